@@ -1,0 +1,57 @@
+//go:build unix
+
+package pgserver
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// account is the operating system's user that runs the server; the zero value is our own.
+type account struct {
+	other    bool
+	uid, gid uint32
+}
+
+// unprivileged picks the account: our own, unless that is root.
+func unprivileged() (account, error) {
+	if os.Geteuid() != 0 {
+		return account{}, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
+		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
+		if err := errors.Join(err1, err2); err != nil {
+			return account{}, fmt.Errorf("reading the ids of user %s: %w", name, err)
+		}
+		return account{other: true, uid: uint32(uid), gid: uint32(gid)}, nil
+	}
+	return account{}, errors.New("PostgreSQL does not run as root, and there is no user postgres or nobody to run it")
+}
+
+// own gives a folder to the account.
+func (a account) own(dir string) error {
+	if !a.other {
+		return nil
+	}
+	return os.Chown(dir, int(a.uid), int(a.gid))
+}
+
+// sysProcAttr is how a process of the account is started: in a process group of its own, so that Ctrl-C in
+// a terminal reaches us alone and we decide when the server goes.
+func (a account) sysProcAttr() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Setpgid: true}
+	if a.other {
+		attr.Credential = &syscall.Credential{Uid: a.uid, Gid: a.gid}
+	}
+	dieWithParent(attr)
+	return attr
+}

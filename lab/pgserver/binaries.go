@@ -1,0 +1,92 @@
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The folders in which distributions keep the server's programs; PG_BIN goes before them, PATH comes last.
+var homes = []string{
+	"/usr/lib/postgresql/*/bin",                                                          // Debian, Ubuntu
+	"/usr/pgsql-*/bin",                                                                   // Red Hat, PGDG
+	"/opt/homebrew/opt/postgresql@*/bin",                                                 // Homebrew on ARM
+	"/usr/local/opt/postgresql@*/bin",                                                    // Homebrew on Intel
+	"/Applications/Postgres.app/Contents/Versions/*/bin",                                 // Postgres.app
+	"/usr/local/pgsql/bin", "/usr/libexec/postgresql*", "/opt/local/lib/postgresql*/bin", // source, Alpine, MacPorts
+}
+
+// binaries returns a folder that holds initdb and postgres, downloading them if there is no other way.
+func binaries(ctx context.Context) (string, error) {
+	if dir := os.Getenv("PG_BIN"); dir != "" {
+		if !complete(dir) {
+			return "", fmt.Errorf("%w: PG_BIN=%s holds no initdb and postgres", ErrNoBinaries, dir)
+		}
+		return dir, nil
+	}
+	if dir := installed(homes); dir != "" {
+		return dir, nil
+	}
+	if path, err := exec.LookPath("postgres"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil && complete(filepath.Dir(path)) {
+			return filepath.Dir(path), nil
+		}
+	}
+	dir, err := download(ctx)
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("%w on this machine, and downloading them failed", ErrNoBinaries), err)
+	}
+	return dir, nil
+}
+
+// installed returns the complete folder with the highest version that one of the patterns matches.
+func installed(patterns []string) string {
+	for _, pattern := range patterns {
+		dirs, err := filepath.Glob(pattern)
+		if err != nil {
+			continue // a constant of ours; its test would fail
+		}
+		slices.SortFunc(dirs, func(a, b string) int { return version(b) - version(a) })
+		for _, dir := range dirs {
+			if complete(dir) {
+				return dir
+			}
+		}
+	}
+	return ""
+}
+
+// version is the first number in a path, times a hundred, plus the one behind its dot: 9.6 sorts below 15.
+func version(path string) int {
+	i := strings.IndexAny(path, "0123456789")
+	if i < 0 {
+		return 0
+	}
+	digits := path[i:]
+	if end := strings.IndexFunc(digits, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }); end >= 0 {
+		digits = digits[:end]
+	}
+	major, minor, _ := strings.Cut(digits, ".")
+	m, _ := strconv.Atoi(major)
+	n, _ := strconv.Atoi(minor)
+	return m*100 + n
+}
+
+func complete(dir string) bool {
+	for _, program := range []string{"initdb", "postgres"} {
+		if runtime.GOOS == "windows" {
+			program += ".exe"
+		}
+		if info, err := os.Stat(filepath.Join(dir, program)); err != nil || info.IsDir() {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,66 @@
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	embedded "github.com/fergusstrange/embedded-postgres"
+)
+
+const downloadVersion = embedded.V17
+
+// download fetches and unpacks server binaries, once per machine, and returns their folder. The embedding library can
+// do no less than start a server too, and cannot do that as root; only its unpacked files matter here.
+func download(ctx context.Context) (string, error) {
+	home, err := downloadHome()
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(home, "bin")
+	if complete(bin) {
+		return bin, nil
+	}
+	work, err := os.MkdirTemp(os.TempDir(), "crosscheck-unpack-")
+	if err != nil {
+		return "", fmt.Errorf("creating a folder for the download: %w", err)
+	}
+	defer os.RemoveAll(work)
+	port, err := freePort(ctx)
+	if err != nil {
+		return "", err
+	}
+	db := embedded.NewDatabase(embedded.DefaultConfig().Version(downloadVersion).Port(uint32(port)).
+		BinariesPath(home).CachePath(work).RuntimePath(filepath.Join(work, "run")).Logger(io.Discard))
+	startErr := db.Start()
+	if startErr == nil {
+		if err := db.Stop(); err != nil {
+			return "", fmt.Errorf("stopping the server that came with the download: %w", err)
+		}
+	}
+	if !complete(bin) {
+		return "", fmt.Errorf("downloading PostgreSQL %s: %w", downloadVersion, errors.Join(startErr, ctx.Err()))
+	}
+	return bin, nil
+}
+
+// downloadHome is where unpacked binaries stay: in the user's cache, but for root, whose home other accounts may not
+// enter, in the system's.
+func downloadHome() (string, error) {
+	cache := "/var/cache"
+	if os.Geteuid() != 0 {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("finding the cache folder: %w", err)
+		}
+		cache = dir
+	}
+	home := filepath.Join(cache, "crosscheck-lab", "postgresql-"+string(downloadVersion))
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return "", fmt.Errorf("creating the cache folder: %w", err)
+	}
+	return home, nil
+}

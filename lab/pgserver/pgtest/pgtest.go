@@ -1,0 +1,104 @@
+// Package pgtest gives tests a real PostgreSQL: one server per test process, a fresh database per test.
+//
+// Invariant: a test never sees another test's rows, and the server is gone when the process is.
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"github.com/nordvarg/crosscheck/lab/pgserver"
+)
+
+const timeout = 30 * time.Second
+
+var (
+	mu      sync.Mutex
+	server  *pgserver.Server // nil until a test asks for it
+	counter atomic.Int64     // makes names of databases unique
+)
+
+// Main is what a package's TestMain calls: it runs the tests, stops the server, and fails the run if a goroutine
+// was left behind.
+func Main(m *testing.M) {
+	code := m.Run()
+	if err := stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "pgtest:", err)
+		code = max(code, 1)
+	}
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, "pgtest:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// Server returns the test process's server, which starts with the first call.
+func Server(t testing.TB) *pgserver.Server {
+	t.Helper()
+	mu.Lock()
+	defer mu.Unlock()
+	if server == nil {
+		s, err := pgserver.Start(context.Background(), pgserver.Options{})
+		if err != nil {
+			t.Fatalf("starting PostgreSQL: %v", err)
+		}
+		server = s
+	}
+	return server
+}
+
+// Database creates an empty database for the test and returns its DSN. It is dropped when the test has ended.
+func Database(t testing.TB) string {
+	t.Helper()
+	s := Server(t)
+	name := fmt.Sprintf("t%d_%s", counter.Add(1), plain(t.Name()))
+	exec(t, s, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+	t.Cleanup(func() { exec(t, s, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)") })
+	return s.DSN(name)
+}
+
+func stop() error {
+	mu.Lock()
+	defer mu.Unlock()
+	if server == nil {
+		return nil
+	}
+	return server.Stop()
+}
+
+func exec(t testing.TB, s *pgserver.Server, sql string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
+	if err != nil {
+		t.Fatalf("connecting to the test server: %v", err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, sql); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// plain turns a test's name into the part of a database name that people read.
+func plain(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToLower(name))
+	return name[:min(len(name), 40)]
+}
