@@ -1,0 +1,149 @@
+package gate
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// CountsCriterion asks that both sides have the same number of rows in every status, at the snapshots of the last
+// full pass.
+//
+// # Orders in flight
+//
+// On a live system the two snapshots differ by the orders that are on their way, so equal counts would be luck. A
+// difference is explained when it is made of orders that the pass saw differ and then proved to be lag: those rows
+// are taken off both sides first ([GroupCount.SettledLegacy], [GroupCount.SettledProjection]), and what remains must
+// be equal exactly. Nothing is tolerated by size.
+type CountsCriterion struct {
+	Rule
+	// MaxAge is how long ago the full pass may have started; default 26h.
+	MaxAge time.Duration
+}
+
+// Name is the criterion's identifier everywhere.
+func (CountsCriterion) Name() string { return "counts" }
+
+// Judge compares the groups of the last full pass. Observed is the number of rows by which the groups differ
+// without an explanation.
+func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
+	const limit = int64(0)
+	p, r, ok := fullPass(e, limit, c.MaxAge, now)
+	if !ok {
+		return r
+	}
+	again := nextFull(e, now)
+	if len(p.Counts) == 0 {
+		return inconclusive(nil, limit, again, "%s, and did not count rows by status%s.", passWhen(p, now), because(p.Reason))
+	}
+	if p.Coverage < 1 {
+		return inconclusive(nil, limit, again, "%s, and covered only %s%s, so its counts are not those of all rows.",
+			passWhen(p, now), percent(p.Coverage), because(p.Reason))
+	}
+	if why := countsContradiction(p); why != "" {
+		return broken(limit, again, "The counts of %s are not usable as evidence: %s.", lowerFirst(passName(p)), why)
+	}
+	rest := unexplained(p)
+	if rest.rows == 0 {
+		if r, old := stale(p, e, rest.rows, limit, c.MaxAge, now); old {
+			return r
+		}
+		return pass(rest.rows, limit, "%s: both sides have the same number of rows in each of %s, %s in all%s.", passWhen(p, now),
+			quantity(int64(len(p.Counts)), "status", "statuses"), number(p.LegacyRows), inFlight(rest.settled))
+	}
+	differ := fmt.Sprintf("%s: the sides differ by %s (%s)%s", passWhen(p, now), quantity(rest.rows, "row", "rows"), rest.list(), inFlight(rest.settled))
+	switch {
+	case p.Diverged > 0 && openTotal(e) == 0:
+		return inconclusive(rest.rows, limit, again, "%s; the %s that it found %s been resolved since.", differ,
+			quantity(p.Diverged, "divergence", "divergences"), plural(p.Diverged, "has", "have"))
+	case p.Unverified > 0 && rest.widest <= p.Unverified && rest.rows <= 2*p.Unverified:
+		// An order in one status here and in another there moves two groups by one row each.
+		return inconclusive(rest.rows, limit, again, "%s; the %s left unjudged may explain it.", differ, quantity(p.Unverified, "order", "orders"))
+	case p.Diverged == 0 && p.Unverified == 0:
+		return fail(rest.rows, limit, again, "%s, although it judged every order equal: counts and comparison contradict each other.", differ)
+	}
+	return fail(rest.rows, limit, "repair the orders, or their cause, and run crosscheck verify", "%s.", differ)
+}
+
+// difference is what remains of the groups' differences after orders in flight have been taken off.
+type difference struct {
+	rows    int64 // sum over the groups
+	widest  int64 // largest of one group
+	settled int64 // rows taken off, both sides
+	groups  []GroupCount
+}
+
+func unexplained(p Pass) difference {
+	var d difference
+	for _, g := range p.Counts {
+		d.settled += g.SettledLegacy + g.SettledProjection
+		by := (g.Legacy - g.SettledLegacy) - (g.Projection - g.SettledProjection)
+		if by == 0 {
+			continue
+		}
+		by = max(by, -by)
+		d.rows += by
+		d.widest = max(d.widest, by)
+		d.groups = append(d.groups, g)
+	}
+	return d
+}
+
+// list names the first groups that differ, with the numbers that were read.
+func (d difference) list() string {
+	const shown = 3
+	var parts []string
+	for i, g := range d.groups {
+		if i == shown {
+			parts = append(parts, fmt.Sprintf("and %s more", number(int64(len(d.groups)-shown))))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s: %s in legacy, %s in the projection", groupName(g.Group), number(g.Legacy), number(g.Projection)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func groupName(g string) string {
+	if g == "" {
+		return "no status"
+	}
+	return plain(g)
+}
+
+func inFlight(settled int64) string {
+	if settled == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", not counting %s of orders in flight that settled as match", quantity(settled, "row", "rows"))
+}
+
+// countsContradiction says why the groups cannot be all of the pass's rows; empty when they can.
+func countsContradiction(p Pass) string {
+	var legacy, projection int64
+	seen := map[string]bool{} // group → already added
+	for _, g := range p.Counts {
+		switch {
+		case seen[g.Group]:
+			return fmt.Sprintf("%s is counted twice", groupName(g.Group))
+		case g.Legacy < 0 || g.Projection < 0 || g.Unverified < 0:
+			return fmt.Sprintf("%s has a negative count", groupName(g.Group))
+		case g.SettledLegacy < 0 || g.SettledLegacy > g.Legacy, g.SettledProjection < 0 || g.SettledProjection > g.Projection:
+			return fmt.Sprintf("%s has more rows in flight than rows", groupName(g.Group))
+		}
+		seen[g.Group] = true
+		legacy += g.Legacy
+		projection += g.Projection
+	}
+	if legacy != p.LegacyRows || projection != p.ProjectionRows {
+		return fmt.Sprintf("the statuses add up to %s rows in legacy and %s in the projection, but %s and %s were read",
+			number(legacy), number(projection), number(p.LegacyRows), number(p.ProjectionRows))
+	}
+	return ""
+}
+
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}

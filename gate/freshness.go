@@ -1,0 +1,92 @@
+package gate
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// clockTolerance is how far the clocks of two machines that write to one ledger may be apart before evidence from
+// the future is an error, and how much longer than max_age a sum of samples may reach back, because it is gathered
+// a moment before it is judged.
+const clockTolerance = time.Minute
+
+// fullPass returns the pass that a criterion about full passes may judge: there, consistent, not empty, fresh.
+// Otherwise ok is false and the result says why. A pass too old that found divergences is still returned, as stale
+// bad news is bad news; use [stale] for it.
+func fullPass(e Evidence, limit any, maxAge time.Duration, now time.Time) (p Pass, r Result, ok bool) {
+	if err := validAge(maxAge); err != nil {
+		return p, broken(limit, "correct the criterion in config.yaml", "The criterion makes no sense: %s.", err), false
+	}
+	eta := nextFull(e, now)
+	if e.Full == nil {
+		if e.VoidFull {
+			return p, inconclusive(nil, limit, eta, "%s", voidReason("full verification")), false
+		}
+		return p, inconclusive(nil, limit, eta, "No full verification has finished yet."), false
+	}
+	p = *e.Full
+	if why := contradiction(p, now); why != "" {
+		return p, broken(limit, clockHint, "%s is not usable as evidence: %s.", passName(p), why), false
+	}
+	if p.LegacyRows == 0 && p.ProjectionRows == 0 {
+		return p, inconclusive(nil, limit, eta,
+			"%s found both sides empty, so there was nothing to agree on; check that the tables are the right ones.", passWhen(p, now)), false
+	}
+	if p.Compared == 0 {
+		return p, inconclusive(nil, limit, eta, "%s compared no order%s.", passWhen(p, now), because(p.Reason)), false
+	}
+	return p, Result{}, true
+}
+
+// stale says that a pass is older than the criterion accepts.
+func stale(p Pass, e Evidence, observed, limit any, maxAge time.Duration, now time.Time) (Result, bool) {
+	if now.Sub(p.StartedAt) <= maxAge {
+		return Result{}, false
+	}
+	return inconclusive(observed, limit, nextFull(e, now),
+		"%s, which is longer ago than the %s that are accepted.", passWhen(p, now), duration(maxAge)), true
+}
+
+const clockHint = "compare the clocks of all machines that run crosscheck (crosscheck doctor), then run crosscheck verify"
+
+// contradiction says why a pass cannot be true; empty when it can.
+func contradiction(p Pass, now time.Time) string {
+	switch {
+	case p.StartedAt.IsZero() || p.FinishedAt.IsZero():
+		return "it has no start or no end"
+	case p.FinishedAt.Before(p.StartedAt):
+		return "it ended before it started"
+	case p.FinishedAt.After(now.Add(clockTolerance)):
+		return fmt.Sprintf("it ended at %s, and now is %s", instant(p.FinishedAt), instant(now))
+	case p.LegacyRows < 0 || p.ProjectionRows < 0 || p.Compared < 0 || p.Diverged < 0 || p.Unverified < 0:
+		return "it holds negative numbers"
+	case math.IsNaN(p.Coverage) || p.Coverage < 0 || p.Coverage > 1:
+		return fmt.Sprintf("its coverage of %v is no share", p.Coverage)
+	case p.Unverified > p.Compared+p.LegacyRows+p.ProjectionRows:
+		return "it left more orders unverified than there are"
+	}
+	return ""
+}
+
+// nextFull says when a new full pass will be there.
+func nextFull(e Evidence, now time.Time) string {
+	if e.NextFull.IsZero() || e.NextFull.Before(now) {
+		return "run crosscheck verify"
+	}
+	return fmt.Sprintf("next full verification at %s, in %s; or run crosscheck verify", instant(e.NextFull), duration(e.NextFull.Sub(now)))
+}
+
+func voidReason(what string) string {
+	return fmt.Sprintf("The evidence of the last %s is void: since then the configuration, the version of the comparator "+
+		"or one of the databases has changed.", what)
+}
+
+// openTotal is the number of open divergences.
+func openTotal(e Evidence) int64 {
+	var n int64
+	for _, o := range e.Open {
+		n += o.Count
+	}
+	return n
+}

@@ -1,0 +1,62 @@
+package gate
+
+import "time"
+
+// FullVerificationCriterion asks that the last full verification compared every order of both sides, found all of
+// them equal, and is fresh.
+type FullVerificationCriterion struct {
+	Rule
+	// MaxAge is how long ago the full pass may have started; default 26h. The start counts, because it is when the
+	// snapshots were taken.
+	MaxAge time.Duration
+}
+
+// Name is the criterion's identifier everywhere.
+func (FullVerificationCriterion) Name() string { return "full_verification" }
+
+const wantMatch = "match"
+
+// Judge looks at the last full pass.
+func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
+	p, r, ok := fullPass(e, wantMatch, c.MaxAge, now)
+	if !ok {
+		return r
+	}
+	again := nextFull(e, now)
+	if p.Verdict == "diverged" || p.Diverged > 0 {
+		if open := openTotal(e); open > 0 {
+			return fail("diverged", wantMatch, "repair the orders, or their cause, and run crosscheck verify",
+				"%s, and found %s among %s compared; %s.", passWhen(p, now),
+				quantity(p.Diverged, "diverged order", "diverged orders"), number(p.Compared),
+				quantity(open, "divergence is still open", "divergences are still open"))
+		}
+		return inconclusive("diverged", wantMatch, again,
+			"%s, and found %s, all resolved since; only another full verification can show that nothing is left: run verify again.",
+			passWhen(p, now), quantity(p.Diverged, "diverged order", "diverged orders"))
+	}
+	if r, old := stale(p, e, p.Verdict, wantMatch, c.MaxAge, now); old {
+		return r
+	}
+	switch p.Verdict {
+	case wantMatch:
+	case "lagging", "unverified":
+		return inconclusive(p.Verdict, wantMatch, again, "%s, and ended %s: %s left unjudged at a coverage of %s%s.",
+			passWhen(p, now), p.Verdict, quantity(p.Unverified, "order was", "orders were"), percent(p.Coverage), because(p.Reason))
+	default:
+		return broken(wantMatch, again, "%s has the verdict %q, which this version does not know.", passName(p), p.Verdict)
+	}
+	if p.LegacyRows == 0 || p.ProjectionRows == 0 {
+		return broken(wantMatch, again, "%s calls it a match although one side was empty and the other held %s.", passName(p),
+			quantity(p.LegacyRows+p.ProjectionRows, "row", "rows"))
+	}
+	if p.Coverage < 1 || p.Unverified > 0 {
+		return inconclusive("unverified", wantMatch, again, "%s, covered %s and left %s unjudged%s.", passWhen(p, now),
+			percent(p.Coverage), quantity(p.Unverified, "order", "orders"), because(p.Reason))
+	}
+	if rows := max(p.LegacyRows, p.ProjectionRows); p.Compared < rows {
+		return inconclusive("unverified", wantMatch, again, "%s, and compared only %s where one side has %s.",
+			passWhen(p, now), quantity(p.Compared, "order", "orders"), quantity(rows, "row", "rows"))
+	}
+	return pass(wantMatch, wantMatch, "%s, compared %s (%s in legacy, %s in the projection) and found all of them equal.",
+		passWhen(p, now), quantity(p.Compared, "order", "orders"), quantity(p.LegacyRows, "row", "rows"), number(p.ProjectionRows))
+}

@@ -1,0 +1,134 @@
+// Package gate decides whether the evidence is good enough to cut over: GO, NO-GO or INCONCLUSIVE, with a reason
+// for every criterion.
+//
+// Invariant: pure. No I/O and no clock; the same criteria, evidence and time always give the same [Decision].
+// Absence of evidence is never a pass: no evidence, expired evidence, evidence of another configuration and
+// evidence of having looked at nothing are all inconclusive, and nothing can be configured to make them more.
+package gate
+
+import (
+	"fmt"
+	"time"
+)
+
+// Answer is what the gate says.
+type Answer string
+
+// The answers.
+const (
+	Go        Answer = "GO"           // every blocking criterion passes
+	NoGo      Answer = "NO-GO"        // at least one blocking criterion fails
+	Undecided Answer = "INCONCLUSIVE" // none fails, but the evidence of at least one is missing or unusable
+)
+
+// Verdict is what one criterion says.
+type Verdict string
+
+// The verdicts of a criterion.
+const (
+	Passes       Verdict = "pass"         // the evidence is there and good
+	Fails        Verdict = "fail"         // the evidence is there and bad
+	Inconclusive Verdict = "inconclusive" // the evidence is missing, too old, too little or of another configuration
+	Errored      Verdict = "error"        // the evidence or the criterion contradicts itself and cannot be judged
+)
+
+// Verdicts lists every Verdict.
+func Verdicts() []Verdict { return []Verdict{Passes, Fails, Inconclusive, Errored} }
+
+// Answers lists every Answer.
+func Answers() []Answer { return []Answer{Go, NoGo, Undecided} }
+
+// Result is what one criterion says and why.
+type Result struct {
+	Name    string  `json:"name"`
+	Verdict Verdict `json:"verdict"`
+	// Observed and Limit are JSON scalars: a number, a string, or null where nothing was observed.
+	Observed any `json:"observed"`
+	Limit    any `json:"limit"`
+	// Reason is one or more full sentences that name the evidence.
+	Reason string `json:"reason"`
+	// ETA says what is missing and when it can be there; empty when nothing is missing.
+	ETA string `json:"eta,omitempty"`
+	// Advisory is true for a criterion that is shown and takes no part in the decision.
+	Advisory bool `json:"advisory,omitempty"`
+}
+
+// Decision is the gate's answer with everything that led to it.
+type Decision struct {
+	Decision    Answer    `json:"decision"`
+	At          time.Time `json:"at"`
+	Fingerprint string    `json:"fingerprint"`
+	Criteria    []Result  `json:"criteria"`
+}
+
+// Evaluate judges the evidence by each criterion, as of now. Any blocking fail is NO-GO; else any blocking
+// inconclusive or error is INCONCLUSIVE; else GO. Without a blocking criterion nothing was asked, and the answer
+// is INCONCLUSIVE.
+func Evaluate(criteria []Criterion, evidence Evidence, now time.Time) Decision {
+	d := Decision{
+		Decision:    Undecided,
+		At:          now.UTC(),
+		Fingerprint: evidence.Fingerprint,
+		Criteria:    make([]Result, 0, len(criteria)),
+	}
+	for _, c := range criteria {
+		r := c.Judge(evidence, now)
+		r.Name, r.Advisory = c.Name(), !c.Blocking()
+		d.Criteria = append(d.Criteria, r)
+	}
+	d.Decision = decide(d.Criteria)
+	return d
+}
+
+func decide(results []Result) Answer {
+	blocking, open := 0, 0
+	for _, r := range results {
+		if r.Advisory {
+			continue
+		}
+		blocking++
+		switch r.Verdict {
+		case Fails:
+			return NoGo
+		case Passes:
+		case Inconclusive, Errored:
+			open++
+		default: // a verdict that this function does not know is not a pass
+			open++
+		}
+	}
+	if blocking == 0 || open > 0 {
+		return Undecided
+	}
+	return Go
+}
+
+// ExitCode is the process exit code that says the same: 0 GO, 1 NO-GO, 3 INCONCLUSIVE.
+func (d Decision) ExitCode() int {
+	switch d.Decision {
+	case Go:
+		return 0
+	case NoGo:
+		return 1
+	case Undecided:
+		return 3
+	default:
+		return 3
+	}
+}
+
+func pass(observed, limit any, format string, args ...any) Result {
+	return Result{Verdict: Passes, Observed: observed, Limit: limit, Reason: fmt.Sprintf(format, args...)}
+}
+
+func fail(observed, limit any, eta, format string, args ...any) Result {
+	return Result{Verdict: Fails, Observed: observed, Limit: limit, ETA: eta, Reason: fmt.Sprintf(format, args...)}
+}
+
+func inconclusive(observed, limit any, eta, format string, args ...any) Result {
+	return Result{Verdict: Inconclusive, Observed: observed, Limit: limit, ETA: eta, Reason: fmt.Sprintf(format, args...)}
+}
+
+func broken(limit any, eta, format string, args ...any) Result {
+	return Result{Verdict: Errored, Limit: limit, ETA: eta, Reason: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,106 @@
+package gate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// OpenDivergencesCriterion asks that no more than Max divergences are open. "0 open" is worth something only after
+// somebody has looked: without a finished pass that compared anything it is inconclusive.
+type OpenDivergencesCriterion struct {
+	Rule
+	// Max is how many open divergences are tolerated; default 0.
+	Max int64
+}
+
+// Name is the criterion's identifier everywhere.
+func (OpenDivergencesCriterion) Name() string { return "open_divergences" }
+
+func (c OpenDivergencesCriterion) validate() error {
+	if c.Max < 0 {
+		return fmt.Errorf("max: must not be negative, not %d", c.Max)
+	}
+	return nil
+}
+
+// Judge counts what is open. Open divergences fail even when no pass is left to vouch for them.
+func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
+	if err := c.validate(); err != nil {
+		return broken(c.Max, "correct the criterion in config.yaml", "The criterion makes no sense: %s.", err)
+	}
+	open := openTotal(e)
+	for _, o := range e.Open {
+		if o.Count < 0 {
+			return broken(c.Max, "look into the ledger", "The ledger reports a negative number of open divergences.")
+		}
+		if o.Count > 0 && o.Oldest.After(now.Add(clockTolerance)) {
+			return broken(c.Max, clockHint, "The ledger holds a divergence first seen at %s, and now is %s.", instant(o.Oldest), instant(now))
+		}
+	}
+	if open > c.Max {
+		return fail(open, c.Max, "repair the orders, or their cause, and run crosscheck verify", "%s", openReason(e, open, now))
+	}
+	looked, newest := lookedAt(e)
+	if !looked {
+		reason := "No divergence is open, but no pass has compared a single order yet, so nothing has been looked at."
+		if e.VoidFull || e.VoidSample {
+			reason = voidReason("pass") + " Nothing has been looked at since."
+		}
+		return inconclusive(nil, c.Max, nextFull(e, now), "%s", reason)
+	}
+	if why := contradiction(newest, now); why != "" {
+		return broken(c.Max, clockHint, "%s is not usable as evidence: %s.", passName(newest), why)
+	}
+	if open > 0 {
+		return pass(open, c.Max, "%s Up to %s may be open.", openReason(e, open, now), number(c.Max))
+	}
+	return pass(open, c.Max, "No divergence is open; the last look was taken by %s.", lowerFirst(passWhen(newest, now)))
+}
+
+// lookedAt returns the newest pass that compared at least one order.
+func lookedAt(e Evidence) (bool, Pass) {
+	var newest Pass
+	found := false
+	for _, p := range []*Pass{e.Full, e.Sample} {
+		if p != nil && p.Compared > 0 && (!found || p.StartedAt.After(newest.StartedAt)) {
+			newest, found = *p, true
+		}
+	}
+	return found, newest
+}
+
+// openReason names the largest groups of open divergences and the oldest of all.
+func openReason(e Evidence, open int64, now time.Time) string {
+	groups := slices.Clone(e.Open)
+	slices.SortStableFunc(groups, func(a, b OpenDivergences) int { return int(min(max(b.Count-a.Count, -1), 1)) })
+	const shown = 3
+	var oldest time.Time
+	var parts []string
+	for i, g := range groups {
+		if g.Count == 0 {
+			continue
+		}
+		if !g.Oldest.IsZero() && (oldest.IsZero() || g.Oldest.Before(oldest)) {
+			oldest = g.Oldest
+		}
+		if i < shown {
+			part := fmt.Sprintf("%s %s (%s)", number(g.Count), g.Kind, g.Hop)
+			if g.Cause != "" {
+				part += " by " + g.Cause
+			}
+			parts = append(parts, part)
+		}
+	}
+	if len(groups) > shown {
+		parts = append(parts, fmt.Sprintf("and %s more", quantity(int64(len(groups)-shown), "group", "groups")))
+	}
+	s := quantity(open, "divergence is open", "divergences are open") + ": " + strings.Join(parts, ", ")
+	if !oldest.IsZero() {
+		s += fmt.Sprintf("; the oldest was first seen at %s, %s ago", instant(oldest), duration(now.Sub(oldest)))
+	}
+	return s + "."
+}
+
+func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }

@@ -1,0 +1,140 @@
+package gate
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// SampleBoundCriterion asks that the samples of the last MaxAge bound the share of bad orders by MaxRatio, at the
+// given Confidence and however often one looks. It fails only when the samples prove a larger share; while they
+// merely do not exclude it, it is inconclusive.
+type SampleBoundCriterion struct {
+	Rule
+	// MaxRatio is the largest accepted share of bad orders; default 0.001. A sample can never prove 0.
+	MaxRatio float64
+	// Confidence is how sure the bound has to be; default 0.95.
+	Confidence float64
+	// MaxAge is how far back samples count; default 168h.
+	MaxAge time.Duration
+}
+
+// Name is the criterion's identifier everywhere.
+func (SampleBoundCriterion) Name() string { return "sample_bound" }
+
+func (c SampleBoundCriterion) validate() error {
+	if math.IsNaN(c.MaxRatio) || c.MaxRatio <= 0 || c.MaxRatio >= 1 {
+		return fmt.Errorf("max_ratio: must be above 0 and below 1, not %v (no sample proves 0)", c.MaxRatio)
+	}
+	if math.IsNaN(c.Confidence) || c.Confidence < 0.5 || c.Confidence >= 1 {
+		return fmt.Errorf("confidence: must be at least 0.5 and below 1, not %v", c.Confidence)
+	}
+	return validAge(c.MaxAge)
+}
+
+// Judge bounds the share of bad orders. Observed is the anytime-valid upper bound.
+func (c SampleBoundCriterion) Judge(e Evidence, now time.Time) Result {
+	limit := scalar(c.MaxRatio)
+	if err := c.validate(); err != nil {
+		return broken(limit, "correct the criterion in config.yaml", "The criterion makes no sense: %s.", err)
+	}
+	if r, ok := c.usable(e, limit, now); !ok {
+		return r
+	}
+	s := e.Sampling
+	b := BoundOf(s, c.Confidence)
+	said := b.sentence(s)
+	if b.Upper <= c.MaxRatio {
+		return pass(b.Upper, limit, "%s", said)
+	}
+	missing := moreClean(s.Orders, s.Diverged+s.Unverified, c.Confidence, c.MaxRatio)
+	eta := c.cleanEta(e, missing)
+	if b.Lower > c.MaxRatio {
+		proven := fmt.Sprintf("%s At least %s are proven bad, where at most %s are accepted", said, percent(b.Lower), percent(c.MaxRatio))
+		if openTotal(e) > 0 {
+			return fail(b.Upper, limit, "repair the orders, or their cause; then "+eta, "%s.", proven)
+		}
+		return inconclusive(b.Upper, limit, eta, "%s; but everything that was found has been resolved since.", proven)
+	}
+	return inconclusive(b.Upper, limit, eta, "%s That does not exclude more than the accepted %s yet.", said, percent(c.MaxRatio))
+}
+
+// usable is false, with the result that says why, when the samples cannot be judged.
+func (c SampleBoundCriterion) usable(e Evidence, limit any, now time.Time) (Result, bool) {
+	s, again := e.Sampling, c.cleanEta(e, moreClean(0, 0, c.Confidence, c.MaxRatio))
+	switch {
+	case s.Passes < 0 || s.Orders < 0 || s.Diverged < 0 || s.Unverified < 0 || s.Population < 0 || s.Diverged > s.Orders-s.Unverified:
+		return broken(limit, "look into the ledger", "The sums of the samples contradict each other: %d orders drawn, %d diverged, %d unverified.",
+			s.Orders, s.Diverged, s.Unverified), false
+	case s.Orders == 0 && e.VoidSample:
+		return inconclusive(nil, limit, again, "%s", voidReason("sample")), false
+	case s.Orders == 0:
+		return inconclusive(nil, limit, again, "No order has been sampled in the last %s.", duration(c.MaxAge)), false
+	case s.Population == 0:
+		return inconclusive(nil, limit, again, "The number of orders is not known, so the samples are of nothing."), false
+	case s.Since.IsZero() || s.Since.After(now.Add(clockTolerance)):
+		return broken(limit, clockHint, "The samples are said to have begun at %s, and now is %s.", instant(s.Since), instant(now)), false
+	case now.Sub(s.Since) > c.MaxAge+clockTolerance:
+		return inconclusive(nil, limit, again, "The samples reach back to %s, which is longer ago than the %s that are accepted.",
+			instant(s.Since), duration(c.MaxAge)), false
+	}
+	if p := e.Sample; p != nil {
+		if why := contradiction(*p, now); why != "" {
+			return broken(limit, clockHint, "%s is not usable as evidence: %s.", passName(*p), why), false
+		}
+	}
+	return Result{}, true
+}
+
+// cleanEta says how many clean samples are missing, and how long they take at the present rate.
+func (c SampleBoundCriterion) cleanEta(e Evidence, missing int64) string {
+	want := quantity(missing, "more clean sample", "more clean samples")
+	s := e.Sampling
+	if s.Passes <= 0 || s.Orders < s.Passes || e.SampleEvery <= 0 {
+		return want + "; run crosscheck sample"
+	}
+	perPass := s.Orders / s.Passes
+	passes := (missing + perPass - 1) / perPass
+	// What the window can hold at the present rate; old samples leave it as new ones come.
+	if held := int64(c.MaxAge/e.SampleEvery) * perPass; s.Orders+missing > held {
+		return fmt.Sprintf("%s, but the accepted %s hold only about %s at the present rate; raise sampler.size or sample more often",
+			want, duration(c.MaxAge), number(held))
+	}
+	return fmt.Sprintf("%s, about %s (%s of %s)", want, duration(time.Duration(passes)*e.SampleEvery),
+		quantity(passes, "pass", "passes"), number(perPass))
+}
+
+// Bound is what samples say about the share of bad orders.
+type Bound struct {
+	Confidence float64
+	// Lower and Upper hold at all looks at once; orders left unjudged count as bad in Upper and as good in Lower.
+	Lower, Upper float64
+	// UpperOrders is Upper as a number of orders of the population, rounded up.
+	UpperOrders int64
+	// Fixed and FixedOrders are the bound for a single look, for information: it must not be asked repeatedly.
+	Fixed       float64
+	FixedOrders int64
+}
+
+// BoundOf computes the bound; without samples it is the whole range, 0 to 1.
+func BoundOf(s Sampling, confidence float64) Bound {
+	b := Bound{Confidence: confidence}
+	bad := s.Diverged + s.Unverified
+	_, b.Upper = mixtureBounds(s.Orders, bad, confidence)
+	b.Lower, _ = mixtureBounds(s.Orders, s.Diverged, confidence)
+	b.Fixed = fixedUpper(s.Orders, bad, confidence)
+	b.UpperOrders = int64(math.Ceil(b.Upper * float64(s.Population)))
+	b.FixedOrders = int64(math.Ceil(b.Fixed * float64(s.Population)))
+	return b
+}
+
+func (b Bound) sentence(s Sampling) string {
+	found := fmt.Sprintf("%s diverged", number(s.Diverged))
+	if s.Unverified > 0 {
+		found += fmt.Sprintf(" and %s left unjudged", number(s.Unverified))
+	}
+	return fmt.Sprintf("%s sampled by %s since %s, %s: with %s confidence at most %s of the orders are bad, %s of %s, "+
+		"however often one looks (for a single look: %s, %s).",
+		quantity(s.Orders, "order", "orders"), quantity(s.Passes, "pass", "passes"), instant(s.Since), found,
+		percent(b.Confidence), percent(b.Upper), number(b.UpperOrders), number(s.Population), percent(b.Fixed), number(b.FixedOrders))
+}
