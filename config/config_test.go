@@ -1,0 +1,274 @@
+package config_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/apd/v3"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nordvarg/crosscheck/config"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// environment is what the files under testdata refer to.
+func environment(name string) (string, bool) {
+	value, ok := map[string]string{
+		"LEGACY_DSN":  "postgres://legacy:hunter2@db1/orders",
+		"EVENTS_DSN":  "postgres://events:hunter2@db2/orders",
+		"SLACK_TOKEN": "xoxb-hunter2",
+		"EMPTY":       "",
+		"WORD":        "hunter2",
+		"TYPE":        "hunter2",
+		"USER":        "u",
+		"SIZE":        "250",
+		"EXPRESSION":  "{not: yaml}",
+	}[name]
+	return value, ok
+}
+
+func parse(t *testing.T, text string) (*config.Config, error) {
+	t.Helper()
+	return config.Parse("config.yaml", []byte(text), environment)
+}
+
+func load(t *testing.T, path string) *config.Config {
+	t.Helper()
+	c, err := config.Load(path, environment)
+	if err != nil {
+		t.Fatalf("loading %s:\n%v", path, err)
+	}
+	return c
+}
+
+// complete is the shortest configuration, with room for more sections.
+const complete = `
+legacy: {dsn: "${LEGACY_DSN}"}
+projection: {dsn: "${EVENTS_DSN}"}
+ledger: {dsn: "${EVENTS_DSN}"}
+compare: {fields: [{name: status, type: text}]}
+`
+
+func TestDefaults(t *testing.T) {
+	got := load(t, "testdata/minimal.yaml")
+	want := &config.Config{
+		Legacy:     config.Side{DSN: secret("LEGACY_DSN"), Table: "public.orders", Key: "order_id"},
+		Projection: config.Side{DSN: secret("EVENTS_DSN"), Table: "public.current_orders", Key: "order_id"},
+		Ledger:     config.Ledger{DSN: secret("EVENTS_DSN"), Schema: "crosscheck"},
+		Compare: config.Compare{
+			Fields:  []config.Field{{Name: "status", Type: "text", Legacy: `"status"`, Projection: `"status"`}},
+			Settle:  config.Settle{Window: 30 * time.Second, Rechecks: 3, MaxLag: 5 * time.Minute},
+			GroupBy: "status",
+		},
+		Sampler: config.Sampler{Schedule: schedule(t, "0 * * * *"), Size: 10000, Full: schedule(t, "0 2 * * *")},
+		Gate: config.Gate{Criteria: config.Criteria{
+			OpenDivergences:  config.OpenDivergences{Criterion: inForce},
+			FullVerification: config.FullVerification{Criterion: inForce, MaxAge: 26 * time.Hour},
+			Counts:           config.Counts{Criterion: inForce, MaxAge: 26 * time.Hour},
+			SampleBound:      config.SampleBound{Criterion: inForce, MaxRatio: 0.001, Confidence: 0.95, MaxAge: 168 * time.Hour},
+			Coverage:         config.Coverage{Criterion: inForce, Min: 1, MaxAge: 26 * time.Hour},
+		}},
+		Web: config.Web{Listen: ":8080"},
+	}
+	if diff := cmp.Diff(want, got, exactDecimals); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+}
+
+func TestEverything(t *testing.T) {
+	got := load(t, "testdata/everything.yaml")
+	advisory := config.Criterion{Enabled: true, Severity: config.Advisory}
+	want := &config.Config{
+		Legacy: config.Side{
+			DSN:   config.NewSecret("host=db1 user=app password=$tr$ngpostgres://legacy:hunter2@db1/orders"),
+			Table: "(select * from orders\n where cents > $1)", Key: "id", ChangedAt: "updated_at",
+		},
+		Projection: config.Side{
+			DSN:   config.NewSecret("postgresql://postgres://events:hunter2@db2/orders/x"),
+			Table: "v", Key: "id", ChangedAt: "at",
+		},
+		Ledger: config.Ledger{DSN: secret("EVENTS_DSN"), Schema: "other"},
+		Compare: config.Compare{
+			Fields: []config.Field{
+				{Name: "on", Type: "boolean", Legacy: `"on"`, Projection: `"on"`},
+				{Name: "side", Type: "text", Legacy: "upper(side)", Projection: "{not: yaml}"},
+				{Name: "price", Type: "numeric", Tolerance: apd.New(5, -3), Legacy: `"price"`, Projection: `"price"`},
+				{Name: "status", Type: "text", Legacy: `"status"`, Projection: `"status"`},
+			},
+			Settle:  config.Settle{Rechecks: 1, MaxLag: 90 * time.Minute},
+			GroupBy: "side",
+		},
+		Sampler: config.Sampler{Schedule: schedule(t, "*/30 0 * * * *"), Size: 250},
+		Gate: config.Gate{Criteria: config.Criteria{
+			OpenDivergences:  config.OpenDivergences{Criterion: advisory, Max: 3},
+			FullVerification: config.FullVerification{Criterion: config.Criterion{Severity: config.Blocking}, MaxAge: time.Hour},
+			Counts:           config.Counts{Criterion: config.Criterion{Severity: config.Advisory}, MaxAge: 90 * time.Minute},
+			SampleBound:      config.SampleBound{Criterion: inForce, MaxRatio: 0.01, Confidence: 0.999, MaxAge: 24 * time.Hour},
+			Coverage:         config.Coverage{Criterion: inForce, Min: 0.9, MaxAge: 2 * time.Hour},
+		}},
+		Web: config.Web{Listen: "127.0.0.1:0"},
+	}
+	if diff := cmp.Diff(want, got, exactDecimals); diff != "" {
+		t.Errorf("everything (-want +got):\n%s", diff)
+	}
+}
+
+func TestDocumentedSections(t *testing.T) {
+	got := load(t, "testdata/documented.yaml")
+	want := []string{"events", "stream", "history", "alerts"}
+	if diff := cmp.Diff(want, got.Later); diff != "" {
+		t.Errorf("sections of later versions (-want +got):\n%s", diff)
+	}
+}
+
+// TestShippedFiles holds the files that users start from to what the code reads.
+func TestShippedFiles(t *testing.T) {
+	examples, err := filepath.Glob("../docs/examples/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(examples, "../config.yaml") {
+		load(t, path)
+	}
+}
+
+func TestInvalidFiles(t *testing.T) {
+	paths, err := filepath.Glob("testdata/invalid-*.yaml")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no invalid files: %v", err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".yaml"), func(t *testing.T) {
+			src, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = config.Parse("config.yaml", src, environment)
+			got := render(t, err)
+			if strings.Contains(got, "hunter2") {
+				t.Errorf("the errors give a secret away:\n%s", got)
+			}
+			golden := strings.TrimSuffix(path, ".yaml") + ".golden"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("errors (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// render is what a user sees, more or less: each mistake and its hint.
+func render(t *testing.T, err error) string {
+	t.Helper()
+	mistakes, ok := errors.AsType[config.Errors](err)
+	if !ok || len(mistakes) == 0 {
+		t.Fatalf("error is %T (%v), not config.Errors", err, err)
+	}
+	var b strings.Builder
+	for _, m := range mistakes {
+		fmt.Fprintln(&b, m)
+		if m.Hint != "" {
+			fmt.Fprintln(&b, "    hint:", m.Hint)
+		}
+	}
+	return b.String()
+}
+
+func TestUnreadableFiles(t *testing.T) {
+	dir := t.TempDir()
+	large := filepath.Join(dir, "large.yaml")
+	if err := os.WriteFile(large, make([]byte, 2<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		filepath.Join(dir, "absent.yaml"): "no such file",
+		dir:                               "cannot be read: is a directory",
+		large:                             "is larger than 1048576 bytes",
+	} {
+		_, err := config.Load(path, environment)
+		if want := path + ": " + want; err == nil || err.Error() != want {
+			t.Errorf("Load = %v, want %s", err, want)
+		}
+	}
+	_, err := config.Load(filepath.Join(dir, "absent.yaml"), environment)
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v is not os.ErrNotExist", err)
+	}
+}
+
+func TestByteOrderMarkAndWindowsLines(t *testing.T) {
+	text := "\xef\xbb\xbf" + strings.ReplaceAll(complete, "\n", "\r\n")
+	if _, err := parse(t, text); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAliases(t *testing.T) {
+	c, err := parse(t, `
+legacy: {dsn: "${LEGACY_DSN}"}
+projection: {dsn: &events "${EVENTS_DSN}"}
+ledger: {dsn: *events}
+compare: {fields: [{name: status, type: text}]}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Ledger.DSN != secret("EVENTS_DSN") {
+		t.Errorf("the alias gives %q", c.Ledger.DSN.Reveal())
+	}
+	if _, err := parse(t, "legacy: &l {dsn: *l}\ncompare: &c {fields: [*c, *c]}\n"); err == nil {
+		t.Error("a mapping inside itself was accepted")
+	}
+}
+
+func TestGroupByDefaultsToStatusWhereItIsCompared(t *testing.T) {
+	for fields, want := range map[string]string{
+		"[{name: status, type: text}]":               "status",
+		"[{name: side, type: text}]":                 "",
+		"[{name: status, type: text}], group_by: ''": "",
+	} {
+		c, err := parse(t, strings.Replace(complete, "[{name: status, type: text}]", fields, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Compare.GroupBy != want {
+			t.Errorf("fields %s: group by %q, want %q", fields, c.Compare.GroupBy, want)
+		}
+	}
+}
+
+var (
+	inForce       = config.Criterion{Enabled: true, Severity: config.Blocking}
+	exactDecimals = cmp.Comparer(func(a, b *apd.Decimal) bool {
+		return a == b || a != nil && b != nil && a.Cmp(b) == 0
+	})
+)
+
+func secret(variable string) config.Secret {
+	value, _ := environment(variable)
+	return config.NewSecret(value)
+}
+
+func schedule(t *testing.T, expr string) config.Schedule {
+	t.Helper()
+	s, err := config.ParseSchedule(expr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

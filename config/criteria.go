@@ -1,0 +1,131 @@
+package config
+
+import "time"
+
+// Gate holds the criteria over the ledger's evidence.
+type Gate struct {
+	// Criteria are all in force unless they are disabled; an omitted one has its defaults.
+	Criteria Criteria
+}
+
+// Criteria are the named criteria of the gate. A name that is not here is an error: a criterion that were
+// silently left out would be a false GO.
+type Criteria struct {
+	OpenDivergences  OpenDivergences
+	FullVerification FullVerification
+	Counts           Counts
+	SampleBound      SampleBound
+	Coverage         Coverage
+}
+
+// Severity says what a criterion that does not pass does to the decision.
+type Severity string
+
+// The severities of a criterion.
+const (
+	Blocking Severity = "blocking" // a fail is NO-GO; no answer is INCONCLUSIVE
+	Advisory Severity = "advisory" // reported, without effect on the decision
+)
+
+// Criterion is what all criteria have.
+type Criterion struct {
+	// Enabled puts the criterion in force. Default true.
+	Enabled bool
+	// Severity is blocking or advisory. Default blocking.
+	Severity Severity
+}
+
+// OpenDivergences limits the divergences that are neither resolved nor accepted.
+type OpenDivergences struct {
+	Criterion
+	// Max is the largest number of open divergences that passes. Default 0.
+	Max int64
+}
+
+// FullVerification asks for a clean and fresh full verification.
+type FullVerification struct {
+	Criterion
+	// MaxAge is how old the newest full pass may be. Default 26h.
+	MaxAge time.Duration
+}
+
+// Counts asks for equal numbers of rows in every group, both at one snapshot.
+type Counts struct {
+	Criterion
+	// MaxAge is how old the counts may be. Default 26h.
+	MaxAge time.Duration
+}
+
+// SampleBound limits the share of bad orders that the samples leave possible.
+type SampleBound struct {
+	Criterion
+	// MaxRatio is the largest upper bound of the share that passes, above 0 and below 1. Default 0.001.
+	MaxRatio float64
+	// Confidence is the probability with which the bound holds at every look, from 0.5 to below 1. Default 0.95.
+	Confidence float64
+	// MaxAge is how old a sample may be to count. Default 168h.
+	MaxAge time.Duration
+}
+
+// Coverage asks that a pass compared what it set out to compare.
+type Coverage struct {
+	Criterion
+	// Min is the smallest share of orders compared that passes, above 0 and at most 1. Default 1.0.
+	Min float64
+	// MaxAge is how old the newest full pass may be. Default 26h.
+	MaxAge time.Duration
+}
+
+func defaultCriteria() Criteria {
+	const day = 24 * time.Hour
+	inForce := Criterion{Enabled: true, Severity: Blocking}
+	nightly := day + 2*time.Hour // a nightly pass may start late and take its time
+	return Criteria{
+		OpenDivergences:  OpenDivergences{Criterion: inForce},
+		FullVerification: FullVerification{Criterion: inForce, MaxAge: nightly},
+		Counts:           Counts{Criterion: inForce, MaxAge: nightly},
+		SampleBound:      SampleBound{Criterion: inForce, MaxRatio: 0.001, Confidence: 0.95, MaxAge: 7 * day},
+		Coverage:         Coverage{Criterion: inForce, Min: 1, MaxAge: nightly},
+	}
+}
+
+// readGate reads the section gate.
+func readGate(o *object, g *Gate) {
+	c := &g.Criteria
+	criteria := o.object("criteria")
+	criteria.each(map[string]func(*object){
+		"open_divergences": func(o *object) {
+			readCriterion(o, &c.OpenDivergences.Criterion)
+			o.whole("max", &c.OpenDivergences.Max, 0, maxWhole)
+		},
+		"full_verification": func(o *object) {
+			readCriterion(o, &c.FullVerification.Criterion)
+			readMaxAge(o, &c.FullVerification.MaxAge)
+		},
+		"counts": func(o *object) {
+			readCriterion(o, &c.Counts.Criterion)
+			readMaxAge(o, &c.Counts.MaxAge)
+		},
+		"sample_bound": func(o *object) {
+			readCriterion(o, &c.SampleBound.Criterion)
+			readMaxAge(o, &c.SampleBound.MaxAge)
+			o.ratio("max_ratio", &c.SampleBound.MaxRatio, between{low: 0, high: 1})
+			o.ratio("confidence", &c.SampleBound.Confidence, between{low: 0.5, withLow: true, high: 1})
+		},
+		"coverage": func(o *object) {
+			readCriterion(o, &c.Coverage.Criterion)
+			readMaxAge(o, &c.Coverage.MaxAge)
+			o.ratio("min", &c.Coverage.Min, between{low: 0, high: 1, withHigh: true})
+		},
+	})
+	o.done()
+}
+
+func readCriterion(o *object, c *Criterion) {
+	o.boolean("enabled", &c.Enabled)
+	o.oneOf("severity", (*string)(&c.Severity), []string{string(Blocking), string(Advisory)})
+}
+
+func readMaxAge(o *object, age *time.Duration) {
+	o.duration("max_age", age, time.Second)
+}

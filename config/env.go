@@ -1,0 +1,60 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// expand replaces ${NAME} in a value by the variable's value, as it is, and $$ by one dollar. A dollar before
+// anything else stands for itself, so that SQL expressions need no escapes. The second result says whether a
+// variable was used.
+func expand(text string, getenv func(string) (string, bool)) (string, bool, error) {
+	var out strings.Builder
+	var errs []error
+	used := false
+	for {
+		at := strings.IndexByte(text, '$')
+		if at < 0 || at == len(text)-1 {
+			out.WriteString(text)
+			return out.String(), used, errors.Join(errs...)
+		}
+		out.WriteString(text[:at])
+		switch text[at+1] {
+		case '$':
+			out.WriteByte('$')
+			text = text[at+2:]
+		case '{':
+			name, rest, closed := strings.Cut(text[at+2:], "}")
+			if !closed {
+				errs = append(errs, errors.New("${ without a closing }"))
+				return "", true, errors.Join(errs...)
+			}
+			value, err := lookup(name, getenv)
+			if err != nil {
+				errs = append(errs, err)
+			}
+			used = true
+			out.WriteString(value)
+			text = rest
+		default:
+			out.WriteByte('$')
+			text = text[at+1:]
+		}
+	}
+}
+
+func lookup(name string, getenv func(string) (string, bool)) (string, error) {
+	if !variableName.MatchString(name) {
+		// The text may be a default for another tool, and a secret: it is not shown.
+		return "", errors.New("${…} holds more than the name of an environment variable")
+	}
+	value, ok := getenv(name)
+	if !ok {
+		return "", fmt.Errorf("environment variable %s is not set", name)
+	}
+	return value, nil
+}

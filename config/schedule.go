@@ -1,0 +1,85 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// Schedule is when something runs: a cron line of five fields, or of six with seconds first. The zero value
+// is off. Cron lines are read in UTC, so that every replica means the same instants, unless they begin with
+// CRON_TZ=<time zone>.
+type Schedule struct {
+	// Expr is the cron line; "" when off.
+	Expr string
+
+	next cron.Schedule
+}
+
+var cronFields = cron.NewParser(
+	cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+
+// ParseSchedule reads a cron line; "" and "off" are off.
+func ParseSchedule(expr string) (Schedule, error) {
+	expr = strings.Join(strings.Fields(expr), " ")
+	if expr == "" || expr == "off" {
+		return Schedule{}, nil
+	}
+	fields := expr
+	if strings.HasPrefix(expr, "TZ=") || strings.HasPrefix(expr, "CRON_TZ=") {
+		_, rest, ok := strings.Cut(expr, " ") // the parser panics on a time zone without fields
+		if !ok {
+			return Schedule{}, errors.New("a time zone without a cron line")
+		}
+		fields = rest
+	}
+	if strings.HasPrefix(fields, "@every") {
+		return Schedule{}, errors.New("@every counts from the start of the process, so that replicas would disagree; use a cron line")
+	}
+	next, err := cronFields.Parse(expr)
+	if err != nil {
+		return Schedule{}, err
+	}
+	s := Schedule{Expr: expr, next: next}
+	if s.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		return Schedule{}, fmt.Errorf("%q never comes", expr)
+	}
+	return s, nil
+}
+
+// Off reports whether the schedule never runs.
+func (s Schedule) Off() bool { return s.next == nil }
+
+// Next returns the first instant after t at which the schedule runs, in UTC; zero when it is off.
+func (s Schedule) Next(t time.Time) time.Time {
+	if s.Off() {
+		return time.Time{}
+	}
+	next := s.next.Next(t.UTC())
+	if next.IsZero() {
+		return next
+	}
+	return next.UTC()
+}
+
+// String returns the cron line, or off.
+func (s Schedule) String() string {
+	if s.Off() {
+		return "off"
+	}
+	return s.Expr
+}
+
+// Equal reports whether both are the same cron line.
+func (s Schedule) Equal(other Schedule) bool { return s.Expr == other.Expr }
+
+func mustSchedule(expr string) Schedule {
+	s, err := ParseSchedule(expr)
+	if err != nil {
+		panic(err) // a default of ours
+	}
+	return s
+}

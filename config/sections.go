@@ -1,0 +1,189 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// readConfig reads all sections into a configuration that holds the defaults.
+func readConfig(o *object, c *Config) {
+	if o == nil {
+		return
+	}
+	for _, required := range []string{"legacy", "projection", "ledger", "compare"} {
+		o.require(required, "the section is needed; see the config.yaml in the repository")
+	}
+	readSide(o.object("legacy"), &c.Legacy)
+	readSide(o.object("projection"), &c.Projection)
+	readLedger(o.object("ledger"), &c.Ledger)
+	readCompare(o.object("compare"), &c.Compare)
+	readSampler(o.object("sampler"), &c.Sampler)
+	if gate := o.object("gate"); gate != nil {
+		readGate(gate, &c.Gate)
+	}
+	readWeb(o.object("web"), &c.Web)
+	c.Later = readLater(o)
+	o.done()
+}
+
+func readSide(o *object, s *Side) {
+	if o == nil {
+		return
+	}
+	o.dsn(&s.DSN)
+	o.text("table", &s.Table)
+	o.text("key", &s.Key)
+	o.optionalText("changed_at", &s.ChangedAt)
+	o.done()
+}
+
+func readLedger(o *object, l *Ledger) {
+	if o == nil {
+		return
+	}
+	o.dsn(&l.DSN)
+	o.text("schema", &l.Schema)
+	o.done()
+}
+
+func readCompare(o *object, c *Compare) {
+	if o == nil {
+		return
+	}
+	o.require("fields", "at least one field, such as - {name: status, type: text}")
+	names := map[string]int{} // name → line of its first field
+	o.list("fields", func(n *yaml.Node, path string) {
+		f, ok := o.readField(n, path, names)
+		if ok {
+			c.Fields = append(c.Fields, f)
+		}
+	})
+	readSettle(o.object("settle"), &c.Settle)
+	readGroupBy(o, c)
+	o.done()
+}
+
+var fieldName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
+
+// readField reads one compared field; names are the fields before it.
+func (r *reader) readField(n *yaml.Node, path string, names map[string]int) (Field, bool) {
+	o := r.mapping(n, path)
+	if o == nil {
+		return Field{}, false
+	}
+	var f Field
+	o.require("name", "")
+	o.require("type", "one of "+strings.Join(FieldTypes(), ", "))
+	o.text("name", &f.Name)
+	o.oneOf("type", &f.Type, FieldTypes())
+	o.decimal("tolerance", &f.Tolerance)
+	o.text("legacy", &f.Legacy)
+	o.text("projection", &f.Projection)
+	o.done()
+	if f.Tolerance != nil && f.Type != "" && f.Type != "numeric" && f.Type != "integer" {
+		o.at(target(o.values["tolerance"]), join(path, "tolerance"), "is for numeric and integer fields only, this one is "+f.Type, "")
+	}
+	if f.Name == "" {
+		return f, false
+	}
+	name := target(o.values["name"])
+	if !fieldName.MatchString(f.Name) {
+		o.at(name, join(path, "name"), "must be letters, digits and underscores, found "+strconv.Quote(name.Value),
+			`give the column as legacy: and projection: expressions, such as legacy: '"Filled Qty"'`)
+		return f, false
+	}
+	if first, twice := names[f.Name]; twice {
+		o.at(name, join(path, "name"), fmt.Sprintf("field %q appears twice; first on line %d", f.Name, first), "remove one of them")
+		return f, false
+	}
+	names[f.Name] = name.Line
+	// Quoted, since a column called user or order means something else, or nothing, when it stands bare.
+	column := `"` + f.Name + `"`
+	if f.Legacy == "" {
+		f.Legacy = column
+	}
+	if f.Projection == "" {
+		f.Projection = column
+	}
+	return f, true
+}
+
+func readSettle(o *object, s *Settle) {
+	if o == nil {
+		return
+	}
+	o.duration("window", &s.Window, 0)
+	rechecks := int64(s.Rechecks)
+	o.whole("rechecks", &rechecks, 1, 1000)
+	s.Rechecks = int(rechecks)
+	o.duration("max_lag", &s.MaxLag, 0)
+	if s.MaxLag < s.Window {
+		at, key := o.node, "max_lag"
+		for _, k := range []string{"window", "max_lag"} {
+			if o.values[k] != nil {
+				at, key = target(o.values[k]), k
+			}
+		}
+		o.at(at, join(o.path, key), fmt.Sprintf("max_lag (%v) must not be below window (%v)", s.MaxLag, s.Window), "")
+	}
+	o.done()
+}
+
+// readGroupBy reads the grouping field; by default it is the status, where that is compared.
+func readGroupBy(o *object, c *Compare) {
+	mapped := func(name string) bool {
+		return slices.ContainsFunc(c.Fields, func(f Field) bool { return f.Name == name })
+	}
+	if mapped("status") {
+		c.GroupBy = "status"
+	}
+	o.optionalText("group_by", &c.GroupBy)
+	if c.GroupBy != "" && !mapped(c.GroupBy) && o.values["group_by"] != nil {
+		n := target(o.values["group_by"])
+		o.at(n, join(o.path, "group_by"), fmt.Sprintf("%q is not one of compare.fields", n.Value), "")
+	}
+}
+
+func readSampler(o *object, s *Sampler) {
+	if o == nil {
+		return
+	}
+	const mostOrders = 10_000_000
+	o.schedule("schedule", &s.Schedule)
+	size := int64(s.Size)
+	o.whole("size", &size, 1, mostOrders)
+	s.Size = int(size)
+	o.schedule("full", &s.Full)
+	o.done()
+}
+
+func readWeb(o *object, w *Web) {
+	if o == nil {
+		return
+	}
+	if s, ok := o.scalar("listen"); ok {
+		if text, ok := o.filled(s); ok {
+			if listenable(text) {
+				w.Listen = text
+			} else {
+				o.wrong(s, "must be host:port, found "+s.shown(), `such as ":8080" or "127.0.0.1:8080"`)
+			}
+		}
+	}
+	o.done()
+}
+
+func listenable(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || strings.ContainsAny(host, " \t/@") {
+		return false
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && strconv.FormatUint(n, 10) == port
+}

@@ -1,0 +1,137 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/nordvarg/crosscheck/config"
+)
+
+// TestSecretsDoNotLeak prints a whole configuration in every way there is.
+func TestSecretsDoNotLeak(t *testing.T) {
+	c := load(t, "testdata/documented.yaml")
+	var logged bytes.Buffer
+	for _, h := range []slog.Handler{slog.NewTextHandler(&logged, nil), slog.NewJSONHandler(&logged, nil)} {
+		slog.New(h).Info("configuration", "config", c, "side", c.Legacy, "dsn", c.Legacy.DSN, "pointer", &c.Legacy.DSN)
+	}
+	asJSON, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asYAML, err := yaml.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed := map[string]string{"slog": logged.String(), "json": string(asJSON), "yaml": string(asYAML)}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T"} {
+		printed[verb+" config"] = fmt.Sprintf(verb, c)
+		printed[verb+" value"] = fmt.Sprintf(verb, *c)
+		printed[verb+" side"] = fmt.Sprintf(verb, c.Legacy)
+		printed[verb+" secret"] = fmt.Sprintf(verb, c.Legacy.DSN)
+		printed[verb+" pointer"] = fmt.Sprintf(verb, &c.Legacy.DSN)
+	}
+	printed["error"] = fmt.Errorf("connecting to %v", c.Legacy.DSN).Error()
+	for way, text := range printed {
+		if strings.Contains(text, "hunter2") || strings.Contains(text, fmt.Sprintf("%x", "hunter2")) {
+			t.Errorf("%s gives a secret away: %s", way, text)
+		}
+	}
+	if got := c.Legacy.DSN.Reveal(); !strings.Contains(got, "hunter2") {
+		t.Errorf("Reveal = %q", got)
+	}
+}
+
+func TestScheduleNext(t *testing.T) {
+	oslo := time.FixedZone("", 2*3600)
+	at := time.Date(2026, 7, 1, 3, 30, 0, 0, oslo) // 01:30 in UTC
+	for expr, want := range map[string]string{
+		"0 2 * * *":                     "2026-07-01T02:00:00Z", // UTC, whatever zone the question comes in
+		"*/20 * * * * *":                "2026-07-01T01:30:20Z",
+		"CRON_TZ=Europe/Oslo 0 4 * * *": "2026-07-01T02:00:00Z",
+		"@hourly":                       "2026-07-01T02:00:00Z",
+		"0 0 29 2 *":                    "2028-02-29T00:00:00Z",
+	} {
+		if got := schedule(t, expr).Next(at).Format(time.RFC3339); got != want {
+			t.Errorf("%s: next is %s, want %s", expr, got, want)
+		}
+	}
+	off := schedule(t, "off")
+	if !off.Off() || !off.Next(at).IsZero() || off.String() != "off" {
+		t.Errorf("off is %v, next %v", off, off.Next(at))
+	}
+}
+
+// TestFingerprint changes one thing at a time.
+func TestFingerprint(t *testing.T) {
+	const base = `
+legacy: {dsn: "${LEGACY_DSN}", table: orders, key: id, changed_at: at}
+projection: {dsn: "${EVENTS_DSN}", table: current_orders}
+ledger: {dsn: "${EVENTS_DSN}"}
+compare:
+  fields: [{name: status, type: text}, {name: price, type: numeric, tolerance: 0.50, legacy: p}]
+  settle: {window: 30s}
+sampler: {schedule: "0 * * * *"}
+web: {listen: ":8080"}
+`
+	original := fingerprint(t, base)
+	same := map[string][2]string{
+		"another dsn":         {`legacy: {dsn: "${LEGACY_DSN}"`, `legacy: {dsn: "${EVENTS_DSN}"`},
+		"order of the fields": {`{name: status, type: text}, {name: price, type: numeric, tolerance: 0.50, legacy: p}`, `{name: price, type: numeric, tolerance: 0.5, legacy: p}, {name: status, type: text}`},
+		"a default spelt out": {"settle: {window: 30s}", "settle: {window: 0.5m, rechecks: 3}"},
+		"another schedule":    {"0 * * * *", "1 * * * *"},
+		"another port":        {"8080", "8081"},
+		"the default column":  {"{name: status, type: text}", `{name: status, type: text, legacy: '"status"'}`},
+	}
+	for why, change := range same {
+		if got := fingerprint(t, replace(t, base, change)); got != original {
+			t.Errorf("%s changed the fingerprint", why)
+		}
+	}
+	seen := map[string]string{original: "nothing"}
+	different := map[string][2]string{
+		"table":      {"table: orders", "table: orders2"},
+		"key":        {"key: id", "key: id2"},
+		"changed_at": {", changed_at: at", ""},
+		"name":       {"name: price", "name: prices"},
+		"type":       {"name: status, type: text", "name: status, type: uuid"},
+		"expression": {"legacy: p", "legacy: p2"},
+		"side":       {"legacy: p", "projection: p"},
+		"tolerance":  {"tolerance: 0.50", "tolerance: 0.05"},
+		"exact":      {", tolerance: 0.50", ""},
+		"window":     {"window: 30s", "window: 31s"},
+		"rechecks":   {"window: 30s", "rechecks: 4"},
+		"max_lag":    {"window: 30s", "max_lag: 6m"},
+		"group_by":   {"settle:", "group_by: price\n  settle:"},
+	}
+	for what, change := range different {
+		got := fingerprint(t, replace(t, base, change))
+		if other, twice := seen[got]; twice {
+			t.Errorf("changing %s gives the fingerprint of changing %s", what, other)
+		}
+		seen[got] = what
+	}
+}
+
+func replace(t *testing.T, text string, change [2]string) string {
+	t.Helper()
+	if !strings.Contains(text, change[0]) {
+		t.Fatalf("%q is not in the text", change[0])
+	}
+	return strings.Replace(text, change[0], change[1], 1)
+}
+
+func fingerprint(t *testing.T, text string) string {
+	t.Helper()
+	c, err := config.Parse("config.yaml", []byte(text), environment)
+	if err != nil {
+		t.Fatalf("%v in:\n%s", err, text)
+	}
+	return c.Fingerprint()
+}
