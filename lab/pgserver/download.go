@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -36,6 +37,7 @@ func download(ctx context.Context) (string, error) {
 	db := embedded.NewDatabase(embedded.DefaultConfig().Version(downloadVersion).Port(uint32(port)).
 		BinariesPath(home).CachePath(work).RuntimePath(filepath.Join(work, "run")).Logger(io.Discard))
 	startErr := db.Start()
+	http.DefaultClient.CloseIdleConnections() // the library leaves its own open
 	if startErr == nil {
 		if err := db.Stop(); err != nil {
 			return "", fmt.Errorf("stopping the server that came with the download: %w", err)

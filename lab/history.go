@@ -1,0 +1,183 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	historySpan  = 18 * 30 * 24 * time.Hour // eighteen months
+	historyQuiet = time.Hour                // between the last generated order and now
+	historyBatch = 100_000                  // orders in one statement
+)
+
+// ErrOtherHistory is returned when the databases hold a history that was generated with other parameters.
+var ErrOtherHistory = errors.New("the databases hold another history")
+
+// History says what is generated before the desk opens. The same values give the same rows, on any machine.
+type History struct {
+	// Orders is how many order ids are drawn; about three in a hundred stay gaps.
+	Orders int64
+	// Events says whether events, audit log and trades are generated too. Without them current_orders is a plain
+	// table, filled directly, and the desk stays closed: that is for benchmarks.
+	Events bool
+	// Seed picks the history.
+	Seed int64
+	// End is when the last order was created; zero: an hour before now, at a full hour.
+	End time.Time
+	// Progress is called after each batch of orders, from one goroutine at a time, when it is not nil.
+	Progress func(done, total int64)
+}
+
+// Generate creates the tables in both databases and fills them. Databases that hold the very same history already
+// are left as they are.
+func Generate(ctx context.Context, legacyDSN, eventsDSN string, h History) error {
+	if h.End.IsZero() {
+		h.End = time.Now().UTC().Add(-historyQuiet).Truncate(time.Hour)
+	}
+	if there, err := generated(ctx, legacyDSN, h); err != nil || there {
+		return err
+	}
+	progress := &progress{total: 2 * h.Orders, report: h.Progress}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return generateSide(gctx, legacyDSN, h, legacyTables(h), progress) })
+	g.Go(func() error { return generateSide(gctx, eventsDSN, h, eventsTables(h), progress) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if h.Events {
+		if err := firstProjection(ctx, eventsDSN); err != nil {
+			return err
+		}
+	}
+	return remember(ctx, legacyDSN, h)
+}
+
+// tables is how one database is filled.
+type tables struct {
+	before, after []string          // scripts
+	fill          map[string]string // table with columns → script with its rows
+	vacuum        []string
+	identity      bool // the keys of orders come from a sequence that must go on behind the history
+}
+
+func legacyTables(h History) tables {
+	t := tables{
+		before:   []string{"legacy"},
+		after:    []string{"legacy_indexes"},
+		fill:     map[string]string{"orders": "history_orders"},
+		vacuum:   []string{"orders"},
+		identity: true,
+	}
+	if h.Events {
+		t.fill["audit_log (entity_id, timestamp, field_changed, old_value, new_value)"] = "history_audit_log"
+		t.fill["trades (order_id, executed_at, quantity, price)"] = "history_trades"
+		t.vacuum = append(t.vacuum, "audit_log", "trades")
+	}
+	return t
+}
+
+func eventsTables(h History) tables {
+	if !h.Events {
+		return tables{
+			before: []string{"events", "current_orders_table"},
+			after:  []string{"events_indexes", "current_orders_table_indexes"},
+			fill:   map[string]string{"current_orders": "history_orders"},
+			vacuum: []string{"current_orders"},
+		}
+	}
+	return tables{
+		before: []string{"events"},
+		after:  []string{"events_indexes"},
+		fill:   map[string]string{"event_store (order_id, event_type, timestamp, payload)": "history_events"},
+		vacuum: []string{"event_store"},
+	}
+}
+
+// generateSide fills one database over one connection.
+func generateSide(ctx context.Context, dsn string, h History, t tables, p *progress) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return fmt.Errorf("connecting to generate history: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if err := bulkSession(ctx, conn); err != nil {
+		return err
+	}
+	if err := runScripts(ctx, conn, t.before); err != nil {
+		return err
+	}
+	step := historySpan.Microseconds() / max(h.Orders, 1)
+	for lo := int64(1); lo <= h.Orders; lo += historyBatch {
+		hi := min(lo+historyBatch-1, h.Orders)
+		for into, rows := range t.fill {
+			sql := "INSERT INTO " + into + " " + script("history") + script(rows)
+			if _, err := conn.Exec(ctx, sql, lo, hi, h.Seed, h.End.Add(-historySpan), step); err != nil {
+				return fmt.Errorf("generating %s for orders %d to %d: %w", rows, lo, hi, err)
+			}
+		}
+		p.add(hi - lo + 1)
+	}
+	if err := runScripts(ctx, conn, t.after); err != nil {
+		return err
+	}
+	if t.identity {
+		const advance = "SELECT setval(pg_get_serial_sequence('orders', 'order_id'), greatest($1::bigint, 1))"
+		if _, err := conn.Exec(ctx, advance, h.Orders); err != nil {
+			return fmt.Errorf("advancing the order ids: %w", err)
+		}
+	}
+	return vacuum(ctx, conn, t.vacuum)
+}
+
+// firstProjection lets the projector itself build the read model from the generated events.
+func firstProjection(ctx context.Context, eventsDSN string) error {
+	conn, err := pgx.Connect(ctx, eventsDSN)
+	if err != nil {
+		return fmt.Errorf("connecting to project history: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if err := bulkSession(ctx, conn); err != nil {
+		return err
+	}
+	for more := true; more; {
+		if more, err = projectBatch(ctx, conn, faults{}); err != nil {
+			return err
+		}
+	}
+	if err := runScripts(ctx, conn, []string{"current_orders"}); err != nil {
+		return err
+	}
+	return vacuum(ctx, conn, []string{"orders_projection", "current_orders"})
+}
+
+func bulkSession(ctx context.Context, conn *pgx.Conn) error {
+	const settings = "SET work_mem = '256MB'; SET maintenance_work_mem = '512MB'; SET TimeZone = 'UTC'; SET jit = off"
+	if _, err := conn.Exec(ctx, settings); err != nil {
+		return fmt.Errorf("preparing the session: %w", err)
+	}
+	return nil
+}
+
+func runScripts(ctx context.Context, conn *pgx.Conn, names []string) error {
+	for _, name := range names {
+		if _, err := conn.Exec(ctx, script(name)); err != nil {
+			return fmt.Errorf("running schema/%s.sql: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func vacuum(ctx context.Context, conn *pgx.Conn, tables []string) error {
+	for _, table := range tables {
+		if _, err := conn.Exec(ctx, "VACUUM (ANALYZE) "+table); err != nil {
+			return fmt.Errorf("vacuuming %s: %w", table, err)
+		}
+	}
+	return nil
+}

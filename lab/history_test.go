@@ -1,0 +1,72 @@
+package lab_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func deadline(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func number(t testing.TB, dsn, sql string) int64 {
+	t.Helper()
+	ctx := deadline(t)
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	var n int64
+	if err := conn.QueryRow(ctx, sql).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
+
+func wantNoDifferences(t *testing.T, legacy, events string) {
+	t.Helper()
+	found, err := lab.Differences(deadline(t), legacy, events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 0 {
+		t.Fatalf("%d differences on a clean system, first: %+v", len(found), found[0])
+	}
+}
+
+// The legacy rows are generated; the projection is folded from generated events by the projector.
+func TestGeneratedHistoryAgrees(t *testing.T) {
+	for name, events := range map[string]bool{"folded from events": true, "filled directly": false} {
+		t.Run(name, func(t *testing.T) {
+			legacy, projection := pgtest.Database(t), pgtest.Database(t)
+			h := lab.History{Orders: 5000, Events: events, Seed: 7}
+			if err := lab.Generate(deadline(t), legacy, projection, h); err != nil {
+				t.Fatal(err)
+			}
+			wantNoDifferences(t, legacy, projection)
+			if n := number(t, legacy, "SELECT count(*) FROM orders"); n < 4750 || n > 4950 {
+				t.Errorf("%d orders of 5000 ids, want a few per cent of gaps", n)
+			}
+			for _, status := range []string{"OPEN", "PARTIALLY_FILLED", "FILLED", "CANCELED"} {
+				if n := number(t, projection, "SELECT count(*) FROM current_orders WHERE status = '"+status+"'"); n < 100 {
+					t.Errorf("%d orders %s, want some hundred", n, status)
+				}
+			}
+			if n := number(t, projection, "SELECT count(*) FROM current_orders WHERE avg_fill_price IS NULL <> (filled_quantity = 0)"); n > 0 {
+				t.Errorf("%d orders whose average price does not fit their fills", n)
+			}
+		})
+	}
+}

@@ -1,0 +1,115 @@
+package lab
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+// The kinds of difference between legacy and projection.
+const (
+	Missing = "missing" // the projection has no such order
+	Phantom = "phantom" // only the projection has it
+	Differs = "differs" // both have it, and disagree in fields
+)
+
+// Planted is one order in which legacy and projection disagree, and how.
+type Planted struct {
+	OrderID int64
+	Kind    string   // Missing, Phantom or Differs
+	Fields  []string // of Differs, in the order of Columns
+	Fault   string   // which planted it; empty in what Differences finds
+}
+
+// Columns are the compared columns of orders and current_orders, without the key.
+var Columns = []string{
+	"trader_id", "symbol", "side", "quantity", "price", "status", "filled_quantity", "avg_fill_price", "created_at", "updated_at",
+}
+
+// Differences compares both sides by brute force: it copies the legacy table beside the projection and joins them in
+// full. It owes nothing to crosscheck, so that it can judge it. Meaningful only while nothing moves.
+func Differences(ctx context.Context, legacyDSN, eventsDSN string) ([]Planted, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	legacy, err := pgx.Connect(ctx, legacyDSN)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to legacy: %w", err)
+	}
+	defer legacy.Close(context.WithoutCancel(ctx))
+	events, err := pgx.Connect(ctx, eventsDSN)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to events: %w", err)
+	}
+	defer events.Close(context.WithoutCancel(ctx))
+	if err := copyOrders(ctx, legacy, events); err != nil {
+		return nil, err
+	}
+	return fullJoin(ctx, events)
+}
+
+// copyOrders streams the legacy table into a temporary one in the other database.
+func copyOrders(ctx context.Context, legacy, events *pgx.Conn) error {
+	if _, err := events.Exec(ctx, "CREATE TEMPORARY TABLE legacy_orders (LIKE current_orders)"); err != nil {
+		return fmt.Errorf("creating the copy of orders: %w", err)
+	}
+	const out = "COPY (SELECT order_id, trader_id, symbol, side, quantity, price, status, filled_quantity, avg_fill_price, " +
+		"created_at, updated_at FROM orders) TO STDOUT (FORMAT binary)"
+	r, w := io.Pipe()
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		_, err := legacy.PgConn().CopyTo(gctx, w, out)
+		_ = w.CloseWithError(err) // never fails; a nil error is the reader's EOF
+		return err
+	})
+	g.Go(func() error {
+		_, err := events.PgConn().CopyFrom(gctx, r, "COPY legacy_orders FROM STDIN (FORMAT binary)")
+		_ = r.CloseWithError(err) // so that the writer does not wait for a reader that is gone
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return fmt.Errorf("copying orders: %w", err)
+	}
+	return nil
+}
+
+func fullJoin(ctx context.Context, events *pgx.Conn) ([]Planted, error) {
+	differs, where := "", "l.order_id IS NULL OR p.order_id IS NULL"
+	for i, c := range Columns {
+		if i > 0 {
+			differs += ", "
+		}
+		differs += fmt.Sprintf("CASE WHEN l.%[1]s IS DISTINCT FROM p.%[1]s THEN '%[1]s' END", c)
+		where += fmt.Sprintf(" OR l.%[1]s IS DISTINCT FROM p.%[1]s", c)
+	}
+	sql := `SELECT coalesce(l.order_id, p.order_id),
+		CASE WHEN p.order_id IS NULL THEN 'missing' WHEN l.order_id IS NULL THEN 'phantom' ELSE 'differs' END,
+		array_remove(ARRAY[` + differs + `], NULL)
+		FROM legacy_orders AS l FULL JOIN current_orders AS p ON p.order_id = l.order_id WHERE ` + where
+	rows, err := events.Query(ctx, sql)
+	if err != nil {
+		return nil, fmt.Errorf("joining both sides: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Planted, error) {
+		var p Planted
+		err := row.Scan(&p.OrderID, &p.Kind, &p.Fields)
+		if p.Kind != Differs {
+			p.Fields = nil
+		}
+		return p, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading differences: %w", err)
+	}
+	sortPlanted(found)
+	return found, nil
+}
+
+func sortPlanted(p []Planted) {
+	slices.SortFunc(p, func(a, b Planted) int { return cmp.Compare(a.OrderID, b.OrderID) })
+}

@@ -1,0 +1,62 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// generated says whether a database holds exactly this history.
+func generated(ctx context.Context, dsn string, h History) (bool, error) {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return false, fmt.Errorf("connecting to look for a history: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	const create = `CREATE SCHEMA IF NOT EXISTS lab;
+		CREATE TABLE IF NOT EXISTS lab.history (orders bigint, events boolean, seed bigint)`
+	if _, err := conn.Exec(ctx, create); err != nil {
+		return false, fmt.Errorf("creating schema lab: %w", err)
+	}
+	var rows, same int
+	const look = `SELECT count(*), count(*) FILTER (WHERE orders = $1 AND events = $2 AND seed = $3) FROM lab.history`
+	if err := conn.QueryRow(ctx, look, h.Orders, h.Events, h.Seed).Scan(&rows, &same); err != nil {
+		return false, fmt.Errorf("looking for a history: %w", err)
+	}
+	if rows > 0 && same == 0 {
+		return false, ErrOtherHistory
+	}
+	return same > 0, nil
+}
+
+// remember notes that generation went through to the end.
+func remember(ctx context.Context, dsn string, h History) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return fmt.Errorf("connecting to note the history: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	const note = "INSERT INTO lab.history (orders, events, seed) VALUES ($1, $2, $3)"
+	if _, err := conn.Exec(ctx, note, h.Orders, h.Events, h.Seed); err != nil {
+		return fmt.Errorf("noting the history: %w", err)
+	}
+	return nil
+}
+
+// progress adds up what both databases have done.
+type progress struct {
+	mu          sync.Mutex
+	done, total int64
+	report      func(done, total int64) // may be nil
+}
+
+func (p *progress) add(orders int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done += orders
+	if p.report != nil {
+		p.report(p.done, p.total)
+	}
+}

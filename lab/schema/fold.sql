@@ -1,0 +1,56 @@
+-- One step of the projector: what a batch of events does to each order, in event order, applied at once.
+-- {{batch}} picks the events; $1 orders whose events are all left out, $2 orders whose partial fills are left out,
+-- $3 orders whose filled quantity drifts by $4: the places where the lab's faults reach in.
+WITH batch AS (
+    SELECT event_id, order_id, event_type, timestamp, payload,
+           CASE event_type
+               WHEN 'OrderPartiallyFilled' THEN (payload ->> 'filled_quantity')::numeric(18, 4)
+               WHEN 'OrderFilled' THEN (payload ->> 'quantity')::numeric(18, 4)
+           END AS fill,
+           CASE event_type
+               WHEN 'OrderCreated' THEN 'OPEN'
+               WHEN 'OrderPartiallyFilled' THEN 'PARTIALLY_FILLED'
+               WHEN 'OrderFilled' THEN 'FILLED'
+               WHEN 'OrderCanceled' THEN 'CANCELED'
+           END AS status
+    FROM event_store
+    WHERE {{batch}}
+      AND order_id <> ALL ($1::bigint[])
+      AND NOT (event_type = 'OrderPartiallyFilled' AND order_id = ANY ($2::bigint[]))
+), change AS (
+    SELECT order_id,
+           (array_agg(payload ORDER BY event_id) FILTER (WHERE event_type = 'OrderCreated'))[1] AS created,
+           min(timestamp) FILTER (WHERE event_type = 'OrderCreated') AS created_at,
+           (array_agg(payload ->> 'new_value' ORDER BY event_id DESC)
+               FILTER (WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'quantity'))[1]::numeric(18, 4) AS quantity,
+           (array_agg(payload ->> 'new_value' ORDER BY event_id DESC)
+               FILTER (WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'price'))[1]::numeric(18, 4) AS price,
+           coalesce(sum(fill), 0) AS filled,
+           coalesce(sum(fill * (payload ->> 'price')::numeric(18, 4)) FILTER (WHERE fill IS NOT NULL), 0) AS notional,
+           (array_agg(status ORDER BY event_id DESC) FILTER (WHERE status IS NOT NULL))[1] AS status,
+           (array_agg(timestamp ORDER BY event_id DESC))[1] AS updated_at,
+           CASE WHEN order_id = ANY ($3::bigint[]) AND sum(fill) > 0 THEN $4::numeric ELSE 0 END AS drift
+    FROM batch
+    GROUP BY order_id
+), updated AS (
+    UPDATE orders_projection AS p
+    SET quantity = coalesce(c.quantity, p.quantity),
+        price = coalesce(c.price, p.price),
+        status = coalesce(c.status, p.status),
+        filled_quantity = p.filled_quantity + c.filled + c.drift,
+        filled_notional = p.filled_notional + c.notional,
+        avg_fill_price = round((p.filled_notional + c.notional)::numeric(38, 8)
+                               / nullif(p.filled_quantity + c.filled, 0)::numeric(18, 4), 6),
+        updated_at = c.updated_at
+    FROM change AS c
+    WHERE c.order_id = p.order_id
+    RETURNING p.order_id
+)
+INSERT INTO orders_projection (order_id, trader_id, symbol, side, quantity, price, status,
+                               filled_quantity, filled_notional, avg_fill_price, created_at, updated_at)
+SELECT order_id, (created ->> 'trader_id')::integer, created ->> 'symbol', created ->> 'side',
+       coalesce(quantity, (created ->> 'quantity')::numeric), coalesce(price, (created ->> 'price')::numeric), status,
+       filled + drift, notional, round(notional::numeric(38, 8) / nullif(filled, 0)::numeric(18, 4), 6), created_at, updated_at
+FROM change
+WHERE created IS NOT NULL
+  AND NOT EXISTS (SELECT FROM updated AS u WHERE u.order_id = change.order_id)
