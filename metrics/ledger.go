@@ -1,0 +1,253 @@
+package metrics
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	// cacheFor is how long one reading of the ledger serves all scrapes.
+	cacheFor = 5 * time.Second
+	// readTimeout ends a reading of the ledger, well within Prometheus' default scrape timeout of 10 s.
+	readTimeout = 4 * time.Second
+	// staleAfter is the age from which a reading is not shown, even if no newer one could be had.
+	staleAfter = 2 * cacheFor
+	// maxStatuses bounds the label status of each representation; it comes from a database and could be anything.
+	maxStatuses = 50
+)
+
+// Snapshot is what the ledger says at one instant, in plain values.
+type Snapshot struct {
+	Orders []Orders
+	// Open should hold groups that have none open, too, so that their series do not vanish.
+	Open []OpenDivergences
+	// OldestDivergenceAge is 0 when none is open.
+	OldestDivergenceAge time.Duration
+	Suspects            int64 // waiting for their recheck
+	Passes              []Pass
+	SampleBound         *SampleBound // nil without samples
+	Gate                *Gate        // nil when it could not be asked
+}
+
+// Orders is the number of orders with one status in one representation, as last counted.
+type Orders struct {
+	Representation, Status string
+	Count                  int64
+}
+
+// OpenDivergences is the number of open divergences of one group.
+type OpenDivergences struct {
+	Hop, Kind, Cause string
+	Count            int64
+}
+
+// Pass is what the ledger knows of one kind of pass.
+type Pass struct {
+	Pass string
+	// LastSuccess is when the newest pass finished that judged everything it set out to judge; zero for never.
+	LastSuccess time.Time
+	// Coverage is the newest finished pass's; negative when none has finished.
+	Coverage float64
+	// Overdue is true when a scheduled pass was missed, or runs longer than its schedule allows.
+	Overdue bool
+}
+
+// SampleBound is the anytime-valid upper bound of the share of bad orders.
+type SampleBound struct {
+	Confidence string // "0.95", as in the configuration
+	Ratio      float64
+}
+
+// Gate is the current decision.
+type Gate struct {
+	Decision string
+	Criteria []Criterion
+}
+
+// Criterion is the verdict of one criterion.
+type Criterion struct{ Name, Verdict string }
+
+// The values that the gate can have; each is a series of 0 or 1, so that a change is a step and not a gap.
+var (
+	decisions = []string{"GO", "NO-GO", "INCONCLUSIVE"}
+	verdicts  = []string{"pass", "fail", "inconclusive", "error"}
+)
+
+// ledgerCollector exposes the newest reading of the ledger, and nothing that is older than a scrape.
+type ledgerCollector struct {
+	read func(context.Context) (Snapshot, error)
+
+	mu       sync.Mutex // held while reading: scrapes at the same time share one reading
+	snapshot Snapshot
+	readOK   bool
+	readAt   time.Time // when the reading ended, good or bad; zero before the first
+}
+
+func newLedgerCollector(read func(context.Context) (Snapshot, error)) *ledgerCollector {
+	return &ledgerCollector{read: read}
+}
+
+// refresh reads the ledger unless that was done a moment ago.
+func (c *ledgerCollector) refresh(ctx context.Context) {
+	if c.read == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.readAt.IsZero() && time.Since(c.readAt) < cacheFor {
+		return
+	}
+	reading, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	snapshot, err := c.read(reading)
+	if err != nil && ctx.Err() != nil {
+		return // the scraper went away, which says nothing about the ledger
+	}
+	c.snapshot, c.readOK, c.readAt = snapshot, err == nil, time.Now()
+}
+
+// current returns the reading of this scrape; false when it failed or when there is none fresh enough.
+func (c *ledgerCollector) current() (Snapshot, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.readOK || time.Since(c.readAt) > staleAfter {
+		return Snapshot{}, false
+	}
+	return c.snapshot, true
+}
+
+func gauge(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("crosscheck_"+name, help, labels, nil)
+}
+
+var (
+	ledgerUp    = gauge("ledger_up", "1 when the ledger could be read for this scrape, else 0; then all gauges that come from it are absent.")
+	orders      = gauge("orders", "Orders of a representation by status, as last counted by a full pass.", "representation", "status")
+	open        = gauge("open_divergences", "Divergences that are open.", "hop", "kind", "cause")
+	oldest      = gauge("oldest_divergence_age_seconds", "Time since the oldest open divergence was first seen; 0 when none is open.")
+	suspects    = gauge("suspects", "Orders with a mismatch that may still be lag, waiting for their recheck.")
+	lastSuccess = gauge("pass_last_success_timestamp_seconds", "When the newest pass finished that judged everything it set out to judge, whatever it found.", "pass")
+	coverage    = gauge("pass_coverage_ratio", "Share of what the newest finished pass set out to compare that it did compare.", "pass")
+	overdue     = gauge("pass_overdue", "1 when a scheduled pass was missed or overruns, else 0.", "pass")
+	bound       = gauge("sample_bound_ratio", "Upper bound of the share of bad orders that the samples prove, valid at all looks at once.", "confidence")
+	decision    = gauge("gate_decision", "1 for what the gate says now, 0 for the other decisions.", "decision")
+	criterion   = gauge("gate_criterion", "1 for what a criterion of the gate says now, 0 for the other verdicts.", "criterion", "verdict")
+)
+
+// Describe lists the gauges that come from the ledger.
+func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{ledgerUp, orders, open, oldest, suspects, lastSuccess, coverage, overdue, bound, decision, criterion} {
+		ch <- d
+	}
+}
+
+// Collect emits the gauges of the newest reading.
+func (c *ledgerCollector) Collect(ch chan<- prometheus.Metric) {
+	s, ok := c.current()
+	e := emitter{ch: ch, sums: map[string]*series{}}
+	e.add(ledgerUp, truth(ok))
+	if ok {
+		e.snapshot(s)
+	}
+	e.flush()
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// emitter adds up values of the same series before it sends them, because two of one series spoil the whole scrape.
+type emitter struct {
+	ch    chan<- prometheus.Metric
+	sums  map[string]*series // description and labels → value
+	order []*series
+}
+
+type series struct {
+	desc   *prometheus.Desc
+	labels []string
+	value  float64
+}
+
+func (e *emitter) add(desc *prometheus.Desc, value float64, labels ...string) {
+	for i, l := range labels {
+		labels[i] = strings.ToValidUTF8(l, "\uFFFD")
+	}
+	id := desc.String() + "\x00" + strings.Join(labels, "\x00")
+	if s := e.sums[id]; s != nil {
+		s.value += value
+		return
+	}
+	s := &series{desc, labels, value}
+	e.sums[id] = s
+	e.order = append(e.order, s)
+}
+
+func (e *emitter) flush() {
+	for _, s := range e.order {
+		m, err := prometheus.NewConstMetric(s.desc, prometheus.GaugeValue, s.value, s.labels...)
+		if err != nil {
+			m = prometheus.NewInvalidMetric(s.desc, err)
+		}
+		e.ch <- m
+	}
+}
+
+func (e *emitter) snapshot(s Snapshot) {
+	e.orders(s.Orders)
+	for _, o := range s.Open {
+		e.add(open, float64(o.Count), o.Hop, o.Kind, o.Cause)
+	}
+	e.add(oldest, s.OldestDivergenceAge.Seconds())
+	e.add(suspects, float64(s.Suspects))
+	for _, p := range s.Passes {
+		if !p.LastSuccess.IsZero() {
+			e.add(lastSuccess, float64(p.LastSuccess.UnixMilli())/1000, p.Pass)
+		}
+		if p.Coverage >= 0 {
+			e.add(coverage, p.Coverage, p.Pass)
+		}
+		e.add(overdue, truth(p.Overdue), p.Pass)
+	}
+	if b := s.SampleBound; b != nil {
+		e.add(bound, b.Ratio, b.Confidence)
+	}
+	if g := s.Gate; g != nil {
+		e.oneOf(decision, decisions, g.Decision)
+		for _, c := range g.Criteria {
+			e.oneOf(criterion, verdicts, c.Verdict, c.Name)
+		}
+	}
+}
+
+// orders emits the counts; statuses beyond the first ones of a representation are summed as "other".
+func (e *emitter) orders(list []Orders) {
+	statuses := map[string]int{} // representation → statuses emitted
+	for _, o := range list {
+		status := o.Status
+		if status == "" {
+			status = "NULL" // an empty label would be no label
+		}
+		if statuses[o.Representation]++; statuses[o.Representation] > maxStatuses {
+			status = "other"
+		}
+		e.add(orders, float64(o.Count), o.Representation, status)
+	}
+}
+
+// oneOf emits 1 for the value that holds and 0 for the others, before it the labels that are fixed.
+func (e *emitter) oneOf(desc *prometheus.Desc, known []string, value string, fixed ...string) {
+	for _, k := range known {
+		if k != value {
+			e.add(desc, 0, append(append([]string{}, fixed...), k)...)
+		}
+	}
+	e.add(desc, 1, append(append([]string{}, fixed...), value)...)
+}

@@ -1,0 +1,210 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func full() Snapshot {
+	return Snapshot{
+		Orders:              []Orders{{"legacy", "FILLED", 900}, {"legacy", "", 1}, {"projection", "FILLED", 899}},
+		Open:                []OpenDivergences{{"legacy->projection", "missing", "", 1}, {"legacy->projection", "phantom", "", 0}},
+		OldestDivergenceAge: 90 * time.Second,
+		Suspects:            3,
+		Passes: []Pass{
+			{Pass: "sample", LastSuccess: time.UnixMilli(1_700_000_000_500), Coverage: 1},
+			{Pass: "full", Coverage: -1, Overdue: true},
+		},
+		SampleBound: &SampleBound{"0.95", 0.00082},
+		Gate:        &Gate{"NO-GO", []Criterion{{"open_divergences", "fail"}, {"coverage", "pass"}}},
+	}
+}
+
+func reads(s Snapshot) func(context.Context) (Snapshot, error) {
+	return func(context.Context) (Snapshot, error) { return s, nil }
+}
+
+// used returns metrics of which every series has been touched.
+func used(read func(context.Context) (Snapshot, error)) *Metrics {
+	m := New(Options{Version: "1.2.3", Revision: "abc", Go: "go1.26", Passes: []string{"full", "sample"}, Read: read})
+	m.ObservePass("sample", 300*time.Millisecond, 10_000)
+	m.ObserveMismatch("sample", "legacy->projection", "differs", "status")
+	m.ObserveRead("legacy", "keys", 20*time.Millisecond)
+	m.ObserveQuery("legacy", "keys", 15*time.Millisecond)
+	return m
+}
+
+func scrape(t *testing.T, m *Metrics) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	if w.Code != 200 {
+		t.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+// ours keeps the lines about our own metrics.
+func ours(page string) string {
+	var b strings.Builder
+	for line := range strings.Lines(page) {
+		if strings.Contains(line, "crosscheck_") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+func TestNamesHelpAndLabels(t *testing.T) {
+	const file = "testdata/metrics.txt"
+	got := ours(scrape(t, used(reads(full()))))
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("metrics differ (-want +got), -update rewrites %s:\n%s", file, diff)
+	}
+}
+
+func TestNamesAreWellFormed(t *testing.T) {
+	m := used(reads(full()))
+	scrape(t, m)
+	problems, err := testutil.GatherAndLint(m.registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+func TestEveryMetricOfTheContractIsThere(t *testing.T) {
+	page := scrape(t, used(reads(full())))
+	for _, name := range []string{
+		"orders", "compared_orders_total", "mismatches_total", "open_divergences", "oldest_divergence_age_seconds", "suspects",
+		"pass_duration_seconds", "pass_last_success_timestamp_seconds", "pass_coverage_ratio", "pass_overdue", "sample_bound_ratio",
+		"gate_decision", "gate_criterion", "read_seconds", "source_queries_total", "source_seconds", "build_info", "ledger_up",
+	} {
+		if !strings.Contains(page, "# HELP crosscheck_"+name+" ") {
+			t.Errorf("crosscheck_%s is missing", name)
+		}
+	}
+}
+
+func TestGaugesAreAbsentWhenTheLedgerIsUnreachable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var failure error
+		m := New(Options{Read: func(context.Context) (Snapshot, error) { return full(), failure }})
+		if page := scrape(t, m); !strings.Contains(page, "crosscheck_ledger_up 1") || !strings.Contains(page, "crosscheck_suspects 3") {
+			t.Fatalf("ledger is up, but:\n%s", ours(page))
+		}
+		failure = errors.New("connection refused")
+		<-time.After(cacheFor)
+		page := ours(scrape(t, m))
+		if !strings.Contains(page, "crosscheck_ledger_up 0") || strings.Contains(page, "crosscheck_suspects") || strings.Contains(page, "crosscheck_gate") {
+			t.Fatalf("ledger is down, but:\n%s", page)
+		}
+		failure = nil
+		<-time.After(cacheFor)
+		if page := scrape(t, m); !strings.Contains(page, "crosscheck_ledger_up 1") {
+			t.Fatalf("ledger is up again, but:\n%s", ours(page))
+		}
+	})
+}
+
+func TestScrapesShareOneReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var readings int
+		m := New(Options{Read: func(context.Context) (Snapshot, error) { readings++; return full(), nil }})
+		for range 100 {
+			scrape(t, m)
+		}
+		if readings != 1 {
+			t.Errorf("100 scrapes at once read the ledger %d times", readings)
+		}
+		<-time.After(cacheFor)
+		if scrape(t, m); readings != 2 {
+			t.Errorf("a later scrape did not read the ledger again")
+		}
+	})
+}
+
+func TestAHangingLedgerDoesNotHangTheScrape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New(Options{Read: func(ctx context.Context) (Snapshot, error) {
+			<-ctx.Done()
+			return Snapshot{}, ctx.Err()
+		}})
+		start := time.Now()
+		page := scrape(t, m)
+		if took := time.Since(start); took > readTimeout {
+			t.Errorf("scrape took %s", took)
+		}
+		if !strings.Contains(page, "crosscheck_ledger_up 0") {
+			t.Error("ledger hangs and counts as up")
+		}
+	})
+}
+
+func TestAnOldReadingIsNotShownWhenTheScraperGaveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New(Options{Read: func(ctx context.Context) (Snapshot, error) { return full(), ctx.Err() }})
+		scrape(t, m)
+		<-time.After(time.Hour)
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		w := httptest.NewRecorder()
+		m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(gone, "GET", "/metrics", nil))
+		if strings.Contains(w.Body.String(), "crosscheck_suspects") {
+			t.Error("an hour old reading was shown as the present")
+		}
+	})
+}
+
+func TestWithoutALedger(t *testing.T) {
+	if page := scrape(t, New(Options{})); !strings.Contains(page, "crosscheck_ledger_up 0") {
+		t.Errorf("no ledger, but:\n%s", ours(page))
+	}
+}
+
+func TestStatusesFromADatabaseCannotSpoilTheScrape(t *testing.T) {
+	s := Snapshot{Orders: []Orders{{"legacy", "\xff", 1}, {"legacy", "", 1}, {"legacy", "NULL", 1}, {"legacy", "a\"b\nc", 1}}}
+	for i := range 200 {
+		s.Orders = append(s.Orders, Orders{"legacy", fmt.Sprint("S", i), 1})
+	}
+	page := ours(scrape(t, New(Options{Read: reads(s)})))
+	if n := strings.Count(page, "crosscheck_orders{"); n > maxStatuses+1 {
+		t.Errorf("%d series", n)
+	}
+	for _, want := range []string{`status="other"} 154`, `status="NULL"} 2`, `status="a\"b\nc"} 1`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%s is missing in:\n%s", want, page)
+		}
+	}
+}
+
+func TestAGateVerdictNobodyKnowsIsStillShown(t *testing.T) {
+	page := scrape(t, New(Options{Read: reads(Snapshot{Gate: &Gate{Decision: "PERHAPS"}})}))
+	if !strings.Contains(page, `crosscheck_gate_decision{decision="PERHAPS"} 1`) || !strings.Contains(page, `crosscheck_gate_decision{decision="GO"} 0`) {
+		t.Errorf("unknown decision is not shown:\n%s", ours(page))
+	}
+}
