@@ -1,0 +1,63 @@
+# Every target that a person types carries a ## line; `make` prints them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# The race detector needs a C compiler and makes the lab's timings meaningless: it runs on the packages with
+# goroutines of their own.
+RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard ledger metrics sampler source verify web)))
+TEST_TIMEOUT  ?= 20m
+FUZZ_TIME     ?= 20s
+SOAK_ROUNDS   ?= 10
+
+.PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup build ## watch crosscheck find the faults of a small trading system
+	./bin/crosscheck-lab demo
+
+test: setup ## run all tests against a real PostgreSQL
+	go test -timeout $(TEST_TIMEOUT) ./...
+	@echo "test: all packages passed"
+
+test-race: setup ## run the packages with goroutines under the race detector
+	go test -race -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
+	@echo "test-race: all packages passed"
+
+bench: setup build ## print the figures of docs/performance.md
+	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./...
+
+soak: setup ## run all tests many times over (SOAK_ROUNDS=10)
+	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
+
+fuzz: ## run each fuzz test for FUZZ_TIME (20s)
+	@set -euo pipefail; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for name in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$package/*_test.go | cut -c6-); do \
+	    go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZ_TIME) $$package; \
+	  done; \
+	done
+
+lint: bin/golangci-lint ## check style, errors and the direction of imports
+	./bin/golangci-lint run ./...
+
+fmt: bin/golangci-lint ## format the code
+	./bin/golangci-lint fmt ./...
+
+build: ## build ./bin/crosscheck and ./bin/crosscheck-lab
+	go build -o bin/ ./cmd/...
+
+check: build lint test test-race ## everything that CI runs
+
+clean: ## remove what was built
+	rm -rf bin
+
+# Not for typing: the programs that the other targets need.
+
+setup:
+	@scripts/setup
+
+# The linter has a module of its own, so that its 200 dependencies are not ours. It is built once, for a minute or two.
+bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum
+	@echo "building golangci-lint, once"
+	CGO_ENABLED=0 go -C tools/golangci-lint build -o $(CURDIR)/bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
