@@ -115,9 +115,13 @@ func generateSide(ctx context.Context, dsn string, h History, t tables, p *progr
 	step := historySpan.Microseconds() / max(h.Orders, 1)
 	for lo := int64(1); lo <= h.Orders; lo += historyBatch {
 		hi := min(lo+historyBatch-1, h.Orders)
+		// Simple protocol: CREATE TABLE AS takes no parameters from the server.
+		args := []any{pgx.QueryExecModeSimpleProtocol, lo, hi, h.Seed, h.End.Add(-historySpan), step}
+		if _, err := conn.Exec(ctx, script("history"), args...); err != nil {
+			return fmt.Errorf("generating orders %d to %d: %w", lo, hi, err)
+		}
 		for into, rows := range t.fill {
-			sql := "INSERT INTO " + into + " " + script("history") + script(rows)
-			if _, err := conn.Exec(ctx, sql, lo, hi, h.Seed, h.End.Add(-historySpan), step); err != nil {
+			if _, err := conn.Exec(ctx, "INSERT INTO "+into+" "+script(rows)); err != nil {
 				return fmt.Errorf("generating %s for orders %d to %d: %w", rows, lo, hi, err)
 			}
 		}

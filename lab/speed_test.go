@@ -7,7 +7,7 @@ func TestSpeed(t *testing.T) {
 	if n==0 {t.Skip()}
 	legacy, projection := pgtest.Database(t), pgtest.Database(t)
 	s:=time.Now()
-	if err := lab.Generate(t.Context(), legacy, projection, lab.History{Orders: n, Events: os.Getenv("EV")!="", Seed: 1, Progress: func(d,tot int64){ if d%1000000==0{t.Log(d,tot,time.Since(s))}}}); err != nil { t.Fatal(err) }
+	if err := lab.Generate(t.Context(), legacy, projection, lab.History{Orders: n, Events: os.Getenv("EV")!="", Seed: 1, Progress: func(d,tot int64){ if d%500000==0{t.Log(d,tot,time.Since(s))}}}); err != nil { t.Fatal(err) }
 	t.Log(time.Since(s))
 	s=time.Now()
 	found, err := lab.Differences(t.Context(), legacy, projection)

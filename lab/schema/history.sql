@@ -1,6 +1,8 @@
 -- The life of orders $1 to $2, as numbers: every row a function of the order's id and the seed $3, so that both
 -- databases generate the same life without talking to each other. Amounts are ten-thousandths (…_u), exact.
 -- $4: when the first order was created, $5: microseconds from one order to the next.
+DROP TABLE IF EXISTS pg_temp.history;
+CREATE TEMPORARY TABLE history AS
 WITH draws AS (
     SELECT i AS order_id,
            hashint8extended(i * 16,      $3::bigint) & 2147483647 AS gap,
@@ -14,7 +16,7 @@ WITH draws AS (
            hashint8extended(i * 16 + 8,  $3::bigint) & 2147483647 AS r8,
            hashint8extended(i * 16 + 9,  $3::bigint) & 2147483647 AS r9
     FROM generate_series($1::bigint, $2::bigint) AS i
-), born AS (
+), born AS MATERIALIZED (
     SELECT order_id, r6, r7, r8, r9,
            (1 + r1 % 40)::integer AS trader_id,
            ('{AAPL,MSFT,NVDA,AMZN,GOOG,META,TSLA,AVGO,JPM,V,MA,HD,KO,PEP,COST,CVX,XOM,MRK,ABBV,WMT,BAC,ADBE,CRM,NFLX}'::text[])[1 + r1 / 64 % 24] AS symbol,
@@ -33,7 +35,7 @@ WITH draws AS (
            $4::timestamptz + (order_id * $5::bigint + r9 % 1000000) * interval '1 microsecond' AS created_at
     FROM draws
     WHERE gap % 100 >= 3 -- rolled back transactions left gaps in the keys
-), moved AS (
+), moved AS MATERIALIZED (
     SELECT *,
            CASE WHEN modified THEN first_price_u + 1 + r4x % 5000 ELSE first_price_u END AS price_u,
            -- cumulated quantity after each fill; what is not FILLED stays below the whole
@@ -45,7 +47,7 @@ WITH draws AS (
                 ELSE quantity_u * (4000 + r6 / 4096 % 2000) / 10000 END AS filled2_u,
            CASE WHEN fills < 3 THEN 0 ELSE quantity_u END AS filled3_u
     FROM (SELECT *, r6 / 64 AS r4x FROM born) AS born
-), priced AS (
+), priced AS MATERIALIZED (
     SELECT *,
            price_u * (9980 + r7 % 41) / 10000 AS price1_u,
            price_u * (9980 + r7 / 64 % 41) / 10000 AS price2_u,
@@ -57,7 +59,7 @@ WITH draws AS (
            created_at + (180000000 + r8 / 8 % 50000000) * interval '1 microsecond' AS fill3_at,
            created_at + (240000000 + r8 / 16 % 50000000) * interval '1 microsecond' AS canceled_at
     FROM moved
-), history AS (
+), life AS (
     SELECT order_id, trader_id, symbol, side, status, fills, modified,
            quantity_u * 0.0001 AS quantity,
            first_price_u * 0.0001 AS first_price,
@@ -81,3 +83,4 @@ WITH draws AS (
                 ELSE created_at END AS updated_at
     FROM priced
 )
+SELECT * FROM life
