@@ -119,6 +119,14 @@ web: {listen: ":8080"}
 	}
 }
 
+// TestFingerprintIsStable pins one: when it changes, the evidence in every ledger is void, which must be meant.
+func TestFingerprintIsStable(t *testing.T) {
+	const want = "b61f7bef46b3321b1f91218515e1aace1883f82ceb07ba644b17aa5a660890ba"
+	if got := load(t, "testdata/minimal.yaml").Fingerprint(); got != want {
+		t.Errorf("fingerprint of minimal.yaml is %s, was %s", got, want)
+	}
+}
+
 func replace(t *testing.T, text string, change [2]string) string {
 	t.Helper()
 	if !strings.Contains(text, change[0]) {
