@@ -1,0 +1,125 @@
+package ledger
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// storedMismatch is a mismatch in jsonb. The names are part of the schema: changing one needs a migration.
+type storedMismatch struct {
+	Kind             compare.Kind  `json:"kind"`
+	Hop              compare.Hop   `json:"hop"`
+	Fields           []storedField `json:"fields"`
+	LegacyCopies     int           `json:"legacy_copies"`
+	ProjectionCopies int           `json:"projection_copies"`
+}
+
+// storedField keeps three things apart: a string is the exact text of the value, null is the SQL NULL, and a name
+// that is not there means that the side has no such order. Numbers are strings too, so that nothing rounds them.
+type storedField struct {
+	Name       string          `json:"name"`
+	Legacy     json.RawMessage `json:"legacy,omitempty"`
+	Projection json.RawMessage `json:"projection,omitempty"`
+}
+
+func encodeFields(fields []compare.FieldDifference) ([]storedField, error) {
+	stored := make([]storedField, len(fields))
+	for i, f := range fields {
+		legacy, err := encodeValue(f.Legacy)
+		if err != nil {
+			return nil, fmt.Errorf("encoding field %s: %w", f.Name, err)
+		}
+		projection, err := encodeValue(f.Projection)
+		if err != nil {
+			return nil, fmt.Errorf("encoding field %s: %w", f.Name, err)
+		}
+		stored[i] = storedField{f.Name, legacy, projection}
+	}
+	return stored, nil
+}
+
+func encodeValue(v *order.Value) (json.RawMessage, error) {
+	switch {
+	case v == nil:
+		return nil, nil
+	case v.Null:
+		return json.RawMessage("null"), nil
+	}
+	return json.Marshal(v.Text)
+}
+
+func decodeFields(stored []storedField) ([]compare.FieldDifference, error) {
+	if len(stored) == 0 {
+		return nil, nil
+	}
+	fields := make([]compare.FieldDifference, len(stored))
+	for i, s := range stored {
+		legacy, err := decodeValue(s.Legacy)
+		if err != nil {
+			return nil, fmt.Errorf("decoding field %s: %w", s.Name, err)
+		}
+		projection, err := decodeValue(s.Projection)
+		if err != nil {
+			return nil, fmt.Errorf("decoding field %s: %w", s.Name, err)
+		}
+		fields[i] = compare.FieldDifference{Name: s.Name, Legacy: legacy, Projection: projection}
+	}
+	return fields, nil
+}
+
+func decodeValue(raw json.RawMessage) (*order.Value, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	if string(raw) == "null" {
+		null := order.Null
+		return &null, nil
+	}
+	var v order.Value
+	if err := json.Unmarshal(raw, &v.Text); err != nil {
+		return nil, err
+	}
+	return &v, nil
+}
+
+// encodeMismatch returns NULL for no mismatch. The key is not stored twice.
+func encodeMismatch(m *compare.Mismatch) (*string, error) {
+	if m == nil {
+		return nil, nil
+	}
+	fields, err := encodeFields(m.Fields)
+	if err != nil {
+		return nil, err
+	}
+	return marshalText(storedMismatch{m.Kind, m.Hop, fields, m.LegacyCopies, m.ProjectionCopies})
+}
+
+func decodeMismatch(key order.Key, text []byte) (*compare.Mismatch, error) {
+	if text == nil {
+		return nil, nil
+	}
+	var s storedMismatch
+	if err := json.Unmarshal(text, &s); err != nil {
+		return nil, fmt.Errorf("decoding the mismatch of order %s: %w", key, err)
+	}
+	fields, err := decodeFields(s.Fields)
+	if err != nil {
+		return nil, fmt.Errorf("decoding the mismatch of order %s: %w", key, err)
+	}
+	return &compare.Mismatch{
+		Key: key, Kind: s.Kind, Hop: s.Hop, Fields: fields,
+		LegacyCopies: s.LegacyCopies, ProjectionCopies: s.ProjectionCopies,
+	}, nil
+}
+
+func marshalText(v any) (*string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	text := string(b)
+	return &text, nil
+}

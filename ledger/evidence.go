@@ -1,0 +1,111 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// Evidence gathers what the gate judges, all of it as of one snapshot. Samples count that started at most horizon
+// before now; a horizon of zero or less counts them all.
+//
+// Orders that a sample drew and could not judge are not in Sampling.Orders: they are no evidence of anything.
+// Runs that never took place (Missed) are not passes to the gate: they say nothing about the orders.
+func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time, horizon time.Duration) (gate.Evidence, error) {
+	e := gate.Evidence{Fingerprint: fingerprint}
+	var since time.Time
+	if horizon > 0 {
+		since = micro(now.Add(-horizon))
+	}
+	err := l.read(ctx, l.bulkTimeout(), func(ctx context.Context) error {
+		options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) (err error) {
+			if e.Open, err = openCounts(ctx, tx); err != nil {
+				return err
+			}
+			if e.Full, e.VoidFull, err = newestPass(ctx, tx, verify.Full, fingerprint); err != nil {
+				return err
+			}
+			if e.Sample, e.VoidSample, err = newestPass(ctx, tx, verify.Sample, fingerprint); err != nil {
+				return err
+			}
+			if e.Sampling, err = sampling(ctx, tx, fingerprint, since); err != nil {
+				return err
+			}
+			return schedules(ctx, tx, &e)
+		})
+	})
+	if err != nil {
+		return gate.Evidence{}, fmt.Errorf("gathering evidence: %w", err)
+	}
+	return e, nil
+}
+
+// newestPass returns the newest finished pass of the kind under the fingerprint; without one, whether there are
+// finished passes under another.
+func newestPass(ctx context.Context, tx pgx.Tx, kind verify.PassKind, fingerprint string) (*gate.Pass, bool, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT `+passColumns+` FROM pass
+		WHERE kind = $1 AND fingerprint = $2 AND state = 'done' AND token > 0 ORDER BY id DESC LIMIT 1`, kind, fingerprint)
+	if err != nil {
+		return nil, false, err
+	}
+	p, err := pgx.CollectExactlyOneRow(rows, scanPass)
+	switch {
+	case err == nil:
+		return evidencePass(p), false, nil
+	case !errors.Is(err, pgx.ErrNoRows):
+		return nil, false, err
+	}
+	var void bool
+	err = tx.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM pass WHERE kind = $1 AND fingerprint <> $2 AND state = 'done' AND token > 0)`,
+		kind, fingerprint).Scan(&void)
+	return nil, void, err
+}
+
+func evidencePass(p verify.Pass) *gate.Pass {
+	g := gate.Pass{
+		ID: int64(p.ID), Kind: string(p.Kind), Verdict: string(p.Result.Verdict), Reason: p.Result.Reason,
+		StartedAt: p.StartedAt, FinishedAt: p.FinishedAt,
+		LegacyRows: p.Scan.LegacyRows, ProjectionRows: p.Scan.ProjectionRows,
+		Compared: p.Scan.Compared, Coverage: p.Scan.Coverage,
+		Diverged: p.Result.Diverged, Unverified: p.Result.Unverified,
+	}
+	if p.Scan.Counts != nil {
+		g.Counts = make([]gate.GroupCount, len(p.Scan.Counts))
+		for i, c := range p.Scan.Counts {
+			g.Counts[i] = gate.GroupCount{Group: c.Group, Legacy: c.Legacy, Projection: c.Projection}
+		}
+	}
+	return &g
+}
+
+func sampling(ctx context.Context, tx pgx.Tx, fingerprint string, since time.Time) (gate.Sampling, error) {
+	var s gate.Sampling
+	var oldest *time.Time
+	// The population is as large as the larger side at the newest sample.
+	err := tx.QueryRow(ctx, `
+		SELECT count(*), coalesce(sum(sampled - sampled_unjudged), 0)::bigint, coalesce(sum(sampled_diverged), 0)::bigint,
+			coalesce((array_agg(greatest(legacy_rows, projection_rows) ORDER BY id DESC))[1], 0), min(started_at)
+		FROM pass
+		WHERE kind = $1 AND fingerprint = $2 AND state = 'done' AND scanned_at IS NOT NULL AND started_at > $3`,
+		verify.Sample, fingerprint, since).Scan(&s.Passes, &s.Orders, &s.Diverged, &s.Population, &oldest)
+	s.Since = orZero(oldest)
+	return s, err
+}
+
+func schedules(ctx context.Context, tx pgx.Tx, e *gate.Evidence) error {
+	var next *time.Time
+	err := tx.QueryRow(ctx, `
+		SELECT coalesce((SELECT every FROM schedule WHERE kind = $1), interval '0'),
+			(SELECT next_due FROM schedule WHERE kind = $2)`, verify.Sample, verify.Full).Scan(&e.SampleEvery, &next)
+	e.NextFull = orZero(next)
+	return err
+}

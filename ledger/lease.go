@@ -1,0 +1,86 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// Acquire takes the lease of a job for ttl, by the database's clock, with a token greater than all before it. It
+// returns ErrHeld while somebody holds it, the same holder included: a process that starts again under its old
+// name is another process.
+func (l *Ledger) Acquire(ctx context.Context, job, holder string, ttl time.Duration) (verify.Lease, error) {
+	if ttl <= 0 {
+		return verify.Lease{}, fmt.Errorf("acquiring the lease of %s: time to live %s is not positive", job, ttl)
+	}
+	lease := verify.Lease{Job: job}
+	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+		if err := refuseHeld(ctx, tx, job); err != nil {
+			return err
+		}
+		// Waits for writes that the last holder has under way, and looks at the clock again afterwards.
+		err := tx.QueryRow(ctx, `
+			INSERT INTO lease (job, token, holder, acquired_at, expires_at)
+			VALUES ($1, 1, $2, clock_timestamp(), clock_timestamp() + $3::interval)
+			ON CONFLICT (job) DO UPDATE SET token = lease.token + 1, holder = excluded.holder,
+				acquired_at = clock_timestamp(), expires_at = clock_timestamp() + $3::interval
+			WHERE lease.expires_at <= clock_timestamp()
+			RETURNING token`, job, holder, ttl).Scan(&lease.Token)
+		if errors.Is(err, pgx.ErrNoRows) || isCode(err, lockNotAvailable) {
+			return verify.ErrHeld
+		}
+		return err
+	})
+	if err != nil {
+		return verify.Lease{}, fmt.Errorf("acquiring the lease of %s: %w", job, err)
+	}
+	return lease, nil
+}
+
+// refuseHeld spares the common loser the wait for the winner's writes, and names the winner.
+func refuseHeld(ctx context.Context, tx pgx.Tx, job string) error {
+	var holder string
+	var until time.Time
+	err := tx.QueryRow(ctx, `SELECT holder, expires_at FROM lease WHERE job = $1 AND expires_at > clock_timestamp()`,
+		job).Scan(&holder, &until)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("%w: %s, until %s", verify.ErrHeld, holder, until.UTC().Format(time.RFC3339))
+}
+
+// Renew prolongs the lease to ttl from now. It returns ErrFenced when the lease has run out, even if nobody has
+// taken it yet: the pass may have been given up in the meantime.
+func (l *Ledger) Renew(ctx context.Context, lease verify.Lease, ttl time.Duration) error {
+	return l.setExpiry(ctx, "renewing", lease, ttl)
+}
+
+// Release ends the lease at once, so that the next process need not wait for it to run out. It returns ErrFenced
+// when there was nothing to release any more.
+func (l *Ledger) Release(ctx context.Context, lease verify.Lease) error {
+	return l.setExpiry(ctx, "releasing", lease, 0)
+}
+
+func (l *Ledger) setExpiry(ctx context.Context, doing string, lease verify.Lease, ttl time.Duration) error {
+	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			UPDATE lease SET expires_at = clock_timestamp() + $3::interval
+			WHERE job = $1 AND token = $2 AND expires_at > clock_timestamp()`, lease.Job, lease.Token, ttl)
+		if err == nil && tag.RowsAffected() == 0 {
+			return verify.ErrFenced
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%s the lease of %s: %w", doing, lease.Job, err)
+	}
+	return nil
+}

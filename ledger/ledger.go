@@ -1,0 +1,151 @@
+// Package ledger is crosscheck's own durable record in PostgreSQL: passes, the recheck queue, divergences, leases
+// and schedules. Passes write facts into it; gate, metrics and web only read from it.
+//
+// # Invariant
+//
+// Nothing that a process learned is lost with the process, and nothing is written twice for one job: every write of
+// a pass is one transaction that first proves, under a row lock, that the writer's fencing token is the job's
+// newest and has not run out. A pass that nobody finished never reads as a finished one.
+//
+// # Layout
+//
+// All tables live in one schema of their own. Every connection has its search_path pinned to that schema, so that
+// no statement here names it, and no object of another schema is ever taken for one of ours.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// DefaultSchema is where the tables are unless the configuration names another schema.
+const DefaultSchema = "crosscheck"
+
+const (
+	defaultTimeout = 30 * time.Second
+	bulkFactor     = 4 // bulk statements may take this many times the timeout of the others
+	lockTimeout    = 20 * time.Second
+	idleInTx       = 60 * time.Second // a process that hangs within a transaction must not hold its locks for ever
+	maxIdentifier  = 63               // bytes of a name that PostgreSQL keeps
+)
+
+var (
+	// ErrNotMigrated is returned by every call when the schema is missing or older than this program.
+	ErrNotMigrated = errors.New("ledger is not migrated")
+
+	// ErrNewerSchema is returned by every call when a newer program has migrated the schema.
+	ErrNewerSchema = errors.New("ledger was migrated by a newer crosscheck")
+
+	// ErrWaiting is returned by FinishPass when a pass with suspects in the queue is to be called a match.
+	ErrWaiting = errors.New("suspects of the pass still wait for their recheck")
+
+	// ErrPassDone is returned by writes to a pass that has its final verdict already.
+	ErrPassDone = errors.New("pass is done")
+
+	// ErrNotSettling is returned by Adopt for a pass that is not waiting for its rechecks.
+	ErrNotSettling = errors.New("pass is not settling")
+)
+
+// Config says where the ledger is.
+type Config struct {
+	DSN    string
+	Schema string       // empty is DefaultSchema
+	Logger *slog.Logger // nil discards
+	// Timeout is the deadline of one statement; zero is 30 s. Bulk statements get four times as much.
+	Timeout time.Duration
+}
+
+// Ledger is the record in one PostgreSQL schema. It is safe for concurrent use.
+type Ledger struct {
+	pool    *pgxpool.Pool
+	schema  string
+	log     *slog.Logger
+	timeout time.Duration
+	current atomic.Bool // the schema was seen to have this program's version
+}
+
+var _ verify.Ledger = (*Ledger)(nil)
+
+// Open prepares a ledger. It neither connects nor migrates: a database that is down now may be up later, and every
+// call says so by itself. The caller closes it.
+func Open(ctx context.Context, c Config) (*Ledger, error) {
+	if c.Schema == "" {
+		c.Schema = DefaultSchema
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = defaultTimeout
+	}
+	if err := checkSchemaName(c.Schema); err != nil {
+		return nil, err
+	}
+	cfg, err := pgxpool.ParseConfig(c.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("parsing the ledger's dsn: %w", err)
+	}
+	pinSession(cfg.ConnConfig, c.Schema, c.Timeout)
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("opening the ledger: %w", err)
+	}
+	return &Ledger{pool: pool, schema: c.Schema, log: c.Logger, timeout: c.Timeout}, nil
+}
+
+// Close ends all connections, after the calls that are under way.
+func (l *Ledger) Close() { l.pool.Close() }
+
+// Schema is the name of the schema that holds the tables.
+func (l *Ledger) Schema() string { return l.schema }
+
+func checkSchemaName(name string) error {
+	switch {
+	case len(name) > maxIdentifier:
+		return fmt.Errorf("ledger schema %q is longer than %d bytes", name, maxIdentifier)
+	case strings.ContainsRune(name, 0):
+		return errors.New("ledger schema contains a zero byte")
+	case strings.HasPrefix(name, "pg_"), name == "information_schema":
+		return fmt.Errorf("ledger schema %q belongs to PostgreSQL", name)
+	case name == "$user": // search_path gives it a meaning of its own, quoted or not
+		return errors.New(`ledger schema cannot be "$user"`)
+	}
+	return nil
+}
+
+// pinSession makes a session mean the same whatever the server, the database or the role have as defaults.
+func pinSession(c *pgx.ConnConfig, schema string, timeout time.Duration) {
+	for name, value := range map[string]string{
+		"search_path":                         pgx.Identifier{schema}.Sanitize(),
+		"application_name":                    "crosscheck-ledger",
+		"timezone":                            "UTC",
+		"datestyle":                           "ISO, YMD",
+		"lock_timeout":                        milliseconds(lockTimeout),
+		"statement_timeout":                   milliseconds(timeout),
+		"idle_in_transaction_session_timeout": milliseconds(idleInTx),
+		"default_transaction_isolation":       "read committed", // row locks must see what was committed while they waited
+		"jit":                                 "off",
+	} {
+		for set := range c.RuntimeParams { // names of settings are case-insensitive, keys of the map are not
+			if strings.EqualFold(set, name) {
+				delete(c.RuntimeParams, set)
+			}
+		}
+		c.RuntimeParams[name] = value
+	}
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+func (l *Ledger) bulkTimeout() time.Duration { return bulkFactor * l.timeout }

@@ -1,0 +1,165 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/verify/ledgertest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func TestLedgerConforms(t *testing.T) {
+	ledgertest.Exercise(t, func(t *testing.T) ledgertest.Store { return migrated(t, pgtest.Database(t)) })
+}
+
+// opened is a ledger that is not migrated.
+func opened(t *testing.T, c ledger.Config) *ledger.Ledger {
+	t.Helper()
+	l, err := ledger.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
+
+func migrated(t *testing.T, dsn string) *ledger.Ledger {
+	t.Helper()
+	l := opened(t, ledger.Config{DSN: dsn})
+	if err := l.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// connect is a session beside the ledger's.
+func connect(t *testing.T, dsn string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
+}
+
+func exec(t *testing.T, conn *pgx.Conn, sql string, args ...any) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// eventually polls until the condition holds.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		if condition() {
+			return
+		}
+	}
+	t.Fatalf("did not happen: %s", what)
+}
+
+func TestMigrateFromEmptyAndAgain(t *testing.T) {
+	dsn := pgtest.Database(t)
+	l := opened(t, ledger.Config{DSN: dsn, Schema: `odd "name", x`})
+	if _, err := l.Passes(t.Context(), 1); !errors.Is(err, ledger.ErrNotMigrated) {
+		t.Errorf("before migrating: %v, want ErrNotMigrated", err)
+	}
+	for range 2 {
+		if err := l.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.Passes(t.Context(), 1); err != nil {
+		t.Error(err)
+	}
+	var elsewhere int
+	conn := connect(t, dsn)
+	err := conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema', $1)`,
+		l.Schema()).Scan(&elsewhere)
+	if err != nil || elsewhere != 0 {
+		t.Errorf("%d tables outside of the schema, error %v", elsewhere, err)
+	}
+}
+
+func TestMigrateByManyAtOnce(t *testing.T) {
+	dsn := pgtest.Database(t)
+	var group sync.WaitGroup
+	for range 6 {
+		l := opened(t, ledger.Config{DSN: dsn})
+		group.Go(func() {
+			if err := l.Migrate(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
+	dsn := pgtest.Database(t)
+	migrated(t, dsn)
+	conn := connect(t, dsn)
+	for _, test := range []struct {
+		sql  string
+		want error
+	}{
+		{`INSERT INTO crosscheck.goose_db_version (version_id, is_applied) VALUES (99999, true)`, ledger.ErrNewerSchema},
+		{`DELETE FROM crosscheck.goose_db_version WHERE version_id > 0`, ledger.ErrNotMigrated},
+	} {
+		exec(t, conn, test.sql)
+		l := opened(t, ledger.Config{DSN: dsn})
+		if _, err := l.Acquire(t.Context(), "full", "test", time.Minute); !errors.Is(err, test.want) {
+			t.Errorf("after %s: %v, want %v", test.sql, err, test.want)
+		}
+		if test.want == ledger.ErrNewerSchema {
+			if err := l.Migrate(t.Context()); !errors.Is(err, test.want) {
+				t.Errorf("migrating: %v, want %v", err, test.want)
+			}
+		}
+	}
+}
+
+func TestSchemaNamesThatCannotBe(t *testing.T) {
+	for _, name := range []string{"pg_mine", "$user", "information_schema", "a\x00b", string(make([]byte, 64))} {
+		if l, err := ledger.Open(t.Context(), ledger.Config{DSN: "postgres://x/y", Schema: name}); err == nil {
+			l.Close()
+			t.Errorf("schema %q was taken", name)
+		}
+	}
+}
+
+func TestSessionIsPinnedWhateverTheRoleHas(t *testing.T) {
+	dsn := pgtest.Database(t)
+	conn := connect(t, dsn)
+	var database string
+	if err := conn.QueryRow(t.Context(), `SELECT quote_ident(current_database())`).Scan(&database); err != nil {
+		t.Fatal(err)
+	}
+	for setting, value := range map[string]string{
+		"timezone": "'Asia/Kolkata'", "datestyle": "'German'", "search_path": "public",
+		"default_transaction_isolation": "'serializable'", "statement_timeout": "1",
+	} {
+		exec(t, conn, "ALTER DATABASE "+database+" SET "+setting+" = "+value)
+	}
+	schemas := 0
+	ledgertest.Exercise(t, func(t *testing.T) ledgertest.Store {
+		schemas++
+		l := opened(t, ledger.Config{DSN: dsn, Schema: fmt.Sprintf("schema %d", schemas)})
+		if err := l.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return l
+	})
+}

@@ -1,0 +1,179 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+const (
+	versionTable = "goose_db_version"
+	// Migrating waits for another process that migrates: so many tries, one a second.
+	migrationTries = 120
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// Migrate creates the schema and brings its tables to this program's version. It does nothing when they have it
+// already, may be called by many processes at once, and returns ErrNewerSchema rather than touch a newer one.
+func (l *Ledger) Migrate(ctx context.Context) error {
+	err := l.Ready(ctx)
+	if !errors.Is(err, ErrNotMigrated) {
+		return err
+	}
+	if err := l.createSchema(ctx); err != nil {
+		return fmt.Errorf("creating schema %s: %w", l.schema, err)
+	}
+	if err := l.migrate(ctx); err != nil {
+		return fmt.Errorf("migrating schema %s: %w", l.schema, err)
+	}
+	return l.Ready(ctx)
+}
+
+func (l *Ledger) createSchema(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.bulkTimeout())
+	defer cancel()
+	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		// Two CREATE SCHEMA IF NOT EXISTS at once can fail on the catalogue's index, and even one that finds the
+		// schema needs the right to create it: so lock, and look first.
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('crosscheck schema ' || $1, 0))`, l.schema); err != nil {
+			return err
+		}
+		var exists bool
+		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`, l.schema).Scan(&exists)
+		if err != nil || exists {
+			return err
+		}
+		_, err = tx.Exec(ctx, "CREATE SCHEMA "+pgx.Identifier{l.schema}.Sanitize())
+		return err
+	})
+}
+
+// migrate works on a connection of its own, without the pool's statement timeout: a migration takes what it takes.
+func (l *Ledger) migrate(ctx context.Context) (err error) {
+	cfg := l.pool.Config().ConnConfig.Copy()
+	cfg.RuntimeParams["statement_timeout"] = "0"
+	db := stdlib.OpenDB(*cfg)
+	defer func() { err = errors.Join(err, db.Close()) }()
+
+	p, err := provider(db, l)
+	if err != nil {
+		return err
+	}
+	applied, err := p.Up(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range applied {
+		l.log.InfoContext(ctx, "ledger migrated", "schema", l.schema, "version", m.Source.Version, "took", m.Duration)
+	}
+	return nil
+}
+
+func provider(db *sql.DB, l *Ledger) (*goose.Provider, error) {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, migrationTries))
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectPostgres, db, files,
+		goose.WithTableName(versionTable),
+		goose.WithSessionLocker(locker),
+		goose.WithDisableGlobalRegistry(true),
+		goose.WithSlog(l.log))
+}
+
+// WantVersion is the version of the schema that this program works with.
+func WantVersion() int64 {
+	files, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		return 0 // cannot be: the pattern is constant
+	}
+	var newest int64
+	for _, f := range files {
+		if v, err := goose.NumericComponent(f); err == nil {
+			newest = max(newest, v)
+		}
+	}
+	return newest
+}
+
+// Ready returns nil when the schema has the version that this program works with, ErrNotMigrated or ErrNewerSchema
+// when it has another, and any other error when the database does not answer.
+func (l *Ledger) Ready(ctx context.Context) error {
+	if l.current.Load() {
+		return nil
+	}
+	have, err := l.version(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the version of ledger schema %s: %w", l.schema, err)
+	}
+	want := WantVersion()
+	switch {
+	case have == 0:
+		return fmt.Errorf("%w: schema %q has no ledger tables, this program needs version %d", ErrNotMigrated, l.schema, want)
+	case have < want:
+		return fmt.Errorf("%w: schema %q has version %d, this program needs %d", ErrNotMigrated, l.schema, have, want)
+	case have > want:
+		return fmt.Errorf("%w: schema %q has version %d, this program knows %d", ErrNewerSchema, l.schema, have, want)
+	}
+	l.current.Store(true)
+	return nil
+}
+
+// version is 0 where there are no tables.
+func (l *Ledger) version(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	var usable bool
+	err := l.pool.QueryRow(ctx, `SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1`, l.schema).Scan(&usable)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case !usable:
+		return 0, fmt.Errorf("role has no USAGE privilege on schema %q", l.schema)
+	}
+	var version int64
+	err = l.pool.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM `+versionTable+` WHERE is_applied`).Scan(&version)
+	if isCode(err, undefinedTable) {
+		return 0, nil
+	}
+	return version, err
+}
+
+// SQLSTATEs that mean something to the ledger.
+const (
+	undefinedTable       = "42P01"
+	uniqueViolation      = "23505"
+	deadlockDetected     = "40P01"
+	serializationFailure = "40001"
+	lockNotAvailable     = "55P03"
+)
+
+func isCode(err error, codes ...string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return false
+	}
+	for _, c := range codes {
+		if pg.Code == c {
+			return true
+		}
+	}
+	return false
+}

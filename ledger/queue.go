@@ -1,0 +1,170 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// batchRows is how many rows one statement writes at most. Larger requests are cut, within one transaction.
+const batchRows = 10_000
+
+// suspectArrays are suspects column by column, as unnest takes them: one statement a batch, whatever its size.
+type suspectArrays struct {
+	keys                                                       []string
+	observed, legacyChanged, projectionReached, firstSeen, due []time.Time
+	legacyState, projectionState                               [][]byte
+	mismatches                                                 []*string // jsonb as text; nil is NULL
+	attempts                                                   []int32
+	inSample                                                   []bool
+}
+
+func (a *suspectArrays) add(s verify.Suspect) error {
+	o := s.Observation
+	mismatch, err := encodeMismatch(o.Mismatch)
+	if err != nil {
+		return err
+	}
+	a.keys = append(a.keys, string(o.Key))
+	a.observed = append(a.observed, micro(o.At))
+	a.legacyState = append(a.legacyState, []byte(o.LegacyState))
+	a.projectionState = append(a.projectionState, []byte(o.ProjectionState))
+	a.mismatches = append(a.mismatches, mismatch)
+	a.legacyChanged = append(a.legacyChanged, micro(o.LegacyChangedAt))
+	a.projectionReached = append(a.projectionReached, micro(o.ProjectionReached))
+	a.attempts = append(a.attempts, int32(s.Attempts))
+	a.firstSeen = append(a.firstSeen, micro(s.FirstSeen))
+	a.due = append(a.due, micro(s.Due))
+	a.inSample = append(a.inSample, s.InSample)
+	return nil
+}
+
+// write puts the suspects into the pass's queue, replacing those of the same key.
+func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
+	if len(a.keys) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO suspect (pass_id, order_key, observed_at, legacy_state, projection_state, mismatch,
+			legacy_changed_at, projection_reached, attempts, first_seen, due, in_sample)
+		SELECT $1, k, o, ls, ps, m::jsonb, lc, pr, n, f, d, s
+		FROM unnest($2::text[], $3::timestamptz[], $4::bytea[], $5::bytea[], $6::text[], $7::timestamptz[],
+			$8::timestamptz[], $9::integer[], $10::timestamptz[], $11::timestamptz[], $12::boolean[])
+			AS u(k, o, ls, ps, m, lc, pr, n, f, d, s)
+		ON CONFLICT (pass_id, order_key) DO UPDATE SET observed_at = excluded.observed_at,
+			legacy_state = excluded.legacy_state, projection_state = excluded.projection_state,
+			mismatch = excluded.mismatch, legacy_changed_at = excluded.legacy_changed_at,
+			projection_reached = excluded.projection_reached, attempts = excluded.attempts,
+			first_seen = excluded.first_seen, due = excluded.due, in_sample = excluded.in_sample`,
+		id, a.keys, a.observed, a.legacyState, a.projectionState, a.mismatches, a.legacyChanged,
+		a.projectionReached, a.attempts, a.firstSeen, a.due, a.inSample)
+	return err
+}
+
+// AddSuspects implements [verify.Queue]. Of several suspects with one key the last one counts.
+func (l *Ledger) AddSuspects(ctx context.Context, lease verify.Lease, id verify.PassID, suspects []verify.Suspect) error {
+	err := l.writePass(ctx, lease, id, shared, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
+		for chunk := range slices.Chunk(suspects, batchRows) {
+			var arrays suspectArrays
+			for _, s := range lastByKey(chunk, verify.Suspect.Key) {
+				if err := arrays.add(s); err != nil {
+					return err
+				}
+			}
+			if err := arrays.write(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("queueing %d suspects: %w", len(suspects), err)
+	}
+	return nil
+}
+
+// lastByKey drops all but the last item of each key: one statement cannot write a row twice.
+func lastByKey[T any](items []T, key func(T) order.Key) []T {
+	last := make(map[order.Key]int, len(items)) // key → index of its last item
+	for i, item := range items {
+		last[key(item)] = i
+	}
+	if len(last) == len(items) {
+		return items
+	}
+	kept := make([]T, 0, len(last))
+	for i, item := range items {
+		if last[key(item)] == i {
+			kept = append(kept, item)
+		}
+	}
+	return kept
+}
+
+// DueSuspects implements [verify.Queue]. Keys are ordered by their bytes.
+func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time, limit int) ([]verify.Suspect, error) {
+	var due []verify.Suspect
+	err := l.read(ctx, l.bulkTimeout(), func(ctx context.Context) error {
+		rows, err := l.pool.Query(ctx, `
+			SELECT order_key, observed_at, legacy_state, projection_state, mismatch, legacy_changed_at,
+				projection_reached, attempts, first_seen, due, in_sample
+			FROM suspect WHERE pass_id = $1 AND due <= $2 ORDER BY order_key LIMIT $3`, id, micro(at), limit)
+		if err != nil {
+			return err
+		}
+		due, err = pgx.CollectRows(rows, scanSuspect)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading due suspects of pass %d: %w", id, err)
+	}
+	return due, nil
+}
+
+func scanSuspect(row pgx.CollectableRow) (verify.Suspect, error) {
+	var s verify.Suspect
+	var legacy, projection, mismatch []byte
+	o := &s.Observation
+	err := row.Scan(&o.Key, &o.At, &legacy, &projection, &mismatch, &o.LegacyChangedAt,
+		&o.ProjectionReached, &s.Attempts, &s.FirstSeen, &s.Due, &s.InSample)
+	if err != nil {
+		return s, err
+	}
+	o.LegacyState, o.ProjectionState = string(legacy), string(projection)
+	for _, t := range []*time.Time{&o.At, &o.LegacyChangedAt, &o.ProjectionReached, &s.FirstSeen, &s.Due} {
+		*t = t.UTC()
+	}
+	o.Mismatch, err = decodeMismatch(o.Key, mismatch)
+	return s, err
+}
+
+// NextDue implements [verify.Queue].
+func (l *Ledger) NextDue(ctx context.Context, id verify.PassID) (int64, time.Time, error) {
+	var waiting int64
+	var due *time.Time
+	err := l.read(ctx, l.bulkTimeout(), func(ctx context.Context) error {
+		return l.pool.QueryRow(ctx, `SELECT count(*), min(due) FROM suspect WHERE pass_id = $1`, id).Scan(&waiting, &due)
+	})
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("reading the queue of pass %d: %w", id, err)
+	}
+	return waiting, orZero(due), nil
+}
+
+// SuspectCount is how many suspects wait, of all passes.
+func (l *Ledger) SuspectCount(ctx context.Context) (int64, error) {
+	var n int64
+	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
+		return l.pool.QueryRow(ctx, `SELECT count(*) FROM suspect`).Scan(&n)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("counting suspects: %w", err)
+	}
+	return n, nil
+}

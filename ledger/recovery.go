@@ -1,0 +1,108 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// reasonAbandoned is what a pass says whose process ended before both sides were read.
+const reasonAbandoned = "process ended during the scan"
+
+// orphan holds of a pass p whose lease is not live. A lease that has run out never comes back (see Renew).
+const orphan = `NOT EXISTS (SELECT FROM lease l WHERE l.job = p.job AND l.token = p.token AND l.expires_at > clock_timestamp())`
+
+// Abandoned looks for passes of the given kinds (all when none is given) whose process is gone. Those that were
+// scanning become Done and unverified: what they had read is not known any more. Those that were settling are
+// returned, oldest first, for the holder of their job's lease to Adopt; their suspects are all in the queue.
+// It may be called at any time by anybody.
+func (l *Ledger) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verify.Pass, error) {
+	err := l.write(ctx, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
+		return closeScanning(ctx, tx, kinds)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("closing abandoned passes: %w", err)
+	}
+	passes, err := l.queryPasses(ctx, `
+		SELECT `+passColumns+` FROM pass p
+		WHERE state = 'settling' AND (cardinality($1::text[]) = 0 OR kind = ANY($1)) AND `+orphan+`
+		ORDER BY id`, texts(kinds))
+	if err != nil {
+		return nil, fmt.Errorf("reading abandoned passes: %w", err)
+	}
+	return passes, nil
+}
+
+// closeScanning locks first and writes in later statements, which see what a writer committed while we waited for it.
+func closeScanning(ctx context.Context, tx pgx.Tx, kinds []verify.PassKind) error {
+	rows, err := tx.Query(ctx, `
+		SELECT id FROM pass p
+		WHERE state = 'scanning' AND (cardinality($1::text[]) = 0 OR kind = ANY($1)) AND `+orphan+`
+		ORDER BY id FOR NO KEY UPDATE`, texts(kinds))
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `
+		UPDATE pass p SET state = 'done', finished_at = clock_timestamp(), verdict = 'unverified', reason = $2,
+			diverged = tally_diverged, lagging = tally_lagging,
+			unverified = tally_lagging + tally_unverified + (SELECT count(*) FROM suspect s WHERE s.pass_id = p.id)
+		WHERE id = ANY($1)`, ids, reasonAbandoned); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `DELETE FROM suspect WHERE pass_id = ANY($1)`, ids)
+	return err
+}
+
+// Adopt makes the lease's holder the owner of a settling pass of the same job. It returns ErrFenced when the lease
+// is not valid, and ErrNotSettling when the pass is not of that job or does not wait for rechecks.
+func (l *Ledger) Adopt(ctx context.Context, lease verify.Lease, id verify.PassID) error {
+	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+		if err := holdLease(ctx, tx, lease); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `UPDATE pass SET token = $2 WHERE id = $1 AND job = $3 AND state = 'settling'`,
+			id, lease.Token, lease.Job)
+		if err == nil && tag.RowsAffected() == 0 {
+			return ErrNotSettling
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("adopting pass %d: %w", id, err)
+	}
+	return nil
+}
+
+// Missed records that a scheduled run did not take place, as a Done and unverified pass with the reason. It does
+// nothing when the run is in the ledger already.
+func (l *Ledger) Missed(ctx context.Context, kind verify.PassKind, scheduledAt time.Time, reason string) error {
+	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO pass (kind, state, trigger, scheduled_at, fingerprint, job, token, started_at, finished_at, verdict, reason)
+			SELECT $1, 'done', 'schedule', $2, '', '', 0, t, t, 'unverified', $3 FROM clock_timestamp() t
+			ON CONFLICT (kind, scheduled_at) WHERE scheduled_at IS NOT NULL DO NOTHING`,
+			kind, micro(scheduledAt), reason)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("recording the missed %s pass of %s: %w", kind, scheduledAt.UTC().Format(time.RFC3339), err)
+	}
+	return nil
+}
+
+// texts is a slice of names as PostgreSQL's text[]; never nil, which would be NULL.
+func texts[S ~string](names []S) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = string(n)
+	}
+	return out
+}

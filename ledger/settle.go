@@ -1,0 +1,206 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// matchedHop is the hop that a match clears: all that two representations can tell.
+const matchedHop = compare.LegacyToProjection
+
+// Settle implements [verify.Queue].
+//
+// An older look never overrules a newer one: a match resolves the open divergence only when the order was looked
+// at (Observation.At) no earlier than the divergence was last seen, by whatever pass. A divergence is last seen when
+// the order was looked at, and at the time of settling where the observation has no time.
+func (l *Ledger) Settle(ctx context.Context, lease verify.Lease, id verify.PassID, outcomes []verify.Outcome, at time.Time) error {
+	at = micro(at)
+	err := l.writePass(ctx, lease, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
+		// Two passes may settle the same orders at once, each in its own order: one after the other.
+		if _, err := tx.Exec(ctx, `
+			SELECT pg_advisory_xact_lock(hashtext('crosscheck settle'), hashtext(current_schema()))`); err != nil {
+			return err
+		}
+		for chunk := range slices.Chunk(outcomes, batchRows) {
+			b, err := sortOutcomes(lastByKey(chunk, func(o verify.Outcome) order.Key { return o.Suspect.Key() }), at)
+			if err != nil {
+				return err
+			}
+			if err := b.write(ctx, tx, id, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("settling %d outcomes: %w", len(outcomes), err)
+	}
+	return nil
+}
+
+// settling is one batch of outcomes, by what becomes of them.
+type settling struct {
+	final    []string // keys that leave the queue
+	matched  matches
+	diverged divergences
+	again    suspectArrays // go back into the queue
+	tally    verify.Tally
+	unjudged int64 // drawn uniformly, ended without a judgement
+}
+
+type matches struct {
+	keys []string
+	at   []time.Time
+}
+
+func sortOutcomes(outcomes []verify.Outcome, at time.Time) (*settling, error) {
+	var b settling
+	for _, o := range outcomes {
+		if !o.Final {
+			if err := b.again.add(o.Suspect); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		key := o.Suspect.Key()
+		b.final = append(b.final, string(key))
+		seen := micro(o.Suspect.Observation.At)
+		if seen.IsZero() {
+			seen = at
+		}
+		switch o.Verdict {
+		case compare.Match:
+			b.tally.Match++
+			b.matched.keys = append(b.matched.keys, string(key))
+			b.matched.at = append(b.matched.at, seen)
+		case compare.Diverged:
+			b.tally.Diverged++
+			if o.Suspect.InSample {
+				b.tally.SampledDiverged++
+			}
+			if err := b.diverged.add(o.Suspect, seen); err != nil {
+				return nil, err
+			}
+		case compare.Lagging, compare.Unverified:
+			if o.Verdict == compare.Lagging {
+				b.tally.Lagging++
+			} else {
+				b.tally.Unverified++
+			}
+			if o.Suspect.InSample {
+				b.unjudged++
+			}
+		default:
+			return nil, fmt.Errorf("order %s has the unknown verdict %q", key, o.Verdict)
+		}
+	}
+	return &b, nil
+}
+
+func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
+	if err := b.again.write(ctx, tx, id); err != nil {
+		return fmt.Errorf("requeueing suspects: %w", err)
+	}
+	if len(b.final) == 0 {
+		return nil
+	}
+	if err := b.diverged.write(ctx, tx, id); err != nil {
+		return fmt.Errorf("writing divergences: %w", err)
+	}
+	if err := b.matched.write(ctx, tx, at); err != nil {
+		return fmt.Errorf("resolving divergences: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `
+		DELETE FROM suspect s USING unnest($2::text[]) k WHERE s.pass_id = $1 AND s.order_key = k`, id, b.final); err != nil {
+		return fmt.Errorf("emptying the queue: %w", err)
+	}
+	t := b.tally
+	_, err := tx.Exec(ctx, `
+		UPDATE pass SET tally_match = tally_match + $2, tally_diverged = tally_diverged + $3,
+			tally_lagging = tally_lagging + $4, tally_unverified = tally_unverified + $5,
+			sampled_diverged = sampled_diverged + $6, sampled_unjudged = sampled_unjudged + $7
+		WHERE id = $1`,
+		id, t.Match, t.Diverged, t.Lagging, t.Unverified, t.SampledDiverged, b.unjudged)
+	if err != nil {
+		return fmt.Errorf("keeping the tally: %w", err)
+	}
+	return nil
+}
+
+func (m *matches) write(ctx context.Context, tx pgx.Tx, at time.Time) error {
+	if len(m.keys) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE divergence d SET state = 'resolved', resolved_at = $4
+		FROM unnest($1::text[], $2::timestamptz[]) AS u(k, seen)
+		WHERE d.order_key = u.k AND d.hop = $3 AND d.state <> 'resolved' AND d.last_seen <= u.seen`,
+		m.keys, m.at, matchedHop, at)
+	return err
+}
+
+// divergences are those of one batch, column by column.
+type divergences struct {
+	keys, hops, kinds, fields      []string
+	legacyCopies, projectionCopies []int32
+	firstSeen, lastSeen            []time.Time
+}
+
+func (d *divergences) add(s verify.Suspect, seen time.Time) error {
+	m := s.Observation.Mismatch
+	if m == nil {
+		return fmt.Errorf("order %s is diverged without a mismatch", s.Key())
+	}
+	stored, err := encodeFields(m.Fields)
+	if err != nil {
+		return err
+	}
+	fields, err := marshalText(stored)
+	if err != nil {
+		return err
+	}
+	first := micro(s.FirstSeen)
+	if first.IsZero() || first.After(seen) {
+		first = seen
+	}
+	d.keys = append(d.keys, string(s.Key()))
+	d.hops = append(d.hops, string(m.Hop))
+	d.kinds = append(d.kinds, string(m.Kind))
+	d.fields = append(d.fields, *fields)
+	d.legacyCopies = append(d.legacyCopies, int32(m.LegacyCopies))
+	d.projectionCopies = append(d.projectionCopies, int32(m.ProjectionCopies))
+	d.firstSeen = append(d.firstSeen, first)
+	d.lastSeen = append(d.lastSeen, seen)
+	return nil
+}
+
+// write opens the divergences, renews those that are not resolved, and notes that the pass saw them.
+func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
+	if len(d.keys) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(ctx, `
+		WITH written AS (
+			INSERT INTO divergence AS d (order_key, hop, kind, fields, legacy_copies, projection_copies, state,
+				first_seen, last_seen, found_by, first_pass, last_pass)
+			SELECT k, h, kind, f::jsonb, lc, pc, 'open', first, last, (SELECT kind FROM pass WHERE id = $1), $1, $1
+			FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::integer[],
+				$8::timestamptz[], $9::timestamptz[]) AS u(k, h, kind, f, lc, pc, first, last)
+			ON CONFLICT (order_key, hop) WHERE state <> 'resolved' DO UPDATE SET
+				kind = excluded.kind, fields = excluded.fields, legacy_copies = excluded.legacy_copies,
+				projection_copies = excluded.projection_copies, last_pass = excluded.last_pass,
+				first_seen = least(d.first_seen, excluded.first_seen),
+				last_seen = greatest(d.last_seen, excluded.last_seen)
+			RETURNING d.id)
+		INSERT INTO sighting (pass_id, divergence_id) SELECT $1, id FROM written ON CONFLICT DO NOTHING`,
+		id, d.keys, d.hops, d.kinds, d.fields, d.legacyCopies, d.projectionCopies, d.firstSeen, d.lastSeen)
+	return err
+}

@@ -1,0 +1,94 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// KindStatus is how the passes of one kind are doing.
+type KindStatus struct {
+	Kind verify.PassKind
+	// LastSuccess is when the newest pass ended that was not unverified; zero when there is none. A pass that found
+	// divergences did what it is there for.
+	LastSuccess time.Time
+	Newest      *verify.Pass  // nil when there is none
+	NextDue     time.Time     // of the next scheduled run; zero when nothing is scheduled
+	Every       time.Duration // between two scheduled runs; zero when unknown
+}
+
+// Overdue tells whether the scheduled run should have begun more than grace ago and has not.
+func (s KindStatus) Overdue(now time.Time, grace time.Duration) bool {
+	if s.NextDue.IsZero() || !now.After(s.NextDue.Add(grace)) {
+		return false
+	}
+	return s.Newest == nil || s.Newest.ScheduledAt.Before(s.NextDue)
+}
+
+// SetSchedule remembers when the next scheduled run of a kind is due, and how far two runs are apart.
+func (l *Ledger) SetSchedule(ctx context.Context, kind verify.PassKind, next time.Time, every time.Duration) error {
+	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO schedule (kind, next_due, every, set_at) VALUES ($1, $2, $3, clock_timestamp())
+			ON CONFLICT (kind) DO UPDATE SET next_due = excluded.next_due, every = excluded.every, set_at = excluded.set_at`,
+			kind, micro(next), every)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("remembering the schedule of %s: %w", kind, err)
+	}
+	return nil
+}
+
+// Kinds returns the status of every kind of pass that ever ran or was scheduled, in the order of their names.
+func (l *Ledger) Kinds(ctx context.Context) ([]KindStatus, error) {
+	var kinds []KindStatus
+	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
+		options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) (err error) {
+			kinds, err = kindStatuses(ctx, tx)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the status of passes: %w", err)
+	}
+	return kinds, nil
+}
+
+func kindStatuses(ctx context.Context, tx pgx.Tx) ([]KindStatus, error) {
+	newest := map[verify.PassKind]verify.Pass{}
+	rows, err := tx.Query(ctx, `SELECT `+passColumns+` FROM pass WHERE id IN (SELECT max(id) FROM pass GROUP BY kind)`)
+	if err != nil {
+		return nil, err
+	}
+	passes, err := pgx.CollectRows(rows, scanPass)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range passes {
+		newest[p.Kind] = p
+	}
+	rows, err = tx.Query(ctx, `
+		SELECT kind, p.success, s.next_due, coalesce(s.every, interval '0')
+		FROM (SELECT kind, max(finished_at) FILTER (WHERE verdict <> 'unverified') AS success FROM pass GROUP BY kind) p
+			FULL JOIN schedule s USING (kind)
+		ORDER BY kind`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (KindStatus, error) {
+		var s KindStatus
+		var success, next *time.Time
+		err := row.Scan(&s.Kind, &success, &next, &s.Every)
+		s.LastSuccess, s.NextDue = orZero(success), orZero(next)
+		if p, ok := newest[s.Kind]; ok {
+			s.Newest = &p
+		}
+		return s, err
+	})
+}

@@ -1,0 +1,309 @@
+// Package ledgertest holds an in-memory ledger for tests of what uses one, and the conformance suite that both it and
+// the real ledger pass.
+//
+// Invariant: the fake does what the contract in verify/ports.go says and what the PostgreSQL ledger does, fencing
+// included. [Exercise] runs against both, so that they cannot drift apart.
+package ledgertest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// Store is a ledger with its leases: what [Exercise] exercises.
+type Store interface {
+	verify.Ledger
+	Acquire(ctx context.Context, job, holder string, ttl time.Duration) (verify.Lease, error)
+	Renew(ctx context.Context, lease verify.Lease, ttl time.Duration) error
+	Release(ctx context.Context, lease verify.Lease) error
+	Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verify.Pass, error)
+	Adopt(ctx context.Context, lease verify.Lease, id verify.PassID) error
+	Missed(ctx context.Context, kind verify.PassKind, scheduledAt time.Time, reason string) error
+	Passes(ctx context.Context, limit int) ([]verify.Pass, error)
+	Divergences(ctx context.Context, state verify.DivergenceState, limit int) ([]verify.Divergence, error)
+}
+
+// Fake is a ledger in memory. It is safe for concurrent use.
+type Fake struct {
+	now func() time.Time // what the database's clock is to the real one
+
+	mu          sync.Mutex
+	leases      map[string]*held // job → its newest lease, live or not
+	passes      []*pass          // PassID is the index plus one
+	divergences []*divergence    // ID is the index plus one
+	unresolved  map[place]*divergence
+	failure     error // what every call returns instead of doing anything
+}
+
+var _ Store = (*Fake)(nil)
+
+type held struct {
+	token   int64
+	expires time.Time
+}
+
+type pass struct {
+	verify.Pass
+	lease   verify.Lease
+	scanned bool
+	queue   map[order.Key]verify.Suspect
+	tally   verify.Tally
+	seen    map[int64]bool // IDs of divergences that the pass opened or renewed
+}
+
+type divergence struct{ verify.Divergence }
+
+// place is where there is at most one divergence that is not resolved.
+type place struct {
+	key order.Key
+	hop compare.Hop
+}
+
+var (
+	errDone    = errors.New("pass is done")
+	errWaiting = errors.New("suspects of the pass still wait for their recheck")
+	errNoScan  = errors.New("a pass whose scan never ended cannot be a match")
+	errAdopt   = errors.New("pass is not settling")
+	errUnknown = errors.New("no such pass")
+)
+
+// New makes an empty fake whose leases run by the given clock; nil is time.Now.
+func New(now func() time.Time) *Fake {
+	if now == nil {
+		now = time.Now
+	}
+	return &Fake{now: now, leases: map[string]*held{}, unresolved: map[place]*divergence{}}
+}
+
+// Fail makes every call from now on return err and change nothing, as a database that is away does; nil ends it.
+func (f *Fake) Fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failure = err
+}
+
+// lock returns the context's or the injected error, with the mutex held either way.
+func (f *Fake) lock(ctx context.Context) error {
+	f.mu.Lock()
+	return cmp.Or(ctx.Err(), f.failure)
+}
+
+func (f *Fake) live(l verify.Lease) bool {
+	h := f.leases[l.Job]
+	return h != nil && h.token == l.Token && h.expires.After(f.now())
+}
+
+// Acquire takes a job's lease, or returns ErrHeld.
+func (f *Fake) Acquire(ctx context.Context, job, _ string, ttl time.Duration) (verify.Lease, error) {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return verify.Lease{}, err
+	}
+	if ttl <= 0 {
+		return verify.Lease{}, fmt.Errorf("time to live %s is not positive", ttl)
+	}
+	h := f.leases[job]
+	if h == nil {
+		h = &held{}
+		f.leases[job] = h
+	}
+	if h.expires.After(f.now()) {
+		return verify.Lease{}, verify.ErrHeld
+	}
+	h.token++
+	h.expires = f.now().Add(ttl)
+	return verify.Lease{Job: job, Token: h.token}, nil
+}
+
+// Renew prolongs a lease that has not run out.
+func (f *Fake) Renew(ctx context.Context, l verify.Lease, ttl time.Duration) error {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if !f.live(l) {
+		return verify.ErrFenced
+	}
+	f.leases[l.Job].expires = f.now().Add(ttl)
+	return nil
+}
+
+// Release ends a lease.
+func (f *Fake) Release(ctx context.Context, l verify.Lease) error { return f.Renew(ctx, l, 0) }
+
+// BeginPass implements [verify.Journal].
+func (f *Fake) BeginPass(ctx context.Context, l verify.Lease, s verify.Start) (verify.PassID, error) {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	switch {
+	case err != nil:
+		return 0, err
+	case !f.live(l):
+		return 0, verify.ErrFenced
+	case f.hasRun(s.Kind, s.ScheduledAt):
+		return 0, verify.ErrAlreadyRun
+	}
+	return f.append(verify.Pass{
+		Kind: s.Kind, State: verify.Scanning, Trigger: s.Trigger, ScheduledAt: micro(s.ScheduledAt),
+		Fingerprint: s.Fingerprint, StartedAt: micro(s.At),
+	}, l), nil
+}
+
+func (f *Fake) append(p verify.Pass, l verify.Lease) verify.PassID {
+	p.ID = verify.PassID(len(f.passes) + 1)
+	f.passes = append(f.passes, &pass{Pass: p, lease: l, queue: map[order.Key]verify.Suspect{}, seen: map[int64]bool{}})
+	return p.ID
+}
+
+func (f *Fake) hasRun(kind verify.PassKind, scheduled time.Time) bool {
+	return !scheduled.IsZero() && slices.ContainsFunc(f.passes, func(p *pass) bool {
+		return p.Kind == kind && p.ScheduledAt.Equal(micro(scheduled))
+	})
+}
+
+// owned returns the pass if the lease may write to it. The mutex is held.
+func (f *Fake) owned(l verify.Lease, id verify.PassID) (*pass, error) {
+	p, err := f.pass(id)
+	switch {
+	case err != nil || p.lease != l || !f.live(l):
+		return nil, fmt.Errorf("pass %d: %w", id, verify.ErrFenced)
+	case p.State == verify.Done:
+		return nil, fmt.Errorf("pass %d: %w", id, errDone)
+	}
+	return p, nil
+}
+
+func (f *Fake) pass(id verify.PassID) (*pass, error) {
+	if id < 1 || int(id) > len(f.passes) {
+		return nil, fmt.Errorf("pass %d: %w", id, errUnknown)
+	}
+	return f.passes[id-1], nil
+}
+
+// ScanDone implements [verify.Journal].
+func (f *Fake) ScanDone(ctx context.Context, l verify.Lease, id verify.PassID, s verify.Scan) error {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	p, err := f.owned(l, id)
+	if err != nil {
+		return err
+	}
+	s.Counts = slices.Clone(s.Counts)
+	p.Scan, p.State, p.scanned = s, verify.Settling, true
+	return nil
+}
+
+// FinishPass implements [verify.Journal].
+func (f *Fake) FinishPass(ctx context.Context, l verify.Lease, id verify.PassID, r verify.Result, at time.Time) error {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	p, err := f.owned(l, id)
+	switch {
+	case err != nil:
+		return err
+	case r.Verdict == compare.Match && len(p.queue) > 0:
+		return errWaiting
+	case r.Verdict == compare.Match && !p.scanned:
+		return errNoScan
+	}
+	p.tally.Unverified += int64(len(p.queue))
+	clear(p.queue)
+	p.Result, p.State, p.FinishedAt = r, verify.Done, micro(at)
+	return nil
+}
+
+// Abandoned closes scanning passes without a live lease, and returns settling ones.
+func (f *Fake) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verify.Pass, error) {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	var settling []verify.Pass
+	for _, p := range f.passes {
+		if p.State == verify.Done || f.live(p.lease) || len(kinds) > 0 && !slices.Contains(kinds, p.Kind) {
+			continue
+		}
+		if p.State == verify.Settling {
+			settling = append(settling, p.Pass)
+			continue
+		}
+		t := p.tally
+		p.Result = verify.Result{
+			Verdict: compare.Unverified, Reason: "process ended during the scan", Diverged: t.Diverged,
+			Lagging: t.Lagging, Unverified: t.Lagging + t.Unverified + int64(len(p.queue)),
+		}
+		p.State, p.FinishedAt = verify.Done, micro(f.now())
+		clear(p.queue)
+	}
+	return settling, nil
+}
+
+// Adopt gives a settling pass of the lease's job to the lease.
+func (f *Fake) Adopt(ctx context.Context, l verify.Lease, id verify.PassID) error {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	p, err := f.pass(id)
+	switch {
+	case !f.live(l):
+		return verify.ErrFenced
+	case err != nil || p.State != verify.Settling || p.lease.Job != l.Job:
+		return errAdopt
+	}
+	p.lease = l
+	return nil
+}
+
+// Missed records a scheduled run that did not take place.
+func (f *Fake) Missed(ctx context.Context, kind verify.PassKind, scheduledAt time.Time, reason string) error {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil || f.hasRun(kind, scheduledAt) {
+		return err
+	}
+	f.append(verify.Pass{
+		Kind: kind, State: verify.Done, Trigger: "schedule", ScheduledAt: micro(scheduledAt), StartedAt: micro(f.now()),
+		FinishedAt: micro(f.now()), Result: verify.Result{Verdict: compare.Unverified, Reason: reason},
+	}, verify.Lease{})
+	return nil
+}
+
+// Passes returns up to limit passes, newest first.
+func (f *Fake) Passes(ctx context.Context, limit int) ([]verify.Pass, error) {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	var passes []verify.Pass
+	for _, p := range slices.Backward(f.passes) {
+		if len(passes) == limit {
+			break
+		}
+		passes = append(passes, p.Pass)
+	}
+	return passes, nil
+}
+
+// micro is t as PostgreSQL keeps it.
+func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

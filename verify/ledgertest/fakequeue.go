@@ -1,0 +1,250 @@
+package ledgertest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// AddSuspects implements [verify.Queue].
+func (f *Fake) AddSuspects(ctx context.Context, l verify.Lease, id verify.PassID, suspects []verify.Suspect) error {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	p, err := f.owned(l, id)
+	if err != nil {
+		return err
+	}
+	for _, s := range suspects {
+		p.queue[s.Key()] = stored(s)
+	}
+	return nil
+}
+
+// stored is the suspect as it comes back from the database.
+func stored(s verify.Suspect) verify.Suspect {
+	o := &s.Observation
+	for _, t := range []*time.Time{&o.At, &o.LegacyChangedAt, &o.ProjectionReached, &s.FirstSeen, &s.Due} {
+		*t = micro(*t)
+	}
+	if o.Mismatch != nil {
+		m := *o.Mismatch
+		m.Key, m.Fields = o.Key, slices.Clone(m.Fields)
+		o.Mismatch = &m
+	}
+	return s
+}
+
+// DueSuspects implements [verify.Queue].
+func (f *Fake) DueSuspects(ctx context.Context, id verify.PassID, at time.Time, limit int) ([]verify.Suspect, error) {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	var due []verify.Suspect
+	for _, key := range f.queued(id) {
+		if s := f.passes[id-1].queue[key]; !s.Due.After(micro(at)) && len(due) < limit {
+			due = append(due, stored(s))
+		}
+	}
+	return due, nil
+}
+
+// queued are the keys that wait, in their order.
+func (f *Fake) queued(id verify.PassID) []order.Key {
+	p, err := f.pass(id)
+	if err != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(p.queue))
+}
+
+// NextDue implements [verify.Queue].
+func (f *Fake) NextDue(ctx context.Context, id verify.PassID) (int64, time.Time, error) {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	keys := f.queued(id)
+	var due time.Time
+	for i, key := range keys {
+		if s := f.passes[id-1].queue[key]; i == 0 || s.Due.Before(due) {
+			due = s.Due
+		}
+	}
+	return int64(len(keys)), due, nil
+}
+
+// Settle implements [verify.Queue].
+func (f *Fake) Settle(ctx context.Context, l verify.Lease, id verify.PassID, outcomes []verify.Outcome, at time.Time) error {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	p, err := f.owned(l, id)
+	if err != nil {
+		return err
+	}
+	last := map[order.Key]int{} // key → index of its last outcome, the one that counts
+	for i, o := range outcomes {
+		if err := valid(o); err != nil {
+			return err // before anything is written
+		}
+		last[o.Suspect.Key()] = i
+	}
+	for i, o := range outcomes {
+		if last[o.Suspect.Key()] == i {
+			f.settle(p, o, micro(at))
+		}
+	}
+	return nil
+}
+
+func valid(o verify.Outcome) error {
+	switch {
+	case !o.Final:
+		return nil
+	case o.Verdict == compare.Diverged && o.Suspect.Observation.Mismatch == nil:
+		return fmt.Errorf("order %s is diverged without a mismatch", o.Suspect.Key())
+	case o.Verdict == compare.Match, o.Verdict == compare.Diverged, o.Verdict == compare.Lagging, o.Verdict == compare.Unverified:
+		return nil
+	}
+	return fmt.Errorf("order %s has the unknown verdict %q", o.Suspect.Key(), o.Verdict)
+}
+
+func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
+	s := stored(o.Suspect)
+	if !o.Final {
+		p.queue[s.Key()] = s
+		return
+	}
+	delete(p.queue, s.Key())
+	seen := s.Observation.At
+	if seen.IsZero() {
+		seen = at
+	}
+	switch o.Verdict {
+	case compare.Match:
+		p.tally.Match++
+		where := place{s.Key(), compare.LegacyToProjection}
+		if d := f.unresolved[where]; d != nil && !d.LastSeen.After(seen) {
+			d.State, d.ResolvedAt = verify.Resolved, at
+			delete(f.unresolved, where)
+		}
+	case compare.Diverged:
+		p.tally.Diverged++
+		if s.InSample {
+			p.tally.SampledDiverged++
+		}
+		f.diverge(p, s, seen)
+	case compare.Lagging:
+		p.tally.Lagging++
+	case compare.Unverified:
+		p.tally.Unverified++
+	}
+}
+
+func (f *Fake) diverge(p *pass, s verify.Suspect, seen time.Time) {
+	first := s.FirstSeen
+	if first.IsZero() || first.After(seen) {
+		first = seen
+	}
+	where := place{s.Key(), s.Observation.Mismatch.Hop}
+	d := f.unresolved[where]
+	if d == nil {
+		d = &divergence{verify.Divergence{
+			ID: int64(len(f.divergences) + 1), State: verify.Open, FirstSeen: first, LastSeen: seen, FoundBy: p.Kind,
+		}}
+		f.divergences = append(f.divergences, d)
+		f.unresolved[where] = d
+	}
+	d.Mismatch = *s.Observation.Mismatch
+	if first.Before(d.FirstSeen) {
+		d.FirstSeen = first
+	}
+	if seen.After(d.LastSeen) {
+		d.LastSeen = seen
+	}
+	p.seen[d.ID] = true
+}
+
+// Tally implements [verify.Findings].
+func (f *Fake) Tally(ctx context.Context, id verify.PassID) (verify.Tally, error) {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return verify.Tally{}, err
+	}
+	p, err := f.pass(id)
+	if err != nil {
+		return verify.Tally{}, err
+	}
+	return p.tally, nil
+}
+
+// OpenKeys implements [verify.Findings].
+func (f *Fake) OpenKeys(ctx context.Context, after order.Key, limit int) ([]order.Key, error) {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	var keys []order.Key
+	for _, d := range f.divergences {
+		if d.State == verify.Open && d.Mismatch.Key > after {
+			keys = append(keys, d.Mismatch.Key)
+		}
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	return keys[:min(limit, len(keys))], nil
+}
+
+// PassDivergences implements [verify.Findings].
+func (f *Fake) PassDivergences(ctx context.Context, id verify.PassID, limit int) ([]verify.Divergence, error) {
+	return f.list(ctx, limit, func(d *divergence) bool {
+		p, err := f.pass(id)
+		return err == nil && p.seen[d.ID] && d.State == verify.Open
+	})
+}
+
+// Divergences returns up to limit divergences in the state, oldest first; resolved ones the last resolved first.
+func (f *Fake) Divergences(ctx context.Context, state verify.DivergenceState, limit int) ([]verify.Divergence, error) {
+	return f.list(ctx, limit, func(d *divergence) bool { return d.State == state })
+}
+
+func (f *Fake) list(ctx context.Context, limit int, want func(*divergence) bool) ([]verify.Divergence, error) {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	var found []verify.Divergence
+	for _, d := range f.divergences {
+		if want(d) {
+			found = append(found, d.Divergence)
+		}
+	}
+	slices.SortFunc(found, func(a, b verify.Divergence) int {
+		oldest := a.FirstSeen.Compare(b.FirstSeen)
+		if a.State == verify.Resolved && b.State == verify.Resolved {
+			oldest = b.ResolvedAt.Compare(a.ResolvedAt)
+		}
+		return cmp.Or(oldest, strings.Compare(string(a.Mismatch.Key), string(b.Mismatch.Key)),
+			strings.Compare(string(a.Mismatch.Hop), string(b.Mismatch.Hop)))
+	})
+	return found[:min(limit, len(found))], nil
+}
