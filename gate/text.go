@@ -27,7 +27,7 @@ func Text(d Decision) string {
 		fmt.Fprintf(&b, "\n  %-13s %s\n", strings.ToUpper(string(r.Verdict)), name)
 		wrap(&b, "", r.Reason)
 		if r.ETA != "" {
-			wrap(&b, "next: ", r.ETA)
+			wrap(&b, "needs: ", r.ETA)
 		}
 	}
 	if !blocking {

@@ -1,0 +1,82 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+)
+
+// site answers requests.
+type site struct {
+	log    *slog.Logger
+	status *shared[Status]
+	ready  *shared[Readiness]
+}
+
+const unreadable = "The ledger cannot be read, so nothing is known at present; the log of crosscheck says why."
+
+func (s *site) page(w http.ResponseWriter, r *http.Request) {
+	code := http.StatusOK
+	view := view{Style: style}
+	status, err := s.status.get(r.Context())
+	if err != nil {
+		s.log.WarnContext(r.Context(), "reading the status for the page", slog.Any("error", err))
+		code, view.Failure = http.StatusServiceUnavailable, unreadable
+	} else {
+		view.show(status)
+	}
+	var body bytes.Buffer // whole or not at all
+	if err := pageTemplate.Execute(&body, view); err != nil {
+		s.log.ErrorContext(r.Context(), "writing the page", slog.Any("error", err))
+		http.Error(w, "the page cannot be written", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = w.Write(body.Bytes()) // the visitor has left: nothing to do about it
+}
+
+// failure is the JSON body of an answer that has no other.
+type failure struct {
+	Error string `json:"error"`
+}
+
+func (s *site) apiStatus(w http.ResponseWriter, r *http.Request) {
+	status, err := s.status.get(r.Context())
+	if err != nil {
+		s.log.WarnContext(r.Context(), "reading the status for the API", slog.Any("error", err))
+		s.json(w, r, http.StatusServiceUnavailable, failure{unreadable})
+		return
+	}
+	s.json(w, r, http.StatusOK, status)
+}
+
+func (s *site) readyz(w http.ResponseWriter, r *http.Request) {
+	ready, err := s.ready.get(r.Context())
+	if err != nil {
+		ready = Readiness{Parts: []Part{{Name: "readiness", Reason: "It was not known in time."}}}
+	}
+	code := http.StatusOK
+	if !ready.Ready {
+		code = http.StatusServiceUnavailable
+	}
+	s.json(w, r, code, ready)
+}
+
+func (s *site) json(w http.ResponseWriter, r *http.Request, code int, value any) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		s.log.ErrorContext(r.Context(), "writing JSON", slog.Any("error", err))
+		code, body = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_, _ = w.Write(append(body, '\n')) // the client has left: nothing to do about it
+}
+
+// healthz says that the process is alive and nothing more: a database that is away is no reason to restart it.
+func healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+}

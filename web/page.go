@@ -1,0 +1,226 @@
+package web
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/nordvarg/crosscheck/gate"
+)
+
+//go:embed page.html
+var pageSource string
+
+//go:embed page.css
+var styleSource string
+
+var (
+	style        = template.CSS(styleSource) // ours, not a visitor's
+	pageTemplate = template.Must(template.New("page").Parse(pageSource))
+
+	// contentSecurityPolicy allows exactly the embedded style and nothing else: no script, no form, no frame.
+	contentSecurityPolicy = "default-src 'none'; style-src 'sha256-" + hash(styleSource) +
+		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+func hash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// view is what the page's template reads: texts, already worded, not yet escaped.
+type view struct {
+	Style   template.CSS
+	Failure string // why there is nothing to show; the rest is empty then
+
+	Status
+	Tone      string // CSS class of the decision
+	Summary   string
+	Overdue   []string
+	Criteria  []criterionView
+	Passes    []passView
+	Open      string
+	Rest      string // divergences that are not listed
+	Listed    []divergenceView
+	Suspected string
+	Runs      []runView
+}
+
+type criterionView struct {
+	gate.Result
+	Mark, Tone, Observed, Limit string
+}
+
+type passView struct {
+	Name, When, Age, Verdict, Tone, Coverage, Took, Compared, Reason string
+}
+
+type divergenceView struct {
+	Order, Kind, Hop, Age, Since string
+	Fields                       []fieldView
+}
+
+type fieldView struct{ Name, Legacy, Projection string }
+
+type runView struct {
+	Pass, Cron, Next, In string
+	Overdue              bool
+}
+
+// show words a status for people.
+func (v *view) show(s Status) {
+	v.Status = s
+	v.Tone = tone(string(s.Decision.Decision))
+	v.Summary = summary(s.Decision)
+	for _, r := range s.Decision.Criteria {
+		v.Criteria = append(v.Criteria, criterionView{
+			Result: r, Mark: mark(r.Verdict), Tone: tone(string(r.Verdict)), Observed: scalar(r.Observed), Limit: scalar(r.Limit),
+		})
+	}
+	for _, p := range s.Passes {
+		v.Passes = append(v.Passes, passOf(p, s.At))
+	}
+	for _, d := range s.Divergences {
+		v.Listed = append(v.Listed, divergenceOf(d))
+	}
+	v.Open = count(s.Open, "open divergence", "open divergences")
+	if rest := s.Open - int64(len(s.Divergences)); rest > 0 {
+		v.Rest = fmt.Sprintf("The oldest %s are listed; %s more are in the ledger.", number(int64(len(s.Divergences))), number(rest))
+	}
+	v.Suspected = count(s.Suspects, "suspect waits for its recheck", "suspects wait for their recheck")
+	for _, run := range s.Schedule {
+		v.Runs = append(v.Runs, runOf(run, s.At))
+		if run.Overdue {
+			reason := run.Reason
+			if reason == "" {
+				reason = "A scheduled run was missed or takes too long."
+			}
+			v.Overdue = append(v.Overdue, fmt.Sprintf("Pass %s is overdue. %s", run.Pass, reason))
+		}
+	}
+}
+
+// summary says in one sentence what the decision rests on.
+func summary(d gate.Decision) string {
+	var failing, unknown []string
+	blocking := 0
+	for _, r := range d.Criteria {
+		if r.Advisory {
+			continue
+		}
+		blocking++
+		switch r.Verdict {
+		case gate.Passes:
+		case gate.Fails:
+			failing = append(failing, r.Name)
+		case gate.Inconclusive, gate.Errored:
+			unknown = append(unknown, r.Name)
+		default:
+			unknown = append(unknown, r.Name)
+		}
+	}
+	switch {
+	case blocking == 0:
+		return "No blocking criterion is enabled, so nothing was asked that could justify GO."
+	case len(failing) > 0:
+		return fmt.Sprintf("%d of %d criteria %s: %s.", len(failing), blocking, verb(len(failing), "fails", "fail"), strings.Join(failing, ", "))
+	case len(unknown) > 0:
+		return fmt.Sprintf("No criterion fails, but %d of %d %s evidence: %s.", len(unknown), blocking,
+			verb(len(unknown), "lacks", "lack"), strings.Join(unknown, ", "))
+	default:
+		return fmt.Sprintf("All %d criteria pass.", blocking)
+	}
+}
+
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+func passOf(p Pass, now time.Time) passView {
+	v := passView{
+		Name: fmt.Sprintf("%s %d", p.Pass, p.ID), When: instant(p.StartedAt), Age: duration(now.Sub(p.StartedAt)) + " ago",
+		Verdict: p.Verdict, Tone: tone(p.Verdict), Coverage: percent(p.Coverage), Compared: number(p.Compared), Reason: p.Reason,
+		Took: duration(time.Duration(p.DurationSeconds * float64(time.Second))),
+	}
+	switch {
+	case p.State != "done":
+		v.Verdict, v.Tone, v.Took = p.State, "quiet", "running"
+	case p.Diverged > 0:
+		v.Reason = strings.TrimSpace(count(p.Diverged, "order diverged.", "orders diverged.") + " " + v.Reason)
+	}
+	return v
+}
+
+func divergenceOf(d Divergence) divergenceView {
+	v := divergenceView{
+		Order: short(d.OrderID), Kind: d.Kind, Hop: d.Hop, Since: instant(d.FirstSeen),
+		Age: duration(time.Duration(d.AgeSeconds * float64(time.Second))),
+	}
+	if d.Cause != "" {
+		v.Hop += ", " + d.Cause
+	}
+	for _, f := range d.Fields {
+		v.Fields = append(v.Fields, fieldView{f.Name, value(f.Legacy), value(f.Projection)})
+	}
+	return v
+}
+
+func runOf(s Schedule, now time.Time) runView {
+	v := runView{Pass: s.Pass, Cron: s.Cron, Next: "not scheduled", Overdue: s.Overdue}
+	if s.Next != nil {
+		v.Next, v.In = instant(*s.Next), "in "+duration(s.Next.Sub(now))
+	}
+	return v
+}
+
+// tone is the CSS class of anything that is good, bad or unknown.
+func tone(verdict string) string {
+	switch verdict {
+	case "GO", "pass", "match":
+		return "good"
+	case "NO-GO", "fail", "diverged":
+		return "bad"
+	default:
+		return "unknown"
+	}
+}
+
+// mark says the verdict to those who see no colour.
+func mark(v gate.Verdict) string {
+	switch v {
+	case gate.Passes:
+		return "✓"
+	case gate.Fails:
+		return "✕"
+	case gate.Inconclusive:
+		return "?"
+	case gate.Errored:
+		return "!"
+	default:
+		return "?"
+	}
+}
+
+// scalar writes what a criterion observed; after a trip over JSON all numbers are floats.
+func scalar(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "nothing"
+	case int64:
+		return number(v)
+	case float64:
+		if v == float64(int64(v)) {
+			return number(int64(v))
+		}
+		return significant(v)
+	default:
+		return short(fmt.Sprint(v))
+	}
+}

@@ -1,0 +1,146 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	// readTimeout ends reading the status or the readiness from the ledger and the sides.
+	readTimeout = 8 * time.Second
+	// cacheFor is how long one reading serves everybody who asks.
+	cacheFor = 2 * time.Second
+	// drainTimeout is how long requests may take to end after the server was told to stop.
+	drainTimeout = 5 * time.Second
+)
+
+// Server serves page, API, health and metrics until its context ends.
+type Server struct {
+	// Listen is the address, such as ":8080".
+	Listen string
+	// Source is read for the page and the API.
+	Source Source
+	// Ready says what can be reached; it must return when its context ends. Nil is never ready.
+	Ready func(context.Context) []Part
+	// Metrics serves /metrics; nil is 404.
+	Metrics http.Handler
+	// Log gets failures that a visitor is not told in full; nil discards.
+	Log *slog.Logger
+}
+
+// Run listens and serves until the context ends, then lets running requests finish. It returns nil after an orderly
+// stop, and only when all its goroutines have ended.
+func (s *Server) Run(ctx context.Context) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", s.Listen)
+	if ctx.Err() != nil {
+		if listener != nil {
+			return listener.Close()
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("listening for web.listen: %w", err)
+	}
+	return s.Serve(ctx, listener)
+}
+
+// Serve is Run on a listener that is there already; it closes the listener.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log().Handler(), slog.LevelWarn),
+	}
+	s.log().InfoContext(ctx, "serving", slog.String("address", listener.Addr().String()))
+	ended := make(chan error, 1) // gets what Serve returned, once
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serving %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	// The context has ended, and requests need a little more: their own deadline.
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	err := server.Shutdown(draining)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("draining requests: %w", err), server.Close())
+	}
+	<-ended
+	return err
+}
+
+func (s *Server) log() *slog.Logger {
+	if s.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Log
+}
+
+// Handler serves all paths.
+func (s *Server) Handler() http.Handler {
+	site := &site{log: s.log(), status: newShared(s.read), ready: newShared(s.readiness)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", site.page)
+	mux.HandleFunc("GET /api/status", site.apiStatus)
+	mux.HandleFunc("GET /readyz", site.readyz)
+	mux.HandleFunc("GET /healthz", healthz)
+	if s.Metrics != nil {
+		mux.Handle("GET /metrics", s.Metrics)
+	}
+	return guarded(mux)
+}
+
+// read reads the status, with no list longer than promised and none null.
+func (s *Server) read(ctx context.Context) (Status, error) {
+	status, err := s.Source.Status(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	status.Divergences = append([]Divergence{}, status.Divergences[:min(len(status.Divergences), MaxDivergences)]...)
+	for i := range status.Divergences {
+		if status.Divergences[i].Fields == nil {
+			status.Divergences[i].Fields = []Field{}
+		}
+	}
+	status.Passes = append([]Pass{}, status.Passes...)
+	status.Schedule = append([]Schedule{}, status.Schedule...)
+	return status, nil
+}
+
+// readiness is ready only if something was asked and all of it answered.
+func (s *Server) readiness(ctx context.Context) (Readiness, error) {
+	r := Readiness{Parts: []Part{}}
+	if s.Ready == nil {
+		return r, nil
+	}
+	r.Parts = append(r.Parts, s.Ready(ctx)...)
+	r.Ready = len(r.Parts) > 0
+	for _, p := range r.Parts {
+		r.Ready = r.Ready && p.OK
+	}
+	return r, nil
+}
+
+// guarded sets the headers that keep a browser from doing anything but showing the page.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentSecurityPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,100 @@
+// Package web is what crosscheck shows: a status page for people, the same as JSON, health, readiness and metrics,
+// and the client of that API.
+//
+// Invariant: read only. No request changes anything, and nothing is shown that was not read for it a moment ago:
+// when the ledger cannot be read the page says so, with status 503, and never repeats the last good answer. Values
+// from databases are untrusted and reach the page only through html/template.
+package web
+
+import (
+	"context"
+	"time"
+
+	"github.com/nordvarg/crosscheck/gate"
+)
+
+// MaxDivergences is how many open divergences the page lists, oldest first; the ledger has all.
+const MaxDivergences = 50
+
+// Source reads what is to be shown. It must be safe for concurrent use and return when its context ends; an error
+// means that nothing is known.
+type Source interface {
+	Status(context.Context) (Status, error)
+}
+
+// Status is everything that is shown, as one JSON object at /api/status.
+type Status struct {
+	At       time.Time     `json:"at"` // when it was read; all ages are relative to it
+	Version  string        `json:"version"`
+	Revision string        `json:"revision,omitempty"`
+	Decision gate.Decision `json:"gate"`
+	// Passes are the newest ones, newest first; running ones included.
+	Passes []Pass `json:"passes"`
+	// Open is the number of open divergences, of which Divergences holds at most [MaxDivergences].
+	Open        int64        `json:"open_divergences"`
+	Divergences []Divergence `json:"divergences"`
+	// Suspects is how many orders wait for their recheck.
+	Suspects int64 `json:"suspects"`
+	// Schedule says for each kind of pass when it runs next, and whether it is overdue.
+	Schedule []Schedule `json:"schedule"`
+}
+
+// Pass is one pass as it is shown.
+type Pass struct {
+	ID              int64      `json:"id"`
+	Pass            string     `json:"pass"`
+	State           string     `json:"state"`             // scanning, settling, done
+	Verdict         string     `json:"verdict,omitempty"` // empty unless done
+	Trigger         string     `json:"trigger"`
+	StartedAt       time.Time  `json:"started_at"`
+	FinishedAt      *time.Time `json:"finished_at"` // null unless done
+	DurationSeconds float64    `json:"duration_seconds"`
+	Compared        int64      `json:"compared"`
+	Coverage        float64    `json:"coverage"`
+	Diverged        int64      `json:"diverged"`
+	Unverified      int64      `json:"unverified"`
+	Reason          string     `json:"reason,omitempty"`
+}
+
+// Divergence is one open divergence as it is shown.
+type Divergence struct {
+	OrderID    string    `json:"order_id"`
+	Kind       string    `json:"kind"`
+	Hop        string    `json:"hop"`
+	Cause      string    `json:"cause,omitempty"`
+	Fields     []Field   `json:"fields"`
+	FirstSeen  time.Time `json:"first_seen"`
+	AgeSeconds float64   `json:"age_seconds"`
+	State      string    `json:"state"`
+}
+
+// Field is one field that disagrees; null is NULL.
+type Field struct {
+	Name       string  `json:"name"`
+	Legacy     *string `json:"legacy"`
+	Projection *string `json:"projection"`
+}
+
+// Schedule is one scheduled kind of pass.
+type Schedule struct {
+	Pass string `json:"pass"`
+	Cron string `json:"cron"`
+	// Next is null when it is not known.
+	Next *time.Time `json:"next"`
+	// Overdue is true when a run was missed or overruns; Reason says which, in a sentence.
+	Overdue bool   `json:"overdue"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+// Part is one thing that crosscheck needs to work, and whether it has been reached lately.
+type Part struct {
+	Name   string `json:"name"` // "ledger", "legacy", "projection"
+	OK     bool   `json:"ok"`
+	Reason string `json:"reason,omitempty"` // why not, in a sentence
+}
+
+// Readiness is the answer of /readyz.
+type Readiness struct {
+	Ready bool   `json:"ready"`
+	Parts []Part `json:"parts"`
+}
