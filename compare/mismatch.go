@@ -1,0 +1,45 @@
+// Package compare holds the representations of one order against each other: what differs, and whether a
+// difference is proven or may still be lag.
+//
+// Invariant: pure. No I/O, no clock; a difference is decided by values alone, never by digests, and every
+// result is data (a [Mismatch], a [Verdict]), never a bool.
+package compare
+
+import "github.com/nordvarg/crosscheck/order"
+
+// Kind says how the representations of an order disagree.
+type Kind string
+
+// The kinds of mismatch; the same string in code, JSON, ledger, metric labels and docs.
+const (
+	Missing   Kind = "missing"   // legacy has the order, the projection does not
+	Phantom   Kind = "phantom"   // only the projection has the order
+	Differs   Kind = "differs"   // both have it, fields disagree
+	Duplicate Kind = "duplicate" // one side has the key more than once
+)
+
+// Kinds lists every Kind.
+func Kinds() []Kind { return []Kind{Missing, Phantom, Differs, Duplicate} }
+
+// Hop is the edge between two representations across which they disagree.
+type Hop string
+
+// LegacyToProjection is the end-to-end hop, all that two representations can tell.
+const LegacyToProjection Hop = "legacy->projection"
+
+// FieldDifference is one field that disagrees. A nil value means that the side has no such order.
+type FieldDifference struct {
+	Name       string
+	Legacy     *order.Value
+	Projection *order.Value
+}
+
+// Mismatch is a difference seen once. It may still be lag; see [Settle.Judge].
+type Mismatch struct {
+	Key    order.Key
+	Kind   Kind
+	Hop    Hop
+	Fields []FieldDifference // for Differs the fields that disagree; for Missing and Phantom empty
+	// Copies is how many rows each side has for the key: 0 or 1, except for Duplicate.
+	LegacyCopies, ProjectionCopies int
+}

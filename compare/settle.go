@@ -1,0 +1,94 @@
+package compare
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Observation is one look at one order on both sides, reduced to what the next look needs to tell movement from rest.
+type Observation struct {
+	Key order.Key
+	At  time.Time // when both sides had been read, by the comparer's clock
+	// LegacyState and ProjectionState are fingerprints of everything the side showed (values, copies, changed-at);
+	// empty means that the side has no such order. Equal states mean that nothing visible moved in between.
+	LegacyState, ProjectionState string
+	// Mismatch is nil when both sides agree.
+	Mismatch *Mismatch
+	// LegacyChangedAt is when legacy says the order was last written; zero where unknown or absent.
+	LegacyChangedAt time.Time
+	// ProjectionReached is the newest change that the projection shows for any order, at the same snapshot; zero where unknown.
+	ProjectionReached time.Time
+}
+
+// Settle says how lag is told from divergence by patience.
+//
+// # Convergence
+//
+// A difference counts only when both sides have held still for Window and are still different: then the
+// projection had that long to follow legacy's last write, and did not. Every visible write to the order starts
+// the wait anew. An order that never holds still is given up as unverified after Rechecks looks.
+//
+// Where both sides tell when a row was written, patience alone does not convict: as long as the projection has
+// not reached the time of legacy's write for any order, it is behind as a whole, and the order is lagging. That
+// excuse ends after MaxLag: a projection that stays behind longer has stopped.
+type Settle struct {
+	Window   time.Duration // both sides must hold still this long before a difference counts
+	Rechecks int           // looks at an order that keeps moving before it is given up as unverified
+	MaxLag   time.Duration // how long a projection that has not reached a change may stay behind
+}
+
+// Judgement is what a recheck concludes of one order.
+type Judgement struct {
+	Verdict Verdict
+	Reason  string // why, for every verdict but match
+	// Final is false while the order must be looked at again; only Lagging is ever not final.
+	Final bool
+	// Moved is true when something visible was written between the two looks: the wait starts anew.
+	Moved bool
+}
+
+// Judge compares two looks at an order. Moves counts the earlier looks at which it had moved; firstSeen is when
+// the mismatch was first seen.
+func (s Settle) Judge(was, is Observation, moves int, firstSeen time.Time) Judgement {
+	switch {
+	case is.Mismatch == nil:
+		return Judgement{Verdict: Match, Final: true}
+	case was.LegacyState != is.LegacyState || was.ProjectionState != is.ProjectionState:
+		return s.moving(moves + 1)
+	case is.At.Sub(was.At) < s.Window:
+		return Judgement{Verdict: Lagging, Reason: "has not held still long enough yet"}
+	case behind(is):
+		return s.behind(is, firstSeen)
+	}
+	return Judgement{
+		Verdict: Diverged, Final: true,
+		Reason: fmt.Sprintf("both sides held still for %s and are still different", s.Window),
+	}
+}
+
+// behind is true while the projection has not shown any change as new as legacy's last write of the order.
+func behind(o Observation) bool {
+	return !o.LegacyChangedAt.IsZero() && !o.ProjectionReached.IsZero() && o.ProjectionReached.Before(o.LegacyChangedAt)
+}
+
+func (s Settle) moving(moves int) Judgement {
+	if moves >= s.Rechecks {
+		return Judgement{
+			Verdict: Unverified, Final: true, Moved: true,
+			Reason: fmt.Sprintf("did not hold still for %s in %d looks", s.Window, moves),
+		}
+	}
+	return Judgement{Verdict: Lagging, Moved: true, Reason: "still moving"}
+}
+
+func (s Settle) behind(o Observation, firstSeen time.Time) Judgement {
+	if o.At.Sub(firstSeen) >= s.MaxLag {
+		return Judgement{
+			Verdict: Diverged, Final: true,
+			Reason: fmt.Sprintf("the projection has not reached the write within %s", s.MaxLag),
+		}
+	}
+	return Judgement{Verdict: Lagging, Reason: "the projection has not reached the write yet"}
+}

@@ -1,0 +1,57 @@
+package compare
+
+import (
+	"strings"
+
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Equal says whether two values of a field are the same value. Text, UUIDs, booleans, dates and timestamps are
+// compared as the exact canonical text, numbers by value (1.0 = 1.00), and NULL equals only NULL. A tolerance
+// is the largest absolute difference that still counts as equal.
+func Equal(f order.Field, a, b order.Value) bool {
+	switch {
+	case a.Null || b.Null:
+		return a.Null && b.Null
+	case a.Text == b.Text:
+		return true
+	case f.Type != order.Numeric && f.Type != order.Integer:
+		return false
+	}
+	return equalNumbers(f.Tolerance, a.Text, b.Text)
+}
+
+func equalNumbers(tolerance *apd.Decimal, a, b string) bool {
+	x, y := number(a), number(b)
+	if x == nil || y == nil {
+		return false
+	}
+	if x.Form != apd.Finite || y.Form != apd.Finite {
+		return x.Form == y.Form && (x.Form != apd.Infinite || x.Negative == y.Negative)
+	}
+	if x.Cmp(y) == 0 {
+		return true
+	}
+	if tolerance == nil || tolerance.IsZero() {
+		return false
+	}
+	var difference apd.Decimal
+	if _, err := exact.Sub(&difference, x, y); err != nil {
+		return false
+	}
+	return difference.Abs(&difference).Cmp(tolerance) <= 0
+}
+
+// exact never rounds: precision 0 means that apd keeps every digit of a sum or difference.
+var exact = apd.BaseContext
+
+// number parses what PostgreSQL prints for a numeric; nil if it is no number.
+func number(s string) *apd.Decimal {
+	d, _, err := apd.NewFromString(strings.TrimSpace(s))
+	if err != nil {
+		return nil
+	}
+	return d
+}

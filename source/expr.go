@@ -1,0 +1,170 @@
+package source
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// keySQL is the key as an expression that both sides order and compare alike. Text is compared by bytes: two
+// servers may sort by different collations.
+func keySQL(t order.KeyType, key string) string {
+	if t == order.KeyText {
+		return fmt.Sprintf("(%s) COLLATE \"C\"", key)
+	}
+	return "(" + key + ")"
+}
+
+// keyCast is the type of key parameters; an index on int4 serves comparisons with bigint too.
+func keyCast(t order.KeyType) string {
+	if t == order.KeyInteger {
+		return "bigint"
+	}
+	return string(t)
+}
+
+func zeroKey(t order.KeyType) string {
+	if t == order.KeyUUID {
+		return "00000000-0000-0000-0000-000000000000"
+	}
+	return "0"
+}
+
+// canonical is a field as its canonical type.
+func canonical(f Field) string {
+	switch f.Type {
+	case order.Integer:
+		return fmt.Sprintf("(%s)::bigint", f.Expr)
+	case order.Text:
+		return fmt.Sprintf("(%s)::text COLLATE \"C\"", f.Expr)
+	default:
+		return fmt.Sprintf("(%s)::%s", f.Expr, f.Type)
+	}
+}
+
+// Values that stand for NULL inside a chain of hashes. Each is a random constant that no order holds; rows that
+// differ only by such a constant would still be told apart by the sample of equal buckets that is read by value.
+const (
+	nullText    = "'\x015c1b9e7d-null-2fd04c6a'"
+	nullNumeric = "-0.738291048572619384756102938475610294857"
+	nullInteger = "-6148914691236517205"
+	nullUUID    = "'9f3c1e57-4b2a-8d60-a7c4-5e9b1d7f3a28'::uuid"
+)
+
+// rowDigest is the SQL of a row's digest: 64 bits, not linear in any column, seeded with the key and with the
+// pass, so that sums over rows cannot cancel however values are exchanged between rows or columns.
+//
+// # Blind spots of PostgreSQL's hash functions, and their cures
+//
+// hash_numeric ignores the sign: the signs of all numerics choose the seed. hashint8 folds 64 bits to 32 (so do
+// timestamps): the value goes into the seed too, and of a timestamp its hour is hashed beside it, which together
+// are injective. NULL is replaced by a constant before hashing. Text is hashed under the C collation, or equal
+// strings of a nondeterministic one would hash alike.
+func rowDigest(t order.KeyType, key string, fields []Field, h verify.Hash) string {
+	if h.Portable {
+		return portableDigest(t, key, fields, h.Seed)
+	}
+	chain := keySeed(t, key, h.Seed)
+	if s := signs(fields); s != "" {
+		chain = fmt.Sprintf("%s # %s", chain, s)
+	}
+	if s := timestamps(fields); s != "" {
+		chain = fmt.Sprintf("hash_array_extended(%s, %s)", s, chain)
+	}
+	for _, f := range fields {
+		chain = chained(f, chain)
+	}
+	return chain
+}
+
+func keySeed(t order.KeyType, key string, seed int64) string {
+	switch t {
+	case order.KeyUUID:
+		return fmt.Sprintf("uuid_hash_extended((%s), '%d'::bigint)", key, seed)
+	case order.KeyText:
+		return fmt.Sprintf("hashtextextended((%s)::text COLLATE \"C\", '%d'::bigint)", key, seed)
+	default:
+		return fmt.Sprintf("((%s)::bigint # '%d'::bigint)", key, seed)
+	}
+}
+
+// chained hashes one field with what came before as the seed; timestamps are hashed all at once.
+func chained(f Field, seed string) string {
+	value := canonical(f)
+	switch f.Type {
+	case order.Numeric:
+		return fmt.Sprintf("hash_numeric_extended(coalesce(%s, %s), %s)", value, nullNumeric, seed)
+	case order.Integer:
+		return fmt.Sprintf("hashint8extended(coalesce(%s, %s), %s # coalesce(%s, 1))", value, nullInteger, seed, value)
+	case order.Boolean:
+		return fmt.Sprintf("hashint4extended(coalesce(%s::int, 2), %s)", value, seed)
+	case order.UUID:
+		return fmt.Sprintf("uuid_hash_extended(coalesce(%s, %s), %s)", value, nullUUID, seed)
+	case order.Date:
+		return fmt.Sprintf("hashtextextended(coalesce(%s::text, %s), %s)", value, nullText, seed)
+	case order.Timestamptz:
+		return seed
+	default:
+		return fmt.Sprintf("hashtextextended(coalesce(%s, %s), %s)", value, nullText, seed)
+	}
+}
+
+// signs is a constant that depends on which numerics are negative. Most rows have none, so one test comes first.
+func signs(fields []Field) string {
+	var any, each []string
+	for i, f := range fields {
+		if f.Type != order.Numeric {
+			continue
+		}
+		any = append(any, canonical(f)+" < 0")
+		each = append(each, fmt.Sprintf("CASE WHEN %s < 0 THEN '%d'::bigint ELSE 0 END", canonical(f), mix(uint64(i)+1)))
+	}
+	if len(any) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("(CASE WHEN %s THEN %s ELSE 0 END)", strings.Join(any, " OR "), strings.Join(each, " # "))
+}
+
+// timestamps is an array with each timestamp and the hour it lies in.
+func timestamps(fields []Field) string {
+	var parts []string
+	for _, f := range fields {
+		if f.Type == order.Timestamptz {
+			parts = append(parts, canonical(f), fmt.Sprintf("date_bin('1 hour', %s, 'epoch'::timestamptz)", canonical(f)))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "ARRAY[" + strings.Join(parts, ", ") + "]"
+}
+
+// portableDigest is for two servers whose hash functions disagree: MD5 of the length-prefixed canonical texts.
+func portableDigest(t order.KeyType, key string, fields []Field, seed int64) string {
+	parts := []string{fmt.Sprintf("'%d'", seed), prefixed("(" + key + ")::text")}
+	for _, f := range fields {
+		value := canonical(f)
+		switch f.Type {
+		case order.Numeric:
+			value = fmt.Sprintf("trim_scale(%s)", value)
+		default:
+		}
+		parts = append(parts, prefixed(value+"::text"))
+	}
+	_ = t
+	return fmt.Sprintf("('x' || left(md5(%s), 16))::bit(64)::bigint", strings.Join(parts, " || "))
+}
+
+func prefixed(text string) string {
+	return fmt.Sprintf("coalesce(octet_length(%s)::text || ':' || %s, 'N')", text, text)
+}
+
+// mix is the finaliser of SplitMix64 (Steele, Lea, Flood 2014): distinct inputs give distinct, unrelated constants.
+func mix(x uint64) int64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9
+	x = (x ^ (x >> 27)) * 0x94d049bb133111eb
+	return int64(x ^ (x >> 31))
+}

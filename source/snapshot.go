@@ -1,0 +1,309 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// snapshot is a repeatable-read transaction.
+type snapshot struct {
+	side *Side
+	tx   pgx.Tx
+}
+
+var _ verify.Snapshot = (*snapshot)(nil)
+
+// Begin opens a transaction and takes its snapshot at once, not at the first read.
+func (s *Side) Begin(ctx context.Context) (verify.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return nil, fmt.Errorf("opening a snapshot of %s: %w", s.config.Name, err)
+	}
+	if _, err := tx.Exec(ctx, "SELECT 1"); err != nil {
+		rollback(tx)
+		return nil, fmt.Errorf("opening a snapshot of %s: %w", s.config.Name, err)
+	}
+	return &snapshot{side: s, tx: tx}, nil
+}
+
+// Close ends the transaction, whatever became of the caller's context.
+func (n *snapshot) Close() { rollback(n.tx) }
+
+func rollback(tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout) //nolint:forbidigo // must end the transaction after ctx has ended
+	defer cancel()
+	_ = tx.Rollback(ctx) // read only: nothing to lose
+}
+
+// fail names the side and what was being done.
+func (n *snapshot) fail(doing string, err error) error {
+	return fmt.Errorf("%s of %s: %w", doing, n.side.config.Name, err)
+}
+
+// Extent reads the bounds through the index, and the planner's estimate of the rows.
+func (n *snapshot) Extent(ctx context.Context) (verify.Extent, error) {
+	defer n.side.observe("extent")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	e := verify.Extent{Indexed: n.side.shape.keyIndex}
+	var low, high pgtype.Text
+	key := keySQL(n.side.shape.keyType, n.side.config.Key)
+	// Not min() and max(): uuid has none before PostgreSQL 18.
+	query := fmt.Sprintf(`SELECT (SELECT k::text FROM (SELECT %[1]s AS k FROM %[2]s WHERE %[1]s IS NOT NULL ORDER BY 1 LIMIT 1) a),
+		(SELECT k::text FROM (SELECT %[1]s AS k FROM %[2]s WHERE %[1]s IS NOT NULL ORDER BY 1 DESC LIMIT 1) z)`, key, n.side.from())
+	if err := n.tx.QueryRow(ctx, query).Scan(&low, &high); err != nil {
+		return e, n.fail("reading the key bounds", err)
+	}
+	if e.Empty = !low.Valid; e.Empty {
+		return e, nil
+	}
+	e.Min, e.Max = order.Key(low.String), order.Key(high.String)
+	var err error
+	e.Rows, err = n.estimate(ctx)
+	return e, err
+}
+
+// estimate is what the planner believes; at least 1, for the table was seen not to be empty.
+func (n *snapshot) estimate(ctx context.Context) (int64, error) {
+	var raw []byte
+	if err := n.tx.QueryRow(ctx, "EXPLAIN (FORMAT JSON) SELECT 1 FROM "+n.side.from(), pgx.QueryExecModeSimpleProtocol).Scan(&raw); err != nil {
+		return 0, n.fail("estimating the rows", err)
+	}
+	rows, err := planRows(raw)
+	if err != nil {
+		return 0, n.fail("estimating the rows", err)
+	}
+	return max(rows, 1), nil
+}
+
+const (
+	wantBounds   = 10_000
+	boundsSample = 20 * wantBounds
+)
+
+// Bounds cuts a key space that arithmetic cannot cut. They only balance the buckets; a bad estimate costs time,
+// not truth.
+func (n *snapshot) Bounds(ctx context.Context, e verify.Extent) ([]order.Key, error) {
+	defer n.side.observe("bounds")()
+	rows := e.Rows
+	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
+	defer cancel()
+	sample := ""
+	if n.side.shape.pages() && rows > boundsSample {
+		sample = fmt.Sprintf(" TABLESAMPLE SYSTEM (%f) REPEATABLE (1)", min(100, 100*float64(boundsSample)/float64(rows)))
+	}
+	query := fmt.Sprintf("SELECT k::text FROM (SELECT %s AS k FROM %s%s) s WHERE k IS NOT NULL ORDER BY k",
+		keySQL(n.side.shape.keyType, n.side.config.Key), n.side.from(), sample)
+	result, err := n.tx.Query(ctx, query)
+	if err != nil {
+		return nil, n.fail("cutting the key space", err)
+	}
+	defer result.Close()
+	every := max(1, min(rows, boundsSample)/wantBounds)
+	var out []order.Key
+	for i := int64(1); result.Next(); i++ {
+		if i%every == 0 {
+			out = append(out, order.Key(result.RawValues()[0]))
+		}
+	}
+	if err := result.Err(); err != nil {
+		return nil, n.fail("cutting the key space", err)
+	}
+	return slices.Compact(out), nil
+}
+
+// Rows reads by key, through the index where there is one.
+func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error) {
+	defer n.side.observe("rows")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	keyType := n.side.shape.keyType
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s = ANY($1::text[]::%s[])", n.columns(), n.side.from(),
+		keySQL(keyType, n.side.config.Key), keyCast(keyType))
+	out := make([]order.Row, 0, len(keys))
+	err := n.each(ctx, func(r order.Row) error { out = append(out, r); return nil }, query, texts(keys))
+	if err != nil {
+		return nil, n.fail("reading orders", err)
+	}
+	return out, nil
+}
+
+// columns are the key, the time of the last write, and the fields, all as text.
+func (n *snapshot) columns() string {
+	c := n.side.config
+	changed := "NULL"
+	if c.ChangedAt != "" {
+		changed = "(" + c.ChangedAt + ")::timestamptz"
+	}
+	parts := []string{"(" + c.Key + ")::text", "(extract(epoch FROM " + changed + "::timestamptz) * 1000000)::bigint::text"}
+	for _, f := range c.Fields {
+		parts = append(parts, "("+canonical(f)+")::text")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// each streams rows that were selected as columns.
+func (n *snapshot) each(ctx context.Context, fn func(order.Row) error, query string, args ...any) error {
+	result, err := n.tx.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer result.Close()
+	for result.Next() {
+		row, err := decode(result.RawValues())
+		if err != nil {
+			return err
+		}
+		if err := fn(row); err != nil {
+			return err
+		}
+	}
+	return result.Err()
+}
+
+func decode(raw [][]byte) (order.Row, error) {
+	row := order.Row{Key: order.Key(raw[0]), Values: make([]order.Value, len(raw)-2)}
+	if raw[1] != nil {
+		at, err := parseMicros(raw[1])
+		if err != nil {
+			return row, err
+		}
+		row.ChangedAt = at
+	}
+	for i, v := range raw[2:] {
+		row.Values[i] = order.Value{Text: string(v), Null: v == nil}
+	}
+	return row, nil
+}
+
+func texts(keys []order.Key) []string {
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = string(k)
+	}
+	return out
+}
+
+// Changed reads the newest changes through the index on the time of the last write.
+func (n *snapshot) Changed(ctx context.Context, limit int) ([]order.Key, error) {
+	if !n.side.shape.timeIndex {
+		return nil, n.fail("reading recent changes", verify.ErrNotIndexed)
+	}
+	defer n.side.observe("changed")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	result, err := n.tx.Query(ctx, n.side.newestSQL("("+n.side.config.Key+")::text", limit))
+	if err != nil {
+		return nil, n.fail("reading recent changes", err)
+	}
+	keys, err := pgx.CollectRows(result, func(row pgx.CollectableRow) (order.Key, error) {
+		return order.Key(row.RawValues()[0]), nil
+	})
+	if err != nil {
+		return nil, n.fail("reading recent changes", err)
+	}
+	return keys, nil
+}
+
+func (s *Side) newestSQL(what string, limit int) string {
+	return fmt.Sprintf("SELECT %s FROM %s WHERE %s IS NOT NULL ORDER BY %s DESC LIMIT %d",
+		what, s.from(), s.config.ChangedAt, s.config.ChangedAt, limit)
+}
+
+// Reached reads the newest change that any row shows.
+func (n *snapshot) Reached(ctx context.Context) (time.Time, error) {
+	if n.side.config.ChangedAt == "" {
+		return time.Time{}, nil
+	}
+	if !n.side.shape.timeIndex {
+		return time.Time{}, n.fail("reading the newest change", verify.ErrNotIndexed)
+	}
+	defer n.side.observe("reached")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var at time.Time
+	err := n.tx.QueryRow(ctx, n.side.newestSQL("("+n.side.config.ChangedAt+")::timestamptz", 1)).Scan(&at)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, n.fail("reading the newest change", err)
+	}
+	return at.UTC(), nil
+}
+
+// tuplesPerPage is PostgreSQL's MaxHeapTuplesPerPage for 8 KiB pages: no row's offset is beyond it.
+const tuplesPerPage = 291
+
+// maxDraws bounds how many addresses are tried for a sample, so that a nearly empty file ends too.
+const maxDraws = 4_000_000
+
+// Draw tries random row addresses until n of them hold a visible row. An address is drawn uniformly from all
+// that can exist, so every row has the same chance, however full its page is (rejection sampling).
+func (n *snapshot) Draw(ctx context.Context, rng verify.Random, want int) ([]order.Key, error) {
+	if !n.side.shape.pages() {
+		return nil, n.fail("drawing a sample", verify.ErrNotIndexed)
+	}
+	defer n.side.observe("draw")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var pages int64
+	err := n.tx.QueryRow(ctx, "SELECT pg_catalog.pg_relation_size($1::oid) / current_setting('block_size')::bigint", n.side.shape.oid).Scan(&pages)
+	if err != nil {
+		return nil, n.fail("drawing a sample", err)
+	}
+	drawn := map[order.Key]bool{}
+	for tried, batch := 0, 2*want+100; pages > 0 && len(drawn) < want && tried < maxDraws; tried += batch {
+		if err := n.draw(ctx, rng, pages, min(batch, 50_000), drawn); err != nil {
+			return nil, n.fail("drawing a sample", err)
+		}
+	}
+	return trim(drawn, want), nil
+}
+
+func (n *snapshot) draw(ctx context.Context, rng verify.Random, pages int64, addresses int, drawn map[order.Key]bool) error {
+	tids := make([]string, addresses)
+	for i := range tids {
+		tids[i] = fmt.Sprintf("(%d,%d)", rng.Int64N(pages), 1+rng.Int64N(tuplesPerPage))
+	}
+	query := fmt.Sprintf("SELECT (%s)::text FROM %s WHERE t.ctid = ANY($1::text[]::tid[]) AND %s IS NOT NULL",
+		n.side.config.Key, n.side.from(), n.side.config.Key)
+	result, err := n.tx.Query(ctx, query, tids)
+	if err != nil {
+		return err
+	}
+	defer result.Close()
+	for result.Next() {
+		drawn[order.Key(result.RawValues()[0])] = true
+	}
+	return result.Err()
+}
+
+// trim drops what was drawn beyond want. Which ones go must not depend on where they lie, so they are shuffled
+// by the map's keys being sorted first and then drawn from with a fixed generator.
+func trim(drawn map[order.Key]bool, want int) []order.Key {
+	keys := make([]order.Key, 0, len(drawn))
+	for k := range drawn {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	if len(keys) <= want {
+		return keys
+	}
+	rng := rand.New(rand.NewPCG(uint64(len(keys)), uint64(want))) //nolint:gosec // no secret
+	rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	return keys[:want]
+}

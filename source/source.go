@@ -1,0 +1,158 @@
+// Package source reads the representations of orders. It owns pgx towards the systems under comparison.
+//
+// Invariant: nothing is ever written. Every session is read only, with statement and lock timeouts and pinned
+// settings, so that what a value looks like does not depend on whom it is read from.
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+var (
+	// ErrUnsupported is returned for a key or a field whose type crosscheck cannot compare; the text names the column.
+	ErrUnsupported = errors.New("unsupported type")
+	// ErrUnreachable is returned when the database cannot be connected to.
+	ErrUnreachable = errors.New("database is unreachable")
+)
+
+// Config says where a side is and how its columns map to the compared fields.
+type Config struct {
+	// Name is "legacy" or "projection"; it appears in errors, metrics and reports.
+	Name string
+	DSN  string
+	// Table is a table, view, materialized view, or a subquery in parentheses.
+	Table string
+	Key   string // column, or SQL expression
+	// ChangedAt is the column with the time of the last write; empty if there is none.
+	ChangedAt string
+	Fields    []Field
+	// GroupBy is the name of the field whose values' counts are kept; empty for none.
+	GroupBy string
+	// ObserveQuery is told of every query: what for, and how long it took. May be nil.
+	ObserveQuery func(side, kind string, took time.Duration)
+}
+
+// Field is a compared field and where this side has it.
+type Field struct {
+	order.Field
+	Expr string // SQL expression over the table's columns
+}
+
+// Deadlines of single calls. A digest reads the whole table; all else is keyed or small.
+const (
+	connectTimeout = 10 * time.Second
+	readTimeout    = time.Minute
+	digestTimeout  = 2 * time.Hour
+	// maxConnections is two snapshots, one look beside them, and the readiness probe.
+	maxConnections = 4
+)
+
+// Side is one representation in PostgreSQL.
+type Side struct {
+	config Config
+	pool   *pgxpool.Pool
+	shape  shape
+}
+
+var _ verify.Side = (*Side)(nil)
+
+// Open connects and resolves the columns. It returns an error wrapping ErrUnreachable or ErrUnsupported, or
+// PostgreSQL's own for what is missing.
+func Open(ctx context.Context, c Config) (*Side, error) {
+	pool, err := connect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	s := &Side{config: c, pool: pool}
+	s.shape, err = s.resolve(ctx)
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("resolving %s %s: %w", c.Name, c.Table, err)
+	}
+	return s, nil
+}
+
+func connect(ctx context.Context, c Config) (*pgxpool.Pool, error) {
+	pc, err := pgxpool.ParseConfig(c.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("reading the dsn of %s: %w", c.Name, err)
+	}
+	pc.MaxConns = maxConnections
+	pc.ConnConfig.ConnectTimeout = connectTimeout
+	pc.AfterConnect = pin
+	// Statements are not prepared by name: they differ from pass to pass, and a transaction pooler must not matter.
+	pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", c.Name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("connecting to %s: %w: %w", c.Name, ErrUnreachable, err)
+	}
+	return pool, nil
+}
+
+// pins make a session read only, bound what it may cost, and fix how it prints values.
+var pins = []string{
+	"SET default_transaction_read_only = on",
+	"SET application_name = 'crosscheck'",
+	"SET statement_timeout = '60s'",
+	"SET lock_timeout = '5s'",
+	"SET idle_in_transaction_session_timeout = '10min'",
+	"SET TimeZone = 'UTC'",
+	"SET DateStyle = 'ISO, YMD'",
+	"SET IntervalStyle = 'iso_8601'",
+	"SET extra_float_digits = 3",
+	"SET bytea_output = 'hex'",
+	"SET client_encoding = 'UTF8'",
+	"SET search_path = ''",
+}
+
+func pin(ctx context.Context, conn *pgx.Conn) error {
+	for _, statement := range pins {
+		if _, err := conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return fmt.Errorf("pinning the session (%s): %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// Close closes all connections.
+func (s *Side) Close() { s.pool.Close() }
+
+// Name is the representation's word: legacy or projection.
+func (s *Side) Name() string { return s.config.Name }
+
+// KeyType is the type of the key column.
+func (s *Side) KeyType() order.KeyType { return s.shape.keyType }
+
+// Ping tells whether the side can be reached now.
+func (s *Side) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	return s.pool.Ping(ctx)
+}
+
+// from is the FROM item of every query.
+func (s *Side) from() string { return s.config.Table + " AS t" }
+
+// observe reports a query to whoever counts the load that we cause. Use as: defer s.observe("digest")().
+func (s *Side) observe(kind string) func() {
+	if s.config.ObserveQuery == nil {
+		return func() {}
+	}
+	start := time.Now()
+	return func() { s.config.ObserveQuery(s.config.Name, kind, time.Since(start)) }
+}

@@ -1,0 +1,95 @@
+package verify
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// sizes are the rows of one bucket or group on each side.
+type sizes struct{ legacy, projection int64 }
+
+func (s sizes) rows() int64 { return s.legacy + s.projection }
+
+// buckets are a part of the buckets of both sides.
+type buckets struct {
+	byNumber map[int64]sizes
+	groups   map[order.Value]sizes
+	nullKeys int64
+}
+
+func newBuckets() buckets {
+	return buckets{byNumber: map[int64]sizes{}, groups: map[order.Value]sizes{}}
+}
+
+// numbers are the buckets' numbers, ascending.
+func (b buckets) numbers() []int64 { return slices.Sorted(maps.Keys(b.byNumber)) }
+
+type cell struct {
+	bucket  int64
+	nullKey bool
+	group   order.Value
+}
+
+type content struct {
+	sizes
+	legacySum, projectionSum string
+}
+
+// split parts the buckets that differ from those that are the same: as many rows and the same sum in every group.
+func split(legacy, projection []Digest) (differing, same buckets) {
+	cells := map[cell]*content{}
+	at := func(d Digest) *content {
+		key := cell{d.Bucket, d.NullKey, d.Group}
+		if cells[key] == nil {
+			cells[key] = &content{}
+		}
+		return cells[key]
+	}
+	for _, d := range legacy {
+		c := at(d)
+		c.legacy, c.legacySum = d.Rows, d.Sum
+	}
+	for _, d := range projection {
+		c := at(d)
+		c.projection, c.projectionSum = d.Rows, d.Sum
+	}
+	dirty := map[int64]bool{}
+	for key, c := range cells {
+		if !key.nullKey && (c.legacy != c.projection || c.legacySum != c.projectionSum) {
+			dirty[key.bucket] = true
+		}
+	}
+	differing, same = newBuckets(), newBuckets()
+	for key, c := range cells {
+		part := same
+		if dirty[key.bucket] {
+			part = differing
+		}
+		part.add(key, c.sizes)
+		if key.nullKey {
+			same.nullKeys += c.rows()
+		}
+	}
+	return differing, same
+}
+
+func (b buckets) add(key cell, s sizes) {
+	if key.nullKey {
+		return
+	}
+	n, g := b.byNumber[key.bucket], b.groups[key.group]
+	b.byNumber[key.bucket] = sizes{n.legacy + s.legacy, n.projection + s.projection}
+	b.groups[key.group] = sizes{g.legacy + s.legacy, g.projection + s.projection}
+}
+
+func groupName(v order.Value) string {
+	if v.Null {
+		return "(null)"
+	}
+	return v.Text
+}
+
+func compareText(a, b string) int { return strings.Compare(a, b) }

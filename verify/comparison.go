@@ -1,0 +1,265 @@
+// Package verify compares whole key spaces: it reads the representations through ports, finds suspects, waits
+// until what may be lag has settled, and leaves verdicts in the ledger.
+//
+// Invariant: what was not read is never a match. A pass knows how much of what it set out to compare it did
+// compare, and an error, a timeout, an empty table or a killed process ends it as unverified.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Comparison is the two sides, what is compared between them, and where the result is kept.
+type Comparison struct {
+	Legacy, Projection Side
+	Fields             []order.Field
+	Settle             compare.Settle
+	Ledger             Ledger
+	Random             Random
+	// Now is the comparer's clock; Wait sleeps, and returns early with the context's error.
+	Now  func() time.Time
+	Wait func(context.Context, time.Duration) error
+	// Progress is told how far a pass is; may be nil.
+	Progress func(Progress)
+	Log      *slog.Logger
+}
+
+// Progress is how far a stage of a pass has come.
+type Progress struct {
+	Stage string // "digest", "drill-down", "sample", "settle"
+	Done  int64
+	Total int64 // an estimate; 0 when unknown
+}
+
+// pass is one execution under way.
+type pass struct {
+	*Comparison
+	lease    Lease
+	id       PassID
+	pending  []Suspect // not yet in the ledger
+	suspects int64
+	reached  time.Time // newest change that the projection showed at the snapshot
+}
+
+// batch is how many orders are read, judged or stored at once.
+const batch = 5000
+
+// finishTimeout bounds how long a pass that is being stopped may take to say so in the ledger.
+const finishTimeout = 10 * time.Second
+
+// Full compares every order.
+func (c *Comparison) Full(ctx context.Context, l Lease, s Start) (Pass, error) {
+	s.Kind = Full
+	return c.run(ctx, l, s, (*pass).full)
+}
+
+// Sample compares size orders drawn uniformly from both sides' key space, the most recently changed ones, and all
+// with an open divergence.
+func (c *Comparison) Sample(ctx context.Context, l Lease, s Start, size int) (Pass, error) {
+	s.Kind = Sample
+	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error { return p.sample(ctx, scan, size) })
+}
+
+// Resume settles and finishes a pass whose process ended after its scan. The caller has adopted it under the lease.
+func (c *Comparison) Resume(ctx context.Context, l Lease, found Pass) (Pass, error) {
+	p := &pass{Comparison: c, lease: l, id: found.ID}
+	return p.conclude(ctx, found)
+}
+
+func (c *Comparison) run(ctx context.Context, l Lease, s Start, scan func(*pass, context.Context, *Scan) error) (Pass, error) {
+	id, err := c.Ledger.BeginPass(ctx, l, s)
+	if err != nil {
+		return Pass{}, fmt.Errorf("beginning a %s pass: %w", s.Kind, err)
+	}
+	p := &pass{Comparison: c, lease: l, id: id}
+	done := Pass{
+		ID: id, Kind: s.Kind, State: Scanning, Trigger: s.Trigger,
+		ScheduledAt: s.ScheduledAt, Fingerprint: s.Fingerprint, StartedAt: s.At,
+	}
+	err = scan(p, ctx, &done.Scan)
+	if err == nil {
+		err = p.flush(ctx)
+	}
+	done.Scan.Mismatches = p.suspects
+	if err != nil {
+		return p.abort(ctx, done, err)
+	}
+	if err := c.Ledger.ScanDone(ctx, l, id, done.Scan); err != nil {
+		return p.abort(ctx, done, err)
+	}
+	done.State = Settling
+	return p.conclude(ctx, done)
+}
+
+// conclude waits for the suspects to settle and writes the verdict.
+func (p *pass) conclude(ctx context.Context, done Pass) (Pass, error) {
+	if err := p.settle(ctx); err != nil {
+		return p.abort(ctx, done, err)
+	}
+	tally, err := p.Ledger.Tally(ctx, p.id)
+	if err != nil {
+		return p.abort(ctx, done, err)
+	}
+	return p.finish(ctx, done, result(done.Scan, tally))
+}
+
+// result is the verdict of a pass that ran to its end.
+func result(scan Scan, t Tally) Result {
+	r := Result{Verdict: compare.Match, Diverged: t.Diverged, Lagging: t.Lagging, Unverified: t.Unverified + t.Lagging}
+	switch {
+	case t.Diverged > 0:
+		r.Verdict = compare.Diverged
+		r.Reason = fmt.Sprintf("%d orders have diverged", t.Diverged)
+	case scan.Compared == 0:
+		r.Verdict = compare.Unverified
+		r.Reason = "nothing was compared: " + scan.Reason
+	case scan.Coverage < 1:
+		r.Verdict = compare.Unverified
+		r.Reason = "not everything was compared: " + scan.Reason
+	case r.Unverified > 0:
+		r.Verdict = compare.Unverified
+		r.Reason = fmt.Sprintf("%d orders did not hold still long enough to be judged", r.Unverified)
+	}
+	return r
+}
+
+func (p *pass) finish(ctx context.Context, done Pass, r Result) (Pass, error) {
+	done.State, done.Result, done.FinishedAt = Done, r, p.Now()
+	if err := p.Ledger.FinishPass(ctx, p.lease, p.id, r, done.FinishedAt); err != nil {
+		return done, fmt.Errorf("finishing the pass: %w", err)
+	}
+	p.Log.InfoContext(ctx, "pass finished", slog.String("pass", string(done.Kind)), slog.Int64("id", int64(p.id)),
+		slog.String("verdict", string(r.Verdict)), slog.Int64("compared", done.Scan.Compared), slog.Float64("coverage", done.Scan.Coverage),
+		slog.Int64("diverged", r.Diverged), slog.Int64("unverified", r.Unverified), slog.Duration("took", done.FinishedAt.Sub(done.StartedAt)))
+	return done, nil
+}
+
+// abort ends a pass that met an error: unverified, with what was covered. The pass is returned beside the error,
+// so that a caller can tell what is known. A pass that lost its lease is somebody else's and is left alone; so is
+// one that was scanned completely before the process was told to stop, for the next process settles it.
+func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) {
+	if errors.Is(cause, ErrFenced) || (done.State == Settling && ctx.Err() != nil) {
+		return done, cause
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	r := Result{Verdict: compare.Unverified, Reason: cause.Error()}
+	if done.State == Scanning {
+		done.Scan.Coverage = min(done.Scan.Coverage, 0.999999)
+		done.Scan.Reason = cause.Error()
+		if err := p.Ledger.ScanDone(ctx, p.lease, p.id, done.Scan); err != nil {
+			return done, errors.Join(cause, err)
+		}
+	}
+	if tally, err := p.Ledger.Tally(ctx, p.id); err == nil {
+		waiting, _, _ := p.Ledger.NextDue(ctx, p.id) // only a number in a report
+		r.Diverged, r.Unverified = tally.Diverged, tally.Unverified+tally.Lagging+waiting
+		if tally.Diverged > 0 {
+			r.Verdict = compare.Diverged
+		}
+	}
+	done, err := p.finish(ctx, done, r)
+	return done, errors.Join(cause, err)
+}
+
+// look compares all rows that the two sides have for one key, and queues a suspect if they disagree.
+func (p *pass) look(ctx context.Context, key order.Key, legacy, projection []order.Row, inSample bool) error {
+	if compare.Rows(p.Fields, key, legacy, projection) == nil {
+		return nil
+	}
+	at := p.Now()
+	p.suspects++
+	p.pending = append(p.pending, Suspect{
+		Observation: compare.Observe(p.Fields, key, legacy, projection, at, p.reached),
+		FirstSeen:   at, Due: at.Add(p.Settle.Window), InSample: inSample,
+	})
+	if len(p.pending) < batch {
+		return nil
+	}
+	return p.flush(ctx)
+}
+
+// flush stores pending suspects, so that memory stays bounded and a kill loses at most a batch of a pass that
+// does not count anyway.
+func (p *pass) flush(ctx context.Context) error {
+	if len(p.pending) == 0 {
+		return nil
+	}
+	if err := p.Ledger.AddSuspects(ctx, p.lease, p.id, p.pending); err != nil {
+		return fmt.Errorf("storing suspects: %w", err)
+	}
+	p.pending = p.pending[:0]
+	return nil
+}
+
+func (p *pass) progress(stage string, done, total int64) {
+	if p.Progress != nil {
+		p.Progress(Progress{Stage: stage, Done: done, Total: total})
+	}
+}
+
+// snapshots are both sides, each at one instant, taken at about the same time.
+type snapshots struct{ legacy, projection Snapshot }
+
+func (c *Comparison) begin(ctx context.Context) (s snapshots, err error) {
+	var g errgroup.Group
+	g.Go(func() (err error) { s.legacy, err = c.Legacy.Begin(ctx); return err })
+	g.Go(func() (err error) { s.projection, err = c.Projection.Begin(ctx); return err })
+	if err := g.Wait(); err != nil {
+		s.close()
+		return snapshots{}, err
+	}
+	return s, nil
+}
+
+func (s snapshots) close() {
+	if s.legacy != nil {
+		s.legacy.Close()
+	}
+	if s.projection != nil {
+		s.projection.Close()
+	}
+}
+
+// both runs the same read on both sides at once.
+func both[T any](s snapshots, read func(Snapshot) (T, error)) (legacy, projection T, err error) {
+	var g errgroup.Group
+	g.Go(func() (err error) { legacy, err = read(s.legacy); return err })
+	g.Go(func() (err error) { projection, err = read(s.projection); return err })
+	err = g.Wait()
+	return legacy, projection, err
+}
+
+// rows reads the same keys on both sides, by key.
+func (s snapshots) rows(ctx context.Context, keys []order.Key) (legacy, projection map[order.Key][]order.Row, err error) {
+	return both(s, func(n Snapshot) (map[order.Key][]order.Row, error) {
+		rows, err := n.Rows(ctx, keys)
+		if err != nil {
+			return nil, err
+		}
+		byKey := make(map[order.Key][]order.Row, len(rows))
+		for _, r := range rows {
+			byKey[r.Key] = append(byKey[r.Key], r)
+		}
+		return byKey, nil
+	})
+}
+
+// markReached notes how far the projection is at its snapshot. Not knowing only means that patience decides alone.
+func (p *pass) markReached(ctx context.Context, s snapshots) error {
+	reached, err := s.projection.Reached(ctx)
+	if err != nil && !errors.Is(err, ErrNotIndexed) {
+		return err
+	}
+	p.reached = reached
+	return nil
+}

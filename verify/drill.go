@@ -1,0 +1,180 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// drillRows is how many rows of both sides are digested again, or read, in one go.
+const drillRows = 1_000_000
+
+// errUnordered is returned when a side streams its keys out of order: a merge would then report nonsense.
+var errUnordered = errors.New("keys came out of order; is the key's index damaged?")
+
+// drill goes from buckets that differ to the orders that do. A second level of digests narrows a bucket down
+// before rows are read, unless it turned out not to: with differences everywhere, reading at once is cheaper.
+func (w *walk) drill(ctx context.Context, differing buckets) error {
+	refine := w.indexed && !w.layout.ByBounds && w.layout.Shift > refineBits
+	total := int64(len(differing.byNumber))
+	var done int64
+	for _, part := range w.parts(differing) {
+		w.progress("drill-down", done, total)
+		done += int64(len(part))
+		if !refine {
+			if err := w.read(ctx, w.layout, part); err != nil {
+				return err
+			}
+			continue
+		}
+		narrowed, err := w.refine(ctx, part)
+		if err != nil {
+			return err
+		}
+		refine = narrowed
+	}
+	return nil
+}
+
+// parts groups buckets so that each part is a bounded amount of work. Without an index each part is a scan of the
+// table, so all is one part; rows are streamed either way.
+func (w *walk) parts(b buckets) [][]int64 {
+	limit := int64(drillRows)
+	if !w.indexed {
+		limit = math.MaxInt64
+	}
+	var out [][]int64
+	var rows int64
+	for _, number := range b.numbers() {
+		if size := b.byNumber[number].rows(); len(out) == 0 || rows+size > limit {
+			out = append(out, nil)
+			rows = 0
+		}
+		last := len(out) - 1
+		out[last] = append(out[last], number)
+		rows += b.byNumber[number].rows()
+	}
+	return out
+}
+
+// refine digests the given buckets again, 128 times finer, reads what differs, and tells whether that narrowed
+// the work down.
+func (w *walk) refine(ctx context.Context, part []int64) (bool, error) {
+	fine := Layout{Shift: w.layout.Shift - refineBits}
+	differing, same, err := w.digest(ctx, DigestQuery{Layout: fine, Hash: w.hash, Parent: w.layout, Buckets: part}, 0)
+	if err != nil {
+		return false, err
+	}
+	for _, b := range same.byNumber {
+		w.scan.Compared += b.legacy
+	}
+	if err := w.read(ctx, fine, differing.numbers()); err != nil {
+		return false, err
+	}
+	return len(differing.byNumber) <= len(same.byNumber), nil
+}
+
+// read compares the rows of buckets by value.
+func (w *walk) read(ctx context.Context, l Layout, part []int64) error {
+	compared, err := w.merge(ctx, l, part)
+	w.scan.Compared += compared
+	return err
+}
+
+// merge streams both sides in key order, compares key by key, and returns the number of distinct keys. Memory is
+// bounded however many rows there are.
+func (w *walk) merge(ctx context.Context, l Layout, part []int64) (compared int64, err error) {
+	if len(part) == 0 {
+		return 0, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	legacy := w.stream(ctx, g, w.sides.legacy, l, part)
+	projection := w.stream(ctx, g, w.sides.projection, l, part)
+	g.Go(func() error {
+		for {
+			key, left, right := nextKey(legacy, projection)
+			if len(left) == 0 && len(right) == 0 {
+				return errors.Join(legacy.err, projection.err)
+			}
+			compared++
+			if err := w.look(ctx, key, left, right, false); err != nil {
+				return err
+			}
+		}
+	})
+	return compared, g.Wait()
+}
+
+// rowStream is one side's rows in key order, with the next one in hand.
+type rowStream struct {
+	rows    chan order.Row
+	head    order.Row
+	ok      bool
+	started bool
+	compare func(a, b order.Key) int
+	err     error
+}
+
+func (w *walk) stream(ctx context.Context, g *errgroup.Group, n Snapshot, l Layout, part []int64) *rowStream {
+	s := &rowStream{rows: make(chan order.Row, 1024), compare: keyOrder(w.keyType)}
+	g.Go(func() error {
+		defer close(s.rows)
+		return n.Scan(ctx, l, part, func(r order.Row) error {
+			select {
+			case s.rows <- r:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	})
+	return s
+}
+
+// peek is the next row's key.
+func (s *rowStream) peek() (order.Key, bool) {
+	if !s.started {
+		s.head, s.ok = <-s.rows
+		s.started = true
+	}
+	return s.head.Key, s.ok
+}
+
+// take returns all rows with the given key.
+func (s *rowStream) take(key order.Key) []order.Row {
+	var out []order.Row
+	for {
+		next, ok := s.peek()
+		if !ok || next != key {
+			if ok && len(out) > 0 && s.compare(next, key) < 0 {
+				s.err, s.ok = fmt.Errorf("%w: %q after %q", errUnordered, next, key), false
+			}
+			return out
+		}
+		out = append(out, s.head)
+		s.head, s.ok = <-s.rows
+	}
+}
+
+// nextKey returns the rows that each side has for the smallest key at hand; none on either at the end.
+func nextKey(legacy, projection *rowStream) (key order.Key, left, right []order.Row) {
+	l, haveLeft := legacy.peek()
+	r, haveRight := projection.peek()
+	switch {
+	case !haveLeft && !haveRight:
+		return "", nil, nil
+	case !haveRight || haveLeft && legacy.compare(l, r) < 0:
+		return l, legacy.take(l), nil
+	case !haveLeft || legacy.compare(l, r) > 0:
+		return r, nil, projection.take(r)
+	default:
+		return l, legacy.take(l), projection.take(l)
+	}
+}

@@ -1,0 +1,114 @@
+package verify
+
+import (
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// PassKind names a check; the same string in CLI, ledger, metric labels and JSON.
+type PassKind string
+
+// The kinds of pass.
+const (
+	Sample PassKind = "sample" // a uniform sample of orders, compared by values
+	Full   PassKind = "full"   // every order, by digests, and by values where digests differ
+)
+
+// PassState is how far a pass has come.
+type PassState string
+
+// The states of a pass, in their order. A pass that ended early is Done with verdict unverified.
+const (
+	Scanning PassState = "scanning" // reading both sides; no lease means it was abandoned
+	Settling PassState = "settling" // everything was read; suspects wait for their recheck
+	Done     PassState = "done"     // has its final verdict
+)
+
+// PassID identifies a pass in the ledger.
+type PassID int64
+
+// Pass is one execution of a check, as the ledger remembers it.
+type Pass struct {
+	ID          PassID
+	Kind        PassKind
+	State       PassState
+	Trigger     string    // "schedule", "manual"
+	ScheduledAt time.Time // zero for a manual pass
+	Fingerprint string    // configuration, comparator and database identities that the evidence is valid for
+	StartedAt   time.Time
+	FinishedAt  time.Time // zero until Done
+	Scan        Scan
+	Result      Result
+}
+
+// Scan is what a pass read, written once when the scan has ended.
+type Scan struct {
+	LegacyRows, ProjectionRows int64        // rows of each side at its snapshot (full); estimates (sample)
+	Compared                   int64        // distinct orders that were compared
+	Sampled                    int64        // of those, the ones drawn uniformly (sample only)
+	Coverage                   float64      // share of what the pass set out to compare that it did compare, 0..1
+	Reason                     string       // why coverage is below 1; empty otherwise
+	Counts                     []GroupCount // rows per status at the snapshot; nil when not counted
+	Mismatches                 int64        // suspects that the scan found
+}
+
+// GroupCount is the number of rows with one value of the grouping field (the status) on each side.
+type GroupCount struct {
+	Group      string `json:"group"` // "" for NULL
+	Legacy     int64  `json:"legacy"`
+	Projection int64  `json:"projection"`
+}
+
+// Result is how a pass ended.
+type Result struct {
+	Verdict    compare.Verdict
+	Diverged   int64  // orders found diverged, all of them
+	Lagging    int64  // orders still moving when rechecks ended (subset of what is left unverified)
+	Unverified int64  // orders that could not be judged
+	Reason     string // why it is not a match, in a sentence
+}
+
+// Suspect is an order in which a scan saw a mismatch that may still be lag. It waits in the ledger's queue.
+type Suspect struct {
+	Observation compare.Observation
+	Attempts    int       // looks at which the order had moved since the look before
+	FirstSeen   time.Time // of the mismatch, in this pass
+	Due         time.Time // not to be rechecked before
+	InSample    bool      // drawn uniformly, so it counts for the sample's bound
+}
+
+// Key is the suspect's order.
+func (s Suspect) Key() order.Key { return s.Observation.Key }
+
+// Outcome is what a recheck found of one suspect.
+type Outcome struct {
+	Suspect Suspect // as it is now: the new observation, attempts and due time
+	Verdict compare.Verdict
+	// Final is false for a suspect that goes back into the queue.
+	Final  bool
+	Reason string // for unverified: why
+}
+
+// DivergenceState is what has become of a divergence.
+type DivergenceState string
+
+// The states of a divergence. Accepted ones carry an expiry.
+const (
+	Open     DivergenceState = "open"
+	Resolved DivergenceState = "resolved"
+	Accepted DivergenceState = "accepted"
+)
+
+// Divergence is a mismatch proven not to be lag.
+type Divergence struct {
+	ID         int64
+	Mismatch   compare.Mismatch
+	Cause      string // stable identifier; empty where two representations cannot tell
+	State      DivergenceState
+	FirstSeen  time.Time
+	LastSeen   time.Time
+	ResolvedAt time.Time // zero unless Resolved
+	FoundBy    PassKind
+}

@@ -1,0 +1,83 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+var (
+	// ErrFenced is returned by every write under a lease that somebody else holds by now. The pass that
+	// gets it must stop: its work belongs to another process.
+	ErrFenced = errors.New("lease was taken over by another process")
+
+	// ErrHeld is returned when a job's lease is held by a process that is alive.
+	ErrHeld = errors.New("job is running in another process")
+
+	// ErrAlreadyRun is returned when a scheduled run has a pass in the ledger already.
+	ErrAlreadyRun = errors.New("scheduled run was already done")
+)
+
+// Lease is the right to write for one job, with its fencing token. Tokens of a job only ever grow.
+type Lease struct {
+	Job   string
+	Token int64
+}
+
+// Start is what is known of a pass when it begins.
+type Start struct {
+	Kind        PassKind
+	Trigger     string    // "schedule" or "manual"
+	ScheduledAt time.Time // zero for a manual pass; unique by kind otherwise
+	Fingerprint string
+	At          time.Time
+}
+
+// Journal records passes. Every write returns ErrFenced when the lease is not the job's newest or has run out.
+type Journal interface {
+	// BeginPass writes the pass in state Scanning. It returns ErrAlreadyRun if a pass of that kind has the same ScheduledAt.
+	BeginPass(context.Context, Lease, Start) (PassID, error)
+	// ScanDone stores what was read and moves the pass to Settling.
+	ScanDone(context.Context, Lease, PassID, Scan) error
+	// FinishPass stores the final verdict and moves the pass to Done.
+	FinishPass(ctx context.Context, l Lease, id PassID, r Result, at time.Time) error
+}
+
+// Queue holds the suspects of passes until they are judged. It survives the process.
+type Queue interface {
+	// AddSuspects appends; a key that the pass has in the queue already is replaced.
+	AddSuspects(context.Context, Lease, PassID, []Suspect) error
+	// DueSuspects returns up to limit suspects due at the given time, in key order.
+	DueSuspects(ctx context.Context, id PassID, at time.Time, limit int) ([]Suspect, error)
+	// NextDue returns how many suspects wait, and when the first of them is due.
+	NextDue(context.Context, PassID) (waiting int64, due time.Time, err error)
+	// Settle stores outcomes in one transaction: final ones leave the queue, diverged ones open a divergence or
+	// renew the open one, matches resolve the open one, all others go back with their new due time. Tallies of
+	// final verdicts are kept by pass.
+	Settle(context.Context, Lease, PassID, []Outcome, time.Time) error
+}
+
+// Tally counts the final outcomes of a pass's suspects.
+type Tally struct {
+	Match, Diverged, Lagging, Unverified int64
+	SampledDiverged                      int64 // of the diverged, those drawn uniformly
+}
+
+// Findings reads what passes have found.
+type Findings interface {
+	// Tally counts the outcomes of a pass so far.
+	Tally(context.Context, PassID) (Tally, error)
+	// OpenKeys returns up to limit orders with an open divergence, in key order, after the given key.
+	OpenKeys(ctx context.Context, after order.Key, limit int) ([]order.Key, error)
+	// PassDivergences returns up to limit open divergences that the pass opened or renewed, oldest first.
+	PassDivergences(ctx context.Context, id PassID, limit int) ([]Divergence, error)
+}
+
+// Ledger is all that a pass needs to remember.
+type Ledger interface {
+	Journal
+	Queue
+	Findings
+}

@@ -1,0 +1,221 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// recent is the share of a sample's size that is looked at beside it, of the orders changed last.
+const recent = 10 // one in ten
+
+// sample draws orders uniformly from the key space of both sides, and adds the strata that a uniform draw rarely
+// meets: the orders changed last, and those with an open divergence. Only the uniform part counts for a bound.
+func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
+	s, err := p.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := p.markReached(ctx, s); err != nil {
+		return err
+	}
+	legacy, projection, err := both(s, func(n Snapshot) (Extent, error) { return n.Extent(ctx) })
+	if err != nil {
+		return err
+	}
+	scan.LegacyRows, scan.ProjectionRows = legacy.Rows, projection.Rows
+	if legacy.Empty && projection.Empty {
+		scan.Reason = "both sides are empty"
+		return nil
+	}
+	d := draw{pass: p, sides: s, size: size, seen: map[order.Key]bool{}}
+	if err := d.uniform(ctx, legacy, projection); err != nil {
+		return err
+	}
+	scan.Sampled = d.compared
+	if err := d.changed(ctx); err != nil {
+		return err
+	}
+	scan.Compared = d.compared
+	revisited, err := p.revisit(ctx, s, func(k order.Key) bool { return d.seen[k] })
+	if err != nil {
+		return err
+	}
+	scan.Compared += revisited
+	scan.Coverage = 1
+	return nil
+}
+
+// draw collects a sample. An order counts once, in the first stratum that met it.
+type draw struct {
+	*pass
+	sides    snapshots
+	size     int
+	seen     map[order.Key]bool // keys that were looked at, in any stratum
+	compared int64
+}
+
+func (d *draw) uniform(ctx context.Context, legacy, projection Extent) error {
+	if d.Legacy.KeyType() == order.KeyInteger {
+		span, err := span(legacy, projection)
+		if err != nil {
+			return err
+		}
+		if span/uint64(max(legacy.Rows, projection.Rows)) < sparseDraw {
+			return d.byKey(ctx, legacy, projection, span)
+		}
+	}
+	return d.byAddress(ctx, legacy, projection)
+}
+
+const (
+	// sparseDraw is how many possible keys there may be for one order before drawing keys misses too often.
+	sparseDraw = 50
+	// maxRead is how many keys are read at once.
+	maxRead = 20_000
+)
+
+// byKey draws keys uniformly from the range of both sides and keeps those that either side has: each order has the
+// same chance, the phantom and the missing one too, and gaps between keys do not matter (rejection sampling).
+func (d *draw) byKey(ctx context.Context, legacy, projection Extent, span uint64) error {
+	first := smallest(legacy, projection)
+	tried := map[uint64]bool{}
+	rows := uint64(max(legacy.Rows, projection.Rows))
+	for d.compared < int64(d.size) && uint64(len(tried)) <= span {
+		missing := float64(int64(d.size) - d.compared)
+		expected := uint64(1.02*missing*float64(span+1)/float64(rows)) + 16
+		want := min(expected, maxRead, span+1-uint64(len(tried)))
+		keys := make([]int64, 0, want)
+		for uint64(len(keys)) < want {
+			offset := d.offset(span)
+			if !tried[offset] {
+				tried[offset] = true
+				keys = append(keys, first+int64(offset))
+			}
+		}
+		if err := d.read(ctx, integerKeys(keys), true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offset is uniform in 0..span, for any span.
+func (d *draw) offset(span uint64) uint64 {
+	if span < 1<<62 {
+		return uint64(d.Random.Int64N(int64(span) + 1))
+	}
+	for {
+		if x := d.Random.Uint64(); x <= span {
+			return x
+		}
+	}
+}
+
+func smallest(extents ...Extent) int64 {
+	var keys []int64
+	for _, e := range nonEmpty(extents...) {
+		k, _ := strconv.ParseInt(string(e.Min), 10, 64) // parsed before, for the span
+		keys = append(keys, k)
+	}
+	return slices.Min(keys)
+}
+
+// integerKeys is sorted, so that the reads touch each index page once.
+func integerKeys(keys []int64) []order.Key {
+	slices.Sort(keys)
+	out := make([]order.Key, len(keys))
+	for i, k := range keys {
+		out[i] = order.Key(strconv.FormatInt(k, 10))
+	}
+	return out
+}
+
+// byAddress draws rows of both sides by their address in the file, at the same rate. What is drawn from the
+// projection counts only if legacy does not have it, so that each order has one chance, on one side.
+func (d *draw) byAddress(ctx context.Context, legacy, projection Extent) error {
+	drawn, err := d.sides.legacy.Draw(ctx, d.Random, d.size)
+	if err != nil {
+		return explainDraw(err)
+	}
+	rate := float64(d.size) / float64(max(legacy.Rows, 1))
+	other, err := d.sides.projection.Draw(ctx, d.Random, min(d.size, int(rate*float64(projection.Rows))+1))
+	if err != nil {
+		return explainDraw(err)
+	}
+	if err := d.read(ctx, drawn, true); err != nil {
+		return err
+	}
+	return d.readPhantoms(ctx, other)
+}
+
+func explainDraw(err error) error {
+	if errors.Is(err, ErrNotIndexed) {
+		return fmt.Errorf("a uniform sample needs integer keys, or a table or materialized view on both sides: %w", err)
+	}
+	return err
+}
+
+func (d *draw) readPhantoms(ctx context.Context, keys []order.Key) error {
+	for part := range slices.Chunk(keys, batch) {
+		legacy, projection, err := d.sides.rows(ctx, part)
+		if err != nil {
+			return err
+		}
+		for _, key := range part {
+			if len(legacy[key]) == 0 {
+				if err := d.met(ctx, key, nil, projection[key], true); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// read reads keys on both sides and compares those that exist, up to the sample's size.
+func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool) error {
+	for part := range slices.Chunk(keys, maxRead) {
+		legacy, projection, err := d.sides.rows(ctx, part)
+		if err != nil {
+			return err
+		}
+		for _, key := range part {
+			if err := d.met(ctx, key, legacy[key], projection[key], uniform); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *draw) met(ctx context.Context, key order.Key, legacy, projection []order.Row, uniform bool) error {
+	if len(legacy)+len(projection) == 0 || d.seen[key] {
+		return nil
+	}
+	d.seen[key] = true
+	d.compared++
+	return d.look(ctx, key, legacy, projection, uniform)
+}
+
+// changed adds the orders that either side changed last. Without an index on the time of a change there is no
+// such stratum: it would cost a scan.
+func (d *draw) changed(ctx context.Context) error {
+	limit := max(d.size/recent, 1)
+	legacy, projection, err := both(d.sides, func(n Snapshot) ([]order.Key, error) {
+		keys, err := n.Changed(ctx, limit)
+		if errors.Is(err, ErrNotIndexed) {
+			return nil, nil
+		}
+		return keys, err
+	})
+	if err != nil {
+		return err
+	}
+	return d.read(ctx, slices.Compact(slices.Sorted(slices.Values(append(legacy, projection...)))), false)
+}

@@ -1,0 +1,151 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// settle rechecks the suspects of the pass, each when it is due, until none is left. Reads that fail are tried
+// again after a window, as often as an order is looked at, before the pass is given up.
+func (p *pass) settle(ctx context.Context) error {
+	var total, failures int64
+	for {
+		waiting, due, err := p.Ledger.NextDue(ctx, p.id)
+		if err != nil {
+			return fmt.Errorf("reading the recheck queue: %w", err)
+		}
+		total = max(total, waiting)
+		p.progress("settle", total-waiting, total)
+		if waiting == 0 {
+			return nil
+		}
+		if pause := due.Sub(p.Now()); pause > 0 {
+			if err := p.Wait(ctx, pause); err != nil {
+				return err
+			}
+		}
+		readErr, err := p.recheck(ctx)
+		switch {
+		case err != nil:
+			return err
+		case readErr == nil:
+			failures = 0
+			continue
+		}
+		if failures++; failures > int64(p.Settle.Rechecks) {
+			return fmt.Errorf("rechecking suspects: %w", readErr)
+		}
+		p.Log.WarnContext(ctx, "recheck failed, will try again", slog.String("error", readErr.Error()))
+		if err := p.Wait(ctx, p.Settle.Window/4+time.Second); err != nil {
+			return err
+		}
+	}
+}
+
+// recheck looks again at one batch of due suspects. It tells apart what the sides and what the ledger refused.
+func (p *pass) recheck(ctx context.Context) (readErr, err error) {
+	suspects, err := p.Ledger.DueSuspects(ctx, p.id, p.Now(), batch)
+	if err != nil {
+		return nil, fmt.Errorf("reading due suspects: %w", err)
+	}
+	if len(suspects) == 0 {
+		return nil, nil
+	}
+	outcomes, err := p.judge(ctx, suspects)
+	if err != nil {
+		return err, nil
+	}
+	if err := p.Ledger.Settle(ctx, p.lease, p.id, outcomes, p.Now()); err != nil {
+		return nil, fmt.Errorf("storing verdicts: %w", err)
+	}
+	return nil, nil
+}
+
+func (p *pass) judge(ctx context.Context, suspects []Suspect) ([]Outcome, error) {
+	s, err := p.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	if err := p.markReached(ctx, s); err != nil {
+		return nil, err
+	}
+	keys := make([]order.Key, len(suspects))
+	for i, suspect := range suspects {
+		keys[i] = suspect.Key()
+	}
+	legacy, projection, err := s.rows(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	outcomes := make([]Outcome, len(suspects))
+	for i, suspect := range suspects {
+		is := compare.Observe(p.Fields, suspect.Key(), legacy[suspect.Key()], projection[suspect.Key()], p.Now(), p.reached)
+		outcomes[i] = p.outcome(suspect, is)
+	}
+	return outcomes, nil
+}
+
+func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
+	j := p.Comparison.Settle.Judge(suspect.Observation, is, suspect.Attempts, suspect.FirstSeen)
+	if j.Moved {
+		suspect.Attempts++
+	}
+	suspect.Observation = is
+	suspect.Due = is.At.Add(p.Comparison.Settle.Window)
+	return Outcome{Suspect: suspect, Verdict: j.Verdict, Final: j.Final, Reason: j.Reason}
+}
+
+// revisit looks at every order with an open divergence: one that agrees by now is resolved, one that does not
+// becomes a suspect of this pass, unless it is known as one, and its divergence is renewed when it is judged.
+func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) bool) (int64, error) {
+	var after order.Key
+	var looked int64
+	for {
+		keys, err := p.Ledger.OpenKeys(ctx, after, batch)
+		if err != nil {
+			return looked, fmt.Errorf("reading open divergences: %w", err)
+		}
+		if len(keys) == 0 {
+			return looked, nil
+		}
+		after = keys[len(keys)-1]
+		if err := p.resolve(ctx, s, keys, known); err != nil {
+			return looked, err
+		}
+		looked += int64(len(keys))
+	}
+}
+
+func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known func(order.Key) bool) error {
+	legacy, projection, err := s.rows(ctx, keys)
+	if err != nil {
+		return err
+	}
+	var agreed []Outcome
+	for _, key := range keys {
+		is := compare.Observe(p.Fields, key, legacy[key], projection[key], p.Now(), p.reached)
+		if is.Mismatch == nil {
+			agreed = append(agreed, Outcome{Suspect: Suspect{Observation: is, FirstSeen: is.At}, Verdict: compare.Match, Final: true})
+			continue
+		}
+		if known(key) {
+			continue
+		}
+		if err := p.look(ctx, key, legacy[key], projection[key], false); err != nil {
+			return err
+		}
+	}
+	if len(agreed) == 0 {
+		return nil
+	}
+	if err := p.Ledger.Settle(ctx, p.lease, p.id, agreed, p.Now()); err != nil {
+		return fmt.Errorf("resolving divergences: %w", err)
+	}
+	return nil
+}

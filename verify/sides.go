@@ -1,0 +1,99 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// ErrNotIndexed is returned where an answer would need a scan because the column has no index.
+var ErrNotIndexed = errors.New("column has no index")
+
+// Side is one representation of the orders, read only.
+type Side interface {
+	// Name is "legacy" or "projection".
+	Name() string
+	// KeyType is the type of the side's key column.
+	KeyType() order.KeyType
+	// Begin fixes a snapshot: all that is read through it is of one instant.
+	Begin(context.Context) (Snapshot, error)
+	// Probe returns the digests of a table of known values, one per value, computed by the side's own server.
+	Probe(context.Context, Hash) ([]int64, error)
+}
+
+// Snapshot reads one side at one instant. It is for one goroutine at a time and must be closed.
+type Snapshot interface {
+	// Extent tells the bounds and the size of the key space.
+	Extent(context.Context) (Extent, error)
+	// Bounds returns some 10,000 keys, sorted, that cut the key space into parts of roughly equal size.
+	Bounds(context.Context, Extent) ([]order.Key, error)
+	// Digests returns one digest per bucket and group that has rows, in no particular order. An empty list of ranges
+	// stands for everything, rows with a NULL key included. Progress is called with the rows digested so far.
+	Digests(ctx context.Context, q DigestQuery, progress func(rows int64)) ([]Digest, error)
+	// Scan calls fn for every row in the buckets, ordered by key (integers by value, the others by bytes).
+	Scan(ctx context.Context, l Layout, buckets []int64, fn func(order.Row) error) error
+	// Rows returns the rows with these keys, in no particular order; a key may have none, or several.
+	Rows(ctx context.Context, keys []order.Key) ([]order.Row, error)
+	// Draw returns about n keys drawn uniformly from the rows of this side, whatever the size of the table. It
+	// returns ErrNotIndexed where that cannot be had, a view for one.
+	Draw(ctx context.Context, rng Random, n int) ([]order.Key, error)
+	// Changed returns up to limit keys of the rows changed last. It returns ErrNotIndexed rather than scan.
+	Changed(ctx context.Context, limit int) ([]order.Key, error)
+	// Reached is the newest change that any row shows; zero where no column tells. ErrNotIndexed rather than scan.
+	Reached(context.Context) (time.Time, error)
+	// Close ends the snapshot. It may be called twice.
+	Close()
+}
+
+// Random is the part of math/rand/v2's Rand that drawing needs.
+type Random interface {
+	Int64N(n int64) int64
+	Uint64() uint64
+}
+
+// Extent is what a side knows of its key space without a scan.
+type Extent struct {
+	Empty    bool
+	Min, Max order.Key
+	Rows     int64 // the planner's estimate; exact only by chance
+	// Indexed is true where reading a range of keys costs what the range holds, not what the table holds.
+	Indexed bool
+}
+
+// Layout cuts the key space into buckets. Every key falls into exactly one bucket, on both sides alike, because
+// the bucket is a function of the key alone: below the first and above the last known key too.
+type Layout struct {
+	// Shift is for integer keys: the bucket is key >> Shift, which floors, for negative keys too.
+	Shift uint
+	// Bounds is for all other keys: the bucket is the number of bounds not greater than the key. Sorted by bytes.
+	Bounds []order.Key
+	// ByBounds selects Bounds, which may be empty: one bucket for everything.
+	ByBounds bool
+}
+
+// Hash says how a row is digested.
+type Hash struct {
+	Seed int64 // of this pass, the same on both sides
+	// Portable replaces PostgreSQL's own hash functions, which two servers may not have in common, by MD5.
+	Portable bool
+}
+
+// DigestQuery asks for digests.
+type DigestQuery struct {
+	Layout Layout
+	Hash   Hash
+	// Buckets restricts the digests to buckets of Parent; nil is everything.
+	Buckets []int64
+	Parent  Layout
+}
+
+// Digest sums up the rows of one group (status) in one bucket.
+type Digest struct {
+	Bucket  int64
+	NullKey bool        // rows whose key is NULL; Bucket means nothing then
+	Group   order.Value // of the grouping field; NULL where none is configured
+	Rows    int64
+	Sum     string // exact decimal sum of the row digests
+}
