@@ -90,15 +90,19 @@ func (p *Projector) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// breakWith changes what the projector gets wrong, after it has applied everything rightly that came before.
-func (p *Projector) breakWith(ctx context.Context, change func(*faults)) error {
+// breakWith changes what the projector gets wrong. All that came before is applied rightly, and what the desk does
+// meanwhile is applied wrongly, as the next batch.
+func (p *Projector) breakWith(ctx context.Context, change func(*faults), meanwhile func() error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.projectLocked(ctx); err != nil {
 		return err
 	}
 	change(&p.faults)
-	return nil
+	if err := meanwhile(); err != nil {
+		return err
+	}
+	return p.projectLocked(ctx)
 }
 
 // rebuild makes the projector right again for all orders, and builds those named afresh from their events.

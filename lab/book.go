@@ -1,0 +1,83 @@
+package lab
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// The states of an order.
+const (
+	statusOpen            = "OPEN"
+	statusPartiallyFilled = "PARTIALLY_FILLED"
+	statusFilled          = "FILLED"
+	statusCanceled        = "CANCELED"
+)
+
+// workingOrder is what the desk knows of an order that can still change.
+type workingOrder struct {
+	id              int64
+	trader          int32
+	symbol, side    string
+	quantity, price amount
+	filled          amount
+	status          string
+	updatedAt       time.Time
+}
+
+func (o workingOrder) working() bool {
+	return o.status == statusOpen || o.status == statusPartiallyFilled
+}
+
+// book holds the orders that nobody is at work on. Whoever takes one has it alone until it is put back, so that one
+// order's legacy rows and events are written in one sequence. An order never put back is frozen.
+type book struct {
+	mu     sync.Mutex
+	orders []workingOrder
+}
+
+// take removes a random order.
+func (b *book) take(random *rand.Rand) (workingOrder, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.orders) == 0 {
+		return workingOrder{}, false
+	}
+	return b.removeLocked(random.IntN(len(b.orders))), true
+}
+
+// takeUntouched removes the newest order that is open and has no fill.
+func (b *book) takeUntouched() (workingOrder, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := len(b.orders) - 1; i >= 0; i-- {
+		if b.orders[i].status == statusOpen {
+			return b.removeLocked(i), true
+		}
+	}
+	return workingOrder{}, false
+}
+
+// put gives an order back; one that can change no more leaves the book.
+func (b *book) put(o workingOrder) {
+	if !o.working() {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.orders = append(b.orders, o)
+}
+
+func (b *book) size() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.orders)
+}
+
+func (b *book) removeLocked(i int) workingOrder {
+	o := b.orders[i]
+	last := len(b.orders) - 1
+	b.orders[i] = b.orders[last]
+	b.orders = b.orders[:last]
+	return o
+}

@@ -1,0 +1,109 @@
+package lab
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// event is what the new system stores of a deal. An order's timestamps only ever grow, so order id and timestamp
+// together name one event.
+type event struct {
+	order   int64
+	kind    string
+	at      time.Time
+	payload map[string]any
+}
+
+func (e event) json() (string, error) {
+	b, err := json.Marshal(e.payload)
+	return string(b), err
+}
+
+// statement is one SQL command of a legacy transaction.
+type statement struct {
+	sql  string
+	args []any
+}
+
+// deal is one thing that happens to an order: what the legacy system writes in one transaction, and the event beside it.
+type deal struct {
+	legacy []statement
+	event  event
+	after  workingOrder
+}
+
+// The functions below only say what is to be written; Desk writes it.
+
+func create(o workingOrder, at time.Time) deal {
+	o.status, o.updatedAt = statusOpen, at
+	const insert = `INSERT INTO orders (order_id, trader_id, symbol, side, quantity, price, status, filled_quantity, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5::text::numeric, $6::text::numeric, $7, 0, $8, $8)`
+	return deal{
+		after: o,
+		legacy: []statement{
+			{insert, []any{o.id, o.trader, o.symbol, o.side, o.quantity.String(), o.price.String(), o.status, at}},
+		},
+		event: event{o.id, "OrderCreated", at, map[string]any{
+			"trader_id": o.trader, "symbol": o.symbol, "side": o.side, "quantity": o.quantity, "price": o.price,
+		}},
+	}
+}
+
+// modify changes the price, or the quantity where newQuantity is not zero.
+func modify(o workingOrder, newPrice, newQuantity amount, at time.Time) deal {
+	field, before, value := "price", o.price, newPrice
+	if newQuantity != 0 {
+		field, before, value = "quantity", o.quantity, newQuantity
+		o.quantity = newQuantity
+	} else {
+		o.price = newPrice
+	}
+	o.updatedAt = at
+	update := "UPDATE orders SET " + field + " = $2::text::numeric, updated_at = $3 WHERE order_id = $1"
+	const audit = `INSERT INTO audit_log (entity_id, timestamp, field_changed, old_value, new_value) VALUES ($1, $2, $3, $4, $5)`
+	return deal{
+		after: o,
+		legacy: []statement{
+			{update, []any{o.id, value.String(), at}},
+			{audit, []any{o.id, at, field, before.String(), value.String()}},
+		},
+		event: event{o.id, "OrderModified", at, map[string]any{
+			"field": field, "old_value": before.String(), "new_value": value.String(),
+		}},
+	}
+}
+
+// fill trades a part of the order, or all that is left of it.
+func fill(o workingOrder, quantity, price amount, at time.Time) deal {
+	o.filled += quantity
+	o.updatedAt = at
+	e := event{o.id, "OrderPartiallyFilled", at, map[string]any{
+		"filled_quantity": quantity, "remaining_quantity": o.quantity - o.filled, "price": price,
+	}}
+	o.status = statusPartiallyFilled
+	if o.filled == o.quantity {
+		o.status = statusFilled
+		e.kind, e.payload = "OrderFilled", map[string]any{"quantity": quantity, "price": price}
+	}
+	const trade = `INSERT INTO trades (order_id, executed_at, quantity, price) VALUES ($1, $2, $3::text::numeric, $4::text::numeric)`
+	const update = `UPDATE orders SET status = $2, filled_quantity = filled_quantity + $3::text::numeric, updated_at = $4,
+		avg_fill_price = (SELECT round(sum(quantity * price)::numeric(38, 8) / sum(quantity)::numeric(18, 4), 6) FROM trades WHERE order_id = $1)
+		WHERE order_id = $1`
+	return deal{
+		after: o,
+		event: e,
+		legacy: []statement{
+			{trade, []any{o.id, at, quantity.String(), price.String()}},
+			{update, []any{o.id, o.status, quantity.String(), at}},
+		},
+	}
+}
+
+func cancel(o workingOrder, at time.Time) deal {
+	o.status, o.updatedAt = statusCanceled, at
+	return deal{
+		after:  o,
+		legacy: []statement{{"UPDATE orders SET status = $2, updated_at = $3 WHERE order_id = $1", []any{o.id, o.status, at}}},
+		event:  event{o.id, "OrderCanceled", at, map[string]any{"reason": "TRADER_CANCEL"}},
+	}
+}

@@ -1,0 +1,27 @@
+package lab
+
+import "context"
+
+// missingAndPhantom: as many orders are lost as are made up, so that counts agree, in all and by status.
+var missingAndPhantom = Fault{
+	Name:  "missing_and_phantom",
+	About: "one order's first event is lost and another order's transaction is rolled back: counts are equal",
+	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
+		half := even(n) / 2
+		var missing []workingOrder
+		for range half {
+			x, err := l.entry(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if err := l.Desk.writeLegacy(ctx, x); err != nil {
+				return nil, err
+			}
+			l.appendLater(x.event)
+			l.freeze(x.after)
+			missing = append(missing, x.after)
+		}
+		phantoms, err := plantPhantoms(ctx, l, half)
+		return append(plantedAll(missing, Missing), plantedAll(phantoms, Phantom)...), err
+	},
+}

@@ -1,0 +1,25 @@
+package lab
+
+import "context"
+
+// staleProjection: the projector has stopped applying the events of some orders, while it goes on for all others.
+var staleProjection = Fault{
+	Name:  "stale_projection",
+	About: "an order is canceled, the event is stored, and the projection's row stays as it was",
+	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
+		orders, err := l.victims(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		getStuck := func(f *faults) { f.stuck = append(f.stuck, ids(orders)...) }
+		err = l.Projector.breakWith(ctx, getStuck, func() error {
+			for _, o := range orders {
+				if err := l.Desk.write(ctx, cancel(o, l.Desk.after(o))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return plantedAll(orders, Differs, "status", "updated_at"), err
+	},
+}

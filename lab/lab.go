@@ -1,0 +1,227 @@
+// Package lab is a migrating trading system in miniature: a legacy order table, an event store, a projection that
+// lags, a desk that trades on all of them, and faults that can be switched on. It is crosscheck's demonstration and
+// its test bed, and never part of it.
+//
+// Invariant: without a planted fault both sides agree in every column once the desk rests and the view is refreshed,
+// however many workers traded and however they were stopped; with faults planted they differ exactly in what Plant said.
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/nordvarg/crosscheck/lab/pgserver"
+)
+
+// Options says how the system is set up. Zero values mean the defaults.
+type Options struct {
+	// Server is a running server to use; nil: the lab starts its own, and stops it on Close.
+	Server *pgserver.Server
+	// ServerOptions are for the lab's own server.
+	ServerOptions pgserver.Options
+	// LegacyDatabase and EventsDatabase are created where they do not exist; "legacy" and "events".
+	LegacyDatabase, EventsDatabase string
+	// History is generated first. Events is needed for everything but benchmarks.
+	History History
+	// Rate is how many deals the desk makes in a second; 50.
+	Rate float64
+	// Workers is how many deals are made at the same time; 4.
+	Workers int
+	// RefreshEvery is the time between two refreshes of current_orders, which is the lag that readers see; 2 s.
+	RefreshEvery time.Duration
+	// Now is the desk's clock; time.Now.
+	Now func() time.Time
+	// Log gets what goes wrong; nothing is logged where it is nil.
+	Log *slog.Logger
+}
+
+// Lab is the running system. Its methods are safe for concurrent use.
+type Lab struct {
+	// LegacyDSN and EventsDSN are the two databases.
+	LegacyDSN, EventsDSN string
+	// Server runs both.
+	Server *pgserver.Server
+	// Desk and Projector write; StartDesk and StartProjector run them.
+	Desk      *Desk
+	Projector *Projector
+
+	ownServer      bool
+	legacy, events *pgxpool.Pool
+
+	running               sync.Mutex // guards the two tasks
+	deskRun, projectorRun task
+
+	planting sync.Mutex // held by Plant and Repair; guards what follows
+	planted  []Planted
+	undo     []func(context.Context) error // by Repair, newest first
+	frozen   []workingOrder                // go back to the desk after Repair
+}
+
+// Up sets the system up: server, databases, history, projection. Nothing moves yet.
+func Up(ctx context.Context, o Options) (*Lab, error) {
+	o = o.withDefaults()
+	l := &Lab{Server: o.Server}
+	if l.Server == nil {
+		s, err := pgserver.Start(ctx, o.ServerOptions)
+		if err != nil {
+			return nil, err
+		}
+		l.Server, l.ownServer = s, true
+	}
+	l.LegacyDSN, l.EventsDSN = l.Server.DSN(o.LegacyDatabase), l.Server.DSN(o.EventsDatabase)
+	if err := l.open(ctx, o); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.LegacyDatabase == "" {
+		o.LegacyDatabase = "legacy"
+	}
+	if o.EventsDatabase == "" {
+		o.EventsDatabase = "events"
+	}
+	if o.Rate <= 0 {
+		o.Rate = 50
+	}
+	if o.Workers <= 0 {
+		o.Workers = 4
+	}
+	if o.RefreshEvery <= 0 {
+		o.RefreshEvery = 2 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func (l *Lab) open(ctx context.Context, o Options) error {
+	for _, dsn := range []string{l.LegacyDSN, l.EventsDSN} {
+		if err := createDatabase(ctx, dsn); err != nil {
+			return err
+		}
+	}
+	if err := Generate(ctx, l.LegacyDSN, l.EventsDSN, o.History); err != nil {
+		return err
+	}
+	var err error
+	if l.legacy, err = openPool(ctx, l.LegacyDSN, o.Workers, legacyTimeout); err != nil {
+		return err
+	}
+	if l.events, err = openPool(ctx, l.EventsDSN, o.Workers, 0); err != nil {
+		return err
+	}
+	seed := uint64(o.History.Seed) //nolint:gosec // any bits do
+	l.Desk = &Desk{
+		legacy: l.legacy, events: l.events, rate: o.Rate, workers: o.Workers, seed: seed, now: o.Now, log: o.Log,
+		random: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // not for secrets
+	}
+	l.Projector = &Projector{pool: l.events, refreshEvery: o.RefreshEvery, log: o.Log}
+	return l.Desk.takeOver(ctx)
+}
+
+// openPool opens a pool that has room for all workers, the projector and a fault.
+func openPool(ctx context.Context, dsn string, workers int, statementTimeout time.Duration) (*pgxpool.Pool, error) {
+	c, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("reading DSN: %w", err)
+	}
+	c.MaxConns = int32(min(workers, 100)) + 4 //nolint:gosec // bounded
+	c.ConnConfig.RuntimeParams["application_name"] = "crosscheck-lab"
+	c.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(statementTimeout.Milliseconds(), 10)
+	pool, err := pgxpool.NewWithConfig(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("opening connections: %w", err)
+	}
+	return pool, nil
+}
+
+// takeOver fills the desk's book with the newest working orders of the legacy table.
+func (d *Desk) takeOver(ctx context.Context) error {
+	const newest = `SELECT order_id, trader_id, symbol, side, quantity::text, price::text, filled_quantity::text, status, updated_at
+		FROM (SELECT * FROM orders WHERE status IN ('OPEN', 'PARTIALLY_FILLED') ORDER BY order_id DESC LIMIT $1) AS newest
+		ORDER BY order_id`
+	rows, err := d.legacy.Query(ctx, newest, bookLoad)
+	if err != nil {
+		return fmt.Errorf("loading working orders: %w", err)
+	}
+	var o workingOrder
+	var quantity, price, filled string
+	to := []any{&o.id, &o.trader, &o.symbol, &o.side, &quantity, &price, &filled, &o.status, &o.updatedAt}
+	_, err = pgx.ForEachRow(rows, to, func() error {
+		var errs [3]error
+		o.quantity, errs[0] = parseAmount(quantity)
+		o.price, errs[1] = parseAmount(price)
+		o.filled, errs[2] = parseAmount(filled)
+		d.book.put(o)
+		return errors.Join(errs[:]...)
+	})
+	if err != nil {
+		return fmt.Errorf("loading working orders: %w", err)
+	}
+	return nil
+}
+
+// Refresh makes everything that was written so far visible in current_orders.
+func (l *Lab) Refresh(ctx context.Context) error { return l.Projector.Refresh(ctx) }
+
+// Differences compares both sides by brute force; see the function of that name.
+func (l *Lab) Differences(ctx context.Context) ([]Planted, error) {
+	return Differences(ctx, l.LegacyDSN, l.EventsDSN)
+}
+
+// StartDesk lets the desk trade until StopDesk or Close. A running desk goes on.
+func (l *Lab) StartDesk() {
+	l.running.Lock()
+	defer l.running.Unlock()
+	l.deskRun.start(l.Desk.Run)
+}
+
+// StopDesk lets the desk finish what it has begun, and returns when nothing moves any more.
+func (l *Lab) StopDesk() error {
+	l.running.Lock()
+	defer l.running.Unlock()
+	return l.deskRun.stop()
+}
+
+// StartProjector lets the projection follow the events until StopProjector or Close.
+func (l *Lab) StartProjector() {
+	l.running.Lock()
+	defer l.running.Unlock()
+	l.projectorRun.start(l.Projector.Run)
+}
+
+// StopProjector stops the projection where it is. Refresh still works.
+func (l *Lab) StopProjector() error {
+	l.running.Lock()
+	defer l.running.Unlock()
+	return l.projectorRun.stop()
+}
+
+// Close stops everything in the order in which it depends on each other: desk, projector, connections, server.
+func (l *Lab) Close() error {
+	errs := []error{l.StopDesk(), l.StopProjector()}
+	for _, pool := range []*pgxpool.Pool{l.legacy, l.events} {
+		if pool != nil {
+			pool.Close()
+		}
+	}
+	if l.ownServer {
+		errs = append(errs, l.Server.Stop())
+	}
+	return errors.Join(errs...)
+}

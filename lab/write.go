@@ -1,0 +1,112 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// errHalfWritten is returned when a deal is in the legacy tables and its event could not be appended in time.
+var errHalfWritten = errors.New("the event of a written deal is lost")
+
+// appendLock serialises appends, so that event ids become visible in their order.
+const appendLock = 0x0c0ffee
+
+// write is the dual write: legacy first, then the event, which is tried until it is stored.
+func (d *Desk) write(ctx context.Context, x deal) error {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	if err := d.writeLegacy(ctx, x); err != nil {
+		return err
+	}
+	if err := d.append(ctx, x.event); err != nil {
+		return errors.Join(fmt.Errorf("%w: order %d, %s", errHalfWritten, x.event.order, x.event.kind), err)
+	}
+	d.deals.Add(1)
+	return nil
+}
+
+// writeLegacy runs the deal's transaction. When the answer to it got lost it looks whether the deal is there.
+func (d *Desk) writeLegacy(ctx context.Context, x deal) error {
+	err := d.tryLegacy(ctx, x)
+	if err == nil {
+		return nil
+	}
+	for {
+		there, lookErr := d.inLegacy(ctx, x)
+		switch {
+		case lookErr == nil && there:
+			return nil
+		case lookErr == nil:
+			return fmt.Errorf("writing order %d: %w", x.after.id, err)
+		}
+		if !pause(ctx) {
+			return errors.Join(fmt.Errorf("%w: order %d", errHalfWritten, x.after.id), err, lookErr)
+		}
+	}
+}
+
+func (d *Desk) tryLegacy(ctx context.Context, x deal) error {
+	ctx, stop := context.WithTimeout(ctx, dealTimeout)
+	defer stop()
+	var batch pgx.Batch
+	for _, s := range x.legacy {
+		batch.Queue(s.sql, s.args...)
+	}
+	return d.legacy.SendBatch(ctx, &batch).Close() // a batch is one transaction
+}
+
+// inLegacy says whether the deal's transaction was committed: nobody else writes to the order meanwhile.
+func (d *Desk) inLegacy(ctx context.Context, x deal) (bool, error) {
+	ctx, stop := context.WithTimeout(ctx, dealTimeout)
+	defer stop()
+	var there bool
+	const look = "SELECT EXISTS (SELECT FROM orders WHERE order_id = $1 AND updated_at = $2)"
+	err := d.legacy.QueryRow(ctx, look, x.after.id, x.after.updatedAt).Scan(&there)
+	return there, err
+}
+
+// append stores an event, once, however often it has to try.
+func (d *Desk) append(ctx context.Context, e event) error {
+	for {
+		err := appendOnce(ctx, d.events, e)
+		if err == nil {
+			return nil
+		}
+		if !pause(ctx) {
+			return fmt.Errorf("appending %s of order %d: %w", e.kind, e.order, err)
+		}
+	}
+}
+
+func appendOnce(ctx context.Context, pool *pgxpool.Pool, e event) error {
+	ctx, stop := context.WithTimeout(ctx, dealTimeout)
+	defer stop()
+	payload, err := e.json()
+	if err != nil {
+		return fmt.Errorf("encoding payload: %w", err)
+	}
+	const insert = `INSERT INTO event_store (order_id, event_type, timestamp, payload)
+		SELECT $1::bigint, $2::text, $3::timestamptz, $4::text::jsonb
+		WHERE NOT EXISTS (SELECT FROM event_store WHERE order_id = $1 AND timestamp = $3)`
+	var batch pgx.Batch
+	batch.Queue("SELECT pg_advisory_xact_lock($1)", appendLock)
+	batch.Queue(insert, e.order, e.kind, e.at, payload)
+	return pool.SendBatch(ctx, &batch).Close()
+}
+
+// pause waits before the next attempt; it returns false when there is no time for one.
+func pause(ctx context.Context) bool {
+	timer := time.NewTimer(retryPause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
