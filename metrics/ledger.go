@@ -233,7 +233,7 @@ func (e *emitter) orders(list []Orders) {
 	for _, o := range list {
 		status := o.Status
 		if status == "" {
-			status = "NULL" // an empty label would be no label
+			status = "(none)" // an empty label would be no label
 		}
 		if statuses[o.Representation]++; statuses[o.Representation] > maxStatuses {
 			status = "other"

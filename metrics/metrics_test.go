@@ -187,7 +187,7 @@ func TestWithoutALedger(t *testing.T) {
 }
 
 func TestStatusesFromADatabaseCannotSpoilTheScrape(t *testing.T) {
-	s := Snapshot{Orders: []Orders{{"legacy", "\xff", 1}, {"legacy", "", 1}, {"legacy", "NULL", 1}, {"legacy", "a\"b\nc", 1}}}
+	s := Snapshot{Orders: []Orders{{"legacy", "\xff", 1}, {"legacy", "", 1}, {"legacy", "(none)", 1}, {"legacy", "a\"b\nc", 1}}}
 	for i := range 200 {
 		s.Orders = append(s.Orders, Orders{"legacy", fmt.Sprint("S", i), 1})
 	}
@@ -195,7 +195,7 @@ func TestStatusesFromADatabaseCannotSpoilTheScrape(t *testing.T) {
 	if n := strings.Count(page, "crosscheck_orders{"); n > maxStatuses+1 {
 		t.Errorf("%d series", n)
 	}
-	for _, want := range []string{`status="other"} 154`, `status="NULL"} 2`, `status="a\"b\nc"} 1`} {
+	for _, want := range []string{`status="other"} 154`, `status="(none)"} 2`, `status="a\"b\nc"} 1`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%s is missing in:\n%s", want, page)
 		}

@@ -131,6 +131,8 @@ func summary(d gate.Decision) string {
 	case len(unknown) > 0:
 		return fmt.Sprintf("No criterion fails, but %d of %d %s evidence: %s.", len(unknown), blocking,
 			verb(len(unknown), "lacks", "lack"), strings.Join(unknown, ", "))
+	case blocking == 1:
+		return "The one criterion that is asked passes."
 	default:
 		return fmt.Sprintf("All %d criteria pass.", blocking)
 	}

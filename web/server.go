@@ -76,7 +76,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		err = errors.Join(fmt.Errorf("draining requests: %w", err), server.Close())
 	}
-	<-ended
+	if stopped := <-ended; !errors.Is(stopped, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("serving %s: %w", listener.Addr(), stopped))
+	}
 	return err
 }
 

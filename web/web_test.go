@@ -39,8 +39,6 @@ func (f *fake) Status(context.Context) (Status, error) {
 	return f.status, f.err
 }
 
-func ptr[T any](v T) *T { return &v }
-
 // noGo is a system with divergences, a pass that runs, one that was lost, and one that is overdue.
 func noGo() Status {
 	return Status{
@@ -48,38 +46,54 @@ func noGo() Status {
 		Decision: gate.Decision{
 			Decision: gate.NoGo, At: now, Fingerprint: "5f2a9c0d77e1beef",
 			Criteria: []gate.Result{
-				{Name: "open_divergences", Verdict: gate.Fails, Observed: int64(3), Limit: int64(0),
+				{
+					Name: "open_divergences", Verdict: gate.Fails, Observed: int64(3), Limit: int64(0),
 					Reason: "3 divergences are open: 2 differs (legacy->projection), 1 missing (legacy->projection); the oldest was first seen at 2026-11-23 06:30:00 UTC, 1h 30m ago.",
-					ETA:    "repair the orders, or their cause, and run crosscheck verify"},
-				{Name: "full_verification", Verdict: gate.Inconclusive, Observed: "unverified", Limit: "match",
+					ETA:    "repair the orders, or their cause, and run crosscheck verify",
+				},
+				{
+					Name: "full_verification", Verdict: gate.Inconclusive, Observed: "unverified", Limit: "match",
 					Reason: "Full verification 41 started at 2026-11-23 02:00:00 UTC, 6h ago, and ended unverified: 12 orders were left unjudged at a coverage of 61.4 % (legacy went away).",
-					ETA:    "next full verification at 2026-11-24 02:00:00 UTC, in 18h; or run crosscheck verify"},
+					ETA:    "next full verification at 2026-11-24 02:00:00 UTC, in 18h; or run crosscheck verify",
+				},
 				{Name: "counts", Verdict: gate.Errored, Limit: int64(0), Reason: "The counts of full verification 41 are not usable as evidence: FILLED is counted twice.", ETA: "run crosscheck verify"},
-				{Name: "sample_bound", Verdict: gate.Passes, Observed: 0.000081774, Limit: 0.001,
-					Reason: "240,000 orders sampled by 24 passes since 2026-11-22 08:00:00 UTC, 5 diverged: with 95 % confidence at most 0.008177 % of the orders are bad, 752 of 9,200,000, however often one looks (for a single look: 0.00438 %, 403)."},
+				{
+					Name: "sample_bound", Verdict: gate.Passes, Observed: 0.000081774, Limit: 0.001,
+					Reason: "240,000 orders sampled by 24 passes since 2026-11-22 08:00:00 UTC, 5 diverged: with 95 % confidence at most 0.008177 % of the orders are bad, 752 of 9,200,000, however often one looks (for a single look: 0.00438 %, 403).",
+				},
 				{Name: "coverage", Verdict: gate.Inconclusive, Observed: 0.614, Limit: float64(1), Advisory: true, Reason: "Full verification 41 verified only 61.4 % of all orders, where 100 % are asked for.", ETA: "run crosscheck verify"},
 			},
 		},
 		Passes: []Pass{
 			{ID: 45, Pass: "sample", State: "settling", Trigger: "schedule", StartedAt: now.Add(-9 * time.Second), Compared: 10_000, Coverage: 1},
-			{ID: 44, Pass: "sample", State: "done", Verdict: "diverged", Trigger: "schedule", StartedAt: now.Add(-time.Hour), FinishedAt: ptr(now.Add(-59 * time.Minute)),
-				DurationSeconds: 31.2, Compared: 10_412, Coverage: 1, Diverged: 3},
-			{ID: 43, Pass: "sample", State: "done", Verdict: "match", Trigger: "manual", StartedAt: now.Add(-2 * time.Hour), FinishedAt: ptr(now.Add(-2 * time.Hour)),
-				DurationSeconds: 0.31, Compared: 10_000, Coverage: 1},
-			{ID: 41, Pass: "full", State: "done", Verdict: "unverified", Trigger: "schedule", StartedAt: now.Add(-6 * time.Hour), FinishedAt: ptr(now.Add(-6 * time.Hour)),
-				DurationSeconds: 12.14, Compared: 5_648_800, Coverage: 0.614, Unverified: 12, Reason: "legacy went away"},
+			{
+				ID: 44, Pass: "sample", State: "done", Verdict: "diverged", Trigger: "schedule", StartedAt: now.Add(-time.Hour), FinishedAt: new(now.Add(-59 * time.Minute)),
+				DurationSeconds: 31.2, Compared: 10_412, Coverage: 1, Diverged: 3,
+			},
+			{
+				ID: 43, Pass: "sample", State: "done", Verdict: "match", Trigger: "manual", StartedAt: now.Add(-2 * time.Hour), FinishedAt: new(now.Add(-2 * time.Hour)),
+				DurationSeconds: 0.31, Compared: 10_000, Coverage: 1,
+			},
+			{
+				ID: 41, Pass: "full", State: "done", Verdict: "unverified", Trigger: "schedule", StartedAt: now.Add(-6 * time.Hour), FinishedAt: new(now.Add(-6 * time.Hour)),
+				DurationSeconds: 12.14, Compared: 5_648_800, Coverage: 0.614, Unverified: 12, Reason: "legacy went away",
+			},
 		},
 		Open: 3,
 		Divergences: []Divergence{
 			{OrderID: "4711", Kind: "missing", Hop: "legacy->projection", FirstSeen: now.Add(-90 * time.Minute), AgeSeconds: 5400, State: "open"},
-			{OrderID: "8123004", Kind: "differs", Hop: "legacy->projection", FirstSeen: now.Add(-61 * time.Minute), AgeSeconds: 3660, State: "open",
-				Fields: []Field{{"status", ptr("FILLED"), ptr("OPEN")}, {"avg_fill_price", ptr("101.25"), nil}}},
-			{OrderID: "8123005", Kind: "differs", Hop: "legacy->projection", Cause: "stale_projection", FirstSeen: now.Add(-61 * time.Second), AgeSeconds: 61, State: "open",
-				Fields: []Field{{"filled_quantity", ptr("100.005"), ptr("100")}}},
+			{
+				OrderID: "8123004", Kind: "differs", Hop: "legacy->projection", FirstSeen: now.Add(-61 * time.Minute), AgeSeconds: 3660, State: "open",
+				Fields: []Field{{"status", new("FILLED"), new("OPEN")}, {"avg_fill_price", new("101.25"), nil}},
+			},
+			{
+				OrderID: "8123005", Kind: "differs", Hop: "legacy->projection", Cause: "stale_projection", FirstSeen: now.Add(-61 * time.Second), AgeSeconds: 61, State: "open",
+				Fields: []Field{{"filled_quantity", new("100.005"), new("100")}},
+			},
 		},
 		Suspects: 1204,
 		Schedule: []Schedule{
-			{Pass: "sample", Cron: "0 * * * *", Next: ptr(now.Add(time.Hour))},
+			{Pass: "sample", Cron: "0 * * * *", Next: new(now.Add(time.Hour))},
 			{Pass: "full", Cron: "0 2 * * *", Overdue: true, Reason: "The run of 2026-11-23 02:00:00 UTC ended unverified, and none has replaced it."},
 		},
 	}
@@ -145,7 +159,7 @@ func TestNothingFromADatabaseBecomesMarkup(t *testing.T) {
 	s.Version, s.Revision, s.Decision.Fingerprint, s.Decision.Decision = evil, evil, evil, evil
 	s.Decision.Criteria = []gate.Result{{Name: evil, Verdict: evil, Observed: evil, Limit: evil, Reason: evil, ETA: evil}}
 	s.Passes = []Pass{{Pass: evil, State: evil, Verdict: evil, Reason: evil}, {Pass: evil, State: "done", Verdict: evil, Reason: evil}}
-	s.Divergences = []Divergence{{OrderID: evil, Kind: evil, Hop: evil, Cause: evil, Fields: []Field{{evil, ptr(evil), ptr(evil)}}}}
+	s.Divergences = []Divergence{{OrderID: evil, Kind: evil, Hop: evil, Cause: evil, Fields: []Field{{evil, new(evil), new(evil)}}}}
 	s.Schedule = []Schedule{{Pass: evil, Cron: evil, Overdue: true, Reason: evil}}
 	page := get(t, handler(&fake{status: s}), "/").Body.String()
 	for _, bad := range []string{"<script", "<img", `"'>`} {
@@ -182,7 +196,7 @@ func TestHeadersAllowNothingButTheStyle(t *testing.T) {
 
 func TestValuesAreShownExactlyAndShort(t *testing.T) {
 	s := noGo()
-	s.Divergences[1].Fields = []Field{{"a", nil, ptr("NULL")}, {"b", ptr(""), ptr(strings.Repeat("ä", 1<<20))}}
+	s.Divergences[1].Fields = []Field{{"a", nil, new("NULL")}, {"b", new(""), new(strings.Repeat("ä", 1<<20))}}
 	page := get(t, handler(&fake{status: s}), "/").Body.String()
 	for _, want := range []string{"<code>NULL</code>", "<code>&#34;NULL&#34;</code>", "<code>&#34;&#34;</code>", strings.Repeat("ä", maxShown) + "…"} {
 		if !strings.Contains(page, want) {
