@@ -105,7 +105,7 @@ func (n *snapshot) Bounds(ctx context.Context, e verify.Extent) ([]order.Key, er
 	if n.side.shape.pages() && rows > boundsSample {
 		sample = fmt.Sprintf(" TABLESAMPLE SYSTEM (%f) REPEATABLE (1)", min(100, 100*float64(boundsSample)/float64(rows)))
 	}
-	query := fmt.Sprintf("SELECT k::text FROM (SELECT %s AS k FROM %s%s) s WHERE k IS NOT NULL ORDER BY k",
+	query := fmt.Sprintf("SELECT k::text AS bound FROM (SELECT %s AS k FROM %s%s) s WHERE k IS NOT NULL ORDER BY k",
 		keySQL(n.side.shape.keyType, n.side.config.Key), n.side.from(), sample)
 	result, err := n.tx.Query(ctx, query)
 	if err != nil {
@@ -148,9 +148,13 @@ func (n *snapshot) columns() string {
 	if c.ChangedAt != "" {
 		changed = "(" + c.ChangedAt + ")::timestamptz"
 	}
-	parts := []string{"(" + c.Key + ")::text", "(extract(epoch FROM " + changed + "::timestamptz) * 1000000)::bigint::text"}
-	for _, f := range c.Fields {
-		parts = append(parts, "("+canonical(f)+")::text")
+	// Each has a name of its own: ORDER BY prefers the name of an output column, and would sort integers as text.
+	parts := []string{
+		"(" + c.Key + ")::text AS crosscheck_key",
+		"CASE WHEN isfinite(" + changed + "::timestamptz) THEN (extract(epoch FROM " + changed + "::timestamptz) * 1000000)::bigint::text END AS crosscheck_changed",
+	}
+	for i, f := range c.Fields {
+		parts = append(parts, fmt.Sprintf("(%s)::text AS crosscheck_%d", canonical(f), i))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -1,0 +1,160 @@
+package source_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/verify/ledgertest"
+)
+
+// pair is two databases and what is compared between them.
+type pair struct {
+	t                  *testing.T
+	legacy, projection *pgx.Conn
+	config             [2]source.Config
+}
+
+func newPair(t *testing.T, fields []source.Field) *pair {
+	p := &pair{t: t}
+	for i, name := range []string{"legacy", "projection"} {
+		dsn := pgtest.Database(t)
+		conn, err := pgx.Connect(t.Context(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+		if i == 0 {
+			p.legacy = conn
+		} else {
+			p.projection = conn
+		}
+		p.config[i] = source.Config{Name: name, DSN: dsn, Table: "public.orders", Key: "order_id", Fields: fields}
+	}
+	return p
+}
+
+// both runs the same SQL on both sides.
+func (p *pair) both(sql string) {
+	p.t.Helper()
+	p.exec(p.legacy, sql)
+	p.exec(p.projection, sql)
+}
+
+func (p *pair) exec(c *pgx.Conn, sql string) {
+	p.t.Helper()
+	if _, err := c.Exec(p.t.Context(), sql); err != nil {
+		p.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func (p *pair) open() (*source.Side, *source.Side) {
+	p.t.Helper()
+	var sides [2]*source.Side
+	for i := range sides {
+		s, err := source.Open(p.t.Context(), p.config[i])
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.t.Cleanup(s.Close)
+		sides[i] = s
+	}
+	return sides[0], sides[1]
+}
+
+// comparison has a settle window of nothing: what differs twice has diverged.
+func (p *pair) comparison() *verify.Comparison {
+	p.t.Helper()
+	legacy, projection := p.open()
+	var fields []order.Field
+	for _, f := range p.config[0].Fields {
+		fields = append(fields, f.Field)
+	}
+	return &verify.Comparison{
+		Legacy: legacy, Projection: projection, Fields: fields,
+		Settle: compare.Settle{Rechecks: 3, MaxLag: time.Minute},
+		Ledger: ledgertest.New(nil),
+		Random: rand.New(rand.NewPCG(1, 2)),
+		Now:    time.Now,
+		Wait:   func(ctx context.Context, d time.Duration) error { return ctx.Err() },
+		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+}
+
+// found runs a pass and returns what it found as "key kind fields", sorted.
+func (p *pair) found(run func(*verify.Comparison, verify.Lease) (verify.Pass, error)) (verify.Pass, []string) {
+	p.t.Helper()
+	c := p.comparison()
+	store := c.Ledger.(*ledgertest.Fake)
+	lease, err := store.Acquire(p.t.Context(), "test", "me", time.Hour)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	pass, err := run(c, lease)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	divergences, err := store.PassDivergences(p.t.Context(), pass.ID, 1_000_000)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var out []string
+	for _, d := range divergences {
+		names := make([]string, len(d.Mismatch.Fields))
+		for i, f := range d.Mismatch.Fields {
+			names[i] = f.Name
+		}
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s", d.Mismatch.Key, d.Mismatch.Kind, strings.Join(names, ","))))
+	}
+	slices.Sort(out)
+	return pass, out
+}
+
+func (p *pair) full() (verify.Pass, []string) {
+	p.t.Helper()
+	return p.found(func(c *verify.Comparison, l verify.Lease) (verify.Pass, error) {
+		return c.Full(p.t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()})
+	})
+}
+
+func field(name string, t order.FieldType) source.Field {
+	return source.Field{Field: order.Field{Name: name, Type: t}, Expr: name}
+}
+
+func TestFullFindsExactlyWhatWasPlanted(t *testing.T) {
+	p := newPair(t, []source.Field{field("status", order.Text), field("filled", order.Numeric)})
+	p.config[0].GroupBy, p.config[1].GroupBy = "status", "status"
+	p.both(`CREATE TABLE orders (order_id bigint PRIMARY KEY, status text, filled numeric);
+		INSERT INTO orders SELECT g, 'OPEN', g FROM generate_series(-1000, 40000) g WHERE g % 7 <> 0`)
+	p.exec(p.projection, `UPDATE orders SET status = 'FILLED' WHERE order_id IN (-999, 17, 40000);
+		UPDATE orders SET filled = NULL WHERE order_id = 5;
+		DELETE FROM orders WHERE order_id IN (-1000, 101); INSERT INTO orders VALUES (-5000, 'OPEN', 1), (99999999, 'X', 1)`)
+	pass, got := p.full()
+	want := []string{
+		"-1000 missing", "-5000 phantom", "-999 differs status", "101 missing", "17 differs status",
+		"40000 differs status", "5 differs filled", "99999999 phantom",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if pass.Result.Verdict != compare.Diverged || pass.Scan.Coverage != 1 {
+		t.Errorf("pass ended %+v", pass)
+	}
+	if pass.Scan.Compared != pass.Scan.LegacyRows+2 {
+		t.Errorf("compared %d orders, legacy has %d and the projection 2 more", pass.Scan.Compared, pass.Scan.LegacyRows)
+	}
+}
