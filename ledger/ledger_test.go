@@ -54,7 +54,8 @@ func connect(t *testing.T, dsn string) *pgx.Conn {
 
 func exec(t *testing.T, conn *pgx.Conn, sql string, args ...any) {
 	t.Helper()
-	if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
+	ctx := context.WithoutCancel(t.Context()) // tests clean up with it too
+	if _, err := conn.Exec(ctx, sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 }
