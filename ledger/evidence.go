@@ -15,7 +15,8 @@ import (
 // Evidence gathers what the gate judges, all of it as of one snapshot. Samples count that started at most horizon
 // before now; a horizon of zero or less counts them all.
 //
-// Orders that a sample drew and could not judge are not in Sampling.Orders: they are no evidence of anything.
+// Orders that a sample drew and could not judge are not in Sampling.Orders: they are no evidence of anything. Of a
+// sample that broke off, only what it proved to be different counts.
 // Runs that never took place (Missed) are not passes to the gate: they say nothing about the orders.
 func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time, horizon time.Duration) (gate.Evidence, error) {
 	e := gate.Evidence{Fingerprint: fingerprint}
@@ -92,8 +93,11 @@ func sampling(ctx context.Context, tx pgx.Tx, fingerprint string, since time.Tim
 	var oldest *time.Time
 	// The population is as large as the larger side at the newest sample.
 	err := tx.QueryRow(ctx, `
-		SELECT count(*), coalesce(sum(sampled - sampled_unjudged), 0)::bigint, coalesce(sum(sampled_diverged), 0)::bigint,
-			coalesce((array_agg(greatest(legacy_rows, projection_rows) ORDER BY id DESC))[1], 0), min(started_at)
+		SELECT count(*),
+			coalesce(sum(CASE WHEN coverage >= 1 THEN sampled - sampled_unjudged ELSE sampled_diverged END), 0)::bigint,
+			coalesce(sum(sampled_diverged), 0)::bigint,
+			coalesce((array_agg(greatest(legacy_rows, projection_rows) ORDER BY id DESC)
+				FILTER (WHERE legacy_rows > 0 OR projection_rows > 0))[1], 0), min(started_at)
 		FROM pass
 		WHERE kind = $1 AND fingerprint = $2 AND state = 'done' AND scanned_at IS NOT NULL AND started_at > $3`,
 		verify.Sample, fingerprint, since).Scan(&s.Passes, &s.Orders, &s.Diverged, &s.Population, &oldest)

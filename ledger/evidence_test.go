@@ -103,6 +103,9 @@ func TestEvidenceHasTheNewestPassAndAllSamples(t *testing.T) {
 	sample(t0, 10_000, 100, nil).in(t, l) // before the horizon
 	sample(t0.Add(2*day), 1000, 200, diverged).in(t, l)
 	sample(t0.Add(3*day), 1000, 300, unjudged).in(t, l)
+	brokeOff := sample(t0.Add(2*day), 500, 250, diverged[:1])
+	brokeOff.scan.Coverage, brokeOff.verdict = 0.9, compare.Unverified
+	brokeOff.in(t, l)
 	run{kind: verify.Full, fingerprint: "now", at: t0, verdict: compare.Match}.in(t, l)
 	scan := verify.Scan{
 		LegacyRows: 7, ProjectionRows: 8, Compared: 9, Coverage: 0.5, Counts: []verify.GroupCount{{Group: "OPEN", Legacy: 7, Projection: 8}},
@@ -121,10 +124,10 @@ func TestEvidenceHasTheNewestPassAndAllSamples(t *testing.T) {
 		Counts: []gate.GroupCount{{Group: "OPEN", Legacy: 7, Projection: 8}},
 	}, "full")
 	same(t, e.Sampling, gate.Sampling{
-		Passes: 2, Orders: 2000 - 2, Diverged: 4, Population: 301, Since: t0.Add(2 * day),
-	}, "sampling: what could not be judged is no evidence")
+		Passes: 3, Orders: 2000 - 2 + 1, Diverged: 4 + 1, Population: 251, Since: t0.Add(2 * day),
+	}, "sampling: what could not be judged is no evidence, nor is what a broken-off sample did not prove")
 	same(t, e.Open, []gate.OpenDivergences{{Hop: "legacy->projection", Kind: "missing", Count: 6, Oldest: t0}}, "open")
-	if e.SampleEvery != time.Hour || !e.NextFull.Equal(t0.Add(4*day)) || e.Sample.StartedAt != t0.Add(3*day) {
+	if e.SampleEvery != time.Hour || !e.NextFull.Equal(t0.Add(4*day)) || e.Sample.StartedAt != t0.Add(2*day) {
 		t.Errorf("schedule or newest sample: %+v", e)
 	}
 }

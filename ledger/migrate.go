@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -167,13 +168,5 @@ const (
 
 func isCode(err error, codes ...string) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return false
-	}
-	for _, c := range codes {
-		if pg.Code == c {
-			return true
-		}
-	}
-	return false
+	return ok && slices.Contains(codes, pg.Code)
 }

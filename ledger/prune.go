@@ -42,22 +42,28 @@ func (l *Ledger) Prune(ctx context.Context, now time.Time, r Retention) (Pruned,
 		sql   string
 		args  []any
 	}{
-		{"passes", &pruned.Passes, `
+		{
+			"passes", &pruned.Passes, `
 			DELETE FROM pass WHERE id IN (
 				SELECT id FROM pass
 				WHERE state = 'done' AND finished_at < CASE verdict WHEN 'match' THEN $2::timestamptz ELSE $3::timestamptz END
 					AND id NOT IN (SELECT max(id) FROM pass WHERE state = 'done' GROUP BY kind, fingerprint)
 				LIMIT $1)`,
-			[]any{micro(now.Add(-r.Clean)), micro(now.Add(-r.Failed))}},
-		{"divergences", &pruned.Divergences, `
+			[]any{micro(now.Add(-r.Clean)), micro(now.Add(-r.Failed))},
+		},
+		{
+			"divergences", &pruned.Divergences, `
 			DELETE FROM divergence WHERE id IN (
 				SELECT id FROM divergence WHERE state = 'resolved' AND resolved_at < $2 LIMIT $1)`,
-			[]any{micro(now.Add(-r.Failed))}},
-		{"sightings", new(int64), `
+			[]any{micro(now.Add(-r.Failed))},
+		},
+		{
+			"sightings", new(int64), `
 			DELETE FROM sighting WHERE (pass_id, divergence_id) IN (
 				SELECT s.pass_id, s.divergence_id FROM sighting s LEFT JOIN pass p ON p.id = s.pass_id
 				WHERE p.id IS NULL OR p.finished_at < $2 LIMIT $1)`,
-			[]any{micro(now.Add(-sightingsKept))}},
+			[]any{micro(now.Add(-sightingsKept))},
+		},
 	}
 	for _, s := range steps {
 		if err := l.deleteBatches(ctx, s.sql, s.args, s.count); err != nil {
