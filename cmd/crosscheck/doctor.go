@@ -1,0 +1,7 @@
+package main
+
+import "context"
+
+type doctorCommand struct{}
+
+func (d *doctorCommand) run(context.Context, *program) (int, error) { return exitError, nil }

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/ledger"
+)
+
+type gateCommand struct {
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
+
+func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
+	c, err := p.load()
+	if err != nil {
+		return exitError, err
+	}
+	s, err := openSides(ctx, c, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer s.close()
+	fingerprint, err := s.fingerprint(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	l, err := ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: p.log()})
+	if err != nil {
+		return 0, fmt.Errorf("opening the ledger: %w", err)
+	}
+	defer l.Close()
+	d, err := decide(ctx, l, c, fingerprint, time.Now())
+	if err != nil {
+		return 0, err
+	}
+	return d.ExitCode(), g.print(p.stdout, d)
+}
+
+func (g *gateCommand) print(w io.Writer, d gate.Decision) error {
+	if !g.JSON {
+		_, err := io.WriteString(w, gate.Text(d))
+		return err
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(d)
+}
+
+// decide gathers the evidence and judges it. A ledger that was never written is no evidence, not an error.
+func decide(ctx context.Context, l *ledger.Ledger, c *config.Config, fingerprint string, now time.Time) (gate.Decision, error) {
+	criteria := gateCriteria(c.Gate.Criteria)
+	evidence, err := l.Evidence(ctx, fingerprint, now, criteria.SampleBound.MaxAge)
+	if errors.Is(err, ledger.ErrNotMigrated) {
+		evidence, err = gate.Evidence{Fingerprint: fingerprint}, nil
+	}
+	if err != nil {
+		return gate.Decision{}, fmt.Errorf("gathering the evidence: %w", err)
+	}
+	if evidence.NextFull.IsZero() && !c.Sampler.Full.Off() {
+		evidence.NextFull = c.Sampler.Full.Next(now)
+	}
+	return gate.Evaluate(criteria.List(), evidence, now), nil
+}
+
+// gateCriteria is the configured policy in the gate's own words.
+func gateCriteria(c config.Criteria) gate.Criteria {
+	rule := func(r config.Criterion) gate.Rule {
+		return gate.Rule{Enabled: r.Enabled, Severity: gate.Severity(r.Severity)}
+	}
+	return gate.Criteria{
+		OpenDivergences:  gate.OpenDivergencesCriterion{Rule: rule(c.OpenDivergences.Criterion), Max: c.OpenDivergences.Max},
+		FullVerification: gate.FullVerificationCriterion{Rule: rule(c.FullVerification.Criterion), MaxAge: c.FullVerification.MaxAge},
+		Counts:           gate.CountsCriterion{Rule: rule(c.Counts.Criterion), MaxAge: c.Counts.MaxAge},
+		SampleBound: gate.SampleBoundCriterion{
+			Rule: rule(c.SampleBound.Criterion), MaxRatio: c.SampleBound.MaxRatio,
+			Confidence: c.SampleBound.Confidence, MaxAge: c.SampleBound.MaxAge,
+		},
+		Coverage: gate.CoverageCriterion{Rule: rule(c.Coverage.Criterion), Min: c.Coverage.Min, MaxAge: c.Coverage.MaxAge},
+	}
+}

@@ -1,0 +1,113 @@
+// Command crosscheck tells a team that moves a live order system to event sourcing whether the two agree, and when
+// it is safe to cut over.
+//
+// Only here adapters meet: each sub-command has a file that wires what it needs.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	_ "time/tzdata" // schedules may name a time zone, and minimal containers have none
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes, the same for all commands.
+const (
+	exitAgrees     = 0 // agreement, or GO
+	exitDiverged   = 1 // divergence, or NO-GO
+	exitError      = 2 // usage, configuration or system error
+	exitUnverified = 3 // INCONCLUSIVE or unverified: evidence is missing or unreachable
+)
+
+// version is set by the linker for releases.
+var version = "0.1.0-dev"
+
+type cli struct {
+	Config  string           `help:"Configuration file." default:"config.yaml" placeholder:"FILE" type:"path"`
+	Verbose bool             `short:"v" help:"Log what is done, on standard error."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+
+	Run    runCommand    `cmd:"" help:"The sidecar: samples and verifies on schedule, serves metrics and a status page, until it is told to stop."`
+	Sample sampleCommand `cmd:"" help:"One sampling pass now."`
+	Verify verifyCommand `cmd:"" help:"Full verification: every order, down to the exact orders and fields that differ."`
+	Gate   gateCommand   `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
+	Doctor doctorCommand `cmd:"" help:"Check connections, privileges, columns, types, indexes and clocks; each finding comes with a hint."`
+}
+
+// program is what a command gets of the outside world.
+type program struct {
+	stdout, stderr io.Writer
+	getenv         func(string) (string, bool)
+	configFile     string
+	verbose        bool
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, os.LookupEnv)
+	stop()
+	os.Exit(code)
+}
+
+// exited ends parsing when help or the version was printed.
+type exited int
+
+// run is the whole program; tests call it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv func(string) (string, bool)) (code int) {
+	defer func() {
+		if e, ok := recover().(exited); ok {
+			code = int(e)
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("crosscheck"), kong.Writers(stdout, stderr), kong.UsageOnError(),
+		kong.Description("Proves that an event-sourced order system agrees with the legacy one it replaces."),
+		kong.Vars{"version": versionLine()}, kong.Exit(func(code int) { panic(exited(code)) }))
+	if err != nil {
+		return report(stderr, fmt.Errorf("building the command line: %w", err))
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return report(stderr, withHint(err, "crosscheck --help shows the commands and their flags"))
+	}
+	p := &program{stdout: stdout, stderr: stderr, getenv: getenv, configFile: c.Config, verbose: c.Verbose}
+	command, ok := parsed.Selected().Target.Addr().Interface().(interface {
+		run(context.Context, *program) (int, error)
+	})
+	if !ok {
+		return report(stderr, errors.New("the command has no implementation"))
+	}
+	code, err = command.run(ctx, p)
+	if err != nil {
+		return max(code, report(stderr, err))
+	}
+	return code
+}
+
+// revision is the commit that the binary was built from; empty where the build did not record it.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}
+
+func versionLine() string {
+	if r := revision(); r != "" {
+		return "crosscheck " + version + " (" + r + ")"
+	}
+	return "crosscheck " + version
+}

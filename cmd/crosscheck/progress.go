@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// quietFor is the time between two progress lines where there is no terminal.
+const quietFor = 10 * time.Second
+
+// progress shows how far a pass is: a bar with rate and estimated end on a terminal, plain lines elsewhere.
+type progress struct {
+	out io.Writer
+
+	mu       sync.Mutex
+	bars     *mpb.Progress // nil without a terminal
+	bar      *mpb.Bar
+	stage    string
+	started  time.Time // of the stage
+	lastLine time.Time
+}
+
+func newProgress(out io.Writer) *progress {
+	p := &progress{out: out, lastLine: time.Now()}
+	if f, ok := out.(*os.File); ok && isTerminal(f) {
+		p.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithAutoRefresh())
+	}
+	return p
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (p *progress) show(v verify.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if v.Stage != p.stage {
+		p.next(v.Stage)
+	}
+	switch {
+	case p.bars != nil:
+		if p.bar == nil {
+			p.bar = p.newBar(v)
+		}
+		p.bar.SetTotal(max(v.Total, v.Done, 1), false)
+		p.bar.SetCurrent(v.Done)
+	case time.Since(p.lastLine) >= quietFor:
+		p.lastLine = time.Now()
+		_, _ = fmt.Fprintf(p.out, "crosscheck: %s\n", line(v, time.Since(p.started)))
+	}
+}
+
+// next ends the bar of the stage before.
+func (p *progress) next(stage string) {
+	if p.bar != nil {
+		p.bar.SetTotal(-1, true)
+		p.bar = nil
+	}
+	p.stage, p.started = stage, time.Now()
+}
+
+func (p *progress) newBar(v verify.Progress) *mpb.Bar {
+	return p.bars.AddBar(max(v.Total, 1),
+		mpb.PrependDecorators(decor.Name(v.Stage, decor.WC{W: 11, C: decor.DindentRight}), decor.CountersNoUnit("%d / %d")),
+		mpb.AppendDecorators(decor.Percentage(decor.WCSyncSpace), decor.AverageSpeed(0, " %.0f/s"), decor.Name("  ETA "), decor.AverageETA(decor.ET_STYLE_GO)))
+}
+
+// line says the same as the bar.
+func line(v verify.Progress, took time.Duration) string {
+	rate := float64(v.Done) / took.Seconds()
+	if v.Total <= 0 || rate <= 0 {
+		return fmt.Sprintf("%s: %d done", v.Stage, v.Done)
+	}
+	left := time.Duration(float64(max(v.Total-v.Done, 0)) / rate * float64(time.Second))
+	return fmt.Sprintf("%s: %d of about %d, %.0f/s, about %s left", v.Stage, v.Done, v.Total, rate, left.Round(time.Second))
+}
+
+// close ends the last bar, so that the report begins on a line of its own. It may be called twice.
+func (p *progress) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next("")
+	if p.bars != nil {
+		p.bars.Wait()
+		p.bars = nil
+	}
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// passReport is what verify and sample print; others build on its fields.
+type passReport struct {
+	ID             int64              `json:"id,omitempty"` // of the pass in the ledger
+	Pass           string             `json:"pass"`
+	Verdict        string             `json:"verdict"`
+	Reason         string             `json:"reason,omitempty"` // why the verdict is not match
+	LegacyRows     int64              `json:"legacy_rows"`
+	ProjectionRows int64              `json:"projection_rows"`
+	Compared       int64              `json:"compared"`
+	Coverage       float64            `json:"coverage"`
+	Duration       float64            `json:"duration_seconds"`
+	Diverged       int64              `json:"diverged"`
+	Unverified     int64              `json:"unverified"` // orders that could not be judged
+	Counts         []countReport      `json:"counts,omitempty"`
+	Bound          *boundReport       `json:"bound,omitempty"`
+	Divergences    []divergenceReport `json:"divergences"`
+	Truncated      bool               `json:"truncated,omitempty"`
+}
+
+type countReport struct {
+	Group      string `json:"group"`
+	Legacy     int64  `json:"legacy"`
+	Projection int64  `json:"projection"`
+}
+
+// boundReport is what a sample cannot rule out.
+type boundReport struct {
+	Sampled    int64   `json:"sampled"`
+	Confidence float64 `json:"confidence"`
+	MaxRatio   float64 `json:"max_ratio"`  // of bad orders
+	MaxOrders  int64   `json:"max_orders"` // of the estimated population
+}
+
+type divergenceReport struct {
+	OrderID   string        `json:"order_id"`
+	Kind      string        `json:"kind"`
+	Hop       string        `json:"hop"`
+	Cause     string        `json:"cause"`
+	Fields    []fieldReport `json:"fields"`
+	FirstSeen time.Time     `json:"first_seen"`
+	Age       float64       `json:"age_seconds"`
+	State     string        `json:"state"`
+}
+
+type fieldReport struct {
+	Name       string  `json:"name"`
+	Legacy     *string `json:"legacy"` // null for NULL
+	Projection *string `json:"projection"`
+}
+
+// sampleConfidence is the confidence of the bound that a single sample states.
+const sampleConfidence = 0.95
+
+func newReport(p verify.Pass, found []verify.Divergence, now time.Time) passReport {
+	r := passReport{
+		ID: int64(p.ID), Pass: string(p.Kind), Verdict: string(p.Result.Verdict), Reason: p.Result.Reason,
+		LegacyRows: p.Scan.LegacyRows, ProjectionRows: p.Scan.ProjectionRows, Compared: p.Scan.Compared, Coverage: p.Scan.Coverage,
+		Diverged: p.Result.Diverged, Unverified: p.Result.Unverified,
+		Divergences: make([]divergenceReport, 0, len(found)), Truncated: int64(len(found)) < p.Result.Diverged,
+	}
+	if !p.FinishedAt.IsZero() {
+		r.Duration = p.FinishedAt.Sub(p.StartedAt).Seconds()
+	}
+	for _, c := range p.Scan.Counts {
+		r.Counts = append(r.Counts, countReport{c.Group, c.Legacy, c.Projection})
+	}
+	for _, d := range found {
+		r.Divergences = append(r.Divergences, newDivergence(d, now))
+	}
+	if p.Scan.Sampled > 0 {
+		r.Bound = newBound(p)
+	}
+	return r
+}
+
+func newBound(p verify.Pass) *boundReport {
+	bad := min(p.Result.Diverged+p.Result.Unverified, p.Scan.Sampled)
+	ratio := gate.FixedBound(p.Scan.Sampled, bad, sampleConfidence)
+	population := max(p.Scan.LegacyRows, p.Scan.ProjectionRows)
+	return &boundReport{
+		Sampled: p.Scan.Sampled, Confidence: sampleConfidence,
+		MaxRatio: ratio, MaxOrders: int64(ratio*float64(population) + 0.5),
+	}
+}
+
+func newDivergence(d verify.Divergence, now time.Time) divergenceReport {
+	r := divergenceReport{
+		OrderID: string(d.Mismatch.Key), Kind: string(d.Mismatch.Kind), Hop: string(d.Mismatch.Hop), Cause: d.Cause,
+		Fields: []fieldReport{}, FirstSeen: d.FirstSeen.UTC(), Age: now.Sub(d.FirstSeen).Round(time.Millisecond).Seconds(), State: string(d.State),
+	}
+	for _, f := range d.Mismatch.Fields {
+		r.Fields = append(r.Fields, fieldReport{f.Name, valueText(f.Legacy), valueText(f.Projection)})
+	}
+	return r
+}
+
+func valueText(v *order.Value) *string {
+	if v == nil || v.Null {
+		return nil
+	}
+	return &v.Text
+}
+
+func exitCode(v compare.Verdict) int {
+	switch v {
+	case compare.Match:
+		return exitAgrees
+	case compare.Diverged:
+		return exitDiverged
+	default:
+		return exitUnverified
+	}
+}
+
+func (r passReport) writeJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(r)
+}
+
+// textDivergences is how many divergences a person is shown; the JSON report and the ledger have more.
+const textDivergences = 50
+
+func (r passReport) writeText(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s verification of %d orders in %.1fs (legacy %d, projection %d rows, coverage %.4g %%)\n",
+		strings.ToUpper(r.Verdict), r.Pass, r.Compared, r.Duration, r.LegacyRows, r.ProjectionRows, 100*r.Coverage)
+	if r.Reason != "" {
+		fmt.Fprintf(&b, "  %s\n", r.Reason)
+	}
+	if r.Bound != nil {
+		fmt.Fprintf(&b, "  %d drawn uniformly: at %g %% confidence at most %.4g %% of all orders are bad, about %d\n",
+			r.Bound.Sampled, 100*r.Bound.Confidence, 100*r.Bound.MaxRatio, r.Bound.MaxOrders)
+	}
+	r.writeCounts(&b)
+	r.writeDivergences(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r passReport) writeCounts(b *strings.Builder) {
+	if len(r.Counts) == 0 {
+		return
+	}
+	b.WriteString("\n")
+	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(t, "  at the snapshot\tlegacy\tprojection\t")
+	for _, c := range r.Counts {
+		_, _ = fmt.Fprintf(t, "  %s\t%d\t%d\t\n", c.Group, c.Legacy, c.Projection)
+	}
+	_ = t.Flush()
+}
+
+func (r passReport) writeDivergences(b *strings.Builder) {
+	if len(r.Divergences) == 0 {
+		return
+	}
+	b.WriteString("\n")
+	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "  order\tkind\tage\tfield\tlegacy\tprojection")
+	for _, d := range r.Divergences[:min(len(r.Divergences), textDivergences)] {
+		age := (time.Duration(d.Age) * time.Second).String()
+		if len(d.Fields) == 0 {
+			_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", plain(d.OrderID), d.Kind, age)
+		}
+		for i, f := range d.Fields {
+			id, kind, old := plain(d.OrderID), d.Kind, age
+			if i > 0 {
+				id, kind, old = "", "", ""
+			}
+			_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", id, kind, old, f.Name, shown(f.Legacy), shown(f.Projection))
+		}
+	}
+	_ = t.Flush()
+	if rest := r.Diverged - int64(min(len(r.Divergences), textDivergences)); rest > 0 {
+		fmt.Fprintf(b, "  … and %d more; --json lists up to --max-divergences, the ledger has all\n", rest)
+	}
+}
+
+func shown(v *string) string {
+	if v == nil {
+		return "NULL"
+	}
+	return plain(*v)
+}
+
+// plain keeps what a database holds from steering the terminal.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+			return '�'
+		}
+		return r
+	}, s)
+}

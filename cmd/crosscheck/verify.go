@@ -1,0 +1,22 @@
+package main
+
+import (
+	"context"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+type verifyCommand struct {
+	JSON           bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	MaxDivergences int  `help:"How many divergences to print; the ledger has all." default:"10000"`
+}
+
+func (v *verifyCommand) run(ctx context.Context, p *program) (int, error) {
+	return oneOff{
+		program: p, kind: verify.Full, json: v.JSON, maxDivergences: v.MaxDivergences,
+		pass: func(ctx context.Context, c *verify.Comparison, _ *config.Config, l verify.Lease, s verify.Start) (verify.Pass, error) {
+			return c.Full(ctx, l, s)
+		},
+	}.run(ctx)
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// comparator is the version of the rules by which orders are compared. Evidence of another version is void.
+const comparator = "1"
+
+// leaseTime is how long a one-off command's right to write outlives the process.
+const leaseTime = time.Minute
+
+var errSameTable = errors.New("legacy and projection are the same table of the same database")
+
+// load reads the configuration and says once what it does not use.
+func (p *program) load() (*config.Config, error) {
+	c, err := config.Load(p.configFile, p.getenv)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.Later) > 0 {
+		p.log().Info("sections that this version does not use yet", slog.Any("sections", c.Later))
+	}
+	return c, nil
+}
+
+func (p *program) log() *slog.Logger {
+	level := slog.LevelWarn
+	if p.verbose {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// sides are the two representations, open.
+type sides struct{ legacy, projection *source.Side }
+
+func openSides(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) (sides, error) {
+	var s sides
+	var err error
+	if s.legacy, err = source.Open(ctx, legacyConfig(c, observe)); err != nil {
+		return s, err
+	}
+	if s.projection, err = source.Open(ctx, projectionConfig(c, observe)); err != nil {
+		s.close()
+		return sides{}, err
+	}
+	return s, nil
+}
+
+func (s sides) close() {
+	if s.legacy != nil {
+		s.legacy.Close()
+	}
+	if s.projection != nil {
+		s.projection.Close()
+	}
+}
+
+func legacyConfig(c *config.Config, observe func(string, string, time.Duration)) source.Config {
+	s := sideConfig("legacy", c, c.Legacy, observe)
+	for _, f := range c.Compare.Fields {
+		s.Fields = append(s.Fields, source.Field{Field: domainField(f), Expr: f.Legacy})
+	}
+	return s
+}
+
+func projectionConfig(c *config.Config, observe func(string, string, time.Duration)) source.Config {
+	s := sideConfig("projection", c, c.Projection, observe)
+	for _, f := range c.Compare.Fields {
+		s.Fields = append(s.Fields, source.Field{Field: domainField(f), Expr: f.Projection})
+	}
+	return s
+}
+
+func sideConfig(name string, c *config.Config, s config.Side, observe func(string, string, time.Duration)) source.Config {
+	return source.Config{
+		Name: name, DSN: s.DSN.Reveal(), Table: s.Table, Key: s.Key, ChangedAt: s.ChangedAt,
+		GroupBy: c.Compare.GroupBy, ObserveQuery: observe,
+	}
+}
+
+func domainField(f config.Field) order.Field {
+	return order.Field{Name: f.Name, Type: order.FieldType(f.Type), Tolerance: f.Tolerance}
+}
+
+// fingerprint names what evidence is valid for: the configuration, the comparator and the two databases. It refuses
+// to compare a table with itself, which always agrees.
+func (s sides) fingerprint(ctx context.Context, c *config.Config) (string, error) {
+	legacy, err := s.legacy.Identity(ctx)
+	if err != nil {
+		return "", err
+	}
+	projection, err := s.projection.Identity(ctx)
+	if err != nil {
+		return "", err
+	}
+	if legacy == projection {
+		return "", withHint(errSameTable, "check the two dsn and table settings: a table always agrees with itself")
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s", c.Fingerprint(), comparator, legacy, projection))
+	return hex.EncodeToString(sum[:8]), nil
+}
+
+func openLedger(ctx context.Context, c *config.Config, log *slog.Logger) (*ledger.Ledger, error) {
+	l, err := ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Migrate(ctx); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// comparison wires the sides and the ledger; the caller may add Progress.
+func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *verify.Comparison {
+	fields := make([]order.Field, len(c.Compare.Fields))
+	for i, f := range c.Compare.Fields {
+		fields[i] = domainField(f)
+	}
+	return &verify.Comparison{
+		Legacy: s.legacy, Projection: s.projection, Fields: fields,
+		Settle: compare.Settle{
+			Window: c.Compare.Settle.Window, Rechecks: c.Compare.Settle.Rechecks, MaxLag: c.Compare.Settle.MaxLag,
+		},
+		Ledger: l,
+		Random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), //nolint:gosec // a sample, not a secret
+		Now:    time.Now, Wait: wait, Log: log,
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// holder names this process in a lease.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
+}
