@@ -26,6 +26,8 @@ import (
 type Options struct {
 	// Server is a running server to use; nil: the lab starts its own, and stops it on Close.
 	Server *pgserver.Server
+	// OwnServer hands the Server over: Close stops it.
+	OwnServer bool
 	// ServerOptions are for the lab's own server.
 	ServerOptions pgserver.Options
 	// LegacyDatabase and EventsDatabase are created where they do not exist; "legacy" and "events".
@@ -54,6 +56,7 @@ type Lab struct {
 	Desk      *Desk
 	Projector *Projector
 
+	base           context.Context //nolint:containedctx // what desk and projector run under, until they are stopped
 	ownServer      bool
 	legacy, events *pgxpool.Pool
 
@@ -69,7 +72,7 @@ type Lab struct {
 // Up sets the system up: server, databases, history, projection. Nothing moves yet.
 func Up(ctx context.Context, o Options) (*Lab, error) {
 	o = o.withDefaults()
-	l := &Lab{Server: o.Server}
+	l := &Lab{Server: o.Server, base: context.WithoutCancel(ctx)}
 	if l.Server == nil {
 		s, err := pgserver.Start(ctx, o.ServerOptions)
 		if err != nil {
@@ -81,6 +84,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := l.open(ctx, o); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	l.ownServer = l.ownServer || o.OwnServer // only now: whoever gets an error keeps the server
 	return l, nil
 }
 
@@ -188,7 +192,7 @@ func (l *Lab) Differences(ctx context.Context) ([]Planted, error) {
 func (l *Lab) StartDesk() {
 	l.running.Lock()
 	defer l.running.Unlock()
-	l.deskRun.start(l.Desk.Run)
+	l.deskRun.start(l.base, l.Desk.Run)
 }
 
 // StopDesk lets the desk finish what it has begun, and returns when nothing moves any more.
@@ -202,7 +206,7 @@ func (l *Lab) StopDesk() error {
 func (l *Lab) StartProjector() {
 	l.running.Lock()
 	defer l.running.Unlock()
-	l.projectorRun.start(l.Projector.Run)
+	l.projectorRun.start(l.base, l.Projector.Run)
 }
 
 // StopProjector stops the projection where it is. Refresh still works.

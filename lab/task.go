@@ -8,11 +8,11 @@ type task struct {
 	done   chan error         // gets the result, once
 }
 
-func (t *task) start(run func(context.Context) error) {
+func (t *task) start(ctx context.Context, run func(context.Context) error) {
 	if t.cancel != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background()) // ends with stop, not with the call that started it
+	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	t.cancel, t.done = cancel, done
 	go func() { done <- run(ctx) }()

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"text/template"
+
+	"github.com/nordvarg/crosscheck/lab"
+)
+
+// configMark is the first line of every configuration that the lab writes, and only of those.
+const configMark = "# Written by crosscheck-lab for the system that it runs; it is written anew each time."
+
+var errForeignConfig = errors.New("the file was not written by crosscheck-lab")
+
+var configTemplate = template.Must(template.New("config").Parse(configMark + `
+legacy:
+  dsn: {{printf "%q" .LegacyDSN}}
+  table: public.orders
+  key: order_id
+  changed_at: updated_at
+projection:
+  dsn: {{printf "%q" .EventsDSN}}
+  table: public.current_orders
+  key: order_id
+  changed_at: updated_at
+ledger:
+  dsn: {{printf "%q" .EventsDSN}}
+  schema: crosscheck
+compare:
+  fields:
+    - {name: trader_id, type: integer}
+    - {name: symbol, type: text}
+    - {name: side, type: text}
+    - {name: quantity, type: numeric}
+    - {name: price, type: numeric}
+    - {name: status, type: text}
+    - {name: filled_quantity, type: numeric}
+    - {name: avg_fill_price, type: numeric}
+    - {name: created_at, type: timestamptz}
+    - {name: updated_at, type: timestamptz}
+  settle: {window: 6s, rechecks: 3, max_lag: 1m}
+sampler: {schedule: "* * * * *", size: 2000, full: "*/5 * * * *"}
+web: {listen: {{printf "%q" .Listen}}}
+`))
+
+// configuration is a config.yaml that points crosscheck at the lab.
+func configuration(l *lab.Lab, listen string) ([]byte, error) {
+	var b bytes.Buffer
+	values := struct{ LegacyDSN, EventsDSN, Listen string }{l.LegacyDSN, l.EventsDSN, listen}
+	if err := configTemplate.Execute(&b, values); err != nil {
+		return nil, fmt.Errorf("writing configuration: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// writeConfig writes the configuration, but never over a file of somebody else's.
+func writeConfig(path string, l *lab.Lab, listen string) error {
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("looking at %s: %w", path, err)
+	}
+	if err == nil && !bytes.HasPrefix(old, []byte(configMark)) {
+		return withHint(fmt.Errorf("writing %s: %w", path, errForeignConfig), "name another file with --config")
+	}
+	b, err := configuration(l, listen)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		return fmt.Errorf("writing configuration: %w", err)
+	}
+	return nil
+}
+
+// freeConfig picks the name of the configuration where none was given: config.yaml, or lab.yaml where that exists
+// already and is somebody else's.
+func freeConfig() string {
+	const usual = "config.yaml"
+	old, err := os.ReadFile(usual)
+	if errors.Is(err, fs.ErrNotExist) || bytes.HasPrefix(old, []byte(configMark)) {
+		return usual
+	}
+	return "lab.yaml"
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/nordvarg/crosscheck/lab"
+)
+
+const (
+	dialTimeout    = time.Second
+	controlTimeout = 5 * time.Minute // planting refreshes a view that may be big
+	drainTimeout   = 10 * time.Second
+)
+
+var errLabRuns = errors.New("a lab is running already")
+
+// control lets other processes of the same user plant faults and repair them, over a Unix socket.
+type control struct {
+	server *http.Server
+	failed chan error // gets an error if the server ends by itself
+	done   chan struct{}
+}
+
+// request is what is asked for, reply is what is answered; both as JSON.
+type request struct {
+	Fault  string `json:"fault,omitempty"`
+	Orders int    `json:"orders,omitempty"`
+}
+
+type reply struct {
+	Planted []lab.Planted `json:"planted,omitempty"`
+	Error   string        `json:"error,omitempty"`
+}
+
+func listen(ctx context.Context, socket string, l *lab.Lab) (*control, error) {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	if conn, err := dialer.DialContext(ctx, "unix", socket); err == nil {
+		_ = conn.Close()
+		return nil, withHint(fmt.Errorf("opening %s: %w", socket, errLabRuns), "name another one with --socket")
+	}
+	_ = os.Remove(socket) // left by a lab that was killed; if it stays, listening says so
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "unix", socket)
+	if err != nil {
+		return nil, fmt.Errorf("opening the control socket: %w", err)
+	}
+	if err := os.Chmod(socket, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("closing the control socket to others: %w", err), listener.Close())
+	}
+	c := &control{
+		server: &http.Server{Handler: controlHandler(l), ReadHeaderTimeout: dialTimeout},
+		failed: make(chan error, 1),
+		done:   make(chan struct{}),
+	}
+	go func() {
+		defer close(c.done)
+		if err := c.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			c.failed <- fmt.Errorf("serving the control socket: %w", err)
+		}
+	}()
+	return c, nil
+}
+
+// close waits for what is being planted, also when the context has ended, which is why we shut down.
+func (c *control) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	err := c.server.Shutdown(ctx)
+	<-c.done
+	return err
+}
+
+func controlHandler(l *lab.Lab) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /fault", func(w http.ResponseWriter, r *http.Request) {
+		var o request
+		if err := json.NewDecoder(r.Body).Decode(&o); err != nil {
+			answer(w, http.StatusBadRequest, reply{Error: err.Error()})
+			return
+		}
+		planted, err := l.Plant(r.Context(), o.Fault, o.Orders)
+		if err != nil {
+			answer(w, http.StatusUnprocessableEntity, reply{Error: err.Error()})
+			return
+		}
+		answer(w, http.StatusOK, reply{Planted: planted})
+	})
+	mux.HandleFunc("POST /repair", func(w http.ResponseWriter, r *http.Request) {
+		repaired := l.Planted()
+		if err := l.Repair(r.Context()); err != nil {
+			answer(w, http.StatusInternalServerError, reply{Error: err.Error()})
+			return
+		}
+		answer(w, http.StatusOK, reply{Planted: repaired})
+	})
+	return mux
+}
+
+func answer(w http.ResponseWriter, code int, r reply) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(r) // the asker is gone; nobody is left to tell
+}
+
+// ask sends an order to the running lab.
+func ask(ctx context.Context, socket, path string, o request) ([]lab.Planted, error) {
+	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+	defer cancel()
+	body, err := json.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("encoding: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://lab"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("asking the lab: %w", err)
+	}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "unix", socket)
+	}}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		return nil, withHint(fmt.Errorf("asking the lab: %w", err), "start one with crosscheck-lab up")
+	}
+	defer resp.Body.Close() //nolint:errcheck // read to its end
+	var r reply
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(&r); err != nil {
+		return nil, fmt.Errorf("reading the lab's answer: %w", err)
+	}
+	if r.Error != "" {
+		return nil, errors.New(r.Error)
+	}
+	return r.Planted, nil
+}

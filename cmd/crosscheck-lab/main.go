@@ -1,0 +1,116 @@
+// Command crosscheck-lab runs a small migrating trading system on a real PostgreSQL, breaks it on request, and shows
+// that crosscheck notices.
+//
+// Invariant: it judges crosscheck only by what it prints and how it exits; it never looks into it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes; 1 is a demonstration in which crosscheck was wrong.
+const (
+	exitOK    = 0
+	exitWrong = 1
+	exitError = 2
+)
+
+type cli struct {
+	Demo   demoCmd   `cmd:"" help:"Show the whole story in the terminal: clean, broken, found, repaired."`
+	Up     upCmd     `cmd:"" help:"Start the system, write a config.yaml for crosscheck, and keep trading until Ctrl-C."`
+	Fault  faultCmd  `cmd:"" help:"Let a fault happen in the system that 'up' runs."`
+	Repair repairCmd `cmd:"" help:"Undo all faults in the system that 'up' runs."`
+}
+
+// system is what 'up' and 'demo' set up.
+type system struct {
+	Orders  int64         `default:"50000" help:"Orders in the generated history."`
+	Seed    int64         `default:"1" help:"Picks the history."`
+	Rate    float64       `default:"40" help:"Deals per second on the desk."`
+	Workers int           `default:"4" help:"Deals made at the same time."`
+	Refresh time.Duration `default:"2s" help:"Time between two refreshes of the projection."`
+}
+
+// session is what every sub-command is given.
+type session struct {
+	ctx  context.Context //nolint:containedctx // kong binds values, and this one lives as long as the command
+	out  *printer
+	log  *slog.Logger
+	errs io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the whole program; it returns its exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c cli
+	helped := false
+	parser, err := kong.New(&c,
+		kong.Name("crosscheck-lab"),
+		kong.Description("A migrating trading system in miniature, with faults that can be switched on."),
+		kong.Vars{"socket": defaultSocket()},
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { helped = true }),
+	)
+	if err != nil {
+		return report(stderr, err)
+	}
+	parsed, err := parser.Parse(args)
+	if helped {
+		return exitOK
+	}
+	if err != nil {
+		return report(stderr, withHint(err, "crosscheck-lab --help lists the commands"))
+	}
+	s := &session{ctx: ctx, out: newPrinter(stdout), errs: stderr, log: slog.New(slog.NewTextHandler(stderr, nil))}
+	return report(stderr, parsed.Run(s))
+}
+
+// report prints an error as people and scripts expect it, and returns the exit code for it.
+func report(stderr io.Writer, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(stderr, "crosscheck-lab: error:", err)
+	var h *hinted
+	if errors.As(err, &h) {
+		fmt.Fprintln(stderr, "crosscheck-lab: hint:", h.hint)
+	}
+	if errors.Is(err, errWrong) {
+		return exitWrong
+	}
+	return exitError
+}
+
+// hinted is an error with advice.
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (h *hinted) Error() string { return h.err.Error() }
+func (h *hinted) Unwrap() error { return h.err }
+
+func withHint(err error, hint string) error { return &hinted{err, hint} }
+
+// defaultSocket is where 'fault' and 'repair' find the running lab of the same user.
+func defaultSocket() string {
+	return filepath.Join(os.TempDir(), "crosscheck-lab-"+strconv.Itoa(os.Getuid())+".sock")
+}

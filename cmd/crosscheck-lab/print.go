@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// printer writes what people read. Colours only on a terminal, and not where NO_COLOR is set.
+type printer struct {
+	w      io.Writer
+	colour bool
+}
+
+func newPrinter(w io.Writer) *printer {
+	return &printer{w: w, colour: isTerminal(w) && os.Getenv("NO_COLOR") == ""}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// The styles, as terminals number them.
+const (
+	bold  = "1"
+	dim   = "2"
+	red   = "31"
+	green = "32"
+	amber = "33"
+	cyan  = "36"
+)
+
+func (p *printer) paint(style, s string) string {
+	if !p.colour {
+		return s
+	}
+	return "\x1b[" + style + "m" + s + "\x1b[0m"
+}
+
+func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
+
+// title begins a part of the story.
+func (p *printer) title(s string) { p.line("\n%s", p.paint(bold, s)) }
+
+// command shows what is run.
+func (p *printer) command(s string) { p.line("  %s", p.paint(cyan, "$ "+s)) }
+
+// note says something beside the story.
+func (p *printer) note(format string, args ...any) {
+	p.line("  %s", p.paint(dim, fmt.Sprintf(format, args...)))
+}
+
+// verdict marks a line with a tick or a cross.
+func (p *printer) verdict(good bool, format string, args ...any) {
+	mark := p.paint(green, "✓")
+	if !good {
+		mark = p.paint(red, "✗")
+	}
+	p.line("  %s %s", mark, fmt.Sprintf(format, args...))
+}
+
+// decision paints the gate's word.
+func (p *printer) decision(d string) string {
+	switch d {
+	case "GO":
+		return p.paint(green, d)
+	case "NO-GO":
+		return p.paint(red, d)
+	default:
+		return p.paint(amber, d)
+	}
+}
+
+// number groups the digits of a count by thousands.
+func number(n int64) string {
+	s := fmt.Sprint(n)
+	var b strings.Builder
+	for i, r := range s {
+		if i > 0 && (len(s)-i)%3 == 0 && s[i-1] != '-' {
+			b.WriteByte(',')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/pgserver"
+)
+
+type upCmd struct {
+	system
+
+	Config string `help:"File to write. Default: config.yaml, or lab.yaml where config.yaml is somebody else's." placeholder:"FILE" type:"path"`
+	Dir    string `help:"Folder that keeps the databases for the next time. Default: a temporary one." placeholder:"DIR" type:"path"`
+	Web    string `default:":8080" help:"Address of crosscheck's page in the configuration."`
+	Socket string `default:"${socket}" help:"Where 'fault' and 'repair' reach this lab." placeholder:"FILE" type:"path"`
+}
+
+// Run keeps the system running until the session ends.
+func (c *upCmd) Run(s *session) (err error) {
+	if c.Config == "" {
+		c.Config = freeConfig()
+	}
+	l, err := c.start(s, c.Dir)
+	if err != nil {
+		return err
+	}
+	// The control first, so that no fault is planted in a system that shuts down; then the desk, which drains.
+	defer func() { err = errors.Join(err, l.Close()) }()
+	if err := writeConfig(c.Config, l, c.Web); err != nil {
+		return err
+	}
+	ctl, err := listen(s.ctx, c.Socket, l)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ctl.close(s.ctx)) }()
+	l.StartProjector()
+	l.StartDesk()
+	c.explain(s.out, l)
+	select {
+	case <-s.ctx.Done():
+	case err = <-ctl.failed:
+	}
+	s.out.line("shutting down: the desk finishes what it has begun")
+	return err
+}
+
+// start sets the system up and says how long each step takes. The projection stands still until it is started.
+func (c *system) start(s *session, dir string) (*lab.Lab, error) {
+	began := time.Now()
+	server, err := pgserver.Start(s.ctx, pgserver.Options{Dir: dir})
+	if err != nil {
+		return nil, fmt.Errorf("starting PostgreSQL: %w", err)
+	}
+	s.out.line("  PostgreSQL on port %d, from %s (%s)", server.Port(), server.Bin(), since(began))
+	began = time.Now()
+	l, err := lab.Up(s.ctx, lab.Options{
+		Server:       server,
+		History:      lab.History{Orders: c.Orders, Events: true, Seed: c.Seed},
+		Rate:         c.Rate,
+		Workers:      c.Workers,
+		RefreshEvery: c.Refresh,
+		Log:          s.log,
+		OwnServer:    true,
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("setting the system up: %w", err), server.Stop())
+	}
+	s.out.line("  %s order ids of history in both databases (%s)", number(c.Orders), since(began))
+	return l, nil
+}
+
+func (c *upCmd) explain(out *printer, l *lab.Lab) {
+	out.line("")
+	out.line("  legacy      %s", l.LegacyDSN)
+	out.line("  events      %s", l.EventsDSN)
+	out.line("  config      %s", c.Config)
+	out.line("")
+	out.line("The desk makes %g deals a second; the projection is refreshed every %s. In another terminal:", c.Rate, c.Refresh)
+	out.command("crosscheck verify --config " + c.Config)
+	out.command("crosscheck run --config " + c.Config)
+	for _, f := range lab.Faults() {
+		out.line("  %s  %s", out.paint(cyan, fmt.Sprintf("$ crosscheck-lab fault %-22s", f.Name)), out.paint(dim, f.About))
+	}
+	out.command("crosscheck-lab repair")
+	out.line("")
+	out.line("Ctrl-C ends it.")
+}
+
+func since(t time.Time) string { return fmt.Sprintf("%.1f s", time.Since(t).Seconds()) }
