@@ -3,7 +3,6 @@ package verify
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -85,11 +84,31 @@ func (b buckets) add(key cell, s sizes) {
 	b.groups[key.group] = sizes{g.legacy + s.legacy, g.projection + s.projection}
 }
 
-func groupName(v order.Value) string {
-	if v.Null {
+// groupName is what a group is called in counts.
+func (p *pass) groupName(v order.Value) string {
+	switch {
+	case p.groupField() < 0:
+		return "(all)"
+	case v.Null:
 		return "(null)"
+	case v.Text == "":
+		return "(empty)"
 	}
 	return v.Text
 }
 
-func compareText(a, b string) int { return strings.Compare(a, b) }
+// groupField is the index of the field that counts are grouped by; -1 where there is none.
+func (p *pass) groupField() int {
+	return slices.IndexFunc(p.Fields, func(f order.Field) bool { return f.Name == p.GroupBy })
+}
+
+// groupOf is the group in which the scan counted an order on one side; empty where the side does not have it once.
+func (p *pass) groupOf(rows []order.Row) string {
+	if len(rows) != 1 {
+		return ""
+	}
+	if i := p.groupField(); i >= 0 {
+		return p.groupName(rows[0].Values[i])
+	}
+	return p.groupName(order.Null)
+}

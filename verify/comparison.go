@@ -22,9 +22,11 @@ import (
 type Comparison struct {
 	Legacy, Projection Side
 	Fields             []order.Field
-	Settle             compare.Settle
-	Ledger             Ledger
-	Random             Random
+	// GroupBy is the name of the field whose values rows are counted by; empty counts all as one group.
+	GroupBy string
+	Settle  compare.Settle
+	Ledger  Ledger
+	Random  Random
 	// Now is the comparer's clock; Wait sleeps, and returns early with the context's error.
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error
@@ -181,6 +183,7 @@ func (p *pass) look(ctx context.Context, key order.Key, legacy, projection []ord
 	p.pending = append(p.pending, Suspect{
 		Observation: compare.Observe(p.Fields, key, legacy, projection, at, p.reached),
 		FirstSeen:   at, Due: at.Add(p.Settle.Window), InSample: inSample,
+		LegacyGroup: p.groupOf(legacy), ProjectionGroup: p.groupOf(projection),
 	})
 	if len(p.pending) < batch {
 		return nil

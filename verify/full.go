@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -136,31 +137,27 @@ func (w *walk) digest(ctx context.Context, q DigestQuery, estimate int64) (diffe
 // count fills in the row counts. Orders compared are the distinct keys of both sides: equal buckets hold the same
 // keys on both, and the drill-down adds those of the others.
 func (w *walk) count(differing, same buckets) {
-	groups := map[order.Value]*GroupCount{}
+	groups := map[string]*GroupCount{} // by name: whatever reads alike is counted as one
 	for _, part := range []buckets{differing, same} {
 		for _, b := range part.byNumber {
 			w.scan.LegacyRows += b.legacy
 			w.scan.ProjectionRows += b.projection
 		}
 		for value, c := range part.groups {
-			g := groups[value]
-			if g == nil {
-				g = &GroupCount{Group: groupName(value)}
-				groups[value] = g
+			name := w.groupName(value)
+			if groups[name] == nil {
+				groups[name] = &GroupCount{Group: name}
 			}
-			g.Legacy += c.legacy
-			g.Projection += c.projection
+			groups[name].Legacy += c.legacy
+			groups[name].Projection += c.projection
 		}
 	}
 	for _, b := range same.byNumber {
 		w.scan.Compared += b.legacy
 	}
-	for value, g := range groups {
-		if len(groups) > 1 || !value.Null {
-			w.scan.Counts = append(w.scan.Counts, *g)
-		}
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		w.scan.Counts = append(w.scan.Counts, *groups[name])
 	}
-	slices.SortFunc(w.scan.Counts, func(a, b GroupCount) int { return compareText(a.Group, b.Group) })
 }
 
 // confirmed is how many buckets with equal digests are read by value.

@@ -56,9 +56,14 @@ type Scan struct {
 
 // GroupCount is the number of rows with one value of the grouping field (the status) on each side.
 type GroupCount struct {
-	Group      string `json:"group"` // "" for NULL
+	Group      string `json:"group"` // "(null)" for NULL, "(all)" where nothing is grouped by
 	Legacy     int64  `json:"legacy"`
 	Projection int64  `json:"projection"`
+	// SettledLegacy and SettledProjection are how many of these rows belong to suspects that proved to be lag;
+	// Unverified to suspects that could not be judged. The ledger fills them in as the pass settles.
+	SettledLegacy     int64 `json:"settled_legacy,omitempty"`
+	SettledProjection int64 `json:"settled_projection,omitempty"`
+	Unverified        int64 `json:"unverified,omitempty"`
 }
 
 // Result is how a pass ended.
@@ -77,6 +82,9 @@ type Suspect struct {
 	FirstSeen   time.Time // of the mismatch, in this pass
 	Due         time.Time // not to be rechecked before
 	InSample    bool      // drawn uniformly, so it counts for the sample's bound
+	// LegacyGroup and ProjectionGroup are the groups in which the scan counted the order, one row each; empty where
+	// the side does not have it.
+	LegacyGroup, ProjectionGroup string
 }
 
 // Key is the suspect's order.

@@ -136,7 +136,7 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 		fields[i] = domainField(f)
 	}
 	return &verify.Comparison{
-		Legacy: s.legacy, Projection: s.projection, Fields: fields,
+		Legacy: s.legacy, Projection: s.projection, Fields: fields, GroupBy: c.Compare.GroupBy,
 		Settle: compare.Settle{
 			Window: c.Compare.Settle.Window, Rechecks: c.Compare.Settle.Rechecks, MaxLag: c.Compare.Settle.MaxLag,
 		},

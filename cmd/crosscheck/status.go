@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/metrics"
+	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/web"
+)
+
+// overdueAfter is how long a scheduled pass may be late before it counts as overdue.
+const overdueAfter = 2 * time.Minute
+
+// shownPasses is how many passes the status page lists.
+const shownPasses = 20
+
+// ledgerStatus reads everything that is shown from the ledger, so that it is true right after a restart and the same
+// on every replica.
+type ledgerStatus struct {
+	ledger *ledger.Ledger
+	config *config.Config
+	// fingerprint is of the databases as they are now; an error means that they cannot be asked.
+	fingerprint func(context.Context) (string, error)
+}
+
+var _ web.Source = (*ledgerStatus)(nil)
+
+func (s *ledgerStatus) decision(ctx context.Context, now time.Time) (gate.Decision, error) {
+	fingerprint, err := s.fingerprint(ctx)
+	if err != nil {
+		return gate.Decision{}, fmt.Errorf("identifying the databases: %w", err)
+	}
+	return decide(ctx, s.ledger, s.config, fingerprint, now)
+}
+
+// Status is the page's and the API's content.
+func (s *ledgerStatus) Status(ctx context.Context) (web.Status, error) {
+	now := time.Now()
+	status := web.Status{At: now.UTC(), Version: version, Revision: revision()}
+	var err error
+	if status.Decision, err = s.decision(ctx, now); err != nil {
+		// A side that is down must not hide what the ledger knows.
+		status.Decision = gate.Decision{Decision: gate.Undecided, At: now.UTC(), Criteria: []gate.Result{{
+			Name: "databases", Verdict: gate.Errored, Reason: err.Error(),
+		}}}
+	}
+	passes, err := s.ledger.Passes(ctx, shownPasses)
+	if err != nil {
+		return status, err
+	}
+	for _, p := range passes {
+		status.Passes = append(status.Passes, webPass(p, now))
+	}
+	if err := s.divergences(ctx, &status, now); err != nil {
+		return status, err
+	}
+	if status.Suspects, err = s.ledger.SuspectCount(ctx); err != nil {
+		return status, err
+	}
+	kinds, err := s.ledger.Kinds(ctx)
+	if err != nil {
+		return status, err
+	}
+	for _, k := range kinds {
+		if schedule, ok := s.schedule(k, now); ok {
+			status.Schedule = append(status.Schedule, schedule)
+		}
+	}
+	return status, nil
+}
+
+func (s *ledgerStatus) divergences(ctx context.Context, status *web.Status, now time.Time) error {
+	open, err := s.ledger.OpenCounts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, o := range open {
+		status.Open += o.Count
+	}
+	found, err := s.ledger.Divergences(ctx, verify.Open, web.MaxDivergences)
+	if err != nil {
+		return err
+	}
+	for _, d := range found {
+		r := newDivergence(d, now)
+		w := web.Divergence{
+			OrderID: r.OrderID, Kind: r.Kind, Hop: r.Hop, Cause: r.Cause,
+			FirstSeen: r.FirstSeen, AgeSeconds: r.Age, State: r.State,
+		}
+		for _, f := range r.Fields {
+			w.Fields = append(w.Fields, web.Field(f))
+		}
+		status.Divergences = append(status.Divergences, w)
+	}
+	return nil
+}
+
+func webPass(p verify.Pass, now time.Time) web.Pass {
+	w := web.Pass{
+		ID: int64(p.ID), Pass: string(p.Kind), State: string(p.State), Trigger: p.Trigger, StartedAt: p.StartedAt,
+		DurationSeconds: now.Sub(p.StartedAt).Seconds(), Compared: p.Scan.Compared, Coverage: p.Scan.Coverage,
+	}
+	if p.State == verify.Done {
+		w.Verdict, w.Reason = string(p.Result.Verdict), p.Result.Reason
+		w.Diverged, w.Unverified = p.Result.Diverged, p.Result.Unverified
+		w.FinishedAt, w.DurationSeconds = &p.FinishedAt, p.FinishedAt.Sub(p.StartedAt).Seconds()
+	}
+	return w
+}
+
+// cron is the configured schedule of a kind of pass.
+func (s *ledgerStatus) cron(kind verify.PassKind) config.Schedule {
+	if kind == verify.Full {
+		return s.config.Sampler.Full
+	}
+	return s.config.Sampler.Schedule
+}
+
+func (s *ledgerStatus) schedule(k ledger.KindStatus, now time.Time) (web.Schedule, bool) {
+	cron := s.cron(k.Kind)
+	if cron.Off() {
+		return web.Schedule{}, false
+	}
+	w := web.Schedule{Pass: string(k.Kind), Cron: cron.String(), Overdue: k.Overdue(now, overdueAfter)}
+	if !k.NextDue.IsZero() {
+		w.Next = &k.NextDue
+	}
+	if w.Overdue {
+		w.Reason = fmt.Sprintf("the run due at %s has not begun", k.NextDue.UTC().Format(time.DateTime))
+	}
+	return w, true
+}
+
+// snapshot is the same for /metrics.
+func (s *ledgerStatus) snapshot(ctx context.Context) (metrics.Snapshot, error) {
+	now := time.Now()
+	m := metrics.Snapshot{}
+	var err error
+	if m.Suspects, err = s.ledger.SuspectCount(ctx); err != nil {
+		return m, err
+	}
+	open, err := s.ledger.OpenCounts(ctx)
+	if err != nil {
+		return m, err
+	}
+	m.Open = openSeries(open)
+	for _, o := range open {
+		m.OldestDivergenceAge = max(m.OldestDivergenceAge, now.Sub(o.Oldest))
+	}
+	if err := s.passes(ctx, &m, now); err != nil {
+		return m, err
+	}
+	s.judged(ctx, &m, now)
+	return m, nil
+}
+
+// openSeries has a series for every kind, so that none vanishes when its last divergence is resolved.
+func openSeries(open []gate.OpenDivergences) []metrics.OpenDivergences {
+	var out []metrics.OpenDivergences
+	seen := map[string]bool{}
+	for _, o := range open {
+		out = append(out, metrics.OpenDivergences{Hop: o.Hop, Kind: o.Kind, Cause: o.Cause, Count: o.Count})
+		seen[o.Kind] = true
+	}
+	for _, kind := range compare.Kinds() {
+		if !seen[string(kind)] {
+			out = append(out, metrics.OpenDivergences{Hop: string(compare.LegacyToProjection), Kind: string(kind)})
+		}
+	}
+	return out
+}
+
+func (s *ledgerStatus) passes(ctx context.Context, m *metrics.Snapshot, now time.Time) error {
+	kinds, err := s.ledger.Kinds(ctx)
+	if err != nil {
+		return err
+	}
+	for _, k := range kinds {
+		p := metrics.Pass{Pass: string(k.Kind), LastSuccess: k.LastSuccess, Coverage: -1}
+		if k.Newest != nil && k.Newest.State == verify.Done {
+			p.Coverage = k.Newest.Scan.Coverage
+		}
+		p.Overdue = !s.cron(k.Kind).Off() && k.Overdue(now, overdueAfter)
+		m.Passes = append(m.Passes, p)
+	}
+	return nil
+}
+
+// judged adds what depends on the databases being known: the decision, the bound and the counts. Where they cannot
+// be asked, these are absent.
+func (s *ledgerStatus) judged(ctx context.Context, m *metrics.Snapshot, now time.Time) {
+	fingerprint, err := s.fingerprint(ctx)
+	if err != nil {
+		return
+	}
+	criteria := gateCriteria(s.config.Gate.Criteria)
+	evidence, err := s.ledger.Evidence(ctx, fingerprint, now, criteria.SampleBound.MaxAge)
+	if err != nil {
+		return
+	}
+	d := gate.Evaluate(criteria.List(), evidence, now)
+	m.Gate = &metrics.Gate{Decision: string(d.Decision)}
+	for _, c := range d.Criteria {
+		m.Gate.Criteria = append(m.Gate.Criteria, metrics.Criterion{Name: c.Name, Verdict: string(c.Verdict)})
+	}
+	if evidence.Sampling.Orders > 0 {
+		confidence := criteria.SampleBound.Confidence
+		m.SampleBound = &metrics.SampleBound{
+			Confidence: strconv.FormatFloat(confidence, 'g', -1, 64),
+			Ratio:      gate.BoundOf(evidence.Sampling, confidence).Upper,
+		}
+	}
+	if evidence.Full != nil {
+		for _, g := range evidence.Full.Counts {
+			m.Orders = append(m.Orders,
+				metrics.Orders{Representation: "legacy", Status: g.Group, Count: g.Legacy},
+				metrics.Orders{Representation: "projection", Status: g.Group, Count: g.Projection})
+		}
+	}
+}
