@@ -23,13 +23,19 @@ func (l *Ledger) Acquire(ctx context.Context, job, holder string, ttl time.Durat
 		if err := refuseHeld(ctx, tx, job); err != nil {
 			return err
 		}
-		// Waits for writes that the last holder has under way, and looks at the clock again afterwards.
-		err := tx.QueryRow(ctx, `
+		// Not one statement: ON CONFLICT (job) DO UPDATE would stumble over the other unique index when two processes
+		// insert the same job at once.
+		_, err := tx.Exec(ctx, `
 			INSERT INTO lease (job, token, holder, acquired_at, expires_at)
-			VALUES ($1, 1, $2, clock_timestamp(), clock_timestamp() + $3::interval)
-			ON CONFLICT (job) DO UPDATE SET token = lease.token + 1, holder = excluded.holder,
-				acquired_at = clock_timestamp(), expires_at = clock_timestamp() + $3::interval
-			WHERE lease.expires_at <= clock_timestamp()
+			VALUES ($1, 0, '', clock_timestamp(), '-infinity') ON CONFLICT DO NOTHING`, job)
+		if err != nil {
+			return err
+		}
+		// Waits for writes that the last holder has under way, and looks at the clock again afterwards.
+		err = tx.QueryRow(ctx, `
+			UPDATE lease SET token = token + 1, holder = $2, acquired_at = clock_timestamp(),
+				expires_at = clock_timestamp() + $3::interval
+			WHERE job = $1 AND expires_at <= clock_timestamp()
 			RETURNING token`, job, holder, ttl).Scan(&lease.Token)
 		if errors.Is(err, pgx.ErrNoRows) || isCode(err, lockNotAvailable) {
 			return verify.ErrHeld

@@ -6,7 +6,7 @@
 -- hold FOR KEY SHARE, which a take-over waits for and a renewal does not.
 CREATE TABLE lease (
     job         text COLLATE "C" PRIMARY KEY,
-    token       bigint      NOT NULL CHECK (token > 0),
+    token       bigint      NOT NULL CHECK (token >= 0), -- 0 is given to nobody
     holder      text        NOT NULL,
     acquired_at timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL,

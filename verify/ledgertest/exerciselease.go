@@ -111,12 +111,14 @@ func staleToken(t *testing.T, s Store) {
 }
 
 func foreignPass(t *testing.T, s Store) {
-	_, id := start(t, s)
+	l, id := start(t, s)
 	other := acquire(t, s, "sample")
 	wantError(t, s.ScanDone(t.Context(), other, id, verify.Scan{}), verify.ErrFenced, "another job's lease")
 	wantError(t, s.ScanDone(t.Context(), other, id+1000, verify.Scan{}), verify.ErrFenced, "a pass that does not exist")
+	noError(t, s.ScanDone(t.Context(), l, id, verify.Scan{}), "ending the scan")
+	noError(t, s.Release(t.Context(), l), "ending the process")
 	if err := s.Adopt(t.Context(), other, id); err == nil {
-		t.Error("adopted another job's pass, which is scanning too")
+		t.Error("adopted another job's pass")
 	}
 }
 
