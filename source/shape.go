@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -33,40 +34,57 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 	defer cancel()
 	var sh shape
 	var err error
-	if sh.keyType, err = s.resolveKey(ctx); err != nil {
+	if sh.keyType, _, err = s.resolveKey(ctx); err != nil {
 		return sh, err
 	}
 	for _, f := range s.config.Fields {
-		if err := s.resolveField(ctx, f); err != nil {
+		if _, err := s.resolveField(ctx, f); err != nil {
 			return sh, err
 		}
 	}
 	if err := s.pool.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&sh.version); err != nil {
 		return sh, fmt.Errorf("reading the server's version: %w", err)
 	}
-	if !strings.HasPrefix(strings.TrimSpace(s.config.Table), "(") {
+	if !s.isSubquery() {
 		const q = "SELECT oid, relkind::text FROM pg_catalog.pg_class WHERE oid = $1::text::regclass"
 		if err := s.pool.QueryRow(ctx, q, s.config.Table).Scan(&sh.oid, &sh.relation); err != nil {
 			return sh, fmt.Errorf("looking up the table: %w", err)
 		}
 	}
-	return sh, s.resolveIndexes(ctx, &sh)
+	if sh.keyIndex, err = s.indexed(ctx, s.keyedSQL(sh.keyType)); err != nil || s.config.ChangedAt == "" {
+		return sh, err
+	}
+	sh.timeIndex, err = s.indexed(ctx, s.newestSQL("1", 1))
+	return sh, err
 }
 
-func (s *Side) resolveKey(ctx context.Context) (order.KeyType, error) {
-	oid, native, err := s.typeOf(ctx, s.config.Key)
+// isSubquery is true where the configured table is a subquery in parentheses.
+func (s *Side) isSubquery() bool { return strings.HasPrefix(strings.TrimSpace(s.config.Table), "(") }
+
+// native is what a server says of an expression: its type, and the column it is, if it is just one.
+type native struct {
+	oid      uint32 // of the type; of the base type where that is a domain
+	modifier int32  // length or precision and scale, as PostgreSQL packs them; -1 for none
+	name     string // as people write it: numeric(18,4)
+	category string // pg_type.typcategory
+	table    uint32 // oid of the relation that it is a column of; 0 for an expression
+	column   uint16
+}
+
+func (s *Side) resolveKey(ctx context.Context) (order.KeyType, native, error) {
+	n, err := s.typeOf(ctx, s.config.Key)
 	if err != nil {
-		return "", fmt.Errorf("key %s: %w", s.config.Key, err)
+		return "", n, fmt.Errorf("key %s: %w", s.config.Key, err)
 	}
-	switch oid {
+	switch n.oid {
 	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID:
-		return order.KeyInteger, nil
+		return order.KeyInteger, n, nil
 	case pgtype.UUIDOID:
-		return order.KeyUUID, nil
+		return order.KeyUUID, n, nil
 	case pgtype.TextOID, pgtype.VarcharOID:
-		return order.KeyText, nil
+		return order.KeyText, n, nil
 	}
-	return "", fmt.Errorf("key %s is %s: %w (integer, uuid and text are supported)", s.config.Key, native, ErrUnsupported)
+	return "", n, fmt.Errorf("key %s is %s: %w (integer, uuid and text are supported)", s.config.Key, n.name, ErrUnsupported)
 }
 
 // accepted are the column types that cast to a field's type without losing anything.
@@ -80,71 +98,70 @@ var accepted = map[order.FieldType][]uint32{
 	order.Date:        {pgtype.DateOID},
 }
 
-func (s *Side) resolveField(ctx context.Context, f Field) error {
-	oid, native, err := s.typeOf(ctx, f.Expr)
-	if err != nil {
-		return fmt.Errorf("field %s (%s): %w", f.Name, f.Expr, err)
-	}
-	for _, ok := range accepted[f.Type] {
-		if oid == ok {
-			return nil
-		}
-	}
-	if f.Type == order.Text && s.isTextual(ctx, oid) {
-		return nil
-	}
-	return fmt.Errorf("field %s: column %s is %s, and compared as %s: %w; map it with an expression, e.g. %q",
-		f.Name, f.Expr, native, f.Type, ErrUnsupported, castExample(f, native))
+// accepts is true for enums and for types of the string category too, citext for one, where a field is text.
+func accepts(t order.FieldType, n native) bool {
+	return slices.Contains(accepted[t], n.oid) || t == order.Text && (n.category == "E" || n.category == "S")
 }
 
-func castExample(f Field, native string) string {
-	if f.Type == order.Timestamptz && strings.HasPrefix(native, "timestamp") {
+func (s *Side) resolveField(ctx context.Context, f Field) (native, error) {
+	n, err := s.typeOf(ctx, f.Expr)
+	if err != nil {
+		return n, fmt.Errorf("field %s (%s): %w", f.Name, f.Expr, err)
+	}
+	if accepts(f.Type, n) {
+		return n, nil
+	}
+	return n, fmt.Errorf("field %s: column %s is %s, and compared as %s: %w; map it with an expression, e.g. %q",
+		f.Name, f.Expr, n.name, f.Type, ErrUnsupported, castExample(f, n))
+}
+
+// castExample is an expression that makes a column what a field is compared as.
+func castExample(f Field, n native) string {
+	switch {
+	case f.Type == order.Timestamptz && n.oid == pgtype.TimestampOID:
 		return f.Expr + " AT TIME ZONE 'UTC'"
+	case f.Type == order.Text && n.oid == pgtype.JSONOID: // json keeps blanks and the order of keys, jsonb does not
+		return fmt.Sprintf("(%s)::jsonb::text", f.Expr)
 	}
 	return fmt.Sprintf("(%s)::%s", f.Expr, f.Type)
 }
 
-// isTextual is true for enums and for types of the string category, citext for one.
-func (s *Side) isTextual(ctx context.Context, oid uint32) bool {
-	var yes bool
-	const q = "SELECT typcategory IN ('E','S') FROM pg_catalog.pg_type WHERE oid = $1"
-	return s.pool.QueryRow(ctx, q, oid).Scan(&yes) == nil && yes
-}
-
 // typeOf asks the server for the type of an expression over the table, which proves that the expression is valid too.
-func (s *Side) typeOf(ctx context.Context, expr string) (oid uint32, name string, err error) {
+func (s *Side) typeOf(ctx context.Context, expr string) (native, error) {
 	rows, err := s.pool.Query(ctx, "SELECT ("+expr+") FROM "+s.from()+" LIMIT 0")
 	if err != nil {
-		return 0, "", err
+		return native{}, err
 	}
 	rows.Close()
 	if err := rows.Err(); err != nil {
-		return 0, "", err
+		return native{}, err
 	}
-	oid = rows.FieldDescriptions()[0].DataTypeOID
+	column := rows.FieldDescriptions()[0]
+	n := native{modifier: column.TypeModifier, table: column.TableOID, column: column.TableAttributeNumber}
 	// A domain is read as its base type by the cast, so it counts as that.
-	const q = "SELECT CASE WHEN typtype = 'd' THEN typbasetype ELSE oid END, pg_catalog.format_type(oid, NULL) FROM pg_catalog.pg_type WHERE oid = $1"
-	err = s.pool.QueryRow(ctx, q, oid).Scan(&oid, &name)
-	return oid, name, err
+	const q = `SELECT CASE WHEN typtype = 'd' THEN typbasetype ELSE oid END, pg_catalog.format_type(oid, $2), typcategory::text
+		FROM pg_catalog.pg_type WHERE oid = $1`
+	err = s.pool.QueryRow(ctx, q, column.DataTypeOID, column.TypeModifier).Scan(&n.oid, &n.name, &n.category)
+	return n, err
 }
 
-// resolveIndexes asks the planner, which knows better than the catalogue what a view or an expression comes down to.
-func (s *Side) resolveIndexes(ctx context.Context, sh *shape) error {
+// keyedSQL reads orders by their keys.
+func (s *Side) keyedSQL(t order.KeyType) string {
+	return fmt.Sprintf("SELECT 1 FROM %s WHERE %s = ANY('{%s}'::%s[])", s.from(), keySQL(t, s.config.Key), zeroKey(t), keyCast(t))
+}
+
+// indexed asks the planner whether a query is answered through an index. It knows better than the catalogue what a
+// view or an expression comes down to.
+func (s *Side) indexed(ctx context.Context, query string) (bool, error) {
 	tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return fmt.Errorf("looking for indexes: %w", err)
+		return false, fmt.Errorf("looking for indexes: %w", err)
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // read only: nothing to lose
 	if _, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off", pgx.QueryExecModeSimpleProtocol); err != nil {
-		return fmt.Errorf("looking for indexes: %w", err)
+		return false, fmt.Errorf("looking for indexes: %w", err)
 	}
-	key := keySQL(sh.keyType, s.config.Key)
-	sh.keyIndex, err = usesIndex(ctx, tx, fmt.Sprintf("SELECT 1 FROM %s WHERE %s = ANY('{%s}'::%s[])", s.from(), key, zeroKey(sh.keyType), keyCast(sh.keyType)))
-	if err != nil || s.config.ChangedAt == "" {
-		return err
-	}
-	sh.timeIndex, err = usesIndex(ctx, tx, s.newestSQL("1", 1))
-	return err
+	return usesIndex(ctx, tx, query)
 }
 
 // usesIndex is true if no node of the plan scans a table from end to end or sorts.
