@@ -29,7 +29,10 @@ var (
 
 // Main is what a package's TestMain calls: it runs the tests, stops the server, and fails the run if a goroutine
 // was left behind.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main for a TestMain that does more: it returns the exit code instead of ending the process.
+func Run(m *testing.M) int {
 	code := m.Run()
 	if err := stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "pgtest:", err)
@@ -41,7 +44,7 @@ func Main(m *testing.M) {
 			code = 1
 		}
 	}
-	os.Exit(code)
+	return code
 }
 
 // Server returns the test process's server, which starts with the first call.
