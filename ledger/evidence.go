@@ -15,8 +15,7 @@ import (
 // Evidence gathers what the gate judges, all of it as of one snapshot. Samples count that started at most horizon
 // before now; a horizon of zero or less counts them all.
 //
-// Orders that a sample drew and could not judge are not in Sampling.Orders: they are no evidence of anything. Of a
-// sample that broke off, only what it proved to be different counts.
+// Of a sample that broke off, only what it proved to be different counts: nobody knows which of the rest it had read.
 // Runs that never took place (Missed) are not passes to the gate: they say nothing about the orders.
 func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time, horizon time.Duration) (gate.Evidence, error) {
 	e := gate.Evidence{Fingerprint: fingerprint}
@@ -82,7 +81,10 @@ func evidencePass(p verify.Pass) *gate.Pass {
 	if p.Scan.Counts != nil {
 		g.Counts = make([]gate.GroupCount, len(p.Scan.Counts))
 		for i, c := range p.Scan.Counts {
-			g.Counts[i] = gate.GroupCount{Group: c.Group, Legacy: c.Legacy, Projection: c.Projection}
+			g.Counts[i] = gate.GroupCount{
+				Group: c.Group, Legacy: c.Legacy, Projection: c.Projection, Unverified: c.Unverified,
+				SettledLegacy: c.SettledLegacy, SettledProjection: c.SettledProjection,
+			}
 		}
 	}
 	return &g
@@ -94,13 +96,14 @@ func sampling(ctx context.Context, tx pgx.Tx, fingerprint string, since time.Tim
 	// The population is as large as the larger side at the newest sample.
 	err := tx.QueryRow(ctx, `
 		SELECT count(*),
-			coalesce(sum(CASE WHEN coverage >= 1 THEN sampled - sampled_unjudged ELSE sampled_diverged END), 0)::bigint,
+			coalesce(sum(CASE WHEN coverage >= 1 THEN sampled ELSE sampled_diverged END), 0)::bigint,
 			coalesce(sum(sampled_diverged), 0)::bigint,
+			coalesce(sum(sampled_unjudged) FILTER (WHERE coverage >= 1), 0)::bigint,
 			coalesce((array_agg(greatest(legacy_rows, projection_rows) ORDER BY id DESC)
 				FILTER (WHERE legacy_rows > 0 OR projection_rows > 0))[1], 0), min(started_at)
 		FROM pass
 		WHERE kind = $1 AND fingerprint = $2 AND state = 'done' AND scanned_at IS NOT NULL AND started_at > $3`,
-		verify.Sample, fingerprint, since).Scan(&s.Passes, &s.Orders, &s.Diverged, &s.Population, &oldest)
+		verify.Sample, fingerprint, since).Scan(&s.Passes, &s.Orders, &s.Diverged, &s.Unverified, &s.Population, &oldest)
 	s.Since = orZero(oldest)
 	return s, err
 }

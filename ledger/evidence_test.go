@@ -124,8 +124,8 @@ func TestEvidenceHasTheNewestPassAndAllSamples(t *testing.T) {
 		Counts: []gate.GroupCount{{Group: "OPEN", Legacy: 7, Projection: 8}},
 	}, "full")
 	same(t, e.Sampling, gate.Sampling{
-		Passes: 3, Orders: 2000 - 2 + 1, Diverged: 4 + 1, Population: 251, Since: t0.Add(2 * day),
-	}, "sampling: what could not be judged is no evidence, nor is what a broken-off sample did not prove")
+		Passes: 3, Orders: 2000 + 1, Diverged: 4 + 1, Unverified: 2, Population: 251, Since: t0.Add(2 * day),
+	}, "sampling: of a broken-off sample only what it proved counts")
 	same(t, e.Open, []gate.OpenDivergences{{Hop: "legacy->projection", Kind: "missing", Count: 6, Oldest: t0}}, "open")
 	if e.SampleEvery != time.Hour || !e.NextFull.Equal(t0.Add(4*day)) || e.Sample.StartedAt != t0.Add(2*day) {
 		t.Errorf("schedule or newest sample: %+v", e)

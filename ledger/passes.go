@@ -61,10 +61,7 @@ func (l *Ledger) ScanDone(ctx context.Context, lease verify.Lease, id verify.Pas
 // the pass's tally; a pass that has some cannot be a match (ErrWaiting), nor can one whose scan never ended.
 func (l *Ledger) FinishPass(ctx context.Context, lease verify.Lease, id verify.PassID, r verify.Result, at time.Time) error {
 	err := l.writePass(ctx, lease, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
-		var waiting, sampled int64
-		err := tx.QueryRow(ctx, `
-			WITH rest AS (DELETE FROM suspect WHERE pass_id = $1 RETURNING in_sample)
-			SELECT count(*), count(*) FILTER (WHERE in_sample) FROM rest`, id).Scan(&waiting, &sampled)
+		waiting, sampled, err := emptyQueue(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -84,18 +81,41 @@ func (l *Ledger) FinishPass(ctx context.Context, lease verify.Lease, id verify.P
 	return nil
 }
 
+// emptyQueue drops the suspects that nobody judged, and counts them and those of them that were drawn uniformly.
+func emptyQueue(ctx context.Context, tx pgx.Tx, id verify.PassID) (waiting, sampled int64, err error) {
+	rows, err := tx.Query(ctx, `
+		WITH rest AS (DELETE FROM suspect WHERE pass_id = $1 RETURNING legacy_group, projection_group, in_sample)
+		SELECT legacy_group, projection_group, count(*), count(*) FILTER (WHERE in_sample) FROM rest GROUP BY 1, 2`, id)
+	if err != nil {
+		return 0, 0, fmt.Errorf("emptying the queue: %w", err)
+	}
+	left := groups{}
+	var legacy, projection string
+	var orders, drawn int64
+	_, err = pgx.ForEachRow(rows, []any{&legacy, &projection, &orders, &drawn}, func() error {
+		left.unjudged(legacy, projection, orders)
+		waiting += orders
+		sampled += drawn
+		return nil
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("emptying the queue: %w", err)
+	}
+	return waiting, sampled, left.add(ctx, tx, id)
+}
+
 // passColumns are what scanPass reads.
 const passColumns = `id, kind, state, trigger, scheduled_at, fingerprint, started_at, finished_at,
-	legacy_rows, projection_rows, compared, sampled, coverage, scan_reason, counts, mismatches,
+	legacy_rows, projection_rows, compared, sampled, coverage, scan_reason, counts, settled, mismatches,
 	verdict, diverged, lagging, unverified, reason`
 
 func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	var p verify.Pass
 	var scheduled, finished *time.Time
-	var counts []byte
+	var counts, settled []byte
 	s, r := &p.Scan, &p.Result
 	err := row.Scan(&p.ID, &p.Kind, &p.State, &p.Trigger, &scheduled, &p.Fingerprint, &p.StartedAt, &finished,
-		&s.LegacyRows, &s.ProjectionRows, &s.Compared, &s.Sampled, &s.Coverage, &s.Reason, &counts, &s.Mismatches,
+		&s.LegacyRows, &s.ProjectionRows, &s.Compared, &s.Sampled, &s.Coverage, &s.Reason, &counts, &settled, &s.Mismatches,
 		&r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason)
 	if err != nil {
 		return p, err
@@ -105,6 +125,11 @@ func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 		if err := json.Unmarshal(counts, &s.Counts); err != nil {
 			return p, fmt.Errorf("decoding the counts of pass %d: %w", p.ID, err)
 		}
+		g, err := decodeGroups(settled)
+		if err != nil {
+			return p, err
+		}
+		g.fill(s.Counts)
 	}
 	return p, nil
 }

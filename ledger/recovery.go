@@ -61,14 +61,15 @@ func closeScanning(ctx context.Context, tx pgx.Tx, kinds []verify.PassKind) erro
 	return err
 }
 
-// Adopt makes the lease's holder the owner of a settling pass of the same job. It returns ErrFenced when the lease
-// is not valid, and ErrNotSettling when the pass is not of that job or does not wait for rechecks.
+// Adopt makes the lease's holder the owner of a settling pass whose own lease is not live, whichever job it was of: a
+// manual pass has a job of its own that nobody takes again. It returns ErrFenced when the lease is not valid, and
+// ErrNotSettling when the pass does not wait for rechecks or has an owner.
 func (l *Ledger) Adopt(ctx context.Context, lease verify.Lease, id verify.PassID) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		if err := holdLease(ctx, tx, lease); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `UPDATE pass SET token = $2 WHERE id = $1 AND job = $3 AND state = 'settling'`,
+		tag, err := tx.Exec(ctx, `UPDATE pass p SET token = $2, job = $3 WHERE id = $1 AND state = 'settling' AND `+orphan,
 			id, lease.Token, lease.Job)
 		if err == nil && tag.RowsAffected() == 0 {
 			return ErrNotSettling

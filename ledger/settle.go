@@ -54,6 +54,7 @@ type settling struct {
 	again    suspectArrays // go back into the queue
 	tally    verify.Tally
 	unjudged int64 // drawn uniformly, ended without a judgement
+	groups   groups
 }
 
 type matches struct {
@@ -62,7 +63,7 @@ type matches struct {
 }
 
 func sortOutcomes(outcomes []verify.Outcome, at time.Time) (*settling, error) {
-	var b settling
+	b := settling{groups: groups{}}
 	for _, o := range outcomes {
 		if !o.Final {
 			if err := b.again.add(o.Suspect); err != nil {
@@ -79,6 +80,7 @@ func sortOutcomes(outcomes []verify.Outcome, at time.Time) (*settling, error) {
 		switch o.Verdict {
 		case compare.Match:
 			b.tally.Match++
+			b.groups.matched(o.Suspect.LegacyGroup, o.Suspect.ProjectionGroup)
 			b.matched.keys = append(b.matched.keys, string(key))
 			b.matched.at = append(b.matched.at, seen)
 		case compare.Diverged:
@@ -98,6 +100,7 @@ func sortOutcomes(outcomes []verify.Outcome, at time.Time) (*settling, error) {
 			if o.Suspect.InSample {
 				b.unjudged++
 			}
+			b.groups.unjudged(o.Suspect.LegacyGroup, o.Suspect.ProjectionGroup, 1)
 		default:
 			return nil, fmt.Errorf("order %s has the unknown verdict %q", key, o.Verdict)
 		}
@@ -132,7 +135,7 @@ func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at ti
 	if err != nil {
 		return fmt.Errorf("keeping the tally: %w", err)
 	}
-	return nil
+	return b.groups.add(ctx, tx, id)
 }
 
 func (m *matches) write(ctx context.Context, tx pgx.Tx, at time.Time) error {

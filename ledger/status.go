@@ -44,6 +44,18 @@ func (l *Ledger) SetSchedule(ctx context.Context, kind verify.PassKind, next tim
 	return nil
 }
 
+// NextRun returns when the next scheduled run of a kind is due, as it was remembered last; zero when none is.
+func (l *Ledger) NextRun(ctx context.Context, kind verify.PassKind) (time.Time, error) {
+	var next *time.Time
+	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
+		return l.pool.QueryRow(ctx, `SELECT max(next_due) FROM schedule WHERE kind = $1`, kind).Scan(&next)
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the schedule of %s: %w", kind, err)
+	}
+	return orZero(next), nil
+}
+
 // Kinds returns the status of every kind of pass that ever ran or was scheduled, in the order of their names.
 func (l *Ledger) Kinds(ctx context.Context) ([]KindStatus, error) {
 	var kinds []KindStatus

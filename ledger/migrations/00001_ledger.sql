@@ -32,6 +32,9 @@ CREATE TABLE pass (
     coverage        double precision NOT NULL DEFAULT 0,
     scan_reason     text             NOT NULL DEFAULT '',
     counts          jsonb,
+    -- Group → rows of settled suspects in legacy and in the projection, and orders left unjudged. Apart from counts,
+    -- which the scan writes once: suspects are settled before and after it.
+    settled         jsonb            NOT NULL DEFAULT '{}',
     mismatches      bigint           NOT NULL DEFAULT 0,
     verdict         text             NOT NULL DEFAULT ''
                     CHECK (verdict IN ('', 'match', 'lagging', 'diverged', 'unverified')),
@@ -69,7 +72,22 @@ CREATE TABLE suspect (
     first_seen         timestamptz      NOT NULL,
     due                timestamptz      NOT NULL,
     in_sample          boolean          NOT NULL,
+    legacy_group       text             NOT NULL, -- in which the scan counted the order; '' for in none
+    projection_group   text             NOT NULL,
+    legacy_group       text             NOT NULL,
+    projection_group   text             NOT NULL,
     PRIMARY KEY (pass_id, order_key)
+);
+
+-- What became of the suspects of a pass that is not done, by the group in which its scan counted them. It is moved
+-- into the pass's counts when the pass is done.
+CREATE TABLE settled (
+    pass_id    bigint           NOT NULL,
+    group_name text COLLATE "C" NOT NULL,
+    legacy     bigint           NOT NULL, -- rows of orders that matched in the end
+    projection bigint           NOT NULL,
+    unverified bigint           NOT NULL, -- orders left unjudged
+    PRIMARY KEY (pass_id, group_name)
 );
 
 CREATE TABLE divergence (

@@ -29,6 +29,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"suspects that are not final go back", requeue},
 		{"the last of two suspects with one key counts", duplicateKeys},
 		{"tallies count final outcomes", tallies},
+		{"counts explain what was in flight", settledGroups},
 		{"an outcome without a mismatch is no divergence", divergedNeedsMismatch},
 		{"a divergence opens, renews, resolves and returns", divergenceLife},
 		{"values are exact, NULL and absent are told apart", exactValues},
@@ -43,6 +44,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"a lease does not write to another job's pass", foreignPass},
 		{"an abandoned scan ends unverified", abandonedScan},
 		{"an abandoned recheck is adopted", abandonedSettling},
+		{"another job adopts what is abandoned", adoptForeign},
 		{"a missed run is recorded once", missedOnce},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })

@@ -183,3 +183,19 @@ func abandonedSettling(t *testing.T, s Store) {
 		t.Errorf("adopting a done pass: %v", err)
 	}
 }
+
+func adoptForeign(t *testing.T, s Store) {
+	manual := acquire(t, s, "manual full 1")
+	id := begin(t, s, manual, verify.Full)
+	add(t, s, manual, id, suspect("1", t0))
+	noError(t, s.ScanDone(t.Context(), manual, id, verify.Scan{Coverage: 1, Compared: 5}), "ending the scan")
+	l := acquire(t, s, "full")
+	if err := s.Adopt(t.Context(), l, id); err == nil {
+		t.Error("adopted a pass whose owner is alive")
+	}
+	noError(t, s.Release(t.Context(), manual), "ending the process")
+	noError(t, s.Adopt(t.Context(), l, id), "adopting")
+	wantError(t, s.Settle(t.Context(), manual, id, nil, t0), verify.ErrFenced, "writing as the one that lost it")
+	settle(t, s, l, id, t0, final(suspect("1", t0), compare.Match))
+	noError(t, s.FinishPass(t.Context(), l, id, verify.Result{Verdict: compare.Match}, t0), "finishing")
+}

@@ -13,6 +13,7 @@ func suspectRoundTrip(t *testing.T, s Store) {
 	l, id := start(t, s)
 	whole := suspect("a", t0)
 	whole.Attempts, whole.InSample = 3, true
+	whole.LegacyGroup, whole.ProjectionGroup = "FILLED", "OPEN"
 	bare := verify.Suspect{Observation: compare.Observation{Key: "b", LegacyState: "\x00\xff"}, Due: t0} // a state may be any bytes
 	add(t, s, l, id, whole, bare)
 	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), 10)
@@ -81,6 +82,29 @@ func tallies(t *testing.T, s Store) {
 	noError(t, err, "reading the tally")
 	same(t, tally, verify.Tally{Match: 2, Diverged: 2, Lagging: 1, Unverified: 1, SampledDiverged: 1}, "tally")
 	same(t, dueKeys(t, s, id, t0.Add(time.Hour), 10), []order.Key{}, "the queue afterwards")
+}
+
+func settledGroups(t *testing.T, s Store) {
+	l, id := start(t, s)
+	in := func(key order.Key, legacy, projection string) verify.Suspect {
+		x := suspect(key, t0)
+		x.LegacyGroup, x.ProjectionGroup = legacy, projection
+		return x
+	}
+	moved, added, unjudged, lagging := in("1", "FILLED", "NEW"), in("2", "NEW", ""), in("3", "OPEN", "OPEN"), in("4", "FILLED", "OPEN")
+	diverged, left := in("5", "NEW", "NEW"), in("6", "", "NEW")
+	add(t, s, l, id, moved, added, unjudged, lagging, diverged, left)
+	settle(t, s, l, id, t0, final(moved, compare.Match), final(unjudged, compare.Unverified)) // even before the scan is done
+	scan := verify.Scan{Coverage: 1, Counts: []verify.GroupCount{{Group: "FILLED", Legacy: 9}, {Group: "NEW"}, {Group: "OPEN"}}}
+	noError(t, s.ScanDone(t.Context(), l, id, scan), "ending the scan")
+	settle(t, s, l, id, t0, final(added, compare.Match), final(lagging, compare.Lagging), final(diverged, compare.Diverged))
+	settle(t, s, l, id, t0, verify.Outcome{Suspect: left, Verdict: compare.Lagging})
+	noError(t, s.FinishPass(t.Context(), l, id, verify.Result{Verdict: compare.Unverified}, t0), "finishing")
+	same(t, newest(t, s).Scan.Counts, []verify.GroupCount{
+		{Group: "FILLED", Legacy: 9, SettledLegacy: 1, Unverified: 1},
+		{Group: "NEW", SettledLegacy: 1, SettledProjection: 1, Unverified: 1},
+		{Group: "OPEN", Unverified: 2},
+	}, "counts")
 }
 
 func divergedNeedsMismatch(t *testing.T, s Store) {

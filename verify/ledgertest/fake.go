@@ -57,7 +57,39 @@ type pass struct {
 	scanned bool
 	queue   map[order.Key]verify.Suspect
 	tally   verify.Tally
-	seen    map[int64]bool // IDs of divergences that the pass opened or renewed
+	groups  map[string]verify.GroupCount // by name: what settled, beside what the scan counted
+	seen    map[int64]bool               // IDs of divergences that the pass opened or renewed
+}
+
+// copied is the pass as it is read: what settled is in the counts.
+func (p *pass) copied() verify.Pass {
+	c := p.Pass
+	c.Scan.Counts = slices.Clone(c.Scan.Counts)
+	for i := range c.Scan.Counts {
+		n, settled := &c.Scan.Counts[i], p.groups[c.Scan.Counts[i].Group]
+		n.SettledLegacy += settled.SettledLegacy
+		n.SettledProjection += settled.SettledProjection
+		n.Unverified += settled.Unverified
+	}
+	return c
+}
+
+func (p *pass) matched(s verify.Suspect) {
+	legacy := p.groups[s.LegacyGroup]
+	legacy.SettledLegacy++
+	p.groups[s.LegacyGroup] = legacy
+	projection := p.groups[s.ProjectionGroup]
+	projection.SettledProjection++
+	p.groups[s.ProjectionGroup] = projection
+}
+
+func (p *pass) unjudged(s verify.Suspect) {
+	names := []string{s.LegacyGroup, s.ProjectionGroup}
+	for _, name := range slices.Compact(names) {
+		g := p.groups[name]
+		g.Unverified++
+		p.groups[name] = g
+	}
 }
 
 type divergence struct{ verify.Divergence }
@@ -162,7 +194,7 @@ func (f *Fake) BeginPass(ctx context.Context, l verify.Lease, s verify.Start) (v
 
 func (f *Fake) append(p verify.Pass, l verify.Lease) verify.PassID {
 	p.ID = verify.PassID(len(f.passes) + 1)
-	f.passes = append(f.passes, &pass{Pass: p, lease: l, queue: map[order.Key]verify.Suspect{}, seen: map[int64]bool{}})
+	f.passes = append(f.passes, &pass{Pass: p, lease: l, queue: map[order.Key]verify.Suspect{}, seen: map[int64]bool{}, groups: map[string]verify.GroupCount{}})
 	return p.ID
 }
 
@@ -224,6 +256,9 @@ func (f *Fake) FinishPass(ctx context.Context, l verify.Lease, id verify.PassID,
 		return errNoScan
 	}
 	p.tally.Unverified += int64(len(p.queue))
+	for _, s := range p.queue {
+		p.unjudged(s)
+	}
 	clear(p.queue)
 	p.Result, p.State, p.FinishedAt = r, verify.Done, micro(at)
 	return nil
@@ -242,7 +277,7 @@ func (f *Fake) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verif
 			continue
 		}
 		if p.State == verify.Settling {
-			settling = append(settling, p.Pass)
+			settling = append(settling, p.copied())
 			continue
 		}
 		t := p.tally
@@ -256,7 +291,7 @@ func (f *Fake) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verif
 	return settling, nil
 }
 
-// Adopt gives a settling pass of the lease's job to the lease.
+// Adopt gives a settling pass without a live lease to the lease.
 func (f *Fake) Adopt(ctx context.Context, l verify.Lease, id verify.PassID) error {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
@@ -267,7 +302,7 @@ func (f *Fake) Adopt(ctx context.Context, l verify.Lease, id verify.PassID) erro
 	switch {
 	case !f.live(l):
 		return verify.ErrFenced
-	case err != nil || p.State != verify.Settling || p.lease.Job != l.Job:
+	case err != nil || p.State != verify.Settling || f.live(p.lease):
 		return errAdopt
 	}
 	p.lease = l
@@ -300,7 +335,7 @@ func (f *Fake) Passes(ctx context.Context, limit int) ([]verify.Pass, error) {
 		if len(passes) == limit {
 			break
 		}
-		passes = append(passes, p.Pass)
+		passes = append(passes, p.copied())
 	}
 	return passes, nil
 }

@@ -139,6 +139,7 @@ func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
 	switch o.Verdict {
 	case compare.Match:
 		p.tally.Match++
+		p.matched(s)
 		where := place{s.Key(), compare.LegacyToProjection}
 		if d := f.unresolved[where]; d != nil && !d.LastSeen.After(seen) {
 			d.State, d.ResolvedAt = verify.Resolved, at
@@ -152,8 +153,10 @@ func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
 		f.diverge(p, s, seen)
 	case compare.Lagging:
 		p.tally.Lagging++
+		p.unjudged(s)
 	case compare.Unverified:
 		p.tally.Unverified++
+		p.unjudged(s)
 	}
 }
 
