@@ -1,0 +1,113 @@
+package sampler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// rescue is called at the start and once in a TTL, the time after which a process that died is known to be dead. It
+// ends what can only be ended and goes on with what was settling. When a task of the job works it does nothing:
+// that one recovers by itself.
+func (r *runner) rescue(ctx context.Context) {
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	default:
+		return
+	}
+	err := r.firstAnnouncement(ctx)
+	if err == nil {
+		err = r.adoptOrphans(ctx)
+	}
+	if errors.Is(err, verify.ErrHeld) {
+		r.Log.DebugContext(ctx, "the job is held elsewhere", r.kind(), slog.String("error", err.Error()))
+		err = nil
+	}
+	r.recovery.report(ctx, r.Log, "recovering passes failed, will try again", err, r.kind())
+}
+
+// firstAnnouncement tells the ledger when the first run of this process is due. A due time that has passed is left as
+// it is: it says that nothing ran while no process was there, until a run answers it.
+func (r *runner) firstAnnouncement(ctx context.Context) error {
+	if r.announced {
+		return nil
+	}
+	next, err := r.Ledger.NextRun(ctx, r.job.Kind)
+	if err != nil {
+		return err
+	}
+	overdue := !next.IsZero() && !next.After(time.Now())
+	if overdue && !r.ticks.due.IsZero() || next.Equal(r.ticks.due) {
+		r.announced = true
+		return nil
+	}
+	return r.announce(ctx)
+}
+
+// adoptOrphans takes the lease only when there is something to do, so that it is never in the way of a run.
+func (r *runner) adoptOrphans(ctx context.Context) error {
+	orphans, err := r.Ledger.Abandoned(ctx, r.job.Kind)
+	if err != nil || len(orphans) == 0 {
+		return err
+	}
+	return r.hold(ctx, string(r.job.Kind), r.adopt)
+}
+
+// adopt goes on with every orphan of the kind. One that fails does not keep the others waiting.
+func (r *runner) adopt(ctx context.Context, l verify.Lease) error {
+	orphans, err := r.Ledger.Abandoned(ctx, r.job.Kind)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, found := range orphans {
+		if ctx.Err() != nil {
+			break
+		}
+		if err := r.resume(ctx, l, found); err != nil {
+			failed = append(failed, fmt.Errorf("resuming pass %d: %w", found.ID, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (r *runner) resume(ctx context.Context, l verify.Lease, found verify.Pass) error {
+	if err := r.Ledger.Adopt(ctx, l, found.ID); err != nil {
+		return err
+	}
+	r.Log.InfoContext(ctx, "pass adopted", r.kind(), slog.Int64("id", int64(found.ID)))
+	pass, err := protect(func() (verify.Pass, error) { return r.job.Resume(ctx, l, found) })
+	_, panicked := errors.AsType[*panicError](err)
+	if panicked || errors.Is(err, ErrNotResumable) {
+		pass, err = r.giveUp(ctx, l, found, err)
+	}
+	r.observe(pass)
+	return err
+}
+
+// giveUp ends a pass that would come back for ever. It keeps the divergences that were proven.
+func (r *runner) giveUp(ctx context.Context, l verify.Lease, found verify.Pass, cause error) (verify.Pass, error) {
+	tally, err := r.Ledger.Tally(ctx, found.ID)
+	if err != nil {
+		return found, errors.Join(cause, err)
+	}
+	result := verify.Result{
+		Verdict: compare.Unverified, Reason: cause.Error(), Diverged: tally.Diverged, Lagging: tally.Lagging,
+		Unverified: max(0, found.Scan.Mismatches-tally.Match-tally.Diverged),
+	}
+	if tally.Diverged > 0 {
+		result.Verdict = compare.Diverged
+	}
+	at := time.Now()
+	if err := r.Ledger.FinishPass(ctx, l, found.ID, result, at); err != nil {
+		return found, errors.Join(cause, err)
+	}
+	found.State, found.Result, found.FinishedAt = verify.Done, result, at
+	return found, cause
+}

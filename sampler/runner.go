@@ -1,0 +1,188 @@
+package sampler
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// slack is how much too early the bell may ring, after the system's clock was set back. It is waited for.
+const slack = 5 * time.Second
+
+// Why a scheduled run did not take place.
+const (
+	reasonOverrun = "the run before it had not ended"
+	reasonLate    = "the process did not get to it in time"
+	reasonHeld    = "another process held the job and left no pass"
+	reasonFailed  = "it could not be begun: "
+	reasonPanic   = "it broke off: "
+)
+
+// runner runs one job. Only the goroutine that has the turn touches its fields.
+type runner struct {
+	*Sampler
+	job  Job
+	turn chan struct{} // holds a token while one of the job's tasks works
+
+	ticks     ticks
+	announced bool        // the ledger knows when the next run is due
+	missed    []missedRun // what the ledger does not know yet, oldest first
+
+	runs, recovery complaint
+}
+
+type missedRun struct {
+	at     time.Time
+	reason string
+}
+
+func newRunner(s *Sampler, j Job, start time.Time) *runner {
+	return &runner{Sampler: s, job: j, turn: make(chan struct{}, 1), ticks: newTicks(j.Schedule, start)}
+}
+
+// tick is called when a run is due. It stays until the run's fate is known: it was made here, it is in the ledger, or
+// the next run is due. A job held elsewhere and a ledger that is away are asked again and again in between, so that
+// neither a process that dies nor a short outage costs a run.
+func (r *runner) tick(ctx context.Context) {
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return
+	}
+	if early := time.Until(r.ticks.due); early > 0 && early <= slack {
+		_ = sleep(ctx, early) // the loop looks at ctx
+	}
+	for ctx.Err() == nil {
+		passed := r.ticks.pass(time.Now())
+		if len(passed) == 0 {
+			return
+		}
+		latest := len(passed) - 1
+		r.miss(ctx, slog.LevelWarn, reasonLate, passed[:latest]...)
+		r.pursue(ctx, passed[latest])
+	}
+}
+
+// pursue tries to run until there is nothing more to be done about this run, or the next one is due.
+func (r *runner) pursue(ctx context.Context, at time.Time) {
+	for {
+		settled, err := r.attempt(ctx, at)
+		held := errors.Is(err, verify.ErrHeld)
+		if held {
+			r.Log.DebugContext(ctx, "the job is held elsewhere", r.attrs(at, err)...)
+		} else {
+			r.runs.report(ctx, r.Log, "scheduled run failed", err, r.kind(), slog.Time("scheduled_at", at))
+		}
+		if settled || ctx.Err() != nil {
+			return
+		}
+		pause := r.ttl() / 3
+		if next := r.ticks.due; !next.IsZero() {
+			pause = min(pause, time.Until(next))
+		}
+		if sleep(ctx, pause) != nil {
+			return
+		}
+		if next := r.ticks.due; next.IsZero() || time.Now().Before(next) {
+			continue
+		}
+		if held {
+			r.miss(ctx, slog.LevelDebug, reasonHeld, at)
+		} else {
+			r.miss(ctx, slog.LevelWarn, reasonFailed+err.Error(), at)
+		}
+		return
+	}
+}
+
+// attempt runs once under the lease. It is settled when the ledger has, or will have, a pass of this run.
+func (r *runner) attempt(ctx context.Context, at time.Time) (settled bool, err error) {
+	err = r.hold(ctx, string(r.job.Kind), func(ctx context.Context, l verify.Lease) error {
+		if err := r.writeMissed(ctx); err != nil {
+			return err
+		}
+		if err := r.adopt(ctx, l); err != nil {
+			r.recovery.report(ctx, r.Log, "recovering passes failed, will try again", err, r.kind())
+		}
+		if err := r.announce(ctx); err != nil {
+			return err
+		}
+		settled, err = r.run(ctx, l, at)
+		return err
+	})
+	switch {
+	case errors.Is(err, verify.ErrAlreadyRun):
+		r.Log.DebugContext(ctx, "the run was made elsewhere", r.attrs(at, err)...)
+		return true, nil
+	case settled && err != nil && ctx.Err() == nil:
+		// Whatever state the pass was left in, nobody works on it now: say so at once if it was still scanning.
+		if _, err := r.Ledger.Abandoned(ctx, r.job.Kind); err != nil {
+			r.recovery.report(ctx, r.Log, "recovering passes failed, will try again", err, r.kind())
+		}
+	}
+	return settled, err
+}
+
+// run makes the pass, and notes which runs fell due meanwhile: they are skipped. A check that takes longer than its
+// interval must not run without a pause.
+func (r *runner) run(ctx context.Context, l verify.Lease, at time.Time) (begun bool, err error) {
+	start := verify.Start{Kind: r.job.Kind, Trigger: "schedule", ScheduledAt: at, At: time.Now()}
+	pass, err := protect(func() (verify.Pass, error) { return r.job.Run(ctx, l, start) })
+	r.observe(pass)
+	begun = pass.ID != 0 || err == nil
+	if p, ok := errors.AsType[*panicError](err); ok {
+		begun = true                                                        // not again: it would panic again
+		r.missed = append(r.missed, missedRun{at, reasonPanic + p.Error()}) // of no effect if a pass was begun
+	}
+	if begun {
+		r.miss(ctx, slog.LevelWarn, reasonOverrun, r.ticks.pass(time.Now())...)
+	}
+	if len(r.missed) == 0 || ctx.Err() != nil {
+		return begun, err
+	}
+	if err := errors.Join(r.writeMissed(ctx), r.announce(ctx)); err != nil {
+		r.runs.report(ctx, r.Log, "recording missed runs failed, will try again", err, r.kind())
+	}
+	return begun, err
+}
+
+// announce stores when the next run is due.
+func (r *runner) announce(ctx context.Context) error {
+	err := r.Ledger.SetSchedule(ctx, r.job.Kind, r.ticks.due, r.ticks.every())
+	r.announced = r.announced || err == nil
+	return err
+}
+
+// miss notes runs that will not take place, for the next time that the lease is held: only its holder knows that
+// nobody else is about to begin them.
+func (r *runner) miss(ctx context.Context, level slog.Level, reason string, runs ...time.Time) {
+	for _, at := range runs {
+		r.missed = append(r.missed, missedRun{at, reason})
+	}
+	r.missed = r.missed[max(0, len(r.missed)-maxMissed):]
+	if len(runs) > 0 {
+		r.Log.LogAttrs(ctx, level, "scheduled runs missed", r.kind(), slog.Int("runs", len(runs)),
+			slog.Time("scheduled_at", runs[0]), slog.String("reason", reason))
+	}
+}
+
+func (r *runner) writeMissed(ctx context.Context) error {
+	for len(r.missed) > 0 {
+		if err := r.Ledger.Missed(ctx, r.job.Kind, r.missed[0].at, r.missed[0].reason); err != nil {
+			return err
+		}
+		r.missed = r.missed[1:]
+	}
+	r.missed = nil
+	return nil
+}
+
+func (r *runner) kind() slog.Attr { return slog.String("pass", string(r.job.Kind)) }
+
+func (r *runner) attrs(at time.Time, err error) []any {
+	return []any{r.kind(), slog.Time("scheduled_at", at), slog.String("error", err.Error())}
+}

@@ -1,0 +1,156 @@
+// Package sampler decides when passes run: by schedule, one at a time, on one of any number of sidecars. It is the only
+// home of gocron, which rings; everything else is decided here.
+//
+// Invariant: every scheduled run that falls due while a sampler runs leaves exactly one pass in the ledger: the one that
+// a holder of the job's lease ran, or a record that it was missed and why. When it was due is computed from the
+// schedule and not from the clock at which somebody got to it, so all sidecars mean the same run. A pass is worked on
+// only under a lease that is renewed all the while, and is cancelled as soon as the lease may be somebody else's.
+//
+// Time is the process's own (package time), because gocron's is; tests run in a bubble of testing/synctest.
+package sampler
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// ErrNotResumable is returned by [Job.Resume] for a pass that nobody can go on with, for example because it was begun
+// under another configuration. The sampler ends such a pass as unverified, with the error's text as the reason.
+var ErrNotResumable = errors.New("pass cannot be resumed")
+
+// Leases are the right to work on a job. Acquire returns [verify.ErrHeld] while a live process has it; Renew and
+// Release return [verify.ErrFenced] when the lease was lost. All must return when their context ends.
+type Leases interface {
+	Acquire(ctx context.Context, job, holder string, ttl time.Duration) (verify.Lease, error)
+	Renew(ctx context.Context, l verify.Lease, ttl time.Duration) error
+	Release(ctx context.Context, l verify.Lease) error
+}
+
+// Orphans are passes whose process is gone. Abandoned ends those that were scanning and returns those that were
+// settling; anybody may call it at any time. Adopt gives one of them to the holder of a lease.
+type Orphans interface {
+	Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verify.Pass, error)
+	Adopt(ctx context.Context, l verify.Lease, id verify.PassID) error
+}
+
+// Closing ends an adopted pass that cannot be resumed.
+type Closing interface {
+	Tally(ctx context.Context, id verify.PassID) (verify.Tally, error)
+	FinishPass(ctx context.Context, l verify.Lease, id verify.PassID, r verify.Result, at time.Time) error
+}
+
+// Calendar is what the ledger knows of schedules. NextRun returns what SetSchedule stored, the zero time when that was
+// zero or nothing. Missed does nothing when the run is in the ledger already.
+type Calendar interface {
+	NextRun(ctx context.Context, kind verify.PassKind) (time.Time, error)
+	SetSchedule(ctx context.Context, kind verify.PassKind, next time.Time, every time.Duration) error
+	Missed(ctx context.Context, kind verify.PassKind, scheduledAt time.Time, reason string) error
+}
+
+// Ledger is all that the sampler needs to remember and to agree on with other sidecars. Every call has a deadline of
+// its own.
+type Ledger interface {
+	Leases
+	Orphans
+	Closing
+	Calendar
+}
+
+// Schedule is when a job runs.
+type Schedule interface {
+	// Next returns the first instant after t; zero when there is none. It depends on nothing but t.
+	Next(t time.Time) time.Time
+}
+
+// Job is one kind of pass. Its lease has the kind's name.
+type Job struct {
+	Kind verify.PassKind
+	// Schedule is when it runs; nil, or one whose Next is zero, is never. Orphans of the kind are adopted all the same.
+	Schedule Schedule
+	// Run makes one pass. It returns verify.ErrAlreadyRun when the ledger has one for the same ScheduledAt; a pass
+	// without ID says that none was begun, and the sampler tries again until the next run is due. The fingerprint of
+	// the start is Run's to fill in. It must return soon after its context has ended.
+	Run func(context.Context, verify.Lease, verify.Start) (verify.Pass, error)
+	// Resume goes on with an adopted pass, or returns ErrNotResumable.
+	Resume func(context.Context, verify.Lease, verify.Pass) (verify.Pass, error)
+}
+
+// Sampler runs jobs. Its fields must not change while Run runs.
+type Sampler struct {
+	Jobs   []Job
+	Ledger Ledger
+	// Holder names this process in leases, for people.
+	Holder string
+	// TTL is how long a lease outlives its process; zero is 30 s. It is renewed every third of it. Orphans are looked
+	// for once in a TTL.
+	TTL time.Duration
+	// Prune drops what the ledger need not keep. It runs at the start and once a day, under a lease of its own; may be nil.
+	Prune func(context.Context) error
+	// Observe is told of every pass that this process brought to its end; may be nil.
+	Observe func(verify.Pass)
+	Log     *slog.Logger
+}
+
+// The lease of the pruning, and the settings that nobody needed to change yet.
+const (
+	pruneJob       = "prune"
+	pruneEvery     = 24 * time.Hour
+	pruneLook      = time.Hour        // a pruning that failed is tried again after this
+	defaultTTL     = 30 * time.Second // longer than any ledger call may take, shorter than people wait for a take-over
+	releaseTimeout = 5 * time.Second  // a lease that cannot be released runs out by itself
+)
+
+func (s *Sampler) ttl() time.Duration { return cmp.Or(s.TTL, defaultTTL) }
+
+// Run rings, runs and recovers until ctx ends. Then no run begins any more, the one under way sees its context end
+// and ends by itself, leases are released, and Run returns when every goroutine of it has ended. Errors of runs are
+// logged and never end it; it returns an error only for jobs that cannot be scheduled at all.
+func (s *Sampler) Run(ctx context.Context) error {
+	bell, err := newBell(ctx, s.Log)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	for _, job := range s.Jobs {
+		r := newRunner(s, job, started)
+		bell.every(string(job.Kind)+" recovery", s.ttl(), r.rescue)
+		if !r.ticks.due.IsZero() {
+			bell.at(string(job.Kind), job.Schedule, r.tick)
+		}
+	}
+	if s.Prune != nil {
+		bell.every(pruneJob, pruneLook, (&pruner{Sampler: s}).prune)
+	}
+	return bell.run(ctx)
+}
+
+func (s *Sampler) observe(p verify.Pass) {
+	if s.Observe != nil && p.State == verify.Done {
+		s.Observe(p)
+	}
+}
+
+// pruner remembers when this process pruned last.
+type pruner struct {
+	*Sampler
+	complaint
+
+	last time.Time
+}
+
+func (p *pruner) prune(ctx context.Context) {
+	if !p.last.IsZero() && time.Since(p.last) < pruneEvery {
+		return
+	}
+	err := p.hold(ctx, pruneJob, func(ctx context.Context, _ verify.Lease) error { return p.Prune(ctx) })
+	if err == nil || errors.Is(err, verify.ErrHeld) {
+		p.last = time.Now()
+		err = nil
+	}
+	p.report(ctx, p.Log, "pruning the ledger failed, will try again", err)
+}
