@@ -2,6 +2,7 @@ package lab
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -46,12 +47,12 @@ func (b *book) take(random *rand.Rand) (workingOrder, bool) {
 	return b.removeLocked(random.IntN(len(b.orders))), true
 }
 
-// takeUntouched removes the newest order that is open and has no fill.
+// takeUntouched removes an order that is open and has no fill, rather a new one than an old one.
 func (b *book) takeUntouched() (workingOrder, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := len(b.orders) - 1; i >= 0; i-- {
-		if b.orders[i].status == statusOpen {
+	for i, o := range slices.Backward(b.orders) {
+		if o.status == statusOpen {
 			return b.removeLocked(i), true
 		}
 	}

@@ -39,14 +39,14 @@ func (l *Lab) Plant(ctx context.Context, name string, n int) ([]Planted, error) 
 	l.planting.Lock()
 	defer l.planting.Unlock()
 	planted, err := all[i].plant(ctx, l, n)
-	if err != nil {
-		return nil, fmt.Errorf("planting %s: %w", name, err)
-	}
 	for i := range planted {
 		planted[i].Fault = name
 	}
 	sortPlanted(planted)
-	l.planted = append(l.planted, planted...)
+	l.planted = append(l.planted, planted...) // also when it broke off: Repair mends what was done
+	if err != nil {
+		return nil, fmt.Errorf("planting %s: %w", name, err)
+	}
 	return planted, l.Refresh(ctx)
 }
 
@@ -90,8 +90,7 @@ func (l *Lab) appendLater(e event) {
 	l.undo = append(l.undo, func(ctx context.Context) error { return l.Desk.append(ctx, e) })
 }
 
-// victims takes n untouched orders from the desk for good; Repair gives back those that can still change, in the
-// state that freeze was told last.
+// victims takes n untouched orders out of the desk's hands. A fault that leaves one able to change freezes it.
 func (l *Lab) victims(ctx context.Context, n int) ([]workingOrder, error) {
 	orders := make([]workingOrder, 0, n)
 	for range n {
@@ -104,7 +103,7 @@ func (l *Lab) victims(ctx context.Context, n int) ([]workingOrder, error) {
 	return orders, nil
 }
 
-// freeze keeps the order from the desk until Repair.
+// freeze keeps the order, in the state that the fault left it in legacy, from the desk until Repair.
 func (l *Lab) freeze(o workingOrder) { l.frozen = append(l.frozen, o) }
 
 func ids(orders []workingOrder) []int64 {

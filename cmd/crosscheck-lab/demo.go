@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -182,8 +183,8 @@ func (st *story) pass(command string) (passReport, error) {
 	if err != nil {
 		return r, err
 	}
-	st.out.verdict(r.Verdict == "match", "%s: %s orders compared, %d divergences (%s)",
-		r.Verdict, number(r.Compared), len(r.Divergences), since(began))
+	st.out.line("  %s: %s orders compared, %d divergences (%s)",
+		st.out.verdictWord(r.Verdict), number(r.Compared), len(r.Divergences), since(began))
 	return r, nil
 }
 
@@ -200,15 +201,14 @@ func (st *story) decide(acceptable ...string) (gateReport, error) {
 		if style == "" {
 			style = amber
 		}
-		word := fmt.Sprintf("%-12s", c.Verdict)
-		st.out.line("    %s %-18s %s", st.out.paint(style, word), c.Name, c.Reason)
-	}
-	for _, d := range acceptable {
-		if r.Decision == d {
-			return r, nil
+		st.out.line("    %s %s", st.out.paint(style, fmt.Sprintf("%-12s", c.Verdict)), c.Name)
+		for _, l := range wrap(c.Reason, 90) {
+			st.out.line("                 %s", st.out.paint(dim, l))
 		}
 	}
-	st.wrong("the gate said %s, want %s", r.Decision, strings.Join(acceptable, " or "))
+	if !slices.Contains(acceptable, r.Decision) {
+		st.wrong("the gate said %s, want %s", r.Decision, strings.Join(acceptable, " or "))
+	}
 	return r, nil
 }
 
@@ -222,40 +222,33 @@ func (st *story) wrong(format string, args ...any) {
 func (st *story) sumUp(findings []finding, broken, mended gateReport) error {
 	st.out.title("In short")
 	for _, f := range lab.Faults() {
-		right, kinds := 0, []string(nil)
-		all := 0
-		for _, x := range findings {
-			if x.planted.Fault != f.Name {
-				continue
-			}
-			all++
-			if x.right() {
-				right++
-			}
-			if len(kinds) == 0 || kinds[len(kinds)-1] != x.planted.Kind {
-				kinds = append(kinds, x.planted.Kind)
-			}
-		}
-		st.out.verdict(right == all, "%-21s %d of %d found as %s", f.Name, right, all, strings.Join(sorted(kinds), " and "))
+		right, all, kinds := tally(findings, f.Name)
+		st.out.verdict(right == all, "%-21s %d of %d found as %s", f.Name, right, all, strings.Join(kinds, " and "))
 	}
-	st.out.line("  broken:   %s, %s", st.out.decision(broken.Decision), broken.because())
-	st.out.line("  repaired: %s, %s", st.out.decision(mended.Decision), mended.because())
+	st.out.line("  broken:   %s (%s)", st.out.decision(broken.Decision), broken.because())
+	st.out.line("  repaired: %s (%s)", st.out.decision(mended.Decision), mended.because())
 	if len(st.wrongs) > 0 {
 		return fmt.Errorf("%w: %s", errWrong, strings.Join(st.wrongs, "; "))
 	}
 	return nil
 }
 
-// because gives the reasons of all criteria that did not pass.
+// because names the criteria that did not pass, and how.
 func (g gateReport) because() string {
-	var reasons []string
+	names := make(map[string][]string) // verdict → criteria
 	for _, c := range g.Criteria {
 		if c.Verdict != "pass" {
-			reasons = append(reasons, c.Name+": "+c.Reason)
+			names[c.Verdict] = append(names[c.Verdict], c.Name)
 		}
 	}
-	if len(reasons) == 0 {
+	if len(names) == 0 {
 		return "all criteria pass"
 	}
-	return strings.Join(reasons, "; ")
+	var parts []string
+	for _, verdict := range []string{"fail", "error", "inconclusive"} {
+		if len(names[verdict]) > 0 {
+			parts = append(parts, verdict+": "+strings.Join(names[verdict], ", "))
+		}
+	}
+	return strings.Join(parts, "; ")
 }

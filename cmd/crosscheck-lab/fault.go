@@ -8,7 +8,7 @@ import (
 )
 
 type faultCmd struct {
-	Name   string `arg:"" help:"lost_event, stale_projection, partial_fill_ignored, filled_drift, phantom_order, swapped_status or missing_and_phantom." enum:"lost_event,stale_projection,partial_fill_ignored,filled_drift,phantom_order,swapped_status,missing_and_phantom"`
+	Name   string `arg:"" enum:"${faults}" help:"One of ${faults}."`
 	Orders int    `default:"3" help:"How many orders it happens to; faults on pairs round up."`
 	Socket string `default:"${socket}" help:"Where the lab listens." placeholder:"FILE" type:"path"`
 }

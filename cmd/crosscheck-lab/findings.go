@@ -52,4 +52,19 @@ func judge(planted []lab.Planted, found []divergence) (findings []finding, accus
 	return findings, accused
 }
 
+// tally counts what was found rightly of one fault, and names the kinds that were planted.
+func tally(findings []finding, fault string) (right, all int, kinds []string) {
+	for _, f := range findings {
+		if f.planted.Fault != fault {
+			continue
+		}
+		all++
+		if f.right() {
+			right++
+		}
+		kinds = append(kinds, f.planted.Kind)
+	}
+	return right, all, slices.Compact(sorted(kinds))
+}
+
 func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }

@@ -14,10 +14,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/nordvarg/crosscheck/lab"
 )
 
 // Exit codes; 1 is a demonstration in which crosscheck was wrong.
@@ -65,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("crosscheck-lab"),
 		kong.Description("A migrating trading system in miniature, with faults that can be switched on."),
-		kong.Vars{"socket": defaultSocket()},
+		kong.Vars{"socket": defaultSocket(), "faults": faultNames()},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),
 	)
@@ -89,8 +92,7 @@ func report(stderr io.Writer, err error) int {
 		return exitOK
 	}
 	fmt.Fprintln(stderr, "crosscheck-lab: error:", err)
-	var h *hinted
-	if errors.As(err, &h) {
+	if h, ok := errors.AsType[*hinted](err); ok {
 		fmt.Fprintln(stderr, "crosscheck-lab: hint:", h.hint)
 	}
 	if errors.Is(err, errWrong) {
@@ -109,6 +111,15 @@ func (h *hinted) Error() string { return h.err.Error() }
 func (h *hinted) Unwrap() error { return h.err }
 
 func withHint(err error, hint string) error { return &hinted{err, hint} }
+
+// faultNames lists the faults for the help, comma-separated.
+func faultNames() string {
+	var names []string
+	for _, f := range lab.Faults() {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ",")
+}
 
 // defaultSocket is where 'fault' and 'repair' find the running lab of the same user.
 func defaultSocket() string {

@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// fakeCrosscheck answers as crosscheck does, from the lab's brute force comparison. It waits lag out by looking until
-// two looks far enough apart agree.
+// fakeCrosscheck answers as crosscheck does, from the lab's brute force comparison. What it sees in every one of
+// several looks, further apart than two refreshes, is no lag: at five deals a second no order is that unlucky.
 func fakeCrosscheck(mode string, args []string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -36,32 +36,32 @@ func fakeCrosscheck(mode string, args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	first, err := lab.Differences(ctx, c.Legacy.DSN.Reveal(), c.Projection.DSN.Reveal())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 2
-	}
-	<-time.After(3 * time.Second)
-	second, err := lab.Differences(ctx, c.Legacy.DSN.Reveal(), c.Projection.DSN.Reveal())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 2
-	}
+	seen := make(map[int64]int) // order → looks that saw it differ
 	var found []divergence
-	for _, p := range second {
-		if slices.ContainsFunc(first, func(q lab.Planted) bool { return q.OrderID == p.OrderID }) {
-			found = append(found, asDivergence(p))
+	const looks = 4
+	for look := 1; look <= looks; look++ {
+		differences, err := lab.Differences(ctx, c.Legacy.DSN.Reveal(), c.Projection.DSN.Reveal())
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 2
+		}
+		for _, p := range differences {
+			if seen[p.OrderID]++; seen[p.OrderID] == looks {
+				found = append(found, asDivergence(p))
+			}
+		}
+		if look < looks {
+			<-time.After(700 * time.Millisecond)
 		}
 	}
 	switch {
 	case mode == "blind" && len(found) > 0:
 		found = found[1:]
-	case mode == "accuses":
-		found = append(found, asDivergence(lab.Planted{OrderID: 1, Kind: lab.Missing}))
-	case mode == "vague":
+	case mode == "sloppy":
 		for i := range found {
 			found[i].Fields = nil
 		}
+		found = append(found, asDivergence(lab.Planted{OrderID: 1, Kind: lab.Missing}))
 	}
 	return fakeAnswer(args[0], found)
 }
@@ -100,7 +100,7 @@ func demo(t *testing.T, mode string) (code int, output string) {
 	t.Setenv("FAKE_CROSSCHECK", mode)
 	var out, errs bytes.Buffer
 	code = run(t.Context(), []string{
-		"demo", "--orders", "2000", "--refresh", "500ms", "--faults", "2", "--crosscheck", os.Args[0],
+		"demo", "--orders", "2000", "--refresh", "500ms", "--rate", "5", "--faults", "2", "--crosscheck", os.Args[0],
 	}, &out, &errs)
 	t.Logf("%s\n%s", &out, &errs)
 	return code, out.String() + errs.String()
@@ -128,18 +128,19 @@ func TestDemoWithATruthfulCrosscheck(t *testing.T) {
 }
 
 func TestDemoAccusesAWrongCrosscheck(t *testing.T) {
-	for mode, want := range map[string]string{
-		"blind":   "not found",
-		"accuses": "order 1 was accused",
-		"vague":   "planted: differs in",
+	for mode, wants := range map[string][]string{
+		"blind":  {"not found"},
+		"sloppy": {"order 1 was accused", "planted: differs in", "the gate said NO-GO"},
 	} {
 		t.Run(mode, func(t *testing.T) {
 			code, output := demo(t, mode)
 			if code != exitWrong {
 				t.Errorf("exit code %d, want %d", code, exitWrong)
 			}
-			if !strings.Contains(output, want) {
-				t.Errorf("the output does not say %q", want)
+			for _, want := range wants {
+				if !strings.Contains(output, want) {
+					t.Errorf("the output does not say %q", want)
+				}
 			}
 		})
 	}

@@ -65,6 +65,18 @@ func (p *printer) verdict(good bool, format string, args ...any) {
 	p.line("  %s %s", mark, fmt.Sprintf(format, args...))
 }
 
+// verdictWord paints the verdict of a pass.
+func (p *printer) verdictWord(v string) string {
+	switch v {
+	case "match":
+		return p.paint(green, v)
+	case "diverged":
+		return p.paint(red, v)
+	default:
+		return p.paint(amber, v)
+	}
+}
+
 // decision paints the gate's word.
 func (p *printer) decision(d string) string {
 	switch d {
@@ -88,4 +100,25 @@ func number(n int64) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// wrap breaks a sentence into lines of at most so many characters, where its words allow.
+func wrap(s string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(s) {
+		switch {
+		case line == "":
+			line = word
+		case len(line)+1+len(word) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
 }

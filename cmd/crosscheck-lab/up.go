@@ -13,7 +13,7 @@ type upCmd struct {
 	system
 
 	Config string `help:"File to write. Default: config.yaml, or lab.yaml where config.yaml is somebody else's." placeholder:"FILE" type:"path"`
-	Dir    string `help:"Folder that keeps the databases for the next time. Default: a temporary one." placeholder:"DIR" type:"path"`
+	Dir    string `help:"Folder that keeps the databases for the next time, which knows nothing of faults: repair first. Default: a temporary one." placeholder:"DIR" type:"path"`
 	Web    string `default:":8080" help:"Address of crosscheck's page in the configuration."`
 	Socket string `default:"${socket}" help:"Where 'fault' and 'repair' reach this lab." placeholder:"FILE" type:"path"`
 }
@@ -67,7 +67,11 @@ func (c *system) start(s *session, dir string) (*lab.Lab, error) {
 		OwnServer:    true,
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("setting the system up: %w", err), server.Stop())
+		err = errors.Join(fmt.Errorf("setting the system up: %w", err), server.Stop())
+		if errors.Is(err, lab.ErrOtherHistory) {
+			err = withHint(err, "take the --orders and --seed of the first time, or another --dir")
+		}
+		return nil, err
 	}
 	s.out.line("  %s order ids of history in both databases (%s)", number(c.Orders), since(began))
 	return l, nil

@@ -7,10 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // The folders in which distributions keep the server's programs; PG_BIN goes before them, PATH comes last.
@@ -63,20 +63,17 @@ func installed(patterns []string) string {
 	return ""
 }
 
-// version is the first number in a path, times a hundred, plus the one behind its dot: 9.6 sorts below 15.
+var lastNumber = regexp.MustCompile(`(\d+)(?:\.(\d+))?\D*$`)
+
+// version is the last number in a path, times a hundred, plus the one behind its dot: 9.6 sorts below 15.
 func version(path string) int {
-	i := strings.IndexAny(path, "0123456789")
-	if i < 0 {
+	m := lastNumber.FindStringSubmatch(path)
+	if m == nil {
 		return 0
 	}
-	digits := path[i:]
-	if end := strings.IndexFunc(digits, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }); end >= 0 {
-		digits = digits[:end]
-	}
-	major, minor, _ := strings.Cut(digits, ".")
-	m, _ := strconv.Atoi(major)
-	n, _ := strconv.Atoi(minor)
-	return m*100 + n
+	major, _ := strconv.Atoi(m[1])
+	minor, _ := strconv.Atoi(m[2]) // "" is 0
+	return major*100 + minor
 }
 
 func complete(dir string) bool {
