@@ -74,20 +74,7 @@ CREATE TABLE suspect (
     in_sample          boolean          NOT NULL,
     legacy_group       text             NOT NULL, -- in which the scan counted the order; '' for in none
     projection_group   text             NOT NULL,
-    legacy_group       text             NOT NULL,
-    projection_group   text             NOT NULL,
     PRIMARY KEY (pass_id, order_key)
-);
-
--- What became of the suspects of a pass that is not done, by the group in which its scan counted them. It is moved
--- into the pass's counts when the pass is done.
-CREATE TABLE settled (
-    pass_id    bigint           NOT NULL,
-    group_name text COLLATE "C" NOT NULL,
-    legacy     bigint           NOT NULL, -- rows of orders that matched in the end
-    projection bigint           NOT NULL,
-    unverified bigint           NOT NULL, -- orders left unjudged
-    PRIMARY KEY (pass_id, group_name)
 );
 
 CREATE TABLE divergence (
