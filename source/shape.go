@@ -37,10 +37,12 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 	if sh.keyType, _, err = s.resolveKey(ctx); err != nil {
 		return sh, err
 	}
-	for _, f := range s.config.Fields {
-		if _, err := s.resolveField(ctx, f); err != nil {
+	for i, f := range s.config.Fields {
+		n, err := s.resolveField(ctx, f)
+		if err != nil {
 			return sh, err
 		}
+		s.config.Fields[i].finite = n.oid != pgtype.NumericOID || n.modifier >= 0
 	}
 	if err := s.pool.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&sh.version); err != nil {
 		return sh, fmt.Errorf("reading the server's version: %w", err)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -45,6 +46,8 @@ type Config struct {
 type Field struct {
 	order.Field
 	Expr string // SQL expression over the table's columns
+
+	finite bool // the side's column is of a type that cannot hold Infinity
 }
 
 // Deadlines of single calls. A digest reads the whole table; all else is keyed or small.
@@ -72,6 +75,7 @@ func Open(ctx context.Context, c Config) (*Side, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Fields = slices.Clone(c.Fields)
 	s := &Side{config: c, pool: pool}
 	s.shape, err = s.resolve(ctx)
 	if err != nil {
