@@ -49,7 +49,8 @@ type pass struct {
 	id       PassID
 	pending  []Suspect // not yet in the ledger
 	suspects int64
-	reached  time.Time // newest change that the projection showed at the snapshot
+	// at is when both snapshots had been taken, and reached the newest change that the projection showed in its own.
+	at, reached time.Time
 }
 
 // batch is how many orders are read, judged or stored at once.
@@ -178,11 +179,10 @@ func (p *pass) look(ctx context.Context, key order.Key, legacy, projection []ord
 	if compare.Rows(p.Fields, key, legacy, projection) == nil {
 		return nil
 	}
-	at := p.Now()
 	p.suspects++
 	p.pending = append(p.pending, Suspect{
-		Observation: compare.Observe(p.Fields, key, legacy, projection, at, p.reached),
-		FirstSeen:   at, Due: at.Add(p.Settle.Window), InSample: inSample,
+		Observation: compare.Observe(p.Fields, key, legacy, projection, p.at, p.reached),
+		FirstSeen:   p.at, Due: p.at.Add(p.Settle.Window), InSample: inSample,
 		LegacyGroup: p.groupOf(legacy), ProjectionGroup: p.groupOf(projection),
 	})
 	if len(p.pending) < batch {
@@ -257,8 +257,10 @@ func (s snapshots) rows(ctx context.Context, keys []order.Key) (legacy, projecti
 	})
 }
 
-// markReached notes how far the projection is at its snapshot. Not knowing only means that patience decides alone.
-func (p *pass) markReached(ctx context.Context, s snapshots) error {
+// mark notes the time of the snapshots, which is what all that is read through them is true of, and how far the
+// projection is. Not knowing the latter only means that patience decides alone.
+func (p *pass) mark(ctx context.Context, s snapshots) error {
+	p.at = p.Now()
 	reached, err := s.projection.Reached(ctx)
 	if err != nil && !errors.Is(err, ErrNotIndexed) {
 		return err

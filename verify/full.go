@@ -53,7 +53,7 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 		return err
 	}
 	defer w.sides.close()
-	if err := p.markReached(ctx, w.sides); err != nil {
+	if err := p.mark(ctx, w.sides); err != nil {
 		return err
 	}
 	legacy, projection, err := both(w.sides, func(n Snapshot) (Extent, error) { return n.Extent(ctx) })

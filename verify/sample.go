@@ -21,7 +21,7 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 		return err
 	}
 	defer s.close()
-	if err := p.markReached(ctx, s); err != nil {
+	if err := p.mark(ctx, s); err != nil {
 		return err
 	}
 	legacy, projection, err := both(s, func(n Snapshot) (Extent, error) { return n.Extent(ctx) })

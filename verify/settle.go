@@ -72,7 +72,7 @@ func (p *pass) judge(ctx context.Context, suspects []Suspect) ([]Outcome, error)
 		return nil, err
 	}
 	defer s.close()
-	if err := p.markReached(ctx, s); err != nil {
+	if err := p.mark(ctx, s); err != nil {
 		return nil, err
 	}
 	keys := make([]order.Key, len(suspects))
@@ -85,7 +85,7 @@ func (p *pass) judge(ctx context.Context, suspects []Suspect) ([]Outcome, error)
 	}
 	outcomes := make([]Outcome, len(suspects))
 	for i, suspect := range suspects {
-		is := compare.Observe(p.Fields, suspect.Key(), legacy[suspect.Key()], projection[suspect.Key()], p.Now(), p.reached)
+		is := compare.Observe(p.Fields, suspect.Key(), legacy[suspect.Key()], projection[suspect.Key()], p.at, p.reached)
 		outcomes[i] = p.outcome(suspect, is)
 	}
 	return outcomes, nil
@@ -129,7 +129,7 @@ func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known
 	}
 	var agreed []Outcome
 	for _, key := range keys {
-		is := compare.Observe(p.Fields, key, legacy[key], projection[key], p.Now(), p.reached)
+		is := compare.Observe(p.Fields, key, legacy[key], projection[key], p.at, p.reached)
 		if is.Mismatch == nil {
 			agreed = append(agreed, Outcome{Suspect: Suspect{Observation: is, FirstSeen: is.At}, Verdict: compare.Match, Final: true})
 			continue

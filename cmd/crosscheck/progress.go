@@ -77,6 +77,9 @@ func (p *progress) newBar(v verify.Progress) *mpb.Bar {
 
 // line says the same as the bar.
 func line(v verify.Progress, took time.Duration) string {
+	if v.Stage == "settle" { // its pace is the settle window's
+		return fmt.Sprintf("settle: %d of %d suspects judged", v.Done, v.Total)
+	}
 	rate := float64(v.Done) / took.Seconds()
 	if v.Total <= 0 || rate <= 0 {
 		return fmt.Sprintf("%s: %d done", v.Stage, v.Done)
