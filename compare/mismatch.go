@@ -15,7 +15,7 @@ const (
 	Missing   Kind = "missing"   // legacy has the order, the projection does not
 	Phantom   Kind = "phantom"   // only the projection has the order
 	Differs   Kind = "differs"   // both have it, fields disagree
-	Duplicate Kind = "duplicate" // one side has the key more than once
+	Duplicate Kind = "duplicate" // a side has the key more than once, and the other not the same rows
 )
 
 // Kinds lists every Kind.

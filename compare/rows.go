@@ -3,14 +3,16 @@ package compare
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Rows compares all rows that the two sides have for one key, and returns nil if they agree: one row on each
-// side with equal values, or none on either.
+// Rows compares all rows that the two sides have for one key, and returns nil if they agree: equal rows, equally
+// often. That is one on each side or none on either, unless the key is not unique, as in a view that joins. Then
+// the same duplicates on both sides agree, as they do by digest; any other number of rows is a Duplicate.
 func Rows(fields []order.Field, key order.Key, legacy, projection []order.Row) *Mismatch {
 	m := Mismatch{
 		Key: key, Hop: LegacyToProjection,
@@ -20,6 +22,9 @@ func Rows(fields []order.Field, key order.Key, legacy, projection []order.Row) *
 	case len(legacy) == 0 && len(projection) == 0:
 		return nil
 	case len(legacy) > 1 || len(projection) > 1:
+		if sameRows(fields, legacy, projection) {
+			return nil
+		}
 		m.Kind = Duplicate
 	case len(projection) == 0:
 		m.Kind = Missing
@@ -33,6 +38,43 @@ func Rows(fields []order.Field, key order.Key, legacy, projection []order.Row) *
 		}
 	}
 	return &m
+}
+
+// sameRows is true if each row has an equal one on the other side, in whatever order. Sorting by text pairs all
+// rows at once where the sides also print alike.
+func sameRows(fields []order.Field, legacy, projection []order.Row) bool {
+	if len(legacy) != len(projection) {
+		return false
+	}
+	left := sorted(projection)
+	for _, row := range sorted(legacy) {
+		i := slices.IndexFunc(left, func(other order.Row) bool { return len(differences(fields, row.Values, other.Values)) == 0 })
+		if i < 0 {
+			return false
+		}
+		left[0], left[i] = left[i], left[0] // swapping keeps this linear where the first one is it
+		left = left[1:]
+	}
+	return true
+}
+
+// sorted orders rows by what they show, so that the order in which a server returned them does not matter.
+func sorted(rows []order.Row) []order.Row {
+	return slices.SortedFunc(slices.Values(rows), func(a, b order.Row) int {
+		return slices.Compare(shown(a), shown(b))
+	})
+}
+
+func shown(r order.Row) []string {
+	out := make([]string, 0, len(r.Values)+1)
+	for _, v := range r.Values {
+		if v.Null {
+			out = append(out, "")
+			continue
+		}
+		out = append(out, "="+v.Text)
+	}
+	return append(out, r.ChangedAt.UTC().Format(time.RFC3339Nano))
 }
 
 func differences(fields []order.Field, legacy, projection []order.Value) []FieldDifference {
@@ -74,7 +116,7 @@ func state(rows []order.Row) string {
 		buf = append(buf, ':')
 		buf = append(buf, s...)
 	}
-	for _, r := range rows {
+	for _, r := range sorted(rows) {
 		for _, v := range r.Values {
 			if v.Null {
 				buf = append(buf, 'N')

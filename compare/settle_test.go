@@ -1,0 +1,99 @@
+package compare_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+)
+
+var settle = compare.Settle{Window: 30 * time.Second, Rechecks: 3, MaxLag: 5 * time.Minute}
+
+var t0 = time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
+
+// seen is a look at an order that differs, some seconds after the first.
+func seen(seconds int, legacy, projection string) compare.Observation {
+	return compare.Observation{
+		Key: "1", At: t0.Add(time.Duration(seconds) * time.Second), LegacyState: legacy, ProjectionState: projection,
+		Mismatch: &compare.Mismatch{Key: "1", Kind: compare.Differs},
+	}
+}
+
+func agreed(seconds int, legacy, projection string) compare.Observation {
+	o := seen(seconds, legacy, projection)
+	o.Mismatch = nil
+	return o
+}
+
+func wrote(o compare.Observation, legacyAt, reached int) compare.Observation {
+	o.LegacyChangedAt, o.ProjectionReached = t0.Add(time.Duration(legacyAt)*time.Second), t0.Add(time.Duration(reached)*time.Second)
+	return o
+}
+
+func TestJudge(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		was, is compare.Observation
+		moves   int
+		want    compare.Verdict
+		final   bool
+		moved   bool
+	}{
+		{"agrees by now", seen(0, "a", "b"), agreed(30, "a", "a"), 0, compare.Match, true, false},
+		{"agrees by now, early", seen(0, "a", "b"), agreed(1, "a", "a"), 0, compare.Match, true, false},
+		{"gone on both sides", seen(0, "a", ""), agreed(30, "", ""), 2, compare.Match, true, false},
+		{"held still for the window", seen(0, "a", "b"), seen(30, "a", "b"), 0, compare.Diverged, true, false},
+		{"held still for longer", seen(0, "a", "b"), seen(3600, "a", "b"), 2, compare.Diverged, true, false},
+		{"held still, but not long enough", seen(0, "a", "b"), seen(29, "a", "b"), 0, compare.Lagging, false, false},
+		{"the clock went back", seen(0, "a", "b"), seen(-30, "a", "b"), 0, compare.Lagging, false, false},
+		{"legacy moved", seen(0, "a", "b"), seen(30, "c", "b"), 0, compare.Lagging, false, true},
+		{"the projection moved", seen(0, "a", "b"), seen(30, "a", "c"), 1, compare.Lagging, false, true},
+		{"the projection lost it", seen(0, "a", "b"), seen(30, "a", ""), 1, compare.Lagging, false, true},
+		{"moved at every look", seen(0, "a", "b"), seen(30, "c", "b"), 2, compare.Unverified, true, true},
+		{"moved to the same values and back", seen(0, "a", "b"), seen(30, "a", "b"), 1, compare.Diverged, true, false},
+		{"the projection is behind", seen(0, "a", "b"), wrote(seen(30, "a", "b"), 0, -10), 0, compare.Lagging, false, false},
+		{"the projection got there", seen(0, "a", "b"), wrote(seen(30, "a", "b"), 0, 0), 0, compare.Diverged, true, false},
+		{"the projection is past it", seen(0, "a", "b"), wrote(seen(30, "a", "b"), 0, 1), 0, compare.Diverged, true, false},
+		{"behind just less than the limit", seen(0, "a", "b"), wrote(seen(299, "a", "b"), 0, -10), 0, compare.Lagging, false, false},
+		{"behind for too long", seen(0, "a", "b"), wrote(seen(300, "a", "b"), 0, -10), 0, compare.Diverged, true, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			j := settle.Judge(test.was, test.is, test.moves, t0)
+			if j.Verdict != test.want || j.Final != test.final || j.Moved != test.moved {
+				t.Errorf("judged %+v", j)
+			}
+			if (j.Reason == "") != (j.Verdict == compare.Match) {
+				t.Errorf("reason of %s is %q", j.Verdict, j.Reason)
+			}
+		})
+	}
+}
+
+func TestNotKnowingHowFarTheProjectionIsLeavesPatience(t *testing.T) {
+	is := seen(30, "a", "b")
+	is.LegacyChangedAt = t0
+	if j := settle.Judge(seen(0, "a", "b"), is, 0, t0); j.Verdict != compare.Diverged {
+		t.Errorf("judged %+v", j)
+	}
+	is.LegacyChangedAt, is.ProjectionReached = time.Time{}, t0.Add(-time.Hour)
+	if j := settle.Judge(seen(0, "a", "b"), is, 0, t0); j.Verdict != compare.Diverged {
+		t.Errorf("judged %+v", j)
+	}
+}
+
+// TestAStoppedProjectionIsFoundInTheEnd looks again and again at an order that the projection never reaches.
+func TestAStoppedProjectionIsFoundInTheEnd(t *testing.T) {
+	was := wrote(seen(0, "a", "b"), 0, -10)
+	for seconds := 30; seconds <= 330; seconds += 30 {
+		is := wrote(seen(seconds, "a", "b"), 0, -10)
+		j := settle.Judge(was, is, 0, t0)
+		if late := seconds >= 300; j.Final != late || late != (j.Verdict == compare.Diverged) {
+			t.Fatalf("after %d s: %+v", seconds, j)
+		}
+		if j.Final {
+			return
+		}
+		was = is
+	}
+	t.Error("never judged")
+}
