@@ -30,6 +30,8 @@ type Comparison struct {
 	// Now is the comparer's clock; Wait sleeps, and returns early with the context's error.
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error
+	// Seen is told of every mismatch that a scan meets, lag included; may be nil.
+	Seen func(compare.Mismatch)
 	// Progress is told how far a pass is; may be nil.
 	Progress func(Progress)
 	Log      *slog.Logger
@@ -176,8 +178,12 @@ func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) 
 
 // look compares all rows that the two sides have for one key, and queues a suspect if they disagree.
 func (p *pass) look(ctx context.Context, key order.Key, legacy, projection []order.Row, inSample bool) error {
-	if compare.Rows(p.Fields, key, legacy, projection) == nil {
+	mismatch := compare.Rows(p.Fields, key, legacy, projection)
+	if mismatch == nil {
 		return nil
+	}
+	if p.Seen != nil {
+		p.Seen(*mismatch)
 	}
 	p.suspects++
 	p.pending = append(p.pending, Suspect{

@@ -1,7 +1,234 @@
 package main
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/metrics"
+	"github.com/nordvarg/crosscheck/sampler"
+	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/web"
+)
 
 type runCommand struct{}
 
-func (r *runCommand) run(context.Context, *program) (int, error) { return exitError, nil }
+// migrateAgain is the pause before a ledger that could not be reached is tried again.
+const migrateAgain = 5 * time.Second
+
+// sidecar is what run wires together. It lives through databases that come and go.
+type sidecar struct {
+	config  *config.Config
+	ledger  *ledger.Ledger
+	metrics *metrics.Metrics
+	log     *slog.Logger
+
+	mu    sync.Mutex
+	known sides // for the page and readiness; opened when first needed
+}
+
+// run serves and samples until it is told to stop. What is wrong in the configuration ends it at once; a database
+// that cannot be reached does not.
+func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
+	c, err := p.load()
+	if err != nil {
+		return exitError, err
+	}
+	s := &sidecar{config: c, log: slog.New(slog.NewTextHandler(p.stderr, nil))}
+	if s.ledger, err = ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: s.log}); err != nil {
+		return exitError, fmt.Errorf("opening the ledger: %w", err)
+	}
+	defer s.ledger.Close()
+	defer s.close()
+	if _, err := s.fingerprint(ctx); err != nil {
+		if !unreachable(err) {
+			return exitError, err
+		}
+		s.log.WarnContext(ctx, "a database cannot be reached yet", slog.String("error", err.Error()))
+	}
+	if err := s.serve(ctx); err != nil {
+		return exitError, err
+	}
+	s.log.InfoContext(ctx, "stopped")
+	return exitAgrees, nil
+}
+
+// serve runs the web server and the sampler; the first that ends stops the other, and both have ended when it returns.
+func (s *sidecar) serve(ctx context.Context) error {
+	status := &ledgerStatus{ledger: s.ledger, config: s.config, fingerprint: s.fingerprint}
+	s.metrics = metrics.New(metrics.Options{
+		Version: version, Revision: revision(), Go: runtime.Version(),
+		Passes: []string{string(verify.Sample), string(verify.Full)}, Read: status.snapshot,
+	})
+	server := &web.Server{
+		Listen: s.config.Web.Listen, Source: status, Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
+	}
+	passes := &sampler.Sampler{
+		Ledger: s.ledger, Holder: holder(), Observe: s.observe, Log: s.log,
+		Jobs: []sampler.Job{
+			s.job(verify.Sample, s.config.Sampler.Schedule, func(ctx context.Context, c *verify.Comparison, l verify.Lease, start verify.Start) (verify.Pass, error) {
+				return c.Sample(ctx, l, start, s.config.Sampler.Size)
+			}),
+			s.job(verify.Full, s.config.Sampler.Full, func(ctx context.Context, c *verify.Comparison, l verify.Lease, start verify.Start) (verify.Pass, error) {
+				return c.Full(ctx, l, start)
+			}),
+		},
+		Prune: s.prune,
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return server.Run(ctx) })
+	g.Go(func() error {
+		if err := s.migrate(ctx); err != nil {
+			return err
+		}
+		return passes.Run(ctx)
+	})
+	return g.Wait()
+}
+
+// migrate tries until the ledger can be reached.
+func (s *sidecar) migrate(ctx context.Context) error {
+	for {
+		err := s.ledger.Migrate(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return nil
+		case !unreachable(err):
+			return fmt.Errorf("migrating the ledger: %w", err)
+		}
+		s.log.WarnContext(ctx, "the ledger cannot be reached yet", slog.String("error", err.Error()))
+		if wait(ctx, migrateAgain) != nil {
+			return nil
+		}
+	}
+}
+
+type passFunc func(context.Context, *verify.Comparison, verify.Lease, verify.Start) (verify.Pass, error)
+
+// job opens the sides anew for every pass, so that what changed about them since is known, an index for one.
+func (s *sidecar) job(kind verify.PassKind, schedule config.Schedule, run passFunc) sampler.Job {
+	return sampler.Job{
+		Kind: kind, Schedule: schedule,
+		Run: func(ctx context.Context, l verify.Lease, start verify.Start) (verify.Pass, error) {
+			c, fingerprint, done, err := s.comparison(ctx, kind)
+			if err != nil {
+				return verify.Pass{}, err
+			}
+			defer done()
+			start.Fingerprint = fingerprint
+			return run(ctx, c, l, start)
+		},
+		Resume: func(ctx context.Context, l verify.Lease, found verify.Pass) (verify.Pass, error) {
+			c, fingerprint, done, err := s.comparison(ctx, kind)
+			if err != nil {
+				return verify.Pass{}, err
+			}
+			defer done()
+			if found.Fingerprint != fingerprint {
+				return verify.Pass{}, fmt.Errorf("%w: configuration, comparator or databases have changed since", sampler.ErrNotResumable)
+			}
+			return c.Resume(ctx, l, found)
+		},
+	}
+}
+
+func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *verify.Comparison, fingerprint string, done func(), err error) {
+	opened, err := openSides(ctx, s.config, s.observeQuery)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	fingerprint, err = opened.fingerprint(ctx, s.config)
+	if err != nil {
+		opened.close()
+		return nil, "", nil, err
+	}
+	c = comparison(s.config, opened, s.ledger, s.log)
+	c.Seen = func(m compare.Mismatch) { s.observeMismatch(kind, m) }
+	return c, fingerprint, opened.close, nil
+}
+
+func (s *sidecar) prune(ctx context.Context) error {
+	_, err := s.ledger.Prune(ctx, time.Now(), ledger.Retention{})
+	return err
+}
+
+func (s *sidecar) observe(p verify.Pass) {
+	s.metrics.ObservePass(string(p.Kind), p.FinishedAt.Sub(p.StartedAt), p.Scan.Compared)
+}
+
+func (s *sidecar) observeQuery(side, kind string, took time.Duration) {
+	s.metrics.ObserveQuery(side, kind, took)
+	s.metrics.ObserveRead(side, kind, took)
+}
+
+func (s *sidecar) observeMismatch(kind verify.PassKind, m compare.Mismatch) {
+	if len(m.Fields) == 0 {
+		s.metrics.ObserveMismatch(string(kind), string(m.Hop), string(m.Kind), "")
+	}
+	for _, f := range m.Fields {
+		s.metrics.ObserveMismatch(string(kind), string(m.Hop), string(m.Kind), f.Name)
+	}
+}
+
+// open returns sides for small questions, and opens them when that has not worked before.
+func (s *sidecar) open(ctx context.Context) (sides, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known.projection != nil {
+		return s.known, nil
+	}
+	opened, err := openSides(ctx, s.config, nil)
+	if err != nil {
+		return sides{}, err
+	}
+	s.known = opened
+	return opened, nil
+}
+
+func (s *sidecar) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known.close()
+}
+
+func (s *sidecar) fingerprint(ctx context.Context) (string, error) {
+	opened, err := s.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	return opened.fingerprint(ctx, s.config)
+}
+
+// ready says what can be reached now.
+func (s *sidecar) ready(ctx context.Context) []web.Part {
+	part := func(name string, err error) web.Part {
+		if err != nil {
+			return web.Part{Name: name, Reason: err.Error()}
+		}
+		return web.Part{Name: name, OK: true}
+	}
+	parts := []web.Part{part("ledger", s.ledger.Ready(ctx))}
+	opened, err := s.open(ctx)
+	if err != nil {
+		return append(parts, part("legacy and projection", err))
+	}
+	var legacy, projection error
+	var g errgroup.Group
+	g.Go(func() error { legacy = opened.legacy.Ping(ctx); return nil })
+	g.Go(func() error { projection = opened.projection.Ping(ctx); return nil })
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return append(parts, part("legacy and projection", err))
+	}
+	return append(parts, part("legacy", legacy), part("projection", projection))
+}
