@@ -30,7 +30,7 @@ func (s *Sampler) hold(ctx context.Context, job string, work func(context.Contex
 		s.release(ctx, lease)
 	}()
 	err = work(held, lease)
-	if lost := context.Cause(held); err != nil && lost != nil && ctx.Err() == nil {
+	if lost := context.Cause(held); err != nil && lost != nil && ctx.Err() == nil && !errors.Is(err, lost) {
 		return fmt.Errorf("%w, %w", lost, err)
 	}
 	return err

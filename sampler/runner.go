@@ -138,10 +138,13 @@ func (r *runner) run(ctx context.Context, l verify.Lease, at time.Time) (begun b
 		begun = true                                                        // not again: it would panic again
 		r.missed = append(r.missed, missedRun{at, reasonPanic + p.Error()}) // of no effect if a pass was begun
 	}
+	if ctx.Err() != nil {
+		return begun, err // stopped, or no longer ours to say
+	}
 	if begun {
 		r.miss(ctx, slog.LevelWarn, reasonOverrun, r.ticks.pass(time.Now())...)
 	}
-	if len(r.missed) == 0 || ctx.Err() != nil {
+	if len(r.missed) == 0 {
 		return begun, err
 	}
 	if err := errors.Join(r.writeMissed(ctx), r.announce(ctx)); err != nil {
