@@ -23,6 +23,8 @@ var (
 	ErrUnsupported = errors.New("unsupported type")
 	// ErrUnreachable is returned when the database cannot be connected to.
 	ErrUnreachable = errors.New("database is unreachable")
+	// ErrDSN is returned for a dsn that cannot be parsed.
+	ErrDSN = errors.New("no connection string of PostgreSQL, or one that names files that cannot be read")
 )
 
 // Config says where a side is and how its columns map to the compared fields.
@@ -88,7 +90,8 @@ func Open(ctx context.Context, c Config) (*Side, error) {
 func connect(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	pc, err := pgxpool.ParseConfig(c.DSN)
 	if err != nil {
-		return nil, fmt.Errorf("reading the dsn of %s: %w", c.Name, err)
+		// pgx's error quotes the dsn, and masks a password only where it recognises one.
+		return nil, fmt.Errorf("reading the dsn of %s: %w", c.Name, ErrDSN)
 	}
 	pc.MaxConns = maxConnections
 	pc.ConnConfig.ConnectTimeout = connectTimeout

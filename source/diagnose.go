@@ -1,0 +1,127 @@
+package source
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Level says how much a finding matters.
+type Level string
+
+// The levels of findings, from none to worst.
+const (
+	OK      Level = "ok"
+	Info    Level = "info"    // worth knowing
+	Warning Level = "warning" // works, but slower or seeing less than it could
+	Error   Level = "error"   // passes fail, or cannot be trusted
+)
+
+// Worse is true if a level matters more than another.
+func (l Level) Worse(than Level) bool {
+	order := []Level{OK, Info, Warning, Error}
+	return slices.Index(order, l) > slices.Index(order, than)
+}
+
+// Finding is the result of one check of a diagnosis.
+type Finding struct {
+	Side    string `json:"side"`  // of the database: "legacy", "projection", "ledger"; "both" for what lies between sides
+	Check   string `json:"check"` // one of the Check constants
+	Level   Level  `json:"level"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"` // what to do; empty where nothing needs to be done
+}
+
+// The checks. Each identifier is what people and programs see.
+const (
+	CheckDSN        = "dsn"
+	CheckConnection = "connection" // an error here means that the database cannot be reached, or not now
+	CheckLogin      = "login"
+	CheckServer     = "server"
+	CheckEncoding   = "encoding"
+	CheckReplica    = "replica"
+	CheckClock      = "clock"
+	CheckRole       = "role"
+	CheckTable      = "table"
+	CheckRows       = "rows"
+	CheckKey        = "key"
+	CheckKeyIndex   = "key_index"
+	CheckUniqueKey  = "unique_key"
+	CheckField      = "field"
+	CheckChangedAt  = "changed_at"
+	CheckIdentity   = "identity"
+	CheckHash       = "hash"
+)
+
+// Diagnose examines two sides at once and then what lies between them. Unlike Open it does not stop at the first
+// problem: whatever can still be asked is asked, and every answer is a finding. The clock is only for comparing the
+// servers' clocks with it.
+func Diagnose(ctx context.Context, legacy, projection Config, now func() time.Time) []Finding {
+	var sides [2]*examination
+	var both sync.WaitGroup
+	for i, c := range []Config{legacy, projection} {
+		both.Go(func() { sides[i] = examine(ctx, c, now) })
+	}
+	both.Wait()
+	defer sides[0].close()
+	defer sides[1].close()
+	return slices.Concat(sides[0].findings, sides[1].findings, between(ctx, sides[0], sides[1]))
+}
+
+// sideBoth is the side of a finding that lies between the two.
+const sideBoth = "both"
+
+// examination is what was learned of one side.
+type examination struct {
+	*Side
+	now      func() time.Time
+	findings []Finding
+
+	server   server
+	relation relation
+	readable bool              // the table can be read, at least in part
+	key      native            // oid is 0 where the key has problems of its own
+	fields   map[string]native // by name, those whose type is known
+	rejected map[string]bool   // fields whose type cannot be compared
+}
+
+// examine asks from the outside in. What fails hides only what lies within it.
+func examine(ctx context.Context, c Config, now func() time.Time) *examination {
+	e := &examination{Side: &Side{config: c}, now: now, fields: map[string]native{}, rejected: map[string]bool{}}
+	pool, err := connect(ctx, c)
+	if err != nil {
+		e.findings = append(e.findings, ConnectionFailed(c.Name, c.DSN, err))
+		return e
+	}
+	e.pool = pool
+	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
+	defer cancel()
+	e.examineServer(ctx)
+	if e.examineTable(ctx); !e.readable {
+		return e
+	}
+	e.examineKey(ctx)
+	e.examineFields(ctx)
+	e.examineChangedAt(ctx)
+	e.examineRows(ctx) // last: a view may take long over its first row
+	return e
+}
+
+// diagnosisTimeout is for all questions to one side together; each is small.
+const diagnosisTimeout = 2 * time.Minute
+
+func (e *examination) close() {
+	if e.pool != nil {
+		e.pool.Close()
+	}
+}
+
+func (e *examination) add(level Level, check, message, hint string) {
+	e.findings = append(e.findings, Finding{Side: e.config.Name, Check: check, Level: level, Message: message, Hint: hint})
+}
+
+// failed adds what a query ran into.
+func (e *examination) failed(check, doing string, err error) {
+	e.add(Error, check, doing+": "+saidBy(err), Hint(err))
+}

@@ -1,0 +1,173 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+func (e *examination) examineKey(ctx context.Context) {
+	keyType, n, err := e.resolveKey(ctx)
+	switch {
+	case errors.Is(err, ErrUnsupported):
+		e.add(Error, CheckKey, fmt.Sprintf("key %s is %s; integers, uuid and text are supported", e.config.Key, n.name),
+			fmt.Sprintf("map it with an expression, such as key: %s, and give that expression an index", yamlText(castKey(e.config.Key, n))))
+		return
+	case err != nil:
+		e.column(CheckKey, "key "+e.config.Key, err)
+		return
+	}
+	e.key = n
+	e.add(OK, CheckKey, fmt.Sprintf("key %s is %s", e.config.Key, n.name), "")
+	e.examineKeyIndex(ctx, e.keyedSQL(keyType))
+	e.examineUniqueKey(ctx)
+}
+
+func castKey(key string, n native) string {
+	if n.oid == pgtype.NumericOID {
+		return "(" + key + ")::bigint"
+	}
+	return "(" + key + ")::text"
+}
+
+func (e *examination) examineKeyIndex(ctx context.Context, keyed string) {
+	switch indexed, err := e.indexed(ctx, keyed); {
+	case err != nil:
+		e.failed(CheckKeyIndex, "looking for an index on the key", err)
+	case !indexed:
+		e.add(Warning, CheckKeyIndex, "no index serves the key: each sample and each bucket that differs reads the whole table",
+			e.indexHint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s)", e.config.Key))
+	default:
+		e.add(OK, CheckKeyIndex, "an index serves the key", "")
+	}
+}
+
+// examineUniqueKey looks for proof that no key is there twice: duplicates that both sides have alike are no
+// difference between them.
+func (e *examination) examineUniqueKey(ctx context.Context) {
+	const unseen = "an order that is there twice on both sides alike is no difference between them, and is not reported"
+	if e.relation.kind == "v" || e.relation.kind == "f" || e.relation.oid == 0 || e.key.table != e.relation.oid {
+		e.add(Info, CheckUniqueKey, "whether a key can be there twice cannot be told from a view or an expression", unseen)
+		return
+	}
+	var unique bool
+	err := e.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = $1 AND indisunique AND indisvalid
+		AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = $2)`, e.relation.oid, int16(e.key.column)).Scan(&unique)
+	switch {
+	case err != nil:
+		e.failed(CheckUniqueKey, "looking for a unique index on the key", err)
+	case !unique:
+		e.add(Warning, CheckUniqueKey, "no unique index forbids a key twice; "+unseen,
+			e.indexHint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s)", e.config.Key))
+	default:
+		e.add(OK, CheckUniqueKey, "keys are unique", "")
+	}
+}
+
+// indexHint is a statement for the configured table, or advice where that cannot have an index.
+func (e *examination) indexHint(statement, column string) string {
+	switch e.relation.kind {
+	case "r", "m":
+		return fmt.Sprintf(statement, quoted(e.relation.schema, e.relation.name), column)
+	case "p":
+		return fmt.Sprintf(strings.Replace(statement, " CONCURRENTLY", "", 1), quoted(e.relation.schema, e.relation.name), column)
+	}
+	return "index " + column + " in the tables that it comes from, or read a table or materialized view"
+}
+
+func (e *examination) examineFields(ctx context.Context) {
+	good := 0
+	for _, f := range e.config.Fields {
+		n, err := e.resolveField(ctx, f)
+		switch {
+		case errors.Is(err, ErrUnsupported):
+			e.fields[f.Name], e.rejected[f.Name] = n, true
+			e.add(Error, CheckField, fmt.Sprintf("%s is %s, which cannot be compared as %s", f.Name, n.name, f.Type), e.mapping(f, n))
+		case err != nil:
+			e.column(CheckField, f.Name, err)
+		default:
+			e.fields[f.Name] = n
+			good++
+		}
+	}
+	if good > 0 {
+		e.add(OK, CheckField, fmt.Sprintf("%d of %d fields can be read and compared", good, len(e.config.Fields)), "")
+	}
+}
+
+// mapping is what to write in config.yaml for a field whose type does not fit.
+func (e *examination) mapping(f Field, n native) string {
+	cast := e.config.Name + ": " + yamlText(castExample(f, n))
+	if t := typeFor(n); t != order.Text {
+		return fmt.Sprintf("set the field's type to %s, or map it with an expression, such as %s", t, cast)
+	}
+	hint := "map it with an expression in the field, such as " + cast
+	if n.oid == pgtype.Float4OID || n.oid == pgtype.Float8OID {
+		hint += "; a float does not hold decimals exactly, so round it or set a tolerance"
+	}
+	return hint
+}
+
+// examineChangedAt checks the column that lag and recent changes are told by.
+func (e *examination) examineChangedAt(ctx context.Context) {
+	name := e.config.ChangedAt
+	if name == "" {
+		e.add(Info, CheckChangedAt, "no changed_at is configured: a sample has no stratum of recent changes, and lag is told by patience alone",
+			"set changed_at to the column with the time of the last write, if there is one")
+		return
+	}
+	n, err := e.typeOf(ctx, name)
+	if err != nil {
+		e.column(CheckChangedAt, name, err)
+		return
+	}
+	switch n.oid {
+	case pgtype.TimestamptzOID:
+	case pgtype.TimestampOID:
+		e.add(Info, CheckChangedAt, name+" is "+n.name+" and is read as UTC", "an expression such as "+name+" AT TIME ZONE 'Europe/Paris' says otherwise; it needs an index of its own")
+	default:
+		e.add(Error, CheckChangedAt, fmt.Sprintf("%s is %s, not a timestamp", name, n.name), "set changed_at to a column of type timestamptz, or leave it out")
+		return
+	}
+	switch indexed, err := e.indexed(ctx, e.newestSQL("1", 1)); {
+	case err != nil:
+		e.failed(CheckChangedAt, "looking for an index on "+name, err)
+	case !indexed:
+		e.add(Warning, CheckChangedAt, "no index serves "+name+": a sample has no stratum of recent changes", e.indexHint("CREATE INDEX CONCURRENTLY ON %s (%s)", name))
+	default:
+		e.add(OK, CheckChangedAt, "an index serves "+name, "")
+	}
+}
+
+// column adds what asking about one column or expression ran into.
+func (e *examination) column(check, what string, err error) {
+	hint := Hint(err)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch {
+		case pg.Code == "42703" && len(e.relation.columns) > 0:
+			hint = fmt.Sprintf("%s has the columns %s; map a field with %s: <column or expression>", e.relation, few(e.relation.columns), e.config.Name)
+		case pg.Code == "42501" && e.relation.oid != 0:
+			hint = fmt.Sprintf("GRANT SELECT ON %s TO %s", quoted(e.relation.schema, e.relation.name), quoted(e.server.role))
+		}
+	}
+	e.add(Error, check, what+": "+saidBy(err), hint)
+}
+
+func few(names []string) string {
+	const most = 40
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}
+
+// yamlText is an expression as it can be pasted into config.yaml.
+func yamlText(expression string) string {
+	return "'" + strings.ReplaceAll(expression, "'", "''") + "'"
+}

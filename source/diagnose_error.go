@@ -1,0 +1,168 @@
+package source
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Unreachable is true for what a database that is down, starting, stopping or full answers, or no answer at all:
+// nothing was proven, and it may be different in a moment.
+func Unreachable(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return strings.HasPrefix(pg.Code, "08") || slices.Contains([]string{"53300", "57P01", "57P02", "57P03"}, pg.Code)
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	return connecting || errors.Is(err, context.DeadlineExceeded)
+}
+
+// hints by PostgreSQL's error code.
+var hints = map[string]string{
+	"28P01": "check the user name and the password in the dsn",
+	"28000": "check the user and sslmode in the dsn, and pg_hba.conf on the server",
+	"3D000": "check the database name in the dsn",
+	"3F000": "check the schema in the table's name",
+	"42P01": "check the table; search_path is empty, so write schema.table",
+	"42703": "check the column names in compare.fields, key and changed_at",
+	"42501": "the role needs SELECT on the table and USAGE on its schema",
+	"42883": "check function and argument types; search_path is empty, so write schema.function in expressions",
+	"42704": "search_path is empty, so write schema.type in expressions",
+	"42601": "check the SQL of the expression in config.yaml",
+	"55000": "REFRESH MATERIALIZED VIEW fills it",
+	"57014": "a query ran into a timeout, or was cancelled on the server; see whether the server is overloaded",
+	"55P03": "somebody holds a lock on the table; see pg_stat_activity and pg_locks",
+	"53300": "the server has no connection left; crosscheck needs 4 per side",
+	"57P03": "the server is starting, stopping or recovering; try again in a moment",
+}
+
+// Hint is the user's next step after an error of a database; empty where none is known.
+func Hint(err error) string {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return hints[pg.Code]
+	}
+	return ""
+}
+
+// saidBy is an error on one line: what the server said, without the codes and prefixes of the way it came.
+func saidBy(err error) string {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return oneLine(pg.Message)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	return oneLine(err.Error())
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// ConnectionFailed is the finding for a database that does not let us in, whichever adapter asked. Neither the dsn
+// nor its password appears in it.
+func ConnectionFailed(side, dsn string, err error) Finding {
+	f := Finding{Side: side, Check: CheckConnection, Level: Error}
+	c, parsing := pgconn.ParseConfig(dsn)
+	if parsing != nil {
+		// The error quotes what could not be read, which may be a password.
+		f.Check, f.Message = CheckDSN, "the dsn cannot be read"
+		f.Hint = "postgres://user:password@host:5432/database, with %XX for special characters in the password, or host=… dbname=… user=…; files that it names must be readable"
+		return f
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		f.Check, f.Message, f.Hint = refused(c, pg)
+		return f
+	}
+	f.Message, f.Hint = unanswered(c, err)
+	return f
+}
+
+// refused is for a server that answered, and said no.
+func refused(c *pgconn.Config, pg *pgconn.PgError) (check, message, hint string) {
+	at := " (" + addresses(c) + ")"
+	switch {
+	case Unreachable(pg):
+		return CheckConnection, oneLine(pg.Message) + at, hints[pg.Code]
+	case pg.Code == "42501":
+		return CheckLogin, oneLine(pg.Message) + at, fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", quoted(c.Database), quoted(c.User))
+	}
+	return CheckLogin, oneLine(pg.Message) + at, hints[pg.Code]
+}
+
+// unanswered is for a server that was not found, or did not speak as it should.
+func unanswered(c *pgconn.Config, err error) (message, hint string) {
+	var (
+		dns         *net.DNSError
+		record      tls.RecordHeaderError
+		certificate *tls.CertificateVerificationError
+		authority   x509.UnknownAuthorityError
+		timeout     net.Error
+	)
+	at := addresses(c)
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Sprintf("unknown host %s", dns.Name), "check the host in the dsn"
+	case errors.As(err, &dns):
+		return fmt.Sprintf("the name service does not answer for %s", dns.Name), "check the name service of this machine"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused by " + at, "check host and port in the dsn, and that the server is running and listens there"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return "no route to " + at, "check the network between here and the server"
+	case errors.Is(err, os.ErrNotExist) && strings.HasPrefix(c.Host, "/"):
+		return "no server at the socket in " + c.Host, "check the folder and the port of the socket, and that the server is running"
+	case errors.As(err, &certificate), errors.As(err, &authority):
+		return at + " shows a certificate that is not trusted here: " + scrubbed(c, err), "check sslmode and sslrootcert in the dsn"
+	case strings.Contains(err.Error(), "server refused TLS connection"):
+		return at + " does not offer TLS, and the dsn asks for it", "check sslmode in the dsn, and ssl on the server"
+	case errors.As(err, &record), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return at + " does not speak PostgreSQL's protocol, or hung up", "check host and port in the dsn, and what listens there"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer from " + at + " in time", "check host and port in the dsn; a firewall that drops packets looks like this too"
+	}
+	return scrubbed(c, err), "check host and port in the dsn, and that the server is running"
+}
+
+// scrubbed is an error of unknown origin without the password, should it have found its way into it.
+func scrubbed(c *pgconn.Config, err error) string {
+	text := oneLine(err.Error())
+	if c.Password != "" {
+		text = strings.ReplaceAll(text, c.Password, "<secret>")
+	}
+	return text
+}
+
+// addresses are the hosts of a dsn, each once: drivers try each with and without TLS.
+func addresses(c *pgconn.Config) string {
+	list := []string{address(c.Host, c.Port)}
+	for _, f := range c.Fallbacks {
+		if a := address(f.Host, f.Port); !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+func address(host string, port uint16) string {
+	if strings.HasPrefix(host, "/") {
+		return fmt.Sprintf("%s/.s.PGSQL.%d", host, port)
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}
+
+// quoted is a name as SQL reads it.
+func quoted(names ...string) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = `"` + strings.ReplaceAll(n, `"`, `""`) + `"`
+	}
+	return strings.Join(out, ".")
+}

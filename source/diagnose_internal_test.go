@@ -1,0 +1,149 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// What takes another server, a standby or a stopped one to see is judged from values here.
+
+func TestVersionFinding(t *testing.T) {
+	for number, want := range map[int]Level{110022: Error, 120000: Info, 130011: Info, 140000: OK, 180001: OK} {
+		f := versionFinding("legacy", server{version: "v", number: number, database: "d", role: "r"})
+		if f.Level != want || (f.Hint == "") != (want == OK) {
+			t.Errorf("version %d: %+v, want %s", number, f, want)
+		}
+	}
+}
+
+func TestReplicaFinding(t *testing.T) {
+	f := replicaFinding("legacy", 2500*time.Millisecond)
+	if f.Level != Info || !strings.Contains(f.Message, "2.5s behind") || !strings.Contains(f.Hint, "settle.window") {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestClockFindingAllowsForTheRoundTrip(t *testing.T) {
+	before := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, c := range []struct {
+		trip, ahead time.Duration
+		want        Level
+	}{
+		{0, 0, OK},
+		{0, 900 * time.Millisecond, OK},
+		{0, 1100 * time.Millisecond, Warning},
+		{0, -1100 * time.Millisecond, Warning},
+		{10 * time.Second, 5 * time.Second, OK}, // the answer took long, and may have been given at any moment of it
+		{10 * time.Second, 11500 * time.Millisecond, Warning},
+	} {
+		skew, precision := Skew(before.Add(c.ahead), before, before.Add(c.trip))
+		if f := ClockFinding("legacy", skew, precision); f.Level != c.want {
+			t.Errorf("trip %v, clock %v ahead of its start: %+v", c.trip, c.ahead, f)
+		}
+	}
+}
+
+func TestJudgeHash(t *testing.T) {
+	for _, c := range []struct {
+		native, portable bool
+		err              error
+		want             Level
+		message          string
+	}{
+		{true, false, nil, OK, "alike"},
+		{false, true, nil, Warning, "portable digests are used, which are several times slower"},
+		{false, false, nil, Error, "full verification is impossible"},
+		{false, false, errors.New("no such function"), Error, "no such function"},
+	} {
+		f := judgeHash(c.native, c.portable, c.err)
+		if f.Level != c.want || !strings.Contains(f.Message, c.message) || (f.Hint == "") != (c.want == OK) {
+			t.Errorf("%+v: %+v", c, f)
+		}
+	}
+}
+
+func TestConnectionFailed(t *testing.T) {
+	const dsn = "postgres://reader:hunter2@db.example:5433/orders?sslmode=disable"
+	for _, c := range []struct {
+		err                  error
+		check, message, hint string
+	}{
+		{&pgconn.PgError{Code: "28P01", Message: `password authentication failed for user "reader"`}, CheckLogin, "password authentication failed", "password"},
+		{&pgconn.PgError{Code: "28000", Message: "no pg_hba.conf entry"}, CheckLogin, "no pg_hba.conf entry", "pg_hba.conf"},
+		{&pgconn.PgError{Code: "57P03", Message: "the database system is starting up"}, CheckConnection, "starting up (db.example:5433)", "try again"},
+		{&pgconn.PgError{Code: "53300", Message: "sorry, too many clients already"}, CheckConnection, "too many clients", "4 per side"},
+		{context.DeadlineExceeded, CheckConnection, "no answer from db.example:5433", "firewall"},
+		{errors.New("something with hunter2\nin it"), CheckConnection, "something with <secret> in it", "server is running"},
+	} {
+		f := ConnectionFailed("legacy", dsn, fmt.Errorf("connecting: %w", c.err))
+		if f.Side != "legacy" || f.Check != c.check || f.Level != Error || !strings.Contains(f.Message, c.message) || !strings.Contains(f.Hint, c.hint) {
+			t.Errorf("%v: %+v", c.err, f)
+		}
+		if strings.Contains(f.Message+f.Hint, "hunter2") {
+			t.Errorf("the password is in %+v", f)
+		}
+	}
+}
+
+func TestTypesFinding(t *testing.T) {
+	number := func(precision, scale int32) native {
+		return native{oid: pgtype.NumericOID, modifier: (precision<<16 | scale) + 4, name: fmt.Sprintf("numeric(%d,%d)", precision, scale), category: "N"}
+	}
+	anyNumber := native{oid: pgtype.NumericOID, modifier: -1, name: "numeric", category: "N"}
+	bigint := native{oid: pgtype.Int8OID, modifier: -1, name: "bigint", category: "N"}
+	integer := native{oid: pgtype.Int4OID, modifier: -1, name: "integer", category: "N"}
+	text := native{oid: pgtype.TextOID, modifier: -1, name: "text", category: "S"}
+	char := native{oid: pgtype.BPCharOID, modifier: 8, name: "character(4)", category: "S"}
+	varchar := native{oid: pgtype.VarcharOID, modifier: 8, name: "character varying(4)", category: "S"}
+	enum := native{oid: 99999, modifier: -1, name: "state", category: "E"}
+	uuid := native{oid: pgtype.UUIDOID, modifier: -1, name: "uuid", category: "U"}
+	micros := native{oid: pgtype.TimestamptzOID, modifier: -1, name: "timestamp with time zone", category: "D"}
+	millis := native{oid: pgtype.TimestamptzOID, modifier: 3, name: "timestamp(3) with time zone", category: "D"}
+	for _, c := range []struct {
+		as                 order.FieldType
+		legacy, projection native
+		want               Level
+	}{
+		{order.Numeric, number(18, 4), number(18, 4), OK},
+		{order.Numeric, number(18, 4), number(18, 2), Warning},
+		{order.Numeric, number(18, 2), number(18, 4), Warning}, // two digits less before the point
+		{order.Numeric, number(18, 2), number(20, 4), OK},
+		{order.Numeric, anyNumber, number(18, 4), Warning},
+		{order.Numeric, number(18, 4), anyNumber, OK},
+		{order.Numeric, number(10, 0), bigint, OK},
+		{order.Numeric, number(10, 2), bigint, Warning},
+		{order.Integer, bigint, integer, Warning},
+		{order.Integer, integer, bigint, OK},
+		{order.Text, text, varchar, Warning},
+		{order.Text, varchar, text, OK},
+		{order.Text, enum, text, OK},
+		{order.Text, varchar, char, Info},
+		{order.Text, varchar, integer, Error},
+		{order.Text, uuid, text, Warning},
+		{order.Timestamptz, micros, millis, Warning},
+		{order.Timestamptz, millis, micros, OK},
+	} {
+		f, found := typesFinding("x", c.as, c.legacy, c.projection)
+		if !found {
+			f.Level = OK
+		}
+		if f.Level != c.want || found && f.Hint == "" {
+			t.Errorf("%s and %s as %s: %+v, want %s", c.legacy.name, c.projection.name, c.as, f, c.want)
+		}
+	}
+}
+
+func TestLevelsAreOrdered(t *testing.T) {
+	if !Error.Worse(Warning) || !Warning.Worse(Info) || !Info.Worse(OK) || OK.Worse(OK) || Info.Worse(Error) {
+		t.Error("levels are not ordered")
+	}
+}

@@ -1,0 +1,117 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// between examines what one side alone cannot tell: whether they are two, and whether they can be compared.
+func between(ctx context.Context, legacy, projection *examination) []Finding {
+	if legacy.pool == nil || projection.pool == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
+	defer cancel()
+	var out []Finding
+	if legacy.readable && projection.readable {
+		out = append(out, identityFinding(ctx, legacy, projection))
+	}
+	if f, ok := keysFinding(legacy.key, projection.key); ok {
+		out = append(out, f)
+	}
+	for _, field := range legacy.config.Fields {
+		l, knownLegacy := legacy.fields[field.Name]
+		p, knownProjection := projection.fields[field.Name]
+		if !knownLegacy || !knownProjection {
+			continue
+		}
+		if f, ok := typesFinding(field.Name, field.Type, l, p); ok {
+			out = append(out, f)
+		}
+	}
+	return append(out, hashFinding(ctx, legacy, projection))
+}
+
+func identityFinding(ctx context.Context, legacy, projection *examination) Finding {
+	f := Finding{Side: sideBoth, Check: CheckIdentity, Level: OK, Message: "the two tables are not the same"}
+	l, lerr := legacy.Identity(ctx)
+	p, perr := projection.Identity(ctx)
+	switch err := errors.Join(lerr, perr); {
+	case err != nil:
+		f.Level, f.Message = Error, "telling the two tables apart: "+saidBy(err)
+	case l == p:
+		f.Level, f.Message = Error, "legacy and projection are the same table of the same database"
+		f.Hint = "check the two dsn and table settings: a table always agrees with itself"
+	}
+	return f
+}
+
+// keysFinding compares the types of the keys; false where one is unknown, which has a finding of its own.
+func keysFinding(legacy, projection native) (Finding, bool) {
+	if legacy.oid == 0 || projection.oid == 0 {
+		return Finding{}, false
+	}
+	f := Finding{Side: sideBoth, Check: CheckKey, Level: OK, Message: fmt.Sprintf("keys are %s and %s", legacy.name, projection.name)}
+	if legacy.family() != projection.family() {
+		f.Level = Error
+		f.Message = fmt.Sprintf("the key is %s in legacy and %s in the projection: no order would be found on the other side", legacy.name, projection.name)
+		f.Hint = "cast the key of one side, such as key: '(order_id)::bigint', with an index on that expression"
+	} else if loss := narrowed(legacy, projection); loss != "" {
+		f.Level, f.Message = Warning, f.Message+": "+loss
+		f.Hint = "widen the projection's key before an order needs it"
+	}
+	return f, true
+}
+
+// probeSeed is any; passes draw their own.
+const probeSeed = 0x2545f491
+
+// hashFinding has both servers digest the same known values.
+func hashFinding(ctx context.Context, legacy, projection *examination) Finding {
+	agree := func(portable bool) (bool, error) {
+		h := verify.Hash{Seed: probeSeed, Portable: portable}
+		l, err := legacy.Probe(ctx, h)
+		if err != nil {
+			return false, err
+		}
+		p, err := projection.Probe(ctx, h)
+		return err == nil && slices.Equal(l, p), err
+	}
+	native, err := agree(false)
+	if err != nil || native {
+		return judgeHash(native, false, err)
+	}
+	portable, err := agree(true)
+	return judgeHash(false, portable, err)
+}
+
+func judgeHash(native, portable bool, err error) Finding {
+	f := Finding{Side: sideBoth, Check: CheckHash, Level: OK, Message: "both servers digest known values alike"}
+	switch {
+	case err != nil:
+		f.Level, f.Message, f.Hint = Error, oneLine(err.Error()), "the digests need PostgreSQL 14 or later and UTF8 on both servers"
+	case native:
+	case portable:
+		f.Level, f.Message = Warning, "the servers' hash functions disagree on known values: portable digests are used, which are several times slower"
+		f.Hint = "the same major version, architecture and encoding on both servers make the fast ones agree"
+	default:
+		f.Level, f.Message = Error, "the servers digest known values differently, even with portable digests: full verification is impossible"
+		f.Hint = "compare the two databases' encodings; UTF8 on both is what is tested"
+	}
+	return f
+}
+
+// IdentifyDatabase names the database behind a dsn, whatever the dsn calls it.
+func IdentifyDatabase(ctx context.Context, name, dsn string) (Identity, error) {
+	c := Config{Name: name, DSN: dsn}
+	pool, err := connect(ctx, c)
+	if err != nil {
+		return Identity{}, err
+	}
+	defer pool.Close()
+	return (&Side{config: c, pool: pool}).Identity(ctx)
+}

@@ -1,0 +1,105 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// server is what a server says of itself and of us. Its zero value is a server that was not asked.
+type server struct {
+	version   string
+	number    int // server_version_num
+	database  string
+	role      string
+	superuser bool
+	encoding  string
+	standby   bool
+	replayLag time.Duration
+	skew      time.Duration // of the server's clock against ours; positive if it is ahead
+	precision time.Duration // half a round trip: skew is not known better than that
+}
+
+func (e *examination) examineServer(ctx context.Context) {
+	var s server
+	var lag float64
+	var clock time.Time
+	before := e.now()
+	err := e.pool.QueryRow(ctx, `SELECT clock_timestamp(), current_setting('server_version'), current_setting('server_version_num')::int,
+			current_database()::text, current_user::text, coalesce((SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user), false),
+			current_setting('server_encoding'), pg_is_in_recovery(),
+			CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+				ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END::float8`).
+		Scan(&clock, &s.version, &s.number, &s.database, &s.role, &s.superuser, &s.encoding, &s.standby, &lag)
+	if err != nil {
+		e.failed(CheckServer, "asking the server about itself", err)
+		return
+	}
+	s.skew, s.precision = Skew(clock, before, e.now())
+	s.replayLag = time.Duration(lag * float64(time.Second))
+	e.server = s
+	name := e.config.Name
+	e.findings = append(e.findings, versionFinding(name, s), encodingFinding(name, s.encoding), ClockFinding(name, s.skew, s.precision))
+	if s.standby {
+		e.findings = append(e.findings, replicaFinding(name, s.replayLag))
+	}
+}
+
+// Versions below minVersion have no hash functions with a seed that the digests could use; below testedVersion
+// rows cannot be addressed by ranges and timestamps cannot be binned.
+const (
+	minVersion    = 120000
+	testedVersion = 140000
+)
+
+func versionFinding(side string, s server) Finding {
+	f := Finding{Side: side, Check: CheckServer, Level: OK, Message: fmt.Sprintf("PostgreSQL %s, database %s, as %s", s.version, s.database, s.role)}
+	switch {
+	case s.number < minVersion:
+		f.Level, f.Hint = Error, "PostgreSQL 14 or later is needed; a replica or a logical copy on a newer server will do"
+	case s.number < testedVersion:
+		f.Level, f.Hint = Info, "PostgreSQL 14 or later reads faster and draws samples from row addresses"
+	}
+	return f
+}
+
+func encodingFinding(side, encoding string) Finding {
+	f := Finding{Side: side, Check: CheckEncoding, Level: OK, Message: "the database's encoding is " + encoding}
+	if encoding != "UTF8" {
+		f.Level = Warning
+		f.Hint = "text is digested in the server's encoding: digests agree only where both sides have the same; UTF8 is what is tested"
+	}
+	return f
+}
+
+func replicaFinding(side string, lag time.Duration) Finding {
+	return Finding{
+		Side: side, Check: CheckReplica, Level: Info,
+		Message: fmt.Sprintf("the server is a replica, %s behind its primary", lag.Round(time.Millisecond)),
+		Hint:    "settle.window must exceed the replay lag; hot_standby_feedback or a larger max_standby_streaming_delay keeps long reads from being cancelled",
+	}
+}
+
+// maxSkew is how far a server's clock may be from ours.
+const maxSkew = time.Second
+
+// Skew is how far a clock that was read between two moments of ours is ahead of ours, and how uncertain that is.
+func Skew(clock, before, after time.Time) (skew, precision time.Duration) {
+	precision = after.Sub(before) / 2
+	return clock.Sub(before.Add(precision)), precision
+}
+
+// ClockFinding judges the skew of a server's clock.
+func ClockFinding(side string, skew, precision time.Duration) Finding {
+	f := Finding{Side: side, Check: CheckClock, Level: OK, Message: "the server's clock agrees with ours within a second"}
+	if skew.Abs() > maxSkew+precision {
+		direction := "ahead of"
+		if skew < 0 {
+			direction = "behind"
+		}
+		f.Level = Warning
+		f.Message = fmt.Sprintf("the server's clock is %s %s ours", skew.Abs().Round(time.Millisecond), direction)
+		f.Hint = "ages and lag mix both clocks: synchronise both machines with NTP"
+	}
+	return f
+}

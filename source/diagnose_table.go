@@ -1,0 +1,150 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// relation is what the catalogue says of the configured table. All may read the catalogue, whatever they may read
+// of the table itself. Its zero value is a subquery, or a table that does not exist.
+type relation struct {
+	oid          uint32
+	schema, name string
+	kind         string // pg_class.relkind
+	populated    bool
+	mayUse       bool // the schema
+	mayRead      bool // at least one column
+	mayWrite     bool
+	hidesRows    bool // row-level security applies to the role
+	columns      []string
+}
+
+func (r relation) String() string { return r.schema + "." + r.name }
+
+// kinds are relations that can be compared, by relkind.
+var kinds = map[string]string{"r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}
+
+// examineTable decides whether there is any use in asking about columns.
+func (e *examination) examineTable(ctx context.Context) {
+	if e.isSubquery() {
+		e.readTable(ctx, "the subquery")
+		if e.server.superuser {
+			e.findings = append(e.findings, roleFinding(e.config.Name, e.server, e.relation))
+		}
+		return
+	}
+	names, err := e.identifiers(ctx)
+	if err != nil {
+		e.add(Error, CheckTable, fmt.Sprintf("table %s: %s", e.config.Table, saidBy(err)), "write schema.table, or a subquery in parentheses")
+		return
+	}
+	e.relation, err = e.lookUp(ctx, names)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		e.add(Error, CheckTable, fmt.Sprintf("there is no table %s in database %s", e.config.Table, e.server.database), e.elsewhere(ctx, names))
+		return
+	case err != nil:
+		e.failed(CheckTable, "looking up table "+e.config.Table, err)
+		return
+	}
+	if message, hint := e.relation.obstacle(e.server.role); message != "" {
+		e.add(Error, CheckTable, message, hint)
+		return
+	}
+	e.shape.oid = e.relation.oid
+	e.readTable(ctx, kinds[e.relation.kind]+" "+e.relation.String())
+	e.findings = append(e.findings, roleFinding(e.config.Name, e.server, e.relation))
+	if e.relation.hidesRows {
+		e.add(Warning, CheckRole, "row-level security hides rows of "+e.relation.String()+" from "+e.server.role,
+			fmt.Sprintf("ALTER ROLE %s BYPASSRLS; a row that is hidden on one side looks missing", quoted(e.server.role)))
+	}
+}
+
+// obstacle is why a table cannot be read at all; empty where nothing is in the way.
+func (r relation) obstacle(role string) (message, hint string) {
+	switch {
+	case kinds[r.kind] == "":
+		return fmt.Sprintf("%s is no table or view", r), "check the table in config.yaml"
+	case !r.mayUse:
+		return fmt.Sprintf("role %s may not use schema %s", role, r.schema), fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", quoted(r.schema), quoted(role))
+	case !r.mayRead:
+		return fmt.Sprintf("role %s may not read %s", role, r), fmt.Sprintf("GRANT SELECT ON %s TO %s", quoted(r.schema, r.name), quoted(role))
+	case !r.populated:
+		return fmt.Sprintf("materialized view %s was never refreshed", r), fmt.Sprintf("REFRESH MATERIALIZED VIEW %s", quoted(r.schema, r.name))
+	}
+	return "", ""
+}
+
+// readTable proves what the catalogue promised.
+func (e *examination) readTable(ctx context.Context, what string) {
+	if _, err := e.pool.Exec(ctx, "SELECT 1 FROM "+e.from()+" LIMIT 0"); err != nil {
+		e.failed(CheckTable, "reading "+what, err)
+		return
+	}
+	e.readable = true
+	e.add(OK, CheckTable, what+" can be read", "")
+}
+
+// identifiers takes the configured name apart as SQL would.
+func (e *examination) identifiers(ctx context.Context) (names []string, err error) {
+	err = e.pool.QueryRow(ctx, "SELECT pg_catalog.parse_ident($1)", e.config.Table).Scan(&names)
+	return names, err
+}
+
+func (e *examination) lookUp(ctx context.Context, names []string) (relation, error) {
+	if len(names) < 2 {
+		return relation{}, pgx.ErrNoRows // search_path is empty
+	}
+	r := relation{schema: names[len(names)-2], name: names[len(names)-1]}
+	err := e.pool.QueryRow(ctx, `SELECT c.oid, c.relkind::text, c.relispopulated, has_schema_privilege(n.oid, 'USAGE'),
+			has_any_column_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'), row_security_active(c.oid),
+			array(SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum)
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`, r.schema, r.name).
+		Scan(&r.oid, &r.kind, &r.populated, &r.mayUse, &r.mayRead, &r.mayWrite, &r.hidesRows, &r.columns)
+	return r, err
+}
+
+// elsewhere is a hint at a table of that name in another schema.
+func (e *examination) elsewhere(ctx context.Context, names []string) string {
+	rows, err := e.pool.Query(ctx, `SELECT format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE lower(c.relname) = lower($1) AND c.relkind IN ('r','p','v','m','f') AND n.nspname !~ '^pg_(toast|temp)' ORDER BY 1 LIMIT 3`, names[len(names)-1])
+	if err != nil {
+		return hints["42P01"]
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(found) == 0 {
+		return "check the table and the database in the dsn; search_path is empty, so write schema.table"
+	}
+	return "there is " + strings.Join(found, " and ") + "; search_path is empty, so write schema.table"
+}
+
+// roleFinding says whether the role may do more than it needs to.
+func roleFinding(side string, s server, r relation) Finding {
+	f := Finding{Side: side, Check: CheckRole, Level: OK, Message: fmt.Sprintf("role %s may read and not write", s.role)}
+	const enough = "a role with SELECT alone is enough; crosscheck never writes here"
+	switch {
+	case s.superuser:
+		f.Level, f.Message, f.Hint = Warning, fmt.Sprintf("role %s is a superuser", s.role), enough
+	case r.mayWrite:
+		f.Level, f.Message, f.Hint = Info, fmt.Sprintf("role %s may write to %s", s.role, r), enough
+	}
+	return f
+}
+
+// examineRows finds out whether there is anything to compare.
+func (e *examination) examineRows(ctx context.Context) {
+	var any bool
+	if err := e.pool.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM "+e.from()+")").Scan(&any); err != nil {
+		e.failed(CheckRows, "looking for a first row", err)
+		return
+	}
+	if !any {
+		e.add(Warning, CheckRows, "the table is empty", "an empty table is never a match: check that the dsn, the table and the role's row-level security are right")
+		return
+	}
+	e.add(OK, CheckRows, "there are rows", "")
+}

@@ -1,0 +1,113 @@
+package source
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// family says what kind of values a type holds: types of one family can hold the same values.
+func (n native) family() string {
+	switch n.oid {
+	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.NumericOID:
+		return "number"
+	case pgtype.Float4OID, pgtype.Float8OID:
+		return "float"
+	case pgtype.TimestamptzOID:
+		return "instant"
+	}
+	if n.category == "S" || n.category == "E" {
+		return "text"
+	}
+	return n.name // a family of its own
+}
+
+// unlimited is a capacity without bound.
+const unlimited = math.MaxInt32
+
+// capacity is what a type can hold: so much before and after the decimal point, or so many characters.
+type capacity struct{ whole, decimals, characters int }
+
+// capacity reads the packed modifiers as PostgreSQL does; all that it does not know is unlimited.
+func (n native) capacity() capacity {
+	c := capacity{unlimited, unlimited, unlimited}
+	switch n.oid {
+	case pgtype.Int2OID:
+		c.whole, c.decimals = 5, 0
+	case pgtype.Int4OID:
+		c.whole, c.decimals = 10, 0
+	case pgtype.Int8OID:
+		c.whole, c.decimals = 19, 0
+	case pgtype.NumericOID:
+		if n.modifier >= 4 {
+			scale := int((n.modifier-4)&0x7ff^1024) - 1024
+			c.whole, c.decimals = int((n.modifier-4)>>16)-scale, max(scale, 0)
+		}
+	case pgtype.TimestamptzOID:
+		c.decimals = 6
+		if n.modifier >= 0 {
+			c.decimals = int(n.modifier)
+		}
+	case pgtype.VarcharOID, pgtype.BPCharOID:
+		if n.modifier >= 4 {
+			c.characters = int(n.modifier) - 4
+		}
+	case pgtype.NameOID:
+		c.characters = 63
+	}
+	return c
+}
+
+// narrowed is what the projection's type cannot hold of what the legacy side's can; empty where it can hold all.
+func narrowed(legacy, projection native) string {
+	l, p := legacy.capacity(), projection.capacity()
+	switch {
+	case p.decimals < l.decimals:
+		return fmt.Sprintf("the projection keeps %d decimals and rounds away what the legacy side has beyond", p.decimals)
+	case p.whole < l.whole:
+		return "the projection cannot hold the largest numbers of the legacy side"
+	case p.characters < l.characters:
+		return fmt.Sprintf("the projection holds at most %d characters, the legacy side more", p.characters)
+	}
+	return ""
+}
+
+// typesFinding compares the native types of a field that both sides have. Types that differ in name only, or where
+// the projection's holds all that the legacy side's can, are no finding.
+func typesFinding(name string, t order.FieldType, legacy, projection native) (Finding, bool) {
+	f := Finding{Side: sideBoth, Check: CheckField, Level: Warning}
+	f.Message = fmt.Sprintf("%s is %s in legacy and %s in the projection", name, legacy.name, projection.name)
+	if legacy.family() != projection.family() {
+		f.Hint = "map one side with an expression, so that equal values read alike"
+		if !accepts(t, legacy) || !accepts(t, projection) {
+			f.Level = Error
+		}
+		return f, true
+	}
+	if loss := narrowed(legacy, projection); loss != "" {
+		f.Message += ": " + loss
+		f.Hint = "widen the projection's column, or every such order is reported as different"
+		return f, true
+	}
+	if oneSided(legacy, projection, pgtype.BPCharOID) {
+		f.Level, f.Hint = Info, "trailing blanks of a char column are not compared"
+		return f, true
+	}
+	return Finding{}, false
+}
+
+func oneSided(a, b native, oid uint32) bool { return (a.oid == oid) != (b.oid == oid) }
+
+// typeFor is the field type that fits a column best; text where none does.
+func typeFor(n native) order.FieldType {
+	for _, t := range order.FieldTypes() {
+		if t != order.Text && slices.Contains(accepted[t], n.oid) {
+			return t
+		}
+	}
+	return order.Text
+}
