@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -252,8 +251,13 @@ func (n *snapshot) Reached(ctx context.Context) (time.Time, error) {
 // tuplesPerPage is PostgreSQL's MaxHeapTuplesPerPage for 8 KiB pages: no row's offset is beyond it.
 const tuplesPerPage = 291
 
-// maxDraws bounds how many addresses are tried for a sample, so that a nearly empty file ends too.
-const maxDraws = 4_000_000
+const (
+	// maxDraws bounds how many addresses are tried for a sample, so that a nearly empty file ends too.
+	maxDraws = 4_000_000
+	// fewPages is how large a table may be to be read as a whole: then drawing is not cheaper, and a sample larger
+	// than the table would try addresses until maxDraws.
+	fewPages = 400
+)
 
 // Draw tries random row addresses until n of them hold a visible row. An address is drawn uniformly from all
 // that can exist, so every row has the same chance, however full its page is (rejection sampling).
@@ -270,44 +274,51 @@ func (n *snapshot) Draw(ctx context.Context, rng verify.Random, want int) ([]ord
 		return nil, n.fail("drawing a sample", err)
 	}
 	drawn := map[order.Key]bool{}
-	for tried, batch := 0, 2*want+100; pages > 0 && len(drawn) < want && tried < maxDraws; tried += batch {
-		if err := n.draw(ctx, rng, pages, min(batch, 50_000), drawn); err != nil {
+	if pages <= fewPages {
+		if err := n.keys(ctx, drawn, "true"); err != nil {
+			return nil, n.fail("drawing a sample", err)
+		}
+		return trim(rng, drawn, want), nil
+	}
+	for tried, batch := 0, min(2*want+100, 50_000); len(drawn) < want && tried < maxDraws; tried += batch {
+		tids := make([]string, batch)
+		for i := range tids {
+			tids[i] = fmt.Sprintf("(%d,%d)", rng.Int64N(pages), 1+rng.Int64N(tuplesPerPage))
+		}
+		if err := n.keys(ctx, drawn, "t.ctid = ANY($1::text[]::tid[])", tids); err != nil {
 			return nil, n.fail("drawing a sample", err)
 		}
 	}
-	return trim(drawn, want), nil
+	return trim(rng, drawn, want), nil
 }
 
-func (n *snapshot) draw(ctx context.Context, rng verify.Random, pages int64, addresses int, drawn map[order.Key]bool) error {
-	tids := make([]string, addresses)
-	for i := range tids {
-		tids[i] = fmt.Sprintf("(%d,%d)", rng.Int64N(pages), 1+rng.Int64N(tuplesPerPage))
-	}
-	query := fmt.Sprintf("SELECT (%s)::text FROM %s WHERE t.ctid = ANY($1::text[]::tid[]) AND %s IS NOT NULL",
-		n.side.config.Key, n.side.from(), n.side.config.Key)
-	result, err := n.tx.Query(ctx, query, tids)
+// keys adds the keys of the rows that meet the condition.
+func (n *snapshot) keys(ctx context.Context, to map[order.Key]bool, condition string, args ...any) error {
+	query := fmt.Sprintf("SELECT (%s)::text FROM %s WHERE %s AND %s IS NOT NULL", n.side.config.Key, n.side.from(), condition, n.side.config.Key)
+	result, err := n.tx.Query(ctx, query, args...)
 	if err != nil {
 		return err
 	}
 	defer result.Close()
 	for result.Next() {
-		drawn[order.Key(result.RawValues()[0])] = true
+		to[order.Key(result.RawValues()[0])] = true
 	}
 	return result.Err()
 }
 
-// trim drops what was drawn beyond want. Which ones go must not depend on where they lie, so they are shuffled
-// by the map's keys being sorted first and then drawn from with a fixed generator.
-func trim(drawn map[order.Key]bool, want int) []order.Key {
+// trim drops what was drawn beyond want; which ones go is drawn too.
+func trim(rng verify.Random, drawn map[order.Key]bool, want int) []order.Key {
 	keys := make([]order.Key, 0, len(drawn))
 	for k := range drawn {
 		keys = append(keys, k)
 	}
-	slices.Sort(keys)
+	slices.Sort(keys) // so that it depends on the generator alone
 	if len(keys) <= want {
 		return keys
 	}
-	rng := rand.New(rand.NewPCG(uint64(len(keys)), uint64(want))) //nolint:gosec // no secret
-	rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	for i := range want {
+		j := i + int(rng.Int64N(int64(len(keys)-i)))
+		keys[i], keys[j] = keys[j], keys[i]
+	}
 	return keys[:want]
 }
