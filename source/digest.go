@@ -122,7 +122,7 @@ func (n *snapshot) digestBuckets(ctx context.Context, q verify.DigestQuery) ([]v
 	}
 	low, high := keyRanges(q.Parent.Shift, q.Buckets)
 	bucket, args := n.bucket(q.Layout, []any{low, high})
-	condition := fmt.Sprintf("%[1]s >= r.low AND %[1]s <= r.high", n.side.config.Key)
+	condition := fmt.Sprintf("(%[1]s) >= r.low AND (%[1]s) <= r.high", n.side.config.Key)
 	selecting, from := n.digestOf(q.Hash, bucket, condition)
 	return n.collect(ctx, selecting+"unnest($1::bigint[], $2::bigint[]) AS r(low, high) CROSS JOIN LATERAL "+from, args...)
 }

@@ -33,7 +33,12 @@ func newPair(t *testing.T, fields []source.Field) *pair {
 	p := &pair{t: t}
 	for i, name := range []string{"legacy", "projection"} {
 		dsn := pgtest.Database(t)
-		conn, err := pgx.Connect(t.Context(), dsn)
+		settings, err := pgx.ParseConfig(dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		settings.DefaultQueryExecMode = pgx.QueryExecModeExec // tables are made anew under the same names
+		conn, err := pgx.ConnectConfig(t.Context(), settings)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,6 +104,8 @@ func (p *pair) comparison() *verify.Comparison {
 func (p *pair) found(run func(*verify.Comparison, verify.Lease) (verify.Pass, error)) (verify.Pass, []string) {
 	p.t.Helper()
 	c := p.comparison()
+	defer c.Legacy.(*source.Side).Close()
+	defer c.Projection.(*source.Side).Close()
 	store := c.Ledger.(*ledgertest.Fake)
 	lease, err := store.Acquire(p.t.Context(), "test", "me", time.Hour)
 	if err != nil {
@@ -118,7 +125,7 @@ func (p *pair) found(run func(*verify.Comparison, verify.Lease) (verify.Pass, er
 		for i, f := range d.Mismatch.Fields {
 			names[i] = f.Name
 		}
-		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s", d.Mismatch.Key, d.Mismatch.Kind, strings.Join(names, ","))))
+		out = append(out, strings.TrimRight(fmt.Sprintf("%s %s %s", d.Mismatch.Key, d.Mismatch.Kind, strings.Join(names, ",")), " "))
 	}
 	slices.Sort(out)
 	return pass, out
