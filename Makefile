@@ -8,6 +8,7 @@ RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard ledger metrics sampl
 TEST_TIMEOUT  ?= 20m
 FUZZ_TIME     ?= 20s
 SOAK_ROUNDS   ?= 10
+BENCH_ORDERS  ?= 9200000
 
 .PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup
 
@@ -25,8 +26,8 @@ test-race: setup ## run the packages with goroutines under the race detector
 	go test -race -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
 	@echo "test-race: all packages passed"
 
-bench: setup build ## print the figures of docs/performance.md
-	go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./...
+bench: setup build ## print the figures of docs/performance.md (BENCH_ORDERS=9200000)
+	BENCH_ORDERS=$(BENCH_ORDERS) ./bin/crosscheck-lab bench
 
 soak: setup ## run all tests many times over (SOAK_ROUNDS=10)
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/nordvarg/crosscheck/lab/bench"
+)
+
+type benchCmd struct {
+	Orders     int64  `default:"9200000" env:"BENCH_ORDERS" help:"About how many orders each side has."`
+	Runs       int    `default:"5" env:"BENCH_RUNS" help:"How often each contender runs, in turn with the others."`
+	Dir        string `env:"BENCH_DIR" help:"Folder that keeps the generated data for the next time. Default: in the user's cache." placeholder:"DIR" type:"path"`
+	Markdown   string `env:"BENCH_MARKDOWN" help:"Write the table to this file too." placeholder:"FILE" type:"path"`
+	Crosscheck string `help:"The program to measure. Default: the one beside this one." placeholder:"FILE" type:"path"`
+}
+
+// Run measures, and prints the table. Only a wrong result fails it: times are the machine's too.
+func (c *benchCmd) Run(s *session) error {
+	path, err := findCrosscheck(c.Crosscheck)
+	if err != nil {
+		return err
+	}
+	if c.Orders < 1000 || c.Runs < 1 {
+		return errors.New("at least 1000 orders and one run are needed")
+	}
+	dir, err := c.dir()
+	if err != nil {
+		return err
+	}
+	s.out.line("bench: the data stay in %s; remove it when you need no more runs", dir)
+	report, err := bench.Run(s.ctx, bench.Options{
+		Orders: c.Orders, Runs: c.Runs, Dir: dir, Crosscheck: path,
+		Log: func(format string, args ...any) { s.out.line("bench: "+format, args...) },
+	})
+	if report != nil && len(report.Rows) > 0 {
+		s.out.line("\n%s", report.Text())
+	}
+	if errors.Is(err, bench.ErrWrong) {
+		return errors.Join(errWrong, err)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Markdown == "" {
+		return nil
+	}
+	if err := os.WriteFile(c.Markdown, []byte(report.Markdown()), 0o644); err != nil { //nolint:gosec // for everyone to read
+		return fmt.Errorf("writing the table: %w", err)
+	}
+	return nil
+}
+
+// dir is where the data stay. PostgreSQL runs as another user when we are root, who cannot enter root's home.
+func (c *benchCmd) dir() (string, error) {
+	if c.Dir != "" {
+		return c.Dir, nil
+	}
+	if os.Getuid() == 0 {
+		return "/var/tmp/crosscheck-bench", nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", withHint(fmt.Errorf("finding the cache: %w", err), "name a folder with --dir")
+	}
+	return filepath.Join(cache, "crosscheck", "bench"), nil
+}

@@ -1,0 +1,251 @@
+// Package bench measures crosscheck against what people write by hand, on a real PostgreSQL with as many orders as a
+// grown trading system has.
+//
+// Invariant: a wrong result is an error, whatever its time; a time beyond its limit is reported, and never an error.
+// Contenders take turns in one run, on the same warm tables, so that their ratios mean something on a noisy machine.
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/nordvarg/crosscheck/lab/pgserver"
+)
+
+// Options says what is measured, and with what.
+type Options struct {
+	// Orders is about how many orders each side has.
+	Orders int64
+	// Runs is how often each contender runs.
+	Runs int
+	// Dir keeps the generated data for the next run.
+	Dir string
+	// Crosscheck is the program to measure.
+	Crosscheck string
+	// Log is told what is going on.
+	Log func(format string, args ...any)
+}
+
+const (
+	smallOrders   = 1_000_000 // of the data set that a sample's independence of size is measured against
+	manyOrders    = 1_000_000 // differences
+	sampleSize    = 10_000
+	sampleRuns    = 15 // short, so more of them
+	memoryLimit   = 256 << 20
+	cleanUpBudget = time.Minute
+)
+
+// Run measures everything and returns the table.
+func Run(ctx context.Context, o Options) (_ *Report, err error) {
+	folder, err := os.MkdirTemp("", "crosscheck-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("creating a folder: %w", err)
+	}
+	defer os.RemoveAll(folder)
+	server, err := start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	b := &bench{Options: o, crosscheck: program{path: o.Crosscheck, folder: folder}, random: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // not for secrets
+	if b.small, err = prepare(ctx, server, min(smallOrders, max(o.Orders/9, 1)), o.Log); err != nil {
+		return nil, err
+	}
+	if b.large, err = prepare(ctx, server, o.Orders, o.Log); err != nil {
+		return nil, err
+	}
+	b.report = newReport(ctx, b.large, o.Runs)
+	return b.report, b.measure(ctx)
+}
+
+// start runs a server whose cache holds all tables and indexes; the write-ahead log has nothing to add to a copy of
+// data that can be generated again.
+func start(ctx context.Context, o Options) (*pgserver.Server, error) {
+	const bytesPerOrder = 640 // three tables of 135 bytes a row, and their indexes
+	buffers := max(o.Orders, smallOrders) * bytesPerOrder >> 20
+	server, err := pgserver.Start(ctx, pgserver.Options{
+		Dir:           filepath.Clean(o.Dir),
+		SharedBuffers: fmt.Sprintf("%dMB", buffers),
+		Settings:      map[string]string{"wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "8GB"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("starting PostgreSQL: %w", err)
+	}
+	return server, nil
+}
+
+// bench is a run of measurements.
+type bench struct {
+	Options
+
+	crosscheck   program
+	random       *rand.Rand
+	small, large *dataset
+	report       *Report
+}
+
+func (b *bench) measure(ctx context.Context) (err error) {
+	for _, d := range []*dataset{b.small, b.large} {
+		if err := d.unplant(ctx); err != nil {
+			return err
+		}
+		if err := d.forget(ctx); err != nil {
+			return err
+		}
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpBudget)
+		defer cancel()
+		err = errors.Join(err, b.large.unplant(ctx), b.large.dropMany(ctx), b.large.forget(ctx), b.small.forget(ctx))
+	}()
+	for _, f := range []fields{threeFields, allFields} {
+		if err := b.verify(ctx, f); err != nil {
+			return err
+		}
+	}
+	if err := b.sample(ctx); err != nil {
+		return err
+	}
+	return b.many(ctx)
+}
+
+// forget drops the ledgers, so that no run revisits the divergences of another.
+func (d *dataset) forget(ctx context.Context) error {
+	for _, name := range []string{"clean", "few", "many"} {
+		if err := execute(ctx, d.projection, "SET client_min_messages = error", "DROP SCHEMA IF EXISTS "+ledgerSchema(name)+" CASCADE"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verify measures full verification, nothing different and very little different, beside its rivals.
+func (b *bench) verify(ctx context.Context, f fields) error {
+	b.Log("%s of %d orders:", f.name, b.large.orders)
+	clean, err := b.crosscheck.configure("clean", b.large, "public.current_orders", f)
+	if err != nil {
+		return err
+	}
+	few, err := b.crosscheck.configure("few", b.large, "public.current_orders", f)
+	if err != nil {
+		return err
+	}
+	for _, config := range []string{clean, few} { // the first run of a configuration creates its ledger
+		if _, err := b.crosscheck.clean(ctx, config, "verify"); err != nil {
+			return err
+		}
+	}
+	var inside, insideFew sample // as crosscheck itself measures the pass
+	samples, err := interleave(ctx, b.Runs, b.Log, []contender{
+		{"verify", func(ctx context.Context) (time.Duration, error) { return b.cleanVerify(ctx, clean, &inside) }},
+		{"bare digests", func(ctx context.Context) (time.Duration, error) { return b.large.digests(ctx, f) }},
+		{"verify with 40 differences", func(ctx context.Context) (time.Duration, error) { return b.fewVerify(ctx, few, &insideFew) }},
+		{"full join", func(ctx context.Context) (time.Duration, error) { return b.large.join(ctx, f) }},
+		{"md5", func(ctx context.Context) (time.Duration, error) { return b.large.md5(ctx, f) }},
+		{"count(*)", b.large.counts},
+	})
+	if err != nil {
+		return err
+	}
+	b.report.verify(f, samples, inside, insideFew)
+	return nil
+}
+
+func (b *bench) cleanVerify(ctx context.Context, config string, inside *sample) (time.Duration, error) {
+	r, err := b.crosscheck.clean(ctx, config, "verify")
+	if err != nil {
+		return 0, err
+	}
+	if r.Compared != b.large.orders {
+		return 0, fmt.Errorf("%w: %d orders compared, and there are %d", ErrWrong, r.Compared, b.large.orders)
+	}
+	*inside = append(*inside, r.duration())
+	return r.wall, nil
+}
+
+func (b *bench) fewVerify(ctx context.Context, config string, inside *sample) (time.Duration, error) {
+	planted, err := b.large.plant(ctx, b.random, fewDifferences)
+	if err != nil {
+		return 0, err
+	}
+	r, err := b.crosscheck.run(ctx, config, "verify")
+	if err != nil {
+		return 0, err
+	}
+	if err := exactly(r, planted); err != nil {
+		return 0, err
+	}
+	*inside = append(*inside, r.duration())
+	if err := b.large.unplant(ctx); err != nil {
+		return 0, err
+	}
+	// What was open is resolved out of the clock, or the next run would look at it too.
+	return r.wall, execute(ctx, b.large.projection, "SET client_min_messages = error; TRUNCATE "+ledgerSchema("few")+".divergence CASCADE")
+}
+
+// sample measures samples of a large and of a small table, beside bare reads of as many keys.
+func (b *bench) sample(ctx context.Context) error {
+	b.Log("samples of %d orders:", sampleSize)
+	var contenders []contender
+	inside := make([]sample, 2)
+	for i, d := range []*dataset{b.large, b.small} {
+		config, err := b.crosscheck.configure("clean", d, "public.current_orders", allFields)
+		if err != nil {
+			return err
+		}
+		if _, err := b.crosscheck.clean(ctx, config, "sample"); err != nil {
+			return err
+		}
+		contenders = append(contenders,
+			contender{"sample", func(ctx context.Context) (time.Duration, error) {
+				r, err := b.crosscheck.clean(ctx, config, "sample", "--size", fmt.Sprint(sampleSize))
+				if err != nil {
+					return 0, err
+				}
+				inside[i] = append(inside[i], r.duration())
+				return r.wall, nil
+			}},
+			contender{"bare reads", func(ctx context.Context) (time.Duration, error) {
+				keys, err := d.randomKeys(ctx, b.random, sampleSize)
+				if err != nil {
+					return 0, err
+				}
+				return d.keyed(ctx, allFields, keys)
+			}})
+	}
+	samples, err := interleave(ctx, max(b.Runs, sampleRuns), b.Log, contenders)
+	if err != nil {
+		return err
+	}
+	b.report.sample(b.large, b.small, samples, inside)
+	return nil
+}
+
+// many measures a projection that is wrong everywhere.
+func (b *bench) many(ctx context.Context) error {
+	planted, err := b.large.plantMany(ctx, min(manyOrders, b.large.orders/9))
+	if err != nil {
+		return err
+	}
+	b.Log("%d orders of %d differ:", planted, b.large.orders)
+	config, err := b.crosscheck.configure("many", b.large, manyTable, threeFields)
+	if err != nil {
+		return err
+	}
+	r, err := b.crosscheck.run(ctx, config, "verify")
+	if err != nil {
+		return err
+	}
+	if r.Verdict != "diverged" || r.Diverged != planted || r.Compared != b.large.orders {
+		return fmt.Errorf("%w: %d orders of %d differ, %s with %d of %d: %s",
+			ErrWrong, planted, b.large.orders, r.Verdict, r.Diverged, r.Compared, r.Reason)
+	}
+	b.Log("all found in %.0f s with %d MiB", r.wall.Seconds(), r.memory>>20)
+	b.report.many(planted, r)
+	return nil
+}

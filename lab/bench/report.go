@@ -1,0 +1,166 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Report is the table.
+type Report struct {
+	Heading []string // machine, versions, sizes: one sentence each
+	Rows    []Row
+}
+
+// Row is one line: what was measured, and how it stands to something else.
+type Row struct {
+	What         string
+	Median, Best string
+	// Ratio says what is divided by what, by medians and by best runs; empty where nothing is.
+	Ratio, OfMedians, OfBests string
+	Limit                     string // empty where nothing is promised
+	Held                      bool
+}
+
+// limits of the ratios: what verify may take of each rival, and so on.
+const (
+	ofDigests     = 1.25
+	ofJoin        = 0.5
+	ofMD5Three    = 1.0 / 6
+	ofMD5All      = 1.0 / 10
+	ofClean       = 1.1
+	ofReads       = 2.0
+	ofSmallSample = 1.5
+)
+
+// verify adds the samples in the order of bench.verify.
+func (r *Report) verify(f fields, s []sample, inside, insideFew sample) {
+	verify, digests, few, join, md5, count := s[0], s[1], s[2], s[3], s[4], s[5]
+	md5Limit := ofMD5All
+	if f.name == threeFields.name {
+		md5Limit = ofMD5Three
+	}
+	r.add(f.name+": `crosscheck verify`, whole process", verify)
+	r.add("the pass in it, as it reports itself", inside)
+	r.against("the two bare bucketed digests at once", digests, "verify / it", verify, digests, ofDigests)
+	r.against("`FULL JOIN … IS DISTINCT FROM` in one database", join, "verify / it", verify, join, ofJoin)
+	r.against("data-diff's md5 of both sides, first level", md5, "verify / it", verify, md5, md5Limit)
+	r.against("`count(*)` of both sides at once", count, "verify / it", verify, count, 0)
+	r.against("verify, 40 orders differ, all found exactly", few, "it / verify", few, verify, ofClean)
+	r.against("the pass in it", insideFew, "it / pass of verify", insideFew, inside, 0)
+}
+
+// sample adds the samples in the order of bench.sample.
+func (r *Report) sample(large, small *dataset, s, inside []sample) {
+	for i, d := range []*dataset{large, small} {
+		whole, reads := s[2*i], s[2*i+1]
+		r.add(fmt.Sprintf("`crosscheck sample` of %d in %s, whole process", sampleSize, millions(d.orders)), whole)
+		r.against("the pass in it", inside[i], "pass / bare reads", inside[i], reads, ofReads)
+		r.add(fmt.Sprintf("bare reads of %d keys in %s, both sides at once", sampleSize, millions(d.orders)), reads)
+	}
+	r.against(fmt.Sprintf("the pass in %s", millions(large.orders)), inside[0], "it / in "+millions(small.orders), inside[0], inside[1], ofSmallSample)
+}
+
+func (r *Report) many(planted int64, p *pass) {
+	row := Row{What: fmt.Sprintf("verify, %d orders differ, all found", planted), Median: seconds(p.wall), Best: seconds(p.wall)}
+	row.Ratio, row.OfMedians = "resident memory", fmt.Sprintf("%d MiB", p.memory>>20)
+	row.Limit, row.Held = fmt.Sprintf("%d MiB", memoryLimit>>20), p.memory < memoryLimit
+	r.Rows = append(r.Rows, row)
+}
+
+func (r *Report) add(what string, s sample) {
+	r.Rows = append(r.Rows, Row{What: what, Median: seconds(s.median()), Best: seconds(s.best())})
+}
+
+// against adds a sample with a ratio; a limit of 0 is none.
+func (r *Report) against(what string, s sample, ratio string, over, under sample, limit float64) {
+	ofMedians := over.median().Seconds() / under.median().Seconds()
+	row := Row{
+		What: what, Median: seconds(s.median()), Best: seconds(s.best()), Ratio: ratio,
+		OfMedians: fmt.Sprintf("%.3g", ofMedians),
+		OfBests:   fmt.Sprintf("%.3g", over.best().Seconds()/under.best().Seconds()),
+	}
+	if limit > 0 {
+		row.Limit, row.Held = fmt.Sprintf("%.3g", limit), ofMedians <= limit
+	}
+	r.Rows = append(r.Rows, row)
+}
+
+func seconds(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.3f", d.Seconds())
+	}
+	return fmt.Sprintf("%.2f", d.Seconds())
+}
+
+func millions(n int64) string {
+	if n < 100_000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%.1fM", float64(n)/1e6)
+}
+
+// verdict is the last word of a row.
+func (r Row) verdict() string {
+	switch {
+	case r.Limit == "":
+		return ""
+	case r.Held:
+		return "held"
+	default:
+		return "missed"
+	}
+}
+
+var columnNames = []string{"what", "median s", "best s", "ratio", "of medians", "of bests", "limit", ""}
+
+func (r Row) cells() []string {
+	return []string{r.What, r.Median, r.Best, r.Ratio, r.OfMedians, r.OfBests, r.Limit, r.verdict()}
+}
+
+// Text is the table for a terminal.
+func (r *Report) Text() string {
+	rows := [][]string{columnNames}
+	for _, row := range r.Rows {
+		rows = append(rows, row.cells())
+	}
+	widths := make([]int, len(columnNames))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len([]rune(plain(cell))))
+		}
+	}
+	var b strings.Builder
+	for _, line := range r.Heading {
+		fmt.Fprintf(&b, "%s\n", line)
+	}
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-len([]rune(plain(cell))))
+			if i == 0 || i == 3 || i == len(row)-1 {
+				line += plain(cell) + pad + "  "
+			} else {
+				line += pad + plain(cell) + "  "
+			}
+		}
+		fmt.Fprintf(&b, "%s\n", strings.TrimRight(line, " "))
+	}
+	return b.String()
+}
+
+// plain takes Markdown's marks off.
+func plain(cell string) string { return strings.ReplaceAll(cell, "`", "") }
+
+// Markdown is the table for a page.
+func (r *Report) Markdown() string {
+	var b strings.Builder
+	for _, line := range r.Heading {
+		fmt.Fprintf(&b, "- %s\n", line)
+	}
+	fmt.Fprintf(&b, "\n| %s |\n|---|---:|---:|---|---:|---:|---:|---|\n", strings.Join(columnNames, " | "))
+	for _, row := range r.Rows {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row.cells(), " | "))
+	}
+	return b.String()
+}
