@@ -41,7 +41,7 @@ func report(w io.Writer, err error) int {
 }
 
 func printError(w io.Writer, text, hint string) {
-	_, _ = fmt.Fprintf(w, "crosscheck: error: %s\n", text)
+	_, _ = fmt.Fprintf(w, "crosscheck: error: %s\n", printable(text))
 	if hint != "" {
 		_, _ = fmt.Fprintf(w, "crosscheck: hint: %s\n", hint)
 	}

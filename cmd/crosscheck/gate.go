@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,35 +21,48 @@ func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	s, err := openSides(ctx, c, nil)
+	d, err := judge(ctx, p, c)
 	if err != nil {
-		return 0, err
-	}
-	defer s.close()
-	fingerprint, err := s.fingerprint(ctx, c)
-	if err != nil {
-		return 0, err
-	}
-	l, err := ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: p.log()})
-	if err != nil {
-		return 0, fmt.Errorf("opening the ledger: %w", err)
-	}
-	defer l.Close()
-	d, err := decide(ctx, l, c, fingerprint, time.Now())
-	if err != nil {
+		if g.JSON { // that is an answer too: whoever reads the object must not find nothing
+			err = errors.Join(err, g.print(p.stdout, undecided(err, time.Now())))
+		}
 		return 0, err
 	}
 	return d.ExitCode(), g.print(p.stdout, d)
 }
 
-func (g *gateCommand) print(w io.Writer, d gate.Decision) error {
-	if !g.JSON {
-		_, err := io.WriteString(w, gate.Text(d))
-		return err
+func judge(ctx context.Context, p *program, c *config.Config) (gate.Decision, error) {
+	s, err := openSides(ctx, c, nil)
+	if err != nil {
+		return gate.Decision{}, err
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(d)
+	defer s.close()
+	fingerprint, err := s.fingerprint(ctx, c)
+	if err != nil {
+		return gate.Decision{}, err
+	}
+	l, err := ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: p.log()})
+	if err != nil {
+		return gate.Decision{}, fmt.Errorf("opening the ledger: %w", err)
+	}
+	defer l.Close()
+	return decide(ctx, l, c, fingerprint, time.Now())
+}
+
+// undecided is the decision where the evidence cannot be asked for.
+func undecided(err error, now time.Time) gate.Decision {
+	return gate.Decision{
+		Decision: gate.Undecided, At: now.UTC(),
+		Criteria: []gate.Result{{Name: "databases", Verdict: gate.Errored, Reason: err.Error()}},
+	}
+}
+
+func (g *gateCommand) print(w io.Writer, d gate.Decision) error {
+	if g.JSON {
+		return writeObject(w, d)
+	}
+	_, err := io.WriteString(w, gate.Text(d))
+	return err
 }
 
 // decide gathers the evidence and judges it. A ledger that was never written is no evidence, not an error.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -128,11 +127,7 @@ func exitCode(v compare.Verdict) int {
 	}
 }
 
-func (r passReport) writeJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(r)
-}
+func (r passReport) writeJSON(w io.Writer) error { return writeObject(w, r) }
 
 // textDivergences is how many divergences a person is shown; the JSON report and the ledger have more.
 const textDivergences = 50
@@ -142,7 +137,7 @@ func (r passReport) writeText(w io.Writer) error {
 	fmt.Fprintf(&b, "%s  %s verification of %d orders in %.1fs (legacy %d, projection %d rows, coverage %.4g %%)\n",
 		strings.ToUpper(r.Verdict), r.Pass, r.Compared, r.Duration, r.LegacyRows, r.ProjectionRows, 100*r.Coverage)
 	if r.Reason != "" {
-		fmt.Fprintf(&b, "  %s\n", r.Reason)
+		fmt.Fprintf(&b, "  %s\n", printable(r.Reason))
 	}
 	if r.Bound != nil {
 		fmt.Fprintf(&b, "  %d drawn uniformly: at %g %% confidence at most %.4g %% of all orders are bad, about %d\n",
@@ -162,7 +157,7 @@ func (r passReport) writeCounts(b *strings.Builder) {
 	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(t, "  at the snapshot\tlegacy\tprojection\t")
 	for _, c := range r.Counts {
-		_, _ = fmt.Fprintf(t, "  %s\t%d\t%d\t\n", c.Group, c.Legacy, c.Projection)
+		_, _ = fmt.Fprintf(t, "  %s\t%d\t%d\t\n", shown(c.Group), c.Legacy, c.Projection)
 	}
 	_ = t.Flush()
 }
@@ -177,35 +172,18 @@ func (r passReport) writeDivergences(b *strings.Builder) {
 	for _, d := range r.Divergences[:min(len(r.Divergences), textDivergences)] {
 		age := (time.Duration(d.Age) * time.Second).String()
 		if len(d.Fields) == 0 {
-			_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", plain(d.OrderID), d.Kind, age)
+			_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", shown(d.OrderID), d.Kind, age)
 		}
 		for i, f := range d.Fields {
-			id, kind, old := plain(d.OrderID), d.Kind, age
+			id, kind, old := shown(d.OrderID), d.Kind, age
 			if i > 0 {
 				id, kind, old = "", "", ""
 			}
-			_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", id, kind, old, f.Name, shown(f.Legacy), shown(f.Projection))
+			_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", id, kind, old, f.Name, shownValue(f.Legacy), shownValue(f.Projection))
 		}
 	}
 	_ = t.Flush()
 	if rest := r.Diverged - int64(min(len(r.Divergences), textDivergences)); rest > 0 {
 		fmt.Fprintf(b, "  … and %d more; --json lists up to --max-divergences, the ledger has all\n", rest)
 	}
-}
-
-func shown(v *string) string {
-	if v == nil {
-		return "NULL"
-	}
-	return plain(*v)
-}
-
-// plain keeps what a database holds from steering the terminal.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
-			return '�'
-		}
-		return r
-	}, s)
 }

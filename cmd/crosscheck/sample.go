@@ -2,15 +2,24 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
 type sampleCommand struct {
-	Size           int  `help:"How many orders to draw; by default sampler.size of the configuration." placeholder:"N"`
+	Size           *int `help:"How many orders to draw; by default sampler.size of the configuration." placeholder:"N"`
 	JSON           bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 	MaxDivergences int  `help:"How many divergences to print; the ledger has all." default:"10000"`
+}
+
+// Validate is called when the command line was parsed.
+func (s *sampleCommand) Validate() error {
+	if s.Size != nil && *s.Size < 1 {
+		return errors.New("--size: must be at least 1")
+	}
+	return validMaxDivergences(s.MaxDivergences)
 }
 
 func (s *sampleCommand) run(ctx context.Context, p *program) (int, error) {
@@ -18,8 +27,8 @@ func (s *sampleCommand) run(ctx context.Context, p *program) (int, error) {
 		program: p, kind: verify.Sample, json: s.JSON, maxDivergences: s.MaxDivergences,
 		pass: func(ctx context.Context, c *verify.Comparison, cfg *config.Config, l verify.Lease, start verify.Start) (verify.Pass, error) {
 			size := cfg.Sampler.Size
-			if s.Size > 0 {
-				size = s.Size
+			if s.Size != nil {
+				size = *s.Size
 			}
 			return c.Sample(ctx, l, start, size)
 		},

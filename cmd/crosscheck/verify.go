@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/verify"
@@ -10,6 +11,16 @@ import (
 type verifyCommand struct {
 	JSON           bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 	MaxDivergences int  `help:"How many divergences to print; the ledger has all." default:"10000"`
+}
+
+// Validate is called when the command line was parsed.
+func (v *verifyCommand) Validate() error { return validMaxDivergences(v.MaxDivergences) }
+
+func validMaxDivergences(n int) error {
+	if n < 0 {
+		return errors.New("--max-divergences: must not be negative")
+	}
+	return nil
 }
 
 func (v *verifyCommand) run(ctx context.Context, p *program) (int, error) {

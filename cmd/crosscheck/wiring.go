@@ -60,6 +60,10 @@ func openSides(ctx context.Context, c *config.Config, observe func(side, kind st
 		s.close()
 		return sides{}, err
 	}
+	if a, b := s.legacy.KeyType(), s.projection.KeyType(); a != b { // before a pass begins: it could never be mended by one
+		s.close()
+		return sides{}, fmt.Errorf("%w: %s and %s", verify.ErrKeyTypes, a, b)
+	}
 	return s, nil
 }
 
