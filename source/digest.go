@@ -65,8 +65,7 @@ func (n *snapshot) chunks(ctx context.Context) ([]string, error) {
 	if rows > jitRows {
 		jit = "on"
 	}
-	settings := fmt.Sprintf("SET LOCAL jit = %s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL statement_timeout = '%d'",
-		jit, digestTimeout.Milliseconds())
+	settings := fmt.Sprintf("SET LOCAL jit = %s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0", jit)
 	if _, err := n.tx.Exec(ctx, settings, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return nil, err
 	}

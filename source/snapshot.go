@@ -23,6 +23,11 @@ type snapshot struct {
 
 var _ verify.Snapshot = (*snapshot)(nil)
 
+// snapshotSettings take the snapshot, and let one side wait for the other's digest. Each read has a shorter deadline of
+// its own, which cancels it on the server too.
+var snapshotSettings = fmt.Sprintf("SET LOCAL statement_timeout = %[1]d; SET LOCAL idle_in_transaction_session_timeout = %[1]d; SELECT 1",
+	digestTimeout.Milliseconds())
+
 // Begin opens a transaction and takes its snapshot at once, not at the first read.
 func (s *Side) Begin(ctx context.Context) (verify.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
@@ -31,7 +36,7 @@ func (s *Side) Begin(ctx context.Context) (verify.Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening a snapshot of %s: %w", s.config.Name, err)
 	}
-	if _, err := tx.Exec(ctx, "SELECT 1"); err != nil {
+	if _, err := tx.Exec(ctx, snapshotSettings, pgx.QueryExecModeSimpleProtocol); err != nil {
 		rollback(tx)
 		return nil, fmt.Errorf("opening a snapshot of %s: %w", s.config.Name, err)
 	}

@@ -123,7 +123,7 @@ func result(scan Scan, t Tally) Result {
 	switch {
 	case t.Diverged > 0:
 		r.Verdict = compare.Diverged
-		r.Reason = fmt.Sprintf("%d orders have diverged", t.Diverged)
+		r.Reason = count(t.Diverged, "order has diverged", "orders have diverged")
 	case scan.Compared == 0:
 		r.Verdict = compare.Unverified
 		r.Reason = "nothing was compared: " + scan.Reason
@@ -132,9 +132,16 @@ func result(scan Scan, t Tally) Result {
 		r.Reason = "not everything was compared: " + scan.Reason
 	case r.Unverified > 0:
 		r.Verdict = compare.Unverified
-		r.Reason = fmt.Sprintf("%d orders did not hold still long enough to be judged", r.Unverified)
+		r.Reason = count(r.Unverified, "order did not hold still long enough to be judged", "orders did not hold still long enough to be judged")
 	}
 	return r
+}
+
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func (p *pass) finish(ctx context.Context, done Pass, r Result) (Pass, error) {

@@ -108,7 +108,10 @@ func webPass(p verify.Pass, now time.Time) web.Pass {
 		DurationSeconds: now.Sub(p.StartedAt).Seconds(), Compared: p.Scan.Compared, Coverage: p.Scan.Coverage,
 	}
 	if p.State == verify.Done {
-		w.Verdict, w.Reason = string(p.Result.Verdict), p.Result.Reason
+		w.Verdict = string(p.Result.Verdict)
+		if p.Result.Verdict != compare.Diverged { // the page says itself how many have
+			w.Reason = p.Result.Reason
+		}
 		w.Diverged, w.Unverified = p.Result.Diverged, p.Result.Unverified
 		w.FinishedAt, w.DurationSeconds = &p.FinishedAt, p.FinishedAt.Sub(p.StartedAt).Seconds()
 	}
