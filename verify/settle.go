@@ -92,12 +92,12 @@ func (p *pass) judge(ctx context.Context, suspects []Suspect) ([]Outcome, error)
 }
 
 func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
-	j := p.Comparison.Settle.Judge(suspect.Observation, is, suspect.Attempts, suspect.FirstSeen)
+	j := p.Settle.Judge(suspect.Observation, is, suspect.Attempts, suspect.FirstSeen)
 	if j.Moved {
 		suspect.Attempts++
 	}
 	suspect.Observation = is
-	suspect.Due = is.At.Add(p.Comparison.Settle.Window)
+	suspect.Due = is.At.Add(p.Settle.Window)
 	return Outcome{Suspect: suspect, Verdict: j.Verdict, Final: j.Final, Reason: j.Reason}
 }
 
