@@ -21,7 +21,7 @@ type Checkup struct {
 	MayCreateTables bool // in the schema that exists
 	MayWrite        bool // all tables of the ledger that exist can be read and written
 
-	Version, WantVersion int64 // of the tables; Version is 0 where there are none
+	Version, WantVersion int64 // of the tables; Version is 0 where there are none, or where they may not be read
 }
 
 // Check looks at the database without changing it. An error means that it cannot be reached or does not let us in.
@@ -50,7 +50,7 @@ func (l *Ledger) Check(ctx context.Context) (Checkup, error) {
 	if !mayUse {
 		return c, nil
 	}
-	if c.Version, err = l.version(ctx); err != nil {
+	if c.Version, err = l.version(ctx); err != nil && !isCode(err, insufficientPrivilege) {
 		return c, fmt.Errorf("checking the version of the ledger: %w", err)
 	}
 	return c, nil

@@ -159,11 +159,12 @@ func (l *Ledger) version(ctx context.Context) (int64, error) {
 
 // SQLSTATEs that mean something to the ledger.
 const (
-	undefinedTable       = "42P01"
-	uniqueViolation      = "23505"
-	deadlockDetected     = "40P01"
-	serializationFailure = "40001"
-	lockNotAvailable     = "55P03"
+	undefinedTable        = "42P01"
+	insufficientPrivilege = "42501"
+	uniqueViolation       = "23505"
+	deadlockDetected      = "40P01"
+	serializationFailure  = "40001"
+	lockNotAvailable      = "55P03"
 )
 
 func isCode(err error, codes ...string) bool {

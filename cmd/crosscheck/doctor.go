@@ -1,7 +1,123 @@
 package main
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
 
-type doctorCommand struct{}
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/source"
+)
 
-func (d *doctorCommand) run(context.Context, *program) (int, error) { return exitError, nil }
+type doctorCommand struct {
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
+
+func (d *doctorCommand) run(ctx context.Context, p *program) (int, error) {
+	c, err := p.load()
+	if err != nil {
+		return exitError, err
+	}
+	r := diagnose(ctx, c, time.Now)
+	if err := ctx.Err(); err != nil {
+		return exitError, fmt.Errorf("diagnosing: %w", err)
+	}
+	write := r.writeText
+	if d.JSON {
+		write = func(w io.Writer) error { return writeObject(w, r) }
+	}
+	if err := write(p.stdout); err != nil {
+		return exitError, fmt.Errorf("writing the diagnosis: %w", err)
+	}
+	return r.exitCode(), nil
+}
+
+// diagnosis is what doctor prints.
+type diagnosis struct {
+	Findings []source.Finding `json:"findings"`
+	Worst    source.Level     `json:"worst"`
+}
+
+func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagnosis {
+	r := diagnosis{Worst: source.OK}
+	r.Findings = append(r.Findings, settleFinding(c.Compare.Settle))
+	r.Findings = append(r.Findings, source.Diagnose(ctx, legacyConfig(c, nil), projectionConfig(c, nil), now)...)
+	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
+	if !r.has("legacy", source.CheckConnection, source.CheckLogin, source.CheckDSN) {
+		r.Findings = append(r.Findings, ledgerPlace(ctx, c)...)
+	}
+	for _, f := range r.Findings {
+		if f.Level.Worse(r.Worst) {
+			r.Worst = f.Level
+		}
+	}
+	return r
+}
+
+// has is true if a side has a finding of one of the checks.
+func (r diagnosis) has(side string, checks ...string) bool {
+	return slices.ContainsFunc(r.Findings, func(f source.Finding) bool { return f.Side == side && slices.Contains(checks, f.Check) })
+}
+
+func settleFinding(s config.Settle) source.Finding {
+	f := source.Finding{Side: "config", Check: "settle", Level: source.OK, Message: fmt.Sprintf("differences settle for %v before they count", s.Window)}
+	if s.Window == 0 {
+		f.Level, f.Message = source.Warning, "compare.settle.window is 0: whatever is on its way to the projection counts as diverged"
+		f.Hint = "0s is for systems where nothing is written any more; 30s is the default"
+	}
+	return f
+}
+
+// exitCode tells a database that cannot be reached, which leaves everything open, from one that is known to be unfit.
+func (r diagnosis) exitCode() int {
+	unreachable := func(f source.Finding) bool { return f.Check == source.CheckConnection && f.Level == source.Error }
+	switch {
+	case slices.ContainsFunc(r.Findings, unreachable):
+		return exitUnverified
+	case r.Worst == source.Error:
+		return exitError
+	}
+	return exitAgrees
+}
+
+// writeText writes a line for each finding, and its hint below.
+func (r diagnosis) writeText(w io.Writer) error {
+	var side, check int
+	for _, f := range r.Findings {
+		side, check = max(side, len(f.Side)), max(check, len(f.Check))
+	}
+	var b strings.Builder
+	for _, f := range r.Findings {
+		head := fmt.Sprintf("%-7s  %-*s  %-*s  ", f.Level, side, f.Side, check, f.Check)
+		fmt.Fprintf(&b, "%s%s\n", head, printable(f.Message))
+		if f.Hint != "" {
+			fmt.Fprintf(&b, "%*shint: %s\n", len(head), "", printable(f.Hint))
+		}
+	}
+	fmt.Fprintf(&b, "\n%s\n", r.summary())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r diagnosis) summary() string {
+	count := map[source.Level]int{}
+	for _, f := range r.Findings {
+		count[f.Level]++
+	}
+	var parts []string
+	for _, l := range []source.Level{source.Error, source.Warning} {
+		switch n := count[l]; {
+		case n == 1:
+			parts = append(parts, "1 "+string(l))
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", n, l))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing is wrong"
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/source"
+)
+
+// clinic is two databases and a ledger's that nothing is wrong with, and the role that reads and records.
+type clinic struct {
+	t                          *testing.T
+	role                       string
+	legacy, projection, ledger string // DSNs as superuser
+	dsn                        map[string]string
+	window                     string
+}
+
+var patients atomic.Int64 // makes role names unique in the server
+
+func newClinic(t *testing.T) *clinic {
+	c := &clinic{t: t, role: fmt.Sprintf("doctor%d", patients.Add(1)), window: "30s"}
+	server := pgtest.Server(t).DSN("postgres")
+	c.exec(server, "CREATE ROLE "+c.role+" LOGIN")
+	t.Cleanup(func() { c.exec(server, "DROP ROLE "+c.role) }) // after the databases in which it owns things
+	c.legacy, c.projection, c.ledger = pgtest.Database(t), pgtest.Database(t), pgtest.Database(t)
+	for _, dsn := range []string{c.legacy, c.projection} {
+		c.exec(dsn, `CREATE TABLE public.orders (order_id bigint PRIMARY KEY, status text, updated_at timestamptz);
+			CREATE INDEX ON public.orders (updated_at); INSERT INTO public.orders VALUES (1, 'OPEN', now()); GRANT SELECT ON public.orders TO `+c.role)
+	}
+	c.exec(c.ledger, "CREATE SCHEMA crosscheck AUTHORIZATION "+c.role)
+	c.dsn = map[string]string{"LEGACY": c.as(c.legacy), "PROJECTION": c.as(c.projection), "LEDGER": c.as(c.ledger)}
+	return c
+}
+
+func (c *clinic) as(dsn string) string {
+	c.t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	u.User = url.UserPassword(c.role, "hunter2")
+	return u.String()
+}
+
+func (c *clinic) exec(dsn, sql string) {
+	c.t.Helper()
+	ctx := context.WithoutCancel(c.t.Context())
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, sql); err != nil {
+		c.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// doctor runs the command and returns its exit code and what it printed.
+func (c *clinic) doctor(args ...string) (int, string) {
+	c.t.Helper()
+	file := filepath.Join(c.t.TempDir(), "config.yaml")
+	text := fmt.Sprintf(`legacy: {dsn: "${LEGACY}", changed_at: updated_at}
+projection: {dsn: "${PROJECTION}", table: public.orders, changed_at: updated_at}
+ledger: {dsn: "${LEDGER}"}
+compare: {fields: [{name: status, type: text}], settle: {window: %s}}
+`, c.window)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	getenv := func(name string) (string, bool) { v, ok := c.dsn[name]; return v, ok }
+	var stdout, stderr bytes.Buffer
+	code := run(c.t.Context(), append([]string{"doctor", "--config", file}, args...), &stdout, &stderr, getenv)
+	if stderr.Len() > 0 {
+		c.t.Errorf("on standard error: %s", stderr.String())
+	}
+	if strings.Contains(stdout.String(), "hunter2") {
+		c.t.Errorf("the password is in %s", stdout.String())
+	}
+	return code, stdout.String()
+}
+
+// diagnosis is what doctor --json prints.
+func (c *clinic) diagnosis(wantCode int) diagnosis {
+	c.t.Helper()
+	code, out := c.doctor("--json")
+	if code != wantCode {
+		c.t.Errorf("exit code %d, want %d", code, wantCode)
+	}
+	var d diagnosis
+	if err := json.Unmarshal([]byte(out), &d); err != nil {
+		c.t.Fatalf("%v in %s", err, out)
+	}
+	return d
+}
+
+// wants is a finding by its words, and the only one of its side that is not ok.
+func (c *clinic) wants(d diagnosis, level source.Level, side, check, message string) {
+	c.t.Helper()
+	found := false
+	for _, f := range d.Findings {
+		if f.Side != side || f.Level == source.OK {
+			continue
+		}
+		if f.Check == check && f.Level == level && strings.Contains(f.Message, message) && f.Hint != "" {
+			found = true
+			continue
+		}
+		c.t.Errorf("not expected: %+v", f)
+	}
+	if !found {
+		c.t.Errorf("not found: %s of %s, %s %q in %+v", check, side, level, message, d.Findings)
+	}
+}
+
+func TestDoctorFindsNothingWrongWithAHealthySystem(t *testing.T) {
+	c := newClinic(t)
+	d := c.diagnosis(exitAgrees)
+	for _, f := range d.Findings {
+		if f.Level != source.OK {
+			t.Errorf("%+v", f)
+		}
+	}
+	if d.Worst != source.OK || !d.has("ledger", source.CheckIdentity) || !d.has("both", source.CheckHash) {
+		t.Errorf("%+v", d)
+	}
+	code, text := c.doctor()
+	if code != exitAgrees || !strings.HasSuffix(text, "\n\nnothing is wrong\n") || strings.Contains(text, "hint:") {
+		t.Errorf("exit code %d: %s", code, text)
+	}
+	migrate(t, c.dsn["LEDGER"])
+	if d := c.diagnosis(exitAgrees); d.Worst != source.OK {
+		t.Errorf("with a ledger: %+v", d)
+	}
+}
+
+func migrate(t *testing.T, dsn string) {
+	t.Helper()
+	l, err := ledger.Open(t.Context(), ledger.Config{DSN: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDoctorExits(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		harm  func(*clinic)
+		code  int
+		level source.Level
+		side  string
+		check string
+		text  string
+	}{
+		{"0 with warnings", func(c *clinic) { c.window = "0s" }, exitAgrees, source.Warning, "config", "settle", "window is 0"},
+		{"2 when a column is missing", func(c *clinic) { c.exec(c.legacy, "ALTER TABLE orders RENAME status TO state") }, exitError, source.Error, "legacy", "field", "does not exist"},
+		{"2 when a database is unknown", func(c *clinic) { c.dsn["PROJECTION"] += "&dbname=nothing" }, exitError, source.Error, "projection", "login", "does not exist"},
+		{"3 when a side is unreachable", func(c *clinic) { c.dsn["LEGACY"] = "postgres://u:hunter2@127.0.0.1:1/d" }, exitUnverified, source.Error, "legacy", "connection", "refused"},
+		{"3 when the ledger is unreachable", func(c *clinic) { c.dsn["LEDGER"] = "postgres://u:hunter2@127.0.0.1:1/d" }, exitUnverified, source.Error, "ledger", "connection", "refused"},
+		{"2 when the ledger's role is unknown", func(c *clinic) { c.dsn["LEDGER"] = strings.Replace(c.dsn["LEDGER"], c.role, "stranger", 1) }, exitError, source.Error, "ledger", "login", "stranger"},
+		{"2 when the ledger may not create its schema", func(c *clinic) { c.exec(c.ledger, "DROP SCHEMA crosscheck") }, exitError, source.Error, "ledger", "schema", "may not create it"},
+		{"2 when the ledger may not create tables", func(c *clinic) {
+			c.exec(c.ledger, "ALTER SCHEMA crosscheck OWNER TO postgres; GRANT USAGE ON SCHEMA crosscheck TO "+c.role)
+		}, exitError, source.Error, "ledger", "schema", "may not create tables"},
+		{"2 when the ledger may not be written", func(c *clinic) {
+			migrate(c.t, c.ledger)
+		}, exitError, source.Error, "ledger", "schema", "may not read and write all tables"},
+		{"2 when the ledger can only be read", func(c *clinic) {
+			c.exec(c.ledger, "ALTER ROLE "+c.role+" SET default_transaction_read_only = on")
+		}, exitError, source.Error, "ledger", "server", "can only be read"},
+		{"0 when the ledger is in the legacy database", func(c *clinic) {
+			c.exec(c.legacy, "CREATE SCHEMA crosscheck AUTHORIZATION "+c.role)
+			c.dsn["LEDGER"] = c.dsn["LEGACY"]
+		}, exitAgrees, source.Warning, "ledger", "identity", "system of record"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			clinic := newClinic(t)
+			c.harm(clinic)
+			d := clinic.diagnosis(c.code)
+			clinic.wants(d, c.level, c.side, c.check, c.text)
+			if d.Worst != c.level {
+				t.Errorf("worst is %s, want %s", d.Worst, c.level)
+			}
+		})
+	}
+}
+
+func TestLedgerFindings(t *testing.T) {
+	fine := ledger.Checkup{Server: "15.14", Database: "d", Role: "r", Encoding: "UTF8", SchemaExists: true, MayCreateTables: true, MayWrite: true, Version: 3, WantVersion: 3}
+	for _, c := range []struct {
+		name  string
+		harm  func(*ledger.Checkup)
+		check string // empty: all are ok
+		level source.Level
+	}{
+		{"fine", func(*ledger.Checkup) {}, "", source.OK},
+		{"nothing to create", func(c *ledger.Checkup) { c.MayCreateTables = false }, "", source.OK},
+		{"will be created", func(c *ledger.Checkup) {
+			*c = ledger.Checkup{Encoding: "UTF8", MayCreateSchema: true, MayWrite: true, WantVersion: 3}
+		}, "", source.OK},
+		{"newer", func(c *ledger.Checkup) { c.Version = 4 }, "version", source.Error},
+		{"older", func(c *ledger.Checkup) { c.Version = 2 }, "version", source.Info},
+		{"encoding", func(c *ledger.Checkup) { c.Encoding = "LATIN1" }, "encoding", source.Warning},
+		{"standby", func(c *ledger.Checkup) { c.ReadOnly = true }, "server", source.Error},
+	} {
+		checkup := fine
+		c.harm(&checkup)
+		for _, f := range ledgerFindings(checkup, "crosscheck") {
+			want := source.OK
+			if f.Check == c.check {
+				want = c.level
+			}
+			if f.Level != want || (f.Hint == "") != (want == source.OK) {
+				t.Errorf("%s: %+v, want %s", c.name, f, want)
+			}
+		}
+	}
+}
+
+func TestDoctorText(t *testing.T) {
+	d := diagnosis{Findings: []source.Finding{
+		{Side: "config", Check: "settle", Level: source.OK, Message: "differences settle for 30s before they count"},
+		{Side: "projection", Check: "key_index", Level: source.Warning, Message: "no index", Hint: "CREATE INDEX"},
+		{Side: "both", Check: "hash", Level: source.Error, Message: "steered \x1b[2J", Hint: "by a \x07name"},
+		{Side: "both", Check: "key", Level: source.Error, Message: "bad", Hint: "mend it"},
+	}}
+	want := `ok       config      settle     differences settle for 30s before they count
+warning  projection  key_index  no index
+                                hint: CREATE INDEX
+error    both        hash       steered \x1b[2J
+                                hint: by a \aname
+error    both        key        bad
+                                hint: mend it
+
+2 errors, 1 warning
+`
+	var got strings.Builder
+	if err := d.writeText(&got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSettleFinding(t *testing.T) {
+	if f := settleFinding(config.Settle{Window: time.Second}); f.Level != source.OK {
+		t.Errorf("%+v", f)
+	}
+}
