@@ -54,7 +54,7 @@ func TestAFencedPassIsCancelled(t *testing.T) {
 			}
 			return ctx.Err()
 		}
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		stop := begin(t, s)
 		advance(2*time.Minute + 30*time.Second)
 		stop()
@@ -65,8 +65,8 @@ func TestAFencedPassIsCancelled(t *testing.T) {
 		if diff := cmp.Diff(want, fates(t, c.store)); diff != "" {
 			t.Errorf("fates (-want +got):\n%s", diff)
 		}
-		if log.count("level=ERROR") != 1 || log.count(verify.ErrFenced.Error()) == 0 {
-			t.Errorf("log:\n%s", &log.lines)
+		if out.count("level=ERROR") != 1 || out.count(verify.ErrFenced.Error()) == 0 {
+			t.Errorf("log:\n%s", &out.lines)
 		}
 	})
 }
@@ -74,7 +74,7 @@ func TestAFencedPassIsCancelled(t *testing.T) {
 func TestAPassOutlivesAShortOutageOfTheLedger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore(), takes: lasting(50 * time.Second)}
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		stop := begin(t, s)
 		advance(65 * time.Second)
 		c.store.fail(errAway)
@@ -82,8 +82,8 @@ func TestAPassOutlivesAShortOutageOfTheLedger(t *testing.T) {
 		c.store.fail(nil)
 		advance(30 * time.Second)
 		stop()
-		if diff := cmp.Diff(map[int]string{1: "match"}, fates(t, c.store)); diff != "" || log.count("level=ERROR") != 0 {
-			t.Errorf("fates (-want +got):\n%s\nlog:\n%s", diff, &log.lines)
+		if diff := cmp.Diff(map[int]string{1: "match"}, fates(t, c.store)); diff != "" || out.count("level=ERROR") != 0 {
+			t.Errorf("fates (-want +got):\n%s\nlog:\n%s", diff, &out.lines)
 		}
 	})
 }
@@ -101,7 +101,7 @@ func TestAPassWithoutALedgerIsCancelledWhenItsLeaseRunsOut(t *testing.T) {
 			cancelled = time.Now()
 			return context.Cause(ctx)
 		}
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		stop := begin(t, s)
 		advance(75 * time.Second) // renewed at 70
 		c.store.fail(errAway)
@@ -115,7 +115,7 @@ func TestAPassWithoutALedgerIsCancelledWhenItsLeaseRunsOut(t *testing.T) {
 		missed := "unverified: it could not be begun: " + errAway.Error()
 		want := map[int]string{1: "unverified: process ended during the scan", 2: missed, 3: "match"}
 		if diff := cmp.Diff(want, fates(t, c.store)); diff != "" {
-			t.Errorf("fates (-want +got):\n%s\nlog:\n%s\n%s", diff, &log.lines, c.reasons())
+			t.Errorf("fates (-want +got):\n%s\nlog:\n%s\n%s", diff, &out.lines, c.reasons())
 		}
 	})
 }
@@ -128,7 +128,7 @@ func TestDrain(t *testing.T) {
 			time.Sleep(45 * time.Second) //nolint:forbidigo // a pass that takes longer to end than its lease lasts
 			return ctx.Err()
 		}
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		s.Prune = func(ctx context.Context) error { return ctx.Err() }
 		stop := begin(t, s)
 		advance(30 * time.Second)
@@ -145,8 +145,8 @@ func TestDrain(t *testing.T) {
 		if _, err := c.store.Acquire(t.Context(), "sample", "next", time.Second); err != nil {
 			t.Errorf("the lease was not released: %v", err)
 		}
-		if log.count("\n") != 0 {
-			t.Errorf("being stopped is no error:\n%s", &log.lines)
+		if out.count("\n") != 0 {
+			t.Errorf("being stopped is no error:\n%s", &out.lines)
 		}
 	})
 }

@@ -31,7 +31,7 @@ func sidecar(t *testing.T, dsn string) (*sampler.Sampler, *ledger.Ledger) {
 		return p, l.FinishPass(ctx, lease, p.ID, p.Result, time.Now())
 	}
 	return &sampler.Sampler{
-		Ledger: l, Holder: t.Name(), TTL: time.Second, Log: log,
+		Ledger: l, Holder: t.Name(), TTL: 3 * time.Second, Log: log,
 		Prune: func(ctx context.Context) error {
 			_, err := l.Prune(ctx, time.Now(), ledger.Retention{})
 			return err

@@ -98,8 +98,9 @@ func TestOrphansAreSettledBeforeARun(t *testing.T) {
 			return nil
 		}
 		s, _ := newSampler(t, c)
+		s.TTL = 40 * time.Second
 		stop := begin(t, s)
-		advance(30*time.Second + time.Millisecond) // from here the next look for orphans is after the tick
+		advance(45 * time.Second) // from here the next look for orphans is after the tick
 		l, err := c.store.Acquire(t.Context(), "sample", "dead", 30*time.Second)
 		if err != nil {
 			t.Fatal(err)
@@ -164,7 +165,7 @@ func TestAResumeThatFailsDoesNotKeepRunsWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
 		settling(t, c.store, "sample")
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		tries := 0
 		s.Jobs[0].Resume = func(ctx context.Context, l verify.Lease, found verify.Pass) (verify.Pass, error) {
 			if tries++; tries < 4 {
@@ -178,8 +179,8 @@ func TestAResumeThatFailsDoesNotKeepRunsWaiting(t *testing.T) {
 		if p := c.store.passes(t)[0]; p.Result.Reason != "resumed" || tries != 4 || c.began() != 5 {
 			t.Errorf("pass %+v after %d tries, %d runs", p, tries, c.began())
 		}
-		if log.count("level=ERROR") != 1 {
-			t.Errorf("log:\n%s", &log.lines)
+		if out.count("level=ERROR") != 1 {
+			t.Errorf("log:\n%s", &out.lines)
 		}
 	})
 }
@@ -187,7 +188,7 @@ func TestAResumeThatFailsDoesNotKeepRunsWaiting(t *testing.T) {
 func TestAPanicEndsThePassAndNotTheSidecar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		c.before = func(_ context.Context, _ verify.Lease, start verify.Start) error {
 			if start.ScheduledAt.Equal(minute(1)) {
 				panic("a row without a key")
@@ -214,8 +215,8 @@ func TestAPanicEndsThePassAndNotTheSidecar(t *testing.T) {
 			t.Errorf("fates (-want +got):\n%s", diff)
 		}
 		for _, part := range []string{"a row without a key", "before it began", "recovery_test.go"} {
-			if log.count(part) == 0 {
-				t.Errorf("the log does not have %q:\n%s", part, &log.lines)
+			if out.count(part) == 0 {
+				t.Errorf("the log does not have %q:\n%s", part, &out.lines)
 			}
 		}
 	})
@@ -224,13 +225,13 @@ func TestAPanicEndsThePassAndNotTheSidecar(t *testing.T) {
 func TestAPanicOfATaskIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		s.Prune = func(context.Context) error { panic("nobody expects this") }
 		stop := begin(t, s)
 		advance(90 * time.Second)
 		stop()
-		if log.count("nobody expects this") != 1 || c.began() != 1 {
-			t.Errorf("%d runs, log:\n%s", c.began(), &log.lines)
+		if out.count("nobody expects this") != 1 || c.began() != 1 {
+			t.Errorf("%d runs, log:\n%s", c.began(), &out.lines)
 		}
 		if _, err := c.store.Acquire(t.Context(), "prune", "next", time.Second); err != nil {
 			t.Errorf("the lease is still held: %v", err)

@@ -14,7 +14,7 @@ import (
 type complaint struct{ last string }
 
 // report logs err; nil ends the complaint. That the process is being stopped is no error.
-func (c *complaint) report(ctx context.Context, log *slog.Logger, message string, err error, attrs ...slog.Attr) {
+func (c *complaint) report(ctx context.Context, to *slog.Logger, message string, err error, attrs ...slog.Attr) {
 	if err == nil {
 		c.last = ""
 		return
@@ -32,7 +32,7 @@ func (c *complaint) report(ctx context.Context, log *slog.Logger, message string
 	if p, ok := errors.AsType[*panicError](err); ok {
 		attrs = append(attrs, slog.String("stack", p.stack))
 	}
-	log.LogAttrs(ctx, level, message, attrs...) //nolint:sloglint // the messages are constants of the callers
+	to.LogAttrs(ctx, level, message, attrs...) //nolint:sloglint // the messages are constants of the callers
 }
 
 // panicError is a panic of a pass, with the stack on which it happened.

@@ -135,8 +135,9 @@ func (r *runner) run(ctx context.Context, l verify.Lease, at time.Time) (begun b
 	r.observe(pass)
 	begun = pass.ID != 0 || err == nil
 	if p, ok := errors.AsType[*panicError](err); ok {
-		begun = true                                                        // not again: it would panic again
-		r.missed = append(r.missed, missedRun{at, reasonPanic + p.Error()}) // of no effect if a pass was begun
+		begun = true // as far as trying again goes: it would panic again
+		// Of no effect if there is a pass.
+		r.missed = append(r.missed, missedRun{at, reasonPanic + p.Error()})
 	}
 	if ctx.Err() != nil {
 		return begun, err // stopped, or no longer ours to say

@@ -47,7 +47,7 @@ func (s *store) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failure = err
-	s.Fake.Fail(err)
+	s.Fail(err)
 }
 
 func (s *store) NextRun(_ context.Context, kind verify.PassKind) (time.Time, error) {
@@ -200,11 +200,11 @@ func (l *logged) count(text string) int {
 // newSampler checks a sample every minute.
 func newSampler(t testing.TB, c *checker) (*sampler.Sampler, *logged) {
 	t.Helper()
-	log := new(logged)
+	out := new(logged)
 	return &sampler.Sampler{
 		Jobs:   []sampler.Job{{Kind: verify.Sample, Schedule: schedule(t, "* * * * *"), Run: c.run, Resume: c.resume}},
-		Ledger: c.store, Holder: t.Name(), Log: slog.New(slog.NewTextHandler(log, nil)),
-	}, log
+		Ledger: c.store, Holder: t.Name(), Log: slog.New(slog.NewTextHandler(out, nil)),
+	}, out
 }
 
 // begin runs samplers in the bubble; stop ends them as SIGTERM does, and waits.

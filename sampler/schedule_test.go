@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +18,7 @@ import (
 func TestEveryTickRunsOncePerMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore(), takes: lasting(5 * time.Second)}
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		var observed []verify.PassID
 		s.Observe = func(p verify.Pass) { observed = append(observed, p.ID) }
 		stop := begin(t, s)
@@ -37,8 +38,8 @@ func TestEveryTickRunsOncePerMinute(t *testing.T) {
 		if next, every := c.store.next[verify.Sample], c.store.interval[verify.Sample]; !next.Equal(minute(6)) || every != time.Minute {
 			t.Errorf("next run %s, every %s", next, every)
 		}
-		if len(observed) != 5 || log.count("\n") != 0 {
-			t.Errorf("observed %d passes, logged %s", len(observed), &log.lines)
+		if len(observed) != 5 || out.count("\n") != 0 {
+			t.Errorf("observed %d passes, logged %s", len(observed), &out.lines)
 		}
 	})
 }
@@ -69,43 +70,50 @@ func TestTwoSamplersShareTheTicks(t *testing.T) {
 }
 
 func TestRunsMissedByAnOverrunAreRecorded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := &checker{store: newStore(), takes: func(s verify.Start) time.Duration {
-			if s.ScheduledAt.Equal(minute(1)) {
-				return 150 * time.Second
-			}
-			return time.Second
-		}}
-		a, log := newSampler(t, c)
-		b, _ := newSampler(t, c)
-		stop := begin(t, a, b)
-		advance(3 * time.Minute)
-		if !c.store.overdue(t, verify.Sample, 30*time.Second) {
-			t.Error("the overrun does not show as overdue while it lasts")
-		}
-		advance(2*time.Minute + 30*time.Second)
-		if c.store.overdue(t, verify.Sample, 0) {
-			t.Error("overdue after the overrun")
-		}
-		stop()
-		const missed = "unverified: the run before it had not ended"
-		want := map[int]string{1: "match", 2: missed, 3: missed, 4: "match", 5: "match"}
-		if diff := cmp.Diff(want, fates(t, c.store)); diff != "" {
-			t.Errorf("fates (-want +got):\n%s", diff)
-		}
-		if c.most != 1 || log.count("runs=2") > 1 {
-			t.Errorf("%d passes at once; log: %s", c.most, &log.lines)
-		}
-	})
+	t.Run("one sampler", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { overrun(t, 1) }) })
+	t.Run("two samplers", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { overrun(t, 2) }) })
 }
 
-// TestAPassThatEndsWithATick is the moment in which gocron's rescheduling loses a tick: it rings while the task before
-// it has not quite returned.
+func overrun(t *testing.T, samplers int) {
+	c := &checker{store: newStore(), takes: func(s verify.Start) time.Duration {
+		if s.ScheduledAt.Equal(minute(1)) {
+			return 150 * time.Second
+		}
+		return time.Second
+	}}
+	a, logA := newSampler(t, c)
+	b, logB := newSampler(t, c)
+	stop := begin(t, []*sampler.Sampler{a, b}[:samplers]...)
+	advance(3 * time.Minute)
+	if !c.store.overdue(t, verify.Sample, 30*time.Second) {
+		t.Error("the overrun does not show as overdue while it lasts")
+	}
+	advance(35 * time.Second)
+	if next, err := c.store.NextRun(t.Context(), verify.Sample); err != nil || !next.Equal(minute(4)) {
+		t.Errorf("after the overrun the next run is %s, error %v", next, err)
+	}
+	advance(2 * time.Minute)
+	if c.store.overdue(t, verify.Sample, 0) {
+		t.Error("overdue after the overrun")
+	}
+	stop()
+	const missed = "unverified: the run before it had not ended"
+	want := map[int]string{1: "match", 2: missed, 3: missed, 4: "match", 5: "match"}
+	if diff := cmp.Diff(want, fates(t, c.store)); diff != "" {
+		t.Errorf("fates (-want +got):\n%s", diff)
+	}
+	if c.most != 1 || logA.count("runs=2")+logB.count("runs=2") != 1 {
+		t.Errorf("%d passes at once; logs:\n%s%s", c.most, &logA.lines, &logB.lines)
+	}
+}
+
+// TestAPassThatEndsWithATick: whether it falls due just before the end, with it, or while the lease is released.
 func TestAPassThatEndsWithATick(t *testing.T) {
 	for early := range 3 {
 		synctest.Test(t, func(t *testing.T) {
 			c := &checker{store: newStore(), takes: lasting(time.Minute - time.Duration(early)*time.Nanosecond)}
 			s, _ := newSampler(t, c)
+			s.Ledger = slowRelease{c.store}
 			stop := begin(t, s)
 			advance(20*time.Minute + time.Second)
 			stop()
@@ -116,10 +124,16 @@ func TestAPassThatEndsWithATick(t *testing.T) {
 	}
 }
 
+type slowRelease struct{ *store }
+
+func (s slowRelease) Release(ctx context.Context, l verify.Lease) error {
+	return errors.Join(sleep(ctx, 2*time.Nanosecond), s.store.Release(ctx, l))
+}
+
 func TestALedgerThatIsAwayCostsNoRunWhenItIsBackInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		stop := begin(t, s)
 		advance(30 * time.Second)
 		c.store.fail(errAway)
@@ -133,8 +147,8 @@ func TestALedgerThatIsAwayCostsNoRunWhenItIsBackInTime(t *testing.T) {
 		if start := c.starts[0]; !start.At.After(minute(1).Add(20 * time.Second)) {
 			t.Errorf("ran at %s, before the ledger was back", start.At)
 		}
-		if log.count("scheduled run failed") != 1 || log.count("recovering passes failed") > 1 {
-			t.Errorf("an outage is logged more than once:\n%s", &log.lines)
+		if out.count("scheduled run failed") != 1 || out.count("recovering passes failed") > 1 {
+			t.Errorf("an outage is logged more than once:\n%s", &out.lines)
 		}
 	})
 }
@@ -142,7 +156,7 @@ func TestALedgerThatIsAwayCostsNoRunWhenItIsBackInTime(t *testing.T) {
 func TestRunsMissedByALongOutageAreRecordedAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		stop := begin(t, s)
 		advance(90 * time.Second)
 		c.store.fail(errAway)
@@ -155,8 +169,11 @@ func TestRunsMissedByALongOutageAreRecordedAfterIt(t *testing.T) {
 		if diff := cmp.Diff(want, fates(t, c.store)); diff != "" {
 			t.Errorf("fates (-want +got):\n%s", diff)
 		}
-		if log.count("scheduled runs missed") != 1 {
-			t.Errorf("log:\n%s", &log.lines)
+		if out.count("scheduled runs missed") != 1 {
+			t.Errorf("log:\n%s", &out.lines)
+		}
+		if !slices.IsSortedFunc(c.store.passes(t), func(a, b verify.Pass) int { return a.ScheduledAt.Compare(b.ScheduledAt) }) {
+			t.Error("a missed run is in the ledger as newer than the run after it")
 		}
 	})
 }
@@ -164,7 +181,7 @@ func TestRunsMissedByALongOutageAreRecordedAfterIt(t *testing.T) {
 func TestARunThatCouldNotBeginIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		tries := 0
 		s.Jobs[0].Run = func(ctx context.Context, l verify.Lease, start verify.Start) (verify.Pass, error) {
 			if tries++; tries < 3 {
@@ -175,8 +192,8 @@ func TestARunThatCouldNotBeginIsTriedAgain(t *testing.T) {
 		stop := begin(t, s)
 		advance(90 * time.Second)
 		stop()
-		if diff := cmp.Diff(map[int]string{1: "match"}, fates(t, c.store)); diff != "" || log.count("level=ERROR") != 1 {
-			t.Errorf("fates (-want +got):\n%s\nlog:\n%s", diff, &log.lines)
+		if diff := cmp.Diff(map[int]string{1: "match"}, fates(t, c.store)); diff != "" || out.count("level=ERROR") != 1 {
+			t.Errorf("fates (-want +got):\n%s\nlog:\n%s", diff, &out.lines)
 		}
 	})
 }
@@ -185,7 +202,7 @@ func TestAPassThatFailsIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
 		c.before = func(context.Context, verify.Lease, verify.Start) error { return errors.New("legacy went away") }
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		stop := begin(t, s)
 		advance(2*time.Minute + 30*time.Second)
 		stop()
@@ -193,8 +210,8 @@ func TestAPassThatFailsIsNotRepeated(t *testing.T) {
 		if diff := cmp.Diff(map[int]string{1: failed, 2: failed}, fates(t, c.store)); diff != "" {
 			t.Errorf("fates (-want +got):\n%s", diff)
 		}
-		if len(c.starts) != 2 || log.count("level=ERROR") != 1 {
-			t.Errorf("%d passes, log:\n%s", len(c.starts), &log.lines)
+		if len(c.starts) != 2 || out.count("level=ERROR") != 1 {
+			t.Errorf("%d passes, log:\n%s", len(c.starts), &out.lines)
 		}
 	})
 }
@@ -203,14 +220,20 @@ func TestAJobHeldElsewhere(t *testing.T) {
 	for _, test := range []struct {
 		held time.Duration // after the first minute
 		want map[int]string
+		ran  time.Time // first
 	}{
-		{45 * time.Second, map[int]string{1: "match", 2: "match"}},
-		{65 * time.Second, map[int]string{1: "unverified: another process held the job and left no pass", 2: "match"}},
+		{45 * time.Second, map[int]string{1: "match", 2: "match"}, minute(1).Add(49 * time.Second)},
+		{
+			65 * time.Second,
+			map[int]string{1: "unverified: another process held the job and left no pass", 2: "match"},
+			minute(2).Add(7 * time.Second),
+		},
 	} {
 		t.Run(fmt.Sprint(test.held), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := &checker{store: newStore()}
-				s, log := newSampler(t, c)
+				s, out := newSampler(t, c)
+				s.TTL = 21 * time.Second // asked again every 7
 				stop := begin(t, s)
 				advance(30 * time.Second)
 				if _, err := c.store.Acquire(t.Context(), "sample", "elsewhere", 30*time.Second+test.held); err != nil {
@@ -221,8 +244,11 @@ func TestAJobHeldElsewhere(t *testing.T) {
 				if diff := cmp.Diff(test.want, fates(t, c.store)); diff != "" {
 					t.Errorf("fates (-want +got):\n%s", diff)
 				}
-				if log.count("\n") != 0 {
-					t.Errorf("log:\n%s", &log.lines)
+				if at := c.starts[0].At; !at.Equal(test.ran) {
+					t.Errorf("ran first at %s, want %s", at, test.ran)
+				}
+				if out.count("\n") != 0 {
+					t.Errorf("log:\n%s", &out.lines)
 				}
 			})
 		})
@@ -263,6 +289,9 @@ func TestAScheduleThatWasSwitchedOffIsNotOverdue(t *testing.T) {
 		if c.store.overdue(t, verify.Sample, 0) || c.began() != 0 {
 			t.Errorf("overdue, or %d passes", c.began())
 		}
+		if l, err := c.store.Acquire(t.Context(), "sample", "first", time.Second); err != nil || l.Token != 1 {
+			t.Errorf("the lease was taken although there was nothing to do: %+v, %v", l, err)
+		}
 	})
 }
 
@@ -270,7 +299,7 @@ func TestPruningOncePerDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
 		var at []time.Duration
-		s, log := newSampler(t, c)
+		s, out := newSampler(t, c)
 		s.Jobs = nil
 		s.Prune = func(context.Context) error {
 			if _, err := c.store.Acquire(t.Context(), "prune", "other", time.Second); !errors.Is(err, verify.ErrHeld) {
@@ -288,8 +317,8 @@ func TestPruningOncePerDay(t *testing.T) {
 		if diff := cmp.Diff([]time.Duration{0, time.Hour, 25 * time.Hour, 49 * time.Hour}, at); diff != "" {
 			t.Errorf("pruned at (-want +got):\n%s", diff)
 		}
-		if log.count("pruning the ledger failed") != 1 {
-			t.Errorf("log:\n%s", &log.lines)
+		if out.count("pruning the ledger failed") != 1 {
+			t.Errorf("log:\n%s", &out.lines)
 		}
 	})
 }
