@@ -101,7 +101,7 @@ const (
 	pruneJob       = "prune"
 	pruneEvery     = 24 * time.Hour
 	pruneLook      = time.Hour        // a pruning that failed is tried again after this
-	defaultTTL     = 30 * time.Second // longer than any ledger call may take, shorter than people wait for a take-over
+	defaultTTL     = 30 * time.Second // outlasts a restart of the ledger, and a take-over need not wait long for it
 	releaseTimeout = 5 * time.Second  // a lease that cannot be released runs out by itself
 )
 
