@@ -16,6 +16,7 @@ import (
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/metrics"
 	"github.com/nordvarg/crosscheck/sampler"
+	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/web"
 )
@@ -50,7 +51,7 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 	defer s.ledger.Close()
 	defer s.close()
 	if _, err := s.fingerprint(ctx); err != nil {
-		if !unreachable(err) {
+		if !source.Unreachable(err) {
 			return exitError, err
 		}
 		s.log.WarnContext(ctx, "a database cannot be reached yet", slog.String("error", err.Error()))
@@ -104,7 +105,7 @@ func (s *sidecar) migrate(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return nil
-		case !unreachable(err):
+		case !source.Unreachable(err):
 			return fmt.Errorf("migrating the ledger: %w", err)
 		}
 		s.log.WarnContext(ctx, "the ledger cannot be reached yet", slog.String("error", err.Error()))
