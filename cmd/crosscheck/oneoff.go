@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/verify"
@@ -41,9 +42,6 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 		return o.unverified(fmt.Errorf("opening the ledger: %w", err))
 	}
 	defer l.Close()
-	if _, err := l.Abandoned(ctx, o.kind); err != nil {
-		return o.unverified(err)
-	}
 	bar := newProgress(o.stderr)
 	defer bar.close()
 	cmp := comparison(c, s, l, o.log())
@@ -55,6 +53,9 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	}
 	if err != nil {
 		printError(o.stderr, err.Error(), hintFor(err))
+	}
+	if pass.State != verify.Done {
+		pass.Result = verify.Result{Verdict: compare.Unverified, Reason: "stopped before the suspects were judged; the next pass goes on with them"}
 	}
 	return o.present(ctx, l, pass)
 }
@@ -72,7 +73,10 @@ func (o oneOff) execute(ctx context.Context, l *ledger.Ledger, cmp *verify.Compa
 		defer close(renewing)
 		keep(ctx, l, lease, cancel)
 	}()
-	pass, err := o.pass(ctx, cmp, c, lease, verify.Start{Trigger: "manual", Fingerprint: fingerprint, At: time.Now()})
+	var pass verify.Pass
+	if err = o.recover(ctx, l, cmp, lease, fingerprint); err == nil {
+		pass, err = o.pass(ctx, cmp, c, lease, verify.Start{Trigger: "manual", Fingerprint: fingerprint, At: time.Now()})
+	}
 	cancel(nil)
 	<-renewing
 	releasing, done := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -81,6 +85,48 @@ func (o oneOff) execute(ctx context.Context, l *ledger.Ledger, cmp *verify.Compa
 		o.log().WarnContext(ctx, "the lease was not released and will run out", slog.String("error", released.Error()))
 	}
 	return pass, err
+}
+
+// recover ends the passes whose process was killed: there may be no sidecar that does. Those that were scanning are
+// unverified. Those whose suspects were waiting are gone on with, unless what they compared is not what is compared now.
+func (o oneOff) recover(ctx context.Context, l *ledger.Ledger, cmp *verify.Comparison, lease verify.Lease, fingerprint string) error {
+	orphans, err := l.Abandoned(ctx, o.kind)
+	if err != nil {
+		return err
+	}
+	for _, found := range orphans {
+		err := l.Adopt(ctx, lease, found.ID)
+		switch {
+		case errors.Is(err, ledger.ErrNotSettling): // a sidecar was faster
+		case err != nil:
+			return err
+		case found.Fingerprint == fingerprint:
+			_, err = cmp.Resume(ctx, lease, found)
+		default:
+			err = giveUp(ctx, l, lease, found)
+		}
+		if err != nil && !errors.Is(err, ledger.ErrNotSettling) {
+			return fmt.Errorf("ending pass %d, whose process was killed: %w", found.ID, err)
+		}
+	}
+	return nil
+}
+
+// giveUp ends a pass whose suspects nobody can judge any more. What it had proven stays.
+func giveUp(ctx context.Context, l *ledger.Ledger, lease verify.Lease, found verify.Pass) error {
+	tally, err := l.Tally(ctx, found.ID)
+	if err != nil {
+		return err
+	}
+	r := verify.Result{
+		Verdict: compare.Unverified, Diverged: tally.Diverged, Lagging: tally.Lagging,
+		Unverified: max(0, found.Scan.Mismatches-tally.Match-tally.Diverged),
+		Reason:     "process ended before its suspects were judged, and what is compared has changed since",
+	}
+	if tally.Diverged > 0 {
+		r.Verdict = compare.Diverged
+	}
+	return l.FinishPass(ctx, lease, found.ID, r, time.Now())
 }
 
 // keep renews a lease until the context ends, and ends it when the lease is lost.

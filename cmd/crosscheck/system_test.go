@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+)
+
+// commandTimeout ends a crosscheck that hangs.
+const commandTimeout = 2 * time.Minute
+
+// system is a lab that trades, in databases of its own.
+type system struct {
+	*lab.Lab
+	t *testing.T
+}
+
+func newSystem(t *testing.T, o lab.Options) *system {
+	t.Helper()
+	name := func() string {
+		dsn := strings.TrimSuffix(pgtest.Database(t), "?sslmode=disable")
+		return dsn[strings.LastIndexByte(dsn, '/')+1:]
+	}
+	o.Server, o.LegacyDatabase, o.EventsDatabase = pgtest.Server(t), name(), name()
+	o.History.Events, o.History.Seed = true, 7
+	o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	l, err := lab.Up(deadline(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &system{l, t}
+}
+
+// live lets the desk trade, and the projection follow with its lag.
+func (s *system) live() {
+	s.StartProjector()
+	s.StartDesk()
+}
+
+// rest stops the desk, and makes everything that it wrote visible.
+func (s *system) rest() {
+	s.t.Helper()
+	if err := errors.Join(s.StopDesk(), s.Refresh(deadline(s.t))); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// config writes a configuration with a ledger of that name in the events database.
+func (s *system) config(ledger string, window time.Duration) string {
+	s.t.Helper()
+	var fields strings.Builder
+	for _, c := range lab.Columns {
+		kind := map[string]string{
+			"trader_id": "integer", "quantity": "numeric", "price": "numeric", "filled_quantity": "numeric",
+			"avg_fill_price": "numeric", "created_at": "timestamptz", "updated_at": "timestamptz",
+		}[c]
+		if kind == "" {
+			kind = "text"
+		}
+		fmt.Fprintf(&fields, "    - {name: %s, type: %s}\n", c, kind)
+	}
+	return writeConfig(s.t, ledger, fmt.Sprintf(`
+legacy:     {dsn: %q, table: public.orders, key: order_id, changed_at: updated_at}
+projection: {dsn: %q, table: public.current_orders, key: order_id, changed_at: updated_at}
+ledger:     {dsn: %q, schema: %s}
+compare:
+  settle: {window: %s, rechecks: 5, max_lag: 1m}
+  fields:
+%s`, s.LegacyDSN, s.EventsDSN, s.EventsDSN, ledger, window, &fields))
+}
+
+func writeConfig(t *testing.T, name, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name+".yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// process is a crosscheck under way, in a process of its own.
+type process struct {
+	*exec.Cmd
+	t              *testing.T
+	stdout, stderr bytes.Buffer
+}
+
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	t.Cleanup(cancel)
+	p := &process{Cmd: exec.CommandContext(ctx, "crosscheck", args...), t: t}
+	p.Stdout, p.Stderr = &p.stdout, &p.stderr
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// end waits for the process, and returns its exit code; -1 for a killed one.
+func (p *process) end() int {
+	p.t.Helper()
+	err := p.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		p.t.Fatalf("crosscheck: %v", err)
+	}
+	p.t.Logf("%s: exit code %d\n%.2000s%.2000s", strings.Join(p.Args, " "), p.ProcessState.ExitCode(), &p.stdout, &p.stderr)
+	return p.ProcessState.ExitCode()
+}
+
+// report reads what verify or sample printed.
+func (p *process) report() passReport {
+	p.t.Helper()
+	var r passReport
+	if err := json.Unmarshal(p.stdout.Bytes(), &r); err != nil {
+		p.t.Fatalf("crosscheck printed no report: %v", err)
+	}
+	return r
+}
+
+// pass runs verify or sample to its end.
+func pass(t *testing.T, args ...string) (int, passReport) {
+	t.Helper()
+	p := start(t, append(args, "--json")...)
+	code := p.end()
+	return code, p.report()
+}
+
+// criteria runs gate, and returns the decision and each criterion's verdict.
+func criteria(t *testing.T, config string) (decision string, verdicts map[string]string) {
+	t.Helper()
+	p := start(t, "gate", "--json", "--config", config)
+	p.end()
+	var d struct {
+		Decision string
+		Criteria []struct{ Name, Verdict string }
+	}
+	if err := json.Unmarshal(p.stdout.Bytes(), &d); err != nil {
+		t.Fatalf("crosscheck gate printed no decision: %v", err)
+	}
+	verdicts = map[string]string{}
+	for _, c := range d.Criteria {
+		verdicts[c.Name] = c.Verdict
+	}
+	return d.Decision, verdicts
+}
+
+// asFound describes planted orders as found divergences are described.
+func asFound(planted []lab.Planted) []string {
+	out := make([]string, 0, len(planted))
+	for _, p := range planted {
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%d %s %s", p.OrderID, p.Kind, strings.Join(p.Fields, ","))))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// rows runs SQL and returns what it printed, without the last line feed.
+func rows(t *testing.T, dsn, statements string) string {
+	t.Helper()
+	out, err := query(dsn, statements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(out, "\n")
+}
+
+// eventually polls until the SQL prints what is wanted.
+func eventually(t *testing.T, dsn, statements, want string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		got, err := query(dsn, statements)
+		if err == nil && strings.TrimSuffix(got, "\n") == want {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: still %q (%v), want %q", statements, got, err, want)
+		case <-tick.C:
+		}
+	}
+}
+
+func deadline(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
