@@ -335,7 +335,8 @@ func (p *pair) agrees(rt *rapid.T, w world, portable bool) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		rt.Errorf("findings of the oracle (-) and of the pass (+): %s", diff)
 	}
-	if pass.Scan.Compared != orders {
+	// Where rows are equal on both sides, an order that each has twice is not told from two orders.
+	if pass.Scan.Compared < orders || w.unique && pass.Scan.Compared > orders {
 		rt.Errorf("compared %d orders of %d", pass.Scan.Compared, orders)
 	}
 	nulls := slices.ContainsFunc(w.legacy, func(row []string) bool { return row[0] == null })

@@ -20,7 +20,7 @@ type shape struct {
 	relation  string // kind as in pg_class.relkind; empty for a subquery
 	oid       uint32 // of the relation; 0 for a subquery
 	version   int    // server_version_num
-	keyIndex  bool   // ranges and lists of keys are read through an index
+	keyIndex  bool   // ranges of keys are read through an index
 	timeIndex bool   // so is the newest change
 }
 
@@ -53,7 +53,7 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 			return sh, fmt.Errorf("looking up the table: %w", err)
 		}
 	}
-	if sh.keyIndex, err = s.indexed(ctx, s.keyedSQL(sh.keyType)); err != nil || s.config.ChangedAt == "" {
+	if sh.keyIndex, err = s.indexed(ctx, s.rangeSQL(sh.keyType)); err != nil || s.config.ChangedAt == "" {
 		return sh, err
 	}
 	sh.timeIndex, err = s.indexed(ctx, s.newestSQL("1", 1))
@@ -149,7 +149,13 @@ func (s *Side) typeOf(ctx context.Context, expr string) (native, error) {
 
 // keyedSQL reads orders by their keys.
 func (s *Side) keyedSQL(t order.KeyType) string {
-	return fmt.Sprintf("SELECT 1 FROM %s WHERE %s = ANY('{%s}'::%s[])", s.from(), keySQL(t, s.config.Key), zeroKey(t), keyCast(t))
+	return fmt.Sprintf("SELECT 1 FROM %s WHERE (%s) = ANY('{%s}'::%s[])", s.from(), s.config.Key, zeroKey(t), keyCast(t))
+}
+
+// rangeSQL reads a range of keys, of text by bytes, which an index in another order does not help.
+func (s *Side) rangeSQL(t order.KeyType) string {
+	key, zero, cast := keySQL(t, s.config.Key), zeroKey(t), keyCast(t)
+	return fmt.Sprintf("SELECT 1 FROM %s WHERE %s >= '%s'::%s AND %s < '%s'::%s", s.from(), key, zero, cast, key, zero, cast)
 }
 
 // indexed asks the planner whether a query is answered through an index. It knows better than the catalogue what a
@@ -166,7 +172,7 @@ func (s *Side) indexed(ctx context.Context, query string) (bool, error) {
 	return usesIndex(ctx, tx, query)
 }
 
-// usesIndex is true if no node of the plan scans a table from end to end or sorts.
+// usesIndex is true if no node of the plan scans a table or an index from end to end or sorts.
 func usesIndex(ctx context.Context, tx pgx.Tx, query string) (bool, error) {
 	var raw []byte
 	if err := tx.QueryRow(ctx, "EXPLAIN (FORMAT JSON) "+query, pgx.QueryExecModeSimpleProtocol).Scan(&raw); err != nil {
@@ -184,11 +190,15 @@ func usesIndex(ctx context.Context, tx pgx.Tx, query string) (bool, error) {
 
 type plan struct {
 	Node  string `json:"Node Type"`
+	Cond  string `json:"Index Cond"`
 	Plans []plan
 }
 
 func (p plan) keyed() bool {
 	if p.Node == "Seq Scan" || p.Node == "Sort" || p.Node == "Foreign Scan" {
+		return false
+	}
+	if strings.Contains(p.Node, "Index") && p.Cond == "" { // all of the index
 		return false
 	}
 	for _, child := range p.Plans {

@@ -106,12 +106,18 @@ func (p *pair) found(run func(*verify.Comparison, verify.Lease) (verify.Pass, er
 	c := p.comparison()
 	defer c.Legacy.(*source.Side).Close()
 	defer c.Projection.(*source.Side).Close()
-	store := c.Ledger.(*ledgertest.Fake)
+	return p.run(c, c.Ledger.(*ledgertest.Fake), func(l verify.Lease) (verify.Pass, error) { return run(c, l) })
+}
+
+// run makes one pass under a lease.
+func (p *pair) run(c *verify.Comparison, store *ledgertest.Fake, run func(verify.Lease) (verify.Pass, error)) (verify.Pass, []string) {
+	p.t.Helper()
 	lease, err := store.Acquire(p.t.Context(), "test", "me", time.Hour)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	pass, err := run(c, lease)
+	pass, err := run(lease)
+	_ = store.Release(context.WithoutCancel(p.t.Context()), lease)
 	if err != nil {
 		p.t.Fatal(err)
 	}

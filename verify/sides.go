@@ -56,8 +56,8 @@ type Random interface {
 // Extent is what a side knows of its key space without a scan.
 type Extent struct {
 	Empty    bool
-	Min, Max order.Key
-	Rows     int64 // the planner's estimate; exact only by chance
+	Min, Max order.Key // of integer keys; others have them in whatever order the side has an index
+	Rows     int64     // the planner's estimate; exact only by chance
 	// Indexed is true where reading a range of keys costs what the range holds, not what the table holds.
 	Indexed bool
 }
