@@ -16,16 +16,30 @@ const (
 	Phantom   Kind = "phantom"   // only the projection has the order
 	Differs   Kind = "differs"   // both have it, fields disagree
 	Duplicate Kind = "duplicate" // a side has the key more than once, and the other not the same rows
+	Gap       Kind = "gap"       // a sequence of events has a hole
+	Disorder  Kind = "disorder"  // events of one order do not come in their order
 )
 
 // Kinds lists every Kind.
-func Kinds() []Kind { return []Kind{Missing, Phantom, Differs, Duplicate} }
+func Kinds() []Kind { return []Kind{Missing, Phantom, Differs, Duplicate, Gap, Disorder} }
 
 // Hop is the edge between two representations across which they disagree.
 type Hop string
 
-// LegacyToProjection is the end-to-end hop, all that two representations can tell.
-const LegacyToProjection Hop = "legacy->projection"
+// The hops; the same string in code, JSON, ledger, metric labels and docs.
+const (
+	LegacyToProjection Hop = "legacy->projection" // end to end: all that two representations can tell
+	LegacyToEvents     Hop = "legacy->events"     // the shadow write, or a backfill
+	EventsToStream     Hop = "events->stream"     // publishing
+	EventsToProjection Hop = "events->projection" // the projector
+	// LegacyItself is no edge: the legacy row contradicts its own audit log or trades.
+	LegacyItself Hop = "legacy"
+)
+
+// Hops lists every Hop, in the order of the data.
+func Hops() []Hop {
+	return []Hop{LegacyItself, LegacyToEvents, EventsToStream, EventsToProjection, LegacyToProjection}
+}
 
 // FieldDifference is one field that disagrees. A nil value means that the side has no such order.
 type FieldDifference struct {
