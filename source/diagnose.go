@@ -121,7 +121,23 @@ func (e *examination) add(level Level, check, message, hint string) {
 	e.findings = append(e.findings, Finding{Side: e.config.Name, Check: check, Level: level, Message: message, Hint: hint})
 }
 
-// failed adds what a query ran into.
+// failed adds what a query ran into. A connection that is lost on the way is one finding, not one for each question
+// that could no longer be asked.
 func (e *examination) failed(check, doing string, err error) {
-	e.add(Error, check, doing+": "+saidBy(err), Hint(err))
+	if e.lost(err) {
+		return
+	}
+	e.add(Error, check, doing+": "+saidBy(err), nextStep(err))
+}
+
+// lost is true if an error says nothing about what was asked, because the database can no longer be reached.
+func (e *examination) lost(err error) bool {
+	if !Unreachable(err) {
+		return false
+	}
+	told := func(f Finding) bool { return f.Check == CheckConnection }
+	if !slices.ContainsFunc(e.findings, told) {
+		e.findings = append(e.findings, ConnectionFailed(e.config.Name, e.config.DSN, err))
+	}
+	return true
 }

@@ -147,7 +147,10 @@ func (e *examination) examineChangedAt(ctx context.Context) {
 
 // column adds what asking about one column or expression ran into.
 func (e *examination) column(check, what string, err error) {
-	hint := Hint(err)
+	if e.lost(err) {
+		return
+	}
+	hint := nextStep(err)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {
 		case pg.Code == "42703" && len(e.relation.columns) > 0:

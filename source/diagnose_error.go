@@ -43,6 +43,8 @@ var hints = map[string]string{
 	"57014": "a query ran into a timeout, or was cancelled on the server; see whether the server is overloaded",
 	"55P03": "somebody holds a lock on the table; see pg_stat_activity and pg_locks",
 	"53300": "the server has no connection left; crosscheck needs 4 per side",
+	"57P01": "the server was stopped or the session ended by an administrator; try again",
+	"57P02": "the server crashed; see its log",
 	"57P03": "the server is starting, stopping or recovering; try again in a moment",
 }
 
@@ -52,6 +54,14 @@ func Hint(err error) string {
 		return hints[pg.Code]
 	}
 	return ""
+}
+
+// nextStep is a hint in any case.
+func nextStep(err error) string {
+	if hint := Hint(err); hint != "" {
+		return hint
+	}
+	return "the server's log may say more"
 }
 
 // saidBy is an error on one line: what the server said, without the codes and prefixes of the way it came.
@@ -91,11 +101,11 @@ func refused(c *pgconn.Config, pg *pgconn.PgError) (check, message, hint string)
 	at := " (" + addresses(c) + ")"
 	switch {
 	case Unreachable(pg):
-		return CheckConnection, oneLine(pg.Message) + at, hints[pg.Code]
+		return CheckConnection, oneLine(pg.Message) + at, nextStep(pg)
 	case pg.Code == "42501":
 		return CheckLogin, oneLine(pg.Message) + at, fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", quoted(c.Database), quoted(c.User))
 	}
-	return CheckLogin, oneLine(pg.Message) + at, hints[pg.Code]
+	return CheckLogin, oneLine(pg.Message) + at, nextStep(pg)
 }
 
 // unanswered is for a server that was not found, or did not speak as it should.

@@ -147,3 +147,14 @@ func TestLevelsAreOrdered(t *testing.T) {
 		t.Error("levels are not ordered")
 	}
 }
+
+func TestALostConnectionIsOneFinding(t *testing.T) {
+	e := &examination{Side: &Side{config: Config{Name: "legacy", DSN: "postgres://reader@db.example:5433/orders"}}}
+	stopped := &pgconn.PgError{Code: "57P01", Message: "terminating connection due to administrator command"}
+	e.failed(CheckRows, "looking for a first row", stopped)
+	e.column(CheckField, "status", stopped)
+	e.failed(CheckKeyIndex, "looking for an index on the key", &pgconn.PgError{Code: "42501", Message: "permission denied"})
+	if len(e.findings) != 2 || e.findings[0].Check != CheckConnection || e.findings[1].Check != CheckKeyIndex {
+		t.Errorf("%+v", e.findings)
+	}
+}

@@ -42,7 +42,7 @@ func identityFinding(ctx context.Context, legacy, projection *examination) Findi
 	p, perr := projection.Identity(ctx)
 	switch err := errors.Join(lerr, perr); {
 	case err != nil:
-		f.Level, f.Message = Error, "telling the two tables apart: "+saidBy(err)
+		f.Level, f.Message, f.Hint = Error, "telling the two tables apart: "+saidBy(err), nextStep(err)
 	case l == p:
 		f.Level, f.Message = Error, "legacy and projection are the same table of the same database"
 		f.Hint = "check the two dsn and table settings: a table always agrees with itself"

@@ -39,7 +39,9 @@ func (e *examination) examineTable(ctx context.Context) {
 	}
 	names, err := e.identifiers(ctx)
 	if err != nil {
-		e.add(Error, CheckTable, fmt.Sprintf("table %s: %s", e.config.Table, saidBy(err)), "write schema.table, or a subquery in parentheses")
+		if !e.lost(err) {
+			e.add(Error, CheckTable, fmt.Sprintf("table %s: %s", e.config.Table, saidBy(err)), "write schema.table, or a subquery in parentheses")
+		}
 		return
 	}
 	e.relation, err = e.lookUp(ctx, names)
