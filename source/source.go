@@ -106,7 +106,10 @@ func connect(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	defer cancel()
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("connecting to %s: %w: %w", c.Name, ErrUnreachable, err)
+		if Unreachable(err) {
+			err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+		return nil, fmt.Errorf("connecting to %s: %w", c.Name, err)
 	}
 	return pool, nil
 }

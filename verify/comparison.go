@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -137,6 +138,9 @@ func result(scan Scan, t Tally) Result {
 	return r
 }
 
+// oneLine is an error as a reason: drivers list the addresses that they tried on lines of their own.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
 func count(n int64, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -164,10 +168,10 @@ func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) 
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	r := Result{Verdict: compare.Unverified, Reason: cause.Error()}
+	r := Result{Verdict: compare.Unverified, Reason: oneLine(cause)}
 	if done.State == Scanning {
 		done.Scan.Coverage = min(done.Scan.Coverage, 0.999999)
-		done.Scan.Reason = cause.Error()
+		done.Scan.Reason = oneLine(cause)
 		if err := p.Ledger.ScanDone(ctx, p.lease, p.id, done.Scan); err != nil {
 			return done, errors.Join(cause, err)
 		}

@@ -71,23 +71,32 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 	return w.compareAll(ctx, legacy.Rows+projection.Rows)
 }
 
-// agreedHash proves on known values that both servers digest alike, with a seed of this pass.
+// agreedHash proves on known values that both servers digest alike, with a seed of this pass. A server that lacks
+// the native functions is as good a reason for the portable ones as two that disagree.
 func (p *pass) agreedHash(ctx context.Context) (Hash, error) {
 	h := Hash{Seed: int64(p.Random.Uint64())}
-	for _, h.Portable = range []bool{false, true} {
-		legacy, err := p.Legacy.Probe(ctx, h)
-		if err != nil {
-			return h, err
-		}
-		projection, err := p.Projection.Probe(ctx, h)
-		if err != nil {
-			return h, err
-		}
-		if slices.Equal(legacy, projection) {
-			return h, nil
-		}
+	if agree, err := p.digestAlike(ctx, h); agree && err == nil {
+		return h, nil
 	}
-	return h, ErrNoHash
+	h.Portable = true
+	agree, err := p.digestAlike(ctx, h)
+	switch {
+	case err != nil:
+		return h, err
+	case !agree:
+		return h, ErrNoHash
+	}
+	p.Log.WarnContext(ctx, "the servers' own hash functions cannot be used; portable digests take several times as long")
+	return h, nil
+}
+
+func (p *pass) digestAlike(ctx context.Context, h Hash) (bool, error) {
+	legacy, err := p.Legacy.Probe(ctx, h)
+	if err != nil {
+		return false, err
+	}
+	projection, err := p.Projection.Probe(ctx, h)
+	return slices.Equal(legacy, projection), err
 }
 
 func (w *walk) compareAll(ctx context.Context, estimate int64) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -141,7 +142,7 @@ func keep(ctx context.Context, l *ledger.Ledger, lease verify.Lease, lost contex
 // unverified reports a pass that could not even begin. With --json that is a report too, and nothing else is on stdout.
 func (o oneOff) unverified(err error) (int, error) {
 	if o.json {
-		r := newReport(verify.Pass{Kind: o.kind, Result: verify.Result{Verdict: "unverified", Reason: err.Error()}}, nil, time.Now())
+		r := newReport(verify.Pass{Kind: o.kind, Result: verify.Result{Verdict: "unverified", Reason: strings.Join(strings.Fields(err.Error()), " ")}}, nil, time.Now())
 		if werr := r.writeJSON(o.stdout); werr != nil {
 			return exitError, errors.Join(err, werr)
 		}
