@@ -1,0 +1,254 @@
+// Package sourcetest holds what a verify.Side must do, as a suite of tests, and a side in memory that does it.
+//
+// Invariant: the fake passes the same suite as the adapter for PostgreSQL, so what is tested against it holds
+// against a database.
+package sourcetest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// Table is what a side shows.
+type Table struct {
+	KeyType order.KeyType
+	Fields  []order.Field
+	GroupBy string // name of a field; empty for none
+	Indexed bool   // by key and by the time of the last write
+	Rows    []order.Row
+	NoKey   int // further rows, whose key is NULL
+}
+
+// Fake is a side in memory. Its methods are safe for concurrent use.
+type Fake struct {
+	// Before is called before each read with its name ("begin", "digests", "scan", "rows", …); an error from it is
+	// the read's. May be nil.
+	Before func(read string) error
+	// Blind makes all digests alike, and Unsorted makes scans run backwards: damage that a pass must notice.
+	Blind, Unsorted bool
+	// Native and Portable are versions of the hash functions: sides of different versions digest differently.
+	Native, Portable int64
+
+	name  string
+	mu    sync.Mutex
+	table Table
+}
+
+var _ verify.Side = (*Fake)(nil)
+
+// New makes a side that shows the table.
+func New(name string, t Table) *Fake {
+	t.Rows = slices.Clone(t.Rows)
+	return &Fake{name: name, table: t}
+}
+
+// Put replaces the row of that key, or adds it.
+func (f *Fake) Put(r order.Row) {
+	f.Delete(r.Key)
+	f.Add(r)
+}
+
+// Add adds a row, whether or not there is one of that key.
+func (f *Fake) Add(r order.Row) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.table.Rows = append(slices.Clone(f.table.Rows), r)
+}
+
+// Delete removes all rows of that key. Snapshots that are open keep theirs.
+func (f *Fake) Delete(key order.Key) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.table.Rows = slices.DeleteFunc(slices.Clone(f.table.Rows), func(r order.Row) bool { return r.Key == key })
+}
+
+// Name implements [verify.Side].
+func (f *Fake) Name() string { return f.name }
+
+// KeyType implements [verify.Side].
+func (f *Fake) KeyType() order.KeyType { return f.table.KeyType }
+
+func (f *Fake) before(ctx context.Context, read string) error {
+	if f.Before != nil {
+		if err := f.Before(read); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// Begin implements [verify.Side].
+func (f *Fake) Begin(ctx context.Context) (verify.Snapshot, error) {
+	if err := f.before(ctx, "begin"); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := &snapshot{Fake: f, table: f.table}
+	n.table.Rows = slices.SortedStableFunc(slices.Values(f.table.Rows), func(a, b order.Row) int { return n.compare(a.Key, b.Key) })
+	return n, nil
+}
+
+// Probe implements [verify.Side].
+func (f *Fake) Probe(ctx context.Context, h verify.Hash) ([]int64, error) {
+	if err := f.before(ctx, "probe"); err != nil {
+		return nil, err
+	}
+	return []int64{h.Seed + f.version(h), 2*h.Seed + f.version(h)}, nil
+}
+
+func (f *Fake) version(h verify.Hash) int64 {
+	if h.Portable {
+		return f.Portable
+	}
+	return f.Native
+}
+
+// snapshot is the table as it was.
+type snapshot struct {
+	*Fake
+	table  Table
+	closed bool
+}
+
+var errClosed = errors.New("snapshot is closed")
+
+func (n *snapshot) before(ctx context.Context, read string) error {
+	if n.closed {
+		return errClosed
+	}
+	return n.Fake.before(ctx, read)
+}
+
+func (n *snapshot) compare(a, b order.Key) int {
+	if n.table.KeyType == order.KeyInteger {
+		return cmp.Compare(integer(a), integer(b))
+	}
+	return strings.Compare(string(a), string(b))
+}
+
+func integer(k order.Key) int64 {
+	i, _ := strconv.ParseInt(string(k), 10, 64)
+	return i
+}
+
+// Close implements [verify.Snapshot].
+func (n *snapshot) Close() { n.closed = true }
+
+// Extent implements [verify.Snapshot].
+func (n *snapshot) Extent(ctx context.Context) (verify.Extent, error) {
+	if err := n.before(ctx, "extent"); err != nil {
+		return verify.Extent{}, err
+	}
+	rows := n.table.Rows
+	e := verify.Extent{Indexed: n.table.Indexed, Empty: len(rows) == 0, Rows: int64(len(rows))}
+	if !e.Empty {
+		e.Min, e.Max = rows[0].Key, rows[len(rows)-1].Key
+	}
+	return e, nil
+}
+
+func (n *snapshot) keys() []order.Key {
+	var keys []order.Key
+	for _, r := range n.table.Rows {
+		keys = append(keys, r.Key)
+	}
+	return slices.Compact(keys)
+}
+
+// Bounds implements [verify.Snapshot].
+func (n *snapshot) Bounds(ctx context.Context, _ verify.Extent) ([]order.Key, error) {
+	return n.keys(), n.before(ctx, "bounds")
+}
+
+// Scan implements [verify.Snapshot].
+func (n *snapshot) Scan(ctx context.Context, l verify.Layout, buckets []int64, fn func(order.Row) error) error {
+	if err := n.before(ctx, "scan"); err != nil {
+		return err
+	}
+	rows := slices.Clone(n.table.Rows)
+	if n.Unsorted {
+		slices.Reverse(rows)
+	}
+	for _, r := range rows {
+		if !slices.Contains(buckets, n.bucket(l, r.Key)) {
+			continue
+		}
+		if err := n.before(ctx, "row"); err != nil {
+			return err
+		}
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rows implements [verify.Snapshot].
+func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error) {
+	if err := n.before(ctx, "rows"); err != nil {
+		return nil, err
+	}
+	asked := map[order.Key]bool{}
+	for _, k := range keys {
+		asked[k] = true
+	}
+	return slices.DeleteFunc(slices.Clone(n.table.Rows), func(r order.Row) bool { return !asked[r.Key] }), nil
+}
+
+// Draw implements [verify.Snapshot].
+func (n *snapshot) Draw(ctx context.Context, rng verify.Random, want int) ([]order.Key, error) {
+	if err := n.before(ctx, "draw"); err != nil {
+		return nil, err
+	}
+	keys := n.keys()
+	want = min(want, len(keys))
+	for i := range want {
+		j := i + int(rng.Int64N(int64(len(keys)-i)))
+		keys[i], keys[j] = keys[j], keys[i]
+	}
+	return keys[:want], nil
+}
+
+// Changed implements [verify.Snapshot].
+func (n *snapshot) Changed(ctx context.Context, limit int) ([]order.Key, error) {
+	if err := n.before(ctx, "changed"); err != nil {
+		return nil, err
+	}
+	if !n.table.Indexed {
+		return nil, verify.ErrNotIndexed
+	}
+	rows := slices.DeleteFunc(slices.Clone(n.table.Rows), func(r order.Row) bool { return r.ChangedAt.IsZero() })
+	slices.SortStableFunc(rows, func(a, b order.Row) int { return b.ChangedAt.Compare(a.ChangedAt) })
+	var keys []order.Key
+	for _, r := range rows[:min(limit, len(rows))] {
+		keys = append(keys, r.Key)
+	}
+	return keys, nil
+}
+
+// Reached implements [verify.Snapshot].
+func (n *snapshot) Reached(ctx context.Context) (time.Time, error) {
+	if err := n.before(ctx, "reached"); err != nil {
+		return time.Time{}, err
+	}
+	if !n.table.Indexed {
+		return time.Time{}, verify.ErrNotIndexed
+	}
+	var newest time.Time
+	for _, r := range n.table.Rows {
+		if r.ChangedAt.After(newest) {
+			newest = r.ChangedAt
+		}
+	}
+	return newest, nil
+}

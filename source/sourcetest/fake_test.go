@@ -1,0 +1,14 @@
+package sourcetest_test
+
+import (
+	"testing"
+
+	"github.com/nordvarg/crosscheck/source/sourcetest"
+)
+
+func TestFake(t *testing.T) {
+	sourcetest.Exercise(t, func(_ *testing.T, table sourcetest.Table) sourcetest.Opened {
+		f := sourcetest.New("legacy", table)
+		return sourcetest.Opened{Side: f, Add: f.Add}
+	})
+}

@@ -1,0 +1,86 @@
+package sourcetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+func (n *snapshot) bucket(l verify.Layout, key order.Key) int64 {
+	if !l.ByBounds {
+		return integer(key) >> l.Shift
+	}
+	i, found := slices.BinarySearchFunc(l.Bounds, key, n.compare)
+	if found {
+		i++
+	}
+	return int64(i)
+}
+
+// cell is where a row is summed up.
+type cell struct {
+	bucket int64
+	noKey  bool
+	group  order.Value
+}
+
+// Digests implements [verify.Snapshot].
+func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress func(int64)) ([]verify.Digest, error) {
+	if err := n.before(ctx, "digests"); err != nil {
+		return nil, err
+	}
+	sums, rows := map[cell]*big.Int{}, map[cell]int64{}
+	for _, r := range n.table.Rows {
+		if q.Buckets != nil && !slices.Contains(q.Buckets, n.bucket(q.Parent, r.Key)) {
+			continue
+		}
+		at := cell{bucket: n.bucket(q.Layout, r.Key), group: n.group(r)}
+		if sums[at] == nil {
+			sums[at] = new(big.Int)
+		}
+		rows[at]++
+		sums[at].Add(sums[at], big.NewInt(n.digest(r, q.Hash)))
+	}
+	var out []verify.Digest
+	for at, sum := range sums {
+		out = append(out, verify.Digest{Bucket: at.bucket, Group: at.group, Rows: rows[at], Sum: sum.String()})
+	}
+	if n.table.NoKey > 0 && q.Buckets == nil {
+		out = append(out, verify.Digest{NullKey: true, Group: order.Null, Rows: int64(n.table.NoKey)})
+	}
+	progress(int64(len(n.table.Rows)))
+	return out, nil
+}
+
+func (n *snapshot) group(r order.Row) order.Value {
+	for i, f := range n.table.Fields {
+		if f.Name == n.table.GroupBy {
+			return r.Values[i]
+		}
+	}
+	return order.Null
+}
+
+func (n *snapshot) digest(r order.Row, h verify.Hash) int64 {
+	if n.Blind {
+		return h.Seed
+	}
+	text := fmt.Sprintf("%d %d %v %q", h.Seed, n.version(h), h.Portable, r.Key)
+	for i, v := range r.Values {
+		if d, _, err := apd.NewFromString(v.Text); err == nil && n.table.Fields[i].Type == order.Numeric {
+			d, _ = d.Reduce(d)
+			v.Text = d.Text('f')
+		}
+		text += fmt.Sprintf(" %v %q", v.Null, v.Text)
+	}
+	sum := sha256.Sum256([]byte(text))
+	return int64(binary.BigEndian.Uint64(sum[:]))
+}
