@@ -1,7 +1,9 @@
-// Package order says what an order is: its key, its fields and the value it has in one representation.
+// Package order says what an order is: its key, its fields and the value it has in one representation; what can
+// happen to it, its events, and what they make of it, the fold.
 //
 // Invariant: a value is kept as the exact canonical text that the database printed under pinned session
-// settings. Nothing here passes through a binary float.
+// settings, or would print. No quantity and no price passes through a binary float. An event is never dropped:
+// what cannot be decoded or applied keeps its place and is reported.
 package order
 
 import (

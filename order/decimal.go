@@ -1,0 +1,100 @@
+package order
+
+import (
+	"math/big"
+
+	"github.com/cockroachdb/apd/v3"
+)
+
+// exact never rounds: precision 0 means that apd keeps every digit of a sum or a product.
+var exact = apd.BaseContext
+
+func exactly(_ apd.Condition, err error) bool { return err == nil }
+
+// plain prints a decimal as PostgreSQL does: no exponent.
+func plain(d apd.Decimal) string { return d.Text('f') }
+
+// scaleOf is how many decimals PostgreSQL would keep of a number.
+func scaleOf(d apd.Decimal) int { return max(0, -int(d.Exponent)) }
+
+// quotient is round(a / b, scale) as PostgreSQL computes it with numerics, b not zero. It rounds twice: the division
+// itself has at least 16 significant digits, and at least the scale of either side; then comes round. Both round
+// half away from zero.
+func quotient(a, b apd.Decimal, scale int) apd.Decimal {
+	return rescale(divide(a, b, divisionScale(a, b)), scale)
+}
+
+// divisionScale is select_div_scale of PostgreSQL's numeric.c, which counts in digits of base 10000.
+func divisionScale(a, b apd.Decimal) int {
+	weightA, firstA := leading(a)
+	weightB, firstB := leading(b)
+	weight := weightA - weightB
+	if firstA <= firstB {
+		weight--
+	}
+	return min(1000, max(16-4*weight, scaleOf(a), scaleOf(b), 0))
+}
+
+// leading is the first digit of a number in base 10000, and that digit's weight.
+func leading(d apd.Decimal) (weight int, digit int64) {
+	if d.IsZero() {
+		return 0, 0
+	}
+	top := int(d.NumDigits()) + int(d.Exponent) - 1 // of the first decimal digit
+	weight = top / 4
+	if top%4 < 0 {
+		weight--
+	}
+	first := shifted(d, -4*weight)
+	return weight, first.Int64()
+}
+
+// shifted is |d| × 10^by, cut off to an integer.
+func shifted(d apd.Decimal, by int) *big.Int {
+	n := new(big.Int).Abs(d.Coeff.MathBigInt())
+	switch e := int(d.Exponent) + by; {
+	case e > 0:
+		n.Mul(n, power(e))
+	case e < 0:
+		n.Quo(n, power(-e))
+	}
+	return n
+}
+
+func power(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
+
+// divide is a / b to the given scale.
+func divide(a, b apd.Decimal, scale int) apd.Decimal {
+	n, m := a.Coeff.MathBigInt(), b.Coeff.MathBigInt()
+	// a / b × 10^scale = n / m × 10^e
+	if e := int(a.Exponent) - int(b.Exponent) + scale; e > 0 {
+		n.Mul(n, power(e))
+	} else {
+		m.Mul(m, power(-e))
+	}
+	return decimal(roundedQuo(n, m), a.Negative != b.Negative, scale)
+}
+
+// rescale rounds a number to a scale, or pads it with zeros.
+func rescale(d apd.Decimal, scale int) apd.Decimal {
+	n := d.Coeff.MathBigInt()
+	e := int(d.Exponent) + scale
+	if e >= 0 {
+		return decimal(n.Mul(n, power(e)), d.Negative, scale)
+	}
+	return decimal(roundedQuo(n, power(-e)), d.Negative, scale)
+}
+
+// roundedQuo is n / m, both not negative, rounded half up.
+func roundedQuo(n, m *big.Int) *big.Int {
+	n.Lsh(n, 1).Add(n, m)
+	return n.Quo(n, new(big.Int).Lsh(m, 1))
+}
+
+func decimal(coefficient *big.Int, negative bool, scale int) apd.Decimal {
+	var d apd.Decimal
+	d.Coeff.SetMathBigInt(coefficient)
+	d.Exponent = int32(-scale)
+	d.Negative = negative && coefficient.Sign() != 0
+	return d
+}

@@ -1,0 +1,101 @@
+package order
+
+import (
+	"time"
+
+	"github.com/cockroachdb/apd/v3"
+)
+
+// Position is an event's place in the store, its event_id. Positions grow, but become visible out of order: a
+// transaction that commits late shows a smaller one after a larger one.
+type Position int64
+
+// EventType names what happened to an order.
+type EventType string
+
+// The event types. How a store calls them is said by [Vocabulary].
+const (
+	OrderCreated         EventType = "OrderCreated"
+	OrderModified        EventType = "OrderModified"
+	OrderPartiallyFilled EventType = "OrderPartiallyFilled"
+	OrderFilled          EventType = "OrderFilled"
+	OrderCanceled        EventType = "OrderCanceled"
+)
+
+// EventTypes lists every EventType, in the order in which an order lives through them.
+func EventTypes() []EventType {
+	return []EventType{OrderCreated, OrderModified, OrderPartiallyFilled, OrderFilled, OrderCanceled}
+}
+
+// Event is one thing that happened to one order.
+type Event struct {
+	Position Position
+	Key      Key
+	Type     EventType // as the store calls it where the vocabulary does not know the name
+	At       time.Time // nanoseconds kept
+	Body     Body      // nil if the event could not be decoded; it keeps its place in the history all the same
+	// Schema is what is wrong with the event's form; nil for a clean one. With a Body it is no more than a key too many.
+	Schema *SchemaError
+}
+
+// Body is what an event says: one of [Created], [Modified], [PartiallyFilled], [Filled] and [Canceled].
+type Body interface {
+	// Type is the event type that has this body.
+	Type() EventType
+}
+
+// Created enters an order: open, nothing filled.
+type Created struct {
+	Trader, Symbol, Side string
+	Quantity             apd.Decimal
+	Price                apd.NullDecimal // a market order has none
+}
+
+// Modified gives one field of a working order another value.
+type Modified struct {
+	Field string // by its name in the default schema
+	Old   *Value // nil where the store does not say
+	New   Value
+}
+
+// PartiallyFilled is a trade that leaves something of the order.
+type PartiallyFilled struct {
+	Quantity  apd.Decimal     // of this trade
+	Remaining apd.NullDecimal // after it; not valid where the store does not say
+	Price     apd.Decimal
+}
+
+// Filled is the trade that completes the order.
+type Filled struct {
+	Quantity apd.Decimal // of this trade
+	Price    apd.Decimal
+}
+
+// Canceled ends a working order.
+type Canceled struct {
+	Reason Value
+}
+
+// Type implements [Body].
+func (Created) Type() EventType { return OrderCreated }
+
+// Type implements [Body].
+func (Modified) Type() EventType { return OrderModified }
+
+// Type implements [Body].
+func (PartiallyFilled) Type() EventType { return OrderPartiallyFilled }
+
+// Type implements [Body].
+func (Filled) Type() EventType { return OrderFilled }
+
+// Type implements [Body].
+func (Canceled) Type() EventType { return OrderCanceled }
+
+// RawEvent is an event as a store holds it, not decoded.
+type RawEvent struct {
+	Position Position
+	Key      Key
+	Type     string
+	At       time.Time
+	Payload  []byte // one JSON object
+}

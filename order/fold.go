@@ -1,0 +1,345 @@
+package order
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/apd/v3"
+)
+
+// The states of an order.
+const (
+	StatusOpen            = "OPEN"
+	StatusPartiallyFilled = "PARTIALLY_FILLED"
+	StatusFilled          = "FILLED"
+	StatusCanceled        = "CANCELED"
+)
+
+// Rules say what the fold cannot know from events alone. The zero value is the default schema's.
+type Rules struct {
+	// Scales has, by field name, how many decimals a column keeps. Quantities and prices (of trades too) are rounded
+	// to it as they come in, as a cast to numeric(p,s) does, half away from zero; without an entry they stay exact,
+	// so that an event with too many digits shows as one that says something else than the row. The entry of
+	// avg_fill_price is the scale of the average; without one it is [AverageScale].
+	Scales map[string]int
+}
+
+// AverageScale is how many decimals avg_fill_price has in the default schema.
+const AverageScale = 6
+
+// State is what an order's events, applied in the order of their positions, say that the order is: the oracle for
+// legacy row and projection.
+//
+// # Fold
+//
+// Apply is total and deterministic. Events that cannot be are reported as a [Problem] and, where their meaning is
+// plain, applied all the same, since that is what a projector does with them: the last status wins, fills add up.
+// Not applied are: an event without a body, an event of another order, an event whose position is not above the
+// last one's (so a duplicate counts once), a second creation, and anything before the creation, when there is no
+// row that it could change.
+//
+// updated_at is the time of the last event applied, created_at that of the creation. The average is
+// sum(quantity × price) / sum(quantity) over the trades, exact until the end, then divided and rounded as
+// PostgreSQL divides and rounds numerics.
+//
+// A State may be copied; the copy goes its own way. The zero value is an order of which nothing is known yet.
+type State struct {
+	rules  Rules
+	key    Key
+	last   Position
+	seen   bool // at least one event, so that last means something
+	exists bool
+
+	trader, symbol, side string
+	quantity             apd.Decimal
+	price                apd.NullDecimal
+	status               string
+	filled, notional     apd.Decimal // sums over the trades, exact
+	createdAt, updatedAt time.Time
+}
+
+// NewState is the state of an order before its first event.
+func NewState(r Rules) State { return State{rules: r} }
+
+// Fold replays a history from its beginning. Events must be in the order of their positions.
+func (r Rules) Fold(events []Event) (State, []Problem) {
+	s := NewState(r)
+	var problems []Problem
+	for _, e := range events {
+		problems = append(problems, s.Apply(e)...)
+	}
+	return s, problems
+}
+
+// Fold replays a history under the default rules.
+func Fold(events []Event) (State, []Problem) { return Rules{}.Fold(events) }
+
+// Exists is true once the order was created.
+func (s *State) Exists() bool { return s.exists }
+
+// Key is the order's, once there was an event.
+func (s *State) Key() Key { return s.key }
+
+// Position is that of the last event seen, applied or not.
+func (s *State) Position() Position { return s.last }
+
+// UpdatedAt is the time of the last event that was applied.
+func (s *State) UpdatedAt() time.Time { return s.updatedAt }
+
+// Apply lets one event happen to the order, and returns what is wrong with it.
+func (s *State) Apply(e Event) []Problem {
+	a := application{State: s, event: e}
+	if !a.inSequence() {
+		return a.problems
+	}
+	s.last, s.seen = e.Position, true
+	if s.key == "" {
+		s.key = e.Key
+	}
+	if a.applicable() {
+		a.apply()
+		s.updatedAt = e.At
+	}
+	return a.problems
+}
+
+// application is one event on its way into a state.
+type application struct {
+	*State
+	event    Event
+	problems []Problem
+}
+
+func (a *application) report(kind ProblemKind, format string, args ...any) {
+	a.problems = append(a.problems, Problem{Position: a.event.Position, Kind: kind, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (a *application) inSequence() bool {
+	switch {
+	case !a.seen || a.event.Position > a.last:
+		return true
+	case a.event.Position == a.last:
+		a.report(ProblemDuplicate, "position %d a second time", a.last)
+	default:
+		a.report(ProblemDisorder, "position %d after %d", a.event.Position, a.last)
+	}
+	return false
+}
+
+// applicable says whether the event can change this order at all.
+func (a *application) applicable() bool {
+	e := a.event
+	if e.Schema != nil {
+		a.report(ProblemSchema, "%s", e.Schema.Detail)
+	}
+	created := e.Body != nil && e.Body.Type() == OrderCreated
+	switch {
+	case e.Body == nil:
+		if e.Schema == nil {
+			a.report(ProblemSchema, "the event has no body")
+		}
+	case e.Key != a.key:
+		a.report(ProblemOtherOrder, "an event of order %s", e.Key)
+	case created && a.exists:
+		a.report(ProblemCreatedTwice, "created before")
+	case !created && !a.exists:
+		a.report(ProblemNotCreated, "%s before the order was created", e.Body.Type())
+	default:
+		return true
+	}
+	return false
+}
+
+func (a *application) apply() {
+	switch body := a.event.Body.(type) {
+	case Created:
+		a.create(body)
+	case Modified:
+		a.modify(body)
+	case PartiallyFilled:
+		a.fill(body.Quantity, body.Price)
+		a.status = StatusPartiallyFilled
+		a.checkRemaining(body.Remaining)
+	case Filled:
+		a.fill(body.Quantity, body.Price)
+		a.status = StatusFilled
+		if a.filled.Cmp(&a.quantity) < 0 {
+			a.report(ProblemIncompleteFill, "filled, but only %s of %s", plain(a.filled), plain(a.quantity))
+		}
+	case Canceled:
+		a.cancel()
+	}
+}
+
+func (a *application) create(body Created) {
+	a.exists, a.status, a.createdAt = true, StatusOpen, a.event.At
+	a.trader, a.symbol, a.side = body.Trader, body.Symbol, body.Side
+	a.quantity, a.price = a.rounded("quantity", body.Quantity), body.Price
+	if a.price.Valid {
+		a.price.Decimal = a.rounded("price", body.Price.Decimal)
+	}
+	if a.quantity.Sign() <= 0 {
+		a.report(ProblemNotPositive, "an order of %s", plain(a.quantity))
+	}
+}
+
+func (a *application) modify(body Modified) {
+	if a.status == StatusFilled || a.status == StatusCanceled {
+		a.report(ProblemModifyAfterEnd, "%s modified of an order that is %s", body.Field, a.status)
+	}
+	before, known := a.Value(body.Field)
+	if known && body.Old != nil && !sameText(body.Field, before, *body.Old) {
+		a.report(ProblemContradiction, "says that %s was %s, it was %s", body.Field, shown(*body.Old), shown(before))
+	}
+	switch body.Field {
+	case "trader_id":
+		a.trader = body.New.Text
+	case "symbol":
+		a.symbol = body.New.Text
+	case "side":
+		a.side = body.New.Text
+	case "price":
+		if body.New.Null {
+			a.price = apd.NullDecimal{}
+		} else if d, ok := a.numeral(body.New.Text); ok {
+			a.price = apd.NullDecimal{Decimal: a.rounded("price", d), Valid: true}
+		}
+	case "quantity":
+		if d, ok := a.numeral(body.New.Text); ok {
+			a.quantity = a.rounded("quantity", d)
+		}
+	default:
+		a.report(ProblemSchema, "%q is no field that a modification changes", body.Field)
+	}
+}
+
+// numeral reads a new value. [Decode] let only numbers through; an event that was built otherwise may hold anything.
+func (a *application) numeral(text string) (apd.Decimal, bool) {
+	d, ok := parseDecimal(text)
+	if !ok {
+		a.report(ProblemSchema, "%.60q is no decimal number", text)
+	}
+	return d, ok
+}
+
+func (a *application) fill(quantity, price apd.Decimal) {
+	if a.status == StatusCanceled {
+		a.report(ProblemFillAfterCancel, "a trade of %s in an order that is canceled", plain(quantity))
+	}
+	if quantity.Sign() <= 0 {
+		a.report(ProblemNotPositive, "a trade of %s", plain(quantity))
+	}
+	quantity, price = a.rounded("quantity", quantity), a.rounded("price", price)
+	var filled, value, notional apd.Decimal
+	if !exactly(exact.Add(&filled, &a.filled, &quantity)) ||
+		!exactly(exact.Mul(&value, &quantity, &price)) || !exactly(exact.Add(&notional, &a.notional, &value)) {
+		a.report(ProblemSchema, "a trade of more digits than can be counted")
+		return
+	}
+	a.filled, a.notional = filled, notional
+	if a.filled.Cmp(&a.quantity) > 0 {
+		a.report(ProblemOverfill, "%s filled of %s", plain(a.filled), plain(a.quantity))
+	}
+}
+
+func (a *application) checkRemaining(remaining apd.NullDecimal) {
+	var left apd.Decimal
+	if !remaining.Valid || !exactly(exact.Sub(&left, &a.quantity, &a.filled)) {
+		return
+	}
+	said := a.rounded("quantity", remaining.Decimal)
+	if said.Cmp(&left) != 0 {
+		a.report(ProblemContradiction, "says that %s remain, it is %s", plain(said), plain(left))
+	}
+}
+
+func (a *application) cancel() {
+	switch a.status {
+	case StatusFilled:
+		a.report(ProblemCancelAfterFill, "an order that is filled is canceled")
+	case StatusCanceled:
+		a.report(ProblemCanceledTwice, "canceled before")
+	}
+	a.status = StatusCanceled
+}
+
+// Value is a field of the default schema as PostgreSQL would print it in UTC; numbers may have another scale than
+// the column. False is a field that events do not tell, or an order that does not exist.
+func (s *State) Value(field string) (Value, bool) {
+	if !s.exists {
+		return Value{}, false
+	}
+	switch field {
+	case "order_id":
+		return Value{Text: string(s.key)}, true
+	case "trader_id":
+		return Value{Text: s.trader}, true
+	case "symbol":
+		return Value{Text: s.symbol}, true
+	case "side":
+		return Value{Text: s.side}, true
+	case "quantity":
+		return Value{Text: plain(s.quantity)}, true
+	case "price":
+		if !s.price.Valid {
+			return Null, true
+		}
+		return Value{Text: plain(s.price.Decimal)}, true
+	case "status":
+		return Value{Text: s.status}, true
+	case "filled_quantity":
+		return Value{Text: plain(s.filled)}, true
+	case "avg_fill_price":
+		return s.average(), true
+	case "created_at":
+		return Value{Text: TimestamptzText(s.createdAt)}, true
+	case "updated_at":
+		return Value{Text: TimestamptzText(s.updatedAt)}, true
+	}
+	return Value{}, false
+}
+
+// Foldable lists the fields that [State.Value] knows.
+func Foldable() []string {
+	return []string{
+		"order_id", "trader_id", "symbol", "side", "quantity", "price", "status",
+		"filled_quantity", "avg_fill_price", "created_at", "updated_at",
+	}
+}
+
+// average is NULL while nothing was traded.
+func (s *State) average() Value {
+	if s.filled.IsZero() {
+		return Null
+	}
+	scale, ok := s.rules.Scales["avg_fill_price"]
+	if !ok {
+		scale = AverageScale
+	}
+	d := quotient(s.notional, s.filled, scale)
+	return Value{Text: plain(d)}
+}
+
+// rounded is a number as a column of the field's scale would hold it.
+func (s *State) rounded(field string, d apd.Decimal) apd.Decimal {
+	if scale, ok := s.rules.Scales[field]; ok {
+		return rescale(d, scale)
+	}
+	return d
+}
+
+func shown(v Value) string {
+	if v.Null {
+		return "NULL"
+	}
+	return v.Text
+}
+
+func sameText(field string, a, b Value) bool {
+	if a.Null || b.Null || field != "price" && field != "quantity" {
+		return a == b
+	}
+	x, okX := parseDecimal(a.Text)
+	y, okY := parseDecimal(b.Text)
+	return okX && okY && x.Cmp(&y) == 0
+}

@@ -1,0 +1,55 @@
+package order
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ParseTime reads an RFC 3339 time to the nanosecond. False is anything else: no zone, a finer fraction than
+// nanoseconds, a comma.
+func ParseTime(s string) (time.Time, bool) {
+	if strings.ContainsRune(s, ',') {
+		return time.Time{}, false // Go reads a comma as a point, RFC 3339 does not
+	}
+	if _, fraction, ok := strings.Cut(s, "."); ok && digits(fraction) > 9 {
+		return time.Time{}, false // Go cuts the rest off
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	return t, err == nil
+}
+
+// TimestamptzText prints a time as PostgreSQL prints a timestamptz under our session settings, in UTC, with the
+// fraction's trailing zeros left out. A timestamptz holds microseconds; see [Microseconds].
+func TimestamptzText(t time.Time) string {
+	t = Microseconds(t).UTC()
+	year, era := t.Year(), ""
+	if year <= 0 {
+		year, era = 1-year, " BC"
+	}
+	fraction := ""
+	if us := t.Nanosecond() / 1000; us != 0 {
+		fraction = "." + strings.TrimRight(fmt.Sprintf("%06d", us), "0")
+	}
+	return fmt.Sprintf("%04d-%02d-%02d %02d:%02d:%02d%s+00%s",
+		year, int(t.Month()), t.Day(), t.Hour(), t.Minute(), t.Second(), fraction, era)
+}
+
+// Microseconds is what becomes of a time's nanoseconds when its text is cast to timestamptz: PostgreSQL rounds. It
+// reads the fraction as a double, so that of exact halves not quite all go to the even neighbour; this is the same
+// computation. (A driver that sends binary timestamps cuts off instead, so that a legacy row written by one can be
+// a microsecond behind an event that kept its nanoseconds.)
+func Microseconds(t time.Time) time.Time {
+	ns := t.Nanosecond()
+	if ns%1000 == 0 {
+		return t
+	}
+	fraction, err := strconv.ParseFloat(fmt.Sprintf("0.%09d", ns), 64)
+	if err != nil {
+		return t // cannot be: nine digits
+	}
+	us := int(math.RoundToEven(fraction * 1e6))
+	return t.Add(time.Duration(us*1000 - ns))
+}

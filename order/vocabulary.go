@@ -1,0 +1,201 @@
+package order
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// ErrVocabulary is returned for names that cannot be a vocabulary.
+var ErrVocabulary = errors.New("not a vocabulary")
+
+// Names says how an event store calls things, where it does not call them as DESIGN's default schema does.
+type Names struct {
+	// Types maps an [EventType] to the store's name for it.
+	Types map[string]string
+	// Keys maps a payload key ("filled_quantity"), or the key of one type only ("OrderFilled.quantity"), to the
+	// store's name for it. The empty name says that the store has no such key; only old_value, remaining_quantity
+	// and reason can be done without.
+	Keys map[string]string
+	// Ignore lists payload keys that are passed over. Any other key that is not expected is a finding.
+	Ignore []string
+}
+
+// Vocabulary is Names made ready for decoding. The zero value is the default schema's.
+type Vocabulary struct{ names *names }
+
+// valueKind is what may stand in a payload under a key.
+type valueKind int
+
+const (
+	textValue   valueKind = iota // a string, or a number taken as it is written
+	numberValue                  // a decimal number, or a string that holds one
+	anyValue                     // any scalar; what it must be depends on another key
+)
+
+// payloadKey is one key that the payload of an event type must have.
+type payloadKey struct {
+	name     string // in the default schema
+	kind     valueKind
+	nullable bool
+	optional bool // a vocabulary may do without
+}
+
+// payloadKeys is the default schema. Decoding a body reads its keys in this order.
+var payloadKeys = map[EventType][]payloadKey{
+	OrderCreated: {
+		{name: "trader_id"},
+		{name: "symbol"},
+		{name: "side"},
+		{name: "quantity", kind: numberValue},
+		{name: "price", kind: numberValue, nullable: true},
+	},
+	OrderModified: {
+		{name: "field"},
+		{name: "old_value", kind: anyValue, nullable: true, optional: true},
+		{name: "new_value", kind: anyValue, nullable: true},
+	},
+	OrderPartiallyFilled: {
+		{name: "filled_quantity", kind: numberValue},
+		{name: "remaining_quantity", kind: numberValue, optional: true},
+		{name: "price", kind: numberValue},
+	},
+	OrderFilled: {
+		{name: "quantity", kind: numberValue},
+		{name: "price", kind: numberValue},
+	},
+	OrderCanceled: {
+		{name: "reason", nullable: true, optional: true},
+	},
+}
+
+const maxKeys = 5 // of one payload
+
+// envelopeKeys may be repeated in a payload. Only order_id is looked at there.
+var envelopeKeys = []string{"event_id", "order_id", "event_type", "timestamp"}
+
+// modifiable are the fields that OrderModified may change. The others follow from trades and cancels alone.
+var modifiable = []string{"trader_id", "symbol", "side", "quantity", "price"}
+
+// names is a vocabulary from the store's side.
+type names struct {
+	types  map[string]EventType         // the store's name → type
+	keys   map[EventType]map[string]int // the store's key → index in payloadKeys of the type
+	theirs map[EventType][]string       // index in payloadKeys → the store's key, empty for none
+	fields map[string]string            // the store's name of a field → its name in the default schema
+	ignore map[string]bool
+}
+
+var defaultNames = mustPrepare()
+
+func mustPrepare() *names {
+	v, err := NewVocabulary(Names{})
+	if err != nil {
+		panic(err) // the default schema contradicts itself
+	}
+	return v.names
+}
+
+func (v Vocabulary) prepared() *names {
+	if v.names == nil {
+		return defaultNames
+	}
+	return v.names
+}
+
+// NewVocabulary checks names and makes them ready. Errors wrap [ErrVocabulary].
+func NewVocabulary(given Names) (Vocabulary, error) {
+	n := &names{
+		types:  map[string]EventType{},
+		keys:   map[EventType]map[string]int{},
+		theirs: map[EventType][]string{},
+		fields: map[string]string{},
+		ignore: map[string]bool{},
+	}
+	if err := checkKnown(given); err != nil {
+		return Vocabulary{}, err
+	}
+	for _, t := range EventTypes() {
+		name := string(t)
+		if other, ok := given.Types[name]; ok {
+			name = other
+		}
+		if other, taken := n.types[name]; taken || name == "" {
+			return Vocabulary{}, fmt.Errorf("%w: %s and %s are both called %q", ErrVocabulary, other, t, name)
+		}
+		n.types[name] = t
+		if err := n.addKeys(t, given.Keys); err != nil {
+			return Vocabulary{}, err
+		}
+	}
+	for _, field := range modifiable {
+		n.fields[field] = field
+	}
+	for _, field := range modifiable { // the store's own names win over the defaults
+		if name := given.Keys[field]; name != "" {
+			n.fields[name] = field
+		}
+	}
+	for _, key := range slices.Concat(envelopeKeys, given.Ignore) {
+		n.ignore[key] = true
+	}
+	return Vocabulary{n}, nil
+}
+
+func (n *names) addKeys(t EventType, given map[string]string) error {
+	n.keys[t] = map[string]int{}
+	for i, key := range payloadKeys[t] {
+		name, mapped := given[string(t)+"."+key.name]
+		if !mapped {
+			name, mapped = given[key.name]
+		}
+		switch {
+		case !mapped:
+			name = key.name
+		case name == "" && !key.optional:
+			return fmt.Errorf("%w: %s cannot do without %s", ErrVocabulary, t, key.name)
+		}
+		n.theirs[t] = append(n.theirs[t], name)
+		if name == "" {
+			continue
+		}
+		if _, taken := n.keys[t][name]; taken {
+			return fmt.Errorf("%w: two payload keys of %s are called %q", ErrVocabulary, t, name)
+		}
+		n.keys[t][name] = i
+	}
+	return nil
+}
+
+// checkKnown refuses names for types and keys that do not exist: a misspelt one would change nothing, silently.
+func checkKnown(given Names) error {
+	for _, name := range slices.Sorted(maps.Keys(given.Types)) {
+		if !slices.Contains(EventTypes(), EventType(name)) {
+			return fmt.Errorf("%w: there is no event type %s", ErrVocabulary, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(given.Keys)) {
+		if !knownKey(name) {
+			return fmt.Errorf("%w: there is no payload key %s", ErrVocabulary, name)
+		}
+	}
+	return nil
+}
+
+func knownKey(name string) bool {
+	of, key, qualified := strings.Cut(name, ".")
+	for t, keys := range payloadKeys {
+		if qualified && of != string(t) {
+			continue
+		}
+		if !qualified {
+			key = name
+		}
+		if slices.ContainsFunc(keys, func(k payloadKey) bool { return k.name == key }) {
+			return true
+		}
+	}
+	return false
+}
