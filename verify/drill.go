@@ -100,8 +100,9 @@ func (w *walk) merge(ctx context.Context, l Layout, part []int64) (compared int6
 	g.Go(func() error {
 		for {
 			key, left, right := nextKey(legacy, projection)
-			if len(left) == 0 && len(right) == 0 {
-				return errors.Join(legacy.err, projection.err)
+			// Checked first: beside a stream that broke off, all else would look like missing or phantom.
+			if err := errors.Join(legacy.failed(), projection.failed()); err != nil || len(left)+len(right) == 0 {
+				return err
 			}
 			compared++
 			if err := w.look(ctx, key, left, right, false); err != nil {
@@ -119,14 +120,23 @@ type rowStream struct {
 	ok      bool
 	started bool
 	compare func(a, b order.Key) int
-	err     error
+	err     error // what the merge found wrong
+	scanErr error // why reading ended; set before rows is closed
+}
+
+// failed is why the stream is not what the side holds.
+func (s *rowStream) failed() error {
+	if s.err != nil || !s.started || s.ok {
+		return s.err
+	}
+	return s.scanErr
 }
 
 func (w *walk) stream(ctx context.Context, g *errgroup.Group, n Snapshot, l Layout, part []int64) *rowStream {
 	s := &rowStream{rows: make(chan order.Row, 1024), compare: keyOrder(w.keyType)}
 	g.Go(func() error {
 		defer close(s.rows)
-		return n.Scan(ctx, l, part, func(r order.Row) error {
+		s.scanErr = n.Scan(ctx, l, part, func(r order.Row) error {
 			select {
 			case s.rows <- r:
 				return nil
@@ -134,6 +144,7 @@ func (w *walk) stream(ctx context.Context, g *errgroup.Group, n Snapshot, l Layo
 				return ctx.Err()
 			}
 		})
+		return s.scanErr
 	})
 	return s
 }

@@ -105,14 +105,14 @@ func (w *walk) compareAll(ctx context.Context, estimate int64) error {
 		return err
 	}
 	w.count(differing, same)
+	if err := w.drill(ctx, differing); err != nil {
+		w.scan.Coverage = float64(w.scan.Compared) / float64(max(w.scan.LegacyRows, w.scan.ProjectionRows, 1))
+		return err
+	}
 	w.scan.Coverage = 1
 	if n := differing.nullKeys + same.nullKeys; n > 0 {
 		w.scan.Reason = fmt.Sprintf("%d rows have no key", n)
 		w.scan.Coverage = float64(w.scan.Compared) / float64(w.scan.Compared+n)
-	}
-	if err := w.drill(ctx, differing); err != nil {
-		w.scan.Coverage = float64(w.scan.Compared) / float64(max(w.scan.LegacyRows, w.scan.ProjectionRows, 1))
-		return err
 	}
 	if err := w.confirm(ctx, same); err != nil {
 		return err
@@ -132,7 +132,7 @@ func (w *walk) digest(ctx context.Context, q DigestQuery, estimate int64) (diffe
 			}
 		}
 	}
-	var g errgroup.Group
+	g, ctx := errgroup.WithContext(ctx) // one side's failure ends the other's work too
 	var legacy, projection []Digest
 	g.Go(func() (err error) { legacy, err = w.sides.legacy.Digests(ctx, q, report(0)); return err })
 	g.Go(func() (err error) { projection, err = w.sides.projection.Digests(ctx, q, report(1)); return err })

@@ -102,7 +102,8 @@ func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 }
 
 // revisit looks at every order with an open divergence: one that agrees by now is resolved, one that does not
-// becomes a suspect of this pass, unless it is known as one, and its divergence is renewed when it is judged.
+// becomes a suspect of this pass, unless it is known as one, and its divergence is renewed when it is judged. It
+// returns how many of them were not known.
 func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) bool) (int64, error) {
 	var after order.Key
 	var looked int64
@@ -118,7 +119,11 @@ func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) b
 		if err := p.resolve(ctx, s, keys, known); err != nil {
 			return looked, err
 		}
-		looked += int64(len(keys))
+		for _, key := range keys {
+			if !known(key) {
+				looked++
+			}
+		}
 	}
 }
 
