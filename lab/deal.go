@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// event is what the new system stores of a deal. An order's timestamps only ever grow, so order id and timestamp
-// together name one event.
+// event is what the new system stores of a deal. An order's timestamps only ever grow, and only a fault gives two of
+// its events the same one, so order id, timestamp and kind together name one event.
 type event struct {
 	order   int64
 	kind    string

@@ -31,16 +31,18 @@ var symbols = []string{
 }
 
 // Desk is the live trading system in shadow mode: every deal is written to the legacy tables, and after that
-// transaction the event is appended to the event store. It writes both or neither; only a fault breaks that.
+// transaction the event is appended to the event store and published. It writes all or nothing; only a fault breaks that.
 type Desk struct {
 	legacy, events *pgxpool.Pool
-	rate           float64 // deals per second
+	publisher      Publisher // nil: nothing is published
+	rate           float64   // deals per second
 	workers        int
 	seed           uint64
 	now            func() time.Time
 	log            *slog.Logger
 
 	book  book
+	held  held
 	deals atomic.Int64
 
 	mu     sync.Mutex // guards random, which faults use too

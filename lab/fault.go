@@ -7,28 +7,63 @@ import (
 	"slices"
 )
 
-// ErrUnknownFault is returned for a name that is not in Faults.
-var ErrUnknownFault = errors.New("no such fault")
+var (
+	// ErrUnknownFault is returned for a name that is not in AllFaults.
+	ErrUnknownFault = errors.New("no such fault")
+	// ErrStopped is returned where a fault has stopped a part of the system, so that another could not be seen.
+	ErrStopped = errors.New("a part of the system is stopped by a fault; repair it first")
+)
+
+// The edges between two representations.
+const (
+	LegacyToEvents     = "legacy->events"
+	EventsToStream     = "events->stream"
+	EventsToProjection = "events->projection"
+)
+
+// The passes of crosscheck that a fault is seen by.
+const (
+	FullPass   = "full"   // a sample sees it too when it draws the order
+	StreamPass = "stream" // legacy and projection agree
+)
 
 // Fault is one way in which the migration goes wrong. Each has a file of its own.
 type Fault struct {
 	Name  string
 	About string // one sentence, for people
+	Hop   string // across which representations part by it
+	Cause string // as crosscheck is to name it
+	Pass  string // FullPass or StreamPass
+
+	whole bool // it is of the hop as a whole, not of single orders
+	marks bool // it leaves something on the stream that Repair cannot take back
 	// plant makes it happen to n orders, none of which the desk touches any more.
 	plant func(ctx context.Context, l *Lab, n int) ([]Planted, error)
 }
 
-// Faults lists every fault, in the order in which the demonstration shows them.
+// Faults lists the faults that the demonstration shows, in its order: two representations are enough to find them.
 func Faults() []Fault {
 	return []Fault{
 		lostEvent, staleProjection, partialFillIgnored, filledDrift, phantomOrder, swappedStatus, missingAndPhantom,
 	}
 }
 
-// Plant lets the named fault happen to n orders, makes it visible, and returns which orders differ now and how.
-// Faults that work on pairs round n up to an even number.
+// AllFaults lists every fault, those of Faults first, then by the hop across which they break.
+func AllFaults() []Fault {
+	return append(Faults(),
+		directLegacyEdit, lostUpdate,
+		ghostEvent, duplicateEvent, wrongPriceAfterModify, floatPayload, schemaDrift, timezoneShift,
+		cancelAfterFill, overfill, stoppedShadowWriter,
+		lostPublish, duplicatePublish, disorderedPublish, unkeyedPublish, retentionGap,
+		doubleApply, nullFilled, sameTimestampSkip, lateCommitSkip, stoppedProjector,
+	)
+}
+
+// Plant lets the named fault happen to n orders, makes it visible, and returns which orders differ now and how. A fault
+// of a hop as a whole happens to n orders at least, and is returned as one, without an order. Faults that work on pairs
+// round n up to an even number.
 func (l *Lab) Plant(ctx context.Context, name string, n int) ([]Planted, error) {
-	all := Faults()
+	all := AllFaults()
 	i := slices.IndexFunc(all, func(f Fault) bool { return f.Name == name })
 	if i < 0 {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownFault, name)
@@ -38,16 +73,42 @@ func (l *Lab) Plant(ctx context.Context, name string, n int) ([]Planted, error) 
 	}
 	l.planting.Lock()
 	defer l.planting.Unlock()
-	planted, err := all[i].plant(ctx, l, n)
-	for i := range planted {
-		planted[i].Fault = name
-	}
-	sortPlanted(planted)
-	l.planted = append(l.planted, planted...) // also when it broke off: Repair mends what was done
+	planted, err := l.plantLocked(ctx, all[i], n)
 	if err != nil {
 		return nil, fmt.Errorf("planting %s: %w", name, err)
 	}
 	return planted, l.Refresh(ctx)
+}
+
+func (l *Lab) plantLocked(ctx context.Context, f Fault, n int) ([]Planted, error) {
+	if f.Hop == EventsToStream && l.Desk.publisher == nil {
+		return nil, ErrNoStream
+	}
+	if l.Desk.held.isStopped() || l.Projector.isHalted() {
+		return nil, ErrStopped
+	}
+	planted, err := f.plant(ctx, l, n)
+	if f.whole {
+		planted = []Planted{{Kind: f.wholeKind()}}
+	}
+	for i := range planted {
+		planted[i].Fault, planted[i].Pass = f.Name, f.Pass
+		if planted[i].Hop == "" {
+			planted[i].Hop, planted[i].Cause = f.Hop, f.Cause
+		}
+	}
+	sortPlanted(planted)
+	l.planted = append(l.planted, planted...) // also when it broke off: Repair mends what was done
+	l.marked = l.marked || f.marks
+	return planted, err
+}
+
+// wholeKind is how a hop differs as a whole: messages are gone, or it is only behind.
+func (f Fault) wholeKind() string {
+	if f.Hop == EventsToStream {
+		return Gap
+	}
+	return ""
 }
 
 // Planted returns what is planted and not repaired.
@@ -57,10 +118,15 @@ func (l *Lab) Planted() []Planted {
 	return slices.Clone(l.planted)
 }
 
-// Repair undoes all faults, makes that visible, and gives the orders back to the desk.
+// Repair undoes all faults, makes that visible, and gives the orders back to the desk. Stopped parts go on first, so
+// that what they held back comes before what other faults did.
 func (l *Lab) Repair(ctx context.Context) error {
 	l.planting.Lock()
 	defer l.planting.Unlock()
+	l.Projector.halt(false)
+	if err := l.Desk.held.resume(ctx, l.Desk.shadowNow); err != nil {
+		return fmt.Errorf("repairing: %w", err)
+	}
 	for len(l.undo) > 0 {
 		last := len(l.undo) - 1
 		if err := l.undo[last](ctx); err != nil {
@@ -78,6 +144,9 @@ func (l *Lab) Repair(ctx context.Context) error {
 	if err := l.Refresh(ctx); err != nil {
 		return err
 	}
+	if err := l.forgiveStream(ctx); err != nil {
+		return err
+	}
 	for _, o := range l.frozen {
 		l.Desk.book.put(o)
 	}
@@ -85,9 +154,57 @@ func (l *Lab) Repair(ctx context.Context) error {
 	return nil
 }
 
-// appendLater stores events that a fault held back when it is repaired.
+// forgiveStream moves StreamFrom behind what cannot be taken back.
+func (l *Lab) forgiveStream(ctx context.Context) error {
+	if !l.marked {
+		return nil
+	}
+	if err := l.events.QueryRow(ctx, "SELECT max(event_id) FROM event_store").Scan(&l.streamFrom); err != nil {
+		return fmt.Errorf("looking where the stream is right again: %w", err)
+	}
+	l.marked = false
+	return nil
+}
+
+// later is done by Repair.
+func (l *Lab) later(undo func(context.Context) error) { l.undo = append(l.undo, undo) }
+
+// appendLater stores and publishes an event that a fault held back when it is repaired.
 func (l *Lab) appendLater(e event) {
-	l.undo = append(l.undo, func(ctx context.Context) error { return l.Desk.append(ctx, e) })
+	l.later(func(ctx context.Context) error {
+		_, err := l.Desk.shadow(ctx, e)
+		return err
+	})
+}
+
+// amendLater ends a disagreement about an order by one more deal on both sides, as people do who may not rewrite an
+// event store: a modification that sets what they disagree about. Then the desk has the order again.
+func (l *Lab) amendLater(o workingOrder) {
+	l.later(func(ctx context.Context) error {
+		x := modify(o, o.price+unit/100, 0, l.Desk.after(o))
+		l.freeze(x.after)
+		return l.Desk.write(ctx, x)
+	})
+}
+
+// retractLater takes an event out of the store again.
+func (l *Lab) retractLater(id int64) {
+	l.later(func(ctx context.Context) error {
+		_, err := l.events.Exec(ctx, "DELETE FROM event_store WHERE event_id = $1", id)
+		return err
+	})
+}
+
+// rewriteLater gives a stored event the payload that it should have had.
+func (l *Lab) rewriteLater(id int64, right event) {
+	l.later(func(ctx context.Context) error {
+		payload, err := right.json()
+		if err != nil {
+			return fmt.Errorf("encoding payload: %w", err)
+		}
+		_, err = l.events.Exec(ctx, "UPDATE event_store SET payload = $2::text::jsonb WHERE event_id = $1", id, payload)
+		return err
+	})
 }
 
 // victims takes n untouched orders out of the desk's hands. A fault that leaves one able to change freezes it.
@@ -112,6 +229,20 @@ func ids(orders []workingOrder) []int64 {
 		all = append(all, o.id)
 	}
 	return all
+}
+
+// each lets something happen to n orders, one after the other, and returns those to which it did.
+func (l *Lab) each(ctx context.Context, n int, happen func(workingOrder) error) ([]workingOrder, error) {
+	orders, err := l.victims(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range orders {
+		if err := happen(o); err != nil {
+			return orders[:i+1], err
+		}
+	}
+	return orders, nil
 }
 
 // plantedAll describes orders that all differ in the same way.

@@ -6,6 +6,9 @@ import "context"
 var filledDrift = Fault{
 	Name:  "filled_drift",
 	About: "the projection's filled quantity is 0.005 too high",
+	Hop:   EventsToProjection,
+	Cause: "value_drift",
+	Pass:  FullPass,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
 		orders, err := l.victims(ctx, n)
 		if err != nil {

@@ -6,6 +6,9 @@ import "context"
 var lostEvent = Fault{
 	Name:  "lost_event",
 	About: "an order is filled in legacy, and the event of the fill is lost",
+	Hop:   LegacyToEvents,
+	Cause: "lost_shadow_write",
+	Pass:  FullPass,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
 		orders, err := l.victims(ctx, n)
 		if err != nil {

@@ -6,6 +6,9 @@ import "context"
 var missingAndPhantom = Fault{
 	Name:  "missing_and_phantom",
 	About: "one order's first event is lost and another order's transaction is rolled back: counts are equal",
+	Hop:   LegacyToEvents,
+	Cause: "lost_shadow_write",
+	Pass:  FullPass,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
 		half := even(n) / 2
 		var missing []workingOrder
@@ -22,6 +25,10 @@ var missingAndPhantom = Fault{
 			missing = append(missing, x.after)
 		}
 		phantoms, err := plantPhantoms(ctx, l, half)
-		return append(plantedAll(missing, Missing), plantedAll(phantoms, Phantom)...), err
+		planted := plantedAll(phantoms, Phantom)
+		for i := range planted {
+			planted[i].Hop, planted[i].Cause = phantomOrder.Hop, phantomOrder.Cause
+		}
+		return append(plantedAll(missing, Missing), planted...), err
 	},
 }

@@ -7,6 +7,9 @@ import "context"
 var partialFillIgnored = Fault{
 	Name:  "partial_fill_ignored",
 	About: "a partial fill is not applied to the projection; the modification behind it is",
+	Hop:   EventsToProjection,
+	Cause: "event_type_ignored",
+	Pass:  FullPass,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
 		orders, err := l.victims(ctx, n)
 		if err != nil {

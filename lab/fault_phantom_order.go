@@ -10,6 +10,9 @@ import (
 var phantomOrder = Fault{
 	Name:  "phantom_order",
 	About: "the legacy transaction of a new order is rolled back, and its event stays",
+	Hop:   LegacyToEvents,
+	Cause: "ghost_event",
+	Pass:  FullPass,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
 		orders, err := plantPhantoms(ctx, l, n)
 		return plantedAll(orders, Phantom), err
@@ -24,10 +27,10 @@ func plantPhantoms(ctx context.Context, l *Lab, n int) ([]workingOrder, error) {
 			return nil, err
 		}
 		// Nothing of the transaction is left but the id that it drew, so there is nothing to write in legacy.
-		if err := l.Desk.append(ctx, x.event); err != nil {
+		if _, err := l.Desk.shadow(ctx, x.event); err != nil {
 			return nil, err
 		}
-		l.undo = append(l.undo, func(ctx context.Context) error { return l.Desk.writeLegacy(ctx, x) })
+		l.later(func(ctx context.Context) error { return l.Desk.writeLegacy(ctx, x) })
 		l.freeze(x.after)
 		orders = append(orders, x.after)
 	}

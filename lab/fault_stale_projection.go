@@ -6,6 +6,9 @@ import "context"
 var staleProjection = Fault{
 	Name:  "stale_projection",
 	About: "an order is canceled, the event is stored, and the projection's row stays as it was",
+	Hop:   EventsToProjection,
+	Cause: "stale_projection",
+	Pass:  FullPass,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
 		orders, err := l.victims(ctx, n)
 		if err != nil {

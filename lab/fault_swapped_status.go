@@ -7,6 +7,9 @@ import "context"
 var swappedStatus = Fault{
 	Name:  "swapped_status",
 	About: "two orders, one canceled and one open, have each other's status in the projection",
+	Hop:   EventsToProjection,
+	Cause: "wrong_value",
+	Pass:  FullPass,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
 		orders, err := l.victims(ctx, even(n))
 		if err != nil {

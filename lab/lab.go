@@ -1,9 +1,10 @@
-// Package lab is a migrating trading system in miniature: a legacy order table, an event store, a projection that
-// lags, a desk that trades on all of them, and faults that can be switched on. It is crosscheck's demonstration and
+// Package lab is a migrating trading system in miniature: a legacy order table, an event store, a stream, a projection
+// that lags, a desk that trades on all of them, and faults that can be switched on. It is crosscheck's demonstration and
 // its test bed, and never part of it.
 //
-// Invariant: without a planted fault both sides agree in every column once the desk rests and the view is refreshed,
-// however many workers traded and however they were stopped; with faults planted they differ exactly in what Plant said.
+// Invariant: without a planted fault all agree in every column once the desk rests and the view is refreshed, and the
+// stream has each event once and in its order, however many workers traded and however they were stopped; with faults
+// planted they differ exactly in what Plant said.
 package lab
 
 import (
@@ -40,6 +41,10 @@ type Options struct {
 	Workers int
 	// RefreshEvery is the time between two refreshes of current_orders, which is the lag that readers see; 2 s.
 	RefreshEvery time.Duration
+	// Publisher is the topic that events are published to; nil: none. Whoever opened it closes it, after the lab.
+	Publisher Publisher
+	// PublishHistory is how many of the newest events of the history are published first.
+	PublishHistory int64
 	// Now is the desk's clock; time.Now.
 	Now func() time.Time
 	// Log gets what goes wrong; nothing is logged where it is nil.
@@ -63,10 +68,12 @@ type Lab struct {
 	running               sync.Mutex // guards the two tasks
 	deskRun, projectorRun task
 
-	planting sync.Mutex // held by Plant and Repair; guards what follows
-	planted  []Planted
-	undo     []func(context.Context) error // by Repair, newest first
-	frozen   []workingOrder                // go back to the desk after Repair
+	planting   sync.Mutex // held by Plant and Repair; guards what follows
+	planted    []Planted
+	undo       []func(context.Context) error // by Repair, newest first
+	frozen     []workingOrder                // go back to the desk after Repair
+	marked     bool                          // a fault left its mark on the stream, for good
+	streamFrom int64                         // see StreamFrom
 }
 
 // Up sets the system up: server, databases, history, projection. Nothing moves yet.
@@ -131,10 +138,13 @@ func (l *Lab) open(ctx context.Context, o Options) error {
 	}
 	seed := uint64(o.History.Seed) //nolint:gosec // any bits do
 	l.Desk = &Desk{
-		legacy: l.legacy, events: l.events, rate: o.Rate, workers: o.Workers, seed: seed, now: o.Now, log: o.Log,
+		legacy: l.legacy, events: l.events, publisher: o.Publisher, rate: o.Rate, workers: o.Workers, seed: seed, now: o.Now, log: o.Log,
 		random: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // not for secrets
 	}
 	l.Projector = &Projector{pool: l.events, refreshEvery: o.RefreshEvery, log: o.Log}
+	if err := l.publishHistory(ctx, o.PublishHistory); err != nil {
+		return err
+	}
 	return l.Desk.takeOver(ctx)
 }
 
@@ -186,6 +196,11 @@ func (l *Lab) Refresh(ctx context.Context) error { return l.Projector.Refresh(ct
 // Differences compares both sides by brute force; see the function of that name.
 func (l *Lab) Differences(ctx context.Context) ([]Planted, error) {
 	return Differences(ctx, l.LegacyDSN, l.EventsDSN)
+}
+
+// HopDifferences compares legacy, events and projection by brute force; see the function of that name.
+func (l *Lab) HopDifferences(ctx context.Context) ([]Planted, error) {
+	return HopDifferences(ctx, l.LegacyDSN, l.EventsDSN)
 }
 
 // StartDesk lets the desk trade until StopDesk or Close. A running desk goes on.

@@ -7,9 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/nordvarg/crosscheck/lab"
 	"github.com/nordvarg/crosscheck/lab/pgserver"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
@@ -72,6 +69,15 @@ func rest(t *testing.T, l *lab.Lab) {
 	}
 }
 
+// wantClean holds all four against each other; the system must be at rest.
+func wantClean(t *testing.T, l *lab.Lab, p *topic) {
+	t.Helper()
+	wantNoDifferences(t, l.LegacyDSN, l.EventsDSN)
+	if found := everything(t, l, p); len(found) > 0 {
+		t.Fatalf("%d differences on a clean system, first: %+v", len(found), found[0])
+	}
+}
+
 func differences(t *testing.T, l *lab.Lab) []lab.Planted {
 	t.Helper()
 	found, err := l.Differences(deadline(t))
@@ -82,13 +88,14 @@ func differences(t *testing.T, l *lab.Lab) []lab.Planted {
 }
 
 func TestCleanDeskAgreesUnderLoad(t *testing.T) {
-	l := up(t, nil, lab.Options{Rate: 2000, Workers: 8, RefreshEvery: 300 * time.Millisecond})
+	p := &topic{}
+	l := up(t, nil, lab.Options{Rate: 2000, Workers: 8, RefreshEvery: 300 * time.Millisecond, Publisher: p})
 	l.StartProjector()
 	for range 3 { // stopping and starting must not lose anything either
 		l.StartDesk()
 		traded(t, l, 500)
 		rest(t, l)
-		wantNoDifferences(t, l.LegacyDSN, l.EventsDSN)
+		wantClean(t, l, p)
 	}
 	for _, kind := range []string{"OrderCreated", "OrderModified", "OrderPartiallyFilled", "OrderFilled", "OrderCanceled"} {
 		const recent = " AND event_id > (SELECT max(event_id) - 1500 FROM event_store)"
@@ -112,77 +119,6 @@ func TestProjectionLagsBehindUntilRefreshed(t *testing.T) {
 	wantNoDifferences(t, l.LegacyDSN, l.EventsDSN)
 }
 
-func TestFaultPlantsExactlyWhatItSays(t *testing.T) {
-	for _, f := range lab.Faults() {
-		t.Run(f.Name, func(t *testing.T) {
-			l := up(t, nil, lab.Options{Rate: 500, RefreshEvery: 200 * time.Millisecond})
-			l.StartProjector()
-			l.StartDesk()
-			traded(t, l, 20)
-			planted, err := l.Plant(deadline(t), f.Name, 4)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(planted) != 4 {
-				t.Errorf("planted %d orders, want 4", len(planted))
-			}
-			wantPlanted(t, l, planted)
-			if f.Name == "missing_and_phantom" {
-				const count = "SELECT count(*) FROM "
-				if a, b := number(t, l.LegacyDSN, count+"orders"), number(t, l.EventsDSN, count+"current_orders"); a != b {
-					t.Errorf("counts %d and %d give it away", a, b)
-				}
-			}
-			wantRepaired(t, l)
-		})
-	}
-}
-
-func TestAllFaultsTogether(t *testing.T) {
-	l := up(t, nil, lab.Options{Rate: 500, RefreshEvery: 200 * time.Millisecond})
-	l.StartProjector()
-	l.StartDesk()
-	for round := range 2 { // what is repaired can break again
-		var planted []lab.Planted
-		for _, f := range lab.Faults() {
-			p, err := l.Plant(deadline(t), f.Name, 3+round)
-			if err != nil {
-				t.Fatal(err)
-			}
-			planted = append(planted, p...)
-		}
-		if diff := cmp.Diff(planted, l.Planted()); diff != "" {
-			t.Errorf("Planted differs from what Plant returned:\n%s", diff)
-		}
-		wantPlanted(t, l, planted)
-		wantRepaired(t, l)
-	}
-}
-
-// wantPlanted lets the desk trade on, and then compares the planted orders with the brute force comparison.
-func wantPlanted(t *testing.T, l *lab.Lab, planted []lab.Planted) {
-	t.Helper()
-	l.StartDesk()
-	traded(t, l, 200)
-	rest(t, l)
-	byOrder := cmpopts.SortSlices(func(a, b lab.Planted) bool { return a.OrderID < b.OrderID })
-	if diff := cmp.Diff(planted, differences(t, l), byOrder, cmpopts.IgnoreFields(lab.Planted{}, "Fault")); diff != "" {
-		t.Fatalf("planted (-) and really there (+):\n%s", diff)
-	}
-}
-
-func wantRepaired(t *testing.T, l *lab.Lab) {
-	t.Helper()
-	if err := l.Repair(deadline(t)); err != nil {
-		t.Fatal(err)
-	}
-	wantNoDifferences(t, l.LegacyDSN, l.EventsDSN)
-	l.StartDesk()
-	traded(t, l, 100)
-	rest(t, l)
-	wantNoDifferences(t, l.LegacyDSN, l.EventsDSN)
-}
-
 func TestDeskSurvivesALostServer(t *testing.T) {
 	s, err := pgserver.Start(deadline(t), pgserver.Options{})
 	if err != nil {
@@ -193,7 +129,8 @@ func TestDeskSurvivesALostServer(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	l := up(t, s, lab.Options{Rate: 2000, Workers: 8, RefreshEvery: 200 * time.Millisecond})
+	p := &topic{}
+	l := up(t, s, lab.Options{Rate: 2000, Workers: 8, RefreshEvery: 200 * time.Millisecond, Publisher: p})
 	l.StartProjector()
 	l.StartDesk()
 	for range 3 {
@@ -204,12 +141,5 @@ func TestDeskSurvivesALostServer(t *testing.T) {
 	}
 	traded(t, l, 200)
 	rest(t, l)
-	wantNoDifferences(t, l.LegacyDSN, l.EventsDSN)
-}
-
-func TestUnknownFault(t *testing.T) {
-	l := up(t, nil, lab.Options{})
-	if _, err := l.Plant(deadline(t), "no_such_fault", 1); err == nil {
-		t.Error("no error")
-	}
+	wantClean(t, l, p)
 }

@@ -12,19 +12,25 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// The kinds of difference between legacy and projection.
+// The kinds of difference.
 const (
-	Missing = "missing" // the projection has no such order
-	Phantom = "phantom" // only the projection has it
-	Differs = "differs" // both have it, and disagree in fields
+	Missing   = "missing"   // the far side has no such order, or event
+	Phantom   = "phantom"   // only the far side has it
+	Differs   = "differs"   // both have it, and disagree in fields
+	Duplicate = "duplicate" // the stream has an event twice
+	Gap       = "gap"       // the stream has lost what it had
+	Disorder  = "disorder"  // the stream has an order's events in another order, or not in one partition
 )
 
-// Planted is one order in which legacy and projection disagree, and how.
+// Planted is one order in which representations disagree, and how.
 type Planted struct {
-	OrderID int64
-	Kind    string   // Missing, Phantom or Differs
+	OrderID int64    // 0: the hop as a whole
+	Kind    string   // how legacy and projection disagree; across EventsToStream how the stream does; empty where a hop stands still
 	Fields  []string // of Differs, in the order of Columns
-	Fault   string   // which planted it; empty in what Differences finds
+	Fault   string   // which planted it; empty in what the brute force comparisons find
+	Hop     string   // across which they part; empty in what Differences finds
+	Cause   string   // as crosscheck is to name it; empty in what the brute force comparisons find
+	Pass    string   // the pass that sees it; as Cause
 }
 
 // Columns are the compared columns of orders and current_orders, without the key.
@@ -35,6 +41,32 @@ var Columns = []string{
 // Differences compares both sides by brute force: it copies the legacy table beside the projection and joins them in
 // full. It owes nothing to crosscheck, so that it can judge it. Meaningful only while nothing moves.
 func Differences(ctx context.Context, legacyDSN, eventsDSN string) ([]Planted, error) {
+	return beside(ctx, legacyDSN, eventsDSN, func(ctx context.Context, events *pgx.Conn) ([]Planted, error) {
+		return fullJoin(ctx, events, "legacy_orders", "current_orders", "")
+	})
+}
+
+// HopDifferences compares legacy, events and projection by brute force: it folds all events in SQL, and joins the
+// result in full with either side. Meaningful only while nothing moves.
+func HopDifferences(ctx context.Context, legacyDSN, eventsDSN string) ([]Planted, error) {
+	return beside(ctx, legacyDSN, eventsDSN, func(ctx context.Context, events *pgx.Conn) ([]Planted, error) {
+		const plan = "SET enable_nestloop = off; " // nothing has statistics here, and tables may be big
+		if _, err := events.Exec(ctx, plan+script("oracle")); err != nil {
+			return nil, fmt.Errorf("folding all events: %w", err)
+		}
+		stored, err := fullJoin(ctx, events, "legacy_orders", "folded_orders", LegacyToEvents)
+		if err != nil {
+			return nil, err
+		}
+		projected, err := fullJoin(ctx, events, "folded_orders", "current_orders", EventsToProjection)
+		all := append(stored, projected...)
+		sortPlanted(all)
+		return all, err
+	})
+}
+
+// beside copies the legacy table into the events' database, as legacy_orders, and lets them be compared there.
+func beside(ctx context.Context, legacyDSN, eventsDSN string, compare func(context.Context, *pgx.Conn) ([]Planted, error)) ([]Planted, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	legacy, err := pgx.Connect(ctx, legacyDSN)
@@ -50,7 +82,7 @@ func Differences(ctx context.Context, legacyDSN, eventsDSN string) ([]Planted, e
 	if err := copyOrders(ctx, legacy, events); err != nil {
 		return nil, err
 	}
-	return fullJoin(ctx, events)
+	return compare(ctx, events)
 }
 
 // copyOrders streams the legacy table into a temporary one in the other database.
@@ -78,7 +110,8 @@ func copyOrders(ctx context.Context, legacy, events *pgx.Conn) error {
 	return nil
 }
 
-func fullJoin(ctx context.Context, events *pgx.Conn) ([]Planted, error) {
+// fullJoin compares two tables of orders; what only the second one has is a phantom.
+func fullJoin(ctx context.Context, events *pgx.Conn, near, far, hop string) ([]Planted, error) {
 	differs, where := "", "l.order_id IS NULL OR p.order_id IS NULL"
 	for i, c := range Columns {
 		if i > 0 {
@@ -90,13 +123,13 @@ func fullJoin(ctx context.Context, events *pgx.Conn) ([]Planted, error) {
 	sql := `SELECT coalesce(l.order_id, p.order_id),
 		CASE WHEN p.order_id IS NULL THEN 'missing' WHEN l.order_id IS NULL THEN 'phantom' ELSE 'differs' END,
 		array_remove(ARRAY[` + differs + `], NULL)
-		FROM legacy_orders AS l FULL JOIN current_orders AS p ON p.order_id = l.order_id WHERE ` + where
+		FROM ` + near + ` AS l FULL JOIN ` + far + ` AS p ON p.order_id = l.order_id WHERE ` + where
 	rows, err := events.Query(ctx, sql)
 	if err != nil {
 		return nil, fmt.Errorf("joining both sides: %w", err)
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Planted, error) {
-		var p Planted
+		p := Planted{Hop: hop}
 		err := row.Scan(&p.OrderID, &p.Kind, &p.Fields)
 		if p.Kind != Differs {
 			p.Fields = nil

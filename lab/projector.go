@@ -24,7 +24,10 @@ type faults struct {
 	stuck   []int64 // events not applied
 	partial []int64 // partial fills not applied
 	drift   []int64 // filled quantity off by driftBy
+	stamped []int64 // events applied only when their timestamp is later than the row's
+	nulled  []int64 // filled quantity summed without a thought for NULL
 	swap    []pair  // statuses exchanged, once, with the next batch
+	twice   []int64 // events applied twice, once, with the next batch
 }
 
 // driftBy hides below the 0.01 that the case study's own check tolerated.
@@ -43,6 +46,7 @@ type Projector struct {
 	log          *slog.Logger
 
 	mu     sync.Mutex // held while projecting or refreshing
+	halted bool       // it stands still, whatever it is asked for
 	faults faults
 }
 
@@ -79,7 +83,7 @@ func (p *Projector) Project(ctx context.Context) error {
 func (p *Projector) Refresh(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.projectLocked(ctx); err != nil {
+	if err := p.projectLocked(ctx); err != nil || p.halted {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, projectTimeout)
@@ -118,8 +122,8 @@ func (p *Projector) rebuild(ctx context.Context, orders []int64) error {
 		if _, err := tx.Exec(ctx, "DELETE FROM orders_projection WHERE order_id = ANY ($1)", orders); err != nil {
 			return err
 		}
-		const these = "order_id = ANY ($5::bigint[]) AND event_id <= (SELECT position FROM projector)"
-		return fold(ctx, tx, faults{}, these, orders)
+		const these = "order_id = ANY (@orders::bigint[]) AND event_id <= (SELECT position FROM projector)"
+		return fold(ctx, tx, faults{}, these, pgx.NamedArgs{"orders": orders})
 	})
 	if err != nil {
 		return fmt.Errorf("rebuilding %d orders: %w", len(orders), err)
@@ -128,7 +132,23 @@ func (p *Projector) rebuild(ctx context.Context, orders []int64) error {
 	return nil
 }
 
+// halt lets the projector stand still, or go on.
+func (p *Projector) halt(still bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.halted = still
+}
+
+func (p *Projector) isHalted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.halted
+}
+
 func (p *Projector) projectLocked(ctx context.Context) error {
+	if p.halted {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, projectTimeout)
 	defer cancel()
 	conn, err := p.pool.Acquire(ctx)
@@ -141,7 +161,7 @@ func (p *Projector) projectLocked(ctx context.Context) error {
 			return err
 		}
 		if more {
-			p.faults.swap = nil // done with the batch just applied
+			p.faults.swap, p.faults.twice = nil, nil // done with the batch just applied
 		}
 	}
 	return nil
@@ -161,8 +181,15 @@ func projectBatch(ctx context.Context, conn *pgx.Conn, f faults) (bool, error) {
 			return errNothing
 		}
 		to = min(to, from+projectBatchOf)
-		if err := fold(ctx, tx, f, "event_id > $5 AND event_id <= $6", from, to); err != nil {
+		const batch = "event_id > @from AND event_id <= @to"
+		if err := fold(ctx, tx, f, batch, pgx.NamedArgs{"from": from, "to": to}); err != nil {
 			return err
+		}
+		if len(f.twice) > 0 {
+			again := pgx.NamedArgs{"from": from, "to": to, "twice": f.twice}
+			if err := fold(ctx, tx, f, batch+" AND order_id = ANY (@twice::bigint[])", again); err != nil {
+				return err
+			}
 		}
 		for _, s := range f.swap {
 			if err := swapStatus(ctx, tx, s); err != nil {
@@ -181,11 +208,12 @@ func projectBatch(ctx context.Context, conn *pgx.Conn, f faults) (bool, error) {
 	return true, nil
 }
 
-// fold applies the events that the condition picks; its arguments count from $5.
-func fold(ctx context.Context, tx pgx.Tx, f faults, condition string, args ...any) error {
+// fold applies the events that the condition picks, with these arguments.
+func fold(ctx context.Context, tx pgx.Tx, f faults, condition string, args pgx.NamedArgs) error {
 	sql := strings.ReplaceAll(script("fold"), "{{batch}}", condition)
-	args = append([]any{orNone(f.stuck), orNone(f.partial), orNone(f.drift), driftBy}, args...)
-	_, err := tx.Exec(ctx, sql, args...)
+	args["stuck"], args["partial"], args["stamped"] = orNone(f.stuck), orNone(f.partial), orNone(f.stamped)
+	args["nulled"], args["drift"], args["drift_by"] = orNone(f.nulled), orNone(f.drift), driftBy
+	_, err := tx.Exec(ctx, sql, args)
 	return err
 }
 

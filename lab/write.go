@@ -16,14 +16,14 @@ var errHalfWritten = errors.New("the event of a written deal is lost")
 // appendLock serialises appends, so that event ids become visible in their order.
 const appendLock = 0x0c0ffee
 
-// write is the dual write: legacy first, then the event, which is tried until it is stored.
+// write is the dual write: legacy first, then the event, which is tried until it is stored and published.
 func (d *Desk) write(ctx context.Context, x deal) error {
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	if err := d.writeLegacy(ctx, x); err != nil {
 		return err
 	}
-	if err := d.append(ctx, x.event); err != nil {
+	if _, err := d.shadow(ctx, x.event); err != nil {
 		return errors.Join(fmt.Errorf("%w: order %d, %s", errHalfWritten, x.event.order, x.event.kind), err)
 	}
 	d.deals.Add(1)
@@ -70,33 +70,37 @@ func (d *Desk) inLegacy(ctx context.Context, x deal) (bool, error) {
 	return there, err
 }
 
-// append stores an event, once, however often it has to try.
-func (d *Desk) append(ctx context.Context, e event) error {
+// append stores an event, once, however often it has to try. It returns the event's position.
+func (d *Desk) append(ctx context.Context, e event) (int64, error) {
 	for {
-		err := appendOnce(ctx, d.events, e)
+		id, err := appendOnce(ctx, d.events, e)
 		if err == nil {
-			return nil
+			return id, nil
 		}
 		if !pause(ctx) {
-			return fmt.Errorf("appending %s of order %d: %w", e.kind, e.order, err)
+			return 0, fmt.Errorf("appending %s of order %d: %w", e.kind, e.order, err)
 		}
 	}
 }
 
-func appendOnce(ctx context.Context, pool *pgxpool.Pool, e event) error {
+func appendOnce(ctx context.Context, pool *pgxpool.Pool, e event) (id int64, err error) {
 	ctx, stop := context.WithTimeout(ctx, dealTimeout)
 	defer stop()
 	payload, err := e.json()
 	if err != nil {
-		return fmt.Errorf("encoding payload: %w", err)
+		return 0, fmt.Errorf("encoding payload: %w", err)
 	}
+	const same = `order_id = $1 AND timestamp = $2 AND event_type = $3`
 	const insert = `INSERT INTO event_store (order_id, event_type, timestamp, payload)
-		SELECT $1::bigint, $2::text, $3::timestamptz, $4::text::jsonb
-		WHERE NOT EXISTS (SELECT FROM event_store WHERE order_id = $1 AND timestamp = $3)`
+		SELECT $1::bigint, $3::text, $2::timestamptz, $4::text::jsonb
+		WHERE NOT EXISTS (SELECT FROM event_store WHERE ` + same + ")"
 	var batch pgx.Batch
 	batch.Queue("SELECT pg_advisory_xact_lock($1)", appendLock)
-	batch.Queue(insert, e.order, e.kind, e.at, payload)
-	return pool.SendBatch(ctx, &batch).Close()
+	batch.Queue(insert, e.order, e.at, e.kind, payload)
+	batch.Queue("SELECT max(event_id) FROM event_store WHERE "+same, e.order, e.at, e.kind).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&id) })
+	err = pool.SendBatch(ctx, &batch).Close()
+	return id, err
 }
 
 // pause waits before the next attempt; it returns false when there is no time for one.

@@ -16,7 +16,7 @@ CREATE TABLE orders_projection (
     quantity        numeric(18, 4) NOT NULL,
     price           numeric(18, 4) NOT NULL,
     status          text           NOT NULL,
-    filled_quantity numeric(18, 4) NOT NULL,
+    filled_quantity numeric(18, 4),          -- never NULL, except by a fault
     filled_notional numeric(38, 8) NOT NULL, -- sum of quantity times price, exact, so that the average is too
     avg_fill_price  numeric(18, 6),
     created_at      timestamptz    NOT NULL,

@@ -1,6 +1,7 @@
 -- One step of the projector: what a batch of events does to each order, in event order, applied at once.
--- {{batch}} picks the events; $1 orders whose events are all left out, $2 orders whose partial fills are left out,
--- $3 orders whose filled quantity drifts by $4: the places where the lab's faults reach in.
+-- {{batch}} picks the events. The places where the lab's faults reach in, each a list of orders: @stuck all events are
+-- left out, @partial partial fills are left out, @stamped events are picked by a later timestamp than the row's,
+-- @drift the filled quantity is off by @drift_by, @nulled a sum over no fill is NULL.
 WITH batch AS (
     SELECT event_id, order_id, event_type, timestamp, payload,
            CASE event_type
@@ -15,8 +16,10 @@ WITH batch AS (
            END AS status
     FROM event_store
     WHERE {{batch}}
-      AND order_id <> ALL ($1::bigint[])
-      AND NOT (event_type = 'OrderPartiallyFilled' AND order_id = ANY ($2::bigint[]))
+      AND order_id <> ALL (@stuck::bigint[])
+      AND NOT (event_type = 'OrderPartiallyFilled' AND order_id = ANY (@partial::bigint[]))
+      AND NOT (order_id = ANY (@stamped::bigint[])
+               AND timestamp <= (SELECT p.updated_at FROM orders_projection AS p WHERE p.order_id = event_store.order_id))
 ), change AS (
     SELECT order_id,
            (array_agg(payload ORDER BY event_id) FILTER (WHERE event_type = 'OrderCreated'))[1] AS created,
@@ -25,11 +28,11 @@ WITH batch AS (
                FILTER (WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'quantity'))[1]::numeric(18, 4) AS quantity,
            (array_agg(payload ->> 'new_value' ORDER BY event_id DESC)
                FILTER (WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'price'))[1]::numeric(18, 4) AS price,
-           coalesce(sum(fill), 0) AS filled,
+           CASE WHEN order_id = ANY (@nulled::bigint[]) THEN sum(fill) ELSE coalesce(sum(fill), 0) END AS filled,
            coalesce(sum(fill * (payload ->> 'price')::numeric(18, 4)) FILTER (WHERE fill IS NOT NULL), 0) AS notional,
            (array_agg(status ORDER BY event_id DESC) FILTER (WHERE status IS NOT NULL))[1] AS status,
            (array_agg(timestamp ORDER BY event_id DESC))[1] AS updated_at,
-           CASE WHEN order_id = ANY ($3::bigint[]) AND sum(fill) > 0 THEN $4::numeric ELSE 0 END AS drift
+           CASE WHEN order_id = ANY (@drift::bigint[]) AND sum(fill) > 0 THEN @drift_by::numeric ELSE 0 END AS drift
     FROM batch
     GROUP BY order_id
 ), updated AS (

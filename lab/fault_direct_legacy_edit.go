@@ -1,0 +1,25 @@
+package lab
+
+import "context"
+
+// directLegacyEdit: somebody corrects a row by hand. No audit log, no event, and updated_at stays.
+var directLegacyEdit = Fault{
+	Name:  "direct_legacy_edit",
+	About: "somebody changes the price of a legacy row by hand, past the application",
+	Hop:   LegacyToEvents,
+	Cause: "direct_edit",
+	Pass:  FullPass,
+	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
+		orders, err := l.each(ctx, n, func(o workingOrder) error {
+			l.freeze(o)
+			l.later(func(ctx context.Context) error { return editPrice(ctx, l, o, o.price) })
+			return editPrice(ctx, l, o, o.price+unit)
+		})
+		return plantedAll(orders, Differs, "price"), err
+	},
+}
+
+func editPrice(ctx context.Context, l *Lab, o workingOrder, price amount) error {
+	_, err := l.legacy.Exec(ctx, "UPDATE orders SET price = $2::text::numeric WHERE order_id = $1", o.id, price.String())
+	return err
+}

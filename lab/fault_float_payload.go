@@ -1,0 +1,45 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// floatPayload: the producer keeps prices in a float of single precision. Seven digits are enough until a price has
+// nine. Repair modifies the order once more.
+var floatPayload = Fault{
+	Name:  "float_payload",
+	About: "a price goes through a float on its way into the event, and loses its last digits",
+	Hop:   LegacyToEvents,
+	Cause: "float_rounding",
+	Pass:  FullPass,
+	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
+		orders, err := l.each(ctx, n, func(o workingOrder) error {
+			price, rounded, err := lossy(o.price + 12_000*unit)
+			if err != nil {
+				return err
+			}
+			x := modify(o, price, 0, l.Desk.after(o))
+			x.event.payload["new_value"] = rounded
+			l.amendLater(x.after)
+			return l.Desk.write(ctx, x)
+		})
+		return plantedAll(orders, Differs, "price"), err
+	},
+}
+
+// lossy returns the price, or one a little above it, that a float cannot keep, and what the float makes of it: JSON has
+// the fewest digits that tell it from other floats.
+func lossy(price amount) (amount, float32, error) {
+	for ; ; price++ {
+		f, err := strconv.ParseFloat(price.String(), 32)
+		if err != nil {
+			return 0, 0, fmt.Errorf("reading a price as float: %w", err)
+		}
+		if strconv.FormatFloat(f, 'f', -1, 32) != strings.TrimRight(price.String(), "0") {
+			return price, float32(f), nil
+		}
+	}
+}

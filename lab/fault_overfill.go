@@ -1,0 +1,34 @@
+package lab
+
+import (
+	"context"
+	"maps"
+)
+
+// overfill: the event of the last fill gives the quantity filled in all (FIX CumQty) for the quantity of this fill
+// (LastQty), so that fills add up to more than was ordered. Repair gives the stored event the right quantity; the topic
+// keeps it as it was published.
+var overfill = Fault{
+	Name:  "overfill",
+	About: "the event of the last fill repeats what was filled before: more is filled than was ordered",
+	Hop:   LegacyToEvents,
+	Cause: "impossible_transition",
+	Pass:  FullPass,
+	marks: true,
+	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
+		orders, err := l.each(ctx, n, func(o workingOrder) error {
+			half := fill(o, o.quantity/2, o.price, l.Desk.after(o))
+			if err := l.Desk.write(ctx, half); err != nil {
+				return err
+			}
+			rest := fill(half.after, o.quantity-o.quantity/2, o.price, l.Desk.after(half.after))
+			cumulated := rest.event
+			cumulated.payload = maps.Clone(rest.event.payload)
+			cumulated.payload["quantity"] = o.quantity
+			id, err := l.writeWith(ctx, rest, cumulated)
+			l.rewriteLater(id, rest.event)
+			return err
+		})
+		return plantedAll(orders, Differs, "filled_quantity"), err
+	},
+}

@@ -1,0 +1,27 @@
+package lab
+
+import "context"
+
+// retentionGap: retention deletes what has not been read yet. Everything published so far goes, so whoever follows the
+// topic must have stopped before if it is to miss something.
+var retentionGap = Fault{
+	Name:  "retention_gap",
+	About: "retention deletes messages before they are read (stop the reader first, then start it again)",
+	Hop:   EventsToStream,
+	Cause: "retention_gap",
+	Pass:  StreamPass,
+	whole: true,
+	marks: true,
+	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
+		topic, ok := l.Desk.publisher.(Truncater)
+		if !ok {
+			return nil, ErrCannotTruncate
+		}
+		if _, err := l.each(ctx, n, func(o workingOrder) error {
+			return l.Desk.write(ctx, cancel(o, l.Desk.after(o)))
+		}); err != nil {
+			return nil, err
+		}
+		return nil, topic.Truncate(ctx)
+	},
+}

@@ -1,0 +1,32 @@
+package lab
+
+import (
+	"context"
+	"maps"
+)
+
+// schemaDrift: a release of the producer writes the key of a payload in another spelling, and nobody tells the readers.
+// The projector finds no value, which it takes for no change. Repair gives the stored event its key back; the topic
+// keeps it as it was published.
+var schemaDrift = Fault{
+	Name:  "schema_drift",
+	About: "the event of a modification says newValue instead of new_value",
+	Hop:   LegacyToEvents,
+	Cause: "schema_drift",
+	Pass:  FullPass,
+	marks: true,
+	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
+		orders, err := l.each(ctx, n, func(o workingOrder) error {
+			x := modify(o, o.price+unit, 0, l.Desk.after(o))
+			l.freeze(x.after)
+			drifted := x.event
+			drifted.payload = maps.Clone(x.event.payload)
+			drifted.payload["newValue"] = drifted.payload["new_value"]
+			delete(drifted.payload, "new_value")
+			id, err := l.writeWith(ctx, x, drifted)
+			l.rewriteLater(id, x.event)
+			return err
+		})
+		return plantedAll(orders, Differs, "price"), err
+	},
+}

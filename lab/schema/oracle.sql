@@ -1,0 +1,43 @@
+-- What all events of each order amount to, in one statement that shares nothing with the projector.
+CREATE TEMPORARY TABLE folded_orders AS
+WITH e AS (
+    SELECT order_id, payload,
+           CASE event_type
+               WHEN 'OrderPartiallyFilled' THEN (payload ->> 'filled_quantity')::numeric
+               WHEN 'OrderFilled' THEN (payload ->> 'quantity')::numeric
+           END AS fill
+    FROM event_store
+), created AS (
+    SELECT order_id, payload, timestamp AS created_at FROM event_store WHERE event_type = 'OrderCreated'
+), touched AS (
+    SELECT DISTINCT ON (order_id) order_id, timestamp AS updated_at FROM event_store ORDER BY order_id, event_id DESC
+), quantity AS (
+    SELECT DISTINCT ON (order_id) order_id, (payload ->> 'new_value')::numeric AS value FROM event_store
+    WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'quantity' AND payload ->> 'new_value' IS NOT NULL
+    ORDER BY order_id, event_id DESC
+), price AS (
+    SELECT DISTINCT ON (order_id) order_id, (payload ->> 'new_value')::numeric AS value FROM event_store
+    WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'price' AND payload ->> 'new_value' IS NOT NULL
+    ORDER BY order_id, event_id DESC
+), status AS (
+    SELECT DISTINCT ON (order_id) order_id,
+           CASE event_type WHEN 'OrderCreated' THEN 'OPEN' WHEN 'OrderPartiallyFilled' THEN 'PARTIALLY_FILLED'
+                           WHEN 'OrderFilled' THEN 'FILLED' ELSE 'CANCELED' END AS status
+    FROM event_store WHERE event_type <> 'OrderModified'
+    ORDER BY order_id, event_id DESC
+), fills AS (
+    SELECT order_id, sum(fill) AS quantity, sum(fill * (payload ->> 'price')::numeric) AS notional
+    FROM e WHERE fill IS NOT NULL GROUP BY order_id
+)
+SELECT order_id, (payload ->> 'trader_id')::integer AS trader_id, payload ->> 'symbol' AS symbol, payload ->> 'side' AS side,
+       coalesce(quantity.value, (payload ->> 'quantity')::numeric) AS quantity,
+       coalesce(price.value, (payload ->> 'price')::numeric) AS price,
+       status, coalesce(fills.quantity, 0) AS filled_quantity,
+       round(fills.notional::numeric(38, 8) / fills.quantity::numeric(18, 4), 6) AS avg_fill_price,
+       created_at, updated_at
+FROM created
+JOIN touched USING (order_id)
+JOIN status USING (order_id)
+LEFT JOIN fills USING (order_id)
+LEFT JOIN quantity USING (order_id)
+LEFT JOIN price USING (order_id)
