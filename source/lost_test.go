@@ -82,6 +82,7 @@ func TestSessionsEndedInMidPass(t *testing.T) {
 			},
 		} {
 			t.Run(read+" "+name, func(t *testing.T) {
+				read := read
 				if name == "sample" {
 					read = "rows"
 				}

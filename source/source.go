@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -128,13 +129,13 @@ var pins = []string{
 	"SET bytea_output = 'hex'",
 	"SET client_encoding = 'UTF8'",
 	"SET search_path = ''",
+	"SET jit = off", // on for large digests only
 }
 
+// pin sends all of them at once: a pass waits for this round trip on every connection it opens.
 func pin(ctx context.Context, conn *pgx.Conn) error {
-	for _, statement := range pins {
-		if _, err := conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
-			return fmt.Errorf("pinning the session (%s): %w", statement, err)
-		}
+	if _, err := conn.Exec(ctx, strings.Join(pins, "; "), pgx.QueryExecModeSimpleProtocol); err != nil {
+		return fmt.Errorf("pinning the session: %w", err)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 const (
 	// rowsPerBucket is what a bucket of the first level should hold: few enough to read again cheaply when it
 	// differs, many enough that the buckets of both sides fit into memory.
-	rowsPerBucket = 8192
+	rowsPerBucket = 1024
 	// maxBuckets bounds the memory of a digest, on the server and here, for tables of any size.
 	maxBuckets = 16_384
 	// refineBits makes buckets 128 times smaller at the second level: reading a few dozen rows finds one order.
