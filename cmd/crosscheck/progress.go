@@ -52,7 +52,7 @@ func (p *progress) show(v verify.Progress) {
 		if p.bar == nil {
 			p.bar = p.newBar(v)
 		}
-		p.bar.SetTotal(max(v.Total, v.Done, 1), false)
+		p.bar.SetTotal(max(v.Total, v.Done), false)
 		p.bar.SetCurrent(v.Done)
 	case time.Since(p.lastLine) >= quietFor:
 		p.lastLine = time.Now()
@@ -69,8 +69,9 @@ func (p *progress) next(stage string) {
 	p.stage, p.started = stage, time.Now()
 }
 
+// newBar begins without a total: a bar that is given one ends by reaching it and in no other way, and ours are estimates.
 func (p *progress) newBar(v verify.Progress) *mpb.Bar {
-	return p.bars.AddBar(max(v.Total, 1),
+	return p.bars.AddBar(0,
 		mpb.PrependDecorators(decor.Name(v.Stage, decor.WC{W: 11, C: decor.DindentRight}), decor.CountersNoUnit("%d / %d")),
 		mpb.AppendDecorators(decor.Percentage(decor.WCSyncSpace), decor.AverageSpeed(0, " %.0f/s"), decor.Name("  ETA "), decor.AverageETA(decor.ET_STYLE_GO)))
 }
