@@ -14,8 +14,9 @@ var (
 	ErrStopped = errors.New("a part of the system is stopped by a fault; repair it first")
 )
 
-// The edges between two representations.
+// The edges between two representations, and what is no edge.
 const (
+	LegacyItself       = "legacy" // the row contradicts its own audit log or trades
 	LegacyToEvents     = "legacy->events"
 	EventsToStream     = "events->stream"
 	EventsToProjection = "events->projection"

@@ -6,7 +6,7 @@ import "context"
 var directLegacyEdit = Fault{
 	Name:  "direct_legacy_edit",
 	About: "somebody changes the price of a legacy row by hand, past the application",
-	Hop:   LegacyToEvents,
+	Hop:   LegacyItself,
 	Cause: "direct_edit",
 	Pass:  FullPass,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {

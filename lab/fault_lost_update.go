@@ -12,7 +12,7 @@ import (
 var lostUpdate = Fault{
 	Name:  "lost_update",
 	About: "two fills at once: each reads the legacy row and writes it back, and one of them is overwritten",
-	Hop:   LegacyToEvents,
+	Hop:   LegacyItself,
 	Cause: "lost_update",
 	Pass:  FullPass,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {

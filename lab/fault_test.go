@@ -14,7 +14,7 @@ import (
 )
 
 // everything compares all four representations, hop by hop. The system must be at rest.
-func everything(t *testing.T, l *lab.Lab, p *topic) []lab.Planted {
+func everything(t *testing.T, l *lab.Lab, p readable) []lab.Planted {
 	t.Helper()
 	found, err := l.HopDifferences(deadline(t))
 	if err != nil {
@@ -102,12 +102,18 @@ func TestAllFaultsTogether(t *testing.T) {
 
 // wantPlanted lets the desk trade on, and then compares the planted orders with what is found by brute force: between
 // the ends where a full pass is to see it, and hop by hop.
-func wantPlanted(t *testing.T, l *lab.Lab, p *topic, planted []lab.Planted) {
+func wantPlanted(t *testing.T, l *lab.Lab, p readable, planted []lab.Planted) {
 	t.Helper()
 	l.StartDesk()
 	traded(t, l, 200)
 	rest(t, l)
-	if diff := gocmp.Diff(planted, everything(t, l, p), said); diff != "" {
+	hops := slices.Clone(planted)
+	for i := range hops {
+		if hops[i].Hop == lab.LegacyItself { // audit log and trades are not compared here
+			hops[i].Hop = lab.LegacyToEvents
+		}
+	}
+	if diff := gocmp.Diff(hops, everything(t, l, p), said); diff != "" {
 		t.Fatalf("planted (-) and really there (+):\n%s", diff)
 	}
 	var ends []lab.Planted
@@ -122,7 +128,7 @@ func wantPlanted(t *testing.T, l *lab.Lab, p *topic, planted []lab.Planted) {
 	}
 }
 
-func wantRepaired(t *testing.T, l *lab.Lab, p *topic) {
+func wantRepaired(t *testing.T, l *lab.Lab, p readable) {
 	t.Helper()
 	if err := l.Repair(deadline(t)); err != nil {
 		t.Fatal(err)
@@ -215,7 +221,7 @@ func TestFaultsSayWhatIsToBeFound(t *testing.T) {
 			t.Errorf("two faults are called %s", f.Name)
 		}
 		names[f.Name] = true
-		hops := []string{lab.LegacyToEvents, lab.EventsToStream, lab.EventsToProjection}
+		hops := []string{lab.LegacyItself, lab.LegacyToEvents, lab.EventsToStream, lab.EventsToProjection}
 		if f.About == "" || f.Cause == "" || !slices.Contains(hops, f.Hop) || (f.Pass == lab.StreamPass) != (f.Hop == lab.EventsToStream) {
 			t.Errorf("%s does not say what is to be found: %+v", f.Name, f)
 		}

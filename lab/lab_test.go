@@ -70,7 +70,7 @@ func rest(t *testing.T, l *lab.Lab) {
 }
 
 // wantClean holds all four against each other; the system must be at rest.
-func wantClean(t *testing.T, l *lab.Lab, p *topic) {
+func wantClean(t *testing.T, l *lab.Lab, p readable) {
 	t.Helper()
 	wantNoDifferences(t, l.LegacyDSN, l.EventsDSN)
 	if found := everything(t, l, p); len(found) > 0 {

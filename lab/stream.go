@@ -27,8 +27,8 @@ type Message struct {
 // Publisher is the topic that the desk publishes to, beside the event store.
 //
 // Publish returns nil once all messages are stored. Messages with the same key stay in their order; those without one
-// go round the partitions. It is safe for concurrent use, returns when ctx ends, and finds out after a failure what
-// was stored, so that repeating what it could not do does not publish anything twice.
+// go round the partitions. It is safe for concurrent use, and returns soon after ctx has ended, once it knows what is
+// stored: an error means that not all of the messages are.
 type Publisher interface {
 	Publish(ctx context.Context, messages ...Message) error
 }

@@ -75,6 +75,11 @@ type published struct {
 	deleted   bool
 }
 
+// readable is a stream whose messages can all be read, partition after partition, those deleted too where it knows them.
+type readable interface {
+	read(t *testing.T) []published
+}
+
 // read returns all messages, partition after partition, those deleted too.
 func (p *topic) read(t *testing.T) []published {
 	t.Helper()
@@ -83,15 +88,22 @@ func (p *topic) read(t *testing.T) []published {
 	var all []published
 	for i, records := range p.partitions {
 		for _, r := range records {
-			m := published{partition: i, keyed: r.Key != nil, deleted: r.deleted}
-			unmarshal(t, r.Value, &m)
-			if want, _ := json.Marshal(m.Order); m.keyed && !bytes.Equal(r.Key, want) {
-				t.Errorf("an event of order %d has the key %s", m.Order, r.Key)
-			}
+			m := decode(t, i, r.Key, r.Value)
+			m.deleted = r.deleted
 			all = append(all, m)
 		}
 	}
 	return all
+}
+
+func decode(t *testing.T, partition int, key, value []byte) published {
+	t.Helper()
+	m := published{partition: partition, keyed: key != nil}
+	unmarshal(t, value, &m)
+	if want, _ := json.Marshal(m.Order); m.keyed && !bytes.Equal(key, want) {
+		t.Errorf("an event of order %d has the key %s", m.Order, key)
+	}
+	return m
 }
 
 // unmarshal keeps numbers as they are written.
@@ -134,7 +146,7 @@ func stored(t *testing.T, l *lab.Lab) map[int64]published {
 }
 
 // streamDifferences holds the stream against the event store, event by event. Meaningful only while nothing moves.
-func streamDifferences(t *testing.T, l *lab.Lab, p *topic) []lab.Planted {
+func streamDifferences(t *testing.T, l *lab.Lab, p readable) []lab.Planted {
 	t.Helper()
 	type difference struct {
 		order int64
