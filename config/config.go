@@ -18,6 +18,10 @@ type Config struct {
 	Legacy Side
 	// Projection is the read model that shall replace it. Required.
 	Projection Side
+	// Events is the event store; optional. explain reads it.
+	Events Events
+	// History is legacy's own memory of its orders; optional. explain reads it.
+	History History
 	// Ledger is where crosscheck remembers. Required.
 	Ledger Ledger
 	// Compare says which fields are compared and how lag is told from divergence. Required.

@@ -122,7 +122,7 @@ func TestEverything(t *testing.T) {
 
 func TestDocumentedSections(t *testing.T) {
 	got := load(t, "testdata/documented.yaml")
-	want := []string{"events", "stream", "history", "alerts"}
+	want := []string{"stream", "alerts"}
 	if diff := cmp.Diff(want, got.Later); diff != "" {
 		t.Errorf("sections of later versions (-want +got):\n%s", diff)
 	}

@@ -10,9 +10,7 @@ func readLater(o *object) []string {
 		name string
 		read func(*object)
 	}{
-		{"events", readEvents},
 		{"stream", readStream},
-		{"history", readHistory},
 		{"alerts", readAlerts},
 	} {
 		if child := o.object(section.name); child != nil {
@@ -22,13 +20,6 @@ func readLater(o *object) []string {
 		}
 	}
 	return present
-}
-
-func readEvents(o *object) {
-	o.dsn(new(Secret))
-	for _, column := range []string{"table", "position", "key", "type", "at", "payload"} {
-		o.text(column, new(string))
-	}
 }
 
 func readStream(o *object) {
@@ -43,11 +34,6 @@ func readStream(o *object) {
 		}
 	})
 	o.text("topic", new(string))
-}
-
-func readHistory(o *object) {
-	o.text("audit_log", new(string))
-	o.text("trades", new(string))
 }
 
 func readAlerts(o *object) {

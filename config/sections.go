@@ -28,6 +28,8 @@ func readConfig(o *object, c *Config) {
 		readGate(gate, &c.Gate)
 	}
 	readWeb(o.object("web"), &c.Web)
+	c.Events = readEventStore(o.object("events"))
+	c.History = readHistory(o.object("history"))
 	c.Later = readLater(o)
 	o.done()
 }

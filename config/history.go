@@ -1,0 +1,102 @@
+package config
+
+import "go.yaml.in/yaml/v4"
+
+// Events is the append-only event store in PostgreSQL. It is a value and not a pointer, because fmt prints what a
+// nested pointer points to without asking a Secret.
+type Events struct {
+	// DSN is the connection string. Required.
+	DSN Secret
+	// Table is a table, a view or "(select …)", one row for each event. Default public.event_store.
+	Table string
+	// Position is the column that grows with every event. Default event_id.
+	Position string
+	// Key is the column with the order. Default order_id.
+	Key string
+	// Type is the column with the event's type. Default event_type.
+	Type string
+	// At is the column with the event's time, timestamptz. Default timestamp.
+	At string
+	// Payload is the column, or the SQL expression, with the event's content as json or jsonb. Default payload.
+	Payload string
+	// Types has, by event type as crosscheck calls it, the store's own name. Default none: the names are the same.
+	Types map[string]string
+	// Keys has, by payload key as crosscheck calls it ("filled_quantity", or "OrderFilled.quantity" for one type only),
+	// the store's own name; "" where the store has no such key. Default none.
+	Keys map[string]string
+	// Ignore lists payload keys that are passed over. Any other that is not expected is a finding. Default none.
+	Ignore []string
+}
+
+// History is what legacy itself remembers of its orders, in the legacy database.
+type History struct {
+	// AuditLog is the table with entity_id, timestamp, field_changed, old_value, new_value. Default public.audit_log.
+	AuditLog string
+	// Trades is the table with order_id, executed_at, quantity, price. Default public.trades.
+	Trades string
+}
+
+// Given is true where the configuration has the section.
+func (e Events) Given() bool { return !e.DSN.Empty() }
+
+// Given is true where the configuration has the section.
+func (h History) Given() bool { return h != History{} }
+
+// readEventStore returns the zero value where the section is absent: there is no event store to look at.
+func readEventStore(o *object) Events {
+	if o == nil {
+		return Events{}
+	}
+	e := Events{Table: "public.event_store", Position: "event_id", Key: "order_id", Type: "event_type", At: `"timestamp"`, Payload: "payload"}
+	o.dsn(&e.DSN)
+	for key, into := range map[string]*string{
+		"table": &e.Table, "position": &e.Position, "key": &e.Key, "type": &e.Type, "at": &e.At, "payload": &e.Payload,
+	} {
+		o.text(key, into)
+	}
+	e.Types, e.Keys = o.texts("types"), o.texts("keys")
+	o.eachText("ignore", func(text string) { e.Ignore = append(e.Ignore, text) })
+	o.done()
+	return e
+}
+
+// readHistory returns the zero value where the section is absent.
+func readHistory(o *object) History {
+	if o == nil {
+		return History{}
+	}
+	h := History{AuditLog: "public.audit_log", Trades: "public.trades"}
+	o.text("audit_log", &h.AuditLog)
+	o.text("trades", &h.Trades)
+	o.done()
+	return h
+}
+
+// texts reads a mapping from text to text, whatever its keys.
+func (o *object) texts(key string) map[string]string {
+	child := o.object(key)
+	if child == nil {
+		return nil
+	}
+	out := map[string]string{}
+	for _, k := range child.keys {
+		var text string
+		child.optionalText(k.Value, &text)
+		out[k.Value] = text
+	}
+	return out
+}
+
+// eachText reads a list of texts.
+func (o *object) eachText(key string, read func(string)) {
+	if o == nil || o.values[key] == nil {
+		return
+	}
+	o.list(key, func(n *yaml.Node, path string) {
+		if s, ok := o.value(n, path); ok {
+			if text, ok := o.filled(s); ok {
+				read(text)
+			}
+		}
+	})
+}

@@ -1,0 +1,166 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// EventsConfig says where the event store is and how its columns map to events. All but DSN and Table are columns or
+// SQL expressions over the table's columns.
+type EventsConfig struct {
+	DSN   string
+	Table string // a table, view, or a subquery in parentheses
+	// Position grows with every event; Key is the order; At is a timestamptz; Payload is json or jsonb.
+	Position, Key, Type, At, Payload string
+	Vocabulary                       order.Vocabulary
+	// ObserveQuery is told of every query; may be nil.
+	ObserveQuery func(side, kind string, took time.Duration)
+}
+
+// Events is the event store in PostgreSQL, read only like every side.
+type Events struct {
+	config  EventsConfig
+	side    *Side // its pool and its answers about columns
+	keyType order.KeyType
+}
+
+var _ verify.Events = (*Events)(nil)
+
+// OpenEvents connects and resolves the columns.
+func OpenEvents(ctx context.Context, c EventsConfig) (*Events, error) {
+	side := Config{Name: "events", DSN: c.DSN, Table: c.Table, Key: c.Key, ObserveQuery: c.ObserveQuery}
+	pool, err := connect(ctx, side)
+	if err != nil {
+		return nil, err
+	}
+	e := &Events{config: c, side: &Side{config: side, pool: pool}}
+	if err := e.resolve(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("resolving events %s: %w", c.Table, err)
+	}
+	return e, nil
+}
+
+// eventColumns are the columns beside the key, with the types that they may have.
+func (e *Events) eventColumns() []eventColumn {
+	return []eventColumn{
+		{"position", e.config.Position, []uint32{pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID}, "an integer"},
+		{"type", e.config.Type, []uint32{pgtype.TextOID, pgtype.VarcharOID}, "text"},
+		{"at", e.config.At, []uint32{pgtype.TimestamptzOID}, "timestamptz"},
+		{"payload", e.config.Payload, []uint32{pgtype.JSONOID, pgtype.JSONBOID}, "json or jsonb"},
+	}
+}
+
+type eventColumn struct {
+	name, expr string
+	oids       []uint32
+	wanted     string
+}
+
+func (e *Events) resolve(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var err error
+	if e.keyType, _, err = e.side.resolveKey(ctx); err != nil {
+		return err
+	}
+	for _, column := range e.eventColumns() {
+		if err := e.resolveColumn(ctx, column); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Events) resolveColumn(ctx context.Context, column eventColumn) error {
+	n, err := e.side.typeOf(ctx, column.expr)
+	if err != nil {
+		return fmt.Errorf("events.%s %s: %w", column.name, column.expr, err)
+	}
+	for _, oid := range column.oids {
+		if n.oid == oid {
+			return nil
+		}
+	}
+	return fmt.Errorf("events.%s %s is %s, not %s: %w", column.name, column.expr, n.name, column.wanted, ErrUnsupported)
+}
+
+// Close closes all connections.
+func (e *Events) Close() { e.side.Close() }
+
+// Ping tells whether the event store can be reached now.
+func (e *Events) Ping(ctx context.Context) error { return e.side.Ping(ctx) }
+
+// Identity names the database and the table that are really read.
+func (e *Events) Identity(ctx context.Context) (Identity, error) { return e.side.Identity(ctx) }
+
+// Histories reads all events of some orders, each order's in the order of their positions. Events that cannot be
+// decoded are among them, with what is wrong about them. An order without events is not in the map.
+//
+// A transaction that commits late may add an event in the middle of a history later on; whoever judges by a history
+// looks twice.
+func (e *Events) Histories(ctx context.Context, keys []order.Key) (map[order.Key][]order.Event, error) {
+	defer e.side.observe("histories")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	c := e.config
+	query := fmt.Sprintf(`SELECT (%[1]s)::text AS crosscheck_key, (%[2]s)::bigint::text AS crosscheck_position, %[3]s AS crosscheck_type,
+		(extract(epoch FROM %[4]s) * 1000000)::bigint::text AS crosscheck_at, (%[5]s)::text AS crosscheck_payload
+		FROM %[6]s WHERE %[7]s = ANY($1::text[]::%[8]s[]) ORDER BY (%[2]s)::bigint`,
+		c.Key, c.Position, c.Type, c.At, c.Payload, e.side.from(), "("+c.Key+")", keyCast(e.keyType))
+	histories, err := e.read(ctx, e.side.pool, query, texts(keys))
+	if err != nil {
+		return nil, fmt.Errorf("reading histories: %w", err)
+	}
+	return histories, nil
+}
+
+func (e *Events) read(ctx context.Context, pool *pgxpool.Pool, query string, args ...any) (map[order.Key][]order.Event, error) {
+	rows, err := pool.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	histories := map[order.Key][]order.Event{}
+	for rows.Next() {
+		raw, err := decodeEvent(rows.RawValues())
+		if err != nil {
+			return nil, err
+		}
+		// What is wrong with an event is a finding that travels with it, and no reason to stop reading.
+		event, _ := order.Decode(raw, e.config.Vocabulary)
+		histories[raw.Key] = append(histories[raw.Key], event)
+	}
+	return histories, rows.Err()
+}
+
+var errNullPosition = errors.New("an event has no position, type or time")
+
+func decodeEvent(raw [][]byte) (order.RawEvent, error) {
+	for _, column := range raw[1:4] {
+		if column == nil {
+			return order.RawEvent{}, fmt.Errorf("%w (order %s)", errNullPosition, raw[0])
+		}
+	}
+	position, err := strconv.ParseInt(string(raw[1]), 10, 64)
+	if err != nil {
+		return order.RawEvent{}, fmt.Errorf("reading a position: %w", err)
+	}
+	at, err := parseMicros(raw[3])
+	if err != nil {
+		return order.RawEvent{}, err
+	}
+	return order.RawEvent{
+		Position: order.Position(position), Key: order.Key(raw[0]), Type: string(raw[2]), At: at,
+		Payload: append([]byte(nil), raw[4]...),
+	}, nil
+}

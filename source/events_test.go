@@ -1,0 +1,70 @@
+package source_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source"
+)
+
+func eventStore(t *testing.T, statements ...string) source.EventsConfig {
+	t.Helper()
+	dsn := pgtest.Database(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	create := `CREATE TABLE event_store (event_id bigint PRIMARY KEY, order_id bigint NOT NULL, event_type text NOT NULL,
+		timestamp timestamptz NOT NULL, payload jsonb NOT NULL)`
+	for _, s := range append([]string{create}, statements...) {
+		if _, err := conn.Exec(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return source.EventsConfig{
+		DSN: dsn, Table: "public.event_store", Position: "event_id", Key: "order_id", Type: "event_type", At: `"timestamp"`, Payload: "payload",
+	}
+}
+
+func TestHistoriesAreInTheOrderOfPositionsAndExact(t *testing.T) {
+	c := eventStore(t, `INSERT INTO event_store VALUES
+		(30, 7, 'OrderFilled', '2024-01-03 00:00:00.000001+00', '{"quantity": 10, "price": 0.1000000000000000055511}'),
+		(10, 7, 'OrderCreated', '2024-01-01 00:00:00+02', '{"trader_id": 1, "symbol": "A", "side": "BUY", "quantity": "10", "price": 1.10}'),
+		(20, 8, 'OrderRenamed', '2024-01-01 00:00:00+00', '{}'),
+		(40, 9, 'OrderCanceled', '2024-01-01 00:00:00+00', '{"reason": "x"}')`)
+	events, err := source.OpenEvents(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Close()
+	got, err := events.Histories(t.Context(), []order.Key{"7", "8", "404"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || len(got["7"]) != 2 || got["7"][0].Position != 10 || got["7"][1].Position != 30 {
+		t.Fatalf("histories are %+v", got)
+	}
+	if at := order.TimestamptzText(got["7"][1].At); at != "2024-01-03 00:00:00.000001+00" {
+		t.Errorf("an event's time is %s", at)
+	}
+	state, problems := order.Fold(got["7"])
+	if price, _ := state.Value("price"); price.Text != "1.10" && price.Text != "1.1" || len(problems) > 0 {
+		t.Errorf("price is %v, problems %v", price, problems)
+	}
+	if got["8"][0].Schema == nil {
+		t.Error("an unknown event type is no finding")
+	}
+}
+
+func TestEventStoreWithAnotherColumnTypeIsNamed(t *testing.T) {
+	c := eventStore(t)
+	c.At = "event_type"
+	if _, err := source.OpenEvents(t.Context(), c); !errors.Is(err, source.ErrUnsupported) {
+		t.Errorf("a text column as the events' time gives %v", err)
+	}
+}
