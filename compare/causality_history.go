@@ -1,0 +1,169 @@
+package compare
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// History is legacy's own record of one order, read in the same snapshot as the legacy row. A nil slice is unknown;
+// an empty one says that there was nothing.
+type History struct {
+	Audit  []Change // in the order in which they were written
+	Trades []Trade
+}
+
+// Change is a line of legacy's audit log.
+type Change struct {
+	At       time.Time
+	Field    string
+	Old, New order.Value
+}
+
+// Trade is one execution as legacy recorded it.
+type Trade struct {
+	At              time.Time
+	Quantity, Price apd.Decimal
+}
+
+// contradiction looks for what legacy's row says otherwise than legacy's own record. Only fields in which the row is
+// not what the events say are looked at.
+func (c *aCase) contradiction(fields []int) (Diagnosis, bool) {
+	if c.History == nil {
+		return Diagnosis{}, false
+	}
+	for _, i := range fields {
+		f, v := c.Fields[i], c.Legacy[0].Values[i]
+		var cause Cause
+		var reason string
+		confidence := High
+		switch f.Name {
+		case "filled_quantity":
+			cause, reason = c.againstTrades(f, v)
+		case "price", "quantity", "symbol", "side", "trader_id", "status":
+			cause, reason, confidence = c.againstAudit(f, v)
+		}
+		if cause != "" {
+			return Diagnosis{
+				Verdict: Lagging, Hop: LegacyItself, Cause: cause, Confidence: confidence, Reason: reason, PartsAt: c.touched([]int{i}),
+			}, true
+		}
+	}
+	return Diagnosis{}, false
+}
+
+// againstTrades holds the filled quantity against the sum of the trades. Less than that, an update got lost; more or
+// something else, nobody traded.
+func (c *aCase) againstTrades(f order.Field, v order.Value) (Cause, string) {
+	if c.History.Trades == nil {
+		return "", ""
+	}
+	var sum apd.Decimal
+	for _, t := range c.History.Trades {
+		var next apd.Decimal
+		if _, err := exact.Add(&next, &sum, &t.Quantity); err != nil {
+			return "", ""
+		}
+		sum = next
+	}
+	if Equal(f, v, order.Value{Text: sum.Text('f')}) {
+		return "", ""
+	}
+	cause := DirectEdit
+	if has := number(v.Text); has != nil && !v.Null && has.Cmp(&sum) < 0 {
+		cause = LostUpdate
+	}
+	return cause, fmt.Sprintf("legacy has %s filled, its own trades add up to %s", show(v), sum.Text('f'))
+}
+
+// againstAudit holds a field against the last line that the audit log has of it. The value from before that line is an
+// update that got lost; any other was written by nobody who writes the log.
+func (c *aCase) againstAudit(f order.Field, v order.Value) (Cause, string, Confidence) {
+	var changes []Change
+	for _, change := range c.History.Audit {
+		if change.Field == f.Name {
+			changes = append(changes, change)
+		}
+	}
+	if len(changes) == 0 {
+		return c.neverChanged(f, v)
+	}
+	last := changes[len(changes)-1]
+	if Equal(f, v, last.New) {
+		return "", "", ""
+	}
+	reason := fmt.Sprintf("legacy has %s %s, the last line of its own audit log says %s", f.Name, show(v), show(last.New))
+	if slices.ContainsFunc(changes, func(x Change) bool { return Equal(f, v, x.Old) || Equal(f, v, x.New) }) {
+		return LostUpdate, reason, High
+	}
+	return DirectEdit, reason, High
+}
+
+// neverChanged is a field without a line in the audit log: it must be as it was at the creation. A status changes by
+// trades and cancels, which need not be in the log.
+func (c *aCase) neverChanged(f order.Field, v order.Value) (Cause, string, Confidence) {
+	if c.History.Audit == nil || f.Name == "status" {
+		return "", "", ""
+	}
+	first := order.NewState(c.Rules)
+	for _, e := range c.clean {
+		if first.Exists() {
+			break
+		}
+		first.Apply(e)
+	}
+	was, ok := first.Value(f.Name)
+	if !ok || Equal(f, v, was) {
+		return "", "", ""
+	}
+	return DirectEdit, fmt.Sprintf("legacy has %s %s, was created with %s, and its own audit log knows of no change", f.Name, show(v), show(was)), Medium
+}
+
+func show(v order.Value) string {
+	if v.Null {
+		return "NULL"
+	}
+	return v.Text
+}
+
+// recorded says whether legacy's own record has what an event says, by its time; known is false where there is no
+// such record.
+func (c *aCase) recorded(e order.Event) (has, known bool) {
+	if c.History == nil {
+		return false, false
+	}
+	same := func(at time.Time) bool { return order.Microseconds(at).Equal(order.Microseconds(e.At)) }
+	switch body := e.Body.(type) {
+	case order.PartiallyFilled, order.Filled:
+		return slices.ContainsFunc(c.History.Trades, func(t Trade) bool { return same(t.At) }), c.History.Trades != nil
+	case order.Modified:
+		return slices.ContainsFunc(c.History.Audit, func(x Change) bool { return same(x.At) && x.Field == body.Field }), c.History.Audit != nil
+	default:
+		return false, false
+	}
+}
+
+// unwritten is the first thing in legacy's own record that no event has the time of.
+func (c *aCase) unwritten() (what string, ok bool) {
+	if c.History == nil {
+		return "", false
+	}
+	hasEvent := func(at time.Time) bool {
+		return slices.ContainsFunc(c.clean, func(e order.Event) bool { return order.Microseconds(e.At).Equal(order.Microseconds(at)) })
+	}
+	for _, t := range c.History.Trades {
+		if !hasEvent(t.At) {
+			return fmt.Sprintf("a trade of %s at %s", t.Quantity.Text('f'), order.TimestamptzText(t.At)), true
+		}
+	}
+	for _, x := range c.History.Audit {
+		if !hasEvent(x.At) {
+			return fmt.Sprintf("a change of %s at %s", x.Field, order.TimestamptzText(x.At)), true
+		}
+	}
+	return "", false
+}

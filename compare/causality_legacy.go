@@ -1,0 +1,224 @@
+package compare
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// legacyWrong is a legacy row that is not what the events say. Which of the two is right is not said by that: the row
+// may have changes without events, and events may be of something that never happened.
+func (c *aCase) legacyWrong() Diagnosis {
+	d := Diagnosis{Verdict: Lagging, Hop: LegacyToEvents}
+	switch {
+	case len(c.Legacy) > 1:
+		d.Hop, d.Cause, d.Confidence = LegacyItself, DuplicateRow, High
+		d.Reason = fmt.Sprintf("legacy has the order %d times", len(c.Legacy))
+		return d
+	case len(c.Legacy) == 0:
+		d.Cause, d.Confidence, d.PartsAt = GhostEvent, High, c.legacy.Next
+		d.Reason = "there are events of an order that legacy does not have: they were kept when its transaction was rolled back"
+		return d
+	case !c.final.Exists():
+		d.Cause, d.Confidence, d.PartsAt = LostShadowWrite, High, c.clean[0].Position
+		d.Reason = "legacy has the order, and its creation has no event"
+		return d
+	}
+	for _, rule := range []func(Diagnosis) (Diagnosis, bool){c.formOnly, c.duplicated, c.impossible} {
+		if found, ok := rule(d); ok {
+			return found
+		}
+	}
+	if c.legacy.Kind == PlacedPrefix {
+		return c.eventTooMany(d, slices.IndexFunc(c.clean, func(e order.Event) bool { return e.Position == c.legacy.Next }))
+	}
+	return c.otherContent(d)
+}
+
+// formOnly is a difference in nothing but the form of values: a time zone, a float.
+func (c *aCase) formOnly(d Diagnosis) (Diagnosis, bool) {
+	row := c.Legacy[0]
+	fields := c.differing(c.known, &c.final, row)
+	pairs := c.pairs(fields, &c.final, row)
+	switch {
+	case len(pairs) == 0 || c.legacy.Kind == PlacedPrefix:
+		return d, false
+	case shiftOf(pairs) != 0:
+		d.Cause, d.Confidence = TimezoneShift, High
+		d.Reason = fmt.Sprintf("%s: the events are off by %s", fieldNames(pairs), -shiftOf(pairs))
+	case floatImage(pairs, func(p pair) (string, string) { return p.row.Text, p.fold.Text }):
+		d.Cause, d.Confidence, d.Reason = FloatRounding, High, fieldNames(pairs)+": the events have what a binary float makes of legacy's value"
+	default:
+		return d, false
+	}
+	d.PartsAt = c.touched(fields)
+	return d, true
+}
+
+// duplicated is a history in which one thing has two events: without the second it is what legacy has.
+func (c *aCase) duplicated(d Diagnosis) (Diagnosis, bool) {
+	t := trial{c, c.Legacy[0]}
+	for i := max(1, t.first()); i < len(c.clean); i++ {
+		twin := slices.IndexFunc(c.clean[:i], func(e order.Event) bool { return sameEvent(e, c.clean[i]) })
+		if twin < 0 || !t.without(i) {
+			continue
+		}
+		d.Cause, d.Confidence, d.PartsAt = DuplicateEvent, High, c.clean[i].Position
+		d.Reason = fmt.Sprintf("events %d and %d are the same, and legacy did it once", c.clean[twin].Position, c.clean[i].Position)
+		return d, true
+	}
+	return d, false
+}
+
+func sameEvent(a, b order.Event) bool {
+	return a.At.Equal(b.At) && reflect.DeepEqual(a.Body, b.Body)
+}
+
+// without says whether all events but the one at the index give the row.
+func (t trial) without(i int) bool {
+	shown, ok := t.gives(i, t.clean[i+1:], 0)
+	if i == len(t.clean)-1 {
+		state := t.after(i)
+		return t.fits(&state)
+	}
+	return ok && shown == len(t.clean)-1-i
+}
+
+// impossible is a history with an event that cannot be, where legacy did something else.
+func (c *aCase) impossible(d Diagnosis) (Diagnosis, bool) {
+	i := slices.IndexFunc(c.problems, func(p order.Problem) bool {
+		return p.Kind.Impossible() && (c.legacy.Kind != PlacedPrefix || p.Position >= c.legacy.Next)
+	})
+	if i < 0 {
+		return d, false
+	}
+	p := c.problems[i]
+	d.Cause, d.Confidence, d.PartsAt = ImpossibleTransition, High, p.Position
+	d.Reason = fmt.Sprintf("event %d cannot be: %s; legacy did something else", p.Position, p.Detail)
+	return d, true
+}
+
+// eventTooMany is a legacy row that does not show the event at the index. The event may be a ghost, or the row may
+// have shown it and lost it again.
+func (c *aCase) eventTooMany(d Diagnosis, i int) Diagnosis {
+	if i < 0 {
+		return c.otherContent(d)
+	}
+	e := c.clean[i]
+	d.PartsAt = e.Position
+	has, known := c.recorded(e)
+	switch {
+	case has:
+		d.Hop, d.Cause, d.Confidence = LegacyItself, LostUpdate, High
+		d.Reason = fmt.Sprintf("event %d is in legacy's own record, and not in its row", e.Position)
+	case known:
+		d.Cause, d.Confidence = GhostEvent, High
+		d.Reason = fmt.Sprintf("neither legacy's row nor its own record has event %d", e.Position)
+	case i < len(c.clean)-1 && c.legacy.Kind == PlacedNone && !c.contradictedAfter(e.Position):
+		d.Hop, d.Cause, d.Confidence = LegacyItself, LostUpdate, Low
+		d.Reason = fmt.Sprintf("legacy's row shows all events but %d, which later events take for granted", e.Position)
+	default:
+		d.Cause, d.Confidence = GhostEvent, Medium
+		d.Reason = fmt.Sprintf("legacy's row does not show event %d", e.Position)
+	}
+	return d
+}
+
+// contradictedAfter is true if a later event says of the order what the history up to it does not.
+func (c *aCase) contradictedAfter(p order.Position) bool {
+	return slices.ContainsFunc(c.problems, func(x order.Problem) bool { return x.Kind == order.ProblemContradiction && x.Position > p })
+}
+
+// otherContent is a legacy row that is in a state in which the events never were.
+func (c *aCase) otherContent(d Diagnosis) Diagnosis {
+	row := c.Legacy[0]
+	_, fields := c.nearest(row)
+	overwritten := c.leftOutByLegacy()
+	if found, ok := c.contradiction(fields); ok {
+		if found.Cause == LostUpdate && overwritten >= 0 {
+			found.PartsAt = c.clean[overwritten].Position
+		}
+		return found
+	}
+	if found, ok := c.unshadowed(d); ok {
+		return found
+	}
+	if overwritten >= 0 {
+		return c.eventTooMany(d, overwritten)
+	}
+	if found, ok := c.hole(d); ok {
+		return found
+	}
+	d.Cause, d.Confidence, d.PartsAt = WrongEventContent, Low, c.touched(fields)
+	d.Reason = fieldNames(c.pairs(fields, &c.final, row)) + ": the events say something else than legacy's row"
+	if c.History != nil {
+		d.Confidence = High
+		d.Reason += ", which its own record does not contradict"
+	} else {
+		d.Reason += "; without audit log and trades a change by hand would look the same"
+	}
+	return d
+}
+
+// leftOutByLegacy is the index of the one event without which the history is legacy's row, or -1.
+func (c *aCase) leftOutByLegacy() int {
+	t := trial{c, c.Legacy[0]}
+	for i := t.first(); i < len(c.clean)-1; i++ {
+		if t.without(i) {
+			return i
+		}
+	}
+	return -1
+}
+
+// unshadowed is a legacy row that was written after the last event, or a record of something that has none.
+func (c *aCase) unshadowed(d Diagnosis) (Diagnosis, bool) {
+	d.Cause, d.PartsAt = LostShadowWrite, 0
+	if what, ok := c.unwritten(); ok {
+		d.Confidence, d.Reason = High, "legacy's own record has "+what+", of which there is no event"
+		return d, true
+	}
+	last := order.Microseconds(c.final.UpdatedAt())
+	if written := c.legacyWritten(); written.After(last) {
+		d.Confidence = High
+		d.Reason = fmt.Sprintf("legacy was written at %s, after the last event at %s", order.TimestamptzText(written), order.TimestamptzText(last))
+		return d, true
+	}
+	return d, false
+}
+
+// legacyWritten is when legacy says that the row was written; zero where it does not say.
+func (c *aCase) legacyWritten() time.Time {
+	if at := c.Legacy[0].ChangedAt; !at.IsZero() {
+		return order.Microseconds(at)
+	}
+	if v, ok := c.value(c.Legacy[0], "updated_at"); ok {
+		if at, ok := timestamp(v); ok {
+			return at
+		}
+	}
+	return time.Time{}
+}
+
+// hole is a history that lacks an event between others: a later one says what only that explains, or legacy has more
+// filled than the events.
+func (c *aCase) hole(d Diagnosis) (Diagnosis, bool) {
+	d.Cause, d.Confidence = LostShadowWrite, Medium
+	i := slices.IndexFunc(c.problems, func(p order.Problem) bool { return p.Kind == order.ProblemContradiction })
+	if i >= 0 {
+		d.PartsAt = c.problems[i].Position
+		d.Reason = fmt.Sprintf("event %d %s: one before it is missing", d.PartsAt, c.problems[i].Detail)
+		return d, true
+	}
+	v, ok := c.value(c.Legacy[0], "filled_quantity")
+	fold, _ := c.final.Value("filled_quantity")
+	has, folded := number(v.Text), number(fold.Text)
+	if !ok || v.Null || has == nil || folded == nil || has.Cmp(folded) <= 0 {
+		return d, false
+	}
+	d.Reason = fmt.Sprintf("legacy has %s filled, the events only %s", v.Text, fold.Text)
+	return d, true
+}

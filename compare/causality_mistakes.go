@@ -1,0 +1,188 @@
+package compare
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// mostTried bounds how many events, counted from the last one, are tried to be the one that a projector got wrong.
+// Each trial is a fold, so that a long history would cost its square.
+const mostTried = 200
+
+// mostRanges bounds the same for runs of events, of which there are as many as pairs.
+const mostRanges = 32
+
+// mistake folds the history as projectors do that make a known mistake, and looks which one gives the row. A row may
+// be behind as well: it counts if it is what some events of the mistaken history make of the order.
+func (c *aCase) mistake() (Diagnosis, bool) {
+	t := trial{c, c.Projection[0]}
+	for _, try := range []func() (Diagnosis, bool){t.typeIgnored, t.oneSkipped, t.onceMore, t.swapped, t.runSkipped} {
+		if d, ok := try(); ok {
+			return d, true
+		}
+	}
+	return Diagnosis{}, false
+}
+
+// trial folds variants of a history and holds them against one row.
+type trial struct {
+	*aCase
+	row order.Row
+}
+
+// gives says whether events [0, from) and then some or all of the rest give the row: the last such number of the
+// rest. At least must be applied.
+func (t trial) gives(from int, rest []order.Event, least int) (shown int, ok bool) {
+	state := t.after(from)
+	for i, e := range rest {
+		e.Position = state.Position() + 1 // so that one may come twice, or out of order
+		state.Apply(e)
+		if i+1 >= least && t.fits(&state) {
+			shown, ok = i+1, true
+		}
+	}
+	return shown, ok
+}
+
+func (t trial) after(n int) order.State {
+	state := order.NewState(t.Rules)
+	for _, e := range t.clean[:n] {
+		state.Apply(e)
+	}
+	return state
+}
+
+func (t trial) fits(state *order.State) bool {
+	return t.canBe(t.row, state) && t.shows(t.known, state, t.row)
+}
+
+// first is the index of the first event that is tried.
+func (t trial) first() int { return max(1, len(t.clean)-mostTried) }
+
+// typeIgnored is a projector that does not know an event type.
+func (t trial) typeIgnored() (Diagnosis, bool) {
+	for _, ignored := range []order.EventType{order.OrderPartiallyFilled, order.OrderModified, order.OrderFilled, order.OrderCanceled} {
+		of := func(e order.Event) bool { return e.Body.Type() == ignored }
+		kept := slices.DeleteFunc(slices.Clone(t.clean), of)
+		shown, ok := t.gives(0, kept, 1)
+		if !ok {
+			continue
+		}
+		end := t.clean[len(t.clean)-1].Position + 1
+		if shown < len(kept) {
+			end = kept[shown].Position
+		}
+		at, count := t.leftOut(of, end)
+		if count == 0 {
+			continue
+		}
+		d := Diagnosis{
+			Cause: EventTypeIgnored, Confidence: High, PartsAt: t.clean[at].Position,
+			Reason: fmt.Sprintf("the projection is what the events give without the %d of type %s", count, ignored),
+		}
+		if count > 1 {
+			return d, true
+		}
+		// One event left out: was it for its type, or for its place?
+		if cause, why, confidence := t.whySkipped(at); cause != "" {
+			d.Cause, d.Confidence = cause, confidence
+			d.Reason = fmt.Sprintf("the projection is what the events give without event %d: %s", t.clean[at].Position, why)
+			return d, true
+		}
+		if ignored == order.OrderPartiallyFilled {
+			d.Confidence = Medium
+			return d, true
+		}
+	}
+	return Diagnosis{}, false
+}
+
+// leftOut counts the events of a kind below a position, and finds the first of them.
+func (t trial) leftOut(of func(order.Event) bool, below order.Position) (first, count int) {
+	for i, e := range t.clean {
+		if of(e) && e.Position < below {
+			if count++; count == 1 {
+				first = i
+			}
+		}
+	}
+	return first, count
+}
+
+// oneSkipped is a projector that left out one event and applied a later one.
+func (t trial) oneSkipped() (Diagnosis, bool) {
+	var found *Diagnosis
+	for i := t.first(); i < len(t.clean)-1; i++ {
+		if _, ok := t.gives(i, t.clean[i+1:], 1); !ok {
+			continue
+		}
+		d := Diagnosis{PartsAt: t.clean[i].Position}
+		cause, why, confidence := t.whySkipped(i)
+		switch {
+		case cause != "":
+			d.Cause, d.Confidence = cause, confidence
+		case t.Late == nil:
+			d.Cause, d.Confidence = SkippedLateCommit, Low
+			why = "no event before it has its timestamp, and a projector that goes by position passes over events that are committed late"
+		default:
+			d.Cause, d.Confidence = EventSkipped, Medium
+			why = "it has a timestamp of its own, and was not late"
+		}
+		d.Reason = fmt.Sprintf("the projection is what the events give without event %d: %s", d.PartsAt, why)
+		if found == nil || cause != "" {
+			found = &d
+		}
+		if cause != "" {
+			break
+		}
+	}
+	if found == nil {
+		return Diagnosis{}, false
+	}
+	return *found, true
+}
+
+// onceMore is a projector that applied an event twice.
+func (t trial) onceMore() (Diagnosis, bool) {
+	for i := t.first(); i < len(t.clean); i++ {
+		if _, ok := t.gives(i, slices.Concat([]order.Event{t.clean[i]}, t.clean[i:]), 2); ok {
+			return Diagnosis{
+				Cause: EventAppliedTwice, Confidence: High, PartsAt: t.clean[i].Position,
+				Reason: fmt.Sprintf("the projection is what the events give with event %d twice", t.clean[i].Position),
+			}, true
+		}
+	}
+	return Diagnosis{}, false
+}
+
+// swapped is a projector that applied two neighbouring events in the wrong order.
+func (t trial) swapped() (Diagnosis, bool) {
+	for i := t.first(); i < len(t.clean)-1; i++ {
+		rest := slices.Clone(t.clean[i:])
+		rest[0], rest[1] = rest[1], rest[0]
+		if _, ok := t.gives(i, rest, 2); ok {
+			return Diagnosis{
+				Cause: AppliedOutOfOrder, Confidence: Medium, PartsAt: t.clean[i].Position,
+				Reason: fmt.Sprintf("the projection is what the events give with events %d and %d in the other order", t.clean[i].Position, t.clean[i+1].Position),
+			}, true
+		}
+	}
+	return Diagnosis{}, false
+}
+
+// runSkipped is a projector that stood still for a while and went on behind it.
+func (t trial) runSkipped() (Diagnosis, bool) {
+	for i := max(1, len(t.clean)-mostRanges); i < len(t.clean)-2; i++ {
+		for j := i + 2; j < len(t.clean); j++ {
+			if _, ok := t.gives(i, t.clean[j:], 1); ok {
+				return Diagnosis{
+					Cause: EventSkipped, Confidence: Medium, PartsAt: t.clean[i].Position,
+					Reason: fmt.Sprintf("the projection is what the events give without the %d from %d to %d", j-i, t.clean[i].Position, t.clean[j-1].Position),
+				}, true
+			}
+		}
+	}
+	return Diagnosis{}, false
+}

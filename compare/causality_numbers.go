@@ -1,0 +1,83 @@
+package compare
+
+import (
+	"strconv"
+
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// drift is true for two numbers that are a little apart: by one in a hundred of the right one, or by a cent.
+func drift(p pair) bool {
+	if p.field.Type != order.Numeric && p.field.Type != order.Integer {
+		return false
+	}
+	a, b := number(p.row.Text), number(p.fold.Text)
+	if a == nil || b == nil || p.row.Null || p.fold.Null || a.Form != apd.Finite || b.Form != apd.Finite {
+		return false
+	}
+	percent := apd.New(1, -2)
+	if within(a, b, percent) {
+		return true
+	}
+	var difference apd.Decimal
+	_, err := exact.Sub(&difference, a, b)
+	return err == nil && difference.Abs(&difference).Cmp(percent) <= 0
+}
+
+// within is true if |a - b| is at most that share of |b|.
+func within(a, b, share *apd.Decimal) bool {
+	var difference, limit apd.Decimal
+	if _, err := exact.Sub(&difference, a, b); err != nil {
+		return false
+	}
+	if _, err := exact.Mul(&limit, limit.Abs(b), share); err != nil {
+		return false
+	}
+	return difference.Abs(&difference).Cmp(&limit) <= 0
+}
+
+// floatImage is true if all pairs are numbers and the bad ones what binary floats made of the good ones: at least one
+// exactly so, the others, computed from such, no further away than a float of single precision gets. This is the one
+// place where a number is made a float: to know what a float does to it. It decides no equality.
+func floatImage(pairs []pair, goodAndBad func(pair) (good, bad string)) bool {
+	exactly := false
+	for _, p := range pairs {
+		good, bad := goodAndBad(p)
+		if p.row.Null || p.fold.Null || p.field.Type != order.Numeric {
+			return false
+		}
+		x, y := number(good), number(bad)
+		if x == nil || y == nil || x.Form != apd.Finite || y.Form != apd.Finite || !within(y, x, apd.New(2, -7)) {
+			return false
+		}
+		exactly = exactly || isFloatOf(good, bad, y)
+	}
+	return exactly
+}
+
+// isFloatOf is true if bad is good after a way through a float, however it was printed then: in the fewest digits that
+// give the same float back, in all of them, or rounded to bad's scale.
+func isFloatOf(good, bad string, value *apd.Decimal) bool {
+	scale := max(0, -int(value.Exponent))
+	for _, bits := range []int{32, 64} {
+		f, err := strconv.ParseFloat(good, bits)
+		if err != nil {
+			continue
+		}
+		printed := []string{
+			strconv.FormatFloat(f, 'f', -1, bits), strconv.FormatFloat(f, 'f', -1, 64),
+			strconv.FormatFloat(f, 'f', scale, 64), strconv.FormatFloat(f, 'g', 15, 64), strconv.FormatFloat(f, 'g', 17, 64),
+			strconv.FormatFloat(f, 'g', 6, 64),
+		}
+		for _, s := range printed {
+			if n := number(s); n != nil && n.Cmp(value) == 0 && s != good {
+				return true
+			}
+		}
+	}
+	// a sum of floats of double precision: right to fifteen digits, and with more of them than anyone wrote
+	x := number(good)
+	return within(value, x, apd.New(1, -14)) && len(bad) > len(good)
+}

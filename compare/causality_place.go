@@ -1,0 +1,154 @@
+package compare
+
+import (
+	"slices"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Oracle places rows on the history of their order.
+type Oracle struct {
+	// Fields are the compared fields. Those that the fold does not know take no part.
+	Fields []order.Field
+	Rules  order.Rules
+}
+
+// PlacementKind says how far down the history a row is.
+type PlacementKind string
+
+// The kinds of placement.
+const (
+	PlacedWhole   PlacementKind = "whole"   // what all events make of the order
+	PlacedPrefix  PlacementKind = "prefix"  // what all but the last events make of it
+	PlacedNone    PlacementKind = "none"    // what no number of events makes of it: an impossible state
+	PlacedAbsent  PlacementKind = "absent"  // there is no row, and events say that there is an order
+	PlacedUnknown PlacementKind = "unknown" // no compared field is one that the fold knows
+)
+
+// Placement is where a representation's row stands in the history of the order.
+type Placement struct {
+	Kind   PlacementKind
+	Events int            // how many events it shows; 0 for PlacedNone
+	Behind int            // how many it does not show
+	Since  time.Time      // of the first event that it does not show; zero if it shows all
+	Next   order.Position // that event's
+	// Ambiguous is true if the row looks the same after fewer events too, and nothing tells when it was written: an
+	// order that went from A to B and back to A looks as if it had never left.
+	Ambiguous bool
+}
+
+// Place compares the row of an order with each state that its history went through, in one replay. Of several that
+// match it takes the last.
+//
+// Where the row's ChangedAt is the time of one of the events, the row says itself when it was written: then only
+// states as old as that can match. So a row is not taken for one that is merely behind if it bears the time of the
+// newest event, and A → B → A is told from nothing having happened.
+func (o Oracle) Place(events []order.Event, rows []order.Row) Placement {
+	known := o.known()
+	if len(rows) > 1 {
+		return Placement{Kind: PlacedNone}
+	}
+	if len(known) == 0 {
+		return Placement{Kind: PlacedUnknown}
+	}
+	var row *order.Row
+	if len(rows) == 1 {
+		row = &rows[0]
+	}
+	matches := o.matches(known, events, row)
+	if len(matches) == 0 {
+		return Placement{Kind: PlacedNone}
+	}
+	last := matches[len(matches)-1]
+	p := Placement{Kind: PlacedWhole, Events: last, Behind: len(events) - last, Ambiguous: row != nil && len(matches) > 1 && !sameStretch(matches)}
+	if p.Behind > 0 {
+		p.Kind = PlacedPrefix
+		if row == nil {
+			p.Kind = PlacedAbsent
+		}
+		p.Since, p.Next = events[last].At, events[last].Position
+	}
+	return p
+}
+
+// sameStretch is true if the matches follow each other without another state between: events that change nothing
+// visible are no A → B → A.
+func sameStretch(matches []int) bool {
+	return matches[len(matches)-1]-matches[0] == len(matches)-1
+}
+
+// matches are the numbers of events after which the order looks like the row, or does not exist where there is none.
+func (o Oracle) matches(known []int, events []order.Event, row *order.Row) []int {
+	var all, stamped []int
+	hasStamp := false
+	state := order.NewState(o.Rules)
+	for n := 0; ; n++ {
+		// a stamp on the state that the row does not match counts too: it tells which states are excluded
+		bears := row != nil && state.Exists() && bearsTime(*row, state.UpdatedAt())
+		hasStamp = hasStamp || bears
+		if row == nil && !state.Exists() || row != nil && o.shows(known, &state, *row) {
+			all = append(all, n)
+			if bears {
+				stamped = append(stamped, n)
+			}
+		}
+		if n == len(events) {
+			break
+		}
+		state.Apply(events[n])
+	}
+	if hasStamp {
+		return stamped
+	}
+	return all
+}
+
+func bearsTime(row order.Row, at time.Time) bool {
+	return !row.ChangedAt.IsZero() && order.Microseconds(row.ChangedAt).Equal(order.Microseconds(at))
+}
+
+// known are the indexes of the fields that the fold can tell. The key is no evidence.
+func (o Oracle) known() []int {
+	var out []int
+	for i, f := range o.Fields {
+		if f.Name != "order_id" && slices.Contains(order.Foldable(), f.Name) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// shows says whether the row is what the state is.
+func (o Oracle) shows(known []int, state *order.State, row order.Row) bool {
+	if !state.Exists() {
+		return false
+	}
+	for _, i := range known {
+		v, _ := state.Value(o.Fields[i].Name)
+		if !Equal(o.Fields[i], row.Values[i], v) {
+			return false
+		}
+	}
+	return true
+}
+
+// differing are the indexes of the fields in which the row is not what the state is.
+func (o Oracle) differing(known []int, state *order.State, row order.Row) []int {
+	var out []int
+	for _, i := range known {
+		if v, ok := state.Value(o.Fields[i].Name); !ok || !Equal(o.Fields[i], row.Values[i], v) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// value is a row's value of a field, if it is compared.
+func (o Oracle) value(row order.Row, field string) (order.Value, bool) {
+	i := slices.IndexFunc(o.Fields, func(f order.Field) bool { return f.Name == field })
+	if i < 0 {
+		return order.Value{}, false
+	}
+	return row.Values[i], true
+}

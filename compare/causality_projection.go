@@ -1,0 +1,207 @@
+package compare
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// projectionWrong is a projection that does not show all events.
+func (c *aCase) projectionWrong() Diagnosis {
+	d := Diagnosis{Verdict: Diverged, Hop: EventsToProjection}
+	switch {
+	case c.projection.Kind != PlacedNone:
+		return c.behind()
+	case len(c.Projection) > 1:
+		d.Cause, d.Confidence = DuplicateRow, High
+		d.Reason = fmt.Sprintf("the projection has the order %d times", len(c.Projection))
+		return d
+	case !c.final.Exists():
+		d.Cause, d.Confidence, d.PartsAt = GhostRow, High, c.clean[0].Position
+		d.Reason = "the projection has a row, and the order was never created"
+		return d
+	}
+	if found, ok := c.mistake(); ok {
+		found.Verdict, found.Hop = d.Verdict, d.Hop
+		return found
+	}
+	return c.wrongValues(d)
+}
+
+// behind is a projection on a proper prefix. The cause is what it is if it stays there.
+func (c *aCase) behind() Diagnosis {
+	next := slices.IndexFunc(c.clean, func(e order.Event) bool { return e.Position == c.projection.Next })
+	d := Diagnosis{
+		Verdict: Lagging, Hop: EventsToProjection, Cause: StaleProjection, Confidence: Low, PartsAt: c.projection.Next,
+		Reason: fmt.Sprintf("the projection is %d of %d events behind", c.projection.Behind, len(c.Events)),
+	}
+	if next >= 0 {
+		if cause, why, _ := c.whySkipped(next); cause != "" {
+			d.Cause = cause
+			d.Reason += ", and " + why
+		}
+	}
+	if c.Overtaken {
+		d.Verdict, d.Confidence = Diverged, Medium
+		d.Reason += "; it has shown later events of other orders"
+	}
+	return d
+}
+
+// whySkipped looks for what made the projector pass over the event at the index; an empty cause is nothing found.
+func (c *aCase) whySkipped(i int) (cause Cause, why string, confidence Confidence) {
+	e := c.clean[i]
+	if slices.Contains(c.Late, e.Position) {
+		return SkippedLateCommit, fmt.Sprintf("event %d became visible after later ones", e.Position), High
+	}
+	for _, other := range c.before(i) {
+		if order.Microseconds(other.At).Equal(order.Microseconds(e.At)) {
+			return SkippedEqualTimestamp, fmt.Sprintf("event %d has the timestamp of event %d", e.Position, other.Position), High
+		}
+	}
+	for _, other := range c.before(i) {
+		if other.At.After(e.At) {
+			return SkippedLateCommit, fmt.Sprintf("event %d is older than event %d, and behind it in the store", e.Position, other.Position), Medium
+		}
+	}
+	return "", "", ""
+}
+
+// before are the events stored before the one at the index, of this order and of its neighbours.
+func (c *aCase) before(i int) []Neighbour {
+	var out []Neighbour
+	for _, e := range c.clean[:i] {
+		out = append(out, Neighbour{e.Position, e.At})
+	}
+	for _, n := range c.Neighbours {
+		if n.Position < c.clean[i].Position {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// wrongValues is a row that no mistake in choosing events explains: its values themselves are wrong. It is held
+// against the state that it is most like.
+func (c *aCase) wrongValues(d Diagnosis) Diagnosis {
+	row := c.Projection[0]
+	state, fields := c.nearest(row)
+	d.PartsAt = c.touched(fields)
+	pairs := c.pairs(fields, &state, row)
+	names := fieldNames(pairs)
+	switch {
+	case all(pairs, func(p pair) bool { return p.row.Null && !p.fold.Null }):
+		d.Cause, d.Confidence, d.Reason = NullInsteadOfValue, High, names+": NULL, where the events give a value"
+	case shiftOf(pairs) != 0:
+		d.Cause, d.Confidence = TimezoneShift, High
+		d.Reason = fmt.Sprintf("%s: off by %s", names, shiftOf(pairs))
+	case floatImage(pairs, func(p pair) (string, string) { return p.fold.Text, p.row.Text }):
+		d.Cause, d.Confidence, d.Reason = FloatRounding, High, names+": what a binary float makes of the right value"
+	case len(pairs) == 1 && drift(pairs[0]):
+		d.Cause, d.Confidence = ValueDrift, High
+		d.Reason = fmt.Sprintf("%s: %s, a little off from %s; nothing else is wrong", names, pairs[0].row.Text, pairs[0].fold.Text)
+	default:
+		d.Cause, d.Confidence, d.Reason = WrongValue, Low, names+": no number of events and no known mistake gives these values"
+	}
+	return d
+}
+
+// pair is a field as a row and as the fold has it.
+type pair struct {
+	field     order.Field
+	row, fold order.Value
+}
+
+func (c *aCase) pairs(fields []int, state *order.State, row order.Row) []pair {
+	var out []pair
+	for _, i := range fields {
+		v, _ := state.Value(c.Fields[i].Name)
+		out = append(out, pair{c.Fields[i], row.Values[i], v})
+	}
+	return out
+}
+
+func fieldNames(pairs []pair) string {
+	names := ""
+	for i, p := range pairs {
+		if i > 0 {
+			names += ", "
+		}
+		names += p.field.Name
+	}
+	return names
+}
+
+func all(pairs []pair, is func(pair) bool) bool {
+	return len(pairs) > 0 && !slices.ContainsFunc(pairs, func(p pair) bool { return !is(p) })
+}
+
+// nearest is the state in the history that differs from the row in the fewest fields, the last such one.
+func (c *aCase) nearest(row order.Row) (nearest order.State, fields []int) {
+	state := order.NewState(c.Rules)
+	for _, e := range c.clean {
+		state.Apply(e)
+		if !state.Exists() || !c.canBe(row, &state) {
+			continue
+		}
+		if differing := c.differing(c.known, &state, row); fields == nil || len(differing) <= len(fields) {
+			nearest, fields = state, differing
+		}
+	}
+	return nearest, fields
+}
+
+// canBe is false for a row that bears the time of one of the events, and the state that of another.
+func (c *aCase) canBe(row order.Row, state *order.State) bool {
+	return bearsTime(row, state.UpdatedAt()) || !slices.ContainsFunc(c.clean, func(e order.Event) bool { return bearsTime(row, e.At) })
+}
+
+// touched is the first of the events that gave the fields their last values.
+func (c *aCase) touched(fields []int) order.Position {
+	last := make([]order.Position, len(c.Fields))
+	was := order.NewState(c.Rules)
+	state := was
+	for _, e := range c.clean {
+		state.Apply(e)
+		for _, i := range fields {
+			before, _ := was.Value(c.Fields[i].Name)
+			after, _ := state.Value(c.Fields[i].Name)
+			if before != after {
+				last[i] = e.Position
+			}
+		}
+		was = state
+	}
+	first := order.Position(0)
+	for _, i := range fields {
+		if last[i] != 0 && (first == 0 || last[i] < first) {
+			first = last[i]
+		}
+	}
+	return first
+}
+
+// shiftOf is by how much all pairs, timestamps, are off: the same whole number of quarter hours that lies between two
+// time zones. Zero is that they are not.
+func shiftOf(pairs []pair) time.Duration {
+	const quarter, most = 15 * time.Minute, 26 * time.Hour
+	var shift time.Duration
+	for i, p := range pairs {
+		a, okA := timestamp(p.row)
+		b, okB := timestamp(p.fold)
+		d := a.Sub(b)
+		if p.field.Type != order.Timestamptz || !okA || !okB || d%quarter != 0 || d > most || d < -most || i > 0 && d != shift {
+			return 0
+		}
+		shift = d
+	}
+	return shift
+}
+
+// timestamp reads what PostgreSQL prints for a timestamptz in UTC.
+func timestamp(v order.Value) (time.Time, bool) {
+	t, err := time.Parse("2006-01-02 15:04:05.999999-07", v.Text)
+	return t, err == nil && !v.Null
+}

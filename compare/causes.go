@@ -1,0 +1,96 @@
+package compare
+
+// Cause is why an order differs, as far as the evidence tells. It is one identifier in code, JSON, metric labels and
+// as the name of its page in docs/causes.
+type Cause string
+
+// The causes. [Causes] says what each means.
+const (
+	// Of the legacy row itself.
+	LostUpdate Cause = "lost_update"
+	DirectEdit Cause = "direct_edit"
+
+	// Between legacy and events.
+	LostShadowWrite      Cause = "lost_shadow_write"
+	StoppedShadowWriter  Cause = "stopped_shadow_writer"
+	GhostEvent           Cause = "ghost_event"
+	DuplicateEvent       Cause = "duplicate_event"
+	WrongEventContent    Cause = "wrong_event_content"
+	ImpossibleTransition Cause = "impossible_transition"
+	SchemaDrift          Cause = "schema_drift"
+
+	// Between events and stream.
+	LostPublish       Cause = "lost_publish"
+	GhostPublish      Cause = "ghost_publish"
+	DuplicatePublish  Cause = "duplicate_publish"
+	DisorderedPublish Cause = "disordered_publish"
+	UnkeyedPublish    Cause = "unkeyed_publish"
+	WrongPublish      Cause = "wrong_publish"
+	RetentionGap      Cause = "retention_gap"
+
+	// Between events and projection.
+	StaleProjection       Cause = "stale_projection"
+	StoppedProjector      Cause = "stopped_projector"
+	EventTypeIgnored      Cause = "event_type_ignored"
+	EventAppliedTwice     Cause = "event_applied_twice"
+	EventSkipped          Cause = "event_skipped"
+	SkippedEqualTimestamp Cause = "skipped_equal_timestamp"
+	SkippedLateCommit     Cause = "skipped_late_commit"
+	AppliedOutOfOrder     Cause = "applied_out_of_order"
+	ValueDrift            Cause = "value_drift"
+	NullInsteadOfValue    Cause = "null_instead_of_value"
+	WrongValue            Cause = "wrong_value"
+	GhostRow              Cause = "ghost_row"
+	DuplicateRow          Cause = "duplicate_row"
+
+	// Wherever a value goes from one representation to the next.
+	TimezoneShift Cause = "timezone_shift"
+	FloatRounding Cause = "float_rounding"
+)
+
+// CauseInfo describes a cause.
+type CauseInfo struct {
+	Cause   Cause
+	Hop     Hop // where it arises; of those that arise at several, the first
+	Meaning string
+}
+
+// Causes lists every Cause, in the order of the data.
+func Causes() []CauseInfo {
+	return []CauseInfo{
+		{LostUpdate, LegacyItself, "two writers of the legacy row: one overwrote what the other had written"},
+		{DirectEdit, LegacyItself, "the legacy row was changed past the application"},
+
+		{LostShadowWrite, LegacyToEvents, "a change of the legacy row has no event"},
+		{StoppedShadowWriter, LegacyToEvents, "no change of any legacy row has an event any more"},
+		{GhostEvent, LegacyToEvents, "an event of something that never happened in legacy, as when its transaction was rolled back"},
+		{DuplicateEvent, LegacyToEvents, "one thing that happened has two events"},
+		{WrongEventContent, LegacyToEvents, "an event says something else than what legacy did"},
+		{ImpossibleTransition, LegacyToEvents, "an event that cannot happen to an order in that state"},
+		{SchemaDrift, LegacyToEvents, "an event whose form is not the one agreed on"},
+		{TimezoneShift, LegacyToEvents, "a time that is off by the distance of two time zones"},
+		{FloatRounding, LegacyToEvents, "a decimal that went through a binary float"},
+
+		{LostPublish, EventsToStream, "a stored event was never published"},
+		{GhostPublish, EventsToStream, "a message on the stream has no stored event"},
+		{DuplicatePublish, EventsToStream, "an event was published more than once"},
+		{DisorderedPublish, EventsToStream, "events of one order were published in another order"},
+		{UnkeyedPublish, EventsToStream, "messages without the order's key, so that one order is spread over partitions"},
+		{WrongPublish, EventsToStream, "a message says something else than the stored event"},
+		{RetentionGap, EventsToStream, "messages were deleted by retention before they were read"},
+
+		{StaleProjection, EventsToProjection, "the projection's row has stopped moving while events went on"},
+		{StoppedProjector, EventsToProjection, "the projection as a whole has stopped moving"},
+		{EventTypeIgnored, EventsToProjection, "the projector does not apply events of one type"},
+		{EventAppliedTwice, EventsToProjection, "the projector applied an event twice"},
+		{EventSkipped, EventsToProjection, "the projector left events out and applied later ones"},
+		{SkippedEqualTimestamp, EventsToProjection, "the projector left out an event that has the same timestamp as one before it"},
+		{SkippedLateCommit, EventsToProjection, "the projector had passed the position of an event that was committed late"},
+		{AppliedOutOfOrder, EventsToProjection, "the projector applied two events in the wrong order"},
+		{ValueDrift, EventsToProjection, "one number in the projection is a little off"},
+		{NullInsteadOfValue, EventsToProjection, "the projection has NULL where there is a value"},
+		{WrongValue, EventsToProjection, "the projection has a value that no known mistake of projectors explains"},
+		{GhostRow, EventsToProjection, "the projection has a row of an order that was never created"},
+		{DuplicateRow, EventsToProjection, "the projection has an order more than once"},
+	}
+}
