@@ -51,6 +51,8 @@ var mayImport = map[string][]string{
 var livesIn = map[string][]string{
 	"github.com/jackc/pgx/v5":                    {"source", "ledger", "lab"},
 	"github.com/pressly/goose/v3":                {"ledger"},
+	"github.com/segmentio/kafka-go":              {"source", "lab"},
+	"github.com/twmb/franz-go":                   {"lab"},
 	"github.com/cockroachdb/apd/v3":              {"order", "compare", "config"},
 	"go.yaml.in/yaml/v4":                         {"config"},
 	"github.com/robfig/cron/v3":                  {"config"},
@@ -145,7 +147,7 @@ func TestTheLabIsNotLinkedIntoCrosscheck(t *testing.T) {
 	if err != nil {
 		t.Fatalf("listing what crosscheck is made of: %v", err)
 	}
-	banned := []string{module + "/lab", "github.com/fergusstrange/", "github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "testing"}
+	banned := []string{module + "/lab", "github.com/fergusstrange/", "github.com/twmb/", "github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "testing"}
 	for dependency := range strings.Lines(string(out)) {
 		dependency = strings.TrimSpace(dependency)
 		for _, b := range banned {
