@@ -23,7 +23,7 @@ type progress struct {
 	mu       sync.Mutex
 	bars     *mpb.Progress // nil without a terminal
 	bar      *mpb.Bar
-	stage    string
+	last     verify.Progress
 	started  time.Time // of the stage
 	lastLine time.Time
 }
@@ -44,10 +44,16 @@ func isTerminal(f *os.File) bool {
 func (p *progress) show(v verify.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if v.Stage != p.stage {
-		p.next(v.Stage)
+	if v.Stage != p.last.Stage {
+		if p.bar != nil { // on to the next stage: this one is done, whatever it was estimated to be
+			p.bar.SetCurrent(max(p.last.Total, p.last.Done))
+		}
+		p.end()
+		p.started = time.Now()
 	}
+	p.last = v
 	switch {
+	case v.Total == 0 && v.Done == 0: // a stage with nothing to do
 	case p.bars != nil:
 		if p.bar == nil {
 			p.bar = p.newBar(v)
@@ -60,13 +66,12 @@ func (p *progress) show(v verify.Progress) {
 	}
 }
 
-// next ends the bar of the stage before.
-func (p *progress) next(stage string) {
+// end ends the bar, where it is.
+func (p *progress) end() {
 	if p.bar != nil {
 		p.bar.SetTotal(-1, true)
 		p.bar = nil
 	}
-	p.stage, p.started = stage, time.Now()
 }
 
 // newBar begins without a total: a bar that is given one ends by reaching it and in no other way, and ours are estimates.
@@ -81,10 +86,13 @@ func line(v verify.Progress, took time.Duration) string {
 	if v.Stage == "settle" { // its pace is the settle window's
 		return fmt.Sprintf("settle: %d of %d suspects judged", v.Done, v.Total)
 	}
-	rate := float64(v.Done) / took.Seconds()
-	if v.Total <= 0 || rate <= 0 {
+	switch {
+	case v.Total <= 0 || v.Done <= 0:
 		return fmt.Sprintf("%s: %d done", v.Stage, v.Done)
+	case took <= 0:
+		return fmt.Sprintf("%s: %d of about %d", v.Stage, v.Done, v.Total)
 	}
+	rate := float64(v.Done) / took.Seconds()
 	left := time.Duration(float64(max(v.Total-v.Done, 0)) / rate * float64(time.Second))
 	return fmt.Sprintf("%s: %d of about %d, %.0f/s, about %s left", v.Stage, v.Done, v.Total, rate, left.Round(time.Second))
 }
@@ -93,7 +101,7 @@ func line(v verify.Progress, took time.Duration) string {
 func (p *progress) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.next("")
+	p.end()
 	if p.bars != nil {
 		p.bars.Wait()
 		p.bars = nil
