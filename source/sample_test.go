@@ -120,7 +120,8 @@ func TestSampleIsUniform(t *testing.T) {
 			// Pages hold one order or dozens, and a third of each is of rows deleted since.
 			p.both(fmt.Sprintf(`CREATE TABLE orders (order_id %s PRIMARY KEY, n int, status text, pad text) WITH (autovacuum_enabled = off);
 				ALTER TABLE orders ALTER COLUMN pad SET STORAGE plain;
-				INSERT INTO orders SELECT %s, n, 'LEGACY', repeat('x', CASE WHEN n %% 3 = 0 THEN 7000 ELSE 50 END) FROM generate_series(1, 1800) n`, k.column, k.key))
+				INSERT INTO orders SELECT %s, n, 'LEGACY', repeat('x', CASE WHEN n %% 3 = 0 THEN 7000 ELSE 50 END)
+					FROM generate_series(1, 1800) n ORDER BY n %% 3 = 0, n`, k.column, k.key))
 			p.both("DELETE FROM orders WHERE n % 3 = 1 AND n % 2 = 0 OR n % 3 = 0 AND n % 2 = 0")
 			p.exec(p.projection, "UPDATE orders SET status = 'PROJECTION'")
 			p.exec(p.legacy, "DELETE FROM orders WHERE n BETWEEN 500 AND 900")
