@@ -10,7 +10,7 @@ FUZZ_TIME     ?= 20s
 SOAK_ROUNDS   ?= 10
 BENCH_ORDERS  ?= 9200000
 
-.PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup
+.PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,18 +18,18 @@ help: ## list the targets
 demo: setup build ## watch crosscheck find the faults of a small trading system
 	./bin/crosscheck-lab demo
 
-test: setup ## run all tests against a real PostgreSQL
+test: setup kafka ## run all tests against a real PostgreSQL and a real Kafka
 	go test -timeout $(TEST_TIMEOUT) ./...
 	@echo "test: all packages passed"
 
-test-race: setup ## run the packages with goroutines under the race detector
+test-race: setup kafka ## run the packages with goroutines under the race detector
 	go test -race -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
 	@echo "test-race: all packages passed"
 
 bench: setup build ## print the figures of docs/performance.md (BENCH_ORDERS=9200000)
 	BENCH_ORDERS=$(BENCH_ORDERS) ./bin/crosscheck-lab bench
 
-soak: setup ## run all tests many times over (SOAK_ROUNDS=10)
+soak: setup kafka ## run all tests many times over (SOAK_ROUNDS=10)
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
 
 fuzz: ## run each fuzz test for FUZZ_TIME (20s)
@@ -57,6 +57,9 @@ clean: ## remove what was built
 
 setup:
 	@scripts/setup
+
+kafka:
+	@scripts/kafka
 
 # The linter has a module of its own, so that its 200 dependencies are not ours. It is built once, for a minute or two.
 bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum

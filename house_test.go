@@ -51,8 +51,6 @@ var mayImport = map[string][]string{
 var livesIn = map[string][]string{
 	"github.com/jackc/pgx/v5":                    {"source", "ledger", "lab"},
 	"github.com/pressly/goose/v3":                {"ledger"},
-	"github.com/segmentio/kafka-go":              {"source", "lab"},
-	"github.com/twmb/franz-go":                   {"lab"},
 	"github.com/cockroachdb/apd/v3":              {"order", "compare", "config"},
 	"go.yaml.in/yaml/v4":                         {"config"},
 	"github.com/robfig/cron/v3":                  {"config"},
@@ -63,6 +61,8 @@ var livesIn = map[string][]string{
 	"github.com/vbauerster/mpb/v8":               {"cmd/crosscheck", "cmd/crosscheck-lab"},
 	"charm.land/lipgloss/v2":                     {"cmd/crosscheck", "cmd/crosscheck-lab"},
 	"github.com/fergusstrange/embedded-postgres": {"lab"},
+	"github.com/segmentio/kafka-go":              {"source", "lab"},
+	"github.com/twmb/franz-go":                   {"lab"},
 	"golang.org/x/sync":                          {"*"},
 	"golang.org/x/sys":                           {"cmd/crosscheck", "cmd/crosscheck-lab", "lab"},
 	"golang.org/x/term":                          {"cmd/crosscheck", "cmd/crosscheck-lab"},

@@ -48,12 +48,12 @@ var hints = map[string]string{
 	"57P03": "the server is starting, stopping or recovering; try again in a moment",
 }
 
-// Hint is the user's next step after an error of a database; empty where none is known.
+// Hint is the user's next step after an error of a database or of the stream; empty where none is known.
 func Hint(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return hints[pg.Code]
 	}
-	return ""
+	return streamHint(err)
 }
 
 // nextStep is a hint in any case.

@@ -1,0 +1,225 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// StreamConfig says where the stream is.
+type StreamConfig struct {
+	// Brokers are host:port of some of the cluster's brokers. At least one.
+	Brokers []string
+	Topic   string
+	// TLS is how connections are encrypted; nil does not encrypt.
+	TLS *StreamTLS
+	// SASL is how crosscheck logs in; nil does not log in.
+	SASL *StreamSASL
+	// Patience is how long a broker may be out of reach before Read gives up. Zero: one minute.
+	Patience time.Duration
+	// WatchEvery is how often a Read without end looks for added partitions. Zero: ten seconds.
+	WatchEvery time.Duration
+	// ObserveQuery is told of every request: what for, and how long it took. May be nil.
+	ObserveQuery func(side, kind string, took time.Duration)
+	// Log gets a line when a partition cannot be read from, and when it can again. Required.
+	Log *slog.Logger
+}
+
+const (
+	streamName = "stream"
+	// clientID is what the brokers' logs and quotas know us by.
+	clientID = "crosscheck"
+
+	defaultPatience   = time.Minute
+	defaultWatchEvery = 10 * time.Second
+)
+
+// Stream is the Kafka topic with the events. It holds no connection between calls and is safe for concurrent use.
+type Stream struct {
+	config    StreamConfig
+	transport func() *kafka.Transport
+}
+
+var _ verify.Stream = (*Stream)(nil)
+
+// OpenStream asks for the topic once. It returns an error wrapping ErrStreamUnreachable, ErrStreamLogin,
+// ErrTopicUnknown or ErrCompacted.
+func OpenStream(ctx context.Context, c StreamConfig) (*Stream, error) {
+	s, err := newStream(c)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.check(ctx)
+}
+
+func newStream(c StreamConfig) (*Stream, error) {
+	if len(c.Brokers) == 0 || c.Topic == "" {
+		return nil, errors.New("a stream needs brokers and a topic")
+	}
+	c.Patience = cmp.Or(c.Patience, defaultPatience)
+	c.WatchEvery = cmp.Or(c.WatchEvery, defaultWatchEvery)
+	transport, err := c.newTransport()
+	if err != nil {
+		return nil, fmt.Errorf("preparing to connect to the stream: %w", err)
+	}
+	return &Stream{config: c, transport: transport}, nil
+}
+
+// Name is the representation's word.
+func (s *Stream) Name() string { return streamName }
+
+// Ping tells whether the topic can be reached now.
+func (s *Stream) Ping(ctx context.Context) error {
+	return s.ask(ctx, "ping", func(ctx context.Context, c *kafka.Client) error {
+		_, err := s.partitionIDs(ctx, c)
+		return err
+	})
+}
+
+// Partitions captures the offsets of all partitions.
+func (s *Stream) Partitions(ctx context.Context) ([]verify.StreamPartition, error) {
+	var found []verify.StreamPartition
+	err := s.ask(ctx, "offsets", func(ctx context.Context, c *kafka.Client) error {
+		ids, err := s.partitionIDs(ctx, c)
+		if err != nil {
+			return err
+		}
+		found, err = s.bounds(ctx, c, ids, kafka.ReadCommitted)
+		return err
+	})
+	return found, err
+}
+
+// check refuses a topic that cannot be followed.
+func (s *Stream) check(ctx context.Context) error {
+	return s.ask(ctx, "topic", func(ctx context.Context, c *kafka.Client) error {
+		if _, err := s.partitionIDs(ctx, c); err != nil {
+			return err
+		}
+		// A broker that does not let us see the topic's settings is no reason to refuse: a compacted topic
+		// then shows by its gaps.
+		if policy, err := s.cleanupPolicy(ctx, c); err == nil && strings.Contains(policy, "compact") {
+			return fmt.Errorf("%w (cleanup.policy=%s)", ErrCompacted, policy)
+		}
+		return nil
+	})
+}
+
+// ask makes small requests, again while a partition has no leader, as for a moment after a broker has started.
+func (s *Stream) ask(ctx context.Context, kind string, do func(context.Context, *kafka.Client) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var outage outage
+	defer outage.end()
+	for {
+		err := s.askOnce(ctx, kind, do)
+		if err == nil {
+			return nil
+		}
+		outage.begin(electionTimeout)
+		if !leaderless(err) || !outage.pause(ctx) {
+			return fmt.Errorf("asking %s for topic %s: %w", s.at(), s.config.Topic, classify(err))
+		}
+	}
+}
+
+// electionTimeout is how long a partition may be without a leader before a question about it fails.
+const electionTimeout = 5 * time.Second
+
+// askOnce uses connections of its own: one that lasts answers from a cache which may be seconds old.
+func (s *Stream) askOnce(ctx context.Context, kind string, do func(context.Context, *kafka.Client) error) error {
+	defer s.observe(kind)()
+	transport := s.transport()
+	defer transport.CloseIdleConnections()
+	return do(ctx, &kafka.Client{Addr: s.address(), Transport: transport})
+}
+
+// partitionIDs lists the topic's partitions without creating the topic: older versions of the request, which
+// kafka-go's own reader sends, make a broker do that.
+func (s *Stream) partitionIDs(ctx context.Context, c *kafka.Client) ([]int, error) {
+	m, err := c.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{s.config.Topic}})
+	if err != nil {
+		return nil, err
+	}
+	var ids []int
+	for _, topic := range m.Topics {
+		if topic.Error != nil {
+			return nil, topic.Error
+		}
+		for _, p := range topic.Partitions {
+			ids = append(ids, p.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, kafka.UnknownTopicOrPartition
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// bounds reads the first and the end offset of partitions.
+func (s *Stream) bounds(ctx context.Context, c *kafka.Client, ids []int, level kafka.IsolationLevel) ([]verify.StreamPartition, error) {
+	topic := s.config.Topic
+	var questions []kafka.OffsetRequest
+	for _, id := range ids {
+		questions = append(questions, kafka.FirstOffsetOf(id), kafka.LastOffsetOf(id))
+	}
+	answer, err := c.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: questions}, IsolationLevel: level})
+	if err != nil {
+		return nil, err
+	}
+	found := make([]verify.StreamPartition, 0, len(ids))
+	for _, p := range answer.Topics[topic] {
+		if p.Error != nil {
+			return nil, fmt.Errorf("partition %d: %w", p.Partition, p.Error)
+		}
+		found = append(found, verify.StreamPartition{Partition: p.Partition, First: p.FirstOffset, End: p.LastOffset})
+	}
+	if len(found) != len(ids) {
+		return nil, fmt.Errorf("offsets of %d partitions, asked for %d", len(found), len(ids))
+	}
+	slices.SortFunc(found, func(a, b verify.StreamPartition) int { return a.Partition - b.Partition })
+	return found, nil
+}
+
+func (s *Stream) cleanupPolicy(ctx context.Context, c *kafka.Client) (string, error) {
+	const setting = "cleanup.policy"
+	answer, err := c.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
+		{ResourceType: kafka.ResourceTypeTopic, ResourceName: s.config.Topic, ConfigNames: []string{setting}},
+	}})
+	if err != nil {
+		return "", err
+	}
+	for _, r := range answer.Resources {
+		if r.Error != nil {
+			return "", r.Error
+		}
+		for _, e := range r.ConfigEntries {
+			if e.ConfigName == setting {
+				return e.ConfigValue, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// observe reports a request to whoever counts the load that we cause.
+func (s *Stream) observe(kind string) func() {
+	if s.config.ObserveQuery == nil {
+		return func() {}
+	}
+	start := time.Now()
+	return func() { s.config.ObserveQuery(streamName, kind, time.Since(start)) }
+}
+
+// at is the brokers for error messages.
+func (s *Stream) at() string { return strings.Join(s.config.Brokers, ", ") }

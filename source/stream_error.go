@@ -1,0 +1,113 @@
+package source
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+)
+
+var (
+	// ErrStreamUnreachable is returned when no broker can be reached, or the partition's has not been for as long
+	// as we have patience. Nothing was proven.
+	ErrStreamUnreachable = errors.New("broker is unreachable")
+	// ErrTopicUnknown is returned when the brokers have no such topic, or show it to nobody of our name.
+	ErrTopicUnknown = errors.New("topic is unknown")
+	// ErrStreamLogin is returned when the brokers refuse user, password or certificate.
+	ErrStreamLogin = errors.New("broker refused the login")
+	// ErrStreamDenied is returned when the user may not read the topic.
+	ErrStreamDenied = errors.New("broker denied access")
+	// ErrCompacted is returned for a topic whose messages the broker thins out: what is missing proves nothing.
+	ErrCompacted = errors.New("topic is compacted")
+)
+
+// classify adds the sentinel that says what an error of the library proves.
+func classify(err error) error {
+	for _, class := range []struct {
+		means error
+		when  func(error) bool
+	}{
+		{ErrTopicUnknown, unknownTopic},
+		{ErrStreamDenied, isAny(kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed)},
+		{ErrStreamLogin, refusedLogin},
+		{ErrStreamUnreachable, unreachable},
+	} {
+		if errors.Is(err, class.means) {
+			return err
+		}
+		if class.when(err) {
+			return fmt.Errorf("%w: %w", class.means, err)
+		}
+	}
+	return err
+}
+
+func isAny(targets ...error) func(error) bool {
+	return func(err error) bool {
+		for _, target := range targets {
+			if errors.Is(err, target) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func unknownTopic(err error) bool {
+	return isAny(kafka.UnknownTopicOrPartition, kafka.InvalidTopic, protocol.ErrNoTopic, protocol.ErrNoPartition)(err)
+}
+
+func refusedLogin(err error) bool {
+	if isAny(kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState)(err) {
+		return true
+	}
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, unsigned := errors.AsType[x509.UnknownAuthorityError](err)
+	_, plaintext := errors.AsType[tls.RecordHeaderError](err)
+	return untrusted || unsigned || plaintext
+}
+
+func unreachable(err error) bool {
+	_, network := errors.AsType[net.Error](err)
+	return network || leaderless(err) ||
+		isAny(io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, context.DeadlineExceeded)(err)
+}
+
+// leaderless is true while nobody answers for a partition, although brokers do.
+func leaderless(err error) bool {
+	return isAny(protocol.ErrNoLeader, kafka.LeaderNotAvailable, kafka.BrokerNotAvailable, kafka.NotLeaderForPartition,
+		kafka.ReplicaNotAvailable, kafka.OffsetNotAvailable)(err)
+}
+
+// final is true for an error that trying again does not mend.
+func final(err error) bool {
+	return errors.Is(err, ErrStreamLogin) || errors.Is(err, ErrStreamDenied)
+}
+
+// streamHints by what an error proves.
+var streamHints = []struct {
+	means error
+	hint  string
+}{
+	{ErrTopicUnknown, "check the topic's name in stream.topic; a user without the right to describe the topic does not see it either"},
+	{ErrStreamDenied, "the user needs READ and DESCRIBE on the topic"},
+	{ErrStreamLogin, "check user, password, mechanism and certificates of the stream, and whether its listener expects TLS"},
+	{ErrStreamUnreachable, "check host and port in stream.brokers and advertised.listeners on the brokers: the addresses that they advertise must be reachable from here; a broker also hangs up on whoever brings no TLS or no login where it wants one"},
+	{ErrCompacted, "follow a topic with cleanup.policy=delete; crosscheck cannot tell a compacted message from a lost one"},
+}
+
+// streamHint is the user's next step after an error of the stream; empty where none is known.
+func streamHint(err error) string {
+	for _, h := range streamHints {
+		if errors.Is(err, h.means) {
+			return h.hint
+		}
+	}
+	return ""
+}

@@ -1,0 +1,194 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/fetch"
+
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+const (
+	// fetchWait is how long a broker holds an answer back while there is nothing to read.
+	fetchWait = 500 * time.Millisecond
+	// fetchTimeout is for one fetch, its wait included.
+	fetchTimeout = 30 * time.Second
+	// fetchBytes is about what one fetch brings; a larger message comes all the same.
+	fetchBytes = 1 << 20
+	// arenaBytes is the block in which copied keys and values lie.
+	arenaBytes = 256 << 10
+)
+
+// fetched is the answer to one fetch.
+type fetched struct {
+	messages []verify.Message
+	next     int64 // behind the last record of any kind; the offset asked for where there was none
+	first    int64 // of the first record of any kind within the range; -1: there was none
+	batches  int   // of records, within the range or not; 0: the broker had nothing to give, or was slowing us down
+	beyond   bool  // there were records behind the range
+	logStart int64 // the oldest offset that the broker has; -1: it does not say
+	end      int64 // the last stable offset
+}
+
+// fetch reads committed records of a partition, from an offset up to another one that is exclusive.
+//
+// kafka-go's own readers hide what a gap is judged by: they jump over an offset that is out of range, they deliver
+// aborted messages and the broker's own records, and they check no checksum. So the requests are made here.
+func (s *Stream) fetch(ctx context.Context, transport *kafka.Transport, partition int, from, to int64) (fetched, error) {
+	defer s.observe("fetch")()
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	answer, err := transport.RoundTrip(ctx, s.address(), &fetch.Request{
+		ReplicaID:      -1,
+		MaxWaitTime:    int32(fetchWait.Milliseconds()),
+		MinBytes:       1,
+		MaxBytes:       fetchBytes,
+		IsolationLevel: int8(kafka.ReadCommitted),
+		SessionEpoch:   -1, // no session
+		Topics: []fetch.RequestTopic{{
+			Topic: s.config.Topic,
+			Partitions: []fetch.RequestPartition{{
+				Partition: int32(partition), CurrentLeaderEpoch: -1, FetchOffset: from, LogStartOffset: -1, PartitionMaxBytes: fetchBytes,
+			}},
+		}},
+	})
+	if err != nil {
+		return fetched{}, err
+	}
+	response, ok := answer.(*fetch.Response)
+	switch {
+	case !ok:
+		return fetched{}, fmt.Errorf("unexpected answer %T", answer)
+	case response.ErrorCode != 0:
+		return fetched{}, kafka.Error(response.ErrorCode)
+	case len(response.Topics) != 1 || len(response.Topics[0].Partitions) != 1:
+		return fetched{}, protocol.ErrNoPartition
+	}
+	p := &response.Topics[0].Partitions[0]
+	if p.ErrorCode != 0 {
+		return fetched{}, kafka.Error(p.ErrorCode)
+	}
+	f := fetched{next: from, first: -1, logStart: p.LogStartOffset, end: p.LastStableOffset}
+	return f, f.decode(p, to)
+}
+
+// decode copies the records between f.next and to.
+func (f *fetched) decode(p *fetch.ResponsePartition, to int64) error {
+	stream, ok := p.RecordSet.Records.(*protocol.RecordStream)
+	if !ok {
+		return nil // an answer without records has none of these
+	}
+	f.batches = len(stream.Records)
+	d := decoder{fetched: f, partition: int(p.Partition), from: f.next, to: to, transactions: abortedIn(p)}
+	for _, batch := range stream.Records {
+		if more, err := d.batch(batch); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+type decoder struct {
+	*fetched
+	partition    int
+	from, to     int64
+	transactions transactions
+	arena        []byte
+}
+
+// batch takes over a batch's records. It is false where they end for now: behind the range, or before a hole, with which
+// the next fetch begins.
+func (d *decoder) batch(batch protocol.RecordReader) (more bool, err error) {
+	aborted := false
+	control, isControl := batch.(*protocol.ControlBatch)
+	if b, ok := batch.(*protocol.RecordBatch); ok {
+		aborted = d.transactions.aborted(b)
+	}
+	for {
+		r, err := batch.ReadRecord()
+		if errors.Is(err, io.EOF) {
+			return true, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("decoding records: %w", err)
+		}
+		key, value := d.copied(r.Key), d.copied(r.Value)
+		if isControl {
+			d.transactions.marker(control.ProducerID, key)
+		}
+		switch {
+		case r.Offset >= d.to:
+			d.beyond = true
+			return false, nil
+		case r.Offset < d.from: // a batch comes whole, whatever part of it was asked for
+			continue
+		case d.first < 0:
+			d.first = r.Offset
+		case r.Offset != d.next:
+			return false, nil
+		}
+		d.next = r.Offset + 1
+		if !isControl && !aborted {
+			d.messages = append(d.messages, verify.Message{Partition: d.partition, Offset: r.Offset, Key: key, Value: value, Time: r.Time.UTC()})
+		}
+	}
+}
+
+// copied takes bytes out of the library's pages, which it wants back.
+func (d *decoder) copied(b protocol.Bytes) []byte {
+	if b == nil {
+		return nil
+	}
+	defer func() { _ = b.Close() }()
+	n := b.Len()
+	if n == 0 {
+		return []byte{} // not nil: there is one, and it is empty
+	}
+	if n > cap(d.arena)-len(d.arena) {
+		d.arena = make([]byte, 0, max(n, arenaBytes))
+	}
+	start := len(d.arena)
+	d.arena = d.arena[:start+n]
+	out := d.arena[start : start+n : start+n]
+	_, _ = io.ReadFull(b, out) // from memory
+	return out
+}
+
+// transactions knows which records of an answer belong to aborted transactions.
+type transactions struct {
+	ahead []fetch.ResponseTransaction // aborted ones that have not begun yet, by offset
+	open  map[int64]bool              // producers in the midst of one that will be aborted
+}
+
+func abortedIn(p *fetch.ResponsePartition) transactions {
+	ahead := slices.SortedFunc(slices.Values(p.AbortedTransactions), func(a, b fetch.ResponseTransaction) int {
+		return int(min(max(a.FirstOffset-b.FirstOffset, -1), 1))
+	})
+	return transactions{ahead: ahead, open: map[int64]bool{}}
+}
+
+func (t *transactions) aborted(b *protocol.RecordBatch) bool {
+	for len(t.ahead) > 0 && t.ahead[0].FirstOffset <= b.BaseOffset {
+		t.open[t.ahead[0].ProducerID] = true
+		t.ahead = t.ahead[1:]
+	}
+	return b.Attributes.Transactional() && t.open[b.ProducerID]
+}
+
+// abortMarker is the key of the record that ends an aborted transaction, behind its version.
+var abortMarker = binary.BigEndian.AppendUint16(nil, 0)
+
+func (t *transactions) marker(producer int64, key []byte) {
+	if len(key) >= 4 && bytes.Equal(key[2:4], abortMarker) {
+		delete(t.open, producer)
+	}
+}

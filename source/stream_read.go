@@ -1,0 +1,270 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// Back-off between attempts.
+const (
+	shortestPause = 100 * time.Millisecond
+	longestPause  = 2 * time.Second
+)
+
+// errEndsEarly is why a range cannot be read to its end: the broker recovers, or has lost the end of its log.
+var errEndsEarly = errors.New("partition ends early")
+
+// endless is where the range of a partition ends that is followed.
+const endless = math.MaxInt64
+
+// Read reads with one goroutine for each partition.
+func (s *Stream) Read(ctx context.Context, r verify.StreamRange, deliver func(context.Context, verify.StreamBatch) error) error {
+	transport := s.transport()
+	defer transport.CloseIdleConnections()
+	group, ctx := errgroup.WithContext(ctx)
+	run := func(partition int, from, to int64) {
+		group.Go(func() error {
+			reader := partitionReader{Stream: s, transport: transport, partition: partition, expected: from, next: from, to: to, deliver: deliver}
+			if err := reader.run(ctx); err != nil {
+				return fmt.Errorf("reading partition %d of topic %s: %w", partition, s.config.Topic, err)
+			}
+			return nil
+		})
+	}
+	if r.To != nil {
+		for partition, to := range r.To {
+			run(partition, r.From[partition], to)
+		}
+		return group.Wait()
+	}
+	group.Go(func() error { return s.follow(ctx, r.From, run, deliver) })
+	return group.Wait()
+}
+
+// follow starts a reader for every partition, and for each that is added.
+func (s *Stream) follow(ctx context.Context, from map[int]int64, run func(int, int64, int64), deliver func(context.Context, verify.StreamBatch) error) error {
+	running := map[int]bool{} // partitions
+	watch := time.NewTicker(s.config.WatchEvery)
+	defer watch.Stop()
+	var outage outage
+	defer outage.end()
+	for first := true; ; {
+		partitions, err := s.Partitions(ctx)
+		if err != nil {
+			if outage.begin(s.config.Patience) && ctx.Err() == nil {
+				s.config.Log.WarnContext(ctx, "partitions cannot be listed, trying again", slog.Any("error", err))
+			}
+			if final(err) || !outage.pause(ctx) {
+				return err
+			}
+			continue
+		}
+		outage.end()
+		for _, p := range partitions {
+			if !running[p.Partition] {
+				running[p.Partition] = true
+				run(p.Partition, from[p.Partition], endless)
+			}
+		}
+		if first {
+			first = false
+			if err := tellGone(ctx, from, running, deliver); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-watch.C:
+		}
+	}
+}
+
+// tellGone delivers a gap for each partition that was read from and does not exist any more: the topic was created
+// again with fewer.
+func tellGone(ctx context.Context, from map[int]int64, running map[int]bool, deliver func(context.Context, verify.StreamBatch) error) error {
+	for _, partition := range slices.Sorted(maps.Keys(from)) {
+		if expected := from[partition]; !running[partition] && expected > 0 {
+			gap := &verify.Gap{Partition: partition, Kind: verify.GapTruncated, Expected: expected}
+			if err := deliver(ctx, verify.StreamBatch{Partition: partition, Gap: gap}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// partitionReader reads one partition and judges what is missing of it.
+type partitionReader struct {
+	*Stream
+	transport *kafka.Transport
+	partition int
+	expected  int64 // the offset due; behind all that was delivered
+	next      int64 // the offset to ask for; ahead of expected while stepping over a hole
+	to        int64
+	deliver   func(context.Context, verify.StreamBatch) error
+
+	refused int // answers in a row that the offset is out of range and yet within the bounds, or beyond the end
+}
+
+func (r *partitionReader) run(ctx context.Context) error {
+	var outage outage
+	defer outage.end()
+	for r.expected < r.to {
+		batch, err := r.step(ctx)
+		if err == nil && (batch.Gap != nil || batch.Next > r.expected) {
+			if err := r.deliver(ctx, batch); err != nil {
+				return err
+			}
+			r.expected, r.next = batch.Next, batch.Next
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			if outage.end() {
+				r.config.Log.InfoContext(ctx, "partition can be read again", slog.Int("partition", r.partition))
+			}
+			continue
+		}
+		err = classify(err)
+		if outage.begin(r.config.Patience) {
+			r.config.Log.WarnContext(ctx, "partition cannot be read, trying again", slog.Int("partition", r.partition), slog.Any("error", err))
+		}
+		if final(err) || !outage.pause(ctx) {
+			return err
+		}
+	}
+	return nil
+}
+
+// step makes one fetch. Its error is worth another attempt, mostly.
+func (r *partitionReader) step(ctx context.Context) (verify.StreamBatch, error) {
+	f, err := r.fetch(ctx, r.transport, r.partition, r.next, r.to)
+	if errors.Is(err, kafka.OffsetOutOfRange) {
+		return r.outOfRange(ctx, err)
+	}
+	if err != nil {
+		return verify.StreamBatch{}, err
+	}
+	r.refused = 0
+	if f.first < 0 {
+		return r.nothing(f)
+	}
+	batch := verify.StreamBatch{Partition: r.partition, Messages: f.messages, Next: f.next, End: f.end}
+	if f.first > r.expected {
+		batch.Gap = r.hole(f, f.first)
+	}
+	return batch, nil
+}
+
+// nothing is the step for an answer without a record of the range. Mostly there is none yet.
+func (r *partitionReader) nothing(f fetched) (verify.StreamBatch, error) {
+	switch {
+	case f.beyond:
+		r.next = r.to
+	case f.batches > 0:
+		// The tail of the batch was compacted away. How long it was, only asking for the offsets behind it tells.
+		r.next++
+	case r.to != endless && f.end < r.to:
+		return verify.StreamBatch{}, fmt.Errorf("%w: at offset %d, due up to %d", errEndsEarly, f.end, r.to)
+	}
+	if r.next < r.to {
+		return verify.StreamBatch{}, nil
+	}
+	return verify.StreamBatch{Partition: r.partition, Gap: r.hole(f, r.to), Next: r.to, End: f.end}, nil
+}
+
+// hole is the gap up to an offset, with what the broker says about it.
+func (r *partitionReader) hole(f fetched, got int64) *verify.Gap {
+	if f.logStart > r.expected {
+		return r.gap(verify.GapRetention, got) // deleted between two fetches
+	}
+	return r.gap(verify.GapJump, got)
+}
+
+// outOfRange finds out on which side of the partition's messages the offset lies.
+func (r *partitionReader) outOfRange(ctx context.Context, cause error) (verify.StreamBatch, error) {
+	var now verify.StreamPartition
+	err := r.ask(ctx, "offsets", func(ctx context.Context, c *kafka.Client) error {
+		// Messages of open transactions count: an offset among them is not beyond the end.
+		found, err := r.bounds(ctx, c, []int{r.partition}, kafka.ReadUncommitted)
+		if err == nil {
+			now = found[0]
+		}
+		return err
+	})
+	if err != nil {
+		return verify.StreamBatch{}, err
+	}
+	batch := verify.StreamBatch{Partition: r.partition, Next: now.First, End: now.End}
+	if r.expected < now.First {
+		batch.Gap = r.gap(verify.GapRetention, now.First)
+		batch.Next = min(now.First, r.to)
+		return batch, nil
+	}
+	if r.refused++; r.refused < maxRefusals || r.expected <= now.End {
+		return verify.StreamBatch{}, cause
+	}
+	r.refused = 0
+	batch.Gap = r.gap(verify.GapTruncated, now.First)
+	if r.to != endless {
+		r.to = min(r.to, now.End)
+	}
+	return batch, nil
+}
+
+func (r *partitionReader) gap(kind verify.GapKind, got int64) *verify.Gap {
+	return &verify.Gap{Partition: r.partition, Kind: kind, Expected: r.expected, Got: got}
+}
+
+// outage is a time during which every attempt failed.
+type outage struct {
+	over     *time.Timer // nil while all is well
+	attempts int
+}
+
+// begin tells whether the outage is new.
+func (o *outage) begin(patience time.Duration) bool {
+	if o.over != nil {
+		return false
+	}
+	o.over = time.NewTimer(patience)
+	return true
+}
+
+// end tells whether there was one.
+func (o *outage) end() bool {
+	if o.over == nil {
+		return false
+	}
+	o.over.Stop()
+	*o = outage{}
+	return true
+}
+
+// pause waits for the next attempt; it is false once patience or ctx has ended.
+func (o *outage) pause(ctx context.Context) bool {
+	pause := time.NewTimer(min(shortestPause<<min(o.attempts, 10), longestPause))
+	defer pause.Stop()
+	o.attempts++
+	select {
+	case <-pause.C:
+		return true
+	case <-o.over.C:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}

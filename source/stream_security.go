@@ -1,0 +1,113 @@
+package source
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
+	"github.com/segmentio/kafka-go/sasl/scram"
+)
+
+// StreamTLS is how connections to the brokers are encrypted. The zero value trusts the system's authorities.
+type StreamTLS struct {
+	// CAFile holds the PEM certificates of the authorities to trust; empty: the system's.
+	CAFile string
+	// CertFile and KeyFile are our own certificate where the brokers ask for one; both or neither.
+	CertFile, KeyFile string
+	// ServerName is the name that the brokers' certificates must have; empty: each broker's own host name.
+	ServerName string
+}
+
+// StreamSASL is how crosscheck logs in.
+type StreamSASL struct {
+	// Mechanism is one of SASLMechanisms.
+	Mechanism      string
+	User, Password string
+}
+
+// SASLMechanisms lists the ways to log in, as config.yaml writes them.
+func SASLMechanisms() []string { return []string{"plain", "scram-sha-256", "scram-sha-512"} }
+
+// Deadlines of connecting. All of it, encryption and login included, has dialTimeout.
+const (
+	dialTimeout = 5 * time.Second
+	keepAlive   = 15 * time.Second
+	idleTimeout = 30 * time.Second
+	topologyTTL = 2 * time.Second // how old the knowledge of which broker leads a partition may be
+	minimumTLS  = tls.VersionTLS12
+	maxRefusals = 3 // answers after which an offset beyond the end is not just a broker that still recovers
+)
+
+// newTransport reads certificates and credentials once, and returns what opens connections with them.
+func (c StreamConfig) newTransport() (func() *kafka.Transport, error) {
+	encryption, err := c.TLS.load()
+	if err != nil {
+		return nil, err
+	}
+	login, err := c.SASL.mechanism()
+	if err != nil {
+		return nil, err
+	}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
+	return func() *kafka.Transport {
+		return &kafka.Transport{
+			Dial:           dialer.DialContext,
+			DialTimeout:    dialTimeout,
+			IdleTimeout:    idleTimeout,
+			MetadataTTL:    topologyTTL,
+			MetadataTopics: []string{c.Topic}, // a cluster may have thousands of others
+			ClientID:       clientID,
+			TLS:            encryption,
+			SASL:           login,
+		}
+	}, nil
+}
+
+func (t *StreamTLS) load() (*tls.Config, error) {
+	if t == nil {
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: minimumTLS, ServerName: t.ServerName}
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading the certificates of the authorities: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("reading the certificates of the authorities: %s holds none in PEM", t.CAFile)
+		}
+	}
+	if t.CertFile != "" || t.KeyFile != "" {
+		own, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading our own certificate: %w", err)
+		}
+		c.Certificates = []tls.Certificate{own}
+	}
+	return c, nil
+}
+
+func (l *StreamSASL) mechanism() (sasl.Mechanism, error) {
+	if l == nil {
+		return nil, nil
+	}
+	switch l.Mechanism {
+	case "plain":
+		return plain.Mechanism{Username: l.User, Password: l.Password}, nil
+	case "scram-sha-256":
+		return scram.Mechanism(scram.SHA256, l.User, l.Password)
+	case "scram-sha-512":
+		return scram.Mechanism(scram.SHA512, l.User, l.Password)
+	}
+	return nil, fmt.Errorf("SASL mechanism %q is none of %v", l.Mechanism, SASLMechanisms())
+}
+
+// address is all the brokers that we were told of; the first that answers names the others.
+func (s *Stream) address() net.Addr { return kafka.TCP(s.config.Brokers...) }
