@@ -60,8 +60,8 @@ func (c *aCase) formOnly(d Diagnosis) (Diagnosis, bool) {
 
 // duplicated is a history in which one thing has two events: without the second it is what legacy has.
 func (c *aCase) duplicated(d Diagnosis) (Diagnosis, bool) {
-	t := trial{c, c.Legacy[0]}
-	for i := max(1, t.first()); i < len(c.clean); i++ {
+	t := c.try(c.Legacy[0])
+	for i := t.first(); i < len(c.clean); i++ {
 		twin := slices.IndexFunc(c.clean[:i], func(e order.Event) bool { return sameEvent(e, c.clean[i]) })
 		if twin < 0 || !t.without(i) {
 			continue
@@ -78,7 +78,7 @@ func sameEvent(a, b order.Event) bool {
 }
 
 // without says whether all events but the one at the index give the row.
-func (t trial) without(i int) bool {
+func (t *trial) without(i int) bool {
 	shown, ok := t.gives(i, t.clean[i+1:], 0)
 	if i == len(t.clean)-1 {
 		state := t.after(i)
@@ -165,7 +165,7 @@ func (c *aCase) otherContent(d Diagnosis) Diagnosis {
 
 // leftOutByLegacy is the index of the one event without which the history is legacy's row, or -1.
 func (c *aCase) leftOutByLegacy() int {
-	t := trial{c, c.Legacy[0]}
+	t := c.try(c.Legacy[0])
 	for i := t.first(); i < len(c.clean)-1; i++ {
 		if t.without(i) {
 			return i

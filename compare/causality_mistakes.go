@@ -9,7 +9,7 @@ import (
 
 // mostTried bounds how many events, counted from the last one, are tried to be the one that a projector got wrong.
 // Each trial is a fold, so that a long history would cost its square.
-const mostTried = 200
+const mostTried = 100
 
 // mostRanges bounds the same for runs of events, of which there are as many as pairs.
 const mostRanges = 32
@@ -17,7 +17,7 @@ const mostRanges = 32
 // mistake folds the history as projectors do that make a known mistake, and looks which one gives the row. A row may
 // be behind as well: it counts if it is what some events of the mistaken history make of the order.
 func (c *aCase) mistake() (Diagnosis, bool) {
-	t := trial{c, c.Projection[0]}
+	t := c.try(c.Projection[0])
 	for _, try := range []func() (Diagnosis, bool){t.typeIgnored, t.oneSkipped, t.onceMore, t.swapped, t.runSkipped} {
 		if d, ok := try(); ok {
 			return d, true
@@ -29,12 +29,27 @@ func (c *aCase) mistake() (Diagnosis, bool) {
 // trial folds variants of a history and holds them against one row.
 type trial struct {
 	*aCase
-	row order.Row
+	row     order.Row
+	stamped bool          // the row bears the time of one of the events
+	states  []order.State // before each event from first on, so that no trial begins anew
+}
+
+func (c *aCase) try(row order.Row) *trial {
+	t := &trial{aCase: c, row: row, stamped: c.stampedBy(row)}
+	state := order.NewState(c.Rules)
+	for i, e := range c.clean {
+		if i >= t.first() {
+			t.states = append(t.states, state)
+		}
+		state.Apply(e)
+	}
+	t.states = append(t.states, state)
+	return t
 }
 
 // gives says whether events [0, from) and then some or all of the rest give the row: the last such number of the
 // rest. At least must be applied.
-func (t trial) gives(from int, rest []order.Event, least int) (shown int, ok bool) {
+func (t *trial) gives(from int, rest []order.Event, least int) (shown int, ok bool) {
 	state := t.after(from)
 	for i, e := range rest {
 		e.Position = state.Position() + 1 // so that one may come twice, or out of order
@@ -46,23 +61,23 @@ func (t trial) gives(from int, rest []order.Event, least int) (shown int, ok boo
 	return shown, ok
 }
 
-func (t trial) after(n int) order.State {
-	state := order.NewState(t.Rules)
-	for _, e := range t.clean[:n] {
-		state.Apply(e)
+// after is the state after the first n events: none, or at least first.
+func (t *trial) after(n int) order.State {
+	if n < t.first() {
+		return order.NewState(t.Rules)
 	}
-	return state
+	return t.states[n-t.first()]
 }
 
-func (t trial) fits(state *order.State) bool {
-	return t.canBe(t.row, state) && t.shows(t.known, state, t.row)
+func (t *trial) fits(state *order.State) bool {
+	return (!t.stamped || bearsTime(t.row, state.UpdatedAt())) && t.shows(t.known, state, t.row)
 }
 
 // first is the index of the first event that is tried.
-func (t trial) first() int { return max(1, len(t.clean)-mostTried) }
+func (t *trial) first() int { return min(len(t.clean), max(1, len(t.clean)-mostTried)) }
 
 // typeIgnored is a projector that does not know an event type.
-func (t trial) typeIgnored() (Diagnosis, bool) {
+func (t *trial) typeIgnored() (Diagnosis, bool) {
 	for _, ignored := range []order.EventType{order.OrderPartiallyFilled, order.OrderModified, order.OrderFilled, order.OrderCanceled} {
 		of := func(e order.Event) bool { return e.Body.Type() == ignored }
 		kept := slices.DeleteFunc(slices.Clone(t.clean), of)
@@ -100,7 +115,7 @@ func (t trial) typeIgnored() (Diagnosis, bool) {
 }
 
 // leftOut counts the events of a kind below a position, and finds the first of them.
-func (t trial) leftOut(of func(order.Event) bool, below order.Position) (first, count int) {
+func (t *trial) leftOut(of func(order.Event) bool, below order.Position) (first, count int) {
 	for i, e := range t.clean {
 		if of(e) && e.Position < below {
 			if count++; count == 1 {
@@ -112,7 +127,7 @@ func (t trial) leftOut(of func(order.Event) bool, below order.Position) (first, 
 }
 
 // oneSkipped is a projector that left out one event and applied a later one.
-func (t trial) oneSkipped() (Diagnosis, bool) {
+func (t *trial) oneSkipped() (Diagnosis, bool) {
 	var found *Diagnosis
 	for i := t.first(); i < len(t.clean)-1; i++ {
 		if _, ok := t.gives(i, t.clean[i+1:], 1); !ok {
@@ -145,7 +160,7 @@ func (t trial) oneSkipped() (Diagnosis, bool) {
 }
 
 // onceMore is a projector that applied an event twice.
-func (t trial) onceMore() (Diagnosis, bool) {
+func (t *trial) onceMore() (Diagnosis, bool) {
 	for i := t.first(); i < len(t.clean); i++ {
 		if _, ok := t.gives(i, slices.Concat([]order.Event{t.clean[i]}, t.clean[i:]), 2); ok {
 			return Diagnosis{
@@ -158,7 +173,7 @@ func (t trial) onceMore() (Diagnosis, bool) {
 }
 
 // swapped is a projector that applied two neighbouring events in the wrong order.
-func (t trial) swapped() (Diagnosis, bool) {
+func (t *trial) swapped() (Diagnosis, bool) {
 	for i := t.first(); i < len(t.clean)-1; i++ {
 		rest := slices.Clone(t.clean[i:])
 		rest[0], rest[1] = rest[1], rest[0]
@@ -173,7 +188,7 @@ func (t trial) swapped() (Diagnosis, bool) {
 }
 
 // runSkipped is a projector that stood still for a while and went on behind it.
-func (t trial) runSkipped() (Diagnosis, bool) {
+func (t *trial) runSkipped() (Diagnosis, bool) {
 	for i := max(1, len(t.clean)-mostRanges); i < len(t.clean)-2; i++ {
 		for j := i + 2; j < len(t.clean); j++ {
 			if _, ok := t.gives(i, t.clean[j:], 1); ok {

@@ -141,21 +141,25 @@ func all(pairs []pair, is func(pair) bool) bool {
 // nearest is the state in the history that differs from the row in the fewest fields, the last such one.
 func (c *aCase) nearest(row order.Row) (nearest order.State, fields []int) {
 	state := order.NewState(c.Rules)
+	stamped := c.stampedBy(row)
 	for _, e := range c.clean {
 		state.Apply(e)
-		if !state.Exists() || !c.canBe(row, &state) {
+		if !state.Exists() || stamped && !bearsTime(row, state.UpdatedAt()) {
 			continue
 		}
 		if differing := c.differing(c.known, &state, row); fields == nil || len(differing) <= len(fields) {
 			nearest, fields = state, differing
 		}
 	}
+	if fields == nil { // the time it bears is that of an event that could not be applied
+		return c.final, c.differing(c.known, &c.final, row)
+	}
 	return nearest, fields
 }
 
-// canBe is false for a row that bears the time of one of the events, and the state that of another.
-func (c *aCase) canBe(row order.Row, state *order.State) bool {
-	return bearsTime(row, state.UpdatedAt()) || !slices.ContainsFunc(c.clean, func(e order.Event) bool { return bearsTime(row, e.At) })
+// stampedBy is true for a row that bears the time of one of the events: it can only be a state as old as that.
+func (c *aCase) stampedBy(row order.Row) bool {
+	return slices.ContainsFunc(c.clean, func(e order.Event) bool { return bearsTime(row, e.At) })
 }
 
 // touched is the first of the events that gave the fields their last values.
