@@ -26,8 +26,8 @@ test-race: setup kafka ## run the packages with goroutines under the race detect
 	go test -race -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
 	@echo "test-race: all packages passed"
 
-bench: setup build ## print the figures of docs/performance.md (BENCH_ORDERS=9200000)
-	BENCH_ORDERS=$(BENCH_ORDERS) ./bin/crosscheck-lab bench
+bench: setup build ## measure against hand-written SQL; print the figures of docs/performance.md (BENCH_ORDERS=9200000)
+	BENCH_ORDERS=$(BENCH_ORDERS) BENCH_MARKDOWN=$(BENCH_MARKDOWN) ./bin/crosscheck-lab bench
 
 soak: setup kafka ## run all tests many times over (SOAK_ROUNDS=10)
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...

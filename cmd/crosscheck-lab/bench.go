@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/nordvarg/crosscheck/lab/bench"
 )
@@ -13,7 +15,7 @@ type benchCmd struct {
 	Orders     int64  `default:"9200000" env:"BENCH_ORDERS" help:"About how many orders each side has."`
 	Runs       int    `default:"5" env:"BENCH_RUNS" help:"How often each contender runs, in turn with the others."`
 	Dir        string `env:"BENCH_DIR" help:"Folder that keeps the generated data for the next time. Default: in the user's cache." placeholder:"DIR" type:"path"`
-	Markdown   string `env:"BENCH_MARKDOWN" help:"Write the table to this file too." placeholder:"FILE" type:"path"`
+	Markdown   string `env:"BENCH_MARKDOWN" help:"Write the table to this file too, between its marks where it has them." placeholder:"FILE" type:"path"`
 	Crosscheck string `help:"The program to measure. Default: the one beside this one." placeholder:"FILE" type:"path"`
 }
 
@@ -47,7 +49,27 @@ func (c *benchCmd) Run(s *session) error {
 	if c.Markdown == "" {
 		return nil
 	}
-	if err := os.WriteFile(c.Markdown, []byte(report.Markdown()), 0o644); err != nil { //nolint:gosec // for everyone to read
+	return writeTable(c.Markdown, report.Markdown())
+}
+
+// The marks between which a page keeps the table.
+const (
+	tableBegins = "<!-- begin figures -->\n"
+	tableEnds   = "<!-- end figures -->"
+)
+
+// writeTable writes the table to a file: between its marks where it has them, or as all that it holds.
+func writeTable(file, table string) error {
+	page, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading the page: %w", err)
+	}
+	if before, rest, ok := strings.Cut(string(page), tableBegins); ok {
+		if _, after, ok := strings.Cut(rest, tableEnds); ok {
+			table = before + tableBegins + table + tableEnds + after
+		}
+	}
+	if err := os.WriteFile(file, []byte(table), 0o644); err != nil { //nolint:gosec // for everyone to read
 		return fmt.Errorf("writing the table: %w", err)
 	}
 	return nil

@@ -1,0 +1,9 @@
+package bench
+
+import (
+	"testing"
+
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
