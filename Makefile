@@ -8,7 +8,6 @@ RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard ledger metrics sampl
 TEST_TIMEOUT  ?= 20m
 FUZZ_TIME     ?= 20s
 SOAK_ROUNDS   ?= 10
-BENCH_ORDERS  ?= 9200000
 
 .PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka
 
@@ -27,7 +26,7 @@ test-race: setup kafka ## run the packages with goroutines under the race detect
 	@echo "test-race: all packages passed"
 
 bench: setup build ## measure against hand-written SQL; print the figures of docs/performance.md (BENCH_ORDERS=9200000)
-	BENCH_ORDERS=$(BENCH_ORDERS) BENCH_MARKDOWN=$(BENCH_MARKDOWN) ./bin/crosscheck-lab bench
+	./bin/crosscheck-lab bench
 
 soak: setup kafka ## run all tests many times over (SOAK_ROUNDS=10)
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
