@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
 )
 
 // HistoryConfig says where legacy's own memory of its orders is: tables of the default schema, or views that look
@@ -21,6 +23,7 @@ type HistoryConfig struct {
 // Record is what a side has of one order, at one instant.
 type Record struct {
 	Rows    []order.Row
+	Reached time.Time // newest change that any row of the side shows; zero where unknown
 	History *compare.History // nil where it was not asked for
 }
 
@@ -32,8 +35,14 @@ func (s *Side) Record(ctx context.Context, key order.Key, history *HistoryConfig
 	}
 	defer opened.Close()
 	var r Record
-	if r.Rows, err = opened.Rows(ctx, []order.Key{key}); err != nil || history == nil {
+	if r.Rows, err = opened.Rows(ctx, []order.Key{key}); err != nil {
 		return r, err
+	}
+	if r.Reached, err = opened.Reached(ctx); err != nil && !errors.Is(err, verify.ErrNotIndexed) {
+		return r, err
+	}
+	if history == nil {
+		return r, nil
 	}
 	n, ok := opened.(*snapshot)
 	if !ok {

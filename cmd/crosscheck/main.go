@@ -34,11 +34,12 @@ type cli struct {
 	Verbose bool             `short:"v" help:"Log what is done, on standard error."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Run    runCommand    `cmd:"" help:"The sidecar: samples and verifies on schedule, serves metrics and a status page, until it is told to stop."`
-	Sample sampleCommand `cmd:"" help:"One sampling pass now."`
-	Verify verifyCommand `cmd:"" help:"Full verification: every order, down to the exact orders and fields that differ."`
-	Gate   gateCommand   `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
-	Doctor doctorCommand `cmd:"" help:"Check connections, privileges, columns, types, indexes and clocks; each finding comes with a hint."`
+	Run     runCommand     `cmd:"" help:"The sidecar: samples and verifies on schedule, serves metrics and a status page, until it is told to stop."`
+	Sample  sampleCommand  `cmd:"" help:"One sampling pass now."`
+	Verify  verifyCommand  `cmd:"" help:"Full verification: every order, down to the exact orders and fields that differ."`
+	Explain explainCommand `cmd:"" help:"One order in all representations: the timeline of its events, where they part, at which hop and why."`
+	Gate    gateCommand    `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
+	Doctor  doctorCommand  `cmd:"" help:"Check connections, privileges, columns, types, indexes and clocks; each finding comes with a hint."`
 }
 
 // program is what a command gets of the outside world.

@@ -141,9 +141,7 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 	}
 	return &verify.Comparison{
 		Legacy: s.legacy, Projection: s.projection, Fields: fields, GroupBy: c.Compare.GroupBy,
-		Settle: compare.Settle{
-			Window: c.Compare.Settle.Window, Rechecks: c.Compare.Settle.Rechecks, MaxLag: c.Compare.Settle.MaxLag,
-		},
+		Settle: settleRules(c),
 		Ledger: l,
 		Random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), //nolint:gosec // a sample, not a secret
 		Now:    time.Now, Wait: wait, Log: log,
@@ -159,6 +157,11 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+func settleRules(c *config.Config) compare.Settle {
+	s := c.Compare.Settle
+	return compare.Settle{Window: s.Window, Rechecks: s.Rechecks, MaxLag: s.MaxLag}
 }
 
 // holder names this process in a lease.

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source"
+)
+
+type explainCommand struct {
+	OrderID string `arg:"" help:"The order's key."`
+	JSON    bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
+
+var errNoSuchOrder = errors.New("no representation has this order")
+
+// explainer is what explain asks.
+type explainer struct {
+	config *config.Config
+	sides  sides
+	events *source.Events // nil where there is no event store to look at
+	oracle compare.Oracle
+	settle compare.Settle
+}
+
+// look is one order in all representations, at one version of its history.
+type look struct {
+	at                 time.Time
+	legacy, projection source.Record
+	events             []order.Event
+	reached            time.Time
+	diagnosis          compare.Diagnosis
+	observation        compare.Observation
+}
+
+func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
+	c, err := p.load()
+	if err != nil {
+		return exitError, err
+	}
+	x, err := newExplainer(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	defer x.close()
+	key := order.Key(e.OrderID)
+	first, err := x.look(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	last, verdict, err := x.settled(ctx, key, first, p.stderr)
+	if err != nil {
+		return 0, err
+	}
+	r := x.report(key, last, verdict)
+	if e.JSON {
+		err = writeObject(p.stdout, r)
+	} else {
+		_, err = io.WriteString(p.stdout, r.text())
+	}
+	if err != nil {
+		return exitError, fmt.Errorf("writing the report: %w", err)
+	}
+	return exitCode(verdict), nil
+}
+
+func newExplainer(ctx context.Context, c *config.Config) (*explainer, error) {
+	opened, err := openSides(ctx, c, nil)
+	if err != nil {
+		return nil, err
+	}
+	x := &explainer{config: c, sides: opened, settle: settleRules(c)}
+	for _, f := range c.Compare.Fields {
+		x.oracle.Fields = append(x.oracle.Fields, domainField(f))
+	}
+	if c.Events.Given() {
+		if x.events, err = openEvents(ctx, c.Events); err != nil {
+			opened.close()
+			return nil, err
+		}
+	}
+	return x, nil
+}
+
+func (x *explainer) close() {
+	x.sides.close()
+	if x.events != nil {
+		x.events.Close()
+	}
+}
+
+func openEvents(ctx context.Context, c config.Events) (*source.Events, error) {
+	vocabulary, err := order.NewVocabulary(order.Names{Types: c.Types, Keys: c.Keys, Ignore: c.Ignore})
+	if err != nil {
+		return nil, withHint(fmt.Errorf("reading the vocabulary of events: %w", err), "see events.types, events.keys and events.ignore")
+	}
+	return source.OpenEvents(ctx, source.EventsConfig{
+		DSN: c.DSN.Reveal(), Table: c.Table, Position: c.Position, Key: c.Key, Type: c.Type, At: c.At, Payload: c.Payload,
+		Vocabulary: vocabulary,
+	})
+}
+
+// look reads the rows first and the history last, so that no row is newer than the history it is judged by.
+func (x *explainer) look(ctx context.Context, key order.Key) (l look, err error) {
+	var history *source.HistoryConfig
+	if h := x.config.History; h.Given() {
+		history = &source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}
+	}
+	if l.legacy, err = x.sides.legacy.Record(ctx, key, history); err != nil {
+		return l, err
+	}
+	if l.projection, err = x.sides.projection.Record(ctx, key, nil); err != nil {
+		return l, err
+	}
+	l.at, l.reached = time.Now(), l.projection.Reached
+	if x.events != nil {
+		histories, err := x.events.Histories(ctx, []order.Key{key})
+		if err != nil {
+			return l, err
+		}
+		l.events = histories[key]
+	}
+	if len(l.legacy.Rows)+len(l.projection.Rows)+len(l.events) == 0 {
+		return l, withHint(fmt.Errorf("%w: %s", errNoSuchOrder, key), "check the order's key; it is compared exactly")
+	}
+	l.observation = compare.Observe(x.oracle.Fields, key, l.legacy.Rows, l.projection.Rows, l.at, l.reached)
+	l.diagnosis = x.diagnose(l)
+	return l, nil
+}
+
+func (x *explainer) diagnose(l look) compare.Diagnosis {
+	if x.events == nil {
+		return withoutEvents(l.observation)
+	}
+	return x.oracle.Diagnose(compare.Evidence{
+		Events: l.events, Legacy: l.legacy.Rows, Projection: l.projection.Rows, History: l.legacy.History,
+		Overtaken: l.overtaken(),
+	})
+}
+
+// overtaken is true where the projection shows later changes of other orders than all that happened to this one.
+func (l look) overtaken() bool {
+	newest := l.newest()
+	return !newest.IsZero() && l.reached.After(newest)
+}
+
+// newest is the time of the last thing that is known to have happened to the order; zero if none is.
+func (l look) newest() time.Time {
+	newest := l.observation.LegacyChangedAt
+	if n := len(l.events); n > 0 && l.events[n-1].At.After(newest) {
+		newest = l.events[n-1].At
+	}
+	return newest
+}
+
+// withoutEvents is what two representations tell.
+func withoutEvents(o compare.Observation) compare.Diagnosis {
+	if o.Mismatch == nil {
+		return compare.Diagnosis{Verdict: compare.Match}
+	}
+	return compare.Diagnosis{
+		Verdict: compare.Lagging, Hop: o.Mismatch.Hop,
+		Reason: "legacy and projection differ; without events nothing tells at which hop",
+	}
+}
+
+// settled waits until what may be lag has proven to be more. An order to which nothing has happened for a settle
+// window by its own times has waited long enough.
+func (x *explainer) settled(ctx context.Context, key order.Key, was look, notes io.Writer) (look, compare.Verdict, error) {
+	if was.diagnosis.Verdict != compare.Lagging {
+		return was, was.diagnosis.Verdict, nil
+	}
+	if newest := was.newest(); !newest.IsZero() && was.at.Sub(newest) >= x.settle.Window {
+		return was, x.judge(since(was.observation, newest), was, newest), nil
+	}
+	_, _ = fmt.Fprintf(notes, "crosscheck: order %s may still be on its way; looking again in %s\n", shown(string(key)), x.settle.Window)
+	if err := wait(ctx, x.settle.Window); err != nil {
+		return was, compare.Unverified, err
+	}
+	is, err := x.look(ctx, key)
+	if err != nil {
+		return is, compare.Unverified, err
+	}
+	if is.diagnosis.Verdict != compare.Lagging {
+		return is, is.diagnosis.Verdict, nil
+	}
+	return is, x.judge(was.observation, is, was.at), nil
+}
+
+func since(o compare.Observation, at time.Time) compare.Observation {
+	o.At = at
+	return o
+}
+
+// judge decides by patience. A difference that legacy and projection do not show, an event that was lost behind both
+// for one, is judged by rest alone.
+func (x *explainer) judge(was compare.Observation, is look, firstSeen time.Time) compare.Verdict {
+	if is.observation.Mismatch == nil {
+		if was.LegacyState == is.observation.LegacyState && was.ProjectionState == is.observation.ProjectionState {
+			return compare.Diverged
+		}
+		return compare.Lagging
+	}
+	return x.settle.Judge(was, is.observation, 0, firstSeen).Verdict
+}
+
+// nextStep is where to go from here.
+func nextStep(d compare.Diagnosis) string {
+	if d.Cause == "" {
+		return ""
+	}
+	return "docs/causes/" + string(d.Cause) + ".md says how to confirm and how to repair it"
+}
