@@ -63,11 +63,14 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	return b.report, b.measure(ctx)
 }
 
-// start runs a server whose cache holds all tables and indexes; the write-ahead log has nothing to add to a copy of
-// data that can be generated again.
+// start runs a server whose cache holds all tables and indexes, as far as half of the memory does; the write-ahead log
+// has nothing to add to a copy of data that can be generated again.
 func start(ctx context.Context, o Options) (*pgserver.Server, error) {
 	const bytesPerOrder = 640 // three tables of 135 bytes a row, and their indexes
 	buffers := max(o.Orders, smallOrders) * bytesPerOrder >> 20
+	if half := memoryMiB() / 2; half > 0 {
+		buffers = min(buffers, half)
+	}
 	server, err := pgserver.Start(ctx, pgserver.Options{
 		Dir:           filepath.Clean(o.Dir),
 		SharedBuffers: fmt.Sprintf("%dMB", buffers),

@@ -30,12 +30,20 @@ func processor() string {
 	return "unknown processor"
 }
 
-func memory() string {
+// memoryMiB is how much memory the machine has; 0 where it does not say.
+func memoryMiB() int64 {
 	var kib int64
 	if _, err := fmt.Sscan(lineOf("/proc/meminfo", "MemTotal"), &kib); err != nil {
-		return "unknown memory"
+		return 0
 	}
-	return fmt.Sprintf("%.0f GiB", float64(kib)/(1<<20))
+	return kib >> 10
+}
+
+func memory() string {
+	if mib := memoryMiB(); mib > 0 {
+		return fmt.Sprintf("%.0f GiB", float64(mib)/1024)
+	}
+	return "unknown memory"
 }
 
 // load is the mean number of processes that want to run, over 1, 5 and 15 minutes.
