@@ -41,10 +41,15 @@ func Hops() []Hop {
 	return []Hop{LegacyItself, LegacyToEvents, EventsToStream, EventsToProjection, LegacyToProjection}
 }
 
-// FieldDifference is one field that disagrees. A nil value means that the side has no such order.
+// RowHops are the hops across which the rows of an order can part. Whoever judges an order judges it across all of
+// them: a match clears them all, and a divergence across one takes the place of one across another.
+func RowHops() []Hop { return []Hop{LegacyItself, LegacyToEvents, EventsToProjection, LegacyToProjection} }
+
+// FieldDifference is one field that disagrees. A nil value means that the side has no such order, or was not asked.
 type FieldDifference struct {
 	Name       string
 	Legacy     *order.Value
+	Events     *order.Value // as the events make it
 	Projection *order.Value
 }
 
@@ -53,6 +58,7 @@ type Mismatch struct {
 	Key    order.Key
 	Kind   Kind
 	Hop    Hop
+	Cause  Cause // empty where the evidence does not tell
 	Fields []FieldDifference // for Differs the fields that disagree; for Missing and Phantom empty
 	// Copies is how many rows each side has for the key: 0 or 1, except for Duplicate.
 	LegacyCopies, ProjectionCopies int

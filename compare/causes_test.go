@@ -1,0 +1,43 @@
+package compare_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/nordvarg/crosscheck/compare"
+)
+
+func TestEachCauseHasItsPage(t *testing.T) {
+	const pages = "../docs/causes"
+	identifier := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+	listed := map[string]bool{}
+	for _, c := range compare.Causes() {
+		name := string(c.Cause)
+		if !identifier.MatchString(name) || listed[name] || c.Meaning == "" {
+			t.Errorf("%q: not an identifier, listed twice, or without meaning", name)
+		}
+		listed[name] = true
+		content, err := os.ReadFile(filepath.Join(pages, name+".md"))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, part := range []string{"# " + name + "\n", "Hop: ", "`" + string(c.Hop) + "`", "## How to confirm it\n", "## How to repair it\n"} {
+			if !strings.Contains(string(content), part) {
+				t.Errorf("the page of %s has no %q", name, strings.TrimSpace(part))
+			}
+		}
+	}
+	files, err := os.ReadDir(pages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if name, _ := strings.CutSuffix(f.Name(), ".md"); !listed[name] {
+			t.Errorf("%s is the page of no cause", f.Name())
+		}
+	}
+}
