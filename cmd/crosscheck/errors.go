@@ -23,8 +23,7 @@ func withHint(err error, hint string) error { return hinted{err, hint} }
 
 // report prints an error with its hints, and returns the exit code that it stands for.
 func report(w io.Writer, err error) int {
-	var list config.Errors
-	if errors.As(err, &list) {
+	if list, ok := errors.AsType[config.Errors](err); ok {
 		for _, e := range list {
 			printError(w, e.Error(), e.Hint)
 		}

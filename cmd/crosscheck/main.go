@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // schedules may name a time zone, and minimal containers have none
@@ -79,9 +80,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 		return report(stderr, withHint(err, "crosscheck --help shows the commands and their flags"))
 	}
 	p := &program{stdout: stdout, stderr: stderr, getenv: getenv, configFile: c.Config, verbose: c.Verbose}
-	command, ok := parsed.Selected().Target.Addr().Interface().(interface {
+	command, ok := reflect.TypeAssert[interface {
 		run(context.Context, *program) (int, error)
-	})
+	}](parsed.Selected().Target.Addr())
 	if !ok {
 		return report(stderr, errors.New("the command has no implementation"))
 	}

@@ -90,7 +90,7 @@ func TestRootConfigMaps(t *testing.T) {
 		t.Fatalf("%d and %d fields", len(legacy.Fields), len(projection.Fields))
 	}
 	side := legacy.Fields[5]
-	if side.Field.Name != "side" || side.Type != order.Text || side.Expr != "upper(side)" || projection.Fields[5].Expr != `"side"` {
+	if side.Name != "side" || side.Type != order.Text || side.Expr != "upper(side)" || projection.Fields[5].Expr != `"side"` {
 		t.Errorf("field side is %+v in legacy and %+v in the projection", side, projection.Fields[5])
 	}
 	if diff := cmp.Diff(gate.Defaults(), gateCriteria(c.Gate.Criteria)); diff != "" {
