@@ -53,7 +53,8 @@ func one(f source.Field) []source.Field { return []source.Field{f} }
 // bucket, must tell the sides apart, so must that of each order that differs, and a pass must name the orders.
 var traps = []trap{
 	{
-		"concatenation without boundaries", []source.Field{textField("a"), textField("b")},
+		"concatenation without boundaries",
+		[]source.Field{textField("a"), textField("b")},
 		"(1, 'ab', 'c'), (2, 'a|b', 'c'), (3, '1:a', 'b'), (4, '', 'ab')",
 		"(1, 'a', 'bc'), (2, 'a', 'b|c'), (3, '1', ':ab'), (4, 'ab', '')",
 		[]string{"1 differs a,b", "2 differs a,b", "3 differs a,b", "4 differs a,b"},
@@ -65,7 +66,8 @@ var traps = []trap{
 		[]string{"1 differs a", "2 differs a", "3 differs a", "4 differs a", "5 differs a"},
 	},
 	{
-		"NULL that moves to another field", []source.Field{textField("a"), textField("b"), textField("c")},
+		"NULL that moves to another field",
+		[]source.Field{textField("a"), textField("b"), textField("c")},
 		"(1, '1', NULL, 'a')", "(1, '1', 'a', NULL)",
 		[]string{"1 differs b,c"},
 	},
@@ -85,28 +87,33 @@ var traps = []trap{
 		[]string{"1 differs a", "2 differs a"},
 	},
 	{
-		"status exchanged between two orders", []source.Field{textField("status"), numericField("filled")},
+		"status exchanged between two orders",
+		[]source.Field{textField("status"), numericField("filled")},
 		"(1, 'OPEN', 0), (2, 'FILLED', 0)", "(1, 'FILLED', 0), (2, 'OPEN', 0)",
 		[]string{"1 differs status", "2 differs status"},
 	},
 	{
-		"two fields of one order exchanged", []source.Field{numericField("a"), numericField("b"), integerField("c"), integerField("d")},
+		"two fields of one order exchanged",
+		[]source.Field{numericField("a"), numericField("b"), integerField("c"), integerField("d")},
 		"(1, 1, 2, 3, 4)", "(1, 2, 1, 4, 3)",
 		[]string{"1 differs a,b,c,d"},
 	},
 	{
-		"amounts exchanged between two orders", []source.Field{textField("status"), numericField("filled")},
+		"amounts exchanged between two orders",
+		[]source.Field{textField("status"), numericField("filled")},
 		"(1, 'OPEN', 5), (2, 'OPEN', 0), (3, 'OPEN', 7.5), (4, 'OPEN', 8.5)",
 		"(1, 'OPEN', 0), (2, 'OPEN', 5), (3, 'OPEN', 8.5), (4, 'OPEN', 7.5)",
 		[]string{"1 differs filled", "2 differs filled", "3 differs filled", "4 differs filled"},
 	},
 	{
-		"status exchanged while a timestamp is NULL", []source.Field{textField("status"), field("filled_at", order.Timestamptz)},
+		"status exchanged while a timestamp is NULL",
+		[]source.Field{textField("status"), field("filled_at", order.Timestamptz)},
 		"(1, 'OPEN', NULL), (2, 'NEW', NULL::timestamptz)", "(1, 'NEW', NULL), (2, 'OPEN', NULL::timestamptz)",
 		[]string{"1 differs status", "2 differs status"},
 	},
 	{
-		"sign while a timestamp is NULL", []source.Field{numericField("a"), field("filled_at", order.Timestamptz)},
+		"sign while a timestamp is NULL",
+		[]source.Field{numericField("a"), field("filled_at", order.Timestamptz)},
 		"(1, 5, NULL::timestamptz)", "(1, -5, NULL::timestamptz)",
 		[]string{"1 differs a"},
 	},
@@ -131,7 +138,8 @@ var traps = []trap{
 		[]string{"10 phantom", "11 missing", "4 missing", "5 phantom", "6 phantom", "7 missing", "8 missing", "9 phantom"},
 	},
 	{
-		"sign", []source.Field{numericField("a"), numericField("b")},
+		"sign",
+		[]source.Field{numericField("a"), numericField("b")},
 		"(1, 5::numeric, 1), (2, 1, 5), (3, 'Infinity', 0), (4, 5, -5)", "(1, -5::numeric, 1), (2, 1, -5), (3, '-Infinity', 0), (4, -5, 5)",
 		[]string{"1 differs a", "2 differs b", "3 differs a", "4 differs a,b"},
 	},
@@ -147,7 +155,8 @@ var traps = []trap{
 		[]string{"1 differs a", "2 differs a"},
 	},
 	{
-		"zero and NaN exchanged between fields", []source.Field{numericField("a"), numericField("b")},
+		"zero and NaN exchanged between fields",
+		[]source.Field{numericField("a"), numericField("b")},
 		"(1, 0, 'NaN'::numeric), (2, 0, 'NaN'), (3, 0, 'NaN')", "(1, 'NaN'::numeric, 0), (2, 'NaN', 0), (3, 'NaN', 0)",
 		[]string{"1 differs a,b", "2 differs a,b", "3 differs a,b"},
 	},
@@ -162,7 +171,8 @@ var traps = []trap{
 		[]string{"1 missing", "4294967296 phantom"},
 	},
 	{
-		"integers whose sum is the same", []source.Field{integerField("a"), integerField("b")},
+		"integers whose sum is the same",
+		[]source.Field{integerField("a"), integerField("b")},
 		"(1, 10, 20), (2, 20, 10)", "(1, 11, 19), (2, 19, 11)",
 		[]string{"1 differs a,b", "2 differs a,b"},
 	},
@@ -183,7 +193,8 @@ var traps = []trap{
 		[]string{"1 differs a", "2 differs a"},
 	},
 	{
-		"uuids exchanged", []source.Field{field("a", order.UUID), field("b", order.UUID)},
+		"uuids exchanged",
+		[]source.Field{field("a", order.UUID), field("b", order.UUID)},
 		"(1, '00000000-0000-0000-0000-000000000001'::uuid, NULL::uuid)", "(1, NULL::uuid, '00000000-0000-0000-0000-000000000001'::uuid)",
 		[]string{"1 differs a,b"},
 	},

@@ -3,7 +3,6 @@ package source_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -96,7 +95,7 @@ func (p *pair) comparison() *verify.Comparison {
 		Random: rand.New(rand.NewPCG(1, 2)),
 		Now:    time.Now,
 		Wait:   func(ctx context.Context, d time.Duration) error { return ctx.Err() },
-		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log:    slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -3,7 +3,6 @@ package verify_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -67,7 +66,7 @@ func worldOf(t *testing.T, legacy, projection sourcetest.Table) *world {
 		Settle: compare.Settle{Window: 30 * time.Second, Rechecks: 3, MaxLag: 5 * time.Minute},
 		Ledger: w.store, Random: rand.New(rand.NewPCG(1, 2)),
 		Now: func() time.Time { return w.now }, Wait: w.wait,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: slog.New(slog.DiscardHandler),
 	}
 	w.lease = w.acquire()
 	return w

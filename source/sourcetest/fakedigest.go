@@ -73,14 +73,14 @@ func (n *snapshot) digest(r order.Row, h verify.Hash) int64 {
 	if n.Blind {
 		return h.Seed
 	}
-	text := fmt.Sprintf("%d %d %v %q", h.Seed, n.version(h), h.Portable, r.Key)
+	text := fmt.Appendf(nil, "%d %d %v %q", h.Seed, n.version(h), h.Portable, r.Key)
 	for i, v := range r.Values {
 		if d, _, err := apd.NewFromString(v.Text); err == nil && n.table.Fields[i].Type == order.Numeric {
 			d, _ = d.Reduce(d)
 			v.Text = d.Text('f')
 		}
-		text += fmt.Sprintf(" %v %q", v.Null, v.Text)
+		text = fmt.Appendf(text, " %v %q", v.Null, v.Text)
 	}
-	sum := sha256.Sum256([]byte(text))
+	sum := sha256.Sum256(text)
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
