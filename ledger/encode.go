@@ -12,6 +12,7 @@ import (
 type storedMismatch struct {
 	Kind             compare.Kind  `json:"kind"`
 	Hop              compare.Hop   `json:"hop"`
+	Cause            compare.Cause `json:"cause,omitempty"`
 	Fields           []storedField `json:"fields"`
 	LegacyCopies     int           `json:"legacy_copies"`
 	ProjectionCopies int           `json:"projection_copies"`
@@ -22,21 +23,24 @@ type storedMismatch struct {
 type storedField struct {
 	Name       string          `json:"name"`
 	Legacy     json.RawMessage `json:"legacy,omitempty"`
+	Events     json.RawMessage `json:"events,omitempty"`
 	Projection json.RawMessage `json:"projection,omitempty"`
 }
 
 func encodeFields(fields []compare.FieldDifference) ([]storedField, error) {
 	stored := make([]storedField, len(fields))
 	for i, f := range fields {
-		legacy, err := encodeValue(f.Legacy)
-		if err != nil {
-			return nil, fmt.Errorf("encoding field %s: %w", f.Name, err)
+		stored[i].Name = f.Name
+		for _, side := range []struct {
+			value *order.Value
+			into  *json.RawMessage
+		}{{f.Legacy, &stored[i].Legacy}, {f.Events, &stored[i].Events}, {f.Projection, &stored[i].Projection}} {
+			raw, err := encodeValue(side.value)
+			if err != nil {
+				return nil, fmt.Errorf("encoding field %s: %w", f.Name, err)
+			}
+			*side.into = raw
 		}
-		projection, err := encodeValue(f.Projection)
-		if err != nil {
-			return nil, fmt.Errorf("encoding field %s: %w", f.Name, err)
-		}
-		stored[i] = storedField{f.Name, legacy, projection}
 	}
 	return stored, nil
 }
@@ -57,15 +61,17 @@ func decodeFields(stored []storedField) ([]compare.FieldDifference, error) {
 	}
 	fields := make([]compare.FieldDifference, len(stored))
 	for i, s := range stored {
-		legacy, err := decodeValue(s.Legacy)
-		if err != nil {
-			return nil, fmt.Errorf("decoding field %s: %w", s.Name, err)
+		fields[i].Name = s.Name
+		for _, side := range []struct {
+			raw  json.RawMessage
+			into **order.Value
+		}{{s.Legacy, &fields[i].Legacy}, {s.Events, &fields[i].Events}, {s.Projection, &fields[i].Projection}} {
+			value, err := decodeValue(side.raw)
+			if err != nil {
+				return nil, fmt.Errorf("decoding field %s: %w", s.Name, err)
+			}
+			*side.into = value
 		}
-		projection, err := decodeValue(s.Projection)
-		if err != nil {
-			return nil, fmt.Errorf("decoding field %s: %w", s.Name, err)
-		}
-		fields[i] = compare.FieldDifference{Name: s.Name, Legacy: legacy, Projection: projection}
 	}
 	return fields, nil
 }
@@ -94,7 +100,7 @@ func encodeMismatch(m *compare.Mismatch) (*string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return marshalText(storedMismatch{m.Kind, m.Hop, fields, m.LegacyCopies, m.ProjectionCopies})
+	return marshalText(storedMismatch{m.Kind, m.Hop, m.Cause, fields, m.LegacyCopies, m.ProjectionCopies})
 }
 
 func decodeMismatch(key order.Key, text []byte) (*compare.Mismatch, error) {
@@ -110,7 +116,7 @@ func decodeMismatch(key order.Key, text []byte) (*compare.Mismatch, error) {
 		return nil, fmt.Errorf("decoding the mismatch of order %s: %w", key, err)
 	}
 	return &compare.Mismatch{
-		Key: key, Kind: s.Kind, Hop: s.Hop, Fields: fields,
+		Key: key, Kind: s.Kind, Hop: s.Hop, Cause: s.Cause, Fields: fields,
 		LegacyCopies: s.LegacyCopies, ProjectionCopies: s.ProjectionCopies,
 	}, nil
 }

@@ -55,7 +55,7 @@ func scanDivergence(row pgx.CollectableRow) (verify.Divergence, error) {
 	var fields []byte
 	var resolved *time.Time
 	m := &d.Mismatch
-	err := row.Scan(&d.ID, &m.Key, &m.Hop, &m.Kind, &d.Cause, &fields, &m.LegacyCopies, &m.ProjectionCopies,
+	err := row.Scan(&d.ID, &m.Key, &m.Hop, &m.Kind, &m.Cause, &fields, &m.LegacyCopies, &m.ProjectionCopies,
 		&d.State, &d.FirstSeen, &d.LastSeen, &resolved, &d.FoundBy)
 	if err != nil {
 		return d, err

@@ -13,9 +13,6 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// matchedHop is the hop that a match clears: all that two representations can tell.
-const matchedHop = compare.LegacyToProjection
-
 // Settle implements [verify.Queue].
 //
 // An older look never overrules a newer one: a match resolves the open divergence only when the order was looked
@@ -115,7 +112,7 @@ func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at ti
 	if len(b.final) == 0 {
 		return nil
 	}
-	if err := b.diverged.write(ctx, tx, id); err != nil {
+	if err := b.diverged.write(ctx, tx, id, at); err != nil {
 		return fmt.Errorf("writing divergences: %w", err)
 	}
 	if err := b.matched.write(ctx, tx, at); err != nil {
@@ -145,14 +142,15 @@ func (m *matches) write(ctx context.Context, tx pgx.Tx, at time.Time) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE divergence d SET state = 'resolved', resolved_at = $4
 		FROM unnest($1::text[], $2::timestamptz[]) AS u(k, seen)
-		WHERE d.order_key = u.k AND d.hop = $3 AND d.state <> 'resolved' AND d.last_seen <= u.seen`,
-		m.keys, m.at, matchedHop, at)
+		WHERE d.order_key = u.k AND d.hop = ANY ($3::text[]) AND d.state <> 'resolved' AND d.last_seen <= u.seen`,
+		m.keys, m.at, texts(compare.RowHops()), at)
 	return err
 }
 
 // divergences are those of one batch, column by column.
 type divergences struct {
-	keys, hops, kinds, fields      []string
+	keys, hops, kinds, causes      []string
+	fields                         []string
 	legacyCopies, projectionCopies []int32
 	firstSeen, lastSeen            []time.Time
 }
@@ -177,6 +175,7 @@ func (d *divergences) add(s verify.Suspect, seen time.Time) error {
 	d.keys = append(d.keys, string(s.Key()))
 	d.hops = append(d.hops, string(m.Hop))
 	d.kinds = append(d.kinds, string(m.Kind))
+	d.causes = append(d.causes, string(m.Cause))
 	d.fields = append(d.fields, *fields)
 	d.legacyCopies = append(d.legacyCopies, int32(m.LegacyCopies))
 	d.projectionCopies = append(d.projectionCopies, int32(m.ProjectionCopies))
@@ -186,24 +185,32 @@ func (d *divergences) add(s verify.Suspect, seen time.Time) error {
 }
 
 // write opens the divergences, renews those that are not resolved, and notes that the pass saw them.
-func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
+func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
 	if len(d.keys) == 0 {
 		return nil
 	}
 	_, err := tx.Exec(ctx, `
+		UPDATE divergence d SET state = 'resolved', resolved_at = $4
+		FROM unnest($1::text[], $2::text[]) AS u(k, h)
+		WHERE d.order_key = u.k AND d.hop <> u.h AND d.hop = ANY ($3::text[]) AND d.state = 'open'`,
+		d.keys, d.hops, texts(compare.RowHops()), at)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
 		WITH written AS (
-			INSERT INTO divergence AS d (order_key, hop, kind, fields, legacy_copies, projection_copies, state,
+			INSERT INTO divergence AS d (order_key, hop, kind, cause, fields, legacy_copies, projection_copies, state,
 				first_seen, last_seen, found_by, first_pass, last_pass)
-			SELECT k, h, kind, f::jsonb, lc, pc, 'open', first, last, (SELECT kind FROM pass WHERE id = $1), $1, $1
+			SELECT k, h, kind, c, f::jsonb, lc, pc, 'open', first, last, (SELECT kind FROM pass WHERE id = $1), $1, $1
 			FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::integer[],
-				$8::timestamptz[], $9::timestamptz[]) AS u(k, h, kind, f, lc, pc, first, last)
+				$8::timestamptz[], $9::timestamptz[], $10::text[]) AS u(k, h, kind, f, lc, pc, first, last, c)
 			ON CONFLICT (order_key, hop) WHERE state <> 'resolved' DO UPDATE SET
-				kind = excluded.kind, fields = excluded.fields, legacy_copies = excluded.legacy_copies,
+				kind = excluded.kind, cause = excluded.cause, fields = excluded.fields, legacy_copies = excluded.legacy_copies,
 				projection_copies = excluded.projection_copies, last_pass = excluded.last_pass,
 				first_seen = least(d.first_seen, excluded.first_seen),
 				last_seen = greatest(d.last_seen, excluded.last_seen)
 			RETURNING d.id)
 		INSERT INTO sighting (pass_id, divergence_id) SELECT $1, id FROM written ON CONFLICT DO NOTHING`,
-		id, d.keys, d.hops, d.kinds, d.fields, d.legacyCopies, d.projectionCopies, d.firstSeen, d.lastSeen)
+		id, d.keys, d.hops, d.kinds, d.fields, d.legacyCopies, d.projectionCopies, d.firstSeen, d.lastSeen, d.causes)
 	return err
 }

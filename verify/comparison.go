@@ -26,8 +26,10 @@ type Comparison struct {
 	// GroupBy is the name of the field whose values rows are counted by; empty counts all as one group.
 	GroupBy string
 	Settle  compare.Settle
-	Ledger  Ledger
-	Random  Random
+	// Events tells at which hop an order parts, and why; nil where there is no event store to look at.
+	Events Events
+	Ledger Ledger
+	Random Random
 	// Now is the comparer's clock; Wait sleeps, and returns early with the context's error.
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error

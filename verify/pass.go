@@ -113,7 +113,6 @@ const (
 type Divergence struct {
 	ID         int64
 	Mismatch   compare.Mismatch
-	Cause      string // stable identifier; empty where two representations cannot tell
 	State      DivergenceState
 	FirstSeen  time.Time
 	LastSeen   time.Time

@@ -83,16 +83,26 @@ func (p *pass) judge(ctx context.Context, suspects []Suspect) ([]Outcome, error)
 	if err != nil {
 		return nil, err
 	}
+	histories, err := p.histories(ctx, keys) // after the rows, which must not be newer than the history
+	if err != nil {
+		return nil, err
+	}
 	outcomes := make([]Outcome, len(suspects))
 	for i, suspect := range suspects {
-		is := compare.Observe(p.Fields, suspect.Key(), legacy[suspect.Key()], projection[suspect.Key()], p.at, p.reached)
-		outcomes[i] = p.outcome(suspect, is)
+		key := suspect.Key()
+		is := compare.Observe(p.Fields, key, legacy[key], projection[key], p.at, p.reached)
+		impossible := p.diagnose(&is, legacy[key], projection[key], histories[key])
+		outcomes[i] = p.outcome(suspect, is, impossible)
 	}
 	return outcomes, nil
 }
 
-func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
+// outcome lets patience decide, unless the diagnosis has proven already that waiting cannot help.
+func (p *pass) outcome(suspect Suspect, is compare.Observation, impossible string) Outcome {
 	j := p.Settle.Judge(suspect.Observation, is, suspect.Attempts, suspect.FirstSeen)
+	if is.Mismatch != nil && impossible != "" {
+		j = compare.Judgement{Verdict: compare.Diverged, Final: true, Reason: impossible}
+	}
 	if j.Moved {
 		suspect.Attempts++
 	}

@@ -24,7 +24,6 @@ var errNoSuchOrder = errors.New("no representation has this order")
 type explainer struct {
 	config *config.Config
 	sides  sides
-	events *source.Events // nil where there is no event store to look at
 	oracle compare.Oracle
 	settle compare.Settle
 }
@@ -48,7 +47,7 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer x.close()
+	defer x.sides.close()
 	key := order.Key(e.OrderID)
 	first, err := x.look(ctx, key)
 	if err != nil {
@@ -79,31 +78,7 @@ func newExplainer(ctx context.Context, c *config.Config) (*explainer, error) {
 	for _, f := range c.Compare.Fields {
 		x.oracle.Fields = append(x.oracle.Fields, domainField(f))
 	}
-	if c.Events.Given() {
-		if x.events, err = openEvents(ctx, c.Events); err != nil {
-			opened.close()
-			return nil, err
-		}
-	}
 	return x, nil
-}
-
-func (x *explainer) close() {
-	x.sides.close()
-	if x.events != nil {
-		x.events.Close()
-	}
-}
-
-func openEvents(ctx context.Context, c config.Events) (*source.Events, error) {
-	vocabulary, err := order.NewVocabulary(order.Names{Types: c.Types, Keys: c.Keys, Ignore: c.Ignore})
-	if err != nil {
-		return nil, withHint(fmt.Errorf("reading the vocabulary of events: %w", err), "see events.types, events.keys and events.ignore")
-	}
-	return source.OpenEvents(ctx, source.EventsConfig{
-		DSN: c.DSN.Reveal(), Table: c.Table, Position: c.Position, Key: c.Key, Type: c.Type, At: c.At, Payload: c.Payload,
-		Vocabulary: vocabulary,
-	})
 }
 
 // look reads the rows first and the history last, so that no row is newer than the history it is judged by.
@@ -119,8 +94,8 @@ func (x *explainer) look(ctx context.Context, key order.Key) (l look, err error)
 		return l, err
 	}
 	l.at, l.reached = time.Now(), l.projection.Reached
-	if x.events != nil {
-		histories, err := x.events.Histories(ctx, []order.Key{key})
+	if x.sides.events != nil {
+		histories, err := x.sides.events.Histories(ctx, []order.Key{key})
 		if err != nil {
 			return l, err
 		}
@@ -135,7 +110,7 @@ func (x *explainer) look(ctx context.Context, key order.Key) (l look, err error)
 }
 
 func (x *explainer) diagnose(l look) compare.Diagnosis {
-	if x.events == nil {
+	if x.sides.events == nil {
 		return withoutEvents(l.observation)
 	}
 	return x.oracle.Diagnose(compare.Evidence{

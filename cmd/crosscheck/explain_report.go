@@ -59,7 +59,7 @@ func (x *explainer) report(key order.Key, l look, verdict compare.Verdict) order
 	}
 	r.Representations["legacy"] = x.rowValues(l.legacy.Rows)
 	r.Representations["projection"] = x.rowValues(l.projection.Rows)
-	if x.events != nil {
+	if x.sides.events != nil {
 		final, _ := x.oracle.Rules.Fold(l.events)
 		r.Representations["events"] = x.stateValues(&final)
 		r.Timeline = append(r.Timeline, x.eventMoments(l)...)

@@ -59,7 +59,8 @@ type divergenceReport struct {
 
 type fieldReport struct {
 	Name       string  `json:"name"`
-	Legacy     *string `json:"legacy"` // null for NULL
+	Legacy     *string `json:"legacy"`           // null for NULL
+	Events     any     `json:"events,omitempty"` // as the events make it, null for NULL; absent where that is not known
 	Projection *string `json:"projection"`
 }
 
@@ -100,13 +101,21 @@ func newBound(p verify.Pass) *boundReport {
 
 func newDivergence(d verify.Divergence, now time.Time) divergenceReport {
 	r := divergenceReport{
-		OrderID: string(d.Mismatch.Key), Kind: string(d.Mismatch.Kind), Hop: string(d.Mismatch.Hop), Cause: d.Cause,
+		OrderID: string(d.Mismatch.Key), Kind: string(d.Mismatch.Kind), Hop: string(d.Mismatch.Hop), Cause: string(d.Mismatch.Cause),
 		Fields: []fieldReport{}, FirstSeen: d.FirstSeen.UTC(), Age: now.Sub(d.FirstSeen).Round(time.Millisecond).Seconds(), State: string(d.State),
 	}
 	for _, f := range d.Mismatch.Fields {
-		r.Fields = append(r.Fields, fieldReport{f.Name, valueText(f.Legacy), valueText(f.Projection)})
+		r.Fields = append(r.Fields, fieldReport{f.Name, valueText(f.Legacy), eventsText(f.Events), valueText(f.Projection)})
 	}
 	return r
+}
+
+// eventsText tells NULL from not known.
+func eventsText(v *order.Value) any {
+	if v == nil {
+		return nil
+	}
+	return valueText(v)
 }
 
 func valueText(v *order.Value) *string {

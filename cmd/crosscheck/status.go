@@ -95,7 +95,7 @@ func (s *ledgerStatus) divergences(ctx context.Context, status *web.Status, now 
 			FirstSeen: r.FirstSeen, AgeSeconds: r.Age, State: r.State,
 		}
 		for _, f := range r.Fields {
-			w.Fields = append(w.Fields, web.Field(f))
+			w.Fields = append(w.Fields, web.Field{Name: f.Name, Legacy: f.Legacy, Projection: f.Projection})
 		}
 		status.Divergences = append(status.Divergences, w)
 	}

@@ -47,8 +47,11 @@ func (p *program) log() *slog.Logger {
 	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
 }
 
-// sides are the two representations, open.
-type sides struct{ legacy, projection *source.Side }
+// sides are the representations, open.
+type sides struct {
+	legacy, projection *source.Side
+	events             *source.Events // nil where there is no event store to look at
+}
 
 func openSides(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) (sides, error) {
 	var s sides
@@ -64,7 +67,24 @@ func openSides(ctx context.Context, c *config.Config, observe func(side, kind st
 		s.close()
 		return sides{}, fmt.Errorf("%w: %s and %s", verify.ErrKeyTypes, a, b)
 	}
+	if c.Events.Given() {
+		if s.events, err = openEvents(ctx, c.Events, observe); err != nil {
+			s.close()
+			return sides{}, err
+		}
+	}
 	return s, nil
+}
+
+func openEvents(ctx context.Context, c config.Events, observe func(side, kind string, took time.Duration)) (*source.Events, error) {
+	vocabulary, err := order.NewVocabulary(order.Names{Types: c.Types, Keys: c.Keys, Ignore: c.Ignore})
+	if err != nil {
+		return nil, withHint(fmt.Errorf("reading the vocabulary of events: %w", err), "see events.types, events.keys and events.ignore")
+	}
+	return source.OpenEvents(ctx, source.EventsConfig{
+		DSN: c.DSN.Reveal(), Table: c.Table, Position: c.Position, Key: c.Key, Type: c.Type, At: c.At, Payload: c.Payload,
+		Vocabulary: vocabulary, ObserveQuery: observe,
+	})
 }
 
 func (s sides) close() {
@@ -73,6 +93,9 @@ func (s sides) close() {
 	}
 	if s.projection != nil {
 		s.projection.Close()
+	}
+	if s.events != nil {
+		s.events.Close()
 	}
 }
 
@@ -139,13 +162,17 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 	for i, f := range c.Compare.Fields {
 		fields[i] = domainField(f)
 	}
-	return &verify.Comparison{
+	cmp := &verify.Comparison{
 		Legacy: s.legacy, Projection: s.projection, Fields: fields, GroupBy: c.Compare.GroupBy,
 		Settle: settleRules(c),
 		Ledger: l,
 		Random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), //nolint:gosec // a sample, not a secret
 		Now:    time.Now, Wait: wait, Log: log,
 	}
+	if s.events != nil { // a nil pointer in the interface would be taken for an event store
+		cmp.Events = s.events
+	}
+	return cmp
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -140,16 +140,15 @@ func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
 	case compare.Match:
 		p.tally.Match++
 		p.matched(s)
-		where := place{s.Key(), compare.LegacyToProjection}
-		if d := f.unresolved[where]; d != nil && !d.LastSeen.After(seen) {
-			d.State, d.ResolvedAt = verify.Resolved, at
-			delete(f.unresolved, where)
-		}
+		f.resolve(s.Key(), at, func(d *divergence) bool { return !d.LastSeen.After(seen) })
 	case compare.Diverged:
 		p.tally.Diverged++
 		if s.InSample {
 			p.tally.SampledDiverged++
 		}
+		f.resolve(s.Key(), at, func(d *divergence) bool {
+			return d.Mismatch.Hop != s.Observation.Mismatch.Hop && d.State == verify.Open
+		})
 		f.diverge(p, s, seen)
 	case compare.Lagging:
 		p.tally.Lagging++
@@ -157,6 +156,17 @@ func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
 	case compare.Unverified:
 		p.tally.Unverified++
 		p.unjudged(s)
+	}
+}
+
+// resolve ends the unresolved divergences of an order's rows for which over is true.
+func (f *Fake) resolve(key order.Key, at time.Time, over func(*divergence) bool) {
+	for _, hop := range compare.RowHops() {
+		where := place{key, hop}
+		if d := f.unresolved[where]; d != nil && over(d) {
+			d.State, d.ResolvedAt = verify.Resolved, at
+			delete(f.unresolved, where)
+		}
 	}
 }
 
