@@ -2,7 +2,8 @@ package lab
 
 import "context"
 
-// directLegacyEdit: somebody corrects a row by hand. No audit log, no event, and updated_at stays.
+// directLegacyEdit: somebody corrects a row by hand. No audit log, no event, and updated_at stays. The order was
+// modified before by the application, so that its audit log speaks against the row.
 var directLegacyEdit = Fault{
 	Name:  "direct_legacy_edit",
 	About: "somebody changes the price of a legacy row by hand, past the application",
@@ -11,9 +12,13 @@ var directLegacyEdit = Fault{
 	Pass:  FullPass,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
 		orders, err := l.each(ctx, n, func(o workingOrder) error {
-			l.freeze(o)
-			l.later(func(ctx context.Context) error { return editPrice(ctx, l, o, o.price) })
-			return editPrice(ctx, l, o, o.price+unit)
+			x := modify(o, o.price+unit/100, 0, l.Desk.after(o))
+			if err := l.Desk.write(ctx, x); err != nil {
+				return err
+			}
+			l.freeze(x.after)
+			l.later(func(ctx context.Context) error { return editPrice(ctx, l, x.after, x.after.price) })
+			return editPrice(ctx, l, x.after, x.after.price+unit)
 		})
 		return plantedAll(orders, Differs, "price"), err
 	},

@@ -105,7 +105,7 @@ func TestAllFaultsTogether(t *testing.T) {
 func wantPlanted(t *testing.T, l *lab.Lab, p readable, planted []lab.Planted) {
 	t.Helper()
 	l.StartDesk()
-	traded(t, l, 200)
+	traded(t, l, 60)
 	rest(t, l)
 	hops := slices.Clone(planted)
 	for i := range hops {
@@ -135,7 +135,7 @@ func wantRepaired(t *testing.T, l *lab.Lab, p readable) {
 	}
 	wantClean(t, l, p)
 	l.StartDesk()
-	traded(t, l, 100)
+	traded(t, l, 40)
 	rest(t, l)
 	wantClean(t, l, p)
 }

@@ -37,25 +37,31 @@ type History struct {
 // Generate creates the tables in both databases and fills them. Databases that hold the very same history already
 // are left as they are.
 func Generate(ctx context.Context, legacyDSN, eventsDSN string, h History) error {
+	_, err := generate(ctx, legacyDSN, eventsDSN, h)
+	return err
+}
+
+// generate says whether there was anything to do.
+func generate(ctx context.Context, legacyDSN, eventsDSN string, h History) (fresh bool, err error) {
 	if h.End.IsZero() {
 		h.End = time.Now().UTC().Add(-historyQuiet).Truncate(time.Hour)
 	}
 	if there, err := generated(ctx, legacyDSN, h); err != nil || there {
-		return err
+		return false, err
 	}
 	progress := &progress{total: 2 * h.Orders, report: h.Progress}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return generateSide(gctx, legacyDSN, h, legacyTables(h), progress) })
 	g.Go(func() error { return generateSide(gctx, eventsDSN, h, eventsTables(h), progress) })
 	if err := g.Wait(); err != nil {
-		return err
+		return false, err
 	}
 	if h.Events {
 		if err := firstProjection(ctx, eventsDSN); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return remember(ctx, legacyDSN, h)
+	return true, remember(ctx, legacyDSN, h)
 }
 
 // tables is how one database is filled.

@@ -126,10 +126,13 @@ func (l *Lab) open(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	if err := Generate(ctx, l.LegacyDSN, l.EventsDSN, o.History); err != nil {
+	fresh, err := generate(ctx, l.LegacyDSN, l.EventsDSN, o.History)
+	if err != nil {
 		return err
 	}
-	var err error
+	if !fresh {
+		o.PublishHistory = 0 // it was published when it was generated, or is not wanted
+	}
 	if l.legacy, err = openPool(ctx, l.LegacyDSN, o.Workers, legacyTimeout); err != nil {
 		return err
 	}

@@ -27,6 +27,22 @@ projection:
   table: public.current_orders
   key: order_id
   changed_at: updated_at
+{{- with .Stream}}
+events:
+  dsn: {{printf "%q" $.EventsDSN}}
+  table: public.event_store
+  position: event_id
+  key: order_id
+  type: event_type
+  at: timestamp
+  payload: payload
+stream:
+  brokers: [{{range $i, $b := .Brokers}}{{if $i}}, {{end}}{{printf "%q" $b}}{{end}}]
+  topic: {{printf "%q" .Topic}}
+history:
+  audit_log: public.audit_log
+  trades: public.trades
+{{- end}}
 ledger:
   dsn: {{printf "%q" .EventsDSN}}
   schema: crosscheck
@@ -47,10 +63,21 @@ sampler: {schedule: "* * * * *", size: 2000, full: "*/5 * * * *"}
 web: {listen: {{printf "%q" .Listen}}}
 `))
 
-// configuration is a config.yaml that points crosscheck at the lab.
-func configuration(l *lab.Lab, listen string) ([]byte, error) {
+// configuration is a config.yaml that points crosscheck at the lab: at two representations, or at four where there is
+// a stream.
+func configuration(l *lab.Lab, st *stream, listen string) ([]byte, error) {
+	type topic struct {
+		Brokers []string
+		Topic   string
+	}
 	var b bytes.Buffer
-	values := struct{ LegacyDSN, EventsDSN, Listen string }{l.LegacyDSN, l.EventsDSN, listen}
+	values := struct {
+		LegacyDSN, EventsDSN, Listen string
+		Stream                       *topic
+	}{LegacyDSN: l.LegacyDSN, EventsDSN: l.EventsDSN, Listen: listen}
+	if st != nil {
+		values.Stream = &topic{st.brokers, st.topic}
+	}
 	if err := configTemplate.Execute(&b, values); err != nil {
 		return nil, fmt.Errorf("writing configuration: %w", err)
 	}
@@ -58,7 +85,7 @@ func configuration(l *lab.Lab, listen string) ([]byte, error) {
 }
 
 // writeConfig writes the configuration, but never over a file of somebody else's.
-func writeConfig(path string, l *lab.Lab, listen string) error {
+func writeConfig(path string, l *lab.Lab, st *stream, listen string) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("looking at %s: %w", path, err)
@@ -66,7 +93,7 @@ func writeConfig(path string, l *lab.Lab, listen string) error {
 	if err == nil && !bytes.HasPrefix(old, []byte(configMark)) {
 		return withHint(fmt.Errorf("writing %s: %w", path, errForeignConfig), "name another file with --config")
 	}
-	b, err := configuration(l, listen)
+	b, err := configuration(l, st, listen)
 	if err != nil {
 		return err
 	}

@@ -34,13 +34,13 @@ func (c *demoCmd) Run(s *session) (err error) {
 	}
 	defer os.RemoveAll(folder)
 	s.out.title("A trading system in mid-migration")
-	l, err := c.start(s, "")
+	l, err := c.start(s, "", lab.Options{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	config := filepath.Join(folder, "config.yaml")
-	if err := writeConfig(config, l, "127.0.0.1:0"); err != nil {
+	if err := writeConfig(config, l, nil, "127.0.0.1:0"); err != nil {
 		return err
 	}
 	l.StartProjector()

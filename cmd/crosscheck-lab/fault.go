@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -9,7 +10,7 @@ import (
 
 type faultCmd struct {
 	Name   string `arg:"" enum:"${faults}" help:"One of ${faults}."`
-	Orders int    `default:"3" help:"How many orders it happens to; faults on pairs round up."`
+	Orders int    `default:"3" help:"How many orders it happens to; faults on pairs round up, what stops stops for all."`
 	Socket string `default:"${socket}" help:"Where the lab listens." placeholder:"FILE" type:"path"`
 }
 
@@ -20,7 +21,7 @@ func (c *faultCmd) Run(s *session) error {
 		return err
 	}
 	for _, p := range planted {
-		s.out.line("planted %s: order %d %s", c.Name, p.OrderID, describe(p.Kind, p.Fields))
+		s.out.line("planted %s: %s (%s, %s)", c.Name, happened(p), p.Hop, p.Cause)
 	}
 	return nil
 }
@@ -35,11 +36,23 @@ func (c *repairCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	s.out.line("repaired %d orders", len(repaired))
+	s.out.line("repaired %d findings", len(repaired))
 	return nil
 }
 
-// describe says in words how an order differs.
+// happened says in words what was planted.
+func happened(p lab.Planted) string {
+	switch {
+	case p.OrderID == 0:
+		return "the hop as a whole"
+	case p.Hop == lab.EventsToStream:
+		return fmt.Sprintf("order %d: %s on the stream", p.OrderID, p.Kind)
+	default:
+		return fmt.Sprintf("order %d %s", p.OrderID, describe(p.Kind, p.Fields))
+	}
+}
+
+// describe says in words how an order differs between legacy and projection.
 func describe(kind string, fields []string) string {
 	switch kind {
 	case lab.Missing:

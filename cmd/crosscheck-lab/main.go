@@ -38,7 +38,7 @@ type cli struct {
 	Bench  benchCmd  `cmd:"" help:"Measure crosscheck against what people write by hand, on millions of orders."`
 }
 
-// system is what 'up' and 'demo' set up.
+// system is what 'up' and 'demo' set up, with a stream or without.
 type system struct {
 	Orders  int64         `default:"50000" help:"Orders in the generated history."`
 	Seed    int64         `default:"1" help:"Picks the history."`
@@ -116,7 +116,7 @@ func withHint(err error, hint string) error { return &hinted{err, hint} }
 // faultNames lists the faults for the help, comma-separated.
 func faultNames() string {
 	var names []string
-	for _, f := range lab.Faults() {
+	for _, f := range lab.AllFaults() {
 		names = append(names, f.Name)
 	}
 	return strings.Join(names, ",")

@@ -161,10 +161,16 @@ func TestUpFaultRepair(t *testing.T) {
 	if code, output := typed(t, "fault", "swapped_status", "--orders", "2", "--socket", socket); code != exitOK || strings.Count(output, "differs in status") != 2 {
 		t.Errorf("fault: exit code %d, %s", code, output)
 	}
+	if code, output := typed(t, "fault", "lost_publish", "--orders", "2", "--socket", socket); code != exitOK || strings.Count(output, "missing on the stream (events->stream, lost_publish)") != 2 {
+		t.Errorf("fault of the stream: exit code %d, %s", code, output)
+	}
+	if code, output := typed(t, "fault", "stopped_projector", "--socket", socket); code != exitOK || !strings.Contains(output, "the hop as a whole (events->projection, stopped_projector)") {
+		t.Errorf("fault of a hop: exit code %d, %s", code, output)
+	}
 	if code, output := typed(t, "up", "--orders", "10", "--config", filepath.Join(dir, "other.yaml"), "--socket", socket); code != exitError || !strings.Contains(output, "hint: name another one with --socket") {
 		t.Errorf("a second lab: exit code %d, %s", code, output)
 	}
-	if code, output := typed(t, "repair", "--socket", socket); code != exitOK || !strings.Contains(output, "repaired 2 orders") {
+	if code, output := typed(t, "repair", "--socket", socket); code != exitOK || !strings.Contains(output, "repaired 5 findings") {
 		t.Errorf("repair: exit code %d, %s", code, output)
 	}
 	stop()

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/lab"
@@ -11,6 +12,7 @@ import (
 
 type upCmd struct {
 	system
+	topicFlags
 
 	Config string `help:"File to write. Default: config.yaml, or lab.yaml where config.yaml is somebody else's." placeholder:"FILE" type:"path"`
 	Dir    string `help:"Folder that keeps the databases for the next time, which knows nothing of faults: repair first. Default: a temporary one." placeholder:"DIR" type:"path"`
@@ -23,13 +25,19 @@ func (c *upCmd) Run(s *session) (err error) {
 	if c.Config == "" {
 		c.Config = freeConfig()
 	}
-	l, err := c.start(s, c.Dir)
+	st, err := c.open(s, c.Dir)
 	if err != nil {
 		return err
 	}
-	// The control first, so that no fault is planted in a system that shuts down; then the desk, which drains.
+	// The control first, so that no fault is planted in a system that shuts down; then the desk, which drains; then
+	// the stream, to which it publishes.
+	defer func() { err = errors.Join(err, st.close()) }()
+	l, err := c.start(s, c.Dir, lab.Options{Publisher: st, PublishHistory: c.PublishHistory})
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	if err := writeConfig(c.Config, l, c.Web); err != nil {
+	if err := writeConfig(c.Config, l, st, c.Web); err != nil {
 		return err
 	}
 	ctl, err := listen(s.ctx, c.Socket, l)
@@ -39,7 +47,7 @@ func (c *upCmd) Run(s *session) (err error) {
 	defer func() { err = errors.Join(err, ctl.close(s.ctx)) }()
 	l.StartProjector()
 	l.StartDesk()
-	c.explain(s.out, l)
+	c.explain(s.out, l, st)
 	select {
 	case <-s.ctx.Done():
 	case err = <-ctl.failed:
@@ -49,7 +57,7 @@ func (c *upCmd) Run(s *session) (err error) {
 }
 
 // start sets the system up and says how long each step takes. The projection stands still until it is started.
-func (c *system) start(s *session, dir string) (*lab.Lab, error) {
+func (c *system) start(s *session, dir string, o lab.Options) (*lab.Lab, error) {
 	began := time.Now()
 	server, err := pgserver.Start(s.ctx, pgserver.Options{Dir: dir})
 	if err != nil {
@@ -57,15 +65,10 @@ func (c *system) start(s *session, dir string) (*lab.Lab, error) {
 	}
 	s.out.line("  PostgreSQL on port %d, from %s (%s)", server.Port(), server.Bin(), since(began))
 	began = time.Now()
-	l, err := lab.Up(s.ctx, lab.Options{
-		Server:       server,
-		History:      lab.History{Orders: c.Orders, Events: true, Seed: c.Seed},
-		Rate:         c.Rate,
-		Workers:      c.Workers,
-		RefreshEvery: c.Refresh,
-		Log:          s.log,
-		OwnServer:    true,
-	})
+	o.Server, o.OwnServer, o.Log = server, true, s.log
+	o.History = lab.History{Orders: c.Orders, Events: true, Seed: c.Seed}
+	o.Rate, o.Workers, o.RefreshEvery = c.Rate, c.Workers, c.Refresh
+	l, err := lab.Up(s.ctx, o)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("setting the system up: %w", err), server.Stop())
 		if errors.Is(err, lab.ErrOtherHistory) {
@@ -77,17 +80,18 @@ func (c *system) start(s *session, dir string) (*lab.Lab, error) {
 	return l, nil
 }
 
-func (c *upCmd) explain(out *printer, l *lab.Lab) {
+func (c *upCmd) explain(out *printer, l *lab.Lab, st *stream) {
 	out.line("")
 	out.line("  legacy      %s", l.LegacyDSN)
 	out.line("  events      %s", l.EventsDSN)
+	out.line("  stream      %s, topic %s", strings.Join(st.brokers, ","), st.topic)
 	out.line("  config      %s", c.Config)
 	out.line("")
 	out.line("The desk makes %g deals a second; the projection is refreshed every %s. In another terminal:", c.Rate, c.Refresh)
 	out.command("crosscheck verify --config " + c.Config)
 	out.command("crosscheck run --config " + c.Config)
-	for _, f := range lab.Faults() {
-		out.line("  %s  %s", out.paint(cyan, fmt.Sprintf("$ crosscheck-lab fault %-22s", f.Name)), out.paint(dim, f.About))
+	for _, f := range lab.AllFaults() {
+		out.line("  %s  %s", out.paint(cyan, fmt.Sprintf("$ crosscheck-lab fault %-24s", f.Name)), out.paint(dim, f.About))
 	}
 	out.command("crosscheck-lab repair")
 	out.line("")

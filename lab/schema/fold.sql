@@ -25,9 +25,9 @@ WITH batch AS (
            (array_agg(payload ORDER BY event_id) FILTER (WHERE event_type = 'OrderCreated'))[1] AS created,
            min(timestamp) FILTER (WHERE event_type = 'OrderCreated') AS created_at,
            (array_agg(payload ->> 'new_value' ORDER BY event_id DESC)
-               FILTER (WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'quantity'))[1]::numeric(18, 4) AS quantity,
+               FILTER (WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'quantity' AND payload ->> 'new_value' IS NOT NULL))[1]::numeric(18, 4) AS quantity,
            (array_agg(payload ->> 'new_value' ORDER BY event_id DESC)
-               FILTER (WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'price'))[1]::numeric(18, 4) AS price,
+               FILTER (WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'price' AND payload ->> 'new_value' IS NOT NULL))[1]::numeric(18, 4) AS price,
            CASE WHEN order_id = ANY (@nulled::bigint[]) THEN sum(fill) ELSE coalesce(sum(fill), 0) END AS filled,
            coalesce(sum(fill * (payload ->> 'price')::numeric(18, 4)) FILTER (WHERE fill IS NOT NULL), 0) AS notional,
            (array_agg(status ORDER BY event_id DESC) FILTER (WHERE status IS NOT NULL))[1] AS status,
