@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/order"
@@ -124,14 +125,11 @@ func (c *aCase) pairs(fields []int, state *order.State, row order.Row) []pair {
 }
 
 func fieldNames(pairs []pair) string {
-	names := ""
-	for i, p := range pairs {
-		if i > 0 {
-			names += ", "
-		}
-		names += p.field.Name
+	names := make([]string, 0, len(pairs))
+	for _, p := range pairs {
+		names = append(names, p.field.Name)
 	}
-	return names
+	return strings.Join(names, ", ")
 }
 
 func all(pairs []pair, is func(pair) bool) bool {

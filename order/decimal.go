@@ -61,7 +61,20 @@ func shifted(d apd.Decimal, by int) *big.Int {
 	return n
 }
 
-func power(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
+// powers of ten that are wanted all the time. Nobody writes to them.
+var powers = func() (table [40]*big.Int) {
+	for n := range table {
+		table[n] = new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
+	}
+	return table
+}()
+
+func power(n int) *big.Int {
+	if n < len(powers) {
+		return powers[n]
+	}
+	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
+}
 
 // divide is a / b to the given scale.
 func divide(a, b apd.Decimal, scale int) apd.Decimal {

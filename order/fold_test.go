@@ -275,7 +275,10 @@ func FuzzFold(f *testing.F) {
 }
 
 func BenchmarkFold(b *testing.B) {
-	events := history(b, created, repriced, part, part, rest)
+	events := history(b, created, repriced, part, strings.NewReplacer("40", "30", "60", "30").Replace(part), strings.Replace(rest, "60", "30", 1))
+	if _, problems := order.Fold(events); len(problems) > 0 {
+		b.Fatal(problems)
+	}
 	for b.Loop() {
 		s, _ := order.Fold(events)
 		s.Value("avg_fill_price")
