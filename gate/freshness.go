@@ -29,7 +29,7 @@ func fullPass(e Evidence, limit any, maxAge time.Duration, now time.Time) (p Pas
 	if why := contradiction(p, now); why != "" {
 		return p, broken(limit, clockHint, "%s is not usable as evidence: %s.", passName(p), why), false
 	}
-	if p.LegacyRows == 0 && p.ProjectionRows == 0 {
+	if p.LegacyRows == 0 && p.ProjectionRows == 0 && p.Reason == "" { // otherwise it may have broken off before it read a row
 		return p, inconclusive(nil, limit, eta,
 			"%s found both sides empty, so there was nothing to agree on; check that the tables are the right ones.", passWhen(p, now)), false
 	}
