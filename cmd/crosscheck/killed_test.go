@@ -32,9 +32,10 @@ func newHeld(t *testing.T, legacy, projection string) *held {
 	}
 	rows(t, legacy, string(orders))
 	rows(t, projection, string(orders)+`;
-		CREATE TABLE hold ();
-		CREATE FUNCTION passes() RETURNS boolean LANGUAGE plpgsql VOLATILE AS
-			$$BEGIN PERFORM pg_catalog.pg_sleep(60) FROM public.hold; RETURN true; END$$`)
+		CREATE TABLE hold (query text);
+		CREATE FUNCTION passes() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$BEGIN
+			PERFORM pg_catalog.pg_sleep(60) FROM public.hold WHERE current_query() LIKE query; RETURN true;
+		END$$`)
 	h.config = h.configure("0")
 	return h
 }
@@ -53,7 +54,13 @@ compare:
 // caughtScanning starts a full verification and returns while it is in the middle of its scan.
 func (h *held) caughtScanning() *process {
 	h.t.Helper()
-	rows(h.t, h.projection, "INSERT INTO hold DEFAULT VALUES")
+	return h.caughtIn("%")
+}
+
+// caughtIn returns while the projection hangs in a query like this.
+func (h *held) caughtIn(query string) *process {
+	h.t.Helper()
+	rows(h.t, h.projection, "INSERT INTO hold VALUES ('"+query+"')")
 	p := start(h.t, "verify", "--json", "--config", h.config)
 	eventually(h.t, h.projection, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()", "1")
 	eventually(h.t, h.legacy, "SELECT state FROM crosscheck.pass ORDER BY id DESC LIMIT 1", "scanning")
@@ -256,6 +263,30 @@ func TestDatabaseLostInMidPass(t *testing.T) {
 	if code := p.end(); code != exitDiverged || len(p.report().Divergences) != 1 {
 		t.Errorf("restarted in the settle window: exit code %d", code)
 	}
+}
+
+// TestConnectionCutDuringTheDrillDown cuts a pass off that has compared most orders: it says how many.
+func TestConnectionCutDuringTheDrillDown(t *testing.T) {
+	t.Parallel()
+	h := newHeld(t, pgtest.Database(t), pgtest.Database(t))
+	for _, dsn := range []string{h.legacy, h.projection} {
+		rows(t, dsn, `INSERT INTO orders SELECT g, 'BUY', g, 'OPEN', 0, NULL, now() FROM generate_series(10000, 99999) AS g; ANALYZE orders`)
+	}
+	rows(t, h.projection, "UPDATE orders SET status = 'X' WHERE order_id = 77777")
+	p := h.caughtIn("%crosscheck_key%")
+	rows(t, h.projection, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()")
+	code, r := p.end(), p.report()
+	if code != exitUnverified || r.Verdict != "unverified" || r.Reason == "" {
+		t.Errorf("exit code %d, %s: %s", code, r.Verdict, r.Reason)
+	}
+	if r.Coverage < 0.5 || r.Coverage >= 1 || r.Compared < 46_000 || r.Compared >= 92_000 || r.LegacyRows != 92_000 {
+		t.Errorf("coverage %g, %d of %d orders compared", r.Coverage, r.Compared, r.LegacyRows)
+	}
+	if got := rows(t, h.legacy, "SELECT verdict, coverage > 0.5 AND coverage < 1, compared < 92000 FROM crosscheck.pass"); got != "unverified|t|t" {
+		t.Errorf("the ledger has %s", got)
+	}
+	h.wantNoEvidence()
+	h.verify(h.config, exitDiverged, "77777 differs status")
 }
 
 // wantUnverified wants the newest pass to be in the ledger as what it was, and no decision.

@@ -30,11 +30,13 @@ type system struct {
 
 func newSystem(t *testing.T, o lab.Options) *system {
 	t.Helper()
-	name := func() string {
-		dsn := strings.TrimSuffix(pgtest.Database(t), "?sslmode=disable")
-		return dsn[strings.LastIndexByte(dsn, '/')+1:]
+	if o.Server == nil {
+		name := func() string {
+			dsn := strings.TrimSuffix(pgtest.Database(t), "?sslmode=disable")
+			return dsn[strings.LastIndexByte(dsn, '/')+1:]
+		}
+		o.Server, o.LegacyDatabase, o.EventsDatabase = pgtest.Server(t), name(), name()
 	}
-	o.Server, o.LegacyDatabase, o.EventsDatabase = pgtest.Server(t), name(), name()
 	o.History.Events, o.History.Seed = true, 7
 	o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	l, err := lab.Up(deadline(t), o)
@@ -63,8 +65,8 @@ func (s *system) rest() {
 	}
 }
 
-// config writes a configuration with a ledger of that name in the events database.
-func (s *system) config(ledger string, window time.Duration) string {
+// config writes a configuration with a ledger of that name in the events database, and further sections.
+func (s *system) config(ledger string, window time.Duration, sections ...string) string {
 	s.t.Helper()
 	var fields strings.Builder
 	for _, c := range lab.Columns {
@@ -84,7 +86,7 @@ ledger:     {dsn: %q, schema: %s}
 compare:
   settle: {window: %s, rechecks: 5, max_lag: 1m}
   fields:
-%s`, s.LegacyDSN, s.EventsDSN, s.EventsDSN, ledger, window, &fields))
+%s%s`, s.LegacyDSN, s.EventsDSN, s.EventsDSN, ledger, window, &fields, strings.Join(sections, "\n")))
 }
 
 func writeConfig(t *testing.T, name, text string) string {

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/lab"
+)
+
+// sidecarProcess is a crosscheck run, in a process of its own.
+type sidecarProcess struct {
+	*process
+	url string
+}
+
+func (s *system) sidecar() *sidecarProcess {
+	s.t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(s.t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	config := s.config("crosscheck", labWindow, `
+sampler: {schedule: "*/2 * * * * *", size: 100000, full: "*/5 * * * * *"}
+web: {listen: "`+address+`"}`)
+	return &sidecarProcess{start(s.t, "run", "--config", config), "http://" + address}
+}
+
+// get returns status 0 while nobody answers.
+func (p *sidecarProcess) get(path string) (status int, body string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+path, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(r)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return answer.StatusCode, string(b)
+}
+
+// shows polls until the page has the status and holds the text.
+func (p *sidecarProcess) shows(path string, status int, text string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), 40*time.Second)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		got, body := p.get(path)
+		if got == status && strings.Contains(body, text) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			p.t.Fatalf("%s: still %d, want %d with %q in\n%s", path, got, status, text, body)
+		case <-tick.C:
+		}
+	}
+}
+
+// TestSidecars runs two sidecars on one ledger through a fault, a kill, a lost server and a repair.
+func TestSidecars(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t)
+	s := newSystem(t, lab.Options{Server: server, History: lab.History{Orders: 3000}, Rate: 30, RefreshEvery: labRefresh})
+	s.live()
+	first, second := s.sidecar(), s.sidecar()
+	for _, p := range []*sidecarProcess{first, second} {
+		p.shows("/healthz", http.StatusOK, "")
+		p.shows("/readyz", http.StatusOK, "")
+	}
+	s.newPasses("match")
+
+	planted, err := s.Plant(deadline(t), "swapped_status", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*sidecarProcess{first, second} { // both see it, whoever found it
+		p.shows("/metrics", http.StatusOK, `kind="differs"} 2`)
+		p.shows("/", http.StatusOK, fmt.Sprint(planted[0].OrderID))
+		p.shows("/", http.StatusOK, "NO-GO")
+		p.shows("/api/status", http.StatusOK, fmt.Sprintf(`"order_id":"%d"`, planted[1].OrderID))
+	}
+
+	// One dies without a word. When its leases have run out the other does the work of both.
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	first.end()
+	rows(t, s.EventsDSN, "UPDATE crosscheck.lease SET expires_at = clock_timestamp()")
+	s.newPasses("diverged")
+
+	// The server is lost, and comes back.
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	second.shows("/healthz", http.StatusOK, "")
+	second.shows("/readyz", http.StatusServiceUnavailable, "")
+	if err := server.Restart(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	second.shows("/readyz", http.StatusOK, "")
+	rows(t, s.EventsDSN, "UPDATE crosscheck.lease SET expires_at = clock_timestamp()")
+	s.newPasses("diverged")
+
+	if err := s.Repair(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, s.EventsDSN, "SELECT count(*), count(*) FILTER (WHERE state = 'resolved') FROM crosscheck.divergence", "2|2")
+	s.newPasses("match")
+	second.drains()
+	if got := rows(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.pass WHERE state = 'scanning'"); got != "0" {
+		t.Errorf("%s passes are left in mid-scan", got)
+	}
+	if got := rows(t, s.EventsDSN, "SELECT count(*) FROM (SELECT FROM crosscheck.pass GROUP BY kind, scheduled_at HAVING count(*) > 1) AS twice"); got != "0" {
+		t.Errorf("%s scheduled passes were run twice", got)
+	}
+	if got := rows(t, s.EventsDSN, "SELECT count(DISTINCT fingerprint) FROM crosscheck.pass WHERE fingerprint <> ''"); got != "1" {
+		t.Errorf("two sidecars that differ in their address alone have %s fingerprints", got)
+	}
+}
+
+// newPasses waits until a sample and a full verification that begin from now on have ended with the verdict.
+func (s *system) newPasses(verdict string) {
+	s.t.Helper()
+	last := rows(s.t, s.EventsDSN, "SELECT coalesce(max(id), 0) FROM crosscheck.pass")
+	eventually(s.t, s.EventsDSN, "SELECT count(DISTINCT kind) FROM crosscheck.pass WHERE id > "+last+" AND verdict = '"+verdict+"'", "2")
+}
+
+// drains tells the sidecar to stop, and wants it to do so by itself and at once.
+func (p *sidecarProcess) drains() {
+	p.t.Helper()
+	begun := time.Now()
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	if code := p.end(); code != exitAgrees {
+		p.t.Errorf("exit code %d after SIGTERM", code)
+	}
+	if took := time.Since(begun); took > 15*time.Second {
+		p.t.Errorf("it took %s to stop", took)
+	}
+}
