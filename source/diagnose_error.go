@@ -17,14 +17,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Unreachable is true for what a database that is down, starting, stopping or full answers, or no answer at all:
+// Unreachable is true for what a database or a broker that is down, starting, stopping or full answers, or no answer at all:
 // nothing was proven, and it may be different in a moment.
 func Unreachable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(pg.Code, "08") || slices.Contains([]string{"53300", "57P01", "57P02", "57P03"}, pg.Code)
 	}
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	return connecting || errors.Is(err, context.DeadlineExceeded)
+	return connecting || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrStreamUnreachable)
 }
 
 // hints by PostgreSQL's error code.

@@ -107,8 +107,8 @@ func (s *Stream) check(ctx context.Context) error {
 		}
 		// A broker that does not let us see the topic's settings is no reason to refuse: a compacted topic
 		// then shows by its gaps.
-		if policy, err := s.cleanupPolicy(ctx, c); err == nil && strings.Contains(policy, "compact") {
-			return fmt.Errorf("%w (cleanup.policy=%s)", ErrCompacted, policy)
+		if settings, err := s.settings(ctx, c, settingCleanup); err == nil && strings.Contains(settings[settingCleanup], "compact") {
+			return fmt.Errorf("%w (%s=%s)", ErrCompacted, settingCleanup, settings[settingCleanup])
 		}
 		return nil
 	})
@@ -191,25 +191,30 @@ func (s *Stream) bounds(ctx context.Context, c *kafka.Client, ids []int, level k
 	return found, nil
 }
 
-func (s *Stream) cleanupPolicy(ctx context.Context, c *kafka.Client) (string, error) {
-	const setting = "cleanup.policy"
+// The topic's settings that matter here.
+const (
+	settingCleanup   = "cleanup.policy"
+	settingRetention = "retention.ms"
+)
+
+// settings reads settings of the topic, by name; those that the broker does not know are left out.
+func (s *Stream) settings(ctx context.Context, c *kafka.Client, names ...string) (map[string]string, error) {
 	answer, err := c.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
-		{ResourceType: kafka.ResourceTypeTopic, ResourceName: s.config.Topic, ConfigNames: []string{setting}},
+		{ResourceType: kafka.ResourceTypeTopic, ResourceName: s.config.Topic, ConfigNames: names},
 	}})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
+	found := map[string]string{}
 	for _, r := range answer.Resources {
 		if r.Error != nil {
-			return "", r.Error
+			return nil, r.Error
 		}
 		for _, e := range r.ConfigEntries {
-			if e.ConfigName == setting {
-				return e.ConfigValue, nil
-			}
+			found[e.ConfigName] = e.ConfigValue
 		}
 	}
-	return "", nil
+	return found, nil
 }
 
 // observe reports a request to whoever counts the load that we cause.

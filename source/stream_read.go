@@ -65,7 +65,10 @@ func (s *Stream) follow(ctx context.Context, from map[int]int64, run func(int, i
 			if outage.begin(s.config.Patience) && ctx.Err() == nil {
 				s.config.Log.WarnContext(ctx, "partitions cannot be listed, trying again", slog.Any("error", err))
 			}
-			if final(err) || !outage.pause(ctx) {
+			switch again := !final(err) && outage.pause(ctx); {
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case !again:
 				return err
 			}
 			continue

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Message is one record of the stream. Its bytes belong to whoever received it.
+// Message is one record of the stream. Its bytes are never written to again, but lie in a larger block with those of
+// others: whoever keeps a few for long copies them.
 type Message struct {
 	Partition int
 	Offset    int64

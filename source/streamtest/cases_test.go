@@ -244,3 +244,45 @@ func login(t *testing.T, c cluster, topic string) {
 		}
 	}
 }
+
+func diagnosis(t *testing.T, c cluster, topic string) {
+	levels := func() map[string]source.Level {
+		found := map[string]source.Level{}
+		for _, f := range source.DiagnoseStream(t.Context(), c.config(t, topic)) {
+			if f.Side != "stream" || f.Message == "" || f.Level.Worse(source.Info) && f.Hint == "" {
+				t.Errorf("finding %+v", f)
+			}
+			found[f.Check] = f.Level
+		}
+		return found
+	}
+	for _, step := range []struct {
+		reason string
+		do     func()
+		want   map[string]source.Level
+	}{
+		{"no such topic", func() {}, map[string]source.Level{"topic": source.Error}},
+		{"empty", func() {
+			c.create(t, topic, 2, map[string]string{"retention.ms": "3600000"})
+		}, map[string]source.Level{"connection": source.OK, "topic": source.OK, "cleanup_policy": source.OK, "retention": source.Warning, "messages": source.Warning}},
+		{"keyed", func() {
+			c.write(t, topic, 2, 0, 50)
+		}, map[string]source.Level{"connection": source.OK, "topic": source.OK, "cleanup_policy": source.OK, "retention": source.Warning, "messages": source.OK}},
+		{"unkeyed and compacted", func() {
+			produce(t, c.producer(t, topic), &kgo.Record{Partition: 1, Value: []byte("x")})
+			for name, value := range map[string]string{"cleanup.policy": "compact,delete", "retention.ms": "-1"} {
+				if err := c.admin.Set(t.Context(), topic, name, value); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, map[string]source.Level{
+			"connection": source.OK, "topic": source.OK, "cleanup_policy": source.Error, "retention": source.OK,
+			"messages": source.OK, "message_key": source.Warning,
+		}},
+	} {
+		step.do()
+		if diff := cmp.Diff(step.want, levels()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.reason, diff)
+		}
+	}
+}

@@ -57,6 +57,7 @@ var cases = []struct {
 	{"wrong password", wrongPassword},
 	{"login", login},
 	{"deliver's error ends Read", deliverError},
+	{"diagnosis", diagnosis},
 	{"broker crashes in mid-read", brokerCrash},
 	{"broker stays away", brokerStaysAway},
 }
@@ -131,7 +132,7 @@ func (c cluster) open(t *testing.T, topic string) *source.Stream {
 	return s
 }
 
-func (c cluster) config(t *testing.T, topic string) source.StreamConfig {
+func (c cluster) config(t testing.TB, topic string) source.StreamConfig {
 	return source.StreamConfig{
 		Brokers: c.brokers, Topic: topic, Patience: time.Minute, WatchEvery: 200 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
