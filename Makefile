@@ -25,8 +25,9 @@ test-race: setup kafka ## run the packages with goroutines under the race detect
 	go test -race -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
 	@echo "test-race: all packages passed"
 
-bench: setup build ## measure against hand-written SQL; print the figures of docs/performance.md (BENCH_ORDERS=9200000)
+bench: setup kafka build ## measure against hand-written SQL and a bare reader; print the figures of docs/performance.md (BENCH_ORDERS=9200000)
 	./bin/crosscheck-lab bench
+	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./source/streamtest
 
 soak: setup kafka ## run all tests many times over (SOAK_ROUNDS=10)
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...

@@ -145,7 +145,10 @@ func (r *partitionReader) run(ctx context.Context) error {
 		if outage.begin(r.config.Patience) {
 			r.config.Log.WarnContext(ctx, "partition cannot be read, trying again", slog.Int("partition", r.partition), slog.Any("error", err))
 		}
-		if final(err) || !outage.pause(ctx) {
+		switch again := !final(err) && outage.pause(ctx); {
+		case ctx.Err() != nil: // the deadline of a connection is that of ctx, and may be noticed first
+			return ctx.Err()
+		case !again:
 			return err
 		}
 	}
