@@ -1,6 +1,9 @@
 package main
 
 import (
+	"flag"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -16,4 +19,11 @@ func TestMain(m *testing.M) {
 
 type withServer struct{ *testing.M }
 
-func (w withServer) Run() int { return pgtest.Run(w.M) }
+func (w withServer) Run() int {
+	// These tests wait for settle windows most of the time: more of them than there are processors run side by side.
+	// What -parallel says is read later and wins.
+	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
+	return pgtest.Run(w.M)
+}

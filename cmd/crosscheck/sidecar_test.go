@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -51,9 +52,8 @@ func (p *sidecarProcess) get(path string) (status int, body string) {
 	if err != nil {
 		return 0, err.Error()
 	}
-	defer answer.Body.Close()
 	b, err := io.ReadAll(answer.Body)
-	if err != nil {
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
 		return 0, err.Error()
 	}
 	return answer.StatusCode, string(b)
