@@ -53,14 +53,29 @@ type sides struct {
 	events             *source.Events // nil where there is no event store to look at
 }
 
-func openSides(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) (sides, error) {
-	var s sides
-	var err error
-	if s.legacy, err = source.Open(ctx, legacyConfig(c, observe)); err != nil {
-		return s, err
+// openBoth opens them at the same time: each asks its server a dozen questions. The error is legacy's where both
+// have one, so that it does not depend on which server is faster.
+func openBoth(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) (s sides, err error) {
+	opened := make(chan error, 1)
+	go func() {
+		var err error
+		s.projection, err = source.Open(ctx, projectionConfig(c, observe))
+		opened <- err
+	}()
+	s.legacy, err = source.Open(ctx, legacyConfig(c, observe))
+	if projectionErr := <-opened; err == nil {
+		err = projectionErr
 	}
-	if s.projection, err = source.Open(ctx, projectionConfig(c, observe)); err != nil {
+	if err != nil {
 		s.close()
+		return sides{}, err
+	}
+	return s, nil
+}
+
+func openSides(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) (sides, error) {
+	s, err := openBoth(ctx, c, observe)
+	if err != nil {
 		return sides{}, err
 	}
 	if a, b := s.legacy.KeyType(), s.projection.KeyType(); a != b { // before a pass begins: it could never be mended by one

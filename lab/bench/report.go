@@ -50,15 +50,18 @@ func (r *Report) verify(f fields, s []sample, inside, insideFew sample) {
 	r.against("the pass in it", insideFew, "it / pass of verify", insideFew, inside, 0)
 }
 
-// sample adds the samples in the order of bench.sample.
+// sample adds the samples in the order of bench.sample. Each limit is held against the whole process and the pass in it.
 func (r *Report) sample(large, small *dataset, s, inside []sample) {
 	for i, d := range []*dataset{large, small} {
 		whole, reads := s[2*i], s[2*i+1]
-		r.add(fmt.Sprintf("`crosscheck sample` of %d in %s, whole process", sampleSize, millions(d.orders)), whole)
-		r.against("the pass in it", inside[i], "pass / bare reads", inside[i], reads, ofReads)
 		r.add(fmt.Sprintf("bare reads of %d keys in %s, both sides at once", sampleSize, millions(d.orders)), reads)
+		r.against(fmt.Sprintf("`crosscheck sample` of %d in %s, whole process", sampleSize, millions(d.orders)), whole, "it / bare reads", whole, reads, ofReads)
+		r.against("the pass in it", inside[i], "it / bare reads", inside[i], reads, ofReads)
 	}
-	r.against(fmt.Sprintf("the pass in %s", millions(large.orders)), inside[0], "it / in "+millions(small.orders), inside[0], inside[1], ofSmallSample)
+	versus := fmt.Sprintf("in %s / in %s", millions(large.orders), millions(small.orders))
+	r.against("whole process", s[0], versus, s[0], s[2], ofSmallSample)
+	r.against("the pass in it", inside[0], versus, inside[0], inside[1], ofSmallSample)
+	r.against("bare reads, for comparison", s[1], versus, s[1], s[3], 0)
 }
 
 func (r *Report) many(planted int64, p *pass) {
