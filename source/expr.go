@@ -69,7 +69,7 @@ const (
 // nondeterministic one would hash alike.
 func rowDigest(t order.KeyType, key string, fields []Field, h verify.Hash) string {
 	if h.Portable {
-		return portableDigest(t, key, fields, h.Seed)
+		return portableDigest(key, fields, h.Seed)
 	}
 	chain := keySeed(t, key, h.Seed)
 	if s := signs(fields); s != "" {
@@ -143,23 +143,23 @@ func chained(f Field, seed string) string {
 // signs is a constant that depends on which numerics are negative or infinite. Most rows have none, so one test
 // comes first; a column with a precision holds no Infinity and needs no test for it.
 func signs(fields []Field) string {
-	var any, each []string
+	var tests, each []string
 	for i, f := range fields {
 		if f.Type != order.Numeric {
 			continue
 		}
 		value, infinite := canonical(f), ""
-		any = append(any, value+" < 0")
+		tests = append(tests, value+" < 0")
 		if !f.finite {
-			any = append(any, value+" = 'Infinity'")
+			tests = append(tests, value+" = 'Infinity'")
 			infinite = fmt.Sprintf(" WHEN %s = 'Infinity' THEN '%d'::bigint", value, mix(uint64(i)+1<<32))
 		}
 		each = append(each, fmt.Sprintf("CASE WHEN %s < 0 THEN '%d'::bigint%s ELSE 0 END", value, mix(uint64(i)+1), infinite))
 	}
-	if len(any) == 0 {
+	if len(tests) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("(CASE WHEN %s THEN %s ELSE 0 END)", strings.Join(any, " OR "), strings.Join(each, " # "))
+	return fmt.Sprintf("(CASE WHEN %s THEN %s ELSE 0 END)", strings.Join(tests, " OR "), strings.Join(each, " # "))
 }
 
 // timestamps is an array with each timestamp and the hour it lies in. Hours are counted from PostgreSQL's own zero:
@@ -178,18 +178,15 @@ func timestamps(fields []Field) string {
 }
 
 // portableDigest is for two servers whose hash functions disagree: MD5 of the length-prefixed canonical texts.
-func portableDigest(t order.KeyType, key string, fields []Field, seed int64) string {
+func portableDigest(key string, fields []Field, seed int64) string {
 	parts := []string{fmt.Sprintf("'%d'", seed), prefixed("(" + key + ")::text")}
 	for _, f := range fields {
 		value := canonical(f)
-		switch f.Type {
-		case order.Numeric:
+		if f.Type == order.Numeric {
 			value = fmt.Sprintf("trim_scale(%s)", value)
-		default:
 		}
 		parts = append(parts, prefixed(value+"::text"))
 	}
-	_ = t
 	return fmt.Sprintf("('x' || left(md5(%s), 16))::bit(64)::bigint", strings.Join(parts, " || "))
 }
 
