@@ -89,7 +89,7 @@ func line(v verify.Progress, took time.Duration) string {
 	switch {
 	case v.Total <= 0 || v.Done <= 0:
 		return fmt.Sprintf("%s: %d done", v.Stage, v.Done)
-	case took <= 0:
+	case took < time.Second: // a stage may begin with its first report; there is no rate yet
 		return fmt.Sprintf("%s: %d of about %d", v.Stage, v.Done, v.Total)
 	}
 	rate := float64(v.Done) / took.Seconds()
