@@ -43,7 +43,9 @@ func Hops() []Hop {
 
 // RowHops are the hops across which the rows of an order can part. Whoever judges an order judges it across all of
 // them: a match clears them all, and a divergence across one takes the place of one across another.
-func RowHops() []Hop { return []Hop{LegacyItself, LegacyToEvents, EventsToProjection, LegacyToProjection} }
+func RowHops() []Hop {
+	return []Hop{LegacyItself, LegacyToEvents, EventsToProjection, LegacyToProjection}
+}
 
 // FieldDifference is one field that disagrees. A nil value means that the side has no such order, or was not asked.
 type FieldDifference struct {
@@ -58,7 +60,7 @@ type Mismatch struct {
 	Key    order.Key
 	Kind   Kind
 	Hop    Hop
-	Cause  Cause // empty where the evidence does not tell
+	Cause  Cause             // empty where the evidence does not tell
 	Fields []FieldDifference // for Differs the fields that disagree; for Missing and Phantom empty
 	// Copies is how many rows each side has for the key: 0 or 1, except for Duplicate.
 	LegacyCopies, ProjectionCopies int

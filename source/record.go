@@ -23,7 +23,7 @@ type HistoryConfig struct {
 // Record is what a side has of one order, at one instant.
 type Record struct {
 	Rows    []order.Row
-	Reached time.Time // newest change that any row of the side shows; zero where unknown
+	Reached time.Time        // newest change that any row of the side shows; zero where unknown
 	History *compare.History // nil where it was not asked for
 }
 

@@ -153,7 +153,7 @@ func count(n int64, one, many string) string {
 func (p *pass) finish(ctx context.Context, done Pass, r Result) (Pass, error) {
 	done.State, done.Result, done.FinishedAt = Done, r, p.Now()
 	if err := p.Ledger.FinishPass(ctx, p.lease, p.id, r, done.FinishedAt); err != nil {
-		return done, fmt.Errorf("finishing the pass: %w", err)
+		return done, err
 	}
 	p.Log.InfoContext(ctx, "pass finished", slog.String("pass", string(done.Kind)), slog.Int64("id", int64(p.id)),
 		slog.String("verdict", string(r.Verdict)), slog.Int64("compared", done.Scan.Compared), slog.Float64("coverage", done.Scan.Coverage),

@@ -178,7 +178,7 @@ func (d *draw) readPhantoms(ctx context.Context, keys []order.Key) error {
 	return nil
 }
 
-// read reads keys on both sides and compares those that exist, up to the sample's size.
+// read reads keys on both sides and compares all of them that exist: to stop at a size would favour the first.
 func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool) error {
 	for part := range slices.Chunk(keys, maxRead) {
 		legacy, projection, err := d.sides.rows(ctx, part)

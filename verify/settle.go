@@ -51,7 +51,7 @@ func (p *pass) settle(ctx context.Context) error {
 func (p *pass) recheck(ctx context.Context) (readErr, err error) {
 	suspects, err := p.Ledger.DueSuspects(ctx, p.id, p.Now(), batch)
 	if err != nil {
-		return nil, fmt.Errorf("reading due suspects: %w", err)
+		return nil, err
 	}
 	if len(suspects) == 0 {
 		return nil, nil
