@@ -128,9 +128,6 @@ func (d *dataset) join(ctx context.Context, f fields) (time.Duration, error) {
 		return 0, fmt.Errorf("connecting: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, joinSettings); err != nil {
-		return 0, fmt.Errorf("preparing the session: %w", err)
-	}
 	began := time.Now()
 	var different int64
 	if err := conn.QueryRow(ctx, joinSQL(f)).Scan(&different); err != nil {
