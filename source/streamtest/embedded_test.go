@@ -94,7 +94,9 @@ func TestLastingErrors(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.FailFetches(topic, test.code, -1)
-			err = s.Read(t.Context(), verify.StreamRange{}, newHeard(t).deliver)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			err = s.Read(ctx, verify.StreamRange{}, newHeard(t).deliver)
 			if !errors.Is(err, test.want) || source.Hint(err) == "" {
 				t.Errorf("Read ended with %v, which is not %v, or has no hint", err, test.want)
 			}
@@ -115,7 +117,9 @@ func TestEndFallsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := newHeard(t)
-	err = s.Read(t.Context(), verify.StreamRange{To: map[int]int64{0: 15}}, h.deliver)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	err = s.Read(ctx, verify.StreamRange{To: map[int]int64{0: 15}}, h.deliver)
 	if err == nil || !strings.Contains(err.Error(), "ends early: at offset 10, due up to 15") {
 		t.Errorf("Read ended with %v", err)
 	}
