@@ -183,8 +183,9 @@ func (n *snapshot) each(ctx context.Context, fn func(order.Row) error, query str
 	return result.Err()
 }
 
+// decode copies a row out of the connection's buffer, all its values into one string: a sample is some 200,000 values.
 func decode(raw [][]byte) (order.Row, error) {
-	row := order.Row{Key: order.Key(raw[0]), Values: make([]order.Value, len(raw)-2)}
+	row := order.Row{Values: make([]order.Value, len(raw)-2)}
 	if raw[1] != nil {
 		at, err := parseMicros(raw[1])
 		if err != nil {
@@ -192,8 +193,21 @@ func decode(raw [][]byte) (order.Row, error) {
 		}
 		row.ChangedAt = at
 	}
+	size := len(raw[0])
+	for _, v := range raw[2:] {
+		size += len(v)
+	}
+	var all strings.Builder
+	all.Grow(size)
+	all.Write(raw[0])
+	for _, v := range raw[2:] {
+		all.Write(v)
+	}
+	text := all.String()
+	row.Key, text = order.Key(text[:len(raw[0])]), text[len(raw[0]):]
 	for i, v := range raw[2:] {
-		row.Values[i] = order.Value{Text: string(v), Null: v == nil}
+		row.Values[i] = order.Value{Text: text[:len(v)], Null: v == nil}
+		text = text[len(v):]
 	}
 	return row, nil
 }
