@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,16 +42,16 @@ func (s sample) best() time.Duration {
 func interleave(ctx context.Context, runs int, log func(string, ...any), contenders []contender) ([]sample, error) {
 	samples := make([]sample, len(contenders))
 	for round := range runs {
-		line := ""
+		var line strings.Builder
 		for i, c := range contenders {
 			took, err := c.run(ctx)
 			if err != nil {
 				return nil, fmt.Errorf("measuring %s: %w", c.name, err)
 			}
 			samples[i] = append(samples[i], took)
-			line += fmt.Sprintf("  %s %.2f s", c.name, took.Seconds())
+			fmt.Fprintf(&line, "  %s %.2f s", c.name, took.Seconds())
 		}
-		log("round %d of %d:%s", round+1, runs, line)
+		log("round %d of %d:%s", round+1, runs, line.String())
 	}
 	return samples, nil
 }

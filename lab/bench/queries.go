@@ -22,10 +22,16 @@ var (
 		{name: "status", kind: "text"}, {name: "filled_quantity", kind: "numeric", scale: 4}, {name: "quantity", kind: "numeric", scale: 4},
 	}}
 	allFields = fields{"all ten fields", []column{
-		{name: "trader_id", kind: "integer"}, {name: "symbol", kind: "text"}, {name: "side", kind: "text"},
-		{name: "quantity", kind: "numeric", scale: 4}, {name: "price", kind: "numeric", scale: 4}, {name: "status", kind: "text"},
-		{name: "filled_quantity", kind: "numeric", scale: 4}, {name: "avg_fill_price", kind: "numeric", scale: 6},
-		{name: "created_at", kind: "timestamptz"}, {name: "updated_at", kind: "timestamptz"},
+		{name: "trader_id", kind: "integer"},
+		{name: "symbol", kind: "text"},
+		{name: "side", kind: "text"},
+		{name: "quantity", kind: "numeric", scale: 4},
+		{name: "price", kind: "numeric", scale: 4},
+		{name: "status", kind: "text"},
+		{name: "filled_quantity", kind: "numeric", scale: 4},
+		{name: "avg_fill_price", kind: "numeric", scale: 6},
+		{name: "created_at", kind: "timestamptz"},
+		{name: "updated_at", kind: "timestamptz"},
 	}}
 )
 

@@ -138,16 +138,16 @@ func (r *Report) Text() string {
 		fmt.Fprintf(&b, "%s\n", line)
 	}
 	for _, row := range rows {
-		line := ""
+		var line strings.Builder
 		for i, cell := range row {
 			pad := strings.Repeat(" ", widths[i]-len([]rune(plain(cell))))
 			if i == 0 || i == 3 || i == len(row)-1 {
-				line += plain(cell) + pad + "  "
+				fmt.Fprintf(&line, "%s%s  ", plain(cell), pad)
 			} else {
-				line += pad + plain(cell) + "  "
+				fmt.Fprintf(&line, "%s%s  ", pad, plain(cell))
 			}
 		}
-		fmt.Fprintf(&b, "%s\n", strings.TrimRight(line, " "))
+		fmt.Fprintf(&b, "%s\n", strings.TrimRight(line.String(), " "))
 	}
 	return b.String()
 }
