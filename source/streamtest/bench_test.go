@@ -68,7 +68,7 @@ func bare(b *testing.B, brokers []string, messages int) int {
 	group, ctx := errgroup.WithContext(ctx)
 	for p := range benchPartitions {
 		group.Go(func() error {
-			r := kafka.NewReader(kafka.ReaderConfig{Brokers: brokers, Topic: benchTopic, Partition: p, MaxBytes: 1 << 20, QueueCapacity: 1000})
+			r := kafka.NewReader(kafka.ReaderConfig{Brokers: brokers, Topic: benchTopic, Partition: p, MaxBytes: 1 << 20, MaxWait: 500 * time.Millisecond, QueueCapacity: 1000})
 			defer func() { _ = r.Close() }()
 			for {
 				if _, err := r.FetchMessage(ctx); err != nil {
