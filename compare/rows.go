@@ -3,8 +3,10 @@ package compare
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/order"
@@ -81,10 +83,22 @@ func differences(fields []order.Field, legacy, projection []order.Value) []Field
 	var out []FieldDifference
 	for i, f := range fields {
 		if !Equal(f, legacy[i], projection[i]) {
-			out = append(out, FieldDifference{Name: f.Name, Legacy: &legacy[i], Projection: &projection[i]})
+			out = append(out, FieldDifference{Name: f.Name, Legacy: clipped(legacy[i]), Projection: clipped(projection[i])})
 		}
 	}
 	return out
+}
+
+// maxShown is how many bytes of a value a finding keeps. Values are compared whole; a finding is for people, and there
+// may be a million of them.
+const maxShown = 512
+
+func clipped(v order.Value) *order.Value {
+	if len(v.Text) > maxShown {
+		kept := strings.ToValidUTF8(v.Text[:maxShown], "") // a character may have been cut in two
+		v.Text = fmt.Sprintf("%s… (%d bytes)", kept, len(v.Text))
+	}
+	return &v
 }
 
 // Observe reduces one look at an order, at the given time, to what the next look needs.

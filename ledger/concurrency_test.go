@@ -225,7 +225,7 @@ func TestPassesThatSettleTheSameOrdersAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	open, err := l.OpenCounts(t.Context())
+	open, err := l.OpenCounts(t.Context(), "")
 	if err != nil || len(open) != 1 || open[0].Count != 2000 {
 		t.Errorf("open divergences %+v, error %v, want 2000", open, err)
 	}
@@ -253,7 +253,7 @@ func TestBulk(t *testing.T) {
 		t.Errorf("%d open divergences, error %v, want %d", len(open), err, n)
 	}
 	timed("resolving", func() error { return l.Settle(t.Context(), lease, id, outcomes(all, compare.Match), t0) })
-	if counts, err := l.OpenCounts(t.Context()); err != nil || len(counts) != 0 {
+	if counts, err := l.OpenCounts(t.Context(), ""); err != nil || len(counts) != 0 {
 		t.Errorf("open divergences %+v, error %v", counts, err)
 	}
 	if waiting, err := l.SuspectCount(t.Context()); err != nil || waiting != 0 {

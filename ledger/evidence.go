@@ -26,7 +26,7 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 	err := l.read(ctx, l.bulkTimeout(), func(ctx context.Context) error {
 		options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) (err error) {
-			if e.Open, err = openCounts(ctx, tx); err != nil {
+			if e.Open, err = openCounts(ctx, tx, fingerprint); err != nil {
 				return err
 			}
 			if e.Full, e.VoidFull, err = newestPass(ctx, tx, verify.Full, fingerprint); err != nil {

@@ -202,7 +202,7 @@ func TestPruneKeepsFailuresLonger(t *testing.T) {
 		kept = append(kept, p.ID)
 	}
 	same(t, kept, []verify.PassID{keptLast, keptNewest, keptMatch, keptFailure}, "passes that stay")
-	if open, err := l.OpenCounts(t.Context()); err != nil || len(open) != 1 || open[0].Count != 2 {
+	if open, err := l.OpenCounts(t.Context(), ""); err != nil || len(open) != 1 || open[0].Count != 2 {
 		t.Errorf("open divergences %+v, error %v: they stay for ever", open, err)
 	}
 	if resolved, err := l.Divergences(t.Context(), verify.Resolved, 10); err != nil || len(resolved) != 1 {

@@ -28,13 +28,14 @@ func (l *Ledger) Tally(ctx context.Context, id verify.PassID) (verify.Tally, err
 }
 
 // OpenKeys implements [verify.Findings]. Keys are ordered by their bytes.
-func (l *Ledger) OpenKeys(ctx context.Context, after order.Key, limit int) ([]order.Key, error) {
+func (l *Ledger) OpenKeys(ctx context.Context, id verify.PassID, after order.Key, limit int) ([]order.Key, error) {
 	var keys []order.Key
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `
 			SELECT DISTINCT order_key FROM divergence
-			WHERE state <> 'resolved' AND state = 'open' AND order_key > $1
-			ORDER BY order_key LIMIT $2`, string(after), limit)
+			WHERE fingerprint = (SELECT fingerprint FROM pass WHERE id = $1)
+				AND state <> 'resolved' AND state = 'open' AND order_key > $2 -- the first is what the index says
+			ORDER BY order_key LIMIT $3`, id, string(after), limit)
 		if err != nil {
 			return err
 		}
@@ -104,11 +105,18 @@ func (l *Ledger) queryDivergences(ctx context.Context, sql string, args ...any) 
 	return found, nil
 }
 
-// OpenCounts counts the open divergences by hop, kind and cause.
-func (l *Ledger) OpenCounts(ctx context.Context) ([]gate.OpenDivergences, error) {
+// OpenDivergences returns up to limit open divergences under a fingerprint, or under any if it is empty, oldest first.
+func (l *Ledger) OpenDivergences(ctx context.Context, fingerprint string, limit int) ([]verify.Divergence, error) {
+	return l.queryDivergences(ctx, `
+		SELECT `+divergenceColumns+` FROM divergence d WHERE d.state = 'open' AND ($1 = '' OR d.fingerprint = $1)
+		ORDER BY d.first_seen, d.order_key LIMIT $2`, fingerprint, limit)
+}
+
+// OpenCounts counts the open divergences under a fingerprint, or under any if it is empty, by hop, kind and cause.
+func (l *Ledger) OpenCounts(ctx context.Context, fingerprint string) ([]gate.OpenDivergences, error) {
 	var open []gate.OpenDivergences
 	err := l.read(ctx, l.timeout, func(ctx context.Context) (err error) {
-		open, err = openCounts(ctx, l.pool)
+		open, err = openCounts(ctx, l.pool, fingerprint)
 		return err
 	})
 	if err != nil {
@@ -122,10 +130,11 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-func openCounts(ctx context.Context, q querier) ([]gate.OpenDivergences, error) {
+func openCounts(ctx context.Context, q querier, fingerprint string) ([]gate.OpenDivergences, error) {
 	rows, err := q.Query(ctx, `
-		SELECT hop, kind, cause, count(*), min(first_seen) FROM divergence WHERE state = 'open'
-		GROUP BY hop, kind, cause ORDER BY hop, kind, cause`)
+		SELECT hop, kind, cause, count(*), min(first_seen) FROM divergence
+		WHERE state = 'open' AND ($1 = '' OR fingerprint = $1)
+		GROUP BY hop, kind, cause ORDER BY hop, kind, cause`, fingerprint)
 	if err != nil {
 		return nil, err
 	}

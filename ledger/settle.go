@@ -115,7 +115,7 @@ func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at ti
 	if err := b.diverged.write(ctx, tx, id, at); err != nil {
 		return fmt.Errorf("writing divergences: %w", err)
 	}
-	if err := b.matched.write(ctx, tx, at); err != nil {
+	if err := b.matched.write(ctx, tx, id, at); err != nil {
 		return fmt.Errorf("resolving divergences: %w", err)
 	}
 	if _, err := tx.Exec(ctx, `
@@ -135,15 +135,16 @@ func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at ti
 	return b.groups.add(ctx, tx, id)
 }
 
-func (m *matches) write(ctx context.Context, tx pgx.Tx, at time.Time) error {
+func (m *matches) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
 	if len(m.keys) == 0 {
 		return nil
 	}
 	_, err := tx.Exec(ctx, `
 		UPDATE divergence d SET state = 'resolved', resolved_at = $4
 		FROM unnest($1::text[], $2::timestamptz[]) AS u(k, seen)
-		WHERE d.order_key = u.k AND d.hop = ANY ($3::text[]) AND d.state <> 'resolved' AND d.last_seen <= u.seen`,
-		m.keys, m.at, texts(compare.RowHops()), at)
+		WHERE d.order_key = u.k AND d.hop = ANY ($3::text[]) AND d.state <> 'resolved' AND d.last_seen <= u.seen
+			AND d.fingerprint = (SELECT fingerprint FROM pass WHERE id = $5)`,
+		m.keys, m.at, texts(compare.RowHops()), at, id)
 	return err
 }
 
@@ -192,19 +193,20 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at
 	_, err := tx.Exec(ctx, `
 		UPDATE divergence d SET state = 'resolved', resolved_at = $4
 		FROM unnest($1::text[], $2::text[]) AS u(k, h)
-		WHERE d.order_key = u.k AND d.hop <> u.h AND d.hop = ANY ($3::text[]) AND d.state = 'open'`,
-		d.keys, d.hops, texts(compare.RowHops()), at)
+		WHERE d.order_key = u.k AND d.hop <> u.h AND d.hop = ANY ($3::text[]) AND d.state = 'open'
+			AND d.fingerprint = (SELECT fingerprint FROM pass WHERE id = $5)`,
+		d.keys, d.hops, texts(compare.RowHops()), at, id)
 	if err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `
 		WITH written AS (
-			INSERT INTO divergence AS d (order_key, hop, kind, cause, fields, legacy_copies, projection_copies, state,
+			INSERT INTO divergence AS d (fingerprint, order_key, hop, kind, cause, fields, legacy_copies, projection_copies, state,
 				first_seen, last_seen, found_by, first_pass, last_pass)
-			SELECT k, h, kind, c, f::jsonb, lc, pc, 'open', first, last, (SELECT kind FROM pass WHERE id = $1), $1, $1
-			FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::integer[],
+			SELECT p.fingerprint, k, h, u.kind, c, f::jsonb, lc, pc, 'open', first, last, p.kind, $1, $1
+			FROM (SELECT fingerprint, kind FROM pass WHERE id = $1) p, unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::integer[],
 				$8::timestamptz[], $9::timestamptz[], $10::text[]) AS u(k, h, kind, f, lc, pc, first, last, c)
-			ON CONFLICT (order_key, hop) WHERE state <> 'resolved' DO UPDATE SET
+			ON CONFLICT (fingerprint, order_key, hop) WHERE state <> 'resolved' DO UPDATE SET
 				kind = excluded.kind, cause = excluded.cause, fields = excluded.fields, legacy_copies = excluded.legacy_copies,
 				projection_copies = excluded.projection_copies, last_pass = excluded.last_pass,
 				first_seen = least(d.first_seen, excluded.first_seen),

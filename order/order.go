@@ -68,3 +68,12 @@ type Row struct {
 	// ChangedAt is when the representation says that it was last written; zero where no such column is configured.
 	ChangedAt time.Time
 }
+
+// Size is about how many bytes of memory the row takes.
+func (r Row) Size() int64 {
+	size := int64(len(r.Key)) + 64
+	for _, v := range r.Values {
+		size += int64(len(v.Text)) + 24
+	}
+	return size
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -86,10 +87,8 @@ func (e *Events) resolveColumn(ctx context.Context, column eventColumn) error {
 	if err != nil {
 		return fmt.Errorf("events.%s %s: %w", column.name, column.expr, err)
 	}
-	for _, oid := range column.oids {
-		if n.oid == oid {
-			return nil
-		}
+	if slices.Contains(column.oids, n.oid) {
+		return nil
 	}
 	return fmt.Errorf("events.%s %s is %s, not %s: %w", column.name, column.expr, n.name, column.wanted, ErrUnsupported)
 }

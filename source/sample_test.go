@@ -273,7 +273,7 @@ func TestFindingsAreSeenAgainAndResolved(t *testing.T) {
 	if len(got) != 1 || !strings.HasSuffix(got[0], "differs status") || pass.Result.Verdict != compare.Diverged {
 		t.Errorf("found %v, %+v", got, pass.Result)
 	}
-	keys, err := c.Ledger.OpenKeys(t.Context(), "", 10)
+	keys, err := c.Ledger.OpenKeys(t.Context(), pass.ID, "", 10)
 	if err != nil || len(keys) != 1 {
 		t.Errorf("open are %v, %v", keys, err)
 	}
@@ -281,7 +281,7 @@ func TestFindingsAreSeenAgainAndResolved(t *testing.T) {
 	if pass, got = ask(little); len(got) > 0 || pass.Result.Verdict != compare.Match {
 		t.Errorf("found %v, %+v", got, pass.Result)
 	}
-	if keys, err = c.Ledger.OpenKeys(t.Context(), "", 10); err != nil || !slices.Equal(keys, nil) {
+	if keys, err = c.Ledger.OpenKeys(t.Context(), pass.ID, "", 10); err != nil || !slices.Equal(keys, nil) {
 		t.Errorf("open are %v, %v", keys, err)
 	}
 }

@@ -56,10 +56,25 @@ type pass struct {
 	suspects int64
 	// at is when both snapshots had been taken, and reached the newest change that the projection showed in its own.
 	at, reached time.Time
+	width       int64 // bytes of the widest average row that a read brought
 }
 
-// batch is how many orders are read, judged or stored at once.
-const batch = 5000
+const (
+	// batch is how many orders are judged or stored at once, where their rows are not wide.
+	batch = 5000
+	// readBytes is how much one read of a side may bring into memory, as far as the rows before tell.
+	readBytes = 32 << 20
+	// unknownRows are read while nothing is known of the rows' width.
+	unknownRows = 1000
+)
+
+// atOnce is how many orders to read at once, up to most.
+func (p *pass) atOnce(most int) int {
+	if p.width == 0 {
+		return min(most, unknownRows)
+	}
+	return min(most, max(int(readBytes/p.width), 16))
+}
 
 // finishTimeout bounds how long a pass that is being stopped may take to say so in the ledger.
 const finishTimeout = 10 * time.Second
@@ -261,19 +276,28 @@ func both[T any](s snapshots, read func(Snapshot) (T, error)) (legacy, projectio
 	return legacy, projection, err
 }
 
-// rows reads the same keys on both sides, by key.
-func (s snapshots) rows(ctx context.Context, keys []order.Key) (legacy, projection map[order.Key][]order.Row, err error) {
-	return both(s, func(n Snapshot) (map[order.Key][]order.Row, error) {
-		rows, err := n.Rows(ctx, keys)
-		if err != nil {
-			return nil, err
+// rows reads the same keys on both sides, by key, and learns how wide rows are.
+func (p *pass) rows(ctx context.Context, s snapshots, keys []order.Key) (legacy, projection map[order.Key][]order.Row, err error) {
+	l, r, err := both(s, func(n Snapshot) ([]order.Row, error) { return n.Rows(ctx, keys) })
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, side := range [][]order.Row{l, r} {
+		var bytes int64
+		for _, row := range side {
+			bytes += row.Size()
 		}
-		byKey := make(map[order.Key][]order.Row, len(rows))
-		for _, r := range rows {
-			byKey[r.Key] = append(byKey[r.Key], r)
-		}
-		return byKey, nil
-	})
+		p.width = max(p.width, bytes/int64(max(len(side), 1)), 1)
+	}
+	return byKey(l), byKey(r), nil
+}
+
+func byKey(rows []order.Row) map[order.Key][]order.Row {
+	out := make(map[order.Key][]order.Row, len(rows))
+	for _, r := range rows {
+		out[r.Key] = append(out[r.Key], r)
+	}
+	return out
 }
 
 // mark notes the time of the snapshots, which is what all that is read through them is true of, and how far the

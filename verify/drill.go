@@ -14,6 +14,9 @@ import (
 // drillRows is how many rows of both sides are digested again, or read, in one go.
 const drillRows = 1_000_000
 
+// streamed is how many rows of a side are in hand at once. Rows may be wide.
+const streamed = 64
+
 // errUnordered is returned when a side streams its keys out of order: a merge would then report nonsense.
 var errUnordered = errors.New("keys came out of order; is the key's index damaged?")
 
@@ -133,7 +136,7 @@ func (s *rowStream) failed() error {
 }
 
 func (w *walk) stream(ctx context.Context, g *errgroup.Group, n Snapshot, l Layout, part []int64) *rowStream {
-	s := &rowStream{rows: make(chan order.Row, 1024), compare: keyOrder(w.keyType)}
+	s := &rowStream{rows: make(chan order.Row, streamed), compare: keyOrder(w.keyType)}
 	g.Go(func() error {
 		defer close(s.rows)
 		s.scanErr = n.Scan(ctx, l, part, func(r order.Row) error {

@@ -54,8 +54,8 @@ type Queue interface {
 	// NextDue returns how many suspects wait, and when the first of them is due.
 	NextDue(context.Context, PassID) (waiting int64, due time.Time, err error)
 	// Settle stores outcomes in one transaction: final ones leave the queue, diverged ones open a divergence or
-	// renew the open one, matches resolve the open one, all others go back with their new due time. Tallies of
-	// final verdicts are kept by pass.
+	// renew the open one, matches resolve the open one, each under the pass's fingerprint; all others go back with their
+	// new due time. Tallies of final verdicts are kept by pass.
 	Settle(context.Context, Lease, PassID, []Outcome, time.Time) error
 }
 
@@ -69,8 +69,9 @@ type Tally struct {
 type Findings interface {
 	// Tally counts the outcomes of a pass so far.
 	Tally(context.Context, PassID) (Tally, error)
-	// OpenKeys returns up to limit orders with an open divergence, in key order, after the given key.
-	OpenKeys(ctx context.Context, after order.Key, limit int) ([]order.Key, error)
+	// OpenKeys returns up to limit orders with an open divergence under the pass's fingerprint, in key order, after the
+	// given key. What was found under another fingerprint is none of the pass's business: it may compare less.
+	OpenKeys(ctx context.Context, id PassID, after order.Key, limit int) ([]order.Key, error)
 	// PassDivergences returns up to limit open divergences that the pass opened or renewed, oldest first.
 	PassDivergences(ctx context.Context, id PassID, limit int) ([]Divergence, error)
 }

@@ -60,49 +60,69 @@ type draw struct {
 	compared int64
 }
 
+// uniform draws by key where keys are integers, which is cheap and needs nothing of the table, and by address where
+// they are too sparse for that, or none.
 func (d *draw) uniform(ctx context.Context, legacy, projection Extent) error {
-	if d.Legacy.KeyType() == order.KeyInteger {
-		span, err := span(legacy, projection)
-		if err != nil {
-			return err
-		}
-		if span/uint64(max(legacy.Rows, projection.Rows)) < sparseDraw {
-			return d.byKey(ctx, legacy, projection, span)
-		}
+	if d.Legacy.KeyType() != order.KeyInteger {
+		return d.byAddress(ctx, legacy, projection)
 	}
-	return d.byAddress(ctx, legacy, projection)
+	span, err := span(legacy, projection)
+	if err != nil {
+		return err
+	}
+	dense, err := d.byKey(ctx, smallest(legacy, projection), span)
+	if dense || err != nil {
+		return err
+	}
+	err = d.byAddress(ctx, legacy, projection)
+	if errors.Is(err, ErrNotIndexed) { // what was drawn is uniform, only less than asked for
+		return nil
+	}
+	return err
 }
 
 const (
 	// sparseDraw is how many possible keys there may be for one order before drawing keys misses too often.
 	sparseDraw = 50
-	// maxRead is how many keys are read at once.
+	// probed is how many keys are tried to find out.
+	probed = 2000
+	// maxTried bounds the keys tried for a sample, whatever the table holds.
+	maxTried = 1_000_000
+	// maxRead is how many keys are read at once, where rows are not wide.
 	maxRead = 20_000
 )
 
 // byKey draws keys uniformly from the range of both sides and keeps those that either side has: each order has the
-// same chance, the phantom and the missing one too, and gaps between keys do not matter (rejection sampling).
-func (d *draw) byKey(ctx context.Context, legacy, projection Extent, span uint64) error {
-	first := smallest(legacy, projection)
+// same chance, the phantom and the missing one too, and gaps between keys do not matter (rejection sampling). How
+// many keys it takes is learned from the keys tried, not from an estimate. It returns false where there are too few
+// orders between the keys to go on.
+func (d *draw) byKey(ctx context.Context, first int64, span uint64) (dense bool, err error) {
 	tried := map[uint64]bool{}
-	rows := uint64(max(legacy.Rows, projection.Rows))
-	for d.compared < int64(d.size) && uint64(len(tried)) <= span {
-		missing := float64(int64(d.size) - d.compared)
-		expected := uint64(1.02*missing*float64(span+1)/float64(rows)) + 16
-		want := min(expected, maxRead, span+1-uint64(len(tried)))
-		keys := make([]int64, 0, want)
-		for uint64(len(keys)) < want {
+	for want := probed; ; want = d.stillToTry(len(tried)) {
+		keys := make([]order.Key, 0, want)
+		for len(keys) < want && uint64(len(tried)) <= span {
 			offset := d.offset(span)
 			if !tried[offset] {
 				tried[offset] = true
-				keys = append(keys, first+int64(offset))
+				keys = append(keys, order.Key(strconv.FormatInt(first+int64(offset), 10)))
 			}
 		}
-		if err := d.read(ctx, integerKeys(keys), true); err != nil {
-			return err
+		if err := d.read(ctx, keys, true); err != nil {
+			return false, err
+		}
+		switch {
+		case d.compared >= int64(d.size) || uint64(len(tried)) > span:
+			return true, nil
+		case len(tried) >= probed && int64(len(tried)) > sparseDraw*max(d.compared, 1), len(tried) >= maxTried:
+			return false, nil
 		}
 	}
-	return nil
+}
+
+// stillToTry is how many keys it should take to find what is missing.
+func (d *draw) stillToTry(tried int) int {
+	missing := float64(int64(d.size) - d.compared)
+	return min(int(1.02*missing*float64(tried)/float64(max(d.compared, 1)))+16, maxRead)
 }
 
 // offset is uniform in 0..span, for any span.
@@ -124,16 +144,6 @@ func smallest(extents ...Extent) int64 {
 		keys = append(keys, k)
 	}
 	return slices.Min(keys)
-}
-
-// integerKeys is sorted, so that the reads touch each index page once.
-func integerKeys(keys []int64) []order.Key {
-	slices.Sort(keys)
-	out := make([]order.Key, len(keys))
-	for i, k := range keys {
-		out[i] = order.Key(strconv.FormatInt(k, 10))
-	}
-	return out
 }
 
 // byAddress draws rows of both sides by their address in the file, at the same rate. What is drawn from the
@@ -162,8 +172,10 @@ func explainDraw(err error) error {
 }
 
 func (d *draw) readPhantoms(ctx context.Context, keys []order.Key) error {
-	for part := range slices.Chunk(keys, batch) {
-		legacy, projection, err := d.sides.rows(ctx, part)
+	for len(keys) > 0 {
+		part := keys[:min(d.atOnce(batch), len(keys))]
+		keys = keys[len(part):]
+		legacy, projection, err := d.rows(ctx, d.sides, part)
 		if err != nil {
 			return err
 		}
@@ -178,14 +190,20 @@ func (d *draw) readPhantoms(ctx context.Context, keys []order.Key) error {
 	return nil
 }
 
-// read reads keys on both sides and compares all of them that exist: to stop at a size would favour the first.
+// read reads keys on both sides and compares those that exist. A uniform sample ends at its size, which favours
+// nobody, since the keys come in the order in which they were drawn.
 func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool) error {
-	for part := range slices.Chunk(keys, maxRead) {
-		legacy, projection, err := d.sides.rows(ctx, part)
+	for len(keys) > 0 {
+		part := keys[:min(d.atOnce(maxRead), len(keys))]
+		keys = keys[len(part):]
+		legacy, projection, err := d.rows(ctx, d.sides, part)
 		if err != nil {
 			return err
 		}
 		for _, key := range part {
+			if uniform && d.compared >= int64(d.size) {
+				return nil
+			}
 			if err := d.met(ctx, key, legacy[key], projection[key], uniform); err != nil {
 				return err
 			}

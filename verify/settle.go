@@ -49,7 +49,7 @@ func (p *pass) settle(ctx context.Context) error {
 
 // recheck looks again at one batch of due suspects. It tells apart what the sides and what the ledger refused.
 func (p *pass) recheck(ctx context.Context) (readErr, err error) {
-	suspects, err := p.Ledger.DueSuspects(ctx, p.id, p.Now(), batch)
+	suspects, err := p.Ledger.DueSuspects(ctx, p.id, p.Now(), p.atOnce(batch))
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (p *pass) judge(ctx context.Context, suspects []Suspect) ([]Outcome, error)
 	for i, suspect := range suspects {
 		keys[i] = suspect.Key()
 	}
-	legacy, projection, err := s.rows(ctx, keys)
+	legacy, projection, err := p.rows(ctx, s, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) b
 	var after order.Key
 	var looked int64
 	for {
-		keys, err := p.Ledger.OpenKeys(ctx, after, batch)
+		keys, err := p.Ledger.OpenKeys(ctx, p.id, after, p.atOnce(batch))
 		if err != nil {
 			return looked, fmt.Errorf("reading open divergences: %w", err)
 		}
@@ -138,7 +138,7 @@ func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) b
 }
 
 func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known func(order.Key) bool) error {
-	legacy, projection, err := s.rows(ctx, keys)
+	legacy, projection, err := p.rows(ctx, s, keys)
 	if err != nil {
 		return err
 	}

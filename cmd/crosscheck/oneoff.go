@@ -153,7 +153,11 @@ func (o oneOff) unverified(err error) (int, error) {
 func (o oneOff) present(ctx context.Context, l *ledger.Ledger, pass verify.Pass) (int, error) {
 	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	found, err := l.PassDivergences(reading, pass.ID, o.maxDivergences)
+	limit := o.maxDivergences
+	if !o.json {
+		limit = min(limit, textDivergences)
+	}
+	found, err := l.PassDivergences(reading, pass.ID, limit)
 	if err != nil {
 		// The verdict is known and stands; only the list is missing.
 		printError(o.stderr, err.Error(), hintFor(err))

@@ -58,7 +58,7 @@ func (s *ledgerStatus) Status(ctx context.Context) (web.Status, error) {
 	for _, p := range passes {
 		status.Passes = append(status.Passes, webPass(p, now))
 	}
-	if err := s.divergences(ctx, &status, now); err != nil {
+	if err := s.divergences(ctx, &status, status.Decision.Fingerprint, now); err != nil {
 		return status, err
 	}
 	if status.Suspects, err = s.ledger.SuspectCount(ctx); err != nil {
@@ -76,15 +76,16 @@ func (s *ledgerStatus) Status(ctx context.Context) (web.Status, error) {
 	return status, nil
 }
 
-func (s *ledgerStatus) divergences(ctx context.Context, status *web.Status, now time.Time) error {
-	open, err := s.ledger.OpenCounts(ctx)
+// divergences are those under the present fingerprint; all of them while it cannot be told.
+func (s *ledgerStatus) divergences(ctx context.Context, status *web.Status, fingerprint string, now time.Time) error {
+	open, err := s.ledger.OpenCounts(ctx, fingerprint)
 	if err != nil {
 		return err
 	}
 	for _, o := range open {
 		status.Open += o.Count
 	}
-	found, err := s.ledger.Divergences(ctx, verify.Open, web.MaxDivergences)
+	found, err := s.ledger.OpenDivergences(ctx, fingerprint, web.MaxDivergences)
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,8 @@ func (s *ledgerStatus) snapshot(ctx context.Context) (metrics.Snapshot, error) {
 	if m.Suspects, err = s.ledger.SuspectCount(ctx); err != nil {
 		return m, err
 	}
-	open, err := s.ledger.OpenCounts(ctx)
+	fingerprint, identifying := s.fingerprint(ctx)
+	open, err := s.ledger.OpenCounts(ctx, fingerprint) // under any, while the databases cannot be identified
 	if err != nil {
 		return m, err
 	}
@@ -160,7 +162,9 @@ func (s *ledgerStatus) snapshot(ctx context.Context) (metrics.Snapshot, error) {
 	if err := s.passes(ctx, &m, now); err != nil {
 		return m, err
 	}
-	s.judged(ctx, &m, now)
+	if identifying == nil {
+		s.judged(ctx, &m, fingerprint, now)
+	}
 	return m, nil
 }
 
@@ -198,11 +202,7 @@ func (s *ledgerStatus) passes(ctx context.Context, m *metrics.Snapshot, now time
 
 // judged adds what depends on the databases being known: the decision, the bound and the counts. Where they cannot
 // be asked, these are absent.
-func (s *ledgerStatus) judged(ctx context.Context, m *metrics.Snapshot, now time.Time) {
-	fingerprint, err := s.fingerprint(ctx)
-	if err != nil {
-		return
-	}
+func (s *ledgerStatus) judged(ctx context.Context, m *metrics.Snapshot, fingerprint string, now time.Time) {
 	criteria := gateCriteria(s.config.Gate.Criteria)
 	evidence, err := s.ledger.Evidence(ctx, fingerprint, now, criteria.SampleBound.MaxAge)
 	if err != nil {

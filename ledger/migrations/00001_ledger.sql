@@ -77,8 +77,10 @@ CREATE TABLE suspect (
     PRIMARY KEY (pass_id, order_key)
 );
 
+-- What was found under one fingerprint says nothing of another: a pass that compares less must not resolve it.
 CREATE TABLE divergence (
     id                bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    fingerprint       text             NOT NULL,
     order_key         text COLLATE "C" NOT NULL,
     hop               text             NOT NULL,
     kind              text             NOT NULL,
@@ -96,7 +98,7 @@ CREATE TABLE divergence (
     CHECK ((state = 'resolved') = (resolved_at IS NOT NULL))
 );
 -- One that comes back after it was resolved is a new row; until then there is one.
-CREATE UNIQUE INDEX divergence_unresolved ON divergence (order_key, hop) WHERE state <> 'resolved';
+CREATE UNIQUE INDEX divergence_unresolved ON divergence (fingerprint, order_key, hop) WHERE state <> 'resolved';
 CREATE INDEX divergence_open ON divergence (first_seen, order_key) WHERE state = 'open';
 CREATE INDEX divergence_resolved ON divergence (resolved_at, order_key) WHERE state = 'resolved';
 

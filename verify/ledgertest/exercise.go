@@ -35,6 +35,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"values are exact, NULL and absent are told apart", exactValues},
 		{"an older look does not resolve", olderLook},
 		{"a pass reports what it saw, oldest first", passDivergences},
+		{"a pass under another fingerprint resolves nothing", otherFingerprint},
 		{"passes beside do not take findings from each other", concurrentPasses},
 		{"keys of open divergences are paged", openKeys},
 		{"one process holds a lease", leaseHeldOnce},

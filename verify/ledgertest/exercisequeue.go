@@ -228,7 +228,7 @@ func openKeys(t *testing.T, s Store) {
 	settle(t, s, l, id, t0, final(suspect("c", t0), compare.Match))
 	var all []order.Key
 	for after := order.Key(""); ; {
-		page, err := s.OpenKeys(t.Context(), after, 2)
+		page, err := s.OpenKeys(t.Context(), id, after, 2)
 		noError(t, err, "reading a page")
 		if len(page) == 0 {
 			break
@@ -236,4 +236,19 @@ func openKeys(t *testing.T, s Store) {
 		all, after = append(all, page...), page[len(page)-1]
 	}
 	same(t, all, []order.Key{"B", "a", "b"}, "keys of open divergences")
+}
+
+// otherFingerprint is a configuration that compares less: what it sees as a match says nothing of what others found.
+func otherFingerprint(t *testing.T, s Store) {
+	l, id := start(t, s)
+	settle(t, s, l, id, t0, final(suspect("1", t0), compare.Diverged))
+	other, err := s.BeginPass(t.Context(), l, verify.Start{Kind: verify.Full, Trigger: "manual", Fingerprint: "f2", At: t0})
+	noError(t, err, "beginning a pass")
+	keys, err := s.OpenKeys(t.Context(), other, "", 10)
+	noError(t, err, "reading a page")
+	same(t, len(keys), 0, "open keys under the other fingerprint")
+	settle(t, s, l, other, t0.Add(time.Hour), final(suspect("1", t0.Add(time.Hour)), compare.Match))
+	same(t, keysOf(openOnes(t, s)), []order.Key{"1"}, "what is still open")
+	settle(t, s, l, other, t0.Add(time.Hour), final(suspect("1", t0.Add(time.Hour)), compare.Diverged))
+	same(t, len(openOnes(t, s)), 2, "divergences, one for each fingerprint")
 }

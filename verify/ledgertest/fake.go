@@ -92,12 +92,16 @@ func (p *pass) unjudged(s verify.Suspect) {
 	}
 }
 
-type divergence struct{ verify.Divergence }
+type divergence struct {
+	verify.Divergence
+	fingerprint string
+}
 
 // place is where there is at most one divergence that is not resolved.
 type place struct {
-	key order.Key
-	hop compare.Hop
+	fingerprint string
+	key         order.Key
+	hop         compare.Hop
 }
 
 var (

@@ -140,13 +140,13 @@ func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
 	case compare.Match:
 		p.tally.Match++
 		p.matched(s)
-		f.resolve(s.Key(), at, func(d *divergence) bool { return !d.LastSeen.After(seen) })
+		f.resolve(p, s.Key(), at, func(d *divergence) bool { return !d.LastSeen.After(seen) })
 	case compare.Diverged:
 		p.tally.Diverged++
 		if s.InSample {
 			p.tally.SampledDiverged++
 		}
-		f.resolve(s.Key(), at, func(d *divergence) bool {
+		f.resolve(p, s.Key(), at, func(d *divergence) bool {
 			return d.Mismatch.Hop != s.Observation.Mismatch.Hop && d.State == verify.Open
 		})
 		f.diverge(p, s, seen)
@@ -160,9 +160,9 @@ func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
 }
 
 // resolve ends the unresolved divergences of an order's rows for which over is true.
-func (f *Fake) resolve(key order.Key, at time.Time, over func(*divergence) bool) {
+func (f *Fake) resolve(p *pass, key order.Key, at time.Time, over func(*divergence) bool) {
 	for _, hop := range compare.RowHops() {
-		where := place{key, hop}
+		where := place{p.Fingerprint, key, hop}
 		if d := f.unresolved[where]; d != nil && over(d) {
 			d.State, d.ResolvedAt = verify.Resolved, at
 			delete(f.unresolved, where)
@@ -175,12 +175,12 @@ func (f *Fake) diverge(p *pass, s verify.Suspect, seen time.Time) {
 	if first.IsZero() || first.After(seen) {
 		first = seen
 	}
-	where := place{s.Key(), s.Observation.Mismatch.Hop}
+	where := place{p.Fingerprint, s.Key(), s.Observation.Mismatch.Hop}
 	d := f.unresolved[where]
 	if d == nil {
 		d = &divergence{verify.Divergence{
 			ID: int64(len(f.divergences) + 1), State: verify.Open, FirstSeen: first, LastSeen: seen, FoundBy: p.Kind,
-		}}
+		}, p.Fingerprint}
 		f.divergences = append(f.divergences, d)
 		f.unresolved[where] = d
 	}
@@ -209,15 +209,19 @@ func (f *Fake) Tally(ctx context.Context, id verify.PassID) (verify.Tally, error
 }
 
 // OpenKeys implements [verify.Findings].
-func (f *Fake) OpenKeys(ctx context.Context, after order.Key, limit int) ([]order.Key, error) {
+func (f *Fake) OpenKeys(ctx context.Context, id verify.PassID, after order.Key, limit int) ([]order.Key, error) {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
+	p, err := f.pass(id)
+	if err != nil {
+		return nil, err
+	}
 	var keys []order.Key
 	for _, d := range f.divergences {
-		if d.State == verify.Open && d.Mismatch.Key > after {
+		if d.State == verify.Open && d.fingerprint == p.Fingerprint && d.Mismatch.Key > after {
 			keys = append(keys, d.Mismatch.Key)
 		}
 	}
