@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -38,12 +37,11 @@ func between(ctx context.Context, legacy, projection *examination) []Finding {
 
 func identityFinding(ctx context.Context, legacy, projection *examination) Finding {
 	f := Finding{Side: sideBoth, Check: CheckIdentity, Level: OK, Message: "the two tables are not the same"}
-	l, lerr := legacy.Identity(ctx)
-	p, perr := projection.Identity(ctx)
-	switch err := errors.Join(lerr, perr); {
+	same, err := SameData(ctx, legacy.Side, projection.Side)
+	switch {
 	case err != nil:
 		f.Level, f.Message, f.Hint = Error, "telling the two tables apart: "+saidBy(err), nextStep(err)
-	case l == p:
+	case same:
 		f.Level, f.Message = Error, "legacy and projection are the same table of the same database"
 		f.Hint = "check the two dsn and table settings: a table always agrees with itself"
 	}

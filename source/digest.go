@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
@@ -215,19 +214,6 @@ func (s *summing) digests() []verify.Digest {
 		out = append(out, verify.Digest{Bucket: key.bucket, NullKey: key.nullKey, Group: key.group, Rows: t.rows, Sum: t.sum.String()})
 	}
 	return out
-}
-
-// planRows reads the row estimate from a plan in JSON.
-func planRows(raw []byte) (int64, error) {
-	var plans []struct {
-		Plan struct {
-			Rows float64 `json:"Plan Rows"`
-		}
-	}
-	if err := json.Unmarshal(raw, &plans); err != nil || len(plans) != 1 {
-		return 0, fmt.Errorf("reading a plan: %w", err)
-	}
-	return int64(plans[0].Plan.Rows), nil
 }
 
 // parseMicros reads microseconds since 1970.

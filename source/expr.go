@@ -44,14 +44,19 @@ func canonical(f Field) string {
 	}
 }
 
-// Values that stand for NULL inside a chain of hashes. Each is a random constant that no order holds; rows that
-// differ only by such a constant would still be told apart by the sample of equal buckets that is read by value.
-const (
-	nullText    = "'\x015c1b9e7d-null-2fd04c6a'"
-	nullNumeric = "-0.738291048572619384756102938475610294857"
-	nullInteger = "-6148914691236517205"
-	nullUUID    = "'9f3c1e57-4b2a-8d60-a7c4-5e9b1d7f3a28'::uuid"
-)
+// nulls are the values that stand for NULL inside a chain of hashes: random, of this pass, so that no order holds one
+// twice.
+type nulls struct{ text, numeric, integer, uuid string }
+
+func newNulls(seed int64) nulls {
+	a, b := uint64(mix(uint64(seed))), uint64(mix(uint64(seed)+1))
+	return nulls{
+		text:    fmt.Sprintf("'null %016x%016x'", a, b),
+		numeric: fmt.Sprintf("-0.%020d%020d1", a, b),
+		integer: fmt.Sprintf("'%d'::bigint", int64(a)),
+		uuid:    fmt.Sprintf("'%016x%016x'::uuid", a, b),
+	}
+}
 
 // rowDigest is the SQL of a row's digest: 64 bits, not linear in any column, seeded with the key and with the
 // pass, so that sums over rows cannot cancel however values are exchanged between rows or columns.
@@ -79,14 +84,15 @@ func rowDigest(t order.KeyType, key string, fields []Field, h verify.Hash) strin
 		chain = fmt.Sprintf("hash_array_extended(%s, %s)", s, chain)
 	}
 	numerics, others := parted(fields)
+	null := newNulls(h.Seed)
 	for i, f := range numerics {
 		if i > 0 {
 			chain = fmt.Sprintf("%s # '%d'::bigint", chain, mix(uint64(i))|1)
 		}
-		chain = chained(f, chain)
+		chain = chained(f, chain, null)
 	}
 	for _, f := range others {
-		chain = chained(f, chain)
+		chain = chained(f, chain, null)
 	}
 	if len(others) == 0 {
 		chain = fmt.Sprintf("hashint4extended(1, %s)", chain)
@@ -120,23 +126,23 @@ func keySeed(t order.KeyType, key string, seed int64) string {
 }
 
 // chained hashes one field with what came before as the seed; timestamps are hashed all at once.
-func chained(f Field, seed string) string {
+func chained(f Field, seed string, null nulls) string {
 	value := canonical(f)
 	switch f.Type {
 	case order.Numeric:
-		return fmt.Sprintf("hash_numeric_extended(coalesce(%s, %s), %s)", value, nullNumeric, seed)
+		return fmt.Sprintf("hash_numeric_extended(coalesce(%s, %s), %s)", value, null.numeric, seed)
 	case order.Integer:
-		return fmt.Sprintf("hashint8extended(coalesce(%s, %s), %s # (coalesce(%s, 1) << 1))", value, nullInteger, seed, value)
+		return fmt.Sprintf("hashint8extended(coalesce(%s, %s), %s # (coalesce(%s, 1) << 1))", value, null.integer, seed, value)
 	case order.Boolean:
 		return fmt.Sprintf("hashint4extended(coalesce(%s::int, 2), %s)", value, seed)
 	case order.UUID:
-		return fmt.Sprintf("uuid_hash_extended(coalesce(%s, %s), %s)", value, nullUUID, seed)
+		return fmt.Sprintf("uuid_hash_extended(coalesce(%s, %s), %s)", value, null.uuid, seed)
 	case order.Date:
-		return fmt.Sprintf("hashtextextended(coalesce(%s::text, %s), %s)", value, nullText, seed)
+		return fmt.Sprintf("hashtextextended(coalesce(%s::text, %s), %s)", value, null.text, seed)
 	case order.Timestamptz:
 		return seed
 	default:
-		return fmt.Sprintf("hashtextextended(coalesce(%s, %s), %s)", value, nullText, seed)
+		return fmt.Sprintf("hashtextextended(coalesce(%s, %s), %s)", value, null.text, seed)
 	}
 }
 

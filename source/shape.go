@@ -2,8 +2,6 @@ package source
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -174,24 +172,18 @@ func (s *Side) indexed(ctx context.Context, query string) (bool, error) {
 
 // usesIndex is true if no node of the plan scans a table or an index from end to end or sorts.
 func usesIndex(ctx context.Context, tx pgx.Tx, query string) (bool, error) {
-	var raw []byte
-	if err := tx.QueryRow(ctx, "EXPLAIN (FORMAT JSON) "+query, pgx.QueryExecModeSimpleProtocol).Scan(&raw); err != nil {
-		return false, fmt.Errorf("asking for a plan: %w", err)
-	}
-	var plans []struct{ Plan plan }
-	if err := json.Unmarshal(raw, &plans); err != nil {
-		return false, fmt.Errorf("reading a plan: %w", err)
-	}
-	if len(plans) != 1 {
-		return false, errors.New("reading a plan: not exactly one")
-	}
-	return plans[0].Plan.keyed(), nil
+	root, err := explain(ctx, tx, "(FORMAT JSON)", query)
+	return err == nil && root.keyed(), err
 }
 
 type plan struct {
-	Node  string `json:"Node Type"`
-	Cond  string `json:"Index Cond"`
-	Plans []plan
+	Node string  `json:"Node Type"`
+	Cond string  `json:"Index Cond"`
+	Rows float64 `json:"Plan Rows"`
+	// Schema and Relation are the table that the node reads; the schema only in a verbose plan.
+	Schema   string `json:"Schema"`
+	Relation string `json:"Relation Name"`
+	Plans    []plan
 }
 
 func (p plan) keyed() bool {

@@ -82,15 +82,11 @@ func (n *snapshot) Extent(ctx context.Context) (verify.Extent, error) {
 
 // estimate is what the planner believes; at least 1, for the table was seen not to be empty.
 func (n *snapshot) estimate(ctx context.Context) (int64, error) {
-	var raw []byte
-	if err := n.tx.QueryRow(ctx, "EXPLAIN (FORMAT JSON) SELECT 1 FROM "+n.side.from(), pgx.QueryExecModeSimpleProtocol).Scan(&raw); err != nil {
-		return 0, n.fail("estimating the rows", err)
-	}
-	rows, err := planRows(raw)
+	root, err := explain(ctx, n.tx, "(FORMAT JSON)", "SELECT 1 FROM "+n.side.from())
 	if err != nil {
 		return 0, n.fail("estimating the rows", err)
 	}
-	return max(rows, 1), nil
+	return max(int64(root.Rows), 1), nil
 }
 
 const (

@@ -149,11 +149,16 @@ func (s *Side) Name() string { return s.config.Name }
 // KeyType is the type of the key column.
 func (s *Side) KeyType() order.KeyType { return s.shape.keyType }
 
-// Ping tells whether the side can be reached now.
+// Ping tells whether the side can be read now: the server, and the table.
 func (s *Side) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	return s.pool.Ping(ctx)
+	rows, err := s.pool.Query(ctx, "SELECT 1 FROM "+s.from()+" LIMIT 0")
+	if err != nil {
+		return err
+	}
+	rows.Close()
+	return rows.Err()
 }
 
 // from is the FROM item of every query.

@@ -152,7 +152,9 @@ func (s sides) fingerprint(ctx context.Context, c *config.Config) (string, error
 	if err != nil {
 		return "", err
 	}
-	if legacy == projection {
+	if same, err := source.SameData(ctx, s.legacy, s.projection); err != nil {
+		return "", err
+	} else if same {
 		return "", withHint(errSameTable, "check the two dsn and table settings: a table always agrees with itself")
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s", c.Fingerprint(), comparator, legacy, projection))
