@@ -70,7 +70,7 @@ func (d *draw) uniform(ctx context.Context, legacy, projection Extent) error {
 	if err != nil {
 		return err
 	}
-	dense, err := d.byKey(ctx, smallest(legacy, projection), span)
+	dense, err := d.byKey(ctx, smallest(legacy, projection), span, max(legacy.Rows, projection.Rows))
 	if dense || err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (d *draw) uniform(ctx context.Context, legacy, projection Extent) error {
 const (
 	// sparseDraw is how many possible keys there may be for one order before drawing keys misses too often.
 	sparseDraw = 50
-	// probed is how many keys are tried to find out.
+	// probed is how many keys are tried at least to find out.
 	probed = 2000
 	// maxTried bounds the keys tried for a sample, whatever the table holds.
 	maxTried = 1_000_000
@@ -94,11 +94,12 @@ const (
 
 // byKey draws keys uniformly from the range of both sides and keeps those that either side has: each order has the
 // same chance, the phantom and the missing one too, and gaps between keys do not matter (rejection sampling). How
-// many keys it takes is learned from the keys tried, not from an estimate. It returns false where there are too few
-// orders between the keys to go on.
-func (d *draw) byKey(ctx context.Context, first int64, span uint64) (dense bool, err error) {
+// many keys it takes is learned from the keys tried; the estimated rows only say how many to begin with. It returns
+// false where there are too few orders between the keys to go on.
+func (d *draw) byKey(ctx context.Context, first int64, span uint64, rows int64) (dense bool, err error) {
 	tried := map[uint64]bool{}
-	for want := probed; ; want = d.stillToTry(len(tried)) {
+	begin := 1.02*float64(d.size)*(float64(span)+1)/float64(rows) + 16
+	for want := int(min(max(begin, probed), maxRead)); ; want = d.stillToTry(len(tried)) {
 		keys := make([]order.Key, 0, want)
 		for len(keys) < want && uint64(len(tried)) <= span {
 			offset := d.offset(span)

@@ -13,7 +13,8 @@ import (
 // settle rechecks the suspects of the pass, each when it is due, until none is left. Reads that fail are tried
 // again after a window, as often as an order is looked at, before the pass is given up.
 func (p *pass) settle(ctx context.Context) error {
-	var total, failures int64
+	var total int64
+	failures := 0
 	for {
 		waiting, due, err := p.Ledger.NextDue(ctx, p.id)
 		if err != nil {
@@ -29,41 +30,40 @@ func (p *pass) settle(ctx context.Context) error {
 				return err
 			}
 		}
-		readErr, err := p.recheck(ctx)
+		unread, err := p.recheck(ctx)
 		switch {
 		case err != nil:
 			return err
-		case readErr == nil:
+		case unread == nil:
 			failures = 0
 			continue
 		}
-		if failures++; failures > int64(p.Settle.Rechecks) {
-			return fmt.Errorf("rechecking suspects: %w", readErr)
+		if failures++; failures > p.Settle.Rechecks {
+			return fmt.Errorf("rechecking suspects: %w", unread)
 		}
-		p.Log.WarnContext(ctx, "recheck failed, will try again", slog.String("error", readErr.Error()))
+		p.Log.WarnContext(ctx, "recheck failed, will try again", slog.String("error", unread.Error()))
 		if err := p.Wait(ctx, p.Settle.Window/4+time.Second); err != nil {
 			return err
 		}
 	}
 }
 
-// recheck looks again at one batch of due suspects. It tells apart what the sides and what the ledger refused.
-func (p *pass) recheck(ctx context.Context) (readErr, err error) {
-	suspects, err := p.Ledger.DueSuspects(ctx, p.id, p.Now(), p.atOnce(batch))
-	if err != nil {
-		return nil, err
+// recheck looks again at all suspects that are due by now, a batch at a time. It tells apart what the sides (unread)
+// and what the ledger refused.
+func (p *pass) recheck(ctx context.Context) (unread, err error) {
+	for now := p.Now(); ; {
+		suspects, err := p.Ledger.DueSuspects(ctx, p.id, now, p.atOnce(batch))
+		if err != nil || len(suspects) == 0 {
+			return nil, err
+		}
+		outcomes, err := p.judge(ctx, suspects)
+		if err != nil {
+			return err, nil
+		}
+		if err := p.Ledger.Settle(ctx, p.lease, p.id, outcomes, p.Now()); err != nil {
+			return nil, fmt.Errorf("storing verdicts: %w", err)
+		}
 	}
-	if len(suspects) == 0 {
-		return nil, nil
-	}
-	outcomes, err := p.judge(ctx, suspects)
-	if err != nil {
-		return err, nil
-	}
-	if err := p.Ledger.Settle(ctx, p.lease, p.id, outcomes, p.Now()); err != nil {
-		return nil, fmt.Errorf("storing verdicts: %w", err)
-	}
-	return nil, nil
 }
 
 func (p *pass) judge(ctx context.Context, suspects []Suspect) ([]Outcome, error) {
