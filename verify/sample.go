@@ -99,6 +99,9 @@ const (
 func (d *draw) byKey(ctx context.Context, first int64, span uint64, rows int64) (dense bool, err error) {
 	tried := map[uint64]bool{}
 	begin := 1.02*float64(d.size)*(float64(span)+1)/float64(rows) + 16
+	if begin > sparseDraw*float64(d.size) { // too sparse, if the estimate is right
+		begin = probed
+	}
 	for want := int(min(max(begin, probed), maxRead)); ; want = d.stillToTry(len(tried)) {
 		keys := make([]order.Key, 0, want)
 		for len(keys) < want && uint64(len(tried)) <= span {
