@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/nordvarg/crosscheck/lab/child"
 )
 
 // Version is the Kafka that scripts/kafka fetches.
@@ -122,7 +124,7 @@ func (s *Server) jvm(ctx context.Context, class string, args ...string) *exec.Cm
 	}, args)...)
 	cmd.Dir = s.run
 	attr := &syscall.SysProcAttr{Setpgid: true} // Ctrl-C in a terminal reaches us alone
-	dieWithParent(attr)
+	child.DieWithParent(attr, syscall.SIGKILL)
 	cmd.SysProcAttr = attr
 	return cmd
 }

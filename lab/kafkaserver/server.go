@@ -19,6 +19,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/nordvarg/crosscheck/lab/child"
 )
 
 var (
@@ -58,7 +60,7 @@ type Server struct {
 	ports         ports
 
 	mu      sync.Mutex
-	child   *child // nil when killed or stopped
+	process *child.Process // nil when killed or stopped
 	stopped bool
 }
 
@@ -130,28 +132,32 @@ func (s *Server) Stop() error {
 
 // start runs the server process and waits until it answers. It needs s.mu once s is shared.
 func (s *Server) start(ctx context.Context) error {
-	c, err := startChild(s.command())
+	cmd, err := s.command()
+	if err != nil {
+		return fmt.Errorf("starting kafka: %w", err)
+	}
+	c, err := child.Start(cmd)
 	if err != nil {
 		return fmt.Errorf("starting kafka: %w", err)
 	}
 	if err := s.waitReady(ctx, c); err != nil {
-		return errors.Join(err, c.end(syscall.SIGKILL, stopTimeout))
+		return errors.Join(err, c.End(syscall.SIGKILL, stopTimeout))
 	}
-	s.child = c
+	s.process = c
 	return nil
 }
 
 func (s *Server) endLocked(sig syscall.Signal) error {
-	if s.child == nil {
+	if s.process == nil {
 		return nil
 	}
-	err := s.child.end(sig, stopTimeout)
-	s.child = nil
+	err := s.process.End(sig, stopTimeout)
+	s.process = nil
 	return err
 }
 
 // waitReady polls until the node calls itself a broker, the process ends or the deadline passes.
-func (s *Server) waitReady(ctx context.Context, c *child) error {
+func (s *Server) waitReady(ctx context.Context, c *child.Process) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers()...), kgo.RequestRetries(0))
 	if err != nil {
 		return fmt.Errorf("preparing to talk to kafka: %w", err)
@@ -165,7 +171,7 @@ func (s *Server) waitReady(ctx context.Context, c *child) error {
 			return nil
 		}
 		select {
-		case <-c.done:
+		case <-c.Done:
 			return fmt.Errorf("waiting for kafka: %w: %s", ErrExited, s.logTail())
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for kafka: %w: %s", ctx.Err(), s.logTail())

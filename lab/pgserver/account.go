@@ -9,6 +9,8 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
+
+	"github.com/nordvarg/crosscheck/lab/child"
 )
 
 // account is the operating system's user that runs the server; the zero value is our own.
@@ -52,6 +54,6 @@ func (a account) sysProcAttr() *syscall.SysProcAttr {
 	if a.other {
 		attr.Credential = &syscall.Credential{Uid: a.uid, Gid: a.gid}
 	}
-	dieWithParent(attr)
+	child.DieWithParent(attr, syscall.SIGINT) // its fast shutdown: it ends its own children and leaves its folder in order
 	return attr
 }

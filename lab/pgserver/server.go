@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/nordvarg/crosscheck/lab/child"
 )
 
 var (
@@ -59,7 +61,7 @@ type Server struct {
 	port     int
 
 	mu      sync.Mutex
-	child   *child // nil when killed or stopped
+	process *child.Process // nil when killed or stopped
 	stopped bool
 }
 
@@ -149,28 +151,32 @@ func (s *Server) Stop() error {
 
 // start runs the server process on s.port and waits until it answers. It needs s.mu once s is shared.
 func (s *Server) start(ctx context.Context) error {
-	c, err := startChild(s.command())
+	cmd, err := s.command()
+	if err != nil {
+		return fmt.Errorf("starting postgres: %w", err)
+	}
+	c, err := child.Start(cmd)
 	if err != nil {
 		return fmt.Errorf("starting postgres: %w", err)
 	}
 	if err := s.waitReady(ctx, c); err != nil {
-		return errors.Join(err, c.end(syscall.SIGQUIT, stopTimeout))
+		return errors.Join(err, c.End(syscall.SIGQUIT, stopTimeout))
 	}
-	s.child = c
+	s.process = c
 	return nil
 }
 
 func (s *Server) endLocked(sig syscall.Signal) error {
-	if s.child == nil {
+	if s.process == nil {
 		return nil
 	}
-	err := s.child.end(sig, stopTimeout)
-	s.child = nil
+	err := s.process.End(sig, stopTimeout)
+	s.process = nil
 	return err
 }
 
 // waitReady polls until the server takes a connection, the process ends or the deadline passes.
-func (s *Server) waitReady(ctx context.Context, c *child) error {
+func (s *Server) waitReady(ctx context.Context, c *child.Process) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -179,7 +185,7 @@ func (s *Server) waitReady(ctx context.Context, c *child) error {
 			return conn.Close(ctx)
 		}
 		select {
-		case <-c.done:
+		case <-c.Done:
 			return fmt.Errorf("waiting for postgres: %w: %s", ErrExited, s.logTail())
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for postgres: %w: last error: %w", ctx.Err(), err)

@@ -1,0 +1,6 @@
+package child
+
+import "syscall"
+
+// DieWithParent makes the kernel send the signal to the process when we are gone, even by kill -9.
+func DieWithParent(attr *syscall.SysProcAttr, sig syscall.Signal) { attr.Pdeathsig = sig }

@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package child
+
+import "syscall"
+
+// DieWithParent does nothing: only Linux can tie a child to its parent. Whoever started the process must end it.
+func DieWithParent(*syscall.SysProcAttr, syscall.Signal) {}
