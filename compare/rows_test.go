@@ -2,8 +2,10 @@ package compare_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -136,5 +138,25 @@ func TestObserveTakesLegacysLastWrite(t *testing.T) {
 	o := compare.Observe(fields, "1", rows(a, b), rows(a), late, early)
 	if !o.LegacyChangedAt.Equal(late) || !o.ProjectionReached.Equal(early) || o.Mismatch == nil || o.Mismatch.Kind != compare.Duplicate {
 		t.Errorf("observed %+v", o)
+	}
+}
+
+// TestFindingsKeepTheBeginningOfWideValues: values are compared whole, and a finding holds no megabytes.
+func TestFindingsKeepTheBeginningOfWideValues(t *testing.T) {
+	wide := strings.Repeat("ä", 50_000)
+	fields := []order.Field{{Name: "note", Type: order.Text}}
+	row := func(text string) []order.Row {
+		return []order.Row{{Key: "1", Values: []order.Value{{Text: text}}}}
+	}
+	m := compare.Rows(fields, "1", row(wide), row(wide+"!"))
+	if m == nil || m.Kind != compare.Differs {
+		t.Fatalf("a difference behind 100 kB is %+v", m)
+	}
+	got := m.Fields[0].Legacy.Text
+	if len(got) > 600 || !strings.HasPrefix(got, "ää") || !strings.HasSuffix(got, "… (100000 bytes)") || !utf8.ValidString(got) {
+		t.Errorf("the finding holds %d bytes: %.40q … %q", len(got), got, got[max(0, len(got)-30):])
+	}
+	if compare.Rows(fields, "1", row(wide), row(wide)) != nil {
+		t.Error("equal wide values differ")
 	}
 }

@@ -285,3 +285,19 @@ func TestFindingsAreSeenAgainAndResolved(t *testing.T) {
 		t.Errorf("open are %v, %v", keys, err)
 	}
 }
+
+// TestSampleDoesNotTrustTheEstimate: the planner takes a function for a thousand rows a call, so sparse keys look
+// dense. A sample that believed it would draw keys without end.
+func TestSampleDoesNotTrustTheEstimate(t *testing.T) {
+	p := newPair(t, []source.Field{field("status", order.Text)})
+	p.both(`CREATE TABLE stored (order_id bigint PRIMARY KEY, status text);
+		INSERT INTO stored SELECT g * 40000::bigint, 'OPEN' FROM generate_series(1, 3000) g;
+		CREATE FUNCTION many(bigint) RETURNS TABLE (x int) LANGUAGE plpgsql AS $$BEGIN RETURN QUERY SELECT 1; END$$;
+		CREATE VIEW orders AS SELECT s.order_id, s.status FROM stored s CROSS JOIN LATERAL many(s.order_id)`)
+	pass, _ := p.found(func(c *verify.Comparison, l verify.Lease) (verify.Pass, error) {
+		return c.Sample(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()}, 1000)
+	})
+	if pass.Scan.Compared > 100 || pass.Result.Verdict == compare.Match && pass.Scan.Compared == 0 || pass.Scan.Compared == 0 && pass.Scan.Reason == "" {
+		t.Errorf("the sample is %+v, %+v", pass.Scan, pass.Result)
+	}
+}

@@ -37,7 +37,9 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 	if err := d.uniform(ctx, legacy, projection); err != nil {
 		return err
 	}
-	scan.Sampled = d.compared
+	if scan.Sampled = d.compared; scan.Sampled == 0 {
+		scan.Reason = "the keys are too sparse to be drawn from their range; of a table or materialized view on both sides rows can be drawn"
+	}
 	if err := d.changed(ctx); err != nil {
 		return err
 	}
