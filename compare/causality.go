@@ -34,6 +34,12 @@ type Evidence struct {
 	Late []order.Position
 	// Overtaken is true if the projection shows later events of other orders: this one is not just waiting.
 	Overtaken bool
+	// ProjectionReached is the newest change that the projection shows of any order; zero is unknown. A projection
+	// that has not reached an event as a whole has left out nothing: it is late, or it has stopped.
+	ProjectionReached time.Time
+	// Silent is true if no event of any order has been stored since legacy last wrote this one, and others of its
+	// orders have none either.
+	Silent bool
 }
 
 // Neighbour is an event of another order.
@@ -65,6 +71,10 @@ type Diagnosis struct {
 func (o Oracle) Diagnose(e Evidence) Diagnosis {
 	c := o.newCase(e)
 	d := c.diagnose()
+	if d.Cause == LostShadowWrite && e.Silent {
+		d.Cause = StoppedShadowWriter
+		d.Reason += "; no event of any order has been stored since"
+	}
 	d.Legacy, d.Projection, d.Problems = c.legacy, c.projection, c.problems
 	if behind := c.projection; behind.Kind == PlacedPrefix || behind.Kind == PlacedAbsent {
 		d.Behind, d.Since = behind.Behind, behind.Since
@@ -103,13 +113,13 @@ func (c *aCase) diagnose() Diagnosis {
 		return Diagnosis{Verdict: Unverified, Reason: "no compared field is one that events tell"}
 	case len(c.Events) == 0:
 		return c.withoutEvents()
-	case legacyWhole && projectionWhole:
-		return c.agreed()
 	}
 	if flaw, ok := c.flaw(); ok {
 		return flaw
 	}
 	switch {
+	case legacyWhole && projectionWhole:
+		return c.agreed()
 	case legacyWhole:
 		return c.projectionWrong()
 	case !projectionWhole && c.projection.Kind == PlacedNone && !c.sidesAgree():

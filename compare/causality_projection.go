@@ -44,6 +44,10 @@ func (c *aCase) behind() Diagnosis {
 			d.Reason += ", and " + why
 		}
 	}
+	if reached := c.ProjectionReached; !reached.IsZero() && reached.Before(order.Microseconds(c.projection.Since)) {
+		d.Cause = StoppedProjector
+		d.Reason += fmt.Sprintf("; it shows nothing of any order that is newer than %s", order.TimestamptzText(reached))
+	}
 	if c.Overtaken {
 		d.Verdict, d.Confidence = Diverged, Medium
 		d.Reason += "; it has shown later events of other orders"

@@ -14,6 +14,8 @@ type Observation struct {
 	// LegacyState and ProjectionState are fingerprints of everything the side showed (values, copies, changed-at);
 	// empty means that the side has no such order. Equal states mean that nothing visible moved in between.
 	LegacyState, ProjectionState string
+	// EventsState is the same of the order's history; empty where nobody looked at it.
+	EventsState string
 	// Mismatch is nil when both sides agree.
 	Mismatch *Mismatch
 	// LegacyChangedAt is when legacy says the order was last written; zero where unknown or absent.
@@ -55,7 +57,7 @@ func (s Settle) Judge(was, is Observation, moves int, firstSeen time.Time) Judge
 	switch {
 	case is.Mismatch == nil:
 		return Judgement{Verdict: Match, Final: true}
-	case was.LegacyState != is.LegacyState || was.ProjectionState != is.ProjectionState:
+	case moved(was, is):
 		return s.moving(moves + 1)
 	case is.At.Sub(was.At) < s.Window:
 		return Judgement{Verdict: Lagging, Reason: "has not held still long enough yet"}
@@ -66,6 +68,12 @@ func (s Settle) Judge(was, is Observation, moves int, firstSeen time.Time) Judge
 		Verdict: Diverged, Final: true,
 		Reason: fmt.Sprintf("both sides held still for %s and are still different", s.Window),
 	}
+}
+
+// moved is true if anything visible was written between two looks. The history counts where both looks saw it.
+func moved(was, is Observation) bool {
+	return was.LegacyState != is.LegacyState || was.ProjectionState != is.ProjectionState ||
+		was.EventsState != "" && is.EventsState != "" && was.EventsState != is.EventsState
 }
 
 // behind is true while the projection has not shown any change as new as legacy's last write of the order.

@@ -46,9 +46,10 @@ func (l *Ledger) ScanDone(ctx context.Context, lease verify.Lease, id verify.Pas
 	err = l.writePass(ctx, lease, id, exclusive, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			UPDATE pass SET state = 'settling', scanned_at = clock_timestamp(), legacy_rows = $2, projection_rows = $3,
-				compared = $4, sampled = $5, coverage = $6, scan_reason = $7, counts = $8::jsonb, mismatches = $9
+				compared = $4, sampled = $5, coverage = $6, scan_reason = $7, counts = $8::jsonb, mismatches = $9,
+				events_rows = $10
 			WHERE id = $1`,
-			id, s.LegacyRows, s.ProjectionRows, s.Compared, s.Sampled, s.Coverage, s.Reason, counts, s.Mismatches)
+			id, s.LegacyRows, s.ProjectionRows, s.Compared, s.Sampled, s.Coverage, s.Reason, counts, s.Mismatches, s.EventsRows)
 		return err
 	})
 	if err != nil {
@@ -107,7 +108,7 @@ func emptyQueue(ctx context.Context, tx pgx.Tx, id verify.PassID) (waiting, samp
 // passColumns are what scanPass reads.
 const passColumns = `id, kind, state, trigger, scheduled_at, fingerprint, started_at, finished_at,
 	legacy_rows, projection_rows, compared, sampled, coverage, scan_reason, counts, settled, mismatches,
-	verdict, diverged, lagging, unverified, reason`
+	verdict, diverged, lagging, unverified, reason, events_rows`
 
 func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	var p verify.Pass
@@ -116,7 +117,7 @@ func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	s, r := &p.Scan, &p.Result
 	err := row.Scan(&p.ID, &p.Kind, &p.State, &p.Trigger, &scheduled, &p.Fingerprint, &p.StartedAt, &finished,
 		&s.LegacyRows, &s.ProjectionRows, &s.Compared, &s.Sampled, &s.Coverage, &s.Reason, &counts, &settled, &s.Mismatches,
-		&r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason)
+		&r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &s.EventsRows)
 	if err != nil {
 		return p, err
 	}

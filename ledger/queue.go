@@ -19,7 +19,7 @@ const batchRows = 10_000
 type suspectArrays struct {
 	keys                                                       []string
 	observed, legacyChanged, projectionReached, firstSeen, due []time.Time
-	legacyState, projectionState                               [][]byte
+	legacyState, projectionState, eventsState                  [][]byte
 	mismatches                                                 []*string // jsonb as text; nil is NULL
 	attempts                                                   []int32
 	inSample                                                   []bool
@@ -36,6 +36,7 @@ func (a *suspectArrays) add(s verify.Suspect) error {
 	a.observed = append(a.observed, micro(o.At))
 	a.legacyState = append(a.legacyState, []byte(o.LegacyState))
 	a.projectionState = append(a.projectionState, []byte(o.ProjectionState))
+	a.eventsState = append(a.eventsState, []byte(o.EventsState))
 	a.mismatches = append(a.mismatches, mismatch)
 	a.legacyChanged = append(a.legacyChanged, micro(o.LegacyChangedAt))
 	a.projectionReached = append(a.projectionReached, micro(o.ProjectionReached))
@@ -55,19 +56,21 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID) 
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO suspect (pass_id, order_key, observed_at, legacy_state, projection_state, mismatch,
-			legacy_changed_at, projection_reached, attempts, first_seen, due, in_sample, legacy_group, projection_group)
-		SELECT $1, k, o, ls, ps, m::jsonb, lc, pr, n, f, d, s, lg, pg
+			legacy_changed_at, projection_reached, attempts, first_seen, due, in_sample, legacy_group, projection_group,
+			events_state)
+		SELECT $1, k, o, ls, ps, m::jsonb, lc, pr, n, f, d, s, lg, pg, es
 		FROM unnest($2::text[], $3::timestamptz[], $4::bytea[], $5::bytea[], $6::text[], $7::timestamptz[],
-			$8::timestamptz[], $9::integer[], $10::timestamptz[], $11::timestamptz[], $12::boolean[], $13::text[], $14::text[])
-			AS u(k, o, ls, ps, m, lc, pr, n, f, d, s, lg, pg)
+			$8::timestamptz[], $9::integer[], $10::timestamptz[], $11::timestamptz[], $12::boolean[], $13::text[], $14::text[], $15::bytea[])
+			AS u(k, o, ls, ps, m, lc, pr, n, f, d, s, lg, pg, es)
 		ON CONFLICT (pass_id, order_key) DO UPDATE SET observed_at = excluded.observed_at,
 			legacy_state = excluded.legacy_state, projection_state = excluded.projection_state,
 			mismatch = excluded.mismatch, legacy_changed_at = excluded.legacy_changed_at,
 			projection_reached = excluded.projection_reached, attempts = excluded.attempts,
 			first_seen = excluded.first_seen, due = excluded.due, in_sample = excluded.in_sample,
-			legacy_group = excluded.legacy_group, projection_group = excluded.projection_group`,
+			legacy_group = excluded.legacy_group, projection_group = excluded.projection_group,
+			events_state = excluded.events_state`,
 		id, a.keys, a.observed, a.legacyState, a.projectionState, a.mismatches, a.legacyChanged,
-		a.projectionReached, a.attempts, a.firstSeen, a.due, a.inSample, a.legacyGroup, a.projectionGroup)
+		a.projectionReached, a.attempts, a.firstSeen, a.due, a.inSample, a.legacyGroup, a.projectionGroup, a.eventsState)
 	return err
 }
 
@@ -117,7 +120,7 @@ func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time
 	err := l.read(ctx, l.bulkTimeout(), func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `
 			SELECT order_key, observed_at, legacy_state, projection_state, mismatch, legacy_changed_at,
-				projection_reached, attempts, first_seen, due, in_sample, legacy_group, projection_group
+				projection_reached, attempts, first_seen, due, in_sample, legacy_group, projection_group, events_state
 			FROM suspect WHERE pass_id = $1 AND due <= $2 ORDER BY order_key LIMIT $3`, id, micro(at), limit)
 		if err != nil {
 			return err
@@ -133,14 +136,14 @@ func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time
 
 func scanSuspect(row pgx.CollectableRow) (verify.Suspect, error) {
 	var s verify.Suspect
-	var legacy, projection, mismatch []byte
+	var legacy, projection, events, mismatch []byte
 	o := &s.Observation
 	err := row.Scan(&o.Key, &o.At, &legacy, &projection, &mismatch, &o.LegacyChangedAt,
-		&o.ProjectionReached, &s.Attempts, &s.FirstSeen, &s.Due, &s.InSample, &s.LegacyGroup, &s.ProjectionGroup)
+		&o.ProjectionReached, &s.Attempts, &s.FirstSeen, &s.Due, &s.InSample, &s.LegacyGroup, &s.ProjectionGroup, &events)
 	if err != nil {
 		return s, err
 	}
-	o.LegacyState, o.ProjectionState = string(legacy), string(projection)
+	o.LegacyState, o.ProjectionState, o.EventsState = string(legacy), string(projection), string(events)
 	for _, t := range []*time.Time{&o.At, &o.LegacyChangedAt, &o.ProjectionReached, &s.FirstSeen, &s.Due} {
 		*t = t.UTC()
 	}

@@ -163,3 +163,20 @@ func decodeEvent(raw [][]byte) (order.RawEvent, error) {
 		Payload: append([]byte(nil), raw[4]...),
 	}, nil
 }
+
+// Newest is the time of the event with the highest position; zero where there is none. It reads one row, through the
+// index on the position where there is one.
+func (e *Events) Newest(ctx context.Context) (time.Time, error) {
+	defer e.side.observe("newest")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var at *time.Time
+	query := fmt.Sprintf("SELECT (SELECT %s FROM %s ORDER BY %s DESC LIMIT 1)", e.config.At, e.side.from(), e.config.Position)
+	if err := e.side.pool.QueryRow(ctx, query).Scan(&at); err != nil {
+		return time.Time{}, fmt.Errorf("reading the newest event: %w", err)
+	}
+	if at == nil {
+		return time.Time{}, nil
+	}
+	return at.UTC(), nil
+}

@@ -42,6 +42,10 @@ func TestHistoriesAreInTheOrderOfPositionsAndExact(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer events.Close()
+	newest, err := events.Newest(t.Context())
+	if want := "2024-01-01 00:00:00+00"; err != nil || order.TimestamptzText(newest) != want { // of position 40
+		t.Errorf("the newest event is of %s, %v; want %s", newest, err, want)
+	}
 	got, err := events.Histories(t.Context(), []order.Key{"7", "8", "404"})
 	if err != nil {
 		t.Fatal(err)

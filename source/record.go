@@ -3,10 +3,7 @@ package source
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
@@ -48,51 +45,9 @@ func (s *Side) Record(ctx context.Context, key order.Key, history *HistoryConfig
 	if !ok {
 		return r, nil
 	}
-	r.History, err = n.history(ctx, *history, key)
+	found, err := n.histories(ctx, *history, []order.Key{key})
+	if h, ok := found[key]; ok {
+		r.History = &h
+	}
 	return r, err
-}
-
-func (n *snapshot) history(ctx context.Context, c HistoryConfig, key order.Key) (*compare.History, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	h := compare.History{Audit: []compare.Change{}, Trades: []compare.Trade{}}
-	cast := keyCast(n.side.shape.keyType)
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT "timestamp", field_changed, old_value::text, new_value::text FROM %s
-		WHERE entity_id = $1::text::%s ORDER BY "timestamp"`, c.AuditLog, cast), string(key))
-	if err != nil {
-		return nil, n.fail("reading the audit log", err)
-	}
-	var change compare.Change
-	var was, is *string
-	_, err = pgx.ForEachRow(rows, []any{&change.At, &change.Field, &was, &is}, func() error {
-		change.Old, change.New = textOrNull(was), textOrNull(is)
-		h.Audit = append(h.Audit, change)
-		return nil
-	})
-	if err != nil {
-		return nil, n.fail("reading the audit log", err)
-	}
-	rows, err = n.tx.Query(ctx, fmt.Sprintf(`SELECT executed_at, quantity::text, price::text FROM %s
-		WHERE order_id = $1::text::%s ORDER BY executed_at`, c.Trades, cast), string(key))
-	if err != nil {
-		return nil, n.fail("reading the trades", err)
-	}
-	var at time.Time
-	var quantity, price string
-	_, err = pgx.ForEachRow(rows, []any{&at, &quantity, &price}, func() error {
-		trade, err := compare.NewTrade(at, quantity, price)
-		h.Trades = append(h.Trades, trade)
-		return err
-	})
-	if err != nil {
-		return nil, n.fail("reading the trades", err)
-	}
-	return &h, nil
-}
-
-func textOrNull(text *string) order.Value {
-	if text == nil {
-		return order.Null
-	}
-	return order.Value{Text: *text}
 }

@@ -28,6 +28,10 @@ type Comparison struct {
 	Settle  compare.Settle
 	// Events tells at which hop an order parts, and why; nil where there is no event store to look at.
 	Events Events
+	// Records is legacy's own memory, as further evidence; nil where there is none. Of use with Events only.
+	Records Records
+	// Folded lets full verification compare legacy with the events too; nil leaves that out.
+	Folded *Folded
 	Ledger Ledger
 	Random Random
 	// Now is the comparer's clock; Wait sleeps, and returns early with the context's error.
@@ -204,25 +208,14 @@ func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) 
 	return done, errors.Join(cause, err)
 }
 
-// look compares all rows that the two sides have for one key, and queues a suspect if they disagree.
+// look compares all rows that the two sides have for one key, and queues a suspect if they disagree. What the events
+// say of it is asked when it is judged: there may be a million of them.
 func (p *pass) look(ctx context.Context, key order.Key, legacy, projection []order.Row, inSample bool) error {
-	mismatch := compare.Rows(p.Fields, key, legacy, projection)
-	if mismatch == nil {
+	o := compare.Observe(p.Fields, key, legacy, projection, p.at, p.reached)
+	if o.Mismatch == nil {
 		return nil
 	}
-	if p.Seen != nil {
-		p.Seen(*mismatch)
-	}
-	p.suspects++
-	p.pending = append(p.pending, Suspect{
-		Observation: compare.Observe(p.Fields, key, legacy, projection, p.at, p.reached),
-		FirstSeen:   p.at, Due: p.at.Add(p.Settle.Window), InSample: inSample,
-		LegacyGroup: p.groupOf(legacy), ProjectionGroup: p.groupOf(projection),
-	})
-	if len(p.pending) < batch {
-		return nil
-	}
-	return p.flush(ctx)
+	return p.suspect(ctx, o, legacy, projection, inSample)
 }
 
 // flush stores pending suspects, so that memory stays bounded and a kill loses at most a batch of a pass that
@@ -247,10 +240,14 @@ func (p *pass) progress(stage string, done, total int64) {
 // snapshots are both sides, each at one instant, taken at about the same time.
 type snapshots struct{ legacy, projection Snapshot }
 
-func (c *Comparison) begin(ctx context.Context) (s snapshots, err error) {
+func (c *Comparison) begin(ctx context.Context) (snapshots, error) {
+	return beginBoth(ctx, c.Legacy, c.Projection)
+}
+
+func beginBoth(ctx context.Context, legacy, projection Side) (s snapshots, err error) {
 	var g errgroup.Group
-	g.Go(func() (err error) { s.legacy, err = c.Legacy.Begin(ctx); return err })
-	g.Go(func() (err error) { s.projection, err = c.Projection.Begin(ctx); return err })
+	g.Go(func() (err error) { s.legacy, err = legacy.Begin(ctx); return err })
+	g.Go(func() (err error) { s.projection, err = projection.Begin(ctx); return err })
 	if err := g.Wait(); err != nil {
 		s.close()
 		return snapshots{}, err

@@ -108,8 +108,12 @@ func (w *walk) merge(ctx context.Context, l Layout, part []int64) (compared int6
 				return err
 			}
 			compared++
-			if err := w.look(ctx, key, left, right, false); err != nil {
+			differs, err := w.differ(ctx, key, left, right)
+			if err != nil {
 				return err
+			}
+			if differs {
+				w.differs++
 			}
 		}
 	})

@@ -22,7 +22,7 @@ var (
 	ErrNoHash = errors.New("the two servers digest the same known values differently")
 )
 
-// walk is the digest walk of a full pass.
+// walk is a digest walk over two sides.
 type walk struct {
 	*pass
 	sides   snapshots
@@ -31,6 +31,9 @@ type walk struct {
 	hash    Hash
 	layout  Layout
 	indexed bool
+	// differ is told of every key at hand, and says whether its rows disagree; differs counts those that do.
+	differ  func(ctx context.Context, key order.Key, legacy, other []order.Row) (bool, error)
+	differs int64
 }
 
 // full digests both sides at once, bucket by bucket, and reads by value what differs.
@@ -41,45 +44,71 @@ type walk struct {
 // appear; the rows counted in them are the rows of the snapshot. A bucket is taken for equal only if every group in
 // it has the same number of rows and the same exact sum of row digests. A sample of equal buckets is read by value.
 func (p *pass) full(ctx context.Context, scan *Scan) error {
-	w := &walk{pass: p, scan: scan, keyType: p.Legacy.KeyType()}
-	if w.keyType != p.Projection.KeyType() {
-		return fmt.Errorf("%w: %s and %s", ErrKeyTypes, w.keyType, p.Projection.KeyType())
+	w := &walk{pass: p, scan: scan}
+	w.differ = func(ctx context.Context, key order.Key, legacy, projection []order.Row) (bool, error) {
+		before := p.suspects
+		err := p.look(ctx, key, legacy, projection, false)
+		return p.suspects != before, err
 	}
-	var err error
-	if w.hash, err = p.agreedHash(ctx); err != nil {
-		return err
-	}
-	if w.sides, err = p.begin(ctx); err != nil {
+	estimate, err := w.open(ctx, p.Legacy, p.Projection)
+	if err != nil {
 		return err
 	}
 	defer w.sides.close()
 	if err := p.mark(ctx, w.sides); err != nil {
 		return err
 	}
-	legacy, projection, err := both(w.sides, func(n Snapshot) (Extent, error) { return n.Extent(ctx) })
-	if err != nil {
-		return err
-	}
-	if legacy.Empty && projection.Empty {
+	if estimate == 0 {
 		scan.Reason = "both sides are empty"
 		return nil
 	}
-	w.indexed = legacy.Indexed && projection.Indexed
-	if w.layout, err = layout(ctx, w.keyType, w.sides, legacy, projection); err != nil {
+	if err := w.compareAll(ctx, estimate); err != nil {
 		return err
 	}
-	return w.compareAll(ctx, legacy.Rows+projection.Rows)
+	if err := p.foldAll(ctx, w.sides, scan); err != nil {
+		scan.Coverage = 0.5 // of the two comparisons one was made
+		return fmt.Errorf("comparing legacy with the events: %w", err)
+	}
+	_, err = p.revisit(ctx, w.sides, func(order.Key) bool { return true })
+	return err
+}
+
+// open begins both snapshots, proves that the two digest alike, and cuts the key space. It returns an estimate of the
+// rows of both, 0 where both are empty. The caller closes the snapshots unless there was an error.
+func (w *walk) open(ctx context.Context, legacy, other Side) (estimate int64, err error) {
+	w.keyType = legacy.KeyType()
+	if w.keyType != other.KeyType() {
+		return 0, fmt.Errorf("%w: %s and %s", ErrKeyTypes, w.keyType, other.KeyType())
+	}
+	if w.hash, err = w.agreedHash(ctx, legacy, other); err != nil {
+		return 0, err
+	}
+	if w.sides, err = beginBoth(ctx, legacy, other); err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			w.sides.close()
+		}
+	}()
+	l, o, err := both(w.sides, func(n Snapshot) (Extent, error) { return n.Extent(ctx) })
+	if err != nil || l.Empty && o.Empty {
+		return 0, err
+	}
+	w.indexed = l.Indexed && o.Indexed
+	w.layout, err = layout(ctx, w.keyType, w.sides, l, o)
+	return l.Rows + o.Rows, err
 }
 
 // agreedHash proves on known values that both servers digest alike, with a seed of this pass. A server that lacks
 // the native functions is as good a reason for the portable ones as two that disagree.
-func (p *pass) agreedHash(ctx context.Context) (Hash, error) {
+func (p *pass) agreedHash(ctx context.Context, legacy, other Side) (Hash, error) {
 	h := Hash{Seed: int64(p.Random.Uint64())}
-	if agree, err := p.digestAlike(ctx, h); agree && err == nil {
+	if agree, err := digestAlike(ctx, legacy, other, h); agree && err == nil {
 		return h, nil
 	}
 	h.Portable = true
-	agree, err := p.digestAlike(ctx, h)
+	agree, err := digestAlike(ctx, legacy, other, h)
 	switch {
 	case err != nil:
 		return h, err
@@ -90,13 +119,13 @@ func (p *pass) agreedHash(ctx context.Context) (Hash, error) {
 	return h, nil
 }
 
-func (p *pass) digestAlike(ctx context.Context, h Hash) (bool, error) {
-	legacy, err := p.Legacy.Probe(ctx, h)
+func digestAlike(ctx context.Context, legacy, other Side, h Hash) (bool, error) {
+	l, err := legacy.Probe(ctx, h)
 	if err != nil {
 		return false, err
 	}
-	projection, err := p.Projection.Probe(ctx, h)
-	return slices.Equal(legacy, projection), err
+	o, err := other.Probe(ctx, h)
+	return slices.Equal(l, o), err
 }
 
 func (w *walk) compareAll(ctx context.Context, estimate int64) error {
@@ -114,11 +143,7 @@ func (w *walk) compareAll(ctx context.Context, estimate int64) error {
 		w.scan.Reason = fmt.Sprintf("%d rows have no key", n)
 		w.scan.Coverage = float64(w.scan.Compared) / float64(w.scan.Compared+n)
 	}
-	if err := w.confirm(ctx, same); err != nil {
-		return err
-	}
-	_, err = w.revisit(ctx, w.sides, func(order.Key) bool { return true })
-	return err
+	return w.confirm(ctx, same)
 }
 
 // digest asks both sides at once.
@@ -181,11 +206,11 @@ func (w *walk) confirm(ctx context.Context, same buckets) error {
 	for range min(confirmed, len(numbers)) {
 		number := numbers[w.Random.Int64N(int64(len(numbers)))]
 		layout, part := w.sample(number)
-		before := w.suspects
+		before := w.differs
 		if _, err := w.merge(ctx, layout, part); err != nil {
 			return err
 		}
-		if w.suspects != before {
+		if w.differs != before {
 			return fmt.Errorf("%w (bucket %d)", ErrDigestBlind, number)
 		}
 	}

@@ -46,6 +46,7 @@ type Pass struct {
 // Scan is what a pass read, written once when the scan has ended.
 type Scan struct {
 	LegacyRows, ProjectionRows int64        // rows of each side at its snapshot (full); estimates (sample)
+	EventsRows                 int64        // orders that the events give, at a snapshot of theirs; 0 where they were not folded
 	Compared                   int64        // distinct orders that were compared
 	Sampled                    int64        // of those, the ones drawn uniformly (sample only)
 	Coverage                   float64      // share of what the pass set out to compare that it did compare, 0..1

@@ -185,12 +185,9 @@ func (d *draw) readPhantoms(ctx context.Context, keys []order.Key) error {
 		if err != nil {
 			return err
 		}
-		for _, key := range part {
-			if len(legacy[key]) == 0 {
-				if err := d.met(ctx, key, nil, projection[key], true); err != nil {
-					return err
-				}
-			}
+		phantoms := d.fresh(part, func(k order.Key) bool { return len(legacy[k]) == 0 && len(projection[k]) > 0 })
+		if err := d.met(ctx, phantoms, legacy, projection, true); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -206,25 +203,50 @@ func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool) error {
 		if err != nil {
 			return err
 		}
-		for _, key := range part {
-			if uniform && d.compared >= int64(d.size) {
-				return nil
-			}
-			if err := d.met(ctx, key, legacy[key], projection[key], uniform); err != nil {
-				return err
-			}
+		there := d.fresh(part, func(k order.Key) bool { return len(legacy[k])+len(projection[k]) > 0 })
+		if uniform {
+			there = there[:min(len(there), d.size-int(d.compared))]
+		}
+		if err := d.met(ctx, there, legacy, projection, uniform); err != nil {
+			return err
+		}
+		if uniform && d.compared >= int64(d.size) {
+			return nil
 		}
 	}
 	return nil
 }
 
-func (d *draw) met(ctx context.Context, key order.Key, legacy, projection []order.Row, uniform bool) error {
-	if len(legacy)+len(projection) == 0 || d.seen[key] {
-		return nil
+// fresh are the keys that are wanted and were not looked at before, each once, in their order.
+func (d *draw) fresh(keys []order.Key, wanted func(order.Key) bool) []order.Key {
+	out := make([]order.Key, 0, len(keys))
+	twice := map[order.Key]bool{}
+	for _, k := range keys {
+		if wanted(k) && !d.seen[k] && !twice[k] {
+			twice[k] = true
+			out = append(out, k)
+		}
 	}
-	d.seen[key] = true
-	d.compared++
-	return d.look(ctx, key, legacy, projection, uniform)
+	return out
+}
+
+// met compares orders in all representations.
+func (d *draw) met(ctx context.Context, keys []order.Key, legacy, projection map[order.Key][]order.Row, inSample bool) error {
+	heard, err := d.hear(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for _, is := range d.observe(keys, legacy, projection, heard) {
+		d.seen[is.Key] = true
+		d.compared++
+		if is.Mismatch == nil {
+			continue
+		}
+		if err := d.suspect(ctx, is.Observation, legacy[is.Key], projection[is.Key], inSample); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // changed adds the orders that either side changed last. Without an index on the time of a change there is no

@@ -83,30 +83,30 @@ func (p *pass) judge(ctx context.Context, suspects []Suspect) ([]Outcome, error)
 	if err != nil {
 		return nil, err
 	}
-	histories, err := p.histories(ctx, keys) // after the rows, which must not be newer than the history
+	heard, err := p.hear(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
+	if err := p.record(ctx, keys, &heard); err != nil {
+		return nil, err
+	}
 	outcomes := make([]Outcome, len(suspects))
-	for i, suspect := range suspects {
-		key := suspect.Key()
-		is := compare.Observe(p.Fields, key, legacy[key], projection[key], p.at, p.reached)
-		impossible := p.diagnose(&is, legacy[key], projection[key], histories[key])
-		outcomes[i] = p.outcome(suspect, is, impossible)
+	for i, is := range p.observe(keys, legacy, projection, heard) {
+		outcomes[i] = p.outcome(suspects[i], is)
 	}
 	return outcomes, nil
 }
 
 // outcome lets patience decide, unless the diagnosis has proven already that waiting cannot help.
-func (p *pass) outcome(suspect Suspect, is compare.Observation, impossible string) Outcome {
-	j := p.Settle.Judge(suspect.Observation, is, suspect.Attempts, suspect.FirstSeen)
-	if is.Mismatch != nil && impossible != "" {
-		j = compare.Judgement{Verdict: compare.Diverged, Final: true, Reason: impossible}
+func (p *pass) outcome(suspect Suspect, is observation) Outcome {
+	j := p.Settle.Judge(suspect.Observation, is.Observation, suspect.Attempts, suspect.FirstSeen)
+	if is.Mismatch != nil && is.impossible != "" {
+		j = compare.Judgement{Verdict: compare.Diverged, Final: true, Reason: is.impossible}
 	}
 	if j.Moved {
 		suspect.Attempts++
 	}
-	suspect.Observation = is
+	suspect.Observation = is.Observation
 	suspect.Due = is.At.Add(p.Settle.Window)
 	return Outcome{Suspect: suspect, Verdict: j.Verdict, Final: j.Final, Reason: j.Reason}
 }
@@ -142,18 +142,20 @@ func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known
 	if err != nil {
 		return err
 	}
+	heard, err := p.hear(ctx, keys)
+	if err != nil {
+		return err
+	}
 	var agreed []Outcome
-	for _, key := range keys {
-		is := compare.Observe(p.Fields, key, legacy[key], projection[key], p.at, p.reached)
-		if is.Mismatch == nil {
-			agreed = append(agreed, Outcome{Suspect: Suspect{Observation: is, FirstSeen: is.At}, Verdict: compare.Match, Final: true})
-			continue
-		}
-		if known(key) {
-			continue
-		}
-		if err := p.look(ctx, key, legacy[key], projection[key], false); err != nil {
-			return err
+	for _, is := range p.observe(keys, legacy, projection, heard) {
+		switch {
+		case is.Mismatch == nil:
+			agreed = append(agreed, Outcome{Suspect: Suspect{Observation: is.Observation, FirstSeen: is.At}, Verdict: compare.Match, Final: true})
+		case known(is.Key):
+		default:
+			if err := p.suspect(ctx, is.Observation, legacy[is.Key], projection[is.Key], false); err != nil {
+				return err
+			}
 		}
 	}
 	if len(agreed) == 0 {

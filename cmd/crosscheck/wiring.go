@@ -188,6 +188,9 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 	}
 	if s.events != nil { // a nil pointer in the interface would be taken for an event store
 		cmp.Events = s.events
+		if h := c.History; h.Given() {
+			cmp.Records = &source.Records{Legacy: s.legacy, Config: source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}}
+		}
 	}
 	return cmp
 }

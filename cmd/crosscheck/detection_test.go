@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nordvarg/crosscheck/lab"
+)
+
+// TestEveryFaultOfRowsIsNamed plants each fault that shows between legacy, events and projection, while the desk trades
+// on, and lets a full verification name each order's hop and cause, and accuse no other.
+func TestEveryFaultOfRowsIsNamed(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, lab.Options{History: lab.History{Orders: 3000}, Rate: 30, RefreshEvery: labRefresh})
+	config := s.config("named", labWindow, s.eventSections())
+	s.live()
+	if code, r := pass(t, "verify", "--config", config); code != exitAgrees || len(r.Divergences) > 0 {
+		t.Fatalf("the clean system ended with exit code %d and %d divergences", code, len(r.Divergences))
+	}
+	want := map[string]string{}
+	for _, fault := range lab.AllFaults() {
+		if fault.Pass != lab.FullPass || fault.Name == "stopped_projector" || fault.Name == "stopped_shadow_writer" {
+			continue
+		}
+		planted, err := s.Plant(deadline(t), fault.Name, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range planted {
+			want[strconv.FormatInt(p.OrderID, 10)] = fmt.Sprintf("%s: %s %s", p.Fault, p.Hop, p.Cause)
+		}
+	}
+	code, r := pass(t, "verify", "--config", config)
+	if code != exitDiverged {
+		t.Errorf("verify ended with exit code %d", code)
+	}
+	found := map[string]string{}
+	for _, d := range r.Divergences {
+		fault, _, _ := strings.Cut(want[d.OrderID], ":")
+		found[d.OrderID] = fmt.Sprintf("%s: %s %s", fault, d.Hop, d.Cause)
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("planted (-) and found (+) by verify:\n%s", diff)
+	}
+}

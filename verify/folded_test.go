@@ -1,0 +1,190 @@
+package verify_test
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/sourcetest"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// eventStore is histories in memory.
+type eventStore struct {
+	histories map[order.Key][]order.Event
+	position  order.Position
+	newest    time.Time
+}
+
+var _ verify.Events = (*eventStore)(nil)
+
+func (s *eventStore) Histories(_ context.Context, keys []order.Key) (map[order.Key][]order.Event, error) {
+	out := map[order.Key][]order.Event{}
+	for _, k := range keys {
+		if h, ok := s.histories[k]; ok {
+			out[k] = h
+		}
+	}
+	return out, nil
+}
+
+func (s *eventStore) Newest(context.Context) (time.Time, error) { return s.newest, nil }
+
+func (s *eventStore) add(key int64, at time.Time, body order.Body) {
+	s.position++
+	k := order.Key(strconv.FormatInt(key, 10))
+	s.histories[k] = append(s.histories[k], order.Event{Position: s.position, Key: k, Type: body.Type(), At: at, Body: body})
+	s.newest = at
+}
+
+var foldable = []order.Field{{Name: "status", Type: order.Text}, {Name: "filled_quantity", Type: order.Numeric}}
+
+// four is a world with an event store: legacy, projection and events agree on ten orders, of which the first was filled.
+type four struct {
+	*world
+	events *eventStore
+	folded *sourcetest.Fake
+}
+
+func newFour(t *testing.T) *four {
+	t.Helper()
+	store := &eventStore{histories: map[order.Key][]order.Event{}}
+	var rows []order.Row
+	noon := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
+	for key := range int64(10) {
+		store.add(key+1, noon, order.Created{Symbol: "NVDA", Quantity: *apd.New(10, 0)})
+		rows = append(rows, row(key+1, "OPEN", "0"))
+	}
+	store.add(1, noon.Add(time.Second), order.Filled{Quantity: *apd.New(10, 0), Price: *apd.New(1, 0)})
+	rows[0] = row(1, "FILLED", "10")
+	side := func(name string) *sourcetest.Fake {
+		return sourcetest.New(name, sourcetest.Table{KeyType: order.KeyInteger, Fields: foldable, Indexed: true, Rows: rows})
+	}
+	f := &four{world: newWorld(t, nil, nil), events: store, folded: side("events")}
+	f.legacy, f.projection = side("legacy"), side("projection")
+	f.Legacy, f.Projection, f.Fields = f.legacy, f.projection, foldable
+	f.Events, f.Folded = store, &verify.Folded{Legacy: f.legacy, Events: f.folded, Fields: foldable}
+	return f
+}
+
+// lose takes the last event of an order out of the store, and what it made of the order out of the projection too
+// where behindBoth.
+func (f *four) lose(key int64, behindBoth bool) {
+	k := order.Key(strconv.FormatInt(key, 10))
+	h := f.events.histories[k]
+	f.events.histories[k] = h[:len(h)-1]
+	f.folded.Put(row(key, "OPEN", "0"))
+	if !behindBoth {
+		f.projection.Put(row(key, "OPEN", "0"))
+	}
+}
+
+func (f *four) found(t *testing.T) []verify.Divergence {
+	t.Helper()
+	open, err := f.store.Divergences(t.Context(), verify.Open, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open
+}
+
+func TestAllRepresentationsAgree(t *testing.T) {
+	f := newFour(t)
+	pass := f.must(f.full(t.Context()))
+	if pass.Result.Verdict != compare.Match || pass.Scan.EventsRows != 10 || len(f.found(t)) != 0 {
+		t.Errorf("full ended %+v, having seen %d orders of events", pass.Result, pass.Scan.EventsRows)
+	}
+	if stored := f.stored(pass.ID); stored.Scan.EventsRows != 10 {
+		t.Errorf("the ledger has %d orders of events", stored.Scan.EventsRows)
+	}
+}
+
+func TestAnEventLostBehindBothSidesIsFound(t *testing.T) {
+	for name, run := range map[string]func(*four) (verify.Pass, error){
+		"full":   func(f *four) (verify.Pass, error) { return f.full(t.Context()) },
+		"sample": func(f *four) (verify.Pass, error) { return f.sample(t.Context(), 10) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFour(t)
+			f.lose(1, true)
+			pass := f.must(run(f))
+			open := f.found(t)
+			if pass.Result.Verdict != compare.Diverged || len(open) != 1 {
+				t.Fatalf("ended %+v with %d divergences", pass.Result, len(open))
+			}
+			m := open[0].Mismatch
+			if m.Key != "1" || m.Hop != compare.LegacyToEvents || m.Cause != compare.LostShadowWrite || m.Kind != compare.Differs {
+				t.Errorf("found %+v", m)
+			}
+			for _, field := range m.Fields {
+				if field.Legacy == nil || field.Events == nil || field.Projection == nil || *field.Legacy == *field.Events {
+					t.Errorf("field %+v", field)
+				}
+			}
+		})
+	}
+}
+
+// TestAgreementOfTwoDoesNotResolve lets a sample look at an order of which legacy and projection agree, and the events do
+// not: its divergence stays open until they do.
+func TestAgreementOfTwoDoesNotResolve(t *testing.T) {
+	f := newFour(t)
+	f.lose(1, true)
+	f.must(f.full(t.Context()))
+	if f.must(f.sample(t.Context(), 10)); len(f.found(t)) != 1 {
+		t.Fatal("a sample has resolved what is still wrong")
+	}
+	f.events.add(1, f.now, order.Filled{Quantity: *apd.New(10, 0), Price: *apd.New(1, 0)})
+	f.folded.Put(row(1, "FILLED", "10"))
+	if pass := f.must(f.full(t.Context())); pass.Result.Verdict != compare.Match || len(f.found(t)) != 0 {
+		t.Errorf("after the repair full ended %+v, with %d open", pass.Result, len(f.found(t)))
+	}
+}
+
+func TestAnEventThatIsOnItsWayIsNoDivergence(t *testing.T) {
+	f := newFour(t)
+	f.lose(1, true)
+	f.meanwhile = func(int) {
+		if len(f.events.histories["1"]) == 1 {
+			f.events.add(1, f.now, order.Filled{Quantity: *apd.New(10, 0), Price: *apd.New(1, 0)})
+		}
+	}
+	if pass := f.must(f.full(t.Context())); pass.Result.Verdict != compare.Match || len(f.found(t)) != 0 {
+		t.Errorf("full ended %+v", pass.Result)
+	}
+}
+
+func TestALostEventPartsTheProjectionToo(t *testing.T) {
+	f := newFour(t)
+	f.lose(1, false)
+	f.must(f.full(t.Context()))
+	open := f.found(t)
+	if len(open) != 1 || open[0].Mismatch.Hop != compare.LegacyToEvents || open[0].Mismatch.Cause != compare.LostShadowWrite {
+		t.Errorf("found %+v", open)
+	}
+}
+
+// TestAStoppedShadowWriterIsNoHeapOfLostEvents has several orders written in legacy since the newest event of all.
+func TestAStoppedShadowWriterIsNoHeapOfLostEvents(t *testing.T) {
+	f := newFour(t)
+	for key := range int64(4) {
+		r := row(key+2, "CANCELED", "0")
+		r.ChangedAt = f.events.newest.Add(time.Duration(key+1) * time.Second)
+		f.legacy.Put(r)
+	}
+	f.must(f.full(t.Context()))
+	open := f.found(t)
+	for _, d := range open {
+		if d.Mismatch.Hop != compare.LegacyToEvents || d.Mismatch.Cause != compare.StoppedShadowWriter {
+			t.Errorf("order %s: %s %s", d.Mismatch.Key, d.Mismatch.Hop, d.Mismatch.Cause)
+		}
+	}
+	if len(open) != 4 {
+		t.Errorf("%d divergences, want 4", len(open))
+	}
+}

@@ -1,0 +1,112 @@
+package verify
+
+import (
+	"context"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// witnesses are what else is known of some orders beside their rows: the events, and legacy's own record.
+type witnesses struct {
+	events  map[order.Key][]order.Event
+	records map[order.Key]compare.History
+	newest  time.Time // of all events in the store
+}
+
+// hear reads the witnesses of orders whose rows were read already: a row must not be newer than the history that it is
+// judged by. There is nothing to hear where no event store is configured.
+func (p *pass) hear(ctx context.Context, keys []order.Key) (w witnesses, err error) {
+	if p.Events == nil || len(keys) == 0 {
+		return w, nil
+	}
+	if w.newest, err = p.Events.Newest(ctx); err != nil {
+		return w, err
+	}
+	w.events, err = p.Events.Histories(ctx, keys)
+	return w, err
+}
+
+// record adds legacy's own record. Only orders that are about to be judged are worth it.
+func (p *pass) record(ctx context.Context, keys []order.Key, w *witnesses) (err error) {
+	if p.Events != nil && p.Records != nil {
+		w.records, err = p.Records.Records(ctx, keys)
+	}
+	return err
+}
+
+// observation is one look at an order, and the reason where it is proven at once that waiting cannot help: a projection
+// in a state that no number of events leads to.
+type observation struct {
+	compare.Observation
+
+	impossible string
+}
+
+// observe looks at orders in all representations. The rows are of two snapshots and the histories are of a later moment:
+// only what is true of a history whatever comes behind it counts as proven.
+func (p *pass) observe(keys []order.Key, legacy, projection map[order.Key][]order.Row, w witnesses) []observation {
+	out := make([]observation, len(keys))
+	silent := p.silent(keys, legacy, w)
+	for i, key := range keys {
+		out[i].Observation = compare.Observe(p.Fields, key, legacy[key], projection[key], p.at, p.reached)
+		if p.Events == nil {
+			continue
+		}
+		e := compare.Evidence{
+			Events: w.events[key], Legacy: legacy[key], Projection: projection[key],
+			ProjectionReached: p.reached, Silent: silent && out[i].LegacyChangedAt.After(w.newest),
+		}
+		if record, ok := w.records[key]; ok {
+			e.History = &record
+		}
+		oracle := compare.Oracle{Fields: p.Fields}
+		if d := oracle.Representations(&out[i].Observation, e); d.Verdict == compare.Diverged {
+			out[i].impossible = d.Reason
+		}
+	}
+	return out
+}
+
+// manySilent is how many orders must have been written since the newest event of all before the shadow writer is
+// thought to have stopped, rather than to have lost the last event.
+const manySilent = 3
+
+// silent is true where several orders were written by legacy and nothing was stored since.
+func (p *pass) silent(keys []order.Key, legacy map[order.Key][]order.Row, w witnesses) bool {
+	if p.Events == nil {
+		return false
+	}
+	since := 0
+	for _, key := range keys {
+		for _, row := range legacy[key] {
+			if row.ChangedAt.After(w.newest) {
+				since++
+				break
+			}
+		}
+	}
+	return since >= manySilent
+}
+
+// seen tells whoever counts mismatches.
+func (p *pass) seen(m *compare.Mismatch) {
+	if p.Seen != nil {
+		p.Seen(*m)
+	}
+}
+
+// suspect queues an order in which a look found a mismatch.
+func (p *pass) suspect(ctx context.Context, o compare.Observation, legacy, projection []order.Row, inSample bool) error {
+	p.seen(o.Mismatch)
+	p.suspects++
+	p.pending = append(p.pending, Suspect{
+		Observation: o, FirstSeen: p.at, Due: p.at.Add(p.Settle.Window), InSample: inSample,
+		LegacyGroup: p.groupOf(legacy), ProjectionGroup: p.groupOf(projection),
+	})
+	if len(p.pending) < batch {
+		return nil
+	}
+	return p.flush(ctx)
+}
