@@ -188,3 +188,46 @@ func TestAStoppedShadowWriterIsNoHeapOfLostEvents(t *testing.T) {
 		t.Errorf("%d divergences, want 4", len(open))
 	}
 }
+
+// TestALateCommitIsNotAnImpossibleState has a projection that was refreshed before a transaction with an older event was
+// committed: it shows what no prefix of the history gives, and is right at the next refresh.
+func TestALateCommitIsNotAnImpossibleState(t *testing.T) {
+	f := newFour(t)
+	one := *apd.New(1, 0)
+	early, late := f.now.Add(time.Second), f.now.Add(2*time.Second)
+	f.events.add(2, early, order.PartiallyFilled{Quantity: *apd.New(3, 0), Price: one})
+	f.events.add(2, late, order.PartiallyFilled{Quantity: *apd.New(4, 0), Price: one})
+	whole := f.events.histories["2"]
+	f.events.histories["2"] = []order.Event{whole[0], whole[2]} // the one between is not committed yet
+	refreshed := row(2, "PARTIALLY_FILLED", "4")
+	after := row(2, "PARTIALLY_FILLED", "7")
+	f.legacy.Put(after)
+	f.folded.Put(refreshed)
+	f.projection.Put(refreshed)
+	f.meanwhile = func(wait int) {
+		if wait == 1 {
+			f.events.histories["2"] = whole
+			f.folded.Put(after)
+		} else {
+			f.projection.Put(after)
+		}
+	}
+	if pass := f.must(f.sample(t.Context(), 10)); pass.Result.Verdict != compare.Match || len(f.found(t)) != 0 {
+		t.Errorf("the sample ended %+v, found %+v", pass.Result, f.found(t))
+	}
+}
+
+// TestAnImpossibleStateIsFoundInAnOrderThatNeverRests lets an order go on trading while its projection is wrong.
+func TestAnImpossibleStateIsFoundInAnOrderThatNeverRests(t *testing.T) {
+	f := newFour(t)
+	f.projection.Put(row(2, "CANCELED", "99"))
+	f.meanwhile = func(wait int) {
+		f.events.add(2, f.now, order.PartiallyFilled{Quantity: *apd.New(1, -6), Price: *apd.New(1, 0)})
+		f.legacy.Put(row(2, "PARTIALLY_FILLED", "0.00000"+strconv.Itoa(wait)))
+	}
+	pass := f.must(f.sample(t.Context(), 10))
+	open := f.found(t)
+	if pass.Result.Verdict != compare.Diverged || len(open) != 1 || open[0].Mismatch.Hop != compare.EventsToProjection {
+		t.Errorf("the sample ended %+v, found %+v", pass.Result, open)
+	}
+}

@@ -98,9 +98,15 @@ func (p *pass) judge(ctx context.Context, suspects []Suspect) ([]Outcome, error)
 }
 
 // outcome lets patience decide, unless the diagnosis has proven already that waiting cannot help.
+//
+// A projection in an impossible state is proven only if the history was at rest since the look before. A transaction that
+// committed late puts an event into the middle of a history; a projection refreshed before that shows what came before
+// and behind it, which no prefix does, and is merely late. An order that never rests and is impossible at each look has
+// diverged too, and is not unknown.
 func (p *pass) outcome(suspect Suspect, is observation) Outcome {
 	j := p.Settle.Judge(suspect.Observation, is.Observation, suspect.Attempts, suspect.FirstSeen)
-	if is.Mismatch != nil && is.impossible != "" {
+	was := suspect.Observation.EventsState
+	if is.Mismatch != nil && is.impossible != "" && (was != "" && was == is.EventsState || j.Verdict == compare.Unverified) {
 		j = compare.Judgement{Verdict: compare.Diverged, Final: true, Reason: is.impossible}
 	}
 	if j.Moved {
