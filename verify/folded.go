@@ -67,7 +67,7 @@ func (f *fold) lookUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	heard, err := f.hear(ctx, keys)
+	heard, err := f.hear(ctx, f.first, keys)
 	if err != nil {
 		return err
 	}

@@ -232,7 +232,7 @@ func (d *draw) fresh(keys []order.Key, wanted func(order.Key) bool) []order.Key 
 
 // met compares orders in all representations.
 func (d *draw) met(ctx context.Context, keys []order.Key, legacy, projection map[order.Key][]order.Row, inSample bool) error {
-	heard, err := d.hear(ctx, keys)
+	heard, err := d.hear(ctx, d.sides, keys)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (p *pass) judge(ctx context.Context, suspects []Suspect) ([]Outcome, error)
 	if err != nil {
 		return nil, err
 	}
-	heard, err := p.hear(ctx, keys)
+	heard, err := p.hear(ctx, s, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known
 	if err != nil {
 		return err
 	}
-	heard, err := p.hear(ctx, keys)
+	heard, err := p.hear(ctx, s, keys)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package verify
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -13,15 +15,20 @@ type witnesses struct {
 	events  map[order.Key][]order.Event
 	records map[order.Key]compare.History
 	newest  time.Time // of all events in the store
+	// silent is true where legacy went on writing, and nothing was stored since newest.
+	silent bool
 }
 
 // hear reads the witnesses of orders whose rows were read already: a row must not be newer than the history that it is
 // judged by. There is nothing to hear where no event store is configured.
-func (p *pass) hear(ctx context.Context, keys []order.Key) (w witnesses, err error) {
+func (p *pass) hear(ctx context.Context, s snapshots, keys []order.Key) (w witnesses, err error) {
 	if p.Events == nil || len(keys) == 0 {
 		return w, nil
 	}
 	if w.newest, err = p.Events.Newest(ctx); err != nil {
+		return w, err
+	}
+	if w.silent, err = silentSince(ctx, s.legacy, w.newest); err != nil {
 		return w, err
 	}
 	w.events, err = p.Events.Histories(ctx, keys)
@@ -48,7 +55,6 @@ type observation struct {
 // only what is true of a history whatever comes behind it counts as proven.
 func (p *pass) observe(keys []order.Key, legacy, projection map[order.Key][]order.Row, w witnesses) []observation {
 	out := make([]observation, len(keys))
-	silent := p.silent(keys, legacy, w)
 	for i, key := range keys {
 		out[i].Observation = compare.Observe(p.Fields, key, legacy[key], projection[key], p.at, p.reached)
 		if p.Events == nil {
@@ -56,7 +62,7 @@ func (p *pass) observe(keys []order.Key, legacy, projection map[order.Key][]orde
 		}
 		e := compare.Evidence{
 			Events: w.events[key], Legacy: legacy[key], Projection: projection[key],
-			ProjectionReached: p.reached, Silent: silent && out[i].LegacyChangedAt.After(w.newest),
+			ProjectionReached: p.reached, Silent: w.silent && out[i].LegacyChangedAt.After(w.newest),
 		}
 		if record, ok := w.records[key]; ok {
 			e.History = &record
@@ -73,21 +79,19 @@ func (p *pass) observe(keys []order.Key, legacy, projection map[order.Key][]orde
 // thought to have stopped, rather than to have lost the last event.
 const manySilent = 3
 
-// silent is true where several orders were written by legacy and nothing was stored since.
-func (p *pass) silent(keys []order.Key, legacy map[order.Key][]order.Row, w witnesses) bool {
-	if p.Events == nil {
-		return false
+// silentSince is true where legacy wrote several orders since a time. Without an index on the time of a change there is no
+// telling.
+func silentSince(ctx context.Context, legacy Snapshot, newest time.Time) (bool, error) {
+	keys, err := legacy.Changed(ctx, manySilent)
+	if errors.Is(err, ErrNotIndexed) || err == nil && len(keys) < manySilent {
+		return false, nil
 	}
-	since := 0
-	for _, key := range keys {
-		for _, row := range legacy[key] {
-			if row.ChangedAt.After(w.newest) {
-				since++
-				break
-			}
-		}
+	if err != nil {
+		return false, err
 	}
-	return since >= manySilent
+	rows, err := legacy.Rows(ctx, keys)
+	old := func(r order.Row) bool { return !r.ChangedAt.After(newest) }
+	return len(rows) >= manySilent && !slices.ContainsFunc(rows, old), err
 }
 
 // seen tells whoever counts mismatches.

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,5 +47,51 @@ func TestEveryFaultOfRowsIsNamed(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("planted (-) and found (+) by verify:\n%s", diff)
+	}
+}
+
+// TestAPartThatHasStoppedIsNamed stops the projector, and the shadow writer, under live traffic: what differs then is not
+// a heap of stale rows and lost events.
+func TestAPartThatHasStoppedIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"stopped_projector", "stopped_shadow_writer"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSystem(t, lab.Options{History: lab.History{Orders: 1000}, Rate: 30, RefreshEvery: labRefresh})
+			config := s.config("stopped", labWindow, s.eventSections())
+			impatient(t, config)
+			s.live()
+			planted, err := s.Plant(deadline(t), name, 5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code, r := pass(t, "verify", "--config", config)
+			if code != exitDiverged || len(r.Divergences) == 0 {
+				t.Errorf("verify ended with exit code %d and %d divergences", code, len(r.Divergences))
+			}
+			for _, d := range r.Divergences {
+				if want := planted[0]; d.Hop != want.Hop || d.Cause != want.Cause {
+					t.Errorf("order %s: %s %s, want %s %s", d.OrderID, d.Hop, d.Cause, want.Hop, want.Cause)
+				}
+			}
+			if err := s.Repair(deadline(t)); err != nil {
+				t.Fatal(err)
+			}
+			if code, r := pass(t, "verify", "--config", config); code != exitAgrees {
+				t.Errorf("after the repair verify ended with exit code %d: %+v", code, r.Divergences)
+			}
+		})
+	}
+}
+
+// impatient lets a projection that has stopped be late for five seconds only.
+func impatient(t *testing.T, config string) {
+	t.Helper()
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, bytes.ReplaceAll(text, []byte("max_lag: 1m"), []byte("max_lag: 5s")), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

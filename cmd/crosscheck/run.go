@@ -65,7 +65,7 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 
 // serve runs the web server and the sampler; the first that ends stops the other, and both have ended when it returns.
 func (s *sidecar) serve(ctx context.Context) error {
-	status := &ledgerStatus{ledger: s.ledger, config: s.config, fingerprint: s.fingerprint}
+	status := &ledgerStatus{ledger: s.ledger, config: s.config, fingerprint: s.fingerprint, lag: s.lag}
 	s.metrics = metrics.New(metrics.Options{
 		Version: version, Revision: revision(), Go: runtime.Version(),
 		Passes: []string{string(verify.Sample), string(verify.Full)}, Read: status.snapshot,
@@ -209,6 +209,14 @@ func (s *sidecar) fingerprint(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return opened.fingerprint(ctx, s.config)
+}
+
+func (s *sidecar) lag(ctx context.Context) (*projectionLag, error) {
+	opened, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return opened.measureLag(ctx)
 }
 
 // ready says what can be reached now.

@@ -28,6 +28,8 @@ type ledgerStatus struct {
 	config *config.Config
 	// fingerprint is of the databases as they are now; an error means that they cannot be asked.
 	fingerprint func(context.Context) (string, error)
+	// lag of the projection now; nil where nothing tells.
+	lag func(context.Context) (*projectionLag, error)
 }
 
 var _ web.Source = (*ledgerStatus)(nil)
@@ -161,6 +163,10 @@ func (s *ledgerStatus) snapshot(ctx context.Context) (metrics.Snapshot, error) {
 	}
 	if err := s.passes(ctx, &m, now); err != nil {
 		return m, err
+	}
+	if lag, err := s.lag(ctx); err == nil && lag != nil { // absent while it cannot be measured
+		seconds, events := lag.Behind.Seconds(), float64(lag.Events)
+		m.ProjectionLagSeconds, m.ProjectionLagEvents = &seconds, &events
 	}
 	if identifying == nil {
 		s.judged(ctx, &m, fingerprint, now)
