@@ -14,7 +14,7 @@ import (
 )
 
 // MaxDivergences is how many open divergences the page lists, oldest first; the ledger has all.
-const MaxDivergences = 50
+const MaxDivergences = 200
 
 // Source reads what is to be shown. It must be safe for concurrent use and return when its context ends; an error
 // means that nothing is known.
@@ -66,6 +66,7 @@ type Divergence struct {
 	FirstSeen  time.Time `json:"first_seen"`
 	AgeSeconds float64   `json:"age_seconds"`
 	State      string    `json:"state"`
+	FoundBy    string    `json:"found_by,omitempty"` // the kind of pass that saw it first
 }
 
 // Field is one field that disagrees; null is NULL.

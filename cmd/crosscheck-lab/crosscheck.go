@@ -31,6 +31,8 @@ type (
 		OrderID string `json:"order_id"`
 		Kind    string `json:"kind"`
 		Hop     string `json:"hop"`
+		Cause   string `json:"cause"`
+		FoundBy string `json:"found_by"`
 		Fields  []struct {
 			Name string `json:"name"`
 		} `json:"fields"`

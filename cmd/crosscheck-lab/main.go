@@ -35,6 +35,7 @@ type cli struct {
 	Up     upCmd     `cmd:"" help:"Start the system, write a config.yaml for crosscheck, and keep trading until Ctrl-C."`
 	Fault  faultCmd  `cmd:"" help:"Let a fault happen in the system that 'up' runs."`
 	Repair repairCmd `cmd:"" help:"Undo all faults in the system that 'up' runs."`
+	Detect detectCmd `cmd:"" help:"Plant every fault under a running sidecar, and print which check found it, when, and how it was named."`
 	Bench  benchCmd  `cmd:"" help:"Measure crosscheck against what people write by hand, on millions of orders."`
 }
 

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// sidecar is a crosscheck run, in a process of its own.
+type sidecar struct {
+	cmd   *exec.Cmd
+	url   string
+	ended chan error // gets what the process ended with
+}
+
+const statusTimeout = 10 * time.Second
+
+// freeAddress is a local address on which nobody listens.
+func freeAddress(ctx context.Context) (string, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("finding a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+func startSidecar(ctx context.Context, path, config, listen string, log io.Writer) (*sidecar, error) {
+	cmd := exec.CommandContext(ctx, path, "run", "--config", config) //nolint:gosec // it is what we are for
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = killDelay
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting crosscheck run: %w", err)
+	}
+	s := &sidecar{cmd: cmd, url: "http://" + listen, ended: make(chan error, 1)}
+	go func() { s.ended <- cmd.Wait() }()
+	return s, nil
+}
+
+// stop drains it.
+func (s *sidecar) stop() error {
+	if s.cmd.ProcessState != nil {
+		return nil // it has ended, and whoever waited has reported that
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stopping crosscheck run: %w", err)
+	}
+	if err := <-s.ended; err != nil {
+		return fmt.Errorf("crosscheck run: %w", err)
+	}
+	return nil
+}
+
+// open lists the open divergences.
+func (s *sidecar) open(ctx context.Context) ([]divergence, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/api/status", nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking the sidecar: %w", err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("asking the sidecar: %w", err)
+	}
+	defer answer.Body.Close()
+	var status struct {
+		Divergences []divergence `json:"divergences"`
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&status); err != nil || answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("reading the sidecar's status (%s): %w", answer.Status, err)
+	}
+	return status.Divergences, nil
+}
