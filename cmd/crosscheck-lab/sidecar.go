@@ -28,8 +28,11 @@ func freeAddress(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("finding a free port: %w", err)
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		return "", fmt.Errorf("finding a free port: %w", err)
+	}
+	return address, nil
 }
 
 func startSidecar(ctx context.Context, path, config, listen string, log io.Writer) (*sidecar, error) {
@@ -71,7 +74,7 @@ func (s *sidecar) open(ctx context.Context) ([]divergence, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking the sidecar: %w", err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }() // read to its end, or given up
 	var status struct {
 		Divergences []divergence `json:"divergences"`
 	}
