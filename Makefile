@@ -8,6 +8,7 @@ RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard ledger metrics sampl
 TEST_TIMEOUT  ?= 20m
 FUZZ_TIME     ?= 20s
 SOAK_ROUNDS   ?= 10
+CROSSCHECK_SOAK ?= 10m
 
 .PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka
 
@@ -29,7 +30,8 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	./bin/crosscheck-lab bench
 	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./source/streamtest
 
-soak: setup kafka ## run all tests many times over (SOAK_ROUNDS=10)
+soak: setup kafka ## run the long proofs at length (CROSSCHECK_SOAK=10m), and all tests many times over (SOAK_ROUNDS=10)
+	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'Load|Soak' ./cmd/...
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
 
 fuzz: ## run each fuzz test for FUZZ_TIME (20s)

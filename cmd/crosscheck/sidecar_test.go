@@ -23,19 +23,26 @@ type sidecarProcess struct {
 
 func (s *system) sidecar() *sidecarProcess {
 	s.t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(s.t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		s.t.Fatal(err)
-	}
+	address := freeAddress(s.t)
 	config := s.config("crosscheck", labWindow, `
 sampler: {schedule: "*/2 * * * * *", size: 100000, full: "*/5 * * * * *"}
 web: {listen: "`+address+`"}`)
 	return &sidecarProcess{start(s.t, "run", "--config", config), "http://" + address}
+}
+
+// freeAddress is a local address on which nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return address
 }
 
 // get returns status 0 while nobody answers.

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/broker"
+)
+
+// soakVariable is set by make soak: how long the long proofs run.
+const soakVariable = "CROSSCHECK_SOAK"
+
+// loadTime is how long a proof under load runs: short, unless somebody asks for more.
+func loadTime(t *testing.T, short time.Duration) time.Duration {
+	t.Helper()
+	text := os.Getenv(soakVariable)
+	if text == "" {
+		return short
+	}
+	long, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("reading %s: %v", soakVariable, err)
+	}
+	return long
+}
+
+// TestACleanSystemUnderLoadIsNotAccused lets a sidecar watch all representations while the desk trades, the projection
+// lags, and the broker and the server are restarted under it: nothing is ever called a divergence.
+func TestACleanSystemUnderLoadIsNotAccused(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t)
+	own, err := broker.Start(t.Context(), broker.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := own.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	topic, err := lab.OpenKafka(t.Context(), own.Brokers(), "orders", 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // after the lab, which publishes to it
+		if err := topic.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := newSystem(t, lab.Options{Server: server, History: lab.History{Orders: 5000}, Rate: 60, RefreshEvery: 1500 * time.Millisecond, Publisher: topic})
+	s.live()
+	sections := s.eventSections() + fmt.Sprintf("\nstream: {brokers: [%q], topic: orders}", own.Brokers()[0])
+	side := s.watch(4*time.Second, sections)
+	side.shows("/readyz", http.StatusOK, "")
+	part := loadTime(t, 36*time.Second) / 3
+	s.trades(part)
+	own.Down()
+	s.trades(time.Second)
+	if err := own.Restart(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	s.trades(part)
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Restart(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	side.shows("/readyz", http.StatusOK, "")
+	s.trades(part)
+	s.newPasses("match")
+	side.drains()
+	if got := rows(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.divergence"); got != "0" {
+		t.Errorf("%s divergences of a clean system: %s", got,
+			rows(t, s.EventsDSN, "SELECT DISTINCT hop, kind, cause, found_by FROM crosscheck.divergence"))
+	}
+	if got := rows(t, s.EventsDSN, "SELECT count(*) > 0 FROM crosscheck.pass WHERE mismatches > 0"); got != "t" {
+		t.Error("no pass met lag: this test has shown nothing")
+	}
+}
+
+// watch starts a sidecar that looks every few seconds.
+func (s *system) watch(window time.Duration, sections string) *sidecarProcess {
+	s.t.Helper()
+	address := freeAddress(s.t)
+	config := s.config("crosscheck", window, sections, `
+sampler: {schedule: "*/3 * * * * *", size: 1000, full: "*/10 * * * * *"}
+web: {listen: "`+address+`"}`)
+	return &sidecarProcess{start(s.t, "run", "--config", config), "http://" + address}
+}
+
+// trades lets the desk go on for a while.
+func (s *system) trades(d time.Duration) {
+	s.t.Helper()
+	select {
+	case <-time.After(d):
+	case <-s.t.Context().Done():
+		s.t.Fatal(s.t.Context().Err())
+	}
+}
