@@ -31,6 +31,9 @@ type Snapshot struct {
 	Passes              []Pass
 	SampleBound         *SampleBound // nil without samples
 	Gate                *Gate        // nil when it could not be asked
+
+	// What follows exists only with the parts that it is about; its series are absent while it is nil.
+	Optional
 }
 
 // Orders is the number of orders with one status in one representation, as last counted.
@@ -143,6 +146,7 @@ func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{ledgerUp, orders, open, oldest, suspects, lastSuccess, coverage, overdue, bound, decision, criterion} {
 		ch <- d
 	}
+	describeOptional(ch)
 }
 
 // Collect emits the gauges of the newest reading.
@@ -205,6 +209,7 @@ func (e *emitter) snapshot(s Snapshot) {
 	for _, o := range s.Open {
 		e.add(open, float64(o.Count), o.Hop, o.Kind, o.Cause)
 	}
+	e.optional(s.Optional)
 	e.add(oldest, s.OldestDivergenceAge.Seconds())
 	e.add(suspects, float64(s.Suspects))
 	for _, p := range s.Passes {

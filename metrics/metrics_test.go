@@ -30,6 +30,13 @@ func full() Snapshot {
 		},
 		SampleBound: &SampleBound{"0.95", 0.00082},
 		Gate:        &Gate{"NO-GO", []Criterion{{"open_divergences", "fail"}, {"coverage", "pass"}}},
+		Optional: Optional{
+			ProjectionLagSeconds: new(1.5), ProjectionLagEvents: new(12.0),
+			StreamLag:     []StreamLag{{"0", 4}, {"1", 0}},
+			Completeness:  []Completeness{{"legacy->events", 0.999}, {"events->stream", 1}},
+			AlertsPending: new(int64(2)),
+			CutoverStep:   []CutoverStep{{"fence", "done", true}, {"fence", "failed", false}},
+		},
 	}
 }
 
@@ -103,6 +110,7 @@ func TestEveryMetricOfTheContractIsThere(t *testing.T) {
 		"orders", "compared_orders_total", "mismatches_total", "open_divergences", "oldest_divergence_age_seconds", "suspects",
 		"pass_duration_seconds", "pass_last_success_timestamp_seconds", "pass_coverage_ratio", "pass_overdue", "sample_bound_ratio",
 		"gate_decision", "gate_criterion", "read_seconds", "source_queries_total", "source_seconds", "build_info", "ledger_up",
+		"projection_lag_seconds", "projection_lag_events", "stream_lag_messages", "completeness_ratio", "alerts_pending", "cutover_step",
 	} {
 		if !strings.Contains(page, "# HELP crosscheck_"+name+" ") {
 			t.Errorf("crosscheck_%s is missing", name)
@@ -198,6 +206,15 @@ func TestStatusesFromADatabaseCannotSpoilTheScrape(t *testing.T) {
 	for _, want := range []string{`status="other"} 154`, `status="(none)"} 2`, `status="a\"b\nc"} 1`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%s is missing in:\n%s", want, page)
+		}
+	}
+}
+
+func TestWhatIsNotConfiguredIsAbsentAndNotZero(t *testing.T) {
+	page := ours(scrape(t, New(Options{Read: reads(Snapshot{})})))
+	for _, name := range []string{"projection_lag", "stream_lag", "completeness", "alerts_pending", "cutover_step"} {
+		if strings.Contains(page, "crosscheck_"+name) {
+			t.Errorf("crosscheck_%s… is there:\n%s", name, page)
 		}
 	}
 }

@@ -1,0 +1,69 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Optional is what a snapshot says only of parts that are configured and have something to say. Nil is absence and
+// never 0: no lag known is not the same as no lag.
+type Optional struct {
+	// ProjectionLagSeconds is how long the projection is behind the events, ProjectionLagEvents by how many events.
+	ProjectionLagSeconds, ProjectionLagEvents *float64
+	StreamLag                                 []StreamLag
+	Completeness                              []Completeness
+	AlertsPending                             *int64 // messages in the outbox that are not delivered yet
+	CutoverStep                               []CutoverStep
+}
+
+// StreamLag is the number of messages of one partition that are not yet matched.
+type StreamLag struct {
+	Partition string
+	Messages  int64
+}
+
+// Completeness is the share of what should have crossed a hop that did cross it.
+type Completeness struct {
+	Hop   string
+	Ratio float64
+}
+
+// CutoverStep says whether a step of the newest cutover is in a state now. List each state that the step can have, so
+// that a change is a step of the series and not a gap.
+type CutoverStep struct {
+	Step, State string
+	Now         bool
+}
+
+var (
+	projectionLagSeconds = gauge("projection_lag_seconds", "How long the projection is behind the events.")
+	projectionLagEvents  = gauge("projection_lag_events", "Events that the projection has not applied yet.")
+	streamLag            = gauge("stream_lag_messages", "Messages of a partition of the stream that are not matched with the event store yet.", "partition")
+	completeness         = gauge("completeness_ratio", "Share of what should have crossed a hop that did cross it.", "hop")
+	alertsPending        = gauge("alerts_pending", "Messages to Slack in the outbox that are not delivered yet.")
+	cutoverStep          = gauge("cutover_step", "1 for the state that a step of the newest cutover is in, 0 for the other states.", "step", "state")
+)
+
+func describeOptional(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, completeness, alertsPending, cutoverStep} {
+		ch <- d
+	}
+}
+
+func (e *emitter) optional(o Optional) {
+	if o.ProjectionLagSeconds != nil {
+		e.add(projectionLagSeconds, *o.ProjectionLagSeconds)
+	}
+	if o.ProjectionLagEvents != nil {
+		e.add(projectionLagEvents, *o.ProjectionLagEvents)
+	}
+	for _, l := range o.StreamLag {
+		e.add(streamLag, float64(l.Messages), l.Partition)
+	}
+	for _, c := range o.Completeness {
+		e.add(completeness, c.Ratio, c.Hop)
+	}
+	if o.AlertsPending != nil {
+		e.add(alertsPending, float64(*o.AlertsPending))
+	}
+	for _, s := range o.CutoverStep {
+		e.add(cutoverStep, truth(s.Now), s.Step, s.State)
+	}
+}
