@@ -9,7 +9,7 @@ TEST_TIMEOUT  ?= 20m
 FUZZ_TIME     ?= 20s
 SOAK_ROUNDS   ?= 10
 
-.PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka
+.PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka prometheus
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ help: ## list the targets
 demo: setup build ## watch crosscheck find the faults of a small trading system
 	./bin/crosscheck-lab demo
 
-test: setup kafka ## run all tests against a real PostgreSQL and a real Kafka
+test: setup kafka prometheus ## run all tests against a real PostgreSQL, a real Kafka and a real Prometheus
 	go test -timeout $(TEST_TIMEOUT) ./...
 	@echo "test: all packages passed"
 
@@ -29,7 +29,7 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	./bin/crosscheck-lab bench
 	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./source/streamtest
 
-soak: setup kafka ## run all tests many times over (SOAK_ROUNDS=10)
+soak: setup kafka prometheus ## run all tests many times over (SOAK_ROUNDS=10)
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
 
 fuzz: ## run each fuzz test for FUZZ_TIME (20s)
@@ -60,6 +60,9 @@ setup:
 
 kafka:
 	@scripts/kafka
+
+prometheus:
+	@scripts/prometheus
 
 # The linter has a module of its own, so that its 200 dependencies are not ours. It is built once, for a minute or two.
 bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum
