@@ -21,7 +21,7 @@ type sidecarProcess struct {
 	url string
 }
 
-func (s *system) sidecar() *sidecarProcess {
+func (s *system) sidecar(sections ...string) *sidecarProcess {
 	s.t.Helper()
 	var lc net.ListenConfig
 	l, err := lc.Listen(s.t.Context(), "tcp", "127.0.0.1:0")
@@ -32,9 +32,9 @@ func (s *system) sidecar() *sidecarProcess {
 	if err := l.Close(); err != nil {
 		s.t.Fatal(err)
 	}
-	config := s.config("crosscheck", labWindow, `
+	config := s.config("crosscheck", labWindow, append(sections, `
 sampler: {schedule: "*/2 * * * * *", size: 100000, full: "*/5 * * * * *"}
-web: {listen: "`+address+`"}`)
+web: {listen: "`+address+`"}`)...)
 	return &sidecarProcess{start(s.t, "run", "--config", config), "http://" + address}
 }
 
