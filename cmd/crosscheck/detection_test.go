@@ -59,7 +59,7 @@ func TestAPartThatHasStoppedIsNamed(t *testing.T) {
 			t.Parallel()
 			s := newSystem(t, lab.Options{History: lab.History{Orders: 1000}, Rate: 30, RefreshEvery: labRefresh})
 			config := s.config("stopped", labWindow, s.eventSections())
-			impatient(t, config)
+			shortenMaxLag(t, config)
 			s.live()
 			planted, err := s.Plant(deadline(t), name, 5)
 			if err != nil {
@@ -84,8 +84,8 @@ func TestAPartThatHasStoppedIsNamed(t *testing.T) {
 	}
 }
 
-// impatient lets a projection that has stopped be late for five seconds only.
-func impatient(t *testing.T, config string) {
+// shortenMaxLag lets a projection that has stopped be late for five seconds only.
+func shortenMaxLag(t *testing.T, config string) {
 	t.Helper()
 	text, err := os.ReadFile(config)
 	if err != nil {
