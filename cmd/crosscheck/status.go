@@ -39,7 +39,8 @@ func (s *ledgerStatus) decision(ctx context.Context, now time.Time) (gate.Decisi
 	if err != nil {
 		return gate.Decision{}, fmt.Errorf("identifying the databases: %w", err)
 	}
-	return decide(ctx, s.ledger, s.config, fingerprint, now)
+	d, _, err := decide(ctx, s.ledger, s.config, fingerprint, now)
+	return d, err
 }
 
 // Status is the page's and the API's content.
@@ -92,14 +93,8 @@ func (s *ledgerStatus) divergences(ctx context.Context, status *web.Status, fing
 		return err
 	}
 	for _, d := range found {
-		r := newDivergence(d, now)
-		w := web.Divergence{
-			OrderID: r.OrderID, Kind: r.Kind, Hop: r.Hop, Cause: r.Cause,
-			FirstSeen: r.FirstSeen, AgeSeconds: r.Age, State: r.State, FoundBy: string(d.FoundBy),
-		}
-		for _, f := range r.Fields {
-			w.Fields = append(w.Fields, web.Field{Name: f.Name, Legacy: f.Legacy, Projection: f.Projection})
-		}
+		w := webDivergence(newDivergence(d, now))
+		w.FoundBy = string(d.FoundBy)
 		status.Divergences = append(status.Divergences, w)
 	}
 	return nil
@@ -209,18 +204,16 @@ func (s *ledgerStatus) passes(ctx context.Context, m *metrics.Snapshot, now time
 // judged adds what depends on the databases being known: the decision, the bound and the counts. Where they cannot
 // be asked, these are absent.
 func (s *ledgerStatus) judged(ctx context.Context, m *metrics.Snapshot, fingerprint string, now time.Time) {
-	criteria := gateCriteria(s.config.Gate.Criteria)
-	evidence, err := s.ledger.Evidence(ctx, fingerprint, now, criteria.SampleBound.MaxAge)
+	d, evidence, err := decide(ctx, s.ledger, s.config, fingerprint, now)
 	if err != nil {
 		return
 	}
-	d := gate.Evaluate(criteria.List(), evidence, now)
 	m.Gate = &metrics.Gate{Decision: string(d.Decision)}
 	for _, c := range d.Criteria {
 		m.Gate.Criteria = append(m.Gate.Criteria, metrics.Criterion{Name: c.Name, Verdict: string(c.Verdict)})
 	}
 	if evidence.Sampling.Orders > 0 {
-		confidence := criteria.SampleBound.Confidence
+		confidence := s.config.Gate.Criteria.SampleBound.Confidence
 		m.SampleBound = &metrics.SampleBound{
 			Confidence: strconv.FormatFloat(confidence, 'g', -1, 64),
 			Ratio:      gate.BoundOf(evidence.Sampling, confidence).Upper,
