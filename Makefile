@@ -29,8 +29,9 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	./bin/crosscheck-lab bench
 	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./source/streamtest
 
-soak: setup kafka ## run all tests many times over (SOAK_ROUNDS=10)
+soak: setup kafka ## run all tests many times over (SOAK_ROUNDS=10), and alerts for ten minutes of faults and repairs
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
+	CROSSCHECK_SOAK_ALERTS=10m go test -count 1 -timeout 1h -v -run TestAlertsOfALivingSystem ./cmd/crosscheck
 
 fuzz: ## run each fuzz test for FUZZ_TIME (20s)
 	@set -euo pipefail; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

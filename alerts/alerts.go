@@ -27,7 +27,7 @@ const (
 	// less, or finds itself fenced.
 	leaseTime = time.Minute
 	// sendTimeout ends one call of Slack.
-	sendTimeout = 10 * time.Second
+	sendTimeout = 5 * time.Second
 	// outcomeAfter is how long an attempt is left alone before it is looked for: until its sender, alive or not, has
 	// given up, and Slack shows what it has taken.
 	outcomeAfter = 2 * sendTimeout

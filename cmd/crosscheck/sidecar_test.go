@@ -21,7 +21,7 @@ type sidecarProcess struct {
 	url string
 }
 
-func (s *system) sidecar() *sidecarProcess {
+func (s *system) sidecar(sections ...string) *sidecarProcess {
 	s.t.Helper()
 	var lc net.ListenConfig
 	l, err := lc.Listen(s.t.Context(), "tcp", "127.0.0.1:0")
@@ -34,7 +34,7 @@ func (s *system) sidecar() *sidecarProcess {
 	}
 	config := s.config("crosscheck", labWindow, `
 sampler: {schedule: "*/2 * * * * *", size: 100000, full: "*/5 * * * * *"}
-web: {listen: "`+address+`"}`)
+web: {listen: "`+address+`"}`, strings.Join(sections, "\n"))
 	return &sidecarProcess{start(s.t, "run", "--config", config), "http://" + address}
 }
 
