@@ -21,7 +21,7 @@ import (
 // fault and its repair.
 const soakVariable = "CROSSCHECK_SOAK_ALERTS"
 
-func soakTime(t *testing.T) time.Duration {
+func alertsSoak(t *testing.T) time.Duration {
 	t.Helper()
 	text, long := os.LookupEnv(soakVariable)
 	if !long {
@@ -133,7 +133,7 @@ func (a *alerted) ends(causes []string) {
 // with one that is down for half of the time while the sidecar is killed. Each incident has one thread, and ends.
 func TestAlertsOfALivingSystem(t *testing.T) {
 	t.Parallel()
-	faults, lasts, outage, kills := []string{"stale_projection"}, soakTime(t), 5*time.Second, []int{0}
+	faults, lasts, outage, kills := []string{"stale_projection"}, alertsSoak(t), 5*time.Second, []int{0}
 	if lasts > 0 {
 		faults = []string{"stale_projection", "lost_event", "filled_drift", "ghost_event", "double_apply", "null_filled"}
 		outage, kills = 25*time.Second, []int{1, 3}

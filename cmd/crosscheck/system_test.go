@@ -107,7 +107,7 @@ type process struct {
 
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout+soakTime(t))
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout+alertsSoak(t))
 	t.Cleanup(cancel)
 	p := &process{Cmd: exec.CommandContext(ctx, "crosscheck", args...), t: t}
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
