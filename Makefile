@@ -31,7 +31,7 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./source/streamtest
 
 soak: setup kafka prometheus ## run the long proofs at length (CROSSCHECK_SOAK=10m), and all tests many times over (SOAK_ROUNDS=10)
-	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'Load|Soak' ./cmd/...
+	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'UnderLoad|LivingSystem' ./cmd/crosscheck
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
 
 fuzz: ## run each fuzz test for FUZZ_TIME (20s)

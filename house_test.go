@@ -26,19 +26,21 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "ledger", "web", "sampler", "verify", "compare", "gate", "order", "metrics", "config", "dashboards"},
+	"cmd/crosscheck":     {"source", "ledger", "web", "alerts", "sampler", "verify", "compare", "gate", "incident", "order", "metrics", "config", "dashboards"},
 	"cmd/crosscheck-lab": {"lab", "source", "ledger", "web", "sampler", "verify", "compare", "gate", "order", "metrics", "config", "dashboards"},
 
 	"source": {"verify", "compare", "gate", "order", "metrics", "config"},
-	"ledger": {"verify", "compare", "gate", "order", "metrics", "config"},
+	"ledger": {"verify", "compare", "gate", "incident", "order", "metrics", "config"},
+	"alerts": {"verify", "incident"},
 	"web":    {"verify", "compare", "gate", "order", "metrics", "config"},
 	"lab":    {}, // shares no code with what judges it
 
 	"sampler": {"verify", "compare", "gate", "order", "metrics", "config"},
 	"verify":  {"compare", "order", "metrics"},
 
-	"compare": {"order"},
-	"gate":    {"order"},
+	"compare":  {"order"},
+	"gate":     {"order"},
+	"incident": {},
 
 	"order": {},
 
@@ -67,6 +69,7 @@ var livesIn = map[string][]string{
 	"golang.org/x/sys":                           {"cmd/crosscheck", "cmd/crosscheck-lab", "lab"},
 	"golang.org/x/term":                          {"cmd/crosscheck", "cmd/crosscheck-lab"},
 	"github.com/charmbracelet/x/term":            {"cmd/crosscheck", "cmd/crosscheck-lab"},
+	"github.com/slack-go/slack":                  {"alerts"},
 	"github.com/google/go-cmp":                   {},
 	"github.com/prometheus/client_model":         {},
 	"github.com/prometheus/common":               {},

@@ -28,6 +28,8 @@ type Config struct {
 	Compare Compare
 	// Sampler says which checks run when. Default: see Sampler.
 	Sampler Sampler
+	// Alerts says where people are told; optional.
+	Alerts Alerts
 	// Gate holds the criteria of the decision. Default: see Criteria.
 	Gate Gate
 	// Web is the status page and the metrics endpoint. Default: see Web.
@@ -116,6 +118,8 @@ type Sampler struct {
 type Web struct {
 	// Listen is host:port; an empty host is every address of the machine. Default :8080.
 	Listen string
+	// URL is where people reach the page, for links in alerts; empty for nowhere.
+	URL string
 }
 
 // defaults is the configuration to which a file adds what it says.

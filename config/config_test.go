@@ -87,7 +87,7 @@ func TestDefaults(t *testing.T) {
 		}},
 		Web: config.Web{Listen: ":8080"},
 	}
-	if diff := cmp.Diff(want, got, exactDecimals); diff != "" {
+	if diff := cmp.Diff(want, got, exactDecimals, sameZone); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 }
@@ -136,16 +136,21 @@ func TestEverything(t *testing.T) {
 			{Criterion: "counts", Who: "Alice", Why: "ticket 7", Until: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)},
 			{Criterion: "coverage", Who: "Bob", Why: "ticket 8", Until: time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)},
 		}},
-		Web: config.Web{Listen: "127.0.0.1:0"},
+		Web: config.Web{Listen: "127.0.0.1:0", URL: "https://crosscheck.example.com"},
+		Alerts: config.Alerts{
+			Slack:         config.Slack{Token: config.NewSecret("xoxb-hunter2"), Channel: "#cutover", APIURL: "http://127.0.0.1:1/api"},
+			IncludeValues: true, UpdateEvery: 30 * time.Second,
+			Quiet: config.QuietHours{From: 22*time.Hour + 30*time.Minute, To: 7 * time.Hour, Zone: time.UTC},
+		},
 	}
-	if diff := cmp.Diff(want, got, exactDecimals); diff != "" {
+	if diff := cmp.Diff(want, got, exactDecimals, sameZone); diff != "" {
 		t.Errorf("everything (-want +got):\n%s", diff)
 	}
 }
 
 func TestDocumentedSections(t *testing.T) {
 	got := load(t, "testdata/documented.yaml")
-	want := []string{"stream", "alerts"}
+	want := []string{"stream"}
 	if diff := cmp.Diff(want, got.Later); diff != "" {
 		t.Errorf("sections of later versions (-want +got):\n%s", diff)
 	}
@@ -281,6 +286,7 @@ var (
 	exactDecimals = cmp.Comparer(func(a, b *apd.Decimal) bool {
 		return a == b || a != nil && b != nil && a.Cmp(b) == 0
 	})
+	sameZone = cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })
 )
 
 func secret(variable string) config.Secret {

@@ -11,7 +11,6 @@ func readLater(o *object) []string {
 		read func(*object)
 	}{
 		{"stream", readStream},
-		{"alerts", readAlerts},
 	} {
 		if child := o.object(section.name); child != nil {
 			section.read(child)
@@ -34,16 +33,4 @@ func readStream(o *object) {
 		}
 	})
 	o.text("topic", new(string))
-}
-
-func readAlerts(o *object) {
-	slack := o.object("slack")
-	if slack == nil {
-		return
-	}
-	slack.require("token", `such as token: "${SLACK_TOKEN}"`)
-	slack.require("channel", `such as channel: "#cutover"`)
-	slack.secret("token", new(Secret))
-	slack.text("channel", new(string))
-	slack.done()
 }

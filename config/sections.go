@@ -28,6 +28,7 @@ func readConfig(o *object, c *Config) {
 		readGate(gate, &c.Gate)
 	}
 	readWeb(o.object("web"), &c.Web)
+	c.Alerts = readAlerts(o.object("alerts"))
 	c.Events = readEventStore(o.object("events"))
 	c.History = readHistory(o.object("history"))
 	c.Later = readLater(o)
@@ -178,6 +179,7 @@ func readWeb(o *object, w *Web) {
 			}
 		}
 	}
+	readURL(o, "url", &w.URL)
 	o.done()
 }
 

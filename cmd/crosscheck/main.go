@@ -40,6 +40,7 @@ type cli struct {
 	Verify  verifyCommand  `cmd:"" help:"Full verification: every order, down to the exact orders and fields that differ."`
 	Explain explainCommand `cmd:"" help:"One order in all representations: the timeline of its events, where they part, at which hop and why."`
 	Gate    gateCommand    `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
+	Alerts  alertsCommand  `cmd:"" help:"Messages to people."`
 	Doctor  doctorCommand  `cmd:"" help:"Check connections, privileges, columns, types, indexes and clocks; each finding comes with a hint."`
 }
 

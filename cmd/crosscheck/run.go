@@ -92,6 +92,7 @@ func (s *sidecar) serve(ctx context.Context) error {
 			return err
 		}
 		g.Go(func() error { return s.recordFlips(ctx, status) })
+		g.Go(func() error { return s.alert(ctx, status) })
 		return passes.Run(ctx)
 	})
 	return g.Wait()

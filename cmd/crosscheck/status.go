@@ -147,6 +147,9 @@ func (s *ledgerStatus) snapshot(ctx context.Context) (metrics.Snapshot, error) {
 	if m.Suspects, err = s.ledger.SuspectCount(ctx); err != nil {
 		return m, err
 	}
+	if err := s.alerts(ctx, &m); err != nil {
+		return m, err
+	}
 	fingerprint, identifying := s.fingerprint(ctx)
 	open, err := s.ledger.OpenCounts(ctx, fingerprint) // under any, while the databases cannot be identified
 	if err != nil {

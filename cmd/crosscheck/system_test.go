@@ -107,7 +107,7 @@ type process struct {
 
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout+loadTime(t, 0))
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout+2*loadTime(t, 0))
 	t.Cleanup(cancel)
 	p := &process{Cmd: exec.CommandContext(ctx, "crosscheck", args...), t: t}
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr

@@ -1,0 +1,178 @@
+// Package alerts tells people in Slack what the ledger knows. What they are told is derived in package incident; this
+// package is the way out.
+//
+// Invariant: a message is in the ledger before it is on its way, and is marked there as attempted before it is sent.
+// So nothing is lost while Slack is down or while nobody sends, and a message whose outcome is not known is looked for
+// in Slack before it is sent again. Only the holder of the lease writes; of two sidecars one sends.
+package alerts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nordvarg/crosscheck/incident"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+const (
+	job = "alerts"
+
+	defaultEvery = 10 * time.Second
+	// pace is the time between two messages: Slack takes about one a second in a channel.
+	pace = 1100 * time.Millisecond
+	// leaseTime is how long the right to send outlives the process. Everything that is done between two renewals takes
+	// less, or finds itself fenced.
+	leaseTime = time.Minute
+	// sendTimeout ends one call of Slack.
+	sendTimeout = 5 * time.Second
+	// outcomeAfter is how long an attempt is left alone before it is looked for: until its sender, alive or not, has
+	// given up, and Slack shows what it has taken.
+	outcomeAfter = 2 * sendTimeout
+	// pause is between two tries to become the one who sends.
+	pause = 5 * time.Second
+	// longest is the longest pause after an error.
+	longest = 5 * time.Minute
+	// storing is for what must be stored though the process is told to stop.
+	storing = 10 * time.Second
+)
+
+// Book remembers incidents. Apply stores changes and their messages in one transaction, and returns verify.ErrFenced,
+// having done nothing, when the lease is lost.
+type Book interface {
+	Incidents(context.Context) ([]incident.Incident, error)
+	Apply(ctx context.Context, l verify.Lease, changes []incident.Change, now time.Time) error
+}
+
+// Outbox holds the messages. NextDelivery returns the oldest that may be sent, false when there is none. Both writes
+// return verify.ErrFenced when the lease is lost.
+type Outbox interface {
+	NextDelivery(ctx context.Context, now time.Time) (incident.Delivery, bool, error)
+	BeginDelivery(ctx context.Context, l verify.Lease, id int64, now, retryAt time.Time) error
+	EndDelivery(ctx context.Context, l verify.Lease, id int64, e incident.Ending, now time.Time) error
+}
+
+// Leases hands out the right to send. Acquire returns verify.ErrHeld while another process has it.
+type Leases interface {
+	Acquire(ctx context.Context, job, holder string, ttl time.Duration) (verify.Lease, error)
+	Renew(ctx context.Context, l verify.Lease, ttl time.Duration) error
+	Release(ctx context.Context, l verify.Lease) error
+}
+
+// Sender is the way out. Each call ends within sendTimeout or by its context.
+type Sender interface {
+	// Send posts or edits. Its error is ErrRefused for a message that will never be taken, a *WaitError for one that
+	// certainly was not taken now, and any other for one that may have arrived.
+	Send(ctx context.Context, d incident.Delivery) (Place, error)
+	// Find looks for a message that may have arrived; ErrBlind means that this way out cannot look.
+	Find(ctx context.Context, d incident.Delivery) (at Place, found bool, err error)
+}
+
+// Place is where a message is. TS is empty where the way out does not say.
+type Place struct{ Channel, TS string }
+
+// Alerter looks at the facts, and sends what follows from them.
+type Alerter struct {
+	Book   Book
+	Outbox Outbox
+	Leases Leases
+	Sender Sender
+	Facts  func(context.Context) (incident.Facts, error)
+	Policy incident.Policy
+	Holder string
+	Every  time.Duration // between two looks; zero is 10 s
+	Log    *slog.Logger
+	Now    func() time.Time
+	// Wait returns early with the context's error.
+	Wait func(context.Context, time.Duration) error
+}
+
+// Run works until the context ends. Errors are logged and tried again: alerts must not end with what they tell of.
+func (a *Alerter) Run(ctx context.Context) error {
+	for {
+		err := a.term(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		switch {
+		case errors.Is(err, verify.ErrHeld):
+			a.Log.DebugContext(ctx, "another process sends the alerts", slog.String("error", err.Error()))
+		case err != nil:
+			a.Log.WarnContext(ctx, "alerts are interrupted, will go on", slog.String("error", err.Error()))
+		}
+		if a.Wait(ctx, pause) != nil {
+			return nil
+		}
+	}
+}
+
+// term is the time in which this process is the one that sends. It ends with the first error, never without one.
+func (a *Alerter) term(ctx context.Context) error {
+	renewed := a.Now() // before the ledger's clock starts: we never believe longer in the lease than the ledger
+	lease, err := a.Leases.Acquire(ctx, job, a.Holder, leaseTime)
+	if err != nil {
+		return err
+	}
+	defer a.release(ctx, lease)
+	every := a.Every
+	if every <= 0 {
+		every = defaultEvery
+	}
+	var looked time.Time
+	for {
+		if now := a.Now(); now.Sub(renewed) >= leaseTime/3 {
+			if err := a.Leases.Renew(ctx, lease, leaseTime); err != nil {
+				return err
+			}
+			renewed = now
+		}
+		if now := a.Now(); now.Sub(looked) >= every {
+			if err := a.look(ctx, lease); err != nil {
+				return err
+			}
+			looked = now
+		}
+		sent, err := a.deliver(ctx, lease)
+		if err != nil {
+			return err
+		}
+		rest := min(every, 2*time.Second)
+		if sent {
+			rest = pace
+		}
+		if err := a.Wait(ctx, rest); err != nil {
+			return err
+		}
+	}
+}
+
+// release lets the next one in at once. It is also done when ctx has ended.
+func (a *Alerter) release(ctx context.Context, lease verify.Lease) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storing)
+	defer cancel()
+	if err := a.Leases.Release(ctx, lease); err != nil && !errors.Is(err, verify.ErrFenced) {
+		a.Log.WarnContext(ctx, "lease not released, it runs out by itself", slog.String("error", err.Error()))
+	}
+}
+
+// look compares the facts with the incidents that are known.
+func (a *Alerter) look(ctx context.Context, lease verify.Lease) error {
+	reading, cancel := context.WithTimeout(ctx, leaseTime/3)
+	defer cancel()
+	facts, err := a.Facts(reading)
+	if err != nil {
+		return fmt.Errorf("reading the facts: %w", err)
+	}
+	known, err := a.Book.Incidents(reading)
+	if err != nil {
+		return err
+	}
+	now := a.Now()
+	changes := incident.Plan(known, facts, a.Policy, now)
+	if len(changes) == 0 {
+		return nil
+	}
+	return a.Book.Apply(ctx, lease, changes, now)
+}

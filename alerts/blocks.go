@@ -1,0 +1,71 @@
+package alerts
+
+import (
+	"strings"
+
+	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/slackutilsx"
+
+	"github.com/nordvarg/crosscheck/incident"
+)
+
+// What Slack takes, with room to spare: a header holds 150 characters, a section 3000.
+const (
+	maxHeadline = 140
+	maxSection  = 2800
+)
+
+// blocks renders a message. All text is escaped: nothing of it can mention anybody or become a link.
+func blocks(b incident.Body) []slack.Block {
+	headline := cut(plain(b.Headline), maxHeadline)
+	out := []slack.Block{slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, headline, false, false))}
+	if len([]rune(b.Headline)) > maxHeadline || len(b.Lines)+len(b.Context) == 0 {
+		out = []slack.Block{section(b.Headline)}
+	}
+	if len(b.Lines) > 0 {
+		out = append(out, section(strings.Join(b.Lines, "\n")))
+	}
+	var context []slack.MixedElement
+	if b.Link != "" {
+		context = append(context, slack.NewTextBlockObject(slack.MarkdownType, "<"+escaped(b.Link)+"|status page>", false, false))
+	}
+	for _, c := range b.Context {
+		context = append(context, slack.NewTextBlockObject(slack.MarkdownType, escaped(c), false, false))
+	}
+	if len(context) > 0 {
+		out = append(out, slack.NewContextBlock("", context...))
+	}
+	return out
+}
+
+func section(text string) slack.Block {
+	return slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, escaped(fitting(text)), false, true), nil, nil)
+}
+
+// fitting is what of the text has room in a section once it is escaped.
+func fitting(text string) string {
+	for len(escaped(text)) > maxSection {
+		text = cut(text, len([]rune(text))*3/4)
+	}
+	return text
+}
+
+// fallback is what notifications show.
+func fallback(b incident.Body) string {
+	return cut(strings.Join(append([]string{b.Headline}, b.Lines...), "\n"), maxSection)
+}
+
+// escaped is text in which no character is one of Slack's control characters.
+func escaped(text string) string { return slackutilsx.EscapeMessage(text) }
+
+// plain is for the header, where Slack knows no escapes.
+func plain(text string) string {
+	return strings.NewReplacer("->", "→", "<", "", ">", "", "&", "and").Replace(text)
+}
+
+func cut(text string, most int) string {
+	if r := []rune(text); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,153 @@
+package alerts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/nordvarg/crosscheck/incident"
+)
+
+const (
+	// eventType and markerKey are the metadata by which a message of ours is found again.
+	eventType = "crosscheck_alert"
+	markerKey = "marker"
+	// earlier is how far Slack's clock may be behind ours when we look for a message.
+	earlier = 2 * time.Minute
+	// pages bounds a search: a channel with more messages than that since the attempt is a chat.
+	pages, pageSize = 20, 200
+)
+
+// Slack is a bot in a channel. It needs the scope chat:write, and channels:history (groups:history for a private
+// channel) to find out whether a message has arrived whose sending was cut off.
+type Slack struct {
+	api     *slack.Client
+	channel string
+}
+
+var _ Sender = (*Slack)(nil)
+
+// NewSlack speaks to Slack's API; url is empty but for tests and proxies. The channel's ID is better than its name:
+// a name cannot be asked for its history.
+func NewSlack(token, channel, url string) *Slack {
+	options := []slack.Option{slack.OptionHTTPClient(&http.Client{Timeout: sendTimeout})}
+	if url != "" {
+		options = append(options, slack.OptionAPIURL(strings.TrimSuffix(url, "/")+"/"))
+	}
+	return &Slack{slack.New(token, options...), channel}
+}
+
+// Send implements [Sender].
+func (s *Slack) Send(ctx context.Context, d incident.Delivery) (Place, error) {
+	options := []slack.MsgOption{
+		slack.MsgOptionText(fallback(d.Body), true),
+		slack.MsgOptionBlocks(blocks(d.Body)...),
+		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl(),
+	}
+	if d.Op == incident.Edit {
+		if d.TS == "" {
+			return Place{}, fmt.Errorf("editing a message of unknown place: %w", ErrRefused)
+		}
+		_, _, _, err := s.api.UpdateMessageContext(ctx, d.Channel, d.TS, options...)
+		return Place{d.Channel, d.TS}, classify(err)
+	}
+	options = append(options, slack.MsgOptionMetadata(slack.SlackMetadata{
+		EventType: eventType, EventPayload: map[string]any{markerKey: d.Marker},
+	}))
+	channel := s.channel
+	if d.Op == incident.Reply && d.TS != "" {
+		channel = d.Channel // of the parent, wherever new ones go by now
+		options = append(options, slack.MsgOptionTS(d.TS))
+	}
+	channel, ts, err := s.api.PostMessageContext(ctx, channel, options...)
+	return Place{channel, ts}, classify(err)
+}
+
+// Find implements [Sender].
+func (s *Slack) Find(ctx context.Context, d incident.Delivery) (Place, bool, error) {
+	channel := s.channel
+	switch {
+	case d.Op == incident.Reply && d.TS != "":
+		channel = d.Channel
+	case strings.HasPrefix(channel, "#"): // a name, which history does not take
+		channel = d.LastChannel
+	}
+	if channel == "" {
+		return Place{}, false, fmt.Errorf("%w: the channel's ID is not known yet, put it into alerts.slack.channel", ErrBlind)
+	}
+	oldest := strconv.FormatInt(d.AttemptedAt.Add(-earlier).Unix(), 10)
+	cursor := ""
+	for range pages {
+		messages, next, err := s.page(ctx, d, channel, oldest, cursor)
+		if err != nil {
+			return Place{}, false, unseen(err)
+		}
+		for _, m := range messages {
+			if m.Metadata.EventType == eventType && m.Metadata.EventPayload[markerKey] == d.Marker {
+				return Place{channel, m.Timestamp}, true, nil
+			}
+		}
+		if next == "" {
+			return Place{}, false, nil
+		}
+		cursor = next
+	}
+	return Place{}, false, fmt.Errorf("%w: more than %d messages since", ErrBlind, pages*pageSize)
+}
+
+func (s *Slack) page(ctx context.Context, d incident.Delivery, channel, oldest, cursor string) ([]slack.Message, string, error) {
+	if d.Op == incident.Reply && d.TS != "" {
+		found, _, next, err := s.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
+			ChannelID: channel, Timestamp: d.TS, Cursor: cursor, Oldest: oldest, Limit: pageSize, IncludeAllMetadata: true,
+		})
+		return found, next, err
+	}
+	answer, err := s.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
+		ChannelID: channel, Cursor: cursor, Oldest: oldest, Limit: pageSize, IncludeAllMetadata: true,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return answer.Messages, answer.ResponseMetaData.NextCursor, nil
+}
+
+// unseen tells whether asking again can help.
+func unseen(err error) error {
+	var answer slack.SlackErrorResponse
+	blind := []string{"missing_scope", "not_in_channel", "channel_not_found", "thread_not_found", "no_permission", "method_not_supported_for_channel_type"}
+	if errors.As(err, &answer) && slices.Contains(blind, answer.Err) {
+		return fmt.Errorf("%w: %w; the token needs channels:history, or groups:history for a private channel", ErrBlind, err)
+	}
+	return classify(err)
+}
+
+// classify says what is known of a message after an error. What Slack answers with ok: false it has not taken. An
+// answer of 500 says nothing: it may come from a server that has passed the message on.
+func classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	never := []string{
+		"message_not_found", "cant_update_message", "edit_window_closed", "msg_too_long", "msg_blocks_too_long",
+		"invalid_blocks", "invalid_blocks_format", "no_text", "restricted_action_thread_only_channel",
+	}
+	unclear := []string{"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+	var limited *slack.RateLimitedError
+	var answer slack.SlackErrorResponse
+	switch {
+	case errors.As(err, &limited):
+		return &WaitError{limited.RetryAfter, err}
+	case !errors.As(err, &answer), slices.Contains(unclear, answer.Err):
+		return err
+	case slices.Contains(never, answer.Err):
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return &WaitError{0, err}
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nordvarg/crosscheck/alerts"
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/incident"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/metrics"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+var (
+	_ alerts.Book   = (*ledger.Ledger)(nil)
+	_ alerts.Outbox = (*ledger.Ledger)(nil)
+	_ alerts.Leases = (*ledger.Ledger)(nil)
+)
+
+// alert tells people until ctx ends; at once where nobody is to be told.
+func (s *sidecar) alert(ctx context.Context, status *ledgerStatus) error {
+	if !s.config.Alerts.Given() {
+		return nil
+	}
+	a := &alerts.Alerter{
+		Book: s.ledger, Outbox: s.ledger, Leases: s.ledger, Sender: sender(s.config.Alerts.Slack),
+		Facts: status.facts, Policy: alertPolicy(s.config), Holder: holder(), Log: s.log, Now: time.Now, Wait: wait,
+	}
+	return a.Run(ctx)
+}
+
+func sender(c config.Slack) alerts.Sender {
+	if !c.Webhook.Empty() {
+		return alerts.NewWebhook(c.Webhook.Reveal())
+	}
+	return alerts.NewSlack(c.Token.Reveal(), c.Channel, c.APIURL)
+}
+
+func alertPolicy(c *config.Config) incident.Policy {
+	q := c.Alerts.Quiet
+	return incident.Policy{
+		UpdateEvery: c.Alerts.UpdateEvery, MinCoverage: c.Gate.Criteria.Coverage.Min, Link: c.Web.URL,
+		Quiet: incident.Quiet{From: q.From, To: q.To, Zone: q.Zone},
+	}
+}
+
+// facts are what alerts are derived from. A database that cannot be asked leaves the fingerprint empty: then nothing
+// is known of divergences and of the decision, and nothing that is open is taken for resolved.
+func (s *ledgerStatus) facts(ctx context.Context) (incident.Facts, error) {
+	now := time.Now()
+	var f incident.Facts
+	if d, err := s.decision(ctx, now); err == nil {
+		f.Fingerprint, f.Decision = d.Fingerprint, string(d.Decision)
+		for _, c := range d.Criteria {
+			if c.Verdict != gate.Passes && !c.Advisory {
+				f.Failing = append(f.Failing, c.Name)
+				f.Reasons = append(f.Reasons, fmt.Sprintf("%s (%s): %s", c.Name, c.Verdict, c.Reason))
+			}
+		}
+	}
+	var err error
+	if f.Fingerprint != "" {
+		if f.Open, err = s.ledger.OpenGroups(ctx, f.Fingerprint, s.config.Alerts.IncludeValues); err != nil {
+			return f, err
+		}
+	}
+	f.Passes, err = s.passFacts(ctx, now)
+	return f, err
+}
+
+func (s *ledgerStatus) passFacts(ctx context.Context, now time.Time) ([]incident.Pass, error) {
+	kinds, err := s.ledger.Kinds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	finished, err := s.ledger.NewestFinished(ctx)
+	if err != nil {
+		return nil, err
+	}
+	newest := map[verify.PassKind]verify.Pass{}
+	for _, p := range finished {
+		newest[p.Kind] = p
+	}
+	var facts []incident.Pass
+	for _, k := range kinds {
+		p := newest[k.Kind]
+		facts = append(facts, incident.Pass{
+			Kind: string(k.Kind), ID: int64(p.ID), Unverified: p.Result.Verdict == compare.Unverified,
+			Reason: p.Result.Reason, Coverage: p.Scan.Coverage,
+			Overdue: !s.cron(k.Kind).Off() && k.Overdue(now, overdueAfter), Due: k.NextDue,
+		})
+	}
+	return facts, nil
+}
+
+// alerts adds how many messages wait.
+func (s *ledgerStatus) alerts(ctx context.Context, m *metrics.Snapshot) error {
+	if !s.config.Alerts.Given() {
+		return nil
+	}
+	pending, err := s.ledger.AlertsPending(ctx)
+	m.AlertsPending = &pending
+	return err
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nordvarg/crosscheck/alerts"
+	"github.com/nordvarg/crosscheck/incident"
+)
+
+type alertsCommand struct {
+	Test alertsTestCommand `cmd:"" help:"Send one message and say where it went."`
+}
+
+type alertsTestCommand struct{}
+
+var errNoAlerts = errors.New("nobody is to be alerted")
+
+// run sends a message past the outbox: it is to show whether token and channel are right.
+func (a *alertsTestCommand) run(ctx context.Context, p *program) (int, error) {
+	c, err := p.load()
+	if err != nil {
+		return exitError, err
+	}
+	if !c.Alerts.Given() {
+		return exitError, withHint(errNoAlerts, `add a section such as alerts: {slack: {token: "${SLACK_TOKEN}", channel: C0123456789}}`)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	at, err := sender(c.Alerts.Slack).Send(ctx, incident.Delivery{
+		Op: incident.Parent, Marker: "test " + rand.Text(),
+		Body: incident.Body{
+			Headline: "A test by crosscheck", Lines: []string{"Alerts arrive here. Sent by " + holder() + "."}, Link: c.Web.URL,
+		},
+	})
+	if err != nil {
+		if wait, ok := errors.AsType[*alerts.WaitError](err); ok && wait.After == 0 {
+			err = withHint(err, "Slack takes no message with this token and channel; see docs/alerts.md")
+		}
+		return exitError, fmt.Errorf("sending a test: %w", err)
+	}
+	if at.TS == "" {
+		_, err = fmt.Fprintln(p.stdout, "sent through the webhook, which does not say where to")
+	} else {
+		_, err = fmt.Fprintf(p.stdout, "sent to channel %s as message %s\n", at.Channel, at.TS)
+	}
+	return exitAgrees, err
+}

@@ -1,0 +1,128 @@
+package config
+
+import (
+	"net/url"
+	"time"
+)
+
+// Alerts says where and how people are told of incidents.
+type Alerts struct {
+	Slack Slack
+	// IncludeValues lets the values of orders into messages. Default false: they stay where they are.
+	IncludeValues bool
+	// UpdateEvery is the least time between two updates in one thread. Default 10m.
+	UpdateEvery time.Duration
+	// Quiet are the hours in which warnings wait. Default none.
+	Quiet QuietHours
+}
+
+// Given tells whether the section is in the file.
+func (a Alerts) Given() bool { return !a.Slack.Token.Empty() || !a.Slack.Webhook.Empty() }
+
+// Slack is a bot's token with a channel, or the address of an incoming webhook.
+type Slack struct {
+	Token Secret
+	// Channel is the channel's ID, or its name with a #.
+	Channel string
+	// Webhook is the fallback where there is no bot: one message after the other, without threads.
+	Webhook Secret
+	// APIURL is where Slack's API is, for a proxy. Default Slack's own.
+	APIURL string
+}
+
+// QuietHours are a time of the day in a time zone. From after To spans midnight.
+type QuietHours struct {
+	From, To time.Duration // since midnight
+	Zone     *time.Location
+}
+
+func readAlerts(o *object) Alerts {
+	var a Alerts
+	if o == nil {
+		return a
+	}
+	a.UpdateEvery = 10 * time.Minute
+	o.require("slack", `such as slack: {token: "${SLACK_TOKEN}", channel: C0123456789}`)
+	readSlack(o.object("slack"), &a.Slack)
+	o.boolean("include_values", &a.IncludeValues)
+	o.duration("update_every", &a.UpdateEvery, time.Second)
+	readQuietHours(o.object("quiet_hours"), &a.Quiet)
+	o.done()
+	return a
+}
+
+func readSlack(o *object, s *Slack) {
+	if o == nil {
+		return
+	}
+	hook, bot := o.child("webhook"), o.child("token")
+	if hook == nil {
+		o.require("token", `such as token: "${SLACK_TOKEN}"`)
+		o.require("channel", `such as channel: C0123456789, or channel: "#cutover"`)
+	} else if bot != nil {
+		o.at(target(hook), join(o.path, "webhook"), "cannot be used beside a token", "a token can do all that a webhook can, and threads; remove the webhook")
+	}
+	o.secret("token", &s.Token)
+	o.text("channel", &s.Channel)
+	o.secret("webhook", &s.Webhook)
+	if !s.Webhook.Empty() && !isURL(s.Webhook.Reveal()) {
+		o.at(target(hook), join(o.path, "webhook"), "is no address", "such as https://hooks.slack.com/services/…")
+	}
+	readURL(o, "api_url", &s.APIURL)
+	o.done()
+}
+
+func readQuietHours(o *object, q *QuietHours) {
+	if o == nil {
+		return
+	}
+	o.require("from", `such as from: "22:00"`)
+	o.require("to", `such as to: "07:00"`)
+	q.Zone = time.UTC
+	o.clock("from", &q.From)
+	o.clock("to", &q.To)
+	if s, ok := o.scalar("zone"); ok {
+		if name, ok := o.filled(s); ok {
+			zone, err := time.LoadLocation(name)
+			if err != nil || name == "Local" {
+				o.wrong(s, "is no time zone: "+s.shown(), "such as UTC or Europe/Berlin")
+			} else {
+				q.Zone = zone
+			}
+		}
+	}
+	o.done()
+}
+
+// clock reads a time of the day.
+func (o *object) clock(key string, into *time.Duration) {
+	s, ok := o.scalar(key)
+	if !ok {
+		return
+	}
+	at, err := time.Parse("15:04", s.text)
+	if err != nil || !s.is("!!str") {
+		o.wrong(s, "must be a time of the day, found "+s.shown(), `such as "22:00", with quotes`)
+		return
+	}
+	*into = time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute
+}
+
+func readURL(o *object, key string, into *string) {
+	s, ok := o.scalar(key)
+	if !ok {
+		return
+	}
+	if text, ok := o.filled(s); ok {
+		if isURL(text) {
+			*into = text
+		} else {
+			o.wrong(s, "must be an address, found "+s.shown(), "such as https://crosscheck.example.com")
+		}
+	}
+}
+
+func isURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}

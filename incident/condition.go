@@ -1,0 +1,125 @@
+package incident
+
+import (
+	"fmt"
+	"time"
+)
+
+// condition is something that is wrong now. One that lasts is an incident.
+type condition struct {
+	Key
+	severity Severity
+	count    int64
+	headline string
+	lines    []string
+	context  []string
+	// state is what a thread must hear of when it changes; said is that as a sentence.
+	state, said string
+	// steady is set where the state changes seldom and the lines hold ages: every change of the state is told at once,
+	// and a change of the lines is none.
+	steady bool
+}
+
+// conditions derives everything that is wrong from the facts, the gate aside.
+func conditions(f Facts, p Policy) []condition {
+	var found []condition
+	if f.Fingerprint != "" {
+		for _, g := range f.Open {
+			found = append(found, diverged(g, f.Fingerprint))
+		}
+	}
+	for _, pass := range f.Passes {
+		switch {
+		case pass.ID == 0: // that none has run is what overdue is for
+		case pass.Coverage < p.MinCoverage:
+			found = append(found, uncovered(pass, p.MinCoverage))
+		case pass.Unverified:
+			found = append(found, unverified(pass))
+		}
+		if pass.Overdue {
+			found = append(found, late(pass))
+		}
+	}
+	return found
+}
+
+func diverged(g Group, fingerprint string) condition {
+	cause := g.Cause
+	if cause == "" {
+		cause = "unknown cause"
+	}
+	c := condition{
+		Key:      Key{Divergence, g.Hop + "/" + g.Cause, fingerprint},
+		severity: Critical, count: g.Count,
+		headline: fmt.Sprintf("%s diverged: %s", orders(g.Count), cause),
+		lines:    []string{fmt.Sprintf("Hop %s, cause %s, first seen %s.", g.Hop, cause, stamp(g.Oldest))},
+		context:  []string{"docs/runbooks/CrosscheckOpenDivergences.md"},
+		state:    fmt.Sprint(g.Count),
+		said:     fmt.Sprintf("Now %s.", orders(g.Count)),
+	}
+	if g.Cause != "" {
+		c.context = append(c.context, "docs/causes/"+g.Cause+".md")
+	}
+	if g.Hop == "events->stream" && g.Cause == "retention_gap" {
+		c.Kind, c.headline = StreamHole, "The stream has a hole: retention_gap"
+		c.lines[0] = fmt.Sprintf("Messages were deleted before they were read, first seen %s: %s.", stamp(g.Oldest), orders(g.Count))
+		c.context[0] = "docs/runbooks/CrosscheckStreamStopped.md"
+	}
+	return c.examples(g)
+}
+
+func (c condition) examples(g Group) condition {
+	for i, e := range g.Examples {
+		if i == MaxExamples {
+			break
+		}
+		c.lines = append(c.lines, fmt.Sprintf("• order %s: %s", e.OrderID, e.Kind))
+		for _, v := range e.Values {
+			c.lines = append(c.lines, "    "+v)
+		}
+	}
+	if more := g.Count - int64(min(len(g.Examples), MaxExamples)); more > 0 && len(g.Examples) > 0 {
+		c.lines = append(c.lines, fmt.Sprintf("and %d more", more))
+	}
+	return c
+}
+
+func unverified(p Pass) condition {
+	return condition{
+		Key: Key{PassFailed, p.Kind, ""}, severity: Warning,
+		headline: fmt.Sprintf("The %s pass could not judge everything", p.Kind),
+		lines:    []string{fmt.Sprintf("Pass %d is unverified: %s", p.ID, p.Reason)},
+		context:  []string{"docs/runbooks/CrosscheckPassFailing.md"},
+		state:    p.Reason, said: "Still unverified: " + p.Reason,
+	}
+}
+
+func uncovered(p Pass, limit float64) condition {
+	covered := fmt.Sprintf("Pass %d covered %.4g of what it set out to compare, the limit is %.4g: %s", p.ID, p.Coverage, limit, p.Reason)
+	return condition{
+		Key: Key{Coverage, p.Kind, ""}, severity: Warning,
+		headline: fmt.Sprintf("The %s pass left orders out", p.Kind),
+		lines:    []string{covered},
+		context:  []string{"docs/runbooks/CrosscheckCoverageIncomplete.md"},
+		state:    fmt.Sprintf("%.4g", p.Coverage), said: covered,
+	}
+}
+
+func late(p Pass) condition {
+	return condition{
+		Key: Key{Overdue, p.Kind, ""}, severity: Warning,
+		headline: fmt.Sprintf("The %s pass is overdue", p.Kind),
+		lines:    []string{fmt.Sprintf("The run that was due at %s has not begun.", stamp(p.Due))},
+		context:  []string{"docs/runbooks/CrosscheckPassOverdue.md"},
+		state:    "overdue", said: "Still overdue.",
+	}
+}
+
+func orders(n int64) string {
+	if n == 1 {
+		return "1 order"
+	}
+	return fmt.Sprintf("%d orders", n)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }

@@ -1,0 +1,146 @@
+package incident
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Plan returns what is to be stored and told, given the incidents that are known: all that are open, and the newest
+// about the gate. It returns nothing where nothing has changed.
+func Plan(known []Incident, f Facts, p Policy, now time.Time) []Change {
+	open := map[Key]Incident{}
+	for _, i := range known {
+		if i.Open && i.Kind != GateFlip {
+			open[i.Key] = i
+		}
+	}
+	var changes []Change
+	holds := map[Key]bool{}
+	for _, c := range conditions(f, p) {
+		holds[c.Key] = true
+		if i, ok := open[c.Key]; ok {
+			changes = append(changes, renew(i, c, p, now)...)
+			continue
+		}
+		changes = append(changes, begin(c, p, now))
+	}
+	for _, i := range known { // in the order in which they came, so that the outbox does not depend on a map
+		if i.Open && i.Kind != GateFlip && !holds[i.Key] {
+			if why := over(i, f); why != "" {
+				changes = append(changes, resolve(i, why, p, now))
+			}
+		}
+	}
+	return append(changes, flip(known, f, p, now)...)
+}
+
+// over says why an incident whose condition is not among the facts has ended; empty when the facts do not tell.
+func over(i Incident, f Facts) string {
+	if i.Fingerprint == "" {
+		return "Resolved"
+	}
+	switch f.Fingerprint {
+	case "":
+		return ""
+	case i.Fingerprint:
+		return "Resolved"
+	}
+	return "Closed, since what is compared has changed"
+}
+
+func begin(c condition, p Policy, now time.Time) Change {
+	i := Incident{
+		Key: c.Key, Severity: c.severity, Open: true, OpenedAt: now, ToldAt: now,
+		Count: c.count, Peak: c.count, Told: c.state, Body: c.body(p),
+	}
+	return Change{i, []Message{p.message(Parent, i, i.Body, now)}}
+}
+
+// renew keeps the parent current, and tells the thread what has changed, but not more often than the policy allows.
+// What it may not tell now it tells later, if it is still true.
+func renew(i Incident, c condition, p Policy, now time.Time) []Change {
+	var messages []Message
+	i.Count, i.Peak = c.count, max(i.Peak, c.count)
+	i.Severity = c.severity
+	if body := c.body(p); !reflect.DeepEqual(body, i.Body) && (!c.steady || c.state != i.Told) {
+		i.Body = body
+		messages = append(messages, p.message(Edit, i, body, now))
+	}
+	if c.state != i.Told && (c.steady || !now.Before(i.ToldAt.Add(p.UpdateEvery))) {
+		i.Told, i.ToldAt = c.state, now
+		messages = append(messages, p.message(Reply, i, Body{Headline: c.said}, now))
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	return []Change{{i, messages}}
+}
+
+func resolve(i Incident, why string, p Policy, now time.Time) Change {
+	said := fmt.Sprintf("%s after %s", why, now.Sub(i.OpenedAt).Round(time.Second))
+	if i.Peak > 0 {
+		said += fmt.Sprintf("; at most %s", orders(i.Peak))
+	}
+	i.Open, i.ResolvedAt, i.ToldAt, i.Count = false, now, now, 0
+	i.Body.Headline = "Resolved: " + i.Body.Headline
+	i.Body.Lines = append([]string{said + "."}, i.Body.Lines...)
+	return Change{i, []Message{
+		p.message(Edit, i, i.Body, now),
+		p.message(Reply, i, Body{Headline: said + "."}, now),
+	}}
+}
+
+// flip tells that the decision is another than the one told last. GO ends the incident; while nothing was ever told,
+// INCONCLUSIVE is no news: it is where every migration begins.
+func flip(known []Incident, f Facts, p Policy, now time.Time) []Change {
+	const undecided, goes = "INCONCLUSIVE", "GO"
+	if f.Fingerprint == "" || f.Decision == "" {
+		return nil
+	}
+	var last Incident // the newest about the gate
+	for _, i := range known {
+		if i.Kind == GateFlip && i.OpenedAt.After(last.OpenedAt) {
+			last = i
+		}
+	}
+	told, _, _ := strings.Cut(last.Told, ":")
+	state := f.Decision + ": " + strings.Join(f.Failing, ", ")
+	c := condition{
+		Key: Key{GateFlip, "gate", ""}, severity: Critical,
+		headline: "The gate says " + f.Decision, lines: f.Reasons,
+		context: []string{"docs/runbooks/CrosscheckGateFlipped.md"},
+		state:   state, said: strings.TrimSuffix("The gate says "+state, ": ") + ".", steady: true,
+	}
+	if f.Decision != "NO-GO" {
+		c.severity = Warning
+	}
+	switch {
+	case last.Open && f.Decision == goes:
+		last.Told = state
+		return []Change{resolve(last, "The gate says GO", p, now)}
+	case last.Open:
+		return renew(last, c, p, now)
+	case f.Decision == told, told == "" && f.Decision == undecided:
+		return nil
+	}
+	changed := begin(c, p, now)
+	if f.Decision == goes { // good news is a message, and nothing that lasts
+		changed.Incident.Open, changed.Incident.ResolvedAt = false, now
+	}
+	return []Change{changed}
+}
+
+func (c condition) body(p Policy) Body {
+	return Body{Headline: c.headline, Lines: c.lines, Context: c.context, Link: p.Link}
+}
+
+// message holds back what may wait until the quiet hours are over.
+func (p Policy) message(op Op, i Incident, b Body, now time.Time) Message {
+	m := Message{Op: op, Body: b}
+	if i.Severity != Critical {
+		m.NotBefore = p.Quiet.Until(now)
+	}
+	return m
+}

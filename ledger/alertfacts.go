@@ -1,0 +1,89 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/incident"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// OpenGroups returns the open divergences under a fingerprint by hop and cause, each with a few orders as examples:
+// those that have been open longest. Values are left out unless they are asked for.
+func (l *Ledger) OpenGroups(ctx context.Context, fingerprint string, values bool) ([]incident.Group, error) {
+	var groups []incident.Group
+	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
+		rows, err := l.pool.Query(ctx, `
+			SELECT hop, cause, count(*), min(first_seen) FROM divergence WHERE state = 'open' AND fingerprint = $1
+			GROUP BY hop, cause ORDER BY hop, cause`, fingerprint)
+		if err != nil {
+			return err
+		}
+		groups, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (incident.Group, error) {
+			var g incident.Group
+			err := row.Scan(&g.Hop, &g.Cause, &g.Count, &g.Oldest)
+			g.Oldest = g.Oldest.UTC()
+			return g, err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("grouping open divergences: %w", err)
+	}
+	for i := range groups {
+		g := &groups[i]
+		found, err := l.queryDivergences(ctx, `
+			SELECT `+divergenceColumns+` FROM divergence d
+			WHERE d.state = 'open' AND d.fingerprint = $1 AND d.hop = $2 AND d.cause = $3
+			ORDER BY d.first_seen, d.order_key LIMIT $4`, fingerprint, g.Hop, g.Cause, incident.MaxExamples)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range found {
+			g.Examples = append(g.Examples, example(d, values))
+		}
+	}
+	return groups, nil
+}
+
+func example(d verify.Divergence, values bool) incident.Example {
+	e := incident.Example{OrderID: string(d.Mismatch.Key), Kind: string(d.Mismatch.Kind)}
+	if !values {
+		return e
+	}
+	shown := func(v *order.Value) string {
+		switch {
+		case v == nil:
+			return "nothing"
+		case v.Null:
+			return "NULL"
+		}
+		return v.Text
+	}
+	for _, f := range d.Mismatch.Fields {
+		e.Values = append(e.Values, fmt.Sprintf("%s: legacy %s, projection %s", f.Name, shown(f.Legacy), shown(f.Projection)))
+	}
+	return e
+}
+
+// NewestFinished returns the newest pass of each kind that has ended, and that ever ran, in the order of their kinds.
+func (l *Ledger) NewestFinished(ctx context.Context) ([]verify.Pass, error) {
+	var passes []verify.Pass
+	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
+		rows, err := l.pool.Query(ctx, `
+			SELECT `+passColumns+` FROM pass
+			WHERE id IN (SELECT max(id) FROM pass WHERE state = 'done' AND token > 0 GROUP BY kind) ORDER BY kind`)
+		if err != nil {
+			return err
+		}
+		passes, err = pgx.CollectRows(rows, scanPass)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the newest passes: %w", err)
+	}
+	return passes, nil
+}
