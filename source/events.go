@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -111,20 +111,25 @@ func (e *Events) Histories(ctx context.Context, keys []order.Key) (map[order.Key
 	defer e.side.observe("histories")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	c := e.config
-	query := fmt.Sprintf(`SELECT (%[1]s)::text AS crosscheck_key, (%[2]s)::bigint::text AS crosscheck_position, %[3]s AS crosscheck_type,
-		(extract(epoch FROM %[4]s) * 1000000)::bigint::text AS crosscheck_at, (%[5]s)::text AS crosscheck_payload
-		FROM %[6]s WHERE %[7]s = ANY($1::text[]::%[8]s[]) ORDER BY (%[2]s)::bigint`,
-		c.Key, c.Position, c.Type, c.At, c.Payload, e.side.from(), "("+c.Key+")", keyCast(e.keyType))
-	histories, err := e.read(ctx, e.side.pool, query, texts(keys))
+	histories, err := e.histories(ctx, e.side.pool, keys)
 	if err != nil {
 		return nil, fmt.Errorf("reading histories: %w", err)
 	}
 	return histories, nil
 }
 
-func (e *Events) read(ctx context.Context, pool *pgxpool.Pool, query string, args ...any) (map[order.Key][]order.Event, error) {
-	rows, err := pool.Query(ctx, query, args...)
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func (e *Events) histories(ctx context.Context, from querier, keys []order.Key) (map[order.Key][]order.Event, error) {
+	c := e.config
+	query := fmt.Sprintf(`SELECT (%[1]s)::text AS crosscheck_key, (%[2]s)::bigint::text AS crosscheck_position, %[3]s AS crosscheck_type,
+		(extract(epoch FROM %[4]s) * 1000000)::bigint::text AS crosscheck_at, (%[5]s)::text AS crosscheck_payload
+		FROM %[6]s WHERE %[7]s = ANY($1::text[]::%[8]s[]) ORDER BY (%[2]s)::bigint`,
+		c.Key, c.Position, c.Type, c.At, c.Payload, e.side.from(), "("+c.Key+")", keyCast(e.keyType))
+	rows, err := from.Query(ctx, query, texts(keys))
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (n *snapshot) Extent(ctx context.Context) (verify.Extent, error) {
 	key := "(" + n.side.config.Key + ")" // text in whatever order its index has: its bounds are for nobody
 	// Not min() and max(): uuid has none before PostgreSQL 18.
 	query := fmt.Sprintf(`SELECT (SELECT k::text FROM (SELECT %[1]s AS k FROM %[2]s WHERE %[1]s IS NOT NULL ORDER BY 1 LIMIT 1) a),
-		(SELECT k::text FROM (SELECT %[1]s AS k FROM %[2]s WHERE %[1]s IS NOT NULL ORDER BY 1 DESC LIMIT 1) z)`, key, n.side.from())
+		(SELECT k::text FROM (SELECT %[1]s AS k FROM %[2]s WHERE %[1]s IS NOT NULL ORDER BY 1 DESC LIMIT 1) z)`, key, n.side.keys())
 	if err := n.tx.QueryRow(ctx, query).Scan(&low, &high); err != nil {
 		return e, n.fail("reading the key bounds", err)
 	}
@@ -82,7 +82,11 @@ func (n *snapshot) Extent(ctx context.Context) (verify.Extent, error) {
 
 // estimate is what the planner believes; at least 1, for the table was seen not to be empty.
 func (n *snapshot) estimate(ctx context.Context) (int64, error) {
-	root, err := explain(ctx, n.tx, "(FORMAT JSON)", "SELECT 1 FROM "+n.side.from())
+	query := "SELECT 1 FROM " + n.side.from()
+	if n.side.keysFrom != "" { // where a key may be there more than once
+		query = "SELECT 1 FROM " + n.side.keys() + " GROUP BY " + n.side.config.Key
+	}
+	root, err := explain(ctx, n.tx, "(FORMAT JSON)", query)
 	if err != nil {
 		return 0, n.fail("estimating the rows", err)
 	}
@@ -106,7 +110,7 @@ func (n *snapshot) Bounds(ctx context.Context, e verify.Extent) ([]order.Key, er
 		sample = fmt.Sprintf(" TABLESAMPLE SYSTEM (%f) REPEATABLE (1)", min(100, 100*float64(boundsSample)/float64(rows)))
 	}
 	query := fmt.Sprintf("SELECT k::text AS bound FROM (SELECT %s AS k FROM %s%s) s WHERE k IS NOT NULL ORDER BY k",
-		keySQL(n.side.shape.keyType, n.side.config.Key), n.side.from(), sample)
+		keySQL(n.side.shape.keyType, n.side.config.Key), n.side.keys(), sample)
 	result, err := n.tx.Query(ctx, query)
 	if err != nil {
 		return nil, n.fail("cutting the key space", err)

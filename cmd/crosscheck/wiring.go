@@ -92,14 +92,35 @@ func openSides(ctx context.Context, c *config.Config, observe func(side, kind st
 }
 
 func openEvents(ctx context.Context, c config.Events, observe func(side, kind string, took time.Duration)) (*source.Events, error) {
+	events, err := eventsConfig(c, observe)
+	if err != nil {
+		return nil, err
+	}
+	return source.OpenEvents(ctx, events)
+}
+
+// openFold opens the whole event store as orders: the side to compare legacy with when all events are to be folded.
+func openFold(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) (*source.Fold, error) {
+	events, err := eventsConfig(c.Events, observe)
+	if err != nil {
+		return nil, err
+	}
+	fold := source.FoldConfig{Events: events, GroupBy: c.Compare.GroupBy}
+	for _, f := range c.Compare.Fields {
+		fold.Fields = append(fold.Fields, domainField(f))
+	}
+	return source.OpenFold(ctx, fold)
+}
+
+func eventsConfig(c config.Events, observe func(side, kind string, took time.Duration)) (source.EventsConfig, error) {
 	vocabulary, err := order.NewVocabulary(order.Names{Types: c.Types, Keys: c.Keys, Ignore: c.Ignore})
 	if err != nil {
-		return nil, withHint(fmt.Errorf("reading the vocabulary of events: %w", err), "see events.types, events.keys and events.ignore")
+		return source.EventsConfig{}, withHint(fmt.Errorf("reading the vocabulary of events: %w", err), "see events.types, events.keys and events.ignore")
 	}
-	return source.OpenEvents(ctx, source.EventsConfig{
+	return source.EventsConfig{
 		DSN: c.DSN.Reveal(), Table: c.Table, Position: c.Position, Key: c.Key, Type: c.Type, At: c.At, Payload: c.Payload,
 		Vocabulary: vocabulary, ObserveQuery: observe,
-	})
+	}, nil
 }
 
 func (s sides) close() {

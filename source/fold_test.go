@@ -1,0 +1,185 @@
+package source_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
+	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// life is a history of one order in the default schema, "type payload" by line.
+func life(key order.Key, above order.Position, lines ...string) []order.RawEvent {
+	var out []order.RawEvent
+	for i, line := range lines {
+		kind, payload, _ := strings.Cut(line, " ")
+		out = append(out, order.RawEvent{
+			Position: above + order.Position(i), Key: key, Type: kind, Payload: []byte(payload),
+			At: ordertest.Start.Add(time.Duration(above)*time.Minute + time.Duration(i)*time.Second),
+		})
+	}
+	return out
+}
+
+const (
+	createdLine = `OrderCreated {"trader_id": 7, "symbol": "NVDA", "side": "BUY", "quantity": 100, "price": 10}`
+	partLine    = `OrderPartiallyFilled {"filled_quantity": 40, "remaining_quantity": 60, "price": 10.5}`
+	restLine    = `OrderFilled {"quantity": 60, "price": 10.01}`
+)
+
+func statusField() order.Field   { return order.Field{Name: "status", Type: order.Text} }
+func quantityField() order.Field { return order.Field{Name: "filled_quantity", Type: order.Numeric} }
+
+// scanned are the rows of a fold by key, their values joined.
+func scanned(t *testing.T, f *source.Fold) map[order.Key]string {
+	t.Helper()
+	out := map[order.Key]string{}
+	err := begin(t, f).Scan(t.Context(), verify.Layout{ByBounds: true}, []int64{0}, func(r order.Row) error {
+		var values []string
+		for _, v := range r.Values {
+			values = append(values, v.Text)
+		}
+		out[r.Key] += strings.Join(values, " ")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestTwoEventsAtOnePositionAreLeftToGo has no index that rules them out.
+func TestTwoEventsAtOnePositionAreLeftToGo(t *testing.T) {
+	c := eventStore(t, "ALTER TABLE event_store DROP CONSTRAINT event_store_pkey")
+	events := life("1", 1, createdLine, partLine)
+	twice := append(life("2", 11, createdLine, partLine), life("2", 12, partLine)...)
+	store(t, c.DSN, append(events, twice...))
+	f := openFold(t, source.FoldConfig{Events: c, Fields: []order.Field{statusField(), quantityField()}})
+	want := map[order.Key]string{"1": "PARTIALLY_FILLED 40", "2": source.NotFolded + " 80"}
+	if d := cmp.Diff(want, scanned(t, f)); d != "" {
+		t.Error(d)
+	}
+	rows, err := begin(t, f).Rows(t.Context(), []order.Key{"2"})
+	if err != nil || len(rows) != 1 || rows[0].Values[1].Text != "40" {
+		t.Errorf("Go folds the second one to %v (%v), where a duplicate counts once", rows, err)
+	}
+}
+
+func TestTheVocabularyIsHonouredInSQL(t *testing.T) {
+	c := eventStore(t)
+	vocabulary, err := order.NewVocabulary(order.Names{
+		Types:  map[string]string{"OrderFilled": "it's done"},
+		Keys:   map[string]string{"OrderFilled.quantity": "q'ty", "remaining_quantity": "", "old_value": "", "reason": "", "price": "px"},
+		Ignore: []string{"note"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Vocabulary = vocabulary
+	created := strings.Replace(createdLine, "price", "px", 1)
+	events := life("1", 1, created, `OrderModified {"field": "px", "new_value": "11.5"}`, `OrderPartiallyFilled {"filled_quantity": 40, "px": 10, "note": 1}`)
+	done := life("1", 9, `x {"q'ty": 60, "px": 11}`)
+	done[0].Type = "it's done"
+	events = append(events, done...)
+	events = append(events, life("2", 20, created, `OrderCanceled {}`, `OrderFilled {"quantity": 1, "price": 1}`)...)
+	events = append(events, life("3", 30, created, `OrderCanceled []`)...)
+	store(t, c.DSN, events)
+	f := openFold(t, source.FoldConfig{Events: c, Fields: []order.Field{
+		statusField(), quantityField(), {Name: "price", Type: order.Numeric}, {Name: "avg_fill_price", Type: order.Numeric},
+	}})
+	want := map[order.Key]string{"1": "FILLED 100 11.5 10.600000", "2": "CANCELED 0 10 ", "3": source.NotFolded + " 0 10 "}
+	if d := cmp.Diff(want, scanned(t, f)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestColumnsOfTheStoreMayBeExpressions(t *testing.T) {
+	c := eventStore(t, "ALTER TABLE event_store RENAME COLUMN order_id TO k", "ALTER TABLE event_store RENAME COLUMN event_type TO d")
+	c.Table = "(SELECT s.*, 0 AS pos FROM public.event_store AS s)"
+	c.Key, c.Type, c.Position, c.Payload = "'o-' || k", "upper(d)::varchar", "event_id + 5", "payload -> 'at'"
+	names := map[string]string{}
+	for _, t := range order.EventTypes() {
+		names[string(t)] = strings.ToUpper(string(t))
+	}
+	var err error
+	if c.Vocabulary, err = order.NewVocabulary(order.Names{Types: names}); err != nil {
+		t.Fatal(err)
+	}
+	events := life("1", 1, createdLine, partLine, restLine)
+	for i := range events {
+		events[i].Payload = fmt.Appendf(nil, `{"at": %s}`, events[i].Payload)
+	}
+	store(t, c.DSN, events)
+	f := openFold(t, source.FoldConfig{Events: c, Fields: []order.Field{statusField(), quantityField()}})
+	if d := cmp.Diff(map[order.Key]string{"o-1": "FILLED 100"}, scanned(t, f)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestFieldsThatEventsDoNotTellTakeNoPart(t *testing.T) {
+	c := eventStore(t)
+	store(t, c.DSN, append(life("1", 1, createdLine), life("2", 11, strings.Replace(createdLine, `7`, `"seven"`, 1))...))
+	f := openFold(t, source.FoldConfig{Events: c, Fields: []order.Field{
+		{Name: "venue", Type: order.Text}, {Name: "trader_id", Type: order.Integer}, {Name: "status", Type: order.Integer},
+	}})
+	if fields := f.Fields(); len(fields) != 1 || fields[0].Name != "trader_id" {
+		t.Errorf("fields are %v", fields)
+	}
+	want := map[order.Key]string{"1": "7", "2": "-9223372036854775807"}
+	if d := cmp.Diff(want, scanned(t, f)); d != "" {
+		t.Error(d)
+	}
+	_, err := source.OpenFold(t.Context(), source.FoldConfig{Events: c, Fields: []order.Field{{Name: "venue", Type: order.Text}}})
+	if !errors.Is(err, source.ErrNothingFolds) {
+		t.Errorf("a fold of no field gives %v", err)
+	}
+}
+
+func TestAPayloadThatHidesDuplicateKeysIsRefused(t *testing.T) {
+	c := eventStore(t, "ALTER TABLE event_store ALTER payload TYPE json")
+	_, err := source.OpenFold(t.Context(), source.FoldConfig{Events: c, Fields: []order.Field{statusField()}})
+	if !errors.Is(err, source.ErrUnsupported) {
+		t.Errorf("a payload of type json gives %v", err)
+	}
+}
+
+// TestAKeyIsFoldedThroughTheIndex is about cost: what is asked of some orders reads the events of those orders.
+func TestAKeyIsFoldedThroughTheIndex(t *testing.T) {
+	for index, want := range map[string]bool{
+		"CREATE INDEX ON event_store (order_id, event_id)": true,
+		"CREATE INDEX ON event_store (order_id)":           true,
+		"CREATE INDEX ON event_store (event_type)":         false,
+	} {
+		c := eventStore(t, index)
+		var events []order.RawEvent
+		for i := range 400 {
+			events = append(events, life(order.Key(fmt.Sprint(i)), order.Position(10*i), createdLine, partLine)...)
+		}
+		store(t, c.DSN, events)
+		f := openFold(t, source.FoldConfig{Events: c, Fields: []order.Field{statusField(), quantityField()}, GroupBy: "status"})
+		n := begin(t, f)
+		e, err := n.Extent(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Indexed != want || e.Min != "0" || e.Max != "399" || e.Empty || e.Rows < 100 || e.Rows > 1000 {
+			t.Errorf("%s: extent is %+v", index, e)
+		}
+		parent, l := verify.Layout{Shift: 5}, verify.Layout{Shift: 1}
+		digests, err := n.Digests(t.Context(), verify.DigestQuery{Layout: l, Hash: verify.Hash{Seed: 1}, Buckets: []int64{2, 4}, Parent: parent}, func(int64) {})
+		if err != nil || len(digests) != 32 || digests[0].Rows != 2 || digests[0].Group.Text != "PARTIALLY_FILLED" {
+			t.Errorf("%s: digests of two buckets: %v, %v", index, digests, err)
+		}
+		if _, err := n.Draw(t.Context(), rand.New(rand.NewPCG(1, 2)), 3); !errors.Is(err, verify.ErrNotIndexed) {
+			t.Errorf("a fold lets rows be drawn by address: %v", err)
+		}
+	}
+}
