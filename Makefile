@@ -10,7 +10,7 @@ FUZZ_TIME     ?= 20s
 SOAK_ROUNDS   ?= 10
 CROSSCHECK_SOAK ?= 10m
 
-.PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka
+.PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka prometheus
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ help: ## list the targets
 demo: setup build ## watch crosscheck find the faults of a small trading system
 	./bin/crosscheck-lab demo
 
-test: setup kafka ## run all tests against a real PostgreSQL and a real Kafka
+test: setup kafka prometheus ## run all tests against a real PostgreSQL, a real Kafka and a real Prometheus
 	go test -timeout $(TEST_TIMEOUT) ./...
 	@echo "test: all packages passed"
 
@@ -30,7 +30,7 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	./bin/crosscheck-lab bench
 	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./source/streamtest
 
-soak: setup kafka ## run the long proofs at length (CROSSCHECK_SOAK=10m), and all tests many times over (SOAK_ROUNDS=10)
+soak: setup kafka prometheus ## run the long proofs at length (CROSSCHECK_SOAK=10m), and all tests many times over (SOAK_ROUNDS=10)
 	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'Load|Soak' ./cmd/...
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
 
@@ -62,6 +62,9 @@ setup:
 
 kafka:
 	@scripts/kafka
+
+prometheus:
+	@scripts/prometheus
 
 # The linter has a module of its own, so that its 200 dependencies are not ours. It is built once, for a minute or two.
 bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum
