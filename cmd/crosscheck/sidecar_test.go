@@ -21,12 +21,12 @@ type sidecarProcess struct {
 	url string
 }
 
-func (s *system) sidecar() *sidecarProcess {
+func (s *system) sidecar(sections ...string) *sidecarProcess {
 	s.t.Helper()
 	address := freeAddress(s.t)
-	config := s.config("crosscheck", labWindow, `
+	config := s.config("crosscheck", labWindow, append(sections, `
 sampler: {schedule: "*/2 * * * * *", size: 100000, full: "*/5 * * * * *"}
-web: {listen: "`+address+`"}`)
+web: {listen: "`+address+`"}`)...)
 	return &sidecarProcess{start(s.t, "run", "--config", config), "http://" + address}
 }
 

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/dashboards"
+	"github.com/nordvarg/crosscheck/dashboards/promtest"
+	"github.com/nordvarg/crosscheck/lab"
+)
+
+// notInThisTest are the metrics that the sidecar of TestPrometheusAnswersEveryPanel does not expose, and why. Panels
+// about others must show data; where a metric is exposed after all, its panels must too.
+var notInThisTest = map[string]string{
+	"crosscheck_projection_lag_seconds": "no pass measures it yet",
+	"crosscheck_projection_lag_events":  "no pass measures it yet",
+	"crosscheck_stream_lag_messages":    "the stream needs a broker",
+	"crosscheck_completeness_ratio":     "the stream needs a broker",
+	"crosscheck_alerts_pending":         "alerts need Slack",
+	"crosscheck_cutover_step":           "there is no cutover yet",
+}
+
+// TestPrometheusAnswersEveryPanel lets a real Prometheus with our rules scrape a sidecar that has found a divergence,
+// and asks it what Grafana would ask.
+func TestPrometheusAnswersEveryPanel(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, lab.Options{History: lab.History{Orders: 2000}, Rate: 30, RefreshEvery: labRefresh})
+	s.live()
+	p := s.sidecar(s.eventSections())
+	p.shows("/readyz", http.StatusOK, "")
+	if _, err := s.Plant(deadline(t), "swapped_status", 2); err != nil {
+		t.Fatal(err)
+	}
+	p.shows("/metrics", http.StatusOK, `kind="differs"} 2`)
+	s.newPasses("diverged")
+
+	rules, err := dashboards.Files.ReadFile("rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	prometheus := promtest.Start(t, fmt.Sprintf(`
+global: {scrape_interval: 1s, evaluation_interval: 1s}
+rule_files: [%q]
+scrape_configs:
+  - job_name: crosscheck
+    static_configs: [{targets: [%q]}]
+`, writeConfig(t, "rules", string(impatient(rules))), strings.TrimPrefix(p.url, "http://")))
+
+	_, page := p.get("/metrics")
+	list, err := dashboards.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range list {
+		for _, panel := range d.Panels {
+			for _, q := range panel.Targets {
+				if absent := notExposed(t, q.Expr, page); absent != "" {
+					if notInThisTest[absent] == "" {
+						t.Errorf("%s, %q: the sidecar does not expose %s", d.File, panel.Title, absent)
+					}
+					continue
+				}
+				answers(t, prometheus, d.File, panel.Title, q.Expr)
+			}
+		}
+	}
+	fires(t, prometheus, "CrosscheckOpenDivergences")
+	p.drains()
+}
+
+// impatient are the rules without the time that they wait.
+func impatient(rules []byte) []byte {
+	return regexp.MustCompile(`(?m)^        for: .*\n`).ReplaceAll(rules, nil)
+}
+
+// notExposed returns a metric of the query that is not on the page of metrics; "" when all are.
+func notExposed(t *testing.T, expr, page string) string {
+	t.Helper()
+	names := regexp.MustCompile(`\b(crosscheck|process)_[a-z_]+`).FindAllString(expr, -1)
+	if len(names) == 0 {
+		t.Errorf("no metric in %s", expr)
+	}
+	for _, name := range names {
+		if !strings.Contains(page, "\n"+name+"{") && !strings.Contains(page, "\n"+name+" ") {
+			return name
+		}
+	}
+	return ""
+}
+
+// answers asks as Grafana does, until there is data.
+func answers(t *testing.T, p *promtest.Server, file, title, expr string) {
+	t.Helper()
+	expr = strings.NewReplacer("$__rate_interval", "20s", "$job", "crosscheck", "$instance", ".*", "$hop", ".*").Replace(expr)
+	var n int
+	var err error
+	if !holds(t, func(ctx context.Context) bool { n, err = p.Series(ctx, expr); return n > 0 }) {
+		t.Errorf("%s, %q: no data (%v): %s", file, title, err, expr)
+	}
+}
+
+func fires(t *testing.T, p *promtest.Server, alert string) {
+	t.Helper()
+	var firing map[string]int
+	var err error
+	if !holds(t, func(ctx context.Context) bool { firing, err = p.Firing(ctx); return firing[alert] > 0 }) {
+		t.Errorf("%s does not fire (%v), but %v", alert, err, firing)
+	}
+}
+
+// holds polls for a while until it holds.
+func holds(t *testing.T, it func(context.Context) bool) bool {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for !it(ctx) {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
+}
