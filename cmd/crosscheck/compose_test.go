@@ -33,7 +33,7 @@ func TestTheSystemOfComposeAgrees(t *testing.T) {
 		return stdout.String()
 	}
 	crosscheck(exitAgrees, "verify")
-	for _, order := range strings.Split(rows(t, environment["LEGACY_DSN"], "SELECT order_id FROM orders"), "\n") {
+	for order := range strings.SplitSeq(rows(t, environment["LEGACY_DSN"], "SELECT order_id FROM orders"), "\n") {
 		crosscheck(exitAgrees, "explain", order)
 	}
 	rows(t, environment["EVENTS_DSN"], "UPDATE current_orders SET status = 'OPEN' WHERE order_id = 1")
