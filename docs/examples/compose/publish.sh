@@ -1,0 +1,10 @@
+#!/bin/bash
+# Creates the topic and publishes messages.txt, a key and a JSON text on each line, unless that has been done.
+set -euo pipefail
+broker=kafka:9092
+cd /opt/kafka/bin
+topics=$(./kafka-topics.sh --bootstrap-server "$broker" --list)
+if grep -qx orders <<<"$topics"; then exit 0; fi
+./kafka-topics.sh --bootstrap-server "$broker" --create --topic orders --partitions 3 --replication-factor 1
+./kafka-console-producer.sh --bootstrap-server "$broker" --topic orders \
+  --property parse.key=true --property key.separator='|' </messages.txt
