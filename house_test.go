@@ -244,6 +244,9 @@ func TestConfigSpeaksTheWordsOfTheOthers(t *testing.T) {
 	if !slices.Equal(types, config.FieldTypes()) {
 		t.Errorf("field types: order has %v, config has %v", types, config.FieldTypes())
 	}
+	if !slices.Equal(gate.Names(), config.CriterionNames()) {
+		t.Errorf("criteria: gate has %v, config has %v", gate.Names(), config.CriterionNames())
+	}
 	if string(config.Blocking) != string(gate.Blocking) || string(config.Advisory) != string(gate.Advisory) {
 		t.Error("config and gate call the severities differently")
 	}

@@ -74,6 +74,16 @@ func TestDefaults(t *testing.T) {
 			Counts:           config.Counts{Criterion: inForce, MaxAge: 26 * time.Hour},
 			SampleBound:      config.SampleBound{Criterion: inForce, MaxRatio: 0.001, Confidence: 0.95, MaxAge: 168 * time.Hour},
 			Coverage:         config.Coverage{Criterion: inForce, Min: 1, MaxAge: 26 * time.Hour},
+
+			ShadowWriteCompleteness: config.Share{Criterion: off, Min: 1, MaxAge: 26 * time.Hour},
+			EventGaps:               config.Most{Criterion: off, MaxAge: 26 * time.Hour},
+			StreamCompleteness:      config.Share{Criterion: off, Min: 1, MaxAge: time.Hour},
+			ProjectionLag:           config.Lag{Criterion: off, Max: time.Minute, MaxAge: 10 * time.Minute},
+			StreamLag:               config.Most{Criterion: off, Max: 1000, MaxAge: 10 * time.Minute},
+			CleanStreak:             config.CleanStreak{Criterion: off, Passes: 24, Duration: 24 * time.Hour, MaxAge: 26 * time.Hour},
+			HistoryAccuracy:         config.Share{Criterion: off, Min: 1, MaxAge: 168 * time.Hour},
+			Rehearsals:              config.Rehearsals{Criterion: off, Count: 3, MaxDuration: 5 * time.Minute, MaxAge: 336 * time.Hour},
+			RollbackRehearsals:      config.Rehearsals{Criterion: off, Count: 1, MaxDuration: 2 * time.Minute, MaxAge: 336 * time.Hour},
 		}},
 		Web: config.Web{Listen: ":8080"},
 	}
@@ -112,6 +122,19 @@ func TestEverything(t *testing.T) {
 			Counts:           config.Counts{Criterion: config.Criterion{Severity: config.Advisory}, MaxAge: 90 * time.Minute},
 			SampleBound:      config.SampleBound{Criterion: inForce, MaxRatio: 0.01, Confidence: 0.999, MaxAge: 24 * time.Hour},
 			Coverage:         config.Coverage{Criterion: inForce, Min: 0.9, MaxAge: 2 * time.Hour},
+
+			ShadowWriteCompleteness: config.Share{Criterion: advisory, Min: 0.8, MaxAge: 3 * time.Hour},
+			EventGaps:               config.Most{Criterion: off, Max: 4, MaxAge: 4 * time.Hour},
+			StreamCompleteness:      config.Share{Criterion: inForce, Min: 0.7, MaxAge: 5 * time.Hour},
+			ProjectionLag:           config.Lag{Criterion: inForce, Max: 2 * time.Second, MaxAge: 6 * time.Hour},
+			StreamLag:               config.Most{Criterion: inForce, Max: 8, MaxAge: 7 * time.Hour},
+			CleanStreak:             config.CleanStreak{Criterion: inForce, Passes: 9, Duration: 8 * time.Hour, MaxAge: 9 * time.Hour},
+			HistoryAccuracy:         config.Share{Criterion: inForce, Min: 1, MaxAge: 168 * time.Hour},
+			Rehearsals:              config.Rehearsals{Criterion: inForce, Count: 2, MaxDuration: 3 * time.Minute, MaxAge: 10 * time.Hour},
+			RollbackRehearsals:      config.Rehearsals{Criterion: inForce, Count: 5, MaxDuration: 4 * time.Minute, MaxAge: 11 * time.Hour},
+		}, Waivers: []config.Waiver{
+			{Criterion: "counts", Who: "Alice", Why: "ticket 7", Until: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)},
+			{Criterion: "coverage", Who: "Bob", Why: "ticket 8", Until: time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)},
 		}},
 		Web: config.Web{Listen: "127.0.0.1:0"},
 	}
@@ -254,6 +277,7 @@ func TestGroupByDefaultsToStatusWhereItIsCompared(t *testing.T) {
 
 var (
 	inForce       = config.Criterion{Enabled: true, Severity: config.Blocking}
+	off           = config.Criterion{Severity: config.Blocking}
 	exactDecimals = cmp.Comparer(func(a, b *apd.Decimal) bool {
 		return a == b || a != nil && b != nil && a.Cmp(b) == 0
 	})

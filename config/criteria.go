@@ -4,18 +4,31 @@ import "time"
 
 // Gate holds the criteria over the ledger's evidence.
 type Gate struct {
-	// Criteria are all in force unless they are disabled; an omitted one has its defaults.
+	// Criteria has the policy of each criterion; see Criteria for which are in force without being mentioned.
 	Criteria Criteria
+	// Waivers excuse criteria for a time. Default none.
+	Waivers []Waiver
 }
 
 // Criteria are the named criteria of the gate. A name that is not here is an error: a criterion that were
-// silently left out would be a false GO.
+// silently left out would be a false GO. The first five are in force unless they are disabled; the others only where
+// the file names them, because not every system has what they judge.
 type Criteria struct {
 	OpenDivergences  OpenDivergences
 	FullVerification FullVerification
 	Counts           Counts
 	SampleBound      SampleBound
 	Coverage         Coverage
+
+	ShadowWriteCompleteness Share
+	EventGaps               Most
+	StreamCompleteness      Share
+	ProjectionLag           Lag
+	StreamLag               Most
+	CleanStreak             CleanStreak
+	HistoryAccuracy         Share
+	Rehearsals              Rehearsals
+	RollbackRehearsals      Rehearsals
 }
 
 // Severity says what a criterion that does not pass does to the decision.
@@ -77,8 +90,9 @@ type Coverage struct {
 }
 
 func defaultCriteria() Criteria {
-	const day = 24 * time.Hour
+	const day, soon = 24 * time.Hour, 10 * time.Minute
 	inForce := Criterion{Enabled: true, Severity: Blocking}
+	off := Criterion{Severity: Blocking}
 	nightly := day + 2*time.Hour // a nightly pass may start late and take its time
 	return Criteria{
 		OpenDivergences:  OpenDivergences{Criterion: inForce},
@@ -86,6 +100,16 @@ func defaultCriteria() Criteria {
 		Counts:           Counts{Criterion: inForce, MaxAge: nightly},
 		SampleBound:      SampleBound{Criterion: inForce, MaxRatio: 0.001, Confidence: 0.95, MaxAge: 7 * day},
 		Coverage:         Coverage{Criterion: inForce, Min: 1, MaxAge: nightly},
+
+		ShadowWriteCompleteness: Share{Criterion: off, Min: 1, MaxAge: nightly},
+		EventGaps:               Most{Criterion: off, MaxAge: nightly},
+		StreamCompleteness:      Share{Criterion: off, Min: 1, MaxAge: time.Hour},
+		ProjectionLag:           Lag{Criterion: off, Max: time.Minute, MaxAge: soon},
+		StreamLag:               Most{Criterion: off, Max: 1000, MaxAge: soon},
+		CleanStreak:             CleanStreak{Criterion: off, Passes: 24, Duration: day, MaxAge: nightly},
+		HistoryAccuracy:         Share{Criterion: off, Min: 1, MaxAge: 7 * day},
+		Rehearsals:              Rehearsals{Criterion: off, Count: 3, MaxDuration: 5 * time.Minute, MaxAge: 14 * day},
+		RollbackRehearsals:      Rehearsals{Criterion: off, Count: 1, MaxDuration: 2 * time.Minute, MaxAge: 14 * day},
 	}
 }
 
@@ -117,7 +141,17 @@ func readGate(o *object, g *Gate) {
 			readMaxAge(o, &c.Coverage.MaxAge)
 			o.ratio("min", &c.Coverage.Min, between{low: 0, high: 1, withHigh: true})
 		},
+		"shadow_write_completeness": c.ShadowWriteCompleteness.read,
+		"event_gaps":                c.EventGaps.read,
+		"stream_completeness":       c.StreamCompleteness.read,
+		"projection_lag":            c.ProjectionLag.read,
+		"stream_lag":                c.StreamLag.read,
+		"clean_streak":              c.CleanStreak.read,
+		"history_accuracy":          c.HistoryAccuracy.read,
+		"rehearsals":                c.Rehearsals.read,
+		"rollback_rehearsals":       c.RollbackRehearsals.read,
 	})
+	g.Waivers = readWaivers(o)
 	o.done()
 }
 

@@ -41,6 +41,16 @@ type Criteria struct {
 	Counts           CountsCriterion
 	SampleBound      SampleBoundCriterion
 	Coverage         CoverageCriterion
+
+	ShadowWriteCompleteness ShadowWriteCriterion
+	EventGaps               EventGapsCriterion
+	StreamCompleteness      StreamCompletenessCriterion
+	ProjectionLag           ProjectionLagCriterion
+	StreamLag               StreamLagCriterion
+	CleanStreak             CleanStreakCriterion
+	HistoryAccuracy         HistoryAccuracyCriterion
+	Rehearsals              RehearsalsCriterion
+	RollbackRehearsals      RollbackRehearsalsCriterion
 }
 
 // The ages of evidence by default: a full pass is scheduled daily, with two hours to spare; samples are hourly.
@@ -49,58 +59,105 @@ const (
 	defaultSampleAge = 168 * time.Hour
 )
 
-// Defaults asks all criteria, all blocking, nothing tolerated.
+// Defaults asks what every system can answer, all blocking, nothing tolerated. The other criteria are off until they
+// are configured: a representation that a system does not have has not failed. [Criteria.NotAsked] names them.
 func Defaults() Criteria {
 	rule := Rule{Enabled: true, Severity: Blocking}
+	off := Rule{Severity: Blocking}
+	const day, soon = 24 * time.Hour, 10 * time.Minute
 	return Criteria{
 		OpenDivergences:  OpenDivergencesCriterion{Rule: rule, Max: 0},
 		FullVerification: FullVerificationCriterion{Rule: rule, MaxAge: defaultFullAge},
 		Counts:           CountsCriterion{Rule: rule, MaxAge: defaultFullAge},
 		SampleBound:      SampleBoundCriterion{Rule: rule, MaxRatio: 0.001, Confidence: 0.95, MaxAge: defaultSampleAge},
 		Coverage:         CoverageCriterion{Rule: rule, Min: 1, MaxAge: defaultFullAge},
+
+		ShadowWriteCompleteness: ShadowWriteCriterion{Rule: off, Min: 1, MaxAge: defaultFullAge},
+		EventGaps:               EventGapsCriterion{Rule: off, MaxAge: defaultFullAge},
+		StreamCompleteness:      StreamCompletenessCriterion{Rule: off, Min: 1, MaxAge: time.Hour},
+		ProjectionLag:           ProjectionLagCriterion{Rule: off, Max: time.Minute, MaxAge: soon},
+		StreamLag:               StreamLagCriterion{Rule: off, Max: 1000, MaxAge: soon},
+		CleanStreak:             CleanStreakCriterion{Rule: off, Passes: 24, Duration: day, MaxAge: defaultFullAge},
+		HistoryAccuracy:         HistoryAccuracyCriterion{Rule: off, Min: 1, MaxAge: 7 * day},
+		Rehearsals:              RehearsalsCriterion{Rule: off, Count: 3, MaxDuration: 5 * time.Minute, MaxAge: 14 * day},
+		RollbackRehearsals:      RollbackRehearsalsCriterion{Rule: off, Count: 1, MaxDuration: 2 * time.Minute, MaxAge: 14 * day},
+	}
+}
+
+// listed is a criterion with what the policy says of it.
+type listed struct {
+	rule      Rule
+	criterion Criterion
+	err       error // what makes no sense about its limits
+}
+
+// all is every criterion there is, in the order in which they are reported.
+func (c Criteria) all() []listed {
+	return []listed{
+		{c.OpenDivergences.Rule, c.OpenDivergences, c.OpenDivergences.validate()},
+		{c.FullVerification.Rule, c.FullVerification, validAge(c.FullVerification.MaxAge)},
+		{c.Counts.Rule, c.Counts, validAge(c.Counts.MaxAge)},
+		{c.SampleBound.Rule, c.SampleBound, c.SampleBound.validate()},
+		{c.Coverage.Rule, c.Coverage, c.Coverage.validate()},
+		{c.ShadowWriteCompleteness.Rule, c.ShadowWriteCompleteness, c.ShadowWriteCompleteness.validate()},
+		{c.EventGaps.Rule, c.EventGaps, c.EventGaps.validate()},
+		{c.StreamCompleteness.Rule, c.StreamCompleteness, c.StreamCompleteness.validate()},
+		{c.ProjectionLag.Rule, c.ProjectionLag, c.ProjectionLag.validate()},
+		{c.StreamLag.Rule, c.StreamLag, c.StreamLag.validate()},
+		{c.CleanStreak.Rule, c.CleanStreak, c.CleanStreak.validate()},
+		{c.HistoryAccuracy.Rule, c.HistoryAccuracy, c.HistoryAccuracy.validate()},
+		{c.Rehearsals.Rule, c.Rehearsals, c.Rehearsals.terms().validate()},
+		{c.RollbackRehearsals.Rule, c.RollbackRehearsals, c.RollbackRehearsals.terms().validate()},
 	}
 }
 
 // List is the enabled criteria in the order in which they are reported.
 func (c Criteria) List() []Criterion {
 	var list []Criterion
-	for _, each := range []struct {
-		enabled   bool
-		criterion Criterion
-	}{
-		{c.OpenDivergences.Enabled, c.OpenDivergences},
-		{c.FullVerification.Enabled, c.FullVerification},
-		{c.Counts.Enabled, c.Counts},
-		{c.SampleBound.Enabled, c.SampleBound},
-		{c.Coverage.Enabled, c.Coverage},
-	} {
-		if each.enabled {
+	for _, each := range c.all() {
+		if each.rule.Enabled {
 			list = append(list, each.criterion)
 		}
 	}
 	return list
 }
 
+// NotAsked names the criteria that are not enabled: what the decision does not rest on.
+func (c Criteria) NotAsked() []string {
+	var names []string
+	for _, each := range c.all() {
+		if !each.rule.Enabled {
+			names = append(names, each.criterion.Name())
+		}
+	}
+	return names
+}
+
+// Names lists every criterion there is.
+func Names() []string {
+	var names []string
+	for _, each := range (Criteria{}).all() {
+		names = append(names, each.criterion.Name())
+	}
+	return names
+}
+
 // Validate returns every limit of an enabled criterion that makes no sense, all joined, each with its key path
 // below "gate". A criterion that was not validated and makes no sense has verdict error.
 func (c Criteria) Validate() error {
 	var errs []error
-	check := func(enabled bool, name string, r Rule, err error) {
-		if !enabled {
-			return
+	for _, each := range c.all() {
+		if !each.rule.Enabled {
+			continue
 		}
-		if r.Severity != "" && r.Severity != Blocking && r.Severity != Advisory {
+		name := each.criterion.Name()
+		if r := each.rule; r.Severity != "" && r.Severity != Blocking && r.Severity != Advisory {
 			errs = append(errs, fmt.Errorf("%s.severity: must be %q or %q, not %q", name, Blocking, Advisory, r.Severity))
 		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s.%w", name, err))
+		if each.err != nil {
+			errs = append(errs, fmt.Errorf("%s.%w", name, each.err))
 		}
 	}
-	check(c.OpenDivergences.Enabled, c.OpenDivergences.Name(), c.OpenDivergences.Rule, c.OpenDivergences.validate())
-	check(c.FullVerification.Enabled, c.FullVerification.Name(), c.FullVerification.Rule, validAge(c.FullVerification.MaxAge))
-	check(c.Counts.Enabled, c.Counts.Name(), c.Counts.Rule, validAge(c.Counts.MaxAge))
-	check(c.SampleBound.Enabled, c.SampleBound.Name(), c.SampleBound.Rule, c.SampleBound.validate())
-	check(c.Coverage.Enabled, c.Coverage.Name(), c.Coverage.Rule, c.Coverage.validate())
 	return errors.Join(errs...)
 }
 

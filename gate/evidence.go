@@ -18,6 +18,13 @@ type Evidence struct {
 	SampleEvery time.Duration
 	// NextFull is when the next full pass is scheduled; zero when unknown.
 	NextFull time.Time
+
+	// What only some systems have; nil is not collected.
+	Events     *EventsEvidence
+	Stream     *StreamEvidence
+	Streak     *Streak
+	History    *HistoryEvidence
+	Rehearsals *RehearsalEvidence
 }
 
 // OpenDivergences is a group of open divergences.

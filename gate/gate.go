@@ -51,6 +51,10 @@ type Result struct {
 	ETA string `json:"eta,omitempty"`
 	// Advisory is true for a criterion that is shown and takes no part in the decision.
 	Advisory bool `json:"advisory,omitempty"`
+	// EvidenceAt is when the evidence was taken; zero where there is none.
+	EvidenceAt time.Time `json:"evidence_at,omitzero"`
+	// Waiver excuses the criterion from the decision; nil when nobody does, or it is not needed.
+	Waiver *Waiver `json:"waiver,omitempty"`
 }
 
 // Decision is the gate's answer with everything that led to it.
@@ -59,6 +63,19 @@ type Decision struct {
 	At          time.Time `json:"at"`
 	Fingerprint string    `json:"fingerprint"`
 	Criteria    []Result  `json:"criteria"`
+	// NotAsked names the criteria that are not enabled.
+	NotAsked []string `json:"not_asked,omitempty"`
+	// Waivers are all that are configured, each with what became of it.
+	Waivers []AppliedWaiver `json:"waivers,omitempty"`
+	// Record is where the decision was put on record; nil when it was not.
+	Record *Record `json:"record,omitempty"`
+}
+
+// Record is the decision's place in the ledger's chain of decisions.
+type Record struct {
+	Seq  int64  `json:"seq"`  // from 1
+	Who  string `json:"who"`  // asked
+	Hash string `json:"hash"` // of this decision and, through it, of all before: the head of the chain
 }
 
 // Evaluate judges the evidence by each criterion, as of now. Any blocking fail is NO-GO; else any blocking
@@ -74,6 +91,7 @@ func Evaluate(criteria []Criterion, evidence Evidence, now time.Time) Decision {
 	for _, c := range criteria {
 		r := c.Judge(evidence, now)
 		r.Name, r.Advisory = c.Name(), !c.Blocking()
+		r.EvidenceAt = evidenceAt(r.Name, evidence).UTC()
 		d.Criteria = append(d.Criteria, r)
 	}
 	d.Decision = decide(d.Criteria)
@@ -83,7 +101,7 @@ func Evaluate(criteria []Criterion, evidence Evidence, now time.Time) Decision {
 func decide(results []Result) Answer {
 	blocking, open := 0, 0
 	for _, r := range results {
-		if r.Advisory {
+		if r.Advisory || r.Waiver != nil {
 			continue
 		}
 		blocking++

@@ -225,12 +225,23 @@ func TestEmptyEvidenceIsNeverGo(t *testing.T) {
 			return Rule{Enabled: rapid.Bool().Draw(t, name), Severity: rapid.SampledFrom([]Severity{"", Blocking, Advisory}).Draw(t, name)}
 		}
 		age := time.Duration(rapid.Int64().Draw(t, "age"))
+		most := rapid.Int64().Draw(t, "most")
 		c := Criteria{
-			OpenDivergencesCriterion{rule("open"), rapid.Int64().Draw(t, "max")},
-			FullVerificationCriterion{rule("full"), age},
-			CountsCriterion{rule("counts"), age},
-			SampleBoundCriterion{rule("bound"), rapid.Float64().Draw(t, "ratio"), rapid.Float64().Draw(t, "confidence"), age},
-			CoverageCriterion{rule("coverage"), rapid.Float64().Draw(t, "min"), age},
+			OpenDivergences:  OpenDivergencesCriterion{rule("open"), most},
+			FullVerification: FullVerificationCriterion{rule("full"), age},
+			Counts:           CountsCriterion{rule("counts"), age},
+			SampleBound:      SampleBoundCriterion{rule("bound"), rapid.Float64().Draw(t, "ratio"), rapid.Float64().Draw(t, "confidence"), age},
+			Coverage:         CoverageCriterion{rule("coverage"), rapid.Float64().Draw(t, "min"), age},
+
+			ShadowWriteCompleteness: ShadowWriteCriterion{rule("shadow"), rapid.Float64().Draw(t, "min"), age},
+			EventGaps:               EventGapsCriterion{rule("gaps"), most, age},
+			StreamCompleteness:      StreamCompletenessCriterion{rule("stream"), rapid.Float64().Draw(t, "min"), age},
+			ProjectionLag:           ProjectionLagCriterion{rule("lag"), age, age},
+			StreamLag:               StreamLagCriterion{rule("stream lag"), most, age},
+			CleanStreak:             CleanStreakCriterion{rule("streak"), most, age, age},
+			HistoryAccuracy:         HistoryAccuracyCriterion{rule("history"), rapid.Float64().Draw(t, "min"), age},
+			Rehearsals:              RehearsalsCriterion{rule("rehearsals"), most, age, age},
+			RollbackRehearsals:      RollbackRehearsalsCriterion{rule("rollbacks"), most, age, age},
 		}
 		e := Evidence{
 			Fingerprint: rapid.String().Draw(t, "fingerprint"),

@@ -23,17 +23,52 @@ func Text(d Decision) string {
 		if r.Advisory {
 			name += " (advisory)"
 		}
-		blocking = blocking || !r.Advisory
+		blocking = blocking || (!r.Advisory && r.Waiver == nil)
 		fmt.Fprintf(&b, "\n  %-13s %s\n", strings.ToUpper(string(r.Verdict)), name)
 		wrap(&b, "", r.Reason)
 		if r.ETA != "" {
 			wrap(&b, "needs: ", r.ETA)
 		}
+		if w := r.Waiver; w != nil {
+			wrap(&b, "waived: ", fmt.Sprintf("by %s until %s: %s", plain(w.Who), instant(w.Until), plain(w.Why)))
+		}
 	}
 	if !blocking {
-		b.WriteString("\n  No blocking criterion is enabled, so nothing was asked that could justify GO.\n")
+		b.WriteString("\n  No blocking criterion is enabled and not waived, so nothing was asked that could justify GO.\n")
+	}
+	writeWaivers(&b, d.Waivers)
+	if len(d.NotAsked) > 0 {
+		b.WriteString("\n")
+		wrap(&b, "not asked: ", strings.Join(d.NotAsked, ", "))
+	}
+	if d.Record != nil {
+		b.WriteString("\n")
+		wrap(&b, "record: ", fmt.Sprintf("decision %d, asked by %s, head %s", d.Record.Seq, plain(d.Record.Who), d.Record.Hash))
 	}
 	return b.String()
+}
+
+// writeWaivers names the waivers that are not in force; the others stand beside their criterion.
+func writeWaivers(b *strings.Builder, waivers []AppliedWaiver) {
+	for _, w := range waivers {
+		var why string
+		switch w.State {
+		case WaiverInForce:
+			continue
+		case WaiverExpired:
+			why = "expired at " + instant(w.Until) + ", and counts for nothing"
+		case WaiverNotNeeded:
+			why = "is not needed"
+		case WaiverRefused:
+			why = "is refused: an error cannot be waived, and a waiver needs who and why"
+		case WaiverNotAsked:
+			why = "is for a criterion that is not enabled"
+		default:
+			why = "is in the unknown state " + string(w.State)
+		}
+		b.WriteString("\n")
+		wrap(b, "waiver: ", fmt.Sprintf("of %s by %s %s", plain(w.Criterion), plain(w.Who), why))
+	}
 }
 
 // wrap writes a text in lines of at most textWidth columns, indented below the criterion's name.

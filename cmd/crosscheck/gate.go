@@ -46,7 +46,8 @@ func judge(ctx context.Context, p *program, c *config.Config) (gate.Decision, er
 		return gate.Decision{}, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer l.Close()
-	return decide(ctx, l, c, fingerprint, time.Now())
+	d, _, err := decide(ctx, l, c, fingerprint, time.Now())
+	return d, err
 }
 
 // undecided is the decision where the evidence cannot be asked for.
@@ -66,34 +67,17 @@ func (g *gateCommand) print(w io.Writer, d gate.Decision) error {
 }
 
 // decide gathers the evidence and judges it. A ledger that was never written is no evidence, not an error.
-func decide(ctx context.Context, l *ledger.Ledger, c *config.Config, fingerprint string, now time.Time) (gate.Decision, error) {
-	criteria := gateCriteria(c.Gate.Criteria)
-	evidence, err := l.Evidence(ctx, fingerprint, now, criteria.SampleBound.MaxAge)
+func decide(ctx context.Context, l *ledger.Ledger, c *config.Config, fingerprint string, now time.Time) (gate.Decision, gate.Evidence, error) {
+	policy := gatePolicy(c.Gate)
+	evidence, err := l.Evidence(ctx, fingerprint, now, policy.Criteria.SampleBound.MaxAge)
 	if errors.Is(err, ledger.ErrNotMigrated) {
 		evidence, err = gate.Evidence{Fingerprint: fingerprint}, nil
 	}
 	if err != nil {
-		return gate.Decision{}, fmt.Errorf("gathering the evidence: %w", err)
+		return gate.Decision{}, evidence, fmt.Errorf("gathering the evidence: %w", err)
 	}
 	if evidence.NextFull.IsZero() && !c.Sampler.Full.Off() {
 		evidence.NextFull = c.Sampler.Full.Next(now)
 	}
-	return gate.Evaluate(criteria.List(), evidence, now), nil
-}
-
-// gateCriteria is the configured policy in the gate's own words.
-func gateCriteria(c config.Criteria) gate.Criteria {
-	rule := func(r config.Criterion) gate.Rule {
-		return gate.Rule{Enabled: r.Enabled, Severity: gate.Severity(r.Severity)}
-	}
-	return gate.Criteria{
-		OpenDivergences:  gate.OpenDivergencesCriterion{Rule: rule(c.OpenDivergences.Criterion), Max: c.OpenDivergences.Max},
-		FullVerification: gate.FullVerificationCriterion{Rule: rule(c.FullVerification.Criterion), MaxAge: c.FullVerification.MaxAge},
-		Counts:           gate.CountsCriterion{Rule: rule(c.Counts.Criterion), MaxAge: c.Counts.MaxAge},
-		SampleBound: gate.SampleBoundCriterion{
-			Rule: rule(c.SampleBound.Criterion), MaxRatio: c.SampleBound.MaxRatio,
-			Confidence: c.SampleBound.Confidence, MaxAge: c.SampleBound.MaxAge,
-		},
-		Coverage: gate.CoverageCriterion{Rule: rule(c.Coverage.Criterion), Min: c.Coverage.Min, MaxAge: c.Coverage.MaxAge},
-	}
+	return policy.Decide(evidence, now), evidence, nil
 }

@@ -39,7 +39,8 @@ func (s *ledgerStatus) decision(ctx context.Context, now time.Time) (gate.Decisi
 	if err != nil {
 		return gate.Decision{}, fmt.Errorf("identifying the databases: %w", err)
 	}
-	return decide(ctx, s.ledger, s.config, fingerprint, now)
+	d, _, err := decide(ctx, s.ledger, s.config, fingerprint, now)
+	return d, err
 }
 
 // Status is the page's and the API's content.
@@ -209,18 +210,16 @@ func (s *ledgerStatus) passes(ctx context.Context, m *metrics.Snapshot, now time
 // judged adds what depends on the databases being known: the decision, the bound and the counts. Where they cannot
 // be asked, these are absent.
 func (s *ledgerStatus) judged(ctx context.Context, m *metrics.Snapshot, fingerprint string, now time.Time) {
-	criteria := gateCriteria(s.config.Gate.Criteria)
-	evidence, err := s.ledger.Evidence(ctx, fingerprint, now, criteria.SampleBound.MaxAge)
+	d, evidence, err := decide(ctx, s.ledger, s.config, fingerprint, now)
 	if err != nil {
 		return
 	}
-	d := gate.Evaluate(criteria.List(), evidence, now)
 	m.Gate = &metrics.Gate{Decision: string(d.Decision)}
 	for _, c := range d.Criteria {
 		m.Gate.Criteria = append(m.Gate.Criteria, metrics.Criterion{Name: c.Name, Verdict: string(c.Verdict)})
 	}
 	if evidence.Sampling.Orders > 0 {
-		confidence := criteria.SampleBound.Confidence
+		confidence := s.config.Gate.Criteria.SampleBound.Confidence
 		m.SampleBound = &metrics.SampleBound{
 			Confidence: strconv.FormatFloat(confidence, 'g', -1, 64),
 			Ratio:      gate.BoundOf(evidence.Sampling, confidence).Upper,

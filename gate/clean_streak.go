@@ -1,0 +1,99 @@
+package gate
+
+import (
+	"fmt"
+	"time"
+)
+
+// CleanStreakCriterion asks that the last Passes full and sample passes that were judged all matched, over a time of at
+// least Duration. A pass that diverged ends the streak; one that could not be judged neither counts nor ends it.
+type CleanStreakCriterion struct {
+	Rule
+	// Passes is how many must have matched in a row; default 24.
+	Passes int64
+	// Duration is how long ago the first of them must have started; default 24h.
+	Duration time.Duration
+	// MaxAge is how long ago the newest of them may have started; default 26h.
+	MaxAge time.Duration
+}
+
+// Name is the criterion's identifier everywhere.
+func (CleanStreakCriterion) Name() string { return "clean_streak" }
+
+func (c CleanStreakCriterion) validate() error {
+	if c.Passes < 1 {
+		return fmt.Errorf("passes: must be at least 1, not %d", c.Passes)
+	}
+	if c.Duration < 0 {
+		return fmt.Errorf("duration: must not be negative, not %s", c.Duration)
+	}
+	return validAge(c.MaxAge)
+}
+
+// Judge looks back from the newest pass. Observed is the number of passes that matched in a row. A streak that is
+// merely short is inconclusive; it fails when the newest judged pass diverged and divergences are still open.
+func (c CleanStreakCriterion) Judge(e Evidence, now time.Time) Result {
+	if err := c.validate(); err != nil {
+		return senseless(c.Passes, err)
+	}
+	s := e.Streak
+	if s == nil || (s.Clean == 0 && s.Broken.IsZero()) {
+		return inconclusive(nil, c.Passes, c.eta(e, c.Passes, c.Duration), "No pass has matched yet.")
+	}
+	if why := c.contradiction(*s, now); why != "" {
+		return broken(c.Passes, clockHint, "The streak of clean passes is not usable as evidence: %s.", why)
+	}
+	if s.Clean == 0 {
+		if openTotal(e) > 0 {
+			return fail(int64(0), c.Passes, "repair the orders, or their cause; then "+c.eta(e, c.Passes, c.Duration),
+				"The pass that was judged last started at %s and diverged.", instant(s.Broken))
+		}
+		return inconclusive(int64(0), c.Passes, c.eta(e, c.Passes, c.Duration),
+			"The pass that was judged last started at %s and diverged; everything that it found has been resolved since.", instant(s.Broken))
+	}
+	held := now.Sub(s.Since)
+	said := fmt.Sprintf("%s in a row since %s, %s%s", quantity(s.Clean, "pass has matched", "passes have matched"), instant(s.Since), duration(held), unjudged(s.Unjudged))
+	switch {
+	case now.Sub(s.Newest) > c.MaxAge:
+		return inconclusive(s.Clean, c.Passes, "run crosscheck sample or crosscheck verify",
+			"%s; but the newest of them started %s ago, and %s are accepted.", said, duration(now.Sub(s.Newest)), duration(c.MaxAge))
+	case s.Clean < c.Passes || held < c.Duration:
+		return inconclusive(s.Clean, c.Passes, c.eta(e, c.Passes-s.Clean, c.Duration-held),
+			"%s; %s over %s are asked for.", said, quantity(c.Passes, "pass", "passes"), duration(c.Duration))
+	}
+	return pass(s.Clean, c.Passes, "%s.", said)
+}
+
+func unjudged(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", not counting %s that could not be judged", quantity(n, "pass", "passes"))
+}
+
+func (CleanStreakCriterion) contradiction(s Streak, now time.Time) string {
+	switch {
+	case s.Clean < 0 || s.Unjudged < 0:
+		return "it holds negative numbers"
+	case s.Clean > 0 && (s.Since.IsZero() || s.Newest.Before(s.Since)):
+		return "its times contradict each other"
+	case s.Newest.After(now.Add(clockTolerance)) || s.Broken.After(now.Add(clockTolerance)):
+		return fmt.Sprintf("it reaches beyond now, %s", instant(now))
+	}
+	return ""
+}
+
+// eta says how many passes and how much time are missing.
+func (CleanStreakCriterion) eta(e Evidence, passes int64, rest time.Duration) string {
+	passes, rest = max(passes, 0), max(rest, 0)
+	if e.SampleEvery > 0 {
+		rest = max(rest, time.Duration(passes)*e.SampleEvery)
+	}
+	switch {
+	case passes == 0:
+		return fmt.Sprintf("%s more without a divergence", duration(rest))
+	case rest == 0:
+		return quantity(passes, "more clean pass", "more clean passes") + "; run crosscheck sample"
+	}
+	return fmt.Sprintf("%s, about %s", quantity(passes, "more clean pass", "more clean passes"), duration(rest))
+}

@@ -1,0 +1,88 @@
+package gate
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// collection is evidence that something other than a pass wrote down at one instant.
+type collection struct {
+	what string // at the start of a sentence: "The event store"
+	from string // what produces it: "configure events and run crosscheck run"
+	at   time.Time
+}
+
+// nothing is the result where there is no evidence of the kind.
+func (c collection) nothing(limit any) Result {
+	return inconclusive(nil, limit, c.from, "%s has not been looked at, so there is no evidence.", c.what)
+}
+
+// usable is false, with the result that says why, where the evidence is from no time that can be or longer ago than
+// maxAge.
+func (c collection) usable(observed, limit any, maxAge time.Duration, now time.Time) (Result, bool) {
+	switch {
+	case c.at.IsZero():
+		return broken(limit, c.from, "%s was looked at, but nobody wrote down when.", c.what), false
+	case c.at.After(now.Add(clockTolerance)):
+		return broken(limit, clockHint, "%s is said to have been looked at at %s, and now is %s.", c.what, instant(c.at), instant(now)), false
+	case now.Sub(c.at) > maxAge:
+		return inconclusive(observed, limit, c.from, "%s, which is longer ago than the %s that are accepted.", c.when(now), duration(maxAge)), false
+	}
+	return Result{}, true
+}
+
+// when is the beginning of a sentence that says when it was looked at.
+func (c collection) when(now time.Time) string {
+	return fmt.Sprintf("%s was looked at at %s, %s ago", c.what, instant(c.at), duration(now.Sub(c.at)))
+}
+
+// share is a part of a whole that has to be at least min. Numbers that cannot be are an error.
+type share struct {
+	part, whole int64
+	min         float64
+	of          string // what was counted: "orders of legacy"
+	good        string // what the part did: "have their events"
+	repair      string // what to do about the rest
+}
+
+func (s share) judge(c collection, maxAge time.Duration, now time.Time) Result {
+	limit := scalar(s.min)
+	if s.part < 0 || s.whole < 0 || s.part > s.whole {
+		return broken(limit, c.from, "%s: %d of %d %s cannot be.", c.when(now), s.part, s.whole, s.of)
+	}
+	if s.whole == 0 {
+		if r, ok := c.usable(nil, limit, maxAge, now); !ok {
+			return r
+		}
+		return inconclusive(nil, limit, c.from, "%s, and it held none of the %s, so there was nothing to judge.", c.when(now), s.of)
+	}
+	observed := ratio(s.part, s.whole)
+	if r, ok := c.usable(observed, limit, maxAge, now); !ok {
+		return r
+	}
+	said := fmt.Sprintf("%s: %s of %s %s %s, %s", c.when(now), number(s.part), number(s.whole), s.of, s.good, percent(observed))
+	if observed < s.min {
+		return fail(observed, limit, s.repair, "%s, where %s are asked for.", said, percent(s.min))
+	}
+	return pass(observed, limit, "%s.", said)
+}
+
+func validShare(min float64, maxAge time.Duration) error {
+	if math.IsNaN(min) || min <= 0 || min > 1 {
+		return fmt.Errorf("min: must be above 0 and at most 1, not %v", min)
+	}
+	return validAge(maxAge)
+}
+
+func validMost(most int64, maxAge time.Duration) error {
+	if most < 0 {
+		return fmt.Errorf("max: must not be negative, not %d", most)
+	}
+	return validAge(maxAge)
+}
+
+// senseless is the result of a criterion whose limits make no sense.
+func senseless(limit any, err error) Result {
+	return broken(limit, "correct the criterion in config.yaml", "The criterion makes no sense: %s.", err)
+}

@@ -1,0 +1,132 @@
+package gate
+
+import (
+	"fmt"
+	"time"
+)
+
+// eventsFrom says how evidence about the event store comes to be.
+const eventsFrom = "configure events and let crosscheck run, or run crosscheck verify"
+
+func eventsCollection(e *EventsEvidence) collection {
+	return collection{what: "The event store", from: eventsFrom, at: e.At}
+}
+
+// ShadowWriteCriterion asks that at least the share Min of legacy's orders have events that say the same as the row.
+type ShadowWriteCriterion struct {
+	Rule
+	// Min is the smallest accepted share; default 1, every order.
+	Min float64
+	// MaxAge is how long ago the event store may have been looked at; default 26h.
+	MaxAge time.Duration
+}
+
+// Name is the criterion's identifier everywhere.
+func (ShadowWriteCriterion) Name() string { return "shadow_write_completeness" }
+
+func (c ShadowWriteCriterion) validate() error { return validShare(c.Min, c.MaxAge) }
+
+// Judge compares the orders looked at with those that have their events.
+func (c ShadowWriteCriterion) Judge(e Evidence, now time.Time) Result {
+	limit := scalar(c.Min)
+	if err := c.validate(); err != nil {
+		return senseless(limit, err)
+	}
+	if e.Events == nil {
+		return collection{what: "The event store", from: eventsFrom}.nothing(limit)
+	}
+	s := share{
+		part: e.Events.WithEvents, whole: e.Events.Changes, min: c.Min, of: "orders of legacy", good: "have events that say the same",
+		repair: "run crosscheck explain for the open divergences at legacy->events, and append what is missing",
+	}
+	return s.judge(eventsCollection(e.Events), c.MaxAge, now)
+}
+
+// EventGapsCriterion asks that no more than Max places of the event store are unusable: holes in the sequence of an
+// order's events, and events that cannot be decoded or applied, which leave the same hole in its history.
+type EventGapsCriterion struct {
+	Rule
+	// Max is how many holes and flawed events are tolerated; default 0.
+	Max int64
+	// MaxAge is how long ago the event store may have been looked at; default 26h.
+	MaxAge time.Duration
+}
+
+// Name is the criterion's identifier everywhere.
+func (EventGapsCriterion) Name() string { return "event_gaps" }
+
+func (c EventGapsCriterion) validate() error { return validMost(c.Max, c.MaxAge) }
+
+// Judge counts holes and flawed events. Observed is their sum.
+func (c EventGapsCriterion) Judge(e Evidence, now time.Time) Result {
+	if err := c.validate(); err != nil {
+		return senseless(c.Max, err)
+	}
+	if e.Events == nil {
+		return collection{what: "The event store", from: eventsFrom}.nothing(c.Max)
+	}
+	v, from := e.Events, eventsCollection(e.Events)
+	if v.Events < 0 || v.Gaps < 0 || v.Flawed < 0 || v.Flawed > v.Events {
+		return broken(c.Max, from.from, "%s: %d flawed events and %d gaps among %d events cannot be.", from.when(now), v.Flawed, v.Gaps, v.Events)
+	}
+	observed := v.Gaps + v.Flawed
+	if r, ok := from.usable(observed, c.Max, c.MaxAge, now); !ok {
+		return r
+	}
+	if v.Events == 0 {
+		return inconclusive(nil, c.Max, from.from, "%s, and it held no event.", from.when(now))
+	}
+	said := fmt.Sprintf("%s: %s with %s and %s that cannot be read or applied", from.when(now), quantity(v.Events, "event", "events"),
+		quantity(v.Gaps, "gap", "gaps"), quantity(v.Flawed, "event", "events"))
+	if observed > c.Max {
+		return fail(observed, c.Max, "see docs/causes/schema_drift.md and the open divergences at legacy->events", "%s, where %s may be.", said, number(c.Max))
+	}
+	return pass(observed, c.Max, "%s.", said)
+}
+
+// ProjectionLagCriterion asks that the projection is at most Max behind the event store.
+type ProjectionLagCriterion struct {
+	Rule
+	// Max is how old the oldest event may be that the projection has not applied; default 1m.
+	Max time.Duration
+	// MaxAge is how long ago the lag may have been measured; default 10m.
+	MaxAge time.Duration
+}
+
+// Name is the criterion's identifier everywhere.
+func (ProjectionLagCriterion) Name() string { return "projection_lag" }
+
+func (c ProjectionLagCriterion) validate() error {
+	if c.Max < 0 {
+		return fmt.Errorf("max: must not be negative, not %s", c.Max)
+	}
+	return validAge(c.MaxAge)
+}
+
+// Judge looks at the lag measured last. Observed and limit are in seconds.
+func (c ProjectionLagCriterion) Judge(e Evidence, now time.Time) Result {
+	limit := c.Max.Seconds()
+	if err := c.validate(); err != nil {
+		return senseless(limit, err)
+	}
+	if e.Events == nil {
+		return collection{what: "The event store", from: eventsFrom}.nothing(limit)
+	}
+	v, from := e.Events, eventsCollection(e.Events)
+	if v.Lag < 0 || v.LagEvents < 0 {
+		return broken(limit, clockHint, "%s: a lag of %s and %d events cannot be.", from.when(now), v.Lag, v.LagEvents)
+	}
+	observed := v.Lag.Seconds()
+	if r, ok := from.usable(observed, limit, c.MaxAge, now); !ok {
+		return r
+	}
+	said := fmt.Sprintf("%s: the projection was behind by %s, the oldest of them %s old", from.when(now),
+		quantity(v.LagEvents, "event", "events"), duration(v.Lag))
+	if v.LagEvents == 0 {
+		said = fmt.Sprintf("%s: the projection had applied every event", from.when(now))
+	}
+	if v.Lag > c.Max {
+		return fail(observed, limit, "see docs/causes/stopped_projector.md, or wait until the projector has caught up", "%s, where %s are accepted.", said, duration(c.Max))
+	}
+	return pass(observed, limit, "%s.", said)
+}

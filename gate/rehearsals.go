@@ -1,0 +1,160 @@
+package gate
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// HistoryAccuracyCriterion asks that at least the share Min of legacy's orders agree with their own audit log and trades.
+type HistoryAccuracyCriterion struct {
+	Rule
+	// Min is the smallest accepted share; default 1, every order.
+	Min float64
+	// MaxAge is how long ago the audit may have been; default 168h.
+	MaxAge time.Duration
+}
+
+// Name is the criterion's identifier everywhere.
+func (HistoryAccuracyCriterion) Name() string { return "history_accuracy" }
+
+func (c HistoryAccuracyCriterion) validate() error { return validShare(c.Min, c.MaxAge) }
+
+const historyFrom = "run crosscheck audit"
+
+// Judge looks at the last audit.
+func (c HistoryAccuracyCriterion) Judge(e Evidence, now time.Time) Result {
+	limit := scalar(c.Min)
+	if err := c.validate(); err != nil {
+		return senseless(limit, err)
+	}
+	from := collection{what: "Legacy's own history", from: historyFrom}
+	if e.History == nil {
+		return from.nothing(limit)
+	}
+	from.at = e.History.At
+	s := share{
+		part: e.History.Consistent, whole: e.History.Orders, min: c.Min, of: "orders", good: "agree with their audit log and trades",
+		repair: "see the inconsistencies that crosscheck audit lists",
+	}
+	return s.judge(from, c.MaxAge, now)
+}
+
+// rehearsed asks that the newest Count rehearsals all succeeded within MaxDuration, none longer ago than MaxAge.
+type rehearsed struct {
+	Count       int64
+	MaxDuration time.Duration
+	MaxAge      time.Duration
+}
+
+func (c rehearsed) validate() error {
+	if c.Count < 1 || c.Count > math.MaxInt32 {
+		return fmt.Errorf("count: must be at least 1, not %d", c.Count)
+	}
+	if c.MaxDuration <= 0 {
+		return fmt.Errorf("max_duration: must be longer than 0, not %s", c.MaxDuration)
+	}
+	return validAge(c.MaxAge)
+}
+
+// judge counts from the newest rehearsal backwards. Observed is how many of the newest succeeded in a row.
+func (c rehearsed) judge(of []Rehearsal, what, command string, now time.Time) Result {
+	if err := c.validate(); err != nil {
+		return senseless(c.Count, err)
+	}
+	var good int64
+	var slowest time.Duration
+	for i, r := range of {
+		switch {
+		case r.At.IsZero() || r.Took < 0 || (i > 0 && r.At.After(of[i-1].At)):
+			return broken(c.Count, command, "The record of each %s contradicts the others.", what)
+		case r.At.After(now.Add(clockTolerance)):
+			return broken(c.Count, clockHint, "A %s is said to have started at %s, and now is %s.", what, instant(r.At), instant(now))
+		}
+	}
+	for i, r := range of {
+		if now.Sub(r.At) > c.MaxAge || good == c.Count {
+			break
+		}
+		if bad := c.flaw(r); bad != "" {
+			if i == 0 {
+				return fail(int64(0), c.Count, "find out why, then "+command, "The last %s, at %s, %s.", what, instant(r.At), bad)
+			}
+			break
+		}
+		good++
+		slowest = max(slowest, r.Took)
+	}
+	missing := fmt.Sprintf("%s: %s", quantity(c.Count-good, "more "+what, "more "+what+"s"), command)
+	switch {
+	case good == 0:
+		return inconclusive(nil, c.Count, missing, "No %s took place in the last %s.", what, duration(c.MaxAge))
+	case good < c.Count:
+		return inconclusive(good, c.Count, missing, "The last %s succeeded, the slowest in %s; %s in a row are asked for.",
+			quantity(good, what, what+"s"), duration(slowest), number(c.Count))
+	}
+	return pass(good, c.Count, "The last %s succeeded, the slowest in %s of %s.", quantity(good, what, what+"s"), duration(slowest), duration(c.MaxDuration))
+}
+
+// flaw says what was wrong with a rehearsal; empty when nothing was.
+func (c rehearsed) flaw(r Rehearsal) string {
+	switch {
+	case !r.OK:
+		return "failed"
+	case r.Took > c.MaxDuration:
+		return fmt.Sprintf("took %s, where %s are accepted", duration(r.Took), duration(c.MaxDuration))
+	}
+	return ""
+}
+
+// RehearsalsCriterion asks that the newest Count rehearsals of the cutover all succeeded, each within MaxDuration.
+type RehearsalsCriterion struct {
+	Rule
+	// Count is how many must have succeeded in a row; default 3.
+	Count int64
+	// MaxDuration is how long each may have taken; default 5m, the window.
+	MaxDuration time.Duration
+	// MaxAge is how long ago each may have been; default 336h.
+	MaxAge time.Duration
+}
+
+// Name is the criterion's identifier everywhere.
+func (RehearsalsCriterion) Name() string { return "rehearsals" }
+
+func (c RehearsalsCriterion) terms() rehearsed { return rehearsed{c.Count, c.MaxDuration, c.MaxAge} }
+
+// Judge looks at the newest rehearsals of the cutover.
+func (c RehearsalsCriterion) Judge(e Evidence, now time.Time) Result {
+	var of []Rehearsal
+	if e.Rehearsals != nil {
+		of = e.Rehearsals.Cutovers
+	}
+	return c.terms().judge(of, "rehearsal of the cutover", "run crosscheck cutover rehearse", now)
+}
+
+// RollbackRehearsalsCriterion asks the same of the rollback.
+type RollbackRehearsalsCriterion struct {
+	Rule
+	// Count is how many must have succeeded in a row; default 1.
+	Count int64
+	// MaxDuration is how long each may have taken; default 2m.
+	MaxDuration time.Duration
+	// MaxAge is how long ago each may have been; default 336h.
+	MaxAge time.Duration
+}
+
+// Name is the criterion's identifier everywhere.
+func (RollbackRehearsalsCriterion) Name() string { return "rollback_rehearsals" }
+
+func (c RollbackRehearsalsCriterion) terms() rehearsed {
+	return rehearsed{c.Count, c.MaxDuration, c.MaxAge}
+}
+
+// Judge looks at the newest rehearsals of the rollback.
+func (c RollbackRehearsalsCriterion) Judge(e Evidence, now time.Time) Result {
+	var of []Rehearsal
+	if e.Rehearsals != nil {
+		of = e.Rehearsals.Rollbacks
+	}
+	return c.terms().judge(of, "rehearsal of the rollback", "run crosscheck cutover rehearse, which rolls back at its end", now)
+}

@@ -1,0 +1,96 @@
+package gate
+
+import (
+	"fmt"
+	"time"
+)
+
+// streamFrom says how evidence about the stream comes to be.
+const streamFrom = "configure stream and events and let crosscheck run"
+
+func streamCollection(e *StreamEvidence) collection {
+	return collection{what: "The stream", from: streamFrom, at: e.At}
+}
+
+// StreamCompletenessCriterion asks that at least the share Min of the stored events were in the stream, and that it has
+// no hole.
+type StreamCompletenessCriterion struct {
+	Rule
+	// Min is the smallest accepted share; default 1, every event.
+	Min float64
+	// MaxAge is how long ago the stream may have been looked at, and how long ago the follower may last have caught up;
+	// default 1h.
+	MaxAge time.Duration
+}
+
+// Name is the criterion's identifier everywhere.
+func (StreamCompletenessCriterion) Name() string { return "stream_completeness" }
+
+func (c StreamCompletenessCriterion) validate() error { return validShare(c.Min, c.MaxAge) }
+
+// Judge compares the events stored with those seen. A hole fails whatever the share: what was in it was never read.
+func (c StreamCompletenessCriterion) Judge(e Evidence, now time.Time) Result {
+	limit := scalar(c.Min)
+	if err := c.validate(); err != nil {
+		return senseless(limit, err)
+	}
+	if e.Stream == nil {
+		return collection{what: "The stream", from: streamFrom}.nothing(limit)
+	}
+	v, from := e.Stream, streamCollection(e.Stream)
+	s := share{
+		part: v.Seen, whole: v.Stored, min: c.Min, of: "stored events", good: "were in the stream",
+		repair: "see docs/causes/lost_publish.md, and publish again what is missing",
+	}
+	r := s.judge(from, c.MaxAge, now)
+	switch {
+	case r.Verdict == Errored || r.Verdict == Inconclusive:
+		return r
+	case v.Gaps < 0:
+		return broken(limit, streamFrom, "%s: %d gaps cannot be.", from.when(now), v.Gaps)
+	case v.Gaps > 0:
+		return fail(r.Observed, limit, "see docs/causes/retention_gap.md", "%s The stream has %s.", r.Reason, quantity(v.Gaps, "hole", "holes"))
+	case v.CaughtUpAt.IsZero():
+		return inconclusive(r.Observed, limit, streamFrom, "%s The follower has never caught up with the topic, so the rest is not known.", r.Reason)
+	case now.Sub(v.CaughtUpAt) > c.MaxAge:
+		return inconclusive(r.Observed, limit, "wait until the follower has caught up, or see why it does not",
+			"%s The follower last caught up with the topic %s ago.", r.Reason, duration(now.Sub(v.CaughtUpAt)))
+	}
+	return r
+}
+
+// StreamLagCriterion asks that no more than Max messages of the topic wait to be read.
+type StreamLagCriterion struct {
+	Rule
+	// Max is how many messages may wait, over all partitions; default 1000.
+	Max int64
+	// MaxAge is how long ago the stream may have been looked at; default 10m.
+	MaxAge time.Duration
+}
+
+// Name is the criterion's identifier everywhere.
+func (StreamLagCriterion) Name() string { return "stream_lag" }
+
+func (c StreamLagCriterion) validate() error { return validMost(c.Max, c.MaxAge) }
+
+// Judge counts the messages that wait.
+func (c StreamLagCriterion) Judge(e Evidence, now time.Time) Result {
+	if err := c.validate(); err != nil {
+		return senseless(c.Max, err)
+	}
+	if e.Stream == nil {
+		return collection{what: "The stream", from: streamFrom}.nothing(c.Max)
+	}
+	v, from := e.Stream, streamCollection(e.Stream)
+	if v.LagMessages < 0 {
+		return broken(c.Max, streamFrom, "%s: a lag of %d messages cannot be.", from.when(now), v.LagMessages)
+	}
+	if r, ok := from.usable(v.LagMessages, c.Max, c.MaxAge, now); !ok {
+		return r
+	}
+	said := fmt.Sprintf("%s: %s not been read yet", from.when(now), quantity(v.LagMessages, "message had", "messages had"))
+	if v.LagMessages > c.Max {
+		return fail(v.LagMessages, c.Max, "wait until the follower has caught up, or give it more time and memory", "%s, where %s may wait.", said, number(c.Max))
+	}
+	return pass(v.LagMessages, c.Max, "%s.", said)
+}
