@@ -107,9 +107,12 @@ func (v *view) show(s Status) {
 // summary says in one sentence what the decision rests on.
 func summary(d gate.Decision) string {
 	var failing, unknown []string
-	blocking := 0
+	blocking, waived := 0, 0
 	for _, r := range d.Criteria {
-		if r.Advisory {
+		if r.Waiver != nil {
+			waived++
+		}
+		if r.Advisory || r.Waiver != nil {
 			continue
 		}
 		blocking++
@@ -123,9 +126,17 @@ func summary(d gate.Decision) string {
 			unknown = append(unknown, r.Name)
 		}
 	}
+	excused := ""
+	if waived > 0 {
+		excused = fmt.Sprintf(" %d more %s waived.", waived, verb(waived, "is", "are"))
+	}
+	return verdictOf(blocking, failing, unknown) + excused
+}
+
+func verdictOf(blocking int, failing, unknown []string) string {
 	switch {
 	case blocking == 0:
-		return "No blocking criterion is enabled, so nothing was asked that could justify GO."
+		return "No blocking criterion is enabled and not waived, so nothing was asked that could justify GO."
 	case len(failing) > 0:
 		return fmt.Sprintf("%d of %d criteria %s: %s.", len(failing), blocking, verb(len(failing), "fails", "fail"), strings.Join(failing, ", "))
 	case len(unknown) > 0:

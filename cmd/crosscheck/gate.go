@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/user"
 	"time"
 
 	"github.com/nordvarg/crosscheck/config"
@@ -13,25 +15,40 @@ import (
 )
 
 type gateCommand struct {
-	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	JSON        bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	As          string `name:"as" placeholder:"NAME" help:"Who asks; goes on record with the decision. Default USER@HOST."`
+	NoRecord    bool   `help:"Do not put the decision on record; a role that may only read the ledger is enough then."`
+	Report      string `placeholder:"FILE.html" type:"path" help:"Write the decision and all that led to it as one page for people who sign."`
+	VerifyChain bool   `help:"Instead of deciding, prove that no decision on record was changed, removed or put in."`
+	Head        string `placeholder:"HASH" help:"With --verify-chain: the head that an earlier decision printed, which the chain must still hold."`
 }
 
+var errHeadAlone = errors.New("--head is for --verify-chain only")
+
 func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
+	if g.Head != "" && !g.VerifyChain {
+		return exitError, errHeadAlone
+	}
 	c, err := p.load()
 	if err != nil {
 		return exitError, err
 	}
-	d, err := judge(ctx, p, c)
-	if err != nil {
+	if g.VerifyChain {
+		return g.verifyChain(ctx, p, c)
+	}
+	d, err := g.judge(ctx, p, c)
+	if err != nil && d.Decision == "" {
 		if g.JSON { // that is an answer too: whoever reads the object must not find nothing
 			err = errors.Join(err, g.print(p.stdout, undecided(err, time.Now())))
 		}
 		return 0, err
 	}
-	return d.ExitCode(), g.print(p.stdout, d)
+	return d.ExitCode(), errors.Join(err, g.print(p.stdout, d))
 }
 
-func judge(ctx context.Context, p *program, c *config.Config) (gate.Decision, error) {
+// judge decides, puts the decision on record and writes the report. The last two change nothing about the decision; if
+// one of them fails, the decision is returned with the error.
+func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (gate.Decision, error) {
 	s, err := openSides(ctx, c, nil)
 	if err != nil {
 		return gate.Decision{}, err
@@ -46,8 +63,50 @@ func judge(ctx context.Context, p *program, c *config.Config) (gate.Decision, er
 		return gate.Decision{}, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer l.Close()
-	d, _, err := decide(ctx, l, c, fingerprint, time.Now())
-	return d, err
+	d, evidence, err := decide(ctx, l, c, fingerprint, time.Now())
+	if err != nil {
+		return gate.Decision{}, err
+	}
+	recording := g.record(ctx, l, &d, evidence)
+	if g.Report != "" {
+		err = writeReport(ctx, g.Report, l, c, d, evidence)
+	}
+	return d, errors.Join(recording, err)
+}
+
+// record puts the decision into the ledger's chain. A ledger that has no tables yet has no chain either, and a look
+// does not create them.
+func (g *gateCommand) record(ctx context.Context, l *ledger.Ledger, d *gate.Decision, e gate.Evidence) error {
+	if g.NoRecord {
+		return nil
+	}
+	who := g.As
+	if who == "" {
+		who = asker()
+	}
+	r, err := l.RecordDecision(ctx, who, *d, e)
+	switch {
+	case errors.Is(err, ledger.ErrNotMigrated):
+		return nil
+	case err != nil:
+		return withHint(fmt.Errorf("the decision stands, but is not on record: %w", err),
+			"let the ledger's role insert into the table decision, or use --no-record")
+	}
+	d.Record = &r
+	return nil
+}
+
+// asker is who runs this process.
+func asker() string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return name + "@" + host
 }
 
 // undecided is the decision where the evidence cannot be asked for.

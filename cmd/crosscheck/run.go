@@ -91,6 +91,7 @@ func (s *sidecar) serve(ctx context.Context) error {
 		if err := s.migrate(ctx); err != nil {
 			return err
 		}
+		g.Go(func() error { return s.recordFlips(ctx, status) })
 		return passes.Run(ctx)
 	})
 	return g.Wait()

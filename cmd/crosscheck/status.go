@@ -93,15 +93,7 @@ func (s *ledgerStatus) divergences(ctx context.Context, status *web.Status, fing
 		return err
 	}
 	for _, d := range found {
-		r := newDivergence(d, now)
-		w := web.Divergence{
-			OrderID: r.OrderID, Kind: r.Kind, Hop: r.Hop, Cause: r.Cause,
-			FirstSeen: r.FirstSeen, AgeSeconds: r.Age, State: r.State, FoundBy: string(d.FoundBy),
-		}
-		for _, f := range r.Fields {
-			w.Fields = append(w.Fields, web.Field{Name: f.Name, Legacy: f.Legacy, Projection: f.Projection})
-		}
-		status.Divergences = append(status.Divergences, w)
+		status.Divergences = append(status.Divergences, webDivergence(d, now))
 	}
 	return nil
 }

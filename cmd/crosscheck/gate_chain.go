@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/ledger"
+)
+
+// chainReport is what gate --verify-chain says.
+type chainReport struct {
+	Intact bool   `json:"intact"`
+	Length int64  `json:"length"` // sound decisions, from the first one on
+	Head   string `json:"head"`   // hash of the last of them
+	Broken int64  `json:"broken,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// verifyChain exits with 0 where the chain is as it was written, and with 1 where it is not.
+func (g *gateCommand) verifyChain(ctx context.Context, p *program, c *config.Config) (int, error) {
+	l, err := ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: p.log()})
+	if err != nil {
+		return exitError, fmt.Errorf("opening the ledger: %w", err)
+	}
+	defer l.Close()
+	chain, err := l.VerifyChain(ctx, g.Head)
+	if err != nil {
+		return 0, err
+	}
+	r := chainReport{Length: chain.Length, Head: chain.Head, Broken: chain.Broken, Reason: chain.Why}
+	if r.Broken == 0 && g.Head != "" && !chain.HeadFound {
+		r.Broken = chain.Length + 1
+		r.Reason = "the chain does not hold the head " + g.Head + ": its end was cut off, or it is another chain"
+	}
+	r.Intact = r.Broken == 0
+	code := exitAgrees
+	if !r.Intact {
+		code = exitDiverged
+	}
+	if g.JSON {
+		return code, writeObject(p.stdout, r)
+	}
+	_, err = io.WriteString(p.stdout, r.text())
+	return code, err
+}
+
+func (r chainReport) text() string {
+	switch {
+	case !r.Intact:
+		return fmt.Sprintf("BROKEN at decision %d: %s\n%d decisions before it are sound.\n", r.Broken, r.Reason, r.Length)
+	case r.Length == 0:
+		return "No decision is on record.\n"
+	}
+	return fmt.Sprintf("%d decisions, none changed, removed or put in. Head %s\n", r.Length, r.Head)
+}
+
+// flipEvery is how often the sidecar looks whether the decision has become another.
+const flipEvery = time.Minute
+
+// recordFlips puts the decision on record whenever it has become another, until ctx ends. What goes wrong is logged and
+// tried again: a flip that was missed is still one a minute later, unless it has flipped back.
+func (s *sidecar) recordFlips(ctx context.Context, status *ledgerStatus) error {
+	for {
+		if err := s.recordFlip(ctx, status); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "the decision could not be put on record", slog.String("error", err.Error()))
+		}
+		if wait(ctx, flipEvery) != nil {
+			return nil
+		}
+	}
+}
+
+func (s *sidecar) recordFlip(ctx context.Context, status *ledgerStatus) error {
+	fingerprint, err := status.fingerprint(ctx)
+	if err != nil {
+		return fmt.Errorf("identifying the databases: %w", err)
+	}
+	d, evidence, err := decide(ctx, s.ledger, s.config, fingerprint, time.Now())
+	if err != nil {
+		return err
+	}
+	r, recorded, err := s.ledger.RecordFlip(ctx, "crosscheck run, "+holder(), d, evidence)
+	if errors.Is(err, ledger.ErrNotMigrated) {
+		return nil
+	}
+	if recorded {
+		s.log.InfoContext(ctx, "the decision has become another", slog.String("decision", string(d.Decision)), slog.Int64("seq", r.Seq), slog.String("head", r.Hash))
+	}
+	return err
+}

@@ -1,0 +1,32 @@
+package ledger_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+func TestTrendIsTheNewestPassesOldestFirst(t *testing.T) {
+	l := migrated(t, pgtest.Database(t))
+	scan := verify.Scan{Sampled: 100, Coverage: 1, LegacyRows: 7, ProjectionRows: 8}
+	run{kind: verify.Full, fingerprint: "now", at: t0, verdict: compare.Match}.in(t, l)
+	run{kind: verify.Full, fingerprint: "now", at: t0.Add(time.Hour), scan: scan, verdict: compare.Match}.in(t, l)
+	run{kind: verify.Sample, fingerprint: "before", at: t0.Add(time.Hour), scan: scan, verdict: compare.Match}.in(t, l)
+	run{kind: verify.Sample, fingerprint: "now", at: t0.Add(2 * time.Hour), scan: scan, verdict: compare.Unverified}.in(t, l)
+	got, err := l.Trend(t.Context(), "now", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, []ledger.TrendPass{
+		{Kind: verify.Full, Verdict: "match", StartedAt: t0.Add(time.Hour)},
+		{
+			Kind: verify.Sample, Verdict: "unverified", StartedAt: t0.Add(2 * time.Hour),
+			Sampling: gate.Sampling{Passes: 1, Orders: 100, Population: 8, Since: t0.Add(2 * time.Hour)},
+		},
+	}, "trend")
+}

@@ -1,0 +1,160 @@
+package web
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"time"
+
+	"github.com/nordvarg/crosscheck/gate"
+)
+
+// Report is what gate --report writes down: the decision, and what it rests on and does not rest on.
+type Report struct {
+	Decision          gate.Decision
+	Version, Revision string
+	// Full is the last full pass; nil without one.
+	Full *gate.Pass
+	// Open is how many divergences are open; OpenListed are the oldest of them. AcceptedListed are accepted ones.
+	Open                       int64
+	OpenListed, AcceptedListed []Divergence
+	// Trend has the finished passes, the oldest first.
+	Trend []TrendPoint
+	// Confidence and MaxRatio belong to the criterion sample_bound.
+	Confidence, MaxRatio float64
+	// Limits are sentences about what this configuration leaves out of sight.
+	Limits []string
+}
+
+// TrendPoint is one pass, and the bound on the share of bad orders that the samples gave then; 0 where it gave none.
+type TrendPoint struct {
+	At            time.Time
+	Pass, Verdict string
+	Diverged      int64
+	Bound         float64
+}
+
+// blind is what no configuration lets crosscheck see; docs/guarantees.md has the whole table.
+var blind = []string{
+	"A value that is wrong in the same way on both sides agrees with itself.",
+	"What happens after the last pass began is not in it. Evidence ages; each criterion says how old its own is.",
+	"An order that was wrong between two passes and is right again at both leaves no trace.",
+	"A sample bounds the share of bad orders and never proves that there is none. Only a full verification looks at every order.",
+	"Readers, writers and jobs that use neither of the two compared tables are not known here.",
+}
+
+//go:embed report.html
+var reportSource string
+
+//go:embed report.css
+var reportStyle string
+
+var reportTemplate = template.Must(template.New("report").Parse(reportSource))
+
+// reportView is what the template reads: texts, already worded, not yet escaped.
+type reportView struct {
+	Report
+	Style                         template.CSS
+	Tone, Summary, At             string
+	Criteria                      []reportCriterion
+	Waivers                       []reportWaiver
+	OpenRows, AcceptedRows        []divergenceView
+	OpenCount, Rest               string
+	Chart                         *chart
+	Coverage                      []coverageRow
+	FullWhen, FullWhat, FullScore string
+	Blind                         []string
+}
+
+type reportCriterion struct {
+	criterionView
+	Age     string
+	Excused string
+}
+
+type reportWaiver struct {
+	gate.Waiver
+	Ends, State string
+	InForce     bool
+}
+
+type coverageRow struct {
+	Group, Legacy, Projection, Unverified, Share string
+}
+
+// WriteReport writes the report as one HTML page that refers to nothing outside itself. Everything from a database is
+// escaped.
+func WriteReport(w io.Writer, r Report) error {
+	v := reportView{
+		Report: r, Style: template.CSS(reportStyle), Tone: tone(string(r.Decision.Decision)), //nolint:gosec // ours, not a visitor's
+		Summary: summary(r.Decision), At: instant(r.Decision.At), Blind: append(r.Limits, blind...),
+		OpenCount: count(r.Open, "divergence is open", "divergences are open"), Chart: newChart(r.Trend, r.MaxRatio),
+	}
+	for _, c := range r.Decision.Criteria {
+		v.Criteria = append(v.Criteria, reportCriterionOf(c, r.Decision.At))
+	}
+	for _, a := range r.Decision.Waivers {
+		v.Waivers = append(v.Waivers, reportWaiver{a.Waiver, instant(a.Until), waiverState(a.State), a.State == gate.WaiverInForce})
+	}
+	for _, d := range r.OpenListed {
+		v.OpenRows = append(v.OpenRows, divergenceOf(d))
+	}
+	for _, d := range r.AcceptedListed {
+		v.AcceptedRows = append(v.AcceptedRows, divergenceOf(d))
+	}
+	if rest := r.Open - int64(len(r.OpenListed)); rest > 0 {
+		v.Rest = fmt.Sprintf("The oldest %s are listed; %s more are in the ledger.", number(int64(len(r.OpenListed))), number(rest))
+	}
+	v.full(r.Full, r.Decision.At)
+	if err := reportTemplate.Execute(w, v); err != nil {
+		return fmt.Errorf("rendering the report: %w", err)
+	}
+	return nil
+}
+
+func (v *reportView) full(p *gate.Pass, now time.Time) {
+	if p == nil {
+		return
+	}
+	v.FullWhen = fmt.Sprintf("Full verification %d started at %s, %s before this decision", p.ID, instant(p.StartedAt), duration(now.Sub(p.StartedAt)))
+	v.FullWhat = fmt.Sprintf("%s compared, %s in legacy and %s in the projection", count(p.Compared, "order", "orders"), number(p.LegacyRows), number(p.ProjectionRows))
+	v.FullScore = fmt.Sprintf("%s covered, %s diverged, %s left unjudged", percent(p.Coverage), number(p.Diverged), number(p.Unverified))
+	for _, g := range p.Counts {
+		row := coverageRow{Group: short(g.Group), Legacy: number(g.Legacy), Projection: number(g.Projection), Unverified: number(g.Unverified), Share: "-"}
+		if size := max(g.Legacy, g.Projection); size > 0 {
+			row.Share = percent(float64(size-g.Unverified) / float64(size))
+		}
+		v.Coverage = append(v.Coverage, row)
+	}
+}
+
+func reportCriterionOf(r gate.Result, now time.Time) reportCriterion {
+	c := reportCriterion{criterionView: criterionView{
+		Result: r, Mark: mark(r.Verdict), Tone: tone(string(r.Verdict)), Observed: scalar(r.Observed), Limit: scalar(r.Limit),
+	}}
+	if !r.EvidenceAt.IsZero() {
+		c.Age = duration(now.Sub(r.EvidenceAt)) + " old"
+	}
+	if w := r.Waiver; w != nil {
+		c.Excused = fmt.Sprintf("Waived by %s until %s: %s", short(w.Who), instant(w.Until), short(w.Why))
+	}
+	return c
+}
+
+func waiverState(s gate.WaiverState) string {
+	switch s {
+	case gate.WaiverInForce:
+		return "in force"
+	case gate.WaiverExpired:
+		return "expired, counts for nothing"
+	case gate.WaiverNotNeeded:
+		return "not needed"
+	case gate.WaiverRefused:
+		return "refused: an error cannot be waived, and a waiver needs who and why"
+	case gate.WaiverNotAsked:
+		return "criterion is not enabled"
+	default:
+		return string(s)
+	}
+}
