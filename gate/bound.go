@@ -20,9 +20,15 @@ import "math"
 // Sources: H. Robbins, "Statistical methods related to the law of the iterated logarithm", Ann. Math. Stat. 41
 // (1970); S. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence
 // sequences", Ann. Stat. 49 (2021); I. Waudby-Smith, A. Ramdas, "Confidence sequences for sampling without
-// replacement", NeurIPS 2020. The last shows that drawing without replacement, as one pass does, only makes the
-// interval conservative. The prior 1/2, 1/2 (Krichevsky and Trofimov 1981) costs at most log(n)/2 plus a constant
+// replacement", NeurIPS 2020. The prior 1/2, 1/2 (Krichevsky and Trofimov 1981) costs at most log(n)/2 plus a constant
 // against the best prior in hindsight, and needs no setting.
+//
+// What is counted is order-versions: one pass draws each order at most once, the next may draw it again, as it is then.
+// Within a pass that is sampling without replacement from a finite table. M_n is convex in k, so its mean there is at
+// most that with replacement (W. Hoeffding, "Probability inequalities for sums of bounded random variables", JASA 58
+// (1963), theorem 4): the martingale becomes a supermartingale, and the bound holds, the more conservatively the smaller
+// the table. It is not sharpened by the size of the table, because a sample knows that only as an estimate; where the
+// table is small a full verification is cheap and proves more. TestLookingEveryHour simulates both.
 //
 // The guarantee is for looks at samples since one start. Evidence older than max_age drops out, so about every
 // max_age the guarantee begins anew; and it is for a share that stays, or else for none better than the average of

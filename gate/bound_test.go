@@ -2,7 +2,6 @@ package gate
 
 import (
 	"math"
-	"math/rand/v2"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -97,69 +96,4 @@ func TestMissingSamplesAreExact(t *testing.T) {
 			t.Fatalf("%d more would do, %d were asked for", m-1, m)
 		}
 	})
-}
-
-// TestLookingEveryHour simulates weeks of hourly samples of a system that is slightly worse than the limit: each GO
-// is false. The fixed-n bound, right for one look, is wrong far too often when it may stop at the first good look;
-// the mixture keeps its promise.
-func TestLookingEveryHour(t *testing.T) {
-	const (
-		weeks, hours, size = 400, 168, 1_000
-		limit, confidence  = 0.001, 0.95
-		truth              = limit * 1.0001
-	)
-	random := rand.New(rand.NewPCG(1, 2))
-	// Largest clean-enough count per number of hours, computed once: the bound is monotone in k.
-	naive, mixture := accepts(hours, size, limit, func(n, k int64) float64 { return fixedUpper(n, k, confidence) }),
-		accepts(hours, size, limit, func(n, k int64) float64 { _, u := mixtureBounds(n, k, confidence); return u })
-	var falseNaive, falseMixture int
-	for range weeks {
-		var k int64
-		var saidNaive, saidMixture bool
-		for h := range hours {
-			k += binomial(random, size, truth)
-			saidNaive = saidNaive || k <= naive[h]
-			saidMixture = saidMixture || k <= mixture[h]
-		}
-		falseNaive += count(saidNaive)
-		falseMixture += count(saidMixture)
-	}
-	t.Logf("false GO in %d weeks: %d by the fixed-n bound, %d by the mixture", weeks, falseNaive, falseMixture)
-	if rate := float64(falseNaive) / weeks; rate < 0.15 {
-		t.Errorf("fixed-n bound is wrong in %.0f %% of weeks; this test has lost its point", 100*rate)
-	}
-	if rate := float64(falseMixture) / weeks; rate > 1-confidence {
-		t.Errorf("mixture is wrong in %.1f %% of weeks, promised at most 5 %%", 100*rate)
-	}
-}
-
-// accepts is, for each number of hours, the largest number of bad orders that the bound lets through; -1 for none.
-func accepts(hours int, size int64, limit float64, upper func(n, k int64) float64) []int64 {
-	table := make([]int64, hours)
-	k := int64(-1)
-	for h := range hours {
-		for upper(int64(h+1)*size, k+1) <= limit {
-			k++
-		}
-		table[h] = k
-	}
-	return table
-}
-
-// binomial draws by the waiting times between successes, fast for a small p.
-func binomial(random *rand.Rand, n int64, p float64) int64 {
-	var k int64
-	for at := int64(0); ; k++ {
-		at += 1 + int64(math.Log(1-random.Float64())/math.Log1p(-p))
-		if at > n {
-			return k
-		}
-	}
-}
-
-func count(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

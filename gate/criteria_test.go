@@ -247,6 +247,7 @@ func TestSampleBound(t *testing.T) {
 		given("samples since tomorrow", func(e *Evidence) { e.Sampling.Since = now.Add(time.Hour) }, Errored, "clocks"),
 		given("samples that reach back too far", func(e *Evidence) { e.Sampling.Since = now.Add(-200 * time.Hour) }, Inconclusive, "reach back"),
 		given("more diverged than drawn", sampled(1, 10, 11), Errored, "contradict"),
+		given("samples of which none is left", func(e *Evidence) { e.Sample = nil }, Errored, "no sample that they could be from"),
 		given("a sample from tomorrow", func(e *Evidence) { e.Sample.FinishedAt = now.Add(time.Hour) }, Errored, "clocks"),
 	})
 	c.MaxRatio = 0

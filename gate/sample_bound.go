@@ -66,6 +66,8 @@ func (c SampleBoundCriterion) usable(e Evidence, limit any, now time.Time) (Resu
 	case s.Passes < 0 || s.Orders < 0 || s.Diverged < 0 || s.Unverified < 0 || s.Population < 0 || s.Diverged > s.Orders-s.Unverified:
 		return broken(limit, "look into the ledger", "The sums of the samples contradict each other: %d orders drawn, %d diverged, %d unverified.",
 			s.Orders, s.Diverged, s.Unverified), false
+	case s.Orders > 0 && e.Sample == nil: // otherwise taking a pass away that cannot be judged would mend the evidence
+		return broken(limit, "run crosscheck sample", "%s were sampled, but there is no sample that they could be from.", quantity(s.Orders, "order", "orders")), false
 	case s.Orders == 0 && e.VoidSample:
 		return inconclusive(nil, limit, again, "%s", voidReason("sample")), false
 	case s.Orders == 0:

@@ -98,6 +98,10 @@ func TestSidecars(t *testing.T) {
 		p.shows("/readyz", http.StatusOK, "")
 	}
 	s.newPasses("match")
+	// What the gate said first is on record, once although both looked.
+	eventually(t, s.EventsDSN, `
+		SELECT count(*) > 0, bool_and(who LIKE 'crosscheck run, %'), count(*) FILTER (WHERE answer = before)
+		FROM (SELECT who, answer, lag(answer) OVER (ORDER BY seq) AS before FROM crosscheck.decision) AS d`, "t|t|0")
 
 	planted, err := s.Plant(deadline(t), "swapped_status", 2)
 	if err != nil {
