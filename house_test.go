@@ -235,6 +235,22 @@ func proxyHosts(t *testing.T) []string {
 	return hosts
 }
 
+// TestEveryCriterionHasAPage holds docs/criteria to what the gate has.
+func TestEveryCriterionHasAPage(t *testing.T) {
+	pages, err := filepath.Glob("docs/criteria/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"docs/criteria/README.md"}
+	for _, name := range gate.Names() {
+		want = append(want, "docs/criteria/"+name+".md")
+	}
+	slices.Sort(want)
+	if !slices.Equal(pages, want) {
+		t.Errorf("pages are %v, want %v", pages, want)
+	}
+}
+
 // TestConfigSpeaksTheWordsOfTheOthers holds the words that config repeats, since it imports nothing of ours.
 func TestConfigSpeaksTheWordsOfTheOthers(t *testing.T) {
 	var types []string

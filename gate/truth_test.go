@@ -1,0 +1,128 @@
+package gate
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestTruthTable has, for every criterion and verdict, one sentence that says when; the other tests have the rest. -v
+// prints it.
+func TestTruthTable(t *testing.T) {
+	d := Defaults()
+	open := func(e *Evidence) { e.Open = []OpenDivergences{{Kind: "differs", Count: 1}} }
+	diverged := func(e *Evidence) { open(e); e.Full.Verdict, e.Full.Diverged = "diverged", 1 }
+	tomorrow := func(e *Evidence) { e.Full.FinishedAt = now.Add(24 * time.Hour) }
+	nothing := func(e *Evidence) { *e = Evidence{} }
+	events := func(v EventsEvidence) func(*Evidence) { return func(e *Evidence) { v.At = now; e.Events = &v } }
+	stream := func(v StreamEvidence) func(*Evidence) {
+		return func(e *Evidence) { v.At, v.CaughtUpAt = now, now; e.Stream = &v }
+	}
+	streak := func(v Streak) func(*Evidence) { return func(e *Evidence) { open(e); e.Streak = &v } }
+	audit := func(good int64) func(*Evidence) {
+		return func(e *Evidence) { e.History = &HistoryEvidence{9, good, now} }
+	}
+	rehearsed := func(took time.Duration) func(*Evidence) {
+		r := slices.Repeat([]Rehearsal{{now.Add(-time.Hour), took, true}}, 3)
+		return func(e *Evidence) { e.Rehearsals = &RehearsalEvidence{r, r} }
+	}
+	table := []struct {
+		criterion Criterion
+		sentences []sentence
+	}{
+		{d.OpenDivergences, []sentence{
+			given("nothing is open after a look", func(*Evidence) {}, Passes),
+			given("one divergence is open", open, Fails),
+			given("nobody has looked", nothing, Inconclusive),
+			given("a number is negative", func(e *Evidence) { e.Open = []OpenDivergences{{Count: -1}} }, Errored),
+		}},
+		{d.FullVerification, []sentence{
+			given("the last full pass matched", func(*Evidence) {}, Passes),
+			given("it diverged and that is still open", diverged, Fails),
+			given("there was none", nothing, Inconclusive),
+			given("it ended tomorrow", tomorrow, Errored),
+		}},
+		{d.Counts, []sentence{
+			given("each status has as many rows on both sides", func(*Evidence) {}, Passes),
+			given("one has more in the projection", func(e *Evidence) { e.Full.Counts[0].Projection, e.Full.ProjectionRows = 901, 1001 }, Fails),
+			given("rows were not counted", func(e *Evidence) { e.Full.Counts = nil }, Inconclusive),
+			given("they do not add up", func(e *Evidence) { e.Full.Counts[0].Legacy++ }, Errored),
+		}},
+		{d.SampleBound, []sentence{
+			given("12,000 orders were sampled clean", func(*Evidence) {}, Passes),
+			given("100 of them are bad and open", func(e *Evidence) { open(e); e.Sampling.Diverged = 100 }, Fails),
+			given("100 were sampled", func(e *Evidence) { e.Sampling.Orders = 100 }, Inconclusive),
+			given("more are bad than were sampled", func(e *Evidence) { e.Sampling.Diverged = 12_001 }, Errored),
+		}},
+		{d.Coverage, []sentence{ // never fails: what was not looked at is not known to be wrong
+			given("every status is verified", func(*Evidence) {}, Passes),
+			given("one order is left unjudged", func(e *Evidence) { e.Full.Unverified = 1 }, Inconclusive),
+			given("the pass ended tomorrow", tomorrow, Errored),
+		}},
+		{d.ShadowWriteCompleteness, []sentence{
+			given("every order has its events", events(EventsEvidence{Changes: 9, WithEvents: 9}), Passes),
+			given("one has none", events(EventsEvidence{Changes: 9, WithEvents: 8}), Fails),
+			given("nobody has looked", nothing, Inconclusive),
+			given("more have events than there are", events(EventsEvidence{Changes: 9, WithEvents: 10}), Errored),
+		}},
+		{d.EventGaps, []sentence{
+			given("no event is missing or flawed", events(EventsEvidence{Events: 9}), Passes),
+			given("one is missing", events(EventsEvidence{Events: 9, Gaps: 1}), Fails),
+			given("there is no event", events(EventsEvidence{}), Inconclusive),
+			given("a number is negative", events(EventsEvidence{Events: 9, Gaps: -1}), Errored),
+		}},
+		{d.StreamCompleteness, []sentence{
+			given("every stored event was in the stream", stream(StreamEvidence{Stored: 9, Seen: 9}), Passes),
+			given("one was not", stream(StreamEvidence{Stored: 9, Seen: 8}), Fails),
+			given("nobody has looked", nothing, Inconclusive),
+			given("more were seen than stored", stream(StreamEvidence{Stored: 9, Seen: 10}), Errored),
+		}},
+		{d.ProjectionLag, []sentence{
+			given("the projection is a second behind", events(EventsEvidence{LagEvents: 1, Lag: time.Second}), Passes),
+			given("it is an hour behind", events(EventsEvidence{LagEvents: 1, Lag: time.Hour}), Fails),
+			given("nobody has looked", nothing, Inconclusive),
+			given("it is ahead", events(EventsEvidence{Lag: -time.Second}), Errored),
+		}},
+		{d.StreamLag, []sentence{
+			given("ten messages wait", stream(StreamEvidence{LagMessages: 10}), Passes),
+			given("a million wait", stream(StreamEvidence{LagMessages: 1e6}), Fails),
+			given("nobody has looked", nothing, Inconclusive),
+			given("less than none waits", stream(StreamEvidence{LagMessages: -1}), Errored),
+		}},
+		{d.CleanStreak, []sentence{
+			given("24 passes matched over a day", streak(Streak{Clean: 24, Since: now.Add(-24 * time.Hour), Newest: now}), Passes),
+			given("the last one diverged and that is open", streak(Streak{Broken: now}), Fails),
+			given("three matched so far", streak(Streak{Clean: 3, Since: now.Add(-3 * time.Hour), Newest: now}), Inconclusive),
+			given("the newest is older than the oldest", streak(Streak{Clean: 3, Since: now, Newest: now.Add(-time.Hour)}), Errored),
+		}},
+		{d.HistoryAccuracy, []sentence{
+			given("every order agrees with its audit log", audit(9), Passes),
+			given("one does not", audit(8), Fails),
+			given("nobody has audited", nothing, Inconclusive),
+			given("more agree than were audited", audit(10), Errored),
+		}},
+		{d.Rehearsals, []sentence{
+			given("three took a minute each", rehearsed(time.Minute), Passes),
+			given("the last took ten", rehearsed(10*time.Minute), Fails),
+			given("none took place", nothing, Inconclusive),
+			given("the last took less than nothing", rehearsed(-1), Errored),
+		}},
+		{d.RollbackRehearsals, []sentence{
+			given("the last took a minute", rehearsed(time.Minute), Passes),
+			given("the last took ten", rehearsed(10*time.Minute), Fails),
+			given("none took place", nothing, Inconclusive),
+			given("the last took less than nothing", rehearsed(-1), Errored),
+		}},
+	}
+	var names []string
+	for _, row := range table {
+		names = append(names, row.criterion.Name())
+		check(t, row.criterion, row.sentences)
+		for _, s := range row.sentences {
+			t.Logf("%s: %s when %s", row.criterion.Name(), s.says, s.given)
+		}
+	}
+	if !slices.Equal(names, Names()) {
+		t.Errorf("the table has %v, the gate has %v", names, Names())
+	}
+}
