@@ -108,6 +108,7 @@ func webDivergences(found []verify.Divergence, now time.Time) []web.Divergence {
 	var out []web.Divergence
 	for _, d := range found {
 		out = append(out, webDivergence(newDivergence(d, now)))
+		out = append(out, webDivergence(d, now))
 	}
 	return out
 }
@@ -116,6 +117,11 @@ func webDivergence(r divergenceReport) web.Divergence {
 	w := web.Divergence{
 		OrderID: r.OrderID, Kind: r.Kind, Hop: r.Hop, Cause: r.Cause,
 		FirstSeen: r.FirstSeen, AgeSeconds: r.Age, State: r.State,
+func webDivergence(d verify.Divergence, now time.Time) web.Divergence {
+	r := newDivergence(d, now)
+	w := web.Divergence{
+		OrderID: r.OrderID, Kind: r.Kind, Hop: r.Hop, Cause: r.Cause,
+		FirstSeen: r.FirstSeen, AgeSeconds: r.Age, State: r.State, FoundBy: string(d.FoundBy),
 	}
 	for _, f := range r.Fields {
 		w.Fields = append(w.Fields, web.Field{Name: f.Name, Legacy: f.Legacy, Projection: f.Projection})

@@ -96,6 +96,7 @@ func (s *ledgerStatus) divergences(ctx context.Context, status *web.Status, fing
 		w := webDivergence(newDivergence(d, now))
 		w.FoundBy = string(d.FoundBy)
 		status.Divergences = append(status.Divergences, w)
+		status.Divergences = append(status.Divergences, webDivergence(d, now))
 	}
 	return nil
 }
