@@ -17,11 +17,30 @@ import (
 )
 
 // alerted is a lab whose sidecar tells a Slack of our own.
+// soakVariable says how long each run of TestAlertsOfALivingSystem goes on; make soak sets it. Without it there is one
+// fault and its repair.
+const soakVariable = "CROSSCHECK_SOAK_ALERTS"
+
+func alertsSoak(t *testing.T) time.Duration {
+	t.Helper()
+	text, long := os.LookupEnv(soakVariable)
+	if !long {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("%s: %v", soakVariable, err)
+	}
+	return d
+}
+
+// alerted is a lab whose sidecars tell a Slack of our own.
 type alerted struct {
 	*system
 	slack    *slacktest.Server
 	sections []string
-	sidecar  *sidecarProcess // the one that lives
+	// Two sidecars, as in a deployment of two replicas; one of them sends.
+	sidecar, second *sidecarProcess
 }
 
 func newAlerted(t *testing.T, fault func(string) slacktest.Fault) *alerted {
@@ -35,11 +54,11 @@ func newAlerted(t *testing.T, fault func(string) slacktest.Fault) *alerted {
 	a.sections = []string{s.eventSections(), fmt.Sprintf(`
 alerts: {slack: {token: xoxb-1, channel: C1, api_url: %q}, update_every: 1s}
 gate: {criteria: {sample_bound: {enabled: false}, counts: {enabled: false}}}`, api.URL)}
-	a.sidecar = s.sidecar(a.sections...)
+	a.sidecar, a.second = s.sidecar(a.sections...), s.sidecar(a.sections...)
 	return a
 }
 
-// killed ends the sidecar without a word and starts another. What time would do to the lease is done at once.
+// killed ends a sidecar without a word and starts another. What time would do to the lease is done at once.
 func (a *alerted) killed() {
 	a.t.Helper()
 	if err := a.sidecar.Process.Kill(); err != nil {
@@ -94,9 +113,12 @@ func (a *alerted) round(fault string, meanwhile func()) string {
 // ends checks that each incident had its one thread, and prints them.
 func (a *alerted) ends(causes []string) {
 	a.t.Helper()
-	eventually(a.t, a.EventsDSN, "SELECT count(*) FROM crosscheck.outbox WHERE done_at IS NULL", "0")
+	a.until("everything sent", func(string) bool {
+		return rows(a.t, a.EventsDSN, "SELECT count(*) FROM crosscheck.outbox WHERE done_at IS NULL") == "0"
+	})
 	a.sidecar.shows("/metrics", http.StatusOK, "crosscheck_alerts_pending 0")
 	a.sidecar.drains()
+	a.second.drains()
 	var told []string
 	threads := a.slack.Threads()
 	for _, m := range divergedThread.FindAllStringSubmatch(threads, -1) {
@@ -116,9 +138,11 @@ func (a *alerted) ends(causes []string) {
 func TestAlertsOfALivingSystem(t *testing.T) {
 	t.Parallel()
 	faults, lasts, outage, kills := []string{"stale_projection"}, loadTime(t, 0), 5*time.Second, []int{0}
+	faults, lasts, kills := []string{"stale_projection"}, alertsSoak(t), []int{0}
+	down := func(at time.Duration) bool { return at < 12*time.Second }
 	if lasts > 0 {
 		faults = []string{"stale_projection", "lost_event", "filled_drift", "ghost_event", "double_apply", "null_filled"}
-		outage, kills = 25*time.Second, []int{1, 3}
+		down, kills = func(at time.Duration) bool { return at/(25*time.Second)%2 == 1 }, []int{1, 3}
 	}
 	play := func(t *testing.T, a *alerted, kills []int) {
 		var causes []string
@@ -140,7 +164,7 @@ func TestAlertsOfALivingSystem(t *testing.T) {
 		t.Parallel()
 		begun := time.Now()
 		play(t, newAlerted(t, func(string) slacktest.Fault {
-			if time.Since(begun)/outage%2 == 1 {
+			if down(time.Since(begun)) {
 				return slacktest.Down
 			}
 			return slacktest.None
