@@ -16,24 +16,6 @@ import (
 	"github.com/nordvarg/crosscheck/lab"
 )
 
-// alerted is a lab whose sidecar tells a Slack of our own.
-// soakVariable says how long each run of TestAlertsOfALivingSystem goes on; make soak sets it. Without it there is one
-// fault and its repair.
-const soakVariable = "CROSSCHECK_SOAK_ALERTS"
-
-func alertsSoak(t *testing.T) time.Duration {
-	t.Helper()
-	text, long := os.LookupEnv(soakVariable)
-	if !long {
-		return 0
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		t.Fatalf("%s: %v", soakVariable, err)
-	}
-	return d
-}
-
 // alerted is a lab whose sidecars tell a Slack of our own.
 type alerted struct {
 	*system
@@ -137,8 +119,7 @@ func (a *alerted) ends(causes []string) {
 // with one that is down for half of the time while the sidecar is killed. Each incident has one thread, and ends.
 func TestAlertsOfALivingSystem(t *testing.T) {
 	t.Parallel()
-	faults, lasts, outage, kills := []string{"stale_projection"}, loadTime(t, 0), 5*time.Second, []int{0}
-	faults, lasts, kills := []string{"stale_projection"}, alertsSoak(t), []int{0}
+	faults, lasts, kills := []string{"stale_projection"}, loadTime(t, 0), []int{0}
 	down := func(at time.Duration) bool { return at < 12*time.Second }
 	if lasts > 0 {
 		faults = []string{"stale_projection", "lost_event", "filled_drift", "ghost_event", "double_apply", "null_filled"}

@@ -107,16 +107,11 @@ func reportLimits(c *config.Config) []string {
 func webDivergences(found []verify.Divergence, now time.Time) []web.Divergence {
 	var out []web.Divergence
 	for _, d := range found {
-		out = append(out, webDivergence(newDivergence(d, now)))
 		out = append(out, webDivergence(d, now))
 	}
 	return out
 }
 
-func webDivergence(r divergenceReport) web.Divergence {
-	w := web.Divergence{
-		OrderID: r.OrderID, Kind: r.Kind, Hop: r.Hop, Cause: r.Cause,
-		FirstSeen: r.FirstSeen, AgeSeconds: r.Age, State: r.State,
 func webDivergence(d verify.Divergence, now time.Time) web.Divergence {
 	r := newDivergence(d, now)
 	w := web.Divergence{

@@ -33,7 +33,12 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	if err != nil {
 		return o.unverified(err)
 	}
-	defer s.close()
+	defer func() { s.close() }() // as it is then
+	if o.kind == verify.Full {
+		if err := s.openFolded(ctx, c, nil); err != nil {
+			return o.unverified(err)
+		}
+	}
 	fingerprint, err := s.fingerprint(ctx, c)
 	if err != nil {
 		return o.unverified(err)

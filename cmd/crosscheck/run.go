@@ -151,7 +151,12 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 	if err != nil {
 		return nil, "", nil, err
 	}
-	fingerprint, err = opened.fingerprint(ctx, s.config)
+	if kind == verify.Full {
+		err = opened.openFolded(ctx, s.config, s.observeQuery)
+	}
+	if err == nil {
+		fingerprint, err = opened.fingerprint(ctx, s.config)
+	}
 	if err != nil {
 		opened.close()
 		return nil, "", nil, err

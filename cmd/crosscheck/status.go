@@ -93,9 +93,6 @@ func (s *ledgerStatus) divergences(ctx context.Context, status *web.Status, fing
 		return err
 	}
 	for _, d := range found {
-		w := webDivergence(newDivergence(d, now))
-		w.FoundBy = string(d.FoundBy)
-		status.Divergences = append(status.Divergences, w)
 		status.Divergences = append(status.Divergences, webDivergence(d, now))
 	}
 	return nil

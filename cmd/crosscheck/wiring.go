@@ -51,6 +51,7 @@ func (p *program) log() *slog.Logger {
 type sides struct {
 	legacy, projection *source.Side
 	events             *source.Events // nil where there is no event store to look at
+	folded             folded         // opened for full verification only
 }
 
 // openBoth opens them at the same time: each asks its server a dozen questions. The error is legacy's where both
@@ -99,19 +100,6 @@ func openEvents(ctx context.Context, c config.Events, observe func(side, kind st
 	return source.OpenEvents(ctx, events)
 }
 
-// openFold opens the whole event store as orders: the side to compare legacy with when all events are to be folded.
-func openFold(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) (*source.Fold, error) {
-	events, err := eventsConfig(c.Events, observe)
-	if err != nil {
-		return nil, err
-	}
-	fold := source.FoldConfig{Events: events, GroupBy: c.Compare.GroupBy}
-	for _, f := range c.Compare.Fields {
-		fold.Fields = append(fold.Fields, domainField(f))
-	}
-	return source.OpenFold(ctx, fold)
-}
-
 func eventsConfig(c config.Events, observe func(side, kind string, took time.Duration)) (source.EventsConfig, error) {
 	vocabulary, err := order.NewVocabulary(order.Names{Types: c.Types, Keys: c.Keys, Ignore: c.Ignore})
 	if err != nil {
@@ -133,6 +121,7 @@ func (s sides) close() {
 	if s.events != nil {
 		s.events.Close()
 	}
+	s.folded.close()
 }
 
 func legacyConfig(c *config.Config, observe func(string, string, time.Duration)) source.Config {
@@ -213,6 +202,7 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 			cmp.Records = &source.Records{Legacy: s.legacy, Config: source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}}
 		}
 	}
+	cmp.Folded = s.folded.pair(s.legacy)
 	return cmp
 }
 
