@@ -8,6 +8,9 @@ import (
 // eventsFrom says how evidence about the event store comes to be.
 const eventsFrom = "configure events and let crosscheck run, or run crosscheck verify"
 
+// lagFrom says how the lag comes to be known.
+const lagFrom = "configure events and projection.changed_at, a column with an index"
+
 func eventsCollection(e *EventsEvidence) collection {
 	return collection{what: "The event store", from: eventsFrom, at: e.At}
 }
@@ -42,11 +45,11 @@ func (c ShadowWriteCriterion) Judge(e Evidence, now time.Time) Result {
 	return s.judge(eventsCollection(e.Events), c.MaxAge, now)
 }
 
-// EventGapsCriterion asks that no more than Max places of the event store are unusable: holes in the sequence of an
-// order's events, and events that cannot be decoded or applied, which leave the same hole in its history.
+// EventGapsCriterion asks that the histories of no more than Max orders are unusable: those with a hole, and those with
+// an event that cannot be decoded or applied, which leaves the same hole.
 type EventGapsCriterion struct {
 	Rule
-	// Max is how many holes and flawed events are tolerated; default 0.
+	// Max is how many such orders are tolerated; default 0.
 	Max int64
 	// MaxAge is how long ago the event store may have been looked at; default 26h.
 	MaxAge time.Duration
@@ -57,7 +60,7 @@ func (EventGapsCriterion) Name() string { return "event_gaps" }
 
 func (c EventGapsCriterion) validate() error { return validMost(c.Max, c.MaxAge) }
 
-// Judge counts holes and flawed events. Observed is their sum.
+// Judge counts orders with holes and with flawed events. Observed is their sum.
 func (c EventGapsCriterion) Judge(e Evidence, now time.Time) Result {
 	if err := c.validate(); err != nil {
 		return senseless(c.Max, err)
@@ -66,18 +69,18 @@ func (c EventGapsCriterion) Judge(e Evidence, now time.Time) Result {
 		return collection{what: "The event store", from: eventsFrom}.nothing(c.Max)
 	}
 	v, from := e.Events, eventsCollection(e.Events)
-	if v.Events < 0 || v.Gaps < 0 || v.Flawed < 0 || v.Flawed > v.Events {
-		return broken(c.Max, from.from, "%s: %d flawed events and %d gaps among %d events cannot be.", from.when(now), v.Flawed, v.Gaps, v.Events)
+	if v.Orders < 0 || v.Gaps < 0 || v.Flawed < 0 {
+		return broken(c.Max, from.from, "%s: %d flawed histories and %d gaps among %d orders cannot be.", from.when(now), v.Flawed, v.Gaps, v.Orders)
 	}
 	observed := v.Gaps + v.Flawed
 	if r, ok := from.usable(observed, c.Max, c.MaxAge, now); !ok {
 		return r
 	}
-	if v.Events == 0 {
+	if v.Orders == 0 {
 		return inconclusive(nil, c.Max, from.from, "%s, and it held no event.", from.when(now))
 	}
-	said := fmt.Sprintf("%s: %s with %s and %s that cannot be read or applied", from.when(now), quantity(v.Events, "event", "events"),
-		quantity(v.Gaps, "gap", "gaps"), quantity(v.Flawed, "event", "events"))
+	said := fmt.Sprintf("%s: the events of %s, with %s and %s whose events cannot be read or applied", from.when(now), quantity(v.Orders, "order", "orders"),
+		quantity(v.Gaps, "gap", "gaps"), quantity(v.Flawed, "order", "orders"))
 	if observed > c.Max {
 		return fail(observed, c.Max, "see docs/causes/schema_drift.md and the open divergences at legacy->events", "%s, where %s may be.", said, number(c.Max))
 	}
@@ -109,23 +112,25 @@ func (c ProjectionLagCriterion) Judge(e Evidence, now time.Time) Result {
 	if err := c.validate(); err != nil {
 		return senseless(limit, err)
 	}
-	if e.Events == nil {
-		return collection{what: "The event store", from: eventsFrom}.nothing(limit)
+	from := collection{what: "The projection's lag", from: lagFrom}
+	if e.Lag == nil {
+		return from.nothing(limit)
 	}
-	v, from := e.Events, eventsCollection(e.Events)
-	if v.Lag < 0 || v.LagEvents < 0 {
-		return broken(limit, clockHint, "%s: a lag of %s and %d events cannot be.", from.when(now), v.Lag, v.LagEvents)
+	v := e.Lag
+	from.at = v.At
+	if v.Behind < 0 || v.Events < 0 {
+		return broken(limit, clockHint, "%s: a lag of %s and %d events cannot be.", from.when(now), v.Behind, v.Events)
 	}
-	observed := v.Lag.Seconds()
+	observed := v.Behind.Seconds()
 	if r, ok := from.usable(observed, limit, c.MaxAge, now); !ok {
 		return r
 	}
 	said := fmt.Sprintf("%s: the projection was behind by %s, the oldest of them %s old", from.when(now),
-		quantity(v.LagEvents, "event", "events"), duration(v.Lag))
-	if v.LagEvents == 0 {
+		quantity(v.Events, "event", "events"), duration(v.Behind))
+	if v.Events == 0 {
 		said = fmt.Sprintf("%s: the projection had applied every event", from.when(now))
 	}
-	if v.Lag > c.Max {
+	if v.Behind > c.Max {
 		return fail(observed, limit, "see docs/causes/stopped_projector.md, or wait until the projector has caught up", "%s, where %s are accepted.", said, duration(c.Max))
 	}
 	return pass(observed, limit, "%s.", said)

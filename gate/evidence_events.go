@@ -2,16 +2,20 @@ package gate
 
 import "time"
 
-// EventsEvidence is what the comparison with the event store has shown, as of At.
+// EventsEvidence is what folding the whole event store has shown, in the full verification that ended at At.
 type EventsEvidence struct {
 	// Changes and WithEvents are the shadow-write completeness: orders of legacy looked at, and those of them whose
 	// events say the same.
 	Changes, WithEvents int64
-	// Events is the number of events read. Flawed is how many of them could not be decoded or applied; Gaps, how many
-	// holes their sequences have.
-	Events, Flawed, Gaps int64
-	// LagEvents is how many events the projection has not applied yet; Lag is the age of the oldest of them.
-	LagEvents int64
-	Lag       time.Duration
-	At        time.Time
+	// Orders is the number of orders that the events give. Flawed is how many orders have an event that cannot be
+	// decoded or applied; Gaps, how many have a history with a hole.
+	Orders, Flawed, Gaps int64
+	At                   time.Time
+}
+
+// LagEvidence is how far the projection was behind the event store, as measured at At.
+type LagEvidence struct {
+	Events int64         // that the projection has not applied yet
+	Behind time.Duration // from the newest change that it shows to the newest event
+	At     time.Time
 }

@@ -33,17 +33,17 @@ func TestEventGaps(t *testing.T) {
 	c := Defaults().EventGaps
 	events := func(all, flawed, gaps int64) func(*Evidence) {
 		return func(e *Evidence) {
-			e.Events = &EventsEvidence{Events: all, Flawed: flawed, Gaps: gaps, At: now.Add(-time.Hour)}
+			e.Events = &EventsEvidence{Orders: all, Flawed: flawed, Gaps: gaps, At: now.Add(-time.Hour)}
 		}
 	}
 	check(t, c, []sentence{
 		given("no event store", func(*Evidence) {}, Inconclusive, "no evidence"),
-		given("events without a gap", events(5000, 0, 0), Passes, "5,000 events with 0 gaps"),
+		given("events without a gap", events(5000, 0, 0), Passes, "5,000 orders, with 0 gaps"),
 		given("one gap", events(5000, 0, 1), Fails, "1 gap", "where 0 may be"),
-		given("one event that cannot be read", events(5000, 1, 0), Fails, "1 event that cannot be read", "schema_drift"),
+		given("one event that cannot be read", events(5000, 1, 0), Fails, "1 order whose events cannot be read", "schema_drift"),
 		given("an empty event store", events(0, 0, 0), Inconclusive, "held no event"),
 		given("a look too long ago", func(e *Evidence) { events(1, 0, 0)(e); e.Events.At = now.Add(-27 * time.Hour) }, Inconclusive, "longer ago"),
-		given("more flawed events than events", events(1, 2, 0), Errored, "cannot be"),
+		given("a negative number of flawed ones", events(1, -2, 0), Errored, "cannot be"),
 		given("a negative number", events(1, 0, -1), Errored, "cannot be"),
 	})
 	c.Max = 2
@@ -55,7 +55,7 @@ func TestEventGaps(t *testing.T) {
 func TestProjectionLag(t *testing.T) {
 	c := Defaults().ProjectionLag
 	lag := func(events int64, by, ago time.Duration) func(*Evidence) {
-		return func(e *Evidence) { e.Events = &EventsEvidence{LagEvents: events, Lag: by, At: now.Add(-ago)} }
+		return func(e *Evidence) { e.Lag = &LagEvidence{Events: events, Behind: by, At: now.Add(-ago)} }
 	}
 	check(t, c, []sentence{
 		given("no event store", func(*Evidence) {}, Inconclusive, "no evidence"),

@@ -15,6 +15,7 @@ func TestTruthTable(t *testing.T) {
 	tomorrow := func(e *Evidence) { e.Full.FinishedAt = now.Add(24 * time.Hour) }
 	nothing := func(e *Evidence) { *e = Evidence{} }
 	events := func(v EventsEvidence) func(*Evidence) { return func(e *Evidence) { v.At = now; e.Events = &v } }
+	lag := func(v LagEvidence) func(*Evidence) { return func(e *Evidence) { v.At = now; e.Lag = &v } }
 	stream := func(v StreamEvidence) func(*Evidence) {
 		return func(e *Evidence) { v.At, v.CaughtUpAt = now, now; e.Stream = &v }
 	}
@@ -66,10 +67,10 @@ func TestTruthTable(t *testing.T) {
 			given("more have events than there are", events(EventsEvidence{Changes: 9, WithEvents: 10}), Errored),
 		}},
 		{d.EventGaps, []sentence{
-			given("no event is missing or flawed", events(EventsEvidence{Events: 9}), Passes),
-			given("one is missing", events(EventsEvidence{Events: 9, Gaps: 1}), Fails),
+			given("no event is missing or flawed", events(EventsEvidence{Orders: 9}), Passes),
+			given("one is missing", events(EventsEvidence{Orders: 9, Gaps: 1}), Fails),
 			given("there is no event", events(EventsEvidence{}), Inconclusive),
-			given("a number is negative", events(EventsEvidence{Events: 9, Gaps: -1}), Errored),
+			given("a number is negative", events(EventsEvidence{Orders: 9, Gaps: -1}), Errored),
 		}},
 		{d.StreamCompleteness, []sentence{
 			given("every stored event was in the stream", stream(StreamEvidence{Stored: 9, Seen: 9}), Passes),
@@ -78,10 +79,10 @@ func TestTruthTable(t *testing.T) {
 			given("more were seen than stored", stream(StreamEvidence{Stored: 9, Seen: 10}), Errored),
 		}},
 		{d.ProjectionLag, []sentence{
-			given("the projection is a second behind", events(EventsEvidence{LagEvents: 1, Lag: time.Second}), Passes),
-			given("it is an hour behind", events(EventsEvidence{LagEvents: 1, Lag: time.Hour}), Fails),
+			given("the projection is a second behind", lag(LagEvidence{Events: 1, Behind: time.Second}), Passes),
+			given("it is an hour behind", lag(LagEvidence{Events: 1, Behind: time.Hour}), Fails),
 			given("nobody has looked", nothing, Inconclusive),
-			given("it is ahead", events(EventsEvidence{Lag: -time.Second}), Errored),
+			given("it is ahead", lag(LagEvidence{Behind: -time.Second}), Errored),
 		}},
 		{d.StreamLag, []sentence{
 			given("ten messages wait", stream(StreamEvidence{LagMessages: 10}), Passes),

@@ -38,6 +38,9 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if e.Sampling, err = sampling(ctx, tx, fingerprint, since); err != nil {
 				return err
 			}
+			if e.Events, err = eventsEvidence(ctx, tx, fingerprint); err != nil {
+				return err
+			}
 			if e.Streak, err = streak(ctx, tx, fingerprint); err != nil {
 				return err
 			}

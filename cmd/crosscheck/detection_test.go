@@ -18,11 +18,13 @@ import (
 func TestEveryFaultOfRowsIsNamed(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t, lab.Options{History: lab.History{Orders: 3000}, Rate: 30, RefreshEvery: labRefresh})
-	config := s.config("named", labWindow, s.eventSections())
+	config := s.config("named", labWindow, s.eventSections(),
+		"gate: {criteria: {shadow_write_completeness: {}, event_gaps: {}, projection_lag: {max: 1m}}}")
 	s.live()
 	if code, r := pass(t, "verify", "--config", config); code != exitAgrees || len(r.Divergences) > 0 {
 		t.Fatalf("the clean system ended with exit code %d and %d divergences", code, len(r.Divergences))
 	}
+	eventCriteria(t, config, "pass")
 	want := map[string]string{}
 	for _, fault := range lab.AllFaults() {
 		if fault.Pass != lab.FullPass || fault.Name == "stopped_projector" || fault.Name == "stopped_shadow_writer" {
@@ -47,6 +49,18 @@ func TestEveryFaultOfRowsIsNamed(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("planted (-) and found (+) by verify:\n%s", diff)
+	}
+	eventCriteria(t, config, "fail")
+}
+
+// eventCriteria holds what the gate says of the event store; the projection's lag is no fault in any of this.
+func eventCriteria(t *testing.T, config, want string) {
+	t.Helper()
+	_, verdicts := criteria(t, config)
+	for name, want := range map[string]string{"shadow_write_completeness": want, "event_gaps": want, "projection_lag": "pass"} {
+		if verdicts[name] != want {
+			t.Errorf("the gate says %s of %s, want %s", verdicts[name], name, want)
+		}
 	}
 }
 

@@ -63,7 +63,7 @@ func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (
 		return gate.Decision{}, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer l.Close()
-	d, evidence, err := decide(ctx, l, c, fingerprint, time.Now())
+	d, evidence, err := decide(ctx, l, c, fingerprint, s.measureLag, time.Now())
 	if err != nil {
 		return gate.Decision{}, err
 	}
@@ -126,7 +126,8 @@ func (g *gateCommand) print(w io.Writer, d gate.Decision) error {
 }
 
 // decide gathers the evidence and judges it. A ledger that was never written is no evidence, not an error.
-func decide(ctx context.Context, l *ledger.Ledger, c *config.Config, fingerprint string, now time.Time) (gate.Decision, gate.Evidence, error) {
+// A lag that cannot be measured is not known, and no reason not to judge the rest.
+func decide(ctx context.Context, l *ledger.Ledger, c *config.Config, fingerprint string, measure lagMeter, now time.Time) (gate.Decision, gate.Evidence, error) {
 	policy := gatePolicy(c.Gate)
 	evidence, err := l.Evidence(ctx, fingerprint, now, policy.Criteria.SampleBound.MaxAge)
 	if errors.Is(err, ledger.ErrNotMigrated) {
@@ -137,6 +138,9 @@ func decide(ctx context.Context, l *ledger.Ledger, c *config.Config, fingerprint
 	}
 	if evidence.NextFull.IsZero() && !c.Sampler.Full.Off() {
 		evidence.NextFull = c.Sampler.Full.Next(now)
+	}
+	if lag, err := measure(ctx); err == nil && lag != nil {
+		evidence.Lag = &gate.LagEvidence{Events: lag.Events, Behind: lag.Behind, At: now}
 	}
 	return policy.Decide(evidence, now), evidence, nil
 }

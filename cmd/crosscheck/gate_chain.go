@@ -80,7 +80,7 @@ func (s *sidecar) recordFlip(ctx context.Context, status *ledgerStatus) error {
 	if err != nil {
 		return fmt.Errorf("identifying the databases: %w", err)
 	}
-	d, evidence, err := decide(ctx, s.ledger, s.config, fingerprint, time.Now())
+	d, evidence, err := decide(ctx, s.ledger, s.config, fingerprint, status.lag, time.Now())
 	if err != nil {
 		return err
 	}

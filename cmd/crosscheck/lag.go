@@ -14,6 +14,9 @@ type projectionLag struct {
 	Events int64         // newer than the newest change that the projection shows
 }
 
+// lagMeter measures it; nil where nothing tells.
+type lagMeter func(context.Context) (*projectionLag, error)
+
 // measureLag returns nil where nothing tells: no event store, or no indexed projection.changed_at.
 func (s sides) measureLag(ctx context.Context) (*projectionLag, error) {
 	if s.events == nil {

@@ -28,8 +28,7 @@ type ledgerStatus struct {
 	config *config.Config
 	// fingerprint is of the databases as they are now; an error means that they cannot be asked.
 	fingerprint func(context.Context) (string, error)
-	// lag of the projection now; nil where nothing tells.
-	lag func(context.Context) (*projectionLag, error)
+	lag         lagMeter
 }
 
 var _ web.Source = (*ledgerStatus)(nil)
@@ -39,7 +38,7 @@ func (s *ledgerStatus) decision(ctx context.Context, now time.Time) (gate.Decisi
 	if err != nil {
 		return gate.Decision{}, fmt.Errorf("identifying the databases: %w", err)
 	}
-	d, _, err := decide(ctx, s.ledger, s.config, fingerprint, now)
+	d, _, err := decide(ctx, s.ledger, s.config, fingerprint, s.lag, now)
 	return d, err
 }
 
@@ -160,10 +159,6 @@ func (s *ledgerStatus) snapshot(ctx context.Context) (metrics.Snapshot, error) {
 	if err := s.passes(ctx, &m, now); err != nil {
 		return m, err
 	}
-	if lag, err := s.lag(ctx); err == nil && lag != nil { // absent while it cannot be measured
-		seconds, events := lag.Behind.Seconds(), float64(lag.Events)
-		m.ProjectionLagSeconds, m.ProjectionLagEvents = &seconds, &events
-	}
 	if identifying == nil {
 		s.judged(ctx, &m, fingerprint, now)
 	}
@@ -205,9 +200,18 @@ func (s *ledgerStatus) passes(ctx context.Context, m *metrics.Snapshot, now time
 // judged adds what depends on the databases being known: the decision, the bound and the counts. Where they cannot
 // be asked, these are absent.
 func (s *ledgerStatus) judged(ctx context.Context, m *metrics.Snapshot, fingerprint string, now time.Time) {
-	d, evidence, err := decide(ctx, s.ledger, s.config, fingerprint, now)
+	d, evidence, err := decide(ctx, s.ledger, s.config, fingerprint, s.lag, now)
 	if err != nil {
 		return
+	}
+	if lag := evidence.Lag; lag != nil {
+		seconds, events := lag.Behind.Seconds(), float64(lag.Events)
+		m.ProjectionLagSeconds, m.ProjectionLagEvents = &seconds, &events
+	}
+	if e := evidence.Events; e != nil && e.Changes > 0 {
+		m.Completeness = append(m.Completeness, metrics.Completeness{
+			Hop: string(compare.LegacyToEvents), Ratio: float64(e.WithEvents) / float64(e.Changes),
+		})
 	}
 	m.Gate = &metrics.Gate{Decision: string(d.Decision)}
 	for _, c := range d.Criteria {
