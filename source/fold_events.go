@@ -14,18 +14,17 @@ func (f foldSQL) weighed() string {
 	valid := func(condition string, weight int64) string {
 		return fmt.Sprintf("CASE WHEN %s THEN %d ELSE %d END", condition, weight, weightFlawed)
 	}
-	created := fmt.Sprintf(`q > -%[1]s AND q < %[1]s AND scale(q) < %[2]d AND texts
-		AND CASE jsonb_typeof(b) WHEN 'null' THEN true ELSE p > -%[1]s AND p < %[1]s AND scale(p) < %[2]d END`, foldLimit, foldScale)
+	created := fmt.Sprintf("texts AND %s AND CASE WHEN p IS NULL THEN jsonb_typeof(b) = 'null' ELSE %s END", isNumber("q"), isNumber("p"))
 	partially := numbers
 	if f.events.Vocabulary.KeyName(order.OrderPartiallyFilled, "remaining_quantity") != "" {
-		partially += " AND " + f.isNumber("c")
+		partially += " AND " + isNumber("r")
 	}
 	var modifications strings.Builder
 	for _, field := range order.Modifiable() {
 		fmt.Fprintf(&modifications, " WHEN %d THEN %s", modifiedKind(field), valid(f.modification(field), 0))
 	}
 	return fmt.Sprintf(`SELECT k, pos, at, kind, q, p, trader, symbol, side,
-		CASE WHEN kind IN (%[1]d, %[2]d) THEN q END AS traded, kind = %[1]d OR kind >= %[3]d AS other,
+		CASE WHEN kind = %[1]d OR kind = %[2]d THEN q END AS traded, kind = %[1]d OR kind >= %[3]d AS other,
 		CASE WHEN kind = 0 THEN 0
 			WHEN (pos >= 0 AND pos < 9007199254740992 AND isfinite(at)) IS NOT TRUE OR foreign_order THEN %[4]d
 			ELSE CASE kind WHEN %[1]d THEN %[5]s WHEN %[2]d THEN %[6]s WHEN %[7]d THEN %[8]s WHEN %[9]d THEN %[10]s%[11]s
@@ -37,10 +36,9 @@ func (f foldSQL) weighed() string {
 		modifications.String(), f.numbered())
 }
 
-// isNumber is true for a payload's value that order.Decode takes for a number.
-func (f foldSQL) isNumber(value string) string {
-	n := asNumber(value)
-	return fmt.Sprintf("(%[1]s) > -%[2]s AND (%[1]s) < %[2]s AND scale(%[1]s) < %[3]d", n, foldLimit, foldScale)
+// isNumber is true for a number that order.Decode takes for one too.
+func isNumber(number string) string {
+	return fmt.Sprintf("%[1]s > -%[2]s AND %[1]s < %[2]s AND scale(%[1]s) < %[3]d", number, foldLimit, foldScale)
 }
 
 // isText is true for a payload's value that order.Decode takes for text.
@@ -51,20 +49,20 @@ func isText(value string) string {
 
 // modification is true for a new and an old value as they must be.
 func (f foldSQL) modification(field string) string {
-	is := func(value string) string {
+	is := func(value, number string) string {
 		switch field {
 		case "price":
-			return fmt.Sprintf("CASE jsonb_typeof(%s) WHEN 'null' THEN true ELSE %s END", value, f.isNumber(value))
+			return fmt.Sprintf("CASE WHEN %s IS NULL THEN jsonb_typeof(%s) = 'null' ELSE %s END", number, value, isNumber(number))
 		case "quantity":
-			return f.isNumber(value)
+			return isNumber(number)
 		default:
 			return isText(value)
 		}
 	}
 	if f.events.Vocabulary.KeyName(order.OrderModified, "old_value") == "" {
-		return is("a")
+		return is("a", "q")
 	}
-	return is("a") + " AND " + is("c")
+	return is("a", "q") + " AND " + is("c", "r")
 }
 
 // asNumber is a payload's value as a number; NULL if it is none. A string is a number only if it is written without an
@@ -77,8 +75,8 @@ func asNumber(value string) string {
 
 // numbered turns the payload's values into numbers.
 func (f foldSQL) numbered() string {
-	return fmt.Sprintf(`SELECT k, pos, at, kind, a, b, c, trader, symbol, side, texts, foreign_order, %s AS q, %s AS p
-		FROM (%s) AS e1 ORDER BY k`, asNumber("a"), asNumber("b"), f.values())
+	return fmt.Sprintf(`SELECT k, pos, at, kind, a, b, c, trader, symbol, side, texts, foreign_order, %s AS q, %s AS p, %s AS r
+		FROM (%s) AS e1 ORDER BY k`, asNumber("a"), asNumber("b"), asNumber("c"), f.values())
 }
 
 // values takes the payload apart: a is a quantity or a new value, b a price, c what remains or an old value.
@@ -88,7 +86,7 @@ func (f foldSQL) values() string {
 		if name := v.KeyName(t, key); name != "" {
 			return "d -> " + literal(name)
 		}
-		return "NULL"
+		return "NULL::jsonb"
 	}
 	text := func(field string) string {
 		return fmt.Sprintf("CASE kind WHEN %d THEN d ->> %s WHEN %d THEN d ->> %s END",

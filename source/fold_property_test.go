@@ -138,15 +138,18 @@ func TestTheFoldInSQLIsTheFoldInGo(t *testing.T) {
 			odd++
 		}
 	}
-	left := compareFolds(t, inSQL, inGo, problems)
-	t.Logf("%d orders of %d events: %d have problems, %d of them are left to Go", orders, len(all), odd, left)
+	left, fine := compareFolds(t, inSQL, inGo, problems)
+	t.Logf("%d orders of %d events: %d have problems, %d of them are left to Go, and %d others", orders, len(all), odd, left, fine)
 	if left < orders/50 || odd-left < orders/20 {
 		t.Errorf("of %d odd orders %d are left to Go: the histories are not as odd as they should be, or SQL gives up too soon", odd, left)
 	}
+	if fine > orders/100 { // those with numbers that are written oddly, or far beyond what orders have
+		t.Errorf("%d orders that Go has no problem with are left to it", fine)
+	}
 }
 
-// compareFolds returns how many orders were left to Go.
-func compareFolds(t *testing.T, inSQL, inGo map[order.Key]order.Row, problems map[order.Key]bool) (left int) {
+// compareFolds returns how many orders were left to Go, those with problems and others.
+func compareFolds(t *testing.T, inSQL, inGo map[order.Key]order.Row, problems map[order.Key]bool) (left, fine int) {
 	t.Helper()
 	status := 6 // of order.Foldable
 	for key, want := range inGo {
@@ -156,8 +159,10 @@ func compareFolds(t *testing.T, inSQL, inGo map[order.Key]order.Row, problems ma
 	}
 	for key, got := range inSQL {
 		if got.Values[status].Text == source.NotFolded {
-			if left++; !problems[key] {
-				t.Errorf("order %s is left to Go, which has no problem with it", key)
+			if problems[key] {
+				left++
+			} else {
+				fine++
 			}
 			continue
 		}
@@ -170,5 +175,5 @@ func compareFolds(t *testing.T, inSQL, inGo map[order.Key]order.Row, problems ma
 			t.Errorf("order %s (Go, SQL):\n%s", key, d)
 		}
 	}
-	return left
+	return left, fine
 }

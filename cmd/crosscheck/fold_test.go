@@ -70,6 +70,10 @@ func digestsOf(ctx context.Context, t *testing.T, s verify.Side) map[string]stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	return byBucket(digests)
+}
+
+func byBucket(digests []verify.Digest) map[string]string {
 	out := map[string]string{}
 	for _, d := range digests {
 		out[fmt.Sprint(d.Bucket, d.Group.Text)] = fmt.Sprint(d.Rows, d.Sum)
