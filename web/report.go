@@ -80,7 +80,7 @@ type reportWaiver struct {
 }
 
 type coverageRow struct {
-	Group, Legacy, Projection, Unverified, Share string
+	Group, Legacy, Projection, InFlight, Unverified, Share string
 }
 
 // WriteReport writes the report as one HTML page that refers to nothing outside itself. Everything from a database is
@@ -121,7 +121,10 @@ func (v *reportView) full(p *gate.Pass, now time.Time) {
 	v.FullWhat = fmt.Sprintf("%s compared, %s in legacy and %s in the projection", count(p.Compared, "order", "orders"), number(p.LegacyRows), number(p.ProjectionRows))
 	v.FullScore = fmt.Sprintf("%s covered, %s diverged, %s left unjudged", percent(p.Coverage), number(p.Diverged), number(p.Unverified))
 	for _, g := range p.Counts {
-		row := coverageRow{Group: short(g.Group), Legacy: number(g.Legacy), Projection: number(g.Projection), Unverified: number(g.Unverified), Share: "-"}
+		row := coverageRow{
+			Group: short(g.Group), Legacy: number(g.Legacy), Projection: number(g.Projection), Unverified: number(g.Unverified), Share: "-",
+			InFlight: number(g.SettledLegacy + g.SettledProjection),
+		}
 		if size := max(g.Legacy, g.Projection); size > 0 {
 			row.Share = percent(float64(size-g.Unverified) / float64(size))
 		}

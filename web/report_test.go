@@ -26,7 +26,7 @@ func goReport() Report {
 			Counts: []gate.GroupCount{
 				{Group: "CANCELED", Legacy: 1_100_000, Projection: 1_100_000},
 				{Group: "FILLED", Legacy: 8_000_000, Projection: 8_000_000},
-				{Group: "OPEN", Legacy: 100_000, Projection: 100_000},
+				{Group: "OPEN", Legacy: 100_002, Projection: 100_000, SettledLegacy: 2},
 			},
 		},
 	}
