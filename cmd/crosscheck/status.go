@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -115,10 +117,15 @@ func webPass(p verify.Pass, now time.Time) web.Pass {
 
 // cron is the configured schedule of a kind of pass.
 func (s *ledgerStatus) cron(kind verify.PassKind) config.Schedule {
-	if kind == verify.Full {
+	switch kind {
+	case verify.Sample:
+		return s.config.Sampler.Schedule
+	case verify.Full:
 		return s.config.Sampler.Full
+	case verify.StreamPass: // never ends, and so is never due
+		return config.Schedule{}
 	}
-	return s.config.Sampler.Schedule
+	return config.Schedule{}
 }
 
 func (s *ledgerStatus) schedule(k ledger.KindStatus, now time.Time) (web.Schedule, bool) {
@@ -160,9 +167,29 @@ func (s *ledgerStatus) snapshot(ctx context.Context) (metrics.Snapshot, error) {
 		return m, err
 	}
 	if identifying == nil {
+		if err := s.stream(ctx, &m, fingerprint); err != nil {
+			return m, err
+		}
 		s.judged(ctx, &m, fingerprint, now)
 	}
 	return m, nil
+}
+
+// stream adds what the follower of the stream knows.
+func (s *ledgerStatus) stream(ctx context.Context, m *metrics.Snapshot, fingerprint string) error {
+	e, lag, err := s.ledger.StreamEvidence(ctx, fingerprint)
+	if err != nil || e == nil {
+		return err
+	}
+	for _, partition := range slices.Sorted(maps.Keys(lag)) {
+		m.StreamLag = append(m.StreamLag, metrics.StreamLag{Partition: strconv.Itoa(partition), Messages: lag[partition]})
+	}
+	if e.Stored > 0 {
+		m.Completeness = append(m.Completeness, metrics.Completeness{
+			Hop: string(compare.EventsToStream), Ratio: float64(e.Seen) / float64(e.Stored),
+		})
+	}
+	return nil
 }
 
 // openSeries has a series for every kind, so that none vanishes when its last divergence is resolved.
@@ -188,7 +215,8 @@ func (s *ledgerStatus) passes(ctx context.Context, m *metrics.Snapshot, now time
 	}
 	for _, k := range kinds {
 		p := metrics.Pass{Pass: string(k.Kind), LastSuccess: k.LastSuccess, Coverage: -1}
-		if k.Newest != nil && k.Newest.State == verify.Done {
+		// A pass of the stream breaks off whenever a sidecar stops, and the next goes on with its orders: no loss of coverage.
+		if k.Newest != nil && k.Newest.State == verify.Done && k.Kind != verify.StreamPass {
 			p.Coverage = k.Newest.Scan.Coverage
 		}
 		p.Overdue = !s.cron(k.Kind).Off() && k.Overdue(now, overdueAfter)
