@@ -20,6 +20,8 @@ type Config struct {
 	Projection Side
 	// Events is the event store; optional. explain reads it.
 	Events Events
+	// Stream is the topic that events are published to; optional, and needs Events.
+	Stream Stream
 	// History is legacy's own memory of its orders; optional. explain reads it.
 	History History
 	// Ledger is where crosscheck remembers. Required.
@@ -34,9 +36,6 @@ type Config struct {
 	Gate Gate
 	// Web is the status page and the metrics endpoint. Default: see Web.
 	Web Web
-	// Later names the sections that are present and valid but that this version does not use yet, in the
-	// order of the documentation.
-	Later []string
 }
 
 // Side is one representation: a table with one row for each order.

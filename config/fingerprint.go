@@ -12,7 +12,7 @@ import (
 )
 
 // Fingerprint names everything in the configuration that evidence depends on: tables, keys, fields, their
-// expressions and tolerances, the grouping and the settle rules. Secrets, schedules, criteria and the web
+// expressions and tolerances, the grouping, the settle rules and the topic. Secrets, schedules, criteria and the web
 // endpoint are not in it, nor is the order of the fields. Evidence of another fingerprint is void.
 func (c *Config) Fingerprint() string {
 	h := sha256.New()
@@ -28,6 +28,9 @@ func (c *Config) Fingerprint() string {
 	s := c.Compare.Settle
 	add(h, "settle", s.Window.String(), fmt.Sprint(s.Rechecks), s.MaxLag.String())
 	add(h, "group_by", c.Compare.GroupBy)
+	if c.Stream.Given() {
+		add(h, "stream", c.Stream.Topic)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -30,8 +30,11 @@ func readConfig(o *object, c *Config) {
 	readWeb(o.object("web"), &c.Web)
 	c.Alerts = readAlerts(o.object("alerts"))
 	c.Events = readEventStore(o.object("events"))
+	c.Stream = readStream(o.object("stream"))
+	if c.Stream.Given() && o.values["events"] == nil {
+		o.at(target(o.values["stream"]), "stream", "needs the section events, which it is matched with", "")
+	}
 	c.History = readHistory(o.object("history"))
-	c.Later = readLater(o)
 	o.done()
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -35,7 +36,8 @@ func (l *Ledger) OpenKeys(ctx context.Context, id verify.PassID, after order.Key
 			SELECT DISTINCT order_key FROM divergence
 			WHERE fingerprint = (SELECT fingerprint FROM pass WHERE id = $1)
 				AND state <> 'resolved' AND state = 'open' AND order_key > $2 -- the first is what the index says
-			ORDER BY order_key LIMIT $3`, id, string(after), limit)
+				AND hop = ANY ($4::text[])
+			ORDER BY order_key LIMIT $3`, id, string(after), limit, texts(compare.RowHops()))
 		if err != nil {
 			return err
 		}

@@ -129,7 +129,12 @@ func (e *Events) histories(ctx context.Context, from querier, keys []order.Key) 
 		(extract(epoch FROM %[4]s) * 1000000)::bigint::text AS crosscheck_at, (%[5]s)::text AS crosscheck_payload
 		FROM %[6]s WHERE %[7]s = ANY($1::text[]::%[8]s[]) ORDER BY (%[2]s)::bigint`,
 		c.Key, c.Position, c.Type, c.At, c.Payload, e.side.from(), "("+c.Key+")", keyCast(e.keyType))
-	rows, err := from.Query(ctx, query, texts(keys))
+	return e.events(ctx, from, query, texts(keys))
+}
+
+// events reads whole events, by order.
+func (e *Events) events(ctx context.Context, from querier, query string, args ...any) (map[order.Key][]order.Event, error) {
+	rows, err := from.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

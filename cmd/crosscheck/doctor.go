@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -45,6 +46,9 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 	r := diagnosis{Worst: source.OK}
 	r.Findings = append(r.Findings, settleFinding(c.Compare.Settle))
 	r.Findings = append(r.Findings, source.Diagnose(ctx, legacyConfig(c, nil), projectionConfig(c, nil), now)...)
+	if c.Stream.Given() {
+		r.Findings = append(r.Findings, source.DiagnoseStream(ctx, streamConfig(c.Stream, nil, slog.New(slog.DiscardHandler)))...)
+	}
 	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
 	if !r.has("legacy", source.CheckConnection, source.CheckLogin, source.CheckDSN) {
 		r.Findings = append(r.Findings, ledgerPlace(ctx, c)...)

@@ -98,9 +98,6 @@ func TestRootConfigMaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Later) > 0 {
-		t.Errorf("it shows sections that this version does not use: %v", c.Later)
-	}
 	legacy, projection := legacyConfig(c, nil), projectionConfig(c, nil)
 	if legacy.DSN != "postgres://l/legacy" || projection.DSN != "postgres://e/events" {
 		t.Errorf("dsn of legacy %q, of projection %q", legacy.DSN, projection.DSN)

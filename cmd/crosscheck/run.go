@@ -93,6 +93,7 @@ func (s *sidecar) serve(ctx context.Context) error {
 		}
 		g.Go(func() error { return s.recordFlips(ctx, status) })
 		g.Go(func() error { return s.alert(ctx, status) })
+		g.Go(func() error { return s.follow(ctx) })
 		return passes.Run(ctx)
 	})
 	return g.Wait()

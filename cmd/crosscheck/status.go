@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -160,9 +162,29 @@ func (s *ledgerStatus) snapshot(ctx context.Context) (metrics.Snapshot, error) {
 		return m, err
 	}
 	if identifying == nil {
+		if err := s.stream(ctx, &m, fingerprint); err != nil {
+			return m, err
+		}
 		s.judged(ctx, &m, fingerprint, now)
 	}
 	return m, nil
+}
+
+// stream adds what the follower of the stream knows.
+func (s *ledgerStatus) stream(ctx context.Context, m *metrics.Snapshot, fingerprint string) error {
+	e, lag, err := s.ledger.StreamEvidence(ctx, fingerprint)
+	if err != nil || e == nil {
+		return err
+	}
+	for _, partition := range slices.Sorted(maps.Keys(lag)) {
+		m.StreamLag = append(m.StreamLag, metrics.StreamLag{Partition: strconv.Itoa(partition), Messages: lag[partition]})
+	}
+	if e.Stored > 0 {
+		m.Completeness = append(m.Completeness, metrics.Completeness{
+			Hop: string(compare.EventsToStream), Ratio: float64(e.Seen) / float64(e.Stored),
+		})
+	}
+	return nil
 }
 
 // openSeries has a series for every kind, so that none vanishes when its last divergence is resolved.

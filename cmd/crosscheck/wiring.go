@@ -27,17 +27,8 @@ const leaseTime = time.Minute
 
 var errSameTable = errors.New("legacy and projection are the same table of the same database")
 
-// load reads the configuration and says once what it does not use.
-func (p *program) load() (*config.Config, error) {
-	c, err := config.Load(p.configFile, p.getenv)
-	if err != nil {
-		return nil, err
-	}
-	if len(c.Later) > 0 {
-		p.log().Info("sections that this version does not use yet", slog.Any("sections", c.Later))
-	}
-	return c, nil
-}
+// load reads the configuration.
+func (p *program) load() (*config.Config, error) { return config.Load(p.configFile, p.getenv) }
 
 func (p *program) log() *slog.Logger {
 	level := slog.LevelWarn
@@ -101,9 +92,9 @@ func openEvents(ctx context.Context, c config.Events, observe func(side, kind st
 }
 
 func eventsConfig(c config.Events, observe func(side, kind string, took time.Duration)) (source.EventsConfig, error) {
-	vocabulary, err := order.NewVocabulary(order.Names{Types: c.Types, Keys: c.Keys, Ignore: c.Ignore})
+	vocabulary, err := vocabularyOf(c)
 	if err != nil {
-		return source.EventsConfig{}, withHint(fmt.Errorf("reading the vocabulary of events: %w", err), "see events.types, events.keys and events.ignore")
+		return source.EventsConfig{}, err
 	}
 	return source.EventsConfig{
 		DSN: c.DSN.Reveal(), Table: c.Table, Position: c.Position, Key: c.Key, Type: c.Type, At: c.At, Payload: c.Payload,

@@ -221,7 +221,7 @@ func (f *Fake) OpenKeys(ctx context.Context, id verify.PassID, after order.Key, 
 	}
 	var keys []order.Key
 	for _, d := range f.divergences {
-		if d.State == verify.Open && d.fingerprint == p.Fingerprint && d.Mismatch.Key > after {
+		if d.State == verify.Open && d.fingerprint == p.Fingerprint && d.Mismatch.Key > after && slices.Contains(compare.RowHops(), d.Mismatch.Hop) {
 			keys = append(keys, d.Mismatch.Key)
 		}
 	}

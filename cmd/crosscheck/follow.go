@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+const (
+	// followJob is the lease of the stream's follower: one among all sidecars.
+	followJob = "stream"
+	// followTime is how long the lease outlives the process. Another sidecar takes over after it.
+	followTime = 15 * time.Second
+	// followAgain is the pause before a follower that has failed, or found the job taken, tries again.
+	followAgain = 2 * time.Second
+)
+
+func streamConfig(c config.Stream, observe func(side, kind string, took time.Duration), log *slog.Logger) source.StreamConfig {
+	s := source.StreamConfig{Brokers: c.Brokers, Topic: c.Topic, ObserveQuery: observe, Log: log}
+	if c.TLS.Enabled {
+		s.TLS = &source.StreamTLS{CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName}
+	}
+	if c.SASL.Mechanism != "" {
+		s.SASL = &source.StreamSASL{Mechanism: c.SASL.Mechanism, User: c.SASL.User, Password: c.SASL.Password.Reveal()}
+	}
+	return s
+}
+
+// follow matches the stream with the event store until ctx ends, whatever comes and goes meanwhile.
+func (s *sidecar) follow(ctx context.Context) error {
+	if !s.config.Stream.Given() {
+		return nil
+	}
+	for ctx.Err() == nil {
+		err := s.followOnce(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, verify.ErrHeld):
+			s.log.DebugContext(ctx, "the stream is followed elsewhere", slog.Any("error", err))
+		default:
+			s.log.WarnContext(ctx, "following the stream has stopped, will go on", slog.Any("error", err))
+		}
+		if wait(ctx, followAgain) != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// followOnce follows under the lease until something fails. Everything is opened anew, so that what it goes on with is
+// what the ledger knows.
+func (s *sidecar) followOnce(ctx context.Context) error {
+	opened, err := openSides(ctx, s.config, s.observeQuery)
+	if err != nil {
+		return err
+	}
+	defer opened.close()
+	fingerprint, err := opened.fingerprint(ctx, s.config)
+	if err != nil {
+		return err
+	}
+	stream, err := source.OpenStream(ctx, streamConfig(s.config.Stream, s.observeQuery, s.log))
+	if err != nil {
+		return err
+	}
+	vocabulary, err := vocabularyOf(s.config.Events)
+	if err != nil {
+		return err
+	}
+	follower := &verify.Follower{
+		Stream: stream, Store: opened.events, Ledger: s.ledger, Topic: s.config.Stream.Topic, Fingerprint: fingerprint,
+		Vocabulary: vocabulary, Window: s.config.Compare.Settle.Window, Now: time.Now, Log: s.log,
+	}
+	return holdFollowing(ctx, s.ledger, s.log, func(ctx context.Context, l verify.Lease) error {
+		s.log.InfoContext(ctx, "following the stream", slog.String("topic", s.config.Stream.Topic))
+		return follower.Run(ctx, l)
+	})
+}
+
+// holdFollowing does work under the lease of the follower, and ends it when the lease is lost. The ledger refuses
+// whatever is written after that.
+func holdFollowing(ctx context.Context, l *ledger.Ledger, log *slog.Logger, work func(context.Context, verify.Lease) error) error {
+	lease, err := l.Acquire(ctx, followJob, holder(), followTime)
+	if err != nil {
+		return err
+	}
+	working, cancel := context.WithCancelCause(ctx)
+	renewing := make(chan struct{}) // closed when nothing renews the lease any more
+	go func() {
+		defer close(renewing)
+		for wait(working, followTime/3) == nil {
+			if err := l.Renew(working, lease, followTime); errors.Is(err, verify.ErrFenced) {
+				cancel(err)
+			}
+		}
+	}()
+	err = work(working, lease)
+	if lost := context.Cause(working); lost != nil && ctx.Err() == nil {
+		err = errors.Join(lost, err)
+	}
+	cancel(nil)
+	<-renewing
+	releasing, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer done()
+	if released := l.Release(releasing, lease); released != nil && !errors.Is(released, verify.ErrFenced) {
+		log.WarnContext(ctx, "the stream's lease was not released and will run out", slog.Any("error", released))
+	}
+	return err
+}
+
+func vocabularyOf(c config.Events) (order.Vocabulary, error) {
+	v, err := order.NewVocabulary(order.Names{Types: c.Types, Keys: c.Keys, Ignore: c.Ignore})
+	if err != nil {
+		return v, withHint(fmt.Errorf("reading the vocabulary of events: %w", err), "see events.types, events.keys and events.ignore")
+	}
+	return v, nil
+}

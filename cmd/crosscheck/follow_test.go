@@ -1,0 +1,229 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/broker"
+)
+
+// streaming is a system that publishes, and the configuration of a sidecar that follows it.
+type streaming struct {
+	*system
+	file, url string
+}
+
+const followWindow = time.Second
+
+func newStreaming(t *testing.T, published int64) *streaming {
+	t.Helper()
+	b, err := broker.Start(deadline(t), broker.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	topic, err := lab.OpenKafka(deadline(t), b.Brokers(), "orders", 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := topic.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := newSystem(t, lab.Options{
+		History: lab.History{Orders: 500}, Rate: 30, RefreshEvery: labRefresh, Publisher: topic, PublishHistory: published,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	address := freeAddress(t)
+	file := s.config("crosscheck", followWindow, fmt.Sprintf(`
+events: {dsn: %q}
+stream: {brokers: [%q], topic: orders}
+sampler: {schedule: "off", full: "off"}
+web: {listen: %q}`, s.EventsDSN, b.Brokers()[0], address))
+	return &streaming{s, file, "http://" + address}
+}
+
+func (s *streaming) follow() *sidecarProcess {
+	s.t.Helper()
+	p := &sidecarProcess{start(s.t, "run", "--config", s.file), s.url}
+	s.t.Cleanup(func() {
+		if p.ProcessState != nil {
+			return
+		}
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+			s.t.Error(err)
+		}
+		if code := p.end(); code != exitAgrees {
+			s.t.Errorf("stopped with exit code %d", code)
+		}
+	})
+	return p
+}
+
+// killed ends a sidecar as a power cut would.
+func (s *streaming) killed(p *sidecarProcess) {
+	s.t.Helper()
+	if err := p.Process.Kill(); err != nil {
+		s.t.Fatal(err)
+	}
+	if code := p.end(); code != -1 {
+		s.t.Fatalf("exit code %d: it was not killed in time", code)
+	}
+	rows(s.t, s.EventsDSN, "UPDATE crosscheck.lease SET expires_at = clock_timestamp()")
+}
+
+// TestKilledInTheStream kills the follower again and again while it works off a backlog and faults happen.
+func TestKilledInTheStream(t *testing.T) {
+	t.Parallel()
+	s := newStreaming(t, 1_000_000)
+	s.live()
+	if _, err := s.Plant(deadline(t), "duplicate_publish", 2); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for i := range 5 {
+		sidecar := s.follow()
+		offsets := "SELECT coalesce(sum(next_offset), 0) > %s FROM crosscheck.stream_partition"
+		before := "0"
+		if i > 0 {
+			before = rows(t, s.EventsDSN, "SELECT coalesce(sum(next_offset), 0) FROM crosscheck.stream_partition")
+		}
+		eventually(t, s.EventsDSN, fmt.Sprintf(offsets, before), "t")
+		if i == 1 {
+			if _, err := s.Plant(deadline(t), "lost_publish", 2); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.killed(sidecar)
+	}
+	for _, p := range s.Planted() {
+		want = append(want, strconv.FormatInt(p.OrderID, 10)+"|"+p.Kind+"|"+p.Cause)
+	}
+	s.follow()
+	s.caughtUp()
+	s.wantFound(want)
+	const twice = "SELECT count(*) - count(DISTINCT order_key) FROM crosscheck.divergence"
+	if got := rows(t, s.EventsDSN, twice); got != "0" {
+		t.Errorf("%s divergences were counted twice", got)
+	}
+	// Every event from the first published one on is counted once, and all but the lost two were seen.
+	if err := s.StopDesk(); err != nil {
+		t.Fatal(err)
+	}
+	s.caughtUp()
+	const counted = `SELECT stored = (SELECT count(*) FROM event_store WHERE event_id >= claimed_from), stored - seen FROM crosscheck.stream_state`
+	eventually(t, s.EventsDSN, counted, "t|2")
+}
+
+// TestRetentionGapIsAFinding deletes messages while nobody reads.
+func TestRetentionGapIsAFinding(t *testing.T) {
+	t.Parallel()
+	s := newStreaming(t, 1000)
+	s.live()
+	sidecar := s.follow()
+	s.caughtUp()
+	s.killed(sidecar)
+	if _, err := s.Plant(deadline(t), "retention_gap", 20); err != nil {
+		t.Fatal(err)
+	}
+	s.follow()
+	const gaps = "SELECT DISTINCT kind, cause, left(order_key, 25) FROM crosscheck.divergence"
+	eventually(t, s.EventsDSN, gaps, "gap|retention_gap|(topic orders, partition ")
+	s.caughtUp()
+	s.caughtUp()
+	// Nobody knows whether what is missing now was published: that is the gap's, and no order is accused of it.
+	if got := rows(t, s.EventsDSN, gaps); got != "gap|retention_gap|(topic orders, partition " {
+		t.Errorf("found %s", got)
+	}
+	eventually(t, s.EventsDSN, "SELECT gaps > 0 AND stored > seen FROM crosscheck.stream_state", "t")
+}
+
+// TestCleanStreamIsNeverAccused follows a desk that trades, over a restart of the follower.
+func TestCleanStreamIsNeverAccused(t *testing.T) {
+	t.Parallel()
+	s := newStreaming(t, 0) // the producer is switched on beside a store with a history
+	s.live()
+	sidecar := s.follow()
+	for end := time.Now().Add(soakTime()); time.Now().Before(end); {
+		s.caughtUp()
+	}
+	s.killed(sidecar)
+	s.follow()
+	s.caughtUp()
+	if got := rows(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.divergence"); got != "0" {
+		t.Errorf("%s divergences of a clean stream: %s", got, rows(t, s.EventsDSN, found))
+	}
+	if got := rows(t, s.EventsDSN, "SELECT stored = seen AND stored > 50 AND gaps = 0 FROM crosscheck.stream_state"); got != "t" {
+		t.Errorf("claimed is %s", rows(t, s.EventsDSN, "TABLE crosscheck.stream_state"))
+	}
+}
+
+// caughtUp waits until everything stored by now is claimed to have been looked for on the stream.
+func (s *streaming) caughtUp() {
+	s.t.Helper()
+	last := rows(s.t, s.EventsDSN, "SELECT max(event_id) FROM event_store")
+	eventually(s.t, s.EventsDSN, "SELECT checked >= "+last+" FROM crosscheck.stream_state", "t")
+}
+
+// found are the open divergences of the stream, one a line.
+const found = `SELECT order_key, kind, cause FROM crosscheck.divergence WHERE state = 'open' AND hop = 'events->stream' ORDER BY 1`
+
+func (s *streaming) wantFound(want []string) {
+	s.t.Helper()
+	slices.Sort(want)
+	if diff := cmp.Diff(strings.Join(want, "\n"), rows(s.t, s.EventsDSN, found)); diff != "" {
+		s.t.Errorf("planted (-) and found (+):\n%s", diff)
+	}
+}
+
+func TestFaultsOfTheStreamAreFoundAndNamed(t *testing.T) {
+	for _, fault := range []string{"lost_publish", "duplicate_publish", "disordered_publish", "unkeyed_publish", "schema_drift"} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			s := newStreaming(t, 1000)
+			s.live()
+			sidecar := s.follow()
+			s.caughtUp()
+			s.wantFound(nil)
+			planted, err := s.Plant(deadline(t), fault, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.caughtUp()
+			var want []string
+			for _, p := range planted {
+				want = append(want, strconv.FormatInt(p.OrderID, 10)+"|"+p.Kind+"|"+p.Cause)
+			}
+			if fault == "unkeyed_publish" { // of the topic, and not of each order
+				want = []string{"(topic orders)|disorder|unkeyed_publish"}
+			}
+			s.wantFound(want)
+			if fault != "lost_publish" {
+				return
+			}
+			sidecar.shows("/metrics", http.StatusOK, `crosscheck_completeness_ratio{hop="events->stream"} 0.9`)
+			sidecar.shows("/metrics", http.StatusOK, `crosscheck_stream_lag_messages{partition="2"} 0`)
+			if err := s.Repair(deadline(t)); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.divergence WHERE state = 'resolved'", "3")
+			s.caughtUp()
+			eventually(t, s.EventsDSN, "SELECT stored = seen FROM crosscheck.stream_state", "t")
+		})
+	}
+}

@@ -1,0 +1,100 @@
+package config
+
+import "go.yaml.in/yaml/v4"
+
+// Stream is the Kafka topic that events are published to beside the event store.
+type Stream struct {
+	// Brokers are host:port of some of the cluster's brokers. At least one.
+	Brokers []string
+	// Topic is read whole, by partition; no consumer group is joined. Required.
+	Topic string
+	// TLS is how connections are encrypted. Default none: not encrypted.
+	TLS StreamTLS
+	// SASL is how crosscheck logs in. Default none: it does not.
+	SASL StreamSASL
+}
+
+// StreamTLS encrypts the connections to the brokers. An empty section, tls: {}, trusts the system's authorities.
+type StreamTLS struct {
+	// Enabled is true where the configuration has the section.
+	Enabled bool
+	// CAFile has the authorities to trust, in PEM. Default "", the system's.
+	CAFile string
+	// CertFile and KeyFile are crosscheck's own certificate, in PEM; both or neither. Default "", none.
+	CertFile, KeyFile string
+	// ServerName is the name that the brokers' certificates must have. Default "", each broker's host.
+	ServerName string
+}
+
+// StreamSASL is a login at the brokers.
+type StreamSASL struct {
+	// Mechanism is one of StreamMechanisms. Required.
+	Mechanism string
+	// User is required.
+	User string
+	// Password is required.
+	Password Secret
+}
+
+// StreamMechanisms lists the ways to log in at a broker.
+func StreamMechanisms() []string { return []string{"plain", "scram-sha-256", "scram-sha-512"} }
+
+// Given is true where the configuration has the section.
+func (s Stream) Given() bool { return s.Topic != "" }
+
+// readStream returns the zero value where the section is absent.
+func readStream(o *object) Stream {
+	if o == nil {
+		return Stream{}
+	}
+	var s Stream
+	o.require("brokers", `such as brokers: ["localhost:9092"]`)
+	o.require("topic", "such as topic: orders")
+	o.list("brokers", func(n *yaml.Node, path string) {
+		v, ok := o.value(n, path)
+		if !ok {
+			return
+		}
+		text, ok := o.filled(v)
+		if ok && !listenable(text) {
+			o.wrong(v, "must be host:port, found "+v.shown(), "")
+			return
+		}
+		s.Brokers = append(s.Brokers, text)
+	})
+	o.text("topic", &s.Topic)
+	readStreamTLS(o.object("tls"), &s.TLS)
+	readStreamSASL(o.object("sasl"), &s.SASL)
+	o.done()
+	return s
+}
+
+func readStreamTLS(o *object, t *StreamTLS) {
+	if o == nil {
+		return
+	}
+	t.Enabled = true
+	o.text("ca_file", &t.CAFile)
+	o.text("cert_file", &t.CertFile)
+	o.text("key_file", &t.KeyFile)
+	o.text("server_name", &t.ServerName)
+	for _, pair := range [][2]string{{"cert_file", "key_file"}, {"key_file", "cert_file"}} {
+		if o.values[pair[0]] != nil {
+			o.require(pair[1], "a certificate and its key belong together")
+		}
+	}
+	o.done()
+}
+
+func readStreamSASL(o *object, s *StreamSASL) {
+	if o == nil {
+		return
+	}
+	o.require("mechanism", "one of plain, scram-sha-256, scram-sha-512")
+	o.require("user", "")
+	o.require("password", `such as password: "${KAFKA_PASSWORD}"`)
+	o.oneOf("mechanism", &s.Mechanism, StreamMechanisms())
+	o.text("user", &s.User)
+	o.secret("password", &s.Password)
+	o.done()
+}

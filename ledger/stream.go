@@ -1,0 +1,304 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+var _ verify.StreamLedger = (*Ledger)(nil)
+
+// LoadStream implements [verify.StreamLedger].
+func (l *Ledger) LoadStream(ctx context.Context, fingerprint string) (verify.StreamState, error) {
+	var s verify.StreamState
+	err := l.read(ctx, l.bulkTimeout(), func(ctx context.Context) error {
+		options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error {
+			var caughtUp *time.Time
+			err := tx.QueryRow(ctx, `
+				SELECT claimed_from, frontier, excused, complete, stored, seen, checked, caught_up_at
+				FROM stream_state WHERE fingerprint = $1`, fingerprint).Scan(&s.From, &s.Frontier, &s.Excused, &s.Complete,
+				&s.Evidence.Stored, &s.Evidence.Seen, &s.Evidence.Checked, &caughtUp)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			s.Evidence.CaughtUpAt = orZero(caughtUp)
+			if s.Partitions, err = streamPartitions(ctx, tx, fingerprint); err != nil {
+				return err
+			}
+			s.Buckets, err = streamBuckets(ctx, tx, fingerprint)
+			return err
+		})
+	})
+	if err != nil {
+		return verify.StreamState{}, fmt.Errorf("reading the state of the stream: %w", err)
+	}
+	return s, nil
+}
+
+func streamPartitions(ctx context.Context, q querier, fingerprint string) (map[int]verify.StreamPartitionState, error) {
+	rows, err := q.Query(ctx, `
+		SELECT number, next_offset, end_offset, newest, first_position, cut, replay_to
+		FROM stream_partition WHERE fingerprint = $1`, fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	found := map[int]verify.StreamPartitionState{}
+	var id int
+	var p verify.StreamPartitionState
+	_, err = pgx.ForEachRow(rows, []any{&id, &p.Next, &p.End, &p.Newest, &p.First, &p.Cut, &p.ReplayTo}, func() error {
+		found[id] = p
+		return nil
+	})
+	return found, err
+}
+
+func streamBuckets(ctx context.Context, q querier, fingerprint string) (map[int64]*verify.StreamBucket, error) {
+	rows, err := q.Query(ctx, `SELECT bucket, seen, stored, missing FROM stream_bucket WHERE fingerprint = $1`, fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := map[int64]*verify.StreamBucket{}
+	for rows.Next() {
+		var id int64
+		var b verify.StreamBucket
+		if err := rows.Scan(&id, &b.Seen, &b.Stored, &b.Missing); err != nil {
+			return nil, err
+		}
+		found[id] = &b
+	}
+	return found, rows.Err()
+}
+
+// CommitStream implements [verify.StreamLedger].
+func (l *Ledger) CommitStream(ctx context.Context, lease verify.Lease, c verify.StreamCommit) error {
+	err := l.write(ctx, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
+		if err := holdLease(ctx, tx, lease); err != nil {
+			return err
+		}
+		for _, step := range []func(context.Context, pgx.Tx, verify.StreamCommit) error{
+			writeStreamState, writeStreamBuckets, writeStreamStrays, writeStreamFindings, resolveStream,
+		} {
+			if err := step(ctx, tx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("writing the state of the stream: %w", err)
+	}
+	return nil
+}
+
+func writeStreamState(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
+	s, e := c.State, c.State.Evidence
+	_, err := tx.Exec(ctx, `
+		INSERT INTO stream_state AS t (fingerprint, claimed_from, frontier, excused, complete, stored, seen, checked, caught_up_at, gaps, at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (fingerprint) DO UPDATE SET claimed_from = excluded.claimed_from, frontier = excluded.frontier,
+			excused = excluded.excused, complete = excluded.complete, stored = excluded.stored, seen = excluded.seen,
+			checked = excluded.checked, caught_up_at = excluded.caught_up_at, gaps = t.gaps + excluded.gaps, at = excluded.at`,
+		c.Fingerprint, s.From, s.Frontier, s.Excused, s.Complete, e.Stored, e.Seen, e.Checked, orNull(e.CaughtUpAt), c.Gaps, micro(c.At))
+	if err != nil {
+		return err
+	}
+	for id, p := range s.Partitions {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO stream_partition (fingerprint, number, next_offset, end_offset, newest, first_position, cut, replay_to)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (fingerprint, number) DO UPDATE SET next_offset = excluded.next_offset, end_offset = excluded.end_offset,
+				newest = excluded.newest, first_position = excluded.first_position, replay_to = excluded.replay_to`,
+			c.Fingerprint, id, p.Next, p.End, p.Newest, p.First, p.Cut, p.ReplayTo)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeStreamBuckets(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
+	var ids, gone, stored, missing []int64
+	var seen [][]byte
+	for id, b := range c.State.Buckets {
+		if b == nil {
+			gone = append(gone, id)
+			continue
+		}
+		ids, seen, stored, missing = append(ids, id), append(seen, b.Seen), append(stored, b.Stored), append(missing, b.Missing)
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM stream_bucket WHERE fingerprint = $1 AND bucket = ANY ($2)`, c.Fingerprint, gone); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO stream_bucket (fingerprint, bucket, seen, stored, missing)
+		SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[])
+		ON CONFLICT (fingerprint, bucket) DO UPDATE SET seen = excluded.seen, stored = excluded.stored, missing = excluded.missing`,
+		c.Fingerprint, ids, seen, stored, missing)
+	return err
+}
+
+func writeStreamStrays(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
+	for _, s := range c.Settled {
+		_, err := tx.Exec(ctx, `DELETE FROM stream_stray WHERE fingerprint = $1 AND number = $2 AND at_offset = $3`, c.Fingerprint, s.Partition, s.Offset)
+		if err != nil {
+			return err
+		}
+	}
+	var batch pgx.Batch
+	for _, s := range c.Strays {
+		batch.Queue(`
+			INSERT INTO stream_stray (fingerprint, number, at_offset, value, first_seen, due, judged)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (fingerprint, number, at_offset) DO UPDATE SET due = excluded.due, judged = excluded.judged`,
+			c.Fingerprint, s.Partition, s.Offset, s.Value, micro(s.FirstSeen), micro(s.Due), s.Judged)
+	}
+	return tx.SendBatch(ctx, &batch).Close()
+}
+
+// writeStreamFindings opens or renews. What was published cannot be taken back: a lost event or a ghost, which can be
+// resolved, does not take the place of a finding of the same order that cannot.
+func writeStreamFindings(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
+	var batch pgx.Batch
+	for _, f := range c.Findings {
+		m := f.Mismatch
+		stored, err := encodeFields(m.Fields)
+		if err != nil {
+			return err
+		}
+		fields, err := marshalText(stored)
+		if err != nil {
+			return err
+		}
+		batch.Queue(`
+			INSERT INTO divergence AS d (fingerprint, order_key, hop, kind, cause, fields, legacy_copies, projection_copies, state,
+				first_seen, last_seen, found_by, first_pass, last_pass)
+			VALUES ($1, $2, $3, $4, $5, $6::jsonb, 0, 0, 'open', $7, $7, $8, 0, 0)
+			ON CONFLICT (fingerprint, order_key, hop) WHERE state <> 'resolved' DO UPDATE SET
+				kind = CASE WHEN excluded.cause IN ('lost_publish', 'ghost_publish') THEN d.kind ELSE excluded.kind END,
+				cause = CASE WHEN excluded.cause IN ('lost_publish', 'ghost_publish') THEN d.cause ELSE excluded.cause END,
+				fields = CASE WHEN excluded.cause IN ('lost_publish', 'ghost_publish') THEN d.fields ELSE excluded.fields END,
+				last_seen = greatest(d.last_seen, excluded.last_seen)`,
+			c.Fingerprint, string(m.Key), string(m.Hop), string(m.Kind), string(m.Cause), *fields, micro(f.Seen), verify.StreamPass)
+	}
+	return tx.SendBatch(ctx, &batch).Close()
+}
+
+// resolveStream keeps the list of lost events, and resolves what is not lost and no ghost any more.
+func resolveStream(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
+	var buckets, positions, of []int64
+	var keys []string
+	for b, events := range c.Lost {
+		buckets = append(buckets, b)
+		for _, e := range events {
+			positions, of, keys = append(positions, int64(e.Position)), append(of, b), append(keys, string(e.Key))
+		}
+	}
+	rows, err := tx.Query(ctx, `
+		DELETE FROM stream_lost WHERE fingerprint = $1 AND (position = ANY ($2) OR bucket = ANY ($3)) RETURNING order_key`,
+		c.Fingerprint, positionsOf(c.Arrived), buckets)
+	if err != nil {
+		return err
+	}
+	affected, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO stream_lost (fingerprint, position, bucket, order_key)
+		SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::text[]) ON CONFLICT DO NOTHING`, c.Fingerprint, positions, of, keys)
+	if err != nil {
+		return err
+	}
+	cleared := make([]string, len(c.Cleared))
+	for i, k := range c.Cleared {
+		cleared[i] = string(k)
+	}
+	_, err = tx.Exec(ctx, `
+		UPDATE divergence d SET state = 'resolved', resolved_at = $4
+		WHERE d.fingerprint = $1 AND d.hop = 'events->stream' AND d.state = 'open'
+			AND (d.cause = 'lost_publish' AND d.order_key = ANY ($2)
+				AND NOT EXISTS (SELECT FROM stream_lost s WHERE s.fingerprint = $1 AND s.order_key = d.order_key)
+			OR d.cause = 'ghost_publish' AND d.order_key = ANY ($3))`,
+		c.Fingerprint, affected, cleared, micro(c.At))
+	return err
+}
+
+func positionsOf(positions []order.Position) []int64 {
+	out := make([]int64, len(positions))
+	for i, p := range positions {
+		out[i] = int64(p)
+	}
+	return out
+}
+
+// DueStrays implements [verify.StreamLedger].
+func (l *Ledger) DueStrays(ctx context.Context, fingerprint string, at time.Time, limit int) (due []verify.StrayMessage, waiting int64, err error) {
+	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
+		err := l.pool.QueryRow(ctx, `SELECT count(*) FROM stream_stray WHERE fingerprint = $1 AND NOT judged`, fingerprint).Scan(&waiting)
+		if err != nil {
+			return err
+		}
+		rows, err := l.pool.Query(ctx, `
+			SELECT number, at_offset, value, first_seen, due, judged FROM stream_stray
+			WHERE fingerprint = $1 AND due <= $2 ORDER BY due, number, at_offset LIMIT $3`, fingerprint, micro(at), limit)
+		if err != nil {
+			return err
+		}
+		due, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s verify.StrayMessage, err error) {
+			err = row.Scan(&s.Partition, &s.Offset, &s.Value, &s.FirstSeen, &s.Due, &s.Judged)
+			s.FirstSeen, s.Due = s.FirstSeen.UTC(), s.Due.UTC()
+			return s, err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading messages without an event: %w", err)
+	}
+	return due, waiting, nil
+}
+
+// StreamEvidence is what the stream's follower claims under a fingerprint, and by how many messages it lags in each
+// partition. It is nil where nothing was followed.
+func (l *Ledger) StreamEvidence(ctx context.Context, fingerprint string) (e *gate.StreamEvidence, lag map[int]int64, err error) {
+	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
+		var found gate.StreamEvidence
+		var caughtUp *time.Time
+		err := l.pool.QueryRow(ctx, `
+			SELECT stored, seen, gaps, caught_up_at, at FROM stream_state WHERE fingerprint = $1`, fingerprint).
+			Scan(&found.Stored, &found.Seen, &found.Gaps, &caughtUp, &found.At)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		found.CaughtUpAt, found.At = orZero(caughtUp), found.At.UTC()
+		partitions, err := streamPartitions(ctx, l.pool, fingerprint)
+		if err != nil {
+			return err
+		}
+		lag = make(map[int]int64, len(partitions))
+		for id, p := range partitions {
+			lag[id] = max(p.End-p.Next, 0)
+			found.LagMessages += lag[id]
+		}
+		e = &found
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the evidence of the stream: %w", err)
+	}
+	return e, lag, nil
+}

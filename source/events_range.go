@@ -1,0 +1,142 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+var _ verify.StoredEvents = (*Events)(nil)
+
+// eventRows selects whole events; the caller adds the condition.
+func (e *Events) eventRows() string {
+	c := e.config
+	return fmt.Sprintf(`SELECT (%s)::text AS crosscheck_key, (%s)::bigint::text AS crosscheck_position, %s AS crosscheck_type,
+		(extract(epoch FROM %s) * 1000000)::bigint::text AS crosscheck_at, (%s)::text AS crosscheck_payload
+		FROM %s `, c.Key, c.Position, c.Type, c.At, c.Payload, e.side.from())
+}
+
+// ByPosition implements [verify.StoredEvents].
+func (e *Events) ByPosition(ctx context.Context, positions []order.Position) (map[order.Position]order.Event, error) {
+	if len(positions) == 0 {
+		return nil, nil
+	}
+	defer e.side.observe("positions")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	list := make([]int64, len(positions))
+	for i, p := range positions {
+		list[i] = int64(p)
+	}
+	histories, err := e.events(ctx, e.side.pool, e.eventRows()+fmt.Sprintf(`WHERE %s = ANY($1::bigint[])`, "("+e.config.Position+")"), list)
+	if err != nil {
+		return nil, fmt.Errorf("reading events by position: %w", err)
+	}
+	found := make(map[order.Position]order.Event, len(positions))
+	for _, events := range histories {
+		for _, event := range events {
+			found[event.Position] = event
+		}
+	}
+	return found, nil
+}
+
+// CountPositions implements [verify.StoredEvents].
+func (e *Events) CountPositions(ctx context.Context, from, to order.Position, shift uint) ([]verify.PositionCount, error) {
+	defer e.side.observe("count")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	p := "(" + e.config.Position + ")"
+	// Behind a subquery with OFFSET 0 the planner does not take each position for a group of its own.
+	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT crosscheck_bucket, count(*) FROM (
+			SELECT %[1]s::bigint >> $3::integer AS crosscheck_bucket FROM %[2]s WHERE %[1]s BETWEEN $1::bigint AND $2::bigint OFFSET 0) AS q
+		GROUP BY crosscheck_bucket`, p, e.side.from()), int64(from), int64(to), int32(shift)) //nolint:gosec // below 64
+	if err != nil {
+		return nil, fmt.Errorf("counting events by position: %w", err)
+	}
+	counts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c verify.PositionCount, err error) {
+		err = row.Scan(&c.Bucket, &c.Events)
+		return c, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("counting events by position: %w", err)
+	}
+	return counts, nil
+}
+
+// Between implements [verify.StoredEvents].
+func (e *Events) Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error {
+	defer e.side.observe("range")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	p := "(" + e.config.Position + ")"
+	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT %[1]s::bigint, (%[3]s)::text FROM %[2]s
+		WHERE %[1]s BETWEEN $1::bigint AND $2::bigint ORDER BY %[1]s`, p, e.side.from(), e.config.Key), int64(from), int64(to))
+	if err != nil {
+		return fmt.Errorf("reading positions: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var position int64
+		var key string
+		if err := rows.Scan(&position, &key); err != nil {
+			return fmt.Errorf("reading positions: %w", err)
+		}
+		if err := fn(order.Position(position), order.Key(key)); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading positions: %w", err)
+	}
+	return nil
+}
+
+// Horizon implements [verify.StoredEvents]. The position is read first, and then which transactions have begun: all
+// that could still add an event at or below the position are among those, as long as a position is given out by the
+// transaction that stores it and grows (a sequence without CACHE). It needs no right but to read, and says the same of
+// a view and of a replica. A transaction of another database of the server that stays open holds the horizon back too.
+func (e *Events) Horizon(ctx context.Context) (verify.Horizon, error) {
+	defer e.side.observe("horizon")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var h verify.Horizon
+	p := "(" + e.config.Position + ")"
+	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT %[1]s::bigint FROM %[2]s WHERE %[1]s IS NOT NULL ORDER BY %[1]s DESC LIMIT 1`, p, e.side.from()))
+	if err == nil {
+		var found []int64
+		if found, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err == nil && len(found) > 0 {
+			h.Position = order.Position(found[0])
+		}
+	}
+	if err != nil {
+		return verify.Horizon{}, fmt.Errorf("reading the newest position: %w", err)
+	}
+	h.Below, err = e.snapshot(ctx, "pg_snapshot_xmax")
+	return h, err
+}
+
+// Oldest implements [verify.StoredEvents].
+func (e *Events) Oldest(ctx context.Context) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return e.snapshot(ctx, "pg_snapshot_xmin")
+}
+
+// snapshot reads one end of the server's list of running transactions.
+func (e *Events) snapshot(ctx context.Context, end string) (uint64, error) {
+	var text string
+	if err := e.side.pool.QueryRow(ctx, "SELECT pg_catalog."+end+"(pg_catalog.pg_current_snapshot())::text").Scan(&text); err != nil {
+		return 0, fmt.Errorf("reading which transactions run: %w", err)
+	}
+	xid, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("reading which transactions run: %w", err)
+	}
+	return xid, nil
+}

@@ -1,0 +1,92 @@
+package source_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+func openEvents(t *testing.T, c source.EventsConfig) *source.Events {
+	t.Helper()
+	e, err := source.OpenEvents(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+const cancelled = `INSERT INTO event_store SELECT i, i * 10, 'OrderCanceled', '2024-01-01', '{"reason": null}' FROM unnest('{%s}'::bigint[]) AS i`
+
+func TestEventsAreReadByPosition(t *testing.T) {
+	c := eventStore(t, fmt.Sprintf(cancelled, "5,4095,4096,9000"))
+	view := c
+	view.Table, view.Position = "(SELECT event_id + 0 AS id, * FROM public.event_store)", "id"
+	for name, c := range map[string]source.EventsConfig{"table": c, "subquery": view} {
+		e := openEvents(t, c)
+		found, err := e.ByPosition(t.Context(), []order.Position{5, 6, 9000})
+		if err != nil || len(found) != 2 || found[9000].Key != "90000" || found[5].Body != (order.Canceled{Reason: order.Null}) {
+			t.Errorf("%s: by position %+v, %v", name, found, err)
+		}
+		counts, err := e.CountPositions(t.Context(), 5, 4096, 12)
+		slices.SortFunc(counts, func(a, b verify.PositionCount) int { return int(a.Bucket - b.Bucket) })
+		if want := []verify.PositionCount{{Bucket: 0, Events: 2}, {Bucket: 1, Events: 1}}; err != nil || !slices.Equal(counts, want) {
+			t.Errorf("%s: counted %v, %v; want %v", name, counts, err, want)
+		}
+		var between []order.Key
+		err = e.Between(t.Context(), 6, 9000, func(_ order.Position, k order.Key) error { between = append(between, k); return nil })
+		if want := []order.Key{"40950", "40960", "90000"}; err != nil || !slices.Equal(between, want) {
+			t.Errorf("%s: between are %v, %v; want %v", name, between, err, want)
+		}
+		if h, err := e.Horizon(t.Context()); err != nil || h.Position != 9000 {
+			t.Errorf("%s: the horizon is %+v, %v", name, h, err)
+		}
+	}
+}
+
+func TestTheHorizonWaitsForATransactionThatCommitsLate(t *testing.T) {
+	c := eventStore(t)
+	e := openEvents(t, c)
+	late, err := pgx.Connect(t.Context(), c.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close(t.Context())
+	other, err := pgx.Connect(t.Context(), c.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(t.Context())
+	tx, err := late.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), fmt.Sprintf(cancelled, "1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Exec(t.Context(), fmt.Sprintf(cancelled, "2")); err != nil {
+		t.Fatal(err)
+	}
+	h, err := e.Horizon(t.Context())
+	if err != nil || h.Position != 2 {
+		t.Fatalf("the horizon is %+v, %v", h, err)
+	}
+	if oldest, err := e.Oldest(t.Context()); err != nil || oldest >= h.Below {
+		t.Errorf("position 1 is not committed, and yet transaction %d is the oldest, below %d: %v", oldest, h.Below, err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// Other tests' transactions on the same server end too.
+	for oldest := uint64(0); oldest < h.Below; {
+		if oldest, err = e.Oldest(t.Context()); err != nil || t.Context().Err() != nil {
+			t.Fatalf("the oldest transaction is %d, %v", oldest, err)
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// arrival is a message as it came, with what it says.
+type arrival struct {
+	Message
+	event order.Event
+	drift error // why it cannot be read as it should
+}
+
+func (w *following) decode(m Message) arrival {
+	e, err := order.DecodeMessage(m.Value, w.Vocabulary)
+	if schema, ok := errors.AsType[*order.SchemaError](err); ok && schema.Harmless() {
+		err = nil
+	}
+	return arrival{Message: m, event: e, drift: err}
+}
+
+// batch matches what one fetch brought.
+func (w *following) batch(ctx context.Context, b StreamBatch) error {
+	p := w.state.Partitions[b.Partition]
+	if b.Gap != nil {
+		if err := w.gap(ctx, *b.Gap, &p); err != nil {
+			return err
+		}
+	}
+	arrivals := make([]arrival, len(b.Messages))
+	positions := make([]order.Position, 0, len(b.Messages))
+	for i, m := range b.Messages {
+		arrivals[i] = w.decode(m)
+		if at := arrivals[i].event.Position; at > 0 {
+			positions = append(positions, at)
+		}
+	}
+	stored, err := w.Store.ByPosition(ctx, positions)
+	if err != nil {
+		return err
+	}
+	behind, err := w.histories(ctx, arrivals, p)
+	if err != nil {
+		return err
+	}
+	for _, a := range arrivals {
+		w.arrived(a, stored, behind, &p)
+	}
+	p.Next, p.End = b.Next, b.End
+	w.state.Partitions[b.Partition] = p
+	w.messages += len(b.Messages) + 1
+	return nil
+}
+
+// gap notes a hole. What was stored by now and is not seen later may have been in it: nobody can tell.
+func (w *following) gap(ctx context.Context, g Gap, p *StreamPartitionState) error {
+	h, err := w.Store.Horizon(ctx)
+	if err != nil {
+		return err
+	}
+	w.state.Excused = max(w.state.Excused, h.Position)
+	w.pending.Gaps++
+	if g.Kind == GapTruncated {
+		p.ReplayTo = max(p.ReplayTo, g.Expected)
+	}
+	w.Log.WarnContext(ctx, "the stream has a hole", slog.Int("partition", g.Partition), slog.String("kind", string(g.Kind)),
+		slog.Int64("expected", g.Expected), slog.Int64("got", g.Got))
+	w.find(w.topicKey(fmt.Sprintf(", partition %d", g.Partition)), compare.Gap, compare.RetentionGap, nil)
+	return nil
+}
+
+// histories reads those of the orders whose message comes behind newer ones of its partition, where it is not
+// remembered what the order's last message was: only then may an order's own events be in disorder.
+func (w *following) histories(ctx context.Context, arrivals []arrival, p StreamPartitionState) (map[order.Key][]order.Event, error) {
+	newest := p.Newest
+	asked := map[order.Key]bool{}
+	var keys []order.Key
+	for _, a := range arrivals {
+		at, key := a.event.Position, a.event.Key
+		if at < newest && at > 0 && key != "" && a.Key != nil && a.Offset >= p.ReplayTo && !asked[key] {
+			if _, known := w.recent.last(key); !known {
+				asked[key] = true
+				keys = append(keys, key)
+			}
+		}
+		newest = max(newest, at)
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	return w.Store.Histories(ctx, keys)
+}
+
+// arrived matches one message.
+func (w *following) arrived(a arrival, stored map[order.Position]order.Event, behind map[order.Key][]order.Event, p *StreamPartitionState) {
+	at, key := a.event.Position, a.event.Key
+	if at <= 0 || key == "" {
+		w.find(w.topicKey(", unreadable"), compare.Differs, compare.SchemaDrift, nil)
+		return
+	}
+	if len(w.state.Partitions) > 1 && w.scattered(a) {
+		w.find(w.topicKey(""), compare.Disorder, compare.UnkeyedPublish, nil)
+	}
+	if p.First == 0 {
+		p.First = at
+	}
+	replayed := a.Offset < p.ReplayTo
+	if a.Key != nil && !replayed && w.disordered(a, behind, *p) {
+		w.find(key, compare.Disorder, compare.DisorderedPublish, nil)
+	}
+	p.Newest = max(p.Newest, at)
+	w.recent.note(key, at, a.Partition)
+	e, ok := stored[at]
+	if !ok {
+		now := w.Now()
+		w.pending.Strays = append(w.pending.Strays, StrayMessage{
+			Partition: a.Partition, Offset: a.Offset, Value: bytes.Clone(a.Value), FirstSeen: now, Due: now.Add(w.Window),
+		})
+		return
+	}
+	w.matched(a, e, replayed)
+}
+
+// scattered is true for a message that nothing keeps in the partition of its order.
+func (w *following) scattered(a arrival) bool {
+	last, known := w.recent.last(a.event.Key)
+	return len(a.Key) == 0 || known && last.partition != a.Partition
+}
+
+// disordered is true if a newer event of the same order came before.
+func (w *following) disordered(a arrival, behind map[order.Key][]order.Event, p StreamPartitionState) bool {
+	at := a.event.Position
+	if at >= p.Newest {
+		return false
+	}
+	if last, known := w.recent.last(a.event.Key); known {
+		return last.partition == a.Partition && last.position > at
+	}
+	for _, e := range behind[a.event.Key] {
+		if e.Position > at && w.seen(e.Position) == seenBefore {
+			return true
+		}
+	}
+	return false
+}
+
+// matched holds a message against its event.
+func (w *following) matched(a arrival, stored order.Event, replayed bool) {
+	at := stored.Position
+	if d := compare.Published(stored, a.event); len(d) > 0 || a.drift != nil {
+		cause := compare.WrongPublish
+		if a.drift != nil {
+			cause = compare.SchemaDrift
+		}
+		w.find(stored.Key, compare.Differs, cause, d)
+	}
+	switch w.seen(at) {
+	case seenBefore:
+		if !replayed {
+			w.find(stored.Key, compare.Duplicate, compare.DuplicatePublish, nil)
+		}
+	case notSeen:
+		w.mark(at)
+		if at <= w.state.Evidence.Checked {
+			w.pending.Arrived = append(w.pending.Arrived, at)
+		}
+	case notClaimed:
+	}
+}
+
+type foundKey struct {
+	key   order.Key
+	cause compare.Cause
+}
+
+// find notes a finding, once for each order and cause in a commit.
+func (w *following) find(key order.Key, kind compare.Kind, cause compare.Cause, fields []compare.FieldDifference) {
+	id := foundKey{key, cause}
+	if _, twice := w.found[id]; twice {
+		return
+	}
+	w.found[id] = 1
+	w.pending.Findings = append(w.pending.Findings, StreamFinding{
+		Mismatch: compare.Mismatch{Key: key, Kind: kind, Hop: compare.EventsToStream, Cause: cause, Fields: fields},
+		Seen:     w.Now(),
+	})
+}
+
+// topicKey stands where a finding has no order. No order's key looks like it.
+func (w *following) topicKey(detail string) order.Key {
+	return order.Key("(topic " + w.Topic + detail + ")")
+}
+
+// judgeStrays looks again at messages that had no event.
+func (w *following) judgeStrays(ctx context.Context) error {
+	if err := w.commit(ctx); err != nil { // those of this process are in the ledger then
+		return err
+	}
+	now := w.Now()
+	due, waiting, err := w.Ledger.DueStrays(ctx, w.Fingerprint, now, strayBatch)
+	if err != nil {
+		return err
+	}
+	w.waiting = waiting
+	if len(due) == 0 {
+		return nil
+	}
+	arrivals := make([]arrival, len(due))
+	positions := make([]order.Position, len(due))
+	for i, s := range due {
+		arrivals[i] = w.decode(Message{Partition: s.Partition, Offset: s.Offset, Value: s.Value})
+		positions[i] = arrivals[i].event.Position
+	}
+	stored, err := w.Store.ByPosition(ctx, positions)
+	if err != nil {
+		return err
+	}
+	for i, s := range due {
+		a := arrivals[i]
+		if e, ok := stored[a.event.Position]; ok {
+			w.matched(a, e, s.Offset < w.state.Partitions[s.Partition].ReplayTo)
+			w.pending.Settled = append(w.pending.Settled, s)
+			w.pending.Cleared = append(w.pending.Cleared, a.event.Key)
+			continue
+		}
+		w.find(a.event.Key, compare.Phantom, compare.GhostPublish, nil)
+		s.Judged, s.Due = true, now.Add(max(w.Window, ghostLook))
+		w.pending.Strays = append(w.pending.Strays, s)
+	}
+	return w.commit(ctx)
+}

@@ -1,0 +1,131 @@
+package verify
+
+import (
+	"context"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// StreamPass is the kind of the pass that follows the topic. It has no rows in the ledger's list of passes: it never ends.
+const StreamPass PassKind = "stream"
+
+// Horizon is the newest position that was visible at one moment, and what was under way at that moment.
+type Horizon struct {
+	Position order.Position
+	Below    uint64 // transactions below this one had begun; opaque to all but the store
+}
+
+// PositionCount sums up the stored events of one bucket of positions.
+type PositionCount struct {
+	Bucket int64
+	Events int64
+}
+
+// StoredEvents is what matching the stream needs of the event store. Every call has a deadline of its own.
+type StoredEvents interface {
+	// Histories is that of Events.
+	Histories(ctx context.Context, keys []order.Key) (map[order.Key][]order.Event, error)
+	// ByPosition returns the events at these positions; one that is not stored is not in the map.
+	ByPosition(ctx context.Context, positions []order.Position) (map[order.Position]order.Event, error)
+	// CountPositions counts the events from..to, both included, by position >> shift. Buckets without any are left out.
+	CountPositions(ctx context.Context, from, to order.Position, shift uint) ([]PositionCount, error)
+	// Between calls fn for every event from..to, both included, in the order of positions.
+	Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error
+	// Horizon returns the newest position that is visible now; 0 without events.
+	Horizon(ctx context.Context) (Horizon, error)
+	// Oldest is the oldest transaction that is under way. Once it is no lower than a horizon's Below, no event can
+	// become visible at or below that horizon's position any more.
+	Oldest(ctx context.Context) (uint64, error)
+}
+
+// StreamPartitionState is how far one partition has been matched.
+type StreamPartitionState struct {
+	Next, End int64          // as of the last batch
+	Newest    order.Position // the greatest position read; 0 for none
+	First     order.Position // of the first event read; 0 for none yet
+	Cut       bool           // messages before the first one read had been deleted already
+	// ReplayTo is the offset below which messages come a second time, because the partition lost its tail.
+	ReplayTo int64
+}
+
+// StreamBucket remembers which positions of a bucket were seen on the stream.
+type StreamBucket struct {
+	Seen []byte // one bit for each position
+	// Stored and Missing are the events of the store in it, and those of them not seen, when last counted.
+	Stored, Missing int64
+}
+
+// StreamState is all that a follower has to remember. Partitions and buckets are by number.
+type StreamState struct {
+	Partitions map[int]StreamPartitionState
+	// Buckets are those in which something was not seen yet, or may not have been. All others between From and
+	// Frontier are complete.
+	Buckets map[int64]*StreamBucket
+	// From is the position from which the stream claims to be complete; 0 until that is known.
+	From order.Position
+	// Frontier is the first bucket that was not counted as a whole yet.
+	Frontier int64
+	// Excused is the position up to which nobody can tell what was published: messages were deleted unread.
+	Excused order.Position
+	// Complete is how many events the complete buckets hold.
+	Complete int64
+	Evidence StreamTotals
+}
+
+// StreamTotals is what the follower claims at one moment.
+type StreamTotals struct {
+	Stored, Seen int64 // events from From to Checked, and those of them seen on the stream
+	Checked      order.Position
+	CaughtUpAt   time.Time // when everything published by then was matched; zero for never
+}
+
+// StreamFinding is a divergence of the stream. Its mismatch has hop events->stream.
+type StreamFinding struct {
+	Mismatch compare.Mismatch
+	Seen     time.Time
+}
+
+// StrayMessage has no stored event, yet.
+type StrayMessage struct {
+	Partition int
+	Offset    int64
+	Value     []byte
+	FirstSeen time.Time
+	Due       time.Time // not to be looked at before
+	Judged    bool      // was found to be a ghost
+}
+
+// LostEvent is a stored event that is not on the stream.
+type LostEvent struct {
+	Position order.Position
+	Key      order.Key
+}
+
+// StreamCommit is what one step of the follower found, and how far it is then. It is stored as a whole or not at all.
+type StreamCommit struct {
+	Fingerprint string
+	At          time.Time
+	State       StreamState // Buckets holds those that changed, nil ones are removed
+	Findings    []StreamFinding
+	// Lost replaces what is known to be lost in these buckets. A lost order of which nothing is lost any more is resolved.
+	Lost map[int64][]LostEvent
+	// Arrived are positions seen just now: they are not lost any more.
+	Arrived []order.Position
+	Strays  []StrayMessage // new ones, or with a new Due
+	// Settled are strays whose event is stored by now: they are forgotten, and the orders' ghosts resolved.
+	Settled []StrayMessage
+	Cleared []order.Key // the orders of Settled
+	Gaps    int64       // holes met
+}
+
+// StreamLedger remembers how far the stream was matched, together with what that led to.
+type StreamLedger interface {
+	// LoadStream returns the state under a fingerprint; the zero state where there is none.
+	LoadStream(ctx context.Context, fingerprint string) (StreamState, error)
+	// CommitStream stores a step in one transaction, or returns ErrFenced and stores nothing.
+	CommitStream(ctx context.Context, l Lease, c StreamCommit) error
+	// DueStrays returns up to limit strays due at the time, oldest first, and how many wait in all.
+	DueStrays(ctx context.Context, fingerprint string, at time.Time, limit int) (due []StrayMessage, waiting int64, err error)
+}
