@@ -88,7 +88,7 @@ func (l *Ledger) CommitStream(ctx context.Context, lease verify.Lease, c verify.
 			return err
 		}
 		for _, step := range []func(context.Context, pgx.Tx, verify.StreamCommit) error{
-			writeStreamState, writeStreamBuckets, writeStreamStrays, writeStreamFindings, resolveStream,
+			writeStreamState, writeStreamBuckets, writeStreamStrays, writeStreamFindings, resolveStream, writeTouched,
 		} {
 			if err := step(ctx, tx, c); err != nil {
 				return err

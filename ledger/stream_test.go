@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -157,4 +158,31 @@ func TestAFollowerThatLostItsLeaseWritesNothing(t *testing.T) {
 		t.Errorf("committing says %v", err)
 	}
 	wantOpen(t, l, "")
+}
+
+func TestTouchedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
+	l := migrated(t, pgtest.Database(t))
+	lease := streamLease(t, l)
+	touched := func(after int64, want ...order.Key) int64 {
+		t.Helper()
+		keys, mark, err := l.Touched(t.Context(), followed, after, 10)
+		if err != nil || !slices.Equal(keys, want) {
+			t.Errorf("touched behind %d are %v, %v; want %v", after, keys, err, want)
+		}
+		return mark
+	}
+	commit(t, l, lease, verify.StreamCommit{Touched: map[order.Key]bool{"7": true}})
+	commit(t, l, lease, verify.StreamCommit{Touched: map[order.Key]bool{"8": true}})
+	mark := touched(0, "7", "8")
+	commit(t, l, lease, verify.StreamCommit{Touched: map[order.Key]bool{"7": true}})
+	again := touched(mark, "7")
+	touched(again)
+	if err := l.ForgetTouched(t.Context(), lease, followed, again, time.Unix(200, 0)); err != nil {
+		t.Fatal(err)
+	}
+	touched(0, "8", "7") // too young
+	if err := l.ForgetTouched(t.Context(), lease, followed, mark, time.Unix(201, 0)); err != nil {
+		t.Fatal(err)
+	}
+	touched(0, "7") // marked again since
 }

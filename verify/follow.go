@@ -47,6 +47,8 @@ const (
 	// commitMessages and commitFindings are how much one commit carries before it is made without waiting for a look.
 	commitMessages = 20_000
 	commitFindings = 2000
+	// maxBehind is how many messages a partition may be behind for its orders to be marked for a look.
+	maxBehind = 20_000
 	// maxStrays is how many messages without an event may wait. Beyond it nothing is read until some are judged: memory
 	// and ledger stay bounded when the store is far behind the stream.
 	maxStrays = 100_000
@@ -233,6 +235,6 @@ func (w *following) dirty() bool {
 }
 
 func (w *following) clear() {
-	w.pending = StreamCommit{Lost: map[int64][]LostEvent{}}
+	w.pending = StreamCommit{Lost: map[int64][]LostEvent{}, Touched: map[order.Key]bool{}}
 	w.changed, w.found, w.messages = map[int64]bool{}, map[foundKey]int{}, 0
 }

@@ -52,6 +52,9 @@ func (w *following) batch(ctx context.Context, b StreamBatch) error {
 	}
 	for _, a := range arrivals {
 		w.arrived(a, stored, behind, &p)
+		if key := a.event.Key; key != "" && b.End-b.Next <= maxBehind {
+			w.pending.Touched[key] = true
+		}
 	}
 	p.Next, p.End = b.Next, b.End
 	w.state.Partitions[b.Partition] = p

@@ -8,7 +8,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// StreamPass is the kind of the pass that follows the topic. It has no rows in the ledger's list of passes: it never ends.
+// StreamPass is the kind of the pass that follows the topic, and compares the orders of which events come in.
 const StreamPass PassKind = "stream"
 
 // Horizon is the newest position that was visible at one moment, and what was under way at that moment.
@@ -118,6 +118,9 @@ type StreamCommit struct {
 	Settled []StrayMessage
 	Cleared []order.Key // the orders of Settled
 	Gaps    int64       // holes met
+	// Touched are the orders that had a message, as far as the follower keeps up: not those of a backlog, which are a
+	// full verification's.
+	Touched map[order.Key]bool
 }
 
 // StreamLedger remembers how far the stream was matched, together with what that led to.

@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
@@ -82,8 +85,44 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 	}
 	return holdFollowing(ctx, s.ledger, s.log, func(ctx context.Context, l verify.Lease) error {
 		s.log.InfoContext(ctx, "following the stream", slog.String("topic", s.config.Stream.Topic))
-		return follower.Run(ctx, l)
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return follower.Run(ctx, l) })
+		g.Go(func() error { return s.watch(ctx, opened, l, fingerprint) })
+		return g.Wait()
 	})
+}
+
+const (
+	// watchEvery is the time between two looks at the orders of which events came in.
+	watchEvery = time.Second
+	// watchLength is how long one pass goes on.
+	watchLength = time.Hour
+	// watchAgain is the pause after one that broke off: each leaves a pass in the ledger.
+	watchAgain = 15 * time.Second
+)
+
+// watch compares the orders of which the stream brings events, one pass after the other.
+func (s *sidecar) watch(ctx context.Context, opened sides, l verify.Lease, fingerprint string) error {
+	if err := s.endWatches(ctx, l); err != nil {
+		return err
+	}
+	c := comparison(s.config, opened, s.ledger, s.log)
+	c.Seen = func(m compare.Mismatch) { s.observeMismatch(verify.StreamPass, m) }
+	for ctx.Err() == nil {
+		start := verify.Start{Trigger: "stream", Fingerprint: fingerprint, At: time.Now()}
+		pass, err := c.Watch(ctx, l, start, s.ledger, watchEvery, watchLength)
+		if pass.State == verify.Done {
+			s.observe(pass)
+		}
+		if errors.Is(err, verify.ErrFenced) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "comparing the orders of the stream has stopped, will go on", slog.Any("error", err))
+			_ = wait(ctx, watchAgain) // the loop looks at ctx
+		}
+	}
+	return ctx.Err()
 }
 
 // holdFollowing does work under the lease of the follower, and ends it when the lease is lost. The ledger refuses
@@ -123,4 +162,32 @@ func vocabularyOf(c config.Events) (order.Vocabulary, error) {
 		return v, withHint(fmt.Errorf("reading the vocabulary of events: %w", err), "see events.types, events.keys and events.ignore")
 	}
 	return v, nil
+}
+
+// endWatches ends the passes of processes that were killed. Their orders are still marked, and looked at anew.
+func (s *sidecar) endWatches(ctx context.Context, l verify.Lease) error {
+	orphans, err := s.ledger.Abandoned(ctx, verify.StreamPass)
+	if err != nil {
+		return err
+	}
+	for _, found := range orphans {
+		if err := s.ledger.Adopt(ctx, l, found.ID); err != nil {
+			return err
+		}
+		tally, err := s.ledger.Tally(ctx, found.ID)
+		if err != nil {
+			return err
+		}
+		r := verify.Result{
+			Verdict: compare.Unverified, Diverged: tally.Diverged, Lagging: tally.Lagging, Unverified: tally.Unverified + tally.Lagging,
+			Reason: "process ended before its suspects were judged; another pass looks at them",
+		}
+		if tally.Diverged > 0 {
+			r.Verdict = compare.Diverged
+		}
+		if err := s.ledger.FinishPass(ctx, l, found.ID, r, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
 }

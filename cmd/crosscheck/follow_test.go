@@ -216,6 +216,10 @@ func TestFaultsOfTheStreamAreFoundAndNamed(t *testing.T) {
 			if fault != "lost_publish" {
 				return
 			}
+			doctor := start(t, "doctor", "--config", s.file)
+			if code := doctor.end(); code != exitAgrees || !strings.Contains(doctor.stdout.String(), "topic orders has 3 partitions") {
+				t.Errorf("doctor: exit code %d\n%s", code, &doctor.stdout)
+			}
 			sidecar.shows("/metrics", http.StatusOK, `crosscheck_completeness_ratio{hop="events->stream"} 0.9`)
 			sidecar.shows("/metrics", http.StatusOK, `crosscheck_stream_lag_messages{partition="2"} 0`)
 			if err := s.Repair(deadline(t)); err != nil {
@@ -226,4 +230,34 @@ func TestFaultsOfTheStreamAreFoundAndNamed(t *testing.T) {
 			eventually(t, s.EventsDSN, "SELECT stored = seen FROM crosscheck.stream_state", "t")
 		})
 	}
+}
+
+// TestADivergenceIsKnownSecondsAfterItsEvent runs no sample and no full verification.
+func TestADivergenceIsKnownSecondsAfterItsEvent(t *testing.T) {
+	t.Parallel()
+	s := newStreaming(t, 1000)
+	s.live()
+	sidecar := s.follow()
+	s.caughtUp()
+	planted, err := s.Plant(deadline(t), "stale_projection", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	eventually(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.divergence WHERE found_by = 'stream' AND state = 'open'", "2")
+	t.Logf("known after %s, the settle window being %s", time.Since(began), followWindow)
+	var want []string
+	for _, p := range planted {
+		want = append(want, fmt.Sprintf("%d|%s|%s", p.OrderID, p.Kind, p.Cause))
+	}
+	slices.Sort(want)
+	const open = "SELECT order_key, kind, cause FROM crosscheck.divergence WHERE state = 'open' ORDER BY 1"
+	if diff := cmp.Diff(strings.Join(want, "\n"), rows(t, s.EventsDSN, open)); diff != "" {
+		t.Errorf("planted (-) and found (+):\n%s", diff)
+	}
+	s.killed(sidecar)
+	s.follow() // what was under way is ended, and its orders are looked at again
+	const ended = "SELECT count(*) FROM crosscheck.pass WHERE kind = 'stream' AND verdict = 'unverified' AND reason = 'process ended during the scan'"
+	eventually(t, s.EventsDSN, ended, "1")
+	eventually(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.sighting g JOIN crosscheck.pass p ON p.id = g.pass_id WHERE p.state <> 'done'", "2")
 }

@@ -117,8 +117,11 @@ func webPass(p verify.Pass, now time.Time) web.Pass {
 
 // cron is the configured schedule of a kind of pass.
 func (s *ledgerStatus) cron(kind verify.PassKind) config.Schedule {
-	if kind == verify.Full {
+	switch kind {
+	case verify.Full:
 		return s.config.Sampler.Full
+	case verify.StreamPass: // never ends, and so is never due
+		return config.Schedule{}
 	}
 	return s.config.Sampler.Schedule
 }

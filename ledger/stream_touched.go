@@ -1,0 +1,65 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+var _ verify.TouchedOrders = (*Ledger)(nil)
+
+func writeTouched(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
+	if len(c.Touched) == 0 {
+		return nil
+	}
+	keys := make([]string, 0, len(c.Touched))
+	for key := range c.Touched {
+		keys = append(keys, string(key))
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO stream_touched (fingerprint, order_key, at) SELECT $1, k, $3 FROM unnest($2::text[]) k
+		ON CONFLICT (fingerprint, order_key) DO UPDATE SET mark = excluded.mark, at = excluded.at`, c.Fingerprint, keys, micro(c.At))
+	return err
+}
+
+// Touched implements [verify.TouchedOrders].
+func (l *Ledger) Touched(ctx context.Context, fingerprint string, after int64, limit int) (keys []order.Key, mark int64, err error) {
+	mark = after
+	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
+		rows, err := l.pool.Query(ctx, `
+			SELECT order_key, mark FROM stream_touched WHERE fingerprint = $1 AND mark > $2 ORDER BY mark LIMIT $3`, fingerprint, after, limit)
+		if err != nil {
+			return err
+		}
+		var key string
+		_, err = pgx.ForEachRow(rows, []any{&key, &mark}, func() error {
+			keys = append(keys, order.Key(key))
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, after, fmt.Errorf("reading touched orders: %w", err)
+	}
+	return keys, mark, nil
+}
+
+// ForgetTouched implements [verify.TouchedOrders].
+func (l *Ledger) ForgetTouched(ctx context.Context, lease verify.Lease, fingerprint string, upTo int64, before time.Time) error {
+	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+		if err := holdLease(ctx, tx, lease); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `DELETE FROM stream_touched WHERE fingerprint = $1 AND mark <= $2 AND at < $3`, fingerprint, upTo, micro(before))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("forgetting touched orders: %w", err)
+	}
+	return nil
+}
