@@ -64,6 +64,11 @@ func (l *Ledger) Prune(ctx context.Context, now time.Time, r Retention) (Pruned,
 				WHERE p.id IS NULL OR p.finished_at < $2 LIMIT $1)`,
 			[]any{micro(now.Add(-sightingsKept))},
 		},
+		{
+			"streams that nobody follows", new(int64), `
+			DELETE FROM stream_state WHERE fingerprint IN (SELECT fingerprint FROM stream_state WHERE at < $2 LIMIT $1)`,
+			[]any{micro(now.Add(-r.Failed))},
+		},
 	}
 	for _, s := range steps {
 		if err := l.deleteBatches(ctx, s.sql, s.args, s.count); err != nil {

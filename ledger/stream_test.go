@@ -186,3 +186,30 @@ func TestTouchedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
 	}
 	touched(0, "7") // marked again since
 }
+
+func TestAStreamThatNobodyFollowsIsForgotten(t *testing.T) {
+	l := migrated(t, pgtest.Database(t))
+	lease := streamLease(t, l)
+	commit(t, l, lease, verify.StreamCommit{
+		State:   verify.StreamState{From: 1, Buckets: map[int64]*verify.StreamBucket{4: {Seen: []byte{1}}}},
+		Touched: map[order.Key]bool{"7": true},
+	})
+	known := func(after time.Duration) bool {
+		t.Helper()
+		if _, err := l.Prune(t.Context(), time.Unix(200, 0).Add(after), ledger.Retention{}); err != nil {
+			t.Fatal(err)
+		}
+		state, err := l.LoadStream(t.Context(), followed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, _, err := l.Touched(t.Context(), followed, 0, 10)
+		if err != nil || (len(keys) > 0) != (state.From > 0) {
+			t.Errorf("with state %+v touched are %v, %v", state, keys, err)
+		}
+		return state.From > 0
+	}
+	if !known(time.Hour) || known(400*24*time.Hour) {
+		t.Error("it is kept for a year after it was followed last, and no longer")
+	}
+}

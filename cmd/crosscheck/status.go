@@ -118,12 +118,14 @@ func webPass(p verify.Pass, now time.Time) web.Pass {
 // cron is the configured schedule of a kind of pass.
 func (s *ledgerStatus) cron(kind verify.PassKind) config.Schedule {
 	switch kind {
+	case verify.Sample:
+		return s.config.Sampler.Schedule
 	case verify.Full:
 		return s.config.Sampler.Full
 	case verify.StreamPass: // never ends, and so is never due
 		return config.Schedule{}
 	}
-	return s.config.Sampler.Schedule
+	return config.Schedule{}
 }
 
 func (s *ledgerStatus) schedule(k ledger.KindStatus, now time.Time) (web.Schedule, bool) {
