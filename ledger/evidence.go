@@ -44,6 +44,9 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if e.Streak, err = streak(ctx, tx, fingerprint); err != nil {
 				return err
 			}
+			if e.Stream, _, err = streamEvidence(ctx, tx, fingerprint); err != nil {
+				return err
+			}
 			return schedules(ctx, tx, &e)
 		})
 	})

@@ -272,33 +272,41 @@ func (l *Ledger) DueStrays(ctx context.Context, fingerprint string, at time.Time
 // StreamEvidence is what the stream's follower claims under a fingerprint, and by how many messages it lags in each
 // partition. It is nil where nothing was followed.
 func (l *Ledger) StreamEvidence(ctx context.Context, fingerprint string) (e *gate.StreamEvidence, lag map[int]int64, err error) {
-	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
-		var found gate.StreamEvidence
-		var caughtUp *time.Time
-		err := l.pool.QueryRow(ctx, `
-			SELECT stored, seen, gaps, caught_up_at, at FROM stream_state WHERE fingerprint = $1`, fingerprint).
-			Scan(&found.Stored, &found.Seen, &found.Gaps, &caughtUp, &found.At)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		found.CaughtUpAt, found.At = orZero(caughtUp), found.At.UTC()
-		partitions, err := streamPartitions(ctx, l.pool, fingerprint)
-		if err != nil {
-			return err
-		}
-		lag = make(map[int]int64, len(partitions))
-		for id, p := range partitions {
-			lag[id] = max(p.End-p.Next, 0)
-			found.LagMessages += lag[id]
-		}
-		e = &found
-		return nil
+	err = l.read(ctx, l.timeout, func(ctx context.Context) (err error) {
+		e, lag, err = streamEvidence(ctx, l.pool, fingerprint)
+		return err
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the evidence of the stream: %w", err)
 	}
 	return e, lag, nil
+}
+
+func streamEvidence(ctx context.Context, q querier, fingerprint string) (*gate.StreamEvidence, map[int]int64, error) {
+	rows, err := q.Query(ctx, `SELECT stored, seen, gaps, caught_up_at, at FROM stream_state WHERE fingerprint = $1`, fingerprint)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (e gate.StreamEvidence, err error) {
+		var caughtUp *time.Time
+		err = row.Scan(&e.Stored, &e.Seen, &e.Gaps, &caughtUp, &e.At)
+		e.CaughtUpAt, e.At = orZero(caughtUp), e.At.UTC()
+		return e, err
+	})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, nil, nil
+	case err != nil:
+		return nil, nil, err
+	}
+	partitions, err := streamPartitions(ctx, q, fingerprint)
+	if err != nil {
+		return nil, nil, err
+	}
+	lag := make(map[int]int64, len(partitions))
+	for id, p := range partitions {
+		lag[id] = max(p.End-p.Next, 0)
+		e.LagMessages += lag[id]
+	}
+	return &e, lag, nil
 }

@@ -82,6 +82,10 @@ func TestStreamStateIsReadBackAndBucketsAreDropped(t *testing.T) {
 	if diff := cmp.Diff(want, e); err != nil || diff != "" || lag[0] != 4 || lag[1] != 0 {
 		t.Errorf("evidence, lag %v, %v:\n%s", lag, err, diff)
 	}
+	gathered, err := l.Evidence(t.Context(), followed, time.Unix(300, 0), 0)
+	if diff := cmp.Diff(want, gathered.Stream); err != nil || diff != "" {
+		t.Errorf("the gate judges, %v:\n%s", err, diff)
+	}
 	if e, _, err := l.StreamEvidence(t.Context(), "another"); e != nil || err != nil {
 		t.Errorf("evidence of another fingerprint: %v, %v", e, err)
 	}

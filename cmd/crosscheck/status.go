@@ -215,7 +215,8 @@ func (s *ledgerStatus) passes(ctx context.Context, m *metrics.Snapshot, now time
 	}
 	for _, k := range kinds {
 		p := metrics.Pass{Pass: string(k.Kind), LastSuccess: k.LastSuccess, Coverage: -1}
-		if k.Newest != nil && k.Newest.State == verify.Done {
+		// A pass of the stream breaks off whenever a sidecar stops, and the next goes on with its orders: no loss of coverage.
+		if k.Newest != nil && k.Newest.State == verify.Done && k.Kind != verify.StreamPass {
 			p.Coverage = k.Newest.Scan.Coverage
 		}
 		p.Overdue = !s.cron(k.Kind).Off() && k.Overdue(now, overdueAfter)
