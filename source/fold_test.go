@@ -183,3 +183,32 @@ func TestAKeyIsFoldedThroughTheIndex(t *testing.T) {
 		}
 	}
 }
+
+// TestNumbersBeyondAllBoundsAreLeftToGo has trades that order.Decode refuses, while PostgreSQL adds them up.
+func TestNumbersBeyondAllBoundsAreLeftToGo(t *testing.T) {
+	c := eventStore(t)
+	var events []order.RawEvent
+	want := map[order.Key]string{}
+	for i, trade := range []string{
+		`{"quantity": 1e1200, "price": 0}`, `{"quantity": -1e1200, "price": 1}`, `{"quantity": 1, "price": 1e1200}`,
+		`{"quantity": 1e-1200, "price": 1}`, `{"quantity": 1, "price": 1e-1200}`,
+	} {
+		key := order.Key(fmt.Sprint(i))
+		events = append(events, life(key, order.Position(10*i), createdLine, "OrderFilled "+trade)...)
+		want[key] = source.NotFolded
+	}
+	store(t, c.DSN, events)
+	f := openFold(t, source.FoldConfig{Events: c, Fields: []order.Field{statusField()}})
+	if d := cmp.Diff(want, scanned(t, f)); d != "" {
+		t.Error(d)
+	}
+	rows, err := begin(t, f).Rows(t.Context(), keysUpTo(len(want)))
+	if err != nil || len(rows) != len(want) {
+		t.Fatalf("Go folds %d of %d: %v", len(rows), len(want), err)
+	}
+	for _, r := range rows {
+		if r.Values[0].Text != order.StatusOpen {
+			t.Errorf("Go takes the trade of order %s for one: %v", r.Key, r.Values)
+		}
+	}
+}
