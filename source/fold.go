@@ -49,8 +49,8 @@ type Fold struct {
 
 var _ verify.Side = (*Fold)(nil)
 
-// OpenFold connects and resolves the columns. Errors are those of [OpenEvents], or wrap ErrNothingFolds. The payload has
-// to be jsonb: of json it could not be seen in SQL that a key is there twice.
+// OpenFold connects and resolves the columns. Errors are those of [OpenEvents], or wrap ErrNothingFolds. A payload of
+// type json costs more than one of jsonb: it is searched for keys that are there twice.
 func OpenFold(ctx context.Context, c FoldConfig) (*Fold, error) {
 	events, err := OpenEvents(ctx, c.Events)
 	if err != nil {
@@ -65,12 +65,11 @@ func OpenFold(ctx context.Context, c FoldConfig) (*Fold, error) {
 }
 
 func (f *Fold) open(ctx context.Context, c FoldConfig) error {
-	payload := f.events.eventColumns()[3]
-	payload.oids, payload.wanted = []uint32{pgtype.JSONBOID}, "jsonb (map it as (payload)::jsonb if no key is ever there twice)"
-	if err := f.events.resolveColumn(ctx, payload); err != nil {
+	payload, err := f.payloadType(ctx)
+	if err != nil {
 		return err
 	}
-	sql := foldSQL{events: c.Events, keyType: f.events.keyType}
+	sql := foldSQL{events: c.Events, keyType: f.events.keyType, json: payload == pgtype.JSONOID}
 	for _, field := range c.Fields {
 		if folds(field, sql.keyType) {
 			sql.fields = append(sql.fields, field)
@@ -80,7 +79,6 @@ func (f *Fold) open(ctx context.Context, c FoldConfig) error {
 		return ErrNothingFolds
 	}
 	f.fields = sql.fields
-	var err error
 	if sql.unique, err = f.events.unique(ctx); err != nil {
 		return err
 	}
@@ -97,6 +95,13 @@ func (f *Fold) open(ctx context.Context, c FoldConfig) error {
 	}
 	f.shape, err = f.resolve(ctx)
 	return err
+}
+
+func (f *Fold) payloadType(ctx context.Context) (uint32, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	n, err := f.events.side.typeOf(ctx, f.events.config.Payload)
+	return n.oid, err
 }
 
 // folds says whether a field follows from events, as the type that it is compared as.

@@ -133,10 +133,21 @@ func (f foldSQL) foreign() string {
 	return foreign
 }
 
+// payload is an event's payload as jsonb. Of json it is NULL, which no event can do with, where a key is there twice, of
+// which jsonb would keep the last, and where the cast might fail or Go reads something else: escapes of characters,
+// exponents, very long text.
+func (f foldSQL) payload() string {
+	if !f.json {
+		return "(" + f.events.Payload + ")"
+	}
+	return fmt.Sprintf(`(CASE WHEN json_typeof(%[1]s) = 'object' AND (%[1]s)::text !~ '\\u|[0-9][eE]' AND length((%[1]s)::text) < 100000 THEN
+		CASE WHEN (SELECT count(*) = count(DISTINCT name) FROM json_object_keys(%[1]s) AS name) THEN (%[1]s)::jsonb END END)`, f.events.Payload)
+}
+
 // kinds reads the store. Concatenating an empty object unpacks the payload once for all that look into it.
 func (f foldSQL) kinds() string {
 	c := f.events
-	field := fmt.Sprintf("(%s) -> %s", c.Payload, literal(c.Vocabulary.KeyName(order.OrderModified, "field")))
+	field := fmt.Sprintf("%s -> %s", f.payload(), literal(c.Vocabulary.KeyName(order.OrderModified, "field")))
 	var fields strings.Builder
 	for _, known := range order.Modifiable() {
 		for _, name := range c.Vocabulary.FieldNames(known) {
@@ -145,11 +156,11 @@ func (f foldSQL) kinds() string {
 		}
 	}
 	name := func(t order.EventType) string { return literal(c.Vocabulary.TypeName(t)) }
-	return fmt.Sprintf(`SELECT (%[1]s) AS k, (%[2]s)::bigint AS pos, (%[3]s) AS at, (%[4]s) || '{}'::jsonb AS d,
+	return fmt.Sprintf(`SELECT (%[1]s) AS k, (%[2]s)::bigint AS pos, (%[3]s) AS at, %[4]s || '{}'::jsonb AS d,
 		CASE (%[5]s)::text WHEN %[6]s THEN %[11]d WHEN %[7]s THEN %[12]d WHEN %[8]s THEN %[13]d WHEN %[9]s THEN %[14]d
 		WHEN %[10]s THEN CASE %[15]s%[16]s ELSE %[17]d END ELSE CASE WHEN (%[5]s) IS NULL THEN %[17]d ELSE 0 END END AS kind
 		FROM %[18]s AS t ORDER BY (%[1]s)`,
-		c.Key, c.Position, c.At, c.Payload, c.Type,
+		c.Key, c.Position, c.At, f.payload(), c.Type,
 		name(order.OrderFilled), name(order.OrderPartiallyFilled), name(order.OrderCreated), name(order.OrderCanceled), name(order.OrderModified),
 		kindFilled, kindPartially, kindCreated, kindCanceled, field, fields.String(), kindFlawed, c.Table)
 }

@@ -48,6 +48,7 @@ const (
 // condition on the key through to the table. The aggregates do not depend on the order in which events come.
 type foldSQL struct {
 	events  EventsConfig
+	json    bool // the payload is json, not jsonb
 	unique  bool // no two events of an order have the same position
 	keyType order.KeyType
 	fields  []order.Field

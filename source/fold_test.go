@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
@@ -143,11 +145,35 @@ func TestFieldsThatEventsDoNotTellTakeNoPart(t *testing.T) {
 	}
 }
 
-func TestAPayloadThatHidesDuplicateKeysIsRefused(t *testing.T) {
+func TestAPayloadOfTypeJSONHidesNothing(t *testing.T) {
 	c := eventStore(t, "ALTER TABLE event_store ALTER payload TYPE json")
-	_, err := source.OpenFold(t.Context(), source.FoldConfig{Events: c, Fields: []order.Field{statusField()}})
-	if !errors.Is(err, source.ErrUnsupported) {
-		t.Errorf("a payload of type json gives %v", err)
+	conn, err := pgx.Connect(t.Context(), c.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	want := map[order.Key]string{"0": "FILLED 60"}
+	for i, trade := range []string{
+		`{"quantity": 60, "price": 10.01}`, `{"quantity": 50, "quantity": 60, "price": 10}`, `{"quantity": 60, "price": 10, "x": "\u0000"}`,
+		`{"quantity": 1e999999, "price": 10}`, `"text"`, `[1]`,
+	} {
+		const insert = "INSERT INTO event_store VALUES ($1, $2, 'OrderCreated', now(), $3::text::json), ($1::bigint + 1, $2, 'OrderFilled', now(), $4::text::json)"
+		if _, err := conn.Exec(t.Context(), insert, 10*i, i, strings.TrimPrefix(createdLine, "OrderCreated "), trade); err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 {
+			want[order.Key(fmt.Sprint(i))] = source.NotFolded + " 0"
+		}
+	}
+	f := openFold(t, source.FoldConfig{Events: c, Fields: []order.Field{statusField(), quantityField()}})
+	got := scanned(t, f)
+	for key, values := range got {
+		if strings.HasPrefix(values, source.NotFolded) { // what else is there means nothing
+			got[key] = source.NotFolded + " 0"
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }
 
@@ -180,6 +206,35 @@ func TestAKeyIsFoldedThroughTheIndex(t *testing.T) {
 		}
 		if _, err := n.Draw(t.Context(), rand.New(rand.NewPCG(1, 2)), 3); !errors.Is(err, verify.ErrNotIndexed) {
 			t.Errorf("a fold lets rows be drawn by address: %v", err)
+		}
+	}
+}
+
+// TestNumbersBeyondAllBoundsAreLeftToGo has trades that order.Decode refuses, while PostgreSQL adds them up.
+func TestNumbersBeyondAllBoundsAreLeftToGo(t *testing.T) {
+	c := eventStore(t)
+	var events []order.RawEvent
+	want := map[order.Key]string{}
+	for i, trade := range []string{
+		`{"quantity": 1e1200, "price": 0}`, `{"quantity": -1e1200, "price": 1}`, `{"quantity": 1, "price": 1e1200}`,
+		`{"quantity": 1e-1200, "price": 1}`, `{"quantity": 1, "price": 1e-1200}`,
+	} {
+		key := order.Key(fmt.Sprint(i))
+		events = append(events, life(key, order.Position(10*i), createdLine, "OrderFilled "+trade)...)
+		want[key] = source.NotFolded
+	}
+	store(t, c.DSN, events)
+	f := openFold(t, source.FoldConfig{Events: c, Fields: []order.Field{statusField()}})
+	if d := cmp.Diff(want, scanned(t, f)); d != "" {
+		t.Error(d)
+	}
+	rows, err := begin(t, f).Rows(t.Context(), keysUpTo(len(want)))
+	if err != nil || len(rows) != len(want) {
+		t.Fatalf("Go folds %d of %d: %v", len(rows), len(want), err)
+	}
+	for _, r := range rows {
+		if r.Values[0].Text != order.StatusOpen {
+			t.Errorf("Go takes the trade of order %s for one: %v", r.Key, r.Values)
 		}
 	}
 }
