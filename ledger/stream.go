@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -309,4 +310,12 @@ func streamEvidence(ctx context.Context, q querier, fingerprint string) (*gate.S
 		e.LagMessages += lag[id]
 	}
 	return &e, lag, nil
+}
+
+// StreamFindings are the open divergences of one order on the stream, oldest first.
+func (l *Ledger) StreamFindings(ctx context.Context, fingerprint string, key order.Key) ([]verify.Divergence, error) {
+	return l.queryDivergences(ctx, `
+		SELECT `+divergenceColumns+` FROM divergence d
+		WHERE d.fingerprint = $1 AND d.order_key = $2 AND d.hop = $3 AND d.state = 'open'
+		ORDER BY d.first_seen, d.id`, fingerprint, key, compare.EventsToStream)
 }

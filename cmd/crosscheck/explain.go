@@ -36,6 +36,7 @@ type look struct {
 	reached            time.Time
 	diagnosis          compare.Diagnosis
 	observation        compare.Observation
+	stream             []streamFinding // open ones, as the follower knows them
 }
 
 func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
@@ -55,6 +56,9 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	}
 	last, verdict, err := x.settled(ctx, key, first, p.stderr)
 	if err != nil {
+		return 0, err
+	}
+	if verdict, err = x.onStream(ctx, key, &last, verdict); err != nil {
 		return 0, err
 	}
 	r := x.report(key, last, verdict)

@@ -27,6 +27,8 @@ type orderReport struct {
 	Representations map[string]map[string]*string `json:"representations"`
 	Timeline        []moment                      `json:"timeline"`
 	PartsAt         string                        `json:"parts_at"` // position of the first event at which they part
+	// Stream is what the follower has found of the order and is still open; absent where that is nothing.
+	Stream []streamFinding `json:"stream,omitempty"`
 
 	fields []string
 }
@@ -49,7 +51,7 @@ func (x *explainer) report(key order.Key, l look, verdict compare.Verdict) order
 	r := orderReport{
 		OrderID: string(key), Verdict: string(verdict), Hop: string(d.Hop), Cause: string(d.Cause), Confidence: string(d.Confidence),
 		Reason: d.Reason, NextStep: nextStep(d), LagEvents: d.Behind, Representations: map[string]map[string]*string{},
-		Timeline: []moment{},
+		Timeline: []moment{}, Stream: l.stream,
 	}
 	if d.PartsAt != 0 {
 		r.PartsAt = strconv.FormatInt(int64(d.PartsAt), 10)
@@ -146,6 +148,9 @@ func (r orderReport) text() string {
 	line("next", r.NextStep)
 	if r.LagEvents > 0 {
 		line("behind", fmt.Sprintf("the projection by %d events", r.LagEvents))
+	}
+	for _, s := range r.Stream {
+		line("stream", fmt.Sprintf("%s (%s), first seen %s", s.Cause, s.Kind, s.FirstSeen.UTC().Format(time.DateTime)))
 	}
 	r.writeValues(&b)
 	r.writeTimeline(&b)

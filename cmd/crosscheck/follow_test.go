@@ -96,7 +96,7 @@ func TestKilledInTheStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want []string
-	for i := range 5 {
+	for i := range 10 {
 		sidecar := s.follow()
 		offsets := "SELECT coalesce(sum(next_offset), 0) > %s FROM crosscheck.stream_partition"
 		before := "0"
@@ -215,6 +215,9 @@ func TestFaultsOfTheStreamAreFoundAndNamed(t *testing.T) {
 			s.wantFound(want)
 			if fault != "lost_publish" {
 				return
+			}
+			if got := explain(t, s.file, strconv.FormatInt(planted[0].OrderID, 10)); got != "events->stream lost_publish" {
+				t.Errorf("explain says %s", got)
 			}
 			doctor := start(t, "doctor", "--config", s.file)
 			if code := doctor.end(); code != exitAgrees || !strings.Contains(doctor.stdout.String(), "topic orders has 3 partitions") {
