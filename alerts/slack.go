@@ -137,6 +137,7 @@ func classify(err error) error {
 	never := []string{
 		"message_not_found", "cant_update_message", "edit_window_closed", "msg_too_long", "msg_blocks_too_long",
 		"invalid_blocks", "invalid_blocks_format", "no_text", "restricted_action_thread_only_channel",
+		"thread_not_found", "cannot_reply_to_message", // the parent was deleted: nothing can be added to it
 	}
 	unclear := []string{"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 	var limited *slack.RateLimitedError

@@ -32,6 +32,8 @@ type Follower struct {
 	Topic       string
 	Fingerprint string
 	Vocabulary  order.Vocabulary
+	// KeyType is the type of the store's keys. A message may be of an order that no key of this type can name.
+	KeyType order.KeyType
 	// Window is how old an event, or a message without an event, must be before it counts.
 	Window time.Duration
 	// Every is the time between two looks at what has become due; zero is a second.

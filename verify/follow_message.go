@@ -18,10 +18,17 @@ type arrival struct {
 	drift error // why it cannot be read as it should
 }
 
+// errForeignKey is why a message whose order's key is not of the store's type cannot be matched.
+var errForeignKey = errors.New("the order's key is not of the type of the store's keys")
+
 func (w *following) decode(m Message) arrival {
 	e, err := order.DecodeMessage(m.Value, w.Vocabulary)
 	if schema, ok := errors.AsType[*order.SchemaError](err); ok && schema.Harmless() {
 		err = nil
+	}
+	// What is no key must never reach a query: the store would refuse it, at the same message again and again.
+	if e.Key, _ = order.CanonicalKey(w.KeyType, string(e.Key)); e.Key == "" && err == nil {
+		err = errForeignKey
 	}
 	return arrival{Message: m, event: e, drift: err}
 }

@@ -55,6 +55,13 @@ func TestFollowerFindsWhatIsWrongWithTheStream(t *testing.T) {
 			s.store(11, 7)
 			s.publishText(1, 7, `{"event_id":11,"order_id":7,"event_type":"OrderCanceled","timestamp":"2024-01-01T00:00:00Z","payload":{"motive":"why"}}`)
 		}, "7 schema_drift"},
+		"the key spelt otherwise": {func(s *shop) {
+			s.store(11, 7)
+			s.publishText(1, 7, `{"event_id":11,"order_id":"07","event_type":"OrderCanceled","timestamp":"2024-01-01T00:00:00Z","payload":{"reason":"why"}}`)
+		}, ""},
+		"a key that is none of the store's": {func(s *shop) {
+			s.publishText(1, 7, `{"event_id":11,"order_id":"xyz","event_type":"OrderCanceled","timestamp":"2024-01-01T00:00:00Z","payload":{"reason":"x"}}`)
+		}, "(topic orders, unreadable) schema_drift"},
 		"no event at all": {func(s *shop) { s.publishText(0, 7, `{"hello": 1}`) }, "(topic orders, unreadable) schema_drift"},
 		"the later event first": {func(s *shop) {
 			s.store(11, 7)

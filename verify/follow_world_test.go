@@ -280,7 +280,7 @@ func (s *shop) DueStrays(_ context.Context, _ string, at time.Time, limit int) (
 func (s *shop) follow(what string, until func() bool) error {
 	s.t.Helper()
 	f := &verify.Follower{
-		Stream: s, Store: s, Ledger: s, Topic: "orders", Window: time.Minute, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Stream: s, Store: s, Ledger: s, Topic: "orders", KeyType: order.KeyInteger, Window: time.Minute, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { s.mu.Lock(); defer s.mu.Unlock(); return s.now },
 	}
 	ctx, stop := context.WithTimeout(s.t.Context(), 20*time.Second)

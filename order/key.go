@@ -1,0 +1,41 @@
+package order
+
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+)
+
+// CanonicalKey is the key as the store prints it, whatever way a message spells it: "07" is the integer 7, and a UUID may
+// have upper-case letters, braces or no hyphens. False is text that no key of that type can be.
+func CanonicalKey(t KeyType, text string) (Key, bool) {
+	switch t {
+	case KeyInteger:
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return "", false
+		}
+		return Key(strconv.FormatInt(n, 10)), true
+	case KeyUUID:
+		return canonicalUUID(text)
+	case KeyText:
+		if !strings.ContainsRune(text, 0) {
+			return Key(text), text != ""
+		}
+	}
+	return "", false
+}
+
+// canonicalUUID reads what PostgreSQL reads: 32 hexadecimal digits, hyphens between groups of four, braces around it.
+func canonicalUUID(text string) (Key, bool) {
+	if inner, ok := strings.CutPrefix(text, "{"); ok {
+		if text, ok = strings.CutSuffix(inner, "}"); !ok {
+			return "", false
+		}
+	}
+	digits := strings.ToLower(strings.ReplaceAll(text, "-", ""))
+	if raw, err := hex.DecodeString(digits); err != nil || len(raw) != 16 {
+		return "", false
+	}
+	return Key(strings.Join([]string{digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]}, "-")), true
+}
