@@ -264,3 +264,18 @@ func TestADivergenceIsKnownSecondsAfterItsEvent(t *testing.T) {
 	eventually(t, s.EventsDSN, ended, "1")
 	eventually(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.sighting g JOIN crosscheck.pass p ON p.id = g.pass_id WHERE p.state <> 'done'", "2")
 }
+
+// TestAFollowerThatHasStoppedIsOverdue lets the follower's last word be some minutes old, and nobody follow any more.
+func TestAFollowerThatHasStoppedIsOverdue(t *testing.T) {
+	t.Parallel()
+	s := newStreaming(t, 100)
+	sidecar := s.follow()
+	s.caughtUp()
+	sidecar.shows("/metrics", http.StatusOK, `crosscheck_pass_overdue{pass="stream"} 0`)
+	rows(t, s.EventsDSN, `UPDATE crosscheck.lease SET token = token + 1, expires_at = clock_timestamp() + interval '1 hour' WHERE job = 'stream';
+		UPDATE crosscheck.stream_state SET at = at - interval '10 minutes'`)
+	sidecar.shows("/metrics", http.StatusOK, `crosscheck_pass_overdue{pass="stream"} 1`)
+	if _, page := sidecar.get("/metrics"); strings.Contains(page, "crosscheck_stream_lag_messages{") {
+		t.Error("a lag is shown that nobody measures any more")
+	}
+}

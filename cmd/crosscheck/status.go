@@ -167,7 +167,7 @@ func (s *ledgerStatus) snapshot(ctx context.Context) (metrics.Snapshot, error) {
 		return m, err
 	}
 	if identifying == nil {
-		if err := s.stream(ctx, &m, fingerprint); err != nil {
+		if err := s.stream(ctx, &m, fingerprint, now); err != nil {
 			return m, err
 		}
 		s.judged(ctx, &m, fingerprint, now)
@@ -175,11 +175,16 @@ func (s *ledgerStatus) snapshot(ctx context.Context) (metrics.Snapshot, error) {
 	return m, nil
 }
 
-// stream adds what the follower of the stream knows.
-func (s *ledgerStatus) stream(ctx context.Context, m *metrics.Snapshot, fingerprint string) error {
+// stream adds what the follower of the stream knows. One that has written nothing for a while does not follow any more: its
+// lag is not known then, and the check is overdue.
+func (s *ledgerStatus) stream(ctx context.Context, m *metrics.Snapshot, fingerprint string, now time.Time) error {
 	e, lag, err := s.ledger.StreamEvidence(ctx, fingerprint)
 	if err != nil || e == nil {
 		return err
+	}
+	if now.Sub(e.At) > overdueAfter {
+		markOverdue(m, verify.StreamPass)
+		return nil
 	}
 	for _, partition := range slices.Sorted(maps.Keys(lag)) {
 		m.StreamLag = append(m.StreamLag, metrics.StreamLag{Partition: strconv.Itoa(partition), Messages: lag[partition]})
@@ -190,6 +195,15 @@ func (s *ledgerStatus) stream(ctx context.Context, m *metrics.Snapshot, fingerpr
 		})
 	}
 	return nil
+}
+
+func markOverdue(m *metrics.Snapshot, kind verify.PassKind) {
+	i := slices.IndexFunc(m.Passes, func(p metrics.Pass) bool { return p.Pass == string(kind) })
+	if i < 0 {
+		m.Passes = append(m.Passes, metrics.Pass{Pass: string(kind), Coverage: -1})
+		i = len(m.Passes) - 1
+	}
+	m.Passes[i].Overdue = true
 }
 
 // openSeries has a series for every kind, so that none vanishes when its last divergence is resolved.
