@@ -15,6 +15,8 @@ import (
 
 // NextDelivery returns the oldest message that may be sent now; false when there is none. A message may be sent when
 // those before it in its thread are done, when its quiet hours are over, and when no message has been told to wait.
+// One that Slack has refused to take five times comes last: if it can never be delivered it delays the others, and does not
+// stop them.
 func (l *Ledger) NextDelivery(ctx context.Context, now time.Time) (incident.Delivery, bool, error) {
 	var d incident.Delivery
 	var body []byte
@@ -27,7 +29,7 @@ func (l *Ledger) NextDelivery(ctx context.Context, now time.Time) (incident.Deli
 			WHERE o.done_at IS NULL AND (o.not_before IS NULL OR o.not_before <= $1)
 				AND NOT EXISTS (SELECT FROM outbox b WHERE b.incident_id = o.incident_id AND b.done_at IS NULL AND b.id < o.id)
 				AND NOT EXISTS (SELECT FROM outbox w WHERE w.done_at IS NULL AND w.retry_at > $1)
-			ORDER BY o.id LIMIT 1`, micro(now)).
+			ORDER BY o.attempted_at IS NULL AND o.attempts >= 5, o.id LIMIT 1`, micro(now)).
 			Scan(&d.ID, &d.Marker, &d.Op, &body, &d.Channel, &d.TS, &d.LastChannel, &d.Attempts, &attempted)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
