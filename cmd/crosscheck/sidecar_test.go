@@ -69,7 +69,7 @@ func (p *sidecarProcess) get(path string) (status int, body string) {
 // shows polls until the page has the status and holds the text.
 func (p *sidecarProcess) shows(path string, status int, text string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), eventualTimeout)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -156,7 +156,8 @@ func TestSidecars(t *testing.T) {
 func (s *system) newPasses(verdict string) {
 	s.t.Helper()
 	last := rows(s.t, s.EventsDSN, "SELECT coalesce(max(id), 0) FROM crosscheck.pass")
-	eventually(s.t, s.EventsDSN, "SELECT count(DISTINCT kind) FROM crosscheck.pass WHERE id > "+last+" AND verdict = '"+verdict+"'", "2")
+	eventually(s.t, s.EventsDSN, "SELECT count(DISTINCT kind) FROM crosscheck.pass WHERE kind IN ('sample', 'full') AND id > "+last+
+		" AND verdict = '"+verdict+"'", "2")
 }
 
 // drains tells the sidecar to stop, and wants it to do so by itself and at once.

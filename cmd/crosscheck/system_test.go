@@ -22,6 +22,10 @@ import (
 // commandTimeout ends a crosscheck that hangs.
 const commandTimeout = 2 * time.Minute
 
+// eventualTimeout outlasts twice the lease of a sidecar that lost its server: nobody runs its passes until the lease has
+// run out.
+const eventualTimeout = 90 * time.Second
+
 // system is a lab that trades, in databases of its own.
 type system struct {
 	*lab.Lab
@@ -189,7 +193,7 @@ func rows(t *testing.T, dsn, statements string) string {
 // eventually polls until the SQL prints what is wanted.
 func eventually(t *testing.T, dsn, statements, want string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), eventualTimeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
