@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -145,25 +146,46 @@ func (k *Kafka) tails(ctx context.Context) (map[string]bool, error) {
 	return there, nil
 }
 
-// tail notes the values of a partition's last messages.
+// tail notes the values of a partition's last messages. It asks by itself: a kafka.Reader that is given little time
+// takes seconds for them on a busy machine.
 func (k *Kafka) tail(ctx context.Context, p kafka.PartitionOffsets, into map[string]bool) error {
-	reader := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: k.brokers, Topic: k.writer.Topic, Partition: p.Partition, MaxBytes: 10 << 20, MaxWait: kafkaLinger,
-		Dialer: &kafka.Dialer{Timeout: kafkaTimeout},
-	})
-	defer reader.Close() //nolint:errcheck // nothing is lost with it
-	if err := reader.SetOffset(max(p.FirstOffset, p.LastOffset-lookBack)); err != nil {
-		return err
-	}
 	for next := max(p.FirstOffset, p.LastOffset-lookBack); next < p.LastOffset; {
-		m, err := reader.ReadMessage(ctx)
+		answer, err := k.client.Fetch(ctx, &kafka.FetchRequest{
+			Topic: k.writer.Topic, Partition: p.Partition, Offset: next, MinBytes: 1, MaxBytes: 10 << 20, MaxWait: kafkaLinger,
+		})
+		if err == nil {
+			err = errors.Join(answer.Error, ctx.Err())
+		}
 		if err != nil {
 			return err
 		}
-		into[string(m.Value)] = true
-		next = m.Offset + 1
+		last, err := noteValues(answer.Records, into)
+		if err != nil {
+			return err
+		}
+		next = max(next, last+1)
 	}
 	return nil
+}
+
+// noteValues returns the last record's offset; -1 where there is none.
+func noteValues(records kafka.RecordReader, into map[string]bool) (int64, error) {
+	last := int64(-1)
+	for {
+		m, err := records.ReadRecord()
+		if errors.Is(err, io.EOF) {
+			return last, nil
+		}
+		if err != nil {
+			return last, err
+		}
+		value, err := kafka.ReadAll(m.Value)
+		if err != nil {
+			return last, err
+		}
+		into[string(value)] = true
+		last = m.Offset
+	}
 }
 
 // Truncate deletes everything that was published before.
