@@ -47,9 +47,10 @@ func (l *Ledger) ScanDone(ctx context.Context, lease verify.Lease, id verify.Pas
 		_, err := tx.Exec(ctx, `
 			UPDATE pass SET state = 'settling', scanned_at = clock_timestamp(), legacy_rows = $2, projection_rows = $3,
 				compared = $4, sampled = $5, coverage = $6, scan_reason = $7, counts = $8::jsonb, mismatches = $9,
-				events_rows = $10
+				events_rows = $10, folded = $11
 			WHERE id = $1`,
-			id, s.LegacyRows, s.ProjectionRows, s.Compared, s.Sampled, s.Coverage, s.Reason, counts, s.Mismatches, s.EventsRows)
+			id, s.LegacyRows, s.ProjectionRows, s.Compared, s.Sampled, s.Coverage, s.Reason, counts, s.Mismatches, s.EventsRows,
+			s.Folded)
 		return err
 	})
 	if err != nil {
@@ -74,7 +75,10 @@ func (l *Ledger) FinishPass(ctx context.Context, lease verify.Lease, id verify.P
 				reason = $7, tally_unverified = tally_unverified + $8, sampled_unjudged = sampled_unjudged + $9
 			WHERE id = $1`,
 			id, micro(at), r.Verdict, r.Diverged, r.Lagging, r.Unverified, r.Reason, waiting, sampled)
-		return err
+		if err != nil {
+			return err
+		}
+		return countEvents(ctx, tx, id)
 	})
 	if err != nil {
 		return fmt.Errorf("finishing the pass: %w", err)
@@ -108,7 +112,7 @@ func emptyQueue(ctx context.Context, tx pgx.Tx, id verify.PassID) (waiting, samp
 // passColumns are what scanPass reads.
 const passColumns = `id, kind, state, trigger, scheduled_at, fingerprint, started_at, finished_at,
 	legacy_rows, projection_rows, compared, sampled, coverage, scan_reason, counts, settled, mismatches,
-	verdict, diverged, lagging, unverified, reason, events_rows`
+	verdict, diverged, lagging, unverified, reason, events_rows, folded`
 
 func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	var p verify.Pass
@@ -117,7 +121,7 @@ func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	s, r := &p.Scan, &p.Result
 	err := row.Scan(&p.ID, &p.Kind, &p.State, &p.Trigger, &scheduled, &p.Fingerprint, &p.StartedAt, &finished,
 		&s.LegacyRows, &s.ProjectionRows, &s.Compared, &s.Sampled, &s.Coverage, &s.Reason, &counts, &settled, &s.Mismatches,
-		&r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &s.EventsRows)
+		&r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &s.EventsRows, &s.Folded)
 	if err != nil {
 		return p, err
 	}
