@@ -193,6 +193,10 @@ func remove(t *rapid.T, e Evidence) Evidence {
 		full := *e.Full
 		full.Counts = full.Counts[:rapid.IntRange(0, len(full.Counts)).Draw(t, "groups")]
 		e.Full = &full
+	} else if rapid.Bool().Draw(t, "remove ages") {
+		full := *e.Full
+		full.Strata = nil
+		e.Full = &full
 	}
 	if rapid.Bool().Draw(t, "remove sample") {
 		e.Sample = nil

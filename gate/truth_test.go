@@ -56,8 +56,10 @@ func TestTruthTable(t *testing.T) {
 			given("more are bad than were sampled", func(e *Evidence) { e.Sampling.Diverged = 12_001 }, Errored),
 		}},
 		{d.Coverage, []sentence{ // never fails: what was not looked at is not known to be wrong
-			given("every status is verified", func(*Evidence) {}, Passes),
+			given("every status is verified at every age", func(*Evidence) {}, Passes),
 			given("one order is left unjudged", func(e *Evidence) { e.Full.Unverified = 1 }, Inconclusive),
+			given("one of the young orders of a status is left unjudged", func(e *Evidence) { e.Full.Strata[0].Unverified = 1 }, Inconclusive),
+			given("the ages of a status do not add up to it", func(e *Evidence) { e.Full.Strata[0].Orders++ }, Errored),
 			given("the pass ended tomorrow", tomorrow, Errored),
 		}},
 		{d.ShadowWriteCompleteness, []sentence{

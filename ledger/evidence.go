@@ -96,6 +96,9 @@ func evidencePass(p verify.Pass) *gate.Pass {
 			}
 		}
 	}
+	for _, s := range p.Scan.Strata {
+		g.Strata = append(g.Strata, gate.Stratum{Group: s.Group, Age: string(s.Age), Orders: s.Orders, Unverified: s.Unverified})
+	}
 	return &g
 }
 

@@ -53,6 +53,8 @@ type Scan struct {
 	Coverage                   float64      // share of what the pass set out to compare that it did compare, 0..1
 	Reason                     string       // why coverage is below 1; empty otherwise
 	Counts                     []GroupCount // rows per status at the snapshot; nil when not counted
+	Strata                     []Stratum    // what was looked at by status and age; nil where ages are not told apart
+	Changes, ChangesWithEvents int64        // lines of legacy's own record that should have an event, and those that have (sample only)
 	Mismatches                 int64        // suspects that the scan found
 }
 
@@ -87,6 +89,7 @@ type Suspect struct {
 	// LegacyGroup and ProjectionGroup are the groups in which the scan counted the order, one row each; empty where
 	// the side does not have it.
 	LegacyGroup, ProjectionGroup string
+	Age                          Age // when the scan met it
 }
 
 // Key is the suspect's order.

@@ -33,6 +33,7 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 		scan.Reason = "both sides are empty"
 		return nil
 	}
+	p.met = tally{}
 	d := draw{pass: p, sides: s, size: size, seen: map[order.Key]bool{}}
 	if err := d.uniform(ctx, legacy, projection); err != nil {
 		return err
@@ -49,6 +50,7 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 		return err
 	}
 	scan.Compared += revisited
+	scan.Strata = p.met.strata()
 	scan.Coverage = 1
 	return nil
 }
@@ -239,6 +241,7 @@ func (d *draw) met(ctx context.Context, keys []order.Key, legacy, projection map
 	for _, is := range d.observe(keys, legacy, projection, heard) {
 		d.seen[is.Key] = true
 		d.compared++
+		d.meet(is.Key, legacy, projection)
 		if is.Mismatch == nil {
 			continue
 		}
