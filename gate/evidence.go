@@ -21,6 +21,7 @@ type Evidence struct {
 
 	// What only some systems have; nil is not collected.
 	Events     *EventsEvidence
+	Changes    *ChangesEvidence
 	Lag        *LagEvidence
 	Stream     *StreamEvidence
 	Streak     *Streak

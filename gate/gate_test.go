@@ -237,7 +237,7 @@ func TestEmptyEvidenceIsNeverGo(t *testing.T) {
 			SampleBound:      SampleBoundCriterion{rule("bound"), rapid.Float64().Draw(t, "ratio"), rapid.Float64().Draw(t, "confidence"), age},
 			Coverage:         CoverageCriterion{rule("coverage"), rapid.Float64().Draw(t, "min"), age},
 
-			ShadowWriteCompleteness: ShadowWriteCriterion{rule("shadow"), rapid.Float64().Draw(t, "min"), age},
+			ShadowWriteCompleteness: ShadowWriteCriterion{rule("shadow"), rapid.Float64().Draw(t, "min"), age, rapid.Bool().Draw(t, "changes")},
 			EventGaps:               EventGapsCriterion{rule("gaps"), most, age},
 			StreamCompleteness:      StreamCompletenessCriterion{rule("stream"), rapid.Float64().Draw(t, "min"), age},
 			ProjectionLag:           ProjectionLagCriterion{rule("lag"), age, age},

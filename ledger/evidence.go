@@ -41,6 +41,9 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if e.Events, err = eventsEvidence(ctx, tx, fingerprint); err != nil {
 				return err
 			}
+			if e.Changes, err = changesEvidence(ctx, tx, fingerprint); err != nil {
+				return err
+			}
 			if e.Streak, err = streak(ctx, tx, fingerprint); err != nil {
 				return err
 			}

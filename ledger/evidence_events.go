@@ -48,7 +48,24 @@ func eventsEvidence(ctx context.Context, tx pgx.Tx, fingerprint string) (*gate.E
 		return nil, fmt.Errorf("looking for a pass that folded the events: %w", err)
 	}
 	// What was not judged has not been shown to have them, and no more orders have events than the events give.
-	e.Changes, e.At = legacy, e.At.UTC()
+	e.Legacy, e.At = legacy, e.At.UTC()
 	e.WithEvents = min(max(0, legacy-without-unverified), e.Orders)
+	return &e, nil
+}
+
+// changesEvidence is what the newest sample has shown that found changes in legacy's own record; nil where none did.
+func changesEvidence(ctx context.Context, tx pgx.Tx, fingerprint string) (*gate.ChangesEvidence, error) {
+	var e gate.ChangesEvidence
+	err := tx.QueryRow(ctx, `
+		SELECT changes, changes_with_events, started_at FROM pass
+		WHERE kind = $1 AND fingerprint = $2 AND state = 'done' AND token > 0 AND coverage >= 1 AND changes > 0
+		ORDER BY id DESC LIMIT 1`, verify.Sample, fingerprint).Scan(&e.Changes, &e.WithEvents, &e.At)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for a sample that counted changes: %w", err)
+	}
+	e.At = e.At.UTC()
 	return &e, nil
 }

@@ -32,7 +32,7 @@ func TestEventEvidenceOutlivesTheSightings(t *testing.T) {
 	lost := atEvents(3, compare.Differs, compare.LostShadowWrite)
 	folding(t0, 10, append(lost, atEvents(4, compare.Differs, compare.SchemaDrift)[3])).in(t, l)
 	// Two of ten could not be judged (see run), and four were found without: four are left.
-	want := &gate.EventsEvidence{Changes: 10, WithEvents: 4, Orders: 10, Flawed: 1, Gaps: 3, At: t0.Add(time.Minute)}
+	want := &gate.EventsEvidence{Legacy: 10, WithEvents: 4, Orders: 10, Flawed: 1, Gaps: 3, At: t0.Add(time.Minute)}
 	same(t, evidence(t, l, t0, 0).Events, want, "after the pass")
 
 	for range 2 { // pruned, and that can be repeated
@@ -64,5 +64,25 @@ func TestAPassThatFindsNoEventIsNotPassedOver(t *testing.T) {
 		t.Errorf("a pass that broke off took the place of one that did not: %+v", e)
 	}
 	folding(t0.Add(3*time.Hour), 0, nil).in(t, l)
-	same(t, evidence(t, l, t0, 0).Events, &gate.EventsEvidence{Changes: 10, At: t0.Add(3*time.Hour + time.Minute)}, "none of ten has events")
+	same(t, evidence(t, l, t0, 0).Events, &gate.EventsEvidence{Legacy: 10, At: t0.Add(3*time.Hour + time.Minute)}, "none of ten has events")
+}
+
+func TestChangesAreThoseOfTheNewestSampleThatFoundSome(t *testing.T) {
+	l := migrated(t, pgtest.Database(t))
+	sample := func(hours int, changes, with int64) run {
+		scan := verify.Scan{Compared: 5, Sampled: 5, Coverage: 1, Changes: changes, ChangesWithEvents: with}
+		return run{kind: verify.Sample, fingerprint: "now", at: t0.Add(time.Duration(hours) * time.Hour), scan: scan, verdict: compare.Match}
+	}
+	sample(0, 0, 0).in(t, l)
+	if e := evidence(t, l, t0, 0).Changes; e != nil {
+		t.Errorf("a sample that found no change is evidence: %+v", e)
+	}
+	sample(1, 9, 8).in(t, l)
+	sample(2, 7, 7).in(t, l)
+	sample(3, 0, 0).in(t, l)
+	same(t, evidence(t, l, t0, 0).Changes, &gate.ChangesEvidence{Changes: 7, WithEvents: 7, At: t0.Add(2 * time.Hour)}, "changes")
+	other := sample(4, 9, 0)
+	other.fingerprint = "before"
+	other.in(t, l)
+	same(t, evidence(t, l, t0, 0).Changes, &gate.ChangesEvidence{Changes: 7, WithEvents: 7, At: t0.Add(2 * time.Hour)}, "changes under another fingerprint")
 }
