@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// CoverageCriterion asks that the last full pass verified at least the share Min of the orders of both sides, and
-// of every status where rows are counted by status: one percent overlooked may be all of the open orders.
+// CoverageCriterion asks that the last full pass verified at least the share Min of the orders of both sides, of every
+// status where rows are counted by status, and of every age in every status where the time of the last change has an
+// index: one percent overlooked may be all of the open orders, or all that were written in the last hour.
 //
 // Too little coverage is inconclusive and never a failure: what was not looked at is not known to be wrong.
 type CoverageCriterion struct {
@@ -43,6 +44,9 @@ func (c CoverageCriterion) Judge(e Evidence, now time.Time) Result {
 			return broken(limit, nextFull(e, now), "The counts of %s are not usable as evidence: %s.", lowerFirst(passName(p)), why)
 		}
 	}
+	if why := strataContradiction(p); why != "" {
+		return broken(limit, nextFull(e, now), "The strata of %s are not usable as evidence: %s.", lowerFirst(passName(p)), why)
+	}
 	share, where := leastCovered(p)
 	if r, old := stale(p, e, share, limit, c.MaxAge, now); old {
 		return r
@@ -51,14 +55,49 @@ func (c CoverageCriterion) Judge(e Evidence, now time.Time) Result {
 		return inconclusive(share, limit, nextFull(e, now), "%s, and verified only %s of %s, where %s are asked for%s.",
 			passWhen(p, now), percent(share), where, percent(c.Min), because(p.Reason))
 	}
-	if len(p.Counts) == 0 {
-		return pass(share, limit, "%s, and verified %s of %s; rows were not counted by status.", passWhen(p, now), percent(share), where)
+	said := fmt.Sprintf("%s, and verified %s of", passWhen(p, now), percent(share))
+	switch {
+	case share < 1 && p.Strata == nil: // what is not known must not be better than what is
+		return inconclusive(share, limit, "index the column legacy.changed_at and configure compare.group_by, then run crosscheck verify",
+			"%s %s; the rest may be all orders of one status or age, which were not told apart.", said, where)
+	case len(p.Counts) == 0:
+		return pass(share, limit, "%s %s; rows were not counted by status.", said, where)
+	case p.Strata == nil:
+		return pass(share, limit, "%s the orders in the least covered of %s; ages were not told apart, which takes an index on legacy.changed_at.",
+			said, quantity(int64(len(p.Counts)), "status", "statuses"))
 	}
-	return pass(share, limit, "%s, and verified %s of the orders in the least covered of %s.", passWhen(p, now), percent(share),
-		quantity(int64(len(p.Counts)), "status", "statuses"))
+	return pass(share, limit, "%s the orders in the least covered of %s, and of %s by status and age.", said,
+		quantity(int64(len(p.Counts)), "status", "statuses"), quantity(int64(len(p.Strata)), "part", "parts"))
 }
 
-// leastCovered is the smallest verified share of all orders and of each group, and of what it is the share.
+// Share is the verified share of the stratum's orders. One that holds only orders that legacy does not have, and that
+// were left unjudged, is not verified at all.
+func (s Stratum) Share() float64 {
+	if s.Orders == 0 && s.Unverified == 0 {
+		return 1
+	}
+	return ratio(s.Orders-s.Unverified, s.Orders)
+}
+
+// strataContradiction says why the strata cannot be those of the pass's statuses; empty when they can.
+func strataContradiction(p Pass) string {
+	sums := map[string]int64{} // status → orders
+	for _, s := range p.Strata {
+		if s.Orders < 0 || s.Unverified < 0 {
+			return fmt.Sprintf("%s has a negative count among the orders of age %q", groupName(s.Group), plain(s.Age))
+		}
+		sums[s.Group] += s.Orders
+	}
+	for _, g := range p.Counts {
+		if p.Strata != nil && sums[g.Group] != g.Legacy {
+			return fmt.Sprintf("the ages of %s add up to %s, and legacy has %s", groupName(g.Group), quantity(sums[g.Group], "order", "orders"), number(g.Legacy))
+		}
+	}
+	return ""
+}
+
+// leastCovered is the smallest verified share of all orders, of each group and of each age in it, and of what it is the
+// share.
 func leastCovered(p Pass) (share float64, where string) {
 	orders := max(p.Compared, p.LegacyRows, p.ProjectionRows)
 	share = p.Coverage * ratio(p.Compared-p.Unverified, orders)
@@ -67,6 +106,14 @@ func leastCovered(p Pass) (share float64, where string) {
 		if size := max(g.Legacy, g.Projection); size > 0 {
 			if s := ratio(size-g.Unverified, size); s < share {
 				share, where = s, "the orders in "+groupName(g.Group)
+			}
+		}
+	}
+	for _, g := range p.Strata {
+		if s := g.Share(); s < share {
+			share, where = s, fmt.Sprintf("the %s in %s of age %q", quantity(g.Orders, "order", "orders"), groupName(g.Group), plain(g.Age))
+			if g.Orders == 0 {
+				where = fmt.Sprintf("the orders in %s that legacy does not have", groupName(g.Group))
 			}
 		}
 	}

@@ -28,6 +28,7 @@ func good() Evidence {
 			ID: 12, Kind: "full", Verdict: "match", StartedAt: now.Add(-6 * time.Hour), FinishedAt: now.Add(-6*time.Hour + time.Minute),
 			LegacyRows: 1000, ProjectionRows: 1000, Compared: 1000, Coverage: 1,
 			Counts: []GroupCount{{Group: "FILLED", Legacy: 900, Projection: 900}, {Group: "OPEN", Legacy: 100, Projection: 100}},
+			Strata: []Stratum{{Group: "FILLED", Age: "under 1d", Orders: 20}, {Group: "FILLED", Age: "older", Orders: 880}, {Group: "OPEN", Age: "under 1h", Orders: 100}},
 		},
 		Sample: &Pass{
 			ID: 30, Kind: "sample", Verdict: "match", StartedAt: now.Add(-time.Hour), FinishedAt: now.Add(-time.Hour + time.Second),
@@ -204,15 +205,27 @@ func TestCounts(t *testing.T) {
 func TestCoverage(t *testing.T) {
 	c := Defaults().Coverage
 	check(t, c, append(unusableFullPass(),
-		given("everything verified", func(*Evidence) {}, Passes, "100 %", "2 statuses"),
-		given("everything verified, without statuses", func(e *Evidence) { e.Full.Counts = nil }, Passes, "not counted by status"),
+		given("everything verified", func(*Evidence) {}, Passes, "100 %", "2 statuses", "3 parts by status and age"),
+		given("everything verified, without ages", func(e *Evidence) { e.Full.Strata = nil }, Passes, "2 statuses", "ages were not told apart"),
+		given("everything verified, without statuses", func(e *Evidence) { e.Full.Counts, e.Full.Strata = nil, nil }, Passes, "not counted by status"),
 		given("one order of a thousand left unjudged", func(e *Evidence) { e.Full.Unverified = 1 }, Inconclusive, "99.9 % of all orders"),
 		given("half of the scan lost", func(e *Evidence) { e.Full.Coverage, e.Full.Reason = 0.5, "legacy timed out" }, Inconclusive, "50 %", "legacy timed out"),
 		given("fewer orders compared than rows", func(e *Evidence) { e.Full.Compared = 990 }, Inconclusive, "99 %"),
 		given("groups that do not add up", func(e *Evidence) { e.Full.Counts = e.Full.Counts[:1] }, Errored, "add up"),
+		given("ages that do not add up", func(e *Evidence) { e.Full.Strata[0].Orders++ }, Errored, "the ages of FILLED add up to 901 orders, and legacy has 900"),
+		given("an age with less than no order", func(e *Evidence) { e.Full.Strata[0].Orders, e.Full.Strata[1].Orders = -1, 901 }, Errored, "negative count among the orders of age \"under 1d\""),
+		given("a phantom left unjudged", func(e *Evidence) {
+			e.Full.Strata = append(e.Full.Strata, Stratum{Group: "OPEN", Age: "older", Unverified: 1})
+		}, Inconclusive, "only 0 % of the orders in OPEN that legacy does not have"),
 	))
 	c.Min = 0.95
 	check(t, c, []sentence{
+		given("one percent left unjudged of five, and nobody knows of which age", func(e *Evidence) {
+			e.Full.Unverified, e.Full.Counts[0].Unverified, e.Full.Strata = 10, 10, nil
+		}, Inconclusive, "may be all orders of one status or age"),
+		given("one percent left unjudged, half of the young ones of their status", func(e *Evidence) {
+			e.Full.Unverified, e.Full.Counts[0].Unverified, e.Full.Strata[0].Unverified = 10, 10, 10
+		}, Inconclusive, "50 % of the 20 orders in FILLED of age \"under 1d\""),
 		given("one percent left unjudged of five", func(e *Evidence) { e.Full.Unverified, e.Full.Counts[0].Unverified = 10, 10 }, Passes),
 		given("one percent left unjudged, a tenth of the open ones", func(e *Evidence) { e.Full.Unverified, e.Full.Counts[1].Unverified = 10, 10 },
 			Inconclusive, "90 % of the orders in OPEN"),

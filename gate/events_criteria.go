@@ -15,36 +15,6 @@ func eventsCollection(e *EventsEvidence) collection {
 	return collection{what: "The event store", from: eventsFrom, at: e.At}
 }
 
-// ShadowWriteCriterion asks that at least the share Min of legacy's orders have events that say the same as the row.
-type ShadowWriteCriterion struct {
-	Rule
-	// Min is the smallest accepted share; default 1, every order.
-	Min float64
-	// MaxAge is how long ago the event store may have been looked at; default 26h.
-	MaxAge time.Duration
-}
-
-// Name is the criterion's identifier everywhere.
-func (ShadowWriteCriterion) Name() string { return "shadow_write_completeness" }
-
-func (c ShadowWriteCriterion) validate() error { return validShare(c.Min, c.MaxAge) }
-
-// Judge compares the orders looked at with those that have their events.
-func (c ShadowWriteCriterion) Judge(e Evidence, now time.Time) Result {
-	limit := scalar(c.Min)
-	if err := c.validate(); err != nil {
-		return senseless(limit, err)
-	}
-	if e.Events == nil {
-		return collection{what: "The event store", from: eventsFrom}.nothing(limit)
-	}
-	s := share{
-		part: e.Events.WithEvents, whole: e.Events.Changes, min: c.Min, of: "orders of legacy", good: "have events that say the same",
-		repair: "run crosscheck explain for the open divergences at legacy->events, and append what is missing",
-	}
-	return s.judge(eventsCollection(e.Events), c.MaxAge, now)
-}
-
 // EventGapsCriterion asks that the histories of no more than Max orders are unusable: those with a hole, and those with
 // an event that cannot be decoded or applied, which leaves the same hole.
 type EventGapsCriterion struct {

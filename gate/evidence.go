@@ -21,6 +21,7 @@ type Evidence struct {
 
 	// What only some systems have; nil is not collected.
 	Events     *EventsEvidence
+	Changes    *ChangesEvidence
 	Lag        *LagEvidence
 	Stream     *StreamEvidence
 	Streak     *Streak
@@ -48,6 +49,14 @@ type Pass struct {
 	Diverged                   int64
 	Unverified                 int64 // orders left unjudged, those still lagging included
 	Counts                     []GroupCount
+	// Strata is what the pass looked at by status and age; nil where ages were not told apart.
+	Strata []Stratum
+}
+
+// Stratum is the orders of one status and age that a pass set out to look at. Age is a name, as "under 1h".
+type Stratum struct {
+	Group, Age         string
+	Orders, Unverified int64
 }
 
 // GroupCount is the number of rows with one status on each side, both at the pass's snapshot.

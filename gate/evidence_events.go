@@ -4,13 +4,20 @@ import "time"
 
 // EventsEvidence is what folding the whole event store has shown, in the full verification that ended at At.
 type EventsEvidence struct {
-	// Changes and WithEvents are the shadow-write completeness: orders of legacy looked at, and those of them whose
-	// events say the same.
-	Changes, WithEvents int64
+	// Legacy and WithEvents are the shadow-write completeness by orders: those of legacy that were looked at, and those of
+	// them whose events say the same.
+	Legacy, WithEvents int64
 	// Orders is the number of orders that the events give. Flawed is how many orders have an event that cannot be
 	// decoded or applied; Gaps, how many have a history with a hole.
 	Orders, Flawed, Gaps int64
 	At                   time.Time
+}
+
+// ChangesEvidence is the shadow-write completeness by changes, of the orders that the newest sample drew, started at At:
+// the lines of legacy's audit log and its trades, and those of them that have their event.
+type ChangesEvidence struct {
+	Changes, WithEvents int64
+	At                  time.Time
 }
 
 // LagEvidence is how far the projection was behind the event store, as measured at At.

@@ -193,6 +193,10 @@ func remove(t *rapid.T, e Evidence) Evidence {
 		full := *e.Full
 		full.Counts = full.Counts[:rapid.IntRange(0, len(full.Counts)).Draw(t, "groups")]
 		e.Full = &full
+	} else if rapid.Bool().Draw(t, "remove ages") {
+		full := *e.Full
+		full.Strata = nil
+		e.Full = &full
 	}
 	if rapid.Bool().Draw(t, "remove sample") {
 		e.Sample = nil
@@ -233,7 +237,7 @@ func TestEmptyEvidenceIsNeverGo(t *testing.T) {
 			SampleBound:      SampleBoundCriterion{rule("bound"), rapid.Float64().Draw(t, "ratio"), rapid.Float64().Draw(t, "confidence"), age},
 			Coverage:         CoverageCriterion{rule("coverage"), rapid.Float64().Draw(t, "min"), age},
 
-			ShadowWriteCompleteness: ShadowWriteCriterion{rule("shadow"), rapid.Float64().Draw(t, "min"), age},
+			ShadowWriteCompleteness: ShadowWriteCriterion{rule("shadow"), rapid.Float64().Draw(t, "min"), age, rapid.Bool().Draw(t, "changes")},
 			EventGaps:               EventGapsCriterion{rule("gaps"), most, age},
 			StreamCompleteness:      StreamCompletenessCriterion{rule("stream"), rapid.Float64().Draw(t, "min"), age},
 			ProjectionLag:           ProjectionLagCriterion{rule("lag"), age, age},

@@ -8,7 +8,7 @@ import (
 func TestShadowWriteCompleteness(t *testing.T) {
 	c := Defaults().ShadowWriteCompleteness
 	events := func(with, all int64, ago time.Duration) func(*Evidence) {
-		return func(e *Evidence) { e.Events = &EventsEvidence{Changes: all, WithEvents: with, At: now.Add(-ago)} }
+		return func(e *Evidence) { e.Events = &EventsEvidence{Legacy: all, WithEvents: with, At: now.Add(-ago)} }
 	}
 	check(t, c, []sentence{
 		given("no event store", func(*Evidence) {}, Inconclusive, "no evidence", "configure events"),
@@ -21,10 +21,36 @@ func TestShadowWriteCompleteness(t *testing.T) {
 		given("more orders with events than orders", events(1001, 1000, time.Hour), Errored, "cannot be"),
 		given("a negative number", events(-1, 1000, time.Hour), Errored, "cannot be"),
 		given("a look tomorrow", events(1, 1, -24*time.Hour), Errored, "clocks"),
-		given("a look at no time", func(e *Evidence) { e.Events = &EventsEvidence{Changes: 1, WithEvents: 1} }, Errored, "when"),
+		given("a look at no time", func(e *Evidence) { e.Events = &EventsEvidence{Legacy: 1, WithEvents: 1} }, Errored, "when"),
 	})
 	c.Min = 0.99
 	check(t, c, []sentence{given("one of a thousand without, of ten tolerated", events(999, 1000, 0), Passes)})
+	c.Min, c.Changes = 1, true
+	changes := func(with, all int64, ago time.Duration) func(*Evidence) {
+		return func(e *Evidence) {
+			events(1000, 1000, time.Hour)(e)
+			e.Changes = &ChangesEvidence{Changes: all, WithEvents: with, At: now.Add(-ago)}
+		}
+	}
+	check(t, c, []sentence{
+		given("every order and every change with its event", changes(50, 50, time.Hour), Passes, "1,000 of 1,000 orders", "50 of 50 changes of sampled orders have their event, 100 %"),
+		given("one change without", changes(49, 50, time.Hour), Fails, "49 of 50 changes", "98 %", "lost_shadow_write"),
+		given("orders but no change counted", events(1000, 1000, time.Hour), Inconclusive, "own record of its changes has not been looked at", "crosscheck sample"),
+		given("no change at all", changes(0, 0, time.Hour), Inconclusive, "none of the changes"),
+		given("changes counted too long ago", changes(50, 50, 27*time.Hour), Inconclusive, "longer ago than the 26h"),
+		given("more changes with events than changes", changes(51, 50, time.Hour), Errored, "cannot be"),
+		given("an order without, and changes that cannot be", func(e *Evidence) {
+			changes(51, 50, time.Hour)(e)
+			e.Events.WithEvents = 999
+		}, Fails, "999 of 1,000", "cannot be"),
+		given("neither looked at", func(*Evidence) {}, Inconclusive, "The event store has not", "own record"),
+	})
+	e := good()
+	changes(49, 50, time.Hour)(&e)
+	e.Events.WithEvents = 999
+	if r := c.Judge(e, now); r.Observed != 0.98 {
+		t.Errorf("the smaller of two shares is observed, not %v", r.Observed)
+	}
 	c.Min = 0
 	check(t, c, []sentence{given("a limit of zero", func(*Evidence) {}, Errored, "min")})
 }

@@ -32,9 +32,13 @@ func evidenceAt(name string, e Evidence) time.Time {
 		if looked, newest := lookedAt(e); looked {
 			return newest.StartedAt
 		}
-	case ShadowWriteCriterion{}.Name(), EventGapsCriterion{}.Name(), ProjectionLagCriterion{}.Name():
+	case ShadowWriteCriterion{}.Name(), EventGapsCriterion{}.Name():
 		if e.Events != nil {
 			return e.Events.At
+		}
+	case ProjectionLagCriterion{}.Name():
+		if e.Lag != nil {
+			return e.Lag.At
 		}
 	case StreamCompletenessCriterion{}.Name(), StreamLagCriterion{}.Name():
 		if e.Stream != nil {

@@ -20,6 +20,13 @@ func TestTruthTable(t *testing.T) {
 		return func(e *Evidence) { v.At, v.CaughtUpAt = now, now; e.Stream = &v }
 	}
 	streak := func(v Streak) func(*Evidence) { return func(e *Evidence) { open(e); e.Streak = &v } }
+	changes := d.ShadowWriteCompleteness
+	changes.Changes = true
+	recorded := func(good int64) func(*Evidence) {
+		return func(e *Evidence) {
+			e.Events, e.Changes = &EventsEvidence{Legacy: 9, WithEvents: 9, At: now}, &ChangesEvidence{9, good, now}
+		}
+	}
 	audit := func(good int64) func(*Evidence) {
 		return func(e *Evidence) { e.History = &HistoryEvidence{9, good, now} }
 	}
@@ -56,15 +63,23 @@ func TestTruthTable(t *testing.T) {
 			given("more are bad than were sampled", func(e *Evidence) { e.Sampling.Diverged = 12_001 }, Errored),
 		}},
 		{d.Coverage, []sentence{ // never fails: what was not looked at is not known to be wrong
-			given("every status is verified", func(*Evidence) {}, Passes),
+			given("every status is verified at every age", func(*Evidence) {}, Passes),
 			given("one order is left unjudged", func(e *Evidence) { e.Full.Unverified = 1 }, Inconclusive),
+			given("one of the young orders of a status is left unjudged", func(e *Evidence) { e.Full.Strata[0].Unverified = 1 }, Inconclusive),
+			given("the ages of a status do not add up to it", func(e *Evidence) { e.Full.Strata[0].Orders++ }, Errored),
 			given("the pass ended tomorrow", tomorrow, Errored),
 		}},
 		{d.ShadowWriteCompleteness, []sentence{
-			given("every order has its events", events(EventsEvidence{Changes: 9, WithEvents: 9}), Passes),
-			given("one has none", events(EventsEvidence{Changes: 9, WithEvents: 8}), Fails),
+			given("every order has its events", events(EventsEvidence{Legacy: 9, WithEvents: 9}), Passes),
+			given("one has none", events(EventsEvidence{Legacy: 9, WithEvents: 8}), Fails),
 			given("nobody has looked", nothing, Inconclusive),
-			given("more have events than there are", events(EventsEvidence{Changes: 9, WithEvents: 10}), Errored),
+			given("more have events than there are", events(EventsEvidence{Legacy: 9, WithEvents: 10}), Errored),
+		}},
+		{changes, []sentence{ // where legacy records its changes
+			given("every order and every change has its event", recorded(9), Passes),
+			given("one change has none", recorded(8), Fails),
+			given("orders were counted and no change was", events(EventsEvidence{Legacy: 9, WithEvents: 9}), Inconclusive),
+			given("more changes have events than there are", recorded(10), Errored),
 		}},
 		{d.EventGaps, []sentence{
 			given("no event is missing or flawed", events(EventsEvidence{Orders: 9}), Passes),
@@ -123,7 +138,7 @@ func TestTruthTable(t *testing.T) {
 			t.Logf("%s: %s when %s", row.criterion.Name(), s.says, s.given)
 		}
 	}
-	if !slices.Equal(names, Names()) {
+	if names = slices.Compact(names); !slices.Equal(names, Names()) {
 		t.Errorf("the table has %v, the gate has %v", names, Names())
 	}
 }

@@ -41,6 +41,9 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if e.Events, err = eventsEvidence(ctx, tx, fingerprint); err != nil {
 				return err
 			}
+			if e.Changes, err = changesEvidence(ctx, tx, fingerprint); err != nil {
+				return err
+			}
 			if e.Streak, err = streak(ctx, tx, fingerprint); err != nil {
 				return err
 			}
@@ -95,6 +98,9 @@ func evidencePass(p verify.Pass) *gate.Pass {
 				SettledLegacy: c.SettledLegacy, SettledProjection: c.SettledProjection,
 			}
 		}
+	}
+	for _, s := range p.Scan.Strata {
+		g.Strata = append(g.Strata, gate.Stratum{Group: s.Group, Age: string(s.Age), Orders: s.Orders, Unverified: s.Unverified})
 	}
 	return &g
 }

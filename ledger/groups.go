@@ -15,6 +15,8 @@ type settledRows struct {
 	Legacy     int64 `json:"legacy,omitempty"`     // rows of legacy that proved to be lag
 	Projection int64 `json:"projection,omitempty"` // rows of the projection that did
 	Unverified int64 `json:"unverified,omitempty"` // orders that could not be judged
+	// Ages is how many orders could not be judged by age, in the one group that they are a stratum of.
+	Ages map[verify.Age]int64 `json:"ages,omitempty"`
 }
 
 // groups are the settled rows of a pass, by the name of the group.
@@ -25,11 +27,14 @@ func (g groups) matched(legacy, projection string) {
 	g.plus(projection, settledRows{Projection: 1})
 }
 
-// unjudged counts orders in the groups of both sides, once where that is the same.
-func (g groups) unjudged(legacy, projection string, orders int64) {
-	g.plus(legacy, settledRows{Unverified: orders})
-	if projection != legacy {
-		g.plus(projection, settledRows{Unverified: orders})
+// unjudged counts orders in the groups of both sides, once where that is the same, and in their one stratum.
+func (g groups) unjudged(s verify.Suspect, orders int64) {
+	g.plus(s.LegacyGroup, settledRows{Unverified: orders})
+	if s.ProjectionGroup != s.LegacyGroup {
+		g.plus(s.ProjectionGroup, settledRows{Unverified: orders})
+	}
+	if stratum, ok := s.Stratum(); ok {
+		g.plus(stratum.Group, settledRows{Ages: map[verify.Age]int64{stratum.Age: orders}})
 	}
 }
 
@@ -38,7 +43,16 @@ func (g groups) plus(name string, r settledRows) {
 		return
 	}
 	was := g[name]
-	g[name] = settledRows{was.Legacy + r.Legacy, was.Projection + r.Projection, was.Unverified + r.Unverified}
+	sum := settledRows{Legacy: was.Legacy + r.Legacy, Projection: was.Projection + r.Projection, Unverified: was.Unverified + r.Unverified}
+	for _, part := range []map[verify.Age]int64{was.Ages, r.Ages} {
+		for age, orders := range part {
+			if sum.Ages == nil {
+				sum.Ages = map[verify.Age]int64{}
+			}
+			sum.Ages[age] += orders
+		}
+	}
+	g[name] = sum
 }
 
 // add adds them to what the pass has already. The transaction holds the pass exclusively.
@@ -84,4 +98,15 @@ func (g groups) fill(counts []verify.GroupCount) {
 		c.SettledProjection += r.Projection
 		c.Unverified += r.Unverified
 	}
+}
+
+// strata are the orders that could not be judged, by group and age.
+func (g groups) strata() []verify.Stratum {
+	var left []verify.Stratum
+	for name, r := range g {
+		for age, orders := range r.Ages {
+			left = append(left, verify.Stratum{Group: name, Age: age, Unverified: orders})
+		}
+	}
+	return left
 }

@@ -43,13 +43,18 @@ func (l *Ledger) ScanDone(ctx context.Context, lease verify.Lease, id verify.Pas
 	if err != nil {
 		return fmt.Errorf("storing the scan: %w", err)
 	}
+	strata, err := encodeCounts(s.Strata)
+	if err != nil {
+		return fmt.Errorf("storing the scan: %w", err)
+	}
 	err = l.writePass(ctx, lease, id, exclusive, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			UPDATE pass SET state = 'settling', scanned_at = clock_timestamp(), legacy_rows = $2, projection_rows = $3,
 				compared = $4, sampled = $5, coverage = $6, scan_reason = $7, counts = $8::jsonb, mismatches = $9,
-				events_rows = $10
+				events_rows = $10, folded = $11, strata = $12::jsonb, changes = $13, changes_with_events = $14
 			WHERE id = $1`,
-			id, s.LegacyRows, s.ProjectionRows, s.Compared, s.Sampled, s.Coverage, s.Reason, counts, s.Mismatches, s.EventsRows)
+			id, s.LegacyRows, s.ProjectionRows, s.Compared, s.Sampled, s.Coverage, s.Reason, counts, s.Mismatches, s.EventsRows,
+			s.Folded, strata, s.Changes, s.ChangesWithEvents)
 		return err
 	})
 	if err != nil {
@@ -74,7 +79,10 @@ func (l *Ledger) FinishPass(ctx context.Context, lease verify.Lease, id verify.P
 				reason = $7, tally_unverified = tally_unverified + $8, sampled_unjudged = sampled_unjudged + $9
 			WHERE id = $1`,
 			id, micro(at), r.Verdict, r.Diverged, r.Lagging, r.Unverified, r.Reason, waiting, sampled)
-		return err
+		if err != nil {
+			return err
+		}
+		return countEvents(ctx, tx, id)
 	})
 	if err != nil {
 		return fmt.Errorf("finishing the pass: %w", err)
@@ -85,16 +93,16 @@ func (l *Ledger) FinishPass(ctx context.Context, lease verify.Lease, id verify.P
 // emptyQueue drops the suspects that nobody judged, and counts them and those of them that were drawn uniformly.
 func emptyQueue(ctx context.Context, tx pgx.Tx, id verify.PassID) (waiting, sampled int64, err error) {
 	rows, err := tx.Query(ctx, `
-		WITH rest AS (DELETE FROM suspect WHERE pass_id = $1 RETURNING legacy_group, projection_group, in_sample)
-		SELECT legacy_group, projection_group, count(*), count(*) FILTER (WHERE in_sample) FROM rest GROUP BY 1, 2`, id)
+		WITH rest AS (DELETE FROM suspect WHERE pass_id = $1 RETURNING legacy_group, projection_group, age, in_sample)
+		SELECT legacy_group, projection_group, age, count(*), count(*) FILTER (WHERE in_sample) FROM rest GROUP BY 1, 2, 3`, id)
 	if err != nil {
 		return 0, 0, fmt.Errorf("emptying the queue: %w", err)
 	}
 	left := groups{}
-	var legacy, projection string
+	var s verify.Suspect
 	var orders, drawn int64
-	_, err = pgx.ForEachRow(rows, []any{&legacy, &projection, &orders, &drawn}, func() error {
-		left.unjudged(legacy, projection, orders)
+	_, err = pgx.ForEachRow(rows, []any{&s.LegacyGroup, &s.ProjectionGroup, &s.Age, &orders, &drawn}, func() error {
+		left.unjudged(s, orders)
 		waiting += orders
 		sampled += drawn
 		return nil
@@ -108,35 +116,42 @@ func emptyQueue(ctx context.Context, tx pgx.Tx, id verify.PassID) (waiting, samp
 // passColumns are what scanPass reads.
 const passColumns = `id, kind, state, trigger, scheduled_at, fingerprint, started_at, finished_at,
 	legacy_rows, projection_rows, compared, sampled, coverage, scan_reason, counts, settled, mismatches,
-	verdict, diverged, lagging, unverified, reason, events_rows`
+	verdict, diverged, lagging, unverified, reason, events_rows, folded, strata, changes, changes_with_events`
 
 func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	var p verify.Pass
 	var scheduled, finished *time.Time
-	var counts, settled []byte
+	var counts, strata, settled []byte
 	s, r := &p.Scan, &p.Result
 	err := row.Scan(&p.ID, &p.Kind, &p.State, &p.Trigger, &scheduled, &p.Fingerprint, &p.StartedAt, &finished,
 		&s.LegacyRows, &s.ProjectionRows, &s.Compared, &s.Sampled, &s.Coverage, &s.Reason, &counts, &settled, &s.Mismatches,
-		&r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &s.EventsRows)
+		&r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &s.EventsRows,
+		&s.Folded, &strata, &s.Changes, &s.ChangesWithEvents)
 	if err != nil {
 		return p, err
 	}
 	p.ScheduledAt, p.StartedAt, p.FinishedAt = orZero(scheduled), p.StartedAt.UTC(), orZero(finished)
+	g, err := decodeGroups(settled)
+	if err != nil {
+		return p, err
+	}
 	if counts != nil {
 		if err := json.Unmarshal(counts, &s.Counts); err != nil {
 			return p, fmt.Errorf("decoding the counts of pass %d: %w", p.ID, err)
 		}
-		g, err := decodeGroups(settled)
-		if err != nil {
-			return p, err
-		}
 		g.fill(s.Counts)
+	}
+	if strata != nil {
+		if err := json.Unmarshal(strata, &s.Strata); err != nil {
+			return p, fmt.Errorf("decoding the strata of pass %d: %w", p.ID, err)
+		}
+		s.Strata = verify.WithUnverified(s.Strata, g.strata())
 	}
 	return p, nil
 }
 
 // encodeCounts keeps nil (not counted) apart from empty (counted, and there were no rows).
-func encodeCounts(counts []verify.GroupCount) (*string, error) {
+func encodeCounts[T verify.GroupCount | verify.Stratum](counts []T) (*string, error) {
 	if counts == nil {
 		return nil, nil
 	}

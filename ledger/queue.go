@@ -23,7 +23,7 @@ type suspectArrays struct {
 	mismatches                                                 []*string // jsonb as text; nil is NULL
 	attempts                                                   []int32
 	inSample                                                   []bool
-	legacyGroup, projectionGroup                               []string
+	legacyGroup, projectionGroup, age                          []string
 }
 
 func (a *suspectArrays) add(s verify.Suspect) error {
@@ -46,6 +46,7 @@ func (a *suspectArrays) add(s verify.Suspect) error {
 	a.inSample = append(a.inSample, s.InSample)
 	a.legacyGroup = append(a.legacyGroup, s.LegacyGroup)
 	a.projectionGroup = append(a.projectionGroup, s.ProjectionGroup)
+	a.age = append(a.age, string(s.Age))
 	return nil
 }
 
@@ -57,20 +58,20 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID) 
 	_, err := tx.Exec(ctx, `
 		INSERT INTO suspect (pass_id, order_key, observed_at, legacy_state, projection_state, mismatch,
 			legacy_changed_at, projection_reached, attempts, first_seen, due, in_sample, legacy_group, projection_group,
-			events_state)
-		SELECT $1, k, o, ls, ps, m::jsonb, lc, pr, n, f, d, s, lg, pg, es
+			events_state, age)
+		SELECT $1, k, o, ls, ps, m::jsonb, lc, pr, n, f, d, s, lg, pg, es, ag
 		FROM unnest($2::text[], $3::timestamptz[], $4::bytea[], $5::bytea[], $6::text[], $7::timestamptz[],
-			$8::timestamptz[], $9::integer[], $10::timestamptz[], $11::timestamptz[], $12::boolean[], $13::text[], $14::text[], $15::bytea[])
-			AS u(k, o, ls, ps, m, lc, pr, n, f, d, s, lg, pg, es)
+			$8::timestamptz[], $9::integer[], $10::timestamptz[], $11::timestamptz[], $12::boolean[], $13::text[], $14::text[], $15::bytea[], $16::text[])
+			AS u(k, o, ls, ps, m, lc, pr, n, f, d, s, lg, pg, es, ag)
 		ON CONFLICT (pass_id, order_key) DO UPDATE SET observed_at = excluded.observed_at,
 			legacy_state = excluded.legacy_state, projection_state = excluded.projection_state,
 			mismatch = excluded.mismatch, legacy_changed_at = excluded.legacy_changed_at,
 			projection_reached = excluded.projection_reached, attempts = excluded.attempts,
 			first_seen = excluded.first_seen, due = excluded.due, in_sample = excluded.in_sample,
 			legacy_group = excluded.legacy_group, projection_group = excluded.projection_group,
-			events_state = excluded.events_state`,
+			events_state = excluded.events_state, age = excluded.age`,
 		id, a.keys, a.observed, a.legacyState, a.projectionState, a.mismatches, a.legacyChanged,
-		a.projectionReached, a.attempts, a.firstSeen, a.due, a.inSample, a.legacyGroup, a.projectionGroup, a.eventsState)
+		a.projectionReached, a.attempts, a.firstSeen, a.due, a.inSample, a.legacyGroup, a.projectionGroup, a.eventsState, a.age)
 	return err
 }
 
@@ -120,7 +121,7 @@ func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time
 	err := l.read(ctx, l.bulkTimeout(), func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `
 			SELECT order_key, observed_at, legacy_state, projection_state, mismatch, legacy_changed_at,
-				projection_reached, attempts, first_seen, due, in_sample, legacy_group, projection_group, events_state
+				projection_reached, attempts, first_seen, due, in_sample, legacy_group, projection_group, events_state, age
 			FROM suspect WHERE pass_id = $1 AND due <= $2 ORDER BY order_key LIMIT $3`, id, micro(at), limit)
 		if err != nil {
 			return err
@@ -139,7 +140,7 @@ func scanSuspect(row pgx.CollectableRow) (verify.Suspect, error) {
 	var legacy, projection, events, mismatch []byte
 	o := &s.Observation
 	err := row.Scan(&o.Key, &o.At, &legacy, &projection, &mismatch, &o.LegacyChangedAt,
-		&o.ProjectionReached, &s.Attempts, &s.FirstSeen, &s.Due, &s.InSample, &s.LegacyGroup, &s.ProjectionGroup, &events)
+		&o.ProjectionReached, &s.Attempts, &s.FirstSeen, &s.Due, &s.InSample, &s.LegacyGroup, &s.ProjectionGroup, &events, &s.Age)
 	if err != nil {
 		return s, err
 	}

@@ -97,7 +97,7 @@ func sortOutcomes(outcomes []verify.Outcome, at time.Time) (*settling, error) {
 			if o.Suspect.InSample {
 				b.unjudged++
 			}
-			b.groups.unjudged(o.Suspect.LegacyGroup, o.Suspect.ProjectionGroup, 1)
+			b.groups.unjudged(o.Suspect, 1)
 		default:
 			return nil, fmt.Errorf("order %s has the unknown verdict %q", key, o.Verdict)
 		}

@@ -61,6 +61,7 @@ type pass struct {
 	// at is when both snapshots had been taken, and reached the newest change that the projection showed in its own.
 	at, reached time.Time
 	width       int64 // bytes of the widest average row that a read brought
+	met         tally // orders looked at, in a sample; nil in other passes
 }
 
 const (

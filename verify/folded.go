@@ -31,7 +31,7 @@ func (p *pass) foldAll(ctx context.Context, first snapshots, scan *Scan) error {
 			return err
 		}
 	}
-	scan.EventsRows = f.scan.ProjectionRows
+	scan.EventsRows, scan.Folded = f.scan.ProjectionRows, true
 	if f.scan.Coverage < 1 && estimate > 0 {
 		scan.Coverage, scan.Reason = min(scan.Coverage, f.scan.Coverage), f.scan.Reason
 	}

@@ -96,10 +96,10 @@ func (f *four) found(t *testing.T) []verify.Divergence {
 func TestAllRepresentationsAgree(t *testing.T) {
 	f := newFour(t)
 	pass := f.must(f.full(t.Context()))
-	if pass.Result.Verdict != compare.Match || pass.Scan.EventsRows != 10 || len(f.found(t)) != 0 {
+	if pass.Result.Verdict != compare.Match || pass.Scan.EventsRows != 10 || !pass.Scan.Folded || len(f.found(t)) != 0 {
 		t.Errorf("full ended %+v, having seen %d orders of events", pass.Result, pass.Scan.EventsRows)
 	}
-	if stored := f.stored(pass.ID); stored.Scan.EventsRows != 10 {
+	if stored := f.stored(pass.ID); stored.Scan.EventsRows != 10 || !stored.Scan.Folded {
 		t.Errorf("the ledger has %d orders of events", stored.Scan.EventsRows)
 	}
 }

@@ -65,6 +65,9 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 	if err := w.compareAll(ctx, estimate); err != nil {
 		return err
 	}
+	if err := p.byAge(ctx, w.sides.legacy, scan); err != nil {
+		return err
+	}
 	if err := p.foldAll(ctx, w.sides, scan); err != nil {
 		scan.Coverage = 0.5 // of the two comparisons one was made
 		return fmt.Errorf("comparing legacy with the events: %w", err)

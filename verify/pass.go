@@ -47,11 +47,14 @@ type Pass struct {
 type Scan struct {
 	LegacyRows, ProjectionRows int64        // rows of each side at its snapshot (full); estimates (sample)
 	EventsRows                 int64        // orders that the events give, at a snapshot of theirs; 0 where they were not folded
+	Folded                     bool         // legacy was compared with the events of every order, be it that there were none
 	Compared                   int64        // distinct orders that were compared
 	Sampled                    int64        // of those, the ones drawn uniformly (sample only)
 	Coverage                   float64      // share of what the pass set out to compare that it did compare, 0..1
 	Reason                     string       // why coverage is below 1; empty otherwise
 	Counts                     []GroupCount // rows per status at the snapshot; nil when not counted
+	Strata                     []Stratum    // what was looked at by status and age; nil where ages are not told apart
+	Changes, ChangesWithEvents int64        // lines of legacy's own record that should have an event, and those that have (sample only)
 	Mismatches                 int64        // suspects that the scan found
 }
 
@@ -86,6 +89,7 @@ type Suspect struct {
 	// LegacyGroup and ProjectionGroup are the groups in which the scan counted the order, one row each; empty where
 	// the side does not have it.
 	LegacyGroup, ProjectionGroup string
+	Age                          Age // when the scan met it
 }
 
 // Key is the suspect's order.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -33,6 +34,7 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 		scan.Reason = "both sides are empty"
 		return nil
 	}
+	p.met = tally{}
 	d := draw{pass: p, sides: s, size: size, seen: map[order.Key]bool{}}
 	if err := d.uniform(ctx, legacy, projection); err != nil {
 		return err
@@ -49,6 +51,8 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 		return err
 	}
 	scan.Compared += revisited
+	scan.Strata = p.met.strata()
+	scan.Changes, scan.ChangesWithEvents = d.changes, d.withEvents
 	scan.Coverage = 1
 	return nil
 }
@@ -60,6 +64,8 @@ type draw struct {
 	size     int
 	seen     map[order.Key]bool // keys that were looked at, in any stratum
 	compared int64
+	// changes are those that legacy recorded of the orders drawn uniformly, withEvents those of them that have their event.
+	changes, withEvents int64
 }
 
 // uniform draws by key where keys are integers, which is cheap and needs nothing of the table, and by address where
@@ -232,13 +238,24 @@ func (d *draw) fresh(keys []order.Key, wanted func(order.Key) bool) []order.Key 
 
 // met compares orders in all representations.
 func (d *draw) met(ctx context.Context, keys []order.Key, legacy, projection map[order.Key][]order.Row, inSample bool) error {
+	var records map[order.Key]compare.History
+	var err error
+	if inSample {
+		there := slices.DeleteFunc(slices.Clone(keys), func(k order.Key) bool { return len(legacy[k]) == 0 })
+		if records, err = d.recalled(ctx, there); err != nil {
+			return err
+		}
+	}
 	heard, err := d.hear(ctx, d.sides, keys)
 	if err != nil {
 		return err
 	}
+	changes, withEvents := d.countChanges(records, heard.events)
+	d.changes, d.withEvents = d.changes+changes, d.withEvents+withEvents
 	for _, is := range d.observe(keys, legacy, projection, heard) {
 		d.seen[is.Key] = true
 		d.compared++
+		d.meet(is.Key, legacy, projection)
 		if is.Mismatch == nil {
 			continue
 		}

@@ -154,6 +154,9 @@ func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known
 	}
 	var agreed []Outcome
 	for _, is := range p.observe(keys, legacy, projection, heard) {
+		if !known(is.Key) {
+			p.meet(is.Key, legacy, projection)
+		}
 		switch {
 		case is.Mismatch == nil:
 			agreed = append(agreed, Outcome{Suspect: Suspect{Observation: is.Observation, FirstSeen: is.At}, Verdict: compare.Match, Final: true})

@@ -108,6 +108,7 @@ func (p *pass) suspect(ctx context.Context, o compare.Observation, legacy, proje
 	p.pending = append(p.pending, Suspect{
 		Observation: o, FirstSeen: p.at, Due: p.at.Add(p.Settle.Window), InSample: inSample,
 		LegacyGroup: p.groupOf(legacy), ProjectionGroup: p.groupOf(projection),
+		Age: p.ageOf(legacy),
 	})
 	if len(p.pending) < batch {
 		return nil

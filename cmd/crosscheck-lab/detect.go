@@ -27,6 +27,9 @@ type detectCmd struct {
 // Run lets a sidecar watch a live system, plants every fault, and says how long each took to be found by whom, and
 // whether hop and cause were named rightly. It fails where one was not, or where a clean order was accused.
 func (c *detectCmd) Run(s *session) (err error) {
+	if err := known(c.Only); err != nil {
+		return err
+	}
 	path, err := findCrosscheck(c.Crosscheck)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,6 +23,17 @@ func (c *faultCmd) Run(s *session) error {
 	}
 	for _, p := range planted {
 		s.out.line("planted %s: %s (%s, %s)", c.Name, happened(p), p.Hop, p.Cause)
+	}
+	return nil
+}
+
+// known refuses names that are no fault's, and says which there are.
+func known(names []string) error {
+	all := strings.Split(faultNames(), ",")
+	for _, name := range names {
+		if !slices.Contains(all, name) {
+			return withHint(fmt.Errorf("%w: %q", lab.ErrUnknownFault, name), "the faults are "+strings.Join(all, ", "))
+		}
 	}
 	return nil
 }

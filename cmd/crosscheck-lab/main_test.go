@@ -244,6 +244,7 @@ func TestUsage(t *testing.T) {
 		"demo":                        {"--help"},
 		"hint: crosscheck-lab --help": {"no_such_command"},
 		"must be one of":              {"fault", "no_such_fault"},
+		"the faults are lost_event, ": {"detect", "--only", "ghost_event,no_such_fault"},
 	} {
 		code, output := typed(t, args...)
 		if wantCode := map[bool]int{true: exitOK, false: exitError}[args[0] == "--help"]; code != wantCode || !strings.Contains(output, want) {

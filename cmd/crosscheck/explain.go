@@ -18,7 +18,10 @@ type explainCommand struct {
 	JSON    bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 }
 
-var errNoSuchOrder = errors.New("no representation has this order")
+var (
+	errNoSuchOrder = errors.New("no representation has this order")
+	errNoKey       = errors.New("not a key of these orders")
+)
 
 // explainer is what explain asks.
 type explainer struct {
@@ -49,7 +52,10 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 		return 0, err
 	}
 	defer x.sides.close()
-	key := order.Key(e.OrderID)
+	key, err := orderKey(x.sides.legacy.KeyType(), e.OrderID)
+	if err != nil {
+		return exitError, err
+	}
 	first, err := x.look(ctx, key)
 	if err != nil {
 		return 0, err
@@ -71,6 +77,15 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 		return exitError, fmt.Errorf("writing the report: %w", err)
 	}
 	return exitCode(verdict), nil
+}
+
+// orderKey is the key as the databases print it. What no order's key can be is a mistake of who asks, and not of a server.
+func orderKey(t order.KeyType, given string) (order.Key, error) {
+	key, ok := order.CanonicalKey(t, given)
+	if !ok {
+		return "", withHint(fmt.Errorf("%w: the key is of type %s, and %q was given", errNoKey, t, given), "give the order's key as legacy has it")
+	}
+	return key, nil
 }
 
 func newExplainer(ctx context.Context, c *config.Config) (*explainer, error) {

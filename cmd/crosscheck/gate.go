@@ -129,6 +129,7 @@ func (g *gateCommand) print(w io.Writer, d gate.Decision) error {
 // A lag that cannot be measured is not known, and no reason not to judge the rest.
 func decide(ctx context.Context, l *ledger.Ledger, c *config.Config, fingerprint string, measure lagMeter, now time.Time) (gate.Decision, gate.Evidence, error) {
 	policy := gatePolicy(c.Gate)
+	policy.Criteria.ShadowWriteCompleteness.Changes = c.Events.Given() && c.History.Given()
 	evidence, err := l.Evidence(ctx, fingerprint, now, policy.Criteria.SampleBound.MaxAge)
 	if errors.Is(err, ledger.ErrNotMigrated) {
 		evidence, err = gate.Evidence{Fingerprint: fingerprint}, nil

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,14 +18,19 @@ import (
 // chainReport is what gate --verify-chain says.
 type chainReport struct {
 	Intact bool   `json:"intact"`
-	Length int64  `json:"length"` // sound decisions, from the first one on
-	Head   string `json:"head"`   // hash of the last of them
-	Broken int64  `json:"broken,omitempty"`
+	Length int64  `json:"length"`           // sound decisions, from the first one on
+	Head   string `json:"head"`             // hash of the last of them
+	Broken int64  `json:"broken,omitempty"` // the first decision that is not as it was written; 0 where only the head is missing
 	Reason string `json:"reason,omitempty"`
 }
 
+var errNoHead = errors.New("--head is not the head of a chain")
+
 // verifyChain exits with 0 where the chain is as it was written, and with 1 where it is not.
 func (g *gateCommand) verifyChain(ctx context.Context, p *program, c *config.Config) (int, error) {
+	if raw, err := hex.DecodeString(g.Head); err != nil || (g.Head != "" && len(raw) != sha256.Size) {
+		return exitError, withHint(fmt.Errorf("%w: %q", errNoHead, g.Head), "a head is the 64 hexadecimal digits that gate prints after the word head")
+	}
 	l, err := ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: p.log()})
 	if err != nil {
 		return exitError, fmt.Errorf("opening the ledger: %w", err)
@@ -33,11 +41,11 @@ func (g *gateCommand) verifyChain(ctx context.Context, p *program, c *config.Con
 		return 0, err
 	}
 	r := chainReport{Length: chain.Length, Head: chain.Head, Broken: chain.Broken, Reason: chain.Why}
-	if r.Broken == 0 && g.Head != "" && !chain.HeadFound {
-		r.Broken = chain.Length + 1
-		r.Reason = "the chain does not hold the head " + g.Head + ": its end was cut off, or it is another chain"
-	}
 	r.Intact = r.Broken == 0
+	if r.Intact && g.Head != "" && !chain.HeadFound {
+		r.Intact = false
+		r.Reason = "none of them has the head " + g.Head + ": the end of the chain was cut off, or it is another chain"
+	}
 	code := exitAgrees
 	if !r.Intact {
 		code = exitDiverged
@@ -51,6 +59,9 @@ func (g *gateCommand) verifyChain(ctx context.Context, p *program, c *config.Con
 
 func (r chainReport) text() string {
 	switch {
+	case !r.Intact && r.Broken == 0:
+		return fmt.Sprintf("CUT OFF OR ANOTHER: the chain is whole in itself, and does not lead to the head that was asked for.\n%d decisions, none changed "+
+			"or put in, and %s.\nHead %s\n", r.Length, r.Reason, cmp.Or(r.Head, "none"))
 	case !r.Intact:
 		return fmt.Sprintf("BROKEN at decision %d: %s\n%d decisions before it are sound.\n", r.Broken, r.Reason, r.Length)
 	case r.Length == 0:

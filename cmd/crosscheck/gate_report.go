@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -29,9 +30,20 @@ func writeReport(ctx context.Context, file string, l *ledger.Ledger, c *config.C
 		return err
 	}
 	if err := replaceFile(file, func(w io.Writer) error { return web.WriteReport(w, r) }); err != nil {
-		return withHint(fmt.Errorf("writing the report: %w", err), "the folder must exist and be writable")
+		return withHint(fmt.Errorf("writing the report %s: %w", file, withoutPath(err)), "the folder must exist and be writable")
 	}
 	return nil
+}
+
+// withoutPath is what went wrong with a file whose name nobody has given.
+func withoutPath(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // replaceFile puts what write writes in the place of the file, whole or not at all.

@@ -250,9 +250,9 @@ func (s *ledgerStatus) judged(ctx context.Context, m *metrics.Snapshot, fingerpr
 		seconds, events := lag.Behind.Seconds(), float64(lag.Events)
 		m.ProjectionLagSeconds, m.ProjectionLagEvents = &seconds, &events
 	}
-	if e := evidence.Events; e != nil && e.Changes > 0 {
+	if e := evidence.Events; e != nil && e.Legacy > 0 {
 		m.Completeness = append(m.Completeness, metrics.Completeness{
-			Hop: string(compare.LegacyToEvents), Ratio: float64(e.WithEvents) / float64(e.Changes),
+			Hop: string(compare.LegacyToEvents), Ratio: float64(e.WithEvents) / float64(e.Legacy),
 		})
 	}
 	m.Gate = &metrics.Gate{Decision: string(d.Decision)}

@@ -38,6 +38,7 @@ func Exercise(t *testing.T, open func(t *testing.T, table Table) Opened) {
 					{"rows by key", (*exercise).rows},
 					{"draws", (*exercise).draws},
 					{"newest changes", (*exercise).changes},
+					{"changed since", (*exercise).since},
 					{"probe", (*exercise).probe},
 					{"ended context", (*exercise).ended},
 					{"a snapshot is of one instant", (*exercise).instant}, // last: it changes the table

@@ -58,6 +58,7 @@ type pass struct {
 	queue   map[order.Key]verify.Suspect
 	tally   verify.Tally
 	groups  map[string]verify.GroupCount // by name: what settled, beside what the scan counted
+	left    []verify.Stratum             // orders that were left unjudged
 	seen    map[int64]bool               // IDs of divergences that the pass opened or renewed
 }
 
@@ -71,6 +72,7 @@ func (p *pass) copied() verify.Pass {
 		n.SettledProjection += settled.SettledProjection
 		n.Unverified += settled.Unverified
 	}
+	c.Scan.Strata = verify.WithUnverified(c.Scan.Strata, p.left)
 	return c
 }
 
@@ -89,6 +91,10 @@ func (p *pass) unjudged(s verify.Suspect) {
 		g := p.groups[name]
 		g.Unverified++
 		p.groups[name] = g
+	}
+	if stratum, ok := s.Stratum(); ok {
+		stratum.Unverified = 1
+		p.left = append(p.left, stratum)
 	}
 }
 

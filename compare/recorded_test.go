@@ -1,0 +1,58 @@
+package compare_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+func TestRecordedChangesHaveTheirEvents(t *testing.T) {
+	noon := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
+	at := func(second int) time.Time { return noon.Add(time.Duration(second) * time.Second) }
+	event := func(second int, body order.Body) order.Event { return order.Event{At: at(second), Body: body} }
+	line := func(second int, field string) compare.Change { return compare.Change{At: at(second), Field: field} }
+	trade := func(second int) compare.Trade { return compare.Trade{At: at(second)} }
+	price, quantity := order.Modified{Field: "price"}, order.Modified{Field: "quantity"}
+	for _, c := range []struct {
+		given               string
+		audit               []compare.Change
+		trades              []compare.Trade
+		events              []order.Event
+		changes, withEvents int64
+	}{
+		{"nothing", nil, nil, nil, 0, 0},
+		{"a creation alone", nil, nil, []order.Event{event(0, order.Created{})}, 0, 0},
+		{"a change and its event", []compare.Change{line(1, "price")}, nil, []order.Event{event(1, price)}, 1, 1},
+		{
+			"a change that the next one hides",
+			[]compare.Change{line(1, "price"), line(2, "price")},
+			nil,
+			[]order.Event{event(0, order.Created{}), event(2, price)},
+			2, 1,
+		},
+		{"two fields at once, one event", []compare.Change{line(1, "price"), line(1, "quantity")}, nil, []order.Event{event(1, quantity)}, 2, 1},
+		{"two fields at once, two events", []compare.Change{line(1, "price"), line(1, "quantity")}, nil, []order.Event{event(1, quantity), event(1, price)}, 2, 2},
+		{"a field that the log calls otherwise", []compare.Change{line(1, "limit")}, nil, []order.Event{event(1, price)}, 1, 1},
+		{"two trades at once, one event", nil, []compare.Trade{trade(3), trade(3)}, []order.Event{event(3, order.Filled{})}, 2, 1},
+		{
+			"a fill that is a trade and two lines",
+			[]compare.Change{line(3, "status"), line(3, "filled_quantity")},
+			[]compare.Trade{trade(3)},
+			[]order.Event{event(3, order.PartiallyFilled{})},
+			3, 3,
+		},
+		{"a trade is no change of the price", nil, []compare.Trade{trade(3)}, []order.Event{event(3, price)}, 1, 0},
+		{"a cancel", []compare.Change{line(4, "status")}, nil, []order.Event{event(4, order.Canceled{})}, 1, 1},
+		{"an event that nobody can read", []compare.Change{line(1, "price")}, nil, []order.Event{{At: at(1)}}, 1, 0},
+		{"an event of another time", []compare.Change{line(1, "price")}, nil, []order.Event{event(2, price)}, 1, 0},
+		{"less than a microsecond apart", []compare.Change{{At: at(1).Add(300), Field: "price"}}, nil, []order.Event{event(1, price)}, 1, 1},
+		{"what is too young to be missed", []compare.Change{line(9, "price"), line(10, "price")}, []compare.Trade{trade(10)}, nil, 1, 0},
+	} {
+		changes, withEvents := compare.Recorded(compare.History{Audit: c.audit, Trades: c.trades}, c.events, at(10))
+		if changes != c.changes || withEvents != c.withEvents {
+			t.Errorf("%s: %d of %d changes have events, not %d of %d", c.given, withEvents, changes, c.withEvents, c.changes)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package gate
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// changesFrom says how evidence about changes comes to be.
+const changesFrom = "let crosscheck run, or run crosscheck sample; the tables under history must be readable, with an index on the order"
+
+// ShadowWriteCriterion asks that at least the share Min of legacy's orders have events that say the same as the row, and
+// where legacy records its changes, that at least that share of them have their event: an event that was lost is hidden
+// by the next one of the same field, in the row and not in the history.
+type ShadowWriteCriterion struct {
+	Rule
+	// Min is the smallest accepted share; default 1, every order and every change.
+	Min float64
+	// MaxAge is how long ago the event store may have been looked at; default 26h.
+	MaxAge time.Duration
+	// Changes is whether changes are judged too. It follows from the rest of the configuration: legacy's own record is
+	// given there or it is not.
+	Changes bool
+}
+
+// Name is the criterion's identifier everywhere.
+func (ShadowWriteCriterion) Name() string { return "shadow_write_completeness" }
+
+func (c ShadowWriteCriterion) validate() error { return validShare(c.Min, c.MaxAge) }
+
+// Judge compares the orders looked at with those that have their events, and the changes of the newest sample with those
+// that have theirs. The worse of the two is the verdict; observed is the smaller share.
+func (c ShadowWriteCriterion) Judge(e Evidence, now time.Time) Result {
+	limit := scalar(c.Min)
+	if err := c.validate(); err != nil {
+		return senseless(limit, err)
+	}
+	orders := c.orders(e.Events, now)
+	if !c.Changes {
+		orders.Reason += " Changes are not counted, which takes legacy's own record: the section history."
+		return orders
+	}
+	return worse(orders, c.changes(e.Changes, now))
+}
+
+func (c ShadowWriteCriterion) orders(v *EventsEvidence, now time.Time) Result {
+	if v == nil {
+		return collection{what: "The event store", from: eventsFrom}.nothing(scalar(c.Min))
+	}
+	return share{
+		part: v.WithEvents, whole: v.Legacy, min: c.Min, of: "orders of legacy", good: "have events that say the same",
+		repair: "run crosscheck explain for the open divergences at legacy->events, and append what is missing",
+	}.judge(eventsCollection(v), c.MaxAge, now)
+}
+
+func (c ShadowWriteCriterion) changes(v *ChangesEvidence, now time.Time) Result {
+	from := collection{what: "Legacy's own record of its changes", from: changesFrom}
+	if v == nil {
+		return from.nothing(scalar(c.Min))
+	}
+	from.at = v.At
+	return share{
+		part: v.WithEvents, whole: v.Changes, min: c.Min, of: "changes of sampled orders", good: "have their event",
+		repair: "see docs/causes/lost_shadow_write.md, and append the events that are missing",
+	}.judge(from, c.MaxAge, now)
+}
+
+// worse is the result of two that both have to pass: the verdict of the one that stands in the way more, and what both say.
+func worse(a, b Result) Result {
+	rank := []Verdict{Passes, Inconclusive, Errored, Fails}
+	first, second := a, b
+	if slices.Index(rank, b.Verdict) > slices.Index(rank, a.Verdict) {
+		first, second = b, a
+	}
+	if first.Verdict == second.Verdict && smaller(second.Observed, first.Observed) {
+		first.Observed = second.Observed
+	}
+	first.Reason = fmt.Sprintf("%s %s", a.Reason, b.Reason)
+	if second.ETA != "" && second.ETA != first.ETA {
+		if first.ETA != "" {
+			first.ETA += "; "
+		}
+		first.ETA += second.ETA
+	}
+	return first
+}
+
+func smaller(a, b any) bool {
+	x, ok := a.(float64)
+	y, known := b.(float64)
+	return ok && known && x < y
+}

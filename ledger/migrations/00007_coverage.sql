@@ -1,0 +1,15 @@
+-- +goose Up
+
+-- What a pass found of the event store, counted when it ended: its sightings are pruned long before the evidence expires.
+ALTER TABLE pass ADD COLUMN folded boolean NOT NULL DEFAULT false; -- compared legacy with the events, some or none
+ALTER TABLE pass ADD COLUMN events_without bigint;                 -- orders of legacy without their events; NULL until it ended
+ALTER TABLE pass ADD COLUMN events_flawed bigint;                  -- orders with an event that cannot be read or applied
+ALTER TABLE pass ADD COLUMN events_gaps bigint;                    -- orders with a hole in their history
+
+-- What was looked at by status and age, as far as ages are told apart. What of it was left unjudged is in settled.
+ALTER TABLE pass ADD COLUMN strata jsonb;
+ALTER TABLE suspect ADD COLUMN age text NOT NULL DEFAULT ''; -- when the scan met it
+
+-- Lines of legacy's own record that should have an event, and those that have; in samples.
+ALTER TABLE pass ADD COLUMN changes bigint NOT NULL DEFAULT 0;
+ALTER TABLE pass ADD COLUMN changes_with_events bigint NOT NULL DEFAULT 0;

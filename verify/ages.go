@@ -1,0 +1,173 @@
+package verify
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Age is how long before a pass's snapshots legacy had last written an order; the same string in ledger, report and
+// metric labels. What is overlooked is rarely spread evenly: orders that never hold still are young, and a sample that
+// reads the table from its front meets only old ones.
+type Age string
+
+// The ages, the youngest first. An order that legacy does not have, or does not say when it wrote it, counts as old.
+const (
+	UnderAnHour Age = "under 1h"
+	UnderADay   Age = "under 1d"
+	UnderAWeek  Age = "under 7d"
+	Old         Age = "older"
+)
+
+// ages are the bands that have an end.
+var ages = []struct {
+	age   Age
+	under time.Duration
+}{{UnderAnHour, time.Hour}, {UnderADay, 24 * time.Hour}, {UnderAWeek, 7 * 24 * time.Hour}}
+
+// Ages lists every Age, the youngest first.
+func Ages() []Age {
+	var all []Age
+	for _, a := range ages {
+		all = append(all, a.age)
+	}
+	return append(all, Old)
+}
+
+// Stratum is the orders of one status and age that a pass set out to look at: in a full pass those of legacy at its
+// snapshot, in a sample those that it looked at.
+type Stratum struct {
+	Group  string `json:"group"` // as in GroupCount
+	Age    Age    `json:"age"`
+	Orders int64  `json:"orders"`
+	// Unverified is how many were left unjudged. The ledger fills it in as the pass settles.
+	Unverified int64 `json:"unverified,omitempty"`
+}
+
+// Dated is a Snapshot that can count its rows by the time of their last change.
+type Dated interface {
+	// Since counts the rows by group and by the first of the times, which fall, that they were not changed before. Rows
+	// changed before them all, or at no known time, are not counted. It returns ErrNotIndexed rather than scan.
+	Since(ctx context.Context, times []time.Time) ([]Recent, error)
+}
+
+// Recent is the number of rows of one group that were changed at the time with that index or later.
+type Recent struct {
+	Group order.Value
+	Index int
+	Rows  int64
+}
+
+// ageCuts are the times at which the bands begin, the youngest first, as PostgreSQL keeps them.
+func ageCuts(at time.Time) []time.Time {
+	cuts := make([]time.Time, len(ages))
+	for i, a := range ages {
+		cuts[i] = at.Add(-a.under).Truncate(time.Microsecond)
+	}
+	return cuts
+}
+
+// ageAt is the age at a time of an order that was changed then.
+func ageAt(at, changed time.Time) Age {
+	for i, cut := range ageCuts(at) {
+		if !changed.IsZero() && !changed.Before(cut) {
+			return ages[i].age
+		}
+	}
+	return Old
+}
+
+// byAge tells the rows of each status apart by age: the young ones are counted through the index on the time of the
+// change, and the old ones are what is left of the status. Without such an index ages are not told apart.
+func (p *pass) byAge(ctx context.Context, legacy Snapshot, scan *Scan) error {
+	n, ok := legacy.(Dated)
+	if !ok || len(scan.Counts) == 0 {
+		return nil
+	}
+	found, err := n.Since(ctx, ageCuts(p.at))
+	if errors.Is(err, ErrNotIndexed) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("counting orders by age: %w", err)
+	}
+	t := tally{}
+	for _, c := range scan.Counts {
+		t[Stratum{Group: c.Group, Age: Old}] = c.Legacy
+	}
+	for _, r := range found {
+		group := p.groupName(r.Group)
+		t[Stratum{Group: group, Age: ages[r.Index].age}] += r.Rows
+		t[Stratum{Group: group, Age: Old}] -= r.Rows // below 0 only where the two counts contradict each other: the gate tells
+	}
+	scan.Strata = t.strata()
+	return nil
+}
+
+// Stratum is where the scan met the order, by legacy where that has it once; false where neither side does.
+func (s Suspect) Stratum() (Stratum, bool) {
+	group := cmp.Or(s.LegacyGroup, s.ProjectionGroup)
+	return Stratum{Group: group, Age: cmp.Or(s.Age, Old)}, group != ""
+}
+
+// WithUnverified adds to strata the orders that were left unjudged in each. Where ages are not told apart they stay nil.
+func WithUnverified(strata, left []Stratum) []Stratum {
+	if strata == nil {
+		return nil
+	}
+	orders, unverified := tally{}, tally{}
+	for _, s := range slices.Concat(strata, left) {
+		where := Stratum{Group: s.Group, Age: s.Age}
+		orders[where] += s.Orders
+		unverified[where] += s.Unverified
+	}
+	out := []Stratum{}
+	for where := range orders {
+		out = append(out, Stratum{Group: where.Group, Age: where.Age, Orders: orders[where], Unverified: unverified[where]})
+	}
+	slices.SortFunc(out, byStatusAndAge)
+	return out
+}
+
+func byStatusAndAge(a, b Stratum) int {
+	all := Ages()
+	return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(slices.Index(all, a.Age), slices.Index(all, b.Age)))
+}
+
+// tally counts orders by stratum; the keys' own numbers are zero.
+type tally map[Stratum]int64
+
+// meet counts an order that a sample has looked at.
+func (p *pass) meet(key order.Key, legacy, projection map[order.Key][]order.Row) {
+	if p.met == nil {
+		return
+	}
+	if group := cmp.Or(p.groupOf(legacy[key]), p.groupOf(projection[key])); group != "" {
+		p.met[Stratum{Group: group, Age: p.ageOf(legacy[key])}]++
+	}
+}
+
+// ageOf is the age of an order by legacy's rows.
+func (p *pass) ageOf(legacy []order.Row) Age {
+	if len(legacy) != 1 {
+		return Old
+	}
+	return ageAt(p.at, legacy[0].ChangedAt)
+}
+
+// strata are those that hold anything, by status and from young to old.
+func (t tally) strata() []Stratum {
+	out := []Stratum{}
+	for s, n := range t {
+		if s.Orders = n; n != 0 {
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, byStatusAndAge)
+	return out
+}

@@ -1,0 +1,39 @@
+package verify
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// recalled is what legacy recorded of the orders that a sample has drawn; nil where there is nothing to ask, or it could
+// not be read. It is read before the events: what is in it then must have its event, and an event that came later does no
+// harm.
+//
+// Not being able to read it takes nothing from the sample but this count, which is then unknown: an audit log without an
+// index may be too slow for it.
+func (p *pass) recalled(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
+	if p.Events == nil || p.Records == nil || len(keys) == 0 {
+		return nil, nil
+	}
+	records, err := p.Records.Records(ctx, keys)
+	if err != nil && ctx.Err() == nil {
+		p.Log.WarnContext(ctx, "changes are not counted: legacy's own record could not be read", slog.String("error", err.Error()))
+		return nil, nil
+	}
+	return records, err
+}
+
+// countChanges counts recorded changes, and those with their event. One that is younger than lag may
+// be is not counted: its event may be on its way.
+func (p *pass) countChanges(records map[order.Key]compare.History, events map[order.Key][]order.Event) (changes, withEvents int64) {
+	before := p.at.Add(-max(p.Settle.MaxLag, p.Settle.Window))
+	for key, record := range records {
+		n, with := compare.Recorded(record, events[key], before)
+		changes += n
+		withEvents += with
+	}
+	return changes, withEvents
+}

@@ -1,0 +1,106 @@
+package verify_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// recordBook is legacy's own record in memory.
+type recordBook struct {
+	histories map[order.Key]compare.History
+	asked     int // orders
+	err       error
+}
+
+func (r *recordBook) Records(_ context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
+	r.asked += len(keys)
+	out := map[order.Key]compare.History{}
+	for _, k := range keys {
+		out[k] = r.histories[k]
+	}
+	return out, r.err
+}
+
+// recorded is a world in which every order was changed twice a day before, which the rows do not show.
+func recorded(t *testing.T) (*four, *recordBook) {
+	t.Helper()
+	f, book := newFour(t), &recordBook{histories: map[order.Key]compare.History{}}
+	f.Records = book
+	before := f.now.Add(-24 * time.Hour)
+	for key := range int64(10) {
+		var h compare.History
+		for second := range 2 {
+			at := before.Add(time.Duration(second) * time.Second)
+			h.Audit = append(h.Audit, compare.Change{At: at, Field: "price"})
+			f.events.insert(key+1, at, order.Modified{Field: "price", New: order.Value{Text: "2"}})
+		}
+		book.histories[order.Key(strconv.FormatInt(key+1, 10))] = h
+	}
+	return f, book
+}
+
+// insert puts an event behind the first one of an order.
+func (s *eventStore) insert(key int64, at time.Time, body order.Body) {
+	newest := s.newest
+	s.add(key, at, body)
+	s.newest = newest
+}
+
+func counted(t *testing.T, f *four, pass verify.Pass, changes, withEvents int64) {
+	t.Helper()
+	if is := f.stored(pass.ID).Scan; is.Changes != changes || is.ChangesWithEvents != withEvents {
+		t.Errorf("%d of %d changes have events, not %d of %d", is.ChangesWithEvents, is.Changes, withEvents, changes)
+	}
+}
+
+func TestASampleCountsChangesWithTheirEvents(t *testing.T) {
+	f, book := recorded(t)
+	pass := f.must(f.sample(t.Context(), 100))
+	counted(t, f, pass, 20, 20)
+
+	// The first of two events is lost: every row is as it should be, and one change has no event.
+	h := f.events.histories["3"]
+	f.events.histories["3"] = append(h[:1:1], h[2:]...)
+	pass = f.must(f.sample(t.Context(), 100))
+	counted(t, f, pass, 20, 19)
+	if pass.Result.Verdict != compare.Match {
+		t.Errorf("ended %+v, though every row is what its events say", pass.Result)
+	}
+
+	// What was changed a moment ago may have its event on the way.
+	young := book.histories["5"]
+	young.Trades = []compare.Trade{{At: f.now.Add(-f.Settle.MaxLag + time.Second)}}
+	book.histories["5"] = young
+	counted(t, f, f.must(f.sample(t.Context(), 100)), 20, 19)
+	f.now = f.now.Add(2 * time.Second)
+	counted(t, f, f.must(f.sample(t.Context(), 100)), 21, 19)
+}
+
+func TestOnlyDrawnOrdersOfLegacyAreAsked(t *testing.T) {
+	f, book := recorded(t)
+	f.projection.Add(row(77, "OPEN", "0")) // a phantom has no record
+	pass := f.must(f.sample(t.Context(), 3))
+	if pass.Scan.Sampled != 3 || book.asked > 3 || pass.Scan.Changes > 6 {
+		t.Errorf("of %d sampled orders %d were asked for, %d changes", pass.Scan.Sampled, book.asked, pass.Scan.Changes)
+	}
+	if pass = f.must(f.full(t.Context())); pass.Scan.Changes != 0 {
+		t.Errorf("full counted %d changes", pass.Scan.Changes)
+	}
+}
+
+func TestARecordThatCannotBeReadLeavesTheSampleAlone(t *testing.T) {
+	f, book := recorded(t)
+	book.err = errors.New("canceled: the audit log has no index")
+	pass := f.must(f.sample(t.Context(), 100))
+	counted(t, f, pass, 0, 0)
+	if pass.Result.Verdict != compare.Match || pass.Scan.Coverage != 1 {
+		t.Errorf("ended %+v", pass)
+	}
+}
