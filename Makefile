@@ -29,6 +29,7 @@ test-race: setup kafka ## run the packages with goroutines under the race detect
 bench: setup kafka build ## measure against hand-written SQL and a bare reader; print the figures of docs/performance.md (BENCH_ORDERS=9200000)
 	./bin/crosscheck-lab bench
 	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./source/streamtest
+	FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck
 	BENCH_ORDERS=$${BENCH_ORDERS:-3200000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck
 
 soak: setup kafka prometheus ## run the long proofs at length (CROSSCHECK_SOAK=10m), and all tests many times over (SOAK_ROUNDS=10)

@@ -15,6 +15,9 @@ func CanonicalKey(t KeyType, text string) (Key, bool) {
 		if err != nil {
 			return "", false
 		}
+		if text[0] >= '1' && text[0] <= '9' {
+			return Key(text), true // as nearly all are spelt
+		}
 		return Key(strconv.FormatInt(n, 10)), true
 	case KeyUUID:
 		return canonicalUUID(text)

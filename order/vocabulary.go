@@ -86,6 +86,7 @@ type names struct {
 	theirs map[EventType][]string       // index in payloadKeys → the store's key, empty for none
 	fields map[string]string            // the store's name of a field → its name in the default schema
 	ignore map[string]bool
+	forms  map[string]*form // the store's name of a type → what its payload holds
 }
 
 var defaultNames = mustPrepare()
@@ -113,6 +114,7 @@ func NewVocabulary(given Names) (Vocabulary, error) {
 		theirs: map[EventType][]string{},
 		fields: map[string]string{},
 		ignore: map[string]bool{},
+		forms:  map[string]*form{},
 	}
 	if err := checkKnown(given); err != nil {
 		return Vocabulary{}, err
@@ -129,6 +131,7 @@ func NewVocabulary(given Names) (Vocabulary, error) {
 		if err := n.addKeys(t, given.Keys); err != nil {
 			return Vocabulary{}, err
 		}
+		n.forms[name] = n.newForm(name, t)
 	}
 	for _, field := range modifiable {
 		n.fields[field] = field

@@ -13,39 +13,6 @@ import (
 
 var _ verify.StoredEvents = (*Events)(nil)
 
-// eventRows selects whole events; the caller adds the condition.
-func (e *Events) eventRows() string {
-	c := e.config
-	return fmt.Sprintf(`SELECT (%s)::text AS crosscheck_key, (%s)::bigint::text AS crosscheck_position, %s AS crosscheck_type,
-		(extract(epoch FROM %s) * 1000000)::bigint::text AS crosscheck_at, (%s)::text AS crosscheck_payload
-		FROM %s `, c.Key, c.Position, c.Type, c.At, c.Payload, e.side.from())
-}
-
-// ByPosition implements [verify.StoredEvents].
-func (e *Events) ByPosition(ctx context.Context, positions []order.Position) (map[order.Position]order.Event, error) {
-	if len(positions) == 0 {
-		return nil, nil
-	}
-	defer e.side.observe("positions")()
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	list := make([]int64, len(positions))
-	for i, p := range positions {
-		list[i] = int64(p)
-	}
-	histories, err := e.events(ctx, e.side.pool, e.eventRows()+fmt.Sprintf(`WHERE %s = ANY($1::bigint[])`, "("+e.config.Position+")"), list)
-	if err != nil {
-		return nil, fmt.Errorf("reading events by position: %w", err)
-	}
-	found := make(map[order.Position]order.Event, len(positions))
-	for _, events := range histories {
-		for _, event := range events {
-			found[event.Position] = event
-		}
-	}
-	return found, nil
-}
-
 // CountPositions implements [verify.StoredEvents].
 func (e *Events) CountPositions(ctx context.Context, from, to order.Position, shift uint) ([]verify.PositionCount, error) {
 	defer e.side.observe("count")()

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/order"
@@ -22,7 +24,7 @@ func openEvents(t *testing.T, c source.EventsConfig) *source.Events {
 	return e
 }
 
-const cancelled = `INSERT INTO event_store SELECT i, i * 10, 'OrderCanceled', '2024-01-01', '{"reason": null}' FROM unnest('{%s}'::bigint[]) AS i`
+const cancelled = `INSERT INTO event_store SELECT i, i * 10, 'OrderCanceled', '2024-01-01 00:00:00.000001+00', '{"reason": null}' FROM unnest('{%s}'::bigint[]) AS i`
 
 func TestEventsAreReadByPosition(t *testing.T) {
 	c := eventStore(t, fmt.Sprintf(cancelled, "5,4095,4096,9000"))
@@ -30,9 +32,11 @@ func TestEventsAreReadByPosition(t *testing.T) {
 	view.Table, view.Position = "(SELECT event_id + 0 AS id, * FROM public.event_store)", "id"
 	for name, c := range map[string]source.EventsConfig{"table": c, "subquery": view} {
 		e := openEvents(t, c)
-		found, err := e.ByPosition(t.Context(), []order.Position{5, 6, 9000})
-		if err != nil || len(found) != 2 || found[9000].Key != "90000" || found[5].Body != (order.Canceled{Reason: order.Null}) {
-			t.Errorf("%s: by position %+v, %v", name, found, err)
+		found := map[order.Position]order.RawEvent{}
+		err := e.Rows(t.Context(), []order.Position{5, 6, 9000}, func(r order.StoredRow) error { found[r.Position] = r.Raw(); return nil })
+		want := order.RawEvent{Position: 9000, Key: "90000", Type: "OrderCanceled", At: time.Date(2024, 1, 1, 0, 0, 0, 1000, time.UTC), Payload: []byte(`{"reason": null}`)}
+		if d := cmp.Diff(want, found[9000]); err != nil || len(found) != 2 || found[5].Key != "50" || d != "" {
+			t.Errorf("%s: by position %+v, %v\n%s", name, found, err, d)
 		}
 		counts, err := e.CountPositions(t.Context(), 5, 4096, 12)
 		slices.SortFunc(counts, func(a, b verify.PositionCount) int { return int(a.Bucket - b.Bucket) })
@@ -88,5 +92,16 @@ func TestTheHorizonWaitsForATransactionThatCommitsLate(t *testing.T) {
 		if oldest, err = e.Oldest(t.Context()); err != nil || t.Context().Err() != nil {
 			t.Fatalf("the oldest transaction is %d, %v", oldest, err)
 		}
+	}
+}
+
+// TestAnEventThatNeverHappensCanBeRead holds an infinite time to stop nobody: no message has it, so that the event differs.
+func TestAnEventThatNeverHappensCanBeRead(t *testing.T) {
+	e := openEvents(t, eventStore(t, `INSERT INTO event_store VALUES (5, 50, 'OrderCanceled', 'infinity', '{}'), (6, 50, 'OrderCanceled', '-infinity', '{}')`))
+	var years []int
+	err := e.Rows(t.Context(), []order.Position{5, 6}, func(r order.StoredRow) error { years = append(years, r.At.Year()); return nil })
+	slices.Sort(years)
+	if err != nil || len(years) != 2 || years[0] > -200_000 || years[1] < 200_000 {
+		t.Errorf("years %v, %v", years, err)
 	}
 }

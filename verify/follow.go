@@ -54,6 +54,9 @@ const (
 	// maxStrays is how many messages without an event may wait. Beyond it nothing is read until some are judged: memory
 	// and ledger stay bounded when the store is far behind the stream.
 	maxStrays = 100_000
+	// maxLookups is how many batches are looked up in the store, or wait to be folded, at once: as many queries, and as
+	// much memory, however many partitions there are.
+	maxLookups = 4
 	// strayBatch is how many are judged at once.
 	strayBatch = 1000
 
@@ -70,16 +73,12 @@ func (f *Follower) Run(ctx context.Context, l Lease) error {
 	if err != nil {
 		return err
 	}
-	batches := make(chan StreamBatch) // not buffered: what waits for the folding waits at the broker
+	batches := make(chan readBatch) // not buffered: what waits for the folding waits at the broker
+	lookups := make(chan struct{}, maxLookups)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		err := f.Stream.Read(ctx, StreamRange{From: w.offsets()}, func(ctx context.Context, b StreamBatch) error {
-			select {
-			case batches <- b:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+			return f.deliver(ctx, b, lookups, batches)
 		})
 		if err == nil {
 			err = errStopped
@@ -88,6 +87,33 @@ func (f *Follower) Run(ctx context.Context, l Lease) error {
 	})
 	g.Go(func() error { return w.fold(ctx, batches) })
 	return g.Wait()
+}
+
+// readBatch is a batch whose messages were read and held against the store.
+type readBatch struct {
+	StreamBatch
+	arrivals []arrival
+}
+
+// deliver looks a batch up in the store while others are folded: an event that becomes visible in between is found when
+// its message, which then has none, is looked at again.
+func (f *Follower) deliver(ctx context.Context, b StreamBatch, lookups chan struct{}, batches chan<- readBatch) error {
+	select {
+	case lookups <- struct{}{}:
+		defer func() { <-lookups }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	arrivals, err := f.arrivals(ctx, b.Messages)
+	if err != nil {
+		return err
+	}
+	select {
+	case batches <- readBatch{b, arrivals}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // load reads how far the stream was matched. A topic that was never followed begins at its first retained message.
@@ -170,7 +196,7 @@ func (w *following) offsets() map[int]int64 {
 }
 
 // fold takes batches one at a time, and looks at what has become due in between.
-func (w *following) fold(ctx context.Context, batches <-chan StreamBatch) error {
+func (w *following) fold(ctx context.Context, batches <-chan readBatch) error {
 	every := w.Every
 	if every == 0 {
 		every = defaultLook

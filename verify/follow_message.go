@@ -3,7 +3,6 @@ package verify
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -11,56 +10,24 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// arrival is a message as it came, with what it says.
-type arrival struct {
-	Message
-	event order.Event
-	drift error // why it cannot be read as it should
-}
-
-// errForeignKey is why a message whose order's key is not of the store's type cannot be matched.
-var errForeignKey = errors.New("the order's key is not of the type of the store's keys")
-
-func (w *following) decode(m Message) arrival {
-	e, err := order.DecodeMessage(m.Value, w.Vocabulary)
-	if schema, ok := errors.AsType[*order.SchemaError](err); ok && schema.Harmless() {
-		err = nil
-	}
-	// What is no key must never reach a query: the store would refuse it, at the same message again and again.
-	if e.Key, _ = order.CanonicalKey(w.KeyType, string(e.Key)); e.Key == "" && err == nil {
-		err = errForeignKey
-	}
-	return arrival{Message: m, event: e, drift: err}
-}
-
 // batch matches what one fetch brought.
-func (w *following) batch(ctx context.Context, b StreamBatch) error {
+func (w *following) batch(ctx context.Context, b readBatch) error {
 	p := w.state.Partitions[b.Partition]
 	if b.Gap != nil {
 		if err := w.gap(ctx, *b.Gap, &p); err != nil {
 			return err
 		}
 	}
-	arrivals := make([]arrival, len(b.Messages))
-	positions := make([]order.Position, 0, len(b.Messages))
-	for i, m := range b.Messages {
-		arrivals[i] = w.decode(m)
-		if at := arrivals[i].event.Position; at > 0 {
-			positions = append(positions, at)
-		}
-	}
-	stored, err := w.Store.ByPosition(ctx, positions)
+	behind, err := w.histories(ctx, b.arrivals, p)
 	if err != nil {
 		return err
 	}
-	behind, err := w.histories(ctx, arrivals, p)
-	if err != nil {
-		return err
-	}
-	for _, a := range arrivals {
-		w.arrived(a, stored, behind, &p)
-		if key := a.event.Key; key != "" && b.End-b.Next <= maxBehind {
-			w.pending.Touched[key] = true
+	keepsUp := b.End-b.Next <= maxBehind
+	for i := range b.arrivals {
+		a := &b.arrivals[i]
+		w.arrived(a, behind, &p)
+		if keepsUp && a.key != "" {
+			w.pending.Touched[a.key] = true
 		}
 	}
 	p.Next, p.End = b.Next, b.End
@@ -92,8 +59,9 @@ func (w *following) histories(ctx context.Context, arrivals []arrival, p StreamP
 	newest := p.Newest
 	asked := map[order.Key]bool{}
 	var keys []order.Key
-	for _, a := range arrivals {
-		at, key := a.event.Position, a.event.Key
+	for i := range arrivals {
+		a := &arrivals[i]
+		at, key := a.position, a.key
 		if at < newest && at > 0 && key != "" && a.Key != nil && a.Offset >= p.ReplayTo && !asked[key] {
 			if _, known := w.recent.last(key); !known {
 				asked[key] = true
@@ -109,8 +77,8 @@ func (w *following) histories(ctx context.Context, arrivals []arrival, p StreamP
 }
 
 // arrived matches one message.
-func (w *following) arrived(a arrival, stored map[order.Position]order.Event, behind map[order.Key][]order.Event, p *StreamPartitionState) {
-	at, key := a.event.Position, a.event.Key
+func (w *following) arrived(a *arrival, behind map[order.Key][]order.Event, p *StreamPartitionState) {
+	at, key := a.position, a.key
 	if at <= 0 || key == "" {
 		w.find(w.topicKey(", unreadable"), compare.Differs, compare.SchemaDrift, nil)
 		return
@@ -127,33 +95,32 @@ func (w *following) arrived(a arrival, stored map[order.Position]order.Event, be
 	}
 	p.Newest = max(p.Newest, at)
 	w.recent.note(key, at, a.Partition)
-	e, ok := stored[at]
-	if !ok {
+	if !a.stored {
 		now := w.Now()
 		w.pending.Strays = append(w.pending.Strays, StrayMessage{
 			Partition: a.Partition, Offset: a.Offset, Value: bytes.Clone(a.Value), FirstSeen: now, Due: now.Add(w.Window),
 		})
 		return
 	}
-	w.matched(a, e, replayed)
+	w.matched(a, replayed)
 }
 
 // scattered is true for a message that nothing keeps in the partition of its order.
-func (w *following) scattered(a arrival) bool {
-	last, known := w.recent.last(a.event.Key)
+func (w *following) scattered(a *arrival) bool {
+	last, known := w.recent.last(a.key)
 	return len(a.Key) == 0 || known && last.partition != a.Partition
 }
 
 // disordered is true if a newer event of the same order came before.
-func (w *following) disordered(a arrival, behind map[order.Key][]order.Event, p StreamPartitionState) bool {
-	at := a.event.Position
+func (w *following) disordered(a *arrival, behind map[order.Key][]order.Event, p StreamPartitionState) bool {
+	at := a.position
 	if at >= p.Newest {
 		return false
 	}
-	if last, known := w.recent.last(a.event.Key); known {
+	if last, known := w.recent.last(a.key); known {
 		return last.partition == a.Partition && last.position > at
 	}
-	for _, e := range behind[a.event.Key] {
+	for _, e := range behind[a.key] {
 		if e.Position > at && w.seen(e.Position) == seenBefore {
 			return true
 		}
@@ -161,20 +128,20 @@ func (w *following) disordered(a arrival, behind map[order.Key][]order.Event, p 
 	return false
 }
 
-// matched holds a message against its event.
-func (w *following) matched(a arrival, stored order.Event, replayed bool) {
-	at := stored.Position
-	if d := compare.Published(stored, a.event); len(d) > 0 || a.drift != nil {
+// matched notes what came of holding a message against its event.
+func (w *following) matched(a *arrival, replayed bool) {
+	at := a.position
+	if len(a.differs) > 0 || a.drift != nil {
 		cause := compare.WrongPublish
 		if a.drift != nil {
 			cause = compare.SchemaDrift
 		}
-		w.find(stored.Key, compare.Differs, cause, d)
+		w.find(a.storedKey, compare.Differs, cause, a.differs)
 	}
 	switch w.seen(at) {
 	case seenBefore:
 		if !replayed {
-			w.find(stored.Key, compare.Duplicate, compare.DuplicatePublish, nil)
+			w.find(a.storedKey, compare.Duplicate, compare.DuplicatePublish, nil)
 		}
 	case notSeen:
 		w.mark(at)
@@ -222,25 +189,23 @@ func (w *following) judgeStrays(ctx context.Context) error {
 	if len(due) == 0 {
 		return nil
 	}
-	arrivals := make([]arrival, len(due))
-	positions := make([]order.Position, len(due))
+	messages := make([]Message, len(due))
 	for i, s := range due {
-		arrivals[i] = w.decode(Message{Partition: s.Partition, Offset: s.Offset, Value: s.Value})
-		positions[i] = arrivals[i].event.Position
+		messages[i] = Message{Partition: s.Partition, Offset: s.Offset, Value: s.Value}
 	}
-	stored, err := w.Store.ByPosition(ctx, positions)
+	arrivals, err := w.arrivals(ctx, messages)
 	if err != nil {
 		return err
 	}
 	for i, s := range due {
-		a := arrivals[i]
-		if e, ok := stored[a.event.Position]; ok {
-			w.matched(a, e, s.Offset < w.state.Partitions[s.Partition].ReplayTo)
+		a := &arrivals[i]
+		if a.stored {
+			w.matched(a, s.Offset < w.state.Partitions[s.Partition].ReplayTo)
 			w.pending.Settled = append(w.pending.Settled, s)
-			w.pending.Cleared = append(w.pending.Cleared, a.event.Key)
+			w.pending.Cleared = append(w.pending.Cleared, a.key)
 			continue
 		}
-		w.find(a.event.Key, compare.Phantom, compare.GhostPublish, nil)
+		w.find(a.key, compare.Phantom, compare.GhostPublish, nil)
 		s.Judged, s.Due = true, now.Add(max(w.Window, ghostLook))
 		w.pending.Strays = append(w.pending.Strays, s)
 	}

@@ -1,10 +1,6 @@
 package verify
 
-import (
-	"strings"
-
-	"github.com/nordvarg/crosscheck/order"
-)
+import "github.com/nordvarg/crosscheck/order"
 
 // lastMessages remembers the last message of the orders that had one lately, a bounded number of them. It may be empty at any
 // time: it only spares questions to the store.
@@ -32,5 +28,5 @@ func (r *lastMessages) note(key order.Key, p order.Position, partition int) {
 	if r.young == nil || len(r.young) >= recentOrders {
 		r.young, r.old = make(map[order.Key]lastMessage, recentOrders/4), r.young
 	}
-	r.young[order.Key(strings.Clone(string(key)))] = lastMessage{max(last.position, p), partition}
+	r.young[key] = lastMessage{max(last.position, p), partition}
 }

@@ -135,16 +135,20 @@ func (s *shop) Histories(_ context.Context, keys []order.Key) (map[order.Key][]o
 	return out, nil
 }
 
-func (s *shop) ByPosition(_ context.Context, positions []order.Position) (map[order.Position]order.Event, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := map[order.Position]order.Event{}
+func (s *shop) Rows(_ context.Context, positions []order.Position, fn func(order.StoredRow) error) error {
 	for _, p := range positions {
-		if e, ok := s.stored[p]; ok {
-			out[p] = e
+		s.mu.Lock()
+		e, ok := s.stored[p]
+		s.mu.Unlock()
+		if !ok {
+			continue
+		}
+		payload := fmt.Appendf(nil, `{"reason": %q}`, e.Body.(order.Canceled).Reason.Text)
+		if err := fn(order.StoredRow{Position: p, Key: []byte(e.Key), Type: []byte(e.Type), At: e.At, Payload: payload}); err != nil {
+			return err
 		}
 	}
-	return out, nil
+	return nil
 }
 
 func (s *shop) CountPositions(_ context.Context, from, to order.Position, shift uint) ([]verify.PositionCount, error) {

@@ -27,8 +27,9 @@ type PositionCount struct {
 type StoredEvents interface {
 	// Histories is that of Events.
 	Histories(ctx context.Context, keys []order.Key) (map[order.Key][]order.Event, error)
-	// ByPosition returns the events at these positions; one that is not stored is not in the map.
-	ByPosition(ctx context.Context, positions []order.Position) (map[order.Position]order.Event, error)
+	// Rows calls fn for each stored event at these positions, in any order. The row is lent until fn returns, and fn's
+	// error ends it. It is safe for concurrent use.
+	Rows(ctx context.Context, positions []order.Position, fn func(order.StoredRow) error) error
 	// CountPositions counts the events from..to, both included, by position >> shift. Buckets without any are left out.
 	CountPositions(ctx context.Context, from, to order.Position, shift uint) ([]PositionCount, error)
 	// Between calls fn for every event from..to, both included, in the order of positions.

@@ -36,7 +36,13 @@ func newStreaming(t *testing.T, published int64) *streaming {
 			t.Error(err)
 		}
 	})
-	topic, err := lab.OpenKafka(deadline(t), b.Brokers(), "orders", 3)
+	return newStreamingOn(t, b.Brokers(), published)
+}
+
+// newStreamingOn publishes to a broker that is there.
+func newStreamingOn(t *testing.T, brokers []string, published int64) *streaming {
+	t.Helper()
+	topic, err := lab.OpenKafka(deadline(t), brokers, "orders", 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +60,7 @@ func newStreaming(t *testing.T, published int64) *streaming {
 events: {dsn: %q}
 stream: {brokers: [%q], topic: orders}
 sampler: {schedule: "off", full: "off"}
-web: {listen: %q}`, s.EventsDSN, b.Brokers()[0], address))
+web: {listen: %q}`, s.EventsDSN, brokers[0], address))
 	return &streaming{s, file, "http://" + address}
 }
 

@@ -2,12 +2,15 @@ package main
 
 import (
 	"flag"
+	"fmt"
+	"os"
 	"runtime"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 )
 
@@ -25,5 +28,17 @@ func (w withServer) Run() int {
 	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
 		panic(err)
 	}
-	return pgtest.Run(w.M)
+	return pgtest.Run(withKafka(w))
+}
+
+// withKafka stops the Kafka that a test may have started.
+type withKafka struct{ *testing.M }
+
+func (w withKafka) Run() int {
+	code := w.M.Run()
+	if err := kafkatest.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "kafkatest:", err)
+		code = max(code, 1)
+	}
+	return code
 }

@@ -28,7 +28,7 @@ func Main(m *testing.M) { os.Exit(Run(m)) }
 // Run is Main for a TestMain that does more: it returns the exit code instead of ending the process.
 func Run(m *testing.M) int {
 	code := m.Run()
-	if err := stop(); err != nil {
+	if err := Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "kafkatest:", err)
 		code = max(code, 1)
 	}
@@ -61,7 +61,9 @@ func Server(t testing.TB) *kafkaserver.Server {
 	return server
 }
 
-func stop() error {
+// Stop stops the server, where a test has started it. It is for a package that gives its tests other servers too, and
+// looks for goroutines once all of them are gone.
+func Stop() error {
 	mu.Lock()
 	defer mu.Unlock()
 	if server == nil {

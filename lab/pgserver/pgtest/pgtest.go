@@ -31,8 +31,9 @@ var (
 // was left behind.
 func Main(m *testing.M) { os.Exit(Run(m)) }
 
-// Run is Main for a TestMain that does more: it returns the exit code instead of ending the process.
-func Run(m *testing.M) int {
+// Run is Main for a TestMain that does more: it returns the exit code instead of ending the process. What is run may be
+// more than a testing.M, such as one that stops further servers.
+func Run(m interface{ Run() int }) int {
 	code := m.Run()
 	if err := stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "pgtest:", err)

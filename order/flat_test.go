@@ -1,0 +1,205 @@
+package order_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// usual are messages, and the payloads of their events as PostgreSQL prints jsonb.
+var usual = []struct{ eventType, published, stored string }{
+	{"OrderCreated", `{"price":12.3400,"quantity":100.5000,"side":"BUY","symbol":"NVDA","trader_id":7}`, `{"side": "BUY", "price": 12.3400, "symbol": "NVDA", "quantity": 100.5000, "trader_id": 7}`},
+	{"OrderCreated", `{"trader_id":"T-7","symbol":"N","side":"B","quantity":"100.50","price":null}`, `{"trader_id": "T-7", "symbol": "N", "side": "B", "quantity": 100.5, "price": null}`},
+	{"OrderModified", `{"field":"price","old_value":"12.3400","new_value":12.35}`, `{"field": "price", "new_value": "12.3500", "old_value": "12.34"}`},
+	{"OrderModified", `{"field":"price","old_value":null,"new_value":1}`, `{"field": "price", "new_value": 1, "old_value": null}`},
+	{"OrderModified", `{"field":"side","old_value":"BUY","new_value":"SELL"}`, `{"field": "side", "new_value": "SELL", "old_value": "BUY"}`},
+	{"OrderPartiallyFilled", `{"filled_quantity":1,"remaining_quantity":0.0,"price":"2","venue":"XETR"}`, `{"price": "2.00", "filled_quantity": 1.000, "remaining_quantity": 0}`},
+	{"OrderFilled", `{"order_id":"42","quantity":-1,"price":2}`, `{"price": 2, "quantity": -1}`},
+	{"OrderCanceled", `{"reason":"vom Händler"}`, `{"reason": "vom Händler"}`},
+	{"OrderCanceled", `{"reason":null}`, `{"reason": null}`},
+}
+
+func message(eventType, payload string) []byte {
+	return fmt.Appendf(nil, `{"event_id":17,"order_id":42,"event_type":%q,"timestamp":"2024-01-01T00:00:00.123456789Z","payload":%s}`, eventType, payload)
+}
+
+func row(eventType, payload string) order.StoredRow {
+	return order.StoredRow{Position: 17, Key: []byte("42"), Type: []byte(eventType), At: order.Microseconds(at), Payload: []byte(payload)}
+}
+
+func TestUsualMessagesAreFlatAndAgreeWithTheirEvents(t *testing.T) {
+	for _, u := range usual {
+		for _, text := range []string{
+			string(message(u.eventType, u.published)),
+			fmt.Sprintf(" { \"payload\" : %s,\n\"timestamp\":\"2024-01-01T02:00:00.123456789+02:00\",\"event_type\":%q,\"order_id\":\"42\",\"event_id\":\"17\",\"version\":2}\r\n", u.published, u.eventType),
+		} {
+			f, ok := order.ReadFlat([]byte(text), order.Vocabulary{})
+			if !ok || f.Position != 17 || f.Key != "42" || !f.At.Equal(at) {
+				t.Errorf("%s: flat is %v, %d %s %s", text, ok, f.Position, f.Key, f.At)
+			}
+			if ok && !f.Agrees(row(u.eventType, u.stored), "42") {
+				t.Errorf("%s does not agree with %s", text, u.stored)
+			}
+			holdFlat(t, []byte(text), row(u.eventType, u.stored), order.Vocabulary{})
+		}
+	}
+}
+
+func TestNoOtherEventAgrees(t *testing.T) {
+	f, ok := order.ReadFlat(message("OrderFilled", `{"quantity":10,"price":"2.5"}`), order.Vocabulary{})
+	const same = `{"quantity": 10, "price": 2.5}`
+	if !ok || !f.Agrees(row("OrderFilled", same), "42") {
+		t.Fatal("the event itself does not agree")
+	}
+	other := map[string]order.StoredRow{
+		"another position":   {Position: 18, Key: []byte("42"), Type: []byte("OrderFilled"), At: at, Payload: []byte(same)},
+		"another order":      {Position: 17, Key: []byte("43"), Type: []byte("OrderFilled"), At: at, Payload: []byte(same)},
+		"another type":       row("OrderPartiallyFilled", same),
+		"another time":       {Position: 17, Key: []byte("42"), Type: []byte("OrderFilled"), At: at.Add(1000), Payload: []byte(same)},
+		"another number":     row("OrderFilled", `{"quantity": 100, "price": 2.5}`),
+		"another sign":       row("OrderFilled", `{"quantity": -10, "price": 2.5}`),
+		"another fraction":   row("OrderFilled", `{"quantity": 10.1, "price": 2.5}`),
+		"a null":             row("OrderFilled", `{"quantity": null, "price": 2.5}`),
+		"a key less":         row("OrderFilled", `{"quantity": 10}`),
+		"a key twice":        row("OrderFilled", `{"quantity": 10, "price": 2.5, "price": 2.5}`),
+		"an unknown twice":   row("OrderFilled", `{"quantity": 10, "price": 2.5, "x": 1, "x": 1}`),
+		"another's order_id": row("OrderFilled", `{"quantity": 10, "price": 2.5, "order_id": 43}`),
+		"no object":          row("OrderFilled", `7`),
+		"nothing":            row("OrderFilled", ``),
+		"text behind":        row("OrderFilled", same+`}`),
+	}
+	for name, r := range other {
+		if f.Agrees(r, "42") {
+			t.Errorf("%s agrees", name)
+		}
+	}
+}
+
+// holdFlat holds flat reading to what it promises: never anything that the whole decoding does not say too.
+func holdFlat(t *testing.T, text []byte, r order.StoredRow, v order.Vocabulary) {
+	t.Helper()
+	f, ok := order.ReadFlat(text, v)
+	if !ok {
+		return
+	}
+	e, err := order.DecodeMessage(text, v)
+	if !harmless(err) {
+		t.Fatalf("%s is flat, and %v", text, err)
+	}
+	if e.Position != f.Position || e.Key != f.Key || !e.At.Equal(f.At) || e.Body == nil {
+		t.Fatalf("%s: flat %d %s %s, decoded %d %s %s %v", text, f.Position, f.Key, f.At, e.Position, e.Key, e.At, e.Body)
+	}
+	if !f.Agrees(r, f.Key) {
+		return
+	}
+	stored, err := order.Decode(r.Raw(), v)
+	if !harmless(err) {
+		t.Fatalf("%s agrees with %s, and %v", text, r.Payload, err)
+	}
+	if d := compare.Published(stored, e); len(d) > 0 {
+		t.Fatalf("%s agrees with %s, and they differ: %v", text, r.Payload, d)
+	}
+}
+
+func harmless(err error) bool {
+	var finding *order.SchemaError
+	return err == nil || errors.As(err, &finding) && finding.Harmless()
+}
+
+func FuzzFlat(f *testing.F) {
+	for _, u := range usual {
+		f.Add(message(u.eventType, u.published), u.eventType, []byte(u.stored))
+	}
+	f.Add(message("fill", `{"last_qty":007,"px":-0.0,"x":"}"}`), "fill", []byte(`{"last_qty": 1e2, "px": {"a": 1}}`))
+	f.Add(message("OrderModified", `{"field":"px","new_value":"1"}`), "OrderModified", []byte(`{"field": "price", "new_value": 1}`))
+	mapped := vocabulary(f, order.Names{
+		Types: map[string]string{"OrderFilled": "fill"}, Ignore: []string{"venue"},
+		Keys: map[string]string{"price": "px", "quantity": "qty", "OrderFilled.quantity": "last_qty", "old_value": "", "reason": "order_id", "remaining_quantity": ""},
+	})
+	f.Fuzz(func(t *testing.T, text []byte, eventType string, payload []byte) {
+		for _, v := range []order.Vocabulary{{}, mapped} {
+			holdFlat(t, text, row(eventType, string(payload)), v)
+			for _, p := range [][]byte{payload, text} { // as both sides of one event
+				holdFlat(t, message(eventType, string(p)), row(eventType, string(payload)), v)
+			}
+		}
+	})
+}
+
+// TestFlatIsWhatDecodingSays tries what may stand in payloads, odd things included, on both sides of an event.
+func TestFlatIsWhatDecodingSays(t *testing.T) {
+	texts := []string{
+		`1`, `1.0`, `1.00`, `1.1`, `1.10`, `-1`, `0`, `-0`, `-0.0`, `00`, `01`, `1.`, `.5`, `1e1`, `10`, `1E+1`, `null`, `true`, `""`, `"1"`, `"1.0"`, `"01"`, `"-"`, `"x"`,
+		`"\u0031"`, `"1 "`, `"NaN"`, `"price"`, `"quantity"`, `"side"`, `"status"`, `"42"`, `42`, `43`, `{}`, `[1]`, `"}"`, `"ä"`, "\"\xff\"", "\"\x00\"",
+		`123456789012345678901234567890123456789012345`, `"9999999999999999999999999999999999999999"`,
+	}
+	names := []string{
+		"trader_id", "symbol", "side", "quantity", "price", "field", "old_value", "new_value", "filled_quantity", "remaining_quantity", "reason",
+		"order_id", "event_id", "venue", "desk", "", "qty",
+	}
+	types := []string{"OrderCreated", "OrderModified", "OrderPartiallyFilled", "OrderFilled", "OrderCanceled", "Other"}
+	shapes := map[string][]string{
+		"OrderCreated": names[:5], "OrderModified": names[5:8], "OrderPartiallyFilled": {"filled_quantity", "remaining_quantity", "price"},
+		"OrderFilled": {"quantity", "price"}, "OrderCanceled": {"reason"}, "Other": {"reason"},
+	}
+	mapped := vocabulary(t, order.Names{Keys: map[string]string{"quantity": "qty", "old_value": "", "reason": "order_id", "trader_id": "event_id"}, Ignore: []string{"venue"}})
+	r := rand.New(rand.NewPCG(1, 2))
+	pick := func(from []string) string { return from[r.IntN(len(from))] }
+	flat, agreed := 0, 0
+	for range 50_000 {
+		eventType := pick(types)
+		values := [][]string{texts, texts[:4], texts[:15], {"null", "1", "1.0", `"1"`, `"x"`}}[r.IntN(4)]
+		payload := func() string {
+			keys := slices.Clone(shapes[eventType])
+			for range r.IntN(12) - 8 {
+				keys = append(keys, pick(names))
+			}
+			r.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+			var members []string
+			for _, key := range keys {
+				value := pick(values)
+				if key == "field" {
+					value = pick([]string{`"price"`, `"side"`, `"quantity"`, value})
+				}
+				members = append(members, fmt.Sprintf("%q:%s", key, value))
+			}
+			return "{" + strings.Join(members, ",") + "}"
+		}
+		published := payload()
+		stored := published
+		if r.IntN(2) == 0 {
+			stored = payload()
+		}
+		for _, v := range []order.Vocabulary{{}, mapped} {
+			text, event := message(eventType, published), row(eventType, stored)
+			holdFlat(t, text, event, v)
+			if f, ok := order.ReadFlat(text, v); ok {
+				flat++
+				if f.Agrees(event, "42") {
+					agreed++
+				}
+			}
+		}
+	}
+	if flat == 0 || agreed == 0 || agreed == flat {
+		t.Errorf("%d were flat, %d of them agreed: nothing was tried", flat, agreed)
+	}
+	t.Logf("%d were flat, %d of them agreed", flat, agreed)
+}
+
+func BenchmarkFlat(b *testing.B) {
+	text, r := message(usual[0].eventType, usual[0].published), row(usual[0].eventType, usual[0].stored)
+	b.ReportAllocs()
+	for b.Loop() {
+		f, ok := order.ReadFlat(text, order.Vocabulary{})
+		if !ok || !f.Agrees(r, "42") {
+			b.Fatal("does not agree")
+		}
+	}
+}

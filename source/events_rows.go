@@ -1,0 +1,100 @@
+package source
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// errColumns is returned for an answer that is not what was asked for.
+var errColumns = errors.New("unexpected columns")
+
+// Rows implements [verify.StoredEvents]. It is what most messages of the stream cost, so positions and times come as the
+// server holds them, and nothing is copied.
+func (e *Events) Rows(ctx context.Context, positions []order.Position, fn func(order.StoredRow) error) error {
+	if len(positions) == 0 {
+		return nil
+	}
+	defer e.side.observe("positions")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	conn, err := e.side.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("reading events by position: %w", err)
+	}
+	defer conn.Release()
+	c := e.config
+	query := fmt.Sprintf("SELECT (%[1]s)::text, (%[2]s)::bigint, (%[3]s)::text, %[4]s, (%[5]s)::text FROM %[6]s WHERE (%[2]s) = ANY($1::bigint[])",
+		c.Key, c.Position, c.Type, c.At, c.Payload, e.side.from())
+	const text, binaryFormat = 0, 1
+	result := conn.Conn().PgConn().ExecParams(ctx, query, [][]byte{int8Array(positions)}, []uint32{pgtype.Int8ArrayOID}, []int16{text},
+		[]int16{text, binaryFormat, text, binaryFormat, text})
+	if err := eachRow(result, fn); err != nil {
+		return fmt.Errorf("reading events by position: %w", err)
+	}
+	return nil
+}
+
+func eachRow(result *pgconn.ResultReader, fn func(order.StoredRow) error) error {
+	var failed error
+	for failed == nil && result.NextRow() {
+		var row order.StoredRow
+		if row, failed = storedRow(result.Values()); failed == nil {
+			failed = fn(row)
+		}
+	}
+	_, err := result.Close()
+	return errors.Join(failed, err)
+}
+
+func storedRow(raw [][]byte) (order.StoredRow, error) {
+	if len(raw) != 5 {
+		return order.StoredRow{}, errColumns
+	}
+	for _, column := range raw[1:4] {
+		if column == nil {
+			return order.StoredRow{}, fmt.Errorf("%w (order %s)", errNullPosition, raw[0])
+		}
+	}
+	if len(raw[1]) != 8 || len(raw[3]) != 8 {
+		return order.StoredRow{}, errColumns
+	}
+	return order.StoredRow{
+		Position: order.Position(int64FromWire(raw[1])), Key: raw[0], Type: raw[2], At: timeFromWire(int64FromWire(raw[3])), Payload: raw[4],
+	}, nil
+}
+
+func int64FromWire(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) } //nolint:gosec // two's complement on the wire
+
+// timeFromWire reads a timestamptz: microseconds since 2000. The infinite ones become the farthest times that there are:
+// no message has them.
+func timeFromWire(micros int64) time.Time {
+	const year2000 = 946_684_800_000_000
+	if micros == math.MaxInt64 || micros == math.MinInt64 {
+		return time.UnixMicro(micros).UTC()
+	}
+	return time.UnixMicro(year2000 + micros).UTC()
+}
+
+// int8Array prints a bigint[].
+func int8Array(positions []order.Position) []byte {
+	const digits = 12 // mostly enough for one, with its comma
+	out := make([]byte, 0, len(positions)*digits+2)
+	out = append(out, '{')
+	for i, p := range positions {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = strconv.AppendInt(out, int64(p), 10)
+	}
+	return append(out, '}')
+}

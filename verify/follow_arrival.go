@@ -1,0 +1,99 @@
+package verify
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// arrival is a message as it came, what it says, and what the store says of it.
+type arrival struct {
+	Message
+	position order.Position
+	key      order.Key // as the store spells it; empty where it is none
+	drift    error     // why it cannot be read as it should
+	next     int32     // a message with the same position in the same batch; -1: none
+
+	stored    bool
+	storedKey order.Key // of the stored event
+	differs   []compare.FieldDifference
+}
+
+// errForeignKey is why a message whose order's key is not of the store's type cannot be matched.
+var errForeignKey = errors.New("the order's key is not of the type of the store's keys")
+
+// glance is what a message of the usual form says; key is empty for any other.
+type glance struct {
+	order.Flat
+	key order.Key
+}
+
+// read fills in what the message says: at a glance, where it is of the usual form.
+func (f *Follower) read(a *arrival) (g glance) {
+	if flat, ok := order.ReadFlat(a.Value, f.Vocabulary); ok {
+		if key, ok := order.CanonicalKey(f.KeyType, string(flat.Key)); ok {
+			a.position, a.key = flat.Position, key
+			return glance{flat, key}
+		}
+	}
+	e, err := f.decode(a.Value)
+	a.position, a.key, a.drift = e.Position, e.Key, err
+	return glance{}
+}
+
+func (f *Follower) decode(value []byte) (order.Event, error) {
+	e, err := order.DecodeMessage(value, f.Vocabulary)
+	if schema, ok := errors.AsType[*order.SchemaError](err); ok && schema.Harmless() {
+		err = nil
+	}
+	// What is no key must never reach a query: the store would refuse it, at the same message again and again.
+	if e.Key, _ = order.CanonicalKey(f.KeyType, string(e.Key)); e.Key == "" && err == nil {
+		err = errForeignKey
+	}
+	return e, err
+}
+
+// hold compares the message with its stored event. Only where they do not agree word for word both are taken apart.
+func (f *Follower) hold(a *arrival, g *glance, row order.StoredRow) {
+	a.stored = true
+	if g.key != "" && g.Agrees(row, g.key) {
+		a.storedKey = a.key
+		return
+	}
+	message, _ := f.decode(a.Value)
+	stored, _ := order.Decode(row.Raw(), f.Vocabulary)
+	a.storedKey, a.differs = stored.Key, compare.Published(stored, message)
+}
+
+// arrivals reads messages, and holds each against its stored event. It touches nothing of a follower under way, and is
+// safe for concurrent use.
+func (f *Follower) arrivals(ctx context.Context, messages []Message) ([]arrival, error) {
+	arrivals := make([]arrival, len(messages))
+	glances := make([]glance, len(messages))
+	positions := make([]order.Position, 0, len(messages))
+	at := make(map[order.Position]int32, len(messages)) // the last arrival with that position
+	for i, m := range messages {
+		a := &arrivals[i]
+		a.Message, a.next = m, -1
+		glances[i] = f.read(a)
+		if a.position <= 0 {
+			continue
+		}
+		if other, twice := at[a.position]; twice {
+			a.next = other
+		} else {
+			positions = append(positions, a.position)
+		}
+		at[a.position] = int32(i) //nolint:gosec // a batch is far smaller
+	}
+	err := f.Store.Rows(ctx, positions, func(row order.StoredRow) error {
+		last, asked := at[row.Position]
+		for i := last; asked && i >= 0; i = arrivals[i].next {
+			f.hold(&arrivals[i], &glances[i], row)
+		}
+		return nil
+	})
+	return arrivals, err
+}
