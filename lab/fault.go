@@ -42,7 +42,7 @@ type Fault struct {
 	plant func(ctx context.Context, l *Lab, n int) ([]Planted, error)
 }
 
-// Faults lists the faults that the demonstration shows, in its order: two representations are enough to find them.
+// Faults lists the faults that two representations are enough to find.
 func Faults() []Fault {
 	return []Fault{
 		lostEvent, staleProjection, partialFillIgnored, filledDrift, phantomOrder, swappedStatus, missingAndPhantom,

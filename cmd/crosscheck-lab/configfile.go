@@ -27,9 +27,8 @@ projection:
   table: public.current_orders
   key: order_id
   changed_at: updated_at
-{{- with .Stream}}
 events:
-  dsn: {{printf "%q" $.EventsDSN}}
+  dsn: {{printf "%q" .EventsDSN}}
   table: public.event_store
   position: event_id
   key: order_id
@@ -42,7 +41,6 @@ stream:
 history:
   audit_log: public.audit_log
   trades: public.trades
-{{- end}}
 ledger:
   dsn: {{printf "%q" .EventsDSN}}
   schema: crosscheck
@@ -58,26 +56,34 @@ compare:
     - {name: avg_fill_price, type: numeric}
     - {name: created_at, type: timestamptz}
     - {name: updated_at, type: timestamptz}
-  settle: {window: 6s, rechecks: 3, max_lag: 1m}
-sampler: {schedule: "* * * * *", size: 2000, full: "*/5 * * * *"}
+  settle: {window: 6s, rechecks: 3, max_lag: {{.MaxLag}}}
+sampler: {schedule: {{printf "%q" .Sample}}, size: {{.Size}}, full: {{printf "%q" .Full}}}
 web: {listen: {{printf "%q" .Listen}}}
 `))
 
-// configuration is a config.yaml that points crosscheck at the lab: at two representations, or at four where there is
-// a stream.
-func configuration(l *lab.Lab, st *stream, listen string) ([]byte, error) {
-	type topic struct {
-		Brokers []string
-		Topic   string
-	}
+// pace is how often crosscheck is to look.
+type pace struct {
+	Sample, Full string // when, as cron writes it
+	Size         int    // of a sample
+	MaxLag       string
+}
+
+var (
+	// steady is for a person who looks on.
+	steady = pace{Sample: "* * * * *", Size: 2000, Full: "*/5 * * * *", MaxLag: "1m"}
+	// hurried is for a trial: what takes an hour by default must not take an hour to try.
+	hurried = pace{Sample: "*/10 * * * * *", Size: 10000, Full: "*/15 * * * * *", MaxLag: "10s"}
+)
+
+// configuration is a config.yaml that points crosscheck at all four representations of the lab.
+func configuration(l *lab.Lab, st *stream, listen string, p pace) ([]byte, error) {
 	var b bytes.Buffer
 	values := struct {
-		LegacyDSN, EventsDSN, Listen string
-		Stream                       *topic
-	}{LegacyDSN: l.LegacyDSN, EventsDSN: l.EventsDSN, Listen: listen}
-	if st != nil {
-		values.Stream = &topic{st.brokers, st.topic}
-	}
+		pace
+
+		LegacyDSN, EventsDSN, Listen, Topic string
+		Brokers                             []string
+	}{pace: p, LegacyDSN: l.LegacyDSN, EventsDSN: l.EventsDSN, Listen: listen, Topic: st.topic, Brokers: st.brokers}
 	if err := configTemplate.Execute(&b, values); err != nil {
 		return nil, fmt.Errorf("writing configuration: %w", err)
 	}
@@ -85,7 +91,7 @@ func configuration(l *lab.Lab, st *stream, listen string) ([]byte, error) {
 }
 
 // writeConfig writes the configuration, but never over a file of somebody else's.
-func writeConfig(path string, l *lab.Lab, st *stream, listen string) error {
+func writeConfig(path string, l *lab.Lab, st *stream, listen string, p pace) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("looking at %s: %w", path, err)
@@ -93,7 +99,7 @@ func writeConfig(path string, l *lab.Lab, st *stream, listen string) error {
 	if err == nil && !bytes.HasPrefix(old, []byte(configMark)) {
 		return withHint(fmt.Errorf("writing %s: %w", path, errForeignConfig), "name another file with --config")
 	}
-	b, err := configuration(l, st, listen)
+	b, err := configuration(l, st, listen, p)
 	if err != nil {
 		return err
 	}

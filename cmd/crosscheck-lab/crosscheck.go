@@ -14,18 +14,17 @@ import (
 	"time"
 )
 
-// What crosscheck prints with --json, as far as the demonstration reads it.
+// What crosscheck prints with --json and shows at /api/status, as far as we read it.
 type (
-	passReport struct {
-		Pass           string       `json:"pass"`
-		Verdict        string       `json:"verdict"`
-		LegacyRows     int64        `json:"legacy_rows"`
-		ProjectionRows int64        `json:"projection_rows"`
-		Compared       int64        `json:"compared"`
-		Coverage       float64      `json:"coverage"`
-		Seconds        float64      `json:"duration_seconds"`
-		Divergences    []divergence `json:"divergences"`
-		Reason         string       `json:"reason"`
+	status struct {
+		Passes      []pass       `json:"passes"` // newest first
+		Divergences []divergence `json:"divergences"`
+	}
+	pass struct {
+		Pass     string    `json:"pass"`
+		Verdict  string    `json:"verdict"` // empty while it goes on
+		Started  time.Time `json:"started_at"`
+		Compared int64     `json:"compared"`
 	}
 	divergence struct {
 		OrderID string `json:"order_id"`
@@ -33,10 +32,7 @@ type (
 		Hop     string `json:"hop"`
 		Cause   string `json:"cause"`
 		FoundBy string `json:"found_by"`
-		Fields  []struct {
-			Name string `json:"name"`
-		} `json:"fields"`
-		State string `json:"state"`
+		State   string `json:"state"`
 	}
 	gateReport struct {
 		Decision string      `json:"decision"`
@@ -48,14 +44,6 @@ type (
 		Reason  string `json:"reason"`
 	}
 )
-
-func (d divergence) fieldNames() []string {
-	names := make([]string, 0, len(d.Fields))
-	for _, f := range d.Fields {
-		names = append(names, f.Name)
-	}
-	return names
-}
 
 const (
 	commandTimeout = 5 * time.Minute
@@ -95,41 +83,34 @@ func findCrosscheck(given string) (string, error) {
 	return path, nil
 }
 
-// pass runs verify or sample.
-func (c crosscheck) pass(ctx context.Context, command string) (passReport, error) {
-	var r passReport
-	code, err := c.run(ctx, command, &r)
-	if err != nil {
-		return r, err
-	}
-	want := map[string]int{"match": agreement, "diverged": disagreement, "unverified": inconclusive, "lagging": inconclusive}
-	return r, consistent(command, r.Verdict, code, want)
+// explain asks for one order, in text.
+func (c crosscheck) explain(ctx context.Context, id string) (string, error) {
+	text, _, err := c.run(ctx, "explain", id)
+	return string(text), err
 }
 
 // gate asks for the decision.
 func (c crosscheck) gate(ctx context.Context) (gateReport, error) {
 	var r gateReport
-	code, err := c.run(ctx, "gate", &r)
+	text, code, err := c.run(ctx, "gate", "--json")
 	if err != nil {
 		return r, err
 	}
-	want := map[string]int{"GO": agreement, "NO-GO": disagreement, "INCONCLUSIVE": inconclusive}
-	return r, consistent("gate", r.Decision, code, want)
-}
-
-// consistent holds the exit code against the word that was printed.
-func consistent(command, word string, code int, want map[string]int) error {
-	if expected, known := want[word]; !known || code != expected {
-		return fmt.Errorf("%w: %s printed %q and exited %d", errContract, command, word, code)
+	if err := json.Unmarshal(text, &r); err != nil {
+		return r, fmt.Errorf("%w: reading what gate printed: %w", errContract, err)
 	}
-	return nil
+	want := map[string]int{"GO": agreement, "NO-GO": disagreement, "INCONCLUSIVE": inconclusive}
+	if expected, known := want[r.Decision]; !known || code != expected {
+		return r, fmt.Errorf("%w: gate printed %q and exited %d", errContract, r.Decision, code)
+	}
+	return r, nil
 }
 
-// run starts crosscheck and reads the object that it prints.
-func (c crosscheck) run(ctx context.Context, command string, into any) (code int, err error) {
+// run starts crosscheck, and returns what it printed.
+func (c crosscheck) run(ctx context.Context, command ...string) (printed []byte, code int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, c.path, command, "--config", c.config, "--json") //nolint:gosec // it is what we are for
+	cmd := exec.CommandContext(ctx, c.path, append(command, "--config", c.config)...) //nolint:gosec // it is what we are for
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = killDelay
 	var stdout, stderr bytes.Buffer
@@ -138,13 +119,10 @@ func (c crosscheck) run(ctx context.Context, command string, into any) (code int
 	code = cmd.ProcessState.ExitCode()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		return code, fmt.Errorf("running crosscheck %s: %w", command, err)
+		return nil, code, fmt.Errorf("running crosscheck %s: %w", command[0], err)
 	}
 	if !slices.Contains([]int{agreement, disagreement, inconclusive}, code) {
-		return code, fmt.Errorf("running crosscheck %s: exit code %d: %s", command, code, strings.TrimSpace(stderr.String()))
+		return nil, code, fmt.Errorf("running crosscheck %s: exit code %d: %s", command[0], code, strings.TrimSpace(stderr.String()))
 	}
-	if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
-		return code, fmt.Errorf("%w: reading what %s printed: %w: %s", errContract, command, err, strings.TrimSpace(stderr.String()))
-	}
-	return code, nil
+	return stdout.Bytes(), code, nil
 }

@@ -1,10 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,204 +11,200 @@ import (
 	"github.com/nordvarg/crosscheck/lab"
 )
 
-// errWrong is returned when crosscheck missed a planted fault, or accused a clean order.
-var errWrong = errors.New("crosscheck was wrong")
-
 type demoCmd struct {
-	system
+	trialFlags
+}
 
-	Faults     int    `default:"3" help:"How many orders each fault happens to."`
-	Crosscheck string `help:"The program to demonstrate. Default: the one beside this one." placeholder:"FILE" type:"path"`
+// shown are the faults that the demonstration plants, in the order of the data: one at each hop, and one in legacy itself.
+func shown() []lab.Fault {
+	var faults []lab.Fault
+	for _, name := range []string{"lost_update", "lost_event", "lost_publish", "same_timestamp_skip"} {
+		for _, f := range lab.AllFaults() {
+			if f.Name == name {
+				faults = append(faults, f)
+			}
+		}
+	}
+	return faults
 }
 
 // Run tells the story.
 func (c *demoCmd) Run(s *session) (err error) {
-	path, err := findCrosscheck(c.Crosscheck)
+	s.out.title("A trading system in mid-migration: an order is in four places")
+	var log bytes.Buffer // of the sidecar; read when it has ended
+	defer func() {
+		if err != nil {
+			_, _ = log.WriteTo(s.errs)
+		}
+	}()
+	t, err := c.begin(s, &log)
 	if err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp("", "crosscheck-demo-")
-	if err != nil {
-		return fmt.Errorf("creating a folder: %w", err)
-	}
-	defer os.RemoveAll(folder)
-	s.out.title("A trading system in mid-migration")
-	l, err := c.start(s, "", lab.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.Close()) }()
-	config := filepath.Join(folder, "config.yaml")
-	if err := writeConfig(config, l, nil, "127.0.0.1:0"); err != nil {
-		return err
-	}
-	l.StartProjector()
-	l.StartDesk()
-	s.out.line("  the desk makes %g deals a second, each written to legacy and to the event store;", c.Rate)
-	s.out.line("  the projection is refreshed every %s, so it is always a little behind", c.Refresh)
-	st := &story{session: s, lab: l, tool: crosscheck{path: path, config: config}}
-	return st.tell(c.Faults)
+	defer func() { err = errors.Join(err, t.close()) }()
+	s.out.line("  legacy      a row of a table, changed in place")
+	s.out.line("  events      all that happened to it, in a store of another database")
+	s.out.line("  stream      the same events, as a Kafka topic has them")
+	s.out.line("  projection  a row made of the events, every %s: always a little behind", c.Refresh)
+	s.out.line("  The desk makes %g deals a second all the while. Beside it runs", c.Rate)
+	s.out.command("crosscheck run")
+	return (&story{trial: t}).tell()
 }
 
 // story is a demonstration under way.
 type story struct {
-	*session
+	*trial
 
-	lab    *lab.Lab
-	tool   crosscheck
-	wrongs []string // what crosscheck got wrong, in words
+	wrongs []string // what crosscheck got wrong beside what the trial notes, in words
 }
 
-func (st *story) tell(orders int) error {
-	st.out.title("1  Clean, and live: lag is not divergence")
-	if err := st.clean("verify", "a clean system"); err != nil {
+func (st *story) tell() error {
+	st.out.title("1  Nothing is wrong, and crosscheck is silent: lag is not divergence")
+	if err := st.silent(); err != nil {
 		return err
 	}
-	st.out.title("2  Seven faults happen")
-	planted, err := st.plant(orders)
-	if err != nil {
+	st.out.title(fmt.Sprintf("2  Four things go wrong, in %d orders each", st.orders))
+	if err := st.plant(shown()); err != nil {
 		return err
 	}
-	st.out.title("3  crosscheck looks")
-	if err := st.sample(planted); err != nil {
+	for _, r := range st.results {
+		st.out.line("  %-20s %s", r.fault.Name, st.out.paint(dim, r.fault.About))
+	}
+	st.out.title("3  crosscheck says which orders, between which two places, and why")
+	if err := st.await(st.results); err != nil {
 		return err
 	}
-	found, err := st.verify(planted)
-	if err != nil {
+	st.tellFound()
+	st.out.title("4  One of them, in all four places (* differs)")
+	if err := st.explain(st.results[len(st.results)-1].planted[0]); err != nil {
 		return err
 	}
-	st.out.title("4  Cut over?")
+	st.out.title("5  Cut over?")
 	broken, err := st.decide("NO-GO")
 	if err != nil {
 		return err
 	}
-	st.out.title("5  Repaired")
+	st.out.title("6  Repaired. Cut over now?")
 	if err := st.lab.Repair(st.ctx); err != nil {
 		return err
 	}
-	st.out.line("  events appended, rows rebuilt, orders entered: %d orders mended", len(planted))
-	if err := st.clean("verify", "the repaired system"); err != nil {
+	if err := st.silent(); err != nil {
 		return err
 	}
-	st.out.title("6  Cut over now?")
 	mended, err := st.decide("GO", "INCONCLUSIVE")
 	if err != nil {
 		return err
 	}
-	return st.sumUp(found, broken, mended)
+	return st.sumUp(broken, mended)
 }
 
-// clean runs a pass that must find nothing.
-func (st *story) clean(command, what string) error {
-	r, err := st.pass(command)
-	if err != nil {
-		return err
-	}
-	for _, d := range r.Divergences {
-		st.wrong("order %s was accused on %s: %s", d.OrderID, what, describe(d.Kind, d.fieldNames()))
-	}
-	if r.Verdict == "unverified" || r.Verdict == "lagging" {
-		st.out.note("not a match: %s", r.Reason)
-	}
-	return nil
-}
-
-// plant lets every fault happen.
-func (st *story) plant(orders int) ([]lab.Planted, error) {
-	var all []lab.Planted
-	for _, f := range lab.Faults() {
-		planted, err := st.lab.Plant(st.ctx, f.Name, orders)
-		if err != nil {
-			return nil, err
-		}
-		st.out.line("  %-21s %s", f.Name, st.out.paint(dim, f.About))
-		all = append(all, planted...)
-	}
-	st.out.line("  %d orders are wrong now, and the desk trades on", len(all))
-	return all, nil
-}
-
-// sample shows how many a cheap look sees; it need not see all, but it must not accuse.
-func (st *story) sample(planted []lab.Planted) error {
-	r, err := st.pass("sample")
-	if err != nil {
-		return err
-	}
-	findings, accused := judge(planted, r.Divergences)
-	seen := 0
-	for _, f := range findings {
-		if f.found != nil {
-			seen++
-		}
-	}
-	st.out.note("a sample sees what it draws and what changed of late: %d of %d", seen, len(planted))
-	st.accuse(accused)
-	return nil
-}
-
-// verify must find each planted order, and say rightly how it differs.
-func (st *story) verify(planted []lab.Planted) ([]finding, error) {
-	r, err := st.pass("verify")
-	if err != nil {
-		return nil, err
-	}
-	findings, accused := judge(planted, r.Divergences)
-	fault := ""
-	for _, f := range findings {
-		if f.planted.Fault != fault {
-			fault = f.planted.Fault
-			st.out.line("  %s", st.out.paint(bold, fault))
-		}
-		st.out.verdict(f.right(), "order %d %s", f.planted.OrderID, f)
-		if !f.right() {
-			st.wrong("%s, order %d: %s", f.planted.Fault, f.planted.OrderID, f)
-		}
-	}
-	st.accuse(accused)
-	return findings, nil
-}
-
-func (st *story) accuse(accused []divergence) {
-	for _, d := range accused {
-		st.wrong("clean order %s was accused: %s", d.OrderID, describe(d.Kind, d.fieldNames()))
-	}
-}
-
-// pass runs a pass and shows its result in a line.
-func (st *story) pass(command string) (passReport, error) {
-	st.out.command("crosscheck " + command + " --json")
+// silent waits until a full verification and a sample that began after now have agreed, and nothing is open.
+func (st *story) silent() error {
 	began := time.Now()
-	r, err := st.tool.pass(st.ctx, command)
-	if err != nil {
-		return r, err
+	var full, sample *pass
+	err := st.clean(func(s status) bool {
+		full, sample = agreed(s, "full", began), agreed(s, "sample", began)
+		return full != nil && sample != nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case full == nil || sample == nil:
+		st.wrong("no full verification and sample have agreed within %s", st.patience)
+	default:
+		st.out.verdict(true, "%s orders verified, %s sampled, the stream followed: no divergence (%s)",
+			number(full.Compared), number(sample.Compared), since(began))
 	}
-	st.out.line("  %s: %s orders compared, %d divergences (%s)",
-		st.out.verdictWord(r.Verdict), number(r.Compared), len(r.Divergences), since(began))
-	return r, nil
+	return nil
 }
 
-// decide asks the gate and shows every reason.
+// agreed is the newest pass of a kind that began after a time and found nothing; nil where there is none.
+func agreed(s status, kind string, after time.Time) *pass {
+	i := slices.IndexFunc(s.Passes, func(p pass) bool { return p.Pass == kind && p.Verdict == "match" && p.Started.After(after) })
+	if i < 0 {
+		return nil
+	}
+	return &s.Passes[i]
+}
+
+func (st *story) tellFound() {
+	for i := range st.results {
+		r := &st.results[i]
+		var orders []string
+		for _, p := range r.planted {
+			orders = append(orders, orderID(p.OrderID))
+		}
+		st.out.verdict(r.complete(), "%-18s  %-23s  orders %s after %.1f s", r.fault.Hop, r.fault.Cause, strings.Join(orders, ", "), r.took.Seconds())
+		if !r.complete() {
+			st.out.note("  %d of %d found, %d named rightly", len(r.found), len(r.planted), len(r.right))
+		}
+	}
+}
+
+// explain shows what crosscheck says of an order, without the fields on which all agree, and without its timeline.
+func (st *story) explain(p lab.Planted) error {
+	id := orderID(p.OrderID)
+	st.out.command("crosscheck explain " + id)
+	text, err := st.tool.explain(st.ctx, id)
+	if err != nil {
+		return err
+	}
+	head, rest, _ := strings.Cut(text, "\n\n")
+	table, timeline, _ := strings.Cut(rest, "\n\n")
+	for line := range strings.Lines(head + "\n") {
+		st.out.line("  %s", strings.TrimSuffix(line, "\n"))
+	}
+	equal := 0
+	for i, line := range strings.Split(strings.TrimSuffix(table, "\n"), "\n") {
+		if i > 0 && !strings.HasPrefix(line, "  *") {
+			equal++
+			continue
+		}
+		st.out.line("  %s", line)
+	}
+	st.out.note("    … %d fields that agree, and a timeline of %d moments", equal, strings.Count(timeline, "\n  "))
+	if !strings.Contains(head, p.Cause) || !strings.Contains(head, p.Hop) {
+		st.wrong("order %s is not explained by %s at %s", id, p.Cause, p.Hop)
+	}
+	return nil
+}
+
+// decide asks the gate, and shows what stands in the way.
 func (st *story) decide(acceptable ...string) (gateReport, error) {
-	st.out.command("crosscheck gate --json")
+	st.out.command("crosscheck gate")
 	r, err := st.tool.gate(st.ctx)
 	if err != nil {
 		return r, err
 	}
 	st.out.line("  %s", st.out.paint(bold, st.out.decision(r.Decision)))
 	for _, c := range r.Criteria {
-		style := map[string]string{"pass": green, "fail": red}[c.Verdict]
+		if c.Verdict == "pass" {
+			continue
+		}
+		style := map[string]string{"fail": red}[c.Verdict]
 		if style == "" {
 			style = amber
 		}
-		st.out.line("    %s %s", st.out.paint(style, fmt.Sprintf("%-12s", c.Verdict)), c.Name)
-		for _, l := range wrap(c.Reason, 90) {
-			st.out.line("                 %s", st.out.paint(dim, l))
+		for i, l := range wrap(c.Name+": "+c.Reason, 100) {
+			verdict := []string{c.Verdict, ""}[min(i, 1)]
+			st.out.line("    %s %s", st.out.paint(style, fmt.Sprintf("%-12s", verdict)), l)
 		}
 	}
+	st.out.line("    %s %s", st.out.paint(green, "pass        "), strings.Join(r.names("pass"), ", "))
 	if !slices.Contains(acceptable, r.Decision) {
 		st.wrong("the gate said %s, want %s", r.Decision, strings.Join(acceptable, " or "))
 	}
 	return r, nil
+}
+
+// names are those of the criteria with a verdict.
+func (g gateReport) names(verdict string) (names []string) {
+	for _, c := range g.Criteria {
+		if c.Verdict == verdict {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // wrong notes what speaks against crosscheck.
@@ -218,37 +213,31 @@ func (st *story) wrong(format string, args ...any) {
 	st.out.verdict(false, "%s", st.wrongs[len(st.wrongs)-1])
 }
 
-// sumUp is what stays on the screen: each fault with what was found, then both decisions.
-func (st *story) sumUp(findings []finding, broken, mended gateReport) error {
+// sumUp is what stays on the screen.
+func (st *story) sumUp(broken, mended gateReport) error {
+	planted, right := 0, 0
+	for _, r := range st.results {
+		planted, right = planted+len(r.planted), right+len(r.right)
+	}
 	st.out.title("In short")
-	for _, f := range lab.Faults() {
-		right, all, kinds := tally(findings, f.Name)
-		st.out.verdict(right == all, "%-21s %d of %d found as %s", f.Name, right, all, strings.Join(kinds, " and "))
-	}
-	st.out.line("  broken:   %s (%s)", st.out.decision(broken.Decision), broken.because())
-	st.out.line("  repaired: %s (%s)", st.out.decision(mended.Decision), mended.because())
+	st.out.verdict(right == planted, "%d of %d orders found, each with the hop and the cause that was planted", right, planted)
+	st.out.verdict(len(st.accused) == 0, "%d clean orders accused, on a system that never stood still", len(st.accused))
+	st.out.verdict(broken.Decision == "NO-GO", "broken: %s; repaired: %s", broken.Decision, mended.because())
+	err := st.judged()
 	if len(st.wrongs) > 0 {
-		return fmt.Errorf("%w: %s", errWrong, strings.Join(st.wrongs, "; "))
+		err = errors.Join(err, fmt.Errorf("%w: %s", errWrong, strings.Join(st.wrongs, "; ")))
 	}
-	return nil
+	return err
 }
 
-// because names the criteria that did not pass, and how.
+// because is the decision, with the criteria that are still missing.
 func (g gateReport) because() string {
-	names := make(map[string][]string) // verdict → criteria
-	for _, c := range g.Criteria {
-		if c.Verdict != "pass" {
-			names[c.Verdict] = append(names[c.Verdict], c.Name)
-		}
-	}
-	if len(names) == 0 {
-		return "all criteria pass"
-	}
-	var parts []string
+	var missing []string
 	for _, verdict := range []string{"fail", "error", "inconclusive"} {
-		if len(names[verdict]) > 0 {
-			parts = append(parts, verdict+": "+strings.Join(names[verdict], ", "))
-		}
+		missing = append(missing, g.names(verdict)...)
 	}
-	return strings.Join(parts, "; ")
+	if len(missing) == 0 {
+		return g.Decision
+	}
+	return g.Decision + ", for want of " + strings.Join(missing, ", ")
 }

@@ -15,10 +15,10 @@ const (
 )
 
 // table is the results in Markdown.
-func (d *detection) table() string {
+func (t *trial) table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| fault (the lab's name) | what happens | hop | cause | found by | found | hop and cause right | seconds |\n|---|---|---|---|---|---|---|---:|\n")
-	for _, r := range d.results {
+	for _, r := range t.results {
 		by := slices.Sorted(maps.Keys(r.by))
 		fmt.Fprintf(&b, "| `%s` | %s | %s | [%s](causes/%s.md) | %s | %d of %d | %d of %d | %.1f |\n",
 			r.fault.Name, r.fault.About, r.fault.Hop, r.fault.Cause, r.fault.Cause, strings.Join(by, ", "),

@@ -39,7 +39,7 @@ type cli struct {
 	Bench  benchCmd  `cmd:"" help:"Measure crosscheck against what people write by hand, on millions of orders."`
 }
 
-// system is what 'up' and 'demo' set up, with a stream or without.
+// system is what 'up', 'demo' and 'detect' set up.
 type system struct {
 	Orders  int64         `default:"50000" help:"Orders in the generated history."`
 	Seed    int64         `default:"1" help:"Picks the history."`

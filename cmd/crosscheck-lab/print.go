@@ -65,18 +65,6 @@ func (p *printer) verdict(good bool, format string, args ...any) {
 	p.line("  %s %s", mark, fmt.Sprintf(format, args...))
 }
 
-// verdictWord paints the verdict of a pass.
-func (p *printer) verdictWord(v string) string {
-	switch v {
-	case "match":
-		return p.paint(green, v)
-	case "diverged":
-		return p.paint(red, v)
-	default:
-		return p.paint(amber, v)
-	}
-}
-
 // decision paints the gate's word.
 func (p *printer) decision(d string) string {
 	switch d {

@@ -62,24 +62,22 @@ func (s *sidecar) stop() error {
 	return nil
 }
 
-// open lists the open divergences.
-func (s *sidecar) open(ctx context.Context) ([]divergence, error) {
+// status is what it shows.
+func (s *sidecar) status(ctx context.Context) (status, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/api/status", nil)
 	if err != nil {
-		return nil, fmt.Errorf("asking the sidecar: %w", err)
+		return status{}, fmt.Errorf("asking the sidecar: %w", err)
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("asking the sidecar: %w", err)
+		return status{}, fmt.Errorf("asking the sidecar: %w", err)
 	}
 	defer func() { _ = answer.Body.Close() }() // read to its end, or given up
-	var status struct {
-		Divergences []divergence `json:"divergences"`
+	var shown status
+	if err := json.NewDecoder(answer.Body).Decode(&shown); err != nil || answer.StatusCode != http.StatusOK {
+		return status{}, fmt.Errorf("reading the sidecar's status (%s): %w", answer.Status, err)
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&status); err != nil || answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("reading the sidecar's status (%s): %w", answer.Status, err)
-	}
-	return status.Divergences, nil
+	return shown, nil
 }

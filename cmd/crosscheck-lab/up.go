@@ -37,7 +37,7 @@ func (c *upCmd) Run(s *session) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	if err := writeConfig(c.Config, l, st, c.Web); err != nil {
+	if err := writeConfig(c.Config, l, st, c.Web, steady); err != nil {
 		return err
 	}
 	ctl, err := listen(s.ctx, c.Socket, l)

@@ -40,6 +40,7 @@ type look struct {
 	diagnosis          compare.Diagnosis
 	observation        compare.Observation
 	stream             []streamFinding // open ones, as the follower knows them
+	topic              *onTopic        // nil where no stream is configured
 }
 
 func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
@@ -64,7 +65,7 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if verdict, err = x.onStream(ctx, key, &last, verdict); err != nil {
+	if verdict, err = x.onStream(ctx, key, &last, verdict, p.stderr); err != nil {
 		return 0, err
 	}
 	r := x.report(key, last, verdict)
@@ -173,8 +174,7 @@ func (x *explainer) settled(ctx context.Context, key order.Key, was look, notes 
 	if newest := was.newest(); !newest.IsZero() && was.at.Sub(newest) >= x.settle.Window {
 		return was, x.judge(since(was.observation, newest), was, newest), nil
 	}
-	_, _ = fmt.Fprintf(notes, "crosscheck: order %s may still be on its way; looking again in %s\n", shown(string(key)), x.settle.Window)
-	if err := wait(ctx, x.settle.Window); err != nil {
+	if err := x.pause(ctx, key, notes); err != nil {
 		return was, compare.Unverified, err
 	}
 	is, err := x.look(ctx, key)
@@ -185,6 +185,12 @@ func (x *explainer) settled(ctx context.Context, key order.Key, was look, notes 
 		return is, is.diagnosis.Verdict, nil
 	}
 	return is, x.judge(was.observation, is, was.at), nil
+}
+
+// pause waits for a settle window, and says so.
+func (x *explainer) pause(ctx context.Context, key order.Key, notes io.Writer) error {
+	_, _ = fmt.Fprintf(notes, "crosscheck: order %s may still be on its way; looking again in %s\n", shown(string(key)), x.settle.Window)
+	return wait(ctx, x.settle.Window)
 }
 
 func since(o compare.Observation, at time.Time) compare.Observation {

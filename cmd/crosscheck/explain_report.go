@@ -29,6 +29,8 @@ type orderReport struct {
 	PartsAt         string                        `json:"parts_at"` // position of the first event at which they part
 	// Stream is what the follower has found of the order and is still open; absent where that is nothing.
 	Stream []streamFinding `json:"stream,omitempty"`
+	// Topic is how much of the topic was read for representation stream; absent where no stream is configured.
+	Topic *reading `json:"topic,omitempty"`
 
 	fields []string
 }
@@ -36,7 +38,7 @@ type orderReport struct {
 // moment is one thing that happened to the order, by whatever record of it.
 type moment struct {
 	At     time.Time `json:"at"`
-	Source string    `json:"source"` // events, audit_log, trades
+	Source string    `json:"source"` // events, audit_log, trades, stream
 	Event  string    `json:"event,omitempty"`
 	What   string    `json:"what"`
 	// After is the order as the events up to here make it; only for events.
@@ -65,6 +67,13 @@ func (x *explainer) report(key order.Key, l look, verdict compare.Verdict) order
 		final, _ := x.oracle.Rules.Fold(l.events)
 		r.Representations["events"] = x.stateValues(&final)
 		r.Timeline = append(r.Timeline, x.eventMoments(l)...)
+	}
+	if l.topic != nil {
+		r.Topic = l.topic.reading(l.stream)
+		if values, ok := x.consumed(l.topic); ok {
+			r.Representations["stream"] = values
+		}
+		r.Timeline = append(r.Timeline, l.topic.moments()...)
 	}
 	if h := l.legacy.History; h != nil {
 		r.Timeline = append(r.Timeline, historyMoments(h)...)
@@ -152,6 +161,9 @@ func (r orderReport) text() string {
 	for _, s := range r.Stream {
 		line("stream", fmt.Sprintf("%s (%s), first seen %s", s.Cause, s.Kind, s.FirstSeen.UTC().Format(time.DateTime)))
 	}
+	if r.Topic != nil {
+		line("topic", r.Topic.text())
+	}
 	r.writeValues(&b)
 	r.writeTimeline(&b)
 	return b.String()
@@ -165,18 +177,22 @@ func inParentheses(text, before string) string {
 }
 
 func (r orderReport) writeValues(b *strings.Builder) {
-	names := []string{"legacy", "events", "projection"}
+	names := []string{"legacy", "events", "projection", "stream"}
 	names = slices.DeleteFunc(names, func(n string) bool { _, ok := r.Representations[n]; return !ok })
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintf(t, "  \t\t%s\n", strings.Join(names, "\t"))
+	compared, titles := names, strings.Join(names, "\t")
+	if last := len(names) - 1; names[last] == "stream" && !r.Topic.Complete {
+		compared, titles = names[:last], titles+" (incomplete)" // what was not read does not differ
+	}
+	_, _ = fmt.Fprintf(t, "  \t\t%s\n", titles)
 	for _, f := range r.fields {
 		cells := make([]string, len(names))
 		for i, n := range names {
 			cells[i] = cell(r.Representations[n], f)
 		}
 		mark := " "
-		if r.differ(f, names) {
+		if r.differ(f, compared) {
 			mark = "*"
 		}
 		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", mark, f, strings.Join(cells, "\t"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -19,38 +20,57 @@ type streamFinding struct {
 	FirstSeen time.Time `json:"first_seen"`
 }
 
-// onStream asks the ledger what the follower has found of the order: the topic itself cannot be read by order. Without a
-// stream, or a ledger yet, nothing is known. An order on which all else agrees parts there, if anywhere.
-func (x *explainer) onStream(ctx context.Context, key order.Key, l *look, verdict compare.Verdict) (compare.Verdict, error) {
+// onStream asks the topic for the order, and the ledger for what the follower has found of it. An order on which all
+// else agrees parts there, if anywhere; if the topic cannot be asked, nothing is known of that.
+func (x *explainer) onStream(ctx context.Context, key order.Key, l *look, verdict compare.Verdict, notes io.Writer) (compare.Verdict, error) {
 	if !x.config.Stream.Given() {
 		return verdict, nil
 	}
+	l.topic = x.readTopic(ctx, key, *l)
+	if err := x.followed(ctx, key, l); err != nil || verdict != compare.Match {
+		return verdict, err
+	}
+	if len(l.stream) > 0 {
+		cause := compare.Cause(l.stream[0].Cause)
+		l.diagnosis.Hop, l.diagnosis.Cause, l.diagnosis.Confidence = compare.EventsToStream, cause, compare.High
+		l.diagnosis.Reason = "the rows are what the events say; on the stream " + meaning(cause)
+		return compare.Diverged, nil
+	}
+	d := l.topic.diagnose()
+	if d.Verdict == compare.Lagging { // once more, when all that is stored by now is due
+		if err := x.pause(ctx, key, notes); err != nil {
+			return compare.Unverified, err
+		}
+		l.at = time.Now()
+		l.topic = x.readTopic(ctx, key, *l)
+		d = l.topic.diagnose()
+	}
+	if d.Verdict != compare.Match {
+		l.diagnosis.Hop, l.diagnosis.Cause, l.diagnosis.Confidence = d.Hop, d.Cause, d.Confidence
+		l.diagnosis.Reason, l.diagnosis.PartsAt = d.Reason, d.PartsAt
+	}
+	return d.Verdict, nil
+}
+
+// followed asks the ledger. Without one yet nobody has followed.
+func (x *explainer) followed(ctx context.Context, key order.Key, l *look) error {
 	fingerprint, err := x.sides.fingerprint(ctx, x.config)
 	if err != nil {
-		return verdict, err
+		return err
 	}
 	known, err := ledger.Open(ctx, ledger.Config{DSN: x.config.Ledger.DSN.Reveal(), Schema: x.config.Ledger.Schema, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		return verdict, fmt.Errorf("opening the ledger: %w", err)
+		return fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer known.Close()
 	found, err := known.StreamFindings(ctx, fingerprint, key)
 	if errors.Is(err, ledger.ErrNotMigrated) {
-		return verdict, nil
-	}
-	if err != nil {
-		return verdict, err
+		return nil
 	}
 	for _, d := range found {
 		l.stream = append(l.stream, streamFinding{string(d.Mismatch.Kind), string(d.Mismatch.Cause), d.FirstSeen})
 	}
-	if len(found) == 0 || verdict != compare.Match {
-		return verdict, nil
-	}
-	first := found[0].Mismatch
-	l.diagnosis.Hop, l.diagnosis.Cause, l.diagnosis.Confidence = first.Hop, first.Cause, compare.High
-	l.diagnosis.Reason = "the rows are what the events say; on the stream " + meaning(first.Cause)
-	return compare.Diverged, nil
+	return err
 }
 
 func meaning(c compare.Cause) string {

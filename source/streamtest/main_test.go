@@ -51,6 +51,7 @@ var cases = []struct {
 	{"compressed messages", compressedMessages},
 	{"empty topic", emptyTopic},
 	{"keys, tombstones and times", keysTombstonesTimes},
+	{"offsets by time", offsetsByTime},
 	{"unkeyed messages spread", unkeyedMessagesSpread},
 	{"unknown topic", unknownTopic},
 	{"unknown topic is not created", unknownTopicIsNotCreated},

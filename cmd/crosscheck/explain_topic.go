@@ -1,0 +1,177 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// What explain asks of a topic, which cannot be read by order: so much, and no more.
+const (
+	topicTime     = 6 * time.Second
+	topicPatience = 3 * time.Second
+	topicLimit    = 1_000_000 // messages
+	topicMargin   = time.Minute
+)
+
+// onTopic is an order as the topic has it.
+type onTopic struct {
+	found verify.OrderOnTopic
+	facts compare.Streamed
+	// missed is why not all is known that the topic could tell; nil where all is.
+	missed error
+}
+
+// reading is how much of the topic was read for one order.
+type reading struct {
+	Complete bool   `json:"complete"` // every message was read that could be one of the order, or all that are due were met
+	Reason   string `json:"reason,omitempty"`
+	Messages int    `json:"messages"` // of the order
+	Read     int64  `json:"read"`     // of all orders
+	Held     int64  `json:"held"`     // that the topic has
+}
+
+var errNotMet = errors.New("not every event was met in the part of the topic that was read")
+
+// readTopic reads what the topic holds of an order. It never fails: what cannot be read is missed, and the rest is
+// told all the same. The history is read once more behind the topic: what was stored meanwhile is another version.
+func (x *explainer) readTopic(ctx context.Context, key order.Key, l look) *onTopic {
+	t := &onTopic{facts: compare.Streamed{Stored: l.events, Due: l.at.Add(-x.settle.Window)}}
+	t.missed = x.consume(ctx, key, t)
+	later, err := x.sides.events.Histories(ctx, []order.Key{key})
+	if err != nil {
+		t.missed = cmp.Or(t.missed, err)
+		return t
+	}
+	for _, m := range t.found.Messages {
+		if !isLater(m.Event.Position, l.events, later[key]) {
+			t.facts.Messages = append(t.facts.Messages, compare.StreamedMessage{Event: m.Event, Partition: m.Partition, Drift: m.Drift})
+		}
+	}
+	t.facts.Whole = t.missed == nil && t.found.Whole()
+	if t.missed == nil && t.facts.Diagnose().Verdict == compare.Unverified {
+		t.missed = errNotMet
+	}
+	return t
+}
+
+// consume reads the order's messages, and where the topic begins if not all events are among them.
+func (x *explainer) consume(ctx context.Context, key order.Key, t *onTopic) error {
+	ctx, cancel := context.WithTimeout(ctx, topicTime)
+	defer cancel()
+	vocabulary, err := vocabularyOf(x.config.Events)
+	if err != nil {
+		return err
+	}
+	config := streamConfig(x.config.Stream, nil, slog.New(slog.DiscardHandler))
+	config.Patience = topicPatience
+	stream, err := source.OpenStream(ctx, config)
+	if err != nil {
+		return err
+	}
+	r := &verify.OrderReader{
+		Stream: stream, Vocabulary: vocabulary, KeyType: x.sides.legacy.KeyType(),
+		Margin: x.settle.Window + topicMargin, Limit: topicLimit,
+	}
+	if t.found, err = r.Read(ctx, key, t.facts.Stored); err != nil {
+		return err
+	}
+	for _, e := range t.facts.Stored {
+		if !amongst(t.found.Messages, e.Position) {
+			t.facts.From, err = r.Begins(ctx, t.found)
+			return err
+		}
+	}
+	return nil
+}
+
+func amongst(messages []verify.OrderMessage, at order.Position) bool {
+	return slices.ContainsFunc(messages, func(m verify.OrderMessage) bool { return m.Event.Position == at })
+}
+
+// isLater is true for an event that was stored after the history had been read.
+func isLater(at order.Position, was, is []order.Event) bool {
+	there := func(e order.Event) bool { return e.Position == at }
+	return !slices.ContainsFunc(was, there) && slices.ContainsFunc(is, there)
+}
+
+// diagnose says how the topic parts from the store, as far as it was read.
+func (t *onTopic) diagnose() compare.Diagnosis {
+	d := t.facts.Diagnose()
+	if d.Verdict == compare.Unverified && !errors.Is(t.missed, errNotMet) {
+		d.Reason, d.PartsAt = "the rows are what the events say; the stream could not be read", 0
+	}
+	return d
+}
+
+// consumed is the order as a consumer of the topic has it; false where nothing can be said of that.
+func (x *explainer) consumed(t *onTopic) (map[string]*string, bool) {
+	events, claimed := t.facts.Consumed()
+	if !claimed || len(t.facts.Messages) == 0 && t.missed != nil {
+		return nil, false
+	}
+	state, _ := x.oracle.Rules.Fold(events)
+	return x.stateValues(&state), true
+}
+
+// reading is what is said of it. What the follower has found lost does not have to be looked for.
+func (t *onTopic) reading(found []streamFinding) *reading {
+	r := &reading{Complete: t.missed == nil, Messages: len(t.facts.Messages), Read: t.found.Read, Held: t.found.Held}
+	lost := slices.ContainsFunc(found, func(f streamFinding) bool { return f.Cause == string(compare.LostPublish) })
+	switch older := t.older(); {
+	case errors.Is(t.missed, errNotMet) && lost:
+		r.Complete = true
+	case t.missed != nil:
+		r.Reason = strings.Join(strings.Fields(t.missed.Error()), " ")
+	case older > 0:
+		r.Reason = fmt.Sprintf("the topic begins with event %d; older events of the order (%d) are taken from the store", t.facts.From, older)
+		if t.facts.From == verify.NothingHeld {
+			r.Reason = "the topic holds no events yet, or none any more"
+		}
+	}
+	return r
+}
+
+// older counts the events from before the topic begins.
+func (t *onTopic) older() (n int) {
+	for _, e := range t.facts.Stored {
+		if e.Position < t.facts.From {
+			n++
+		}
+	}
+	return n
+}
+
+// text says the same for people.
+func (r reading) text() string {
+	text := fmt.Sprintf("%d messages of the order, of %d read", r.Messages, r.Read)
+	if r.Read < r.Held {
+		text += fmt.Sprintf(" of the topic's %d", r.Held)
+	}
+	if r.Reason != "" {
+		text += "; " + r.Reason
+	}
+	if !r.Complete {
+		text = "incomplete: " + text
+	}
+	return text
+}
+
+func (t *onTopic) moments() []moment {
+	var out []moment
+	for _, m := range t.found.Messages {
+		what := fmt.Sprintf("%s (partition %d, offset %d)", m.Event.Type, m.Partition, m.Offset)
+		out = append(out, moment{At: m.Time, Source: "stream", Event: fmt.Sprint(m.Event.Position), What: what})
+	}
+	return out
+}

@@ -1,0 +1,124 @@
+package compare
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Streamed is what a topic holds of one order, beside its stored history.
+type Streamed struct {
+	Stored   []order.Event     // in the order of their positions
+	Messages []StreamedMessage // as a consumer gets them
+	// From is the position from which the topic claims to hold every event.
+	From order.Position
+	// Due is the time before which an event must have been stored for its message to be here by now.
+	Due time.Time
+	// Whole is true if every message was read that could be one of the order.
+	Whole bool
+}
+
+// StreamedMessage is one message of an order.
+type StreamedMessage struct {
+	Event     order.Event
+	Partition int
+	Drift     error // why it cannot be read as it should; nil where it can
+}
+
+// Consumed is the history of a consumer that began with what the store held before the topic begins, and went on with
+// the topic. It is false where the topic holds nothing of the order, and claims nothing of it.
+func (s Streamed) Consumed() ([]order.Event, bool) {
+	var events []order.Event
+	claimed := len(s.Messages) > 0
+	for _, e := range s.Stored {
+		if e.Position < s.From {
+			events = append(events, e)
+		} else {
+			claimed = true
+		}
+	}
+	for _, m := range s.Messages {
+		if m.Event.Position >= s.From {
+			events = append(events, m.Event)
+		}
+	}
+	return events, claimed
+}
+
+// Diagnose says how the topic parts from the store over this order. What a message says is judged first, then what is
+// missing, then how messages came.
+func (s Streamed) Diagnose() Diagnosis {
+	for _, judge := range []func() (Diagnosis, bool){s.content, s.missing, s.manner} {
+		if d, parts := judge(); parts {
+			return d
+		}
+	}
+	return Diagnosis{Verdict: Match}
+}
+
+func (s Streamed) parts(v Verdict, cause Cause, at order.Position, format string, args ...any) (Diagnosis, bool) {
+	return Diagnosis{
+		Verdict: v, Hop: EventsToStream, Cause: cause, Confidence: High, PartsAt: at,
+		Reason: "the rows are what the events say; on the stream " + fmt.Sprintf(format, args...),
+	}, true
+}
+
+func (s Streamed) content() (Diagnosis, bool) {
+	for _, m := range s.Messages {
+		at := m.Event.Position
+		i := slices.IndexFunc(s.Stored, func(e order.Event) bool { return e.Position == at })
+		if m.Drift != nil {
+			return s.parts(Diverged, SchemaDrift, at, "event %d cannot be read as agreed: %v", at, m.Drift)
+		}
+		if i < 0 {
+			return s.parts(Diverged, GhostPublish, at, "event %d is published, and is not in the store", at)
+		}
+		var fields []string
+		for _, d := range Published(s.Stored[i], m.Event) {
+			fields = append(fields, d.Name)
+		}
+		if len(fields) > 0 {
+			return s.parts(Diverged, WrongPublish, at, "event %d has another %s than in the store", at, strings.Join(fields, ", "))
+		}
+	}
+	return Diagnosis{}, false
+}
+
+func (s Streamed) missing() (Diagnosis, bool) {
+	for _, e := range s.Stored {
+		there := slices.ContainsFunc(s.Messages, func(m StreamedMessage) bool { return m.Event.Position == e.Position })
+		switch {
+		case there || e.Position < s.From:
+		case !s.Whole:
+			return Diagnosis{
+				Verdict: Unverified, PartsAt: e.Position,
+				Reason: fmt.Sprintf("event %d was not met in the part of the stream that was read", e.Position),
+			}, true
+		case e.At.After(s.Due):
+			return s.parts(Lagging, LostPublish, e.Position, "event %d is not there yet", e.Position)
+		default:
+			return s.parts(Diverged, LostPublish, e.Position, "event %d is not there", e.Position)
+		}
+	}
+	return Diagnosis{}, false
+}
+
+func (s Streamed) manner() (Diagnosis, bool) {
+	seen := map[order.Position]bool{}
+	for i, m := range s.Messages {
+		at := m.Event.Position
+		switch {
+		case seen[at]:
+			return s.parts(Diverged, DuplicatePublish, at, "event %d is there twice", at)
+		case i > 0 && m.Partition != s.Messages[0].Partition:
+			return s.parts(Diverged, UnkeyedPublish, at, "it is spread over partitions %d and %d", s.Messages[0].Partition, m.Partition)
+		case i > 0 && at < s.Messages[i-1].Event.Position:
+			return s.parts(Diverged, DisorderedPublish, at, "event %d comes behind event %d", at, s.Messages[i-1].Event.Position)
+		}
+		seen[at] = true
+	}
+	return Diagnosis{}, false
+}

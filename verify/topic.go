@@ -1,0 +1,316 @@
+package verify
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// TimedStream is a Stream that knows when its messages came.
+type TimedStream interface {
+	Stream
+	// OffsetsAt returns, by partition, the offset of the first message that is not older than a time. Partitions
+	// without one are left out.
+	OffsetsAt(ctx context.Context, at time.Time) (map[int]int64, error)
+}
+
+// OrderReader reads what a topic holds of one order. A topic has no index: it is read from shortly before the order's
+// first event to its end where that is within Limit, otherwise only around the times of its events. Times are a hint,
+// and prove nothing: where an event is not met, the rest is read too, if the limit allows.
+type OrderReader struct {
+	Stream     TimedStream
+	Vocabulary order.Vocabulary
+	KeyType    order.KeyType
+	// Margin is how much earlier or later than its event a message is looked for.
+	Margin time.Duration
+	// Limit is how many messages are read at most.
+	Limit int64
+}
+
+// OrderOnTopic is what was read of one order.
+type OrderOnTopic struct {
+	Messages []OrderMessage // as a consumer gets them
+	Read     int64          // offsets passed over, of other orders mostly
+	Held     int64          // offsets that the topic has
+	// Lost is true where messages were deleted while we read.
+	Lost bool
+}
+
+// Whole is true where the whole topic was read: what was not met is not there.
+func (o OrderOnTopic) Whole() bool { return o.Read >= o.Held && !o.Lost }
+
+// OrderMessage is one message of an order.
+type OrderMessage struct {
+	Partition int
+	Offset    int64
+	Time      time.Time
+	Keyed     bool // the producer set a key: the order's messages are in one partition
+	Event     order.Event
+	Drift     error // why it cannot be read as it should
+}
+
+// Read looks for an order with this stored history; without one the topic's newest messages are read. What was read
+// until an error is returned with it.
+func (r *OrderReader) Read(ctx context.Context, key order.Key, stored []order.Event) (OrderOnTopic, error) {
+	partitions, err := r.Stream.Partitions(ctx)
+	if err != nil {
+		return OrderOnTopic{}, err
+	}
+	reading := newOrderReading(r, key, partitions)
+	err = reading.run(ctx, stored)
+	slices.SortStableFunc(reading.found.Messages, inTurn(reading.found.Messages))
+	return reading.found, err
+}
+
+// inTurn is the order in which a consumer gets messages: within a partition that of their offsets. Between partitions
+// there is none, and then the events' own is as good as any.
+func inTurn(all []OrderMessage) func(a, b OrderMessage) int {
+	for _, m := range all {
+		if m.Partition != all[0].Partition {
+			return func(a, b OrderMessage) int { return cmp.Compare(a.Event.Position, b.Event.Position) }
+		}
+	}
+	return func(a, b OrderMessage) int { return cmp.Compare(a.Offset, b.Offset) }
+}
+
+// orderReading is one order being looked for.
+type orderReading struct {
+	*OrderReader
+	key          order.Key
+	firsts, ends map[int]int64 // partition → its bounds when we began
+	next         map[int]int64 // partition → where the planned ranges end so far
+
+	mu    sync.Mutex
+	at    map[int]int64 // partition → how far the present range was read
+	found OrderOnTopic
+}
+
+func newOrderReading(r *OrderReader, key order.Key, partitions []StreamPartition) *orderReading {
+	reading := &orderReading{OrderReader: r, key: key, firsts: map[int]int64{}, ends: map[int]int64{}, next: map[int]int64{}}
+	for _, p := range partitions {
+		reading.firsts[p.Partition], reading.ends[p.Partition], reading.next[p.Partition] = p.First, p.End, p.First
+		reading.found.Held += p.End - p.First
+	}
+	return reading
+}
+
+// smallPart of the limit is read without asking where to begin.
+const smallPart = 20
+
+func (r *orderReading) run(ctx context.Context, stored []order.Event) error {
+	switch {
+	case r.found.Held <= r.Limit/smallPart:
+		return r.read(ctx, r.upTo(r.ends))
+	case len(stored) == 0:
+		for partition, end := range r.ends {
+			r.next[partition] = max(r.firsts[partition], end-r.Limit/int64(len(r.ends)))
+		}
+		return r.read(ctx, r.upTo(r.ends))
+	}
+	times := make([]time.Time, len(stored))
+	for i, e := range stored {
+		times[i] = e.At
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	from, err := r.Stream.OffsetsAt(ctx, times[0].Add(-r.Margin))
+	if err != nil {
+		return err
+	}
+	behind := int64(0)
+	for partition, end := range r.ends {
+		r.next[partition] = r.clamp(partition, from)
+		behind += end - r.next[partition]
+	}
+	if behind > r.Limit {
+		return r.around(ctx, times)
+	}
+	begun := maps.Clone(r.next)
+	if err := r.read(ctx, r.upTo(r.ends)); err != nil || r.met(stored) || r.found.Held > r.Limit {
+		return err
+	}
+	r.next = maps.Clone(r.firsts)
+	return r.read(ctx, r.upTo(begun))
+}
+
+// met is true once every stored event has a message.
+func (r *orderReading) met(stored []order.Event) bool {
+	return !slices.ContainsFunc(stored, func(e order.Event) bool {
+		return !slices.ContainsFunc(r.found.Messages, func(m OrderMessage) bool { return m.Event.Position == e.Position })
+	})
+}
+
+// around reads windows about the times, as many as the limit allows.
+func (r *orderReading) around(ctx context.Context, times []time.Time) error {
+	left := r.Limit
+	for _, at := range times {
+		from, err := r.Stream.OffsetsAt(ctx, at.Add(-r.Margin))
+		if err != nil {
+			return err
+		}
+		to, err := r.Stream.OffsetsAt(ctx, at.Add(r.Margin))
+		if err != nil {
+			return err
+		}
+		ends := map[int]int64{}
+		for partition := range r.ends {
+			start := max(r.next[partition], r.clamp(partition, from))
+			end := min(max(start, r.clamp(partition, to)), start+left)
+			left -= end - start
+			r.next[partition], ends[partition] = start, end
+		}
+		if err := r.read(ctx, r.upTo(ends)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clamp is the offset found in a partition; its end where there was none.
+func (r *orderReading) clamp(partition int, found map[int]int64) int64 {
+	if offset, ok := found[partition]; ok {
+		return min(offset, r.ends[partition])
+	}
+	return r.ends[partition]
+}
+
+// upTo is the range from where the others end.
+func (r *orderReading) upTo(ends map[int]int64) StreamRange {
+	out := StreamRange{From: map[int]int64{}, To: map[int]int64{}}
+	for partition, end := range ends {
+		if from := r.next[partition]; from < end {
+			out.From[partition], out.To[partition] = from, end
+			r.next[partition] = end
+		}
+	}
+	return out
+}
+
+func (r *orderReading) read(ctx context.Context, to StreamRange) error {
+	r.at = maps.Clone(to.From)
+	if len(to.To) == 0 {
+		return nil
+	}
+	return r.Stream.Read(ctx, to, r.take)
+}
+
+// take keeps what is of the order.
+func (r *orderReading) take(_ context.Context, b StreamBatch) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.found.Lost = r.found.Lost || b.Gap != nil
+	r.found.Read += max(0, b.Next-r.at[b.Partition])
+	r.at[b.Partition] = b.Next
+	for _, m := range b.Messages {
+		if m, ok := r.ofOrder(m); ok {
+			r.found.Messages = append(r.found.Messages, m)
+		}
+	}
+	return nil
+}
+
+func (r *orderReading) ofOrder(m Message) (OrderMessage, bool) {
+	if r.KeyType == order.KeyInteger && !bytes.Contains(m.Value, []byte(r.key)) && string(m.Key) != string(r.key) {
+		return OrderMessage{}, false // decoding is what takes time
+	}
+	event, drift := decodeMessage(m.Value, r.Vocabulary, r.KeyType)
+	if event.Key != r.key && (event.Key != "" || string(m.Key) != string(r.key)) {
+		return OrderMessage{}, false
+	}
+	event.Key = r.key
+	return OrderMessage{Partition: m.Partition, Offset: m.Offset, Time: m.Time, Keyed: len(m.Key) > 0, Event: event, Drift: drift}, true
+}
+
+// begins is the position from which the order's own messages show that the topic holds it; NothingHeld where they do not.
+// A partition loses its oldest messages first.
+func (o OrderOnTopic) begins() order.Position {
+	first := NothingHeld
+	for _, m := range o.Messages {
+		if !m.Keyed || m.Partition != o.Messages[0].Partition {
+			return NothingHeld
+		}
+		if m.Event.Position > 0 {
+			first = min(first, m.Event.Position)
+		}
+	}
+	return first
+}
+
+// decodeMessage reads an event as a follower does: a key that no order can have is none.
+func decodeMessage(value []byte, v order.Vocabulary, t order.KeyType) (order.Event, error) {
+	e, err := order.DecodeMessage(value, v)
+	if schema, ok := errors.AsType[*order.SchemaError](err); ok && schema.Harmless() {
+		err = nil
+	}
+	e.Key, _ = order.CanonicalKey(t, string(e.Key))
+	return e, err
+}
+
+// NothingHeld is where a topic begins that has no messages, yet or any more.
+const NothingHeld = order.Position(math.MaxInt64)
+
+// errUnreadableStart is why nothing can be said of where a topic begins.
+var errUnreadableStart = errors.New("the topic's first messages cannot be read")
+
+// Begins is the position from which a topic claims to hold every event of an order, as far as its first messages and
+// those of the order tell: publishing may have begun long after the store, and messages are deleted with age.
+func (r *OrderReader) Begins(ctx context.Context, o OrderOnTopic) (order.Position, error) {
+	all, err := r.allBegin(ctx)
+	return min(all, o.begins()), err
+}
+
+// allBegin is the same for all orders.
+func (r *OrderReader) allBegin(ctx context.Context) (order.Position, error) {
+	partitions, err := r.Stream.Partitions(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var whole, cut order.Position
+	for _, p := range partitions {
+		if p.End == p.First {
+			if p.First > 0 {
+				return NothingHeld, nil
+			}
+			continue
+		}
+		first, err := r.first(ctx, p)
+		if err != nil {
+			return 0, fmt.Errorf("reading the first message of partition %d: %w", p.Partition, err)
+		}
+		if p.First > 0 {
+			cut = max(cut, first)
+		} else if whole == 0 || first < whole {
+			whole = first
+		}
+	}
+	if whole == 0 && cut == 0 {
+		return NothingHeld, nil // an empty topic: nobody has begun to publish
+	}
+	return max(whole, cut), nil
+}
+
+// first is the position of a partition's first event.
+func (r *OrderReader) first(ctx context.Context, p StreamPartition) (first order.Position, err error) {
+	const look = 20 // messages: one of another form is no reason to give up
+	to := StreamRange{From: map[int]int64{p.Partition: p.First}, To: map[int]int64{p.Partition: min(p.End, p.First+look)}}
+	err = r.Stream.Read(ctx, to, func(_ context.Context, b StreamBatch) error {
+		for _, m := range b.Messages {
+			if e, _ := decodeMessage(m.Value, r.Vocabulary, r.KeyType); first == 0 {
+				first = e.Position
+			}
+		}
+		return nil
+	})
+	if err == nil && first == 0 {
+		err = errUnreadableStart
+	}
+	return first, err
+}
