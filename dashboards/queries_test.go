@@ -27,10 +27,12 @@ func everything() metrics.Snapshot {
 		Gate:        &metrics.Gate{Decision: "GO", Criteria: []metrics.Criterion{{Name: "coverage", Verdict: "pass"}}},
 		Optional: metrics.Optional{
 			ProjectionLagSeconds: new(1.0), ProjectionLagEvents: new(1.0),
-			StreamLag:     []metrics.StreamLag{{Partition: "0", Messages: 1}},
-			Completeness:  []metrics.Completeness{{Hop: "legacy->events", Ratio: 1}},
-			AlertsPending: new(int64(1)),
-			CutoverStep:   []metrics.CutoverStep{{Step: "fence", State: "done", Now: true}},
+			StreamLag:          []metrics.StreamLag{{Partition: "0", Messages: 1}},
+			Completeness:       []metrics.Completeness{{Hop: "legacy->events", Ratio: 1}},
+			ChangeCompleteness: []metrics.Completeness{{Hop: "legacy->events", Ratio: 1}},
+			Coverage:           []metrics.Coverage{{Status: "FILLED", Age: "older", Ratio: 1}},
+			AlertsPending:      new(int64(1)),
+			CutoverStep:        []metrics.CutoverStep{{Step: "fence", State: "done", Now: true}},
 		},
 	}
 }

@@ -1,6 +1,10 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"cmp"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Optional is what a snapshot says only of parts that are configured and have something to say. Nil is absence and
 // never 0: no lag known is not the same as no lag.
@@ -9,6 +13,8 @@ type Optional struct {
 	ProjectionLagSeconds, ProjectionLagEvents *float64
 	StreamLag                                 []StreamLag
 	Completeness                              []Completeness
+	ChangeCompleteness                        []Completeness // of legacy's recorded changes, beside that of its orders
+	Coverage                                  []Coverage
 	AlertsPending                             *int64 // messages in the outbox that are not delivered yet
 	CutoverStep                               []CutoverStep
 }
@@ -25,6 +31,12 @@ type Completeness struct {
 	Ratio float64
 }
 
+// Coverage is the share of the orders of one status and age that the newest full verification judged.
+type Coverage struct {
+	Status, Age string
+	Ratio       float64
+}
+
 // CutoverStep says whether a step of the newest cutover is in a state now. List each state that the step can have, so
 // that a change is a step of the series and not a gap.
 type CutoverStep struct {
@@ -37,12 +49,14 @@ var (
 	projectionLagEvents  = gauge("projection_lag_events", "Events that the projection has not applied yet.")
 	streamLag            = gauge("stream_lag_messages", "Messages of a partition of the stream that are not matched with the event store yet.", "partition")
 	completeness         = gauge("completeness_ratio", "Share of what should have crossed a hop that did cross it.", "hop")
+	changeCompleteness   = gauge("change_completeness_ratio", "Share of the changes that legacy recorded of sampled orders that crossed a hop.", "hop")
+	coverageByAge        = gauge("coverage_ratio", "Share of the orders of one status and age that the newest full verification judged.", "status", "age")
 	alertsPending        = gauge("alerts_pending", "Messages to Slack in the outbox that are not delivered yet.")
 	cutoverStep          = gauge("cutover_step", "1 for the state that a step of the newest cutover is in, 0 for the other states.", "step", "state")
 )
 
 func describeOptional(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, completeness, alertsPending, cutoverStep} {
+	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, completeness, changeCompleteness, coverageByAge, alertsPending, cutoverStep} {
 		ch <- d
 	}
 }
@@ -60,10 +74,25 @@ func (e *emitter) optional(o Optional) {
 	for _, c := range o.Completeness {
 		e.add(completeness, c.Ratio, c.Hop)
 	}
+	for _, c := range o.ChangeCompleteness {
+		e.add(changeCompleteness, c.Ratio, c.Hop)
+	}
+	e.coverage(o.Coverage)
 	if o.AlertsPending != nil {
 		e.add(alertsPending, float64(*o.AlertsPending))
 	}
 	for _, s := range o.CutoverStep {
 		e.add(cutoverStep, truth(s.Now), s.Step, s.State)
+	}
+}
+
+// coverage emits the shares; of statuses beyond the first ones none is emitted, because shares do not add up.
+func (e *emitter) coverage(list []Coverage) {
+	statuses := map[string]bool{}
+	for _, c := range list {
+		if statuses[c.Status] = true; len(statuses) > maxStatuses {
+			return
+		}
+		e.add(coverageByAge, c.Ratio, cmp.Or(c.Status, "(none)"), c.Age)
 	}
 }

@@ -16,6 +16,8 @@ type Report struct {
 	Version, Revision string
 	// Full is the last full pass; nil without one.
 	Full *gate.Pass
+	// Sample is the newest sample; nil without one.
+	Sample *gate.Pass
 	// Open is how many divergences are open; OpenListed are the oldest of them. AcceptedListed are accepted ones.
 	Open                       int64
 	OpenListed, AcceptedListed []Divergence
@@ -63,6 +65,7 @@ type reportView struct {
 	OpenCount, Rest               string
 	Chart                         *chart
 	Coverage                      []coverageRow
+	Ages                          []ageRow
 	FullWhen, FullWhat, FullScore string
 	Blind                         []string
 }
@@ -81,6 +84,10 @@ type reportWaiver struct {
 
 type coverageRow struct {
 	Group, Legacy, Projection, InFlight, Unverified, Share string
+}
+
+type ageRow struct {
+	Group, Age, Orders, Unverified, Share, Sampled string
 }
 
 // WriteReport writes the report as one HTML page that refers to nothing outside itself. Everything from a database is
@@ -107,6 +114,7 @@ func WriteReport(w io.Writer, r Report) error {
 		v.Rest = fmt.Sprintf("The oldest %s are listed; %s more are in the ledger.", number(int64(len(r.OpenListed))), number(rest))
 	}
 	v.full(r.Full, r.Decision.At)
+	v.ages(r.Full, r.Sample)
 	if err := reportTemplate.Execute(w, v); err != nil {
 		return fmt.Errorf("rendering the report: %w", err)
 	}
@@ -129,6 +137,25 @@ func (v *reportView) full(p *gate.Pass, now time.Time) {
 			row.Share = percent(float64(size-g.Unverified) / float64(size))
 		}
 		v.Coverage = append(v.Coverage, row)
+	}
+}
+
+// ages adds each status and age, and how many orders of it the newest sample looked at.
+func (v *reportView) ages(full, sample *gate.Pass) {
+	if full == nil {
+		return
+	}
+	sampled := map[[2]string]int64{} // status and age → orders
+	if sample != nil {
+		for _, s := range sample.Strata {
+			sampled[[2]string{s.Group, s.Age}] = s.Orders
+		}
+	}
+	for _, s := range full.Strata {
+		v.Ages = append(v.Ages, ageRow{
+			Group: short(s.Group), Age: short(s.Age), Orders: number(s.Orders), Unverified: number(s.Unverified), Share: percent(s.Share()),
+			Sampled: number(sampled[[2]string{s.Group, s.Age}]),
+		})
 	}
 }
 

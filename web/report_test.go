@@ -28,7 +28,20 @@ func goReport() Report {
 				{Group: "FILLED", Legacy: 8_000_000, Projection: 8_000_000},
 				{Group: "OPEN", Legacy: 100_002, Projection: 100_000, SettledLegacy: 2},
 			},
+			Strata: []gate.Stratum{
+				{Group: "CANCELED", Age: "older", Orders: 1_100_000},
+				{Group: "FILLED", Age: "under 7d", Orders: 120_000},
+				{Group: "FILLED", Age: "older", Orders: 7_880_000},
+				{Group: "OPEN", Age: "under 1h", Orders: 40_000},
+				{Group: "OPEN", Age: "under 1d", Orders: 60_002},
+			},
 		},
+		Sample: &gate.Pass{Strata: []gate.Stratum{
+			{Group: "CANCELED", Age: "older", Orders: 1190},
+			{Group: "FILLED", Age: "under 7d", Orders: 133},
+			{Group: "FILLED", Age: "older", Orders: 8569},
+			{Group: "OPEN", Age: "under 1d", Orders: 108},
+		}},
 	}
 	for h := range 168 {
 		at := now.Add(time.Duration(h-168) * time.Hour)

@@ -76,6 +76,7 @@ func gatherReport(ctx context.Context, l *ledger.Ledger, c *config.Config, d gat
 	bound := c.Gate.Criteria.SampleBound
 	r := web.Report{
 		Decision: d, Version: version, Revision: revision(), Full: e.Full,
+		Sample:     e.Sample,
 		Confidence: bound.Confidence, MaxRatio: bound.MaxRatio, Limits: reportLimits(c),
 	}
 	for _, o := range e.Open {

@@ -255,6 +255,7 @@ func (s *ledgerStatus) judged(ctx context.Context, m *metrics.Snapshot, fingerpr
 			Hop: string(compare.LegacyToEvents), Ratio: float64(e.WithEvents) / float64(e.Legacy),
 		})
 	}
+	judgedParts(m, evidence)
 	m.Gate = &metrics.Gate{Decision: string(d.Decision)}
 	for _, c := range d.Criteria {
 		m.Gate.Criteria = append(m.Gate.Criteria, metrics.Criterion{Name: c.Name, Verdict: string(c.Verdict)})
