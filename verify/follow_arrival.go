@@ -59,7 +59,7 @@ func (f *Follower) decode(value []byte) (order.Event, error) {
 func (f *Follower) hold(a *arrival, r *reading, row order.StoredRow) {
 	a.stored = true
 	if r.event == nil && r.flat.Agrees(row, a.key) {
-		a.storedKey = a.key
+		a.storedKey, a.differs = a.key, nil
 		return
 	}
 	if r.event == nil {
