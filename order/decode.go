@@ -1,6 +1,7 @@
 package order
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,11 +19,16 @@ import (
 // an order (a market order has none), for the old and new value of a modification of it, and for the reason of a
 // cancel.
 func Decode(raw RawEvent, v Vocabulary) (Event, error) {
+	return decode(raw, v, json.Valid(raw.Payload))
+}
+
+// decode is Decode for a payload of which is known whether it is JSON.
+func decode(raw RawEvent, v Vocabulary, valid bool) (Event, error) {
 	e := Event{Position: raw.Position, Key: raw.Key, Type: EventType(raw.Type), At: raw.At}
 	if t, ok := v.prepared().types[raw.Type]; ok {
 		e.Type = t
 	}
-	e.Body, e.Schema = v.prepared().decode(raw)
+	e.Body, e.Schema = v.prepared().decode(raw, valid)
 	if e.Schema != nil {
 		e.Schema.Position, e.Schema.Key, e.Schema.Type = raw.Position, raw.Key, raw.Type
 		return e, e.Schema
@@ -30,12 +36,12 @@ func Decode(raw RawEvent, v Vocabulary) (Event, error) {
 	return e, nil
 }
 
-func (n *names) decode(raw RawEvent) (Body, *SchemaError) {
+func (n *names) decode(raw RawEvent, valid bool) (Body, *SchemaError) {
 	t, ok := n.types[raw.Type]
 	if !ok {
 		return nil, &SchemaError{Kind: UnknownType, Detail: fmt.Sprintf("there is no event type %q in the vocabulary", raw.Type)}
 	}
-	members, finding := object(raw.Payload)
+	members, finding := object(raw.Payload, valid)
 	if finding != nil {
 		finding.Detail = "payload: " + finding.Detail
 		return nil, finding
@@ -265,7 +271,7 @@ func DecodeMessage(message []byte, v Vocabulary) (Event, error) {
 		finding.Position, finding.Key, finding.Type = raw.Position, raw.Key, raw.Type
 		return Event{Position: raw.Position, Key: raw.Key, Type: EventType(raw.Type), At: raw.At, Schema: finding}, finding
 	}
-	e, err := Decode(raw, v)
+	e, err := decode(raw, v, true) // a part of valid JSON is
 	if err == nil && finding != nil {
 		finding.Position, finding.Key, finding.Type = raw.Position, raw.Key, raw.Type
 		e.Schema = finding
@@ -276,16 +282,16 @@ func DecodeMessage(message []byte, v Vocabulary) (Event, error) {
 
 // envelope reads all of a message but the payload. With a finding it returns what could be read.
 func envelope(message []byte) (raw RawEvent, finding *SchemaError) {
-	members, finding := object(message)
+	members, finding := object(message, json.Valid(message))
 	if finding != nil {
 		return raw, finding
 	}
-	seen := map[string]bool{}
 	find := func(kind SchemaKind, name, detail string) {
 		if finding == nil || finding.Harmless() && kind != UnknownKey {
 			finding = &SchemaError{Kind: kind, Name: name, Detail: "the message's " + name + ": " + detail}
 		}
 	}
+	seen := map[string]bool{}
 	for _, m := range members {
 		if seen[m.name] {
 			find(DuplicateKey, m.name, "twice")

@@ -55,8 +55,8 @@ const (
 	// and ledger stay bounded when the store is far behind the stream.
 	maxStrays = 100_000
 	// maxLookups is how many batches are looked up in the store, or wait to be folded, at once: as many queries, and as
-	// much memory, however many partitions there are.
-	maxLookups = 4
+	// much memory, however many partitions there are. The store's other connections are left to whoever compares orders.
+	maxLookups = 2
 	// strayBatch is how many are judged at once.
 	strayBatch = 1000
 

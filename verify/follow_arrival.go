@@ -24,23 +24,23 @@ type arrival struct {
 // errForeignKey is why a message whose order's key is not of the store's type cannot be matched.
 var errForeignKey = errors.New("the order's key is not of the type of the store's keys")
 
-// glance is what a message of the usual form says; key is empty for any other.
-type glance struct {
-	order.Flat
-	key order.Key
+// reading is what a message says, while it waits for its stored event.
+type reading struct {
+	flat  order.Flat
+	event *order.Event // nil for a message of the usual form, which is not taken apart before it has to be
 }
 
 // read fills in what the message says: at a glance, where it is of the usual form.
-func (f *Follower) read(a *arrival) (g glance) {
+func (f *Follower) read(a *arrival) reading {
 	if flat, ok := order.ReadFlat(a.Value, f.Vocabulary); ok {
 		if key, ok := order.CanonicalKey(f.KeyType, string(flat.Key)); ok {
 			a.position, a.key = flat.Position, key
-			return glance{flat, key}
+			return reading{flat: flat}
 		}
 	}
 	e, err := f.decode(a.Value)
 	a.position, a.key, a.drift = e.Position, e.Key, err
-	return glance{}
+	return reading{event: &e}
 }
 
 func (f *Follower) decode(value []byte) (order.Event, error) {
@@ -56,28 +56,31 @@ func (f *Follower) decode(value []byte) (order.Event, error) {
 }
 
 // hold compares the message with its stored event. Only where they do not agree word for word both are taken apart.
-func (f *Follower) hold(a *arrival, g *glance, row order.StoredRow) {
+func (f *Follower) hold(a *arrival, r *reading, row order.StoredRow) {
 	a.stored = true
-	if g.key != "" && g.Agrees(row, g.key) {
-		a.storedKey = a.key
+	if r.event == nil && r.flat.Agrees(row, a.key) {
+		a.storedKey, a.differs = a.key, nil
 		return
 	}
-	message, _ := f.decode(a.Value)
+	if r.event == nil {
+		e, _ := f.decode(a.Value)
+		r.event = &e
+	}
 	stored, _ := order.Decode(row.Raw(), f.Vocabulary)
-	a.storedKey, a.differs = stored.Key, compare.Published(stored, message)
+	a.storedKey, a.differs = stored.Key, compare.Published(stored, *r.event)
 }
 
 // arrivals reads messages, and holds each against its stored event. It touches nothing of a follower under way, and is
 // safe for concurrent use.
 func (f *Follower) arrivals(ctx context.Context, messages []Message) ([]arrival, error) {
 	arrivals := make([]arrival, len(messages))
-	glances := make([]glance, len(messages))
+	readings := make([]reading, len(messages))
 	positions := make([]order.Position, 0, len(messages))
 	at := make(map[order.Position]int32, len(messages)) // the last arrival with that position
 	for i, m := range messages {
 		a := &arrivals[i]
 		a.Message, a.next = m, -1
-		glances[i] = f.read(a)
+		readings[i] = f.read(a)
 		if a.position <= 0 {
 			continue
 		}
@@ -91,7 +94,7 @@ func (f *Follower) arrivals(ctx context.Context, messages []Message) ([]arrival,
 	err := f.Store.Rows(ctx, positions, func(row order.StoredRow) error {
 		last, asked := at[row.Position]
 		for i := last; asked && i >= 0; i = arrivals[i].next {
-			f.hold(&arrivals[i], &glances[i], row)
+			f.hold(&arrivals[i], &readings[i], row)
 		}
 		return nil
 	})

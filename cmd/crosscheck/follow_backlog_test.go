@@ -22,6 +22,9 @@ import (
 
 const backlogPartitions = 3
 
+// unusual is a form of messages that is not known at a glance: a letter of the event's type is written as an escape.
+const unusual = "unusual"
+
 // backlogs are servers that hold event stores and topics of any size.
 type backlogs struct {
 	dsn     string
@@ -32,9 +35,10 @@ type backlogs struct {
 // backlog is one of them.
 type backlog struct {
 	*backlogs
-	table, topic string
-	messages     int
-	runs         int // ledgers made for it
+	name, table, topic string
+	messages           int
+	form               string // of the messages; empty for the lab's
+	runs               int    // ledgers made for it
 }
 
 func newBacklogs(b *testing.B) *backlogs {
@@ -72,9 +76,12 @@ FROM (SELECT i, i / 6000 * 1000 + i %% 1000 + 1 AS o, i / 1000 %% 6 AS step, 10.
 VACUUM (ANALYZE) %[1]s`
 
 // fill stores events, and publishes each as the lab's desk does.
-func (s *backlogs) fill(b *testing.B, messages int) *backlog {
+func (s *backlogs) fill(b *testing.B, messages int, form string) *backlog {
 	b.Helper()
-	l := &backlog{backlogs: s, table: fmt.Sprintf("public.events_%d", messages), topic: fmt.Sprintf("orders-%d", messages), messages: messages}
+	l := &backlog{
+		backlogs: s, name: fmt.Sprintf("%d%s", messages, form), table: fmt.Sprintf("public.events_%d%s", messages, form),
+		topic: fmt.Sprintf("orders-%d%s", messages, form), messages: messages, form: form,
+	}
 	for statement := range strings.SplitSeq(fmt.Sprintf(backlogSQL, l.table, messages), ";\n") {
 		if _, err := s.conn.Exec(b.Context(), statement); err != nil {
 			b.Fatal(err)
@@ -108,9 +115,13 @@ func (l *backlog) publish(b *testing.B) {
 	}
 	var id, key int64
 	var kind, at, payload string
+	first := "O"
+	if l.form == unusual {
+		first = `\u004f`
+	}
 	if _, err := pgx.ForEachRow(rows, []any{&id, &key, &kind, &at, &payload}, func() error {
 		var value bytes.Buffer
-		fmt.Fprintf(&value, `{"event_id":%d,"order_id":%d,"event_type":%q,"timestamp":%q,"payload":`, id, key, kind, at)
+		fmt.Fprintf(&value, `{"event_id":%d,"order_id":%d,"event_type":"%s%s","timestamp":"%s","payload":`, id, key, first, kind[1:], at)
 		if err := json.Compact(&value, []byte(payload)); err != nil {
 			return err
 		}
@@ -136,7 +147,7 @@ func (l *backlog) publish(b *testing.B) {
 func (l *backlog) ledger(b *testing.B) *ledger.Ledger {
 	b.Helper()
 	l.runs++
-	record, err := ledger.Open(b.Context(), ledger.Config{DSN: l.dsn, Schema: fmt.Sprintf("crosscheck_%d_%d", l.messages, l.runs)})
+	record, err := ledger.Open(b.Context(), ledger.Config{DSN: l.dsn, Schema: fmt.Sprintf("crosscheck_%s_%d", l.name, l.runs)})
 	if err != nil {
 		b.Fatal(err)
 	}

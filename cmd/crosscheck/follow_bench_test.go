@@ -41,9 +41,11 @@ func BenchmarkFollowBacklog(b *testing.B) {
 	}
 	server := newBacklogs(b)
 	for _, n := range []int{messages / 4, messages} {
-		l := server.fill(b, n)
+		l := server.fill(b, n, "")
 		b.Run(strconv.Itoa(n), func(b *testing.B) { l.measure(b) })
 	}
+	l := server.fill(b, messages/4, unusual)
+	b.Run(fmt.Sprintf("%d/unusual", l.messages), func(b *testing.B) { l.measure(b) })
 }
 
 // spent is what a contender took.
