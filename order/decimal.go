@@ -2,6 +2,7 @@ package order
 
 import (
 	"math/big"
+	"strings"
 
 	"github.com/cockroachdb/apd/v3"
 )
@@ -110,4 +111,28 @@ func decimal(coefficient *big.Int, negative bool, scale int) apd.Decimal {
 	d.Exponent = int32(-scale)
 	d.Negative = negative && coefficient.Sign() != 0
 	return d
+}
+
+// smallDecimal reads a number that is known to be one, without an exponent, and of digits that an int64 holds: nearly all
+// are, and apd would take them through big integers.
+func smallDecimal(s string) (d apd.Decimal, ok bool) {
+	const most = 18 // digits
+	text, negative := strings.CutPrefix(s, "-")
+	var coefficient int64
+	count, scale, point := 0, int32(0), int32(0)
+	for i := range len(text) {
+		c := text[i]
+		if c == '.' {
+			point = 1
+			continue
+		}
+		if count++; c < '0' || c > '9' || count > most {
+			return d, false
+		}
+		coefficient = coefficient*10 + int64(c-'0')
+		scale += point
+	}
+	d.Coeff.SetInt64(coefficient)
+	d.Exponent, d.Negative = -scale, negative && coefficient != 0
+	return d, true
 }

@@ -214,6 +214,9 @@ func parseDecimal(s string) (apd.Decimal, bool) {
 	if len(s) > 3*maxDigits || !isNumber(s) {
 		return d, false
 	}
+	if small, ok := smallDecimal(s); ok {
+		return small, true
+	}
 	if _, _, err := d.SetString(s); err != nil || d.Form != apd.Finite {
 		return apd.Decimal{}, false
 	}
