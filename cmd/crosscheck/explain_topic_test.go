@@ -21,24 +21,8 @@ type published struct {
 
 func newPublished(t *testing.T) *published {
 	t.Helper()
-	b, err := broker.Start(deadline(t), broker.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	topic, err := lab.OpenKafka(deadline(t), b.Brokers(), "orders", 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := topic.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	b := newBroker(t, broker.Options{})
+	topic := newTopic(t, b.Brokers())
 	s := newSystem(t, lab.Options{History: lab.History{Orders: 300}, Rate: 30, RefreshEvery: labRefresh, Publisher: topic, PublishHistory: 1_000_000})
 	file := s.config("crosscheck", labWindow, s.eventSections(), fmt.Sprintf("stream: {brokers: [%q], topic: orders}", b.Brokers()[0]))
 	return &published{s, file, b, topic}
