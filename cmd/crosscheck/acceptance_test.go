@@ -56,7 +56,7 @@ func (s *system) wantFound(command, config string, want []string) {
 		s.t.Errorf("%s: planted (-) and found (+):\n%s", command, diff)
 	}
 	for _, d := range r.Divergences {
-		if d.State != "open" || d.Hop != "legacy->projection" || d.Age < labWindow.Seconds() {
+		if d.State != "open" || d.Hop != "legacy->projection" || d.AgeSeconds < labWindow.Seconds() {
 			s.t.Errorf("%s: before the settle window, or not open: %+v", command, d)
 		}
 	}
