@@ -13,21 +13,34 @@ import (
 // errExpired is why a pass is cancelled whose lease could not be renewed in time.
 var errExpired = errors.New("lease could not be renewed before it ran out")
 
-// hold does work under the job's lease. The context of the work ends when ctx does, and as soon as the lease is lost:
-// taken by somebody else, or not renewed until, by our own clock, it may have run out. The lease is renewed while
-// the work winds down too, because ending a pass is a write. It is released even if the work panics.
+// Holding is how a job's lease is held: by whom, and for how long it outlives a process that was killed.
+type Holding struct {
+	Leases
+	Job, Holder string
+	TTL         time.Duration
+	Log         *slog.Logger
+}
+
 func (s *Sampler) hold(ctx context.Context, job string, work func(context.Context, verify.Lease) error) error {
+	return Holding{Leases: s.Ledger, Job: job, Holder: s.Holder, TTL: s.ttl(), Log: s.Log}.Do(ctx, work)
+}
+
+// Do does work under the lease. The context of the work ends when ctx does, and as soon as the lease is lost: taken by
+// somebody else, or not renewed until, by our own clock, it may have run out. The lease is renewed while the work winds
+// down too, because ending a pass is a write. It is released even if the work panics. The error is
+// [verify.ErrHeld] where somebody else has the lease.
+func (h Holding) Do(ctx context.Context, work func(context.Context, verify.Lease) error) error {
 	asked := time.Now() // before the ledger's clock starts: we never believe longer in the lease than the ledger
-	lease, err := s.acquire(ctx, job)
+	lease, err := h.acquire(ctx)
 	if err != nil {
 		return err
 	}
 	held, lose := context.WithCancelCause(ctx)
-	stop := s.keep(context.WithoutCancel(ctx), lease, asked, lose)
+	stop := h.keep(context.WithoutCancel(ctx), lease, asked, lose)
 	defer func() {
 		stop()
 		lose(nil)
-		s.release(ctx, lease)
+		h.release(ctx, lease)
 	}()
 	err = work(held, lease)
 	if lost := context.Cause(held); err != nil && lost != nil && ctx.Err() == nil && !errors.Is(err, lost) {
@@ -36,32 +49,32 @@ func (s *Sampler) hold(ctx context.Context, job string, work func(context.Contex
 	return err
 }
 
-func (s *Sampler) acquire(ctx context.Context, job string) (verify.Lease, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.ttl()/3)
+func (h Holding) acquire(ctx context.Context) (verify.Lease, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.TTL/3)
 	defer cancel()
-	return s.Ledger.Acquire(ctx, job, s.Holder, s.ttl())
+	return h.Acquire(ctx, h.Job, h.Holder, h.TTL)
 }
 
 // keep renews the lease in the background until it is stopped, which waits, or the lease is lost.
-func (s *Sampler) keep(ctx context.Context, l verify.Lease, asked time.Time, lose context.CancelCauseFunc) (stop func()) {
+func (h Holding) keep(ctx context.Context, l verify.Lease, asked time.Time, lose context.CancelCauseFunc) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	expiry := time.AfterFunc(s.ttl()-time.Since(asked), func() { lose(errExpired) })
+	expiry := time.AfterFunc(h.TTL-time.Since(asked), func() { lose(errExpired) })
 	stopped := make(chan struct{}) // closed when nothing renews any more
 	go func() {
 		defer close(stopped)
 		defer expiry.Stop()
-		for pause := s.ttl() / 3; sleep(ctx, pause) == nil; {
+		for pause := h.TTL / 3; sleep(ctx, pause) == nil; {
 			asked := time.Now()
-			switch err := s.renew(ctx, l); {
+			switch err := h.renew(ctx, l); {
 			case err == nil:
-				expiry.Reset(s.ttl() - time.Since(asked))
-				pause = s.ttl() / 3
+				expiry.Reset(h.TTL - time.Since(asked))
+				pause = h.TTL / 3
 			case errors.Is(err, verify.ErrFenced):
 				lose(err)
 				return
 			case ctx.Err() == nil:
-				s.Log.DebugContext(ctx, "lease not renewed, will try again", slog.String("job", l.Job), slog.String("error", err.Error()))
-				pause = s.ttl() / 15
+				h.Log.DebugContext(ctx, "lease not renewed, will try again", slog.String("job", l.Job), slog.String("error", err.Error()))
+				pause = h.TTL / 15
 			}
 		}
 	}()
@@ -71,18 +84,18 @@ func (s *Sampler) keep(ctx context.Context, l verify.Lease, asked time.Time, los
 	}
 }
 
-func (s *Sampler) renew(ctx context.Context, l verify.Lease) error {
-	ctx, cancel := context.WithTimeout(ctx, s.ttl()/3)
+func (h Holding) renew(ctx context.Context, l verify.Lease) error {
+	ctx, cancel := context.WithTimeout(ctx, h.TTL/3)
 	defer cancel()
-	return s.Ledger.Renew(ctx, l, s.ttl())
+	return h.Renew(ctx, l, h.TTL)
 }
 
 // release lets the next holder in at once. It is also done when ctx has ended.
-func (s *Sampler) release(ctx context.Context, l verify.Lease) {
+func (h Holding) release(ctx context.Context, l verify.Lease) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	if err := s.Ledger.Release(ctx, l); err != nil && !errors.Is(err, verify.ErrFenced) {
-		s.Log.WarnContext(ctx, "lease not released, it runs out by itself", slog.String("job", l.Job), slog.String("error", err.Error()))
+	if err := h.Release(ctx, l); err != nil && !errors.Is(err, verify.ErrFenced) {
+		h.Log.WarnContext(ctx, "lease not released, it runs out by itself", slog.String("job", l.Job), slog.String("error", err.Error()))
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -97,13 +96,7 @@ func (r *runner) giveUp(ctx context.Context, l verify.Lease, found verify.Pass, 
 	if err != nil {
 		return found, errors.Join(cause, err)
 	}
-	result := verify.Result{
-		Verdict: compare.Unverified, Reason: cause.Error(), Diverged: tally.Diverged, Lagging: tally.Lagging,
-		Unverified: max(0, found.Scan.Mismatches-tally.Match-tally.Diverged),
-	}
-	if tally.Diverged > 0 {
-		result.Verdict = compare.Diverged
-	}
+	result := found.GivenUp(tally, cause.Error())
 	at := time.Now()
 	if err := r.Ledger.FinishPass(ctx, l, found.ID, result, at); err != nil {
 		return found, errors.Join(cause, err)

@@ -104,6 +104,18 @@ type Outcome struct {
 	Reason string // for unverified: why
 }
 
+// GivenUp is the result of a pass whose suspects nobody can judge any more, for a reason. What it had proven stays.
+func (p Pass) GivenUp(t Tally, reason string) Result {
+	r := Result{
+		Verdict: compare.Unverified, Reason: reason, Diverged: t.Diverged, Lagging: t.Lagging,
+		Unverified: max(0, p.Scan.Mismatches-t.Match-t.Diverged),
+	}
+	if t.Diverged > 0 {
+		r.Verdict = compare.Diverged
+	}
+	return r
+}
+
 // DivergenceState is what has become of a divergence.
 type DivergenceState string
 

@@ -56,12 +56,12 @@ type Pass struct {
 	Reason          string     `json:"reason,omitempty"`
 }
 
-// Divergence is one open divergence as it is shown.
+// Divergence is one divergence as it is shown: on the page, at the API, in the report, and by the commands that find one.
 type Divergence struct {
 	OrderID    string    `json:"order_id"`
 	Kind       string    `json:"kind"`
 	Hop        string    `json:"hop"`
-	Cause      string    `json:"cause,omitempty"`
+	Cause      string    `json:"cause"` // empty where the evidence does not tell
 	Fields     []Field   `json:"fields"`
 	FirstSeen  time.Time `json:"first_seen"`
 	AgeSeconds float64   `json:"age_seconds"`
@@ -73,6 +73,7 @@ type Divergence struct {
 type Field struct {
 	Name       string  `json:"name"`
 	Legacy     *string `json:"legacy"`
+	Events     any     `json:"events,omitempty"` // as the events make it, a *string; absent where that is not known
 	Projection *string `json:"projection"`
 }
 

@@ -37,7 +37,7 @@ func (c *demoCmd) Run(s *session) (err error) {
 			_, _ = log.WriteTo(s.errs)
 		}
 	}()
-	t, err := c.begin(s, &log)
+	t, err := c.begin(s, lively, &log)
 	if err != nil {
 		return err
 	}

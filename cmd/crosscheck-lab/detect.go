@@ -21,7 +21,7 @@ func (c *detectCmd) Run(s *session) (err error) {
 	if err := known(c.Only); err != nil {
 		return err
 	}
-	t, err := c.begin(s, s.errs)
+	t, err := c.begin(s, hurried, s.errs)
 	if err != nil {
 		return err
 	}

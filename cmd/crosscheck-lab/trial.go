@@ -43,8 +43,9 @@ type trial struct {
 	ends     []func() error // what close does, the last first
 }
 
-// begin sets the system up, and starts the sidecar, which logs to log. Close the trial, whatever comes.
-func (c *trialFlags) begin(s *session, log io.Writer) (*trial, error) {
+// begin sets the system up, and starts the sidecar, which looks as often as p says and logs to log. Close the trial,
+// whatever comes.
+func (c *trialFlags) begin(s *session, p pace, log io.Writer) (*trial, error) {
 	path, err := findCrosscheck(c.Crosscheck)
 	if err != nil {
 		return nil, err
@@ -57,13 +58,13 @@ func (c *trialFlags) begin(s *session, log io.Writer) (*trial, error) {
 		session: s, log: log, tool: crosscheck{path: path, config: filepath.Join(folder, "config.yaml")}, orders: c.Faults, patience: c.Patience,
 		ends: []func() error{func() error { return os.RemoveAll(folder) }},
 	}
-	if err := t.setUp(c); err != nil {
+	if err := t.setUp(c, p); err != nil {
 		return nil, errors.Join(err, t.close())
 	}
 	return t, nil
 }
 
-func (t *trial) setUp(c *trialFlags) error {
+func (t *trial) setUp(c *trialFlags, p pace) error {
 	st, err := c.open(t.session, "")
 	if err != nil {
 		return err
@@ -78,7 +79,7 @@ func (t *trial) setUp(c *trialFlags) error {
 	if t.listen, err = freeAddress(t.ctx); err != nil {
 		return err
 	}
-	if err := writeConfig(t.tool.config, t.lab, st, t.listen, hurried); err != nil {
+	if err := writeConfig(t.tool.config, t.lab, st, t.listen, p); err != nil {
 		return err
 	}
 	if err := t.startSidecar(); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -57,7 +56,7 @@ func (s *system) wantFound(command, config string, want []string) {
 		s.t.Errorf("%s: planted (-) and found (+):\n%s", command, diff)
 	}
 	for _, d := range r.Divergences {
-		if d.State != "open" || d.Hop != "legacy->projection" || d.Age < labWindow.Seconds() {
+		if d.State != "open" || d.Hop != "legacy->projection" || d.AgeSeconds < labWindow.Seconds() {
 			s.t.Errorf("%s: before the settle window, or not open: %+v", command, d)
 		}
 	}
@@ -96,7 +95,7 @@ func TestCleanSystemIsNeverAccused(t *testing.T) {
 	config := s.config("crosscheck", 4*time.Second)
 	s.live()
 	var verdicts []string
-	for end := time.Now().Add(soakTime()); time.Now().Before(end); {
+	for end := time.Now().Add(loadTime(t, cleanTime())); time.Now().Before(end); {
 		for _, command := range []string{"sample", "verify"} {
 			code, r := pass(t, command, "--config", config)
 			if code == exitDiverged || code == exitError || r.Diverged > 0 || len(r.Divergences) > 0 || r.Coverage != 1 {
@@ -118,14 +117,4 @@ func TestCleanSystemIsNeverAccused(t *testing.T) {
 	if code, _ := pass(t, "verify", "--config", config); code != exitAgrees {
 		t.Errorf("at rest: exit code %d", code)
 	}
-}
-
-func soakTime() time.Duration {
-	switch {
-	case os.Getenv("CI") == "true":
-		return time.Minute
-	case testing.Short():
-		return 5 * time.Second
-	}
-	return 15 * time.Second
 }

@@ -41,7 +41,11 @@ type reading struct {
 	Held     int64  `json:"held"`     // that the topic has
 }
 
-var errNotMet = errors.New("not every event was met in the part of the topic that was read")
+// Why a topic was read in part.
+var (
+	errNotMet      = errors.New("not every event was met in the part of the topic that was read")
+	errNotToTheEnd = errors.New("it was not read to its end")
+)
 
 // readTopic reads what the topic holds of an order. It never fails: what cannot be read is missed, and the rest is
 // told all the same. The history is read once more behind the topic: what was stored meanwhile is another version.
@@ -84,6 +88,9 @@ func (x *explainer) consume(ctx context.Context, key order.Key, t *onTopic) erro
 		Margin: x.settle.Window + topicMargin, Limit: topicLimit,
 	}
 	if t.found, err = r.Read(ctx, key, t.facts.Stored); err != nil {
+		if t.found.Read > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return fmt.Errorf("%w within %s", errNotToTheEnd, topicTime)
+		}
 		return err
 	}
 	for _, e := range t.facts.Stored {
@@ -108,7 +115,7 @@ func isLater(at order.Position, was, is []order.Event) bool {
 // diagnose says how the topic parts from the store, as far as it was read.
 func (t *onTopic) diagnose() compare.Diagnosis {
 	d := t.facts.Diagnose()
-	if d.Verdict == compare.Unverified && !errors.Is(t.missed, errNotMet) {
+	if d.Verdict == compare.Unverified && t.found.Read == 0 {
 		d.Reason, d.PartsAt = "the rows are what the events say; the stream could not be read", 0
 	}
 	return d

@@ -11,7 +11,6 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
-	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/verify"
@@ -83,7 +82,7 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 		Stream: stream, Store: opened.events, Ledger: s.ledger, Topic: s.config.Stream.Topic, Fingerprint: fingerprint,
 		Vocabulary: vocabulary, KeyType: opened.legacy.KeyType(), Window: s.config.Compare.Settle.Window, Now: time.Now, Log: s.log,
 	}
-	return holdFollowing(ctx, s.ledger, s.log, func(ctx context.Context, l verify.Lease) error {
+	return holding(s.ledger, followJob, followTime, s.log).Do(ctx, func(ctx context.Context, l verify.Lease) error {
 		s.log.InfoContext(ctx, "following the stream", slog.String("topic", s.config.Stream.Topic))
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return follower.Run(ctx, l) })
@@ -125,37 +124,6 @@ func (s *sidecar) watch(ctx context.Context, opened sides, l verify.Lease, finge
 	return ctx.Err()
 }
 
-// holdFollowing does work under the lease of the follower, and ends it when the lease is lost. The ledger refuses
-// whatever is written after that.
-func holdFollowing(ctx context.Context, l *ledger.Ledger, log *slog.Logger, work func(context.Context, verify.Lease) error) error {
-	lease, err := l.Acquire(ctx, followJob, holder(), followTime)
-	if err != nil {
-		return err
-	}
-	working, cancel := context.WithCancelCause(ctx)
-	renewing := make(chan struct{}) // closed when nothing renews the lease any more
-	go func() {
-		defer close(renewing)
-		for wait(working, followTime/3) == nil {
-			if err := l.Renew(working, lease, followTime); errors.Is(err, verify.ErrFenced) {
-				cancel(err)
-			}
-		}
-	}()
-	err = work(working, lease)
-	if lost := context.Cause(working); lost != nil && ctx.Err() == nil {
-		err = errors.Join(lost, err)
-	}
-	cancel(nil)
-	<-renewing
-	releasing, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer done()
-	if released := l.Release(releasing, lease); released != nil && !errors.Is(released, verify.ErrFenced) {
-		log.WarnContext(ctx, "the stream's lease was not released and will run out", slog.Any("error", released))
-	}
-	return err
-}
-
 func vocabularyOf(c config.Events) (order.Vocabulary, error) {
 	v, err := order.NewVocabulary(order.Names{Types: c.Types, Keys: c.Keys, Ignore: c.Ignore})
 	if err != nil {
@@ -174,18 +142,7 @@ func (s *sidecar) endWatches(ctx context.Context, l verify.Lease) error {
 		if err := s.ledger.Adopt(ctx, l, found.ID); err != nil {
 			return err
 		}
-		tally, err := s.ledger.Tally(ctx, found.ID)
-		if err != nil {
-			return err
-		}
-		r := verify.Result{
-			Verdict: compare.Unverified, Diverged: tally.Diverged, Lagging: tally.Lagging, Unverified: tally.Unverified + tally.Lagging,
-			Reason: "process ended before its suspects were judged; another pass looks at them",
-		}
-		if tally.Diverged > 0 {
-			r.Verdict = compare.Diverged
-		}
-		if err := s.ledger.FinishPass(ctx, l, found.ID, r, time.Now()); err != nil {
+		if err := giveUp(ctx, s.ledger, l, found, "process ended before its suspects were judged; another pass looks at them"); err != nil {
 			return err
 		}
 	}

@@ -27,30 +27,13 @@ const followWindow = time.Second
 
 func newStreaming(t *testing.T, published int64) *streaming {
 	t.Helper()
-	b, err := broker.Start(deadline(t), broker.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return newStreamingOn(t, b.Brokers(), published)
+	return newStreamingOn(t, newBroker(t, broker.Options{}).Brokers(), published)
 }
 
 // newStreamingOn publishes to a broker that is there.
 func newStreamingOn(t *testing.T, brokers []string, published int64) *streaming {
 	t.Helper()
-	topic, err := lab.OpenKafka(deadline(t), brokers, "orders", 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := topic.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	topic := newTopic(t, brokers)
 	s := newSystem(t, lab.Options{
 		History: lab.History{Orders: 500}, Rate: 30, RefreshEvery: labRefresh, Publisher: topic, PublishHistory: published,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
@@ -165,7 +148,7 @@ func TestCleanStreamIsNeverAccused(t *testing.T) {
 	s := newStreaming(t, 0) // the producer is switched on beside a store with a history
 	s.live()
 	sidecar := s.follow()
-	for end := time.Now().Add(soakTime()); time.Now().Before(end); {
+	for end := time.Now().Add(loadTime(t, cleanTime())); time.Now().Before(end); {
 		s.caughtUp()
 	}
 	s.killed(sidecar)

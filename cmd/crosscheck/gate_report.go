@@ -125,18 +125,6 @@ func webDivergences(found []verify.Divergence, now time.Time) []web.Divergence {
 	return out
 }
 
-func webDivergence(d verify.Divergence, now time.Time) web.Divergence {
-	r := newDivergence(d, now)
-	w := web.Divergence{
-		OrderID: r.OrderID, Kind: r.Kind, Hop: r.Hop, Cause: r.Cause,
-		FirstSeen: r.FirstSeen, AgeSeconds: r.Age, State: r.State, FoundBy: string(d.FoundBy),
-	}
-	for _, f := range r.Fields {
-		w.Fields = append(w.Fields, web.Field{Name: f.Name, Legacy: f.Legacy, Projection: f.Projection})
-	}
-	return w
-}
-
 // reportTrend adds to the passes the bound that the samples up to each of them gave, as the gate would have seen it.
 func reportTrend(passes []ledger.TrendPass, horizon time.Duration, confidence float64) []web.TrendPoint {
 	every := len(passes)/reportPoints + 1 // the bound of each would take long

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -67,29 +66,16 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 }
 
 // execute runs the pass under a lease of its own: what a person asks for does not wait for the sidecar.
-func (o oneOff) execute(ctx context.Context, l *ledger.Ledger, cmp *verify.Comparison, c *config.Config, fingerprint string) (verify.Pass, error) {
+func (o oneOff) execute(ctx context.Context, l *ledger.Ledger, cmp *verify.Comparison, c *config.Config, fingerprint string) (pass verify.Pass, err error) {
 	job := fmt.Sprintf("manual %s %x", o.kind, rand.Uint64())
-	lease, err := l.Acquire(ctx, job, holder(), leaseTime)
-	if err != nil {
-		return verify.Pass{}, err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	renewing := make(chan struct{}) // closed when nothing renews the lease any more
-	go func() {
-		defer close(renewing)
-		keep(ctx, l, lease, cancel)
-	}()
-	var pass verify.Pass
-	if err = o.recover(ctx, l, cmp, lease, fingerprint); err == nil {
+	err = holding(l, job, leaseTime, o.log()).Do(ctx, func(ctx context.Context, lease verify.Lease) error {
+		if err := o.recover(ctx, l, cmp, lease, fingerprint); err != nil {
+			return err
+		}
+		var err error
 		pass, err = o.pass(ctx, cmp, c, lease, verify.Start{Trigger: "manual", Fingerprint: fingerprint, At: time.Now()})
-	}
-	cancel(nil)
-	<-renewing
-	releasing, done := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer done()
-	if released := l.Release(releasing, lease); released != nil {
-		o.log().WarnContext(ctx, "the lease was not released and will run out", slog.String("error", released.Error()))
-	}
+		return err
+	})
 	return pass, err
 }
 
@@ -109,7 +95,7 @@ func (o oneOff) recover(ctx context.Context, l *ledger.Ledger, cmp *verify.Compa
 		case found.Fingerprint == fingerprint:
 			_, err = cmp.Resume(ctx, lease, found)
 		default:
-			err = giveUp(ctx, l, lease, found)
+			err = giveUp(ctx, l, lease, found, "process ended before its suspects were judged, and what is compared has changed since")
 		}
 		if err != nil && !errors.Is(err, ledger.ErrNotSettling) {
 			return fmt.Errorf("ending pass %d, whose process was killed: %w", found.ID, err)
@@ -118,30 +104,13 @@ func (o oneOff) recover(ctx context.Context, l *ledger.Ledger, cmp *verify.Compa
 	return nil
 }
 
-// giveUp ends a pass whose suspects nobody can judge any more. What it had proven stays.
-func giveUp(ctx context.Context, l *ledger.Ledger, lease verify.Lease, found verify.Pass) error {
+// giveUp ends a pass whose suspects nobody can judge any more.
+func giveUp(ctx context.Context, l *ledger.Ledger, lease verify.Lease, found verify.Pass, reason string) error {
 	tally, err := l.Tally(ctx, found.ID)
 	if err != nil {
 		return err
 	}
-	r := verify.Result{
-		Verdict: compare.Unverified, Diverged: tally.Diverged, Lagging: tally.Lagging,
-		Unverified: max(0, found.Scan.Mismatches-tally.Match-tally.Diverged),
-		Reason:     "process ended before its suspects were judged, and what is compared has changed since",
-	}
-	if tally.Diverged > 0 {
-		r.Verdict = compare.Diverged
-	}
-	return l.FinishPass(ctx, lease, found.ID, r, time.Now())
-}
-
-// keep renews a lease until the context ends, and ends it when the lease is lost.
-func keep(ctx context.Context, l *ledger.Ledger, lease verify.Lease, lost context.CancelCauseFunc) {
-	for wait(ctx, leaseTime/3) == nil {
-		if err := l.Renew(ctx, lease, leaseTime); errors.Is(err, verify.ErrFenced) {
-			lost(err)
-		}
-	}
+	return l.FinishPass(ctx, lease, found.ID, found.GivenUp(tally, reason), time.Now())
 }
 
 // unverified reports a pass that could not even begin. With --json that is a report too, and nothing else is on stdout.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -11,25 +13,26 @@ import (
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/web"
 )
 
 // passReport is what verify and sample print; others build on its fields.
 type passReport struct {
-	ID             int64              `json:"id,omitempty"` // of the pass in the ledger
-	Pass           string             `json:"pass"`
-	Verdict        string             `json:"verdict"`
-	Reason         string             `json:"reason,omitempty"` // why the verdict is not match
-	LegacyRows     int64              `json:"legacy_rows"`
-	ProjectionRows int64              `json:"projection_rows"`
-	Compared       int64              `json:"compared"`
-	Coverage       float64            `json:"coverage"`
-	Duration       float64            `json:"duration_seconds"`
-	Diverged       int64              `json:"diverged"`
-	Unverified     int64              `json:"unverified"` // orders that could not be judged
-	Counts         []countReport      `json:"counts,omitempty"`
-	Bound          *boundReport       `json:"bound,omitempty"`
-	Divergences    []divergenceReport `json:"divergences"`
-	Truncated      bool               `json:"truncated,omitempty"`
+	ID             int64            `json:"id,omitempty"` // of the pass in the ledger
+	Pass           string           `json:"pass"`
+	Verdict        string           `json:"verdict"`
+	Reason         string           `json:"reason,omitempty"` // why the verdict is not match
+	LegacyRows     int64            `json:"legacy_rows"`
+	ProjectionRows int64            `json:"projection_rows"`
+	Compared       int64            `json:"compared"`
+	Coverage       float64          `json:"coverage"`
+	Duration       float64          `json:"duration_seconds"`
+	Diverged       int64            `json:"diverged"`
+	Unverified     int64            `json:"unverified"` // orders that could not be judged
+	Counts         []countReport    `json:"counts,omitempty"`
+	Bound          *boundReport     `json:"bound,omitempty"`
+	Divergences    []web.Divergence `json:"divergences"`
+	Truncated      bool             `json:"truncated,omitempty"`
 }
 
 type countReport struct {
@@ -46,24 +49,6 @@ type boundReport struct {
 	MaxOrders  int64   `json:"max_orders"` // of the estimated population
 }
 
-type divergenceReport struct {
-	OrderID   string        `json:"order_id"`
-	Kind      string        `json:"kind"`
-	Hop       string        `json:"hop"`
-	Cause     string        `json:"cause"`
-	Fields    []fieldReport `json:"fields"`
-	FirstSeen time.Time     `json:"first_seen"`
-	Age       float64       `json:"age_seconds"`
-	State     string        `json:"state"`
-}
-
-type fieldReport struct {
-	Name       string  `json:"name"`
-	Legacy     *string `json:"legacy"`           // null for NULL
-	Events     any     `json:"events,omitempty"` // as the events make it, null for NULL; absent where that is not known
-	Projection *string `json:"projection"`
-}
-
 // sampleConfidence is the confidence of the bound that a single sample states.
 const sampleConfidence = 0.95
 
@@ -72,7 +57,7 @@ func newReport(p verify.Pass, found []verify.Divergence, now time.Time) passRepo
 		ID: int64(p.ID), Pass: string(p.Kind), Verdict: string(p.Result.Verdict), Reason: p.Result.Reason,
 		LegacyRows: p.Scan.LegacyRows, ProjectionRows: p.Scan.ProjectionRows, Compared: p.Scan.Compared, Coverage: p.Scan.Coverage,
 		Diverged: p.Result.Diverged, Unverified: p.Result.Unverified,
-		Divergences: make([]divergenceReport, 0, len(found)), Truncated: int64(len(found)) < p.Result.Diverged,
+		Divergences: make([]web.Divergence, 0, len(found)), Truncated: int64(len(found)) < p.Result.Diverged,
 	}
 	if !p.FinishedAt.IsZero() {
 		r.Duration = p.FinishedAt.Sub(p.StartedAt).Seconds()
@@ -81,7 +66,7 @@ func newReport(p verify.Pass, found []verify.Divergence, now time.Time) passRepo
 		r.Counts = append(r.Counts, countReport{c.Group, c.Legacy, c.Projection})
 	}
 	for _, d := range found {
-		r.Divergences = append(r.Divergences, newDivergence(d, now))
+		r.Divergences = append(r.Divergences, webDivergence(d, now))
 	}
 	if p.Scan.Sampled > 0 {
 		r.Bound = newBound(p)
@@ -99,15 +84,16 @@ func newBound(p verify.Pass) *boundReport {
 	}
 }
 
-func newDivergence(d verify.Divergence, now time.Time) divergenceReport {
-	r := divergenceReport{
+func webDivergence(d verify.Divergence, now time.Time) web.Divergence {
+	w := web.Divergence{
 		OrderID: string(d.Mismatch.Key), Kind: string(d.Mismatch.Kind), Hop: string(d.Mismatch.Hop), Cause: string(d.Mismatch.Cause),
-		Fields: []fieldReport{}, FirstSeen: d.FirstSeen.UTC(), Age: now.Sub(d.FirstSeen).Round(time.Millisecond).Seconds(), State: string(d.State),
+		Fields: []web.Field{}, FirstSeen: d.FirstSeen.UTC(), AgeSeconds: now.Sub(d.FirstSeen).Round(time.Millisecond).Seconds(),
+		State: string(d.State), FoundBy: string(d.FoundBy),
 	}
 	for _, f := range d.Mismatch.Fields {
-		r.Fields = append(r.Fields, fieldReport{f.Name, valueText(f.Legacy), eventsText(f.Events), valueText(f.Projection)})
+		w.Fields = append(w.Fields, web.Field{Name: f.Name, Legacy: valueText(f.Legacy), Events: eventsText(f.Events), Projection: valueText(f.Projection)})
 	}
-	return r
+	return w
 }
 
 // eventsText tells NULL from not known.
@@ -177,18 +163,24 @@ func (r passReport) writeDivergences(b *strings.Builder) {
 	}
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "  order\tkind\tage\tfield\tlegacy\tprojection")
+	// Without events every hop is the same, and no cause is known.
+	caused := slices.ContainsFunc(r.Divergences, func(d web.Divergence) bool { return d.Cause != "" })
+	title := "  order\tkind\tage\t"
+	if caused {
+		title += "hop\tcause\t"
+	}
+	_, _ = fmt.Fprintln(t, title+"field\tlegacy\tprojection")
 	for _, d := range r.Divergences[:min(len(r.Divergences), textDivergences)] {
-		age := (time.Duration(d.Age) * time.Second).String()
-		if len(d.Fields) == 0 {
-			_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", shown(d.OrderID), d.Kind, age)
+		lead := []string{shown(d.OrderID), d.Kind, (time.Duration(d.AgeSeconds) * time.Second).String()}
+		if caused {
+			lead = append(lead, d.Hop, cmp.Or(d.Cause, "-"))
 		}
-		for i, f := range d.Fields {
-			id, kind, old := shown(d.OrderID), d.Kind, age
-			if i > 0 {
-				id, kind, old = "", "", ""
-			}
-			_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", id, kind, old, f.Name, shownValue(f.Legacy), shownValue(f.Projection))
+		if len(d.Fields) == 0 {
+			_, _ = fmt.Fprintf(t, "  %s\n", strings.Join(lead, "\t"))
+		}
+		for _, f := range d.Fields {
+			_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", strings.Join(lead, "\t"), f.Name, shownValue(f.Legacy), shownValue(f.Projection))
+			clear(lead) // said once
 		}
 	}
 	_ = t.Flush()

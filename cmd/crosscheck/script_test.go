@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/web"
 )
 
 // TestScripts runs testdata/script. Each script has what is in testdata/default unless it brings a file of that name.
@@ -224,14 +225,14 @@ func cmdFound(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("wanted (-) and found (+):\n%s", diff)
 	}
 	for _, d := range report.Divergences {
-		if d.State != "open" || d.Hop != "legacy->projection" || d.FirstSeen.IsZero() || d.Age < 0 {
+		if d.State != "open" || d.Hop != "legacy->projection" || d.FirstSeen.IsZero() || d.AgeSeconds < 0 {
 			ts.Fatalf("divergence %+v", d)
 		}
 	}
 }
 
 // described are divergences as "ORDER KIND FIELDS", sorted.
-func described(divergences []divergenceReport) []string {
+func described(divergences []web.Divergence) []string {
 	out := make([]string, 0, len(divergences))
 	for _, d := range divergences {
 		text := d.OrderID + " " + d.Kind

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/broker"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 )
 
@@ -53,6 +54,35 @@ func newSystem(t *testing.T, o lab.Options) *system {
 		}
 	})
 	return &system{l, t}
+}
+
+func newBroker(t *testing.T, o broker.Options) *broker.Broker {
+	t.Helper()
+	b, err := broker.Start(deadline(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// newTopic is a topic of three partitions. It ends after the system that publishes to it.
+func newTopic(t *testing.T, brokers []string) *lab.Kafka {
+	t.Helper()
+	topic, err := lab.OpenKafka(deadline(t), brokers, "orders", 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := topic.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return topic
 }
 
 // live lets the desk trade, and the projection follow with its lag.

@@ -15,6 +15,7 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/sampler"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -211,6 +212,10 @@ func wait(ctx context.Context, d time.Duration) error {
 func settleRules(c *config.Config) compare.Settle {
 	s := c.Compare.Settle
 	return compare.Settle{Window: s.Window, Rechecks: s.Rechecks, MaxLag: s.MaxLag}
+}
+
+func holding(l *ledger.Ledger, job string, ttl time.Duration, log *slog.Logger) sampler.Holding {
+	return sampler.Holding{Leases: l, Job: job, Holder: holder(), TTL: ttl, Log: log}
 }
 
 // holder names this process in a lease.

@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
@@ -23,20 +22,10 @@ import (
 	"github.com/nordvarg/crosscheck/lab/child"
 )
 
-var (
-	// ErrNoKafka is returned when there is no Java or no Kafka on this machine; the text says what to do.
-	ErrNoKafka = errors.New("no Apache Kafka on this machine")
-	// ErrExited is returned when the server process ended while it was expected to run.
-	ErrExited = errors.New("server process exited")
-	// ErrStopped is returned by Restart after Stop.
-	ErrStopped = errors.New("server is stopped for good")
-)
+// ErrNoKafka is returned when there is no Java or no Kafka on this machine; the text says what to do.
+var ErrNoKafka = errors.New("no Apache Kafka on this machine")
 
-const (
-	startTimeout  = 2 * time.Minute // a JVM on a busy machine
-	stopTimeout   = 30 * time.Second
-	startAttempts = 3 // ports that were free a moment ago may be taken
-)
+const startTimeout = 2 * time.Minute // a JVM on a busy machine
 
 // The user that the listener with a login knows, by PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512.
 const (
@@ -52,24 +41,21 @@ type Options struct {
 	Settings map[string]string
 }
 
-// Server is a running Kafka. Its methods are safe for concurrent use.
+// Server is a running Kafka. Its methods are safe for concurrent use, and those of its life are [child.Server]'s;
+// Brokers and LoginBrokers stay the same over Restart.
 type Server struct {
+	*child.Server
+
 	java, classes string
 	options       Options
 	run           string // temporary folder: settings, log and data
 	ports         ports
-
-	mu      sync.Mutex
-	process *child.Process // nil when killed or stopped
-	stopped bool
 }
 
 type ports struct{ open, login, controller int }
 
 // Start formats a fresh node, starts it and waits until it takes requests.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
 	java, classes, err := find()
 	if err != nil {
 		return nil, err
@@ -78,116 +64,36 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if s.run, err = os.MkdirTemp(os.TempDir(), "crosscheck-kafka-"); err != nil {
 		return nil, fmt.Errorf("creating a folder for the server: %w", err)
 	}
-	for attempt := 1; ; attempt++ {
-		if err = s.prepare(ctx); err == nil {
-			err = s.start(ctx)
-		}
-		if err == nil {
-			return s, nil
-		}
-		if attempt == startAttempts || ctx.Err() != nil {
-			return nil, errors.Join(err, s.cleanUp())
-		}
+	s.Server, err = child.Serve(ctx, child.Life{
+		Name: "kafka", Timeout: startTimeout, Command: s.command, Ready: s.ready, Log: s.logFile, CleanUp: s.cleanUp,
+		Quit: syscall.SIGTERM, Crash: syscall.SIGKILL, End: syscall.SIGKILL, // nothing of it is kept
+	}, s.prepare)
+	if err != nil {
+		return nil, err
 	}
+	return s, nil
 }
 
-// Brokers is the listener that lets everybody in. It stays the same over Restart.
+// Brokers is the listener that lets everybody in.
 func (s *Server) Brokers() []string { return []string{address(s.ports.open)} }
 
 // LoginBrokers is the listener that wants User and Password.
 func (s *Server) LoginBrokers() []string { return []string{address(s.ports.login)} }
 
-// Restart shuts the server down and starts it again. It also revives a server after Kill.
-func (s *Server) Restart(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
-		return ErrStopped
-	}
-	if err := s.endLocked(syscall.SIGTERM); err != nil {
-		return err
-	}
-	return s.start(ctx)
-}
+var errNoBroker = errors.New("the node is no broker yet")
 
-// Kill ends the server at once, as a crash does. Restart revives it.
-func (s *Server) Kill() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.endLocked(syscall.SIGKILL)
-}
-
-// Stop ends the server and removes its files. Further calls do nothing.
-func (s *Server) Stop() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
-		return nil
-	}
-	s.stopped = true
-	return errors.Join(s.endLocked(syscall.SIGKILL), s.cleanUp()) // nothing of it is kept
-}
-
-// start runs the server process and waits until it answers. It needs s.mu once s is shared.
-func (s *Server) start(ctx context.Context) error {
-	cmd, err := s.command()
-	if err != nil {
-		return fmt.Errorf("starting kafka: %w", err)
-	}
-	c, err := child.Start(cmd)
-	if err != nil {
-		return fmt.Errorf("starting kafka: %w", err)
-	}
-	if err := s.waitReady(ctx, c); err != nil {
-		return errors.Join(err, c.End(syscall.SIGKILL, stopTimeout))
-	}
-	s.process = c
-	return nil
-}
-
-func (s *Server) endLocked(sig syscall.Signal) error {
-	if s.process == nil {
-		return nil
-	}
-	err := s.process.End(sig, stopTimeout)
-	s.process = nil
-	return err
-}
-
-// waitReady polls until the node calls itself a broker, the process ends or the deadline passes.
-func (s *Server) waitReady(ctx context.Context, c *child.Process) error {
+// ready asks the node whether it calls itself a broker.
+func (s *Server) ready(ctx context.Context) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers()...), kgo.RequestRetries(0))
 	if err != nil {
 		return fmt.Errorf("preparing to talk to kafka: %w", err)
 	}
 	defer client.Close()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		answer, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, client)
-		if err == nil && len(answer.Brokers) > 0 {
-			return nil
-		}
-		select {
-		case <-c.Done:
-			return fmt.Errorf("waiting for kafka: %w: %s", ErrExited, s.logTail())
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for kafka: %w: %s", ctx.Err(), s.logTail())
-		case <-tick.C:
-		}
+	answer, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, client)
+	if err == nil && len(answer.Brokers) == 0 {
+		err = errNoBroker
 	}
-}
-
-// logTail returns the end of the server's log, for error messages.
-func (s *Server) logTail() string {
-	const most = 3000
-	b, err := os.ReadFile(s.logFile())
-	if err != nil {
-		return err.Error()
-	}
-	return string(b[max(0, len(b)-most):])
+	return err
 }
 
 func (s *Server) logFile() string { return filepath.Join(s.run, "kafka.log") }

@@ -11,10 +11,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
@@ -23,22 +21,12 @@ import (
 	"github.com/nordvarg/crosscheck/lab/child"
 )
 
-var (
-	// ErrNoBinaries is returned when there is no server on this machine and none could be downloaded.
-	ErrNoBinaries = errors.New("no PostgreSQL server binaries")
-
-	// ErrExited is returned when the server process ended while it was expected to run.
-	ErrExited = errors.New("server process exited")
-
-	// ErrStopped is returned by Restart after Stop.
-	ErrStopped = errors.New("server is stopped for good")
-)
+// ErrNoBinaries is returned when there is no server on this machine and none could be downloaded.
+var ErrNoBinaries = errors.New("no PostgreSQL server binaries")
 
 const (
-	superuser     = "postgres"
-	startTimeout  = 60 * time.Second
-	stopTimeout   = 30 * time.Second
-	startAttempts = 3 // a port that was free a moment ago may be taken
+	superuser    = "postgres"
+	startTimeout = 60 * time.Second
 )
 
 // Options says how to run a server. The zero value is a fresh server on a random port.
@@ -51,18 +39,17 @@ type Options struct {
 	Settings map[string]string
 }
 
-// Server is a running PostgreSQL. Its methods are safe for concurrent use.
+// Server is a running PostgreSQL. Its methods are safe for concurrent use, and those of its life are [child.Server]'s;
+// Kill makes no checkpoint.
 type Server struct {
+	*child.Server
+
 	bin      string // folder of initdb and postgres
 	account  account
 	settings map[string]string
 	run      string // temporary folder: sockets, log, and data where Options.Dir is empty
 	data     string
 	port     int
-
-	mu      sync.Mutex
-	process *child.Process // nil when killed or stopped
-	stopped bool
 }
 
 // Start starts a server and waits until it accepts connections.
@@ -84,17 +71,17 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := s.init(ctx); err != nil {
 		return nil, errors.Join(err, s.cleanUp())
 	}
-	for attempt := 1; ; attempt++ {
-		if s.port, err = freePort(ctx); err == nil {
-			err = s.start(ctx)
-		}
-		if err == nil {
-			return s, nil
-		}
-		if attempt == startAttempts || ctx.Err() != nil {
-			return nil, errors.Join(err, s.cleanUp())
-		}
+	s.Server, err = child.Serve(ctx, child.Life{
+		Name: "postgres", Timeout: startTimeout, Command: s.command, Ready: s.ready, Log: s.logFile, CleanUp: s.cleanUp,
+		Quit: syscall.SIGINT, Crash: syscall.SIGQUIT, End: syscall.SIGINT,
+	}, func(ctx context.Context) (err error) {
+		s.port, err = freePort(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
+	return s, nil
 }
 
 // DSN returns a connection URL for a database of the server, as superuser.
@@ -115,93 +102,13 @@ func (s *Server) Port() int { return s.port }
 // Bin returns the folder with the server's programs.
 func (s *Server) Bin() string { return s.bin }
 
-// Restart shuts the server down, closing every connection, and starts it again on the same port.
-// It also revives a server after Kill.
-func (s *Server) Restart(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
-		return ErrStopped
-	}
-	if err := s.endLocked(syscall.SIGINT); err != nil {
+// ready takes a connection.
+func (s *Server) ready(ctx context.Context) error {
+	conn, err := pgconn.Connect(ctx, s.DSN("postgres"))
+	if err != nil {
 		return err
 	}
-	return s.start(ctx)
-}
-
-// Kill ends the server at once, as a crash does: no checkpoint, all connections cut. Restart revives it.
-func (s *Server) Kill() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.endLocked(syscall.SIGQUIT)
-}
-
-// Stop shuts the server down and removes its temporary files. Further calls do nothing.
-func (s *Server) Stop() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
-		return nil
-	}
-	s.stopped = true
-	return errors.Join(s.endLocked(syscall.SIGINT), s.cleanUp())
-}
-
-// start runs the server process on s.port and waits until it answers. It needs s.mu once s is shared.
-func (s *Server) start(ctx context.Context) error {
-	cmd, err := s.command()
-	if err != nil {
-		return fmt.Errorf("starting postgres: %w", err)
-	}
-	c, err := child.Start(cmd)
-	if err != nil {
-		return fmt.Errorf("starting postgres: %w", err)
-	}
-	if err := s.waitReady(ctx, c); err != nil {
-		return errors.Join(err, c.End(syscall.SIGQUIT, stopTimeout))
-	}
-	s.process = c
-	return nil
-}
-
-func (s *Server) endLocked(sig syscall.Signal) error {
-	if s.process == nil {
-		return nil
-	}
-	err := s.process.End(sig, stopTimeout)
-	s.process = nil
-	return err
-}
-
-// waitReady polls until the server takes a connection, the process ends or the deadline passes.
-func (s *Server) waitReady(ctx context.Context, c *child.Process) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		conn, err := pgconn.Connect(ctx, s.DSN("postgres"))
-		if err == nil {
-			return conn.Close(ctx)
-		}
-		select {
-		case <-c.Done:
-			return fmt.Errorf("waiting for postgres: %w: %s", ErrExited, s.logTail())
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for postgres: %w: last error: %w", ctx.Err(), err)
-		case <-tick.C:
-		}
-	}
-}
-
-// logTail returns the end of the server's log, for error messages.
-func (s *Server) logTail() string {
-	const most = 2000
-	b, err := os.ReadFile(s.logFile())
-	if err != nil {
-		return err.Error()
-	}
-	return string(b[max(0, len(b)-most):])
+	return conn.Close(ctx)
 }
 
 func (s *Server) logFile() string { return filepath.Join(s.run, "postgres.log") }

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
+	"github.com/nordvarg/crosscheck/lab/child"
 	"github.com/nordvarg/crosscheck/lab/pgserver"
 )
 
@@ -118,7 +119,7 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 	if len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	if err := s.Restart(ctx); !errors.Is(err, pgserver.ErrStopped) {
+	if err := s.Restart(ctx); !errors.Is(err, child.ErrStopped) {
 		t.Errorf("Restart after Stop: %v, want ErrStopped", err)
 	}
 }
@@ -148,7 +149,7 @@ func TestBrokenSettingsAreAnError(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err := pgserver.Start(ctx, pgserver.Options{Settings: map[string]string{"no_such_setting": "1"}})
-	if !errors.Is(err, pgserver.ErrExited) || !strings.Contains(err.Error(), "no_such_setting") {
+	if !errors.Is(err, child.ErrExited) || !strings.Contains(err.Error(), "no_such_setting") {
 		t.Errorf("got %v, want ErrExited with the server's own words", err)
 	}
 }

@@ -8,23 +8,24 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
+	"github.com/nordvarg/crosscheck/lab/child/childtest"
 	"github.com/nordvarg/crosscheck/lab/pgserver"
 )
 
 const timeout = 30 * time.Second
 
 var (
-	mu      sync.Mutex
-	server  *pgserver.Server // nil until a test asks for it
-	counter atomic.Int64     // makes names of databases unique
+	one = childtest.One[*pgserver.Server]{
+		Name:  "pgtest",
+		Start: func(ctx context.Context) (*pgserver.Server, error) { return pgserver.Start(ctx, pgserver.Options{}) },
+	}
+	counter atomic.Int64 // makes names of databases unique
 )
 
 // Main is what a package's TestMain calls: it runs the tests, stops the server, and fails the run if a goroutine
@@ -33,34 +34,16 @@ func Main(m *testing.M) { os.Exit(Run(m)) }
 
 // Run is Main for a TestMain that does more: it returns the exit code instead of ending the process. What is run may be
 // more than a testing.M, such as one that stops further servers.
-func Run(m interface{ Run() int }) int {
-	code := m.Run()
-	if err := stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "pgtest:", err)
-		code = max(code, 1)
-	}
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, "pgtest:", err)
-			code = 1
-		}
-	}
-	return code
-}
+func Run(m *testing.M) int { return one.Run(m) }
 
 // Server returns the test process's server, which starts with the first call.
 func Server(t testing.TB) *pgserver.Server {
 	t.Helper()
-	mu.Lock()
-	defer mu.Unlock()
-	if server == nil {
-		s, err := pgserver.Start(context.Background(), pgserver.Options{})
-		if err != nil {
-			t.Fatalf("starting PostgreSQL: %v", err)
-		}
-		server = s
+	s, err := one.Get()
+	if err != nil {
+		t.Fatalf("starting PostgreSQL: %v", err)
 	}
-	return server
+	return s
 }
 
 // Database creates an empty database for the test and returns its DSN. It is dropped when the test has ended.
@@ -71,15 +54,6 @@ func Database(t testing.TB) string {
 	exec(t, s, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
 	t.Cleanup(func() { exec(t, s, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)") })
 	return s.DSN(name)
-}
-
-func stop() error {
-	mu.Lock()
-	defer mu.Unlock()
-	if server == nil {
-		return nil
-	}
-	return server.Stop()
 }
 
 func exec(t testing.TB, s *pgserver.Server, sql string) {

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// reported is the text of a pass that found two divergences, the first with this cause.
+func reported(t *testing.T, cause compare.Cause) string {
+	t.Helper()
+	value := func(text string) *order.Value { return &order.Value{Text: text} }
+	found := []verify.Divergence{
+		{Mismatch: compare.Mismatch{
+			Key: "7", Kind: compare.Differs, Hop: compare.EventsToProjection, Cause: cause,
+			Fields: []compare.FieldDifference{
+				{Name: "status", Legacy: value("FILLED"), Projection: value("OPEN")},
+				{Name: "price", Legacy: value("1.5"), Projection: value("2.5")},
+			},
+		}},
+		{Mismatch: compare.Mismatch{Key: "8", Kind: compare.Missing, Hop: compare.LegacyToEvents}},
+	}
+	var b strings.Builder
+	if err := newReport(verify.Pass{Result: verify.Result{Verdict: compare.Diverged, Diverged: 2}}, found, time.Time{}).writeText(&b); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+func TestAReportSaysHopAndCauseWhereAnyIsKnown(t *testing.T) {
+	const with = "order kind age hop cause field legacy projection " +
+		"7 differs 0s events->projection stale_projection status FILLED OPEN price 1.5 2.5 8 missing 0s legacy->events -"
+	if got := reported(t, compare.StaleProjection); !strings.HasSuffix(got, with) {
+		t.Errorf("with a cause: %s", got)
+	}
+	const without = "order kind age field legacy projection 7 differs 0s status FILLED OPEN price 1.5 2.5 8 missing 0s"
+	if got := reported(t, ""); !strings.HasSuffix(got, without) {
+		t.Errorf("without: %s", got)
+	}
+}
