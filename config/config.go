@@ -99,7 +99,8 @@ type Settle struct {
 	// Rechecks is how often an order that keeps moving is looked at before it is given up as unverified,
 	// at least 1. Default 3.
 	Rechecks int
-	// MaxLag is how long a projection that has not reached a change may stay behind, not below Window. Default 5m.
+	// MaxLag is how long a projection that has not reached a change, or a stream that shows nothing newer, may stay
+	// behind, not below Window. Default 5m.
 	MaxLag time.Duration
 }
 

@@ -21,6 +21,10 @@ func TestLedgerConforms(t *testing.T) {
 	ledgertest.Exercise(t, func(t *testing.T) ledgertest.Store { return migrated(t, pgtest.Database(t)) })
 }
 
+func TestLedgerOfTheStreamConforms(t *testing.T) {
+	ledgertest.ExerciseStream(t, func(t *testing.T) ledgertest.StreamStore { return migrated(t, pgtest.Database(t)) })
+}
+
 // opened is a ledger that is not migrated.
 func opened(t *testing.T, c ledger.Config) *ledger.Ledger {
 	t.Helper()

@@ -24,8 +24,8 @@ func (l *Ledger) LoadStream(ctx context.Context, fingerprint string) (verify.Str
 		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error {
 			var caughtUp *time.Time
 			err := tx.QueryRow(ctx, `
-				SELECT claimed_from, frontier, excused, complete, stored, seen, checked, caught_up_at
-				FROM stream_state WHERE fingerprint = $1`, fingerprint).Scan(&s.From, &s.Frontier, &s.Excused, &s.Complete,
+				SELECT claimed_from, frontier, kept, excused, complete, stored, seen, checked, caught_up_at
+				FROM stream_state WHERE fingerprint = $1`, fingerprint).Scan(&s.From, &s.Frontier, &s.Kept, &s.Excused, &s.Complete,
 				&s.Evidence.Stored, &s.Evidence.Seen, &s.Evidence.Checked, &caughtUp)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil
@@ -65,21 +65,41 @@ func streamPartitions(ctx context.Context, q querier, fingerprint string) (map[i
 }
 
 func streamBuckets(ctx context.Context, q querier, fingerprint string) (map[int64]*verify.StreamBucket, error) {
-	rows, err := q.Query(ctx, `SELECT bucket, seen, stored, missing FROM stream_bucket WHERE fingerprint = $1`, fingerprint)
+	rows, err := q.Query(ctx, `SELECT bucket, seen, stored, missing, sum FROM stream_bucket WHERE fingerprint = $1`, fingerprint)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	found := map[int64]*verify.StreamBucket{}
 	for rows.Next() {
-		var id int64
+		var id, sum int64
 		var b verify.StreamBucket
-		if err := rows.Scan(&id, &b.Seen, &b.Stored, &b.Missing); err != nil {
+		if err := rows.Scan(&id, &b.Seen, &b.Stored, &b.Missing, &sum); err != nil {
 			return nil, err
 		}
+		b.Sum = unsigned(sum)
 		found[id] = &b
 	}
-	return found, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return found, streamLost(ctx, q, fingerprint, found)
+}
+
+// streamLost notes in the open buckets what was called lost.
+func streamLost(ctx context.Context, q querier, fingerprint string, found map[int64]*verify.StreamBucket) error {
+	rows, err := q.Query(ctx, `SELECT bucket, position FROM stream_lost WHERE fingerprint = $1`, fingerprint)
+	if err != nil {
+		return err
+	}
+	var id, position int64
+	_, err = pgx.ForEachRow(rows, []any{&id, &position}, func() error {
+		if b := found[id]; b != nil {
+			b.SetLost(order.Position(position))
+		}
+		return nil
+	})
+	return err
 }
 
 // CommitStream implements [verify.StreamLedger].
@@ -89,7 +109,7 @@ func (l *Ledger) CommitStream(ctx context.Context, lease verify.Lease, c verify.
 			return err
 		}
 		for _, step := range []func(context.Context, pgx.Tx, verify.StreamCommit) error{
-			writeStreamState, writeStreamBuckets, writeStreamStrays, writeStreamFindings, resolveStream, writeTouched,
+			writeStreamState, writeStreamBuckets, writeStreamClosed, writeStreamStrays, writeStreamFindings, resolveStream, writeTouched,
 		} {
 			if err := step(ctx, tx, c); err != nil {
 				return err
@@ -106,12 +126,12 @@ func (l *Ledger) CommitStream(ctx context.Context, lease verify.Lease, c verify.
 func writeStreamState(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
 	s, e := c.State, c.State.Evidence
 	_, err := tx.Exec(ctx, `
-		INSERT INTO stream_state AS t (fingerprint, claimed_from, frontier, excused, complete, stored, seen, checked, caught_up_at, gaps, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-		ON CONFLICT (fingerprint) DO UPDATE SET claimed_from = excluded.claimed_from, frontier = excluded.frontier,
+		INSERT INTO stream_state AS t (fingerprint, claimed_from, frontier, excused, complete, stored, seen, checked, caught_up_at, gaps, at, kept)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		ON CONFLICT (fingerprint) DO UPDATE SET claimed_from = excluded.claimed_from, frontier = excluded.frontier, kept = excluded.kept,
 			excused = excluded.excused, complete = excluded.complete, stored = excluded.stored, seen = excluded.seen,
 			checked = excluded.checked, caught_up_at = excluded.caught_up_at, gaps = t.gaps + excluded.gaps, at = excluded.at`,
-		c.Fingerprint, s.From, s.Frontier, s.Excused, s.Complete, e.Stored, e.Seen, e.Checked, orNull(e.CaughtUpAt), c.Gaps, micro(c.At))
+		c.Fingerprint, s.From, s.Frontier, s.Excused, s.Complete, e.Stored, e.Seen, e.Checked, orNull(e.CaughtUpAt), c.Gaps, micro(c.At), s.Kept)
 	if err != nil {
 		return err
 	}
@@ -130,7 +150,7 @@ func writeStreamState(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) err
 }
 
 func writeStreamBuckets(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
-	var ids, gone, stored, missing []int64
+	var ids, gone, stored, missing, sums []int64
 	var seen [][]byte
 	for id, b := range c.State.Buckets {
 		if b == nil {
@@ -138,15 +158,17 @@ func writeStreamBuckets(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) e
 			continue
 		}
 		ids, seen, stored, missing = append(ids, id), append(seen, b.Seen), append(stored, b.Stored), append(missing, b.Missing)
+		sums = append(sums, signed(b.Sum))
 	}
 	if _, err := tx.Exec(ctx, `DELETE FROM stream_bucket WHERE fingerprint = $1 AND bucket = ANY ($2)`, c.Fingerprint, gone); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO stream_bucket (fingerprint, bucket, seen, stored, missing)
-		SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[])
-		ON CONFLICT (fingerprint, bucket) DO UPDATE SET seen = excluded.seen, stored = excluded.stored, missing = excluded.missing`,
-		c.Fingerprint, ids, seen, stored, missing)
+		INSERT INTO stream_bucket (fingerprint, bucket, seen, stored, missing, sum)
+		SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[])
+		ON CONFLICT (fingerprint, bucket) DO UPDATE SET seen = excluded.seen, stored = excluded.stored, missing = excluded.missing,
+			sum = excluded.sum`,
+		c.Fingerprint, ids, seen, stored, missing, sums)
 	return err
 }
 

@@ -1,7 +1,6 @@
 package ledger_test
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -57,26 +56,15 @@ func wantOpen(t *testing.T, l *ledger.Ledger, want string) {
 	}
 }
 
-func TestStreamStateIsReadBackAndBucketsAreDropped(t *testing.T) {
+func TestTheEvidenceOfTheStreamIsWhatWasClaimed(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
 	lease := streamLease(t, l)
 	state := verify.StreamState{
-		Partitions: map[int]verify.StreamPartitionState{0: {Next: 5, End: 9, Newest: 7, First: 3, Cut: true, ReplayTo: 2}, 1: {}},
-		Buckets:    map[int64]*verify.StreamBucket{4: {Seen: []byte{1, 2}, Stored: 3, Missing: 1}, 5: {Seen: []byte{3}}},
-		From:       3, Frontier: 4, Excused: 5, Complete: 6,
+		Partitions: map[int]verify.StreamPartitionState{0: {Next: 5, End: 9}, 1: {}}, From: 3,
 		Evidence: verify.StreamTotals{Stored: 9, Seen: 8, Checked: 20, CaughtUpAt: time.Unix(150, 0).UTC()},
 	}
 	commit(t, l, lease, verify.StreamCommit{State: state, Gaps: 1})
-	got, err := l.LoadStream(t.Context(), followed)
-	if diff := cmp.Diff(state, got); err != nil || diff != "" {
-		t.Errorf("written (-), read (+), %v:\n%s", err, diff)
-	}
-	again := state
-	again.Buckets = map[int64]*verify.StreamBucket{5: nil}
-	commit(t, l, lease, verify.StreamCommit{State: again, Gaps: 1})
-	if got, err = l.LoadStream(t.Context(), followed); err != nil || len(got.Buckets) != 1 || got.Buckets[4] == nil {
-		t.Errorf("buckets are %v, %v", got.Buckets, err)
-	}
+	commit(t, l, lease, verify.StreamCommit{State: state, Gaps: 1})
 	e, lag, err := l.StreamEvidence(t.Context(), followed)
 	want := &gate.StreamEvidence{Stored: 9, Seen: 8, LagMessages: 4, Gaps: 2, CaughtUpAt: time.Unix(150, 0).UTC(), At: time.Unix(200, 0).UTC()}
 	if diff := cmp.Diff(want, e); err != nil || diff != "" || lag[0] != 4 || lag[1] != 0 {
@@ -88,41 +76,6 @@ func TestStreamStateIsReadBackAndBucketsAreDropped(t *testing.T) {
 	}
 	if e, _, err := l.StreamEvidence(t.Context(), "another"); e != nil || err != nil {
 		t.Errorf("evidence of another fingerprint: %v, %v", e, err)
-	}
-}
-
-func TestALostPublishIsResolvedWhenNothingOfItsOrderIsLost(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
-	lease := streamLease(t, l)
-	commit(t, l, lease, verify.StreamCommit{
-		Findings: []verify.StreamFinding{published("7", compare.LostPublish), published("8", compare.DuplicatePublish), published("8", compare.LostPublish)},
-		Lost:     map[int64][]verify.LostEvent{0: {{Position: 1, Key: "7"}, {Position: 2, Key: "8"}}, 1: {{Position: 5000, Key: "7"}}},
-	})
-	wantOpen(t, l, "7 lost_publish;8 duplicate_publish;")
-	commit(t, l, lease, verify.StreamCommit{Arrived: []order.Position{1, 2}})
-	wantOpen(t, l, "7 lost_publish;8 duplicate_publish;") // another of order 7 is lost; what was published twice stays so
-	commit(t, l, lease, verify.StreamCommit{Lost: map[int64][]verify.LostEvent{1: {}}})
-	wantOpen(t, l, "8 duplicate_publish;")
-}
-
-func TestStraysWaitUntilTheyAreDue(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
-	lease := streamLease(t, l)
-	stray := verify.StrayMessage{Partition: 1, Offset: 9, Value: []byte("x"), FirstSeen: time.Unix(1, 0).UTC(), Due: time.Unix(10, 0).UTC()}
-	commit(t, l, lease, verify.StreamCommit{Strays: []verify.StrayMessage{stray}})
-	for at, want := range map[int64]int{9: 0, 10: 1} {
-		due, waiting, err := l.DueStrays(t.Context(), followed, time.Unix(at, 0), 10)
-		if err != nil || len(due) != want || waiting != 1 || want == 1 && cmp.Diff(stray, due[0]) != "" {
-			t.Errorf("at %d: due %v, waiting %d, %v", at, due, waiting, err)
-		}
-	}
-	stray.Judged = true
-	commit(t, l, lease, verify.StreamCommit{Strays: []verify.StrayMessage{stray}, Findings: []verify.StreamFinding{published("9", compare.GhostPublish)}})
-	wantOpen(t, l, "9 ghost_publish;")
-	commit(t, l, lease, verify.StreamCommit{Settled: []verify.StrayMessage{stray}, Cleared: []order.Key{"9"}})
-	wantOpen(t, l, "")
-	if due, _, err := l.DueStrays(t.Context(), followed, time.Unix(99, 0), 10); err != nil || len(due) != 0 {
-		t.Errorf("due are %v, %v", due, err)
 	}
 }
 
@@ -149,19 +102,6 @@ func TestStreamAndRowsDoNotTouchEachOthersFindings(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantOpen(t, l, "(topic orders) unkeyed_publish;7 lost_publish;")
-}
-
-func TestAFollowerThatLostItsLeaseWritesNothing(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
-	lease := streamLease(t, l)
-	if err := l.Release(t.Context(), lease); err != nil {
-		t.Fatal(err)
-	}
-	err := l.CommitStream(t.Context(), lease, verify.StreamCommit{Fingerprint: followed, Findings: []verify.StreamFinding{published("7", compare.LostPublish)}})
-	if !errors.Is(err, verify.ErrFenced) {
-		t.Errorf("committing says %v", err)
-	}
-	wantOpen(t, l, "")
 }
 
 func TestTouchedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
@@ -196,6 +136,7 @@ func TestAStreamThatNobodyFollowsIsForgotten(t *testing.T) {
 	lease := streamLease(t, l)
 	commit(t, l, lease, verify.StreamCommit{
 		State:   verify.StreamState{From: 1, Buckets: map[int64]*verify.StreamBucket{4: {Seen: []byte{1}}}},
+		Closed:  []verify.KeptBucket{{Bucket: 3, Seen: []byte{1}, Stored: 1}},
 		Touched: map[order.Key]bool{"7": true},
 	})
 	known := func(after time.Duration) bool {
@@ -208,8 +149,9 @@ func TestAStreamThatNobodyFollowsIsForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		keys, _, err := l.Touched(t.Context(), followed, 0, 10)
-		if err != nil || (len(keys) > 0) != (state.From > 0) {
-			t.Errorf("with state %+v touched are %v, %v", state, keys, err)
+		kept, kerr := l.KeptAfter(t.Context(), followed, 0, 10)
+		if err != nil || kerr != nil || (len(keys) > 0) != (state.From > 0) || len(kept) != len(keys) {
+			t.Errorf("with state %+v touched are %v, %v, closed %v, %v", state, keys, err, kept, kerr)
 		}
 		return state.From > 0
 	}

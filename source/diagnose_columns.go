@@ -13,20 +13,26 @@ import (
 )
 
 func (e *examination) examineKey(ctx context.Context) {
+	if keyType, ok := e.examineKeyType(ctx); ok {
+		e.examineKeyIndex(ctx, e.keyedSQL(keyType))
+		e.examineUniqueKey(ctx)
+	}
+}
+
+func (e *examination) examineKeyType(ctx context.Context) (order.KeyType, bool) {
 	keyType, n, err := e.resolveKey(ctx)
 	switch {
 	case errors.Is(err, ErrUnsupported):
 		e.add(Error, CheckKey, fmt.Sprintf("key %s is %s; integers, uuid and text are supported", e.config.Key, n.name),
 			fmt.Sprintf("map it with an expression, such as key: %s, and give that expression an index", yamlText(castKey(e.config.Key, n))))
-		return
+		return "", false
 	case err != nil:
 		e.column(CheckKey, "key "+e.config.Key, err)
-		return
+		return "", false
 	}
 	e.key = n
 	e.add(OK, CheckKey, fmt.Sprintf("key %s is %s", e.config.Key, n.name), "")
-	e.examineKeyIndex(ctx, e.keyedSQL(keyType))
-	e.examineUniqueKey(ctx)
+	return keyType, true
 }
 
 func castKey(key string, n native) string {
@@ -52,13 +58,11 @@ func (e *examination) examineKeyIndex(ctx context.Context, keyed string) {
 // difference between them.
 func (e *examination) examineUniqueKey(ctx context.Context) {
 	const unseen = "an order that is there twice on both sides alike is no difference between them, and is not reported"
-	if e.relation.kind == "v" || e.relation.kind == "f" || e.relation.oid == 0 || e.key.table != e.relation.oid {
+	if !e.ownColumn(e.key) {
 		e.add(Info, CheckUniqueKey, "whether a key can be there twice cannot be told from a view or an expression", unseen)
 		return
 	}
-	var unique bool
-	err := e.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = $1 AND indisunique AND indisvalid
-		AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = $2)`, e.relation.oid, int16(e.key.column)).Scan(&unique)
+	unique, err := e.unique(ctx, e.key)
 	switch {
 	case err != nil:
 		e.failed(CheckUniqueKey, "looking for a unique index on the key", err)
@@ -68,6 +72,17 @@ func (e *examination) examineUniqueKey(ctx context.Context) {
 	default:
 		e.add(OK, CheckUniqueKey, "keys are unique", "")
 	}
+}
+
+// ownColumn is true for a column of the configured table itself, of which the catalogue can be asked.
+func (e *examination) ownColumn(n native) bool {
+	return e.relation.kind != "v" && e.relation.kind != "f" && e.relation.oid != 0 && n.table == e.relation.oid
+}
+
+func (e *examination) unique(ctx context.Context, n native) (unique bool, err error) {
+	err = e.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = $1 AND indisunique AND indisvalid
+		AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = $2)`, e.relation.oid, int16(n.column)).Scan(&unique)
+	return unique, err
 }
 
 // indexHint is a statement for the configured table, or advice where that cannot have an index.

@@ -13,29 +13,6 @@ import (
 
 var _ verify.StoredEvents = (*Events)(nil)
 
-// CountPositions implements [verify.StoredEvents].
-func (e *Events) CountPositions(ctx context.Context, from, to order.Position, shift uint) ([]verify.PositionCount, error) {
-	defer e.side.observe("count")()
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	p := "(" + e.config.Position + ")"
-	// Behind a subquery with OFFSET 0 the planner does not take each position for a group of its own.
-	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT crosscheck_bucket, count(*) FROM (
-			SELECT %[1]s::bigint >> $3::integer AS crosscheck_bucket FROM %[2]s WHERE %[1]s BETWEEN $1::bigint AND $2::bigint OFFSET 0) AS q
-		GROUP BY crosscheck_bucket`, p, e.side.from()), int64(from), int64(to), int32(shift)) //nolint:gosec // below 64
-	if err != nil {
-		return nil, fmt.Errorf("counting events by position: %w", err)
-	}
-	counts, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c verify.PositionCount, err error) {
-		err = row.Scan(&c.Bucket, &c.Events)
-		return c, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("counting events by position: %w", err)
-	}
-	return counts, nil
-}
-
 // Between implements [verify.StoredEvents].
 func (e *Events) Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error {
 	defer e.side.observe("range")()

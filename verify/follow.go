@@ -17,10 +17,17 @@ import (
 // # How what is missing is found
 //
 // Positions are cut into buckets of bucketWidth. An event that was seen on the stream sets its bit in its bucket. Once
-// the events up to a position cannot become more, are older than the settle window, and everything that was on the
-// stream by then has been read, each bucket's bits are held against the number of its stored events: where they are
-// equal nothing is missing and the bucket is dropped; only where they differ the positions are read. So memory is one
-// bit for each event that is not yet proven, whatever the backlog.
+// the events up to a position cannot become more and are older than the settle window, the stream has shown later ones
+// that long ago, and everything that was on it by then has been read, each bucket's bits are held against the number of
+// its stored events and the sum of their positions: where they are equal nothing is missing and the bucket is closed;
+// only where they differ the positions are read. So memory is one bit for each event that is not yet proven, whatever
+// the backlog.
+//
+// # How what comes late is found
+//
+// What a closed bucket held is kept in the ledger. Closed buckets are counted again in turn, and one that the store has
+// changed is opened. So is one of which a message comes that says something new. An event that is missing where everything
+// had been counted is called lost only after it had, from when it was noticed, the time that any event has.
 //
 // Invariant: offsets, bits and findings are committed together, under the lease. A process that dies skips nothing and
 // counts nothing twice.
@@ -36,6 +43,9 @@ type Follower struct {
 	KeyType order.KeyType
 	// Window is how old an event, or a message without an event, must be before it counts.
 	Window time.Duration
+	// MaxLag is how long an event may be missing while the stream shows nothing that was stored later: a publisher that is
+	// down has lost nothing yet. Zero, or less than the window, is the window.
+	MaxLag time.Duration
 	// Every is the time between two looks at what has become due; zero is a second.
 	Every time.Duration
 	Now   func() time.Time
@@ -43,9 +53,6 @@ type Follower struct {
 }
 
 const (
-	bucketShift = 12
-	bucketWidth = 1 << bucketShift
-
 	// commitMessages and commitFindings are how much one commit carries before it is made without waiting for a look.
 	commitMessages = 20_000
 	commitFindings = 2000
@@ -160,19 +167,21 @@ type following struct {
 
 	horizons []horizonAt // captured, not yet old enough; oldest first
 	check    *check      // waits for the reader to catch up; nil when none is due
-	rotation int64       // the incomplete bucket that was counted again last
-}
+	judging  time.Time   // everything that was published by then has been read
 
-type horizonAt struct {
-	Horizon
-	at time.Time
-}
+	newest  order.Position // the highest of the stored events that were seen on the stream
+	flowing bool           // something was seen since the last look
+	flowed  time.Time      // the last look at which that was so
 
-// check is a look at everything up to a position, due when the stream was read up to the ends.
-type check struct {
-	upTo order.Position
-	at   time.Time // when the ends were captured
-	ends []StreamPartition
+	visible map[int64]PositionCount // by bucket, what was counted when horizons were cleared
+	counted order.Position          // up to here; 0 before the first
+
+	again    map[int64]bool        // open buckets below the frontier in which something was seen since they were counted
+	late     map[int64]*lateEvents // by bucket
+	kept     map[int64]KeptBucket  // of closed buckets, as far as it was recalled; without bits where nothing is kept
+	rotation int64                 // the open bucket below the frontier that was counted again last
+	near     int64                 // the closed bucket that is to be counted again next, among the newest ones
+	far      int64                 // the same among all
 }
 
 func newFollowing(f *Follower, l Lease, state StreamState) *following {
@@ -182,7 +191,14 @@ func newFollowing(f *Follower, l Lease, state StreamState) *following {
 	if state.Buckets == nil {
 		state.Buckets = map[int64]*StreamBucket{}
 	}
-	w := &following{Follower: f, lease: l, state: state}
+	w := &following{
+		Follower: f, lease: l, state: state, again: map[int64]bool{}, visible: map[int64]PositionCount{}, late: map[int64]*lateEvents{}, kept: map[int64]KeptBucket{}, rotation: -1,
+	}
+	// Buckets are closed where everything stored was seen.
+	w.newest = max(firstOf(state.Frontier)-1, 0)
+	for b, bucket := range state.Buckets {
+		w.newest = max(w.newest, bucket.newest(b))
+	}
 	w.clear()
 	return w
 }

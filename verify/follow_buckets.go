@@ -2,31 +2,21 @@ package verify
 
 import (
 	"context"
-	"maps"
-	"math/bits"
 	"slices"
-	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// ghostLook is the time between two looks at a message that was found to have no event.
-const ghostLook = time.Minute
-
-// maxHorizons is how many are remembered at most.
-const maxHorizons = 10_000
-
 type sighting int
 
 const (
 	notSeen    sighting = iota
-	seenBefore          // its bit is set, or its bucket is complete
+	seenBefore          // its bit is set, or nothing is known of its bucket but that it was complete
 	notClaimed          // before the first position that the stream is complete from
 )
 
-func bucketOf(p order.Position) int64 { return int64(p) >> bucketShift }
-
+// seen tells whether a position was on the stream before. What was kept of closed buckets has to be recalled first.
 func (w *following) seen(p order.Position) sighting {
 	b := bucketOf(p)
 	if w.state.From > 0 && p < w.state.From {
@@ -38,234 +28,92 @@ func (w *following) seen(p order.Position) sighting {
 		}
 		return notSeen
 	}
-	if w.state.From > 0 && b < w.state.Frontier {
-		return seenBefore
+	if !w.closed(b) {
+		return notSeen
 	}
-	return notSeen
+	if kept, known := w.kept[b]; known && !hasBit(kept.Seen, p) {
+		return notSeen // it was not stored when the bucket was closed
+	}
+	return seenBefore
 }
 
+// mark notes that a position is on the stream.
 func (w *following) mark(p order.Position) {
 	b := bucketOf(p)
 	bucket := w.state.Buckets[b]
 	if bucket == nil {
-		bucket = &StreamBucket{Seen: make([]byte, bucketWidth/8)}
-		w.state.Buckets[b] = bucket
+		bucket = w.open(b)
 	}
-	i := int64(p) & (bucketWidth - 1)
-	bucket.Seen[i/8] |= 1 << (i % 8)
+	setBit(bucket.Seen, p)
+	clearBit(bucket.Lost, p)
 	w.changed[b] = true
+	if b < w.state.Frontier {
+		w.again[b] = true
+	}
+	w.newest = max(w.newest, p)
+	w.flowing = true
 }
 
-func (b *StreamBucket) has(p order.Position) bool {
-	i := int64(p) & (bucketWidth - 1)
-	return b.Seen[i/8]&(1<<(i%8)) != 0
+// open makes a bucket that is not open an open one, with what was seen of it before.
+func (w *following) open(b int64) *StreamBucket {
+	bucket := &StreamBucket{Seen: make([]byte, bucketWidth/8)}
+	if w.closed(b) {
+		kept := w.kept[b]
+		copy(bucket.Seen, kept.Seen)
+		bucket.Stored, bucket.Sum = kept.Stored, kept.Sum
+		w.state.Complete -= kept.Stored
+		delete(w.kept, b)
+	}
+	w.state.Buckets[b] = bucket
+	return bucket
 }
 
-// count is how many positions of the bucket from..to were seen.
-func (b *StreamBucket) count(bucket int64, from, to order.Position) int64 {
-	first, last := order.Position(bucket<<bucketShift), order.Position(bucket<<bucketShift+bucketWidth-1)
-	if from <= first && to >= last {
-		n := 0
-		for _, x := range b.Seen {
-			n += bits.OnesCount8(x)
-		}
-		return int64(n)
-	}
-	var n int64
-	for p := max(from, first); p <= min(to, last); p++ {
-		if b.has(p) {
-			n++
-		}
-	}
-	return n
+// close drops a bucket of which nothing is missing, and keeps what was in it.
+func (w *following) close(b int64, bucket *StreamBucket) {
+	w.state.Complete += bucket.Stored
+	delete(w.state.Buckets, b)
+	delete(w.kept, b)
+	delete(w.late, b)
+	delete(w.again, b)
+	w.changed[b] = true
+	w.pending.Closed = append(w.pending.Closed, KeptBucket{Bucket: b, Seen: bucket.Seen, Stored: bucket.Stored, Sum: bucket.Sum})
 }
 
-// lookForMissing captures a horizon at each look, and checks up to the newest one that is old enough, once everything
-// that was on the stream by then has been read.
-func (w *following) lookForMissing(ctx context.Context) error {
-	now := w.Now()
-	h, err := w.Store.Horizon(ctx)
-	if err != nil {
-		return err
-	}
-	w.horizons = append(w.horizons, horizonAt{h, now})
-	if w.check == nil {
-		if err := w.prepareCheck(ctx, now); err != nil || w.check == nil {
-			return err
-		}
-	}
-	for _, p := range w.check.ends {
-		if s := w.state.Partitions[p.Partition]; s.Next < p.End && p.End > p.First {
-			return nil
-		}
-	}
-	c := *w.check
-	w.check = nil
-	w.pending.At = now // this step counts, even if it found nothing
-	if !w.claim() {
-		return nil
-	}
-	return w.checkUpTo(ctx, c)
+// closed is true for a bucket that was complete when it was counted.
+func (w *following) closed(b int64) bool {
+	return w.state.From > 0 && b < w.state.Frontier && w.state.Buckets[b] == nil
 }
 
-// prepareCheck takes the newest horizon that is old enough and below which nothing is under way any more.
-func (w *following) prepareCheck(ctx context.Context, now time.Time) error {
-	oldest, err := w.Store.Oldest(ctx)
-	if err != nil {
-		return err
-	}
-	due := -1
-	for i, h := range w.horizons {
-		if now.Sub(h.at) >= w.Window && h.Below <= oldest {
-			due = i
-		}
-	}
-	if due < 0 {
-		if len(w.horizons) > maxHorizons { // a transaction stays open for long: the oldest will do
-			w.horizons = w.horizons[:maxHorizons/2]
-		}
-		return nil
-	}
-	ends, err := w.Stream.Partitions(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range ends {
-		if s, ok := w.state.Partitions[p.Partition]; ok {
-			s.End = max(s.End, p.End)
-			w.state.Partitions[p.Partition] = s
-		}
-	}
-	w.check = &check{upTo: w.horizons[due].Position, at: now, ends: ends}
-	w.horizons = slices.Clone(w.horizons[due+1:])
-	return nil
-}
-
-// claim fixes, once, from which position on the stream is claimed to be complete: the first event that it has. Of a
-// partition whose older messages were deleted already, everything before its first event may be gone.
-func (w *following) claim() bool {
-	if w.state.From > 0 {
-		return true
-	}
-	var first, cut order.Position
-	for _, p := range w.state.Partitions {
-		switch {
-		case p.First == 0:
-		case p.Cut:
-			cut = max(cut, p.First)
-		case first == 0 || p.First < first:
-			first = p.First
-		}
-	}
-	if w.state.From = max(first, cut); w.state.From == 0 {
-		return false // nothing was published yet
-	}
-	w.state.Frontier = bucketOf(w.state.From)
-	for b := range w.state.Buckets {
-		if b < w.state.Frontier {
-			delete(w.state.Buckets, b)
-			w.changed[b] = true
-		}
-	}
-	return true
-}
-
-// checkUpTo holds the stored events up to a position against what was seen.
-func (w *following) checkUpTo(ctx context.Context, c check) error {
-	if c.upTo < w.state.From {
-		return nil
-	}
-	last := bucketOf(c.upTo + 1) // the first bucket that is not whole
-	total := StreamTotals{Checked: max(c.upTo, w.state.Evidence.Checked), CaughtUpAt: c.at}
-	from := max(w.state.From, order.Position(w.state.Frontier<<bucketShift))
-	counts, err := w.Store.CountPositions(ctx, from, c.upTo, bucketShift)
-	if err != nil {
-		return err
-	}
-	again, err := w.incompleteToCount(ctx)
-	if err != nil {
-		return err
-	}
-	counts = append(counts, again...)
-	stored := make(map[int64]int64, len(counts))
-	for _, n := range counts {
-		stored[n.Bucket] = n.Events
-	}
-	for b := w.state.Frontier; b < last; b++ { // those without events are complete too
-		if _, ok := stored[b]; !ok && w.state.Buckets[b] != nil {
-			stored[b] = 0
-		}
-	}
-	for _, b := range slices.Sorted(maps.Keys(stored)) { // in their order, so that the frontier can follow
-		if err := w.checkBucket(ctx, b, stored[b], c.upTo, last); err != nil {
-			return err
-		}
-	}
-	w.state.Frontier = max(w.state.Frontier, last)
-	total.Stored, total.Seen = w.state.Complete, w.state.Complete
-	for b, bucket := range w.state.Buckets {
-		if order.Position(b<<bucketShift) <= c.upTo {
-			total.Stored += bucket.Stored
-			total.Seen += bucket.Stored - bucket.Missing
-		}
-	}
-	w.state.Evidence = total
-	return nil
-}
-
-// incompleteToCount counts incomplete buckets again in which something has arrived, and one more, in turn: an event
-// may also have been taken out of the store.
-func (w *following) incompleteToCount(ctx context.Context) ([]PositionCount, error) {
-	var again []int64
-	next := int64(-1)
-	for b := range w.state.Buckets {
-		switch {
-		case b >= w.state.Frontier:
-		case w.changed[b]:
-			again = append(again, b)
-		case b > w.rotation && (next < 0 || b < next):
-			next = b
-		}
-	}
-	if w.rotation = next; next >= 0 {
-		again = append(again, next)
-	}
-	var out []PositionCount
-	for _, b := range again {
-		from := max(w.state.From, order.Position(b<<bucketShift))
-		counts, err := w.Store.CountPositions(ctx, from, order.Position(b<<bucketShift+bucketWidth-1), bucketShift)
-		if err != nil {
-			return nil, err
-		}
-		if len(counts) == 0 {
-			counts = []PositionCount{{Bucket: b}}
-		}
-		out = append(out, counts...)
-	}
-	return out, nil
-}
-
-// checkBucket drops a whole bucket that misses nothing, and drills into one that does.
-func (w *following) checkBucket(ctx context.Context, b, stored int64, upTo order.Position, last int64) error {
+// checkBucket holds what is stored of a bucket up to a position against what was seen. It drills down where they differ, and
+// closes a whole bucket, one below last, that misses nothing. All that is stored of an old bucket was visible for the
+// settle window.
+func (w *following) checkBucket(ctx context.Context, n PositionCount, upTo order.Position, last int64, old bool) error {
+	b := n.Bucket
 	bucket := w.state.Buckets[b]
 	if bucket == nil {
-		bucket = &StreamBucket{Seen: make([]byte, bucketWidth/8)}
-		w.state.Buckets[b] = bucket
+		bucket = w.open(b)
 	}
-	missing := stored - bucket.count(b, w.state.From, upTo)
-	if missing != bucket.Missing || bucket.Stored != stored {
-		w.changed[b] = true
-	}
-	if missing != bucket.Missing || missing != 0 && stored != bucket.Stored {
-		if err := w.drill(ctx, b, upTo, &missing); err != nil {
+	seen := bucket.tally(b, w.state.From, upTo)
+	was := PositionCount{Bucket: b, Events: bucket.Stored, Sum: bucket.Sum}
+	missing := bucket.Missing
+	switch {
+	case seen == n:
+		missing = 0
+		w.nothingLost(b, bucket)
+	case was == n && seen.Events == n.Events-missing && !w.ripe(b):
+		// As it was at the last look, and nothing else can be said of it.
+	default:
+		var err error
+		if missing, err = w.drill(ctx, b, upTo, old); err != nil {
 			return err
 		}
 	}
-	bucket.Stored, bucket.Missing = stored, missing
-	if missing == 0 && b < last {
-		w.state.Complete += stored
-		delete(w.state.Buckets, b)
+	if was != n || missing != bucket.Missing {
 		w.changed[b] = true
+	}
+	bucket.Stored, bucket.Sum, bucket.Missing = n.Events, n.Sum, missing
+	if missing == 0 && b < last {
+		w.close(b, bucket)
 	}
 	if b >= w.state.Frontier && b < last {
 		w.state.Frontier = b + 1
@@ -276,29 +124,43 @@ func (w *following) checkBucket(ctx context.Context, b, stored int64, upTo order
 	return nil
 }
 
-// drill names the events of a bucket that are not on the stream.
-func (w *following) drill(ctx context.Context, b int64, upTo order.Position, missing *int64) error {
+func (w *following) nothingLost(b int64, bucket *StreamBucket) {
+	delete(w.late, b)
+	if bucket.Lost != nil {
+		bucket.Lost = nil
+		w.pending.Lost[b] = []LostEvent{}
+	}
+}
+
+// drill names the events of a bucket that are not on the stream, and returns how many these are. In an old bucket those
+// that had not been counted before are lost; others are late.
+func (w *following) drill(ctx context.Context, b int64, upTo order.Position, old bool) (missing int64, err error) {
 	bucket := w.state.Buckets[b]
-	from := max(w.state.From, order.Position(b<<bucketShift))
-	to := min(upTo, order.Position(b<<bucketShift+bucketWidth-1))
-	lost := []LostEvent{}
-	*missing = 0
-	err := w.Store.Between(ctx, from, to, func(p order.Position, key order.Key) error {
+	var lost []LostEvent
+	var late []order.Position
+	err = w.Store.Between(ctx, max(w.state.From, firstOf(b)), min(upTo, lastOf(b)), func(p order.Position, key order.Key) error {
 		if bucket.has(p) {
 			return nil
 		}
-		*missing++
-		if p > w.state.Excused {
+		missing++
+		switch {
+		case p <= w.state.Excused:
+		case old && p > w.state.Evidence.Checked || hasBit(bucket.Lost, p) || w.overdue(p):
 			lost = append(lost, LostEvent{Position: p, Key: key})
+		default:
+			late = append(late, p)
 		}
 		return nil
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	w.pending.Lost[b] = lost
+	w.noticed(b, late)
+	bucket.Lost = nil
 	for _, e := range lost {
+		bucket.SetLost(e.Position)
 		w.find(e.Key, compare.Missing, compare.LostPublish, nil)
 	}
-	return nil
+	w.pending.Lost[b] = slices.Clip(append([]LostEvent{}, lost...))
+	return missing, nil
 }

@@ -5,10 +5,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
 )
+
+// ghostLook is the time between two looks at a message that was found to have no event.
+const ghostLook = time.Minute
 
 // batch matches what one fetch brought.
 func (w *following) batch(ctx context.Context, b readBatch) error {
@@ -20,6 +24,9 @@ func (w *following) batch(ctx context.Context, b readBatch) error {
 	}
 	behind, err := w.histories(ctx, b.arrivals, p)
 	if err != nil {
+		return err
+	}
+	if err := w.recallAll(ctx, b.arrivals, behind); err != nil {
 		return err
 	}
 	keepsUp := b.End-b.Next <= maxBehind
@@ -195,6 +202,9 @@ func (w *following) judgeStrays(ctx context.Context) error {
 	}
 	arrivals, err := w.arrivals(ctx, messages)
 	if err != nil {
+		return err
+	}
+	if err := w.recallAll(ctx, arrivals, nil); err != nil {
 		return err
 	}
 	for i, s := range due {

@@ -24,11 +24,10 @@ func (s *shop) want(position int, want string) {
 
 func (s *shop) wantCounts(stored, seen int64, buckets int) {
 	s.t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.state.Evidence
-	if e.Stored != stored || e.Seen != seen || len(s.state.Buckets) != buckets {
-		s.t.Errorf("seen %d of %d, %d buckets kept; want %d of %d and %d", e.Seen, e.Stored, len(s.state.Buckets), seen, stored, buckets)
+	state := s.state()
+	e := state.Evidence
+	if e.Stored != stored || e.Seen != seen || len(state.Buckets) != buckets {
+		s.t.Errorf("seen %d of %d, %d buckets open; want %d of %d and %d", e.Seen, e.Stored, len(state.Buckets), seen, stored, buckets)
 	}
 }
 
@@ -115,7 +114,7 @@ func TestNothingIsMissingBelowAnOpenTransaction(t *testing.T) {
 	s.store(4, 4)
 	s.running = true
 	began := s.clock()
-	if err := s.follow("ten minutes pass", func() bool { return s.now.Sub(began) > 10*time.Minute }); err != nil {
+	if err := s.follow("ten minutes pass", func() bool { return s.clock().Sub(began) > 10*time.Minute }); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.found(); got != "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -14,33 +15,48 @@ import (
 
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/verify/ledgertest"
 )
 
-// shop is an event store and a topic in memory, and a ledger that remembers the follower. All are safe for concurrent use.
+// shop is an event store and a topic in memory, beside a ledger in memory. All are safe for concurrent use.
 type shop struct {
+	*ledgertest.Fake
+
 	t *testing.T
 
 	mu         sync.Mutex
 	stored     map[order.Position]order.Event
-	running    bool // a transaction that began before everything
+	positions  []order.Position // of stored, in their order; nil after a change
+	running    bool             // a transaction that began before everything
 	partitions [][]verify.Message
 	deleted    []int64
 	grown      chan struct{} // closed, and made anew, when the topic grows
 	now        time.Time
 
-	state      verify.StreamState
-	open       map[order.Key]string // order → cause
-	lost       map[order.Position]verify.LostEvent
-	strays     map[[2]int64]verify.StrayMessage
+	counted     [][2]order.Position // what was asked for
+	countAtOnce int64               // so many events at least, however many more are asked for
+
+	// beat, where there is one, is called as each second ends. Time passes at the follower's looks, and stands still while
+	// something is to be read: what is found, and when, does not depend on how busy the machine is.
+	beat   func()
+	readTo map[int]int64 // by partition
+
 	commits    int
 	failCommit int // commit at which the ledger goes away; 0 for never
+	failWhen   func(verify.StreamCommit) bool
 }
+
+// What a shop's follower waits for.
+const (
+	shopWindow = 20 * time.Second
+	shopMaxLag = 40 * time.Second
+)
 
 func newShop(t *testing.T, partitions int) *shop {
 	return &shop{
-		t: t, stored: map[order.Position]order.Event{}, partitions: make([][]verify.Message, partitions), deleted: make([]int64, partitions),
-		grown: make(chan struct{}), now: time.Unix(1_700_000_000, 0), open: map[order.Key]string{},
-		lost: map[order.Position]verify.LostEvent{}, strays: map[[2]int64]verify.StrayMessage{},
+		Fake: ledgertest.New(nil),
+		t:    t, stored: map[order.Position]order.Event{}, partitions: make([][]verify.Message, partitions), deleted: make([]int64, partitions),
+		grown: make(chan struct{}), now: time.Unix(1_700_000_000, 0), countAtOnce: math.MaxInt64,
 	}
 }
 
@@ -54,6 +70,20 @@ func (s *shop) store(id, key int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stored[order.Position(id)] = e
+	s.positions = nil
+}
+
+// between are the positions from..to in their order. The mutex must be held.
+func (s *shop) between(from, to order.Position) []order.Position {
+	if s.positions == nil {
+		s.positions = slices.Sorted(maps.Keys(s.stored))
+	}
+	first, _ := slices.BinarySearch(s.positions, from)
+	end, found := slices.BinarySearch(s.positions, to)
+	if found {
+		end++
+	}
+	return s.positions[first:max(first, end)]
 }
 
 func (s *shop) publish(partition, id, key int) {
@@ -108,12 +138,18 @@ func (s *shop) next(from map[int]int64) (batches []verify.StreamBatch, grown cha
 
 func (s *shop) Read(ctx context.Context, r verify.StreamRange, deliver func(context.Context, verify.StreamBatch) error) error {
 	from := maps.Clone(r.From)
+	s.mu.Lock()
+	s.readTo = maps.Clone(r.From)
+	s.mu.Unlock()
 	for {
 		batches, grown := s.next(from)
 		for _, b := range batches {
 			if err := deliver(ctx, b); err != nil {
 				return err
 			}
+			s.mu.Lock()
+			s.readTo[b.Partition] = b.Next
+			s.mu.Unlock()
 		}
 		select {
 		case <-grown:
@@ -127,7 +163,7 @@ func (s *shop) Histories(_ context.Context, keys []order.Key) (map[order.Key][]o
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := map[order.Key][]order.Event{}
-	for _, p := range slices.Sorted(maps.Keys(s.stored)) {
+	for _, p := range s.between(1, math.MaxInt64) {
 		if e := s.stored[p]; slices.Contains(keys, e.Key) {
 			out[e.Key] = append(out[e.Key], e)
 		}
@@ -151,29 +187,31 @@ func (s *shop) Rows(_ context.Context, positions []order.Position, fn func(order
 	return nil
 }
 
-func (s *shop) CountPositions(_ context.Context, from, to order.Position, shift uint) ([]verify.PositionCount, error) {
-	counts := map[int64]int64{}
+func (s *shop) CountPositions(_ context.Context, from, to order.Position, shift uint, limit int64) ([]verify.PositionCount, order.Position, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for p := range s.stored {
-		if p >= from && p <= to {
-			counts[int64(p)>>shift]++
-		}
-	}
+	s.counted = append(s.counted, [2]order.Position{from, to})
 	var out []verify.PositionCount
-	for b, n := range counts {
-		out = append(out, verify.PositionCount{Bucket: b, Events: n})
+	var all int64
+	for _, p := range s.between(from, to) {
+		if b := int64(p) >> shift; len(out) == 0 || out[len(out)-1].Bucket != b {
+			if all >= min(limit, s.countAtOnce) {
+				return out, order.Position(b<<shift) - 1, nil
+			}
+			out = append(out, verify.PositionCount{Bucket: b})
+		}
+		n := &out[len(out)-1]
+		n.Events++
+		n.Sum = verify.AddPosition(n.Sum, p)
+		all++
 	}
-	return out, nil
+	return out, to, nil
 }
 
 func (s *shop) Between(_ context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range slices.Sorted(maps.Keys(s.stored)) {
-		if p < from || p > to {
-			continue
-		}
+	for _, p := range s.between(from, to) {
 		if err := fn(p, s.stored[p].Key); err != nil {
 			return err
 		}
@@ -182,13 +220,30 @@ func (s *shop) Between(_ context.Context, from, to order.Position, fn func(order
 }
 
 func (s *shop) Horizon(context.Context) (verify.Horizon, error) {
+	if s.allRead() {
+		s.pass(time.Second)
+		if s.beat != nil {
+			s.beat()
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := verify.Horizon{Below: 2}
-	for p := range s.stored {
-		h.Position = max(h.Position, p)
+	if all := s.between(1, math.MaxInt64); len(all) > 0 {
+		h.Position = all[len(all)-1]
 	}
 	return h, nil
+}
+
+func (s *shop) allRead() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, messages := range s.partitions {
+		if s.readTo[i] < int64(len(messages)) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *shop) Oldest(context.Context) (uint64, error) {
@@ -200,118 +255,65 @@ func (s *shop) Oldest(context.Context) (uint64, error) {
 	return 2, nil
 }
 
-func (s *shop) LoadStream(context.Context, string) (verify.StreamState, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := s.state
-	out.Partitions, out.Buckets = maps.Clone(s.state.Partitions), map[int64]*verify.StreamBucket{}
-	for b, bucket := range s.state.Buckets {
-		out.Buckets[b] = cloned(bucket)
-	}
-	return out, nil
-}
-
-func cloned(b *verify.StreamBucket) *verify.StreamBucket {
-	c := *b
-	c.Seen = slices.Clone(b.Seen)
-	return &c
-}
-
 var errGone = errors.New("the ledger is gone")
 
-func (s *shop) CommitStream(_ context.Context, _ verify.Lease, c verify.StreamCommit) error {
+func (s *shop) CommitStream(ctx context.Context, l verify.Lease, c verify.StreamCommit) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.commits++; s.commits == s.failCommit {
+	s.commits++
+	gone := s.commits == s.failCommit || s.failWhen != nil && s.failWhen(c)
+	s.mu.Unlock()
+	if gone {
 		return errGone
 	}
-	buckets := s.state.Buckets
-	if buckets == nil {
-		buckets = map[int64]*verify.StreamBucket{}
-	}
-	for b, bucket := range c.State.Buckets {
-		if bucket == nil {
-			delete(buckets, b)
-			continue
-		}
-		buckets[b] = cloned(bucket)
-	}
-	s.state = c.State
-	s.state.Buckets, s.state.Partitions = buckets, maps.Clone(c.State.Partitions)
-	for _, f := range c.Findings {
-		s.open[f.Mismatch.Key] = string(f.Mismatch.Cause)
-	}
-	s.forget(c)
-	return nil
+	return s.Fake.CommitStream(ctx, l, c)
 }
 
-func (s *shop) forget(c verify.StreamCommit) {
-	for p, e := range s.lost {
-		if _, replaced := c.Lost[int64(p)>>12]; replaced || slices.Contains(c.Arrived, p) {
-			delete(s.lost, p)
-			delete(s.open, e.Key)
-		}
+func (s *shop) state() verify.StreamState {
+	s.t.Helper()
+	state, err := s.LoadStream(s.t.Context(), "")
+	if err != nil {
+		s.t.Fatal(err)
 	}
-	for _, events := range c.Lost {
-		for _, e := range events {
-			s.lost[e.Position] = e
-			s.open[e.Key] = "lost_publish"
-		}
-	}
-	for _, m := range c.Strays {
-		s.strays[[2]int64{int64(m.Partition), m.Offset}] = m
-	}
-	for i, m := range c.Settled {
-		delete(s.strays, [2]int64{int64(m.Partition), m.Offset})
-		if s.open[c.Cleared[i]] == "ghost_publish" {
-			delete(s.open, c.Cleared[i])
-		}
-	}
-}
-
-func (s *shop) DueStrays(_ context.Context, _ string, at time.Time, limit int) (due []verify.StrayMessage, waiting int64, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range s.strays {
-		if !m.Due.After(at) && len(due) < limit {
-			due = append(due, m)
-		}
-	}
-	return due, int64(len(s.strays)), nil
+	return state
 }
 
 // follow runs a follower until the condition holds, and returns what its Run said if that ended before.
 func (s *shop) follow(what string, until func() bool) error {
 	s.t.Helper()
 	f := &verify.Follower{
-		Stream: s, Store: s, Ledger: s, Topic: "orders", KeyType: order.KeyInteger, Window: time.Minute, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { s.mu.Lock(); defer s.mu.Unlock(); return s.now },
+		Stream: s, Store: s, Ledger: s, Topic: "orders", KeyType: order.KeyInteger, Window: shopWindow, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Now: s.clock, MaxLag: shopMaxLag,
 	}
+	lease, err := s.Acquire(s.t.Context(), "stream", "test", time.Hour)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Release(context.WithoutCancel(s.t.Context()), lease); err != nil {
+			s.t.Error(err)
+		}
+	}()
 	ctx, stop := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- f.Run(ctx, verify.Lease{}) }()
+	go func() { ended <- f.Run(ctx, lease) }()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case err := <-ended:
 			if ctx.Err() != nil {
-				s.t.Fatalf("did not happen: %s; found %s, state %+v", what, s.found(), s.state)
+				s.t.Fatalf("did not happen: %s; found %s, state %+v", what, s.found(), s.state())
 			}
 			return err
 		case <-tick.C:
-			s.mu.Lock()
-			done := until()
-			s.mu.Unlock()
-			if done {
+			if until() {
 				stop()
 				if err := <-ended; !errors.Is(err, context.Canceled) {
 					s.t.Errorf("a follower that is stopped says %v", err)
 				}
 				return nil
 			}
-			s.pass(time.Second)
 		}
 	}
 }
@@ -321,23 +323,12 @@ func (s *shop) settled(position int) string {
 	s.t.Helper()
 	from := s.clock()
 	if err := s.follow(fmt.Sprint("checked up to ", position), func() bool {
-		e := s.state.Evidence
-		return e.Checked >= order.Position(position) && e.CaughtUpAt.Sub(from) > 3*time.Minute && s.judgedAll()
+		e := s.state().Evidence
+		return e.Checked >= order.Position(position) && e.CaughtUpAt.Sub(from) > 2*time.Minute
 	}); err != nil {
 		s.t.Fatal(err)
 	}
 	return s.found()
-}
-
-// judgedAll is true if no message without an event waits for its first judgement: on a busy machine the clock of this world
-// runs far ahead of the follower.
-func (s *shop) judgedAll() bool {
-	for _, m := range s.strays {
-		if !m.Judged {
-			return false
-		}
-	}
-	return true
 }
 
 func (s *shop) clock() time.Time {
@@ -347,11 +338,14 @@ func (s *shop) clock() time.Time {
 }
 
 func (s *shop) found() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []string
-	for key, cause := range s.open {
-		out = append(out, string(key)+" "+cause)
+	s.t.Helper()
+	open, err := s.Divergences(s.t.Context(), verify.Open, 1000)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	out := make([]string, len(open))
+	for i, d := range open {
+		out[i] = string(d.Mismatch.Key) + " " + string(d.Mismatch.Cause)
 	}
 	slices.Sort(out)
 	return strings.Join(out, ", ")

@@ -21,6 +21,7 @@ type Horizon struct {
 type PositionCount struct {
 	Bucket int64
 	Events int64
+	Sum    uint64 // of their positions, by AddPosition
 }
 
 // StoredEvents is what matching the stream needs of the event store. Every call has a deadline of its own.
@@ -30,8 +31,10 @@ type StoredEvents interface {
 	// Rows calls fn for each stored event at these positions, in any order. The row is lent until fn returns, and fn's
 	// error ends it. It is safe for concurrent use.
 	Rows(ctx context.Context, positions []order.Position, fn func(order.StoredRow) error) error
-	// CountPositions counts the events from..to, both included, by position >> shift. Buckets without any are left out.
-	CountPositions(ctx context.Context, from, to order.Position, shift uint) ([]PositionCount, error)
+	// CountPositions counts the events from..to, both included, by position >> shift, in the order of buckets. Buckets
+	// without any are left out. It counts about limit events and returns up to which position it did: to, or the end
+	// of a bucket.
+	CountPositions(ctx context.Context, from, to order.Position, shift uint, limit int64) (counts []PositionCount, upTo order.Position, err error)
 	// Between calls fn for every event from..to, both included, in the order of positions.
 	Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error
 	// Horizon returns the newest position that is visible now; 0 without events.
@@ -54,20 +57,36 @@ type StreamPartitionState struct {
 // StreamBucket remembers which positions of a bucket were seen on the stream.
 type StreamBucket struct {
 	Seen []byte // one bit for each position
-	// Stored and Missing are the events of the store in it, and those of them not seen, when last counted.
+	// Stored and Missing are the events of the store in it, and those of them not seen, when last counted; Sum is that of
+	// the stored ones' positions.
 	Stored, Missing int64
+	Sum             uint64
+	// Lost has a bit for each position that was called lost and is still; nil for none. The ledger tells it from Lost and
+	// Arrived of the commits.
+	Lost []byte
+}
+
+// KeptBucket is what is remembered of a bucket that was complete: which positions were seen, and what the store had.
+type KeptBucket struct {
+	Bucket int64
+	Seen   []byte
+	Stored int64
+	Sum    uint64
 }
 
 // StreamState is all that a follower has to remember. Partitions and buckets are by number.
 type StreamState struct {
 	Partitions map[int]StreamPartitionState
-	// Buckets are those in which something was not seen yet, or may not have been. All others between From and
-	// Frontier are complete.
+	// Buckets are those in which something was not seen yet, or may not have been: they are open. All others between
+	// From and Frontier are closed: they were complete when they were counted.
 	Buckets map[int64]*StreamBucket
 	// From is the position from which the stream claims to be complete; 0 until that is known.
 	From order.Position
 	// Frontier is the first bucket that was not counted as a whole yet.
 	Frontier int64
+	// Kept is the first closed bucket of which it is kept what was in it; of one below nothing is known but that it was
+	// complete.
+	Kept int64
 	// Excused is the position up to which nobody can tell what was published: messages were deleted unread.
 	Excused order.Position
 	// Complete is how many events the complete buckets hold.
@@ -108,8 +127,10 @@ type LostEvent struct {
 type StreamCommit struct {
 	Fingerprint string
 	At          time.Time
-	State       StreamState // Buckets holds those that changed, nil ones are removed
-	Findings    []StreamFinding
+	State       StreamState // Buckets holds those that changed, nil ones are closed
+	// Closed is kept of buckets that were closed, until they are open again.
+	Closed   []KeptBucket
+	Findings []StreamFinding
 	// Lost replaces what is known to be lost in these buckets. A lost order of which nothing is lost any more is resolved.
 	Lost map[int64][]LostEvent
 	// Arrived are positions seen just now: they are not lost any more.
@@ -132,4 +153,13 @@ type StreamLedger interface {
 	CommitStream(ctx context.Context, l Lease, c StreamCommit) error
 	// DueStrays returns up to limit strays due at the time, oldest first, and how many wait in all.
 	DueStrays(ctx context.Context, fingerprint string, at time.Time, limit int) (due []StrayMessage, waiting int64, err error)
+	ClosedBuckets
+}
+
+// ClosedBuckets reads what was kept of closed buckets. An open one has nothing kept.
+type ClosedBuckets interface {
+	// KeptBuckets returns what was kept of these buckets, in any order; nothing of one that was empty.
+	KeptBuckets(ctx context.Context, fingerprint string, buckets []int64) ([]KeptBucket, error)
+	// KeptAfter returns the first limit buckets behind the given one, in their order.
+	KeptAfter(ctx context.Context, fingerprint string, after int64, limit int) ([]KeptBucket, error)
 }

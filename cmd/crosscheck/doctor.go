@@ -46,6 +46,7 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 	r := diagnosis{Worst: source.OK}
 	r.Findings = append(r.Findings, settleFinding(c.Compare.Settle))
 	r.Findings = append(r.Findings, source.Diagnose(ctx, legacyConfig(c, nil), projectionConfig(c, nil), now)...)
+	r.Findings = append(r.Findings, diagnoseEvents(ctx, c, now)...)
 	if c.Stream.Given() {
 		r.Findings = append(r.Findings, source.DiagnoseStream(ctx, streamConfig(c.Stream, nil, slog.New(slog.DiscardHandler)))...)
 	}

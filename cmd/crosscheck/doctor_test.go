@@ -29,6 +29,7 @@ type clinic struct {
 	legacy, projection, ledger string // DSNs as superuser
 	dsn                        map[string]string
 	window                     string
+	sections                   string // more of the configuration
 }
 
 var patients atomic.Int64 // makes role names unique in the server
@@ -79,7 +80,7 @@ func (c *clinic) doctor(args ...string) (int, string) {
 projection: {dsn: "${PROJECTION}", table: public.orders, changed_at: updated_at}
 ledger: {dsn: "${LEDGER}"}
 compare: {fields: [{name: status, type: text}], settle: {window: %s}}
-`, c.window)
+%s`, c.window, c.sections)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
@@ -203,6 +204,20 @@ func TestDoctorExits(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestDoctorLooksAtEventsAndHistory(t *testing.T) {
+	c := newClinic(t)
+	c.sections = "events: {dsn: \"${PROJECTION}\"}\nhistory: {trades: public.deals}\n"
+	c.exec(c.projection, `CREATE TABLE event_store (event_id bigint GENERATED ALWAYS AS IDENTITY (CACHE 20) PRIMARY KEY, order_id bigint, event_type text,
+			timestamp timestamptz, payload jsonb);
+		CREATE INDEX ON event_store (order_id); INSERT INTO event_store (order_id, event_type, timestamp, payload) VALUES (1, 'OrderCanceled', now(), '{}');
+		GRANT SELECT ON event_store TO `+c.role)
+	c.exec(c.legacy, `CREATE TABLE audit_log (entity_id bigint, timestamp timestamptz, field_changed text, old_value text, new_value text);
+		CREATE INDEX ON audit_log (entity_id); GRANT SELECT ON audit_log TO `+c.role)
+	d := c.diagnosis(exitError)
+	c.wants(d, source.Warning, "events", source.CheckPositionSequence, "CACHE 20")
+	c.wants(d, source.Error, "history", source.CheckTable, "there is no table public.deals")
 }
 
 func TestLedgerFindings(t *testing.T) {

@@ -80,7 +80,7 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 	}
 	follower := &verify.Follower{
 		Stream: stream, Store: opened.events, Ledger: s.ledger, Topic: s.config.Stream.Topic, Fingerprint: fingerprint,
-		Vocabulary: vocabulary, KeyType: opened.legacy.KeyType(), Window: s.config.Compare.Settle.Window, Now: time.Now, Log: s.log,
+		Vocabulary: vocabulary, KeyType: opened.legacy.KeyType(), Window: s.config.Compare.Settle.Window, MaxLag: s.config.Compare.Settle.MaxLag, Now: time.Now, Log: s.log,
 	}
 	return holding(s.ledger, followJob, followTime, s.log).Do(ctx, func(ctx context.Context, l verify.Lease) error {
 		s.log.InfoContext(ctx, "following the stream", slog.String("topic", s.config.Stream.Topic))

@@ -104,6 +104,8 @@ func TestKilledInTheStream(t *testing.T) {
 		want = append(want, strconv.FormatInt(p.OrderID, 10)+"|"+p.Kind+"|"+p.Cause)
 	}
 	s.follow()
+	// What was stored before the follower came up has its window from then on.
+	eventually(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.divergence WHERE state = 'open' AND hop = 'events->stream'", strconv.Itoa(len(want)))
 	s.caughtUp()
 	s.wantFound(want)
 	const twice = "SELECT count(*) - count(DISTINCT order_key) FROM crosscheck.divergence"
@@ -222,6 +224,26 @@ func TestFaultsOfTheStreamAreFoundAndNamed(t *testing.T) {
 			eventually(t, s.EventsDSN, "SELECT stored = seen FROM crosscheck.stream_state", "t")
 		})
 	}
+}
+
+// TestAnEventFarBelowTheOthersIsMissed stores an event where everything was proven to be published.
+func TestAnEventFarBelowTheOthersIsMissed(t *testing.T) {
+	t.Parallel()
+	s := newStreaming(t, 1000)
+	s.live()
+	s.follow()
+	s.caughtUp()
+	late := rows(t, s.EventsDSN, "SELECT max(event_id) + 1000 FROM event_store")
+	order := rows(t, s.EventsDSN, "SELECT min(order_id) FROM event_store")
+	rows(t, s.EventsDSN, "SELECT setval(pg_get_serial_sequence('event_store', 'event_id'), "+late+" + 20000)")
+	eventually(t, s.EventsDSN, "SELECT frontier > "+late+" >> 12 FROM crosscheck.stream_state", "t")
+	rows(t, s.EventsDSN, "INSERT INTO event_store (event_id, order_id, event_type, timestamp, payload) OVERRIDING SYSTEM VALUE VALUES ("+
+		late+", "+order+", 'OrderCanceled', now(), '{\"reason\": \"late\"}')")
+	eventually(t, s.EventsDSN, found, order+"|missing|lost_publish")
+	rows(t, s.EventsDSN, "DELETE FROM event_store WHERE event_id = "+late)
+	eventually(t, s.EventsDSN, "SELECT state, cause FROM crosscheck.divergence WHERE hop = 'events->stream'", "resolved|lost_publish")
+	s.caughtUp()
+	eventually(t, s.EventsDSN, "SELECT stored = seen FROM crosscheck.stream_state", "t")
 }
 
 // TestADivergenceIsKnownSecondsAfterItsEvent runs no sample and no full verification.

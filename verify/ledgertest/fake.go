@@ -41,7 +41,8 @@ type Fake struct {
 	passes      []*pass          // PassID is the index plus one
 	divergences []*divergence    // ID is the index plus one
 	unresolved  map[place]*divergence
-	failure     error // what every call returns instead of doing anything
+	streams     map[string]*followed // by fingerprint
+	failure     error                // what every call returns instead of doing anything
 }
 
 var _ Store = (*Fake)(nil)
@@ -123,7 +124,7 @@ func New(now func() time.Time) *Fake {
 	if now == nil {
 		now = time.Now
 	}
-	return &Fake{now: now, leases: map[string]*held{}, unresolved: map[place]*divergence{}}
+	return &Fake{now: now, leases: map[string]*held{}, unresolved: map[place]*divergence{}, streams: map[string]*followed{}}
 }
 
 // Fail makes every call from now on return err and change nothing, as a database that is away does; nil ends it.

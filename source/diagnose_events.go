@@ -1,0 +1,192 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// The checks of the event store, beside those of a side. A column is a CheckField.
+const (
+	CheckPosition         = "position"
+	CheckPositionIndex    = "position_index"
+	CheckUniquePosition   = "unique_position"
+	CheckPositionSequence = "position_sequence"
+	CheckPositionOrder    = "position_order"
+)
+
+// newestEvents is how many of the newest events are looked at.
+const newestEvents = 10_000
+
+// DiagnoseEvents examines the event store as Diagnose examines a side.
+func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) []Finding {
+	side := Config{Name: "events", DSN: c.DSN, Table: c.Table, Key: c.Key, ObserveQuery: c.ObserveQuery}
+	e := &eventsExamination{examination: &examination{Side: &Side{config: side}, now: now}}
+	e.events = &Events{config: c, side: e.Side}
+	pool, err := connect(ctx, side)
+	if err != nil {
+		return []Finding{ConnectionFailed(side.Name, c.DSN, err)}
+	}
+	e.pool = pool
+	defer e.close()
+	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
+	defer cancel()
+	e.examineServer(ctx)
+	if e.examineTable(ctx); !e.readable {
+		return e.findings
+	}
+	e.examineEventKey(ctx)
+	if position, at := e.examineColumns(ctx); position != nil {
+		e.examinePosition(ctx, *position)
+		if at {
+			e.examineNewest(ctx)
+		}
+	}
+	return e.findings
+}
+
+type eventsExamination struct {
+	*examination
+	events *Events
+}
+
+func (e *eventsExamination) examineEventKey(ctx context.Context) {
+	keyType, ok := e.examineKeyType(ctx)
+	if !ok {
+		return
+	}
+	switch indexed, err := e.indexed(ctx, e.keyedSQL(keyType)); {
+	case err != nil:
+		e.failed(CheckKeyIndex, "looking for an index on the key", err)
+	case !indexed:
+		e.add(Warning, CheckKeyIndex, "no index serves the key: each history that is read reads the whole table",
+			e.indexHint("CREATE INDEX CONCURRENTLY ON %s (%s)", e.config.Key+", "+e.events.config.Position))
+	default:
+		e.add(OK, CheckKeyIndex, "an index serves the key", "")
+	}
+}
+
+// examineColumns returns the position's column where it can be used, and whether the time's can.
+func (e *eventsExamination) examineColumns(ctx context.Context) (position *native, at bool) {
+	good := 0
+	columns := e.events.eventColumns()
+	for _, c := range columns {
+		n, err := e.typeOf(ctx, c.expr)
+		switch {
+		case err != nil:
+			e.column(CheckField, "events."+c.name+" "+c.expr, err)
+		case !slices.Contains(c.oids, n.oid):
+			e.add(Error, CheckField, fmt.Sprintf("events.%s %s is %s, not %s", c.name, c.expr, n.name, c.wanted),
+				fmt.Sprintf("map events.%s to a column or an expression that is %s", c.name, c.wanted))
+		default:
+			good++
+			switch c.name {
+			case "position":
+				position = &n
+			case "at":
+				at = true
+			}
+		}
+	}
+	if good == len(columns) {
+		e.add(OK, CheckField, "position, type, time and payload can be read", "")
+	}
+	return position, at
+}
+
+func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
+	p := e.events.config.Position
+	switch indexed, err := e.positionIndexed(ctx, n); {
+	case err != nil:
+		e.failed(CheckPositionIndex, "looking for an index on the position", err)
+	case !indexed:
+		e.add(Warning, CheckPositionIndex, "no index serves the position: each message of the stream, and each look for the newest event, reads the whole table",
+			e.indexHint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s)", p))
+	default:
+		e.add(OK, CheckPositionIndex, "an index serves the position", "")
+	}
+	if !e.ownColumn(n) {
+		e.add(Info, CheckUniquePosition, "whether a position can be there twice, and who draws it, cannot be told from a view or an expression",
+			"see to it that positions are unique, and drawn by a sequence with CACHE 1 in the transaction that stores the event")
+		return
+	}
+	switch unique, err := e.unique(ctx, n); {
+	case err != nil:
+		e.failed(CheckUniquePosition, "looking for a unique index on the position", err)
+	case !unique:
+		e.add(Warning, CheckUniquePosition, "no unique index forbids a position twice: a message could belong to either event",
+			e.indexHint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s)", p))
+	default:
+		e.add(OK, CheckUniquePosition, "positions are unique", "")
+	}
+	e.examineSequence(ctx, n)
+}
+
+// positionIndexed asks the catalogue where it can: the planner would also take an index on key and position.
+func (e *eventsExamination) positionIndexed(ctx context.Context, n native) (indexed bool, err error) {
+	if !e.ownColumn(n) {
+		return e.indexed(ctx, fmt.Sprintf("SELECT 1 FROM %s WHERE (%s) BETWEEN 1 AND 2", e.from(), e.events.config.Position))
+	}
+	err = e.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+			JOIN pg_catalog.pg_am a ON a.oid = c.relam
+		WHERE i.indrelid = $1 AND i.indkey[0] = $2 AND i.indisvalid AND i.indpred IS NULL AND a.amname = 'btree')`, n.table, int16(n.column)).Scan(&indexed)
+	return indexed, err
+}
+
+// sequenceOf finds the sequence that a column owns, or draws its default from.
+const sequenceOf = `SELECT format('%I.%I', n.nspname, c.relname), s.seqcache FROM pg_catalog.pg_sequence s
+	JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE s.seqrelid IN (
+		SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')
+			AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = $1 AND d.refobjsubid = $2
+		UNION SELECT d.refobjid FROM pg_catalog.pg_attrdef a JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::regclass
+			AND d.objid = a.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass WHERE a.adrelid = $1 AND a.adnum = $2)
+	ORDER BY s.seqcache DESC LIMIT 1`
+
+// examineSequence looks for ids that sessions draw ahead of using them: these become visible below later ones.
+func (e *eventsExamination) examineSequence(ctx context.Context, n native) {
+	const late = "events become visible out of their order: one that is never published is known after two settle windows, and a projector that reads by position may skip one"
+	var sequence string
+	var cache int64
+	err := e.pool.QueryRow(ctx, sequenceOf, n.table, int32(n.column)).Scan(&sequence, &cache)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		e.add(Info, CheckPositionSequence, "positions are not drawn from a sequence of the column; if they are drawn in blocks, or before the transaction that stores them, "+late,
+			"let the transaction that stores an event draw its position, from a sequence with CACHE 1")
+	case err != nil:
+		e.failed(CheckPositionSequence, "looking for the position's sequence", err)
+	case cache > 1:
+		e.add(Warning, CheckPositionSequence, fmt.Sprintf("sequence %s has CACHE %d: %s", sequence, cache, late), fmt.Sprintf("ALTER SEQUENCE %s CACHE 1", sequence))
+	default:
+		e.add(OK, CheckPositionSequence, "sequence "+sequence+" gives out one position at a time", "")
+	}
+}
+
+// examineNewest looks at the newest events: whether their positions are there, are unique, and grow with time.
+func (e *eventsExamination) examineNewest(ctx context.Context) {
+	c := e.events.config
+	var all, without, twice, back int64
+	err := e.pool.QueryRow(ctx, fmt.Sprintf(`SELECT count(*), count(*) - count(p), count(p) - count(DISTINCT p), count(*) FILTER (WHERE at < before - interval '1 minute')
+		FROM (SELECT p, at, max(at) OVER (ORDER BY p ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+			FROM (SELECT (%[1]s) AS p, (%[2]s) AS at FROM %[3]s ORDER BY (%[1]s) DESC LIMIT %[4]d) AS newest) AS ordered`,
+		c.Position, c.At, e.from(), newestEvents)).Scan(&all, &without, &twice, &back)
+	switch {
+	case err != nil:
+		e.failed(CheckPositionOrder, "reading the newest events", err)
+	case all == 0:
+		e.add(Warning, CheckRows, "there are no events", "check that the dsn, the table and the role's row-level security are right")
+	case without > 0:
+		e.add(Error, CheckPosition, fmt.Sprintf("%d of the newest %d events have no position", without, all), "give each event a position, and declare the column NOT NULL")
+	case twice > 0:
+		e.add(Error, CheckPosition, fmt.Sprintf("%d of the newest %d events have the position of another", twice, all), "give each event a position of its own, and the column a unique index")
+	case back*100 > all:
+		e.add(Warning, CheckPositionOrder, fmt.Sprintf("of the newest %d events, %d are more than a minute older than one before them: positions do not grow with time", all, back),
+			"let position name the column by which events were stored; histories are replayed in its order")
+	default:
+		e.add(OK, CheckPositionOrder, fmt.Sprintf("positions grow with time, of the newest %d events", all), "")
+	}
+}

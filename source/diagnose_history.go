@@ -1,0 +1,99 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// historyTable is a table of legacy's own memory, with the columns that are read of it.
+type historyTable struct {
+	setting, table, key string
+	columns             []historyColumn
+}
+
+type historyColumn struct {
+	name   string
+	oids   []uint32 // none: all types will do
+	wanted string
+}
+
+func (c HistoryConfig) tables() []historyTable {
+	text := []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID}
+	instant := []uint32{pgtype.TimestamptzOID}
+	decimal := []uint32{pgtype.NumericOID, pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID}
+	return []historyTable{
+		{"audit_log", c.AuditLog, "entity_id", []historyColumn{
+			{`"timestamp"`, instant, "timestamptz"}, {"field_changed", text, "text"}, {"old_value", nil, ""}, {"new_value", nil, ""},
+		}},
+		{"trades", c.Trades, "order_id", []historyColumn{
+			{"executed_at", instant, "timestamptz"}, {"quantity", decimal, "numeric"}, {"price", decimal, "numeric"},
+		}},
+	}
+}
+
+// DiagnoseHistory examines audit log and trades, which are in legacy's database. It says nothing where legacy's own
+// connection or key are wrong: that is found there.
+func DiagnoseHistory(ctx context.Context, legacy Config, c HistoryConfig, now func() time.Time) []Finding {
+	pool, err := connect(ctx, legacy)
+	if err != nil {
+		return nil
+	}
+	defer pool.Close()
+	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
+	defer cancel()
+	keyType, _, err := (&Side{config: legacy, pool: pool}).resolveKey(ctx)
+	if err != nil {
+		return nil
+	}
+	var findings []Finding
+	for _, t := range c.tables() {
+		side := Config{Name: "history", DSN: legacy.DSN, Table: t.table, Key: t.key}
+		e := &examination{Side: &Side{config: side, pool: pool}, now: now}
+		e.examineServer(ctx) // to know the role; what it says of the server was said of legacy
+		e.findings = nil
+		if e.examineTable(ctx); e.readable {
+			e.examineRecords(ctx, t, keyType)
+		}
+		findings = append(findings, e.findings...)
+	}
+	return findings
+}
+
+func (e *examination) examineRecords(ctx context.Context, t historyTable, keyType order.KeyType) {
+	good := 0
+	for _, c := range t.columns {
+		n, err := e.typeOf(ctx, c.name)
+		switch {
+		case err != nil:
+			e.column(CheckField, fmt.Sprintf("%s of history.%s", c.name, t.setting), err)
+		case c.oids != nil && !slices.Contains(c.oids, n.oid):
+			e.add(Error, CheckField, fmt.Sprintf("%s of history.%s is %s, not %s", c.name, t.setting, n.name, c.wanted),
+				fmt.Sprintf("name a view in history.%s that has %s as %s", t.setting, c.name, c.wanted))
+		default:
+			good++
+		}
+	}
+	if good == len(t.columns) {
+		e.add(OK, CheckField, fmt.Sprintf("all columns of %s can be read", t.table), "")
+	}
+	if _, err := e.typeOf(ctx, t.key); err != nil {
+		e.column(CheckKey, fmt.Sprintf("%s of history.%s", t.key, t.setting), err)
+		return
+	}
+	switch indexed, err := e.indexed(ctx, e.keyedSQL(keyType)); {
+	case err != nil:
+		e.add(Error, CheckKey, fmt.Sprintf("%s of history.%s cannot be compared with legacy's key: %s", t.key, t.setting, saidBy(err)),
+			fmt.Sprintf("name a view in history.%s that has %s as %s", t.setting, t.key, keyCast(keyType)))
+	case !indexed:
+		e.add(Warning, CheckKeyIndex, fmt.Sprintf("no index serves %s of %s: each order that is looked at reads the whole table", t.key, t.table),
+			e.indexHint("CREATE INDEX CONCURRENTLY ON %s (%s)", t.key))
+	default:
+		e.add(OK, CheckKeyIndex, fmt.Sprintf("an index serves %s of %s", t.key, t.table), "")
+	}
+}

@@ -1,0 +1,283 @@
+package verify
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+const (
+	// maxHorizons is how many are remembered at most.
+	maxHorizons = 10_000
+	// chunkEvents is how many events are counted in one query, and chunksAtOnce how many queries are made before the
+	// reader has its turn again, and what was counted is stored.
+	chunkEvents  = 1_000_000
+	chunksAtOnce = 4
+)
+
+// horizonAt is a horizon, and how far the stream was at that moment.
+type horizonAt struct {
+	Horizon
+	at      time.Time
+	cleared time.Time      // when nothing could become visible below it any more; zero until then
+	newest  order.Position // of the stored events that had been read from the stream
+	// visible is what was stored of the position's bucket, up to the position, when the horizon was cleared. Only the last
+	// one of those that were cleared together is counted.
+	visible PositionCount
+	counted bool
+}
+
+// check is a look at everything up to a position, due when the stream was read up to the ends.
+type check struct {
+	upTo    order.Position
+	visible PositionCount // as of the horizon with that position
+	at      time.Time     // when the ends were captured
+	ends    []StreamPartition
+	// whole is true unless the stream may have stopped: something is stored that it does not show, and nothing newer.
+	whole bool
+}
+
+// lookForMissing captures a horizon at each look, and checks up to where the stream must be complete, once everything that was
+// on the stream by then has been read.
+func (w *following) lookForMissing(ctx context.Context) error {
+	now := w.Now()
+	if w.flowing {
+		w.flowing, w.flowed = false, now
+	}
+	if err := w.capture(ctx, now); err != nil {
+		return err
+	}
+	if w.check == nil {
+		if err := w.prepareCheck(ctx, now); err != nil || w.check == nil {
+			return err
+		}
+	}
+	for _, p := range w.check.ends {
+		if s := w.state.Partitions[p.Partition]; s.Next < p.End && p.End > p.First {
+			return nil
+		}
+	}
+	w.pending.At = now // this step counts, even if it found nothing
+	if !w.claim() {
+		w.check = nil
+		return nil
+	}
+	return w.checkSome(ctx)
+}
+
+// capture notes where the store and the stream are, and clears the horizons that no transaction can change any more.
+func (w *following) capture(ctx context.Context, now time.Time) error {
+	h, err := w.Store.Horizon(ctx)
+	if err != nil {
+		return err
+	}
+	if n := len(w.horizons); n == 0 || w.horizons[n-1].Position != h.Position || w.horizons[n-1].newest != w.newest {
+		w.horizons = append(w.horizons, horizonAt{Horizon: h, at: now, newest: w.newest})
+	}
+	oldest, err := w.Store.Oldest(ctx)
+	if err != nil {
+		return err
+	}
+	last := -1
+	for i := range w.horizons {
+		if h := &w.horizons[i]; h.cleared.IsZero() && h.Below <= oldest {
+			h.cleared = now
+			last = i
+		}
+	}
+	if last >= 0 {
+		if err := w.countVisible(ctx, &w.horizons[last]); err != nil {
+			return err
+		}
+	}
+	if len(w.horizons) > maxHorizons { // a transaction stays open for long: the oldest will do
+		w.horizons = w.horizons[:maxHorizons/2]
+	}
+	return nil
+}
+
+// countVisible counts what is visible up to a horizon that has been cleared just now. A bucket in which as much is found a settle
+// window later holds nothing younger. It goes on where it was, so that each event is counted once; the first time it
+// begins with the bucket that the horizon is in.
+func (w *following) countVisible(ctx context.Context, h *horizonAt) error {
+	b := bucketOf(h.Position)
+	if w.counted == 0 {
+		w.counted = max(w.state.From, firstOf(b)) - 1
+	}
+	for w.counted < h.Position {
+		counts, upTo, err := w.Store.CountPositions(ctx, w.counted+1, h.Position, bucketShift, chunkEvents)
+		if err != nil {
+			return err
+		}
+		for _, n := range counts {
+			w.visible[n.Bucket] = w.visible[n.Bucket].plus(n)
+		}
+		w.counted = upTo
+	}
+	h.visible, h.counted = w.visible[b].plus(PositionCount{Bucket: b}), true
+	return nil
+}
+
+// old is true for a bucket in which nothing is stored, up to the check's position, that was not there when the horizon with
+// that position was cleared.
+func (c *check) old(n PositionCount, visible map[int64]PositionCount) bool {
+	if n.Bucket == bucketOf(c.upTo) {
+		return n == c.visible
+	}
+	return n == visible[n.Bucket]
+}
+
+// prepareCheck finds the position up to which the stream must be complete. What is stored up to there cannot change any more, and
+// was there for the settle window; and the stream has gone past it that long ago, or max_lag has passed: what comes later
+// is taken for late, and what is skipped for lost.
+func (w *following) prepareCheck(ctx context.Context, now time.Time) error {
+	due := -1
+	var passed order.Position
+	for i, h := range w.horizons {
+		if now.Sub(h.at) >= w.Window {
+			passed = max(h.newest, w.state.Excused)
+		}
+		if h.counted && now.Sub(h.cleared) >= w.Window {
+			due = i
+		}
+	}
+	if due < 0 {
+		return nil
+	}
+	ends, err := w.Stream.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range ends {
+		if s, ok := w.state.Partitions[p.Partition]; ok {
+			s.End = max(s.End, p.End)
+			w.state.Partitions[p.Partition] = s
+		}
+	}
+	c := check{upTo: w.state.Evidence.Checked, at: now, ends: ends}
+	for _, h := range w.horizons[:due+1] {
+		if h.counted && h.Position >= c.upTo && (h.Position <= passed || now.Sub(h.cleared) >= w.patience()) {
+			c.upTo, c.visible = h.Position, h.visible
+		}
+	}
+	stored := w.horizons[due].Position
+	c.whole = c.upTo >= stored || w.newest >= stored
+	w.check = &c
+	// The newest one that is due says what is stored, and those behind what is checked now are waited for.
+	waiting := slices.DeleteFunc(slices.Clone(w.horizons[:due]), func(h horizonAt) bool { return h.Position <= c.upTo })
+	w.horizons = append(waiting, w.horizons[due:]...)
+	return nil
+}
+
+// claim is true once it is fixed from which position on the stream is claimed to be complete: the first event that it has. Of
+// a partition whose older messages were deleted already, everything before its first event may be gone.
+func (w *following) claim() bool {
+	if w.state.From > 0 {
+		return true
+	}
+	var first, cut order.Position
+	for _, p := range w.state.Partitions {
+		switch {
+		case p.First == 0:
+		case p.Cut:
+			cut = max(cut, p.First)
+		case first == 0 || p.First < first:
+			first = p.First
+		}
+	}
+	if w.state.From = max(first, cut); w.state.From == 0 {
+		return false // nothing was published yet
+	}
+	w.state.Frontier = bucketOf(w.state.From)
+	w.state.Kept = w.state.Frontier
+	for b := range w.state.Buckets {
+		if b < w.state.Frontier {
+			delete(w.state.Buckets, b)
+			w.changed[b] = true
+		}
+	}
+	// What was visible is counted anew, from there on.
+	w.horizons, w.counted = nil, 0
+	clear(w.visible)
+	return false
+}
+
+// checkSome goes on with the check that is due, and ends it when everything up to its position has been counted. What it
+// has counted is stored, and not counted again by the next look or the next process.
+func (w *following) checkSome(ctx context.Context) error {
+	c := w.check
+	w.judging = c.at
+	if err := w.recount(ctx); err != nil {
+		return err
+	}
+	done := c.upTo < w.state.From
+	for n := 0; !done && n < chunksAtOnce; n++ {
+		upTo, err := w.checkChunk(ctx, c.upTo)
+		if err != nil {
+			return err
+		}
+		done = upTo >= c.upTo
+	}
+	w.sumUp()
+	if done {
+		w.check = nil
+		if c.whole {
+			w.state.Evidence.CaughtUpAt = c.at
+		}
+	}
+	return nil
+}
+
+// checkChunk checks from the frontier on, and returns how far it came.
+func (w *following) checkChunk(ctx context.Context, to order.Position) (upTo order.Position, err error) {
+	from := max(w.state.From, firstOf(w.state.Frontier))
+	if from > to {
+		return to, nil
+	}
+	counts, upTo, err := w.Store.CountPositions(ctx, from, to, bucketShift, chunkEvents)
+	if err != nil {
+		return 0, err
+	}
+	last := bucketOf(upTo + 1) // the first bucket that is not whole
+	counted := make(map[int64]bool, len(counts))
+	for _, n := range counts {
+		counted[n.Bucket] = true
+	}
+	for b := range w.state.Buckets { // those without events are complete too
+		if b >= w.state.Frontier && b < last && !counted[b] {
+			counts = append(counts, PositionCount{Bucket: b})
+		}
+	}
+	// In their order, so that the frontier can follow.
+	slices.SortFunc(counts, func(a, b PositionCount) int { return cmp.Compare(a.Bucket, b.Bucket) })
+	for _, n := range counts {
+		if err := w.checkBucket(ctx, n, upTo, last, w.check.old(n, w.visible)); err != nil {
+			return 0, err
+		}
+	}
+	w.state.Frontier = max(w.state.Frontier, last)
+	maps.DeleteFunc(w.visible, func(b int64, _ PositionCount) bool { return b < w.state.Frontier })
+	w.state.Evidence.Checked = max(w.state.Evidence.Checked, upTo)
+	return upTo, nil
+}
+
+// sumUp claims what was counted. Events that came late count when they are seen, or are called lost.
+func (w *following) sumUp() {
+	e := &w.state.Evidence
+	e.Stored, e.Seen = w.state.Complete, w.state.Complete
+	for b, bucket := range w.state.Buckets {
+		if firstOf(b) > e.Checked {
+			continue
+		}
+		var late int64
+		if l := w.late[b]; l != nil {
+			late = l.count
+		}
+		e.Stored += bucket.Stored - late
+		e.Seen += bucket.Stored - bucket.Missing
+	}
+}

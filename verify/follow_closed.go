@@ -1,0 +1,161 @@
+package verify
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+const (
+	// farBuckets and nearBuckets are how many closed buckets are counted again at each look: of all in turn, and of the
+	// newest ones, which is where events come late. 20 buckets are 80,000 events; a store of 47 million has had its turn
+	// after 12 minutes.
+	farBuckets  = 16
+	nearBuckets = 4
+	// nearWidth is how many of the newest buckets are counted more often.
+	nearWidth = 64
+	// openAgain is how many buckets below the frontier that are open are counted at each look.
+	openAgain = 64
+	// maxKept is how many closed buckets are remembered in memory, beside those of one batch.
+	maxKept = 4096
+)
+
+// recall reads what was kept of the closed buckets of some positions, so that seen and mark know it. It does nothing for
+// positions at the frontier, which are nearly all.
+func (w *following) recall(ctx context.Context, positions []order.Position) error {
+	if len(w.kept) >= maxKept {
+		clear(w.kept)
+	}
+	var ask []int64
+	for _, p := range positions {
+		b := bucketOf(p)
+		if b >= w.state.Frontier || b < w.state.Kept || !w.closed(b) {
+			continue
+		}
+		if _, known := w.kept[b]; known {
+			continue
+		}
+		w.kept[b] = KeptBucket{Bucket: b}
+		ask = append(ask, b)
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	kept, err := w.Ledger.KeptBuckets(ctx, w.Fingerprint, ask)
+	for _, k := range kept {
+		w.kept[k.Bucket] = k
+	}
+	return err
+}
+
+// recallAll recalls what is needed for messages and for the histories behind them.
+func (w *following) recallAll(ctx context.Context, arrivals []arrival, behind map[order.Key][]order.Event) error {
+	var below []order.Position
+	for i := range arrivals {
+		if p := arrivals[i].position; bucketOf(p) < w.state.Frontier {
+			below = append(below, p)
+		}
+	}
+	for _, history := range behind {
+		for _, e := range history {
+			below = append(below, e.Position)
+		}
+	}
+	return w.recall(ctx, below)
+}
+
+// recount counts again what lies below the frontier: open buckets in which something arrived, or may be judged by now, and
+// some others in turn, for an event may also have been taken out of the store; and some closed ones.
+func (w *following) recount(ctx context.Context) error {
+	for _, b := range w.openToCount() {
+		from := max(w.state.From, firstOf(b))
+		counts, _, err := w.Store.CountPositions(ctx, from, lastOf(b), bucketShift, chunkEvents)
+		if err != nil {
+			return err
+		}
+		n := PositionCount{Bucket: b}
+		if len(counts) > 0 {
+			n = counts[0]
+		}
+		delete(w.again, b)
+		if err := w.checkBucket(ctx, n, lastOf(b), w.state.Frontier, false); err != nil {
+			return err
+		}
+	}
+	newest := max(w.state.Frontier-nearWidth, 0)
+	if err := w.recountClosed(ctx, &w.near, newest, nearBuckets); err != nil {
+		return err
+	}
+	return w.recountClosed(ctx, &w.far, 0, farBuckets)
+}
+
+func (w *following) openToCount() []int64 {
+	var due []int64
+	next := int64(math.MaxInt64) // the next in turn
+	for b := range w.state.Buckets {
+		switch {
+		case b >= w.state.Frontier:
+		case w.again[b] || w.ripe(b):
+			due = append(due, b)
+		case b > w.rotation:
+			next = min(next, b)
+		}
+	}
+	slices.Sort(due)
+	due = due[:min(len(due), openAgain)]
+	if w.rotation = next; next < math.MaxInt64 {
+		return append(due, next)
+	}
+	w.rotation = -1
+	return due
+}
+
+// recountClosed holds the next closed buckets against what the store has now, and opens those that it has changed. The
+// turn begins at first.
+func (w *following) recountClosed(ctx context.Context, turn *int64, first int64, limit int) error {
+	first = max(first, w.state.Kept, bucketOf(w.state.From))
+	from := max(*turn, first)
+	kept, err := w.Ledger.KeptAfter(ctx, w.Fingerprint, from-1, limit)
+	if err != nil {
+		return err
+	}
+	to := w.state.Frontier - 1
+	if len(kept) == limit {
+		to = min(to, kept[limit-1].Bucket)
+	}
+	if *turn = first; from > to {
+		return nil
+	}
+	counts, upTo, err := w.Store.CountPositions(ctx, max(w.state.From, firstOf(from)), lastOf(to), bucketShift, chunkEvents)
+	if err != nil {
+		return err
+	}
+	if to = bucketOf(upTo); to < w.state.Frontier-1 {
+		*turn = to + 1
+	}
+	was := make(map[int64]KeptBucket, len(kept))
+	for _, k := range kept {
+		was[k.Bucket] = k
+		if k.Bucket <= to && !slices.ContainsFunc(counts, func(n PositionCount) bool { return n.Bucket == k.Bucket }) {
+			counts = append(counts, PositionCount{Bucket: k.Bucket})
+		}
+	}
+	for _, n := range counts {
+		k := was[n.Bucket]
+		if !w.closed(n.Bucket) || w.closing(n.Bucket) || k.Stored == n.Events && k.Sum == n.Sum {
+			continue
+		}
+		w.kept[n.Bucket] = k
+		if err := w.checkBucket(ctx, n, lastOf(n.Bucket), w.state.Frontier, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closing is true for a bucket that was closed just now: the ledger does not know it yet.
+func (w *following) closing(b int64) bool {
+	return slices.ContainsFunc(w.pending.Closed, func(k KeptBucket) bool { return k.Bucket == b })
+}

@@ -1,0 +1,57 @@
+package verify
+
+import (
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// lateEvents are events of one bucket that became visible out of their turn, or may have, and are not on the stream
+// yet. When each became visible is not known: so they have the time that an event has from when it was noticed.
+type lateEvents struct {
+	noticed []byte // a bit for each
+	count   int64
+	since   time.Time
+	// passed is when the stream was seen to go on after that; zero until then.
+	passed time.Time
+}
+
+// noticed notes the late events of a bucket: those of before are judged by now, or still wait with the others.
+func (w *following) noticed(b int64, positions []order.Position) {
+	was := w.late[b]
+	if len(positions) == 0 {
+		delete(w.late, b)
+		return
+	}
+	l := &lateEvents{noticed: make([]byte, bucketWidth/8), count: int64(len(positions)), since: w.Now()}
+	for _, p := range positions {
+		setBit(l.noticed, p)
+	}
+	if was != nil && !w.ripe(b) {
+		// The clock of those that wait goes on. One that came since waits for the next turn.
+		l.noticed, l.since, l.passed = was.noticed, was.since, was.passed
+	}
+	w.late[b] = l
+}
+
+// ripe is true once the late events of a bucket that are still missing may be called lost: the stream has gone on since
+// they were noticed, and they had a window's time after that.
+func (w *following) ripe(b int64) bool {
+	l := w.late[b]
+	if l == nil {
+		return false
+	}
+	if l.passed.IsZero() && w.flowed.After(l.since) {
+		l.passed = w.flowed
+	}
+	return !l.passed.IsZero() && w.judging.Sub(l.passed) >= w.Window || w.judging.Sub(l.since) >= w.patience()
+}
+
+// overdue is true for a late event that is to be called lost now.
+func (w *following) overdue(p order.Position) bool {
+	b := bucketOf(p)
+	return w.ripe(b) && hasBit(w.late[b].noticed, p)
+}
+
+// patience is how long an event may be missing while nothing newer comes.
+func (w *following) patience() time.Duration { return max(w.Window, w.MaxLag) }

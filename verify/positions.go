@@ -1,0 +1,105 @@
+package verify
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+const (
+	bucketShift = 12
+	bucketWidth = 1 << bucketShift
+)
+
+func bucketOf(p order.Position) int64 { return int64(p) >> bucketShift }
+
+func firstOf(bucket int64) order.Position { return order.Position(bucket << bucketShift) }
+
+func lastOf(bucket int64) order.Position { return firstOf(bucket) + bucketWidth - 1 }
+
+func (b *StreamBucket) has(p order.Position) bool { return hasBit(b.Seen, p) }
+
+// SetLost notes that a position was called lost.
+func (b *StreamBucket) SetLost(p order.Position) {
+	if b.Lost == nil {
+		b.Lost = make([]byte, bucketWidth/8)
+	}
+	setBit(b.Lost, p)
+}
+
+// hasBit is false of every position where there are no bits at all.
+func hasBit(set []byte, p order.Position) bool {
+	i := int64(p) & (bucketWidth - 1)
+	return i/8 < int64(len(set)) && set[i/8]&(1<<(i%8)) != 0
+}
+
+func setBit(set []byte, p order.Position) {
+	i := int64(p) & (bucketWidth - 1)
+	set[i/8] |= 1 << (i % 8)
+}
+
+func clearBit(set []byte, p order.Position) {
+	if hasBit(set, p) {
+		i := int64(p) & (bucketWidth - 1)
+		set[i/8] &^= 1 << (i % 8)
+	}
+}
+
+// tally counts the positions from..to of a bucket that were seen, and sums up their mixes.
+func (b *StreamBucket) tally(bucket int64, from, to order.Position) PositionCount {
+	n := PositionCount{Bucket: bucket}
+	for i, set := range b.Seen {
+		for ; set != 0; set &= set - 1 {
+			p := firstOf(bucket) + order.Position(i*8+bits.TrailingZeros8(set))
+			if p >= from && p <= to {
+				n.Events++
+				n.Sum = AddPosition(n.Sum, p)
+			}
+		}
+	}
+	return n
+}
+
+// newest is the highest position of a bucket that was seen; 0 for none.
+func (b *StreamBucket) newest(bucket int64) order.Position {
+	for i, set := range slices.Backward(b.Seen) {
+		if set != 0 {
+			return firstOf(bucket) + order.Position(i*8+bits.Len8(set)-1)
+		}
+	}
+	return 0
+}
+
+// AddPosition adds a position to the sum of a set of them. Whatever the order, equal sets have equal sums; of unequal ones with as
+// many members the sums are equal by chance alone, once in 2^63.
+//
+// The sum is that of PostgreSQL's hashint8extended(position, 0), modulo 2^63: a server computes it faster than anything
+// else that is not linear, and as hash partitions are made by it, it stays as it is. Within a bucket it is one to one:
+// the upper halves of its positions, which it folds onto the lower ones, are the same.
+func AddPosition(sum uint64, p order.Position) uint64 { return (sum + mixed(p)) & math.MaxInt64 }
+
+// mixed is hashint8extended(p, 0): the last round of Bob Jenkins' lookup3 over the folded halves.
+func mixed(p order.Position) uint64 {
+	low, high := uint32(p), uint32(p>>32) //nolint:gosec // the halves
+	if p < 0 {
+		high = ^high
+	}
+	const start = 0x9e3779b9 + 4 + 3923095
+	a, b, c := start+(low^high), uint32(start), uint32(start)
+	rotate := bits.RotateLeft32
+	c = (c ^ b) - rotate(b, 14)
+	a = (a ^ c) - rotate(c, 11)
+	b = (b ^ a) - rotate(a, 25)
+	c = (c ^ b) - rotate(b, 16)
+	a = (a ^ c) - rotate(c, 4)
+	b = (b ^ a) - rotate(a, 14)
+	c = (c ^ b) - rotate(b, 24)
+	return uint64(b)<<32 | uint64(c)
+}
+
+// plus is the count of two disjoint sets of positions of one bucket.
+func (n PositionCount) plus(m PositionCount) PositionCount {
+	return PositionCount{Bucket: m.Bucket, Events: n.Events + m.Events, Sum: (n.Sum + m.Sum) & math.MaxInt64}
+}
