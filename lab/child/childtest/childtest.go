@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"testing"
 
 	"go.uber.org/goleak"
 )
@@ -38,11 +37,12 @@ func (o *One[S]) Get() (S, error) {
 	return server, err
 }
 
-// Run is what a package's TestMain calls, and exits with: it runs the tests, stops the server, and fails the run if a
+// Run is what a package's TestMain calls, and exits with: it runs the tests (a testing.M, or one that does more), stops
+// the server, and fails the run if a
 // goroutine was left behind.
-func (o *One[S]) Run(m *testing.M) int {
+func (o *One[S]) Run(m interface{ Run() int }) int {
 	code := m.Run()
-	if err := o.stop(); err != nil {
+	if err := o.Stop(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", o.Name, err)
 		code = max(code, 1)
 	}
@@ -55,7 +55,8 @@ func (o *One[S]) Run(m *testing.M) int {
 	return code
 }
 
-func (o *One[S]) stop() error {
+// Stop stops the server, if a test has asked for it. Only who does not leave that to Run calls it, when all tests have ended.
+func (o *One[S]) Stop() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.running {

@@ -27,6 +27,9 @@ func Main(m *testing.M) { os.Exit(Run(m)) }
 // Run is Main for a TestMain that does more: it returns the exit code instead of ending the process.
 func Run(m *testing.M) int { return one.Run(m) }
 
+// Stop stops the server, if a test has asked for it: for a TestMain that has more servers than this.
+func Stop() error { return one.Stop() }
+
 // Server returns the test process's server, which starts with the first call. Where there is no Kafka the test is
 // skipped, but for CI, where it fails.
 func Server(t testing.TB) *kafkaserver.Server {

@@ -34,7 +34,7 @@ func Main(m *testing.M) { os.Exit(Run(m)) }
 
 // Run is Main for a TestMain that does more: it returns the exit code instead of ending the process. What is run may be
 // more than a testing.M, such as one that stops further servers.
-func Run(m *testing.M) int { return one.Run(m) }
+func Run(m interface{ Run() int }) int { return one.Run(m) }
 
 // Server returns the test process's server, which starts with the first call.
 func Server(t testing.TB) *pgserver.Server {
