@@ -123,4 +123,11 @@ type Divergence struct {
 	LastSeen   time.Time
 	ResolvedAt time.Time // zero unless Resolved
 	FoundBy    PassKind
+	Acceptance *Acceptance // nil unless Accepted
+}
+
+// Acceptance is that somebody answers for a divergence, until a time.
+type Acceptance struct {
+	Who, Why  string
+	At, Until time.Time
 }

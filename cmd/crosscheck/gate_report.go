@@ -89,11 +89,12 @@ func gatherReport(ctx context.Context, l *ledger.Ledger, c *config.Config, d gat
 	if err != nil {
 		return r, err
 	}
-	accepted, err := l.Divergences(ctx, verify.Accepted, reportDivergences)
+	accepted, all, err := l.AcceptedDivergences(ctx, d.Fingerprint, reportDivergences)
 	if err != nil {
 		return r, err
 	}
 	r.OpenListed, r.AcceptedListed = webDivergences(open, d.At), webDivergences(accepted, d.At)
+	r.Accepted = all
 	trend, err := l.Trend(ctx, d.Fingerprint, reportPasses)
 	if err != nil {
 		return r, err
@@ -130,6 +131,9 @@ func webDivergence(d verify.Divergence, now time.Time) web.Divergence {
 	w := web.Divergence{
 		OrderID: r.OrderID, Kind: r.Kind, Hop: r.Hop, Cause: r.Cause,
 		FirstSeen: r.FirstSeen, AgeSeconds: r.Age, State: r.State, FoundBy: string(d.FoundBy),
+	}
+	if a := d.Acceptance; a != nil {
+		w.Acceptance = &web.Acceptance{Who: a.Who, Why: a.Why, At: a.At, Until: a.Until}
 	}
 	for _, f := range r.Fields {
 		w.Fields = append(w.Fields, web.Field{Name: f.Name, Legacy: f.Legacy, Projection: f.Projection})
