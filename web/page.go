@@ -90,7 +90,7 @@ func (v *view) show(s Status) {
 	}
 	v.Open = count(s.Open, "open divergence", "open divergences")
 	if s.Accepted > 0 {
-		v.Open += ", " + count(s.Accepted, "more is accepted", "more are accepted")
+		v.Open += ", " + number(s.Accepted) + " accepted"
 	}
 	if rest := s.Open - int64(len(s.Divergences)); rest > 0 {
 		v.Rest = fmt.Sprintf("The oldest %s are listed; %s more are in the ledger.", number(int64(len(s.Divergences))), number(rest))
