@@ -54,7 +54,7 @@ type Scan struct {
 	Reason                     string       // why coverage is below 1; empty otherwise
 	Counts                     []GroupCount // rows per status at the snapshot; nil when not counted
 	Strata                     []Stratum    // what was looked at by status and age; nil where ages are not told apart
-	Changes, ChangesWithEvents int64        // lines of legacy's own record that should have an event, and those that have (sample only)
+	Changes, ChangesWithEvents int64        // lines of legacy's own record that should have an event, and those that have; of drawn orders
 	Mismatches                 int64        // suspects that the scan found
 }
 

@@ -10,7 +10,7 @@ ALTER TABLE pass ADD COLUMN events_gaps bigint;                    -- orders wit
 ALTER TABLE pass ADD COLUMN strata jsonb;
 ALTER TABLE suspect ADD COLUMN age text NOT NULL DEFAULT ''; -- when the scan met it
 
--- Lines of legacy's own record that should have an event, and those that have; in samples.
+-- Lines of legacy's own record that should have an event, and those that have; of orders that were drawn.
 ALTER TABLE pass ADD COLUMN changes bigint NOT NULL DEFAULT 0;
 ALTER TABLE pass ADD COLUMN changes_with_events bigint NOT NULL DEFAULT 0;
 
