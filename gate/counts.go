@@ -54,7 +54,7 @@ func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 	differ := fmt.Sprintf("%s: the sides differ by %s (%s)%s", passWhen(p, now), quantity(rest.rows, "row", "rows"), rest.list(), inFlight(rest.settled))
 	switch {
 	case p.Diverged > 0 && openTotal(e) == 0:
-		return inconclusive(rest.rows, limit, again, "%s; the %s that it found %s been resolved since.", differ,
+		return inconclusive(rest.rows, limit, again, "%s; the %s that it found %s been resolved or accepted since.", differ,
 			quantity(p.Diverged, "divergence", "divergences"), plural(p.Diverged, "has", "have"))
 	case p.Unverified > 0 && rest.widest <= p.Unverified && rest.rows <= 2*p.Unverified:
 		// An order in one status here and in another there moves two groups by one row each.

@@ -142,6 +142,10 @@ func TestOpenDivergences(t *testing.T) {
 			e.Open = append(open(1), OpenDivergences{Kind: "differs", Count: 9_000, Oldest: now.Add(-time.Hour)},
 				OpenDivergences{Kind: "phantom", Count: 2, Cause: "rollback"}, OpenDivergences{Kind: "duplicate", Count: 1}, OpenDivergences{})
 		}, Fails, "9,004 divergences", "9,000 differs", "2 phantom () by rollback", "and 2 groups more", "2h ago"),
+		given("none open and two accepted", func(e *Evidence) { e.Accepted = 2 }, Passes, "No divergence is open, and 2 are accepted", "sample pass 30"),
+		given("one open and one accepted", func(e *Evidence) { e.Open, e.Accepted = open(1), 1 }, Fails, "1 divergence is open", "1 more is accepted"),
+		given("one accepted and no look ever", func(e *Evidence) { e.Full, e.Sample, e.Accepted = nil, nil, 1 }, Inconclusive, "nothing has been looked at"),
+		given("a negative number accepted", func(e *Evidence) { e.Accepted = -1 }, Errored, "negative number of accepted"),
 		given("one open and no pass left", func(e *Evidence) { e.Full, e.Sample, e.Open = nil, nil, open(1) }, Fails),
 		given("one open since tomorrow", func(e *Evidence) { e.Open = open(1); e.Open[0].Oldest = now.Add(time.Hour) }, Errored, "clocks"),
 		given("a negative number open", func(e *Evidence) { e.Open = append(open(5), OpenDivergences{Count: -5}) }, Errored, "negative"),

@@ -8,6 +8,8 @@ type Evidence struct {
 	Fingerprint string
 	// Open counts the open divergences by hop, kind and cause.
 	Open []OpenDivergences
+	// Accepted is how many divergences somebody answers for: they are not open, until their time.
+	Accepted int64
 	// Full and Sample are the newest finished pass of each kind under the current fingerprint; nil when there is none.
 	Full, Sample *Pass
 	// VoidFull and VoidSample are true when the only finished passes of the kind carry another fingerprint.

@@ -13,7 +13,7 @@ type EventsEvidence struct {
 	At                   time.Time
 }
 
-// ChangesEvidence is the shadow-write completeness by changes, of the orders that the newest sample drew, started at At:
+// ChangesEvidence is the shadow-write completeness by changes, of the orders that the newest pass drew, which started at At:
 // the lines of legacy's audit log and its trades, and those of them that have their event.
 type ChangesEvidence struct {
 	Changes, WithEvents int64

@@ -30,6 +30,11 @@ func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
 				quantity(p.Diverged, "diverged order", "diverged orders"), number(p.Compared),
 				quantity(open, "divergence is still open", "divergences are still open"))
 		}
+		if e.Accepted > 0 { // a pass judges orders as they are
+			return inconclusive("diverged", wantMatch, "wait until they are repaired, or waive this criterion for as long as they are accepted; or, if they were resolved, "+again,
+				"%s, and found %s; each of them has been resolved or accepted since, and %s.", passWhen(p, now),
+				quantity(p.Diverged, "diverged order", "diverged orders"), quantity(e.Accepted, "divergence is accepted", "divergences are accepted"))
+		}
 		return inconclusive("diverged", wantMatch, again,
 			"%s, and found %s, all resolved since; only another full verification can show that nothing is left: run verify again.",
 			passWhen(p, now), quantity(p.Diverged, "diverged order", "diverged orders"))

@@ -31,6 +31,9 @@ func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
 		return broken(c.Max, "correct the criterion in config.yaml", "The criterion makes no sense: %s.", err)
 	}
 	open := openTotal(e)
+	if e.Accepted < 0 {
+		return broken(c.Max, "look into the ledger", "The ledger reports a negative number of accepted divergences.")
+	}
 	for _, o := range e.Open {
 		if o.Count < 0 {
 			return broken(c.Max, "look into the ledger", "The ledger reports a negative number of open divergences.")
@@ -55,6 +58,10 @@ func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	if open > 0 {
 		return pass(open, c.Max, "%s Up to %s may be open.", openReason(e, open, now), number(c.Max))
+	}
+	if e.Accepted > 0 {
+		return pass(open, c.Max, "No divergence is open, and %s, each with who answers for it and until when; the last look was taken by %s.",
+			quantity(e.Accepted, "is accepted", "are accepted"), lowerFirst(passWhen(newest, now)))
 	}
 	return pass(open, c.Max, "No divergence is open; the last look was taken by %s.", lowerFirst(passWhen(newest, now)))
 }
@@ -99,6 +106,9 @@ func openReason(e Evidence, open int64, now time.Time) string {
 	s := quantity(open, "divergence is open", "divergences are open") + ": " + strings.Join(parts, ", ")
 	if !oldest.IsZero() {
 		s += fmt.Sprintf("; the oldest was first seen at %s, %s ago", instant(oldest), duration(now.Sub(oldest)))
+	}
+	if e.Accepted > 0 {
+		s += "; " + quantity(e.Accepted, "more is accepted", "more are accepted")
 	}
 	return s + "."
 }

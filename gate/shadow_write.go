@@ -28,7 +28,7 @@ func (ShadowWriteCriterion) Name() string { return "shadow_write_completeness" }
 
 func (c ShadowWriteCriterion) validate() error { return validShare(c.Min, c.MaxAge) }
 
-// Judge compares the orders looked at with those that have their events, and the changes of the newest sample with those
+// Judge compares the orders looked at with those that have their events, and the changes of the orders drawn last with those
 // that have theirs. The worse of the two is the verdict; observed is the smaller share.
 func (c ShadowWriteCriterion) Judge(e Evidence, now time.Time) Result {
 	limit := scalar(c.Min)

@@ -40,6 +40,7 @@ func TestTruthTable(t *testing.T) {
 	}{
 		{d.OpenDivergences, []sentence{
 			given("nothing is open after a look", func(*Evidence) {}, Passes),
+			given("nothing is open and one is accepted", func(e *Evidence) { e.Accepted = 1 }, Passes),
 			given("one divergence is open", open, Fails),
 			given("nobody has looked", nothing, Inconclusive),
 			given("a number is negative", func(e *Evidence) { e.Open = []OpenDivergences{{Count: -1}} }, Errored),
@@ -131,14 +132,24 @@ func TestTruthTable(t *testing.T) {
 		}},
 	}
 	var names []string
+	said := map[string][]Verdict{}
 	for _, row := range table {
 		names = append(names, row.criterion.Name())
 		check(t, row.criterion, row.sentences)
 		for _, s := range row.sentences {
+			said[row.criterion.Name()] = append(said[row.criterion.Name()], s.says)
 			t.Logf("%s: %s when %s", row.criterion.Name(), s.says, s.given)
 		}
 	}
 	if names = slices.Compact(names); !slices.Equal(names, Names()) {
 		t.Errorf("the table has %v, the gate has %v", names, Names())
+	}
+	for _, name := range names {
+		for _, v := range Verdicts() {
+			never := name == d.Coverage.Name() && v == Fails
+			if slices.Contains(said[name], v) == never {
+				t.Errorf("no sentence says when %s is %s, or one does and it never is", name, v)
+			}
+		}
 	}
 }

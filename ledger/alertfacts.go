@@ -17,7 +17,7 @@ func (l *Ledger) OpenGroups(ctx context.Context, fingerprint string, values bool
 	var groups []incident.Group
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `
-			SELECT hop, cause, count(*), min(first_seen) FROM divergence WHERE state = 'open' AND fingerprint = $1
+			SELECT hop, cause, count(*), min(first_seen) FROM divergence d WHERE `+openNow+` AND fingerprint = $1
 			GROUP BY hop, cause ORDER BY hop, cause`, fingerprint)
 		if err != nil {
 			return err
@@ -37,7 +37,7 @@ func (l *Ledger) OpenGroups(ctx context.Context, fingerprint string, values bool
 		g := &groups[i]
 		found, err := l.queryDivergences(ctx, `
 			SELECT `+divergenceColumns+` FROM divergence d
-			WHERE d.state = 'open' AND d.fingerprint = $1 AND d.hop = $2 AND d.cause = $3
+			WHERE `+openNow+` AND d.fingerprint = $1 AND d.hop = $2 AND d.cause = $3
 			ORDER BY d.first_seen, d.order_key LIMIT $4`, fingerprint, g.Hop, g.Cause, incident.MaxExamples)
 		if err != nil {
 			return nil, err

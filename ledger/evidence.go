@@ -29,6 +29,9 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if e.Open, err = openCounts(ctx, tx, fingerprint); err != nil {
 				return err
 			}
+			if e.Accepted, err = acceptedCount(ctx, tx, fingerprint); err != nil {
+				return err
+			}
 			if e.Full, e.VoidFull, err = newestPass(ctx, tx, verify.Full, fingerprint); err != nil {
 				return err
 			}

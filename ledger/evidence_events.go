@@ -53,13 +53,13 @@ func eventsEvidence(ctx context.Context, tx pgx.Tx, fingerprint string) (*gate.E
 	return &e, nil
 }
 
-// changesEvidence is what the newest sample has shown that found changes in legacy's own record; nil where none did.
+// changesEvidence is what the newest pass has shown that drew orders and found changes in legacy's own record; nil where none did.
 func changesEvidence(ctx context.Context, tx pgx.Tx, fingerprint string) (*gate.ChangesEvidence, error) {
 	var e gate.ChangesEvidence
 	err := tx.QueryRow(ctx, `
 		SELECT changes, changes_with_events, started_at FROM pass
-		WHERE kind = $1 AND fingerprint = $2 AND state = 'done' AND token > 0 AND coverage >= 1 AND changes > 0
-		ORDER BY id DESC LIMIT 1`, verify.Sample, fingerprint).Scan(&e.Changes, &e.WithEvents, &e.At)
+		WHERE kind = ANY ($1) AND fingerprint = $2 AND state = 'done' AND token > 0 AND coverage >= 1 AND changes > 0
+		ORDER BY id DESC LIMIT 1`, texts([]verify.PassKind{verify.Sample, verify.Full}), fingerprint).Scan(&e.Changes, &e.WithEvents, &e.At)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

@@ -35,7 +35,7 @@ func (l *Ledger) OpenKeys(ctx context.Context, id verify.PassID, after order.Key
 		rows, err := l.pool.Query(ctx, `
 			SELECT DISTINCT order_key FROM divergence
 			WHERE fingerprint = (SELECT fingerprint FROM pass WHERE id = $1)
-				AND state <> 'resolved' AND state = 'open' AND order_key > $2 -- the first is what the index says
+				AND state <> 'resolved' AND order_key > $2 -- an accepted one may have been repaired
 				AND hop = ANY ($4::text[])
 			ORDER BY order_key LIMIT $3`, id, string(after), limit, texts(compare.RowHops()))
 		if err != nil {
@@ -51,18 +51,21 @@ func (l *Ledger) OpenKeys(ctx context.Context, id verify.PassID, after order.Key
 }
 
 const divergenceColumns = `d.id, d.order_key, d.hop, d.kind, d.cause, d.fields, d.legacy_copies, d.projection_copies,
-	d.state, d.first_seen, d.last_seen, d.resolved_at, d.found_by`
+	CASE WHEN ` + openNow + ` THEN 'open' ELSE d.state END, d.first_seen, d.last_seen, d.resolved_at, d.found_by,
+	d.accepted_by, d.accepted_why, d.accepted_at, d.accepted_until`
 
 func scanDivergence(row pgx.CollectableRow) (verify.Divergence, error) {
 	var d verify.Divergence
 	var fields []byte
-	var resolved *time.Time
+	var resolved, acceptedAt, until *time.Time
+	var who, why string
 	m := &d.Mismatch
 	err := row.Scan(&d.ID, &m.Key, &m.Hop, &m.Kind, &m.Cause, &fields, &m.LegacyCopies, &m.ProjectionCopies,
-		&d.State, &d.FirstSeen, &d.LastSeen, &resolved, &d.FoundBy)
+		&d.State, &d.FirstSeen, &d.LastSeen, &resolved, &d.FoundBy, &who, &why, &acceptedAt, &until)
 	if err != nil {
 		return d, err
 	}
+	d.Acceptance = acceptance(d.State, who, why, acceptedAt, until)
 	d.FirstSeen, d.LastSeen, d.ResolvedAt = d.FirstSeen.UTC(), d.LastSeen.UTC(), orZero(resolved)
 	var stored []storedField
 	if err := json.Unmarshal(fields, &stored); err != nil {
@@ -76,7 +79,7 @@ func scanDivergence(row pgx.CollectableRow) (verify.Divergence, error) {
 func (l *Ledger) PassDivergences(ctx context.Context, id verify.PassID, limit int) ([]verify.Divergence, error) {
 	return l.queryDivergences(ctx, `
 		SELECT `+divergenceColumns+` FROM sighting s JOIN divergence d ON d.id = s.divergence_id
-		WHERE s.pass_id = $1 AND d.state = 'open'
+		WHERE s.pass_id = $1 AND d.state <> 'resolved'
 		ORDER BY d.first_seen, d.order_key, d.hop LIMIT $2`, id, limit)
 }
 
@@ -88,7 +91,7 @@ func (l *Ledger) Divergences(ctx context.Context, state verify.DivergenceState, 
 		order = "d.resolved_at DESC, d.order_key, d.hop"
 	}
 	return l.queryDivergences(ctx, `
-		SELECT `+divergenceColumns+` FROM divergence d WHERE d.state = $1 ORDER BY `+order+` LIMIT $2`, state, limit)
+		SELECT `+divergenceColumns+` FROM divergence d WHERE CASE WHEN `+openNow+` THEN 'open' ELSE d.state END = $1 ORDER BY `+order+` LIMIT $2`, state, limit)
 }
 
 func (l *Ledger) queryDivergences(ctx context.Context, sql string, args ...any) ([]verify.Divergence, error) {
@@ -110,7 +113,7 @@ func (l *Ledger) queryDivergences(ctx context.Context, sql string, args ...any) 
 // OpenDivergences returns up to limit open divergences under a fingerprint, or under any if it is empty, oldest first.
 func (l *Ledger) OpenDivergences(ctx context.Context, fingerprint string, limit int) ([]verify.Divergence, error) {
 	return l.queryDivergences(ctx, `
-		SELECT `+divergenceColumns+` FROM divergence d WHERE d.state = 'open' AND ($1 = '' OR d.fingerprint = $1)
+		SELECT `+divergenceColumns+` FROM divergence d WHERE `+openNow+` AND ($1 = '' OR d.fingerprint = $1)
 		ORDER BY d.first_seen, d.order_key LIMIT $2`, fingerprint, limit)
 }
 
@@ -134,8 +137,8 @@ type querier interface {
 
 func openCounts(ctx context.Context, q querier, fingerprint string) ([]gate.OpenDivergences, error) {
 	rows, err := q.Query(ctx, `
-		SELECT hop, kind, cause, count(*), min(first_seen) FROM divergence
-		WHERE state = 'open' AND ($1 = '' OR fingerprint = $1)
+		SELECT hop, kind, cause, count(*), min(first_seen) FROM divergence d
+		WHERE `+openNow+` AND ($1 = '' OR fingerprint = $1)
 		GROUP BY hop, kind, cause ORDER BY hop, kind, cause`, fingerprint)
 	if err != nil {
 		return nil, err

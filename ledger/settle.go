@@ -185,7 +185,8 @@ func (d *divergences) add(s verify.Suspect, seen time.Time) error {
 	return nil
 }
 
-// write opens the divergences, renews those that are not resolved, and notes that the pass saw them.
+// write opens the divergences, renews those that are not resolved, and notes that the pass saw them. One that was accepted
+// and has become another is open again: nobody answers for what he has not seen.
 func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
 	if len(d.keys) == 0 {
 		return nil
@@ -193,7 +194,7 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at
 	_, err := tx.Exec(ctx, `
 		UPDATE divergence d SET state = 'resolved', resolved_at = $4
 		FROM unnest($1::text[], $2::text[]) AS u(k, h)
-		WHERE d.order_key = u.k AND d.hop <> u.h AND d.hop = ANY ($3::text[]) AND d.state = 'open'
+		WHERE d.order_key = u.k AND d.hop <> u.h AND d.hop = ANY ($3::text[]) AND d.state <> 'resolved'
 			AND d.fingerprint = (SELECT fingerprint FROM pass WHERE id = $5)`,
 		d.keys, d.hops, texts(compare.RowHops()), at, id)
 	if err != nil {
@@ -210,7 +211,11 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at
 				kind = excluded.kind, cause = excluded.cause, fields = excluded.fields, legacy_copies = excluded.legacy_copies,
 				projection_copies = excluded.projection_copies, last_pass = excluded.last_pass,
 				first_seen = least(d.first_seen, excluded.first_seen),
-				last_seen = greatest(d.last_seen, excluded.last_seen)
+				last_seen = greatest(d.last_seen, excluded.last_seen),
+				state = CASE WHEN d.state = 'accepted' AND (d.accepted_until <= clock_timestamp()
+					OR d.kind <> excluded.kind OR d.cause <> excluded.cause
+					OR jsonb_path_query_array(d.fields, '$[*].name') <> jsonb_path_query_array(excluded.fields, '$[*].name'))
+					THEN 'open' ELSE d.state END
 			RETURNING d.id)
 		INSERT INTO sighting (pass_id, divergence_id) SELECT $1, id FROM written ON CONFLICT DO NOTHING`,
 		id, d.keys, d.hops, d.kinds, d.fields, d.legacyCopies, d.projectionCopies, d.firstSeen, d.lastSeen, d.causes)

@@ -212,7 +212,9 @@ func writeStreamFindings(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) 
 				kind = CASE WHEN excluded.cause IN ('lost_publish', 'ghost_publish') THEN d.kind ELSE excluded.kind END,
 				cause = CASE WHEN excluded.cause IN ('lost_publish', 'ghost_publish') THEN d.cause ELSE excluded.cause END,
 				fields = CASE WHEN excluded.cause IN ('lost_publish', 'ghost_publish') THEN d.fields ELSE excluded.fields END,
-				last_seen = greatest(d.last_seen, excluded.last_seen)`,
+				last_seen = greatest(d.last_seen, excluded.last_seen),
+				state = CASE WHEN d.state = 'accepted' AND (d.cause <> excluded.cause OR d.accepted_until <= clock_timestamp()
+					OR excluded.cause NOT IN ('lost_publish', 'ghost_publish') AND excluded.last_seen > d.accepted_at) THEN 'open' ELSE d.state END`,
 			c.Fingerprint, string(m.Key), string(m.Hop), string(m.Kind), string(m.Cause), *fields, micro(f.Seen), verify.StreamPass)
 	}
 	return tx.SendBatch(ctx, &batch).Close()
@@ -250,7 +252,7 @@ func resolveStream(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error 
 	}
 	_, err = tx.Exec(ctx, `
 		UPDATE divergence d SET state = 'resolved', resolved_at = $4
-		WHERE d.fingerprint = $1 AND d.hop = 'events->stream' AND d.state = 'open'
+		WHERE d.fingerprint = $1 AND d.hop = 'events->stream' AND d.state <> 'resolved'
 			AND (d.cause = 'lost_publish' AND d.order_key = ANY ($2)
 				AND NOT EXISTS (SELECT FROM stream_lost s WHERE s.fingerprint = $1 AND s.order_key = d.order_key)
 			OR d.cause = 'ghost_publish' AND d.order_key = ANY ($3))`,
@@ -338,6 +340,6 @@ func streamEvidence(ctx context.Context, q querier, fingerprint string) (*gate.S
 func (l *Ledger) StreamFindings(ctx context.Context, fingerprint string, key order.Key) ([]verify.Divergence, error) {
 	return l.queryDivergences(ctx, `
 		SELECT `+divergenceColumns+` FROM divergence d
-		WHERE d.fingerprint = $1 AND d.order_key = $2 AND d.hop = $3 AND d.state = 'open'
+		WHERE d.fingerprint = $1 AND d.order_key = $2 AND d.hop = $3 AND `+openNow+`
 		ORDER BY d.first_seen, d.id`, fingerprint, key, compare.EventsToStream)
 }

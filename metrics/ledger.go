@@ -25,6 +25,8 @@ type Snapshot struct {
 	Orders []Orders
 	// Open should hold groups that have none open, too, so that their series do not vanish.
 	Open []OpenDivergences
+	// Accepted is how many divergences somebody answers for; they are not open.
+	Accepted int64
 	// OldestDivergenceAge is 0 when none is open.
 	OldestDivergenceAge time.Duration
 	Suspects            int64 // waiting for their recheck
@@ -131,6 +133,7 @@ var (
 	ledgerUp    = gauge("ledger_up", "1 when the ledger could be read for this scrape, else 0; then all gauges that come from it are absent.")
 	orders      = gauge("orders", "Orders of a representation by status, as last counted by a full pass.", "representation", "status")
 	open        = gauge("open_divergences", "Divergences that are open.", "hop", "kind", "cause")
+	accepted    = gauge("accepted_divergences", "Divergences that somebody answers for until a time; they do not count as open.")
 	oldest      = gauge("oldest_divergence_age_seconds", "Time since the oldest open divergence was first seen; 0 when none is open.")
 	suspects    = gauge("suspects", "Orders with a mismatch that may still be lag, waiting for their recheck.")
 	lastSuccess = gauge("pass_last_success_timestamp_seconds", "When the newest pass finished that judged everything it set out to judge, whatever it found.", "pass")
@@ -143,7 +146,7 @@ var (
 
 // Describe lists the gauges that come from the ledger.
 func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{ledgerUp, orders, open, oldest, suspects, lastSuccess, coverage, overdue, bound, decision, criterion} {
+	for _, d := range []*prometheus.Desc{ledgerUp, orders, open, accepted, oldest, suspects, lastSuccess, coverage, overdue, bound, decision, criterion} {
 		ch <- d
 	}
 	describeOptional(ch)
@@ -209,6 +212,7 @@ func (e *emitter) snapshot(s Snapshot) {
 	for _, o := range s.Open {
 		e.add(open, float64(o.Count), o.Hop, o.Kind, o.Cause)
 	}
+	e.add(accepted, float64(s.Accepted))
 	e.optional(s.Optional)
 	e.add(oldest, s.OldestDivergenceAge.Seconds())
 	e.add(suspects, float64(s.Suspects))

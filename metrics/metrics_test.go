@@ -24,6 +24,7 @@ func full() Snapshot {
 		Open:                []OpenDivergences{{"legacy->projection", "missing", "", 1}, {"legacy->projection", "phantom", "", 0}},
 		OldestDivergenceAge: 90 * time.Second,
 		Suspects:            3,
+		Accepted:            2,
 		Passes: []Pass{
 			{Pass: "sample", LastSuccess: time.UnixMilli(1_700_000_000_500), Coverage: 1},
 			{Pass: "full", Coverage: -1, Overdue: true},
@@ -109,7 +110,7 @@ func TestNamesAreWellFormed(t *testing.T) {
 func TestEveryMetricOfTheContractIsThere(t *testing.T) {
 	page := scrape(t, used(reads(full())))
 	for _, name := range []string{
-		"orders", "compared_orders_total", "mismatches_total", "open_divergences", "oldest_divergence_age_seconds", "suspects",
+		"orders", "compared_orders_total", "mismatches_total", "open_divergences", "accepted_divergences", "oldest_divergence_age_seconds", "suspects",
 		"pass_duration_seconds", "pass_last_success_timestamp_seconds", "pass_coverage_ratio", "pass_overdue", "sample_bound_ratio",
 		"gate_decision", "gate_criterion", "read_seconds", "source_queries_total", "source_seconds", "build_info", "ledger_up",
 		"projection_lag_seconds", "projection_lag_events", "stream_lag_messages", "completeness_ratio",

@@ -2,17 +2,47 @@ package verify
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// recalled is what legacy recorded of the orders that a sample has drawn; nil where there is nothing to ask, or it could
+// drawnForChanges is how many orders a full pass draws to count their changes: it reads no order's history otherwise.
+const drawnForChanges = batch
+
+// someChanges counts the changes of orders drawn uniformly from legacy, so that a full verification alone says something of
+// them. Where rows cannot be drawn, as from a view, samples alone count changes.
+func (p *pass) someChanges(ctx context.Context, legacy Snapshot, scan *Scan) error {
+	if p.Events == nil || p.Records == nil {
+		return nil
+	}
+	keys, err := legacy.Draw(ctx, p.Random, drawnForChanges)
+	if errors.Is(err, ErrNotIndexed) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("drawing orders whose changes are counted: %w", err)
+	}
+	records, err := p.recalled(ctx, keys)
+	if err != nil || records == nil {
+		return err
+	}
+	histories, err := p.Events.Histories(ctx, keys)
+	if err != nil {
+		return fmt.Errorf("reading the events of recorded changes: %w", err)
+	}
+	scan.Changes, scan.ChangesWithEvents = p.countChanges(records, histories)
+	return nil
+}
+
+// recalled is what legacy recorded of the orders that were drawn; nil where there is nothing to ask, or it could
 // not be read. It is read before the events: what is in it then must have its event, and an event that came later does no
 // harm.
 //
-// Not being able to read it takes nothing from the sample but this count, which is then unknown: an audit log without an
+// Not being able to read it takes nothing from the pass but this count, which is then unknown: an audit log without an
 // index may be too slow for it.
 func (p *pass) recalled(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
 	if p.Events == nil || p.Records == nil || len(keys) == 0 {

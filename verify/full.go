@@ -72,6 +72,9 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 		scan.Coverage = 0.5 // of the two comparisons one was made
 		return fmt.Errorf("comparing legacy with the events: %w", err)
 	}
+	if err := p.someChanges(ctx, w.sides.legacy, scan); err != nil {
+		return err
+	}
 	_, err = p.revisit(ctx, w.sides, func(order.Key) bool { return true })
 	return err
 }

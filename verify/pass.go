@@ -54,7 +54,7 @@ type Scan struct {
 	Reason                     string       // why coverage is below 1; empty otherwise
 	Counts                     []GroupCount // rows per status at the snapshot; nil when not counted
 	Strata                     []Stratum    // what was looked at by status and age; nil where ages are not told apart
-	Changes, ChangesWithEvents int64        // lines of legacy's own record that should have an event, and those that have (sample only)
+	Changes, ChangesWithEvents int64        // lines of legacy's own record that should have an event, and those that have; of drawn orders
 	Mismatches                 int64        // suspects that the scan found
 }
 
@@ -135,4 +135,11 @@ type Divergence struct {
 	LastSeen   time.Time
 	ResolvedAt time.Time // zero unless Resolved
 	FoundBy    PassKind
+	Acceptance *Acceptance // nil unless Accepted
+}
+
+// Acceptance is that somebody answers for a divergence, until a time.
+type Acceptance struct {
+	Who, Why  string
+	At, Until time.Time
 }

@@ -62,6 +62,7 @@ type passView struct {
 type divergenceView struct {
 	Order, Kind, Hop, Age, Since string
 	Fields                       []fieldView
+	Accepted                     string // who answers for it, until when and why; empty where nobody does
 }
 
 type fieldView struct{ Name, Legacy, Projection string }
@@ -88,6 +89,9 @@ func (v *view) show(s Status) {
 		v.Listed = append(v.Listed, divergenceOf(d))
 	}
 	v.Open = count(s.Open, "open divergence", "open divergences")
+	if s.Accepted > 0 {
+		v.Open += ", " + number(s.Accepted) + " accepted"
+	}
 	if rest := s.Open - int64(len(s.Divergences)); rest > 0 {
 		v.Rest = fmt.Sprintf("The oldest %s are listed; %s more are in the ledger.", number(int64(len(s.Divergences))), number(rest))
 	}
@@ -178,6 +182,9 @@ func divergenceOf(d Divergence) divergenceView {
 	}
 	if d.Cause != "" {
 		v.Hop += ", " + d.Cause
+	}
+	if a := d.Acceptance; a != nil {
+		v.Accepted = fmt.Sprintf("by %s on %s, until %s: %s", short(a.Who), instant(a.At), instant(a.Until), short(a.Why))
 	}
 	for _, f := range d.Fields {
 		v.Fields = append(v.Fields, fieldView{f.Name, value(f.Legacy), value(f.Projection)})

@@ -18,8 +18,9 @@ type Report struct {
 	Full *gate.Pass
 	// Sample is the newest sample; nil without one.
 	Sample *gate.Pass
-	// Open is how many divergences are open; OpenListed are the oldest of them. AcceptedListed are accepted ones.
-	Open                       int64
+	// Open is how many divergences are open; OpenListed are the oldest of them. Accepted and
+	// AcceptedListed are those that somebody answers for.
+	Open, Accepted             int64
 	OpenListed, AcceptedListed []Divergence
 	// Trend has the finished passes, the oldest first.
 	Trend []TrendPoint
@@ -62,7 +63,7 @@ type reportView struct {
 	Criteria                      []reportCriterion
 	Waivers                       []reportWaiver
 	OpenRows, AcceptedRows        []divergenceView
-	OpenCount, Rest               string
+	OpenCount, Rest, AcceptedRest string
 	Chart                         *chart
 	Coverage                      []coverageRow
 	Ages                          []ageRow
@@ -112,6 +113,9 @@ func WriteReport(w io.Writer, r Report) error {
 	}
 	if rest := r.Open - int64(len(r.OpenListed)); rest > 0 {
 		v.Rest = fmt.Sprintf("The oldest %s are listed; %s more are in the ledger.", number(int64(len(r.OpenListed))), number(rest))
+	}
+	if rest := r.Accepted - int64(len(r.AcceptedListed)); rest > 0 {
+		v.AcceptedRest = fmt.Sprintf("%s more are in the ledger.", number(rest))
 	}
 	v.full(r.Full, r.Decision.At)
 	v.ages(r.Full, r.Sample)

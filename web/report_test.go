@@ -78,7 +78,10 @@ func noGoReport() Report {
 	s := noGo()
 	r := Report{
 		Decision: s.Decision, Version: s.Version, Revision: s.Revision, Open: 1203, OpenListed: s.Divergences, MaxRatio: 0.001, Confidence: 0.95,
-		AcceptedListed: []Divergence{{OrderID: "<script>alert(1)</script>", Kind: "phantom", Hop: "legacy->events", Cause: "ghost_event", FirstSeen: now.Add(-100 * time.Hour), State: "accepted"}},
+		AcceptedListed: []Divergence{{OrderID: "<script>alert(1)</script>", Kind: "phantom", Hop: "legacy->events", Cause: "ghost_event", FirstSeen: now.Add(-100 * time.Hour), State: "accepted", Acceptance: &Acceptance{
+			Who: "Alice <b>Example</b>", Why: "a test order, ticket OPS-7", At: now.Add(-24 * time.Hour), Until: now.Add(240 * time.Hour),
+		}}},
+		Accepted: 3,
 		Trend: []TrendPoint{
 			{At: now.Add(-6 * time.Hour), Pass: "full", Verdict: "unverified"},
 			{At: now.Add(-2 * time.Hour), Pass: "sample", Verdict: "match", Bound: 0.0008},

@@ -33,6 +33,8 @@ type Status struct {
 	// Open is the number of open divergences, of which Divergences holds at most [MaxDivergences].
 	Open        int64        `json:"open_divergences"`
 	Divergences []Divergence `json:"divergences"`
+	// Accepted is how many divergences somebody answers for; they are not open, until their time.
+	Accepted int64 `json:"accepted_divergences"`
 	// Suspects is how many orders wait for their recheck.
 	Suspects int64 `json:"suspects"`
 	// Schedule says for each kind of pass when it runs next, and whether it is overdue.
@@ -67,6 +69,16 @@ type Divergence struct {
 	AgeSeconds float64   `json:"age_seconds"`
 	State      string    `json:"state"`
 	FoundBy    string    `json:"found_by,omitempty"` // the kind of pass that saw it first
+	// Acceptance is who answers for it; null unless it is accepted.
+	Acceptance *Acceptance `json:"acceptance,omitempty"`
+}
+
+// Acceptance is that somebody answers for a divergence, until a time.
+type Acceptance struct {
+	Who   string    `json:"who"`
+	Why   string    `json:"why"`
+	At    time.Time `json:"at"`
+	Until time.Time `json:"until"`
 }
 
 // Field is one field that disagrees; null is NULL.

@@ -44,7 +44,7 @@ func (g *gateCommand) verifyChain(ctx context.Context, p *program, c *config.Con
 	r.Intact = r.Broken == 0
 	if r.Intact && g.Head != "" && !chain.HeadFound {
 		r.Intact = false
-		r.Reason = "none of them has the head " + g.Head + ": the end of the chain was cut off, or it is another chain"
+		r.Reason = "Its end was cut off after " + g.Head + " was kept, or it is another chain"
 	}
 	code := exitAgrees
 	if !r.Intact {
@@ -60,8 +60,8 @@ func (g *gateCommand) verifyChain(ctx context.Context, p *program, c *config.Con
 func (r chainReport) text() string {
 	switch {
 	case !r.Intact && r.Broken == 0:
-		return fmt.Sprintf("CUT OFF OR ANOTHER: the chain is whole in itself, and does not lead to the head that was asked for.\n%d decisions, none changed "+
-			"or put in, and %s.\nHead %s\n", r.Length, r.Reason, cmp.Or(r.Head, "none"))
+		return fmt.Sprintf("HEAD NOT FOUND: the chain is whole in itself, and does not hold the head that was given.\n"+
+			"%d decisions, none changed or put in; they end in %s. %s.\n", r.Length, cmp.Or(r.Head, "nothing"), r.Reason)
 	case !r.Intact:
 		return fmt.Sprintf("BROKEN at decision %d: %s\n%d decisions before it are sound.\n", r.Broken, r.Reason, r.Length)
 	case r.Length == 0:

@@ -89,11 +89,12 @@ func gatherReport(ctx context.Context, l *ledger.Ledger, c *config.Config, d gat
 	if err != nil {
 		return r, err
 	}
-	accepted, err := l.Divergences(ctx, verify.Accepted, reportDivergences)
+	accepted, all, err := l.AcceptedDivergences(ctx, d.Fingerprint, reportDivergences)
 	if err != nil {
 		return r, err
 	}
 	r.OpenListed, r.AcceptedListed = webDivergences(open, d.At), webDivergences(accepted, d.At)
+	r.Accepted = all
 	trend, err := l.Trend(ctx, d.Fingerprint, reportPasses)
 	if err != nil {
 		return r, err

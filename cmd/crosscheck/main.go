@@ -39,6 +39,7 @@ type cli struct {
 	Sample  sampleCommand  `cmd:"" help:"One sampling pass now."`
 	Verify  verifyCommand  `cmd:"" help:"Full verification: every order, down to the exact orders and fields that differ."`
 	Explain explainCommand `cmd:"" help:"One order in all representations: the timeline of its events, where they part, at which hop and why."`
+	Accept  acceptCommand  `cmd:"" help:"Answer for a divergence that cannot be repaired, for a time."`
 	Gate    gateCommand    `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
 	Alerts  alertsCommand  `cmd:"" help:"Messages to people."`
 	Doctor  doctorCommand  `cmd:"" help:"Check connections, privileges, columns, types, indexes and clocks; each finding comes with a hint."`

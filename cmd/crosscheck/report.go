@@ -90,6 +90,9 @@ func webDivergence(d verify.Divergence, now time.Time) web.Divergence {
 		Fields: []web.Field{}, FirstSeen: d.FirstSeen.UTC(), AgeSeconds: now.Sub(d.FirstSeen).Round(time.Millisecond).Seconds(),
 		State: string(d.State), FoundBy: string(d.FoundBy),
 	}
+	if a := d.Acceptance; a != nil {
+		w.Acceptance = &web.Acceptance{Who: a.Who, Why: a.Why, At: a.At, Until: a.Until}
+	}
 	for _, f := range d.Mismatch.Fields {
 		w.Fields = append(w.Fields, web.Field{Name: f.Name, Legacy: valueText(f.Legacy), Events: eventsText(f.Events), Projection: valueText(f.Projection)})
 	}

@@ -89,6 +89,9 @@ func (s *ledgerStatus) divergences(ctx context.Context, status *web.Status, fing
 	for _, o := range open {
 		status.Open += o.Count
 	}
+	if _, status.Accepted, err = s.ledger.AcceptedDivergences(ctx, fingerprint, 0); err != nil {
+		return err
+	}
 	found, err := s.ledger.OpenDivergences(ctx, fingerprint, web.MaxDivergences)
 	if err != nil {
 		return err
@@ -160,6 +163,9 @@ func (s *ledgerStatus) snapshot(ctx context.Context) (metrics.Snapshot, error) {
 		return m, err
 	}
 	m.Open = openSeries(open)
+	if _, m.Accepted, err = s.ledger.AcceptedDivergences(ctx, fingerprint, 0); err != nil {
+		return m, err
+	}
 	for _, o := range open {
 		m.OldestDivergenceAge = max(m.OldestDivergenceAge, now.Sub(o.Oldest))
 	}

@@ -10,6 +10,15 @@ ALTER TABLE pass ADD COLUMN events_gaps bigint;                    -- orders wit
 ALTER TABLE pass ADD COLUMN strata jsonb;
 ALTER TABLE suspect ADD COLUMN age text NOT NULL DEFAULT ''; -- when the scan met it
 
--- Lines of legacy's own record that should have an event, and those that have; in samples.
+-- Lines of legacy's own record that should have an event, and those that have; of orders that were drawn.
 ALTER TABLE pass ADD COLUMN changes bigint NOT NULL DEFAULT 0;
 ALTER TABLE pass ADD COLUMN changes_with_events bigint NOT NULL DEFAULT 0;
+
+-- A divergence that somebody answers for, until a time: it is open again from then on, or when it becomes another.
+ALTER TABLE divergence ADD COLUMN accepted_by text NOT NULL DEFAULT '';
+ALTER TABLE divergence ADD COLUMN accepted_why text NOT NULL DEFAULT '';
+ALTER TABLE divergence ADD COLUMN accepted_at timestamptz;
+ALTER TABLE divergence ADD COLUMN accepted_until timestamptz;
+ALTER TABLE divergence ADD CONSTRAINT accepted_by_somebody CHECK (state <> 'accepted'
+    OR accepted_by <> '' AND accepted_why <> '' AND accepted_at IS NOT NULL AND accepted_until IS NOT NULL);
+CREATE INDEX divergence_accepted ON divergence (accepted_until, order_key) WHERE state = 'accepted';

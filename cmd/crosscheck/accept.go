@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/web"
+)
+
+// acceptCommand lets somebody answer for a divergence that cannot be repaired, as a mark on the topic.
+type acceptCommand struct {
+	OrderID  string      `arg:"" help:"The order, as verify, gate and the report name it."`
+	Hop      compare.Hop `help:"Between which representations, where the order has divergences at several hops." placeholder:"HOP"`
+	Why      string      `help:"Why it may stay." placeholder:"TEXT"`
+	Until    string      `help:"Until when: a time, or a date, which ends as that day begins in UTC. It is open again from then on." placeholder:"TIME"`
+	As       string      `help:"Who answers for it. Default: the user at this machine." placeholder:"WHO"`
+	Withdraw bool        `help:"Open it again."`
+	JSON     bool        `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
+
+var (
+	errWithdrawAlone = errors.New("--withdraw takes neither --why nor --until")
+	errWhyAndUntil   = errors.New("accept needs --why and --until, or --withdraw")
+	errUntil         = errors.New("--until is not a time in the future")
+)
+
+func (a *acceptCommand) run(ctx context.Context, p *program) (int, error) {
+	now := time.Now()
+	until, err := a.until(now)
+	if err != nil {
+		return exitError, err
+	}
+	c, err := p.load()
+	if err != nil {
+		return exitError, err
+	}
+	d, err := a.answer(ctx, p, c, verify.Acceptance{Who: a.As, Why: a.Why, At: now, Until: until})
+	if err != nil {
+		return 0, explainAccept(err)
+	}
+	r := webDivergence(d, now)
+	if a.JSON {
+		return exitAgrees, writeObject(p.stdout, r)
+	}
+	_, err = io.WriteString(p.stdout, printable(acceptText(r))+"\n")
+	return exitAgrees, err
+}
+
+// until is zero where the acceptance is withdrawn.
+func (a *acceptCommand) until(now time.Time) (time.Time, error) {
+	switch {
+	case a.Withdraw && (a.Why != "" || a.Until != ""):
+		return time.Time{}, errWithdrawAlone
+	case a.Withdraw:
+		return time.Time{}, nil
+	case a.Why == "" || a.Until == "":
+		return time.Time{}, withHint(errWhyAndUntil, "nothing is accepted for ever, or without a reason")
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, a.Until); err == nil && t.After(now) {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, withHint(fmt.Errorf("%w: %q", errUntil, a.Until), "such as 2999-12-01T08:00:00Z or 2999-12-01")
+}
+
+// answer writes it into the ledger, under the fingerprint in force: what was found under another is no evidence any more.
+func (a *acceptCommand) answer(ctx context.Context, p *program, c *config.Config, by verify.Acceptance) (verify.Divergence, error) {
+	s, err := openSides(ctx, c, nil)
+	if err != nil {
+		return verify.Divergence{}, err
+	}
+	defer s.close()
+	fingerprint, err := s.fingerprint(ctx, c)
+	if err != nil {
+		return verify.Divergence{}, err
+	}
+	l, err := ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: p.log()})
+	if err != nil {
+		return verify.Divergence{}, fmt.Errorf("opening the ledger: %w", err)
+	}
+	defer l.Close()
+	if a.Withdraw {
+		return l.Withdraw(ctx, fingerprint, order.Key(a.OrderID), a.Hop)
+	}
+	if by.Who == "" {
+		by.Who = asker()
+	}
+	return l.Accept(ctx, fingerprint, order.Key(a.OrderID), a.Hop, by)
+}
+
+func explainAccept(err error) error {
+	switch {
+	case errors.Is(err, ledger.ErrNotOpen):
+		return withHint(err, "crosscheck gate --report FILE.html lists what is open and accepted under the present configuration")
+	case errors.Is(err, ledger.ErrSeveralHops):
+		return withHint(err, "say which one with --hop")
+	}
+	return err
+}
+
+// acceptText is the divergence as it is now.
+func acceptText(d web.Divergence) string {
+	what := fmt.Sprintf("order %s, %s (%s)", d.OrderID, d.Kind, d.Hop)
+	if d.Cause != "" {
+		what += " by " + d.Cause
+	}
+	by := d.Acceptance
+	if by == nil {
+		return "open again: " + what
+	}
+	return fmt.Sprintf("accepted by %s until %s: %s: %s. It is open again from then on, or as soon as it becomes another.",
+		by.Who, by.Until.Format("2006-01-02 15:04:05 UTC"), what, by.Why)
+}

@@ -1,0 +1,122 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+var (
+	// ErrNotOpen is returned when the order has no divergence that could be accepted, or none whose acceptance could be
+	// withdrawn.
+	ErrNotOpen = errors.New("the order has no such divergence")
+	// ErrSeveralHops is returned when the order has more than one and the hop was not said.
+	ErrSeveralHops = errors.New("the order has divergences at several hops")
+	// ErrAcceptance is returned for an acceptance without who, why or a time in the future.
+	ErrAcceptance = errors.New("an acceptance needs who, why, and a time in the future until when")
+)
+
+// A divergence that is accepted counts as open from its time on, whatever is written of it: nobody has to be there to
+// open it. These are conditions on d, a divergence.
+const (
+	openNow     = `(d.state = 'open' OR d.state = 'accepted' AND d.accepted_until <= clock_timestamp())`
+	acceptedNow = `(d.state = 'accepted' AND d.accepted_until > clock_timestamp())`
+)
+
+// Accept puts on record that somebody answers for a divergence of an order, under one fingerprint: it is not open until
+// then. An empty hop stands for the only one that the order has. What was accepted before is accepted anew.
+//
+// A divergence is accepted as it is. When a pass finds another kind, cause or field, or the stream brings a further mark
+// of it, it is open again.
+func (l *Ledger) Accept(ctx context.Context, fingerprint string, key order.Key, hop compare.Hop, a verify.Acceptance) (verify.Divergence, error) {
+	if a.Who == "" || a.Why == "" || !a.Until.After(a.At) {
+		return verify.Divergence{}, ErrAcceptance
+	}
+	return l.answer(ctx, fingerprint, key, hop, `d.state <> 'resolved'`, `state = 'accepted', accepted_by = $2, accepted_why = $3, accepted_at = $4, accepted_until = $5`,
+		storable(a.Who), storable(a.Why), micro(a.At), micro(a.Until))
+}
+
+// Withdraw makes an accepted divergence an open one again.
+func (l *Ledger) Withdraw(ctx context.Context, fingerprint string, key order.Key, hop compare.Hop) (verify.Divergence, error) {
+	return l.answer(ctx, fingerprint, key, hop, acceptedNow, `state = 'open'`)
+}
+
+// answer changes the one divergence of the order that meets the condition.
+func (l *Ledger) answer(ctx context.Context, fingerprint string, key order.Key, hop compare.Hop, condition, set string, args ...any) (verify.Divergence, error) {
+	var found verify.Divergence
+	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `
+			SELECT d.id, d.hop FROM divergence d WHERE d.fingerprint = $1 AND d.order_key = $2 AND ($3 = '' OR d.hop = $3) AND `+condition+`
+			ORDER BY d.hop FOR UPDATE`, fingerprint, key, hop)
+		if err != nil {
+			return err
+		}
+		var id int64
+		var at compare.Hop
+		var hops []compare.Hop
+		if _, err := pgx.ForEachRow(rows, []any{&id, &at}, func() error { hops = append(hops, at); return nil }); err != nil {
+			return err
+		}
+		switch {
+		case len(hops) == 0:
+			return ErrNotOpen
+		case len(hops) > 1:
+			return fmt.Errorf("%w: %v", ErrSeveralHops, hops)
+		}
+		if _, err := tx.Exec(ctx, `UPDATE divergence SET `+set+` WHERE id = $1`, append([]any{id}, args...)...); err != nil {
+			return err
+		}
+		rows, err = tx.Query(ctx, `SELECT `+divergenceColumns+` FROM divergence d WHERE d.id = $1`, id)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectExactlyOneRow(rows, scanDivergence)
+		return err
+	})
+	if err != nil {
+		return verify.Divergence{}, fmt.Errorf("answering for order %s: %w", key, err)
+	}
+	return found, nil
+}
+
+// AcceptedDivergences returns up to limit accepted divergences under a fingerprint, or under any if it is empty, the one that ends first in front, and
+// how many there are.
+func (l *Ledger) AcceptedDivergences(ctx context.Context, fingerprint string, limit int) (found []verify.Divergence, all int64, err error) {
+	err = l.read(ctx, l.timeout, func(ctx context.Context) (err error) {
+		all, err = acceptedCount(ctx, l.pool, fingerprint)
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("counting accepted divergences: %w", err)
+	}
+	if all == 0 || limit == 0 {
+		return nil, all, nil
+	}
+	found, err = l.queryDivergences(ctx, `
+		SELECT `+divergenceColumns+` FROM divergence d WHERE `+acceptedNow+` AND ($1 = '' OR d.fingerprint = $1)
+		ORDER BY d.accepted_until, d.order_key, d.hop LIMIT $2`, fingerprint, limit)
+	return found, all, err
+}
+
+func acceptedCount(ctx context.Context, q querier, fingerprint string) (int64, error) {
+	rows, err := q.Query(ctx, `SELECT count(*) FROM divergence d WHERE `+acceptedNow+` AND ($1 = '' OR d.fingerprint = $1)`, fingerprint)
+	if err != nil {
+		return 0, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
+}
+
+// acceptance is nil where nobody answers for the divergence now.
+func acceptance(state verify.DivergenceState, who, why string, at, until *time.Time) *verify.Acceptance {
+	if state != verify.Accepted {
+		return nil
+	}
+	return &verify.Acceptance{Who: who, Why: why, At: orZero(at), Until: orZero(until)}
+}

@@ -1,0 +1,174 @@
+package ledger_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// counts are how many divergences are open and accepted under the fingerprint "now".
+func counts(t *testing.T, l *ledger.Ledger) [2]int64 {
+	t.Helper()
+	var open int64
+	e := evidence(t, l, t0, 0)
+	for _, o := range e.Open {
+		open += o.Count
+	}
+	listed, all, err := l.AcceptedDivergences(t.Context(), "now", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := l.OpenDivergences(t.Context(), "now", 100); err != nil || int64(len(found)) != open {
+		t.Errorf("%d open divergences are counted, %d listed, error %v", open, len(found), err)
+	}
+	if all != e.Accepted || all != int64(len(listed)) {
+		t.Errorf("%d accepted divergences are counted, %d are evidence, %d listed", all, e.Accepted, len(listed))
+	}
+	return [2]int64{open, all}
+}
+
+func answered(until time.Time) verify.Acceptance {
+	return verify.Acceptance{Who: "Alice", Why: "a test order", At: time.Now().UTC(), Until: until}
+}
+
+var never = time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func accept(t *testing.T, l *ledger.Ledger, key order.Key, hop compare.Hop) verify.Divergence {
+	t.Helper()
+	d, err := l.Accept(t.Context(), "now", key, hop, answered(never))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestAnAcceptedDivergenceIsNotOpen(t *testing.T) {
+	dsn := pgtest.Database(t)
+	l, conn := migrated(t, dsn), connect(t, dsn)
+	full := func(found []verify.Outcome) verify.PassID {
+		return run{verify.Full, "now", t0, verify.Scan{}, found, compare.Diverged}.in(t, l)
+	}
+	full(outcomes(suspects(3), compare.Diverged))
+	d := accept(t, l, "1", "")
+	if d.State != verify.Accepted || d.Acceptance == nil || d.Acceptance.Who != "Alice" || d.Acceptance.Why != "a test order" || !d.Acceptance.Until.Equal(never) {
+		t.Errorf("accepted %+v", d)
+	}
+	same(t, counts(t, l), [2]int64{2, 1}, "open and accepted")
+
+	id := full(outcomes(suspects(3), compare.Diverged))
+	same(t, counts(t, l), [2]int64{2, 1}, "after a pass that found the same")
+	listed, err := l.PassDivergences(t.Context(), id, 10)
+	if err != nil || len(listed) != 3 || listed[1].State != verify.Accepted {
+		t.Errorf("the pass lists %+v, error %v", listed, err)
+	}
+	if keys, err := l.OpenKeys(t.Context(), id, "", 10); err != nil || len(keys) != 3 {
+		t.Errorf("orders to look at again are %v, error %v", keys, err)
+	}
+
+	exec(t, conn, `UPDATE crosscheck.divergence SET accepted_until = now() WHERE order_key = '1'`)
+	same(t, counts(t, l), [2]int64{3, 0}, "when its time is over, without anybody's doing")
+	accept(t, l, "1", compare.LegacyToProjection)
+	same(t, counts(t, l), [2]int64{2, 1}, "accepted anew")
+	full(outcomes(suspects(3), compare.Match))
+	same(t, counts(t, l), [2]int64{0, 0}, "when the orders agree again")
+}
+
+func TestWhatBecomesAnotherIsOpenAgain(t *testing.T) {
+	fields := func(names ...string) []compare.FieldDifference {
+		var out []compare.FieldDifference
+		for _, n := range names {
+			out = append(out, compare.FieldDifference{Name: n, Legacy: &order.Value{Text: n}})
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		change   func(*compare.Mismatch)
+		accepted int64
+	}{
+		"the same":       {func(*compare.Mismatch) {}, 1},
+		"another value":  {func(m *compare.Mismatch) { m.Fields[0].Legacy = &order.Value{Text: "moved"} }, 1},
+		"another kind":   {func(m *compare.Mismatch) { m.Kind = compare.Duplicate }, 0},
+		"another cause":  {func(m *compare.Mismatch) { m.Cause = compare.LostUpdate }, 0},
+		"another field":  {func(m *compare.Mismatch) { m.Fields = fields("price") }, 0},
+		"a field more":   {func(m *compare.Mismatch) { m.Fields = fields("status", "price") }, 0},
+		"another hop":    {func(m *compare.Mismatch) { m.Hop = compare.LegacyToEvents }, 0},
+		"no field known": {func(m *compare.Mismatch) { m.Fields = nil }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := migrated(t, pgtest.Database(t))
+			find := func(change func(*compare.Mismatch)) {
+				found := outcomes(suspects(1), compare.Diverged)
+				m := found[0].Suspect.Observation.Mismatch
+				m.Kind, m.Fields = compare.Differs, fields("status")
+				change(m)
+				run{verify.Full, "now", t0, verify.Scan{}, found, compare.Diverged}.in(t, l)
+			}
+			find(func(*compare.Mismatch) {})
+			accept(t, l, "0", "")
+			find(c.change)
+			same(t, counts(t, l), [2]int64{1 - c.accepted, c.accepted}, "open and accepted")
+		})
+	}
+}
+
+func TestAFurtherMarkOnTheStreamIsOpenAgain(t *testing.T) {
+	l := migrated(t, pgtest.Database(t))
+	lease := acquire(t, l, "stream")
+	find := func(key order.Key, cause compare.Cause, seen time.Time) {
+		t.Helper()
+		m := compare.Mismatch{Key: key, Kind: compare.Duplicate, Hop: compare.EventsToStream, Cause: cause}
+		c := verify.StreamCommit{Fingerprint: "now", At: seen, Findings: []verify.StreamFinding{{Mismatch: m, Seen: seen}}}
+		if err := l.CommitStream(t.Context(), lease, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find("7", compare.DuplicatePublish, t0)
+	accept(t, l, "7", "")
+	same(t, counts(t, l), [2]int64{0, 1}, "accepted")
+	find("7", compare.DuplicatePublish, t0.Add(time.Second))
+	same(t, counts(t, l), [2]int64{0, 1}, "the same mark, read again: it is older than the acceptance")
+	find("7", compare.DuplicatePublish, time.Now().Add(time.Hour))
+	same(t, counts(t, l), [2]int64{1, 0}, "a further one")
+}
+
+func TestAnswersThatAreNone(t *testing.T) {
+	l := migrated(t, pgtest.Database(t))
+	run{verify.Full, "now", t0, verify.Scan{}, outcomes(suspects(1), compare.Diverged), compare.Diverged}.in(t, l)
+	for want, answer := range map[error]func() error{
+		ledger.ErrNotOpen: func() error { _, err := l.Accept(t.Context(), "now", "404", "", answered(never)); return err },
+		ledger.ErrAcceptance: func() error {
+			_, err := l.Accept(t.Context(), "now", "0", "", answered(time.Now().Add(-time.Hour)))
+			return err
+		},
+	} {
+		if err := answer(); !errors.Is(err, want) {
+			t.Errorf("error is %v, want %v", err, want)
+		}
+	}
+	if _, err := l.Accept(t.Context(), "before", "0", "", answered(never)); !errors.Is(err, ledger.ErrNotOpen) {
+		t.Errorf("accepted under another fingerprint: %v", err)
+	}
+	if _, err := l.Accept(t.Context(), "now", "0", compare.EventsToStream, answered(never)); !errors.Is(err, ledger.ErrNotOpen) {
+		t.Errorf("accepted at another hop: %v", err)
+	}
+	if _, err := l.Withdraw(t.Context(), "now", "0", ""); !errors.Is(err, ledger.ErrNotOpen) {
+		t.Errorf("withdrew what nobody accepted: %v", err)
+	}
+	nobody := answered(never)
+	nobody.Who = ""
+	if _, err := l.Accept(t.Context(), "now", "0", "", nobody); !errors.Is(err, ledger.ErrAcceptance) {
+		t.Errorf("accepted by nobody: %v", err)
+	}
+	same(t, counts(t, l), [2]int64{1, 0}, "open and accepted")
+	accept(t, l, "0", "")
+	if d, err := l.Withdraw(t.Context(), "now", "0", ""); err != nil || d.State != verify.Open || d.Acceptance != nil {
+		t.Errorf("withdrawn: %+v, error %v", d, err)
+	}
+	same(t, counts(t, l), [2]int64{1, 0}, "withdrawn")
+}
