@@ -62,9 +62,14 @@ func (w *following) lookForMissing(ctx context.Context) error {
 		}
 	}
 	w.pending.At = now // this step counts, even if it found nothing
-	if !w.claim() {
-		w.check = nil
-		return nil
+	if w.state.From == 0 {
+		if !w.claim() {
+			w.check = nil
+			return nil
+		}
+		if err := w.forgetUnclaimed(ctx); err != nil {
+			return err
+		}
 	}
 	return w.checkSome(ctx)
 }
@@ -173,12 +178,9 @@ func (w *following) prepareCheck(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// claim is true once it is fixed from which position on the stream is claimed to be complete: the first event that it has. Of
-// a partition whose older messages were deleted already, everything before its first event may be gone.
+// claim fixes, once, from which position on the stream is claimed to be complete: the first event that it has. Of a
+// partition whose older messages were deleted already, everything before its first event may be gone.
 func (w *following) claim() bool {
-	if w.state.From > 0 {
-		return true
-	}
 	var first, cut order.Position
 	for _, p := range w.state.Partitions {
 		switch {
@@ -200,10 +202,31 @@ func (w *following) claim() bool {
 			w.changed[b] = true
 		}
 	}
-	// What was visible is counted anew, from there on.
-	w.horizons, w.counted = nil, 0
-	clear(w.visible)
-	return false
+	return true
+}
+
+// forgetUnclaimed takes what lies before the claim out of what was counted as visible of its bucket.
+func (w *following) forgetUnclaimed(ctx context.Context) error {
+	b := bucketOf(w.state.From)
+	if w.state.From == firstOf(b) {
+		return nil
+	}
+	counts, _, err := w.Store.CountPositions(ctx, firstOf(b), w.state.From-1, bucketShift, chunkEvents)
+	if err != nil || len(counts) == 0 {
+		return err
+	}
+	if n, ok := w.visible[b]; ok {
+		w.visible[b] = n.minus(counts[0])
+	}
+	for i := range w.horizons {
+		if h := &w.horizons[i]; h.counted && bucketOf(h.Position) == b {
+			h.visible = h.visible.minus(counts[0])
+		}
+	}
+	if c := w.check; bucketOf(c.upTo) == b {
+		c.visible = c.visible.minus(counts[0])
+	}
+	return nil
 }
 
 // checkSome goes on with the check that is due, and ends it when everything up to its position has been counted. What it

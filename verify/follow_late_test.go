@@ -210,6 +210,31 @@ func TestALostEventOfAFlowingStreamIsKnownAfterTheWindow(t *testing.T) {
 	}
 }
 
+// TestAnEventLostAtTheBeginningIsKnownAfterTheWindow switches the producer on beside a store with a history.
+func TestAnEventLostAtTheBeginningIsKnownAfterTheWindow(t *testing.T) {
+	s := newShop(t, 2)
+	for id := 1; id <= 100; id++ {
+		s.store(id, id)
+	}
+	seconds := 100
+	var lost time.Time
+	s.beat = func() {
+		seconds++
+		s.store(seconds, seconds)
+		if seconds == 104 {
+			lost = s.clock()
+			return
+		}
+		s.publish(seconds%2, seconds, seconds)
+	}
+	if err := s.follow("it is found", func() bool { return s.found() != "" }); err != nil {
+		t.Fatal(err)
+	}
+	if took := s.firstSeen("104 lost_publish").Sub(lost); took < shopWindow || took > shopWindow+10*time.Second {
+		t.Errorf("known after %v, the window being %v", took, shopWindow)
+	}
+}
+
 func TestAStreamThatStoppedForGoodIsReportedAfterMaxLag(t *testing.T) {
 	s := newShop(t, 2)
 	seconds := 0

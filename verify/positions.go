@@ -103,3 +103,8 @@ func mixed(p order.Position) uint64 {
 func (n PositionCount) plus(m PositionCount) PositionCount {
 	return PositionCount{Bucket: m.Bucket, Events: n.Events + m.Events, Sum: (n.Sum + m.Sum) & math.MaxInt64}
 }
+
+// minus is what is left of a count without a part of it.
+func (n PositionCount) minus(part PositionCount) PositionCount {
+	return PositionCount{Bucket: n.Bucket, Events: n.Events - part.Events, Sum: (n.Sum - part.Sum) & math.MaxInt64}
+}
