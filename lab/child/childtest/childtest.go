@@ -38,8 +38,7 @@ func (o *One[S]) Get() (S, error) {
 }
 
 // Run is what a package's TestMain calls, and exits with: it runs the tests (a testing.M, or one that does more), stops
-// the server, and fails the run if a
-// goroutine was left behind.
+// the server, and fails the run if a goroutine was left behind.
 func (o *One[S]) Run(m interface{ Run() int }) int {
 	code := m.Run()
 	if err := o.Stop(); err != nil {
