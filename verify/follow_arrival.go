@@ -44,12 +44,17 @@ func (f *Follower) read(a *arrival) reading {
 }
 
 func (f *Follower) decode(value []byte) (order.Event, error) {
-	e, err := order.DecodeMessage(value, f.Vocabulary)
+	return decodeMessage(value, f.Vocabulary, f.KeyType)
+}
+
+// decodeMessage takes a message apart. A key that no order of the store can have is none.
+func decodeMessage(value []byte, v order.Vocabulary, t order.KeyType) (order.Event, error) {
+	e, err := order.DecodeMessage(value, v)
 	if schema, ok := errors.AsType[*order.SchemaError](err); ok && schema.Harmless() {
 		err = nil
 	}
 	// What is no key must never reach a query: the store would refuse it, at the same message again and again.
-	if e.Key, _ = order.CanonicalKey(f.KeyType, string(e.Key)); e.Key == "" && err == nil {
+	if e.Key, _ = order.CanonicalKey(t, string(e.Key)); e.Key == "" && err == nil {
 		err = errForeignKey
 	}
 	return e, err

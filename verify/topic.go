@@ -244,16 +244,6 @@ func (o OrderOnTopic) begins() order.Position {
 	return first
 }
 
-// decodeMessage reads an event as a follower does: a key that no order can have is none.
-func decodeMessage(value []byte, v order.Vocabulary, t order.KeyType) (order.Event, error) {
-	e, err := order.DecodeMessage(value, v)
-	if schema, ok := errors.AsType[*order.SchemaError](err); ok && schema.Harmless() {
-		err = nil
-	}
-	e.Key, _ = order.CanonicalKey(t, string(e.Key))
-	return e, err
-}
-
 // NothingHeld is where a topic begins that has no messages, yet or any more.
 const NothingHeld = order.Position(math.MaxInt64)
 
