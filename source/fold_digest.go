@@ -22,8 +22,8 @@ const (
 	// less than half a core of this process; with more, a fold would be felt by others on the server.
 	foldStreams = 2
 	// rangeOrders is about how many orders one statement reads, so that there is progress to show.
-	rangeOrders = 100_000
-	maxRanges   = 256
+	rangeOrders = 25_000
+	maxRanges   = 1000
 )
 
 // Digests folds events and sums the digests of the orders.
