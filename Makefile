@@ -30,7 +30,7 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	./bin/crosscheck-lab bench
 	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./source/streamtest
 	FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck
-	BENCH_ORDERS=$${BENCH_ORDERS:-3200000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck
+	BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck
 
 soak: setup kafka prometheus ## run the long proofs at length (CROSSCHECK_SOAK=10m), and all tests many times over (SOAK_ROUNDS=10)
 	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'UnderLoad|LivingSystem' ./cmd/crosscheck

@@ -86,6 +86,9 @@ func (s *State) Position() Position { return s.last }
 // UpdatedAt is the time of the last event that was applied.
 func (s *State) UpdatedAt() time.Time { return s.updatedAt }
 
+// CreatedAt is the time of the creation; zero before it.
+func (s *State) CreatedAt() time.Time { return s.createdAt }
+
 // Apply lets one event happen to the order, and returns what is wrong with it.
 func (s *State) Apply(e Event) []Problem {
 	a := application{State: s, event: e}

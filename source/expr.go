@@ -49,13 +49,17 @@ func canonical(f Field) string {
 type nulls struct{ text, numeric, integer, uuid string }
 
 func newNulls(seed int64) nulls {
-	a, b := uint64(mix(uint64(seed))), uint64(mix(uint64(seed)+1))
+	a, b := nullSeeds(seed)
 	return nulls{
 		text:    fmt.Sprintf("'null %016x%016x'", a, b),
 		numeric: fmt.Sprintf("-0.%020d%020d1", a, b),
 		integer: fmt.Sprintf("'%d'::bigint", int64(a)),
 		uuid:    fmt.Sprintf("'%016x%016x'::uuid", a, b),
 	}
+}
+
+func nullSeeds(seed int64) (a, b uint64) {
+	return uint64(mix(uint64(seed))), uint64(mix(uint64(seed) + 1))
 }
 
 // rowDigest is the SQL of a row's digest: 64 bits, not linear in any column, seeded with the key and with the

@@ -26,37 +26,33 @@ type FoldConfig struct {
 
 // Fold is the whole event store as orders: the side "events" of a comparison.
 //
-// # Exact, or left to Go
+// # Way of the data
 //
-// Digests and Scan fold in SQL, next to the data. That fold equals order.Rules{}.Fold in existence and in all fields,
-// for every order about which it can be sure; all others carry [NotFolded] (or a like value, if no text is compared),
-// which no row has, so that they differ, are suspects, and are read again by Rows. Rows reads histories and folds them in
-// Go, and is exact for every order. A difference therefore counts only as far as Rows confirms it.
+// The server sends events in the order of key and position, as binary COPY, which costs it least; they are folded here, and
+// rows are digested here, by the hash functions that the other side's server has. A digest of everything reads two halves
+// of the key space at once, in one snapshot. Every order is folded as order.Fold folds it: by order.Replay, which turns
+// to order.Fold for whatever is not plain. Memory does not grow with the store.
 //
-// SQL is not sure of an order that has an event whose form is flawed, or a number so large, so fine or written so
-// oddly that its form takes more to judge; that was created, filled or canceled twice; that has an event before its
-// creation; or two events at one position. Events of types that the vocabulary does not know are passed over, as in
-// Go. A payload key that the vocabulary does not know has no influence on the fold in either.
-//
-// An index on the key, or on key and position, spares a sort of the whole store, and makes a range of keys cost what the
-// range holds.
+// An index on key and position spares a sort of the whole store, and makes a range of keys cost what the range holds.
 type Fold struct {
-	*Side
+	*Side // its pool, its keys, and what its server says of them
 
-	events *Events
-	fields []order.Field
+	events  *Events
+	fields  []order.Field
+	groupBy int  // index of the grouping field; -1 for none
+	jsonb   bool // payloads come with a version before their text
+	unique  bool // no order has two events at one position
 }
 
 var _ verify.Side = (*Fold)(nil)
 
-// OpenFold connects and resolves the columns. Errors are those of [OpenEvents], or wrap ErrNothingFolds. A payload of
-// type json costs more than one of jsonb: it is searched for keys that are there twice.
+// OpenFold connects and resolves the columns. Errors are those of [OpenEvents], or wrap ErrNothingFolds.
 func OpenFold(ctx context.Context, c FoldConfig) (*Fold, error) {
 	events, err := OpenEvents(ctx, c.Events)
 	if err != nil {
 		return nil, err
 	}
-	f := &Fold{events: events}
+	f := &Fold{events: events, groupBy: -1}
 	if err := f.open(ctx, c); err != nil {
 		events.Close()
 		return nil, fmt.Errorf("resolving the fold of events %s: %w", c.Events.Table, err)
@@ -65,35 +61,33 @@ func OpenFold(ctx context.Context, c FoldConfig) (*Fold, error) {
 }
 
 func (f *Fold) open(ctx context.Context, c FoldConfig) error {
+	for _, field := range c.Fields {
+		if !folds(field, f.events.keyType) {
+			continue
+		}
+		if field.Name == c.GroupBy {
+			f.groupBy = len(f.fields)
+		}
+		f.fields = append(f.fields, field)
+	}
+	if len(f.fields) == 0 {
+		return ErrNothingFolds
+	}
 	payload, err := f.payloadType(ctx)
 	if err != nil {
 		return err
 	}
-	sql := foldSQL{events: c.Events, keyType: f.events.keyType, json: payload == pgtype.JSONOID}
-	for _, field := range c.Fields {
-		if folds(field, sql.keyType) {
-			sql.fields = append(sql.fields, field)
-		}
-	}
-	if len(sql.fields) == 0 {
-		return ErrNothingFolds
-	}
-	f.fields = sql.fields
-	if sql.unique, err = f.events.unique(ctx); err != nil {
+	f.jsonb = payload == pgtype.JSONBOID
+	if f.unique, err = f.events.unique(ctx); err != nil {
 		return err
 	}
-	config := Config{
-		Name: "events", DSN: c.Events.DSN, Table: sql.table(), Key: "order_id", ChangedAt: "updated_at",
-		GroupBy: c.GroupBy, ObserveQuery: c.Events.ObserveQuery,
-	}
-	for _, field := range sql.fields {
-		config.Fields = append(config.Fields, Field{Field: field, Expr: field.Name})
-	}
 	f.Side = &Side{
-		config: config, pool: f.events.side.pool,
-		keysFrom: fmt.Sprintf("(SELECT (%s) AS order_id FROM %s AS t)", c.Events.Key, c.Events.Table),
+		config:   Config{Name: "events", DSN: c.Events.DSN, Table: c.Events.Table, Key: c.Events.Key, ObserveQuery: c.Events.ObserveQuery},
+		pool:     f.events.side.pool,
+		keysFrom: c.Events.Table, // a key is there as often as it has events
 	}
 	f.shape, err = f.resolve(ctx)
+	f.shape.relation = "" // its rows are no orders: none can be drawn by their address
 	return err
 }
 
@@ -138,7 +132,7 @@ func (e *Events) unique(ctx context.Context) (bool, error) {
 	}
 	const q = `SELECT EXISTS (SELECT FROM pg_catalog.pg_index i, LATERAL (
 			SELECT array_agg(a) AS columns FROM unnest(i.indkey[0 : i.indnkeyatts - 1]) AS a) AS c
-		WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+		WHERE i.indrelid = $1 AND (SELECT attnotnull FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attnum = $2::int) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
 		AND $2::int = ANY(c.columns) AND c.columns <@ ARRAY[$2::int, $3::int]::smallint[])`
 	second := position.column
 	if key.table == position.table {
@@ -175,7 +169,26 @@ func (f *Fold) Begin(ctx context.Context) (verify.Snapshot, error) {
 	return folded{snapshot: n, fold: f}, nil
 }
 
-// Rows reads histories and folds them, exactly, whatever they hold. An order that its events do not create has no row.
+// Probe digests the table of known values here, as this side's rows are.
+func (f *Fold) Probe(_ context.Context, h verify.Hash) ([]int64, error) {
+	hash := newRowHash(order.KeyInteger, probeTypes(), h)
+	var out []int64
+	for _, row := range probeCells() {
+		out = append(out, hash.row(cellKey{n: row.key}, row.cells))
+	}
+	return out, nil
+}
+
+func probeTypes() []order.Field {
+	var out []order.Field
+	for _, f := range probeFields {
+		out = append(out, f.Field)
+	}
+	return out
+}
+
+// Rows reads histories and folds them, not as a digest does, but event by event as order.Fold says. An order that its
+// events do not create has no row.
 func (n folded) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error) {
 	defer n.side.observe("rows")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -186,16 +199,18 @@ func (n folded) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error)
 	}
 	rows := make([]order.Row, 0, len(histories))
 	for key, events := range histories {
-		state, _ := order.Fold(events)
-		if !state.Exists() {
-			continue
+		if state, _ := order.Fold(events); state.Exists() {
+			rows = append(rows, n.fold.row(key, &state))
 		}
-		row := order.Row{Key: key, ChangedAt: state.UpdatedAt()}
-		for _, f := range n.fold.fields {
-			v, _ := state.Value(f.Name)
-			row.Values = append(row.Values, v)
-		}
-		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// row is an order as its state says.
+func (f *Fold) row(key order.Key, state *order.State) order.Row {
+	row := order.Row{Key: key, ChangedAt: state.UpdatedAt(), Values: make([]order.Value, len(f.fields))}
+	for i, field := range f.fields {
+		row.Values[i], _ = state.Value(field.Name)
+	}
+	return row
 }

@@ -3,6 +3,7 @@ package source_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,13 +77,13 @@ func store(t *testing.T, dsn string, events []order.RawEvent) {
 	}
 }
 
-// folds are all orders by the fold in SQL and by the fold in Go.
-func folds(t *testing.T, f *source.Fold, orders int) (inSQL, inGo map[order.Key]order.Row) {
+// folds are all orders by the fold that digests see, and by order.Fold.
+func folds(t *testing.T, f *source.Fold, orders int) (fast, slow map[order.Key]order.Row) {
 	t.Helper()
 	n := begin(t, f)
-	inSQL, inGo = map[order.Key]order.Row{}, map[order.Key]order.Row{}
+	fast, slow = map[order.Key]order.Row{}, map[order.Key]order.Row{}
 	everything := verify.Layout{ByBounds: true}
-	err := n.Scan(t.Context(), everything, []int64{0}, func(r order.Row) error { inSQL[r.Key] = r; return nil })
+	err := n.Scan(t.Context(), everything, []int64{0}, func(r order.Row) error { fast[r.Key] = r; return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,9 +92,9 @@ func folds(t *testing.T, f *source.Fold, orders int) (inSQL, inGo map[order.Key]
 		t.Fatal(err)
 	}
 	for _, r := range rows {
-		inGo[r.Key] = r
+		slow[r.Key] = r
 	}
-	return inSQL, inGo
+	return fast, slow
 }
 
 func keysUpTo(orders int) []order.Key {
@@ -104,76 +105,107 @@ func keysUpTo(orders int) []order.Key {
 	return keys
 }
 
-// TestTheFoldInSQLIsTheFoldInGo loads hundreds of random histories, half of them odd in every way that is known, and
-// compares every field of every order. What SQL leaves to Go is counted: it must be the exception among the odd ones, and
-// must not happen to clean ones.
-func TestTheFoldInSQLIsTheFoldInGo(t *testing.T) {
+// TestTheFastFoldIsTheFold loads hundreds of random histories, half of them odd in every way that is known, and compares
+// every field of every order. Then the orders as order.Fold has them are put into a table, and the digests of that table
+// are compared with those of the events, order by order: PostgreSQL's own against what is made of them here.
+func TestTheFastFoldIsTheFold(t *testing.T) {
 	const orders = 1500
 	c := eventStore(t, "CREATE INDEX ON event_store (order_id, event_id)")
-	var all []order.RawEvent
-	problems := map[order.Key]bool{}
-	for i := range orders {
-		key := order.Key(fmt.Sprint(i))
-		history := rapid.Custom(func(t *rapid.T) []order.RawEvent {
-			return ordertest.Raw(t, key, order.Position(1000*i), 8)
-		}).Example(i)
-		all = append(all, history...)
-	}
-	store(t, c.DSN, all)
+	store(t, c.DSN, histories(orders))
 	fold := openFold(t, source.FoldConfig{Events: c, Fields: foldableFields(), GroupBy: "status"})
-	inSQL, inGo := folds(t, fold, orders)
-	events, err := source.OpenEvents(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
+	fast, slow := folds(t, fold, orders)
+	if d := cmp.Diff(slow, fast); d != "" {
+		t.Errorf("order.Fold, and the fast way:\n%s", d)
 	}
-	defer events.Close()
-	histories, err := events.Histories(t.Context(), keysUpTo(orders))
-	if err != nil {
-		t.Fatal(err)
+	if len(slow) < orders/2 {
+		t.Errorf("only %d orders exist: nothing is proven by them", len(slow))
 	}
-	odd := 0
-	for key, history := range histories {
-		if _, found := order.Fold(history); len(found) > 0 {
-			problems[key] = true
-			odd++
+	table := tableOf(t, c.DSN, slow)
+	for _, hash := range []verify.Hash{{}, {Seed: 7}, {Seed: -1 << 62}, {Seed: 7, Portable: true}} {
+		want, got := digestsBy(t, table, hash), digestsBy(t, fold, hash)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%+v: digests of the table, and of the events:\n%.4000s", hash, d)
 		}
-	}
-	left, fine := compareFolds(t, inSQL, inGo, problems)
-	t.Logf("%d orders of %d events: %d have problems, %d of them are left to Go, and %d others", orders, len(all), odd, left, fine)
-	if left < orders/50 || odd-left < orders/20 {
-		t.Errorf("of %d odd orders %d are left to Go: the histories are not as odd as they should be, or SQL gives up too soon", odd, left)
-	}
-	if fine > orders/100 { // those with numbers that are written oddly, or far beyond what orders have
-		t.Errorf("%d orders that Go has no problem with are left to it", fine)
+		if len(want) != len(slow) {
+			t.Errorf("%d digests of %d orders", len(want), len(slow))
+		}
+		asked, err := table.Probe(t.Context(), hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, err := fold.Probe(t.Context(), hash)
+		if d := cmp.Diff(asked, known); d != "" || err != nil {
+			t.Errorf("%+v: known values, as the server digests them and as we do (%v):\n%s", hash, err, d)
+		}
 	}
 }
 
-// compareFolds returns how many orders were left to Go, those with problems and others.
-func compareFolds(t *testing.T, inSQL, inGo map[order.Key]order.Row, problems map[order.Key]bool) (left, fine int) {
+// histories are random, of orders 0 and up, half of them odd.
+func histories(orders int) []order.RawEvent {
+	var all []order.RawEvent
+	for i := range orders {
+		all = append(all, rapid.Custom(func(t *rapid.T) []order.RawEvent {
+			return ordertest.Raw(t, order.Key(fmt.Sprint(i)), order.Position(1000*i), 8)
+		}).Example(i)...)
+	}
+	return all
+}
+
+// tableOf puts orders into a table of legacy's kind, and opens it.
+func tableOf(t *testing.T, dsn string, orders map[order.Key]order.Row) *source.Side {
 	t.Helper()
-	status := 6 // of order.Foldable
-	for key, want := range inGo {
-		if _, ok := inSQL[key]; !ok {
-			t.Errorf("order %s is not there in SQL: %v", key, want)
-		}
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for key, got := range inSQL {
-		if got.Values[status].Text == source.NotFolded {
-			if problems[key] {
-				left++
-			} else {
-				fine++
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	var columns, names []string
+	config := source.Config{Name: "legacy", DSN: dsn, Table: "public.orders", Key: "order_id", GroupBy: "status"}
+	for _, f := range foldableFields() {
+		names = append(names, f.Name)
+		columns = append(columns, f.Name+" "+map[order.FieldType]string{order.Integer: "bigint"}[f.Type])
+		if f.Type != order.Integer {
+			columns[len(columns)-1] = f.Name + " " + string(f.Type)
+		}
+		config.Fields = append(config.Fields, source.Field{Field: f, Expr: f.Name})
+	}
+	if _, err := conn.Exec(t.Context(), "CREATE TABLE orders ("+strings.Join(columns, ", ")+")"); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range orders {
+		values := map[string]*string{}
+		for i, v := range row.Values {
+			if !v.Null {
+				values[names[i]] = &v.Text
 			}
-			continue
 		}
-		want, ok := inGo[key]
-		if !ok {
-			t.Errorf("order %s is there in SQL, and was never created: %v", key, got)
-			continue
-		}
-		if d := cmp.Diff(want, got); d != "" {
-			t.Errorf("order %s (Go, SQL):\n%s", key, d)
+		if _, err := conn.Exec(t.Context(), "INSERT INTO orders SELECT (json_populate_record(NULL::orders, $1)).*", values); err != nil {
+			t.Fatal(err)
 		}
 	}
-	return left, fine
+	table, err := source.Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(table.Close)
+	return table
+}
+
+// digestsBy are the digests of single orders.
+func digestsBy(t *testing.T, side verify.Side, hash verify.Hash) map[string]string {
+	t.Helper()
+	n, err := side.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	digests, err := n.Digests(t.Context(), verify.DigestQuery{Hash: hash}, func(int64) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, d := range digests {
+		out[fmt.Sprint(d.Bucket, d.Group)] = fmt.Sprint(d.Rows, d.Sum)
+	}
+	return out
 }

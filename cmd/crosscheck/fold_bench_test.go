@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -22,11 +19,19 @@ import (
 )
 
 const (
-	foldFields  = "{name: status, type: text}, {name: filled_quantity, type: numeric}, {name: quantity, type: numeric}, {name: price, type: numeric}, {name: avg_fill_price, type: numeric}, {name: side, type: text}"
-	foldMemory  = 256 << 20
-	foldOrders  = 30_000 // without BENCH_ORDERS: quick, and no figure
-	foldBareSQL = "SELECT count(*), sum(n)::bigint FROM (SELECT order_id, count(*) AS n, max(event_id) FROM event_store GROUP BY order_id) AS e"
+	foldFields = "{name: status, type: text}, {name: filled_quantity, type: numeric}, {name: quantity, type: numeric}, {name: price, type: numeric}, {name: avg_fill_price, type: numeric}, {name: side, type: text}"
+	foldMemory = 256 << 20
+	foldOrders = 30_000 // without BENCH_ORDERS: quick, and no figure
 )
+
+// foldBare are aggregates over all events, by order, of which the fastest is what the fold is measured against. They check
+// nothing. The last one adds up one number of each payload, to show what looking into them costs.
+var foldBare = []struct{ name, settings, query string }{
+	{"bare", "SET max_parallel_workers_per_gather = 0", "SELECT count(*), sum(n)::bigint FROM (SELECT count(*) AS n FROM event_store GROUP BY order_id) AS e"},
+	{"bare-parallel", "SET max_parallel_workers_per_gather = 2", "SELECT count(*), sum(n)::bigint FROM (SELECT count(*) AS n FROM event_store GROUP BY order_id) AS e"},
+	{"bare-prices", "SET max_parallel_workers_per_gather = 2", `SELECT count(p), sum(n)::bigint FROM (
+		SELECT count(*) AS n, coalesce(sum((payload ->> 'price')::numeric), 0) AS p FROM event_store GROUP BY order_id) AS e`},
+}
 
 // BenchmarkFoldOfAllEvents digests legacy and the fold of all events at once, as full verification does, in turn with the
 // least that SQL can do with the same events: to group them by order. Different digests are an error; a time is not.
@@ -38,31 +43,57 @@ func BenchmarkFoldOfAllEvents(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(b.Context()))
-	if _, err := conn.Exec(b.Context(), "SET max_parallel_workers_per_gather = 0; SET jit = off; SET work_mem = '64MB'"); err != nil {
-		b.Fatal(err)
-	}
 	var orders, events int64
-	var walk, bare time.Duration
+	took := map[string][]foldSpent{}
+	forgetResident(b) // what the generation took
 	for b.Loop() {
-		began := time.Now()
-		if err := conn.QueryRow(b.Context(), foldBareSQL).Scan(&orders, &events); err != nil {
-			b.Fatal(err)
+		for _, bare := range foldBare {
+			if _, err := conn.Exec(b.Context(), "SET jit = off; SET work_mem = '64MB'; "+bare.settings); err != nil {
+				b.Fatal(err)
+			}
+			took[bare.name] = append(took[bare.name], foldSpend(b, conn, func() {
+				if err := conn.QueryRow(b.Context(), bare.query).Scan(&orders, &events); err != nil {
+					b.Fatal(err)
+				}
+			}))
 		}
-		bare += time.Since(began)
-		began = time.Now()
-		foldWalk(b, legacy, fold)
-		walk += time.Since(began)
+		took["legacy"] = append(took["legacy"], foldSpend(b, conn, func() { foldWalk(b, legacy) }))
+		took["fold"] = append(took["fold"], foldSpend(b, conn, func() { foldWalk(b, fold) }))
+		took["walk"] = append(took["walk"], foldSpend(b, conn, func() { foldWalk(b, legacy, fold) }))
 	}
-	rounds := float64(b.N)
-	b.ReportMetric(float64(events)*rounds/walk.Seconds(), "events/s")
-	b.ReportMetric(float64(events)*rounds/bare.Seconds(), "bare-events/s")
-	b.ReportMetric(walk.Seconds()/bare.Seconds(), "x-bare")
-	b.ReportMetric(float64(events)/float64(orders), "events/order")
-	b.ReportMetric(float64(events), "events")
-	resident := largestResident(b)
+	reportFold(b, took, orders, events)
+	resident := peakResident(b)
 	b.ReportMetric(float64(resident>>20), "MiB")
 	if resident > foldMemory {
 		b.Errorf("%d MiB resident", resident>>20)
+	}
+}
+
+// reportFold prints medians, by the clock and by the processor time of crosscheck and all of the server's processes.
+func reportFold(b *testing.B, took map[string][]foldSpent, orders, events int64) {
+	b.Helper()
+	walk := median(took["walk"])
+	fastest := median(took[foldBare[0].name])
+	for _, bare := range foldBare[1:] {
+		if m := median(took[bare.name]); m.wall < fastest.wall {
+			fastest = m
+		}
+	}
+	n := float64(events)
+	b.ReportMetric(n, "events")
+	b.ReportMetric(n/float64(orders), "events/order")
+	b.ReportMetric(n/walk.wall.Seconds(), "events/s")
+	b.ReportMetric(n/fastest.wall.Seconds(), "bare-events/s")
+	b.ReportMetric(walk.wall.Seconds()/fastest.wall.Seconds(), "x-bare")
+	if walk.server == 0 { // not on Linux
+		return
+	}
+	b.ReportMetric(n/(walk.server+walk.own).Seconds(), "events/cpu-s")
+	b.ReportMetric((walk.server+walk.own).Seconds()/(fastest.server+fastest.own).Seconds(), "x-bare-cpu")
+	for name, list := range took {
+		m := median(list)
+		b.Logf("%s: %.2f s by the clock; processor time %.2f s of the server, %.2f s of crosscheck; %.2f µs an event", name,
+			m.wall.Seconds(), m.server.Seconds(), m.own.Seconds(), (m.server+m.own).Seconds()/n*1e6)
 	}
 }
 
@@ -126,12 +157,12 @@ func foldSides(b *testing.B, c *config.Config) (legacy *source.Side, fold *sourc
 	return legacy, fold
 }
 
-// foldWalk is the first level of full verification: both sides at once.
-func foldWalk(b *testing.B, legacy, fold verify.Side) {
+// foldWalk is the first level of full verification: all sides at once.
+func foldWalk(b *testing.B, sides ...verify.Side) {
 	b.Helper()
-	var found [2][]verify.Digest
+	found := make([][]verify.Digest, len(sides))
 	g, ctx := errgroup.WithContext(b.Context())
-	for i, side := range []verify.Side{legacy, fold} {
+	for i, side := range sides {
 		g.Go(func() error {
 			n, err := side.Begin(ctx)
 			if err != nil {
@@ -145,20 +176,9 @@ func foldWalk(b *testing.B, legacy, fold verify.Side) {
 	if err := g.Wait(); err != nil {
 		b.Fatal(err)
 	}
-	if d := cmp.Diff(byBucket(found[0]), byBucket(found[1])); d != "" {
-		b.Fatalf("legacy and the folded events differ:\n%.2000s", d)
+	for _, other := range found[1:] {
+		if d := cmp.Diff(byBucket(found[0]), byBucket(other)); d != "" {
+			b.Fatalf("legacy and the folded events differ:\n%.2000s", d)
+		}
 	}
-}
-
-// largestResident is the largest resident set of this process, in bytes: of the generation of the history too.
-func largestResident(b *testing.B) int64 {
-	b.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
-	}
-	if runtime.GOOS == "darwin" { // everywhere else it is in KiB
-		return int64(usage.Maxrss)
-	}
-	return int64(usage.Maxrss) * 1024
 }

@@ -19,41 +19,100 @@ type Opened struct {
 	Add  func(order.Row)
 }
 
+// part is one test of the suite.
+type part struct {
+	name string
+	run  func(*exercise, *testing.T)
+}
+
 // Exercise holds a side against the contract in verify/sides.go. open makes one that shows the table.
 func Exercise(t *testing.T, open func(t *testing.T, table Table) Opened) {
-	for _, keyType := range []order.KeyType{order.KeyInteger, order.KeyUUID, order.KeyText} {
-		for _, indexed := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s, indexed %v", keyType, indexed), func(t *testing.T) {
-				x := exercise{table: table(keyType, indexed)}
-				x.Opened = open(t, x.table)
-				for _, test := range []struct {
-					name string
-					run  func(*exercise, *testing.T)
-				}{
-					{"extent and bounds", (*exercise).extent},
-					{"digests partition the rows", (*exercise).partition},
-					{"digests of some buckets are those of all", (*exercise).restricted},
-					{"digests tell rows apart", (*exercise).telling},
-					{"scans follow the key", (*exercise).scans},
-					{"rows by key", (*exercise).rows},
-					{"draws", (*exercise).draws},
-					{"newest changes", (*exercise).changes},
-					{"changed since", (*exercise).since},
-					{"probe", (*exercise).probe},
-					{"ended context", (*exercise).ended},
-					{"a snapshot is of one instant", (*exercise).instant}, // last: it changes the table
-				} {
-					t.Run(test.name, func(t *testing.T) { test.run(&x, t) })
-				}
-			})
-		}
-	}
+	run(t, open, table, []part{
+		{"extent and bounds", (*exercise).extent},
+		{"digests partition the rows", (*exercise).partition},
+		{"digests of some buckets are those of all", (*exercise).restricted},
+		{"digests tell rows apart", (*exercise).telling},
+		{"scans follow the key", (*exercise).scans},
+		{"rows by key", (*exercise).rows},
+		{"draws", (*exercise).draws},
+		{"newest changes", (*exercise).changes},
+		{"changed since", (*exercise).since},
+		{"probe", (*exercise).probe},
+		{"ended context", (*exercise).ended},
+		{"a snapshot is of one instant", (*exercise).instant}, // last: it changes the table
+	})
 	t.Run("empty", func(t *testing.T) {
 		x := exercise{table: table(order.KeyInteger, true)}
 		x.table.Rows, x.table.NoKey = nil, 0
 		x.Opened = open(t, x.table)
 		x.empty(t)
 	})
+}
+
+// ExerciseDerived holds a side that makes its rows of something else, of events, against the contract: it has one row for
+// a key, which it cannot draw by address nor find by its time. The table has the fields status and filled_quantity, and
+// orders that may be: OPEN without a trade, PARTIALLY_FILLED or FILLED by one, which may be of a negative quantity.
+func ExerciseDerived(t *testing.T, open func(t *testing.T, table Table) Opened) {
+	run(t, open, derived, []part{
+		{"extent and bounds", (*exercise).extent},
+		{"digests partition the rows", (*exercise).partition},
+		{"digests of some buckets are those of all", (*exercise).restricted},
+		{"digests tell rows apart", (*exercise).telling},
+		{"scans follow the key", (*exercise).scans},
+		{"rows by key", (*exercise).rows},
+		{"no addresses", (*exercise).noAddresses},
+		{"probe", (*exercise).probe},
+		{"ended context", (*exercise).ended},
+		{"a snapshot is of one instant", (*exercise).instant},
+	})
+}
+
+func run(t *testing.T, open func(t *testing.T, table Table) Opened, table func(order.KeyType, bool) Table, parts []part) {
+	t.Helper()
+	for _, keyType := range []order.KeyType{order.KeyInteger, order.KeyUUID, order.KeyText} {
+		for _, indexed := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, indexed %v", keyType, indexed), func(t *testing.T) {
+				x := exercise{table: table(keyType, indexed)}
+				x.Opened = open(t, x.table)
+				for _, p := range parts {
+					t.Run(p.name, func(t *testing.T) { p.run(&x, t) })
+				}
+			})
+		}
+	}
+}
+
+// derived is the table without what events cannot make.
+func derived(keyType order.KeyType, indexed bool) Table {
+	t := table(keyType, indexed)
+	t.Fields[1].Name, t.NoKey = "filled_quantity", 0
+	t.Rows = t.Rows[:len(t.Rows)-1] // its key is there twice
+	for i := range t.Rows {
+		row := &t.Rows[i]
+		row.ChangedAt = start.Add(time.Duration(i) * time.Second)
+		row.Values[0].Null = false
+		switch {
+		case row.Values[1].Text == "0":
+			row.Values[0].Text = order.StatusOpen
+		case i%2 == 0:
+			row.Values[0].Text = order.StatusFilled
+		default:
+			row.Values[0].Text = order.StatusPartiallyFilled
+		}
+	}
+	return t
+}
+
+func (x *exercise) noAddresses(t *testing.T) {
+	n := x.begin(t)
+	_, draw := n.Draw(t.Context(), random(), 1)
+	_, changed := n.Changed(t.Context(), 1)
+	if !errors.Is(draw, verify.ErrNotIndexed) || !errors.Is(changed, verify.ErrNotIndexed) {
+		t.Errorf("errors are %v and %v", draw, changed)
+	}
+	if at, err := n.Reached(t.Context()); !at.IsZero() || err != nil && !errors.Is(err, verify.ErrNotIndexed) {
+		t.Errorf("reached %s, %v", at, err)
+	}
 }
 
 type exercise struct {

@@ -1,0 +1,128 @@
+package order
+
+// said is what a plain event says.
+type said struct {
+	field           string // that is modified, by its name in the default schema
+	text            []byte // its new value
+	quantity, price Fixed
+	market          bool // the price is null
+}
+
+// applied applies an event whose form is plain; false is one that it does not apply, having changed nothing.
+func (r *Replay) applied(e StoredRow) bool {
+	form := r.names.forms[string(e.Type)]
+	if form == nil { // of a type that is not in the vocabulary: never applied
+		return true
+	}
+	r.flat = flatValues{}
+	if !form.read(e.Payload, Key(r.key), &r.flat) || !r.read(form.event) {
+		return false
+	}
+	created := form.event == OrderCreated
+	if created == r.is.exists { // a second creation, or something before the first
+		return true
+	}
+	if !r.apply(form.event) {
+		return false
+	}
+	if created {
+		r.is.CreatedAt = e.At.UnixMicro()
+	}
+	r.is.UpdatedAt = e.At.UnixMicro()
+	return true
+}
+
+// read takes the values of a payload that fits its form for what is needed of them.
+func (r *Replay) read(t EventType) (ok bool) {
+	v, to := &r.flat, &r.said
+	switch t {
+	case OrderCreated:
+		to.market = v[4].kind == jsonNull
+		if !to.market {
+			if to.price, ok = fixed(v[4].text); !ok {
+				return false
+			}
+		}
+		to.quantity, ok = fixed(v[3].text)
+		return ok && v[0].isText() && v[1].isText() && v[2].isText()
+	case OrderPartiallyFilled:
+		if to.price, ok = fixed(v[2].text); ok {
+			to.quantity, ok = fixed(v[0].text)
+		}
+	case OrderFilled:
+		if to.price, ok = fixed(v[1].text); ok {
+			to.quantity, ok = fixed(v[0].text)
+		}
+	case OrderModified:
+		return r.readModified(v[0].text, v[2])
+	case OrderCanceled:
+		ok = true
+	}
+	return ok
+}
+
+func (r *Replay) readModified(field []byte, value flatValue) (ok bool) {
+	to := &r.said
+	to.field = r.names.fields[string(field)]
+	to.text, to.market = value.text, value.kind == jsonNull
+	switch {
+	case to.field == "quantity":
+		to.quantity, ok = fixed(value.text)
+		return ok
+	case to.field != "price":
+		return value.isText()
+	case !to.market:
+		to.price, ok = fixed(value.text)
+		return ok
+	}
+	return true
+}
+
+// isText is true for what is the text that it is written as. A number below zero may be another zero.
+func (v flatValue) isText() bool { return v.kind == jsonString || len(v.text) > 0 && v.text[0] != '-' }
+
+// apply is application.apply. What is only a problem there is nothing here.
+func (r *Replay) apply(t EventType) bool {
+	is, by := &r.is, &r.said
+	switch t {
+	case OrderCreated:
+		v := &r.flat
+		is.Trader, is.Symbol, is.Side = append(is.Trader, v[0].text...), append(is.Symbol, v[1].text...), append(is.Side, v[2].text...)
+		is.exists, is.Status = true, StatusOpen
+		is.Quantity, is.Price, is.Market = by.quantity, by.price, by.market
+	case OrderPartiallyFilled:
+		return r.trade(StatusPartiallyFilled)
+	case OrderFilled:
+		return r.trade(StatusFilled)
+	case OrderCanceled:
+		is.Status = StatusCanceled
+	case OrderModified:
+		switch by.field {
+		case "trader_id":
+			is.Trader = append(is.Trader[:0], by.text...)
+		case "symbol":
+			is.Symbol = append(is.Symbol[:0], by.text...)
+		case "side":
+			is.Side = append(is.Side[:0], by.text...)
+		case "quantity":
+			is.Quantity = by.quantity
+		case "price":
+			is.Price, is.Market = by.price, by.market
+		}
+	}
+	return true
+}
+
+func (r *Replay) trade(status string) bool {
+	is, by := &r.is, &r.said
+	filled, ok := is.Filled.plus(by.quantity)
+	if !ok {
+		return false
+	}
+	notional, ok := is.notional.plus(product(by.quantity, by.price))
+	if !ok {
+		return false
+	}
+	is.Filled, is.notional, is.Status = filled, notional, status
+	return true
+}

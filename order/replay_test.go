@@ -1,0 +1,200 @@
+package order_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
+)
+
+// replayed plays raw events, in the order of their positions.
+func replayed(r *order.Replay, raw []order.RawEvent) {
+	r.Start([]byte(ordertest.Key))
+	for _, e := range raw {
+		r.Apply(order.StoredRow{Position: e.Position, Type: []byte(e.Type), At: e.At, Payload: slices.Clone(e.Payload)})
+	}
+}
+
+func decoded(raw []order.RawEvent) []order.Event {
+	var out []order.Event
+	for _, e := range raw {
+		event, _ := order.Decode(e, order.Vocabulary{})
+		out = append(out, event)
+	}
+	return out
+}
+
+func micros(us int64) time.Time { return time.UnixMicro(us) }
+
+// plainValues are a plain order's fields as State.Value has them.
+func plainValues(p *order.Plain) []order.Value {
+	number := func(f order.Fixed) string {
+		digits := fmt.Sprintf("%0*d", f.Scale+1, f.Coefficient)
+		if f.Scale == 0 {
+			return digits
+		}
+		return digits[:len(digits)-f.Scale] + "." + digits[len(digits)-f.Scale:]
+	}
+	text := func(s string) order.Value { return order.Value{Text: s} }
+	or := func(null bool, f order.Fixed) order.Value {
+		if null {
+			return order.Null
+		}
+		return text(number(f))
+	}
+	return []order.Value{
+		text(string(ordertest.Key)), text(string(p.Trader)), text(string(p.Symbol)), text(string(p.Side)), text(number(p.Quantity)),
+		or(p.Market, p.Price), text(p.Status), text(number(p.Filled)), or(p.Untraded, p.Average),
+		text(order.TimestamptzText(micros(p.CreatedAt))), text(order.TimestamptzText(micros(p.UpdatedAt))),
+	}
+}
+
+// TestReplayIsDecodeAndFold holds the fast way against the one that is written for people.
+func TestReplayIsDecodeAndFold(t *testing.T) {
+	r := order.NewReplay(order.Vocabulary{})
+	histories, plain, odd := 0, 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		raw := ordertest.Raw(t, ordertest.Key, 10, 10)
+		slices.SortFunc(raw, func(a, b order.RawEvent) int { return int(a.Position - b.Position) })
+		if rapid.IntRange(0, 3).Draw(t, "repeat") == 0 {
+			raw = append(raw, rapid.SampledFrom(raw).Draw(t, "again"))
+		}
+		want, problems := order.Fold(decoded(raw))
+		replayed(r, raw)
+		got := r.State()
+		if d := cmp.Diff(values(want), values(got)); d != "" || want.Exists() != r.Exists() {
+			t.Errorf("exists %v, by the fold %v:\n%s", r.Exists(), want.Exists(), d)
+		}
+		histories++
+		if len(problems) > 0 {
+			odd++
+		}
+		if p, ok := r.Plain(); ok {
+			plain++
+			if d := cmp.Diff(values(want), plainValues(p)); d != "" {
+				t.Errorf("plain:\n%s", d)
+			}
+		}
+	})
+	t.Logf("%d histories, %d of them with problems, %d plain", histories, odd, plain)
+	if odd < histories/10 || plain < histories/3 {
+		t.Errorf("of %d histories %d have problems and %d are plain: nothing is proven", histories, odd, plain)
+	}
+}
+
+// TestAveragesAreDividedAsPostgreSQLDoes has amounts of all sizes and scales.
+func TestAveragesAreDividedAsPostgreSQLDoes(t *testing.T) {
+	r := order.NewReplay(order.Vocabulary{})
+	trades, plain := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		amount := func(label string) string {
+			digits := fmt.Sprint(rapid.Int64Range(0, 1_000_000_000_000).Draw(t, label))
+			digits = digits[rapid.IntRange(0, len(digits)-1).Draw(t, "cut"):]
+			if digits[0] == '0' {
+				return "0." + digits
+			}
+			if point := rapid.IntRange(0, len(digits)).Draw(t, "point"); point > 0 && point < len(digits) {
+				return digits[:point] + "." + digits[point:]
+			}
+			return digits
+		}
+		raw := []order.RawEvent{{Position: 1, Key: ordertest.Key, Type: "OrderCreated", At: ordertest.Start, Payload: []byte(`{"trader_id":7,"symbol":"A","side":"BUY","quantity":1,"price":null}`)}}
+		for i := range rapid.IntRange(1, 6).Draw(t, "trades") {
+			payload := fmt.Sprintf(`{ "quantity" : "%s","price":%s }`, amount("quantity"), amount("price"))
+			raw = append(raw, order.RawEvent{Position: order.Position(i + 2), Key: ordertest.Key, Type: "OrderFilled", At: ordertest.Start, Payload: []byte(payload)})
+		}
+		want, _ := order.Fold(decoded(raw))
+		replayed(r, raw)
+		trades++
+		p, ok := r.Plain()
+		if !ok {
+			return
+		}
+		plain++
+		if d := cmp.Diff(values(want), plainValues(p)); d != "" {
+			t.Error(d)
+		}
+	})
+	if plain < trades/2 {
+		t.Errorf("of %d averages only %d are computed in 128 bits", trades, plain)
+	}
+}
+
+// TestWhatIsNotPlainIsDecoded has payloads that a scanner in haste would get wrong.
+func TestWhatIsNotPlainIsDecoded(t *testing.T) {
+	r := order.NewReplay(order.Vocabulary{})
+	for _, payload := range []string{
+		`{"quantity": 60, "price": 10.01}`, `{"quantity": 60, "price": 10.01} `, `{"quantity": 60, "price": 10.01}x`, `{"quantity": 60, "price": 10.01,}`,
+		`{"quantity": 60 "price": 10.01}`, `{"quantity": 060, "price": 1}`, `{"quantity": 60., "price": 1}`, `{"quantity": .6, "price": 1}`, `{"quantity": 6.0.1, "price": 1}`,
+		`{"quantity": 6e1, "price": 1}`, `{"quantity": "6e1", "price": 1}`, `{"quantity": -6, "price": 1}`, `{"quantity": "+6", "price": 1}`, `{"quantity": "", "price": 1}`,
+		`{"quantity": 123456789012345678, "price": 1}`, `{"quantity": 1234567890123456789, "price": 1}`, `{"quantity": 0.123456789012345678, "price": 1}`,
+		`{"quantity": 60, "quantity": 50, "price": 1}`, `{"quantity": 60, "price": 1, "x": 1, "x": 2}`, `{"quantity": 60, "price": 1, "x": {"quantity": 3}}`,
+		`{"quantity": 60, "price": 1, "x": [1]}`, `{"quantity": 60, "price": 1, "x": true}`, `{"quantity": true, "price": 1}`, `{"quantity": null, "price": 1}`,
+		`{"quantity": 60, "price": null}`, `{"quantity": 60}`, `{"quantity": 60, "price": 1, "order_id": 42}`, `{"quantity": 60, "price": 1, "order_id": "42"}`,
+		`{"quantity": 60, "price": 1, "order_id": 43}`, `{"quantity": 60, "price": 1, "order_id": null}`, `{"quant\u0069ty": 60, "price": 1}`,
+		`{"quantity": 60, "price": 1, "x": "\u0000"}`, "{\"quantity\": 60, \"price\": 1, \"x\": \"\xff\"}", "{\"quantity\": 60, \"price\": 1, \"x\": \"a\nb\"}", `{"quantity": 60, "price": 1, "naïve": "ü"}`,
+		`{}`, `[]`, `"x"`, `null`, ``, `{`, `{"`, `{"quantity"`, `{"quantity":`, `{"quantity": 60`, `{"quantity": nul, "price": 1}`, `{"quantity": 60, "price": 1, "": 1}`,
+	} {
+		raw := []order.RawEvent{
+			{Position: 1, Key: ordertest.Key, Type: "OrderCreated", At: ordertest.Start, Payload: []byte(`{"trader_id": 7, "symbol": "NVDA", "side": "BUY", "quantity": 100, "price": 10}`)},
+			{Position: 2, Key: ordertest.Key, Type: "OrderFilled", At: ordertest.Start, Payload: []byte(payload)},
+			{Position: 3, Key: ordertest.Key, Type: "OrderModified", At: ordertest.Start, Payload: []byte(`{"field": "side", "old_value": "BUY", "new_value": "SELL"}`)},
+		}
+		want, _ := order.Fold(decoded(raw))
+		replayed(r, raw)
+		got := r.State()
+		if d := cmp.Diff(values(want), values(got)); d != "" {
+			t.Errorf("%s:\n%s", payload, d)
+		}
+		if p, ok := r.Plain(); ok {
+			if d := cmp.Diff(values(want), plainValues(p)); d != "" {
+				t.Errorf("%s, plain:\n%s", payload, d)
+			}
+		}
+	}
+}
+
+func FuzzReplay(f *testing.F) {
+	f.Add([]byte(`{"quantity": 60, "price": 10.01}`), "OrderFilled")
+	f.Add([]byte(`{"field": "price", "old_value": "1.0", "new_value": null}`), "OrderModified")
+	f.Add([]byte(`{"filled_quantity": "1", "remaining_quantity": 2.5, "price": 3, "x": "é"}`), "OrderPartiallyFilled")
+	r := order.NewReplay(order.Vocabulary{})
+	f.Fuzz(func(t *testing.T, payload []byte, eventType string) {
+		raw := []order.RawEvent{
+			{Position: 1, Key: ordertest.Key, Type: "OrderCreated", At: ordertest.Start, Payload: []byte(`{"trader_id": 7, "symbol": "NVDA", "side": "BUY", "quantity": 100, "price": 10}`)},
+			{Position: 2, Key: ordertest.Key, Type: eventType, At: ordertest.Start, Payload: payload},
+		}
+		want, _ := order.Fold(decoded(raw))
+		replayed(r, raw)
+		got := r.State()
+		if d := cmp.Diff(values(want), values(got)); d != "" {
+			t.Errorf("%s %q:\n%s", eventType, payload, d)
+		}
+	})
+}
+
+func BenchmarkReplay(b *testing.B) {
+	var raw []order.StoredRow
+	for _, line := range []string{created, repriced, part, rest} {
+		kind, payload, _ := strings.Cut(line, " ")
+		raw = append(raw, order.StoredRow{Position: order.Position(len(raw) + 1), Type: []byte(kind), At: start, Payload: []byte(payload)})
+	}
+	r := order.NewReplay(order.Vocabulary{})
+	for b.Loop() {
+		r.Start([]byte("42"))
+		for _, e := range raw {
+			r.Apply(e)
+		}
+		if _, ok := r.Plain(); !ok {
+			b.Fatal("not plain")
+		}
+	}
+	b.ReportMetric(float64(len(raw)*b.N)/b.Elapsed().Seconds(), "events/s")
+}

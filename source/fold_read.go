@@ -1,0 +1,284 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// eventReader reads the events of a COPY, and folds them order by order.
+type eventReader struct {
+	fold   *Fold
+	replay *order.Replay
+	each   func(key cellKey) error // is called when replay holds the order of the key, if it exists
+
+	timed   bool // times are sent
+	tuples  copyTuples
+	raw     []byte // the key of the order at hand, as it was sent
+	key     cellKey
+	started bool
+	events  order.Position // of that order, counted where positions are not sent
+}
+
+// read sends a query as COPY and reads its events.
+func (r *eventReader) read(ctx context.Context, tx pgx.Tx, query string) error {
+	r.tuples = copyTuples{each: r.event}
+	r.started = false
+	if _, err := tx.Conn().PgConn().CopyTo(ctx, &r.tuples, "COPY ("+query+") TO STDOUT (FORMAT binary)"); err != nil {
+		return err
+	}
+	return r.finish()
+}
+
+// columns are what is read of an event. What is not needed is not sent.
+func (r *eventReader) columns() string {
+	c := r.fold.events.config
+	columns := []string{"(" + c.Key + ")::text AS crosscheck_key", "(" + c.Type + ")::text AS crosscheck_type", c.Payload + " AS crosscheck_payload"}
+	if r.fold.events.keyType == order.KeyInteger {
+		columns[0] = "(" + c.Key + ")::bigint AS crosscheck_key"
+	}
+	if r.timed {
+		columns = append(columns, c.At+" AS crosscheck_at")
+	}
+	if !r.fold.unique {
+		columns = append(columns, "("+c.Position+")::bigint AS crosscheck_position")
+	}
+	return strings.Join(columns, ", ")
+}
+
+// query selects events in the order in which they are folded.
+func (r *eventReader) query(condition string) string {
+	c := r.fold.events.config
+	return fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s ORDER BY %s, (%s)", r.columns(), c.Table, condition,
+		keySQL(r.fold.events.keyType, c.Key), c.Position)
+}
+
+// event folds one event, and finishes the order before it.
+func (r *eventReader) event(columns [][]byte) error {
+	if !r.started || !bytes.Equal(r.raw, columns[0]) || r.key.null != (columns[0] == nil) {
+		if err := r.finish(); err != nil {
+			return err
+		}
+		if err := r.start(columns[0]); err != nil {
+			return err
+		}
+	}
+	r.events++
+	e := order.StoredRow{Position: r.events, Type: columns[1], Payload: columns[2]}
+	if r.fold.jsonb && len(e.Payload) > 0 {
+		e.Payload = e.Payload[1:]
+	}
+	next, missing := 3, columns[1] == nil
+	if r.timed {
+		at, ok := bigint(columns[next])
+		if missing = missing || !ok; at == infinity || at == -infinity-1 {
+			return fmt.Errorf("%w (order %s)", errInfinite, r.key.text)
+		}
+		e.At = time.UnixMicro(at - unixEpoch).UTC()
+		next++
+	}
+	if !r.fold.unique {
+		position, ok := bigint(columns[next])
+		missing = missing || !ok
+		e.Position = order.Position(position)
+	}
+	if missing {
+		return fmt.Errorf("%w (order %s)", errNullPosition, r.key.text)
+	}
+	r.replay.Apply(e)
+	return nil
+}
+
+// errInfinite: a history cannot be told then, since times are compared.
+var errInfinite = errors.New("an event's time is infinite")
+
+func (r *eventReader) start(raw []byte) error {
+	r.raw = append(r.raw[:0], raw...)
+	r.key.null, r.key.text = raw == nil, append(r.key.text[:0], raw...)
+	if r.fold.events.keyType == order.KeyInteger && raw != nil {
+		var ok bool
+		if r.key.n, ok = bigint(raw); !ok {
+			return errCopy
+		}
+		r.key.text = strconv.AppendInt(r.key.text[:0], r.key.n, 10)
+	}
+	r.replay.Start(r.key.text)
+	r.started, r.events = true, 0
+	return nil
+}
+
+func (r *eventReader) finish() error {
+	if !r.started || !r.replay.Exists() {
+		return nil
+	}
+	return r.each(r.key)
+}
+
+// bigint reads a bigint or a timestamp.
+func bigint(raw []byte) (int64, bool) {
+	if len(raw) != 8 {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64(raw)), true
+}
+
+// errCopy is returned for a stream that is no binary COPY.
+var errCopy = errors.New("reading a binary COPY: unexpected bytes")
+
+// copyTuples takes a binary COPY apart, however it is cut into messages.
+type copyTuples struct {
+	each    func(columns [][]byte) error // columns are valid during the call
+	begun   bool
+	rest    []byte
+	columns [][]byte
+}
+
+const (
+	copySignature = "PGCOPY\n\xff\r\n\x00"
+	copyHeader    = len(copySignature) + 8 // with flags, and an extension of no bytes
+)
+
+// Write implements io.Writer.
+func (c *copyTuples) Write(p []byte) (int, error) {
+	data := p
+	if len(c.rest) > 0 {
+		c.rest = append(c.rest, p...)
+		data = c.rest
+	}
+	for {
+		size, err := c.next(data)
+		if err != nil {
+			return 0, err
+		}
+		if size == 0 {
+			break
+		}
+		data = data[size:]
+	}
+	c.rest = append(c.rest[:0], data...)
+	return len(p), nil
+}
+
+// next handles what the data begin with, and returns its size; 0 where that is not complete yet.
+func (c *copyTuples) next(data []byte) (int, error) {
+	if !c.begun {
+		if len(data) < copyHeader {
+			return 0, nil
+		}
+		if string(data[:len(copySignature)]) != copySignature || binary.BigEndian.Uint32(data[copyHeader-4:]) != 0 {
+			return 0, errCopy
+		}
+		c.begun = true
+		return copyHeader, nil
+	}
+	if len(data) < 2 {
+		return 0, nil
+	}
+	count := int16(binary.BigEndian.Uint16(data)) // -1 is the end
+	at := 2
+	c.columns = c.columns[:0]
+	for range count {
+		if len(data) < at+4 {
+			return 0, nil
+		}
+		size := int(int32(binary.BigEndian.Uint32(data[at:]))) // -1 is NULL
+		at += 4
+		if size < 0 {
+			c.columns = append(c.columns, nil)
+			continue
+		}
+		if len(data) < at+size {
+			return 0, nil
+		}
+		c.columns = append(c.columns, data[at:at+size:at+size])
+		at += size
+	}
+	if count < 0 {
+		return at, nil
+	}
+	return at, c.each(c.columns)
+}
+
+// conditions are what the events of some buckets meet, one statement each, in the order of keys. Without an index it is
+// one statement for all.
+func (f *Fold) queries(r *eventReader, l verify.Layout, buckets []int64) []string {
+	c, keyType := f.events.config, f.events.keyType
+	if !l.ByBounds {
+		if !f.shape.keyIndex {
+			return []string{r.query(fmt.Sprintf("((%s)::bigint >> %d) = ANY('%s'::bigint[])", c.Key, l.Shift, array(buckets)))}
+		}
+		low, high := keyRanges(l.Shift, buckets)
+		return []string{fmt.Sprintf(`SELECT s.* FROM unnest('%s'::bigint[], '%s'::bigint[]) AS r(low, high) CROSS JOIN LATERAL (%s OFFSET 0) s`,
+			array(low), array(high), r.query(fmt.Sprintf("(%[1]s) >= r.low AND (%[1]s) <= r.high", c.Key)))}
+	}
+	key, cast := keySQL(keyType, c.Key), keyCast(keyType)
+	var conditions []string
+	for _, run := range runs(buckets) {
+		condition := "(" + c.Key + ") IS NOT NULL"
+		if run.first > 0 {
+			condition += fmt.Sprintf(" AND %s >= %s::%s", key, literal(string(l.Bounds[run.first-1])), cast)
+		}
+		if run.last < int64(len(l.Bounds)) {
+			condition += fmt.Sprintf(" AND %s < %s::%s", key, literal(string(l.Bounds[run.last])), cast)
+		}
+		conditions = append(conditions, "("+condition+")")
+	}
+	if !f.shape.keyIndex {
+		conditions = []string{strings.Join(conditions, " OR ")}
+	}
+	for i, condition := range conditions {
+		conditions[i] = r.query("(" + condition + ")")
+	}
+	return conditions
+}
+
+func array(list []int64) string {
+	text := []byte{'{'}
+	for i, n := range list {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, n, 10)
+	}
+	return string(append(text, '}'))
+}
+
+// literal quotes a string for SQL. An E” string means the same whatever standard_conforming_strings says.
+func literal(s string) string {
+	return " E'" + strings.NewReplacer(`'`, `''`, `\`, `\\`).Replace(s) + "'"
+}
+
+// Scan reads the events of buckets in the order of keys, and folds them.
+func (n folded) Scan(ctx context.Context, l verify.Layout, buckets []int64, fn func(order.Row) error) error {
+	defer n.side.observe("scan")()
+	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
+	defer cancel()
+	if len(buckets) == 0 {
+		return nil
+	}
+	r := n.fold.reader(true)
+	r.each = func(key cellKey) error {
+		state := r.replay.State()
+		return fn(n.fold.row(order.Key(key.text), &state))
+	}
+	for _, query := range n.fold.queries(r, l, buckets) {
+		if err := r.read(ctx, n.tx, query); err != nil {
+			return n.fail("reading buckets", err)
+		}
+	}
+	return nil
+}
+
+func (f *Fold) reader(timed bool) *eventReader {
+	return &eventReader{fold: f, replay: order.NewReplay(f.events.config.Vocabulary), timed: timed}
+}
