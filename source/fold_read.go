@@ -253,7 +253,7 @@ func array(list []int64) string {
 	return string(append(text, '}'))
 }
 
-// literal quotes a string for SQL. An E” string means the same whatever standard_conforming_strings says.
+// literal quotes a string for SQL. An escape string means the same whatever standard_conforming_strings says.
 func literal(s string) string {
 	return " E'" + strings.NewReplacer(`'`, `''`, `\`, `\\`).Replace(s) + "'"
 }
