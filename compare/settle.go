@@ -33,13 +33,18 @@ type Observation struct {
 // the wait anew. An order that never holds still is given up as unverified after Rechecks looks.
 //
 // Where both sides tell when a row was written, patience alone does not convict: as long as the projection has
-// not reached the time of legacy's write for any order, it is behind as a whole, and the order is lagging. That
-// excuse ends after MaxLag: a projection that stays behind longer has stopped.
+// not shown a change that is newer than legacy's write by CommitTime, for any order, it is behind as a whole, and the order
+// is lagging: a write bears its time before it is committed, and a change that is newer by a moment may have been
+// committed, and projected, earlier. That excuse ends after MaxLag: a projection that stays behind longer has stopped.
 type Settle struct {
 	Window   time.Duration // both sides must hold still this long before a difference counts
 	Rechecks int           // looks at an order that keeps moving before it is given up as unverified
 	MaxLag   time.Duration // how long a projection that has not reached a change may stay behind
 }
+
+// CommitTime is how long a transaction may take from the time that it writes into a row to its commit, without an order
+// being taken for one that was passed over. No more than the Window is waited for it.
+const CommitTime = time.Second
 
 // Judgement is what a recheck concludes of one order.
 type Judgement struct {
@@ -61,7 +66,7 @@ func (s Settle) Judge(was, is Observation, moves int, firstSeen time.Time) Judge
 		return s.moving(moves + 1)
 	case is.At.Sub(was.At) < s.Window:
 		return Judgement{Verdict: Lagging, Reason: "has not held still long enough yet"}
-	case behind(is):
+	case s.unreached(is):
 		return s.behind(is, firstSeen)
 	}
 	return Judgement{
@@ -76,9 +81,9 @@ func moved(was, is Observation) bool {
 		was.EventsState != "" && is.EventsState != "" && was.EventsState != is.EventsState
 }
 
-// behind is true while the projection has not shown any change as new as legacy's last write of the order.
-func behind(o Observation) bool {
-	return !o.LegacyChangedAt.IsZero() && !o.ProjectionReached.IsZero() && o.ProjectionReached.Before(o.LegacyChangedAt)
+// unreached is true while the projection has not gone past legacy's last write of the order.
+func (s Settle) unreached(o Observation) bool {
+	return !o.LegacyChangedAt.IsZero() && !o.ProjectionReached.IsZero() && o.ProjectionReached.Sub(o.LegacyChangedAt) < min(s.Window, CommitTime)
 }
 
 func (s Settle) moving(moves int) Judgement {

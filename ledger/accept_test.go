@@ -172,3 +172,23 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 	same(t, counts(t, l), [2]int64{1, 0}, "withdrawn")
 }
+
+// TestAFurtherLostEventIsNotAccepted: who answers for one event does not answer for those that are lost later.
+func TestAFurtherLostEventIsNotAccepted(t *testing.T) {
+	l := migrated(t, pgtest.Database(t))
+	lease := acquire(t, l, "stream")
+	lose := func(seen time.Time, again bool) {
+		t.Helper()
+		m := compare.Mismatch{Key: "7", Kind: compare.Missing, Hop: compare.EventsToStream, Cause: compare.LostPublish}
+		c := verify.StreamCommit{Fingerprint: "now", At: seen, Findings: []verify.StreamFinding{{Mismatch: m, Seen: seen, Again: again}}}
+		if err := l.CommitStream(t.Context(), lease, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lose(t0, false)
+	accept(t, l, "7", "")
+	lose(time.Now().Add(time.Hour), true)
+	same(t, counts(t, l), [2]int64{0, 1}, "the same event is found to be lost again")
+	lose(time.Now().Add(time.Hour), false)
+	same(t, counts(t, l), [2]int64{1, 0}, "a further event of the order is lost")
+}

@@ -214,8 +214,8 @@ func writeStreamFindings(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) 
 				fields = CASE WHEN excluded.cause IN ('lost_publish', 'ghost_publish') THEN d.fields ELSE excluded.fields END,
 				last_seen = greatest(d.last_seen, excluded.last_seen),
 				state = CASE WHEN d.state = 'accepted' AND (d.cause <> excluded.cause OR d.accepted_until <= clock_timestamp()
-					OR excluded.cause NOT IN ('lost_publish', 'ghost_publish') AND excluded.last_seen > d.accepted_at) THEN 'open' ELSE d.state END`,
-			c.Fingerprint, string(m.Key), string(m.Hop), string(m.Kind), string(m.Cause), *fields, micro(f.Seen), verify.StreamPass)
+					OR NOT $9 AND excluded.last_seen > d.accepted_at) THEN 'open' ELSE d.state END`,
+			c.Fingerprint, string(m.Key), string(m.Hop), string(m.Kind), string(m.Cause), *fields, micro(f.Seen), verify.StreamPass, f.Again)
 	}
 	return tx.SendBatch(ctx, &batch).Close()
 }

@@ -164,6 +164,7 @@ type following struct {
 	messages int            // since the last commit
 	found    map[foundKey]int
 	recent   lastMessages
+	grown    bool // partitions were added: a key may rightly have moved to another one
 
 	horizons []horizonAt // captured, not yet old enough; oldest first
 	check    *check      // waits for the reader to catch up; nil when none is due

@@ -143,9 +143,10 @@ func (w *following) drill(ctx context.Context, b int64, upTo order.Position, old
 			return nil
 		}
 		missing++
+		known := hasBit(bucket.Lost, p)
 		switch {
-		case p <= w.state.Excused:
-		case old && p > w.state.Evidence.Checked || hasBit(bucket.Lost, p) || w.overdue(p):
+		case p <= w.state.Excused && !known: // what was lost before a hole came is no less lost
+		case old && p > w.state.Evidence.Checked || known || w.overdue(p):
 			lost = append(lost, LostEvent{Position: p, Key: key})
 		default:
 			late = append(late, p)
@@ -156,10 +157,11 @@ func (w *following) drill(ctx context.Context, b int64, upTo order.Position, old
 		return 0, err
 	}
 	w.noticed(b, late)
+	was := bucket.Lost
 	bucket.Lost = nil
 	for _, e := range lost {
 		bucket.SetLost(e.Position)
-		w.find(e.Key, compare.Missing, compare.LostPublish, nil)
+		w.find(e.Key, compare.Missing, compare.LostPublish, nil, hasBit(was, e.Position))
 	}
 	w.pending.Lost[b] = slices.Clip(append([]LostEvent{}, lost...))
 	return missing, nil

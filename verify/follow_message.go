@@ -16,7 +16,8 @@ const ghostLook = time.Minute
 
 // batch matches what one fetch brought.
 func (w *following) batch(ctx context.Context, b readBatch) error {
-	p := w.state.Partitions[b.Partition]
+	p, known := w.state.Partitions[b.Partition]
+	w.grown = w.grown || !known
 	if b.Gap != nil {
 		if err := w.gap(ctx, *b.Gap, &p); err != nil {
 			return err
@@ -56,7 +57,7 @@ func (w *following) gap(ctx context.Context, g Gap, p *StreamPartitionState) err
 	}
 	w.Log.WarnContext(ctx, "the stream has a hole", slog.Int("partition", g.Partition), slog.String("kind", string(g.Kind)),
 		slog.Int64("expected", g.Expected), slog.Int64("got", g.Got))
-	w.find(w.topicKey(fmt.Sprintf(", partition %d", g.Partition)), compare.Gap, compare.RetentionGap, nil)
+	w.find(w.topicKey(fmt.Sprintf(", partition %d", g.Partition)), compare.Gap, compare.RetentionGap, nil, false)
 	return nil
 }
 
@@ -87,21 +88,20 @@ func (w *following) histories(ctx context.Context, arrivals []arrival, p StreamP
 func (w *following) arrived(a *arrival, behind map[order.Key][]order.Event, p *StreamPartitionState) {
 	at, key := a.position, a.key
 	if at <= 0 || key == "" {
-		w.find(w.topicKey(", unreadable"), compare.Differs, compare.SchemaDrift, nil)
+		w.unreadable(a)
+		w.find(w.topicKey(", unreadable"), compare.Differs, compare.SchemaDrift, nil, false)
 		return
 	}
 	if len(w.state.Partitions) > 1 && w.scattered(a) {
-		w.find(w.topicKey(""), compare.Disorder, compare.UnkeyedPublish, nil)
+		w.find(w.topicKey(""), compare.Disorder, compare.UnkeyedPublish, nil, false)
 	}
-	if p.First == 0 {
+	if p.First == 0 && a.stored { // a message of no event says nothing of where the stream begins, nor of what came before
 		p.First = at
 	}
 	replayed := a.Offset < p.ReplayTo
 	if a.Key != nil && !replayed && w.disordered(a, behind, *p) {
-		w.find(key, compare.Disorder, compare.DisorderedPublish, nil)
+		w.find(key, compare.Disorder, compare.DisorderedPublish, nil, false)
 	}
-	p.Newest = max(p.Newest, at)
-	w.recent.note(key, at, a.Partition)
 	if !a.stored {
 		now := w.Now()
 		w.pending.Strays = append(w.pending.Strays, StrayMessage{
@@ -109,13 +109,22 @@ func (w *following) arrived(a *arrival, behind map[order.Key][]order.Event, p *S
 		})
 		return
 	}
+	p.Newest = max(p.Newest, at)
+	w.recent.note(key, at, a.Partition)
 	w.matched(a, replayed)
+}
+
+// unreadable says where a message is that no order can be found by, for the first one in a commit.
+func (w *following) unreadable(a *arrival) {
+	if _, twice := w.found[foundKey{w.topicKey(", unreadable"), compare.SchemaDrift}]; !twice {
+		w.Log.Warn("a message cannot be read", slog.Int("partition", a.Partition), slog.Int64("offset", a.Offset), slog.Any("error", a.drift))
+	}
 }
 
 // scattered is true for a message that nothing keeps in the partition of its order.
 func (w *following) scattered(a *arrival) bool {
 	last, known := w.recent.last(a.key)
-	return len(a.Key) == 0 || known && last.partition != a.Partition
+	return len(a.Key) == 0 || known && last.partition != a.Partition && !w.grown
 }
 
 // disordered is true if a newer event of the same order came before.
@@ -143,12 +152,12 @@ func (w *following) matched(a *arrival, replayed bool) {
 		if a.drift != nil {
 			cause = compare.SchemaDrift
 		}
-		w.find(a.storedKey, compare.Differs, cause, a.differs)
+		w.find(a.storedKey, compare.Differs, cause, a.differs, false)
 	}
 	switch w.seen(at) {
 	case seenBefore:
 		if !replayed {
-			w.find(a.storedKey, compare.Duplicate, compare.DuplicatePublish, nil)
+			w.find(a.storedKey, compare.Duplicate, compare.DuplicatePublish, nil, false)
 		}
 	case notSeen:
 		w.mark(at)
@@ -164,16 +173,18 @@ type foundKey struct {
 	cause compare.Cause
 }
 
-// find notes a finding, once for each order and cause in a commit.
-func (w *following) find(key order.Key, kind compare.Kind, cause compare.Cause, fields []compare.FieldDifference) {
+// find notes a finding, once for each order and cause in a commit. Again is true where nothing but what was found before is
+// found again.
+func (w *following) find(key order.Key, kind compare.Kind, cause compare.Cause, fields []compare.FieldDifference, again bool) {
 	id := foundKey{key, cause}
-	if _, twice := w.found[id]; twice {
+	if i, twice := w.found[id]; twice {
+		w.pending.Findings[i].Again = w.pending.Findings[i].Again && again
 		return
 	}
-	w.found[id] = 1
+	w.found[id] = len(w.pending.Findings)
 	w.pending.Findings = append(w.pending.Findings, StreamFinding{
 		Mismatch: compare.Mismatch{Key: key, Kind: kind, Hop: compare.EventsToStream, Cause: cause, Fields: fields},
-		Seen:     w.Now(),
+		Seen:     w.Now(), Again: again,
 	})
 }
 
@@ -215,7 +226,7 @@ func (w *following) judgeStrays(ctx context.Context) error {
 			w.pending.Cleared = append(w.pending.Cleared, a.key)
 			continue
 		}
-		w.find(a.key, compare.Phantom, compare.GhostPublish, nil)
+		w.find(a.key, compare.Phantom, compare.GhostPublish, nil, s.Judged)
 		s.Judged, s.Due = true, now.Add(max(w.Window, ghostLook))
 		w.pending.Strays = append(w.pending.Strays, s)
 	}

@@ -105,6 +105,8 @@ type StreamTotals struct {
 type StreamFinding struct {
 	Mismatch compare.Mismatch
 	Seen     time.Time
+	// Again is true where nothing but what was found before is found again: it opens nothing that was accepted.
+	Again bool
 }
 
 // StrayMessage has no stored event, yet.

@@ -139,10 +139,11 @@ func (x *explainer) diagnose(l look) compare.Diagnosis {
 	})
 }
 
-// overtaken is true where the projection shows later changes of other orders than all that happened to this one.
+// overtaken is true where the projection shows changes of other orders that are later than all that happened to this one,
+// and not by a moment: what bears an earlier time may have been committed later.
 func (l look) overtaken() bool {
 	newest := l.newest()
-	return !newest.IsZero() && l.reached.After(newest)
+	return !newest.IsZero() && l.reached.Sub(newest) >= compare.CommitTime
 }
 
 // newest is the time of the last thing that is known to have happened to the order; zero if none is.
