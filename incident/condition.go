@@ -27,6 +27,9 @@ func conditions(f Facts, p Policy) []condition {
 		for _, g := range f.Open {
 			found = append(found, diverged(g, f.Fingerprint))
 		}
+		if !f.StreamStopped.IsZero() {
+			found = append(found, stopped(f))
+		}
 	}
 	for _, pass := range f.Passes {
 		switch {
@@ -82,6 +85,16 @@ func (c condition) examples(g Group) condition {
 		c.lines = append(c.lines, fmt.Sprintf("and %d more", more))
 	}
 	return c
+}
+
+func stopped(f Facts) condition {
+	return condition{
+		Key: Key{StreamHole, "stopped", f.Fingerprint}, severity: Critical,
+		headline: "The stream is not followed",
+		lines:    []string{fmt.Sprintf("It was last looked at at %s.", stamp(f.StreamStopped))},
+		context:  []string{"docs/runbooks/CrosscheckStreamStopped.md"},
+		state:    "stopped", said: "Still not followed.",
+	}
 }
 
 func unverified(p Pass) condition {

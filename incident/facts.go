@@ -15,6 +15,8 @@ type Facts struct {
 	Failing     []string // names of the criteria that do not pass
 	Reasons     []string // why, a sentence for each
 	Passes      []Pass
+	// StreamStopped is when the stream was last looked at, if that is too long ago; zero while it is followed.
+	StreamStopped time.Time
 }
 
 // Group is the open divergences of one hop and cause.

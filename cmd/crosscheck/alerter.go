@@ -67,9 +67,27 @@ func (s *ledgerStatus) facts(ctx context.Context) (incident.Facts, error) {
 		if f.Open, err = s.ledger.OpenGroups(ctx, f.Fingerprint, s.config.Alerts.IncludeValues); err != nil {
 			return f, err
 		}
+		if f.StreamStopped, err = s.streamFact(ctx, f.Fingerprint, now); err != nil {
+			return f, err
+		}
 	}
 	f.Passes, err = s.passFacts(ctx, now)
 	return f, err
+}
+
+// streamFact is since when the stream is not followed; zero while it is, and where there is none.
+func (s *ledgerStatus) streamFact(ctx context.Context, fingerprint string, now time.Time) (time.Time, error) {
+	if !s.config.Stream.Given() {
+		return time.Time{}, nil
+	}
+	e, _, err := s.ledger.StreamEvidence(ctx, fingerprint)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if since, stopped := streamStopped(e, s.started, now, s.config.Compare.Settle.Window); stopped {
+		return since, nil
+	}
+	return time.Time{}, nil
 }
 
 func (s *ledgerStatus) passFacts(ctx context.Context, now time.Time) ([]incident.Pass, error) {
