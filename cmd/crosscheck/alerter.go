@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/nordvarg/crosscheck/alerts"
@@ -58,7 +59,7 @@ func (s *ledgerStatus) facts(ctx context.Context) (incident.Facts, error) {
 		for _, c := range d.Criteria {
 			if c.Verdict != gate.Passes && !c.Advisory {
 				f.Failing = append(f.Failing, c.Name)
-				f.Reasons = append(f.Reasons, fmt.Sprintf("%s (%s): %s", c.Name, c.Verdict, c.Reason))
+				f.Reasons = append(f.Reasons, criterionTold(c, s.config.Alerts.IncludeValues))
 			}
 		}
 	}
@@ -73,6 +74,28 @@ func (s *ledgerStatus) facts(ctx context.Context) (incident.Facts, error) {
 	}
 	f.Passes, err = s.passFacts(ctx, now)
 	return f, err
+}
+
+// criterionTold is a criterion's result in a sentence. Its reason may quote a value of an order: a group of the counts, or
+// what a server's error names; numbers cannot.
+func criterionTold(c gate.Result, values bool) string {
+	if values {
+		return fmt.Sprintf("%s (%s): %s", c.Name, c.Verdict, c.Reason)
+	}
+	told := fmt.Sprintf("%s (%s)", c.Name, c.Verdict)
+	if number(c.Observed) && number(c.Limit) {
+		told += fmt.Sprintf(": observed %v, limit %v", c.Observed, c.Limit)
+	}
+	return told + "; the status page says why"
+}
+
+func number(v any) bool {
+	switch reflect.ValueOf(v).Kind() { //nolint:exhaustive // of the kinds of Go few are numbers
+	case reflect.Int, reflect.Int64, reflect.Float64:
+		return true
+	default:
+		return false
+	}
 }
 
 // streamFact is since when the stream is not followed; zero while it is, and where there is none.
@@ -104,6 +127,12 @@ func (s *ledgerStatus) passFacts(ctx context.Context, now time.Time) ([]incident
 		newest[p.Kind] = p
 	}
 	var facts []incident.Pass
+	reason := func(p verify.Pass) string { // may quote an error of a server, and with it a value
+		if s.config.Alerts.IncludeValues {
+			return p.Result.Reason
+		}
+		return ""
+	}
 	for _, k := range kinds {
 		if k.Kind == verify.StreamPass {
 			continue // each stop of a sidecar breaks one off, and the next goes on with its orders
@@ -111,7 +140,7 @@ func (s *ledgerStatus) passFacts(ctx context.Context, now time.Time) ([]incident
 		p := newest[k.Kind]
 		facts = append(facts, incident.Pass{
 			Kind: string(k.Kind), ID: int64(p.ID), Unverified: p.Result.Verdict == compare.Unverified,
-			Reason: p.Result.Reason, Coverage: p.Scan.Coverage,
+			Reason: reason(p), Coverage: p.Scan.Coverage,
 			Overdue: !s.cron(k.Kind).Off() && k.Overdue(now, overdueAfter), Due: k.NextDue,
 		})
 	}
