@@ -116,6 +116,9 @@ func flip(known []Incident, f Facts, p Policy, now time.Time) []Change {
 	if f.Decision != "NO-GO" {
 		c.severity = Warning
 	}
+	if last.Open && f.Decision == undecided && strings.Contains(last.Body.Headline, "NO-GO") {
+		c.headline = "The gate says INCONCLUSIVE, was NO-GO" // that nobody knows any more is no end of it
+	}
 	switch {
 	case last.Open && f.Decision == goes:
 		last.Told = state

@@ -122,9 +122,9 @@ func TestTheGateIsToldWhenItFlips(t *testing.T) {
 	want(t, w.at(4, gateSays("NO-GO", "counts")))
 	want(t, w.at(5, incident.Facts{}))
 	want(t, w.at(6, gateSays("INCONCLUSIVE", "coverage")),
-		"#2 edit: The gate says INCONCLUSIVE", "#2 reply: The gate says INCONCLUSIVE: coverage.")
+		"#2 edit: The gate says INCONCLUSIVE, was NO-GO", "#2 reply: The gate says INCONCLUSIVE: coverage.")
 	want(t, w.at(7, gateSays("GO")),
-		"#2 edit: Resolved: The gate says INCONCLUSIVE", "#2 reply: The gate says GO after 4m0s.")
+		"#2 edit: Resolved: The gate says INCONCLUSIVE, was NO-GO", "#2 reply: The gate says GO after 4m0s.")
 	want(t, w.at(8, gateSays("INCONCLUSIVE")), "#3 parent: The gate says INCONCLUSIVE")
 }
 

@@ -152,7 +152,7 @@ func (s *ledgerStatus) alerts(ctx context.Context, m *metrics.Snapshot) error {
 	if !s.config.Alerts.Given() {
 		return nil
 	}
-	pending, err := s.ledger.AlertsPending(ctx)
+	pending, err := s.ledger.AlertsPending(ctx, time.Now())
 	m.AlertsPending = &pending
 	return err
 }
