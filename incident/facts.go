@@ -11,9 +11,10 @@ type Facts struct {
 	// say nothing, and what is open stays open.
 	Fingerprint string
 	Open        []Group
-	Decision    string   // GO, NO-GO, INCONCLUSIVE
-	Failing     []string // names of the criteria that do not pass
-	Reasons     []string // what each says, a sentence; without values where these must not leave the house
+	Accepted    []Acceptance // the newest, of the same fingerprint
+	Decision    string       // GO, NO-GO, INCONCLUSIVE
+	Failing     []string     // names of the criteria that do not pass
+	Reasons     []string     // what each says, a sentence; without values where these must not leave the house
 	Passes      []Pass
 	// StreamStopped is when the stream was last looked at, if that is too long ago; zero while it is followed.
 	StreamStopped time.Time

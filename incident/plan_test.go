@@ -84,7 +84,7 @@ func TestWhatCannotBeAskedIsNotResolved(t *testing.T) {
 	w.at(0, open(group("ghost_row", 1, "7")))
 	want(t, w.at(1, incident.Facts{}))
 	want(t, w.at(2, incident.Facts{Fingerprint: "another"}),
-		"#1 edit: Resolved: 1 order diverged: ghost_row", "#1 reply: Closed, since what is compared has changed after 2m0s; at most 1 order.")
+		"#1 edit: Closed: 1 order diverged: ghost_row", "#1 reply: Closed, since what is compared has changed after 2m0s; at most 1 order.")
 }
 
 func TestThePagesAndOrdersOfAnIncident(t *testing.T) {

@@ -60,6 +60,10 @@ func TestAnAcceptedDivergenceIsNotOpen(t *testing.T) {
 		t.Errorf("accepted %+v", d)
 	}
 	same(t, counts(t, l), [2]int64{2, 1}, "open and accepted")
+	acceptances, err := l.Acceptances(t.Context(), "now")
+	if err != nil || len(acceptances) != 1 || acceptances[0].Who != "Alice" || !acceptances[0].Until.Equal(never) || acceptances[0].Hop != string(d.Mismatch.Hop) {
+		t.Errorf("alerts hear of %+v, error %v", acceptances, err)
+	}
 
 	id := full(outcomes(suspects(3), compare.Diverged))
 	same(t, counts(t, l), [2]int64{2, 1}, "after a pass that found the same")

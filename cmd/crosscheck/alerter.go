@@ -68,6 +68,10 @@ func (s *ledgerStatus) facts(ctx context.Context) (incident.Facts, error) {
 		if f.Open, err = s.ledger.OpenGroups(ctx, f.Fingerprint, s.config.Alerts.IncludeValues); err != nil {
 			return f, err
 		}
+		// After what is open: what is accepted between the two is told at the next look, and never as repaired.
+		if f.Accepted, err = s.ledger.Acceptances(ctx, f.Fingerprint); err != nil {
+			return f, err
+		}
 		if f.StreamStopped, err = s.streamFact(ctx, f.Fingerprint, now); err != nil {
 			return f, err
 		}
