@@ -91,7 +91,7 @@ func stopped(f Facts) condition {
 	return condition{
 		Key: Key{StreamHole, "stopped", f.Fingerprint}, severity: Critical,
 		headline: "The stream is not followed",
-		lines:    []string{fmt.Sprintf("It was last looked at at %s.", stamp(f.StreamStopped))},
+		lines:    []string{fmt.Sprintf("Nothing was seen of it since %s.", stamp(f.StreamStopped))},
 		context:  []string{"docs/runbooks/CrosscheckStreamStopped.md"},
 		state:    "stopped", said: "Still not followed.",
 	}

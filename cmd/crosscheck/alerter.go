@@ -27,9 +27,11 @@ func (s *sidecar) alert(ctx context.Context, status *ledgerStatus) error {
 	if !s.config.Alerts.Given() {
 		return nil
 	}
+	begun := *status
+	begun.started = time.Now() // not before the ledger could be reached: then nobody could follow
 	a := &alerts.Alerter{
 		Book: s.ledger, Outbox: s.ledger, Leases: s.ledger, Sender: sender(s.config.Alerts.Slack),
-		Facts: status.facts, Policy: alertPolicy(s.config), Holder: holder(), Log: s.log, Now: time.Now, Wait: wait,
+		Facts: begun.facts, Policy: alertPolicy(s.config), Holder: holder(), Log: s.log, Now: time.Now, Wait: wait,
 	}
 	return a.Run(ctx)
 }

@@ -46,12 +46,13 @@ func told(t *testing.T, values bool) string {
 	finish(verify.Full, verify.Scan{LegacyRows: 9, ProjectionRows: 1, Compared: 9, Coverage: 1, Counts: groups}, verify.Result{Verdict: compare.Match})
 	finish(verify.Sample, verify.Scan{}, verify.Result{Verdict: compare.Unverified, Reason: `invalid input syntax for type numeric: "SECRET-PRICE-12.75"`})
 	c := &config.Config{}
-	c.Alerts.IncludeValues = values
+	c.Alerts.IncludeValues, c.Stream.Topic = values, "orders"
 	c.Gate.Criteria.Counts = config.Counts{Criterion: config.Criterion{Enabled: true, Severity: config.Blocking}, MaxAge: time.Hour}
 	s := &ledgerStatus{
 		ledger: l, config: c,
 		fingerprint: func(context.Context) (string, error) { return "f", nil },
 		lag:         func(context.Context) (*projectionLag, error) { return nil, nil },
+		started:     time.Now().Add(-time.Hour), // and the broker has never answered
 	}
 	f, err := s.facts(t.Context())
 	if err != nil {
@@ -73,8 +74,10 @@ func TestValuesStayOutOfAlerts(t *testing.T) {
 				t.Errorf("include_values %v: %s is told %d times: %s", values, secret, got, text)
 			}
 		}
-		if !strings.Contains(text, "The sample pass could not judge everything") || !strings.Contains(text, "counts (fail)") {
-			t.Errorf("include_values %v: not told: %s", values, text)
+		for _, must := range []string{"The sample pass could not judge everything", "counts (fail)", "The stream is not followed"} {
+			if !strings.Contains(text, must) {
+				t.Errorf("include_values %v: %q is not told: %s", values, must, text)
+			}
 		}
 	}
 }

@@ -65,7 +65,7 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 
 // serve runs the web server and the sampler; the first that ends stops the other, and both have ended when it returns.
 func (s *sidecar) serve(ctx context.Context) error {
-	status := &ledgerStatus{ledger: s.ledger, config: s.config, fingerprint: s.fingerprint, lag: s.lag, started: time.Now()}
+	status := &ledgerStatus{ledger: s.ledger, config: s.config, fingerprint: s.fingerprint, lag: s.lag}
 	s.metrics = metrics.New(metrics.Options{
 		Version: version, Revision: revision(), Go: runtime.Version(),
 		Passes: []string{string(verify.Sample), string(verify.Full)}, Read: status.snapshot,

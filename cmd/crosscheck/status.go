@@ -31,7 +31,7 @@ type ledgerStatus struct {
 	// fingerprint is of the databases as they are now; an error means that they cannot be asked.
 	fingerprint func(context.Context) (string, error)
 	lag         lagMeter
-	started     time.Time // of this process; zero where it does not follow the stream
+	started     time.Time // of following, by this process; zero where that is not known
 }
 
 var _ web.Source = (*ledgerStatus)(nil)
