@@ -15,6 +15,9 @@ var (
 	// ErrRefused is returned for a message that Slack will never take, such as the edit of one that was deleted.
 	ErrRefused = errors.New("slack refuses the message")
 
+	// ErrParentGone is the ErrRefused of an edit or a reply whose parent was deleted.
+	ErrParentGone = fmt.Errorf("%w: its parent is gone", ErrRefused)
+
 	// ErrBlind is returned by Find where it cannot be known whether a message arrived: no right to read the channel,
 	// or a webhook.
 	ErrBlind = errors.New("cannot look for messages")
@@ -87,7 +90,7 @@ func (a *Alerter) failed(ctx context.Context, d incident.Delivery, err error) in
 	var wait *WaitError
 	switch {
 	case errors.Is(err, ErrRefused):
-		e.Outcome = incident.Refused
+		e.Outcome, e.ParentGone = incident.Refused, errors.Is(err, ErrParentGone)
 		a.Log.ErrorContext(ctx, "an alert is given up", slog.Int64("delivery", d.ID), slog.String("error", err.Error()))
 		return e
 	case errors.As(err, &wait):

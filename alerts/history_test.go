@@ -72,7 +72,7 @@ func (w *world) sameAsCalm(why string) {
 	if doubled := w.slack.Doubled(); len(doubled) > 0 {
 		w.t.Errorf("%s: sent twice: %q", why, doubled)
 	}
-	if pending, err := w.ledger.AlertsPending(w.t.Context()); err != nil || pending != 0 {
+	if pending, err := w.ledger.AlertsPending(w.t.Context(), w.clock()); err != nil || pending != 0 {
 		w.t.Errorf("%s: %d messages were never sent, error %v", why, pending, err)
 	}
 }

@@ -135,10 +135,10 @@ func classify(err error) error {
 		return nil
 	}
 	never := []string{
-		"message_not_found", "cant_update_message", "edit_window_closed", "msg_too_long", "msg_blocks_too_long",
+		"cant_update_message", "edit_window_closed", "msg_too_long", "msg_blocks_too_long",
 		"invalid_blocks", "invalid_blocks_format", "no_text", "restricted_action_thread_only_channel",
-		"thread_not_found", "cannot_reply_to_message", // the parent was deleted: nothing can be added to it
 	}
+	deleted := []string{"message_not_found", "thread_not_found", "cannot_reply_to_message"}
 	unclear := []string{"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 	var limited *slack.RateLimitedError
 	var answer slack.SlackErrorResponse
@@ -147,6 +147,8 @@ func classify(err error) error {
 		return &WaitError{limited.RetryAfter, err}
 	case !errors.As(err, &answer), slices.Contains(unclear, answer.Err):
 		return err
+	case slices.Contains(deleted, answer.Err):
+		return fmt.Errorf("%w: %w", ErrParentGone, err)
 	case slices.Contains(never, answer.Err):
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}

@@ -18,7 +18,7 @@ func TestOneMessageThatCannotBeDeliveredStopsNoOther(t *testing.T) {
 	if !strings.Contains(threads, "The gate says GO after") || strings.Count(threads, "\n") <= before {
 		t.Errorf("later incidents were not told:\n%s", threads)
 	}
-	pending, err := w.ledger.AlertsPending(t.Context())
+	pending, err := w.ledger.AlertsPending(t.Context(), w.clock())
 	if err != nil || pending == 0 {
 		t.Errorf("%d messages wait, %v; those into the old channel should", pending, err)
 	}

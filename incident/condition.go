@@ -27,6 +27,9 @@ func conditions(f Facts, p Policy) []condition {
 		for _, g := range f.Open {
 			found = append(found, diverged(g, f.Fingerprint))
 		}
+		if !f.StreamStopped.IsZero() {
+			found = append(found, stopped(f))
+		}
 	}
 	for _, pass := range f.Passes {
 		switch {
@@ -84,18 +87,28 @@ func (c condition) examples(g Group) condition {
 	return c
 }
 
+func stopped(f Facts) condition {
+	return condition{
+		Key: Key{StreamHole, "stopped", f.Fingerprint}, severity: Critical,
+		headline: "The stream is not followed",
+		lines:    []string{fmt.Sprintf("Nothing was seen of it since %s.", stamp(f.StreamStopped))},
+		context:  []string{"docs/runbooks/CrosscheckStreamStopped.md"},
+		state:    "stopped", said: "Still not followed.",
+	}
+}
+
 func unverified(p Pass) condition {
 	return condition{
 		Key: Key{PassFailed, p.Kind, ""}, severity: Warning,
 		headline: fmt.Sprintf("The %s pass could not judge everything", p.Kind),
-		lines:    []string{fmt.Sprintf("Pass %d is unverified: %s", p.ID, p.Reason)},
+		lines:    []string{fmt.Sprintf("Pass %d is unverified%s", p.ID, p.why())},
 		context:  []string{"docs/runbooks/CrosscheckPassFailing.md"},
-		state:    p.Reason, said: "Still unverified: " + p.Reason,
+		state:    "unverified" + p.why(), said: "Still unverified" + p.why(),
 	}
 }
 
 func uncovered(p Pass, limit float64) condition {
-	covered := fmt.Sprintf("Pass %d covered %.4g of what it set out to compare, the limit is %.4g: %s", p.ID, p.Coverage, limit, p.Reason)
+	covered := fmt.Sprintf("Pass %d covered %.4g of what it set out to compare, the limit is %.4g%s", p.ID, p.Coverage, limit, p.why())
 	return condition{
 		Key: Key{Coverage, p.Kind, ""}, severity: Warning,
 		headline: fmt.Sprintf("The %s pass left orders out", p.Kind),
@@ -103,6 +116,14 @@ func uncovered(p Pass, limit float64) condition {
 		context:  []string{"docs/runbooks/CrosscheckCoverageIncomplete.md"},
 		state:    fmt.Sprintf("%.4g", p.Coverage), said: covered,
 	}
+}
+
+// why ends a sentence about the pass.
+func (p Pass) why() string {
+	if p.Reason == "" {
+		return "; the status page says why."
+	}
+	return ": " + p.Reason
 }
 
 func late(p Pass) condition {

@@ -25,6 +25,8 @@ type Ending struct {
 	// RetryAt is when the next attempt may begin, of this message and of all others, unless it is done.
 	RetryAt time.Time
 	Error   string // why it was not sent
+	// ParentGone is set for an edit or a reply that was refused since the parent is not there any more.
+	ParentGone bool
 }
 
 // Outcome is what is known after an attempt.

@@ -11,10 +11,13 @@ type Facts struct {
 	// say nothing, and what is open stays open.
 	Fingerprint string
 	Open        []Group
-	Decision    string   // GO, NO-GO, INCONCLUSIVE
-	Failing     []string // names of the criteria that do not pass
-	Reasons     []string // why, a sentence for each
+	Accepted    []Acceptance // the newest, of the same fingerprint
+	Decision    string       // GO, NO-GO, INCONCLUSIVE
+	Failing     []string     // names of the criteria that do not pass
+	Reasons     []string     // what each says, a sentence; without values where these must not leave the house
 	Passes      []Pass
+	// StreamStopped is when the stream was last looked at, if that is too long ago; zero while it is followed.
+	StreamStopped time.Time
 }
 
 // Group is the open divergences of one hop and cause.
@@ -37,7 +40,7 @@ type Pass struct {
 	Kind       string
 	ID         int64 // zero where none has finished
 	Unverified bool
-	Reason     string
+	Reason     string // empty where values must not leave the house: it may quote one
 	Coverage   float64
 	Overdue    bool
 	Due        time.Time // of the scheduled run, where it is overdue

@@ -28,26 +28,29 @@ func Plan(known []Incident, f Facts, p Policy, now time.Time) []Change {
 	}
 	for _, i := range known { // in the order in which they came, so that the outbox does not depend on a map
 		if i.Open && i.Kind != GateFlip && !holds[i.Key] {
-			if why := over(i, f); why != "" {
-				changes = append(changes, resolve(i, why, p, now))
+			if e := over(i, f); e.said != "" {
+				changes = append(changes, resolve(i, e, p, now))
 			}
 		}
 	}
 	return append(changes, flip(known, f, p, now)...)
 }
 
+// ending is how an incident ends: a mark for its headline, and the beginning of a sentence that goes on with how long it took.
+type ending struct{ mark, said string }
+
 // over says why an incident whose condition is not among the facts has ended; empty when the facts do not tell.
-func over(i Incident, f Facts) string {
+func over(i Incident, f Facts) ending {
 	if i.Fingerprint == "" {
-		return "Resolved"
+		return ending{"Resolved", "Resolved"}
 	}
 	switch f.Fingerprint {
 	case "":
-		return ""
+		return ending{}
 	case i.Fingerprint:
-		return "Resolved"
+		return gone(i, f)
 	}
-	return "Closed, since what is compared has changed"
+	return ending{"Closed", "Closed, since what is compared has changed"}
 }
 
 func begin(c condition, p Policy, now time.Time) Change {
@@ -78,13 +81,13 @@ func renew(i Incident, c condition, p Policy, now time.Time) []Change {
 	return []Change{{i, messages}}
 }
 
-func resolve(i Incident, why string, p Policy, now time.Time) Change {
-	said := fmt.Sprintf("%s after %s", why, now.Sub(i.OpenedAt).Round(time.Second))
+func resolve(i Incident, e ending, p Policy, now time.Time) Change {
+	said := fmt.Sprintf("%s after %s", e.said, now.Sub(i.OpenedAt).Round(time.Second))
 	if i.Peak > 0 {
 		said += fmt.Sprintf("; at most %s", orders(i.Peak))
 	}
 	i.Open, i.ResolvedAt, i.ToldAt, i.Count = false, now, now, 0
-	i.Body.Headline = "Resolved: " + i.Body.Headline
+	i.Body.Headline = e.mark + ": " + i.Body.Headline
 	i.Body.Lines = append([]string{said + "."}, i.Body.Lines...)
 	return Change{i, []Message{
 		p.message(Edit, i, i.Body, now),
@@ -116,10 +119,13 @@ func flip(known []Incident, f Facts, p Policy, now time.Time) []Change {
 	if f.Decision != "NO-GO" {
 		c.severity = Warning
 	}
+	if last.Open && f.Decision == undecided && strings.Contains(last.Body.Headline, "NO-GO") {
+		c.headline = "The gate says INCONCLUSIVE, was NO-GO" // that nobody knows any more is no end of it
+	}
 	switch {
 	case last.Open && f.Decision == goes:
 		last.Told = state
-		return []Change{resolve(last, "The gate says GO", p, now)}
+		return []Change{resolve(last, ending{"Resolved", "The gate says GO"}, p, now)}
 	case last.Open:
 		return renew(last, c, p, now)
 	case f.Decision == told, told == "" && f.Decision == undecided:

@@ -84,7 +84,7 @@ func TestWhatCannotBeAskedIsNotResolved(t *testing.T) {
 	w.at(0, open(group("ghost_row", 1, "7")))
 	want(t, w.at(1, incident.Facts{}))
 	want(t, w.at(2, incident.Facts{Fingerprint: "another"}),
-		"#1 edit: Resolved: 1 order diverged: ghost_row", "#1 reply: Closed, since what is compared has changed after 2m0s; at most 1 order.")
+		"#1 edit: Closed: 1 order diverged: ghost_row", "#1 reply: Closed, since what is compared has changed after 2m0s; at most 1 order.")
 }
 
 func TestThePagesAndOrdersOfAnIncident(t *testing.T) {
@@ -122,9 +122,9 @@ func TestTheGateIsToldWhenItFlips(t *testing.T) {
 	want(t, w.at(4, gateSays("NO-GO", "counts")))
 	want(t, w.at(5, incident.Facts{}))
 	want(t, w.at(6, gateSays("INCONCLUSIVE", "coverage")),
-		"#2 edit: The gate says INCONCLUSIVE", "#2 reply: The gate says INCONCLUSIVE: coverage.")
+		"#2 edit: The gate says INCONCLUSIVE, was NO-GO", "#2 reply: The gate says INCONCLUSIVE: coverage.")
 	want(t, w.at(7, gateSays("GO")),
-		"#2 edit: Resolved: The gate says INCONCLUSIVE", "#2 reply: The gate says GO after 4m0s.")
+		"#2 edit: Resolved: The gate says INCONCLUSIVE, was NO-GO", "#2 reply: The gate says GO after 4m0s.")
 	want(t, w.at(8, gateSays("INCONCLUSIVE")), "#3 parent: The gate says INCONCLUSIVE")
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,6 +23,8 @@ var (
 	ErrSeveralHops = errors.New("the order has divergences at several hops")
 	// ErrAcceptance is returned for an acceptance without who, why or a time in the future.
 	ErrAcceptance = errors.New("an acceptance needs who, why, and a time in the future until when")
+	// ErrAcceptedBy is returned when somebody else answers for the divergence already; it names him.
+	ErrAcceptedBy = errors.New("somebody else has accepted it")
 )
 
 // A divergence that is accepted counts as open from its time on, whatever is written of it: nobody has to be there to
@@ -31,26 +35,29 @@ const (
 )
 
 // Accept puts on record that somebody answers for a divergence of an order, under one fingerprint: it is not open until
-// then. An empty hop stands for the only one that the order has. What was accepted before is accepted anew.
+// then. An empty hop stands for the only one that the order has. Who has accepted it may do so anew; anybody
+// else gets ErrAcceptedBy until that is withdrawn or over.
 //
-// A divergence is accepted as it is. When a pass finds another kind, cause or field, or the stream brings a further mark
+// A divergence is accepted as it is. When a pass finds another kind, cause, field, value or number of rows, or the stream brings a further mark
 // of it, it is open again.
 func (l *Ledger) Accept(ctx context.Context, fingerprint string, key order.Key, hop compare.Hop, a verify.Acceptance) (verify.Divergence, error) {
+	a.Who, a.Why = strings.TrimSpace(a.Who), strings.TrimSpace(a.Why)
 	if a.Who == "" || a.Why == "" || !a.Until.After(a.At) {
 		return verify.Divergence{}, ErrAcceptance
 	}
-	return l.answer(ctx, fingerprint, key, hop, `d.state <> 'resolved'`, `state = 'accepted', accepted_by = $2, accepted_why = $3, accepted_at = $4, accepted_until = $5`,
+	return l.answer(ctx, "accepted", fingerprint, key, hop, a.Who, `d.state <> 'resolved'`, `state = 'accepted', accepted_by = $2, accepted_why = $3, accepted_at = $4, accepted_until = $5`,
 		storable(a.Who), storable(a.Why), micro(a.At), micro(a.Until))
 }
 
 // Withdraw makes an accepted divergence an open one again.
 func (l *Ledger) Withdraw(ctx context.Context, fingerprint string, key order.Key, hop compare.Hop) (verify.Divergence, error) {
-	return l.answer(ctx, fingerprint, key, hop, acceptedNow, `state = 'open'`)
+	return l.answer(ctx, "withdrawn", fingerprint, key, hop, "", acceptedNow, `state = 'open'`)
 }
 
-// answer changes the one divergence of the order that meets the condition.
-func (l *Ledger) answer(ctx context.Context, fingerprint string, key order.Key, hop compare.Hop, condition, set string, args ...any) (verify.Divergence, error) {
-	var found verify.Divergence
+// answer changes the one divergence of the order that meets the condition, and leaves what was there before in the log: the
+// row holds only what holds now. Where who is given, it must not be accepted by somebody else.
+func (l *Ledger) answer(ctx context.Context, done, fingerprint string, key order.Key, hop compare.Hop, who, condition, set string, args ...any) (verify.Divergence, error) {
+	var before, found verify.Divergence
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
 			SELECT d.id, d.hop FROM divergence d WHERE d.fingerprint = $1 AND d.order_key = $2 AND ($3 = '' OR d.hop = $3) AND `+condition+`
@@ -70,20 +77,40 @@ func (l *Ledger) answer(ctx context.Context, fingerprint string, key order.Key, 
 		case len(hops) > 1:
 			return fmt.Errorf("%w: %v", ErrSeveralHops, hops)
 		}
+		if before, err = divergenceByID(ctx, tx, id); err != nil {
+			return err
+		}
+		if by := before.Acceptance; who != "" && by != nil && by.Who != storable(who) && by.Until.After(time.Now()) {
+			return fmt.Errorf("%w: %s, until %s", ErrAcceptedBy, by.Who, by.Until.Format(time.RFC3339))
+		}
 		if _, err := tx.Exec(ctx, `UPDATE divergence SET `+set+` WHERE id = $1`, append([]any{id}, args...)...); err != nil {
 			return err
 		}
-		rows, err = tx.Query(ctx, `SELECT `+divergenceColumns+` FROM divergence d WHERE d.id = $1`, id)
-		if err != nil {
-			return err
-		}
-		found, err = pgx.CollectExactlyOneRow(rows, scanDivergence)
+		found, err = divergenceByID(ctx, tx, id)
 		return err
 	})
 	if err != nil {
 		return verify.Divergence{}, fmt.Errorf("answering for order %s: %w", key, err)
 	}
+	l.log.InfoContext(ctx, "a divergence was answered for", slog.String("answer", done), slog.String("order", string(key)), slog.String("hop", string(found.Mismatch.Hop)),
+		slog.Any("before", by(before.Acceptance)), slog.Any("after", by(found.Acceptance)))
 	return found, nil
+}
+
+func divergenceByID(ctx context.Context, q querier, id int64) (verify.Divergence, error) {
+	rows, err := q.Query(ctx, `SELECT `+divergenceColumns+` FROM divergence d WHERE d.id = $1`, id)
+	if err != nil {
+		return verify.Divergence{}, err
+	}
+	return pgx.CollectExactlyOneRow(rows, scanDivergence)
+}
+
+// by is an acceptance as the log has it.
+func by(a *verify.Acceptance) slog.Value {
+	if a == nil {
+		return slog.StringValue("nobody")
+	}
+	return slog.GroupValue(slog.String("who", a.Who), slog.String("why", a.Why), slog.Time("until", a.Until))
 }
 
 // AcceptedDivergences returns up to limit accepted divergences under a fingerprint, or under any if it is empty, the one that ends first in front, and

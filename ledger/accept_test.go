@@ -60,6 +60,10 @@ func TestAnAcceptedDivergenceIsNotOpen(t *testing.T) {
 		t.Errorf("accepted %+v", d)
 	}
 	same(t, counts(t, l), [2]int64{2, 1}, "open and accepted")
+	acceptances, err := l.Acceptances(t.Context(), "now")
+	if err != nil || len(acceptances) != 1 || acceptances[0].Who != "Alice" || !acceptances[0].Until.Equal(never) || acceptances[0].Hop != string(d.Mismatch.Hop) {
+		t.Errorf("alerts hear of %+v, error %v", acceptances, err)
+	}
 
 	id := full(outcomes(suspects(3), compare.Diverged))
 	same(t, counts(t, l), [2]int64{2, 1}, "after a pass that found the same")
@@ -91,14 +95,16 @@ func TestWhatBecomesAnotherIsOpenAgain(t *testing.T) {
 		change   func(*compare.Mismatch)
 		accepted int64
 	}{
-		"the same":       {func(*compare.Mismatch) {}, 1},
-		"another value":  {func(m *compare.Mismatch) { m.Fields[0].Legacy = &order.Value{Text: "moved"} }, 1},
-		"another kind":   {func(m *compare.Mismatch) { m.Kind = compare.Duplicate }, 0},
-		"another cause":  {func(m *compare.Mismatch) { m.Cause = compare.LostUpdate }, 0},
-		"another field":  {func(m *compare.Mismatch) { m.Fields = fields("price") }, 0},
-		"a field more":   {func(m *compare.Mismatch) { m.Fields = fields("status", "price") }, 0},
-		"another hop":    {func(m *compare.Mismatch) { m.Hop = compare.LegacyToEvents }, 0},
-		"no field known": {func(m *compare.Mismatch) { m.Fields = nil }, 0},
+		"the same":               {func(*compare.Mismatch) {}, 1},
+		"another value":          {func(m *compare.Mismatch) { m.Fields[0].Legacy = &order.Value{Text: "moved"} }, 0},
+		"another projection":     {func(m *compare.Mismatch) { m.Fields[0].Projection = &order.Value{Null: true} }, 0},
+		"another number of rows": {func(m *compare.Mismatch) { m.LegacyCopies++ }, 0},
+		"another kind":           {func(m *compare.Mismatch) { m.Kind = compare.Duplicate }, 0},
+		"another cause":          {func(m *compare.Mismatch) { m.Cause = compare.LostUpdate }, 0},
+		"another field":          {func(m *compare.Mismatch) { m.Fields = fields("price") }, 0},
+		"a field more":           {func(m *compare.Mismatch) { m.Fields = fields("status", "price") }, 0},
+		"another hop":            {func(m *compare.Mismatch) { m.Hop = compare.LegacyToEvents }, 0},
+		"no field known":         {func(m *compare.Mismatch) { m.Fields = nil }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := migrated(t, pgtest.Database(t))
@@ -165,8 +171,19 @@ func TestAnswersThatAreNone(t *testing.T) {
 	if _, err := l.Accept(t.Context(), "now", "0", "", nobody); !errors.Is(err, ledger.ErrAcceptance) {
 		t.Errorf("accepted by nobody: %v", err)
 	}
+	blank := answered(never)
+	blank.Why = " \t"
+	if _, err := l.Accept(t.Context(), "now", "0", "", blank); !errors.Is(err, ledger.ErrAcceptance) {
+		t.Errorf("accepted for no reason: %v", err)
+	}
 	same(t, counts(t, l), [2]int64{1, 0}, "open and accepted")
 	accept(t, l, "0", "")
+	bob := answered(never)
+	bob.Who = "Bob"
+	if _, err := l.Accept(t.Context(), "now", "0", "", bob); !errors.Is(err, ledger.ErrAcceptedBy) {
+		t.Errorf("accepted over somebody else's head: %v", err)
+	}
+	accept(t, l, "0", "") // by the same, who may
 	if d, err := l.Withdraw(t.Context(), "now", "0", ""); err != nil || d.State != verify.Open || d.Acceptance != nil {
 		t.Errorf("withdrawn: %+v, error %v", d, err)
 	}

@@ -49,6 +49,33 @@ func (l *Ledger) OpenGroups(ctx context.Context, fingerprint string, values bool
 	return groups, nil
 }
 
+// maxAcceptances bounds what is read of acceptances: the newest are those that an incident ends with.
+const maxAcceptances = 10_000
+
+// Acceptances returns the divergences under a fingerprint that somebody answers for now, the newest acceptances in front.
+func (l *Ledger) Acceptances(ctx context.Context, fingerprint string) ([]incident.Acceptance, error) {
+	var found []incident.Acceptance
+	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
+		rows, err := l.pool.Query(ctx, `
+			SELECT hop, cause, accepted_by, accepted_at, accepted_until FROM divergence d WHERE `+acceptedNow+` AND fingerprint = $1
+			ORDER BY accepted_at DESC, id LIMIT $2`, fingerprint, maxAcceptances)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (incident.Acceptance, error) {
+			var a incident.Acceptance
+			err := row.Scan(&a.Hop, &a.Cause, &a.Who, &a.At, &a.Until)
+			a.At, a.Until = a.At.UTC(), a.Until.UTC()
+			return a, err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading who has accepted divergences: %w", err)
+	}
+	return found, nil
+}
+
 func example(d verify.Divergence, values bool) incident.Example {
 	e := incident.Example{OrderID: string(d.Mismatch.Key), Kind: string(d.Mismatch.Kind)}
 	if !values {

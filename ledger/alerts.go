@@ -122,11 +122,15 @@ func enqueue(ctx context.Context, tx pgx.Tx, id int64, m incident.Message, now t
 	return err
 }
 
-// AlertsPending counts the messages that were not sent yet, those that wait for the end of the quiet hours included.
-func (l *Ledger) AlertsPending(ctx context.Context) (int64, error) {
+// AlertsPending counts the messages that should have been sent by now. One that waits for the end of the quiet hours, and what
+// is behind it in its thread, waits on purpose.
+func (l *Ledger) AlertsPending(ctx context.Context, now time.Time) (int64, error) {
 	var pending int64
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
-		return l.pool.QueryRow(ctx, `SELECT count(*) FROM outbox WHERE done_at IS NULL`).Scan(&pending)
+		return l.pool.QueryRow(ctx, `
+			SELECT count(*) FROM outbox o WHERE done_at IS NULL
+				AND NOT EXISTS (SELECT FROM outbox b WHERE b.incident_id = o.incident_id AND b.done_at IS NULL AND b.id <= o.id AND b.not_before > $1)`,
+			micro(now)).Scan(&pending)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("counting alerts: %w", err)

@@ -53,8 +53,12 @@ func (l *Ledger) BeginDelivery(ctx context.Context, lease verify.Lease, id int64
 		WHERE id = $1 AND done_at IS NULL`, id, micro(now), micro(retryAt))
 }
 
-// EndDelivery notes how an attempt ended. Of a parent it keeps where it is.
+// EndDelivery notes how an attempt ended. Of a parent it keeps where it is. An incident that is open and whose parent is gone
+// gets another, with the text as it is now, in place of everything that waits for the one that is gone.
 func (l *Ledger) EndDelivery(ctx context.Context, lease verify.Lease, id int64, e incident.Ending, now time.Time) error {
+	if e.Outcome == incident.Refused && e.ParentGone {
+		return l.replaceParent(ctx, lease, id, e, now)
+	}
 	switch e.Outcome {
 	case incident.Sent, incident.Refused:
 		return l.updateDelivery(ctx, lease, "ending", `
@@ -72,6 +76,21 @@ func (l *Ledger) EndDelivery(ctx context.Context, lease verify.Lease, id int64, 
 			UPDATE outbox SET error = $2, retry_at = $3 WHERE id = $1 AND done_at IS NULL`, id, e.Error, micro(e.RetryAt))
 	}
 	return fmt.Errorf("ending delivery %d: unknown outcome %q", id, e.Outcome)
+}
+
+// replaceParent does so once for each parent: what is refused later finds none that is known.
+func (l *Ledger) replaceParent(ctx context.Context, lease verify.Lease, id int64, e incident.Ending, now time.Time) error {
+	return l.updateDelivery(ctx, lease, "ending", `
+		WITH done AS (
+			UPDATE outbox SET done_at = $2, outcome = $3, error = $4, retry_at = NULL WHERE id = $1 AND done_at IS NULL
+			RETURNING incident_id),
+		gone AS (
+			UPDATE incident i SET channel = '', ts = '' FROM done WHERE i.id = done.incident_id AND i.open AND i.ts <> ''
+			RETURNING i.id, i.body),
+		needless AS (
+			DELETE FROM outbox o USING gone WHERE o.incident_id = gone.id AND o.done_at IS NULL AND o.id <> $1)
+		INSERT INTO outbox (incident_id, op, body, created_at) SELECT id, $5, body, $2 FROM gone`,
+		id, micro(now), e.Outcome, e.Error, incident.Parent)
 }
 
 func (l *Ledger) updateDelivery(ctx context.Context, lease verify.Lease, doing, sql string, args ...any) error {

@@ -214,7 +214,8 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at
 				last_seen = greatest(d.last_seen, excluded.last_seen),
 				state = CASE WHEN d.state = 'accepted' AND (d.accepted_until <= clock_timestamp()
 					OR d.kind <> excluded.kind OR d.cause <> excluded.cause
-					OR jsonb_path_query_array(d.fields, '$[*].name') <> jsonb_path_query_array(excluded.fields, '$[*].name'))
+					OR d.fields <> excluded.fields
+					OR d.legacy_copies <> excluded.legacy_copies OR d.projection_copies <> excluded.projection_copies)
 					THEN 'open' ELSE d.state END
 			RETURNING d.id)
 		INSERT INTO sighting (pass_id, divergence_id) SELECT $1, id FROM written ON CONFLICT DO NOTHING`,

@@ -183,6 +183,13 @@ func (s *Server) add(m *Message) {
 	s.messages = append(s.messages, m)
 }
 
+// Delete removes a message with its thread, as a person does.
+func (s *Server) Delete(ts string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.messages = slices.DeleteFunc(s.messages, func(m *Message) bool { return m.TS == ts || m.Thread == ts })
+}
+
 func (s *Server) find(ts string) *Message {
 	i := slices.IndexFunc(s.messages, func(m *Message) bool { return m.TS == ts })
 	if i < 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -61,7 +62,7 @@ func (a *acceptCommand) until(now time.Time) (time.Time, error) {
 		return time.Time{}, errWithdrawAlone
 	case a.Withdraw:
 		return time.Time{}, nil
-	case a.Why == "" || a.Until == "":
+	case strings.TrimSpace(a.Why) == "" || a.Until == "":
 		return time.Time{}, withHint(errWhyAndUntil, "nothing is accepted for ever, or without a reason")
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
@@ -101,6 +102,8 @@ func explainAccept(err error) error {
 	switch {
 	case errors.Is(err, ledger.ErrNotOpen):
 		return withHint(err, "crosscheck gate --report FILE.html lists what is open and accepted under the present configuration")
+	case errors.Is(err, ledger.ErrAcceptedBy):
+		return withHint(err, "take it back first with --withdraw, then accept it")
 	case errors.Is(err, ledger.ErrSeveralHops):
 		return withHint(err, "say which one with --hop")
 	}

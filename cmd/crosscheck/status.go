@@ -31,6 +31,7 @@ type ledgerStatus struct {
 	// fingerprint is of the databases as they are now; an error means that they cannot be asked.
 	fingerprint func(context.Context) (string, error)
 	lag         lagMeter
+	started     time.Time // of following, by this process; zero where that is not known
 }
 
 var _ web.Source = (*ledgerStatus)(nil)
@@ -188,7 +189,7 @@ func (s *ledgerStatus) stream(ctx context.Context, m *metrics.Snapshot, fingerpr
 	if err != nil || e == nil {
 		return err
 	}
-	if now.Sub(e.At) > overdueAfter {
+	if _, stopped := streamStopped(e, s.started, now, s.config.Compare.Settle.Window); stopped {
 		markOverdue(m, verify.StreamPass)
 		return nil
 	}

@@ -1,0 +1,55 @@
+package incident
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Acceptance is a divergence that is not open since somebody answers for it. It is not repaired.
+type Acceptance struct {
+	Hop, Cause string
+	Who        string
+	At, Until  time.Time
+}
+
+// clocks is how far the clock of who accepts may be behind ours. Taking one for accepted that was so before is no harm.
+const clocks = time.Minute
+
+// acceptances are those of divergences that an incident was about.
+func acceptances(i Incident, f Facts) []Acceptance {
+	var found []Acceptance
+	for _, a := range f.Accepted {
+		if i.Subject == a.Hop+"/"+a.Cause && !a.At.Before(i.OpenedAt.Add(-clocks)) {
+			found = append(found, a)
+		}
+	}
+	return found
+}
+
+// gone is how an incident ends whose orders were open and are not: what was accepted is not called resolved.
+func gone(i Incident, f Facts) ending {
+	accepted := acceptances(i, f)
+	n := int64(len(accepted))
+	switch {
+	case n == 0:
+		return ending{"Resolved", "Resolved"}
+	case n < i.Peak:
+		return ending{"Partly accepted", fmt.Sprintf("%d repaired, %d accepted %s, not repaired,", i.Peak-n, n, answerer(accepted))}
+	}
+	return ending{"Accepted, not repaired", fmt.Sprintf("Accepted %s, not repaired,", answerer(accepted))}
+}
+
+// answerer names who has accepted last, and until when.
+func answerer(accepted []Acceptance) string {
+	newest, others := accepted[0], ""
+	for _, a := range accepted[1:] {
+		if a.Who != newest.Who {
+			others = " and others"
+		}
+		if a.At.After(newest.At) {
+			newest = a
+		}
+	}
+	return fmt.Sprintf("by %s%s until %s", strings.Join(strings.Fields(newest.Who), " "), others, stamp(newest.Until))
+}
