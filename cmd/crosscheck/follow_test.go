@@ -286,6 +286,12 @@ func TestAFollowerThatHasStoppedIsOverdue(t *testing.T) {
 	rows(t, s.EventsDSN, `UPDATE crosscheck.lease SET token = token + 1, expires_at = clock_timestamp() + interval '1 hour' WHERE job = 'stream';
 		UPDATE crosscheck.stream_state SET at = at - interval '10 minutes'`)
 	sidecar.shows("/metrics", http.StatusOK, `crosscheck_pass_overdue{pass="stream"} 1`)
+	at := rows(t, s.EventsDSN, "SELECT extract(epoch FROM date_trunc('milliseconds', at))::float8 FROM crosscheck.stream_state")
+	want, err := strconv.ParseFloat(at, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sidecar.shows("/metrics", http.StatusOK, "\ncrosscheck_stream_last_look_timestamp_seconds "+strconv.FormatFloat(want, 'g', -1, 64)+"\n")
 	if _, page := sidecar.get("/metrics"); strings.Contains(page, "crosscheck_stream_lag_messages{") {
 		t.Error("a lag is shown that nobody measures any more")
 	}
