@@ -283,6 +283,8 @@ func TestAFollowerThatHasStoppedIsOverdue(t *testing.T) {
 	sidecar := s.follow()
 	s.caughtUp()
 	sidecar.shows("/metrics", http.StatusOK, `crosscheck_pass_overdue{pass="stream"} 0`)
+	quiet := rows(t, s.EventsDSN, "SELECT at FROM crosscheck.stream_state") // nobody trades, and looks go on
+	eventually(t, s.EventsDSN, "SELECT at > '"+quiet+"' FROM crosscheck.stream_state", "t")
 	rows(t, s.EventsDSN, `UPDATE crosscheck.lease SET token = token + 1, expires_at = clock_timestamp() + interval '1 hour' WHERE job = 'stream';
 		UPDATE crosscheck.stream_state SET at = at - interval '10 minutes'`)
 	sidecar.shows("/metrics", http.StatusOK, `crosscheck_pass_overdue{pass="stream"} 1`)
