@@ -231,6 +231,13 @@ func TestAStreamThatNobodyEverLookedAtHasTheEpoch(t *testing.T) {
 	}
 }
 
+func TestAPassWithoutAScheduleIsNeverOverdue(t *testing.T) {
+	page := ours(scrape(t, New(Options{Read: reads(Snapshot{Passes: []Pass{{Pass: "sample", Unscheduled: true}, {Pass: "full"}}})})))
+	if strings.Contains(page, `crosscheck_pass_overdue{pass="sample"}`) || !strings.Contains(page, `crosscheck_pass_overdue{pass="full"} 0`) {
+		t.Errorf("the full pass alone has a schedule:\n%s", page)
+	}
+}
+
 func TestAGateVerdictNobodyKnowsIsStillShown(t *testing.T) {
 	page := scrape(t, New(Options{Read: reads(Snapshot{Gate: &Gate{Decision: "PERHAPS"}})}))
 	if !strings.Contains(page, `crosscheck_gate_decision{decision="PERHAPS"} 1`) || !strings.Contains(page, `crosscheck_gate_decision{decision="GO"} 0`) {

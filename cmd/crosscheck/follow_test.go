@@ -276,6 +276,20 @@ func TestADivergenceIsKnownSecondsAfterItsEvent(t *testing.T) {
 	eventually(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.sighting g JOIN crosscheck.pass p ON p.id = g.pass_id WHERE p.state <> 'done'", "2")
 }
 
+// TestAPassMadeByHandIsNotOverdue makes a sample where none is scheduled.
+func TestAPassMadeByHandIsNotOverdue(t *testing.T) {
+	t.Parallel()
+	s := newStreaming(t, 100)
+	sidecar := s.follow()
+	if sample := start(t, "sample", "--config", s.file); sample.end() != exitAgrees {
+		t.Fatalf("sample:\n%s", &sample.stdout)
+	}
+	sidecar.shows("/metrics", http.StatusOK, `crosscheck_pass_last_success_timestamp_seconds{pass="sample"}`)
+	if _, page := sidecar.get("/metrics"); strings.Contains(page, `crosscheck_pass_overdue{pass="sample"}`) {
+		t.Error("a pass that has no schedule is held to one")
+	}
+}
+
 // TestAFollowerThatHasStoppedIsOverdue lets the follower's last word be some minutes old, and nobody follow any more.
 func TestAFollowerThatHasStoppedIsOverdue(t *testing.T) {
 	t.Parallel()

@@ -249,6 +249,7 @@ func (s *ledgerStatus) passes(ctx context.Context, m *metrics.Snapshot, now time
 			p.Coverage = k.Newest.Scan.Coverage
 		}
 		p.Overdue = !s.cron(k.Kind).Off() && k.Overdue(now, overdueAfter)
+		p.Unscheduled = (k.Kind == verify.Sample || k.Kind == verify.Full) && s.cron(k.Kind).Off()
 		m.Passes = append(m.Passes, p)
 	}
 	return nil
