@@ -2,9 +2,14 @@ package dashboards
 
 import (
 	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -128,12 +133,7 @@ type container struct {
 	Name  string   `yaml:"name"`
 	Image string   `yaml:"image"`
 	Args  []string `yaml:"args"`
-	Env   []struct {
-		Name      string `yaml:"name"`
-		ValueFrom struct {
-			SecretKeyRef struct{ Name, Key string } `yaml:"secretKeyRef"`
-		} `yaml:"valueFrom"`
-	} `yaml:"env"`
+	Env   []env    `yaml:"env"`
 	Ports []struct {
 		Name          string `yaml:"name"`
 		ContainerPort int    `yaml:"containerPort"`
@@ -152,6 +152,16 @@ type container struct {
 		MountPath string `yaml:"mountPath"`
 		ReadOnly  bool   `yaml:"readOnly"`
 	} `yaml:"volumeMounts"`
+}
+
+type env struct {
+	Name      string `yaml:"name"`
+	ValueFrom struct {
+		SecretKeyRef struct{ Name, Key string } `yaml:"secretKeyRef"`
+		FieldRef     struct {
+			FieldPath string `yaml:"fieldPath"`
+		} `yaml:"fieldRef"`
+	} `yaml:"valueFrom"`
 }
 
 type probe struct {
@@ -212,16 +222,65 @@ func TestKubernetesRunsASidecarAndAGate(t *testing.T) {
 	if sidecar.Args[0] != "run" || job.Args[0] != "gate" || gate.BackoffLimit == nil || *gate.BackoffLimit != 0 || gate.Template.Spec.RestartPolicy != "Never" {
 		t.Errorf("sidecar %q, gate %q, tried again %v", sidecar.Args, job.Args, gate.BackoffLimit)
 	}
-	if sidecar.LivenessProbe.HTTPGet.Path != "/healthz" || sidecar.ReadinessProbe.HTTPGet.Path != "/readyz" {
-		t.Errorf("probes: %+v, %+v", sidecar.LivenessProbe, sidecar.ReadinessProbe)
+	if sidecar.LivenessProbe.HTTPGet.Path != "/healthz" {
+		t.Errorf("probe: %+v", sidecar.LivenessProbe)
 	}
-	for _, p := range []string{sidecar.LivenessProbe.HTTPGet.Port, sidecar.ReadinessProbe.HTTPGet.Port, objects["Service"].Spec.Ports[0].TargetPort} {
+	if sidecar.ReadinessProbe != (probe{}) {
+		t.Errorf("a pod of the order service is not ready when its observer is not: %+v", sidecar.ReadinessProbe)
+	}
+	for _, p := range []string{sidecar.LivenessProbe.HTTPGet.Port, objects["Service"].Spec.Ports[0].TargetPort} {
 		if len(sidecar.Ports) != 1 || p != sidecar.Ports[0].Name {
 			t.Errorf("port %q is none of %+v", p, sidecar.Ports)
 		}
 	}
 	if a := deployment.Metadata.Annotations; a["prometheus.io/scrape"] != "true" || a["prometheus.io/port"] != "8080" || a["prometheus.io/path"] != "/metrics" {
 		t.Errorf("Prometheus is told %v", a)
+	}
+}
+
+func TestKubernetesSaysWhoAskedTheGate(t *testing.T) {
+	job := crosscheckIn(t, kubernetes(t)["CronJob"].Spec.JobTemplate.Spec.Template)
+	i := slices.Index(job.Args, "--as")
+	if i < 0 || i+1 == len(job.Args) {
+		t.Fatalf("a user id without a name asks: %q", job.Args)
+	}
+	name := strings.TrimSuffix(strings.TrimPrefix(job.Args[i+1], "$("), ")")
+	if !slices.ContainsFunc(job.Env, func(e env) bool { return e.Name == name && e.ValueFrom.FieldRef.FieldPath == "metadata.name" }) {
+		t.Errorf("--as %s is not the name of the pod: %+v", job.Args[i+1], job.Env)
+	}
+}
+
+// TestThePipelineSeesAJobThatFails runs the lines that the example gives to a pipeline, with a kubectl that says what a job
+// of that end says, and sits out its time where the condition does not come.
+func TestThePipelineSeesAJobThatFails(t *testing.T) {
+	var script strings.Builder
+	for line := range strings.Lines(string(read(t, "../docs/examples/kubernetes/crosscheck.yaml"))) {
+		for _, command := range []string{"kubectl create job", "timeout", "kubectl wait", "kubectl logs"} {
+			if given, ok := strings.CutPrefix(line, "#   "); ok && strings.HasPrefix(given, command) {
+				script.WriteString(given)
+			}
+		}
+	}
+	for conditions, want := range map[string]int{"SuccessCriteriaMet Complete": 0, "FailureTarget Failed": 1} {
+		dir := t.TempDir()
+		kubectl := `#!/bin/sh
+case "$1" in
+get) echo "` + conditions + `" ;;
+wait) echo "` + conditions + `" | grep -q Complete || { sleep "${3#--timeout=}"; false; } ;;
+esac
+`
+		if err := os.WriteFile(filepath.Join(dir, "kubectl"), []byte(kubectl), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "sh", "-euc", script.String())
+		cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "BUILD=7"}
+		cmd.WaitDelay = time.Second
+		out, err := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != want || ctx.Err() != nil {
+			t.Errorf("a job with the conditions %s: exit code %d (%v), want %d\n%s%s", conditions, got, err, want, script.String(), out)
+		}
 	}
 }
 

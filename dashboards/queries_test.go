@@ -28,6 +28,7 @@ func everything() metrics.Snapshot {
 		Optional: metrics.Optional{
 			ProjectionLagSeconds: new(1.0), ProjectionLagEvents: new(1.0),
 			StreamLag:          []metrics.StreamLag{{Partition: "0", Messages: 1}},
+			StreamLastLook:     new(time.Unix(1, 0)),
 			Completeness:       []metrics.Completeness{{Hop: "legacy->events", Ratio: 1}},
 			ChangeCompleteness: []metrics.Completeness{{Hop: "legacy->events", Ratio: 1}},
 			Coverage:           []metrics.Coverage{{Status: "FILLED", Age: "older", Ratio: 1}},

@@ -59,6 +59,8 @@ type Pass struct {
 	Coverage float64
 	// Overdue is true when a scheduled pass was missed, or runs longer than its schedule allows.
 	Overdue bool
+	// Unscheduled is true when the pass is made by hand only, so that it cannot be overdue and has no series that says so.
+	Unscheduled bool
 }
 
 // SampleBound is the anytime-valid upper bound of the share of bad orders.
@@ -138,7 +140,7 @@ var (
 	suspects    = gauge("suspects", "Orders with a mismatch that may still be lag, waiting for their recheck.")
 	lastSuccess = gauge("pass_last_success_timestamp_seconds", "When the newest pass finished that judged everything it set out to judge, whatever it found.", "pass")
 	coverage    = gauge("pass_coverage_ratio", "Share of what the newest finished pass set out to compare that it did compare.", "pass")
-	overdue     = gauge("pass_overdue", "1 when a scheduled pass was missed or overruns, else 0.", "pass")
+	overdue     = gauge("pass_overdue", "1 when a scheduled pass was missed or overruns, else 0; absent where a pass has no schedule.", "pass")
 	bound       = gauge("sample_bound_ratio", "Upper bound of the share of bad orders that the samples prove, valid at all looks at once.", "confidence")
 	decision    = gauge("gate_decision", "1 for what the gate says now, 0 for the other decisions.", "decision")
 	criterion   = gauge("gate_criterion", "1 for what a criterion of the gate says now, 0 for the other verdicts.", "criterion", "verdict")
@@ -223,7 +225,9 @@ func (e *emitter) snapshot(s Snapshot) {
 		if p.Coverage >= 0 {
 			e.add(coverage, p.Coverage, p.Pass)
 		}
-		e.add(overdue, truth(p.Overdue), p.Pass)
+		if !p.Unscheduled {
+			e.add(overdue, truth(p.Overdue), p.Pass)
+		}
 	}
 	if b := s.SampleBound; b != nil {
 		e.add(bound, b.Ratio, b.Confidence)

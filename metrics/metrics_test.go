@@ -34,6 +34,7 @@ func full() Snapshot {
 		Optional: Optional{
 			ProjectionLagSeconds: new(1.5), ProjectionLagEvents: new(12.0),
 			StreamLag:          []StreamLag{{"0", 4}, {"1", 0}},
+			StreamLastLook:     new(time.UnixMilli(1_700_000_060_500)),
 			Completeness:       []Completeness{{"legacy->events", 0.999}, {"events->stream", 1}},
 			ChangeCompleteness: []Completeness{{"legacy->events", 0.98}},
 			Coverage:           []Coverage{{"FILLED", "under 1h", 0.5}, {"FILLED", "older", 1}, {"", "older", 1}},
@@ -113,7 +114,7 @@ func TestEveryMetricOfTheContractIsThere(t *testing.T) {
 		"orders", "compared_orders_total", "mismatches_total", "open_divergences", "accepted_divergences", "oldest_divergence_age_seconds", "suspects",
 		"pass_duration_seconds", "pass_last_success_timestamp_seconds", "pass_coverage_ratio", "pass_overdue", "sample_bound_ratio",
 		"gate_decision", "gate_criterion", "read_seconds", "source_queries_total", "source_seconds", "build_info", "ledger_up",
-		"projection_lag_seconds", "projection_lag_events", "stream_lag_messages", "completeness_ratio",
+		"projection_lag_seconds", "projection_lag_events", "stream_lag_messages", "stream_last_look_timestamp_seconds", "completeness_ratio",
 		"change_completeness_ratio", "coverage_ratio", "alerts_pending", "cutover_step",
 	} {
 		if !strings.Contains(page, "# HELP crosscheck_"+name+" ") {
@@ -216,10 +217,24 @@ func TestStatusesFromADatabaseCannotSpoilTheScrape(t *testing.T) {
 
 func TestWhatIsNotConfiguredIsAbsentAndNotZero(t *testing.T) {
 	page := ours(scrape(t, New(Options{Read: reads(Snapshot{})})))
-	for _, name := range []string{"projection_lag", "stream_lag", "completeness", "change_completeness", "coverage_ratio", "alerts_pending", "cutover_step"} {
+	for _, name := range []string{"projection_lag", "stream_l", "completeness", "change_completeness", "coverage_ratio", "alerts_pending", "cutover_step"} {
 		if strings.Contains(page, "crosscheck_"+name) {
 			t.Errorf("crosscheck_%s… is there:\n%s", name, page)
 		}
+	}
+}
+
+func TestAStreamThatNobodyEverLookedAtHasTheEpoch(t *testing.T) {
+	page := ours(scrape(t, New(Options{Read: reads(Snapshot{Optional: Optional{StreamLastLook: new(time.Time{})}})})))
+	if !strings.Contains(page, "\ncrosscheck_stream_last_look_timestamp_seconds 0\n") {
+		t.Errorf("the last look is not 0:\n%s", page)
+	}
+}
+
+func TestAPassWithoutAScheduleIsNeverOverdue(t *testing.T) {
+	page := ours(scrape(t, New(Options{Read: reads(Snapshot{Passes: []Pass{{Pass: "sample", Unscheduled: true}, {Pass: "full"}}})})))
+	if strings.Contains(page, `crosscheck_pass_overdue{pass="sample"}`) || !strings.Contains(page, `crosscheck_pass_overdue{pass="full"} 0`) {
+		t.Errorf("the full pass alone has a schedule:\n%s", page)
 	}
 }
 

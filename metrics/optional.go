@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"cmp"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -12,6 +13,7 @@ type Optional struct {
 	// ProjectionLagSeconds is how long the projection is behind the events, ProjectionLagEvents by how many events.
 	ProjectionLagSeconds, ProjectionLagEvents *float64
 	StreamLag                                 []StreamLag
+	StreamLastLook                            *time.Time // when the follower last wrote down what it saw; a zero time when it never did
 	Completeness                              []Completeness
 	ChangeCompleteness                        []Completeness // of legacy's recorded changes, beside that of its orders
 	Coverage                                  []Coverage
@@ -48,6 +50,7 @@ var (
 	projectionLagSeconds = gauge("projection_lag_seconds", "How long the projection is behind the events.")
 	projectionLagEvents  = gauge("projection_lag_events", "Events that the projection has not applied yet.")
 	streamLag            = gauge("stream_lag_messages", "Messages of a partition of the stream that are not matched with the event store yet.", "partition")
+	streamLastLook       = gauge("stream_last_look_timestamp_seconds", "When the follower of the stream last wrote down that it had looked, whether or not something came; 0 when it is configured and never did.")
 	completeness         = gauge("completeness_ratio", "Share of what should have crossed a hop that did cross it.", "hop")
 	changeCompleteness   = gauge("change_completeness_ratio", "Share of the changes that legacy recorded of sampled orders that crossed a hop.", "hop")
 	coverageByAge        = gauge("coverage_ratio", "Share of the orders of one status and age that the newest full verification judged.", "status", "age")
@@ -56,7 +59,7 @@ var (
 )
 
 func describeOptional(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, completeness, changeCompleteness, coverageByAge, alertsPending, cutoverStep} {
+	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, streamLastLook, completeness, changeCompleteness, coverageByAge, alertsPending, cutoverStep} {
 		ch <- d
 	}
 }
@@ -70,6 +73,9 @@ func (e *emitter) optional(o Optional) {
 	}
 	for _, l := range o.StreamLag {
 		e.add(streamLag, float64(l.Messages), l.Partition)
+	}
+	if at := o.StreamLastLook; at != nil {
+		e.add(streamLastLook, max(0, float64(at.UnixMilli())/1000))
 	}
 	for _, c := range o.Completeness {
 		e.add(completeness, c.Ratio, c.Hop)

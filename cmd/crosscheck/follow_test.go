@@ -276,6 +276,20 @@ func TestADivergenceIsKnownSecondsAfterItsEvent(t *testing.T) {
 	eventually(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.sighting g JOIN crosscheck.pass p ON p.id = g.pass_id WHERE p.state <> 'done'", "2")
 }
 
+// TestAPassMadeByHandIsNotOverdue makes a sample where none is scheduled.
+func TestAPassMadeByHandIsNotOverdue(t *testing.T) {
+	t.Parallel()
+	s := newStreaming(t, 100)
+	sidecar := s.follow()
+	if sample := start(t, "sample", "--config", s.file); sample.end() != exitAgrees {
+		t.Fatalf("sample:\n%s", &sample.stdout)
+	}
+	sidecar.shows("/metrics", http.StatusOK, `crosscheck_pass_last_success_timestamp_seconds{pass="sample"}`)
+	if _, page := sidecar.get("/metrics"); strings.Contains(page, `crosscheck_pass_overdue{pass="sample"}`) {
+		t.Error("a pass that has no schedule is held to one")
+	}
+}
+
 // TestAFollowerThatHasStoppedIsOverdue lets the follower's last word be some minutes old, and nobody follow any more.
 func TestAFollowerThatHasStoppedIsOverdue(t *testing.T) {
 	t.Parallel()
@@ -283,9 +297,17 @@ func TestAFollowerThatHasStoppedIsOverdue(t *testing.T) {
 	sidecar := s.follow()
 	s.caughtUp()
 	sidecar.shows("/metrics", http.StatusOK, `crosscheck_pass_overdue{pass="stream"} 0`)
+	quiet := rows(t, s.EventsDSN, "SELECT at FROM crosscheck.stream_state") // nobody trades, and looks go on
+	eventually(t, s.EventsDSN, "SELECT at > '"+quiet+"' FROM crosscheck.stream_state", "t")
 	rows(t, s.EventsDSN, `UPDATE crosscheck.lease SET token = token + 1, expires_at = clock_timestamp() + interval '1 hour' WHERE job = 'stream';
 		UPDATE crosscheck.stream_state SET at = at - interval '10 minutes'`)
 	sidecar.shows("/metrics", http.StatusOK, `crosscheck_pass_overdue{pass="stream"} 1`)
+	at := rows(t, s.EventsDSN, "SELECT extract(epoch FROM date_trunc('milliseconds', at))::float8 FROM crosscheck.stream_state")
+	want, err := strconv.ParseFloat(at, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sidecar.shows("/metrics", http.StatusOK, "\ncrosscheck_stream_last_look_timestamp_seconds "+strconv.FormatFloat(want, 'g', -1, 64)+"\n")
 	if _, page := sidecar.get("/metrics"); strings.Contains(page, "crosscheck_stream_lag_messages{") {
 		t.Error("a lag is shown that nobody measures any more")
 	}

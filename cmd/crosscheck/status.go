@@ -186,8 +186,17 @@ func (s *ledgerStatus) snapshot(ctx context.Context) (metrics.Snapshot, error) {
 // lag is not known then, and the check is overdue.
 func (s *ledgerStatus) stream(ctx context.Context, m *metrics.Snapshot, fingerprint string, now time.Time) error {
 	e, lag, err := s.ledger.StreamEvidence(ctx, fingerprint)
-	if err != nil || e == nil {
+	if err != nil {
 		return err
+	}
+	if s.config.Stream.Given() {
+		m.StreamLastLook = new(time.Time{}) // a follower that never began must be told of, too
+	}
+	if e == nil {
+		return nil
+	}
+	if s.config.Stream.Given() { // where it is not any more, nobody is to look
+		m.StreamLastLook = &e.At
 	}
 	if _, stopped := streamStopped(e, s.started, now, s.config.Compare.Settle.Window); stopped {
 		markOverdue(m, verify.StreamPass)
@@ -241,6 +250,7 @@ func (s *ledgerStatus) passes(ctx context.Context, m *metrics.Snapshot, now time
 			p.Coverage = k.Newest.Scan.Coverage
 		}
 		p.Overdue = !s.cron(k.Kind).Off() && k.Overdue(now, overdueAfter)
+		p.Unscheduled = (k.Kind == verify.Sample || k.Kind == verify.Full) && s.cron(k.Kind).Off()
 		m.Passes = append(m.Passes, p)
 	}
 	return nil
