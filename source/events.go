@@ -74,6 +74,9 @@ func (e *Events) resolve(ctx context.Context) error {
 	if e.keyType, _, err = e.side.resolveKey(ctx); err != nil {
 		return err
 	}
+	if e.side.shape.oid, _, err = e.side.resolveTable(ctx); err != nil { // for its identity
+		return err
+	}
 	for _, column := range e.eventColumns() {
 		if err := e.resolveColumn(ctx, column); err != nil {
 			return err
@@ -101,6 +104,9 @@ func (e *Events) Ping(ctx context.Context) error { return e.side.Ping(ctx) }
 
 // Identity names the database and the table that are really read.
 func (e *Events) Identity(ctx context.Context) (Identity, error) { return e.side.Identity(ctx) }
+
+// Origin is where the events come from, as far as evidence is concerned; see [Side.Origin].
+func (e *Events) Origin(ctx context.Context) (string, error) { return e.side.Origin(ctx) }
 
 // Histories reads all events of some orders, each order's in the order of their positions. Events that cannot be
 // decoded are among them, with what is wrong about them. An order without events is not in the map.
