@@ -196,21 +196,3 @@ func (e *Events) Newest(ctx context.Context) (time.Time, error) {
 	}
 	return at.UTC(), nil
 }
-
-// mostBehind bounds how many of the newest events are looked at to count those that a projection has still to show.
-const mostBehind = 100_000
-
-// After counts the events that are newer than a time, among the last 100,000 by position. It reads through the index on the
-// position, and costs what these cost.
-func (e *Events) After(ctx context.Context, at time.Time) (int64, error) {
-	defer e.side.observe("lag")()
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	var n int64
-	query := fmt.Sprintf("SELECT count(*) FROM (SELECT %s AS crosscheck_at FROM %s ORDER BY %s DESC LIMIT %d) newest WHERE crosscheck_at > $1",
-		e.config.At, e.side.from(), e.config.Position, mostBehind)
-	if err := e.side.pool.QueryRow(ctx, query, at).Scan(&n); err != nil {
-		return 0, fmt.Errorf("counting events behind the projection: %w", err)
-	}
-	return n, nil
-}
