@@ -69,7 +69,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Sampler: config.Sampler{Schedule: schedule(t, "0 * * * *"), Size: 10000, Full: schedule(t, "0 2 * * *")},
 		Gate: config.Gate{Criteria: config.Criteria{
-			OpenDivergences:  config.OpenDivergences{Criterion: inForce},
+			OpenDivergences:  config.OpenDivergences{Criterion: inForce, MaxAge: 26 * time.Hour},
 			FullVerification: config.FullVerification{Criterion: inForce, MaxAge: 26 * time.Hour},
 			Counts:           config.Counts{Criterion: inForce, MaxAge: 26 * time.Hour},
 			SampleBound:      config.SampleBound{Criterion: inForce, MaxRatio: 0.001, Confidence: 0.95, MaxAge: 168 * time.Hour},
@@ -117,7 +117,7 @@ func TestEverything(t *testing.T) {
 		},
 		Sampler: config.Sampler{Schedule: schedule(t, "*/30 0 * * * *"), Size: 250},
 		Gate: config.Gate{Criteria: config.Criteria{
-			OpenDivergences:  config.OpenDivergences{Criterion: advisory, Max: 3},
+			OpenDivergences:  config.OpenDivergences{Criterion: advisory, Max: 3, MaxAge: 150 * time.Minute},
 			FullVerification: config.FullVerification{Criterion: config.Criterion{Severity: config.Blocking}, MaxAge: time.Hour},
 			Counts:           config.Counts{Criterion: config.Criterion{Severity: config.Advisory}, MaxAge: 90 * time.Minute},
 			SampleBound:      config.SampleBound{Criterion: inForce, MaxRatio: 0.01, Confidence: 0.999, MaxAge: 24 * time.Hour},

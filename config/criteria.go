@@ -53,6 +53,8 @@ type OpenDivergences struct {
 	Criterion
 	// Max is the largest number of open divergences that passes. Default 0.
 	Max int64
+	// MaxAge is how old the newest pass that compared anything may be. Default 26h.
+	MaxAge time.Duration
 }
 
 // FullVerification asks for a clean and fresh full verification.
@@ -95,7 +97,7 @@ func defaultCriteria() Criteria {
 	off := Criterion{Severity: Blocking}
 	nightly := day + 2*time.Hour // a nightly pass may start late and take its time
 	return Criteria{
-		OpenDivergences:  OpenDivergences{Criterion: inForce},
+		OpenDivergences:  OpenDivergences{Criterion: inForce, MaxAge: nightly},
 		FullVerification: FullVerification{Criterion: inForce, MaxAge: nightly},
 		Counts:           Counts{Criterion: inForce, MaxAge: nightly},
 		SampleBound:      SampleBound{Criterion: inForce, MaxRatio: 0.001, Confidence: 0.95, MaxAge: 7 * day},
@@ -121,6 +123,7 @@ func readGate(o *object, g *Gate) {
 		"open_divergences": func(o *object) {
 			readCriterion(o, &c.OpenDivergences.Criterion)
 			o.whole("max", &c.OpenDivergences.Max, 0, maxWhole)
+			readMaxAge(o, &c.OpenDivergences.MaxAge)
 		},
 		"full_verification": func(o *object) {
 			readCriterion(o, &c.FullVerification.Criterion)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,8 +13,9 @@ import (
 )
 
 // Fingerprint names everything in the configuration that evidence depends on: tables, keys, fields, their
-// expressions and tolerances, the grouping, the settle rules and the topic. Secrets, schedules, criteria and the web
-// endpoint are not in it, nor is the order of the fields. Evidence of another fingerprint is void.
+// expressions and tolerances, the grouping, the settle rules, the event store's table and how it maps to events, the
+// tables of legacy's own record, the topic and its brokers. Secrets, schedules, criteria and the web endpoint are not
+// in it, nor is the order of fields, brokers and ignored keys. Evidence of another fingerprint is void.
 func (c *Config) Fingerprint() string {
 	h := sha256.New()
 	add(h, "config", "1") // the version of this list
@@ -28,11 +30,35 @@ func (c *Config) Fingerprint() string {
 	s := c.Compare.Settle
 	add(h, "settle", s.Window.String(), fmt.Sprint(s.Rechecks), s.MaxLag.String())
 	add(h, "group_by", c.Compare.GroupBy)
-	if c.Stream.Given() {
-		add(h, "stream", c.Stream.Topic)
-	}
+	c.addEvents(h)
 	return hex.EncodeToString(h.Sum(nil))
 }
+
+// addEvents adds the representations that only some systems have; a system without them keeps its fingerprint.
+func (c *Config) addEvents(h hash.Hash) {
+	if e := c.Events; e.Given() {
+		add(h, "events", e.Table, e.Position, e.Key, e.Type, e.At, e.Payload)
+		for _, names := range []struct {
+			what string
+			own  map[string]string
+		}{{"type", e.Types}, {"payload key", e.Keys}} {
+			for _, ours := range slices.Sorted(maps.Keys(names.own)) {
+				add(h, names.what, ours, names.own[ours])
+			}
+		}
+		add(h, append([]string{"ignore"}, distinct(e.Ignore)...)...)
+	}
+	if c.History.Given() {
+		add(h, "history", c.History.AuditLog, c.History.Trades)
+	}
+	if c.Stream.Given() {
+		// The cluster's own id would be better, but nobody tells it while the brokers are down, and the gate has to answer then.
+		add(h, append([]string{"stream", c.Stream.Topic}, distinct(c.Stream.Brokers)...)...)
+	}
+}
+
+// distinct is what is in the list, whatever its order there.
+func distinct(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
 
 // add writes each part with its length before it, so that no two lists of parts read the same.
 func add(h hash.Hash, parts ...string) {

@@ -9,7 +9,7 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 )
 
-func TestStreamIsReadAndItsTopicIsInTheFingerprint(t *testing.T) {
+func TestStreamIsReadAndWhereItIsIsInTheFingerprint(t *testing.T) {
 	parsed := func(stream string) *config.Config {
 		t.Helper()
 		c, err := parse(t, `
@@ -33,7 +33,11 @@ compare: {fields: [{name: status, type: text}]}
 	if none.Stream.Given() || !orders.Stream.TLS.Enabled || others.Stream.TLS.Enabled {
 		t.Errorf("absent, and with and without tls: %+v, %+v, %+v", none.Stream, orders.Stream, others.Stream)
 	}
-	if c.Fingerprint() != orders.Fingerprint() || orders.Fingerprint() == others.Fingerprint() || orders.Fingerprint() == none.Fingerprint() {
-		t.Error("evidence depends on the topic, and not on how it is reached")
+	if c.Fingerprint() == orders.Fingerprint() || orders.Fingerprint() == others.Fingerprint() || orders.Fingerprint() == none.Fingerprint() {
+		t.Error("evidence depends on the brokers and the topic")
+	}
+	plain := parsed(`stream: {brokers: ["b:2", "a:1", "b:2"], topic: orders}`)
+	if c.Fingerprint() != plain.Fingerprint() {
+		t.Error("evidence does not depend on the order of the brokers, nor on login and encryption")
 	}
 }

@@ -79,15 +79,22 @@ compare:
   settle: {window: 30s}
 sampler: {schedule: "0 * * * *"}
 web: {listen: ":8080"}
+events: {dsn: "${EVENTS_DSN}", types: {OrderFilled: Fill}, keys: {reason: why}, ignore: [a, b]}
+history: {audit_log: audit}
+stream: {brokers: ["a:1", "b:2"], topic: orders}
 `
 	original := fingerprint(t, base)
 	same := map[string][2]string{
-		"another dsn":         {`legacy: {dsn: "${LEGACY_DSN}"`, `legacy: {dsn: "${EVENTS_DSN}"`},
-		"order of the fields": {`{name: status, type: text}, {name: price, type: numeric, tolerance: 0.50, legacy: p}`, `{name: price, type: numeric, tolerance: 0.5, legacy: p}, {name: status, type: text}`},
-		"a default spelt out": {"settle: {window: 30s}", "settle: {window: 0.5m, rechecks: 3}"},
-		"another schedule":    {"0 * * * *", "1 * * * *"},
-		"another port":        {"8080", "8081"},
-		"the default column":  {"{name: status, type: text}", `{name: status, type: text, legacy: '"status"'}`},
+		"another dsn":                {`legacy: {dsn: "${LEGACY_DSN}"`, `legacy: {dsn: "${EVENTS_DSN}"`},
+		"order of the fields":        {`{name: status, type: text}, {name: price, type: numeric, tolerance: 0.50, legacy: p}`, `{name: price, type: numeric, tolerance: 0.5, legacy: p}, {name: status, type: text}`},
+		"a default spelt out":        {"settle: {window: 30s}", "settle: {window: 0.5m, rechecks: 3}"},
+		"another schedule":           {"0 * * * *", "1 * * * *"},
+		"another port":               {"8080", "8081"},
+		"order of what is ignored":   {"ignore: [a, b]", "ignore: [b, a, b]"},
+		"order of the brokers":       {`["a:1", "b:2"]`, `["b:2", "a:1"]`},
+		"another dsn of the events":  {`events: {dsn: "${EVENTS_DSN}"`, `events: {dsn: "${LEGACY_DSN}"`},
+		"the event store's defaults": {"types:", "table: public.event_store, key: order_id, types:"},
+		"the default column":         {"{name: status, type: text}", `{name: status, type: text, legacy: '"status"'}`},
 	}
 	for why, change := range same {
 		if got := fingerprint(t, replace(t, base, change)); got != original {
@@ -96,19 +103,34 @@ web: {listen: ":8080"}
 	}
 	seen := map[string]string{original: "nothing"}
 	different := map[string][2]string{
-		"table":      {"table: orders", "table: orders2"},
-		"key":        {"key: id", "key: id2"},
-		"changed_at": {", changed_at: at", ""},
-		"name":       {"name: price", "name: prices"},
-		"type":       {"name: status, type: text", "name: status, type: uuid"},
-		"expression": {"legacy: p", "legacy: p2"},
-		"side":       {"legacy: p", "projection: p"},
-		"tolerance":  {"tolerance: 0.50", "tolerance: 0.05"},
-		"exact":      {", tolerance: 0.50", ""},
-		"window":     {"window: 30s", "window: 31s"},
-		"rechecks":   {"window: 30s", "rechecks: 4"},
-		"max_lag":    {"window: 30s", "max_lag: 6m"},
-		"group_by":   {"settle:", "group_by: price\n  settle:"},
+		"table":              {"table: orders", "table: orders2"},
+		"key":                {"key: id", "key: id2"},
+		"changed_at":         {", changed_at: at", ""},
+		"name":               {"name: price", "name: prices"},
+		"field type":         {"name: status, type: text", "name: status, type: uuid"},
+		"expression":         {"legacy: p", "legacy: p2"},
+		"side":               {"legacy: p", "projection: p"},
+		"tolerance":          {"tolerance: 0.50", "tolerance: 0.05"},
+		"exact":              {", tolerance: 0.50", ""},
+		"window":             {"window: 30s", "window: 31s"},
+		"rechecks":           {"window: 30s", "rechecks: 4"},
+		"max_lag":            {"window: 30s", "max_lag: 6m"},
+		"group_by":           {"settle:", "group_by: price\n  settle:"},
+		"event table":        {"types:", "table: public.other_store, types:"},
+		"event key":          {"types:", "key: key, types:"},
+		"position":           {"types:", "position: key, types:"},
+		"event type":         {"types:", "type: key, types:"},
+		"at":                 {"types:", "at: key, types:"},
+		"payload":            {"types:", "payload: key, types:"},
+		"type's name":        {"OrderFilled: Fill", "OrderFilled: Filled"},
+		"type":               {"OrderFilled: Fill", "OrderCanceled: Fill"},
+		"payload key's name": {"reason: why", "reason: cause"},
+		"payload key":        {"reason: why", "quantity: why"},
+		"ignored":            {"ignore: [a, b]", "ignore: [ab]"},
+		"audit log":          {"audit_log: audit", "audit_log: audit2"},
+		"trades":             {"audit_log: audit", "audit_log: audit, trades: t"},
+		"brokers":            {`["a:1", "b:2"]`, `["a:1"]`},
+		"topic":              {"topic: orders", "topic: order"},
 	}
 	for what, change := range different {
 		got := fingerprint(t, replace(t, base, change))

@@ -66,7 +66,7 @@ func Defaults() Criteria {
 	off := Rule{Severity: Blocking}
 	const day, soon = 24 * time.Hour, 10 * time.Minute
 	return Criteria{
-		OpenDivergences:  OpenDivergencesCriterion{Rule: rule, Max: 0},
+		OpenDivergences:  OpenDivergencesCriterion{Rule: rule, Max: 0, MaxAge: defaultFullAge},
 		FullVerification: FullVerificationCriterion{Rule: rule, MaxAge: defaultFullAge},
 		Counts:           CountsCriterion{Rule: rule, MaxAge: defaultFullAge},
 		SampleBound:      SampleBoundCriterion{Rule: rule, MaxRatio: 0.001, Confidence: 0.95, MaxAge: defaultSampleAge},

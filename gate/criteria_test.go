@@ -137,6 +137,17 @@ func TestOpenDivergences(t *testing.T) {
 		given("none open after a look tomorrow", func(e *Evidence) {
 			e.Sample.StartedAt, e.Sample.FinishedAt = now.Add(time.Hour), now.Add(2*time.Hour)
 		}, Errored, "clocks"),
+		given("none open and the last look 300 days ago", func(e *Evidence) {
+			e.Sample = nil
+			e.Full.StartedAt, e.Full.FinishedAt = now.Add(-7200*time.Hour), now.Add(-7199*time.Hour)
+		}, Inconclusive, "longer ago than the 26h"),
+		given("one open and the last look 300 days ago", func(e *Evidence) {
+			e.Sample, e.Open = nil, open(1)
+			e.Full.StartedAt, e.Full.FinishedAt = now.Add(-7200*time.Hour), now.Add(-7199*time.Hour)
+		}, Fails, "1 divergence is open"),
+		given("none open, an old full pass and a fresh sample", func(e *Evidence) {
+			e.Full.StartedAt, e.Full.FinishedAt = now.Add(-7200*time.Hour), now.Add(-7199*time.Hour)
+		}, Passes, "sample pass 30"),
 		given("one open", func(e *Evidence) { e.Open = open(1) }, Fails, "1 divergence is open", "1 missing (legacy->projection)", "2h ago"),
 		given("many open in many groups", func(e *Evidence) {
 			e.Open = append(open(1), OpenDivergences{Kind: "differs", Count: 9_000, Oldest: now.Add(-time.Hour)},

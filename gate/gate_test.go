@@ -231,7 +231,7 @@ func TestEmptyEvidenceIsNeverGo(t *testing.T) {
 		age := time.Duration(rapid.Int64().Draw(t, "age"))
 		most := rapid.Int64().Draw(t, "most")
 		c := Criteria{
-			OpenDivergences:  OpenDivergencesCriterion{rule("open"), most},
+			OpenDivergences:  OpenDivergencesCriterion{rule("open"), most, age},
 			FullVerification: FullVerificationCriterion{rule("full"), age},
 			Counts:           CountsCriterion{rule("counts"), age},
 			SampleBound:      SampleBoundCriterion{rule("bound"), rapid.Float64().Draw(t, "ratio"), rapid.Float64().Draw(t, "confidence"), age},

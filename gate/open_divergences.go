@@ -8,11 +8,13 @@ import (
 )
 
 // OpenDivergencesCriterion asks that no more than Max divergences are open. "0 open" is worth something only after
-// somebody has looked: without a finished pass that compared anything it is inconclusive.
+// somebody has looked: without a finished and fresh pass that compared anything it is inconclusive.
 type OpenDivergencesCriterion struct {
 	Rule
 	// Max is how many open divergences are tolerated; default 0.
 	Max int64
+	// MaxAge is how long ago the newest pass that compared anything may have started; default 26h.
+	MaxAge time.Duration
 }
 
 // Name is the criterion's identifier everywhere.
@@ -22,7 +24,7 @@ func (c OpenDivergencesCriterion) validate() error {
 	if c.Max < 0 {
 		return fmt.Errorf("max: must not be negative, not %d", c.Max)
 	}
-	return nil
+	return validAge(c.MaxAge)
 }
 
 // Judge counts what is open. Open divergences fail even when no pass is left to vouch for them.
@@ -55,6 +57,9 @@ func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	if why := contradiction(newest, now); why != "" {
 		return broken(c.Max, clockHint, "%s is not usable as evidence: %s.", passName(newest), why)
+	}
+	if r, old := stale(newest, e, open, c.Max, c.MaxAge, now); old {
+		return r
 	}
 	if open > 0 {
 		return pass(open, c.Max, "%s Up to %s may be open.", openReason(e, open, now), number(c.Max))

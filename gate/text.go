@@ -12,7 +12,11 @@ const textWidth = 96
 // holds no colour and no control character but the line feed.
 func Text(d Decision) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  at %s", d.Decision, instant(d.At))
+	b.WriteString(string(d.Decision))
+	if n := waived(d); n > 0 {
+		fmt.Fprintf(&b, " (%s waived)", quantity(n, "criterion", "criteria"))
+	}
+	fmt.Fprintf(&b, "  at %s", instant(d.At))
 	if d.Fingerprint != "" {
 		fmt.Fprintf(&b, "  (fingerprint %s)", plain(shorten(d.Fingerprint, 12)))
 	}
@@ -46,6 +50,17 @@ func Text(d Decision) string {
 		wrap(&b, "record: ", fmt.Sprintf("decision %d, asked by %s, head %s", d.Record.Seq, plain(d.Record.Who), d.Record.Hash))
 	}
 	return b.String()
+}
+
+// waived counts the criteria that a waiver takes out of the decision.
+func waived(d Decision) int64 {
+	var n int64
+	for _, r := range d.Criteria {
+		if r.Waiver != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // writeWaivers names the waivers that are not in force; the others stand beside their criterion.

@@ -74,6 +74,9 @@ func (e *Events) resolve(ctx context.Context) error {
 	if e.keyType, _, err = e.side.resolveKey(ctx); err != nil {
 		return err
 	}
+	if e.side.shape.oid, _, err = e.side.resolveTable(ctx); err != nil { // for its identity
+		return err
+	}
 	for _, column := range e.eventColumns() {
 		if err := e.resolveColumn(ctx, column); err != nil {
 			return err
@@ -101,6 +104,9 @@ func (e *Events) Ping(ctx context.Context) error { return e.side.Ping(ctx) }
 
 // Identity names the database and the table that are really read.
 func (e *Events) Identity(ctx context.Context) (Identity, error) { return e.side.Identity(ctx) }
+
+// Origin is where the events come from, as far as evidence is concerned; see [Side.Origin].
+func (e *Events) Origin(ctx context.Context) (string, error) { return e.side.Origin(ctx) }
 
 // Histories reads all events of some orders, each order's in the order of their positions. Events that cannot be
 // decoded are among them, with what is wrong about them. An order without events is not in the map.
@@ -189,22 +195,4 @@ func (e *Events) Newest(ctx context.Context) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	return at.UTC(), nil
-}
-
-// mostBehind bounds how many of the newest events are looked at to count those that a projection has still to show.
-const mostBehind = 100_000
-
-// After counts the events that are newer than a time, among the last 100,000 by position. It reads through the index on the
-// position, and costs what these cost.
-func (e *Events) After(ctx context.Context, at time.Time) (int64, error) {
-	defer e.side.observe("lag")()
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	var n int64
-	query := fmt.Sprintf("SELECT count(*) FROM (SELECT %s AS crosscheck_at FROM %s ORDER BY %s DESC LIMIT %d) newest WHERE crosscheck_at > $1",
-		e.config.At, e.side.from(), e.config.Position, mostBehind)
-	if err := e.side.pool.QueryRow(ctx, query, at).Scan(&n); err != nil {
-		return 0, fmt.Errorf("counting events behind the projection: %w", err)
-	}
-	return n, nil
 }

@@ -2,8 +2,14 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/verify"
@@ -32,12 +38,59 @@ func (s *Side) Identity(ctx context.Context) (Identity, error) {
 		return id, fmt.Errorf("identifying %s: %w", s.config.Name, err)
 	}
 	// Some services withhold the identifier; the database's own oid and name are left then.
-	var system pgtype.Text
-	if err := s.pool.QueryRow(ctx, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()").Scan(&system); err == nil {
-		id.System = system.String
+	var err error
+	if id.System, err = s.told(ctx, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()"); err != nil {
+		return id, fmt.Errorf("identifying %s: %w", s.config.Name, err)
 	}
 	return id, nil
 }
+
+// Origin is where a side's rows come from, as far as evidence is concerned: the table's identity, the timeline of the
+// server's history, and the configured addresses. A physical copy of a server keeps the identity and shares the
+// timeline until it is promoted; its address is all that tells it from the original. User, password and options are
+// not in it.
+func (s *Side) Origin(ctx context.Context) (string, error) {
+	id, err := s.Identity(ctx)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	timeline, err := s.told(ctx, "SELECT timeline_id::text FROM pg_catalog.pg_control_checkpoint()")
+	if err != nil {
+		return "", fmt.Errorf("asking %s for its timeline: %w", s.config.Name, err)
+	}
+	return id.String() + "/" + timeline + "/" + strings.Join(endpoints(&s.pool.Config().ConnConfig.Config), ","), nil
+}
+
+// endpoints are the hosts and ports that a connection may be made to, sorted.
+func endpoints(c *pgconn.Config) []string {
+	all := []string{endpoint(c.Host, c.Port)}
+	for _, f := range c.Fallbacks { // further hosts, and the same ones with and without TLS
+		all = append(all, endpoint(f.Host, f.Port))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func endpoint(host string, port uint16) string {
+	return net.JoinHostPort(strings.ToLower(host), strconv.Itoa(int(port)))
+}
+
+// told is the answer to a question that some services refuse to answer; empty there. That the server could not be asked
+// is an error: an identity must not become another one because a connection broke.
+func (s *Side) told(ctx context.Context, query string) (string, error) {
+	var answer pgtype.Text
+	err := s.pool.QueryRow(ctx, query).Scan(&answer)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && !slices.Contains(passing, refused.Code[:2]) {
+		return "", nil
+	}
+	return answer.String, err
+}
+
+// passing are the classes of errors that say nothing about the question: connection, resources, intervention.
+var passing = []string{"08", "53", "57"}
 
 // Probe digests a table of known values on the server: every type that a digest uses, with the values on which
 // hash functions differ or are blind.

@@ -45,11 +45,8 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 	if err := s.pool.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&sh.version); err != nil {
 		return sh, fmt.Errorf("reading the server's version: %w", err)
 	}
-	if !s.isSubquery() {
-		const q = "SELECT oid, relkind::text FROM pg_catalog.pg_class WHERE oid = $1::text::regclass"
-		if err := s.pool.QueryRow(ctx, q, s.config.Table).Scan(&sh.oid, &sh.relation); err != nil {
-			return sh, fmt.Errorf("looking up the table: %w", err)
-		}
+	if sh.oid, sh.relation, err = s.resolveTable(ctx); err != nil {
+		return sh, err
 	}
 	if sh.keyIndex, err = s.indexed(ctx, s.rangeSQL(sh.keyType)); err != nil || s.config.ChangedAt == "" {
 		return sh, err
@@ -69,6 +66,18 @@ type native struct {
 	category string // pg_type.typcategory
 	table    uint32 // oid of the relation that it is a column of; 0 for an expression
 	column   uint16
+}
+
+// resolveTable returns zero values for a subquery.
+func (s *Side) resolveTable(ctx context.Context) (oid uint32, kind string, err error) {
+	if s.isSubquery() {
+		return 0, "", nil
+	}
+	const q = "SELECT oid, relkind::text FROM pg_catalog.pg_class WHERE oid = $1::text::regclass"
+	if err := s.pool.QueryRow(ctx, q, s.config.Table).Scan(&oid, &kind); err != nil {
+		return 0, "", fmt.Errorf("looking up the table: %w", err)
+	}
+	return oid, kind, nil
 }
 
 func (s *Side) resolveKey(ctx context.Context) (order.KeyType, native, error) {

@@ -44,6 +44,7 @@ var blind = []string{
 	"What happens after the last pass began is not in it. Evidence ages; each criterion says how old its own is.",
 	"An order that was wrong between two passes and is right again at both leaves no trace.",
 	"A sample bounds the share of bad orders and never proves that there is none. Only a full verification looks at every order.",
+	"The chain on record proves decisions, and not the passes and divergences that they rest on: who may write the ledger's tables can change those.",
 	"Readers, writers and jobs that use neither of the two compared tables are not known here.",
 }
 

@@ -23,11 +23,17 @@ type gateCommand struct {
 	Head        string `placeholder:"HASH" help:"With --verify-chain: the head that an earlier decision printed, which the chain must still hold."`
 }
 
-var errHeadAlone = errors.New("--head is for --verify-chain only")
+var (
+	errHeadAlone   = errors.New("--head is for --verify-chain only")
+	errChainReport = errors.New("--report is not for --verify-chain, which decides nothing")
+)
 
 func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 	if g.Head != "" && !g.VerifyChain {
 		return exitError, errHeadAlone
+	}
+	if g.Report != "" && g.VerifyChain {
+		return exitError, errChainReport
 	}
 	c, err := p.load()
 	if err != nil {
@@ -63,7 +69,11 @@ func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (
 		return gate.Decision{}, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer l.Close()
-	d, evidence, err := decide(ctx, l, c, fingerprint, s.measureLag, time.Now())
+	now, err := l.Clock(ctx) // not this machine's: evidence does not grow younger where that is wrong
+	if err != nil {
+		return gate.Decision{}, err
+	}
+	d, evidence, err := decide(ctx, l, c, fingerprint, s.measureLag, now)
 	if err != nil {
 		return gate.Decision{}, err
 	}

@@ -31,13 +31,11 @@ func (g *gateCommand) verifyChain(ctx context.Context, p *program, c *config.Con
 	if raw, err := hex.DecodeString(g.Head); err != nil || (g.Head != "" && len(raw) != sha256.Size) {
 		return exitError, withHint(fmt.Errorf("%w: %q", errNoHead, g.Head), "a head is the 64 hexadecimal digits that gate prints after the word head")
 	}
-	l, err := ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: p.log()})
+	chain, err := readChain(ctx, p, c, g.Head)
 	if err != nil {
-		return exitError, fmt.Errorf("opening the ledger: %w", err)
-	}
-	defer l.Close()
-	chain, err := l.VerifyChain(ctx, g.Head)
-	if err != nil {
+		if g.JSON { // what could not be read is not proven intact
+			err = errors.Join(err, writeObject(p.stdout, chainReport{Reason: err.Error()}))
+		}
 		return 0, err
 	}
 	r := chainReport{Length: chain.Length, Head: chain.Head, Broken: chain.Broken, Reason: chain.Why}
@@ -55,6 +53,19 @@ func (g *gateCommand) verifyChain(ctx context.Context, p *program, c *config.Con
 	}
 	_, err = io.WriteString(p.stdout, r.text())
 	return code, err
+}
+
+func readChain(ctx context.Context, p *program, c *config.Config, head string) (ledger.Chain, error) {
+	l, err := ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: p.log()})
+	if err != nil {
+		return ledger.Chain{}, fmt.Errorf("opening the ledger: %w", err)
+	}
+	defer l.Close()
+	chain, err := l.VerifyChain(ctx, head)
+	if errors.Is(err, ledger.ErrNotMigrated) {
+		err = withHint(err, "a ledger without tables has no chain; verify, sample and run create them. Check ledger.dsn and ledger.schema")
+	}
+	return chain, err
 }
 
 func (r chainReport) text() string {

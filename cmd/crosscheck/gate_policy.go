@@ -19,7 +19,7 @@ func gateCriteria(c config.Criteria) gate.Criteria {
 		return gate.Rule{Enabled: r.Enabled, Severity: gate.Severity(r.Severity)}
 	}
 	return gate.Criteria{
-		OpenDivergences:  gate.OpenDivergencesCriterion{Rule: rule(c.OpenDivergences.Criterion), Max: c.OpenDivergences.Max},
+		OpenDivergences:  gate.OpenDivergencesCriterion{Rule: rule(c.OpenDivergences.Criterion), Max: c.OpenDivergences.Max, MaxAge: c.OpenDivergences.MaxAge},
 		FullVerification: gate.FullVerificationCriterion{Rule: rule(c.FullVerification.Criterion), MaxAge: c.FullVerification.MaxAge},
 		Counts:           gate.CountsCriterion{Rule: rule(c.Counts.Criterion), MaxAge: c.Counts.MaxAge},
 		SampleBound: gate.SampleBoundCriterion{

@@ -43,7 +43,7 @@ ledger: {dsn: "${EVENTS_DSN}"}
 compare: {fields: [{name: status, type: text}]}
 gate:
   criteria:
-    open_divergences: {max: 3, severity: advisory}
+    open_divergences: {max: 3, max_age: 16h, severity: advisory}
     full_verification: {max_age: 1h, enabled: false}
     counts: {max_age: 2h, severity: advisory}
     sample_bound: {max_ratio: 0.25, confidence: 0.75, max_age: 3h, severity: advisory}
@@ -66,7 +66,7 @@ gate:
 	advisory, off := gate.Rule{Enabled: true, Severity: gate.Advisory}, gate.Rule{Severity: gate.Blocking}
 	const hour = 3600e9
 	want := gate.Criteria{
-		OpenDivergences:  gate.OpenDivergencesCriterion{Rule: advisory, Max: 3},
+		OpenDivergences:  gate.OpenDivergencesCriterion{Rule: advisory, Max: 3, MaxAge: 16 * time.Hour},
 		FullVerification: gate.FullVerificationCriterion{Rule: off, MaxAge: hour},
 		Counts:           gate.CountsCriterion{Rule: advisory, MaxAge: 2 * hour},
 		SampleBound:      gate.SampleBoundCriterion{Rule: advisory, MaxRatio: 0.25, Confidence: 0.75, MaxAge: 3 * hour},

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -143,23 +144,27 @@ func domainField(f config.Field) order.Field {
 	return order.Field{Name: f.Name, Type: order.FieldType(f.Type), Tolerance: f.Tolerance}
 }
 
-// fingerprint names what evidence is valid for: the configuration, the comparator and the two databases. It refuses
-// to compare a table with itself, which always agrees.
+// fingerprint names what evidence is valid for: the configuration, the comparator and where all that is read comes from.
+// It refuses to compare a table with itself, which always agrees.
 func (s sides) fingerprint(ctx context.Context, c *config.Config) (string, error) {
-	legacy, err := s.legacy.Identity(ctx)
-	if err != nil {
-		return "", err
+	origins := []func(context.Context) (string, error){s.legacy.Origin, s.projection.Origin}
+	if s.events != nil {
+		origins = append(origins, s.events.Origin)
 	}
-	projection, err := s.projection.Identity(ctx)
-	if err != nil {
-		return "", err
+	parts := []string{c.Fingerprint(), comparator}
+	for _, of := range origins {
+		origin, err := of(ctx)
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, origin)
 	}
 	if same, err := source.SameData(ctx, s.legacy, s.projection); err != nil {
 		return "", err
 	} else if same {
 		return "", withHint(errSameTable, "check the two dsn and table settings: a table always agrees with itself")
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s", c.Fingerprint(), comparator, legacy, projection))
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:8]), nil
 }
 

@@ -1,0 +1,82 @@
+package source_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/source"
+)
+
+// TestWhatAProjectionHasStillToShowGrowsOlder while nothing new comes.
+func TestWhatAProjectionHasStillToShowGrowsOlder(t *testing.T) {
+	c := eventStore(t, `INSERT INTO event_store SELECT n, 1, 'OrderFilled', date_trunc('milliseconds', now()) - (60 - 10 * n) * interval '1 minute', '{}'
+		FROM generate_series(1, 4) AS n`)
+	events, err := source.OpenEvents(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Close()
+	newest, err := events.Newest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		shown  time.Time
+		events int64
+		oldest time.Duration
+	}{
+		{newest, 0, 0},
+		{newest.Add(-time.Second), 1, 20 * time.Minute},
+		{newest.Add(-25 * time.Minute), 3, 40 * time.Minute},
+	} {
+		p, err := events.After(t.Context(), step.shown)
+		if err != nil || p.Events != step.events || p.Waiting < step.oldest || step.events == 0 && p.Waiting != 0 {
+			t.Errorf("of %s there are still to show %+v, %v; want %d events, the oldest %s old or older", step.shown, p, err, step.events, step.oldest)
+		}
+	}
+}
+
+// TestEventsWithinTheMillisecondAreShown: many systems keep no more of a time.
+func TestEventsWithinTheMillisecondAreShown(t *testing.T) {
+	c := eventStore(t, `INSERT INTO event_store VALUES (1, 1, 'OrderFilled', '2024-01-01 00:00:00.123456+00', '{}')`)
+	events, err := source.OpenEvents(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Close()
+	shown := time.Date(2024, 1, 1, 0, 0, 0, 123_000_000, time.UTC)
+	for at, want := range map[time.Time]int64{shown: 0, shown.Add(-time.Millisecond): 1} {
+		if p, err := events.After(t.Context(), at); err != nil || p.Events != want {
+			t.Errorf("after %s there are %+v, %v; want %d events", at, p, err, want)
+		}
+	}
+}
+
+// TestAChangeOfTheFutureIsNotShown yet: it would hide for ever that a projection stands still.
+func TestAChangeOfTheFutureIsNotShown(t *testing.T) {
+	c := eventStore(t, `CREATE TABLE current_orders (order_id bigint PRIMARY KEY, updated_at timestamptz)`,
+		`CREATE INDEX ON current_orders (updated_at)`,
+		`INSERT INTO current_orders VALUES (1, '2024-01-01 00:00:00+00'), (2, '2024-01-02 00:00:00+00'), (3, now() + interval '1 year'), (4, 'infinity'), (5, NULL)`)
+	side, err := source.Open(t.Context(), source.Config{Name: "projection", DSN: c.DSN, Table: "public.current_orders", Key: "order_id", ChangedAt: "updated_at"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer side.Close()
+	want := time.Date(2024, 1, 2, 0, 0, 0, 0, time.UTC)
+	if got, err := side.Shown(t.Context()); err != nil || !got.Equal(want) {
+		t.Errorf("the newest change shown is %s, %v; want %s", got, err, want)
+	}
+	conn, err := pgx.Connect(t.Context(), c.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), "DELETE FROM current_orders"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := side.Shown(t.Context()); err != nil || !got.IsZero() {
+		t.Errorf("an empty projection shows a change of %s, %v", got, err)
+	}
+}
