@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -88,14 +90,22 @@ func (c *upCmd) explain(out *printer, l *lab.Lab, st *stream) {
 	out.line("  config      %s", c.Config)
 	out.line("")
 	out.line("The desk makes %g deals a second; the projection is refreshed every %s. In another terminal:", c.Rate, c.Refresh)
-	out.command("crosscheck verify --config " + c.Config)
-	out.command("crosscheck run --config " + c.Config)
+	out.command(program("crosscheck") + " verify --config " + c.Config)
+	out.command(program("crosscheck") + " run --config " + c.Config)
 	for _, f := range lab.AllFaults() {
-		out.line("  %s  %s", out.paint(cyan, fmt.Sprintf("$ crosscheck-lab fault %-24s", f.Name)), out.paint(dim, f.About))
+		out.line("  %s  %s", out.paint(cyan, fmt.Sprintf("$ %s fault %-24s", program("crosscheck-lab"), f.Name)), out.paint(dim, f.About))
 	}
-	out.command("crosscheck-lab repair")
+	out.command(program("crosscheck-lab") + " repair")
 	out.line("")
 	out.line("Ctrl-C ends it.")
+}
+
+// program is how a program beside this one is called by whoever called this one so.
+func program(name string) string {
+	if folder, _ := filepath.Split(os.Args[0]); folder != "" {
+		return filepath.Join(folder, name)
+	}
+	return name
 }
 
 func since(t time.Time) string { return fmt.Sprintf("%.1f s", time.Since(t).Seconds()) }
