@@ -56,8 +56,8 @@ func (c *aCase) contradiction(fields []int) (Diagnosis, bool) {
 	return Diagnosis{}, false
 }
 
-// againstTrades holds the filled quantity against the sum of the trades. Less than that, an update got lost; more or
-// something else, nobody traded.
+// againstTrades holds the filled quantity against the sum of the trades. Where it is the sum without the last ones, or without
+// any one of them, an update got lost; any other was written by nobody who trades.
 func (c *aCase) againstTrades(f order.Field, v order.Value) (Cause, string) {
 	if c.History.Trades == nil {
 		return "", ""
@@ -74,10 +74,30 @@ func (c *aCase) againstTrades(f order.Field, v order.Value) (Cause, string) {
 		return "", ""
 	}
 	cause := DirectEdit
-	if has := number(v.Text); has != nil && !v.Null && has.Cmp(&sum) < 0 {
+	if c.tradesLost(f, v, &sum) {
 		cause = LostUpdate
 	}
 	return cause, fmt.Sprintf("legacy has %s filled, its own trades add up to %s", show(v), sum.Text('f'))
+}
+
+// tradesLost is true for the sum of the first trades, or of all but one.
+func (c *aCase) tradesLost(f order.Field, v order.Value, sum *apd.Decimal) bool {
+	var first apd.Decimal
+	for _, t := range c.History.Trades {
+		var others, next apd.Decimal
+		if Equal(f, v, order.Value{Text: first.Text('f')}) {
+			return true
+		}
+		_, err := exact.Sub(&others, sum, &t.Quantity)
+		if err == nil && Equal(f, v, order.Value{Text: others.Text('f')}) {
+			return true
+		}
+		if _, err := exact.Add(&next, &first, &t.Quantity); err != nil {
+			return false
+		}
+		first = next
+	}
+	return false
 }
 
 // againstAudit holds a field against the last line that the audit log has of it. The value from before that line is an

@@ -18,6 +18,11 @@ func (c *aCase) legacyWrong() Diagnosis {
 		d.Hop, d.Cause, d.Confidence = LegacyItself, DuplicateRow, High
 		d.Reason = fmt.Sprintf("legacy has the order %d times", len(c.Legacy))
 		return d
+	case len(c.Legacy) == 0 && c.History != nil && len(c.History.Trades)+len(c.History.Audit) > 0:
+		d.Hop, d.Cause, d.Confidence, d.PartsAt = LegacyItself, DirectEdit, High, c.legacy.Next
+		d.Reason = fmt.Sprintf("legacy has no row of the order, but %d trades and %d changes in its own record: the row was deleted",
+			len(c.History.Trades), len(c.History.Audit))
+		return d
 	case len(c.Legacy) == 0:
 		d.Cause, d.Confidence, d.PartsAt = GhostEvent, High, c.legacy.Next
 		d.Reason = "there are events of an order that legacy does not have: they were kept when its transaction was rolled back"
@@ -154,13 +159,28 @@ func (c *aCase) otherContent(d Diagnosis) Diagnosis {
 	}
 	d.Cause, d.Confidence, d.PartsAt = WrongEventContent, Low, c.touched(fields)
 	d.Reason = fieldNames(c.pairs(fields, &c.final, row)) + ": the events say something else than legacy's row"
-	if c.History != nil {
+	switch {
+	case c.History == nil:
+		d.Reason += "; without audit log and trades a change by hand would look the same"
+	case slices.ContainsFunc(fields, c.onRecord):
 		d.Confidence = High
 		d.Reason += ", which its own record does not contradict"
-	} else {
-		d.Reason += "; without audit log and trades a change by hand would look the same"
+	default:
+		d.Reason += "; its own record says nothing of that, and a change by hand would look the same"
 	}
 	return d
+}
+
+// onRecord says whether legacy's own record tells the value of a field.
+func (c *aCase) onRecord(i int) bool {
+	switch name := c.Fields[i].Name; name {
+	case "filled_quantity":
+		return c.History.Trades != nil
+	case "price", "quantity", "symbol", "side", "trader_id":
+		return c.History.Audit != nil
+	default:
+		return slices.ContainsFunc(c.History.Audit, func(x Change) bool { return x.Field == name })
+	}
 }
 
 // leftOutByLegacy is the index of the one event without which the history is legacy's row, or -1.

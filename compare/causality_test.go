@@ -317,6 +317,9 @@ func TestDiagnosesOfLegacy(t *testing.T) {
 		{reason: "a price that nobody logged", life: life, legacy: has("price=77"), more: trades(40, 20), want: "lagging legacy direct_edit at 3", sure: compare.High},
 		{reason: "a price that nobody logged, never changed before", life: "create 100@10", legacy: has("price=77"), more: unchanged, want: "lagging legacy direct_edit at 1", sure: compare.Medium},
 		{reason: "more filled than traded", life: life, legacy: has("filled_quantity=61"), more: trades(40, 20), want: "lagging legacy direct_edit at 4", sure: compare.High},
+		{reason: "less filled than traded, by no trade", life: life, legacy: has("filled_quantity=59"), more: trades(40, 20), want: "lagging legacy direct_edit at 4", sure: compare.High},
+		{reason: "a row that was deleted", life: life, legacy: none, more: trades(40, 20), want: "lagging legacy direct_edit at 1", sure: compare.High},
+		{reason: "a status of which no record speaks", life: life, legacy: has("status=CANCELED"), more: trades(40, 20), want: "lagging legacy->events wrong_event_content at 2", sure: compare.Low},
 		{reason: "the event has the old price", life: life + "; price 11.5", legacy: has("price=12"), more: func(e *compare.Evidence) {
 			trades(40, 20)(e)
 			e.History.Audit = append(e.History.Audit, compare.Change{At: second(5), Field: "price", Old: text("11.5"), New: text("12")})
