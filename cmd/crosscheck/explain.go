@@ -68,6 +68,9 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	if verdict, err = x.onStream(ctx, key, &last, verdict, p.stderr); err != nil {
 		return 0, err
 	}
+	if last.nowhere() {
+		return 0, withHint(fmt.Errorf("%w: %s", errNoSuchOrder, key), "check the order's key; it is compared exactly")
+	}
 	r := x.report(key, last, verdict)
 	if e.JSON {
 		err = writeObject(p.stdout, r)
@@ -78,6 +81,11 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 		return exitError, fmt.Errorf("writing the report: %w", err)
 	}
 	return exitCode(verdict), nil
+}
+
+// nowhere is true for an order that is in no representation, as far as they could be asked.
+func (l look) nowhere() bool {
+	return len(l.legacy.Rows)+len(l.projection.Rows)+len(l.events)+len(l.stream) == 0 && (l.topic == nil || len(l.topic.found.Messages) == 0)
 }
 
 // orderKey is the key as the databases print it. What no order's key can be is a mistake of who asks, and not of a server.
@@ -120,9 +128,6 @@ func (x *explainer) look(ctx context.Context, key order.Key) (l look, err error)
 			return l, err
 		}
 		l.events = histories[key]
-	}
-	if len(l.legacy.Rows)+len(l.projection.Rows)+len(l.events) == 0 {
-		return l, withHint(fmt.Errorf("%w: %s", errNoSuchOrder, key), "check the order's key; it is compared exactly")
 	}
 	l.observation = compare.Observe(x.oracle.Fields, key, l.legacy.Rows, l.projection.Rows, l.at, l.reached)
 	l.diagnosis = x.diagnose(l)

@@ -157,3 +157,17 @@ func TestExplainClaimsNothingFromBeforeTheTopic(t *testing.T) {
 		t.Errorf("an order that goes on after the cut: %s, %+v\n%s", r.Cause, r.Topic, text)
 	}
 }
+
+// TestExplainAnOrderThatIsOnTheTopicAlone: whoever hears of a ghost asks for it.
+func TestExplainAnOrderThatIsOnTheTopicAlone(t *testing.T) {
+	t.Parallel()
+	s := newPublished(t)
+	message := lab.Message{Key: []byte("999000111"), Value: []byte(`{"event_id":999000111,"order_id":999000111,"event_type":"OrderCanceled",` +
+		`"timestamp":"2026-01-01T00:00:00Z","payload":{"reason":"none"}}`)}
+	if err := s.topic.Publish(deadline(t), message); err != nil {
+		t.Fatal(err)
+	}
+	if r, _ := s.explained(999000111, exitDiverged); r.Cause != "ghost_publish" || r.Hop != "events->stream" {
+		t.Errorf("explained by %q at %q", r.Cause, r.Hop)
+	}
+}
