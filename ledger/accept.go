@@ -38,8 +38,8 @@ const (
 // then. An empty hop stands for the only one that the order has. Who has accepted it may do so anew; anybody
 // else gets ErrAcceptedBy until that is withdrawn or over.
 //
-// A divergence is accepted as it is. When a pass finds another kind, cause, field, value or number of rows, or the stream brings a further mark
-// of it, it is open again.
+// A divergence is accepted as it is. When a pass finds another kind, cause, field, value or number of rows, or the stream
+// brings a further mark of it, it is open again.
 func (l *Ledger) Accept(ctx context.Context, fingerprint string, key order.Key, hop compare.Hop, a verify.Acceptance) (verify.Divergence, error) {
 	a.Who, a.Why = strings.TrimSpace(a.Who), strings.TrimSpace(a.Why)
 	if a.Who == "" || a.Why == "" || !a.Until.After(a.At) {
