@@ -224,9 +224,9 @@ func TestSampleLooksAtWhatChangedLast(t *testing.T) {
 		t.Run(fmt.Sprintf("indexed %v", indexed), func(t *testing.T) {
 			p := newPair(t, []source.Field{textField("status")})
 			p.config[0].ChangedAt, p.config[1].ChangedAt = "updated_at", "updated_at"
-			p.both(`CREATE TABLE orders (order_id bigint PRIMARY KEY, status text, updated_at timestamptz);
+			p.both(`CREATE TABLE orders (order_id bigint UNIQUE, status text, updated_at timestamptz);
 				INSERT INTO orders SELECT n, 'OPEN', '2024-01-01Z'::timestamptz + n * interval '1 s' FROM generate_series(1, 60000) n;
-				INSERT INTO orders VALUES (-1, 'OPEN', NULL), (-2, 'OPEN', 'infinity'), (-3, 'OPEN', '-infinity')`)
+				INSERT INTO orders VALUES (-1, 'OPEN', NULL), (-2, 'OPEN', 'infinity'), (-3, 'OPEN', '-infinity'), (NULL, 'OPEN', '2024-03-01Z')`)
 			if indexed {
 				p.both("CREATE INDEX ON orders (updated_at)")
 			}

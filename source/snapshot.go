@@ -221,29 +221,32 @@ func texts(keys []order.Key) []string {
 }
 
 // Changed reads the newest changes through the index on the time of the last write.
-func (n *snapshot) Changed(ctx context.Context, limit int) ([]order.Key, error) {
+func (n *snapshot) Changed(ctx context.Context, limit int) ([]verify.Change, error) {
 	if !n.side.shape.timeIndex {
 		return nil, n.fail("reading recent changes", verify.ErrNotIndexed)
 	}
 	defer n.side.observe("changed")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	result, err := n.tx.Query(ctx, n.side.newestSQL("("+n.side.config.Key+")::text", limit))
+	what := fmt.Sprintf("(%s)::text, (%s)::timestamptz", n.side.config.Key, n.side.config.ChangedAt)
+	result, err := n.tx.Query(ctx, n.side.newestSQL(what, limit))
 	if err != nil {
 		return nil, n.fail("reading recent changes", err)
 	}
-	keys, err := pgx.CollectRows(result, func(row pgx.CollectableRow) (order.Key, error) {
-		return order.Key(row.RawValues()[0]), nil
+	changes, err := pgx.CollectRows(result, func(row pgx.CollectableRow) (c verify.Change, err error) {
+		err = row.Scan(&c.Key, &c.At)
+		c.At = c.At.UTC()
+		return c, err
 	})
 	if err != nil {
 		return nil, n.fail("reading recent changes", err)
 	}
-	return keys, nil
+	return changes, nil
 }
 
 func (s *Side) newestSQL(what string, limit int) string {
-	return fmt.Sprintf("SELECT %s FROM %s WHERE %[3]s IS NOT NULL AND isfinite(%[3]s) ORDER BY %[3]s DESC LIMIT %[4]d",
-		what, s.from(), s.config.ChangedAt, limit)
+	return fmt.Sprintf("SELECT %s FROM %s WHERE %[3]s IS NOT NULL AND isfinite(%[3]s) AND (%[5]s) IS NOT NULL ORDER BY %[3]s DESC LIMIT %[4]d",
+		what, s.from(), s.config.ChangedAt, limit, s.config.Key)
 }
 
 // Reached reads the newest change that any row shows.

@@ -270,15 +270,13 @@ func (d *draw) met(ctx context.Context, keys []order.Key, legacy, projection map
 // such stratum: it would cost a scan.
 func (d *draw) changed(ctx context.Context) error {
 	limit := max(d.size/recent, 1)
-	legacy, projection, err := both(d.sides, func(n Snapshot) ([]order.Key, error) {
-		keys, err := n.Changed(ctx, limit)
-		if errors.Is(err, ErrNotIndexed) {
-			return nil, nil
-		}
-		return keys, err
-	})
+	legacy, projection, err := both(d.sides, func(n Snapshot) ([]Change, error) { return recentChanges(ctx, n, limit) })
 	if err != nil {
 		return err
 	}
-	return d.read(ctx, slices.Compact(slices.Sorted(slices.Values(append(legacy, projection...)))), false)
+	var keys []order.Key
+	for _, c := range append(legacy, projection...) {
+		keys = append(keys, c.Key)
+	}
+	return d.read(ctx, distinct(keys), false)
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nordvarg/crosscheck/order"
@@ -39,12 +40,34 @@ type Snapshot interface {
 	// Draw returns about n keys drawn uniformly from the rows of this side, whatever the size of the table. It
 	// returns ErrNotIndexed where that cannot be had, a view for one.
 	Draw(ctx context.Context, rng Random, n int) ([]order.Key, error)
-	// Changed returns up to limit keys of the rows changed last. It returns ErrNotIndexed rather than scan.
-	Changed(ctx context.Context, limit int) ([]order.Key, error)
+	// Changed returns up to limit of the newest changes that rows show, the newest first; one of a row. It returns
+	// ErrNotIndexed rather than scan.
+	Changed(ctx context.Context, limit int) ([]Change, error)
 	// Reached is the newest change that any row shows; zero where no column tells. ErrNotIndexed rather than scan.
 	Reached(context.Context) (time.Time, error)
 	// Close ends the snapshot. It may be called twice.
 	Close()
+}
+
+// Change is an order that was written, at the time that its row shows.
+type Change struct {
+	Key order.Key
+	At  time.Time // in UTC
+}
+
+// recentChanges are up to limit of a side's newest changes; none where telling them would need a scan.
+func recentChanges(ctx context.Context, n Snapshot, limit int) ([]Change, error) {
+	changes, err := n.Changed(ctx, limit)
+	if errors.Is(err, ErrNotIndexed) {
+		return nil, nil
+	}
+	return changes, err
+}
+
+// distinct are the keys, each once, sorted. It sorts in place.
+func distinct(keys []order.Key) []order.Key {
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // Random is the part of math/rand/v2's Rand that drawing needs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nordvarg/crosscheck/order"
@@ -18,24 +19,40 @@ type TouchedOrders interface {
 	ForgetTouched(ctx context.Context, l Lease, fingerprint string, upTo int64, before time.Time) error
 }
 
-// Watch compares orders as events of them come in, until a time has passed and something was compared: what has not
-// settled after the window is diverged, which is known seconds later and not at the next full pass. A process that ends in
-// between loses nothing: orders stay marked until they must have been judged, and the next Watch looks at them anew.
-func (c *Comparison) Watch(ctx context.Context, l Lease, s Start, touched TouchedOrders, every, length time.Duration) (Pass, error) {
+// Watching is how orders are watched, and how long.
+type Watching struct {
+	Touched TouchedOrders
+	Every   time.Duration // between two looks
+	Length  time.Duration // of looking; what has not settled then is waited for
+	// Looked is called when nothing more is looked at, so that another Watch can begin while this one's suspects settle;
+	// may be nil. It is not called where the pass breaks off before.
+	Looked func()
+}
+
+// Watch compares orders as events of them come in, and as legacy changes them, until a time has passed and something was
+// compared: what has not settled after the window is diverged, which is known seconds later and not at the next full
+// pass. An event that was lost is known of by legacy's change alone.
+//
+// A process that ends in between loses nothing of the stream: orders stay marked until they must have been judged, and the
+// next Watch looks at them anew. Of legacy's changes the next Watch looks at the newest ones again.
+func (c *Comparison) Watch(ctx context.Context, l Lease, s Start, how Watching) (Pass, error) {
 	s.Kind = StreamPass
 	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
-		w := watch{pass: p, touched: touched, fingerprint: s.Fingerprint}
-		for until := s.At.Add(length); p.Now().Before(until) || scan.Compared == 0; {
+		w := watch{pass: p, touched: how.Touched, fingerprint: s.Fingerprint}
+		for until := s.At.Add(how.Length); p.Now().Before(until) || scan.Compared == 0; {
 			looked, err := w.once(ctx)
 			if err != nil {
 				return err
 			}
 			scan.Compared += looked
-			if err := p.Wait(ctx, every); err != nil {
+			if err := p.Wait(ctx, how.Every); err != nil {
 				return err
 			}
 		}
 		scan.Coverage = 1
+		if how.Looked != nil {
+			how.Looked()
+		}
 		return nil
 	})
 }
@@ -45,23 +62,38 @@ type watch struct {
 	touched     TouchedOrders
 	fingerprint string
 	after       int64 // the mark of the order looked at last
+	// known are the newest changes of legacy that were there a look ago. A change is looked at once: a second look would
+	// start the wait for its order anew.
+	known map[Change]bool
 }
 
-// once looks at the orders marked since, and again at the suspects that are due.
+// newestChanges is how many of legacy's newest changes a look asks for. Where more come in between two looks, the older
+// ones of them are left to the stream, and to samples and full verification.
+const newestChanges = 1000
+
+// once looks at the orders that legacy changed or that were marked since, and again at the suspects that are due.
 func (w *watch) once(ctx context.Context) (looked int64, err error) {
+	keys, err := w.changed(ctx)
+	if err != nil {
+		return 0, err
+	}
 	for {
-		keys, mark, err := w.touched.Touched(ctx, w.fingerprint, w.after, w.atOnce(batch))
+		touched, mark, err := w.touched.Touched(ctx, w.fingerprint, w.after, w.atOnce(batch))
 		if err != nil {
 			return looked, fmt.Errorf("reading which orders were touched: %w", err)
 		}
+		keys = distinct(append(keys, touched...))
 		if len(keys) == 0 {
 			break
 		}
-		if err := w.look(ctx, keys); err != nil {
-			return looked, err
+		for part := range slices.Chunk(keys, w.atOnce(batch)) {
+			if err := w.look(ctx, part); err != nil {
+				return looked, err
+			}
 		}
-		w.after = mark
+		w.after = max(w.after, mark)
 		looked += int64(len(keys))
+		keys = nil
 	}
 	unread, err := w.recheck(ctx)
 	if err := errors.Join(err, unread); err != nil {
@@ -70,6 +102,30 @@ func (w *watch) once(ctx context.Context) (looked int64, err error) {
 	// By then every order has been judged, or given up.
 	judged := w.Settle.MaxLag + time.Duration(w.Settle.Rechecks+2)*w.Settle.Window
 	return looked, w.touched.ForgetTouched(ctx, w.lease, w.fingerprint, w.after, w.Now().Add(-judged))
+}
+
+// changed are the orders of legacy's newest changes that were not there a look ago. Without an index on the time of a change
+// there are none.
+func (w *watch) changed(ctx context.Context) ([]order.Key, error) {
+	legacy, err := w.Legacy.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer legacy.Close()
+	changes, err := recentChanges(ctx, legacy, newestChanges)
+	if err != nil {
+		return nil, err
+	}
+	var keys []order.Key
+	now := make(map[Change]bool, len(changes))
+	for _, c := range changes {
+		now[c] = true
+		if !w.known[c] {
+			keys = append(keys, c.Key)
+		}
+	}
+	w.known = now
+	return keys, nil
 }
 
 // look compares the orders: those that agree have their divergences resolved, the others become suspects.

@@ -38,7 +38,7 @@ func TestWatchJudgesTheOrdersThatWereTouchedAndNoOthers(t *testing.T) {
 		}
 	}
 	start := verify.Start{Trigger: "stream", Fingerprint: "f", At: w.now}
-	pass, err := w.Watch(t.Context(), w.lease, start, touched, time.Second, 10*time.Minute)
+	pass, err := w.Watch(t.Context(), w.lease, start, verify.Watching{Touched: touched, Every: time.Second, Length: 10 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,4 +49,83 @@ func TestWatchJudgesTheOrdersThatWereTouchedAndNoOthers(t *testing.T) {
 	if err != nil || len(found) != 1 || found[0].Mismatch.Key != "2" || touched.forgotten != 2 {
 		t.Errorf("found %+v, forgotten up to %d, %v", found, touched.forgotten, err)
 	}
+}
+
+func changed(r order.Row, t time.Time) order.Row {
+	r.ChangedAt = t
+	return r
+}
+
+func TestWatchJudgesWhatLegacyChangedThoughTheStreamSaysNothing(t *testing.T) {
+	w := newWorld(t, dense(3), dense(3))
+	w.meanwhile = func(wait int) {
+		if wait == 3 {
+			w.legacy.Put(changed(row(2, "FILLED", "1"), w.now))
+		}
+	}
+	pass := w.must(w.watchFor(10 * time.Minute))
+	if pass.Result.Diverged != 1 || w.open() != "2 differs status" {
+		t.Errorf("open are %q, the pass is %+v", w.open(), pass)
+	}
+	if pass.Scan.Compared != 1 {
+		t.Errorf("a change was looked at %d times", pass.Scan.Compared)
+	}
+}
+
+func TestWatchResolvesWhatLegacyWroteAgain(t *testing.T) {
+	w := newWorld(t, dense(3), dense(3))
+	w.meanwhile = func(wait int) {
+		switch wait {
+		case 3:
+			w.legacy.Put(changed(row(2, "FILLED", "1"), w.now))
+		case 60:
+			if w.open() != "2 differs status" {
+				t.Errorf("open are %q", w.open())
+			}
+			w.legacy.Put(changed(row(2, "OPEN", "1"), w.now))
+		}
+	}
+	w.must(w.watchFor(10 * time.Minute))
+	if w.open() != "" {
+		t.Errorf("open are %q", w.open())
+	}
+}
+
+func TestWatchWithoutAnIndexOnTheTimeOfAChangeLeavesThatToOthers(t *testing.T) {
+	legacy := table([]order.Row{row(1, "OPEN", "0"), changed(row(2, "FILLED", "0"), time.Date(2024, 5, 1, 11, 0, 0, 0, time.UTC))})
+	legacy.Indexed = false
+	w := worldOf(t, legacy, table([]order.Row{row(1, "OPEN", "0"), row(2, "OPEN", "0")}))
+	pass := w.must(w.watchFor(time.Minute, "1"))
+	if pass.Scan.Compared != 1 || pass.Result.Verdict != compare.Match {
+		t.Errorf("the pass is %+v", pass)
+	}
+}
+
+func TestAnotherWatchCanBeginWhileSuspectsSettle(t *testing.T) {
+	w := newWorld(t, dense(3), dense(3))
+	how := verify.Watching{Touched: &touchedList{}, Every: time.Second, Length: time.Minute}
+	next := how
+	how.Looked = func() {
+		if _, err := w.Watch(t.Context(), w.lease, verify.Start{Trigger: "stream", At: w.now}, next); err != nil {
+			t.Error(err)
+		}
+		if w.open() != "2 differs status" {
+			t.Errorf("open are %q", w.open())
+		}
+	}
+	w.meanwhile = func(int) {
+		if is := w.now.Sub(time.Date(2024, 5, 1, 12, 0, 50, 0, time.UTC)); is == 0 {
+			w.legacy.Put(changed(row(2, "FILLED", "1"), w.now))
+		}
+	}
+	pass := w.must(w.Watch(t.Context(), w.lease, verify.Start{Trigger: "stream", At: w.now}, how))
+	if pass.Result.Diverged != 1 || w.open() != "2 differs status" {
+		t.Errorf("open are %q, the pass is %+v", w.open(), pass)
+	}
+}
+
+// watchFor is a Watch with a look a second at orders that the stream touched.
+func (w *world) watchFor(length time.Duration, touched ...order.Key) (verify.Pass, error) {
+	start := verify.Start{Trigger: "stream", Fingerprint: "f", At: w.now}
+	return w.Watch(w.t.Context(), w.lease, start, verify.Watching{Touched: &touchedList{keys: touched}, Every: time.Second, Length: length})
 }

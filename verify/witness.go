@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -82,16 +81,9 @@ const manySilent = 3
 // silentSince is true where legacy wrote several orders since a time. Without an index on the time of a change there is no
 // telling.
 func silentSince(ctx context.Context, legacy Snapshot, newest time.Time) (bool, error) {
-	keys, err := legacy.Changed(ctx, manySilent)
-	if errors.Is(err, ErrNotIndexed) || err == nil && len(keys) < manySilent {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	rows, err := legacy.Rows(ctx, keys)
-	old := func(r order.Row) bool { return !r.ChangedAt.After(newest) }
-	return len(rows) >= manySilent && !slices.ContainsFunc(rows, old), err
+	changes, err := recentChanges(ctx, legacy, manySilent)
+	old := func(c Change) bool { return !c.At.After(newest) }
+	return len(changes) >= manySilent && !slices.ContainsFunc(changes, old), err
 }
 
 // seen tells whoever counts mismatches.

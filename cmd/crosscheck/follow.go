@@ -100,28 +100,43 @@ const (
 	watchAgain = 15 * time.Second
 )
 
-// watch compares the orders of which the stream brings events, one pass after the other.
+// watch compares the orders of which the stream brings events, and those that legacy changes, one pass after the other. The
+// next one looks while the one before waits for its suspects.
 func (s *sidecar) watch(ctx context.Context, opened sides, l verify.Lease, fingerprint string) error {
 	if err := s.endWatches(ctx, l); err != nil {
 		return err
 	}
 	c := comparison(s.config, opened, s.ledger, s.log)
 	c.Seen = func(m compare.Mismatch) { s.observeMismatch(verify.StreamPass, m) }
-	for ctx.Err() == nil {
-		start := verify.Start{Trigger: "stream", Fingerprint: fingerprint, At: time.Now()}
-		pass, err := c.Watch(ctx, l, start, s.ledger, watchEvery, watchLength)
-		if pass.State == verify.Done {
-			s.observe(pass)
-		}
-		if errors.Is(err, verify.ErrFenced) {
-			return err
-		}
-		if err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "comparing the orders of the stream has stopped, will go on", slog.Any("error", err))
-			_ = wait(ctx, watchAgain) // the loop looks at ctx
-		}
+	how := verify.Watching{Touched: s.ledger, Every: watchEvery, Length: watchLength}
+	g, passes := errgroup.WithContext(ctx)
+	for passes.Err() == nil {
+		over, end := context.WithCancel(passes)
+		how.Looked = end
+		g.Go(func() error {
+			defer end()
+			return s.watchOnce(passes, c, l, fingerprint, how)
+		})
+		<-over.Done()
 	}
-	return ctx.Err()
+	return errors.Join(g.Wait(), ctx.Err())
+}
+
+// watchOnce is one pass. Only the loss of the lease is an error.
+func (s *sidecar) watchOnce(ctx context.Context, c *verify.Comparison, l verify.Lease, fingerprint string, how verify.Watching) error {
+	start := verify.Start{Trigger: "stream", Fingerprint: fingerprint, At: time.Now()}
+	pass, err := c.Watch(ctx, l, start, how)
+	if pass.State == verify.Done {
+		s.observe(pass)
+	}
+	if errors.Is(err, verify.ErrFenced) {
+		return err
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "comparing the orders of the stream has stopped, will go on", slog.Any("error", err))
+		_ = wait(ctx, watchAgain) // the caller looks at ctx
+	}
+	return nil
 }
 
 func vocabularyOf(c config.Events) (order.Vocabulary, error) {

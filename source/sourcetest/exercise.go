@@ -245,9 +245,12 @@ func (x *exercise) changes(t *testing.T) {
 	}
 	noError(t, errors.Join(err, reachedErr))
 	last := len(x.table.Rows) - 1
-	want := []order.Key{x.table.Rows[last].Key, x.table.Rows[last-1].Key, x.table.Rows[last-2].Key}
+	var want []verify.Change
+	for _, r := range []order.Row{x.table.Rows[last], x.table.Rows[last-1], x.table.Rows[last-2]} {
+		want = append(want, verify.Change{Key: r.Key, At: r.ChangedAt.UTC()})
+	}
 	if !slices.Equal(want, got) {
-		t.Errorf("changed last are %q, not %q", got, want)
+		t.Errorf("changed last are %v, not %v", got, want)
 	}
 	if !at.Equal(x.table.Rows[last].ChangedAt) {
 		t.Errorf("reached %s", at)

@@ -220,7 +220,7 @@ func (n *snapshot) Draw(ctx context.Context, rng verify.Random, want int) ([]ord
 }
 
 // Changed implements [verify.Snapshot].
-func (n *snapshot) Changed(ctx context.Context, limit int) ([]order.Key, error) {
+func (n *snapshot) Changed(ctx context.Context, limit int) ([]verify.Change, error) {
 	if err := n.before(ctx, "changed"); err != nil {
 		return nil, err
 	}
@@ -229,11 +229,11 @@ func (n *snapshot) Changed(ctx context.Context, limit int) ([]order.Key, error) 
 	}
 	rows := slices.DeleteFunc(slices.Clone(n.table.Rows), func(r order.Row) bool { return r.ChangedAt.IsZero() })
 	slices.SortStableFunc(rows, func(a, b order.Row) int { return b.ChangedAt.Compare(a.ChangedAt) })
-	var keys []order.Key
+	var changes []verify.Change
 	for _, r := range rows[:min(limit, len(rows))] {
-		keys = append(keys, r.Key)
+		changes = append(changes, verify.Change{Key: r.Key, At: r.ChangedAt.UTC()})
 	}
-	return keys, nil
+	return changes, nil
 }
 
 // Reached implements [verify.Snapshot].
