@@ -10,7 +10,9 @@ import (
 // Observation is one look at one order on both sides, reduced to what the next look needs to tell movement from rest.
 type Observation struct {
 	Key order.Key
-	At  time.Time // when both sides had been read, by the comparer's clock
+	// At is when both sides had been read, by the comparer's clock; of an order that waits to be judged, since when it
+	// has been seen at rest.
+	At time.Time
 	// LegacyState and ProjectionState are fingerprints of everything the side showed (values, copies, changed-at);
 	// empty means that the side has no such order. Equal states mean that nothing visible moved in between.
 	LegacyState, ProjectionState string
@@ -73,6 +75,18 @@ func (s Settle) Judge(was, is Observation, moves int, firstSeen time.Time) Judge
 		Verdict: Diverged, Final: true,
 		Reason: fmt.Sprintf("both sides held still for %s and are still different", s.Window),
 	}
+}
+
+// Again is when to look again at an order that was looked at and is not judged: when it will have been at rest for the
+// Window, or when the excuse of a projection that is behind ends, whichever comes first.
+func (s Settle) Again(rest, at, firstSeen time.Time) time.Time {
+	next := at.Add(s.Window)
+	for _, t := range []time.Time{rest.Add(s.Window), firstSeen.Add(s.MaxLag)} {
+		if t.After(at) && t.Before(next) {
+			next = t
+		}
+	}
+	return next
 }
 
 // moved is true if anything visible was written between two looks. The history counts where both looks saw it.

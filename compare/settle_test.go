@@ -97,3 +97,25 @@ func TestAStoppedProjectionIsFoundInTheEnd(t *testing.T) {
 	}
 	t.Error("never judged")
 }
+
+func TestAgainIsWhenSomethingCanBeDecided(t *testing.T) {
+	for _, test := range []struct {
+		name           string
+		rest, at, seen int // seconds
+		want           int
+	}{
+		{"it has just moved", 40, 40, 0, 70},
+		{"it will have been at rest for the window", 30, 40, 0, 60},
+		{"it is at rest, and the projection is behind", 0, 31, 0, 61},
+		{"the projection's excuse ends", 0, 290, 0, 300},
+		{"the excuse has ended, and it has moved", 290, 310, 0, 320},
+		{"a clock that was set back", 3600, 40, 3600, 70},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			second := func(n int) time.Time { return t0.Add(time.Duration(n) * time.Second) }
+			if is := settle.Again(second(test.rest), second(test.at), second(test.seen)); !is.Equal(second(test.want)) {
+				t.Errorf("again after %s, not %d s", is.Sub(t0), test.want)
+			}
+		})
+	}
+}

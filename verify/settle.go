@@ -112,8 +112,15 @@ func (p *pass) outcome(suspect Suspect, is observation) Outcome {
 	if j.Moved {
 		suspect.Attempts++
 	}
+	rest := is.At
+	if before := suspect.Observation.At; !j.Moved && before.Before(rest) {
+		rest = before
+	}
 	suspect.Observation = is.Observation
-	suspect.Due = is.At.Add(p.Settle.Window)
+	if !j.Final {
+		suspect.Observation.At = rest
+		suspect.Due = p.Settle.Again(rest, is.At, suspect.FirstSeen)
+	}
 	return Outcome{Suspect: suspect, Verdict: j.Verdict, Final: j.Final, Reason: j.Reason}
 }
 

@@ -130,6 +130,11 @@ func TestLagIsNotDivergenceUntilMaxLag(t *testing.T) {
 		after     time.Duration
 	}{
 		{"it stays behind", func(*world, int) {}, compare.Diverged, 5 * time.Minute},
+		{"it stays behind, and each look takes time", func(w *world, wait int) {
+			if wait < 10 {
+				w.now = w.now.Add(2 * time.Second)
+			}
+		}, compare.Diverged, 5 * time.Minute},
 		{"it arrives late", func(w *world, wait int) {
 			if wait == 6 {
 				w.projection.Put(at(row(2, "FILLED", "2"), 10))
