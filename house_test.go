@@ -199,6 +199,20 @@ func TestFilesHoldOneSubject(t *testing.T) {
 	}
 }
 
+// TestNoBuiltFileIsAmongTheFiles: a program that was built and added by mistake stays in every clone.
+func TestNoBuiltFileIsAmongTheFiles(t *testing.T) {
+	const most = 512 << 10
+	for _, name := range files(t) {
+		is, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is.Size() > most {
+			t.Errorf("%s has %d bytes, the limit is %d: was it built?", name, is.Size(), most)
+		}
+	}
+}
+
 // TestNothingOfThisMachineIsInTheFiles looks for home folders and for the module proxy of whoever wrote a file.
 func TestNothingOfThisMachineIsInTheFiles(t *testing.T) {
 	machine := regexp.MustCompile(`(^|[\s"'=(])/(root|work|farm|Users|home/[a-z][a-z0-9_-]*)/`)
@@ -317,6 +331,7 @@ func files(t *testing.T) []string {
 			return err
 		case entry.IsDir() && (name == ".git" || name == "bin"):
 			return filepath.SkipDir
+		case name == ".git": // of a worktree
 		case entry.Type().IsRegular():
 			names = append(names, filepath.ToSlash(name))
 		}

@@ -48,7 +48,7 @@ type Side struct {
 	// Key is the column that identifies an order: integer, uuid or text. Default order_id.
 	Key string
 	// ChangedAt is the column with the time at which the row was last written; for the projection it is the
-	// newest change of the order that the row shows. Without it a sample has no stratum of recent changes and
+	// newest change of the order that the row shows. Without it nothing looks at what changed last, and
 	// lag is told from divergence by patience alone. Default "", no such column.
 	ChangedAt string
 }

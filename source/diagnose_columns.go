@@ -133,7 +133,7 @@ func (e *examination) mapping(f Field, n native) string {
 func (e *examination) examineChangedAt(ctx context.Context) {
 	name := e.config.ChangedAt
 	if name == "" {
-		e.add(Info, CheckChangedAt, "no changed_at is configured: a sample has no stratum of recent changes, and lag is told by patience alone",
+		e.add(Info, CheckChangedAt, "no changed_at is configured: what changed last is not looked at first, and lag is told by patience alone",
 			"set changed_at to the column with the time of the last write, if there is one")
 		return
 	}
@@ -150,11 +150,11 @@ func (e *examination) examineChangedAt(ctx context.Context) {
 		e.add(Error, CheckChangedAt, fmt.Sprintf("%s is %s, not a timestamp", name, n.name), "set changed_at to a column of type timestamptz, or leave it out")
 		return
 	}
-	switch indexed, err := e.indexed(ctx, e.newestSQL("1", 1)); {
+	switch indexed, err := e.indexed(ctx, e.newestSQL("1", "true", 1)); {
 	case err != nil:
 		e.failed(CheckChangedAt, "looking for an index on "+name, err)
 	case !indexed:
-		e.add(Warning, CheckChangedAt, "no index serves "+name+": a sample has no stratum of recent changes", e.indexHint("CREATE INDEX CONCURRENTLY ON %s (%s)", name))
+		e.add(Warning, CheckChangedAt, "no index serves "+name+": what changed last is not looked at first", e.indexHint("CREATE INDEX CONCURRENTLY ON %s (%s)", name))
 	default:
 		e.add(OK, CheckChangedAt, "an index serves "+name, "")
 	}

@@ -51,7 +51,7 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 	if sh.keyIndex, err = s.indexed(ctx, s.rangeSQL(sh.keyType)); err != nil || s.config.ChangedAt == "" {
 		return sh, err
 	}
-	sh.timeIndex, err = s.indexed(ctx, s.newestSQL("1", 1))
+	sh.timeIndex, err = s.indexed(ctx, s.newestSQL("1", "true", 1))
 	return sh, err
 }
 

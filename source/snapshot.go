@@ -229,7 +229,7 @@ func (n *snapshot) Changed(ctx context.Context, limit int) ([]verify.Change, err
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	what := fmt.Sprintf("(%s)::text, (%s)::timestamptz", n.side.config.Key, n.side.config.ChangedAt)
-	result, err := n.tx.Query(ctx, n.side.newestSQL(what, limit))
+	result, err := n.tx.Query(ctx, n.side.newestSQL(what, "("+n.side.config.Key+") IS NOT NULL", limit))
 	if err != nil {
 		return nil, n.fail("reading recent changes", err)
 	}
@@ -244,9 +244,9 @@ func (n *snapshot) Changed(ctx context.Context, limit int) ([]verify.Change, err
 	return changes, nil
 }
 
-func (s *Side) newestSQL(what string, limit int) string {
-	return fmt.Sprintf("SELECT %s FROM %s WHERE %[3]s IS NOT NULL AND isfinite(%[3]s) AND (%[5]s) IS NOT NULL ORDER BY %[3]s DESC LIMIT %[4]d",
-		what, s.from(), s.config.ChangedAt, limit, s.config.Key)
+func (s *Side) newestSQL(what, where string, limit int) string {
+	return fmt.Sprintf("SELECT %s FROM %s WHERE %[3]s IS NOT NULL AND isfinite(%[3]s) AND %s ORDER BY %[3]s DESC LIMIT %[5]d",
+		what, s.from(), s.config.ChangedAt, where, limit)
 }
 
 // Reached reads the newest change that any row shows.
@@ -261,7 +261,7 @@ func (n *snapshot) Reached(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var at time.Time
-	err := n.tx.QueryRow(ctx, n.side.newestSQL("("+n.side.config.ChangedAt+")::timestamptz", 1)).Scan(&at)
+	err := n.tx.QueryRow(ctx, n.side.newestSQL("("+n.side.config.ChangedAt+")::timestamptz", "true", 1)).Scan(&at)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, nil
 	}
