@@ -45,22 +45,34 @@ func (l *Ledger) Accept(ctx context.Context, fingerprint string, key order.Key, 
 	if a.Who == "" || a.Why == "" || !a.Until.After(a.At) {
 		return verify.Divergence{}, ErrAcceptance
 	}
-	return l.answer(ctx, "accepted", fingerprint, key, hop, a.Who, `d.state <> 'resolved'`, `state = 'accepted', accepted_by = $2, accepted_why = $3, accepted_at = $4, accepted_until = $5`,
-		storable(a.Who), storable(a.Why), micro(a.At), micro(a.Until))
+	return l.answer(ctx, fingerprint, key, hop, answer{
+		done: "accepted", who: storable(a.Who), where: `d.state <> 'resolved'`,
+		set:  `state = 'accepted', accepted_by = $2, accepted_why = $3, accepted_at = $4, accepted_until = $5`,
+		args: []any{storable(a.Who), storable(a.Why), micro(a.At), micro(a.Until)},
+	})
 }
 
 // Withdraw makes an accepted divergence an open one again.
 func (l *Ledger) Withdraw(ctx context.Context, fingerprint string, key order.Key, hop compare.Hop) (verify.Divergence, error) {
-	return l.answer(ctx, "withdrawn", fingerprint, key, hop, "", acceptedNow, `state = 'open'`)
+	return l.answer(ctx, fingerprint, key, hop, answer{done: "withdrawn", where: acceptedNow, set: `state = 'open'`})
+}
+
+// answer is what becomes of a divergence.
+type answer struct {
+	done  string // in the log
+	who   string // must not be another than who has accepted it; empty for anybody
+	where string // a condition on d, the divergence
+	set   string // columns, with args from $2 on
+	args  []any
 }
 
 // answer changes the one divergence of the order that meets the condition, and leaves what was there before in the log: the
-// row holds only what holds now. Where who is given, it must not be accepted by somebody else.
-func (l *Ledger) answer(ctx context.Context, done, fingerprint string, key order.Key, hop compare.Hop, who, condition, set string, args ...any) (verify.Divergence, error) {
+// row holds only what holds now.
+func (l *Ledger) answer(ctx context.Context, fingerprint string, key order.Key, hop compare.Hop, a answer) (verify.Divergence, error) {
 	var before, found verify.Divergence
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
-			SELECT d.id, d.hop FROM divergence d WHERE d.fingerprint = $1 AND d.order_key = $2 AND ($3 = '' OR d.hop = $3) AND `+condition+`
+			SELECT d.id, d.hop FROM divergence d WHERE d.fingerprint = $1 AND d.order_key = $2 AND ($3 = '' OR d.hop = $3) AND `+a.where+`
 			ORDER BY d.hop FOR UPDATE`, fingerprint, key, hop)
 		if err != nil {
 			return err
@@ -80,10 +92,10 @@ func (l *Ledger) answer(ctx context.Context, done, fingerprint string, key order
 		if before, err = divergenceByID(ctx, tx, id); err != nil {
 			return err
 		}
-		if by := before.Acceptance; who != "" && by != nil && by.Who != storable(who) && by.Until.After(time.Now()) {
+		if by := before.Acceptance; a.who != "" && by != nil && by.Who != a.who && by.Until.After(time.Now()) {
 			return fmt.Errorf("%w: %s, until %s", ErrAcceptedBy, by.Who, by.Until.Format(time.RFC3339))
 		}
-		if _, err := tx.Exec(ctx, `UPDATE divergence SET `+set+` WHERE id = $1`, append([]any{id}, args...)...); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE divergence SET `+a.set+` WHERE id = $1`, append([]any{id}, a.args...)...); err != nil {
 			return err
 		}
 		found, err = divergenceByID(ctx, tx, id)
@@ -92,7 +104,7 @@ func (l *Ledger) answer(ctx context.Context, done, fingerprint string, key order
 	if err != nil {
 		return verify.Divergence{}, fmt.Errorf("answering for order %s: %w", key, err)
 	}
-	l.log.InfoContext(ctx, "a divergence was answered for", slog.String("answer", done), slog.String("order", string(key)), slog.String("hop", string(found.Mismatch.Hop)),
+	l.log.InfoContext(ctx, "a divergence was answered for", slog.String("answer", a.done), slog.String("order", string(key)), slog.String("hop", string(found.Mismatch.Hop)),
 		slog.Any("before", by(before.Acceptance)), slog.Any("after", by(found.Acceptance)))
 	return found, nil
 }
