@@ -54,9 +54,7 @@ func (s *Side) Shown(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var at time.Time
-	query := fmt.Sprintf("SELECT (%[1]s)::timestamptz FROM %[2]s WHERE %[1]s IS NOT NULL AND isfinite(%[1]s) AND (%[1]s)::timestamptz <= now() ORDER BY %[1]s DESC LIMIT 1",
-		s.config.ChangedAt, s.from())
-	err := s.pool.QueryRow(ctx, query).Scan(&at)
+	err := s.pool.QueryRow(ctx, s.shownSQL()).Scan(&at)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, fmt.Errorf("reading the newest change of %s: %w", s.config.Name, err)
 	}

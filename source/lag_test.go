@@ -68,6 +68,14 @@ func TestAChangeOfTheFutureIsNotShown(t *testing.T) {
 	if got, err := side.Shown(t.Context()); err != nil || !got.Equal(want) {
 		t.Errorf("the newest change shown is %s, %v; want %s", got, err, want)
 	}
+	n, err := side.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := n.Reached(t.Context()); err != nil || !got.Equal(want) {
+		t.Errorf("the projection has reached %s, %v; want %s", got, err, want)
+	}
+	n.Close()
 	conn, err := pgx.Connect(t.Context(), c.DSN)
 	if err != nil {
 		t.Fatal(err)

@@ -226,7 +226,9 @@ func TestSampleLooksAtWhatChangedLast(t *testing.T) {
 			p.config[0].ChangedAt, p.config[1].ChangedAt = "updated_at", "updated_at"
 			p.both(`CREATE TABLE orders (order_id bigint UNIQUE, status text, updated_at timestamptz);
 				INSERT INTO orders SELECT n, 'OPEN', '2024-01-01Z'::timestamptz + n * interval '1 s' FROM generate_series(1, 60000) n;
-				INSERT INTO orders VALUES (-1, 'OPEN', NULL), (-2, 'OPEN', 'infinity'), (-3, 'OPEN', '-infinity'), (NULL, 'OPEN', '2024-03-01Z')`)
+				INSERT INTO orders VALUES (-1, 'OPEN', NULL), (-2, 'OPEN', 'infinity'), (-3, 'OPEN', '-infinity'), (NULL, 'OPEN', '2024-03-01Z'),
+					(-4, 'OPEN', now() + interval '1 year'), (-5, 'OPEN', now() + interval '1 year'), (-6, 'OPEN', now() + interval '1 year'),
+					(-7, 'OPEN', now() + interval '1 year'), (-8, 'OPEN', now() + interval '1 year')`)
 			if indexed {
 				p.both("CREATE INDEX ON orders (updated_at)")
 			}

@@ -220,7 +220,8 @@ func texts(keys []order.Key) []string {
 	return out
 }
 
-// Changed reads the newest changes through the index on the time of the last write.
+// Changed reads the newest changes through the index on the time of the last write. A row whose time is of the future, by
+// more than clocks differ, says nothing of when it changed, and would be the newest for ever.
 func (n *snapshot) Changed(ctx context.Context, limit int) ([]verify.Change, error) {
 	if !n.side.shape.timeIndex {
 		return nil, n.fail("reading recent changes", verify.ErrNotIndexed)
@@ -228,8 +229,10 @@ func (n *snapshot) Changed(ctx context.Context, limit int) ([]verify.Change, err
 	defer n.side.observe("changed")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	what := fmt.Sprintf("(%s)::text, (%s)::timestamptz", n.side.config.Key, n.side.config.ChangedAt)
-	result, err := n.tx.Query(ctx, n.side.newestSQL(what, "("+n.side.config.Key+") IS NOT NULL", limit))
+	key, at := n.side.config.Key, n.side.config.ChangedAt
+	what := fmt.Sprintf("(%s)::text, (%s)::timestamptz", key, at)
+	where := fmt.Sprintf("(%s) IS NOT NULL AND (%s)::timestamptz <= now() + interval '1 minute'", key, at)
+	result, err := n.tx.Query(ctx, n.side.newestSQL(what, where, limit))
 	if err != nil {
 		return nil, n.fail("reading recent changes", err)
 	}
@@ -244,12 +247,20 @@ func (n *snapshot) Changed(ctx context.Context, limit int) ([]verify.Change, err
 	return changes, nil
 }
 
+// newestSQL selects from the rows that show when they changed, the newest first.
 func (s *Side) newestSQL(what, where string, limit int) string {
 	return fmt.Sprintf("SELECT %s FROM %s WHERE %[3]s IS NOT NULL AND isfinite(%[3]s) AND %s ORDER BY %[3]s DESC LIMIT %[5]d",
 		what, s.from(), s.config.ChangedAt, where, limit)
 }
 
-// Reached reads the newest change that any row shows.
+// shownSQL selects the newest change that any row shows and that is not of the future by the server's clock: one wrong row
+// must not make a projection that is behind look as if it had applied everything.
+func (s *Side) shownSQL() string {
+	at := "(" + s.config.ChangedAt + ")::timestamptz"
+	return s.newestSQL(at, at+" <= now()", 1)
+}
+
+// Reached reads the newest change that any row shows, the future left out.
 func (n *snapshot) Reached(ctx context.Context) (time.Time, error) {
 	if n.side.config.ChangedAt == "" {
 		return time.Time{}, nil
@@ -261,7 +272,7 @@ func (n *snapshot) Reached(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var at time.Time
-	err := n.tx.QueryRow(ctx, n.side.newestSQL("("+n.side.config.ChangedAt+")::timestamptz", "true", 1)).Scan(&at)
+	err := n.tx.QueryRow(ctx, n.side.shownSQL()).Scan(&at)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, nil
 	}

@@ -40,10 +40,11 @@ type Snapshot interface {
 	// Draw returns about n keys drawn uniformly from the rows of this side, whatever the size of the table. It
 	// returns ErrNotIndexed where that cannot be had, a view for one.
 	Draw(ctx context.Context, rng Random, n int) ([]order.Key, error)
-	// Changed returns up to limit of the newest changes that rows show, the newest first; one of a row. It returns
-	// ErrNotIndexed rather than scan.
+	// Changed returns up to limit of the newest changes that rows show, the newest first; one of a row, and none whose time
+	// is of the future by the side's clock. It returns ErrNotIndexed rather than scan.
 	Changed(ctx context.Context, limit int) ([]Change, error)
-	// Reached is the newest change that any row shows; zero where no column tells. ErrNotIndexed rather than scan.
+	// Reached is the newest change that any row shows, the future left out; zero where no column tells. ErrNotIndexed
+	// rather than scan.
 	Reached(context.Context) (time.Time, error)
 	// Close ends the snapshot. It may be called twice.
 	Close()
