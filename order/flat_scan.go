@@ -5,7 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// flatScanner reads JSON as strictly as encoding/json, and gives up at everything that is not plain: escapes, exponents, booleans, arrays, objects within objects. Unlike [scanner] it trusts nothing about its data.
+// flatScanner reads JSON as strictly as encoding/json and [scanner] do together, and gives up where those would refuse the
+// text. Unlike scanner it trusts nothing about its data.
 type flatScanner struct {
 	data []byte
 	at   int
@@ -52,20 +53,29 @@ func (s *flatScanner) object(member func(name []byte) bool) bool {
 	}
 }
 
-// text reads a string without escapes.
+// text reads a string. It is where the data has it, or a copy where it holds escapes.
 func (s *flatScanner) text() ([]byte, bool) {
 	if !s.take('"') {
 		return nil, false
 	}
-	from, beyondASCII := s.at, false
+	from, beyondASCII, escapes := s.at, false, false
 	for ; s.at < len(s.data); s.at++ {
 		switch c := s.data[s.at]; {
 		case c == '"':
 			text := s.data[from:s.at]
 			s.at++
-			return text, !beyondASCII || utf8.Valid(text)
-		case c < ' ' || c == '\\':
+			if beyondASCII && !utf8.Valid(text) {
+				return nil, false
+			}
+			if escapes {
+				return unescaped(text)
+			}
+			return text, true
+		case c < ' ':
 			return nil, false
+		case c == '\\':
+			escapes = true
+			s.at++ // whatever it is, the string does not end with it
 		case c >= utf8.RuneSelf:
 			beyondASCII = true
 		}
@@ -73,7 +83,7 @@ func (s *flatScanner) text() ([]byte, bool) {
 	return nil, false
 }
 
-// scalar reads a string, a plain number, or null.
+// scalar reads a string, a number, or null.
 func (s *flatScanner) scalar() (flatValue, bool) {
 	s.space()
 	if s.at == len(s.data) {
@@ -84,35 +94,63 @@ func (s *flatScanner) scalar() (flatValue, bool) {
 		text, ok := s.text()
 		return flatValue{jsonString, text}, ok
 	case 'n':
-		const null = "null"
-		if len(s.data)-s.at < len(null) || string(s.data[s.at:s.at+len(null)]) != null {
-			return flatValue{}, false
-		}
-		s.at += len(null)
-		return flatValue{kind: jsonNull}, true
+		return flatValue{kind: jsonNull}, s.literal("null")
 	}
 	from := s.at
-	for s.at < len(s.data) && (s.data[s.at] >= '0' && s.data[s.at] <= '9' || s.data[s.at] == '.' || s.data[s.at] == '-') {
+	for s.at < len(s.data) && inNumber(s.data[s.at]) {
 		s.at++
 	}
 	text := s.data[from:s.at]
-	return flatValue{jsonNumber, text}, plainNumber(text)
+	return flatValue{jsonNumber, text}, plainNumber(text) || isNumber(string(text))
 }
 
-// braces passes over an object, and returns it unread. An object that holds others, or a brace in a text, comes out too
-// short, and then is none. Nil is no object.
-func (s *flatScanner) braces() []byte {
+func inNumber(c byte) bool {
+	return c >= '0' && c <= '9' || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E'
+}
+
+func (s *flatScanner) literal(word string) bool {
+	if !bytes.HasPrefix(s.data[s.at:], []byte(word)) {
+		return false
+	}
+	s.at += len(word)
+	return true
+}
+
+// maxDepth is how deep a value may be nested that nobody expects: far less than encoding/json bears.
+const maxDepth = 32
+
+// skip passes over any value.
+func (s *flatScanner) skip(depth int) bool {
 	s.space()
-	from := s.at
-	if from == len(s.data) || s.data[from] != '{' {
-		return nil
+	if depth == 0 || s.at == len(s.data) {
+		return false
 	}
-	length := bytes.IndexByte(s.data[from:], '}') + 1
-	if length == 0 {
-		return nil
+	switch s.data[s.at] {
+	case '{':
+		return s.object(func([]byte) bool { return s.skip(depth - 1) })
+	case '[':
+		return s.array(depth)
+	case 't':
+		return s.literal("true")
+	case 'f':
+		return s.literal("false")
+	default:
+		_, ok := s.scalar()
+		return ok
 	}
-	s.at += length
-	return s.data[from:s.at]
+}
+
+func (s *flatScanner) array(depth int) bool {
+	s.take('[')
+	if s.take(']') {
+		return true
+	}
+	for s.skip(depth - 1) {
+		if !s.take(',') {
+			return s.take(']')
+		}
+	}
+	return false
 }
 
 // maxPlain is the length of a number that is plain: far within maxDigits, on both sides of the point.
@@ -140,6 +178,25 @@ func leadingDigits(text []byte) int {
 		n++
 	}
 	return n
+}
+
+// isDecimal is true for what parseDecimal reads.
+func isDecimal(text []byte) bool {
+	if plainNumber(text) {
+		return true
+	}
+	_, ok := parseDecimal(string(text))
+	return ok
+}
+
+// sameNumber is true if two numbers that parseDecimal reads have the same value.
+func sameNumber(a, b []byte) bool {
+	if plainNumber(a) && plainNumber(b) && samePlain(a, b) {
+		return true
+	}
+	x, _ := parseDecimal(string(a))
+	y, _ := parseDecimal(string(b))
+	return x.Cmp(&y) == 0
 }
 
 // samePlain is true if two plain numbers differ in no more than the zeros at their end.

@@ -7,8 +7,8 @@ import (
 )
 
 // Replay folds one history after the other, each as [Decode] and [Fold] do, and several times as fast: events whose form
-// is plain are read and applied without an allocation. What is not plain in any way is decoded and applied by Decode and
-// [State.Apply], and so is whatever follows it in that history. It is for one goroutine at a time.
+// is plain are read and applied without an allocation, but for texts with escapes. What is not plain in any way is decoded
+// and applied by Decode and [State.Apply], and so is whatever follows it in that history. It is for one goroutine at a time.
 type Replay struct {
 	vocabulary Vocabulary
 	names      *names

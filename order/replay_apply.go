@@ -15,7 +15,7 @@ func (r *Replay) applied(e StoredRow) bool {
 		return true
 	}
 	r.flat = flatValues{}
-	if !form.read(e.Payload, Key(r.key), &r.flat) || !r.read(form.event) {
+	if !form.reads(e.Payload, Key(r.key), &r.flat) || !r.read(form.event) {
 		return false
 	}
 	created := form.event == OrderCreated
@@ -77,9 +77,6 @@ func (r *Replay) readModified(field []byte, value flatValue) (ok bool) {
 	}
 	return true
 }
-
-// isText is true for what is the text that it is written as. A number below zero may be another zero.
-func (v flatValue) isText() bool { return v.kind == jsonString || len(v.text) > 0 && v.text[0] != '-' }
 
 // apply is application.apply. What is only a problem there is nothing here.
 func (r *Replay) apply(t EventType) bool {
