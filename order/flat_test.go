@@ -1,12 +1,14 @@
 package order_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
@@ -124,6 +126,27 @@ func holdFlat(t *testing.T, text []byte, r order.StoredRow, v order.Vocabulary) 
 	}
 }
 
+// holdDecoded holds it to what it is for: what is decoded to the same agrees at a glance. Only halves of surrogate pairs,
+// texts within values that nobody expects, and such that are nested deep may be too much for it.
+func holdDecoded(t *testing.T, text []byte, r order.StoredRow, v order.Vocabulary) (agreed bool) {
+	t.Helper()
+	f, ok := order.ReadFlat(text, v)
+	if ok && f.Agrees(r, f.Key) {
+		return true
+	}
+	for _, side := range [][]byte{text, r.Payload} {
+		if bytes.Contains(side, []byte(`\udc00`)) || !utf8.Valid(side) || bytes.Contains(side, []byte("[[[[")) {
+			return false
+		}
+	}
+	e, err := order.DecodeMessage(text, v)
+	stored, storedErr := order.Decode(r.Raw(), v)
+	if harmless(err) && harmless(storedErr) && len(compare.Published(stored, e)) == 0 {
+		t.Fatalf("%s is decoded as %s is, and does not agree", text, r.Payload)
+	}
+	return false
+}
+
 func harmless(err error) bool {
 	var finding *order.SchemaError
 	return err == nil || errors.As(err, &finding) && finding.Harmless()
@@ -199,11 +222,11 @@ func TestFlatIsWhatDecodingSays(t *testing.T) {
 		for _, v := range []order.Vocabulary{{}, mapped} {
 			text, event := message(eventType, published), row(eventType, stored)
 			holdFlat(t, text, event, v)
-			if f, ok := order.ReadFlat(text, v); ok {
+			if _, ok := order.ReadFlat(text, v); ok {
 				flat++
-				if f.Agrees(event, "42") {
-					agreed++
-				}
+			}
+			if holdDecoded(t, text, event, v) {
+				agreed++
 			}
 		}
 	}

@@ -60,7 +60,7 @@ func decodeMessage(value []byte, v order.Vocabulary, t order.KeyType) (order.Eve
 	return e, err
 }
 
-// hold compares the message with its stored event. Only where they do not agree word for word both are taken apart.
+// hold compares the message with its stored event. Only where they do not agree at a glance both are taken apart.
 func (f *Follower) hold(a *arrival, r *reading, row order.StoredRow) {
 	a.stored = true
 	if r.event == nil && r.flat.Agrees(row, a.key) {

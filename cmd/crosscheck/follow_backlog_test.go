@@ -22,8 +22,15 @@ import (
 
 const backlogPartitions = 3
 
-// unusual is a form of messages that is not known at a glance: a letter of the event's type is written as an escape.
+// unusual is a form of messages as other writers write them: with escapes, other letters than ASCII, white space, ids as
+// strings, and values that nobody expects.
 const unusual = "unusual"
+
+// unusualNote is in the payload of every event of that form; unusualMessage is all around it.
+const (
+	unusualNote    = `{"note": "vom Händler \"Süd\"\n<5 % & mehr>", "tags": ["a\\b", {"deep": true}]}`
+	unusualMessage = `{ "event_id": "%d", "order_id": %d, "event_type": "\u004f%s", "timestamp": "%s", "meta": {"host": "süd-1", "tries": [1, null]}, "payload": %s }`
+)
 
 // backlogs are servers that hold event stores and topics of any size.
 type backlogs struct {
@@ -71,7 +78,7 @@ SELECT i + 1, o, CASE step WHEN 0 THEN 'OrderCreated' WHEN 2 THEN 'OrderModified
 	WHEN 0 THEN jsonb_build_object('trader_id', o %% 500, 'symbol', 'SYM' || o %% 97, 'side', CASE o %% 2 WHEN 0 THEN 'BUY' ELSE 'SELL' END, 'quantity', 500.0000 + o %% 100, 'price', price)
 	WHEN 2 THEN jsonb_build_object('field', 'price', 'old_value', price::text, 'new_value', (price + 0.0100)::text)
 	WHEN 5 THEN CASE o %% 5 WHEN 0 THEN jsonb_build_object('reason', 'TRADER_CANCEL') ELSE jsonb_build_object('quantity', 200.5000, 'price', price) END
-	ELSE jsonb_build_object('filled_quantity', 100.0000 + o %% 100, 'remaining_quantity', 300.2500, 'price', price) END
+	ELSE jsonb_build_object('filled_quantity', 100.0000 + o %% 100, 'remaining_quantity', 300.2500, 'price', price) END || '%[3]s'::jsonb
 FROM (SELECT i, i / 6000 * 1000 + i %% 1000 + 1 AS o, i / 1000 %% 6 AS step, 10.0000 + i %% 1000 / 10000.0::numeric(10, 4) AS price FROM generate_series(0, %[2]d - 1) AS i) AS e;
 VACUUM (ANALYZE) %[1]s`
 
@@ -82,7 +89,11 @@ func (s *backlogs) fill(b *testing.B, messages int, form string) *backlog {
 		backlogs: s, name: fmt.Sprintf("%d%s", messages, form), table: fmt.Sprintf("public.events_%d%s", messages, form),
 		topic: fmt.Sprintf("orders-%d%s", messages, form), messages: messages, form: form,
 	}
-	for statement := range strings.SplitSeq(fmt.Sprintf(backlogSQL, l.table, messages), ";\n") {
+	more := `{}`
+	if form == unusual {
+		more = unusualNote
+	}
+	for statement := range strings.SplitSeq(fmt.Sprintf(backlogSQL, l.table, messages, more), ";\n") {
 		if _, err := s.conn.Exec(b.Context(), statement); err != nil {
 			b.Fatal(err)
 		}
@@ -115,18 +126,12 @@ func (l *backlog) publish(b *testing.B) {
 	}
 	var id, key int64
 	var kind, at, payload string
-	first := "O"
-	if l.form == unusual {
-		first = `\u004f`
-	}
 	if _, err := pgx.ForEachRow(rows, []any{&id, &key, &kind, &at, &payload}, func() error {
-		var value bytes.Buffer
-		fmt.Fprintf(&value, `{"event_id":%d,"order_id":%d,"event_type":"%s%s","timestamp":"%s","payload":`, id, key, first, kind[1:], at)
-		if err := json.Compact(&value, []byte(payload)); err != nil {
+		value, err := l.message(id, key, kind, at, payload)
+		if err != nil {
 			return err
 		}
-		value.WriteByte('}')
-		client.Produce(b.Context(), &kgo.Record{Key: strconv.AppendInt(nil, key, 10), Value: value.Bytes()}, func(_ *kgo.Record, err error) {
+		client.Produce(b.Context(), &kgo.Record{Key: strconv.AppendInt(nil, key, 10), Value: value}, func(_ *kgo.Record, err error) {
 			if err != nil {
 				failed.Store(&err)
 			}
@@ -141,6 +146,20 @@ func (l *backlog) publish(b *testing.B) {
 	if err := failed.Load(); err != nil {
 		b.Fatal(*err)
 	}
+}
+
+func (l *backlog) message(id, key int64, kind, at, payload string) ([]byte, error) {
+	if l.form == unusual { // as writers that trust no letter beyond ASCII, nor HTML
+		escaped := strings.NewReplacer("ä", `\u00e4`, "ü", `\u00fc`, "<", `\u003c`, ">", `\u003E`, "&", `\u0026`).Replace(payload)
+		return fmt.Appendf(nil, unusualMessage, id, key, kind[1:], at, escaped), nil
+	}
+	var value bytes.Buffer
+	fmt.Fprintf(&value, `{"event_id":%d,"order_id":%d,"event_type":%q,"timestamp":%q,"payload":`, id, key, kind, at)
+	if err := json.Compact(&value, []byte(payload)); err != nil {
+		return nil, err
+	}
+	value.WriteByte('}')
+	return value.Bytes(), nil
 }
 
 // ledger is a new one, without anything in it.
