@@ -50,8 +50,12 @@ func (a *suspectArrays) add(s verify.Suspect) error {
 	return nil
 }
 
-// write puts the suspects into the pass's queue, replacing those of the same key.
-func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
+// ifMoved is the condition that a suspect in the queue is not in the state of the one that comes.
+const ifMoved = `(suspect.legacy_state, suspect.projection_state, suspect.events_state)
+	IS DISTINCT FROM (excluded.legacy_state, excluded.projection_state, excluded.events_state)`
+
+// write puts the suspects into the pass's queue, replacing those of the same key that meet the condition.
+func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, replace string) error {
 	if len(a.keys) == 0 {
 		return nil
 	}
@@ -69,7 +73,7 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID) 
 			projection_reached = excluded.projection_reached, attempts = excluded.attempts,
 			first_seen = excluded.first_seen, due = excluded.due, in_sample = excluded.in_sample,
 			legacy_group = excluded.legacy_group, projection_group = excluded.projection_group,
-			events_state = excluded.events_state, age = excluded.age`,
+			events_state = excluded.events_state, age = excluded.age WHERE `+replace,
 		id, a.keys, a.observed, a.legacyState, a.projectionState, a.mismatches, a.legacyChanged,
 		a.projectionReached, a.attempts, a.firstSeen, a.due, a.inSample, a.legacyGroup, a.projectionGroup, a.eventsState, a.age)
 	return err
@@ -85,7 +89,7 @@ func (l *Ledger) AddSuspects(ctx context.Context, lease verify.Lease, id verify.
 					return err
 				}
 			}
-			if err := arrays.write(ctx, tx, id); err != nil {
+			if err := arrays.write(ctx, tx, id, ifMoved); err != nil {
 				return err
 			}
 		}

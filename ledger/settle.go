@@ -106,7 +106,7 @@ func sortOutcomes(outcomes []verify.Outcome, at time.Time) (*settling, error) {
 }
 
 func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
-	if err := b.again.write(ctx, tx, id); err != nil {
+	if err := b.again.write(ctx, tx, id, "true"); err != nil {
 		return fmt.Errorf("requeueing suspects: %w", err)
 	}
 	if len(b.final) == 0 {

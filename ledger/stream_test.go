@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -129,6 +130,13 @@ func TestTouchedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
 		t.Fatal(err)
 	}
 	touched(0, "7") // marked again since
+	if err := l.Touch(t.Context(), lease, followed, []order.Key{"7", "9"}, time.Unix(300, 0)); err != nil {
+		t.Fatal(err)
+	}
+	touched(again, "7", "9")
+	if err := l.Touch(t.Context(), verify.Lease{Job: lease.Job, Token: lease.Token + 1}, followed, []order.Key{"10"}, time.Unix(300, 0)); !errors.Is(err, verify.ErrFenced) {
+		t.Errorf("without the lease orders are marked: %v", err)
+	}
 }
 
 func TestAStreamThatNobodyFollowsIsForgotten(t *testing.T) {

@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,17 +16,41 @@ import (
 var _ verify.TouchedOrders = (*Ledger)(nil)
 
 func writeTouched(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
-	if len(c.Touched) == 0 {
+	return touch(ctx, tx, c.Fingerprint, slices.Collect(maps.Keys(c.Touched)), c.At)
+}
+
+func touch(ctx context.Context, tx pgx.Tx, fingerprint string, keys []order.Key, at time.Time) error {
+	if len(keys) == 0 {
 		return nil
 	}
-	keys := make([]string, 0, len(c.Touched))
-	for key := range c.Touched {
-		keys = append(keys, string(key))
+	if err := lockTouched(ctx, tx); err != nil {
+		return err
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO stream_touched (fingerprint, order_key, at) SELECT $1, k, $3 FROM unnest($2::text[]) k
-		ON CONFLICT (fingerprint, order_key) DO UPDATE SET mark = excluded.mark, at = excluded.at`, c.Fingerprint, keys, micro(c.At))
+		ON CONFLICT (fingerprint, order_key) DO UPDATE SET mark = excluded.mark, at = excluded.at`, fingerprint, texts(keys), micro(at))
 	return err
+}
+
+// lockTouched lets one transaction at a time mark orders: a mark is drawn before it can be seen, and whoever reads up to a
+// later one would pass over it.
+func lockTouched(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('crosscheck touched'), hashtext(current_schema()))`)
+	return err
+}
+
+// Touch implements [verify.TouchedOrders].
+func (l *Ledger) Touch(ctx context.Context, lease verify.Lease, fingerprint string, keys []order.Key, at time.Time) error {
+	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+		if err := holdLease(ctx, tx, lease); err != nil {
+			return err
+		}
+		return touch(ctx, tx, fingerprint, keys, at)
+	})
+	if err != nil {
+		return fmt.Errorf("marking %d orders: %w", len(keys), err)
+	}
+	return nil
 }
 
 // Touched implements [verify.TouchedOrders].
@@ -53,6 +79,9 @@ func (l *Ledger) Touched(ctx context.Context, fingerprint string, after int64, l
 func (l *Ledger) ForgetTouched(ctx context.Context, lease verify.Lease, fingerprint string, upTo int64, before time.Time) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		if err := holdLease(ctx, tx, lease); err != nil {
+			return err
+		}
+		if err := lockTouched(ctx, tx); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `DELETE FROM stream_touched WHERE fingerprint = $1 AND mark <= $2 AND at < $3`, fingerprint, upTo, micro(before))

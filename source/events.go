@@ -134,7 +134,7 @@ func (e *Events) histories(ctx context.Context, from querier, keys []order.Key) 
 	query := fmt.Sprintf(`SELECT (%[1]s)::text AS crosscheck_key, (%[2]s)::bigint::text AS crosscheck_position, %[3]s AS crosscheck_type,
 		(extract(epoch FROM %[4]s) * 1000000)::bigint::text AS crosscheck_at, (%[5]s)::text AS crosscheck_payload
 		FROM %[6]s WHERE %[7]s = ANY($1::text[]::%[8]s[]) ORDER BY (%[2]s)::bigint`,
-		c.Key, c.Position, c.Type, c.At, c.Payload, e.side.from(), "("+c.Key+")", keyCast(e.keyType))
+		c.Key, c.Position, c.Type, tellable(c.At), c.Payload, e.side.from(), "("+c.Key+")", keyCast(e.keyType))
 	return e.events(ctx, from, query, texts(keys))
 }
 
@@ -158,13 +158,23 @@ func (e *Events) events(ctx context.Context, from querier, query string, args ..
 	return histories, rows.Err()
 }
 
-var errNullPosition = errors.New("an event has no position, type or time")
+// The times that events can have here, which are those that RFC 3339 can tell. One event with another time, or none, must not
+// keep all others from being read: it has the nearest of these.
+var (
+	firstTime = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	lastTime  = time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
+)
+
+// tellable is the SQL of a time, kept within those.
+func tellable(at string) string {
+	return "greatest(least(coalesce(" + at + ", '-infinity'), '9999-12-31 23:59:59.999999+00'), '0001-01-01 00:00:00+00')"
+}
+
+var errNullPosition = errors.New("an event has no position")
 
 func decodeEvent(raw [][]byte) (order.RawEvent, error) {
-	for _, column := range raw[1:4] {
-		if column == nil {
-			return order.RawEvent{}, fmt.Errorf("%w (order %s)", errNullPosition, raw[0])
-		}
+	if raw[1] == nil {
+		return order.RawEvent{}, fmt.Errorf("%w (order %s)", errNullPosition, raw[0])
 	}
 	position, err := strconv.ParseInt(string(raw[1]), 10, 64)
 	if err != nil {
@@ -180,14 +190,19 @@ func decodeEvent(raw [][]byte) (order.RawEvent, error) {
 	}, nil
 }
 
-// Newest is the time of the event with the highest position; zero where there is none. It reads one row, through the
-// index on the position where there is one.
+// lastEvents is among how many of the newest events Newest looks for the newest time: of one, it may be wrong.
+const lastEvents = 100
+
+// Newest is the newest time of the last hundred events by position, without those of the future; zero where there is none. It
+// reads through the index on the position where there is one.
 func (e *Events) Newest(ctx context.Context) (time.Time, error) {
 	defer e.side.observe("newest")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var at *time.Time
-	query := fmt.Sprintf("SELECT (SELECT %s FROM %s ORDER BY %s DESC LIMIT 1)", e.config.At, e.side.from(), e.config.Position)
+	query := fmt.Sprintf(`SELECT max(crosscheck_at) FROM (SELECT %s AS crosscheck_at FROM %s ORDER BY %s DESC LIMIT %d) newest
+		WHERE isfinite(crosscheck_at) AND crosscheck_at <= now() + interval '1 minute'`,
+		e.config.At, e.side.from(), e.config.Position, lastEvents)
 	if err := e.side.pool.QueryRow(ctx, query).Scan(&at); err != nil {
 		return time.Time{}, fmt.Errorf("reading the newest event: %w", err)
 	}

@@ -60,23 +60,26 @@ func storedRow(raw [][]byte) (order.StoredRow, error) {
 	if len(raw) != 5 {
 		return order.StoredRow{}, errColumns
 	}
-	for _, column := range raw[1:4] {
-		if column == nil {
-			return order.StoredRow{}, fmt.Errorf("%w (order %s)", errNullPosition, raw[0])
-		}
+	if raw[1] == nil {
+		return order.StoredRow{}, fmt.Errorf("%w (order %s)", errNullPosition, raw[0])
 	}
-	if len(raw[1]) != 8 || len(raw[3]) != 8 {
+	at := int64(math.MinInt64)
+	if raw[3] != nil {
+		if len(raw[3]) != 8 {
+			return order.StoredRow{}, errColumns
+		}
+		at = int64FromWire(raw[3])
+	}
+	if len(raw[1]) != 8 {
 		return order.StoredRow{}, errColumns
 	}
-	return order.StoredRow{
-		Position: order.Position(int64FromWire(raw[1])), Key: raw[0], Type: raw[2], At: timeFromWire(int64FromWire(raw[3])), Payload: raw[4],
-	}, nil
+	return order.StoredRow{Position: order.Position(int64FromWire(raw[1])), Key: raw[0], Type: raw[2], At: timeFromWire(at), Payload: raw[4]}, nil
 }
 
 func int64FromWire(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) } //nolint:gosec // two's complement on the wire
 
-// timeFromWire reads a timestamptz: microseconds since 2000. The infinite ones become the farthest times that there are:
-// no message has them.
+// timeFromWire reads a timestamptz: microseconds since 2000. The infinite ones, and none, become the farthest times that there
+// are: no message has them.
 func timeFromWire(micros int64) time.Time {
 	const year2000 = 946_684_800_000_000
 	if micros == math.MaxInt64 || micros == math.MinInt64 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
@@ -43,7 +44,7 @@ func TestHistoriesAreInTheOrderOfPositionsAndExact(t *testing.T) {
 	}
 	defer events.Close()
 	newest, err := events.Newest(t.Context())
-	if want := "2024-01-01 00:00:00+00"; err != nil || order.TimestamptzText(newest) != want { // of position 40
+	if want := "2024-01-03 00:00:00.000001+00"; err != nil || order.TimestamptzText(newest) != want { // though position 40 has an older one
 		t.Errorf("the newest event is of %s, %v; want %s", newest, err, want)
 	}
 	got, err := events.Histories(t.Context(), []order.Key{"7", "8", "404"})
@@ -70,5 +71,47 @@ func TestEventStoreWithAnotherColumnTypeIsNamed(t *testing.T) {
 	c.At = "event_type"
 	if _, err := source.OpenEvents(t.Context(), c); !errors.Is(err, source.ErrUnsupported) {
 		t.Errorf("a text column as the events' time gives %v", err)
+	}
+}
+
+// TestAnEventWithoutATellableTimeStopsNobody: neither histories, nor the fold, nor what asks for the newest event.
+func TestAnEventWithoutATellableTimeStopsNobody(t *testing.T) {
+	c := eventStore(t, "ALTER TABLE event_store ALTER timestamp DROP NOT NULL, ALTER event_type DROP NOT NULL",
+		`INSERT INTO event_store SELECT 10 * n, n, 'OrderCreated', '2024-01-01 00:00:00+00',
+			'{"trader_id": 1, "symbol": "A", "side": "BUY", "quantity": "10", "price": 1.10}' FROM generate_series(1, 5) AS n`,
+		`INSERT INTO event_store VALUES
+			(11, 1, 'OrderCanceled', 'infinity', '{"reason": "x"}'),
+			(21, 2, 'OrderCanceled', '-infinity', '{"reason": "x"}'),
+			(31, 3, 'OrderCanceled', NULL, '{"reason": "x"}'),
+			(41, 4, 'OrderCanceled', '20000-01-01 00:00:00+00', '{"reason": "x"}'),
+			(61, 5, NULL, '2024-01-01 00:00:00+00', '{"reason": "x"}')`)
+	last := "CANCELED 9999-12-31 23:59:59.999999+00"
+	want := map[order.Key]string{
+		"1": last, "2": "CANCELED 0001-01-01 00:00:00+00", "3": "CANCELED 0001-01-01 00:00:00+00", "4": last, "5": "OPEN 2024-01-01 00:00:00+00",
+	}
+	fields := []order.Field{statusField(), {Name: "updated_at", Type: order.Timestamptz}}
+	if d := cmp.Diff(want, scanned(t, openFold(t, source.FoldConfig{Events: c, Fields: fields}))); d != "" {
+		t.Errorf("the fold: %s", d)
+	}
+	e := openEvents(t, c)
+	histories, err := e.Histories(t.Context(), []order.Key{"1", "2", "3", "4", "5"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[order.Key]string{}
+	for key, h := range histories {
+		state, _ := order.Fold(h)
+		status, _ := state.Value("status")
+		at, _ := state.Value("updated_at")
+		got[key] = status.Text + " " + at.Text
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("the histories: %s", d)
+	}
+	if s := histories["5"][1].Schema; s == nil || s.Kind != order.UnknownType {
+		t.Errorf("an event without a type is found to be %v", s)
+	}
+	if newest, err := e.Newest(t.Context()); err != nil || order.TimestamptzText(newest) != "2024-01-01 00:00:00+00" {
+		t.Errorf("the newest event is of %s, %v", newest, err)
 	}
 }

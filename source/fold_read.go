@@ -78,29 +78,33 @@ func (r *eventReader) event(columns [][]byte) error {
 	if r.fold.jsonb && len(e.Payload) > 0 {
 		e.Payload = e.Payload[1:]
 	}
-	next, missing := 3, columns[1] == nil
+	next := 3
 	if r.timed {
-		at, ok := bigint(columns[next])
-		if missing = missing || !ok; at == infinity || at == -infinity-1 {
-			return fmt.Errorf("%w (order %s)", errInfinite, r.key.text)
-		}
-		e.At = time.UnixMicro(at - unixEpoch).UTC()
+		e.At = tellableTime(columns[next])
 		next++
 	}
 	if !r.fold.unique {
 		position, ok := bigint(columns[next])
-		missing = missing || !ok
+		if !ok {
+			return fmt.Errorf("%w (order %s)", errNullPosition, r.key.text)
+		}
 		e.Position = order.Position(position)
-	}
-	if missing {
-		return fmt.Errorf("%w (order %s)", errNullPosition, r.key.text)
 	}
 	r.replay.Apply(e)
 	return nil
 }
 
-// errInfinite: a history cannot be told then, since times are compared.
-var errInfinite = errors.New("an event's time is infinite")
+// tellableTime reads a timestamp as [Events.Histories] does.
+func tellableTime(raw []byte) time.Time {
+	micros, ok := bigint(raw)
+	switch {
+	case !ok || micros < firstTime.UnixMicro()+unixEpoch:
+		return firstTime
+	case micros > lastTime.UnixMicro()+unixEpoch:
+		return lastTime
+	}
+	return time.UnixMicro(micros - unixEpoch).UTC()
+}
 
 func (r *eventReader) start(raw []byte) error {
 	r.raw = append(r.raw[:0], raw...)

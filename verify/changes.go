@@ -38,19 +38,18 @@ func (p *pass) someChanges(ctx context.Context, legacy Snapshot, scan *Scan) err
 	return nil
 }
 
-// recalled is what legacy recorded of the orders that were drawn; nil where there is nothing to ask, or it could
-// not be read. It is read before the events: what is in it then must have its event, and an event that came later does no
-// harm.
+// recalled is what legacy recorded of some orders; nil where there is nothing to ask, or it could not be read. Where changes are
+// counted it is read before the events: what is in it then must have its event, and an event that came later does no harm.
 //
-// Not being able to read it takes nothing from the pass but this count, which is then unknown: an audit log without an
-// index may be too slow for it.
+// Not being able to read it takes nothing from the pass but what it would have told: an audit log without an index may be
+// too slow.
 func (p *pass) recalled(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
 	if p.Events == nil || p.Records == nil || len(keys) == 0 {
 		return nil, nil
 	}
 	records, err := p.Records.Records(ctx, keys)
 	if err != nil && ctx.Err() == nil {
-		p.Log.WarnContext(ctx, "changes are not counted: legacy's own record could not be read", slog.String("error", err.Error()))
+		p.Log.WarnContext(ctx, "legacy's own record could not be read: changes are not counted, and causes are told without it", slog.String("error", err.Error()))
 		return nil, nil
 	}
 	return records, err

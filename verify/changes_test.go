@@ -107,4 +107,8 @@ func TestARecordThatCannotBeReadLeavesTheSampleAlone(t *testing.T) {
 	if pass.Result.Verdict != compare.Match || pass.Scan.Coverage != 1 {
 		t.Errorf("ended %+v", pass)
 	}
+	f.projection.Put(row(3, "FILLED", "10"))
+	if pass = f.must(f.sample(t.Context(), 100)); pass.Result.Diverged != 1 || f.open() == "" {
+		t.Errorf("ended %+v, open are %q", pass, f.open())
+	}
 }

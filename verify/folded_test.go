@@ -231,3 +231,36 @@ func TestAnImpossibleStateIsFoundInAnOrderThatNeverRests(t *testing.T) {
 		t.Errorf("the sample ended %+v, found %+v", pass.Result, open)
 	}
 }
+
+// TestAnImpossibleStateIsProvenByAWindowAtRest: an event that was committed late came between the looks, and the end of
+// max_lag lets the next one follow in less than a window.
+func TestAnImpossibleStateIsProvenByAWindowAtRest(t *testing.T) {
+	f := newFour(t)
+	f.Settle.MaxLag = 65 * time.Second // more than two windows by a little
+	fill := func(quantity int64) order.Body {
+		return order.PartiallyFilled{Quantity: *apd.New(quantity, 0), Price: *apd.New(1, 0)}
+	}
+	f.events.add(2, f.now.Add(-2*time.Second), fill(3))
+	f.legacy.Put(row(2, "PARTIALLY_FILLED", "3"))
+	f.meanwhile = func(wait int) {
+		switch wait {
+		case 1:
+			f.events.add(2, f.now, fill(1))
+			f.legacy.Put(row(2, "PARTIALLY_FILLED", "4"))
+		case 2: // the projection was refreshed before the late event was there
+			h := f.events.histories["2"]
+			late := h[1]
+			late.Position, late.Body = h[0].Position+1, fill(2)
+			f.events.histories["2"] = []order.Event{h[0], late, h[1], h[2]}
+			f.legacy.Put(row(2, "PARTIALLY_FILLED", "6"))
+			f.projection.Put(row(2, "PARTIALLY_FILLED", "4"))
+		default: // it is refreshed in the end, within the window
+			if f.now.Sub(f.stored(1).StartedAt) > 85*time.Second {
+				f.projection.Put(row(2, "PARTIALLY_FILLED", "6"))
+			}
+		}
+	}
+	if pass := f.must(f.sample(t.Context(), 10)); pass.Result.Verdict != compare.Match || f.open() != "" {
+		t.Errorf("ended %+v, open are %q", pass, f.open())
+	}
+}

@@ -48,7 +48,7 @@ type Scan struct {
 	LegacyRows, ProjectionRows int64        // rows of each side at its snapshot (full); estimates (sample)
 	EventsRows                 int64        // orders that the events give, at a snapshot of theirs; 0 where they were not folded
 	Folded                     bool         // legacy was compared with the events of every order, be it that there were none
-	Compared                   int64        // distinct orders that were compared
+	Compared                   int64        // distinct orders that were compared; of a stream pass, looks at orders
 	Sampled                    int64        // of those, the ones drawn uniformly (sample only)
 	Coverage                   float64      // share of what the pass set out to compare that it did compare, 0..1
 	Reason                     string       // why coverage is below 1; empty otherwise

@@ -47,7 +47,8 @@ type Journal interface {
 
 // Queue holds the suspects of passes until they are judged. It survives the process.
 type Queue interface {
-	// AddSuspects appends; a key that the pass has in the queue already is replaced.
+	// AddSuspects appends. A key that the pass has in the queue already is replaced if anything has moved; else it waits on as
+	// it did, so that looking at an order does not begin its wait anew.
 	AddSuspects(context.Context, Lease, PassID, []Suspect) error
 	// DueSuspects returns up to limit suspects due at the given time, in key order.
 	DueSuspects(ctx context.Context, id PassID, at time.Time, limit int) ([]Suspect, error)

@@ -105,16 +105,17 @@ func (p *pass) judge(ctx context.Context, suspects []Suspect) ([]Outcome, error)
 // diverged too, and is not unknown.
 func (p *pass) outcome(suspect Suspect, is observation) Outcome {
 	j := p.Settle.Judge(suspect.Observation, is.Observation, suspect.Attempts, suspect.FirstSeen)
-	was := suspect.Observation.EventsState
-	if is.Mismatch != nil && is.impossible != "" && (was != "" && was == is.EventsState || j.Verdict == compare.Unverified) {
+	was := suspect.Observation
+	rested := was.EventsState != "" && was.EventsState == is.EventsState && is.At.Sub(was.At) >= p.Settle.Window
+	if is.Mismatch != nil && is.impossible != "" && (rested || j.Verdict == compare.Unverified) {
 		j = compare.Judgement{Verdict: compare.Diverged, Final: true, Reason: is.impossible}
 	}
 	if j.Moved {
 		suspect.Attempts++
 	}
 	rest := is.At
-	if before := suspect.Observation.At; !j.Moved && before.Before(rest) {
-		rest = before
+	if !j.Moved && was.At.Before(rest) {
+		rest = was.At
 	}
 	suspect.Observation = is.Observation
 	if !j.Final {

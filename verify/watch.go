@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// TouchedOrders are orders of which the stream brought an event lately. They survive the process.
+// TouchedOrders are orders of which the stream brought an event lately, or which legacy changed. They survive the process.
 type TouchedOrders interface {
+	// Touch marks orders, as the stream's events do.
+	Touch(ctx context.Context, l Lease, fingerprint string, keys []order.Key, at time.Time) error
 	// Touched returns up to limit orders that were marked behind a mark, in the order of their marks, and the last one's
 	// mark. An order that is marked again has a new mark.
 	Touched(ctx context.Context, fingerprint string, after int64, limit int) (keys []order.Key, mark int64, err error)
@@ -33,8 +34,8 @@ type Watching struct {
 // compared: what has not settled after the window is diverged, which is known seconds later and not at the next full
 // pass. An event that was lost is known of by legacy's change alone.
 //
-// A process that ends in between loses nothing of the stream: orders stay marked until they must have been judged, and the
-// next Watch looks at them anew. Of legacy's changes the next Watch looks at the newest ones again.
+// A process that ends in between loses nothing: orders stay marked until they must have been judged, and the next Watch looks
+// at them anew.
 func (c *Comparison) Watch(ctx context.Context, l Lease, s Start, how Watching) (Pass, error) {
 	s.Kind = StreamPass
 	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
@@ -62,38 +63,36 @@ type watch struct {
 	touched     TouchedOrders
 	fingerprint string
 	after       int64 // the mark of the order looked at last
-	// known are the newest changes of legacy that were there a look ago. A change is looked at once: a second look would
-	// start the wait for its order anew.
+	// known are the newest changes of legacy that were there a look ago, which are marked; nil before the first.
 	known map[Change]bool
 }
 
-// newestChanges is how many of legacy's newest changes a look asks for. Where more come in between two looks, the older
-// ones of them are left to the stream, and to samples and full verification.
-const newestChanges = 1000
+const (
+	// newestChanges is how many of legacy's newest changes a look asks for. Where more come in between two looks, the older
+	// ones of them are left to the stream, and to samples and full verification.
+	newestChanges = 1000
+	// firstChanges is the same for the first look: nobody may have looked for a while.
+	firstChanges = 10_000
+)
 
-// once looks at the orders that legacy changed or that were marked since, and again at the suspects that are due.
+// once looks at the orders that were marked since, and again at the suspects that are due.
 func (w *watch) once(ctx context.Context) (looked int64, err error) {
-	keys, err := w.changed(ctx)
-	if err != nil {
+	if err := w.touch(ctx); err != nil {
 		return 0, err
 	}
 	for {
-		touched, mark, err := w.touched.Touched(ctx, w.fingerprint, w.after, w.atOnce(batch))
+		keys, mark, err := w.touched.Touched(ctx, w.fingerprint, w.after, w.atOnce(batch))
 		if err != nil {
 			return looked, fmt.Errorf("reading which orders were touched: %w", err)
 		}
-		keys = distinct(append(keys, touched...))
 		if len(keys) == 0 {
 			break
 		}
-		for part := range slices.Chunk(keys, w.atOnce(batch)) {
-			if err := w.look(ctx, part); err != nil {
-				return looked, err
-			}
+		if err := w.look(ctx, keys); err != nil {
+			return looked, err
 		}
-		w.after = max(w.after, mark)
+		w.after = mark
 		looked += int64(len(keys))
-		keys = nil
 	}
 	unread, err := w.recheck(ctx)
 	if err := errors.Join(err, unread); err != nil {
@@ -104,17 +103,16 @@ func (w *watch) once(ctx context.Context) (looked int64, err error) {
 	return looked, w.touched.ForgetTouched(ctx, w.lease, w.fingerprint, w.after, w.Now().Add(-judged))
 }
 
-// changed are the orders of legacy's newest changes that were not there a look ago. Without an index on the time of a change
+// touch marks the orders of legacy's newest changes that were not there a look ago. Without an index on the time of a change
 // there are none.
-func (w *watch) changed(ctx context.Context) ([]order.Key, error) {
-	legacy, err := w.Legacy.Begin(ctx)
-	if err != nil {
-		return nil, err
+func (w *watch) touch(ctx context.Context) error {
+	limit := newestChanges
+	if w.known == nil {
+		limit = firstChanges
 	}
-	defer legacy.Close()
-	changes, err := recentChanges(ctx, legacy, newestChanges)
+	changes, err := w.changes(ctx, limit)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var keys []order.Key
 	now := make(map[Change]bool, len(changes))
@@ -124,8 +122,22 @@ func (w *watch) changed(ctx context.Context) ([]order.Key, error) {
 			keys = append(keys, c.Key)
 		}
 	}
+	if len(keys) > 0 {
+		if err := w.touched.Touch(ctx, w.lease, w.fingerprint, distinct(keys), w.Now()); err != nil {
+			return fmt.Errorf("marking the orders that legacy changed: %w", err)
+		}
+	}
 	w.known = now
-	return keys, nil
+	return nil
+}
+
+func (w *watch) changes(ctx context.Context, limit int) ([]Change, error) {
+	legacy, err := w.Legacy.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer legacy.Close()
+	return recentChanges(ctx, legacy, limit)
 }
 
 // look compares the orders: those that agree have their divergences resolved, the others become suspects.

@@ -2,12 +2,14 @@ package verify_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/sourcetest"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -21,6 +23,11 @@ func (l *touchedList) Touched(_ context.Context, _ string, after int64, limit in
 	rest := l.keys[after:]
 	rest = rest[:min(limit, len(rest))]
 	return slices.Clone(rest), after + int64(len(rest)), nil
+}
+
+func (l *touchedList) Touch(_ context.Context, _ verify.Lease, _ string, keys []order.Key, _ time.Time) error {
+	l.keys = append(l.keys, keys...)
+	return nil
 }
 
 func (l *touchedList) ForgetTouched(_ context.Context, _ verify.Lease, _ string, upTo int64, _ time.Time) error {
@@ -121,6 +128,55 @@ func TestAnotherWatchCanBeginWhileSuspectsSettle(t *testing.T) {
 	pass := w.must(w.Watch(t.Context(), w.lease, verify.Start{Trigger: "stream", At: w.now}, how))
 	if pass.Result.Diverged != 1 || w.open() != "2 differs status" {
 		t.Errorf("open are %q, the pass is %+v", w.open(), pass)
+	}
+}
+
+// TestAnEventThatComesAgainAndAgainDoesNotPutAVerdictOff: nothing is written, the order is only looked at.
+func TestAnEventThatComesAgainAndAgainDoesNotPutAVerdictOff(t *testing.T) {
+	w := newWorld(t, dense(3), []order.Row{dense(3)[0], row(2, "FILLED", "1"), dense(3)[2]})
+	touched := &touchedList{}
+	w.meanwhile = func(wait int) {
+		if wait%20 == 0 {
+			touched.keys = append(touched.keys, "2")
+		}
+		if wait == 55 && w.open() != "2 differs status" {
+			t.Errorf("open are %q after %d s", w.open(), wait)
+		}
+	}
+	how := verify.Watching{Touched: touched, Every: time.Second, Length: 2 * time.Minute}
+	w.must(w.Watch(t.Context(), w.lease, verify.Start{Trigger: "stream", At: w.now}, how))
+}
+
+// TestABrokenWatchLeavesItsOrdersToTheNext though legacy has changed very many others since.
+func TestABrokenWatchLeavesItsOrdersToTheNext(t *testing.T) {
+	const many = 12_000
+	w := newWorld(t, dense(many), dense(many))
+	lost := errors.New("connection reset")
+	w.meanwhile = func(wait int) {
+		switch wait {
+		case 5:
+			w.legacy.Put(changed(row(7, "FILLED", "6"), w.now))
+		case 8:
+			w.projection.Before = func(string) error { return lost }
+			newer := dense(many)
+			for i := range newer {
+				newer[i].ChangedAt = w.now
+			}
+			newer[6] = changed(row(7, "FILLED", "6"), w.now.Add(-3*time.Second))
+			w.Legacy = sourcetest.New("legacy", table(newer))
+		}
+	}
+	touched := &touchedList{}
+	how := verify.Watching{Touched: touched, Every: time.Second, Length: time.Minute}
+	start := verify.Start{Trigger: "stream", Fingerprint: "f", At: w.now}
+	if _, err := w.Watch(t.Context(), w.lease, start, how); !errors.Is(err, lost) || w.open() != "" {
+		t.Fatalf("it ended with %v, open are %q", err, w.open())
+	}
+	w.projection.Before = nil
+	start.At = w.now
+	w.must(w.Watch(t.Context(), w.lease, start, how))
+	if w.open() != "7 differs status" {
+		t.Errorf("open are %q", w.open())
 	}
 }
 

@@ -34,11 +34,10 @@ func (p *pass) hear(ctx context.Context, s snapshots, keys []order.Key) (w witne
 	return w, err
 }
 
-// record adds legacy's own record. Only orders that are about to be judged are worth it.
+// record adds legacy's own record. Only orders that are about to be judged are worth it. They are judged without it where it
+// cannot be read: it is evidence of a cause.
 func (p *pass) record(ctx context.Context, keys []order.Key, w *witnesses) (err error) {
-	if p.Events != nil && p.Records != nil {
-		w.records, err = p.Records.Records(ctx, keys)
-	}
+	w.records, err = p.recalled(ctx, keys)
 	return err
 }
 

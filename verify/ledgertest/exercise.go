@@ -27,7 +27,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"suspects come back as they were added", suspectRoundTrip},
 		{"suspects are due in key order", dueOrder},
 		{"suspects that are not final go back", requeue},
-		{"the last of two suspects with one key counts", duplicateKeys},
+		{"the last of two suspects with one key counts if anything has moved", duplicateKeys},
 		{"tallies count final outcomes", tallies},
 		{"counts explain what was in flight", settledGroups},
 		{"an outcome without a mismatch is no divergence", divergedNeedsMismatch},

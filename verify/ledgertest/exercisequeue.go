@@ -59,8 +59,12 @@ func duplicateKeys(t *testing.T, s Store) {
 	l, id := start(t, s)
 	first, second, third := suspect("1", t0), suspect("1", t0), suspect("1", t0)
 	second.Attempts, third.Attempts = 1, 2
+	third.Observation.EventsState = "e2"
+	atRest := third
+	atRest.Attempts, atRest.Due = 0, t0.Add(time.Minute)
 	add(t, s, l, id, first, second)
 	add(t, s, l, id, third)
+	add(t, s, l, id, atRest)
 	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), 10)
 	noError(t, err, "reading due suspects")
 	same(t, due, []verify.Suspect{stored(third)}, "suspects")

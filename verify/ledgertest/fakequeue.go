@@ -26,6 +26,10 @@ func (f *Fake) AddSuspects(ctx context.Context, l verify.Lease, id verify.PassID
 		return err
 	}
 	for _, s := range suspects {
+		was, waits := p.queue[s.Key()]
+		if o, is := was.Observation, s.Observation; waits && o.LegacyState == is.LegacyState && o.ProjectionState == is.ProjectionState && o.EventsState == is.EventsState {
+			continue
+		}
 		p.queue[s.Key()] = stored(s)
 	}
 	return nil
