@@ -69,7 +69,7 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 		return 0, err
 	}
 	if last.nowhere() {
-		return 0, withHint(fmt.Errorf("%w: %s", errNoSuchOrder, key), "check the order's key; it is compared exactly")
+		return 0, withHint(fmt.Errorf("%w: %s", errNoSuchOrder, key), "check the order's key; of text keys each letter counts")
 	}
 	r := x.report(key, last, verdict)
 	if e.JSON {
