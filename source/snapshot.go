@@ -86,6 +86,11 @@ func (n *snapshot) estimate(ctx context.Context) (int64, error) {
 	if n.side.keysFrom != "" { // where a key may be there more than once
 		query = "SELECT 1 FROM " + n.side.keys() + " GROUP BY " + n.side.config.Key
 	}
+	return n.planned(ctx, query)
+}
+
+// planned is how many rows the planner expects of a query; at least 1.
+func (n *snapshot) planned(ctx context.Context, query string) (int64, error) {
 	root, err := explain(ctx, n.tx, "(FORMAT JSON)", query)
 	if err != nil {
 		return 0, n.fail("estimating the rows", err)
