@@ -130,11 +130,14 @@ func TestTouchedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
 		t.Fatal(err)
 	}
 	touched(0, "7") // marked again since
-	if err := l.Touch(t.Context(), lease, followed, []order.Key{"7", "9"}, time.Unix(300, 0)); err != nil {
-		t.Fatal(err)
+	if marked, err := l.Touch(t.Context(), lease, followed, []order.Key{"7", "9"}, time.Unix(300, 0)); err != nil || !marked {
+		t.Fatal(marked, err)
 	}
 	touched(again, "7", "9")
-	if err := l.Touch(t.Context(), verify.Lease{Job: lease.Job, Token: lease.Token + 1}, followed, []order.Key{"10"}, time.Unix(300, 0)); !errors.Is(err, verify.ErrFenced) {
+	if marked, err := l.Touch(t.Context(), lease, "nobody follows it yet", []order.Key{"7"}, time.Unix(300, 0)); err != nil || marked {
+		t.Errorf("orders of a stream that nobody follows yet are marked: %v, %v", marked, err)
+	}
+	if _, err := l.Touch(t.Context(), verify.Lease{Job: lease.Job, Token: lease.Token + 1}, followed, []order.Key{"10"}, time.Unix(300, 0)); !errors.Is(err, verify.ErrFenced) {
 		t.Errorf("without the lease orders are marked: %v", err)
 	}
 }

@@ -40,17 +40,26 @@ func lockTouched(ctx context.Context, tx pgx.Tx) error {
 }
 
 // Touch implements [verify.TouchedOrders].
-func (l *Ledger) Touch(ctx context.Context, lease verify.Lease, fingerprint string, keys []order.Key, at time.Time) error {
-	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+func (l *Ledger) Touch(ctx context.Context, lease verify.Lease, fingerprint string, keys []order.Key, at time.Time) (marked bool, err error) {
+	err = l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		if err := holdLease(ctx, tx, lease); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT FROM stream_state WHERE fingerprint = $1 FOR KEY SHARE`, fingerprint)
+		if err != nil {
+			return err
+		}
+		marked = rows.Next()
+		rows.Close()
+		if err := rows.Err(); err != nil || !marked {
 			return err
 		}
 		return touch(ctx, tx, fingerprint, keys, at)
 	})
 	if err != nil {
-		return fmt.Errorf("marking %d orders: %w", len(keys), err)
+		return false, fmt.Errorf("marking %d orders: %w", len(keys), err)
 	}
-	return nil
+	return marked, nil
 }
 
 // Touched implements [verify.TouchedOrders].

@@ -11,8 +11,9 @@ import (
 
 // TouchedOrders are orders of which the stream brought an event lately, or which legacy changed. They survive the process.
 type TouchedOrders interface {
-	// Touch marks orders, as the stream's events do.
-	Touch(ctx context.Context, l Lease, fingerprint string, keys []order.Key, at time.Time) error
+	// Touch marks orders, as the stream's events do. It returns false, and has marked none, before the follower has first
+	// written its state.
+	Touch(ctx context.Context, l Lease, fingerprint string, keys []order.Key, at time.Time) (bool, error)
 	// Touched returns up to limit orders that were marked behind a mark, in the order of their marks, and the last one's
 	// mark. An order that is marked again has a new mark.
 	Touched(ctx context.Context, fingerprint string, after int64, limit int) (keys []order.Key, mark int64, err error)
@@ -123,8 +124,12 @@ func (w *watch) touch(ctx context.Context) error {
 		}
 	}
 	if len(keys) > 0 {
-		if err := w.touched.Touch(ctx, w.lease, w.fingerprint, distinct(keys), w.Now()); err != nil {
+		marked, err := w.touched.Touch(ctx, w.lease, w.fingerprint, distinct(keys), w.Now())
+		if err != nil {
 			return fmt.Errorf("marking the orders that legacy changed: %w", err)
+		}
+		if !marked {
+			return nil // the next look finds them again
 		}
 	}
 	w.known = now

@@ -17,6 +17,8 @@ import (
 type touchedList struct {
 	keys      []order.Key
 	forgotten int64
+	// unfollowed is that the stream's follower has not begun: nothing can be marked.
+	unfollowed bool
 }
 
 func (l *touchedList) Touched(_ context.Context, _ string, after int64, limit int) ([]order.Key, int64, error) {
@@ -25,9 +27,12 @@ func (l *touchedList) Touched(_ context.Context, _ string, after int64, limit in
 	return slices.Clone(rest), after + int64(len(rest)), nil
 }
 
-func (l *touchedList) Touch(_ context.Context, _ verify.Lease, _ string, keys []order.Key, _ time.Time) error {
+func (l *touchedList) Touch(_ context.Context, _ verify.Lease, _ string, keys []order.Key, _ time.Time) (bool, error) {
+	if l.unfollowed {
+		return false, nil
+	}
 	l.keys = append(l.keys, keys...)
-	return nil
+	return true, nil
 }
 
 func (l *touchedList) ForgetTouched(_ context.Context, _ verify.Lease, _ string, upTo int64, _ time.Time) error {
@@ -176,6 +181,17 @@ func TestABrokenWatchLeavesItsOrdersToTheNext(t *testing.T) {
 	start.At = w.now
 	w.must(w.Watch(t.Context(), w.lease, start, how))
 	if w.open() != "7 differs status" {
+		t.Errorf("open are %q", w.open())
+	}
+}
+
+func TestAChangeFromBeforeTheFollowerHasBegunIsLookedAtThen(t *testing.T) {
+	w := newWorld(t, []order.Row{row(1, "OPEN", "0"), changed(row(2, "FILLED", "1"), time.Date(2024, 5, 1, 11, 0, 0, 0, time.UTC))}, dense(2))
+	touched := &touchedList{unfollowed: true}
+	w.meanwhile = func(wait int) { touched.unfollowed = wait < 5 }
+	how := verify.Watching{Touched: touched, Every: time.Second, Length: time.Minute}
+	w.must(w.Watch(t.Context(), w.lease, verify.Start{Trigger: "stream", At: w.now}, how))
+	if w.open() != "2 differs status" {
 		t.Errorf("open are %q", w.open())
 	}
 }
