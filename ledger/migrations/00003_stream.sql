@@ -60,7 +60,8 @@ CREATE TABLE stream_stray (
 );
 CREATE INDEX stream_stray_due ON stream_stray (fingerprint, due);
 
--- Orders of which an event came lately. One follower writes, so marks become visible in their order.
+-- Orders of which an event came lately, or which legacy changed. One transaction at a time writes, so marks become visible in
+-- their order.
 CREATE TABLE stream_touched (
     fingerprint text             NOT NULL REFERENCES stream_state ON DELETE CASCADE,
     order_key   text COLLATE "C" NOT NULL,
