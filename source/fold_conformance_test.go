@@ -89,7 +89,7 @@ func TestEventsWithoutAnOrderAreOneThatHasNoKey(t *testing.T) {
 
 // TestTwoStreamsReadOneSnapshot has more orders than one statement reads, and one more event after the snapshot was taken.
 func TestTwoStreamsReadOneSnapshot(t *testing.T) {
-	const orders = 60_000
+	const orders = 160_000
 	c := eventStore(t, "CREATE INDEX ON event_store (order_id, event_id)", fmt.Sprintf(`INSERT INTO event_store
 		SELECT i, i - 1000, 'OrderCreated', '2024-01-01Z', '{"trader_id": 7, "symbol": "A", "side": "BUY", "quantity": 1, "price": 1}' FROM generate_series(1, %d) AS i`, orders),
 		"ANALYZE event_store")
