@@ -54,19 +54,23 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
 	w := &world{t: t, ledger: l, conn: conn, policy: incident.Policy{UpdateEvery: 5 * time.Minute, MinCoverage: 1}}
-	w.api = httptest.NewServer(w)
-	t.Cleanup(w.api.Close)
 	w.restart()
+	t.Cleanup(func() { w.api.Close() })
 	return w
 }
 
-// restart begins a new history: an empty ledger, an empty channel, the clock at its start.
+// restart begins a new history: an empty ledger, an empty channel, the clock at its start. What a process asked for that was
+// killed is answered before.
 func (w *world) restart() {
+	if w.api != nil {
+		w.api.Close()
+	}
 	w.exec("TRUNCATE crosscheck.incident, crosscheck.outbox CASCADE")
 	w.expire()
 	w.now = t0
 	w.slack = slacktest.New("xoxb-1", "C1", "#cutover")
 	w.slack.Now = w.clock
+	w.api = httptest.NewServer(w)
 }
 
 func (w *world) exec(sql string, args ...any) {
