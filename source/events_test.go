@@ -38,11 +38,7 @@ func TestHistoriesAreInTheOrderOfPositionsAndExact(t *testing.T) {
 		(10, 7, 'OrderCreated', '2024-01-01 00:00:00+02', '{"trader_id": 1, "symbol": "A", "side": "BUY", "quantity": "10", "price": 1.10}'),
 		(20, 8, 'OrderRenamed', '2024-01-01 00:00:00+00', '{}'),
 		(40, 9, 'OrderCanceled', '2024-01-01 00:00:00+00', '{"reason": "x"}')`)
-	events, err := source.OpenEvents(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer events.Close()
+	events := openEvents(t, c)
 	newest, err := events.Newest(t.Context())
 	if want := "2024-01-03 00:00:00.000001+00"; err != nil || order.TimestamptzText(newest) != want { // though position 40 has an older one
 		t.Errorf("the newest event is of %s, %v; want %s", newest, err, want)

@@ -60,11 +60,7 @@ func TestOriginSeesThatATableWasReplaced(t *testing.T) {
 
 func origin(t *testing.T, c source.EventsConfig) string {
 	t.Helper()
-	events, err := source.OpenEvents(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer events.Close()
+	events := openEvents(t, c)
 	o, err := events.Origin(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -13,11 +13,7 @@ import (
 func TestWhatAProjectionHasStillToShowGrowsOlder(t *testing.T) {
 	c := eventStore(t, `INSERT INTO event_store SELECT n, 1, 'OrderFilled', date_trunc('milliseconds', now()) - (60 - 10 * n) * interval '1 minute', '{}'
 		FROM generate_series(1, 4) AS n`)
-	events, err := source.OpenEvents(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer events.Close()
+	events := openEvents(t, c)
 	newest, err := events.Newest(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -41,11 +37,7 @@ func TestWhatAProjectionHasStillToShowGrowsOlder(t *testing.T) {
 // TestEventsWithinTheMillisecondAreShown: many systems keep no more of a time.
 func TestEventsWithinTheMillisecondAreShown(t *testing.T) {
 	c := eventStore(t, `INSERT INTO event_store VALUES (1, 1, 'OrderFilled', '2024-01-01 00:00:00.123456+00', '{}')`)
-	events, err := source.OpenEvents(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer events.Close()
+	events := openEvents(t, c)
 	shown := time.Date(2024, 1, 1, 0, 0, 0, 123_000_000, time.UTC)
 	for at, want := range map[time.Time]int64{shown: 0, shown.Add(-time.Millisecond): 1} {
 		if p, err := events.After(t.Context(), at); err != nil || p.Events != want {
