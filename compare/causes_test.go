@@ -13,13 +13,20 @@ import (
 func TestEachCauseHasItsPage(t *testing.T) {
 	const pages = "../docs/causes"
 	identifier := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
-	listed := map[string]bool{}
+	index, err := os.ReadFile(filepath.Join(pages, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{"README": true}
 	for _, c := range compare.Causes() {
 		name := string(c.Cause)
 		if !identifier.MatchString(name) || listed[name] || c.Meaning == "" {
 			t.Errorf("%q: not an identifier, listed twice, or without meaning", name)
 		}
 		listed[name] = true
+		if !strings.Contains(string(index), "["+name+"]("+name+".md)") {
+			t.Errorf("the index of the pages does not link %s", name)
+		}
 		content, err := os.ReadFile(filepath.Join(pages, name+".md"))
 		if err != nil {
 			t.Error(err)
