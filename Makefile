@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 # The race detector needs a C compiler and makes the lab's timings meaningless: it runs on the packages with
 # goroutines of their own.
-RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard alerts ledger metrics sampler source verify web)))
+RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard alerts ledger metrics sampler source topic verify web)))
 TEST_TIMEOUT  ?= 20m
 FUZZ_TIME     ?= 20s
 SOAK_ROUNDS   ?= 10
@@ -28,7 +28,7 @@ test-race: setup kafka ## run the packages with goroutines under the race detect
 
 bench: setup kafka build ## measure against hand-written SQL and a bare reader; print the figures of docs/performance.md (BENCH_ORDERS=9200000)
 	./bin/crosscheck-lab bench
-	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./source/streamtest
+	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./topic/topictest
 	FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck
 	BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck
 

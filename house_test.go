@@ -26,10 +26,11 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "ledger", "web", "alerts", "sampler", "verify", "compare", "gate", "incident", "order", "metrics", "config", "dashboards"},
+	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "sampler", "verify", "compare", "gate", "incident", "order", "metrics", "config", "doctor", "dashboards"},
 	"cmd/crosscheck-lab": {"lab", "source", "ledger", "web", "sampler", "verify", "compare", "gate", "order", "metrics", "config", "dashboards"},
 
-	"source": {"verify", "compare", "gate", "order", "metrics", "config"},
+	"source": {"verify", "compare", "order", "doctor"},
+	"topic":  {"verify", "doctor"},
 	"ledger": {"verify", "compare", "gate", "incident", "order", "metrics", "config"},
 	"alerts": {"verify", "incident"},
 	"web":    {"verify", "compare", "gate", "order", "metrics", "config"},
@@ -46,6 +47,7 @@ var mayImport = map[string][]string{
 
 	"metrics":    {},
 	"config":     {},
+	"doctor":     {},
 	"dashboards": {},
 }
 
@@ -63,7 +65,7 @@ var livesIn = map[string][]string{
 	"github.com/vbauerster/mpb/v8":               {"cmd/crosscheck", "cmd/crosscheck-lab"},
 	"charm.land/lipgloss/v2":                     {"cmd/crosscheck", "cmd/crosscheck-lab"},
 	"github.com/fergusstrange/embedded-postgres": {"lab"},
-	"github.com/segmentio/kafka-go":              {"source", "lab"},
+	"github.com/segmentio/kafka-go":              {"topic", "lab"},
 	"github.com/twmb/franz-go":                   {"lab"},
 	"golang.org/x/sync":                          {"*"},
 	"golang.org/x/sys":                           {"cmd/crosscheck", "cmd/crosscheck-lab", "lab"},

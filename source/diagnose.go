@@ -5,59 +5,33 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/nordvarg/crosscheck/doctor"
 )
 
-// Level says how much a finding matters.
-type Level string
-
-// The levels of findings, from none to worst.
+// The checks of a database, beside doctor.Connection and doctor.Login. Each identifier is what people and programs see.
 const (
-	OK      Level = "ok"
-	Info    Level = "info"    // worth knowing
-	Warning Level = "warning" // works, but slower or seeing less than it could
-	Error   Level = "error"   // passes fail, or cannot be trusted
-)
-
-// Worse is true if a level matters more than another.
-func (l Level) Worse(than Level) bool {
-	order := []Level{OK, Info, Warning, Error}
-	return slices.Index(order, l) > slices.Index(order, than)
-}
-
-// Finding is the result of one check of a diagnosis.
-type Finding struct {
-	Side    string `json:"side"`  // of the database: "legacy", "projection", "ledger"; "both" for what lies between sides
-	Check   string `json:"check"` // one of the Check constants
-	Level   Level  `json:"level"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"` // what to do; empty where nothing needs to be done
-}
-
-// The checks. Each identifier is what people and programs see.
-const (
-	CheckDSN        = "dsn"
-	CheckConnection = "connection" // an error here means that the database cannot be reached, or not now
-	CheckLogin      = "login"
-	CheckServer     = "server"
-	CheckEncoding   = "encoding"
-	CheckReplica    = "replica"
-	CheckClock      = "clock"
-	CheckRole       = "role"
-	CheckTable      = "table"
-	CheckRows       = "rows"
-	CheckKey        = "key"
-	CheckKeyIndex   = "key_index"
-	CheckUniqueKey  = "unique_key"
-	CheckField      = "field"
-	CheckChangedAt  = "changed_at"
-	CheckIdentity   = "identity"
-	CheckHash       = "hash"
+	CheckDSN       = "dsn"
+	CheckServer    = "server"
+	CheckEncoding  = "encoding"
+	CheckReplica   = "replica"
+	CheckClock     = "clock"
+	CheckRole      = "role"
+	CheckTable     = "table"
+	CheckRows      = "rows"
+	CheckKey       = "key"
+	CheckKeyIndex  = "key_index"
+	CheckUniqueKey = "unique_key"
+	CheckField     = "field"
+	CheckChangedAt = "changed_at"
+	CheckIdentity  = "identity"
+	CheckHash      = "hash"
 )
 
 // Diagnose examines two sides at once and then what lies between them. Unlike Open it does not stop at the first
 // problem: whatever can still be asked is asked, and every answer is a finding. The clock is only for comparing the
 // servers' clocks with it.
-func Diagnose(ctx context.Context, legacy, projection Config, now func() time.Time) []Finding {
+func Diagnose(ctx context.Context, legacy, projection Config, now func() time.Time) []doctor.Finding {
 	var sides [2]*examination
 	var both sync.WaitGroup
 	for i, c := range []Config{legacy, projection} {
@@ -76,7 +50,7 @@ const sideBoth = "both"
 type examination struct {
 	*Side
 	now      func() time.Time
-	findings []Finding
+	findings []doctor.Finding
 
 	server   server
 	relation relation
@@ -117,8 +91,8 @@ func (e *examination) close() {
 	}
 }
 
-func (e *examination) add(level Level, check, message, hint string) {
-	e.findings = append(e.findings, Finding{Side: e.config.Name, Check: check, Level: level, Message: message, Hint: hint})
+func (e *examination) add(level doctor.Level, check, message, hint string) {
+	e.findings = append(e.findings, doctor.Finding{Side: e.config.Name, Check: check, Level: level, Message: message, Hint: hint})
 }
 
 // failed adds what a query ran into. A connection that is lost on the way is one finding, not one for each question
@@ -127,7 +101,7 @@ func (e *examination) failed(check, doing string, err error) {
 	if e.lost(err) {
 		return
 	}
-	e.add(Error, check, doing+": "+saidBy(err), nextStep(err))
+	e.add(doctor.Error, check, doing+": "+saidBy(err), nextStep(err))
 }
 
 // lost is true if an error says nothing about what was asked, because the database can no longer be reached.
@@ -135,7 +109,7 @@ func (e *examination) lost(err error) bool {
 	if !Unreachable(err) {
 		return false
 	}
-	told := func(f Finding) bool { return f.Check == CheckConnection }
+	told := func(f doctor.Finding) bool { return f.Check == doctor.Connection }
 	if !slices.ContainsFunc(e.findings, told) {
 		e.findings = append(e.findings, ConnectionFailed(e.config.Name, e.config.DSN, err))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -23,7 +24,7 @@ func (e *examination) examineKeyType(ctx context.Context) (order.KeyType, bool) 
 	keyType, n, err := e.resolveKey(ctx)
 	switch {
 	case errors.Is(err, ErrUnsupported):
-		e.add(Error, CheckKey, fmt.Sprintf("key %s is %s; integers, uuid and text are supported", e.config.Key, n.name),
+		e.add(doctor.Error, CheckKey, fmt.Sprintf("key %s is %s; integers, uuid and text are supported", e.config.Key, n.name),
 			fmt.Sprintf("map it with an expression, such as key: %s, and give that expression an index", yamlText(castKey(e.config.Key, n))))
 		return "", false
 	case err != nil:
@@ -31,7 +32,7 @@ func (e *examination) examineKeyType(ctx context.Context) (order.KeyType, bool) 
 		return "", false
 	}
 	e.key = n
-	e.add(OK, CheckKey, fmt.Sprintf("key %s is %s", e.config.Key, n.name), "")
+	e.add(doctor.OK, CheckKey, fmt.Sprintf("key %s is %s", e.config.Key, n.name), "")
 	return keyType, true
 }
 
@@ -47,10 +48,10 @@ func (e *examination) examineKeyIndex(ctx context.Context, keyed string) {
 	case err != nil:
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)
 	case !indexed:
-		e.add(Warning, CheckKeyIndex, "no index serves the key: each sample and each bucket that differs reads the whole table",
+		e.add(doctor.Warning, CheckKeyIndex, "no index serves the key: each sample and each bucket that differs reads the whole table",
 			e.indexHint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s)", e.config.Key))
 	default:
-		e.add(OK, CheckKeyIndex, "an index serves the key", "")
+		e.add(doctor.OK, CheckKeyIndex, "an index serves the key", "")
 	}
 }
 
@@ -59,7 +60,7 @@ func (e *examination) examineKeyIndex(ctx context.Context, keyed string) {
 func (e *examination) examineUniqueKey(ctx context.Context) {
 	const unseen = "an order that is there twice on both sides alike is no difference between them, and is not reported"
 	if !e.ownColumn(e.key) {
-		e.add(Info, CheckUniqueKey, "whether a key can be there twice cannot be told from a view or an expression", unseen)
+		e.add(doctor.Info, CheckUniqueKey, "whether a key can be there twice cannot be told from a view or an expression", unseen)
 		return
 	}
 	unique, err := e.unique(ctx, e.key)
@@ -67,10 +68,10 @@ func (e *examination) examineUniqueKey(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckUniqueKey, "looking for a unique index on the key", err)
 	case !unique:
-		e.add(Warning, CheckUniqueKey, "no unique index forbids a key twice; "+unseen,
+		e.add(doctor.Warning, CheckUniqueKey, "no unique index forbids a key twice; "+unseen,
 			e.indexHint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s)", e.config.Key))
 	default:
-		e.add(OK, CheckUniqueKey, "keys are unique", "")
+		e.add(doctor.OK, CheckUniqueKey, "keys are unique", "")
 	}
 }
 
@@ -103,7 +104,7 @@ func (e *examination) examineFields(ctx context.Context) {
 		switch {
 		case errors.Is(err, ErrUnsupported):
 			e.fields[f.Name], e.rejected[f.Name] = n, true
-			e.add(Error, CheckField, fmt.Sprintf("%s is %s, which cannot be compared as %s", f.Name, n.name, f.Type), e.mapping(f, n))
+			e.add(doctor.Error, CheckField, fmt.Sprintf("%s is %s, which cannot be compared as %s", f.Name, n.name, f.Type), e.mapping(f, n))
 		case err != nil:
 			e.column(CheckField, f.Name, err)
 		default:
@@ -112,7 +113,7 @@ func (e *examination) examineFields(ctx context.Context) {
 		}
 	}
 	if good > 0 {
-		e.add(OK, CheckField, fmt.Sprintf("%d of %d fields can be read and compared", good, len(e.config.Fields)), "")
+		e.add(doctor.OK, CheckField, fmt.Sprintf("%d of %d fields can be read and compared", good, len(e.config.Fields)), "")
 	}
 }
 
@@ -133,7 +134,7 @@ func (e *examination) mapping(f Field, n native) string {
 func (e *examination) examineChangedAt(ctx context.Context) {
 	name := e.config.ChangedAt
 	if name == "" {
-		e.add(Info, CheckChangedAt, "no changed_at is configured: what changed last is not looked at first, and lag is told by patience alone",
+		e.add(doctor.Info, CheckChangedAt, "no changed_at is configured: what changed last is not looked at first, and lag is told by patience alone",
 			"set changed_at to the column with the time of the last write, if there is one")
 		return
 	}
@@ -145,18 +146,18 @@ func (e *examination) examineChangedAt(ctx context.Context) {
 	switch n.oid {
 	case pgtype.TimestamptzOID:
 	case pgtype.TimestampOID:
-		e.add(Info, CheckChangedAt, name+" is "+n.name+" and is read as UTC", "an expression such as "+name+" AT TIME ZONE 'Europe/Paris' says otherwise; it needs an index of its own")
+		e.add(doctor.Info, CheckChangedAt, name+" is "+n.name+" and is read as UTC", "an expression such as "+name+" AT TIME ZONE 'Europe/Paris' says otherwise; it needs an index of its own")
 	default:
-		e.add(Error, CheckChangedAt, fmt.Sprintf("%s is %s, not a timestamp", name, n.name), "set changed_at to a column of type timestamptz, or leave it out")
+		e.add(doctor.Error, CheckChangedAt, fmt.Sprintf("%s is %s, not a timestamp", name, n.name), "set changed_at to a column of type timestamptz, or leave it out")
 		return
 	}
 	switch indexed, err := e.indexed(ctx, e.newestSQL("1", "true", 1)); {
 	case err != nil:
 		e.failed(CheckChangedAt, "looking for an index on "+name, err)
 	case !indexed:
-		e.add(Warning, CheckChangedAt, "no index serves "+name+": what changed last is not looked at first", e.indexHint("CREATE INDEX CONCURRENTLY ON %s (%s)", name))
+		e.add(doctor.Warning, CheckChangedAt, "no index serves "+name+": what changed last is not looked at first", e.indexHint("CREATE INDEX CONCURRENTLY ON %s (%s)", name))
 	default:
-		e.add(OK, CheckChangedAt, "an index serves "+name, "")
+		e.add(doctor.OK, CheckChangedAt, "an index serves "+name, "")
 	}
 }
 
@@ -174,7 +175,7 @@ func (e *examination) column(check, what string, err error) {
 			hint = fmt.Sprintf("GRANT SELECT ON %s TO %s", quoted(e.relation.schema, e.relation.name), quoted(e.server.role))
 		}
 	}
-	e.add(Error, check, what+": "+saidBy(err), hint)
+	e.add(doctor.Error, check, what+": "+saidBy(err), hint)
 }
 
 func few(names []string) string {

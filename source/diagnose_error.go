@@ -15,16 +15,18 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/nordvarg/crosscheck/doctor"
 )
 
-// Unreachable is true for what a database or a broker that is down, starting, stopping or full answers, or no answer at all:
+// Unreachable is true for what a database that is down, starting, stopping or full answers, or no answer at all:
 // nothing was proven, and it may be different in a moment.
 func Unreachable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(pg.Code, "08") || slices.Contains([]string{"53300", "57P01", "57P02", "57P03"}, pg.Code)
 	}
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	return connecting || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrStreamUnreachable)
+	return connecting || errors.Is(err, context.DeadlineExceeded)
 }
 
 // hints by PostgreSQL's error code.
@@ -48,12 +50,12 @@ var hints = map[string]string{
 	"57P03": "the server is starting, stopping or recovering; try again in a moment",
 }
 
-// Hint is the user's next step after an error of a database or of the stream; empty where none is known.
+// Hint is the user's next step after an error of a database; empty where none is known.
 func Hint(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return hints[pg.Code]
 	}
-	return streamHint(err)
+	return ""
 }
 
 // nextStep is a hint in any case.
@@ -67,20 +69,18 @@ func nextStep(err error) string {
 // saidBy is an error on one line: what the server said, without the codes and prefixes of the way it came.
 func saidBy(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return oneLine(pg.Message)
+		return doctor.OneLine(pg.Message)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer in time"
 	}
-	return oneLine(err.Error())
+	return doctor.OneLine(err.Error())
 }
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // ConnectionFailed is the finding for a database that does not let us in, whichever adapter asked. Neither the dsn
 // nor its password appears in it.
-func ConnectionFailed(side, dsn string, err error) Finding {
-	f := Finding{Side: side, Check: CheckConnection, Level: Error}
+func ConnectionFailed(side, dsn string, err error) doctor.Finding {
+	f := doctor.Finding{Side: side, Check: doctor.Connection, Level: doctor.Error}
 	c, parsing := pgconn.ParseConfig(dsn)
 	if parsing != nil {
 		// The error quotes what could not be read, which may be a password.
@@ -101,11 +101,11 @@ func refused(c *pgconn.Config, pg *pgconn.PgError) (check, message, hint string)
 	at := " (" + addresses(c) + ")"
 	switch {
 	case Unreachable(pg):
-		return CheckConnection, oneLine(pg.Message) + at, nextStep(pg)
+		return doctor.Connection, doctor.OneLine(pg.Message) + at, nextStep(pg)
 	case pg.Code == "42501":
-		return CheckLogin, oneLine(pg.Message) + at, fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", quoted(c.Database), quoted(c.User))
+		return doctor.Login, doctor.OneLine(pg.Message) + at, fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", quoted(c.Database), quoted(c.User))
 	}
-	return CheckLogin, oneLine(pg.Message) + at, nextStep(pg)
+	return doctor.Login, doctor.OneLine(pg.Message) + at, nextStep(pg)
 }
 
 // unanswered is for a server that was not found, or did not speak as it should.
@@ -143,7 +143,7 @@ func unanswered(c *pgconn.Config, err error) (message, hint string) {
 
 // scrubbed is an error of unknown origin without the password, should it have found its way into it.
 func scrubbed(c *pgconn.Config, err error) string {
-	text := oneLine(err.Error())
+	text := doctor.OneLine(err.Error())
 	if c.Password != "" {
 		text = strings.ReplaceAll(text, c.Password, "<secret>")
 	}

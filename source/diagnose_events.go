@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/doctor"
 )
 
 // The checks of the event store, beside those of a side. A column is a CheckField.
@@ -23,13 +25,13 @@ const (
 const newestEvents = 10_000
 
 // DiagnoseEvents examines the event store as Diagnose examines a side.
-func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) []Finding {
+func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) []doctor.Finding {
 	side := Config{Name: "events", DSN: c.DSN, Table: c.Table, Key: c.Key, ObserveQuery: c.ObserveQuery}
 	e := &eventsExamination{examination: &examination{Side: &Side{config: side}, now: now}}
 	e.events = &Events{config: c, side: e.Side}
 	pool, err := connect(ctx, side)
 	if err != nil {
-		return []Finding{ConnectionFailed(side.Name, c.DSN, err)}
+		return []doctor.Finding{ConnectionFailed(side.Name, c.DSN, err)}
 	}
 	e.pool = pool
 	defer e.close()
@@ -63,10 +65,10 @@ func (e *eventsExamination) examineEventKey(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)
 	case !indexed:
-		e.add(Warning, CheckKeyIndex, "no index serves the key: each history that is read reads the whole table",
+		e.add(doctor.Warning, CheckKeyIndex, "no index serves the key: each history that is read reads the whole table",
 			e.indexHint("CREATE INDEX CONCURRENTLY ON %s (%s)", e.config.Key+", "+e.events.config.Position))
 	default:
-		e.add(OK, CheckKeyIndex, "an index serves the key", "")
+		e.add(doctor.OK, CheckKeyIndex, "an index serves the key", "")
 	}
 }
 
@@ -80,7 +82,7 @@ func (e *eventsExamination) examineColumns(ctx context.Context) (position *nativ
 		case err != nil:
 			e.column(CheckField, "events."+c.name+" "+c.expr, err)
 		case !slices.Contains(c.oids, n.oid):
-			e.add(Error, CheckField, fmt.Sprintf("events.%s %s is %s, not %s", c.name, c.expr, n.name, c.wanted),
+			e.add(doctor.Error, CheckField, fmt.Sprintf("events.%s %s is %s, not %s", c.name, c.expr, n.name, c.wanted),
 				fmt.Sprintf("map events.%s to a column or an expression that is %s", c.name, c.wanted))
 		default:
 			good++
@@ -93,7 +95,7 @@ func (e *eventsExamination) examineColumns(ctx context.Context) (position *nativ
 		}
 	}
 	if good == len(columns) {
-		e.add(OK, CheckField, "position, type, time and payload can be read", "")
+		e.add(doctor.OK, CheckField, "position, type, time and payload can be read", "")
 	}
 	return position, at
 }
@@ -104,13 +106,13 @@ func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 	case err != nil:
 		e.failed(CheckPositionIndex, "looking for an index on the position", err)
 	case !indexed:
-		e.add(Warning, CheckPositionIndex, "no index serves the position: each message of the stream, and each look for the newest event, reads the whole table",
+		e.add(doctor.Warning, CheckPositionIndex, "no index serves the position: each message of the stream, and each look for the newest event, reads the whole table",
 			e.indexHint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s)", p))
 	default:
-		e.add(OK, CheckPositionIndex, "an index serves the position", "")
+		e.add(doctor.OK, CheckPositionIndex, "an index serves the position", "")
 	}
 	if !e.ownColumn(n) {
-		e.add(Info, CheckUniquePosition, "whether a position can be there twice, and who draws it, cannot be told from a view or an expression",
+		e.add(doctor.Info, CheckUniquePosition, "whether a position can be there twice, and who draws it, cannot be told from a view or an expression",
 			"see to it that positions are unique, and drawn by a sequence with CACHE 1 in the transaction that stores the event")
 		return
 	}
@@ -118,10 +120,10 @@ func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 	case err != nil:
 		e.failed(CheckUniquePosition, "looking for a unique index on the position", err)
 	case !unique:
-		e.add(Warning, CheckUniquePosition, "no unique index forbids a position twice: a message could belong to either event",
+		e.add(doctor.Warning, CheckUniquePosition, "no unique index forbids a position twice: a message could belong to either event",
 			e.indexHint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s)", p))
 	default:
-		e.add(OK, CheckUniquePosition, "positions are unique", "")
+		e.add(doctor.OK, CheckUniquePosition, "positions are unique", "")
 	}
 	e.examineSequence(ctx, n)
 }
@@ -155,14 +157,14 @@ func (e *eventsExamination) examineSequence(ctx context.Context, n native) {
 	err := e.pool.QueryRow(ctx, sequenceOf, n.table, int32(n.column)).Scan(&sequence, &cache)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		e.add(Info, CheckPositionSequence, "positions are not drawn from a sequence of the column; if they are drawn in blocks, or before the transaction that stores them, "+late,
+		e.add(doctor.Info, CheckPositionSequence, "positions are not drawn from a sequence of the column; if they are drawn in blocks, or before the transaction that stores them, "+late,
 			"let the transaction that stores an event draw its position, from a sequence with CACHE 1")
 	case err != nil:
 		e.failed(CheckPositionSequence, "looking for the position's sequence", err)
 	case cache > 1:
-		e.add(Warning, CheckPositionSequence, fmt.Sprintf("sequence %s has CACHE %d: %s", sequence, cache, late), fmt.Sprintf("ALTER SEQUENCE %s CACHE 1", sequence))
+		e.add(doctor.Warning, CheckPositionSequence, fmt.Sprintf("sequence %s has CACHE %d: %s", sequence, cache, late), fmt.Sprintf("ALTER SEQUENCE %s CACHE 1", sequence))
 	default:
-		e.add(OK, CheckPositionSequence, "sequence "+sequence+" gives out one position at a time", "")
+		e.add(doctor.OK, CheckPositionSequence, "sequence "+sequence+" gives out one position at a time", "")
 	}
 }
 
@@ -178,15 +180,15 @@ func (e *eventsExamination) examineNewest(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckPositionOrder, "reading the newest events", err)
 	case all == 0:
-		e.add(Warning, CheckRows, "there are no events", "check that the dsn, the table and the role's row-level security are right")
+		e.add(doctor.Warning, CheckRows, "there are no events", "check that the dsn, the table and the role's row-level security are right")
 	case without > 0:
-		e.add(Error, CheckPosition, fmt.Sprintf("%d of the newest %d events have no position", without, all), "give each event a position, and declare the column NOT NULL")
+		e.add(doctor.Error, CheckPosition, fmt.Sprintf("%d of the newest %d events have no position", without, all), "give each event a position, and declare the column NOT NULL")
 	case twice > 0:
-		e.add(Error, CheckPosition, fmt.Sprintf("%d of the newest %d events have the position of another", twice, all), "give each event a position of its own, and the column a unique index")
+		e.add(doctor.Error, CheckPosition, fmt.Sprintf("%d of the newest %d events have the position of another", twice, all), "give each event a position of its own, and the column a unique index")
 	case back*100 > all:
-		e.add(Warning, CheckPositionOrder, fmt.Sprintf("of the newest %d events, %d are more than a minute older than one before them: positions do not grow with time", all, back),
+		e.add(doctor.Warning, CheckPositionOrder, fmt.Sprintf("of the newest %d events, %d are more than a minute older than one before them: positions do not grow with time", all, back),
 			"let position name the column by which events were stored; histories are replayed in its order")
 	default:
-		e.add(OK, CheckPositionOrder, fmt.Sprintf("positions grow with time, of the newest %d events", all), "")
+		e.add(doctor.OK, CheckPositionOrder, fmt.Sprintf("positions grow with time, of the newest %d events", all), "")
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/source"
 )
@@ -60,7 +61,7 @@ func (c *chronicle) exec(sql string) {
 	}
 }
 
-func (c *chronicle) diagnose() []source.Finding {
+func (c *chronicle) diagnose() []doctor.Finding {
 	return append(source.DiagnoseEvents(c.t.Context(), c.events, time.Now), source.DiagnoseHistory(c.t.Context(), c.legacy, c.history, time.Now)...)
 }
 
@@ -68,7 +69,7 @@ func TestDiagnoseOfAHealthyEventStoreIsAllOK(t *testing.T) {
 	c := newChronicle(t)
 	seen := map[string]bool{}
 	for _, f := range c.diagnose() {
-		if f.Level != source.OK {
+		if f.Level != doctor.OK {
 			t.Errorf("%+v", f)
 		}
 		seen[f.Side+" "+f.Check] = true
@@ -189,7 +190,7 @@ func (c *chronicle) expect(want ...expectation) {
 		}
 	}
 	for _, f := range got {
-		if f.Level == source.OK {
+		if f.Level == doctor.OK {
 			continue
 		}
 		if !slices.ContainsFunc(want, func(w expectation) bool { return w.metBy(f) }) || f.Hint == "" {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -39,7 +40,7 @@ func (c HistoryConfig) tables() []historyTable {
 
 // DiagnoseHistory examines audit log and trades, which are in legacy's database. It says nothing where legacy's own
 // connection or key are wrong: that is found there.
-func DiagnoseHistory(ctx context.Context, legacy Config, c HistoryConfig, now func() time.Time) []Finding {
+func DiagnoseHistory(ctx context.Context, legacy Config, c HistoryConfig, now func() time.Time) []doctor.Finding {
 	pool, err := connect(ctx, legacy)
 	if err != nil {
 		return nil
@@ -51,7 +52,7 @@ func DiagnoseHistory(ctx context.Context, legacy Config, c HistoryConfig, now fu
 	if err != nil {
 		return nil
 	}
-	var findings []Finding
+	var findings []doctor.Finding
 	for _, t := range c.tables() {
 		side := Config{Name: "history", DSN: legacy.DSN, Table: t.table, Key: t.key}
 		e := &examination{Side: &Side{config: side, pool: pool}, now: now}
@@ -73,14 +74,14 @@ func (e *examination) examineRecords(ctx context.Context, t historyTable, keyTyp
 		case err != nil:
 			e.column(CheckField, fmt.Sprintf("%s of history.%s", c.name, t.setting), err)
 		case c.oids != nil && !slices.Contains(c.oids, n.oid):
-			e.add(Error, CheckField, fmt.Sprintf("%s of history.%s is %s, not %s", c.name, t.setting, n.name, c.wanted),
+			e.add(doctor.Error, CheckField, fmt.Sprintf("%s of history.%s is %s, not %s", c.name, t.setting, n.name, c.wanted),
 				fmt.Sprintf("name a view in history.%s that has %s as %s", t.setting, c.name, c.wanted))
 		default:
 			good++
 		}
 	}
 	if good == len(t.columns) {
-		e.add(OK, CheckField, fmt.Sprintf("all columns of %s can be read", t.table), "")
+		e.add(doctor.OK, CheckField, fmt.Sprintf("all columns of %s can be read", t.table), "")
 	}
 	if _, err := e.typeOf(ctx, t.key); err != nil {
 		e.column(CheckKey, fmt.Sprintf("%s of history.%s", t.key, t.setting), err)
@@ -88,12 +89,12 @@ func (e *examination) examineRecords(ctx context.Context, t historyTable, keyTyp
 	}
 	switch indexed, err := e.indexed(ctx, e.keyedSQL(keyType)); {
 	case err != nil:
-		e.add(Error, CheckKey, fmt.Sprintf("%s of history.%s cannot be compared with legacy's key: %s", t.key, t.setting, saidBy(err)),
+		e.add(doctor.Error, CheckKey, fmt.Sprintf("%s of history.%s cannot be compared with legacy's key: %s", t.key, t.setting, saidBy(err)),
 			fmt.Sprintf("name a view in history.%s that has %s as %s", t.setting, t.key, keyCast(keyType)))
 	case !indexed:
-		e.add(Warning, CheckKeyIndex, fmt.Sprintf("no index serves %s of %s: each order that is looked at reads the whole table", t.key, t.table),
+		e.add(doctor.Warning, CheckKeyIndex, fmt.Sprintf("no index serves %s of %s: each order that is looked at reads the whole table", t.key, t.table),
 			e.indexHint("CREATE INDEX CONCURRENTLY ON %s (%s)", t.key))
 	default:
-		e.add(OK, CheckKeyIndex, fmt.Sprintf("an index serves %s of %s", t.key, t.table), "")
+		e.add(doctor.OK, CheckKeyIndex, fmt.Sprintf("an index serves %s of %s", t.key, t.table), "")
 	}
 }

@@ -11,15 +11,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/order"
 )
 
 // What takes another server, a standby or a stopped one to see is judged from values here.
 
 func TestVersionFinding(t *testing.T) {
-	for number, want := range map[int]Level{110022: Error, 120000: Info, 130011: Info, 140000: OK, 180001: OK} {
+	for number, want := range map[int]doctor.Level{110022: doctor.Error, 120000: doctor.Info, 130011: doctor.Info, 140000: doctor.OK, 180001: doctor.OK} {
 		f := versionFinding("legacy", server{version: "v", number: number, database: "d", role: "r"})
-		if f.Level != want || (f.Hint == "") != (want == OK) {
+		if f.Level != want || (f.Hint == "") != (want == doctor.OK) {
 			t.Errorf("version %d: %+v, want %s", number, f, want)
 		}
 	}
@@ -27,7 +28,7 @@ func TestVersionFinding(t *testing.T) {
 
 func TestReplicaFinding(t *testing.T) {
 	f := replicaFinding("legacy", 2500*time.Millisecond)
-	if f.Level != Info || !strings.Contains(f.Message, "2.5s behind") || !strings.Contains(f.Hint, "settle.window") {
+	if f.Level != doctor.Info || !strings.Contains(f.Message, "2.5s behind") || !strings.Contains(f.Hint, "settle.window") {
 		t.Errorf("%+v", f)
 	}
 }
@@ -36,14 +37,14 @@ func TestClockFindingAllowsForTheRoundTrip(t *testing.T) {
 	before := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, c := range []struct {
 		trip, ahead time.Duration
-		want        Level
+		want        doctor.Level
 	}{
-		{0, 0, OK},
-		{0, 900 * time.Millisecond, OK},
-		{0, 1100 * time.Millisecond, Warning},
-		{0, -1100 * time.Millisecond, Warning},
-		{10 * time.Second, 5 * time.Second, OK}, // the answer took long, and may have been given at any moment of it
-		{10 * time.Second, 11500 * time.Millisecond, Warning},
+		{0, 0, doctor.OK},
+		{0, 900 * time.Millisecond, doctor.OK},
+		{0, 1100 * time.Millisecond, doctor.Warning},
+		{0, -1100 * time.Millisecond, doctor.Warning},
+		{10 * time.Second, 5 * time.Second, doctor.OK}, // the answer took long, and may have been given at any moment of it
+		{10 * time.Second, 11500 * time.Millisecond, doctor.Warning},
 	} {
 		skew, precision := Skew(before.Add(c.ahead), before, before.Add(c.trip))
 		if f := ClockFinding("legacy", skew, precision); f.Level != c.want {
@@ -56,16 +57,16 @@ func TestJudgeHash(t *testing.T) {
 	for _, c := range []struct {
 		native, portable bool
 		err              error
-		want             Level
+		want             doctor.Level
 		message          string
 	}{
-		{true, false, nil, OK, "alike"},
-		{false, true, nil, Warning, "portable digests are used, which are several times slower"},
-		{false, false, nil, Error, "full verification is impossible"},
-		{false, false, errors.New("no such function"), Error, "no such function"},
+		{true, false, nil, doctor.OK, "alike"},
+		{false, true, nil, doctor.Warning, "portable digests are used, which are several times slower"},
+		{false, false, nil, doctor.Error, "full verification is impossible"},
+		{false, false, errors.New("no such function"), doctor.Error, "no such function"},
 	} {
 		f := judgeHash(c.native, c.portable, c.err)
-		if f.Level != c.want || !strings.Contains(f.Message, c.message) || (f.Hint == "") != (c.want == OK) {
+		if f.Level != c.want || !strings.Contains(f.Message, c.message) || (f.Hint == "") != (c.want == doctor.OK) {
 			t.Errorf("%+v: %+v", c, f)
 		}
 	}
@@ -77,15 +78,15 @@ func TestConnectionFailed(t *testing.T) {
 		err                  error
 		check, message, hint string
 	}{
-		{&pgconn.PgError{Code: "28P01", Message: `password authentication failed for user "reader"`}, CheckLogin, "password authentication failed", "password"},
-		{&pgconn.PgError{Code: "28000", Message: "no pg_hba.conf entry"}, CheckLogin, "no pg_hba.conf entry", "pg_hba.conf"},
-		{&pgconn.PgError{Code: "57P03", Message: "the database system is starting up"}, CheckConnection, "starting up (db.example:5433)", "try again"},
-		{&pgconn.PgError{Code: "53300", Message: "sorry, too many clients already"}, CheckConnection, "too many clients", "4 per side"},
-		{context.DeadlineExceeded, CheckConnection, "no answer from db.example:5433", "firewall"},
-		{errors.New("something with hunter2\nin it"), CheckConnection, "something with <secret> in it", "server is running"},
+		{&pgconn.PgError{Code: "28P01", Message: `password authentication failed for user "reader"`}, doctor.Login, "password authentication failed", "password"},
+		{&pgconn.PgError{Code: "28000", Message: "no pg_hba.conf entry"}, doctor.Login, "no pg_hba.conf entry", "pg_hba.conf"},
+		{&pgconn.PgError{Code: "57P03", Message: "the database system is starting up"}, doctor.Connection, "starting up (db.example:5433)", "try again"},
+		{&pgconn.PgError{Code: "53300", Message: "sorry, too many clients already"}, doctor.Connection, "too many clients", "4 per side"},
+		{context.DeadlineExceeded, doctor.Connection, "no answer from db.example:5433", "firewall"},
+		{errors.New("something with hunter2\nin it"), doctor.Connection, "something with <secret> in it", "server is running"},
 	} {
 		f := ConnectionFailed("legacy", dsn, fmt.Errorf("connecting: %w", c.err))
-		if f.Side != "legacy" || f.Check != c.check || f.Level != Error || !strings.Contains(f.Message, c.message) || !strings.Contains(f.Hint, c.hint) {
+		if f.Side != "legacy" || f.Check != c.check || f.Level != doctor.Error || !strings.Contains(f.Message, c.message) || !strings.Contains(f.Hint, c.hint) {
 			t.Errorf("%v: %+v", c.err, f)
 		}
 		if strings.Contains(f.Message+f.Hint, "hunter2") {
@@ -111,30 +112,30 @@ func TestTypesFinding(t *testing.T) {
 	for _, c := range []struct {
 		as                 order.FieldType
 		legacy, projection native
-		want               Level
+		want               doctor.Level
 	}{
-		{order.Numeric, number(18, 4), number(18, 4), OK},
-		{order.Numeric, number(18, 4), number(18, 2), Warning},
-		{order.Numeric, number(18, 2), number(18, 4), Warning}, // two digits less before the point
-		{order.Numeric, number(18, 2), number(20, 4), OK},
-		{order.Numeric, anyNumber, number(18, 4), Warning},
-		{order.Numeric, number(18, 4), anyNumber, OK},
-		{order.Numeric, number(10, 0), bigint, OK},
-		{order.Numeric, number(10, 2), bigint, Warning},
-		{order.Integer, bigint, integer, Warning},
-		{order.Integer, integer, bigint, OK},
-		{order.Text, text, varchar, Warning},
-		{order.Text, varchar, text, OK},
-		{order.Text, enum, text, OK},
-		{order.Text, varchar, char, Info},
-		{order.Text, varchar, integer, Error},
-		{order.Text, uuid, text, Warning},
-		{order.Timestamptz, micros, millis, Warning},
-		{order.Timestamptz, millis, micros, OK},
+		{order.Numeric, number(18, 4), number(18, 4), doctor.OK},
+		{order.Numeric, number(18, 4), number(18, 2), doctor.Warning},
+		{order.Numeric, number(18, 2), number(18, 4), doctor.Warning}, // two digits less before the point
+		{order.Numeric, number(18, 2), number(20, 4), doctor.OK},
+		{order.Numeric, anyNumber, number(18, 4), doctor.Warning},
+		{order.Numeric, number(18, 4), anyNumber, doctor.OK},
+		{order.Numeric, number(10, 0), bigint, doctor.OK},
+		{order.Numeric, number(10, 2), bigint, doctor.Warning},
+		{order.Integer, bigint, integer, doctor.Warning},
+		{order.Integer, integer, bigint, doctor.OK},
+		{order.Text, text, varchar, doctor.Warning},
+		{order.Text, varchar, text, doctor.OK},
+		{order.Text, enum, text, doctor.OK},
+		{order.Text, varchar, char, doctor.Info},
+		{order.Text, varchar, integer, doctor.Error},
+		{order.Text, uuid, text, doctor.Warning},
+		{order.Timestamptz, micros, millis, doctor.Warning},
+		{order.Timestamptz, millis, micros, doctor.OK},
 	} {
 		f, found := typesFinding("x", c.as, c.legacy, c.projection)
 		if !found {
-			f.Level = OK
+			f.Level = doctor.OK
 		}
 		if f.Level != c.want || found && f.Hint == "" {
 			t.Errorf("%s and %s as %s: %+v, want %s", c.legacy.name, c.projection.name, c.as, f, c.want)
@@ -143,7 +144,7 @@ func TestTypesFinding(t *testing.T) {
 }
 
 func TestLevelsAreOrdered(t *testing.T) {
-	if !Error.Worse(Warning) || !Warning.Worse(Info) || !Info.Worse(OK) || OK.Worse(OK) || Info.Worse(Error) {
+	if !doctor.Error.Worse(doctor.Warning) || !doctor.Warning.Worse(doctor.Info) || !doctor.Info.Worse(doctor.OK) || doctor.OK.Worse(doctor.OK) || doctor.Info.Worse(doctor.Error) {
 		t.Error("levels are not ordered")
 	}
 }
@@ -154,7 +155,7 @@ func TestALostConnectionIsOneFinding(t *testing.T) {
 	e.failed(CheckRows, "looking for a first row", stopped)
 	e.column(CheckField, "status", stopped)
 	e.failed(CheckKeyIndex, "looking for an index on the key", &pgconn.PgError{Code: "42501", Message: "permission denied"})
-	if len(e.findings) != 2 || e.findings[0].Check != CheckConnection || e.findings[1].Check != CheckKeyIndex {
+	if len(e.findings) != 2 || e.findings[0].Check != doctor.Connection || e.findings[1].Check != CheckKeyIndex {
 		t.Errorf("%+v", e.findings)
 	}
 }

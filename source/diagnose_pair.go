@@ -5,17 +5,18 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
 // between examines what one side alone cannot tell: whether they are two, and whether they can be compared.
-func between(ctx context.Context, legacy, projection *examination) []Finding {
+func between(ctx context.Context, legacy, projection *examination) []doctor.Finding {
 	if legacy.pool == nil || projection.pool == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
 	defer cancel()
-	var out []Finding
+	var out []doctor.Finding
 	if legacy.readable && projection.readable {
 		out = append(out, identityFinding(ctx, legacy, projection))
 	}
@@ -35,31 +36,31 @@ func between(ctx context.Context, legacy, projection *examination) []Finding {
 	return append(out, hashFinding(ctx, legacy, projection))
 }
 
-func identityFinding(ctx context.Context, legacy, projection *examination) Finding {
-	f := Finding{Side: sideBoth, Check: CheckIdentity, Level: OK, Message: "the two tables are not the same"}
+func identityFinding(ctx context.Context, legacy, projection *examination) doctor.Finding {
+	f := doctor.Finding{Side: sideBoth, Check: CheckIdentity, Level: doctor.OK, Message: "the two tables are not the same"}
 	same, err := SameData(ctx, legacy.Side, projection.Side)
 	switch {
 	case err != nil:
-		f.Level, f.Message, f.Hint = Error, "telling the two tables apart: "+saidBy(err), nextStep(err)
+		f.Level, f.Message, f.Hint = doctor.Error, "telling the two tables apart: "+saidBy(err), nextStep(err)
 	case same:
-		f.Level, f.Message = Error, "legacy and projection are the same table of the same database"
+		f.Level, f.Message = doctor.Error, "legacy and projection are the same table of the same database"
 		f.Hint = "check the two dsn and table settings: a table always agrees with itself"
 	}
 	return f
 }
 
 // keysFinding compares the types of the keys; false where one is unknown, which has a finding of its own.
-func keysFinding(legacy, projection native) (Finding, bool) {
+func keysFinding(legacy, projection native) (doctor.Finding, bool) {
 	if legacy.oid == 0 || projection.oid == 0 {
-		return Finding{}, false
+		return doctor.Finding{}, false
 	}
-	f := Finding{Side: sideBoth, Check: CheckKey, Level: OK, Message: fmt.Sprintf("keys are %s and %s", legacy.name, projection.name)}
+	f := doctor.Finding{Side: sideBoth, Check: CheckKey, Level: doctor.OK, Message: fmt.Sprintf("keys are %s and %s", legacy.name, projection.name)}
 	if legacy.family() != projection.family() {
-		f.Level = Error
+		f.Level = doctor.Error
 		f.Message = fmt.Sprintf("the key is %s in legacy and %s in the projection: no order would be found on the other side", legacy.name, projection.name)
 		f.Hint = "cast the key of one side, such as key: '(order_id)::bigint', with an index on that expression"
 	} else if loss := narrowed(legacy, projection); loss != "" {
-		f.Level, f.Message = Warning, f.Message+": "+loss
+		f.Level, f.Message = doctor.Warning, f.Message+": "+loss
 		f.Hint = "widen the projection's key before an order needs it"
 	}
 	return f, true
@@ -69,7 +70,7 @@ func keysFinding(legacy, projection native) (Finding, bool) {
 const probeSeed = 0x2545f491
 
 // hashFinding has both servers digest the same known values.
-func hashFinding(ctx context.Context, legacy, projection *examination) Finding {
+func hashFinding(ctx context.Context, legacy, projection *examination) doctor.Finding {
 	agree := func(portable bool) (bool, error) {
 		h := verify.Hash{Seed: probeSeed, Portable: portable}
 		l, err := legacy.Probe(ctx, h)
@@ -87,17 +88,17 @@ func hashFinding(ctx context.Context, legacy, projection *examination) Finding {
 	return judgeHash(false, portable, err)
 }
 
-func judgeHash(native, portable bool, err error) Finding {
-	f := Finding{Side: sideBoth, Check: CheckHash, Level: OK, Message: "both servers digest known values alike"}
+func judgeHash(native, portable bool, err error) doctor.Finding {
+	f := doctor.Finding{Side: sideBoth, Check: CheckHash, Level: doctor.OK, Message: "both servers digest known values alike"}
 	switch {
 	case err != nil:
-		f.Level, f.Message, f.Hint = Error, oneLine(err.Error()), "the digests need PostgreSQL 14 or later and UTF8 on both servers"
+		f.Level, f.Message, f.Hint = doctor.Error, doctor.OneLine(err.Error()), "the digests need PostgreSQL 14 or later and UTF8 on both servers"
 	case native:
 	case portable:
-		f.Level, f.Message = Warning, "the servers' hash functions disagree on known values: portable digests are used, which are several times slower"
+		f.Level, f.Message = doctor.Warning, "the servers' hash functions disagree on known values: portable digests are used, which are several times slower"
 		f.Hint = "the same major version, architecture and encoding on both servers make the fast ones agree"
 	default:
-		f.Level, f.Message = Error, "the servers digest known values differently, even with portable digests: full verification is impossible"
+		f.Level, f.Message = doctor.Error, "the servers digest known values differently, even with portable digests: full verification is impossible"
 		f.Hint = "compare the two databases' encodings; UTF8 on both is what is tested"
 	}
 	return f

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/nordvarg/crosscheck/doctor"
 )
 
 // server is what a server says of itself and of us. Its zero value is a server that was not asked.
@@ -52,29 +54,29 @@ const (
 	testedVersion = 140000
 )
 
-func versionFinding(side string, s server) Finding {
-	f := Finding{Side: side, Check: CheckServer, Level: OK, Message: fmt.Sprintf("PostgreSQL %s, database %s, as %s", s.version, s.database, s.role)}
+func versionFinding(side string, s server) doctor.Finding {
+	f := doctor.Finding{Side: side, Check: CheckServer, Level: doctor.OK, Message: fmt.Sprintf("PostgreSQL %s, database %s, as %s", s.version, s.database, s.role)}
 	switch {
 	case s.number < minVersion:
-		f.Level, f.Hint = Error, "PostgreSQL 14 or later is needed; a replica or a logical copy on a newer server will do"
+		f.Level, f.Hint = doctor.Error, "PostgreSQL 14 or later is needed; a replica or a logical copy on a newer server will do"
 	case s.number < testedVersion:
-		f.Level, f.Hint = Info, "PostgreSQL 14 or later reads faster and draws samples from row addresses"
+		f.Level, f.Hint = doctor.Info, "PostgreSQL 14 or later reads faster and draws samples from row addresses"
 	}
 	return f
 }
 
-func encodingFinding(side, encoding string) Finding {
-	f := Finding{Side: side, Check: CheckEncoding, Level: OK, Message: "the database's encoding is " + encoding}
+func encodingFinding(side, encoding string) doctor.Finding {
+	f := doctor.Finding{Side: side, Check: CheckEncoding, Level: doctor.OK, Message: "the database's encoding is " + encoding}
 	if encoding != "UTF8" {
-		f.Level = Warning
+		f.Level = doctor.Warning
 		f.Hint = "text is digested in the server's encoding: digests agree only where both sides have the same; UTF8 is what is tested"
 	}
 	return f
 }
 
-func replicaFinding(side string, lag time.Duration) Finding {
-	return Finding{
-		Side: side, Check: CheckReplica, Level: Info,
+func replicaFinding(side string, lag time.Duration) doctor.Finding {
+	return doctor.Finding{
+		Side: side, Check: CheckReplica, Level: doctor.Info,
 		Message: fmt.Sprintf("the server is a replica, %s behind its primary", lag.Round(time.Millisecond)),
 		Hint:    "settle.window must exceed the replay lag; hot_standby_feedback or a larger max_standby_streaming_delay keeps long reads from being cancelled",
 	}
@@ -90,14 +92,14 @@ func Skew(clock, before, after time.Time) (skew, precision time.Duration) {
 }
 
 // ClockFinding judges the skew of a server's clock.
-func ClockFinding(side string, skew, precision time.Duration) Finding {
-	f := Finding{Side: side, Check: CheckClock, Level: OK, Message: "the server's clock agrees with ours within a second"}
+func ClockFinding(side string, skew, precision time.Duration) doctor.Finding {
+	f := doctor.Finding{Side: side, Check: CheckClock, Level: doctor.OK, Message: "the server's clock agrees with ours within a second"}
 	if skew.Abs() > maxSkew+precision {
 		direction := "ahead of"
 		if skew < 0 {
 			direction = "behind"
 		}
-		f.Level = Warning
+		f.Level = doctor.Warning
 		f.Message = fmt.Sprintf("the server's clock is %s %s ours", skew.Abs().Round(time.Millisecond), direction)
 		f.Hint = "ages and lag mix both clocks: synchronise both machines with NTP"
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/doctor"
 )
 
 // relation is what the catalogue says of the configured table. All may read the catalogue, whatever they may read
@@ -40,28 +42,28 @@ func (e *examination) examineTable(ctx context.Context) {
 	names, err := e.identifiers(ctx)
 	if err != nil {
 		if !e.lost(err) {
-			e.add(Error, CheckTable, fmt.Sprintf("table %s: %s", e.config.Table, saidBy(err)), "write schema.table, or a subquery in parentheses")
+			e.add(doctor.Error, CheckTable, fmt.Sprintf("table %s: %s", e.config.Table, saidBy(err)), "write schema.table, or a subquery in parentheses")
 		}
 		return
 	}
 	e.relation, err = e.lookUp(ctx, names)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		e.add(Error, CheckTable, fmt.Sprintf("there is no table %s in database %s", e.config.Table, e.server.database), e.elsewhere(ctx, names))
+		e.add(doctor.Error, CheckTable, fmt.Sprintf("there is no table %s in database %s", e.config.Table, e.server.database), e.elsewhere(ctx, names))
 		return
 	case err != nil:
 		e.failed(CheckTable, "looking up table "+e.config.Table, err)
 		return
 	}
 	if message, hint := e.relation.obstacle(e.server.role); message != "" {
-		e.add(Error, CheckTable, message, hint)
+		e.add(doctor.Error, CheckTable, message, hint)
 		return
 	}
 	e.shape.oid = e.relation.oid
 	e.readTable(ctx, kinds[e.relation.kind]+" "+e.relation.String())
 	e.findings = append(e.findings, roleFinding(e.config.Name, e.server, e.relation))
 	if e.relation.hidesRows {
-		e.add(Warning, CheckRole, "row-level security hides rows of "+e.relation.String()+" from "+e.server.role,
+		e.add(doctor.Warning, CheckRole, "row-level security hides rows of "+e.relation.String()+" from "+e.server.role,
 			fmt.Sprintf("ALTER ROLE %s BYPASSRLS; a row that is hidden on one side looks missing", quoted(e.server.role)))
 	}
 }
@@ -88,7 +90,7 @@ func (e *examination) readTable(ctx context.Context, what string) {
 		return
 	}
 	e.readable = true
-	e.add(OK, CheckTable, what+" can be read", "")
+	e.add(doctor.OK, CheckTable, what+" can be read", "")
 }
 
 // identifiers takes the configured name apart as SQL would.
@@ -125,14 +127,14 @@ func (e *examination) elsewhere(ctx context.Context, names []string) string {
 }
 
 // roleFinding says whether the role may do more than it needs to.
-func roleFinding(side string, s server, r relation) Finding {
-	f := Finding{Side: side, Check: CheckRole, Level: OK, Message: fmt.Sprintf("role %s may read and not write", s.role)}
+func roleFinding(side string, s server, r relation) doctor.Finding {
+	f := doctor.Finding{Side: side, Check: CheckRole, Level: doctor.OK, Message: fmt.Sprintf("role %s may read and not write", s.role)}
 	const enough = "a role with SELECT alone is enough; crosscheck never writes here"
 	switch {
 	case s.superuser:
-		f.Level, f.Message, f.Hint = Warning, fmt.Sprintf("role %s is a superuser", s.role), enough
+		f.Level, f.Message, f.Hint = doctor.Warning, fmt.Sprintf("role %s is a superuser", s.role), enough
 	case r.mayWrite:
-		f.Level, f.Message, f.Hint = Info, fmt.Sprintf("role %s may write to %s", s.role, r), enough
+		f.Level, f.Message, f.Hint = doctor.Info, fmt.Sprintf("role %s may write to %s", s.role, r), enough
 	}
 	return f
 }
@@ -145,8 +147,8 @@ func (e *examination) examineRows(ctx context.Context) {
 		return
 	}
 	if !any {
-		e.add(Warning, CheckRows, "the table is empty", "an empty table is never a match: check that the dsn, the table and the role's row-level security are right")
+		e.add(doctor.Warning, CheckRows, "the table is empty", "an empty table is never a match: check that the dsn, the table and the role's row-level security are right")
 		return
 	}
-	e.add(OK, CheckRows, "there are rows", "")
+	e.add(doctor.OK, CheckRows, "there are rows", "")
 }

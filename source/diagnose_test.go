@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
@@ -71,33 +72,33 @@ func as(t *testing.T, dsn string, user *url.Userinfo) string {
 	return u.String()
 }
 
-func (p *patient) diagnose() []source.Finding {
+func (p *patient) diagnose() []doctor.Finding {
 	return source.Diagnose(p.t.Context(), p.config[0], p.config[1], time.Now)
 }
 
 // expectation is part of a finding.
 type expectation struct {
 	side, check string
-	level       source.Level
+	level       doctor.Level
 	message     string
 	hint        string
 }
 
-func (w expectation) metBy(f source.Finding) bool {
+func (w expectation) metBy(f doctor.Finding) bool {
 	return f.Side == w.side && f.Check == w.check && f.Level == w.level &&
 		strings.Contains(f.Message, w.message) && strings.Contains(f.Hint, w.hint)
 }
 
 func problem(side, check, message, hint string) expectation {
-	return expectation{side, check, source.Error, message, hint}
+	return expectation{side, check, doctor.Error, message, hint}
 }
 
 func warning(side, check, message, hint string) expectation {
-	return expectation{side, check, source.Warning, message, hint}
+	return expectation{side, check, doctor.Warning, message, hint}
 }
 
 func info(side, check, message, hint string) expectation {
-	return expectation{side, check, source.Info, message, hint}
+	return expectation{side, check, doctor.Info, message, hint}
 }
 
 // expect wants these findings, each with a hint, and nothing else that is not ok. ROLE stands for the role.
@@ -114,7 +115,7 @@ func (p *patient) expect(want ...expectation) {
 		}
 	}
 	for _, f := range got {
-		if f.Level == source.OK {
+		if f.Level == doctor.OK {
 			continue
 		}
 		if !slices.ContainsFunc(want, func(w expectation) bool { return w.metBy(f) }) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -78,13 +79,13 @@ func narrowed(legacy, projection native) string {
 
 // typesFinding compares the native types of a field that both sides have. Types that differ in name only, or where
 // the projection's holds all that the legacy side's can, are no finding.
-func typesFinding(name string, t order.FieldType, legacy, projection native) (Finding, bool) {
-	f := Finding{Side: sideBoth, Check: CheckField, Level: Warning}
+func typesFinding(name string, t order.FieldType, legacy, projection native) (doctor.Finding, bool) {
+	f := doctor.Finding{Side: sideBoth, Check: CheckField, Level: doctor.Warning}
 	f.Message = fmt.Sprintf("%s is %s in legacy and %s in the projection", name, legacy.name, projection.name)
 	if legacy.family() != projection.family() {
 		f.Hint = "map one side with an expression, so that equal values read alike"
 		if !accepts(t, legacy) || !accepts(t, projection) {
-			f.Level = Error
+			f.Level = doctor.Error
 		}
 		return f, true
 	}
@@ -94,10 +95,10 @@ func typesFinding(name string, t order.FieldType, legacy, projection native) (Fi
 		return f, true
 	}
 	if oneSided(legacy, projection, pgtype.BPCharOID) {
-		f.Level, f.Hint = Info, "trailing blanks of a char column are not compared"
+		f.Level, f.Hint = doctor.Info, "trailing blanks of a char column are not compared"
 		return f, true
 	}
-	return Finding{}, false
+	return doctor.Finding{}, false
 }
 
 func oneSided(a, b native, oid uint32) bool { return (a.oid == oid) != (b.oid == oid) }

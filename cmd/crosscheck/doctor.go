@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/topic"
 )
 
 type doctorCommand struct {
@@ -38,20 +40,20 @@ func (d *doctorCommand) run(ctx context.Context, p *program) (int, error) {
 
 // diagnosis is what doctor prints.
 type diagnosis struct {
-	Findings []source.Finding `json:"findings"`
-	Worst    source.Level     `json:"worst"`
+	Findings []doctor.Finding `json:"findings"`
+	Worst    doctor.Level     `json:"worst"`
 }
 
 func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagnosis {
-	r := diagnosis{Worst: source.OK}
+	r := diagnosis{Worst: doctor.OK}
 	r.Findings = append(r.Findings, settleFinding(c.Compare.Settle))
 	r.Findings = append(r.Findings, source.Diagnose(ctx, legacyConfig(c, nil), projectionConfig(c, nil), now)...)
 	r.Findings = append(r.Findings, diagnoseEvents(ctx, c, now)...)
 	if c.Stream.Given() {
-		r.Findings = append(r.Findings, source.DiagnoseStream(ctx, streamConfig(c.Stream, nil, slog.New(slog.DiscardHandler)))...)
+		r.Findings = append(r.Findings, topic.Diagnose(ctx, topicConfig(c.Stream, nil, slog.New(slog.DiscardHandler)))...)
 	}
 	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
-	if !r.has("legacy", source.CheckConnection, source.CheckLogin, source.CheckDSN) {
+	if !r.has("legacy", doctor.Connection, doctor.Login, source.CheckDSN) {
 		r.Findings = append(r.Findings, ledgerPlace(ctx, c)...)
 	}
 	for _, f := range r.Findings {
@@ -64,13 +66,13 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 
 // has is true if a side has a finding of one of the checks.
 func (r diagnosis) has(side string, checks ...string) bool {
-	return slices.ContainsFunc(r.Findings, func(f source.Finding) bool { return f.Side == side && slices.Contains(checks, f.Check) })
+	return slices.ContainsFunc(r.Findings, func(f doctor.Finding) bool { return f.Side == side && slices.Contains(checks, f.Check) })
 }
 
-func settleFinding(s config.Settle) source.Finding {
-	f := source.Finding{Side: "config", Check: "settle", Level: source.OK, Message: fmt.Sprintf("differences settle for %v before they count", s.Window)}
+func settleFinding(s config.Settle) doctor.Finding {
+	f := doctor.Finding{Side: "config", Check: "settle", Level: doctor.OK, Message: fmt.Sprintf("differences settle for %v before they count", s.Window)}
 	if s.Window == 0 {
-		f.Level, f.Message = source.Warning, "compare.settle.window is 0: whatever is on its way to the projection counts as diverged"
+		f.Level, f.Message = doctor.Warning, "compare.settle.window is 0: whatever is on its way to the projection counts as diverged"
 		f.Hint = "0s is for systems where nothing is written any more; 30s is the default"
 	}
 	return f
@@ -78,11 +80,11 @@ func settleFinding(s config.Settle) source.Finding {
 
 // exitCode tells a database that cannot be reached, which leaves everything open, from one that is known to be unfit.
 func (r diagnosis) exitCode() int {
-	unreachable := func(f source.Finding) bool { return f.Check == source.CheckConnection && f.Level == source.Error }
+	unreachable := func(f doctor.Finding) bool { return f.Check == doctor.Connection && f.Level == doctor.Error }
 	switch {
 	case slices.ContainsFunc(r.Findings, unreachable):
 		return exitUnverified
-	case r.Worst == source.Error:
+	case r.Worst == doctor.Error:
 		return exitError
 	}
 	return exitAgrees
@@ -108,12 +110,12 @@ func (r diagnosis) writeText(w io.Writer) error {
 }
 
 func (r diagnosis) summary() string {
-	count := map[source.Level]int{}
+	count := map[doctor.Level]int{}
 	for _, f := range r.Findings {
 		count[f.Level]++
 	}
 	var parts []string
-	for _, l := range []source.Level{source.Error, source.Warning} {
+	for _, l := range []doctor.Level{doctor.Error, doctor.Warning} {
 		switch n := count[l]; {
 		case n == 1:
 			parts = append(parts, "1 "+string(l))

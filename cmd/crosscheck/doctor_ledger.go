@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/source"
 )
@@ -20,45 +21,45 @@ const (
 const ledgerSide = "ledger"
 
 // examineLedger looks at the ledger's database and changes nothing in it.
-func examineLedger(ctx context.Context, c *config.Config, now func() time.Time) []source.Finding {
+func examineLedger(ctx context.Context, c *config.Config, now func() time.Time) []doctor.Finding {
 	dsn := c.Ledger.DSN.Reveal()
 	l, err := ledger.Open(ctx, ledger.Config{DSN: dsn, Schema: c.Ledger.Schema})
 	if err != nil {
-		return []source.Finding{unopened(dsn, err)}
+		return []doctor.Finding{unopened(dsn, err)}
 	}
 	defer l.Close()
 	before := now()
 	checkup, err := l.Check(ctx)
 	if err != nil {
-		return []source.Finding{source.ConnectionFailed(ledgerSide, dsn, err)}
+		return []doctor.Finding{source.ConnectionFailed(ledgerSide, dsn, err)}
 	}
 	skew, precision := source.Skew(checkup.Clock, before, now())
 	return append(ledgerFindings(checkup, l.Schema()), source.ClockFinding(ledgerSide, skew, precision))
 }
 
 // unopened is for a ledger whose configuration is refused; nothing was connected to.
-func unopened(dsn string, err error) source.Finding {
+func unopened(dsn string, err error) doctor.Finding {
 	if f := source.ConnectionFailed(ledgerSide, dsn, err); f.Check == source.CheckDSN {
 		return f
 	}
-	return source.Finding{Side: ledgerSide, Check: checkSchema, Level: source.Error, Message: err.Error(), Hint: "check ledger.dsn and ledger.schema"}
+	return doctor.Finding{Side: ledgerSide, Check: checkSchema, Level: doctor.Error, Message: err.Error(), Hint: "check ledger.dsn and ledger.schema"}
 }
 
 // ledgerFindings judges what the ledger's database said.
-func ledgerFindings(c ledger.Checkup, schema string) []source.Finding {
-	server := source.Finding{
-		Side: ledgerSide, Check: source.CheckServer, Level: source.OK,
+func ledgerFindings(c ledger.Checkup, schema string) []doctor.Finding {
+	server := doctor.Finding{
+		Side: ledgerSide, Check: source.CheckServer, Level: doctor.OK,
 		Message: fmt.Sprintf("PostgreSQL %s, database %s, as %s", c.Server, c.Database, c.Role),
 	}
 	if c.ReadOnly {
-		server.Level, server.Message = source.Error, fmt.Sprintf("database %s can only be read, as %s", c.Database, c.Role)
+		server.Level, server.Message = doctor.Error, fmt.Sprintf("database %s can only be read, as %s", c.Database, c.Role)
 		server.Hint = "the ledger needs a primary, and a role without default_transaction_read_only"
 	}
-	encoding := source.Finding{Side: ledgerSide, Check: source.CheckEncoding, Level: source.OK, Message: "the database's encoding is " + c.Encoding}
+	encoding := doctor.Finding{Side: ledgerSide, Check: source.CheckEncoding, Level: doctor.OK, Message: "the database's encoding is " + c.Encoding}
 	if c.Encoding != "UTF8" {
-		encoding.Level, encoding.Hint = source.Warning, "a text that the encoding has no letters for cannot be recorded; use a database in UTF8"
+		encoding.Level, encoding.Hint = doctor.Warning, "a text that the encoding has no letters for cannot be recorded; use a database in UTF8"
 	}
-	found := []source.Finding{server, encoding, schemaFinding(c, schema)}
+	found := []doctor.Finding{server, encoding, schemaFinding(c, schema)}
 	if c.SchemaExists && !c.MayWrite {
 		return found // the version is not known
 	}
@@ -66,15 +67,15 @@ func ledgerFindings(c ledger.Checkup, schema string) []source.Finding {
 }
 
 // schemaFinding says whether the role may do what the ledger needs in its schema.
-func schemaFinding(c ledger.Checkup, schema string) source.Finding {
-	f := source.Finding{Side: ledgerSide, Check: checkSchema, Level: source.Error}
+func schemaFinding(c ledger.Checkup, schema string) doctor.Finding {
+	f := doctor.Finding{Side: ledgerSide, Check: checkSchema, Level: doctor.Error}
 	schemaID, role := identifier(schema), identifier(c.Role)
 	switch {
 	case !c.SchemaExists && !c.MayCreateSchema:
 		f.Message = fmt.Sprintf("there is no schema %s, and role %s may not create it", schema, c.Role)
 		f.Hint = fmt.Sprintf("CREATE SCHEMA %s AUTHORIZATION %s", schemaID, role)
 	case !c.SchemaExists:
-		f.Level, f.Message = source.OK, fmt.Sprintf("schema %s will be created by the first pass", schema)
+		f.Level, f.Message = doctor.OK, fmt.Sprintf("schema %s will be created by the first pass", schema)
 	case !c.MayWrite:
 		f.Message = fmt.Sprintf("role %s may not read and write all tables in schema %s", c.Role, schema)
 		f.Hint = fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %[1]s TO %[2]s; GRANT ALL ON ALL TABLES IN SCHEMA %[1]s TO %[2]s; GRANT ALL ON ALL SEQUENCES IN SCHEMA %[1]s TO %[2]s",
@@ -83,22 +84,22 @@ func schemaFinding(c ledger.Checkup, schema string) source.Finding {
 		f.Message = fmt.Sprintf("role %s may not create tables in schema %s", c.Role, schema)
 		f.Hint = fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s", schemaID, role)
 	default:
-		f.Level, f.Message = source.OK, fmt.Sprintf("schema %s can be written", schema)
+		f.Level, f.Message = doctor.OK, fmt.Sprintf("schema %s can be written", schema)
 	}
 	return f
 }
 
-func versionFinding(c ledger.Checkup, schema string) source.Finding {
-	f := source.Finding{Side: ledgerSide, Check: checkVersion, Level: source.OK, Message: fmt.Sprintf("tables of version %d", c.Version)}
+func versionFinding(c ledger.Checkup, schema string) doctor.Finding {
+	f := doctor.Finding{Side: ledgerSide, Check: checkVersion, Level: doctor.OK, Message: fmt.Sprintf("tables of version %d", c.Version)}
 	switch {
 	case c.Version > c.WantVersion:
-		f.Level = source.Error
+		f.Level = doctor.Error
 		f.Message = fmt.Sprintf("schema %s was migrated by a newer crosscheck (version %d, this one knows %d)", schema, c.Version, c.WantVersion)
 		f.Hint = "use the newer crosscheck, or another ledger.schema"
 	case c.Version == 0:
 		f.Message = "no tables yet; the first pass creates them"
 	case c.Version < c.WantVersion:
-		f.Level = source.Info
+		f.Level = doctor.Info
 		f.Message = fmt.Sprintf("tables of version %d; the next pass migrates them to %d", c.Version, c.WantVersion)
 		f.Hint = "older processes of crosscheck stop working with this ledger then"
 	}
@@ -106,7 +107,7 @@ func versionFinding(c ledger.Checkup, schema string) source.Finding {
 }
 
 // ledgerPlace warns of a ledger in the system of record. What cannot be told has findings elsewhere.
-func ledgerPlace(ctx context.Context, c *config.Config) []source.Finding {
+func ledgerPlace(ctx context.Context, c *config.Config) []doctor.Finding {
 	legacy, err := source.IdentifyDatabase(ctx, "legacy", c.Legacy.DSN.Reveal())
 	if err != nil {
 		return nil
@@ -115,12 +116,12 @@ func ledgerPlace(ctx context.Context, c *config.Config) []source.Finding {
 	if err != nil || own.System == "" {
 		return nil
 	}
-	f := source.Finding{Side: ledgerSide, Check: source.CheckIdentity, Level: source.OK, Message: "the ledger is not in the legacy database"}
+	f := doctor.Finding{Side: ledgerSide, Check: source.CheckIdentity, Level: doctor.OK, Message: "the ledger is not in the legacy database"}
 	if own == legacy {
-		f.Level, f.Message = source.Warning, "the ledger is in the legacy database: crosscheck writes into the system of record"
+		f.Level, f.Message = doctor.Warning, "the ledger is in the legacy database: crosscheck writes into the system of record"
 		f.Hint = "point ledger.dsn at the new system's database, or at one of its own"
 	}
-	return []source.Finding{f}
+	return []doctor.Finding{f}
 }
 
 // identifier is a name as SQL reads it.

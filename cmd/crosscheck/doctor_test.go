@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/source"
@@ -111,11 +112,11 @@ func (c *clinic) diagnosis(wantCode int) diagnosis {
 }
 
 // wants is a finding by its words, and the only one of its side that is not ok.
-func (c *clinic) wants(d diagnosis, level source.Level, side, check, message string) {
+func (c *clinic) wants(d diagnosis, level doctor.Level, side, check, message string) {
 	c.t.Helper()
 	found := false
 	for _, f := range d.Findings {
-		if f.Side != side || f.Level == source.OK {
+		if f.Side != side || f.Level == doctor.OK {
 			continue
 		}
 		if f.Check == check && f.Level == level && strings.Contains(f.Message, message) && f.Hint != "" {
@@ -133,11 +134,11 @@ func TestDoctorFindsNothingWrongWithAHealthySystem(t *testing.T) {
 	c := newClinic(t)
 	d := c.diagnosis(exitAgrees)
 	for _, f := range d.Findings {
-		if f.Level != source.OK {
+		if f.Level != doctor.OK {
 			t.Errorf("%+v", f)
 		}
 	}
-	if d.Worst != source.OK || !d.has("ledger", source.CheckIdentity) || !d.has("both", source.CheckHash) {
+	if d.Worst != doctor.OK || !d.has("ledger", source.CheckIdentity) || !d.has("both", source.CheckHash) {
 		t.Errorf("%+v", d)
 	}
 	code, text := c.doctor()
@@ -145,7 +146,7 @@ func TestDoctorFindsNothingWrongWithAHealthySystem(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, text)
 	}
 	migrate(t, c.dsn["LEDGER"])
-	if d := c.diagnosis(exitAgrees); d.Worst != source.OK {
+	if d := c.diagnosis(exitAgrees); d.Worst != doctor.OK {
 		t.Errorf("with a ledger: %+v", d)
 	}
 }
@@ -167,31 +168,31 @@ func TestDoctorExits(t *testing.T) {
 		name  string
 		harm  func(*clinic)
 		code  int
-		level source.Level
+		level doctor.Level
 		side  string
 		check string
 		text  string
 	}{
-		{"0 with warnings", func(c *clinic) { c.window = "0s" }, exitAgrees, source.Warning, "config", "settle", "window is 0"},
-		{"2 when a column is missing", func(c *clinic) { c.exec(c.legacy, "ALTER TABLE orders RENAME status TO state") }, exitError, source.Error, "legacy", "field", "does not exist"},
-		{"2 when a database is unknown", func(c *clinic) { c.dsn["PROJECTION"] += "&dbname=nothing" }, exitError, source.Error, "projection", "login", "does not exist"},
-		{"3 when a side is unreachable", func(c *clinic) { c.dsn["LEGACY"] = "postgres://u:hunter2@127.0.0.1:1/d" }, exitUnverified, source.Error, "legacy", "connection", "refused"},
-		{"3 when the ledger is unreachable", func(c *clinic) { c.dsn["LEDGER"] = "postgres://u:hunter2@127.0.0.1:1/d" }, exitUnverified, source.Error, "ledger", "connection", "refused"},
-		{"2 when the ledger's role is unknown", func(c *clinic) { c.dsn["LEDGER"] = strings.Replace(c.dsn["LEDGER"], c.role, "stranger", 1) }, exitError, source.Error, "ledger", "login", "stranger"},
-		{"2 when the ledger may not create its schema", func(c *clinic) { c.exec(c.ledger, "DROP SCHEMA crosscheck") }, exitError, source.Error, "ledger", "schema", "may not create it"},
+		{"0 with warnings", func(c *clinic) { c.window = "0s" }, exitAgrees, doctor.Warning, "config", "settle", "window is 0"},
+		{"2 when a column is missing", func(c *clinic) { c.exec(c.legacy, "ALTER TABLE orders RENAME status TO state") }, exitError, doctor.Error, "legacy", "field", "does not exist"},
+		{"2 when a database is unknown", func(c *clinic) { c.dsn["PROJECTION"] += "&dbname=nothing" }, exitError, doctor.Error, "projection", "login", "does not exist"},
+		{"3 when a side is unreachable", func(c *clinic) { c.dsn["LEGACY"] = "postgres://u:hunter2@127.0.0.1:1/d" }, exitUnverified, doctor.Error, "legacy", "connection", "refused"},
+		{"3 when the ledger is unreachable", func(c *clinic) { c.dsn["LEDGER"] = "postgres://u:hunter2@127.0.0.1:1/d" }, exitUnverified, doctor.Error, "ledger", "connection", "refused"},
+		{"2 when the ledger's role is unknown", func(c *clinic) { c.dsn["LEDGER"] = strings.Replace(c.dsn["LEDGER"], c.role, "stranger", 1) }, exitError, doctor.Error, "ledger", "login", "stranger"},
+		{"2 when the ledger may not create its schema", func(c *clinic) { c.exec(c.ledger, "DROP SCHEMA crosscheck") }, exitError, doctor.Error, "ledger", "schema", "may not create it"},
 		{"2 when the ledger may not create tables", func(c *clinic) {
 			c.exec(c.ledger, "ALTER SCHEMA crosscheck OWNER TO postgres; GRANT USAGE ON SCHEMA crosscheck TO "+c.role)
-		}, exitError, source.Error, "ledger", "schema", "may not create tables"},
+		}, exitError, doctor.Error, "ledger", "schema", "may not create tables"},
 		{"2 when the ledger may not be written", func(c *clinic) {
 			migrate(c.t, c.ledger)
-		}, exitError, source.Error, "ledger", "schema", "may not read and write all tables"},
+		}, exitError, doctor.Error, "ledger", "schema", "may not read and write all tables"},
 		{"2 when the ledger can only be read", func(c *clinic) {
 			c.exec(c.ledger, "ALTER ROLE "+c.role+" SET default_transaction_read_only = on")
-		}, exitError, source.Error, "ledger", "server", "can only be read"},
+		}, exitError, doctor.Error, "ledger", "server", "can only be read"},
 		{"0 when the ledger is in the legacy database", func(c *clinic) {
 			c.exec(c.legacy, "CREATE SCHEMA crosscheck AUTHORIZATION "+c.role)
 			c.dsn["LEDGER"] = c.dsn["LEGACY"]
-		}, exitAgrees, source.Warning, "ledger", "identity", "system of record"},
+		}, exitAgrees, doctor.Warning, "ledger", "identity", "system of record"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -216,8 +217,8 @@ func TestDoctorLooksAtEventsAndHistory(t *testing.T) {
 	c.exec(c.legacy, `CREATE TABLE audit_log (entity_id bigint, timestamp timestamptz, field_changed text, old_value text, new_value text);
 		CREATE INDEX ON audit_log (entity_id); GRANT SELECT ON audit_log TO `+c.role)
 	d := c.diagnosis(exitError)
-	c.wants(d, source.Warning, "events", source.CheckPositionSequence, "CACHE 20")
-	c.wants(d, source.Error, "history", source.CheckTable, "there is no table public.deals")
+	c.wants(d, doctor.Warning, "events", source.CheckPositionSequence, "CACHE 20")
+	c.wants(d, doctor.Error, "history", source.CheckTable, "there is no table public.deals")
 }
 
 func TestLedgerFindings(t *testing.T) {
@@ -226,26 +227,26 @@ func TestLedgerFindings(t *testing.T) {
 		name  string
 		harm  func(*ledger.Checkup)
 		check string // empty: all are ok
-		level source.Level
+		level doctor.Level
 	}{
-		{"fine", func(*ledger.Checkup) {}, "", source.OK},
-		{"nothing to create", func(c *ledger.Checkup) { c.MayCreateTables = false }, "", source.OK},
+		{"fine", func(*ledger.Checkup) {}, "", doctor.OK},
+		{"nothing to create", func(c *ledger.Checkup) { c.MayCreateTables = false }, "", doctor.OK},
 		{"will be created", func(c *ledger.Checkup) {
 			*c = ledger.Checkup{Encoding: "UTF8", MayCreateSchema: true, MayWrite: true, WantVersion: 3}
-		}, "", source.OK},
-		{"newer", func(c *ledger.Checkup) { c.Version = 4 }, "version", source.Error},
-		{"older", func(c *ledger.Checkup) { c.Version = 2 }, "version", source.Info},
-		{"encoding", func(c *ledger.Checkup) { c.Encoding = "LATIN1" }, "encoding", source.Warning},
-		{"standby", func(c *ledger.Checkup) { c.ReadOnly = true }, "server", source.Error},
+		}, "", doctor.OK},
+		{"newer", func(c *ledger.Checkup) { c.Version = 4 }, "version", doctor.Error},
+		{"older", func(c *ledger.Checkup) { c.Version = 2 }, "version", doctor.Info},
+		{"encoding", func(c *ledger.Checkup) { c.Encoding = "LATIN1" }, "encoding", doctor.Warning},
+		{"standby", func(c *ledger.Checkup) { c.ReadOnly = true }, "server", doctor.Error},
 	} {
 		checkup := fine
 		c.harm(&checkup)
 		for _, f := range ledgerFindings(checkup, "crosscheck") {
-			want := source.OK
+			want := doctor.OK
 			if f.Check == c.check {
 				want = c.level
 			}
-			if f.Level != want || (f.Hint == "") != (want == source.OK) {
+			if f.Level != want || (f.Hint == "") != (want == doctor.OK) {
 				t.Errorf("%s: %+v, want %s", c.name, f, want)
 			}
 		}
@@ -253,11 +254,11 @@ func TestLedgerFindings(t *testing.T) {
 }
 
 func TestDoctorText(t *testing.T) {
-	d := diagnosis{Findings: []source.Finding{
-		{Side: "config", Check: "settle", Level: source.OK, Message: "differences settle for 30s before they count"},
-		{Side: "projection", Check: "key_index", Level: source.Warning, Message: "no index", Hint: "CREATE INDEX"},
-		{Side: "both", Check: "hash", Level: source.Error, Message: "steered \x1b[2J", Hint: "by a \x07name"},
-		{Side: "both", Check: "key", Level: source.Error, Message: "bad", Hint: "mend it"},
+	d := diagnosis{Findings: []doctor.Finding{
+		{Side: "config", Check: "settle", Level: doctor.OK, Message: "differences settle for 30s before they count"},
+		{Side: "projection", Check: "key_index", Level: doctor.Warning, Message: "no index", Hint: "CREATE INDEX"},
+		{Side: "both", Check: "hash", Level: doctor.Error, Message: "steered \x1b[2J", Hint: "by a \x07name"},
+		{Side: "both", Check: "key", Level: doctor.Error, Message: "bad", Hint: "mend it"},
 	}}
 	want := `ok       config      settle     differences settle for 30s before they count
 warning  projection  key_index  no index
@@ -279,7 +280,7 @@ error    both        key        bad
 }
 
 func TestSettleFinding(t *testing.T) {
-	if f := settleFinding(config.Settle{Window: time.Second}); f.Level != source.OK {
+	if f := settleFinding(config.Settle{Window: time.Second}); f.Level != doctor.OK {
 		t.Errorf("%+v", f)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -30,10 +31,15 @@ func report(w io.Writer, err error) int {
 		return exitError
 	}
 	printError(w, err.Error(), hintFor(err))
-	if errors.Is(err, source.ErrUnreachable) || source.Unreachable(err) {
+	if unreachable(err) {
 		return exitUnverified
 	}
 	return exitError
+}
+
+// unreachable is true where a database or the brokers did not answer: nothing was proven.
+func unreachable(err error) bool {
+	return source.Unreachable(err) || errors.Is(err, source.ErrUnreachable) || errors.Is(err, topic.ErrUnreachable)
 }
 
 func printError(w io.Writer, text, hint string) {
@@ -50,7 +56,9 @@ func hintFor(err error) string {
 		return h.hint
 	case source.Hint(err) != "":
 		return source.Hint(err)
-	case errors.Is(err, source.ErrUnreachable) || source.Unreachable(err):
+	case topic.Hint(err) != "":
+		return topic.Hint(err)
+	case unreachable(err):
 		return "check host and port in the dsn, and that the server is running; crosscheck doctor tells more"
 	case errors.Is(err, ledger.ErrNewerSchema):
 		return "use the newer crosscheck, or another ledger.schema"

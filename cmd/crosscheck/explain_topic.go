@@ -12,7 +12,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
-	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -77,9 +77,9 @@ func (x *explainer) consume(ctx context.Context, key order.Key, t *onTopic) erro
 	if err != nil {
 		return err
 	}
-	config := streamConfig(x.config.Stream, nil, slog.New(slog.DiscardHandler))
+	config := topicConfig(x.config.Stream, nil, slog.New(slog.DiscardHandler))
 	config.Patience = topicPatience
-	stream, err := source.OpenStream(ctx, config)
+	stream, err := topic.Open(ctx, config)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/order"
-	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -25,13 +25,13 @@ const (
 	followAgain = 2 * time.Second
 )
 
-func streamConfig(c config.Stream, observe func(side, kind string, took time.Duration), log *slog.Logger) source.StreamConfig {
-	s := source.StreamConfig{Brokers: c.Brokers, Topic: c.Topic, ObserveQuery: observe, Log: log}
+func topicConfig(c config.Stream, observe func(side, kind string, took time.Duration), log *slog.Logger) topic.Config {
+	s := topic.Config{Brokers: c.Brokers, Topic: c.Topic, ObserveQuery: observe, Log: log}
 	if c.TLS.Enabled {
-		s.TLS = &source.StreamTLS{CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName}
+		s.TLS = &topic.TLS{CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName}
 	}
 	if c.SASL.Mechanism != "" {
-		s.SASL = &source.StreamSASL{Mechanism: c.SASL.Mechanism, User: c.SASL.User, Password: c.SASL.Password.Reveal()}
+		s.SASL = &topic.SASL{Mechanism: c.SASL.Mechanism, User: c.SASL.User, Password: c.SASL.Password.Reveal()}
 	}
 	return s
 }
@@ -70,7 +70,7 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stream, err := source.OpenStream(ctx, streamConfig(s.config.Stream, s.observeQuery, s.log))
+	stream, err := topic.Open(ctx, topicConfig(s.config.Stream, s.observeQuery, s.log))
 	if err != nil {
 		return err
 	}

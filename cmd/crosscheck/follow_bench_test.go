@@ -21,6 +21,7 @@ import (
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -124,7 +125,7 @@ func (l *backlog) follow(b *testing.B) spent {
 		b.Fatal(err)
 	}
 	defer store.Close()
-	stream, err := source.OpenStream(ctx, source.StreamConfig{Brokers: l.brokers, Topic: l.topic, Log: log})
+	stream, err := topic.Open(ctx, topic.Config{Brokers: l.brokers, Topic: l.topic, Log: log})
 	if err != nil {
 		b.Fatal(err)
 	}

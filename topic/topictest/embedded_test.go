@@ -1,4 +1,4 @@
-package streamtest_test
+package topictest_test
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/lab/broker"
-	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -60,13 +60,13 @@ func TestPassingErrors(t *testing.T) {
 		"offset out of range, which is not true": 1, "fenced leader epoch": 74, "offset not available": 78,
 	} {
 		t.Run(name, func(t *testing.T) {
-			topic := topicFor(t)
-			c.create(t, topic, 1, nil)
-			c.write(t, topic, 1, 0, 10)
-			b.FailFetches(topic, code, 2)
-			h := readAll(t, c.open(t, topic), nil)
-			h.numbered(0, 0, 10)
-			h.wantGaps()
+			name := topicFor(t)
+			c.create(t, name, 1, nil)
+			c.write(t, name, 1, 0, 10)
+			b.FailFetches(name, code, 2)
+			r := readAll(t, c.open(t, name), nil)
+			r.numbered(0, 0, 10)
+			r.wantGaps()
 		})
 	}
 }
@@ -80,24 +80,24 @@ func TestLastingErrors(t *testing.T) {
 		patience time.Duration
 		want     error
 	}{
-		{"topic gone", 3, 300 * time.Millisecond, source.ErrTopicUnknown},
-		{"no leader", 6, 300 * time.Millisecond, source.ErrStreamUnreachable},
-		{"denied", 29, time.Hour, source.ErrStreamDenied},
+		{"topic gone", 3, 300 * time.Millisecond, topic.ErrUnknown},
+		{"no leader", 6, 300 * time.Millisecond, topic.ErrUnreachable},
+		{"denied", 29, time.Hour, topic.ErrDenied},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			topic := topicFor(t)
-			c.create(t, topic, 1, nil)
-			config := c.config(t, topic)
+			name := topicFor(t)
+			c.create(t, name, 1, nil)
+			config := c.config(t, name)
 			config.Patience = test.patience
-			s, err := source.OpenStream(t.Context(), config)
+			s, err := topic.Open(t.Context(), config)
 			if err != nil {
 				t.Fatal(err)
 			}
-			b.FailFetches(topic, test.code, -1)
+			b.FailFetches(name, test.code, -1)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			err = s.Read(ctx, verify.StreamRange{}, newHeard(t).deliver)
-			if !errors.Is(err, test.want) || source.Hint(err) == "" {
+			err = s.Read(ctx, verify.StreamRange{}, newReceived(t).deliver)
+			if !errors.Is(err, test.want) || topic.Hint(err) == "" {
 				t.Errorf("Read ended with %v, which is not %v, or has no hint", err, test.want)
 			}
 		})
@@ -107,37 +107,37 @@ func TestLastingErrors(t *testing.T) {
 // TestEndFallsBack reads to an end that the broker does not reach any more: that must be no success.
 func TestEndFallsBack(t *testing.T) {
 	_, c := embedded(t, broker.Options{})
-	topic := topicFor(t)
-	c.create(t, topic, 1, nil)
-	c.write(t, topic, 1, 0, 10)
-	config := c.config(t, topic)
+	name := topicFor(t)
+	c.create(t, name, 1, nil)
+	c.write(t, name, 1, 0, 10)
+	config := c.config(t, name)
 	config.Patience = time.Second
-	s, err := source.OpenStream(t.Context(), config)
+	s, err := topic.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHeard(t)
+	r := newReceived(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	err = s.Read(ctx, verify.StreamRange{To: map[int]int64{0: 15}}, h.deliver)
+	err = s.Read(ctx, verify.StreamRange{To: map[int]int64{0: 15}}, r.deliver)
 	if err == nil || !strings.Contains(err.Error(), "ends early: at offset 10, due up to 15") {
 		t.Errorf("Read ended with %v", err)
 	}
-	h.numbered(0, 0, 10)
+	r.numbered(0, 0, 10)
 }
 
 func TestReadEndsWithItsContext(t *testing.T) {
 	b, c := embedded(t, broker.Options{})
-	topic := topicFor(t)
-	c.create(t, topic, 3, nil)
-	s := c.open(t, topic)
+	name := topicFor(t)
+	c.create(t, name, 3, nil)
+	s := c.open(t, name)
 	for name, prepare := range map[string]func(){"idle": func() {}, "broker down": b.Down} {
 		t.Run(name, func(t *testing.T) {
 			prepare()
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			began := time.Now()
-			if err := s.Read(ctx, verify.StreamRange{}, newHeard(t).deliver); !errors.Is(err, context.DeadlineExceeded) {
+			if err := s.Read(ctx, verify.StreamRange{}, newReceived(t).deliver); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("Read ended with %v", err)
 			}
 			if took := time.Since(began); took > 5*time.Second {
@@ -156,31 +156,31 @@ func TestTLS(t *testing.T) {
 		TLS:   &tls.Config{Certificates: []tls.Certificate{certificate}},
 		Login: &broker.Login{Mechanism: "SCRAM-SHA-512", User: "u", Password: "p"},
 	})
-	topic := topicFor(t)
-	c.create(t, topic, 1, nil)
-	if err := c.admin.Write(t.Context(), topic, 0, nil, []byte("x")); err != nil {
+	name := topicFor(t)
+	c.create(t, name, 1, nil)
+	if err := c.admin.Write(t.Context(), name, 0, nil, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	config := c.config(t, topic)
-	config.SASL = &source.StreamSASL{Mechanism: "scram-sha-512", User: "u", Password: "p"}
-	config.TLS = &source.StreamTLS{CAFile: file}
-	s, err := source.OpenStream(t.Context(), config)
+	config := c.config(t, name)
+	config.SASL = &topic.SASL{Mechanism: "scram-sha-512", User: "u", Password: "p"}
+	config.TLS = &topic.TLS{CAFile: file}
+	s, err := topic.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h := readAll(t, s, nil); h.count() != 1 {
-		t.Errorf("%d messages, want 1", h.count())
+	if r := readAll(t, s, nil); r.count() != 1 {
+		t.Errorf("%d messages, want 1", r.count())
 	}
 	for name, test := range map[string]struct {
-		tls  *source.StreamTLS
+		tls  *topic.TLS
 		want error
 	}{
-		"unknown authority": {&source.StreamTLS{}, source.ErrStreamLogin},
-		"wrong name":        {&source.StreamTLS{CAFile: file, ServerName: "other.example"}, source.ErrStreamLogin},
-		"no encryption":     {nil, source.ErrStreamUnreachable},
+		"unknown authority": {&topic.TLS{}, topic.ErrLogin},
+		"wrong name":        {&topic.TLS{CAFile: file, ServerName: "other.example"}, topic.ErrLogin},
+		"no encryption":     {nil, topic.ErrUnreachable},
 	} {
 		config.TLS = test.tls
-		if _, err := source.OpenStream(t.Context(), config); !errors.Is(err, test.want) {
+		if _, err := topic.Open(t.Context(), config); !errors.Is(err, test.want) {
 			t.Errorf("%s: error %v is not %v", name, err, test.want)
 		}
 	}
@@ -192,19 +192,19 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 	if err := os.WriteFile(empty, []byte("nothing"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for want, change := range map[string]func(*source.StreamConfig){
-		"needs brokers and a topic": func(s *source.StreamConfig) { s.Brokers = nil },
-		"brokers and a topic":       func(s *source.StreamConfig) { s.Topic = "" },
-		`mechanism "gssapi"`:        func(s *source.StreamConfig) { s.SASL = &source.StreamSASL{Mechanism: "gssapi"} },
-		"no such file":              func(s *source.StreamConfig) { s.TLS = &source.StreamTLS{CAFile: empty + "x"} },
-		"holds none in PEM":         func(s *source.StreamConfig) { s.TLS = &source.StreamTLS{CAFile: empty} },
-		"our own certificate":       func(s *source.StreamConfig) { s.TLS = &source.StreamTLS{CertFile: empty, KeyFile: empty} },
-		"topic is unknown":          func(s *source.StreamConfig) { s.Topic = "no such topic!" },
-		"broker is unreachable":     func(s *source.StreamConfig) { s.Brokers = []string{"127.0.0.1:1"} },
+	for want, change := range map[string]func(*topic.Config){
+		"needs brokers and a topic": func(s *topic.Config) { s.Brokers = nil },
+		"brokers and a topic":       func(s *topic.Config) { s.Topic = "" },
+		`mechanism "gssapi"`:        func(s *topic.Config) { s.SASL = &topic.SASL{Mechanism: "gssapi"} },
+		"no such file":              func(s *topic.Config) { s.TLS = &topic.TLS{CAFile: empty + "x"} },
+		"holds none in PEM":         func(s *topic.Config) { s.TLS = &topic.TLS{CAFile: empty} },
+		"our own certificate":       func(s *topic.Config) { s.TLS = &topic.TLS{CertFile: empty, KeyFile: empty} },
+		"topic is unknown":          func(s *topic.Config) { s.Topic = "no such topic!" },
+		"broker is unreachable":     func(s *topic.Config) { s.Brokers = []string{"127.0.0.1:1"} },
 	} {
 		config := c.config(t, topicFor(t))
 		change(&config)
-		if _, err := source.OpenStream(t.Context(), config); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := topic.Open(t.Context(), config); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say %q", err, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package streamtest_test
+package topictest_test
 
 import (
 	"maps"
@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-func offsetsByTime(t *testing.T, c cluster, topic string) {
-	c.create(t, topic, 3, map[string]string{"retention.ms": "-1"}) // these times are years old
+func offsetsByTime(t *testing.T, c cluster, name string) {
+	c.create(t, name, 3, map[string]string{"retention.ms": "-1"}) // these times are years old
 	at := func(seconds int64) time.Time { return time.Unix(1_700_000_000+seconds, 0) }
 	var records []*kgo.Record
 	for i := range int64(10) {
@@ -17,8 +17,8 @@ func offsetsByTime(t *testing.T, c cluster, topic string) {
 			&kgo.Record{Partition: 0, Value: value(0, int(i)), Timestamp: at(i)},
 			&kgo.Record{Partition: 1, Value: value(1, int(i)), Timestamp: at(10 * i)})
 	}
-	produce(t, c.producer(t, topic), records...)
-	s := c.open(t, topic)
+	produce(t, c.producer(t, name), records...)
+	s := c.open(t, name)
 	for _, test := range []struct {
 		at   time.Time
 		want map[int]int64

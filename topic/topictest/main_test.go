@@ -1,4 +1,4 @@
-package streamtest_test
+package topictest_test
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"github.com/nordvarg/crosscheck/lab/broker"
 	"github.com/nordvarg/crosscheck/lab/kafkaserver"
 	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
-	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/topic"
 )
 
 func TestMain(m *testing.M) { kafkatest.Main(m) }
@@ -117,34 +117,34 @@ func topicFor(t *testing.T) string {
 	return fmt.Sprintf("t%d-%s", topics.Add(1), strings.NewReplacer("/", "-", "_", "-", ",", "", "'", "").Replace(t.Name()))
 }
 
-func (c cluster) create(t *testing.T, topic string, partitions int, settings map[string]string) {
+func (c cluster) create(t *testing.T, name string, partitions int, settings map[string]string) {
 	t.Helper()
-	if err := c.admin.CreateTopic(t.Context(), topic, partitions, settings); err != nil {
+	if err := c.admin.CreateTopic(t.Context(), name, partitions, settings); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (c cluster) open(t *testing.T, topic string) *source.Stream {
+func (c cluster) open(t *testing.T, name string) *topic.Topic {
 	t.Helper()
-	s, err := source.OpenStream(t.Context(), c.config(t, topic))
+	s, err := topic.Open(t.Context(), c.config(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func (c cluster) config(t testing.TB, topic string) source.StreamConfig {
-	return source.StreamConfig{
-		Brokers: c.brokers, Topic: topic, Patience: time.Minute, WatchEvery: 200 * time.Millisecond,
+func (c cluster) config(t testing.TB, name string) topic.Config {
+	return topic.Config{
+		Brokers: c.brokers, Topic: name, Patience: time.Minute, WatchEvery: 200 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 }
 
 // producer writes to the topic, each record to the partition that it names.
-func (c cluster) producer(t *testing.T, topic string, more ...kgo.Opt) *kgo.Client {
+func (c cluster) producer(t *testing.T, name string, more ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	client, err := kgo.NewClient(append([]kgo.Opt{
-		kgo.SeedBrokers(c.brokers...), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.SeedBrokers(c.brokers...), kgo.DefaultProduceTopic(name), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchMaxBytes(12 << 20), kgo.MetadataMinAge(10 * time.Millisecond),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 	}, more...)...)
@@ -156,9 +156,9 @@ func (c cluster) producer(t *testing.T, topic string, more ...kgo.Opt) *kgo.Clie
 }
 
 // write produces n numbered messages to each partition.
-func (c cluster) write(t *testing.T, topic string, partitions, from, to int) {
+func (c cluster) write(t *testing.T, name string, partitions, from, to int) {
 	t.Helper()
-	client := c.producer(t, topic)
+	client := c.producer(t, name)
 	defer client.Close()
 	var records []*kgo.Record
 	for i := from; i < to; i++ {

@@ -1,4 +1,4 @@
-package source
+package topic
 
 import (
 	"bytes"
@@ -43,11 +43,11 @@ type fetched struct {
 //
 // kafka-go's own readers hide what a gap is judged by: they jump over an offset that is out of range, they deliver
 // aborted messages and the broker's own records, and they check no checksum. So the requests are made here.
-func (s *Stream) fetch(ctx context.Context, transport *kafka.Transport, partition int, from, to int64) (fetched, error) {
-	defer s.observe("fetch")()
+func (t *Topic) fetch(ctx context.Context, transport *kafka.Transport, partition int, from, to int64) (fetched, error) {
+	defer t.observe("fetch")()
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	answer, err := transport.RoundTrip(ctx, s.address(), &fetch.Request{
+	answer, err := transport.RoundTrip(ctx, t.address(), &fetch.Request{
 		ReplicaID:      -1,
 		MaxWaitTime:    int32(fetchWait.Milliseconds()),
 		MinBytes:       1,
@@ -55,7 +55,7 @@ func (s *Stream) fetch(ctx context.Context, transport *kafka.Transport, partitio
 		IsolationLevel: int8(kafka.ReadCommitted),
 		SessionEpoch:   -1, // no session
 		Topics: []fetch.RequestTopic{{
-			Topic: s.config.Topic,
+			Topic: t.config.Topic,
 			Partitions: []fetch.RequestPartition{{
 				Partition: int32(partition), CurrentLeaderEpoch: -1, FetchOffset: from, LogStartOffset: -1, PartitionMaxBytes: fetchBytes,
 			}},

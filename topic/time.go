@@ -1,4 +1,4 @@
-package source
+package topic
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-var _ verify.TimedStream = (*Stream)(nil)
+var _ verify.TimedStream = (*Topic)(nil)
 
 // OffsetsAt asks for the first message of each partition that is not older than at, by the times that producers, or
 // the brokers, gave to messages. Partitions without such a message are left out.
-func (s *Stream) OffsetsAt(ctx context.Context, at time.Time) (map[int]int64, error) {
+func (t *Topic) OffsetsAt(ctx context.Context, at time.Time) (map[int]int64, error) {
 	var found map[int]int64
-	err := s.ask(ctx, "offsets", func(ctx context.Context, c *kafka.Client) error {
-		ids, err := s.partitionIDs(ctx, c)
+	err := t.ask(ctx, "offsets", func(ctx context.Context, c *kafka.Client) error {
+		ids, err := t.partitionIDs(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -25,7 +25,7 @@ func (s *Stream) OffsetsAt(ctx context.Context, at time.Time) (map[int]int64, er
 		for _, id := range ids {
 			questions = append(questions, kafka.TimeOffsetOf(id, at))
 		}
-		topic := s.config.Topic
+		topic := t.config.Topic
 		answer, err := c.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: questions}})
 		if err != nil {
 			return err

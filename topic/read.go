@@ -1,4 +1,4 @@
-package source
+package topic
 
 import (
 	"context"
@@ -29,15 +29,15 @@ var errEndsEarly = errors.New("partition ends early")
 const endless = math.MaxInt64
 
 // Read reads with one goroutine for each partition.
-func (s *Stream) Read(ctx context.Context, r verify.StreamRange, deliver func(context.Context, verify.StreamBatch) error) error {
-	transport := s.transport()
+func (t *Topic) Read(ctx context.Context, r verify.StreamRange, deliver func(context.Context, verify.StreamBatch) error) error {
+	transport := t.transport()
 	defer transport.CloseIdleConnections()
 	group, ctx := errgroup.WithContext(ctx)
 	run := func(partition int, from, to int64) {
 		group.Go(func() error {
-			reader := partitionReader{Stream: s, transport: transport, partition: partition, expected: from, next: from, to: to, deliver: deliver}
+			reader := partitionReader{Topic: t, transport: transport, partition: partition, expected: from, next: from, to: to, deliver: deliver}
 			if err := reader.run(ctx); err != nil {
-				return fmt.Errorf("reading partition %d of topic %s: %w", partition, s.config.Topic, err)
+				return fmt.Errorf("reading partition %d of topic %s: %w", partition, t.config.Topic, err)
 			}
 			return nil
 		})
@@ -48,22 +48,22 @@ func (s *Stream) Read(ctx context.Context, r verify.StreamRange, deliver func(co
 		}
 		return group.Wait()
 	}
-	group.Go(func() error { return s.follow(ctx, r.From, run, deliver) })
+	group.Go(func() error { return t.follow(ctx, r.From, run, deliver) })
 	return group.Wait()
 }
 
 // follow starts a reader for every partition, and for each that is added.
-func (s *Stream) follow(ctx context.Context, from map[int]int64, run func(int, int64, int64), deliver func(context.Context, verify.StreamBatch) error) error {
+func (t *Topic) follow(ctx context.Context, from map[int]int64, run func(int, int64, int64), deliver func(context.Context, verify.StreamBatch) error) error {
 	running := map[int]bool{} // partitions
-	watch := time.NewTicker(s.config.WatchEvery)
+	watch := time.NewTicker(t.config.WatchEvery)
 	defer watch.Stop()
 	var outage outage
 	defer outage.end()
 	for first := true; ; {
-		partitions, err := s.Partitions(ctx)
+		partitions, err := t.Partitions(ctx)
 		if err != nil {
-			if outage.begin(s.config.Patience) && ctx.Err() == nil {
-				s.config.Log.WarnContext(ctx, "partitions cannot be listed, trying again", slog.Any("error", err))
+			if outage.begin(t.config.Patience) && ctx.Err() == nil {
+				t.config.Log.WarnContext(ctx, "partitions cannot be listed, trying again", slog.Any("error", err))
 			}
 			switch again := !final(err) && outage.pause(ctx); {
 			case ctx.Err() != nil:
@@ -110,7 +110,7 @@ func tellGone(ctx context.Context, from map[int]int64, running map[int]bool, del
 
 // partitionReader reads one partition and judges what is missing of it.
 type partitionReader struct {
-	*Stream
+	*Topic
 	transport *kafka.Transport
 	partition int
 	expected  int64 // the offset due; behind all that was delivered

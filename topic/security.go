@@ -1,4 +1,4 @@
-package source
+package topic
 
 import (
 	"crypto/tls"
@@ -14,8 +14,8 @@ import (
 	"github.com/segmentio/kafka-go/sasl/scram"
 )
 
-// StreamTLS is how connections to the brokers are encrypted. The zero value trusts the system's authorities.
-type StreamTLS struct {
+// TLS is how connections to the brokers are encrypted. The zero value trusts the system's authorities.
+type TLS struct {
 	// CAFile holds the PEM certificates of the authorities to trust; empty: the system's.
 	CAFile string
 	// CertFile and KeyFile are our own certificate where the brokers ask for one; both or neither.
@@ -24,8 +24,8 @@ type StreamTLS struct {
 	ServerName string
 }
 
-// StreamSASL is how crosscheck logs in.
-type StreamSASL struct {
+// SASL is how crosscheck logs in.
+type SASL struct {
 	// Mechanism is one of SASLMechanisms.
 	Mechanism      string
 	User, Password string
@@ -45,7 +45,7 @@ const (
 )
 
 // newTransport reads certificates and credentials once, and returns what opens connections with them.
-func (c StreamConfig) newTransport() (func() *kafka.Transport, error) {
+func (c Config) newTransport() (func() *kafka.Transport, error) {
 	encryption, err := c.TLS.load()
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (c StreamConfig) newTransport() (func() *kafka.Transport, error) {
 	}, nil
 }
 
-func (t *StreamTLS) load() (*tls.Config, error) {
+func (t *TLS) load() (*tls.Config, error) {
 	if t == nil {
 		return nil, nil
 	}
@@ -94,7 +94,7 @@ func (t *StreamTLS) load() (*tls.Config, error) {
 	return c, nil
 }
 
-func (l *StreamSASL) mechanism() (sasl.Mechanism, error) {
+func (l *SASL) mechanism() (sasl.Mechanism, error) {
 	if l == nil {
 		return nil, nil
 	}
@@ -110,4 +110,4 @@ func (l *StreamSASL) mechanism() (sasl.Mechanism, error) {
 }
 
 // address is all the brokers that we were told of; the first that answers names the others.
-func (s *Stream) address() net.Addr { return kafka.TCP(s.config.Brokers...) }
+func (t *Topic) address() net.Addr { return kafka.TCP(t.config.Brokers...) }

@@ -1,4 +1,4 @@
-package streamtest_test
+package topictest_test
 
 import (
 	"context"
@@ -12,26 +12,26 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/nordvarg/crosscheck/lab/broker"
-	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-func (h *heard) wantGaps(want ...verify.Gap) {
-	h.t.Helper()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if diff := cmp.Diff(want, h.gaps); diff != "" {
-		h.t.Errorf("gaps (-want +got):\n%s", diff)
+func (r *received) wantGaps(want ...verify.Gap) {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if diff := cmp.Diff(want, r.gaps); diff != "" {
+		r.t.Errorf("gaps (-want +got):\n%s", diff)
 	}
 }
 
-func retentionGapAtTheStart(t *testing.T, c cluster, topic string) {
-	c.create(t, topic, 2, nil)
-	c.write(t, topic, 2, 0, 100)
-	if err := c.admin.DeleteRecords(t.Context(), topic, 1, 40); err != nil {
+func retentionGapAtTheStart(t *testing.T, c cluster, name string) {
+	c.create(t, name, 2, nil)
+	c.write(t, name, 2, 0, 100)
+	if err := c.admin.DeleteRecords(t.Context(), name, 1, 40); err != nil {
 		t.Fatal(err)
 	}
-	s := c.open(t, topic)
+	s := c.open(t, name)
 	partitions, err := s.Partitions(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -39,18 +39,18 @@ func retentionGapAtTheStart(t *testing.T, c cluster, topic string) {
 	if partitions[1].First != 40 {
 		t.Fatalf("partition 1 begins at %d, want 40", partitions[1].First)
 	}
-	h := readAll(t, s, map[int]int64{0: 7, 1: 7})
-	h.numbered(0, 7, 100)
-	h.numbered(1, 40, 100)
-	h.wantGaps(verify.Gap{Partition: 1, Kind: verify.GapRetention, Expected: 7, Got: 40})
+	r := readAll(t, s, map[int]int64{0: 7, 1: 7})
+	r.numbered(0, 7, 100)
+	r.numbered(1, 40, 100)
+	r.wantGaps(verify.Gap{Partition: 1, Kind: verify.GapRetention, Expected: 7, Got: 40})
 }
 
 // retentionGapWhileReading deletes what a reader has not come to: its messages up to a block are held back.
-func retentionGapWhileReading(t *testing.T, c cluster, topic string) {
-	c.create(t, topic, 1, nil)
-	c.write(t, topic, 1, 0, 10)
-	s := c.open(t, topic)
-	h := newHeard(t)
+func retentionGapWhileReading(t *testing.T, c cluster, name string) {
+	c.create(t, name, 1, nil)
+	c.write(t, name, 1, 0, 10)
+	s := c.open(t, name)
+	r := newReceived(t)
 	entered, leave := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -63,67 +63,67 @@ func retentionGapWhileReading(t *testing.T, c cluster, topic string) {
 				close(entered)
 				<-leave
 			}
-			return h.deliver(ctx, b)
+			return r.deliver(ctx, b)
 		})
 	}()
 	<-entered
-	c.write(t, topic, 1, 10, 50)
-	if err := c.admin.DeleteRecords(t.Context(), topic, 0, 30); err != nil {
+	c.write(t, name, 1, 10, 50)
+	if err := c.admin.DeleteRecords(t.Context(), name, 0, 30); err != nil {
 		t.Fatal(err)
 	}
 	close(leave)
-	h.wait(30)
+	r.wait(30)
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("Read ended with %v", err)
 	}
-	h.wantGaps(verify.Gap{Kind: verify.GapRetention, Expected: 10, Got: 30})
-	if got := h.values(0); got[10] != string(value(0, 30)) {
+	r.wantGaps(verify.Gap{Kind: verify.GapRetention, Expected: 10, Got: 30})
+	if got := r.values(0); got[10] != string(value(0, 30)) {
 		t.Errorf("after the gap comes %s", got[10])
 	}
 }
 
-func truncated(t *testing.T, c cluster, topic string) {
-	c.create(t, topic, 1, nil)
-	c.write(t, topic, 1, 0, 100)
-	h := readAll(t, c.open(t, topic), nil)
-	if err := c.admin.DeleteTopic(t.Context(), topic); err != nil {
+func truncated(t *testing.T, c cluster, name string) {
+	c.create(t, name, 1, nil)
+	c.write(t, name, 1, 0, 100)
+	r := readAll(t, c.open(t, name), nil)
+	if err := c.admin.DeleteTopic(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
-	c.create(t, topic, 1, nil)
-	c.write(t, topic, 1, 0, 20)
-	again, stop := follow(t, c.open(t, topic), h.positions())
+	c.create(t, name, 1, nil)
+	c.write(t, name, 1, 0, 20)
+	again, stop := follow(t, c.open(t, name), r.positions())
 	again.wait(20)
 	stop()
 	again.numbered(0, 0, 20)
 	again.wantGaps(verify.Gap{Kind: verify.GapTruncated, Expected: 100, Got: 0})
 }
 
-func fewerPartitions(t *testing.T, c cluster, topic string) {
-	c.create(t, topic, 1, nil)
-	c.write(t, topic, 1, 0, 5)
-	h, stop := follow(t, c.open(t, topic), map[int]int64{0: 0, 3: 17, 4: 0})
-	h.wait(5)
-	h.until(func() bool { _, told := h.positions()[3]; return told })
+func fewerPartitions(t *testing.T, c cluster, name string) {
+	c.create(t, name, 1, nil)
+	c.write(t, name, 1, 0, 5)
+	r, stop := follow(t, c.open(t, name), map[int]int64{0: 0, 3: 17, 4: 0})
+	r.wait(5)
+	r.until(func() bool { _, told := r.positions()[3]; return told })
 	stop()
-	h.wantGaps(verify.Gap{Partition: 3, Kind: verify.GapTruncated, Expected: 17})
+	r.wantGaps(verify.Gap{Partition: 3, Kind: verify.GapTruncated, Expected: 17})
 }
 
-func compactionIsRefused(t *testing.T, c cluster, topic string) {
-	c.create(t, topic, 1, map[string]string{"cleanup.policy": "compact,delete"})
-	_, err := source.OpenStream(t.Context(), c.config(t, topic))
-	if !errors.Is(err, source.ErrCompacted) || source.Hint(err) == "" {
+func compactionIsRefused(t *testing.T, c cluster, name string) {
+	c.create(t, name, 1, map[string]string{"cleanup.policy": "compact,delete"})
+	_, err := topic.Open(t.Context(), c.config(t, name))
+	if !errors.Is(err, topic.ErrCompacted) || topic.Hint(err) == "" {
 		t.Errorf("error %v is not ErrCompacted, or has no hint", err)
 	}
 }
 
 // compactionMakesAJump reads a topic that was compacted once and is not any more: nothing but its offsets tells.
-func compactionMakesAJump(t *testing.T, c cluster, topic string) {
-	c.create(t, topic, 1, map[string]string{
+func compactionMakesAJump(t *testing.T, c cluster, name string) {
+	c.create(t, name, 1, map[string]string{
 		"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.0001", "segment.ms": "100", "delete.retention.ms": "0",
 		"max.message.bytes": "16777216",
 	})
-	client := c.producer(t, topic)
+	client := c.producer(t, name)
 	one := func(key string) { produce(t, client, &kgo.Record{Key: []byte(key), Value: []byte(key)}) }
 	batch := func(keys ...string) {
 		var records []*kgo.Record
@@ -139,7 +139,7 @@ func compactionMakesAJump(t *testing.T, c cluster, topic string) {
 	one("first")
 	batch("a", "b", "a", "b", "c", "a", "a") // offsets 1 to 7
 	batch("a", "b", "last")                  // 8 to 10, so that the first batch loses its tail
-	s := openUnchecked(t, c, topic)
+	s := openUnchecked(t, c, name)
 	deadline := time.Now().Add(patience)
 	for i := 0; ; i++ {
 		// A segment that is being written to is left alone; another message, with a key of its own, rolls it.
@@ -147,11 +147,11 @@ func compactionMakesAJump(t *testing.T, c cluster, topic string) {
 		if c.compact != nil {
 			c.compact()
 		}
-		h := readAll(t, s, nil)
-		if len(h.gaps) == 2 {
-			h.wantGaps(verify.Gap{Kind: verify.GapJump, Expected: 1, Got: 5}, verify.Gap{Kind: verify.GapJump, Expected: 6, Got: 8})
+		r := readAll(t, s, nil)
+		if len(r.gaps) == 2 {
+			r.wantGaps(verify.Gap{Kind: verify.GapJump, Expected: 1, Got: 5}, verify.Gap{Kind: verify.GapJump, Expected: 6, Got: 8})
 			var keys []string
-			for _, m := range h.messages[0][:5] {
+			for _, m := range r.messages[0][:5] {
 				keys = append(keys, string(m.Key))
 			}
 			if got := strings.Join(keys, " "); got != "first c a b last" {
@@ -160,28 +160,28 @@ func compactionMakesAJump(t *testing.T, c cluster, topic string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the broker compacts nothing; gaps %v", h.gaps)
+			t.Fatalf("the broker compacts nothing; gaps %v", r.gaps)
 		}
 		<-time.After(150 * time.Millisecond)
 	}
 }
 
 // openUnchecked opens the topic of another policy and changes that behind its back.
-func openUnchecked(t *testing.T, c cluster, topic string) *source.Stream {
+func openUnchecked(t *testing.T, c cluster, name string) *topic.Topic {
 	t.Helper()
-	if err := c.admin.Set(t.Context(), topic, "cleanup.policy", "delete"); err != nil {
+	if err := c.admin.Set(t.Context(), name, "cleanup.policy", "delete"); err != nil {
 		t.Fatal(err)
 	}
-	s := c.open(t, topic)
-	if err := c.admin.Set(t.Context(), topic, "cleanup.policy", "compact"); err != nil {
+	s := c.open(t, name)
+	if err := c.admin.Set(t.Context(), name, "cleanup.policy", "compact"); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func abortedTransactions(t *testing.T, c cluster, topic string) {
-	c.create(t, topic, 1, nil)
-	client := c.producer(t, topic, kgo.TransactionalID(topic))
+func abortedTransactions(t *testing.T, c cluster, name string) {
+	c.create(t, name, 1, nil)
+	client := c.producer(t, name, kgo.TransactionalID(name))
 	n := 0
 	transaction := func(size int, end kgo.TransactionEndTry) {
 		if err := client.BeginTransaction(); err != nil {
@@ -202,13 +202,13 @@ func abortedTransactions(t *testing.T, c cluster, topic string) {
 	for range 5 {
 		transaction(3, kgo.TryCommit)
 		transaction(4, kgo.TryAbort)
-		c.write(t, topic, 1, 0, 1)
+		c.write(t, name, 1, 0, 1)
 	}
 	transaction(2, kgo.TryAbort) // nothing but an aborted one at the end
-	h := readAll(t, c.open(t, topic), nil)
-	h.wantGaps()
+	r := readAll(t, c.open(t, name), nil)
+	r.wantGaps()
 	tally := map[string]int{}
-	for _, v := range h.values(0) {
+	for _, v := range r.values(0) {
 		tally[v]++
 	}
 	if diff := cmp.Diff(map[string]int{"committed": 15, "p0-0": 5}, tally); diff != "" {
@@ -216,9 +216,9 @@ func abortedTransactions(t *testing.T, c cluster, topic string) {
 	}
 	// From the middle of an aborted one too.
 	for from := range int64(12) {
-		h := readAll(t, c.open(t, topic), map[int]int64{0: from})
-		h.wantGaps()
-		for _, v := range h.values(0) {
+		r := readAll(t, c.open(t, name), map[int]int64{0: from})
+		r.wantGaps()
+		for _, v := range r.values(0) {
 			if v == "aborted" {
 				t.Errorf("from offset %d: an aborted message was delivered", from)
 			}
@@ -226,16 +226,16 @@ func abortedTransactions(t *testing.T, c cluster, topic string) {
 	}
 }
 
-func openTransactions(t *testing.T, c cluster, topic string) {
-	c.create(t, topic, 1, nil)
-	c.write(t, topic, 1, 0, 3)
-	client := c.producer(t, topic, kgo.TransactionalID(topic))
+func openTransactions(t *testing.T, c cluster, name string) {
+	c.create(t, name, 1, nil)
+	c.write(t, name, 1, 0, 3)
+	client := c.producer(t, name, kgo.TransactionalID(name))
 	if err := client.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
 	produce(t, client, record(0, 3))
-	c.write(t, topic, 1, 4, 6)
-	s := c.open(t, topic)
+	c.write(t, name, 1, 4, 6)
+	s := c.open(t, name)
 	partitions, err := s.Partitions(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -243,70 +243,70 @@ func openTransactions(t *testing.T, c cluster, topic string) {
 	if partitions[0].End != 3 {
 		t.Errorf("the end is %d, want 3: what follows an open transaction cannot be read yet", partitions[0].End)
 	}
-	h, stop := follow(t, s, nil)
-	h.wait(3)
-	h.numbered(0, 0, 3)
+	r, stop := follow(t, s, nil)
+	r.wait(3)
+	r.numbered(0, 0, 3)
 	if err := client.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
 		t.Fatal(err)
 	}
-	h.wait(6)
+	r.wait(6)
 	stop()
-	h.numbered(0, 0, 6)
-	h.wantGaps()
+	r.numbered(0, 0, 6)
+	r.wantGaps()
 }
 
 // brokerCrash kills the broker while messages are read and written, and starts it again.
-func brokerCrash(t *testing.T, c cluster, topic string) {
+func brokerCrash(t *testing.T, c cluster, name string) {
 	const before, after = 20_000, 1000
-	c.create(t, topic, 2, nil)
-	c.write(t, topic, 2, 0, before)
-	h, stop := follow(t, c.open(t, topic), nil)
-	h.wait(10) // in the midst of it
+	c.create(t, name, 2, nil)
+	c.write(t, name, 2, 0, before)
+	r, stop := follow(t, c.open(t, name), nil)
+	r.wait(10) // in the midst of it
 	if err := c.crash(); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.revive(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c.write(t, topic, 2, before, before+after)
-	h.wait(2 * (before + after))
+	c.write(t, name, 2, before, before+after)
+	r.wait(2 * (before + after))
 	stop()
-	h.numbered(0, 0, before+after)
-	h.numbered(1, 0, before+after)
-	h.wantGaps()
+	r.numbered(0, 0, before+after)
+	r.numbered(1, 0, before+after)
+	r.wantGaps()
 }
 
-func brokerStaysAway(t *testing.T, c cluster, topic string) {
-	c.create(t, topic, 1, nil)
-	c.write(t, topic, 1, 0, 10)
-	config := c.config(t, topic)
+func brokerStaysAway(t *testing.T, c cluster, name string) {
+	c.create(t, name, 1, nil)
+	c.write(t, name, 1, 0, 10)
+	config := c.config(t, name)
 	config.Patience = time.Second
-	s, err := source.OpenStream(t.Context(), config)
+	s, err := topic.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHeard(t)
+	r := newReceived(t)
 	done := make(chan error, 1)
-	go func() { done <- s.Read(t.Context(), verify.StreamRange{}, h.deliver) }()
-	h.wait(10)
+	go func() { done <- s.Read(t.Context(), verify.StreamRange{}, r.deliver) }()
+	r.wait(10)
 	if err := c.crash(); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case err := <-done:
-		if !errors.Is(err, source.ErrStreamUnreachable) || source.Hint(err) == "" {
+		if !errors.Is(err, topic.ErrUnreachable) || topic.Hint(err) == "" {
 			t.Errorf("Read ended with %v, which is not ErrStreamUnreachable, or has no hint", err)
 		}
 	case <-time.After(patience):
 		t.Fatal("Read did not run out of patience")
 	}
-	if _, err := source.OpenStream(t.Context(), config); !errors.Is(err, source.ErrStreamUnreachable) {
+	if _, err := topic.Open(t.Context(), config); !errors.Is(err, topic.ErrUnreachable) {
 		t.Errorf("error %v is not ErrStreamUnreachable", err)
 	}
 	if err := c.revive(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	readAll(t, s, h.positions()).numbered(0, 10, 10)
+	readAll(t, s, r.positions()).numbered(0, 10, 10)
 }
 
 // loginListener is the listener for the i-th mechanism: a broker has one for all, or there is a broker for each.
@@ -315,7 +315,7 @@ func (c cluster) loginListener(i int) []string {
 }
 
 // createWithLogin creates a topic with one message at the broker that wants a login.
-func (c cluster) createWithLogin(t *testing.T, config source.StreamConfig) {
+func (c cluster) createWithLogin(t *testing.T, config topic.Config) {
 	t.Helper()
 	user := &broker.Login{Mechanism: strings.ToUpper(config.SASL.Mechanism), User: config.SASL.User, Password: config.SASL.Password}
 	admin, err := broker.Connect(config.Brokers, user, nil)

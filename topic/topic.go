@@ -1,4 +1,8 @@
-package source
+// Package topic reads the topic with the events. It owns kafka-go.
+//
+// Invariant: nothing is written to the brokers: no offsets, no group, no topic. A message that the topic had and that
+// was not delivered is told as a gap.
+package topic
 
 import (
 	"cmp"
@@ -15,15 +19,15 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// StreamConfig says where the stream is.
-type StreamConfig struct {
+// Config says where the topic is.
+type Config struct {
 	// Brokers are host:port of some of the cluster's brokers. At least one.
 	Brokers []string
 	Topic   string
 	// TLS is how connections are encrypted; nil does not encrypt.
-	TLS *StreamTLS
+	TLS *TLS
 	// SASL is how crosscheck logs in; nil does not log in.
-	SASL *StreamSASL
+	SASL *SASL
 	// Patience is how long a broker may be out of reach before Read gives up. Zero: one minute.
 	Patience time.Duration
 	// WatchEvery is how often a Read without end looks for added partitions. Zero: ten seconds.
@@ -43,25 +47,25 @@ const (
 	defaultWatchEvery = 10 * time.Second
 )
 
-// Stream is the Kafka topic with the events. It holds no connection between calls and is safe for concurrent use.
-type Stream struct {
-	config    StreamConfig
+// Topic is the Kafka topic with the events. It holds no connection between calls and is safe for concurrent use.
+type Topic struct {
+	config    Config
 	transport func() *kafka.Transport
 }
 
-var _ verify.Stream = (*Stream)(nil)
+var _ verify.Stream = (*Topic)(nil)
 
-// OpenStream asks for the topic once. It returns an error wrapping ErrStreamUnreachable, ErrStreamLogin,
-// ErrTopicUnknown or ErrCompacted.
-func OpenStream(ctx context.Context, c StreamConfig) (*Stream, error) {
-	s, err := newStream(c)
+// Open asks for the topic once. It returns an error wrapping ErrUnreachable, ErrLogin,
+// ErrUnknown or ErrCompacted.
+func Open(ctx context.Context, c Config) (*Topic, error) {
+	t, err := open(c)
 	if err != nil {
 		return nil, err
 	}
-	return s, s.check(ctx)
+	return t, t.check(ctx)
 }
 
-func newStream(c StreamConfig) (*Stream, error) {
+func open(c Config) (*Topic, error) {
 	if len(c.Brokers) == 0 || c.Topic == "" {
 		return nil, errors.New("a stream needs brokers and a topic")
 	}
@@ -71,43 +75,43 @@ func newStream(c StreamConfig) (*Stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing to connect to the stream: %w", err)
 	}
-	return &Stream{config: c, transport: transport}, nil
+	return &Topic{config: c, transport: transport}, nil
 }
 
 // Name is the representation's word.
-func (s *Stream) Name() string { return streamName }
+func (t *Topic) Name() string { return streamName }
 
 // Ping tells whether the topic can be reached now.
-func (s *Stream) Ping(ctx context.Context) error {
-	return s.ask(ctx, "ping", func(ctx context.Context, c *kafka.Client) error {
-		_, err := s.partitionIDs(ctx, c)
+func (t *Topic) Ping(ctx context.Context) error {
+	return t.ask(ctx, "ping", func(ctx context.Context, c *kafka.Client) error {
+		_, err := t.partitionIDs(ctx, c)
 		return err
 	})
 }
 
 // Partitions captures the offsets of all partitions.
-func (s *Stream) Partitions(ctx context.Context) ([]verify.StreamPartition, error) {
+func (t *Topic) Partitions(ctx context.Context) ([]verify.StreamPartition, error) {
 	var found []verify.StreamPartition
-	err := s.ask(ctx, "offsets", func(ctx context.Context, c *kafka.Client) error {
-		ids, err := s.partitionIDs(ctx, c)
+	err := t.ask(ctx, "offsets", func(ctx context.Context, c *kafka.Client) error {
+		ids, err := t.partitionIDs(ctx, c)
 		if err != nil {
 			return err
 		}
-		found, err = s.bounds(ctx, c, ids, kafka.ReadCommitted)
+		found, err = t.bounds(ctx, c, ids, kafka.ReadCommitted)
 		return err
 	})
 	return found, err
 }
 
 // check refuses a topic that cannot be followed.
-func (s *Stream) check(ctx context.Context) error {
-	return s.ask(ctx, "topic", func(ctx context.Context, c *kafka.Client) error {
-		if _, err := s.partitionIDs(ctx, c); err != nil {
+func (t *Topic) check(ctx context.Context) error {
+	return t.ask(ctx, "topic", func(ctx context.Context, c *kafka.Client) error {
+		if _, err := t.partitionIDs(ctx, c); err != nil {
 			return err
 		}
 		// A broker that does not let us see the topic's settings is no reason to refuse: a compacted topic
 		// then shows by its gaps.
-		if settings, err := s.settings(ctx, c, settingCleanup); err == nil && strings.Contains(settings[settingCleanup], "compact") {
+		if settings, err := t.settings(ctx, c, settingCleanup); err == nil && strings.Contains(settings[settingCleanup], "compact") {
 			return fmt.Errorf("%w (%s=%s)", ErrCompacted, settingCleanup, settings[settingCleanup])
 		}
 		return nil
@@ -115,38 +119,41 @@ func (s *Stream) check(ctx context.Context) error {
 }
 
 // ask makes small requests, again while a partition has no leader, as for a moment after a broker has started.
-func (s *Stream) ask(ctx context.Context, kind string, do func(context.Context, *kafka.Client) error) error {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+func (t *Topic) ask(ctx context.Context, kind string, do func(context.Context, *kafka.Client) error) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	var outage outage
 	defer outage.end()
 	for {
-		err := s.askOnce(ctx, kind, do)
+		err := t.askOnce(ctx, kind, do)
 		if err == nil {
 			return nil
 		}
 		outage.begin(electionTimeout)
 		if !leaderless(err) || !outage.pause(ctx) {
-			return fmt.Errorf("asking %s for topic %s: %w", s.at(), s.config.Topic, classify(err))
+			return fmt.Errorf("asking %s for topic %s: %w", t.at(), t.config.Topic, classify(err))
 		}
 	}
 }
+
+// askTimeout is for one question and its repetitions.
+const askTimeout = time.Minute
 
 // electionTimeout is how long a partition may be without a leader before a question about it fails.
 const electionTimeout = 5 * time.Second
 
 // askOnce uses connections of its own: one that lasts answers from a cache which may be seconds old.
-func (s *Stream) askOnce(ctx context.Context, kind string, do func(context.Context, *kafka.Client) error) error {
-	defer s.observe(kind)()
-	transport := s.transport()
+func (t *Topic) askOnce(ctx context.Context, kind string, do func(context.Context, *kafka.Client) error) error {
+	defer t.observe(kind)()
+	transport := t.transport()
 	defer transport.CloseIdleConnections()
-	return do(ctx, &kafka.Client{Addr: s.address(), Transport: transport})
+	return do(ctx, &kafka.Client{Addr: t.address(), Transport: transport})
 }
 
 // partitionIDs lists the topic's partitions without creating the topic: older versions of the request, which
 // kafka-go's own reader sends, make a broker do that.
-func (s *Stream) partitionIDs(ctx context.Context, c *kafka.Client) ([]int, error) {
-	m, err := c.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{s.config.Topic}})
+func (t *Topic) partitionIDs(ctx context.Context, c *kafka.Client) ([]int, error) {
+	m, err := c.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{t.config.Topic}})
 	if err != nil {
 		return nil, err
 	}
@@ -167,8 +174,8 @@ func (s *Stream) partitionIDs(ctx context.Context, c *kafka.Client) ([]int, erro
 }
 
 // bounds reads the first and the end offset of partitions.
-func (s *Stream) bounds(ctx context.Context, c *kafka.Client, ids []int, level kafka.IsolationLevel) ([]verify.StreamPartition, error) {
-	topic := s.config.Topic
+func (t *Topic) bounds(ctx context.Context, c *kafka.Client, ids []int, level kafka.IsolationLevel) ([]verify.StreamPartition, error) {
+	topic := t.config.Topic
 	var questions []kafka.OffsetRequest
 	for _, id := range ids {
 		questions = append(questions, kafka.FirstOffsetOf(id), kafka.LastOffsetOf(id))
@@ -198,9 +205,9 @@ const (
 )
 
 // settings reads settings of the topic, by name; those that the broker does not know are left out.
-func (s *Stream) settings(ctx context.Context, c *kafka.Client, names ...string) (map[string]string, error) {
+func (t *Topic) settings(ctx context.Context, c *kafka.Client, names ...string) (map[string]string, error) {
 	answer, err := c.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
-		{ResourceType: kafka.ResourceTypeTopic, ResourceName: s.config.Topic, ConfigNames: names},
+		{ResourceType: kafka.ResourceTypeTopic, ResourceName: t.config.Topic, ConfigNames: names},
 	}})
 	if err != nil {
 		return nil, err
@@ -218,13 +225,13 @@ func (s *Stream) settings(ctx context.Context, c *kafka.Client, names ...string)
 }
 
 // observe reports a request to whoever counts the load that we cause.
-func (s *Stream) observe(kind string) func() {
-	if s.config.ObserveQuery == nil {
+func (t *Topic) observe(kind string) func() {
+	if t.config.ObserveQuery == nil {
 		return func() {}
 	}
 	start := time.Now()
-	return func() { s.config.ObserveQuery(streamName, kind, time.Since(start)) }
+	return func() { t.config.ObserveQuery(streamName, kind, time.Since(start)) }
 }
 
 // at is the brokers for error messages.
-func (s *Stream) at() string { return strings.Join(s.config.Brokers, ", ") }
+func (t *Topic) at() string { return strings.Join(t.config.Brokers, ", ") }

@@ -1,4 +1,4 @@
-package streamtest_test
+package topictest_test
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/lab/broker"
 	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
-	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -85,7 +85,7 @@ func bare(b *testing.B, brokers []string, messages int) int {
 }
 
 func adapter(b *testing.B, brokers []string) int {
-	s, err := source.OpenStream(b.Context(), cluster{brokers: brokers}.config(b, benchTopic))
+	s, err := topic.Open(b.Context(), cluster{brokers: brokers}.config(b, benchTopic))
 	if err != nil {
 		b.Fatal(err)
 	}

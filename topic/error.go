@@ -1,4 +1,4 @@
-package source
+package topic
 
 import (
 	"context"
@@ -14,15 +14,15 @@ import (
 )
 
 var (
-	// ErrStreamUnreachable is returned when no broker can be reached, or the partition's has not been for as long
+	// ErrUnreachable is returned when no broker can be reached, or the partition's has not been for as long
 	// as we have patience. Nothing was proven.
-	ErrStreamUnreachable = errors.New("broker is unreachable")
-	// ErrTopicUnknown is returned when the brokers have no such topic, or show it to nobody of our name.
-	ErrTopicUnknown = errors.New("topic is unknown")
-	// ErrStreamLogin is returned when the brokers refuse user, password or certificate.
-	ErrStreamLogin = errors.New("broker refused the login")
-	// ErrStreamDenied is returned when the user may not read the topic.
-	ErrStreamDenied = errors.New("broker denied access")
+	ErrUnreachable = errors.New("broker is unreachable")
+	// ErrUnknown is returned when the brokers have no such topic, or show it to nobody of our name.
+	ErrUnknown = errors.New("topic is unknown")
+	// ErrLogin is returned when the brokers refuse user, password or certificate.
+	ErrLogin = errors.New("broker refused the login")
+	// ErrDenied is returned when the user may not read the topic.
+	ErrDenied = errors.New("broker denied access")
 	// ErrCompacted is returned for a topic whose messages the broker thins out: what is missing proves nothing.
 	ErrCompacted = errors.New("topic is compacted")
 )
@@ -33,10 +33,10 @@ func classify(err error) error {
 		means error
 		when  func(error) bool
 	}{
-		{ErrTopicUnknown, unknownTopic},
-		{ErrStreamDenied, isAny(kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed)},
-		{ErrStreamLogin, refusedLogin},
-		{ErrStreamUnreachable, unreachable},
+		{ErrUnknown, unknownTopic},
+		{ErrDenied, isAny(kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed)},
+		{ErrLogin, refusedLogin},
+		{ErrUnreachable, unreachable},
 	} {
 		if errors.Is(err, class.means) {
 			return err
@@ -87,24 +87,24 @@ func leaderless(err error) bool {
 
 // final is true for an error that trying again does not mend.
 func final(err error) bool {
-	return errors.Is(err, ErrStreamLogin) || errors.Is(err, ErrStreamDenied)
+	return errors.Is(err, ErrLogin) || errors.Is(err, ErrDenied)
 }
 
-// streamHints by what an error proves.
-var streamHints = []struct {
+// hints by what an error proves.
+var hints = []struct {
 	means error
 	hint  string
 }{
-	{ErrTopicUnknown, "check the topic's name in stream.topic; a user without the right to describe the topic does not see it either"},
-	{ErrStreamDenied, "the user needs READ and DESCRIBE on the topic"},
-	{ErrStreamLogin, "check user, password, mechanism and certificates of the stream, and whether its listener expects TLS"},
-	{ErrStreamUnreachable, "check host and port in stream.brokers and advertised.listeners on the brokers: the addresses that they advertise must be reachable from here; a broker also hangs up on whoever brings no TLS or no login where it wants one"},
+	{ErrUnknown, "check the topic's name in stream.topic; a user without the right to describe the topic does not see it either"},
+	{ErrDenied, "the user needs READ and DESCRIBE on the topic"},
+	{ErrLogin, "check user, password, mechanism and certificates of the stream, and whether its listener expects TLS"},
+	{ErrUnreachable, "check host and port in stream.brokers and advertised.listeners on the brokers: the addresses that they advertise must be reachable from here; a broker also hangs up on whoever brings no TLS or no login where it wants one"},
 	{ErrCompacted, "follow a topic with cleanup.policy=delete; crosscheck cannot tell a compacted message from a lost one"},
 }
 
-// streamHint is the user's next step after an error of the stream; empty where none is known.
-func streamHint(err error) string {
-	for _, h := range streamHints {
+// Hint is the user's next step after an error of the stream; empty where none is known.
+func Hint(err error) string {
+	for _, h := range hints {
 		if errors.Is(err, h.means) {
 			return h.hint
 		}

@@ -1,0 +1,145 @@
+package topic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// The checks of the topic, beside doctor.Connection and doctor.Login.
+const (
+	CheckTopic      = "topic"
+	CheckCleanup    = "cleanup_policy"
+	CheckRetention  = "retention"
+	CheckMessages   = "messages"
+	CheckMessageKey = "message_key"
+)
+
+// diagnosisTimeout is for all questions together; each is small.
+const diagnosisTimeout = 2 * time.Minute
+
+// lastMessages is how many of a partition's newest messages are looked at.
+const lastMessages = 20
+
+// Diagnose examines the topic from the outside in. What fails hides only what lies within it.
+func Diagnose(ctx context.Context, c Config) []doctor.Finding {
+	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
+	defer cancel()
+	var e examination
+	t, err := open(c)
+	if err != nil {
+		e.add(doctor.Error, doctor.Connection, doctor.OneLine(err.Error()), "check section stream of the configuration")
+		return e.findings
+	}
+	e.Topic = t
+	partitions, err := t.Partitions(ctx)
+	if err != nil {
+		e.failed(err)
+		return e.findings
+	}
+	e.add(doctor.OK, doctor.Connection, "connected to "+t.at(), "")
+	e.add(doctor.OK, CheckTopic, fmt.Sprintf("topic %s has %d partitions", c.Topic, len(partitions)), "")
+	e.examineSettings(ctx)
+	e.examineMessages(ctx, partitions)
+	return e.findings
+}
+
+type examination struct {
+	*Topic
+	findings []doctor.Finding
+}
+
+func (e *examination) add(level doctor.Level, check, message, hint string) {
+	e.findings = append(e.findings, doctor.Finding{Side: streamName, Check: check, Level: level, Message: message, Hint: hint})
+}
+
+func (e *examination) failed(err error) {
+	check := doctor.Connection
+	switch {
+	case errors.Is(err, ErrLogin):
+		check = doctor.Login
+	case errors.Is(err, ErrUnknown), errors.Is(err, ErrDenied):
+		check = CheckTopic
+	}
+	e.add(doctor.Error, check, doctor.OneLine(err.Error()), Hint(err))
+}
+
+func (e *examination) examineSettings(ctx context.Context) {
+	var settings map[string]string
+	err := e.ask(ctx, "settings", func(ctx context.Context, c *kafka.Client) error {
+		var err error
+		settings, err = e.settings(ctx, c, settingCleanup, settingRetention)
+		return err
+	})
+	if err != nil {
+		e.add(doctor.Info, CheckCleanup, "the topic's settings cannot be seen: "+doctor.OneLine(err.Error()), "DESCRIBE_CONFIGS on the topic lets crosscheck refuse a compacted one")
+		return
+	}
+	policy := settings[settingCleanup]
+	if strings.Contains(policy, "compact") {
+		e.add(doctor.Error, CheckCleanup, settingCleanup+" is "+policy, Hint(ErrCompacted))
+	} else {
+		e.add(doctor.OK, CheckCleanup, settingCleanup+" is "+policy, "")
+	}
+	ms, err := strconv.ParseInt(settings[settingRetention], 10, 64)
+	switch kept := time.Duration(ms) * time.Millisecond; {
+	case err != nil:
+	case ms < 0:
+		e.add(doctor.OK, CheckRetention, "messages are kept for ever", "")
+	case kept < shortRetention:
+		e.add(doctor.Warning, CheckRetention, fmt.Sprintf("messages are kept for %s", kept), "a crosscheck that is down for longer finds a gap; raise retention.ms")
+	default:
+		e.add(doctor.OK, CheckRetention, fmt.Sprintf("messages are kept for %s", kept), "")
+	}
+}
+
+// shortRetention is less than a weekend without anybody looking.
+const shortRetention = 72 * time.Hour
+
+// examineMessages looks at the end of each partition.
+func (e *examination) examineMessages(ctx context.Context, partitions []verify.StreamPartition) {
+	r := verify.StreamRange{From: map[int]int64{}, To: map[int]int64{}}
+	for _, p := range partitions {
+		if p.End > p.First {
+			r.From[p.Partition], r.To[p.Partition] = max(p.First, p.End-lastMessages), p.End
+		}
+	}
+	if len(r.To) == 0 {
+		e.add(doctor.Warning, CheckMessages, "the topic is empty", "check that the producer writes to this topic")
+		return
+	}
+	seen := make(chan [2]int, len(partitions)*lastMessages) // messages, and those without a key, of each batch
+	err := e.Read(ctx, r, func(_ context.Context, b verify.StreamBatch) error {
+		var n [2]int
+		for _, m := range b.Messages {
+			n[0]++
+			if len(m.Key) == 0 {
+				n[1]++
+			}
+		}
+		seen <- n // a batch takes at least one offset of the few
+		return nil
+	})
+	close(seen)
+	if err != nil {
+		e.failed(err)
+		return
+	}
+	var all, unkeyed int
+	for n := range seen {
+		all, unkeyed = all+n[0], unkeyed+n[1]
+	}
+	e.add(doctor.OK, CheckMessages, fmt.Sprintf("messages can be read from %d of %d partitions", len(r.To), len(partitions)), "")
+	if unkeyed > 0 && len(partitions) > 1 {
+		e.add(doctor.Warning, CheckMessageKey, fmt.Sprintf("%d of the %d newest messages have no key, so the events of one order spread over partitions and lose their order", unkeyed, all),
+			"let the producer set the order's id as the message's key")
+	}
+}
