@@ -26,24 +26,25 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "sampler", "verify", "compare", "gate", "incident", "order", "metrics", "config", "doctor", "dashboards"},
+	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "sampler", "verify", "compare", "gate", "incident", "order", "lease", "metrics", "config", "doctor", "dashboards"},
 	"cmd/crosscheck-lab": {"lab", "source", "ledger", "web", "sampler", "verify", "compare", "gate", "order", "metrics", "config", "dashboards"},
 
 	"source": {"verify", "compare", "order", "doctor"},
 	"topic":  {"verify", "doctor"},
-	"ledger": {"verify", "compare", "gate", "incident", "order", "metrics", "config"},
-	"alerts": {"verify", "incident"},
+	"ledger": {"verify", "compare", "gate", "incident", "order", "lease", "metrics", "config"},
+	"alerts": {"incident", "lease"},
 	"web":    {"verify", "compare", "gate", "order", "metrics", "config"},
 	"lab":    {}, // shares no code with what judges it
 
-	"sampler": {"verify", "compare", "gate", "order", "metrics", "config"},
-	"verify":  {"compare", "order", "metrics"},
+	"sampler": {"verify", "compare", "gate", "order", "lease", "metrics", "config"},
+	"verify":  {"compare", "order", "lease", "metrics"},
 
 	"compare":  {"order"},
 	"gate":     {"order"},
 	"incident": {},
 
 	"order": {},
+	"lease": {},
 
 	"metrics":    {},
 	"config":     {},

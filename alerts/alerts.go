@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/incident"
-	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/lease"
 )
 
 const (
@@ -23,9 +23,10 @@ const (
 	defaultEvery = 10 * time.Second
 	// pace is the time between two messages: Slack takes about one a second in a channel.
 	pace = 1100 * time.Millisecond
-	// leaseTime is how long the right to send outlives the process. Everything that is done between two renewals takes
-	// less, or finds itself fenced.
+	// leaseTime is how long the right to send outlives the process.
 	leaseTime = time.Minute
+	// lookTimeout ends the reading for one look.
+	lookTimeout = 20 * time.Second
 	// sendTimeout ends one call of Slack.
 	sendTimeout = 5 * time.Second
 	// outcomeAfter is how long an attempt is left alone before it is looked for: until its sender, alive or not, has
@@ -39,26 +40,19 @@ const (
 	storing = 10 * time.Second
 )
 
-// Book remembers incidents. Apply stores changes and their messages in one transaction, and returns verify.ErrFenced,
+// Book remembers incidents. Apply stores changes and their messages in one transaction, and returns lease.ErrFenced,
 // having done nothing, when the lease is lost.
 type Book interface {
 	Incidents(context.Context) ([]incident.Incident, error)
-	Apply(ctx context.Context, l verify.Lease, changes []incident.Change, now time.Time) error
+	Apply(ctx context.Context, l lease.Lease, changes []incident.Change, now time.Time) error
 }
 
 // Outbox holds the messages. NextDelivery returns the oldest that may be sent, false when there is none. Both writes
-// return verify.ErrFenced when the lease is lost.
+// return lease.ErrFenced when the lease is lost.
 type Outbox interface {
 	NextDelivery(ctx context.Context, now time.Time) (incident.Delivery, bool, error)
-	BeginDelivery(ctx context.Context, l verify.Lease, id int64, now, retryAt time.Time) error
-	EndDelivery(ctx context.Context, l verify.Lease, id int64, e incident.Ending, now time.Time) error
-}
-
-// Leases hands out the right to send. Acquire returns verify.ErrHeld while another process has it.
-type Leases interface {
-	Acquire(ctx context.Context, job, holder string, ttl time.Duration) (verify.Lease, error)
-	Renew(ctx context.Context, l verify.Lease, ttl time.Duration) error
-	Release(ctx context.Context, l verify.Lease) error
+	BeginDelivery(ctx context.Context, l lease.Lease, id int64, now, retryAt time.Time) error
+	EndDelivery(ctx context.Context, l lease.Lease, id int64, e incident.Ending, now time.Time) error
 }
 
 // Sender is the way out. Each call ends within sendTimeout or by its context.
@@ -77,7 +71,7 @@ type Place struct{ Channel, TS string }
 type Alerter struct {
 	Book   Book
 	Outbox Outbox
-	Leases Leases
+	Leases lease.Store
 	Sender Sender
 	Facts  func(context.Context) (incident.Facts, error)
 	Policy incident.Policy
@@ -91,13 +85,14 @@ type Alerter struct {
 
 // Run works until the context ends. Errors are logged and tried again: alerts must not end with what they tell of.
 func (a *Alerter) Run(ctx context.Context) error {
+	holding := lease.Holding{Store: a.Leases, Job: job, Holder: a.Holder, TTL: leaseTime, Log: a.Log}
 	for {
-		err := a.term(ctx)
+		err := holding.Do(ctx, a.term)
 		if ctx.Err() != nil {
 			return nil
 		}
 		switch {
-		case errors.Is(err, verify.ErrHeld):
+		case errors.Is(err, lease.ErrHeld):
 			a.Log.DebugContext(ctx, "another process sends the alerts", slog.String("error", err.Error()))
 		case err != nil:
 			a.Log.WarnContext(ctx, "alerts are interrupted, will go on", slog.String("error", err.Error()))
@@ -109,32 +104,20 @@ func (a *Alerter) Run(ctx context.Context) error {
 }
 
 // term is the time in which this process is the one that sends. It ends with the first error, never without one.
-func (a *Alerter) term(ctx context.Context) error {
-	renewed := a.Now() // before the ledger's clock starts: we never believe longer in the lease than the ledger
-	lease, err := a.Leases.Acquire(ctx, job, a.Holder, leaseTime)
-	if err != nil {
-		return err
-	}
-	defer a.release(ctx, lease)
+func (a *Alerter) term(ctx context.Context, l lease.Lease) error {
 	every := a.Every
 	if every <= 0 {
 		every = defaultEvery
 	}
 	var looked time.Time
 	for {
-		if now := a.Now(); now.Sub(renewed) >= leaseTime/3 {
-			if err := a.Leases.Renew(ctx, lease, leaseTime); err != nil {
-				return err
-			}
-			renewed = now
-		}
 		if now := a.Now(); now.Sub(looked) >= every {
-			if err := a.look(ctx, lease); err != nil {
+			if err := a.look(ctx, l); err != nil {
 				return err
 			}
 			looked = now
 		}
-		sent, err := a.deliver(ctx, lease)
+		sent, err := a.deliver(ctx, l)
 		if err != nil {
 			return err
 		}
@@ -148,18 +131,9 @@ func (a *Alerter) term(ctx context.Context) error {
 	}
 }
 
-// release lets the next one in at once. It is also done when ctx has ended.
-func (a *Alerter) release(ctx context.Context, lease verify.Lease) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storing)
-	defer cancel()
-	if err := a.Leases.Release(ctx, lease); err != nil && !errors.Is(err, verify.ErrFenced) {
-		a.Log.WarnContext(ctx, "lease not released, it runs out by itself", slog.String("error", err.Error()))
-	}
-}
-
 // look compares the facts with the incidents that are known.
-func (a *Alerter) look(ctx context.Context, lease verify.Lease) error {
-	reading, cancel := context.WithTimeout(ctx, leaseTime/3)
+func (a *Alerter) look(ctx context.Context, l lease.Lease) error {
+	reading, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	facts, err := a.Facts(reading)
 	if err != nil {
@@ -174,5 +148,5 @@ func (a *Alerter) look(ctx context.Context, lease verify.Lease) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	return a.Book.Apply(ctx, lease, changes, now)
+	return a.Book.Apply(ctx, l, changes, now)
 }

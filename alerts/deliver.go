@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/incident"
-	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/lease"
 )
 
 var (
@@ -34,7 +34,7 @@ func (e *WaitError) Unwrap() error { return e.Err }
 
 // deliver makes one attempt at the oldest message that may be sent; false when there is none. An attempt that fails is
 // not an error: the ledger knows when to try again.
-func (a *Alerter) deliver(ctx context.Context, lease verify.Lease) (bool, error) {
+func (a *Alerter) deliver(ctx context.Context, l lease.Lease) (bool, error) {
 	d, ok, err := a.Outbox.NextDelivery(ctx, a.Now())
 	if err != nil || !ok {
 		return false, err
@@ -42,7 +42,7 @@ func (a *Alerter) deliver(ctx context.Context, lease verify.Lease) (bool, error)
 	ending, arrived := a.search(ctx, d)
 	if !arrived && ending.Outcome == "" {
 		now := a.Now()
-		if err := a.Outbox.BeginDelivery(ctx, lease, d.ID, now, now.Add(outcomeAfter)); err != nil {
+		if err := a.Outbox.BeginDelivery(ctx, l, d.ID, now, now.Add(outcomeAfter)); err != nil {
 			return false, err
 		}
 		ending = a.attempt(ctx, d)
@@ -50,7 +50,7 @@ func (a *Alerter) deliver(ctx context.Context, lease verify.Lease) (bool, error)
 	// What was sent is stored though we are told to stop: who comes next need not look for it then.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storing)
 	defer cancel()
-	return true, a.Outbox.EndDelivery(ctx, lease, d.ID, ending, a.Now())
+	return true, a.Outbox.EndDelivery(ctx, l, d.ID, ending, a.Now())
 }
 
 // search looks for a message that may have arrived. An empty outcome means that it is to be sent.

@@ -16,8 +16,8 @@ import (
 	"github.com/nordvarg/crosscheck/alerts/slacktest"
 	"github.com/nordvarg/crosscheck/incident"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -165,7 +165,7 @@ func (m mortal) Incidents(ctx context.Context) (found []incident.Incident, err e
 	return found, err
 }
 
-func (m mortal) Apply(ctx context.Context, l verify.Lease, c []incident.Change, now time.Time) error {
+func (m mortal) Apply(ctx context.Context, l lease.Lease, c []incident.Change, now time.Time) error {
 	return m.call(func() error { return m.ledger.Apply(ctx, l, c, now) })
 }
 
@@ -174,24 +174,24 @@ func (m mortal) NextDelivery(ctx context.Context, now time.Time) (d incident.Del
 	return d, ok, err
 }
 
-func (m mortal) BeginDelivery(ctx context.Context, l verify.Lease, id int64, now, retryAt time.Time) error {
+func (m mortal) BeginDelivery(ctx context.Context, l lease.Lease, id int64, now, retryAt time.Time) error {
 	return m.call(func() error { return m.ledger.BeginDelivery(ctx, l, id, now, retryAt) })
 }
 
-func (m mortal) EndDelivery(ctx context.Context, l verify.Lease, id int64, e incident.Ending, now time.Time) error {
+func (m mortal) EndDelivery(ctx context.Context, l lease.Lease, id int64, e incident.Ending, now time.Time) error {
 	return m.call(func() error { return m.ledger.EndDelivery(ctx, l, id, e, now) })
 }
 
-func (m mortal) Acquire(ctx context.Context, job, holder string, ttl time.Duration) (l verify.Lease, err error) {
+func (m mortal) Acquire(ctx context.Context, job, holder string, ttl time.Duration) (l lease.Lease, err error) {
 	err = m.call(func() (err error) { l, err = m.ledger.Acquire(ctx, job, holder, ttl); return err })
 	return l, err
 }
 
-func (m mortal) Renew(ctx context.Context, l verify.Lease, ttl time.Duration) error {
-	return m.call(func() error { return m.ledger.Renew(ctx, l, ttl) })
+func (m mortal) Renew(ctx context.Context, l lease.Lease, ttl time.Duration) error {
+	return m.ledger.Renew(ctx, l, ttl) // by the real clock, and so at no step of a history
 }
 
-func (m mortal) Release(ctx context.Context, l verify.Lease) error {
+func (m mortal) Release(ctx context.Context, l lease.Lease) error {
 	return m.call(func() error { return m.ledger.Release(ctx, l) })
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/incident"
-	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/lease"
 )
 
 // alertsKept is how long resolved incidents and their messages are remembered.
@@ -52,9 +52,9 @@ func scanIncident(row pgx.CollectableRow) (incident.Incident, error) {
 
 // Apply stores changed incidents and enqueues their messages, all in one transaction under the lease. It returns
 // ErrFenced, and has done nothing, when the lease is lost.
-func (l *Ledger) Apply(ctx context.Context, lease verify.Lease, changes []incident.Change, now time.Time) error {
+func (l *Ledger) Apply(ctx context.Context, held lease.Lease, changes []incident.Change, now time.Time) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
-		if err := holdLease(ctx, tx, lease); err != nil {
+		if err := holdLease(ctx, tx, held); err != nil {
 			return err
 		}
 		for _, c := range changes {

@@ -9,17 +9,17 @@ import (
 
 	"github.com/nordvarg/crosscheck/incident"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
-func sender(t *testing.T, l *ledger.Ledger) verify.Lease {
+func sender(t *testing.T, l *ledger.Ledger) lease.Lease {
 	t.Helper()
-	lease, err := l.Acquire(t.Context(), "alerts", "test", time.Minute)
+	held, err := l.Acquire(t.Context(), "alerts", "test", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lease
+	return held
 }
 
 func opening(subject string, severity incident.Severity, notBefore time.Time, ops ...incident.Op) incident.Change {
@@ -35,7 +35,7 @@ func opening(subject string, severity incident.Severity, notBefore time.Time, op
 }
 
 // sent delivers everything that may be sent at the time, and returns what it was.
-func sent(t *testing.T, l *ledger.Ledger, lease verify.Lease, now time.Time) []string {
+func sent(t *testing.T, l *ledger.Ledger, held lease.Lease, now time.Time) []string {
 	t.Helper()
 	var out []string
 	for {
@@ -47,10 +47,10 @@ func sent(t *testing.T, l *ledger.Ledger, lease verify.Lease, now time.Time) []s
 			return out
 		}
 		out = append(out, d.Body.Headline+" at "+d.TS)
-		if err := l.BeginDelivery(t.Context(), lease, d.ID, now, now); err != nil {
+		if err := l.BeginDelivery(t.Context(), held, d.ID, now, now); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.EndDelivery(t.Context(), lease, d.ID, incident.Ending{Outcome: incident.Sent, Channel: "C1", TS: "ts of " + d.Body.Headline}, now); err != nil {
+		if err := l.EndDelivery(t.Context(), held, d.ID, incident.Ending{Outcome: incident.Sent, Channel: "C1", TS: "ts of " + d.Body.Headline}, now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,9 +58,9 @@ func sent(t *testing.T, l *ledger.Ledger, lease verify.Lease, now time.Time) []s
 
 func TestIncidentsAreReadAsTheyWereStored(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
-	lease := sender(t, l)
+	held := sender(t, l)
 	change := opening("a", incident.Warning, time.Time{})
-	if err := l.Apply(t.Context(), lease, []incident.Change{change}, t0); err != nil {
+	if err := l.Apply(t.Context(), held, []incident.Change{change}, t0); err != nil {
 		t.Fatal(err)
 	}
 	got, err := l.Incidents(t.Context())
@@ -73,7 +73,7 @@ func TestIncidentsAreReadAsTheyWereStored(t *testing.T) {
 	}
 	resolved := got[0]
 	resolved.Open, resolved.ResolvedAt = false, t0
-	if err := l.Apply(t.Context(), lease, []incident.Change{{Incident: resolved}}, t0); err != nil {
+	if err := l.Apply(t.Context(), held, []incident.Change{{Incident: resolved}}, t0); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := l.Incidents(t.Context()); err != nil || len(got) != 0 {
@@ -83,13 +83,13 @@ func TestIncidentsAreReadAsTheyWereStored(t *testing.T) {
 
 func TestMessagesOfOneThreadKeepTheirOrder(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
-	lease := sender(t, l)
+	held := sender(t, l)
 	night := t0.Add(time.Hour)
 	changes := []incident.Change{
 		opening("held", incident.Warning, night, incident.Parent, incident.Reply),
 		opening("now", incident.Critical, time.Time{}, incident.Parent, incident.Edit, incident.Reply, incident.Edit),
 	}
-	if err := l.Apply(t.Context(), lease, changes, t0); err != nil {
+	if err := l.Apply(t.Context(), held, changes, t0); err != nil {
 		t.Fatal(err)
 	}
 	for at, pending := range map[time.Time]int64{t0: 3, night: 5} { // the older edit is needless, and what is held waits on purpose
@@ -97,21 +97,21 @@ func TestMessagesOfOneThreadKeepTheirOrder(t *testing.T) {
 			t.Errorf("%d pending at %v, want %d, error %v", n, at, pending, err)
 		}
 	}
-	if diff := cmp.Diff([]string{"now parent at ", "now reply at ts of now parent", "now edit at ts of now parent"}, sent(t, l, lease, t0)); diff != "" {
+	if diff := cmp.Diff([]string{"now parent at ", "now reply at ts of now parent", "now edit at ts of now parent"}, sent(t, l, held, t0)); diff != "" {
 		t.Errorf("by night (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"held parent at ", "held reply at ts of held parent"}, sent(t, l, lease, night)); diff != "" {
+	if diff := cmp.Diff([]string{"held parent at ", "held reply at ts of held parent"}, sent(t, l, held, night)); diff != "" {
 		t.Errorf("by day (-want +got):\n%s", diff)
 	}
 }
 
 func TestWhatBecomesCriticalDoesNotWait(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
-	lease := sender(t, l)
-	if err := l.Apply(t.Context(), lease, []incident.Change{opening("a", incident.Warning, t0.Add(time.Hour), incident.Parent)}, t0); err != nil {
+	held := sender(t, l)
+	if err := l.Apply(t.Context(), held, []incident.Change{opening("a", incident.Warning, t0.Add(time.Hour), incident.Parent)}, t0); err != nil {
 		t.Fatal(err)
 	}
-	if got := sent(t, l, lease, t0); len(got) != 0 {
+	if got := sent(t, l, held, t0); len(got) != 0 {
 		t.Errorf("sent in quiet hours: %v", got)
 	}
 	known, err := l.Incidents(t.Context())
@@ -119,10 +119,10 @@ func TestWhatBecomesCriticalDoesNotWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	known[0].Severity = incident.Critical
-	if err := l.Apply(t.Context(), lease, []incident.Change{{Incident: known[0]}}, t0); err != nil {
+	if err := l.Apply(t.Context(), held, []incident.Change{{Incident: known[0]}}, t0); err != nil {
 		t.Fatal(err)
 	}
-	if got := sent(t, l, lease, t0); len(got) != 1 {
+	if got := sent(t, l, held, t0); len(got) != 1 {
 		t.Errorf("critical by now, sent: %v", got)
 	}
 }
@@ -130,9 +130,9 @@ func TestWhatBecomesCriticalDoesNotWait(t *testing.T) {
 // TestAnAttemptIsLeftAlone holds that a message with an attempt under way, and everything behind it, waits.
 func TestAnAttemptIsLeftAlone(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
-	lease := sender(t, l)
+	held := sender(t, l)
 	changes := []incident.Change{opening("a", incident.Critical, time.Time{}, incident.Parent), opening("b", incident.Critical, time.Time{}, incident.Parent)}
-	if err := l.Apply(t.Context(), lease, changes, t0); err != nil {
+	if err := l.Apply(t.Context(), held, changes, t0); err != nil {
 		t.Fatal(err)
 	}
 	first, _, err := l.NextDelivery(t.Context(), t0)
@@ -140,7 +140,7 @@ func TestAnAttemptIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	later := t0.Add(20 * time.Second)
-	if err := l.BeginDelivery(t.Context(), lease, first.ID, t0, later); err != nil {
+	if err := l.BeginDelivery(t.Context(), held, first.ID, t0, later); err != nil {
 		t.Fatal(err)
 	}
 	if d, ok, err := l.NextDelivery(t.Context(), t0.Add(time.Second)); ok || err != nil {
@@ -151,7 +151,7 @@ func TestAnAttemptIsLeftAlone(t *testing.T) {
 		t.Errorf("later: %+v, %v, error %v", again, ok, err)
 	}
 	for _, e := range []incident.Ending{{Outcome: incident.Unknown, RetryAt: later}, {Outcome: incident.NotSent, RetryAt: later}} {
-		if err := l.EndDelivery(t.Context(), lease, first.ID, e, t0); err != nil {
+		if err := l.EndDelivery(t.Context(), held, first.ID, e, t0); err != nil {
 			t.Fatal(err)
 		}
 		d, _, err := l.NextDelivery(t.Context(), later)
@@ -169,7 +169,7 @@ func TestALostLeaseChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	exec(t, connect(t, dsn), "UPDATE crosscheck.lease SET expires_at = clock_timestamp()")
-	lease := sender(t, l)
+	held := sender(t, l)
 	d, _, err := l.NextDelivery(t.Context(), t0)
 	if err != nil {
 		t.Fatal(err)
@@ -179,11 +179,11 @@ func TestALostLeaseChangesNothing(t *testing.T) {
 		"begin": l.BeginDelivery(t.Context(), old, d.ID, t0, t0.Add(time.Hour)),
 		"end":   l.EndDelivery(t.Context(), old, d.ID, incident.Ending{Outcome: incident.Sent}, t0),
 	} {
-		if !errors.Is(err, verify.ErrFenced) {
+		if !errors.Is(err, lease.ErrFenced) {
 			t.Errorf("%s under a lost lease: %v", what, err)
 		}
 	}
-	if diff := cmp.Diff([]string{"a parent at "}, sent(t, l, lease, t0)); diff != "" {
+	if diff := cmp.Diff([]string{"a parent at "}, sent(t, l, held, t0)); diff != "" {
 		t.Errorf("sent by the new holder (-want +got):\n%s", diff)
 	}
 }

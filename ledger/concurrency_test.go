@@ -14,6 +14,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -44,18 +45,18 @@ func outcomes(suspects []verify.Suspect, v compare.Verdict) []verify.Outcome {
 	return all
 }
 
-func acquire(t *testing.T, l *ledger.Ledger, job string) verify.Lease {
+func acquire(t *testing.T, l *ledger.Ledger, job string) lease.Lease {
 	t.Helper()
-	lease, err := l.Acquire(t.Context(), job, "test", time.Minute)
+	held, err := l.Acquire(t.Context(), job, "test", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lease
+	return held
 }
 
-func begin(t *testing.T, l *ledger.Ledger, lease verify.Lease, s verify.Start) verify.PassID {
+func begin(t *testing.T, l *ledger.Ledger, held lease.Lease, s verify.Start) verify.PassID {
 	t.Helper()
-	id, err := l.BeginPass(t.Context(), lease, s)
+	id, err := l.BeginPass(t.Context(), held, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func TestOneOfManyGetsTheLease(t *testing.T) {
 				_, err := l.Acquire(t.Context(), job, fmt.Sprint(i), time.Minute)
 				if err == nil {
 					winners.Add(1)
-				} else if !errors.Is(err, verify.ErrHeld) {
+				} else if !errors.Is(err, lease.ErrHeld) {
 					t.Error(err)
 				}
 			})
@@ -98,11 +99,11 @@ func TestOneOfManyGetsTheLease(t *testing.T) {
 func TestTakeOverWaitsForAWriteAndRenewalDoesNot(t *testing.T) {
 	dsn := pgtest.Database(t)
 	l := migrated(t, dsn)
-	lease := acquire(t, l, "full")
-	id := begin(t, l, lease, verify.Start{Kind: verify.Full})
+	held := acquire(t, l, "full")
+	id := begin(t, l, held, verify.Start{Kind: verify.Full})
 
 	// A write of the pass that got as far as the divergences, and waits there for somebody else's row.
-	settleOne := func() error { return l.Settle(t.Context(), lease, id, outcomes(suspects(1), compare.Diverged), t0) }
+	settleOne := func() error { return l.Settle(t.Context(), held, id, outcomes(suspects(1), compare.Diverged), t0) }
 	if err := settleOne(); err != nil {
 		t.Fatal(err)
 	}
@@ -114,11 +115,11 @@ func TestTakeOverWaitsForAWriteAndRenewalDoesNot(t *testing.T) {
 	observer := connect(t, dsn)
 	eventually(t, "the write waits", func() bool { return waiting(t, observer) == 1 })
 
-	if err := l.Renew(t.Context(), lease, time.Minute); err != nil {
+	if err := l.Renew(t.Context(), held, time.Minute); err != nil {
 		t.Fatalf("renewing while a write is under way: %v", err)
 	}
 	// The lease runs out in the middle of the write, and another process comes.
-	if err := l.Renew(t.Context(), lease, time.Microsecond); err != nil {
+	if err := l.Renew(t.Context(), held, time.Microsecond); err != nil {
 		t.Fatal(err)
 	}
 	taken := make(chan error, 1)
@@ -134,7 +135,7 @@ func TestTakeOverWaitsForAWriteAndRenewalDoesNot(t *testing.T) {
 	if err := <-taken; err != nil {
 		t.Errorf("taking over: %v", err)
 	}
-	if err := settleOne(); !errors.Is(err, verify.ErrFenced) {
+	if err := settleOne(); !errors.Is(err, lease.ErrFenced) {
 		t.Errorf("a write after the take-over: %v, want ErrFenced", err)
 	}
 }
@@ -154,13 +155,13 @@ func waiting(t *testing.T, conn *pgx.Conn) (n int) {
 func TestConnectionLostInMidPassLeavesNoHalfPass(t *testing.T) {
 	dsn := pgtest.Database(t)
 	l := migrated(t, dsn)
-	lease := acquire(t, l, "full")
-	id := begin(t, l, lease, verify.Start{Kind: verify.Full, Fingerprint: "f", At: t0})
+	held := acquire(t, l, "full")
+	id := begin(t, l, held, verify.Start{Kind: verify.Full, Fingerprint: "f", At: t0})
 	some := suspects(20)
-	if err := l.AddSuspects(t.Context(), lease, id, some); err != nil {
+	if err := l.AddSuspects(t.Context(), held, id, some); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Settle(t.Context(), lease, id, outcomes(some[:10], compare.Diverged), t0); err != nil {
+	if err := l.Settle(t.Context(), held, id, outcomes(some[:10], compare.Diverged), t0); err != nil {
 		t.Fatal(err)
 	}
 
@@ -170,7 +171,7 @@ func TestConnectionLostInMidPassLeavesNoHalfPass(t *testing.T) {
 	exec(t, blocker, `SELECT FROM crosscheck.divergence WHERE order_key = '3' FOR UPDATE`)
 	batch := append(outcomes(some[10:15], compare.Diverged), outcomes(some[3:4], compare.Diverged)...)
 	lost := make(chan error, 1)
-	go func() { lost <- l.Settle(t.Context(), lease, id, batch, t0) }()
+	go func() { lost <- l.Settle(t.Context(), held, id, batch, t0) }()
 	observer := connect(t, dsn)
 	eventually(t, "the batch waits", func() bool { return waiting(t, observer) == 1 })
 	exec(t, observer, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -214,11 +215,11 @@ func TestPassesThatSettleTheSameOrdersAtOnce(t *testing.T) {
 	slices.Reverse(backward)
 	var group sync.WaitGroup
 	for i, batch := range [][]verify.Outcome{forward, backward, forward, backward} {
-		lease := acquire(t, l, fmt.Sprint(i))
-		id := begin(t, l, lease, verify.Start{Kind: verify.Sample})
+		held := acquire(t, l, fmt.Sprint(i))
+		id := begin(t, l, held, verify.Start{Kind: verify.Sample})
 		group.Go(func() {
 			for range 3 {
-				if err := l.Settle(t.Context(), lease, id, batch, t0); err != nil {
+				if err := l.Settle(t.Context(), held, id, batch, t0); err != nil {
 					t.Error(err)
 				}
 			}
@@ -234,8 +235,8 @@ func TestPassesThatSettleTheSameOrdersAtOnce(t *testing.T) {
 func TestBulk(t *testing.T) {
 	const n = 20_000
 	l := migrated(t, pgtest.Database(t))
-	lease := acquire(t, l, "full")
-	id := begin(t, l, lease, verify.Start{Kind: verify.Full, Fingerprint: "f", At: t0})
+	held := acquire(t, l, "full")
+	id := begin(t, l, held, verify.Start{Kind: verify.Full, Fingerprint: "f", At: t0})
 	timed := func(what string, fn func() error) {
 		t.Helper()
 		began := time.Now()
@@ -245,14 +246,14 @@ func TestBulk(t *testing.T) {
 		t.Logf("%s %d: %s", what, n, time.Since(began))
 	}
 	all := suspects(n)
-	timed("adding", func() error { return l.AddSuspects(t.Context(), lease, id, all) })
-	timed("diverging", func() error { return l.Settle(t.Context(), lease, id, outcomes(all, compare.Diverged), t0) })
-	timed("renewing", func() error { return l.Settle(t.Context(), lease, id, outcomes(all, compare.Diverged), t0) })
+	timed("adding", func() error { return l.AddSuspects(t.Context(), held, id, all) })
+	timed("diverging", func() error { return l.Settle(t.Context(), held, id, outcomes(all, compare.Diverged), t0) })
+	timed("renewing", func() error { return l.Settle(t.Context(), held, id, outcomes(all, compare.Diverged), t0) })
 	open, err := l.PassDivergences(t.Context(), id, n+1)
 	if err != nil || len(open) != n {
 		t.Errorf("%d open divergences, error %v, want %d", len(open), err, n)
 	}
-	timed("resolving", func() error { return l.Settle(t.Context(), lease, id, outcomes(all, compare.Match), t0) })
+	timed("resolving", func() error { return l.Settle(t.Context(), held, id, outcomes(all, compare.Match), t0) })
 	if counts, err := l.OpenCounts(t.Context(), ""); err != nil || len(counts) != 0 {
 		t.Errorf("open divergences %+v, error %v", counts, err)
 	}

@@ -8,17 +8,19 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/lease"
 )
+
+var _ lease.Store = (*Ledger)(nil)
 
 // Acquire takes the lease of a job for ttl, by the database's clock, with a token greater than all before it. It
 // returns ErrHeld while somebody holds it, the same holder included: a process that starts again under its old
 // name is another process.
-func (l *Ledger) Acquire(ctx context.Context, job, holder string, ttl time.Duration) (verify.Lease, error) {
+func (l *Ledger) Acquire(ctx context.Context, job, holder string, ttl time.Duration) (lease.Lease, error) {
 	if ttl <= 0 {
-		return verify.Lease{}, fmt.Errorf("acquiring the lease of %s: time to live %s is not positive", job, ttl)
+		return lease.Lease{}, fmt.Errorf("acquiring the lease of %s: time to live %s is not positive", job, ttl)
 	}
-	lease := verify.Lease{Job: job}
+	held := lease.Lease{Job: job}
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		if err := refuseHeld(ctx, tx, job); err != nil {
 			return err
@@ -36,16 +38,16 @@ func (l *Ledger) Acquire(ctx context.Context, job, holder string, ttl time.Durat
 			UPDATE lease SET token = token + 1, holder = $2, acquired_at = clock_timestamp(),
 				expires_at = clock_timestamp() + $3::interval
 			WHERE job = $1 AND expires_at <= clock_timestamp()
-			RETURNING token`, job, holder, ttl).Scan(&lease.Token)
+			RETURNING token`, job, holder, ttl).Scan(&held.Token)
 		if errors.Is(err, pgx.ErrNoRows) || isCode(err, lockNotAvailable) {
-			return verify.ErrHeld
+			return lease.ErrHeld
 		}
 		return err
 	})
 	if err != nil {
-		return verify.Lease{}, fmt.Errorf("acquiring the lease of %s: %w", job, err)
+		return lease.Lease{}, fmt.Errorf("acquiring the lease of %s: %w", job, err)
 	}
-	return lease, nil
+	return held, nil
 }
 
 // refuseHeld spares the common loser the wait for the winner's writes, and names the winner.
@@ -60,33 +62,33 @@ func refuseHeld(ctx context.Context, tx pgx.Tx, job string) error {
 	case err != nil:
 		return err
 	}
-	return fmt.Errorf("%w: %s, until %s", verify.ErrHeld, holder, until.UTC().Format(time.RFC3339))
+	return fmt.Errorf("%w: %s, until %s", lease.ErrHeld, holder, until.UTC().Format(time.RFC3339))
 }
 
 // Renew prolongs the lease to ttl from now. It returns ErrFenced when the lease has run out, even if nobody has
 // taken it yet: the pass may have been given up in the meantime.
-func (l *Ledger) Renew(ctx context.Context, lease verify.Lease, ttl time.Duration) error {
-	return l.setExpiry(ctx, "renewing", lease, ttl)
+func (l *Ledger) Renew(ctx context.Context, held lease.Lease, ttl time.Duration) error {
+	return l.setExpiry(ctx, "renewing", held, ttl)
 }
 
 // Release ends the lease at once, so that the next process need not wait for it to run out. It returns ErrFenced
 // when there was nothing to release any more.
-func (l *Ledger) Release(ctx context.Context, lease verify.Lease) error {
-	return l.setExpiry(ctx, "releasing", lease, 0)
+func (l *Ledger) Release(ctx context.Context, held lease.Lease) error {
+	return l.setExpiry(ctx, "releasing", held, 0)
 }
 
-func (l *Ledger) setExpiry(ctx context.Context, doing string, lease verify.Lease, ttl time.Duration) error {
+func (l *Ledger) setExpiry(ctx context.Context, doing string, held lease.Lease, ttl time.Duration) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
 			UPDATE lease SET expires_at = clock_timestamp() + $3::interval
-			WHERE job = $1 AND token = $2 AND expires_at > clock_timestamp()`, lease.Job, lease.Token, ttl)
+			WHERE job = $1 AND token = $2 AND expires_at > clock_timestamp()`, held.Job, held.Token, ttl)
 		if err == nil && tag.RowsAffected() == 0 {
-			return verify.ErrFenced
+			return lease.ErrFenced
 		}
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("%s the lease of %s: %w", doing, lease.Job, err)
+		return fmt.Errorf("%s the lease of %s: %w", doing, held.Job, err)
 	}
 	return nil
 }

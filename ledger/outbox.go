@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/incident"
-	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/lease"
 )
 
 // NextDelivery returns the oldest message that may be sent now; false when there is none. A message may be sent when
@@ -47,40 +47,40 @@ func (l *Ledger) NextDelivery(ctx context.Context, now time.Time) (incident.Deli
 
 // BeginDelivery notes, under the lease, that a message is about to be sent. From then on it may have arrived. Whoever
 // finds it in that state, another process included, waits until retryAt. It returns ErrFenced when the lease is lost.
-func (l *Ledger) BeginDelivery(ctx context.Context, lease verify.Lease, id int64, now, retryAt time.Time) error {
-	return l.updateDelivery(ctx, lease, "beginning", `
+func (l *Ledger) BeginDelivery(ctx context.Context, held lease.Lease, id int64, now, retryAt time.Time) error {
+	return l.updateDelivery(ctx, held, "beginning", `
 		UPDATE outbox SET attempts = attempts + 1, attempted_at = coalesce(attempted_at, $2), retry_at = $3
 		WHERE id = $1 AND done_at IS NULL`, id, micro(now), micro(retryAt))
 }
 
 // EndDelivery notes how an attempt ended. Of a parent it keeps where it is. An incident that is open and whose parent is gone
 // gets another, with the text as it is now, in place of everything that waits for the one that is gone.
-func (l *Ledger) EndDelivery(ctx context.Context, lease verify.Lease, id int64, e incident.Ending, now time.Time) error {
+func (l *Ledger) EndDelivery(ctx context.Context, held lease.Lease, id int64, e incident.Ending, now time.Time) error {
 	if e.Outcome == incident.Refused && e.ParentGone {
-		return l.replaceParent(ctx, lease, id, e, now)
+		return l.replaceParent(ctx, held, id, e, now)
 	}
 	switch e.Outcome {
 	case incident.Sent, incident.Refused:
-		return l.updateDelivery(ctx, lease, "ending", `
+		return l.updateDelivery(ctx, held, "ending", `
 			WITH done AS (
 				UPDATE outbox SET done_at = $2, outcome = $3, error = $4, retry_at = NULL WHERE id = $1 AND done_at IS NULL
 				RETURNING incident_id, op)
 			UPDATE incident i SET channel = $5, ts = $6 FROM done WHERE i.id = done.incident_id AND done.op = 'parent'`,
 			id, micro(now), e.Outcome, e.Error, e.Channel, e.TS)
 	case incident.NotSent:
-		return l.updateDelivery(ctx, lease, "ending", `
+		return l.updateDelivery(ctx, held, "ending", `
 			UPDATE outbox SET attempted_at = NULL, error = $2, retry_at = $3 WHERE id = $1 AND done_at IS NULL`,
 			id, e.Error, micro(e.RetryAt))
 	case incident.Unknown:
-		return l.updateDelivery(ctx, lease, "ending", `
+		return l.updateDelivery(ctx, held, "ending", `
 			UPDATE outbox SET error = $2, retry_at = $3 WHERE id = $1 AND done_at IS NULL`, id, e.Error, micro(e.RetryAt))
 	}
 	return fmt.Errorf("ending delivery %d: unknown outcome %q", id, e.Outcome)
 }
 
 // replaceParent does so once for each parent: what is refused later finds none that is known.
-func (l *Ledger) replaceParent(ctx context.Context, lease verify.Lease, id int64, e incident.Ending, now time.Time) error {
-	return l.updateDelivery(ctx, lease, "ending", `
+func (l *Ledger) replaceParent(ctx context.Context, held lease.Lease, id int64, e incident.Ending, now time.Time) error {
+	return l.updateDelivery(ctx, held, "ending", `
 		WITH done AS (
 			UPDATE outbox SET done_at = $2, outcome = $3, error = $4, retry_at = NULL WHERE id = $1 AND done_at IS NULL
 			RETURNING incident_id),
@@ -93,9 +93,9 @@ func (l *Ledger) replaceParent(ctx context.Context, lease verify.Lease, id int64
 		id, micro(now), e.Outcome, e.Error, incident.Parent)
 }
 
-func (l *Ledger) updateDelivery(ctx context.Context, lease verify.Lease, doing, sql string, args ...any) error {
+func (l *Ledger) updateDelivery(ctx context.Context, held lease.Lease, doing, sql string, args ...any) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
-		if err := holdLease(ctx, tx, lease); err != nil {
+		if err := holdLease(ctx, tx, held); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, sql, args...)

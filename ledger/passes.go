@@ -10,14 +10,15 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
 // BeginPass implements [verify.Journal].
-func (l *Ledger) BeginPass(ctx context.Context, lease verify.Lease, s verify.Start) (verify.PassID, error) {
+func (l *Ledger) BeginPass(ctx context.Context, held lease.Lease, s verify.Start) (verify.PassID, error) {
 	var id verify.PassID
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
-		if err := holdLease(ctx, tx, lease); err != nil {
+		if err := holdLease(ctx, tx, held); err != nil {
 			return err
 		}
 		err := tx.QueryRow(ctx, `
@@ -25,7 +26,7 @@ func (l *Ledger) BeginPass(ctx context.Context, lease verify.Lease, s verify.Sta
 			VALUES ($1, 'scanning', $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (kind, scheduled_at) WHERE scheduled_at IS NOT NULL DO NOTHING
 			RETURNING id`,
-			s.Kind, s.Trigger, orNull(s.ScheduledAt), s.Fingerprint, lease.Job, lease.Token, micro(s.At)).Scan(&id)
+			s.Kind, s.Trigger, orNull(s.ScheduledAt), s.Fingerprint, held.Job, held.Token, micro(s.At)).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return verify.ErrAlreadyRun
 		}
@@ -38,7 +39,7 @@ func (l *Ledger) BeginPass(ctx context.Context, lease verify.Lease, s verify.Sta
 }
 
 // ScanDone implements [verify.Journal].
-func (l *Ledger) ScanDone(ctx context.Context, lease verify.Lease, id verify.PassID, s verify.Scan) error {
+func (l *Ledger) ScanDone(ctx context.Context, held lease.Lease, id verify.PassID, s verify.Scan) error {
 	counts, err := encodeCounts(s.Counts)
 	if err != nil {
 		return fmt.Errorf("storing the scan: %w", err)
@@ -47,7 +48,7 @@ func (l *Ledger) ScanDone(ctx context.Context, lease verify.Lease, id verify.Pas
 	if err != nil {
 		return fmt.Errorf("storing the scan: %w", err)
 	}
-	err = l.writePass(ctx, lease, id, exclusive, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+	err = l.writePass(ctx, held, id, exclusive, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			UPDATE pass SET state = 'settling', scanned_at = clock_timestamp(), legacy_rows = $2, projection_rows = $3,
 				compared = $4, sampled = $5, coverage = $6, scan_reason = $7, counts = $8::jsonb, mismatches = $9,
@@ -65,8 +66,8 @@ func (l *Ledger) ScanDone(ctx context.Context, lease verify.Lease, id verify.Pas
 
 // FinishPass implements [verify.Journal]. Suspects that are still in the queue leave it and count as unverified in
 // the pass's tally; a pass that has some cannot be a match (ErrWaiting), nor can one whose scan never ended.
-func (l *Ledger) FinishPass(ctx context.Context, lease verify.Lease, id verify.PassID, r verify.Result, at time.Time) error {
-	err := l.writePass(ctx, lease, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
+func (l *Ledger) FinishPass(ctx context.Context, held lease.Lease, id verify.PassID, r verify.Result, at time.Time) error {
+	err := l.writePass(ctx, held, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
 		waiting, sampled, err := emptyQueue(ctx, tx, id)
 		if err != nil {
 			return err

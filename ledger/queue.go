@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -80,8 +81,8 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 }
 
 // AddSuspects implements [verify.Queue]. Of several suspects with one key the last one counts.
-func (l *Ledger) AddSuspects(ctx context.Context, lease verify.Lease, id verify.PassID, suspects []verify.Suspect) error {
-	err := l.writePass(ctx, lease, id, shared, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
+func (l *Ledger) AddSuspects(ctx context.Context, held lease.Lease, id verify.PassID, suspects []verify.Suspect) error {
+	err := l.writePass(ctx, held, id, shared, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
 		for chunk := range slices.Chunk(suspects, batchRows) {
 			var arrays suspectArrays
 			for _, s := range lastByKey(chunk, verify.Suspect.Key) {

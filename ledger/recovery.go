@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -64,13 +65,13 @@ func closeScanning(ctx context.Context, tx pgx.Tx, kinds []verify.PassKind) erro
 // Adopt makes the lease's holder the owner of a settling pass whose own lease is not live, whichever job it was of: a
 // manual pass has a job of its own that nobody takes again. It returns ErrFenced when the lease is not valid, and
 // ErrNotSettling when the pass does not wait for rechecks or has an owner.
-func (l *Ledger) Adopt(ctx context.Context, lease verify.Lease, id verify.PassID) error {
+func (l *Ledger) Adopt(ctx context.Context, held lease.Lease, id verify.PassID) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
-		if err := holdLease(ctx, tx, lease); err != nil {
+		if err := holdLease(ctx, tx, held); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, `UPDATE pass p SET token = $2, job = $3 WHERE id = $1 AND state = 'settling' AND `+orphan,
-			id, lease.Token, lease.Job)
+			id, held.Token, held.Job)
 		if err == nil && tag.RowsAffected() == 0 {
 			return ErrNotSettling
 		}

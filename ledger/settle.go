@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -18,9 +19,9 @@ import (
 // An older look never overrules a newer one: a match resolves the open divergence only when the order was looked
 // at (Observation.At) no earlier than the divergence was last seen, by whatever pass. A divergence is last seen when
 // the order was looked at, and at the time of settling where the observation has no time.
-func (l *Ledger) Settle(ctx context.Context, lease verify.Lease, id verify.PassID, outcomes []verify.Outcome, at time.Time) error {
+func (l *Ledger) Settle(ctx context.Context, held lease.Lease, id verify.PassID, outcomes []verify.Outcome, at time.Time) error {
 	at = micro(at)
-	err := l.writePass(ctx, lease, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
+	err := l.writePass(ctx, held, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
 		// Two passes may settle the same orders at once, each in its own order: one after the other.
 		if _, err := tx.Exec(ctx, `
 			SELECT pg_advisory_xact_lock(hashtext('crosscheck settle'), hashtext(current_schema()))`); err != nil {

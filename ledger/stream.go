@@ -10,6 +10,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -103,9 +104,9 @@ func streamLost(ctx context.Context, q querier, fingerprint string, found map[in
 }
 
 // CommitStream implements [verify.StreamLedger].
-func (l *Ledger) CommitStream(ctx context.Context, lease verify.Lease, c verify.StreamCommit) error {
+func (l *Ledger) CommitStream(ctx context.Context, held lease.Lease, c verify.StreamCommit) error {
 	err := l.write(ctx, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
-		if err := holdLease(ctx, tx, lease); err != nil {
+		if err := holdLease(ctx, tx, held); err != nil {
 			return err
 		}
 		for _, step := range []func(context.Context, pgx.Tx, verify.StreamCommit) error{

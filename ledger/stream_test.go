@@ -12,6 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -19,13 +20,13 @@ import (
 
 const followed = "print"
 
-func streamLease(t *testing.T, l *ledger.Ledger) verify.Lease {
+func streamLease(t *testing.T, l *ledger.Ledger) lease.Lease {
 	t.Helper()
-	lease, err := l.Acquire(t.Context(), "stream", "test", time.Minute)
+	held, err := l.Acquire(t.Context(), "stream", "test", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lease
+	return held
 }
 
 func published(key order.Key, cause compare.Cause) verify.StreamFinding {
@@ -34,10 +35,10 @@ func published(key order.Key, cause compare.Cause) verify.StreamFinding {
 	}
 }
 
-func commit(t *testing.T, l *ledger.Ledger, lease verify.Lease, c verify.StreamCommit) {
+func commit(t *testing.T, l *ledger.Ledger, held lease.Lease, c verify.StreamCommit) {
 	t.Helper()
 	c.Fingerprint, c.At = followed, time.Unix(200, 0)
-	if err := l.CommitStream(t.Context(), lease, c); err != nil {
+	if err := l.CommitStream(t.Context(), held, c); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -59,13 +60,13 @@ func wantOpen(t *testing.T, l *ledger.Ledger, want string) {
 
 func TestTheEvidenceOfTheStreamIsWhatWasClaimed(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
-	lease := streamLease(t, l)
+	held := streamLease(t, l)
 	state := verify.StreamState{
 		Partitions: map[int]verify.StreamPartitionState{0: {Next: 5, End: 9}, 1: {}}, From: 3,
 		Evidence: verify.StreamTotals{Stored: 9, Seen: 8, Checked: 20, CaughtUpAt: time.Unix(150, 0).UTC()},
 	}
-	commit(t, l, lease, verify.StreamCommit{State: state, Gaps: 1})
-	commit(t, l, lease, verify.StreamCommit{State: state, Gaps: 1})
+	commit(t, l, held, verify.StreamCommit{State: state, Gaps: 1})
+	commit(t, l, held, verify.StreamCommit{State: state, Gaps: 1})
 	e, lag, err := l.StreamEvidence(t.Context(), followed)
 	want := &gate.StreamEvidence{Stored: 9, Seen: 8, LagMessages: 4, Gaps: 2, CaughtUpAt: time.Unix(150, 0).UTC(), At: time.Unix(200, 0).UTC()}
 	if diff := cmp.Diff(want, e); err != nil || diff != "" || lag[0] != 4 || lag[1] != 0 {
@@ -86,11 +87,11 @@ func TestStreamAndRowsDoNotTouchEachOthersFindings(t *testing.T) {
 		Findings: []verify.StreamFinding{published("7", compare.LostPublish), published("(topic orders)", compare.UnkeyedPublish)},
 		Lost:     map[int64][]verify.LostEvent{0: {{Position: 1, Key: "7"}}},
 	})
-	lease, err := l.Acquire(t.Context(), "sample", "test", time.Minute)
+	held, err := l.Acquire(t.Context(), "sample", "test", time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := l.BeginPass(t.Context(), lease, verify.Start{Kind: verify.Sample, Trigger: "manual", Fingerprint: followed, At: time.Unix(300, 0)})
+	id, err := l.BeginPass(t.Context(), held, verify.Start{Kind: verify.Sample, Trigger: "manual", Fingerprint: followed, At: time.Unix(300, 0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,7 @@ func TestStreamAndRowsDoNotTouchEachOthersFindings(t *testing.T) {
 	}
 	match := verify.Outcome{Verdict: compare.Match, Final: true}
 	match.Suspect.Observation.Key = "7"
-	if err := l.Settle(t.Context(), lease, id, []verify.Outcome{match}, time.Unix(301, 0)); err != nil {
+	if err := l.Settle(t.Context(), held, id, []verify.Outcome{match}, time.Unix(301, 0)); err != nil {
 		t.Fatal(err)
 	}
 	wantOpen(t, l, "(topic orders) unkeyed_publish;7 lost_publish;")
@@ -107,7 +108,7 @@ func TestStreamAndRowsDoNotTouchEachOthersFindings(t *testing.T) {
 
 func TestTouchedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
-	lease := streamLease(t, l)
+	held := streamLease(t, l)
 	touched := func(after int64, want ...order.Key) int64 {
 		t.Helper()
 		keys, mark, err := l.Touched(t.Context(), followed, after, 10)
@@ -116,36 +117,36 @@ func TestTouchedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
 		}
 		return mark
 	}
-	commit(t, l, lease, verify.StreamCommit{Touched: map[order.Key]bool{"7": true}})
-	commit(t, l, lease, verify.StreamCommit{Touched: map[order.Key]bool{"8": true}})
+	commit(t, l, held, verify.StreamCommit{Touched: map[order.Key]bool{"7": true}})
+	commit(t, l, held, verify.StreamCommit{Touched: map[order.Key]bool{"8": true}})
 	mark := touched(0, "7", "8")
-	commit(t, l, lease, verify.StreamCommit{Touched: map[order.Key]bool{"7": true}})
+	commit(t, l, held, verify.StreamCommit{Touched: map[order.Key]bool{"7": true}})
 	again := touched(mark, "7")
 	touched(again)
-	if err := l.ForgetTouched(t.Context(), lease, followed, again, time.Unix(200, 0)); err != nil {
+	if err := l.ForgetTouched(t.Context(), held, followed, again, time.Unix(200, 0)); err != nil {
 		t.Fatal(err)
 	}
 	touched(0, "8", "7") // too young
-	if err := l.ForgetTouched(t.Context(), lease, followed, mark, time.Unix(201, 0)); err != nil {
+	if err := l.ForgetTouched(t.Context(), held, followed, mark, time.Unix(201, 0)); err != nil {
 		t.Fatal(err)
 	}
 	touched(0, "7") // marked again since
-	if marked, err := l.Touch(t.Context(), lease, followed, []order.Key{"7", "9"}, time.Unix(300, 0)); err != nil || !marked {
+	if marked, err := l.Touch(t.Context(), held, followed, []order.Key{"7", "9"}, time.Unix(300, 0)); err != nil || !marked {
 		t.Fatal(marked, err)
 	}
 	touched(again, "7", "9")
-	if marked, err := l.Touch(t.Context(), lease, "nobody follows it yet", []order.Key{"7"}, time.Unix(300, 0)); err != nil || marked {
+	if marked, err := l.Touch(t.Context(), held, "nobody follows it yet", []order.Key{"7"}, time.Unix(300, 0)); err != nil || marked {
 		t.Errorf("orders of a stream that nobody follows yet are marked: %v, %v", marked, err)
 	}
-	if _, err := l.Touch(t.Context(), verify.Lease{Job: lease.Job, Token: lease.Token + 1}, followed, []order.Key{"10"}, time.Unix(300, 0)); !errors.Is(err, verify.ErrFenced) {
+	if _, err := l.Touch(t.Context(), lease.Lease{Job: held.Job, Token: held.Token + 1}, followed, []order.Key{"10"}, time.Unix(300, 0)); !errors.Is(err, lease.ErrFenced) {
 		t.Errorf("without the lease orders are marked: %v", err)
 	}
 }
 
 func TestAStreamThatNobodyFollowsIsForgotten(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
-	lease := streamLease(t, l)
-	commit(t, l, lease, verify.StreamCommit{
+	held := streamLease(t, l)
+	commit(t, l, held, verify.StreamCommit{
 		State:   verify.StreamState{From: 1, Buckets: map[int64]*verify.StreamBucket{4: {Seen: []byte{1}}}},
 		Closed:  []verify.KeptBucket{{Bucket: 3, Seen: []byte{1}, Stored: 1}},
 		Touched: map[order.Key]bool{"7": true},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -40,9 +41,9 @@ func lockTouched(ctx context.Context, tx pgx.Tx) error {
 }
 
 // Touch implements [verify.TouchedOrders].
-func (l *Ledger) Touch(ctx context.Context, lease verify.Lease, fingerprint string, keys []order.Key, at time.Time) (marked bool, err error) {
+func (l *Ledger) Touch(ctx context.Context, held lease.Lease, fingerprint string, keys []order.Key, at time.Time) (marked bool, err error) {
 	err = l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
-		if err := holdLease(ctx, tx, lease); err != nil {
+		if err := holdLease(ctx, tx, held); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, `SELECT FROM stream_state WHERE fingerprint = $1 FOR KEY SHARE`, fingerprint)
@@ -85,9 +86,9 @@ func (l *Ledger) Touched(ctx context.Context, fingerprint string, after int64, l
 }
 
 // ForgetTouched implements [verify.TouchedOrders].
-func (l *Ledger) ForgetTouched(ctx context.Context, lease verify.Lease, fingerprint string, upTo int64, before time.Time) error {
+func (l *Ledger) ForgetTouched(ctx context.Context, held lease.Lease, fingerprint string, upTo int64, before time.Time) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
-		if err := holdLease(ctx, tx, lease); err != nil {
+		if err := holdLease(ctx, tx, held); err != nil {
 			return err
 		}
 		if err := lockTouched(ctx, tx); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -66,7 +67,7 @@ const (
 //
 // The lease row is held FOR KEY SHARE until the commit: a take-over changes the token, a key column, and has to
 // wait; a renewal does not change it, and need not.
-func (l *Ledger) writePass(ctx context.Context, lease verify.Lease, id verify.PassID, lock passLock, timeout time.Duration,
+func (l *Ledger) writePass(ctx context.Context, held lease.Lease, id verify.PassID, lock passLock, timeout time.Duration,
 	fn func(context.Context, pgx.Tx) error,
 ) error {
 	return l.write(ctx, timeout, func(ctx context.Context, tx pgx.Tx) error {
@@ -75,10 +76,10 @@ func (l *Ledger) writePass(ctx context.Context, lease verify.Lease, id verify.Pa
 			SELECT p.state
 			FROM lease l JOIN pass p ON p.job = l.job AND p.token = l.token
 			WHERE l.job = $1 AND l.token = $2 AND l.expires_at > clock_timestamp() AND p.id = $3
-			FOR KEY SHARE OF l `+string(lock), lease.Job, lease.Token, id).Scan(&state)
+			FOR KEY SHARE OF l `+string(lock), held.Job, held.Token, id).Scan(&state)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
-			return fmt.Errorf("pass %d, job %s: %w", id, lease.Job, verify.ErrFenced)
+			return fmt.Errorf("pass %d, job %s: %w", id, held.Job, lease.ErrFenced)
 		case err != nil:
 			return err
 		case state == verify.Done:
@@ -89,13 +90,13 @@ func (l *Ledger) writePass(ctx context.Context, lease verify.Lease, id verify.Pa
 }
 
 // holdLease locks the lease for the rest of the transaction, or returns ErrFenced.
-func holdLease(ctx context.Context, tx pgx.Tx, lease verify.Lease) error {
+func holdLease(ctx context.Context, tx pgx.Tx, held lease.Lease) error {
 	var one int
 	err := tx.QueryRow(ctx, `
 		SELECT 1 FROM lease WHERE job = $1 AND token = $2 AND expires_at > clock_timestamp() FOR KEY SHARE`,
-		lease.Job, lease.Token).Scan(&one)
+		held.Job, held.Token).Scan(&one)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("job %s: %w", lease.Job, verify.ErrFenced)
+		return fmt.Errorf("job %s: %w", held.Job, lease.ErrFenced)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -19,7 +20,7 @@ func TestALeaseIsRenewedWhileThePassRuns(t *testing.T) {
 		stop := begin(t, s)
 		advance(time.Minute)
 		for range 10 * 60 {
-			if _, err := c.store.Acquire(t.Context(), "sample", "thief", time.Second); !errors.Is(err, verify.ErrHeld) {
+			if _, err := c.store.Acquire(t.Context(), "sample", "thief", time.Second); !errors.Is(err, lease.ErrHeld) {
 				t.Fatalf("at %s the lease was free: %v", time.Since(minute(0)), err)
 			}
 			advance(time.Second - time.Millisecond)
@@ -36,7 +37,7 @@ func TestAFencedPassIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
 		var cancelled time.Duration
-		c.before = func(ctx context.Context, l verify.Lease, start verify.Start) error {
+		c.before = func(ctx context.Context, l lease.Lease, start verify.Start) error {
 			if !start.ScheduledAt.Equal(minute(1)) {
 				return nil
 			}
@@ -49,7 +50,7 @@ func TestAFencedPassIsCancelled(t *testing.T) {
 			}
 			<-ctx.Done()
 			cancelled = time.Since(start.At)
-			if cause := context.Cause(ctx); !errors.Is(cause, verify.ErrFenced) {
+			if cause := context.Cause(ctx); !errors.Is(cause, lease.ErrFenced) {
 				t.Errorf("cancelled because of %v", cause)
 			}
 			return ctx.Err()
@@ -65,7 +66,7 @@ func TestAFencedPassIsCancelled(t *testing.T) {
 		if diff := cmp.Diff(want, fates(t, c.store)); diff != "" {
 			t.Errorf("fates (-want +got):\n%s", diff)
 		}
-		if out.count("level=ERROR") != 1 || out.count(verify.ErrFenced.Error()) == 0 {
+		if out.count("level=ERROR") != 1 || out.count(lease.ErrFenced.Error()) == 0 {
 			t.Errorf("log:\n%s", &out.lines)
 		}
 	})
@@ -93,7 +94,7 @@ func TestAPassWithoutALedgerIsCancelledWhenItsLeaseRunsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
 		var cancelled time.Time
-		c.before = func(ctx context.Context, _ verify.Lease, start verify.Start) error {
+		c.before = func(ctx context.Context, _ lease.Lease, start verify.Start) error {
 			if !start.ScheduledAt.Equal(minute(1)) {
 				return nil
 			}
@@ -123,7 +124,7 @@ func TestAPassWithoutALedgerIsCancelledWhenItsLeaseRunsOut(t *testing.T) {
 func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
-		c.before = func(ctx context.Context, _ verify.Lease, start verify.Start) error {
+		c.before = func(ctx context.Context, _ lease.Lease, start verify.Start) error {
 			<-ctx.Done()
 			time.Sleep(45 * time.Second) //nolint:forbidigo // a pass that takes longer to end than its lease lasts
 			return ctx.Err()

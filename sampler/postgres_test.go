@@ -9,6 +9,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/sampler"
 	"github.com/nordvarg/crosscheck/verify"
@@ -26,9 +27,9 @@ func sidecar(t *testing.T, dsn string) (*sampler.Sampler, *ledger.Ledger) {
 	if err := l.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	finish := func(ctx context.Context, lease verify.Lease, p verify.Pass) (verify.Pass, error) {
+	finish := func(ctx context.Context, held lease.Lease, p verify.Pass) (verify.Pass, error) {
 		p.State, p.Result = verify.Done, verify.Result{Verdict: compare.Match}
-		return p, l.FinishPass(ctx, lease, p.ID, p.Result, time.Now())
+		return p, l.FinishPass(ctx, held, p.ID, p.Result, time.Now())
 	}
 	return &sampler.Sampler{
 		Ledger: l, Holder: t.Name(), TTL: 3 * time.Second, Log: log,
@@ -38,16 +39,16 @@ func sidecar(t *testing.T, dsn string) (*sampler.Sampler, *ledger.Ledger) {
 		},
 		Jobs: []sampler.Job{{
 			Kind: verify.Sample, Schedule: schedule(t, "* * * * * *"), Resume: finish,
-			Run: func(ctx context.Context, lease verify.Lease, start verify.Start) (verify.Pass, error) {
-				id, err := l.BeginPass(ctx, lease, start)
+			Run: func(ctx context.Context, held lease.Lease, start verify.Start) (verify.Pass, error) {
+				id, err := l.BeginPass(ctx, held, start)
 				if err != nil {
 					return verify.Pass{}, err
 				}
 				p := verify.Pass{ID: id, Kind: start.Kind}
-				if err := l.ScanDone(ctx, lease, id, verify.Scan{Coverage: 1, Compared: 1}); err != nil {
+				if err := l.ScanDone(ctx, held, id, verify.Scan{Coverage: 1, Compared: 1}); err != nil {
 					return p, err
 				}
-				return finish(ctx, lease, p)
+				return finish(ctx, held, p)
 			},
 		}, {Kind: verify.Full, Schedule: schedule(t, "off"), Resume: finish}},
 	}, l
@@ -108,13 +109,13 @@ func TestTwoSidecarsOnPostgreSQL(t *testing.T) {
 // abandon leaves a manual pass that was settling when its process died.
 func abandon(t *testing.T, l *ledger.Ledger) verify.PassID {
 	t.Helper()
-	lease, err := l.Acquire(t.Context(), "manual sample 1", "dead", time.Second)
+	held, err := l.Acquire(t.Context(), "manual sample 1", "dead", time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := l.BeginPass(t.Context(), lease, verify.Start{Kind: verify.Sample, Trigger: "manual", At: time.Now()})
+	id, err := l.BeginPass(t.Context(), held, verify.Start{Kind: verify.Sample, Trigger: "manual", At: time.Now()})
 	if err == nil {
-		err = l.ScanDone(t.Context(), lease, id, verify.Scan{Coverage: 1, Compared: 1})
+		err = l.ScanDone(t.Context(), held, id, verify.Scan{Coverage: 1, Compared: 1})
 	}
 	if err != nil {
 		t.Fatal(err)

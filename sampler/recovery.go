@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -24,7 +25,7 @@ func (r *runner) rescue(ctx context.Context) {
 	if err == nil {
 		err = r.adoptOrphans(ctx)
 	}
-	if errors.Is(err, verify.ErrHeld) {
+	if errors.Is(err, lease.ErrHeld) {
 		r.Log.DebugContext(ctx, "the job is held elsewhere", r.kind(), slog.String("error", err.Error()))
 		err = nil
 	}
@@ -59,7 +60,7 @@ func (r *runner) adoptOrphans(ctx context.Context) error {
 }
 
 // adopt goes on with every orphan of the kind. One that fails does not keep the others waiting.
-func (r *runner) adopt(ctx context.Context, l verify.Lease) error {
+func (r *runner) adopt(ctx context.Context, l lease.Lease) error {
 	orphans, err := r.Ledger.Abandoned(ctx, r.job.Kind)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func (r *runner) adopt(ctx context.Context, l verify.Lease) error {
 	return errors.Join(failed...)
 }
 
-func (r *runner) resume(ctx context.Context, l verify.Lease, found verify.Pass) error {
+func (r *runner) resume(ctx context.Context, l lease.Lease, found verify.Pass) error {
 	if err := r.Ledger.Adopt(ctx, l, found.ID); err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (r *runner) resume(ctx context.Context, l verify.Lease, found verify.Pass) 
 }
 
 // giveUp ends a pass that would come back for ever. It keeps the divergences that were proven.
-func (r *runner) giveUp(ctx context.Context, l verify.Lease, found verify.Pass, cause error) (verify.Pass, error) {
+func (r *runner) giveUp(ctx context.Context, l lease.Lease, found verify.Pass, cause error) (verify.Pass, error) {
 	tally, err := r.Ledger.Tally(ctx, found.ID)
 	if err != nil {
 		return found, errors.Join(cause, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/sampler"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -91,7 +92,7 @@ func TestAPassThatDiedWhileScanningEndsUnverified(t *testing.T) {
 func TestOrphansAreSettledBeforeARun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
-		c.before = func(context.Context, verify.Lease, verify.Start) error {
+		c.before = func(context.Context, lease.Lease, verify.Start) error {
 			if p := c.store.passes(t)[0]; p.State != verify.Done {
 				t.Errorf("a run began beside the orphan %+v", p)
 			}
@@ -142,7 +143,7 @@ func TestAPassThatCannotBeResumedIsEnded(t *testing.T) {
 				settling(t, c.store, "sample", test.outcomes...)
 				s, _ := newSampler(t, c)
 				tries := 0
-				s.Jobs[0].Resume = func(context.Context, verify.Lease, verify.Pass) (verify.Pass, error) {
+				s.Jobs[0].Resume = func(context.Context, lease.Lease, verify.Pass) (verify.Pass, error) {
 					tries++
 					return verify.Pass{}, test.resume()
 				}
@@ -167,7 +168,7 @@ func TestAResumeThatFailsDoesNotKeepRunsWaiting(t *testing.T) {
 		settling(t, c.store, "sample")
 		s, out := newSampler(t, c)
 		tries := 0
-		s.Jobs[0].Resume = func(ctx context.Context, l verify.Lease, found verify.Pass) (verify.Pass, error) {
+		s.Jobs[0].Resume = func(ctx context.Context, l lease.Lease, found verify.Pass) (verify.Pass, error) {
 			if tries++; tries < 4 {
 				return found, errors.New("the recheck queue is locked")
 			}
@@ -189,13 +190,13 @@ func TestAPanicEndsThePassAndNotTheSidecar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
 		s, out := newSampler(t, c)
-		c.before = func(_ context.Context, _ verify.Lease, start verify.Start) error {
+		c.before = func(_ context.Context, _ lease.Lease, start verify.Start) error {
 			if start.ScheduledAt.Equal(minute(1)) {
 				panic("a row without a key")
 			}
 			return nil
 		}
-		s.Jobs[0].Run = func(ctx context.Context, l verify.Lease, start verify.Start) (verify.Pass, error) {
+		s.Jobs[0].Run = func(ctx context.Context, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			if start.ScheduledAt.Equal(minute(2)) {
 				panic("before it began")
 			}

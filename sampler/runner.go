@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -54,7 +55,7 @@ func (r *runner) tick(ctx context.Context) {
 		return
 	}
 	if early := time.Until(r.ticks.due); early > 0 && early <= slack {
-		_ = sleep(ctx, early) // the loop looks at ctx
+		_ = lease.Sleep(ctx, early) // the loop looks at ctx
 	}
 	for ctx.Err() == nil {
 		passed := r.ticks.pass(time.Now())
@@ -71,7 +72,7 @@ func (r *runner) tick(ctx context.Context) {
 func (r *runner) pursue(ctx context.Context, at time.Time) {
 	for {
 		settled, err := r.attempt(ctx, at)
-		held := errors.Is(err, verify.ErrHeld)
+		held := errors.Is(err, lease.ErrHeld)
 		if held {
 			r.Log.DebugContext(ctx, "the job is held elsewhere", r.attrs(at, err)...)
 		} else {
@@ -84,7 +85,7 @@ func (r *runner) pursue(ctx context.Context, at time.Time) {
 		if next := r.ticks.due; !next.IsZero() {
 			pause = min(pause, time.Until(next))
 		}
-		if sleep(ctx, pause) != nil {
+		if lease.Sleep(ctx, pause) != nil {
 			return
 		}
 		if next := r.ticks.due; next.IsZero() || time.Now().Before(next) {
@@ -101,7 +102,7 @@ func (r *runner) pursue(ctx context.Context, at time.Time) {
 
 // attempt runs once under the lease. It is settled when the ledger has, or will have, a pass of this run.
 func (r *runner) attempt(ctx context.Context, at time.Time) (settled bool, err error) {
-	err = r.hold(ctx, string(r.job.Kind), func(ctx context.Context, l verify.Lease) error {
+	err = r.hold(ctx, string(r.job.Kind), func(ctx context.Context, l lease.Lease) error {
 		if err := r.writeMissed(ctx); err != nil {
 			return err
 		}
@@ -129,7 +130,7 @@ func (r *runner) attempt(ctx context.Context, at time.Time) (settled bool, err e
 
 // run makes the pass, and notes which runs fell due meanwhile: they are skipped. A check that takes longer than its
 // interval must not run without a pause.
-func (r *runner) run(ctx context.Context, l verify.Lease, at time.Time) (begun bool, err error) {
+func (r *runner) run(ctx context.Context, l lease.Lease, at time.Time) (begun bool, err error) {
 	start := verify.Start{Kind: r.job.Kind, Trigger: "schedule", ScheduledAt: at, At: time.Now()}
 	pass, err := protect(func() (verify.Pass, error) { return r.job.Run(ctx, l, start) })
 	r.observe(pass)

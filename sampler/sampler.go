@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -23,25 +24,17 @@ import (
 // under another configuration. The sampler ends such a pass as unverified, with the error's text as the reason.
 var ErrNotResumable = errors.New("pass cannot be resumed")
 
-// Leases are the right to work on a job. Acquire returns [verify.ErrHeld] while a live process has it; Renew and
-// Release return [verify.ErrFenced] when the lease was lost. All must return when their context ends.
-type Leases interface {
-	Acquire(ctx context.Context, job, holder string, ttl time.Duration) (verify.Lease, error)
-	Renew(ctx context.Context, l verify.Lease, ttl time.Duration) error
-	Release(ctx context.Context, l verify.Lease) error
-}
-
 // Orphans are passes whose process is gone. Abandoned ends those that were scanning and returns those that were
 // settling; anybody may call it at any time. Adopt gives one of them to the holder of a lease.
 type Orphans interface {
 	Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verify.Pass, error)
-	Adopt(ctx context.Context, l verify.Lease, id verify.PassID) error
+	Adopt(ctx context.Context, l lease.Lease, id verify.PassID) error
 }
 
 // Closing ends an adopted pass that cannot be resumed.
 type Closing interface {
 	Tally(ctx context.Context, id verify.PassID) (verify.Tally, error)
-	FinishPass(ctx context.Context, l verify.Lease, id verify.PassID, r verify.Result, at time.Time) error
+	FinishPass(ctx context.Context, l lease.Lease, id verify.PassID, r verify.Result, at time.Time) error
 }
 
 // Calendar is what the ledger knows of schedules. NextRun returns what SetSchedule stored, the zero time when that was
@@ -55,7 +48,7 @@ type Calendar interface {
 // Ledger is all that the sampler needs to remember and to agree on with other sidecars. Every call has a deadline of
 // its own.
 type Ledger interface {
-	Leases
+	lease.Store
 	Orphans
 	Closing
 	Calendar
@@ -75,9 +68,9 @@ type Job struct {
 	// Run makes one pass. It returns verify.ErrAlreadyRun when the ledger has one for the same ScheduledAt; a pass
 	// without ID says that none was begun, and the sampler tries again until the next run is due. The fingerprint of
 	// the start is Run's to fill in. It must return soon after its context has ended.
-	Run func(context.Context, verify.Lease, verify.Start) (verify.Pass, error)
+	Run func(context.Context, lease.Lease, verify.Start) (verify.Pass, error)
 	// Resume goes on with an adopted pass, or returns ErrNotResumable.
-	Resume func(context.Context, verify.Lease, verify.Pass) (verify.Pass, error)
+	Resume func(context.Context, lease.Lease, verify.Pass) (verify.Pass, error)
 }
 
 // Sampler runs jobs. Its fields must not change while Run runs.
@@ -98,14 +91,17 @@ type Sampler struct {
 
 // The lease of the pruning, and the settings that nobody needed to change yet.
 const (
-	pruneJob       = "prune"
-	pruneEvery     = 24 * time.Hour
-	pruneLook      = time.Hour        // a pruning that failed is tried again after this
-	defaultTTL     = 30 * time.Second // outlasts a restart of the ledger, and a take-over need not wait long for it
-	releaseTimeout = 5 * time.Second  // a lease that cannot be released runs out by itself
+	pruneJob   = "prune"
+	pruneEvery = 24 * time.Hour
+	pruneLook  = time.Hour        // a pruning that failed is tried again after this
+	defaultTTL = 30 * time.Second // outlasts a restart of the ledger, and a take-over need not wait long for it
 )
 
 func (s *Sampler) ttl() time.Duration { return cmp.Or(s.TTL, defaultTTL) }
+
+func (s *Sampler) hold(ctx context.Context, job string, work func(context.Context, lease.Lease) error) error {
+	return lease.Holding{Store: s.Ledger, Job: job, Holder: s.Holder, TTL: s.ttl(), Log: s.Log}.Do(ctx, work)
+}
 
 // Run rings, runs and recovers until ctx ends. Then no run begins any more, the one under way sees its context end
 // and ends by itself, leases are released, and Run returns when every goroutine of it has ended. Errors of runs are
@@ -147,8 +143,8 @@ func (p *pruner) prune(ctx context.Context) {
 	if !p.last.IsZero() && time.Since(p.last) < pruneEvery {
 		return
 	}
-	err := p.hold(ctx, pruneJob, func(ctx context.Context, _ verify.Lease) error { return p.Prune(ctx) })
-	if err == nil || errors.Is(err, verify.ErrHeld) {
+	err := p.hold(ctx, pruneJob, func(ctx context.Context, _ lease.Lease) error { return p.Prune(ctx) })
+	if err == nil || errors.Is(err, lease.ErrHeld) {
 		p.last = time.Now()
 		err = nil
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/sampler"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/verify/ledgertest"
@@ -91,7 +92,7 @@ type checker struct {
 	store *store
 	takes func(start verify.Start) time.Duration // nil is no time
 	// before is called in a pass that has begun; its error is the pass's.
-	before func(ctx context.Context, l verify.Lease, start verify.Start) error
+	before func(ctx context.Context, l lease.Lease, start verify.Start) error
 
 	mu      sync.Mutex
 	running int
@@ -100,7 +101,7 @@ type checker struct {
 	ended   []error // why passes ended
 }
 
-func (c *checker) run(ctx context.Context, l verify.Lease, start verify.Start) (pass verify.Pass, err error) {
+func (c *checker) run(ctx context.Context, l lease.Lease, start verify.Start) (pass verify.Pass, err error) {
 	id, err := c.store.BeginPass(ctx, l, start)
 	if err != nil {
 		return verify.Pass{}, err
@@ -112,10 +113,10 @@ func (c *checker) run(ctx context.Context, l verify.Lease, start verify.Start) (
 		err = c.before(ctx, l, start)
 	}
 	if err == nil && c.takes != nil {
-		err = sleep(ctx, c.takes(start))
+		err = lease.Sleep(ctx, c.takes(start))
 	}
-	if errors.Is(context.Cause(ctx), verify.ErrFenced) {
-		return pass, verify.ErrFenced
+	if errors.Is(context.Cause(ctx), lease.ErrFenced) {
+		return pass, lease.ErrFenced
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err := errors.Join(err, c.store.ScanDone(ctx, l, id, verify.Scan{Coverage: 1, Compared: 1})); err != nil {
@@ -124,11 +125,11 @@ func (c *checker) run(ctx context.Context, l verify.Lease, start verify.Start) (
 	return pass, c.finish(ctx, l, &pass, verify.Result{Verdict: compare.Match})
 }
 
-func (c *checker) resume(ctx context.Context, l verify.Lease, found verify.Pass) (verify.Pass, error) {
+func (c *checker) resume(ctx context.Context, l lease.Lease, found verify.Pass) (verify.Pass, error) {
 	return found, c.finish(ctx, l, &found, verify.Result{Verdict: compare.Match, Reason: "resumed"})
 }
 
-func (c *checker) finish(ctx context.Context, l verify.Lease, p *verify.Pass, r verify.Result) error {
+func (c *checker) finish(ctx context.Context, l lease.Lease, p *verify.Pass, r verify.Result) error {
 	if err := c.store.FinishPass(ctx, l, p.ID, r, time.Now()); err != nil {
 		return err
 	}
@@ -155,15 +156,6 @@ func (c *checker) began() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.starts)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func lasting(d time.Duration) func(verify.Start) time.Duration {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/sampler"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -126,8 +127,8 @@ func TestAPassThatEndsWithATick(t *testing.T) {
 
 type slowRelease struct{ *store }
 
-func (s slowRelease) Release(ctx context.Context, l verify.Lease) error {
-	return errors.Join(sleep(ctx, 2*time.Nanosecond), s.store.Release(ctx, l))
+func (s slowRelease) Release(ctx context.Context, l lease.Lease) error {
+	return errors.Join(lease.Sleep(ctx, 2*time.Nanosecond), s.store.Release(ctx, l))
 }
 
 func TestALedgerThatIsAwayCostsNoRunWhenItIsBackInTime(t *testing.T) {
@@ -183,7 +184,7 @@ func TestARunThatCouldNotBeginIsTriedAgain(t *testing.T) {
 		c := &checker{store: newStore()}
 		s, out := newSampler(t, c)
 		tries := 0
-		s.Jobs[0].Run = func(ctx context.Context, l verify.Lease, start verify.Start) (verify.Pass, error) {
+		s.Jobs[0].Run = func(ctx context.Context, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			if tries++; tries < 3 {
 				return verify.Pass{}, errors.New("no route to legacy")
 			}
@@ -201,7 +202,7 @@ func TestARunThatCouldNotBeginIsTriedAgain(t *testing.T) {
 func TestAPassThatFailsIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
-		c.before = func(context.Context, verify.Lease, verify.Start) error { return errors.New("legacy went away") }
+		c.before = func(context.Context, lease.Lease, verify.Start) error { return errors.New("legacy went away") }
 		s, out := newSampler(t, c)
 		stop := begin(t, s)
 		advance(2*time.Minute + 30*time.Second)
@@ -302,7 +303,7 @@ func TestPruningOncePerDay(t *testing.T) {
 		s, out := newSampler(t, c)
 		s.Jobs = nil
 		s.Prune = func(context.Context) error {
-			if _, err := c.store.Acquire(t.Context(), "prune", "other", time.Second); !errors.Is(err, verify.ErrHeld) {
+			if _, err := c.store.Acquire(t.Context(), "prune", "other", time.Second); !errors.Is(err, lease.ErrHeld) {
 				t.Errorf("pruning without a lease: %v", err)
 			}
 			at = append(at, time.Since(minute(0)).Truncate(time.Hour))

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -74,7 +75,7 @@ func TestABellThatRingsEarlyIsWaitedFor(t *testing.T) {
 		var ran []time.Duration
 		r := newRunner(s, Job{
 			Kind: verify.Sample, Schedule: every(time.Minute),
-			Run: func(_ context.Context, _ verify.Lease, start verify.Start) (verify.Pass, error) {
+			Run: func(_ context.Context, _ lease.Lease, start verify.Start) (verify.Pass, error) {
 				ran = append(ran, start.ScheduledAt.Sub(began), time.Since(began))
 				return verify.Pass{ID: 1, State: verify.Done}, nil
 			},
@@ -94,11 +95,11 @@ func TestABellThatRingsEarlyIsWaitedFor(t *testing.T) {
 // alone is a ledger of one process that never fails and remembers nothing.
 type alone struct{ Ledger }
 
-func (alone) Acquire(_ context.Context, job, _ string, _ time.Duration) (verify.Lease, error) {
-	return verify.Lease{Job: job, Token: 1}, nil
+func (alone) Acquire(_ context.Context, job, _ string, _ time.Duration) (lease.Lease, error) {
+	return lease.Lease{Job: job, Token: 1}, nil
 }
-func (alone) Renew(context.Context, verify.Lease, time.Duration) error { return nil }
-func (alone) Release(context.Context, verify.Lease) error              { return nil }
+func (alone) Renew(context.Context, lease.Lease, time.Duration) error { return nil }
+func (alone) Release(context.Context, lease.Lease) error              { return nil }
 func (alone) Abandoned(context.Context, ...verify.PassKind) ([]verify.Pass, error) {
 	return nil, nil
 }

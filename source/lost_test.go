@@ -11,6 +11,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lab/pgserver"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/verify"
@@ -73,11 +74,11 @@ func TestSessionsEndedInMidPass(t *testing.T) {
 	p.both(someOrders)
 	p.exec(p.projection, "UPDATE orders SET status = 'FILLED' WHERE order_id = 77")
 	for _, read := range []string{"digests", "scan"} {
-		for name, run := range map[string]func(*verify.Comparison, verify.Lease) (verify.Pass, error){
-			"full": func(c *verify.Comparison, l verify.Lease) (verify.Pass, error) {
+		for name, run := range map[string]func(*verify.Comparison, lease.Lease) (verify.Pass, error){
+			"full": func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
 				return c.Full(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()})
 			},
-			"sample": func(c *verify.Comparison, l verify.Lease) (verify.Pass, error) {
+			"sample": func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
 				return c.Sample(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()}, 100)
 			},
 		} {
@@ -101,15 +102,15 @@ func TestSessionsEndedInMidPass(t *testing.T) {
 }
 
 // leased runs a pass that may fail.
-func (p *pair) leased(c *verify.Comparison, run func(*verify.Comparison, verify.Lease) (verify.Pass, error)) (verify.Pass, error) {
+func (p *pair) leased(c *verify.Comparison, run func(*verify.Comparison, lease.Lease) (verify.Pass, error)) (verify.Pass, error) {
 	p.t.Helper()
 	store := c.Ledger.(*ledgertest.Fake)
-	lease, err := store.Acquire(p.t.Context(), "test", "me", time.Hour)
+	held, err := store.Acquire(p.t.Context(), "test", "me", time.Hour)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer store.Release(context.WithoutCancel(p.t.Context()), lease) //nolint:errcheck // in memory
-	return run(c, lease)
+	defer store.Release(context.WithoutCancel(p.t.Context()), held) //nolint:errcheck // in memory
+	return run(c, held)
 }
 
 // TestAServerThatCrashesAndComesBack loses the projection's server between the scan and the recheck.
@@ -146,7 +147,7 @@ func TestAServerThatCrashesAndComesBack(t *testing.T) {
 		}
 		return ctx.Err()
 	}
-	pass, err := p.leased(c, func(c *verify.Comparison, l verify.Lease) (verify.Pass, error) {
+	pass, err := p.leased(c, func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
 		return c.Full(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()})
 	})
 	if err != nil || pass.Result.Verdict != compare.Diverged || pass.Result.Diverged != 1 || waits < 3 {
@@ -155,7 +156,7 @@ func TestAServerThatCrashesAndComesBack(t *testing.T) {
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	pass, err = p.leased(c, func(c *verify.Comparison, l verify.Lease) (verify.Pass, error) {
+	pass, err = p.leased(c, func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
 		return c.Full(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()})
 	})
 	if err == nil || pass.Result.Verdict != compare.Unverified || pass.Scan.Compared != 0 {
@@ -177,7 +178,7 @@ func TestACancelledPassEndsAtOnce(t *testing.T) {
 	// The bounds of the table would be read slowly too: the fixed ones are right.
 	c.Projection = fixedExtent{c.Projection}
 	began := time.Now()
-	pass, err := p.leased(c, func(c *verify.Comparison, l verify.Lease) (verify.Pass, error) {
+	pass, err := p.leased(c, func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
 		return c.Full(ctx, l, verify.Start{Trigger: "manual", At: time.Now()})
 	})
 	if !errors.Is(err, context.Canceled) || pass.Result.Verdict != compare.Unverified || pass.Scan.Coverage >= 1 || pass.State != verify.Done {

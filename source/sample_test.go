@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/verify"
@@ -26,7 +27,7 @@ type recorder struct {
 	drawn, beside map[order.Key]int
 }
 
-func (r *recorder) AddSuspects(ctx context.Context, l verify.Lease, id verify.PassID, suspects []verify.Suspect) error {
+func (r *recorder) AddSuspects(ctx context.Context, l lease.Lease, id verify.PassID, suspects []verify.Suspect) error {
 	for _, s := range suspects {
 		if s.InSample {
 			r.drawn[s.Key()]++
@@ -44,7 +45,7 @@ func newRecorder() *recorder {
 // sample runs a sample pass with the given seed.
 func (p *pair) sample(size int, seed uint64, r *recorder) (verify.Pass, []string) {
 	p.t.Helper()
-	return p.found(func(c *verify.Comparison, l verify.Lease) (verify.Pass, error) {
+	return p.found(func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
 		c.Random = rand.New(rand.NewPCG(seed, 0))
 		if r != nil {
 			r.Ledger = c.Ledger
@@ -136,7 +137,7 @@ func TestSampleIsUniform(t *testing.T) {
 			for range rounds {
 				store := ledgertest.New(nil)
 				drawn.Ledger, c.Ledger = store, drawn
-				pass, _ := p.run(c, store, func(l verify.Lease) (verify.Pass, error) {
+				pass, _ := p.run(c, store, func(l lease.Lease) (verify.Pass, error) {
 					return c.Sample(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()}, size)
 				})
 				if pass.Scan.Coverage != 1 || pass.Scan.Sampled < size {
@@ -257,13 +258,13 @@ func TestFindingsAreSeenAgainAndResolved(t *testing.T) {
 		INSERT INTO orders SELECT md5(n::text)::uuid, 'OPEN' FROM generate_series(1, 3000) n; ANALYZE orders`)
 	p.exec(p.projection, "UPDATE orders SET status = 'FILLED' WHERE order_id IN (md5('17')::uuid, md5('18')::uuid); DELETE FROM orders WHERE order_id = md5('19')::uuid")
 	c := p.comparison()
-	ask := func(run func(verify.Lease) (verify.Pass, error)) (verify.Pass, []string) {
+	ask := func(run func(lease.Lease) (verify.Pass, error)) (verify.Pass, []string) {
 		return p.run(c, c.Ledger.(*ledgertest.Fake), run)
 	}
-	full := func(l verify.Lease) (verify.Pass, error) {
+	full := func(l lease.Lease) (verify.Pass, error) {
 		return c.Full(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()})
 	}
-	little := func(l verify.Lease) (verify.Pass, error) {
+	little := func(l lease.Lease) (verify.Pass, error) {
 		return c.Sample(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()}, 1)
 	}
 	if _, got := ask(full); len(got) != 3 {
@@ -296,7 +297,7 @@ func TestSampleDoesNotTrustTheEstimate(t *testing.T) {
 		INSERT INTO stored SELECT g * 40000::bigint, 'OPEN' FROM generate_series(1, 3000) g;
 		CREATE FUNCTION many(bigint) RETURNS TABLE (x int) LANGUAGE plpgsql AS $$BEGIN RETURN QUERY SELECT 1; END$$;
 		CREATE VIEW orders AS SELECT s.order_id, s.status FROM stored s CROSS JOIN LATERAL many(s.order_id)`)
-	pass, _ := p.found(func(c *verify.Comparison, l verify.Lease) (verify.Pass, error) {
+	pass, _ := p.found(func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
 		return c.Sample(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()}, 1000)
 	})
 	if pass.Scan.Compared > 100 || pass.Result.Verdict == compare.Match && pass.Scan.Compared == 0 || pass.Scan.Compared == 0 && pass.Scan.Reason == "" {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/verify"
@@ -247,7 +248,7 @@ func subqueries(t *testing.T, dsn string, fields []source.Field, legacy, project
 // fullWith runs a full pass with the native or the portable hash.
 func (p *pair) fullWith(portable bool) (verify.Pass, []string) {
 	p.t.Helper()
-	return p.found(func(c *verify.Comparison, l verify.Lease) (verify.Pass, error) {
+	return p.found(func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
 		if portable {
 			c.Legacy = onlyPortable{c.Legacy}
 		}

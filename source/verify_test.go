@@ -15,6 +15,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/verify"
@@ -100,23 +101,23 @@ func (p *pair) comparison() *verify.Comparison {
 }
 
 // found runs a pass and returns what it found as "key kind fields", sorted.
-func (p *pair) found(run func(*verify.Comparison, verify.Lease) (verify.Pass, error)) (verify.Pass, []string) {
+func (p *pair) found(run func(*verify.Comparison, lease.Lease) (verify.Pass, error)) (verify.Pass, []string) {
 	p.t.Helper()
 	c := p.comparison()
 	defer c.Legacy.(*source.Side).Close()
 	defer c.Projection.(*source.Side).Close()
-	return p.run(c, c.Ledger.(*ledgertest.Fake), func(l verify.Lease) (verify.Pass, error) { return run(c, l) })
+	return p.run(c, c.Ledger.(*ledgertest.Fake), func(l lease.Lease) (verify.Pass, error) { return run(c, l) })
 }
 
 // run makes one pass under a lease.
-func (p *pair) run(c *verify.Comparison, store *ledgertest.Fake, run func(verify.Lease) (verify.Pass, error)) (verify.Pass, []string) {
+func (p *pair) run(c *verify.Comparison, store *ledgertest.Fake, run func(lease.Lease) (verify.Pass, error)) (verify.Pass, []string) {
 	p.t.Helper()
-	lease, err := store.Acquire(p.t.Context(), "test", "me", time.Hour)
+	held, err := store.Acquire(p.t.Context(), "test", "me", time.Hour)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	pass, err := run(lease)
-	_ = store.Release(context.WithoutCancel(p.t.Context()), lease)
+	pass, err := run(held)
+	_ = store.Release(context.WithoutCancel(p.t.Context()), held)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -138,7 +139,7 @@ func (p *pair) run(c *verify.Comparison, store *ledgertest.Fake, run func(verify
 
 func (p *pair) full() (verify.Pass, []string) {
 	p.t.Helper()
-	return p.found(func(c *verify.Comparison, l verify.Lease) (verify.Pass, error) {
+	return p.found(func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
 		return c.Full(p.t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()})
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -54,7 +55,7 @@ type Progress struct {
 // pass is one execution under way.
 type pass struct {
 	*Comparison
-	lease    Lease
+	lease    lease.Lease
 	id       PassID
 	pending  []Suspect // not yet in the ledger
 	suspects int64
@@ -85,25 +86,25 @@ func (p *pass) atOnce(most int) int {
 const finishTimeout = 10 * time.Second
 
 // Full compares every order.
-func (c *Comparison) Full(ctx context.Context, l Lease, s Start) (Pass, error) {
+func (c *Comparison) Full(ctx context.Context, l lease.Lease, s Start) (Pass, error) {
 	s.Kind = Full
 	return c.run(ctx, l, s, (*pass).full)
 }
 
 // Sample compares size orders drawn uniformly from both sides' key space, the most recently changed ones, and all
 // with an open divergence.
-func (c *Comparison) Sample(ctx context.Context, l Lease, s Start, size int) (Pass, error) {
+func (c *Comparison) Sample(ctx context.Context, l lease.Lease, s Start, size int) (Pass, error) {
 	s.Kind = Sample
 	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error { return p.sample(ctx, scan, size) })
 }
 
 // Resume settles and finishes a pass whose process ended after its scan. The caller has adopted it under the lease.
-func (c *Comparison) Resume(ctx context.Context, l Lease, found Pass) (Pass, error) {
+func (c *Comparison) Resume(ctx context.Context, l lease.Lease, found Pass) (Pass, error) {
 	p := &pass{Comparison: c, lease: l, id: found.ID}
 	return p.conclude(ctx, found)
 }
 
-func (c *Comparison) run(ctx context.Context, l Lease, s Start, scan func(*pass, context.Context, *Scan) error) (Pass, error) {
+func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(*pass, context.Context, *Scan) error) (Pass, error) {
 	id, err := c.Ledger.BeginPass(ctx, l, s)
 	if err != nil {
 		return Pass{}, fmt.Errorf("beginning a %s pass: %w", s.Kind, err)
@@ -185,7 +186,7 @@ func (p *pass) finish(ctx context.Context, done Pass, r Result) (Pass, error) {
 // so that a caller can tell what is known. A pass that lost its lease is somebody else's and is left alone; so is
 // one that was scanned completely before the process was told to stop, for the next process settles it.
 func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) {
-	if errors.Is(cause, ErrFenced) || (done.State == Settling && ctx.Err() != nil) {
+	if errors.Is(cause, lease.ErrFenced) || (done.State == Settling && ctx.Err() != nil) {
 		return done, cause
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/apd/v3"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/verify/ledgertest"
@@ -34,14 +35,14 @@ type largest struct {
 	drawn map[order.Key]int
 }
 
-func (l *largest) AddSuspects(ctx context.Context, lease verify.Lease, id verify.PassID, suspects []verify.Suspect) error {
+func (l *largest) AddSuspects(ctx context.Context, held lease.Lease, id verify.PassID, suspects []verify.Suspect) error {
 	l.batch = max(l.batch, len(suspects))
 	for _, s := range suspects {
 		if s.InSample && l.drawn != nil {
 			l.drawn[s.Key()]++
 		}
 	}
-	return l.Ledger.AddSuspects(ctx, lease, id, suspects)
+	return l.Ledger.AddSuspects(ctx, held, id, suspects)
 }
 
 // TestEveryOrderHasTheSameChance over many samples: in a dense run or alone in a gap, at either end, missing or

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source/sourcetest"
 	"github.com/nordvarg/crosscheck/verify"
@@ -244,7 +245,7 @@ func TestAPassThatLostItsLeaseWritesNothing(t *testing.T) {
 		}
 	}
 	pass, err := w.full(t.Context())
-	if stored := w.stored(pass.ID); !errors.Is(err, verify.ErrFenced) || stored.State != verify.Settling || w.open() != "" {
+	if stored := w.stored(pass.ID); !errors.Is(err, lease.ErrFenced) || stored.State != verify.Settling || w.open() != "" {
 		t.Errorf("left %+v, %v, open %s", stored, err, w.open())
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -75,7 +76,7 @@ var errStopped = errors.New("the follower has stopped")
 
 // Run follows until ctx ends or something fails: then whoever calls it again goes on where the last commit was. All its
 // goroutines have ended when it returns.
-func (f *Follower) Run(ctx context.Context, l Lease) error {
+func (f *Follower) Run(ctx context.Context, l lease.Lease) error {
 	w, err := f.load(ctx, l)
 	if err != nil {
 		return err
@@ -124,7 +125,7 @@ func (f *Follower) deliver(ctx context.Context, b StreamBatch, lookups chan stru
 }
 
 // load reads how far the stream was matched. A topic that was never followed begins at its first retained message.
-func (f *Follower) load(ctx context.Context, l Lease) (*following, error) {
+func (f *Follower) load(ctx context.Context, l lease.Lease) (*following, error) {
 	state, err := f.Ledger.LoadStream(ctx, f.Fingerprint)
 	if err != nil {
 		return nil, fmt.Errorf("reading how far the stream was matched: %w", err)
@@ -155,7 +156,7 @@ func (f *Follower) load(ctx context.Context, l Lease) (*following, error) {
 // following is a follower under way. Only the goroutine that folds touches it.
 type following struct {
 	*Follower
-	lease   Lease
+	lease   lease.Lease
 	state   StreamState
 	waiting int64 // strays in the ledger
 
@@ -185,7 +186,7 @@ type following struct {
 	far      int64                 // the same among all
 }
 
-func newFollowing(f *Follower, l Lease, state StreamState) *following {
+func newFollowing(f *Follower, l lease.Lease, state StreamState) *following {
 	if state.Partitions == nil {
 		state.Partitions = map[int]StreamPartitionState{}
 	}

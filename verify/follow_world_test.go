@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/verify/ledgertest"
@@ -257,7 +258,7 @@ func (s *shop) Oldest(context.Context) (uint64, error) {
 
 var errGone = errors.New("the ledger is gone")
 
-func (s *shop) CommitStream(ctx context.Context, l verify.Lease, c verify.StreamCommit) error {
+func (s *shop) CommitStream(ctx context.Context, l lease.Lease, c verify.StreamCommit) error {
 	s.mu.Lock()
 	s.commits++
 	gone := s.commits == s.failCommit || s.failWhen != nil && s.failWhen(c)
@@ -284,19 +285,19 @@ func (s *shop) follow(what string, until func() bool) error {
 		Stream: s, Store: s, Ledger: s, Topic: "orders", KeyType: order.KeyInteger, Window: shopWindow, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		Now: s.clock, MaxLag: shopMaxLag,
 	}
-	lease, err := s.Acquire(s.t.Context(), "stream", "test", time.Hour)
+	held, err := s.Acquire(s.t.Context(), "stream", "test", time.Hour)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer func() {
-		if err := s.Release(context.WithoutCancel(s.t.Context()), lease); err != nil {
+		if err := s.Release(context.WithoutCancel(s.t.Context()), held); err != nil {
 			s.t.Error(err)
 		}
 	}()
 	ctx, stop := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- f.Run(ctx, lease) }()
+	go func() { ended <- f.Run(ctx, held) }()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -151,8 +152,8 @@ type StreamCommit struct {
 type StreamLedger interface {
 	// LoadStream returns the state under a fingerprint; the zero state where there is none.
 	LoadStream(ctx context.Context, fingerprint string) (StreamState, error)
-	// CommitStream stores a step in one transaction, or returns ErrFenced and stores nothing.
-	CommitStream(ctx context.Context, l Lease, c StreamCommit) error
+	// CommitStream stores a step in one transaction, or returns lease.ErrFenced and stores nothing.
+	CommitStream(ctx context.Context, l lease.Lease, c StreamCommit) error
 	// DueStrays returns up to limit strays due at the time, oldest first, and how many wait in all.
 	DueStrays(ctx context.Context, fingerprint string, at time.Time, limit int) (due []StrayMessage, waiting int64, err error)
 	ClosedBuckets

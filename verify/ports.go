@@ -5,26 +5,12 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 )
 
-var (
-	// ErrFenced is returned by every write under a lease that somebody else holds by now. The pass that
-	// gets it must stop: its work belongs to another process.
-	ErrFenced = errors.New("lease was taken over by another process")
-
-	// ErrHeld is returned when a job's lease is held by a process that is alive.
-	ErrHeld = errors.New("job is running in another process")
-
-	// ErrAlreadyRun is returned when a scheduled run has a pass in the ledger already.
-	ErrAlreadyRun = errors.New("scheduled run was already done")
-)
-
-// Lease is the right to write for one job, with its fencing token. Tokens of a job only ever grow.
-type Lease struct {
-	Job   string
-	Token int64
-}
+// ErrAlreadyRun is returned when a scheduled run has a pass in the ledger already.
+var ErrAlreadyRun = errors.New("scheduled run was already done")
 
 // Start is what is known of a pass when it begins.
 type Start struct {
@@ -35,21 +21,21 @@ type Start struct {
 	At          time.Time
 }
 
-// Journal records passes. Every write returns ErrFenced when the lease is not the job's newest or has run out.
+// Journal records passes. Every write returns lease.ErrFenced when the lease is not the job's newest or has run out.
 type Journal interface {
 	// BeginPass writes the pass in state Scanning. It returns ErrAlreadyRun if a pass of that kind has the same ScheduledAt.
-	BeginPass(context.Context, Lease, Start) (PassID, error)
+	BeginPass(context.Context, lease.Lease, Start) (PassID, error)
 	// ScanDone stores what was read and moves the pass to Settling.
-	ScanDone(context.Context, Lease, PassID, Scan) error
+	ScanDone(context.Context, lease.Lease, PassID, Scan) error
 	// FinishPass stores the final verdict and moves the pass to Done.
-	FinishPass(ctx context.Context, l Lease, id PassID, r Result, at time.Time) error
+	FinishPass(ctx context.Context, l lease.Lease, id PassID, r Result, at time.Time) error
 }
 
 // Queue holds the suspects of passes until they are judged. It survives the process.
 type Queue interface {
 	// AddSuspects appends. A key that the pass has in the queue already is replaced if anything has moved; else it waits on as
 	// it did, so that looking at an order does not begin its wait anew.
-	AddSuspects(context.Context, Lease, PassID, []Suspect) error
+	AddSuspects(context.Context, lease.Lease, PassID, []Suspect) error
 	// DueSuspects returns up to limit suspects due at the given time, in key order.
 	DueSuspects(ctx context.Context, id PassID, at time.Time, limit int) ([]Suspect, error)
 	// NextDue returns how many suspects wait, and when the first of them is due.
@@ -57,7 +43,7 @@ type Queue interface {
 	// Settle stores outcomes in one transaction: final ones leave the queue, diverged ones open a divergence or
 	// renew the open one, matches resolve the open one, each under the pass's fingerprint; all others go back with their
 	// new due time. Tallies of final verdicts are kept by pass.
-	Settle(context.Context, Lease, PassID, []Outcome, time.Time) error
+	Settle(context.Context, lease.Lease, PassID, []Outcome, time.Time) error
 }
 
 // Tally counts the final outcomes of a pass's suspects.

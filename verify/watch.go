@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -13,12 +14,12 @@ import (
 type TouchedOrders interface {
 	// Touch marks orders, as the stream's events do. It returns false, and has marked none, before the follower has first
 	// written its state.
-	Touch(ctx context.Context, l Lease, fingerprint string, keys []order.Key, at time.Time) (bool, error)
+	Touch(ctx context.Context, l lease.Lease, fingerprint string, keys []order.Key, at time.Time) (bool, error)
 	// Touched returns up to limit orders that were marked behind a mark, in the order of their marks, and the last one's
 	// mark. An order that is marked again has a new mark.
 	Touched(ctx context.Context, fingerprint string, after int64, limit int) (keys []order.Key, mark int64, err error)
 	// ForgetTouched drops what was marked before a time, up to a mark.
-	ForgetTouched(ctx context.Context, l Lease, fingerprint string, upTo int64, before time.Time) error
+	ForgetTouched(ctx context.Context, l lease.Lease, fingerprint string, upTo int64, before time.Time) error
 }
 
 // Watching is how orders are watched, and how long.
@@ -37,7 +38,7 @@ type Watching struct {
 //
 // A process that ends in between loses nothing: orders stay marked until they must have been judged, and the next Watch looks
 // at them anew.
-func (c *Comparison) Watch(ctx context.Context, l Lease, s Start, how Watching) (Pass, error) {
+func (c *Comparison) Watch(ctx context.Context, l lease.Lease, s Start, how Watching) (Pass, error) {
 	s.Kind = StreamPass
 	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
 		w := watch{pass: p, touched: how.Touched, fingerprint: s.Fingerprint}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source/sourcetest"
 	"github.com/nordvarg/crosscheck/verify"
@@ -27,7 +28,7 @@ func (l *touchedList) Touched(_ context.Context, _ string, after int64, limit in
 	return slices.Clone(rest), after + int64(len(rest)), nil
 }
 
-func (l *touchedList) Touch(_ context.Context, _ verify.Lease, _ string, keys []order.Key, _ time.Time) (bool, error) {
+func (l *touchedList) Touch(_ context.Context, _ lease.Lease, _ string, keys []order.Key, _ time.Time) (bool, error) {
 	if l.unfollowed {
 		return false, nil
 	}
@@ -35,7 +36,7 @@ func (l *touchedList) Touch(_ context.Context, _ verify.Lease, _ string, keys []
 	return true, nil
 }
 
-func (l *touchedList) ForgetTouched(_ context.Context, _ verify.Lease, _ string, upTo int64, _ time.Time) error {
+func (l *touchedList) ForgetTouched(_ context.Context, _ lease.Lease, _ string, upTo int64, _ time.Time) error {
 	l.forgotten = upTo
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source/sourcetest"
 	"github.com/nordvarg/crosscheck/verify"
@@ -27,7 +28,7 @@ type world struct {
 	now                time.Time
 	waits              int
 	meanwhile          func(wait int) // called at each wait, from 1 on; may be nil
-	lease              verify.Lease
+	lease              lease.Lease
 }
 
 var fields = []order.Field{{Name: "status", Type: order.Text}, {Name: "filled", Type: order.Numeric}}
@@ -83,13 +84,13 @@ func (w *world) wait(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-func (w *world) acquire() verify.Lease {
+func (w *world) acquire() lease.Lease {
 	w.t.Helper()
-	lease, err := w.store.Acquire(w.t.Context(), "job", "me", 24*time.Hour)
+	held, err := w.store.Acquire(w.t.Context(), "job", "me", 24*time.Hour)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return lease
+	return held
 }
 
 func (w *world) start() verify.Start { return verify.Start{Trigger: "manual", At: w.now} }

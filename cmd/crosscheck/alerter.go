@@ -11,6 +11,7 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/incident"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/metrics"
 	"github.com/nordvarg/crosscheck/verify"
@@ -19,7 +20,6 @@ import (
 var (
 	_ alerts.Book   = (*ledger.Ledger)(nil)
 	_ alerts.Outbox = (*ledger.Ledger)(nil)
-	_ alerts.Leases = (*ledger.Ledger)(nil)
 )
 
 // alert tells people until ctx ends; at once where nobody is to be told.
@@ -31,7 +31,7 @@ func (s *sidecar) alert(ctx context.Context, status *ledgerStatus) error {
 	begun.started = time.Now() // not before the ledger could be reached: then nobody could follow
 	a := &alerts.Alerter{
 		Book: s.ledger, Outbox: s.ledger, Leases: s.ledger, Sender: sender(s.config.Alerts.Slack),
-		Facts: begun.facts, Policy: alertPolicy(s.config), Holder: holder(), Log: s.log, Now: time.Now, Wait: wait,
+		Facts: begun.facts, Policy: alertPolicy(s.config), Holder: holder(), Log: s.log, Now: time.Now, Wait: lease.Sleep,
 	}
 	return a.Run(ctx)
 }

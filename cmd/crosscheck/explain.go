@@ -9,6 +9,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 )
@@ -196,7 +197,7 @@ func (x *explainer) settled(ctx context.Context, key order.Key, was look, notes 
 // pause waits for a settle window, and says so.
 func (x *explainer) pause(ctx context.Context, key order.Key, notes io.Writer) error {
 	_, _ = fmt.Fprintf(notes, "crosscheck: order %s may still be on its way; looking again in %s\n", shown(string(key)), x.settle.Window)
-	return wait(ctx, x.settle.Window)
+	return lease.Sleep(ctx, x.settle.Window)
 }
 
 func since(o compare.Observation, at time.Time) compare.Observation {

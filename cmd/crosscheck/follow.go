@@ -11,6 +11,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
@@ -46,12 +47,12 @@ func (s *sidecar) follow(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, verify.ErrHeld):
+		case errors.Is(err, lease.ErrHeld):
 			s.log.DebugContext(ctx, "the stream is followed elsewhere", slog.Any("error", err))
 		default:
 			s.log.WarnContext(ctx, "following the stream has stopped, will go on", slog.Any("error", err))
 		}
-		if wait(ctx, followAgain) != nil {
+		if lease.Sleep(ctx, followAgain) != nil {
 			return nil
 		}
 	}
@@ -82,7 +83,7 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 		Stream: stream, Store: opened.events, Ledger: s.ledger, Topic: s.config.Stream.Topic, Fingerprint: fingerprint,
 		Vocabulary: vocabulary, KeyType: opened.legacy.KeyType(), Window: s.config.Compare.Settle.Window, MaxLag: s.config.Compare.Settle.MaxLag, Now: time.Now, Log: s.log,
 	}
-	return holding(s.ledger, followJob, followTime, s.log).Do(ctx, func(ctx context.Context, l verify.Lease) error {
+	return holding(s.ledger, followJob, followTime, s.log).Do(ctx, func(ctx context.Context, l lease.Lease) error {
 		s.log.InfoContext(ctx, "following the stream", slog.String("topic", s.config.Stream.Topic))
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return follower.Run(ctx, l) })
@@ -102,7 +103,7 @@ const (
 
 // watch compares the orders of which the stream brings events, and those that legacy changes, one pass after the other. The
 // next one looks while the one before waits for its suspects.
-func (s *sidecar) watch(ctx context.Context, opened sides, l verify.Lease, fingerprint string) error {
+func (s *sidecar) watch(ctx context.Context, opened sides, l lease.Lease, fingerprint string) error {
 	if err := s.endWatches(ctx, l); err != nil {
 		return err
 	}
@@ -123,18 +124,18 @@ func (s *sidecar) watch(ctx context.Context, opened sides, l verify.Lease, finge
 }
 
 // watchOnce is one pass. Only the loss of the lease is an error.
-func (s *sidecar) watchOnce(ctx context.Context, c *verify.Comparison, l verify.Lease, fingerprint string, how verify.Watching) error {
+func (s *sidecar) watchOnce(ctx context.Context, c *verify.Comparison, l lease.Lease, fingerprint string, how verify.Watching) error {
 	start := verify.Start{Trigger: "stream", Fingerprint: fingerprint, At: time.Now()}
 	pass, err := c.Watch(ctx, l, start, how)
 	if pass.State == verify.Done {
 		s.observe(pass)
 	}
-	if errors.Is(err, verify.ErrFenced) {
+	if errors.Is(err, lease.ErrFenced) {
 		return err
 	}
 	if err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "comparing the orders of the stream has stopped, will go on", slog.Any("error", err))
-		_ = wait(ctx, watchAgain) // the caller looks at ctx
+		_ = lease.Sleep(ctx, watchAgain) // the caller looks at ctx
 	}
 	return nil
 }
@@ -148,7 +149,7 @@ func vocabularyOf(c config.Events) (order.Vocabulary, error) {
 }
 
 // endWatches ends the passes of processes that were killed. Their orders are still marked, and looked at anew.
-func (s *sidecar) endWatches(ctx context.Context, l verify.Lease) error {
+func (s *sidecar) endWatches(ctx context.Context, l lease.Lease) error {
 	orphans, err := s.ledger.Abandoned(ctx, verify.StreamPass)
 	if err != nil {
 		return err

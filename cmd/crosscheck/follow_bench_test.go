@@ -18,6 +18,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
@@ -134,13 +135,13 @@ func (l *backlog) follow(b *testing.B) spent {
 		Stream: stream, Store: store, Ledger: progress, Topic: l.topic, Fingerprint: l.topic,
 		KeyType: order.KeyInteger, Window: time.Second, Now: time.Now, Log: log,
 	}
-	lease, err := record.Acquire(ctx, followJob, "bench", time.Hour)
+	held, err := record.Acquire(ctx, followJob, "bench", time.Hour)
 	if err != nil {
 		b.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	took := spend(b, func() {
-		go func() { ended <- follower.Run(ctx, lease) }()
+		go func() { ended <- follower.Run(ctx, held) }()
 		await(b, ended, progress.matched)
 	})
 	await(b, ended, progress.proven)
@@ -172,7 +173,7 @@ type followProgress struct {
 	findings        int // only the follower writes to it
 }
 
-func (p *followProgress) CommitStream(ctx context.Context, l verify.Lease, c verify.StreamCommit) error {
+func (p *followProgress) CommitStream(ctx context.Context, l lease.Lease, c verify.StreamCommit) error {
 	if err := p.Ledger.CommitStream(ctx, l, c); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 )
 
@@ -91,7 +92,7 @@ func (s *sidecar) recordFlips(ctx context.Context, status *ledgerStatus) error {
 		if err := s.recordFlip(ctx, status); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "the decision could not be put on record", slog.String("error", err.Error()))
 		}
-		if wait(ctx, flipEvery) != nil {
+		if lease.Sleep(ctx, flipEvery) != nil {
 			return nil
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -20,7 +21,7 @@ type oneOff struct {
 	kind           verify.PassKind
 	json           bool
 	maxDivergences int
-	pass           func(context.Context, *verify.Comparison, *config.Config, verify.Lease, verify.Start) (verify.Pass, error)
+	pass           func(context.Context, *verify.Comparison, *config.Config, lease.Lease, verify.Start) (verify.Pass, error)
 }
 
 func (o oneOff) run(ctx context.Context) (int, error) {
@@ -68,12 +69,12 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 // execute runs the pass under a lease of its own: what a person asks for does not wait for the sidecar.
 func (o oneOff) execute(ctx context.Context, l *ledger.Ledger, cmp *verify.Comparison, c *config.Config, fingerprint string) (pass verify.Pass, err error) {
 	job := fmt.Sprintf("manual %s %x", o.kind, rand.Uint64())
-	err = holding(l, job, leaseTime, o.log()).Do(ctx, func(ctx context.Context, lease verify.Lease) error {
-		if err := o.recover(ctx, l, cmp, lease, fingerprint); err != nil {
+	err = holding(l, job, leaseTime, o.log()).Do(ctx, func(ctx context.Context, held lease.Lease) error {
+		if err := o.recover(ctx, l, cmp, held, fingerprint); err != nil {
 			return err
 		}
 		var err error
-		pass, err = o.pass(ctx, cmp, c, lease, verify.Start{Trigger: "manual", Fingerprint: fingerprint, At: time.Now()})
+		pass, err = o.pass(ctx, cmp, c, held, verify.Start{Trigger: "manual", Fingerprint: fingerprint, At: time.Now()})
 		return err
 	})
 	return pass, err
@@ -81,21 +82,21 @@ func (o oneOff) execute(ctx context.Context, l *ledger.Ledger, cmp *verify.Compa
 
 // recover ends the passes whose process was killed: there may be no sidecar that does. Those that were scanning are
 // unverified. Those whose suspects were waiting are gone on with, unless what they compared is not what is compared now.
-func (o oneOff) recover(ctx context.Context, l *ledger.Ledger, cmp *verify.Comparison, lease verify.Lease, fingerprint string) error {
+func (o oneOff) recover(ctx context.Context, l *ledger.Ledger, cmp *verify.Comparison, held lease.Lease, fingerprint string) error {
 	orphans, err := l.Abandoned(ctx, o.kind)
 	if err != nil {
 		return err
 	}
 	for _, found := range orphans {
-		err := l.Adopt(ctx, lease, found.ID)
+		err := l.Adopt(ctx, held, found.ID)
 		switch {
 		case errors.Is(err, ledger.ErrNotSettling): // a sidecar was faster
 		case err != nil:
 			return err
 		case found.Fingerprint == fingerprint:
-			_, err = cmp.Resume(ctx, lease, found)
+			_, err = cmp.Resume(ctx, held, found)
 		default:
-			err = giveUp(ctx, l, lease, found, "process ended before its suspects were judged, and what is compared has changed since")
+			err = giveUp(ctx, l, held, found, "process ended before its suspects were judged, and what is compared has changed since")
 		}
 		if err != nil && !errors.Is(err, ledger.ErrNotSettling) {
 			return fmt.Errorf("ending pass %d, whose process was killed: %w", found.ID, err)
@@ -105,12 +106,12 @@ func (o oneOff) recover(ctx context.Context, l *ledger.Ledger, cmp *verify.Compa
 }
 
 // giveUp ends a pass whose suspects nobody can judge any more.
-func giveUp(ctx context.Context, l *ledger.Ledger, lease verify.Lease, found verify.Pass, reason string) error {
+func giveUp(ctx context.Context, l *ledger.Ledger, held lease.Lease, found verify.Pass, reason string) error {
 	tally, err := l.Tally(ctx, found.ID)
 	if err != nil {
 		return err
 	}
-	return l.FinishPass(ctx, lease, found.ID, found.GivenUp(tally, reason), time.Now())
+	return l.FinishPass(ctx, held, found.ID, found.GivenUp(tally, reason), time.Now())
 }
 
 // unverified reports a pass that could not even begin. With --json that is a report too, and nothing else is on stdout.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/metrics"
 	"github.com/nordvarg/crosscheck/sampler"
@@ -76,10 +77,10 @@ func (s *sidecar) serve(ctx context.Context) error {
 	passes := &sampler.Sampler{
 		Ledger: s.ledger, Holder: holder(), Observe: s.observe, Log: s.log,
 		Jobs: []sampler.Job{
-			s.job(verify.Sample, s.config.Sampler.Schedule, func(ctx context.Context, c *verify.Comparison, l verify.Lease, start verify.Start) (verify.Pass, error) {
+			s.job(verify.Sample, s.config.Sampler.Schedule, func(ctx context.Context, c *verify.Comparison, l lease.Lease, start verify.Start) (verify.Pass, error) {
 				return c.Sample(ctx, l, start, s.config.Sampler.Size)
 			}),
-			s.job(verify.Full, s.config.Sampler.Full, func(ctx context.Context, c *verify.Comparison, l verify.Lease, start verify.Start) (verify.Pass, error) {
+			s.job(verify.Full, s.config.Sampler.Full, func(ctx context.Context, c *verify.Comparison, l lease.Lease, start verify.Start) (verify.Pass, error) {
 				return c.Full(ctx, l, start)
 			}),
 		},
@@ -112,19 +113,19 @@ func (s *sidecar) migrate(ctx context.Context) error {
 			return fmt.Errorf("migrating the ledger: %w", err)
 		}
 		s.log.WarnContext(ctx, "the ledger cannot be reached yet", slog.String("error", err.Error()))
-		if wait(ctx, migrateAgain) != nil {
+		if lease.Sleep(ctx, migrateAgain) != nil {
 			return nil
 		}
 	}
 }
 
-type passFunc func(context.Context, *verify.Comparison, verify.Lease, verify.Start) (verify.Pass, error)
+type passFunc func(context.Context, *verify.Comparison, lease.Lease, verify.Start) (verify.Pass, error)
 
 // job opens the sides anew for every pass, so that what changed about them since is known, an index for one.
 func (s *sidecar) job(kind verify.PassKind, schedule config.Schedule, run passFunc) sampler.Job {
 	return sampler.Job{
 		Kind: kind, Schedule: schedule,
-		Run: func(ctx context.Context, l verify.Lease, start verify.Start) (verify.Pass, error) {
+		Run: func(ctx context.Context, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			c, fingerprint, done, err := s.comparison(ctx, kind)
 			if err != nil {
 				return verify.Pass{}, err
@@ -133,7 +134,7 @@ func (s *sidecar) job(kind verify.PassKind, schedule config.Schedule, run passFu
 			start.Fingerprint = fingerprint
 			return run(ctx, c, l, start)
 		},
-		Resume: func(ctx context.Context, l verify.Lease, found verify.Pass) (verify.Pass, error) {
+		Resume: func(ctx context.Context, l lease.Lease, found verify.Pass) (verify.Pass, error) {
 			c, fingerprint, done, err := s.comparison(ctx, kind)
 			if err != nil {
 				return verify.Pass{}, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -25,7 +26,7 @@ func (s *sampleCommand) Validate() error {
 func (s *sampleCommand) run(ctx context.Context, p *program) (int, error) {
 	return oneOff{
 		program: p, kind: verify.Sample, json: s.JSON, maxDivergences: s.MaxDivergences,
-		pass: func(ctx context.Context, c *verify.Comparison, cfg *config.Config, l verify.Lease, start verify.Start) (verify.Pass, error) {
+		pass: func(ctx context.Context, c *verify.Comparison, cfg *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			size := cfg.Sampler.Size
 			if s.Size != nil {
 				size = *s.Size

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -26,7 +27,7 @@ func validMaxDivergences(n int) error {
 func (v *verifyCommand) run(ctx context.Context, p *program) (int, error) {
 	return oneOff{
 		program: p, kind: verify.Full, json: v.JSON, maxDivergences: v.MaxDivergences,
-		pass: func(ctx context.Context, c *verify.Comparison, _ *config.Config, l verify.Lease, s verify.Start) (verify.Pass, error) {
+		pass: func(ctx context.Context, c *verify.Comparison, _ *config.Config, l lease.Lease, s verify.Start) (verify.Pass, error) {
 			return c.Full(ctx, l, s)
 		},
 	}.run(ctx)

@@ -14,9 +14,9 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
-	"github.com/nordvarg/crosscheck/sampler"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -191,7 +191,7 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 		Settle: settleRules(c),
 		Ledger: l,
 		Random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), //nolint:gosec // a sample, not a secret
-		Now:    time.Now, Wait: wait, Log: log,
+		Now:    time.Now, Wait: lease.Sleep, Log: log,
 	}
 	if s.events != nil { // a nil pointer in the interface would be taken for an event store
 		cmp.Events = s.events
@@ -203,24 +203,13 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 	return cmp
 }
 
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 func settleRules(c *config.Config) compare.Settle {
 	s := c.Compare.Settle
 	return compare.Settle{Window: s.Window, Rechecks: s.Rechecks, MaxLag: s.MaxLag}
 }
 
-func holding(l *ledger.Ledger, job string, ttl time.Duration, log *slog.Logger) sampler.Holding {
-	return sampler.Holding{Leases: l, Job: job, Holder: holder(), TTL: ttl, Log: log}
+func holding(l *ledger.Ledger, job string, ttl time.Duration, log *slog.Logger) lease.Holding {
+	return lease.Holding{Store: l, Job: job, Holder: holder(), TTL: ttl, Log: log}
 }
 
 // holder names this process in a lease.

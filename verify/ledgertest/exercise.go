@@ -10,12 +10,15 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/lease/leasetest"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Exercise holds a ledger against the contract in verify/ports.go. open returns an empty one.
+// Exercise holds a ledger against the contracts of leases and in verify/ports.go. open returns an empty one.
 func Exercise(t *testing.T, open func(t *testing.T) Store) {
+	leasetest.Exercise(t, func(t *testing.T) lease.Store { return open(t) })
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, Store)
@@ -38,9 +41,6 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"a pass under another fingerprint resolves nothing", otherFingerprint},
 		{"passes beside do not take findings from each other", concurrentPasses},
 		{"keys of open divergences are paged", openKeys},
-		{"one process holds a lease", leaseHeldOnce},
-		{"tokens grow", tokensGrow},
-		{"a lease runs out", leaseRunsOut},
 		{"a stale token is refused by every write", staleToken},
 		{"a lease does not write to another job's pass", foreignPass},
 		{"an abandoned scan ends unverified", abandonedScan},
@@ -59,32 +59,32 @@ const longTTL = time.Minute
 
 func micros(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
 
-func acquire(t *testing.T, s Store, job string) verify.Lease {
+func acquire(t *testing.T, s Store, job string) lease.Lease {
 	t.Helper()
 	l, err := s.Acquire(t.Context(), job, "test", longTTL)
 	noError(t, err, "acquiring")
 	return l
 }
 
-func begin(t *testing.T, s Store, l verify.Lease, kind verify.PassKind) verify.PassID {
+func begin(t *testing.T, s Store, l lease.Lease, kind verify.PassKind) verify.PassID {
 	t.Helper()
 	id, err := s.BeginPass(t.Context(), l, verify.Start{Kind: kind, Trigger: "manual", Fingerprint: "f1", At: t0})
 	noError(t, err, "beginning a pass")
 	return id
 }
 
-func start(t *testing.T, s Store) (verify.Lease, verify.PassID) {
+func start(t *testing.T, s Store) (lease.Lease, verify.PassID) {
 	t.Helper()
 	l := acquire(t, s, "full")
 	return l, begin(t, s, l, verify.Full)
 }
 
-func add(t *testing.T, s Store, l verify.Lease, id verify.PassID, suspects ...verify.Suspect) {
+func add(t *testing.T, s Store, l lease.Lease, id verify.PassID, suspects ...verify.Suspect) {
 	t.Helper()
 	noError(t, s.AddSuspects(t.Context(), l, id, suspects), "adding suspects")
 }
 
-func settle(t *testing.T, s Store, l verify.Lease, id verify.PassID, at time.Time, outcomes ...verify.Outcome) {
+func settle(t *testing.T, s Store, l lease.Lease, id verify.PassID, at time.Time, outcomes ...verify.Outcome) {
 	t.Helper()
 	noError(t, s.Settle(t.Context(), l, id, outcomes, at), "settling")
 }

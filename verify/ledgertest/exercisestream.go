@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -16,8 +17,7 @@ import (
 // StreamStore is a ledger of the stream with its leases: what [ExerciseStream] exercises.
 type StreamStore interface {
 	verify.StreamLedger
-	Acquire(ctx context.Context, job, holder string, ttl time.Duration) (verify.Lease, error)
-	Release(ctx context.Context, lease verify.Lease) error
+	lease.Store
 	Divergences(ctx context.Context, state verify.DivergenceState, limit int) ([]verify.Divergence, error)
 }
 
@@ -43,9 +43,9 @@ func ExerciseStream(t *testing.T, open func(t *testing.T) StreamStore) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := &stream{StreamStore: open(t), t: t}
-			lease, err := s.Acquire(t.Context(), "stream", "test", longTTL)
+			held, err := s.Acquire(t.Context(), "stream", "test", longTTL)
 			noError(t, err, "acquiring")
-			s.lease = lease
+			s.lease = held
 			test.run(t, s)
 		})
 	}
@@ -55,7 +55,7 @@ func ExerciseStream(t *testing.T, open func(t *testing.T) StreamStore) {
 type stream struct {
 	StreamStore
 	t     *testing.T
-	lease verify.Lease
+	lease lease.Lease
 }
 
 const print = "f1"
@@ -307,7 +307,7 @@ func streamFenced(t *testing.T, s *stream) {
 		Fingerprint: print, At: t0, State: opened(4, verify.StreamBucket{Seen: bits(1)}), Closed: []verify.KeptBucket{{Bucket: 1, Seen: bits(1)}},
 		Findings: []verify.StreamFinding{onStream("7", compare.LostPublish, 0)}, Strays: []verify.StrayMessage{stray(9, 10)},
 	})
-	wantError(t, err, verify.ErrFenced, "committing under a lease that is lost")
+	wantError(t, err, lease.ErrFenced, "committing under a lease that is lost")
 	s.wantOpen()
 	s.due(99, 10, 0)
 	if state := s.state(); strings.Contains(shown(state), `"From":1`) || len(s.kept(1)) != 0 {

@@ -6,7 +6,6 @@
 package ledgertest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/lease/leasetest"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -22,11 +23,9 @@ import (
 // Store is a ledger with its leases: what [Exercise] exercises.
 type Store interface {
 	verify.Ledger
-	Acquire(ctx context.Context, job, holder string, ttl time.Duration) (verify.Lease, error)
-	Renew(ctx context.Context, lease verify.Lease, ttl time.Duration) error
-	Release(ctx context.Context, lease verify.Lease) error
+	lease.Store
 	Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verify.Pass, error)
-	Adopt(ctx context.Context, lease verify.Lease, id verify.PassID) error
+	Adopt(ctx context.Context, held lease.Lease, id verify.PassID) error
 	Missed(ctx context.Context, kind verify.PassKind, scheduledAt time.Time, reason string) error
 	Passes(ctx context.Context, limit int) ([]verify.Pass, error)
 	Divergences(ctx context.Context, state verify.DivergenceState, limit int) ([]verify.Divergence, error)
@@ -34,27 +33,22 @@ type Store interface {
 
 // Fake is a ledger in memory. It is safe for concurrent use.
 type Fake struct {
+	*leasetest.Fake
+
 	now func() time.Time // what the database's clock is to the real one
 
 	mu          sync.Mutex
-	leases      map[string]*held // job → its newest lease, live or not
-	passes      []*pass          // PassID is the index plus one
-	divergences []*divergence    // ID is the index plus one
+	passes      []*pass       // PassID is the index plus one
+	divergences []*divergence // ID is the index plus one
 	unresolved  map[place]*divergence
 	streams     map[string]*followed // by fingerprint
-	failure     error                // what every call returns instead of doing anything
 }
 
 var _ Store = (*Fake)(nil)
 
-type held struct {
-	token   int64
-	expires time.Time
-}
-
 type pass struct {
 	verify.Pass
-	lease   verify.Lease
+	lease   lease.Lease
 	scanned bool
 	queue   map[order.Key]verify.Suspect
 	tally   verify.Tally
@@ -124,76 +118,24 @@ func New(now func() time.Time) *Fake {
 	if now == nil {
 		now = time.Now
 	}
-	return &Fake{now: now, leases: map[string]*held{}, unresolved: map[place]*divergence{}, streams: map[string]*followed{}}
-}
-
-// Fail makes every call from now on return err and change nothing, as a database that is away does; nil ends it.
-func (f *Fake) Fail(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.failure = err
+	return &Fake{Fake: leasetest.New(now), now: now, unresolved: map[place]*divergence{}, streams: map[string]*followed{}}
 }
 
 // lock returns the context's or the injected error, with the mutex held either way.
 func (f *Fake) lock(ctx context.Context) error {
 	f.mu.Lock()
-	return cmp.Or(ctx.Err(), f.failure)
+	return f.Err(ctx)
 }
-
-func (f *Fake) live(l verify.Lease) bool {
-	h := f.leases[l.Job]
-	return h != nil && h.token == l.Token && h.expires.After(f.now())
-}
-
-// Acquire takes a job's lease, or returns ErrHeld.
-func (f *Fake) Acquire(ctx context.Context, job, _ string, ttl time.Duration) (verify.Lease, error) {
-	err := f.lock(ctx)
-	defer f.mu.Unlock()
-	if err != nil {
-		return verify.Lease{}, err
-	}
-	if ttl <= 0 {
-		return verify.Lease{}, fmt.Errorf("time to live %s is not positive", ttl)
-	}
-	h := f.leases[job]
-	if h == nil {
-		h = &held{}
-		f.leases[job] = h
-	}
-	if h.expires.After(f.now()) {
-		return verify.Lease{}, verify.ErrHeld
-	}
-	h.token++
-	h.expires = f.now().Add(ttl)
-	return verify.Lease{Job: job, Token: h.token}, nil
-}
-
-// Renew prolongs a lease that has not run out.
-func (f *Fake) Renew(ctx context.Context, l verify.Lease, ttl time.Duration) error {
-	err := f.lock(ctx)
-	defer f.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	if !f.live(l) {
-		return verify.ErrFenced
-	}
-	f.leases[l.Job].expires = f.now().Add(ttl)
-	return nil
-}
-
-// Release ends a lease.
-func (f *Fake) Release(ctx context.Context, l verify.Lease) error { return f.Renew(ctx, l, 0) }
 
 // BeginPass implements [verify.Journal].
-func (f *Fake) BeginPass(ctx context.Context, l verify.Lease, s verify.Start) (verify.PassID, error) {
+func (f *Fake) BeginPass(ctx context.Context, l lease.Lease, s verify.Start) (verify.PassID, error) {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	switch {
 	case err != nil:
 		return 0, err
-	case !f.live(l):
-		return 0, verify.ErrFenced
+	case !f.Live(l):
+		return 0, lease.ErrFenced
 	case f.hasRun(s.Kind, s.ScheduledAt):
 		return 0, verify.ErrAlreadyRun
 	}
@@ -203,7 +145,7 @@ func (f *Fake) BeginPass(ctx context.Context, l verify.Lease, s verify.Start) (v
 	}, l), nil
 }
 
-func (f *Fake) append(p verify.Pass, l verify.Lease) verify.PassID {
+func (f *Fake) append(p verify.Pass, l lease.Lease) verify.PassID {
 	p.ID = verify.PassID(len(f.passes) + 1)
 	f.passes = append(f.passes, &pass{Pass: p, lease: l, queue: map[order.Key]verify.Suspect{}, seen: map[int64]bool{}, groups: map[string]verify.GroupCount{}})
 	return p.ID
@@ -216,11 +158,11 @@ func (f *Fake) hasRun(kind verify.PassKind, scheduled time.Time) bool {
 }
 
 // owned returns the pass if the lease may write to it. The mutex is held.
-func (f *Fake) owned(l verify.Lease, id verify.PassID) (*pass, error) {
+func (f *Fake) owned(l lease.Lease, id verify.PassID) (*pass, error) {
 	p, err := f.pass(id)
 	switch {
-	case err != nil || p.lease != l || !f.live(l):
-		return nil, fmt.Errorf("pass %d: %w", id, verify.ErrFenced)
+	case err != nil || p.lease != l || !f.Live(l):
+		return nil, fmt.Errorf("pass %d: %w", id, lease.ErrFenced)
 	case p.State == verify.Done:
 		return nil, fmt.Errorf("pass %d: %w", id, errDone)
 	}
@@ -235,7 +177,7 @@ func (f *Fake) pass(id verify.PassID) (*pass, error) {
 }
 
 // ScanDone implements [verify.Journal].
-func (f *Fake) ScanDone(ctx context.Context, l verify.Lease, id verify.PassID, s verify.Scan) error {
+func (f *Fake) ScanDone(ctx context.Context, l lease.Lease, id verify.PassID, s verify.Scan) error {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	if err != nil {
@@ -251,7 +193,7 @@ func (f *Fake) ScanDone(ctx context.Context, l verify.Lease, id verify.PassID, s
 }
 
 // FinishPass implements [verify.Journal].
-func (f *Fake) FinishPass(ctx context.Context, l verify.Lease, id verify.PassID, r verify.Result, at time.Time) error {
+func (f *Fake) FinishPass(ctx context.Context, l lease.Lease, id verify.PassID, r verify.Result, at time.Time) error {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	if err != nil {
@@ -284,7 +226,7 @@ func (f *Fake) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verif
 	}
 	var settling []verify.Pass
 	for _, p := range f.passes {
-		if p.State == verify.Done || f.live(p.lease) || len(kinds) > 0 && !slices.Contains(kinds, p.Kind) {
+		if p.State == verify.Done || f.Live(p.lease) || len(kinds) > 0 && !slices.Contains(kinds, p.Kind) {
 			continue
 		}
 		if p.State == verify.Settling {
@@ -303,7 +245,7 @@ func (f *Fake) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verif
 }
 
 // Adopt gives a settling pass without a live lease to the lease.
-func (f *Fake) Adopt(ctx context.Context, l verify.Lease, id verify.PassID) error {
+func (f *Fake) Adopt(ctx context.Context, l lease.Lease, id verify.PassID) error {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	if err != nil {
@@ -311,9 +253,9 @@ func (f *Fake) Adopt(ctx context.Context, l verify.Lease, id verify.PassID) erro
 	}
 	p, err := f.pass(id)
 	switch {
-	case !f.live(l):
-		return verify.ErrFenced
-	case err != nil || p.State != verify.Settling || f.live(p.lease):
+	case !f.Live(l):
+		return lease.ErrFenced
+	case err != nil || p.State != verify.Settling || f.Live(p.lease):
 		return errAdopt
 	}
 	p.lease = l
@@ -330,7 +272,7 @@ func (f *Fake) Missed(ctx context.Context, kind verify.PassKind, scheduledAt tim
 	f.append(verify.Pass{
 		Kind: kind, State: verify.Done, Trigger: "schedule", ScheduledAt: micro(scheduledAt), StartedAt: micro(f.now()),
 		FinishedAt: micro(f.now()), Result: verify.Result{Verdict: compare.Unverified, Reason: reason},
-	}, verify.Lease{})
+	}, lease.Lease{})
 	return nil
 }
 

@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
 // AddSuspects implements [verify.Queue].
-func (f *Fake) AddSuspects(ctx context.Context, l verify.Lease, id verify.PassID, suspects []verify.Suspect) error {
+func (f *Fake) AddSuspects(ctx context.Context, l lease.Lease, id verify.PassID, suspects []verify.Suspect) error {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	if err != nil {
@@ -92,7 +93,7 @@ func (f *Fake) NextDue(ctx context.Context, id verify.PassID) (int64, time.Time,
 }
 
 // Settle implements [verify.Queue].
-func (f *Fake) Settle(ctx context.Context, l verify.Lease, id verify.PassID, outcomes []verify.Outcome, at time.Time) error {
+func (f *Fake) Settle(ctx context.Context, l lease.Lease, id verify.PassID, outcomes []verify.Outcome, at time.Time) error {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -74,14 +75,14 @@ func clonedBucket(b *verify.StreamBucket) *verify.StreamBucket {
 }
 
 // CommitStream implements [verify.StreamLedger].
-func (f *Fake) CommitStream(ctx context.Context, l verify.Lease, c verify.StreamCommit) error {
+func (f *Fake) CommitStream(ctx context.Context, l lease.Lease, c verify.StreamCommit) error {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	switch {
 	case err != nil:
 		return err
-	case !f.live(l):
-		return verify.ErrFenced
+	case !f.Live(l):
+		return lease.ErrFenced
 	}
 	s := f.stream(c.Fingerprint)
 	s.remember(c.State)

@@ -6,85 +6,32 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-func leaseHeldOnce(t *testing.T, s Store) {
-	l := acquire(t, s, "full")
-	for _, holder := range []string{"another", "test"} {
-		_, err := s.Acquire(t.Context(), "full", holder, longTTL)
-		wantError(t, err, verify.ErrHeld, holder+" acquires a held lease")
-	}
-	acquire(t, s, "sample") // another job is another lease
-	noError(t, s.Renew(t.Context(), l, longTTL), "renewing")
-	noError(t, s.Release(t.Context(), l), "releasing")
-	wantError(t, s.Renew(t.Context(), l, longTTL), verify.ErrFenced, "renewing a released lease")
-	wantError(t, s.Release(t.Context(), l), verify.ErrFenced, "releasing it again")
-	if _, err := s.Acquire(t.Context(), "full", "test", 0); err == nil {
-		t.Error("acquired a lease for no time")
-	}
-}
-
-func tokensGrow(t *testing.T, s Store) {
-	var last int64
-	for range 3 {
-		l := acquire(t, s, "full")
-		if l.Job != "full" || l.Token <= last {
-			t.Errorf("lease %+v after token %d", l, last)
-		}
-		last = l.Token
-		noError(t, s.Release(t.Context(), l), "releasing")
-	}
-}
-
-// takeOver acquires the job as soon as its lease has run out.
-func takeOver(t *testing.T, s Store, job string) verify.Lease {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		l, err := s.Acquire(t.Context(), job, "successor", longTTL)
-		if err == nil {
-			return l
-		}
-		wantError(t, err, verify.ErrHeld, "waiting for the lease to run out")
-	}
-	t.Fatal("the lease did not run out")
-	return verify.Lease{}
-}
-
-func leaseRunsOut(t *testing.T, s Store) {
-	old, err := s.Acquire(t.Context(), "full", "test", 50*time.Millisecond)
-	noError(t, err, "acquiring")
-	l := takeOver(t, s, "full")
-	if l.Token <= old.Token {
-		t.Errorf("token %d after %d", l.Token, old.Token)
-	}
-	wantError(t, s.Renew(t.Context(), old, longTTL), verify.ErrFenced, "renewing what was taken over")
-	wantError(t, s.Release(t.Context(), old), verify.ErrFenced, "releasing what was taken over")
-	begin(t, s, l, verify.Full) // the successor was not disturbed
-}
-
 // writes are all the ways to write under a lease.
-func writes(s Store, id verify.PassID) map[string]func(t *testing.T, l verify.Lease) error {
-	return map[string]func(t *testing.T, l verify.Lease) error{
-		"BeginPass": func(t *testing.T, l verify.Lease) error {
+func writes(s Store, id verify.PassID) map[string]func(t *testing.T, l lease.Lease) error {
+	return map[string]func(t *testing.T, l lease.Lease) error{
+		"BeginPass": func(t *testing.T, l lease.Lease) error {
 			_, err := s.BeginPass(t.Context(), l, verify.Start{Kind: verify.Full, Trigger: "manual", At: t0})
 			return err
 		},
-		"ScanDone": func(t *testing.T, l verify.Lease) error {
+		"ScanDone": func(t *testing.T, l lease.Lease) error {
 			return s.ScanDone(t.Context(), l, id, verify.Scan{Coverage: 1})
 		},
-		"AddSuspects": func(t *testing.T, l verify.Lease) error {
+		"AddSuspects": func(t *testing.T, l lease.Lease) error {
 			return s.AddSuspects(t.Context(), l, id, []verify.Suspect{suspect("2", t0)})
 		},
-		"no suspects": func(t *testing.T, l verify.Lease) error { return s.AddSuspects(t.Context(), l, id, nil) },
-		"Settle": func(t *testing.T, l verify.Lease) error {
+		"no suspects": func(t *testing.T, l lease.Lease) error { return s.AddSuspects(t.Context(), l, id, nil) },
+		"Settle": func(t *testing.T, l lease.Lease) error {
 			return s.Settle(t.Context(), l, id, []verify.Outcome{final(suspect("1", t0), compare.Diverged)}, t0)
 		},
-		"FinishPass": func(t *testing.T, l verify.Lease) error {
+		"FinishPass": func(t *testing.T, l lease.Lease) error {
 			return s.FinishPass(t.Context(), l, id, verify.Result{Verdict: compare.Unverified}, t0)
 		},
-		"Adopt": func(t *testing.T, l verify.Lease) error { return s.Adopt(t.Context(), l, id) },
+		"Adopt": func(t *testing.T, l lease.Lease) error { return s.Adopt(t.Context(), l, id) },
 	}
 }
 
@@ -96,7 +43,7 @@ func staleToken(t *testing.T, s Store) {
 	before := newest(t, s)
 	refused := func(when string) {
 		for name, write := range writes(s, id) {
-			wantError(t, write(t, l), verify.ErrFenced, name+" "+when)
+			wantError(t, write(t, l), lease.ErrFenced, name+" "+when)
 		}
 		same(t, newest(t, s), before, "the pass "+when)
 		same(t, len(dueKeys(t, s, id, t0.Add(time.Hour), 10)), 1, "the queue "+when)
@@ -113,8 +60,8 @@ func staleToken(t *testing.T, s Store) {
 func foreignPass(t *testing.T, s Store) {
 	l, id := start(t, s)
 	other := acquire(t, s, "sample")
-	wantError(t, s.ScanDone(t.Context(), other, id, verify.Scan{}), verify.ErrFenced, "another job's lease")
-	wantError(t, s.ScanDone(t.Context(), other, id+1000, verify.Scan{}), verify.ErrFenced, "a pass that does not exist")
+	wantError(t, s.ScanDone(t.Context(), other, id, verify.Scan{}), lease.ErrFenced, "another job's lease")
+	wantError(t, s.ScanDone(t.Context(), other, id+1000, verify.Scan{}), lease.ErrFenced, "a pass that does not exist")
 	noError(t, s.ScanDone(t.Context(), l, id, verify.Scan{}), "ending the scan")
 	if err := s.Adopt(t.Context(), other, id); err == nil {
 		t.Error("adopted a pass whose owner is alive")
@@ -166,9 +113,9 @@ func abandonedSettling(t *testing.T, s Store) {
 		t.Fatalf("got %+v, want pass %d settling", settling, id)
 	}
 	successor := acquire(t, s, "full")
-	wantError(t, s.Settle(t.Context(), successor, id, nil, t0), verify.ErrFenced, "writing without adopting")
+	wantError(t, s.Settle(t.Context(), successor, id, nil, t0), lease.ErrFenced, "writing without adopting")
 	noError(t, s.Adopt(t.Context(), successor, id), "adopting")
-	wantError(t, s.Adopt(t.Context(), l, id), verify.ErrFenced, "adopting under the old lease")
+	wantError(t, s.Adopt(t.Context(), l, id), lease.ErrFenced, "adopting under the old lease")
 	settling, err = s.Abandoned(t.Context())
 	noError(t, err, "looking for abandoned passes")
 	same(t, len(settling), 0, "abandoned passes after the adoption")
@@ -178,7 +125,7 @@ func abandonedSettling(t *testing.T, s Store) {
 	settle(t, s, successor, id, t0, final(suspect("1", t0), compare.Match))
 	noError(t, s.FinishPass(t.Context(), successor, id, verify.Result{Verdict: compare.Match}, t0), "finishing")
 	err = s.Adopt(t.Context(), successor, id)
-	if err == nil || errors.Is(err, verify.ErrFenced) {
+	if err == nil || errors.Is(err, lease.ErrFenced) {
 		t.Errorf("adopting a done pass: %v", err)
 	}
 }
@@ -194,7 +141,7 @@ func adoptForeign(t *testing.T, s Store) {
 	}
 	noError(t, s.Release(t.Context(), manual), "ending the process")
 	noError(t, s.Adopt(t.Context(), l, id), "adopting")
-	wantError(t, s.Settle(t.Context(), manual, id, nil, t0), verify.ErrFenced, "writing as the one that lost it")
+	wantError(t, s.Settle(t.Context(), manual, id, nil, t0), lease.ErrFenced, "writing as the one that lost it")
 	settle(t, s, l, id, t0, final(suspect("1", t0), compare.Match))
 	noError(t, s.FinishPass(t.Context(), l, id, verify.Result{Verdict: compare.Match}, t0), "finishing")
 }
