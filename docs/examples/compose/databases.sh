@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run once by the image of PostgreSQL: the legacy database and the one of events.
+# The PostgreSQL image runs this once. It creates the databases legacy and events, each with its tables.
 set -eu
 for name in legacy events; do
   createdb -U postgres "$name"

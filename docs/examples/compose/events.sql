@@ -1,4 +1,4 @@
--- The new side of compose.yaml: the event store, and what a projector has made of it.
+-- The new side for compose.yaml: the event store, and the projection that a projector made of it.
 CREATE TABLE event_store (
     event_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     order_id   bigint      NOT NULL,

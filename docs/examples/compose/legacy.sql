@@ -1,4 +1,4 @@
--- The legacy side of compose.yaml: five orders, their audit log and trades.
+-- The legacy side for compose.yaml: five orders, with their audit log and trades.
 CREATE TABLE orders (
     order_id        bigint PRIMARY KEY,
     trader_id       integer        NOT NULL,

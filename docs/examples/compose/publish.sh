@@ -1,5 +1,5 @@
 #!/bin/bash
-# Creates the topic and publishes messages.txt, a key and a JSON text on each line, unless that has been done.
+# Creates the topic and publishes messages.txt, unless the topic exists. Each line is a key and a JSON text.
 set -euo pipefail
 broker=kafka:9092
 cd /opt/kafka/bin
