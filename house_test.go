@@ -15,10 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/nordvarg/crosscheck/config"
-	"github.com/nordvarg/crosscheck/gate"
-	"github.com/nordvarg/crosscheck/order"
 )
 
 const module = "github.com/nordvarg/crosscheck"
@@ -26,28 +22,29 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "sampler", "verify", "compare", "gate", "incident", "order", "lease", "metrics", "config", "doctor", "dashboards"},
-	"cmd/crosscheck-lab": {"lab", "source", "ledger", "web", "sampler", "verify", "compare", "gate", "order", "metrics", "config", "dashboards"},
+	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "sampler", "verify", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor"},
+	"cmd/crosscheck-lab": {"lab"},
 
 	"source": {"verify", "compare", "order", "doctor"},
 	"topic":  {"verify", "doctor"},
-	"ledger": {"verify", "compare", "gate", "incident", "order", "lease", "metrics", "config"},
+	"ledger": {"verify", "compare", "gate", "incident", "order", "lease"},
 	"alerts": {"incident", "lease"},
-	"web":    {"verify", "compare", "gate", "order", "metrics", "config"},
+	"web":    {"gate"},
 	"lab":    {}, // shares no code with what judges it
 
-	"sampler": {"verify", "compare", "gate", "order", "lease", "metrics", "config"},
-	"verify":  {"compare", "order", "lease", "metrics"},
+	"sampler": {"verify", "lease"},
+	"verify":  {"compare", "order", "lease"},
+
+	"config": {"compare", "gate", "order"}, // reads into their own types; only wiring reads it
 
 	"compare":  {"order"},
-	"gate":     {"order"},
+	"gate":     {},
 	"incident": {},
 
 	"order": {},
 	"lease": {},
 
 	"metrics":    {},
-	"config":     {},
 	"doctor":     {},
 	"dashboards": {},
 }
@@ -254,39 +251,6 @@ func proxyHosts(t *testing.T) []string {
 		}
 	}
 	return hosts
-}
-
-// TestEveryCriterionHasAPage holds docs/criteria to what the gate has.
-func TestEveryCriterionHasAPage(t *testing.T) {
-	pages, err := filepath.Glob("docs/criteria/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"docs/criteria/README.md"}
-	for _, name := range gate.Names() {
-		want = append(want, "docs/criteria/"+name+".md")
-	}
-	slices.Sort(want)
-	if !slices.Equal(pages, want) {
-		t.Errorf("pages are %v, want %v", pages, want)
-	}
-}
-
-// TestConfigSpeaksTheWordsOfTheOthers holds the words that config repeats, since it imports nothing of ours.
-func TestConfigSpeaksTheWordsOfTheOthers(t *testing.T) {
-	var types []string
-	for _, fieldType := range order.FieldTypes() {
-		types = append(types, string(fieldType))
-	}
-	if !slices.Equal(types, config.FieldTypes()) {
-		t.Errorf("field types: order has %v, config has %v", types, config.FieldTypes())
-	}
-	if !slices.Equal(gate.Names(), config.CriterionNames()) {
-		t.Errorf("criteria: gate has %v, config has %v", gate.Names(), config.CriterionNames())
-	}
-	if string(config.Blocking) != string(gate.Blocking) || string(config.Advisory) != string(gate.Advisory) {
-		t.Error("config and gate call the severities differently")
-	}
 }
 
 // goFiles returns every Go file that is in the repository or about to be.

@@ -9,7 +9,9 @@ package config
 import (
 	"time"
 
-	"github.com/cockroachdb/apd/v3"
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/order"
 )
 
 // Config is the whole of config.yaml, with defaults filled in.
@@ -32,8 +34,8 @@ type Config struct {
 	Sampler Sampler
 	// Alerts says where people are told; optional.
 	Alerts Alerts
-	// Gate holds the criteria of the decision. Default: see Criteria.
-	Gate Gate
+	// Gate holds the criteria of the decision, and waivers. Default: gate.Defaults, no waivers.
+	Gate gate.Policy
 	// Web is the status page and the metrics endpoint. Default: see Web.
 	Web Web
 }
@@ -65,8 +67,9 @@ type Ledger struct {
 type Compare struct {
 	// Fields are compared, in this order. At least one, names are unique.
 	Fields []Field
-	// Settle says how lag is told from divergence.
-	Settle Settle
+	// Settle says how lag is told from divergence. Default a window of 30s, 3 rechecks, and 5m for lag. A window of 0s is
+	// for systems where nothing is written any more.
+	Settle compare.Settle
 	// GroupBy names the field whose rows are counted for each of its values on both sides; "" counts all rows
 	// as one group. Default status where a field of that name is compared, "" elsewhere.
 	GroupBy string
@@ -74,34 +77,11 @@ type Compare struct {
 
 // Field is one compared field of an order.
 type Field struct {
-	// Name is what the field is called in reports: letters, digits and underscores. Required.
-	Name string
-	// Type is what both sides are cast to before they are compared, one of FieldTypes. Required.
-	Type string
-	// Tolerance is the largest absolute difference that still counts as equal, in the field's own unit, exact;
-	// nil compares exactly. Numeric and integer fields only. Default nil.
-	Tolerance *apd.Decimal
+	// Field has a name of letters, digits and underscores, and a type; both are required. Default no tolerance.
+	order.Field
 	// Legacy and Projection are the SQL expressions of the field on each side, as configured. Default the
 	// field's own name as a quoted identifier.
 	Legacy, Projection string
-}
-
-// FieldTypes lists the types that a field can have.
-func FieldTypes() []string {
-	return []string{"text", "numeric", "integer", "boolean", "timestamptz", "uuid", "date"}
-}
-
-// Settle says how lag is told from divergence by patience.
-type Settle struct {
-	// Window is how long both sides must hold still before a difference counts. Default 30s; 0s only where
-	// nothing is written any more.
-	Window time.Duration
-	// Rechecks is how often an order that keeps moving is looked at before it is given up as unverified,
-	// at least 1. Default 3.
-	Rechecks int
-	// MaxLag is how long a projection that has not reached a change, or a stream that shows nothing newer, may stay
-	// behind, not below Window. Default 5m.
-	MaxLag time.Duration
 }
 
 // Sampler says which checks the sidecar runs, and when. Schedules are read in UTC unless they name a time zone.
@@ -128,9 +108,9 @@ func defaults() Config {
 		Legacy:     Side{Table: "public.orders", Key: "order_id"},
 		Projection: Side{Table: "public.current_orders", Key: "order_id"},
 		Ledger:     Ledger{Schema: "crosscheck"},
-		Compare:    Compare{Settle: Settle{Window: 30 * time.Second, Rechecks: 3, MaxLag: 5 * time.Minute}},
+		Compare:    Compare{Settle: compare.Settle{Window: 30 * time.Second, Rechecks: 3, MaxLag: 5 * time.Minute}},
 		Sampler:    Sampler{Schedule: mustSchedule("0 * * * *"), Size: 10_000, Full: mustSchedule("0 2 * * *")},
-		Gate:       Gate{Criteria: defaultCriteria()},
+		Gate:       gate.Policy{Criteria: gate.Defaults()},
 		Web:        Web{Listen: ":8080"},
 	}
 }

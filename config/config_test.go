@@ -13,7 +13,10 @@ import (
 	"github.com/cockroachdb/apd/v3"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/order"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -63,29 +66,13 @@ func TestDefaults(t *testing.T) {
 		Projection: config.Side{DSN: secret("EVENTS_DSN"), Table: "public.current_orders", Key: "order_id"},
 		Ledger:     config.Ledger{DSN: secret("EVENTS_DSN"), Schema: "crosscheck"},
 		Compare: config.Compare{
-			Fields:  []config.Field{{Name: "status", Type: "text", Legacy: `"status"`, Projection: `"status"`}},
-			Settle:  config.Settle{Window: 30 * time.Second, Rechecks: 3, MaxLag: 5 * time.Minute},
+			Fields:  []config.Field{{Field: order.Field{Name: "status", Type: order.Text}, Legacy: `"status"`, Projection: `"status"`}},
+			Settle:  compare.Settle{Window: 30 * time.Second, Rechecks: 3, MaxLag: 5 * time.Minute},
 			GroupBy: "status",
 		},
 		Sampler: config.Sampler{Schedule: schedule(t, "0 * * * *"), Size: 10000, Full: schedule(t, "0 2 * * *")},
-		Gate: config.Gate{Criteria: config.Criteria{
-			OpenDivergences:  config.OpenDivergences{Criterion: inForce, MaxAge: 26 * time.Hour},
-			FullVerification: config.FullVerification{Criterion: inForce, MaxAge: 26 * time.Hour},
-			Counts:           config.Counts{Criterion: inForce, MaxAge: 26 * time.Hour},
-			SampleBound:      config.SampleBound{Criterion: inForce, MaxRatio: 0.001, Confidence: 0.95, MaxAge: 168 * time.Hour},
-			Coverage:         config.Coverage{Criterion: inForce, Min: 1, MaxAge: 26 * time.Hour},
-
-			ShadowWriteCompleteness: config.Share{Criterion: off, Min: 1, MaxAge: 26 * time.Hour},
-			EventGaps:               config.Most{Criterion: off, MaxAge: 26 * time.Hour},
-			StreamCompleteness:      config.Share{Criterion: off, Min: 1, MaxAge: time.Hour},
-			ProjectionLag:           config.Lag{Criterion: off, Max: time.Minute, MaxAge: 10 * time.Minute},
-			StreamLag:               config.Most{Criterion: off, Max: 1000, MaxAge: 10 * time.Minute},
-			CleanStreak:             config.CleanStreak{Criterion: off, Passes: 24, Duration: 24 * time.Hour, MaxAge: 26 * time.Hour},
-			HistoryAccuracy:         config.Share{Criterion: off, Min: 1, MaxAge: 168 * time.Hour},
-			Rehearsals:              config.Rehearsals{Criterion: off, Count: 3, MaxDuration: 5 * time.Minute, MaxAge: 336 * time.Hour},
-			RollbackRehearsals:      config.Rehearsals{Criterion: off, Count: 1, MaxDuration: 2 * time.Minute, MaxAge: 336 * time.Hour},
-		}},
-		Web: config.Web{Listen: ":8080"},
+		Gate:    gate.Policy{Criteria: gate.Defaults()},
+		Web:     config.Web{Listen: ":8080"},
 	}
 	if diff := cmp.Diff(want, got, exactDecimals, sameZone); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -94,7 +81,8 @@ func TestDefaults(t *testing.T) {
 
 func TestEverything(t *testing.T) {
 	got := load(t, "testdata/everything.yaml")
-	advisory := config.Criterion{Enabled: true, Severity: config.Advisory}
+	inForce, off := gate.Rule{Enabled: true, Severity: gate.Blocking}, gate.Rule{Severity: gate.Blocking}
+	advisory := gate.Rule{Enabled: true, Severity: gate.Advisory}
 	want := &config.Config{
 		Legacy: config.Side{
 			DSN:   config.NewSecret("host=db1 user=app password=$tr$ngpostgres://legacy:hunter2@db1/orders"),
@@ -107,32 +95,32 @@ func TestEverything(t *testing.T) {
 		Ledger: config.Ledger{DSN: secret("EVENTS_DSN"), Schema: "other"},
 		Compare: config.Compare{
 			Fields: []config.Field{
-				{Name: "on", Type: "boolean", Legacy: `"on"`, Projection: `"on"`},
-				{Name: "side", Type: "text", Legacy: "upper(side)", Projection: "{not: yaml}"},
-				{Name: "price", Type: "numeric", Tolerance: apd.New(5, -3), Legacy: `"price"`, Projection: `"price"`},
-				{Name: "status", Type: "text", Legacy: `"status"`, Projection: `"status"`},
+				{Field: order.Field{Name: "on", Type: order.Boolean}, Legacy: `"on"`, Projection: `"on"`},
+				{Field: order.Field{Name: "side", Type: order.Text}, Legacy: "upper(side)", Projection: "{not: yaml}"},
+				{Field: order.Field{Name: "price", Type: order.Numeric, Tolerance: apd.New(5, -3)}, Legacy: `"price"`, Projection: `"price"`},
+				{Field: order.Field{Name: "status", Type: order.Text}, Legacy: `"status"`, Projection: `"status"`},
 			},
-			Settle:  config.Settle{Rechecks: 1, MaxLag: 90 * time.Minute},
+			Settle:  compare.Settle{Rechecks: 1, MaxLag: 90 * time.Minute},
 			GroupBy: "side",
 		},
 		Sampler: config.Sampler{Schedule: schedule(t, "*/30 0 * * * *"), Size: 250},
-		Gate: config.Gate{Criteria: config.Criteria{
-			OpenDivergences:  config.OpenDivergences{Criterion: advisory, Max: 3, MaxAge: 150 * time.Minute},
-			FullVerification: config.FullVerification{Criterion: config.Criterion{Severity: config.Blocking}, MaxAge: time.Hour},
-			Counts:           config.Counts{Criterion: config.Criterion{Severity: config.Advisory}, MaxAge: 90 * time.Minute},
-			SampleBound:      config.SampleBound{Criterion: inForce, MaxRatio: 0.01, Confidence: 0.999, MaxAge: 24 * time.Hour},
-			Coverage:         config.Coverage{Criterion: inForce, Min: 0.9, MaxAge: 2 * time.Hour},
+		Gate: gate.Policy{Criteria: gate.Criteria{
+			OpenDivergences:  gate.OpenDivergencesCriterion{Rule: advisory, Max: 3, MaxAge: 150 * time.Minute},
+			FullVerification: gate.FullVerificationCriterion{Rule: off, MaxAge: time.Hour},
+			Counts:           gate.CountsCriterion{Rule: gate.Rule{Severity: gate.Advisory}, MaxAge: 90 * time.Minute},
+			SampleBound:      gate.SampleBoundCriterion{Rule: inForce, MaxRatio: 0.01, Confidence: 0.999, MaxAge: 24 * time.Hour},
+			Coverage:         gate.CoverageCriterion{Rule: inForce, Min: 0.9, MaxAge: 2 * time.Hour},
 
-			ShadowWriteCompleteness: config.Share{Criterion: advisory, Min: 0.8, MaxAge: 3 * time.Hour},
-			EventGaps:               config.Most{Criterion: off, Max: 4, MaxAge: 4 * time.Hour},
-			StreamCompleteness:      config.Share{Criterion: inForce, Min: 0.7, MaxAge: 5 * time.Hour},
-			ProjectionLag:           config.Lag{Criterion: inForce, Max: 2 * time.Second, MaxAge: 6 * time.Hour},
-			StreamLag:               config.Most{Criterion: inForce, Max: 8, MaxAge: 7 * time.Hour},
-			CleanStreak:             config.CleanStreak{Criterion: inForce, Passes: 9, Duration: 8 * time.Hour, MaxAge: 9 * time.Hour},
-			HistoryAccuracy:         config.Share{Criterion: inForce, Min: 1, MaxAge: 168 * time.Hour},
-			Rehearsals:              config.Rehearsals{Criterion: inForce, Count: 2, MaxDuration: 3 * time.Minute, MaxAge: 10 * time.Hour},
-			RollbackRehearsals:      config.Rehearsals{Criterion: inForce, Count: 5, MaxDuration: 4 * time.Minute, MaxAge: 11 * time.Hour},
-		}, Waivers: []config.Waiver{
+			ShadowWriteCompleteness: gate.ShadowWriteCriterion{Rule: advisory, Min: 0.8, MaxAge: 3 * time.Hour},
+			EventGaps:               gate.EventGapsCriterion{Rule: off, Max: 4, MaxAge: 4 * time.Hour},
+			StreamCompleteness:      gate.StreamCompletenessCriterion{Rule: inForce, Min: 0.7, MaxAge: 5 * time.Hour},
+			ProjectionLag:           gate.ProjectionLagCriterion{Rule: inForce, Max: 2 * time.Second, MaxAge: 6 * time.Hour},
+			StreamLag:               gate.StreamLagCriterion{Rule: inForce, Max: 8, MaxAge: 7 * time.Hour},
+			CleanStreak:             gate.CleanStreakCriterion{Rule: inForce, Passes: 9, Duration: 8 * time.Hour, MaxAge: 9 * time.Hour},
+			HistoryAccuracy:         gate.HistoryAccuracyCriterion{Rule: inForce, Min: 1, MaxAge: 168 * time.Hour},
+			Rehearsals:              gate.RehearsalsCriterion{Rule: inForce, Count: 2, MaxDuration: 3 * time.Minute, MaxAge: 10 * time.Hour},
+			RollbackRehearsals:      gate.RollbackRehearsalsCriterion{Rule: inForce, Count: 5, MaxDuration: 4 * time.Minute, MaxAge: 11 * time.Hour},
+		}, Waivers: []gate.Waiver{
 			{Criterion: "counts", Who: "Alice", Why: "ticket 7", Until: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)},
 			{Criterion: "coverage", Who: "Bob", Why: "ticket 8", Until: time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)},
 		}},
@@ -152,6 +140,9 @@ func TestDocumentedSections(t *testing.T) {
 	got := load(t, "testdata/documented.yaml")
 	if !got.Events.Given() || !got.Stream.Given() || !got.History.Given() {
 		t.Errorf("optional sections are %+v, %+v, %+v", got.Events, got.Stream, got.History)
+	}
+	if !got.Gate.Criteria.ShadowWriteCompleteness.Changes {
+		t.Error("legacy's own record and the event store are there, and changes are not judged")
 	}
 }
 
@@ -280,8 +271,6 @@ func TestGroupByDefaultsToStatusWhereItIsCompared(t *testing.T) {
 }
 
 var (
-	inForce       = config.Criterion{Enabled: true, Severity: config.Blocking}
-	off           = config.Criterion{Severity: config.Blocking}
 	exactDecimals = cmp.Comparer(func(a, b *apd.Decimal) bool {
 		return a == b || a != nil && b != nil && a.Cmp(b) == 0
 	})

@@ -25,7 +25,7 @@ func (c *Config) Fingerprint() string {
 	fields := slices.Clone(c.Compare.Fields)
 	slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	for _, f := range fields {
-		add(h, "field", f.Name, f.Type, exact(f.Tolerance), f.Legacy, f.Projection)
+		add(h, "field", f.Name, string(f.Type), exact(f.Tolerance), f.Legacy, f.Projection)
 	}
 	s := c.Compare.Settle
 	add(h, "settle", s.Window.String(), fmt.Sprint(s.Rechecks), s.MaxLag.String())

@@ -1,6 +1,10 @@
 package config
 
-import "go.yaml.in/yaml/v4"
+import (
+	"go.yaml.in/yaml/v4"
+
+	"github.com/nordvarg/crosscheck/order"
+)
 
 // Events is the append-only event store in PostgreSQL. It is a value and not a pointer, because fmt prints what a
 // nested pointer points to without asking a Secret.
@@ -19,13 +23,8 @@ type Events struct {
 	At string
 	// Payload is the column, or the SQL expression, with the event's content as json or jsonb. Default payload.
 	Payload string
-	// Types has, by event type as crosscheck calls it, the store's own name. Default none: the names are the same.
-	Types map[string]string
-	// Keys has, by payload key as crosscheck calls it ("filled_quantity", or "OrderFilled.quantity" for one type only),
-	// the store's own name; "" where the store has no such key. Default none.
-	Keys map[string]string
-	// Ignore lists payload keys that are passed over. Any other that is not expected is a finding. Default none.
-	Ignore []string
+	// Names are the store's own names of event types and payload keys. Default none: the names are the same.
+	order.Names
 }
 
 // History is what legacy itself remembers of its orders, in the legacy database.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/cockroachdb/apd/v3"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/nordvarg/crosscheck/gate"
 )
 
 // scalar is one value of the file, with its variables expanded. What came from the environment is text and is
@@ -168,8 +170,6 @@ func (o *object) oneOf(key string, into *string, words []string) {
 	*into = text
 }
 
-const maxWhole = math.MaxInt64
-
 var (
 	wholeNumber   = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 	decimalNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
@@ -198,7 +198,7 @@ func (o *object) whole(key string, into *int64, low, high int64) {
 	switch {
 	case err != nil || n < low || n > high:
 		limits := fmt.Sprintf("must be from %d to %d", low, high)
-		if high == maxWhole {
+		if high == math.MaxInt64 {
 			limits = fmt.Sprintf("must be %d or more", low)
 		}
 		o.wrong(s, limits+", found "+s.shown(), "")
@@ -207,29 +207,8 @@ func (o *object) whole(key string, into *int64, low, high int64) {
 	}
 }
 
-// between is a range of ratios; its ends belong to it where it says so.
-type between struct {
-	low, high         float64
-	withLow, withHigh bool
-}
-
-func (b between) holds(f float64) bool {
-	return (f > b.low || b.withLow && f == b.low) && (f < b.high || b.withHigh && f == b.high)
-}
-
-func (b between) String() string {
-	low, high := "above", "below"
-	if b.withLow {
-		low = "at least"
-	}
-	if b.withHigh {
-		high = "at most"
-	}
-	return fmt.Sprintf("%s %v and %s %v", low, b.low, high, b.high)
-}
-
 // ratio reads a number for statistics.
-func (o *object) ratio(key string, into *float64, limits between) {
+func (o *object) ratio(key string, into *float64, limits gate.Range) {
 	s, ok := o.scalar(key)
 	if !ok {
 		return
@@ -239,7 +218,7 @@ func (o *object) ratio(key string, into *float64, limits between) {
 		return
 	}
 	f, err := strconv.ParseFloat(s.text, 64)
-	if err != nil || !limits.holds(f) {
+	if err != nil || !limits.Holds(f) {
 		o.wrong(s, fmt.Sprintf("must be %v, found %s", limits, s.shown()), "")
 		return
 	}

@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
 )
 
 // readConfig reads all sections into a configuration that holds the defaults.
@@ -24,8 +27,8 @@ func readConfig(o *object, c *Config) {
 	readLedger(o.object("ledger"), &c.Ledger)
 	readCompare(o.object("compare"), &c.Compare)
 	readSampler(o.object("sampler"), &c.Sampler)
-	if gate := o.object("gate"); gate != nil {
-		readGate(gate, &c.Gate)
+	if decision := o.object("gate"); decision != nil {
+		readGate(decision, &c.Gate)
 	}
 	readWeb(o.object("web"), &c.Web)
 	c.Alerts = readAlerts(o.object("alerts"))
@@ -35,6 +38,7 @@ func readConfig(o *object, c *Config) {
 		o.at(target(o.values["stream"]), "stream", "needs the section events, which it is matched with", "")
 	}
 	c.History = readHistory(o.object("history"))
+	c.Gate.Criteria.ShadowWriteCompleteness.Changes = c.Events.Given() && c.History.Given()
 	o.done()
 }
 
@@ -85,15 +89,16 @@ func (r *reader) readField(n *yaml.Node, path string, names map[string]int) (Fie
 	}
 	var f Field
 	o.require("name", "")
-	o.require("type", "one of "+strings.Join(FieldTypes(), ", "))
+	types := fieldTypes()
+	o.require("type", "one of "+strings.Join(types, ", "))
 	o.text("name", &f.Name)
-	o.oneOf("type", &f.Type, FieldTypes())
+	o.oneOf("type", (*string)(&f.Type), types)
 	o.decimal("tolerance", &f.Tolerance)
 	o.text("legacy", &f.Legacy)
 	o.text("projection", &f.Projection)
 	o.done()
-	if f.Tolerance != nil && f.Type != "" && f.Type != "numeric" && f.Type != "integer" {
-		o.at(target(o.values["tolerance"]), join(path, "tolerance"), "is for numeric and integer fields only, this one is "+f.Type, "")
+	if f.Tolerance != nil && f.Type != "" && f.Type != order.Numeric && f.Type != order.Integer {
+		o.at(target(o.values["tolerance"]), join(path, "tolerance"), "is for numeric and integer fields only, this one is "+string(f.Type), "")
 	}
 	if f.Name == "" {
 		return f, false
@@ -120,7 +125,15 @@ func (r *reader) readField(n *yaml.Node, path string, names map[string]int) (Fie
 	return f, true
 }
 
-func readSettle(o *object, s *Settle) {
+func fieldTypes() []string {
+	var types []string
+	for _, t := range order.FieldTypes() {
+		types = append(types, string(t))
+	}
+	return types
+}
+
+func readSettle(o *object, s *compare.Settle) {
 	if o == nil {
 		return
 	}

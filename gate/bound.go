@@ -61,17 +61,18 @@ func mixtureBounds(n, k int64, confidence float64) (lower, upper float64) {
 	return lower, upper
 }
 
-// fixedUpper is the one-sided upper bound of Clopper and Pearson for k bad of n, right for a single look at a number
-// of orders decided beforehand.
-func fixedUpper(n, k int64, confidence float64) float64 {
-	if n <= 0 || k >= n {
+// FixedBound is the upper Clopper-Pearson bound on the share of bad orders after a single sample of n orders, drawn
+// uniformly, of which bad were not proven equal: with the given confidence the share is not larger. It holds for
+// one look at one sample; whoever looks again and again needs the bound of the sample_bound criterion.
+func FixedBound(n, bad int64, confidence float64) float64 {
+	if n <= 0 || bad >= n {
 		return 1
 	}
-	if k == 0 {
+	if bad == 0 {
 		return -math.Expm1(math.Log1p(-confidence) / float64(n))
 	}
-	a, b := float64(k+1), float64(n-k)
-	_, upper := bisect(float64(k)/float64(n), 1, func(p float64) bool { return betaCDF(a, b, p) >= confidence })
+	a, b := float64(bad+1), float64(n-bad)
+	_, upper := bisect(float64(bad)/float64(n), 1, func(p float64) bool { return betaCDF(a, b, p) >= confidence })
 	return upper
 }
 

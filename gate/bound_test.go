@@ -27,13 +27,13 @@ func TestFixedBoundIsClopperPearson(t *testing.T) {
 		{10, 10, 1},
 		{0, 0, 1},
 	} {
-		near(t, "fixedUpper", fixedUpper(c.n, c.k, 0.95), c.want, 1e-6)
+		near(t, "fixedUpper", FixedBound(c.n, c.k, 0.95), c.want, 1e-6)
 	}
 }
 
 func TestFixedBoundInvertsTheBinomialDistribution(t *testing.T) {
 	for _, c := range []struct{ n, k int64 }{{50, 3}, {1000, 17}, {10_000, 250}} {
-		p := fixedUpper(c.n, c.k, 0.95)
+		p := FixedBound(c.n, c.k, 0.95)
 		sum := 0.0 // P(X <= k) at p must be 5 %
 		for i := int64(0); i <= c.k; i++ {
 			a, _ := math.Lgamma(float64(c.n + 1))
@@ -67,7 +67,7 @@ func TestMixtureBoundsHoldTogether(t *testing.T) {
 		if !(lower >= 0 && lower <= share && share <= upper && upper <= 1) {
 			t.Fatalf("bounds %v and %v do not enclose %v", lower, upper, share)
 		}
-		if fixed := fixedUpper(n, k, 0.95); fixed > upper*(1+1e-9) {
+		if fixed := FixedBound(n, k, 0.95); fixed > upper*(1+1e-9) {
 			t.Fatalf("anytime bound %v is below the bound %v of a single look", upper, fixed)
 		}
 		if _, more := mixtureBounds(n+1, k, 0.95); more > upper*(1+1e-9) {

@@ -2,8 +2,28 @@ package gate
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
+
+// Streak is what the finished full and sample passes under the present fingerprint say, read backwards from the newest
+// until one diverged.
+type Streak struct {
+	// Clean is the number of passes that ended as match; Unjudged of those that ended lagging or unverified, which
+	// neither count nor end the streak.
+	Clean, Unjudged int64
+	// Since is when the oldest pass that matched started, Newest when the newest did; zero without one.
+	Since, Newest time.Time
+	// Broken is when the pass started that diverged last; zero when none did.
+	Broken time.Time
+}
+
+func (e *Streak) at() time.Time {
+	if e == nil {
+		return time.Time{}
+	}
+	return e.Newest
+}
 
 // CleanStreakCriterion asks that the last Passes full and sample passes that were judged all matched, over a time of at
 // least Duration. A pass that diverged ends the streak; one that could not be judged neither counts nor ends it.
@@ -20,21 +40,24 @@ type CleanStreakCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (CleanStreakCriterion) Name() string { return "clean_streak" }
 
-func (c CleanStreakCriterion) validate() error {
-	if c.Passes < 1 {
-		return fmt.Errorf("passes: must be at least 1, not %d", c.Passes)
-	}
-	if c.Duration < 0 {
-		return fmt.Errorf("duration: must not be negative, not %s", c.Duration)
-	}
-	return validAge(c.MaxAge)
+func (c *CleanStreakCriterion) settings(s Settings) {
+	s.Whole("passes", &c.Passes, 1, math.MaxInt64)
+	s.Duration("duration", &c.Duration, 0)
+	maxAgeSetting(s, &c.MaxAge)
 }
+
+func (c *CleanStreakCriterion) byDefault() {
+	*c = CleanStreakCriterion{Rule: Rule{Severity: Blocking}, Passes: 24, Duration: 24 * time.Hour, MaxAge: defaultFullAge}
+}
+
+// EvidenceAt is when the newest pass of the streak started.
+func (CleanStreakCriterion) EvidenceAt(e Evidence) time.Time { return e.Streak.at() }
 
 // Judge looks back from the newest pass. Observed is the number of passes that matched in a row. A streak that is
 // merely short is inconclusive; it fails when the newest judged pass diverged and divergences are still open.
 func (c CleanStreakCriterion) Judge(e Evidence, now time.Time) Result {
-	if err := c.validate(); err != nil {
-		return senseless(c.Passes, err)
+	if r, bad := senseless(&c, c.Passes); bad {
+		return r
 	}
 	s := e.Streak
 	if s == nil || (s.Clean == 0 && s.Broken.IsZero()) {

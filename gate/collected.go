@@ -2,7 +2,6 @@ package gate
 
 import (
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -66,23 +65,4 @@ func (s share) judge(c collection, maxAge time.Duration, now time.Time) Result {
 		return fail(observed, limit, s.repair, "%s, where %s are asked for.", said, percent(s.min))
 	}
 	return pass(observed, limit, "%s.", said)
-}
-
-func validShare(min float64, maxAge time.Duration) error {
-	if math.IsNaN(min) || min <= 0 || min > 1 {
-		return fmt.Errorf("min: must be above 0 and at most 1, not %v", min)
-	}
-	return validAge(maxAge)
-}
-
-func validMost(most int64, maxAge time.Duration) error {
-	if most < 0 {
-		return fmt.Errorf("max: must not be negative, not %d", most)
-	}
-	return validAge(maxAge)
-}
-
-// senseless is the result of a criterion whose limits make no sense.
-func senseless(limit any, err error) Result {
-	return broken(limit, "correct the criterion in config.yaml", "The criterion makes no sense: %s.", err)
 }

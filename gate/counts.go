@@ -24,11 +24,25 @@ type CountsCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (CountsCriterion) Name() string { return "counts" }
 
+func (c *CountsCriterion) settings(s Settings) {
+	maxAgeSetting(s, &c.MaxAge)
+}
+
+func (c *CountsCriterion) byDefault() {
+	*c = CountsCriterion{Rule: Rule{Enabled: true, Severity: Blocking}, MaxAge: defaultFullAge}
+}
+
+// EvidenceAt is when the full pass started.
+func (CountsCriterion) EvidenceAt(e Evidence) time.Time { return e.Full.started() }
+
 // Judge compares the groups of the last full pass. Observed is the number of rows by which the groups differ
 // without an explanation.
 func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 	const limit = int64(0)
-	p, r, ok := fullPass(e, limit, c.MaxAge, now)
+	if r, bad := senseless(&c, limit); bad {
+		return r
+	}
+	p, r, ok := fullPass(e, limit, now)
 	if !ok {
 		return r
 	}

@@ -22,20 +22,24 @@ type CoverageCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (CoverageCriterion) Name() string { return "coverage" }
 
-func (c CoverageCriterion) validate() error {
-	if math.IsNaN(c.Min) || c.Min <= 0 || c.Min > 1 {
-		return fmt.Errorf("min: must be above 0 and at most 1, not %v", c.Min)
-	}
-	return validAge(c.MaxAge)
+func (c *CoverageCriterion) settings(s Settings) {
+	shareSettings(s, &c.Min, &c.MaxAge)
 }
+
+func (c *CoverageCriterion) byDefault() {
+	*c = CoverageCriterion{Rule: Rule{Enabled: true, Severity: Blocking}, Min: 1, MaxAge: defaultFullAge}
+}
+
+// EvidenceAt is when the full pass started.
+func (CoverageCriterion) EvidenceAt(e Evidence) time.Time { return e.Full.started() }
 
 // Judge looks at the least covered part of the last full pass.
 func (c CoverageCriterion) Judge(e Evidence, now time.Time) Result {
 	limit := scalar(c.Min)
-	if err := c.validate(); err != nil {
-		return broken(limit, "correct the criterion in config.yaml", "The criterion makes no sense: %s.", err)
+	if r, bad := senseless(&c, limit); bad {
+		return r
 	}
-	p, r, ok := fullPass(e, limit, c.MaxAge, now)
+	p, r, ok := fullPass(e, limit, now)
 	if !ok {
 		return r
 	}

@@ -1,16 +1,22 @@
 package gate
 
-import (
-	"errors"
-	"fmt"
-	"time"
-)
+import "time"
 
 // Criterion is one named question to the evidence. Judge is pure and never panics, whatever the evidence holds.
 type Criterion interface {
 	Name() string
 	Blocking() bool
 	Judge(evidence Evidence, now time.Time) Result
+	// EvidenceAt is when the evidence was taken that it judges; zero where there is none, or it has no one time.
+	EvidenceAt(evidence Evidence) time.Time
+}
+
+// configured is a criterion of the policy. Each names its settings and their defaults.
+type configured interface {
+	Criterion
+	rule() *Rule
+	settings(s Settings)
+	byDefault()
 }
 
 // Severity says whether a criterion takes part in the decision.
@@ -33,6 +39,13 @@ type Rule struct {
 // Blocking is true unless the rule is advisory.
 func (r Rule) Blocking() bool { return r.Severity != Advisory }
 
+func (r *Rule) rule() *Rule { return r }
+
+func (r *Rule) common(s Settings) {
+	s.Boolean("enabled", &r.Enabled)
+	s.OneOf("severity", (*string)(&r.Severity), []string{string(Blocking), string(Advisory)})
+}
+
 // Criteria is the policy: which criteria are asked and how strict they are. There is no setting for what happens
 // without evidence: that is always inconclusive.
 type Criteria struct {
@@ -53,61 +66,37 @@ type Criteria struct {
 	RollbackRehearsals      RollbackRehearsalsCriterion
 }
 
-// The ages of evidence by default: a full pass is scheduled daily, with two hours to spare; samples are hourly.
-const (
-	defaultFullAge   = 26 * time.Hour
-	defaultSampleAge = 168 * time.Hour
-)
+// defaultFullAge is how old a full pass may be: it is scheduled daily, and has two hours to spare.
+const defaultFullAge = 26 * time.Hour
+
+// all is every criterion there is, in the order in which they are reported.
+func (c *Criteria) all() []configured {
+	return []configured{
+		&c.OpenDivergences, &c.FullVerification, &c.Counts, &c.SampleBound, &c.Coverage,
+		&c.ShadowWriteCompleteness, &c.EventGaps, &c.StreamCompleteness, &c.ProjectionLag, &c.StreamLag,
+		&c.CleanStreak, &c.HistoryAccuracy, &c.Rehearsals, &c.RollbackRehearsals,
+	}
+}
 
 // Defaults asks what every system can answer, all blocking, nothing tolerated. The other criteria are off until they
 // are configured: a representation that a system does not have has not failed. [Criteria.NotAsked] names them.
 func Defaults() Criteria {
-	rule := Rule{Enabled: true, Severity: Blocking}
-	off := Rule{Severity: Blocking}
-	const day, soon = 24 * time.Hour, 10 * time.Minute
-	return Criteria{
-		OpenDivergences:  OpenDivergencesCriterion{Rule: rule, Max: 0, MaxAge: defaultFullAge},
-		FullVerification: FullVerificationCriterion{Rule: rule, MaxAge: defaultFullAge},
-		Counts:           CountsCriterion{Rule: rule, MaxAge: defaultFullAge},
-		SampleBound:      SampleBoundCriterion{Rule: rule, MaxRatio: 0.001, Confidence: 0.95, MaxAge: defaultSampleAge},
-		Coverage:         CoverageCriterion{Rule: rule, Min: 1, MaxAge: defaultFullAge},
-
-		ShadowWriteCompleteness: ShadowWriteCriterion{Rule: off, Min: 1, MaxAge: defaultFullAge},
-		EventGaps:               EventGapsCriterion{Rule: off, MaxAge: defaultFullAge},
-		StreamCompleteness:      StreamCompletenessCriterion{Rule: off, Min: 1, MaxAge: time.Hour},
-		ProjectionLag:           ProjectionLagCriterion{Rule: off, Max: time.Minute, MaxAge: soon},
-		StreamLag:               StreamLagCriterion{Rule: off, Max: 1000, MaxAge: soon},
-		CleanStreak:             CleanStreakCriterion{Rule: off, Passes: 24, Duration: day, MaxAge: defaultFullAge},
-		HistoryAccuracy:         HistoryAccuracyCriterion{Rule: off, Min: 1, MaxAge: 7 * day},
-		Rehearsals:              RehearsalsCriterion{Rule: off, Count: 3, MaxDuration: 5 * time.Minute, MaxAge: 14 * day},
-		RollbackRehearsals:      RollbackRehearsalsCriterion{Rule: off, Count: 1, MaxDuration: 2 * time.Minute, MaxAge: 14 * day},
+	var c Criteria
+	for _, each := range c.all() {
+		each.byDefault()
 	}
+	return c
 }
 
-// listed is a criterion with what the policy says of it.
-type listed struct {
-	rule      Rule
-	criterion Criterion
-	err       error // what makes no sense about its limits
-}
-
-// all is every criterion there is, in the order in which they are reported.
-func (c Criteria) all() []listed {
-	return []listed{
-		{c.OpenDivergences.Rule, c.OpenDivergences, c.OpenDivergences.validate()},
-		{c.FullVerification.Rule, c.FullVerification, validAge(c.FullVerification.MaxAge)},
-		{c.Counts.Rule, c.Counts, validAge(c.Counts.MaxAge)},
-		{c.SampleBound.Rule, c.SampleBound, c.SampleBound.validate()},
-		{c.Coverage.Rule, c.Coverage, c.Coverage.validate()},
-		{c.ShadowWriteCompleteness.Rule, c.ShadowWriteCompleteness, c.ShadowWriteCompleteness.validate()},
-		{c.EventGaps.Rule, c.EventGaps, c.EventGaps.validate()},
-		{c.StreamCompleteness.Rule, c.StreamCompleteness, c.StreamCompleteness.validate()},
-		{c.ProjectionLag.Rule, c.ProjectionLag, c.ProjectionLag.validate()},
-		{c.StreamLag.Rule, c.StreamLag, c.StreamLag.validate()},
-		{c.CleanStreak.Rule, c.CleanStreak, c.CleanStreak.validate()},
-		{c.HistoryAccuracy.Rule, c.HistoryAccuracy, c.HistoryAccuracy.validate()},
-		{c.Rehearsals.Rule, c.Rehearsals, c.Rehearsals.terms().validate()},
-		{c.RollbackRehearsals.Rule, c.RollbackRehearsals, c.RollbackRehearsals.terms().validate()},
+// Read visits the settings of the criterion of that name. One whose settings are read is in force, unless they say that it
+// is not.
+func (c *Criteria) Read(name string, s Settings) {
+	for _, each := range c.all() {
+		if each.Name() == name {
+			each.rule().Enabled = true
+			each.rule().common(s)
+			each.settings(s)
+		}
 	}
 }
 
@@ -115,8 +104,8 @@ func (c Criteria) all() []listed {
 func (c Criteria) List() []Criterion {
 	var list []Criterion
 	for _, each := range c.all() {
-		if each.rule.Enabled {
-			list = append(list, each.criterion)
+		if each.rule().Enabled {
+			list = append(list, each)
 		}
 	}
 	return list
@@ -126,44 +115,26 @@ func (c Criteria) List() []Criterion {
 func (c Criteria) NotAsked() []string {
 	var names []string
 	for _, each := range c.all() {
-		if !each.rule.Enabled {
-			names = append(names, each.criterion.Name())
+		if !each.rule().Enabled {
+			names = append(names, each.Name())
 		}
 	}
 	return names
 }
 
 // Names lists every criterion there is.
-func Names() []string {
-	var names []string
-	for _, each := range (Criteria{}).all() {
-		names = append(names, each.criterion.Name())
-	}
-	return names
+func Names() []string { return Criteria{}.NotAsked() }
+
+// Policy is everything that is configured about the decision.
+type Policy struct {
+	Criteria Criteria
+	// Waivers excuse criteria for a time. Default none.
+	Waivers []Waiver
 }
 
-// Validate returns every limit of an enabled criterion that makes no sense, all joined, each with its key path
-// below "gate". A criterion that was not validated and makes no sense has verdict error.
-func (c Criteria) Validate() error {
-	var errs []error
-	for _, each := range c.all() {
-		if !each.rule.Enabled {
-			continue
-		}
-		name := each.criterion.Name()
-		if r := each.rule; r.Severity != "" && r.Severity != Blocking && r.Severity != Advisory {
-			errs = append(errs, fmt.Errorf("%s.severity: must be %q or %q, not %q", name, Blocking, Advisory, r.Severity))
-		}
-		if each.err != nil {
-			errs = append(errs, fmt.Errorf("%s.%w", name, each.err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func validAge(age time.Duration) error {
-	if age <= 0 {
-		return fmt.Errorf("max_age: must be longer than 0, not %s", age)
-	}
-	return nil
+// Decide judges the evidence by the criteria, as of now, then applies the waivers, and says what was not asked.
+func (p Policy) Decide(e Evidence, now time.Time) Decision {
+	d := Waive(Evaluate(p.Criteria.List(), e, now), p.Waivers)
+	d.NotAsked = p.Criteria.NotAsked()
+	return d
 }

@@ -279,5 +279,5 @@ func TestSampleBound(t *testing.T) {
 		given("a sample from tomorrow", func(e *Evidence) { e.Sample.FinishedAt = now.Add(time.Hour) }, Errored, "clocks"),
 	})
 	c.MaxRatio = 0
-	check(t, c, []sentence{given("a limit of zero", func(*Evidence) {}, Errored, "no sample proves 0")})
+	check(t, c, []sentence{given("a limit of zero", func(*Evidence) {}, Errored, "max_ratio: must be above 0 and below 1, not 0")})
 }

@@ -11,6 +11,38 @@ const eventsFrom = "configure events and let crosscheck run, or run crosscheck v
 // lagFrom says how the lag comes to be known.
 const lagFrom = "configure events and projection.changed_at, a column with an index"
 
+// EventsEvidence is what folding the whole event store has shown, in the full verification that ended at At.
+type EventsEvidence struct {
+	// Legacy and WithEvents are the shadow-write completeness by orders: those of legacy that were looked at, and those of
+	// them whose events say the same.
+	Legacy, WithEvents int64
+	// Orders is the number of orders that the events give. Flawed is how many orders have an event that cannot be
+	// decoded or applied; Gaps, how many have a history with a hole.
+	Orders, Flawed, Gaps int64
+	At                   time.Time
+}
+
+func (e *EventsEvidence) at() time.Time {
+	if e == nil {
+		return time.Time{}
+	}
+	return e.At
+}
+
+// LagEvidence is how far the projection was behind the event store, as measured at At.
+type LagEvidence struct {
+	Events int64         // that the projection has not applied yet
+	Behind time.Duration // from the newest change that it shows to the newest event
+	At     time.Time
+}
+
+func (e *LagEvidence) at() time.Time {
+	if e == nil {
+		return time.Time{}
+	}
+	return e.At
+}
+
 func eventsCollection(e *EventsEvidence) collection {
 	return collection{what: "The event store", from: eventsFrom, at: e.At}
 }
@@ -28,12 +60,21 @@ type EventGapsCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (EventGapsCriterion) Name() string { return "event_gaps" }
 
-func (c EventGapsCriterion) validate() error { return validMost(c.Max, c.MaxAge) }
+func (c *EventGapsCriterion) settings(s Settings) {
+	mostSettings(s, &c.Max, &c.MaxAge)
+}
+
+func (c *EventGapsCriterion) byDefault() {
+	*c = EventGapsCriterion{Rule: Rule{Severity: Blocking}, MaxAge: defaultFullAge}
+}
+
+// EvidenceAt is when the event store was folded.
+func (EventGapsCriterion) EvidenceAt(e Evidence) time.Time { return e.Events.at() }
 
 // Judge counts orders with holes and with flawed events. Observed is their sum.
 func (c EventGapsCriterion) Judge(e Evidence, now time.Time) Result {
-	if err := c.validate(); err != nil {
-		return senseless(c.Max, err)
+	if r, bad := senseless(&c, c.Max); bad {
+		return r
 	}
 	if e.Events == nil {
 		return collection{what: "The event store", from: eventsFrom}.nothing(c.Max)
@@ -69,18 +110,23 @@ type ProjectionLagCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (ProjectionLagCriterion) Name() string { return "projection_lag" }
 
-func (c ProjectionLagCriterion) validate() error {
-	if c.Max < 0 {
-		return fmt.Errorf("max: must not be negative, not %s", c.Max)
-	}
-	return validAge(c.MaxAge)
+func (c *ProjectionLagCriterion) settings(s Settings) {
+	s.Duration("max", &c.Max, 0)
+	maxAgeSetting(s, &c.MaxAge)
 }
+
+func (c *ProjectionLagCriterion) byDefault() {
+	*c = ProjectionLagCriterion{Rule: Rule{Severity: Blocking}, Max: time.Minute, MaxAge: 10 * time.Minute}
+}
+
+// EvidenceAt is when the lag was measured.
+func (ProjectionLagCriterion) EvidenceAt(e Evidence) time.Time { return e.Lag.at() }
 
 // Judge looks at the lag measured last. Observed and limit are in seconds.
 func (c ProjectionLagCriterion) Judge(e Evidence, now time.Time) Result {
 	limit := c.Max.Seconds()
-	if err := c.validate(); err != nil {
-		return senseless(limit, err)
+	if r, bad := senseless(&c, limit); bad {
+		return r
 	}
 	from := collection{what: "The projection's lag", from: lagFrom}
 	if e.Lag == nil {

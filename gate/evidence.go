@@ -55,6 +55,14 @@ type Pass struct {
 	Strata []Stratum
 }
 
+// started is when the pass started; zero where there is none.
+func (p *Pass) started() time.Time {
+	if p == nil {
+		return time.Time{}
+	}
+	return p.StartedAt
+}
+
 // Stratum is the orders of one status and age that a pass set out to look at. Age is a name, as "under 1h".
 type Stratum struct {
 	Group, Age         string

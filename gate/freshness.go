@@ -14,10 +14,7 @@ const clockTolerance = time.Minute
 // fullPass returns the pass that a criterion about full passes may judge: there, consistent, not empty, fresh.
 // Otherwise ok is false and the result says why. A pass too old that found divergences is still returned, as stale
 // bad news is bad news; use [stale] for it.
-func fullPass(e Evidence, limit any, maxAge time.Duration, now time.Time) (p Pass, r Result, ok bool) {
-	if err := validAge(maxAge); err != nil {
-		return p, broken(limit, "correct the criterion in config.yaml", "The criterion makes no sense: %s.", err), false
-	}
+func fullPass(e Evidence, limit any, now time.Time) (p Pass, r Result, ok bool) {
 	eta := nextFull(e, now)
 	if e.Full == nil {
 		if e.VoidFull {

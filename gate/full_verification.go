@@ -14,11 +14,25 @@ type FullVerificationCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (FullVerificationCriterion) Name() string { return "full_verification" }
 
+func (c *FullVerificationCriterion) settings(s Settings) {
+	maxAgeSetting(s, &c.MaxAge)
+}
+
+func (c *FullVerificationCriterion) byDefault() {
+	*c = FullVerificationCriterion{Rule: Rule{Enabled: true, Severity: Blocking}, MaxAge: defaultFullAge}
+}
+
+// EvidenceAt is when the full pass started.
+func (FullVerificationCriterion) EvidenceAt(e Evidence) time.Time { return e.Full.started() }
+
 const wantMatch = "match"
 
 // Judge looks at the last full pass.
 func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
-	p, r, ok := fullPass(e, wantMatch, c.MaxAge, now)
+	if r, bad := senseless(&c, wantMatch); bad {
+		return r
+	}
+	p, r, ok := fullPass(e, wantMatch, now)
 	if !ok {
 		return r
 	}

@@ -91,7 +91,7 @@ func Evaluate(criteria []Criterion, evidence Evidence, now time.Time) Decision {
 	for _, c := range criteria {
 		r := c.Judge(evidence, now)
 		r.Name, r.Advisory = c.Name(), !c.Blocking()
-		r.EvidenceAt = evidenceAt(r.Name, evidence).UTC()
+		r.EvidenceAt = c.EvidenceAt(evidence).UTC()
 		d.Criteria = append(d.Criteria, r)
 	}
 	d.Decision = decide(d.Criteria)

@@ -20,17 +20,21 @@ type OpenDivergencesCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (OpenDivergencesCriterion) Name() string { return "open_divergences" }
 
-func (c OpenDivergencesCriterion) validate() error {
-	if c.Max < 0 {
-		return fmt.Errorf("max: must not be negative, not %d", c.Max)
-	}
-	return validAge(c.MaxAge)
+func (c *OpenDivergencesCriterion) settings(s Settings) {
+	mostSettings(s, &c.Max, &c.MaxAge)
 }
+
+func (c *OpenDivergencesCriterion) byDefault() {
+	*c = OpenDivergencesCriterion{Rule: Rule{Enabled: true, Severity: Blocking}, MaxAge: defaultFullAge}
+}
+
+// EvidenceAt is when the newest pass started that compared anything.
+func (OpenDivergencesCriterion) EvidenceAt(e Evidence) time.Time { return lookedAt(e).started() }
 
 // Judge counts what is open. Open divergences fail even when no pass is left to vouch for them.
 func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
-	if err := c.validate(); err != nil {
-		return broken(c.Max, "correct the criterion in config.yaml", "The criterion makes no sense: %s.", err)
+	if r, bad := senseless(&c, c.Max); bad {
+		return r
 	}
 	open := openTotal(e)
 	if e.Accepted < 0 {
@@ -47,18 +51,18 @@ func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
 	if open > c.Max {
 		return fail(open, c.Max, "repair the orders, or their cause, and run crosscheck verify", "%s", openReason(e, open, now))
 	}
-	looked, newest := lookedAt(e)
-	if !looked {
+	newest := lookedAt(e)
+	if newest == nil {
 		reason := "No divergence is open, but no pass has compared a single order yet, so nothing has been looked at."
 		if e.VoidFull || e.VoidSample {
 			reason = voidReason("pass") + " Nothing has been looked at since."
 		}
 		return inconclusive(nil, c.Max, nextFull(e, now), "%s", reason)
 	}
-	if why := contradiction(newest, now); why != "" {
-		return broken(c.Max, clockHint, "%s is not usable as evidence: %s.", passName(newest), why)
+	if why := contradiction(*newest, now); why != "" {
+		return broken(c.Max, clockHint, "%s is not usable as evidence: %s.", passName(*newest), why)
 	}
-	if r, old := stale(newest, e, open, c.Max, c.MaxAge, now); old {
+	if r, old := stale(*newest, e, open, c.Max, c.MaxAge, now); old {
 		return r
 	}
 	if open > 0 {
@@ -66,21 +70,20 @@ func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	if e.Accepted > 0 {
 		return pass(open, c.Max, "No divergence is open, and %s, each with who answers for it and until when; the last look was taken by %s.",
-			quantity(e.Accepted, "is accepted", "are accepted"), lowerFirst(passWhen(newest, now)))
+			quantity(e.Accepted, "is accepted", "are accepted"), lowerFirst(passWhen(*newest, now)))
 	}
-	return pass(open, c.Max, "No divergence is open; the last look was taken by %s.", lowerFirst(passWhen(newest, now)))
+	return pass(open, c.Max, "No divergence is open; the last look was taken by %s.", lowerFirst(passWhen(*newest, now)))
 }
 
-// lookedAt returns the newest pass that compared at least one order.
-func lookedAt(e Evidence) (bool, Pass) {
-	var newest Pass
-	found := false
+// lookedAt returns the newest pass that compared at least one order; nil when there is none.
+func lookedAt(e Evidence) *Pass {
+	var newest *Pass
 	for _, p := range []*Pass{e.Full, e.Sample} {
-		if p != nil && p.Compared > 0 && (!found || p.StartedAt.After(newest.StartedAt)) {
-			newest, found = *p, true
+		if p != nil && p.Compared > 0 && (newest == nil || p.StartedAt.After(newest.StartedAt)) {
+			newest = p
 		}
 	}
-	return found, newest
+	return newest
 }
 
 // openReason names the largest groups of open divergences and the oldest of all.

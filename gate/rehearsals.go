@@ -2,9 +2,22 @@ package gate
 
 import (
 	"fmt"
-	"math"
 	"time"
 )
+
+// HistoryEvidence is what an audit of legacy's own history has shown: Orders is the number of orders audited,
+// Consistent how many of them agree with their audit log and trades.
+type HistoryEvidence struct {
+	Orders, Consistent int64
+	At                 time.Time
+}
+
+func (e *HistoryEvidence) at() time.Time {
+	if e == nil {
+		return time.Time{}
+	}
+	return e.At
+}
 
 // HistoryAccuracyCriterion asks that at least the share Min of legacy's orders agree with their own audit log and trades.
 type HistoryAccuracyCriterion struct {
@@ -18,15 +31,24 @@ type HistoryAccuracyCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (HistoryAccuracyCriterion) Name() string { return "history_accuracy" }
 
-func (c HistoryAccuracyCriterion) validate() error { return validShare(c.Min, c.MaxAge) }
+func (c *HistoryAccuracyCriterion) settings(s Settings) {
+	shareSettings(s, &c.Min, &c.MaxAge)
+}
+
+func (c *HistoryAccuracyCriterion) byDefault() {
+	*c = HistoryAccuracyCriterion{Rule: Rule{Severity: Blocking}, Min: 1, MaxAge: 7 * 24 * time.Hour}
+}
+
+// EvidenceAt is when legacy was audited.
+func (HistoryAccuracyCriterion) EvidenceAt(e Evidence) time.Time { return e.History.at() }
 
 const historyFrom = "run crosscheck audit"
 
 // Judge looks at the last audit.
 func (c HistoryAccuracyCriterion) Judge(e Evidence, now time.Time) Result {
 	limit := scalar(c.Min)
-	if err := c.validate(); err != nil {
-		return senseless(limit, err)
+	if r, bad := senseless(&c, limit); bad {
+		return r
 	}
 	from := collection{what: "Legacy's own history", from: historyFrom}
 	if e.History == nil {
@@ -40,6 +62,49 @@ func (c HistoryAccuracyCriterion) Judge(e Evidence, now time.Time) Result {
 	return s.judge(from, c.MaxAge, now)
 }
 
+// Rehearsal is one rehearsed cutover or rollback.
+type Rehearsal struct {
+	At   time.Time // start
+	Took time.Duration
+	OK   bool // reached its end with every check passed
+}
+
+// RehearsalEvidence holds the rehearsals under the present fingerprint, the newest first.
+type RehearsalEvidence struct {
+	Cutovers, Rollbacks []Rehearsal
+}
+
+func (e *RehearsalEvidence) cutovers() rehearsals {
+	if e == nil {
+		return nil
+	}
+	return e.Cutovers
+}
+
+func (e *RehearsalEvidence) rollbacks() rehearsals {
+	if e == nil {
+		return nil
+	}
+	return e.Rollbacks
+}
+
+// rehearsals of one kind, the newest first.
+type rehearsals []Rehearsal
+
+func (of rehearsals) at() time.Time {
+	if len(of) == 0 {
+		return time.Time{}
+	}
+	return of[0].At
+}
+
+func rehearsalSettings(s Settings, count *int64, maxDuration, maxAge *time.Duration) {
+	const most = 1000
+	s.Whole("count", count, 1, most)
+	s.Duration("max_duration", maxDuration, time.Second)
+	maxAgeSetting(s, maxAge)
+}
+
 // rehearsed asks that the newest Count rehearsals all succeeded within MaxDuration, none longer ago than MaxAge.
 type rehearsed struct {
 	Count       int64
@@ -47,21 +112,8 @@ type rehearsed struct {
 	MaxAge      time.Duration
 }
 
-func (c rehearsed) validate() error {
-	if c.Count < 1 || c.Count > math.MaxInt32 {
-		return fmt.Errorf("count: must be at least 1, not %d", c.Count)
-	}
-	if c.MaxDuration <= 0 {
-		return fmt.Errorf("max_duration: must be longer than 0, not %s", c.MaxDuration)
-	}
-	return validAge(c.MaxAge)
-}
-
 // judge counts from the newest rehearsal backwards. Observed is how many of the newest succeeded in a row.
-func (c rehearsed) judge(of []Rehearsal, what, command string, now time.Time) Result {
-	if err := c.validate(); err != nil {
-		return senseless(c.Count, err)
-	}
+func (c rehearsed) judge(of rehearsals, what, command string, now time.Time) Result {
 	var good int64
 	var slowest time.Duration
 	for i, r := range of {
@@ -121,15 +173,25 @@ type RehearsalsCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (RehearsalsCriterion) Name() string { return "rehearsals" }
 
+func (c *RehearsalsCriterion) settings(s Settings) {
+	rehearsalSettings(s, &c.Count, &c.MaxDuration, &c.MaxAge)
+}
+
+func (c *RehearsalsCriterion) byDefault() {
+	*c = RehearsalsCriterion{Rule: Rule{Severity: Blocking}, Count: 3, MaxDuration: 5 * time.Minute, MaxAge: 14 * 24 * time.Hour}
+}
+
+// EvidenceAt is when the newest rehearsal started.
+func (RehearsalsCriterion) EvidenceAt(e Evidence) time.Time { return e.Rehearsals.cutovers().at() }
+
 func (c RehearsalsCriterion) terms() rehearsed { return rehearsed{c.Count, c.MaxDuration, c.MaxAge} }
 
 // Judge looks at the newest rehearsals of the cutover.
 func (c RehearsalsCriterion) Judge(e Evidence, now time.Time) Result {
-	var of []Rehearsal
-	if e.Rehearsals != nil {
-		of = e.Rehearsals.Cutovers
+	if r, bad := senseless(&c, c.Count); bad {
+		return r
 	}
-	return c.terms().judge(of, "rehearsal of the cutover", "run crosscheck cutover rehearse", now)
+	return c.terms().judge(e.Rehearsals.cutovers(), "rehearsal of the cutover", "run crosscheck cutover rehearse", now)
 }
 
 // RollbackRehearsalsCriterion asks the same of the rollback.
@@ -146,15 +208,27 @@ type RollbackRehearsalsCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (RollbackRehearsalsCriterion) Name() string { return "rollback_rehearsals" }
 
+func (c *RollbackRehearsalsCriterion) settings(s Settings) {
+	rehearsalSettings(s, &c.Count, &c.MaxDuration, &c.MaxAge)
+}
+
+func (c *RollbackRehearsalsCriterion) byDefault() {
+	*c = RollbackRehearsalsCriterion{Rule: Rule{Severity: Blocking}, Count: 1, MaxDuration: 2 * time.Minute, MaxAge: 14 * 24 * time.Hour}
+}
+
+// EvidenceAt is when the newest rehearsal started.
+func (RollbackRehearsalsCriterion) EvidenceAt(e Evidence) time.Time {
+	return e.Rehearsals.rollbacks().at()
+}
+
 func (c RollbackRehearsalsCriterion) terms() rehearsed {
 	return rehearsed{c.Count, c.MaxDuration, c.MaxAge}
 }
 
 // Judge looks at the newest rehearsals of the rollback.
 func (c RollbackRehearsalsCriterion) Judge(e Evidence, now time.Time) Result {
-	var of []Rehearsal
-	if e.Rehearsals != nil {
-		of = e.Rehearsals.Rollbacks
+	if r, bad := senseless(&c, c.Count); bad {
+		return r
 	}
-	return c.terms().judge(of, "rehearsal of the rollback", "run crosscheck cutover rehearse, which rolls back at its end", now)
+	return c.terms().judge(e.Rehearsals.rollbacks(), "rehearsal of the rollback", "run crosscheck cutover rehearse, which rolls back at its end", now)
 }

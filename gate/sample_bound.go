@@ -22,21 +22,24 @@ type SampleBoundCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (SampleBoundCriterion) Name() string { return "sample_bound" }
 
-func (c SampleBoundCriterion) validate() error {
-	if math.IsNaN(c.MaxRatio) || c.MaxRatio <= 0 || c.MaxRatio >= 1 {
-		return fmt.Errorf("max_ratio: must be above 0 and below 1, not %v (no sample proves 0)", c.MaxRatio)
-	}
-	if math.IsNaN(c.Confidence) || c.Confidence < 0.5 || c.Confidence >= 1 {
-		return fmt.Errorf("confidence: must be at least 0.5 and below 1, not %v", c.Confidence)
-	}
-	return validAge(c.MaxAge)
+func (c *SampleBoundCriterion) settings(s Settings) {
+	s.Ratio("max_ratio", &c.MaxRatio, Range{Low: 0, High: 1}) // no sample proves 0
+	s.Ratio("confidence", &c.Confidence, Range{Low: 0.5, WithLow: true, High: 1})
+	maxAgeSetting(s, &c.MaxAge)
 }
+
+func (c *SampleBoundCriterion) byDefault() {
+	*c = SampleBoundCriterion{Rule: Rule{Enabled: true, Severity: Blocking}, MaxRatio: 0.001, Confidence: 0.95, MaxAge: 7 * 24 * time.Hour}
+}
+
+// EvidenceAt is when the newest sample started.
+func (SampleBoundCriterion) EvidenceAt(e Evidence) time.Time { return e.Sample.started() }
 
 // Judge bounds the share of bad orders. Observed is the anytime-valid upper bound.
 func (c SampleBoundCriterion) Judge(e Evidence, now time.Time) Result {
 	limit := scalar(c.MaxRatio)
-	if err := c.validate(); err != nil {
-		return broken(limit, "correct the criterion in config.yaml", "The criterion makes no sense: %s.", err)
+	if r, bad := senseless(&c, limit); bad {
+		return r
 	}
 	if r, ok := c.usable(e, limit, now); !ok {
 		return r
@@ -124,7 +127,7 @@ func BoundOf(s Sampling, confidence float64) Bound {
 	bad := s.Diverged + s.Unverified
 	_, b.Upper = mixtureBounds(s.Orders, bad, confidence)
 	b.Lower, _ = mixtureBounds(s.Orders, s.Diverged, confidence)
-	b.Fixed = fixedUpper(s.Orders, bad, confidence)
+	b.Fixed = FixedBound(s.Orders, bad, confidence)
 	b.UpperOrders = int64(math.Ceil(b.Upper * float64(s.Population)))
 	b.FixedOrders = int64(math.Ceil(b.Fixed * float64(s.Population)))
 	return b

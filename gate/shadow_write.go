@@ -9,6 +9,13 @@ import (
 // changesFrom says how evidence about changes comes to be.
 const changesFrom = "let crosscheck run, or run crosscheck sample; the tables under history must be readable, with an index on the order"
 
+// ChangesEvidence is the shadow-write completeness by changes, of the orders that the newest pass drew, which started at At:
+// the lines of legacy's audit log and its trades, and those of them that have their event.
+type ChangesEvidence struct {
+	Changes, WithEvents int64
+	At                  time.Time
+}
+
 // ShadowWriteCriterion asks that at least the share Min of legacy's orders have events that say the same as the row, and
 // where legacy records its changes, that at least that share of them have their event: an event that was lost is hidden
 // by the next one of the same field, in the row and not in the history.
@@ -26,14 +33,23 @@ type ShadowWriteCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (ShadowWriteCriterion) Name() string { return "shadow_write_completeness" }
 
-func (c ShadowWriteCriterion) validate() error { return validShare(c.Min, c.MaxAge) }
+func (c *ShadowWriteCriterion) settings(s Settings) {
+	shareSettings(s, &c.Min, &c.MaxAge)
+}
+
+func (c *ShadowWriteCriterion) byDefault() {
+	*c = ShadowWriteCriterion{Rule: Rule{Severity: Blocking}, Min: 1, MaxAge: defaultFullAge}
+}
+
+// EvidenceAt is when the event store was folded.
+func (ShadowWriteCriterion) EvidenceAt(e Evidence) time.Time { return e.Events.at() }
 
 // Judge compares the orders looked at with those that have their events, and the changes of the orders drawn last with those
 // that have theirs. The worse of the two is the verdict; observed is the smaller share.
 func (c ShadowWriteCriterion) Judge(e Evidence, now time.Time) Result {
 	limit := scalar(c.Min)
-	if err := c.validate(); err != nil {
-		return senseless(limit, err)
+	if r, bad := senseless(&c, limit); bad {
+		return r
 	}
 	orders := c.orders(e.Events, now)
 	if !c.Changes {

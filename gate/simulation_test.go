@@ -61,7 +61,7 @@ func TestLookingEveryHour(t *testing.T) {
 // falseGo is the share of weeks in which each bound said GO at least once; with a true share above the limit, falsely.
 func (l looking) falseGo(random *rand.Rand, weeks, hours int, alpha float64) (naive, mixture float64) {
 	// Largest clean-enough count per number of hours, computed once: the bounds are monotone in k.
-	fixed := accepts(hours, l.size, l.limit, func(n, k int64) float64 { return fixedUpper(n, k, 1-alpha) })
+	fixed := accepts(hours, l.size, l.limit, func(n, k int64) float64 { return FixedBound(n, k, 1-alpha) })
 	anytime := accepts(hours, l.size, l.limit, func(n, k int64) float64 { _, u := mixtureBounds(n, k, 1-alpha); return u })
 	var wrongFixed, wrongAnytime int
 	for range weeks {

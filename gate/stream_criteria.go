@@ -8,6 +8,26 @@ import (
 // streamFrom says how evidence about the stream comes to be.
 const streamFrom = "configure stream and events and let crosscheck run"
 
+// StreamEvidence is what following the Kafka topic has shown, as of At.
+type StreamEvidence struct {
+	// Stored is the number of events of the event store that were looked for in the stream; Seen, how many of these it had.
+	Stored, Seen int64
+	// LagMessages is how many messages of the topic had not been read yet, over all partitions.
+	LagMessages int64
+	// Gaps is how many holes the topic has: ranges of offsets that retention took before they were read.
+	Gaps int64
+	// CaughtUpAt is when the follower last had read everything there was, zero when it never had. At is when all of this
+	// was written down.
+	CaughtUpAt, At time.Time
+}
+
+func (e *StreamEvidence) at() time.Time {
+	if e == nil {
+		return time.Time{}
+	}
+	return e.At
+}
+
 func streamCollection(e *StreamEvidence) collection {
 	return collection{what: "The stream", from: streamFrom, at: e.At}
 }
@@ -26,13 +46,22 @@ type StreamCompletenessCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (StreamCompletenessCriterion) Name() string { return "stream_completeness" }
 
-func (c StreamCompletenessCriterion) validate() error { return validShare(c.Min, c.MaxAge) }
+func (c *StreamCompletenessCriterion) settings(s Settings) {
+	shareSettings(s, &c.Min, &c.MaxAge)
+}
+
+func (c *StreamCompletenessCriterion) byDefault() {
+	*c = StreamCompletenessCriterion{Rule: Rule{Severity: Blocking}, Min: 1, MaxAge: time.Hour}
+}
+
+// EvidenceAt is when the stream was looked at.
+func (StreamCompletenessCriterion) EvidenceAt(e Evidence) time.Time { return e.Stream.at() }
 
 // Judge compares the events stored with those seen. A hole fails whatever the share: what was in it was never read.
 func (c StreamCompletenessCriterion) Judge(e Evidence, now time.Time) Result {
 	limit := scalar(c.Min)
-	if err := c.validate(); err != nil {
-		return senseless(limit, err)
+	if r, bad := senseless(&c, limit); bad {
+		return r
 	}
 	if e.Stream == nil {
 		return collection{what: "The stream", from: streamFrom}.nothing(limit)
@@ -71,12 +100,21 @@ type StreamLagCriterion struct {
 // Name is the criterion's identifier everywhere.
 func (StreamLagCriterion) Name() string { return "stream_lag" }
 
-func (c StreamLagCriterion) validate() error { return validMost(c.Max, c.MaxAge) }
+func (c *StreamLagCriterion) settings(s Settings) {
+	mostSettings(s, &c.Max, &c.MaxAge)
+}
+
+func (c *StreamLagCriterion) byDefault() {
+	*c = StreamLagCriterion{Rule: Rule{Severity: Blocking}, Max: 1000, MaxAge: 10 * time.Minute}
+}
+
+// EvidenceAt is when the stream was looked at.
+func (StreamLagCriterion) EvidenceAt(e Evidence) time.Time { return e.Stream.at() }
 
 // Judge counts the messages that wait.
 func (c StreamLagCriterion) Judge(e Evidence, now time.Time) Result {
-	if err := c.validate(); err != nil {
-		return senseless(c.Max, err)
+	if r, bad := senseless(&c, c.Max); bad {
+		return r
 	}
 	if e.Stream == nil {
 		return collection{what: "The stream", from: streamFrom}.nothing(c.Max)

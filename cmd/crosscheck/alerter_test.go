@@ -9,6 +9,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/incident"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/ledger"
@@ -47,7 +48,7 @@ func told(t *testing.T, values bool) string {
 	finish(verify.Sample, verify.Scan{}, verify.Result{Verdict: compare.Unverified, Reason: `invalid input syntax for type numeric: "SECRET-PRICE-12.75"`})
 	c := &config.Config{}
 	c.Alerts.IncludeValues, c.Stream.Topic = values, "orders"
-	c.Gate.Criteria.Counts = config.Counts{Criterion: config.Criterion{Enabled: true, Severity: config.Blocking}, MaxAge: time.Hour}
+	c.Gate.Criteria.Counts = gate.CountsCriterion{Rule: gate.Rule{Enabled: true, Severity: gate.Blocking}, MaxAge: time.Hour}
 	s := &ledgerStatus{
 		ledger: l, config: c,
 		fingerprint: func(context.Context) (string, error) { return "f", nil },

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/source"
@@ -69,7 +70,7 @@ func (r diagnosis) has(side string, checks ...string) bool {
 	return slices.ContainsFunc(r.Findings, func(f doctor.Finding) bool { return f.Side == side && slices.Contains(checks, f.Check) })
 }
 
-func settleFinding(s config.Settle) doctor.Finding {
+func settleFinding(s compare.Settle) doctor.Finding {
 	f := doctor.Finding{Side: "config", Check: "settle", Level: doctor.OK, Message: fmt.Sprintf("differences settle for %v before they count", s.Window)}
 	if s.Window == 0 {
 		f.Level, f.Message = doctor.Warning, "compare.settle.window is 0: whatever is on its way to the projection counts as diverged"

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/ledger"
@@ -280,7 +280,7 @@ error    both        key        bad
 }
 
 func TestSettleFinding(t *testing.T) {
-	if f := settleFinding(config.Settle{Window: time.Second}); f.Level != doctor.OK {
+	if f := settleFinding(compare.Settle{Window: time.Second}); f.Level != doctor.OK {
 		t.Errorf("%+v", f)
 	}
 }

@@ -103,9 +103,9 @@ func newExplainer(ctx context.Context, c *config.Config) (*explainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &explainer{config: c, sides: opened, settle: settleRules(c)}
+	x := &explainer{config: c, sides: opened, settle: c.Compare.Settle}
 	for _, f := range c.Compare.Fields {
-		x.oracle.Fields = append(x.oracle.Fields, domainField(f))
+		x.oracle.Fields = append(x.oracle.Fields, f.Field)
 	}
 	return x, nil
 }

@@ -79,7 +79,7 @@ func openFold(ctx context.Context, c *config.Config, observe func(side, kind str
 		fold.GroupBy = c.Compare.GroupBy
 	}
 	for _, f := range c.Compare.Fields {
-		fold.Fields = append(fold.Fields, domainField(f))
+		fold.Fields = append(fold.Fields, f.Field)
 	}
 	return source.OpenFold(ctx, fold)
 }

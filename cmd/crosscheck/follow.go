@@ -141,7 +141,7 @@ func (s *sidecar) watchOnce(ctx context.Context, c *verify.Comparison, l lease.L
 }
 
 func vocabularyOf(c config.Events) (order.Vocabulary, error) {
-	v, err := order.NewVocabulary(order.Names{Types: c.Types, Keys: c.Keys, Ignore: c.Ignore})
+	v, err := order.NewVocabulary(c.Names)
 	if err != nil {
 		return v, withHint(fmt.Errorf("reading the vocabulary of events: %w", err), "see events.types, events.keys and events.ignore")
 	}

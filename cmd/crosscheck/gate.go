@@ -138,9 +138,7 @@ func (g *gateCommand) print(w io.Writer, d gate.Decision) error {
 // decide gathers the evidence and judges it. A ledger that was never written is no evidence, not an error.
 // A lag that cannot be measured is not known, and no reason not to judge the rest.
 func decide(ctx context.Context, l *ledger.Ledger, c *config.Config, fingerprint string, measure lagMeter, now time.Time) (gate.Decision, gate.Evidence, error) {
-	policy := gatePolicy(c.Gate)
-	policy.Criteria.ShadowWriteCompleteness.Changes = c.Events.Given() && c.History.Given()
-	evidence, err := l.Evidence(ctx, fingerprint, now, policy.Criteria.SampleBound.MaxAge)
+	evidence, err := l.Evidence(ctx, fingerprint, now, c.Gate.Criteria.SampleBound.MaxAge)
 	if errors.Is(err, ledger.ErrNotMigrated) {
 		evidence, err = gate.Evidence{Fingerprint: fingerprint}, nil
 	}
@@ -153,5 +151,5 @@ func decide(ctx context.Context, l *ledger.Ledger, c *config.Config, fingerprint
 	if lag, err := measure(ctx); err == nil && lag != nil {
 		evidence.Lag = &gate.LagEvidence{Events: lag.Events, Behind: lag.Behind, At: now}
 	}
-	return policy.Decide(evidence, now), evidence, nil
+	return c.Gate.Decide(evidence, now), evidence, nil
 }

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
@@ -120,7 +119,7 @@ func (s sides) close() {
 func legacyConfig(c *config.Config, observe func(string, string, time.Duration)) source.Config {
 	s := sideConfig("legacy", c, c.Legacy, observe)
 	for _, f := range c.Compare.Fields {
-		s.Fields = append(s.Fields, source.Field{Field: domainField(f), Expr: f.Legacy})
+		s.Fields = append(s.Fields, source.Field{Field: f.Field, Expr: f.Legacy})
 	}
 	return s
 }
@@ -128,7 +127,7 @@ func legacyConfig(c *config.Config, observe func(string, string, time.Duration))
 func projectionConfig(c *config.Config, observe func(string, string, time.Duration)) source.Config {
 	s := sideConfig("projection", c, c.Projection, observe)
 	for _, f := range c.Compare.Fields {
-		s.Fields = append(s.Fields, source.Field{Field: domainField(f), Expr: f.Projection})
+		s.Fields = append(s.Fields, source.Field{Field: f.Field, Expr: f.Projection})
 	}
 	return s
 }
@@ -138,10 +137,6 @@ func sideConfig(name string, c *config.Config, s config.Side, observe func(strin
 		Name: name, DSN: s.DSN.Reveal(), Table: s.Table, Key: s.Key, ChangedAt: s.ChangedAt,
 		GroupBy: c.Compare.GroupBy, ObserveQuery: observe,
 	}
-}
-
-func domainField(f config.Field) order.Field {
-	return order.Field{Name: f.Name, Type: order.FieldType(f.Type), Tolerance: f.Tolerance}
 }
 
 // fingerprint names what evidence is valid for: the configuration, the comparator and where all that is read comes from.
@@ -184,11 +179,11 @@ func openLedger(ctx context.Context, c *config.Config, log *slog.Logger) (*ledge
 func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *verify.Comparison {
 	fields := make([]order.Field, len(c.Compare.Fields))
 	for i, f := range c.Compare.Fields {
-		fields[i] = domainField(f)
+		fields[i] = f.Field
 	}
 	cmp := &verify.Comparison{
 		Legacy: s.legacy, Projection: s.projection, Fields: fields, GroupBy: c.Compare.GroupBy,
-		Settle: settleRules(c),
+		Settle: c.Compare.Settle,
 		Ledger: l,
 		Random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), //nolint:gosec // a sample, not a secret
 		Now:    time.Now, Wait: lease.Sleep, Log: log,
@@ -201,11 +196,6 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 	}
 	cmp.Folded = s.folded.pair(s.legacy)
 	return cmp
-}
-
-func settleRules(c *config.Config) compare.Settle {
-	s := c.Compare.Settle
-	return compare.Settle{Window: s.Window, Rechecks: s.Rechecks, MaxLag: s.MaxLag}
 }
 
 func holding(l *ledger.Ledger, job string, ttl time.Duration, log *slog.Logger) lease.Holding {
