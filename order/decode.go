@@ -1,8 +1,8 @@
 package order
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,16 +19,11 @@ import (
 // an order (a market order has none), for the old and new value of a modification of it, and for the reason of a
 // cancel.
 func Decode(raw RawEvent, v Vocabulary) (Event, error) {
-	return decode(raw, v, json.Valid(raw.Payload))
-}
-
-// decode is Decode for a payload of which is known whether it is JSON.
-func decode(raw RawEvent, v Vocabulary, valid bool) (Event, error) {
 	e := Event{Position: raw.Position, Key: raw.Key, Type: EventType(raw.Type), At: raw.At}
 	if t, ok := v.prepared().types[raw.Type]; ok {
 		e.Type = t
 	}
-	e.Body, e.Schema = v.prepared().decode(raw, valid)
+	e.Body, e.Schema = v.prepared().decode(raw)
 	if e.Schema != nil {
 		e.Schema.Position, e.Schema.Key, e.Schema.Type = raw.Position, raw.Key, raw.Type
 		return e, e.Schema
@@ -36,12 +31,15 @@ func decode(raw RawEvent, v Vocabulary, valid bool) (Event, error) {
 	return e, nil
 }
 
-func (n *names) decode(raw RawEvent, valid bool) (Body, *SchemaError) {
+func (n *names) decode(raw RawEvent) (Body, *SchemaError) {
 	t, ok := n.types[raw.Type]
 	if !ok {
-		return nil, &SchemaError{Kind: UnknownType, Detail: fmt.Sprintf("there is no event type %q in the vocabulary", raw.Type)}
+		return nil, &SchemaError{Kind: UnknownType, Detail: fmt.Sprintf("there is no event type %.60q in the vocabulary", raw.Type)}
 	}
-	members, finding := object(raw.Payload, valid)
+	if len(raw.Payload) > MaxPayload {
+		return nil, &SchemaError{Kind: TooLarge, Detail: fmt.Sprintf("the payload is larger than %d bytes", MaxPayload)}
+	}
+	members, finding := object(raw.Payload, maxDepth)
 	if finding != nil {
 		finding.Detail = "payload: " + finding.Detail
 		return nil, finding
@@ -56,28 +54,26 @@ func (n *names) decode(raw RawEvent, valid bool) (Body, *SchemaError) {
 		return nil, r.finding
 	}
 	if unknown != "" {
-		finding = &SchemaError{Kind: UnknownKey, Name: unknown, Detail: "the payload has a key that is not in the vocabulary: " + unknown}
+		finding = &SchemaError{Kind: UnknownKey, Name: unknown, Detail: fmt.Sprintf("the payload has a key that is not in the vocabulary: %.60s", unknown)}
 	}
 	return body, finding
 }
 
 // values are a payload's values by their index in payloadKeys; a nil raw is a key that is not there.
-type values [maxKeys]token
+type values [maxKeys]member
 
 // sort puts each value in its place. It returns the first key that has none.
 func (n *names) sort(t EventType, members []member, key Key) (out values, unknown string, finding *SchemaError) {
-	for i, m := range members {
-		for _, earlier := range members[:i] {
-			if earlier.name == m.name {
-				return out, "", &SchemaError{Kind: DuplicateKey, Name: m.name, Detail: "the payload has the key " + m.name + " twice"}
-			}
-		}
+	if name, found := twice(members); found {
+		return out, "", &SchemaError{Kind: DuplicateKey, Name: name, Detail: fmt.Sprintf("the payload has the key %.60s twice", name)}
+	}
+	for _, m := range members {
 		index, known := n.keys[t][m.name]
 		switch {
 		case known:
-			out[index] = m.value
-		case m.name == "order_id" && m.value.text != string(key):
-			return out, "", &SchemaError{Kind: OtherOrder, Name: m.name, Detail: fmt.Sprintf("the payload is of order %.40s", m.value.raw)}
+			out[index] = m
+		case m.name == "order_id" && string(m.text) != string(key):
+			return out, "", &SchemaError{Kind: OtherOrder, Name: m.name, Detail: fmt.Sprintf("the payload is of order %.40s", m.raw)}
 		case !n.ignore[m.name] && unknown == "":
 			unknown = m.name
 		}
@@ -88,7 +84,7 @@ func (n *names) sort(t EventType, members []member, key Key) (out values, unknow
 		}
 		detail := "the payload has no " + name
 		if unknown != "" {
-			detail += "; it has " + unknown + ", which is not in the vocabulary: renamed?"
+			detail += fmt.Sprintf("; it has %.60s, which is not in the vocabulary: renamed?", unknown)
 		}
 		return out, "", &SchemaError{Kind: MissingKey, Name: name, Detail: detail}
 	}
@@ -151,7 +147,7 @@ func (r *reader) text(i int) string {
 	t := r.values[i]
 	switch t.kind {
 	case jsonString:
-		return t.text
+		return string(t.text)
 	case jsonNumber:
 		d := r.number(i)
 		return d.Text('f')
@@ -184,7 +180,7 @@ func (r *reader) number(i int) apd.Decimal {
 	t := r.values[i]
 	switch t.kind {
 	case jsonNumber, jsonString:
-		d, ok := parseDecimal(t.text)
+		d, ok := parseDecimal(string(t.text))
 		if !ok {
 			r.find(i, BadNumber, fmt.Sprintf("%.60s is no decimal number of at most %d digits on each side of the point", t.raw, maxDigits))
 		}
@@ -204,68 +200,6 @@ func (r *reader) find(i int, kind SchemaKind, detail string) {
 	}
 }
 
-// maxDigits bounds a number on each side of the decimal point: as much as any column of declared precision holds.
-// Beyond it one event of twenty bytes (1e130000) could keep us busy for minutes.
-const maxDigits = 1000
-
-// parseDecimal reads a number as JSON writes it. There is one zero.
-func parseDecimal(s string) (apd.Decimal, bool) {
-	var d apd.Decimal
-	if len(s) > 3*maxDigits || !isNumber(s) {
-		return d, false
-	}
-	if small, ok := smallDecimal(s); ok {
-		return small, true
-	}
-	if _, _, err := d.SetString(s); err != nil || d.Form != apd.Finite {
-		return apd.Decimal{}, false
-	}
-	if d.IsZero() {
-		d.Negative = false
-		d.Exponent = min(d.Exponent, 0)
-	}
-	if d.Exponent < -maxDigits || d.NumDigits()+int64(d.Exponent) > maxDigits {
-		return apd.Decimal{}, false
-	}
-	return d, true
-}
-
-// isNumber holds a string to the grammar of a JSON number. Others read "NaN", "0x10", "1_000" or " 1" as numbers too.
-func isNumber(s string) bool {
-	s = strings.TrimPrefix(s, "-")
-	whole := digits(s)
-	if whole == 0 || whole > 1 && s[0] == '0' {
-		return false
-	}
-	s = s[whole:]
-	if rest, ok := strings.CutPrefix(s, "."); ok {
-		n := digits(rest)
-		if n == 0 {
-			return false
-		}
-		s = rest[n:]
-	}
-	if s == "" {
-		return true
-	}
-	if s[0] != 'e' && s[0] != 'E' {
-		return false
-	}
-	s = s[1:]
-	if s != "" && (s[0] == '+' || s[0] == '-') {
-		s = s[1:]
-	}
-	return s != "" && digits(s) == len(s)
-}
-
-func digits(s string) int {
-	n := 0
-	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
-		n++
-	}
-	return n
-}
-
 // DecodeMessage reads an event from the stream, {"event_id", "order_id", "event_type", "timestamp", "payload"}, as
 // strictly as [Decode]. Ids may be numbers or strings.
 func DecodeMessage(message []byte, v Vocabulary) (Event, error) {
@@ -274,7 +208,7 @@ func DecodeMessage(message []byte, v Vocabulary) (Event, error) {
 		finding.Position, finding.Key, finding.Type = raw.Position, raw.Key, raw.Type
 		return Event{Position: raw.Position, Key: raw.Key, Type: EventType(raw.Type), At: raw.At, Schema: finding}, finding
 	}
-	e, err := decode(raw, v, true) // a part of valid JSON is
+	e, err := Decode(raw, v)
 	if err == nil && finding != nil {
 		finding.Position, finding.Key, finding.Type = raw.Position, raw.Key, raw.Type
 		e.Schema = finding
@@ -285,27 +219,25 @@ func DecodeMessage(message []byte, v Vocabulary) (Event, error) {
 
 // envelope reads all of a message but the payload. With a finding it returns what could be read.
 func envelope(message []byte) (raw RawEvent, finding *SchemaError) {
-	members, finding := object(message, json.Valid(message))
-	if finding != nil {
+	members, finding := object(message, maxDepth+1)
+	if finding != nil && finding.Kind != TooLarge {
 		return raw, finding
 	}
 	find := func(kind SchemaKind, name, detail string) {
 		if finding == nil || finding.Harmless() && kind != UnknownKey {
-			finding = &SchemaError{Kind: kind, Name: name, Detail: "the message's " + name + ": " + detail}
+			finding = &SchemaError{Kind: kind, Name: name, Detail: fmt.Sprintf("the message's %.60s: %s", name, detail)}
 		}
 	}
-	seen := map[string]bool{}
+	if name, found := twice(members); found {
+		find(DuplicateKey, name, "twice")
+	}
 	for _, m := range members {
-		if seen[m.name] {
-			find(DuplicateKey, m.name, "twice")
-		}
-		seen[m.name] = true
 		if kind, detail := raw.take(m); kind != "" {
 			find(kind, m.name, detail)
 		}
 	}
 	for _, name := range []string{"event_id", "order_id", "event_type", "timestamp", "payload"} {
-		if !seen[name] {
+		if !slices.ContainsFunc(members, func(m member) bool { return m.name == name }) {
 			find(MissingKey, name, "missing")
 		}
 	}
@@ -314,36 +246,36 @@ func envelope(message []byte) (raw RawEvent, finding *SchemaError) {
 
 // take reads one member of a message; an empty kind is success.
 func (e *RawEvent) take(m member) (SchemaKind, string) {
-	text := m.value.text
-	wrong := func() (SchemaKind, string) { return WrongType, "is " + m.value.kind.String() }
+	text := string(m.text)
+	wrong := func() (SchemaKind, string) { return WrongType, "is " + m.kind.String() }
 	switch m.name {
 	case "event_id":
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || !isNumber(text) {
-			return BadNumber, fmt.Sprintf("%.60s is no 64-bit integer", m.value.raw)
+			return BadNumber, fmt.Sprintf("%.60s is no 64-bit integer", m.raw)
 		}
 		e.Position = Position(n)
 	case "order_id":
-		if m.value.kind != jsonString && m.value.kind != jsonNumber || text == "" {
+		if m.kind != jsonString && m.kind != jsonNumber || text == "" {
 			return wrong()
 		}
-		if m.value.kind == jsonNumber && strings.ContainsAny(text, ".eE") {
-			return BadNumber, text + " is no integer"
+		if m.kind == jsonNumber && strings.ContainsAny(text, ".eE") {
+			return BadNumber, fmt.Sprintf("%.60s is no integer", text)
 		}
 		e.Key = Key(text)
 	case "event_type":
-		if m.value.kind != jsonString {
+		if m.kind != jsonString {
 			return wrong()
 		}
 		e.Type = text
 	case "timestamp":
 		at, ok := ParseTime(text)
-		if !ok || m.value.kind != jsonString {
-			return BadTimestamp, fmt.Sprintf("%.60s is no RFC 3339 time with a zone and at most nanoseconds", m.value.raw)
+		if !ok || m.kind != jsonString {
+			return BadTimestamp, fmt.Sprintf("%.60s is no RFC 3339 time with a zone and at most nanoseconds", m.raw)
 		}
 		e.At = at
 	case "payload":
-		e.Payload = m.value.raw
+		e.Payload = m.raw
 	default:
 		return UnknownKey, "not expected"
 	}

@@ -30,13 +30,7 @@ func (r StoredRow) Raw() RawEvent {
 }
 
 // flatValues are a payload's values by their index in payloadKeys.
-type flatValues [maxKeys]flatValue
-
-// flatValue is a string, a number, or null. Its text is lent.
-type flatValue struct {
-	kind tokenKind // 0: it is not there
-	text []byte    // of a string what it says, of a number how it is written
-}
+type flatValues [maxKeys]token
 
 // ReadFlat reads a message of the usual form. With true, [DecodeMessage] reads the same event out of it, and finds nothing
 // wrong that is not harmless. With false the message may be anything, and DecodeMessage has to be asked. The result refers
@@ -46,7 +40,7 @@ func ReadFlat(message []byte, v Vocabulary) (f Flat, ok bool) {
 	var seen int
 	var body []byte // the payload, where it comes before what says how to read it
 	var others fewNames
-	s := flatScanner{data: message}
+	s := scanner{data: message}
 	ok = s.object(func(name []byte) bool {
 		member, fine := 0, false
 		switch string(name) {
@@ -65,7 +59,7 @@ func ReadFlat(message []byte, v Vocabulary) (f Flat, ok bool) {
 				fine = f.form.read(&s, f.Key, &f.values)
 			} else {
 				from := s.at
-				fine = s.skip(maxDepth)
+				fine = s.skip(maxDepth + 1)
 				body = s.data[from:s.at]
 			}
 		default:
@@ -79,7 +73,7 @@ func ReadFlat(message []byte, v Vocabulary) (f Flat, ok bool) {
 	return f, ok
 }
 
-func (f *Flat) readPosition(s *flatScanner) bool {
+func (f *Flat) readPosition(s *scanner) bool {
 	v, ok := s.scalar()
 	if !ok || v.kind == jsonNull || len(v.text) == 0 || len(v.text) > 18 || v.text[0] == '0' {
 		return false
@@ -93,7 +87,7 @@ func (f *Flat) readPosition(s *flatScanner) bool {
 	return true
 }
 
-func (f *Flat) readKey(s *flatScanner) bool {
+func (f *Flat) readKey(s *scanner) bool {
 	v, ok := s.scalar()
 	f.Key = Key(v.text)
 	return ok && v.kind != jsonNull && len(v.text) > 0 && (v.kind == jsonString || !bytes.ContainsAny(v.text, ".eE"))
@@ -101,10 +95,10 @@ func (f *Flat) readKey(s *flatScanner) bool {
 
 // readTime reads what time.Time.UnmarshalText reads: that is stricter than ParseTime, but for digits beyond nanoseconds, and
 // a comma before them.
-func (f *Flat) readTime(s *flatScanner) bool {
+func (f *Flat) readTime(s *scanner) bool {
 	const seconds = len("2006-01-02T15:04:05")
 	text, ok := s.text()
-	if !ok || len(text) <= seconds || text[seconds] == ',' || text[seconds] == '.' && leadingDigits(text[seconds+1:]) > 9 {
+	if !ok || len(text) <= seconds || text[seconds] == ',' || text[seconds] == '.' && digits(text[seconds+1:]) > 9 {
 		return false
 	}
 	return f.At.UnmarshalText(text) == nil

@@ -50,13 +50,14 @@ func (f *fewNames) add(name []byte) bool {
 
 // reads reads a payload that stands by itself.
 func (f *form) reads(payload []byte, of Key, into *flatValues) bool {
-	s := flatScanner{data: payload}
-	return f.read(&s, of, into) && s.ended()
+	s := scanner{data: payload}
+	return len(payload) <= MaxPayload && f.read(&s, of, into) && s.ended()
 }
 
 // read is names.sort and reader.body for flat payloads: true only if those find nothing, or no more than keys too many.
-func (f *form) read(s *flatScanner, of Key, into *flatValues) bool {
+func (f *form) read(s *scanner, of Key, into *flatValues) bool {
 	var others fewNames
+	from := s.at
 	ok := s.object(func(name []byte) (ok bool) {
 		if i := f.index(name); i >= 0 {
 			twice := into[i].kind != 0
@@ -69,7 +70,7 @@ func (f *form) read(s *flatScanner, of Key, into *flatValues) bool {
 		}
 		return s.skip(maxDepth) && others.add(name)
 	})
-	return ok && f.fits(into)
+	return ok && s.at-from <= MaxPayload && f.fits(into)
 }
 
 func (f *form) index(name []byte) int {
@@ -147,12 +148,12 @@ func (f *form) same(a, b *flatValues) bool {
 }
 
 // isText is true for what is the text that it is written as. A number below zero may be another zero.
-func (v flatValue) isText() bool {
+func (v token) isText() bool {
 	return v.kind == jsonString || v.kind == jsonNumber && v.text[0] != '-' && plainNumber(v.text)
 }
 
 // written is the value as text, of a number that which reader.text makes of it.
-func (v flatValue) written() []byte {
+func (v token) written() []byte {
 	if v.isText() {
 		return v.text
 	}

@@ -61,7 +61,7 @@ func (r *Replay) read(t EventType) (ok bool) {
 	return ok
 }
 
-func (r *Replay) readModified(field []byte, value flatValue) (ok bool) {
+func (r *Replay) readModified(field []byte, value token) (ok bool) {
 	to := &r.said
 	to.field = r.names.fields[string(field)]
 	to.text, to.market = value.text, value.kind == jsonNull

@@ -18,6 +18,7 @@ const (
 	BadTimestamp SchemaKind = "bad_timestamp" // not RFC 3339 with a zone and at most nanoseconds
 	UnknownField SchemaKind = "unknown_field" // a modification of a field that modifications do not change
 	OtherOrder   SchemaKind = "other_order"   // the payload names another order than the event
+	TooLarge     SchemaKind = "too_large"     // beyond the limits on a payload's size, its keys and its depth
 	NoBody       SchemaKind = "no_body"       // an event that came without a body and without a reason
 )
 

@@ -58,6 +58,24 @@ func escape(text []byte) (r rune, length int) {
 	return r, one
 }
 
+// wellFormed is true if the text has no escapes but those of JSON, whatever they stand for.
+func wellFormed(text []byte) bool {
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 {
+			return true
+		}
+		switch text = text[at:]; {
+		case len(text) > 1 && bytes.IndexByte([]byte(`"\/bfnrt`), text[1]) >= 0:
+			text = text[2:]
+		case codeUnit(text) >= 0:
+			text = text[len(`\u0000`):]
+		default:
+			return false
+		}
+	}
+}
+
 // codeUnit reads the four digits of an escape at the beginning of the text; -1 where there is none.
 func codeUnit(text []byte) rune {
 	const prefix, length = `\u`, len(`\u0000`)
