@@ -132,9 +132,9 @@ type querier interface {
 func (e *Events) histories(ctx context.Context, from querier, keys []order.Key) (map[order.Key][]order.Event, error) {
 	c := e.config
 	query := fmt.Sprintf(`SELECT (%[1]s)::text AS crosscheck_key, (%[2]s)::bigint::text AS crosscheck_position, %[3]s AS crosscheck_type,
-		(extract(epoch FROM %[4]s) * 1000000)::bigint::text AS crosscheck_at, (%[5]s)::text AS crosscheck_payload
+		(extract(epoch FROM %[4]s) * 1000000)::bigint::text AS crosscheck_at, %[5]s AS crosscheck_payload
 		FROM %[6]s WHERE %[7]s = ANY($1::text[]::%[8]s[]) ORDER BY (%[2]s)::bigint`,
-		c.Key, c.Position, c.Type, tellable(c.At), c.Payload, e.side.from(), "("+c.Key+")", keyCast(e.keyType))
+		c.Key, c.Position, c.Type, tellable(c.At), payloadText(c.Payload), e.side.from(), "("+c.Key+")", keyCast(e.keyType))
 	return e.events(ctx, from, query, texts(keys))
 }
 
@@ -168,6 +168,17 @@ var (
 // tellable is the SQL of a time, kept within those.
 func tellable(at string) string {
 	return "greatest(least(coalesce(" + at + ", '-infinity'), '9999-12-31 23:59:59.999999+00'), '0001-01-01 00:00:00+00')"
+}
+
+// surelySmall is the stored size of a payload that is not larger than is decoded, however well it is compressed: one byte stands
+// for 255 at most.
+const surelySmall = order.MaxPayload / 256
+
+// payloadText is the SQL of a payload as text. Of one that is larger than is decoded only the beginning is sent: it might be a
+// gigabyte. Nearly all are small as they are stored, and are not measured.
+func payloadText(payload string) string {
+	return fmt.Sprintf("CASE WHEN pg_catalog.pg_column_size(%[1]s) < %[2]d THEN (%[1]s)::text ELSE left((%[1]s)::text, %[3]d) END",
+		payload, surelySmall, order.MaxPayload+1)
 }
 
 var errNullPosition = errors.New("an event has no position")

@@ -33,8 +33,8 @@ func (e *Events) Rows(ctx context.Context, positions []order.Position, fn func(o
 	}
 	defer conn.Release()
 	c := e.config
-	query := fmt.Sprintf("SELECT (%[1]s)::text, (%[2]s)::bigint, (%[3]s)::text, %[4]s, (%[5]s)::text FROM %[6]s WHERE (%[2]s) = ANY($1::bigint[])",
-		c.Key, c.Position, c.Type, c.At, c.Payload, e.side.from())
+	query := fmt.Sprintf("SELECT (%[1]s)::text, (%[2]s)::bigint, (%[3]s)::text, %[4]s, %[5]s FROM %[6]s WHERE (%[2]s) = ANY($1::bigint[])",
+		c.Key, c.Position, c.Type, c.At, payloadText(c.Payload), e.side.from())
 	const text, binaryFormat = 0, 1
 	result := conn.Conn().PgConn().ExecParams(ctx, query, [][]byte{int8Array(positions)}, []uint32{pgtype.Int8ArrayOID}, []int16{text},
 		[]int16{text, binaryFormat, text, binaryFormat, text})

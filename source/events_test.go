@@ -2,6 +2,8 @@ package source_test
 
 import (
 	"errors"
+	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -110,4 +112,48 @@ func TestAnEventWithoutATellableTimeStopsNobody(t *testing.T) {
 	if newest, err := e.Newest(t.Context()); err != nil || order.TimestamptzText(newest) != "2024-01-01 00:00:00+00" {
 		t.Errorf("the newest event is of %s, %v", newest, err)
 	}
+}
+
+// TestAPayloadOfAnySizeStopsNobody has one that is larger than is decoded, and than is worth holding in memory.
+func TestAPayloadOfAnySizeStopsNobody(t *testing.T) {
+	const megabytes = 32
+	c := eventStore(t, fmt.Sprintf(`INSERT INTO event_store VALUES
+		(1, 1, 'OrderCreated', '2024-01-01 00:00:00+00', '{"trader_id": 1, "symbol": "A", "side": "BUY", "quantity": "10", "price": 1.10}'),
+		(2, 1, 'OrderCanceled', '2024-01-01 00:00:00+00', jsonb_build_object('reason', repeat('x', %d))),
+		(3, 2, 'OrderCreated', '2024-01-01 00:00:00+00', '{"trader_id": 1, "symbol": "A", "side": "BUY", "quantity": "10", "price": 1.10}'),
+		(4, 2, 'OrderCanceled', '2024-01-01 00:00:00+00', jsonb_build_object('reason', repeat('x', %d)))`, megabytes<<20, order.MaxPayload-100))
+	for _, column := range []string{"jsonb", "json"} {
+		t.Run(column, func(t *testing.T) {
+			c := c
+			c.Payload = "(payload::" + column + ")"
+			fold := openFold(t, source.FoldConfig{Events: c, Fields: []order.Field{statusField(), {Name: "updated_at", Type: order.Timestamptz}}})
+			e := openEvents(t, c)
+			before := allocated()
+			want := map[order.Key]string{"1": "OPEN 2024-01-01 00:00:00+00", "2": "CANCELED 2024-01-01 00:00:00+00"}
+			if d := cmp.Diff(want, scanned(t, fold)); d != "" {
+				t.Errorf("the fold: %s", d)
+			}
+			histories, err := e.Histories(t.Context(), []order.Key{"1", "2"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s := histories["1"][1].Schema; s == nil || s.Kind != order.TooLarge || histories["2"][1].Schema != nil {
+				t.Errorf("found are %v and %v", s, histories["2"][1].Schema)
+			}
+			sizes := map[order.Position]int{}
+			err = e.Rows(t.Context(), []order.Position{2, 4}, func(r order.StoredRow) error { sizes[r.Position] = len(r.Payload); return nil })
+			if err != nil || sizes[2] != order.MaxPayload+1 || sizes[4] > order.MaxPayload {
+				t.Errorf("%d bytes of the two payloads were read, %v", sizes, err)
+			}
+			if bytes := allocated() - before; bytes > megabytes<<20/2 {
+				t.Errorf("%d bytes were allocated", bytes)
+			}
+		})
+	}
+}
+
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }

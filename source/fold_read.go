@@ -43,7 +43,7 @@ func (r *eventReader) read(ctx context.Context, tx pgx.Tx, query string) error {
 // columns are what is read of an event. What is not needed is not sent.
 func (r *eventReader) columns() string {
 	c := r.fold.events.config
-	columns := []string{"(" + c.Key + ")::text AS crosscheck_key", "(" + c.Type + ")::text AS crosscheck_type", c.Payload + " AS crosscheck_payload"}
+	columns := []string{"(" + c.Key + ")::text AS crosscheck_key", "(" + c.Type + ")::text AS crosscheck_type", r.payload() + " AS crosscheck_payload"}
 	if r.fold.events.keyType == order.KeyInteger {
 		columns[0] = "(" + c.Key + ")::bigint AS crosscheck_key"
 	}
@@ -54,6 +54,17 @@ func (r *eventReader) columns() string {
 		columns = append(columns, "("+c.Position+")::bigint AS crosscheck_position")
 	}
 	return strings.Join(columns, ", ")
+}
+
+// payload is a payload as it is stored. One that is larger than is decoded is not sent; what is sent in its place is no more an
+// object than it is one that can be read.
+func (r *eventReader) payload() string {
+	of := "json"
+	if r.fold.jsonb {
+		of = "jsonb"
+	}
+	return fmt.Sprintf(`CASE WHEN pg_catalog.pg_column_size(%[1]s) < %[2]d OR octet_length((%[1]s)::text) <= %[3]d THEN %[1]s ELSE '"too large"'::%[4]s END`,
+		r.fold.events.config.Payload, surelySmall, order.MaxPayload, of)
 }
 
 // query selects events in the order in which they are folded.
