@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // Streak is what the finished full and sample passes under the present fingerprint say, read backwards from the newest
@@ -69,20 +71,20 @@ func (c CleanStreakCriterion) Judge(e Evidence, now time.Time) Result {
 	if s.Clean == 0 {
 		if openTotal(e) > 0 {
 			return fail(int64(0), c.Passes, "repair the orders, or their cause; then "+c.eta(e, c.Passes, c.Duration),
-				"The pass that was judged last started at %s and diverged.", instant(s.Broken))
+				"The pass that was judged last started at %s and diverged.", human.Instant(s.Broken))
 		}
 		return inconclusive(int64(0), c.Passes, c.eta(e, c.Passes, c.Duration),
-			"The pass that was judged last started at %s and diverged; everything that it found has been resolved since.", instant(s.Broken))
+			"The pass that was judged last started at %s and diverged; everything that it found has been resolved since.", human.Instant(s.Broken))
 	}
 	held := now.Sub(s.Since)
-	said := fmt.Sprintf("%s in a row since %s, %s%s", quantity(s.Clean, "pass has matched", "passes have matched"), instant(s.Since), duration(held), unjudged(s.Unjudged))
+	said := fmt.Sprintf("%s in a row since %s, %s%s", human.Quantity(s.Clean, "pass has matched", "passes have matched"), human.Instant(s.Since), human.Duration(held), unjudged(s.Unjudged))
 	switch {
 	case now.Sub(s.Newest) > c.MaxAge:
 		return inconclusive(s.Clean, c.Passes, "run crosscheck sample or crosscheck verify",
-			"%s; but the newest of them started %s ago, and %s are accepted.", said, duration(now.Sub(s.Newest)), duration(c.MaxAge))
+			"%s; but the newest of them started %s ago, and %s are accepted.", said, human.Duration(now.Sub(s.Newest)), human.Duration(c.MaxAge))
 	case s.Clean < c.Passes || held < c.Duration:
 		return inconclusive(s.Clean, c.Passes, c.eta(e, c.Passes-s.Clean, c.Duration-held),
-			"%s; %s over %s are asked for.", said, quantity(c.Passes, "pass", "passes"), duration(c.Duration))
+			"%s; %s over %s are asked for.", said, human.Quantity(c.Passes, "pass", "passes"), human.Duration(c.Duration))
 	}
 	return pass(s.Clean, c.Passes, "%s.", said)
 }
@@ -91,7 +93,7 @@ func unjudged(n int64) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", not counting %s that could not be judged", quantity(n, "pass", "passes"))
+	return fmt.Sprintf(", not counting %s that could not be judged", human.Quantity(n, "pass", "passes"))
 }
 
 func (CleanStreakCriterion) contradiction(s Streak, now time.Time) string {
@@ -101,7 +103,7 @@ func (CleanStreakCriterion) contradiction(s Streak, now time.Time) string {
 	case s.Clean > 0 && (s.Since.IsZero() || s.Newest.Before(s.Since)):
 		return "its times contradict each other"
 	case s.Newest.After(now.Add(clockTolerance)) || s.Broken.After(now.Add(clockTolerance)):
-		return fmt.Sprintf("it reaches beyond now, %s", instant(now))
+		return fmt.Sprintf("it reaches beyond now, %s", human.Instant(now))
 	}
 	return ""
 }
@@ -114,9 +116,9 @@ func (CleanStreakCriterion) eta(e Evidence, passes int64, rest time.Duration) st
 	}
 	switch {
 	case passes == 0:
-		return fmt.Sprintf("%s more without a divergence", duration(rest))
+		return fmt.Sprintf("%s more without a divergence", human.Duration(rest))
 	case rest == 0:
-		return quantity(passes, "more clean pass", "more clean passes") + "; run crosscheck sample"
+		return human.Quantity(passes, "more clean pass", "more clean passes") + "; run crosscheck sample"
 	}
-	return fmt.Sprintf("%s, about %s", quantity(passes, "more clean pass", "more clean passes"), duration(rest))
+	return fmt.Sprintf("%s, about %s", human.Quantity(passes, "more clean pass", "more clean passes"), human.Duration(rest))
 }

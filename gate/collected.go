@@ -3,6 +3,8 @@ package gate
 import (
 	"fmt"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // collection is evidence that something other than a pass wrote down at one instant.
@@ -24,16 +26,16 @@ func (c collection) usable(observed, limit any, maxAge time.Duration, now time.T
 	case c.at.IsZero():
 		return broken(limit, c.from, "%s was looked at, but nobody wrote down when.", c.what), false
 	case c.at.After(now.Add(clockTolerance)):
-		return broken(limit, clockHint, "%s is said to have been looked at at %s, and now is %s.", c.what, instant(c.at), instant(now)), false
+		return broken(limit, clockHint, "%s is said to have been looked at at %s, and now is %s.", c.what, human.Instant(c.at), human.Instant(now)), false
 	case now.Sub(c.at) > maxAge:
-		return inconclusive(observed, limit, c.from, "%s, which is longer ago than the %s that are accepted.", c.when(now), duration(maxAge)), false
+		return inconclusive(observed, limit, c.from, "%s, which is longer ago than the %s that are accepted.", c.when(now), human.Duration(maxAge)), false
 	}
 	return Result{}, true
 }
 
 // when is the beginning of a sentence that says when it was looked at.
 func (c collection) when(now time.Time) string {
-	return fmt.Sprintf("%s was looked at at %s, %s ago", c.what, instant(c.at), duration(now.Sub(c.at)))
+	return fmt.Sprintf("%s was looked at at %s, %s ago", c.what, human.Instant(c.at), human.Duration(now.Sub(c.at)))
 }
 
 // share is a part of a whole that has to be at least min. Numbers that cannot be are an error.
@@ -60,9 +62,9 @@ func (s share) judge(c collection, maxAge time.Duration, now time.Time) Result {
 	if r, ok := c.usable(observed, limit, maxAge, now); !ok {
 		return r
 	}
-	said := fmt.Sprintf("%s: %s of %s %s %s, %s", c.when(now), number(s.part), number(s.whole), s.of, s.good, percent(observed))
+	said := fmt.Sprintf("%s: %s of %s %s %s, %s", c.when(now), human.Number(s.part), human.Number(s.whole), s.of, s.good, human.Percent(observed))
 	if observed < s.min {
-		return fail(observed, limit, s.repair, "%s, where %s are asked for.", said, percent(s.min))
+		return fail(observed, limit, s.repair, "%s, where %s are asked for.", said, human.Percent(s.min))
 	}
 	return pass(observed, limit, "%s.", said)
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // CountsCriterion asks that both sides have the same number of rows in every status, at the snapshots of the last
@@ -52,7 +54,7 @@ func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	if p.Coverage < 1 {
 		return inconclusive(nil, limit, again, "%s, and covered only %s%s, so its counts are not those of all rows.",
-			passWhen(p, now), percent(p.Coverage), because(p.Reason))
+			passWhen(p, now), human.Percent(p.Coverage), because(p.Reason))
 	}
 	if why := countsContradiction(p); why != "" {
 		return broken(limit, again, "The counts of %s are not usable as evidence: %s.", lowerFirst(passName(p)), why)
@@ -63,16 +65,16 @@ func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 			return r
 		}
 		return pass(rest.rows, limit, "%s: both sides have the same number of rows in each of %s, %s in all%s.", passWhen(p, now),
-			quantity(int64(len(p.Counts)), "status", "statuses"), number(p.LegacyRows), inFlight(rest.settled))
+			human.Quantity(int64(len(p.Counts)), "status", "statuses"), human.Number(p.LegacyRows), inFlight(rest.settled))
 	}
-	differ := fmt.Sprintf("%s: the sides differ by %s (%s)%s", passWhen(p, now), quantity(rest.rows, "row", "rows"), rest.list(), inFlight(rest.settled))
+	differ := fmt.Sprintf("%s: the sides differ by %s (%s)%s", passWhen(p, now), human.Quantity(rest.rows, "row", "rows"), rest.list(), inFlight(rest.settled))
 	switch {
 	case p.Diverged > 0 && openTotal(e) == 0:
 		return inconclusive(rest.rows, limit, again, "%s; the %s that it found %s been resolved or accepted since.", differ,
-			quantity(p.Diverged, "divergence", "divergences"), plural(p.Diverged, "has", "have"))
+			human.Quantity(p.Diverged, "divergence", "divergences"), plural(p.Diverged, "has", "have"))
 	case p.Unverified > 0 && rest.widest <= p.Unverified && rest.rows <= 2*p.Unverified:
 		// An order in one status here and in another there moves two groups by one row each.
-		return inconclusive(rest.rows, limit, again, "%s; the %s left unjudged may explain it.", differ, quantity(p.Unverified, "order", "orders"))
+		return inconclusive(rest.rows, limit, again, "%s; the %s left unjudged may explain it.", differ, human.Quantity(p.Unverified, "order", "orders"))
 	case p.Diverged == 0 && p.Unverified == 0:
 		return fail(rest.rows, limit, again, "%s, although it judged every order equal: counts and comparison contradict each other.", differ)
 	}
@@ -109,10 +111,10 @@ func (d difference) list() string {
 	var parts []string
 	for i, g := range d.groups {
 		if i == shown {
-			parts = append(parts, fmt.Sprintf("and %s more", number(int64(len(d.groups)-shown))))
+			parts = append(parts, fmt.Sprintf("and %s more", human.Number(int64(len(d.groups)-shown))))
 			break
 		}
-		parts = append(parts, fmt.Sprintf("%s: %s in legacy, %s in the projection", groupName(g.Group), number(g.Legacy), number(g.Projection)))
+		parts = append(parts, fmt.Sprintf("%s: %s in legacy, %s in the projection", groupName(g.Group), human.Number(g.Legacy), human.Number(g.Projection)))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -128,7 +130,7 @@ func inFlight(settled int64) string {
 	if settled == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", not counting %s of orders in flight that settled as match", quantity(settled, "row", "rows"))
+	return fmt.Sprintf(", not counting %s of orders in flight that settled as match", human.Quantity(settled, "row", "rows"))
 }
 
 // countsContradiction says why the groups cannot be all of the pass's rows; empty when they can.
@@ -150,7 +152,7 @@ func countsContradiction(p Pass) string {
 	}
 	if legacy != p.LegacyRows || projection != p.ProjectionRows {
 		return fmt.Sprintf("the statuses add up to %s rows in legacy and %s in the projection, but %s and %s were read",
-			number(legacy), number(projection), number(p.LegacyRows), number(p.ProjectionRows))
+			human.Number(legacy), human.Number(projection), human.Number(p.LegacyRows), human.Number(p.ProjectionRows))
 	}
 	return ""
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // CoverageCriterion asks that the last full pass verified at least the share Min of the orders of both sides, of every
@@ -57,9 +59,9 @@ func (c CoverageCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	if share < c.Min {
 		return inconclusive(share, limit, nextFull(e, now), "%s, and verified only %s of %s, where %s are asked for%s.",
-			passWhen(p, now), percent(share), where, percent(c.Min), because(p.Reason))
+			passWhen(p, now), human.Percent(share), where, human.Percent(c.Min), because(p.Reason))
 	}
-	said := fmt.Sprintf("%s, and verified %s of", passWhen(p, now), percent(share))
+	said := fmt.Sprintf("%s, and verified %s of", passWhen(p, now), human.Percent(share))
 	switch {
 	case share < 1 && p.Strata == nil: // what is not known must not be better than what is
 		return inconclusive(share, limit, "index the column legacy.changed_at and configure compare.group_by, then run crosscheck verify",
@@ -68,10 +70,10 @@ func (c CoverageCriterion) Judge(e Evidence, now time.Time) Result {
 		return pass(share, limit, "%s %s; rows were not counted by status.", said, where)
 	case p.Strata == nil:
 		return pass(share, limit, "%s the orders in the least covered of %s; ages were not told apart, which takes an index on legacy.changed_at.",
-			said, quantity(int64(len(p.Counts)), "status", "statuses"))
+			said, human.Quantity(int64(len(p.Counts)), "status", "statuses"))
 	}
 	return pass(share, limit, "%s the orders in the least covered of %s, and of %s by status and age.", said,
-		quantity(int64(len(p.Counts)), "status", "statuses"), quantity(int64(len(p.Strata)), "part", "parts"))
+		human.Quantity(int64(len(p.Counts)), "status", "statuses"), human.Quantity(int64(len(p.Strata)), "part", "parts"))
 }
 
 // Share is the verified share of the stratum's orders. One that holds only orders that legacy does not have, and that
@@ -94,7 +96,7 @@ func strataContradiction(p Pass) string {
 	}
 	for _, g := range p.Counts {
 		if p.Strata != nil && sums[g.Group] != g.Legacy {
-			return fmt.Sprintf("the ages of %s add up to %s, and legacy has %s", groupName(g.Group), quantity(sums[g.Group], "order", "orders"), number(g.Legacy))
+			return fmt.Sprintf("the ages of %s add up to %s, and legacy has %s", groupName(g.Group), human.Quantity(sums[g.Group], "order", "orders"), human.Number(g.Legacy))
 		}
 	}
 	return ""
@@ -115,7 +117,7 @@ func leastCovered(p Pass) (share float64, where string) {
 	}
 	for _, g := range p.Strata {
 		if s := g.Share(); s < share {
-			share, where = s, fmt.Sprintf("the %s in %s of age %q", quantity(g.Orders, "order", "orders"), groupName(g.Group), plain(g.Age))
+			share, where = s, fmt.Sprintf("the %s in %s of age %q", human.Quantity(g.Orders, "order", "orders"), groupName(g.Group), plain(g.Age))
 			if g.Orders == 0 {
 				where = fmt.Sprintf("the orders in %s that legacy does not have", groupName(g.Group))
 			}

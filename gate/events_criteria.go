@@ -3,6 +3,8 @@ package gate
 import (
 	"fmt"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // eventsFrom says how evidence about the event store comes to be.
@@ -90,10 +92,10 @@ func (c EventGapsCriterion) Judge(e Evidence, now time.Time) Result {
 	if v.Orders == 0 {
 		return inconclusive(nil, c.Max, from.from, "%s, and it held no event.", from.when(now))
 	}
-	said := fmt.Sprintf("%s: the events of %s, with %s and %s whose events cannot be read or applied", from.when(now), quantity(v.Orders, "order", "orders"),
-		quantity(v.Gaps, "gap", "gaps"), quantity(v.Flawed, "order", "orders"))
+	said := fmt.Sprintf("%s: the events of %s, with %s and %s whose events cannot be read or applied", from.when(now), human.Quantity(v.Orders, "order", "orders"),
+		human.Quantity(v.Gaps, "gap", "gaps"), human.Quantity(v.Flawed, "order", "orders"))
 	if observed > c.Max {
-		return fail(observed, c.Max, "see docs/causes/schema_drift.md and the open divergences at legacy->events", "%s, where %s may be.", said, number(c.Max))
+		return fail(observed, c.Max, "see docs/causes/schema_drift.md and the open divergences at legacy->events", "%s, where %s may be.", said, human.Number(c.Max))
 	}
 	return pass(observed, c.Max, "%s.", said)
 }
@@ -142,12 +144,12 @@ func (c ProjectionLagCriterion) Judge(e Evidence, now time.Time) Result {
 		return r
 	}
 	said := fmt.Sprintf("%s: the projection was behind by %s, the oldest of them %s old", from.when(now),
-		quantity(v.Events, "event", "events"), duration(v.Behind))
+		human.Quantity(v.Events, "event", "events"), human.Duration(v.Behind))
 	if v.Events == 0 {
 		said = fmt.Sprintf("%s: the projection had applied every event", from.when(now))
 	}
 	if v.Behind > c.Max {
-		return fail(observed, limit, "see docs/causes/stopped_projector.md, or wait until the projector has caught up", "%s, where %s are accepted.", said, duration(c.Max))
+		return fail(observed, limit, "see docs/causes/stopped_projector.md, or wait until the projector has caught up", "%s, where %s are accepted.", said, human.Duration(c.Max))
 	}
 	return pass(observed, limit, "%s.", said)
 }

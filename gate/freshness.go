@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // clockTolerance is how far the clocks of two machines that write to one ledger may be apart before evidence from
@@ -42,7 +44,7 @@ func stale(p Pass, e Evidence, observed, limit any, maxAge time.Duration, now ti
 		return Result{}, false
 	}
 	return inconclusive(observed, limit, nextFull(e, now),
-		"%s, which is longer ago than the %s that are accepted.", passWhen(p, now), duration(maxAge)), true
+		"%s, which is longer ago than the %s that are accepted.", passWhen(p, now), human.Duration(maxAge)), true
 }
 
 const clockHint = "compare the clocks of all machines that run crosscheck (crosscheck doctor), then run crosscheck verify"
@@ -55,7 +57,7 @@ func contradiction(p Pass, now time.Time) string {
 	case p.FinishedAt.Before(p.StartedAt):
 		return "it ended before it started"
 	case p.FinishedAt.After(now.Add(clockTolerance)):
-		return fmt.Sprintf("it ended at %s, and now is %s", instant(p.FinishedAt), instant(now))
+		return fmt.Sprintf("it ended at %s, and now is %s", human.Instant(p.FinishedAt), human.Instant(now))
 	case p.LegacyRows < 0 || p.ProjectionRows < 0 || p.Compared < 0 || p.Diverged < 0 || p.Unverified < 0:
 		return "it holds negative numbers"
 	case math.IsNaN(p.Coverage) || p.Coverage < 0 || p.Coverage > 1:
@@ -71,7 +73,7 @@ func nextFull(e Evidence, now time.Time) string {
 	if e.NextFull.IsZero() || e.NextFull.Before(now) {
 		return "run crosscheck verify"
 	}
-	return fmt.Sprintf("next full verification at %s, in %s; or run crosscheck verify", instant(e.NextFull), duration(e.NextFull.Sub(now)))
+	return fmt.Sprintf("next full verification at %s, in %s; or run crosscheck verify", human.Instant(e.NextFull), human.Duration(e.NextFull.Sub(now)))
 }
 
 func voidReason(what string) string {

@@ -1,6 +1,10 @@
 package gate
 
-import "time"
+import (
+	"time"
+
+	"github.com/nordvarg/crosscheck/human"
+)
 
 // FullVerificationCriterion asks that the last full verification compared every order of both sides, found all of
 // them equal, and is fresh.
@@ -41,17 +45,17 @@ func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
 		if open := openTotal(e); open > 0 {
 			return fail("diverged", wantMatch, "repair the orders, or their cause, and run crosscheck verify",
 				"%s, and found %s among %s compared; %s.", passWhen(p, now),
-				quantity(p.Diverged, "diverged order", "diverged orders"), number(p.Compared),
-				quantity(open, "divergence is still open", "divergences are still open"))
+				human.Quantity(p.Diverged, "diverged order", "diverged orders"), human.Number(p.Compared),
+				human.Quantity(open, "divergence is still open", "divergences are still open"))
 		}
 		if e.Accepted > 0 { // a pass judges orders as they are
 			return inconclusive("diverged", wantMatch, "wait until they are repaired, or waive this criterion for as long as they are accepted; or, if they were resolved, "+again,
 				"%s, and found %s; each of them has been resolved or accepted since, and %s.", passWhen(p, now),
-				quantity(p.Diverged, "diverged order", "diverged orders"), quantity(e.Accepted, "divergence is accepted", "divergences are accepted"))
+				human.Quantity(p.Diverged, "diverged order", "diverged orders"), human.Quantity(e.Accepted, "divergence is accepted", "divergences are accepted"))
 		}
 		return inconclusive("diverged", wantMatch, again,
 			"%s, and found %s, all resolved since; only another full verification can show that nothing is left: run verify again.",
-			passWhen(p, now), quantity(p.Diverged, "diverged order", "diverged orders"))
+			passWhen(p, now), human.Quantity(p.Diverged, "diverged order", "diverged orders"))
 	}
 	if r, old := stale(p, e, p.Verdict, wantMatch, c.MaxAge, now); old {
 		return r
@@ -60,22 +64,22 @@ func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
 	case wantMatch:
 	case "lagging", "unverified":
 		return inconclusive(p.Verdict, wantMatch, again, "%s, and ended %s: %s left unjudged at a coverage of %s%s.",
-			passWhen(p, now), p.Verdict, quantity(p.Unverified, "order was", "orders were"), percent(p.Coverage), because(p.Reason))
+			passWhen(p, now), p.Verdict, human.Quantity(p.Unverified, "order was", "orders were"), human.Percent(p.Coverage), because(p.Reason))
 	default:
 		return broken(wantMatch, again, "%s has the verdict %q, which this version does not know.", passName(p), p.Verdict)
 	}
 	if p.LegacyRows == 0 || p.ProjectionRows == 0 {
 		return broken(wantMatch, again, "%s calls it a match although one side was empty and the other held %s.", passName(p),
-			quantity(p.LegacyRows+p.ProjectionRows, "row", "rows"))
+			human.Quantity(p.LegacyRows+p.ProjectionRows, "row", "rows"))
 	}
 	if p.Coverage < 1 || p.Unverified > 0 {
 		return inconclusive("unverified", wantMatch, again, "%s, covered %s and left %s unjudged%s.", passWhen(p, now),
-			percent(p.Coverage), quantity(p.Unverified, "order", "orders"), because(p.Reason))
+			human.Percent(p.Coverage), human.Quantity(p.Unverified, "order", "orders"), because(p.Reason))
 	}
 	if rows := max(p.LegacyRows, p.ProjectionRows); p.Compared < rows {
 		return inconclusive("unverified", wantMatch, again, "%s, and compared only %s where one side has %s.",
-			passWhen(p, now), quantity(p.Compared, "order", "orders"), quantity(rows, "row", "rows"))
+			passWhen(p, now), human.Quantity(p.Compared, "order", "orders"), human.Quantity(rows, "row", "rows"))
 	}
 	return pass(wantMatch, wantMatch, "%s, compared %s (%s in legacy, %s in the projection) and found all of them equal.",
-		passWhen(p, now), quantity(p.Compared, "order", "orders"), quantity(p.LegacyRows, "row", "rows"), number(p.ProjectionRows))
+		passWhen(p, now), human.Quantity(p.Compared, "order", "orders"), human.Quantity(p.LegacyRows, "row", "rows"), human.Number(p.ProjectionRows))
 }

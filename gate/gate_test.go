@@ -267,32 +267,10 @@ func TestEmptyEvidenceIsNeverGo(t *testing.T) {
 	})
 }
 
-func TestNumbersForPeople(t *testing.T) {
-	for _, c := range []struct{ got, want string }{
-		{number(0), "0"},
-		{number(999), "999"},
-		{number(1000), "1,000"},
-		{number(9_200_000), "9,200,000"},
-		{number(-1234), "-1,234"},
-		{percent(1), "100 %"},
-		{percent(0.5), "50 %"},
-		{percent(0.99995), "99.995 %"},
-		{percent(1 - 1e-12), "99.999999 %"},
-		{percent(1e-9), "0.0000001 %"},
-		{percent(0), "0 %"},
-		{percent(0.000299528), "0.02995 %"},
-		{duration(-1), "0s"},
-		{duration(1500 * time.Microsecond), "2ms"},
-		{duration(59 * time.Second), "59s"},
-		{duration(61 * time.Second), "1m 1s"},
-		{duration(26 * time.Hour), "26h"},
-		{duration(49*time.Hour + time.Minute), "2d 1h"},
-		{duration(168 * time.Hour), "7d"},
-		{plain("FILLED"), "FILLED"},
-		{plain("a\nb"), `"a\nb"`},
-	} {
-		if c.got != c.want {
-			t.Errorf("got %q, want %q", c.got, c.want)
+func TestTextOfADatabaseIsSafeToPrint(t *testing.T) {
+	for text, want := range map[string]string{"FILLED": "FILLED", "a\nb": `"a\nb"`} {
+		if got := plain(text); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

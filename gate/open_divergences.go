@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // OpenDivergencesCriterion asks that no more than Max divergences are open. "0 open" is worth something only after
@@ -45,7 +47,7 @@ func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
 			return broken(c.Max, "look into the ledger", "The ledger reports a negative number of open divergences.")
 		}
 		if o.Count > 0 && o.Oldest.After(now.Add(clockTolerance)) {
-			return broken(c.Max, clockHint, "The ledger holds a divergence first seen at %s, and now is %s.", instant(o.Oldest), instant(now))
+			return broken(c.Max, clockHint, "The ledger holds a divergence first seen at %s, and now is %s.", human.Instant(o.Oldest), human.Instant(now))
 		}
 	}
 	if open > c.Max {
@@ -66,11 +68,11 @@ func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
 		return r
 	}
 	if open > 0 {
-		return pass(open, c.Max, "%s Up to %s may be open.", openReason(e, open, now), number(c.Max))
+		return pass(open, c.Max, "%s Up to %s may be open.", openReason(e, open, now), human.Number(c.Max))
 	}
 	if e.Accepted > 0 {
 		return pass(open, c.Max, "No divergence is open, and %s, each with who answers for it and until when; the last look was taken by %s.",
-			quantity(e.Accepted, "is accepted", "are accepted"), lowerFirst(passWhen(*newest, now)))
+			human.Quantity(e.Accepted, "is accepted", "are accepted"), lowerFirst(passWhen(*newest, now)))
 	}
 	return pass(open, c.Max, "No divergence is open; the last look was taken by %s.", lowerFirst(passWhen(*newest, now)))
 }
@@ -101,7 +103,7 @@ func openReason(e Evidence, open int64, now time.Time) string {
 			oldest = g.Oldest
 		}
 		if i < shown {
-			part := fmt.Sprintf("%s %s (%s)", number(g.Count), g.Kind, g.Hop)
+			part := fmt.Sprintf("%s %s (%s)", human.Number(g.Count), g.Kind, g.Hop)
 			if g.Cause != "" {
 				part += " by " + g.Cause
 			}
@@ -109,14 +111,14 @@ func openReason(e Evidence, open int64, now time.Time) string {
 		}
 	}
 	if len(groups) > shown {
-		parts = append(parts, fmt.Sprintf("and %s more", quantity(int64(len(groups)-shown), "group", "groups")))
+		parts = append(parts, fmt.Sprintf("and %s more", human.Quantity(int64(len(groups)-shown), "group", "groups")))
 	}
-	s := quantity(open, "divergence is open", "divergences are open") + ": " + strings.Join(parts, ", ")
+	s := human.Quantity(open, "divergence is open", "divergences are open") + ": " + strings.Join(parts, ", ")
 	if !oldest.IsZero() {
-		s += fmt.Sprintf("; the oldest was first seen at %s, %s ago", instant(oldest), duration(now.Sub(oldest)))
+		s += fmt.Sprintf("; the oldest was first seen at %s, %s ago", human.Instant(oldest), human.Duration(now.Sub(oldest)))
 	}
 	if e.Accepted > 0 {
-		s += "; " + quantity(e.Accepted, "more is accepted", "more are accepted")
+		s += "; " + human.Quantity(e.Accepted, "more is accepted", "more are accepted")
 	}
 	return s + "."
 }

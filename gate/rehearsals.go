@@ -3,6 +3,8 @@ package gate
 import (
 	"fmt"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // HistoryEvidence is what an audit of legacy's own history has shown: Orders is the number of orders audited,
@@ -121,7 +123,7 @@ func (c rehearsed) judge(of rehearsals, what, command string, now time.Time) Res
 		case r.At.IsZero() || r.Took < 0 || (i > 0 && r.At.After(of[i-1].At)):
 			return broken(c.Count, command, "The record of each %s contradicts the others.", what)
 		case r.At.After(now.Add(clockTolerance)):
-			return broken(c.Count, clockHint, "A %s is said to have started at %s, and now is %s.", what, instant(r.At), instant(now))
+			return broken(c.Count, clockHint, "A %s is said to have started at %s, and now is %s.", what, human.Instant(r.At), human.Instant(now))
 		}
 	}
 	for i, r := range of {
@@ -130,22 +132,22 @@ func (c rehearsed) judge(of rehearsals, what, command string, now time.Time) Res
 		}
 		if bad := c.flaw(r); bad != "" {
 			if i == 0 {
-				return fail(int64(0), c.Count, "find out why, then "+command, "The last %s, at %s, %s.", what, instant(r.At), bad)
+				return fail(int64(0), c.Count, "find out why, then "+command, "The last %s, at %s, %s.", what, human.Instant(r.At), bad)
 			}
 			break
 		}
 		good++
 		slowest = max(slowest, r.Took)
 	}
-	missing := fmt.Sprintf("%s: %s", quantity(c.Count-good, "more "+what, "more "+what+"s"), command)
+	missing := fmt.Sprintf("%s: %s", human.Quantity(c.Count-good, "more "+what, "more "+what+"s"), command)
 	switch {
 	case good == 0:
-		return inconclusive(nil, c.Count, missing, "No %s took place in the last %s.", what, duration(c.MaxAge))
+		return inconclusive(nil, c.Count, missing, "No %s took place in the last %s.", what, human.Duration(c.MaxAge))
 	case good < c.Count:
 		return inconclusive(good, c.Count, missing, "The last %s succeeded, the slowest in %s; %s in a row are asked for.",
-			quantity(good, what, what+"s"), duration(slowest), number(c.Count))
+			human.Quantity(good, what, what+"s"), human.Duration(slowest), human.Number(c.Count))
 	}
-	return pass(good, c.Count, "The last %s succeeded, the slowest in %s of %s.", quantity(good, what, what+"s"), duration(slowest), duration(c.MaxDuration))
+	return pass(good, c.Count, "The last %s succeeded, the slowest in %s of %s.", human.Quantity(good, what, what+"s"), human.Duration(slowest), human.Duration(c.MaxDuration))
 }
 
 // flaw says what was wrong with a rehearsal; empty when nothing was.
@@ -154,7 +156,7 @@ func (c rehearsed) flaw(r Rehearsal) string {
 	case !r.OK:
 		return "failed"
 	case r.Took > c.MaxDuration:
-		return fmt.Sprintf("took %s, where %s are accepted", duration(r.Took), duration(c.MaxDuration))
+		return fmt.Sprintf("took %s, where %s are accepted", human.Duration(r.Took), human.Duration(c.MaxDuration))
 	}
 	return ""
 }

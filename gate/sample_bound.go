@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // SampleBoundCriterion asks that the samples of the last MaxAge bound the share of bad orders by MaxRatio, at the
@@ -53,13 +55,13 @@ func (c SampleBoundCriterion) Judge(e Evidence, now time.Time) Result {
 	missing := moreClean(s.Orders, s.Diverged+s.Unverified, c.Confidence, c.MaxRatio)
 	eta := c.cleanEta(e, missing)
 	if b.Lower > c.MaxRatio {
-		proven := fmt.Sprintf("%s At least %s are proven bad, where at most %s are accepted", said, percent(b.Lower), percent(c.MaxRatio))
+		proven := fmt.Sprintf("%s At least %s are proven bad, where at most %s are accepted", said, human.Percent(b.Lower), human.Percent(c.MaxRatio))
 		if openTotal(e) > 0 {
 			return fail(b.Upper, limit, "repair the orders, or their cause; then "+eta, "%s.", proven)
 		}
 		return inconclusive(b.Upper, limit, eta, "%s; but everything that was found has been resolved since.", proven)
 	}
-	return inconclusive(b.Upper, limit, eta, "%s That does not exclude more than the accepted %s yet.", said, percent(c.MaxRatio))
+	return inconclusive(b.Upper, limit, eta, "%s That does not exclude more than the accepted %s yet.", said, human.Percent(c.MaxRatio))
 }
 
 // usable is false, with the result that says why, when the samples cannot be judged.
@@ -70,18 +72,18 @@ func (c SampleBoundCriterion) usable(e Evidence, limit any, now time.Time) (Resu
 		return broken(limit, "look into the ledger", "The sums of the samples contradict each other: %d orders drawn, %d diverged, %d unverified.",
 			s.Orders, s.Diverged, s.Unverified), false
 	case s.Orders > 0 && e.Sample == nil: // otherwise taking a pass away that cannot be judged would mend the evidence
-		return broken(limit, "run crosscheck sample", "%s were sampled, but there is no sample that they could be from.", quantity(s.Orders, "order", "orders")), false
+		return broken(limit, "run crosscheck sample", "%s were sampled, but there is no sample that they could be from.", human.Quantity(s.Orders, "order", "orders")), false
 	case s.Orders == 0 && e.VoidSample:
 		return inconclusive(nil, limit, again, "%s", voidReason("sample")), false
 	case s.Orders == 0:
-		return inconclusive(nil, limit, again, "No order has been sampled in the last %s.", duration(c.MaxAge)), false
+		return inconclusive(nil, limit, again, "No order has been sampled in the last %s.", human.Duration(c.MaxAge)), false
 	case s.Population == 0:
 		return inconclusive(nil, limit, again, "The number of orders is not known, so the samples are of nothing."), false
 	case s.Since.IsZero() || s.Since.After(now.Add(clockTolerance)):
-		return broken(limit, clockHint, "The samples are said to have begun at %s, and now is %s.", instant(s.Since), instant(now)), false
+		return broken(limit, clockHint, "The samples are said to have begun at %s, and now is %s.", human.Instant(s.Since), human.Instant(now)), false
 	case now.Sub(s.Since) > c.MaxAge+clockTolerance:
 		return inconclusive(nil, limit, again, "The samples reach back to %s, which is longer ago than the %s that are accepted.",
-			instant(s.Since), duration(c.MaxAge)), false
+			human.Instant(s.Since), human.Duration(c.MaxAge)), false
 	}
 	if p := e.Sample; p != nil {
 		if why := contradiction(*p, now); why != "" {
@@ -93,7 +95,7 @@ func (c SampleBoundCriterion) usable(e Evidence, limit any, now time.Time) (Resu
 
 // cleanEta says how many clean samples are missing, and how long they take at the present rate.
 func (c SampleBoundCriterion) cleanEta(e Evidence, missing int64) string {
-	want := quantity(missing, "more clean sample", "more clean samples")
+	want := human.Quantity(missing, "more clean sample", "more clean samples")
 	s := e.Sampling
 	if s.Passes <= 0 || s.Orders < s.Passes || e.SampleEvery <= 0 {
 		return want + "; run crosscheck sample"
@@ -103,10 +105,10 @@ func (c SampleBoundCriterion) cleanEta(e Evidence, missing int64) string {
 	// What the window can hold at the present rate; old samples leave it as new ones come.
 	if held := int64(c.MaxAge/e.SampleEvery) * perPass; s.Orders+missing > held {
 		return fmt.Sprintf("%s, but the accepted %s hold only about %s at the present rate; raise sampler.size or sample more often",
-			want, duration(c.MaxAge), number(held))
+			want, human.Duration(c.MaxAge), human.Number(held))
 	}
-	return fmt.Sprintf("%s, about %s (%s of %s)", want, duration(time.Duration(passes)*e.SampleEvery),
-		quantity(passes, "pass", "passes"), number(perPass))
+	return fmt.Sprintf("%s, about %s (%s of %s)", want, human.Duration(time.Duration(passes)*e.SampleEvery),
+		human.Quantity(passes, "pass", "passes"), human.Number(perPass))
 }
 
 // Bound is what samples say about the share of bad orders.
@@ -134,12 +136,12 @@ func BoundOf(s Sampling, confidence float64) Bound {
 }
 
 func (b Bound) sentence(s Sampling) string {
-	found := fmt.Sprintf("%s diverged", number(s.Diverged))
+	found := fmt.Sprintf("%s diverged", human.Number(s.Diverged))
 	if s.Unverified > 0 {
-		found += fmt.Sprintf(" and %s left unjudged", number(s.Unverified))
+		found += fmt.Sprintf(" and %s left unjudged", human.Number(s.Unverified))
 	}
 	return fmt.Sprintf("%s sampled by %s since %s, %s: with %s confidence at most %s of the orders are bad, %s of %s, "+
 		"however often one looks (for a single look: %s, %s).",
-		quantity(s.Orders, "order", "orders"), quantity(s.Passes, "pass", "passes"), instant(s.Since), found,
-		percent(b.Confidence), percent(b.Upper), number(b.UpperOrders), number(s.Population), percent(b.Fixed), number(b.FixedOrders))
+		human.Quantity(s.Orders, "order", "orders"), human.Quantity(s.Passes, "pass", "passes"), human.Instant(s.Since), found,
+		human.Percent(b.Confidence), human.Percent(b.Upper), human.Number(b.UpperOrders), human.Number(s.Population), human.Percent(b.Fixed), human.Number(b.FixedOrders))
 }

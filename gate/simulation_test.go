@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // looking is a week of hourly samples of a system that is at the limit, or a hair worse: every GO is false.
@@ -19,7 +21,7 @@ type looking struct {
 // large draws from a table that is so large that repetition does not matter.
 func large(size int64, limit float64) looking {
 	return looking{
-		fmt.Sprintf("%d of very many, limit %s", size, percent(limit)), size, limit,
+		fmt.Sprintf("%d of very many, limit %s", size, human.Percent(limit)), size, limit,
 		func(r *rand.Rand) int64 { return binomial(r, size, limit*1.0001) },
 	}
 }
@@ -29,7 +31,7 @@ func large(size int64, limit float64) looking {
 func small(size, rows, bad int64) looking {
 	limit := float64(bad) / float64(rows) * 0.9999
 	return looking{
-		fmt.Sprintf("%d of %d, limit %s", size, rows, percent(limit)), size, limit,
+		fmt.Sprintf("%d of %d, limit %s", size, rows, human.Percent(limit)), size, limit,
 		func(r *rand.Rand) int64 { return hypergeometric(r, size, rows, bad) },
 	}
 }
@@ -41,18 +43,18 @@ func TestLookingEveryHour(t *testing.T) {
 	const weeks, hours, alpha = 2000, 168, 0.05
 	random := rand.New(rand.NewPCG(1, 2))
 	var table strings.Builder
-	fmt.Fprintf(&table, "false GO in %d weeks of hourly looks, promised at most %s\n%-40s %10s %10s\n", weeks, percent(alpha), "sample", "fixed-n", "mixture")
+	fmt.Fprintf(&table, "false GO in %d weeks of hourly looks, promised at most %s\n%-40s %10s %10s\n", weeks, human.Percent(alpha), "sample", "fixed-n", "mixture")
 	for _, l := range []looking{
 		large(1_000, 0.001), large(10_000, 0.001), large(10_000, 0.0003), large(200, 0.02),
 		small(500, 2_000, 4), small(1_000, 1_500, 3), small(100, 5_000, 100),
 	} {
 		naive, mixture := l.falseGo(random, weeks, hours, alpha)
-		fmt.Fprintf(&table, "%-40s %10s %10s\n", l.what, percent(naive), percent(mixture))
+		fmt.Fprintf(&table, "%-40s %10s %10s\n", l.what, human.Percent(naive), human.Percent(mixture))
 		if mixture > alpha {
-			t.Errorf("%s: the mixture is wrong in %s of weeks", l.what, percent(mixture))
+			t.Errorf("%s: the mixture is wrong in %s of weeks", l.what, human.Percent(mixture))
 		}
 		if naive <= alpha && strings.Contains(l.what, "very many") {
-			t.Errorf("%s: the fixed-n bound is wrong in %s of weeks only; this test has lost its point", l.what, percent(naive))
+			t.Errorf("%s: the fixed-n bound is wrong in %s of weeks only; this test has lost its point", l.what, human.Percent(naive))
 		}
 	}
 	t.Log("\n" + table.String())
@@ -84,7 +86,7 @@ func TestAGoodSystemReachesGo(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	good := looking{"", size, limit, func(r *rand.Rand) int64 { return binomial(r, size, limit/10) }}
 	if _, said := good.falseGo(random, weeks, 24, 0.05); said < 0.99 {
-		t.Errorf("a system ten times better than the limit has GO within a day in %s of weeks only", percent(said))
+		t.Errorf("a system ten times better than the limit has GO within a day in %s of weeks only", human.Percent(said))
 	}
 }
 

@@ -3,6 +3,8 @@ package gate
 import (
 	"fmt"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // streamFrom says how evidence about the stream comes to be.
@@ -78,12 +80,12 @@ func (c StreamCompletenessCriterion) Judge(e Evidence, now time.Time) Result {
 	case v.Gaps < 0:
 		return broken(limit, streamFrom, "%s: %d gaps cannot be.", from.when(now), v.Gaps)
 	case v.Gaps > 0:
-		return fail(r.Observed, limit, "see docs/causes/retention_gap.md", "%s The stream has %s.", r.Reason, quantity(v.Gaps, "hole", "holes"))
+		return fail(r.Observed, limit, "see docs/causes/retention_gap.md", "%s The stream has %s.", r.Reason, human.Quantity(v.Gaps, "hole", "holes"))
 	case v.CaughtUpAt.IsZero():
 		return inconclusive(r.Observed, limit, streamFrom, "%s The follower has never caught up with the topic, so the rest is not known.", r.Reason)
 	case now.Sub(v.CaughtUpAt) > c.MaxAge:
 		return inconclusive(r.Observed, limit, "wait until the follower has caught up, or see why it does not",
-			"%s The follower last caught up with the topic %s ago.", r.Reason, duration(now.Sub(v.CaughtUpAt)))
+			"%s The follower last caught up with the topic %s ago.", r.Reason, human.Duration(now.Sub(v.CaughtUpAt)))
 	}
 	return r
 }
@@ -126,9 +128,9 @@ func (c StreamLagCriterion) Judge(e Evidence, now time.Time) Result {
 	if r, ok := from.usable(v.LagMessages, c.Max, c.MaxAge, now); !ok {
 		return r
 	}
-	said := fmt.Sprintf("%s: %s not been read yet", from.when(now), quantity(v.LagMessages, "message had", "messages had"))
+	said := fmt.Sprintf("%s: %s not been read yet", from.when(now), human.Quantity(v.LagMessages, "message had", "messages had"))
 	if v.LagMessages > c.Max {
-		return fail(v.LagMessages, c.Max, "wait until the follower has caught up, or give it more time and memory", "%s, where %s may wait.", said, number(c.Max))
+		return fail(v.LagMessages, c.Max, "wait until the follower has caught up, or give it more time and memory", "%s, where %s may wait.", said, human.Number(c.Max))
 	}
 	return pass(v.LagMessages, c.Max, "%s.", said)
 }

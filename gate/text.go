@@ -3,6 +3,8 @@ package gate
 import (
 	"fmt"
 	"strings"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // textWidth is where Text breaks lines; it fits a terminal of 100 columns.
@@ -14,9 +16,9 @@ func Text(d Decision) string {
 	var b strings.Builder
 	b.WriteString(string(d.Decision))
 	if n := waived(d); n > 0 {
-		fmt.Fprintf(&b, " (%s waived)", quantity(n, "criterion", "criteria"))
+		fmt.Fprintf(&b, " (%s waived)", human.Quantity(n, "criterion", "criteria"))
 	}
-	fmt.Fprintf(&b, "  at %s", instant(d.At))
+	fmt.Fprintf(&b, "  at %s", human.Instant(d.At))
 	if d.Fingerprint != "" {
 		fmt.Fprintf(&b, "  (fingerprint %s)", plain(shorten(d.Fingerprint, 12)))
 	}
@@ -34,7 +36,7 @@ func Text(d Decision) string {
 			wrap(&b, "needs: ", r.ETA)
 		}
 		if w := r.Waiver; w != nil {
-			wrap(&b, "waived: ", fmt.Sprintf("by %s until %s: %s", plain(w.Who), instant(w.Until), plain(w.Why)))
+			wrap(&b, "waived: ", fmt.Sprintf("by %s until %s: %s", plain(w.Who), human.Instant(w.Until), plain(w.Why)))
 		}
 	}
 	if !blocking {
@@ -71,7 +73,7 @@ func writeWaivers(b *strings.Builder, waivers []AppliedWaiver) {
 		case WaiverInForce:
 			continue
 		case WaiverExpired:
-			why = "expired at " + instant(w.Until) + ", and counts for nothing"
+			why = "expired at " + human.Instant(w.Until) + ", and counts for nothing"
 		case WaiverNotNeeded:
 			why = "is not needed"
 		case WaiverRefused:

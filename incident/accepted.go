@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // Acceptance is a divergence that is not open since somebody answers for it. It is not repaired.
@@ -51,5 +53,5 @@ func answerer(accepted []Acceptance) string {
 			newest = a
 		}
 	}
-	return fmt.Sprintf("by %s%s until %s", strings.Join(strings.Fields(newest.Who), " "), others, stamp(newest.Until))
+	return fmt.Sprintf("by %s%s until %s", strings.Join(strings.Fields(newest.Who), " "), others, human.Instant(newest.Until))
 }

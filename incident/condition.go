@@ -2,7 +2,8 @@ package incident
 
 import (
 	"fmt"
-	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // condition is something that is wrong now. One that lasts is an incident.
@@ -55,7 +56,7 @@ func diverged(g Group, fingerprint string) condition {
 		Key:      Key{Divergence, g.Hop + "/" + g.Cause, fingerprint},
 		severity: Critical, count: g.Count,
 		headline: fmt.Sprintf("%s diverged: %s", orders(g.Count), cause),
-		lines:    []string{fmt.Sprintf("Hop %s, cause %s, first seen %s.", g.Hop, cause, stamp(g.Oldest))},
+		lines:    []string{fmt.Sprintf("Hop %s, cause %s, first seen %s.", g.Hop, cause, human.Instant(g.Oldest))},
 		context:  []string{"docs/runbooks/CrosscheckOpenDivergences.md"},
 		state:    fmt.Sprint(g.Count),
 		said:     fmt.Sprintf("Now %s.", orders(g.Count)),
@@ -65,7 +66,7 @@ func diverged(g Group, fingerprint string) condition {
 	}
 	if g.Hop == "events->stream" && g.Cause == "retention_gap" {
 		c.Kind, c.headline = StreamHole, "The stream has a hole: retention_gap"
-		c.lines[0] = fmt.Sprintf("Messages were deleted before they were read, first seen %s: %s.", stamp(g.Oldest), orders(g.Count))
+		c.lines[0] = fmt.Sprintf("Messages were deleted before they were read, first seen %s: %s.", human.Instant(g.Oldest), orders(g.Count))
 		c.context[0] = "docs/runbooks/CrosscheckStreamStopped.md"
 	}
 	return c.examples(g)
@@ -91,7 +92,7 @@ func stopped(f Facts) condition {
 	return condition{
 		Key: Key{StreamHole, "stopped", f.Fingerprint}, severity: Critical,
 		headline: "The stream is not followed",
-		lines:    []string{fmt.Sprintf("Nothing was seen of it since %s.", stamp(f.StreamStopped))},
+		lines:    []string{fmt.Sprintf("Nothing was seen of it since %s.", human.Instant(f.StreamStopped))},
 		context:  []string{"docs/runbooks/CrosscheckStreamStopped.md"},
 		state:    "stopped", said: "Still not followed.",
 	}
@@ -130,7 +131,7 @@ func late(p Pass) condition {
 	return condition{
 		Key: Key{Overdue, p.Kind, ""}, severity: Warning,
 		headline: fmt.Sprintf("The %s pass is overdue", p.Kind),
-		lines:    []string{fmt.Sprintf("The run that was due at %s has not begun.", stamp(p.Due))},
+		lines:    []string{fmt.Sprintf("The run that was due at %s has not begun.", human.Instant(p.Due))},
 		context:  []string{"docs/runbooks/CrosscheckPassOverdue.md"},
 		state:    "overdue", said: "Still overdue.",
 	}
@@ -142,5 +143,3 @@ func orders(n int64) string {
 	}
 	return fmt.Sprintf("%d orders", n)
 }
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }

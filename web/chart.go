@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // The chart's size and the place of its plot, in the units of its viewBox.
@@ -49,7 +51,7 @@ func newChart(trend []TrendPoint, limit float64) *chart {
 	from, to := trend[0].At, trend[len(trend)-1].At
 	c := &chart{
 		Width: chartWidth, Height: chartHeight, Left: plotLeft, Right: plotRight, Baseline: plotBottom,
-		From: instant(from), To: instant(to), FullY: stripFull, SampleY: stripSample, Limit: percentOf(limit),
+		From: human.Instant(from), To: human.Instant(to), FullY: stripFull, SampleY: stripSample, Limit: human.Percent(limit),
 	}
 	x := func(at time.Time) int {
 		if !to.After(from) {
@@ -62,7 +64,7 @@ func newChart(trend []TrendPoint, limit float64) *chart {
 		return plotBottom - int(math.Round(float64(plotBottom-plotTop)*(math.Log10(share)-low)/(high-low)))
 	}
 	for d := low; d <= high; d++ {
-		c.Ticks = append(c.Ticks, tick{y(math.Pow(10, d)), percentOf(math.Pow(10, d))})
+		c.Ticks = append(c.Ticks, tick{y(math.Pow(10, d)), human.Percent(math.Pow(10, d))})
 	}
 	if limit > 0 {
 		c.LimitY = y(limit)
@@ -71,13 +73,13 @@ func newChart(trend []TrendPoint, limit float64) *chart {
 	for _, p := range trend {
 		if p.Bound > 0 {
 			points = append(points, fmt.Sprintf("%d,%d", x(p.At), y(p.Bound)))
-			c.Dots = append(c.Dots, dot{x(p.At), y(p.Bound), "", fmt.Sprintf("%s: at most %s", instant(p.At), percentOf(p.Bound))})
+			c.Dots = append(c.Dots, dot{x(p.At), y(p.Bound), "", fmt.Sprintf("%s: at most %s", human.Instant(p.At), human.Percent(p.Bound))})
 		}
 		strip := stripSample
 		if p.Pass == "full" {
 			strip = stripFull
 		}
-		c.Passes = append(c.Passes, dot{x(p.At), strip, tone(p.Verdict), fmt.Sprintf("%s at %s: %s", p.Pass, instant(p.At), p.Verdict)})
+		c.Passes = append(c.Passes, dot{x(p.At), strip, tone(p.Verdict), fmt.Sprintf("%s at %s: %s", p.Pass, human.Instant(p.At), p.Verdict)})
 	}
 	c.Line = strings.Join(points, " ")
 	const few = 60
@@ -107,5 +109,3 @@ func decades(trend []TrendPoint, limit float64) (low, high float64) {
 	}
 	return low, high
 }
-
-func percentOf(share float64) string { return significant(share*100) + " %" }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/human"
 )
 
 //go:embed page.html
@@ -88,14 +89,14 @@ func (v *view) show(s Status) {
 	for _, d := range s.Divergences {
 		v.Listed = append(v.Listed, divergenceOf(d))
 	}
-	v.Open = count(s.Open, "open divergence", "open divergences")
+	v.Open = human.Quantity(s.Open, "open divergence", "open divergences")
 	if s.Accepted > 0 {
-		v.Open += ", " + number(s.Accepted) + " accepted"
+		v.Open += ", " + human.Number(s.Accepted) + " accepted"
 	}
 	if rest := s.Open - int64(len(s.Divergences)); rest > 0 {
-		v.Rest = fmt.Sprintf("The oldest %s are listed; %s more are in the ledger.", number(int64(len(s.Divergences))), number(rest))
+		v.Rest = fmt.Sprintf("The oldest %s are listed; %s more are in the ledger.", human.Number(int64(len(s.Divergences))), human.Number(rest))
 	}
-	v.Suspected = count(s.Suspects, "suspect waits for its recheck", "suspects wait for their recheck")
+	v.Suspected = human.Quantity(s.Suspects, "suspect waits for its recheck", "suspects wait for their recheck")
 	for _, run := range s.Schedule {
 		v.Runs = append(v.Runs, runOf(run, s.At))
 		if run.Overdue {
@@ -162,29 +163,29 @@ func verb(n int, one, many string) string {
 
 func passOf(p Pass, now time.Time) passView {
 	v := passView{
-		Name: fmt.Sprintf("%s %d", p.Pass, p.ID), When: instant(p.StartedAt), Age: duration(now.Sub(p.StartedAt)) + " ago",
-		Verdict: p.Verdict, Tone: tone(p.Verdict), Coverage: percent(p.Coverage), Compared: number(p.Compared), Reason: p.Reason,
-		Took: duration(time.Duration(p.DurationSeconds * float64(time.Second))),
+		Name: fmt.Sprintf("%s %d", p.Pass, p.ID), When: human.Instant(p.StartedAt), Age: human.Duration(now.Sub(p.StartedAt)) + " ago",
+		Verdict: p.Verdict, Tone: tone(p.Verdict), Coverage: human.Percent(p.Coverage), Compared: human.Number(p.Compared), Reason: p.Reason,
+		Took: human.Duration(time.Duration(p.DurationSeconds * float64(time.Second))),
 	}
 	switch {
 	case p.State != "done":
 		v.Verdict, v.Tone, v.Took = p.State, "quiet", "running"
 	case p.Diverged > 0:
-		v.Reason = strings.TrimSpace(count(p.Diverged, "order diverged.", "orders diverged.") + " " + v.Reason)
+		v.Reason = strings.TrimSpace(human.Quantity(p.Diverged, "order diverged.", "orders diverged.") + " " + v.Reason)
 	}
 	return v
 }
 
 func divergenceOf(d Divergence) divergenceView {
 	v := divergenceView{
-		Order: short(d.OrderID), Kind: d.Kind, Hop: d.Hop, Since: instant(d.FirstSeen),
-		Age: duration(time.Duration(d.AgeSeconds * float64(time.Second))),
+		Order: short(d.OrderID), Kind: d.Kind, Hop: d.Hop, Since: human.Instant(d.FirstSeen),
+		Age: human.Duration(time.Duration(d.AgeSeconds * float64(time.Second))),
 	}
 	if d.Cause != "" {
 		v.Hop += ", " + d.Cause
 	}
 	if a := d.Acceptance; a != nil {
-		v.Accepted = fmt.Sprintf("by %s on %s, until %s: %s", short(a.Who), instant(a.At), instant(a.Until), short(a.Why))
+		v.Accepted = fmt.Sprintf("by %s on %s, until %s: %s", short(a.Who), human.Instant(a.At), human.Instant(a.Until), short(a.Why))
 	}
 	for _, f := range d.Fields {
 		v.Fields = append(v.Fields, fieldView{f.Name, value(f.Legacy), value(f.Projection)})
@@ -195,7 +196,7 @@ func divergenceOf(d Divergence) divergenceView {
 func runOf(s Schedule, now time.Time) runView {
 	v := runView{Pass: s.Pass, Cron: s.Cron, Next: "not scheduled", Overdue: s.Overdue}
 	if s.Next != nil {
-		v.Next, v.In = instant(*s.Next), "in "+duration(s.Next.Sub(now))
+		v.Next, v.In = human.Instant(*s.Next), "in "+human.Duration(s.Next.Sub(now))
 	}
 	return v
 }
@@ -234,13 +235,36 @@ func scalar(v any) string {
 	case nil:
 		return "nothing"
 	case int64:
-		return number(v)
+		return human.Number(v)
 	case float64:
 		if v == float64(int64(v)) {
-			return number(int64(v))
+			return human.Number(int64(v))
 		}
-		return significant(v)
+		return human.Significant(v)
 	default:
 		return short(fmt.Sprint(v))
+	}
+}
+
+// maxShown is how many characters of a value are shown; a value comes from a database and may be a megabyte.
+const maxShown = 200
+
+func short(s string) string {
+	if r := []rune(s); len(r) > maxShown {
+		return string(r[:maxShown]) + "…"
+	}
+	return s
+}
+
+func value(s *string) string {
+	switch {
+	case s == nil:
+		return "NULL"
+	case *s == "":
+		return `""`
+	case *s == "NULL":
+		return `"NULL"` // the text, not the absence
+	default:
+		return short(*s)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // Report is what gate --report writes down: the decision, and what it rests on and does not rest on.
@@ -97,14 +98,14 @@ type ageRow struct {
 func WriteReport(w io.Writer, r Report) error {
 	v := reportView{
 		Report: r, Style: template.CSS(reportStyle), Tone: tone(string(r.Decision.Decision)), //nolint:gosec // ours, not a visitor's
-		Summary: summary(r.Decision), At: instant(r.Decision.At), Blind: append(r.Limits, blind...),
-		OpenCount: count(r.Open, "divergence is open", "divergences are open"), Chart: newChart(r.Trend, r.MaxRatio),
+		Summary: summary(r.Decision), At: human.Instant(r.Decision.At), Blind: append(r.Limits, blind...),
+		OpenCount: human.Quantity(r.Open, "divergence is open", "divergences are open"), Chart: newChart(r.Trend, r.MaxRatio),
 	}
 	for _, c := range r.Decision.Criteria {
 		v.Criteria = append(v.Criteria, reportCriterionOf(c, r.Decision.At))
 	}
 	for _, a := range r.Decision.Waivers {
-		v.Waivers = append(v.Waivers, reportWaiver{a.Waiver, instant(a.Until), waiverState(a.State), a.State == gate.WaiverInForce})
+		v.Waivers = append(v.Waivers, reportWaiver{a.Waiver, human.Instant(a.Until), waiverState(a.State), a.State == gate.WaiverInForce})
 	}
 	for _, d := range r.OpenListed {
 		v.OpenRows = append(v.OpenRows, divergenceOf(d))
@@ -113,10 +114,10 @@ func WriteReport(w io.Writer, r Report) error {
 		v.AcceptedRows = append(v.AcceptedRows, divergenceOf(d))
 	}
 	if rest := r.Open - int64(len(r.OpenListed)); rest > 0 {
-		v.Rest = fmt.Sprintf("The oldest %s are listed; %s more are in the ledger.", number(int64(len(r.OpenListed))), number(rest))
+		v.Rest = fmt.Sprintf("The oldest %s are listed; %s more are in the ledger.", human.Number(int64(len(r.OpenListed))), human.Number(rest))
 	}
 	if rest := r.Accepted - int64(len(r.AcceptedListed)); rest > 0 {
-		v.AcceptedRest = fmt.Sprintf("%s more are in the ledger.", number(rest))
+		v.AcceptedRest = fmt.Sprintf("%s more are in the ledger.", human.Number(rest))
 	}
 	v.full(r.Full, r.Decision.At)
 	v.ages(r.Full, r.Sample)
@@ -130,16 +131,16 @@ func (v *reportView) full(p *gate.Pass, now time.Time) {
 	if p == nil {
 		return
 	}
-	v.FullWhen = fmt.Sprintf("Full verification %d started at %s, %s before this decision", p.ID, instant(p.StartedAt), duration(now.Sub(p.StartedAt)))
-	v.FullWhat = fmt.Sprintf("%s compared, %s in legacy and %s in the projection", count(p.Compared, "order", "orders"), number(p.LegacyRows), number(p.ProjectionRows))
-	v.FullScore = fmt.Sprintf("%s covered, %s diverged, %s left unjudged", percent(p.Coverage), number(p.Diverged), number(p.Unverified))
+	v.FullWhen = fmt.Sprintf("Full verification %d started at %s, %s before this decision", p.ID, human.Instant(p.StartedAt), human.Duration(now.Sub(p.StartedAt)))
+	v.FullWhat = fmt.Sprintf("%s compared, %s in legacy and %s in the projection", human.Quantity(p.Compared, "order", "orders"), human.Number(p.LegacyRows), human.Number(p.ProjectionRows))
+	v.FullScore = fmt.Sprintf("%s covered, %s diverged, %s left unjudged", human.Percent(p.Coverage), human.Number(p.Diverged), human.Number(p.Unverified))
 	for _, g := range p.Counts {
 		row := coverageRow{
-			Group: short(g.Group), Legacy: number(g.Legacy), Projection: number(g.Projection), Unverified: number(g.Unverified), Share: "-",
-			InFlight: number(g.SettledLegacy + g.SettledProjection),
+			Group: short(g.Group), Legacy: human.Number(g.Legacy), Projection: human.Number(g.Projection), Unverified: human.Number(g.Unverified), Share: "-",
+			InFlight: human.Number(g.SettledLegacy + g.SettledProjection),
 		}
 		if size := max(g.Legacy, g.Projection); size > 0 {
-			row.Share = percent(float64(size-g.Unverified) / float64(size))
+			row.Share = human.Percent(float64(size-g.Unverified) / float64(size))
 		}
 		v.Coverage = append(v.Coverage, row)
 	}
@@ -158,8 +159,8 @@ func (v *reportView) ages(full, sample *gate.Pass) {
 	}
 	for _, s := range full.Strata {
 		v.Ages = append(v.Ages, ageRow{
-			Group: short(s.Group), Age: short(s.Age), Orders: number(s.Orders), Unverified: number(s.Unverified), Share: percent(s.Share()),
-			Sampled: number(sampled[[2]string{s.Group, s.Age}]),
+			Group: short(s.Group), Age: short(s.Age), Orders: human.Number(s.Orders), Unverified: human.Number(s.Unverified), Share: human.Percent(s.Share()),
+			Sampled: human.Number(sampled[[2]string{s.Group, s.Age}]),
 		})
 	}
 }
@@ -169,10 +170,10 @@ func reportCriterionOf(r gate.Result, now time.Time) reportCriterion {
 		Result: r, Mark: mark(r.Verdict), Tone: tone(string(r.Verdict)), Observed: scalar(r.Observed), Limit: scalar(r.Limit),
 	}}
 	if !r.EvidenceAt.IsZero() {
-		c.Age = duration(now.Sub(r.EvidenceAt)) + " old"
+		c.Age = human.Duration(now.Sub(r.EvidenceAt)) + " old"
 	}
 	if w := r.Waiver; w != nil {
-		c.Excused = fmt.Sprintf("Waived by %s until %s: %s", short(w.Who), instant(w.Until), short(w.Why))
+		c.Excused = fmt.Sprintf("Waived by %s until %s: %s", short(w.Who), human.Instant(w.Until), short(w.Why))
 	}
 	return c
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/lab"
 )
 
@@ -113,7 +114,7 @@ func (st *story) silent() error {
 		st.wrong("no full verification and sample have agreed within %s", st.patience)
 	default:
 		st.out.verdict(true, "%s orders verified, %s sampled, the stream followed: no divergence (%s)",
-			number(full.Compared), number(sample.Compared), since(began))
+			human.Number(full.Compared), human.Number(sample.Compared), since(began))
 	}
 	return nil
 }

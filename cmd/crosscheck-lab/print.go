@@ -77,19 +77,6 @@ func (p *printer) decision(d string) string {
 	}
 }
 
-// number groups the digits of a count by thousands.
-func number(n int64) string {
-	s := fmt.Sprint(n)
-	var b strings.Builder
-	for i, r := range s {
-		if i > 0 && (len(s)-i)%3 == 0 && s[i-1] != '-' {
-			b.WriteByte(',')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
 // wrap breaks a sentence into lines of at most so many characters, where its words allow.
 func wrap(s string, width int) []string {
 	var lines []string

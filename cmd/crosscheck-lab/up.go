@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/lab"
 	"github.com/nordvarg/crosscheck/lab/pgserver"
 )
@@ -78,7 +79,7 @@ func (c *system) start(s *session, dir string, o lab.Options) (*lab.Lab, error) 
 		}
 		return nil, err
 	}
-	s.out.line("  %s order ids of history in both databases (%s)", number(c.Orders), since(began))
+	s.out.line("  %s order ids of history in both databases (%s)", human.Number(c.Orders), since(began))
 	return l, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -121,5 +122,5 @@ func acceptText(d web.Divergence) string {
 		return "open again: " + what
 	}
 	return fmt.Sprintf("accepted by %s until %s: %s: %s. It is open again from then on, or as soon as it becomes another.",
-		by.Who, by.Until.Format("2006-01-02 15:04:05 UTC"), what, by.Why)
+		by.Who, human.Instant(by.Until), what, by.Why)
 }
