@@ -64,7 +64,7 @@ var errPlan = errors.New("the server answered no plan")
 // explain asks for the plan of a query.
 func explain(ctx context.Context, q queryRower, options, query string) (plan, error) {
 	var plans []struct{ Plan plan }
-	if err := q.QueryRow(ctx, "EXPLAIN "+options+" "+query, pgx.QueryExecModeSimpleProtocol).Scan(&plans); err != nil {
+	if err := q.QueryRow(ctx, "EXPLAIN "+options+" "+query).Scan(&plans); err != nil {
 		return plan{}, fmt.Errorf("asking for a plan: %w", err)
 	}
 	if len(plans) != 1 {

@@ -171,7 +171,7 @@ func (e *examination) column(check, what string, err error) {
 		switch {
 		case pg.Code == "42703" && len(e.relation.columns) > 0:
 			hint = fmt.Sprintf("%s has the columns %s; map a field with %s: <column or expression>", e.relation, few(e.relation.columns), e.config.Name)
-		case pg.Code == "42501" && e.relation.oid != 0:
+		case pg.Code == "42501" && !hidesRows(err) && e.relation.oid != 0:
 			hint = fmt.Sprintf("GRANT SELECT ON %s TO %s", quoted(e.relation.schema, e.relation.name), quoted(e.server.role))
 		}
 	}

@@ -50,8 +50,22 @@ var hints = map[string]string{
 	"57P03": "the server is starting, stopping or recovering; try again in a moment",
 }
 
+// rowSecurityHint says what ends it. A policy that shows all rows does not: no session can tell that it does.
+const rowSecurityHint = "rows that the role cannot see would not be compared: ALTER ROLE … BYPASSRLS for the role that reads the table " +
+	"(the owner of a view, for its tables), or name a view that the table's owner owns"
+
+// hidesRows is true for PostgreSQL's refusal to leave out rows in silence. Its code says missing rights in general; the
+// message may be in any language, the name of the function that raises it is not.
+func hidesRows(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "42501" && pg.Routine == "check_enable_rls"
+}
+
 // Hint is the user's next step after an error of a database; empty where none is known.
 func Hint(err error) string {
+	if hidesRows(err) {
+		return rowSecurityHint
+	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return hints[pg.Code]
 	}

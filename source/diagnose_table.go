@@ -21,7 +21,6 @@ type relation struct {
 	mayUse       bool // the schema
 	mayRead      bool // at least one column
 	mayWrite     bool
-	hidesRows    bool // row-level security applies to the role
 	columns      []string
 }
 
@@ -62,10 +61,6 @@ func (e *examination) examineTable(ctx context.Context) {
 	e.shape.oid = e.relation.oid
 	e.readTable(ctx, kinds[e.relation.kind]+" "+e.relation.String())
 	e.findings = append(e.findings, roleFinding(e.config.Name, e.server, e.relation))
-	if e.relation.hidesRows {
-		e.add(doctor.Warning, CheckRole, "row-level security hides rows of "+e.relation.String()+" from "+e.server.role,
-			fmt.Sprintf("ALTER ROLE %s BYPASSRLS; a row that is hidden on one side looks missing", quoted(e.server.role)))
-	}
 }
 
 // obstacle is why a table cannot be read at all; empty where nothing is in the way.
@@ -85,7 +80,11 @@ func (r relation) obstacle(role string) (message, hint string) {
 
 // readTable proves what the catalogue promised.
 func (e *examination) readTable(ctx context.Context, what string) {
-	if _, err := e.pool.Exec(ctx, "SELECT 1 FROM "+e.from()+" LIMIT 0"); err != nil {
+	switch err := e.probe(ctx); {
+	case hidesRows(err):
+		e.add(doctor.Error, CheckRole, fmt.Sprintf("row-level security hides rows of %s from %s: %s", what, e.server.role, saidBy(err)), rowSecurityHint)
+		return
+	case err != nil:
 		e.failed(CheckTable, "reading "+what, err)
 		return
 	}
@@ -105,10 +104,10 @@ func (e *examination) lookUp(ctx context.Context, names []string) (relation, err
 	}
 	r := relation{schema: names[len(names)-2], name: names[len(names)-1]}
 	err := e.pool.QueryRow(ctx, `SELECT c.oid, c.relkind::text, c.relispopulated, has_schema_privilege(n.oid, 'USAGE'),
-			has_any_column_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'), row_security_active(c.oid),
+			has_any_column_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'),
 			array(SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum)
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`, r.schema, r.name).
-		Scan(&r.oid, &r.kind, &r.populated, &r.mayUse, &r.mayRead, &r.mayWrite, &r.hidesRows, &r.columns)
+		Scan(&r.oid, &r.kind, &r.populated, &r.mayUse, &r.mayRead, &r.mayWrite, &r.columns)
 	return r, err
 }
 

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -51,7 +49,7 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 		progress(sums.rows)
 	}
 	// What follows in this snapshot are small reads, for which compiling takes longer than it saves.
-	if _, err := n.tx.Exec(ctx, "SET LOCAL jit = off", pgx.QueryExecModeSimpleProtocol); err != nil {
+	if err := n.tx.Set(ctx, "SET LOCAL jit = off"); err != nil {
 		return nil, n.fail("digesting", err)
 	}
 	return sums.digests(), nil
@@ -69,7 +67,7 @@ func (n *snapshot) chunks(ctx context.Context) ([]string, error) {
 		jit = "on"
 	}
 	settings := fmt.Sprintf("SET LOCAL jit = %s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0", jit)
-	if _, err := n.tx.Exec(ctx, settings, pgx.QueryExecModeSimpleProtocol); err != nil {
+	if err := n.tx.Set(ctx, settings); err != nil {
 		return nil, err
 	}
 	count := rows / chunkRows

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/session"
 )
 
 // errColumns is returned for an answer that is not what was asked for.
@@ -27,18 +28,17 @@ func (e *Events) Rows(ctx context.Context, positions []order.Position, fn func(o
 	defer e.side.observe("positions")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	conn, err := e.side.pool.Acquire(ctx)
-	if err != nil {
-		return fmt.Errorf("reading events by position: %w", err)
-	}
-	defer conn.Release()
 	c := e.config
 	query := fmt.Sprintf("SELECT (%[1]s)::text, (%[2]s)::bigint, (%[3]s)::text, %[4]s, %[5]s FROM %[6]s WHERE (%[2]s) = ANY($1::bigint[])",
 		c.Key, c.Position, c.Type, c.At, payloadText(c.Payload), e.side.from())
 	const text, binaryFormat = 0, 1
-	result := conn.Conn().PgConn().ExecParams(ctx, query, [][]byte{int8Array(positions)}, []uint32{pgtype.Int8ArrayOID}, []int16{text},
-		[]int16{text, binaryFormat, text, binaryFormat, text})
-	if err := eachRow(result, fn); err != nil {
+	err := e.side.pool.Read(ctx, func(tx *session.Tx) error {
+		return tx.Wire(func(conn *pgconn.PgConn) error {
+			return eachRow(conn.ExecParams(ctx, query, [][]byte{int8Array(positions)}, []uint32{pgtype.Int8ArrayOID}, []int16{text},
+				[]int16{text, binaryFormat, text, binaryFormat, text}), fn)
+		})
+	})
+	if err != nil {
 		return fmt.Errorf("reading events by position: %w", err)
 	}
 	return nil

@@ -10,10 +10,10 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/session"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -36,7 +36,7 @@ func (n folded) Digests(ctx context.Context, q verify.DigestQuery, progress func
 	if err != nil {
 		return nil, n.fail("digesting", err)
 	}
-	if _, err := n.tx.Exec(ctx, foldSettings, pgx.QueryExecModeSimpleProtocol); err != nil {
+	if err := n.tx.Set(ctx, foldSettings); err != nil {
 		return nil, n.fail("digesting", err)
 	}
 	if q.Buckets == nil {
@@ -72,7 +72,7 @@ func (n folded) foldAll(ctx context.Context, d *folding) error {
 	}
 	close(todo)
 	g, ctx := errgroup.WithContext(ctx)
-	work := func(tx pgx.Tx) error {
+	work := func(tx *session.Tx) error {
 		r := n.fold.reader(n.fold.comparesTimes())
 		for condition := range todo {
 			if err := d.run(ctx, tx, r, []string{r.query(condition)}); err != nil {
@@ -86,7 +86,7 @@ func (n folded) foldAll(ctx context.Context, d *folding) error {
 		return err
 	}
 	for _, tx := range others {
-		defer rollback(tx)
+		defer tx.Close()
 		g.Go(func() error { return work(tx) })
 	}
 	g.Go(func() error { return work(n.tx) })
@@ -95,7 +95,7 @@ func (n folded) foldAll(ctx context.Context, d *folding) error {
 
 // others are further transactions that see the very same snapshot; fewer than wanted where the server has no connection
 // left: then it takes longer.
-func (n folded) others(ctx context.Context, want int) (out []pgx.Tx, err error) {
+func (n folded) others(ctx context.Context, want int) (out []*session.Tx, err error) {
 	if want <= 0 {
 		return nil, nil
 	}
@@ -105,14 +105,13 @@ func (n folded) others(ctx context.Context, want int) (out []pgx.Tx, err error) 
 	if err := n.tx.QueryRow(ctx, "SELECT pg_catalog.pg_export_snapshot()").Scan(&id); err != nil {
 		return nil, fmt.Errorf("sharing the snapshot: %w", err)
 	}
-	settings := "SET TRANSACTION SNAPSHOT " + literal(id) + "; " + snapshotSettings + "; " + foldSettings
 	for range want {
-		tx, err := n.side.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+		tx, err := n.side.pool.Begin(ctx, digestTimeout, id)
 		if err != nil {
 			return out, nil //nolint:nilerr // without it
 		}
-		if _, err := tx.Exec(ctx, settings, pgx.QueryExecModeSimpleProtocol); err != nil {
-			rollback(tx)
+		if err := tx.Set(ctx, foldSettings); err != nil {
+			tx.Close()
 			return out, nil //nolint:nilerr // without it
 		}
 		out = append(out, tx)
@@ -223,7 +222,7 @@ func bucketOf(t order.KeyType, l verify.Layout) (func(cellKey) int64, error) {
 }
 
 // run folds what some statements select, and adds it up.
-func (f *folding) run(ctx context.Context, tx pgx.Tx, r *eventReader, queries []string) error {
+func (f *folding) run(ctx context.Context, tx *session.Tx, r *eventReader, queries []string) error {
 	d := newDigester(f.fold, f.hash)
 	var t tally
 	r.each = func(key cellKey) error {

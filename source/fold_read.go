@@ -10,9 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/session"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -31,10 +32,14 @@ type eventReader struct {
 }
 
 // read sends a query as COPY and reads its events.
-func (r *eventReader) read(ctx context.Context, tx pgx.Tx, query string) error {
+func (r *eventReader) read(ctx context.Context, tx *session.Tx, query string) error {
 	r.tuples = copyTuples{each: r.event}
 	r.started = false
-	if _, err := tx.Conn().PgConn().CopyTo(ctx, &r.tuples, "COPY ("+query+") TO STDOUT (FORMAT binary)"); err != nil {
+	err := tx.Wire(func(conn *pgconn.PgConn) error {
+		_, err := conn.CopyTo(ctx, &r.tuples, "COPY ("+query+") TO STDOUT (FORMAT binary)")
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return r.finish()

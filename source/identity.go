@@ -60,7 +60,7 @@ func (s *Side) Origin(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("asking %s for its timeline: %w", s.config.Name, err)
 	}
-	return id.String() + "/" + timeline + "/" + strings.Join(endpoints(&s.pool.Config().ConnConfig.Config), ","), nil
+	return id.String() + "/" + timeline + "/" + strings.Join(endpoints(s.pool.Config()), ","), nil
 }
 
 // endpoints are the hosts and ports that a connection may be made to, sorted.

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/session"
 )
 
 // shape is what a side's server says of the configured table.
@@ -141,11 +141,12 @@ func (s *Side) typeOf(ctx context.Context, expr string) (native, error) {
 	if err != nil {
 		return native{}, err
 	}
+	columns := slices.Clone(rows.FieldDescriptions()) // the connection uses them again
 	rows.Close()
 	if err := rows.Err(); err != nil {
 		return native{}, err
 	}
-	column := rows.FieldDescriptions()[0]
+	column := columns[0]
 	n := native{modifier: column.TypeModifier, table: column.TableOID, column: column.TableAttributeNumber}
 	// A domain is read as its base type by the cast, so it counts as that.
 	const q = `SELECT CASE WHEN typtype = 'd' THEN typbasetype ELSE oid END, pg_catalog.format_type(oid, $2), typcategory::text
@@ -168,21 +169,19 @@ func (s *Side) rangeSQL(t order.KeyType) string {
 // indexed asks the planner whether a query is answered through an index. It knows better than the catalogue what a
 // view or an expression comes down to.
 func (s *Side) indexed(ctx context.Context, query string) (bool, error) {
-	tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	var found bool
+	err := s.pool.Read(ctx, func(tx *session.Tx) error {
+		if err := tx.Set(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"); err != nil {
+			return err
+		}
+		root, err := explain(ctx, tx, "(FORMAT JSON)", query)
+		found = err == nil && root.keyed()
+		return err
+	})
 	if err != nil {
 		return false, fmt.Errorf("looking for indexes: %w", err)
 	}
-	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // read only: nothing to lose
-	if _, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off", pgx.QueryExecModeSimpleProtocol); err != nil {
-		return false, fmt.Errorf("looking for indexes: %w", err)
-	}
-	return usesIndex(ctx, tx, query)
-}
-
-// usesIndex is true if no node of the plan scans a table or an index from end to end or sorts.
-func usesIndex(ctx context.Context, tx pgx.Tx, query string) (bool, error) {
-	root, err := explain(ctx, tx, "(FORMAT JSON)", query)
-	return err == nil && root.keyed(), err
+	return found, nil
 }
 
 type plan struct {
@@ -195,6 +194,7 @@ type plan struct {
 	Plans    []plan
 }
 
+// keyed is true if no node of the plan scans a table or an index from end to end or sorts.
 func (p plan) keyed() bool {
 	if p.Node == "Seq Scan" || p.Node == "Sort" || p.Node == "Foreign Scan" {
 		return false

@@ -12,45 +12,32 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/session"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
 // snapshot is a repeatable-read transaction.
 type snapshot struct {
 	side *Side
-	tx   pgx.Tx
+	tx   *session.Tx
 }
 
 var _ verify.Snapshot = (*snapshot)(nil)
-
-// snapshotSettings take the snapshot, and let one side wait for the other's digest. Each read has a shorter deadline of
-// its own, which cancels it on the server too.
-var snapshotSettings = fmt.Sprintf("SET LOCAL statement_timeout = %[1]d; SET LOCAL idle_in_transaction_session_timeout = %[1]d; SELECT 1",
-	digestTimeout.Milliseconds())
 
 // Begin opens a transaction and takes its snapshot at once, not at the first read.
 func (s *Side) Begin(ctx context.Context) (verify.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	// One side waits for the other's digest. Each read has a shorter deadline of its own, which cancels it on the server too.
+	tx, err := s.pool.Begin(ctx, digestTimeout, "")
 	if err != nil {
-		return nil, fmt.Errorf("opening a snapshot of %s: %w", s.config.Name, err)
-	}
-	if _, err := tx.Exec(ctx, snapshotSettings, pgx.QueryExecModeSimpleProtocol); err != nil {
-		rollback(tx)
 		return nil, fmt.Errorf("opening a snapshot of %s: %w", s.config.Name, err)
 	}
 	return &snapshot{side: s, tx: tx}, nil
 }
 
 // Close ends the transaction, whatever became of the caller's context.
-func (n *snapshot) Close() { rollback(n.tx) }
-
-func rollback(tx pgx.Tx) {
-	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout) //nolint:forbidigo // must end the transaction after ctx has ended
-	defer cancel()
-	_ = tx.Rollback(ctx) // read only: nothing to lose
-}
+func (n *snapshot) Close() { n.tx.Close() }
 
 // fail names the side and what was being done.
 func (n *snapshot) fail(doing string, err error) error {

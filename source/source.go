@@ -1,7 +1,7 @@
 // Package source reads the representations of orders. It owns pgx towards the systems under comparison.
 //
-// Invariant: nothing is ever written. Every session is read only, with statement and lock timeouts and pinned
-// settings, so that what a value looks like does not depend on whom it is read from.
+// Invariant: nothing is ever written. Whatever is read, is read in a read-only transaction of package session, with timeouts
+// and pinned settings, so that what a value looks like does not depend on whom it is read from, and no row is hidden.
 package source
 
 import (
@@ -9,13 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/session"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -58,14 +55,12 @@ const (
 	connectTimeout = 10 * time.Second
 	readTimeout    = time.Minute
 	digestTimeout  = 2 * time.Hour
-	// maxConnections is two snapshots, one look beside them, and the readiness probe.
-	maxConnections = 4
 )
 
 // Side is one representation in PostgreSQL.
 type Side struct {
 	config Config
-	pool   *pgxpool.Pool
+	pool   *session.Pool
 	shape  shape
 	// keysFrom is a FROM item with the key column alone, once for each row or more often, that is cheaper to look at
 	// than the table; empty where the table is as cheap.
@@ -91,56 +86,20 @@ func Open(ctx context.Context, c Config) (*Side, error) {
 	return s, nil
 }
 
-func connect(ctx context.Context, c Config) (*pgxpool.Pool, error) {
-	pc, err := pgxpool.ParseConfig(c.DSN)
+func connect(ctx context.Context, c Config) (*session.Pool, error) {
+	settings, err := session.Parse(c.DSN)
 	if err != nil {
 		// pgx's error quotes the dsn, and masks a password only where it recognises one.
 		return nil, fmt.Errorf("reading the dsn of %s: %w", c.Name, ErrDSN)
 	}
-	pc.MaxConns = maxConnections
-	pc.ConnConfig.ConnectTimeout = connectTimeout
-	pc.AfterConnect = pin
-	// Statements are not prepared by name: they differ from pass to pass, and a transaction pooler must not matter.
-	pc.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	pool, err := session.Open(ctx, settings)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to %s: %w", c.Name, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
 		if Unreachable(err) {
 			err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 		}
 		return nil, fmt.Errorf("connecting to %s: %w", c.Name, err)
 	}
 	return pool, nil
-}
-
-// pins make a session read only, bound what it may cost, and fix how it prints values.
-var pins = []string{
-	"SET default_transaction_read_only = on",
-	"SET application_name = 'crosscheck'",
-	"SET statement_timeout = '60s'",
-	"SET lock_timeout = '5s'",
-	"SET idle_in_transaction_session_timeout = '10min'",
-	"SET TimeZone = 'UTC'",
-	"SET DateStyle = 'ISO, YMD'",
-	"SET IntervalStyle = 'iso_8601'",
-	"SET extra_float_digits = 3",
-	"SET bytea_output = 'hex'",
-	"SET client_encoding = 'UTF8'",
-	"SET search_path = ''",
-	"SET jit = off", // on for large digests only
-}
-
-// pin sends all of them at once: a pass waits for this round trip on every connection it opens.
-func pin(ctx context.Context, conn *pgx.Conn) error {
-	if _, err := conn.Exec(ctx, strings.Join(pins, "; "), pgx.QueryExecModeSimpleProtocol); err != nil {
-		return fmt.Errorf("pinning the session: %w", err)
-	}
-	return nil
 }
 
 // Close closes all connections.
@@ -156,6 +115,11 @@ func (s *Side) KeyType() order.KeyType { return s.shape.keyType }
 func (s *Side) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
+	return s.probe(ctx)
+}
+
+// probe reads no row, which needs the same rights as to read all.
+func (s *Side) probe(ctx context.Context) error {
 	rows, err := s.pool.Query(ctx, "SELECT 1 FROM "+s.from()+" LIMIT 0")
 	if err != nil {
 		return err

@@ -1,0 +1,109 @@
+package source_test
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source"
+)
+
+// hide makes row-level security show the role the orders of one tenant only.
+func hide(table, role string) string {
+	return "ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY; CREATE POLICY one ON " + table + " TO " + role + " USING (order_id % 2 = 0);"
+}
+
+// TestHiddenRowsAreAnError: what row-level security leaves out was not compared, wherever it stands.
+func TestHiddenRowsAreAnError(t *testing.T) {
+	for name, test := range map[string]struct {
+		setup  string // %role% is crosscheck's, %owner% one that owns views and is subject to row-level security too
+		hidden bool
+	}{
+		"table":     {hide("orders", "%role%"), true},
+		"no policy": {"ALTER TABLE orders ENABLE ROW LEVEL SECURITY;", true},
+		"partition": {`DROP TABLE orders; CREATE TABLE all_orders (order_id bigint, status text) PARTITION BY RANGE (order_id);
+			CREATE TABLE orders PARTITION OF all_orders FOR VALUES FROM (1) TO (100); INSERT INTO all_orders VALUES (1, 'OPEN');` + hide("orders", "%role%"), true},
+		"partitioned table": {`DROP TABLE orders; CREATE TABLE orders (order_id bigint, status text) PARTITION BY RANGE (order_id);
+			CREATE TABLE low PARTITION OF orders FOR VALUES FROM (1) TO (100); INSERT INTO orders VALUES (1, 'OPEN');` + hide("orders", "%role%"), true},
+		"partition of a table that is read as a whole": {`DROP TABLE orders; CREATE TABLE orders (order_id bigint, status text) PARTITION BY RANGE (order_id);
+			CREATE TABLE low PARTITION OF orders FOR VALUES FROM (1) TO (100); INSERT INTO orders VALUES (1, 'OPEN');` + hide("low", "%role%"), false},
+		"view with the reader's rights": {`ALTER TABLE orders RENAME TO base; CREATE VIEW orders WITH (security_invoker = true) AS TABLE base;` + hide("base", "%role%"), true},
+		"view of a role that is subject to it": {`ALTER TABLE orders RENAME TO base; CREATE VIEW orders AS TABLE base; ALTER VIEW orders OWNER TO %owner%;
+			GRANT SELECT ON base TO %owner%;` + hide("base", "%owner%"), true},
+		"view of the table's owner": {`ALTER TABLE orders RENAME TO base; CREATE VIEW orders AS TABLE base; ALTER VIEW orders OWNER TO %owner%;
+			ALTER TABLE base OWNER TO %owner%;` + hide("base", "%role%"), false},
+		"view of the owner of a table that forces it": {`ALTER TABLE orders RENAME TO base; CREATE VIEW orders AS TABLE base; ALTER VIEW orders OWNER TO %owner%;
+			ALTER TABLE base OWNER TO %owner%; ALTER TABLE base FORCE ROW LEVEL SECURITY;` + hide("base", "%role%"), true},
+		"view of a view":          {`ALTER TABLE orders RENAME TO base; CREATE VIEW inner_view WITH (security_invoker = true) AS TABLE base; CREATE VIEW orders WITH (security_invoker = true) AS TABLE inner_view;` + hide("base", "%role%"), true},
+		"function":                {`ALTER TABLE orders RENAME TO base; CREATE FUNCTION all_of_them() RETURNS SETOF base LANGUAGE sql STABLE AS 'TABLE public.base'; CREATE VIEW orders WITH (security_invoker = true) AS SELECT * FROM all_of_them();` + hide("base", "%role%"), true},
+		"a role that bypasses it": {hide("orders", "%role%") + "ALTER ROLE %role% BYPASSRLS", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			role, owner := newRole(t), newRole(t)
+			dsn := pgtest.Database(t)
+			p := &pair{t: t}
+			var err error
+			if p.legacy, err = pgx.Connect(t.Context(), dsn); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { p.legacy.Close(t.Context()) }) //nolint:errcheck // the server ends after it
+			p.exec(p.legacy, "CREATE TABLE orders (order_id bigint, status text); INSERT INTO orders SELECT n, 'OPEN' FROM generate_series(1, 99) n;"+
+				strings.NewReplacer("%role%", role, "%owner%", owner).Replace(test.setup)+"; GRANT SELECT ON ALL TABLES IN SCHEMA public TO "+role)
+			c := source.Config{Name: "legacy", DSN: as(t, dsn, url.User(role)), Table: "public.orders", Key: "order_id", Fields: one(textField("status"))}
+			err = readAll(t, c)
+			if (err != nil) != test.hidden || test.hidden && !strings.Contains(source.Hint(err), "BYPASSRLS") {
+				t.Errorf("reading: %v, hint %q", err, source.Hint(err))
+			}
+			found := slices.ContainsFunc(source.Diagnose(t.Context(), c, c, time.Now), func(f doctor.Finding) bool {
+				return f.Side == "legacy" && f.Level == doctor.Error && strings.Contains(f.Message, "row-level security")
+			})
+			if found != test.hidden {
+				t.Errorf("doctor says so: %t", found)
+			}
+		})
+	}
+}
+
+// TestHiddenEventsAndRecordsAreAnError: of event store, audit log and trades as of orders.
+func TestHiddenEventsAndRecordsAreAnError(t *testing.T) {
+	for _, table := range []string{"event_store", "audit_log", "trades"} {
+		t.Run(table, func(t *testing.T) {
+			c := newChronicle(t)
+			side, err := source.Open(t.Context(), c.legacy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer side.Close()
+			events := openEvents(t, c.events)
+			read := func() error {
+				_, err := events.Histories(t.Context(), []order.Key{"1"})
+				opened, opening := source.OpenEvents(t.Context(), c.events)
+				if opening == nil {
+					opened.Close()
+				}
+				_, records := (&source.Records{Legacy: side, Config: c.history}).Records(t.Context(), []order.Key{"1"})
+				return errors.Join(err, opening, records)
+			}
+			if err := read(); err != nil {
+				t.Fatal(err)
+			}
+			c.exec("ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY; CREATE POLICY one ON " + table + " TO " + c.role + " USING (false)")
+			if err := read(); err == nil || !strings.Contains(source.Hint(err), "BYPASSRLS") {
+				t.Errorf("reading: %v, hint %q", err, source.Hint(err))
+			}
+			if !slices.ContainsFunc(c.diagnose(), func(f doctor.Finding) bool {
+				return f.Level == doctor.Error && strings.Contains(f.Message, "row-level security hides rows of table public."+table)
+			}) {
+				t.Errorf("doctor says %+v", c.diagnose())
+			}
+		})
+	}
+}

@@ -1,0 +1,142 @@
+// Package session is the only way to a server under comparison: it lends read-only transactions and nothing else.
+//
+// Invariant: whatever is read, is read in an explicit READ ONLY transaction, which no function that it calls can turn into
+// another one, and which is always rolled back. All settings are local to the transaction: no setting of ours can outlive
+// it, or reach anyone with whom a pooler shares the server process.
+package session
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	connectTimeout = 10 * time.Second
+	// maxConnections is two snapshots, one look beside them, and the readiness probe.
+	maxConnections = 4
+)
+
+// Pool lends read-only transactions on one server.
+type Pool struct {
+	pool *pgxpool.Pool
+}
+
+// Parse reads a DSN. Its error quotes the DSN.
+func Parse(dsn string) (*pgxpool.Config, error) {
+	c, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	c.MaxConns = maxConnections
+	c.ConnConfig.ConnectTimeout = connectTimeout
+	// These two alone are settings of the session: every pooler keeps them apart for its clients.
+	for name, value := range map[string]string{"application_name": "crosscheck", "client_encoding": "UTF8"} {
+		for set := range c.ConnConfig.RuntimeParams { // names of settings are case-insensitive, keys of the map are not
+			if strings.EqualFold(set, name) {
+				delete(c.ConnConfig.RuntimeParams, set)
+			}
+		}
+		c.ConnConfig.RuntimeParams[name] = value
+	}
+	// Statements are not prepared by name: they differ from pass to pass.
+	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	return c, nil
+}
+
+// Open connects, and proves that a transaction can be had.
+func Open(ctx context.Context, c *pgxpool.Config) (*Pool, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	pool, err := pgxpool.NewWithConfig(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pool{pool: pool}
+	tx, err := p.begin(ctx, readCommitted)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	tx.Close()
+	return p, nil
+}
+
+// Close closes all connections.
+func (p *Pool) Close() { p.pool.Close() }
+
+// Config is how connections are made.
+func (p *Pool) Config() *pgconn.Config { return &p.pool.Config().ConnConfig.Config }
+
+// Read runs fn in a transaction in which each statement sees what is committed.
+func (p *Pool) Read(ctx context.Context, fn func(*Tx) error) error {
+	tx, err := p.begin(ctx, readCommitted)
+	if err != nil {
+		return err
+	}
+	defer tx.Close()
+	return fn(tx)
+}
+
+// Query runs one statement in a transaction of its own, which ends with the rows.
+func (p *Pool) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	tx, err := p.begin(ctx, readCommitted)
+	if err != nil {
+		return nil, err
+	}
+	return tx.query(ctx, tx.Close, sql, args...)
+}
+
+// QueryRow is [Pool.Query] for one row.
+func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	r, err := p.Query(ctx, sql, args...)
+	return row{r, err}
+}
+
+// Begin opens a transaction that sees one snapshot throughout, which is taken at once. It may last: its statements have up
+// to timeout, and it may be idle for as long. The snapshot is another transaction's where one is named.
+func (p *Pool) Begin(ctx context.Context, timeout time.Duration, exported string) (*Tx, error) {
+	mode := repeatableRead
+	if exported != "" {
+		mode += "SET TRANSACTION SNAPSHOT '" + strings.ReplaceAll(exported, "'", "''") + "'; "
+	}
+	milliseconds := strconv.FormatInt(timeout.Milliseconds(), 10)
+	return p.begin(ctx, mode+settings+"SET LOCAL statement_timeout = "+milliseconds+"; SET LOCAL idle_in_transaction_session_timeout = "+milliseconds+"; ")
+}
+
+const (
+	readCommitted  = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; " + settings
+	repeatableRead = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
+)
+
+// settings bound what a transaction may cost, fix how values are printed, and make hidden rows an error.
+const settings = "SET LOCAL row_security = off; " +
+	"SET LOCAL statement_timeout = '60s'; " +
+	"SET LOCAL lock_timeout = '5s'; " +
+	"SET LOCAL idle_in_transaction_session_timeout = '5min'; " +
+	"SET LOCAL TimeZone = 'UTC'; " +
+	"SET LOCAL DateStyle = 'ISO, YMD'; " +
+	"SET LOCAL IntervalStyle = 'iso_8601'; " +
+	"SET LOCAL extra_float_digits = 3; " +
+	"SET LOCAL bytea_output = 'hex'; " +
+	"SET LOCAL search_path = ''; " +
+	"SET LOCAL jit = off; " // on for large digests only
+
+// begin sends all that a transaction begins with at once: it costs one round trip.
+func (p *Pool) begin(ctx context.Context, begin string) (*Tx, error) {
+	conn, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Conn().PgConn().Exec(ctx, begin+"SELECT 1").ReadAll(); err != nil {
+		conn.Release() // which closes it, if the transaction has begun
+		return nil, fmt.Errorf("beginning a read-only transaction: %w", err)
+	}
+	return &Tx{conn: conn}, nil
+}
