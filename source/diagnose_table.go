@@ -61,6 +61,7 @@ func (e *examination) examineTable(ctx context.Context) {
 	e.shape.oid = e.relation.oid
 	e.readTable(ctx, kinds[e.relation.kind]+" "+e.relation.String())
 	e.findings = append(e.findings, roleFinding(e.config.Name, e.server, e.relation))
+	e.examineFilters(ctx)
 }
 
 // obstacle is why a table cannot be read at all; empty where nothing is in the way.

@@ -107,3 +107,21 @@ func TestHiddenEventsAndRecordsAreAnError(t *testing.T) {
 		})
 	}
 }
+
+// TestDoctorNamesFiltersOfViews, behind other views too.
+func TestDoctorNamesFiltersOfViews(t *testing.T) {
+	p := newPair(t, one(textField("status")))
+	p.both(`CREATE TABLE base (order_id bigint PRIMARY KEY, status text); INSERT INTO base VALUES (1, 'OPEN')`)
+	p.exec(p.legacy, `CREATE VIEW live AS SELECT * FROM base WHERE status <> 'OLD'; CREATE VIEW orders AS SELECT order_id, status FROM live`)
+	p.exec(p.projection, `CREATE VIEW orders AS SELECT order_id, status || ' WHERE' AS "WHERE", status FROM base`)
+	var got []string
+	for _, f := range source.Diagnose(t.Context(), p.config[0], p.config[1], time.Now) {
+		if f.Check == source.CheckFilter {
+			got = append(got, f.Side+" "+string(f.Level)+" "+f.Message)
+		}
+	}
+	const want = "legacy info view public.live has WHERE: rows that it leaves out are not compared, and not detected"
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("doctor says %q", got)
+	}
+}

@@ -1,0 +1,66 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/doctor"
+)
+
+// CheckFilter is the check of what a view leaves out.
+const CheckFilter = "filter"
+
+// viewsBehind are a relation and all that its definition reads, with their definitions.
+const viewsBehind = `WITH RECURSIVE behind AS (
+		SELECT $1::oid AS oid
+		UNION SELECT d.refobjid FROM behind b JOIN pg_catalog.pg_rewrite r ON r.ev_class = b.oid
+			JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass)
+	SELECT c.relkind::text AS kind, format('%s.%s', n.nspname, c.relname) AS name, coalesce(pg_catalog.pg_get_viewdef(c.oid), '') AS definition
+	FROM behind b JOIN pg_catalog.pg_class c ON c.oid = b.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE c.relkind IN ('v', 'm', 'f') ORDER BY 2`
+
+// definedRelation is a view with its definition, or a foreign table without one.
+type definedRelation struct{ Kind, Name, Definition string }
+
+// examineFilters names what may leave out rows without an error. Both sides may do so alike, and so it is only a note.
+func (e *examination) examineFilters(ctx context.Context) {
+	if !slices.Contains([]string{"v", "m", "f"}, e.relation.kind) {
+		return
+	}
+	rows, err := e.pool.Query(ctx, viewsBehind, e.relation.oid)
+	if err != nil {
+		e.failed(CheckFilter, "looking for filters", err)
+		return
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[definedRelation])
+	if err != nil {
+		e.failed(CheckFilter, "looking for filters", err)
+		return
+	}
+	for _, r := range found {
+		const hint = "check that it leaves out nothing that is to be compared"
+		switch words := filters(r.Definition); {
+		case r.Kind == "f":
+			e.add(doctor.Info, CheckFilter, "what the other server hides from foreign table "+r.Name+", by row-level security for one, is not compared, and not detected", hint)
+		case len(words) > 0:
+			e.add(doctor.Info, CheckFilter, fmt.Sprintf("%s %s has %s: rows that it leaves out are not compared, and not detected", kinds[r.Kind], r.Name, strings.Join(words, ", ")), hint)
+		}
+	}
+}
+
+var (
+	quotedText = regexp.MustCompile(`'(?:[^']|'')*'|"(?:[^"]|"")*"`)
+	filterWord = regexp.MustCompile(`\b(?:WHERE|JOIN|LIMIT|OFFSET|FETCH|DISTINCT|GROUP BY|INTERSECT|EXCEPT)\b`)
+)
+
+// filters are the words of a definition, as the server prints it, that can leave out rows.
+func filters(definition string) []string {
+	words := filterWord.FindAllString(quotedText.ReplaceAllString(definition, ""), -1)
+	slices.Sort(words)
+	return slices.Compact(words)
+}
