@@ -59,20 +59,14 @@ var livesIn = map[string][]string{
 	"github.com/robfig/cron/v3":                  {"config"},
 	"github.com/go-co-op/gocron/v2":              {"sampler"},
 	"github.com/prometheus/client_golang":        {"metrics"},
-	"github.com/prometheus/exporter-toolkit":     {"web"},
 	"github.com/alecthomas/kong":                 {"cmd/crosscheck", "cmd/crosscheck-lab"},
-	"github.com/vbauerster/mpb/v8":               {"cmd/crosscheck", "cmd/crosscheck-lab"},
-	"charm.land/lipgloss/v2":                     {"cmd/crosscheck", "cmd/crosscheck-lab"},
+	"github.com/vbauerster/mpb/v8":               {"cmd/crosscheck"},
 	"github.com/fergusstrange/embedded-postgres": {"lab"},
 	"github.com/segmentio/kafka-go":              {"topic", "lab"},
 	"github.com/twmb/franz-go":                   {"lab"},
 	"golang.org/x/sync":                          {"*"},
-	"golang.org/x/sys":                           {"cmd/crosscheck", "cmd/crosscheck-lab", "lab"},
-	"golang.org/x/term":                          {"cmd/crosscheck", "cmd/crosscheck-lab"},
-	"github.com/charmbracelet/x/term":            {"cmd/crosscheck", "cmd/crosscheck-lab"},
 	"github.com/slack-go/slack":                  {"alerts"},
 	"github.com/google/go-cmp":                   {},
-	"github.com/prometheus/client_model":         {},
 	"github.com/prometheus/common":               {},
 	"github.com/prometheus/prometheus":           {}, // its parser, for the queries of dashboards and rules
 	"github.com/rogpeppe/go-internal":            {},
@@ -116,6 +110,42 @@ func TestImportsPointDownwards(t *testing.T) {
 				continue
 			}
 			t.Errorf("%s: %s must not import %s", f.path, from, to)
+		}
+	}
+}
+
+// TestThePlanAllowsOnlyWhatIsUsed: a plan with arrows and libraries that nobody needs says nothing about the house.
+func TestThePlanAllowsOnlyWhatIsUsed(t *testing.T) {
+	type edge struct{ from, to string }
+	used := map[edge]bool{}       // by code that ships
+	imported := map[string]bool{} // libraries, by tests too
+	for _, f := range goFiles(t) {
+		for _, name := range f.imports {
+			to, ours := strings.CutPrefix(name, module+"/")
+			if to = part(to); !ours {
+				to = libraryOf(name)
+				imported[to] = true
+			}
+			if !f.test {
+				used[edge{part(f.pkg), to}] = true
+			}
+		}
+	}
+	for from, allowed := range mayImport {
+		for _, to := range allowed {
+			if !used[edge{from, to}] {
+				t.Errorf("%s does not import %s: take the arrow out of the plan", from, to)
+			}
+		}
+	}
+	for library, homes := range livesIn {
+		if !imported[library] {
+			t.Errorf("nothing imports %s: take it out of the plan", library)
+		}
+		for _, home := range homes {
+			if home != "*" && !used[edge{home, library}] {
+				t.Errorf("%s does not import %s: take it out of the library's homes", home, library)
+			}
 		}
 	}
 }
