@@ -27,11 +27,6 @@ type Evidence struct {
 	Projection []order.Row
 	// History is legacy's own record of the order; nil is unknown.
 	History *History
-	// Neighbours are events of other orders, stored shortly before those of this one; nil is unknown.
-	Neighbours []Neighbour
-	// Late are positions of which it was seen that they became visible after larger ones; nil is unknown, empty that
-	// someone watched and saw none.
-	Late []order.Position
 	// Overtaken is true if the projection shows later events of other orders: this one is not just waiting.
 	Overtaken bool
 	// ProjectionReached is the newest change that the projection shows of any order; zero is unknown. A projection
@@ -40,12 +35,6 @@ type Evidence struct {
 	// Silent is true if no event of any order has been stored since legacy last wrote this one, and others of its
 	// orders have none either.
 	Silent bool
-}
-
-// Neighbour is an event of another order.
-type Neighbour struct {
-	Position order.Position
-	At       time.Time
 }
 
 // Diagnosis is what the evidence says of one order.

@@ -135,15 +135,10 @@ func (t *trial) oneSkipped() (Diagnosis, bool) {
 		}
 		d := Diagnosis{PartsAt: t.clean[i].Position}
 		cause, why, confidence := t.whySkipped(i)
-		switch {
-		case cause != "":
-			d.Cause, d.Confidence = cause, confidence
-		case t.Late == nil:
+		d.Cause, d.Confidence = cause, confidence
+		if cause == "" {
 			d.Cause, d.Confidence = SkippedLateCommit, Low
 			why = "no event before it has its timestamp, and a projector that goes by position passes over events that are committed late"
-		default:
-			d.Cause, d.Confidence = EventSkipped, Medium
-			why = "it has a timestamp of its own, and was not late"
 		}
 		d.Reason = fmt.Sprintf("the projection is what the events give without event %d: %s", d.PartsAt, why)
 		if found == nil || cause != "" {

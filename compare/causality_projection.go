@@ -58,34 +58,17 @@ func (c *aCase) behind() Diagnosis {
 // whySkipped looks for what made the projector pass over the event at the index; an empty cause is nothing found.
 func (c *aCase) whySkipped(i int) (cause Cause, why string, confidence Confidence) {
 	e := c.clean[i]
-	if slices.Contains(c.Late, e.Position) {
-		return SkippedLateCommit, fmt.Sprintf("event %d became visible after later ones", e.Position), High
-	}
-	for _, other := range c.before(i) {
+	for _, other := range c.clean[:i] {
 		if order.Microseconds(other.At).Equal(order.Microseconds(e.At)) {
 			return SkippedEqualTimestamp, fmt.Sprintf("event %d has the timestamp of event %d", e.Position, other.Position), High
 		}
 	}
-	for _, other := range c.before(i) {
+	for _, other := range c.clean[:i] {
 		if other.At.After(e.At) {
 			return SkippedLateCommit, fmt.Sprintf("event %d is older than event %d, and behind it in the store", e.Position, other.Position), Medium
 		}
 	}
 	return "", "", ""
-}
-
-// before are the events stored before the one at the index, of this order and of its neighbours.
-func (c *aCase) before(i int) []Neighbour {
-	var out []Neighbour
-	for _, e := range c.clean[:i] {
-		out = append(out, Neighbour{e.Position, e.At})
-	}
-	for _, n := range c.Neighbours {
-		if n.Position < c.clean[i].Position {
-			out = append(out, n)
-		}
-	}
-	return out
 }
 
 // wrongValues is a row that no mistake in choosing events explains: its values themselves are wrong. It is held

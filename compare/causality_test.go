@@ -203,17 +203,12 @@ func TestDiagnosesOfProjections(t *testing.T) {
 		{reason: "not there yet", life: life, wrong: none, want: "lagging events->projection stale_projection at 1", sure: compare.Low},
 		{reason: "overtaken", life: life, wrong: shows(2), more: overtaken, want: "diverged events->projection stale_projection at 3", sure: compare.Medium},
 		{reason: "stuck at an equal timestamp", life: "create 100@10; part 40@10; price 11 again", wrong: shows(2), more: overtaken, want: "diverged events->projection skipped_equal_timestamp at 3", sure: compare.Medium},
-		{reason: "stuck at a late event", life: life, wrong: shows(3), more: late(4), want: "lagging events->projection skipped_late_commit at 4", sure: compare.Low},
 
 		{reason: "a type ignored, twice", life: life, wrong: applies(0, 2), want: "diverged events->projection event_type_ignored at 2", sure: compare.High},
 		{reason: "partial fills ignored, of which there is one", life: "create 100@10; part 40@10; price 11", wrong: applies(0, 2), want: "diverged events->projection event_type_ignored at 2", sure: compare.Medium},
 		{reason: "a type ignored, and behind", life: life + "; part 5@10; price 12; cancel", wrong: applies(0, 2, 5), want: "diverged events->projection event_type_ignored at 2", sure: compare.High},
 		{reason: "one skipped", life: life, wrong: applies(0, 2, 3), want: "diverged events->projection skipped_late_commit at 2", sure: compare.Low},
-		{reason: "one skipped that was not late", life: life, wrong: applies(0, 2, 3), more: late(), want: "diverged events->projection event_skipped at 2", sure: compare.Medium},
-		{reason: "one skipped that was late", life: life, wrong: applies(0, 1, 3), more: late(3), want: "diverged events->projection skipped_late_commit at 3", sure: compare.High},
 		{reason: "one skipped with an equal timestamp", life: "create 100@10; part 25@10; price 11 again; part 25@10", wrong: applies(0, 1, 3), want: "diverged events->projection skipped_equal_timestamp at 3", sure: compare.High},
-		{reason: "one skipped with a neighbour's timestamp", life: life, wrong: applies(0, 2, 3), more: neighbour(1, 2), want: "diverged events->projection skipped_equal_timestamp at 2", sure: compare.High},
-		{reason: "one skipped that is older than its neighbour", life: life, wrong: applies(0, 2, 3), more: neighbour(1, 3), want: "diverged events->projection skipped_late_commit at 2", sure: compare.Medium},
 		{reason: "a run skipped", life: life + "; price 12; part 5@10", wrong: applies(0, 4, 5), want: "diverged events->projection event_skipped at 2", sure: compare.Medium},
 		{reason: "the last one twice", life: life, wrong: applies(0, 1, 2, 3, 3), want: "diverged events->projection event_applied_twice at 4", sure: compare.High},
 		{reason: "an early one twice, and behind", life: life, wrong: applies(0, 1, 1, 2), want: "diverged events->projection event_applied_twice at 2", sure: compare.High},
@@ -246,16 +241,6 @@ func TestDiagnosesOfProjections(t *testing.T) {
 
 func none([]order.Event) []order.Row { return nil }
 func overtaken(e *compare.Evidence)  { e.Overtaken = true }
-func late(at ...order.Position) func(*compare.Evidence) {
-	return func(e *compare.Evidence) { e.Late = append([]order.Position{}, at...) }
-}
-
-// neighbour is an event of another order, stored just before the event at the position, at the time of the n-th.
-func neighbour(before order.Position, n int) func(*compare.Evidence) {
-	return func(e *compare.Evidence) {
-		e.Neighbours = []compare.Neighbour{{Position: before, At: second(n)}}
-	}
-}
 
 // shows is a row of the first n events.
 func shows(n int) func([]order.Event) []order.Row {
