@@ -2,8 +2,10 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -311,29 +313,25 @@ func TestReadiness(t *testing.T) {
 	} {
 		t.Run(c.given, func(t *testing.T) {
 			server := Server{Source: &fake{}, Ready: c.ready}
-			site := httptest.NewServer(server.Handler())
-			defer site.Close()
-			client := Client{BaseURL: site.URL + "/", HTTP: site.Client()}
-			got, err := client.Ready(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			answer := get(t, server.Handler(), "/readyz")
+			if diff := cmp.Diff(c.want, read[Readiness](t, answer)); diff != "" || (answer.Code == http.StatusOK) != c.want.Ready {
+				t.Errorf("code %d (-want +got):\n%s", answer.Code, diff)
 			}
 		})
 	}
 }
 
-func TestClientReadsWhatTheServerSays(t *testing.T) {
-	source := &fake{status: noGo()}
-	site := httptest.NewServer(handler(source))
-	defer site.Close()
-	client := &Client{BaseURL: site.URL, HTTP: site.Client()}
-	got, err := client.Status(t.Context())
-	if err != nil {
-		t.Fatal(err)
+// read is an answer of the API as its reader has it.
+func read[T any](t *testing.T, answer *httptest.ResponseRecorder) (v T) {
+	t.Helper()
+	if err := json.Unmarshal(answer.Body.Bytes(), &v); err != nil {
+		t.Fatalf("reading %q: %v", answer.Body, err)
 	}
+	return v
+}
+
+func TestTheStatusComesBackFromTheAPI(t *testing.T) {
+	got := read[Status](t, get(t, handler(&fake{status: noGo()}), "/api/status"))
 	want := noGo()
 	want.Divergences[0].Fields = []Field{}
 	for i, r := range want.Decision.Criteria { // numbers of JSON have one type
@@ -346,35 +344,6 @@ func TestClientReadsWhatTheServerSays(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
-	}
-	// Shown through the client, the page is the same.
-	if diff := cmp.Diff(get(t, handler(source), "/").Body.String(), get(t, handler(client), "/").Body.String()); diff != "" {
-		t.Errorf("page of the client's status differs:\n%s", diff)
-	}
-}
-
-func TestClientTellsFailuresApart(t *testing.T) {
-	answer := func(code int, body string) error {
-		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(code)
-			_, _ = w.Write([]byte(body))
-		}))
-		defer site.Close()
-		client := Client{BaseURL: site.URL, HTTP: site.Client()}
-		_, err := client.Status(t.Context())
-		return err
-	}
-	if err := answer(503, `{"error":"no ledger"}`); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "no ledger") {
-		t.Errorf("a sidecar without a ledger: %v", err)
-	}
-	for code, body := range map[int]string{200: "<html>", 404: "", 503: "upstream is down"} {
-		if err := answer(code, body); !errors.Is(err, ErrUnexpected) {
-			t.Errorf("something else that answers %d: %v", code, err)
-		}
-	}
-	nobody := Client{BaseURL: "http://127.0.0.1:1"}
-	if _, err := nobody.Status(t.Context()); err == nil {
-		t.Error("no error where nobody listens")
 	}
 }
 
@@ -405,12 +374,21 @@ func TestStoppingLetsARequestFinish(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ctx, listener) }()
 
-	client := Client{BaseURL: "http://" + listener.Addr().String(), HTTP: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
+	ask := func() error {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+listener.Addr().String()+"/api/status", nil)
+		if err != nil {
+			return err
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, response.Body)
+		return errors.Join(err, response.Body.Close())
+	}
 	answered := make(chan error, 1)
-	go func() {
-		_, err := client.Status(t.Context())
-		answered <- err
-	}()
+	go func() { answered <- ask() }()
 	<-source.asked
 	stop()
 	select {
@@ -425,7 +403,7 @@ func TestStoppingLetsARequestFinish(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("orderly stop returned %v", err)
 	}
-	if _, err := client.Status(t.Context()); err == nil {
+	if err := ask(); err == nil {
 		t.Error("server answers after it has stopped")
 	}
 }
