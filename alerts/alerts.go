@@ -20,7 +20,8 @@ import (
 const (
 	job = "alerts"
 
-	defaultEvery = 10 * time.Second
+	// every is between two looks at the facts.
+	every = 10 * time.Second
 	// pace is the time between two messages: Slack takes about one a second in a channel.
 	pace = 1100 * time.Millisecond
 	// leaseTime is how long the right to send outlives the process.
@@ -76,7 +77,6 @@ type Alerter struct {
 	Facts  func(context.Context) (incident.Facts, error)
 	Policy incident.Policy
 	Holder string
-	Every  time.Duration // between two looks; zero is 10 s
 	Log    *slog.Logger
 	Now    func() time.Time
 	// Wait returns early with the context's error.
@@ -105,10 +105,6 @@ func (a *Alerter) Run(ctx context.Context) error {
 
 // term is the time in which this process is the one that sends. It ends with the first error, never without one.
 func (a *Alerter) term(ctx context.Context, l lease.Lease) error {
-	every := a.Every
-	if every <= 0 {
-		every = defaultEvery
-	}
 	var looked time.Time
 	for {
 		if now := a.Now(); now.Sub(looked) >= every {
@@ -121,7 +117,7 @@ func (a *Alerter) term(ctx context.Context, l lease.Lease) error {
 		if err != nil {
 			return err
 		}
-		rest := min(every, 2*time.Second)
+		rest := 2 * time.Second
 		if sent {
 			rest = pace
 		}

@@ -35,9 +35,6 @@ const (
 // Verdicts lists every Verdict.
 func Verdicts() []Verdict { return []Verdict{Passes, Fails, Inconclusive, Errored} }
 
-// Answers lists every Answer.
-func Answers() []Answer { return []Answer{Go, NoGo, Undecided} }
-
 // Result is what one criterion says and why.
 type Result struct {
 	Name    string  `json:"name"`

@@ -24,11 +24,6 @@ const (
 	WaiverNotAsked  WaiverState = "not_asked"  // the criterion is not enabled
 )
 
-// WaiverStates lists every WaiverState.
-func WaiverStates() []WaiverState {
-	return []WaiverState{WaiverInForce, WaiverExpired, WaiverNotNeeded, WaiverRefused, WaiverNotAsked}
-}
-
 // AppliedWaiver is a waiver and what became of it.
 type AppliedWaiver struct {
 	Waiver

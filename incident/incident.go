@@ -21,9 +21,6 @@ const (
 	Coverage   Kind = "coverage"   // the newest pass of a kind left orders out
 )
 
-// Kinds lists every Kind.
-func Kinds() []Kind { return []Kind{Divergence, StreamHole, GateFlip, PassFailed, Overdue, Coverage} }
-
 // Severity says whether a message may wait.
 type Severity string
 

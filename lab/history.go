@@ -30,8 +30,6 @@ type History struct {
 	Seed int64
 	// End is when the last order was created; zero: an hour before now, at a full hour.
 	End time.Time
-	// Progress is called after each batch of orders, from one goroutine at a time, when it is not nil.
-	Progress func(done, total int64)
 }
 
 // Generate creates the tables in both databases and fills them. Databases that hold the very same history already
@@ -49,10 +47,9 @@ func generate(ctx context.Context, legacyDSN, eventsDSN string, h History) (fres
 	if there, err := generated(ctx, legacyDSN, h); err != nil || there {
 		return false, err
 	}
-	progress := &progress{total: 2 * h.Orders, report: h.Progress}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return generateSide(gctx, legacyDSN, h, legacyTables(h), progress) })
-	g.Go(func() error { return generateSide(gctx, eventsDSN, h, eventsTables(h), progress) })
+	g.Go(func() error { return generateSide(gctx, legacyDSN, h, legacyTables(h)) })
+	g.Go(func() error { return generateSide(gctx, eventsDSN, h, eventsTables(h)) })
 	if err := g.Wait(); err != nil {
 		return false, err
 	}
@@ -106,7 +103,7 @@ func eventsTables(h History) tables {
 }
 
 // generateSide fills one database over one connection.
-func generateSide(ctx context.Context, dsn string, h History, t tables, p *progress) error {
+func generateSide(ctx context.Context, dsn string, h History, t tables) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return fmt.Errorf("connecting to generate history: %w", err)
@@ -131,7 +128,6 @@ func generateSide(ctx context.Context, dsn string, h History, t tables, p *progr
 				return fmt.Errorf("generating %s for orders %d to %d: %w", rows, lo, hi, err)
 			}
 		}
-		p.add(hi - lo + 1)
 	}
 	if err := runScripts(ctx, conn, t.after); err != nil {
 		return err

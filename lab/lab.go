@@ -29,8 +29,6 @@ type Options struct {
 	Server *pgserver.Server
 	// OwnServer hands the Server over: Close stops it.
 	OwnServer bool
-	// ServerOptions are for the lab's own server.
-	ServerOptions pgserver.Options
 	// LegacyDatabase and EventsDatabase are created where they do not exist; "legacy" and "events".
 	LegacyDatabase, EventsDatabase string
 	// History is generated first. Events is needed for everything but benchmarks.
@@ -81,7 +79,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	o = o.withDefaults()
 	l := &Lab{Server: o.Server, base: context.WithoutCancel(ctx)}
 	if l.Server == nil {
-		s, err := pgserver.Start(ctx, o.ServerOptions)
+		s, err := pgserver.Start(ctx, pgserver.Options{})
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -43,20 +42,4 @@ func remember(ctx context.Context, dsn string, h History) error {
 		return fmt.Errorf("noting the history: %w", err)
 	}
 	return nil
-}
-
-// progress adds up what both databases have done.
-type progress struct {
-	mu          sync.Mutex
-	done, total int64
-	report      func(done, total int64) // may be nil
-}
-
-func (p *progress) add(orders int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.done += orders
-	if p.report != nil {
-		p.report(p.done, p.total)
-	}
 }

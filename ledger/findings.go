@@ -75,7 +75,8 @@ func scanDivergence(row pgx.CollectableRow) (verify.Divergence, error) {
 	return d, err
 }
 
-// PassDivergences implements [verify.Findings]. What a pass renewed is remembered for two days after its end.
+// PassDivergences returns up to limit divergences that the pass opened or renewed and that are open or accepted, oldest
+// first. What a pass renewed is remembered for two days after its end.
 func (l *Ledger) PassDivergences(ctx context.Context, id verify.PassID, limit int) ([]verify.Divergence, error) {
 	return l.queryDivergences(ctx, `
 		SELECT `+divergenceColumns+` FROM sighting s JOIN divergence d ON d.id = s.divergence_id

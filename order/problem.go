@@ -23,15 +23,6 @@ const (
 	ProblemContradiction ProblemKind = "contradicts_history"
 )
 
-// ProblemKinds lists every ProblemKind.
-func ProblemKinds() []ProblemKind {
-	return []ProblemKind{
-		ProblemSchema, ProblemDuplicate, ProblemDisorder, ProblemOtherOrder, ProblemNotCreated, ProblemCreatedTwice,
-		ProblemFillAfterCancel, ProblemOverfill, ProblemCancelAfterFill, ProblemCanceledTwice, ProblemModifyAfterEnd,
-		ProblemIncompleteFill, ProblemNotPositive, ProblemContradiction,
-	}
-}
-
 // Impossible is true for what can happen to no order, in whatever system: the history itself is wrong. The others
 // may have an explanation, such as an event that is missing before this one.
 func (k ProblemKind) Impossible() bool {

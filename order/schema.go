@@ -19,7 +19,6 @@ const (
 	UnknownField SchemaKind = "unknown_field" // a modification of a field that modifications do not change
 	OtherOrder   SchemaKind = "other_order"   // the payload names another order than the event
 	TooLarge     SchemaKind = "too_large"     // beyond the limits on a payload's size, its keys and its depth
-	NoBody       SchemaKind = "no_body"       // an event that came without a body and without a reason
 )
 
 // SchemaError is a finding about the form of one event. An event that has one is never dropped: it keeps its place

@@ -59,9 +59,6 @@ type Findings interface {
 	// OpenKeys returns up to limit orders with an open or accepted divergence of their rows (compare.RowHops) under the pass's fingerprint, in key order, after the
 	// given key. What was found under another fingerprint is none of the pass's business: it may compare less.
 	OpenKeys(ctx context.Context, id PassID, after order.Key, limit int) ([]order.Key, error)
-	// PassDivergences returns up to limit divergences that the pass opened or renewed and that are open or accepted, oldest
-	// first.
-	PassDivergences(ctx context.Context, id PassID, limit int) ([]Divergence, error)
 }
 
 // Ledger is all that a pass needs to remember.

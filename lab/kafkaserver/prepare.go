@@ -1,7 +1,6 @@
 package kafkaserver
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -119,7 +118,7 @@ func (s *Server) settings() string {
 // jvm is a Java program of Kafka's, with little memory and a quick start.
 func (s *Server) jvm(ctx context.Context, class string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.java, slices.Concat([]string{
-		"-Xms64m", "-Xmx" + cmp.Or(s.options.Heap, "384m"), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+		"-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
 		"-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", s.classes, class,
 	}, args)...)
 	cmd.Dir = s.run

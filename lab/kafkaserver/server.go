@@ -35,8 +35,6 @@ const (
 
 // Options says how to run a server. The zero value will do.
 type Options struct {
-	// Heap is the most memory that the JVM may use for objects; empty: 384m.
-	Heap string
 	// Settings are further server settings; they override the defaults of this package.
 	Settings map[string]string
 }

@@ -28,6 +28,7 @@ type Store interface {
 	Adopt(ctx context.Context, held lease.Lease, id verify.PassID) error
 	Missed(ctx context.Context, kind verify.PassKind, scheduledAt time.Time, reason string) error
 	Passes(ctx context.Context, limit int) ([]verify.Pass, error)
+	PassDivergences(ctx context.Context, id verify.PassID, limit int) ([]verify.Divergence, error)
 	Divergences(ctx context.Context, state verify.DivergenceState, limit int) ([]verify.Divergence, error)
 }
 

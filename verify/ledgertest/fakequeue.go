@@ -235,7 +235,7 @@ func (f *Fake) OpenKeys(ctx context.Context, id verify.PassID, after order.Key, 
 	return keys[:min(limit, len(keys))], nil
 }
 
-// PassDivergences implements [verify.Findings].
+// PassDivergences returns what the pass opened or renewed and what is open or accepted, oldest first.
 func (f *Fake) PassDivergences(ctx context.Context, id verify.PassID, limit int) ([]verify.Divergence, error) {
 	return f.list(ctx, limit, func(d *divergence) bool {
 		p, err := f.pass(id)
