@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 # The race detector needs a C compiler and makes the lab's timings meaningless: it runs on the packages with
 # goroutines of their own.
-RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard alerts ledger metrics sampler source topic verify web)))
+RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard alerts follow ledger metrics sampler source topic verify web)))
 TEST_TIMEOUT  ?= 20m
 FUZZ_TIME     ?= 20s
 SOAK_ROUNDS   ?= 10

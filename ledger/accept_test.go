@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
@@ -129,7 +130,7 @@ func TestAFurtherMarkOnTheStreamIsOpenAgain(t *testing.T) {
 	find := func(key order.Key, cause compare.Cause, seen time.Time) {
 		t.Helper()
 		m := compare.Mismatch{Key: key, Kind: compare.Duplicate, Hop: compare.EventsToStream, Cause: cause}
-		c := verify.StreamCommit{Fingerprint: "now", At: seen, Findings: []verify.StreamFinding{{Mismatch: m, Seen: seen}}}
+		c := follow.Commit{Fingerprint: "now", At: seen, Findings: []follow.Finding{{Mismatch: m, Seen: seen}}}
 		if err := l.CommitStream(t.Context(), lease, c); err != nil {
 			t.Fatal(err)
 		}
@@ -197,7 +198,7 @@ func TestAFurtherLostEventIsNotAccepted(t *testing.T) {
 	lose := func(seen time.Time, again bool) {
 		t.Helper()
 		m := compare.Mismatch{Key: "7", Kind: compare.Missing, Hop: compare.EventsToStream, Cause: compare.LostPublish}
-		c := verify.StreamCommit{Fingerprint: "now", At: seen, Findings: []verify.StreamFinding{{Mismatch: m, Seen: seen, Again: again}}}
+		c := follow.Commit{Fingerprint: "now", At: seen, Findings: []follow.Finding{{Mismatch: m, Seen: seen, Again: again}}}
 		if err := l.CommitStream(t.Context(), lease, c); err != nil {
 			t.Fatal(err)
 		}

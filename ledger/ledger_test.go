@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/follow/followtest"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/verify/ledgertest"
@@ -22,7 +23,7 @@ func TestLedgerConforms(t *testing.T) {
 }
 
 func TestLedgerOfTheStreamConforms(t *testing.T) {
-	ledgertest.ExerciseStream(t, func(t *testing.T) ledgertest.StreamStore { return migrated(t, pgtest.Database(t)) })
+	followtest.Exercise(t, func(t *testing.T) followtest.Store { return migrated(t, pgtest.Database(t)) })
 }
 
 // opened is a ledger that is not migrated.

@@ -9,24 +9,25 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-var _ verify.StreamLedger = (*Ledger)(nil)
+var _ follow.Ledger = (*Ledger)(nil)
 
-// LoadStream implements [verify.StreamLedger].
-func (l *Ledger) LoadStream(ctx context.Context, fingerprint string) (verify.StreamState, error) {
-	var s verify.StreamState
+// LoadStream implements [follow.Ledger].
+func (l *Ledger) LoadStream(ctx context.Context, fingerprint string) (follow.State, error) {
+	var s follow.State
 	err := l.read(ctx, l.bulkTimeout(), func(ctx context.Context) error {
 		options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error {
 			var caughtUp *time.Time
 			err := tx.QueryRow(ctx, `
 				SELECT claimed_from, frontier, kept, excused, complete, stored, seen, checked, caught_up_at
-				FROM stream_state WHERE fingerprint = $1`, fingerprint).Scan(&s.From, &s.Frontier, &s.Kept, &s.Excused, &s.Complete,
+				FROM stream_state WHERE fingerprint = $1`, fingerprint).Scan(&s.From, &s.Frontier, &s.Kept, &s.UncertainTo, &s.Complete,
 				&s.Evidence.Stored, &s.Evidence.Seen, &s.Evidence.Checked, &caughtUp)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil
@@ -43,21 +44,21 @@ func (l *Ledger) LoadStream(ctx context.Context, fingerprint string) (verify.Str
 		})
 	})
 	if err != nil {
-		return verify.StreamState{}, fmt.Errorf("reading the state of the stream: %w", err)
+		return follow.State{}, fmt.Errorf("reading the state of the stream: %w", err)
 	}
 	return s, nil
 }
 
-func streamPartitions(ctx context.Context, q querier, fingerprint string) (map[int]verify.StreamPartitionState, error) {
+func streamPartitions(ctx context.Context, q querier, fingerprint string) (map[int]follow.PartitionState, error) {
 	rows, err := q.Query(ctx, `
 		SELECT number, next_offset, end_offset, newest, first_position, cut, replay_to
 		FROM stream_partition WHERE fingerprint = $1`, fingerprint)
 	if err != nil {
 		return nil, err
 	}
-	found := map[int]verify.StreamPartitionState{}
+	found := map[int]follow.PartitionState{}
 	var id int
-	var p verify.StreamPartitionState
+	var p follow.PartitionState
 	_, err = pgx.ForEachRow(rows, []any{&id, &p.Next, &p.End, &p.Newest, &p.First, &p.Cut, &p.ReplayTo}, func() error {
 		found[id] = p
 		return nil
@@ -65,16 +66,16 @@ func streamPartitions(ctx context.Context, q querier, fingerprint string) (map[i
 	return found, err
 }
 
-func streamBuckets(ctx context.Context, q querier, fingerprint string) (map[int64]*verify.StreamBucket, error) {
+func streamBuckets(ctx context.Context, q querier, fingerprint string) (map[int64]*follow.Bucket, error) {
 	rows, err := q.Query(ctx, `SELECT bucket, seen, stored, missing, sum FROM stream_bucket WHERE fingerprint = $1`, fingerprint)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	found := map[int64]*verify.StreamBucket{}
+	found := map[int64]*follow.Bucket{}
 	for rows.Next() {
 		var id, sum int64
-		var b verify.StreamBucket
+		var b follow.Bucket
 		if err := rows.Scan(&id, &b.Seen, &b.Stored, &b.Missing, &sum); err != nil {
 			return nil, err
 		}
@@ -88,7 +89,7 @@ func streamBuckets(ctx context.Context, q querier, fingerprint string) (map[int6
 }
 
 // streamLost notes in the open buckets what was called lost.
-func streamLost(ctx context.Context, q querier, fingerprint string, found map[int64]*verify.StreamBucket) error {
+func streamLost(ctx context.Context, q querier, fingerprint string, found map[int64]*follow.Bucket) error {
 	rows, err := q.Query(ctx, `SELECT bucket, position FROM stream_lost WHERE fingerprint = $1`, fingerprint)
 	if err != nil {
 		return err
@@ -103,14 +104,14 @@ func streamLost(ctx context.Context, q querier, fingerprint string, found map[in
 	return err
 }
 
-// CommitStream implements [verify.StreamLedger].
-func (l *Ledger) CommitStream(ctx context.Context, held lease.Lease, c verify.StreamCommit) error {
+// CommitStream implements [follow.Ledger].
+func (l *Ledger) CommitStream(ctx context.Context, held lease.Lease, c follow.Commit) error {
 	err := l.write(ctx, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
 		if err := holdLease(ctx, tx, held); err != nil {
 			return err
 		}
-		for _, step := range []func(context.Context, pgx.Tx, verify.StreamCommit) error{
-			writeStreamState, writeStreamBuckets, writeStreamClosed, writeStreamStrays, writeStreamFindings, resolveStream, writeTouched,
+		for _, step := range []func(context.Context, pgx.Tx, follow.Commit) error{
+			writeStreamState, writeStreamBuckets, writeStreamClosed, writeStreamUnmatched, writeStreamFindings, resolveStream, writeChanged,
 		} {
 			if err := step(ctx, tx, c); err != nil {
 				return err
@@ -124,7 +125,7 @@ func (l *Ledger) CommitStream(ctx context.Context, held lease.Lease, c verify.St
 	return nil
 }
 
-func writeStreamState(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
+func writeStreamState(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	s, e := c.State, c.State.Evidence
 	_, err := tx.Exec(ctx, `
 		INSERT INTO stream_state AS t (fingerprint, claimed_from, frontier, excused, complete, stored, seen, checked, caught_up_at, gaps, at, kept)
@@ -132,7 +133,7 @@ func writeStreamState(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) err
 		ON CONFLICT (fingerprint) DO UPDATE SET claimed_from = excluded.claimed_from, frontier = excluded.frontier, kept = excluded.kept,
 			excused = excluded.excused, complete = excluded.complete, stored = excluded.stored, seen = excluded.seen,
 			checked = excluded.checked, caught_up_at = excluded.caught_up_at, gaps = t.gaps + excluded.gaps, at = excluded.at`,
-		c.Fingerprint, s.From, s.Frontier, s.Excused, s.Complete, e.Stored, e.Seen, e.Checked, orNull(e.CaughtUpAt), c.Gaps, micro(c.At), s.Kept)
+		c.Fingerprint, s.From, s.Frontier, s.UncertainTo, s.Complete, e.Stored, e.Seen, e.Checked, orNull(e.CaughtUpAt), c.Gaps, micro(c.At), s.Kept)
 	if err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func writeStreamState(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) err
 	return nil
 }
 
-func writeStreamBuckets(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
+func writeStreamBuckets(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	var ids, gone, stored, missing, sums []int64
 	var seen [][]byte
 	for id, b := range c.State.Buckets {
@@ -173,27 +174,27 @@ func writeStreamBuckets(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) e
 	return err
 }
 
-func writeStreamStrays(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
-	for _, s := range c.Settled {
+func writeStreamUnmatched(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
+	for _, s := range c.Matched {
 		_, err := tx.Exec(ctx, `DELETE FROM stream_stray WHERE fingerprint = $1 AND number = $2 AND at_offset = $3`, c.Fingerprint, s.Partition, s.Offset)
 		if err != nil {
 			return err
 		}
 	}
 	var batch pgx.Batch
-	for _, s := range c.Strays {
+	for _, s := range c.Unmatched {
 		batch.Queue(`
 			INSERT INTO stream_stray (fingerprint, number, at_offset, value, first_seen, due, judged)
 			VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (fingerprint, number, at_offset) DO UPDATE SET due = excluded.due, judged = excluded.judged`,
-			c.Fingerprint, s.Partition, s.Offset, s.Value, micro(s.FirstSeen), micro(s.Due), s.Judged)
+			c.Fingerprint, s.Partition, s.Offset, s.Value, micro(s.FirstSeen), micro(s.Due), s.Ghost)
 	}
 	return tx.SendBatch(ctx, &batch).Close()
 }
 
 // writeStreamFindings opens or renews. What was published cannot be taken back: a lost event or a ghost, which can be
 // resolved, does not take the place of a finding of the same order that cannot.
-func writeStreamFindings(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
+func writeStreamFindings(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	var batch pgx.Batch
 	for _, f := range c.Findings {
 		m := f.Mismatch
@@ -222,7 +223,7 @@ func writeStreamFindings(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) 
 }
 
 // resolveStream keeps the list of lost events, and resolves what is not lost and no ghost any more.
-func resolveStream(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
+func resolveStream(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	var buckets, positions, of []int64
 	var keys []string
 	for b, events := range c.Lost {
@@ -247,8 +248,8 @@ func resolveStream(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error 
 	if err != nil {
 		return err
 	}
-	cleared := make([]string, len(c.Cleared))
-	for i, k := range c.Cleared {
+	cleared := make([]string, len(c.MatchedOrders))
+	for i, k := range c.MatchedOrders {
 		cleared[i] = string(k)
 	}
 	_, err = tx.Exec(ctx, `
@@ -269,8 +270,8 @@ func positionsOf(positions []order.Position) []int64 {
 	return out
 }
 
-// DueStrays implements [verify.StreamLedger].
-func (l *Ledger) DueStrays(ctx context.Context, fingerprint string, at time.Time, limit int) (due []verify.StrayMessage, waiting int64, err error) {
+// DueUnmatched implements [follow.Ledger].
+func (l *Ledger) DueUnmatched(ctx context.Context, fingerprint string, at time.Time, limit int) (due []follow.UnmatchedMessage, waiting int64, err error) {
 	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
 		err := l.pool.QueryRow(ctx, `SELECT count(*) FROM stream_stray WHERE fingerprint = $1 AND NOT judged`, fingerprint).Scan(&waiting)
 		if err != nil {
@@ -282,8 +283,8 @@ func (l *Ledger) DueStrays(ctx context.Context, fingerprint string, at time.Time
 		if err != nil {
 			return err
 		}
-		due, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s verify.StrayMessage, err error) {
-			err = row.Scan(&s.Partition, &s.Offset, &s.Value, &s.FirstSeen, &s.Due, &s.Judged)
+		due, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s follow.UnmatchedMessage, err error) {
+			err = row.Scan(&s.Partition, &s.Offset, &s.Value, &s.FirstSeen, &s.Due, &s.Ghost)
 			s.FirstSeen, s.Due = s.FirstSeen.UTC(), s.Due.UTC()
 			return s, err
 		})

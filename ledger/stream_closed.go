@@ -8,11 +8,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/follow"
 )
 
 // writeStreamClosed keeps what closed buckets held, and forgets it of those that are open.
-func writeStreamClosed(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
+func writeStreamClosed(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	var open, ids, stored, sums []int64
 	var seen [][]byte
 	for id, b := range c.State.Buckets {
@@ -34,23 +34,23 @@ func writeStreamClosed(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) er
 	return err
 }
 
-// KeptBuckets implements [verify.ClosedBuckets].
-func (l *Ledger) KeptBuckets(ctx context.Context, fingerprint string, buckets []int64) ([]verify.KeptBucket, error) {
+// ClosedBuckets implements [follow.ClosedLedger].
+func (l *Ledger) ClosedBuckets(ctx context.Context, fingerprint string, buckets []int64) ([]follow.ClosedBucket, error) {
 	return l.keptBuckets(ctx, `bucket = ANY ($2)`, fingerprint, buckets)
 }
 
-// KeptAfter implements [verify.ClosedBuckets].
-func (l *Ledger) KeptAfter(ctx context.Context, fingerprint string, after int64, limit int) ([]verify.KeptBucket, error) {
+// ClosedAfter implements [follow.ClosedLedger].
+func (l *Ledger) ClosedAfter(ctx context.Context, fingerprint string, after int64, limit int) ([]follow.ClosedBucket, error) {
 	return l.keptBuckets(ctx, `bucket > $2 ORDER BY bucket LIMIT $3`, fingerprint, after, limit)
 }
 
-func (l *Ledger) keptBuckets(ctx context.Context, which string, args ...any) (kept []verify.KeptBucket, err error) {
+func (l *Ledger) keptBuckets(ctx context.Context, which string, args ...any) (kept []follow.ClosedBucket, err error) {
 	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `SELECT bucket, seen, stored, sum FROM stream_closed WHERE fingerprint = $1 AND `+which, args...)
 		if err != nil {
 			return err
 		}
-		kept, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (k verify.KeptBucket, err error) {
+		kept, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (k follow.ClosedBucket, err error) {
 			var seen []byte
 			var sum int64
 			if err := row.Scan(&k.Bucket, &seen, &k.Stored, &sum); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/lease"
@@ -29,13 +30,13 @@ func streamLease(t *testing.T, l *ledger.Ledger) lease.Lease {
 	return held
 }
 
-func published(key order.Key, cause compare.Cause) verify.StreamFinding {
-	return verify.StreamFinding{
+func published(key order.Key, cause compare.Cause) follow.Finding {
+	return follow.Finding{
 		Mismatch: compare.Mismatch{Key: key, Kind: compare.Missing, Hop: compare.EventsToStream, Cause: cause}, Seen: time.Unix(100, 0),
 	}
 }
 
-func commit(t *testing.T, l *ledger.Ledger, held lease.Lease, c verify.StreamCommit) {
+func commit(t *testing.T, l *ledger.Ledger, held lease.Lease, c follow.Commit) {
 	t.Helper()
 	c.Fingerprint, c.At = followed, time.Unix(200, 0)
 	if err := l.CommitStream(t.Context(), held, c); err != nil {
@@ -61,12 +62,12 @@ func wantOpen(t *testing.T, l *ledger.Ledger, want string) {
 func TestTheEvidenceOfTheStreamIsWhatWasClaimed(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
 	held := streamLease(t, l)
-	state := verify.StreamState{
-		Partitions: map[int]verify.StreamPartitionState{0: {Next: 5, End: 9}, 1: {}}, From: 3,
-		Evidence: verify.StreamTotals{Stored: 9, Seen: 8, Checked: 20, CaughtUpAt: time.Unix(150, 0).UTC()},
+	state := follow.State{
+		Partitions: map[int]follow.PartitionState{0: {Next: 5, End: 9}, 1: {}}, From: 3,
+		Evidence: follow.Totals{Stored: 9, Seen: 8, Checked: 20, CaughtUpAt: time.Unix(150, 0).UTC()},
 	}
-	commit(t, l, held, verify.StreamCommit{State: state, Gaps: 1})
-	commit(t, l, held, verify.StreamCommit{State: state, Gaps: 1})
+	commit(t, l, held, follow.Commit{State: state, Gaps: 1})
+	commit(t, l, held, follow.Commit{State: state, Gaps: 1})
 	e, lag, err := l.StreamEvidence(t.Context(), followed)
 	want := &gate.StreamEvidence{Stored: 9, Seen: 8, LagMessages: 4, Gaps: 2, CaughtUpAt: time.Unix(150, 0).UTC(), At: time.Unix(200, 0).UTC()}
 	if diff := cmp.Diff(want, e); err != nil || diff != "" || lag[0] != 4 || lag[1] != 0 {
@@ -83,9 +84,9 @@ func TestTheEvidenceOfTheStreamIsWhatWasClaimed(t *testing.T) {
 
 func TestStreamAndRowsDoNotTouchEachOthersFindings(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
-	commit(t, l, streamLease(t, l), verify.StreamCommit{
-		Findings: []verify.StreamFinding{published("7", compare.LostPublish), published("(topic orders)", compare.UnkeyedPublish)},
-		Lost:     map[int64][]verify.LostEvent{0: {{Position: 1, Key: "7"}}},
+	commit(t, l, streamLease(t, l), follow.Commit{
+		Findings: []follow.Finding{published("7", compare.LostPublish), published("(topic orders)", compare.UnkeyedPublish)},
+		Lost:     map[int64][]follow.LostEvent{0: {{Position: 1, Key: "7"}}},
 	})
 	held, err := l.Acquire(t.Context(), "sample", "test", time.Minute)
 	if err != nil {
@@ -106,39 +107,39 @@ func TestStreamAndRowsDoNotTouchEachOthersFindings(t *testing.T) {
 	wantOpen(t, l, "(topic orders) unkeyed_publish;7 lost_publish;")
 }
 
-func TestTouchedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
+func TestChangedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
 	held := streamLease(t, l)
-	touched := func(after int64, want ...order.Key) int64 {
+	changed := func(after int64, want ...order.Key) int64 {
 		t.Helper()
-		keys, mark, err := l.Touched(t.Context(), followed, after, 10)
+		keys, mark, err := l.ChangedAfter(t.Context(), followed, after, 10)
 		if err != nil || !slices.Equal(keys, want) {
-			t.Errorf("touched behind %d are %v, %v; want %v", after, keys, err, want)
+			t.Errorf("changed after %d are %v, %v; want %v", after, keys, err, want)
 		}
 		return mark
 	}
-	commit(t, l, held, verify.StreamCommit{Touched: map[order.Key]bool{"7": true}})
-	commit(t, l, held, verify.StreamCommit{Touched: map[order.Key]bool{"8": true}})
-	mark := touched(0, "7", "8")
-	commit(t, l, held, verify.StreamCommit{Touched: map[order.Key]bool{"7": true}})
-	again := touched(mark, "7")
-	touched(again)
-	if err := l.ForgetTouched(t.Context(), held, followed, again, time.Unix(200, 0)); err != nil {
+	commit(t, l, held, follow.Commit{Changed: map[order.Key]bool{"7": true}})
+	commit(t, l, held, follow.Commit{Changed: map[order.Key]bool{"8": true}})
+	mark := changed(0, "7", "8")
+	commit(t, l, held, follow.Commit{Changed: map[order.Key]bool{"7": true}})
+	again := changed(mark, "7")
+	changed(again)
+	if err := l.ForgetChanged(t.Context(), held, followed, again, time.Unix(200, 0)); err != nil {
 		t.Fatal(err)
 	}
-	touched(0, "8", "7") // too young
-	if err := l.ForgetTouched(t.Context(), held, followed, mark, time.Unix(201, 0)); err != nil {
+	changed(0, "8", "7") // too young
+	if err := l.ForgetChanged(t.Context(), held, followed, mark, time.Unix(201, 0)); err != nil {
 		t.Fatal(err)
 	}
-	touched(0, "7") // marked again since
-	if marked, err := l.Touch(t.Context(), held, followed, []order.Key{"7", "9"}, time.Unix(300, 0)); err != nil || !marked {
+	changed(0, "7") // marked again since
+	if marked, err := l.MarkChanged(t.Context(), held, followed, []order.Key{"7", "9"}, time.Unix(300, 0)); err != nil || !marked {
 		t.Fatal(marked, err)
 	}
-	touched(again, "7", "9")
-	if marked, err := l.Touch(t.Context(), held, "nobody follows it yet", []order.Key{"7"}, time.Unix(300, 0)); err != nil || marked {
+	changed(again, "7", "9")
+	if marked, err := l.MarkChanged(t.Context(), held, "nobody follows it yet", []order.Key{"7"}, time.Unix(300, 0)); err != nil || marked {
 		t.Errorf("orders of a stream that nobody follows yet are marked: %v, %v", marked, err)
 	}
-	if _, err := l.Touch(t.Context(), lease.Lease{Job: held.Job, Token: held.Token + 1}, followed, []order.Key{"10"}, time.Unix(300, 0)); !errors.Is(err, lease.ErrFenced) {
+	if _, err := l.MarkChanged(t.Context(), lease.Lease{Job: held.Job, Token: held.Token + 1}, followed, []order.Key{"10"}, time.Unix(300, 0)); !errors.Is(err, lease.ErrFenced) {
 		t.Errorf("without the lease orders are marked: %v", err)
 	}
 }
@@ -146,10 +147,10 @@ func TestTouchedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
 func TestAStreamThatNobodyFollowsIsForgotten(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
 	held := streamLease(t, l)
-	commit(t, l, held, verify.StreamCommit{
-		State:   verify.StreamState{From: 1, Buckets: map[int64]*verify.StreamBucket{4: {Seen: []byte{1}}}},
-		Closed:  []verify.KeptBucket{{Bucket: 3, Seen: []byte{1}, Stored: 1}},
-		Touched: map[order.Key]bool{"7": true},
+	commit(t, l, held, follow.Commit{
+		State:   follow.State{From: 1, Buckets: map[int64]*follow.Bucket{4: {Seen: []byte{1}}}},
+		Closed:  []follow.ClosedBucket{{Bucket: 3, Seen: []byte{1}, Stored: 1}},
+		Changed: map[order.Key]bool{"7": true},
 	})
 	known := func(after time.Duration) bool {
 		t.Helper()
@@ -160,8 +161,8 @@ func TestAStreamThatNobodyFollowsIsForgotten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys, _, err := l.Touched(t.Context(), followed, 0, 10)
-		kept, kerr := l.KeptAfter(t.Context(), followed, 0, 10)
+		keys, _, err := l.ChangedAfter(t.Context(), followed, 0, 10)
+		kept, kerr := l.ClosedAfter(t.Context(), followed, 0, 10)
 		if err != nil || kerr != nil || (len(keys) > 0) != (state.From > 0) || len(kept) != len(keys) {
 			t.Errorf("with state %+v touched are %v, %v, closed %v, %v", state, keys, err, kept, kerr)
 		}

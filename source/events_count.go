@@ -7,13 +7,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/order"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
-// CountPositions implements [verify.StoredEvents]. It reads no more than it was asked for, in the order of positions, so that
+// CountPositions implements [follow.EventStore]. It reads no more than it was asked for, in the order of positions, so that
 // a call takes as long at the first event of a store as at its last: with an index on the position it touches nothing else.
-func (e *Events) CountPositions(ctx context.Context, from, to order.Position, shift uint, limit int64) (counts []verify.PositionCount, upTo order.Position, err error) {
+func (e *Events) CountPositions(ctx context.Context, from, to order.Position, shift uint, limit int64) (counts []follow.PositionCount, upTo order.Position, err error) {
 	defer e.side.observe("count")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -39,10 +39,10 @@ func (e *Events) CountPositions(ctx context.Context, from, to order.Position, sh
 	return counts, upTo, nil
 }
 
-func (e *Events) countPositions(ctx context.Context, from, to order.Position, shift uint, limit int64) ([]verify.PositionCount, error) {
+func (e *Events) countPositions(ctx context.Context, from, to order.Position, shift uint, limit int64) ([]follow.PositionCount, error) {
 	p := "(" + e.config.Position + ")"
 	// Behind a subquery with LIMIT the planner does not take each position for a group of its own. The sum of
-	// verify.AddPosition: modulo 2^63, whatever its sign.
+	// follow.AddPosition: modulo 2^63, whatever its sign.
 	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT crosscheck_bucket, count(*), (sum(crosscheck_mixed) %% 9223372036854775808)::bigint
 		FROM (SELECT %[1]s::bigint >> $3::integer AS crosscheck_bucket, pg_catalog.hashint8extended(%[1]s::bigint, 0) AS crosscheck_mixed
 			FROM %[2]s WHERE %[1]s BETWEEN $1::bigint AND $2::bigint ORDER BY %[1]s LIMIT $4::bigint) AS q
@@ -50,7 +50,7 @@ func (e *Events) countPositions(ctx context.Context, from, to order.Position, sh
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (n verify.PositionCount, err error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (n follow.PositionCount, err error) {
 		var sum int64
 		err = row.Scan(&n.Bucket, &n.Events, &sum)
 		n.Sum = uint64(sum) & math.MaxInt64 //nolint:gosec // modulo 2^63, the same for what is below zero

@@ -8,15 +8,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/order"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
 // counted is what a store with these positions in a bucket is counted as.
-func counted(bucket int64, positions ...order.Position) verify.PositionCount {
-	n := verify.PositionCount{Bucket: bucket, Events: int64(len(positions))}
+func counted(bucket int64, positions ...order.Position) follow.PositionCount {
+	n := follow.PositionCount{Bucket: bucket, Events: int64(len(positions))}
 	for _, p := range positions {
-		n.Sum = verify.AddPosition(n.Sum, p)
+		n.Sum = follow.AddPosition(n.Sum, p)
 	}
 	return n
 }
@@ -31,17 +31,17 @@ func TestPositionsAreCountedInParts(t *testing.T) {
 		from, to order.Position
 		limit    int64
 		upTo     order.Position
-		want     []verify.PositionCount
+		want     []follow.PositionCount
 	}{
-		"all":                               {5, 20000, 100, 20000, []verify.PositionCount{first, second, third, counted(4, 20000)}},
-		"parts of buckets":                  {6, 9000, 100, 9000, []verify.PositionCount{counted(0, 7, 4095), second, counted(2, 9000)}},
+		"all":                               {5, 20000, 100, 20000, []follow.PositionCount{first, second, third, counted(4, 20000)}},
+		"parts of buckets":                  {6, 9000, 100, 9000, []follow.PositionCount{counted(0, 7, 4095), second, counted(2, 9000)}},
 		"none":                              {10, 20, 100, 20, nil},
-		"the limit ends with a bucket":      {5, 20000, 3, 4095, []verify.PositionCount{first}},
-		"the limit ends within a bucket":    {5, 20000, 5, 8191, []verify.PositionCount{first, second}},
-		"a bucket has more than the limit":  {5, 20000, 2, 4095, []verify.PositionCount{first}},
-		"so has the part that is asked for": {5, 100, 2, 100, []verify.PositionCount{counted(0, 5, 7)}},
+		"the limit ends with a bucket":      {5, 20000, 3, 4095, []follow.PositionCount{first}},
+		"the limit ends within a bucket":    {5, 20000, 5, 8191, []follow.PositionCount{first, second}},
+		"a bucket has more than the limit":  {5, 20000, 2, 4095, []follow.PositionCount{first}},
+		"so has the part that is asked for": {5, 100, 2, 100, []follow.PositionCount{counted(0, 5, 7)}},
 	} {
-		for kind, e := range map[string]verify.StoredEvents{"table": table, "subquery": subquery} {
+		for kind, e := range map[string]follow.EventStore{"table": table, "subquery": subquery} {
 			got, upTo, err := e.CountPositions(t.Context(), test.from, test.to, 12, test.limit)
 			if len(got) == 0 {
 				got = nil

@@ -7,13 +7,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/order"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
-var _ verify.StoredEvents = (*Events)(nil)
+var _ follow.EventStore = (*Events)(nil)
 
-// Between implements [verify.StoredEvents].
+// Between implements [follow.EventStore].
 func (e *Events) Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error {
 	defer e.side.observe("range")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -41,15 +41,15 @@ func (e *Events) Between(ctx context.Context, from, to order.Position, fn func(o
 	return nil
 }
 
-// Horizon implements [verify.StoredEvents]. The position is read first, and then which transactions have begun: all
+// Horizon implements [follow.EventStore]. The position is read first, and then which transactions have begun: all
 // that could still add an event at or below the position are among those, as long as a position is given out by the
 // transaction that stores it and grows (a sequence without CACHE). It needs no right but to read, and says the same of
 // a view and of a replica. A transaction of another database of the server that stays open holds the horizon back too.
-func (e *Events) Horizon(ctx context.Context) (verify.Horizon, error) {
+func (e *Events) Horizon(ctx context.Context) (follow.Horizon, error) {
 	defer e.side.observe("horizon")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	var h verify.Horizon
+	var h follow.Horizon
 	p := "(" + e.config.Position + ")"
 	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT %[1]s::bigint FROM %[2]s WHERE %[1]s IS NOT NULL ORDER BY %[1]s DESC LIMIT 1`, p, e.side.from()))
 	if err == nil {
@@ -59,13 +59,13 @@ func (e *Events) Horizon(ctx context.Context) (verify.Horizon, error) {
 		}
 	}
 	if err != nil {
-		return verify.Horizon{}, fmt.Errorf("reading the newest position: %w", err)
+		return follow.Horizon{}, fmt.Errorf("reading the newest position: %w", err)
 	}
 	h.Below, err = e.snapshot(ctx, "pg_snapshot_xmax")
 	return h, err
 }
 
-// Oldest implements [verify.StoredEvents].
+// Oldest implements [follow.EventStore].
 func (e *Events) Oldest(ctx context.Context) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

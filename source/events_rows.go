@@ -19,7 +19,7 @@ import (
 // errColumns is returned for an answer that is not what was asked for.
 var errColumns = errors.New("unexpected columns")
 
-// Rows implements [verify.StoredEvents]. It is what most messages of the stream cost, so positions and times come as the
+// Rows implements [follow.EventStore]. It is what most messages of the stream cost, so positions and times come as the
 // server holds them, and nothing is copied.
 func (e *Events) Rows(ctx context.Context, positions []order.Position, fn func(order.StoredRow) error) error {
 	if len(positions) == 0 {

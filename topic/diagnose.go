@@ -11,7 +11,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/nordvarg/crosscheck/doctor"
-	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/follow"
 )
 
 // The checks of the topic, beside doctor.Connection and doctor.Login.
@@ -105,8 +105,8 @@ func (e *examination) examineSettings(ctx context.Context) {
 const shortRetention = 72 * time.Hour
 
 // examineMessages looks at the end of each partition.
-func (e *examination) examineMessages(ctx context.Context, partitions []verify.StreamPartition) {
-	r := verify.StreamRange{From: map[int]int64{}, To: map[int]int64{}}
+func (e *examination) examineMessages(ctx context.Context, partitions []follow.Partition) {
+	r := follow.Range{From: map[int]int64{}, To: map[int]int64{}}
 	for _, p := range partitions {
 		if p.End > p.First {
 			r.From[p.Partition], r.To[p.Partition] = max(p.First, p.End-lastMessages), p.End
@@ -117,7 +117,7 @@ func (e *examination) examineMessages(ctx context.Context, partitions []verify.S
 		return
 	}
 	seen := make(chan [2]int, len(partitions)*lastMessages) // messages, and those without a key, of each batch
-	err := e.Read(ctx, r, func(_ context.Context, b verify.StreamBatch) error {
+	err := e.Read(ctx, r, func(_ context.Context, b follow.Batch) error {
 		var n [2]int
 		for _, m := range b.Messages {
 			n[0]++

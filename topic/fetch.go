@@ -14,7 +14,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/fetch"
 
-	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/follow"
 )
 
 const (
@@ -30,7 +30,7 @@ const (
 
 // fetched is the answer to one fetch.
 type fetched struct {
-	messages []verify.Message
+	messages []follow.Message
 	next     int64 // behind the last record of any kind; the offset asked for where there was none
 	first    int64 // of the first record of any kind within the range; -1: there was none
 	batches  int   // of records, within the range or not; 0: the broker had nothing to give, or was slowing us down
@@ -138,7 +138,7 @@ func (d *decoder) batch(batch protocol.RecordReader) (more bool, err error) {
 		}
 		d.next = r.Offset + 1
 		if !isControl && !aborted {
-			d.messages = append(d.messages, verify.Message{Partition: d.partition, Offset: r.Offset, Key: key, Value: value, Time: r.Time.UTC()})
+			d.messages = append(d.messages, follow.Message{Partition: d.partition, Offset: r.Offset, Key: key, Value: value, Time: r.Time.UTC()})
 		}
 	}
 }

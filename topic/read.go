@@ -13,7 +13,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/follow"
 )
 
 // Back-off between attempts.
@@ -29,7 +29,7 @@ var errEndsEarly = errors.New("partition ends early")
 const endless = math.MaxInt64
 
 // Read reads with one goroutine for each partition.
-func (t *Topic) Read(ctx context.Context, r verify.StreamRange, deliver func(context.Context, verify.StreamBatch) error) error {
+func (t *Topic) Read(ctx context.Context, r follow.Range, deliver func(context.Context, follow.Batch) error) error {
 	transport := t.transport()
 	defer transport.CloseIdleConnections()
 	group, ctx := errgroup.WithContext(ctx)
@@ -53,7 +53,7 @@ func (t *Topic) Read(ctx context.Context, r verify.StreamRange, deliver func(con
 }
 
 // follow starts a reader for every partition, and for each that is added.
-func (t *Topic) follow(ctx context.Context, from map[int]int64, run func(int, int64, int64), deliver func(context.Context, verify.StreamBatch) error) error {
+func (t *Topic) follow(ctx context.Context, from map[int]int64, run func(int, int64, int64), deliver func(context.Context, follow.Batch) error) error {
 	running := map[int]bool{} // partitions
 	watch := time.NewTicker(t.config.WatchEvery)
 	defer watch.Stop()
@@ -96,11 +96,11 @@ func (t *Topic) follow(ctx context.Context, from map[int]int64, run func(int, in
 
 // tellGone delivers a gap for each partition that was read from and does not exist any more: the topic was created
 // again with fewer.
-func tellGone(ctx context.Context, from map[int]int64, running map[int]bool, deliver func(context.Context, verify.StreamBatch) error) error {
+func tellGone(ctx context.Context, from map[int]int64, running map[int]bool, deliver func(context.Context, follow.Batch) error) error {
 	for _, partition := range slices.Sorted(maps.Keys(from)) {
 		if expected := from[partition]; !running[partition] && expected > 0 {
-			gap := &verify.Gap{Partition: partition, Kind: verify.GapTruncated, Expected: expected}
-			if err := deliver(ctx, verify.StreamBatch{Partition: partition, Gap: gap}); err != nil {
+			gap := &follow.Gap{Partition: partition, Kind: follow.GapTruncated, Expected: expected}
+			if err := deliver(ctx, follow.Batch{Partition: partition, Gap: gap}); err != nil {
 				return err
 			}
 		}
@@ -116,7 +116,7 @@ type partitionReader struct {
 	expected  int64 // the offset due; behind all that was delivered
 	next      int64 // the offset to ask for; ahead of expected while stepping over a hole
 	to        int64
-	deliver   func(context.Context, verify.StreamBatch) error
+	deliver   func(context.Context, follow.Batch) error
 
 	refused int // answers in a row that the offset is out of range and yet within the bounds, or beyond the end
 }
@@ -156,19 +156,19 @@ func (r *partitionReader) run(ctx context.Context) error {
 }
 
 // step makes one fetch. Its error is worth another attempt, mostly.
-func (r *partitionReader) step(ctx context.Context) (verify.StreamBatch, error) {
+func (r *partitionReader) step(ctx context.Context) (follow.Batch, error) {
 	f, err := r.fetch(ctx, r.transport, r.partition, r.next, r.to)
 	if errors.Is(err, kafka.OffsetOutOfRange) {
 		return r.outOfRange(ctx, err)
 	}
 	if err != nil {
-		return verify.StreamBatch{}, err
+		return follow.Batch{}, err
 	}
 	r.refused = 0
 	if f.first < 0 {
 		return r.nothing(f)
 	}
-	batch := verify.StreamBatch{Partition: r.partition, Messages: f.messages, Next: f.next, End: f.end}
+	batch := follow.Batch{Partition: r.partition, Messages: f.messages, Next: f.next, End: f.end}
 	if f.first > r.expected {
 		batch.Gap = r.hole(f, f.first)
 	}
@@ -176,7 +176,7 @@ func (r *partitionReader) step(ctx context.Context) (verify.StreamBatch, error) 
 }
 
 // nothing is the step for an answer without a record of the range. Mostly there is none yet.
-func (r *partitionReader) nothing(f fetched) (verify.StreamBatch, error) {
+func (r *partitionReader) nothing(f fetched) (follow.Batch, error) {
 	switch {
 	case f.beyond:
 		r.next = r.to
@@ -184,25 +184,25 @@ func (r *partitionReader) nothing(f fetched) (verify.StreamBatch, error) {
 		// The tail of the batch was compacted away. How long it was, only asking for the offsets behind it tells.
 		r.next++
 	case r.to != endless && f.end < r.to:
-		return verify.StreamBatch{}, fmt.Errorf("%w: at offset %d, due up to %d", errEndsEarly, f.end, r.to)
+		return follow.Batch{}, fmt.Errorf("%w: at offset %d, due up to %d", errEndsEarly, f.end, r.to)
 	}
 	if r.next < r.to {
-		return verify.StreamBatch{}, nil
+		return follow.Batch{}, nil
 	}
-	return verify.StreamBatch{Partition: r.partition, Gap: r.hole(f, r.to), Next: r.to, End: f.end}, nil
+	return follow.Batch{Partition: r.partition, Gap: r.hole(f, r.to), Next: r.to, End: f.end}, nil
 }
 
 // hole is the gap up to an offset, with what the broker says about it.
-func (r *partitionReader) hole(f fetched, got int64) *verify.Gap {
+func (r *partitionReader) hole(f fetched, got int64) *follow.Gap {
 	if f.logStart > r.expected {
-		return r.gap(verify.GapRetention, got) // deleted between two fetches
+		return r.gap(follow.GapRetention, got) // deleted between two fetches
 	}
-	return r.gap(verify.GapJump, got)
+	return r.gap(follow.GapJump, got)
 }
 
 // outOfRange finds out on which side of the partition's messages the offset lies.
-func (r *partitionReader) outOfRange(ctx context.Context, cause error) (verify.StreamBatch, error) {
-	var now verify.StreamPartition
+func (r *partitionReader) outOfRange(ctx context.Context, cause error) (follow.Batch, error) {
+	var now follow.Partition
 	err := r.ask(ctx, "offsets", func(ctx context.Context, c *kafka.Client) error {
 		// Messages of open transactions count: an offset among them is not beyond the end.
 		found, err := r.bounds(ctx, c, []int{r.partition}, kafka.ReadUncommitted)
@@ -212,27 +212,27 @@ func (r *partitionReader) outOfRange(ctx context.Context, cause error) (verify.S
 		return err
 	})
 	if err != nil {
-		return verify.StreamBatch{}, err
+		return follow.Batch{}, err
 	}
-	batch := verify.StreamBatch{Partition: r.partition, Next: now.First, End: now.End}
+	batch := follow.Batch{Partition: r.partition, Next: now.First, End: now.End}
 	if r.expected < now.First {
-		batch.Gap = r.gap(verify.GapRetention, now.First)
+		batch.Gap = r.gap(follow.GapRetention, now.First)
 		batch.Next = min(now.First, r.to)
 		return batch, nil
 	}
 	if r.refused++; r.refused < maxRefusals || r.expected <= now.End {
-		return verify.StreamBatch{}, cause
+		return follow.Batch{}, cause
 	}
 	r.refused = 0
-	batch.Gap = r.gap(verify.GapTruncated, now.First)
+	batch.Gap = r.gap(follow.GapTruncated, now.First)
 	if r.to != endless {
 		r.to = min(r.to, now.End)
 	}
 	return batch, nil
 }
 
-func (r *partitionReader) gap(kind verify.GapKind, got int64) *verify.Gap {
-	return &verify.Gap{Partition: r.partition, Kind: kind, Expected: r.expected, Got: got}
+func (r *partitionReader) gap(kind follow.GapKind, got int64) *follow.Gap {
+	return &follow.Gap{Partition: r.partition, Kind: kind, Expected: r.expected, Got: got}
 }
 
 // outage is a time during which every attempt failed.

@@ -7,10 +7,10 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/follow"
 )
 
-var _ verify.TimedStream = (*Topic)(nil)
+var _ follow.TimedStream = (*Topic)(nil)
 
 // OffsetsAt asks for the first message of each partition that is not older than at, by the times that producers, or
 // the brokers, gave to messages. Partitions without such a message are left out.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/follow"
 )
 
 // Config says where the topic is.
@@ -53,7 +53,7 @@ type Topic struct {
 	transport func() *kafka.Transport
 }
 
-var _ verify.Stream = (*Topic)(nil)
+var _ follow.Stream = (*Topic)(nil)
 
 // Open asks for the topic once. It returns an error wrapping ErrUnreachable, ErrLogin,
 // ErrUnknown or ErrCompacted.
@@ -90,8 +90,8 @@ func (t *Topic) Ping(ctx context.Context) error {
 }
 
 // Partitions captures the offsets of all partitions.
-func (t *Topic) Partitions(ctx context.Context) ([]verify.StreamPartition, error) {
-	var found []verify.StreamPartition
+func (t *Topic) Partitions(ctx context.Context) ([]follow.Partition, error) {
+	var found []follow.Partition
 	err := t.ask(ctx, "offsets", func(ctx context.Context, c *kafka.Client) error {
 		ids, err := t.partitionIDs(ctx, c)
 		if err != nil {
@@ -174,7 +174,7 @@ func (t *Topic) partitionIDs(ctx context.Context, c *kafka.Client) ([]int, error
 }
 
 // bounds reads the first and the end offset of partitions.
-func (t *Topic) bounds(ctx context.Context, c *kafka.Client, ids []int, level kafka.IsolationLevel) ([]verify.StreamPartition, error) {
+func (t *Topic) bounds(ctx context.Context, c *kafka.Client, ids []int, level kafka.IsolationLevel) ([]follow.Partition, error) {
 	topic := t.config.Topic
 	var questions []kafka.OffsetRequest
 	for _, id := range ids {
@@ -184,17 +184,17 @@ func (t *Topic) bounds(ctx context.Context, c *kafka.Client, ids []int, level ka
 	if err != nil {
 		return nil, err
 	}
-	found := make([]verify.StreamPartition, 0, len(ids))
+	found := make([]follow.Partition, 0, len(ids))
 	for _, p := range answer.Topics[topic] {
 		if p.Error != nil {
 			return nil, fmt.Errorf("partition %d: %w", p.Partition, p.Error)
 		}
-		found = append(found, verify.StreamPartition{Partition: p.Partition, First: p.FirstOffset, End: p.LastOffset})
+		found = append(found, follow.Partition{Partition: p.Partition, First: p.FirstOffset, End: p.LastOffset})
 	}
 	if len(found) != len(ids) {
 		return nil, fmt.Errorf("offsets of %d partitions, asked for %d", len(found), len(ids))
 	}
-	slices.SortFunc(found, func(a, b verify.StreamPartition) int { return a.Partition - b.Partition })
+	slices.SortFunc(found, func(a, b follow.Partition) int { return a.Partition - b.Partition })
 	return found, nil
 }
 

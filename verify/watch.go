@@ -10,21 +10,24 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// TouchedOrders are orders of which the stream brought an event lately, or which legacy changed. They survive the process.
-type TouchedOrders interface {
-	// Touch marks orders, as the stream's events do. It returns false, and has marked none, before the follower has first
-	// written its state.
-	Touch(ctx context.Context, l lease.Lease, fingerprint string, keys []order.Key, at time.Time) (bool, error)
-	// Touched returns up to limit orders that were marked behind a mark, in the order of their marks, and the last one's
+// StreamPass is the kind of the pass that compares the orders of which the stream brings events, or which legacy changes.
+const StreamPass PassKind = "stream"
+
+// ChangedOrders are orders of which the stream brought an event lately, or which legacy changed. They survive the process.
+type ChangedOrders interface {
+	// MarkChanged marks orders, as the stream's events do. It returns false, and has marked none, before the follower has
+	// first written its state.
+	MarkChanged(ctx context.Context, l lease.Lease, fingerprint string, keys []order.Key, at time.Time) (bool, error)
+	// ChangedAfter returns up to limit orders that were marked behind a mark, in the order of their marks, and the last one's
 	// mark. An order that is marked again has a new mark.
-	Touched(ctx context.Context, fingerprint string, after int64, limit int) (keys []order.Key, mark int64, err error)
-	// ForgetTouched drops what was marked before a time, up to a mark.
-	ForgetTouched(ctx context.Context, l lease.Lease, fingerprint string, upTo int64, before time.Time) error
+	ChangedAfter(ctx context.Context, fingerprint string, after int64, limit int) (keys []order.Key, mark int64, err error)
+	// ForgetChanged drops what was marked before a time, up to a mark.
+	ForgetChanged(ctx context.Context, l lease.Lease, fingerprint string, upTo int64, before time.Time) error
 }
 
 // Watching is how orders are watched, and how long.
 type Watching struct {
-	Touched TouchedOrders
+	Changed ChangedOrders
 	Every   time.Duration // between two looks
 	Length  time.Duration // of looking; what has not settled then is waited for
 	// Looked is called when nothing more is looked at, so that another Watch can begin while this one's suspects settle;
@@ -41,7 +44,7 @@ type Watching struct {
 func (c *Comparison) Watch(ctx context.Context, l lease.Lease, s Start, how Watching) (Pass, error) {
 	s.Kind = StreamPass
 	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
-		w := watch{pass: p, touched: how.Touched, fingerprint: s.Fingerprint}
+		w := watch{pass: p, changed: how.Changed, fingerprint: s.Fingerprint}
 		for until := s.At.Add(how.Length); p.Now().Before(until) || scan.Compared == 0; {
 			looked, err := w.once(ctx)
 			if err != nil {
@@ -62,7 +65,7 @@ func (c *Comparison) Watch(ctx context.Context, l lease.Lease, s Start, how Watc
 
 type watch struct {
 	*pass
-	touched     TouchedOrders
+	changed     ChangedOrders
 	fingerprint string
 	after       int64 // the mark of the order looked at last
 	// known are the newest changes of legacy that were there a look ago, which are marked; nil before the first.
@@ -79,13 +82,13 @@ const (
 
 // once looks at the orders that were marked since, and again at the suspects that are due.
 func (w *watch) once(ctx context.Context) (looked int64, err error) {
-	if err := w.touch(ctx); err != nil {
+	if err := w.markChanged(ctx); err != nil {
 		return 0, err
 	}
 	for {
-		keys, mark, err := w.touched.Touched(ctx, w.fingerprint, w.after, w.atOnce(batch))
+		keys, mark, err := w.changed.ChangedAfter(ctx, w.fingerprint, w.after, w.atOnce(batch))
 		if err != nil {
-			return looked, fmt.Errorf("reading which orders were touched: %w", err)
+			return looked, fmt.Errorf("reading which orders have changed: %w", err)
 		}
 		if len(keys) == 0 {
 			break
@@ -102,12 +105,12 @@ func (w *watch) once(ctx context.Context) (looked int64, err error) {
 	}
 	// By then every order has been judged, or given up.
 	judged := w.Settle.MaxLag + time.Duration(w.Settle.Rechecks+2)*w.Settle.Window
-	return looked, w.touched.ForgetTouched(ctx, w.lease, w.fingerprint, w.after, w.Now().Add(-judged))
+	return looked, w.changed.ForgetChanged(ctx, w.lease, w.fingerprint, w.after, w.Now().Add(-judged))
 }
 
-// touch marks the orders of legacy's newest changes that were not there a look ago. Without an index on the time of a change
+// markChanged marks the orders of legacy's newest changes that were not there a look ago. Without an index on the time of a change
 // there are none.
-func (w *watch) touch(ctx context.Context) error {
+func (w *watch) markChanged(ctx context.Context) error {
 	limit := newestChanges
 	if w.known == nil {
 		limit = firstChanges
@@ -125,7 +128,7 @@ func (w *watch) touch(ctx context.Context) error {
 		}
 	}
 	if len(keys) > 0 {
-		marked, err := w.touched.Touch(ctx, w.lease, w.fingerprint, distinct(keys), w.Now())
+		marked, err := w.changed.MarkChanged(ctx, w.lease, w.fingerprint, distinct(keys), w.Now())
 		if err != nil {
 			return fmt.Errorf("marking the orders that legacy changed: %w", err)
 		}

@@ -14,21 +14,21 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// touchedList has an order for each mark, from 1 on.
-type touchedList struct {
+// changedList has an order for each mark, from 1 on.
+type changedList struct {
 	keys      []order.Key
 	forgotten int64
 	// unfollowed is that the stream's follower has not begun: nothing can be marked.
 	unfollowed bool
 }
 
-func (l *touchedList) Touched(_ context.Context, _ string, after int64, limit int) ([]order.Key, int64, error) {
+func (l *changedList) ChangedAfter(_ context.Context, _ string, after int64, limit int) ([]order.Key, int64, error) {
 	rest := l.keys[after:]
 	rest = rest[:min(limit, len(rest))]
 	return slices.Clone(rest), after + int64(len(rest)), nil
 }
 
-func (l *touchedList) Touch(_ context.Context, _ lease.Lease, _ string, keys []order.Key, _ time.Time) (bool, error) {
+func (l *changedList) MarkChanged(_ context.Context, _ lease.Lease, _ string, keys []order.Key, _ time.Time) (bool, error) {
 	if l.unfollowed {
 		return false, nil
 	}
@@ -36,22 +36,22 @@ func (l *touchedList) Touch(_ context.Context, _ lease.Lease, _ string, keys []o
 	return true, nil
 }
 
-func (l *touchedList) ForgetTouched(_ context.Context, _ lease.Lease, _ string, upTo int64, _ time.Time) error {
+func (l *changedList) ForgetChanged(_ context.Context, _ lease.Lease, _ string, upTo int64, _ time.Time) error {
 	l.forgotten = upTo
 	return nil
 }
 
-func TestWatchJudgesTheOrdersThatWereTouchedAndNoOthers(t *testing.T) {
+func TestWatchJudgesTheOrdersThatChangedAndNoOthers(t *testing.T) {
 	w := newWorld(t, []order.Row{row(1, "OPEN", "0"), row(2, "OPEN", "0"), row(3, "OPEN", "0")},
 		[]order.Row{row(1, "OPEN", "0"), row(2, "FILLED", "0"), row(3, "FILLED", "0")})
-	touched := &touchedList{keys: []order.Key{"1"}}
+	marked := &changedList{keys: []order.Key{"1"}}
 	w.meanwhile = func(wait int) {
 		if wait == 3 {
-			touched.keys = append(touched.keys, "2")
+			marked.keys = append(marked.keys, "2")
 		}
 	}
 	start := verify.Start{Trigger: "stream", Fingerprint: "f", At: w.now}
-	pass, err := w.Watch(t.Context(), w.lease, start, verify.Watching{Touched: touched, Every: time.Second, Length: 10 * time.Minute})
+	pass, err := w.Watch(t.Context(), w.lease, start, verify.Watching{Changed: marked, Every: time.Second, Length: 10 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +59,8 @@ func TestWatchJudgesTheOrdersThatWereTouchedAndNoOthers(t *testing.T) {
 		t.Errorf("the pass is %+v", pass)
 	}
 	found, err := w.store.PassDivergences(t.Context(), pass.ID, 10)
-	if err != nil || len(found) != 1 || found[0].Mismatch.Key != "2" || touched.forgotten != 2 {
-		t.Errorf("found %+v, forgotten up to %d, %v", found, touched.forgotten, err)
+	if err != nil || len(found) != 1 || found[0].Mismatch.Key != "2" || marked.forgotten != 2 {
+		t.Errorf("found %+v, forgotten up to %d, %v", found, marked.forgotten, err)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestWatchWithoutAnIndexOnTheTimeOfAChangeLeavesThatToOthers(t *testing.T) {
 
 func TestAnotherWatchCanBeginWhileSuspectsSettle(t *testing.T) {
 	w := newWorld(t, dense(3), dense(3))
-	how := verify.Watching{Touched: &touchedList{}, Every: time.Second, Length: time.Minute}
+	how := verify.Watching{Changed: &changedList{}, Every: time.Second, Length: time.Minute}
 	next := how
 	how.Looked = func() {
 		if _, err := w.Watch(t.Context(), w.lease, verify.Start{Trigger: "stream", At: w.now}, next); err != nil {
@@ -140,16 +140,16 @@ func TestAnotherWatchCanBeginWhileSuspectsSettle(t *testing.T) {
 // TestAnEventThatComesAgainAndAgainDoesNotPutAVerdictOff: nothing is written, the order is only looked at.
 func TestAnEventThatComesAgainAndAgainDoesNotPutAVerdictOff(t *testing.T) {
 	w := newWorld(t, dense(3), []order.Row{dense(3)[0], row(2, "FILLED", "1"), dense(3)[2]})
-	touched := &touchedList{}
+	marked := &changedList{}
 	w.meanwhile = func(wait int) {
 		if wait%20 == 0 {
-			touched.keys = append(touched.keys, "2")
+			marked.keys = append(marked.keys, "2")
 		}
 		if wait == 55 && w.open() != "2 differs status" {
 			t.Errorf("open are %q after %d s", w.open(), wait)
 		}
 	}
-	how := verify.Watching{Touched: touched, Every: time.Second, Length: 2 * time.Minute}
+	how := verify.Watching{Changed: marked, Every: time.Second, Length: 2 * time.Minute}
 	w.must(w.Watch(t.Context(), w.lease, verify.Start{Trigger: "stream", At: w.now}, how))
 }
 
@@ -172,8 +172,8 @@ func TestABrokenWatchLeavesItsOrdersToTheNext(t *testing.T) {
 			w.Legacy = sourcetest.New("legacy", table(newer))
 		}
 	}
-	touched := &touchedList{}
-	how := verify.Watching{Touched: touched, Every: time.Second, Length: time.Minute}
+	marked := &changedList{}
+	how := verify.Watching{Changed: marked, Every: time.Second, Length: time.Minute}
 	start := verify.Start{Trigger: "stream", Fingerprint: "f", At: w.now}
 	if _, err := w.Watch(t.Context(), w.lease, start, how); !errors.Is(err, lost) || w.open() != "" {
 		t.Fatalf("it ended with %v, open are %q", err, w.open())
@@ -188,17 +188,17 @@ func TestABrokenWatchLeavesItsOrdersToTheNext(t *testing.T) {
 
 func TestAChangeFromBeforeTheFollowerHasBegunIsLookedAtThen(t *testing.T) {
 	w := newWorld(t, []order.Row{row(1, "OPEN", "0"), changed(row(2, "FILLED", "1"), time.Date(2024, 5, 1, 11, 0, 0, 0, time.UTC))}, dense(2))
-	touched := &touchedList{unfollowed: true}
-	w.meanwhile = func(wait int) { touched.unfollowed = wait < 5 }
-	how := verify.Watching{Touched: touched, Every: time.Second, Length: time.Minute}
+	marked := &changedList{unfollowed: true}
+	w.meanwhile = func(wait int) { marked.unfollowed = wait < 5 }
+	how := verify.Watching{Changed: marked, Every: time.Second, Length: time.Minute}
 	w.must(w.Watch(t.Context(), w.lease, verify.Start{Trigger: "stream", At: w.now}, how))
 	if w.open() != "2 differs status" {
 		t.Errorf("open are %q", w.open())
 	}
 }
 
-// watchFor is a Watch with a look a second at orders that the stream touched.
-func (w *world) watchFor(length time.Duration, touched ...order.Key) (verify.Pass, error) {
+// watchFor is a Watch with a look a second at orders that the stream marked.
+func (w *world) watchFor(length time.Duration, marked ...order.Key) (verify.Pass, error) {
 	start := verify.Start{Trigger: "stream", Fingerprint: "f", At: w.now}
-	return w.Watch(w.t.Context(), w.lease, start, verify.Watching{Touched: &touchedList{keys: touched}, Every: time.Second, Length: length})
+	return w.Watch(w.t.Context(), w.lease, start, verify.Watching{Changed: &changedList{keys: marked}, Every: time.Second, Length: length})
 }

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/topic"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
 // What explain asks of a topic, which cannot be read by order: so much, and no more.
@@ -26,7 +26,7 @@ const (
 
 // onTopic is an order as the topic has it.
 type onTopic struct {
-	found verify.OrderOnTopic
+	found follow.OrderOnTopic
 	facts compare.Streamed
 	// missed is why not all is known that the topic could tell; nil where all is.
 	missed error
@@ -83,7 +83,7 @@ func (x *explainer) consume(ctx context.Context, key order.Key, t *onTopic) erro
 	if err != nil {
 		return err
 	}
-	r := &verify.OrderReader{
+	r := &follow.OrderReader{
 		Stream: stream, Vocabulary: vocabulary, KeyType: x.sides.legacy.KeyType(),
 		Margin: x.settle.Window + topicMargin, Limit: topicLimit,
 	}
@@ -102,8 +102,8 @@ func (x *explainer) consume(ctx context.Context, key order.Key, t *onTopic) erro
 	return nil
 }
 
-func amongst(messages []verify.OrderMessage, at order.Position) bool {
-	return slices.ContainsFunc(messages, func(m verify.OrderMessage) bool { return m.Event.Position == at })
+func amongst(messages []follow.OrderMessage, at order.Position) bool {
+	return slices.ContainsFunc(messages, func(m follow.OrderMessage) bool { return m.Event.Position == at })
 }
 
 // isLater is true for an event that was stored after the history had been read.
@@ -142,7 +142,7 @@ func (t *onTopic) reading(found []streamFinding) *reading {
 		r.Reason = strings.Join(strings.Fields(t.missed.Error()), " ")
 	case older > 0:
 		r.Reason = fmt.Sprintf("the topic begins with event %d; older events of the order (%d) are taken from the store", t.facts.From, older)
-		if t.facts.From == verify.NothingHeld {
+		if t.facts.From == follow.NothingHeld {
 			r.Reason = "the topic holds no events yet, or none any more"
 		}
 	}

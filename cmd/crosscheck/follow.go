@@ -11,6 +11,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/topic"
@@ -79,7 +80,7 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	follower := &verify.Follower{
+	follower := &follow.Follower{
 		Stream: stream, Store: opened.events, Ledger: s.ledger, Topic: s.config.Stream.Topic, Fingerprint: fingerprint,
 		Vocabulary: vocabulary, KeyType: opened.legacy.KeyType(), Window: s.config.Compare.Settle.Window, MaxLag: s.config.Compare.Settle.MaxLag, Now: time.Now, Log: s.log,
 	}
@@ -109,7 +110,7 @@ func (s *sidecar) watch(ctx context.Context, opened sides, l lease.Lease, finger
 	}
 	c := comparison(s.config, opened, s.ledger, s.log)
 	c.Seen = func(m compare.Mismatch) { s.observeMismatch(verify.StreamPass, m) }
-	how := verify.Watching{Touched: s.ledger, Every: watchEvery, Length: watchLength}
+	how := verify.Watching{Changed: s.ledger, Every: watchEvery, Length: watchLength}
 	g, passes := errgroup.WithContext(ctx)
 	for passes.Err() == nil {
 		over, end := context.WithCancel(passes)

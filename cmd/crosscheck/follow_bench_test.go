@@ -18,12 +18,12 @@ import (
 	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/topic"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
 // followMessages is the larger backlog without FOLLOW_MESSAGES: quick, and no figure.
@@ -131,7 +131,7 @@ func (l *backlog) follow(b *testing.B) spent {
 		b.Fatal(err)
 	}
 	progress := &followProgress{Ledger: record, want: int64(l.messages), matched: make(chan struct{}), proven: make(chan struct{})}
-	follower := &verify.Follower{
+	follower := &follow.Follower{
 		Stream: stream, Store: store, Ledger: progress, Topic: l.topic, Fingerprint: l.topic,
 		KeyType: order.KeyInteger, Window: time.Second, Now: time.Now, Log: log,
 	}
@@ -173,11 +173,11 @@ type followProgress struct {
 	findings        int // only the follower writes to it
 }
 
-func (p *followProgress) CommitStream(ctx context.Context, l lease.Lease, c verify.StreamCommit) error {
+func (p *followProgress) CommitStream(ctx context.Context, l lease.Lease, c follow.Commit) error {
 	if err := p.Ledger.CommitStream(ctx, l, c); err != nil {
 		return err
 	}
-	p.findings += len(c.Findings) + len(c.Strays)
+	p.findings += len(c.Findings) + len(c.Unmatched)
 	var read int64
 	for _, s := range c.State.Partitions {
 		read += s.Next

@@ -15,10 +15,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lab/broker"
 	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
 	"github.com/nordvarg/crosscheck/topic"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
 const (
@@ -98,7 +98,7 @@ func adapter(b *testing.B, brokers []string) int {
 		to[p.Partition] = p.End
 	}
 	var total atomic.Int64
-	err = s.Read(b.Context(), verify.StreamRange{To: to}, func(_ context.Context, batch verify.StreamBatch) error {
+	err = s.Read(b.Context(), follow.Range{To: to}, func(_ context.Context, batch follow.Batch) error {
 		total.Add(int64(len(batch.Messages)))
 		if batch.Gap != nil {
 			return fmt.Errorf("gap %v", *batch.Gap)

@@ -12,15 +12,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/topic"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
 func orderWithinPartitions(t *testing.T, c cluster, name string) {
 	c.create(t, name, 3, nil)
 	c.write(t, name, 3, 0, 1000)
 	s := c.open(t, name)
-	r, stop := follow(t, s, nil)
+	r, stop := readOn(t, s, nil)
 	r.wait(3000)
 	c.write(t, name, 3, 1000, 1500)
 	r.wait(4500)
@@ -54,12 +54,12 @@ func rangeEnds(t *testing.T, c cluster, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []verify.StreamPartition{{Partition: 0, First: 0, End: 300}, {Partition: 1, First: 0, End: 300}}
+	want := []follow.Partition{{Partition: 0, First: 0, End: 300}, {Partition: 1, First: 0, End: 300}}
 	if diff := cmp.Diff(want, partitions); diff != "" {
 		t.Fatalf("partitions (-want +got):\n%s", diff)
 	}
 	c.write(t, name, 2, 300, 400)
-	r := readRange(t, s, verify.StreamRange{From: map[int]int64{0: 10}, To: map[int]int64{0: 77}})
+	r := readRange(t, s, follow.Range{From: map[int]int64{0: 10}, To: map[int]int64{0: 77}})
 	r.numbered(0, 10, 77)
 	if len(r.messages[1]) > 0 {
 		t.Error("a partition that has no end was read")
@@ -75,7 +75,7 @@ func emptyTopic(t *testing.T, c cluster, name string) {
 	if r := readAll(t, s, nil); r.count() != 0 || len(r.gaps) != 0 {
 		t.Errorf("an empty topic had %d messages, gaps %v", r.count(), r.gaps)
 	}
-	r, stop := follow(t, s, nil)
+	r, stop := readOn(t, s, nil)
 	c.write(t, name, 2, 0, 5)
 	r.wait(10)
 	stop()
@@ -85,7 +85,7 @@ func emptyTopic(t *testing.T, c cluster, name string) {
 func partitionsAdded(t *testing.T, c cluster, name string) {
 	c.create(t, name, 1, nil)
 	c.write(t, name, 1, 0, 10)
-	r, stop := follow(t, c.open(t, name), map[int]int64{0: 0})
+	r, stop := readOn(t, c.open(t, name), map[int]int64{0: 0})
 	r.wait(10)
 	if err := c.admin.AddPartitions(t.Context(), name, 3); err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func keysTombstonesTimes(t *testing.T, c cluster, name string) {
 		&kgo.Record{Key: []byte("gone"), Timestamp: at},
 		&kgo.Record{Key: []byte{}, Value: []byte{}, Timestamp: at, Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("x")}}},
 	)
-	want := []verify.Message{
+	want := []follow.Message{
 		{Offset: 0, Key: []byte("42"), Value: []byte("v"), Time: at},
 		{Offset: 1, Value: []byte("no key"), Time: at},
 		{Offset: 2, Key: []byte("gone"), Time: at},
@@ -185,7 +185,7 @@ func deliverError(t *testing.T, c cluster, name string) {
 	c.create(t, name, 2, nil)
 	c.write(t, name, 2, 0, 10)
 	enough := errors.New("enough")
-	err := c.open(t, name).Read(t.Context(), verify.StreamRange{}, func(context.Context, verify.StreamBatch) error { return enough })
+	err := c.open(t, name).Read(t.Context(), follow.Range{}, func(context.Context, follow.Batch) error { return enough })
 	if !errors.Is(err, enough) {
 		t.Errorf("Read ended with %v", err)
 	}

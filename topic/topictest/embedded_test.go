@@ -18,9 +18,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lab/broker"
 	"github.com/nordvarg/crosscheck/topic"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
 // These need what only the embedded broker does on demand.
@@ -96,7 +96,7 @@ func TestLastingErrors(t *testing.T) {
 			b.FailFetches(name, test.code, -1)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			err = s.Read(ctx, verify.StreamRange{}, newReceived(t).deliver)
+			err = s.Read(ctx, follow.Range{}, newReceived(t).deliver)
 			if !errors.Is(err, test.want) || topic.Hint(err) == "" {
 				t.Errorf("Read ended with %v, which is not %v, or has no hint", err, test.want)
 			}
@@ -119,7 +119,7 @@ func TestEndFallsBack(t *testing.T) {
 	r := newReceived(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	err = s.Read(ctx, verify.StreamRange{To: map[int]int64{0: 15}}, r.deliver)
+	err = s.Read(ctx, follow.Range{To: map[int]int64{0: 15}}, r.deliver)
 	if err == nil || !strings.Contains(err.Error(), "ends early: at offset 10, due up to 15") {
 		t.Errorf("Read ended with %v", err)
 	}
@@ -137,7 +137,7 @@ func TestReadEndsWithItsContext(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			began := time.Now()
-			if err := s.Read(ctx, verify.StreamRange{}, newReceived(t).deliver); !errors.Is(err, context.DeadlineExceeded) {
+			if err := s.Read(ctx, follow.Range{}, newReceived(t).deliver); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("Read ended with %v", err)
 			}
 			if took := time.Since(began); took > 5*time.Second {

@@ -11,12 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lab/broker"
 	"github.com/nordvarg/crosscheck/topic"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
-func (r *received) wantGaps(want ...verify.Gap) {
+func (r *received) wantGaps(want ...follow.Gap) {
 	r.t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -42,7 +42,7 @@ func retentionGapAtTheStart(t *testing.T, c cluster, name string) {
 	r := readAll(t, s, map[int]int64{0: 7, 1: 7})
 	r.numbered(0, 7, 100)
 	r.numbered(1, 40, 100)
-	r.wantGaps(verify.Gap{Partition: 1, Kind: verify.GapRetention, Expected: 7, Got: 40})
+	r.wantGaps(follow.Gap{Partition: 1, Kind: follow.GapRetention, Expected: 7, Got: 40})
 }
 
 // retentionGapWhileReading deletes what a reader has not come to: its messages up to a block are held back.
@@ -57,7 +57,7 @@ func retentionGapWhileReading(t *testing.T, c cluster, name string) {
 	defer cancel()
 	first := true // only the reader's goroutine uses it
 	go func() {
-		done <- s.Read(ctx, verify.StreamRange{}, func(ctx context.Context, b verify.StreamBatch) error {
+		done <- s.Read(ctx, follow.Range{}, func(ctx context.Context, b follow.Batch) error {
 			if first {
 				first = false
 				close(entered)
@@ -77,7 +77,7 @@ func retentionGapWhileReading(t *testing.T, c cluster, name string) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("Read ended with %v", err)
 	}
-	r.wantGaps(verify.Gap{Kind: verify.GapRetention, Expected: 10, Got: 30})
+	r.wantGaps(follow.Gap{Kind: follow.GapRetention, Expected: 10, Got: 30})
 	if got := r.values(0); got[10] != string(value(0, 30)) {
 		t.Errorf("after the gap comes %s", got[10])
 	}
@@ -92,21 +92,21 @@ func truncated(t *testing.T, c cluster, name string) {
 	}
 	c.create(t, name, 1, nil)
 	c.write(t, name, 1, 0, 20)
-	again, stop := follow(t, c.open(t, name), r.positions())
+	again, stop := readOn(t, c.open(t, name), r.positions())
 	again.wait(20)
 	stop()
 	again.numbered(0, 0, 20)
-	again.wantGaps(verify.Gap{Kind: verify.GapTruncated, Expected: 100, Got: 0})
+	again.wantGaps(follow.Gap{Kind: follow.GapTruncated, Expected: 100, Got: 0})
 }
 
 func fewerPartitions(t *testing.T, c cluster, name string) {
 	c.create(t, name, 1, nil)
 	c.write(t, name, 1, 0, 5)
-	r, stop := follow(t, c.open(t, name), map[int]int64{0: 0, 3: 17, 4: 0})
+	r, stop := readOn(t, c.open(t, name), map[int]int64{0: 0, 3: 17, 4: 0})
 	r.wait(5)
 	r.until(func() bool { _, told := r.positions()[3]; return told })
 	stop()
-	r.wantGaps(verify.Gap{Partition: 3, Kind: verify.GapTruncated, Expected: 17})
+	r.wantGaps(follow.Gap{Partition: 3, Kind: follow.GapTruncated, Expected: 17})
 }
 
 func compactionIsRefused(t *testing.T, c cluster, name string) {
@@ -149,7 +149,7 @@ func compactionMakesAJump(t *testing.T, c cluster, name string) {
 		}
 		r := readAll(t, s, nil)
 		if len(r.gaps) == 2 {
-			r.wantGaps(verify.Gap{Kind: verify.GapJump, Expected: 1, Got: 5}, verify.Gap{Kind: verify.GapJump, Expected: 6, Got: 8})
+			r.wantGaps(follow.Gap{Kind: follow.GapJump, Expected: 1, Got: 5}, follow.Gap{Kind: follow.GapJump, Expected: 6, Got: 8})
 			var keys []string
 			for _, m := range r.messages[0][:5] {
 				keys = append(keys, string(m.Key))
@@ -243,7 +243,7 @@ func openTransactions(t *testing.T, c cluster, name string) {
 	if partitions[0].End != 3 {
 		t.Errorf("the end is %d, want 3: what follows an open transaction cannot be read yet", partitions[0].End)
 	}
-	r, stop := follow(t, s, nil)
+	r, stop := readOn(t, s, nil)
 	r.wait(3)
 	r.numbered(0, 0, 3)
 	if err := client.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
@@ -260,7 +260,7 @@ func brokerCrash(t *testing.T, c cluster, name string) {
 	const before, after = 20_000, 1000
 	c.create(t, name, 2, nil)
 	c.write(t, name, 2, 0, before)
-	r, stop := follow(t, c.open(t, name), nil)
+	r, stop := readOn(t, c.open(t, name), nil)
 	r.wait(10) // in the midst of it
 	if err := c.crash(); err != nil {
 		t.Fatal(err)
@@ -287,7 +287,7 @@ func brokerStaysAway(t *testing.T, c cluster, name string) {
 	}
 	r := newReceived(t)
 	done := make(chan error, 1)
-	go func() { done <- s.Read(t.Context(), verify.StreamRange{}, r.deliver) }()
+	go func() { done <- s.Read(t.Context(), follow.Range{}, r.deliver) }()
 	r.wait(10)
 	if err := c.crash(); err != nil {
 		t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/topic"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
 const patience = 90 * time.Second // for what a loaded machine does in two
@@ -19,17 +19,17 @@ const patience = 90 * time.Second // for what a loaded machine does in two
 type received struct {
 	t        *testing.T
 	mu       sync.Mutex
-	messages map[int][]verify.Message // by partition
-	gaps     []verify.Gap
+	messages map[int][]follow.Message // by partition
+	gaps     []follow.Gap
 	next     map[int]int64
 	changed  chan struct{} // has room for one; filled after every batch
 }
 
 func newReceived(t *testing.T) *received {
-	return &received{t: t, messages: map[int][]verify.Message{}, next: map[int]int64{}, changed: make(chan struct{}, 1)}
+	return &received{t: t, messages: map[int][]follow.Message{}, next: map[int]int64{}, changed: make(chan struct{}, 1)}
 }
 
-func (r *received) deliver(_ context.Context, b verify.StreamBatch) error {
+func (r *received) deliver(_ context.Context, b follow.Batch) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	due, seen := r.next[b.Partition]
@@ -122,13 +122,13 @@ func ends(s []string) []string {
 	return slices.Concat(s[:3], []string{"…"}, s[len(s)-3:])
 }
 
-// follow reads in the background until the returned function is called.
-func follow(t *testing.T, s *topic.Topic, from map[int]int64) (*received, func()) {
+// readOn reads in the background until the returned function is called.
+func readOn(t *testing.T, s *topic.Topic, from map[int]int64) (*received, func()) {
 	t.Helper()
 	r := newReceived(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.Read(ctx, verify.StreamRange{From: from}, r.deliver) }()
+	go func() { done <- s.Read(ctx, follow.Range{From: from}, r.deliver) }()
 	stop := sync.OnceFunc(func() {
 		cancel()
 		select {
@@ -155,10 +155,10 @@ func readAll(t *testing.T, s *topic.Topic, from map[int]int64) *received {
 	for _, p := range partitions {
 		to[p.Partition] = p.End
 	}
-	return readRange(t, s, verify.StreamRange{From: from, To: to})
+	return readRange(t, s, follow.Range{From: from, To: to})
 }
 
-func readRange(t *testing.T, s *topic.Topic, within verify.StreamRange) *received {
+func readRange(t *testing.T, s *topic.Topic, within follow.Range) *received {
 	t.Helper()
 	r := newReceived(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

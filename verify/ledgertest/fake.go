@@ -42,7 +42,6 @@ type Fake struct {
 	passes      []*pass       // PassID is the index plus one
 	divergences []*divergence // ID is the index plus one
 	unresolved  map[place]*divergence
-	streams     map[string]*followed // by fingerprint
 }
 
 var _ Store = (*Fake)(nil)
@@ -119,7 +118,7 @@ func New(now func() time.Time) *Fake {
 	if now == nil {
 		now = time.Now
 	}
-	return &Fake{Fake: leasetest.New(now), now: now, unresolved: map[place]*divergence{}, streams: map[string]*followed{}}
+	return &Fake{Fake: leasetest.New(now), now: now, unresolved: map[place]*divergence{}}
 }
 
 // lock returns the context's or the injected error, with the mutex held either way.

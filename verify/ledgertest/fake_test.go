@@ -22,7 +22,3 @@ func TestFailMakesEveryCallFail(t *testing.T) {
 		t.Errorf("error is %v after the failure ended", err)
 	}
 }
-
-func TestFakeOfTheStream(t *testing.T) {
-	ledgertest.ExerciseStream(t, func(*testing.T) ledgertest.StreamStore { return ledgertest.New(nil) })
-}

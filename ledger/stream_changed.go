@@ -9,22 +9,23 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-var _ verify.TouchedOrders = (*Ledger)(nil)
+var _ verify.ChangedOrders = (*Ledger)(nil)
 
-func writeTouched(ctx context.Context, tx pgx.Tx, c verify.StreamCommit) error {
-	return touch(ctx, tx, c.Fingerprint, slices.Collect(maps.Keys(c.Touched)), c.At)
+func writeChanged(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
+	return markChanged(ctx, tx, c.Fingerprint, slices.Collect(maps.Keys(c.Changed)), c.At)
 }
 
-func touch(ctx context.Context, tx pgx.Tx, fingerprint string, keys []order.Key, at time.Time) error {
+func markChanged(ctx context.Context, tx pgx.Tx, fingerprint string, keys []order.Key, at time.Time) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	if err := lockTouched(ctx, tx); err != nil {
+	if err := lockChanged(ctx, tx); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, `
@@ -33,15 +34,15 @@ func touch(ctx context.Context, tx pgx.Tx, fingerprint string, keys []order.Key,
 	return err
 }
 
-// lockTouched lets one transaction at a time mark orders: a mark is drawn before it can be seen, and whoever reads up to a
+// lockChanged lets one transaction at a time mark orders: a mark is drawn before it can be seen, and whoever reads up to a
 // later one would pass over it.
-func lockTouched(ctx context.Context, tx pgx.Tx) error {
+func lockChanged(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('crosscheck touched'), hashtext(current_schema()))`)
 	return err
 }
 
-// Touch implements [verify.TouchedOrders].
-func (l *Ledger) Touch(ctx context.Context, held lease.Lease, fingerprint string, keys []order.Key, at time.Time) (marked bool, err error) {
+// MarkChanged implements [verify.ChangedOrders].
+func (l *Ledger) MarkChanged(ctx context.Context, held lease.Lease, fingerprint string, keys []order.Key, at time.Time) (marked bool, err error) {
 	err = l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		if err := holdLease(ctx, tx, held); err != nil {
 			return err
@@ -55,7 +56,7 @@ func (l *Ledger) Touch(ctx context.Context, held lease.Lease, fingerprint string
 		if err := rows.Err(); err != nil || !marked {
 			return err
 		}
-		return touch(ctx, tx, fingerprint, keys, at)
+		return markChanged(ctx, tx, fingerprint, keys, at)
 	})
 	if err != nil {
 		return false, fmt.Errorf("marking %d orders: %w", len(keys), err)
@@ -63,8 +64,8 @@ func (l *Ledger) Touch(ctx context.Context, held lease.Lease, fingerprint string
 	return marked, nil
 }
 
-// Touched implements [verify.TouchedOrders].
-func (l *Ledger) Touched(ctx context.Context, fingerprint string, after int64, limit int) (keys []order.Key, mark int64, err error) {
+// ChangedAfter implements [verify.ChangedOrders].
+func (l *Ledger) ChangedAfter(ctx context.Context, fingerprint string, after int64, limit int) (keys []order.Key, mark int64, err error) {
 	mark = after
 	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `
@@ -80,25 +81,25 @@ func (l *Ledger) Touched(ctx context.Context, fingerprint string, after int64, l
 		return err
 	})
 	if err != nil {
-		return nil, after, fmt.Errorf("reading touched orders: %w", err)
+		return nil, after, fmt.Errorf("reading changed orders: %w", err)
 	}
 	return keys, mark, nil
 }
 
-// ForgetTouched implements [verify.TouchedOrders].
-func (l *Ledger) ForgetTouched(ctx context.Context, held lease.Lease, fingerprint string, upTo int64, before time.Time) error {
+// ForgetChanged implements [verify.ChangedOrders].
+func (l *Ledger) ForgetChanged(ctx context.Context, held lease.Lease, fingerprint string, upTo int64, before time.Time) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		if err := holdLease(ctx, tx, held); err != nil {
 			return err
 		}
-		if err := lockTouched(ctx, tx); err != nil {
+		if err := lockChanged(ctx, tx); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `DELETE FROM stream_touched WHERE fingerprint = $1 AND mark <= $2 AND at < $3`, fingerprint, upTo, micro(before))
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("forgetting touched orders: %w", err)
+		return fmt.Errorf("forgetting changed orders: %w", err)
 	}
 	return nil
 }

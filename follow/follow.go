@@ -1,4 +1,9 @@
-package verify
+// Package follow reads the stream and matches every message with the event store, in both directions. It also reads what
+// the topic has of one order.
+//
+// Invariant: offsets, bits and findings are committed together, under the lease. A process that dies skips nothing and
+// counts nothing twice.
+package follow
 
 import (
 	"context"
@@ -19,7 +24,7 @@ import (
 //
 // Positions are cut into buckets of bucketWidth. An event that was seen on the stream sets its bit in its bucket. Once
 // the events up to a position cannot become more and are older than the settle window, the stream has shown later ones
-// that long ago, and everything that was on it by then has been read, each bucket's bits are held against the number of
+// that long ago, and everything that was on it by then has been read, each bucket's bits are compared with the number of
 // its stored events and the sum of their positions: where they are equal nothing is missing and the bucket is closed;
 // only where they differ the positions are read. So memory is one bit for each event that is not yet proven, whatever
 // the backlog.
@@ -29,13 +34,10 @@ import (
 // What a closed bucket held is kept in the ledger. Closed buckets are counted again in turn, and one that the store has
 // changed is opened. So is one of which a message comes that says something new. An event that is missing where everything
 // had been counted is called lost only after it had, from when it was noticed, the time that any event has.
-//
-// Invariant: offsets, bits and findings are committed together, under the lease. A process that dies skips nothing and
-// counts nothing twice.
 type Follower struct {
 	Stream Stream
-	Store  StoredEvents
-	Ledger StreamLedger
+	Store  EventStore
+	Ledger Ledger
 	// Topic names the topic in findings that are of no single order.
 	Topic       string
 	Fingerprint string
@@ -47,31 +49,31 @@ type Follower struct {
 	// MaxLag is how long an event may be missing while the stream shows nothing that was stored later: a publisher that is
 	// down has lost nothing yet. Zero, or less than the window, is the window.
 	MaxLag time.Duration
-	// Every is the time between two looks at what has become due; zero is a second.
+	// Every is the time between two ticks, at which what has become due is looked at; zero is a second.
 	Every time.Duration
 	Now   func() time.Time
 	Log   *slog.Logger
 }
 
 const (
-	// commitMessages and commitFindings are how much one commit carries before it is made without waiting for a look.
+	// commitMessages and commitFindings are how much one commit carries before it is made without waiting for a tick.
 	commitMessages = 20_000
 	commitFindings = 2000
-	// maxBehind is how many messages a partition may be behind for its orders to be marked for a look.
+	// maxBehind is how many messages a partition may be behind for its orders to be marked as changed.
 	maxBehind = 20_000
-	// maxStrays is how many messages without an event may wait. Beyond it nothing is read until some are judged: memory
+	// maxUnmatched is how many messages without an event may wait. Beyond it nothing is read until some are judged: memory
 	// and ledger stay bounded when the store is far behind the stream.
-	maxStrays = 100_000
-	// maxLookups is how many batches are looked up in the store, or wait to be folded, at once: as many queries, and as
+	maxUnmatched = 100_000
+	// maxLookups is how many batches are looked up in the store, or wait for loop, at once: as many queries, and as
 	// much memory, however many partitions there are. The store's other connections are left to whoever compares orders.
 	maxLookups = 2
-	// strayBatch is how many are judged at once.
-	strayBatch = 1000
+	// unmatchedBatch is how many are judged at once.
+	unmatchedBatch = 1000
 
-	defaultLook = time.Second
+	defaultEvery = time.Second
 )
 
-// errStopped ends the reader when the folding has ended.
+// errStopped is why following ends when the reader ends without an error.
 var errStopped = errors.New("the follower has stopped")
 
 // Run follows until ctx ends or something fails: then whoever calls it again goes on where the last commit was. All its
@@ -81,11 +83,11 @@ func (f *Follower) Run(ctx context.Context, l lease.Lease) error {
 	if err != nil {
 		return err
 	}
-	batches := make(chan readBatch) // not buffered: what waits for the folding waits at the broker
+	batches := make(chan readBatch) // not buffered: what waits for the loop waits at the broker
 	lookups := make(chan struct{}, maxLookups)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		err := f.Stream.Read(ctx, StreamRange{From: w.offsets()}, func(ctx context.Context, b StreamBatch) error {
+		err := f.Stream.Read(ctx, Range{From: w.offsets()}, func(ctx context.Context, b Batch) error {
 			return f.deliver(ctx, b, lookups, batches)
 		})
 		if err == nil {
@@ -93,19 +95,19 @@ func (f *Follower) Run(ctx context.Context, l lease.Lease) error {
 		}
 		return err
 	})
-	g.Go(func() error { return w.fold(ctx, batches) })
+	g.Go(func() error { return w.loop(ctx, batches) })
 	return g.Wait()
 }
 
-// readBatch is a batch whose messages were read and held against the store.
+// readBatch is a batch whose messages were read and compared with the store.
 type readBatch struct {
-	StreamBatch
+	Batch
 	arrivals []arrival
 }
 
-// deliver looks a batch up in the store while others are folded: an event that becomes visible in between is found when
+// deliver looks a batch up in the store while the loop takes others: an event that becomes visible in between is found when
 // its message, which then has none, is looked at again.
-func (f *Follower) deliver(ctx context.Context, b StreamBatch, lookups chan struct{}, batches chan<- readBatch) error {
+func (f *Follower) deliver(ctx context.Context, b Batch, lookups chan struct{}, batches chan<- readBatch) error {
 	select {
 	case lookups <- struct{}{}:
 		defer func() { <-lookups }()
@@ -125,7 +127,7 @@ func (f *Follower) deliver(ctx context.Context, b StreamBatch, lookups chan stru
 }
 
 // load reads how far the stream was matched. A topic that was never followed begins at its first retained message.
-func (f *Follower) load(ctx context.Context, l lease.Lease) (*following, error) {
+func (f *Follower) load(ctx context.Context, l lease.Lease) (*work, error) {
 	state, err := f.Ledger.LoadStream(ctx, f.Fingerprint)
 	if err != nil {
 		return nil, fmt.Errorf("reading how far the stream was matched: %w", err)
@@ -134,12 +136,12 @@ func (f *Follower) load(ctx context.Context, l lease.Lease) (*following, error) 
 	if err != nil {
 		return nil, err
 	}
-	w := newFollowing(f, l, state)
+	w := newWork(f, l, state)
 	if len(state.Partitions) > 0 {
 		return w, nil // a partition that was added since begins at 0
 	}
 	for _, p := range partitions {
-		s := StreamPartitionState{Next: p.First, End: p.End, Cut: p.First > 0}
+		s := PartitionState{Next: p.First, End: p.End, Cut: p.First > 0}
 		if s.Cut && p.End == p.First {
 			// Everything was deleted: all that is stored by now may have been published here.
 			h, err := f.Store.Horizon(ctx)
@@ -153,48 +155,48 @@ func (f *Follower) load(ctx context.Context, l lease.Lease) (*following, error) 
 	return w, nil
 }
 
-// following is a follower under way. Only the goroutine that folds touches it.
-type following struct {
+// work is a follower under way. Only the goroutine of loop uses it.
+type work struct {
 	*Follower
 	lease   lease.Lease
-	state   StreamState
-	waiting int64 // strays in the ledger
+	state   State
+	waiting int64 // unmatched messages in the ledger that were not judged yet
 
-	pending  StreamCommit
+	pending  Commit
 	changed  map[int64]bool // buckets since the last commit
 	messages int            // since the last commit
 	found    map[foundKey]int
 	recent   lastMessages
 	grown    bool // partitions were added: a key may rightly have moved to another one
 
-	horizons []horizonAt // captured, not yet old enough; oldest first
-	check    *check      // waits for the reader to catch up; nil when none is due
-	judging  time.Time   // everything that was published by then has been read
+	horizons []pastHorizon // captured, not yet old enough; oldest first
+	check    *check        // waits for the reader to catch up; nil when none is due
+	judging  time.Time     // everything that was published by then has been read
 
-	newest  order.Position // the highest of the stored events that were seen on the stream
-	flowing bool           // something was seen since the last look
-	flowed  time.Time      // the last look at which that was so
+	newest    order.Position // the highest of the stored events that were seen on the stream
+	advancing bool           // something was seen since the last tick
+	advanced  time.Time      // the last tick at which that was so
 
 	visible map[int64]PositionCount // by bucket, what was counted when horizons were cleared
 	counted order.Position          // up to here; 0 before the first
 
-	again    map[int64]bool        // open buckets below the frontier in which something was seen since they were counted
-	late     map[int64]*lateEvents // by bucket
-	kept     map[int64]KeptBucket  // of closed buckets, as far as it was recalled; without bits where nothing is kept
-	rotation int64                 // the open bucket below the frontier that was counted again last
-	near     int64                 // the closed bucket that is to be counted again next, among the newest ones
-	far      int64                 // the same among all
+	again    map[int64]bool         // open buckets below the frontier in which something was seen since they were counted
+	late     map[int64]*lateEvents  // by bucket
+	loaded   map[int64]ClosedBucket // of closed buckets, as far as the ledger was asked; without bits where nothing is kept
+	rotation int64                  // the open bucket below the frontier that was counted again last
+	near     int64                  // the closed bucket that is to be counted again next, among the newest ones
+	far      int64                  // the same among all
 }
 
-func newFollowing(f *Follower, l lease.Lease, state StreamState) *following {
+func newWork(f *Follower, l lease.Lease, state State) *work {
 	if state.Partitions == nil {
-		state.Partitions = map[int]StreamPartitionState{}
+		state.Partitions = map[int]PartitionState{}
 	}
 	if state.Buckets == nil {
-		state.Buckets = map[int64]*StreamBucket{}
+		state.Buckets = map[int64]*Bucket{}
 	}
-	w := &following{
-		Follower: f, lease: l, state: state, again: map[int64]bool{}, visible: map[int64]PositionCount{}, late: map[int64]*lateEvents{}, kept: map[int64]KeptBucket{}, rotation: -1,
+	w := &work{
+		Follower: f, lease: l, state: state, again: map[int64]bool{}, visible: map[int64]PositionCount{}, late: map[int64]*lateEvents{}, loaded: map[int64]ClosedBucket{}, rotation: -1,
 	}
 	// Buckets are closed where everything stored was seen.
 	w.newest = max(firstOf(state.Frontier)-1, 0)
@@ -205,7 +207,7 @@ func newFollowing(f *Follower, l lease.Lease, state StreamState) *following {
 	return w
 }
 
-func (w *following) offsets() map[int]int64 {
+func (w *work) offsets() map[int]int64 {
 	from := make(map[int]int64, len(w.state.Partitions))
 	for id, p := range w.state.Partitions {
 		from[id] = p.Next
@@ -213,17 +215,17 @@ func (w *following) offsets() map[int]int64 {
 	return from
 }
 
-// fold takes batches one at a time, and looks at what has become due in between.
-func (w *following) fold(ctx context.Context, batches <-chan readBatch) error {
+// loop takes batches one at a time. At each tick it does what has become due.
+func (w *work) loop(ctx context.Context, batches <-chan readBatch) error {
 	every := w.Every
 	if every == 0 {
-		every = defaultLook
+		every = defaultEvery
 	}
-	look := time.NewTicker(every)
-	defer look.Stop()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
 	for {
 		in := batches
-		if w.waiting+int64(len(w.pending.Strays)) >= maxStrays {
+		if w.waiting+int64(len(w.pending.Unmatched)) >= maxUnmatched {
 			in = nil
 		}
 		var err error
@@ -235,8 +237,8 @@ func (w *following) fold(ctx context.Context, batches <-chan readBatch) error {
 			if err == nil && (w.messages >= commitMessages || len(w.pending.Findings) >= commitFindings) {
 				err = w.commit(ctx)
 			}
-		case <-look.C:
-			err = w.look(ctx)
+		case <-tick.C:
+			err = w.tick(ctx)
 		}
 		if err != nil {
 			return err
@@ -244,26 +246,26 @@ func (w *following) fold(ctx context.Context, batches <-chan readBatch) error {
 	}
 }
 
-// look does what is due: strays, and what is missing. It ends with a commit, so that no message stays uncommitted for
-// longer than the time between two looks.
-func (w *following) look(ctx context.Context) error {
-	if err := w.judgeStrays(ctx); err != nil {
+// tick does what is due: unmatched messages, and what is missing. It ends with a commit, so that no message stays
+// uncommitted for longer than the time between two ticks.
+func (w *work) tick(ctx context.Context) error {
+	if err := w.judgeUnmatched(ctx); err != nil {
 		return err
 	}
-	if err := w.lookForMissing(ctx); err != nil {
+	if err := w.findMissing(ctx); err != nil {
 		return err
 	}
 	return w.commit(ctx)
 }
 
 // commit stores the pending step, if there is any.
-func (w *following) commit(ctx context.Context) error {
+func (w *work) commit(ctx context.Context) error {
 	if !w.dirty() {
 		return nil
 	}
 	c := w.pending
 	c.Fingerprint, c.At, c.State = w.Fingerprint, w.Now(), w.state
-	c.State.Buckets = make(map[int64]*StreamBucket, len(w.changed))
+	c.State.Buckets = make(map[int64]*Bucket, len(w.changed))
 	for b := range w.changed {
 		c.State.Buckets[b] = w.state.Buckets[b]
 	}
@@ -274,13 +276,13 @@ func (w *following) commit(ctx context.Context) error {
 	return nil
 }
 
-func (w *following) dirty() bool {
+func (w *work) dirty() bool {
 	p := w.pending
-	return w.messages > 0 || len(w.changed) > 0 || len(p.Findings) > 0 || len(p.Lost) > 0 || len(p.Strays) > 0 ||
-		len(p.Settled) > 0 || p.Gaps > 0 || !p.At.IsZero()
+	return w.messages > 0 || len(w.changed) > 0 || len(p.Findings) > 0 || len(p.Lost) > 0 || len(p.Unmatched) > 0 ||
+		len(p.Matched) > 0 || p.Gaps > 0 || !p.At.IsZero()
 }
 
-func (w *following) clear() {
-	w.pending = StreamCommit{Lost: map[int64][]LostEvent{}, Touched: map[order.Key]bool{}}
+func (w *work) clear() {
+	w.pending = Commit{Lost: map[int64][]LostEvent{}, Changed: map[order.Key]bool{}}
 	w.changed, w.found, w.messages = map[int64]bool{}, map[foundKey]int{}, 0
 }

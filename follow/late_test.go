@@ -1,4 +1,4 @@
-package verify_test
+package follow_test
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -50,7 +51,7 @@ func TestAnEventFarBelowTheFrontierIsNoDuplicate(t *testing.T) {
 		},
 		"published and stored": func(s *shop) {
 			s.publish(1, 17, 17)
-			if err := s.follow("the message waits", func() bool { _, waiting, _ := s.DueStrays(t.Context(), "", s.clock(), 1); return waiting > 0 }); err != nil {
+			if err := s.follow("the message waits", func() bool { _, waiting, _ := s.DueUnmatched(t.Context(), "", s.clock(), 1); return waiting > 0 }); err != nil {
 				t.Fatal(err)
 			}
 			s.store(17, 17)
@@ -137,7 +138,7 @@ func TestTheFirstCheckGoesOnWhereItWas(t *testing.T) {
 	s := newShop(t, 2)
 	s.countAtOnce = 4096
 	s.trade(1, 40_000)
-	s.failWhen = func(c verify.StreamCommit) bool { return c.State.Frontier > 6 }
+	s.failWhen = func(c follow.Commit) bool { return c.State.Frontier > 6 }
 	if err := s.follow("the ledger goes away", func() bool { return false }); !errors.Is(err, errGone) {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package verify
+package follow
 
 import (
 	"bytes"
@@ -11,11 +11,11 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// ghostLook is the time between two looks at a message that was found to have no event.
-const ghostLook = time.Minute
+// ghostEvery is the time between two checks of a message that was found to have no event.
+const ghostEvery = time.Minute
 
 // batch matches what one fetch brought.
-func (w *following) batch(ctx context.Context, b readBatch) error {
+func (w *work) batch(ctx context.Context, b readBatch) error {
 	p, known := w.state.Partitions[b.Partition]
 	w.grown = w.grown || !known
 	if b.Gap != nil {
@@ -27,7 +27,7 @@ func (w *following) batch(ctx context.Context, b readBatch) error {
 	if err != nil {
 		return err
 	}
-	if err := w.recallAll(ctx, b.arrivals, behind); err != nil {
+	if err := w.loadClosedOf(ctx, b.arrivals, behind); err != nil {
 		return err
 	}
 	keepsUp := b.End-b.Next <= maxBehind
@@ -35,7 +35,7 @@ func (w *following) batch(ctx context.Context, b readBatch) error {
 		a := &b.arrivals[i]
 		w.arrived(a, behind, &p)
 		if keepsUp && a.key != "" {
-			w.pending.Touched[a.key] = true
+			w.pending.Changed[a.key] = true
 		}
 	}
 	p.Next, p.End = b.Next, b.End
@@ -45,12 +45,12 @@ func (w *following) batch(ctx context.Context, b readBatch) error {
 }
 
 // gap notes a hole. What was stored by now and is not seen later may have been in it: nobody can tell.
-func (w *following) gap(ctx context.Context, g Gap, p *StreamPartitionState) error {
+func (w *work) gap(ctx context.Context, g Gap, p *PartitionState) error {
 	h, err := w.Store.Horizon(ctx)
 	if err != nil {
 		return err
 	}
-	w.state.Excused = max(w.state.Excused, h.Position)
+	w.state.UncertainTo = max(w.state.UncertainTo, h.Position)
 	w.pending.Gaps++
 	if g.Kind == GapTruncated {
 		p.ReplayTo = max(p.ReplayTo, g.Expected)
@@ -63,7 +63,7 @@ func (w *following) gap(ctx context.Context, g Gap, p *StreamPartitionState) err
 
 // histories reads those of the orders whose message comes behind newer ones of its partition, where it is not
 // remembered what the order's last message was: only then may an order's own events be in disorder.
-func (w *following) histories(ctx context.Context, arrivals []arrival, p StreamPartitionState) (map[order.Key][]order.Event, error) {
+func (w *work) histories(ctx context.Context, arrivals []arrival, p PartitionState) (map[order.Key][]order.Event, error) {
 	newest := p.Newest
 	asked := map[order.Key]bool{}
 	var keys []order.Key
@@ -85,7 +85,7 @@ func (w *following) histories(ctx context.Context, arrivals []arrival, p StreamP
 }
 
 // arrived matches one message.
-func (w *following) arrived(a *arrival, behind map[order.Key][]order.Event, p *StreamPartitionState) {
+func (w *work) arrived(a *arrival, behind map[order.Key][]order.Event, p *PartitionState) {
 	at, key := a.position, a.key
 	if at <= 0 || key == "" {
 		w.unreadable(a)
@@ -104,7 +104,7 @@ func (w *following) arrived(a *arrival, behind map[order.Key][]order.Event, p *S
 	}
 	if !a.stored {
 		now := w.Now()
-		w.pending.Strays = append(w.pending.Strays, StrayMessage{
+		w.pending.Unmatched = append(w.pending.Unmatched, UnmatchedMessage{
 			Partition: a.Partition, Offset: a.Offset, Value: bytes.Clone(a.Value), FirstSeen: now, Due: now.Add(w.Window),
 		})
 		return
@@ -115,20 +115,20 @@ func (w *following) arrived(a *arrival, behind map[order.Key][]order.Event, p *S
 }
 
 // unreadable says where a message is that no order can be found by, for the first one in a commit.
-func (w *following) unreadable(a *arrival) {
+func (w *work) unreadable(a *arrival) {
 	if _, twice := w.found[foundKey{w.topicKey(", unreadable"), compare.SchemaDrift}]; !twice {
 		w.Log.Warn("a message cannot be read", slog.Int("partition", a.Partition), slog.Int64("offset", a.Offset), slog.Any("error", a.drift))
 	}
 }
 
 // scattered is true for a message that nothing keeps in the partition of its order.
-func (w *following) scattered(a *arrival) bool {
+func (w *work) scattered(a *arrival) bool {
 	last, known := w.recent.last(a.key)
 	return len(a.Key) == 0 || known && last.partition != a.Partition && !w.grown
 }
 
 // disordered is true if a newer event of the same order came before.
-func (w *following) disordered(a *arrival, behind map[order.Key][]order.Event, p StreamPartitionState) bool {
+func (w *work) disordered(a *arrival, behind map[order.Key][]order.Event, p PartitionState) bool {
 	at := a.position
 	if at >= p.Newest {
 		return false
@@ -144,8 +144,8 @@ func (w *following) disordered(a *arrival, behind map[order.Key][]order.Event, p
 	return false
 }
 
-// matched notes what came of holding a message against its event.
-func (w *following) matched(a *arrival, replayed bool) {
+// matched notes what came of comparing a message with its event.
+func (w *work) matched(a *arrival, replayed bool) {
 	at := a.position
 	if len(a.differs) > 0 || a.drift != nil {
 		cause := compare.WrongPublish
@@ -175,31 +175,31 @@ type foundKey struct {
 
 // find notes a finding, once for each order and cause in a commit. Again is true where nothing but what was found before is
 // found again.
-func (w *following) find(key order.Key, kind compare.Kind, cause compare.Cause, fields []compare.FieldDifference, again bool) {
+func (w *work) find(key order.Key, kind compare.Kind, cause compare.Cause, fields []compare.FieldDifference, again bool) {
 	id := foundKey{key, cause}
 	if i, twice := w.found[id]; twice {
 		w.pending.Findings[i].Again = w.pending.Findings[i].Again && again
 		return
 	}
 	w.found[id] = len(w.pending.Findings)
-	w.pending.Findings = append(w.pending.Findings, StreamFinding{
+	w.pending.Findings = append(w.pending.Findings, Finding{
 		Mismatch: compare.Mismatch{Key: key, Kind: kind, Hop: compare.EventsToStream, Cause: cause, Fields: fields},
 		Seen:     w.Now(), Again: again,
 	})
 }
 
 // topicKey stands where a finding has no order. No order's key looks like it.
-func (w *following) topicKey(detail string) order.Key {
+func (w *work) topicKey(detail string) order.Key {
 	return order.Key("(topic " + w.Topic + detail + ")")
 }
 
-// judgeStrays looks again at messages that had no event.
-func (w *following) judgeStrays(ctx context.Context) error {
+// judgeUnmatched compares messages that had no event with the store again.
+func (w *work) judgeUnmatched(ctx context.Context) error {
 	if err := w.commit(ctx); err != nil { // those of this process are in the ledger then
 		return err
 	}
 	now := w.Now()
-	due, waiting, err := w.Ledger.DueStrays(ctx, w.Fingerprint, now, strayBatch)
+	due, waiting, err := w.Ledger.DueUnmatched(ctx, w.Fingerprint, now, unmatchedBatch)
 	if err != nil {
 		return err
 	}
@@ -215,20 +215,20 @@ func (w *following) judgeStrays(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.recallAll(ctx, arrivals, nil); err != nil {
+	if err := w.loadClosedOf(ctx, arrivals, nil); err != nil {
 		return err
 	}
 	for i, s := range due {
 		a := &arrivals[i]
 		if a.stored {
 			w.matched(a, s.Offset < w.state.Partitions[s.Partition].ReplayTo)
-			w.pending.Settled = append(w.pending.Settled, s)
-			w.pending.Cleared = append(w.pending.Cleared, a.key)
+			w.pending.Matched = append(w.pending.Matched, s)
+			w.pending.MatchedOrders = append(w.pending.MatchedOrders, a.key)
 			continue
 		}
-		w.find(a.key, compare.Phantom, compare.GhostPublish, nil, s.Judged)
-		s.Judged, s.Due = true, now.Add(max(w.Window, ghostLook))
-		w.pending.Strays = append(w.pending.Strays, s)
+		w.find(a.key, compare.Phantom, compare.GhostPublish, nil, s.Ghost)
+		s.Ghost, s.Due = true, now.Add(max(w.Window, ghostEvery))
+		w.pending.Unmatched = append(w.pending.Unmatched, s)
 	}
 	return w.commit(ctx)
 }

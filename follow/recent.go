@@ -1,4 +1,4 @@
-package verify
+package follow
 
 import "github.com/nordvarg/crosscheck/order"
 

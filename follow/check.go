@@ -1,4 +1,4 @@
-package verify
+package follow
 
 import (
 	"cmp"
@@ -19,8 +19,8 @@ const (
 	chunksAtOnce = 4
 )
 
-// horizonAt is a horizon, and how far the stream was at that moment.
-type horizonAt struct {
+// pastHorizon is a horizon, and how far the stream was at that moment.
+type pastHorizon struct {
 	Horizon
 	at      time.Time
 	cleared time.Time      // when nothing could become visible below it any more; zero until then
@@ -31,22 +31,22 @@ type horizonAt struct {
 	counted bool
 }
 
-// check is a look at everything up to a position, due when the stream was read up to the ends.
+// check is a count of everything up to a position, due when the stream was read up to the ends.
 type check struct {
 	upTo    order.Position
 	visible PositionCount // as of the horizon with that position
 	at      time.Time     // when the ends were captured
-	ends    []StreamPartition
+	ends    []Partition
 	// whole is true unless the stream may have stopped: something is stored that it does not show, and nothing newer.
 	whole bool
 }
 
-// lookForMissing captures a horizon at each look, and checks up to where the stream must be complete, once everything that was
+// findMissing captures a horizon at each tick, and checks up to where the stream must be complete, once everything that was
 // on the stream by then has been read.
-func (w *following) lookForMissing(ctx context.Context) error {
+func (w *work) findMissing(ctx context.Context) error {
 	now := w.Now()
-	if w.flowing {
-		w.flowing, w.flowed = false, now
+	if w.advancing {
+		w.advancing, w.advanced = false, now
 	}
 	if err := w.capture(ctx, now); err != nil {
 		return err
@@ -75,13 +75,13 @@ func (w *following) lookForMissing(ctx context.Context) error {
 }
 
 // capture notes where the store and the stream are, and clears the horizons that no transaction can change any more.
-func (w *following) capture(ctx context.Context, now time.Time) error {
+func (w *work) capture(ctx context.Context, now time.Time) error {
 	h, err := w.Store.Horizon(ctx)
 	if err != nil {
 		return err
 	}
 	if n := len(w.horizons); n == 0 || w.horizons[n-1].Position != h.Position || w.horizons[n-1].newest != w.newest {
-		w.horizons = append(w.horizons, horizonAt{Horizon: h, at: now, newest: w.newest})
+		w.horizons = append(w.horizons, pastHorizon{Horizon: h, at: now, newest: w.newest})
 	}
 	oldest, err := w.Store.Oldest(ctx)
 	if err != nil {
@@ -108,7 +108,7 @@ func (w *following) capture(ctx context.Context, now time.Time) error {
 // countVisible counts what is visible up to a horizon that has been cleared just now. A bucket in which as much is found a settle
 // window later holds nothing younger. It goes on where it was, so that each event is counted once; the first time it
 // begins with the bucket that the horizon is in.
-func (w *following) countVisible(ctx context.Context, h *horizonAt) error {
+func (w *work) countVisible(ctx context.Context, h *pastHorizon) error {
 	b := bucketOf(h.Position)
 	if w.counted == 0 {
 		w.counted = max(w.state.From, firstOf(b)) - 1
@@ -139,12 +139,12 @@ func (c *check) old(n PositionCount, visible map[int64]PositionCount) bool {
 // prepareCheck finds the position up to which the stream must be complete. What is stored up to there cannot change any more, and
 // was there for the settle window; and the stream has gone past it that long ago, or max_lag has passed: what comes later
 // is taken for late, and what is skipped for lost.
-func (w *following) prepareCheck(ctx context.Context, now time.Time) error {
+func (w *work) prepareCheck(ctx context.Context, now time.Time) error {
 	due := -1
 	var passed order.Position
 	for i, h := range w.horizons {
 		if now.Sub(h.at) >= w.Window {
-			passed = max(h.newest, w.state.Excused)
+			passed = max(h.newest, w.state.UncertainTo)
 		}
 		if h.counted && now.Sub(h.cleared) >= w.Window {
 			due = i
@@ -173,14 +173,14 @@ func (w *following) prepareCheck(ctx context.Context, now time.Time) error {
 	c.whole = c.upTo >= stored || w.newest >= stored
 	w.check = &c
 	// The newest one that is due says what is stored, and those behind what is checked now are waited for.
-	waiting := slices.DeleteFunc(slices.Clone(w.horizons[:due]), func(h horizonAt) bool { return h.Position <= c.upTo })
+	waiting := slices.DeleteFunc(slices.Clone(w.horizons[:due]), func(h pastHorizon) bool { return h.Position <= c.upTo })
 	w.horizons = append(waiting, w.horizons[due:]...)
 	return nil
 }
 
 // claim fixes, once, from which position on the stream is claimed to be complete: the first event that it has. Of a
 // partition whose older messages were deleted already, everything before its first event may be gone.
-func (w *following) claim() bool {
+func (w *work) claim() bool {
 	var first, cut order.Position
 	for _, p := range w.state.Partitions {
 		switch {
@@ -206,7 +206,7 @@ func (w *following) claim() bool {
 }
 
 // forgetUnclaimed takes what lies before the claim out of what was counted as visible of its bucket.
-func (w *following) forgetUnclaimed(ctx context.Context) error {
+func (w *work) forgetUnclaimed(ctx context.Context) error {
 	b := bucketOf(w.state.From)
 	if w.state.From == firstOf(b) {
 		return nil
@@ -230,8 +230,8 @@ func (w *following) forgetUnclaimed(ctx context.Context) error {
 }
 
 // checkSome goes on with the check that is due, and ends it when everything up to its position has been counted. What it
-// has counted is stored, and not counted again by the next look or the next process.
-func (w *following) checkSome(ctx context.Context) error {
+// has counted is stored, and not counted again by the next tick or the next process.
+func (w *work) checkSome(ctx context.Context) error {
 	c := w.check
 	w.judging = c.at
 	if err := w.recount(ctx); err != nil {
@@ -256,7 +256,7 @@ func (w *following) checkSome(ctx context.Context) error {
 }
 
 // checkChunk checks from the frontier on, and returns how far it came.
-func (w *following) checkChunk(ctx context.Context, to order.Position) (upTo order.Position, err error) {
+func (w *work) checkChunk(ctx context.Context, to order.Position) (upTo order.Position, err error) {
 	from := max(w.state.From, firstOf(w.state.Frontier))
 	if from > to {
 		return to, nil
@@ -289,7 +289,7 @@ func (w *following) checkChunk(ctx context.Context, to order.Position) (upTo ord
 }
 
 // sumUp claims what was counted. Events that came late count when they are seen, or are called lost.
-func (w *following) sumUp() {
+func (w *work) sumUp() {
 	e := &w.state.Evidence
 	e.Stored, e.Seen = w.state.Complete, w.state.Complete
 	for b, bucket := range w.state.Buckets {

@@ -1,4 +1,4 @@
-package verify
+package follow
 
 import (
 	"context"
@@ -8,16 +8,16 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-type sighting int
+type presence int
 
 const (
-	notSeen    sighting = iota
+	notSeen    presence = iota
 	seenBefore          // its bit is set, or nothing is known of its bucket but that it was complete
 	notClaimed          // before the first position that the stream is complete from
 )
 
-// seen tells whether a position was on the stream before. What was kept of closed buckets has to be recalled first.
-func (w *following) seen(p order.Position) sighting {
+// seen tells whether a position was on the stream before. What was kept of closed buckets has to be loaded first.
+func (w *work) seen(p order.Position) presence {
 	b := bucketOf(p)
 	if w.state.From > 0 && p < w.state.From {
 		return notClaimed
@@ -31,14 +31,14 @@ func (w *following) seen(p order.Position) sighting {
 	if !w.closed(b) {
 		return notSeen
 	}
-	if kept, known := w.kept[b]; known && !hasBit(kept.Seen, p) {
+	if kept, known := w.loaded[b]; known && !hasBit(kept.Seen, p) {
 		return notSeen // it was not stored when the bucket was closed
 	}
 	return seenBefore
 }
 
 // mark notes that a position is on the stream.
-func (w *following) mark(p order.Position) {
+func (w *work) mark(p order.Position) {
 	b := bucketOf(p)
 	bucket := w.state.Buckets[b]
 	if bucket == nil {
@@ -51,49 +51,49 @@ func (w *following) mark(p order.Position) {
 		w.again[b] = true
 	}
 	w.newest = max(w.newest, p)
-	w.flowing = true
+	w.advancing = true
 }
 
 // open makes a bucket that is not open an open one, with what was seen of it before.
-func (w *following) open(b int64) *StreamBucket {
-	bucket := &StreamBucket{Seen: make([]byte, bucketWidth/8)}
+func (w *work) open(b int64) *Bucket {
+	bucket := &Bucket{Seen: make([]byte, bucketWidth/8)}
 	if w.closed(b) {
-		kept := w.kept[b]
+		kept := w.loaded[b]
 		copy(bucket.Seen, kept.Seen)
 		bucket.Stored, bucket.Sum = kept.Stored, kept.Sum
 		w.state.Complete -= kept.Stored
-		delete(w.kept, b)
+		delete(w.loaded, b)
 	}
 	w.state.Buckets[b] = bucket
 	return bucket
 }
 
 // close drops a bucket of which nothing is missing, and keeps what was in it.
-func (w *following) close(b int64, bucket *StreamBucket) {
+func (w *work) close(b int64, bucket *Bucket) {
 	w.state.Complete += bucket.Stored
 	delete(w.state.Buckets, b)
-	delete(w.kept, b)
+	delete(w.loaded, b)
 	delete(w.late, b)
 	delete(w.again, b)
 	w.changed[b] = true
-	w.pending.Closed = append(w.pending.Closed, KeptBucket{Bucket: b, Seen: bucket.Seen, Stored: bucket.Stored, Sum: bucket.Sum})
+	w.pending.Closed = append(w.pending.Closed, ClosedBucket{Bucket: b, Seen: bucket.Seen, Stored: bucket.Stored, Sum: bucket.Sum})
 }
 
 // closed is true for a bucket that was complete when it was counted.
-func (w *following) closed(b int64) bool {
+func (w *work) closed(b int64) bool {
 	return w.state.From > 0 && b < w.state.Frontier && w.state.Buckets[b] == nil
 }
 
-// checkBucket holds what is stored of a bucket up to a position against what was seen. It drills down where they differ, and
+// checkBucket compares what is stored of a bucket up to a position with what was seen. It drills down where they differ, and
 // closes a whole bucket, one below last, that misses nothing. All that is stored of an old bucket was visible for the
 // settle window.
-func (w *following) checkBucket(ctx context.Context, n PositionCount, upTo order.Position, last int64, old bool) error {
+func (w *work) checkBucket(ctx context.Context, n PositionCount, upTo order.Position, last int64, old bool) error {
 	b := n.Bucket
 	bucket := w.state.Buckets[b]
 	if bucket == nil {
 		bucket = w.open(b)
 	}
-	seen := bucket.tally(b, w.state.From, upTo)
+	seen := bucket.countSeen(b, w.state.From, upTo)
 	was := PositionCount{Bucket: b, Events: bucket.Stored, Sum: bucket.Sum}
 	missing := bucket.Missing
 	switch {
@@ -101,7 +101,7 @@ func (w *following) checkBucket(ctx context.Context, n PositionCount, upTo order
 		missing = 0
 		w.nothingLost(b, bucket)
 	case was == n && seen.Events == n.Events-missing && !w.ripe(b):
-		// As it was at the last look, and nothing else can be said of it.
+		// As it was when it was counted last, and nothing else can be said of it.
 	default:
 		var err error
 		if missing, err = w.drill(ctx, b, upTo, old); err != nil {
@@ -124,7 +124,7 @@ func (w *following) checkBucket(ctx context.Context, n PositionCount, upTo order
 	return nil
 }
 
-func (w *following) nothingLost(b int64, bucket *StreamBucket) {
+func (w *work) nothingLost(b int64, bucket *Bucket) {
 	delete(w.late, b)
 	if bucket.Lost != nil {
 		bucket.Lost = nil
@@ -134,7 +134,7 @@ func (w *following) nothingLost(b int64, bucket *StreamBucket) {
 
 // drill names the events of a bucket that are not on the stream, and returns how many these are. In an old bucket those
 // that had not been counted before are lost; others are late.
-func (w *following) drill(ctx context.Context, b int64, upTo order.Position, old bool) (missing int64, err error) {
+func (w *work) drill(ctx context.Context, b int64, upTo order.Position, old bool) (missing int64, err error) {
 	bucket := w.state.Buckets[b]
 	var lost []LostEvent
 	var late []order.Position
@@ -145,7 +145,7 @@ func (w *following) drill(ctx context.Context, b int64, upTo order.Position, old
 		missing++
 		known := hasBit(bucket.Lost, p)
 		switch {
-		case p <= w.state.Excused && !known: // what was lost before a hole came is no less lost
+		case p <= w.state.UncertainTo && !known: // what was lost before a hole came is no less lost
 		case old && p > w.state.Evidence.Checked || known || w.overdue(p):
 			lost = append(lost, LostEvent{Position: p, Key: key})
 		default:

@@ -1,4 +1,4 @@
-package verify
+package follow
 
 import (
 	"time"
@@ -17,7 +17,7 @@ type lateEvents struct {
 }
 
 // noticed notes the late events of a bucket: those of before are judged by now, or still wait with the others.
-func (w *following) noticed(b int64, positions []order.Position) {
+func (w *work) noticed(b int64, positions []order.Position) {
 	was := w.late[b]
 	if len(positions) == 0 {
 		delete(w.late, b)
@@ -36,22 +36,22 @@ func (w *following) noticed(b int64, positions []order.Position) {
 
 // ripe is true once the late events of a bucket that are still missing may be called lost: the stream has gone on since
 // they were noticed, and they had a window's time after that.
-func (w *following) ripe(b int64) bool {
+func (w *work) ripe(b int64) bool {
 	l := w.late[b]
 	if l == nil {
 		return false
 	}
-	if l.passed.IsZero() && w.flowed.After(l.since) {
-		l.passed = w.flowed
+	if l.passed.IsZero() && w.advanced.After(l.since) {
+		l.passed = w.advanced
 	}
 	return !l.passed.IsZero() && w.judging.Sub(l.passed) >= w.Window || w.judging.Sub(l.since) >= w.patience()
 }
 
 // overdue is true for a late event that is to be called lost now.
-func (w *following) overdue(p order.Position) bool {
+func (w *work) overdue(p order.Position) bool {
 	b := bucketOf(p)
 	return w.ripe(b) && hasBit(w.late[b].noticed, p)
 }
 
 // patience is how long an event may be missing while nothing newer comes.
-func (w *following) patience() time.Duration { return max(w.Window, w.MaxLag) }
+func (w *work) patience() time.Duration { return max(w.Window, w.MaxLag) }

@@ -1,4 +1,4 @@
-package verify_test
+package follow_test
 
 import (
 	"context"
@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/order"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
 // shelf is a topic in memory, whose messages come a second apart.
 type shelf struct {
-	partitions [][]verify.Message
+	partitions [][]follow.Message
 	deleted    []int64
 	read       int64 // offsets handed out
 	fails      error // what Read ends with
@@ -23,7 +23,7 @@ type shelf struct {
 var shelfBegins = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func newShelf(partitions int) *shelf {
-	return &shelf{partitions: make([][]verify.Message, partitions), deleted: make([]int64, partitions)}
+	return &shelf{partitions: make([][]follow.Message, partitions), deleted: make([]int64, partitions)}
 }
 
 func shelfEvent(id, key int) string { return fmt.Sprintf(canceled, id, key, "why") }
@@ -33,17 +33,17 @@ func (s *shelf) put(from, to int, keyOf func(id int) int) {
 	for id := from; id <= to; id++ {
 		key := keyOf(id)
 		p := key % len(s.partitions)
-		s.partitions[p] = append(s.partitions[p], verify.Message{
+		s.partitions[p] = append(s.partitions[p], follow.Message{
 			Partition: p, Offset: int64(len(s.partitions[p])), Key: []byte(strconv.Itoa(key)), Value: []byte(shelfEvent(id, key)),
 			Time: shelfBegins.Add(time.Duration(id) * time.Second),
 		})
 	}
 }
 
-func (s *shelf) Partitions(context.Context) ([]verify.StreamPartition, error) {
-	var out []verify.StreamPartition
+func (s *shelf) Partitions(context.Context) ([]follow.Partition, error) {
+	var out []follow.Partition
 	for i, m := range s.partitions {
-		out = append(out, verify.StreamPartition{Partition: i, First: s.deleted[i], End: int64(len(m))})
+		out = append(out, follow.Partition{Partition: i, First: s.deleted[i], End: int64(len(m))})
 	}
 	return out, nil
 }
@@ -61,11 +61,11 @@ func (s *shelf) OffsetsAt(_ context.Context, at time.Time) (map[int]int64, error
 	return out, nil
 }
 
-func (s *shelf) Read(ctx context.Context, r verify.StreamRange, deliver func(context.Context, verify.StreamBatch) error) error {
+func (s *shelf) Read(ctx context.Context, r follow.Range, deliver func(context.Context, follow.Batch) error) error {
 	for partition, to := range r.To {
 		from := r.From[partition]
 		s.read += to - from
-		b := verify.StreamBatch{Partition: partition, Messages: s.partitions[partition][from:to], Next: to, End: to}
+		b := follow.Batch{Partition: partition, Messages: s.partitions[partition][from:to], Next: to, End: to}
 		if err := deliver(ctx, b); err != nil {
 			return err
 		}
@@ -82,9 +82,9 @@ func history(ids ...int) []order.Event {
 	return out
 }
 
-func (s *shelf) look(t *testing.T, limit int64, key int, stored []order.Event) (verify.OrderOnTopic, string) {
+func (s *shelf) look(t *testing.T, limit int64, key int, stored []order.Event) (follow.OrderOnTopic, string) {
 	t.Helper()
-	r := verify.OrderReader{Stream: s, KeyType: order.KeyInteger, Margin: 10 * time.Second, Limit: limit}
+	r := follow.OrderReader{Stream: s, KeyType: order.KeyInteger, Margin: 10 * time.Second, Limit: limit}
 	found, err := r.Read(t.Context(), order.Key(strconv.Itoa(key)), stored)
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestWhatWasReadUntilAnErrorIsKept(t *testing.T) {
 	s := newShelf(1)
 	s.put(1, 100, sevens)
 	s.fails = errors.New("gone")
-	r := verify.OrderReader{Stream: s, KeyType: order.KeyInteger, Limit: 10_000}
+	r := follow.OrderReader{Stream: s, KeyType: order.KeyInteger, Limit: 10_000}
 	if found, err := r.Read(t.Context(), "7", history(100)); !errors.Is(err, s.fails) || len(found.Messages) != 1 {
 		t.Errorf("found %+v: %v", found, err)
 	}
@@ -176,27 +176,27 @@ func TestWhereATopicBegins(t *testing.T) {
 		"when the producer was switched on": {41, []int64{0, 0}, 41},
 		"where retention has cut":           {1, []int64{0, 10}, 21},
 		"where it cut deepest":              {1, []int64{25, 10}, 52},
-		"after everything":                  {1, []int64{0, 30}, verify.NothingHeld},
+		"after everything":                  {1, []int64{0, 30}, follow.NothingHeld},
 	} {
 		s := newShelf(2)
 		s.put(test.from, test.from+59, func(id int) int { return 1000 + id })
 		s.deleted = test.deleted
-		r := verify.OrderReader{Stream: s, KeyType: order.KeyInteger, Limit: 10_000}
-		got, err := r.Begins(t.Context(), verify.OrderOnTopic{})
+		r := follow.OrderReader{Stream: s, KeyType: order.KeyInteger, Limit: 10_000}
+		got, err := r.Begins(t.Context(), follow.OrderOnTopic{})
 		if err != nil || got != test.want {
 			t.Errorf("%s: %d, want %d (%v)", name, got, test.want, err)
 		}
 	}
-	empty := verify.OrderReader{Stream: newShelf(2), KeyType: order.KeyInteger}
-	if got, err := empty.Begins(t.Context(), verify.OrderOnTopic{}); err != nil || got != verify.NothingHeld {
+	empty := follow.OrderReader{Stream: newShelf(2), KeyType: order.KeyInteger}
+	if got, err := empty.Begins(t.Context(), follow.OrderOnTopic{}); err != nil || got != follow.NothingHeld {
 		t.Errorf("an empty topic begins at %d (%v)", got, err)
 	}
-	own := verify.OrderOnTopic{Messages: []verify.OrderMessage{{Keyed: true, Event: order.Event{Position: 9}}, {Keyed: true, Event: order.Event{Position: 12}}}}
+	own := follow.OrderOnTopic{Messages: []follow.OrderMessage{{Keyed: true, Event: order.Event{Position: 9}}, {Keyed: true, Event: order.Event{Position: 12}}}}
 	if got, err := empty.Begins(t.Context(), own); err != nil || got != 9 {
 		t.Errorf("a keyed order begins at %d (%v), want its own first message", got, err)
 	}
 	own.Messages[1].Keyed = false
-	if got, err := empty.Begins(t.Context(), own); err != nil || got != verify.NothingHeld {
+	if got, err := empty.Begins(t.Context(), own); err != nil || got != follow.NothingHeld {
 		t.Errorf("an order without keys begins at %d (%v)", got, err)
 	}
 }

@@ -1,4 +1,4 @@
-package verify_test
+package follow_test
 
 import (
 	"context"
@@ -13,15 +13,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nordvarg/crosscheck/follow"
+	"github.com/nordvarg/crosscheck/follow/followtest"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
-	"github.com/nordvarg/crosscheck/verify/ledgertest"
 )
 
 // shop is an event store and a topic in memory, beside a ledger in memory. All are safe for concurrent use.
 type shop struct {
-	*ledgertest.Fake
+	*followtest.Fake
 
 	t *testing.T
 
@@ -29,7 +30,7 @@ type shop struct {
 	stored     map[order.Position]order.Event
 	positions  []order.Position // of stored, in their order; nil after a change
 	running    bool             // a transaction that began before everything
-	partitions [][]verify.Message
+	partitions [][]follow.Message
 	deleted    []int64
 	grown      chan struct{} // closed, and made anew, when the topic grows
 	now        time.Time
@@ -44,7 +45,7 @@ type shop struct {
 
 	commits    int
 	failCommit int // commit at which the ledger goes away; 0 for never
-	failWhen   func(verify.StreamCommit) bool
+	failWhen   func(follow.Commit) bool
 }
 
 // What a shop's follower waits for.
@@ -55,8 +56,8 @@ const (
 
 func newShop(t *testing.T, partitions int) *shop {
 	return &shop{
-		Fake: ledgertest.New(nil),
-		t:    t, stored: map[order.Position]order.Event{}, partitions: make([][]verify.Message, partitions), deleted: make([]int64, partitions),
+		Fake: followtest.New(),
+		t:    t, stored: map[order.Position]order.Event{}, partitions: make([][]follow.Message, partitions), deleted: make([]int64, partitions),
 		grown: make(chan struct{}), now: time.Unix(1_700_000_000, 0), countAtOnce: math.MaxInt64,
 	}
 }
@@ -94,7 +95,7 @@ func (s *shop) publish(partition, id, key int) {
 func (s *shop) publishText(partition, key int, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := verify.Message{Partition: partition, Offset: int64(len(s.partitions[partition])), Value: []byte(text)}
+	m := follow.Message{Partition: partition, Offset: int64(len(s.partitions[partition])), Value: []byte(text)}
 	if key > 0 {
 		m.Key = fmt.Appendf(nil, "%d", key)
 	}
@@ -109,24 +110,24 @@ func (s *shop) pass(d time.Duration) {
 	s.now = s.now.Add(d)
 }
 
-func (s *shop) Partitions(context.Context) ([]verify.StreamPartition, error) {
+func (s *shop) Partitions(context.Context) ([]follow.Partition, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []verify.StreamPartition
+	var out []follow.Partition
 	for i, m := range s.partitions {
-		out = append(out, verify.StreamPartition{Partition: i, First: s.deleted[i], End: int64(len(m))})
+		out = append(out, follow.Partition{Partition: i, First: s.deleted[i], End: int64(len(m))})
 	}
 	return out, nil
 }
 
-func (s *shop) next(from map[int]int64) (batches []verify.StreamBatch, grown chan struct{}) {
+func (s *shop) next(from map[int]int64) (batches []follow.Batch, grown chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, m := range s.partitions {
-		b := verify.StreamBatch{Partition: i, Next: int64(len(m)), End: int64(len(m))}
+		b := follow.Batch{Partition: i, Next: int64(len(m)), End: int64(len(m))}
 		first := from[i]
 		if first < s.deleted[i] {
-			b.Gap = &verify.Gap{Partition: i, Kind: verify.GapRetention, Expected: first, Got: s.deleted[i]}
+			b.Gap = &follow.Gap{Partition: i, Kind: follow.GapRetention, Expected: first, Got: s.deleted[i]}
 			first = s.deleted[i]
 		}
 		if b.Messages = m[first:]; b.Gap != nil || len(b.Messages) > 0 {
@@ -137,7 +138,7 @@ func (s *shop) next(from map[int]int64) (batches []verify.StreamBatch, grown cha
 	return batches, s.grown
 }
 
-func (s *shop) Read(ctx context.Context, r verify.StreamRange, deliver func(context.Context, verify.StreamBatch) error) error {
+func (s *shop) Read(ctx context.Context, r follow.Range, deliver func(context.Context, follow.Batch) error) error {
 	from := maps.Clone(r.From)
 	s.mu.Lock()
 	s.readTo = maps.Clone(r.From)
@@ -188,22 +189,22 @@ func (s *shop) Rows(_ context.Context, positions []order.Position, fn func(order
 	return nil
 }
 
-func (s *shop) CountPositions(_ context.Context, from, to order.Position, shift uint, limit int64) ([]verify.PositionCount, order.Position, error) {
+func (s *shop) CountPositions(_ context.Context, from, to order.Position, shift uint, limit int64) ([]follow.PositionCount, order.Position, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counted = append(s.counted, [2]order.Position{from, to})
-	var out []verify.PositionCount
+	var out []follow.PositionCount
 	var all int64
 	for _, p := range s.between(from, to) {
 		if b := int64(p) >> shift; len(out) == 0 || out[len(out)-1].Bucket != b {
 			if all >= min(limit, s.countAtOnce) {
 				return out, order.Position(b<<shift) - 1, nil
 			}
-			out = append(out, verify.PositionCount{Bucket: b})
+			out = append(out, follow.PositionCount{Bucket: b})
 		}
 		n := &out[len(out)-1]
 		n.Events++
-		n.Sum = verify.AddPosition(n.Sum, p)
+		n.Sum = follow.AddPosition(n.Sum, p)
 		all++
 	}
 	return out, to, nil
@@ -220,7 +221,7 @@ func (s *shop) Between(_ context.Context, from, to order.Position, fn func(order
 	return nil
 }
 
-func (s *shop) Horizon(context.Context) (verify.Horizon, error) {
+func (s *shop) Horizon(context.Context) (follow.Horizon, error) {
 	if s.allRead() {
 		s.pass(time.Second)
 		if s.beat != nil {
@@ -229,7 +230,7 @@ func (s *shop) Horizon(context.Context) (verify.Horizon, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := verify.Horizon{Below: 2}
+	h := follow.Horizon{Below: 2}
 	if all := s.between(1, math.MaxInt64); len(all) > 0 {
 		h.Position = all[len(all)-1]
 	}
@@ -258,7 +259,7 @@ func (s *shop) Oldest(context.Context) (uint64, error) {
 
 var errGone = errors.New("the ledger is gone")
 
-func (s *shop) CommitStream(ctx context.Context, l lease.Lease, c verify.StreamCommit) error {
+func (s *shop) CommitStream(ctx context.Context, l lease.Lease, c follow.Commit) error {
 	s.mu.Lock()
 	s.commits++
 	gone := s.commits == s.failCommit || s.failWhen != nil && s.failWhen(c)
@@ -269,7 +270,7 @@ func (s *shop) CommitStream(ctx context.Context, l lease.Lease, c verify.StreamC
 	return s.Fake.CommitStream(ctx, l, c)
 }
 
-func (s *shop) state() verify.StreamState {
+func (s *shop) state() follow.State {
 	s.t.Helper()
 	state, err := s.LoadStream(s.t.Context(), "")
 	if err != nil {
@@ -281,7 +282,7 @@ func (s *shop) state() verify.StreamState {
 // follow runs a follower until the condition holds, and returns what its Run said if that ended before.
 func (s *shop) follow(what string, until func() bool) error {
 	s.t.Helper()
-	f := &verify.Follower{
+	f := &follow.Follower{
 		Stream: s, Store: s, Ledger: s, Topic: "orders", KeyType: order.KeyInteger, Window: shopWindow, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		Now: s.clock, MaxLag: shopMaxLag,
 	}

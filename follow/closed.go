@@ -1,4 +1,4 @@
-package verify
+package follow
 
 import (
 	"context"
@@ -9,24 +9,24 @@ import (
 )
 
 const (
-	// farBuckets and nearBuckets are how many closed buckets are counted again at each look: of all in turn, and of the
+	// farBuckets and nearBuckets are how many closed buckets are counted again at each tick: of all in turn, and of the
 	// newest ones, which is where events come late. 20 buckets are 80,000 events; a store of 47 million has had its turn
 	// after 12 minutes.
 	farBuckets  = 16
 	nearBuckets = 4
 	// nearWidth is how many of the newest buckets are counted more often.
 	nearWidth = 64
-	// openAgain is how many buckets below the frontier that are open are counted at each look.
+	// openAgain is how many buckets below the frontier that are open are counted at each tick.
 	openAgain = 64
 	// maxKept is how many closed buckets are remembered in memory, beside those of one batch.
 	maxKept = 4096
 )
 
-// recall reads what was kept of the closed buckets of some positions, so that seen and mark know it. It does nothing for
+// loadClosed reads what was kept of the closed buckets of some positions, so that seen and mark know it. It does nothing for
 // positions at the frontier, which are nearly all.
-func (w *following) recall(ctx context.Context, positions []order.Position) error {
-	if len(w.kept) >= maxKept {
-		clear(w.kept)
+func (w *work) loadClosed(ctx context.Context, positions []order.Position) error {
+	if len(w.loaded) >= maxKept {
+		clear(w.loaded)
 	}
 	var ask []int64
 	for _, p := range positions {
@@ -34,24 +34,24 @@ func (w *following) recall(ctx context.Context, positions []order.Position) erro
 		if b >= w.state.Frontier || b < w.state.Kept || !w.closed(b) {
 			continue
 		}
-		if _, known := w.kept[b]; known {
+		if _, known := w.loaded[b]; known {
 			continue
 		}
-		w.kept[b] = KeptBucket{Bucket: b}
+		w.loaded[b] = ClosedBucket{Bucket: b}
 		ask = append(ask, b)
 	}
 	if len(ask) == 0 {
 		return nil
 	}
-	kept, err := w.Ledger.KeptBuckets(ctx, w.Fingerprint, ask)
+	kept, err := w.Ledger.ClosedBuckets(ctx, w.Fingerprint, ask)
 	for _, k := range kept {
-		w.kept[k.Bucket] = k
+		w.loaded[k.Bucket] = k
 	}
 	return err
 }
 
-// recallAll recalls what is needed for messages and for the histories behind them.
-func (w *following) recallAll(ctx context.Context, arrivals []arrival, behind map[order.Key][]order.Event) error {
+// loadClosedOf loads what is needed for messages and for the histories behind them.
+func (w *work) loadClosedOf(ctx context.Context, arrivals []arrival, behind map[order.Key][]order.Event) error {
 	var below []order.Position
 	for i := range arrivals {
 		if p := arrivals[i].position; bucketOf(p) < w.state.Frontier {
@@ -63,12 +63,12 @@ func (w *following) recallAll(ctx context.Context, arrivals []arrival, behind ma
 			below = append(below, e.Position)
 		}
 	}
-	return w.recall(ctx, below)
+	return w.loadClosed(ctx, below)
 }
 
 // recount counts again what lies below the frontier: open buckets in which something arrived, or may be judged by now, and
 // some others in turn, for an event may also have been taken out of the store; and some closed ones.
-func (w *following) recount(ctx context.Context) error {
+func (w *work) recount(ctx context.Context) error {
 	for _, b := range w.openToCount() {
 		from := max(w.state.From, firstOf(b))
 		counts, _, err := w.Store.CountPositions(ctx, from, lastOf(b), bucketShift, chunkEvents)
@@ -91,7 +91,7 @@ func (w *following) recount(ctx context.Context) error {
 	return w.recountClosed(ctx, &w.far, 0, farBuckets)
 }
 
-func (w *following) openToCount() []int64 {
+func (w *work) openToCount() []int64 {
 	var due []int64
 	next := int64(math.MaxInt64) // the next in turn
 	for b := range w.state.Buckets {
@@ -112,12 +112,12 @@ func (w *following) openToCount() []int64 {
 	return due
 }
 
-// recountClosed holds the next closed buckets against what the store has now, and opens those that it has changed. The
+// recountClosed compares the next closed buckets with what the store has now, and opens those that it has changed. The
 // turn begins at first.
-func (w *following) recountClosed(ctx context.Context, turn *int64, first int64, limit int) error {
+func (w *work) recountClosed(ctx context.Context, turn *int64, first int64, limit int) error {
 	first = max(first, w.state.Kept, bucketOf(w.state.From))
 	from := max(*turn, first)
-	kept, err := w.Ledger.KeptAfter(ctx, w.Fingerprint, from-1, limit)
+	kept, err := w.Ledger.ClosedAfter(ctx, w.Fingerprint, from-1, limit)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (w *following) recountClosed(ctx context.Context, turn *int64, first int64,
 	if to = bucketOf(upTo); to < w.state.Frontier-1 {
 		*turn = to + 1
 	}
-	was := make(map[int64]KeptBucket, len(kept))
+	was := make(map[int64]ClosedBucket, len(kept))
 	for _, k := range kept {
 		was[k.Bucket] = k
 		if k.Bucket <= to && !slices.ContainsFunc(counts, func(n PositionCount) bool { return n.Bucket == k.Bucket }) {
@@ -147,7 +147,7 @@ func (w *following) recountClosed(ctx context.Context, turn *int64, first int64,
 		if !w.closed(n.Bucket) || w.closing(n.Bucket) || k.Stored == n.Events && k.Sum == n.Sum {
 			continue
 		}
-		w.kept[n.Bucket] = k
+		w.loaded[n.Bucket] = k
 		if err := w.checkBucket(ctx, n, lastOf(n.Bucket), w.state.Frontier, false); err != nil {
 			return err
 		}
@@ -156,6 +156,6 @@ func (w *following) recountClosed(ctx context.Context, turn *int64, first int64,
 }
 
 // closing is true for a bucket that was closed just now: the ledger does not know it yet.
-func (w *following) closing(b int64) bool {
-	return slices.ContainsFunc(w.pending.Closed, func(k KeptBucket) bool { return k.Bucket == b })
+func (w *work) closing(b int64) bool {
+	return slices.ContainsFunc(w.pending.Closed, func(k ClosedBucket) bool { return k.Bucket == b })
 }

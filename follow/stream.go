@@ -1,4 +1,4 @@
-package verify
+package follow
 
 import (
 	"context"
@@ -15,8 +15,8 @@ type Message struct {
 	Time      time.Time
 }
 
-// StreamPartition is a partition of the topic and what can be read of it at one moment.
-type StreamPartition struct {
+// Partition is a partition of the topic and what can be read of it at one moment.
+type Partition struct {
 	Partition int
 	// First is the oldest offset that the broker still has.
 	First int64
@@ -46,8 +46,8 @@ type Gap struct {
 	Got       int64 // the offset at which the partition goes on
 }
 
-// StreamBatch is what one fetch from one partition brought.
-type StreamBatch struct {
+// Batch is what one fetch from one partition brought.
+type Batch struct {
 	Partition int
 	// Gap lies before the messages; nil where they follow without a hole.
 	Gap *Gap
@@ -61,8 +61,8 @@ type StreamBatch struct {
 	End int64
 }
 
-// StreamRange says what to read, offsets by partition.
-type StreamRange struct {
+// Range says what to read, offsets by partition.
+type Range struct {
 	// From is the offset due next. A partition without one was added to the topic, and is read from offset 0.
 	From map[int]int64
 	// To is where reading ends, exclusive, for the partitions that are to be read, and at most their End; nil
@@ -73,10 +73,10 @@ type StreamRange struct {
 // Stream reads a topic. It writes nothing to the broker: no offsets, no groups, no topic.
 type Stream interface {
 	// Partitions captures the offsets of all partitions now, in the order of their numbers.
-	Partitions(context.Context) ([]StreamPartition, error)
+	Partitions(context.Context) ([]Partition, error)
 	// Read calls deliver with every batch: in order and one at a time within a partition, concurrently between
 	// partitions. It survives a broker that restarts. It returns once the range is read (nil), ctx has ended (its
 	// error), deliver has failed (that error), or the broker could not be read from for longer than it has
 	// patience. All its goroutines have ended by then. The same message may be delivered again by another Read.
-	Read(ctx context.Context, r StreamRange, deliver func(context.Context, StreamBatch) error) error
+	Read(ctx context.Context, r Range, deliver func(context.Context, Batch) error) error
 }

@@ -1,4 +1,4 @@
-package verify
+package follow
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ type TimedStream interface {
 
 // OrderReader reads what a topic holds of one order. A topic has no index: it is read from shortly before the order's
 // first event to its end where that is within Limit, otherwise only around the times of its events. Times are a hint,
-// and prove nothing: where an event is not met, the rest is read too, if the limit allows.
+// and prove nothing: where an event is not found, the rest is read too, if the limit allows.
 type OrderReader struct {
 	Stream     TimedStream
 	Vocabulary order.Vocabulary
@@ -45,7 +45,7 @@ type OrderOnTopic struct {
 	Lost bool
 }
 
-// Whole is true where the whole topic was read: what was not met is not there.
+// Whole is true where the whole topic was read: what was not found is not there.
 func (o OrderOnTopic) Whole() bool { return o.Read >= o.Held && !o.Lost }
 
 // OrderMessage is one message of an order.
@@ -65,7 +65,7 @@ func (r *OrderReader) Read(ctx context.Context, key order.Key, stored []order.Ev
 	if err != nil {
 		return OrderOnTopic{}, err
 	}
-	reading := newOrderReading(r, key, partitions)
+	reading := newSearch(r, key, partitions)
 	err = reading.run(ctx, stored)
 	slices.SortStableFunc(reading.found.Messages, inTurn(reading.found.Messages))
 	return reading.found, err
@@ -82,8 +82,8 @@ func inTurn(all []OrderMessage) func(a, b OrderMessage) int {
 	return func(a, b OrderMessage) int { return cmp.Compare(a.Offset, b.Offset) }
 }
 
-// orderReading is one order being looked for.
-type orderReading struct {
+// search is one order being looked for.
+type search struct {
 	*OrderReader
 	key          order.Key
 	firsts, ends map[int]int64 // partition → its bounds when we began
@@ -94,8 +94,8 @@ type orderReading struct {
 	found OrderOnTopic
 }
 
-func newOrderReading(r *OrderReader, key order.Key, partitions []StreamPartition) *orderReading {
-	reading := &orderReading{OrderReader: r, key: key, firsts: map[int]int64{}, ends: map[int]int64{}, next: map[int]int64{}}
+func newSearch(r *OrderReader, key order.Key, partitions []Partition) *search {
+	reading := &search{OrderReader: r, key: key, firsts: map[int]int64{}, ends: map[int]int64{}, next: map[int]int64{}}
 	for _, p := range partitions {
 		reading.firsts[p.Partition], reading.ends[p.Partition], reading.next[p.Partition] = p.First, p.End, p.First
 		reading.found.Held += p.End - p.First
@@ -106,7 +106,7 @@ func newOrderReading(r *OrderReader, key order.Key, partitions []StreamPartition
 // smallPart of the limit is read without asking where to begin.
 const smallPart = 20
 
-func (r *orderReading) run(ctx context.Context, stored []order.Event) error {
+func (r *search) run(ctx context.Context, stored []order.Event) error {
 	switch {
 	case r.found.Held <= r.Limit/smallPart:
 		return r.read(ctx, r.upTo(r.ends))
@@ -134,22 +134,22 @@ func (r *orderReading) run(ctx context.Context, stored []order.Event) error {
 		return r.around(ctx, times)
 	}
 	begun := maps.Clone(r.next)
-	if err := r.read(ctx, r.upTo(r.ends)); err != nil || r.met(stored) || r.found.Held > r.Limit {
+	if err := r.read(ctx, r.upTo(r.ends)); err != nil || r.complete(stored) || r.found.Held > r.Limit {
 		return err
 	}
 	r.next = maps.Clone(r.firsts)
 	return r.read(ctx, r.upTo(begun))
 }
 
-// met is true once every stored event has a message.
-func (r *orderReading) met(stored []order.Event) bool {
+// complete is true once every stored event has a message.
+func (r *search) complete(stored []order.Event) bool {
 	return !slices.ContainsFunc(stored, func(e order.Event) bool {
 		return !slices.ContainsFunc(r.found.Messages, func(m OrderMessage) bool { return m.Event.Position == e.Position })
 	})
 }
 
 // around reads windows about the times, as many as the limit allows.
-func (r *orderReading) around(ctx context.Context, times []time.Time) error {
+func (r *search) around(ctx context.Context, times []time.Time) error {
 	left := r.Limit
 	for _, at := range times {
 		from, err := r.Stream.OffsetsAt(ctx, at.Add(-r.Margin))
@@ -175,7 +175,7 @@ func (r *orderReading) around(ctx context.Context, times []time.Time) error {
 }
 
 // clamp is the offset found in a partition; its end where there was none.
-func (r *orderReading) clamp(partition int, found map[int]int64) int64 {
+func (r *search) clamp(partition int, found map[int]int64) int64 {
 	if offset, ok := found[partition]; ok {
 		return min(offset, r.ends[partition])
 	}
@@ -183,8 +183,8 @@ func (r *orderReading) clamp(partition int, found map[int]int64) int64 {
 }
 
 // upTo is the range from where the others end.
-func (r *orderReading) upTo(ends map[int]int64) StreamRange {
-	out := StreamRange{From: map[int]int64{}, To: map[int]int64{}}
+func (r *search) upTo(ends map[int]int64) Range {
+	out := Range{From: map[int]int64{}, To: map[int]int64{}}
 	for partition, end := range ends {
 		if from := r.next[partition]; from < end {
 			out.From[partition], out.To[partition] = from, end
@@ -194,7 +194,7 @@ func (r *orderReading) upTo(ends map[int]int64) StreamRange {
 	return out
 }
 
-func (r *orderReading) read(ctx context.Context, to StreamRange) error {
+func (r *search) read(ctx context.Context, to Range) error {
 	r.at = maps.Clone(to.From)
 	if len(to.To) == 0 {
 		return nil
@@ -203,7 +203,7 @@ func (r *orderReading) read(ctx context.Context, to StreamRange) error {
 }
 
 // take keeps what is of the order.
-func (r *orderReading) take(_ context.Context, b StreamBatch) error {
+func (r *search) take(_ context.Context, b Batch) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.found.Lost = r.found.Lost || b.Gap != nil
@@ -217,7 +217,7 @@ func (r *orderReading) take(_ context.Context, b StreamBatch) error {
 	return nil
 }
 
-func (r *orderReading) ofOrder(m Message) (OrderMessage, bool) {
+func (r *search) ofOrder(m Message) (OrderMessage, bool) {
 	if r.KeyType == order.KeyInteger && !bytes.Contains(m.Value, []byte(r.key)) && string(m.Key) != string(r.key) {
 		return OrderMessage{}, false // decoding is what takes time
 	}
@@ -288,10 +288,10 @@ func (r *OrderReader) allBegin(ctx context.Context) (order.Position, error) {
 }
 
 // first is the position of a partition's first event.
-func (r *OrderReader) first(ctx context.Context, p StreamPartition) (first order.Position, err error) {
-	const look = 20 // messages: one of another form is no reason to give up
-	to := StreamRange{From: map[int]int64{p.Partition: p.First}, To: map[int]int64{p.Partition: min(p.End, p.First+look)}}
-	err = r.Stream.Read(ctx, to, func(_ context.Context, b StreamBatch) error {
+func (r *OrderReader) first(ctx context.Context, p Partition) (first order.Position, err error) {
+	const few = 20 // messages: one of another form is no reason to give up
+	to := Range{From: map[int]int64{p.Partition: p.First}, To: map[int]int64{p.Partition: min(p.End, p.First+few)}}
+	err = r.Stream.Read(ctx, to, func(_ context.Context, b Batch) error {
 		for _, m := range b.Messages {
 			if e, _ := decodeMessage(m.Value, r.Vocabulary, r.KeyType); first == 0 {
 				first = e.Position

@@ -1,4 +1,4 @@
-package verify
+package follow
 
 import (
 	"context"
@@ -8,9 +8,6 @@ import (
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 )
-
-// StreamPass is the kind of the pass that follows the topic, and compares the orders of which events come in.
-const StreamPass PassKind = "stream"
 
 // Horizon is the newest position that was visible at one moment, and what was under way at that moment.
 type Horizon struct {
@@ -25,9 +22,10 @@ type PositionCount struct {
 	Sum    uint64 // of their positions, by AddPosition
 }
 
-// StoredEvents is what matching the stream needs of the event store. Every call has a deadline of its own.
-type StoredEvents interface {
-	// Histories is that of Events.
+// EventStore is what matching the stream needs of the event store. Every call has a deadline of its own.
+type EventStore interface {
+	// Histories returns all events of the orders, each order's in the order of their positions, events that cannot be
+	// decoded among them. An order without events is not in the map.
 	Histories(ctx context.Context, keys []order.Key) (map[order.Key][]order.Event, error)
 	// Rows calls fn for each stored event at these positions, in any order. The row is lent until fn returns, and fn's
 	// error ends it. It is safe for concurrent use.
@@ -45,8 +43,8 @@ type StoredEvents interface {
 	Oldest(ctx context.Context) (uint64, error)
 }
 
-// StreamPartitionState is how far one partition has been matched.
-type StreamPartitionState struct {
+// PartitionState is how far one partition has been matched.
+type PartitionState struct {
 	Next, End int64          // as of the last batch
 	Newest    order.Position // the greatest position read; 0 for none
 	First     order.Position // of the first event read; 0 for none yet
@@ -55,8 +53,8 @@ type StreamPartitionState struct {
 	ReplayTo int64
 }
 
-// StreamBucket remembers which positions of a bucket were seen on the stream.
-type StreamBucket struct {
+// Bucket remembers which positions of a bucket were seen on the stream.
+type Bucket struct {
 	Seen []byte // one bit for each position
 	// Stored and Missing are the events of the store in it, and those of them not seen, when last counted; Sum is that of
 	// the stored ones' positions.
@@ -67,20 +65,20 @@ type StreamBucket struct {
 	Lost []byte
 }
 
-// KeptBucket is what is remembered of a bucket that was complete: which positions were seen, and what the store had.
-type KeptBucket struct {
+// ClosedBucket is what is remembered of a bucket that was complete: which positions were seen, and what the store had.
+type ClosedBucket struct {
 	Bucket int64
 	Seen   []byte
 	Stored int64
 	Sum    uint64
 }
 
-// StreamState is all that a follower has to remember. Partitions and buckets are by number.
-type StreamState struct {
-	Partitions map[int]StreamPartitionState
+// State is all that a follower has to remember. Partitions and buckets are by number.
+type State struct {
+	Partitions map[int]PartitionState
 	// Buckets are those in which something was not seen yet, or may not have been: they are open. All others between
 	// From and Frontier are closed: they were complete when they were counted.
-	Buckets map[int64]*StreamBucket
+	Buckets map[int64]*Bucket
 	// From is the position from which the stream claims to be complete; 0 until that is known.
 	From order.Position
 	// Frontier is the first bucket that was not counted as a whole yet.
@@ -88,36 +86,36 @@ type StreamState struct {
 	// Kept is the first closed bucket of which it is kept what was in it; of one below nothing is known but that it was
 	// complete.
 	Kept int64
-	// Excused is the position up to which nobody can tell what was published: messages were deleted unread.
-	Excused order.Position
+	// UncertainTo is the position up to which nobody can tell what was published: messages were deleted unread.
+	UncertainTo order.Position
 	// Complete is how many events the complete buckets hold.
 	Complete int64
-	Evidence StreamTotals
+	Evidence Totals
 }
 
-// StreamTotals is what the follower claims at one moment.
-type StreamTotals struct {
+// Totals is what the follower claims at one moment.
+type Totals struct {
 	Stored, Seen int64 // events from From to Checked, and those of them seen on the stream
 	Checked      order.Position
 	CaughtUpAt   time.Time // when everything published by then was matched; zero for never
 }
 
-// StreamFinding is a divergence of the stream. Its mismatch has hop events->stream.
-type StreamFinding struct {
+// Finding is a divergence of the stream. Its mismatch has hop events->stream.
+type Finding struct {
 	Mismatch compare.Mismatch
 	Seen     time.Time
 	// Again is true where nothing but what was found before is found again: it opens nothing that was accepted.
 	Again bool
 }
 
-// StrayMessage has no stored event, yet.
-type StrayMessage struct {
+// UnmatchedMessage has no stored event, yet. One that still has none when it is due is a ghost.
+type UnmatchedMessage struct {
 	Partition int
 	Offset    int64
 	Value     []byte
 	FirstSeen time.Time
 	Due       time.Time // not to be looked at before
-	Judged    bool      // was found to be a ghost
+	Ghost     bool      // was due, and had no event
 }
 
 // LostEvent is a stored event that is not on the stream.
@@ -126,43 +124,44 @@ type LostEvent struct {
 	Key      order.Key
 }
 
-// StreamCommit is what one step of the follower found, and how far it is then. It is stored as a whole or not at all.
-type StreamCommit struct {
+// Commit is what one step of the follower found, and how far it is then. It is stored as a whole or not at all.
+type Commit struct {
 	Fingerprint string
 	At          time.Time
-	State       StreamState // Buckets holds those that changed, nil ones are closed
+	State       State // Buckets holds those that changed, nil ones are closed
 	// Closed is kept of buckets that were closed, until they are open again.
-	Closed   []KeptBucket
-	Findings []StreamFinding
+	Closed   []ClosedBucket
+	Findings []Finding
 	// Lost replaces what is known to be lost in these buckets. A lost order of which nothing is lost any more is resolved.
 	Lost map[int64][]LostEvent
 	// Arrived are positions seen just now: they are not lost any more.
-	Arrived []order.Position
-	Strays  []StrayMessage // new ones, or with a new Due
-	// Settled are strays whose event is stored by now: they are forgotten, and the orders' ghosts resolved.
-	Settled []StrayMessage
-	Cleared []order.Key // the orders of Settled
-	Gaps    int64       // holes met
-	// Touched are the orders that had a message, as far as the follower keeps up: not those of a backlog, which are a
+	Arrived   []order.Position
+	Unmatched []UnmatchedMessage // new ones, or with a new Due
+	// Matched are messages that had no event, and have one by now. They are forgotten, and the ghosts of MatchedOrders,
+	// which are their orders, resolved.
+	Matched       []UnmatchedMessage
+	MatchedOrders []order.Key
+	Gaps          int64 // found in this step
+	// Changed are the orders that had a message, as far as the follower keeps up: not those of a backlog, which are a
 	// full verification's.
-	Touched map[order.Key]bool
+	Changed map[order.Key]bool
 }
 
-// StreamLedger remembers how far the stream was matched, together with what that led to.
-type StreamLedger interface {
+// Ledger remembers how far the stream was matched, together with what that led to.
+type Ledger interface {
 	// LoadStream returns the state under a fingerprint; the zero state where there is none.
-	LoadStream(ctx context.Context, fingerprint string) (StreamState, error)
+	LoadStream(ctx context.Context, fingerprint string) (State, error)
 	// CommitStream stores a step in one transaction, or returns lease.ErrFenced and stores nothing.
-	CommitStream(ctx context.Context, l lease.Lease, c StreamCommit) error
-	// DueStrays returns up to limit strays due at the time, oldest first, and how many wait in all.
-	DueStrays(ctx context.Context, fingerprint string, at time.Time, limit int) (due []StrayMessage, waiting int64, err error)
-	ClosedBuckets
+	CommitStream(ctx context.Context, l lease.Lease, c Commit) error
+	// DueUnmatched returns up to limit messages due at the time, oldest first, and how many wait in all that are no ghosts yet.
+	DueUnmatched(ctx context.Context, fingerprint string, at time.Time, limit int) (due []UnmatchedMessage, waiting int64, err error)
+	ClosedLedger
 }
 
-// ClosedBuckets reads what was kept of closed buckets. An open one has nothing kept.
-type ClosedBuckets interface {
-	// KeptBuckets returns what was kept of these buckets, in any order; nothing of one that was empty.
-	KeptBuckets(ctx context.Context, fingerprint string, buckets []int64) ([]KeptBucket, error)
-	// KeptAfter returns the first limit buckets behind the given one, in their order.
-	KeptAfter(ctx context.Context, fingerprint string, after int64, limit int) ([]KeptBucket, error)
+// ClosedLedger reads what was kept of closed buckets. An open one has nothing kept.
+type ClosedLedger interface {
+	// ClosedBuckets returns what was kept of these buckets, in any order; nothing of one that was empty.
+	ClosedBuckets(ctx context.Context, fingerprint string, buckets []int64) ([]ClosedBucket, error)
+	// ClosedAfter returns the first limit buckets behind the given one, in their order.
+	ClosedAfter(ctx context.Context, fingerprint string, after int64, limit int) ([]ClosedBucket, error)
 }

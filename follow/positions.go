@@ -1,4 +1,4 @@
-package verify
+package follow
 
 import (
 	"math"
@@ -19,10 +19,10 @@ func firstOf(bucket int64) order.Position { return order.Position(bucket << buck
 
 func lastOf(bucket int64) order.Position { return firstOf(bucket) + bucketWidth - 1 }
 
-func (b *StreamBucket) has(p order.Position) bool { return hasBit(b.Seen, p) }
+func (b *Bucket) has(p order.Position) bool { return hasBit(b.Seen, p) }
 
 // SetLost notes that a position was called lost.
-func (b *StreamBucket) SetLost(p order.Position) {
+func (b *Bucket) SetLost(p order.Position) {
 	if b.Lost == nil {
 		b.Lost = make([]byte, bucketWidth/8)
 	}
@@ -47,8 +47,8 @@ func clearBit(set []byte, p order.Position) {
 	}
 }
 
-// tally counts the positions from..to of a bucket that were seen, and sums up their mixes.
-func (b *StreamBucket) tally(bucket int64, from, to order.Position) PositionCount {
+// countSeen counts the positions from..to of a bucket that were seen, and sums up their mixes.
+func (b *Bucket) countSeen(bucket int64, from, to order.Position) PositionCount {
 	n := PositionCount{Bucket: bucket}
 	for i, set := range b.Seen {
 		for ; set != 0; set &= set - 1 {
@@ -63,7 +63,7 @@ func (b *StreamBucket) tally(bucket int64, from, to order.Position) PositionCoun
 }
 
 // newest is the highest position of a bucket that was seen; 0 for none.
-func (b *StreamBucket) newest(bucket int64) order.Position {
+func (b *Bucket) newest(bucket int64) order.Position {
 	for i, set := range slices.Backward(b.Seen) {
 		if set != 0 {
 			return firstOf(bucket) + order.Position(i*8+bits.Len8(set)-1)

@@ -1,4 +1,4 @@
-package verify
+package follow
 
 import (
 	"context"
@@ -60,8 +60,8 @@ func decodeMessage(value []byte, v order.Vocabulary, t order.KeyType) (order.Eve
 	return e, err
 }
 
-// hold compares the message with its stored event. Only where they do not agree at a glance both are taken apart.
-func (f *Follower) hold(a *arrival, r *reading, row order.StoredRow) {
+// match compares the message with its stored event. Only where they do not agree at a glance both are decoded.
+func (f *Follower) match(a *arrival, r *reading, row order.StoredRow) {
 	a.stored = true
 	if r.event == nil && r.flat.Agrees(row, a.key) {
 		a.storedKey, a.differs = a.key, nil
@@ -75,7 +75,7 @@ func (f *Follower) hold(a *arrival, r *reading, row order.StoredRow) {
 	a.storedKey, a.differs = stored.Key, compare.Published(stored, *r.event)
 }
 
-// arrivals reads messages, and holds each against its stored event. It touches nothing of a follower under way, and is
+// arrivals reads messages, and compares each with its stored event. It changes nothing of a follower under way, and is
 // safe for concurrent use.
 func (f *Follower) arrivals(ctx context.Context, messages []Message) ([]arrival, error) {
 	arrivals := make([]arrival, len(messages))
@@ -99,7 +99,7 @@ func (f *Follower) arrivals(ctx context.Context, messages []Message) ([]arrival,
 	err := f.Store.Rows(ctx, positions, func(row order.StoredRow) error {
 		last, asked := at[row.Position]
 		for i := last; asked && i >= 0; i = arrivals[i].next {
-			f.hold(&arrivals[i], &readings[i], row)
+			f.match(&arrivals[i], &readings[i], row)
 		}
 		return nil
 	})
