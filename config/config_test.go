@@ -83,6 +83,21 @@ func TestEverything(t *testing.T) {
 	got := load(t, "testdata/everything.yaml")
 	inForce, off := gate.Rule{Enabled: true, Severity: gate.Blocking}, gate.Rule{Severity: gate.Blocking}
 	advisory := gate.Rule{Enabled: true, Severity: gate.Advisory}
+	criteria := gate.Defaults()
+	criteria.OpenDivergences = gate.OpenDivergencesCriterion{Rule: advisory, Max: 3, MaxAge: 150 * time.Minute}
+	criteria.FullVerification = gate.FullVerificationCriterion{Rule: off, MaxAge: time.Hour}
+	criteria.Counts = gate.CountsCriterion{Rule: gate.Rule{Severity: gate.Advisory}, MaxAge: 90 * time.Minute}
+	criteria.SampleBound = gate.SampleBoundCriterion{Rule: inForce, MaxRatio: 0.01, Confidence: 0.999, MaxAge: 24 * time.Hour}
+	criteria.Coverage = gate.CoverageCriterion{Rule: inForce, Min: 0.9, MaxAge: 2 * time.Hour}
+	criteria.ShadowWriteCompleteness = gate.ShadowWriteCriterion{Rule: advisory, Min: 0.8, MaxAge: 3 * time.Hour}
+	criteria.EventGaps = gate.EventGapsCriterion{Rule: off, Max: 4, MaxAge: 4 * time.Hour}
+	criteria.StreamCompleteness = gate.StreamCompletenessCriterion{Rule: inForce, Min: 0.7, MaxAge: 5 * time.Hour}
+	criteria.ProjectionLag = gate.ProjectionLagCriterion{Rule: inForce, Max: 2 * time.Second, MaxAge: 6 * time.Hour}
+	criteria.StreamLag = gate.StreamLagCriterion{Rule: inForce, Max: 8, MaxAge: 7 * time.Hour}
+	criteria.CleanStreak = gate.CleanStreakCriterion{Rule: inForce, Passes: 9, Duration: 8 * time.Hour, MaxAge: 9 * time.Hour}
+	criteria.HistoryAccuracy = gate.HistoryAccuracyCriterion{Rule: inForce, Min: 1, MaxAge: 168 * time.Hour}
+	criteria.Rehearsals = gate.RehearsalsCriterion{Rule: inForce, Count: 2, MaxDuration: 3 * time.Minute, MaxAge: 10 * time.Hour}
+	criteria.RollbackRehearsals = gate.RollbackRehearsalsCriterion{Rule: inForce, Count: 5, MaxDuration: 4 * time.Minute, MaxAge: 11 * time.Hour}
 	want := &config.Config{
 		Legacy: config.Side{
 			DSN:   config.NewSecret("host=db1 user=app password=$tr$ngpostgres://legacy:hunter2@db1/orders"),
@@ -104,23 +119,7 @@ func TestEverything(t *testing.T) {
 			GroupBy: "side",
 		},
 		Sampler: config.Sampler{Schedule: schedule(t, "*/30 0 * * * *"), Size: 250},
-		Gate: gate.Policy{Criteria: gate.Criteria{
-			OpenDivergences:  gate.OpenDivergencesCriterion{Rule: advisory, Max: 3, MaxAge: 150 * time.Minute},
-			FullVerification: gate.FullVerificationCriterion{Rule: off, MaxAge: time.Hour},
-			Counts:           gate.CountsCriterion{Rule: gate.Rule{Severity: gate.Advisory}, MaxAge: 90 * time.Minute},
-			SampleBound:      gate.SampleBoundCriterion{Rule: inForce, MaxRatio: 0.01, Confidence: 0.999, MaxAge: 24 * time.Hour},
-			Coverage:         gate.CoverageCriterion{Rule: inForce, Min: 0.9, MaxAge: 2 * time.Hour},
-
-			ShadowWriteCompleteness: gate.ShadowWriteCriterion{Rule: advisory, Min: 0.8, MaxAge: 3 * time.Hour},
-			EventGaps:               gate.EventGapsCriterion{Rule: off, Max: 4, MaxAge: 4 * time.Hour},
-			StreamCompleteness:      gate.StreamCompletenessCriterion{Rule: inForce, Min: 0.7, MaxAge: 5 * time.Hour},
-			ProjectionLag:           gate.ProjectionLagCriterion{Rule: inForce, Max: 2 * time.Second, MaxAge: 6 * time.Hour},
-			StreamLag:               gate.StreamLagCriterion{Rule: inForce, Max: 8, MaxAge: 7 * time.Hour},
-			CleanStreak:             gate.CleanStreakCriterion{Rule: inForce, Passes: 9, Duration: 8 * time.Hour, MaxAge: 9 * time.Hour},
-			HistoryAccuracy:         gate.HistoryAccuracyCriterion{Rule: inForce, Min: 1, MaxAge: 168 * time.Hour},
-			Rehearsals:              gate.RehearsalsCriterion{Rule: inForce, Count: 2, MaxDuration: 3 * time.Minute, MaxAge: 10 * time.Hour},
-			RollbackRehearsals:      gate.RollbackRehearsalsCriterion{Rule: inForce, Count: 5, MaxDuration: 4 * time.Minute, MaxAge: 11 * time.Hour},
-		}, Waivers: []gate.Waiver{
+		Gate: gate.Policy{Criteria: criteria, Waivers: []gate.Waiver{
 			{Criterion: "counts", Who: "Alice", Why: "ticket 7", Until: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)},
 			{Criterion: "coverage", Who: "Bob", Why: "ticket 8", Until: time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)},
 		}},
@@ -169,7 +168,8 @@ func TestInvalidFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = config.Parse("config.yaml", src, environment)
-			got := render(t, err)
+			// The next criterion does not change the golden files.
+			got := strings.ReplaceAll(render(t, err), strings.Join(gate.Names(), ", "), "(the criteria)")
 			if strings.Contains(got, "hunter2") {
 				t.Errorf("the errors give a secret away:\n%s", got)
 			}
