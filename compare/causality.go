@@ -97,10 +97,7 @@ func (o Oracle) newCase(e Evidence) *aCase {
 
 func (c *aCase) diagnose() Diagnosis {
 	legacyWhole, projectionWhole := c.legacy.Kind == PlacedWhole, c.projection.Kind == PlacedWhole
-	switch {
-	case c.legacy.Kind == PlacedUnknown || c.projection.Kind == PlacedUnknown:
-		return Diagnosis{Verdict: Unverified, Reason: "no compared field is one that events tell"}
-	case len(c.Events) == 0:
+	if len(c.Events) == 0 {
 		return c.withoutEvents()
 	}
 	if flaw, ok := c.flaw(); ok {
@@ -144,7 +141,7 @@ func (c *aCase) agreed() Diagnosis {
 	if !c.sidesAgree() {
 		return Diagnosis{
 			Verdict: Lagging, Hop: LegacyToProjection, Cause: WrongValue, Confidence: Low,
-			Reason: "both sides are what the events say, and differ in a field that events do not tell",
+			Reason: "both sides are what the events say, and differ in a field that is not judged by events",
 		}
 	}
 	for _, p := range c.problems {

@@ -9,7 +9,7 @@ import (
 
 // Oracle places rows on the history of their order.
 type Oracle struct {
-	// Fields are the compared fields. Those that the fold does not know take no part.
+	// Fields are the compared fields. Those that are not judged by events take no part; whether there is an order always does.
 	Fields []order.Field
 	Rules  order.Rules
 }
@@ -19,11 +19,10 @@ type PlacementKind string
 
 // The kinds of placement.
 const (
-	PlacedWhole   PlacementKind = "whole"   // what all events make of the order
-	PlacedPrefix  PlacementKind = "prefix"  // what all but the last events make of it
-	PlacedNone    PlacementKind = "none"    // what no number of events makes of it: an impossible state
-	PlacedAbsent  PlacementKind = "absent"  // there is no row, and events say that there is an order
-	PlacedUnknown PlacementKind = "unknown" // no compared field is one that the fold knows
+	PlacedWhole  PlacementKind = "whole"  // what all events make of the order
+	PlacedPrefix PlacementKind = "prefix" // what all but the last events make of it
+	PlacedNone   PlacementKind = "none"   // what no number of events makes of it: an impossible state
+	PlacedAbsent PlacementKind = "absent" // there is no row, and events say that there is an order
 )
 
 // Placement is where a representation's row stands in the history of the order.
@@ -43,14 +42,12 @@ type Placement struct {
 //
 // Where the row's ChangedAt is the time of one of the events, the row says itself when it was written: then only
 // states as old as that can match. So a row is not taken for one that is merely behind if it bears the time of the
-// newest event, and A → B → A is told from nothing having happened.
+// newest event. A row that shows in all judged fields what all events make of it is whole, whatever its time: what is
+// compared is right, and a digest of these fields says no more.
 func (o Oracle) Place(events []order.Event, rows []order.Row) Placement {
 	known := o.known()
 	if len(rows) > 1 {
 		return Placement{Kind: PlacedNone}
-	}
-	if len(known) == 0 {
-		return Placement{Kind: PlacedUnknown}
 	}
 	var row *order.Row
 	if len(rows) == 1 {
@@ -98,7 +95,8 @@ func (o Oracle) matches(known []int, events []order.Event, row *order.Row) []int
 		}
 		state.Apply(events[n])
 	}
-	if hasStamp {
+	whole := func(matches []int) bool { return len(matches) > 0 && matches[len(matches)-1] == len(events) }
+	if hasStamp && (whole(stamped) || !whole(all)) {
 		return stamped
 	}
 	return all
@@ -108,11 +106,11 @@ func bearsTime(row order.Row, at time.Time) bool {
 	return !row.ChangedAt.IsZero() && order.Microseconds(row.ChangedAt).Equal(order.Microseconds(at))
 }
 
-// known are the indexes of the fields that the fold can tell. The key is no evidence.
+// known are the indexes of the fields that are judged. The key is no evidence.
 func (o Oracle) known() []int {
 	var out []int
 	for i, f := range o.Fields {
-		if f.Name != "order_id" && slices.Contains(order.Foldable(), f.Name) {
+		if f.Name != "order_id" && f.Judged() {
 			out = append(out, i)
 		}
 	}

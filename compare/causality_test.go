@@ -142,10 +142,13 @@ func TestPlaces(t *testing.T) {
 		{"a value that never was", oracle, events, one(but(rowOf(oracle, events), "status=OPEN")), "none 0 0 0", false},
 		{"two rows", oracle, events, []order.Row{rowOf(oracle, events), rowOf(oracle, events)}, "none 0 0 0", false},
 		{"numbers are compared by value", oracle, events, one(but(rowOf(oracle, events), "price=11.0000")), "whole 4 0 0", false},
-		{"nothing that events tell", compare.Oracle{Fields: fieldsOf("venue")}, events, one(order.Row{Values: make([]order.Value, 1)}), "unknown 0 0 0", false},
+		{"no judged field, and a row", compare.Oracle{Fields: fieldsOf("venue")}, events, one(order.Row{Values: make([]order.Value, 1)}), "whole 4 0 0", false},
+		{"no judged field, and no row", compare.Oracle{Fields: fieldsOf("venue")}, events, nil, "absent 0 4 1", false},
+		{"no judged field, and no event", compare.Oracle{Fields: fieldsOf("venue")}, nil, one(order.Row{Values: make([]order.Value, 1)}), "none 0 0 0", false},
+		{"a type that no fold can tell", compare.Oracle{Fields: []order.Field{{Name: "price", Type: order.Text}}}, events, one(order.Row{Values: []order.Value{text("ten")}}), "whole 4 0 0", false},
 
 		{"A to B to A, all", withoutTime, back, one(rowOf(withoutTime, back)), "whole 3 0 0", false},
-		{"A to B to A, the first", withoutTime, back, one(rowOf(withoutTime, back[:1])), "prefix 1 2 2", false},
+		{"A to B to A, the first: what is compared is right", withoutTime, back, one(rowOf(withoutTime, back[:1])), "whole 3 0 0", true},
 		{"A to B to A, nothing tells", withoutTime, back, one(unstamped(rowOf(withoutTime, back[:1]))), "whole 3 0 0", true},
 		{"A to B to A, told by a compared field", oracle, back, one(unstamped(rowOf(oracle, back[:1]))), "prefix 1 2 2", false},
 		{"a row with the newest time and an old value", withoutTime, events, one(order.Row{Values: rowOf(withoutTime, events[:3]).Values, ChangedAt: second(4)}), "none 0 0 0", false},
@@ -383,5 +386,7 @@ func TestDiagnosesOfBoth(t *testing.T) {
 	diagnosed(t, "a field that events do not tell", venue, compare.Evidence{Events: events, Legacy: rows("X"), Projection: rows("Y")}, "lagging legacy->projection wrong_value", compare.Low)
 	nothing := compare.Oracle{Fields: fieldsOf("venue")}
 	row := one(order.Row{Values: []order.Value{text("X")}})
-	diagnosed(t, "nothing that events tell", nothing, compare.Evidence{Events: events, Legacy: row, Projection: row}, "unverified", "")
+	diagnosed(t, "no judged field", nothing, compare.Evidence{Events: events, Legacy: row, Projection: row}, "match", "")
+	diagnosed(t, "no judged field, and no row", nothing, compare.Evidence{Events: events, Legacy: row}, "lagging events->projection stale_projection at 1", compare.Low)
+	diagnosed(t, "no judged field, and no event", nothing, compare.Evidence{Legacy: row, Projection: row}, "lagging legacy->events lost_shadow_write", compare.High)
 }

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -31,11 +32,15 @@ func (o Oracle) Representations(is *Observation, e Evidence) Diagnosis {
 	}
 	is.Mismatch.Hop, is.Mismatch.Cause = d.Hop, d.Cause
 	for i, f := range is.Mismatch.Fields {
-		if v, ok := state.Value(f.Name); ok {
+		if v, ok := state.Value(f.Name); ok && o.judges(f.Name) {
 			is.Mismatch.Fields[i].Events = clipped(v)
 		}
 	}
 	return d
+}
+
+func (o Oracle) judges(name string) bool {
+	return slices.ContainsFunc(o.Fields, func(f order.Field) bool { return f.Name == name && f.Judged() })
 }
 
 // behindBoth is how an order differs of which legacy and projection agree.

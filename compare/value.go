@@ -8,8 +8,8 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Equal says whether two values of a field are the same value. Text, UUIDs, booleans, dates and timestamps are
-// compared as the exact canonical text, numbers by value (1.0 = 1.00), and NULL equals only NULL. A tolerance
+// Equal says whether two values of a field are the same value. Text, booleans, dates and timestamps are compared as the
+// exact canonical text, numbers and UUIDs by value (1.0 = 1.00), and NULL equals only NULL. A tolerance
 // is the largest absolute difference that still counts as equal.
 func Equal(f order.Field, a, b order.Value) bool {
 	switch {
@@ -17,6 +17,10 @@ func Equal(f order.Field, a, b order.Value) bool {
 		return a.Null && b.Null
 	case a.Text == b.Text:
 		return true
+	case f.Type == order.UUID:
+		x, okX := order.CanonicalKey(order.KeyUUID, a.Text)
+		y, okY := order.CanonicalKey(order.KeyUUID, b.Text)
+		return okX && okY && x == y
 	case f.Type != order.Numeric && f.Type != order.Integer:
 		return false
 	}

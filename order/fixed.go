@@ -55,6 +55,14 @@ func (f Fixed) plus(g Fixed) (Fixed, bool) {
 	return Fixed{sum, scale}, okA && okB && carry == 0
 }
 
+// exceeds says whether the number is the larger one; ok is false where that cannot be said in 64 bits.
+func (f Fixed) exceeds(g Fixed) (exceeds, ok bool) {
+	scale := max(f.Scale, g.Scale)
+	a, okA := f.Rescaled(scale)
+	b, okB := g.Rescaled(scale)
+	return a > b, okA && okB
+}
+
 // wide is a Fixed of 128 bits: a sum of products.
 type wide struct {
 	hi, lo uint64

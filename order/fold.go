@@ -2,6 +2,7 @@ package order
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
@@ -49,6 +50,7 @@ type State struct {
 	last   Position
 	seen   bool // at least one event, so that last means something
 	exists bool
+	flawed bool
 
 	trader, symbol, side string
 	quantity             apd.Decimal
@@ -77,6 +79,10 @@ func Fold(events []Event) (State, []Problem) { return Rules{}.Fold(events) }
 // Exists is true once the order was created.
 func (s *State) Exists() bool { return s.exists }
 
+// Flawed is true once there was an event that could not be decoded, or that can happen to no order: what others make of
+// the history is not known, whatever the state.
+func (s *State) Flawed() bool { return s.flawed }
+
 // Key is the order's, once there was an event.
 func (s *State) Key() Key { return s.key }
 
@@ -103,6 +109,7 @@ func (s *State) Apply(e Event) []Problem {
 		a.apply()
 		s.updatedAt = e.At
 	}
+	s.flawed = s.flawed || e.Body == nil || slices.ContainsFunc(a.problems, func(p Problem) bool { return p.Kind.Impossible() })
 	return a.problems
 }
 

@@ -67,6 +67,8 @@ type Row struct {
 	Values []Value // in the order of the configured fields
 	// ChangedAt is when the representation says that it was last written; zero where no such column is configured.
 	ChangedAt time.Time
+	// Flawed is of rows that were folded from events alone: [State.Flawed].
+	Flawed bool
 }
 
 // Size is about how many bytes of memory the row takes.

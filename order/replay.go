@@ -15,6 +15,7 @@ type Replay struct {
 
 	key   []byte
 	plain bool // plain is all that is known of the order; else it is in state
+	flaw  bool // as State.Flawed, of the plain events
 	is    Plain
 	last  Position
 	seen  bool
@@ -45,7 +46,7 @@ func (r *Replay) Start(key []byte) {
 	r.key = append(r.key[:0], key...)
 	is := &r.is
 	*is = Plain{Trader: is.Trader[:0], Symbol: is.Symbol[:0], Side: is.Side[:0]}
-	r.plain, r.seen, r.state = true, false, State{}
+	r.plain, r.flaw, r.seen, r.state = true, false, false, State{}
 }
 
 // Apply lets the next event happen to the order that was started, whatever key it has. Nothing of it is kept.
@@ -73,6 +74,9 @@ func (r *Replay) Exists() bool {
 	}
 	return r.state.Exists()
 }
+
+// Flawed is what [State.Flawed] is.
+func (r *Replay) Flawed() bool { return r.flaw || r.state.flawed }
 
 // Plain is the order, if all of it is modest. It is valid until the next event.
 func (r *Replay) Plain() (*Plain, bool) {
@@ -104,7 +108,7 @@ func (r *Replay) leave() {
 
 func (r *Replay) exact() State {
 	is := &r.is
-	s := State{key: Key(r.key), last: r.last, seen: r.seen, exists: is.exists}
+	s := State{key: Key(r.key), last: r.last, seen: r.seen, exists: is.exists, flawed: r.flaw}
 	if !is.exists {
 		return s
 	}

@@ -12,6 +12,7 @@ type said struct {
 func (r *Replay) applied(e StoredRow) bool {
 	form := r.names.forms[string(e.Type)]
 	if form == nil { // of a type that is not in the vocabulary: never applied
+		r.flaw = true
 		return true
 	}
 	r.flat = flatValues{}
@@ -20,6 +21,7 @@ func (r *Replay) applied(e StoredRow) bool {
 	}
 	created := form.event == OrderCreated
 	if created == r.is.exists { // a second creation, or something before the first
+		r.flaw = r.flaw || created
 		return true
 	}
 	if !r.apply(form.event) {
@@ -78,7 +80,7 @@ func (r *Replay) readModified(field []byte, value token) (ok bool) {
 	return true
 }
 
-// apply is application.apply. What is only a problem there is nothing here.
+// apply is application.apply. Of what is a problem there, only what is impossible is kept here.
 func (r *Replay) apply(t EventType) bool {
 	is, by := &r.is, &r.said
 	switch t {
@@ -92,6 +94,7 @@ func (r *Replay) apply(t EventType) bool {
 	case OrderFilled:
 		return r.trade(StatusFilled)
 	case OrderCanceled:
+		r.flaw = r.flaw || is.Status == StatusFilled
 		is.Status = StatusCanceled
 	case OrderModified:
 		switch by.field {
@@ -120,6 +123,11 @@ func (r *Replay) trade(status string) bool {
 	if !ok {
 		return false
 	}
+	over, ok := filled.exceeds(is.Quantity)
+	if !ok {
+		return false
+	}
+	r.flaw = r.flaw || over || is.Status == StatusCanceled
 	is.Filled, is.notional, is.Status = filled, notional, status
 	return true
 }

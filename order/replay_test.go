@@ -72,6 +72,9 @@ func TestReplayIsDecodeAndFold(t *testing.T) {
 		if d := cmp.Diff(values(want), values(got)); d != "" || want.Exists() != r.Exists() {
 			t.Errorf("exists %v, by the fold %v:\n%s", r.Exists(), want.Exists(), d)
 		}
+		if r.Flawed() != want.Flawed() || got.Flawed() != want.Flawed() {
+			t.Errorf("flawed %v and %v, by the fold %v: %v", r.Flawed(), got.Flawed(), want.Flawed(), problems)
+		}
 		histories++
 		if len(problems) > 0 {
 			odd++

@@ -12,13 +12,10 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// ErrNothingFolds is returned where no compared field is one that events tell.
-var ErrNothingFolds = errors.New("no compared field follows from events")
-
 // FoldConfig says what of the folded events is compared.
 type FoldConfig struct {
 	Events EventsConfig
-	// Fields are the compared fields. Those that the fold does not know take no part; [Fold.Fields] says which do.
+	// Fields are the compared fields that are judged by events; with none, all that is compared is which orders there are.
 	Fields []order.Field
 	// GroupBy is the name of the field whose values' counts are kept; empty for none.
 	GroupBy string
@@ -46,13 +43,16 @@ type Fold struct {
 
 var _ verify.Side = (*Fold)(nil)
 
-// OpenFold connects and resolves the columns. Errors are those of [OpenEvents], or wrap ErrNothingFolds.
+// OpenFold connects and resolves the columns. Errors are those of [OpenEvents].
 func OpenFold(ctx context.Context, c FoldConfig) (*Fold, error) {
 	events, err := OpenEvents(ctx, c.Events)
 	if err != nil {
 		return nil, err
 	}
-	f := &Fold{events: events, groupBy: -1}
+	f := &Fold{
+		events: events, fields: c.Fields,
+		groupBy: slices.IndexFunc(c.Fields, func(f order.Field) bool { return f.Name == c.GroupBy }),
+	}
 	if err := f.open(ctx, c); err != nil {
 		events.Close()
 		return nil, fmt.Errorf("resolving the fold of events %s: %w", c.Events.Table, err)
@@ -61,18 +61,6 @@ func OpenFold(ctx context.Context, c FoldConfig) (*Fold, error) {
 }
 
 func (f *Fold) open(ctx context.Context, c FoldConfig) error {
-	for _, field := range c.Fields {
-		if !folds(field, f.events.keyType) {
-			continue
-		}
-		if field.Name == c.GroupBy {
-			f.groupBy = len(f.fields)
-		}
-		f.fields = append(f.fields, field)
-	}
-	if len(f.fields) == 0 {
-		return ErrNothingFolds
-	}
 	payload, err := f.payloadType(ctx)
 	if err != nil {
 		return err
@@ -97,26 +85,6 @@ func (f *Fold) payloadType(ctx context.Context) (uint32, error) {
 	n, err := f.events.side.typeOf(ctx, f.events.config.Payload)
 	return n.oid, err
 }
-
-// folds says whether a field follows from events, as the type that it is compared as.
-func folds(f order.Field, key order.KeyType) bool {
-	switch f.Name {
-	case "status", "symbol", "side":
-		return f.Type == order.Text
-	case "trader_id":
-		return f.Type == order.Text || f.Type == order.Integer || f.Type == order.Numeric
-	case "quantity", "price", "filled_quantity", "avg_fill_price":
-		return f.Type == order.Numeric
-	case "created_at", "updated_at":
-		return f.Type == order.Timestamptz
-	case "order_id":
-		return f.Type == order.FieldType(key)
-	}
-	return false
-}
-
-// Fields are the compared fields that take part, in the order of a row's values.
-func (f *Fold) Fields() []order.Field { return slices.Clone(f.fields) }
 
 // unique is true where an index proves that no order has two events at one position.
 func (e *Events) unique(ctx context.Context) (bool, error) {
@@ -188,7 +156,7 @@ func probeTypes() []order.Field {
 }
 
 // Rows reads histories and folds them, not as a digest does, but event by event as order.Fold says. An order that its
-// events do not create has no row.
+// events do not create has no row, unless they are flawed.
 func (n folded) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error) {
 	defer n.side.observe("rows")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -199,7 +167,7 @@ func (n folded) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error)
 	}
 	rows := make([]order.Row, 0, len(histories))
 	for key, events := range histories {
-		if state, _ := order.Fold(events); state.Exists() {
+		if state, _ := order.Fold(events); state.Exists() || state.Flawed() {
 			rows = append(rows, n.fold.row(key, &state))
 		}
 	}
@@ -208,7 +176,7 @@ func (n folded) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error)
 
 // row is an order as its state says.
 func (f *Fold) row(key order.Key, state *order.State) order.Row {
-	row := order.Row{Key: key, ChangedAt: state.UpdatedAt(), Values: make([]order.Value, len(f.fields))}
+	row := order.Row{Key: key, ChangedAt: state.UpdatedAt(), Flawed: state.Flawed(), Values: make([]order.Value, len(f.fields))}
 	for i, field := range f.fields {
 		row.Values[i], _ = state.Value(field.Name)
 	}

@@ -18,12 +18,17 @@ func newDigester(f *Fold, hash *rowHash) *digester {
 	return &digester{fold: f, hash: hash, cells: make([]cell, len(f.fields))}
 }
 
-// row is the digest of the order that the replay holds. The cells are its values afterwards.
+// row is the digest of the order that the replay holds, and another number if the order is flawed: no row of a table is
+// equal to that. The cells are its values afterwards.
 func (d *digester) row(key cellKey, r *order.Replay) int64 {
 	if d.hash.hash.Portable || !d.plain(key, r) {
 		d.exact(r)
 	}
-	return d.hash.row(key, d.cells)
+	digest := d.hash.row(key, d.cells)
+	if r.Flawed() {
+		return mix(uint64(digest))
+	}
+	return digest
 }
 
 // plain fills the cells without an allocation; false is an order that is not plain enough for it.
@@ -37,7 +42,7 @@ func (d *digester) plain(key cellKey, r *order.Replay) bool {
 		c.null, c.alien, ok = false, false, true
 		switch f.Name {
 		case "order_id":
-			c.text, c.n = append(c.text[:0], key.text...), key.n
+			c.setText(f.Type, key.text)
 		case "trader_id":
 			c.setText(f.Type, p.Trader)
 		case "symbol":
@@ -47,16 +52,16 @@ func (d *digester) plain(key cellKey, r *order.Replay) bool {
 		case "status":
 			c.text = append(c.text[:0], p.Status...)
 		case "quantity":
-			ok = c.setFixed(p.Quantity)
+			ok = c.setFixed(f.Type, p.Quantity)
 		case "price":
 			if c.null = p.Market; !c.null {
-				ok = c.setFixed(p.Price)
+				ok = c.setFixed(f.Type, p.Price)
 			}
 		case "filled_quantity":
-			ok = c.setFixed(p.Filled)
+			ok = c.setFixed(f.Type, p.Filled)
 		case "avg_fill_price":
 			if c.null = p.Untraded; !c.null {
-				ok = c.setFixed(p.Average)
+				ok = c.setFixed(f.Type, p.Average)
 			}
 		case "created_at":
 			c.n = p.CreatedAt + unixEpoch
@@ -100,15 +105,30 @@ func (c *cell) setText(t order.FieldType, text []byte) {
 	case order.Numeric:
 		c.alien = !c.number.parse(c.text)
 	case order.Integer:
+		if whole, part, _ := bytes.Cut(c.text, []byte(".")); len(bytes.Trim(part, "0")) == 0 { // 5.00 is 5
+			c.text = whole
+		}
 		n, err := strconv.ParseInt(string(c.text), 10, 64)
 		c.n = n
 		c.alien = err != nil || !bytes.Equal(strconv.AppendInt(nil, n, 10), c.text)
+	case order.UUID:
+		id, ok := order.CanonicalKey(order.KeyUUID, string(c.text))
+		if c.alien = !ok; ok {
+			c.text = append(c.text[:0], id...)
+		}
 	default: // it is the text that is hashed
 	}
 }
 
-// setFixed is false where the number is too large to be cut at every fourth decimal.
-func (c *cell) setFixed(f order.Fixed) bool {
+// setFixed is false where the number is too large to be cut at every fourth decimal, or is not of an integer type.
+func (c *cell) setFixed(t order.FieldType, f order.Fixed) bool {
+	if t == order.Integer {
+		for ; f.Scale > 0 && f.Coefficient%10 == 0; f.Scale-- {
+			f.Coefficient /= 10
+		}
+		c.n = int64(f.Coefficient)
+		return f.Scale == 0 && c.n >= 0
+	}
 	scale := (f.Scale + 3) / 4 * 4
 	coefficient, ok := f.Rescaled(scale)
 	if ok {

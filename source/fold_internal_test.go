@@ -84,7 +84,7 @@ func TestNumeralsAreThoseOfNumerics(t *testing.T) {
 			t.Errorf("%s is not read", text)
 		}
 		var set cell
-		if !set.setFixed(f) || string(set.number.digits) != string(parsed.number.digits) ||
+		if !set.setFixed(order.Numeric, f) || string(set.number.digits) != string(parsed.number.digits) ||
 			len(set.number.digits) > 0 && set.number.weight != parsed.number.weight {
 			t.Errorf("%s is %+v as text, %+v as a number", text, parsed.number, set.number)
 		}

@@ -3,6 +3,7 @@ package source_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,7 @@ func TestTheFastFoldIsTheFold(t *testing.T) {
 	store(t, c.DSN, histories(orders))
 	fold := openFold(t, source.FoldConfig{Events: c, Fields: foldableFields(), GroupBy: "status"})
 	fast, slow := folds(t, fold, orders)
+	status := slices.IndexFunc(foldableFields(), func(f order.Field) bool { return f.Name == "status" })
 	if d := cmp.Diff(slow, fast); d != "" {
 		t.Errorf("order.Fold, and the fast way:\n%s", d)
 	}
@@ -123,11 +125,23 @@ func TestTheFastFoldIsTheFold(t *testing.T) {
 	table := tableOf(t, c.DSN, slow)
 	for _, hash := range []verify.Hash{{}, {Seed: 7}, {Seed: -1 << 62}, {Seed: 7, Portable: true}} {
 		want, got := digestsBy(t, table, hash), digestsBy(t, fold, hash)
+		flawed := 0
+		for key, row := range slow {
+			id := fmt.Sprintf("%s %v", key, row.Values[status])
+			if !row.Flawed {
+				continue
+			}
+			if flawed++; want[id] == got[id] {
+				t.Errorf("order %s has the digest of a row, and is flawed", key)
+			}
+			delete(want, id)
+			delete(got, id)
+		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%+v: digests of the table, and of the events:\n%.4000s", hash, d)
 		}
-		if len(want) != len(slow) {
-			t.Errorf("%d digests of %d orders", len(want), len(slow))
+		if len(want)+flawed != len(slow) || flawed == 0 || len(want) == 0 {
+			t.Errorf("%d digests of %d orders, %d of them flawed", len(want), len(slow), flawed)
 		}
 		asked, err := table.Probe(t.Context(), hash)
 		if err != nil {
@@ -173,6 +187,9 @@ func tableOf(t *testing.T, dsn string, orders map[order.Key]order.Row) *source.S
 		t.Fatal(err)
 	}
 	for _, row := range orders {
+		if row.ChangedAt.IsZero() { // flawed, and never created
+			continue
+		}
 		values := map[string]*string{}
 		for i, v := range row.Values {
 			if !v.Null {

@@ -21,7 +21,7 @@ import (
 type eventReader struct {
 	fold   *Fold
 	replay *order.Replay
-	each   func(key cellKey) error // is called when replay holds the order of the key, if it exists
+	each   func(key cellKey) error // is called when replay holds the order of the key, if it exists or is flawed
 
 	timed   bool // times are sent
 	tuples  copyTuples
@@ -138,7 +138,7 @@ func (r *eventReader) start(raw []byte) error {
 }
 
 func (r *eventReader) finish() error {
-	if !r.started || !r.replay.Exists() {
+	if !r.started || !r.replay.Exists() && (r.key.null || !r.replay.Flawed()) {
 		return nil
 	}
 	return r.each(r.key)

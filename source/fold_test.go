@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,22 +127,65 @@ func TestColumnsOfTheStoreMayBeExpressions(t *testing.T) {
 	}
 }
 
-func TestFieldsThatEventsDoNotTellTakeNoPart(t *testing.T) {
-	c := eventStore(t)
-	store(t, c.DSN, append(life("1", 1, createdLine), life("2", 11, strings.Replace(createdLine, `7`, `"seven"`, 1))...))
-	f := openFold(t, source.FoldConfig{Events: c, Fields: []order.Field{
-		{Name: "venue", Type: order.Text}, {Name: "trader_id", Type: order.Integer}, {Name: "status", Type: order.Integer},
-	}})
-	if fields := f.Fields(); len(fields) != 1 || fields[0].Name != "trader_id" {
-		t.Errorf("fields are %v", fields)
+// TestAFoldOfNoFieldTellsWhichOrdersThereAre compares the digests of keys alone with a table's.
+func TestAFoldOfNoFieldTellsWhichOrdersThereAre(t *testing.T) {
+	c := eventStore(t, "CREATE TABLE orders AS SELECT generate_series(1, 3)::bigint AS order_id")
+	for key := range 3 {
+		store(t, c.DSN, life(order.Key(fmt.Sprint(key+1)), order.Position(10*key), createdLine, partLine))
 	}
-	want := map[order.Key]string{"1": "7", "2": "seven"}
-	if d := cmp.Diff(want, scanned(t, f)); d != "" {
+	hash := verify.Hash{Seed: 7}
+	table := openTable(t, c.DSN)
+	fold := openFold(t, source.FoldConfig{Events: c, GroupBy: "status"})
+	for _, hash.Portable = range []bool{false, true} {
+		if d := cmp.Diff(digestsBy(t, table, hash), digestsBy(t, fold, hash)); d != "" {
+			t.Errorf("%+v: the table, and the events:\n%s", hash, d)
+		}
+	}
+	if d := cmp.Diff(map[order.Key]string{"1": "", "2": "", "3": ""}, scanned(t, fold)); d != "" {
 		t.Error(d)
 	}
-	_, err := source.OpenFold(t.Context(), source.FoldConfig{Events: c, Fields: []order.Field{{Name: "venue", Type: order.Text}}})
-	if !errors.Is(err, source.ErrNothingFolds) {
-		t.Errorf("a fold of no field gives %v", err)
+}
+
+func openTable(t *testing.T, dsn string, fields ...order.Field) *source.Side {
+	t.Helper()
+	config := source.Config{Name: "legacy", DSN: dsn, Table: "public.orders", Key: "order_id"}
+	for _, f := range fields {
+		config.Fields = append(config.Fields, source.Field{Field: f, Expr: f.Name})
+	}
+	table, err := source.Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(table.Close)
+	return table
+}
+
+// TestFieldsAreDigestedAsTheirTypes has values that the events write otherwise than a column of the field's type.
+func TestFieldsAreDigestedAsTheirTypes(t *testing.T) {
+	c := eventStore(t, `CREATE TABLE orders (order_id bigint, trader_id uuid, quantity bigint, price int, filled_quantity bigint)`,
+		`INSERT INTO orders VALUES (1, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 100, 10, 0), (2, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 100, NULL, 40),
+			(3, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 9223372036854775807, 0, 0), (4, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 100, 11, 0)`)
+	created := func(quantity, price string) string {
+		return fmt.Sprintf(`OrderCreated {"trader_id": "A0EEBC999C0B4EF8BB6D6BB9BD380A11", "symbol": "A", "side": "BUY", "quantity": %s, "price": %s}`, quantity, price)
+	}
+	store(t, c.DSN, slices.Concat(
+		life("1", 1, created("100.00", `"10.000000"`)),
+		life("2", 11, created("1e2", "null"), `OrderPartiallyFilled {"filled_quantity": 40.0, "remaining_quantity": 60, "price": 1}`),
+		life("3", 21, created("9223372036854775807", "0.0")),
+		life("4", 31, created("100", "11.5"))))
+	fields := []order.Field{
+		{Name: "trader_id", Type: order.UUID}, {Name: "quantity", Type: order.Integer}, {Name: "price", Type: order.Integer},
+		{Name: "filled_quantity", Type: order.Integer},
+	}
+	hash := verify.Hash{Seed: 7}
+	table, fold := openTable(t, c.DSN, fields...), openFold(t, source.FoldConfig{Events: c, Fields: fields})
+	for _, hash.Portable = range []bool{false, true} {
+		want, got := digestsBy(t, table, hash), digestsBy(t, fold, hash)
+		for key, digest := range want {
+			if equal := got[key] == digest; equal != !strings.HasPrefix(key, "4") {
+				t.Errorf("%+v: order %s: equal is %v", hash, key, equal)
+			}
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ type Records interface {
 }
 
 // Folded is the pair that full verification compares after legacy and projection: what legacy has, and what the events
-// make of every order. Fields are those that events tell; both sides have exactly these.
+// make of every order. Fields are those that are judged by events, possibly none; both sides have exactly these.
 type Folded struct {
 	Legacy, Events Side
 	Fields         []order.Field

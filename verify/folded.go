@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"slices"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
@@ -45,8 +46,10 @@ type fold struct {
 	keys  []order.Key // that differ and were not looked at yet
 }
 
+// collect takes what the judge would find fault with: flawed histories too, be the rows as they may.
 func (f *fold) collect(ctx context.Context, key order.Key, legacy, events []order.Row) (bool, error) {
-	if compare.Rows(f.Folded.Fields, key, legacy, events) == nil {
+	flawed := slices.ContainsFunc(events, func(r order.Row) bool { return r.Flawed })
+	if compare.Rows(f.Folded.Fields, key, legacy, events) == nil && !flawed {
 		return false, nil
 	}
 	f.keys = append(f.keys, key)

@@ -130,6 +130,31 @@ func TestAnEventLostBehindBothSidesIsFound(t *testing.T) {
 	}
 }
 
+// TestAnEventThatNobodyCanReadIsFoundByAllChecks leaves every row as the fold has it: the history itself is the finding.
+func TestAnEventThatNobodyCanReadIsFoundByAllChecks(t *testing.T) {
+	for name, run := range map[string]func(*four) (verify.Pass, error){
+		"full":   func(f *four) (verify.Pass, error) { return f.full(t.Context()) },
+		"sample": func(f *four) (verify.Pass, error) { return f.sample(t.Context(), 10) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFour(t)
+			f.events.position++
+			f.events.histories["3"] = append(f.events.histories["3"], order.Event{Position: f.events.position, Key: "3", Type: "OrderRerouted", At: f.events.newest})
+			flawed := row(3, "OPEN", "0")
+			flawed.Flawed = true
+			f.folded.Put(flawed)
+			pass := f.must(run(f))
+			open := f.found(t)
+			if pass.Result.Verdict != compare.Diverged || len(open) != 1 {
+				t.Fatalf("ended %+v with %d divergences", pass.Result, len(open))
+			}
+			if m := open[0].Mismatch; m.Key != "3" || m.Hop != compare.LegacyToEvents || m.Cause != compare.SchemaDrift {
+				t.Errorf("found %+v", m)
+			}
+		})
+	}
+}
+
 // TestAgreementOfTwoDoesNotResolve lets a sample look at an order of which legacy and projection agree, and the events do
 // not: its divergence stays open until they do.
 func TestAgreementOfTwoDoesNotResolve(t *testing.T) {

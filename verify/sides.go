@@ -30,7 +30,8 @@ type Snapshot interface {
 	Extent(context.Context) (Extent, error)
 	// Bounds returns some 10,000 keys, sorted, that cut the key space into parts of roughly equal size.
 	Bounds(context.Context, Extent) ([]order.Key, error)
-	// Digests returns one digest per bucket and group that has rows, in no particular order. An empty list of ranges
+	// Digests returns one digest per bucket and group that has rows, in no particular order. A flawed row's is that of no
+	// other row. An empty list of ranges
 	// stands for everything, rows with a NULL key included. Progress is called with the rows digested so far.
 	Digests(ctx context.Context, q DigestQuery, progress func(rows int64)) ([]Digest, error)
 	// Scan calls fn for every row in the buckets, ordered by key (integers by value, the others by bytes).

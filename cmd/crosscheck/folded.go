@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -12,38 +11,28 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// folded is the event store as orders, and legacy with just the fields that events tell.
+// folded is the event store as orders, and legacy with just the fields that are judged by events.
 type folded struct {
-	events *source.Fold // nil where it was not opened, or events tell no compared field
-	legacy *source.Side // nil where events tell all fields, so that legacy itself will do
+	events *source.Fold // nil where it was not opened
+	legacy *source.Side // nil where all fields are judged, so that legacy itself will do
+	fields []order.Field
 }
 
 // openFolded opens the pair that full verification compares after legacy and projection. Without an event store there is
-// none.
-func (s *sides) openFolded(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) error {
+// none. Where no field is judged the two still tell which orders there are.
+func (s *sides) openFolded(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) (err error) {
 	if s.events == nil {
 		return nil
 	}
-	fold, err := openFold(ctx, c, observe)
-	if errors.Is(err, source.ErrNothingFolds) {
-		return nil
-	}
-	if err != nil {
+	s.folded.fields = judgedFields(c)
+	if s.folded.events, err = openFold(ctx, c, observe); err != nil {
 		return err
 	}
-	s.folded.events = fold
-	told := s.folded.events.Fields()
-	if len(told) == len(c.Compare.Fields) {
+	if len(s.folded.fields) == len(c.Compare.Fields) {
 		return nil
 	}
 	narrow := legacyConfig(c, observe)
-	tells := func(name string) bool {
-		return slices.ContainsFunc(told, func(f order.Field) bool { return f.Name == name })
-	}
-	narrow.Fields = slices.DeleteFunc(narrow.Fields, func(f source.Field) bool { return !tells(f.Name) })
-	if !tells(narrow.GroupBy) {
-		narrow.GroupBy = ""
-	}
+	narrow.Fields = slices.DeleteFunc(narrow.Fields, func(f source.Field) bool { return !f.Judged() })
 	s.folded.legacy, err = source.Open(ctx, narrow)
 	return err
 }
@@ -56,7 +45,7 @@ func (f folded) pair(legacy *source.Side) *verify.Folded {
 	if f.legacy != nil {
 		legacy = f.legacy
 	}
-	return &verify.Folded{Legacy: legacy, Events: f.events, Fields: f.events.Fields()}
+	return &verify.Folded{Legacy: legacy, Events: f.events, Fields: f.fields}
 }
 
 func (f folded) close() {
@@ -74,12 +63,15 @@ func openFold(ctx context.Context, c *config.Config, observe func(side, kind str
 	if err != nil {
 		return nil, err
 	}
-	fold := source.FoldConfig{Events: events}
-	if slices.Contains(order.Foldable(), c.Compare.GroupBy) {
-		fold.GroupBy = c.Compare.GroupBy
-	}
+	return source.OpenFold(ctx, source.FoldConfig{Events: events, Fields: judgedFields(c), GroupBy: c.Compare.GroupBy})
+}
+
+func judgedFields(c *config.Config) []order.Field {
+	var fields []order.Field
 	for _, f := range c.Compare.Fields {
-		fold.Fields = append(fold.Fields, f.Field)
+		if f.Judged() {
+			fields = append(fields, f.Field)
+		}
 	}
-	return source.OpenFold(ctx, fold)
+	return fields
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // comparator is the version of the rules by which orders are compared. Evidence of another version is void.
-const comparator = "1"
+const comparator = "2"
 
 // leaseTime is how long a one-off command's right to write outlives the process.
 const leaseTime = time.Minute

@@ -73,7 +73,7 @@ func (n *snapshot) digest(r order.Row, h verify.Hash) int64 {
 	if n.Blind {
 		return h.Seed
 	}
-	text := fmt.Appendf(nil, "%d %d %v %q", h.Seed, n.version(h), h.Portable, r.Key)
+	text := fmt.Appendf(nil, "%d %d %v %v %q", h.Seed, n.version(h), h.Portable, r.Flawed, r.Key)
 	for i, v := range r.Values {
 		if d, _, err := apd.NewFromString(v.Text); err == nil && n.table.Fields[i].Type == order.Numeric {
 			d, _ = d.Reduce(d)

@@ -1,0 +1,24 @@
+package order
+
+import "slices"
+
+// judgedAs has each field that events determine, with the types as which a value of the fold can be held against a
+// column's: those whose equality does not depend on how a value is written. An average has decimals that no integer holds,
+// and the text of a number or a time depends on the column.
+var judgedAs = map[string][]FieldType{
+	"order_id":        {Text, Integer, Numeric, UUID},
+	"trader_id":       {Text, Integer, Numeric, UUID},
+	"symbol":          {Text},
+	"side":            {Text},
+	"status":          {Text},
+	"quantity":        {Numeric, Integer},
+	"price":           {Numeric, Integer},
+	"filled_quantity": {Numeric, Integer},
+	"avg_fill_price":  {Numeric},
+	"created_at":      {Timestamptz},
+	"updated_at":      {Timestamptz},
+}
+
+// Judged says whether events determine the field, as the type that it is compared as. All other compared fields are compared
+// between legacy and projection only.
+func (f Field) Judged() bool { return slices.Contains(judgedAs[f.Name], f.Type) }
