@@ -135,6 +135,6 @@ type Policy struct {
 // Decide judges the evidence by the criteria, as of now, then applies the waivers, and says what was not asked.
 func (p Policy) Decide(e Evidence, now time.Time) Decision {
 	d := Waive(Evaluate(p.Criteria.List(), e, now), p.Waivers)
-	d.NotAsked = p.Criteria.NotAsked()
+	d.NotAsked, d.Fields = p.Criteria.NotAsked(), e.Fields
 	return d
 }

@@ -20,6 +20,8 @@ type Evidence struct {
 	SampleEvery time.Duration
 	// NextFull is when the next full pass is scheduled; zero when unknown.
 	NextFull time.Time
+	// Fields are the compared fields; nil is unknown.
+	Fields *Fields
 
 	// What only some systems have; nil is not collected.
 	Events     *EventsEvidence

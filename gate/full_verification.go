@@ -80,6 +80,7 @@ func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
 		return inconclusive("unverified", wantMatch, again, "%s, and compared only %s where one side has %s.",
 			passWhen(p, now), human.Quantity(p.Compared, "order", "orders"), human.Quantity(rows, "row", "rows"))
 	}
-	return pass(wantMatch, wantMatch, "%s, compared %s (%s in legacy, %s in the projection) and found all of them equal.",
+	r = pass(wantMatch, wantMatch, "%s, compared %s (%s in legacy, %s in the projection) and found all of them equal.",
 		passWhen(p, now), human.Quantity(p.Compared, "order", "orders"), human.Quantity(p.LegacyRows, "row", "rows"), human.Number(p.ProjectionRows))
+	return e.Fields.named(r)
 }

@@ -60,6 +60,8 @@ type Decision struct {
 	At          time.Time `json:"at"`
 	Fingerprint string    `json:"fingerprint"`
 	Criteria    []Result  `json:"criteria"`
+	// Fields are what was compared; nil where the evidence does not say.
+	*Fields
 	// NotAsked names the criteria that are not enabled.
 	NotAsked []string `json:"not_asked,omitempty"`
 	// Waivers are all that are configured, each with what became of it.

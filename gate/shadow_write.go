@@ -51,7 +51,7 @@ func (c ShadowWriteCriterion) Judge(e Evidence, now time.Time) Result {
 	if r, bad := senseless(&c, limit); bad {
 		return r
 	}
-	orders := c.orders(e.Events, now)
+	orders := e.Fields.named(c.orders(e.Events, now))
 	if !c.Changes {
 		orders.Reason += " Changes are not counted, which takes legacy's own record: the section history."
 		return orders

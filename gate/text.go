@@ -47,6 +47,10 @@ func Text(d Decision) string {
 		b.WriteString("\n")
 		wrap(&b, "not asked: ", strings.Join(d.NotAsked, ", "))
 	}
+	if unjudged := d.Unjudged(); unjudged != "" {
+		b.WriteString("\n")
+		wrap(&b, "fields: ", unjudged)
+	}
 	if d.Record != nil {
 		b.WriteString("\n")
 		wrap(&b, "record: ", fmt.Sprintf("decision %d, asked by %s, head %s", d.Record.Seq, plain(d.Record.Who), d.Record.Hash))

@@ -19,7 +19,7 @@ func diagnoseEvents(ctx context.Context, c *config.Config, now func() time.Time)
 				Side: "events", Check: source.CheckField, Level: doctor.Error, Message: err.Error(), Hint: "see events.types, events.keys and events.ignore",
 			})
 		} else {
-			findings = source.DiagnoseEvents(ctx, events, now)
+			findings = append(source.DiagnoseEvents(ctx, events, now), judgedFinding(c))
 		}
 	}
 	if h := c.History; h.Given() {

@@ -145,6 +145,7 @@ func decide(ctx context.Context, l *ledger.Ledger, c *config.Config, fingerprint
 	if err != nil {
 		return gate.Decision{}, evidence, fmt.Errorf("gathering the evidence: %w", err)
 	}
+	evidence.Fields = comparedFields(c)
 	if evidence.NextFull.IsZero() && !c.Sampler.Full.Off() {
 		evidence.NextFull = c.Sampler.Full.Next(now)
 	}

@@ -109,6 +109,9 @@ func reportLimits(c *config.Config) []string {
 	if !c.Events.Given() {
 		limits = append(limits, "No event store is configured: nothing is known about the events, only about what the projection made of them.")
 	}
+	if unjudged := comparedFields(c).Unjudged(); unjudged != "" {
+		limits = append(limits, unjudged+" A value that is wrong in the same way on both sides is not seen there.")
+	}
 	limits = append(limits, fmt.Sprintf("Only the %d mapped fields are compared; a difference in any other column is not seen.", len(c.Compare.Fields)))
 	for _, f := range c.Compare.Fields {
 		if f.Tolerance != nil && !f.Tolerance.IsZero() {

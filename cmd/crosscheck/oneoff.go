@@ -10,6 +10,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/verify"
@@ -21,6 +22,7 @@ type oneOff struct {
 	kind           verify.PassKind
 	json           bool
 	maxDivergences int
+	fields         *gate.Fields // nil before the configuration is known
 	pass           func(context.Context, *verify.Comparison, *config.Config, lease.Lease, verify.Start) (verify.Pass, error)
 }
 
@@ -29,6 +31,7 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
+	o.fields = comparedFields(c)
 	s, err := openSides(ctx, c, nil)
 	if err != nil {
 		return o.unverified(err)
@@ -117,7 +120,7 @@ func giveUp(ctx context.Context, l *ledger.Ledger, held lease.Lease, found verif
 // unverified reports a pass that could not even begin. With --json that is a report too, and nothing else is on stdout.
 func (o oneOff) unverified(err error) (int, error) {
 	if o.json {
-		r := newReport(verify.Pass{Kind: o.kind, Result: verify.Result{Verdict: "unverified", Reason: strings.Join(strings.Fields(err.Error()), " ")}}, nil, time.Now())
+		r := newReport(verify.Pass{Kind: o.kind, Result: verify.Result{Verdict: "unverified", Reason: strings.Join(strings.Fields(err.Error()), " ")}}, o.fields, nil, time.Now())
 		if werr := r.writeJSON(o.stdout); werr != nil {
 			return exitError, errors.Join(err, werr)
 		}
@@ -137,7 +140,7 @@ func (o oneOff) present(ctx context.Context, l *ledger.Ledger, pass verify.Pass)
 		// The verdict is known and stands; only the list is missing.
 		printError(o.stderr, err.Error(), hintFor(err))
 	}
-	r := newReport(pass, found, time.Now())
+	r := newReport(pass, o.fields, found, time.Now())
 	if o.json {
 		err = r.writeJSON(o.stdout)
 	} else {

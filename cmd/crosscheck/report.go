@@ -18,21 +18,22 @@ import (
 
 // passReport is what verify and sample print; others build on its fields.
 type passReport struct {
-	ID             int64            `json:"id,omitempty"` // of the pass in the ledger
-	Pass           string           `json:"pass"`
-	Verdict        string           `json:"verdict"`
-	Reason         string           `json:"reason,omitempty"` // why the verdict is not match
-	LegacyRows     int64            `json:"legacy_rows"`
-	ProjectionRows int64            `json:"projection_rows"`
-	Compared       int64            `json:"compared"`
-	Coverage       float64          `json:"coverage"`
-	Duration       float64          `json:"duration_seconds"`
-	Diverged       int64            `json:"diverged"`
-	Unverified     int64            `json:"unverified"` // orders that could not be judged
-	Counts         []countReport    `json:"counts,omitempty"`
-	Bound          *boundReport     `json:"bound,omitempty"`
-	Divergences    []web.Divergence `json:"divergences"`
-	Truncated      bool             `json:"truncated,omitempty"`
+	ID             int64   `json:"id,omitempty"` // of the pass in the ledger
+	Pass           string  `json:"pass"`
+	Verdict        string  `json:"verdict"`
+	Reason         string  `json:"reason,omitempty"` // why the verdict is not match
+	LegacyRows     int64   `json:"legacy_rows"`
+	ProjectionRows int64   `json:"projection_rows"`
+	Compared       int64   `json:"compared"`
+	Coverage       float64 `json:"coverage"`
+	Duration       float64 `json:"duration_seconds"`
+	Diverged       int64   `json:"diverged"`
+	Unverified     int64   `json:"unverified"` // orders that could not be judged
+	*gate.Fields
+	Counts      []countReport    `json:"counts,omitempty"`
+	Bound       *boundReport     `json:"bound,omitempty"`
+	Divergences []web.Divergence `json:"divergences"`
+	Truncated   bool             `json:"truncated,omitempty"`
 }
 
 type countReport struct {
@@ -52,11 +53,11 @@ type boundReport struct {
 // sampleConfidence is the confidence of the bound that a single sample states.
 const sampleConfidence = 0.95
 
-func newReport(p verify.Pass, found []verify.Divergence, now time.Time) passReport {
+func newReport(p verify.Pass, fields *gate.Fields, found []verify.Divergence, now time.Time) passReport {
 	r := passReport{
 		ID: int64(p.ID), Pass: string(p.Kind), Verdict: string(p.Result.Verdict), Reason: p.Result.Reason,
 		LegacyRows: p.Scan.LegacyRows, ProjectionRows: p.Scan.ProjectionRows, Compared: p.Scan.Compared, Coverage: p.Scan.Coverage,
-		Diverged: p.Result.Diverged, Unverified: p.Result.Unverified,
+		Diverged: p.Result.Diverged, Unverified: p.Result.Unverified, Fields: fields,
 		Divergences: make([]web.Divergence, 0, len(found)), Truncated: int64(len(found)) < p.Result.Diverged,
 	}
 	if !p.FinishedAt.IsZero() {
@@ -140,6 +141,9 @@ func (r passReport) writeText(w io.Writer) error {
 	if r.Bound != nil {
 		fmt.Fprintf(&b, "  %d drawn uniformly: at %g %% confidence at most %.4g %% of all orders are bad, about %d\n",
 			r.Bound.Sampled, 100*r.Bound.Confidence, 100*r.Bound.MaxRatio, r.Bound.MaxOrders)
+	}
+	if unjudged := r.Unjudged(); unjudged != "" {
+		fmt.Fprintf(&b, "  %s\n", printable(unjudged))
 	}
 	r.writeCounts(&b)
 	r.writeDivergences(&b)

@@ -25,7 +25,7 @@ func reported(t *testing.T, cause compare.Cause) string {
 		{Mismatch: compare.Mismatch{Key: "8", Kind: compare.Missing, Hop: compare.LegacyToEvents}},
 	}
 	var b strings.Builder
-	if err := newReport(verify.Pass{Result: verify.Result{Verdict: compare.Diverged, Diverged: 2}}, found, time.Time{}).writeText(&b); err != nil {
+	if err := newReport(verify.Pass{Result: verify.Result{Verdict: compare.Diverged, Diverged: 2}}, nil, found, time.Time{}).writeText(&b); err != nil {
 		t.Fatal(err)
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
