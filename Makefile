@@ -10,7 +10,7 @@ FUZZ_TIME     ?= 20s
 SOAK_ROUNDS   ?= 10
 CROSSCHECK_SOAK ?= 10m
 
-.PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka prometheus
+.PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka prometheus pgbouncer
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,11 +18,11 @@ help: ## list the targets
 demo: setup build ## watch crosscheck find the faults of a small trading system
 	./bin/crosscheck-lab demo
 
-test: setup kafka prometheus ## run all tests against a real PostgreSQL, a real Kafka and a real Prometheus
+test: setup kafka prometheus pgbouncer ## run all tests against a real PostgreSQL, a real Kafka and a real Prometheus
 	go test -timeout $(TEST_TIMEOUT) ./...
 	@echo "test: all packages passed"
 
-test-race: setup kafka ## run the packages with goroutines under the race detector
+test-race: setup kafka pgbouncer ## run the packages with goroutines under the race detector
 	go test -race -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
 	@echo "test-race: all packages passed"
 
@@ -67,6 +67,9 @@ kafka:
 
 prometheus:
 	@scripts/prometheus
+
+pgbouncer:
+	@scripts/pgbouncer
 
 # The linter has a module of its own, so that its 200 dependencies are not ours. It is built once, for a minute or two.
 bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum

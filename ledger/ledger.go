@@ -97,6 +97,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 		return nil, fmt.Errorf("parsing the ledger's dsn: %w", err)
 	}
 	pinSession(cfg.ConnConfig, c.Schema, c.Timeout)
+	cfg.ConnConfig.AfterConnect = ownSession(c.Schema)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("opening the ledger: %w", err)
@@ -127,7 +128,7 @@ func checkSchemaName(name string) error {
 // pinSession makes a session mean the same whatever the server, the database or the role have as defaults.
 func pinSession(c *pgx.ConnConfig, schema string, timeout time.Duration) {
 	for name, value := range map[string]string{
-		"search_path":                         pgx.Identifier{schema}.Sanitize(),
+		"search_path":                         searchPath(schema),
 		"application_name":                    "crosscheck-ledger",
 		"timezone":                            "UTC",
 		"datestyle":                           "ISO, YMD",
@@ -145,6 +146,8 @@ func pinSession(c *pgx.ConnConfig, schema string, timeout time.Duration) {
 		c.RuntimeParams[name] = value
 	}
 }
+
+func searchPath(schema string) string { return pgx.Identifier{schema}.Sanitize() }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 

@@ -165,6 +165,7 @@ const (
 	deadlockDetected      = "40P01"
 	serializationFailure  = "40001"
 	lockNotAvailable      = "55P03"
+	protocolViolation     = "08P01"
 )
 
 func isCode(err error, codes ...string) bool {

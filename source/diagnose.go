@@ -12,6 +12,7 @@ import (
 // The checks of a database, beside doctor.Connection and doctor.Login. Each identifier is what people and programs see.
 const (
 	CheckDSN       = "dsn"
+	CheckPooler    = "pooler"
 	CheckServer    = "server"
 	CheckEncoding  = "encoding"
 	CheckReplica   = "replica"

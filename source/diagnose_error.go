@@ -17,11 +17,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/source/session"
 )
 
 // Unreachable is true for what a database that is down, starting, stopping or full answers, or no answer at all:
 // nothing was proven, and it may be different in a moment.
 func Unreachable(err error) bool {
+	if errors.Is(err, session.ErrShared) {
+		return false
+	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(pg.Code, "08") || slices.Contains([]string{"53300", "57P01", "57P02", "57P03"}, pg.Code)
 	}
@@ -50,6 +54,9 @@ var hints = map[string]string{
 	"57P03": "the server is starting, stopping or recovering; try again in a moment",
 }
 
+// PoolerHint is what to do about a pooler that shares sessions.
+const PoolerHint = "connect to the server directly, or through a pooler in session mode"
+
 // rowSecurityHint says what ends it. A policy that shows all rows does not: no session can tell that it does.
 const rowSecurityHint = "rows that the role cannot see would not be compared: ALTER ROLE … BYPASSRLS for the role that reads the table " +
 	"(the owner of a view, for its tables), or name a view that the table's owner owns"
@@ -63,8 +70,11 @@ func hidesRows(err error) bool {
 
 // Hint is the user's next step after an error of a database; empty where none is known.
 func Hint(err error) string {
-	if hidesRows(err) {
+	switch {
+	case hidesRows(err):
 		return rowSecurityHint
+	case errors.Is(err, session.ErrShared):
+		return PoolerHint
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return hints[pg.Code]
@@ -100,6 +110,10 @@ func ConnectionFailed(side, dsn string, err error) doctor.Finding {
 		// The error quotes what could not be read, which may be a password.
 		f.Check, f.Message = CheckDSN, "the dsn cannot be read"
 		f.Hint = "postgres://user:password@host:5432/database, with %XX for special characters in the password, or host=… dbname=… user=…; files that it names must be readable"
+		return f
+	}
+	if errors.Is(err, session.ErrShared) {
+		f.Check, f.Message, f.Hint = CheckPooler, session.ErrShared.Error()+" ("+addresses(c)+")", PoolerHint
 		return f
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {

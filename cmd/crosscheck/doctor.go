@@ -54,7 +54,7 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 		r.Findings = append(r.Findings, topic.Diagnose(ctx, topicConfig(c.Stream, nil, slog.New(slog.DiscardHandler)))...)
 	}
 	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
-	if !r.has("legacy", doctor.Connection, doctor.Login, source.CheckDSN) {
+	if !r.has("legacy", doctor.Connection, doctor.Login, source.CheckDSN, source.CheckPooler) {
 		r.Findings = append(r.Findings, ledgerPlace(ctx, c)...)
 	}
 	for _, f := range r.Findings {

@@ -30,12 +30,17 @@ func examineLedger(ctx context.Context, c *config.Config, now func() time.Time) 
 	defer l.Close()
 	before := now()
 	checkup, err := l.Check(ctx)
-	if err != nil {
+	switch {
+	case ledger.Pooled(err):
+		return []doctor.Finding{{Side: ledgerSide, Check: source.CheckPooler, Level: doctor.Error, Message: ledger.ErrPooled.Error(), Hint: ledgerPooledHint}}
+	case err != nil:
 		return []doctor.Finding{source.ConnectionFailed(ledgerSide, dsn, err)}
 	}
 	skew, precision := source.Skew(checkup.Clock, before, now())
 	return append(ledgerFindings(checkup, l.Schema()), source.ClockFinding(ledgerSide, skew, precision))
 }
+
+const ledgerPooledHint = "connect the ledger directly: its sessions begin with settings, and migrations hold locks in theirs"
 
 // unopened is for a ledger whose configuration is refused; nothing was connected to.
 func unopened(dsn string, err error) doctor.Finding {

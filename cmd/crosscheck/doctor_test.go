@@ -73,8 +73,8 @@ func (c *clinic) exec(dsn, sql string) {
 	}
 }
 
-// doctor runs the command and returns its exit code and what it printed.
-func (c *clinic) doctor(args ...string) (int, string) {
+// config writes the configuration's file.
+func (c *clinic) config() string {
 	c.t.Helper()
 	file := filepath.Join(c.t.TempDir(), "config.yaml")
 	text := fmt.Sprintf(`legacy: {dsn: "${LEGACY}", changed_at: updated_at}
@@ -85,9 +85,16 @@ compare: {fields: [{name: status, type: text}], settle: {window: %s}}
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
-	getenv := func(name string) (string, bool) { v, ok := c.dsn[name]; return v, ok }
+	return file
+}
+
+func (c *clinic) getenv(name string) (string, bool) { v, ok := c.dsn[name]; return v, ok }
+
+// doctor runs the command and returns its exit code and what it printed.
+func (c *clinic) doctor(args ...string) (int, string) {
+	c.t.Helper()
 	var stdout, stderr bytes.Buffer
-	code := run(c.t.Context(), append([]string{"doctor", "--config", file}, args...), &stdout, &stderr, getenv)
+	code := run(c.t.Context(), append([]string{"doctor", "--config", c.config()}, args...), &stdout, &stderr, c.getenv)
 	if stderr.Len() > 0 {
 		c.t.Errorf("on standard error: %s", stderr.String())
 	}

@@ -39,6 +39,9 @@ func report(w io.Writer, err error) int {
 
 // unreachable is true where a database or the brokers did not answer: nothing was proven.
 func unreachable(err error) bool {
+	if ledger.Pooled(err) {
+		return false
+	}
 	return source.Unreachable(err) || errors.Is(err, source.ErrUnreachable) || errors.Is(err, topic.ErrUnreachable)
 }
 
@@ -54,6 +57,8 @@ func hintFor(err error) string {
 	switch {
 	case errors.As(err, &h):
 		return h.hint
+	case ledger.Pooled(err):
+		return ledgerPooledHint
 	case source.Hint(err) != "":
 		return source.Hint(err)
 	case topic.Hint(err) != "":

@@ -59,12 +59,10 @@ func Open(ctx context.Context, c *pgxpool.Config) (*Pool, error) {
 		return nil, err
 	}
 	p := &Pool{pool: pool}
-	tx, err := p.begin(ctx, readCommitted)
-	if err != nil {
+	if err := p.prove(ctx); err != nil {
 		pool.Close()
 		return nil, err
 	}
-	tx.Close()
 	return p, nil
 }
 
@@ -128,15 +126,24 @@ const settings = "SET LOCAL row_security = off; " +
 	"SET LOCAL search_path = ''; " +
 	"SET LOCAL jit = off; " // on for large digests only
 
-// begin sends all that a transaction begins with at once: it costs one round trip.
 func (p *Pool) begin(ctx context.Context, begin string) (*Tx, error) {
 	conn, err := p.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.Conn().PgConn().Exec(ctx, begin+"SELECT 1").ReadAll(); err != nil {
+	if _, err := start(ctx, conn, begin); err != nil {
 		conn.Release() // which closes it, if the transaction has begun
 		return nil, fmt.Errorf("beginning a read-only transaction: %w", err)
 	}
 	return &Tx{conn: conn}, nil
+}
+
+// start sends all that a transaction begins with at once: it costs one round trip. It returns the server process that runs it.
+func start(ctx context.Context, conn *pgxpool.Conn, begin string) (process string, err error) {
+	results, err := conn.Conn().PgConn().Exec(ctx, begin+"SELECT pg_catalog.pg_backend_pid()::text").ReadAll()
+	if err != nil {
+		return "", err
+	}
+	process = string(results[len(results)-1].Rows[0][0])
+	return process, stayed(conn, process)
 }

@@ -18,11 +18,15 @@ type Tx struct {
 // Close rolls back, whatever became of the caller's context. It may be called more than once.
 func (t *Tx) Close() {
 	t.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), connectTimeout) //nolint:forbidigo // must end the transaction after ctx has ended
-		defer cancel()
-		_, _ = t.conn.Exec(ctx, "ROLLBACK") // a connection on which it failed is closed by Release
+		rollback(t.conn)
 		t.conn.Release()
 	})
+}
+
+func rollback(conn *pgxpool.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout) //nolint:forbidigo // must end the transaction after ctx has ended
+	defer cancel()
+	_, _ = conn.Exec(ctx, "ROLLBACK") // a connection on which it failed is closed by Release
 }
 
 // Query runs one statement.

@@ -1,0 +1,41 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// ErrPooled is returned by every call where a pooler drops the settings that a session of the ledger begins with. Nothing is
+// set in such a session: it may be somebody else's next.
+var ErrPooled = errors.New("a pooler before the ledger drops the settings of the session")
+
+// Pooled is true for ErrPooled, and for the answer of a pooler that refuses those settings.
+func Pooled(err error) bool {
+	if errors.Is(err, ErrPooled) {
+		return true
+	}
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == protocolViolation && strings.Contains(refused.Message, "startup parameter")
+}
+
+const settingsSQL = `SELECT pg_catalog.current_setting('search_path'),
+	(extract(epoch FROM pg_catalog.current_setting('lock_timeout')::interval) * 1000)::bigint::text`
+
+// ownSession proves that the settings of the startup packet have arrived. Poolers pass on a few that they know, and these two
+// are not among them.
+func ownSession(schema string) func(context.Context, *pgconn.PgConn) error {
+	return func(ctx context.Context, conn *pgconn.PgConn) error {
+		results, err := conn.Exec(ctx, settingsSQL).ReadAll()
+		if err != nil {
+			return fmt.Errorf("proving the session's settings: %w", err)
+		}
+		if row := results[0].Rows[0]; string(row[0]) != searchPath(schema) || string(row[1]) != milliseconds(lockTimeout) {
+			return ErrPooled
+		}
+		return nil
+	}
+}
