@@ -152,3 +152,14 @@ func searchPath(schema string) string { return pgx.Identifier{schema}.Sanitize()
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 func (l *Ledger) bulkTimeout() time.Duration { return bulkFactor * l.timeout }
+
+// Clock is the time by the ledger's database, which all processes that use the ledger have in common. It asks for no table.
+func (l *Ledger) Clock(ctx context.Context) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	var now time.Time
+	if err := l.pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+		return time.Time{}, fmt.Errorf("asking the ledger for the time: %w", err)
+	}
+	return now.UTC(), nil
+}

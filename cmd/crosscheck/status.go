@@ -292,3 +292,30 @@ func (s *ledgerStatus) judged(ctx context.Context, m *metrics.Snapshot, fingerpr
 		}
 	}
 }
+
+// judgedParts adds what is known of parts of the orders: those of one status and age, and legacy's recorded changes.
+func judgedParts(m *metrics.Snapshot, e gate.Evidence) {
+	if c := e.Changes; c != nil && c.Changes > 0 {
+		m.ChangeCompleteness = append(m.ChangeCompleteness, metrics.Completeness{
+			Hop: string(compare.LegacyToEvents), Ratio: float64(c.WithEvents) / float64(c.Changes),
+		})
+	}
+	if e.Full != nil {
+		for _, s := range e.Full.Strata {
+			m.Coverage = append(m.Coverage, metrics.Coverage{Status: s.Group, Age: s.Age, Ratio: s.Share()})
+		}
+	}
+}
+
+// streamStoppedAfter is how long the follower of the stream may write nothing down. It looks at the broker each time that a
+// settle window has passed, and writes that down though it found nothing.
+func streamStoppedAfter(window time.Duration) time.Duration { return max(5*window, time.Minute) }
+
+// streamStopped tells whether the stream is followed no more, and since when: the follower's last successful look is e.At,
+// by any sidecar. Where nothing was ever followed, e is nil, it has stopped when this process had the time to begin.
+func streamStopped(e *gate.StreamEvidence, started, now time.Time, window time.Duration) (since time.Time, stopped bool) {
+	if e != nil {
+		started = e.At
+	}
+	return started, !started.IsZero() && now.Sub(started) > streamStoppedAfter(window)
+}

@@ -1,3 +1,5 @@
+// Package topictest_test holds package topic against its contract, with the embedded broker of the lab and with Apache
+// Kafka itself.
 package topictest_test
 
 import (
