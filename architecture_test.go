@@ -102,7 +102,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		from := part(f.pkg)
 		allowed, planned := mayImport[from]
 		if !planned {
-			t.Errorf("%s: package %s has no place in the plan; give it one in house_test.go", f.path, f.pkg)
+			t.Errorf("%s: package %s has no place in the plan; give it one in architecture_test.go", f.path, f.pkg)
 			continue
 		}
 		for _, imported := range f.imports {
@@ -202,7 +202,7 @@ func TestEachLibraryLivesInItsPackage(t *testing.T) {
 			}
 			library := libraryOf(imported)
 			if library == "" {
-				t.Errorf("%s imports %s: say in house_test.go where that library lives", f.path, imported)
+				t.Errorf("%s imports %s: say in architecture_test.go where that library lives", f.path, imported)
 				continue
 			}
 			homes := livesIn[library]
@@ -255,7 +255,7 @@ func TestNothingOfThisMachineIsInTheFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, line := range strings.Split(string(content), "\n") {
-			if machine.MatchString(line) && name != "house_test.go" {
+			if machine.MatchString(line) && name != "architecture_test.go" {
 				t.Errorf("%s:%d names a folder of one machine: %s", name, i+1, line)
 			}
 			for _, host := range proxies {
