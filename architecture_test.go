@@ -22,19 +22,20 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "sampler", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human"},
+	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "board", "sampler", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
 	"source": {"verify", "follow", "compare", "order", "doctor"},
 	"topic":  {"follow", "doctor"},
-	"ledger": {"verify", "follow", "compare", "gate", "incident", "order", "lease"},
+	"ledger": {"board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
 	"alerts": {"incident", "lease"},
-	"web":    {"gate", "human"},
+	"web":    {"board", "verify", "compare", "gate", "order", "human"},
 	"lab":    {}, // shares no code with what judges it
 
 	"sampler": {"verify", "lease"},
 	"verify":  {"compare", "order", "lease"},
 	"follow":  {"compare", "order", "lease"},
+	"board":   {"verify", "compare", "gate", "incident", "metrics"},
 
 	"config": {"compare", "gate", "order"}, // reads into their own types; only wiring reads it
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/lease"
@@ -264,7 +265,7 @@ func TestBulk(t *testing.T) {
 
 func TestUnreachableIsAnErrorInTime(t *testing.T) {
 	l := opened(t, ledger.Config{DSN: "postgres://nobody@127.0.0.1:1/none?connect_timeout=2", Timeout: 2 * time.Second})
-	if _, err := l.Passes(t.Context(), 1); err == nil || errors.Is(err, ledger.ErrNotMigrated) {
+	if _, err := l.Passes(t.Context(), 1); err == nil || errors.Is(err, board.ErrNotMigrated) {
 		t.Errorf("error is %v, want that it cannot connect", err)
 	}
 	if _, err := l.Check(t.Context()); err == nil {

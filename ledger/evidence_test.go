@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
@@ -248,7 +249,7 @@ func TestCheckTellsWhatIsMissing(t *testing.T) {
 	if c = check(guest); c.MayCreateSchema || c.MayCreateTables || c.MayWrite || !c.SchemaExists {
 		t.Errorf("a role without any privilege: %+v", c)
 	}
-	if _, err := guest.Passes(t.Context(), 1); err == nil || errors.Is(err, ledger.ErrNotMigrated) {
+	if _, err := guest.Passes(t.Context(), 1); err == nil || errors.Is(err, board.ErrNotMigrated) {
 		t.Errorf("error is %v, want that the privilege is missing", err)
 	}
 	exec(t, conn, `GRANT USAGE ON SCHEMA crosscheck TO ledger_guest`)

@@ -26,6 +26,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -41,9 +42,6 @@ const (
 )
 
 var (
-	// ErrNotMigrated is returned by every call when the schema is missing or older than this program.
-	ErrNotMigrated = errors.New("ledger is not migrated")
-
 	// ErrNewerSchema is returned by every call when a newer program has migrated the schema.
 	ErrNewerSchema = errors.New("ledger was migrated by a newer crosscheck")
 
@@ -75,7 +73,11 @@ type Ledger struct {
 	current atomic.Bool // the schema was seen to have this program's version
 }
 
-var _ verify.Ledger = (*Ledger)(nil)
+var (
+	_ verify.Ledger  = (*Ledger)(nil)
+	_ board.Ledger   = (*Ledger)(nil)
+	_ board.Reported = (*Ledger)(nil)
+)
 
 // Open prepares a ledger. It neither connects nor migrates: a database that is down now may be up later, and every
 // call says so by itself. The caller closes it.

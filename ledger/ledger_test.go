@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/follow/followtest"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/ledger"
@@ -79,7 +80,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 func TestMigrateFromEmptyAndAgain(t *testing.T) {
 	dsn := pgtest.Database(t)
 	l := opened(t, ledger.Config{DSN: dsn, Schema: `odd "name", x`})
-	if _, err := l.Passes(t.Context(), 1); !errors.Is(err, ledger.ErrNotMigrated) {
+	if _, err := l.Passes(t.Context(), 1); !errors.Is(err, board.ErrNotMigrated) {
 		t.Errorf("before migrating: %v, want ErrNotMigrated", err)
 	}
 	for range 2 {
@@ -123,7 +124,7 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 		newer bool
 	}{
 		{`INSERT INTO crosscheck.goose_db_version (version_id, is_applied) VALUES (99999, true)`, ledger.ErrNewerSchema, true},
-		{`DELETE FROM crosscheck.goose_db_version WHERE version_id > 0`, ledger.ErrNotMigrated, false},
+		{`DELETE FROM crosscheck.goose_db_version WHERE version_id > 0`, board.ErrNotMigrated, false},
 	} {
 		exec(t, conn, test.sql)
 		l := opened(t, ledger.Config{DSN: dsn})

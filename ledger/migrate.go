@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"github.com/nordvarg/crosscheck/board"
 )
 
 const (
@@ -29,7 +31,7 @@ var migrationFiles embed.FS
 // already, may be called by many processes at once, and returns ErrNewerSchema rather than touch a newer one.
 func (l *Ledger) Migrate(ctx context.Context) error {
 	err := l.Ready(ctx)
-	if !errors.Is(err, ErrNotMigrated) {
+	if !errors.Is(err, board.ErrNotMigrated) {
 		return err
 	}
 	if err := l.createSchema(ctx); err != nil {
@@ -112,7 +114,7 @@ func WantVersion() int64 {
 	return newest
 }
 
-// Ready returns nil when the schema has the version that this program works with, ErrNotMigrated or ErrNewerSchema
+// Ready returns nil when the schema has the version that this program works with, [board.ErrNotMigrated] or ErrNewerSchema
 // when it has another, and any other error when the database does not answer.
 func (l *Ledger) Ready(ctx context.Context) error {
 	if l.current.Load() {
@@ -125,9 +127,9 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	want := WantVersion()
 	switch {
 	case have == 0:
-		return fmt.Errorf("%w: schema %q has no ledger tables, this program needs version %d", ErrNotMigrated, l.schema, want)
+		return fmt.Errorf("%w: schema %q has no ledger tables, this program needs version %d", board.ErrNotMigrated, l.schema, want)
 	case have < want:
-		return fmt.Errorf("%w: schema %q has version %d, this program needs %d", ErrNotMigrated, l.schema, have, want)
+		return fmt.Errorf("%w: schema %q has version %d, this program needs %d", board.ErrNotMigrated, l.schema, have, want)
 	case have > want:
 		return fmt.Errorf("%w: schema %q has version %d, this program knows %d", ErrNewerSchema, l.schema, have, want)
 	}

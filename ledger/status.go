@@ -7,27 +7,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/verify"
 )
-
-// KindStatus is how the passes of one kind are doing.
-type KindStatus struct {
-	Kind verify.PassKind
-	// LastSuccess is when the newest pass ended that was not unverified; zero when there is none. A pass that found
-	// divergences did what it is there for.
-	LastSuccess time.Time
-	Newest      *verify.Pass  // nil when there is none
-	NextDue     time.Time     // of the next scheduled run; zero when nothing is scheduled
-	Every       time.Duration // between two scheduled runs; zero when unknown
-}
-
-// Overdue tells whether the scheduled run should have begun more than grace ago and has not.
-func (s KindStatus) Overdue(now time.Time, grace time.Duration) bool {
-	if s.NextDue.IsZero() || !now.After(s.NextDue.Add(grace)) {
-		return false
-	}
-	return s.Newest == nil || s.Newest.ScheduledAt.Before(s.NextDue)
-}
 
 // SetSchedule remembers when the next scheduled run of a kind is due, and how far two runs are apart.
 func (l *Ledger) SetSchedule(ctx context.Context, kind verify.PassKind, next time.Time, every time.Duration) error {
@@ -57,8 +39,8 @@ func (l *Ledger) NextRun(ctx context.Context, kind verify.PassKind) (time.Time, 
 }
 
 // Kinds returns the status of every kind of pass that ever ran or was scheduled, in the order of their names.
-func (l *Ledger) Kinds(ctx context.Context) ([]KindStatus, error) {
-	var kinds []KindStatus
+func (l *Ledger) Kinds(ctx context.Context) ([]board.KindStatus, error) {
+	var kinds []board.KindStatus
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
 		options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) (err error) {
@@ -72,7 +54,7 @@ func (l *Ledger) Kinds(ctx context.Context) ([]KindStatus, error) {
 	return kinds, nil
 }
 
-func kindStatuses(ctx context.Context, tx pgx.Tx) ([]KindStatus, error) {
+func kindStatuses(ctx context.Context, tx pgx.Tx) ([]board.KindStatus, error) {
 	newest := map[verify.PassKind]verify.Pass{}
 	rows, err := tx.Query(ctx, `SELECT `+passColumns+` FROM pass WHERE id IN (SELECT max(id) FROM pass GROUP BY kind)`)
 	if err != nil {
@@ -93,8 +75,8 @@ func kindStatuses(ctx context.Context, tx pgx.Tx) ([]KindStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (KindStatus, error) {
-		var s KindStatus
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (board.KindStatus, error) {
+		var s board.KindStatus
 		var success, next *time.Time
 		err := row.Scan(&s.Kind, &success, &next, &s.Every)
 		s.LastSuccess, s.NextDue = orZero(success), orZero(next)

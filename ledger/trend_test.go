@@ -4,10 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
-	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -22,7 +22,7 @@ func TestTrendIsTheNewestPassesOldestFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, got, []ledger.TrendPass{
+	same(t, got, []board.TrendPass{
 		{Kind: verify.Full, Verdict: "match", StartedAt: t0.Add(time.Hour)},
 		{
 			Kind: verify.Sample, Verdict: "unverified", StartedAt: t0.Add(2 * time.Hour),

@@ -14,30 +14,22 @@ import (
 // mostBehind bounds how many of the newest events are looked at for those that a projection has still to show.
 const mostBehind = 100_000
 
-// Pending is what a projection has still to show.
-type Pending struct {
-	Events int64
-	// Waiting is the age of the oldest of them by the server's clock; 0 where there is none, or it is of the future.
-	Waiting time.Duration
-}
-
-// After is the events that are newer than a time, by the millisecond, which is as exact as many systems keep it, among
-// the last 100,000 by position. It reads through the index on the position, and costs what these cost.
-func (e *Events) After(ctx context.Context, at time.Time) (Pending, error) {
+// After counts the events that are newer than a time, by the millisecond, which is as exact as many systems keep it, among
+// the last 100,000 by position. It reads through the index on the position, and costs what these cost. The oldest of them
+// has waited since it happened, by the server's clock; 0 where there is none, or it is of the future.
+func (e *Events) After(ctx context.Context, at time.Time) (events int64, waiting time.Duration, err error) {
 	defer e.side.observe("lag")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	var p Pending
 	var micros int64
 	query := fmt.Sprintf(`SELECT count(*), coalesce(greatest(0, extract(epoch FROM clock_timestamp() - min(crosscheck_at)) * 1000000), 0)::bigint
 		FROM (SELECT %s AS crosscheck_at FROM %s ORDER BY %s DESC LIMIT %d) newest
 		WHERE isfinite(crosscheck_at) AND date_trunc('milliseconds', crosscheck_at) > $1`,
 		e.config.At, e.side.from(), e.config.Position, mostBehind)
-	if err := e.side.pool.QueryRow(ctx, query, at).Scan(&p.Events, &micros); err != nil {
-		return Pending{}, fmt.Errorf("looking for events that the projection has not reached: %w", err)
+	if err := e.side.pool.QueryRow(ctx, query, at).Scan(&events, &micros); err != nil {
+		return 0, 0, fmt.Errorf("looking for events that the projection has not reached: %w", err)
 	}
-	p.Waiting = time.Duration(micros) * time.Microsecond
-	return p, nil
+	return events, time.Duration(micros) * time.Microsecond, nil
 }
 
 // Shown is the newest change that any row shows and that is not of the future by the server's clock, so that one wrong

@@ -102,7 +102,7 @@ func readEvents(t *testing.T, events *source.Events) {
 		for name, read := range map[string]func() error{
 			"histories": func() error { _, err := events.Histories(x, []order.Key{"1"}); return err },
 			"newest":    func() error { _, err := events.Newest(x); return err },
-			"after":     func() error { _, err := events.After(x, time.Time{}); return err },
+			"after":     func() error { _, _, err := events.After(x, time.Time{}); return err },
 			"rows":      func() error { return events.Rows(x, []order.Position{1}, func(order.StoredRow) error { return nil }) },
 			"between":   func() error { return events.Between(x, 1, 9, func(order.Position, order.Key) error { return nil }) },
 			"count":     func() error { _, _, err := events.CountPositions(x, 1, 9, 2, 100); return err },

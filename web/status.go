@@ -10,11 +10,12 @@ import (
 	"context"
 	"time"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/gate"
 )
 
 // MaxDivergences is how many open divergences the page lists, oldest first; the ledger has all.
-const MaxDivergences = 200
+const MaxDivergences = board.MaxListed
 
 // Source reads what is to be shown. It must be safe for concurrent use and return when its context ends; an error
 // means that nothing is known.

@@ -48,7 +48,7 @@ func (a *acceptCommand) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return 0, explainAccept(err)
 	}
-	r := webDivergence(d, now)
+	r := web.NewDivergence(d, now)
 	if a.JSON {
 		return exitAgrees, writeObject(p.stdout, r)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/gate"
@@ -49,17 +50,17 @@ func told(t *testing.T, values bool) string {
 	c := &config.Config{}
 	c.Alerts.IncludeValues, c.Stream.Topic = values, "orders"
 	c.Gate.Criteria.Counts = gate.CountsCriterion{Rule: gate.Rule{Enabled: true, Severity: gate.Blocking}, MaxAge: time.Hour}
-	s := &ledgerStatus{
-		ledger: l, config: c,
-		fingerprint: func(context.Context) (string, error) { return "f", nil },
-		lag:         func(context.Context) (*projectionLag, error) { return nil, nil },
-		started:     time.Now().Add(-time.Hour), // and the broker has never answered
+	known := board.Sources{
+		Settings: boardSettings(c), Ledger: l,
+		Identify:  func(context.Context) (string, error) { return "f", nil },
+		Lag:       func(context.Context) (*board.Lag, error) { return nil, nil },
+		Following: time.Now().Add(-time.Hour), // and the broker has never answered
 	}
-	f, err := s.facts(t.Context())
+	b, err := known.Gather(t.Context(), time.Now(), board.Groups)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(incident.Plan(nil, f, incident.Policy{}, time.Now()))
+	text, err := json.Marshal(incident.Plan(nil, b.Facts(), incident.Policy{}, time.Now()))
 	if err != nil {
 		t.Fatal(err)
 	}

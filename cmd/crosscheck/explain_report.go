@@ -11,6 +11,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/web"
 )
 
 // orderReport is what explain prints; others build on its fields.
@@ -88,7 +89,7 @@ func (x *explainer) rowValues(rows []order.Row) map[string]*string {
 	}
 	out := map[string]*string{}
 	for i, f := range x.oracle.Fields {
-		out[f.Name] = valueText(&rows[0].Values[i])
+		out[f.Name] = web.ValueText(&rows[0].Values[i])
 	}
 	return out
 }
@@ -101,7 +102,7 @@ func (x *explainer) stateValues(s *order.State) map[string]*string {
 	out := map[string]*string{}
 	for _, f := range x.oracle.Fields {
 		if v, ok := s.Value(f.Name); ok {
-			out[f.Name] = valueText(&v)
+			out[f.Name] = web.ValueText(&v)
 		}
 	}
 	return out
@@ -139,7 +140,7 @@ func historyMoments(h *compare.History) []moment {
 }
 
 func valueShown(v order.Value) string {
-	return shownValue(valueText(&v))
+	return shownValue(web.ValueText(&v))
 }
 
 // text is the same for people.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
@@ -64,7 +65,7 @@ func (x *explainer) followed(ctx context.Context, key order.Key, l *look) error 
 	}
 	defer known.Close()
 	found, err := known.StreamFindings(ctx, fingerprint, key)
-	if errors.Is(err, ledger.ErrNotMigrated) {
+	if errors.Is(err, board.ErrNotMigrated) {
 		return nil
 	}
 	for _, d := range found {

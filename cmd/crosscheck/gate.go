@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"time"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/ledger"
@@ -45,7 +46,7 @@ func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 	d, err := g.judge(ctx, p, c)
 	if err != nil && d.Decision == "" {
 		if g.JSON { // that is an answer too: whoever reads the object must not find nothing
-			err = errors.Join(err, g.print(p.stdout, undecided(err, time.Now())))
+			err = errors.Join(err, g.print(p.stdout, board.Undecided(err, time.Now())))
 		}
 		return 0, err
 	}
@@ -73,7 +74,8 @@ func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (
 	if err != nil {
 		return gate.Decision{}, err
 	}
-	d, evidence, err := decide(ctx, l, c, fingerprint, s.measureLag, now)
+	known := board.Sources{Settings: boardSettings(c), Ledger: l, Lag: s.lag}
+	d, evidence, err := known.Judge(ctx, fingerprint, now)
 	if err != nil {
 		return gate.Decision{}, err
 	}
@@ -96,7 +98,7 @@ func (g *gateCommand) record(ctx context.Context, l *ledger.Ledger, d *gate.Deci
 	}
 	r, err := l.RecordDecision(ctx, who, *d, e)
 	switch {
-	case errors.Is(err, ledger.ErrNotMigrated):
+	case errors.Is(err, board.ErrNotMigrated):
 		return nil
 	case err != nil:
 		return withHint(fmt.Errorf("the decision stands, but is not on record: %w", err),
@@ -119,38 +121,10 @@ func asker() string {
 	return name + "@" + host
 }
 
-// undecided is the decision where the evidence cannot be asked for.
-func undecided(err error, now time.Time) gate.Decision {
-	return gate.Decision{
-		Decision: gate.Undecided, At: now.UTC(),
-		Criteria: []gate.Result{{Name: "databases", Verdict: gate.Errored, Reason: err.Error()}},
-	}
-}
-
 func (g *gateCommand) print(w io.Writer, d gate.Decision) error {
 	if g.JSON {
 		return writeObject(w, d)
 	}
 	_, err := io.WriteString(w, gate.Text(d))
 	return err
-}
-
-// decide gathers the evidence and judges it. A ledger that was never written is no evidence, not an error.
-// A lag that cannot be measured is not known, and no reason not to judge the rest.
-func decide(ctx context.Context, l *ledger.Ledger, c *config.Config, fingerprint string, measure lagMeter, now time.Time) (gate.Decision, gate.Evidence, error) {
-	evidence, err := l.Evidence(ctx, fingerprint, now, c.Gate.Criteria.SampleBound.MaxAge)
-	if errors.Is(err, ledger.ErrNotMigrated) {
-		evidence, err = gate.Evidence{Fingerprint: fingerprint}, nil
-	}
-	if err != nil {
-		return gate.Decision{}, evidence, fmt.Errorf("gathering the evidence: %w", err)
-	}
-	evidence.Fields = comparedFields(c)
-	if evidence.NextFull.IsZero() && !c.Sampler.Full.Off() {
-		evidence.NextFull = c.Sampler.Full.Next(now)
-	}
-	if lag, err := measure(ctx); err == nil && lag != nil {
-		evidence.Lag = &gate.LagEvidence{Events: lag.Events, Behind: lag.Behind, At: now}
-	}
-	return c.Gate.Decide(evidence, now), evidence, nil
 }

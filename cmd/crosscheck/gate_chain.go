@@ -8,11 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"time"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/config"
-	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 )
 
@@ -63,7 +61,7 @@ func readChain(ctx context.Context, p *program, c *config.Config, head string) (
 	}
 	defer l.Close()
 	chain, err := l.VerifyChain(ctx, head)
-	if errors.Is(err, ledger.ErrNotMigrated) {
+	if errors.Is(err, board.ErrNotMigrated) {
 		err = withHint(err, "a ledger without tables has no chain; verify, sample and run create them. Check ledger.dsn and ledger.schema")
 	}
 	return chain, err
@@ -80,39 +78,4 @@ func (r chainReport) text() string {
 		return "No decision is on record.\n"
 	}
 	return fmt.Sprintf("%d decisions, none changed, removed or put in. Head %s\n", r.Length, r.Head)
-}
-
-// flipEvery is how often the sidecar looks whether the decision has become another.
-const flipEvery = time.Minute
-
-// recordFlips puts the decision on record whenever it has become another, until ctx ends. What goes wrong is logged and
-// tried again: a flip that was missed is still one a minute later, unless it has flipped back.
-func (s *sidecar) recordFlips(ctx context.Context, status *ledgerStatus) error {
-	for {
-		if err := s.recordFlip(ctx, status); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "the decision could not be put on record", slog.String("error", err.Error()))
-		}
-		if lease.Sleep(ctx, flipEvery) != nil {
-			return nil
-		}
-	}
-}
-
-func (s *sidecar) recordFlip(ctx context.Context, status *ledgerStatus) error {
-	fingerprint, err := status.fingerprint(ctx)
-	if err != nil {
-		return fmt.Errorf("identifying the databases: %w", err)
-	}
-	d, evidence, err := decide(ctx, s.ledger, s.config, fingerprint, status.lag, time.Now())
-	if err != nil {
-		return err
-	}
-	r, recorded, err := s.ledger.RecordFlip(ctx, "crosscheck run, "+holder(), d, evidence)
-	if errors.Is(err, ledger.ErrNotMigrated) {
-		return nil
-	}
-	if recorded {
-		s.log.InfoContext(ctx, "the decision has become another", slog.String("decision", string(d.Decision)), slog.Int64("seq", r.Seq), slog.String("head", r.Hash))
-	}
-	return err
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
-	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/web"
 )
@@ -67,7 +66,7 @@ func newReport(p verify.Pass, fields *gate.Fields, found []verify.Divergence, no
 		r.Counts = append(r.Counts, countReport{c.Group, c.Legacy, c.Projection})
 	}
 	for _, d := range found {
-		r.Divergences = append(r.Divergences, webDivergence(d, now))
+		r.Divergences = append(r.Divergences, web.NewDivergence(d, now))
 	}
 	if p.Scan.Sampled > 0 {
 		r.Bound = newBound(p)
@@ -83,36 +82,6 @@ func newBound(p verify.Pass) *boundReport {
 		Sampled: p.Scan.Sampled, Confidence: sampleConfidence,
 		MaxRatio: ratio, MaxOrders: int64(ratio*float64(population) + 0.5),
 	}
-}
-
-func webDivergence(d verify.Divergence, now time.Time) web.Divergence {
-	w := web.Divergence{
-		OrderID: string(d.Mismatch.Key), Kind: string(d.Mismatch.Kind), Hop: string(d.Mismatch.Hop), Cause: string(d.Mismatch.Cause),
-		Fields: []web.Field{}, FirstSeen: d.FirstSeen.UTC(), AgeSeconds: now.Sub(d.FirstSeen).Round(time.Millisecond).Seconds(),
-		State: string(d.State), FoundBy: string(d.FoundBy),
-	}
-	if a := d.Acceptance; a != nil {
-		w.Acceptance = &web.Acceptance{Who: a.Who, Why: a.Why, At: a.At, Until: a.Until}
-	}
-	for _, f := range d.Mismatch.Fields {
-		w.Fields = append(w.Fields, web.Field{Name: f.Name, Legacy: valueText(f.Legacy), Events: eventsText(f.Events), Projection: valueText(f.Projection)})
-	}
-	return w
-}
-
-// eventsText tells NULL from not known.
-func eventsText(v *order.Value) any {
-	if v == nil {
-		return nil
-	}
-	return valueText(v)
-}
-
-func valueText(v *order.Value) *string {
-	if v == nil || v.Null {
-		return nil
-	}
-	return &v.Text
 }
 
 func exitCode(v compare.Verdict) int {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/lease"
@@ -66,13 +67,17 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 
 // serve runs the web server and the sampler; the first that ends stops the other, and both have ended when it returns.
 func (s *sidecar) serve(ctx context.Context) error {
-	status := &ledgerStatus{ledger: s.ledger, config: s.config, fingerprint: s.fingerprint, lag: s.lag}
+	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: s.lag}
 	s.metrics = metrics.New(metrics.Options{
 		Version: version, Revision: revision(), Go: runtime.Version(),
-		Passes: []string{string(verify.Sample), string(verify.Full)}, Read: status.snapshot,
+		Passes: []string{string(verify.Sample), string(verify.Full)},
+		Read: func(ctx context.Context) (metrics.Snapshot, error) {
+			b, err := known.Gather(ctx, time.Now())
+			return b.Metrics(), err
+		},
 	})
 	server := &web.Server{
-		Listen: s.config.Web.Listen, Source: status, Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
+		Listen: s.config.Web.Listen, Source: page{known}, Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
 	}
 	passes := &sampler.Sampler{
 		Ledger: s.ledger, Holder: holder(), Observe: s.observe, Log: s.log,
@@ -92,8 +97,9 @@ func (s *sidecar) serve(ctx context.Context) error {
 		if err := s.migrate(ctx); err != nil {
 			return err
 		}
-		g.Go(func() error { return s.recordFlips(ctx, status) })
-		g.Go(func() error { return s.alert(ctx, status) })
+		flips := board.Flips{Sources: known, Record: s.ledger.RecordFlip, Who: "crosscheck run, " + holder(), Log: s.log, Now: time.Now, Wait: lease.Sleep}
+		g.Go(func() error { return flips.Run(ctx) })
+		g.Go(func() error { return s.alert(ctx, known) })
 		g.Go(func() error { return s.follow(ctx) })
 		return passes.Run(ctx)
 	})
@@ -220,12 +226,12 @@ func (s *sidecar) fingerprint(ctx context.Context) (string, error) {
 	return opened.fingerprint(ctx, s.config)
 }
 
-func (s *sidecar) lag(ctx context.Context) (*projectionLag, error) {
+func (s *sidecar) lag(ctx context.Context) (*board.Lag, error) {
 	opened, err := s.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return opened.measureLag(ctx)
+	return opened.lag(ctx)
 }
 
 // ready says what can be reached now.

@@ -1,4 +1,4 @@
-package main
+package board
 
 import (
 	"testing"
@@ -30,7 +30,7 @@ func TestWhenTheStreamCountsAsStopped(t *testing.T) {
 		if !c.looked.IsZero() {
 			e = &gate.StreamEvidence{At: c.looked}
 		}
-		if _, stopped := streamStopped(e, c.started, now, c.window); stopped != c.stopped {
+		if stopped := !streamOf(e, nil, c.started, now, c.window).Stopped.IsZero(); stopped != c.stopped {
 			t.Errorf("%s: stopped is %v", why, stopped)
 		}
 	}

@@ -1,0 +1,140 @@
+package board
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/incident"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+var now = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+
+// fakeLedger has one open divergence under the fingerprint "now", and two under any.
+type fakeLedger struct {
+	evidence error
+	counted  int // calls that count divergences, beside the evidence
+}
+
+func (f *fakeLedger) Evidence(_ context.Context, fingerprint string, _ time.Time, _ time.Duration) (gate.Evidence, error) {
+	return gate.Evidence{Fingerprint: fingerprint, Open: open(1), Accepted: 4}, f.evidence
+}
+
+func open(n int64) []gate.OpenDivergences {
+	return []gate.OpenDivergences{{Hop: "legacy->projection", Kind: "differs", Count: n, Oldest: now.Add(-time.Hour)}}
+}
+
+func (*fakeLedger) StreamEvidence(context.Context, string) (*gate.StreamEvidence, map[int]int64, error) {
+	return &gate.StreamEvidence{Stored: 10, Seen: 9, At: now}, map[int]int64{0: 3}, nil
+}
+
+func (f *fakeLedger) OpenCounts(_ context.Context, fingerprint string) ([]gate.OpenDivergences, error) {
+	f.counted++
+	if fingerprint == "" {
+		return open(2), nil
+	}
+	return open(1), nil
+}
+
+func (*fakeLedger) OpenDivergences(context.Context, string, int) ([]verify.Divergence, error) {
+	return []verify.Divergence{{ID: 1}}, nil
+}
+
+func (f *fakeLedger) AcceptedDivergences(context.Context, string, int) ([]verify.Divergence, int64, error) {
+	f.counted++
+	return nil, 4, nil
+}
+
+func (*fakeLedger) Passes(context.Context, int) ([]verify.Pass, error) {
+	return []verify.Pass{{ID: 7, Kind: verify.Full}}, nil
+}
+
+func (*fakeLedger) Kinds(context.Context) ([]KindStatus, error) {
+	due := now.Add(-time.Hour)
+	return []KindStatus{{Kind: verify.Full, NextDue: due}, {Kind: verify.Sample, NextDue: due}}, nil
+}
+func (*fakeLedger) NewestFinished(context.Context) ([]verify.Pass, error) { return nil, nil }
+func (*fakeLedger) SuspectCount(context.Context) (int64, error)           { return 5, nil }
+
+func (*fakeLedger) OpenGroups(context.Context, string, bool) ([]incident.Group, error) {
+	return []incident.Group{{Hop: "legacy->projection", Count: 1}}, nil
+}
+
+func (*fakeLedger) Acceptances(context.Context, string) ([]incident.Acceptance, error) {
+	return nil, nil
+}
+func (*fakeLedger) AlertsPending(context.Context, time.Time) (int64, error) { return 6, nil }
+
+type nightly struct{}
+
+func (nightly) String() string               { return "0 2 * * *" }
+func (nightly) Next(now time.Time) time.Time { return now.Add(time.Hour) }
+
+// gathered is a board of that ledger, and what identifying the databases answers.
+func gathered(t *testing.T, l *fakeLedger, identified error) Board {
+	t.Helper()
+	s := Sources{
+		Settings: Settings{
+			Policy: gate.Policy{Criteria: gate.Defaults()}, Schedules: map[verify.PassKind]Schedule{verify.Full: nightly{}},
+			Window: time.Second, Stream: true, Alerts: true,
+		},
+		Ledger: l, Identify: func(context.Context) (string, error) { return "now", identified },
+		Lag: func(context.Context) (*Lag, error) { return nil, errors.New("the projection is away") },
+	}
+	b, err := s.Gather(t.Context(), now, Lists, Groups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestEveryProjectionShowsTheSameNumbers(t *testing.T) {
+	t.Parallel()
+	l := &fakeLedger{}
+	b := gathered(t, l, nil)
+	m, f := b.Metrics(), b.Facts()
+	if b.NoDecision != nil || m.Gate == nil || m.Gate.Decision != f.Decision || f.Decision != string(b.Decision.Decision) {
+		t.Errorf("decided %+v (%v), the metrics say %+v, the alerts %q", b.Decision, b.NoDecision, m.Gate, f.Decision)
+	}
+	if b.OpenCount() != 1 || m.Open[0].Count != 1 || f.Open[0].Count != 1 || m.Accepted != 4 || m.OldestDivergenceAge != time.Hour {
+		t.Errorf("one divergence is open: board %d, metrics %+v, alerts %+v", b.OpenCount(), m.Open, f.Open)
+	}
+	if l.counted != 0 {
+		t.Errorf("divergences were counted %d times beside the evidence", l.counted)
+	}
+	for i, overdue := range []bool{true, false} { // a sample is not scheduled
+		if m.Passes[i].Overdue != overdue || f.Passes[i].Overdue != overdue || m.Passes[i].Unscheduled == overdue {
+			t.Errorf("pass %d overdue: want %v, the metrics say %+v, the alerts %+v", i, overdue, m.Passes[i], f.Passes[i])
+		}
+	}
+	if len(m.StreamLag) != 1 || m.StreamLag[0].Messages != 3 || m.Completeness[0].Ratio != 0.9 || !f.StreamStopped.IsZero() {
+		t.Errorf("the stream is followed: %+v", m.Optional)
+	}
+}
+
+// TestASideThatIsDownHidesNothing of what the ledger knows, and resolves nothing.
+func TestASideThatIsDownHidesNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		identified, evidence error
+		open                 int64
+	}{
+		"not identified": {errors.New("connection refused"), nil, 2},
+		"no evidence":    {nil, errors.New("timeout"), 1},
+	} {
+		b := gathered(t, &fakeLedger{evidence: c.evidence}, c.identified)
+		m, f := b.Metrics(), b.Facts()
+		if b.NoDecision == nil || b.Decision.Criteria[0].Verdict != gate.Errored || m.Gate != nil {
+			t.Errorf("%s: decided %+v, the metrics say %+v", name, b.Decision, m.Gate)
+		}
+		if b.OpenCount() != c.open || m.Open[0].Count != c.open || m.Suspects != 5 || *m.AlertsPending != 6 || len(b.Listed) != 1 || len(b.Passes) != 1 {
+			t.Errorf("%s: the ledger's numbers are missing: %+v, %+v", name, b, m)
+		}
+		if f.Fingerprint != "" || f.Decision != "" || f.Open != nil || len(f.Passes) != 2 {
+			t.Errorf("%s: the alerts are told %+v", name, f)
+		}
+	}
+}

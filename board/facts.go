@@ -1,0 +1,72 @@
+package board
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/incident"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// Facts are what alerts are derived from. Without a decision the fingerprint is empty: then nothing is known of
+// divergences and of the decision, and nothing that is open is taken for resolved.
+func (b Board) Facts() incident.Facts {
+	f := incident.Facts{Passes: b.passFacts()}
+	if b.NoDecision != nil {
+		return f
+	}
+	f.Fingerprint, f.Decision = b.Decision.Fingerprint, string(b.Decision.Decision)
+	for _, c := range b.Decision.Criteria {
+		if c.Verdict != gate.Passes && !c.Advisory {
+			f.Failing = append(f.Failing, c.Name)
+			f.Reasons = append(f.Reasons, criterionTold(c, b.Settings.Values))
+		}
+	}
+	f.Open, f.Accepted = b.Groups, b.Acceptances
+	if b.Settings.Stream {
+		f.StreamStopped = b.Stream.Stopped
+	}
+	return f
+}
+
+// criterionTold is a criterion's result in a sentence. Its reason may quote a value of an order: a group of the counts, or
+// what a server's error names; numbers cannot.
+func criterionTold(c gate.Result, values bool) string {
+	if values {
+		return fmt.Sprintf("%s (%s): %s", c.Name, c.Verdict, c.Reason)
+	}
+	told := fmt.Sprintf("%s (%s)", c.Name, c.Verdict)
+	if number(c.Observed) && number(c.Limit) {
+		told += fmt.Sprintf(": observed %v, limit %v", c.Observed, c.Limit)
+	}
+	return told + "; the status page says why"
+}
+
+func number(v any) bool {
+	switch reflect.ValueOf(v).Kind() { //nolint:exhaustive // of the kinds of Go few are numbers
+	case reflect.Int, reflect.Int64, reflect.Float64:
+		return true
+	default:
+		return false
+	}
+}
+
+func (b Board) passFacts() []incident.Pass {
+	var facts []incident.Pass
+	for _, k := range b.Kinds {
+		if k.Kind == verify.StreamPass {
+			continue // each stop of a sidecar breaks one off, and the next goes on with its orders
+		}
+		p := incident.Pass{
+			Kind: string(k.Kind), ID: int64(k.Finished.ID), Unverified: k.Finished.Result.Verdict == compare.Unverified,
+			Coverage: k.Finished.Scan.Coverage, Overdue: k.Overdue, Due: k.NextDue,
+		}
+		if b.Settings.Values { // the reason may quote an error of a server, and with it a value
+			p.Reason = k.Finished.Result.Reason
+		}
+		facts = append(facts, p)
+	}
+	return facts
+}

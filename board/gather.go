@@ -1,0 +1,150 @@
+package board
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// Detail is a part of a board that is read only for who shows it.
+type Detail int
+
+// The details.
+const (
+	Lists  Detail = iota // Listed and Passes
+	Groups               // Groups and Acceptances
+)
+
+// Gather reads what is known as of now. A side that is down does not hide what the ledger knows: then the board has no
+// decision and says why. An error means that the ledger could not be read.
+func (s Sources) Gather(ctx context.Context, now time.Time, details ...Detail) (Board, error) {
+	b := Board{Settings: s.Settings, At: now}
+	if b.Fingerprint, b.NoDecision = s.Identify(ctx); b.NoDecision != nil {
+		b.Fingerprint, b.NoDecision = "", fmt.Errorf("identifying the databases: %w", b.NoDecision)
+	} else {
+		b.Decision, b.Evidence, b.NoDecision = s.Judge(ctx, b.Fingerprint, now)
+	}
+	if b.NoDecision != nil {
+		b.Decision, b.Evidence = Undecided(b.NoDecision, now), gate.Evidence{}
+	}
+	parts := []func(context.Context, *Board) error{s.divergences, s.passes, s.stream, s.pending}
+	for _, d := range details {
+		parts = append(parts, map[Detail]func(context.Context, *Board) error{Lists: s.lists, Groups: s.groups}[d])
+	}
+	for _, part := range parts {
+		if err := part(ctx, &b); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// Undecided is the decision where the evidence cannot be asked for.
+func Undecided(err error, now time.Time) gate.Decision {
+	return gate.Decision{
+		Decision: gate.Undecided, At: now.UTC(),
+		Criteria: []gate.Result{{Name: "databases", Verdict: gate.Errored, Reason: err.Error()}},
+	}
+}
+
+// Judge gathers the evidence under a fingerprint and decides. A ledger that was never written is no evidence, not an
+// error. A lag that cannot be measured is not known, and no reason not to judge the rest.
+func (s Sources) Judge(ctx context.Context, fingerprint string, now time.Time) (gate.Decision, gate.Evidence, error) {
+	evidence, err := s.Ledger.Evidence(ctx, fingerprint, now, s.Policy.Criteria.SampleBound.MaxAge)
+	if errors.Is(err, ErrNotMigrated) {
+		evidence, err = gate.Evidence{Fingerprint: fingerprint}, nil
+	}
+	if err != nil {
+		return gate.Decision{}, evidence, fmt.Errorf("gathering the evidence: %w", err)
+	}
+	evidence.Fields = s.Fields
+	if full := s.Schedules[verify.Full]; evidence.NextFull.IsZero() && full != nil {
+		evidence.NextFull = full.Next(now)
+	}
+	if lag, err := s.Lag(ctx); err == nil && lag != nil {
+		evidence.Lag = &gate.LagEvidence{Events: lag.Events, Behind: lag.Behind, At: now}
+	}
+	return s.Policy.Decide(evidence, now), evidence, nil
+}
+
+// divergences are counted once: where there is a decision, with its evidence.
+func (s Sources) divergences(ctx context.Context, b *Board) (err error) {
+	if b.NoDecision == nil {
+		b.Open, b.Accepted = b.Evidence.Open, b.Evidence.Accepted
+		return nil
+	}
+	if b.Open, err = s.Ledger.OpenCounts(ctx, b.Fingerprint); err != nil {
+		return err
+	}
+	_, b.Accepted, err = s.Ledger.AcceptedDivergences(ctx, b.Fingerprint, 0)
+	return err
+}
+
+func (s Sources) lists(ctx context.Context, b *Board) (err error) {
+	if b.Listed, err = s.Ledger.OpenDivergences(ctx, b.Fingerprint, MaxListed); err != nil {
+		return err
+	}
+	b.Passes, err = s.Ledger.Passes(ctx, maxPasses)
+	return err
+}
+
+func (s Sources) passes(ctx context.Context, b *Board) (err error) {
+	if b.Suspects, err = s.Ledger.SuspectCount(ctx); err != nil {
+		return err
+	}
+	kinds, err := s.Ledger.Kinds(ctx)
+	if err != nil {
+		return err
+	}
+	finished, err := s.Ledger.NewestFinished(ctx)
+	if err != nil {
+		return err
+	}
+	newest := map[verify.PassKind]verify.Pass{}
+	for _, p := range finished {
+		newest[p.Kind] = p
+	}
+	for _, k := range kinds {
+		schedule := s.Schedules[k.Kind]
+		b.Kinds = append(b.Kinds, Kind{k, newest[k.Kind], schedule, schedule != nil && k.Overdue(b.At, overdueAfter)})
+	}
+	return nil
+}
+
+func (s Sources) stream(ctx context.Context, b *Board) error {
+	if b.Fingerprint == "" {
+		return nil
+	}
+	e, lag, err := s.Ledger.StreamEvidence(ctx, b.Fingerprint)
+	if err != nil {
+		return err
+	}
+	b.Stream = streamOf(e, lag, s.Following, b.At, s.Window)
+	return nil
+}
+
+func (s Sources) pending(ctx context.Context, b *Board) error {
+	if !s.Alerts {
+		return nil
+	}
+	pending, err := s.Ledger.AlertsPending(ctx, b.At)
+	b.AlertsPending = &pending
+	return err
+}
+
+// groups reads what is accepted after what is open: what is accepted between the two is told at the next look, and never
+// as repaired. Without a decision nothing is told of either.
+func (s Sources) groups(ctx context.Context, b *Board) (err error) {
+	if b.NoDecision != nil {
+		return nil
+	}
+	if b.Groups, err = s.Ledger.OpenGroups(ctx, b.Fingerprint, s.Values); err != nil {
+		return err
+	}
+	b.Acceptances, err = s.Ledger.Acceptances(ctx, b.Fingerprint)
+	return err
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/nordvarg/crosscheck/board"
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/web"
+)
+
+// boardSettings are what the configuration says of the board.
+func boardSettings(c *config.Config) board.Settings {
+	s := board.Settings{
+		Policy: c.Gate, Fields: comparedFields(c), Schedules: map[verify.PassKind]board.Schedule{}, Window: c.Compare.Settle.Window,
+		Stream: c.Stream.Given(), Alerts: c.Alerts.Given(), Values: c.Alerts.IncludeValues,
+	}
+	for kind, schedule := range map[verify.PassKind]config.Schedule{verify.Sample: c.Sampler.Schedule, verify.Full: c.Sampler.Full} {
+		if !schedule.Off() {
+			s.Schedules[kind] = schedule
+		}
+	}
+	return s
+}
+
+// page gathers what the page and the API show.
+type page struct{ known board.Sources }
+
+// Status implements [web.Source].
+func (p page) Status(ctx context.Context) (web.Status, error) {
+	b, err := p.known.Gather(ctx, time.Now(), board.Lists)
+	status := web.NewStatus(b)
+	status.Version, status.Revision = version, revision()
+	return status, err
+}
+
+// lag returns nil where nothing tells: there is no event store.
+func (s sides) lag(ctx context.Context) (*board.Lag, error) {
+	if s.events == nil {
+		return nil, nil
+	}
+	return board.MeasureLag(ctx, s.projection, s.events)
+}
