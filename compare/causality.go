@@ -85,7 +85,7 @@ type aCase struct {
 
 func (o Oracle) newCase(e Evidence) *aCase {
 	c := &aCase{Oracle: o, Evidence: e, known: o.known()}
-	c.final, c.problems = o.Rules.Fold(e.Events)
+	c.final, c.problems = order.Fold(e.Events)
 	for i, event := range e.Events {
 		if i == 0 || event.Position > c.clean[len(c.clean)-1].Position {
 			c.clean = append(c.clean, event)

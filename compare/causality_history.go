@@ -129,7 +129,7 @@ func (c *aCase) neverChanged(f order.Field, v order.Value) (Cause, string, Confi
 	if c.History.Audit == nil || f.Name == "status" {
 		return "", "", ""
 	}
-	first := order.NewState(c.Rules)
+	first := order.State{}
 	for _, e := range c.clean {
 		if first.Exists() {
 			break

@@ -36,7 +36,7 @@ type trial struct {
 
 func (c *aCase) try(row order.Row) *trial {
 	t := &trial{aCase: c, row: row, stamped: c.stampedBy(row)}
-	state := order.NewState(c.Rules)
+	state := order.State{}
 	for i, e := range c.clean {
 		if i >= t.first() {
 			t.states = append(t.states, state)
@@ -64,7 +64,7 @@ func (t *trial) gives(from int, rest []order.Event, least int) (shown int, ok bo
 // after is the state after the first n events: none, or at least first.
 func (t *trial) after(n int) order.State {
 	if n < t.first() {
-		return order.NewState(t.Rules)
+		return order.State{}
 	}
 	return t.states[n-t.first()]
 }

@@ -11,7 +11,6 @@ import (
 type Oracle struct {
 	// Fields are the compared fields. Those that are not judged by events take no part; whether there is an order always does.
 	Fields []order.Field
-	Rules  order.Rules
 }
 
 // PlacementKind says how far down the history a row is.
@@ -79,7 +78,7 @@ func sameStretch(matches []int) bool {
 func (o Oracle) matches(known []int, events []order.Event, row *order.Row) []int {
 	var all, stamped []int
 	hasStamp := false
-	state := order.NewState(o.Rules)
+	state := order.State{}
 	for n := 0; ; n++ {
 		// a stamp on the state that the row does not match counts too: it tells which states are excluded
 		bears := row != nil && state.Exists() && bearsTime(*row, state.UpdatedAt())

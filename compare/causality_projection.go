@@ -125,7 +125,7 @@ func all(pairs []pair, is func(pair) bool) bool {
 
 // nearest is the state in the history that differs from the row in the fewest fields, the last such one.
 func (c *aCase) nearest(row order.Row) (nearest order.State, fields []int) {
-	state := order.NewState(c.Rules)
+	state := order.State{}
 	stamped := c.stampedBy(row)
 	for _, e := range c.clean {
 		state.Apply(e)
@@ -150,7 +150,7 @@ func (c *aCase) stampedBy(row order.Row) bool {
 // touched is the first of the events that gave the fields their last values.
 func (c *aCase) touched(fields []int) order.Position {
 	last := make([]order.Position, len(c.Fields))
-	was := order.NewState(c.Rules)
+	was := order.State{}
 	state := was
 	for _, e := range c.clean {
 		state.Apply(e)

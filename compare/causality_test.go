@@ -86,7 +86,7 @@ func history(t testing.TB, life string) []order.Event {
 
 // rowOf is what a system that applied these events rightly would show, as PostgreSQL would print it.
 func rowOf(o compare.Oracle, events []order.Event) order.Row {
-	state, _ := o.Rules.Fold(events)
+	state, _ := order.Fold(events)
 	row := order.Row{Key: "42", ChangedAt: order.Microseconds(state.UpdatedAt())}
 	for _, f := range o.Fields {
 		v, _ := state.Value(f.Name)

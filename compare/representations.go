@@ -26,7 +26,7 @@ func (o Oracle) Representations(is *Observation, e Evidence) Diagnosis {
 	if d.Hop == "" {
 		return d
 	}
-	state, _ := o.Rules.Fold(e.Events)
+	state, _ := order.Fold(e.Events)
 	if is.Mismatch == nil {
 		is.Mismatch = o.behindBoth(is.Key, e, &state)
 	}

@@ -16,15 +16,6 @@ const (
 	StatusCanceled        = "CANCELED"
 )
 
-// Rules say what the fold cannot know from events alone. The zero value is the default schema's.
-type Rules struct {
-	// Scales has, by field name, how many decimals a column keeps. Quantities and prices (of trades too) are rounded
-	// to it as they come in, as a cast to numeric(p,s) does, half away from zero; without an entry they stay exact,
-	// so that an event with too many digits shows as one that says something else than the row. The entry of
-	// avg_fill_price is the scale of the average; without one it is [AverageScale].
-	Scales map[string]int
-}
-
 // AverageScale is how many decimals avg_fill_price has in the default schema.
 const AverageScale = 6
 
@@ -45,7 +36,6 @@ const AverageScale = 6
 //
 // A State may be copied; the copy goes its own way. The zero value is an order of which nothing is known yet.
 type State struct {
-	rules  Rules
 	key    Key
 	last   Position
 	seen   bool // at least one event, so that last means something
@@ -60,21 +50,13 @@ type State struct {
 	createdAt, updatedAt time.Time
 }
 
-// NewState is the state of an order before its first event.
-func NewState(r Rules) State { return State{rules: r} }
-
 // Fold replays a history from its beginning. Events must be in the order of their positions.
-func (r Rules) Fold(events []Event) (State, []Problem) {
-	s := NewState(r)
-	var problems []Problem
+func Fold(events []Event) (s State, problems []Problem) {
 	for _, e := range events {
 		problems = append(problems, s.Apply(e)...)
 	}
 	return s, problems
 }
-
-// Fold replays a history under the default rules.
-func Fold(events []Event) (State, []Problem) { return Rules{}.Fold(events) }
 
 // Exists is true once the order was created.
 func (s *State) Exists() bool { return s.exists }
@@ -184,10 +166,7 @@ func (a *application) apply() {
 func (a *application) create(body Created) {
 	a.exists, a.status, a.createdAt = true, StatusOpen, a.event.At
 	a.trader, a.symbol, a.side = body.Trader, body.Symbol, body.Side
-	a.quantity, a.price = a.rounded("quantity", body.Quantity), body.Price
-	if a.price.Valid {
-		a.price.Decimal = a.rounded("price", body.Price.Decimal)
-	}
+	a.quantity, a.price = body.Quantity, body.Price
 	if a.quantity.Sign() <= 0 {
 		a.report(ProblemNotPositive, "an order of %s", plain(a.quantity))
 	}
@@ -212,11 +191,11 @@ func (a *application) modify(body Modified) {
 		if body.New.Null {
 			a.price = apd.NullDecimal{}
 		} else if d, ok := a.numeral(body.New.Text); ok {
-			a.price = apd.NullDecimal{Decimal: a.rounded("price", d), Valid: true}
+			a.price = apd.NullDecimal{Decimal: d, Valid: true}
 		}
 	case "quantity":
 		if d, ok := a.numeral(body.New.Text); ok {
-			a.quantity = a.rounded("quantity", d)
+			a.quantity = d
 		}
 	default:
 		a.report(ProblemSchema, "%q is no field that a modification changes", body.Field)
@@ -239,7 +218,6 @@ func (a *application) fill(quantity, price apd.Decimal) {
 	if quantity.Sign() <= 0 {
 		a.report(ProblemNotPositive, "a trade of %s", plain(quantity))
 	}
-	quantity, price = a.rounded("quantity", quantity), a.rounded("price", price)
 	var filled, value, notional apd.Decimal
 	if !exactly(exact.Add(&filled, &a.filled, &quantity)) ||
 		!exactly(exact.Mul(&value, &quantity, &price)) || !exactly(exact.Add(&notional, &a.notional, &value)) {
@@ -257,8 +235,7 @@ func (a *application) checkRemaining(remaining apd.NullDecimal) {
 	if !remaining.Valid || !exactly(exact.Sub(&left, &a.quantity, &a.filled)) {
 		return
 	}
-	said := a.rounded("quantity", remaining.Decimal)
-	if said.Cmp(&left) != 0 {
+	if said := remaining.Decimal; said.Cmp(&left) != 0 {
 		a.report(ProblemContradiction, "says that %s remain, it is %s", plain(said), plain(left))
 	}
 }
@@ -322,20 +299,7 @@ func (s *State) average() Value {
 	if s.filled.IsZero() {
 		return Null
 	}
-	scale, ok := s.rules.Scales["avg_fill_price"]
-	if !ok {
-		scale = AverageScale
-	}
-	d := quotient(s.notional, s.filled, scale)
-	return Value{Text: plain(d)}
-}
-
-// rounded is a number as a column of the field's scale would hold it.
-func (s *State) rounded(field string, d apd.Decimal) apd.Decimal {
-	if scale, ok := s.rules.Scales[field]; ok {
-		return rescale(d, scale)
-	}
-	return d
+	return Value{Text: plain(quotient(s.notional, s.filled, AverageScale))}
 }
 
 func shown(v Value) string {

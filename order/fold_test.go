@@ -136,15 +136,11 @@ func TestAnEventOfAnotherOrderIsNotApplied(t *testing.T) {
 	}
 }
 
-func TestScalesRoundWhatComesIn(t *testing.T) {
+func TestSmallTradesAddUpExactly(t *testing.T) {
 	events := history(t, created, strings.Replace(part, "40", "0.00005", 1), strings.Replace(part, "40", "0.00004", 1))
-	s, _ := order.Rules{Scales: map[string]int{"quantity": 4, "avg_fill_price": 2}}.Fold(events)
-	if got, want := state(s), "PARTIALLY_FILLED 100.0000@10 0.0001@10.00 2024-01-01 09:30:03+00"; got != want {
-		t.Errorf("got %s, want %s: each trade rounded half away from zero, not their sum", got, want)
-	}
-	s, _ = order.Fold(events)
+	s, _ := order.Fold(events)
 	if got, want := state(s), "PARTIALLY_FILLED 100@10 0.00009@10.000000 2024-01-01 09:30:03+00"; got != want {
-		t.Errorf("got %s, want %s: exact unless told otherwise", got, want)
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -65,7 +65,7 @@ func (x *explainer) report(key order.Key, l look, verdict compare.Verdict) order
 	r.Representations["legacy"] = x.rowValues(l.legacy.Rows)
 	r.Representations["projection"] = x.rowValues(l.projection.Rows)
 	if x.sides.events != nil {
-		final, _ := x.oracle.Rules.Fold(l.events)
+		final, _ := order.Fold(l.events)
 		r.Representations["events"] = x.stateValues(&final)
 		r.Timeline = append(r.Timeline, x.eventMoments(l)...)
 	}
@@ -109,7 +109,7 @@ func (x *explainer) stateValues(s *order.State) map[string]*string {
 }
 
 func (x *explainer) eventMoments(l look) []moment {
-	state := order.NewState(x.oracle.Rules)
+	state := order.State{}
 	var out []moment
 	for _, e := range l.events {
 		m := moment{

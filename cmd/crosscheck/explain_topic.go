@@ -127,7 +127,7 @@ func (x *explainer) consumed(t *onTopic) (map[string]*string, bool) {
 	if !claimed || len(t.facts.Messages) == 0 && t.missed != nil {
 		return nil, false
 	}
-	state, _ := x.oracle.Rules.Fold(events)
+	state, _ := order.Fold(events)
 	return x.stateValues(&state), true
 }
 
