@@ -115,23 +115,28 @@ var mistakes = map[string]struct {
 	},
 }
 
+// renumbered are events that are all applied, one after the other.
+func renumbered(events []order.Event) []order.Event {
+	out := make([]order.Event, len(events))
+	for i, e := range events {
+		e.Position = order.Position(i + 1)
+		out[i] = e
+	}
+	return out
+}
+
 func TestMistakesOfProjectorsAreRecognised(t *testing.T) {
 	for name, mistake := range mistakes {
 		t.Run(name, func(t *testing.T) {
 			recognised := 0
 			rapid.Check(t, func(t *rapid.T) {
 				events := ordertest.Clean(t, 10)
-				made := mistake.mistaken(t, events)
-				indexes := make([]order.Event, len(made))
-				for i, e := range made {
-					e.Position = order.Position(i + 1)
-					indexes[i] = e
-				}
-				state, _ := order.Fold(indexes)
+				made := renumbered(mistake.mistaken(t, events))
+				state, _ := order.Fold(made)
 				if !state.Exists() {
 					return // nothing was projected, which is lag
 				}
-				row := rowOf(oracle, indexes)
+				row := rowOf(oracle, made)
 				d := oracle.Diagnose(compare.Evidence{Events: events, Legacy: one(rowOf(oracle, events)), Projection: one(row)})
 				if d.Verdict != compare.Diverged {
 					// the mistake left no trace: overwritten since, or the row is one that was right some time ago
@@ -152,9 +157,10 @@ func TestMistakesOfProjectorsAreRecognised(t *testing.T) {
 	}
 }
 
-func TestWrongValuesAreRecognised(t *testing.T) {
+// wrongValues are what a projector does to single values; each is named by its cause.
+func wrongValues() map[compare.Cause]func(t *rapid.T, row *order.Row) {
 	numbers := []int{3, 4, 6} // quantity, price, filled_quantity
-	change := map[compare.Cause]func(t *rapid.T, row *order.Row){
+	return map[compare.Cause]func(t *rapid.T, row *order.Row){
 		compare.NullInsteadOfValue: func(t *rapid.T, row *order.Row) {
 			row.Values[rapid.SampledFrom([]int{0, 1, 2, 3, 4, 5, 6, 8}).Draw(t, "field")] = order.Null
 		},
@@ -187,7 +193,10 @@ func TestWrongValuesAreRecognised(t *testing.T) {
 			row.Values[4].Text = strconv.FormatFloat(f, 'f', -1, 64)
 		},
 	}
-	for cause, wrong := range change {
+}
+
+func TestWrongValuesAreRecognised(t *testing.T) {
+	for cause, wrong := range wrongValues() {
 		t.Run(string(cause), func(t *testing.T) {
 			recognised := 0
 			rapid.Check(t, func(t *rapid.T) {

@@ -120,19 +120,21 @@ func but(row order.Row, changes ...string) order.Row {
 
 func one(r order.Row) []order.Row { return []order.Row{r} }
 
-func TestPlaces(t *testing.T) {
+type placeCase struct {
+	reason string
+	oracle compare.Oracle
+	events []order.Event
+	rows   []order.Row
+	want   string // kind, events, behind, next
+	unsure bool
+}
+
+func placeCases(t testing.TB) []placeCase {
 	events := history(t, "create 100@10; part 40@10; price 11; fill 60@10.01")
 	back := history(t, "create 100@10; price 11; price 10")
 	withoutTime := compare.Oracle{Fields: fieldsOf("price", "status")}
 	unstamped := func(r order.Row) order.Row { r.ChangedAt = time.Time{}; return r }
-	for _, test := range []struct {
-		reason string
-		oracle compare.Oracle
-		events []order.Event
-		rows   []order.Row
-		want   string // kind, events, behind, next
-		unsure bool
-	}{
+	return []placeCase{
 		{"all events", oracle, events, one(rowOf(oracle, events)), "whole 4 0 0", false},
 		{"all but one", oracle, events, one(rowOf(oracle, events[:3])), "prefix 3 1 4", false},
 		{"the first", oracle, events, one(rowOf(oracle, events[:1])), "prefix 1 3 2", false},
@@ -154,7 +156,11 @@ func TestPlaces(t *testing.T) {
 		{"a row with the newest time and an old value", withoutTime, events, one(order.Row{Values: rowOf(withoutTime, events[:3]).Values, ChangedAt: second(4)}), "none 0 0 0", false},
 		{"a time of no event tells nothing", withoutTime, events, one(order.Row{Values: rowOf(withoutTime, events[:3]).Values, ChangedAt: second(99)}), "prefix 3 1 4", false},
 		{"events that change nothing visible", compare.Oracle{Fields: fieldsOf("symbol")}, events, one(unstamped(rowOf(compare.Oracle{Fields: fieldsOf("symbol")}, events))), "whole 4 0 0", false},
-	} {
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	for _, test := range placeCases(t) {
 		p := test.oracle.Place(test.events, test.rows)
 		if got := fmt.Sprint(p.Kind, " ", p.Events, " ", p.Behind, " ", p.Next); got != test.want || p.Ambiguous != test.unsure {
 			t.Errorf("%s: %s, ambiguous %v, want %s, %v", test.reason, got, p.Ambiguous, test.want, test.unsure)
@@ -180,18 +186,30 @@ func found(d compare.Diagnosis) string {
 	return s
 }
 
-func diagnosed(t *testing.T, reason string, o compare.Oracle, e compare.Evidence, want string, confidence compare.Confidence) {
+type diagnosisCase struct {
+	reason string
+	oracle compare.Oracle
+	e      compare.Evidence
+	want   string
+	sure   compare.Confidence
+}
+
+func diagnosed(t *testing.T, cases []diagnosisCase) {
 	t.Helper()
-	d := o.Diagnose(e)
-	if found(d) != want || d.Confidence != confidence {
-		t.Errorf("%s:\ngot  %s (%s)\nwant %s (%s)\n%s", reason, found(d), d.Confidence, want, confidence, d.Reason)
-	}
-	if (d.Reason == "") != (d.Verdict == compare.Match) {
-		t.Errorf("%s: %s for the reason %q", reason, d.Verdict, d.Reason)
+	for _, c := range cases {
+		d := c.oracle.Diagnose(c.e)
+		if found(d) != c.want || d.Confidence != c.sure {
+			t.Errorf("%s:\ngot  %s (%s)\nwant %s (%s)\n%s", c.reason, found(d), d.Confidence, c.want, c.sure, d.Reason)
+		}
+		if (d.Reason == "") != (d.Verdict == compare.Match) {
+			t.Errorf("%s: %s for the reason %q", c.reason, d.Verdict, d.Reason)
+		}
 	}
 }
 
-func TestDiagnosesOfProjections(t *testing.T) {
+func TestDiagnosesOfProjections(t *testing.T) { diagnosed(t, projectionCases(t)) }
+
+func projectionCases(t testing.TB) (cases []diagnosisCase) {
 	const life = "create 100@10; part 40@10; price 11.5; part 20@10.01"
 	for _, test := range []struct {
 		reason string
@@ -238,8 +256,9 @@ func TestDiagnosesOfProjections(t *testing.T) {
 		if test.more != nil {
 			test.more(&e)
 		}
-		diagnosed(t, test.reason, oracle, e, test.want, test.sure)
+		cases = append(cases, diagnosisCase{test.reason, oracle, e, test.want, test.sure})
 	}
+	return cases
 }
 
 func none([]order.Event) []order.Row { return nil }
@@ -270,7 +289,9 @@ func applied(events []order.Event, indexes []int) order.Row {
 	return rowOf(oracle, chosen)
 }
 
-func TestDiagnosesOfLegacy(t *testing.T) {
+func TestDiagnosesOfLegacy(t *testing.T) { diagnosed(t, legacyCases(t)) }
+
+func legacyCases(t testing.TB) (cases []diagnosisCase) {
 	const life = "create 100@10; part 40@10; price 11.5; part 20@10.01"
 	trades := func(quantities ...int64) func(*compare.Evidence) {
 		return func(e *compare.Evidence) {
@@ -342,51 +363,49 @@ func TestDiagnosesOfLegacy(t *testing.T) {
 		if state, _ := order.Fold(e.Events); state.Exists() {
 			e.Projection = one(rowOf(oracle, e.Events))
 		}
-		diagnosed(t, test.reason, oracle, e, test.want, test.sure)
+		cases = append(cases, diagnosisCase{test.reason, oracle, e, test.want, test.sure})
 	}
+	return cases
 }
 
 func TestDiagnosesOfBoth(t *testing.T) {
+	diagnosed(t, bothCases(t))
+	events := history(t, "create 100@10; part 40@10; price 11.5")
+	d := oracle.Diagnose(compare.Evidence{Events: events, Legacy: one(rowOf(oracle, events)), Projection: one(rowOf(oracle, events[:1]))})
+	if d.Behind != 2 || !d.Since.Equal(second(2)) {
+		t.Errorf("behind by %d since %s, want 2 since the second event", d.Behind, d.Since)
+	}
+}
+
+func bothCases(t testing.TB) []diagnosisCase {
 	events := history(t, "create 100@10; part 40@10; price 11.5")
 	right := rowOf(oracle, events)
-	for _, test := range []struct {
-		reason string
-		e      compare.Evidence
-		want   string
-		sure   compare.Confidence
-	}{
-		{"nothing anywhere", compare.Evidence{}, "match", ""},
-		{"no events", compare.Evidence{Legacy: one(right)}, "lagging legacy->events lost_shadow_write", compare.High},
-		{"no events, both rows", compare.Evidence{Legacy: one(right), Projection: one(right)}, "lagging legacy->events lost_shadow_write", compare.High},
-		{"a row from nowhere", compare.Evidence{Projection: one(right)}, "diverged events->projection ghost_row", compare.High},
+	venue, nothing := compare.Oracle{Fields: fieldsOf("price", "venue")}, compare.Oracle{Fields: fieldsOf("venue")}
+	rows := func(v string) []order.Row { return one(order.Row{Values: []order.Value{text("11.5"), text(v)}}) }
+	row := one(order.Row{Values: []order.Value{text("X")}})
+	return []diagnosisCase{
+		{"nothing anywhere", oracle, compare.Evidence{}, "match", ""},
+		{"no events", oracle, compare.Evidence{Legacy: one(right)}, "lagging legacy->events lost_shadow_write", compare.High},
+		{"no events, both rows", oracle, compare.Evidence{Legacy: one(right), Projection: one(right)}, "lagging legacy->events lost_shadow_write", compare.High},
+		{"a row from nowhere", oracle, compare.Evidence{Projection: one(right)}, "diverged events->projection ghost_row", compare.High},
 		{
-			"both wrong, each in its way",
+			"both wrong, each in its way", oracle,
 			compare.Evidence{Events: events, Legacy: one(but(right, "price=77")), Projection: one(but(right, "price=88"))},
 			"diverged events->projection wrong_value at 3", compare.Low,
 		},
 		{
-			"both wrong in the same way: the events are",
+			"both wrong in the same way: the events are", oracle,
 			compare.Evidence{Events: events, Legacy: one(but(right, "price=77")), Projection: one(but(right, "price=77"))},
 			"lagging legacy->events wrong_event_content at 3", compare.Low,
 		},
 		{
-			"legacy ahead, the projection behind",
+			"legacy ahead, the projection behind", oracle,
 			compare.Evidence{Events: events, Legacy: one(but(right, "changed_at=9", "status=CANCELED")), Projection: one(rowOf(oracle, events[:2]))},
 			"lagging legacy->events lost_shadow_write", compare.High,
 		},
-	} {
-		diagnosed(t, test.reason, oracle, test.e, test.want, test.sure)
+		{"a field that events do not tell", venue, compare.Evidence{Events: events, Legacy: rows("X"), Projection: rows("Y")}, "lagging legacy->projection wrong_value", compare.Low},
+		{"no judged field", nothing, compare.Evidence{Events: events, Legacy: row, Projection: row}, "match", ""},
+		{"no judged field, and no row", nothing, compare.Evidence{Events: events, Legacy: row}, "lagging events->projection stale_projection at 1", compare.Low},
+		{"no judged field, and no event", nothing, compare.Evidence{Legacy: row, Projection: row}, "lagging legacy->events lost_shadow_write", compare.High},
 	}
-	d := oracle.Diagnose(compare.Evidence{Events: events, Legacy: one(right), Projection: one(rowOf(oracle, events[:1]))})
-	if d.Behind != 2 || !d.Since.Equal(second(2)) {
-		t.Errorf("behind by %d since %s, want 2 since the second event", d.Behind, d.Since)
-	}
-	venue := compare.Oracle{Fields: fieldsOf("price", "venue")}
-	rows := func(v string) []order.Row { return one(order.Row{Values: []order.Value{text("11.5"), text(v)}}) }
-	diagnosed(t, "a field that events do not tell", venue, compare.Evidence{Events: events, Legacy: rows("X"), Projection: rows("Y")}, "lagging legacy->projection wrong_value", compare.Low)
-	nothing := compare.Oracle{Fields: fieldsOf("venue")}
-	row := one(order.Row{Values: []order.Value{text("X")}})
-	diagnosed(t, "no judged field", nothing, compare.Evidence{Events: events, Legacy: row, Projection: row}, "match", "")
-	diagnosed(t, "no judged field, and no row", nothing, compare.Evidence{Events: events, Legacy: row}, "lagging events->projection stale_projection at 1", compare.Low)
-	diagnosed(t, "no judged field, and no event", nothing, compare.Evidence{Legacy: row, Projection: row}, "lagging legacy->events lost_shadow_write", compare.High)
 }

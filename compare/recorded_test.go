@@ -8,20 +8,25 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-func TestRecordedChangesHaveTheirEvents(t *testing.T) {
-	noon := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
-	at := func(second int) time.Time { return noon.Add(time.Duration(second) * time.Second) }
+type recordedCase struct {
+	given               string
+	audit               []compare.Change
+	trades              []compare.Trade
+	events              []order.Event
+	changes, withEvents int64
+}
+
+// recordedBefore is the time from which a change of recordedCases is too young.
+var recordedBefore = time.Date(2024, 5, 1, 12, 0, 10, 0, time.UTC)
+
+func recordedCases() []recordedCase {
+	at := func(second int) time.Time { return recordedBefore.Add(time.Duration(second-10) * time.Second) }
 	event := func(second int, body order.Body) order.Event { return order.Event{At: at(second), Body: body} }
 	line := func(second int, field string) compare.Change { return compare.Change{At: at(second), Field: field} }
 	trade := func(second int) compare.Trade { return compare.Trade{At: at(second)} }
-	price, quantity := order.Modified{Field: "price"}, order.Modified{Field: "quantity"}
-	for _, c := range []struct {
-		given               string
-		audit               []compare.Change
-		trades              []compare.Trade
-		events              []order.Event
-		changes, withEvents int64
-	}{
+	was := text("1")
+	price, quantity := order.Modified{Field: "price", Old: &was, New: text("2")}, order.Modified{Field: "quantity", Old: &was, New: text("2")}
+	return []recordedCase{
 		{"nothing", nil, nil, nil, 0, 0},
 		{"a creation alone", nil, nil, []order.Event{event(0, order.Created{})}, 0, 0},
 		{"a change and its event", []compare.Change{line(1, "price")}, nil, []order.Event{event(1, price)}, 1, 1},
@@ -49,8 +54,12 @@ func TestRecordedChangesHaveTheirEvents(t *testing.T) {
 		{"an event of another time", []compare.Change{line(1, "price")}, nil, []order.Event{event(2, price)}, 1, 0},
 		{"less than a microsecond apart", []compare.Change{{At: at(1).Add(300), Field: "price"}}, nil, []order.Event{event(1, price)}, 1, 1},
 		{"what is too young to be missed", []compare.Change{line(9, "price"), line(10, "price")}, []compare.Trade{trade(10)}, nil, 1, 0},
-	} {
-		changes, withEvents := compare.Recorded(compare.History{Audit: c.audit, Trades: c.trades}, c.events, at(10))
+	}
+}
+
+func TestRecordedChangesHaveTheirEvents(t *testing.T) {
+	for _, c := range recordedCases() {
+		changes, withEvents := compare.Recorded(compare.History{Audit: c.audit, Trades: c.trades}, c.events, recordedBefore)
 		if changes != c.changes || withEvents != c.withEvents {
 			t.Errorf("%s: %d of %d changes have events, not %d of %d", c.given, withEvents, changes, c.withEvents, c.changes)
 		}

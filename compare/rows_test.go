@@ -26,13 +26,15 @@ func row(values ...order.Value) order.Row { return order.Row{Key: "1", Values: v
 
 func rows(r ...order.Row) []order.Row { return r }
 
-func TestRowsTellsTheKind(t *testing.T) {
+type rowsCase struct {
+	name               string
+	legacy, projection []order.Row
+	want               string
+}
+
+func rowsCases() []rowsCase {
 	open, openToo, done := row(text("OPEN"), text("1.0")), row(text("OPEN"), text("1.00")), row(text("FILLED"), text("2"))
-	for _, test := range []struct {
-		name               string
-		legacy, projection []order.Row
-		want               string
-	}{
+	return []rowsCase{
 		{"absent on both sides", nil, nil, "match"},
 		{"equal", rows(open), rows(openToo), "match"},
 		{"only legacy", rows(open), nil, "missing"},
@@ -46,7 +48,11 @@ func TestRowsTellsTheKind(t *testing.T) {
 		{"the same twice on both sides", rows(open, done), rows(done, openToo), "match"},
 		{"twice on both sides, one of them another", rows(open, done), rows(open, open), "duplicate"},
 		{"twice against thrice", rows(open, open), rows(open, open, open), "duplicate"},
-	} {
+	}
+}
+
+func TestRowsTellsTheKind(t *testing.T) {
+	for _, test := range rowsCases() {
 		t.Run(test.name, func(t *testing.T) {
 			got := "match"
 			if m := compare.Rows(fields, "1", test.legacy, test.projection); m != nil {

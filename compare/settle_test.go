@@ -30,15 +30,17 @@ func wrote(o compare.Observation, legacyAt, reached int) compare.Observation {
 	return o
 }
 
-func TestJudge(t *testing.T) {
-	for _, test := range []struct {
-		name    string
-		was, is compare.Observation
-		moves   int
-		want    compare.Verdict
-		final   bool
-		moved   bool
-	}{
+type judgeCase struct {
+	name    string
+	was, is compare.Observation
+	moves   int
+	want    compare.Verdict
+	final   bool
+	moved   bool
+}
+
+func judgeCases() []judgeCase {
+	return []judgeCase{
 		{"agrees by now", seen(0, "a", "b"), agreed(30, "a", "a"), 0, compare.Match, true, false},
 		{"agrees by now, early", seen(0, "a", "b"), agreed(1, "a", "a"), 0, compare.Match, true, false},
 		{"gone on both sides", seen(0, "a", ""), agreed(30, "", ""), 2, compare.Match, true, false},
@@ -56,7 +58,11 @@ func TestJudge(t *testing.T) {
 		{"the projection is past it", seen(0, "a", "b"), wrote(seen(30, "a", "b"), 0, 1), 0, compare.Diverged, true, false},
 		{"behind just less than the limit", seen(0, "a", "b"), wrote(seen(299, "a", "b"), 0, -10), 0, compare.Lagging, false, false},
 		{"behind for too long", seen(0, "a", "b"), wrote(seen(300, "a", "b"), 0, -10), 0, compare.Diverged, true, false},
-	} {
+	}
+}
+
+func TestJudge(t *testing.T) {
+	for _, test := range judgeCases() {
 		t.Run(test.name, func(t *testing.T) {
 			j := settle.Judge(test.was, test.is, test.moves, t0)
 			if j.Verdict != test.want || j.Final != test.final || j.Moved != test.moved {
@@ -98,19 +104,25 @@ func TestAStoppedProjectionIsFoundInTheEnd(t *testing.T) {
 	t.Error("never judged")
 }
 
-func TestAgainIsWhenSomethingCanBeDecided(t *testing.T) {
-	for _, test := range []struct {
-		name           string
-		rest, at, seen int // seconds
-		want           int
-	}{
+type againCase struct {
+	name           string
+	rest, at, seen int // seconds
+	want           int
+}
+
+func againCases() []againCase {
+	return []againCase{
 		{"it has just moved", 40, 40, 0, 70},
 		{"it will have been at rest for the window", 30, 40, 0, 60},
 		{"it is at rest, and the projection is behind", 0, 31, 0, 61},
 		{"the projection's excuse ends", 0, 290, 0, 300},
 		{"the excuse has ended, and it has moved", 290, 310, 0, 320},
 		{"a clock that was set back", 3600, 40, 3600, 70},
-	} {
+	}
+}
+
+func TestAgainIsWhenSomethingCanBeDecided(t *testing.T) {
+	for _, test := range againCases() {
 		t.Run(test.name, func(t *testing.T) {
 			second := func(n int) time.Time { return t0.Add(time.Duration(n) * time.Second) }
 			if is := settle.Again(second(test.rest), second(test.at), second(test.seen)); !is.Equal(second(test.want)) {

@@ -12,18 +12,24 @@ import (
 
 var streamedAt = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func canceledEvent(t *testing.T, at int, reason string) order.Event {
+func canceledEvent(t testing.TB, at int, reason string) order.Event {
 	return message(t, fmt.Sprintf(`{"event_id":%d,"order_id":7,"event_type":"OrderCanceled","timestamp":%q,"payload":{"reason":%q}}`,
 		at, streamedAt.Add(time.Duration(at)*time.Second).Format(time.RFC3339), reason))
 }
 
-func TestStreamedPartsFromTheStore(t *testing.T) {
+type streamedCase struct {
+	streamed compare.Streamed
+	want     string
+}
+
+func streamedCases(t testing.TB) map[string]streamedCase {
 	in := func(partition, at int) compare.StreamedMessage {
 		return compare.StreamedMessage{Event: canceledEvent(t, at, "why"), Partition: partition}
 	}
 	other := compare.StreamedMessage{Event: canceledEvent(t, 2, "because")}
 	drift := in(0, 2)
 	drift.Drift = errors.New("no reason")
+	cases := map[string]streamedCase{}
 	for name, test := range map[string]struct {
 		messages []compare.StreamedMessage
 		from     order.Position
@@ -54,15 +60,29 @@ func TestStreamedPartsFromTheStore(t *testing.T) {
 			Stored:   []order.Event{canceledEvent(t, 1, "why"), canceledEvent(t, 2, "why"), canceledEvent(t, 3, "why")},
 			Messages: test.messages, From: test.from, Due: due, Whole: !test.partly,
 		}
-		d := s.Diagnose()
+		cases[name] = streamedCase{s, test.want}
+	}
+	return cases
+}
+
+func TestStreamedPartsFromTheStore(t *testing.T) {
+	for name, test := range streamedCases(t) {
+		d := test.streamed.Diagnose()
 		if got := fmt.Sprintf("%s %s %d", d.Verdict, d.Cause, d.PartsAt); got != test.want {
 			t.Errorf("%s: %s, want %s (%s)", name, got, test.want, d.Reason)
 		}
 	}
 }
 
-func TestConsumedBeginsWithWhatTheStoreHeldBeforeTheTopic(t *testing.T) {
+type consumedCase struct {
+	streamed compare.Streamed
+	want     string
+	claimed  bool
+}
+
+func consumedCases(t testing.TB) map[string]consumedCase {
 	stored := []order.Event{canceledEvent(t, 1, "a"), canceledEvent(t, 2, "b"), canceledEvent(t, 3, "c")}
+	cases := map[string]consumedCase{}
 	for name, test := range map[string]struct {
 		from     order.Position
 		messages []int
@@ -81,7 +101,14 @@ func TestConsumedBeginsWithWhatTheStoreHeldBeforeTheTopic(t *testing.T) {
 		for _, at := range test.messages {
 			s.Messages = append(s.Messages, compare.StreamedMessage{Event: canceledEvent(t, at, "x")})
 		}
-		events, claimed := s.Consumed()
+		cases[name] = consumedCase{s, test.want, test.claimed}
+	}
+	return cases
+}
+
+func TestConsumedBeginsWithWhatTheStoreHeldBeforeTheTopic(t *testing.T) {
+	for name, test := range consumedCases(t) {
+		events, claimed := test.streamed.Consumed()
 		positions := []order.Position{}
 		for _, e := range events {
 			positions = append(positions, e.Position)

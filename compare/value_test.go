@@ -25,13 +25,15 @@ func decimal(t testing.TB, s string) *apd.Decimal {
 
 const forty = "1234567890123456789012345678901234567890"
 
-func TestNumbersAreEqualByValue(t *testing.T) {
+type numberCase struct {
+	a, b, tolerance string
+	want            bool
+	reason          string
+}
+
+func numberCases() []numberCase {
 	huge := "1" + strings.Repeat("0", 90_000)
-	for _, test := range []struct {
-		a, b, tolerance string
-		want            bool
-		reason          string
-	}{
+	return []numberCase{
 		{"1.0", "1.00", "", true, "scale is not value"},
 		{"0", "-0.00", "", true, "there is one zero"},
 		{"100", "1E+2", "", true, "nor is notation"},
@@ -58,7 +60,11 @@ func TestNumbersAreEqualByValue(t *testing.T) {
 		{"Infinity", huge, "1000", false, "nothing is near infinity"},
 		{"", "0", "", false, "what is no number equals none"},
 		{"", "", "", true, "unless it is the same"},
-	} {
+	}
+}
+
+func TestNumbersAreEqualByValue(t *testing.T) {
+	for _, test := range numberCases() {
 		for _, fieldType := range []order.FieldType{order.Numeric, order.Integer} {
 			f := order.Field{Type: fieldType, Tolerance: decimal(t, test.tolerance)}
 			if got := compare.Equal(f, text(test.a), text(test.b)); got != test.want {
@@ -68,22 +74,28 @@ func TestNumbersAreEqualByValue(t *testing.T) {
 	}
 }
 
+type textCase struct {
+	a, b order.Value
+	want bool
+}
+
+func textCases() []textCase {
+	return []textCase{
+		{order.Null, order.Null, true},
+		{order.Null, text(""), false},
+		{order.Null, text("0"), false},
+		{text("NULL"), order.Null, false},
+		{text("x"), text("x"), true},
+		{text("x"), text("x "), false},
+		{text("x"), text("X"), false},
+		{text("\u00e4"), text("a\u0308"), false},
+	}
+}
+
 func TestAllElseIsEqualByText(t *testing.T) {
 	for _, fieldType := range order.FieldTypes() {
 		f := order.Field{Type: fieldType}
-		for _, test := range []struct {
-			a, b order.Value
-			want bool
-		}{
-			{order.Null, order.Null, true},
-			{order.Null, text(""), false},
-			{order.Null, text("0"), false},
-			{text("NULL"), order.Null, false},
-			{text("x"), text("x"), true},
-			{text("x"), text("x "), false},
-			{text("x"), text("X"), false},
-			{text("\u00e4"), text("a\u0308"), false},
-		} {
+		for _, test := range textCases() {
 			if got := compare.Equal(f, test.a, test.b); got != test.want {
 				t.Errorf("%+v and %+v as %s: equal is %v", test.a, test.b, fieldType, got)
 			}
