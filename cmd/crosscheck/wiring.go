@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
@@ -19,9 +20,6 @@ import (
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/verify"
 )
-
-// comparator is the version of the rules by which orders are compared. Evidence of another version is void.
-const comparator = "2"
 
 // leaseTime is how long a one-off command's right to write outlives the process.
 const leaseTime = time.Minute
@@ -139,14 +137,14 @@ func sideConfig(name string, c *config.Config, s config.Side, observe func(strin
 	}
 }
 
-// fingerprint names what evidence is valid for: the configuration, the comparator and where all that is read comes from.
+// fingerprint names what evidence is valid for: the configuration, the rules of comparison and where all that is read comes from.
 // It refuses to compare a table with itself, which always agrees.
 func (s sides) fingerprint(ctx context.Context, c *config.Config) (string, error) {
 	origins := []func(context.Context) (string, error){s.legacy.Origin, s.projection.Origin}
 	if s.events != nil {
 		origins = append(origins, s.events.Origin)
 	}
-	parts := []string{c.Fingerprint(), comparator}
+	parts := []string{c.Fingerprint(), compare.Version}
 	for _, of := range origins {
 		origin, err := of(ctx)
 		if err != nil {
