@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"cmd/crosscheck-lab": {"lab", "human"},
 
 	"source": {"verify", "follow", "compare", "order", "doctor"},
-	"topic":  {"follow", "doctor"},
+	"topic":  {"follow", "doctor", "order"},
 	"ledger": {"board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
 	"alerts": {"incident", "lease"},
 	"web":    {"board", "verify", "compare", "gate", "order", "human"},
@@ -35,13 +35,13 @@ var mayImport = map[string][]string{
 	"sampler": {"verify", "lease"},
 	"verify":  {"compare", "order", "lease"},
 	"follow":  {"compare", "order", "lease"},
-	"board":   {"verify", "compare", "gate", "incident", "metrics"},
+	"board":   {"verify", "compare", "gate", "incident", "metrics", "order"},
 
 	"config": {"compare", "gate", "order"}, // reads into their own types; only wiring reads it
 
 	"compare":  {"order"},
-	"gate":     {"human"},
-	"incident": {"human"},
+	"gate":     {"order", "human"},
+	"incident": {"order", "human"},
 
 	"order": {},
 	"lease": {},

@@ -9,6 +9,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/metrics"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -47,12 +48,12 @@ func openSeries(open []gate.OpenDivergences) []metrics.OpenDivergences {
 	var out []metrics.OpenDivergences
 	seen := map[string]bool{}
 	for _, o := range open {
-		out = append(out, metrics.OpenDivergences{Hop: o.Hop, Kind: o.Kind, Cause: o.Cause, Count: o.Count})
+		out = append(out, metrics.OpenDivergences{Hop: string(o.Hop), Kind: o.Kind, Cause: o.Cause, Count: o.Count})
 		seen[o.Kind] = true
 	}
 	for _, kind := range compare.Kinds() {
 		if !seen[string(kind)] {
-			out = append(out, metrics.OpenDivergences{Hop: string(compare.LegacyToProjection), Kind: string(kind)})
+			out = append(out, metrics.OpenDivergences{Hop: string(order.LegacyToProjection), Kind: string(kind)})
 		}
 	}
 	return out
@@ -80,7 +81,7 @@ func (b Board) streamMetrics(m *metrics.Snapshot) {
 	}
 	if e.Stored > 0 {
 		m.Completeness = append(m.Completeness, metrics.Completeness{
-			Hop: string(compare.EventsToStream), Ratio: float64(e.Seen) / float64(e.Stored),
+			Hop: string(order.EventsToStream), Ratio: float64(e.Seen) / float64(e.Stored),
 		})
 	}
 }
@@ -104,7 +105,7 @@ func (b Board) judgedMetrics(m *metrics.Snapshot) {
 	}
 	if e := evidence.Events; e != nil && e.Legacy > 0 {
 		m.Completeness = append(m.Completeness, metrics.Completeness{
-			Hop: string(compare.LegacyToEvents), Ratio: float64(e.WithEvents) / float64(e.Legacy),
+			Hop: string(order.LegacyToEvents), Ratio: float64(e.WithEvents) / float64(e.Legacy),
 		})
 	}
 	m.Gate = &metrics.Gate{Decision: string(b.Decision.Decision)}
@@ -121,8 +122,8 @@ func (b Board) judgedMetrics(m *metrics.Snapshot) {
 	if evidence.Full != nil {
 		for _, g := range evidence.Full.Counts {
 			m.Orders = append(m.Orders,
-				metrics.Orders{Representation: "legacy", Status: g.Group, Count: g.Legacy},
-				metrics.Orders{Representation: "projection", Status: g.Group, Count: g.Projection})
+				metrics.Orders{Representation: string(order.Legacy), Status: g.Group, Count: g.Legacy},
+				metrics.Orders{Representation: string(order.Projection), Status: g.Group, Count: g.Projection})
 		}
 	}
 }
@@ -131,7 +132,7 @@ func (b Board) judgedMetrics(m *metrics.Snapshot) {
 func judgedParts(m *metrics.Snapshot, e gate.Evidence) {
 	if c := e.Changes; c != nil && c.Changes > 0 {
 		m.ChangeCompleteness = append(m.ChangeCompleteness, metrics.Completeness{
-			Hop: string(compare.LegacyToEvents), Ratio: float64(c.WithEvents) / float64(c.Changes),
+			Hop: string(order.LegacyToEvents), Ratio: float64(c.WithEvents) / float64(c.Changes),
 		})
 	}
 	if e.Full != nil {

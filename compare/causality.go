@@ -43,8 +43,8 @@ type Diagnosis struct {
 	// Lagging is for everything that could still be on its way, or could be a matter of which side was read first;
 	// if it is the same after the settle window, it has diverged, with this hop and cause.
 	Verdict    Verdict
-	Hop        Hop   // empty for a match
-	Cause      Cause // empty for a match, and where no rule applies
+	Hop        order.Hop // empty for a match
+	Cause      Cause     // empty for a match, and where no rule applies
 	Confidence Confidence
 	Reason     string         // one sentence, for people
 	PartsAt    order.Position // the first event at which they part; 0 if that cannot be said
@@ -123,12 +123,12 @@ func (c *aCase) withoutEvents() Diagnosis {
 	switch {
 	case len(c.Legacy) > 0:
 		return Diagnosis{
-			Verdict: Lagging, Hop: LegacyToEvents, Cause: LostShadowWrite, Confidence: High,
+			Verdict: Lagging, Hop: order.LegacyToEvents, Cause: LostShadowWrite, Confidence: High,
 			Reason: "legacy has the order, and there is no event of it",
 		}
 	case len(c.Projection) > 0:
 		return Diagnosis{
-			Verdict: Diverged, Hop: EventsToProjection, Cause: GhostRow, Confidence: High,
+			Verdict: Diverged, Hop: order.EventsToProjection, Cause: GhostRow, Confidence: High,
 			Reason: "the projection has a row, and there is neither an event nor a legacy row of the order",
 		}
 	}
@@ -140,14 +140,14 @@ func (c *aCase) withoutEvents() Diagnosis {
 func (c *aCase) agreed() Diagnosis {
 	if !c.sidesAgree() {
 		return Diagnosis{
-			Verdict: Lagging, Hop: LegacyToProjection, Cause: WrongValue, Confidence: Low,
+			Verdict: Lagging, Hop: order.LegacyToProjection, Cause: WrongValue, Confidence: Low,
 			Reason: "both sides are what the events say, and differ in a field that is not judged by events",
 		}
 	}
 	for _, p := range c.problems {
 		if p.Kind.Impossible() {
 			return Diagnosis{
-				Verdict: Diverged, Hop: LegacyItself, Cause: ImpossibleTransition, Confidence: Medium, PartsAt: p.Position,
+				Verdict: Diverged, Hop: order.LegacyItself, Cause: ImpossibleTransition, Confidence: Medium, PartsAt: p.Position,
 				Reason: fmt.Sprintf("all agree on a history that cannot be: event %d: %s", p.Position, p.Detail),
 			}
 		}
@@ -164,7 +164,7 @@ func (c *aCase) flaw() (Diagnosis, bool) {
 				detail = e.Schema.Detail
 			}
 			return Diagnosis{
-				Verdict: Lagging, Hop: LegacyToEvents, Cause: SchemaDrift, Confidence: High, PartsAt: e.Position,
+				Verdict: Lagging, Hop: order.LegacyToEvents, Cause: SchemaDrift, Confidence: High, PartsAt: e.Position,
 				Reason: fmt.Sprintf("event %d (%s) cannot be read: %s", e.Position, e.Type, detail),
 			}, true
 		}

@@ -49,7 +49,7 @@ func (c *aCase) contradiction(fields []int) (Diagnosis, bool) {
 		}
 		if cause != "" {
 			return Diagnosis{
-				Verdict: Lagging, Hop: LegacyItself, Cause: cause, Confidence: confidence, Reason: reason, PartsAt: c.touched([]int{i}),
+				Verdict: Lagging, Hop: order.LegacyItself, Cause: cause, Confidence: confidence, Reason: reason, PartsAt: c.touched([]int{i}),
 			}, true
 		}
 	}

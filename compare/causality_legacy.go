@@ -12,14 +12,14 @@ import (
 // legacyWrong is a legacy row that is not what the events say. Which of the two is right is not said by that: the row
 // may have changes without events, and events may be of something that never happened.
 func (c *aCase) legacyWrong() Diagnosis {
-	d := Diagnosis{Verdict: Lagging, Hop: LegacyToEvents}
+	d := Diagnosis{Verdict: Lagging, Hop: order.LegacyToEvents}
 	switch {
 	case len(c.Legacy) > 1:
-		d.Hop, d.Cause, d.Confidence = LegacyItself, DuplicateRow, High
+		d.Hop, d.Cause, d.Confidence = order.LegacyItself, DuplicateRow, High
 		d.Reason = fmt.Sprintf("legacy has the order %d times", len(c.Legacy))
 		return d
 	case len(c.Legacy) == 0 && c.History != nil && len(c.History.Trades)+len(c.History.Audit) > 0:
-		d.Hop, d.Cause, d.Confidence, d.PartsAt = LegacyItself, DirectEdit, High, c.legacy.Next
+		d.Hop, d.Cause, d.Confidence, d.PartsAt = order.LegacyItself, DirectEdit, High, c.legacy.Next
 		d.Reason = fmt.Sprintf("legacy has no row of the order, but %d trades and %d changes in its own record: the row was deleted",
 			len(c.History.Trades), len(c.History.Audit))
 		return d
@@ -117,13 +117,13 @@ func (c *aCase) eventTooMany(d Diagnosis, i int) Diagnosis {
 	has, known := c.recorded(e)
 	switch {
 	case has:
-		d.Hop, d.Cause, d.Confidence = LegacyItself, LostUpdate, High
+		d.Hop, d.Cause, d.Confidence = order.LegacyItself, LostUpdate, High
 		d.Reason = fmt.Sprintf("event %d is in legacy's own record, and not in its row", e.Position)
 	case known:
 		d.Cause, d.Confidence = GhostEvent, High
 		d.Reason = fmt.Sprintf("neither legacy's row nor its own record has event %d", e.Position)
 	case i < len(c.clean)-1 && c.legacy.Kind == PlacedNone && !c.contradictedAfter(e.Position):
-		d.Hop, d.Cause, d.Confidence = LegacyItself, LostUpdate, Low
+		d.Hop, d.Cause, d.Confidence = order.LegacyItself, LostUpdate, Low
 		d.Reason = fmt.Sprintf("legacy's row shows all events but %d, which later events take for granted", e.Position)
 	default:
 		d.Cause, d.Confidence = GhostEvent, Medium

@@ -11,7 +11,7 @@ import (
 
 // projectionWrong is a projection that does not show all events.
 func (c *aCase) projectionWrong() Diagnosis {
-	d := Diagnosis{Verdict: Diverged, Hop: EventsToProjection}
+	d := Diagnosis{Verdict: Diverged, Hop: order.EventsToProjection}
 	switch {
 	case c.projection.Kind != PlacedNone:
 		return c.behind()
@@ -35,7 +35,7 @@ func (c *aCase) projectionWrong() Diagnosis {
 func (c *aCase) behind() Diagnosis {
 	next := slices.IndexFunc(c.clean, func(e order.Event) bool { return e.Position == c.projection.Next })
 	d := Diagnosis{
-		Verdict: Lagging, Hop: EventsToProjection, Cause: StaleProjection, Confidence: Low, PartsAt: c.projection.Next,
+		Verdict: Lagging, Hop: order.EventsToProjection, Cause: StaleProjection, Confidence: Low, PartsAt: c.projection.Next,
 		Reason: fmt.Sprintf("the projection is %d of %d events behind", c.projection.Behind, len(c.Events)),
 	}
 	if next >= 0 {

@@ -73,7 +73,7 @@ func TestLegacyAheadOfItsEventsIsALostShadowWrite(t *testing.T) {
 			if d.Verdict != compare.Match {
 				t.Errorf("%s: %s", found(d), d.Reason)
 			}
-		case d.Verdict != compare.Lagging || d.Hop != compare.LegacyToEvents || d.Cause != compare.LostShadowWrite:
+		case d.Verdict != compare.Lagging || d.Hop != order.LegacyToEvents || d.Cause != compare.LostShadowWrite:
 			t.Errorf("%s: %s", found(d), d.Reason)
 		}
 	})
@@ -146,7 +146,7 @@ func TestMistakesOfProjectorsAreRecognised(t *testing.T) {
 					return
 				}
 				recognised++
-				if d.Hop != compare.EventsToProjection || !slices.Contains(mistake.causes, d.Cause) || d.PartsAt == 0 {
+				if d.Hop != order.EventsToProjection || !slices.Contains(mistake.causes, d.Cause) || d.PartsAt == 0 {
 					t.Errorf("%s: %s", found(d), d.Reason)
 				}
 			})
@@ -233,7 +233,7 @@ func TestDiagnosisIsTotal(t *testing.T) {
 		}
 		d := oracle.Diagnose(e)
 		known := slices.ContainsFunc(compare.Causes(), func(c compare.CauseInfo) bool { return c.Cause == d.Cause })
-		if (d.Verdict != compare.Match) != (d.Reason != "") || d.Cause != "" && !known || d.Hop != "" && !slices.Contains(compare.Hops(), d.Hop) {
+		if (d.Verdict != compare.Match) != (d.Reason != "") || d.Cause != "" && !known || d.Hop != "" && !slices.Contains(order.Hops(), d.Hop) {
 			t.Errorf("%+v", d)
 		}
 		if d.Verdict == compare.Match && compare.Rows(oracle.Fields, "42", e.Legacy, e.Projection) != nil {

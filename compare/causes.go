@@ -1,5 +1,7 @@
 package compare
 
+import "github.com/nordvarg/crosscheck/order"
+
 // Cause is why an order differs, as far as the evidence tells. It is one identifier in code, JSON, metric labels and
 // as the name of its page in docs/causes.
 type Cause string
@@ -51,46 +53,46 @@ const (
 // CauseInfo describes a cause.
 type CauseInfo struct {
 	Cause   Cause
-	Hop     Hop // where it arises; of those that arise at several, the first
+	Hop     order.Hop // where it arises; of those that arise at several, the first
 	Meaning string
 }
 
 // Causes lists every Cause, in the order of the data.
 func Causes() []CauseInfo {
 	return []CauseInfo{
-		{LostUpdate, LegacyItself, "two writers of the legacy row: one overwrote what the other had written"},
-		{DirectEdit, LegacyItself, "the legacy row was changed past the application"},
+		{LostUpdate, order.LegacyItself, "two writers of the legacy row: one overwrote what the other had written"},
+		{DirectEdit, order.LegacyItself, "the legacy row was changed past the application"},
 
-		{LostShadowWrite, LegacyToEvents, "a change of the legacy row has no event"},
-		{StoppedShadowWriter, LegacyToEvents, "no change of any legacy row has an event any more"},
-		{GhostEvent, LegacyToEvents, "an event of something that never happened in legacy, as when its transaction was rolled back"},
-		{DuplicateEvent, LegacyToEvents, "one thing that happened has two events"},
-		{WrongEventContent, LegacyToEvents, "an event says something else than what legacy did"},
-		{ImpossibleTransition, LegacyToEvents, "an event that cannot happen to an order in that state"},
-		{SchemaDrift, LegacyToEvents, "an event whose form is not the one agreed on"},
-		{TimezoneShift, LegacyToEvents, "a time that is off by the distance of two time zones"},
-		{FloatRounding, LegacyToEvents, "a decimal that went through a binary float"},
+		{LostShadowWrite, order.LegacyToEvents, "a change of the legacy row has no event"},
+		{StoppedShadowWriter, order.LegacyToEvents, "no change of any legacy row has an event any more"},
+		{GhostEvent, order.LegacyToEvents, "an event of something that never happened in legacy, as when its transaction was rolled back"},
+		{DuplicateEvent, order.LegacyToEvents, "one thing that happened has two events"},
+		{WrongEventContent, order.LegacyToEvents, "an event says something else than what legacy did"},
+		{ImpossibleTransition, order.LegacyToEvents, "an event that cannot happen to an order in that state"},
+		{SchemaDrift, order.LegacyToEvents, "an event whose form is not the one agreed on"},
+		{TimezoneShift, order.LegacyToEvents, "a time that is off by the distance of two time zones"},
+		{FloatRounding, order.LegacyToEvents, "a decimal that went through a binary float"},
 
-		{LostPublish, EventsToStream, "a stored event was never published"},
-		{GhostPublish, EventsToStream, "a message on the stream has no stored event"},
-		{DuplicatePublish, EventsToStream, "an event was published more than once"},
-		{DisorderedPublish, EventsToStream, "events of one order were published in another order"},
-		{UnkeyedPublish, EventsToStream, "messages without the order's key, so that one order is spread over partitions"},
-		{WrongPublish, EventsToStream, "a message says something else than the stored event"},
-		{RetentionGap, EventsToStream, "messages were deleted by retention before they were read"},
+		{LostPublish, order.EventsToStream, "a stored event was never published"},
+		{GhostPublish, order.EventsToStream, "a message on the stream has no stored event"},
+		{DuplicatePublish, order.EventsToStream, "an event was published more than once"},
+		{DisorderedPublish, order.EventsToStream, "events of one order were published in another order"},
+		{UnkeyedPublish, order.EventsToStream, "messages without the order's key, so that one order is spread over partitions"},
+		{WrongPublish, order.EventsToStream, "a message says something else than the stored event"},
+		{RetentionGap, order.EventsToStream, "messages were deleted by retention before they were read"},
 
-		{StaleProjection, EventsToProjection, "the projection's row has stopped moving while events went on"},
-		{StoppedProjector, EventsToProjection, "the projection as a whole has stopped moving"},
-		{EventTypeIgnored, EventsToProjection, "the projector does not apply events of one type"},
-		{EventAppliedTwice, EventsToProjection, "the projector applied an event twice"},
-		{EventSkipped, EventsToProjection, "the projector left events out and applied later ones"},
-		{SkippedEqualTimestamp, EventsToProjection, "the projector left out an event that has the same timestamp as one before it"},
-		{SkippedLateCommit, EventsToProjection, "the projector had passed the position of an event that was committed late"},
-		{AppliedOutOfOrder, EventsToProjection, "the projector applied two events in the wrong order"},
-		{ValueDrift, EventsToProjection, "one number in the projection is a little off"},
-		{NullInsteadOfValue, EventsToProjection, "the projection has NULL where there is a value"},
-		{WrongValue, EventsToProjection, "the projection has a value that no known mistake of projectors explains"},
-		{GhostRow, EventsToProjection, "the projection has a row of an order that was never created"},
-		{DuplicateRow, EventsToProjection, "the projection has an order more than once"},
+		{StaleProjection, order.EventsToProjection, "the projection's row has stopped moving while events went on"},
+		{StoppedProjector, order.EventsToProjection, "the projection as a whole has stopped moving"},
+		{EventTypeIgnored, order.EventsToProjection, "the projector does not apply events of one type"},
+		{EventAppliedTwice, order.EventsToProjection, "the projector applied an event twice"},
+		{EventSkipped, order.EventsToProjection, "the projector left events out and applied later ones"},
+		{SkippedEqualTimestamp, order.EventsToProjection, "the projector left out an event that has the same timestamp as one before it"},
+		{SkippedLateCommit, order.EventsToProjection, "the projector had passed the position of an event that was committed late"},
+		{AppliedOutOfOrder, order.EventsToProjection, "the projector applied two events in the wrong order"},
+		{ValueDrift, order.EventsToProjection, "one number in the projection is a little off"},
+		{NullInsteadOfValue, order.EventsToProjection, "the projection has NULL where there is a value"},
+		{WrongValue, order.EventsToProjection, "the projection has a value that no known mistake of projectors explains"},
+		{GhostRow, order.EventsToProjection, "the projection has a row of an order that was never created"},
+		{DuplicateRow, order.EventsToProjection, "the projection has an order more than once"},
 	}
 }

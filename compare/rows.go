@@ -17,7 +17,7 @@ import (
 // the same duplicates on both sides agree, as they do by digest; any other number of rows is a Duplicate.
 func Rows(fields []order.Field, key order.Key, legacy, projection []order.Row) *Mismatch {
 	m := Mismatch{
-		Key: key, Hop: LegacyToProjection,
+		Key: key, Hop: order.LegacyToProjection,
 		LegacyCopies: len(legacy), ProjectionCopies: len(projection),
 	}
 	switch {

@@ -60,7 +60,7 @@ func TestRowsTellsTheKind(t *testing.T) {
 				for _, f := range m.Fields {
 					got += " " + f.Name
 				}
-				if m.Key != "1" || m.Hop != compare.LegacyToProjection || m.LegacyCopies != len(test.legacy) || m.ProjectionCopies != len(test.projection) {
+				if m.Key != "1" || m.Hop != order.LegacyToProjection || m.LegacyCopies != len(test.legacy) || m.ProjectionCopies != len(test.projection) {
 					t.Errorf("mismatch is %+v", m)
 				}
 			}

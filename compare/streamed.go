@@ -61,7 +61,7 @@ func (s Streamed) Diagnose() Diagnosis {
 
 func (s Streamed) parts(v Verdict, cause Cause, at order.Position, format string, args ...any) (Diagnosis, bool) {
 	return Diagnosis{
-		Verdict: v, Hop: EventsToStream, Cause: cause, Confidence: High, PartsAt: at,
+		Verdict: v, Hop: order.EventsToStream, Cause: cause, Confidence: High, PartsAt: at,
 		Reason: "the rows are what the events say; on the stream " + fmt.Sprintf(format, args...),
 	}, true
 }

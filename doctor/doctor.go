@@ -27,7 +27,7 @@ func (l Level) Worse(than Level) bool {
 
 // Finding is the result of one check of a diagnosis.
 type Finding struct {
-	Side    string `json:"side"`  // "legacy", "projection", "events", "stream", "ledger" and so on; "both" for what lies between legacy and projection
+	Side    string `json:"side"`  // a representation, "ledger" and so on; "both" for what lies between legacy and projection
 	Check   string `json:"check"` // what people and programs know the check by
 	Level   Level  `json:"level"`
 	Message string `json:"message"`

@@ -183,7 +183,7 @@ func (w *work) find(key order.Key, kind compare.Kind, cause compare.Cause, field
 	}
 	w.found[id] = len(w.pending.Findings)
 	w.pending.Findings = append(w.pending.Findings, Finding{
-		Mismatch: compare.Mismatch{Key: key, Kind: kind, Hop: compare.EventsToStream, Cause: cause, Fields: fields},
+		Mismatch: compare.Mismatch{Key: key, Kind: kind, Hop: order.EventsToStream, Cause: cause, Fields: fields},
 		Seen:     w.Now(), Again: again,
 	})
 }

@@ -1,6 +1,10 @@
 package gate
 
-import "time"
+import (
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
 
 // Evidence is what the ledger knows, gathered at one instant. The gate judges nothing else.
 type Evidence struct {
@@ -35,9 +39,10 @@ type Evidence struct {
 
 // OpenDivergences is a group of open divergences.
 type OpenDivergences struct {
-	Hop, Kind, Cause string
-	Count            int64
-	Oldest           time.Time // first seen
+	Hop         order.Hop
+	Kind, Cause string
+	Count       int64
+	Oldest      time.Time // first seen
 }
 
 // Pass is one finished pass, as evidence.

@@ -28,7 +28,7 @@ func TestEveryCriterionHasAPage(t *testing.T) {
 		}
 		rows := rows{}
 		c.Read(name, rows)
-		for _, line := range strings.Split(string(text), "\n") {
+		for line := range strings.SplitSeq(string(text), "\n") {
 			if cells := strings.Split(line, "`"); len(cells) > 4 && cells[0] == "| " && cells[1] != "enabled" {
 				if rows[cells[1]] != cells[3] {
 					t.Errorf("%s says that %s is %s by default; it is %q", page, cells[1], cells[3], rows[cells[1]])

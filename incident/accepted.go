@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/human"
+	"github.com/nordvarg/crosscheck/order"
 )
 
 // Acceptance is a divergence that is not open since somebody answers for it. It is not repaired.
 type Acceptance struct {
-	Hop, Cause string
-	Who        string
+	Hop        order.Hop
+	Cause, Who string
 	At, Until  time.Time
 }
 
@@ -22,7 +23,7 @@ const clocks = time.Minute
 func acceptances(i Incident, f Facts) []Acceptance {
 	var found []Acceptance
 	for _, a := range f.Accepted {
-		if i.Subject == a.Hop+"/"+a.Cause && !a.At.Before(i.OpenedAt.Add(-clocks)) {
+		if i.Subject == subject(a.Hop, a.Cause) && !a.At.Before(i.OpenedAt.Add(-clocks)) {
 			found = append(found, a)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/nordvarg/crosscheck/human"
+	"github.com/nordvarg/crosscheck/order"
 )
 
 // condition is something that is wrong now. One that lasts is an incident.
@@ -47,13 +48,16 @@ func conditions(f Facts, p Policy) []condition {
 	return found
 }
 
+// subject is what an incident about divergences is about.
+func subject(hop order.Hop, cause string) string { return string(hop) + "/" + cause }
+
 func diverged(g Group, fingerprint string) condition {
 	cause := g.Cause
 	if cause == "" {
 		cause = "unknown cause"
 	}
 	c := condition{
-		Key:      Key{Divergence, g.Hop + "/" + g.Cause, fingerprint},
+		Key:      Key{Divergence, subject(g.Hop, g.Cause), fingerprint},
 		severity: Critical, count: g.Count,
 		headline: fmt.Sprintf("%s diverged: %s", orders(g.Count), cause),
 		lines:    []string{fmt.Sprintf("Hop %s, cause %s, first seen %s.", g.Hop, cause, human.Instant(g.Oldest))},
@@ -64,7 +68,7 @@ func diverged(g Group, fingerprint string) condition {
 	if g.Cause != "" {
 		c.context = append(c.context, "docs/causes/"+g.Cause+".md")
 	}
-	if g.Hop == "events->stream" && g.Cause == "retention_gap" {
+	if g.Hop == order.EventsToStream && g.Cause == "retention_gap" {
 		c.Kind, c.headline = StreamHole, "The stream has a hole: retention_gap"
 		c.lines[0] = fmt.Sprintf("Messages were deleted before they were read, first seen %s: %s.", human.Instant(g.Oldest), orders(g.Count))
 		c.context[0] = "docs/runbooks/CrosscheckStreamStopped.md"

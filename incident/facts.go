@@ -1,6 +1,10 @@
 package incident
 
-import "time"
+import (
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
 
 // MaxExamples is how many orders a message names.
 const MaxExamples = 5
@@ -22,10 +26,11 @@ type Facts struct {
 
 // Group is the open divergences of one hop and cause.
 type Group struct {
-	Hop, Cause string
-	Count      int64
-	Oldest     time.Time // first seen
-	Examples   []Example // up to MaxExamples
+	Hop      order.Hop
+	Cause    string
+	Count    int64
+	Oldest   time.Time // first seen
+	Examples []Example // up to MaxExamples
 }
 
 // Example is one order of a group.

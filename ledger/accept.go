@@ -10,7 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -40,7 +39,7 @@ const (
 //
 // A divergence is accepted as it is. When a pass finds another kind, cause, field, value or number of rows, or the stream
 // brings a further mark of it, it is open again.
-func (l *Ledger) Accept(ctx context.Context, fingerprint string, key order.Key, hop compare.Hop, a verify.Acceptance) (verify.Divergence, error) {
+func (l *Ledger) Accept(ctx context.Context, fingerprint string, key order.Key, hop order.Hop, a verify.Acceptance) (verify.Divergence, error) {
 	a.Who, a.Why = strings.TrimSpace(a.Who), strings.TrimSpace(a.Why)
 	if a.Who == "" || a.Why == "" || !a.Until.After(a.At) {
 		return verify.Divergence{}, ErrAcceptance
@@ -53,7 +52,7 @@ func (l *Ledger) Accept(ctx context.Context, fingerprint string, key order.Key, 
 }
 
 // Withdraw makes an accepted divergence an open one again.
-func (l *Ledger) Withdraw(ctx context.Context, fingerprint string, key order.Key, hop compare.Hop) (verify.Divergence, error) {
+func (l *Ledger) Withdraw(ctx context.Context, fingerprint string, key order.Key, hop order.Hop) (verify.Divergence, error) {
 	return l.answer(ctx, fingerprint, key, hop, answer{done: "withdrawn", where: acceptedNow, set: `state = 'open'`})
 }
 
@@ -68,7 +67,7 @@ type answer struct {
 
 // answer changes the one divergence of the order that meets the condition, and leaves what was there before in the log: the
 // row holds only what holds now.
-func (l *Ledger) answer(ctx context.Context, fingerprint string, key order.Key, hop compare.Hop, a answer) (verify.Divergence, error) {
+func (l *Ledger) answer(ctx context.Context, fingerprint string, key order.Key, hop order.Hop, a answer) (verify.Divergence, error) {
 	var before, found verify.Divergence
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `
@@ -78,8 +77,8 @@ func (l *Ledger) answer(ctx context.Context, fingerprint string, key order.Key, 
 			return err
 		}
 		var id int64
-		var at compare.Hop
-		var hops []compare.Hop
+		var at order.Hop
+		var hops []order.Hop
 		if _, err := pgx.ForEachRow(rows, []any{&id, &at}, func() error { hops = append(hops, at); return nil }); err != nil {
 			return err
 		}

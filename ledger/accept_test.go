@@ -40,7 +40,7 @@ func answered(until time.Time) verify.Acceptance {
 
 var never = time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func accept(t *testing.T, l *ledger.Ledger, key order.Key, hop compare.Hop) verify.Divergence {
+func accept(t *testing.T, l *ledger.Ledger, key order.Key, hop order.Hop) verify.Divergence {
 	t.Helper()
 	d, err := l.Accept(t.Context(), "now", key, hop, answered(never))
 	if err != nil {
@@ -62,7 +62,7 @@ func TestAnAcceptedDivergenceIsNotOpen(t *testing.T) {
 	}
 	same(t, counts(t, l), [2]int64{2, 1}, "open and accepted")
 	acceptances, err := l.Acceptances(t.Context(), "now")
-	if err != nil || len(acceptances) != 1 || acceptances[0].Who != "Alice" || !acceptances[0].Until.Equal(never) || acceptances[0].Hop != string(d.Mismatch.Hop) {
+	if err != nil || len(acceptances) != 1 || acceptances[0].Who != "Alice" || !acceptances[0].Until.Equal(never) || acceptances[0].Hop != d.Mismatch.Hop {
 		t.Errorf("alerts hear of %+v, error %v", acceptances, err)
 	}
 
@@ -78,7 +78,7 @@ func TestAnAcceptedDivergenceIsNotOpen(t *testing.T) {
 
 	exec(t, conn, `UPDATE crosscheck.divergence SET accepted_until = now() WHERE order_key = '1'`)
 	same(t, counts(t, l), [2]int64{3, 0}, "when its time is over, without anybody's doing")
-	accept(t, l, "1", compare.LegacyToProjection)
+	accept(t, l, "1", order.LegacyToProjection)
 	same(t, counts(t, l), [2]int64{2, 1}, "accepted anew")
 	full(outcomes(suspects(3), compare.Match))
 	same(t, counts(t, l), [2]int64{0, 0}, "when the orders agree again")
@@ -104,7 +104,7 @@ func TestWhatBecomesAnotherIsOpenAgain(t *testing.T) {
 		"another cause":          {func(m *compare.Mismatch) { m.Cause = compare.LostUpdate }, 0},
 		"another field":          {func(m *compare.Mismatch) { m.Fields = fields("price") }, 0},
 		"a field more":           {func(m *compare.Mismatch) { m.Fields = fields("status", "price") }, 0},
-		"another hop":            {func(m *compare.Mismatch) { m.Hop = compare.LegacyToEvents }, 0},
+		"another hop":            {func(m *compare.Mismatch) { m.Hop = order.LegacyToEvents }, 0},
 		"no field known":         {func(m *compare.Mismatch) { m.Fields = nil }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestAFurtherMarkOnTheStreamIsOpenAgain(t *testing.T) {
 	lease := acquire(t, l, "stream")
 	find := func(key order.Key, cause compare.Cause, seen time.Time) {
 		t.Helper()
-		m := compare.Mismatch{Key: key, Kind: compare.Duplicate, Hop: compare.EventsToStream, Cause: cause}
+		m := compare.Mismatch{Key: key, Kind: compare.Duplicate, Hop: order.EventsToStream, Cause: cause}
 		c := follow.Commit{Fingerprint: "now", At: seen, Findings: []follow.Finding{{Mismatch: m, Seen: seen}}}
 		if err := l.CommitStream(t.Context(), lease, c); err != nil {
 			t.Fatal(err)
@@ -161,7 +161,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	if _, err := l.Accept(t.Context(), "before", "0", "", answered(never)); !errors.Is(err, ledger.ErrNotOpen) {
 		t.Errorf("accepted under another fingerprint: %v", err)
 	}
-	if _, err := l.Accept(t.Context(), "now", "0", compare.EventsToStream, answered(never)); !errors.Is(err, ledger.ErrNotOpen) {
+	if _, err := l.Accept(t.Context(), "now", "0", order.EventsToStream, answered(never)); !errors.Is(err, ledger.ErrNotOpen) {
 		t.Errorf("accepted at another hop: %v", err)
 	}
 	if _, err := l.Withdraw(t.Context(), "now", "0", ""); !errors.Is(err, ledger.ErrNotOpen) {
@@ -197,7 +197,7 @@ func TestAFurtherLostEventIsNotAccepted(t *testing.T) {
 	lease := acquire(t, l, "stream")
 	lose := func(seen time.Time, again bool) {
 		t.Helper()
-		m := compare.Mismatch{Key: "7", Kind: compare.Missing, Hop: compare.EventsToStream, Cause: compare.LostPublish}
+		m := compare.Mismatch{Key: "7", Kind: compare.Missing, Hop: order.EventsToStream, Cause: compare.LostPublish}
 		c := follow.Commit{Fingerprint: "now", At: seen, Findings: []follow.Finding{{Mismatch: m, Seen: seen, Again: again}}}
 		if err := l.CommitStream(t.Context(), lease, c); err != nil {
 			t.Fatal(err)

@@ -30,7 +30,7 @@ func suspects(n int) []verify.Suspect {
 		key := order.Key(fmt.Sprint(i))
 		all[i] = verify.Suspect{
 			Observation: compare.Observation{Key: key, At: t0, LegacyState: "l", Mismatch: &compare.Mismatch{
-				Key: key, Kind: compare.Missing, Hop: compare.LegacyToProjection, LegacyCopies: 1,
+				Key: key, Kind: compare.Missing, Hop: order.LegacyToProjection, LegacyCopies: 1,
 			}},
 			FirstSeen: t0, Due: t0.Add(30 * time.Second),
 		}

@@ -11,7 +11,7 @@ import (
 // storedMismatch is a mismatch in jsonb. The names are part of the schema: changing one needs a migration.
 type storedMismatch struct {
 	Kind             compare.Kind  `json:"kind"`
-	Hop              compare.Hop   `json:"hop"`
+	Hop              order.Hop     `json:"hop"`
 	Cause            compare.Cause `json:"cause,omitempty"`
 	Fields           []storedField `json:"fields"`
 	LegacyCopies     int           `json:"legacy_copies"`

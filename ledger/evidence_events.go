@@ -9,6 +9,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -24,7 +25,7 @@ func countEvents(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
 				count(*) FILTER (WHERE d.cause = $5 AND d.kind = $6) AS gaps
 			FROM sighting s JOIN divergence d ON d.id = s.divergence_id WHERE s.pass_id = $1 AND d.hop = $2) found
 		WHERE p.id = $1 AND p.folded`,
-		id, compare.LegacyToEvents, compare.Phantom, compare.SchemaDrift, compare.LostShadowWrite, compare.Differs)
+		id, order.LegacyToEvents, compare.Phantom, compare.SchemaDrift, compare.LostShadowWrite, compare.Differs)
 	if err != nil {
 		return fmt.Errorf("counting orders without their events: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -16,7 +17,7 @@ func atEvents(n int, kind compare.Kind, cause compare.Cause) []verify.Outcome {
 	found := outcomes(suspects(n), compare.Diverged)
 	for i := range found {
 		m := found[i].Suspect.Observation.Mismatch
-		m.Hop, m.Kind, m.Cause = compare.LegacyToEvents, kind, cause
+		m.Hop, m.Kind, m.Cause = order.LegacyToEvents, kind, cause
 	}
 	return found
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -37,7 +36,7 @@ func (l *Ledger) OpenKeys(ctx context.Context, id verify.PassID, after order.Key
 			WHERE fingerprint = (SELECT fingerprint FROM pass WHERE id = $1)
 				AND state <> 'resolved' AND order_key > $2 -- an accepted one may have been repaired
 				AND hop = ANY ($4::text[])
-			ORDER BY order_key LIMIT $3`, id, string(after), limit, texts(compare.RowHops()))
+			ORDER BY order_key LIMIT $3`, id, string(after), limit, texts(order.RowHops()))
 		if err != nil {
 			return err
 		}

@@ -145,7 +145,7 @@ func (m *matches) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at tim
 		FROM unnest($1::text[], $2::timestamptz[]) AS u(k, seen)
 		WHERE d.order_key = u.k AND d.hop = ANY ($3::text[]) AND d.state <> 'resolved' AND d.last_seen <= u.seen
 			AND d.fingerprint = (SELECT fingerprint FROM pass WHERE id = $5)`,
-		m.keys, m.at, texts(compare.RowHops()), at, id)
+		m.keys, m.at, texts(order.RowHops()), at, id)
 	return err
 }
 
@@ -197,7 +197,7 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at
 		FROM unnest($1::text[], $2::text[]) AS u(k, h)
 		WHERE d.order_key = u.k AND d.hop <> u.h AND d.hop = ANY ($3::text[]) AND d.state <> 'resolved'
 			AND d.fingerprint = (SELECT fingerprint FROM pass WHERE id = $5)`,
-		d.keys, d.hops, texts(compare.RowHops()), at, id)
+		d.keys, d.hops, texts(order.RowHops()), at, id)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lease"
@@ -343,5 +342,5 @@ func (l *Ledger) StreamFindings(ctx context.Context, fingerprint string, key ord
 	return l.queryDivergences(ctx, `
 		SELECT `+divergenceColumns+` FROM divergence d
 		WHERE d.fingerprint = $1 AND d.order_key = $2 AND d.hop = $3 AND `+openNow+`
-		ORDER BY d.first_seen, d.id`, fingerprint, key, compare.EventsToStream)
+		ORDER BY d.first_seen, d.id`, fingerprint, key, order.EventsToStream)
 }

@@ -32,7 +32,7 @@ func streamLease(t *testing.T, l *ledger.Ledger) lease.Lease {
 
 func published(key order.Key, cause compare.Cause) follow.Finding {
 	return follow.Finding{
-		Mismatch: compare.Mismatch{Key: key, Kind: compare.Missing, Hop: compare.EventsToStream, Cause: cause}, Seen: time.Unix(100, 0),
+		Mismatch: compare.Mismatch{Key: key, Kind: compare.Missing, Hop: order.EventsToStream, Cause: cause}, Seen: time.Unix(100, 0),
 	}
 }
 

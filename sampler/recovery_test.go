@@ -13,6 +13,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/sampler"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -122,7 +123,7 @@ func TestOrphansAreSettledBeforeARun(t *testing.T) {
 }
 
 func TestAPassThatCannotBeResumedIsEnded(t *testing.T) {
-	diverged := compare.Observation{Key: "1", Mismatch: &compare.Mismatch{Key: "1", Kind: compare.Missing, Hop: compare.LegacyToProjection}}
+	diverged := compare.Observation{Key: "1", Mismatch: &compare.Mismatch{Key: "1", Kind: compare.Missing, Hop: order.LegacyToProjection}}
 	other := fmt.Errorf("%w: it was begun under another configuration", sampler.ErrNotResumable)
 	for _, test := range []struct {
 		name     string

@@ -42,7 +42,7 @@ func (s *Side) tables(ctx context.Context) ([]string, error) {
 	}
 	root, err := explain(ctx, s.pool, "(VERBOSE, FORMAT JSON)", "SELECT ("+strings.Join(columns, "), (")+") FROM "+s.from())
 	if err != nil {
-		return nil, fmt.Errorf("looking for the tables behind %s: %w", s.config.Name, err)
+		return nil, fmt.Errorf("looking for the tables behind %s: %w", s.config.Representation, err)
 	}
 	var out []string
 	root.walk(func(p plan) {

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -50,6 +51,7 @@ const sideBoth = "both"
 // examination is what was learned of one side.
 type examination struct {
 	*Side
+	named    string // what findings call the side; empty for its representation
 	now      func() time.Time
 	findings []doctor.Finding
 
@@ -64,9 +66,9 @@ type examination struct {
 // examine asks from the outside in. What fails hides only what lies within it.
 func examine(ctx context.Context, c Config, now func() time.Time) *examination {
 	e := &examination{Side: &Side{config: c}, now: now, fields: map[string]native{}, rejected: map[string]bool{}}
-	pool, err := connect(ctx, c)
+	pool, err := connect(ctx, e.side(), c.DSN)
 	if err != nil {
-		e.findings = append(e.findings, ConnectionFailed(c.Name, c.DSN, err))
+		e.findings = append(e.findings, ConnectionFailed(e.side(), c.DSN, err))
 		return e
 	}
 	e.pool = pool
@@ -92,8 +94,10 @@ func (e *examination) close() {
 	}
 }
 
+func (e *examination) side() string { return cmp.Or(e.named, string(e.config.Representation)) }
+
 func (e *examination) add(level doctor.Level, check, message, hint string) {
-	e.findings = append(e.findings, doctor.Finding{Side: e.config.Name, Check: check, Level: level, Message: message, Hint: hint})
+	e.findings = append(e.findings, doctor.Finding{Side: e.side(), Check: check, Level: level, Message: message, Hint: hint})
 }
 
 // failed adds what a query ran into. A connection that is lost on the way is one finding, not one for each question
@@ -112,7 +116,7 @@ func (e *examination) lost(err error) bool {
 	}
 	told := func(f doctor.Finding) bool { return f.Check == doctor.Connection }
 	if !slices.ContainsFunc(e.findings, told) {
-		e.findings = append(e.findings, ConnectionFailed(e.config.Name, e.config.DSN, err))
+		e.findings = append(e.findings, ConnectionFailed(e.side(), e.config.DSN, err))
 	}
 	return true
 }

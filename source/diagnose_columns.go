@@ -119,7 +119,7 @@ func (e *examination) examineFields(ctx context.Context) {
 
 // mapping is what to write in config.yaml for a field whose type does not fit.
 func (e *examination) mapping(f Field, n native) string {
-	cast := e.config.Name + ": " + yamlText(castExample(f, n))
+	cast := e.side() + ": " + yamlText(castExample(f, n))
 	if t := typeFor(n); t != order.Text {
 		return fmt.Sprintf("set the field's type to %s, or map it with an expression, such as %s", t, cast)
 	}
@@ -170,7 +170,7 @@ func (e *examination) column(check, what string, err error) {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {
 		case pg.Code == "42703" && len(e.relation.columns) > 0:
-			hint = fmt.Sprintf("%s has the columns %s; map a field with %s: <column or expression>", e.relation, few(e.relation.columns), e.config.Name)
+			hint = fmt.Sprintf("%s has the columns %s; map a field with %s: <column or expression>", e.relation, few(e.relation.columns), e.side())
 		case pg.Code == "42501" && !hidesRows(err) && e.relation.oid != 0:
 			hint = fmt.Sprintf("GRANT SELECT ON %s TO %s", quoted(e.relation.schema, e.relation.name), quoted(e.server.role))
 		}

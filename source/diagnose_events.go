@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/order"
 )
 
 // The checks of the event store, beside those of a side. A column is a CheckField.
@@ -26,12 +27,12 @@ const newestEvents = 10_000
 
 // DiagnoseEvents examines the event store as Diagnose examines a side.
 func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) []doctor.Finding {
-	side := Config{Name: "events", DSN: c.DSN, Table: c.Table, Key: c.Key, ObserveQuery: c.ObserveQuery}
+	side := Config{Representation: order.Events, DSN: c.DSN, Table: c.Table, Key: c.Key, ObserveQuery: c.ObserveQuery}
 	e := &eventsExamination{examination: &examination{Side: &Side{config: side}, now: now}}
 	e.events = &Events{config: c, side: e.Side}
-	pool, err := connect(ctx, side)
+	pool, err := connect(ctx, e.side(), c.DSN)
 	if err != nil {
-		return []doctor.Finding{ConnectionFailed(side.Name, c.DSN, err)}
+		return []doctor.Finding{ConnectionFailed(e.side(), c.DSN, err)}
 	}
 	e.pool = pool
 	defer e.close()

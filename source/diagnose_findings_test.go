@@ -159,7 +159,7 @@ func TestDiagnoseFinds(t *testing.T) {
 			p.config[1].Table = "public.m"
 		}, []expectation{problem("projection", "table", "materialized view public.m was never refreshed", `REFRESH MATERIALIZED VIEW "public"."m"`)}},
 		{
-			"the same table twice", func(p *patient) { p.config[1] = p.config[0]; p.config[1].Name = "projection" },
+			"the same table twice", func(p *patient) { p.config[1] = p.config[0]; p.config[1].Representation = order.Projection },
 			[]expectation{problem("both", "identity", "the same table of the same database", "a table always agrees with itself")},
 		},
 		{

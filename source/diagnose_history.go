@@ -41,7 +41,7 @@ func (c HistoryConfig) tables() []historyTable {
 // DiagnoseHistory examines audit log and trades, which are in legacy's database. It says nothing where legacy's own
 // connection or key are wrong: that is found there.
 func DiagnoseHistory(ctx context.Context, legacy Config, c HistoryConfig, now func() time.Time) []doctor.Finding {
-	pool, err := connect(ctx, legacy)
+	pool, err := connect(ctx, string(legacy.Representation), legacy.DSN)
 	if err != nil {
 		return nil
 	}
@@ -54,8 +54,8 @@ func DiagnoseHistory(ctx context.Context, legacy Config, c HistoryConfig, now fu
 	}
 	var findings []doctor.Finding
 	for _, t := range c.tables() {
-		side := Config{Name: "history", DSN: legacy.DSN, Table: t.table, Key: t.key}
-		e := &examination{Side: &Side{config: side, pool: pool}, now: now}
+		side := Config{Representation: order.Legacy, DSN: legacy.DSN, Table: t.table, Key: t.key}
+		e := &examination{Side: &Side{config: side, pool: pool}, named: "history", now: now}
 		e.examineServer(ctx) // to know the role; what it says of the server was said of legacy
 		e.findings = nil
 		if e.examineTable(ctx); e.readable {

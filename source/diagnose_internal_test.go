@@ -150,7 +150,7 @@ func TestLevelsAreOrdered(t *testing.T) {
 }
 
 func TestALostConnectionIsOneFinding(t *testing.T) {
-	e := &examination{Side: &Side{config: Config{Name: "legacy", DSN: "postgres://reader@db.example:5433/orders"}}}
+	e := &examination{Side: &Side{config: Config{Representation: order.Legacy, DSN: "postgres://reader@db.example:5433/orders"}}}
 	stopped := &pgconn.PgError{Code: "57P01", Message: "terminating connection due to administrator command"}
 	e.failed(CheckRows, "looking for a first row", stopped)
 	e.column(CheckField, "status", stopped)

@@ -106,11 +106,10 @@ func judgeHash(native, portable bool, err error) doctor.Finding {
 
 // IdentifyDatabase names the database behind a dsn, whatever the dsn calls it.
 func IdentifyDatabase(ctx context.Context, name, dsn string) (Identity, error) {
-	c := Config{Name: name, DSN: dsn}
-	pool, err := connect(ctx, c)
+	pool, err := connect(ctx, name, dsn)
 	if err != nil {
 		return Identity{}, err
 	}
 	defer pool.Close()
-	return (&Side{config: c, pool: pool}).Identity(ctx)
+	return (&Side{pool: pool}).Identity(ctx)
 }

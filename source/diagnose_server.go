@@ -40,7 +40,7 @@ func (e *examination) examineServer(ctx context.Context) {
 	s.skew, s.precision = Skew(clock, before, e.now())
 	s.replayLag = time.Duration(lag * float64(time.Second))
 	e.server = s
-	name := e.config.Name
+	name := e.side()
 	e.findings = append(e.findings, versionFinding(name, s), encodingFinding(name, s.encoding), ClockFinding(name, s.skew, s.precision))
 	if s.standby {
 		e.findings = append(e.findings, replicaFinding(name, s.replayLag))

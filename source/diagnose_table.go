@@ -34,7 +34,7 @@ func (e *examination) examineTable(ctx context.Context) {
 	if e.isSubquery() {
 		e.readTable(ctx, "the subquery")
 		if e.server.superuser {
-			e.findings = append(e.findings, roleFinding(e.config.Name, e.server, e.relation))
+			e.findings = append(e.findings, roleFinding(e.side(), e.server, e.relation))
 		}
 		return
 	}
@@ -60,7 +60,7 @@ func (e *examination) examineTable(ctx context.Context) {
 	}
 	e.shape.oid = e.relation.oid
 	e.readTable(ctx, kinds[e.relation.kind]+" "+e.relation.String())
-	e.findings = append(e.findings, roleFinding(e.config.Name, e.server, e.relation))
+	e.findings = append(e.findings, roleFinding(e.side(), e.server, e.relation))
 	e.examineFilters(ctx)
 }
 

@@ -24,7 +24,7 @@ type EventsConfig struct {
 	Position, Key, Type, At, Payload string
 	Vocabulary                       order.Vocabulary
 	// ObserveQuery is told of every query; may be nil.
-	ObserveQuery func(side, kind string, took time.Duration)
+	ObserveQuery func(side order.Representation, kind string, took time.Duration)
 }
 
 // Events is the event store in PostgreSQL, read only like every side.
@@ -38,8 +38,8 @@ var _ verify.Events = (*Events)(nil)
 
 // OpenEvents connects and resolves the columns.
 func OpenEvents(ctx context.Context, c EventsConfig) (*Events, error) {
-	side := Config{Name: "events", DSN: c.DSN, Table: c.Table, Key: c.Key, ObserveQuery: c.ObserveQuery}
-	pool, err := connect(ctx, side)
+	side := Config{Representation: order.Events, DSN: c.DSN, Table: c.Table, Key: c.Key, ObserveQuery: c.ObserveQuery}
+	pool, err := connect(ctx, string(order.Events), c.DSN)
 	if err != nil {
 		return nil, err
 	}

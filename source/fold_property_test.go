@@ -174,7 +174,7 @@ func tableOf(t *testing.T, dsn string, orders map[order.Key]order.Row) *source.S
 	}
 	defer conn.Close(context.WithoutCancel(t.Context()))
 	var columns, names []string
-	config := source.Config{Name: "legacy", DSN: dsn, Table: "public.orders", Key: "order_id", GroupBy: "status"}
+	config := source.Config{Representation: order.Legacy, DSN: dsn, Table: "public.orders", Key: "order_id", GroupBy: "status"}
 	for _, f := range foldableFields() {
 		names = append(names, f.Name)
 		columns = append(columns, f.Name+" "+map[order.FieldType]string{order.Integer: "bigint"}[f.Type])

@@ -148,7 +148,7 @@ func TestAFoldOfNoFieldTellsWhichOrdersThereAre(t *testing.T) {
 
 func openTable(t *testing.T, dsn string, fields ...order.Field) *source.Side {
 	t.Helper()
-	config := source.Config{Name: "legacy", DSN: dsn, Table: "public.orders", Key: "order_id"}
+	config := source.Config{Representation: order.Legacy, DSN: dsn, Table: "public.orders", Key: "order_id"}
 	for _, f := range fields {
 		config.Fields = append(config.Fields, source.Field{Field: f, Expr: f.Name})
 	}
@@ -174,7 +174,9 @@ func TestFieldsAreDigestedAsTheirTypes(t *testing.T) {
 		life("3", 21, created("9223372036854775807", "0.0")),
 		life("4", 31, created("100", "11.5"))))
 	fields := []order.Field{
-		{Name: "trader_id", Type: order.UUID}, {Name: "quantity", Type: order.Integer}, {Name: "price", Type: order.Integer},
+		{Name: "trader_id", Type: order.UUID},
+		{Name: "quantity", Type: order.Integer},
+		{Name: "price", Type: order.Integer},
 		{Name: "filled_quantity", Type: order.Integer},
 	}
 	hash := verify.Hash{Seed: 7}

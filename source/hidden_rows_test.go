@@ -57,7 +57,7 @@ func TestHiddenRowsAreAnError(t *testing.T) {
 			t.Cleanup(func() { p.legacy.Close(t.Context()) }) //nolint:errcheck // the server ends after it
 			p.exec(p.legacy, "CREATE TABLE orders (order_id bigint, status text); INSERT INTO orders SELECT n, 'OPEN' FROM generate_series(1, 99) n;"+
 				strings.NewReplacer("%role%", role, "%owner%", owner).Replace(test.setup)+"; GRANT SELECT ON ALL TABLES IN SCHEMA public TO "+role)
-			c := source.Config{Name: "legacy", DSN: as(t, dsn, url.User(role)), Table: "public.orders", Key: "order_id", Fields: one(textField("status"))}
+			c := source.Config{Representation: order.Legacy, DSN: as(t, dsn, url.User(role)), Table: "public.orders", Key: "order_id", Fields: one(textField("status"))}
 			err = readAll(t, c)
 			if (err != nil) != test.hidden || test.hidden && !strings.Contains(source.Hint(err), "BYPASSRLS") {
 				t.Errorf("reading: %v, hint %q", err, source.Hint(err))

@@ -35,12 +35,12 @@ func (s *Side) Identity(ctx context.Context) (Identity, error) {
 	}
 	const database = "SELECT oid::text || ' ' || datname FROM pg_catalog.pg_database WHERE datname = current_database()"
 	if err := s.pool.QueryRow(ctx, database).Scan(&id.Database); err != nil {
-		return id, fmt.Errorf("identifying %s: %w", s.config.Name, err)
+		return id, fmt.Errorf("identifying %s: %w", s.config.Representation, err)
 	}
 	// Some services withhold the identifier; the database's own oid and name are left then.
 	var err error
 	if id.System, err = s.told(ctx, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()"); err != nil {
-		return id, fmt.Errorf("identifying %s: %w", s.config.Name, err)
+		return id, fmt.Errorf("identifying %s: %w", s.config.Representation, err)
 	}
 	return id, nil
 }
@@ -58,7 +58,7 @@ func (s *Side) Origin(ctx context.Context) (string, error) {
 	defer cancel()
 	timeline, err := s.told(ctx, "SELECT timeline_id::text FROM pg_catalog.pg_control_checkpoint()")
 	if err != nil {
-		return "", fmt.Errorf("asking %s for its timeline: %w", s.config.Name, err)
+		return "", fmt.Errorf("asking %s for its timeline: %w", s.config.Representation, err)
 	}
 	return id.String() + "/" + timeline + "/" + strings.Join(endpoints(s.pool.Config()), ","), nil
 }
@@ -100,19 +100,19 @@ func (s *Side) Probe(ctx context.Context, h verify.Hash) ([]int64, error) {
 	query := "SELECT " + rowDigest("integer", "k", probeFields, h) + " FROM (VALUES " + probeValues + ") AS t(k, a, b, c, d, e, f, g) ORDER BY k"
 	rows, err := s.pool.Query(ctx, query)
 	if err != nil {
-		return nil, fmt.Errorf("testing the hash functions of %s: %w", s.config.Name, err)
+		return nil, fmt.Errorf("testing the hash functions of %s: %w", s.config.Representation, err)
 	}
 	defer rows.Close()
 	var out []int64
 	for rows.Next() {
 		var digest int64
 		if err := rows.Scan(&digest); err != nil {
-			return nil, fmt.Errorf("testing the hash functions of %s: %w", s.config.Name, err)
+			return nil, fmt.Errorf("testing the hash functions of %s: %w", s.config.Representation, err)
 		}
 		out = append(out, digest)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("testing the hash functions of %s: %w", s.config.Name, err)
+		return nil, fmt.Errorf("testing the hash functions of %s: %w", s.config.Representation, err)
 	}
 	return out, nil
 }

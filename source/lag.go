@@ -40,7 +40,7 @@ func (s *Side) Shown(ctx context.Context) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	if !s.shape.timeIndex {
-		return time.Time{}, fmt.Errorf("reading the newest change of %s: %w", s.config.Name, verify.ErrNotIndexed)
+		return time.Time{}, fmt.Errorf("reading the newest change of %s: %w", s.config.Representation, verify.ErrNotIndexed)
 	}
 	defer s.observe("reached")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -48,7 +48,7 @@ func (s *Side) Shown(ctx context.Context) (time.Time, error) {
 	var at time.Time
 	err := s.pool.QueryRow(ctx, s.shownSQL()).Scan(&at)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return time.Time{}, fmt.Errorf("reading the newest change of %s: %w", s.config.Name, err)
+		return time.Time{}, fmt.Errorf("reading the newest change of %s: %w", s.config.Representation, err)
 	}
 	return at.UTC(), nil
 }

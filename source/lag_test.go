@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 )
 
@@ -51,7 +52,7 @@ func TestAChangeOfTheFutureIsNotShown(t *testing.T) {
 	c := eventStore(t, `CREATE TABLE current_orders (order_id bigint PRIMARY KEY, updated_at timestamptz)`,
 		`CREATE INDEX ON current_orders (updated_at)`,
 		`INSERT INTO current_orders VALUES (1, '2024-01-01 00:00:00+00'), (2, '2024-01-02 00:00:00+00'), (3, now() + interval '1 year'), (4, 'infinity'), (5, NULL)`)
-	side, err := source.Open(t.Context(), source.Config{Name: "projection", DSN: c.DSN, Table: "public.current_orders", Key: "order_id", ChangedAt: "updated_at"})
+	side, err := source.Open(t.Context(), source.Config{Representation: order.Projection, DSN: c.DSN, Table: "public.current_orders", Key: "order_id", ChangedAt: "updated_at"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,7 @@ func readSide(t *testing.T, side interface {
 		"scan":    func() error { return n.Scan(x, layout, []int64{0, 1}, func(order.Row) error { return nil }) },
 	} {
 		if err := read(); err != nil {
-			t.Errorf("%s of %s: %v", name, side.Name(), err)
+			t.Errorf("%s of %s: %v", name, side.Representation(), err)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func (r *Records) Records(ctx context.Context, keys []order.Key) (map[order.Key]
 	defer opened.Close()
 	n, ok := opened.(*snapshot)
 	if !ok {
-		return nil, fmt.Errorf("reading records of %s: not a table in PostgreSQL", r.Legacy.Name())
+		return nil, fmt.Errorf("reading records of %s: not a table in PostgreSQL", r.Legacy.Representation())
 	}
 	return n.histories(ctx, r.Config, keys)
 }

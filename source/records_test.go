@@ -28,7 +28,7 @@ func TestRecordsAreLegacysOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	legacy, err := source.Open(t.Context(), source.Config{Name: "legacy", DSN: dsn, Table: "public.orders", Key: "order_id"})
+	legacy, err := source.Open(t.Context(), source.Config{Representation: order.Legacy, DSN: dsn, Table: "public.orders", Key: "order_id"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func (s *Side) Begin(ctx context.Context) (verify.Snapshot, error) {
 	// One side waits for the other's digest. Each read has a shorter deadline of its own, which cancels it on the server too.
 	tx, err := s.pool.Begin(ctx, digestTimeout, "")
 	if err != nil {
-		return nil, fmt.Errorf("opening a snapshot of %s: %w", s.config.Name, err)
+		return nil, fmt.Errorf("opening a snapshot of %s: %w", s.config.Representation, err)
 	}
 	return &snapshot{side: s, tx: tx}, nil
 }
@@ -41,7 +41,7 @@ func (n *snapshot) Close() { n.tx.Close() }
 
 // fail names the side and what was being done.
 func (n *snapshot) fail(doing string, err error) error {
-	return fmt.Errorf("%s of %s: %w", doing, n.side.config.Name, err)
+	return fmt.Errorf("%s of %s: %w", doing, n.side.config.Representation, err)
 }
 
 // Extent reads the bounds through the index, and the planner's estimate of the rows.

@@ -27,8 +27,10 @@ var (
 
 // Config says where a side is and how its columns map to the compared fields.
 type Config struct {
-	// Name is "legacy" or "projection"; it appears in errors, metrics and reports.
-	Name string
+	// Representation is what the side is; it appears in errors, metrics and reports.
+	Representation order.Representation
+	// Role is what the side is in the comparison.
+	Role order.Role
 	DSN  string
 	// Table is a table, view, materialized view, or a subquery in parentheses.
 	Table string
@@ -39,7 +41,7 @@ type Config struct {
 	// GroupBy is the name of the field whose values' counts are kept; empty for none.
 	GroupBy string
 	// ObserveQuery is told of every query: what for, and how long it took. May be nil.
-	ObserveQuery func(side, kind string, took time.Duration)
+	ObserveQuery func(side order.Representation, kind string, took time.Duration)
 }
 
 // Field is a compared field and where this side has it.
@@ -72,7 +74,7 @@ var _ verify.Side = (*Side)(nil)
 // Open connects and resolves the columns. It returns an error wrapping ErrUnreachable or ErrUnsupported, or
 // PostgreSQL's own for what is missing.
 func Open(ctx context.Context, c Config) (*Side, error) {
-	pool, err := connect(ctx, c)
+	pool, err := connect(ctx, string(c.Representation), c.DSN)
 	if err != nil {
 		return nil, err
 	}
@@ -81,23 +83,23 @@ func Open(ctx context.Context, c Config) (*Side, error) {
 	s.shape, err = s.resolve(ctx)
 	if err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("resolving %s %s: %w", c.Name, c.Table, err)
+		return nil, fmt.Errorf("resolving %s %s: %w", c.Representation, c.Table, err)
 	}
 	return s, nil
 }
 
-func connect(ctx context.Context, c Config) (*session.Pool, error) {
-	settings, err := session.Parse(c.DSN)
+func connect(ctx context.Context, name, dsn string) (*session.Pool, error) {
+	settings, err := session.Parse(dsn)
 	if err != nil {
 		// pgx's error quotes the dsn, and masks a password only where it recognises one.
-		return nil, fmt.Errorf("reading the dsn of %s: %w", c.Name, ErrDSN)
+		return nil, fmt.Errorf("reading the dsn of %s: %w", name, ErrDSN)
 	}
 	pool, err := session.Open(ctx, settings)
 	if err != nil {
 		if Unreachable(err) {
 			err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 		}
-		return nil, fmt.Errorf("connecting to %s: %w", c.Name, err)
+		return nil, fmt.Errorf("connecting to %s: %w", name, err)
 	}
 	return pool, nil
 }
@@ -105,8 +107,11 @@ func connect(ctx context.Context, c Config) (*session.Pool, error) {
 // Close closes all connections.
 func (s *Side) Close() { s.pool.Close() }
 
-// Name is the representation's word: legacy or projection.
-func (s *Side) Name() string { return s.config.Name }
+// Representation is what the side is.
+func (s *Side) Representation() order.Representation { return s.config.Representation }
+
+// Role is what the side is in the comparison.
+func (s *Side) Role() order.Role { return s.config.Role }
 
 // KeyType is the type of the key column.
 func (s *Side) KeyType() order.KeyType { return s.shape.keyType }
@@ -145,5 +150,5 @@ func (s *Side) observe(kind string) func() {
 		return func() {}
 	}
 	start := time.Now()
-	return func() { s.config.ObserveQuery(s.config.Name, kind, time.Since(start)) }
+	return func() { s.config.ObserveQuery(s.config.Representation, kind, time.Since(start)) }
 }

@@ -239,7 +239,7 @@ func subqueries(t *testing.T, dsn string, fields []source.Field, legacy, project
 	p := &pair{t: t}
 	for i, list := range []string{legacy, projection} {
 		p.config[i] = source.Config{
-			Name: []string{"legacy", "projection"}[i], DSN: dsn, Table: values(fields, list), Key: "order_id", Fields: fields,
+			Representation: []order.Representation{order.Legacy, order.Projection}[i], DSN: dsn, Table: values(fields, list), Key: "order_id", Fields: fields,
 		}
 	}
 	return p

@@ -31,7 +31,7 @@ type pair struct {
 
 func newPair(t *testing.T, fields []source.Field) *pair {
 	p := &pair{t: t}
-	for i, name := range []string{"legacy", "projection"} {
+	for i, is := range []order.Representation{order.Legacy, order.Projection} {
 		dsn := pgtest.Database(t)
 		settings, err := pgx.ParseConfig(dsn)
 		if err != nil {
@@ -48,7 +48,7 @@ func newPair(t *testing.T, fields []source.Field) *pair {
 		} else {
 			p.projection = conn
 		}
-		p.config[i] = source.Config{Name: name, DSN: dsn, Table: "public.orders", Key: "order_id", Fields: fields}
+		p.config[i] = source.Config{Representation: is, DSN: dsn, Table: "public.orders", Key: "order_id", Fields: fields}
 	}
 	return p
 }

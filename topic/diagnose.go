@@ -12,6 +12,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/follow"
+	"github.com/nordvarg/crosscheck/order"
 )
 
 // The checks of the topic, beside doctor.Connection and doctor.Login.
@@ -58,7 +59,7 @@ type examination struct {
 }
 
 func (e *examination) add(level doctor.Level, check, message, hint string) {
-	e.findings = append(e.findings, doctor.Finding{Side: streamName, Check: check, Level: level, Message: message, Hint: hint})
+	e.findings = append(e.findings, doctor.Finding{Side: string(order.Stream), Check: check, Level: level, Message: message, Hint: hint})
 }
 
 func (e *examination) failed(err error) {

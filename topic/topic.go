@@ -17,6 +17,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/nordvarg/crosscheck/follow"
+	"github.com/nordvarg/crosscheck/order"
 )
 
 // Config says where the topic is.
@@ -33,13 +34,12 @@ type Config struct {
 	// WatchEvery is how often a Read without end looks for added partitions. Zero: ten seconds.
 	WatchEvery time.Duration
 	// ObserveQuery is told of every request: what for, and how long it took. May be nil.
-	ObserveQuery func(side, kind string, took time.Duration)
+	ObserveQuery func(side order.Representation, kind string, took time.Duration)
 	// Log gets a line when a partition cannot be read from, and when it can again. Required.
 	Log *slog.Logger
 }
 
 const (
-	streamName = "stream"
 	// clientID is what the brokers' logs and quotas know us by.
 	clientID = "crosscheck"
 
@@ -77,9 +77,6 @@ func open(c Config) (*Topic, error) {
 	}
 	return &Topic{config: c, transport: transport}, nil
 }
-
-// Name is the representation's word.
-func (t *Topic) Name() string { return streamName }
 
 // Ping tells whether the topic can be reached now.
 func (t *Topic) Ping(ctx context.Context) error {
@@ -230,7 +227,7 @@ func (t *Topic) observe(kind string) func() {
 		return func() {}
 	}
 	start := time.Now()
-	return func() { t.config.ObserveQuery(streamName, kind, time.Since(start)) }
+	return func() { t.config.ObserveQuery(order.Stream, kind, time.Since(start)) }
 }
 
 // at is the brokers for error messages.

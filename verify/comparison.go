@@ -299,11 +299,20 @@ func byKey(rows []order.Row) map[order.Key][]order.Row {
 	return out
 }
 
+// byRole orders what is had of both sides by their roles in this comparison.
+func byRole[T any](c *Comparison, legacy, projection T) (truth, follower T) {
+	if c.Legacy.Role() == order.Follower {
+		return projection, legacy
+	}
+	return legacy, projection
+}
+
 // mark notes the time of the snapshots, which is what all that is read through them is true of, and how far the
-// projection is. Not knowing the latter only means that patience decides alone.
+// follower is. Not knowing the latter only means that patience decides alone.
 func (p *pass) mark(ctx context.Context, s snapshots) error {
 	p.at = p.Now()
-	reached, err := s.projection.Reached(ctx)
+	_, follower := byRole(p.Comparison, s.legacy, s.projection)
+	reached, err := follower.Reached(ctx)
 	if err != nil && !errors.Is(err, ErrNotIndexed) {
 		return err
 	}

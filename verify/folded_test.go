@@ -62,11 +62,11 @@ func newFour(t *testing.T) *four {
 	}
 	store.add(1, noon.Add(time.Second), order.Filled{Quantity: *apd.New(10, 0), Price: *apd.New(1, 0)})
 	rows[0] = row(1, "FILLED", "10")
-	side := func(name string) *sourcetest.Fake {
-		return sourcetest.New(name, sourcetest.Table{KeyType: order.KeyInteger, Fields: foldable, Indexed: true, Rows: rows})
+	side := func(is order.Representation) *sourcetest.Fake {
+		return sourcetest.New(is, sourcetest.Table{KeyType: order.KeyInteger, Fields: foldable, Indexed: true, Rows: rows})
 	}
-	f := &four{world: newWorld(t, nil, nil), events: store, folded: side("events")}
-	f.legacy, f.projection = side("legacy"), side("projection")
+	f := &four{world: newWorld(t, nil, nil), events: store, folded: side(order.Events)}
+	f.legacy, f.projection = side(order.Legacy), side(order.Projection)
 	f.Legacy, f.Projection, f.Fields = f.legacy, f.projection, foldable
 	f.Events, f.Folded = store, &verify.Folded{Legacy: f.legacy, Events: f.folded, Fields: foldable}
 	return f
@@ -118,7 +118,7 @@ func TestAnEventLostBehindBothSidesIsFound(t *testing.T) {
 				t.Fatalf("ended %+v with %d divergences", pass.Result, len(open))
 			}
 			m := open[0].Mismatch
-			if m.Key != "1" || m.Hop != compare.LegacyToEvents || m.Cause != compare.LostShadowWrite || m.Kind != compare.Differs {
+			if m.Key != "1" || m.Hop != order.LegacyToEvents || m.Cause != compare.LostShadowWrite || m.Kind != compare.Differs {
 				t.Errorf("found %+v", m)
 			}
 			for _, field := range m.Fields {
@@ -148,7 +148,7 @@ func TestAnEventThatNobodyCanReadIsFoundByAllChecks(t *testing.T) {
 			if pass.Result.Verdict != compare.Diverged || len(open) != 1 {
 				t.Fatalf("ended %+v with %d divergences", pass.Result, len(open))
 			}
-			if m := open[0].Mismatch; m.Key != "3" || m.Hop != compare.LegacyToEvents || m.Cause != compare.SchemaDrift {
+			if m := open[0].Mismatch; m.Key != "3" || m.Hop != order.LegacyToEvents || m.Cause != compare.SchemaDrift {
 				t.Errorf("found %+v", m)
 			}
 		})
@@ -189,7 +189,7 @@ func TestALostEventPartsTheProjectionToo(t *testing.T) {
 	f.lose(1, false)
 	f.must(f.full(t.Context()))
 	open := f.found(t)
-	if len(open) != 1 || open[0].Mismatch.Hop != compare.LegacyToEvents || open[0].Mismatch.Cause != compare.LostShadowWrite {
+	if len(open) != 1 || open[0].Mismatch.Hop != order.LegacyToEvents || open[0].Mismatch.Cause != compare.LostShadowWrite {
 		t.Errorf("found %+v", open)
 	}
 }
@@ -205,7 +205,7 @@ func TestAStoppedShadowWriterIsNoHeapOfLostEvents(t *testing.T) {
 	f.must(f.full(t.Context()))
 	open := f.found(t)
 	for _, d := range open {
-		if d.Mismatch.Hop != compare.LegacyToEvents || d.Mismatch.Cause != compare.StoppedShadowWriter {
+		if d.Mismatch.Hop != order.LegacyToEvents || d.Mismatch.Cause != compare.StoppedShadowWriter {
 			t.Errorf("order %s: %s %s", d.Mismatch.Key, d.Mismatch.Hop, d.Mismatch.Cause)
 		}
 	}
@@ -252,7 +252,7 @@ func TestAnImpossibleStateIsFoundInAnOrderThatNeverRests(t *testing.T) {
 	}
 	pass := f.must(f.sample(t.Context(), 10))
 	open := f.found(t)
-	if pass.Result.Verdict != compare.Diverged || len(open) != 1 || open[0].Mismatch.Hop != compare.EventsToProjection {
+	if pass.Result.Verdict != compare.Diverged || len(open) != 1 || open[0].Mismatch.Hop != order.EventsToProjection {
 		t.Errorf("the sample ended %+v, found %+v", pass.Result, open)
 	}
 }

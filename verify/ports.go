@@ -56,7 +56,7 @@ type Tally struct {
 type Findings interface {
 	// Tally counts the outcomes of a pass so far.
 	Tally(context.Context, PassID) (Tally, error)
-	// OpenKeys returns up to limit orders with an open or accepted divergence of their rows (compare.RowHops) under the pass's fingerprint, in key order, after the
+	// OpenKeys returns up to limit orders with an open or accepted divergence of their rows (order.RowHops) under the pass's fingerprint, in key order, after the
 	// given key. What was found under another fingerprint is none of the pass's business: it may compare less.
 	OpenKeys(ctx context.Context, id PassID, after order.Key, limit int) ([]order.Key, error)
 }

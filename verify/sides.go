@@ -14,8 +14,9 @@ var ErrNotIndexed = errors.New("column has no index")
 
 // Side is one representation of the orders, read only.
 type Side interface {
-	// Name is "legacy" or "projection".
-	Name() string
+	// Representation is what the side is, and Role what it is in this comparison.
+	Representation() order.Representation
+	Role() order.Role
 	// KeyType is the type of the side's key column.
 	KeyType() order.KeyType
 	// Begin fixes a snapshot: all that is read through it is of one instant.

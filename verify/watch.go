@@ -141,12 +141,13 @@ func (w *watch) markChanged(ctx context.Context) error {
 }
 
 func (w *watch) changes(ctx context.Context, limit int) ([]Change, error) {
-	legacy, err := w.Legacy.Begin(ctx)
+	truth, _ := byRole(w.Comparison, w.Legacy, w.Projection)
+	s, err := truth.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer legacy.Close()
-	return recentChanges(ctx, legacy, limit)
+	defer s.Close()
+	return recentChanges(ctx, s, limit)
 }
 
 // look compares the orders: those that agree have their divergences resolved, the others become suspects.

@@ -169,7 +169,7 @@ func TestABrokenWatchLeavesItsOrdersToTheNext(t *testing.T) {
 				newer[i].ChangedAt = w.now
 			}
 			newer[6] = changed(row(7, "FILLED", "6"), w.now.Add(-3*time.Second))
-			w.Legacy = sourcetest.New("legacy", table(newer))
+			w.Legacy = sourcetest.New(order.Legacy, table(newer))
 		}
 	}
 	marked := &changedList{}
@@ -201,4 +201,29 @@ func TestAChangeFromBeforeTheFollowerHasBegunIsLookedAtThen(t *testing.T) {
 func (w *world) watchFor(length time.Duration, marked ...order.Key) (verify.Pass, error) {
 	start := verify.Start{Trigger: "stream", Fingerprint: "f", At: w.now}
 	return w.Watch(w.t.Context(), w.lease, start, verify.Watching{Changed: &changedList{keys: marked}, Every: time.Second, Length: length})
+}
+
+// turned is a side whose role is another than before a cutover.
+type turned struct {
+	*sourcetest.Fake
+
+	role order.Role
+}
+
+func (t turned) Role() order.Role { return t.role }
+
+func TestAWatchMarksWhatTheTruthChanges(t *testing.T) {
+	lost := []order.Row{row(1, "OPEN", "0"), row(2, "OPEN", "1")}
+	w := newWorld(t, lost, dense(2))
+	w.Legacy, w.Projection = turned{w.legacy, order.Follower}, turned{w.projection, order.Truth}
+	w.meanwhile = func(wait int) {
+		if wait == 3 {
+			w.projection.Put(changed(row(2, "FILLED", "1"), w.now))
+		}
+	}
+	how := verify.Watching{Changed: &changedList{}, Every: time.Second, Length: time.Minute}
+	w.must(w.Watch(t.Context(), w.lease, verify.Start{Trigger: "stream", At: w.now}, how))
+	if w.open() != "2 differs status" {
+		t.Errorf("open are %q", w.open())
+	}
 }

@@ -27,7 +27,8 @@ func (p *pass) hear(ctx context.Context, s snapshots, keys []order.Key) (w witne
 	if w.newest, err = p.Events.Newest(ctx); err != nil {
 		return w, err
 	}
-	if w.silent, err = silentSince(ctx, s.legacy, w.newest); err != nil {
+	truth, _ := byRole(p.Comparison, s.legacy, s.projection)
+	if w.silent, err = silentSince(ctx, truth, w.newest); err != nil {
 		return w, err
 	}
 	w.events, err = p.Events.Histories(ctx, keys)
@@ -77,10 +78,10 @@ func (p *pass) observe(keys []order.Key, legacy, projection map[order.Key][]orde
 // thought to have stopped, rather than to have lost the last event.
 const manySilent = 3
 
-// silentSince is true where legacy wrote several orders since a time. Without an index on the time of a change there is no
+// silentSince is true where the truth has several orders written since a time. Without an index on the time of a change there is no
 // telling.
-func silentSince(ctx context.Context, legacy Snapshot, newest time.Time) (bool, error) {
-	changes, err := recentChanges(ctx, legacy, manySilent)
+func silentSince(ctx context.Context, truth Snapshot, newest time.Time) (bool, error) {
+	changes, err := recentChanges(ctx, truth, manySilent)
 	old := func(c Change) bool { return !c.At.After(newest) }
 	return len(changes) >= manySilent && !slices.ContainsFunc(changes, old), err
 }

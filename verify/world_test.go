@@ -58,7 +58,7 @@ func newWorld(t *testing.T, legacy, projection []order.Row) *world {
 func worldOf(t *testing.T, legacy, projection sourcetest.Table) *world {
 	t.Helper()
 	w := &world{
-		t: t, legacy: sourcetest.New("legacy", legacy), projection: sourcetest.New("projection", projection),
+		t: t, legacy: sourcetest.New(order.Legacy, legacy), projection: sourcetest.New(order.Projection, projection),
 		now: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC),
 	}
 	w.store = ledgertest.New(func() time.Time { return w.now })

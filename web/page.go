@@ -178,7 +178,7 @@ func passOf(p Pass, now time.Time) passView {
 
 func divergenceOf(d Divergence) divergenceView {
 	v := divergenceView{
-		Order: short(d.OrderID), Kind: d.Kind, Hop: d.Hop, Since: human.Instant(d.FirstSeen),
+		Order: short(d.OrderID), Kind: d.Kind, Hop: string(d.Hop), Since: human.Instant(d.FirstSeen),
 		Age: human.Duration(time.Duration(d.AgeSeconds * float64(time.Second))),
 	}
 	if d.Cause != "" {

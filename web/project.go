@@ -78,7 +78,7 @@ func newDivergences(found []verify.Divergence, now time.Time) []Divergence {
 // NewDivergence is a divergence as it is shown now.
 func NewDivergence(d verify.Divergence, now time.Time) Divergence {
 	shown := Divergence{
-		OrderID: string(d.Mismatch.Key), Kind: string(d.Mismatch.Kind), Hop: string(d.Mismatch.Hop), Cause: string(d.Mismatch.Cause),
+		OrderID: string(d.Mismatch.Key), Kind: string(d.Mismatch.Kind), Hop: d.Mismatch.Hop, Cause: string(d.Mismatch.Cause),
 		Fields: []Field{}, FirstSeen: d.FirstSeen.UTC(), AgeSeconds: now.Sub(d.FirstSeen).Round(time.Millisecond).Seconds(),
 		State: string(d.State), FoundBy: string(d.FoundBy),
 	}

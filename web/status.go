@@ -12,6 +12,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/order"
 )
 
 // MaxDivergences is how many open divergences the page lists, oldest first; the ledger has all.
@@ -63,7 +64,7 @@ type Pass struct {
 type Divergence struct {
 	OrderID    string    `json:"order_id"`
 	Kind       string    `json:"kind"`
-	Hop        string    `json:"hop"`
+	Hop        order.Hop `json:"hop"`
 	Cause      string    `json:"cause"` // empty where the evidence does not tell
 	Fields     []Field   `json:"fields"`
 	FirstSeen  time.Time `json:"first_seen"`

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/ledger"
@@ -19,13 +18,13 @@ import (
 
 // acceptCommand lets somebody answer for a divergence that cannot be repaired, as a mark on the topic.
 type acceptCommand struct {
-	OrderID  string      `arg:"" help:"The order, as verify, gate and the report name it."`
-	Hop      compare.Hop `help:"Between which representations, where the order has divergences at several hops." placeholder:"HOP"`
-	Why      string      `help:"Why it may stay." placeholder:"TEXT"`
-	Until    string      `help:"Until when: a time, or a date, which ends as that day begins in UTC. It is open again from then on." placeholder:"TIME"`
-	As       string      `help:"Who answers for it. Default: the user at this machine." placeholder:"WHO"`
-	Withdraw bool        `help:"Open it again."`
-	JSON     bool        `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	OrderID  string    `arg:"" help:"The order, as verify, gate and the report name it."`
+	Hop      order.Hop `help:"Between which representations, where the order has divergences at several hops." placeholder:"HOP"`
+	Why      string    `help:"Why it may stay." placeholder:"TEXT"`
+	Until    string    `help:"Until when: a time, or a date, which ends as that day begins in UTC. It is open again from then on." placeholder:"TIME"`
+	As       string    `help:"Who answers for it. Default: the user at this machine." placeholder:"WHO"`
+	Withdraw bool      `help:"Open it again."`
+	JSON     bool      `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 }
 
 var (

@@ -84,7 +84,7 @@ func TestAPartThatHasStoppedIsNamed(t *testing.T) {
 				t.Errorf("verify ended with exit code %d and %d divergences", code, len(r.Divergences))
 			}
 			for _, d := range r.Divergences {
-				if want := planted[0]; d.Hop != want.Hop || d.Cause != want.Cause {
+				if want := planted[0]; string(d.Hop) != want.Hop || d.Cause != want.Cause {
 					t.Errorf("order %s: %s %s, want %s %s", d.OrderID, d.Hop, d.Cause, want.Hop, want.Cause)
 				}
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/topic"
 )
@@ -54,7 +55,7 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 		r.Findings = append(r.Findings, topic.Diagnose(ctx, topicConfig(c.Stream, nil, slog.New(slog.DiscardHandler)))...)
 	}
 	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
-	if !r.has("legacy", doctor.Connection, doctor.Login, source.CheckDSN, source.CheckPooler) {
+	if !r.has(string(order.Legacy), doctor.Connection, doctor.Login, source.CheckDSN, source.CheckPooler) {
 		r.Findings = append(r.Findings, ledgerPlace(ctx, c)...)
 	}
 	for _, f := range r.Findings {
@@ -137,7 +138,7 @@ func diagnoseEvents(ctx context.Context, c *config.Config, now func() time.Time)
 		events, err := eventsConfig(c.Events, nil)
 		if err != nil {
 			findings = append(findings, doctor.Finding{
-				Side: "events", Check: source.CheckField, Level: doctor.Error, Message: err.Error(), Hint: "see events.types, events.keys and events.ignore",
+				Side: string(order.Events), Check: source.CheckField, Level: doctor.Error, Message: err.Error(), Hint: "see events.types, events.keys and events.ignore",
 			})
 		} else {
 			findings = append(source.DiagnoseEvents(ctx, events, now), judgedFinding(c))

@@ -9,6 +9,7 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 )
 
@@ -113,7 +114,7 @@ func versionFinding(c ledger.Checkup, schema string) doctor.Finding {
 
 // ledgerPlace warns of a ledger in the system of record. What cannot be told has findings elsewhere.
 func ledgerPlace(ctx context.Context, c *config.Config) []doctor.Finding {
-	legacy, err := source.IdentifyDatabase(ctx, "legacy", c.Legacy.DSN.Reveal())
+	legacy, err := source.IdentifyDatabase(ctx, string(order.Legacy), c.Legacy.DSN.Reveal())
 	if err != nil {
 		return nil
 	}

@@ -25,9 +25,9 @@ type orderReport struct {
 	NextStep   string `json:"next_step,omitempty"`
 	LagEvents  int    `json:"lag_events"` // events that the projection does not show
 	// Representations has, by name, the values of the compared fields; null for a representation without the order.
-	Representations map[string]map[string]*string `json:"representations"`
-	Timeline        []moment                      `json:"timeline"`
-	PartsAt         string                        `json:"parts_at"` // position of the first event at which they part
+	Representations map[order.Representation]map[string]*string `json:"representations"`
+	Timeline        []moment                                    `json:"timeline"`
+	PartsAt         string                                      `json:"parts_at"` // position of the first event at which they part
 	// Stream is what the follower has found of the order and is still open; absent where that is nothing.
 	Stream []streamFinding `json:"stream,omitempty"`
 	// Topic is how much of the topic was read for representation stream; absent where no stream is configured.
@@ -53,7 +53,7 @@ func (x *explainer) report(key order.Key, l look, verdict compare.Verdict) order
 	d := l.diagnosis
 	r := orderReport{
 		OrderID: string(key), Verdict: string(verdict), Hop: string(d.Hop), Cause: string(d.Cause), Confidence: string(d.Confidence),
-		Reason: d.Reason, NextStep: nextStep(d), LagEvents: d.Behind, Representations: map[string]map[string]*string{},
+		Reason: d.Reason, NextStep: nextStep(d), LagEvents: d.Behind, Representations: map[order.Representation]map[string]*string{},
 		Timeline: []moment{}, Stream: l.stream,
 	}
 	if d.PartsAt != 0 {
@@ -62,17 +62,17 @@ func (x *explainer) report(key order.Key, l look, verdict compare.Verdict) order
 	for _, f := range x.oracle.Fields {
 		r.fields = append(r.fields, f.Name)
 	}
-	r.Representations["legacy"] = x.rowValues(l.legacy.Rows)
-	r.Representations["projection"] = x.rowValues(l.projection.Rows)
+	r.Representations[order.Legacy] = x.rowValues(l.legacy.Rows)
+	r.Representations[order.Projection] = x.rowValues(l.projection.Rows)
 	if x.sides.events != nil {
 		final, _ := order.Fold(l.events)
-		r.Representations["events"] = x.stateValues(&final)
+		r.Representations[order.Events] = x.stateValues(&final)
 		r.Timeline = append(r.Timeline, x.eventMoments(l)...)
 	}
 	if l.topic != nil {
 		r.Topic = l.topic.reading(l.stream)
 		if values, ok := x.consumed(l.topic); ok {
-			r.Representations["stream"] = values
+			r.Representations[order.Stream] = values
 		}
 		r.Timeline = append(r.Timeline, l.topic.moments()...)
 	}
@@ -113,7 +113,7 @@ func (x *explainer) eventMoments(l look) []moment {
 	var out []moment
 	for _, e := range l.events {
 		m := moment{
-			At: e.At, Source: "events", Event: strconv.FormatInt(int64(e.Position), 10), What: string(e.Type),
+			At: e.At, Source: string(order.Events), Event: strconv.FormatInt(int64(e.Position), 10), What: string(e.Type),
 			Parts: e.Position == l.diagnosis.PartsAt,
 		}
 		for _, p := range state.Apply(e) {
@@ -160,7 +160,7 @@ func (r orderReport) text() string {
 		line("behind", fmt.Sprintf("the projection by %d events", r.LagEvents))
 	}
 	for _, s := range r.Stream {
-		line("stream", fmt.Sprintf("%s (%s), first seen %s", s.Cause, s.Kind, s.FirstSeen.UTC().Format(time.DateTime)))
+		line(string(order.Stream), fmt.Sprintf("%s (%s), first seen %s", s.Cause, s.Kind, s.FirstSeen.UTC().Format(time.DateTime)))
 	}
 	if r.Topic != nil {
 		line("topic", r.Topic.text())
@@ -178,15 +178,19 @@ func inParentheses(text, before string) string {
 }
 
 func (r orderReport) writeValues(b *strings.Builder) {
-	names := []string{"legacy", "events", "projection", "stream"}
-	names = slices.DeleteFunc(names, func(n string) bool { _, ok := r.Representations[n]; return !ok })
+	names := []order.Representation{order.Legacy, order.Events, order.Projection, order.Stream}
+	names = slices.DeleteFunc(names, func(n order.Representation) bool { _, ok := r.Representations[n]; return !ok })
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
-	compared, titles := names, strings.Join(names, "\t")
-	if last := len(names) - 1; names[last] == "stream" && !r.Topic.Complete {
-		compared, titles = names[:last], titles+" (incomplete)" // what was not read does not differ
+	titles := make([]string, len(names))
+	for i, n := range names {
+		titles[i] = string(n)
 	}
-	_, _ = fmt.Fprintf(t, "  \t\t%s\n", titles)
+	compared, last := names, len(names)-1
+	if names[last] == order.Stream && !r.Topic.Complete { // what was not read does not differ
+		compared, titles[last] = names[:last], titles[last]+" (incomplete)"
+	}
+	_, _ = fmt.Fprintf(t, "  \t\t%s\n", strings.Join(titles, "\t"))
 	for _, f := range r.fields {
 		cells := make([]string, len(names))
 		for i, n := range names {
@@ -211,7 +215,7 @@ func cell(values map[string]*string, field string) string {
 }
 
 // differ compares what is shown. Numbers of another scale differ in text alone.
-func (r orderReport) differ(field string, names []string) bool {
+func (r orderReport) differ(field string, names []order.Representation) bool {
 	var first *string
 	seen := false
 	for _, n := range names {

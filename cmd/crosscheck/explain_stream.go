@@ -33,7 +33,7 @@ func (x *explainer) onStream(ctx context.Context, key order.Key, l *look, verdic
 	}
 	if len(l.stream) > 0 {
 		cause := compare.Cause(l.stream[0].Cause)
-		l.diagnosis.Hop, l.diagnosis.Cause, l.diagnosis.Confidence = compare.EventsToStream, cause, compare.High
+		l.diagnosis.Hop, l.diagnosis.Cause, l.diagnosis.Confidence = order.EventsToStream, cause, compare.High
 		l.diagnosis.Reason = "the rows are what the events say; on the stream " + meaning(cause)
 		return compare.Diverged, nil
 	}

@@ -39,7 +39,7 @@ func TestHopAndCauseAreNamed(t *testing.T) {
 	}
 	found := map[string]string{}
 	for _, d := range r.Divergences {
-		found[d.OrderID] = d.Hop + " " + d.Cause
+		found[d.OrderID] = string(d.Hop) + " " + d.Cause
 	}
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("planted (-) and found (+) by verify:\n%s", diff)

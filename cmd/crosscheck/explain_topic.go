@@ -178,7 +178,7 @@ func (t *onTopic) moments() []moment {
 	var out []moment
 	for _, m := range t.found.Messages {
 		what := fmt.Sprintf("%s (partition %d, offset %d)", m.Event.Type, m.Partition, m.Offset)
-		out = append(out, moment{At: m.Time, Source: "stream", Event: fmt.Sprint(m.Event.Position), What: what})
+		out = append(out, moment{At: m.Time, Source: string(order.Stream), Event: fmt.Sprint(m.Event.Position), What: what})
 	}
 	return out
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/order"
@@ -20,7 +19,7 @@ type folded struct {
 
 // openFolded opens the pair that full verification compares after legacy and projection. Without an event store there is
 // none. Where no field is judged the two still tell which orders there are.
-func (s *sides) openFolded(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) (err error) {
+func (s *sides) openFolded(ctx context.Context, c *config.Config, observe observer) (err error) {
 	if s.events == nil {
 		return nil
 	}
@@ -58,7 +57,7 @@ func (f folded) close() {
 }
 
 // openFold opens the whole event store as orders: the side to compare legacy with when all events are to be folded.
-func openFold(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) (*source.Fold, error) {
+func openFold(ctx context.Context, c *config.Config, observe observer) (*source.Fold, error) {
 	events, err := eventsConfig(c.Events, observe)
 	if err != nil {
 		return nil, err

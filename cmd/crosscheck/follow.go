@@ -27,7 +27,7 @@ const (
 	followAgain = 2 * time.Second
 )
 
-func topicConfig(c config.Stream, observe func(side, kind string, took time.Duration), log *slog.Logger) topic.Config {
+func topicConfig(c config.Stream, observe observer, log *slog.Logger) topic.Config {
 	s := topic.Config{Brokers: c.Brokers, Topic: c.Topic, ObserveQuery: observe, Log: log}
 	if c.TLS.Enabled {
 		s.TLS = &topic.TLS{CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName}

@@ -7,6 +7,7 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/order"
 )
 
 // comparedFields parts the compared fields into those that are judged by events and the others. Without an event store all
@@ -26,7 +27,7 @@ func comparedFields(c *config.Config) *gate.Fields {
 // judgedFinding says which fields are judged by events, to whoever has an event store.
 func judgedFinding(c *config.Config) doctor.Finding {
 	f := comparedFields(c)
-	finding := doctor.Finding{Side: "events", Check: "judged_fields", Level: doctor.OK, Message: "every compared field is judged by events"}
+	finding := doctor.Finding{Side: string(order.Events), Check: "judged_fields", Level: doctor.OK, Message: "every compared field is judged by events"}
 	if len(f.NotJudged) == 0 {
 		return finding
 	}

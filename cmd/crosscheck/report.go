@@ -149,7 +149,7 @@ func (r passReport) writeDivergences(b *strings.Builder) {
 	for _, d := range r.Divergences[:min(len(r.Divergences), textDivergences)] {
 		lead := []string{shown(d.OrderID), d.Kind, (time.Duration(d.AgeSeconds) * time.Second).String()}
 		if caused {
-			lead = append(lead, d.Hop, cmp.Or(d.Cause, "-"))
+			lead = append(lead, string(d.Hop), cmp.Or(d.Cause, "-"))
 		}
 		if len(d.Fields) == 0 {
 			_, _ = fmt.Fprintf(t, "  %s\n", strings.Join(lead, "\t"))

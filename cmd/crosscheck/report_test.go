@@ -16,13 +16,13 @@ func reported(t *testing.T, cause compare.Cause) string {
 	value := func(text string) *order.Value { return &order.Value{Text: text} }
 	found := []verify.Divergence{
 		{Mismatch: compare.Mismatch{
-			Key: "7", Kind: compare.Differs, Hop: compare.EventsToProjection, Cause: cause,
+			Key: "7", Kind: compare.Differs, Hop: order.EventsToProjection, Cause: cause,
 			Fields: []compare.FieldDifference{
 				{Name: "status", Legacy: value("FILLED"), Projection: value("OPEN")},
 				{Name: "price", Legacy: value("1.5"), Projection: value("2.5")},
 			},
 		}},
-		{Mismatch: compare.Mismatch{Key: "8", Kind: compare.Missing, Hop: compare.LegacyToEvents}},
+		{Mismatch: compare.Mismatch{Key: "8", Kind: compare.Missing, Hop: order.LegacyToEvents}},
 	}
 	var b strings.Builder
 	if err := newReport(verify.Pass{Result: verify.Result{Verdict: compare.Diverged, Diverged: 2}}, nil, found, time.Time{}).writeText(&b); err != nil {

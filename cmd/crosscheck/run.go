@@ -17,6 +17,7 @@ import (
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/metrics"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/sampler"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/verify"
@@ -183,9 +184,9 @@ func (s *sidecar) observe(p verify.Pass) {
 	s.metrics.ObservePass(string(p.Kind), p.FinishedAt.Sub(p.StartedAt), p.Scan.Compared)
 }
 
-func (s *sidecar) observeQuery(side, kind string, took time.Duration) {
-	s.metrics.ObserveQuery(side, kind, took)
-	s.metrics.ObserveRead(side, kind, took)
+func (s *sidecar) observeQuery(side order.Representation, kind string, took time.Duration) {
+	s.metrics.ObserveQuery(string(side), kind, took)
+	s.metrics.ObserveRead(string(side), kind, took)
 }
 
 func (s *sidecar) observeMismatch(kind verify.PassKind, m compare.Mismatch) {
@@ -254,5 +255,5 @@ func (s *sidecar) ready(ctx context.Context) []web.Part {
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return append(parts, part("legacy and projection", err))
 	}
-	return append(parts, part("legacy", legacy), part("projection", projection))
+	return append(parts, part(string(order.Legacy), legacy), part(string(order.Projection), projection))
 }

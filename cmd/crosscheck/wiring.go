@@ -44,9 +44,12 @@ type sides struct {
 	folded             folded         // opened for full verification only
 }
 
+// observer is told of every query to a side, what for, and how long it took.
+type observer = func(side order.Representation, kind string, took time.Duration)
+
 // openBoth opens them at the same time: each asks its server a dozen questions. The error is legacy's where both
 // have one, so that it does not depend on which server is faster.
-func openBoth(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) (s sides, err error) {
+func openBoth(ctx context.Context, c *config.Config, observe observer) (s sides, err error) {
 	opened := make(chan error, 1)
 	go func() {
 		var err error
@@ -64,7 +67,7 @@ func openBoth(ctx context.Context, c *config.Config, observe func(side, kind str
 	return s, nil
 }
 
-func openSides(ctx context.Context, c *config.Config, observe func(side, kind string, took time.Duration)) (sides, error) {
+func openSides(ctx context.Context, c *config.Config, observe observer) (sides, error) {
 	s, err := openBoth(ctx, c, observe)
 	if err != nil {
 		return sides{}, err
@@ -82,7 +85,7 @@ func openSides(ctx context.Context, c *config.Config, observe func(side, kind st
 	return s, nil
 }
 
-func openEvents(ctx context.Context, c config.Events, observe func(side, kind string, took time.Duration)) (*source.Events, error) {
+func openEvents(ctx context.Context, c config.Events, observe observer) (*source.Events, error) {
 	events, err := eventsConfig(c, observe)
 	if err != nil {
 		return nil, err
@@ -90,7 +93,7 @@ func openEvents(ctx context.Context, c config.Events, observe func(side, kind st
 	return source.OpenEvents(ctx, events)
 }
 
-func eventsConfig(c config.Events, observe func(side, kind string, took time.Duration)) (source.EventsConfig, error) {
+func eventsConfig(c config.Events, observe observer) (source.EventsConfig, error) {
 	vocabulary, err := vocabularyOf(c)
 	if err != nil {
 		return source.EventsConfig{}, err
@@ -114,25 +117,25 @@ func (s sides) close() {
 	s.folded.close()
 }
 
-func legacyConfig(c *config.Config, observe func(string, string, time.Duration)) source.Config {
-	s := sideConfig("legacy", c, c.Legacy, observe)
+func legacyConfig(c *config.Config, observe observer) source.Config {
+	s := sideConfig(order.Legacy, order.Truth, c, c.Legacy, observe)
 	for _, f := range c.Compare.Fields {
 		s.Fields = append(s.Fields, source.Field{Field: f.Field, Expr: f.Legacy})
 	}
 	return s
 }
 
-func projectionConfig(c *config.Config, observe func(string, string, time.Duration)) source.Config {
-	s := sideConfig("projection", c, c.Projection, observe)
+func projectionConfig(c *config.Config, observe observer) source.Config {
+	s := sideConfig(order.Projection, order.Follower, c, c.Projection, observe)
 	for _, f := range c.Compare.Fields {
 		s.Fields = append(s.Fields, source.Field{Field: f.Field, Expr: f.Projection})
 	}
 	return s
 }
 
-func sideConfig(name string, c *config.Config, s config.Side, observe func(string, string, time.Duration)) source.Config {
+func sideConfig(is order.Representation, role order.Role, c *config.Config, s config.Side, observe observer) source.Config {
 	return source.Config{
-		Name: name, DSN: s.DSN.Reveal(), Table: s.Table, Key: s.Key, ChangedAt: s.ChangedAt,
+		Representation: is, Role: role, DSN: s.DSN.Reveal(), Table: s.Table, Key: s.Key, ChangedAt: s.ChangedAt,
 		GroupBy: c.Compare.GroupBy, ObserveQuery: observe,
 	}
 }

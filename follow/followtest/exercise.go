@@ -135,7 +135,7 @@ func (s *stream) kept(buckets ...int64) []follow.ClosedBucket {
 
 func onStream(key order.Key, cause compare.Cause, seconds int) follow.Finding {
 	return follow.Finding{
-		Mismatch: compare.Mismatch{Key: key, Kind: compare.Missing, Hop: compare.EventsToStream, Cause: cause},
+		Mismatch: compare.Mismatch{Key: key, Kind: compare.Missing, Hop: order.EventsToStream, Cause: cause},
 		Seen:     t0.Add(time.Duration(seconds) * time.Second),
 	}
 }
@@ -268,7 +268,7 @@ func findingRenewed(t *testing.T, s *stream) {
 	}
 	open, err := s.Divergences(t.Context(), verify.Open, 10)
 	noError(t, err, "reading what is open")
-	if len(open) != 1 || open[0].FoundBy != verify.StreamPass || open[0].Mismatch.Hop != compare.EventsToStream ||
+	if len(open) != 1 || open[0].FoundBy != verify.StreamPass || open[0].Mismatch.Hop != order.EventsToStream ||
 		!open[0].FirstSeen.Equal(micro(t0.Add(10*time.Second))) || !open[0].LastSeen.Equal(micro(t0.Add(30*time.Second))) {
 		t.Errorf("open is %s", shown(open))
 	}

@@ -38,7 +38,8 @@ type Fake struct {
 	// Native and Portable are versions of the hash functions: sides of different versions digest differently.
 	Native, Portable int64
 
-	name  string
+	is    order.Representation
+	role  order.Role
 	mu    sync.Mutex
 	table Table
 }
@@ -46,9 +47,13 @@ type Fake struct {
 var _ verify.Side = (*Fake)(nil)
 
 // New makes a side that shows the table.
-func New(name string, t Table) *Fake {
+func New(is order.Representation, t Table) *Fake {
 	t.Rows = slices.Clone(t.Rows)
-	return &Fake{name: name, table: t}
+	role := order.Follower
+	if is == order.Legacy {
+		role = order.Truth
+	}
+	return &Fake{is: is, role: role, table: t}
 }
 
 // Put replaces the row of that key, or adds it.
@@ -71,8 +76,11 @@ func (f *Fake) Delete(key order.Key) {
 	f.table.Rows = slices.DeleteFunc(slices.Clone(f.table.Rows), func(r order.Row) bool { return r.Key == key })
 }
 
-// Name implements [verify.Side].
-func (f *Fake) Name() string { return f.name }
+// Representation implements [verify.Side].
+func (f *Fake) Representation() order.Representation { return f.is }
+
+// Role implements [verify.Side].
+func (f *Fake) Role() order.Role { return f.role }
 
 // KeyType implements [verify.Side].
 func (f *Fake) KeyType() order.KeyType { return f.table.KeyType }

@@ -97,7 +97,7 @@ func suspect(key order.Key, seen time.Time) verify.Suspect {
 		Observation: compare.Observation{
 			Key: key, At: seen, LegacyState: "l1", ProjectionState: "p1",
 			Mismatch: &compare.Mismatch{
-				Key: key, Kind: compare.Differs, Hop: compare.LegacyToProjection,
+				Key: key, Kind: compare.Differs, Hop: order.LegacyToProjection,
 				Fields:       []compare.FieldDifference{{Name: "status", Legacy: text("FILLED"), Projection: text("OPEN")}},
 				LegacyCopies: 1, ProjectionCopies: 1,
 			},

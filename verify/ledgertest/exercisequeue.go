@@ -152,7 +152,7 @@ func divergenceLife(t *testing.T, s Store) {
 	}}, "opened")
 
 	missing := suspect("1", at(2))
-	missing.Observation.Mismatch = &compare.Mismatch{Key: "1", Kind: compare.Missing, Hop: compare.LegacyToProjection, LegacyCopies: 1}
+	missing.Observation.Mismatch = &compare.Mismatch{Key: "1", Kind: compare.Missing, Hop: order.LegacyToProjection, LegacyCopies: 1}
 	sampler := acquire(t, s, "sample")
 	sample := begin(t, s, sampler, verify.Sample)
 	settle(t, s, sampler, sample, at(3), final(missing, compare.Diverged))
@@ -186,7 +186,7 @@ func exactValues(t *testing.T, s Store) {
 	}
 	duplicate := suspect("2", t0)
 	duplicate.Observation.Mismatch = &compare.Mismatch{
-		Key: "2", Kind: compare.Duplicate, Hop: compare.LegacyToProjection, LegacyCopies: 2, ProjectionCopies: 1,
+		Key: "2", Kind: compare.Duplicate, Hop: order.LegacyToProjection, LegacyCopies: 2, ProjectionCopies: 1,
 	}
 	add(t, s, l, id, x, duplicate)
 	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), 10)

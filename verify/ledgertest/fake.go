@@ -102,7 +102,7 @@ type divergence struct {
 type place struct {
 	fingerprint string
 	key         order.Key
-	hop         compare.Hop
+	hop         order.Hop
 }
 
 var (

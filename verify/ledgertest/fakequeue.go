@@ -166,7 +166,7 @@ func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
 
 // resolve ends the unresolved divergences of an order's rows for which over is true.
 func (f *Fake) resolve(p *pass, key order.Key, at time.Time, over func(*divergence) bool) {
-	for _, hop := range compare.RowHops() {
+	for _, hop := range order.RowHops() {
 		where := place{p.Fingerprint, key, hop}
 		if d := f.unresolved[where]; d != nil && over(d) {
 			d.State, d.ResolvedAt = verify.Resolved, at
@@ -226,7 +226,7 @@ func (f *Fake) OpenKeys(ctx context.Context, id verify.PassID, after order.Key, 
 	}
 	var keys []order.Key
 	for _, d := range f.divergences {
-		if d.State == verify.Open && d.fingerprint == p.Fingerprint && d.Mismatch.Key > after && slices.Contains(compare.RowHops(), d.Mismatch.Hop) {
+		if d.State == verify.Open && d.fingerprint == p.Fingerprint && d.Mismatch.Key > after && slices.Contains(order.RowHops(), d.Mismatch.Hop) {
 			keys = append(keys, d.Mismatch.Key)
 		}
 	}
