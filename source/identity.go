@@ -25,13 +25,17 @@ type Identity struct {
 // String is stable as long as it is the same table of the same database.
 func (i Identity) String() string { return i.System + "/" + i.Database + "/" + i.Table }
 
-// Identity asks the server.
+// Identity asks the server, for the table by its name: another one may have taken that since the side was opened.
 func (s *Side) Identity(ctx context.Context) (Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	id := Identity{Table: s.config.Table}
-	if s.shape.oid != 0 {
-		id.Table = fmt.Sprintf("%d", s.shape.oid)
+	if !s.isSubquery() {
+		oid, _, err := s.resolveTable(ctx)
+		if err != nil {
+			return id, fmt.Errorf("identifying %s: %w", s.config.Representation, err)
+		}
+		id.Table = strconv.FormatUint(uint64(oid), 10)
 	}
 	const database = "SELECT oid::text || ' ' || datname FROM pg_catalog.pg_database WHERE datname = current_database()"
 	if err := s.pool.QueryRow(ctx, database).Scan(&id.Database); err != nil {

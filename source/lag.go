@@ -39,14 +39,18 @@ func (s *Side) Shown(ctx context.Context) (time.Time, error) {
 	if s.config.ChangedAt == "" {
 		return time.Time{}, nil
 	}
-	if !s.shape.timeIndex {
-		return time.Time{}, fmt.Errorf("reading the newest change of %s: %w", s.config.Representation, verify.ErrNotIndexed)
-	}
 	defer s.observe("reached")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	indexed, err := s.timeIndexed(ctx) // looked for anew: a table that was swapped has its own indexes
+	if err == nil && !indexed {
+		err = verify.ErrNotIndexed
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the newest change of %s: %w", s.config.Representation, err)
+	}
 	var at time.Time
-	err := s.pool.QueryRow(ctx, s.shownSQL()).Scan(&at)
+	err = s.pool.QueryRow(ctx, s.shownSQL()).Scan(&at)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, fmt.Errorf("reading the newest change of %s: %w", s.config.Representation, err)
 	}

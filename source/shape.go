@@ -51,8 +51,13 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 	if sh.keyIndex, err = s.indexed(ctx, s.rangeSQL(sh.keyType)); err != nil || s.config.ChangedAt == "" {
 		return sh, err
 	}
-	sh.timeIndex, err = s.indexed(ctx, s.newestSQL("1", "true", 1))
+	sh.timeIndex, err = s.timeIndexed(ctx)
 	return sh, err
+}
+
+// timeIndexed is true where the newest change is read through an index.
+func (s *Side) timeIndexed(ctx context.Context) (bool, error) {
+	return s.indexed(ctx, s.newestSQL("1", "true", 1))
 }
 
 // isSubquery is true where the configured table is a subquery in parentheses.

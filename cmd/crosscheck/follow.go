@@ -25,6 +25,8 @@ const (
 	followTime = 15 * time.Second
 	// followAgain is the pause before a follower that has failed, or found the job taken, tries again.
 	followAgain = 2 * time.Second
+	// sameEvery is the time between two looks whether what is followed is still the same.
+	sameEvery = 2 * time.Second
 )
 
 func topicConfig(c config.Stream, observe observer, log *slog.Logger) topic.Config {
@@ -38,6 +40,9 @@ func topicConfig(c config.Stream, observe observer, log *slog.Logger) topic.Conf
 	return s
 }
 
+// errSwapped ends a follower whose findings would be of another fingerprint from now on.
+var errSwapped = errors.New("legacy, projection or event store is another table or database than before")
+
 // follow matches the stream with the event store until ctx ends, whatever comes and goes meanwhile.
 func (s *sidecar) follow(ctx context.Context) error {
 	if !s.config.Stream.Given() {
@@ -48,6 +53,9 @@ func (s *sidecar) follow(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case errors.Is(err, errSwapped):
+			s.log.InfoContext(ctx, "following the stream begins anew", slog.Any("reason", err))
+			continue
 		case errors.Is(err, lease.ErrHeld):
 			s.log.DebugContext(ctx, "the stream is followed elsewhere", slog.Any("error", err))
 		default:
@@ -89,8 +97,22 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return follower.Run(ctx, l) })
 		g.Go(func() error { return s.watch(ctx, opened, l, fingerprint) })
+		g.Go(func() error { return s.whileSame(ctx, opened, fingerprint) })
 		return g.Wait()
 	})
+}
+
+// whileSame returns errSwapped when the fingerprint has become another. While it cannot be asked nothing is known; what
+// follows notices by itself that a database is away.
+func (s *sidecar) whileSame(ctx context.Context, opened sides, fingerprint string) error {
+	for {
+		if err := lease.Sleep(ctx, sameEvery); err != nil {
+			return err
+		}
+		if now, err := opened.fingerprint(ctx, s.config); err == nil && now != fingerprint {
+			return errSwapped
+		}
+	}
 }
 
 const (
