@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/apd/v3"
+
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -45,7 +47,7 @@ func recordedCases() []recordedCase {
 			"a fill that is a trade and two lines",
 			[]compare.Change{line(3, "status"), line(3, "filled_quantity")},
 			[]compare.Trade{trade(3)},
-			[]order.Event{event(3, order.PartiallyFilled{})},
+			[]order.Event{event(3, order.PartiallyFilled{Remaining: apd.NullDecimal{Valid: true}})},
 			3, 3,
 		},
 		{"a trade is no change of the price", nil, []compare.Trade{trade(3)}, []order.Event{event(3, price)}, 1, 0},
