@@ -157,16 +157,20 @@ func (c *aCase) agreed() Diagnosis {
 
 // flaw is an event that could not be decoded: what the others make of it is unknown to us.
 func (c *aCase) flaw() (Diagnosis, bool) {
-	for _, e := range c.clean {
+	for _, e := range c.Events {
 		if e.Body == nil {
 			detail := "it has no body"
 			if e.Schema != nil {
 				detail = e.Schema.Detail
 			}
-			return Diagnosis{
-				Verdict: Lagging, Hop: order.LegacyToEvents, Cause: SchemaDrift, Confidence: High, PartsAt: e.Position,
-				Reason: fmt.Sprintf("event %d (%s) cannot be read: %s", e.Position, e.Type, detail),
-			}, true
+			d := Diagnosis{
+				Verdict: Lagging, Hop: order.LegacyToEvents, Cause: SchemaDrift, Confidence: High,
+				Reason: fmt.Sprintf("event %s (%s) cannot be read: %s", e.Position, e.Type, detail),
+			}
+			if e.Position != order.NoPosition {
+				d.PartsAt = e.Position
+			}
+			return d, true
 		}
 	}
 	return Diagnosis{}, false

@@ -32,6 +32,9 @@ func Decode(raw RawEvent, v Vocabulary) (Event, error) {
 }
 
 func (n *names) decode(raw RawEvent) (Body, *SchemaError) {
+	if finding := raw.noPlace(); finding != nil {
+		return nil, finding
+	}
 	t, ok := n.types[raw.Type]
 	if !ok {
 		return nil, &SchemaError{Kind: UnknownType, Detail: fmt.Sprintf("there is no event type %.60q in the vocabulary", raw.Type)}
@@ -57,6 +60,24 @@ func (n *names) decode(raw RawEvent) (Body, *SchemaError) {
 		finding = &SchemaError{Kind: UnknownKey, Name: unknown, Detail: fmt.Sprintf("the payload has a key that is not in the vocabulary: %.60s", unknown)}
 	}
 	return body, finding
+}
+
+// noPlace is a finding if a column is NULL that every event must have. A key is always there: an event is found by it.
+func (e RawEvent) noPlace() *SchemaError {
+	none := func(name, what string) *SchemaError {
+		return &SchemaError{Kind: NoPlace, Name: name, Detail: "the event has no " + what}
+	}
+	switch {
+	case e.Position == NoPosition:
+		return none("event_id", "position")
+	case e.Type == "":
+		return none("event_type", "type")
+	case e.At.IsZero():
+		return none("timestamp", "time, or one that is not within the years 1 to 9999")
+	case e.Payload == nil:
+		return none("payload", "payload")
+	}
+	return nil
 }
 
 // values are a payload's values by their index in payloadKeys; a nil raw is a key that is not there.
@@ -219,6 +240,7 @@ func DecodeMessage(message []byte, v Vocabulary) (Event, error) {
 
 // envelope reads all of a message but the payload. With a finding it returns what could be read.
 func envelope(message []byte) (raw RawEvent, finding *SchemaError) {
+	raw.Position = NoPosition
 	members, finding := object(message, maxDepth+1)
 	if finding != nil && finding.Kind != TooLarge {
 		return raw, finding

@@ -1,6 +1,8 @@
 package order
 
 import (
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
@@ -8,7 +10,18 @@ import (
 
 // Position is an event's place in the store, its event_id. Positions grow, but become visible out of order: a
 // transaction that commits late shows a smaller one after a larger one.
+// Any integer is one, but for [NoPosition].
 type Position int64
+
+// NoPosition stands where an event has no position, or none that can be read.
+const NoPosition Position = math.MinInt64
+
+func (p Position) String() string {
+	if p == NoPosition {
+		return "without a position"
+	}
+	return strconv.FormatInt(int64(p), 10)
+}
 
 // EventType names what happened to an order.
 type EventType string

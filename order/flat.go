@@ -10,8 +10,8 @@ import (
 // the stored event: then nothing of them needs to be taken apart. What stands under names that nobody expects is passed
 // over, whatever it is. It says no more than [DecodeMessage] would, and is worth nothing where that is in doubt.
 type Flat struct {
-	Position Position // above 0
-	Key      Key      // as the message spells it
+	Position Position
+	Key      Key // as the message spells it
 	At       time.Time
 	form     *form
 	values   flatValues
@@ -75,14 +75,18 @@ func ReadFlat(message []byte, v Vocabulary) (f Flat, ok bool) {
 
 func (f *Flat) readPosition(s *scanner) bool {
 	v, ok := s.scalar()
-	if !ok || v.kind == jsonNull || len(v.text) == 0 || len(v.text) > 18 || v.text[0] == '0' {
+	text, negative := bytes.CutPrefix(v.text, []byte("-"))
+	if !ok || v.kind == jsonNull || len(text) == 0 || len(text) > 18 || text[0] == '0' && len(v.text) > 1 {
 		return false
 	}
-	for _, c := range v.text {
+	for _, c := range text {
 		if c < '0' || c > '9' {
 			return false
 		}
 		f.Position = f.Position*10 + Position(c-'0')
+	}
+	if negative {
+		f.Position = -f.Position
 	}
 	return true
 }
@@ -101,7 +105,7 @@ func (f *Flat) readTime(s *scanner) bool {
 	if !ok || len(text) <= seconds || text[seconds] == ',' || text[seconds] == '.' && digits(text[seconds+1:]) > 9 {
 		return false
 	}
-	return f.At.UnmarshalText(text) == nil
+	return f.At.UnmarshalText(text) == nil && !f.At.IsZero()
 }
 
 // Agrees is true only if the row decodes without a finding, and to the same event as the message, whose order's key is the

@@ -26,7 +26,7 @@ const AverageScale = 6
 //
 // Apply is total and deterministic. Events that cannot be are reported as a [Problem] and, where their meaning is
 // plain, applied all the same, since that is what a projector does with them: the last status wins, fills add up.
-// Not applied are: an event without a body, an event of another order, an event whose position is not above the
+// Not applied are: an event without a body or a position, an event of another order, an event whose position is not above the
 // last one's (so a duplicate counts once), a second creation, and anything before the creation, when there is no
 // row that it could change.
 //
@@ -80,6 +80,11 @@ func (s *State) CreatedAt() time.Time { return s.createdAt }
 // Apply lets one event happen to the order, and returns what is wrong with it.
 func (s *State) Apply(e Event) []Problem {
 	a := application{State: s, event: e}
+	if e.Position == NoPosition {
+		a.report(ProblemSchema, "the event has no position")
+		s.flawed = true
+		return a.problems
+	}
 	if !a.inSequence() {
 		return a.problems
 	}

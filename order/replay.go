@@ -51,6 +51,10 @@ func (r *Replay) Start(key []byte) {
 
 // Apply lets the next event happen to the order that was started, whatever key it has. Nothing of it is kept.
 func (r *Replay) Apply(e StoredRow) {
+	if e.Position == NoPosition {
+		r.flaw = true
+		return
+	}
 	if r.plain {
 		if r.seen && e.Position <= r.last {
 			return

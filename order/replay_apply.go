@@ -11,7 +11,7 @@ type said struct {
 // applied applies an event whose form is plain; false is one that it does not apply, having changed nothing.
 func (r *Replay) applied(e StoredRow) bool {
 	form := r.names.forms[string(e.Type)]
-	if form == nil { // of a type that is not in the vocabulary: never applied
+	if form == nil || e.At.IsZero() { // of a type that is not in the vocabulary, or without a time: never applied
 		r.flaw = true
 		return true
 	}

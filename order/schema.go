@@ -19,6 +19,7 @@ const (
 	UnknownField SchemaKind = "unknown_field" // a modification of a field that modifications do not change
 	OtherOrder   SchemaKind = "other_order"   // the payload names another order than the event
 	TooLarge     SchemaKind = "too_large"     // beyond the limits on a payload's size, its keys and its depth
+	NoPlace      SchemaKind = "no_place"      // no position, type, time or payload: it can be in no history
 )
 
 // SchemaError is a finding about the form of one event. An event that has one is never dropped: it keeps its place
@@ -33,7 +34,7 @@ type SchemaError struct {
 }
 
 func (e *SchemaError) Error() string {
-	return fmt.Sprintf("event %d (%s) of order %s: %s", e.Position, e.Type, e.Key, e.Detail)
+	return fmt.Sprintf("event %s (%s) of order %s: %s", e.Position, e.Type, e.Key, e.Detail)
 }
 
 // Harmless is true if the event says all that it must, and only more: it is decoded, and can be applied.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,6 +21,7 @@ const (
 	CheckUniquePosition   = "unique_position"
 	CheckPositionSequence = "position_sequence"
 	CheckPositionOrder    = "position_order"
+	CheckEventPlace       = "event_place"
 )
 
 // newestEvents is how many of the newest events are looked at.
@@ -43,10 +45,13 @@ func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) [
 		return e.findings
 	}
 	e.examineEventKey(ctx)
-	if position, at := e.examineColumns(ctx); position != nil {
+	if position, at, all := e.examineColumns(ctx); position != nil {
 		e.examinePosition(ctx, *position)
 		if at {
 			e.examineNewest(ctx)
+		}
+		if all {
+			e.examinePlaces(ctx)
 		}
 	}
 	return e.findings
@@ -73,8 +78,8 @@ func (e *eventsExamination) examineEventKey(ctx context.Context) {
 	}
 }
 
-// examineColumns returns the position's column where it can be used, and whether the time's can.
-func (e *eventsExamination) examineColumns(ctx context.Context) (position *native, at bool) {
+// examineColumns returns the position's column where it can be used, and whether the time's can, and all.
+func (e *eventsExamination) examineColumns(ctx context.Context) (position *native, at, all bool) {
 	good := 0
 	columns := e.events.eventColumns()
 	for _, c := range columns {
@@ -98,7 +103,7 @@ func (e *eventsExamination) examineColumns(ctx context.Context) (position *nativ
 	if good == len(columns) {
 		e.add(doctor.OK, CheckField, "position, type, time and payload can be read", "")
 	}
-	return position, at
+	return position, at, good == len(columns)
 }
 
 func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
@@ -175,8 +180,8 @@ func (e *eventsExamination) examineNewest(ctx context.Context) {
 	var all, without, twice, back int64
 	err := e.pool.QueryRow(ctx, fmt.Sprintf(`SELECT count(*), count(*) - count(p), count(p) - count(DISTINCT p), count(*) FILTER (WHERE at < before - interval '1 minute')
 		FROM (SELECT p, at, max(at) OVER (ORDER BY p ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-			FROM (SELECT (%[1]s) AS p, (%[2]s) AS at FROM %[3]s ORDER BY (%[1]s) DESC LIMIT %[4]d) AS newest) AS ordered`,
-		c.Position, c.At, e.from(), newestEvents)).Scan(&all, &without, &twice, &back)
+			FROM (SELECT (%[1]s) AS p, %[2]s AS at FROM %[3]s ORDER BY (%[1]s) DESC LIMIT %[4]d) AS newest) AS ordered`,
+		c.Position, tellable(c.At, c.At), e.from(), newestEvents)).Scan(&all, &without, &twice, &back)
 	switch {
 	case err != nil:
 		e.failed(CheckPositionOrder, "reading the newest events", err)
@@ -191,5 +196,31 @@ func (e *eventsExamination) examineNewest(ctx context.Context) {
 			"let position name the column by which events were stored; histories are replayed in its order")
 	default:
 		e.add(doctor.OK, CheckPositionOrder, fmt.Sprintf("positions grow with time, of the newest %d events", all), "")
+	}
+}
+
+// examinePlaces looks for events that no check can do anything with but name them.
+func (e *eventsExamination) examinePlaces(ctx context.Context) {
+	c := e.events.config
+	lacks := []struct{ what, condition string }{
+		{"order", "(" + c.Key + ") IS NULL"},
+		{"type", "(" + c.Type + ") IS NULL"},
+		{"time within the years 1 to 9999", tellable(c.At, "true") + " IS NULL"},
+		{"payload", "(" + c.Payload + ") IS NULL"},
+	}
+	for _, l := range lacks {
+		var count int64
+		var first []int64
+		err := e.pool.QueryRow(ctx, fmt.Sprintf(`SELECT count(*), coalesce((array_agg(p ORDER BY p DESC))[1:3], '{}')
+			FROM (SELECT (%[1]s)::bigint AS p, %[2]s AS lacks FROM %[3]s WHERE (%[1]s) IS NOT NULL ORDER BY (%[1]s) DESC LIMIT %[4]d) AS newest WHERE lacks`,
+			c.Position, l.condition, e.from(), newestEvents)).Scan(&count, &first)
+		if err != nil {
+			e.failed(CheckEventPlace, "reading the newest events", err)
+			return
+		}
+		if count > 0 {
+			e.add(doctor.Warning, CheckEventPlace, fmt.Sprintf("%d of the newest events have no %s: %s", count, l.what, strings.Trim(fmt.Sprint(first), "[]")),
+				"repair or delete these events, and declare the column NOT NULL; each check names them, and none can judge by them")
+		}
 	}
 }

@@ -131,6 +131,16 @@ func TestDiagnoseFindsInTheEventStore(t *testing.T) {
 			info("events", "position_sequence", "positions are not drawn from a sequence", "CACHE 1"),
 			problem("events", "position", "1 of the newest 101 events have no position", "NOT NULL"),
 		}},
+		{"events without a place", func(c *chronicle) {
+			c.exec(`ALTER TABLE event_store ALTER order_id DROP NOT NULL, ALTER event_type DROP NOT NULL, ALTER timestamp DROP NOT NULL, ALTER payload DROP NOT NULL;
+				UPDATE event_store SET order_id = NULL WHERE event_id > 98; UPDATE event_store SET event_type = NULL WHERE event_id = 97;
+				UPDATE event_store SET timestamp = 'infinity' WHERE event_id = 96; UPDATE event_store SET payload = NULL WHERE event_id = 95`)
+		}, []expectation{
+			warning("events", "event_place", "2 of the newest events have no order: 100 99", "NOT NULL"),
+			warning("events", "event_place", "1 of the newest events have no type: 97", "NOT NULL"),
+			warning("events", "event_place", "1 of the newest events have no time within the years 1 to 9999: 96", "NOT NULL"),
+			warning("events", "event_place", "1 of the newest events have no payload: 95", "NOT NULL"),
+		}},
 		{"a sequence that is cached", func(c *chronicle) { c.exec("ALTER SEQUENCE event_store_event_id_seq CACHE 20") }, []expectation{
 			warning("events", "position_sequence", "sequence public.event_store_event_id_seq has CACHE 20", "ALTER SEQUENCE public.event_store_event_id_seq CACHE 1"),
 		}},

@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -132,9 +131,9 @@ type querier interface {
 func (e *Events) histories(ctx context.Context, from querier, keys []order.Key) (map[order.Key][]order.Event, error) {
 	c := e.config
 	query := fmt.Sprintf(`SELECT (%[1]s)::text AS crosscheck_key, (%[2]s)::bigint::text AS crosscheck_position, %[3]s AS crosscheck_type,
-		(extract(epoch FROM %[4]s) * 1000000)::bigint::text AS crosscheck_at, %[5]s AS crosscheck_payload
-		FROM %[6]s WHERE %[7]s = ANY($1::text[]::%[8]s[]) ORDER BY (%[2]s)::bigint`,
-		c.Key, c.Position, c.Type, tellable(c.At), payloadText(c.Payload), e.side.from(), "("+c.Key+")", keyCast(e.keyType))
+		%[4]s AS crosscheck_at, %[5]s AS crosscheck_payload
+		FROM %[6]s WHERE %[7]s = ANY($1::text[]::%[8]s[]) ORDER BY (%[2]s)::bigint NULLS LAST`,
+		c.Key, c.Position, c.Type, tellable(c.At, "(extract(epoch FROM "+c.At+") * 1000000)::bigint::text"), payloadText(c.Payload), e.side.from(), "("+c.Key+")", keyCast(e.keyType))
 	return e.events(ctx, from, query, texts(keys))
 }
 
@@ -158,16 +157,16 @@ func (e *Events) events(ctx context.Context, from querier, query string, args ..
 	return histories, rows.Err()
 }
 
-// The times that events can have here, which are those that RFC 3339 can tell. One event with another time, or none, must not
-// keep all others from being read: it has the nearest of these.
+// The times that an event can have are those that RFC 3339 can tell, in these microseconds since 1970. One event with another
+// time, or none, must not keep all others from being read: it has the zero time, and decoding finds that.
 var (
-	firstTime = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
-	lastTime  = time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
+	firstTime = time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC).UnixMicro()
+	lastTime  = time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC).UnixMicro()
 )
 
-// tellable is the SQL of a time, kept within those.
-func tellable(at string) string {
-	return "greatest(least(coalesce(" + at + ", '-infinity'), '9999-12-31 23:59:59.999999+00'), '0001-01-01 00:00:00+00')"
+// tellable is the SQL of what is said of an event with a time that can be told, and NULL of others.
+func tellable(at, of string) string {
+	return "CASE WHEN (" + at + ") BETWEEN '0001-01-01 00:00:00.000001+00' AND '9999-12-31 23:59:59.999999+00' THEN " + of + " END"
 }
 
 // surelySmall is the stored size of a payload that is not larger than is decoded, however well it is compressed: one byte stands
@@ -181,24 +180,22 @@ func payloadText(payload string) string {
 		payload, surelySmall, order.MaxPayload+1)
 }
 
-var errNullPosition = errors.New("an event has no position")
-
+// decodeEvent reads a row, whatever it lacks. The payload is lent.
 func decodeEvent(raw [][]byte) (order.RawEvent, error) {
-	if raw[1] == nil {
-		return order.RawEvent{}, fmt.Errorf("%w (order %s)", errNullPosition, raw[0])
+	e := order.RawEvent{Position: order.NoPosition, Key: order.Key(raw[0]), Type: string(raw[2]), Payload: raw[4]}
+	if raw[1] != nil {
+		position, err := strconv.ParseInt(string(raw[1]), 10, 64)
+		if err != nil {
+			return e, fmt.Errorf("reading a position: %w", err)
+		}
+		e.Position = order.Position(position)
 	}
-	position, err := strconv.ParseInt(string(raw[1]), 10, 64)
-	if err != nil {
-		return order.RawEvent{}, fmt.Errorf("reading a position: %w", err)
+	if raw[3] == nil {
+		return e, nil
 	}
-	at, err := parseMicros(raw[3])
-	if err != nil {
-		return order.RawEvent{}, err
-	}
-	return order.RawEvent{
-		Position: order.Position(position), Key: order.Key(raw[0]), Type: string(raw[2]), At: at,
-		Payload: append([]byte(nil), raw[4]...),
-	}, nil
+	var err error
+	e.At, err = parseMicros(raw[3])
+	return e, err
 }
 
 // lastEvents is among how many of the newest events Newest looks for the newest time: of one, it may be wrong.
@@ -211,9 +208,9 @@ func (e *Events) Newest(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var at *time.Time
-	query := fmt.Sprintf(`SELECT max(crosscheck_at) FROM (SELECT %s AS crosscheck_at FROM %s ORDER BY %s DESC LIMIT %d) newest
+	query := fmt.Sprintf(`SELECT max(crosscheck_at) FROM (SELECT %[1]s AS crosscheck_at FROM %[2]s WHERE %[3]s IS NOT NULL ORDER BY %[3]s DESC LIMIT %[4]d) newest
 		WHERE isfinite(crosscheck_at) AND crosscheck_at <= now() + interval '1 minute'`,
-		e.config.At, e.side.from(), e.config.Position, lastEvents)
+		e.config.At, e.side.from(), "("+e.config.Position+")", lastEvents)
 	if err := e.side.pool.QueryRow(ctx, query).Scan(&at); err != nil {
 		return time.Time{}, fmt.Errorf("reading the newest event: %w", err)
 	}

@@ -19,7 +19,7 @@ func (e *Events) Between(ctx context.Context, from, to order.Position, fn func(o
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	p := "(" + e.config.Position + ")"
-	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT %[1]s::bigint, (%[3]s)::text FROM %[2]s
+	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT %[1]s::bigint, coalesce((%[3]s)::text, '') FROM %[2]s
 		WHERE %[1]s BETWEEN $1::bigint AND $2::bigint ORDER BY %[1]s`, p, e.side.from(), e.config.Key), int64(from), int64(to))
 	if err != nil {
 		return fmt.Errorf("reading positions: %w", err)
@@ -49,7 +49,7 @@ func (e *Events) Horizon(ctx context.Context) (follow.Horizon, error) {
 	defer e.side.observe("horizon")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	var h follow.Horizon
+	h := follow.Horizon{Position: order.NoPosition}
 	p := "(" + e.config.Position + ")"
 	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT %[1]s::bigint FROM %[2]s WHERE %[1]s IS NOT NULL ORDER BY %[1]s DESC LIMIT 1`, p, e.side.from()))
 	if err == nil {

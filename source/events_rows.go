@@ -2,12 +2,9 @@ package source
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -60,32 +57,11 @@ func storedRow(raw [][]byte) (order.StoredRow, error) {
 	if len(raw) != 5 {
 		return order.StoredRow{}, errColumns
 	}
-	if raw[1] == nil {
-		return order.StoredRow{}, fmt.Errorf("%w (order %s)", errNullPosition, raw[0])
-	}
-	at := int64(math.MinInt64)
-	if raw[3] != nil {
-		if len(raw[3]) != 8 {
-			return order.StoredRow{}, errColumns
-		}
-		at = int64FromWire(raw[3])
-	}
-	if len(raw[1]) != 8 {
+	position, ok := bigint(raw[1])
+	if !ok { // a NULL cannot have been asked for
 		return order.StoredRow{}, errColumns
 	}
-	return order.StoredRow{Position: order.Position(int64FromWire(raw[1])), Key: raw[0], Type: raw[2], At: timeFromWire(at), Payload: raw[4]}, nil
-}
-
-func int64FromWire(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) } //nolint:gosec // two's complement on the wire
-
-// timeFromWire reads a timestamptz: microseconds since 2000. The infinite ones, and none, become the farthest times that there
-// are: no message has them.
-func timeFromWire(micros int64) time.Time {
-	const year2000 = 946_684_800_000_000
-	if micros == math.MaxInt64 || micros == math.MinInt64 {
-		return time.UnixMicro(micros).UTC()
-	}
-	return time.UnixMicro(year2000 + micros).UTC()
+	return order.StoredRow{Position: order.Position(position), Key: raw[0], Type: raw[2], At: tellableTime(raw[3]), Payload: raw[4]}, nil
 }
 
 // int8Array prints a bigint[].

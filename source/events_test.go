@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -12,6 +15,7 @@ import (
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/verify"
 )
 
 func eventStore(t *testing.T, statements ...string) source.EventsConfig {
@@ -83,9 +87,9 @@ func TestAnEventWithoutATellableTimeStopsNobody(t *testing.T) {
 			(31, 3, 'OrderCanceled', NULL, '{"reason": "x"}'),
 			(41, 4, 'OrderCanceled', '20000-01-01 00:00:00+00', '{"reason": "x"}'),
 			(61, 5, NULL, '2024-01-01 00:00:00+00', '{"reason": "x"}')`)
-	last := "CANCELED 9999-12-31 23:59:59.999999+00"
-	want := map[order.Key]string{
-		"1": last, "2": "CANCELED 0001-01-01 00:00:00+00", "3": "CANCELED 0001-01-01 00:00:00+00", "4": last, "5": "OPEN 2024-01-01 00:00:00+00",
+	want := map[order.Key]string{}
+	for _, key := range []order.Key{"1", "2", "3", "4", "5"} {
+		want[key] = "OPEN 2024-01-01 00:00:00+00"
 	}
 	fields := []order.Field{statusField(), {Name: "updated_at", Type: order.Timestamptz}}
 	if d := cmp.Diff(want, scanned(t, openFold(t, source.FoldConfig{Events: c, Fields: fields}))); d != "" {
@@ -106,11 +110,117 @@ func TestAnEventWithoutATellableTimeStopsNobody(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("the histories: %s", d)
 	}
-	if s := histories["5"][1].Schema; s == nil || s.Kind != order.UnknownType {
-		t.Errorf("an event without a type is found to be %v", s)
+	for key := range want {
+		if s := histories[key][1].Schema; s == nil || s.Kind != order.NoPlace {
+			t.Errorf("the second event of order %s is found to be %v", key, s)
+		}
 	}
 	if newest, err := e.Newest(t.Context()); err != nil || order.TimestamptzText(newest) != "2024-01-01 00:00:00+00" {
 		t.Errorf("the newest event is of %s, %v", newest, err)
+	}
+}
+
+// TestAnEventWithoutAPlaceIsAFindingAboutIt has every column NULL in turn, and positions that are not above 0.
+func TestAnEventWithoutAPlaceIsAFindingAboutIt(t *testing.T) {
+	c := eventStore(t, "ALTER TABLE event_store DROP CONSTRAINT event_store_pkey",
+		`ALTER TABLE event_store ALTER event_id DROP NOT NULL, ALTER order_id DROP NOT NULL, ALTER event_type DROP NOT NULL,
+			ALTER timestamp DROP NOT NULL, ALTER payload DROP NOT NULL`,
+		`INSERT INTO event_store SELECT n, n, 'OrderCreated', '2024-01-01 00:00:00+00',
+			'{"trader_id": 1, "symbol": "A", "side": "BUY", "quantity": "10", "price": 1.10}' FROM generate_series(-4096, 0) AS n`,
+		`INSERT INTO event_store VALUES
+			(1, 0, 'OrderCanceled', '2024-01-02 00:00:00+00', '{"reason": "x"}'),
+			(2, NULL, 'OrderCanceled', '2024-01-02 00:00:00+00', '{"reason": "x"}'),
+			(3, NULL, 'OrderCreated', '2024-01-02 00:00:00+00', '{"trader_id": 1, "symbol": "A", "side": "BUY", "quantity": "10", "price": 1}'),
+			(4, -1, NULL, '2024-01-02 00:00:00+00', '{"reason": "x"}'),
+			(5, -2, 'OrderCanceled', NULL, '{"reason": "x"}'),
+			(6, -3, 'OrderCanceled', '2024-01-02 00:00:00+00', NULL),
+			(NULL, NULL, NULL, NULL, NULL)`,
+		`INSERT INTO event_store SELECT NULL, -4, 'OrderCanceled', '2023-01-02 00:00:00+00', '{"reason": "x"}' FROM generate_series(1, 200)`)
+	e := openEvents(t, c)
+	histories, err := e.Histories(t.Context(), []order.Key{"0", "-1", "-2", "-3", "-4", "-5"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := map[order.Key]string{}
+	missing := map[order.Key]string{}
+	for key, h := range histories {
+		state, _ := order.Fold(h)
+		value, _ := state.Value("status")
+		at, _ := state.Value("updated_at")
+		status[key] = value.Text + " " + at.Text
+		if s := h[len(h)-1].Schema; s != nil {
+			missing[key] = string(s.Kind) + " " + s.Name
+		}
+	}
+	const open = "OPEN 2024-01-01 00:00:00+00"
+	want := map[order.Key]string{"0": "CANCELED 2024-01-02 00:00:00+00", "-1": open, "-2": open, "-3": open, "-4": open, "-5": open}
+	if d := cmp.Diff(want, status); d != "" || len(histories["-4"]) != 201 {
+		t.Errorf("the histories: %s", d)
+	}
+	lacking := map[order.Key]string{"-1": "no_place event_type", "-2": "no_place timestamp", "-3": "no_place payload", "-4": "no_place event_id"}
+	if d := cmp.Diff(lacking, missing); d != "" {
+		t.Errorf("the findings: %s", d)
+	}
+	for _, fields := range [][]order.Field{{statusField()}, {statusField(), {Name: "updated_at", Type: order.Timestamptz}}} {
+		fold := openFold(t, source.FoldConfig{Events: c, Fields: fields})
+		rows := scanned(t, fold)
+		for key, is := range want {
+			if got := rows[key]; got != is && len(fields) == 2 || !strings.HasPrefix(is, strings.Fields(got)[0]) {
+				t.Errorf("%d fields: order %s folds to %s, not %s", len(fields), key, got, is)
+			}
+		}
+		digests, err := begin(t, fold).Digests(t.Context(), verify.DigestQuery{Layout: verify.Layout{Shift: 4}}, func(int64) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		counted := map[bool]int64{}
+		for _, d := range digests {
+			counted[d.NullKey] += d.Rows
+		}
+		if d := cmp.Diff(map[bool]int64{false: 4097, true: 3}, counted); d != "" {
+			t.Errorf("orders, and events without one: %s", d)
+		}
+	}
+	holdPositions(t, e)
+}
+
+// holdPositions reads a store of the positions -4096 to 6, and of events that have none, by position.
+func holdPositions(t *testing.T, e *source.Events) {
+	t.Helper()
+	var without []order.Position
+	all := 0
+	err := e.Between(t.Context(), -5000, 5000, func(p order.Position, key order.Key) error {
+		if all++; key == "" {
+			without = append(without, p)
+		}
+		return nil
+	})
+	if err != nil || all != 4096+7 || !slices.Equal(without, []order.Position{2, 3}) {
+		t.Errorf("%d events are read, those of no order are %v: %v", all, without, err)
+	}
+	counts, upTo, err := e.CountPositions(t.Context(), -5000, 5000, 12, 10_000)
+	if err != nil || upTo != 5000 || len(counts) != 2 || counts[0].Bucket != -1 || counts[0].Events != 4096 || counts[1].Events != 7 {
+		t.Errorf("counted are %+v up to %d: %v", counts, upTo, err)
+	}
+	read := 0
+	err = e.Rows(t.Context(), []order.Position{-4096, 0, 2, 4, 5, 6}, func(r order.StoredRow) error {
+		if read++; (r.Key == nil) != (r.Position == 2) || r.At.IsZero() != (r.Position == 5) {
+			t.Errorf("event %d is of order %q, at %s", r.Position, r.Key, r.At)
+		}
+		return nil
+	})
+	if err != nil || read != 6 {
+		t.Errorf("%d events are read by position: %v", read, err)
+	}
+	newest, err := e.Newest(t.Context())
+	if err != nil || order.TimestamptzText(newest) != "2024-01-02 00:00:00+00" {
+		t.Errorf("the newest event is of %s, %v", newest, err)
+	}
+	if events, _, err := e.After(t.Context(), newest.Add(-time.Hour)); err != nil || events != 5 {
+		t.Errorf("%d events are newer, %v", events, err)
+	}
+	if h, err := e.Horizon(t.Context()); err != nil || h.Position != 6 {
+		t.Errorf("the horizon is %d, %v", h.Position, err)
 	}
 }
 

@@ -226,13 +226,13 @@ func (f *folding) run(ctx context.Context, tx *session.Tx, r *eventReader, queri
 	d := newDigester(f.fold, f.hash)
 	var t tally
 	r.each = func(key cellKey) error {
+		if key.null {
+			return t.add(0, true, &cell{null: true}, 0)
+		}
 		hash := d.row(key, r.replay)
 		group := &cell{null: true}
 		if f.fold.groupBy >= 0 {
 			group = &d.cells[f.fold.groupBy]
-		}
-		if key.null {
-			return t.add(0, true, group, 0)
 		}
 		return t.add(f.bucket(key), false, group, hash)
 	}

@@ -48,7 +48,11 @@ func (r *eventReader) read(ctx context.Context, tx *session.Tx, query string) er
 // columns are what is read of an event. What is not needed is not sent.
 func (r *eventReader) columns() string {
 	c := r.fold.events.config
-	columns := []string{"(" + c.Key + ")::text AS crosscheck_key", "(" + c.Type + ")::text AS crosscheck_type", r.payload() + " AS crosscheck_payload"}
+	eventType := "(" + c.Type + ")::text"
+	if !r.timed {
+		eventType = tellable(c.At, eventType)
+	}
+	columns := []string{"(" + c.Key + ")::text AS crosscheck_key", eventType + " AS crosscheck_type", r.payload() + " AS crosscheck_payload"}
 	if r.fold.events.keyType == order.KeyInteger {
 		columns[0] = "(" + c.Key + ")::bigint AS crosscheck_key"
 	}
@@ -79,9 +83,15 @@ func (r *eventReader) query(condition string) string {
 		keySQL(r.fold.events.keyType, c.Key), c.Position)
 }
 
-// event folds one event, and finishes the order before it.
+// someTime is the time of an event that has one, where times are not sent.
+var someTime = time.Unix(0, 0)
+
+// event folds one event, and finishes the order before it. An event of no order is one row without a key.
 func (r *eventReader) event(columns [][]byte) error {
-	if !r.started || !bytes.Equal(r.raw, columns[0]) || r.key.null != (columns[0] == nil) {
+	if columns[0] == nil {
+		return r.each(cellKey{null: true})
+	}
+	if !r.started || !bytes.Equal(r.raw, columns[0]) {
 		if err := r.finish(); err != nil {
 			return err
 		}
@@ -90,7 +100,7 @@ func (r *eventReader) event(columns [][]byte) error {
 		}
 	}
 	r.events++
-	e := order.StoredRow{Position: r.events, Type: columns[1], Payload: columns[2]}
+	e := order.StoredRow{Position: r.events, Type: columns[1], At: someTime, Payload: columns[2]}
 	if r.fold.jsonb && len(e.Payload) > 0 {
 		e.Payload = e.Payload[1:]
 	}
@@ -100,32 +110,28 @@ func (r *eventReader) event(columns [][]byte) error {
 		next++
 	}
 	if !r.fold.unique {
-		position, ok := bigint(columns[next])
-		if !ok {
-			return fmt.Errorf("%w (order %s)", errNullPosition, r.key.text)
+		e.Position = order.NoPosition
+		if position, ok := bigint(columns[next]); ok {
+			e.Position = order.Position(position)
 		}
-		e.Position = order.Position(position)
 	}
 	r.replay.Apply(e)
 	return nil
 }
 
-// tellableTime reads a timestamp as [Events.Histories] does.
+// tellableTime reads a timestamptz as [Events.Histories] does: microseconds since 2000.
 func tellableTime(raw []byte) time.Time {
 	micros, ok := bigint(raw)
-	switch {
-	case !ok || micros < firstTime.UnixMicro()+unixEpoch:
-		return firstTime
-	case micros > lastTime.UnixMicro()+unixEpoch:
-		return lastTime
+	if !ok || micros < firstTime+unixEpoch || micros > lastTime+unixEpoch {
+		return time.Time{}
 	}
 	return time.UnixMicro(micros - unixEpoch).UTC()
 }
 
 func (r *eventReader) start(raw []byte) error {
 	r.raw = append(r.raw[:0], raw...)
-	r.key.null, r.key.text = raw == nil, append(r.key.text[:0], raw...)
-	if r.fold.events.keyType == order.KeyInteger && raw != nil {
+	r.key.text = append(r.key.text[:0], raw...)
+	if r.fold.events.keyType == order.KeyInteger {
 		var ok bool
 		if r.key.n, ok = bigint(raw); !ok {
 			return errCopy
