@@ -60,6 +60,9 @@ func (s Streamed) Diagnose() Diagnosis {
 }
 
 func (s Streamed) parts(v Verdict, cause Cause, at order.Position, format string, args ...any) (Diagnosis, bool) {
+	if at == order.NoPosition {
+		at = 0
+	}
 	return Diagnosis{
 		Verdict: v, Hop: order.EventsToStream, Cause: cause, Confidence: High, PartsAt: at,
 		Reason: "the rows are what the events say; on the stream " + fmt.Sprintf(format, args...),
@@ -71,7 +74,7 @@ func (s Streamed) content() (Diagnosis, bool) {
 		at := m.Event.Position
 		i := slices.IndexFunc(s.Stored, func(e order.Event) bool { return e.Position == at })
 		if m.Drift != nil {
-			return s.parts(Diverged, SchemaDrift, at, "event %d cannot be read as agreed: %v", at, m.Drift)
+			return s.parts(Diverged, SchemaDrift, at, "event %s cannot be read as agreed: %v", at, m.Drift)
 		}
 		if i < 0 {
 			return s.parts(Diverged, GhostPublish, at, "event %d is published, and is not in the store", at)

@@ -21,8 +21,12 @@ type arrival struct {
 	differs   []compare.FieldDifference
 }
 
-// errForeignKey is why a message whose order's key is not of the store's type cannot be matched.
-var errForeignKey = errors.New("the order's key is not of the type of the store's keys")
+var (
+	// errForeignKey is why a message whose order's key is not of the store's type cannot be matched.
+	errForeignKey = errors.New("the order's key is not of the type of the store's keys")
+	// errNoOrder is why a stored event cannot be what a message says.
+	errNoOrder = errors.New("the stored event has no order")
+)
 
 // reading is what a message says, while it waits for its stored event.
 type reading struct {
@@ -47,12 +51,18 @@ func (f *Follower) decode(value []byte) (order.Event, error) {
 	return decodeMessage(value, f.Vocabulary, f.KeyType)
 }
 
+// harmful is an error of decoding; nil for one that leaves the event usable.
+func harmful(err error) error {
+	if schema, ok := errors.AsType[*order.SchemaError](err); ok && schema.Harmless() {
+		return nil
+	}
+	return err
+}
+
 // decodeMessage takes a message apart. A key that no order of the store can have is none.
 func decodeMessage(value []byte, v order.Vocabulary, t order.KeyType) (order.Event, error) {
 	e, err := order.DecodeMessage(value, v)
-	if schema, ok := errors.AsType[*order.SchemaError](err); ok && schema.Harmless() {
-		err = nil
-	}
+	err = harmful(err)
 	// What is no key must never reach a query: the store would refuse it, at the same message again and again.
 	if e.Key, _ = order.CanonicalKey(t, string(e.Key)); e.Key == "" && err == nil {
 		err = errForeignKey
@@ -71,8 +81,14 @@ func (f *Follower) match(a *arrival, r *reading, row order.StoredRow) {
 		e, _ := f.decode(a.Value)
 		r.event = &e
 	}
-	stored, _ := order.Decode(row.Raw(), f.Vocabulary)
+	stored, err := order.Decode(row.Raw(), f.Vocabulary)
 	a.storedKey, a.differs = stored.Key, compare.Published(stored, *r.event)
+	if row.Key == nil {
+		err = errNoOrder
+	}
+	if a.drift == nil { // what is wrong with the event is not the message's fault
+		a.drift = harmful(err)
+	}
 }
 
 // arrivals reads messages, and compares each with its stored event. It changes nothing of a follower under way, and is
@@ -86,7 +102,7 @@ func (f *Follower) arrivals(ctx context.Context, messages []Message) ([]arrival,
 		a := &arrivals[i]
 		a.Message, a.next = m, -1
 		readings[i] = f.read(a)
-		if a.position <= 0 {
+		if a.position == order.NoPosition {
 			continue
 		}
 		if other, twice := at[a.position]; twice {

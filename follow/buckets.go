@@ -2,6 +2,7 @@ package follow
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -19,7 +20,7 @@ const (
 // seen tells whether a position was on the stream before. What was kept of closed buckets has to be loaded first.
 func (w *work) seen(p order.Position) presence {
 	b := bucketOf(p)
-	if w.state.From > 0 && p < w.state.From {
+	if w.state.claims() && p < w.state.From {
 		return notClaimed
 	}
 	if bucket := w.state.Buckets[b]; bucket != nil {
@@ -81,7 +82,7 @@ func (w *work) close(b int64, bucket *Bucket) {
 
 // closed is true for a bucket that was complete when it was counted.
 func (w *work) closed(b int64) bool {
-	return w.state.From > 0 && b < w.state.Frontier && w.state.Buckets[b] == nil
+	return w.state.claims() && b < w.state.Frontier && w.state.Buckets[b] == nil
 }
 
 // checkBucket compares what is stored of a bucket up to a position with what was seen. It drills down where they differ, and
@@ -159,9 +160,15 @@ func (w *work) drill(ctx context.Context, b int64, upTo order.Position, old bool
 	w.noticed(b, late)
 	was := bucket.Lost
 	bucket.Lost = nil
-	for _, e := range lost {
+	for i, e := range lost {
 		bucket.SetLost(e.Position)
-		w.find(e.Key, compare.Missing, compare.LostPublish, nil, hasBit(was, e.Position))
+		cause := compare.LostPublish
+		if e.Key == "" {
+			cause = compare.SchemaDrift
+			e.Key = w.topicKey(fmt.Sprintf(", event %s of no order", e.Position))
+			lost[i] = e
+		}
+		w.find(e.Key, compare.Missing, cause, nil, hasBit(was, e.Position))
 	}
 	w.pending.Lost[b] = slices.Clip(append([]LostEvent{}, lost...))
 	return missing, nil

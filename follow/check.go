@@ -62,7 +62,7 @@ func (w *work) findMissing(ctx context.Context) error {
 		}
 	}
 	w.pending.At = now // this step counts, even if it found nothing
-	if w.state.From == 0 {
+	if !w.state.claims() {
 		if !w.claim() {
 			w.check = nil
 			return nil
@@ -110,7 +110,11 @@ func (w *work) capture(ctx context.Context, now time.Time) error {
 // begins with the bucket that the horizon is in.
 func (w *work) countVisible(ctx context.Context, h *pastHorizon) error {
 	b := bucketOf(h.Position)
-	if w.counted == 0 {
+	if h.Position == order.NoPosition { // nothing is stored
+		h.counted = true
+		return nil
+	}
+	if w.counted == order.NoPosition {
 		w.counted = max(w.state.From, firstOf(b)) - 1
 	}
 	for w.counted < h.Position {
@@ -141,7 +145,7 @@ func (c *check) old(n PositionCount, visible map[int64]PositionCount) bool {
 // is taken for late, and what is skipped for lost.
 func (w *work) prepareCheck(ctx context.Context, now time.Time) error {
 	due := -1
-	var passed order.Position
+	passed := order.NoPosition
 	for i, h := range w.horizons {
 		if now.Sub(h.at) >= w.Window {
 			passed = max(h.newest, w.state.UncertainTo)
@@ -181,17 +185,17 @@ func (w *work) prepareCheck(ctx context.Context, now time.Time) error {
 // claim fixes, once, from which position on the stream is claimed to be complete: the first event that it has. Of a
 // partition whose older messages were deleted already, everything before its first event may be gone.
 func (w *work) claim() bool {
-	var first, cut order.Position
+	first, cut := order.NoPosition, order.NoPosition
 	for _, p := range w.state.Partitions {
 		switch {
-		case p.First == 0:
+		case p.First == order.NoPosition:
 		case p.Cut:
 			cut = max(cut, p.First)
-		case first == 0 || p.First < first:
+		case first == order.NoPosition || p.First < first:
 			first = p.First
 		}
 	}
-	if w.state.From = max(first, cut); w.state.From == 0 {
+	if w.state.From = max(first, cut); !w.state.claims() {
 		return false // nothing was published yet
 	}
 	w.state.Frontier = bucketOf(w.state.From)

@@ -84,11 +84,10 @@ func (w *work) recount(ctx context.Context) error {
 			return err
 		}
 	}
-	newest := max(w.state.Frontier-nearWidth, 0)
-	if err := w.recountClosed(ctx, &w.near, newest, nearBuckets); err != nil {
+	if err := w.recountClosed(ctx, &w.near, w.state.Frontier-nearWidth, nearBuckets); err != nil {
 		return err
 	}
-	return w.recountClosed(ctx, &w.far, 0, farBuckets)
+	return w.recountClosed(ctx, &w.far, bucketOf(w.state.From), farBuckets)
 }
 
 func (w *work) openToCount() []int64 {
@@ -108,7 +107,7 @@ func (w *work) openToCount() []int64 {
 	if w.rotation = next; next < math.MaxInt64 {
 		return append(due, next)
 	}
-	w.rotation = -1
+	w.rotation = math.MinInt64
 	return due
 }
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -141,7 +142,8 @@ func (f *Follower) load(ctx context.Context, l lease.Lease) (*work, error) {
 		return w, nil // a partition that was added since begins at 0
 	}
 	for _, p := range partitions {
-		s := PartitionState{Next: p.First, End: p.End, Cut: p.First > 0}
+		s := newPartition()
+		s.Next, s.End, s.Cut = p.First, p.End, p.First > 0
 		if s.Cut && p.End == p.First {
 			// Everything was deleted: all that is stored by now may have been published here.
 			h, err := f.Store.Horizon(ctx)
@@ -178,7 +180,7 @@ type work struct {
 	advanced  time.Time      // the last tick at which that was so
 
 	visible map[int64]PositionCount // by bucket, what was counted when horizons were cleared
-	counted order.Position          // up to here; 0 before the first
+	counted order.Position          // up to here; NoPosition before the first
 
 	again    map[int64]bool         // open buckets below the frontier in which something was seen since they were counted
 	late     map[int64]*lateEvents  // by bucket
@@ -190,16 +192,15 @@ type work struct {
 
 func newWork(f *Follower, l lease.Lease, state State) *work {
 	if state.Partitions == nil {
-		state.Partitions = map[int]PartitionState{}
-	}
-	if state.Buckets == nil {
-		state.Buckets = map[int64]*Bucket{}
+		state = newState()
 	}
 	w := &work{
-		Follower: f, lease: l, state: state, again: map[int64]bool{}, visible: map[int64]PositionCount{}, late: map[int64]*lateEvents{}, loaded: map[int64]ClosedBucket{}, rotation: -1,
+		Follower: f, lease: l, state: state, again: map[int64]bool{}, visible: map[int64]PositionCount{}, late: map[int64]*lateEvents{}, loaded: map[int64]ClosedBucket{}, rotation: math.MinInt64,
+		newest: order.NoPosition, counted: order.NoPosition,
 	}
-	// Buckets are closed where everything stored was seen.
-	w.newest = max(firstOf(state.Frontier)-1, 0)
+	if state.claims() && state.Frontier > bucketOf(state.From) { // buckets are closed where everything stored was seen
+		w.newest = firstOf(state.Frontier) - 1
+	}
 	for b, bucket := range state.Buckets {
 		w.newest = max(w.newest, bucket.newest(b))
 	}

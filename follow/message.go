@@ -17,7 +17,9 @@ const ghostEvery = time.Minute
 // batch matches what one fetch brought.
 func (w *work) batch(ctx context.Context, b readBatch) error {
 	p, known := w.state.Partitions[b.Partition]
-	w.grown = w.grown || !known
+	if !known {
+		p, w.grown = newPartition(), true
+	}
 	if b.Gap != nil {
 		if err := w.gap(ctx, *b.Gap, &p); err != nil {
 			return err
@@ -70,7 +72,7 @@ func (w *work) histories(ctx context.Context, arrivals []arrival, p PartitionSta
 	for i := range arrivals {
 		a := &arrivals[i]
 		at, key := a.position, a.key
-		if at < newest && at > 0 && key != "" && a.Key != nil && a.Offset >= p.ReplayTo && !asked[key] {
+		if at < newest && at != order.NoPosition && key != "" && a.Key != nil && a.Offset >= p.ReplayTo && !asked[key] {
 			if _, known := w.recent.last(key); !known {
 				asked[key] = true
 				keys = append(keys, key)
@@ -87,18 +89,21 @@ func (w *work) histories(ctx context.Context, arrivals []arrival, p PartitionSta
 // arrived matches one message.
 func (w *work) arrived(a *arrival, behind map[order.Key][]order.Event, p *PartitionState) {
 	at, key := a.position, a.key
-	if at <= 0 || key == "" {
+	replayed := a.Offset < p.ReplayTo
+	if at == order.NoPosition || key == "" {
 		w.unreadable(a)
 		w.find(w.topicKey(", unreadable"), compare.Differs, compare.SchemaDrift, nil, false)
+		if a.stored && a.storedKey == "" { // an event of no order, published as it is
+			w.shown(at, w.topicKey(", unreadable"), replayed)
+		}
 		return
 	}
 	if len(w.state.Partitions) > 1 && w.scattered(a) {
 		w.find(w.topicKey(""), compare.Disorder, compare.UnkeyedPublish, nil, false)
 	}
-	if p.First == 0 && a.stored { // a message of no event says nothing of where the stream begins, nor of what came before
+	if p.First == order.NoPosition && a.stored { // a message of no event says nothing of where the stream begins, nor of what came before
 		p.First = at
 	}
-	replayed := a.Offset < p.ReplayTo
 	if a.Key != nil && !replayed && w.disordered(a, behind, *p) {
 		w.find(key, compare.Disorder, compare.DisorderedPublish, nil, false)
 	}
@@ -146,18 +151,26 @@ func (w *work) disordered(a *arrival, behind map[order.Key][]order.Event, p Part
 
 // matched notes what came of comparing a message with its event.
 func (w *work) matched(a *arrival, replayed bool) {
-	at := a.position
+	key := a.storedKey
+	if key == "" { // the stored event has no order: it is the message that says which
+		key = a.key
+	}
 	if len(a.differs) > 0 || a.drift != nil {
 		cause := compare.WrongPublish
 		if a.drift != nil {
 			cause = compare.SchemaDrift
 		}
-		w.find(a.storedKey, compare.Differs, cause, a.differs, false)
+		w.find(key, compare.Differs, cause, a.differs, false)
 	}
+	w.shown(a.position, key, replayed)
+}
+
+// shown notes that an event of the store is on the stream.
+func (w *work) shown(at order.Position, key order.Key, replayed bool) {
 	switch w.seen(at) {
 	case seenBefore:
 		if !replayed {
-			w.find(a.storedKey, compare.Duplicate, compare.DuplicatePublish, nil, false)
+			w.find(key, compare.Duplicate, compare.DuplicatePublish, nil, false)
 		}
 	case notSeen:
 		w.mark(at)

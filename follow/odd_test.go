@@ -1,6 +1,11 @@
 package follow_test
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+
+	"github.com/nordvarg/crosscheck/order"
+)
 
 // TestAHoleExcusesNothingThatWasLostBefore: what retention deletes later, in whatever partition, was published.
 func TestAHoleExcusesNothingThatWasLostBefore(t *testing.T) {
@@ -53,4 +58,55 @@ func TestAKeyMayMoveWhenPartitionsAreAdded(t *testing.T) {
 	}
 	s.trade(1, 40)
 	s.want(61, "")
+}
+
+// TestPositionsMayBeZeroAndBelow: a store may begin anywhere.
+func TestPositionsMayBeZeroAndBelow(t *testing.T) {
+	for _, begin := range []int{-20_000, -5000, -10, 0} {
+		t.Run(fmt.Sprint(begin), func(t *testing.T) {
+			s := newShop(t, 2)
+			trade := func(from, to int) {
+				for i := from; i <= to; i++ {
+					s.store(begin+i, i+1)
+					s.publish(i%2, begin+i, i+1)
+				}
+			}
+			trade(0, 5999)
+			s.store(begin+6000, 9000) // never published
+			s.publish(0, begin+6_000_000, 9001)
+			trade(6001, 6050)
+			s.want(begin+6050, "9000 lost_publish, 9001 ghost_publish")
+			s.wantCounts(6051, 6050, 1)
+			if from := s.state().From; from != order.Position(begin) {
+				t.Errorf("the stream claims to be complete from %d on", from)
+			}
+			s.publish(0, begin+6000, 9000)
+			trade(6051, 6060)
+			s.want(begin+6060, "9001 ghost_publish")
+			s.wantCounts(6061, 6061, 1)
+		})
+	}
+}
+
+// TestAnEventOfNoOrderStopsNobody has events without an order that are published as such, under an order, and not at all.
+func TestAnEventOfNoOrderStopsNobody(t *testing.T) {
+	s := newShop(t, 2)
+	s.trade(1, 10)
+	for position := 11; position <= 13; position++ {
+		s.store(position, 0)
+		s.mu.Lock()
+		e := s.stored[order.Position(position)]
+		e.Key = ""
+		s.stored[order.Position(position)] = e
+		s.mu.Unlock()
+	}
+	s.publishText(0, 0, `{"event_id":11,"order_id":null,"event_type":"OrderCanceled","timestamp":"2024-01-01T00:00:00Z","payload":{"reason":"why"}}`)
+	s.publish(0, 12, 700)
+	s.trade(14, 20)
+	s.store(21, 800) // never published
+	s.trade(22, 30)
+	s.want(30, "(topic orders, event 13 of no order) schema_drift, (topic orders, unreadable) schema_drift, 700 schema_drift, 800 lost_publish")
+	s.wantCounts(30, 28, 1)
+	s.unstore(13)
+	s.want(30, "(topic orders, unreadable) schema_drift, 700 schema_drift, 800 lost_publish")
 }

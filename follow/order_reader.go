@@ -237,7 +237,7 @@ func (o OrderOnTopic) begins() order.Position {
 		if !m.Keyed || m.Partition != o.Messages[0].Partition {
 			return NothingHeld
 		}
-		if m.Event.Position > 0 {
+		if m.Event.Position != order.NoPosition {
 			first = min(first, m.Event.Position)
 		}
 	}
@@ -263,7 +263,7 @@ func (r *OrderReader) allBegin(ctx context.Context) (order.Position, error) {
 	if err != nil {
 		return 0, err
 	}
-	var whole, cut order.Position
+	whole, cut := order.NoPosition, order.NoPosition
 	for _, p := range partitions {
 		if p.End == p.First {
 			if p.First > 0 {
@@ -277,11 +277,11 @@ func (r *OrderReader) allBegin(ctx context.Context) (order.Position, error) {
 		}
 		if p.First > 0 {
 			cut = max(cut, first)
-		} else if whole == 0 || first < whole {
+		} else if whole == order.NoPosition || first < whole {
 			whole = first
 		}
 	}
-	if whole == 0 && cut == 0 {
+	if max(whole, cut) == order.NoPosition {
 		return NothingHeld, nil // an empty topic: nobody has begun to publish
 	}
 	return max(whole, cut), nil
@@ -289,17 +289,18 @@ func (r *OrderReader) allBegin(ctx context.Context) (order.Position, error) {
 
 // first is the position of a partition's first event.
 func (r *OrderReader) first(ctx context.Context, p Partition) (first order.Position, err error) {
+	first = order.NoPosition
 	const few = 20 // messages: one of another form is no reason to give up
 	to := Range{From: map[int]int64{p.Partition: p.First}, To: map[int]int64{p.Partition: min(p.End, p.First+few)}}
 	err = r.Stream.Read(ctx, to, func(_ context.Context, b Batch) error {
 		for _, m := range b.Messages {
-			if e, _ := decodeMessage(m.Value, r.Vocabulary, r.KeyType); first == 0 {
+			if e, _ := decodeMessage(m.Value, r.Vocabulary, r.KeyType); first == order.NoPosition {
 				first = e.Position
 			}
 		}
 		return nil
 	})
-	if err == nil && first == 0 {
+	if err == nil && first == order.NoPosition {
 		err = errUnreadableStart
 	}
 	return first, err

@@ -34,9 +34,10 @@ type EventStore interface {
 	// without any are left out. It counts about limit events and returns up to which position it did: to, or the end
 	// of a bucket.
 	CountPositions(ctx context.Context, from, to order.Position, shift uint, limit int64) (counts []PositionCount, upTo order.Position, err error)
-	// Between calls fn for every event from..to, both included, in the order of positions.
+	// Between calls fn for every event from..to, both included, in the order of positions. The key is empty for an event
+	// of no order.
 	Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error
-	// Horizon returns the newest position that is visible now; 0 without events.
+	// Horizon returns the newest position that is visible now; [order.NoPosition] without events.
 	Horizon(ctx context.Context) (Horizon, error)
 	// Oldest is the oldest transaction that is under way. Once it is no lower than a horizon's Below, no event can
 	// become visible at or below that horizon's position any more.
@@ -46,8 +47,8 @@ type EventStore interface {
 // PartitionState is how far one partition has been matched.
 type PartitionState struct {
 	Next, End int64          // as of the last batch
-	Newest    order.Position // the greatest position read; 0 for none
-	First     order.Position // of the first event read; 0 for none yet
+	Newest    order.Position // the greatest position read; NoPosition for none
+	First     order.Position // of the first event read; NoPosition for none yet
 	Cut       bool           // messages before the first one read had been deleted already
 	// ReplayTo is the offset below which messages come a second time, because the partition lost its tail.
 	ReplayTo int64
@@ -79,25 +80,42 @@ type State struct {
 	// Buckets are those in which something was not seen yet, or may not have been: they are open. All others between
 	// From and Frontier are closed: they were complete when they were counted.
 	Buckets map[int64]*Bucket
-	// From is the position from which the stream claims to be complete; 0 until that is known.
+	// From is the position from which the stream claims to be complete; NoPosition until that is known.
 	From order.Position
 	// Frontier is the first bucket that was not counted as a whole yet.
 	Frontier int64
 	// Kept is the first closed bucket of which it is kept what was in it; of one below nothing is known but that it was
 	// complete.
 	Kept int64
-	// UncertainTo is the position up to which nobody can tell what was published: messages were deleted unread.
+	// UncertainTo is the position up to which nobody can tell what was published: messages were deleted unread. It is
+	// NoPosition where none were.
 	UncertainTo order.Position
 	// Complete is how many events the complete buckets hold.
 	Complete int64
 	Evidence Totals
 }
 
+// newState is that of a topic of which nothing was read.
+func newState() State {
+	return State{
+		Partitions: map[int]PartitionState{}, Buckets: map[int64]*Bucket{}, From: order.NoPosition, UncertainTo: order.NoPosition,
+		Frontier: bucketOf(order.NoPosition), Evidence: Totals{Checked: order.NoPosition},
+	}
+}
+
+// newPartition is one of which nothing was read.
+func newPartition() PartitionState {
+	return PartitionState{Newest: order.NoPosition, First: order.NoPosition}
+}
+
+// claims is true once it is known from where on the stream claims to be complete.
+func (s *State) claims() bool { return s.From != order.NoPosition }
+
 // Totals is what the follower claims at one moment.
 type Totals struct {
-	Stored, Seen int64 // events from From to Checked, and those of them seen on the stream
-	Checked      order.Position
-	CaughtUpAt   time.Time // when everything published by then was matched; zero for never
+	Stored, Seen int64          // events from From to Checked, and those of them seen on the stream
+	Checked      order.Position // NoPosition for nothing yet
+	CaughtUpAt   time.Time      // when everything published by then was matched; zero for never
 }
 
 // Finding is a divergence of the stream. Its mismatch has hop events->stream.

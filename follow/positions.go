@@ -62,14 +62,14 @@ func (b *Bucket) countSeen(bucket int64, from, to order.Position) PositionCount 
 	return n
 }
 
-// newest is the highest position of a bucket that was seen; 0 for none.
+// newest is the highest position of a bucket that was seen; NoPosition for none.
 func (b *Bucket) newest(bucket int64) order.Position {
 	for i, set := range slices.Backward(b.Seen) {
 		if set != 0 {
 			return firstOf(bucket) + order.Position(i*8+bits.Len8(set)-1)
 		}
 	}
-	return 0
+	return order.NoPosition
 }
 
 // AddPosition adds a position to the sum of a set of them. Whatever the order, equal sets have equal sums; of unequal ones with as

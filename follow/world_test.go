@@ -165,7 +165,7 @@ func (s *shop) Histories(_ context.Context, keys []order.Key) (map[order.Key][]o
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := map[order.Key][]order.Event{}
-	for _, p := range s.between(1, math.MaxInt64) {
+	for _, p := range s.between(math.MinInt64, math.MaxInt64) {
 		if e := s.stored[p]; slices.Contains(keys, e.Key) {
 			out[e.Key] = append(out[e.Key], e)
 		}
@@ -181,8 +181,12 @@ func (s *shop) Rows(_ context.Context, positions []order.Position, fn func(order
 		if !ok {
 			continue
 		}
+		key := []byte(e.Key)
+		if e.Key == "" {
+			key = nil
+		}
 		payload := fmt.Appendf(nil, `{"reason": %q}`, e.Body.(order.Canceled).Reason.Text)
-		if err := fn(order.StoredRow{Position: p, Key: []byte(e.Key), Type: []byte(e.Type), At: e.At, Payload: payload}); err != nil {
+		if err := fn(order.StoredRow{Position: p, Key: key, Type: []byte(e.Type), At: e.At, Payload: payload}); err != nil {
 			return err
 		}
 	}
@@ -230,8 +234,8 @@ func (s *shop) Horizon(context.Context) (follow.Horizon, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := follow.Horizon{Below: 2}
-	if all := s.between(1, math.MaxInt64); len(all) > 0 {
+	h := follow.Horizon{Position: order.NoPosition, Below: 2}
+	if all := s.between(math.MinInt64, math.MaxInt64); len(all) > 0 {
 		h.Position = all[len(all)-1]
 	}
 	return h, nil

@@ -254,7 +254,7 @@ func resolveStream(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	_, err = tx.Exec(ctx, `
 		UPDATE divergence d SET state = 'resolved', resolved_at = $4
 		WHERE d.fingerprint = $1 AND d.hop = 'events->stream' AND d.state <> 'resolved'
-			AND (d.cause = 'lost_publish' AND d.order_key = ANY ($2)
+			AND ((d.cause = 'lost_publish' OR d.cause = 'schema_drift' AND d.kind = 'missing') AND d.order_key = ANY ($2)
 				AND NOT EXISTS (SELECT FROM stream_lost s WHERE s.fingerprint = $1 AND s.order_key = d.order_key)
 			OR d.cause = 'ghost_publish' AND d.order_key = ANY ($3))`,
 		c.Fingerprint, affected, cleared, micro(c.At))

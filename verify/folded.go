@@ -34,7 +34,7 @@ func (p *pass) foldAll(ctx context.Context, first snapshots, scan *Scan) error {
 	}
 	scan.EventsRows, scan.Folded = f.scan.ProjectionRows, true
 	if f.scan.Coverage < 1 && estimate > 0 {
-		scan.Coverage, scan.Reason = min(scan.Coverage, f.scan.Coverage), f.scan.Reason
+		scan.Coverage, scan.Reason = min(scan.Coverage, f.scan.Coverage), "legacy and events: "+f.scan.Reason
 	}
 	return nil
 }

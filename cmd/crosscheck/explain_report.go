@@ -113,8 +113,8 @@ func (x *explainer) eventMoments(l look) []moment {
 	var out []moment
 	for _, e := range l.events {
 		m := moment{
-			At: e.At, Source: string(order.Events), Event: strconv.FormatInt(int64(e.Position), 10), What: string(e.Type),
-			Parts: e.Position == l.diagnosis.PartsAt,
+			At: e.At, Source: string(order.Events), Event: e.Position.String(), What: string(e.Type),
+			Parts: l.diagnosis.PartsAt != 0 && e.Position == l.diagnosis.PartsAt,
 		}
 		for _, p := range state.Apply(e) {
 			m.problems = append(m.problems, p.Detail)

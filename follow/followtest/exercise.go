@@ -233,11 +233,13 @@ func lostIsKnown(t *testing.T, s *stream) {
 
 func lostResolves(t *testing.T, s *stream) {
 	s.commit(follow.Commit{
-		Findings: []follow.Finding{onStream("7", compare.LostPublish, 0), onStream("8", compare.LostPublish, 0)},
-		Lost:     map[int64][]follow.LostEvent{0: {{Position: 1, Key: "7"}, {Position: 2, Key: "8"}}, 1: {{Position: 5000, Key: "7"}}},
+		Findings: []follow.Finding{onStream("7", compare.LostPublish, 0), onStream("8", compare.LostPublish, 0), onStream("event -3", compare.SchemaDrift, 0)},
+		Lost: map[int64][]follow.LostEvent{
+			-1: {{Position: -3, Key: "event -3"}}, 0: {{Position: 1, Key: "7"}, {Position: 2, Key: "8"}}, 1: {{Position: 5000, Key: "7"}},
+		},
 	})
-	s.wantOpen("7 lost_publish", "8 lost_publish")
-	s.commit(follow.Commit{Arrived: []order.Position{1, 2, 3}})
+	s.wantOpen("7 lost_publish", "8 lost_publish", "event -3 schema_drift")
+	s.commit(follow.Commit{Arrived: []order.Position{-3, 1, 2, 3}})
 	s.wantOpen("7 lost_publish") // another one of order 7 is lost
 	s.commit(follow.Commit{Lost: lose(0)})
 	s.wantOpen("7 lost_publish")
@@ -245,7 +247,7 @@ func lostResolves(t *testing.T, s *stream) {
 	s.wantOpen()
 	resolved, err := s.Divergences(t.Context(), verify.Resolved, 10)
 	noError(t, err, "reading what is resolved")
-	if len(resolved) != 2 || !resolved[0].ResolvedAt.Equal(micro(t0)) {
+	if len(resolved) != 3 || !resolved[0].ResolvedAt.Equal(micro(t0)) {
 		t.Errorf("resolved are %s", shown(resolved))
 	}
 }

@@ -196,7 +196,11 @@ func (s *stored) resolve(c follow.Commit) {
 		over[compare.GhostPublish][key] = true
 	}
 	for _, d := range s.found {
-		if d.State == verify.Open && over[d.Mismatch.Cause][d.Mismatch.Key] {
+		cause := d.Mismatch.Cause
+		if cause == compare.SchemaDrift && d.Mismatch.Kind == compare.Missing { // an event of no order
+			cause = compare.LostPublish
+		}
+		if d.State == verify.Open && over[cause][d.Mismatch.Key] {
 			d.State, d.ResolvedAt = verify.Resolved, micro(c.At)
 		}
 	}
