@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/cockroachdb/apd/v3"
 	"pgregory.net/rapid"
@@ -32,6 +33,9 @@ func Raw(t *rapid.T, key order.Key, above order.Position, most int) []order.RawE
 	if odd && rapid.Bool().Draw(t, "times differ from positions") {
 		i, j := rapid.IntRange(0, len(raw)-1).Draw(t, "one"), rapid.IntRange(0, len(raw)-1).Draw(t, "other")
 		raw[i].At, raw[j].At = raw[j].At, raw[i].At
+	}
+	if odd && rapid.IntRange(0, 7).Draw(t, "no time") == 7 {
+		raw[rapid.IntRange(0, len(raw)-1).Draw(t, "of")].At = time.Time{}
 	}
 	return rapid.Permutation(raw).Draw(t, "stored")
 }
