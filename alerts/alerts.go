@@ -1,9 +1,9 @@
-// Package alerts tells people in Slack what the ledger knows. What they are told is derived in package incident; this
-// package is the way out.
+// Package alerts tells people in Slack what the ledger knows. Package incident derives the messages; this package sends
+// them.
 //
-// Invariant: a message is in the ledger before it is on its way, and is marked there as attempted before it is sent.
-// So nothing is lost while Slack is down or while nobody sends, and a message whose outcome is not known is looked for
-// in Slack before it is sent again. Only the holder of the lease writes; of two sidecars one sends.
+// Invariant: a message is stored in the ledger first, is marked there as attempted before it is sent, and is sent last.
+// So nothing is lost while Slack is down or no process sends. If the outcome of an attempt is not known, the message is
+// looked for in Slack before it is sent again. Only the holder of the lease writes, so one of several sidecars sends.
 package alerts
 
 import (
@@ -20,55 +20,55 @@ import (
 const (
 	job = "alerts"
 
-	// every is between two looks at the facts.
+	// every is the time between two looks at the facts.
 	every = 10 * time.Second
 	// pace is the time between two messages: Slack takes about one a second in a channel.
 	pace = 1100 * time.Millisecond
-	// leaseTime is how long the right to send outlives the process.
+	// leaseTime is how long the lease outlives the process.
 	leaseTime = time.Minute
-	// lookTimeout ends the reading for one look.
+	// lookTimeout limits the reading for one look.
 	lookTimeout = 20 * time.Second
-	// sendTimeout ends one call of Slack.
+	// sendTimeout limits one call of Slack.
 	sendTimeout = 5 * time.Second
-	// outcomeAfter is how long an attempt is left alone before it is looked for: until its sender, alive or not, has
-	// given up, and Slack shows what it has taken.
+	// outcomeAfter is how long to wait before looking for an attempt in Slack. By this time its sender has given up,
+	// and Slack shows what it has taken.
 	outcomeAfter = 2 * sendTimeout
-	// pause is between two tries to become the one who sends.
+	// pause is the time between two attempts to get the lease.
 	pause = 5 * time.Second
 	// longest is the longest pause after an error.
 	longest = 5 * time.Minute
-	// storing is for what must be stored though the process is told to stop.
+	// storing limits the write of an outcome after the process was told to stop.
 	storing = 10 * time.Second
 )
 
-// Book remembers incidents. Apply stores changes and their messages in one transaction, and returns lease.ErrFenced,
-// having done nothing, when the lease is lost.
+// Book remembers incidents. Apply stores changes and their messages in one transaction. It returns lease.ErrFenced, and
+// stores nothing, if the lease is lost.
 type Book interface {
 	Incidents(context.Context) ([]incident.Incident, error)
 	Apply(ctx context.Context, l lease.Lease, changes []incident.Change, now time.Time) error
 }
 
-// Outbox holds the messages. NextDelivery returns the oldest that may be sent, false when there is none. Both writes
-// return lease.ErrFenced when the lease is lost.
+// Outbox holds the messages. NextDelivery returns the oldest that may be sent; false if there is none. Both writes
+// return lease.ErrFenced if the lease is lost.
 type Outbox interface {
 	NextDelivery(ctx context.Context, now time.Time) (incident.Delivery, bool, error)
 	BeginDelivery(ctx context.Context, l lease.Lease, id int64, now, retryAt time.Time) error
 	EndDelivery(ctx context.Context, l lease.Lease, id int64, e incident.Ending, now time.Time) error
 }
 
-// Sender is the way out. Each call ends within sendTimeout or by its context.
+// Sender sends messages. Each call ends within sendTimeout or when its context does.
 type Sender interface {
-	// Send posts or edits. Its error is ErrRefused for a message that will never be taken, a *WaitError for one that
-	// certainly was not taken now, and any other for one that may have arrived.
+	// Send posts or edits. Its error is ErrRefused for a message that will never be taken, and a *WaitError for one
+	// that certainly was not taken now. Any other error means that the message may have arrived.
 	Send(ctx context.Context, d incident.Delivery) (Place, error)
-	// Find looks for a message that may have arrived; ErrBlind means that this way out cannot look.
+	// Find looks for a message that may have arrived. ErrBlind means that this sender cannot look.
 	Find(ctx context.Context, d incident.Delivery) (at Place, found bool, err error)
 }
 
-// Place is where a message is. TS is empty where the way out does not say.
+// Place is where a message is. TS is empty if the sender does not tell it.
 type Place struct{ Channel, TS string }
 
-// Alerter looks at the facts, and sends what follows from them.
+// Alerter looks at the facts, and sends the messages that follow from them.
 type Alerter struct {
 	Book   Book
 	Outbox Outbox
@@ -83,7 +83,8 @@ type Alerter struct {
 	Wait func(context.Context, time.Duration) error
 }
 
-// Run works until the context ends. Errors are logged and tried again: alerts must not end with what they tell of.
+// Run works until the context ends. It logs errors and tries again, because alerts are needed most when something
+// fails.
 func (a *Alerter) Run(ctx context.Context) error {
 	holding := lease.Holding{Store: a.Leases, Job: job, Holder: a.Holder, TTL: leaseTime, Log: a.Log}
 	for {
@@ -103,7 +104,7 @@ func (a *Alerter) Run(ctx context.Context) error {
 	}
 }
 
-// term is the time in which this process is the one that sends. It ends with the first error, never without one.
+// term runs while this process holds the lease. It ends with the first error.
 func (a *Alerter) term(ctx context.Context, l lease.Lease) error {
 	var looked time.Time
 	for {
@@ -127,7 +128,7 @@ func (a *Alerter) term(ctx context.Context, l lease.Lease) error {
 	}
 }
 
-// look compares the facts with the incidents that are known.
+// look compares the facts with the known incidents.
 func (a *Alerter) look(ctx context.Context, l lease.Lease) error {
 	reading, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()

@@ -9,13 +9,13 @@ import (
 	"github.com/nordvarg/crosscheck/incident"
 )
 
-// What Slack takes, with room to spare: a header holds 150 characters, a section 3000.
+// Limits of Slack, with some room to spare: a header holds 150 characters, a section 3000.
 const (
 	maxHeadline = 140
 	maxSection  = 2800
 )
 
-// blocks renders a message. All text is escaped: nothing of it can mention anybody or become a link.
+// blocks renders a message. All text is escaped, so that it cannot mention anybody or become a link.
 func blocks(b incident.Body) []slack.Block {
 	headline := cut(plain(b.Headline), maxHeadline)
 	out := []slack.Block{slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, headline, false, false))}
@@ -42,7 +42,7 @@ func section(text string) slack.Block {
 	return slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, escaped(fitting(text)), false, true), nil, nil)
 }
 
-// fitting is what of the text has room in a section once it is escaped.
+// fitting returns the start of the text that fits into a section once it is escaped.
 func fitting(text string) string {
 	for len(escaped(text)) > maxSection {
 		text = cut(text, len([]rune(text))*3/4)
@@ -50,15 +50,15 @@ func fitting(text string) string {
 	return text
 }
 
-// fallback is what notifications show.
+// fallback is the text that notifications show.
 func fallback(b incident.Body) string {
 	return cut(strings.Join(append([]string{b.Headline}, b.Lines...), "\n"), maxSection)
 }
 
-// escaped is text in which no character is one of Slack's control characters.
+// escaped returns the text without Slack's control characters.
 func escaped(text string) string { return slackutilsx.EscapeMessage(text) }
 
-// plain is for the header, where Slack knows no escapes.
+// plain is for the header, where Slack has no escapes.
 func plain(text string) string {
 	return strings.NewReplacer("->", "→", "<", "", ">", "", "&", "and").Replace(text)
 }

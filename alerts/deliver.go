@@ -18,22 +18,22 @@ var (
 	// ErrParentGone is the ErrRefused of an edit or a reply whose parent was deleted.
 	ErrParentGone = fmt.Errorf("%w: its parent is gone", ErrRefused)
 
-	// ErrBlind is returned by Find where it cannot be known whether a message arrived: no right to read the channel,
-	// or a webhook.
+	// ErrBlind is returned by Find if it cannot know whether a message arrived: the token may not read the channel, or
+	// the sender is a webhook.
 	ErrBlind = errors.New("cannot look for messages")
 )
 
-// WaitError is returned for a message that certainly was not taken, and may be taken later.
+// WaitError is returned for a message that certainly was not taken, but may be taken later.
 type WaitError struct {
-	After time.Duration // as Slack wants it; zero where it does not say
+	After time.Duration // what Slack asks for; zero if it does not say
 	Err   error
 }
 
 func (e *WaitError) Error() string { return e.Err.Error() }
 func (e *WaitError) Unwrap() error { return e.Err }
 
-// deliver makes one attempt at the oldest message that may be sent; false when there is none. An attempt that fails is
-// not an error: the ledger knows when to try again.
+// deliver makes one attempt at the oldest message that may be sent; false if there is none. A failed attempt is not an
+// error, because the ledger knows when to try again.
 func (a *Alerter) deliver(ctx context.Context, l lease.Lease) (bool, error) {
 	d, ok, err := a.Outbox.NextDelivery(ctx, a.Now())
 	if err != nil || !ok {
@@ -47,15 +47,15 @@ func (a *Alerter) deliver(ctx context.Context, l lease.Lease) (bool, error) {
 		}
 		ending = a.attempt(ctx, d)
 	}
-	// What was sent is stored though we are told to stop: who comes next need not look for it then.
+	// Store the outcome even when told to stop. Otherwise the next sender must look for the message.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storing)
 	defer cancel()
 	return true, a.Outbox.EndDelivery(ctx, l, d.ID, ending, a.Now())
 }
 
-// search looks for a message that may have arrived. An empty outcome means that it is to be sent.
+// search looks for a message that may have arrived. An empty outcome means that the message must be sent.
 func (a *Alerter) search(ctx context.Context, d incident.Delivery) (e incident.Ending, arrived bool) {
-	if d.AttemptedAt.IsZero() || d.Op == incident.Edit { // twice the same edit is one
+	if d.AttemptedAt.IsZero() || d.Op == incident.Edit { // an edit may be sent twice
 		return e, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
@@ -63,7 +63,7 @@ func (a *Alerter) search(ctx context.Context, d incident.Delivery) (e incident.E
 	at, found, err := a.Sender.Find(ctx, d)
 	switch {
 	case errors.Is(err, ErrBlind):
-		a.Log.WarnContext(ctx, "an alert may have been sent and is sent again", slog.Int64("delivery", d.ID), slog.String("error", err.Error()))
+		a.Log.WarnContext(ctx, "an alert may have been sent already and is sent again", slog.Int64("delivery", d.ID), slog.String("error", err.Error()))
 		return e, false
 	case err != nil:
 		return a.failed(ctx, d, fmt.Errorf("looking for a message that may have arrived: %w", err)), false
@@ -91,10 +91,10 @@ func (a *Alerter) failed(ctx context.Context, d incident.Delivery, err error) in
 	switch {
 	case errors.Is(err, ErrRefused):
 		e.Outcome, e.ParentGone = incident.Refused, errors.Is(err, ErrParentGone)
-		a.Log.ErrorContext(ctx, "an alert is given up", slog.Int64("delivery", d.ID), slog.String("error", err.Error()))
+		a.Log.ErrorContext(ctx, "alert refused, will not try again", slog.Int64("delivery", d.ID), slog.String("error", err.Error()))
 		return e
 	case errors.As(err, &wait):
-		if d.AttemptedAt.IsZero() { // of an earlier attempt nothing is known by that
+		if d.AttemptedAt.IsZero() { // this error says nothing about an earlier attempt
 			e.Outcome = incident.NotSent
 		}
 		after = max(wait.After, after)

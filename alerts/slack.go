@@ -16,17 +16,17 @@ import (
 )
 
 const (
-	// eventType and markerKey are the metadata by which a message of ours is found again.
+	// eventType and markerKey are the metadata by which crosscheck finds its message again.
 	eventType = "crosscheck_alert"
 	markerKey = "marker"
 	// earlier is how far Slack's clock may be behind ours when we look for a message.
 	earlier = 2 * time.Minute
-	// pages bounds a search: a channel with more messages than that since the attempt is a chat.
+	// pages limits a search. A channel with more messages since the attempt is too busy to search.
 	pages, pageSize = 20, 200
 )
 
-// Slack is a bot in a channel. It needs the scope chat:write, and channels:history (groups:history for a private
-// channel) to find out whether a message has arrived whose sending was cut off.
+// Slack is a bot in a channel. It needs the scope chat:write. To find out whether an interrupted message has arrived,
+// it also needs channels:history (groups:history for a private channel).
 type Slack struct {
 	api     *slack.Client
 	channel string
@@ -34,8 +34,8 @@ type Slack struct {
 
 var _ Sender = (*Slack)(nil)
 
-// NewSlack speaks to Slack's API; url is empty but for tests and proxies. The channel's ID is better than its name:
-// a name cannot be asked for its history.
+// NewSlack returns a client of Slack's API. url is empty except for tests and proxies. Prefer the channel's ID to its
+// name, because Slack does not give the history of a name.
 func NewSlack(token, channel, url string) *Slack {
 	options := []slack.Option{slack.OptionHTTPClient(&http.Client{Timeout: sendTimeout})}
 	if url != "" {
@@ -53,7 +53,7 @@ func (s *Slack) Send(ctx context.Context, d incident.Delivery) (Place, error) {
 	}
 	if d.Op == incident.Edit {
 		if d.TS == "" {
-			return Place{}, fmt.Errorf("editing a message of unknown place: %w", ErrRefused)
+			return Place{}, fmt.Errorf("editing a message whose place is not known: %w", ErrRefused)
 		}
 		_, _, _, err := s.api.UpdateMessageContext(ctx, d.Channel, d.TS, options...)
 		return Place{d.Channel, d.TS}, classify(err)
@@ -63,7 +63,7 @@ func (s *Slack) Send(ctx context.Context, d incident.Delivery) (Place, error) {
 	}))
 	channel := s.channel
 	if d.Op == incident.Reply && d.TS != "" {
-		channel = d.Channel // of the parent, wherever new ones go by now
+		channel = d.Channel // the parent's channel, even if new messages go to another one now
 		options = append(options, slack.MsgOptionTS(d.TS))
 	}
 	channel, ts, err := s.api.PostMessageContext(ctx, channel, options...)
@@ -76,11 +76,11 @@ func (s *Slack) Find(ctx context.Context, d incident.Delivery) (Place, bool, err
 	switch {
 	case d.Op == incident.Reply && d.TS != "":
 		channel = d.Channel
-	case strings.HasPrefix(channel, "#"): // a name, which history does not take
+	case strings.HasPrefix(channel, "#"): // a name, for which Slack gives no history
 		channel = d.LastChannel
 	}
 	if channel == "" {
-		return Place{}, false, fmt.Errorf("%w: the channel's ID is not known yet, put it into alerts.slack.channel", ErrBlind)
+		return Place{}, false, fmt.Errorf("%w: the channel's ID is not known yet; set it in alerts.slack.channel", ErrBlind)
 	}
 	oldest := strconv.FormatInt(d.AttemptedAt.Add(-earlier).Unix(), 10)
 	cursor := ""
@@ -118,7 +118,7 @@ func (s *Slack) page(ctx context.Context, d incident.Delivery, channel, oldest, 
 	return answer.Messages, answer.ResponseMetaData.NextCursor, nil
 }
 
-// unseen tells whether asking again can help.
+// unseen says whether another attempt can help.
 func unseen(err error) error {
 	var answer slack.SlackErrorResponse
 	blind := []string{"missing_scope", "not_in_channel", "channel_not_found", "thread_not_found", "no_permission", "method_not_supported_for_channel_type"}
@@ -128,8 +128,8 @@ func unseen(err error) error {
 	return classify(err)
 }
 
-// classify says what is known of a message after an error. What Slack answers with ok: false it has not taken. An
-// answer of 500 says nothing: it may come from a server that has passed the message on.
+// classify says what an error tells about the message. An answer with ok: false means that Slack has not taken it. An
+// answer of 500 says nothing: it may come from a server that has already passed the message on.
 func classify(err error) error {
 	if err == nil {
 		return nil

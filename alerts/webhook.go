@@ -11,8 +11,8 @@ import (
 	"github.com/nordvarg/crosscheck/incident"
 )
 
-// Webhook posts through an incoming webhook. It cannot edit or thread, since Slack does not say where a message went,
-// and cannot look for one: what may have arrived is sent again.
+// Webhook posts through an incoming webhook. It cannot edit or thread, because Slack does not say where a message went.
+// It cannot look for a message either, so a message that may have arrived is sent again.
 type Webhook struct {
 	url    string
 	client *http.Client
@@ -25,7 +25,7 @@ func NewWebhook(url string) *Webhook {
 	return &Webhook{url, &http.Client{Timeout: sendTimeout}}
 }
 
-// Send implements [Sender]. An edit is left out: the reply that comes with what matters says the same.
+// Send implements [Sender]. It leaves out edits: a reply says the same if it matters.
 func (w *Webhook) Send(ctx context.Context, d incident.Delivery) (Place, error) {
 	if d.Op == incident.Edit {
 		return Place{}, nil
@@ -39,13 +39,13 @@ func (w *Webhook) Send(ctx context.Context, d incident.Delivery) (Place, error) 
 	case err == nil:
 		return Place{}, nil
 	case errors.As(err, &limited):
-		return Place{}, &WaitError{limited.RetryAfter, errors.New("the webhook is asked too often")}
+		return Place{}, &WaitError{limited.RetryAfter, errors.New("the webhook limits the rate of messages")}
 	case errors.As(err, &status) && status.Code < 500:
 		return Place{}, &WaitError{0, fmt.Errorf("the webhook answers %s", status.Status)}
 	case errors.As(err, &status):
 		return Place{}, fmt.Errorf("the webhook answers %s", status.Status)
 	}
-	return Place{}, errors.New("the webhook cannot be reached") // the error itself holds the address
+	return Place{}, errors.New("the webhook cannot be reached") // not the error itself, which holds the address
 }
 
 // Find implements [Sender].

@@ -1,8 +1,8 @@
-// Package dashboards holds what Prometheus, Alertmanager and Grafana are given: rules, an example of routes, and
+// Package dashboards holds the files for Prometheus, Alertmanager and Grafana: rules, an example of routes, and
 // dashboards.
 //
-// Invariant: they speak only of metrics and labels that package metrics exposes, every query is one that Prometheus
-// parses and answers, and every alert has a page in docs/runbooks. Tests hold all of it.
+// Invariant: they use only metrics and labels that package metrics exposes. Prometheus parses and answers every query,
+// and every alert has a page in docs/runbooks. Tests check all of this.
 package dashboards
 
 import (
@@ -12,12 +12,12 @@ import (
 	"io/fs"
 )
 
-// Files are rules.yaml, alertmanager.example.yml and the dashboards.
+// Files holds rules.yaml, alertmanager.example.yml and the dashboards.
 //
 //go:embed *.json rules.yaml alertmanager.example.yml
 var Files embed.FS
 
-// Dashboard is as much of a dashboard of Grafana as has a meaning here.
+// Dashboard is the part of a Grafana dashboard that the tests need.
 type Dashboard struct {
 	File string `json:"-"`
 
@@ -33,7 +33,7 @@ type Dashboard struct {
 	Links []Link `json:"links"`
 }
 
-// Panel is one panel; a row is one without targets.
+// Panel is one panel. A row is a panel without targets.
 type Panel struct {
 	ID          int        `json:"id"`
 	Type        string     `json:"type"`
@@ -69,7 +69,7 @@ type Variable struct {
 	Datasource Datasource `json:"datasource"`
 }
 
-// Query is written by Grafana as a text or, for variables that ask Prometheus, as an object that holds one.
+// Query is a text or, for variables that ask Prometheus, an object that holds the text.
 type Query string
 
 // UnmarshalJSON accepts both.
@@ -87,14 +87,14 @@ func (q *Query) UnmarshalJSON(src []byte) error {
 	return nil
 }
 
-// Link leads elsewhere.
+// Link is a link to another page.
 type Link struct {
 	Title string `json:"title"`
 	Type  string `json:"type"`
 	URL   string `json:"url"`
 }
 
-// All returns the dashboards in the order of their files' names.
+// All returns the dashboards in the order of their file names.
 func All() ([]Dashboard, error) {
 	names, err := fs.Glob(Files, "*.json")
 	if err != nil {

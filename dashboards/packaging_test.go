@@ -250,8 +250,8 @@ func TestKubernetesSaysWhoAskedTheGate(t *testing.T) {
 	}
 }
 
-// TestThePipelineSeesAJobThatFails runs the lines that the example gives to a pipeline, with a kubectl that says what a job
-// of that end says, and sits out its time where the condition does not come.
+// TestThePipelineSeesAJobThatFails runs the example's lines for a pipeline. A fake kubectl reports how the job ended,
+// and waits for its timeout if the condition does not come.
 func TestThePipelineSeesAJobThatFails(t *testing.T) {
 	var script strings.Builder
 	for line := range strings.Lines(string(read(t, "../docs/examples/kubernetes/crosscheck.yaml"))) {

@@ -4,35 +4,44 @@ import "math"
 
 // # How much a sample proves
 //
-// After n orders drawn uniformly, k of them bad, the share p of bad orders in the population is bounded from above.
-// A bound for one fixed n (Clopper and Pearson 1934) holds only if the number of looks was decided beforehand; a gate
-// that is asked every hour and may stop at the first good answer gets a wrong GO far more often than 1 - confidence.
+// A sample of n orders, drawn uniformly, holds k bad ones. That bounds the share p of bad orders in the population from
+// above. A bound for one fixed n (Clopper and Pearson 1934) holds only if the number of looks was decided beforehand. A
+// gate is asked every hour and may stop at the first good answer. With that bound it would say a wrong GO far more
+// often than 1 - confidence.
 //
 // An anytime-valid bound holds at all n at once. With the Beta(1/2, 1/2) mixture of Robbins (1970), the likelihood
-// ratio of the mixture against p,
+// ratio of the mixture against p is
 //
-//	M_n(p) = B(1/2+k, 1/2+n-k) / B(1/2, 1/2) / (p^k (1-p)^(n-k)),
+//	M_n(p) = B(1/2+k, 1/2+n-k) / B(1/2, 1/2) / (p^k (1-p)^(n-k)).
 //
-// is a non-negative martingale with mean 1 when p is the truth, so by Ville's inequality it ever exceeds 1/alpha
-// with probability at most alpha. The p with M_n(p) < 1/alpha therefore form an interval that covers the truth at
-// all times at once with confidence 1 - alpha: a confidence sequence.
+// If p is the truth, M_n(p) is a non-negative martingale with mean 1. By Ville's inequality it ever exceeds 1/alpha
+// with probability at most alpha. So the p with M_n(p) < 1/alpha form an interval that covers the truth at all times at
+// once, with confidence 1 - alpha. Such an interval is called a confidence sequence.
 //
-// Sources: H. Robbins, "Statistical methods related to the law of the iterated logarithm", Ann. Math. Stat. 41
-// (1970); S. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence
-// sequences", Ann. Stat. 49 (2021); I. Waudby-Smith, A. Ramdas, "Confidence sequences for sampling without
-// replacement", NeurIPS 2020. The prior 1/2, 1/2 (Krichevsky and Trofimov 1981) costs at most log(n)/2 plus a constant
-// against the best prior in hindsight, and needs no setting.
+// Sources:
 //
-// What is counted is order-versions: one pass draws each order at most once, the next may draw it again, as it is then.
-// Within a pass that is sampling without replacement from a finite table. M_n is convex in k, so its mean there is at
-// most that with replacement (W. Hoeffding, "Probability inequalities for sums of bounded random variables", JASA 58
-// (1963), theorem 4): the martingale becomes a supermartingale, and the bound holds, the more conservatively the smaller
-// the table. It is not sharpened by the size of the table, because a sample knows that only as an estimate; where the
-// table is small a full verification is cheap and proves more. TestLookingEveryHour simulates both.
+//   - H. Robbins, "Statistical methods related to the law of the iterated logarithm", Ann. Math. Stat. 41 (1970)
+//   - S. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform, nonparametric, nonasymptotic confidence sequences",
+//     Ann. Stat. 49 (2021)
+//   - I. Waudby-Smith, A. Ramdas, "Confidence sequences for sampling without replacement", NeurIPS 2020
 //
-// The guarantee is for looks at samples since one start. Evidence older than max_age drops out, so about every
-// max_age the guarantee begins anew; and it is for a share that stays, or else for none better than the average of
-// the time: that is why open_divergences and full_verification stand beside it.
+// The prior 1/2, 1/2 (Krichevsky and Trofimov 1981) costs at most log(n)/2 plus a constant against the best prior in
+// hindsight. It needs no setting.
+//
+// The bound counts order-versions: one pass draws each order at most once, and the next pass may draw it again, as it
+// is then. Within one pass this is sampling without replacement from a finite table. M_n is convex in k, so its mean is
+// at most the mean with replacement (W. Hoeffding, "Probability inequalities for sums of bounded random variables",
+// JASA 58 (1963), theorem 4). The martingale becomes a supermartingale, and the bound still holds. The smaller the
+// table, the more cautious it is. The size of the table could make it sharper, but a sample knows that size only as an
+// estimate. Where the table is small, a full verification is cheap and proves more. TestLookingEveryHour simulates
+// both.
+//
+// Two limits of the guarantee:
+//
+//   - It covers looks at samples since one start. Evidence older than max_age drops out, so the guarantee starts again
+//     about every max_age.
+//   - It covers a share that does not change. Of a share that changes it bounds the average over the time. This is why
+//     the criteria open_divergences and full_verification exist as well.
 
 // prior is both parameters of the mixture's Beta distribution.
 const prior = 0.5
@@ -43,7 +52,8 @@ func logMixture(n, k int64, p float64) float64 {
 	return logBeta(prior+bad, prior+good) - logBeta(prior, prior) - bad*math.Log(p) - good*math.Log1p(-p)
 }
 
-// mixtureBounds is the interval of all p with M_n(p) < 1/(1-confidence), for k bad of n. Ends are rounded outwards.
+// mixtureBounds returns the interval of all p with M_n(p) < 1/(1-confidence), for k bad of n. Both ends are rounded
+// outwards.
 func mixtureBounds(n, k int64, confidence float64) (lower, upper float64) {
 	if n <= 0 {
 		return 0, 1
@@ -61,9 +71,9 @@ func mixtureBounds(n, k int64, confidence float64) (lower, upper float64) {
 	return lower, upper
 }
 
-// FixedBound is the upper Clopper-Pearson bound on the share of bad orders after a single sample of n orders, drawn
-// uniformly, of which bad were not proven equal: with the given confidence the share is not larger. It holds for
-// one look at one sample; whoever looks again and again needs the bound of the sample_bound criterion.
+// FixedBound is the upper Clopper-Pearson bound on the share of bad orders after a single sample. The sample has n
+// orders, drawn uniformly; bad of them were not proven equal. With the given confidence the share is not larger. The
+// bound holds for one look at one sample. For repeated looks use the bound of the sample_bound criterion.
 func FixedBound(n, bad int64, confidence float64) float64 {
 	if n <= 0 || bad >= n {
 		return 1
@@ -80,7 +90,8 @@ func FixedBound(n, bad int64, confidence float64) float64 {
 func moreClean(n, k int64, confidence, limit float64) int64 {
 	threshold := -math.Log1p(-confidence)
 	enough := func(m int64) bool { return logMixture(n+m, k, limit) >= threshold }
-	// From here on each clean order adds to the evidence against the limit; before, the bound is above it anyway.
+	// From here on each clean order adds to the evidence against the limit. Before it the bound is above the limit
+	// anyway.
 	low := max(0, int64(math.Ceil((float64(k)+prior)/limit))-n)
 	if enough(low) {
 		return low
@@ -125,8 +136,8 @@ func logBeta(a, b float64) float64 {
 	return la + lb - lab
 }
 
-// betaCDF is the regularized incomplete beta function I_x(a, b), by Lentz's continued fraction (Numerical Recipes
-// 6.4). It takes about the square root of the larger parameter in steps.
+// betaCDF is the regularized incomplete beta function I_x(a, b), by Lentz's continued fraction (Numerical Recipes 6.4).
+// The number of steps is about the square root of the larger parameter.
 func betaCDF(a, b, x float64) float64 {
 	if x <= 0 {
 		return 0

@@ -8,15 +8,16 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// Streak is what the finished full and sample passes under the present fingerprint say, read backwards from the newest
-// until one diverged.
+// Streak sums up the finished full and sample passes under the present fingerprint. They are read backwards from the
+// newest, until one diverged.
 type Streak struct {
-	// Clean is the number of passes that ended as match; Unjudged of those that ended lagging or unverified, which
+	// Clean is the number of passes that ended as match. Unjudged is the number that ended lagging or unverified; these
 	// neither count nor end the streak.
 	Clean, Unjudged int64
-	// Since is when the oldest pass that matched started, Newest when the newest did; zero without one.
+	// Since is when the oldest pass that matched started, and Newest when the newest one did. Both are zero if none
+	// matched.
 	Since, Newest time.Time
-	// Broken is when the pass started that diverged last; zero when none did.
+	// Broken is when the newest pass that diverged started; zero if none diverged.
 	Broken time.Time
 }
 
@@ -27,8 +28,8 @@ func (e *Streak) at() time.Time {
 	return e.Newest
 }
 
-// CleanStreakCriterion asks that the last Passes full and sample passes that were judged all matched, over a time of at
-// least Duration. A pass that diverged ends the streak; one that could not be judged neither counts nor ends it.
+// CleanStreakCriterion asks that the last Passes judged passes, full and sample, all matched, over at least Duration. A
+// pass that diverged ends the streak. A pass that could not be judged neither counts nor ends it.
 type CleanStreakCriterion struct {
 	Rule
 	// Passes is how many must have matched in a row; default 24.
@@ -55,8 +56,8 @@ func (c *CleanStreakCriterion) byDefault() {
 // EvidenceAt is when the newest pass of the streak started.
 func (CleanStreakCriterion) EvidenceAt(e Evidence) time.Time { return e.Streak.at() }
 
-// Judge looks back from the newest pass. Observed is the number of passes that matched in a row. A streak that is
-// merely short is inconclusive; it fails when the newest judged pass diverged and divergences are still open.
+// Judge looks back from the newest pass. Observed is the number of passes that matched in a row. A short streak is
+// inconclusive. The criterion fails if the newest judged pass diverged and divergences are still open.
 func (c CleanStreakCriterion) Judge(e Evidence, now time.Time) Result {
 	if r, bad := senseless(&c, c.Passes); bad {
 		return r
@@ -66,25 +67,25 @@ func (c CleanStreakCriterion) Judge(e Evidence, now time.Time) Result {
 		return inconclusive(nil, c.Passes, c.eta(e, c.Passes, c.Duration), "No pass has matched yet.")
 	}
 	if why := c.contradiction(*s, now); why != "" {
-		return broken(c.Passes, clockHint, "The streak of clean passes is not usable as evidence: %s.", why)
+		return broken(c.Passes, clockHint, "The streak of clean passes cannot be used as evidence: %s.", why)
 	}
 	if s.Clean == 0 {
 		if openTotal(e) > 0 {
-			return fail(int64(0), c.Passes, "repair the orders, or their cause; then "+c.eta(e, c.Passes, c.Duration),
-				"The pass that was judged last started at %s and diverged.", human.Instant(s.Broken))
+			return fail(int64(0), c.Passes, "repair the cause and the orders; then "+c.eta(e, c.Passes, c.Duration),
+				"The newest judged pass started at %s and diverged.", human.Instant(s.Broken))
 		}
 		return inconclusive(int64(0), c.Passes, c.eta(e, c.Passes, c.Duration),
-			"The pass that was judged last started at %s and diverged; everything that it found has been resolved since.", human.Instant(s.Broken))
+			"The newest judged pass started at %s and diverged; everything it found has been resolved since.", human.Instant(s.Broken))
 	}
 	held := now.Sub(s.Since)
 	said := fmt.Sprintf("%s in a row since %s, %s%s", human.Quantity(s.Clean, "pass has matched", "passes have matched"), human.Instant(s.Since), human.Duration(held), unjudged(s.Unjudged))
 	switch {
 	case now.Sub(s.Newest) > c.MaxAge:
 		return inconclusive(s.Clean, c.Passes, "run crosscheck sample or crosscheck verify",
-			"%s; but the newest of them started %s ago, and %s are accepted.", said, human.Duration(now.Sub(s.Newest)), human.Duration(c.MaxAge))
+			"%s; but the newest of them started %s ago, and the limit is %s.", said, human.Duration(now.Sub(s.Newest)), human.Duration(c.MaxAge))
 	case s.Clean < c.Passes || held < c.Duration:
 		return inconclusive(s.Clean, c.Passes, c.eta(e, c.Passes-s.Clean, c.Duration-held),
-			"%s; %s over %s are asked for.", said, human.Quantity(c.Passes, "pass", "passes"), human.Duration(c.Duration))
+			"%s; the criterion asks for %s over %s.", said, human.Quantity(c.Passes, "pass", "passes"), human.Duration(c.Duration))
 	}
 	return pass(s.Clean, c.Passes, "%s.", said)
 }
@@ -103,7 +104,7 @@ func (CleanStreakCriterion) contradiction(s Streak, now time.Time) string {
 	case s.Clean > 0 && (s.Since.IsZero() || s.Newest.Before(s.Since)):
 		return "its times contradict each other"
 	case s.Newest.After(now.Add(clockTolerance)) || s.Broken.After(now.Add(clockTolerance)):
-		return fmt.Sprintf("it reaches beyond now, %s", human.Instant(now))
+		return fmt.Sprintf("it lies in the future; now is %s", human.Instant(now))
 	}
 	return ""
 }

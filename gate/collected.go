@@ -14,31 +14,30 @@ type collection struct {
 	at   time.Time
 }
 
-// nothing is the result where there is no evidence of the kind.
+// nothing is the result if there is no evidence of this kind.
 func (c collection) nothing(limit any) Result {
-	return inconclusive(nil, limit, c.from, "%s has not been looked at, so there is no evidence.", c.what)
+	return inconclusive(nil, limit, c.from, "%s has not been read, so there is no evidence.", c.what)
 }
 
-// usable is false, with the result that says why, where the evidence is from no time that can be or longer ago than
-// maxAge.
+// usable returns false, and the result that says why, if the evidence has no possible time or is older than maxAge.
 func (c collection) usable(observed, limit any, maxAge time.Duration, now time.Time) (Result, bool) {
 	switch {
 	case c.at.IsZero():
-		return broken(limit, c.from, "%s was looked at, but nobody wrote down when.", c.what), false
+		return broken(limit, c.from, "%s was read, but the time was not recorded.", c.what), false
 	case c.at.After(now.Add(clockTolerance)):
-		return broken(limit, clockHint, "%s is said to have been looked at at %s, and now is %s.", c.what, human.Instant(c.at), human.Instant(now)), false
+		return broken(limit, clockHint, "%s was read at %s according to the ledger, but now is %s.", c.what, human.Instant(c.at), human.Instant(now)), false
 	case now.Sub(c.at) > maxAge:
-		return inconclusive(observed, limit, c.from, "%s, which is longer ago than the %s that are accepted.", c.when(now), human.Duration(maxAge)), false
+		return inconclusive(observed, limit, c.from, "%s; the limit is %s.", c.when(now), human.Duration(maxAge)), false
 	}
 	return Result{}, true
 }
 
-// when is the beginning of a sentence that says when it was looked at.
+// when starts a sentence that says when the evidence was read.
 func (c collection) when(now time.Time) string {
-	return fmt.Sprintf("%s was looked at at %s, %s ago", c.what, human.Instant(c.at), human.Duration(now.Sub(c.at)))
+	return fmt.Sprintf("%s was read at %s, %s ago", c.what, human.Instant(c.at), human.Duration(now.Sub(c.at)))
 }
 
-// share is a part of a whole that has to be at least min. Numbers that cannot be are an error.
+// share is a part of a whole that must be at least min. Impossible numbers are an error.
 type share struct {
 	part, whole int64
 	min         float64
@@ -50,13 +49,13 @@ type share struct {
 func (s share) judge(c collection, maxAge time.Duration, now time.Time) Result {
 	limit := scalar(s.min)
 	if s.part < 0 || s.whole < 0 || s.part > s.whole {
-		return broken(limit, c.from, "%s: %d of %d %s cannot be.", c.when(now), s.part, s.whole, s.of)
+		return broken(limit, c.from, "%s: %d of %d %s is impossible.", c.when(now), s.part, s.whole, s.of)
 	}
 	if s.whole == 0 {
 		if r, ok := c.usable(nil, limit, maxAge, now); !ok {
 			return r
 		}
-		return inconclusive(nil, limit, c.from, "%s, and it held none of the %s, so there was nothing to judge.", c.when(now), s.of)
+		return inconclusive(nil, limit, c.from, "%s, and it held no %s, so there was nothing to judge.", c.when(now), s.of)
 	}
 	observed := ratio(s.part, s.whole)
 	if r, ok := c.usable(observed, limit, maxAge, now); !ok {
@@ -64,7 +63,7 @@ func (s share) judge(c collection, maxAge time.Duration, now time.Time) Result {
 	}
 	said := fmt.Sprintf("%s: %s of %s %s %s, %s", c.when(now), human.Number(s.part), human.Number(s.whole), s.of, s.good, human.Percent(observed))
 	if observed < s.min {
-		return fail(observed, limit, s.repair, "%s, where %s are asked for.", said, human.Percent(s.min))
+		return fail(observed, limit, s.repair, "%s; the limit is %s.", said, human.Percent(s.min))
 	}
 	return pass(observed, limit, "%s.", said)
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// CountsCriterion asks that both sides have the same number of rows in every status, at the snapshots of the last
-// full pass.
+// CountsCriterion asks that both sides have the same number of rows in every status, at the snapshots of the last full
+// pass.
 //
 // # Orders in flight
 //
-// On a live system the two snapshots differ by the orders that are on their way, so equal counts would be luck. A
-// difference is explained when it is made of orders that the pass saw differ and then proved to be lag: those rows
-// are taken off both sides first ([GroupCount.SettledLegacy], [GroupCount.SettledProjection]), and what remains must
-// be equal exactly. Nothing is tolerated by size.
+// On a live system the two snapshots differ by the orders that are in flight, so equal counts would be luck. A
+// difference is explained if it consists of orders that the pass saw differ and then proved to be lag. Their rows are
+// taken off both sides first ([GroupCount.SettledLegacy], [GroupCount.SettledProjection]). What remains must be exactly
+// equal. No difference is tolerated because it is small.
 type CountsCriterion struct {
 	Rule
 	// MaxAge is how long ago the full pass may have started; default 26h.
@@ -37,8 +37,8 @@ func (c *CountsCriterion) byDefault() {
 // EvidenceAt is when the full pass started.
 func (CountsCriterion) EvidenceAt(e Evidence) time.Time { return e.Full.started() }
 
-// Judge compares the groups of the last full pass. Observed is the number of rows by which the groups differ
-// without an explanation.
+// Judge compares the groups of the last full pass. Observed is the number of rows by which the groups differ without an
+// explanation.
 func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 	const limit = int64(0)
 	if r, bad := senseless(&c, limit); bad {
@@ -50,14 +50,14 @@ func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	again := nextFull(e, now)
 	if len(p.Counts) == 0 {
-		return inconclusive(nil, limit, again, "%s, and did not count rows by status%s.", passWhen(p, now), because(p.Reason))
+		return inconclusive(nil, limit, again, "%s. It did not count rows by status%s.", passWhen(p, now), because(p.Reason))
 	}
 	if p.Coverage < 1 {
-		return inconclusive(nil, limit, again, "%s, and covered only %s%s, so its counts are not those of all rows.",
+		return inconclusive(nil, limit, again, "%s. It covered only %s%s, so its counts do not include all rows.",
 			passWhen(p, now), human.Percent(p.Coverage), because(p.Reason))
 	}
 	if why := countsContradiction(p); why != "" {
-		return broken(limit, again, "The counts of %s are not usable as evidence: %s.", lowerFirst(passName(p)), why)
+		return broken(limit, again, "The counts of %s cannot be used as evidence: %s.", lowerFirst(passName(p)), why)
 	}
 	rest := unexplained(p)
 	if rest.rows == 0 {
@@ -70,18 +70,18 @@ func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 	differ := fmt.Sprintf("%s: the sides differ by %s (%s)%s", passWhen(p, now), human.Quantity(rest.rows, "row", "rows"), rest.list(), inFlight(rest.settled))
 	switch {
 	case p.Diverged > 0 && openTotal(e) == 0:
-		return inconclusive(rest.rows, limit, again, "%s; the %s that it found %s been resolved or accepted since.", differ,
+		return inconclusive(rest.rows, limit, again, "%s; the %s it found %s been resolved or accepted since.", differ,
 			human.Quantity(p.Diverged, "divergence", "divergences"), plural(p.Diverged, "has", "have"))
 	case p.Unverified > 0 && rest.widest <= p.Unverified && rest.rows <= 2*p.Unverified:
-		// An order in one status here and in another there moves two groups by one row each.
-		return inconclusive(rest.rows, limit, again, "%s; the %s left unjudged may explain it.", differ, human.Quantity(p.Unverified, "order", "orders"))
+		// An order that has another status on each side moves two groups by one row each.
+		return inconclusive(rest.rows, limit, again, "%s; the %s left unjudged may explain the difference.", differ, human.Quantity(p.Unverified, "order", "orders"))
 	case p.Diverged == 0 && p.Unverified == 0:
-		return fail(rest.rows, limit, again, "%s, although it judged every order equal: counts and comparison contradict each other.", differ)
+		return fail(rest.rows, limit, again, "%s. But the pass judged every order equal: counts and comparison contradict each other.", differ)
 	}
-	return fail(rest.rows, limit, "repair the orders, or their cause, and run crosscheck verify", "%s.", differ)
+	return fail(rest.rows, limit, "repair the cause and the orders, then run crosscheck verify", "%s.", differ)
 }
 
-// difference is what remains of the groups' differences after orders in flight have been taken off.
+// difference is what remains of the groups' differences after orders in flight are taken off.
 type difference struct {
 	rows    int64 // sum over the groups
 	widest  int64 // largest of one group
@@ -133,7 +133,7 @@ func inFlight(settled int64) string {
 	return fmt.Sprintf(", not counting %s of orders in flight that settled as match", human.Quantity(settled, "row", "rows"))
 }
 
-// countsContradiction says why the groups cannot be all of the pass's rows; empty when they can.
+// countsContradiction says why the groups cannot contain all rows of the pass; empty if they can.
 func countsContradiction(p Pass) string {
 	var legacy, projection int64
 	seen := map[string]bool{} // group → already added

@@ -8,11 +8,12 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// CoverageCriterion asks that the last full pass verified at least the share Min of the orders of both sides, of every
-// status where rows are counted by status, and of every age in every status where the time of the last change has an
-// index: one percent overlooked may be all of the open orders, or all that were written in the last hour.
+// CoverageCriterion asks that the last full pass verified at least the share Min of the orders of both sides. The same
+// share is asked of every status, if rows are counted by status, and of every age in every status, if the time of the
+// last change has an index. Without that, one percent left out could be all open orders, or all orders of the last
+// hour.
 //
-// Too little coverage is inconclusive and never a failure: what was not looked at is not known to be wrong.
+// Too little coverage is inconclusive and never a failure: an order that was not looked at is not known to be wrong.
 type CoverageCriterion struct {
 	Rule
 	// Min is the smallest accepted share; default 1, every order.
@@ -45,39 +46,39 @@ func (c CoverageCriterion) Judge(e Evidence, now time.Time) Result {
 	if !ok {
 		return r
 	}
-	if len(p.Counts) > 0 && p.Coverage == 1 { // a partial pass need not add up
+	if len(p.Counts) > 0 && p.Coverage == 1 { // the parts of a partial pass need not add up
 		if why := countsContradiction(p); why != "" {
-			return broken(limit, nextFull(e, now), "The counts of %s are not usable as evidence: %s.", lowerFirst(passName(p)), why)
+			return broken(limit, nextFull(e, now), "The counts of %s cannot be used as evidence: %s.", lowerFirst(passName(p)), why)
 		}
 	}
 	if why := strataContradiction(p); why != "" {
-		return broken(limit, nextFull(e, now), "The strata of %s are not usable as evidence: %s.", lowerFirst(passName(p)), why)
+		return broken(limit, nextFull(e, now), "The strata of %s cannot be used as evidence: %s.", lowerFirst(passName(p)), why)
 	}
 	share, where := leastCovered(p)
 	if r, old := stale(p, e, share, limit, c.MaxAge, now); old {
 		return r
 	}
 	if share < c.Min {
-		return inconclusive(share, limit, nextFull(e, now), "%s, and verified only %s of %s, where %s are asked for%s.",
+		return inconclusive(share, limit, nextFull(e, now), "%s. It verified only %s of %s; the limit is %s%s.",
 			passWhen(p, now), human.Percent(share), where, human.Percent(c.Min), because(p.Reason))
 	}
-	said := fmt.Sprintf("%s, and verified %s of", passWhen(p, now), human.Percent(share))
+	said := fmt.Sprintf("%s. It verified %s of", passWhen(p, now), human.Percent(share))
 	switch {
-	case share < 1 && p.Strata == nil: // what is not known must not be better than what is
-		return inconclusive(share, limit, "index the column legacy.changed_at and configure compare.group_by, then run crosscheck verify",
-			"%s %s; the rest may be all orders of one status or age, which were not told apart.", said, where)
+	case share < 1 && p.Strata == nil: // an unknown part must not look better than a known one
+		return inconclusive(share, limit, "create an index on legacy.changed_at and configure compare.group_by, then run crosscheck verify",
+			"%s %s. Coverage by status and age is not known: the rest may be all orders of one status or age.", said, where)
 	case len(p.Counts) == 0:
 		return pass(share, limit, "%s %s; rows were not counted by status.", said, where)
 	case p.Strata == nil:
-		return pass(share, limit, "%s the orders in the least covered of %s; ages were not told apart, which takes an index on legacy.changed_at.",
+		return pass(share, limit, "%s the orders in the least covered of %s. Coverage by age is not known; it needs an index on legacy.changed_at.",
 			said, human.Quantity(int64(len(p.Counts)), "status", "statuses"))
 	}
 	return pass(share, limit, "%s the orders in the least covered of %s, and of %s by status and age.", said,
 		human.Quantity(int64(len(p.Counts)), "status", "statuses"), human.Quantity(int64(len(p.Strata)), "part", "parts"))
 }
 
-// Share is the verified share of the stratum's orders. One that holds only orders that legacy does not have, and that
-// were left unjudged, is not verified at all.
+// Share is the verified share of the stratum's orders. A stratum that holds only unjudged orders that legacy does not
+// have is not verified at all.
 func (s Stratum) Share() float64 {
 	if s.Orders == 0 && s.Unverified == 0 {
 		return 1
@@ -85,7 +86,7 @@ func (s Stratum) Share() float64 {
 	return ratio(s.Orders-s.Unverified, s.Orders)
 }
 
-// strataContradiction says why the strata cannot be those of the pass's statuses; empty when they can.
+// strataContradiction says why the strata do not match the pass's statuses; empty if they do.
 func strataContradiction(p Pass) string {
 	sums := map[string]int64{} // status → orders
 	for _, s := range p.Strata {
@@ -96,14 +97,14 @@ func strataContradiction(p Pass) string {
 	}
 	for _, g := range p.Counts {
 		if p.Strata != nil && sums[g.Group] != g.Legacy {
-			return fmt.Sprintf("the ages of %s add up to %s, and legacy has %s", groupName(g.Group), human.Quantity(sums[g.Group], "order", "orders"), human.Number(g.Legacy))
+			return fmt.Sprintf("the ages of %s add up to %s, but legacy has %s", groupName(g.Group), human.Quantity(sums[g.Group], "order", "orders"), human.Number(g.Legacy))
 		}
 	}
 	return ""
 }
 
-// leastCovered is the smallest verified share of all orders, of each group and of each age in it, and of what it is the
-// share.
+// leastCovered returns the smallest verified share among all orders, each group, and each age in a group. It also says
+// which part has that share.
 func leastCovered(p Pass) (share float64, where string) {
 	orders := max(p.Compared, p.LegacyRows, p.ProjectionRows)
 	share = p.Coverage * ratio(p.Compared-p.Unverified, orders)
@@ -133,7 +134,7 @@ func ratio(part, whole int64) float64 {
 	return float64(part) / float64(whole)
 }
 
-// scalar keeps a limit that is no number out of the JSON, which has no way to write it.
+// scalar keeps a limit that is not a number out of the JSON, which cannot represent it.
 func scalar(f float64) any {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil

@@ -2,12 +2,13 @@ package gate
 
 import "time"
 
-// Criterion is one named question to the evidence. Judge is pure and never panics, whatever the evidence holds.
+// Criterion is one named question about the evidence. Judge is pure and never panics, whatever the evidence holds.
 type Criterion interface {
 	Name() string
 	Blocking() bool
 	Judge(evidence Evidence, now time.Time) Result
-	// EvidenceAt is when the evidence was taken that it judges; zero where there is none, or it has no one time.
+	// EvidenceAt is when the evidence that it judges was taken. It is zero if there is none, or if it has no single
+	// time.
 	EvidenceAt(evidence Evidence) time.Time
 }
 
@@ -22,17 +23,17 @@ type configured interface {
 // Severity says whether a criterion takes part in the decision.
 type Severity string
 
-// The severities. The zero value is blocking, so that a forgotten severity cannot let anything through.
+// The severities. The zero value is blocking, so that a forgotten severity does not let anything through.
 const (
 	Blocking Severity = "blocking" // must pass for GO
 	Advisory Severity = "advisory" // shown, not counted
 )
 
-// Rule is what every criterion's policy has in common.
+// Rule holds the settings that all criteria have.
 type Rule struct {
-	// Enabled is false for a criterion that is not asked at all; it does not show in the decision.
+	// Enabled is false for a criterion that is not asked. Such a criterion is not part of the decision's list.
 	Enabled bool
-	// Severity is Blocking unless it says Advisory.
+	// Severity is Blocking unless it is set to Advisory.
 	Severity Severity
 }
 
@@ -46,8 +47,8 @@ func (r *Rule) common(s Settings) {
 	s.OneOf("severity", (*string)(&r.Severity), []string{string(Blocking), string(Advisory)})
 }
 
-// Criteria is the policy: which criteria are asked and how strict they are. There is no setting for what happens
-// without evidence: that is always inconclusive.
+// Criteria is the policy: which criteria are asked and how strict they are. No setting decides what happens without
+// evidence: that is always inconclusive.
 type Criteria struct {
 	OpenDivergences  OpenDivergencesCriterion
 	FullVerification FullVerificationCriterion
@@ -66,10 +67,10 @@ type Criteria struct {
 	RollbackRehearsals      RollbackRehearsalsCriterion
 }
 
-// defaultFullAge is how old a full pass may be: it is scheduled daily, and has two hours to spare.
+// defaultFullAge is how old a full pass may be. A full pass is scheduled daily and has two hours to spare.
 const defaultFullAge = 26 * time.Hour
 
-// all is every criterion there is, in the order in which they are reported.
+// all lists every criterion, in the order in which they are reported.
 func (c *Criteria) all() []configured {
 	return []configured{
 		&c.OpenDivergences, &c.FullVerification, &c.Counts, &c.SampleBound, &c.Coverage,
@@ -78,8 +79,8 @@ func (c *Criteria) all() []configured {
 	}
 }
 
-// Defaults asks what every system can answer, all blocking, nothing tolerated. The other criteria are off until they
-// are configured: a representation that a system does not have has not failed. [Criteria.NotAsked] names them.
+// Defaults enables the criteria that every system can answer, all blocking, with no tolerance. The others are off until
+// they are configured, because a system without that representation has not failed. [Criteria.NotAsked] names them.
 func Defaults() Criteria {
 	var c Criteria
 	for _, each := range c.all() {
@@ -88,8 +89,8 @@ func Defaults() Criteria {
 	return c
 }
 
-// Read visits the settings of the criterion of that name. One whose settings are read is in force, unless they say that it
-// is not.
+// Read visits the settings of the criterion with that name. Reading its settings enables a criterion, unless they say
+// otherwise.
 func (c *Criteria) Read(name string, s Settings) {
 	for _, each := range c.all() {
 		if each.Name() == name {
@@ -100,7 +101,7 @@ func (c *Criteria) Read(name string, s Settings) {
 	}
 }
 
-// List is the enabled criteria in the order in which they are reported.
+// List returns the enabled criteria in the order in which they are reported.
 func (c Criteria) List() []Criterion {
 	var list []Criterion
 	for _, each := range c.all() {
@@ -111,7 +112,7 @@ func (c Criteria) List() []Criterion {
 	return list
 }
 
-// NotAsked names the criteria that are not enabled: what the decision does not rest on.
+// NotAsked names the criteria that are not enabled. The decision does not depend on them.
 func (c Criteria) NotAsked() []string {
 	var names []string
 	for _, each := range c.all() {
@@ -122,7 +123,7 @@ func (c Criteria) NotAsked() []string {
 	return names
 }
 
-// Names lists every criterion there is.
+// Names lists every criterion.
 func Names() []string { return Criteria{}.NotAsked() }
 
 // Policy is everything that is configured about the decision.
@@ -132,7 +133,7 @@ type Policy struct {
 	Waivers []Waiver
 }
 
-// Decide judges the evidence by the criteria, as of now, then applies the waivers, and says what was not asked.
+// Decide judges the evidence by the criteria, as of now. Then it applies the waivers and names what was not asked.
 func (p Policy) Decide(e Evidence, now time.Time) Decision {
 	d := Waive(Evaluate(p.Criteria.List(), e, now), p.Waivers)
 	d.NotAsked, d.Fields = p.Criteria.NotAsked(), e.Fields

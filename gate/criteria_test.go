@@ -75,7 +75,7 @@ func unusableFullPass() []sentence {
 			"void", "configuration, the version of the comparator or one of the databases has changed"),
 		given("a full pass 27 hours ago", func(e *Evidence) {
 			e.Full.StartedAt, e.Full.FinishedAt = now.Add(-27*time.Hour), now.Add(-26*time.Hour)
-		}, Inconclusive, "longer ago than the 26h"),
+		}, Inconclusive, "the limit is 26h"),
 		given("a full pass from tomorrow", func(e *Evidence) { e.Full.FinishedAt = now.Add(24 * time.Hour) }, Errored, "now is", "clocks"),
 		given("a full pass that ended before it began", func(e *Evidence) { e.Full.FinishedAt = e.Full.StartedAt.Add(-1) }, Errored, "before it started"),
 		given("a full pass without times", func(e *Evidence) { e.Full.StartedAt = time.Time{} }, Errored, "no start"),
@@ -86,7 +86,7 @@ func unusableFullPass() []sentence {
 			e.Full.Compared, e.Full.Coverage, e.Full.Verdict, e.Full.Reason = 0, 0, "unverified", "projection is unreachable"
 		}, Inconclusive, "compared no order", "projection is unreachable"),
 		given("a full pass with a negative number", func(e *Evidence) { e.Full.Unverified = -1 }, Errored, "negative"),
-		given("a full pass with a coverage of two", func(e *Evidence) { e.Full.Coverage = 2 }, Errored, "no share"),
+		given("a full pass with a coverage of two", func(e *Evidence) { e.Full.Coverage = 2 }, Errored, "not a share"),
 	}
 }
 
@@ -104,7 +104,7 @@ func TestFullVerification(t *testing.T) {
 		}, Fails, "1 divergence is still open"),
 		given("a full pass that found seven, all resolved since", func(e *Evidence) {
 			e.Full.Verdict, e.Full.Diverged = "diverged", 7
-		}, Inconclusive, "7 diverged orders, all resolved since", "run verify again"),
+		}, Inconclusive, "7 diverged orders, all resolved since", "run crosscheck verify again"),
 		given("a match that counts divergences all the same", func(e *Evidence) {
 			e.Full.Diverged = 1
 			e.Open = []OpenDivergences{{Kind: "differs", Count: 1}}
@@ -112,7 +112,7 @@ func TestFullVerification(t *testing.T) {
 		given("a lagging full pass", func(e *Evidence) { e.Full.Verdict, e.Full.Unverified = "lagging", 3 }, Inconclusive, "lagging", "3 orders were left unjudged"),
 		given("an unverified full pass", func(e *Evidence) {
 			e.Full.Verdict, e.Full.Coverage, e.Full.Reason = "unverified", 0.5, "legacy went away."
-		}, Inconclusive, "coverage of 50 %", "(legacy went away)."),
+		}, Inconclusive, "coverage 50 %", "(legacy went away)."),
 		given("a match that covered not quite everything", func(e *Evidence) { e.Full.Coverage = 0.99999999 }, Inconclusive, "99.999999 %"),
 		given("a match with an order left unjudged", func(e *Evidence) { e.Full.Unverified = 1 }, Inconclusive, "left 1 order unjudged"),
 		given("a match that compared fewer orders than there are rows", func(e *Evidence) { e.Full.Compared = 999 }, Inconclusive, "only 999 orders"),
@@ -131,8 +131,8 @@ func TestOpenDivergences(t *testing.T) {
 	check(t, c, []sentence{
 		given("none open after a look", func(*Evidence) {}, Passes, "No divergence is open", "sample pass 30"),
 		given("none open after a full pass only", func(e *Evidence) { e.Sample = nil }, Passes, "full verification 12"),
-		given("none open and no look ever", func(e *Evidence) { e.Full, e.Sample = nil, nil }, Inconclusive, "nothing has been looked at"),
-		given("none open and only looks that saw nothing", func(e *Evidence) { e.Full.Compared, e.Sample = 0, nil }, Inconclusive, "nothing has been looked at"),
+		given("none open and no look ever", func(e *Evidence) { e.Full, e.Sample = nil, nil }, Inconclusive, "no pass has compared an order"),
+		given("none open and only looks that saw nothing", func(e *Evidence) { e.Full.Compared, e.Sample = 0, nil }, Inconclusive, "no pass has compared an order"),
 		given("none open and only void looks", func(e *Evidence) { e.Full, e.Sample, e.VoidSample = nil, nil, true }, Inconclusive, "void"),
 		given("none open after a look tomorrow", func(e *Evidence) {
 			e.Sample.StartedAt, e.Sample.FinishedAt = now.Add(time.Hour), now.Add(2*time.Hour)
@@ -140,7 +140,7 @@ func TestOpenDivergences(t *testing.T) {
 		given("none open and the last look 300 days ago", func(e *Evidence) {
 			e.Sample = nil
 			e.Full.StartedAt, e.Full.FinishedAt = now.Add(-7200*time.Hour), now.Add(-7199*time.Hour)
-		}, Inconclusive, "longer ago than the 26h"),
+		}, Inconclusive, "the limit is 26h"),
 		given("one open and the last look 300 days ago", func(e *Evidence) {
 			e.Sample, e.Open = nil, open(1)
 			e.Full.StartedAt, e.Full.FinishedAt = now.Add(-7200*time.Hour), now.Add(-7199*time.Hour)
@@ -155,7 +155,7 @@ func TestOpenDivergences(t *testing.T) {
 		}, Fails, "9,004 divergences", "9,000 differs", "2 phantom () by rollback", "and 2 groups more", "2h ago"),
 		given("none open and two accepted", func(e *Evidence) { e.Accepted = 2 }, Passes, "No divergence is open, and 2 are accepted", "sample pass 30"),
 		given("one open and one accepted", func(e *Evidence) { e.Open, e.Accepted = open(1), 1 }, Fails, "1 divergence is open", "1 more is accepted"),
-		given("one accepted and no look ever", func(e *Evidence) { e.Full, e.Sample, e.Accepted = nil, nil, 1 }, Inconclusive, "nothing has been looked at"),
+		given("one accepted and no look ever", func(e *Evidence) { e.Full, e.Sample, e.Accepted = nil, nil, 1 }, Inconclusive, "no pass has compared an order"),
 		given("a negative number accepted", func(e *Evidence) { e.Accepted = -1 }, Errored, "negative number of accepted"),
 		given("one open and no pass left", func(e *Evidence) { e.Full, e.Sample, e.Open = nil, nil, open(1) }, Fails),
 		given("one open since tomorrow", func(e *Evidence) { e.Open = open(1); e.Open[0].Oldest = now.Add(time.Hour) }, Errored, "clocks"),
@@ -200,7 +200,7 @@ func TestCounts(t *testing.T) {
 			threeFills(e)
 			e.Full.Diverged, e.Open = 3, []OpenDivergences{{Count: 3}}
 		}, Fails, "differ by 6 rows"),
-		given("a difference of divergences resolved since", func(e *Evidence) { threeFills(e); e.Full.Diverged = 3 }, Inconclusive, "3 divergences that it found have been resolved"),
+		given("a difference of divergences resolved since", func(e *Evidence) { threeFills(e); e.Full.Diverged = 3 }, Inconclusive, "3 divergences it found have been resolved"),
 		given("a difference that orders left unjudged may explain", func(e *Evidence) { threeFills(e); e.Full.Unverified = 3 }, Inconclusive, "3 orders left unjudged may explain"),
 		given("a difference too large for the orders left unjudged", func(e *Evidence) { threeFills(e); e.Full.Unverified = 2 }, Fails),
 		given("missing and phantom, so that only the total is equal", func(e *Evidence) {
@@ -221,13 +221,13 @@ func TestCoverage(t *testing.T) {
 	c := Defaults().Coverage
 	check(t, c, append(unusableFullPass(),
 		given("everything verified", func(*Evidence) {}, Passes, "100 %", "2 statuses", "3 parts by status and age"),
-		given("everything verified, without ages", func(e *Evidence) { e.Full.Strata = nil }, Passes, "2 statuses", "ages were not told apart"),
+		given("everything verified, without ages", func(e *Evidence) { e.Full.Strata = nil }, Passes, "2 statuses", "Coverage by age is not known"),
 		given("everything verified, without statuses", func(e *Evidence) { e.Full.Counts, e.Full.Strata = nil, nil }, Passes, "not counted by status"),
 		given("one order of a thousand left unjudged", func(e *Evidence) { e.Full.Unverified = 1 }, Inconclusive, "99.9 % of all orders"),
 		given("half of the scan lost", func(e *Evidence) { e.Full.Coverage, e.Full.Reason = 0.5, "legacy timed out" }, Inconclusive, "50 %", "legacy timed out"),
 		given("fewer orders compared than rows", func(e *Evidence) { e.Full.Compared = 990 }, Inconclusive, "99 %"),
 		given("groups that do not add up", func(e *Evidence) { e.Full.Counts = e.Full.Counts[:1] }, Errored, "add up"),
-		given("ages that do not add up", func(e *Evidence) { e.Full.Strata[0].Orders++ }, Errored, "the ages of FILLED add up to 901 orders, and legacy has 900"),
+		given("ages that do not add up", func(e *Evidence) { e.Full.Strata[0].Orders++ }, Errored, "the ages of FILLED add up to 901 orders, but legacy has 900"),
 		given("an age with less than no order", func(e *Evidence) { e.Full.Strata[0].Orders, e.Full.Strata[1].Orders = -1, 901 }, Errored, "negative count among the orders of age \"under 1d\""),
 		given("a phantom left unjudged", func(e *Evidence) {
 			e.Full.Strata = append(e.Full.Strata, Stratum{Group: "OPEN", Age: "older", Unverified: 1})
@@ -258,9 +258,9 @@ func TestSampleBound(t *testing.T) {
 	}
 	check(t, c, []sentence{
 		given("a clean sample of the case study's size", sampled(1, 10_000, 0), Passes, "95 % confidence", "of 9,200,000", "0.02995 %, 2,756"),
-		given("a clean sample that is too small", sampled(1, 2_000, 0), Inconclusive, "more clean samples, about 4h (4 passes of 2,000)", "does not exclude"),
+		given("a clean sample that is too small", sampled(1, 2_000, 0), Inconclusive, "more clean samples, about 4h (4 passes of 2,000)", "The limit is 0.1 %"),
 		given("no schedule", func(e *Evidence) { sampled(1, 2_000, 0)(e); e.SampleEvery = 0 }, Inconclusive, "run crosscheck sample"),
-		given("a rate that can never do", sampled(1, 40, 0), Inconclusive, "accepted 7d hold only about 6,720", "sampler.size"),
+		given("a rate that can never do", sampled(1, 40, 0), Inconclusive, "but 7d hold only about 6,720", "sampler.size"),
 		given("no sample", func(e *Evidence) { e.Sampling = Sampling{} }, Inconclusive, "No order has been sampled"),
 		given("samples of another configuration only", func(e *Evidence) { e.Sampling, e.VoidSample = Sampling{}, true }, Inconclusive, "void"),
 		given("an unknown population", func(e *Evidence) { e.Sampling.Population = 0 }, Inconclusive, "not known"),
@@ -275,7 +275,7 @@ func TestSampleBound(t *testing.T) {
 		given("samples since tomorrow", func(e *Evidence) { e.Sampling.Since = now.Add(time.Hour) }, Errored, "clocks"),
 		given("samples that reach back too far", func(e *Evidence) { e.Sampling.Since = now.Add(-200 * time.Hour) }, Inconclusive, "reach back"),
 		given("more diverged than drawn", sampled(1, 10, 11), Errored, "contradict"),
-		given("samples of which none is left", func(e *Evidence) { e.Sample = nil }, Errored, "no sample that they could be from"),
+		given("samples of which none is left", func(e *Evidence) { e.Sample = nil }, Errored, "the ledger has no sample"),
 		given("a sample from tomorrow", func(e *Evidence) { e.Sample.FinishedAt = now.Add(time.Hour) }, Errored, "clocks"),
 	})
 	c.MaxRatio = 0

@@ -7,19 +7,19 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// eventsFrom says how evidence about the event store comes to be.
+// eventsFrom says how to get evidence about the event store.
 const eventsFrom = "configure events and let crosscheck run, or run crosscheck verify"
 
-// lagFrom says how the lag comes to be known.
-const lagFrom = "configure events and projection.changed_at, a column with an index"
+// lagFrom says how to get the lag.
+const lagFrom = "configure events and projection.changed_at, and create an index on that column"
 
-// EventsEvidence is what folding the whole event store has shown, in the full verification that ended at At.
+// EventsEvidence is what the newest full verification, which ended at At, found when it folded the whole event store.
 type EventsEvidence struct {
-	// Legacy and WithEvents are the shadow-write completeness by orders: those of legacy that were looked at, and those of
-	// them whose events say the same.
+	// Legacy is the number of legacy's orders that were looked at. WithEvents is how many of them have events that say
+	// the same. Together they are the completeness of the shadow write by orders.
 	Legacy, WithEvents int64
 	// Orders is the number of orders that the events give. Flawed is how many orders have an event that cannot be
-	// decoded or applied; Gaps, how many have a history with a hole.
+	// decoded or applied. Gaps is how many orders have a history with a hole.
 	Orders, Flawed, Gaps int64
 	At                   time.Time
 }
@@ -33,8 +33,8 @@ func (e *EventsEvidence) at() time.Time {
 
 // LagEvidence is how far the projection was behind the event store, as measured at At.
 type LagEvidence struct {
-	Events int64         // that the projection has not applied yet
-	Behind time.Duration // from the newest change that it shows to the newest event
+	Events int64         // events that the projection has not applied yet
+	Behind time.Duration // from the newest change that the projection shows to the newest event
 	At     time.Time
 }
 
@@ -49,8 +49,8 @@ func eventsCollection(e *EventsEvidence) collection {
 	return collection{what: "The event store", from: eventsFrom, at: e.At}
 }
 
-// EventGapsCriterion asks that the histories of no more than Max orders are unusable: those with a hole, and those with
-// an event that cannot be decoded or applied, which leaves the same hole.
+// EventGapsCriterion asks that at most Max orders have an unusable history. A history is unusable if it has a hole, or
+// an event that cannot be decoded or applied, which has the same effect.
 type EventGapsCriterion struct {
 	Rule
 	// Max is how many such orders are tolerated; default 0.
@@ -83,7 +83,7 @@ func (c EventGapsCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	v, from := e.Events, eventsCollection(e.Events)
 	if v.Orders < 0 || v.Gaps < 0 || v.Flawed < 0 {
-		return broken(c.Max, from.from, "%s: %d flawed histories and %d gaps among %d orders cannot be.", from.when(now), v.Flawed, v.Gaps, v.Orders)
+		return broken(c.Max, from.from, "%s: %d flawed histories and %d gaps among %d orders are impossible.", from.when(now), v.Flawed, v.Gaps, v.Orders)
 	}
 	observed := v.Gaps + v.Flawed
 	if r, ok := from.usable(observed, c.Max, c.MaxAge, now); !ok {
@@ -92,10 +92,10 @@ func (c EventGapsCriterion) Judge(e Evidence, now time.Time) Result {
 	if v.Orders == 0 {
 		return inconclusive(nil, c.Max, from.from, "%s, and it held no event.", from.when(now))
 	}
-	said := fmt.Sprintf("%s: the events of %s, with %s and %s whose events cannot be read or applied", from.when(now), human.Quantity(v.Orders, "order", "orders"),
+	said := fmt.Sprintf("%s. It holds %s, with %s and %s whose events cannot be read or applied", from.when(now), human.Quantity(v.Orders, "order", "orders"),
 		human.Quantity(v.Gaps, "gap", "gaps"), human.Quantity(v.Flawed, "order", "orders"))
 	if observed > c.Max {
-		return fail(observed, c.Max, "see docs/causes/schema_drift.md and the open divergences at legacy->events", "%s, where %s may be.", said, human.Number(c.Max))
+		return fail(observed, c.Max, "see docs/causes/schema_drift.md and the open divergences at legacy->events", "%s; the limit is %s.", said, human.Number(c.Max))
 	}
 	return pass(observed, c.Max, "%s.", said)
 }
@@ -137,7 +137,7 @@ func (c ProjectionLagCriterion) Judge(e Evidence, now time.Time) Result {
 	v := e.Lag
 	from.at = v.At
 	if v.Behind < 0 || v.Events < 0 {
-		return broken(limit, clockHint, "%s: a lag of %s and %d events cannot be.", from.when(now), v.Behind, v.Events)
+		return broken(limit, clockHint, "%s: a lag of %s and %d events is impossible.", from.when(now), v.Behind, v.Events)
 	}
 	observed := v.Behind.Seconds()
 	if r, ok := from.usable(observed, limit, c.MaxAge, now); !ok {
@@ -149,7 +149,7 @@ func (c ProjectionLagCriterion) Judge(e Evidence, now time.Time) Result {
 		said = fmt.Sprintf("%s: the projection had applied every event", from.when(now))
 	}
 	if v.Behind > c.Max {
-		return fail(observed, limit, "see docs/causes/stopped_projector.md, or wait until the projector has caught up", "%s, where %s are accepted.", said, human.Duration(c.Max))
+		return fail(observed, limit, "see docs/causes/stopped_projector.md, or wait until the projector has caught up", "%s; the limit is %s.", said, human.Duration(c.Max))
 	}
 	return pass(observed, limit, "%s.", said)
 }

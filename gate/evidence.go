@@ -12,11 +12,11 @@ type Evidence struct {
 	Fingerprint string
 	// Open counts the open divergences by hop, kind and cause.
 	Open []OpenDivergences
-	// Accepted is how many divergences somebody answers for: they are not open, until their time.
+	// Accepted is how many divergences are accepted. They are not open until their acceptance ends.
 	Accepted int64
-	// Full and Sample are the newest finished pass of each kind under the current fingerprint; nil when there is none.
+	// Full and Sample are the newest finished pass of each kind under the current fingerprint; nil if there is none.
 	Full, Sample *Pass
-	// VoidFull and VoidSample are true when the only finished passes of the kind carry another fingerprint.
+	// VoidFull and VoidSample are true if passes of the kind have finished, but only under other fingerprints.
 	VoidFull, VoidSample bool
 	// Sampling sums all finished sample passes under the current fingerprint that started after the evidence horizon.
 	Sampling Sampling
@@ -24,10 +24,10 @@ type Evidence struct {
 	SampleEvery time.Duration
 	// NextFull is when the next full pass is scheduled; zero when unknown.
 	NextFull time.Time
-	// Fields are the compared fields; nil is unknown.
+	// Fields are the compared fields; nil if they are not known.
 	Fields *Fields
 
-	// What only some systems have; nil is not collected.
+	// Evidence that only some systems have; nil if it was not collected.
 	Events     *EventsEvidence
 	Changes    *ChangesEvidence
 	Lag        *LagEvidence
@@ -56,13 +56,13 @@ type Pass struct {
 	Compared                   int64
 	Coverage                   float64
 	Diverged                   int64
-	Unverified                 int64 // orders left unjudged, those still lagging included
+	Unverified                 int64 // orders left unjudged, including those still lagging
 	Counts                     []GroupCount
-	// Strata is what the pass looked at by status and age; nil where ages were not told apart.
+	// Strata is what the pass looked at by status and age; nil if ages were not recorded.
 	Strata []Stratum
 }
 
-// started is when the pass started; zero where there is none.
+// started is when the pass started; zero for no pass.
 func (p *Pass) started() time.Time {
 	if p == nil {
 		return time.Time{}
@@ -70,7 +70,7 @@ func (p *Pass) started() time.Time {
 	return p.StartedAt
 }
 
-// Stratum is the orders of one status and age that a pass set out to look at. Age is a name, as "under 1h".
+// Stratum is the orders of one status and age that a pass set out to look at. Age is a name, such as "under 1h".
 type Stratum struct {
 	Group, Age         string
 	Orders, Unverified int64
@@ -82,21 +82,21 @@ type GroupCount struct {
 	Legacy, Projection int64
 	// Unverified is how many orders of the group the pass left unjudged.
 	Unverified int64
-	// SettledLegacy and SettledProjection explain what was in flight: of the rows counted in Legacy (Projection),
-	// those of orders whose sides differed at the snapshot and whose recheck then gave match. An order that was NEW
-	// in legacy and missing in the projection, and later matched, is 1 in SettledLegacy of NEW; one that was FILLED
-	// in legacy and still NEW in the projection is 1 in SettledLegacy of FILLED and 1 in SettledProjection of NEW.
-	// Both count by the group that the snapshot showed, not by the one that the recheck saw. Orders that end
-	// lagging, unverified or diverged are not in them.
+	// SettledLegacy and SettledProjection explain what was in flight. They count rows of Legacy and Projection whose
+	// orders differed between the sides at the snapshot, and matched at the recheck. Two examples: an order is NEW in
+	// legacy, missing in the projection, and later matches; it counts 1 in SettledLegacy of NEW. An order is FILLED in
+	// legacy, still NEW in the projection, and later matches; it counts 1 in SettledLegacy of FILLED and 1 in
+	// SettledProjection of NEW. Both use the group at the snapshot, not the one at the recheck. Orders that end
+	// lagging, unverified or diverged do not count.
 	SettledLegacy, SettledProjection int64
 }
 
-// Sampling is the sum of uniform samples: Orders drawn (with repetition between passes), of which Diverged were
-// proven different and Unverified left unjudged, out of a population of Population orders. Orders includes both.
-// Only orders drawn uniformly count: the strata of recent changes and of open divergences would bias the share.
+// Sampling is the sum of uniform samples. Orders is the number drawn, with repetition between passes. Diverged of them
+// were proven different and Unverified were left unjudged. Population is the number of orders that they were drawn
+// from. Only orders drawn uniformly count: recent changes and open divergences would bias the share.
 type Sampling struct {
 	Passes, Orders, Diverged, Population int64
-	// Unverified counts against the upper bound as if they were diverged: not knowing is not a match.
+	// Unverified counts against the upper bound as if these orders had diverged: an unknown order is not a match.
 	Unverified int64
 	Since      time.Time // start of the oldest pass counted
 }

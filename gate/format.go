@@ -23,7 +23,7 @@ func passWhen(p Pass, now time.Time) string {
 	return fmt.Sprintf("%s started at %s, %s ago", passName(p), human.Instant(p.StartedAt), human.Duration(now.Sub(p.StartedAt)))
 }
 
-// because appends a reason that came from elsewhere, without its full stop.
+// because appends a reason that came from another place, without its full stop.
 func because(reason string) string {
 	if reason == "" {
 		return ""

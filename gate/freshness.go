@@ -8,14 +8,14 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// clockTolerance is how far the clocks of two machines that write to one ledger may be apart before evidence from
-// the future is an error, and how much longer than max_age a sum of samples may reach back, because it is gathered
-// a moment before it is judged.
+// clockTolerance is how far the clocks of two machines that write to one ledger may be apart. Evidence further in the
+// future is an error. A sum of samples may also reach back longer than max_age by this much, because it is gathered a
+// moment before it is judged.
 const clockTolerance = time.Minute
 
-// fullPass returns the pass that a criterion about full passes may judge: there, consistent, not empty, fresh.
-// Otherwise ok is false and the result says why. A pass too old that found divergences is still returned, as stale
-// bad news is bad news; use [stale] for it.
+// fullPass returns the pass that a criterion about full passes may judge. It must exist, be consistent, be fresh and
+// not be empty. Otherwise ok is false and the result says why. A pass that is too old and found divergences is still
+// returned, because old bad news is still bad news; use [stale] for it.
 func fullPass(e Evidence, limit any, now time.Time) (p Pass, r Result, ok bool) {
 	eta := nextFull(e, now)
 	if e.Full == nil {
@@ -26,11 +26,11 @@ func fullPass(e Evidence, limit any, now time.Time) (p Pass, r Result, ok bool) 
 	}
 	p = *e.Full
 	if why := contradiction(p, now); why != "" {
-		return p, broken(limit, clockHint, "%s is not usable as evidence: %s.", passName(p), why), false
+		return p, broken(limit, clockHint, "%s cannot be used as evidence: %s.", passName(p), why), false
 	}
-	if p.LegacyRows == 0 && p.ProjectionRows == 0 && p.Reason == "" { // otherwise it may have broken off before it read a row
+	if p.LegacyRows == 0 && p.ProjectionRows == 0 && p.Reason == "" { // otherwise the pass may have ended before it read a row
 		return p, inconclusive(nil, limit, eta,
-			"%s found both sides empty, so there was nothing to agree on; check that the tables are the right ones.", passWhen(p, now)), false
+			"%s found both sides empty, so there was nothing to compare. Check that these are the right tables.", passWhen(p, now)), false
 	}
 	if p.Compared == 0 {
 		return p, inconclusive(nil, limit, eta, "%s compared no order%s.", passWhen(p, now), because(p.Reason)), false
@@ -38,13 +38,13 @@ func fullPass(e Evidence, limit any, now time.Time) (p Pass, r Result, ok bool) 
 	return p, Result{}, true
 }
 
-// stale says that a pass is older than the criterion accepts.
+// stale says that a pass is older than the criterion allows.
 func stale(p Pass, e Evidence, observed, limit any, maxAge time.Duration, now time.Time) (Result, bool) {
 	if now.Sub(p.StartedAt) <= maxAge {
 		return Result{}, false
 	}
 	return inconclusive(observed, limit, nextFull(e, now),
-		"%s, which is longer ago than the %s that are accepted.", passWhen(p, now), human.Duration(maxAge)), true
+		"%s; the limit is %s.", passWhen(p, now), human.Duration(maxAge)), true
 }
 
 const clockHint = "compare the clocks of all machines that run crosscheck (crosscheck doctor), then run crosscheck verify"
@@ -57,18 +57,18 @@ func contradiction(p Pass, now time.Time) string {
 	case p.FinishedAt.Before(p.StartedAt):
 		return "it ended before it started"
 	case p.FinishedAt.After(now.Add(clockTolerance)):
-		return fmt.Sprintf("it ended at %s, and now is %s", human.Instant(p.FinishedAt), human.Instant(now))
+		return fmt.Sprintf("it ended at %s, but now is %s", human.Instant(p.FinishedAt), human.Instant(now))
 	case p.LegacyRows < 0 || p.ProjectionRows < 0 || p.Compared < 0 || p.Diverged < 0 || p.Unverified < 0:
 		return "it holds negative numbers"
 	case math.IsNaN(p.Coverage) || p.Coverage < 0 || p.Coverage > 1:
-		return fmt.Sprintf("its coverage of %v is no share", p.Coverage)
+		return fmt.Sprintf("its coverage of %v is not a share", p.Coverage)
 	case p.Unverified > p.Compared+p.LegacyRows+p.ProjectionRows:
 		return "it left more orders unverified than there are"
 	}
 	return ""
 }
 
-// nextFull says when a new full pass will be there.
+// nextFull says when a new full pass will be available.
 func nextFull(e Evidence, now time.Time) string {
 	if e.NextFull.IsZero() || e.NextFull.Before(now) {
 		return "run crosscheck verify"
@@ -77,8 +77,8 @@ func nextFull(e Evidence, now time.Time) string {
 }
 
 func voidReason(what string) string {
-	return fmt.Sprintf("The evidence of the last %s is void: since then the configuration, the version of the comparator "+
-		"or one of the databases has changed.", what)
+	return fmt.Sprintf("The evidence of the last %s is void. The configuration, the version of the comparator "+
+		"or one of the databases has changed since.", what)
 }
 
 // openTotal is the number of open divergences.

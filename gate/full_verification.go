@@ -6,12 +6,12 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// FullVerificationCriterion asks that the last full verification compared every order of both sides, found all of
-// them equal, and is fresh.
+// FullVerificationCriterion asks for a fresh full verification that compared every order of both sides and found all of
+// them equal.
 type FullVerificationCriterion struct {
 	Rule
-	// MaxAge is how long ago the full pass may have started; default 26h. The start counts, because it is when the
-	// snapshots were taken.
+	// MaxAge is how long ago the full pass may have started; default 26h. The start counts, because the snapshots are
+	// taken then.
 	MaxAge time.Duration
 }
 
@@ -43,18 +43,18 @@ func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
 	again := nextFull(e, now)
 	if p.Verdict == "diverged" || p.Diverged > 0 {
 		if open := openTotal(e); open > 0 {
-			return fail("diverged", wantMatch, "repair the orders, or their cause, and run crosscheck verify",
-				"%s, and found %s among %s compared; %s.", passWhen(p, now),
+			return fail("diverged", wantMatch, "repair the cause and the orders, then run crosscheck verify",
+				"%s. It found %s among %s compared; %s.", passWhen(p, now),
 				human.Quantity(p.Diverged, "diverged order", "diverged orders"), human.Number(p.Compared),
 				human.Quantity(open, "divergence is still open", "divergences are still open"))
 		}
-		if e.Accepted > 0 { // a pass judges orders as they are
-			return inconclusive("diverged", wantMatch, "wait until they are repaired, or waive this criterion for as long as they are accepted; or, if they were resolved, "+again,
-				"%s, and found %s; each of them has been resolved or accepted since, and %s.", passWhen(p, now),
+		if e.Accepted > 0 { // a pass judges orders as they are, accepted or not
+			return inconclusive("diverged", wantMatch, "wait for the repair, or waive this criterion while the divergences are accepted; if they were resolved, "+again,
+				"%s. It found %s; each has been resolved or accepted since; %s.", passWhen(p, now),
 				human.Quantity(p.Diverged, "diverged order", "diverged orders"), human.Quantity(e.Accepted, "divergence is accepted", "divergences are accepted"))
 		}
 		return inconclusive("diverged", wantMatch, again,
-			"%s, and found %s, all resolved since; only another full verification can show that nothing is left: run verify again.",
+			"%s. It found %s, all resolved since. Only another full verification can show that none is left; run crosscheck verify again.",
 			passWhen(p, now), human.Quantity(p.Diverged, "diverged order", "diverged orders"))
 	}
 	if r, old := stale(p, e, p.Verdict, wantMatch, c.MaxAge, now); old {
@@ -63,24 +63,24 @@ func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
 	switch p.Verdict {
 	case wantMatch:
 	case "lagging", "unverified":
-		return inconclusive(p.Verdict, wantMatch, again, "%s, and ended %s: %s left unjudged at a coverage of %s%s.",
+		return inconclusive(p.Verdict, wantMatch, again, "%s. It ended %s: %s left unjudged, coverage %s%s.",
 			passWhen(p, now), p.Verdict, human.Quantity(p.Unverified, "order was", "orders were"), human.Percent(p.Coverage), because(p.Reason))
 	default:
-		return broken(wantMatch, again, "%s has the verdict %q, which this version does not know.", passName(p), p.Verdict)
+		return broken(wantMatch, again, "%s has the verdict %q; this version does not know it.", passName(p), p.Verdict)
 	}
 	if p.LegacyRows == 0 || p.ProjectionRows == 0 {
-		return broken(wantMatch, again, "%s calls it a match although one side was empty and the other held %s.", passName(p),
+		return broken(wantMatch, again, "%s ended as a match, but one side was empty and the other held %s.", passName(p),
 			human.Quantity(p.LegacyRows+p.ProjectionRows, "row", "rows"))
 	}
 	if p.Coverage < 1 || p.Unverified > 0 {
-		return inconclusive("unverified", wantMatch, again, "%s, covered %s and left %s unjudged%s.", passWhen(p, now),
+		return inconclusive("unverified", wantMatch, again, "%s. It covered %s and left %s unjudged%s.", passWhen(p, now),
 			human.Percent(p.Coverage), human.Quantity(p.Unverified, "order", "orders"), because(p.Reason))
 	}
 	if rows := max(p.LegacyRows, p.ProjectionRows); p.Compared < rows {
-		return inconclusive("unverified", wantMatch, again, "%s, and compared only %s where one side has %s.",
+		return inconclusive("unverified", wantMatch, again, "%s. It compared only %s, but one side has %s.",
 			passWhen(p, now), human.Quantity(p.Compared, "order", "orders"), human.Quantity(rows, "row", "rows"))
 	}
-	r = pass(wantMatch, wantMatch, "%s, compared %s (%s in legacy, %s in the projection) and found all of them equal.",
+	r = pass(wantMatch, wantMatch, "%s. It compared %s (%s in legacy, %s in the projection) and found all of them equal.",
 		passWhen(p, now), human.Quantity(p.Compared, "order", "orders"), human.Quantity(p.LegacyRows, "row", "rows"), human.Number(p.ProjectionRows))
 	return e.Fields.named(r)
 }

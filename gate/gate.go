@@ -1,9 +1,9 @@
-// Package gate decides whether the evidence is good enough to cut over: GO, NO-GO or INCONCLUSIVE, with a reason
-// for every criterion.
+// Package gate decides whether the evidence is good enough to cut over: GO, NO-GO or INCONCLUSIVE, with a reason for
+// every criterion.
 //
-// Invariant: pure. No I/O and no clock; the same criteria, evidence and time always give the same [Decision].
-// Absence of evidence is never a pass: no evidence, expired evidence, evidence of another configuration and
-// evidence of having looked at nothing are all inconclusive, and nothing can be configured to make them more.
+// Invariant: the package is pure, without I/O and clock. The same criteria, evidence and time always give the same
+// [Decision]. Absence of evidence is never a pass: missing evidence, expired evidence, evidence of another
+// configuration and evidence of an empty table are all inconclusive. No setting can change that.
 package gate
 
 import (
@@ -28,8 +28,8 @@ type Verdict string
 const (
 	Passes       Verdict = "pass"         // the evidence is there and good
 	Fails        Verdict = "fail"         // the evidence is there and bad
-	Inconclusive Verdict = "inconclusive" // the evidence is missing, too old, too little or of another configuration
-	Errored      Verdict = "error"        // the evidence or the criterion contradicts itself and cannot be judged
+	Inconclusive Verdict = "inconclusive" // the evidence is missing, too old, too little, or belongs to another configuration
+	Errored      Verdict = "error"        // the evidence or the criterion contradicts itself, so it cannot be judged
 )
 
 // Verdicts lists every Verdict.
@@ -44,13 +44,13 @@ type Result struct {
 	Limit    any `json:"limit"`
 	// Reason is one or more full sentences that name the evidence.
 	Reason string `json:"reason"`
-	// ETA says what is missing and when it can be there; empty when nothing is missing.
+	// ETA says what is missing and when it can be available; empty if nothing is missing.
 	ETA string `json:"eta,omitempty"`
-	// Advisory is true for a criterion that is shown and takes no part in the decision.
+	// Advisory is true for a criterion that is shown but does not count.
 	Advisory bool `json:"advisory,omitempty"`
-	// EvidenceAt is when the evidence was taken; zero where there is none.
+	// EvidenceAt is when the evidence was taken; zero if there is none.
 	EvidenceAt time.Time `json:"evidence_at,omitzero"`
-	// Waiver excuses the criterion from the decision; nil when nobody does, or it is not needed.
+	// Waiver excuses the criterion from the decision; nil if there is none or it is not needed.
 	Waiver *Waiver `json:"waiver,omitempty"`
 }
 
@@ -60,26 +60,26 @@ type Decision struct {
 	At          time.Time `json:"at"`
 	Fingerprint string    `json:"fingerprint"`
 	Criteria    []Result  `json:"criteria"`
-	// Fields are what was compared; nil where the evidence does not say.
+	// Fields are what was compared; nil if the evidence does not say.
 	*Fields
 	// NotAsked names the criteria that are not enabled.
 	NotAsked []string `json:"not_asked,omitempty"`
-	// Waivers are all that are configured, each with what became of it.
+	// Waivers are all configured waivers, each with its state.
 	Waivers []AppliedWaiver `json:"waivers,omitempty"`
-	// Record is where the decision was put on record; nil when it was not.
+	// Record is where the decision is recorded in the ledger; nil if it is not.
 	Record *Record `json:"record,omitempty"`
 }
 
 // Record is the decision's place in the ledger's chain of decisions.
 type Record struct {
 	Seq  int64  `json:"seq"`  // from 1
-	Who  string `json:"who"`  // asked
-	Hash string `json:"hash"` // of this decision and, through it, of all before: the head of the chain
+	Who  string `json:"who"`  // who asked
+	Hash string `json:"hash"` // of this decision, and through it of all before; the head of the chain
 }
 
-// Evaluate judges the evidence by each criterion, as of now. Any blocking fail is NO-GO; else any blocking
-// inconclusive or error is INCONCLUSIVE; else GO. Without a blocking criterion nothing was asked, and the answer
-// is INCONCLUSIVE.
+// Evaluate judges the evidence by each criterion, as of now. If any blocking criterion fails, the answer is NO-GO. If
+// none fails but any is inconclusive or an error, it is INCONCLUSIVE. Otherwise it is GO. Without a blocking criterion
+// nothing was asked, and the answer is INCONCLUSIVE.
 func Evaluate(criteria []Criterion, evidence Evidence, now time.Time) Decision {
 	d := Decision{
 		Decision:    Undecided,
@@ -110,7 +110,7 @@ func decide(results []Result) Answer {
 		case Passes:
 		case Inconclusive, Errored:
 			open++
-		default: // a verdict that this function does not know is not a pass
+		default: // an unknown verdict is not a pass
 			open++
 		}
 	}
@@ -120,7 +120,7 @@ func decide(results []Result) Answer {
 	return Go
 }
 
-// ExitCode is the process exit code that says the same: 0 GO, 1 NO-GO, 3 INCONCLUSIVE.
+// ExitCode is the process exit code of the answer: 0 GO, 1 NO-GO, 3 INCONCLUSIVE.
 func (d Decision) ExitCode() int {
 	switch d.Decision {
 	case Go:

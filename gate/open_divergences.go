@@ -9,13 +9,13 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// OpenDivergencesCriterion asks that no more than Max divergences are open. "0 open" is worth something only after
-// somebody has looked: without a finished and fresh pass that compared anything it is inconclusive.
+// OpenDivergencesCriterion asks that at most Max divergences are open. "0 open" counts only after a look: without a
+// finished and fresh pass that compared an order, the criterion is inconclusive.
 type OpenDivergencesCriterion struct {
 	Rule
 	// Max is how many open divergences are tolerated; default 0.
 	Max int64
-	// MaxAge is how long ago the newest pass that compared anything may have started; default 26h.
+	// MaxAge is how long ago the newest pass that compared an order may have started; default 26h.
 	MaxAge time.Duration
 }
 
@@ -30,39 +30,39 @@ func (c *OpenDivergencesCriterion) byDefault() {
 	*c = OpenDivergencesCriterion{Rule: Rule{Enabled: true, Severity: Blocking}, MaxAge: defaultFullAge}
 }
 
-// EvidenceAt is when the newest pass started that compared anything.
+// EvidenceAt is when the newest pass that compared an order started.
 func (OpenDivergencesCriterion) EvidenceAt(e Evidence) time.Time { return lookedAt(e).started() }
 
-// Judge counts what is open. Open divergences fail even when no pass is left to vouch for them.
+// Judge counts what is open. Open divergences fail even if no fresh pass confirms them.
 func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
 	if r, bad := senseless(&c, c.Max); bad {
 		return r
 	}
 	open := openTotal(e)
 	if e.Accepted < 0 {
-		return broken(c.Max, "look into the ledger", "The ledger reports a negative number of accepted divergences.")
+		return broken(c.Max, "look at the table divergence in the ledger", "The ledger reports a negative number of accepted divergences.")
 	}
 	for _, o := range e.Open {
 		if o.Count < 0 {
-			return broken(c.Max, "look into the ledger", "The ledger reports a negative number of open divergences.")
+			return broken(c.Max, "look at the table divergence in the ledger", "The ledger reports a negative number of open divergences.")
 		}
 		if o.Count > 0 && o.Oldest.After(now.Add(clockTolerance)) {
-			return broken(c.Max, clockHint, "The ledger holds a divergence first seen at %s, and now is %s.", human.Instant(o.Oldest), human.Instant(now))
+			return broken(c.Max, clockHint, "The ledger holds a divergence first seen at %s, but now is %s.", human.Instant(o.Oldest), human.Instant(now))
 		}
 	}
 	if open > c.Max {
-		return fail(open, c.Max, "repair the orders, or their cause, and run crosscheck verify", "%s", openReason(e, open, now))
+		return fail(open, c.Max, "repair the cause and the orders, then run crosscheck verify", "%s", openReason(e, open, now))
 	}
 	newest := lookedAt(e)
 	if newest == nil {
-		reason := "No divergence is open, but no pass has compared a single order yet, so nothing has been looked at."
+		reason := "No divergence is open, but no pass has compared an order yet."
 		if e.VoidFull || e.VoidSample {
-			reason = voidReason("pass") + " Nothing has been looked at since."
+			reason = voidReason("pass") + " Nothing has been compared since."
 		}
 		return inconclusive(nil, c.Max, nextFull(e, now), "%s", reason)
 	}
 	if why := contradiction(*newest, now); why != "" {
-		return broken(c.Max, clockHint, "%s is not usable as evidence: %s.", passName(*newest), why)
+		return broken(c.Max, clockHint, "%s cannot be used as evidence: %s.", passName(*newest), why)
 	}
 	if r, old := stale(*newest, e, open, c.Max, c.MaxAge, now); old {
 		return r
@@ -71,13 +71,13 @@ func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
 		return pass(open, c.Max, "%s Up to %s may be open.", openReason(e, open, now), human.Number(c.Max))
 	}
 	if e.Accepted > 0 {
-		return pass(open, c.Max, "No divergence is open, and %s, each with who answers for it and until when; the last look was taken by %s.",
+		return pass(open, c.Max, "No divergence is open, and %s by somebody until a set time. The newest pass: %s.",
 			human.Quantity(e.Accepted, "is accepted", "are accepted"), lowerFirst(passWhen(*newest, now)))
 	}
-	return pass(open, c.Max, "No divergence is open; the last look was taken by %s.", lowerFirst(passWhen(*newest, now)))
+	return pass(open, c.Max, "No divergence is open. The newest pass: %s.", lowerFirst(passWhen(*newest, now)))
 }
 
-// lookedAt returns the newest pass that compared at least one order; nil when there is none.
+// lookedAt returns the newest pass that compared at least one order; nil if there is none.
 func lookedAt(e Evidence) *Pass {
 	var newest *Pass
 	for _, p := range []*Pass{e.Full, e.Sample} {
@@ -88,7 +88,7 @@ func lookedAt(e Evidence) *Pass {
 	return newest
 }
 
-// openReason names the largest groups of open divergences and the oldest of all.
+// openReason names the largest groups of open divergences and the oldest divergence.
 func openReason(e Evidence, open int64, now time.Time) string {
 	groups := slices.Clone(e.Open)
 	slices.SortStableFunc(groups, func(a, b OpenDivergences) int { return int(min(max(b.Count-a.Count, -1), 1)) })

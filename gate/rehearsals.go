@@ -7,8 +7,8 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// HistoryEvidence is what an audit of legacy's own history has shown: Orders is the number of orders audited,
-// Consistent how many of them agree with their audit log and trades.
+// HistoryEvidence is what an audit of legacy's own history found. Orders is the number of orders audited. Consistent is
+// how many of them agree with their audit log and trades.
 type HistoryEvidence struct {
 	Orders, Consistent int64
 	At                 time.Time
@@ -68,7 +68,7 @@ func (c HistoryAccuracyCriterion) Judge(e Evidence, now time.Time) Result {
 type Rehearsal struct {
 	At   time.Time // start
 	Took time.Duration
-	OK   bool // reached its end with every check passed
+	OK   bool // every check passed, up to the end
 }
 
 // RehearsalEvidence holds the rehearsals under the present fingerprint, the newest first.
@@ -90,7 +90,7 @@ func (e *RehearsalEvidence) rollbacks() rehearsals {
 	return e.Rollbacks
 }
 
-// rehearsals of one kind, the newest first.
+// rehearsals holds those of one kind, the newest first.
 type rehearsals []Rehearsal
 
 func (of rehearsals) at() time.Time {
@@ -107,7 +107,7 @@ func rehearsalSettings(s Settings, count *int64, maxDuration, maxAge *time.Durat
 	maxAgeSetting(s, maxAge)
 }
 
-// rehearsed asks that the newest Count rehearsals all succeeded within MaxDuration, none longer ago than MaxAge.
+// rehearsed asks that the newest Count rehearsals all succeeded within MaxDuration, and that none is older than MaxAge.
 type rehearsed struct {
 	Count       int64
 	MaxDuration time.Duration
@@ -121,9 +121,9 @@ func (c rehearsed) judge(of rehearsals, what, command string, now time.Time) Res
 	for i, r := range of {
 		switch {
 		case r.At.IsZero() || r.Took < 0 || (i > 0 && r.At.After(of[i-1].At)):
-			return broken(c.Count, command, "The record of each %s contradicts the others.", what)
+			return broken(c.Count, command, "The records of each %s contradict each other.", what)
 		case r.At.After(now.Add(clockTolerance)):
-			return broken(c.Count, clockHint, "A %s is said to have started at %s, and now is %s.", what, human.Instant(r.At), human.Instant(now))
+			return broken(c.Count, clockHint, "A %s started at %s according to the ledger, but now is %s.", what, human.Instant(r.At), human.Instant(now))
 		}
 	}
 	for i, r := range of {
@@ -144,19 +144,19 @@ func (c rehearsed) judge(of rehearsals, what, command string, now time.Time) Res
 	case good == 0:
 		return inconclusive(nil, c.Count, missing, "No %s took place in the last %s.", what, human.Duration(c.MaxAge))
 	case good < c.Count:
-		return inconclusive(good, c.Count, missing, "The last %s succeeded, the slowest in %s; %s in a row are asked for.",
+		return inconclusive(good, c.Count, missing, "The last %s succeeded, the slowest in %s; the criterion asks for %s in a row.",
 			human.Quantity(good, what, what+"s"), human.Duration(slowest), human.Number(c.Count))
 	}
-	return pass(good, c.Count, "The last %s succeeded, the slowest in %s of %s.", human.Quantity(good, what, what+"s"), human.Duration(slowest), human.Duration(c.MaxDuration))
+	return pass(good, c.Count, "The last %s succeeded, the slowest in %s; the limit is %s.", human.Quantity(good, what, what+"s"), human.Duration(slowest), human.Duration(c.MaxDuration))
 }
 
-// flaw says what was wrong with a rehearsal; empty when nothing was.
+// flaw says what was wrong with a rehearsal; empty if nothing was.
 func (c rehearsed) flaw(r Rehearsal) string {
 	switch {
 	case !r.OK:
 		return "failed"
 	case r.Took > c.MaxDuration:
-		return fmt.Sprintf("took %s, where %s are accepted", human.Duration(r.Took), human.Duration(c.MaxDuration))
+		return fmt.Sprintf("took %s; the limit is %s", human.Duration(r.Took), human.Duration(c.MaxDuration))
 	}
 	return ""
 }
@@ -196,7 +196,7 @@ func (c RehearsalsCriterion) Judge(e Evidence, now time.Time) Result {
 	return c.terms().judge(e.Rehearsals.cutovers(), "rehearsal of the cutover", "run crosscheck cutover rehearse", now)
 }
 
-// RollbackRehearsalsCriterion asks the same of the rollback.
+// RollbackRehearsalsCriterion asks the same as [RehearsalsCriterion], of rehearsals of the rollback.
 type RollbackRehearsalsCriterion struct {
 	Rule
 	// Count is how many must have succeeded in a row; default 1.

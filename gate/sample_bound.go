@@ -8,14 +8,14 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// SampleBoundCriterion asks that the samples of the last MaxAge bound the share of bad orders by MaxRatio, at the
-// given Confidence and however often one looks. It fails only when the samples prove a larger share; while they
-// merely do not exclude it, it is inconclusive.
+// SampleBoundCriterion asks that the samples of the last MaxAge bound the share of bad orders by MaxRatio, at the given
+// Confidence, however often one looks. It fails only if the samples prove a larger share. If they only do not exclude a
+// larger share, it is inconclusive.
 type SampleBoundCriterion struct {
 	Rule
 	// MaxRatio is the largest accepted share of bad orders; default 0.001. A sample can never prove 0.
 	MaxRatio float64
-	// Confidence is how sure the bound has to be; default 0.95.
+	// Confidence is how sure the bound must be; default 0.95.
 	Confidence float64
 	// MaxAge is how far back samples count; default 168h.
 	MaxAge time.Duration
@@ -55,39 +55,39 @@ func (c SampleBoundCriterion) Judge(e Evidence, now time.Time) Result {
 	missing := moreClean(s.Orders, s.Diverged+s.Unverified, c.Confidence, c.MaxRatio)
 	eta := c.cleanEta(e, missing)
 	if b.Lower > c.MaxRatio {
-		proven := fmt.Sprintf("%s At least %s are proven bad, where at most %s are accepted", said, human.Percent(b.Lower), human.Percent(c.MaxRatio))
+		proven := fmt.Sprintf("%s At least %s are proven bad; the limit is %s", said, human.Percent(b.Lower), human.Percent(c.MaxRatio))
 		if openTotal(e) > 0 {
-			return fail(b.Upper, limit, "repair the orders, or their cause; then "+eta, "%s.", proven)
+			return fail(b.Upper, limit, "repair the cause and the orders; then "+eta, "%s.", proven)
 		}
-		return inconclusive(b.Upper, limit, eta, "%s; but everything that was found has been resolved since.", proven)
+		return inconclusive(b.Upper, limit, eta, "%s. But everything found has been resolved since.", proven)
 	}
-	return inconclusive(b.Upper, limit, eta, "%s That does not exclude more than the accepted %s yet.", said, human.Percent(c.MaxRatio))
+	return inconclusive(b.Upper, limit, eta, "%s The limit is %s.", said, human.Percent(c.MaxRatio))
 }
 
-// usable is false, with the result that says why, when the samples cannot be judged.
+// usable returns false, and the result that says why, if the samples cannot be judged.
 func (c SampleBoundCriterion) usable(e Evidence, limit any, now time.Time) (Result, bool) {
 	s, again := e.Sampling, c.cleanEta(e, moreClean(0, 0, c.Confidence, c.MaxRatio))
 	switch {
 	case s.Passes < 0 || s.Orders < 0 || s.Diverged < 0 || s.Unverified < 0 || s.Population < 0 || s.Diverged > s.Orders-s.Unverified:
-		return broken(limit, "look into the ledger", "The sums of the samples contradict each other: %d orders drawn, %d diverged, %d unverified.",
+		return broken(limit, "look at the passes of kind sample in the ledger", "The sums of the samples contradict each other: %d orders drawn, %d diverged, %d unverified.",
 			s.Orders, s.Diverged, s.Unverified), false
-	case s.Orders > 0 && e.Sample == nil: // otherwise taking a pass away that cannot be judged would mend the evidence
-		return broken(limit, "run crosscheck sample", "%s were sampled, but there is no sample that they could be from.", human.Quantity(s.Orders, "order", "orders")), false
+	case s.Orders > 0 && e.Sample == nil: // otherwise removing an unusable pass would repair the evidence
+		return broken(limit, "run crosscheck sample", "%s were sampled, but the ledger has no sample.", human.Quantity(s.Orders, "order", "orders")), false
 	case s.Orders == 0 && e.VoidSample:
 		return inconclusive(nil, limit, again, "%s", voidReason("sample")), false
 	case s.Orders == 0:
 		return inconclusive(nil, limit, again, "No order has been sampled in the last %s.", human.Duration(c.MaxAge)), false
 	case s.Population == 0:
-		return inconclusive(nil, limit, again, "The number of orders is not known, so the samples are of nothing."), false
+		return inconclusive(nil, limit, again, "The number of orders in the tables is not known, so the samples prove nothing."), false
 	case s.Since.IsZero() || s.Since.After(now.Add(clockTolerance)):
-		return broken(limit, clockHint, "The samples are said to have begun at %s, and now is %s.", human.Instant(s.Since), human.Instant(now)), false
+		return broken(limit, clockHint, "The samples began at %s according to the ledger, but now is %s.", human.Instant(s.Since), human.Instant(now)), false
 	case now.Sub(s.Since) > c.MaxAge+clockTolerance:
-		return inconclusive(nil, limit, again, "The samples reach back to %s, which is longer ago than the %s that are accepted.",
+		return inconclusive(nil, limit, again, "The samples reach back to %s; the limit is %s.",
 			human.Instant(s.Since), human.Duration(c.MaxAge)), false
 	}
 	if p := e.Sample; p != nil {
 		if why := contradiction(*p, now); why != "" {
-			return broken(limit, clockHint, "%s is not usable as evidence: %s.", passName(*p), why), false
+			return broken(limit, clockHint, "%s cannot be used as evidence: %s.", passName(*p), why), false
 		}
 	}
 	return Result{}, true
@@ -102,9 +102,9 @@ func (c SampleBoundCriterion) cleanEta(e Evidence, missing int64) string {
 	}
 	perPass := s.Orders / s.Passes
 	passes := (missing + perPass - 1) / perPass
-	// What the window can hold at the present rate; old samples leave it as new ones come.
+	// The window holds only so many orders at the present rate, because old samples leave it as new ones come.
 	if held := int64(c.MaxAge/e.SampleEvery) * perPass; s.Orders+missing > held {
-		return fmt.Sprintf("%s, but the accepted %s hold only about %s at the present rate; raise sampler.size or sample more often",
+		return fmt.Sprintf("%s; but %s hold only about %s at the present rate, so raise sampler.size or sample more often",
 			want, human.Duration(c.MaxAge), human.Number(held))
 	}
 	return fmt.Sprintf("%s, about %s (%s of %s)", want, human.Duration(time.Duration(passes)*e.SampleEvery),
@@ -114,16 +114,16 @@ func (c SampleBoundCriterion) cleanEta(e Evidence, missing int64) string {
 // Bound is what samples say about the share of bad orders.
 type Bound struct {
 	Confidence float64
-	// Lower and Upper hold at all looks at once; orders left unjudged count as bad in Upper and as good in Lower.
+	// Lower and Upper hold at all looks at once. Unjudged orders count as bad in Upper and as good in Lower.
 	Lower, Upper float64
 	// UpperOrders is Upper as a number of orders of the population, rounded up.
 	UpperOrders int64
-	// Fixed and FixedOrders are the bound for a single look, for information: it must not be asked repeatedly.
+	// Fixed and FixedOrders are the bound for a single look, for information. They do not hold for repeated looks.
 	Fixed       float64
 	FixedOrders int64
 }
 
-// BoundOf computes the bound; without samples it is the whole range, 0 to 1.
+// BoundOf computes the bound. Without samples it is the whole range, 0 to 1.
 func BoundOf(s Sampling, confidence float64) Bound {
 	b := Bound{Confidence: confidence}
 	bad := s.Diverged + s.Unverified
@@ -141,7 +141,7 @@ func (b Bound) sentence(s Sampling) string {
 		found += fmt.Sprintf(" and %s left unjudged", human.Number(s.Unverified))
 	}
 	return fmt.Sprintf("%s sampled by %s since %s, %s: with %s confidence at most %s of the orders are bad, %s of %s, "+
-		"however often one looks (for a single look: %s, %s).",
+		"however often you look (for a single look: %s, %s).",
 		human.Quantity(s.Orders, "order", "orders"), human.Quantity(s.Passes, "pass", "passes"), human.Instant(s.Since), found,
 		human.Percent(b.Confidence), human.Percent(b.Upper), human.Number(b.UpperOrders), human.Number(s.Population), human.Percent(b.Fixed), human.Number(b.FixedOrders))
 }

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// Settings visits the keys of one criterion in the configuration. Whoever reads the configuration sets the values that the
-// file gives; the gate itself checks them. A criterion names each key once, with its bounds, for both.
+// Settings visits the keys of one criterion in the configuration. The config package uses it to set the values from the
+// file, and the gate uses it to check them. A criterion names each key with its bounds once, for both.
 type Settings interface {
 	Boolean(key string, into *bool)
 	OneOf(key string, into *string, words []string)
-	// Whole has bounds that belong to it; high is math.MaxInt64 where there is none.
+	// Whole is for a whole number. Both bounds are allowed values; high is math.MaxInt64 if there is no upper bound.
 	Whole(key string, into *int64, low, high int64)
 	Ratio(key string, into *float64, within Range)
 	Duration(key string, into *time.Duration, least time.Duration)
 }
 
-// Range is a range of ratios; its ends belong to it where it says so.
+// Range is a range of ratios. It says for each end whether the end is allowed.
 type Range struct {
 	Low, High         float64
 	WithLow, WithHigh bool
 }
 
-// Holds reports whether the ratio is in the range; NaN is in none.
+// Holds reports whether the ratio is in the range. NaN is in no range.
 func (r Range) Holds(f float64) bool {
 	return (f > r.Low || r.WithLow && f == r.Low) && (f < r.High || r.WithHigh && f == r.High)
 }
@@ -56,7 +56,7 @@ func mostSettings(s Settings, most *int64, maxAge *time.Duration) {
 	maxAgeSetting(s, maxAge)
 }
 
-// mistakes collects what makes no sense about the settings of a criterion.
+// mistakes collects what is wrong with the settings of a criterion.
 type mistakes []string
 
 func (m *mistakes) unless(ok bool, key, format string, args ...any) {
@@ -67,7 +67,7 @@ func (m *mistakes) unless(ok bool, key, format string, args ...any) {
 
 func (*mistakes) Boolean(string, *bool) {}
 
-// OneOf accepts the empty word, for which the zero value stands.
+// OneOf accepts the empty word, because it stands for the zero value.
 func (m *mistakes) OneOf(key string, word *string, words []string) {
 	m.unless(*word == "" || slices.Contains(words, *word), key, "must be one of %s, not %q", strings.Join(words, ", "), *word)
 }
@@ -85,7 +85,7 @@ func (m *mistakes) Duration(key string, d *time.Duration, least time.Duration) {
 	m.unless(*d >= least, key, "must be %s or more, not %s", least, *d)
 }
 
-// senseless is the result of a criterion whose settings make no sense; false where they do.
+// senseless returns the result for a criterion with wrong settings; false if they are right.
 func senseless(c configured, limit any) (Result, bool) {
 	var m mistakes
 	c.rule().common(&m)
@@ -93,5 +93,5 @@ func senseless(c configured, limit any) (Result, bool) {
 	if len(m) == 0 {
 		return Result{}, false
 	}
-	return broken(limit, "correct the criterion in config.yaml", "The criterion makes no sense: %s.", strings.Join(m, "; ")), true
+	return broken(limit, "correct the criterion in config.yaml", "The settings of the criterion are wrong: %s.", strings.Join(m, "; ")), true
 }

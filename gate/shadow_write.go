@@ -6,27 +6,28 @@ import (
 	"time"
 )
 
-// changesFrom says how evidence about changes comes to be.
+// changesFrom says how to get evidence about changes.
 const changesFrom = "let crosscheck run, or run crosscheck sample; the tables under history must be readable, with an index on the order"
 
-// ChangesEvidence is the shadow-write completeness by changes, of the orders that the newest pass drew, which started at At:
-// the lines of legacy's audit log and its trades, and those of them that have their event.
+// ChangesEvidence is the completeness of the shadow write by changes. It covers the orders that the newest pass drew,
+// which started at At. Changes counts the lines of legacy's audit log and its trades; WithEvents counts those that have
+// their event.
 type ChangesEvidence struct {
 	Changes, WithEvents int64
 	At                  time.Time
 }
 
-// ShadowWriteCriterion asks that at least the share Min of legacy's orders have events that say the same as the row, and
-// where legacy records its changes, that at least that share of them have their event: an event that was lost is hidden
-// by the next one of the same field, in the row and not in the history.
+// ShadowWriteCriterion asks that at least the share Min of legacy's orders have events that say the same as the row. If
+// legacy records its changes, at least the same share of them must have their event. Changes matter because the row
+// does not show every lost event: the next event of the same field hides the loss.
 type ShadowWriteCriterion struct {
 	Rule
 	// Min is the smallest accepted share; default 1, every order and every change.
 	Min float64
 	// MaxAge is how long ago the event store may have been looked at; default 26h.
 	MaxAge time.Duration
-	// Changes is whether changes are judged too. It follows from the rest of the configuration: legacy's own record is
-	// given there or it is not.
+	// Changes is true if changes are judged too. It follows from the rest of the configuration: the section history
+	// names legacy's own record.
 	Changes bool
 }
 
@@ -44,8 +45,8 @@ func (c *ShadowWriteCriterion) byDefault() {
 // EvidenceAt is when the event store was folded.
 func (ShadowWriteCriterion) EvidenceAt(e Evidence) time.Time { return e.Events.at() }
 
-// Judge compares the orders looked at with those that have their events, and the changes of the orders drawn last with those
-// that have theirs. The worse of the two is the verdict; observed is the smaller share.
+// Judge compares two numbers: the orders that have their events, and the changes of sampled orders that have theirs.
+// The worse of the two is the verdict. Observed is the smaller share.
 func (c ShadowWriteCriterion) Judge(e Evidence, now time.Time) Result {
 	limit := scalar(c.Min)
 	if r, bad := senseless(&c, limit); bad {
@@ -53,7 +54,7 @@ func (c ShadowWriteCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	orders := e.Fields.named(c.orders(e.Events, now))
 	if !c.Changes {
-		orders.Reason += " Changes are not counted, which takes legacy's own record: the section history."
+		orders.Reason += " Changes are not counted: legacy's own record is not configured (section history)."
 		return orders
 	}
 	return worse(orders, c.changes(e.Changes, now))
@@ -65,7 +66,7 @@ func (c ShadowWriteCriterion) orders(v *EventsEvidence, now time.Time) Result {
 	}
 	return share{
 		part: v.WithEvents, whole: v.Legacy, min: c.Min, of: "orders of legacy", good: "have events that say the same",
-		repair: "run crosscheck explain for the open divergences at legacy->events, and append what is missing",
+		repair: "run crosscheck explain for the open divergences at legacy->events, and append the missing events",
 	}.judge(eventsCollection(v), c.MaxAge, now)
 }
 
@@ -77,11 +78,11 @@ func (c ShadowWriteCriterion) changes(v *ChangesEvidence, now time.Time) Result 
 	from.at = v.At
 	return share{
 		part: v.WithEvents, whole: v.Changes, min: c.Min, of: "changes of sampled orders", good: "have their event",
-		repair: "see docs/causes/lost_shadow_write.md, and append the events that are missing",
+		repair: "see docs/causes/lost_shadow_write.md, and append the missing events",
 	}.judge(from, c.MaxAge, now)
 }
 
-// worse is the result of two that both have to pass: the verdict of the one that stands in the way more, and what both say.
+// worse combines two results that must both pass. It takes the worse verdict and the reasons of both.
 func worse(a, b Result) Result {
 	rank := []Verdict{Passes, Inconclusive, Errored, Fails}
 	first, second := a, b

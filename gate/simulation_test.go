@@ -26,7 +26,7 @@ func large(size int64, limit float64) looking {
 	}
 }
 
-// small draws from a table of rows, bad of which are bad, without repetition within one sample; the limit is the bad
+// small draws from a table of rows without repetition within one sample; bad of the rows are bad. The limit is the bad
 // share less a hair.
 func small(size, rows, bad int64) looking {
 	limit := float64(bad) / float64(rows) * 0.9999
@@ -36,9 +36,9 @@ func small(size, rows, bad int64) looking {
 	}
 }
 
-// TestLookingEveryHour simulates weeks of hourly samples. The fixed-n bound, right for one look, is wrong far too often
-// when it may stop at the first good look; the mixture keeps its promise, with and without repetition. -v prints the
-// table.
+// TestLookingEveryHour simulates weeks of hourly samples. The fixed-n bound is right for one look, and wrong far too
+// often if it may stop at the first good look. The mixture keeps its promise, with and without repetition. -v prints
+// the table.
 func TestLookingEveryHour(t *testing.T) {
 	const weeks, hours, alpha = 2000, 168, 0.05
 	random := rand.New(rand.NewPCG(1, 2))

@@ -7,19 +7,19 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// streamFrom says how evidence about the stream comes to be.
+// streamFrom says how to get evidence about the stream.
 const streamFrom = "configure stream and events and let crosscheck run"
 
 // StreamEvidence is what following the Kafka topic has shown, as of At.
 type StreamEvidence struct {
-	// Stored is the number of events of the event store that were looked for in the stream; Seen, how many of these it had.
+	// Stored is the number of stored events that were looked for in the stream. Seen is how many of them it had.
 	Stored, Seen int64
 	// LagMessages is how many messages of the topic had not been read yet, over all partitions.
 	LagMessages int64
-	// Gaps is how many holes the topic has: ranges of offsets that retention took before they were read.
+	// Gaps is how many holes the topic has. A hole is a range of offsets that retention deleted before they were read.
 	Gaps int64
-	// CaughtUpAt is when the follower last had read everything there was, zero when it never had. At is when all of this
-	// was written down.
+	// CaughtUpAt is when the follower had last read everything; zero if it never had. At is when this evidence was
+	// recorded.
 	CaughtUpAt, At time.Time
 }
 
@@ -34,14 +34,13 @@ func streamCollection(e *StreamEvidence) collection {
 	return collection{what: "The stream", from: streamFrom, at: e.At}
 }
 
-// StreamCompletenessCriterion asks that at least the share Min of the stored events were in the stream, and that it has
-// no hole.
+// StreamCompletenessCriterion asks that the stream had at least the share Min of the stored events, and that it has no
+// hole.
 type StreamCompletenessCriterion struct {
 	Rule
 	// Min is the smallest accepted share; default 1, every event.
 	Min float64
-	// MaxAge is how long ago the stream may have been looked at, and how long ago the follower may last have caught up;
-	// default 1h.
+	// MaxAge is how old the evidence may be, and how long ago the follower may last have caught up; default 1h.
 	MaxAge time.Duration
 }
 
@@ -59,7 +58,7 @@ func (c *StreamCompletenessCriterion) byDefault() {
 // EvidenceAt is when the stream was looked at.
 func (StreamCompletenessCriterion) EvidenceAt(e Evidence) time.Time { return e.Stream.at() }
 
-// Judge compares the events stored with those seen. A hole fails whatever the share: what was in it was never read.
+// Judge compares the stored events with those seen. A hole always fails, because its messages were never read.
 func (c StreamCompletenessCriterion) Judge(e Evidence, now time.Time) Result {
 	limit := scalar(c.Min)
 	if r, bad := senseless(&c, limit); bad {
@@ -71,26 +70,26 @@ func (c StreamCompletenessCriterion) Judge(e Evidence, now time.Time) Result {
 	v, from := e.Stream, streamCollection(e.Stream)
 	s := share{
 		part: v.Seen, whole: v.Stored, min: c.Min, of: "stored events", good: "were in the stream",
-		repair: "see docs/causes/lost_publish.md, and publish again what is missing",
+		repair: "see docs/causes/lost_publish.md, and publish the missing events again",
 	}
 	r := s.judge(from, c.MaxAge, now)
 	switch {
 	case r.Verdict == Errored || r.Verdict == Inconclusive:
 		return r
 	case v.Gaps < 0:
-		return broken(limit, streamFrom, "%s: %d gaps cannot be.", from.when(now), v.Gaps)
+		return broken(limit, streamFrom, "%s: %d gaps are impossible.", from.when(now), v.Gaps)
 	case v.Gaps > 0:
 		return fail(r.Observed, limit, "see docs/causes/retention_gap.md", "%s The stream has %s.", r.Reason, human.Quantity(v.Gaps, "hole", "holes"))
 	case v.CaughtUpAt.IsZero():
-		return inconclusive(r.Observed, limit, streamFrom, "%s The follower has never caught up with the topic, so the rest is not known.", r.Reason)
+		return inconclusive(r.Observed, limit, streamFrom, "%s The follower has never caught up with the topic, so the result is incomplete.", r.Reason)
 	case now.Sub(v.CaughtUpAt) > c.MaxAge:
-		return inconclusive(r.Observed, limit, "wait until the follower has caught up, or see why it does not",
+		return inconclusive(r.Observed, limit, "wait until the follower has caught up, or see docs/runbooks/CrosscheckStreamLagGrowing.md",
 			"%s The follower last caught up with the topic %s ago.", r.Reason, human.Duration(now.Sub(v.CaughtUpAt)))
 	}
 	return r
 }
 
-// StreamLagCriterion asks that no more than Max messages of the topic wait to be read.
+// StreamLagCriterion asks that at most Max messages of the topic wait to be read.
 type StreamLagCriterion struct {
 	Rule
 	// Max is how many messages may wait, over all partitions; default 1000.
@@ -123,14 +122,14 @@ func (c StreamLagCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	v, from := e.Stream, streamCollection(e.Stream)
 	if v.LagMessages < 0 {
-		return broken(c.Max, streamFrom, "%s: a lag of %d messages cannot be.", from.when(now), v.LagMessages)
+		return broken(c.Max, streamFrom, "%s: a lag of %d messages is impossible.", from.when(now), v.LagMessages)
 	}
 	if r, ok := from.usable(v.LagMessages, c.Max, c.MaxAge, now); !ok {
 		return r
 	}
-	said := fmt.Sprintf("%s: %s not been read yet", from.when(now), human.Quantity(v.LagMessages, "message had", "messages had"))
+	said := fmt.Sprintf("%s. At that time %s not been read yet", from.when(now), human.Quantity(v.LagMessages, "message had", "messages had"))
 	if v.LagMessages > c.Max {
-		return fail(v.LagMessages, c.Max, "wait until the follower has caught up, or give it more time and memory", "%s, where %s may wait.", said, human.Number(c.Max))
+		return fail(v.LagMessages, c.Max, "wait until the follower has caught up, or see docs/runbooks/CrosscheckStreamLagGrowing.md", "%s; the limit is %s.", said, human.Number(c.Max))
 	}
 	return pass(v.LagMessages, c.Max, "%s.", said)
 }

@@ -10,8 +10,8 @@ import (
 // textWidth is where Text breaks lines; it fits a terminal of 100 columns.
 const textWidth = 96
 
-// Text writes the decision for people: the answer, then each criterion with its reason and what is missing. It
-// holds no colour and no control character but the line feed.
+// Text writes the decision for people: the answer, then each criterion with its reason and what is missing. The only
+// control character in it is the line feed.
 func Text(d Decision) string {
 	var b strings.Builder
 	b.WriteString(string(d.Decision))
@@ -40,7 +40,7 @@ func Text(d Decision) string {
 		}
 	}
 	if !blocking {
-		b.WriteString("\n  No blocking criterion is enabled and not waived, so nothing was asked that could justify GO.\n")
+		b.WriteString("\n  No blocking criterion is in force (enabled and not waived), so nothing can justify GO.\n")
 	}
 	writeWaivers(&b, d.Waivers)
 	if len(d.NotAsked) > 0 {
@@ -58,7 +58,7 @@ func Text(d Decision) string {
 	return b.String()
 }
 
-// waived counts the criteria that a waiver takes out of the decision.
+// waived counts the criteria that a waiver excuses.
 func waived(d Decision) int64 {
 	var n int64
 	for _, r := range d.Criteria {
@@ -69,7 +69,7 @@ func waived(d Decision) int64 {
 	return n
 }
 
-// writeWaivers names the waivers that are not in force; the others stand beside their criterion.
+// writeWaivers names the waivers that are not in force. The others are printed with their criterion.
 func writeWaivers(b *strings.Builder, waivers []AppliedWaiver) {
 	for _, w := range waivers {
 		var why string
@@ -77,7 +77,7 @@ func writeWaivers(b *strings.Builder, waivers []AppliedWaiver) {
 		case WaiverInForce:
 			continue
 		case WaiverExpired:
-			why = "expired at " + human.Instant(w.Until) + ", and counts for nothing"
+			why = "expired at " + human.Instant(w.Until) + ", and has no effect"
 		case WaiverNotNeeded:
 			why = "is not needed"
 		case WaiverRefused:

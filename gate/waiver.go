@@ -2,36 +2,36 @@ package gate
 
 import "time"
 
-// Waiver excuses one criterion, for a time, on somebody's word. It changes no verdict: the criterion is shown as it is,
-// and who answers for it beside it. It excuses fail and inconclusive; an error cannot be waived, because evidence that
-// contradicts itself says nothing about any risk that one could take.
+// Waiver excuses one criterion for a time. It changes no verdict: the criterion is shown with its verdict and with the
+// person who waived it. A waiver excuses fail and inconclusive. It does not excuse an error, because evidence that
+// contradicts itself says nothing about the risk.
 type Waiver struct {
 	Criterion string    `json:"criterion"`
 	Who       string    `json:"who"`
 	Why       string    `json:"why"`
-	Until     time.Time `json:"until"` // from then on it counts for nothing
+	Until     time.Time `json:"until"` // the waiver has no effect from this time on
 }
 
-// WaiverState says what became of a waiver in a decision.
+// WaiverState says how a decision treated a waiver.
 type WaiverState string
 
 // The states of a waiver.
 const (
 	WaiverInForce   WaiverState = "in_force"   // the criterion does not pass, and is excused
-	WaiverExpired   WaiverState = "expired"    // counts for nothing
-	WaiverNotNeeded WaiverState = "not_needed" // the criterion passes by itself, or takes no part in the decision
+	WaiverExpired   WaiverState = "expired"    // has no effect
+	WaiverNotNeeded WaiverState = "not_needed" // the criterion passes by itself, or is advisory
 	WaiverRefused   WaiverState = "refused"    // the criterion ended with an error, or who or why is missing
 	WaiverNotAsked  WaiverState = "not_asked"  // the criterion is not enabled
 )
 
-// AppliedWaiver is a waiver and what became of it.
+// AppliedWaiver is a waiver with its state.
 type AppliedWaiver struct {
 	Waiver
 	State WaiverState `json:"state"`
 }
 
-// Waive returns the decision with the waivers applied, as of the decision's own time. A criterion that is excused takes
-// no part in the decision any more; at least one blocking criterion has to pass by itself for GO.
+// Waive returns the decision with the waivers applied, as of the decision's own time. An excused criterion does not
+// count any more. At least one blocking criterion must pass by itself for GO.
 func Waive(d Decision, waivers []Waiver) Decision {
 	results := make([]Result, len(d.Criteria))
 	copy(results, d.Criteria)

@@ -1,5 +1,5 @@
-// Package human writes numbers, shares, times and durations for people, in the same way on a page, in a report, in a
-// reason and in a message.
+// Package human writes numbers, shares, times and durations for people. All pages, reports, reasons and messages use
+// it, so they look the same.
 package human
 
 import (
@@ -34,7 +34,7 @@ func Quantity(n int64, one, many string) string {
 // Significant writes four significant digits without an exponent.
 func Significant(f float64) string { return strconv.FormatFloat(rounded(f), 'f', -1, 64) }
 
-// Percent writes a share with four significant digits; a share below 1 never reads as 100 %.
+// Percent writes a share with four significant digits. A share below 1 is never written as 100 %.
 func Percent(share float64) string {
 	percent := rounded(share * 100)
 	if percent == 100 && share < 1 {
@@ -55,8 +55,8 @@ func rounded(f float64) float64 {
 // Instant writes a time in UTC.
 func Instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// Duration writes a duration with its two largest units, as in 3h 12m; below ten seconds with tenths, below one in
-// milliseconds. One that is negative is 0s.
+// Duration writes a duration with its two largest units, as in 3h 12m. Below ten seconds it has tenths, below one
+// second it is in milliseconds. A negative duration is 0s.
 func Duration(d time.Duration) string {
 	switch {
 	case d < 0:

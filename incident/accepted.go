@@ -9,17 +9,18 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Acceptance is a divergence that is not open since somebody answers for it. It is not repaired.
+// Acceptance is a divergence that was accepted, so it is not open. It is not repaired.
 type Acceptance struct {
 	Hop        order.Hop
 	Cause, Who string
 	At, Until  time.Time
 }
 
-// clocks is how far the clock of who accepts may be behind ours. Taking one for accepted that was so before is no harm.
+// clocks is how far another machine's clock may be behind ours. Counting an acceptance that is a little too old is
+// harmless.
 const clocks = time.Minute
 
-// acceptances are those of divergences that an incident was about.
+// acceptances returns the acceptances of divergences of an incident.
 func acceptances(i Incident, f Facts) []Acceptance {
 	var found []Acceptance
 	for _, a := range f.Accepted {
@@ -30,7 +31,7 @@ func acceptances(i Incident, f Facts) []Acceptance {
 	return found
 }
 
-// gone is how an incident ends whose orders were open and are not: what was accepted is not called resolved.
+// gone is how an incident ends whose orders are no longer open. Accepted orders are not called resolved.
 func gone(i Incident, f Facts) ending {
 	accepted := acceptances(i, f)
 	n := int64(len(accepted))
@@ -43,7 +44,7 @@ func gone(i Incident, f Facts) ending {
 	return ending{"Accepted, not repaired", fmt.Sprintf("Accepted %s, not repaired,", answerer(accepted))}
 }
 
-// answerer names who has accepted last, and until when.
+// answerer names the last person who accepted, and until when.
 func answerer(accepted []Acceptance) string {
 	newest, others := accepted[0], ""
 	for _, a := range accepted[1:] {

@@ -7,7 +7,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// condition is something that is wrong now. One that lasts is an incident.
+// condition is something that is wrong now. If it lasts, it is an incident.
 type condition struct {
 	Key
 	severity Severity
@@ -15,14 +15,14 @@ type condition struct {
 	headline string
 	lines    []string
 	context  []string
-	// state is what a thread must hear of when it changes; said is that as a sentence.
+	// state is what a thread is told about when it changes. said is the same as a sentence.
 	state, said string
-	// steady is set where the state changes seldom and the lines hold ages: every change of the state is told at once,
-	// and a change of the lines is none.
+	// steady is set if the state changes seldom and the lines hold ages. Then every change of the state is told at
+	// once, and a change of the lines alone is not told.
 	steady bool
 }
 
-// conditions derives everything that is wrong from the facts, the gate aside.
+// conditions derives everything that is wrong from the facts, except for the gate.
 func conditions(f Facts, p Policy) []condition {
 	var found []condition
 	if f.Fingerprint != "" {
@@ -35,7 +35,7 @@ func conditions(f Facts, p Policy) []condition {
 	}
 	for _, pass := range f.Passes {
 		switch {
-		case pass.ID == 0: // that none has run is what overdue is for
+		case pass.ID == 0: // Overdue covers a kind that has never run
 		case pass.Coverage < p.MinCoverage:
 			found = append(found, uncovered(pass, p.MinCoverage))
 		case pass.Unverified:
@@ -95,10 +95,10 @@ func (c condition) examples(g Group) condition {
 func stopped(f Facts) condition {
 	return condition{
 		Key: Key{StreamHole, "stopped", f.Fingerprint}, severity: Critical,
-		headline: "The stream is not followed",
-		lines:    []string{fmt.Sprintf("Nothing was seen of it since %s.", human.Instant(f.StreamStopped))},
+		headline: "The stream is not being read",
+		lines:    []string{fmt.Sprintf("The stream was last read at %s.", human.Instant(f.StreamStopped))},
 		context:  []string{"docs/runbooks/CrosscheckStreamStopped.md"},
-		state:    "stopped", said: "Still not followed.",
+		state:    "stopped", said: "Still not being read.",
 	}
 }
 
@@ -113,7 +113,7 @@ func unverified(p Pass) condition {
 }
 
 func uncovered(p Pass, limit float64) condition {
-	covered := fmt.Sprintf("Pass %d covered %.4g of what it set out to compare, the limit is %.4g%s", p.ID, p.Coverage, limit, p.why())
+	covered := fmt.Sprintf("Pass %d compared %.4g of the orders that it had to compare; the limit is %.4g%s", p.ID, p.Coverage, limit, p.why())
 	return condition{
 		Key: Key{Coverage, p.Kind, ""}, severity: Warning,
 		headline: fmt.Sprintf("The %s pass left orders out", p.Kind),
@@ -123,10 +123,10 @@ func uncovered(p Pass, limit float64) condition {
 	}
 }
 
-// why ends a sentence about the pass.
+// why returns the end of a sentence about the pass.
 func (p Pass) why() string {
 	if p.Reason == "" {
-		return "; the status page says why."
+		return ". The status page says why."
 	}
 	return ": " + p.Reason
 }

@@ -2,30 +2,31 @@ package incident
 
 import "time"
 
-// Delivery is a message of the outbox on its way.
+// Delivery is a message of the outbox that is being sent.
 type Delivery struct {
 	ID     int64
-	Marker string // travels with the message, so that it can be found again; of no other message in the world
+	Marker string // unique; travels with the message, so that it can be found again
 	Op     Op
 	Body   Body
-	// Channel and TS are where the parent is; empty for a parent, and where the way out does not say.
+	// Channel and TS say where the parent is. They are empty for a parent, and if the sender does not tell them.
 	Channel, TS string
-	// LastChannel is where a parent was sent last, whichever; empty for nowhere yet.
+	// LastChannel is where the last parent was sent; empty if there was none.
 	LastChannel string
 	Attempts    int
-	// AttemptedAt is when an attempt began that may have arrived; zero when there is none.
+	// AttemptedAt is when an attempt began that may have arrived; zero if there is none.
 	AttemptedAt time.Time
 }
 
 // Ending is how an attempt ended.
 type Ending struct {
 	Outcome Outcome
-	// Channel and TS are where the message is, if it was sent and the way out says so.
+	// Channel and TS say where the message is, if it was sent and the sender tells them.
 	Channel, TS string
-	// RetryAt is when the next attempt may begin, of this message and of all others, unless it is done.
+	// RetryAt is when the next attempt may begin, for this message and all others. It is not used if the message is
+	// done.
 	RetryAt time.Time
 	Error   string // why it was not sent
-	// ParentGone is set for an edit or a reply that was refused since the parent is not there any more.
+	// ParentGone is set for an edit or a reply that was refused because its parent no longer exists.
 	ParentGone bool
 }
 
@@ -35,7 +36,7 @@ type Outcome string
 // The outcomes.
 const (
 	Sent    Outcome = "sent"
-	Refused Outcome = "refused" // will never be taken: it is given up
+	Refused Outcome = "refused" // will never be taken: crosscheck gives it up
 	NotSent Outcome = "notsent" // certainly did not arrive
 	Unknown Outcome = "unknown" // may have arrived
 )

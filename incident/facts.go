@@ -11,16 +11,16 @@ const MaxExamples = 5
 
 // Facts are what the ledger says at one instant.
 type Facts struct {
-	// Fingerprint is of what is compared now. Empty means that the databases cannot be asked: then Open and Decision
-	// say nothing, and what is open stays open.
+	// Fingerprint identifies what is compared now. It is empty if the databases cannot be read. Then Open and Decision
+	// say nothing, and open incidents stay open.
 	Fingerprint string
 	Open        []Group
-	Accepted    []Acceptance // the newest, of the same fingerprint
+	Accepted    []Acceptance // the newest, with the same fingerprint
 	Decision    string       // GO, NO-GO, INCONCLUSIVE
 	Failing     []string     // names of the criteria that do not pass
-	Reasons     []string     // what each says, a sentence; without values where these must not leave the house
+	Reasons     []string     // one sentence for each; without values if these must not leave the house
 	Passes      []Pass
-	// StreamStopped is when the stream was last looked at, if that is too long ago; zero while it is followed.
+	// StreamStopped is when the stream was last read, if that is too long ago; zero while it is being read.
 	StreamStopped time.Time
 }
 
@@ -37,39 +37,39 @@ type Group struct {
 type Example struct {
 	OrderID string
 	Kind    string
-	Values  []string // "status: legacy FILLED, projection OPEN"; empty where values must not leave the house
+	Values  []string // "status: legacy FILLED, projection OPEN"; empty if values must not leave the house
 }
 
-// Pass is the newest finished pass of one kind, and whether the next is late.
+// Pass is the newest finished pass of one kind, and whether the next one is late.
 type Pass struct {
 	Kind       string
-	ID         int64 // zero where none has finished
+	ID         int64 // zero if none has finished
 	Unverified bool
-	Reason     string // empty where values must not leave the house: it may quote one
+	Reason     string // empty if values must not leave the house, because it may quote one
 	Coverage   float64
 	Overdue    bool
-	Due        time.Time // of the scheduled run, where it is overdue
+	Due        time.Time // when the scheduled run was due, if it is overdue
 }
 
-// Policy is how incidents are told.
+// Policy says how people are told of incidents.
 type Policy struct {
-	// UpdateEvery is the least time between two updates in one thread. The parent's text is kept current meanwhile.
+	// UpdateEvery is the minimum time between two updates in one thread. The parent's text is kept current in between.
 	UpdateEvery time.Duration
 	Quiet       Quiet
 	// MinCoverage is the coverage below which a pass has left too much out.
 	MinCoverage float64
-	// Link is the address of the status page; empty for none.
+	// Link is the address of the status page; empty if there is none.
 	Link string
 }
 
-// Quiet are the hours in which warnings wait. The zero value has none.
+// Quiet is the hours in which warnings wait. The zero value has none.
 type Quiet struct {
-	From, To time.Duration // since midnight; From after To spans midnight, equal ones are no hours at all
+	From, To time.Duration // since midnight; From after To spans midnight; equal values mean no quiet hours
 	Zone     *time.Location
 }
 
-// Until returns the end of the quiet hours that t is in, or zero when it is in none. On the day on which the clocks
-// change, hours are those on the wall.
+// Until returns the end of the quiet hours that t is in; zero if t is in none. On the day when the clocks change, wall
+// clock time counts.
 func (q Quiet) Until(t time.Time) time.Time {
 	if q.From == q.To || q.Zone == nil {
 		return time.Time{}
@@ -79,7 +79,7 @@ func (q Quiet) Until(t time.Time) time.Time {
 		y, m, d := local.Date()
 		return time.Date(y, m, d+days, 0, int(clock/time.Minute), 0, 0, q.Zone)
 	}
-	for _, day := range []int{-1, 0} { // the hours that began yesterday, and those that begin today
+	for _, day := range []int{-1, 0} { // the hours that began yesterday, and the hours that begin today
 		from, to := wall(day, q.From), wall(day, q.To)
 		if q.To < q.From {
 			to = wall(day+1, q.To)

@@ -1,9 +1,9 @@
-// Package incident derives what people must hear of from what the ledger knows: which incidents are open, and which
+// Package incident derives from the ledger's facts what people must be told: which incidents are open, and which
 // messages follow from what has changed.
 //
-// Invariant: pure. No I/O and no clock; the same incidents, facts and time always give the same [Change]s, and facts
-// that an open incident has told already give none. So a process that dies between deriving and storing changes
-// nothing, and one that starts again tells nothing twice.
+// Invariant: the package is pure, without I/O and clock. The same incidents, facts and time always give the same
+// [Change]s. Facts that an open incident has already told give no change. So a process that dies between deriving and
+// storing loses nothing, and a restarted process does not repeat a message.
 package incident
 
 import "time"
@@ -30,28 +30,28 @@ const (
 	Warning  Severity = "warning"  // somebody must look by day
 )
 
-// Key tells incidents apart. No two open incidents have the same.
+// Key identifies an incident. No two open incidents have the same key.
 type Key struct {
 	Kind    Kind
 	Subject string // "legacy->events/ghost_event", "full", "gate"
-	// Fingerprint is of what is compared; empty where it does not matter.
+	// Fingerprint identifies what is compared; empty if it does not matter.
 	Fingerprint string
 }
 
-// Incident is one thing that people hear of in one thread, as the ledger remembers it.
+// Incident is one thing that people are told about in one thread, as stored in the ledger.
 type Incident struct {
 	ID int64 // zero until it is stored
 	Key
 	Severity Severity
 	Open     bool
 	OpenedAt time.Time
-	// ToldAt is when the newest parent or reply was put into the outbox; edits do not count.
+	// ToldAt is when the newest parent or reply was put into the outbox. Edits do not count.
 	ToldAt     time.Time
 	ResolvedAt time.Time // zero while it is open
-	Count      int64     // now; 0 where there is nothing to count
+	Count      int64     // now; 0 if there is nothing to count
 	Peak       int64     // the largest Count so far
 	Told       string    // the state that the thread was told last
-	Body       Body      // of the parent, as it was put into the outbox last
+	Body       Body      // of the parent, as last put into the outbox
 }
 
 // Op is what a message does.
@@ -60,18 +60,18 @@ type Op string
 // The operations.
 const (
 	Parent Op = "parent" // begins the incident's thread
-	Edit   Op = "edit"   // replaces the text of the parent; a newer one makes an older one needless
+	Edit   Op = "edit"   // replaces the text of the parent; a newer edit makes an older one unnecessary
 	Reply  Op = "reply"  // is posted into the thread
 )
 
-// Message is one entry of the outbox. Those of one incident are sent in their order.
+// Message is one entry of the outbox. The messages of one incident are sent in order.
 type Message struct {
 	Op        Op
 	Body      Body
-	NotBefore time.Time // zero for at once
+	NotBefore time.Time // zero: at once
 }
 
-// Body is a message in plain words. What it holds is text: nothing in it is markup.
+// Body is a message in plain words. All of it is text, not markup.
 type Body struct {
 	Headline string   `json:"headline"`
 	Lines    []string `json:"lines,omitempty"`
@@ -79,7 +79,7 @@ type Body struct {
 	Link     string   `json:"link,omitempty"` // address of the status page
 }
 
-// Change is an incident as it is to be stored and the messages to be enqueued with it, in one transaction.
+// Change is an incident to store and the messages to enqueue with it, in one transaction.
 type Change struct {
 	Incident Incident
 	Messages []Message

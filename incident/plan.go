@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Plan returns what is to be stored and told, given the incidents that are known: all that are open, and the newest
-// about the gate. It returns nothing where nothing has changed.
+// Plan returns what to store and what to tell. known must hold all open incidents and the newest one about the gate.
+// Plan returns nothing if nothing has changed.
 func Plan(known []Incident, f Facts, p Policy, now time.Time) []Change {
 	open := map[Key]Incident{}
 	for _, i := range known {
@@ -26,7 +26,7 @@ func Plan(known []Incident, f Facts, p Policy, now time.Time) []Change {
 		}
 		changes = append(changes, begin(c, p, now))
 	}
-	for _, i := range known { // in the order in which they came, so that the outbox does not depend on a map
+	for _, i := range known { // in the order of known, so that the outbox does not depend on a map's order
 		if i.Open && i.Kind != GateFlip && !holds[i.Key] {
 			if e := over(i, f); e.said != "" {
 				changes = append(changes, resolve(i, e, p, now))
@@ -36,10 +36,10 @@ func Plan(known []Incident, f Facts, p Policy, now time.Time) []Change {
 	return append(changes, flip(known, f, p, now)...)
 }
 
-// ending is how an incident ends: a mark for its headline, and the beginning of a sentence that goes on with how long it took.
+// ending is how an incident ends: a mark for its headline, and the start of a sentence that goes on with the duration.
 type ending struct{ mark, said string }
 
-// over says why an incident whose condition is not among the facts has ended; empty when the facts do not tell.
+// over says why an incident without a condition has ended; empty if the facts do not tell.
 func over(i Incident, f Facts) ending {
 	if i.Fingerprint == "" {
 		return ending{"Resolved", "Resolved"}
@@ -50,7 +50,7 @@ func over(i Incident, f Facts) ending {
 	case i.Fingerprint:
 		return gone(i, f)
 	}
-	return ending{"Closed", "Closed, since what is compared has changed"}
+	return ending{"Closed", "Closed because the comparison has changed"}
 }
 
 func begin(c condition, p Policy, now time.Time) Change {
@@ -61,8 +61,8 @@ func begin(c condition, p Policy, now time.Time) Change {
 	return Change{i, []Message{p.message(Parent, i, i.Body, now)}}
 }
 
-// renew keeps the parent current, and tells the thread what has changed, but not more often than the policy allows.
-// What it may not tell now it tells later, if it is still true.
+// renew keeps the parent current and tells the thread what has changed, but not more often than the policy allows. What
+// it may not tell now it tells later, if it is still true.
 func renew(i Incident, c condition, p Policy, now time.Time) []Change {
 	var messages []Message
 	i.Count, i.Peak = c.count, max(i.Peak, c.count)
@@ -95,14 +95,14 @@ func resolve(i Incident, e ending, p Policy, now time.Time) Change {
 	}}
 }
 
-// flip tells that the decision is another than the one told last. GO ends the incident; while nothing was ever told,
-// INCONCLUSIVE is no news: it is where every migration begins.
+// flip tells that the decision has changed since the last message. GO ends the incident. INCONCLUSIVE raises no
+// incident until the gate has once decided otherwise, because every migration begins there.
 func flip(known []Incident, f Facts, p Policy, now time.Time) []Change {
 	const undecided, goes = "INCONCLUSIVE", "GO"
 	if f.Fingerprint == "" || f.Decision == "" {
 		return nil
 	}
-	var last Incident // the newest about the gate
+	var last Incident // the newest one about the gate
 	for _, i := range known {
 		if i.Kind == GateFlip && i.OpenedAt.After(last.OpenedAt) {
 			last = i
@@ -120,7 +120,7 @@ func flip(known []Incident, f Facts, p Policy, now time.Time) []Change {
 		c.severity = Warning
 	}
 	if last.Open && f.Decision == undecided && strings.Contains(last.Body.Headline, "NO-GO") {
-		c.headline = "The gate says INCONCLUSIVE, was NO-GO" // that nobody knows any more is no end of it
+		c.headline = "The gate says INCONCLUSIVE, was NO-GO" // a NO-GO that is no longer known is not over
 	}
 	switch {
 	case last.Open && f.Decision == goes:
@@ -132,7 +132,7 @@ func flip(known []Incident, f Facts, p Policy, now time.Time) []Change {
 		return nil
 	}
 	changed := begin(c, p, now)
-	if f.Decision == goes { // good news is a message, and nothing that lasts
+	if f.Decision == goes { // good news is a message that needs no open incident
 		changed.Incident.Open, changed.Incident.ResolvedAt = false, now
 	}
 	return []Change{changed}
@@ -142,7 +142,7 @@ func (c condition) body(p Policy) Body {
 	return Body{Headline: c.headline, Lines: c.lines, Context: c.context, Link: p.Link}
 }
 
-// message holds back what may wait until the quiet hours are over.
+// message delays a message that is not critical until the quiet hours are over.
 func (p Policy) message(op Op, i Incident, b Body, now time.Time) Message {
 	m := Message{Op: op, Body: b}
 	if i.Severity != Critical {

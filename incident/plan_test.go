@@ -84,7 +84,7 @@ func TestWhatCannotBeAskedIsNotResolved(t *testing.T) {
 	w.at(0, open(group("ghost_row", 1, "7")))
 	want(t, w.at(1, incident.Facts{}))
 	want(t, w.at(2, incident.Facts{Fingerprint: "another"}),
-		"#1 edit: Closed: 1 order diverged: ghost_row", "#1 reply: Closed, since what is compared has changed after 2m0s; at most 1 order.")
+		"#1 edit: Closed: 1 order diverged: ghost_row", "#1 reply: Closed because the comparison has changed after 2m0s; at most 1 order.")
 }
 
 func TestThePagesAndOrdersOfAnIncident(t *testing.T) {
@@ -219,10 +219,10 @@ func TestAStoppedStreamIsToldUntilItGoesOn(t *testing.T) {
 	w := newWorld()
 	f := open()
 	f.StreamStopped = t0
-	want(t, w.at(3, f), "#1 parent: The stream is not followed")
+	want(t, w.at(3, f), "#1 parent: The stream is not being read")
 	want(t, w.at(4, f))
 	unknown := open()
 	unknown.Fingerprint = ""
 	want(t, w.at(5, unknown))
-	want(t, w.at(6, open()), "#1 edit: Resolved: The stream is not followed", "#1 reply: Resolved after 3m0s.")
+	want(t, w.at(6, open()), "#1 edit: Resolved: The stream is not being read", "#1 reply: Resolved after 3m0s.")
 }

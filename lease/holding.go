@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// errExpired is why work is cancelled whose lease could not be renewed in time.
+// errExpired is why work is cancelled when its lease could not be renewed in time.
 var errExpired = errors.New("lease could not be renewed before it ran out")
 
-// releaseTimeout ends the attempt to release; a lease that cannot be released runs out by itself.
+// releaseTimeout ends the attempt to release. A lease that cannot be released expires by itself.
 const releaseTimeout = 5 * time.Second
 
-// Holding is how a job's lease is held: by whom, and for how long it outlives a process that was killed.
+// Holding says how a process holds a job's lease: in whose name, and how long the lease outlives the process.
 type Holding struct {
 	Store       Store
 	Job, Holder string
-	TTL         time.Duration // renewed every third of it
+	TTL         time.Duration // renewed every third of this time
 	Log         *slog.Logger
 }
 
-// Do does work under the lease. The context of the work ends when ctx does, and as soon as the lease is lost: taken by
-// somebody else, or not renewed until, by our own clock, it may have run out. The lease is renewed while the work winds
-// down too, because ending the work is a write. It is released even if the work panics. The error is [ErrHeld] where
-// somebody else has the lease.
+// Do runs work under the lease. The context of the work ends when ctx ends, and as soon as the lease is lost. A lease
+// is lost if another process takes it, or if it was not renewed before it may have expired by our own clock. The lease
+// is also renewed while the work winds down, because ending the work is a write. It is released even if the work
+// panics. The error is [ErrHeld] if another process has the lease.
 func (h Holding) Do(ctx context.Context, work func(context.Context, Lease) error) error {
-	asked := time.Now() // before the store's clock starts: we never believe longer in the lease than the store
+	asked := time.Now() // taken before the store's clock starts, so that we never trust the lease longer than the store does
 	l, err := h.acquire(ctx)
 	if err != nil {
 		return err
@@ -52,11 +52,11 @@ func (h Holding) acquire(ctx context.Context) (Lease, error) {
 	return h.Store.Acquire(ctx, h.Job, h.Holder, h.TTL)
 }
 
-// keep renews the lease in the background until it is stopped, which waits, or the lease is lost.
+// keep renews the lease in the background. It ends when the lease is lost or when stop is called; stop waits for that.
 func (h Holding) keep(ctx context.Context, l Lease, asked time.Time, lose context.CancelCauseFunc) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	expiry := time.AfterFunc(h.TTL-time.Since(asked), func() { lose(errExpired) })
-	stopped := make(chan struct{}) // closed when nothing renews any more
+	stopped := make(chan struct{}) // closed when renewing has ended
 	go func() {
 		defer close(stopped)
 		defer expiry.Stop()
@@ -87,11 +87,11 @@ func (h Holding) renew(ctx context.Context, l Lease) error {
 	return h.Store.Renew(ctx, l, h.TTL)
 }
 
-// release lets the next holder in at once. It is also done when ctx has ended.
+// release lets the next holder in at once. It also runs after ctx has ended.
 func (h Holding) release(ctx context.Context, l Lease) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	if err := h.Store.Release(ctx, l); err != nil && !errors.Is(err, ErrFenced) {
-		h.Log.WarnContext(ctx, "lease not released, it runs out by itself", slog.String("job", l.Job), slog.String("error", err.Error()))
+		h.Log.WarnContext(ctx, "lease not released, it expires by itself", slog.String("job", l.Job), slog.String("error", err.Error()))
 	}
 }

@@ -14,27 +14,28 @@ const (
 	cacheFor = 5 * time.Second
 	// readTimeout ends a reading of the ledger, well within Prometheus' default scrape timeout of 10 s.
 	readTimeout = 4 * time.Second
-	// staleAfter is the age from which a reading is not shown, even if no newer one could be had.
+	// staleAfter is the age from which a reading is not shown, even if there is no newer one.
 	staleAfter = 2 * cacheFor
-	// maxStatuses bounds the label status of each representation; it comes from a database and could be anything.
+	// maxStatuses limits the label status of each representation, because it comes from a database and could be
+	// anything.
 	maxStatuses = 50
 )
 
 // Snapshot is what the ledger says at one instant, in plain values.
 type Snapshot struct {
 	Orders []Orders
-	// Open should hold groups that have none open, too, so that their series do not vanish.
+	// Open must also hold groups with no open divergence, so that their series do not vanish.
 	Open []OpenDivergences
-	// Accepted is how many divergences somebody answers for; they are not open.
+	// Accepted is how many divergences are accepted; they are not open.
 	Accepted int64
-	// OldestDivergenceAge is 0 when none is open.
+	// OldestDivergenceAge is 0 if none is open.
 	OldestDivergenceAge time.Duration
 	Suspects            int64 // waiting for their recheck
 	Passes              []Pass
 	SampleBound         *SampleBound // nil without samples
-	Gate                *Gate        // nil when it could not be asked
+	Gate                *Gate        // nil if it could not be asked
 
-	// What follows exists only with the parts that it is about; its series are absent while it is nil.
+	// Optional series are absent while this is nil.
 	Optional
 }
 
@@ -53,13 +54,13 @@ type OpenDivergences struct {
 // Pass is what the ledger knows of one kind of pass.
 type Pass struct {
 	Pass string
-	// LastSuccess is when the newest pass finished that judged everything it set out to judge; zero for never.
+	// LastSuccess is when the newest pass that judged everything finished; zero if there is none.
 	LastSuccess time.Time
-	// Coverage is the newest finished pass's; negative when none has finished.
+	// Coverage is the coverage of the newest finished pass; negative if none has finished.
 	Coverage float64
-	// Overdue is true when a scheduled pass was missed, or runs longer than its schedule allows.
+	// Overdue is true if a scheduled pass was missed, or runs longer than its schedule allows.
 	Overdue bool
-	// Unscheduled is true when the pass is made by hand only, so that it cannot be overdue and has no series that says so.
+	// Unscheduled is true if the pass is only made by hand. Then it cannot be overdue, and there is no series for that.
 	Unscheduled bool
 }
 
@@ -78,27 +79,27 @@ type Gate struct {
 // Criterion is the verdict of one criterion.
 type Criterion struct{ Name, Verdict string }
 
-// The values that the gate can have; each is a series of 0 or 1, so that a change is a step and not a gap.
+// The values that the gate can have. Each is a series of 0 or 1, so that a change is a step and not a gap.
 var (
 	decisions = []string{"GO", "NO-GO", "INCONCLUSIVE"}
 	verdicts  = []string{"pass", "fail", "inconclusive", "error"}
 )
 
-// ledgerCollector exposes the newest reading of the ledger, and nothing that is older than a scrape.
+// ledgerCollector exposes the newest reading of the ledger, and nothing older than one scrape.
 type ledgerCollector struct {
 	read func(context.Context) (Snapshot, error)
 
 	mu       sync.Mutex // held while reading: scrapes at the same time share one reading
 	snapshot Snapshot
 	readOK   bool
-	readAt   time.Time // when the reading ended, good or bad; zero before the first
+	readAt   time.Time // when the reading ended, well or not; zero before the first
 }
 
 func newLedgerCollector(read func(context.Context) (Snapshot, error)) *ledgerCollector {
 	return &ledgerCollector{read: read}
 }
 
-// refresh reads the ledger unless that was done a moment ago.
+// refresh reads the ledger unless it was just read.
 func (c *ledgerCollector) refresh(ctx context.Context) {
 	if c.read == nil {
 		return
@@ -117,7 +118,7 @@ func (c *ledgerCollector) refresh(ctx context.Context) {
 	c.snapshot, c.readOK, c.readAt = snapshot, err == nil, time.Now()
 }
 
-// current returns the reading of this scrape; false when it failed or when there is none fresh enough.
+// current returns the reading of this scrape; false if it failed or is not fresh enough.
 func (c *ledgerCollector) current() (Snapshot, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,13 +136,13 @@ var (
 	ledgerUp    = gauge("ledger_up", "1 when the ledger could be read for this scrape, else 0; then all gauges that come from it are absent.")
 	orders      = gauge("orders", "Orders of a representation by status, as last counted by a full pass.", "representation", "status")
 	open        = gauge("open_divergences", "Divergences that are open.", "hop", "kind", "cause")
-	accepted    = gauge("accepted_divergences", "Divergences that somebody answers for until a time; they do not count as open.")
+	accepted    = gauge("accepted_divergences", "Divergences that somebody has accepted until a set time; they do not count as open.")
 	oldest      = gauge("oldest_divergence_age_seconds", "Time since the oldest open divergence was first seen; 0 when none is open.")
 	suspects    = gauge("suspects", "Orders with a mismatch that may still be lag, waiting for their recheck.")
-	lastSuccess = gauge("pass_last_success_timestamp_seconds", "When the newest pass finished that judged everything it set out to judge, whatever it found.", "pass")
-	coverage    = gauge("pass_coverage_ratio", "Share of what the newest finished pass set out to compare that it did compare.", "pass")
+	lastSuccess = gauge("pass_last_success_timestamp_seconds", "When the newest pass ended that judged every order it had to judge, whatever it found.", "pass")
+	coverage    = gauge("pass_coverage_ratio", "Share of its orders that the newest finished pass compared.", "pass")
 	overdue     = gauge("pass_overdue", "1 when a scheduled pass was missed or overruns, else 0; absent where a pass has no schedule.", "pass")
-	bound       = gauge("sample_bound_ratio", "Upper bound of the share of bad orders that the samples prove, valid at all looks at once.", "confidence")
+	bound       = gauge("sample_bound_ratio", "Upper bound on the share of bad orders, proven by the samples; valid however often you look.", "confidence")
 	decision    = gauge("gate_decision", "1 for what the gate says now, 0 for the other decisions.", "decision")
 	criterion   = gauge("gate_criterion", "1 for what a criterion of the gate says now, 0 for the other verdicts.", "criterion", "verdict")
 )
@@ -172,7 +173,8 @@ func truth(b bool) float64 {
 	return 0
 }
 
-// emitter adds up values of the same series before it sends them, because two of one series spoil the whole scrape.
+// emitter adds up values of the same series before it sends them, because a duplicate series makes the whole scrape
+// fail.
 type emitter struct {
 	ch    chan<- prometheus.Metric
 	sums  map[string]*series // description and labels → value
@@ -240,13 +242,13 @@ func (e *emitter) snapshot(s Snapshot) {
 	}
 }
 
-// orders emits the counts; statuses beyond the first ones of a representation are summed as "other".
+// orders emits the counts. Statuses beyond the limit of a representation are summed as "other".
 func (e *emitter) orders(list []Orders) {
 	statuses := map[string]int{} // representation → statuses emitted
 	for _, o := range list {
 		status := o.Status
 		if status == "" {
-			status = "(none)" // an empty label would be no label
+			status = "(none)" // an empty label is the same as no label
 		}
 		if statuses[o.Representation]++; statuses[o.Representation] > maxStatuses {
 			status = "other"
@@ -255,7 +257,7 @@ func (e *emitter) orders(list []Orders) {
 	}
 }
 
-// oneOf emits 1 for the value that holds and 0 for the others, before it the labels that are fixed.
+// oneOf emits 1 for the value that holds and 0 for the others. The fixed labels come first.
 func (e *emitter) oneOf(desc *prometheus.Desc, known []string, value string, fixed ...string) {
 	for _, k := range known {
 		if k != value {

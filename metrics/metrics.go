@@ -1,8 +1,9 @@
-// Package metrics is the only home of Prometheus: every metric that crosscheck exposes, on a registry of its own.
+// Package metrics holds every metric that crosscheck exposes, on a registry of its own. It is the only package that
+// uses the Prometheus client.
 //
-// Invariant: gauges are never remembered. They are read from the ledger when somebody scrapes, so they are true right
-// after a restart and on any replica; when the ledger cannot be read they are absent, and crosscheck_ledger_up is 0.
-// Only counters and histograms live in the process. No label ever holds an order's key.
+// Invariant: gauges are never remembered. They are read from the ledger at each scrape, so they are right after a
+// restart and on any replica. If the ledger cannot be read they are absent, and crosscheck_ledger_up is 0. Only
+// counters and histograms live in the process. No label ever holds an order's key.
 package metrics
 
 import (
@@ -15,17 +16,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Options is what the metrics are made of.
+// Options are what the metrics are made from.
 type Options struct {
-	Version, Revision, Go string // of crosscheck_build_info
+	Version, Revision, Go string // for crosscheck_build_info
 	// Passes are the kinds of pass whose counters start at 0 instead of with the first pass.
 	Passes []string
-	// Read reads the gauges. It must return when its context ends, and may be called from several goroutines, but
-	// never twice at once. Nil means that there is no ledger: its gauges stay absent.
+	// Read reads the gauges. It must return when its context ends. Several goroutines may call it, but never two at
+	// once. Nil means that there is no ledger: its gauges stay absent.
 	Read func(context.Context) (Snapshot, error)
 }
 
-// Metrics is everything that is measured. Its methods are safe for concurrent use.
+// Metrics holds everything that is measured. Its methods are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 	ledger   *ledgerCollector
@@ -48,26 +49,26 @@ func New(o Options) *Metrics {
 		}, []string{"pass"}),
 		mismatches: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "crosscheck_mismatches_total",
-			Help: "Mismatches seen by passes, lag included; field is empty where the order is missing on a side or there more than once.",
+			Help: "Mismatches seen by passes, including lag; field is empty if the order is missing on one side or has several rows.",
 		}, []string{"pass", "hop", "kind", "field"}),
 		passSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "crosscheck_pass_duration_seconds", Help: "Time from the start of a pass to its verdict, the wait for suspects to settle included.",
+			Name: "crosscheck_pass_duration_seconds", Help: "Time from the start of a pass to its verdict, including the wait for suspects to settle.",
 			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600},
 		}, []string{"pass"}),
 		readSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "crosscheck_read_seconds", Help: "Time to read from one side, with waiting for a connection and decoding.",
+			Name: "crosscheck_read_seconds", Help: "Time to read from one side, including the wait for a connection and decoding.",
 			Buckets: readBuckets,
 		}, []string{"side", "query"}),
 		queries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "crosscheck_source_queries_total", Help: "Queries that crosscheck has sent to one side: the load that it causes.",
+			Name: "crosscheck_source_queries_total", Help: "Queries that crosscheck has sent to one side, as a measure of its load.",
 		}, []string{"side", "query"}),
 		sourceSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "crosscheck_source_seconds", Help: "Time that one side was busy with a query of crosscheck: the load that it causes.",
+			Name: "crosscheck_source_seconds", Help: "Time that one side was busy with a query of crosscheck, as a measure of its load.",
 			Buckets: readBuckets,
 		}, []string{"side", "query"}),
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "crosscheck_build_info", Help: "Always 1; the labels say what is running.",
+		Name: "crosscheck_build_info", Help: "Always 1; the labels name the running version.",
 		ConstLabels: prometheus.Labels{"version": o.Version, "revision": o.Revision, "go": o.Go},
 	}, func() float64 { return 1 })
 	m.registry.MustRegister(build, m.ledger, m.compared, m.mismatches, m.passSeconds, m.readSeconds, m.queries, m.sourceSeconds,
@@ -87,12 +88,12 @@ func (m *Metrics) ObservePass(pass string, took time.Duration, compared int64) {
 	m.compared.WithLabelValues(pass).Add(float64(max(compared, 0)))
 }
 
-// ObserveMismatch counts one mismatch in one field; the field is empty where none can be named.
+// ObserveMismatch counts one mismatch in one field. The field is empty if none can be named.
 func (m *Metrics) ObserveMismatch(pass, hop, kind, field string) {
 	m.mismatches.WithLabelValues(pass, hop, kind, field).Inc()
 }
 
-// ObserveRead measures one read through a port, from the caller's point of view.
+// ObserveRead measures one read through a port, as the caller sees it.
 func (m *Metrics) ObserveRead(side, query string, took time.Duration) {
 	m.readSeconds.WithLabelValues(side, query).Observe(took.Seconds())
 }
@@ -103,11 +104,11 @@ func (m *Metrics) ObserveQuery(side, query string, took time.Duration) {
 	m.sourceSeconds.WithLabelValues(side, query).Observe(took.Seconds())
 }
 
-// Handler serves a scrape. It reads the ledger first, at most once in [cacheFor] whatever the number of scrapers,
-// and within the scrape's own context.
+// Handler serves a scrape. It reads the ledger first, within the scrape's own context. However many scrapers there are,
+// it reads at most once in [cacheFor].
 func (m *Metrics) Handler() http.Handler {
 	serve := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-		ErrorHandling: promhttp.ContinueOnError, // one bad series must not hide all others
+		ErrorHandling: promhttp.ContinueOnError, // one bad series must not hide the others
 		Registry:      m.registry,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

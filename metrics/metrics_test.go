@@ -48,7 +48,7 @@ func reads(s Snapshot) func(context.Context) (Snapshot, error) {
 	return func(context.Context) (Snapshot, error) { return s, nil }
 }
 
-// used returns metrics of which every series has been touched.
+// used returns metrics with values in every series.
 func used(read func(context.Context) (Snapshot, error)) *Metrics {
 	m := New(Options{Version: "1.2.3", Revision: "abc", Go: "go1.26", Passes: []string{"full", "sample"}, Read: read})
 	m.ObservePass("sample", 300*time.Millisecond, 10_000)

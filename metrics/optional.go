@@ -7,15 +7,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Optional is what a snapshot says only of parts that are configured and have something to say. Nil is absence and
-// never 0: no lag known is not the same as no lag.
+// Optional is what a snapshot says of parts that may not be configured. Nil means absent and is never 0: an unknown lag
+// is not the same as no lag.
 type Optional struct {
-	// ProjectionLagSeconds is how long the projection is behind the events, ProjectionLagEvents by how many events.
+	// ProjectionLagSeconds is how long the projection is behind the events; ProjectionLagEvents is by how many events.
 	ProjectionLagSeconds, ProjectionLagEvents *float64
 	StreamLag                                 []StreamLag
-	StreamLastLook                            *time.Time // when the follower last wrote down what it saw; a zero time when it never did
+	StreamLastLook                            *time.Time // when the follower last recorded a look; zero time if it never did
 	Completeness                              []Completeness
-	ChangeCompleteness                        []Completeness // of legacy's recorded changes, beside that of its orders
+	ChangeCompleteness                        []Completeness // completeness of the changes that legacy recorded; the field above is that of its orders
 	Coverage                                  []Coverage
 	AlertsPending                             *int64 // messages in the outbox that are not delivered yet
 	CutoverStep                               []CutoverStep
@@ -50,12 +50,12 @@ var (
 	projectionLagSeconds = gauge("projection_lag_seconds", "How long the projection is behind the events.")
 	projectionLagEvents  = gauge("projection_lag_events", "Events that the projection has not applied yet.")
 	streamLag            = gauge("stream_lag_messages", "Messages of a partition of the stream that are not matched with the event store yet.", "partition")
-	streamLastLook       = gauge("stream_last_look_timestamp_seconds", "When the follower of the stream last wrote down that it had looked, whether or not something came; 0 when it is configured and never did.")
-	completeness         = gauge("completeness_ratio", "Share of what should have crossed a hop that did cross it.", "hop")
-	changeCompleteness   = gauge("change_completeness_ratio", "Share of the changes that legacy recorded of sampled orders that crossed a hop.", "hop")
+	streamLastLook       = gauge("stream_last_look_timestamp_seconds", "When crosscheck last read the stream, with or without new messages; 0 if the stream is configured but was never read.")
+	completeness         = gauge("completeness_ratio", "Share of the orders or events at the start of a hop that have reached its end.", "hop")
+	changeCompleteness   = gauge("change_completeness_ratio", "Share of legacy's recorded changes of sampled orders that have reached the end of a hop.", "hop")
 	coverageByAge        = gauge("coverage_ratio", "Share of the orders of one status and age that the newest full verification judged.", "status", "age")
 	alertsPending        = gauge("alerts_pending", "Messages to Slack in the outbox that are not delivered yet.")
-	cutoverStep          = gauge("cutover_step", "1 for the state that a step of the newest cutover is in, 0 for the other states.", "step", "state")
+	cutoverStep          = gauge("cutover_step", "1 for the current state of a step of the newest cutover, 0 for the other states.", "step", "state")
 )
 
 func describeOptional(ch chan<- *prometheus.Desc) {
@@ -92,7 +92,7 @@ func (e *emitter) optional(o Optional) {
 	}
 }
 
-// coverage emits the shares; of statuses beyond the first ones none is emitted, because shares do not add up.
+// coverage emits the shares. It leaves out statuses beyond the limit, because shares do not add up.
 func (e *emitter) coverage(list []Coverage) {
 	statuses := map[string]bool{}
 	for _, c := range list {

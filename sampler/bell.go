@@ -11,21 +11,21 @@ import (
 	"github.com/go-co-op/gocron/v2"
 )
 
-// bell is gocron, and what gocron leaves to its users: it knows which tasks run, so that they can be drained.
+// bell wraps gocron. It also tracks which tasks run, so that they can be drained.
 //
-// Singleton mode waits instead of rescheduling. Rescheduling drops a ring that comes while the task before it is just
-// about to return, and tells nobody. A ring that waited finds by the job's own ticks what is due, mostly nothing.
+// Singleton mode waits instead of rescheduling. Rescheduling drops a ring that comes while the task before it is about
+// to return, without any report. After a wait the job's own ticks tell what is due, usually nothing.
 //
-// gocron's own draining is not relied upon: it spins on a processor while it waits, and gives up after a timeout with
-// the task still running. Tasks are waited for here, and gocron is shut down when none is left.
+// bell does not use gocron's own draining: gocron busy-waits, and gives up after a timeout with the task still running.
+// bell waits for its tasks and then shuts gocron down.
 type bell struct {
-	ctx       context.Context // handed to every task, which gocron calls without one of ours
+	ctx       context.Context // passed to every task, because gocron has no context for it
 	log       *slog.Logger
 	scheduler gocron.Scheduler
 	err       error // the first job that could not be scheduled
 
 	mu      sync.Mutex
-	closed  bool // no task begins any more
+	closed  bool // no further task begins
 	running sync.WaitGroup
 }
 
@@ -58,8 +58,8 @@ func (b *bell) add(name string, when gocron.JobDefinition, task func(context.Con
 	}
 }
 
-// ring runs the task unless the bell is being stopped. Its net is the last one: a panic of a pass is caught where the
-// pass is run, and one that gets as far as gocron ends the process.
+// ring runs the task unless the bell is being stopped. It recovers panics as a last resort: a panic of a pass is caught
+// earlier, but one that reached gocron would end the process.
 func (b *bell) ring(name string, task func(context.Context)) {
 	b.mu.Lock()
 	if b.closed || b.ctx.Err() != nil {
@@ -94,7 +94,7 @@ func (b *bell) run(ctx context.Context) error {
 	return b.err
 }
 
-// cron gives gocron our schedules, so that there is one reading of a cron line.
+// cron gives gocron our schedules, so that a cron line is parsed in one place.
 type cron struct{ Schedule }
 
 // IsValid implements gocron.Cron; the schedule was checked when it was read.

@@ -11,9 +11,9 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// rescue is called at the start and once in a TTL, the time after which a process that died is known to be dead. It
-// ends what can only be ended and goes on with what was settling. When a task of the job works it does nothing:
-// that one recovers by itself.
+// rescue is called at the start and once in a TTL, after which a dead process has lost its lease. It closes passes that
+// cannot go on, and goes on with those that were settling. It does nothing while a task of the job works, because that
+// task recovers by itself.
 func (r *runner) rescue(ctx context.Context) {
 	select {
 	case r.turn <- struct{}{}:
@@ -26,14 +26,14 @@ func (r *runner) rescue(ctx context.Context) {
 		err = r.adoptOrphans(ctx)
 	}
 	if errors.Is(err, lease.ErrHeld) {
-		r.Log.DebugContext(ctx, "the job is held elsewhere", r.kind(), slog.String("error", err.Error()))
+		r.Log.DebugContext(ctx, "another process holds the job", r.kind(), slog.String("error", err.Error()))
 		err = nil
 	}
 	r.recovery.report(ctx, r.Log, "recovering passes failed, will try again", err, r.kind())
 }
 
-// firstAnnouncement tells the ledger when the first run of this process is due. A due time that has passed is left as
-// it is: it says that nothing ran while no process was there, until a run answers it.
+// firstAnnouncement tells the ledger when the first run of this process is due. A due time in the past is kept until a
+// run answers it: it says that nothing ran while no process was alive.
 func (r *runner) firstAnnouncement(ctx context.Context) error {
 	if r.announced {
 		return nil
@@ -50,7 +50,7 @@ func (r *runner) firstAnnouncement(ctx context.Context) error {
 	return r.announce(ctx)
 }
 
-// adoptOrphans takes the lease only when there is something to do, so that it is never in the way of a run.
+// adoptOrphans takes the lease only if there is something to do, so that it never delays a run.
 func (r *runner) adoptOrphans(ctx context.Context) error {
 	orphans, err := r.Ledger.Abandoned(ctx, r.job.Kind)
 	if err != nil || len(orphans) == 0 {
@@ -59,7 +59,7 @@ func (r *runner) adoptOrphans(ctx context.Context) error {
 	return r.hold(ctx, string(r.job.Kind), r.adopt)
 }
 
-// adopt goes on with every orphan of the kind. One that fails does not keep the others waiting.
+// adopt goes on with every orphan of the kind. An error of one does not stop the others.
 func (r *runner) adopt(ctx context.Context, l lease.Lease) error {
 	orphans, err := r.Ledger.Abandoned(ctx, r.job.Kind)
 	if err != nil {
@@ -91,7 +91,7 @@ func (r *runner) resume(ctx context.Context, l lease.Lease, found verify.Pass) e
 	return err
 }
 
-// giveUp ends a pass that would come back for ever. It keeps the divergences that were proven.
+// giveUp ends a pass that would otherwise be adopted for ever. It keeps the divergences that were proven.
 func (r *runner) giveUp(ctx context.Context, l lease.Lease, found verify.Pass, cause error) (verify.Pass, error) {
 	tally, err := r.Ledger.Tally(ctx, found.ID)
 	if err != nil {

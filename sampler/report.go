@@ -10,10 +10,10 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// complaint logs an error that comes again and again only once, until something works or fails in another way.
+// complaint logs a repeated error only once, until a call succeeds or fails in another way.
 type complaint struct{ last string }
 
-// report logs err; nil ends the complaint. That the process is being stopped is no error.
+// report logs err; nil ends the complaint. An error because the process is being stopped is not logged.
 func (c *complaint) report(ctx context.Context, to *slog.Logger, message string, err error, attrs ...slog.Attr) {
 	if err == nil {
 		c.last = ""
@@ -43,7 +43,7 @@ type panicError struct {
 
 func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
-// protect makes an error of a panic, so that one bad pass does not end the sidecar.
+// protect turns a panic into an error, so that one bad pass does not end the sidecar.
 func protect(call func() (verify.Pass, error)) (p verify.Pass, err error) {
 	defer func() {
 		if value := recover(); value != nil {

@@ -10,14 +10,14 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// slack is how much too early the bell may ring, after the system's clock was set back. It is waited for.
+// slack is how early the bell may ring after the system's clock was set back. The runner waits for it.
 const slack = 5 * time.Second
 
 // Why a scheduled run did not take place.
 const (
 	reasonOverrun = "the run before it had not ended"
 	reasonLate    = "the process did not get to it in time"
-	reasonHeld    = "another process held the job and left no pass"
+	reasonHeld    = "another process held the job but recorded no pass"
 	reasonFailed  = "it could not be begun: "
 	reasonPanic   = "it broke off: "
 )
@@ -26,11 +26,11 @@ const (
 type runner struct {
 	*Sampler
 	job  Job
-	turn chan struct{} // holds a token while one of the job's tasks works
+	turn chan struct{} // holds a token; the task that takes it works
 
 	ticks     ticks
-	announced bool        // the ledger knows when the next run is due
-	missed    []missedRun // what the ledger does not know yet, oldest first
+	announced bool        // the ledger has stored when the next run is due
+	missed    []missedRun // not in the ledger yet, oldest first
 
 	runs, recovery complaint
 }
@@ -44,9 +44,9 @@ func newRunner(s *Sampler, j Job, start time.Time) *runner {
 	return &runner{Sampler: s, job: j, turn: make(chan struct{}, 1), ticks: newTicks(j.Schedule, start)}
 }
 
-// tick is called when a run is due. It stays until the run's fate is known: it was made here, it is in the ledger, or
-// the next run is due. A job held elsewhere and a ledger that is away are asked again and again in between, so that
-// neither a process that dies nor a short outage costs a run.
+// tick is called when a run is due. It returns when the run is made, is in the ledger, or the next run is due. Until
+// then it asks again and again, if the job is held by another process or the ledger is away. So neither a process that
+// dies nor a short outage costs a run.
 func (r *runner) tick(ctx context.Context) {
 	select {
 	case r.turn <- struct{}{}:
@@ -68,13 +68,13 @@ func (r *runner) tick(ctx context.Context) {
 	}
 }
 
-// pursue tries to run until there is nothing more to be done about this run, or the next one is due.
+// pursue tries to run until nothing more can be done about this run, or the next one is due.
 func (r *runner) pursue(ctx context.Context, at time.Time) {
 	for {
 		settled, err := r.attempt(ctx, at)
 		held := errors.Is(err, lease.ErrHeld)
 		if held {
-			r.Log.DebugContext(ctx, "the job is held elsewhere", r.attrs(at, err)...)
+			r.Log.DebugContext(ctx, "another process holds the job", r.attrs(at, err)...)
 		} else {
 			r.runs.report(ctx, r.Log, "scheduled run failed", err, r.kind(), slog.Time("scheduled_at", at))
 		}
@@ -100,7 +100,7 @@ func (r *runner) pursue(ctx context.Context, at time.Time) {
 	}
 }
 
-// attempt runs once under the lease. It is settled when the ledger has, or will have, a pass of this run.
+// attempt runs once under the lease. It returns true if the ledger has, or will have, a pass of this run.
 func (r *runner) attempt(ctx context.Context, at time.Time) (settled bool, err error) {
 	err = r.hold(ctx, string(r.job.Kind), func(ctx context.Context, l lease.Lease) error {
 		if err := r.writeMissed(ctx); err != nil {
@@ -117,10 +117,10 @@ func (r *runner) attempt(ctx context.Context, at time.Time) (settled bool, err e
 	})
 	switch {
 	case errors.Is(err, verify.ErrAlreadyRun):
-		r.Log.DebugContext(ctx, "the run was made elsewhere", r.attrs(at, err)...)
+		r.Log.DebugContext(ctx, "another process made the run", r.attrs(at, err)...)
 		return true, nil
 	case settled && err != nil && ctx.Err() == nil:
-		// Whatever state the pass was left in, nobody works on it now: say so at once if it was still scanning.
+		// Nobody works on the pass now. If it was still scanning, close it at once.
 		if _, err := r.Ledger.Abandoned(ctx, r.job.Kind); err != nil {
 			r.recovery.report(ctx, r.Log, "recovering passes failed, will try again", err, r.kind())
 		}
@@ -128,20 +128,20 @@ func (r *runner) attempt(ctx context.Context, at time.Time) (settled bool, err e
 	return settled, err
 }
 
-// run makes the pass, and notes which runs fell due meanwhile: they are skipped. A check that takes longer than its
-// interval must not run without a pause.
+// run makes the pass, and notes the runs that fell due in the meantime: they are skipped. A check that takes longer
+// than its interval must not run without a pause.
 func (r *runner) run(ctx context.Context, l lease.Lease, at time.Time) (begun bool, err error) {
 	start := verify.Start{Kind: r.job.Kind, Trigger: "schedule", ScheduledAt: at, At: time.Now()}
 	pass, err := protect(func() (verify.Pass, error) { return r.job.Run(ctx, l, start) })
 	r.observe(pass)
 	begun = pass.ID != 0 || err == nil
 	if p, ok := errors.AsType[*panicError](err); ok {
-		begun = true // as far as trying again goes: it would panic again
-		// Of no effect if there is a pass.
+		begun = true // do not try again: it would panic again
+		// This has no effect if there is a pass.
 		r.missed = append(r.missed, missedRun{at, reasonPanic + p.Error()})
 	}
 	if ctx.Err() != nil {
-		return begun, err // stopped, or no longer ours to say
+		return begun, err // the process stops, or the lease was lost
 	}
 	if begun {
 		r.miss(ctx, slog.LevelWarn, reasonOverrun, r.ticks.pass(time.Now())...)
@@ -162,8 +162,8 @@ func (r *runner) announce(ctx context.Context) error {
 	return err
 }
 
-// miss notes runs that will not take place, for the next time that the lease is held: only its holder knows that
-// nobody else is about to begin them.
+// miss notes runs that will not take place. The next holder of the lease records them, because only it knows that no
+// other process is about to begin them.
 func (r *runner) miss(ctx context.Context, level slog.Level, reason string, runs ...time.Time) {
 	for _, at := range runs {
 		r.missed = append(r.missed, missedRun{at, reason})

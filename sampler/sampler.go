@@ -1,10 +1,10 @@
 // Package sampler decides when passes run: by schedule, one at a time, on one of any number of sidecars. It is the only
-// home of gocron, which rings; everything else is decided here.
+// package that uses gocron. gocron only rings; the decisions are made here.
 //
-// Invariant: every scheduled run that falls due while a sampler runs leaves exactly one pass in the ledger: the one that
-// a holder of the job's lease ran, or a record that it was missed and why. When it was due is computed from the
-// schedule and not from the clock at which somebody got to it, so all sidecars mean the same run. A pass is worked on
-// only under a lease that is renewed all the while, and is cancelled as soon as the lease may be somebody else's.
+// Invariant: every scheduled run that falls due while a sampler runs leaves exactly one pass in the ledger. This is the
+// pass that a holder of the job's lease ran, or a record that the run was missed and why. The due time comes from the
+// schedule and not from the clock, so that all sidecars mean the same run. A pass is worked on only under a lease that
+// is renewed all the time, and is cancelled as soon as another process may have the lease.
 //
 // Time is the process's own (package time), because gocron's is; tests run in a bubble of testing/synctest.
 package sampler
@@ -20,12 +20,12 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// ErrNotResumable is returned by [Job.Resume] for a pass that nobody can go on with, for example because it was begun
-// under another configuration. The sampler ends such a pass as unverified, with the error's text as the reason.
+// ErrNotResumable is returned by [Job.Resume] for a pass that cannot go on, for example because it began under another
+// configuration. The sampler ends such a pass as unverified, with the error's text as the reason.
 var ErrNotResumable = errors.New("pass cannot be resumed")
 
-// Orphans are passes whose process is gone. Abandoned ends those that were scanning and returns those that were
-// settling; anybody may call it at any time. Adopt gives one of them to the holder of a lease.
+// Orphans finds passes whose process is gone. Abandoned ends those that were scanning and returns those that were
+// settling; any process may call it at any time. Adopt gives one of them to the holder of a lease.
 type Orphans interface {
 	Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verify.Pass, error)
 	Adopt(ctx context.Context, l lease.Lease, id verify.PassID) error
@@ -37,16 +37,15 @@ type Closing interface {
 	FinishPass(ctx context.Context, l lease.Lease, id verify.PassID, r verify.Result, at time.Time) error
 }
 
-// Calendar is what the ledger knows of schedules. NextRun returns what SetSchedule stored, the zero time when that was
-// zero or nothing. Missed does nothing when the run is in the ledger already.
+// Calendar is what the ledger knows of schedules. NextRun returns what SetSchedule stored; zero if that was zero or
+// nothing. Missed does nothing if the run is in the ledger already.
 type Calendar interface {
 	NextRun(ctx context.Context, kind verify.PassKind) (time.Time, error)
 	SetSchedule(ctx context.Context, kind verify.PassKind, next time.Time, every time.Duration) error
 	Missed(ctx context.Context, kind verify.PassKind, scheduledAt time.Time, reason string) error
 }
 
-// Ledger is all that the sampler needs to remember and to agree on with other sidecars. Every call has a deadline of
-// its own.
+// Ledger is what the sampler stores and shares with other sidecars. Every call has its own deadline.
 type Ledger interface {
 	lease.Store
 	Orphans
@@ -56,18 +55,19 @@ type Ledger interface {
 
 // Schedule is when a job runs.
 type Schedule interface {
-	// Next returns the first instant after t; zero when there is none. It depends on nothing but t.
+	// Next returns the first instant after t; zero if there is none. It depends only on t.
 	Next(t time.Time) time.Time
 }
 
 // Job is one kind of pass. Its lease has the kind's name.
 type Job struct {
 	Kind verify.PassKind
-	// Schedule is when it runs; nil, or one whose Next is zero, is never. Orphans of the kind are adopted all the same.
+	// Schedule is when the job runs. If it is nil, or its Next is zero, the job never runs, but its orphans are
+	// adopted.
 	Schedule Schedule
-	// Run makes one pass. It returns verify.ErrAlreadyRun when the ledger has one for the same ScheduledAt; a pass
-	// without ID says that none was begun, and the sampler tries again until the next run is due. The fingerprint of
-	// the start is Run's to fill in. It must return soon after its context has ended.
+	// Run makes one pass. It returns verify.ErrAlreadyRun if the ledger has one for the same ScheduledAt. A pass
+	// without ID means that none was begun; the sampler then tries again until the next run is due. Run fills in the
+	// fingerprint of the start. It must return soon after its context has ended.
 	Run func(context.Context, lease.Lease, verify.Start) (verify.Pass, error)
 	// Resume goes on with an adopted pass, or returns ErrNotResumable.
 	Resume func(context.Context, lease.Lease, verify.Pass) (verify.Pass, error)
@@ -79,22 +79,22 @@ type Sampler struct {
 	Ledger Ledger
 	// Holder names this process in leases, for people.
 	Holder string
-	// TTL is how long a lease outlives its process; zero is 30 s. It is renewed every third of it. Orphans are looked
-	// for once in a TTL.
+	// TTL is how long a lease outlives its process; zero is 30 s. The lease is renewed every third of it. The sampler
+	// looks for orphans once in a TTL.
 	TTL time.Duration
-	// Prune drops what the ledger need not keep. It runs at the start and once a day, under a lease of its own; may be nil.
+	// Prune deletes old records of the ledger. It runs at the start and once a day, under its own lease; may be nil.
 	Prune func(context.Context) error
-	// Observe is told of every pass that this process brought to its end; may be nil.
+	// Observe is called with every pass that this process finished; may be nil.
 	Observe func(verify.Pass)
 	Log     *slog.Logger
 }
 
-// The lease of the pruning, and the settings that nobody needed to change yet.
+// The lease of the pruning, and the fixed settings.
 const (
 	pruneJob   = "prune"
 	pruneEvery = 24 * time.Hour
 	pruneLook  = time.Hour        // a pruning that failed is tried again after this
-	defaultTTL = 30 * time.Second // outlasts a restart of the ledger, and a take-over need not wait long for it
+	defaultTTL = 30 * time.Second // outlasts a restart of the ledger, and is short enough for a take-over to wait for
 )
 
 func (s *Sampler) ttl() time.Duration { return cmp.Or(s.TTL, defaultTTL) }
@@ -103,9 +103,9 @@ func (s *Sampler) hold(ctx context.Context, job string, work func(context.Contex
 	return lease.Holding{Store: s.Ledger, Job: job, Holder: s.Holder, TTL: s.ttl(), Log: s.Log}.Do(ctx, work)
 }
 
-// Run rings, runs and recovers until ctx ends. Then no run begins any more, the one under way sees its context end
-// and ends by itself, leases are released, and Run returns when every goroutine of it has ended. Errors of runs are
-// logged and never end it; it returns an error only for jobs that cannot be scheduled at all.
+// Run rings, runs and recovers until ctx ends. Then no run begins any more, the current run ends because its context
+// does, and leases are released. Run returns when all its goroutines have ended. Errors of runs are logged and never
+// end Run. It returns an error only for jobs that cannot be scheduled.
 func (s *Sampler) Run(ctx context.Context) error {
 	bell, err := newBell(ctx, s.Log)
 	if err != nil {

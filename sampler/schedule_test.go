@@ -226,7 +226,7 @@ func TestAJobHeldElsewhere(t *testing.T) {
 		{45 * time.Second, map[int]string{1: "match", 2: "match"}, minute(1).Add(49 * time.Second)},
 		{
 			65 * time.Second,
-			map[int]string{1: "unverified: another process held the job and left no pass", 2: "match"},
+			map[int]string{1: "unverified: another process held the job but recorded no pass", 2: "match"},
 			minute(2).Add(7 * time.Second),
 		},
 	} {

@@ -2,14 +2,14 @@ package sampler
 
 import "time"
 
-// maxMissed bounds what is remembered of runs that did not take place: a schedule of every second, and a laptop that
-// slept for a month.
+// maxMissed limits how many missed runs are remembered. A schedule of every second and a laptop that slept for a month
+// would give millions.
 const maxMissed = 1000
 
 // ticks walks through the instants of a schedule, each exactly once.
 type ticks struct {
 	schedule Schedule
-	due      time.Time // the next one; zero when there is none
+	due      time.Time // the next one; zero if there is none
 }
 
 func newTicks(s Schedule, start time.Time) ticks {
@@ -20,7 +20,7 @@ func newTicks(s Schedule, start time.Time) ticks {
 	return t
 }
 
-// pass returns the ticks up to now that were not returned before, oldest first. Beyond maxMissed it forgets the rest.
+// pass returns the ticks up to now that were not returned before, oldest first. After maxMissed it drops the rest.
 func (t *ticks) pass(now time.Time) []time.Time {
 	var passed []time.Time
 	for !t.due.IsZero() && !t.due.After(now) {
@@ -34,7 +34,7 @@ func (t *ticks) pass(now time.Time) []time.Time {
 	return passed
 }
 
-// every is how far the next tick and the one after it are apart; 0 when there are no two.
+// every is the time between the next tick and the one after it; 0 if there are no two.
 func (t *ticks) every() time.Duration {
 	if t.due.IsZero() {
 		return 0

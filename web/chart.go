@@ -9,7 +9,7 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// The chart's size and the place of its plot, in the units of its viewBox.
+// Size of the chart and place of its plot, in the units of its viewBox.
 const (
 	chartWidth, chartHeight = 720, 230
 	plotLeft, plotRight     = 74, 706
@@ -21,9 +21,9 @@ const (
 type chart struct {
 	Width, Height int
 	Left, Right   int
-	Line          string // points of the bound; empty where there is none
-	Dots          []dot  // the same, one by one, where they are few
-	LimitY        int    // 0 where the limit is out of sight
+	Line          string // points of the bound; empty if there is none
+	Dots          []dot  // the same, one by one, if they are few
+	LimitY        int    // 0 if the limit is not in the picture
 	Limit         string
 	Ticks         []tick
 	From, To      string
@@ -43,7 +43,7 @@ type tick struct {
 	Label string
 }
 
-// newChart is nil where there are no passes.
+// newChart returns nil if there are no passes.
 func newChart(trend []TrendPoint, limit float64) *chart {
 	if len(trend) == 0 {
 		return nil
@@ -89,7 +89,7 @@ func newChart(trend []TrendPoint, limit float64) *chart {
 	return c
 }
 
-// decades is the range of powers of ten that holds all bounds and the limit.
+// decades returns the range of powers of ten that holds all bounds and the limit.
 func decades(trend []TrendPoint, limit float64) (low, high float64) {
 	least, most := 1.0, 0.0
 	for _, p := range trend {

@@ -14,7 +14,7 @@ type site struct {
 	ready  *shared[Readiness]
 }
 
-const unreadable = "The ledger cannot be read, so nothing is known at present; the log of crosscheck says why."
+const unreadable = "The ledger cannot be read, so the state is not known. The log of crosscheck says why."
 
 func (s *site) page(w http.ResponseWriter, r *http.Request) {
 	code := http.StatusOK
@@ -26,7 +26,7 @@ func (s *site) page(w http.ResponseWriter, r *http.Request) {
 	} else {
 		view.show(status)
 	}
-	var body bytes.Buffer // whole or not at all
+	var body bytes.Buffer // the answer is the whole page or an error
 	if err := pageTemplate.Execute(&body, view); err != nil {
 		s.log.ErrorContext(r.Context(), "writing the page", slog.Any("error", err))
 		http.Error(w, "the page cannot be written", http.StatusInternalServerError)
@@ -34,10 +34,10 @@ func (s *site) page(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
-	_, _ = w.Write(body.Bytes()) // the visitor has left: nothing to do about it
+	_, _ = w.Write(body.Bytes()) // the visitor has left: nothing to do
 }
 
-// failure is the JSON body of an answer that has no other.
+// failure is the JSON body of an error.
 type failure struct {
 	Error string `json:"error"`
 }
@@ -55,7 +55,7 @@ func (s *site) apiStatus(w http.ResponseWriter, r *http.Request) {
 func (s *site) readyz(w http.ResponseWriter, r *http.Request) {
 	ready, err := s.ready.get(r.Context())
 	if err != nil {
-		ready = Readiness{Parts: []Part{{Name: "readiness", Reason: "It was not known in time."}}}
+		ready = Readiness{Parts: []Part{{Name: "readiness", Reason: "There was no answer in time."}}}
 	}
 	code := http.StatusOK
 	if !ready.Ready {
@@ -72,10 +72,10 @@ func (s *site) json(w http.ResponseWriter, r *http.Request, code int, value any)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_, _ = w.Write(append(body, '\n')) // the client has left: nothing to do about it
+	_, _ = w.Write(append(body, '\n')) // the client has left: nothing to do
 }
 
-// healthz says that the process is alive and nothing more: a database that is away is no reason to restart it.
+// healthz says only that the process is alive. A database that is away is not a reason to restart crosscheck.
 func healthz(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write([]byte("ok\n"))

@@ -20,10 +20,10 @@ var pageSource string
 var styleSource string
 
 var (
-	style        = template.CSS(styleSource) // ours, not a visitor's
+	style        = template.CSS(styleSource) // the file is embedded, not a visitor's input
 	pageTemplate = template.Must(template.New("page").Parse(pageSource))
 
-	// contentSecurityPolicy allows exactly the embedded style and nothing else: no script, no form, no frame.
+	// contentSecurityPolicy allows only the embedded style: no script, no form, no frame.
 	contentSecurityPolicy = "default-src 'none'; style-src 'sha256-" + hash(styleSource) +
 		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -36,7 +36,7 @@ func hash(s string) string {
 // view is what the page's template reads: texts, already worded, not yet escaped.
 type view struct {
 	Style   template.CSS
-	Failure string // why there is nothing to show; the rest is empty then
+	Failure string // why there is nothing to show; then the rest is empty
 
 	Status
 	Tone      string // CSS class of the decision
@@ -63,7 +63,7 @@ type passView struct {
 type divergenceView struct {
 	Order, Kind, Hop, Age, Since string
 	Fields                       []fieldView
-	Accepted                     string // who answers for it, until when and why; empty where nobody does
+	Accepted                     string // who accepted it, until when and why; empty if it is not accepted
 }
 
 type fieldView struct{ Name, Legacy, Projection string }
@@ -109,7 +109,7 @@ func (v *view) show(s Status) {
 	}
 }
 
-// summary says in one sentence what the decision rests on.
+// summary says in one sentence why the decision is what it is.
 func summary(d gate.Decision) string {
 	var failing, unknown []string
 	blocking, waived := 0, 0
@@ -141,14 +141,14 @@ func summary(d gate.Decision) string {
 func verdictOf(blocking int, failing, unknown []string) string {
 	switch {
 	case blocking == 0:
-		return "No blocking criterion is enabled and not waived, so nothing was asked that could justify GO."
+		return "No blocking criterion is in force (enabled and not waived), so nothing can justify GO."
 	case len(failing) > 0:
 		return fmt.Sprintf("%d of %d criteria %s: %s.", len(failing), blocking, verb(len(failing), "fails", "fail"), strings.Join(failing, ", "))
 	case len(unknown) > 0:
 		return fmt.Sprintf("No criterion fails, but %d of %d %s evidence: %s.", len(unknown), blocking,
 			verb(len(unknown), "lacks", "lack"), strings.Join(unknown, ", "))
 	case blocking == 1:
-		return "The one criterion that is asked passes."
+		return "The only enabled criterion passes."
 	default:
 		return fmt.Sprintf("All %d criteria pass.", blocking)
 	}
@@ -201,7 +201,7 @@ func runOf(s Schedule, now time.Time) runView {
 	return v
 }
 
-// tone is the CSS class of anything that is good, bad or unknown.
+// tone is the CSS class for good, bad or unknown.
 func tone(verdict string) string {
 	switch verdict {
 	case "GO", "pass", "match":
@@ -213,7 +213,7 @@ func tone(verdict string) string {
 	}
 }
 
-// mark says the verdict to those who see no colour.
+// mark shows the verdict to people who do not see colours.
 func mark(v gate.Verdict) string {
 	switch v {
 	case gate.Passes:
@@ -229,7 +229,7 @@ func mark(v gate.Verdict) string {
 	}
 }
 
-// scalar writes what a criterion observed; after a trip over JSON all numbers are floats.
+// scalar writes what a criterion observed. Numbers that went through JSON are all floats.
 func scalar(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -246,7 +246,7 @@ func scalar(v any) string {
 	}
 }
 
-// maxShown is how many characters of a value are shown; a value comes from a database and may be a megabyte.
+// maxShown is how many characters of a value are shown, because a value from a database may be a megabyte.
 const maxShown = 200
 
 func short(s string) string {
@@ -263,7 +263,7 @@ func value(s *string) string {
 	case *s == "":
 		return `""`
 	case *s == "NULL":
-		return `"NULL"` // the text, not the absence
+		return `"NULL"` // the text "NULL", which is not NULL
 	default:
 		return short(*s)
 	}

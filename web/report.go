@@ -11,27 +11,27 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// Report is what gate --report writes down: the decision, and what it rests on and does not rest on.
+// Report is what gate --report writes: the decision, its evidence, and the limits of that evidence.
 type Report struct {
 	Decision          gate.Decision
 	Version, Revision string
-	// Full is the last full pass; nil without one.
+	// Full is the last full pass; nil if there is none.
 	Full *gate.Pass
-	// Sample is the newest sample; nil without one.
+	// Sample is the newest sample; nil if there is none.
 	Sample *gate.Pass
-	// Open is how many divergences are open; OpenListed are the oldest of them. Accepted and
-	// AcceptedListed are those that somebody answers for.
+	// Open is how many divergences are open; OpenListed are the oldest of them. Accepted is how many are accepted, and
+	// AcceptedListed are the oldest of them.
 	Open, Accepted             int64
 	OpenListed, AcceptedListed []Divergence
 	// Trend has the finished passes, the oldest first.
 	Trend []TrendPoint
-	// Confidence and MaxRatio belong to the criterion sample_bound.
+	// Confidence and MaxRatio are settings of the criterion sample_bound.
 	Confidence, MaxRatio float64
-	// Limits are sentences about what this configuration leaves out of sight.
+	// Limits are sentences about what crosscheck cannot see under this configuration.
 	Limits []string
 }
 
-// TrendPoint is one pass, and the bound on the share of bad orders that the samples gave then; 0 where it gave none.
+// TrendPoint is one pass with the bound on the share of bad orders at that time; 0 if there was none.
 type TrendPoint struct {
 	At            time.Time
 	Pass, Verdict string
@@ -39,14 +39,14 @@ type TrendPoint struct {
 	Bound         float64
 }
 
-// blind is what no configuration lets crosscheck see; docs/guarantees.md has the whole table.
+// blind is what crosscheck cannot see under any configuration. docs/guarantees.md has the whole table.
 var blind = []string{
-	"A value that is wrong in the same way on both sides agrees with itself.",
-	"What happens after the last pass began is not in it. Evidence ages; each criterion says how old its own is.",
-	"An order that was wrong between two passes and is right again at both leaves no trace.",
-	"A sample bounds the share of bad orders and never proves that there is none. Only a full verification looks at every order.",
-	"The chain on record proves decisions, and not the passes and divergences that they rest on: who may write the ledger's tables can change those.",
-	"Readers, writers and jobs that use neither of the two compared tables are not known here.",
+	"A value that is wrong in the same way on both sides counts as equal.",
+	"A pass does not see what happens after it began. Each criterion says how old its evidence is.",
+	"An order that was wrong only between two passes leaves no trace.",
+	"A sample bounds the share of bad orders. It never proves that there is none. Only a full verification looks at every order.",
+	"The chain on record proves decisions. It does not prove the passes and divergences behind them: anyone who may write the ledger's tables can change those.",
+	"crosscheck does not know of readers, writers and jobs that use neither of the two compared tables.",
 }
 
 //go:embed report.html
@@ -93,7 +93,7 @@ type ageRow struct {
 	Group, Age, Orders, Unverified, Share, Sampled string
 }
 
-// WriteReport writes the report as one HTML page that refers to nothing outside itself. Everything from a database is
+// WriteReport writes the report as one HTML page without references to other files. Everything from a database is
 // escaped.
 func WriteReport(w io.Writer, r Report) error {
 	v := reportView{
@@ -146,7 +146,7 @@ func (v *reportView) full(p *gate.Pass, now time.Time) {
 	}
 }
 
-// ages adds each status and age, and how many orders of it the newest sample looked at.
+// ages adds each status and age, with the number of its orders in the newest sample.
 func (v *reportView) ages(full, sample *gate.Pass) {
 	if full == nil {
 		return
@@ -183,7 +183,7 @@ func waiverState(s gate.WaiverState) string {
 	case gate.WaiverInForce:
 		return "in force"
 	case gate.WaiverExpired:
-		return "expired, counts for nothing"
+		return "expired, has no effect"
 	case gate.WaiverNotNeeded:
 		return "not needed"
 	case gate.WaiverRefused:

@@ -59,11 +59,11 @@ func goReport() Report {
 	r.Decision = gate.Decision{
 		Decision: gate.Go, At: now, Fingerprint: "5f2a9c0d77e1beef",
 		Criteria: []gate.Result{
-			{Name: "open_divergences", Verdict: gate.Passes, Observed: int64(0), Limit: int64(0), EvidenceAt: now.Add(-time.Hour), Reason: "No divergence is open; the last look was taken by sample pass 209 started at 2026-11-23 07:00:00 UTC, 1h ago."},
-			{Name: "full_verification", Verdict: gate.Passes, Observed: "match", Limit: "match", EvidenceAt: now.Add(-6 * time.Hour), Reason: "Full verification 41 started at 2026-11-23 02:00:00 UTC, 6h ago, compared 9,200,000 orders (9,200,000 rows in legacy, 9,200,000 in the projection) and found all of them equal."},
+			{Name: "open_divergences", Verdict: gate.Passes, Observed: int64(0), Limit: int64(0), EvidenceAt: now.Add(-time.Hour), Reason: "No divergence is open. The newest pass: sample pass 209 started at 2026-11-23 07:00:00 UTC, 1h ago."},
+			{Name: "full_verification", Verdict: gate.Passes, Observed: "match", Limit: "match", EvidenceAt: now.Add(-6 * time.Hour), Reason: "Full verification 41 started at 2026-11-23 02:00:00 UTC, 6h ago. It compared 9,200,000 orders (9,200,000 rows in legacy, 9,200,000 in the projection) and found all of them equal."},
 			{
 				Name: "rehearsals", Verdict: gate.Inconclusive, Observed: int64(2), Limit: int64(3), EvidenceAt: now.Add(-50 * time.Hour), Waiver: &waiver,
-				Reason: "The last 2 rehearsals of the cutover succeeded, the slowest in 3m 2s; 3 in a row are asked for.", ETA: "1 more rehearsal of the cutover: run crosscheck cutover rehearse",
+				Reason: "The last 2 rehearsals of the cutover succeeded, the slowest in 3m 2s; the criterion asks for 3 in a row.", ETA: "1 more rehearsal of the cutover: run crosscheck cutover rehearse",
 			},
 		},
 		NotAsked: []string{"stream_lag", "history_accuracy"},
@@ -153,7 +153,7 @@ func TestSummaryCountsWaivers(t *testing.T) {
 	for i := range d.Criteria {
 		d.Criteria[i].Waiver = &gate.Waiver{}
 	}
-	if got := summary(d); !strings.Contains(got, "nothing was asked") || !strings.Contains(got, fmt.Sprint(len(d.Criteria))+" more are waived") {
+	if got := summary(d); !strings.Contains(got, "No blocking criterion is in force") || !strings.Contains(got, fmt.Sprint(len(d.Criteria))+" more are waived") {
 		t.Errorf("summary is %q", got)
 	}
 }

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// readTimeout ends reading the status or the readiness from the ledger and the sides.
+	// readTimeout limits the reading of the status or the readiness from the ledger and the sides.
 	readTimeout = 8 * time.Second
-	// cacheFor is how long one reading serves everybody who asks.
+	// cacheFor is how long one reading serves all requests.
 	cacheFor = 2 * time.Second
 	// drainTimeout is how long requests may take to end after the server was told to stop.
 	drainTimeout = 5 * time.Second
@@ -25,11 +25,12 @@ type Server struct {
 	Listen string
 	// Source is read for the page and the API.
 	Source Source
-	// Ready says what can be reached; it must return when its context ends. Nil is never ready.
+	// Ready says which parts can be reached. It must return when its context ends. If it is nil, crosscheck is never
+	// ready.
 	Ready func(context.Context) []Part
 	// Metrics serves /metrics; nil is 404.
 	Metrics http.Handler
-	// Log gets failures that a visitor is not told in full; nil discards.
+	// Log gets failures that a visitor is not told in full; nil discards them.
 	Log *slog.Logger
 }
 
@@ -50,7 +51,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return s.Serve(ctx, listener)
 }
 
-// Serve is Run on a listener that is there already; it closes the listener.
+// Serve is Run on an existing listener. It closes the listener.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           s.Handler(),
@@ -69,7 +70,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("serving %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
-	// The context has ended, and requests need a little more: their own deadline.
+	// The context has ended, and running requests need a little more time: their own deadline.
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	err := server.Shutdown(draining)
@@ -103,7 +104,7 @@ func (s *Server) Handler() http.Handler {
 	return guarded(mux)
 }
 
-// read reads the status, with no list longer than promised and none null.
+// read reads the status. No list in it is longer than promised, and none is null.
 func (s *Server) read(ctx context.Context) (Status, error) {
 	status, err := s.Source.Status(ctx)
 	if err != nil {
@@ -120,7 +121,7 @@ func (s *Server) read(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
-// readiness is ready only if something was asked and all of it answered.
+// readiness is ready only if at least one part was asked and all answered.
 func (s *Server) readiness(ctx context.Context) (Readiness, error) {
 	r := Readiness{Parts: []Part{}}
 	if s.Ready == nil {
@@ -134,7 +135,7 @@ func (s *Server) readiness(ctx context.Context) (Readiness, error) {
 	return r, nil
 }
 
-// guarded sets the headers that keep a browser from doing anything but showing the page.
+// guarded sets the headers that keep a browser from doing anything except showing the page.
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

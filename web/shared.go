@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// shared is a reading that all who ask within cacheFor have in common, failures too, so that many visitors load the
-// ledger no more than one.
+// shared is one reading for all requests within cacheFor, failures included. So many visitors load the ledger no more
+// than one does.
 type shared[T any] struct {
 	read func(context.Context) (T, error)
-	turn chan struct{} // holds one token: whoever has it may read, and touch what is below
+	turn chan struct{} // holds one token; its owner may read, and use the fields below
 
 	value T
 	err   error
@@ -20,7 +20,7 @@ func newShared[T any](read func(context.Context) (T, error)) *shared[T] {
 	return &shared[T]{read: read, turn: make(chan struct{}, 1)}
 }
 
-// get returns a reading that is at most cacheFor old, or why there is none. It returns when the context ends.
+// get returns a reading that is at most cacheFor old, or an error. It returns when the context ends.
 func (s *shared[T]) get(ctx context.Context) (T, error) {
 	var none T
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -38,7 +38,7 @@ func (s *shared[T]) get(ctx context.Context) (T, error) {
 	if err != nil {
 		value = none
 		if ctx.Err() != nil {
-			return none, err // whoever asked had no time left: the next one tries again
+			return none, err // this request ran out of time: the next one tries again
 		}
 	}
 	s.value, s.err, s.at = value, err, time.Now()

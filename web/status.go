@@ -1,9 +1,8 @@
-// Package web is what crosscheck shows: a status page for people, the same as JSON, health, readiness and metrics,
-// and the client of that API.
+// Package web shows a status page for people, the same as JSON, health, readiness and metrics.
 //
-// Invariant: read only. No request changes anything, and nothing is shown that was not read for it a moment ago:
-// when the ledger cannot be read the page says so, with status 503, and never repeats the last good answer. Values
-// from databases are untrusted and reach the page only through html/template.
+// Invariant: read only. No request changes anything. Everything shown was read for this request or a moment before: if
+// the ledger cannot be read, the page says so with status 503 and never repeats the last good answer. Values from
+// databases are untrusted and reach the page only through html/template.
 package web
 
 import (
@@ -15,11 +14,11 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// MaxDivergences is how many open divergences the page lists, oldest first; the ledger has all.
+// MaxDivergences is how many open divergences the page lists, oldest first. The ledger has all of them.
 const MaxDivergences = board.MaxListed
 
-// Source reads what is to be shown. It must be safe for concurrent use and return when its context ends; an error
-// means that nothing is known.
+// Source reads what the page shows. It must be safe for concurrent use and return when its context ends. An error means
+// that nothing is known.
 type Source interface {
 	Status(context.Context) (Status, error)
 }
@@ -32,10 +31,10 @@ type Status struct {
 	Decision gate.Decision `json:"gate"`
 	// Passes are the newest ones, newest first; running ones included.
 	Passes []Pass `json:"passes"`
-	// Open is the number of open divergences, of which Divergences holds at most [MaxDivergences].
+	// Open is the number of open divergences. Divergences holds at most [MaxDivergences] of them.
 	Open        int64        `json:"open_divergences"`
 	Divergences []Divergence `json:"divergences"`
-	// Accepted is how many divergences somebody answers for; they are not open, until their time.
+	// Accepted is how many divergences are accepted. They are not open until their acceptance ends.
 	Accepted int64 `json:"accepted_divergences"`
 	// Suspects is how many orders wait for their recheck.
 	Suspects int64 `json:"suspects"`
@@ -60,22 +59,22 @@ type Pass struct {
 	Reason          string     `json:"reason,omitempty"`
 }
 
-// Divergence is one divergence as it is shown: on the page, at the API, in the report, and by the commands that find one.
+// Divergence is one divergence as the page, the API, the report and the commands show it.
 type Divergence struct {
 	OrderID    string    `json:"order_id"`
 	Kind       string    `json:"kind"`
 	Hop        order.Hop `json:"hop"`
-	Cause      string    `json:"cause"` // empty where the evidence does not tell
+	Cause      string    `json:"cause"` // empty if the evidence does not tell
 	Fields     []Field   `json:"fields"`
 	FirstSeen  time.Time `json:"first_seen"`
 	AgeSeconds float64   `json:"age_seconds"`
 	State      string    `json:"state"`
 	FoundBy    string    `json:"found_by,omitempty"` // the kind of pass that saw it first
-	// Acceptance is who answers for it; null unless it is accepted.
+	// Acceptance says who accepted it; null if it is not accepted.
 	Acceptance *Acceptance `json:"acceptance,omitempty"`
 }
 
-// Acceptance is that somebody answers for a divergence, until a time.
+// Acceptance says that somebody has accepted a divergence until a time.
 type Acceptance struct {
 	Who   string    `json:"who"`
 	Why   string    `json:"why"`
@@ -87,7 +86,7 @@ type Acceptance struct {
 type Field struct {
 	Name       string  `json:"name"`
 	Legacy     *string `json:"legacy"`
-	Events     any     `json:"events,omitempty"` // as the events make it, a *string; absent where that is not known
+	Events     any     `json:"events,omitempty"` // the value according to the events, a *string; absent if not known
 	Projection *string `json:"projection"`
 }
 
@@ -95,14 +94,14 @@ type Field struct {
 type Schedule struct {
 	Pass string `json:"pass"`
 	Cron string `json:"cron"`
-	// Next is null when it is not known.
+	// Next is null if it is not known.
 	Next *time.Time `json:"next"`
-	// Overdue is true when a run was missed or overruns; Reason says which, in a sentence.
+	// Overdue is true if a run was missed or takes too long; Reason says which, in a sentence.
 	Overdue bool   `json:"overdue"`
 	Reason  string `json:"reason,omitempty"`
 }
 
-// Part is one thing that crosscheck needs to work, and whether it has been reached lately.
+// Part is one thing that crosscheck needs, and whether it was reached lately.
 type Part struct {
 	Name   string `json:"name"` // "ledger", "legacy", "projection"
 	OK     bool   `json:"ok"`

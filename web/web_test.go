@@ -51,19 +51,19 @@ func noGo() Status {
 				{
 					Name: "open_divergences", Verdict: gate.Fails, Observed: int64(3), Limit: int64(0),
 					Reason: "3 divergences are open: 2 differs (legacy->projection), 1 missing (legacy->projection); the oldest was first seen at 2026-11-23 06:30:00 UTC, 1h 30m ago.",
-					ETA:    "repair the orders, or their cause, and run crosscheck verify",
+					ETA:    "repair the cause and the orders, then run crosscheck verify",
 				},
 				{
 					Name: "full_verification", Verdict: gate.Inconclusive, Observed: "unverified", Limit: "match",
-					Reason: "Full verification 41 started at 2026-11-23 02:00:00 UTC, 6h ago, and ended unverified: 12 orders were left unjudged at a coverage of 61.4 % (legacy went away).",
+					Reason: "Full verification 41 started at 2026-11-23 02:00:00 UTC, 6h ago. It ended unverified: 12 orders were left unjudged, coverage 61.4 % (legacy went away).",
 					ETA:    "next full verification at 2026-11-24 02:00:00 UTC, in 18h; or run crosscheck verify",
 				},
-				{Name: "counts", Verdict: gate.Errored, Limit: int64(0), Reason: "The counts of full verification 41 are not usable as evidence: FILLED is counted twice.", ETA: "run crosscheck verify"},
+				{Name: "counts", Verdict: gate.Errored, Limit: int64(0), Reason: "The counts of full verification 41 cannot be used as evidence: FILLED is counted twice.", ETA: "run crosscheck verify"},
 				{
 					Name: "sample_bound", Verdict: gate.Passes, Observed: 0.000081774, Limit: 0.001,
-					Reason: "240,000 orders sampled by 24 passes since 2026-11-22 08:00:00 UTC, 5 diverged: with 95 % confidence at most 0.008177 % of the orders are bad, 752 of 9,200,000, however often one looks (for a single look: 0.00438 %, 403).",
+					Reason: "240,000 orders sampled by 24 passes since 2026-11-22 08:00:00 UTC, 5 diverged: with 95 % confidence at most 0.008177 % of the orders are bad, 752 of 9,200,000, however often you look (for a single look: 0.00438 %, 403).",
 				},
-				{Name: "coverage", Verdict: gate.Inconclusive, Observed: 0.614, Limit: float64(1), Advisory: true, Reason: "Full verification 41 verified only 61.4 % of all orders, where 100 % are asked for.", ETA: "run crosscheck verify"},
+				{Name: "coverage", Verdict: gate.Inconclusive, Observed: 0.614, Limit: float64(1), Advisory: true, Reason: "Full verification 41 verified only 61.4 % of all orders; the limit is 100 %.", ETA: "run crosscheck verify"},
 			},
 		},
 		Passes: []Pass{
@@ -105,7 +105,7 @@ func noGo() Status {
 func goes() Status {
 	s := noGo()
 	s.Decision.Decision = gate.Go
-	s.Decision.Criteria = []gate.Result{{Name: "open_divergences", Verdict: gate.Passes, Observed: int64(0), Limit: int64(0), Reason: "No divergence is open; the last look was taken by sample pass 43."}}
+	s.Decision.Criteria = []gate.Result{{Name: "open_divergences", Verdict: gate.Passes, Observed: int64(0), Limit: int64(0), Reason: "No divergence is open. The newest pass: sample pass 43."}}
 	s.Open, s.Divergences, s.Suspects, s.Passes, s.Schedule = 0, nil, 1, s.Passes[2:3], s.Schedule[:1]
 	return s
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Messages are all that were taken, in their order.
+// Messages returns all messages that were taken, in order.
 func (s *Server) Messages() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -18,14 +18,14 @@ func (s *Server) Messages() []Message {
 	return out
 }
 
-// Calls are the methods that were called, failed calls included.
+// Calls returns the methods that were called, including failed calls.
 func (s *Server) Calls() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.calls)
 }
 
-// Blocks are those of a message, as JSON.
+// Blocks returns the blocks of a message, as JSON.
 func (s *Server) Blocks(ts string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,7 +35,7 @@ func (s *Server) Blocks(ts string) string {
 	return ""
 }
 
-// Doubled are the texts that were posted more than once under one marker.
+// Doubled returns the texts that were posted more than once with the same marker.
 func (s *Server) Doubled() []string {
 	seen := map[string]bool{}
 	var twice []string
@@ -48,8 +48,7 @@ func (s *Server) Doubled() []string {
 	return twice
 }
 
-// Threads are the parents with what was posted under them, each as people see them now: one line a message, indented
-// in a thread.
+// Threads returns the parents with their replies, as people see them now: one line per message, replies indented.
 func (s *Server) Threads() string {
 	var out strings.Builder
 	all := s.Messages()

@@ -1,7 +1,7 @@
-// Package slacktest is a local HTTP server that behaves as Slack's API does, as far as crosscheck uses it: it checks the
-// token, posts, edits, threads and remembers, and fails in the ways in which Slack fails.
+// Package slacktest is a local HTTP server that behaves like the part of Slack's API that crosscheck uses. It checks
+// the token, posts, edits, threads and remembers, and it fails in the ways in which Slack fails.
 //
-// Invariant: it records every message that it takes, whatever it answers; so it knows what was posted twice.
+// Invariant: it records every message that it takes, whatever it answers. So it knows what was posted twice.
 package slacktest
 
 import (
@@ -23,19 +23,19 @@ const (
 	None         Fault = iota
 	Limited            // 429 with Retry-After, nothing taken
 	Down               // 500, nothing taken
-	DownAfter          // 500, though the message was taken
+	DownAfter          // 500, but the message was taken
 	HangUp             // the connection ends before anything was taken
-	HangUpAfter        // the connection ends without an answer, though the message was taken
+	HangUpAfter        // the connection ends without an answer, but the message was taken
 	MissingScope       // ok: false, the token may not do that
 )
 
-// RetryAfter is what Limited asks for.
+// RetryAfter is the time that Limited asks for.
 const RetryAfter = 7 * time.Second
 
-// Message is one that the server has taken.
+// Message is one message that the server has taken.
 type Message struct {
 	Channel, TS, Thread string
-	Marker              string // of the metadata
+	Marker              string // from the metadata
 	Text                string // as posted
 	Edits               []string
 	At                  time.Time
@@ -55,9 +55,9 @@ func (m Message) Current() string {
 type Server struct {
 	Token         string
 	Channel, Name string // "C0123", "#cutover"
-	// Fault says how the next call goes wrong; nil is never.
+	// Fault says how the next call fails; nil means never.
 	Fault func(method string) Fault
-	// Now gives messages their time.
+	// Now gives the time of messages.
 	Now func() time.Time
 
 	mu       sync.Mutex
@@ -66,7 +66,7 @@ type Server struct {
 	last     int64 // microseconds of the newest ts, which are unique
 }
 
-// New is a server that works.
+// New returns a server without faults.
 func New(token, channel, name string) *Server {
 	return &Server{Token: token, Channel: channel, Name: name, Now: time.Now}
 }
@@ -207,7 +207,7 @@ func (s *Server) update(r *http.Request) map[string]any {
 	return map[string]any{"ok": true, "channel": m.Channel, "ts": m.TS, "text": m.Current()}
 }
 
-// list answers newest first, in pages of two, so that whoever reads must turn them.
+// list answers newest first, in pages of two, so that clients must turn pages.
 func (s *Server) list(r *http.Request, in func(*Message) bool) map[string]any {
 	const page = 2
 	var all []map[string]any

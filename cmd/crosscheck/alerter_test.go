@@ -76,7 +76,7 @@ func TestValuesStayOutOfAlerts(t *testing.T) {
 				t.Errorf("include_values %v: %s is told %d times: %s", values, secret, got, text)
 			}
 		}
-		for _, must := range []string{"The sample pass could not judge everything", "counts (fail)", "The stream is not followed"} {
+		for _, must := range []string{"The sample pass could not judge everything", "counts (fail)", "The stream is not being read"} {
 			if !strings.Contains(text, must) {
 				t.Errorf("include_values %v: %q is not told: %s", values, must, text)
 			}

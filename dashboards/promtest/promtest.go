@@ -1,6 +1,7 @@
 // Package promtest gives tests a real Prometheus and its tools.
 //
-// Invariant: a test that needs them fails where they are missing, and never skips; what it starts ends with it.
+// Invariant: a test that needs them fails, and never skips, if they are missing. What the package starts ends with the
+// test.
 package promtest
 
 import (
@@ -48,7 +49,7 @@ func Program(t testing.TB, name string) string {
 	return ""
 }
 
-// Tool runs promtool or amtool, and fails the test with what it prints unless it succeeds. It returns its standard output.
+// Tool runs promtool or amtool and returns its standard output. If it fails, the test fails with that output.
 func Tool(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), toolTimeout)
@@ -62,7 +63,7 @@ func Tool(t testing.TB, name string, args ...string) string {
 	return stdout.String()
 }
 
-// Server is a Prometheus of the test's own.
+// Server is a Prometheus that belongs to one test.
 type Server struct {
 	url    string
 	client http.Client

@@ -8,7 +8,7 @@ import (
 	"github.com/nordvarg/crosscheck/lease"
 )
 
-// Exercise holds a store against the contract of [lease.Store]. open returns an empty one.
+// Exercise checks a store against the contract of [lease.Store]. open returns an empty store.
 func Exercise(t *testing.T, open func(t *testing.T) lease.Store) {
 	for _, test := range []struct {
 		name string
@@ -96,5 +96,5 @@ func runsOut(t *testing.T, s lease.Store) {
 	}
 	wantError(t, s.Renew(t.Context(), old, longTTL), lease.ErrFenced, "renewing what was taken over")
 	wantError(t, s.Release(t.Context(), old), lease.ErrFenced, "releasing what was taken over")
-	noError(t, s.Renew(t.Context(), l, longTTL), "renewing as the successor, who was not disturbed")
+	noError(t, s.Renew(t.Context(), l, longTTL), "renewing as the successor")
 }

@@ -1,7 +1,7 @@
-// Package leasetest holds leases in memory for tests of what holds one, and the conformance suite of a store of leases.
+// Package leasetest holds leases in memory for tests, and the conformance suite of a [lease.Store].
 //
-// Invariant: the fake does what the contract of [lease.Store] says and what the PostgreSQL ledger does, fencing
-// included. [Exercise] runs against both, so that they cannot drift apart.
+// Invariant: the fake behaves as the contract of [lease.Store] says and as the PostgreSQL ledger does, including
+// fencing. [Exercise] runs against both, so that they cannot drift apart.
 package leasetest
 
 import (
@@ -16,11 +16,11 @@ import (
 
 // Fake keeps leases in memory. It is safe for concurrent use.
 type Fake struct {
-	now func() time.Time // what the database's clock is to the real one
+	now func() time.Time // stands in for the database's clock
 
 	mu      sync.Mutex
 	newest  map[string]*kept // job → its newest lease, live or not
-	failure error            // what every call returns instead of doing anything
+	failure error            // if set, every call returns it and does nothing else
 }
 
 var _ lease.Store = (*Fake)(nil)
@@ -38,21 +38,21 @@ func New(now func() time.Time) *Fake {
 	return &Fake{now: now, newest: map[string]*kept{}}
 }
 
-// Fail makes every call from now on return err and change nothing, as a database that is away does; nil ends it.
+// Fail makes every later call return err and change nothing, as if the database were away; nil ends this.
 func (f *Fake) Fail(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.failure = err
 }
 
-// Err is what a call with that context returns instead of doing anything.
+// Err returns what a call with that context would return instead of working.
 func (f *Fake) Err(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return cmp.Or(ctx.Err(), f.failure)
 }
 
-// Live says whether the lease may still write.
+// Live reports whether the lease may still write.
 func (f *Fake) Live(l lease.Lease) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
