@@ -102,7 +102,7 @@ func (l *Ledger) NewestFinished(ctx context.Context) ([]verify.Pass, error) {
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `
 			SELECT `+passColumns+` FROM pass
-			WHERE id IN (SELECT max(id) FROM pass WHERE state = 'done' AND token > 0 GROUP BY kind) ORDER BY kind`)
+			WHERE id IN (SELECT max(id) FROM pass WHERE pair = $1 AND state = 'done' AND token > 0 GROUP BY kind) ORDER BY kind`, l.pair)
 		if err != nil {
 			return err
 		}

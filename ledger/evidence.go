@@ -32,28 +32,31 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if e.Accepted, err = acceptedCount(ctx, tx, fingerprint); err != nil {
 				return err
 			}
-			if e.Full, e.VoidFull, err = newestPass(ctx, tx, verify.Full, fingerprint); err != nil {
+			if e.Full, e.VoidFull, err = l.newestPass(ctx, tx, verify.Full, fingerprint); err != nil {
 				return err
 			}
-			if e.Sample, e.VoidSample, err = newestPass(ctx, tx, verify.Sample, fingerprint); err != nil {
+			if e.Sample, e.VoidSample, err = l.newestPass(ctx, tx, verify.Sample, fingerprint); err != nil {
 				return err
 			}
 			if e.Sampling, err = sampling(ctx, tx, fingerprint, since); err != nil {
 				return err
 			}
-			if e.Events, err = eventsEvidence(ctx, tx, fingerprint); err != nil {
+			folded, err := newestFinished(ctx, tx, fingerprint, foundEvents, verify.Full)
+			if err != nil {
 				return err
 			}
-			if e.Changes, err = changesEvidence(ctx, tx, fingerprint); err != nil {
+			drawn, err := newestFinished(ctx, tx, fingerprint, foundChanges, verify.Sample, verify.Full)
+			if err != nil {
 				return err
 			}
+			e.Events, e.Changes = evidenceEvents(folded), evidenceChanges(drawn)
 			if e.Streak, err = streak(ctx, tx, fingerprint); err != nil {
 				return err
 			}
 			if e.Stream, _, err = streamEvidence(ctx, tx, fingerprint); err != nil {
 				return err
 			}
-			return schedules(ctx, tx, &e)
+			return schedules(ctx, tx, l.pair, &e)
 		})
 	})
 	if err != nil {
@@ -63,49 +66,36 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 }
 
 // newestPass returns the newest finished pass of the kind under the fingerprint; without one, whether there are
-// finished passes under another.
-func newestPass(ctx context.Context, tx pgx.Tx, kind verify.PassKind, fingerprint string) (*gate.Pass, bool, error) {
-	rows, err := tx.Query(ctx, `
-		SELECT `+passColumns+` FROM pass
-		WHERE kind = $1 AND fingerprint = $2 AND state = 'done' AND token > 0 ORDER BY id DESC LIMIT 1`, kind, fingerprint)
+// finished passes of the pair under another.
+func (l *Ledger) newestPass(ctx context.Context, tx pgx.Tx, kind verify.PassKind, fingerprint string) (*gate.Pass, bool, error) {
+	p, err := newestFinished(ctx, tx, fingerprint, "true", kind)
 	if err != nil {
 		return nil, false, err
 	}
-	p, err := pgx.CollectExactlyOneRow(rows, scanPass)
-	switch {
-	case err == nil:
-		return evidencePass(p), false, nil
-	case !errors.Is(err, pgx.ErrNoRows):
-		return nil, false, err
+	if p != nil {
+		return evidencePass(*p), false, nil
 	}
 	var void bool
 	err = tx.QueryRow(ctx, `
-		SELECT EXISTS (SELECT FROM pass WHERE kind = $1 AND fingerprint <> $2 AND state = 'done' AND token > 0)`,
-		kind, fingerprint).Scan(&void)
+		SELECT EXISTS (SELECT FROM pass WHERE pair = $1 AND kind = $2 AND fingerprint <> $3 AND state = 'done' AND token > 0)`,
+		l.pair, kind, fingerprint).Scan(&void)
 	return nil, void, err
 }
 
-func evidencePass(p verify.Pass) *gate.Pass {
-	g := gate.Pass{
-		ID: int64(p.ID), Kind: string(p.Kind), Verdict: string(p.Result.Verdict), Reason: p.Result.Reason,
-		StartedAt: p.StartedAt, FinishedAt: p.FinishedAt,
-		LegacyRows: p.Scan.LegacyRows, ProjectionRows: p.Scan.ProjectionRows,
-		Compared: p.Scan.Compared, Coverage: p.Scan.Coverage,
-		Diverged: p.Result.Diverged, Unverified: p.Result.Unverified,
+// newestFinished returns the newest finished pass of the kinds under the fingerprint that meets the condition; nil without one.
+func newestFinished(ctx context.Context, tx pgx.Tx, fingerprint, condition string, kinds ...verify.PassKind) (*verify.Pass, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT `+passColumns+` FROM pass
+		WHERE kind = ANY ($1) AND fingerprint = $2 AND state = 'done' AND token > 0 AND `+condition+`
+		ORDER BY id DESC LIMIT 1`, texts(kinds), fingerprint)
+	if err != nil {
+		return nil, err
 	}
-	if p.Scan.Counts != nil {
-		g.Counts = make([]gate.GroupCount, len(p.Scan.Counts))
-		for i, c := range p.Scan.Counts {
-			g.Counts[i] = gate.GroupCount{
-				Group: c.Group, Legacy: c.Legacy, Projection: c.Projection, Unverified: c.Unverified,
-				SettledLegacy: c.SettledLegacy, SettledProjection: c.SettledProjection,
-			}
-		}
+	p, err := pgx.CollectExactlyOneRow(rows, scanPass)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
 	}
-	for _, s := range p.Scan.Strata {
-		g.Strata = append(g.Strata, gate.Stratum{Group: s.Group, Age: string(s.Age), Orders: s.Orders, Unverified: s.Unverified})
-	}
-	return &g
+	return &p, err
 }
 
 func sampling(ctx context.Context, tx pgx.Tx, fingerprint string, since time.Time) (gate.Sampling, error) {
@@ -114,11 +104,10 @@ func sampling(ctx context.Context, tx pgx.Tx, fingerprint string, since time.Tim
 	// The population is as large as the larger side at the newest sample.
 	err := tx.QueryRow(ctx, `
 		SELECT count(*),
-			coalesce(sum(CASE WHEN coverage >= 1 THEN sampled ELSE sampled_diverged END), 0)::bigint,
+			coalesce(sum(CASE WHEN coverage >= 1 THEN `+sampledFact+` ELSE sampled_diverged END), 0)::bigint,
 			coalesce(sum(sampled_diverged), 0)::bigint,
 			coalesce(sum(sampled_unjudged) FILTER (WHERE coverage >= 1), 0)::bigint,
-			coalesce((array_agg(greatest(legacy_rows, projection_rows) ORDER BY id DESC)
-				FILTER (WHERE legacy_rows > 0 OR projection_rows > 0))[1], 0), min(started_at)
+			coalesce((array_agg(`+populationFact+` ORDER BY id DESC) FILTER (WHERE `+populationFact+` > 0))[1], 0), min(started_at)
 		FROM pass
 		WHERE kind = $1 AND fingerprint = $2 AND state = 'done' AND scanned_at IS NOT NULL AND started_at > $3`,
 		verify.Sample, fingerprint, since).Scan(&s.Passes, &s.Orders, &s.Diverged, &s.Unverified, &s.Population, &oldest)
@@ -126,11 +115,11 @@ func sampling(ctx context.Context, tx pgx.Tx, fingerprint string, since time.Tim
 	return s, err
 }
 
-func schedules(ctx context.Context, tx pgx.Tx, e *gate.Evidence) error {
+func schedules(ctx context.Context, tx pgx.Tx, pair verify.PairID, e *gate.Evidence) error {
 	var next *time.Time
 	err := tx.QueryRow(ctx, `
-		SELECT coalesce((SELECT every FROM schedule WHERE kind = $1), interval '0'),
-			(SELECT next_due FROM schedule WHERE kind = $2)`, verify.Sample, verify.Full).Scan(&e.SampleEvery, &next)
+		SELECT coalesce((SELECT every FROM schedule WHERE pair = $1 AND kind = $2), interval '0'),
+			(SELECT next_due FROM schedule WHERE pair = $1 AND kind = $3)`, pair, verify.Sample, verify.Full).Scan(&e.SampleEvery, &next)
 	e.NextFull = orZero(next)
 	return err
 }

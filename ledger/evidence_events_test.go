@@ -24,7 +24,8 @@ func atEvents(n int, kind compare.Kind, cause compare.Cause) []verify.Outcome {
 
 // folding is a full pass over 10 orders of legacy that folded the events.
 func folding(at time.Time, events int64, found []verify.Outcome) run {
-	scan := verify.Scan{LegacyRows: 10, ProjectionRows: 10, Compared: 10, Coverage: 1, EventsRows: events, Folded: true}
+	facts := verify.FullFacts{Rows: verify.Rows{Legacy: 10, Projection: 10}, Events: &verify.EventsFacts{Orders: events}}
+	scan := verify.Scan{Compared: 10, Coverage: 1, Facts: facts}
 	return run{verify.Full, "now", at, scan, found, compare.Diverged}
 }
 
@@ -54,7 +55,7 @@ func TestAPassThatFindsNoEventIsNotPassedOver(t *testing.T) {
 	if e := evidence(t, l, t0, 0).Events; e == nil || e.WithEvents != 8 {
 		t.Fatalf("a pass that found the events: %+v", e)
 	}
-	run{kind: verify.Full, fingerprint: "now", at: t0.Add(time.Hour), scan: verify.Scan{LegacyRows: 10, Coverage: 1}, verdict: compare.Match}.in(t, l)
+	run{kind: verify.Full, fingerprint: "now", at: t0.Add(time.Hour), scan: verify.Scan{Coverage: 1, Facts: verify.FullFacts{Rows: verify.Rows{Legacy: 10}}}, verdict: compare.Match}.in(t, l)
 	if e := evidence(t, l, t0, 0).Events; e == nil || !e.At.Equal(t0.Add(time.Minute)) {
 		t.Errorf("a pass that did not look at the events took the place of one that did: %+v", e)
 	}
@@ -71,7 +72,7 @@ func TestAPassThatFindsNoEventIsNotPassedOver(t *testing.T) {
 func TestChangesAreThoseOfTheNewestSampleThatFoundSome(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
 	sample := func(hours int, changes, with int64) run {
-		scan := verify.Scan{Compared: 5, Sampled: 5, Coverage: 1, Changes: changes, ChangesWithEvents: with}
+		scan := verify.Scan{Compared: 5, Coverage: 1, Facts: verify.SampleFacts{Sampled: 5, Changes: verify.Changes{Recorded: changes, WithEvents: with}}}
 		return run{kind: verify.Sample, fingerprint: "now", at: t0.Add(time.Duration(hours) * time.Hour), scan: scan, verdict: compare.Match}
 	}
 	sample(0, 0, 0).in(t, l)

@@ -80,7 +80,7 @@ func TestEvidenceOfAnEmptyLedgerIsNone(t *testing.T) {
 func TestEvidenceOfAnotherFingerprintIsVoid(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
 	run{kind: verify.Full, fingerprint: "before", at: t0, verdict: compare.Match}.in(t, l)
-	run{kind: verify.Sample, fingerprint: "before", at: t0, scan: verify.Scan{Sampled: 5}, verdict: compare.Match}.in(t, l)
+	run{kind: verify.Sample, fingerprint: "before", at: t0, scan: verify.Scan{Facts: verify.SampleFacts{Sampled: 5}}, verdict: compare.Match}.in(t, l)
 	same(t, evidence(t, l, t0, 0), gate.Evidence{Fingerprint: "now", VoidFull: true, VoidSample: true}, "evidence")
 	id := run{kind: verify.Full, fingerprint: "now", at: t0, verdict: compare.Match}.in(t, l)
 	e := evidence(t, l, t0, 0)
@@ -99,7 +99,8 @@ func TestEvidenceHasTheNewestPassAndAllSamples(t *testing.T) {
 	unjudged := outcomes(some[1:3], compare.Unverified)
 	day := 24 * time.Hour
 	sample := func(at time.Time, sampled, rows int64, o []verify.Outcome) run {
-		return run{verify.Sample, "now", at, verify.Scan{LegacyRows: rows, ProjectionRows: rows + 1, Sampled: sampled, Coverage: 1}, o, compare.Diverged}
+		facts := verify.SampleFacts{Rows: verify.Rows{Legacy: rows, Projection: rows + 1}, Sampled: sampled}
+		return run{verify.Sample, "now", at, verify.Scan{Coverage: 1, Facts: facts}, o, compare.Diverged}
 	}
 	sample(t0, 10_000, 100, nil).in(t, l) // before the horizon
 	sample(t0.Add(2*day), 1000, 200, diverged).in(t, l)
@@ -109,7 +110,8 @@ func TestEvidenceHasTheNewestPassAndAllSamples(t *testing.T) {
 	brokeOff.in(t, l)
 	run{kind: verify.Full, fingerprint: "now", at: t0, verdict: compare.Match}.in(t, l)
 	scan := verify.Scan{
-		LegacyRows: 7, ProjectionRows: 8, Compared: 9, Coverage: 0.5, Counts: []verify.GroupCount{{Group: "OPEN", Legacy: 7, Projection: 8}},
+		Compared: 9, Coverage: 0.5,
+		Facts: verify.FullFacts{Rows: verify.Rows{Legacy: 7, Projection: 8}, Counts: []verify.GroupCount{{Group: "OPEN", Legacy: 7, Projection: 8}}},
 	}
 	full := run{verify.Full, "now", t0.Add(day), scan, outcomes(suspects(1), compare.Diverged), compare.Diverged}.in(t, l)
 	for kind, every := range map[verify.PassKind]time.Duration{verify.Sample: time.Hour, verify.Full: day} {

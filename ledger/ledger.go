@@ -14,6 +14,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,8 +59,9 @@ var (
 // Config says where the ledger is.
 type Config struct {
 	DSN    string
-	Schema string       // empty is DefaultSchema
-	Logger *slog.Logger // nil discards
+	Schema string        // empty is DefaultSchema
+	Pair   verify.PairID // of whose passes and schedules the ledger tells; empty is verify.MainPair
+	Logger *slog.Logger  // nil discards
 	// Timeout is the deadline of one statement; zero is 30 s. Bulk statements get four times as much.
 	Timeout time.Duration
 }
@@ -68,6 +70,7 @@ type Config struct {
 type Ledger struct {
 	pool    *pgxpool.Pool
 	schema  string
+	pair    verify.PairID
 	log     *slog.Logger
 	timeout time.Duration
 	current atomic.Bool // the schema was seen to have this program's version
@@ -85,6 +88,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if c.Schema == "" {
 		c.Schema = DefaultSchema
 	}
+	c.Pair = cmp.Or(c.Pair, verify.MainPair)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -104,11 +108,14 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the ledger: %w", err)
 	}
-	return &Ledger{pool: pool, schema: c.Schema, log: c.Logger, timeout: c.Timeout}, nil
+	return &Ledger{pool: pool, schema: c.Schema, pair: c.Pair, log: c.Logger, timeout: c.Timeout}, nil
 }
 
 // Close ends all connections, after the calls that are under way.
 func (l *Ledger) Close() { l.pool.Close() }
+
+// Pair implements [verify.Journal].
+func (l *Ledger) Pair() verify.PairID { return l.pair }
 
 // Schema is the name of the schema that holds the tables.
 func (l *Ledger) Schema() string { return l.schema }

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -22,11 +21,11 @@ func (l *Ledger) BeginPass(ctx context.Context, held lease.Lease, s verify.Start
 			return err
 		}
 		err := tx.QueryRow(ctx, `
-			INSERT INTO pass (kind, state, trigger, scheduled_at, fingerprint, job, token, started_at)
-			VALUES ($1, 'scanning', $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (kind, scheduled_at) WHERE scheduled_at IS NOT NULL DO NOTHING
+			INSERT INTO pass (pair, kind, state, trigger, scheduled_at, fingerprint, job, token, started_at)
+			VALUES ($8, $1, 'scanning', $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (pair, kind, scheduled_at) WHERE scheduled_at IS NOT NULL DO NOTHING
 			RETURNING id`,
-			s.Kind, s.Trigger, orNull(s.ScheduledAt), s.Fingerprint, held.Job, held.Token, micro(s.At)).Scan(&id)
+			s.Kind, s.Trigger, orNull(s.ScheduledAt), s.Fingerprint, held.Job, held.Token, micro(s.At), l.pair).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return verify.ErrAlreadyRun
 		}
@@ -40,22 +39,16 @@ func (l *Ledger) BeginPass(ctx context.Context, held lease.Lease, s verify.Start
 
 // ScanDone implements [verify.Journal].
 func (l *Ledger) ScanDone(ctx context.Context, held lease.Lease, id verify.PassID, s verify.Scan) error {
-	counts, err := encodeCounts(s.Counts)
-	if err != nil {
-		return fmt.Errorf("storing the scan: %w", err)
-	}
-	strata, err := encodeCounts(s.Strata)
+	facts, err := encodeFacts(s.Facts)
 	if err != nil {
 		return fmt.Errorf("storing the scan: %w", err)
 	}
 	err = l.writePass(ctx, held, id, exclusive, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
-			UPDATE pass SET state = 'settling', scanned_at = clock_timestamp(), legacy_rows = $2, projection_rows = $3,
-				compared = $4, sampled = $5, coverage = $6, scan_reason = $7, counts = $8::jsonb, mismatches = $9,
-				events_rows = $10, folded = $11, strata = $12::jsonb, changes = $13, changes_with_events = $14
+			UPDATE pass SET state = 'settling', scanned_at = clock_timestamp(), compared = $2, coverage = $3, scan_reason = $4,
+				mismatches = $5, facts = $6::jsonb
 			WHERE id = $1`,
-			id, s.LegacyRows, s.ProjectionRows, s.Compared, s.Sampled, s.Coverage, s.Reason, counts, s.Mismatches, s.EventsRows,
-			s.Folded, strata, s.Changes, s.ChangesWithEvents)
+			id, s.Compared, s.Coverage, s.Reason, s.Mismatches, facts)
 		return err
 	})
 	if err != nil {
@@ -94,16 +87,20 @@ func (l *Ledger) FinishPass(ctx context.Context, held lease.Lease, id verify.Pas
 // emptyQueue drops the suspects that nobody judged, and counts them and those of them that were drawn uniformly.
 func emptyQueue(ctx context.Context, tx pgx.Tx, id verify.PassID) (waiting, sampled int64, err error) {
 	rows, err := tx.Query(ctx, `
-		WITH rest AS (DELETE FROM suspect WHERE pass_id = $1 RETURNING legacy_group, projection_group, age, in_sample)
-		SELECT legacy_group, projection_group, age, count(*), count(*) FILTER (WHERE in_sample) FROM rest GROUP BY 1, 2, 3`, id)
+		WITH rest AS (DELETE FROM suspect WHERE pass_id = $1 RETURNING counted, in_sample)
+		SELECT counted, count(*), count(*) FILTER (WHERE in_sample) FROM rest GROUP BY 1`, id)
 	if err != nil {
 		return 0, 0, fmt.Errorf("emptying the queue: %w", err)
 	}
-	left := groups{}
-	var s verify.Suspect
+	left := verify.Settled{}
+	var counted []byte
 	var orders, drawn int64
-	_, err = pgx.ForEachRow(rows, []any{&s.LegacyGroup, &s.ProjectionGroup, &s.Age, &orders, &drawn}, func() error {
-		left.unjudged(s, orders)
+	_, err = pgx.ForEachRow(rows, []any{&counted, &orders, &drawn}, func() error {
+		where, err := decodeCounted(counted)
+		if err != nil {
+			return err
+		}
+		left.Unjudged(where, orders)
 		waiting += orders
 		sampled += drawn
 		return nil
@@ -111,61 +108,50 @@ func emptyQueue(ctx context.Context, tx pgx.Tx, id verify.PassID) (waiting, samp
 	if err != nil {
 		return 0, 0, fmt.Errorf("emptying the queue: %w", err)
 	}
-	return waiting, sampled, left.add(ctx, tx, id)
+	return waiting, sampled, addSettled(ctx, tx, id, left)
 }
 
 // passColumns are what scanPass reads.
-const passColumns = `id, kind, state, trigger, scheduled_at, fingerprint, started_at, finished_at,
-	legacy_rows, projection_rows, compared, sampled, coverage, scan_reason, counts, settled, mismatches,
-	verdict, diverged, lagging, unverified, reason, events_rows, folded, strata, changes, changes_with_events`
+const passColumns = `id, pair, kind, state, trigger, scheduled_at, fingerprint, started_at, finished_at,
+	compared, coverage, scan_reason, mismatches, facts, settled, verdict, diverged, lagging, unverified, reason`
 
 func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	var p verify.Pass
 	var scheduled, finished *time.Time
-	var counts, strata, settled []byte
+	var facts, settled []byte
 	s, r := &p.Scan, &p.Result
-	err := row.Scan(&p.ID, &p.Kind, &p.State, &p.Trigger, &scheduled, &p.Fingerprint, &p.StartedAt, &finished,
-		&s.LegacyRows, &s.ProjectionRows, &s.Compared, &s.Sampled, &s.Coverage, &s.Reason, &counts, &settled, &s.Mismatches,
-		&r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &s.EventsRows,
-		&s.Folded, &strata, &s.Changes, &s.ChangesWithEvents)
+	err := row.Scan(&p.ID, &p.Pair, &p.Kind, &p.State, &p.Trigger, &scheduled, &p.Fingerprint, &p.StartedAt, &finished,
+		&s.Compared, &s.Coverage, &s.Reason, &s.Mismatches, &facts, &settled, &r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason)
 	if err != nil {
 		return p, err
 	}
 	p.ScheduledAt, p.StartedAt, p.FinishedAt = orZero(scheduled), p.StartedAt.UTC(), orZero(finished)
-	g, err := decodeGroups(settled)
+	if s.Facts = verify.DecodeFacts(p.Kind, facts); s.Facts == nil {
+		return p, nil
+	}
+	since, err := decodeSettled(settled)
 	if err != nil {
-		return p, err
+		return p, fmt.Errorf("pass %d: %w", p.ID, err)
 	}
-	if counts != nil {
-		if err := json.Unmarshal(counts, &s.Counts); err != nil {
-			return p, fmt.Errorf("decoding the counts of pass %d: %w", p.ID, err)
-		}
-		g.fill(s.Counts)
-	}
-	if strata != nil {
-		if err := json.Unmarshal(strata, &s.Strata); err != nil {
-			return p, fmt.Errorf("decoding the strata of pass %d: %w", p.ID, err)
-		}
-		s.Strata = verify.WithUnverified(s.Strata, g.strata())
-	}
+	s.Facts = s.Facts.Settled(since)
 	return p, nil
 }
 
-// encodeCounts keeps nil (not counted) apart from empty (counted, and there were no rows).
-func encodeCounts[T verify.GroupCount | verify.Stratum](counts []T) (*string, error) {
-	if counts == nil {
+// encodeFacts returns NULL for none.
+func encodeFacts(f verify.Facts) (*string, error) {
+	if f == nil {
 		return nil, nil
 	}
-	text, err := marshalText(counts)
+	text, err := marshalText(f)
 	if err != nil {
-		return nil, fmt.Errorf("encoding the counts: %w", err)
+		return nil, fmt.Errorf("encoding the facts: %w", err)
 	}
 	return text, nil
 }
 
 // Passes returns up to limit passes, newest first.
 func (l *Ledger) Passes(ctx context.Context, limit int) ([]verify.Pass, error) {
-	passes, err := l.queryPasses(ctx, `SELECT `+passColumns+` FROM pass ORDER BY id DESC LIMIT $1`, limit)
+	passes, err := l.queryPasses(ctx, `SELECT `+passColumns+` FROM pass WHERE pair = $1 ORDER BY id DESC LIMIT $2`, l.pair, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading passes: %w", err)
 	}

@@ -47,7 +47,7 @@ func (l *Ledger) Prune(ctx context.Context, now time.Time, r Retention) (Pruned,
 			DELETE FROM pass WHERE id IN (
 				SELECT id FROM pass
 				WHERE state = 'done' AND finished_at < CASE verdict WHEN 'match' THEN $2::timestamptz ELSE $3::timestamptz END
-					AND id NOT IN (SELECT max(id) FROM pass WHERE state = 'done' GROUP BY kind, fingerprint)
+					AND id NOT IN (SELECT max(id) FROM pass WHERE state = 'done' GROUP BY pair, kind, fingerprint)
 				LIMIT $1)`,
 			[]any{micro(now.Add(-r.Clean)), micro(now.Add(-r.Failed))},
 		},

@@ -24,12 +24,16 @@ type suspectArrays struct {
 	mismatches                                                 []*string // jsonb as text; nil is NULL
 	attempts                                                   []int32
 	inSample                                                   []bool
-	legacyGroup, projectionGroup, age                          []string
+	counted                                                    []string // jsonb as text
 }
 
 func (a *suspectArrays) add(s verify.Suspect) error {
 	o := s.Observation
 	mismatch, err := encodeMismatch(o.Mismatch)
+	if err != nil {
+		return err
+	}
+	counted, err := marshalText(s.Counted)
 	if err != nil {
 		return err
 	}
@@ -45,9 +49,7 @@ func (a *suspectArrays) add(s verify.Suspect) error {
 	a.firstSeen = append(a.firstSeen, micro(s.FirstSeen))
 	a.due = append(a.due, micro(s.Due))
 	a.inSample = append(a.inSample, s.InSample)
-	a.legacyGroup = append(a.legacyGroup, s.LegacyGroup)
-	a.projectionGroup = append(a.projectionGroup, s.ProjectionGroup)
-	a.age = append(a.age, string(s.Age))
+	a.counted = append(a.counted, *counted)
 	return nil
 }
 
@@ -62,21 +64,19 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO suspect (pass_id, order_key, observed_at, legacy_state, projection_state, mismatch,
-			legacy_changed_at, projection_reached, attempts, first_seen, due, in_sample, legacy_group, projection_group,
-			events_state, age)
-		SELECT $1, k, o, ls, ps, m::jsonb, lc, pr, n, f, d, s, lg, pg, es, ag
+			legacy_changed_at, projection_reached, attempts, first_seen, due, in_sample, events_state, counted)
+		SELECT $1, k, o, ls, ps, m::jsonb, lc, pr, n, f, d, s, es, c::jsonb
 		FROM unnest($2::text[], $3::timestamptz[], $4::bytea[], $5::bytea[], $6::text[], $7::timestamptz[],
-			$8::timestamptz[], $9::integer[], $10::timestamptz[], $11::timestamptz[], $12::boolean[], $13::text[], $14::text[], $15::bytea[], $16::text[])
-			AS u(k, o, ls, ps, m, lc, pr, n, f, d, s, lg, pg, es, ag)
+			$8::timestamptz[], $9::integer[], $10::timestamptz[], $11::timestamptz[], $12::boolean[], $13::bytea[], $14::text[])
+			AS u(k, o, ls, ps, m, lc, pr, n, f, d, s, es, c)
 		ON CONFLICT (pass_id, order_key) DO UPDATE SET observed_at = excluded.observed_at,
 			legacy_state = excluded.legacy_state, projection_state = excluded.projection_state,
 			mismatch = excluded.mismatch, legacy_changed_at = excluded.legacy_changed_at,
 			projection_reached = excluded.projection_reached, attempts = excluded.attempts,
 			first_seen = excluded.first_seen, due = excluded.due, in_sample = excluded.in_sample,
-			legacy_group = excluded.legacy_group, projection_group = excluded.projection_group,
-			events_state = excluded.events_state, age = excluded.age WHERE `+replace,
+			events_state = excluded.events_state, counted = excluded.counted WHERE `+replace,
 		id, a.keys, a.observed, a.legacyState, a.projectionState, a.mismatches, a.legacyChanged,
-		a.projectionReached, a.attempts, a.firstSeen, a.due, a.inSample, a.legacyGroup, a.projectionGroup, a.eventsState, a.age)
+		a.projectionReached, a.attempts, a.firstSeen, a.due, a.inSample, a.eventsState, a.counted)
 	return err
 }
 
@@ -126,7 +126,7 @@ func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time
 	err := l.read(ctx, l.bulkTimeout(), func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `
 			SELECT order_key, observed_at, legacy_state, projection_state, mismatch, legacy_changed_at,
-				projection_reached, attempts, first_seen, due, in_sample, legacy_group, projection_group, events_state, age
+				projection_reached, attempts, first_seen, due, in_sample, events_state, counted
 			FROM suspect WHERE pass_id = $1 AND due <= $2 ORDER BY order_key LIMIT $3`, id, micro(at), limit)
 		if err != nil {
 			return err
@@ -142,16 +142,19 @@ func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time
 
 func scanSuspect(row pgx.CollectableRow) (verify.Suspect, error) {
 	var s verify.Suspect
-	var legacy, projection, events, mismatch []byte
+	var legacy, projection, events, mismatch, counted []byte
 	o := &s.Observation
 	err := row.Scan(&o.Key, &o.At, &legacy, &projection, &mismatch, &o.LegacyChangedAt,
-		&o.ProjectionReached, &s.Attempts, &s.FirstSeen, &s.Due, &s.InSample, &s.LegacyGroup, &s.ProjectionGroup, &events, &s.Age)
+		&o.ProjectionReached, &s.Attempts, &s.FirstSeen, &s.Due, &s.InSample, &events, &counted)
 	if err != nil {
 		return s, err
 	}
 	o.LegacyState, o.ProjectionState, o.EventsState = string(legacy), string(projection), string(events)
 	for _, t := range []*time.Time{&o.At, &o.LegacyChangedAt, &o.ProjectionReached, &s.FirstSeen, &s.Due} {
 		*t = t.UTC()
+	}
+	if s.Counted, err = decodeCounted(counted); err != nil {
+		return s, err
 	}
 	o.Mismatch, err = decodeMismatch(o.Key, mismatch)
 	return s, err

@@ -23,15 +23,15 @@ const orphan = `NOT EXISTS (SELECT FROM lease l WHERE l.job = p.job AND l.token 
 // It may be called at any time by anybody.
 func (l *Ledger) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verify.Pass, error) {
 	err := l.write(ctx, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
-		return closeScanning(ctx, tx, kinds)
+		return closeScanning(ctx, tx, l.pair, kinds)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("closing abandoned passes: %w", err)
 	}
 	passes, err := l.queryPasses(ctx, `
 		SELECT `+passColumns+` FROM pass p
-		WHERE state = 'settling' AND (cardinality($1::text[]) = 0 OR kind = ANY($1)) AND `+orphan+`
-		ORDER BY id`, texts(kinds))
+		WHERE state = 'settling' AND pair = $2 AND (cardinality($1::text[]) = 0 OR kind = ANY($1)) AND `+orphan+`
+		ORDER BY id`, texts(kinds), l.pair)
 	if err != nil {
 		return nil, fmt.Errorf("reading abandoned passes: %w", err)
 	}
@@ -39,11 +39,11 @@ func (l *Ledger) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]ver
 }
 
 // closeScanning locks first and writes in later statements, which see what a writer committed while we waited for it.
-func closeScanning(ctx context.Context, tx pgx.Tx, kinds []verify.PassKind) error {
+func closeScanning(ctx context.Context, tx pgx.Tx, pair verify.PairID, kinds []verify.PassKind) error {
 	rows, err := tx.Query(ctx, `
 		SELECT id FROM pass p
-		WHERE state = 'scanning' AND (cardinality($1::text[]) = 0 OR kind = ANY($1)) AND `+orphan+`
-		ORDER BY id FOR NO KEY UPDATE`, texts(kinds))
+		WHERE state = 'scanning' AND pair = $2 AND (cardinality($1::text[]) = 0 OR kind = ANY($1)) AND `+orphan+`
+		ORDER BY id FOR NO KEY UPDATE`, texts(kinds), pair)
 	if err != nil {
 		return err
 	}
@@ -88,10 +88,10 @@ func (l *Ledger) Adopt(ctx context.Context, held lease.Lease, id verify.PassID) 
 func (l *Ledger) Missed(ctx context.Context, kind verify.PassKind, scheduledAt time.Time, reason string) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
-			INSERT INTO pass (kind, state, trigger, scheduled_at, fingerprint, job, token, started_at, finished_at, verdict, reason)
-			SELECT $1, 'done', 'schedule', $2, '', '', 0, t, t, 'unverified', $3 FROM clock_timestamp() t
-			ON CONFLICT (kind, scheduled_at) WHERE scheduled_at IS NOT NULL DO NOTHING`,
-			kind, micro(scheduledAt), reason)
+			INSERT INTO pass (pair, kind, state, trigger, scheduled_at, fingerprint, job, token, started_at, finished_at, verdict, reason)
+			SELECT $4, $1, 'done', 'schedule', $2, '', '', 0, t, t, 'unverified', $3 FROM clock_timestamp() t
+			ON CONFLICT (pair, kind, scheduled_at) WHERE scheduled_at IS NOT NULL DO NOTHING`,
+			kind, micro(scheduledAt), reason, l.pair)
 		return err
 	})
 	if err != nil {

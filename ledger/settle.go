@@ -52,7 +52,7 @@ type settling struct {
 	again    suspectArrays // go back into the queue
 	tally    verify.Tally
 	unjudged int64 // drawn uniformly, ended without a judgement
-	groups   groups
+	settled  verify.Settled
 }
 
 type matches struct {
@@ -61,7 +61,7 @@ type matches struct {
 }
 
 func sortOutcomes(outcomes []verify.Outcome, at time.Time) (*settling, error) {
-	b := settling{groups: groups{}}
+	b := settling{settled: verify.Settled{}}
 	for _, o := range outcomes {
 		if !o.Final {
 			if err := b.again.add(o.Suspect); err != nil {
@@ -78,7 +78,7 @@ func sortOutcomes(outcomes []verify.Outcome, at time.Time) (*settling, error) {
 		switch o.Verdict {
 		case compare.Match:
 			b.tally.Match++
-			b.groups.matched(o.Suspect.LegacyGroup, o.Suspect.ProjectionGroup)
+			b.settled.Matched(o.Suspect.Counted)
 			b.matched.keys = append(b.matched.keys, string(key))
 			b.matched.at = append(b.matched.at, seen)
 		case compare.Diverged:
@@ -98,7 +98,7 @@ func sortOutcomes(outcomes []verify.Outcome, at time.Time) (*settling, error) {
 			if o.Suspect.InSample {
 				b.unjudged++
 			}
-			b.groups.unjudged(o.Suspect, 1)
+			b.settled.Unjudged(o.Suspect.Counted, 1)
 		default:
 			return nil, fmt.Errorf("order %s has the unknown verdict %q", key, o.Verdict)
 		}
@@ -133,7 +133,7 @@ func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at ti
 	if err != nil {
 		return fmt.Errorf("keeping the tally: %w", err)
 	}
-	return b.groups.add(ctx, tx, id)
+	return addSettled(ctx, tx, id, b.settled)
 }
 
 func (m *matches) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {

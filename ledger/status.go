@@ -15,9 +15,9 @@ import (
 func (l *Ledger) SetSchedule(ctx context.Context, kind verify.PassKind, next time.Time, every time.Duration) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
-			INSERT INTO schedule (kind, next_due, every, set_at) VALUES ($1, $2, $3, clock_timestamp())
-			ON CONFLICT (kind) DO UPDATE SET next_due = excluded.next_due, every = excluded.every, set_at = excluded.set_at`,
-			kind, micro(next), every)
+			INSERT INTO schedule (pair, kind, next_due, every, set_at) VALUES ($4, $1, $2, $3, clock_timestamp())
+			ON CONFLICT (pair, kind) DO UPDATE SET next_due = excluded.next_due, every = excluded.every, set_at = excluded.set_at`,
+			kind, micro(next), every, l.pair)
 		return err
 	})
 	if err != nil {
@@ -30,7 +30,7 @@ func (l *Ledger) SetSchedule(ctx context.Context, kind verify.PassKind, next tim
 func (l *Ledger) NextRun(ctx context.Context, kind verify.PassKind) (time.Time, error) {
 	var next *time.Time
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
-		return l.pool.QueryRow(ctx, `SELECT max(next_due) FROM schedule WHERE kind = $1`, kind).Scan(&next)
+		return l.pool.QueryRow(ctx, `SELECT max(next_due) FROM schedule WHERE pair = $1 AND kind = $2`, l.pair, kind).Scan(&next)
 	})
 	if err != nil {
 		return time.Time{}, fmt.Errorf("reading the schedule of %s: %w", kind, err)
@@ -44,7 +44,7 @@ func (l *Ledger) Kinds(ctx context.Context) ([]board.KindStatus, error) {
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
 		options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) (err error) {
-			kinds, err = kindStatuses(ctx, tx)
+			kinds, err = kindStatuses(ctx, tx, l.pair)
 			return err
 		})
 	})
@@ -54,9 +54,9 @@ func (l *Ledger) Kinds(ctx context.Context) ([]board.KindStatus, error) {
 	return kinds, nil
 }
 
-func kindStatuses(ctx context.Context, tx pgx.Tx) ([]board.KindStatus, error) {
+func kindStatuses(ctx context.Context, tx pgx.Tx, pair verify.PairID) ([]board.KindStatus, error) {
 	newest := map[verify.PassKind]verify.Pass{}
-	rows, err := tx.Query(ctx, `SELECT `+passColumns+` FROM pass WHERE id IN (SELECT max(id) FROM pass GROUP BY kind)`)
+	rows, err := tx.Query(ctx, `SELECT `+passColumns+` FROM pass WHERE id IN (SELECT max(id) FROM pass WHERE pair = $1 GROUP BY kind)`, pair)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +69,9 @@ func kindStatuses(ctx context.Context, tx pgx.Tx) ([]board.KindStatus, error) {
 	}
 	rows, err = tx.Query(ctx, `
 		SELECT kind, p.success, s.next_due, coalesce(s.every, interval '0')
-		FROM (SELECT kind, max(finished_at) FILTER (WHERE verdict <> 'unverified') AS success FROM pass GROUP BY kind) p
-			FULL JOIN schedule s USING (kind)
-		ORDER BY kind`)
+		FROM (SELECT kind, max(finished_at) FILTER (WHERE verdict <> 'unverified') AS success FROM pass WHERE pair = $1 GROUP BY kind) p
+			FULL JOIN (SELECT * FROM schedule WHERE pair = $1) s USING (kind)
+		ORDER BY kind`, pair)
 	if err != nil {
 		return nil, err
 	}

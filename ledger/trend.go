@@ -17,8 +17,8 @@ func (l *Ledger) Trend(ctx context.Context, fingerprint string, limit int) ([]bo
 	var passes []board.TrendPass
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `
-			SELECT kind, verdict, started_at, diverged, CASE WHEN coverage >= 1 THEN sampled ELSE sampled_diverged END,
-				sampled_diverged, CASE WHEN coverage >= 1 THEN sampled_unjudged ELSE 0 END, greatest(legacy_rows, projection_rows)
+			SELECT kind, verdict, started_at, diverged, CASE WHEN coverage >= 1 THEN `+sampledFact+` ELSE sampled_diverged END,
+				sampled_diverged, CASE WHEN coverage >= 1 THEN sampled_unjudged ELSE 0 END, `+populationFact+`
 			FROM pass
 			WHERE kind IN ($1, $2) AND fingerprint = $3 AND state = 'done' AND token > 0
 			ORDER BY id DESC LIMIT $4`, verify.Full, verify.Sample, fingerprint, limit)

@@ -13,9 +13,11 @@ import (
 
 func TestTrendIsTheNewestPassesOldestFirst(t *testing.T) {
 	l := migrated(t, pgtest.Database(t))
-	scan := verify.Scan{Sampled: 100, Coverage: 1, LegacyRows: 7, ProjectionRows: 8}
+	rows := verify.Rows{Legacy: 7, Projection: 8}
+	full := verify.Scan{Coverage: 1, Facts: verify.FullFacts{Rows: rows}}
+	scan := verify.Scan{Coverage: 1, Facts: verify.SampleFacts{Rows: rows, Sampled: 100}}
 	run{kind: verify.Full, fingerprint: "now", at: t0, verdict: compare.Match}.in(t, l)
-	run{kind: verify.Full, fingerprint: "now", at: t0.Add(time.Hour), scan: scan, verdict: compare.Match}.in(t, l)
+	run{kind: verify.Full, fingerprint: "now", at: t0.Add(time.Hour), scan: full, verdict: compare.Match}.in(t, l)
 	run{kind: verify.Sample, fingerprint: "before", at: t0.Add(time.Hour), scan: scan, verdict: compare.Match}.in(t, l)
 	run{kind: verify.Sample, fingerprint: "now", at: t0.Add(2 * time.Hour), scan: scan, verdict: compare.Unverified}.in(t, l)
 	got, err := l.Trend(t.Context(), "now", 2)

@@ -319,7 +319,7 @@ func TestCollationsDoNotDecide(t *testing.T) {
 		}
 	}
 	pass, got := p.sample(5000, 1, nil)
-	if len(got) != 3 || pass.Scan.Sampled != 3000 {
-		t.Errorf("sampled %d, found %v", pass.Scan.Sampled, got)
+	if len(got) != 3 || pass.Scan.Facts.(verify.SampleFacts).Sampled != 3000 {
+		t.Errorf("sampled %d, found %v", pass.Scan.Facts.(verify.SampleFacts).Sampled, got)
 	}
 }

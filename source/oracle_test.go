@@ -17,6 +17,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/verify"
 )
 
 // oracleFields has one field of each type, and names that a careless query would take for its own.
@@ -342,8 +343,9 @@ func (p *pair) agrees(rt *rapid.T, w world, portable bool) {
 	keyless := func(row []string) bool { return row[0] == null }
 	nulls := slices.ContainsFunc(w.legacy, keyless)
 	left, right := len(slices.DeleteFunc(slices.Clone(w.legacy), keyless)), len(w.projection)
-	if pass.Scan.LegacyRows != int64(left) || pass.Scan.ProjectionRows != int64(right) {
-		rt.Errorf("counted %d and %d rows, of %d and %d", pass.Scan.LegacyRows, pass.Scan.ProjectionRows, left, right)
+	facts, _ := pass.Scan.Facts.(verify.FullFacts)
+	if facts.Legacy != int64(left) || facts.Projection != int64(right) {
+		rt.Errorf("counted %d and %d rows, of %d and %d", facts.Legacy, facts.Projection, left, right)
 	}
 	verdict := compare.Match
 	switch {
@@ -359,11 +361,11 @@ func (p *pair) agrees(rt *rapid.T, w world, portable bool) {
 		rt.Errorf("coverage is %v (%s)", pass.Scan.Coverage, pass.Scan.Reason)
 	}
 	var counted int64
-	for _, group := range pass.Scan.Counts {
+	for _, group := range facts.Counts {
 		counted += group.Legacy
 	}
-	if p.config[0].GroupBy != "" && len(pass.Scan.Counts) > 0 && counted != pass.Scan.LegacyRows {
-		rt.Errorf("groups of %d rows, of %d", counted, pass.Scan.LegacyRows)
+	if p.config[0].GroupBy != "" && len(facts.Counts) > 0 && counted != facts.Legacy {
+		rt.Errorf("groups of %d rows, of %d", counted, facts.Legacy)
 	}
 }
 

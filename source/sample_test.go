@@ -102,7 +102,7 @@ func TestSampleScansNoTable(t *testing.T) {
 			if before != after {
 				t.Errorf("scans of the tables went from %v to %v", before, after)
 			}
-			if pass.Result.Verdict != compare.Match || len(got) > 0 || pass.Scan.Sampled < 50 || pass.Scan.Coverage != 1 {
+			if pass.Result.Verdict != compare.Match || len(got) > 0 || pass.Scan.Facts.(verify.SampleFacts).Sampled < 50 || pass.Scan.Coverage != 1 {
 				t.Errorf("pass ended %+v, found %v", pass, got)
 			}
 		})
@@ -140,8 +140,8 @@ func TestSampleIsUniform(t *testing.T) {
 				pass, _ := p.run(c, store, func(l lease.Lease) (verify.Pass, error) {
 					return c.Sample(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()}, size)
 				})
-				if pass.Scan.Coverage != 1 || pass.Scan.Sampled < size {
-					t.Fatalf("sampled %d, coverage %v", pass.Scan.Sampled, pass.Scan.Coverage)
+				if pass.Scan.Coverage != 1 || pass.Scan.Facts.(verify.SampleFacts).Sampled < size {
+					t.Fatalf("sampled %d, coverage %v", pass.Scan.Facts.(verify.SampleFacts).Sampled, pass.Scan.Coverage)
 				}
 			}
 			uniform(t, "kind", all, drawn.drawn, func(n int) int {
@@ -209,8 +209,8 @@ func TestSampleLargerThanTheTable(t *testing.T) {
 						INSERT INTO orders SELECT %s, 'OPEN' FROM generate_series(1, %d) n; ANALYZE orders`, k.column, k.key, rows[i]))
 				}
 				pass, got := p.sample(1000, 1, nil)
-				if want := max(rows[0], rows[1]); pass.Scan.Sampled != int64(want) || pass.Scan.Compared != int64(want) {
-					t.Errorf("sampled %d, compared %d of %d", pass.Scan.Sampled, pass.Scan.Compared, want)
+				if want := max(rows[0], rows[1]); pass.Scan.Facts.(verify.SampleFacts).Sampled != int64(want) || pass.Scan.Compared != int64(want) {
+					t.Errorf("sampled %d, compared %d of %d", pass.Scan.Facts.(verify.SampleFacts).Sampled, pass.Scan.Compared, want)
 				}
 				if want := max(rows[0]-rows[1], rows[1]-rows[0]); len(got) != want {
 					t.Errorf("found %d differences of %d", len(got), want)

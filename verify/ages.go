@@ -45,7 +45,7 @@ type Stratum struct {
 	Group  string `json:"group"` // as in GroupCount
 	Age    Age    `json:"age"`
 	Orders int64  `json:"orders"`
-	// Unverified is how many were left unjudged. The ledger fills it in as the pass settles.
+	// Unverified is how many were left unjudged. It is filled in as the pass settles.
 	Unverified int64 `json:"unverified,omitempty"`
 }
 
@@ -84,9 +84,9 @@ func ageAt(at, changed time.Time) Age {
 
 // byAge tells the rows of each status apart by age: the young ones are counted through the index on the time of the
 // change, and the old ones are what is left of the status. Without such an index ages are not told apart.
-func (p *pass) byAge(ctx context.Context, legacy Snapshot, scan *Scan) error {
+func (p *pass) byAge(ctx context.Context, legacy Snapshot, facts *FullFacts) error {
 	n, ok := legacy.(Dated)
-	if !ok || len(scan.Counts) == 0 {
+	if !ok || len(facts.Counts) == 0 {
 		return nil
 	}
 	found, err := n.Since(ctx, ageCuts(p.at))
@@ -97,7 +97,7 @@ func (p *pass) byAge(ctx context.Context, legacy Snapshot, scan *Scan) error {
 		return fmt.Errorf("counting orders by age: %w", err)
 	}
 	t := tally{}
-	for _, c := range scan.Counts {
+	for _, c := range facts.Counts {
 		t[Stratum{Group: c.Group, Age: Old}] = c.Legacy
 	}
 	for _, r := range found {
@@ -105,33 +105,8 @@ func (p *pass) byAge(ctx context.Context, legacy Snapshot, scan *Scan) error {
 		t[Stratum{Group: group, Age: ages[r.Index].age}] += r.Rows
 		t[Stratum{Group: group, Age: Old}] -= r.Rows // below 0 only where the two counts contradict each other: the gate tells
 	}
-	scan.Strata = t.strata()
+	facts.Strata = t.strata()
 	return nil
-}
-
-// Stratum is where the scan met the order, by legacy where that has it once; false where neither side does.
-func (s Suspect) Stratum() (Stratum, bool) {
-	group := cmp.Or(s.LegacyGroup, s.ProjectionGroup)
-	return Stratum{Group: group, Age: cmp.Or(s.Age, Old)}, group != ""
-}
-
-// WithUnverified adds to strata the orders that were left unjudged in each. Where ages are not told apart they stay nil.
-func WithUnverified(strata, left []Stratum) []Stratum {
-	if strata == nil {
-		return nil
-	}
-	orders, unverified := tally{}, tally{}
-	for _, s := range slices.Concat(strata, left) {
-		where := Stratum{Group: s.Group, Age: s.Age}
-		orders[where] += s.Orders
-		unverified[where] += s.Unverified
-	}
-	out := []Stratum{}
-	for where := range orders {
-		out = append(out, Stratum{Group: where.Group, Age: where.Age, Orders: orders[where], Unverified: unverified[where]})
-	}
-	slices.SortFunc(out, byStatusAndAge)
-	return out
 }
 
 func byStatusAndAge(a, b Stratum) int {

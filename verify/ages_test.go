@@ -41,7 +41,14 @@ func agedWorld(t *testing.T, indexed bool) *world {
 
 func sameStrata(t *testing.T, w *world, id verify.PassID, want ...verify.Stratum) {
 	t.Helper()
-	if diff := cmp.Diff(want, w.stored(id).Scan.Strata); diff != "" {
+	var got []verify.Stratum
+	switch facts := w.stored(id).Scan.Facts.(type) {
+	case verify.SampleFacts:
+		got = facts.Strata
+	case verify.FullFacts:
+		got = facts.Strata
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("strata (-want +got):\n%s", diff)
 	}
 }
@@ -68,7 +75,7 @@ func TestAFullPassTellsStatusesApartByAge(t *testing.T) {
 func TestWithoutAnIndexAgesAreNotToldApart(t *testing.T) {
 	w := agedWorld(t, false)
 	pass := w.must(w.full(t.Context()))
-	if pass.Scan.Strata != nil || len(pass.Scan.Counts) != 2 {
+	if facts := pass.Scan.Facts.(verify.FullFacts); facts.Strata != nil || len(facts.Counts) != 2 {
 		t.Errorf("scanned %+v", pass.Scan)
 	}
 }
@@ -88,7 +95,7 @@ func TestASampleCountsWhatItLookedAt(t *testing.T) {
 	)
 	var met int64
 	small := w.must(w.sample(t.Context(), 2))
-	for _, s := range small.Scan.Strata {
+	for _, s := range small.Scan.Facts.(verify.SampleFacts).Strata {
 		met += s.Orders
 	}
 	if met != small.Scan.Compared {

@@ -15,7 +15,7 @@ const drawnForChanges = batch
 
 // someChanges counts the changes of orders drawn uniformly from legacy, so that a full verification alone says something of
 // them. Where rows cannot be drawn, as from a view, samples alone count changes.
-func (p *pass) someChanges(ctx context.Context, legacy Snapshot, scan *Scan) error {
+func (p *pass) someChanges(ctx context.Context, legacy Snapshot, facts *FullFacts) error {
 	if p.Events == nil || p.Records == nil {
 		return nil
 	}
@@ -34,7 +34,7 @@ func (p *pass) someChanges(ctx context.Context, legacy Snapshot, scan *Scan) err
 	if err != nil {
 		return fmt.Errorf("reading the events of recorded changes: %w", err)
 	}
-	scan.Changes, scan.ChangesWithEvents = p.countChanges(records, histories)
+	facts.Changes = p.countChanges(records, histories)
 	return nil
 }
 
@@ -57,12 +57,12 @@ func (p *pass) recalled(ctx context.Context, keys []order.Key) (map[order.Key]co
 
 // countChanges counts recorded changes, and those with their event. One that is younger than lag may
 // be is not counted: its event may be on its way.
-func (p *pass) countChanges(records map[order.Key]compare.History, events map[order.Key][]order.Event) (changes, withEvents int64) {
+func (p *pass) countChanges(records map[order.Key]compare.History, events map[order.Key][]order.Event) (counted Changes) {
 	before := p.at.Add(-max(p.Settle.MaxLag, p.Settle.Window))
 	for key, record := range records {
 		n, with := compare.Recorded(record, events[key], before)
-		changes += n
-		withEvents += with
+		counted.Recorded += n
+		counted.WithEvents += with
 	}
-	return changes, withEvents
+	return counted
 }

@@ -111,7 +111,7 @@ func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(
 	}
 	p := &pass{Comparison: c, lease: l, id: id}
 	done := Pass{
-		ID: id, Kind: s.Kind, State: Scanning, Trigger: s.Trigger,
+		ID: id, Pair: c.Ledger.Pair(), Kind: s.Kind, State: Scanning, Trigger: s.Trigger,
 		ScheduledAt: s.ScheduledAt, Fingerprint: s.Fingerprint, StartedAt: s.At,
 	}
 	err = scan(p, ctx, &done.Scan)

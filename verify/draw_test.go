@@ -95,7 +95,7 @@ func TestSampleAtTheEndsOfTheKeySpace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, rows, rows[:1])
 			pass := w.must(w.sample(t.Context(), 100))
-			if pass.Scan.Sampled != int64(len(rows)) || pass.Result.Diverged != int64(len(rows)-1) {
+			if pass.Scan.Facts.(verify.SampleFacts).Sampled != int64(len(rows)) || pass.Result.Diverged != int64(len(rows)-1) {
 				t.Errorf("sample ended %+v", pass)
 			}
 			w = newWorld(t, rows, rows[:1])
@@ -111,11 +111,11 @@ func TestSampleCountsEachOrderOnce(t *testing.T) {
 	w := newWorld(t, dense(30), dense(25))
 	w.must(w.full(t.Context()))
 	pass := w.must(w.sample(t.Context(), 1000))
-	if pass.Scan.Sampled != 30 || pass.Scan.Compared != 30 || pass.Result.Diverged != 5 || pass.Result.Verdict != compare.Diverged {
+	if pass.Scan.Facts.(verify.SampleFacts).Sampled != 30 || pass.Scan.Compared != 30 || pass.Result.Diverged != 5 || pass.Result.Verdict != compare.Diverged {
 		t.Errorf("sample ended %+v", pass)
 	}
 	pass = w.must(w.sample(t.Context(), 1))
-	if pass.Scan.Sampled < 1 || pass.Scan.Compared < 5 || pass.Scan.Compared > 30 || pass.Result.Diverged != 5 {
+	if pass.Scan.Facts.(verify.SampleFacts).Sampled < 1 || pass.Scan.Compared < 5 || pass.Scan.Compared > 30 || pass.Result.Diverged != 5 {
 		t.Errorf("small sample ended %+v", pass)
 	}
 }

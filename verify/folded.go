@@ -13,11 +13,11 @@ import (
 //
 // The walk has snapshots of its own, taken later. It only says which orders to look at: those are read in the pass's first
 // snapshots, in which they were counted, with their histories, and judged like all suspects.
-func (p *pass) foldAll(ctx context.Context, first snapshots, scan *Scan) error {
+func (p *pass) foldAll(ctx context.Context, first snapshots, scan *Scan, facts *FullFacts) error {
 	if p.Folded == nil {
 		return nil
 	}
-	f := &fold{walk: walk{pass: p, scan: &Scan{}}, first: first}
+	f := &fold{walk: walk{pass: p, scan: &Scan{}, facts: &FullFacts{}}, first: first}
 	f.differ = f.collect
 	estimate, err := f.open(ctx, p.Folded.Legacy, p.Folded.Events)
 	if err != nil {
@@ -32,7 +32,7 @@ func (p *pass) foldAll(ctx context.Context, first snapshots, scan *Scan) error {
 			return err
 		}
 	}
-	scan.EventsRows, scan.Folded = f.scan.ProjectionRows, true
+	facts.Events = &EventsFacts{Orders: f.facts.Projection}
 	if f.scan.Coverage < 1 && estimate > 0 {
 		scan.Coverage, scan.Reason = min(scan.Coverage, f.scan.Coverage), "legacy and events: "+f.scan.Reason
 	}

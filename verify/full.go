@@ -22,11 +22,40 @@ var (
 	ErrNoHash = errors.New("the two servers digest the same known values differently")
 )
 
+// FullFacts are what a full verification knows.
+type FullFacts struct {
+	Rows                 // of each side at its snapshot
+	Counts  []GroupCount `json:"counts"`           // rows per status at the snapshot; nil when not counted
+	Strata  []Stratum    `json:"strata"`           // legacy's rows by status and age; nil where ages are not told apart
+	Events  *EventsFacts `json:"events,omitempty"` // nil where legacy was not compared with the events
+	Changes Changes      `json:"changes,omitzero"`
+}
+
+// EventsFacts are what a comparison of all of legacy with the events has shown, be it that there were none.
+type EventsFacts struct {
+	Orders int64        `json:"orders"`          // that the events give, at a snapshot of theirs
+	Found  *EventsFound `json:"found,omitempty"` // nil until the pass has ended
+}
+
+// EventsFound is what a pass found wrong between legacy and the events. The ledger counts it when the pass ends.
+type EventsFound struct {
+	Without int64 `json:"without"` // orders of legacy without their events
+	Flawed  int64 `json:"flawed"`  // orders with an event that cannot be read or applied
+	Gaps    int64 `json:"gaps"`    // orders with a hole in their history
+}
+
+// Settled completes the counts and the strata.
+func (f FullFacts) Settled(s Settled) Facts {
+	f.Counts, f.Strata = s.counts(f.Counts), s.strata(f.Strata)
+	return f
+}
+
 // walk is a digest walk over two sides.
 type walk struct {
 	*pass
 	sides   snapshots
 	scan    *Scan
+	facts   *FullFacts // its rows and counts are those of the walk
 	keyType order.KeyType
 	hash    Hash
 	layout  Layout
@@ -44,7 +73,9 @@ type walk struct {
 // appear; the rows counted in them are the rows of the snapshot. A bucket is taken for equal only if every group in
 // it has the same number of rows and the same exact sum of row digests. A sample of equal buckets is read by value.
 func (p *pass) full(ctx context.Context, scan *Scan) error {
-	w := &walk{pass: p, scan: scan}
+	facts := &FullFacts{}
+	defer func() { scan.Facts = *facts }()
+	w := &walk{pass: p, scan: scan, facts: facts}
 	w.differ = func(ctx context.Context, key order.Key, legacy, projection []order.Row) (bool, error) {
 		before := p.suspects
 		err := p.look(ctx, key, legacy, projection, false)
@@ -65,14 +96,14 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 	if err := w.compareAll(ctx, estimate); err != nil {
 		return err
 	}
-	if err := p.byAge(ctx, w.sides.legacy, scan); err != nil {
+	if err := p.byAge(ctx, w.sides.legacy, facts); err != nil {
 		return err
 	}
-	if err := p.foldAll(ctx, w.sides, scan); err != nil {
+	if err := p.foldAll(ctx, w.sides, scan, facts); err != nil {
 		scan.Coverage = 0.5 // of the two comparisons one was made
 		return fmt.Errorf("comparing legacy with the events: %w", err)
 	}
-	if err := p.someChanges(ctx, w.sides.legacy, scan); err != nil {
+	if err := p.someChanges(ctx, w.sides.legacy, facts); err != nil {
 		return err
 	}
 	_, err = p.revisit(ctx, w.sides, func(order.Key) bool { return true })
@@ -141,7 +172,7 @@ func (w *walk) compareAll(ctx context.Context, estimate int64) error {
 	}
 	w.count(differing, same)
 	if err := w.drill(ctx, differing); err != nil {
-		w.scan.Coverage = float64(w.scan.Compared) / float64(max(w.scan.LegacyRows, w.scan.ProjectionRows, 1))
+		w.scan.Coverage = float64(w.scan.Compared) / float64(max(w.facts.Larger(), 1))
 		return err
 	}
 	w.scan.Coverage = 1
@@ -180,8 +211,8 @@ func (w *walk) count(differing, same buckets) {
 	groups := map[string]*GroupCount{} // by name: whatever reads alike is counted as one
 	for _, part := range []buckets{differing, same} {
 		for _, b := range part.byNumber {
-			w.scan.LegacyRows += b.legacy
-			w.scan.ProjectionRows += b.projection
+			w.facts.Legacy += b.legacy
+			w.facts.Projection += b.projection
 		}
 		for value, c := range part.groups {
 			name := w.groupName(value)
@@ -196,7 +227,7 @@ func (w *walk) count(differing, same buckets) {
 		w.scan.Compared += b.legacy
 	}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
-		w.scan.Counts = append(w.scan.Counts, *groups[name])
+		w.facts.Counts = append(w.facts.Counts, *groups[name])
 	}
 }
 

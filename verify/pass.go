@@ -29,9 +29,16 @@ const (
 // PassID identifies a pass in the ledger.
 type PassID int64
 
+// PairID names a pair of tables that are compared with each other; the same string in ledger and configuration.
+type PairID string
+
+// MainPair is the one pair of a sidecar today.
+const MainPair PairID = "main"
+
 // Pass is one execution of a check, as the ledger remembers it.
 type Pass struct {
 	ID          PassID
+	Pair        PairID
 	Kind        PassKind
 	State       PassState
 	Trigger     string    // "schedule", "manual"
@@ -45,29 +52,11 @@ type Pass struct {
 
 // Scan is what a pass read, written once when the scan has ended.
 type Scan struct {
-	LegacyRows, ProjectionRows int64        // rows of each side at its snapshot (full); estimates (sample)
-	EventsRows                 int64        // orders that the events give, at a snapshot of theirs; 0 where they were not folded
-	Folded                     bool         // legacy was compared with the events of every order, be it that there were none
-	Compared                   int64        // distinct orders that were compared; of a stream pass, looks at orders
-	Sampled                    int64        // of those, the ones drawn uniformly (sample only)
-	Coverage                   float64      // share of what the pass set out to compare that it did compare, 0..1
-	Reason                     string       // why coverage is below 1; empty otherwise
-	Counts                     []GroupCount // rows per status at the snapshot; nil when not counted
-	Strata                     []Stratum    // what was looked at by status and age; nil where ages are not told apart
-	Changes, ChangesWithEvents int64        // lines of legacy's own record that should have an event, and those that have; of drawn orders
-	Mismatches                 int64        // suspects that the scan found
-}
-
-// GroupCount is the number of rows with one value of the grouping field (the status) on each side.
-type GroupCount struct {
-	Group      string `json:"group"` // "(null)" for NULL, "(all)" where nothing is grouped by
-	Legacy     int64  `json:"legacy"`
-	Projection int64  `json:"projection"`
-	// SettledLegacy and SettledProjection are how many of these rows belong to suspects that proved to be lag;
-	// Unverified to suspects that could not be judged. The ledger fills them in as the pass settles.
-	SettledLegacy     int64 `json:"settled_legacy,omitempty"`
-	SettledProjection int64 `json:"settled_projection,omitempty"`
-	Unverified        int64 `json:"unverified,omitempty"`
+	Compared   int64   // distinct orders that were compared; of a stream pass, looks at orders
+	Coverage   float64 // share of what the pass set out to compare that it did compare, 0..1
+	Reason     string  // why coverage is below 1; empty otherwise
+	Mismatches int64   // suspects that the scan found
+	Facts      Facts   // what only this kind of pass knows; nil where it never got so far
 }
 
 // Result is how a pass ended.
@@ -86,10 +75,7 @@ type Suspect struct {
 	FirstSeen   time.Time // of the mismatch, in this pass
 	Due         time.Time // not to be rechecked before
 	InSample    bool      // drawn uniformly, so it counts for the sample's bound
-	// LegacyGroup and ProjectionGroup are the groups in which the scan counted the order, one row each; empty where
-	// the side does not have it.
-	LegacyGroup, ProjectionGroup string
-	Age                          Age // when the scan met it
+	Counted     Counted   // where the scan has counted it
 }
 
 // Key is the suspect's order.

@@ -23,6 +23,8 @@ type Start struct {
 
 // Journal records passes. Every write returns lease.ErrFenced when the lease is not the job's newest or has run out.
 type Journal interface {
+	// Pair is the pair of tables whose passes are recorded.
+	Pair() PairID
 	// BeginPass writes the pass in state Scanning. It returns ErrAlreadyRun if a pass of that kind has the same ScheduledAt.
 	BeginPass(context.Context, lease.Lease, Start) (PassID, error)
 	// ScanDone stores what was read and moves the pass to Settling.

@@ -11,6 +11,20 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
+// SampleFacts are what a sample knows.
+type SampleFacts struct {
+	Rows              // of each side, estimated
+	Sampled int64     `json:"sampled"` // orders drawn uniformly, of those compared
+	Strata  []Stratum `json:"strata"`  // what was looked at by status and age; nil where the sample broke off
+	Changes Changes   `json:"changes,omitzero"`
+}
+
+// Settled completes the strata.
+func (f SampleFacts) Settled(s Settled) Facts {
+	f.Strata = s.strata(f.Strata)
+	return f
+}
+
 // recent is the share of a sample's size that is looked at beside it, of the orders changed last.
 const recent = 10 // one in ten
 
@@ -29,7 +43,8 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 	if err != nil {
 		return err
 	}
-	scan.LegacyRows, scan.ProjectionRows = legacy.Rows, projection.Rows
+	facts := SampleFacts{Rows: Rows{legacy.Rows, projection.Rows}}
+	defer func() { scan.Facts = facts }()
 	if legacy.Empty && projection.Empty {
 		scan.Reason = "both sides are empty"
 		return nil
@@ -39,7 +54,7 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 	if err := d.uniform(ctx, legacy, projection); err != nil {
 		return err
 	}
-	if scan.Sampled = d.compared; scan.Sampled == 0 {
+	if facts.Sampled = d.compared; facts.Sampled == 0 {
 		scan.Reason = "the keys are too sparse to be drawn from their range; of a table or materialized view on both sides rows can be drawn"
 	}
 	if err := d.changed(ctx); err != nil {
@@ -51,8 +66,7 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 		return err
 	}
 	scan.Compared += revisited
-	scan.Strata = p.met.strata()
-	scan.Changes, scan.ChangesWithEvents = d.changes, d.withEvents
+	facts.Strata, facts.Changes = p.met.strata(), d.changes
 	scan.Coverage = 1
 	return nil
 }
@@ -64,8 +78,7 @@ type draw struct {
 	size     int
 	seen     map[order.Key]bool // keys that were looked at, in any stratum
 	compared int64
-	// changes are those that legacy recorded of the orders drawn uniformly, withEvents those of them that have their event.
-	changes, withEvents int64
+	changes  Changes // of the orders drawn uniformly
 }
 
 // uniform draws by key where keys are integers, which is cheap and needs nothing of the table, and by address where
@@ -250,8 +263,9 @@ func (d *draw) met(ctx context.Context, keys []order.Key, legacy, projection map
 	if err != nil {
 		return err
 	}
-	changes, withEvents := d.countChanges(records, heard.events)
-	d.changes, d.withEvents = d.changes+changes, d.withEvents+withEvents
+	changes := d.countChanges(records, heard.events)
+	d.changes.Recorded += changes.Recorded
+	d.changes.WithEvents += changes.WithEvents
 	for _, is := range d.observe(keys, legacy, projection, heard) {
 		d.seen[is.Key] = true
 		d.compared++

@@ -199,14 +199,15 @@ func TestCountsAreByGroup(t *testing.T) {
 	w.GroupBy = "status"
 	pass := w.must(w.full(t.Context()))
 	got := map[string][2]int64{}
-	for _, c := range pass.Scan.Counts {
+	facts := pass.Scan.Facts.(verify.FullFacts)
+	for _, c := range facts.Counts {
 		got[c.Group] = [2]int64{c.Legacy, c.Projection}
 	}
 	want := map[string][2]int64{"(null)": {10, 0}, "OPEN": {20, 20}, "FILLED": {0, 10}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if pass.Scan.LegacyRows != 30 || pass.Scan.ProjectionRows != 30 || pass.Scan.Compared != 30 {
+	if facts.Rows != (verify.Rows{Legacy: 30, Projection: 30}) || pass.Scan.Compared != 30 {
 		t.Errorf("scan is %+v", pass.Scan)
 	}
 }
@@ -218,7 +219,7 @@ func TestTheSameDuplicatesOnBothSidesAgree(t *testing.T) {
 	if pass := w.must(w.full(t.Context())); pass.Result.Verdict != compare.Match {
 		t.Errorf("full ended %+v", pass.Result)
 	}
-	if pass := w.must(w.sample(t.Context(), 100)); pass.Result.Verdict != compare.Match || pass.Scan.Sampled != 20 {
+	if pass := w.must(w.sample(t.Context(), 100)); pass.Result.Verdict != compare.Match || pass.Scan.Facts.(verify.SampleFacts).Sampled != 20 {
 		t.Errorf("sample ended %+v", pass)
 	}
 	w.projection.Put(row(3, "OPEN", "2"))

@@ -13,6 +13,12 @@ import (
 // StreamPass is the kind of the pass that compares the orders of which the stream brings events, or which legacy changes.
 const StreamPass PassKind = "stream"
 
+// StreamFacts are what a pass of the stream knows beside the core of a pass: nothing yet.
+type StreamFacts struct{}
+
+// Settled returns them.
+func (f StreamFacts) Settled(Settled) Facts { return f }
+
 // ChangedOrders are orders of which the stream brought an event lately, or which legacy changed. They survive the process.
 type ChangedOrders interface {
 	// MarkChanged marks orders, as the stream's events do. It returns false, and has marked none, before the follower has
@@ -44,6 +50,7 @@ type Watching struct {
 func (c *Comparison) Watch(ctx context.Context, l lease.Lease, s Start, how Watching) (Pass, error) {
 	s.Kind = StreamPass
 	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
+		scan.Facts = StreamFacts{}
 		w := watch{pass: p, changed: how.Changed, fingerprint: s.Fingerprint}
 		for until := s.At.Add(how.Length); p.Now().Before(until) || scan.Compared == 0; {
 			looked, err := w.once(ctx)

@@ -99,8 +99,7 @@ func (p *pass) suspect(ctx context.Context, o compare.Observation, legacy, proje
 	p.suspects++
 	p.pending = append(p.pending, Suspect{
 		Observation: o, FirstSeen: p.at, Due: p.at.Add(p.Settle.Window), InSample: inSample,
-		LegacyGroup: p.groupOf(legacy), ProjectionGroup: p.groupOf(projection),
-		Age: p.ageOf(legacy),
+		Counted: Counted{Legacy: p.groupOf(legacy), Projection: p.groupOf(projection), Age: p.ageOf(legacy)},
 	})
 	if len(p.pending) < batch {
 		return nil

@@ -45,7 +45,7 @@ func told(t *testing.T, values bool) string {
 		}
 	}
 	groups := []verify.GroupCount{{Group: "SECRET-GROUP", Legacy: 9, Projection: 1}}
-	finish(verify.Full, verify.Scan{LegacyRows: 9, ProjectionRows: 1, Compared: 9, Coverage: 1, Counts: groups}, verify.Result{Verdict: compare.Match})
+	finish(verify.Full, verify.Scan{Compared: 9, Coverage: 1, Facts: verify.FullFacts{Rows: verify.Rows{Legacy: 9, Projection: 1}, Counts: groups}}, verify.Result{Verdict: compare.Match})
 	finish(verify.Sample, verify.Scan{}, verify.Result{Verdict: compare.Unverified, Reason: `invalid input syntax for type numeric: "SECRET-PRICE-12.75"`})
 	c := &config.Config{}
 	c.Alerts.IncludeValues, c.Stream.Topic = values, "orders"

@@ -55,32 +55,40 @@ const sampleConfidence = 0.95
 func newReport(p verify.Pass, fields *gate.Fields, found []verify.Divergence, now time.Time) passReport {
 	r := passReport{
 		ID: int64(p.ID), Pass: string(p.Kind), Verdict: string(p.Result.Verdict), Reason: p.Result.Reason,
-		LegacyRows: p.Scan.LegacyRows, ProjectionRows: p.Scan.ProjectionRows, Compared: p.Scan.Compared, Coverage: p.Scan.Coverage,
+		Compared: p.Scan.Compared, Coverage: p.Scan.Coverage,
 		Diverged: p.Result.Diverged, Unverified: p.Result.Unverified, Fields: fields,
 		Divergences: make([]web.Divergence, 0, len(found)), Truncated: int64(len(found)) < p.Result.Diverged,
 	}
 	if !p.FinishedAt.IsZero() {
 		r.Duration = p.FinishedAt.Sub(p.StartedAt).Seconds()
 	}
-	for _, c := range p.Scan.Counts {
-		r.Counts = append(r.Counts, countReport{c.Group, c.Legacy, c.Projection})
-	}
+	r.addFacts(p)
 	for _, d := range found {
 		r.Divergences = append(r.Divergences, web.NewDivergence(d, now))
-	}
-	if p.Scan.Sampled > 0 {
-		r.Bound = newBound(p)
 	}
 	return r
 }
 
-func newBound(p verify.Pass) *boundReport {
-	bad := min(p.Result.Diverged+p.Result.Unverified, p.Scan.Sampled)
-	ratio := gate.FixedBound(p.Scan.Sampled, bad, sampleConfidence)
-	population := max(p.Scan.LegacyRows, p.Scan.ProjectionRows)
+func (r *passReport) addFacts(p verify.Pass) {
+	switch f := p.Scan.Facts.(type) {
+	case verify.FullFacts:
+		r.LegacyRows, r.ProjectionRows = f.Legacy, f.Projection
+		for _, c := range f.Counts {
+			r.Counts = append(r.Counts, countReport{c.Group, c.Legacy, c.Projection})
+		}
+	case verify.SampleFacts:
+		r.LegacyRows, r.ProjectionRows = f.Legacy, f.Projection
+		if f.Sampled > 0 {
+			r.Bound = newBound(f, p.Result.Diverged+p.Result.Unverified)
+		}
+	}
+}
+
+func newBound(f verify.SampleFacts, bad int64) *boundReport {
+	ratio := gate.FixedBound(f.Sampled, min(bad, f.Sampled), sampleConfidence)
 	return &boundReport{
-		Sampled: p.Scan.Sampled, Confidence: sampleConfidence,
-		MaxRatio: ratio, MaxOrders: int64(ratio*float64(population) + 0.5),
+		Sampled: f.Sampled, Confidence: sampleConfidence,
+		MaxRatio: ratio, MaxOrders: int64(ratio*float64(f.Larger()) + 0.5),
 	}
 }
 

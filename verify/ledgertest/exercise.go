@@ -180,14 +180,18 @@ func passRoundTrip(t *testing.T, s Store) {
 	id, err := s.BeginPass(t.Context(), l, begun)
 	noError(t, err, "beginning")
 	want := verify.Pass{
-		ID: id, Kind: verify.Full, State: verify.Scanning, Trigger: "schedule",
+		ID: id, Pair: verify.MainPair, Kind: verify.Full, State: verify.Scanning, Trigger: "schedule",
 		ScheduledAt: micros(begun.ScheduledAt), Fingerprint: "f1", StartedAt: micros(t0),
 	}
 	same(t, newest(t, s), want, "scanning")
 
 	scan := verify.Scan{
-		LegacyRows: 9_200_000, ProjectionRows: 9_199_999, Compared: 9_200_001, Sampled: 7, Coverage: 0.1, Reason: "why",
-		Counts: []verify.GroupCount{{Group: "", Legacy: 1, Projection: 2}, {Group: "FILLED", Legacy: 3}}, Mismatches: 2,
+		Compared: 9_200_001, Coverage: 0.1, Reason: "why", Mismatches: 2,
+		Facts: verify.FullFacts{
+			Rows:    verify.Rows{Legacy: 9_200_000, Projection: 9_199_999},
+			Counts:  []verify.GroupCount{{Group: "", Legacy: 1, Projection: 2}, {Group: "FILLED", Legacy: 3}},
+			Changes: verify.Changes{Recorded: 7, WithEvents: 6},
+		},
 	}
 	noError(t, s.ScanDone(t.Context(), l, id, scan), "ending the scan")
 	want.State, want.Scan = verify.Settling, scan

@@ -7,6 +7,7 @@ package ledgertest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -52,45 +53,17 @@ type pass struct {
 	scanned bool
 	queue   map[order.Key]verify.Suspect
 	tally   verify.Tally
-	groups  map[string]verify.GroupCount // by name: what settled, beside what the scan counted
-	left    []verify.Stratum             // orders that were left unjudged
-	seen    map[int64]bool               // IDs of divergences that the pass opened or renewed
+	settled verify.Settled
+	seen    map[int64]bool // IDs of divergences that the pass opened or renewed
 }
 
-// copied is the pass as it is read: what settled is in the counts.
+// copied is the pass as it is read: what settled is in the facts.
 func (p *pass) copied() verify.Pass {
 	c := p.Pass
-	c.Scan.Counts = slices.Clone(c.Scan.Counts)
-	for i := range c.Scan.Counts {
-		n, settled := &c.Scan.Counts[i], p.groups[c.Scan.Counts[i].Group]
-		n.SettledLegacy += settled.SettledLegacy
-		n.SettledProjection += settled.SettledProjection
-		n.Unverified += settled.Unverified
+	if c.Scan.Facts != nil {
+		c.Scan.Facts = c.Scan.Facts.Settled(p.settled)
 	}
-	c.Scan.Strata = verify.WithUnverified(c.Scan.Strata, p.left)
 	return c
-}
-
-func (p *pass) matched(s verify.Suspect) {
-	legacy := p.groups[s.LegacyGroup]
-	legacy.SettledLegacy++
-	p.groups[s.LegacyGroup] = legacy
-	projection := p.groups[s.ProjectionGroup]
-	projection.SettledProjection++
-	p.groups[s.ProjectionGroup] = projection
-}
-
-func (p *pass) unjudged(s verify.Suspect) {
-	names := []string{s.LegacyGroup, s.ProjectionGroup}
-	for _, name := range slices.Compact(names) {
-		g := p.groups[name]
-		g.Unverified++
-		p.groups[name] = g
-	}
-	if stratum, ok := s.Stratum(); ok {
-		stratum.Unverified = 1
-		p.left = append(p.left, stratum)
-	}
 }
 
 type divergence struct {
@@ -127,6 +100,9 @@ func (f *Fake) lock(ctx context.Context) error {
 	return f.Err(ctx)
 }
 
+// Pair implements [verify.Journal].
+func (f *Fake) Pair() verify.PairID { return verify.MainPair }
+
 // BeginPass implements [verify.Journal].
 func (f *Fake) BeginPass(ctx context.Context, l lease.Lease, s verify.Start) (verify.PassID, error) {
 	err := f.lock(ctx)
@@ -140,14 +116,14 @@ func (f *Fake) BeginPass(ctx context.Context, l lease.Lease, s verify.Start) (ve
 		return 0, verify.ErrAlreadyRun
 	}
 	return f.append(verify.Pass{
-		Kind: s.Kind, State: verify.Scanning, Trigger: s.Trigger, ScheduledAt: micro(s.ScheduledAt),
+		Pair: f.Pair(), Kind: s.Kind, State: verify.Scanning, Trigger: s.Trigger, ScheduledAt: micro(s.ScheduledAt),
 		Fingerprint: s.Fingerprint, StartedAt: micro(s.At),
 	}, l), nil
 }
 
 func (f *Fake) append(p verify.Pass, l lease.Lease) verify.PassID {
 	p.ID = verify.PassID(len(f.passes) + 1)
-	f.passes = append(f.passes, &pass{Pass: p, lease: l, queue: map[order.Key]verify.Suspect{}, seen: map[int64]bool{}, groups: map[string]verify.GroupCount{}})
+	f.passes = append(f.passes, &pass{Pass: p, lease: l, queue: map[order.Key]verify.Suspect{}, seen: map[int64]bool{}, settled: verify.Settled{}})
 	return p.ID
 }
 
@@ -187,9 +163,20 @@ func (f *Fake) ScanDone(ctx context.Context, l lease.Lease, id verify.PassID, s 
 	if err != nil {
 		return err
 	}
-	s.Counts = slices.Clone(s.Counts)
+	if s.Facts, err = throughJSON(p.Kind, s.Facts); err != nil {
+		return err
+	}
 	p.Scan, p.State, p.scanned = s, verify.Settling, true
 	return nil
+}
+
+// throughJSON are the facts as they come back from the database.
+func throughJSON(kind verify.PassKind, f verify.Facts) (verify.Facts, error) {
+	if f == nil {
+		return nil, nil
+	}
+	raw, err := json.Marshal(f)
+	return verify.DecodeFacts(kind, raw), err
 }
 
 // FinishPass implements [verify.Journal].
@@ -210,7 +197,7 @@ func (f *Fake) FinishPass(ctx context.Context, l lease.Lease, id verify.PassID, 
 	}
 	p.tally.Unverified += int64(len(p.queue))
 	for _, s := range p.queue {
-		p.unjudged(s)
+		p.settled.Unjudged(s.Counted, 1)
 	}
 	clear(p.queue)
 	p.Result, p.State, p.FinishedAt = r, verify.Done, micro(at)
@@ -270,7 +257,7 @@ func (f *Fake) Missed(ctx context.Context, kind verify.PassKind, scheduledAt tim
 		return err
 	}
 	f.append(verify.Pass{
-		Kind: kind, State: verify.Done, Trigger: "schedule", ScheduledAt: micro(scheduledAt), StartedAt: micro(f.now()),
+		Pair: f.Pair(), Kind: kind, State: verify.Done, Trigger: "schedule", ScheduledAt: micro(scheduledAt), StartedAt: micro(f.now()),
 		FinishedAt: micro(f.now()), Result: verify.Result{Verdict: compare.Unverified, Reason: reason},
 	}, lease.Lease{})
 	return nil

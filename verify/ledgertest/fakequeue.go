@@ -144,7 +144,7 @@ func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
 	switch o.Verdict {
 	case compare.Match:
 		p.tally.Match++
-		p.matched(s)
+		p.settled.Matched(s.Counted)
 		f.resolve(p, s.Key(), at, func(d *divergence) bool { return !d.LastSeen.After(seen) })
 	case compare.Diverged:
 		p.tally.Diverged++
@@ -157,10 +157,10 @@ func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
 		f.diverge(p, s, seen)
 	case compare.Lagging:
 		p.tally.Lagging++
-		p.unjudged(s)
+		p.settled.Unjudged(s.Counted, 1)
 	case compare.Unverified:
 		p.tally.Unverified++
-		p.unjudged(s)
+		p.settled.Unjudged(s.Counted, 1)
 	}
 }
 

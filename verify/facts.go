@@ -1,0 +1,66 @@
+package verify
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// Facts are what only one kind of pass knows: [SampleFacts], [FullFacts], [StreamFacts]. They are stored as one JSON value
+// whose names are part of the ledger's schema: changing one needs a migration.
+type Facts interface {
+	// Settled returns the facts completed by what became of the pass's suspects after the scan had counted them.
+	Settled(Settled) Facts
+}
+
+// decoders has a line for each kind of pass.
+var decoders = map[PassKind]func(json.RawMessage) Facts{
+	Sample:     decode[SampleFacts],
+	Full:       decode[FullFacts],
+	StreamPass: decode[StreamFacts],
+}
+
+// UnknownFacts are facts that this program cannot read: of another kind, or with a part that it does not know. They are
+// kept as they are, and whoever judges a pass must not take them for empty.
+type UnknownFacts struct{ Raw json.RawMessage }
+
+// Settled returns them unchanged.
+func (f UnknownFacts) Settled(Settled) Facts { return f }
+
+// MarshalJSON returns them as they were read.
+func (f UnknownFacts) MarshalJSON() ([]byte, error) { return f.Raw.MarshalJSON() }
+
+// DecodeFacts reads the facts of a pass of the kind; nil where there are none, as before the scan has ended.
+func DecodeFacts(kind PassKind, raw json.RawMessage) Facts {
+	if raw == nil {
+		return nil
+	}
+	if decode, ok := decoders[kind]; ok {
+		return decode(raw)
+	}
+	return UnknownFacts{raw}
+}
+
+func decode[F Facts](raw json.RawMessage) Facts {
+	var f F
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if d.Decode(&f) != nil {
+		return UnknownFacts{raw}
+	}
+	return f
+}
+
+// Rows is how many rows each side has.
+type Rows struct {
+	Legacy     int64 `json:"legacy_rows"`
+	Projection int64 `json:"projection_rows"`
+}
+
+// Larger is the number of the side that has more.
+func (r Rows) Larger() int64 { return max(r.Legacy, r.Projection) }
+
+// Changes counts lines of legacy's own record that should have an event, and those that have one; of drawn orders.
+type Changes struct {
+	Recorded   int64 `json:"recorded"`
+	WithEvents int64 `json:"with_events"`
+}
