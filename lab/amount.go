@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// amount is a quantity or a price in ten-thousandths: exact, like the numeric(18,4) columns that it goes into.
+// amount is a quantity or a price in ten-thousandths. It is exact, like the numeric(18,4) columns in the databases.
 type amount int64
 
 const unit amount = 10_000

@@ -30,8 +30,8 @@ func (o workingOrder) working() bool {
 	return o.status == statusOpen || o.status == statusPartiallyFilled
 }
 
-// book holds the orders that nobody is at work on. Whoever takes one has it alone until it is put back, so that one
-// order's legacy rows and events are written in one sequence. An order never put back is frozen.
+// book holds the orders that no worker uses. A worker that takes an order has it alone until it puts it back, so that
+// one order's legacy rows and events are written in one sequence. An order that is never put back is frozen.
 type book struct {
 	mu     sync.Mutex
 	orders []workingOrder
@@ -47,7 +47,7 @@ func (b *book) take(random *rand.Rand) (workingOrder, bool) {
 	return b.removeLocked(random.IntN(len(b.orders))), true
 }
 
-// takeUntouched removes an order that is open and has no fill, rather a new one than an old one.
+// takeUntouched removes an order that is open and has no fill. It prefers new orders.
 func (b *book) takeUntouched() (workingOrder, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,7 +59,7 @@ func (b *book) takeUntouched() (workingOrder, bool) {
 	return workingOrder{}, false
 }
 
-// put gives an order back; one that can change no more leaves the book.
+// put gives an order back. An order that can no longer change leaves the book.
 func (b *book) put(o workingOrder) {
 	if !o.working() {
 		return

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// event is what the new system stores of a deal. An order's timestamps only ever grow, and only a fault gives two of
-// its events the same one, so order id, timestamp and kind together name one event.
+// event is what the new system stores of a deal. An order's timestamps only grow, and only a fault gives two of its
+// events the same one. So order id, timestamp and kind together identify one event.
 type event struct {
 	order   int64
 	kind    string
@@ -25,14 +25,14 @@ type statement struct {
 	args []any
 }
 
-// deal is one thing that happens to an order: what the legacy system writes in one transaction, and the event beside it.
+// deal is one change of an order: what the legacy system writes in one transaction, and its event.
 type deal struct {
 	legacy []statement
 	event  event
 	after  workingOrder
 }
 
-// The functions below only say what is to be written; Desk writes it.
+// The functions below only say what to write. Desk writes it.
 
 func create(o workingOrder, at time.Time) deal {
 	o.status, o.updatedAt = statusOpen, at
@@ -49,7 +49,7 @@ func create(o workingOrder, at time.Time) deal {
 	}
 }
 
-// modify changes the price, or the quantity where newQuantity is not zero.
+// modify changes the price, or the quantity if newQuantity is not zero.
 func modify(o workingOrder, newPrice, newQuantity amount, at time.Time) deal {
 	field, before, value := "price", o.price, newPrice
 	if newQuantity != 0 {
@@ -73,7 +73,7 @@ func modify(o workingOrder, newPrice, newQuantity amount, at time.Time) deal {
 	}
 }
 
-// fill trades a part of the order, or all that is left of it.
+// fill trades a part of the order, or all of the rest.
 func fill(o workingOrder, quantity, price amount, at time.Time) deal {
 	o.filled += quantity
 	o.updatedAt = at

@@ -16,12 +16,12 @@ import (
 
 const (
 	bookLoad    = 5000   // working orders that the desk takes over from history
-	bookLimit   = 20_000 // above this the desk closes orders rather than opens them
+	bookLimit   = 20_000 // with more orders than this, the desk closes orders instead of opening them
 	retryPause  = 100 * time.Millisecond
-	patience    = 60 * time.Second // how long a deal half written waits for a database to come back
+	patience    = 60 * time.Second // how long a half-written deal waits for a database to come back
 	dealTimeout = 10 * time.Second // one attempt to write
-	// legacyTimeout ends a statement in the server before we stop waiting for it: one that we gave up must not
-	// be committed later.
+	// legacyTimeout ends a statement in the server before the desk stops waiting for it. A statement that the desk gave
+	// up must not be committed later.
 	legacyTimeout = 5 * time.Second
 )
 
@@ -30,8 +30,8 @@ var symbols = []string{
 	"KO", "PEP", "COST", "CVX", "XOM", "MRK", "ABBV", "WMT", "BAC", "ADBE", "CRM", "NFLX",
 }
 
-// Desk is the live trading system in shadow mode: every deal is written to the legacy tables, and after that
-// transaction the event is appended to the event store and published. It writes all or nothing; only a fault breaks that.
+// Desk is the live trading system in shadow mode. It writes every deal to the legacy tables, and after that transaction
+// it appends the event to the event store and publishes it. It writes all or nothing; only a fault breaks that.
 type Desk struct {
 	legacy, events *pgxpool.Pool
 	publisher      Publisher // nil: nothing is published
@@ -45,15 +45,15 @@ type Desk struct {
 	held  held
 	deals atomic.Int64
 
-	mu     sync.Mutex // guards random, which faults use too
+	mu     sync.Mutex // guards random, because faults use it too
 	random *rand.Rand
 }
 
-// Deals is how many deals the desk has written since it opened.
+// Deals returns how many deals the desk has written since it opened.
 func (d *Desk) Deals() int64 { return d.deals.Load() }
 
-// Run trades until the context ends, and returns when every deal that was begun is written on both sides. An error
-// means that a deal could not be completed: the two sides differ.
+// Run trades until the context ends. It returns when every deal that was begun is written on both sides. An error means
+// that a deal could not be completed, so the two sides differ.
 func (d *Desk) Run(ctx context.Context) error {
 	var g errgroup.Group
 	for w := range d.workers {
@@ -63,7 +63,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// work is one worker's loop. Deals come at random distances around the rate.
+// work is the loop of one worker. Deals come at random intervals around the rate.
 func (d *Desk) work(ctx context.Context, random *rand.Rand) error {
 	pause := float64(time.Second) * float64(d.workers) / d.rate
 	timer := time.NewTimer(time.Duration(pause * random.Float64()))
@@ -87,9 +87,9 @@ func (d *Desk) work(ctx context.Context, random *rand.Rand) error {
 	}
 }
 
-// deal picks an order and lets something happen to it. Shutting down does not interrupt it.
+// deal picks an order and changes it. Shutting down does not interrupt it.
 func (d *Desk) deal(ctx context.Context, random *rand.Rand) error {
-	ctx = context.WithoutCancel(ctx) // write bounds every attempt, and all of them together
+	ctx = context.WithoutCancel(ctx) // write limits every attempt, and all of them together
 	dice := random.IntN(100)
 	if d.book.size() > bookLimit {
 		dice = 50 + dice/2
@@ -105,7 +105,7 @@ func (d *Desk) deal(ctx context.Context, random *rand.Rand) error {
 	next := d.next(o, dice, random)
 	if err := d.write(ctx, next); err != nil {
 		if !errors.Is(err, errHalfWritten) {
-			d.book.put(o) // as it was
+			d.book.put(o) // unchanged
 		}
 		return err
 	}
@@ -113,7 +113,7 @@ func (d *Desk) deal(ctx context.Context, random *rand.Rand) error {
 	return nil
 }
 
-// next says what happens to a working order: modified, partially filled, filled or canceled.
+// next says what happens to a working order: it is modified, partially filled, filled or canceled.
 func (d *Desk) next(o workingOrder, dice int, random *rand.Rand) deal {
 	at, left := d.after(o), o.quantity-o.filled
 	near := o.price * amount(9980+random.Int64N(41)) / 10_000
@@ -145,8 +145,8 @@ func (d *Desk) create(ctx context.Context, random *rand.Rand) (workingOrder, err
 	return entry.after, nil
 }
 
-// draft makes up an order. Its id comes from the legacy sequence; a draft that is not written leaves a gap, as a
-// rolled back INSERT does.
+// draft makes up an order. Its id comes from the legacy sequence. A draft that is not written leaves a gap, like a
+// rolled-back INSERT.
 func (d *Desk) draft(ctx context.Context, random *rand.Rand) (workingOrder, error) {
 	ctx, cancelled := context.WithTimeout(ctx, dealTimeout)
 	defer cancelled()
@@ -164,7 +164,7 @@ func (d *Desk) draft(ctx context.Context, random *rand.Rand) (workingOrder, erro
 	return o, nil
 }
 
-// after returns a time for the order's next event: now, in the databases' microseconds, but behind its last one.
+// after returns a time for the order's next event: now, in the databases' microseconds, but after its last event.
 func (d *Desk) after(o workingOrder) time.Time {
 	at := d.now().UTC().Truncate(time.Microsecond)
 	if !at.After(o.updatedAt) {
@@ -173,7 +173,7 @@ func (d *Desk) after(o workingOrder) time.Time {
 	return at
 }
 
-// untouched takes an open order without fills out of the book, for a fault to use; where there is none it enters one.
+// untouched takes an open order without fills out of the book, for a fault to use. If there is none, it creates one.
 func (d *Desk) untouched(ctx context.Context) (workingOrder, error) {
 	for {
 		if o, ok := d.book.takeUntouched(); ok {
@@ -188,7 +188,7 @@ func (d *Desk) untouched(ctx context.Context) (workingOrder, error) {
 	}
 }
 
-// withRandom lends the desk's own randomness; workers have theirs.
+// withRandom lends the desk's own randomness. Each worker has its own.
 func (d *Desk) withRandom(use func(*rand.Rand) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,11 +10,12 @@ import (
 var (
 	// ErrUnknownFault is returned for a name that is not in AllFaults.
 	ErrUnknownFault = errors.New("no such fault")
-	// ErrStopped is returned where a fault has stopped a part of the system, so that another could not be seen.
+	// ErrStopped is returned if an earlier fault has stopped a part of the system, because the new fault could not be
+	// seen.
 	ErrStopped = errors.New("a part of the system is stopped by a fault; repair it first")
 )
 
-// The edges between two representations, and what is no edge.
+// The edges between two representations, and legacy itself.
 const (
 	LegacyItself       = "legacy" // the row contradicts its own audit log or trades
 	LegacyToEvents     = "legacy->events"
@@ -22,34 +23,34 @@ const (
 	EventsToProjection = "events->projection"
 )
 
-// The passes of crosscheck that a fault is seen by.
+// The passes of crosscheck that find a fault.
 const (
-	FullPass   = "full"   // a sample sees it too when it draws the order
+	FullPass   = "full"   // a sample finds it too if it draws the order
 	StreamPass = "stream" // legacy and projection agree
 )
 
-// Fault is one way in which the migration goes wrong. Each has a file of its own.
+// Fault is one way in which the migration goes wrong. Each has its own file.
 type Fault struct {
 	Name  string
 	About string // one sentence, for people
-	Hop   string // across which representations part by it
-	Cause string // as crosscheck is to name it
+	Hop   string // the hop at which representations part
+	Cause string // the cause that crosscheck should name
 	Pass  string // FullPass or StreamPass
 
-	whole bool // it is of the hop as a whole, not of single orders
+	whole bool // the fault is of the hop as a whole, not of single orders
 	marks bool // it leaves something on the stream that Repair cannot take back
-	// plant makes it happen to n orders, none of which the desk touches any more.
+	// plant causes the fault in n orders. The desk does not touch these orders any more.
 	plant func(ctx context.Context, l *Lab, n int) ([]Planted, error)
 }
 
-// Faults lists the faults that two representations are enough to find.
+// Faults lists the faults that can be found with two representations.
 func Faults() []Fault {
 	return []Fault{
 		lostEvent, staleProjection, partialFillIgnored, filledDrift, phantomOrder, swappedStatus, missingAndPhantom,
 	}
 }
 
-// AllFaults lists every fault, those of Faults first, then by the hop across which they break.
+// AllFaults lists every fault: first those of Faults, then the others by their hop.
 func AllFaults() []Fault {
 	return append(Faults(),
 		directLegacyEdit, lostUpdate,
@@ -60,8 +61,8 @@ func AllFaults() []Fault {
 	)
 }
 
-// Plant lets the named fault happen to n orders, makes it visible, and returns which orders differ now and how. A fault
-// of a hop as a whole happens to n orders at least, and is returned as one, without an order. Faults that work on pairs
+// Plant causes the named fault in n orders, makes it visible, and returns which orders differ now and how. A fault of a
+// hop as a whole affects at least n orders, and is returned as one entry without an order. Faults that work on pairs
 // round n up to an even number.
 func (l *Lab) Plant(ctx context.Context, name string, n int) ([]Planted, error) {
 	all := AllFaults()
@@ -99,12 +100,12 @@ func (l *Lab) plantLocked(ctx context.Context, f Fault, n int) ([]Planted, error
 		}
 	}
 	sortPlanted(planted)
-	l.planted = append(l.planted, planted...) // also when it broke off: Repair mends what was done
+	l.planted = append(l.planted, planted...) // also after an error, because Repair undoes what was done
 	l.marked = l.marked || f.marks
 	return planted, err
 }
 
-// wholeKind is how a hop differs as a whole: messages are gone, or it is only behind.
+// wholeKind is how a hop differs as a whole: messages are gone, or the hop is only behind.
 func (f Fault) wholeKind() string {
 	if f.Hop == EventsToStream {
 		return Gap
@@ -119,8 +120,8 @@ func (l *Lab) Planted() []Planted {
 	return slices.Clone(l.planted)
 }
 
-// Repair undoes all faults, makes that visible, and gives the orders back to the desk. Stopped parts go on first, so
-// that what they held back comes before what other faults did.
+// Repair undoes all faults, makes that visible, and gives the orders back to the desk. It restarts stopped parts first,
+// so that the events they held back come before the repairs of other faults.
 func (l *Lab) Repair(ctx context.Context) error {
 	l.planting.Lock()
 	defer l.planting.Unlock()
@@ -155,22 +156,22 @@ func (l *Lab) Repair(ctx context.Context) error {
 	return nil
 }
 
-// forgiveStream moves StreamFrom behind what cannot be taken back.
+// forgiveStream moves StreamFrom past the marks that cannot be taken back.
 func (l *Lab) forgiveStream(ctx context.Context) error {
 	if !l.marked {
 		return nil
 	}
 	if err := l.events.QueryRow(ctx, "SELECT max(event_id) FROM event_store").Scan(&l.streamFrom); err != nil {
-		return fmt.Errorf("looking where the stream is right again: %w", err)
+		return fmt.Errorf("looking for the position from which the stream is right: %w", err)
 	}
 	l.marked = false
 	return nil
 }
 
-// later is done by Repair.
+// later registers work for Repair.
 func (l *Lab) later(undo func(context.Context) error) { l.undo = append(l.undo, undo) }
 
-// appendLater stores and publishes an event that a fault held back when it is repaired.
+// appendLater makes Repair store and publish an event that a fault held back.
 func (l *Lab) appendLater(e event) {
 	l.later(func(ctx context.Context) error {
 		_, err := l.Desk.shadow(ctx, e)
@@ -178,8 +179,9 @@ func (l *Lab) appendLater(e event) {
 	})
 }
 
-// amendLater ends a disagreement about an order by one more deal on both sides, as people do who may not rewrite an
-// event store: a modification that sets what they disagree about. Then the desk has the order again.
+// amendLater makes Repair end a disagreement about an order with one more deal on both sides: a modification that sets
+// the fields in question. People repair this way if they may not rewrite an event store. Then the desk has the order
+// again.
 func (l *Lab) amendLater(o workingOrder) {
 	l.later(func(ctx context.Context) error {
 		x := modify(o, o.price+unit/100, 0, l.Desk.after(o))
@@ -188,7 +190,7 @@ func (l *Lab) amendLater(o workingOrder) {
 	})
 }
 
-// retractLater takes an event out of the store again.
+// retractLater makes Repair delete an event from the store.
 func (l *Lab) retractLater(id int64) {
 	l.later(func(ctx context.Context) error {
 		_, err := l.events.Exec(ctx, "DELETE FROM event_store WHERE event_id = $1", id)
@@ -196,7 +198,7 @@ func (l *Lab) retractLater(id int64) {
 	})
 }
 
-// rewriteLater gives a stored event the payload that it should have had.
+// rewriteLater makes Repair give a stored event its right payload.
 func (l *Lab) rewriteLater(id int64, right event) {
 	l.later(func(ctx context.Context) error {
 		payload, err := right.json()
@@ -208,7 +210,8 @@ func (l *Lab) rewriteLater(id int64, right event) {
 	})
 }
 
-// victims takes n untouched orders out of the desk's hands. A fault that leaves one able to change freezes it.
+// victims takes n untouched orders from the desk. A fault must freeze an order that it leaves in a state that can
+// change.
 func (l *Lab) victims(ctx context.Context, n int) ([]workingOrder, error) {
 	orders := make([]workingOrder, 0, n)
 	for range n {
@@ -221,7 +224,7 @@ func (l *Lab) victims(ctx context.Context, n int) ([]workingOrder, error) {
 	return orders, nil
 }
 
-// freeze keeps the order, in the state that the fault left it in legacy, from the desk until Repair.
+// freeze keeps the order away from the desk until Repair, in the state in which the fault left it.
 func (l *Lab) freeze(o workingOrder) { l.frozen = append(l.frozen, o) }
 
 func ids(orders []workingOrder) []int64 {
@@ -232,7 +235,7 @@ func ids(orders []workingOrder) []int64 {
 	return all
 }
 
-// each lets something happen to n orders, one after the other, and returns those to which it did.
+// each applies a change to n orders, one after the other, and returns the changed orders.
 func (l *Lab) each(ctx context.Context, n int, happen func(workingOrder) error) ([]workingOrder, error) {
 	orders, err := l.victims(ctx, n)
 	if err != nil {

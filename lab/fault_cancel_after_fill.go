@@ -2,8 +2,8 @@ package lab
 
 import "context"
 
-// cancelAfterFill: a cancel request crosses a fill. The legacy UPDATE asks for a working order and finds none; the
-// shadow writer does not look at how many rows it changed. Repair takes the event out of the store; the topic keeps it.
+// cancelAfterFill: a cancel request crosses a fill. The legacy UPDATE wants a working order and finds none. The shadow
+// writer does not check how many rows were changed. Repair takes the event out of the store; the topic keeps it.
 var cancelAfterFill = Fault{
 	Name:  "cancel_after_fill",
 	About: "a filled order is canceled by an event, while legacy refused to cancel it",

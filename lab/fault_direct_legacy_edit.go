@@ -2,11 +2,11 @@ package lab
 
 import "context"
 
-// directLegacyEdit: somebody corrects a row by hand. No audit log, no event, and updated_at stays. The order was
-// modified before by the application, so that its audit log speaks against the row.
+// directLegacyEdit: somebody changes a row by hand. There is no audit log and no event, and updated_at does not change.
+// The application modified the order before, so its audit log contradicts the row.
 var directLegacyEdit = Fault{
 	Name:  "direct_legacy_edit",
-	About: "somebody changes the price of a legacy row by hand, past the application",
+	About: "somebody changes the price of a legacy row by hand, without the application",
 	Hop:   LegacyItself,
 	Cause: "direct_edit",
 	Pass:  FullPass,

@@ -2,11 +2,11 @@ package lab
 
 import "context"
 
-// disorderedPublish: a message fails and is sent again behind the next one, as a producer does that has several requests
-// in flight.
+// disorderedPublish: a message fails and is sent again after the next one. This happens to a producer with several
+// requests in flight.
 var disorderedPublish = Fault{
 	Name:  "disordered_publish",
-	About: "two events of an order are published the later one first",
+	About: "two events of an order are published in the wrong order",
 	Hop:   EventsToStream,
 	Cause: "disordered_publish",
 	Pass:  StreamPass,

@@ -2,7 +2,7 @@ package lab
 
 import "context"
 
-// doubleApply: the projector dies between applying a batch and noting its position, and applies it once more.
+// doubleApply: the projector dies between applying a batch and storing its position, so it applies the batch again.
 var doubleApply = Fault{
 	Name:  "double_apply",
 	About: "the projection applies a fill twice",

@@ -2,8 +2,8 @@ package lab
 
 import "context"
 
-// duplicateEvent: the answer to a shadow write gets lost, and all of it is done again, by a writer that does not look
-// whether the event is there. Repair takes the second one out of the store; the topic keeps it.
+// duplicateEvent: the answer to a shadow write gets lost. The writer does it all again, without checking whether the
+// event is there. Repair takes the second event out of the store; the topic keeps it.
 var duplicateEvent = Fault{
 	Name:  "duplicate_event",
 	About: "the event of a fill is stored and published twice, and the projection applies both",

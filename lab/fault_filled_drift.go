@@ -2,7 +2,7 @@ package lab
 
 import "context"
 
-// filledDrift: the projection's filled quantity is off by half of what the case study's own check tolerated.
+// filledDrift: the projection's filled quantity is off by half of the tolerance in the case study's own check.
 var filledDrift = Fault{
 	Name:  "filled_drift",
 	About: "the projection's filled quantity is 0.005 too high",

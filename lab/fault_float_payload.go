@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// floatPayload: the producer keeps prices in a float of single precision. Seven digits are enough until a price has
-// nine. Repair modifies the order once more.
+// floatPayload: the producer keeps prices in a single-precision float. Seven digits are enough until a price has nine.
+// Repair modifies the order again.
 var floatPayload = Fault{
 	Name:  "float_payload",
-	About: "a price goes through a float on its way into the event, and loses its last digits",
+	About: "a price is converted to a float before it is put into the event, and loses its last digits",
 	Hop:   LegacyToEvents,
 	Cause: "float_rounding",
 	Pass:  FullPass,
@@ -30,8 +30,8 @@ var floatPayload = Fault{
 	},
 }
 
-// lossy returns the price, or one a little above it, that a float cannot keep, and what the float makes of it: JSON has
-// the fewest digits that tell it from other floats.
+// lossy returns a price that a float cannot keep, and the float's value of it. The price is the given one or a little
+// above it. JSON writes the fewest digits that identify the float.
 func lossy(price amount) (amount, float32, error) {
 	for ; ; price++ {
 		f, err := strconv.ParseFloat(price.String(), 32)

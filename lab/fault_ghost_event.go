@@ -10,11 +10,11 @@ import (
 // errRollback ends a transaction on purpose.
 var errRollback = errors.New("rolled back")
 
-// ghostEvent: the shadow write stands inside the legacy transaction, as the case study's did, and that is rolled back
-// after it. Repair modifies the order on both sides: the event store is append-only.
+// ghostEvent: the shadow write is inside the legacy transaction, as in the case study, and the transaction is rolled
+// back after it. Repair modifies the order on both sides, because the event store is append-only.
 var ghostEvent = Fault{
 	Name:  "ghost_event",
-	About: "the legacy transaction of a modification is rolled back, and its event stays",
+	About: "the legacy transaction of a modification is rolled back, but its event stays",
 	Hop:   LegacyToEvents,
 	Cause: "ghost_event",
 	Pass:  FullPass,

@@ -6,11 +6,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// lateCommitSkip: a writer draws an event id and commits late. Meanwhile the projector has seen a higher id, has moved
-// its position there, and never comes back. A later event of the order is applied again.
+// lateCommitSkip: a writer draws an event id and commits late. Meanwhile the projector has seen a higher id and has
+// moved its position past the event. It never comes back. A later event of the order is applied again.
 var lateCommitSkip = Fault{
 	Name:  "late_commit_skip",
-	About: "the event of a modification is committed after a later one, and the projection has passed by",
+	About: "the event of a modification is committed late, and the projector has already passed its position",
 	Hop:   EventsToProjection,
 	Cause: "skipped_late_commit",
 	Pass:  FullPass,
@@ -32,7 +32,7 @@ var lateCommitSkip = Fault{
 	},
 }
 
-// lateCommit modifies an order by a writer that does not wait for its turn, then fills it.
+// lateCommit modifies an order with a writer that does not wait for its turn, then fills it.
 func (l *Lab) lateCommit(ctx context.Context, o workingOrder) error {
 	late := modify(o, o.price+unit, 0, l.Desk.after(o))
 	if err := l.Desk.writeLegacy(ctx, late); err != nil {
@@ -59,7 +59,7 @@ func (l *Lab) lateCommit(ctx context.Context, o workingOrder) error {
 	return l.Desk.write(ctx, filled)
 }
 
-// somethingElse is a rightful deal of another order.
+// somethingElse is a correct deal of another order.
 func (l *Lab) somethingElse(ctx context.Context) error {
 	o, err := l.Desk.untouched(ctx)
 	if err != nil {

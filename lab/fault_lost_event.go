@@ -2,10 +2,10 @@ package lab
 
 import "context"
 
-// lostEvent: the shadow write of a fill fails after the legacy transaction, and nobody retries it.
+// lostEvent: the shadow write of a fill fails after the legacy transaction and is not retried.
 var lostEvent = Fault{
 	Name:  "lost_event",
-	About: "an order is filled in legacy, and the event of the fill is lost",
+	About: "an order is filled in legacy, but the event of the fill is lost",
 	Hop:   LegacyToEvents,
 	Cause: "lost_shadow_write",
 	Pass:  FullPass,

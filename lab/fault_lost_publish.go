@@ -2,11 +2,11 @@ package lab
 
 import "context"
 
-// lostPublish: a producer that asks for no acknowledgement (kafka-go's default) writes into a dead connection, and is
-// told that all is well.
+// lostPublish: a producer that asks for no acknowledgement (kafka-go's default) writes into a dead connection and gets
+// no error.
 var lostPublish = Fault{
 	Name:  "lost_publish",
-	About: "an event is stored and never published",
+	About: "an event is stored but never published",
 	Hop:   EventsToStream,
 	Cause: "lost_publish",
 	Pass:  StreamPass,

@@ -7,11 +7,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// lostUpdate: two writers read the legacy row, and each writes back what it has worked out from that. The first one's
-// fill is gone from the row; trades and events have both.
+// lostUpdate: two writers read the legacy row, and each writes back what it has computed from it. The first one's fill
+// is gone from the row. Trades and events have both fills.
 var lostUpdate = Fault{
 	Name:  "lost_update",
-	About: "two fills at once: each reads the legacy row and writes it back, and one of them is overwritten",
+	About: "two fills at the same time both read the legacy row and write it back, so one is overwritten",
 	Hop:   LegacyItself,
 	Cause: "lost_update",
 	Pass:  FullPass,
@@ -63,7 +63,7 @@ func race(ctx context.Context, l *Lab, first, second deal) error {
 	return nil
 }
 
-// readThenFill enters the trade and reads the row; what it returns writes the sum back.
+// readThenFill enters the trade and reads the row. It returns a function that writes the sum.
 func readThenFill(ctx context.Context, tx pgx.Tx, x deal) (write func() error, err error) {
 	trade := x.legacy[0]
 	if _, err := tx.Exec(ctx, trade.sql, trade.args...); err != nil {
@@ -84,7 +84,7 @@ func readThenFill(ctx context.Context, tx pgx.Tx, x deal) (write func() error, e
 	}, nil
 }
 
-// fillsFromTrades works the fills of a legacy row out afresh.
+// fillsFromTrades computes the fills of a legacy row from its trades.
 func fillsFromTrades(ctx context.Context, l *Lab, order int64) error {
 	const update = `UPDATE orders SET filled_quantity = t.quantity, avg_fill_price = round(t.notional::numeric(38, 8) / t.quantity::numeric(18, 4), 6)
 		FROM (SELECT sum(quantity) AS quantity, sum(quantity * price) AS notional FROM trades WHERE order_id = $1) AS t

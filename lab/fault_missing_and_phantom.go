@@ -2,10 +2,10 @@ package lab
 
 import "context"
 
-// missingAndPhantom: as many orders are lost as are made up, so that counts agree, in all and by status.
+// missingAndPhantom: as many orders are lost as are invented, so that counts agree, in total and by status.
 var missingAndPhantom = Fault{
 	Name:  "missing_and_phantom",
-	About: "one order's first event is lost and another order's transaction is rolled back: counts are equal",
+	About: "one order's first event is lost and another order's transaction is rolled back, so counts are equal",
 	Hop:   LegacyToEvents,
 	Cause: "lost_shadow_write",
 	Pass:  FullPass,

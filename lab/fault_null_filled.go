@@ -2,7 +2,7 @@ package lab
 
 import "context"
 
-// nullFilled: the projector adds the sum of a batch's fills, which is NULL when there are none, and NULL stays NULL.
+// nullFilled: the projector adds the sum of a batch's fills. The sum is NULL if there are none, and NULL stays NULL.
 var nullFilled = Fault{
 	Name:  "null_filled",
 	About: "the projection's filled quantity becomes NULL when an order is modified",

@@ -5,12 +5,12 @@ import (
 	"maps"
 )
 
-// overfill: the event of the last fill gives the quantity filled in all (FIX CumQty) for the quantity of this fill
-// (LastQty), so that fills add up to more than was ordered. Repair gives the stored event the right quantity; the topic
-// keeps it as it was published.
+// overfill: the event of the last fill gives the total filled quantity (FIX CumQty) instead of the quantity of this
+// fill (LastQty). So the fills add up to more than was ordered. Repair gives the stored event the right quantity; the
+// topic keeps the published one.
 var overfill = Fault{
 	Name:  "overfill",
-	About: "the event of the last fill repeats what was filled before: more is filled than was ordered",
+	About: "the event of the last fill includes earlier fills, so more is filled than was ordered",
 	Hop:   LegacyToEvents,
 	Cause: "impossible_transition",
 	Pass:  FullPass,

@@ -2,11 +2,11 @@ package lab
 
 import "context"
 
-// partialFillIgnored: the projector does not know OrderPartiallyFilled, as the case study's did not. The order moves
-// on, so that the row looks fresh.
+// partialFillIgnored: the projector does not know OrderPartiallyFilled, as in the case study. A later event changes the
+// order, so that the row looks fresh.
 var partialFillIgnored = Fault{
 	Name:  "partial_fill_ignored",
-	About: "a partial fill is not applied to the projection; the modification behind it is",
+	About: "a partial fill is not applied to the projection, but the modification after it is",
 	Hop:   EventsToProjection,
 	Cause: "event_type_ignored",
 	Pass:  FullPass,

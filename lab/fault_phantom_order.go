@@ -5,11 +5,11 @@ import (
 	"math/rand/v2"
 )
 
-// phantomOrder: the event is appended inside the legacy transaction, as the case study did, and then that is rolled
-// back. The event stays. Repair enters the order in legacy too: the event store is append-only.
+// phantomOrder: the event is appended inside the legacy transaction, as in the case study, and then the transaction is
+// rolled back. The event stays. Repair enters the order in legacy too, because the event store is append-only.
 var phantomOrder = Fault{
 	Name:  "phantom_order",
-	About: "the legacy transaction of a new order is rolled back, and its event stays",
+	About: "the legacy transaction of a new order is rolled back, but its event stays",
 	Hop:   LegacyToEvents,
 	Cause: "ghost_event",
 	Pass:  FullPass,
@@ -26,7 +26,7 @@ func plantPhantoms(ctx context.Context, l *Lab, n int) ([]workingOrder, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Nothing of the transaction is left but the id that it drew, so there is nothing to write in legacy.
+		// The transaction leaves nothing but the id that it drew, so there is nothing to write in legacy.
 		if _, err := l.Desk.shadow(ctx, x.event); err != nil {
 			return nil, err
 		}
@@ -37,7 +37,7 @@ func plantPhantoms(ctx context.Context, l *Lab, n int) ([]workingOrder, error) {
 	return orders, nil
 }
 
-// entry makes up a new order, written nowhere yet.
+// entry makes up a new order that is not written anywhere yet.
 func (l *Lab) entry(ctx context.Context) (deal, error) {
 	var x deal
 	err := l.Desk.withRandom(func(random *rand.Rand) error {

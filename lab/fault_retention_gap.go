@@ -2,8 +2,8 @@ package lab
 
 import "context"
 
-// retentionGap: retention deletes what has not been read yet. Everything published so far goes, so whoever follows the
-// topic must have stopped before if it is to miss something.
+// retentionGap: retention deletes messages that have not been read. It deletes everything published so far, so a reader
+// misses something only if it stopped before.
 var retentionGap = Fault{
 	Name:  "retention_gap",
 	About: "retention deletes messages before they are read (stop the reader first, then start it again)",

@@ -2,11 +2,11 @@ package lab
 
 import "context"
 
-// sameTimestampSkip: the projector asks for events later than what it has seen, as the case study's did. Of two events
-// with one timestamp, the second one comes after the refresh and is never asked for. A third one is applied again.
+// sameTimestampSkip: the projector asks for events later than the newest it has seen, as in the case study. Of two
+// events with one timestamp, the second one comes after the refresh, so it is never read. A third one is applied again.
 var sameTimestampSkip = Fault{
 	Name:  "same_timestamp_skip",
-	About: "of two events with the same timestamp the projection misses the second one",
+	About: "two events have the same timestamp, and the projection misses the second one",
 	Hop:   EventsToProjection,
 	Cause: "skipped_equal_timestamp",
 	Pass:  FullPass,
@@ -28,8 +28,8 @@ var sameTimestampSkip = Fault{
 	},
 }
 
-// sameTimestamp fills and modifies an order in one transaction, lets the projector see the first event only, and fills
-// once more.
+// sameTimestamp fills and modifies an order in one transaction, lets the projector see only the first event, and then
+// fills again.
 func (l *Lab) sameTimestamp(ctx context.Context, o workingOrder) error {
 	at := l.Desk.after(o)
 	filled := fill(o, o.quantity/4, o.price, at)

@@ -5,9 +5,9 @@ import (
 	"maps"
 )
 
-// schemaDrift: a release of the producer writes the key of a payload in another spelling, and nobody tells the readers.
-// The projector finds no value, which it takes for no change. Repair gives the stored event its key back; the topic
-// keeps it as it was published.
+// schemaDrift: a new release of the producer writes the key of a payload in another spelling, and the readers do not
+// know it. The projector finds no value and takes that for no change. Repair gives the stored event its key back; the
+// topic keeps the published one.
 var schemaDrift = Fault{
 	Name:  "schema_drift",
 	About: "the event of a modification says newValue instead of new_value",

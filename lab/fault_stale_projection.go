@@ -2,10 +2,10 @@ package lab
 
 import "context"
 
-// staleProjection: the projector has stopped applying the events of some orders, while it goes on for all others.
+// staleProjection: the projector has stopped applying the events of some orders, but goes on with the others.
 var staleProjection = Fault{
 	Name:  "stale_projection",
-	About: "an order is canceled, the event is stored, and the projection's row stays as it was",
+	About: "an order is canceled and the event is stored, but the projection's row does not change",
 	Hop:   EventsToProjection,
 	Cause: "stale_projection",
 	Pass:  FullPass,

@@ -2,10 +2,10 @@ package lab
 
 import "context"
 
-// stoppedProjector: the projector has stopped, for every order. Events pile up behind it.
+// stoppedProjector: the projector has stopped for every order. Events pile up.
 var stoppedProjector = Fault{
 	Name:  "stopped_projector",
-	About: "the projection stands still, for every order, and events pile up",
+	About: "the projector has stopped for every order, and events pile up",
 	Hop:   EventsToProjection,
 	Cause: "stopped_projector",
 	Pass:  FullPass,

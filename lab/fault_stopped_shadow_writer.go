@@ -2,11 +2,11 @@ package lab
 
 import "context"
 
-// stoppedShadowWriter: the shadow writer has stopped, for every order. Legacy trades on without events. Repair writes
-// all that was held back.
+// stoppedShadowWriter: the shadow writer has stopped for every order. Legacy goes on trading without events. Repair
+// writes all events that were held back.
 var stoppedShadowWriter = Fault{
 	Name:  "stopped_shadow_writer",
-	About: "no event is written any more, of any order, and legacy trades on",
+	About: "no event is written for any order, and legacy goes on trading",
 	Hop:   LegacyToEvents,
 	Cause: "stopped_shadow_writer",
 	Pass:  FullPass,

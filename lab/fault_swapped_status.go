@@ -2,8 +2,8 @@ package lab
 
 import "context"
 
-// swappedStatus: the projector mixes up two rows, and two orders exchange their status. Counts per status stay right,
-// and so does every digest that forgets which order a value belongs to.
+// swappedStatus: the projector mixes up two rows, and two orders exchange their status. Counts per status stay right.
+// So does every digest that ignores which order a value belongs to.
 var swappedStatus = Fault{
 	Name:  "swapped_status",
 	About: "two orders, one canceled and one open, have each other's status in the projection",

@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// timezoneShift: the producer stamps events with the clock on its wall and calls that UTC. Repair modifies the order
-// once more.
+// timezoneShift: the producer stamps events with local time and calls it UTC. Repair modifies the order again.
 var timezoneShift = Fault{
 	Name:  "timezone_shift",
-	About: "the event of a modification is stamped with New York's time as if it were UTC",
+	About: "the event of a modification has New York's time, labelled as UTC",
 	Hop:   LegacyToEvents,
 	Cause: "timezone_shift",
 	Pass:  FullPass,

@@ -2,11 +2,11 @@ package lab
 
 import "context"
 
-// unkeyedPublish: the producer sets no key, as the case study's did. An order's events go round the partitions, and
-// nothing keeps them in their order.
+// unkeyedPublish: the producer sets no key, as in the case study. An order's events are spread over the partitions, so
+// their order is lost.
 var unkeyedPublish = Fault{
 	Name:  "unkeyed_publish",
-	About: "events of one order are published without a key, and spread over the partitions",
+	About: "the events of one order are published without a key, so they are spread over the partitions",
 	Hop:   EventsToStream,
 	Cause: "unkeyed_publish",
 	Pass:  StreamPass,

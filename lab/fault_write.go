@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The ways in which faults write where a right-minded desk would not.
+// The ways in which faults write differently from the desk.
 
-// writeWith writes a deal with another event than its own, and returns that event's position.
+// writeWith writes a deal with a different event, and returns that event's position.
 func (l *Lab) writeWith(ctx context.Context, x deal, instead event) (int64, error) {
 	if err := l.Desk.writeLegacy(ctx, x); err != nil {
 		return 0, err
@@ -17,7 +17,7 @@ func (l *Lab) writeWith(ctx context.Context, x deal, instead event) (int64, erro
 	return l.Desk.shadow(ctx, instead)
 }
 
-// writeUnpublished writes a deal and stores its event, and leaves the stream to the caller.
+// writeUnpublished writes a deal and stores its event, but does not publish it.
 func (l *Lab) writeUnpublished(ctx context.Context, x deal) (int64, error) {
 	if err := l.Desk.writeLegacy(ctx, x); err != nil {
 		return 0, err
@@ -30,7 +30,7 @@ type inserter interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// insertEvent stores an event without waiting for its turn, and without a look whether it is there.
+// insertEvent stores an event without waiting for its turn, and without checking whether it is there.
 func insertEvent(ctx context.Context, into inserter, e event) (id int64, err error) {
 	payload, err := e.json()
 	if err != nil {

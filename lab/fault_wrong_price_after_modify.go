@@ -2,7 +2,7 @@ package lab
 
 import "context"
 
-// wrongPriceAfterModify: the event of a modification says the old value twice. Repair modifies the order once more.
+// wrongPriceAfterModify: the event of a modification gives the old value twice. Repair modifies the order again.
 var wrongPriceAfterModify = Fault{
 	Name:  "wrong_price_after_modify",
 	About: "a price is modified, and its event gives the old price as the new one",

@@ -19,27 +19,27 @@ const (
 // ErrOtherHistory is returned when the databases hold a history that was generated with other parameters.
 var ErrOtherHistory = errors.New("the databases hold another history")
 
-// History says what is generated before the desk opens. The same values give the same rows, on any machine.
+// History says what is generated before the desk opens. The same values give the same rows on any machine.
 type History struct {
-	// Orders is how many order ids are drawn; about three in a hundred stay gaps.
+	// Orders is how many order ids are drawn. About three in a hundred stay gaps.
 	Orders int64
-	// Events says whether events, audit log and trades are generated too. Without them current_orders is a plain
-	// table, filled directly, and the desk stays closed: that is for benchmarks.
+	// Events says whether events, audit log and trades are generated too. Without them current_orders is a plain table
+	// that is filled directly, and the desk stays closed. This is for benchmarks.
 	Events bool
-	// Seed picks the history.
+	// Seed selects the history.
 	Seed int64
-	// End is when the last order was created; zero: an hour before now, at a full hour.
+	// End is when the last order was created. Zero means an hour before now, at a full hour.
 	End time.Time
 }
 
-// Generate creates the tables in both databases and fills them. Databases that hold the very same history already
-// are left as they are.
+// Generate creates the tables in both databases and fills them. It does nothing to databases that already hold the same
+// history.
 func Generate(ctx context.Context, legacyDSN, eventsDSN string, h History) error {
 	_, err := generate(ctx, legacyDSN, eventsDSN, h)
 	return err
 }
 
-// generate says whether there was anything to do.
+// generate reports whether there was anything to do.
 func generate(ctx context.Context, legacyDSN, eventsDSN string, h History) (fresh bool, err error) {
 	if h.End.IsZero() {
 		h.End = time.Now().UTC().Add(-historyQuiet).Truncate(time.Hour)
@@ -61,12 +61,12 @@ func generate(ctx context.Context, legacyDSN, eventsDSN string, h History) (fres
 	return true, remember(ctx, legacyDSN, h)
 }
 
-// tables is how one database is filled.
+// tables says how one database is filled.
 type tables struct {
 	before, after []string          // scripts
 	fill          map[string]string // table with columns → script with its rows
 	vacuum        []string
-	identity      bool // the keys of orders come from a sequence that must go on behind the history
+	identity      bool // the keys come from a sequence that must continue after the history
 }
 
 func legacyTables(h History) tables {
@@ -141,7 +141,7 @@ func generateSide(ctx context.Context, dsn string, h History, t tables) error {
 	return vacuum(ctx, conn, t.vacuum)
 }
 
-// firstProjection lets the projector itself build the read model from the generated events.
+// firstProjection runs the projector itself to build the read model from the generated events.
 func firstProjection(ctx context.Context, eventsDSN string) error {
 	conn, err := pgx.Connect(ctx, eventsDSN)
 	if err != nil {

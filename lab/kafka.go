@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	kafkaLinger  = 2 * time.Millisecond // how long a message waits for others to travel with
-	kafkaTimeout = 5 * time.Second      // one request
+	kafkaLinger  = 2 * time.Millisecond // how long a message waits for others in a batch
+	kafkaTimeout = 5 * time.Second      // for one request
 	lookBack     = 2000                 // messages of a partition that are searched after a failure
 )
 
-// Kafka is a Publisher on a topic of a broker, waiting until all replicas have a message. Close it after the lab.
+// Kafka is a Publisher on a topic of a broker. It waits until all replicas have a message. Close it after the lab.
 type Kafka struct {
 	brokers []string
 	writer  *kafka.Writer
@@ -31,21 +31,21 @@ var (
 	_ Truncater = (*Kafka)(nil)
 )
 
-// OpenKafka creates the topic where it does not exist, and waits until it can be written to.
+// OpenKafka creates the topic if it does not exist, and waits until it can be written to.
 func OpenKafka(ctx context.Context, brokers []string, topic string, partitions int) (*Kafka, error) {
 	transport := &kafka.Transport{
 		DialTimeout: kafkaTimeout, ClientID: "crosscheck-lab",
-		MetadataTTL: time.Second, // a topic created a moment ago is not in older metadata
+		MetadataTTL: time.Second, // a topic that was just created is not in older metadata
 	}
 	k := &Kafka{
 		brokers: brokers,
 		client:  &kafka.Client{Addr: kafka.TCP(brokers...), Timeout: kafkaTimeout, Transport: transport},
 		writer: &kafka.Writer{
 			Addr: kafka.TCP(brokers...), Topic: topic, Transport: transport,
-			Balancer:     &kafka.Hash{}, // without a key it goes round the partitions
+			Balancer:     &kafka.Hash{}, // without a key, messages go to the partitions in turn
 			RequiredAcks: kafka.RequireAll,
 			BatchTimeout: kafkaLinger, WriteTimeout: kafkaTimeout, ReadTimeout: kafkaTimeout,
-			MaxAttempts: 1, // Publish repeats, after a look at what is there
+			MaxAttempts: 1, // Publish retries itself, after checking what is there
 		},
 	}
 	if err := k.create(ctx, partitions); err != nil {
@@ -76,7 +76,7 @@ func (k *Kafka) create(ctx context.Context, partitions int) error {
 	}
 }
 
-// Close sends nothing any more and ends the connections.
+// Close stops sending and closes the connections.
 func (k *Kafka) Close() error {
 	err := k.writer.Close()
 	if t, ok := k.client.Transport.(*kafka.Transport); ok {
@@ -85,8 +85,8 @@ func (k *Kafka) Close() error {
 	return err
 }
 
-// Publish writes the messages. When an answer gets lost it looks which of them are there, and writes the others again.
-// It does not go before it knows, though ctx may have ended: whoever repeats what is there publishes it twice.
+// Publish writes the messages. If an answer gets lost it checks which messages are there, and writes the others again.
+// It does not return before it knows, even if ctx has ended: a caller that retries would publish a message twice.
 func (k *Kafka) Publish(ctx context.Context, messages ...Message) error {
 	settled, stop := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer stop()
@@ -116,7 +116,7 @@ func (k *Kafka) write(ctx context.Context, messages []Message) error {
 	return k.writer.WriteMessages(ctx, batch...)
 }
 
-// missing returns those of the messages that are not among the last ones of any partition. It asks until it is told.
+// missing returns the messages that are not among the last ones of any partition. It asks until it gets an answer.
 func (k *Kafka) missing(ctx context.Context, messages []Message) ([]Message, error) {
 	for {
 		there, err := k.tails(ctx)
@@ -146,8 +146,8 @@ func (k *Kafka) tails(ctx context.Context) (map[string]bool, error) {
 	return there, nil
 }
 
-// tail notes the values of a partition's last messages. It asks by itself: a kafka.Reader that is given little time
-// takes seconds for them on a busy machine.
+// tail notes the values of a partition's last messages. It sends its own requests, because a kafka.Reader with a short
+// deadline takes seconds for this on a busy machine.
 func (k *Kafka) tail(ctx context.Context, p kafka.PartitionOffsets, into map[string]bool) error {
 	for next := max(p.FirstOffset, p.LastOffset-lookBack); next < p.LastOffset; {
 		answer, err := k.client.Fetch(ctx, &kafka.FetchRequest{
@@ -168,7 +168,7 @@ func (k *Kafka) tail(ctx context.Context, p kafka.PartitionOffsets, into map[str
 	return nil
 }
 
-// noteValues returns the last record's offset; -1 where there is none.
+// noteValues returns the last record's offset; -1 if there is none.
 func noteValues(records kafka.RecordReader, into map[string]bool) (int64, error) {
 	last := int64(-1)
 	for {

@@ -1,10 +1,10 @@
-// Package lab is a migrating trading system in miniature: a legacy order table, an event store, a stream, a projection
-// that lags, a desk that trades on all of them, and faults that can be switched on. It is crosscheck's demonstration and
-// its test bed, and never part of it.
+// Package lab is a migrating trading system in miniature. It has a legacy order table, an event store, a stream, a
+// projection that lags, a desk that trades on all of them, and faults that can be switched on. It demonstrates and
+// tests crosscheck, and is not part of it.
 //
-// Invariant: without a planted fault all agree in every column once the desk rests and the view is refreshed, and the
-// stream has each event once and in its order, however many workers traded and however they were stopped; with faults
-// planted they differ exactly in what Plant said.
+// Invariant: without a planted fault all representations agree in every column once the desk rests and the view is
+// refreshed, and the stream has each event once and in order. The number of workers and the way they were stopped do
+// not matter. With planted faults the representations differ exactly as Plant said.
 package lab
 
 import (
@@ -23,29 +23,29 @@ import (
 	"github.com/nordvarg/crosscheck/lab/pgserver"
 )
 
-// Options says how the system is set up. Zero values mean the defaults.
+// Options says how to set the system up. Zero values mean the defaults.
 type Options struct {
-	// Server is a running server to use; nil: the lab starts its own, and stops it on Close.
+	// Server is a running server to use. If nil, the lab starts its own and stops it on Close.
 	Server *pgserver.Server
-	// OwnServer hands the Server over: Close stops it.
+	// OwnServer hands the Server over to the lab: Close stops it.
 	OwnServer bool
-	// LegacyDatabase and EventsDatabase are created where they do not exist; "legacy" and "events".
+	// LegacyDatabase and EventsDatabase are created if they do not exist; defaults "legacy" and "events".
 	LegacyDatabase, EventsDatabase string
-	// History is generated first. Events is needed for everything but benchmarks.
+	// History is generated first. Its Events are needed for everything except benchmarks.
 	History History
-	// Rate is how many deals the desk makes in a second; 50.
+	// Rate is how many deals the desk makes per second; default 50.
 	Rate float64
-	// Workers is how many deals are made at the same time; 4.
+	// Workers is how many deals are made at the same time; default 4.
 	Workers int
-	// RefreshEvery is the time between two refreshes of current_orders, which is the lag that readers see; 2 s.
+	// RefreshEvery is the time between two refreshes of current_orders, which is the lag that readers see; default 2 s.
 	RefreshEvery time.Duration
-	// Publisher is the topic that events are published to; nil: none. Whoever opened it closes it, after the lab.
+	// Publisher is the topic that events are published to; nil for none. The caller closes it, after the lab.
 	Publisher Publisher
 	// PublishHistory is how many of the newest events of the history are published first.
 	PublishHistory int64
-	// Now is the desk's clock; time.Now.
+	// Now is the desk's clock; default time.Now.
 	Now func() time.Time
-	// Log gets what goes wrong; nothing is logged where it is nil.
+	// Log gets errors; nil logs nothing.
 	Log *slog.Logger
 }
 
@@ -66,11 +66,11 @@ type Lab struct {
 	running               sync.Mutex // guards the two tasks
 	deskRun, projectorRun task
 
-	planting   sync.Mutex // held by Plant and Repair; guards what follows
+	planting   sync.Mutex // held by Plant and Repair; guards the fields below
 	planted    []Planted
-	undo       []func(context.Context) error // by Repair, newest first
-	frozen     []workingOrder                // go back to the desk after Repair
-	marked     bool                          // a fault left its mark on the stream, for good
+	undo       []func(context.Context) error // run by Repair, newest first
+	frozen     []workingOrder                // orders that go back to the desk after Repair
+	marked     bool                          // a fault left a permanent mark on the stream
 	streamFrom int64                         // see StreamFrom
 }
 
@@ -89,7 +89,7 @@ func Up(ctx context.Context, o Options) (*Lab, error) {
 	if err := l.open(ctx, o); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	l.ownServer = l.ownServer || o.OwnServer // only now: whoever gets an error keeps the server
+	l.ownServer = l.ownServer || o.OwnServer // only now, so that after an error the caller still has the server
 	return l, nil
 }
 
@@ -129,7 +129,7 @@ func (l *Lab) open(ctx context.Context, o Options) error {
 		return err
 	}
 	if !fresh {
-		o.PublishHistory = 0 // it was published when it was generated, or is not wanted
+		o.PublishHistory = 0 // published when it was generated, or not wanted
 	}
 	if l.legacy, err = openPool(ctx, l.LegacyDSN, o.Workers, legacyTimeout); err != nil {
 		return err
@@ -194,24 +194,24 @@ func (d *Desk) takeOver(ctx context.Context) error {
 // Refresh makes everything that was written so far visible in current_orders.
 func (l *Lab) Refresh(ctx context.Context) error { return l.Projector.Refresh(ctx) }
 
-// Differences compares both sides by brute force; see the function of that name.
+// Differences compares both sides by brute force; see the function Differences.
 func (l *Lab) Differences(ctx context.Context) ([]Planted, error) {
 	return Differences(ctx, l.LegacyDSN, l.EventsDSN)
 }
 
-// HopDifferences compares legacy, events and projection by brute force; see the function of that name.
+// HopDifferences compares legacy, events and projection by brute force; see the function HopDifferences.
 func (l *Lab) HopDifferences(ctx context.Context) ([]Planted, error) {
 	return HopDifferences(ctx, l.LegacyDSN, l.EventsDSN)
 }
 
-// StartDesk lets the desk trade until StopDesk or Close. A running desk goes on.
+// StartDesk lets the desk trade until StopDesk or Close. It does nothing if the desk runs.
 func (l *Lab) StartDesk() {
 	l.running.Lock()
 	defer l.running.Unlock()
 	l.deskRun.start(l.base, l.Desk.Run)
 }
 
-// StopDesk lets the desk finish what it has begun, and returns when nothing moves any more.
+// StopDesk lets the desk finish the deals that it has begun, and returns when nothing moves any more.
 func (l *Lab) StopDesk() error {
 	l.running.Lock()
 	defer l.running.Unlock()
@@ -225,14 +225,14 @@ func (l *Lab) StartProjector() {
 	l.projectorRun.start(l.base, l.Projector.Run)
 }
 
-// StopProjector stops the projection where it is. Refresh still works.
+// StopProjector stops the projection at its position. Refresh still works.
 func (l *Lab) StopProjector() error {
 	l.running.Lock()
 	defer l.running.Unlock()
 	return l.projectorRun.stop()
 }
 
-// Close stops everything in the order in which it depends on each other: desk, projector, connections, server.
+// Close stops everything in the order of dependencies: desk, projector, connections, server.
 func (l *Lab) Close() error {
 	errs := []error{l.StopDesk(), l.StopProjector()}
 	for _, pool := range []*pgxpool.Pool{l.legacy, l.events} {

@@ -14,23 +14,23 @@ import (
 
 // The kinds of difference.
 const (
-	Missing   = "missing"   // the far side has no such order, or event
+	Missing   = "missing"   // the far side does not have the order, or the event
 	Phantom   = "phantom"   // only the far side has it
-	Differs   = "differs"   // both have it, and disagree in fields
+	Differs   = "differs"   // both have it, with different fields
 	Duplicate = "duplicate" // the stream has an event twice
 	Gap       = "gap"       // the stream has lost what it had
-	Disorder  = "disorder"  // the stream has an order's events in another order, or not in one partition
+	Disorder  = "disorder"  // the stream has an order's events in another order, or in more than one partition
 )
 
 // Planted is one order in which representations disagree, and how.
 type Planted struct {
-	OrderID int64    // 0: the hop as a whole
-	Kind    string   // how legacy and projection disagree; across EventsToStream how the stream does; empty where a hop stands still
-	Fields  []string // of Differs, in the order of Columns
-	Fault   string   // which planted it; empty in what the brute force comparisons find
-	Hop     string   // across which they part; empty in what Differences finds
-	Cause   string   // as crosscheck is to name it; empty in what the brute force comparisons find
-	Pass    string   // the pass that sees it; as Cause
+	OrderID int64    // 0 means the hop as a whole
+	Kind    string   // how legacy and projection disagree, or how the stream does at EventsToStream; empty if a hop stands still
+	Fields  []string // for Differs, in the order of Columns
+	Fault   string   // the fault that planted it; empty in results of the brute force comparisons
+	Hop     string   // the hop at which they part; empty in results of Differences
+	Cause   string   // the cause that crosscheck should name; empty in results of the brute force comparisons
+	Pass    string   // the pass that finds it; empty where Cause is
 }
 
 // Columns are the compared columns of orders and current_orders, without the key.
@@ -38,16 +38,16 @@ var Columns = []string{
 	"trader_id", "symbol", "side", "quantity", "price", "status", "filled_quantity", "avg_fill_price", "created_at", "updated_at",
 }
 
-// Differences compares both sides by brute force: it copies the legacy table beside the projection and joins them in
-// full. It owes nothing to crosscheck, so that it can judge it. Meaningful only while nothing moves.
+// Differences compares both sides by brute force: it copies the legacy table next to the projection and joins them in
+// full. It uses no code of crosscheck, so that it can judge crosscheck. The result is valid only while nothing moves.
 func Differences(ctx context.Context, legacyDSN, eventsDSN string) ([]Planted, error) {
 	return beside(ctx, legacyDSN, eventsDSN, func(ctx context.Context, events *pgx.Conn) ([]Planted, error) {
 		return fullJoin(ctx, events, "legacy_orders", "current_orders", "")
 	})
 }
 
-// HopDifferences compares legacy, events and projection by brute force: it folds all events in SQL, and joins the
-// result in full with either side. Meaningful only while nothing moves.
+// HopDifferences compares legacy, events and projection by brute force. It folds all events in SQL, and joins the
+// result in full with each side. The result is valid only while nothing moves.
 func HopDifferences(ctx context.Context, legacyDSN, eventsDSN string) ([]Planted, error) {
 	return beside(ctx, legacyDSN, eventsDSN, func(ctx context.Context, events *pgx.Conn) ([]Planted, error) {
 		const plan = "SET enable_nestloop = off; " // nothing has statistics here, and tables may be big
@@ -65,7 +65,7 @@ func HopDifferences(ctx context.Context, legacyDSN, eventsDSN string) ([]Planted
 	})
 }
 
-// beside copies the legacy table into the events' database, as legacy_orders, and lets them be compared there.
+// beside copies the legacy table into the events' database, as legacy_orders, and calls compare there.
 func beside(ctx context.Context, legacyDSN, eventsDSN string, compare func(context.Context, *pgx.Conn) ([]Planted, error)) ([]Planted, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
@@ -101,7 +101,7 @@ func copyOrders(ctx context.Context, legacy, events *pgx.Conn) error {
 	})
 	g.Go(func() error {
 		_, err := events.PgConn().CopyFrom(gctx, r, "COPY legacy_orders FROM STDIN (FORMAT binary)")
-		_ = r.CloseWithError(err) // so that the writer does not wait for a reader that is gone
+		_ = r.CloseWithError(err) // so that the writer does not wait for a reader that has gone
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -110,7 +110,7 @@ func copyOrders(ctx context.Context, legacy, events *pgx.Conn) error {
 	return nil
 }
 
-// fullJoin compares two tables of orders; what only the second one has is a phantom.
+// fullJoin compares two tables of orders. An order that only the second one has is a phantom.
 func fullJoin(ctx context.Context, events *pgx.Conn, near, far, hop string) ([]Planted, error) {
 	differs, where := "", "l.order_id IS NULL OR p.order_id IS NULL"
 	for i, c := range Columns {

@@ -19,38 +19,38 @@ const (
 	projectTimeout = 5 * time.Minute
 )
 
-// faults are the orders that the projector gets wrong. The zero value gets everything right.
+// faults are the orders that the projector handles wrongly. The zero value handles all orders rightly.
 type faults struct {
 	stuck   []int64 // events not applied
 	partial []int64 // partial fills not applied
 	drift   []int64 // filled quantity off by driftBy
-	stamped []int64 // events applied only when their timestamp is later than the row's
-	nulled  []int64 // filled quantity summed without a thought for NULL
+	stamped []int64 // events applied only if their timestamp is later than the row's
+	nulled  []int64 // filled quantity summed without handling NULL
 	swap    []pair  // statuses exchanged, once, with the next batch
 	twice   []int64 // events applied twice, once, with the next batch
 }
 
-// driftBy hides below the 0.01 that the case study's own check tolerated.
+// driftBy is below the tolerance of 0.01 in the case study's own check, so that check misses it.
 const driftBy = "0.005"
 
 type pair struct{ a, b int64 }
 
-// Projector turns events into the read model: rows in orders_projection, kept up to date all the time, and
-// current_orders, refreshed from them every few seconds. What readers see lags behind by that much.
+// Projector turns events into the read model. It keeps the rows in orders_projection always up to date, and refreshes
+// current_orders from them every few seconds. Readers see data that is that old.
 //
-// Its position is safe because appends to the event store are serialised: an event_id is visible only when all
-// smaller ones are.
+// Its position is safe because appends to the event store are serialised: an event_id is visible only when all smaller
+// ones are.
 type Projector struct {
 	pool         *pgxpool.Pool
 	refreshEvery time.Duration
 	log          *slog.Logger
 
 	mu     sync.Mutex // held while projecting or refreshing
-	halted bool       // it stands still, whatever it is asked for
+	halted bool       // the projector stands still, and ignores other requests
 	faults faults
 }
 
-// Run projects and refreshes until the context ends. A database that is away is tried again.
+// Run projects and refreshes until the context ends. If a database is away, it tries again.
 func (p *Projector) Run(ctx context.Context) error {
 	project := time.NewTicker(projectEvery)
 	defer project.Stop()
@@ -72,7 +72,7 @@ func (p *Projector) Run(ctx context.Context) error {
 	}
 }
 
-// Project applies all events that are in the store by now.
+// Project applies all events that are in the store now.
 func (p *Projector) Project(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,8 +94,8 @@ func (p *Projector) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// breakWith changes what the projector gets wrong. All that came before is applied rightly, and what the desk does
-// meanwhile is applied wrongly, as the next batch.
+// breakWith changes the projector's faults. It first applies all earlier events rightly. Events of the desk in the
+// meantime are applied wrongly, as the next batch.
 func (p *Projector) breakWith(ctx context.Context, change func(*faults), meanwhile func() error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,7 +109,7 @@ func (p *Projector) breakWith(ctx context.Context, change func(*faults), meanwhi
 	return p.projectLocked(ctx)
 }
 
-// rebuild makes the projector right again for all orders, and builds those named afresh from their events.
+// rebuild makes the projector right again for all orders, and rebuilds the named ones from their events.
 func (p *Projector) rebuild(ctx context.Context, orders []int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +132,7 @@ func (p *Projector) rebuild(ctx context.Context, orders []int64) error {
 	return nil
 }
 
-// halt lets the projector stand still, or go on.
+// halt stops the projector, or lets it go on.
 func (p *Projector) halt(still bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -161,14 +161,14 @@ func (p *Projector) projectLocked(ctx context.Context) error {
 			return err
 		}
 		if more {
-			p.faults.swap, p.faults.twice = nil, nil // done with the batch just applied
+			p.faults.swap, p.faults.twice = nil, nil // done with the batch that was just applied
 		}
 	}
 	return nil
 }
 
-// projectBatch applies the next events and moves the position, in one transaction. It returns false when there
-// were none.
+// projectBatch applies the next events and moves the position, in one transaction. It returns false if there were no
+// events.
 func projectBatch(ctx context.Context, conn *pgx.Conn, f faults) (bool, error) {
 	errNothing := errors.New("nothing to project")
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -208,7 +208,7 @@ func projectBatch(ctx context.Context, conn *pgx.Conn, f faults) (bool, error) {
 	return true, nil
 }
 
-// fold applies the events that the condition picks, with these arguments.
+// fold applies the events that the condition selects, with these arguments.
 func fold(ctx context.Context, tx pgx.Tx, f faults, condition string, args pgx.NamedArgs) error {
 	sql := strings.ReplaceAll(script("fold"), "{{batch}}", condition)
 	args["stuck"], args["partial"], args["stamped"] = orNone(f.stuck), orNone(f.partial), orNone(f.stamped)
@@ -225,7 +225,7 @@ func orNone(ids []int64) []int64 {
 	return ids
 }
 
-// swapStatus writes each of two orders the other's status, as a projector does that mixes up two rows of a batch.
+// swapStatus writes each of two orders the other's status, like a projector that mixes up two rows of a batch.
 func swapStatus(ctx context.Context, tx pgx.Tx, s pair) error {
 	const exchange = `UPDATE orders_projection AS p SET status = other.status
 		FROM orders_projection AS other

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// generated says whether a database holds exactly this history.
+// generated reports whether a database holds exactly this history.
 func generated(ctx context.Context, dsn string, h History) (bool, error) {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
@@ -30,7 +30,7 @@ func generated(ctx context.Context, dsn string, h History) (bool, error) {
 	return same > 0, nil
 }
 
-// remember notes that generation went through to the end.
+// remember notes that generation was completed.
 func remember(ctx context.Context, dsn string, h History) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 //go:embed schema/*.sql
 var schemaFiles embed.FS
 
-// script returns an embedded SQL file. A missing one is a mistake in this package that every test hits.
+// script returns an embedded SQL file. A missing file is a bug in this package that every test would hit.
 func script(name string) string {
 	b, err := schemaFiles.ReadFile("schema/" + name + ".sql")
 	if err != nil {
@@ -23,7 +23,7 @@ func script(name string) string {
 	return string(b)
 }
 
-// createDatabase makes sure that the database in the DSN exists; it connects to the server's own to do so.
+// createDatabase makes sure that the database in the DSN exists. It connects to the server's own database for this.
 func createDatabase(ctx context.Context, dsn string) error {
 	u, err := url.Parse(dsn)
 	if err != nil {

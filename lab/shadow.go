@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// shadow is the shadow write: the event goes into the store, and from there onto the stream. Each is tried until it is
-// done. It returns the event's position; 0 while the shadow writer is stopped.
+// shadow is the shadow write: it stores the event and then publishes it. It tries each step until it succeeds. It
+// returns the event's position; 0 while the shadow writer is stopped.
 func (d *Desk) shadow(ctx context.Context, e event) (int64, error) {
 	if d.held.keep(e) {
 		return 0, nil
@@ -22,7 +22,7 @@ func (d *Desk) shadowNow(ctx context.Context, e event) (int64, error) {
 	return id, d.publish(ctx, id, e)
 }
 
-// held are the events that were to be written while the shadow writer was stopped. The zero value stops nothing.
+// held are the events that came while the shadow writer was stopped. The zero value stops nothing.
 type held struct {
 	mu      sync.Mutex
 	stopped bool
@@ -41,7 +41,7 @@ func (h *held) isStopped() bool {
 	return h.stopped
 }
 
-// keep says whether the writer is stopped; the event is kept then.
+// keep reports whether the writer is stopped. If it is, the event is kept.
 func (h *held) keep(e event) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -51,8 +51,8 @@ func (h *held) keep(e event) bool {
 	return h.stopped
 }
 
-// resume writes what was kept, and lets the writer go on. Whoever comes meanwhile waits, so that each order's events
-// stay in their order.
+// resume writes the kept events and lets the writer go on. Other writers wait for it, so that each order's events stay
+// in order.
 func (h *held) resume(ctx context.Context, write func(context.Context, event) (int64, error)) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -12,35 +12,35 @@ import (
 )
 
 var (
-	// ErrNoStream is returned for a fault of the stream where the lab was given no Publisher.
+	// ErrNoStream is returned for a fault of the stream if the lab has no Publisher.
 	ErrNoStream = errors.New("the lab publishes to no stream")
-	// ErrCannotTruncate is returned where the Publisher is no Truncater.
+	// ErrCannotTruncate is returned if the Publisher is not a Truncater.
 	ErrCannotTruncate = errors.New("the stream cannot be truncated")
 )
 
 // Message is one event as it is published.
 type Message struct {
-	Key   []byte // the order's id as text; nil: the producer sets none
+	Key   []byte // the order's id as text; nil if the producer sets none
 	Value []byte // JSON: event_id, order_id, event_type, timestamp, payload
 }
 
-// Publisher is the topic that the desk publishes to, beside the event store.
+// Publisher is the topic that the desk publishes to, in addition to the event store.
 //
-// Publish returns nil once all messages are stored. Messages with the same key stay in their order; those without one
-// go round the partitions. It is safe for concurrent use, and returns soon after ctx has ended, once it knows what is
-// stored: an error means that not all of the messages are.
+// Publish returns nil once all messages are stored. Messages with the same key stay in order; those without a key go to
+// the partitions in turn. It is safe for concurrent use. It returns soon after ctx has ended, as soon as it knows what
+// is stored. An error means that not all of the messages are.
 type Publisher interface {
 	Publish(ctx context.Context, messages ...Message) error
 }
 
-// Truncater is a Publisher whose topic can forget, as retention does: everything published before is deleted.
+// Truncater is a Publisher whose topic can delete everything published before, as retention does.
 type Truncater interface {
 	Truncate(ctx context.Context) error
 }
 
 const publishBatch = 1000 // messages of the history at once
 
-// newMessage is the event as it is published: keyed by its order.
+// newMessage returns the event as it is published, with the order as its key.
 func newMessage(id int64, e event) (Message, error) {
 	payload, err := e.json()
 	if err != nil {
@@ -63,7 +63,7 @@ func encodeMessage(id, order int64, kind string, at time.Time, payload []byte) (
 	return Message{Key: strconv.AppendInt(nil, order, 10), Value: value}, nil
 }
 
-// publish puts a stored event on the stream, where there is one; it tries until it is there.
+// publish publishes a stored event, if the lab has a stream. It tries until the event is there.
 func (d *Desk) publish(ctx context.Context, id int64, e event) error {
 	if d.publisher == nil {
 		return nil
@@ -89,7 +89,7 @@ func (d *Desk) publishOnce(ctx context.Context, messages ...Message) error {
 	return d.publisher.Publish(ctx, messages...)
 }
 
-// publishHistory publishes the newest events of the history, as many as are asked for, and notes from where on the
+// publishHistory publishes the given number of the newest events of the history, and notes the position from which the
 // stream is complete.
 func (l *Lab) publishHistory(ctx context.Context, events int64) error {
 	const newest = "SELECT coalesce(max(event_id), 0), greatest(coalesce(max(event_id), 0) - $1, 0) FROM event_store"
@@ -109,7 +109,7 @@ func (l *Lab) publishHistory(ctx context.Context, events int64) error {
 	return nil
 }
 
-// messages are the stored events between two positions, the first excluded.
+// messages returns the stored events between two positions, without the first.
 func (l *Lab) messages(ctx context.Context, from, to int64) ([]Message, error) {
 	const events = `SELECT event_id, order_id, event_type, timestamp, payload::text FROM event_store
 		WHERE event_id > $1 AND event_id <= $2 ORDER BY event_id`
@@ -132,9 +132,9 @@ func (l *Lab) messages(ctx context.Context, from, to int64) ([]Message, error) {
 	return messages, nil
 }
 
-// StreamFrom is the position behind which every stored event belongs on the stream, once, in its order. It is where the
-// lab began to publish. Repair moves it forward where a fault left its mark on the topic: what was published cannot be
-// taken back, and what retention has deleted is gone.
+// StreamFrom is the position after which every stored event belongs on the stream, once and in order. It starts where
+// the lab began to publish. Repair moves it forward if a fault left a mark on the topic, because published messages
+// cannot be taken back and deleted ones are gone.
 func (l *Lab) StreamFrom() int64 {
 	l.planting.Lock()
 	defer l.planting.Unlock()

@@ -10,13 +10,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// errHalfWritten is returned when a deal is in the legacy tables and its event could not be appended in time.
-var errHalfWritten = errors.New("the event of a written deal is lost")
+// errHalfWritten is returned if a deal is in the legacy tables, but its event could not be appended in time.
+var errHalfWritten = errors.New("the deal is written to legacy, but its event is lost")
 
-// appendLock serialises appends, so that event ids become visible in their order.
+// appendLock serialises appends, so that event ids become visible in order.
 const appendLock = 0x0c0ffee
 
-// write is the dual write: legacy first, then the event, which is tried until it is stored and published.
+// write is the dual write: first legacy, then the event. It tries until the event is stored and published.
 func (d *Desk) write(ctx context.Context, x deal) error {
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
@@ -30,7 +30,7 @@ func (d *Desk) write(ctx context.Context, x deal) error {
 	return nil
 }
 
-// writeLegacy runs the deal's transaction. When the answer to it got lost it looks whether the deal is there.
+// writeLegacy runs the deal's transaction. If the answer gets lost, it checks whether the deal was committed.
 func (d *Desk) writeLegacy(ctx context.Context, x deal) error {
 	err := d.tryLegacy(ctx, x)
 	if err == nil {
@@ -60,7 +60,7 @@ func (d *Desk) tryLegacy(ctx context.Context, x deal) error {
 	return d.legacy.SendBatch(ctx, &batch).Close() // a batch is one transaction
 }
 
-// inLegacy says whether the deal's transaction was committed: nobody else writes to the order meanwhile.
+// inLegacy reports whether the deal's transaction was committed. No other writer changes the order in the meantime.
 func (d *Desk) inLegacy(ctx context.Context, x deal) (bool, error) {
 	ctx, stop := context.WithTimeout(ctx, dealTimeout)
 	defer stop()
@@ -70,7 +70,7 @@ func (d *Desk) inLegacy(ctx context.Context, x deal) (bool, error) {
 	return there, err
 }
 
-// append stores an event, once, however often it has to try. It returns the event's position.
+// append stores an event once, however often it must try. It returns the event's position.
 func (d *Desk) append(ctx context.Context, e event) (int64, error) {
 	for {
 		id, err := appendOnce(ctx, d.events, e)
@@ -103,7 +103,7 @@ func appendOnce(ctx context.Context, pool *pgxpool.Pool, e event) (id int64, err
 	return id, err
 }
 
-// pause waits before the next attempt; it returns false when there is no time for one.
+// pause waits before the next attempt. It returns false if there is no time for one.
 func pause(ctx context.Context) bool {
 	timer := time.NewTimer(retryPause)
 	defer timer.Stop()

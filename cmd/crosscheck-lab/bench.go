@@ -14,12 +14,12 @@ import (
 type benchCmd struct {
 	Orders     int64  `default:"9200000" env:"BENCH_ORDERS" help:"About how many orders each side has."`
 	Runs       int    `default:"5" env:"BENCH_RUNS" help:"How often each contender runs, in turn with the others."`
-	Dir        string `env:"BENCH_DIR" help:"Folder that keeps the generated data for the next time. Default: in the user's cache." placeholder:"DIR" type:"path"`
-	Markdown   string `env:"BENCH_MARKDOWN" help:"Write the table to this file too, between its marks where it has them." placeholder:"FILE" type:"path"`
-	Crosscheck string `help:"The program to measure. Default: the one beside this one." placeholder:"FILE" type:"path"`
+	Dir        string `env:"BENCH_DIR" help:"Folder that keeps the generated data for the next run. Default: in the user's cache." placeholder:"DIR" type:"path"`
+	Markdown   string `env:"BENCH_MARKDOWN" help:"Write the table to this file too. If the file has marks, write it between them." placeholder:"FILE" type:"path"`
+	Crosscheck string `help:"The program to measure. Default: the one in the same folder as this program." placeholder:"FILE" type:"path"`
 }
 
-// Run measures, and prints the table. Only a wrong result fails it: times are the machine's too.
+// Run measures and prints the table. It fails only for a wrong result, because times depend on the machine.
 func (c *benchCmd) Run(s *session) error {
 	path, err := findCrosscheck(c.Crosscheck)
 	if err != nil {
@@ -32,7 +32,7 @@ func (c *benchCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	s.out.line("bench: the data stay in %s; remove it when you need no more runs", dir)
+	s.out.line("bench: the data stay in %s; delete this folder when you need no more runs", dir)
 	report, err := bench.Run(s.ctx, bench.Options{
 		Orders: c.Orders, Runs: c.Runs, Dir: dir, Crosscheck: path,
 		Log: func(format string, args ...any) { s.out.line("bench: "+format, args...) },
@@ -58,7 +58,7 @@ const (
 	tableEnds   = "<!-- end figures -->"
 )
 
-// writeTable writes the table to a file: between its marks where it has them, or as all that it holds.
+// writeTable writes the table to a file: between its marks, or as its whole content if it has no marks.
 func writeTable(file, table string) error {
 	page, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -75,7 +75,7 @@ func writeTable(file, table string) error {
 	return nil
 }
 
-// dir is where the data stay. PostgreSQL runs as another user when we are root, who cannot enter root's home.
+// dir is where the data stay. For root, PostgreSQL runs as another user, who cannot enter root's home.
 func (c *benchCmd) dir() (string, error) {
 	if c.Dir != "" {
 		return c.Dir, nil

@@ -61,23 +61,23 @@ sampler: {schedule: {{printf "%q" .Sample}}, size: {{.Size}}, full: {{printf "%q
 web: {listen: {{printf "%q" .Listen}}}
 `))
 
-// pace is how often crosscheck is to look.
+// pace says how often crosscheck looks.
 type pace struct {
-	Sample, Full string // when, as cron writes it
-	Size         int    // of a sample
+	Sample, Full string // as cron lines
+	Size         int    // orders in a sample
 	MaxLag       string
 }
 
 var (
-	// steady is for a person who looks on.
+	// steady is for a person who watches.
 	steady = pace{Sample: "* * * * *", Size: 2000, Full: "*/5 * * * *", MaxLag: "1m"}
-	// lively is for a demonstration: what takes an hour by default must not take an hour to show.
+	// lively is for a demonstration. What takes an hour by default must be shown in a minute.
 	lively = pace{Sample: "*/10 * * * * *", Size: 10000, Full: "*/15 * * * * *", MaxLag: "1m"}
-	// hurried finds a part that has stopped in seconds too, and takes a machine that stands still for one.
+	// hurried also finds a stopped part within seconds. The price is that a machine that stands still looks like one.
 	hurried = pace{Sample: lively.Sample, Size: lively.Size, Full: lively.Full, MaxLag: "10s"}
 )
 
-// configuration is a config.yaml that points crosscheck at all four representations of the lab.
+// configuration returns a config.yaml that points crosscheck at all four representations of the lab.
 func configuration(l *lab.Lab, st *stream, listen string, p pace) ([]byte, error) {
 	var b bytes.Buffer
 	values := struct {
@@ -92,14 +92,14 @@ func configuration(l *lab.Lab, st *stream, listen string, p pace) ([]byte, error
 	return b.Bytes(), nil
 }
 
-// writeConfig writes the configuration, but never over a file of somebody else's.
+// writeConfig writes the configuration. It never overwrites a file that the lab did not write.
 func writeConfig(path string, l *lab.Lab, st *stream, listen string, p pace) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("looking at %s: %w", path, err)
 	}
 	if err == nil && !bytes.HasPrefix(old, []byte(configMark)) {
-		return withHint(fmt.Errorf("writing %s: %w", path, errForeignConfig), "name another file with --config")
+		return withHint(fmt.Errorf("writing %s: %w", path, errForeignConfig), "choose another file with --config")
 	}
 	b, err := configuration(l, st, listen, p)
 	if err != nil {
@@ -111,8 +111,8 @@ func writeConfig(path string, l *lab.Lab, st *stream, listen string, p pace) err
 	return nil
 }
 
-// freeConfig picks the name of the configuration where none was given: config.yaml, or lab.yaml where that exists
-// already and is somebody else's.
+// freeConfig picks the name of the configuration if none was given: config.yaml, or lab.yaml if the lab did not write
+// config.yaml.
 func freeConfig() string {
 	const usual = "config.yaml"
 	old, err := os.ReadFile(usual)

@@ -23,14 +23,14 @@ const (
 
 var errLabRuns = errors.New("a lab is running already")
 
-// control lets other processes of the same user plant faults and repair them, over a Unix socket.
+// control is a Unix socket on which other processes of the same user plant faults and repair them.
 type control struct {
 	server *http.Server
 	failed chan error // gets an error if the server ends by itself
 	done   chan struct{}
 }
 
-// request is what is asked for, reply is what is answered; both as JSON.
+// request is what a client sends, reply is what the lab answers; both as JSON.
 type request struct {
 	Fault  string `json:"fault,omitempty"`
 	Orders int    `json:"orders,omitempty"`
@@ -45,9 +45,9 @@ func listen(ctx context.Context, socket string, l *lab.Lab) (*control, error) {
 	dialer := net.Dialer{Timeout: dialTimeout}
 	if conn, err := dialer.DialContext(ctx, "unix", socket); err == nil {
 		_ = conn.Close()
-		return nil, withHint(fmt.Errorf("opening %s: %w", socket, errLabRuns), "name another one with --socket")
+		return nil, withHint(fmt.Errorf("opening %s: %w", socket, errLabRuns), "choose another one with --socket")
 	}
-	_ = os.Remove(socket) // left by a lab that was killed; if it stays, listening says so
+	_ = os.Remove(socket) // left by a killed lab; if it cannot be removed, listening fails with an error
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "unix", socket)
 	if err != nil {
@@ -70,7 +70,7 @@ func listen(ctx context.Context, socket string, l *lab.Lab) (*control, error) {
 	return c, nil
 }
 
-// close waits for what is being planted, also when the context has ended, which is why we shut down.
+// close waits for a running plant or repair, even if the context has ended, because that is why the lab shuts down.
 func (c *control) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
@@ -108,7 +108,7 @@ func controlHandler(l *lab.Lab) http.Handler {
 func answer(w http.ResponseWriter, code int, r reply) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(r) // the asker is gone; nobody is left to tell
+	_ = json.NewEncoder(w).Encode(r) // the client is gone, so there is no one to tell
 }
 
 // ask sends an order to the running lab.

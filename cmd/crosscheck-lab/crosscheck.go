@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// What crosscheck prints with --json and shows at /api/status, as far as we read it.
+// The parts that the lab reads of what crosscheck prints with --json and shows at /api/status.
 type (
 	status struct {
 		Passes      []pass       `json:"passes"` // newest first
@@ -22,7 +22,7 @@ type (
 	}
 	pass struct {
 		Pass     string    `json:"pass"`
-		Verdict  string    `json:"verdict"` // empty while it goes on
+		Verdict  string    `json:"verdict"` // empty while the pass runs
 		Started  time.Time `json:"started_at"`
 		Compared int64     `json:"compared"`
 	}
@@ -58,7 +58,7 @@ const (
 )
 
 var (
-	errNoCrosscheck = errors.New("no crosscheck to run")
+	errNoCrosscheck = errors.New("there is no crosscheck to run")
 	errContract     = errors.New("crosscheck broke its contract")
 )
 
@@ -67,7 +67,7 @@ type crosscheck struct {
 	path, config string
 }
 
-// findCrosscheck returns the given path, or the program beside our own.
+// findCrosscheck returns the given path, or the program in the lab's own folder.
 func findCrosscheck(given string) (string, error) {
 	path := given
 	if path == "" {
@@ -78,12 +78,12 @@ func findCrosscheck(given string) (string, error) {
 		path = filepath.Join(filepath.Dir(self), "crosscheck")
 	}
 	if info, err := os.Stat(path); err != nil || info.IsDir() {
-		return "", withHint(fmt.Errorf("%w at %s", errNoCrosscheck, path), "build it with make build, or name it with --crosscheck")
+		return "", withHint(fmt.Errorf("%w at %s", errNoCrosscheck, path), "build it with make build, or give its path with --crosscheck")
 	}
 	return path, nil
 }
 
-// explain asks for one order, in text.
+// explain explains one order, in text.
 func (c crosscheck) explain(ctx context.Context, id string) (string, error) {
 	text, _, err := c.run(ctx, "explain", id)
 	return string(text), err
@@ -106,7 +106,7 @@ func (c crosscheck) gate(ctx context.Context) (gateReport, error) {
 	return r, nil
 }
 
-// run starts crosscheck, and returns what it printed.
+// run starts crosscheck and returns its output.
 func (c crosscheck) run(ctx context.Context, command ...string) (printed []byte, code int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()

@@ -16,7 +16,8 @@ type demoCmd struct {
 	trialFlags
 }
 
-// shown are the faults that the demonstration plants, in the order of the data: one at each hop, and one in legacy itself.
+// shown are the faults that the demonstration plants, in the order in which data flows: one at each hop, and one in
+// legacy.
 func shown() []lab.Fault {
 	var faults []lab.Fault
 	for _, name := range []string{"lost_update", "lost_event", "lost_publish", "same_timestamp_skip"} {
@@ -32,7 +33,7 @@ func shown() []lab.Fault {
 // Run tells the story.
 func (c *demoCmd) Run(s *session) (err error) {
 	s.out.title("A trading system in mid-migration: an order is in four places")
-	var log bytes.Buffer // of the sidecar; read when it has ended
+	var log bytes.Buffer // the sidecar's log; read after it has ended
 	defer func() {
 		if err != nil {
 			_, _ = log.WriteTo(s.errs)
@@ -44,23 +45,23 @@ func (c *demoCmd) Run(s *session) (err error) {
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
 	s.out.line("  legacy      a row of a table, changed in place")
-	s.out.line("  events      all that happened to it, in a store of another database")
+	s.out.line("  events      everything that happened to it, in the event store of another database")
 	s.out.line("  stream      the same events, as a Kafka topic has them")
-	s.out.line("  projection  a row made of the events, every %s: always a little behind", c.Refresh)
-	s.out.line("  The desk makes %g deals a second all the while. Beside it runs", c.Rate)
+	s.out.line("  projection  a row made from the events every %s, so always a little behind", c.Refresh)
+	s.out.line("  The desk makes %g deals per second during the whole demonstration. At the same time runs", c.Rate)
 	s.out.command("crosscheck run")
 	return (&story{trial: t}).tell()
 }
 
-// story is a demonstration under way.
+// story is a running demonstration.
 type story struct {
 	*trial
 
-	wrongs []string // what crosscheck got wrong beside what the trial notes, in words
+	wrongs []string // what crosscheck got wrong, in words, in addition to what the trial notes
 }
 
 func (st *story) tell() error {
-	st.out.title("1  Nothing is wrong, and crosscheck is silent: lag is not divergence")
+	st.out.title("1  Nothing is wrong, and crosscheck reports nothing: lag is not divergence")
 	if err := st.silent(); err != nil {
 		return err
 	}
@@ -99,7 +100,7 @@ func (st *story) tell() error {
 	return st.sumUp(broken, mended)
 }
 
-// silent waits until a full verification and a sample that began after now have agreed, and nothing is open.
+// silent waits until a full verification and a sample that began after now have agreed, and no divergence is open.
 func (st *story) silent() error {
 	began := time.Now()
 	var full, sample *pass
@@ -119,7 +120,7 @@ func (st *story) silent() error {
 	return nil
 }
 
-// agreed is the newest pass of a kind that began after a time and found nothing; nil where there is none.
+// agreed returns the newest pass of a kind that began after a time and found nothing; nil if there is none.
 func agreed(s status, kind string, after time.Time) *pass {
 	i := slices.IndexFunc(s.Passes, func(p pass) bool { return p.Pass == kind && p.Verdict == "match" && p.Started.After(after) })
 	if i < 0 {
@@ -137,12 +138,12 @@ func (st *story) tellFound() {
 		}
 		st.out.verdict(r.complete(), "%-18s  %-23s  orders %s after %.1f s", r.fault.Hop, r.fault.Cause, strings.Join(orders, ", "), r.took.Seconds())
 		if !r.complete() {
-			st.out.note("  %d of %d found, %d named rightly", len(r.found), len(r.planted), len(r.right))
+			st.out.note("  %d of %d found, %d with the right hop and cause", len(r.found), len(r.planted), len(r.right))
 		}
 	}
 }
 
-// explain shows what crosscheck says of an order, without the fields on which all agree, and without its timeline.
+// explain shows what crosscheck says about an order, without the equal fields and without the timeline.
 func (st *story) explain(p lab.Planted) error {
 	id := orderID(p.OrderID)
 	st.out.command("crosscheck explain " + id)
@@ -170,7 +171,7 @@ func (st *story) explain(p lab.Planted) error {
 	return nil
 }
 
-// decide asks the gate, and shows what stands in the way.
+// decide asks the gate, and shows the criteria that do not pass.
 func (st *story) decide(acceptable ...string) (gateReport, error) {
 	st.out.command("crosscheck gate")
 	r, err := st.tool.gate(st.ctx)
@@ -198,7 +199,7 @@ func (st *story) decide(acceptable ...string) (gateReport, error) {
 	return r, nil
 }
 
-// names are those of the criteria with a verdict.
+// names returns the criteria with a verdict.
 func (g gateReport) names(verdict string) (names []string) {
 	for _, c := range g.Criteria {
 		if c.Verdict == verdict {
@@ -208,13 +209,13 @@ func (g gateReport) names(verdict string) (names []string) {
 	return names
 }
 
-// wrong notes what speaks against crosscheck.
+// wrong notes a mistake of crosscheck.
 func (st *story) wrong(format string, args ...any) {
 	st.wrongs = append(st.wrongs, fmt.Sprintf(format, args...))
 	st.out.verdict(false, "%s", st.wrongs[len(st.wrongs)-1])
 }
 
-// sumUp is what stays on the screen.
+// sumUp prints the results.
 func (st *story) sumUp(broken, mended gateReport) error {
 	planted, right := 0, 0
 	for _, r := range st.results {
@@ -222,7 +223,7 @@ func (st *story) sumUp(broken, mended gateReport) error {
 	}
 	st.out.title("In short")
 	st.out.verdict(right == planted, "%d of %d orders found, each with the hop and the cause that was planted", right, planted)
-	st.out.verdict(len(st.accused) == 0, "%d clean orders accused, on a system that never stood still", len(st.accused))
+	st.out.verdict(len(st.accused) == 0, "%d clean orders reported, on a system that never stopped changing", len(st.accused))
 	st.out.verdict(broken.Decision == "NO-GO", "broken: %s; repaired: %s", broken.Decision, mended.because())
 	err := st.judged()
 	if len(st.wrongs) > 0 {
@@ -231,7 +232,7 @@ func (st *story) sumUp(broken, mended gateReport) error {
 	return err
 }
 
-// because is the decision, with the criteria that are still missing.
+// because returns the decision, with the criteria that are still missing.
 func (g gateReport) because() string {
 	var missing []string
 	for _, verdict := range []string{"fail", "error", "inconclusive"} {

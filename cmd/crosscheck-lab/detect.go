@@ -11,12 +11,13 @@ import (
 type detectCmd struct {
 	trialFlags
 
-	Only     []string `help:"Try these faults alone." placeholder:"FAULT"`
+	Only     []string `help:"Try only these faults." placeholder:"FAULT"`
 	Markdown string   `help:"Write the table to this page too, between its marks." placeholder:"FILE" type:"path"`
 }
 
-// Run lets a sidecar watch a live system, plants every fault, and says how long each took to be found by whom, and
-// whether hop and cause were named rightly. It fails where one was not, or where a clean order was accused.
+// Run lets a sidecar watch a live system and plants every fault. It reports how long each fault took to be found, by
+// which pass, and whether hop and cause were right. It fails if one was not found, if a name was wrong, or if a clean
+// order was reported.
 func (c *detectCmd) Run(s *session) (err error) {
 	if err := known(c.Only); err != nil {
 		return err
@@ -38,7 +39,7 @@ func (c *detectCmd) Run(s *session) (err error) {
 	return t.judged()
 }
 
-// alone are faults that stop a part of the system or take from the stream what others put there.
+// alone are faults that stop a part of the system, or delete from the stream what other faults published.
 func alone(f lab.Fault) bool {
 	return strings.HasPrefix(f.Name, "stopped_") || f.Name == "retention_gap"
 }
@@ -71,10 +72,10 @@ func (t *trial) all(only []string) error {
 	return nil
 }
 
-// try plants faults, waits until they are found, repairs them, and waits until that is seen.
+// try plants faults, waits until they are found, repairs them, and waits until the repair is seen.
 func (t *trial) try(faults []lab.Fault) error {
 	first := len(t.results)
-	away := faults[0].Name == "retention_gap" // deletes nothing that a sidecar that follows has not read
+	away := faults[0].Name == "retention_gap" // does not delete messages that a running sidecar has not read
 	if away {
 		if err := t.side.stop(); err != nil {
 			return err
@@ -92,7 +93,7 @@ func (t *trial) try(faults []lab.Fault) error {
 		return err
 	}
 	for _, r := range t.results[first:] {
-		t.out.verdict(r.complete(), "%-24s %d of %d found, %d named rightly, after %.1f s", r.fault.Name, len(r.found), len(r.planted), len(r.right), r.took.Seconds())
+		t.out.verdict(r.complete(), "%-24s %d of %d found, %d with the right hop and cause, after %.1f s", r.fault.Name, len(r.found), len(r.planted), len(r.right), r.took.Seconds())
 	}
 	if err := t.lab.Repair(t.ctx); err != nil {
 		return err

@@ -14,7 +14,7 @@ const (
 	detectionEnds   = "<!-- end detection -->"
 )
 
-// table is the results in Markdown.
+// table returns the results in Markdown.
 func (t *trial) table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| fault (the lab's name) | what happens | hop | cause | found by | found | hop and cause right | seconds |\n|---|---|---|---|---|---|---|---:|\n")
@@ -36,7 +36,7 @@ func writeBetween(file, begins, ends, text string) error {
 	before, rest, ok := strings.Cut(string(page), begins)
 	_, after, closed := strings.Cut(rest, ends)
 	if !ok || !closed {
-		return fmt.Errorf("%s has no place for the table: %q is missing", file, strings.TrimSpace(begins))
+		return fmt.Errorf("%s has no mark for the table: %q is missing", file, strings.TrimSpace(begins))
 	}
 	if err := os.WriteFile(file, []byte(before+begins+text+ends+after), 0o644); err != nil { //nolint:gosec // for everyone to read
 		return fmt.Errorf("writing the page: %w", err)

@@ -53,7 +53,7 @@ func TestAFindingAboutTheTopicCountsForItsOrders(t *testing.T) {
 func TestAnAccusedOrderFailsTheTrial(t *testing.T) {
 	d := tried(lab.LegacyItself, "direct_edit")
 	d.accused = []divergence{open("3", lab.LegacyItself, "direct_edit")}
-	if err := d.judged(); !errors.Is(err, errWrong) || !strings.Contains(err.Error(), "order 3 was accused") {
+	if err := d.judged(); !errors.Is(err, errWrong) || !strings.Contains(err.Error(), "order 3 was reported") {
 		t.Errorf("judged: %v", err)
 	}
 }

@@ -11,11 +11,11 @@ import (
 
 type faultCmd struct {
 	Name   string `arg:"" enum:"${faults}" help:"One of ${faults}."`
-	Orders int    `default:"3" help:"How many orders it happens to; faults on pairs round up, what stops stops for all."`
-	Socket string `default:"${socket}" help:"Where the lab listens." placeholder:"FILE" type:"path"`
+	Orders int    `default:"3" help:"How many orders it affects. Faults on pairs round up; a stopped part stops for all orders."`
+	Socket string `default:"${socket}" help:"Socket of the running lab." placeholder:"FILE" type:"path"`
 }
 
-// Run plants the fault and says in which orders.
+// Run plants the fault and prints the affected orders.
 func (c *faultCmd) Run(s *session) error {
 	planted, err := ask(s.ctx, c.Socket, "/fault", request{Fault: c.Name, Orders: c.Orders})
 	if err != nil {
@@ -27,7 +27,7 @@ func (c *faultCmd) Run(s *session) error {
 	return nil
 }
 
-// known refuses names that are no fault's, and says which there are.
+// known rejects unknown names, and lists the known ones.
 func known(names []string) error {
 	all := strings.Split(faultNames(), ",")
 	for _, name := range names {
@@ -39,7 +39,7 @@ func known(names []string) error {
 }
 
 type repairCmd struct {
-	Socket string `default:"${socket}" help:"Where the lab listens." placeholder:"FILE" type:"path"`
+	Socket string `default:"${socket}" help:"Socket of the running lab." placeholder:"FILE" type:"path"`
 }
 
 // Run undoes all faults.
@@ -52,11 +52,11 @@ func (c *repairCmd) Run(s *session) error {
 	return nil
 }
 
-// happened says in words what was planted.
+// happened describes in words what was planted.
 func happened(p lab.Planted) string {
 	switch {
 	case p.OrderID == 0:
-		return "the hop as a whole"
+		return "all orders at this hop"
 	case p.Hop == lab.EventsToStream:
 		return fmt.Sprintf("order %d: %s on the stream", p.OrderID, p.Kind)
 	default:
@@ -64,13 +64,13 @@ func happened(p lab.Planted) string {
 	}
 }
 
-// describe says in words how an order differs between legacy and projection.
+// describe describes in words how an order differs between legacy and projection.
 func describe(kind string, fields []string) string {
 	switch kind {
 	case lab.Missing:
-		return "missing: the projection has no such order"
+		return "missing: the projection does not have the order"
 	case lab.Phantom:
-		return "phantom: only the projection has it"
+		return "phantom: only the projection has the order"
 	default:
 		return kind + " in " + strings.Join(fields, ", ")
 	}

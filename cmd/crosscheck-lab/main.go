@@ -1,7 +1,7 @@
 // Command crosscheck-lab runs a small migrating trading system on a real PostgreSQL, breaks it on request, and shows
 // that crosscheck notices.
 //
-// Invariant: it judges crosscheck only by what it prints and how it exits; it never looks into it.
+// Invariant: it judges crosscheck only by its output and exit codes. It never uses its code.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/nordvarg/crosscheck/lab"
 )
 
-// Exit codes; 1 is a demonstration in which crosscheck was wrong.
+// Exit codes. 1 means that crosscheck was wrong in a demonstration.
 const (
 	exitOK    = 0
 	exitWrong = 1
@@ -31,24 +31,24 @@ const (
 )
 
 type cli struct {
-	Demo   demoCmd   `cmd:"" help:"Show the whole story in the terminal: clean, broken, found, repaired."`
+	Demo   demoCmd   `cmd:"" help:"Show a whole demonstration in the terminal: clean, broken, found, repaired."`
 	Up     upCmd     `cmd:"" help:"Start the system, write a config.yaml for crosscheck, and keep trading until Ctrl-C."`
-	Fault  faultCmd  `cmd:"" help:"Let a fault happen in the system that 'up' runs."`
+	Fault  faultCmd  `cmd:"" help:"Cause a fault in the system that 'up' runs."`
 	Repair repairCmd `cmd:"" help:"Undo all faults in the system that 'up' runs."`
-	Detect detectCmd `cmd:"" help:"Plant every fault under a running sidecar, and print which check found it, when, and how it was named."`
-	Bench  benchCmd  `cmd:"" help:"Measure crosscheck against what people write by hand, on millions of orders."`
+	Detect detectCmd `cmd:"" help:"Plant every fault while a sidecar runs, and print which check found it, when, and with which hop and cause."`
+	Bench  benchCmd  `cmd:"" help:"Measure crosscheck against handwritten queries, on millions of orders."`
 }
 
 // system is what 'up', 'demo' and 'detect' set up.
 type system struct {
 	Orders  int64         `default:"50000" help:"Orders in the generated history."`
-	Seed    int64         `default:"1" help:"Picks the history."`
-	Rate    float64       `default:"40" help:"Deals per second on the desk."`
+	Seed    int64         `default:"1" help:"Seed of the generated history."`
+	Rate    float64       `default:"40" help:"Deals per second."`
 	Workers int           `default:"4" help:"Deals made at the same time."`
 	Refresh time.Duration `default:"2s" help:"Time between two refreshes of the projection."`
 }
 
-// session is what every sub-command is given.
+// session is what every sub-command gets.
 type session struct {
 	ctx  context.Context //nolint:containedctx // kong binds values, and this one lives as long as the command
 	out  *printer
@@ -63,7 +63,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run is the whole program; it returns its exit code.
+// run is the whole program. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	helped := false
@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return report(stderr, parsed.Run(s))
 }
 
-// report prints an error as people and scripts expect it, and returns the exit code for it.
+// report prints an error in the agreed form, and returns its exit code.
 func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return exitOK
@@ -103,7 +103,7 @@ func report(stderr io.Writer, err error) int {
 	return exitError
 }
 
-// hinted is an error with advice.
+// hinted is an error with a hint.
 type hinted struct {
 	err  error
 	hint string

@@ -96,7 +96,7 @@ func TestDemo(t *testing.T) {
 	}
 	for _, want := range []string{
 		"✓ legacy              lost_update ", "✓ legacy->events      lost_shadow_write ", "✓ events->stream      lost_publish ",
-		"✓ events->projection  skipped_equal_timestamp ", "DIVERGED  order ", "NO-GO", "8 of 8 orders found", "0 clean orders accused", "repaired: ",
+		"✓ events->projection  skipped_equal_timestamp ", "DIVERGED  order ", "NO-GO", "8 of 8 orders found", "0 clean orders reported", "repaired: ",
 	} {
 		if !strings.Contains(output, want) {
 			t.Errorf("the output does not say %q", want)
@@ -120,7 +120,7 @@ func TestDemo(t *testing.T) {
 func TestDemoAccusesAWrongCrosscheck(t *testing.T) {
 	for mode, wants := range map[string][]string{
 		"blind":  {"✗ legacy->events      lost_shadow_write", "0 of 2 found", "✗ order ", "✗ the gate said GO, want NO-GO", "✗ 0 of 8 orders found"},
-		"sloppy": {"✗ order 1 is open: ", "clean orders accused"},
+		"sloppy": {"✗ order 1 is open: ", "clean orders reported"},
 	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Setenv("FAKE_CROSSCHECK", mode)
@@ -155,10 +155,10 @@ func TestUpFaultRepair(t *testing.T) {
 	if code, output := typed(t, "fault", "lost_publish", "--orders", "2", "--socket", socket); code != exitOK || strings.Count(output, "missing on the stream (events->stream, lost_publish)") != 2 {
 		t.Errorf("fault of the stream: exit code %d, %s", code, output)
 	}
-	if code, output := typed(t, "fault", "stopped_projector", "--socket", socket); code != exitOK || !strings.Contains(output, "the hop as a whole (events->projection, stopped_projector)") {
+	if code, output := typed(t, "fault", "stopped_projector", "--socket", socket); code != exitOK || !strings.Contains(output, "all orders at this hop (events->projection, stopped_projector)") {
 		t.Errorf("fault of a hop: exit code %d, %s", code, output)
 	}
-	if code, output := typed(t, "up", "--orders", "10", "--config", filepath.Join(dir, "other.yaml"), "--socket", socket); code != exitError || !strings.Contains(output, "hint: name another one with --socket") {
+	if code, output := typed(t, "up", "--orders", "10", "--config", filepath.Join(dir, "other.yaml"), "--socket", socket); code != exitError || !strings.Contains(output, "hint: choose another one with --socket") {
 		t.Errorf("a second lab: exit code %d, %s", code, output)
 	}
 	if code, output := typed(t, "repair", "--socket", socket); code != exitOK || !strings.Contains(output, "repaired 5 findings") {

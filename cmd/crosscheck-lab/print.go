@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// printer writes what people read. Colours only on a terminal, and not where NO_COLOR is set.
+// printer writes text for people. It uses colours only on a terminal, and not if NO_COLOR is set.
 type printer struct {
 	w      io.Writer
 	colour bool
@@ -26,7 +26,7 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// The styles, as terminals number them.
+// The styles, as the numbers of ANSI terminals.
 const (
 	bold  = "1"
 	dim   = "2"
@@ -48,15 +48,15 @@ func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n
 // title begins a part of the story.
 func (p *printer) title(s string) { p.line("\n%s", p.paint(bold, s)) }
 
-// command shows what is run.
+// command shows a command that is run.
 func (p *printer) command(s string) { p.line("  %s", p.paint(cyan, "$ "+s)) }
 
-// note says something beside the story.
+// note prints a side remark.
 func (p *printer) note(format string, args ...any) {
 	p.line("  %s", p.paint(dim, fmt.Sprintf(format, args...)))
 }
 
-// verdict marks a line with a tick or a cross.
+// verdict prints a line with a tick or a cross.
 func (p *printer) verdict(good bool, format string, args ...any) {
 	mark := p.paint(green, "✓")
 	if !good {
@@ -65,7 +65,7 @@ func (p *printer) verdict(good bool, format string, args ...any) {
 	p.line("  %s %s", mark, fmt.Sprintf(format, args...))
 }
 
-// decision paints the gate's word.
+// decision colours the gate's answer.
 func (p *printer) decision(d string) string {
 	switch d {
 	case "GO":
@@ -77,7 +77,7 @@ func (p *printer) decision(d string) string {
 	}
 }
 
-// wrap breaks a sentence into lines of at most so many characters, where its words allow.
+// wrap breaks a sentence into lines of at most the given number of characters, if its words allow that.
 func wrap(s string, width int) []string {
 	var lines []string
 	line := ""

@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// sidecar is a crosscheck run, in a process of its own.
+// sidecar is a crosscheck run in its own process.
 type sidecar struct {
 	cmd   *exec.Cmd
 	url   string
-	ended chan error // gets what the process ended with
+	ended chan error // gets the error with which the process ended
 }
 
 const statusTimeout = 10 * time.Second
 
-// freeAddress is a local address on which nobody listens.
+// freeAddress returns a free local address.
 func freeAddress(ctx context.Context) (string, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -48,10 +48,10 @@ func startSidecar(ctx context.Context, path, config, listen string, log io.Write
 	return s, nil
 }
 
-// stop drains it.
+// stop stops the sidecar in order.
 func (s *sidecar) stop() error {
 	if s.cmd.ProcessState != nil {
-		return nil // it has ended, and whoever waited has reported that
+		return nil // it has ended already, and that was reported
 	}
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stopping crosscheck run: %w", err)
@@ -62,7 +62,7 @@ func (s *sidecar) stop() error {
 	return nil
 }
 
-// status is what it shows.
+// status returns what the status page shows.
 func (s *sidecar) status(ctx context.Context) (status, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()

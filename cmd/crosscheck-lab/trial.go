@@ -14,20 +14,20 @@ import (
 	"github.com/nordvarg/crosscheck/lab"
 )
 
-// errWrong is returned when crosscheck missed a planted fault, or accused a clean order.
+// errWrong is returned when crosscheck missed a planted fault, or reported a clean order.
 var errWrong = errors.New("crosscheck was wrong")
 
-// trialFlags are what demo and detect have in common.
+// trialFlags are common to demo and detect.
 type trialFlags struct {
 	system
 	topicFlags
 
-	Faults     int           `default:"2" help:"How many orders each fault happens to."`
-	Patience   time.Duration `default:"90s" help:"How long the sidecar may take to find a fault, and to see it repaired."`
-	Crosscheck string        `help:"The program to try. Default: the one beside this one." placeholder:"FILE" type:"path"`
+	Faults     int           `default:"2" help:"How many orders each fault affects."`
+	Patience   time.Duration `default:"90s" help:"How long the sidecar may take to find a fault, and to notice its repair."`
+	Crosscheck string        `help:"The program to try. Default: the one in the same folder as this program." placeholder:"FILE" type:"path"`
 }
 
-// trial is a live system, and a sidecar that watches it while faults are planted.
+// trial is a live system with a sidecar that watches it while faults are planted.
 type trial struct {
 	*session
 
@@ -35,16 +35,16 @@ type trial struct {
 	tool     crosscheck
 	listen   string
 	side     *sidecar
-	log      io.Writer // the sidecar's
+	log      io.Writer // of the sidecar
 	orders   int
 	patience time.Duration
 	results  []detected
 	accused  []divergence
-	ends     []func() error // what close does, the last first
+	ends     []func() error // what close does, in reverse order
 }
 
-// begin sets the system up, and starts the sidecar, which looks as often as p says and logs to log. Close the trial,
-// whatever comes.
+// begin sets the system up, and starts the sidecar at pace p, which logs to log. The caller must close the trial, even
+// after an error.
 func (c *trialFlags) begin(s *session, p pace, log io.Writer) (*trial, error) {
 	path, err := findCrosscheck(c.Crosscheck)
 	if err != nil {
@@ -85,11 +85,11 @@ func (t *trial) setUp(c *trialFlags, p pace) error {
 	if err := t.startSidecar(); err != nil {
 		return err
 	}
-	t.ends = append(t.ends, func() error { return t.side.stop() }) // the one of then: it may be another
+	t.ends = append(t.ends, func() error { return t.side.stop() }) // read now, because the field may change
 	return nil
 }
 
-// close ends the sidecar, then the system, then the stream to which that publishes.
+// close ends the sidecar, then the system, then the stream that the system publishes to.
 func (t *trial) close() error {
 	var errs []error
 	for _, end := range slices.Backward(t.ends) {
@@ -103,21 +103,21 @@ func (t *trial) startSidecar() (err error) {
 	return err
 }
 
-// detected is what became of one fault.
+// detected is what crosscheck found of one fault.
 type detected struct {
 	fault   lab.Fault
 	planted []lab.Planted
 	at      time.Time
 	took    time.Duration   // until the last of its orders was an open divergence with the right hop and cause
-	found   map[string]bool // orders that were open divergences, whatever they were called
-	right   map[string]bool // of these, those with the right hop and cause
+	found   map[string]bool // orders that were open divergences, with any hop and cause
+	right   map[string]bool // of these, the ones with the right hop and cause
 	by      map[string]bool // kinds of pass that found them
 }
 
-// complete is true once each order was found and named rightly.
+// complete reports whether each order was found with the right hop and cause.
 func (r *detected) complete() bool { return len(r.right) == len(r.planted) }
 
-// note takes in one open divergence that is about the planted order, or about the hop as a whole.
+// note records one open divergence of the planted order, or of the hop as a whole.
 func (r *detected) note(p lab.Planted, o divergence) {
 	key := orderID(p.OrderID)
 	if o.OrderID == key {
@@ -132,15 +132,15 @@ func (r *detected) note(p lab.Planted, o divergence) {
 // topicKey begins the key of a finding about the topic as a whole.
 const topicKey = "(topic"
 
-// about says whether an open divergence is about the planted order, or about all of its hop.
+// about reports whether an open divergence is about the planted order, or about its whole hop.
 func about(p lab.Planted, o divergence) bool {
 	return p.OrderID == 0 || o.OrderID == orderID(p.OrderID) || strings.HasPrefix(o.OrderID, topicKey)
 }
 
-// lasting are findings that stay: what was published cannot be taken back.
+// lasting are findings that stay, because published messages cannot be taken back.
 func lasting(o divergence) bool { return o.Hop == lab.EventsToStream }
 
-// plant lets faults happen.
+// plant causes faults.
 func (t *trial) plant(faults []lab.Fault) error {
 	for _, f := range faults {
 		planted, err := t.lab.Plant(t.ctx, f.Name, t.orders)
@@ -155,7 +155,8 @@ func (t *trial) plant(faults []lab.Fault) error {
 	return nil
 }
 
-// await waits until what was planted is found and named rightly, or patience has run out. It notes who else is accused.
+// await waits until the planted faults are found with the right hop and cause, or until patience is over. It also notes
+// other orders that were reported.
 func (t *trial) await(results []detected) error {
 	var open []divergence
 	err := t.poll(func(s status) bool {
@@ -170,14 +171,14 @@ func (t *trial) await(results []detected) error {
 	return err
 }
 
-// planted says whether an open divergence is about anything that was planted, now or before.
+// planted reports whether an open divergence is about anything that was planted, now or before.
 func (t *trial) planted(o divergence) bool {
 	return slices.ContainsFunc(t.results, func(r detected) bool {
 		return slices.ContainsFunc(r.planted, func(p lab.Planted) bool { return about(p, o) })
 	})
 }
 
-// match notes what was found, and says whether that is all.
+// match notes what was found, and reports whether that is everything.
 func match(results []detected, open []divergence) bool {
 	complete := true
 	for i := range results {
@@ -194,7 +195,7 @@ func match(results []detected, open []divergence) bool {
 	return complete
 }
 
-// clean waits until nothing is open but what lasts, and until more is true, if that is asked.
+// clean waits until only lasting findings are open, and until the further condition, if given, is true.
 func (t *trial) clean(more func(status) bool) error {
 	var left []divergence
 	err := t.poll(func(s status) bool {
@@ -208,7 +209,7 @@ func (t *trial) clean(more func(status) bool) error {
 	return err
 }
 
-// poll asks the sidecar until done, or until patience has run out.
+// poll asks the sidecar until done, or until patience is over.
 func (t *trial) poll(done func(status) bool) error {
 	ctx, cancel := context.WithTimeout(t.ctx, t.patience)
 	defer cancel()
@@ -229,7 +230,7 @@ func (t *trial) poll(done func(status) bool) error {
 	}
 }
 
-// judged is an error where crosscheck was wrong.
+// judged returns an error if crosscheck was wrong.
 func (t *trial) judged() error {
 	var wrong []string
 	for _, r := range t.results {
@@ -238,7 +239,7 @@ func (t *trial) judged() error {
 		}
 	}
 	for _, a := range t.accused {
-		wrong = append(wrong, fmt.Sprintf("order %s was accused when nothing was wrong (%s %s)", a.OrderID, a.Hop, a.Cause))
+		wrong = append(wrong, fmt.Sprintf("order %s was reported, but nothing was wrong with it (%s %s)", a.OrderID, a.Hop, a.Cause))
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("%w: %s", errWrong, strings.Join(wrong, "; "))

@@ -17,10 +17,10 @@ type upCmd struct {
 	system
 	topicFlags
 
-	Config string `help:"File to write. Default: config.yaml, or lab.yaml where config.yaml is somebody else's." placeholder:"FILE" type:"path"`
-	Dir    string `help:"Folder that keeps the databases for the next time, which knows nothing of faults: repair first. Default: a temporary one." placeholder:"DIR" type:"path"`
-	Web    string `default:":8080" help:"Address of crosscheck's page in the configuration."`
-	Socket string `default:"${socket}" help:"Where 'fault' and 'repair' reach this lab." placeholder:"FILE" type:"path"`
+	Config string `help:"File to write. Default: config.yaml, or lab.yaml if the lab did not write config.yaml." placeholder:"FILE" type:"path"`
+	Dir    string `help:"Folder that keeps the databases for the next run. Repair faults first: the next run does not know them. Default: a temporary folder." placeholder:"DIR" type:"path"`
+	Web    string `default:":8080" help:"Address of crosscheck's status page, for the configuration."`
+	Socket string `default:"${socket}" help:"Socket for 'fault' and 'repair'." placeholder:"FILE" type:"path"`
 }
 
 // Run keeps the system running until the session ends.
@@ -32,8 +32,8 @@ func (c *upCmd) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	// The control first, so that no fault is planted in a system that shuts down; then the desk, which drains; then
-	// the stream, to which it publishes.
+	// The control ends first, so that no fault is planted in a system that shuts down. Then the desk finishes its
+	// deals. The stream ends last, because the desk publishes to it.
 	defer func() { err = errors.Join(err, st.close()) }()
 	l, err := c.start(s, c.Dir, lab.Options{Publisher: st, PublishHistory: c.PublishHistory})
 	if err != nil {
@@ -55,11 +55,11 @@ func (c *upCmd) Run(s *session) (err error) {
 	case <-s.ctx.Done():
 	case err = <-ctl.failed:
 	}
-	s.out.line("shutting down: the desk finishes what it has begun")
+	s.out.line("shutting down: the desk finishes its deals")
 	return err
 }
 
-// start sets the system up and says how long each step takes. The projection stands still until it is started.
+// start sets the system up and prints how long each step takes. The projection stands still until it is started.
 func (c *system) start(s *session, dir string, o lab.Options) (*lab.Lab, error) {
 	began := time.Now()
 	server, err := pgserver.Start(s.ctx, pgserver.Options{Dir: dir})
@@ -75,7 +75,7 @@ func (c *system) start(s *session, dir string, o lab.Options) (*lab.Lab, error) 
 	if err != nil {
 		err = errors.Join(fmt.Errorf("setting the system up: %w", err), server.Stop())
 		if errors.Is(err, lab.ErrOtherHistory) {
-			err = withHint(err, "take the --orders and --seed of the first time, or another --dir")
+			err = withHint(err, "use the --orders and --seed of the first run, or another --dir")
 		}
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (c *upCmd) explain(out *printer, l *lab.Lab, st *stream) {
 	out.line("  stream      %s, topic %s", strings.Join(st.brokers, ","), st.topic)
 	out.line("  config      %s", c.Config)
 	out.line("")
-	out.line("The desk makes %g deals a second; the projection is refreshed every %s. In another terminal:", c.Rate, c.Refresh)
+	out.line("The desk makes %g deals per second. The projection is refreshed every %s. In another terminal:", c.Rate, c.Refresh)
 	out.command(program("crosscheck") + " verify --config " + c.Config)
 	out.command(program("crosscheck") + " run --config " + c.Config)
 	for _, f := range lab.AllFaults() {
@@ -101,7 +101,7 @@ func (c *upCmd) explain(out *printer, l *lab.Lab, st *stream) {
 	out.line("Ctrl-C ends it.")
 }
 
-// program is how a program beside this one is called by whoever called this one so.
+// program returns the command for a program in the same folder, as the user called this one.
 func program(name string) string {
 	if folder, _ := filepath.Split(os.Args[0]); folder != "" {
 		return filepath.Join(folder, name)

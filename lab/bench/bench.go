@@ -1,8 +1,8 @@
-// Package bench measures crosscheck against what people write by hand, on a real PostgreSQL with as many orders as a
-// grown trading system has.
+// Package bench measures crosscheck against handwritten queries, on a real PostgreSQL with as many orders as a grown
+// trading system has.
 //
-// Invariant: a wrong result is an error, whatever its time; a time beyond its limit is reported, and never an error.
-// Contenders take turns in one run, on the same warm tables, so that their ratios mean something on a noisy machine.
+// Invariant: a wrong result is an error, however fast. A time beyond its limit is reported and is never an error.
+// Contenders take turns in one run on the same warm tables, so that their ratios are meaningful on a noisy machine.
 package bench
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/nordvarg/crosscheck/lab/pgserver"
 )
 
-// Options says what is measured, and with what.
+// Options says what to measure, and with what.
 type Options struct {
 	// Orders is about how many orders each side has.
 	Orders int64
@@ -27,15 +27,15 @@ type Options struct {
 	Dir string
 	// Crosscheck is the program to measure.
 	Crosscheck string
-	// Log is told what is going on.
+	// Log gets the progress.
 	Log func(format string, args ...any)
 }
 
 const (
-	smallOrders   = 1_000_000 // of the data set that a sample's independence of size is measured against
+	smallOrders   = 1_000_000 // size of the small data set, which shows that a sample's time does not depend on the size
 	manyOrders    = 1_000_000 // differences
 	sampleSize    = 10_000
-	sampleRuns    = 15 // short, so more of them
+	sampleRuns    = 15 // more of them, because they are short
 	memoryLimit   = 256 << 20
 	cleanUpBudget = time.Minute
 )
@@ -63,8 +63,8 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	return b.report, b.measure(ctx)
 }
 
-// start runs a server whose cache holds all tables and indexes, as far as half of the memory does; the write-ahead log
-// has nothing to add to a copy of data that can be generated again.
+// start runs a server whose cache holds all tables and indexes, up to half of the memory. It turns the write-ahead log
+// down, because the data can be generated again.
 func start(ctx context.Context, o Options) (*pgserver.Server, error) {
 	const bytesPerOrder = 640 // three tables of 135 bytes a row, and their indexes
 	buffers := max(o.Orders, smallOrders) * bytesPerOrder >> 20
@@ -117,7 +117,7 @@ func (b *bench) measure(ctx context.Context) (err error) {
 	return b.many(ctx)
 }
 
-// forget drops the ledgers, so that no run revisits the divergences of another.
+// forget drops the ledgers, so that a run does not revisit the divergences of another run.
 func (d *dataset) forget(ctx context.Context) error {
 	for _, name := range []string{"clean", "few", "many"} {
 		if err := execute(ctx, d.projection, "SET client_min_messages = error", "DROP SCHEMA IF EXISTS "+ledgerSchema(name)+" CASCADE"); err != nil {
@@ -127,7 +127,7 @@ func (d *dataset) forget(ctx context.Context) error {
 	return nil
 }
 
-// verify measures full verification, nothing different and very little different, beside its rivals.
+// verify measures full verification with no difference and with few differences, next to its rivals.
 func (b *bench) verify(ctx context.Context, f fields) error {
 	b.Log("%s of %d orders:", f.name, b.large.orders)
 	clean, err := b.crosscheck.configure("clean", b.large, "public.current_orders", f)
@@ -187,11 +187,11 @@ func (b *bench) fewVerify(ctx context.Context, config string, inside *sample) (t
 	if err := b.large.unplant(ctx); err != nil {
 		return 0, err
 	}
-	// What was open is resolved out of the clock, or the next run would look at it too.
+	// Resolve what was open outside of the measured time. Otherwise the next run would look at it too.
 	return r.wall, execute(ctx, b.large.projection, "SET client_min_messages = error; TRUNCATE "+ledgerSchema("few")+".divergence CASCADE")
 }
 
-// sample measures samples of a large and of a small table, beside bare reads of as many keys.
+// sample measures samples of a large and of a small table, next to bare reads of as many keys.
 func (b *bench) sample(ctx context.Context) error {
 	b.Log("samples of %d orders:", sampleSize)
 	var contenders []contender
@@ -229,7 +229,7 @@ func (b *bench) sample(ctx context.Context) error {
 	return nil
 }
 
-// many measures a projection that is wrong everywhere.
+// many measures a projection with differences everywhere.
 func (b *bench) many(ctx context.Context) error {
 	planted, err := b.large.plantMany(ctx, min(manyOrders, b.large.orders/9))
 	if err != nil {

@@ -15,23 +15,23 @@ import (
 	"time"
 )
 
-// passTimeout bounds one run of crosscheck; the one with a million differences takes minutes.
+// passTimeout limits one run of crosscheck. The run with a million differences takes minutes.
 const passTimeout = 15 * time.Minute
 
 var (
-	// ErrWrong is returned when crosscheck missed a difference, saw one that is not there, or did not finish.
+	// ErrWrong is returned when crosscheck missed a difference, reported a false one, or did not finish.
 	ErrWrong = errors.New("crosscheck was wrong")
 
 	errRun = errors.New("running crosscheck")
 )
 
-// program is crosscheck as it is built and shipped, run as a process of its own.
+// program is the crosscheck binary as it is shipped, run as its own process.
 type program struct {
 	path   string
 	folder string // for its configurations
 }
 
-// pass is what one run printed and cost.
+// pass is what one run printed, and what it used.
 type pass struct {
 	Verdict     string       `json:"verdict"`
 	Reason      string       `json:"reason"`
@@ -56,7 +56,7 @@ type divergence struct {
 
 func (p *pass) duration() time.Duration { return time.Duration(p.Seconds * float64(time.Second)) }
 
-// configure writes a configuration and returns its file. The settle window is zero: it is a pause, not work.
+// configure writes a configuration and returns its file. The settle window is zero, because it is a pause and not work.
 func (p program) configure(name string, d *dataset, table string, f fields) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, `legacy: {dsn: %q, table: public.orders, key: order_id, changed_at: updated_at}
@@ -76,7 +76,7 @@ compare:
 	return file, nil
 }
 
-// ledgerSchema keeps the passes of one experiment from being revisited by those of another.
+// ledgerSchema returns a schema for each experiment, so that none revisits the passes of another.
 func ledgerSchema(name string) string { return "crosscheck_" + name }
 
 // run runs one pass to its end.

@@ -12,7 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/lab/pgserver"
 )
 
-// gaps is the share of the drawn order ids that the lab leaves out, like transactions that were rolled back.
+// gaps is the share of the drawn order ids that the lab leaves out, like ids of rolled-back transactions.
 const gaps = 0.03
 
 // historyEnd is fixed, so that every machine measures the same rows.
@@ -24,8 +24,8 @@ type dataset struct {
 	legacy, projection string
 }
 
-// prepare makes sure that a data set of about the given size is there, generating it only the first time, and warms
-// the server's cache with it.
+// prepare makes sure that a data set of about the given size exists. It generates the data only the first time, and
+// warms the server's cache with it.
 func prepare(ctx context.Context, server *pgserver.Server, orders int64, log func(string, ...any)) (*dataset, error) {
 	legacy, events := fmt.Sprintf("legacy_%d", orders), fmt.Sprintf("events_%d", orders)
 	d := &dataset{legacy: server.DSN(legacy), projection: server.DSN(events)}
@@ -65,7 +65,7 @@ func isReady(ctx context.Context, dsn string) (bool, error) {
 	return ready, nil
 }
 
-// createDatabase replaces a database that a killed run left half filled.
+// createDatabase replaces a database that an interrupted run left half filled.
 func createDatabase(ctx context.Context, dsn, name string) error {
 	quoted := pgx.Identifier{name}.Sanitize()
 	for _, statement := range []string{"DROP DATABASE IF EXISTS " + quoted + " WITH (FORCE)", "CREATE DATABASE " + quoted} {
@@ -81,7 +81,7 @@ func (d *dataset) generate(ctx context.Context, orders int64) error {
 	if err := lab.Generate(ctx, d.legacy, d.projection, lab.History{Orders: ids, Seed: 1, End: historyEnd}); err != nil {
 		return err
 	}
-	// The hand-written join needs both tables in one database. This one stays out of crosscheck's sight.
+	// The handwritten join needs both tables in one database. crosscheck does not use this one.
 	if err := d.copyProjection(ctx); err != nil {
 		return err
 	}
@@ -91,14 +91,14 @@ func (d *dataset) generate(ctx context.Context, orders int64) error {
 	return execute(ctx, d.legacy, "CREATE SCHEMA bench; CREATE TABLE bench.ready ()")
 }
 
-// copyProjection generates the projection's rows once more, beside the legacy table: they are a function of the seed.
+// copyProjection generates the projection's rows again next to the legacy table. They depend only on the seed.
 func (d *dataset) copyProjection(ctx context.Context) error {
 	return execute(ctx, d.legacy, `CREATE TABLE public.current_orders AS SELECT * FROM public.orders`,
 		`CREATE UNIQUE INDEX ON public.current_orders (order_id)`, `VACUUM (ANALYZE) public.current_orders`)
 }
 
-// warm reads tables and indexes into the server's cache. Without the extension it reads them once, which leaves them
-// in the operating system's.
+// warm reads tables and indexes into the server's cache. Without the extension it reads them once, which puts them into
+// the operating system's cache.
 func (d *dataset) warm(ctx context.Context) error {
 	const warm = `SELECT sum(pg_prewarm(c.oid)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = 'public' AND c.relkind IN ('r', 'm', 'i')`
@@ -139,7 +139,7 @@ func (d *dataset) table(dsn string) string {
 	return "public.current_orders"
 }
 
-// execute runs statements, each in a transaction of its own, over one connection.
+// execute runs statements over one connection, each in its own transaction.
 func execute(ctx context.Context, dsn string, statements ...string) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {

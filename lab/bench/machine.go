@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// newReport begins a report with what its figures depend on.
+// newReport starts a report with the machine and settings that its figures depend on.
 func newReport(ctx context.Context, d *dataset, runs int) *Report {
 	version, buffers := "unknown", "unknown"
 	if err := scalar(ctx, d.projection, "SELECT current_setting('server_version'), current_setting('shared_buffers')", &version, &buffers); err != nil {
@@ -30,7 +30,7 @@ func processor() string {
 	return "unknown processor"
 }
 
-// memoryMiB is how much memory the machine has; 0 where it does not say.
+// memoryMiB returns the memory of the machine; 0 if it is not known.
 func memoryMiB() int64 {
 	var kib int64
 	if _, err := fmt.Sscan(lineOf("/proc/meminfo", "MemTotal"), &kib); err != nil {
@@ -56,7 +56,7 @@ func load() string {
 	return strings.Join(parts[:3], " ")
 }
 
-// lineOf is what a file says behind a name and a colon; empty where it does not.
+// lineOf returns what a file says after a name and a colon; empty if the name is not there.
 func lineOf(file, name string) string {
 	f, err := os.Open(file)
 	if err != nil {

@@ -19,7 +19,7 @@ type contender struct {
 	run  func(context.Context) (time.Duration, error)
 }
 
-// sample is the times that one contender took.
+// sample holds the times of one contender.
 type sample []time.Duration
 
 func (s sample) median() time.Duration {
@@ -38,7 +38,7 @@ func (s sample) best() time.Duration {
 	return slices.Min(s)
 }
 
-// interleave runs every contender in turn, A B C A B C …, so that a machine that is slow for a while is slow for all.
+// interleave runs all contenders in turn, A B C A B C …, so that a slow phase of the machine affects all of them.
 func interleave(ctx context.Context, runs int, log func(string, ...any), contenders []contender) ([]sample, error) {
 	samples := make([]sample, len(contenders))
 	for round := range runs {
@@ -56,9 +56,9 @@ func interleave(ctx context.Context, runs int, log func(string, ...any), contend
 	return samples, nil
 }
 
-var errWrongCount = errors.New("a hand-written query saw differences where there are none")
+var errWrongCount = errors.New("a handwritten query reported differences, but there are none")
 
-// digests runs the bare digest queries of both sides at once, each on a fresh connection, and compares what they found.
+// digests runs the bare digest queries of both sides at once, each on a fresh connection, and compares the results.
 func (d *dataset) digests(ctx context.Context, f fields) (time.Duration, error) {
 	var found [2]map[string]string
 	took, err := d.both(ctx, digestSettings, func(ctx context.Context, side int, conn *pgx.Conn, table string) error {
@@ -92,7 +92,7 @@ func equal(a, b map[string]string) bool {
 	return true
 }
 
-// counts is the least that anything can take that reads both tables.
+// counts is the lower limit: no method that reads both tables is faster.
 func (d *dataset) counts(ctx context.Context) (time.Duration, error) {
 	return d.both(ctx, "SET max_parallel_workers_per_gather = 0", func(ctx context.Context, _ int, conn *pgx.Conn, table string) error {
 		_, err := conn.Exec(ctx, "SELECT count(*) FROM "+table)
@@ -100,7 +100,7 @@ func (d *dataset) counts(ctx context.Context) (time.Duration, error) {
 	})
 }
 
-// both runs a read on both sides at once, and times it without the connecting.
+// both runs a read on both sides at once. The time does not include connecting.
 func (d *dataset) both(ctx context.Context, settings string, read func(context.Context, int, *pgx.Conn, string) error) (time.Duration, error) {
 	var conns [2]*pgx.Conn
 	for side, dsn := range []string{d.legacy, d.projection} {
@@ -122,7 +122,7 @@ func (d *dataset) both(ctx context.Context, settings string, read func(context.C
 	return time.Since(began), err
 }
 
-// join runs the hand-written join in the one database that has both tables.
+// join runs the handwritten join in the database that has both tables.
 func (d *dataset) join(ctx context.Context, f fields) (time.Duration, error) {
 	conn, err := pgx.Connect(ctx, d.legacy)
 	if err != nil {
@@ -141,8 +141,8 @@ func (d *dataset) join(ctx context.Context, f fields) (time.Duration, error) {
 	return took, nil
 }
 
-// md5 runs the first level of data-diff's bisection, as it does by default: 32 segments of the key range one after
-// the other on one connection a side, both sides at once, with the server's own settings.
+// md5 runs the first level of data-diff's bisection with its defaults: 32 segments of the key range, one after the
+// other on one connection per side, both sides at once, with the server's own settings.
 func (d *dataset) md5(ctx context.Context, f fields) (time.Duration, error) {
 	var sums [2]string
 	took, err := d.both(ctx, "SET TIME ZONE 'UTC'", func(ctx context.Context, side int, conn *pgx.Conn, table string) error {
@@ -155,7 +155,7 @@ func (d *dataset) md5(ctx context.Context, f fields) (time.Duration, error) {
 			from, to := low+(high-low)*i/md5Segments, low+(high-low)*(i+1)/md5Segments
 			var rows int64
 			var sum string
-			// The bounds are part of the text there: a plan for exactly these.
+			// data-diff puts the bounds into the text, so that the plan is made for exactly these.
 			row := conn.QueryRow(ctx, md5SQL(table, f), pgx.QueryExecModeSimpleProtocol, from, to)
 			if err := row.Scan(&rows, &sum); err != nil {
 				return err

@@ -11,20 +11,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// journal is where planted rows are kept as they were, so that a run that is killed leaves nothing behind for the next.
+// journal keeps the original of each planted row, so that an interrupted run leaves no changes for the next one.
 const journal = `CREATE SCHEMA bench; CREATE TABLE bench.planted (LIKE public.current_orders)`
 
-// fewDifferences is how many orders are made to differ at random places.
+// fewDifferences is how many orders are changed at random places.
 const fewDifferences = 40
 
-// changes are what is planted in one order: field → SQL of its new value. Each is something that a projector did wrong.
+// changes is what is planted in one order: field → SQL of its new value. Each is a mistake that projectors make.
 var changes = []struct{ field, value string }{
 	{"status", "CASE status WHEN 'OPEN' THEN 'FILLED' ELSE 'OPEN' END"},
 	{"filled_quantity", "filled_quantity + 0.0001"},
 	{"quantity", "quantity * 10"},
 }
 
-// plant changes one field in each of some random orders of the projection, and returns them: order id → field.
+// plant changes one field in each of some random orders of the projection. It returns order id → field.
 func (d *dataset) plant(ctx context.Context, random *rand.Rand, orders int) (map[string]string, error) {
 	keys, err := d.randomKeys(ctx, random, orders)
 	if err != nil {
@@ -53,7 +53,7 @@ func (d *dataset) plant(ctx context.Context, random *rand.Rand, orders int) (map
 	})
 }
 
-// unplant puts back whatever was planted, by this run or by one that was killed.
+// unplant restores what was planted, by this run or by an interrupted one.
 func (d *dataset) unplant(ctx context.Context) error {
 	var sets []string
 	for _, c := range changes {
@@ -73,7 +73,7 @@ func exactly(r *pass, planted map[string]string) error {
 		}
 		found[v.OrderID] = strings.Join(names, ",")
 		if v.Kind != "differs" {
-			return fmt.Errorf("%w: order %s is %s, and differs", ErrWrong, v.OrderID, v.Kind)
+			return fmt.Errorf("%w: order %s is %s, want differs", ErrWrong, v.OrderID, v.Kind)
 		}
 	}
 	if r.Verdict != "diverged" || len(r.Divergences) != len(planted) || !maps.Equal(found, planted) {
@@ -82,7 +82,7 @@ func exactly(r *pass, planted map[string]string) error {
 	return nil
 }
 
-// randomKeys are existing keys, sorted.
+// randomKeys returns existing keys, sorted.
 func (d *dataset) randomKeys(ctx context.Context, random *rand.Rand, n int) ([]int64, error) {
 	conn, err := pgx.Connect(ctx, d.projection)
 	if err != nil {
@@ -90,7 +90,7 @@ func (d *dataset) randomKeys(ctx context.Context, random *rand.Rand, n int) ([]i
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	tried := map[int64]bool{}
-	for range n + n/8 + 16 { // more than gaps can take away
+	for range n + n/8 + 16 { // more than the gaps can remove
 		tried[1+random.Int64N(d.orders)] = true
 	}
 	const existing = "SELECT order_id FROM public.current_orders WHERE order_id = ANY($1) ORDER BY random() LIMIT $2"
@@ -106,7 +106,7 @@ func (d *dataset) randomKeys(ctx context.Context, random *rand.Rand, n int) ([]i
 	return keys, nil
 }
 
-// manyTable is a copy of the projection with very many differences; the projection itself stays compact.
+// manyTable is a copy of the projection with very many differences. The projection itself stays compact.
 const manyTable = "public.current_orders_many"
 
 // plantMany fills manyTable and returns how many of its orders differ.

@@ -45,13 +45,13 @@ func (f fields) of(kind string) []column {
 	return out
 }
 
-// digestSettings are those under which crosscheck digests large tables.
+// digestSettings are the settings with which crosscheck digests large tables.
 const digestSettings = `SET jit = on; SET work_mem = '64MB'; SET max_parallel_workers_per_gather = 0;
 	SET default_transaction_read_only = on; SET TimeZone = 'UTC'`
 
-// digestSQL is what somebody would write by hand who knows what PostgreSQL's hash functions do not see: a chain in
-// which each hash is the seed of the next, the key and the signs at its beginning, summed by ranges of keys. OFFSET 0
-// keeps the planner from taking the range for as many groups as there are keys, and sorting all rows on disk.
+// digestSQL is the query that an expert on PostgreSQL's hash functions would write by hand. It is a chain in which each
+// hash is the seed of the next, starting from the key and the signs, summed by ranges of keys. OFFSET 0 stops the
+// planner from estimating as many groups as keys, and then sorting all rows on disk.
 func digestSQL(table string, f fields) string {
 	return fmt.Sprintf(`SELECT bucket::text, count(*)::text, sum(digest)::text
 		FROM (SELECT order_id >> 14 AS bucket, %s AS digest FROM %s OFFSET 0) AS s GROUP BY bucket`, chain(f), table)
@@ -89,8 +89,8 @@ func chain(f fields) string {
 	return h
 }
 
-// joinSQL counts the orders that differ, in one database that holds both tables. It runs with the server's own settings:
-// more work_mem makes it slower, and so does comparing rows instead of columns.
+// joinSQL counts the orders that differ, in one database that holds both tables. It runs with the server's own
+// settings: more work_mem makes it slower. Comparing rows instead of columns makes it slower too.
 func joinSQL(f fields) string {
 	different := make([]string, len(f.columns))
 	for i, c := range f.columns {
@@ -103,8 +103,8 @@ func joinSQL(f fields) string {
 // md5Segments is data-diff's default bisection factor.
 const md5Segments = 32
 
-// md5SQL is the checksum query that data-diff generates for PostgreSQL (0.11: count and checksum of a segment of the
-// key space): each column normalised to text, joined with |, hashed, its last 48 bits summed.
+// md5SQL is the checksum query that data-diff 0.11 generates for PostgreSQL: count and checksum of a segment of the key
+// space. Each column is normalised to text, joined with |, hashed, and the last 48 bits are summed.
 func md5SQL(table string, f fields) string {
 	parts := make([]string, 0, len(f.columns)+1)
 	for _, c := range append([]column{{name: "order_id", kind: "integer"}}, f.columns...) {

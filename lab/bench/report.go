@@ -12,17 +12,17 @@ type Report struct {
 	Rows    []Row
 }
 
-// Row is one line: what was measured, and how it stands to something else.
+// Row is one line: what was measured, and its ratio to another row.
 type Row struct {
 	What         string
 	Median, Best string
-	// Ratio says what is divided by what, by medians and by best runs; empty where nothing is.
+	// Ratio names the two parts of the ratio, by medians and by best runs; empty if there is none.
 	Ratio, OfMedians, OfBests string
-	Limit                     string // empty where nothing is promised
+	Limit                     string // empty if there is no limit
 	Held                      bool
 }
 
-// limits of the ratios: what verify may take of each rival, and so on.
+// limits of the ratios: the most that verify may take compared with each rival, and so on.
 const (
 	ofDigests     = 1.25
 	ofJoin        = 0.5
@@ -42,24 +42,24 @@ func (r *Report) verify(f fields, s []sample, inside, insideFew sample) {
 	}
 	r.add(f.name+": `crosscheck verify`, whole process", verify)
 	r.add("the pass in it, as it reports itself", inside)
-	r.against("the two bare bucketed digests at once", digests, "verify / it", verify, digests, ofDigests)
-	r.against("`FULL JOIN … IS DISTINCT FROM` in one database", join, "verify / it", verify, join, ofJoin)
-	r.against("data-diff's md5 of both sides, first level", md5, "verify / it", verify, md5, md5Limit)
-	r.against("`count(*)` of both sides at once", count, "verify / it", verify, count, 0)
-	r.against("verify, 40 orders differ, all found exactly", few, "it / verify", few, verify, ofClean)
-	r.against("the pass in it", insideFew, "it / pass of verify", insideFew, inside, 0)
+	r.against("the two bare bucketed digests at once", digests, "verify / this", verify, digests, ofDigests)
+	r.against("`FULL JOIN … IS DISTINCT FROM` in one database", join, "verify / this", verify, join, ofJoin)
+	r.against("data-diff's md5 of both sides, first level", md5, "verify / this", verify, md5, md5Limit)
+	r.against("`count(*)` of both sides at once", count, "verify / this", verify, count, 0)
+	r.against("verify, 40 orders differ, all found exactly", few, "this / verify", few, verify, ofClean)
+	r.against("the pass in it", insideFew, "this / pass of verify", insideFew, inside, 0)
 }
 
-// sample adds the samples in the order of bench.sample. Each limit is held against the whole process and the pass in it.
+// sample adds the samples in the order of bench.sample. Each limit applies to the whole process and to the pass in it.
 func (r *Report) sample(large, small *dataset, s, inside []sample) {
 	for i, d := range []*dataset{large, small} {
 		whole, reads, limit := s[2*i], s[2*i+1], ofReads
-		if d == small { // nothing is promised of it
+		if d == small { // there is no limit for it
 			limit = 0
 		}
 		r.add(fmt.Sprintf("bare reads of %d keys in %s, both sides at once", sampleSize, millions(d.orders)), reads)
-		r.against(fmt.Sprintf("`crosscheck sample` of %d in %s, whole process", sampleSize, millions(d.orders)), whole, "it / bare reads", whole, reads, limit)
-		r.against("the pass in it", inside[i], "it / bare reads", inside[i], reads, limit)
+		r.against(fmt.Sprintf("`crosscheck sample` of %d in %s, whole process", sampleSize, millions(d.orders)), whole, "this / bare reads", whole, reads, limit)
+		r.against("the pass in it", inside[i], "this / bare reads", inside[i], reads, limit)
 	}
 	versus := fmt.Sprintf("in %s / in %s", millions(large.orders), millions(small.orders))
 	r.against("whole process", s[0], versus, s[0], s[2], ofSmallSample)
@@ -78,7 +78,7 @@ func (r *Report) add(what string, s sample) {
 	r.Rows = append(r.Rows, Row{What: what, Median: seconds(s.median()), Best: seconds(s.best())})
 }
 
-// against adds a sample with a ratio; a limit of 0 is none.
+// against adds a sample with a ratio; a limit of 0 means none.
 func (r *Report) against(what string, s sample, ratio string, over, under sample, limit float64) {
 	ofMedians := over.median().Seconds() / under.median().Seconds()
 	row := Row{
@@ -155,7 +155,7 @@ func (r *Report) Text() string {
 	return b.String()
 }
 
-// plain takes Markdown's marks off.
+// plain removes Markdown's marks.
 func plain(cell string) string { return strings.ReplaceAll(cell, "`", "") }
 
 // Markdown is the table for a page.

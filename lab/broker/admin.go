@@ -17,7 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-// Admin gives orders to a broker, ours or a real one. It is safe for concurrent use.
+// Admin administers a broker, this package's or a real one. It is safe for concurrent use.
 type Admin struct {
 	client *kgo.Client
 }
@@ -73,7 +73,7 @@ func (a *Admin) CreateTopic(ctx context.Context, topic string, partitions int, s
 		c.Name, c.Value = name, new(settings[name])
 		t.Configs = append(t.Configs, c)
 	}
-	// A topic of that name may be on its way out.
+	// A topic with that name may be in deletion.
 	err := poll(ctx, func() (bool, error) {
 		request := kmsg.NewPtrCreateTopicsRequest()
 		request.TimeoutMillis = int32(orderTimeout.Milliseconds())
@@ -96,7 +96,7 @@ func (a *Admin) CreateTopic(ctx context.Context, topic string, partitions int, s
 	return nil
 }
 
-// marked tells whether a topic that exists is about to be gone: nobody sees it any more.
+// marked reports whether an existing topic is in deletion, so that clients no longer see it.
 func (a *Admin) marked(ctx context.Context, topic string) bool {
 	n, err := a.partitions(ctx, topic)
 	return err == nil && n == 0
@@ -146,7 +146,7 @@ func (a *Admin) AddPartitions(ctx context.Context, topic string, total int) erro
 	return nil
 }
 
-// DeleteRecords deletes what lies before an offset of a partition, as retention does in time.
+// DeleteRecords deletes what lies before an offset of a partition, as retention does.
 func (a *Admin) DeleteRecords(ctx context.Context, topic string, partition int, before int64) error {
 	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
 	defer cancel()
@@ -187,7 +187,7 @@ func (a *Admin) Set(ctx context.Context, topic, name, value string) error {
 	return nil
 }
 
-// await polls until the topic has that many partitions with a leader, or is gone for 0.
+// await polls until the topic has that many partitions with a leader; 0 means until it is gone.
 func (a *Admin) await(ctx context.Context, topic string, partitions int) error {
 	return poll(ctx, func() (bool, error) {
 		n, err := a.partitions(ctx, topic)
@@ -195,7 +195,7 @@ func (a *Admin) await(ctx context.Context, topic string, partitions int) error {
 	})
 }
 
-// partitions counts those that have a leader.
+// partitions counts the partitions that have a leader.
 func (a *Admin) partitions(ctx context.Context, topic string) (int, error) {
 	t := kmsg.NewMetadataRequestTopic()
 	t.Topic = new(topic)
@@ -214,7 +214,7 @@ func (a *Admin) partitions(ctx context.Context, topic string) (int, error) {
 	return led, nil
 }
 
-// poll asks until the answer is yes, an error, or ctx ends.
+// poll asks until the answer is yes, there is an error, or ctx ends.
 func poll(ctx context.Context, done func() (bool, error)) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -231,7 +231,7 @@ func poll(ctx context.Context, done func() (bool, error)) error {
 	}
 }
 
-// Write produces one message to a partition, for tests; it waits until the broker has it.
+// Write produces one message to a partition, for tests. It waits until the broker has stored it.
 func (a *Admin) Write(ctx context.Context, topic string, partition int, key, value []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
 	defer cancel()

@@ -1,8 +1,8 @@
-// Package broker runs a Kafka-protocol broker inside this process, for the lab and the tests, and gives orders to
-// any broker, this one or Apache Kafka itself.
+// Package broker runs a Kafka-protocol broker inside this process, for the lab and the tests. It also administers other
+// brokers, such as Apache Kafka.
 //
-// Invariant: after Stop nothing of the broker is left, except the data directory that the caller named. What was
-// produced to a broker with a directory is there again when another one is started on it, even after kill -9.
+// Invariant: after Stop nothing of the broker is left, except the data directory that the caller named. A broker that
+// is started on the directory of an earlier one has its messages, even after kill -9.
 package broker
 
 import (
@@ -30,11 +30,11 @@ type Options struct {
 	Dir string
 	// Port on 127.0.0.1. Zero: a random one.
 	Port int
-	// Login is what clients must log in with; nil lets everybody in.
+	// Login is what clients must log in with; nil means no login.
 	Login *Login
-	// TLS encrypts with these certificates; nil does not encrypt.
+	// TLS encrypts with these certificates; nil means no encryption.
 	TLS *tls.Config
-	// Settings are of the broker, such as message.max.bytes.
+	// Settings are the broker's settings, such as message.max.bytes.
 	Settings map[string]string
 }
 
@@ -70,12 +70,12 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	return b, nil
 }
 
-// Brokers is what clients connect to. It stays the same over Restart.
+// Brokers returns the addresses that clients connect to. They stay the same over Restart.
 func (b *Broker) Brokers() []string {
 	return []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(b.options.Port))}
 }
 
-// Login is what clients must log in with; nil where they need not.
+// Login returns what clients must log in with; nil means no login.
 func (b *Broker) Login() *Login { return b.options.Login }
 
 // Down cuts all connections and refuses new ones. Restart brings the broker back.
@@ -85,7 +85,7 @@ func (b *Broker) Down() {
 	b.downLocked()
 }
 
-// Restart takes the broker down, if it is up, and starts it again on the same port and messages.
+// Restart takes the broker down if it is up, and starts it again with the same port and messages.
 func (b *Broker) Restart(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -108,7 +108,7 @@ func (b *Broker) Stop() error {
 	return b.cleanUp()
 }
 
-// FailFetches answers the next n fetches of a topic with the error of that code, such as 6, not leader for partition.
+// FailFetches answers the next n fetches of a topic with the error of that code, such as 6 (not leader for partition).
 func (b *Broker) FailFetches(topic string, code int16, n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -122,7 +122,7 @@ func (b *Broker) FailFetches(topic string, code int16, n int) {
 	b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: topic, Err: failure, Count: n})
 }
 
-// Compact thins out the topics whose cleanup.policy says so, at once.
+// Compact compacts the topics whose cleanup.policy says so, at once.
 func (b *Broker) Compact() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -138,7 +138,7 @@ func (b *Broker) downLocked() {
 	}
 }
 
-// startLocked opens the port. A port that connections were cut on may be busy for a moment.
+// startLocked opens the port. The port may be busy for a moment after its connections were cut.
 func (b *Broker) startLocked(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

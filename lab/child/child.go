@@ -1,6 +1,6 @@
 // Package child runs servers of the lab as child processes.
 //
-// Invariant: a child does not outlive us where the system can see to that (Linux), and is waited for in any case.
+// Invariant: on Linux a child does not outlive its parent. On every system the parent waits for it.
 package child
 
 import (
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Process is a process that ends with us.
+// Process is a process that ends with its parent.
 type Process struct {
 	// Done is closed when the process has ended.
 	Done chan struct{}
@@ -21,8 +21,8 @@ type Process struct {
 	cmd *exec.Cmd
 }
 
-// Start starts the process from a goroutine that keeps its OS thread until the process ends: Linux sends
-// the parent-death signal when the *thread* that forked ends, and Go may end a thread at any time otherwise.
+// Start starts the process from a goroutine that keeps its OS thread until the process ends. Linux sends the
+// parent-death signal when the *thread* that forked ends, and without this Go may end a thread at any time.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	c := &Process{cmd: cmd, Done: make(chan struct{})}
 	started := make(chan error, 1)
@@ -35,7 +35,7 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 		}
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // the exit status says no more than the log does
+			_ = cmd.Wait() // the log says more than the exit status
 		}
 		close(c.Done)
 	}()
@@ -46,7 +46,7 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return c, nil
 }
 
-// End sends the signal and waits for the process; one that does not react is killed.
+// End sends the signal and waits for the process. It kills a process that does not react.
 func (c *Process) End(sig syscall.Signal, patience time.Duration) error {
 	select {
 	case <-c.Done:
@@ -55,7 +55,7 @@ func (c *Process) End(sig syscall.Signal, patience time.Duration) error {
 	}
 	if err := c.cmd.Process.Signal(sig); err != nil {
 		select {
-		case <-c.Done: // it ended by itself in between
+		case <-c.Done: // it ended by itself in the meantime
 			return nil
 		case <-time.After(time.Second):
 			return fmt.Errorf("stopping %s: %w", filepath.Base(c.cmd.Path), err)

@@ -2,5 +2,5 @@ package child
 
 import "syscall"
 
-// DieWithParent makes the kernel send the signal to the process when we are gone, even by kill -9.
+// DieWithParent makes the kernel send the signal to the process when its parent ends, even by kill -9.
 func DieWithParent(attr *syscall.SysProcAttr, sig syscall.Signal) { attr.Pdeathsig = sig }

@@ -12,28 +12,28 @@ import (
 )
 
 var (
-	// ErrExited is returned when the process of a server ended while it was expected to run.
+	// ErrExited is returned when a server's process ended while it was expected to run.
 	ErrExited = errors.New("server process exited")
 	// ErrStopped is returned by Restart after Stop.
 	ErrStopped = errors.New("server is stopped for good")
 )
 
 const (
-	attempts  = 3 // a port that was free a moment ago may be taken
+	attempts  = 3 // a port that was just free may be taken
 	patience  = 30 * time.Second
 	readyPoll = 30 * time.Millisecond
-	logTail   = 3000 // bytes of it in an error
+	logTail   = 3000 // most bytes of the log in an error
 )
 
-// Life is how a server is run.
+// Life says how a server is run.
 type Life struct {
 	Name    string                    // for errors
 	Timeout time.Duration             // of a start
 	Command func() (*exec.Cmd, error) // the server, in the foreground
 	Ready   func(context.Context) error
 	Log     func() string // the file that it logs to
-	CleanUp func() error  // what Stop does last; called more than once
-	// The signals that end the process: in order for Restart, at once for Kill, and for Stop.
+	CleanUp func() error  // what Stop does at its end; called more than once
+	// The signals that end the process: Restart shuts down in order, Kill is immediate, and Stop.
 	Quit, Crash, End syscall.Signal
 }
 
@@ -46,8 +46,8 @@ type Server struct {
 	stopped bool
 }
 
-// Serve prepares and starts a server and waits until it is ready, a few times if need be. Where it returns an error
-// everything is cleaned up.
+// Serve prepares and starts a server and waits until it is ready. It tries a few times if necessary. On an error it
+// cleans up.
 func Serve(ctx context.Context, l Life, prepare func(context.Context) error) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
 	defer cancel()
@@ -66,8 +66,8 @@ func Serve(ctx context.Context, l Life, prepare func(context.Context) error) (*S
 	}
 }
 
-// Restart shuts the server down, closing every connection, and starts it again where it was. It also revives a server
-// after Kill.
+// Restart shuts the server down, which closes every connection, and starts it again at the same address. It also
+// revives a server after Kill.
 func (s *Server) Restart(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.life.Timeout)
 	defer cancel()
@@ -82,7 +82,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.start(ctx)
 }
 
-// Kill ends the server at once, as a crash does: all connections are cut. Restart revives it.
+// Kill ends the server at once, like a crash: all connections are cut. Restart revives it.
 func (s *Server) Kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +100,7 @@ func (s *Server) Stop() error {
 	return errors.Join(s.endLocked(s.life.End), s.life.CleanUp())
 }
 
-// start runs the process and waits until it answers. It needs s.mu once s is shared.
+// start runs the process and waits until it answers. Once s is shared, the caller must hold s.mu.
 func (s *Server) start(ctx context.Context) error {
 	cmd, err := s.life.Command()
 	if err != nil {
@@ -145,7 +145,7 @@ func (s *Server) waitReady(ctx context.Context, p *Process) error {
 	}
 }
 
-// logTail is the end of the server's log, for error messages.
+// logTail returns the end of the server's log, for error messages.
 func (s *Server) logTail() string {
 	b, err := os.ReadFile(s.life.Log())
 	if err != nil {

@@ -73,7 +73,7 @@ func (s *Server) prepare(ctx context.Context) error {
 func (s *Server) data() string         { return filepath.Join(s.run, "data") }
 func (s *Server) settingsFile() string { return filepath.Join(s.run, "server.properties") }
 
-// settings are those of a node that holds little and shows everything soon.
+// settings returns the settings of a node that uses little memory and makes changes visible quickly.
 func (s *Server) settings() string {
 	jaas := "org.apache.kafka.common.security."
 	m := map[string]string{
@@ -115,26 +115,26 @@ func (s *Server) settings() string {
 	return b.String()
 }
 
-// jvm is a Java program of Kafka's, with little memory and a quick start.
+// jvm is a Java program of Kafka, with little memory and a quick start.
 func (s *Server) jvm(ctx context.Context, class string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.java, slices.Concat([]string{
 		"-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
 		"-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", s.classes, class,
 	}, args)...)
 	cmd.Dir = s.run
-	attr := &syscall.SysProcAttr{Setpgid: true} // Ctrl-C in a terminal reaches us alone
+	attr := &syscall.SysProcAttr{Setpgid: true} // Ctrl-C in a terminal reaches only the parent
 	child.DieWithParent(attr, syscall.SIGKILL)
 	cmd.SysProcAttr = attr
 	return cmd
 }
 
-// command is the server process, as our child.
+// command returns the server process, as a child.
 func (s *Server) command() (*exec.Cmd, error) {
 	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the server's log: %w", err)
 	}
-	// It lives until Stop, not as long as a context.
+	// The process lives until Stop, not as long as a context.
 	cmd := s.jvm(context.Background(), "kafka.Kafka", s.settingsFile()) //nolint:forbidigo // see above
 	cmd.Stdout, cmd.Stderr = log, log
 	return cmd, nil

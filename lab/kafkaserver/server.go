@@ -1,8 +1,8 @@
 // Package kafkaserver runs Apache Kafka itself as a child process, for tests and benchmarks: one node that is broker
-// and controller (KRaft), started from the Maven artifacts that scripts/kafka fetches.
+// and controller (KRaft), started from the Maven artifacts that scripts/kafka downloads.
 //
-// Invariant: no server outlives the process that started it, and Stop leaves no file behind. Everybody may log in
-// without a password on one listener; never keep anything precious in it.
+// Invariant: no server outlives the process that started it, and Stop leaves no file behind. One listener accepts
+// clients without a password, so never keep valuable data in it.
 package kafkaserver
 
 import (
@@ -22,25 +22,25 @@ import (
 	"github.com/nordvarg/crosscheck/lab/child"
 )
 
-// ErrNoKafka is returned when there is no Java or no Kafka on this machine; the text says what to do.
+// ErrNoKafka is returned if there is no Java or no Kafka on this machine. The text says what to do.
 var ErrNoKafka = errors.New("no Apache Kafka on this machine")
 
 const startTimeout = 2 * time.Minute // a JVM on a busy machine
 
-// The user that the listener with a login knows, by PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512.
+// The user of the listener with a login, by PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512.
 const (
 	User     = "crosscheck"
 	Password = "correct-horse"
 )
 
-// Options says how to run a server. The zero value will do.
+// Options says how to run a server. The zero value is usable.
 type Options struct {
 	// Settings are further server settings; they override the defaults of this package.
 	Settings map[string]string
 }
 
-// Server is a running Kafka. Its methods are safe for concurrent use, and those of its life are [child.Server]'s;
-// Brokers and LoginBrokers stay the same over Restart.
+// Server is a running Kafka. Its methods are safe for concurrent use. [child.Server] starts and stops it; Brokers and
+// LoginBrokers stay the same over Restart.
 type Server struct {
 	*child.Server
 
@@ -72,15 +72,15 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
-// Brokers is the listener that lets everybody in.
+// Brokers returns the address of the listener without a login.
 func (s *Server) Brokers() []string { return []string{address(s.ports.open)} }
 
-// LoginBrokers is the listener that wants User and Password.
+// LoginBrokers returns the address of the listener that wants User and Password.
 func (s *Server) LoginBrokers() []string { return []string{address(s.ports.login)} }
 
-var errNoBroker = errors.New("the node is no broker yet")
+var errNoBroker = errors.New("the node is not a broker yet")
 
-// ready asks the node whether it calls itself a broker.
+// ready asks the node whether it is a broker.
 func (s *Server) ready(ctx context.Context) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers()...), kgo.RequestRetries(0))
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Server) cleanUp() error {
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// freePorts finds three that are free at once.
+// freePorts finds three ports that are free at the same time.
 func freePorts(ctx context.Context) (ports, error) {
 	var p ports
 	var listeners net.ListenConfig

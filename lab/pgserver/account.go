@@ -13,13 +13,13 @@ import (
 	"github.com/nordvarg/crosscheck/lab/child"
 )
 
-// account is the operating system's user that runs the server; the zero value is our own.
+// account is the operating system's user that runs the server. The zero value is the current user.
 type account struct {
 	other    bool
 	uid, gid uint32
 }
 
-// unprivileged picks the account: our own, unless that is root.
+// unprivileged picks the account: the current user, or another one if that is root.
 func unprivileged() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{}, nil
@@ -47,13 +47,13 @@ func (a account) own(dir string) error {
 	return os.Chown(dir, int(a.uid), int(a.gid))
 }
 
-// sysProcAttr is how a process of the account is started: in a process group of its own, so that Ctrl-C in
-// a terminal reaches us alone and we decide when the server goes.
+// sysProcAttr says how to start a process of the account. It has its own process group, so that Ctrl-C in a terminal
+// reaches only the parent, and the parent decides when the server ends.
 func (a account) sysProcAttr() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if a.other {
 		attr.Credential = &syscall.Credential{Uid: a.uid, Gid: a.gid}
 	}
-	child.DieWithParent(attr, syscall.SIGINT) // its fast shutdown: it ends its own children and leaves its folder in order
+	child.DieWithParent(attr, syscall.SIGINT) // PostgreSQL's fast shutdown: it ends its own children and leaves its folder in order
 	return attr
 }

@@ -13,7 +13,7 @@ import (
 	"strconv"
 )
 
-// The folders in which distributions keep the server's programs; PG_BIN goes before them, PATH comes last.
+// The folders in which distributions keep the server's programs. PG_BIN comes before them, and PATH after them.
 var homes = []string{
 	"/usr/lib/postgresql/*/bin",                                                          // Debian, Ubuntu
 	"/usr/pgsql-*/bin",                                                                   // Red Hat, PGDG
@@ -23,7 +23,7 @@ var homes = []string{
 	"/usr/local/pgsql/bin", "/usr/libexec/postgresql*", "/opt/local/lib/postgresql*/bin", // source, Alpine, MacPorts
 }
 
-// binaries returns a folder that holds initdb and postgres, downloading them if there is no other way.
+// binaries returns a folder that holds initdb and postgres. If there is none, it downloads them.
 func binaries(ctx context.Context) (string, error) {
 	if dir := os.Getenv("PG_BIN"); dir != "" {
 		if !complete(dir) {
@@ -51,7 +51,7 @@ func installed(patterns []string) string {
 	for _, pattern := range patterns {
 		dirs, err := filepath.Glob(pattern)
 		if err != nil {
-			continue // a constant of ours; its test would fail
+			continue // the pattern is a constant; its test would fail
 		}
 		slices.SortFunc(dirs, func(a, b string) int { return version(b) - version(a) })
 		for _, dir := range dirs {
@@ -65,7 +65,7 @@ func installed(patterns []string) string {
 
 var lastNumber = regexp.MustCompile(`(\d+)(?:\.(\d+))?\D*$`)
 
-// version is the last number in a path, times a hundred, plus the one behind its dot: 9.6 sorts below 15.
+// version is the last number in a path times a hundred, plus the one after its dot, so that 9.6 sorts below 15.
 func version(path string) int {
 	m := lastNumber.FindStringSubmatch(path)
 	if m == nil {

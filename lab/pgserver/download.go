@@ -14,8 +14,8 @@ import (
 
 const downloadVersion = embedded.V17
 
-// download fetches and unpacks server binaries, once per machine, and returns their folder. The embedding library can
-// do no less than start a server too, and cannot do that as root; only its unpacked files matter here.
+// download fetches and unpacks server binaries, once per machine, and returns their folder. The embedding library also
+// starts a server, which fails for root. Only its unpacked files are needed here.
 func download(ctx context.Context) (string, error) {
 	home, err := downloadHome()
 	if err != nil {
@@ -37,7 +37,7 @@ func download(ctx context.Context) (string, error) {
 	db := embedded.NewDatabase(embedded.DefaultConfig().Version(downloadVersion).Port(uint32(port)).
 		BinariesPath(home).CachePath(work).RuntimePath(filepath.Join(work, "run")).Logger(io.Discard))
 	startErr := db.Start()
-	http.DefaultClient.CloseIdleConnections() // the library leaves its own open
+	http.DefaultClient.CloseIdleConnections() // the library leaves its own log open
 	if startErr == nil {
 		if err := db.Stop(); err != nil {
 			return "", fmt.Errorf("stopping the server that came with the download: %w", err)
@@ -49,8 +49,8 @@ func download(ctx context.Context) (string, error) {
 	return bin, nil
 }
 
-// downloadHome is where unpacked binaries stay: in the user's cache, but for root, whose home other accounts may not
-// enter, in the system's.
+// downloadHome is where unpacked binaries stay: in the user's cache. For root it is the system's cache, because other
+// accounts may not enter root's home.
 func downloadHome() (string, error) {
 	cache := "/var/cache"
 	if os.Geteuid() != 0 {

@@ -47,7 +47,7 @@ func (s *Server) makeFolders(dir string) error {
 		return fmt.Errorf("creating a folder for the server: %w", err)
 	}
 	s.run = run
-	// MkdirTemp makes it 0700, which keeps the server's own account out.
+	// MkdirTemp creates it with mode 0700, which the server's account cannot enter.
 	if err := os.Chmod(run, 0o755); err != nil {
 		return fmt.Errorf("opening the server's folder: %w", err)
 	}
@@ -76,7 +76,7 @@ func (s *Server) init(ctx context.Context) error {
 		return nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("looking into the data directory: %w", err)
+		return fmt.Errorf("reading the data directory: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"),
 		"-D", s.data, "-U", superuser, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
@@ -88,7 +88,7 @@ func (s *Server) init(ctx context.Context) error {
 	return nil
 }
 
-// command is the server process: in the foreground, so that it is our child and ends with us.
+// command returns the server process. It runs in the foreground, so that it is our child and ends with us.
 func (s *Server) command() (*exec.Cmd, error) {
 	args := []string{
 		"-D", s.data, "-p", strconv.Itoa(s.port), "-k", filepath.Join(s.run, "s"),

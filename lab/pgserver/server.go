@@ -1,8 +1,8 @@
 // Package pgserver runs a real PostgreSQL server as a child process, for the lab, the tests and the benchmarks.
 //
-// Invariant: no server outlives the process that started it, and a server without a directory of its own
-// leaves no file behind after Stop. It works as root too: PostgreSQL itself refuses to, so the server then
-// runs as user postgres or nobody. Durability is switched off; never keep anything precious in it.
+// Invariant: no server outlives the process that started it, and a server without its own directory leaves no file
+// behind after Stop. It also works for root: PostgreSQL refuses to run as root, so the server then runs as user
+// postgres or nobody. Durability is switched off, so never keep valuable data in it.
 package pgserver
 
 import (
@@ -39,15 +39,15 @@ type Options struct {
 	Settings map[string]string
 }
 
-// Server is a running PostgreSQL. Its methods are safe for concurrent use, and those of its life are [child.Server]'s;
-// Kill makes no checkpoint.
+// Server is a running PostgreSQL. Its methods are safe for concurrent use. [child.Server] starts and stops it. Kill
+// makes no checkpoint.
 type Server struct {
 	*child.Server
 
 	bin      string // folder of initdb and postgres
 	account  account
 	settings map[string]string
-	run      string // temporary folder: sockets, log, and data where Options.Dir is empty
+	run      string // temporary folder: sockets, log, and data if Options.Dir is empty
 	data     string
 	port     int
 }
@@ -102,7 +102,7 @@ func (s *Server) Port() int { return s.port }
 // Bin returns the folder with the server's programs.
 func (s *Server) Bin() string { return s.bin }
 
-// ready takes a connection.
+// ready opens a connection.
 func (s *Server) ready(ctx context.Context) error {
 	conn, err := pgconn.Connect(ctx, s.DSN("postgres"))
 	if err != nil {

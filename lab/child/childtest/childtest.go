@@ -1,6 +1,6 @@
 // Package childtest gives the tests of a process one server.
 //
-// Invariant: it is started by the first test that asks, and is gone when the process is.
+// Invariant: the first test that asks starts it, and it ends with the process.
 package childtest
 
 import (
@@ -12,9 +12,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// One is a server of the whole test process. Its methods are safe for concurrent use.
+// One is one server for the whole test process. Its methods are safe for concurrent use.
 type One[S interface{ Stop() error }] struct {
-	// Name begins the lines about it on standard error.
+	// Name begins the lines about the server on standard error.
 	Name  string
 	Start func(context.Context) (S, error)
 
@@ -23,7 +23,7 @@ type One[S interface{ Stop() error }] struct {
 	running bool
 }
 
-// Get returns the server, which starts with the first call that does not fail.
+// Get returns the server. The first successful call starts it.
 func (o *One[S]) Get() (S, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -37,8 +37,8 @@ func (o *One[S]) Get() (S, error) {
 	return server, err
 }
 
-// Run is what a package's TestMain calls, and exits with: it runs the tests (a testing.M, or one that does more), stops
-// the server, and fails the run if a goroutine was left behind.
+// Run is called by a package's TestMain, which exits with its result. It runs the tests, stops the server, and fails
+// the run if a goroutine was left behind. The tests are a testing.M, or a type that does more.
 func (o *One[S]) Run(m interface{ Run() int }) int {
 	code := m.Run()
 	if err := o.Stop(); err != nil {
@@ -54,7 +54,7 @@ func (o *One[S]) Run(m interface{ Run() int }) int {
 	return code
 }
 
-// Stop stops the server, if a test has asked for it. Only who does not leave that to Run calls it, when all tests have ended.
+// Stop stops the server if a test has started it. Call it after all tests, and only if Run does not.
 func (o *One[S]) Stop() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -1,6 +1,6 @@
 // Package kafkatest gives tests a real Apache Kafka: one server per test process, started by the first test that asks.
 //
-// Invariant: the server is gone when the process is. Under CI=true a test that needs Kafka never is skipped.
+// Invariant: the server ends with the process. With CI=true, no test that needs Kafka is skipped.
 package kafkatest
 
 import (
@@ -20,18 +20,18 @@ var one = childtest.One[*kafkaserver.Server]{
 	},
 }
 
-// Main is what a package's TestMain calls: it runs the tests, stops the server, and fails the run if a goroutine was
+// Main is called by a package's TestMain. It runs the tests, stops the server, and fails the run if a goroutine was
 // left behind.
 func Main(m *testing.M) { os.Exit(Run(m)) }
 
-// Run is Main for a TestMain that does more: it returns the exit code instead of ending the process.
+// Run is Main for a TestMain that does more. It returns the exit code instead of ending the process.
 func Run(m *testing.M) int { return one.Run(m) }
 
-// Stop stops the server, if a test has asked for it: for a TestMain that has more servers than this.
+// Stop stops the server if a test has started it, for a TestMain with more servers than this.
 func Stop() error { return one.Stop() }
 
-// Server returns the test process's server, which starts with the first call. Where there is no Kafka the test is
-// skipped, but for CI, where it fails.
+// Server returns the test process's server. The first call starts it. Without Kafka it skips the test, or fails it on
+// CI.
 func Server(t testing.TB) *kafkaserver.Server {
 	t.Helper()
 	s, err := one.Get()

@@ -1,6 +1,6 @@
 // Package pgtest gives tests a real PostgreSQL: one server per test process, a fresh database per test.
 //
-// Invariant: a test never sees another test's rows, and the server is gone when the process is.
+// Invariant: a test never sees another test's rows, and the server ends with the process.
 package pgtest
 
 import (
@@ -28,15 +28,15 @@ var (
 	counter atomic.Int64 // makes names of databases unique
 )
 
-// Main is what a package's TestMain calls: it runs the tests, stops the server, and fails the run if a goroutine
-// was left behind.
+// Main is called by a package's TestMain. It runs the tests, stops the server, and fails the run if a goroutine was
+// left behind.
 func Main(m *testing.M) { os.Exit(Run(m)) }
 
-// Run is Main for a TestMain that does more: it returns the exit code instead of ending the process. What is run may be
-// more than a testing.M, such as one that stops further servers.
+// Run is Main for a TestMain that does more. It returns the exit code instead of ending the process. The tests may be
+// more than a testing.M, such as a type that also stops other servers.
 func Run(m interface{ Run() int }) int { return one.Run(m) }
 
-// Server returns the test process's server, which starts with the first call.
+// Server returns the test process's server. The first call starts it.
 func Server(t testing.TB) *pgserver.Server {
 	t.Helper()
 	s, err := one.Get()
@@ -70,7 +70,7 @@ func exec(t testing.TB, s *pgserver.Server, sql string) {
 	}
 }
 
-// plain turns a test's name into the part of a database name that people read.
+// plain turns a test's name into a readable part of a database name.
 func plain(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {

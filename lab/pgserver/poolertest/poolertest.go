@@ -1,6 +1,6 @@
-// Package poolertest gives tests a real PgBouncer before a PostgreSQL.
+// Package poolertest gives tests a real PgBouncer in front of a PostgreSQL.
 //
-// Invariant: it is gone when the test is.
+// Invariant: it ends with the test.
 package poolertest
 
 import (
@@ -22,9 +22,9 @@ import (
 
 const patience = 30 * time.Second
 
-// Start starts a PgBouncer before the server of the DSN, in which its clients are the superuser, and returns a DSN that goes
-// through it. Settings are those of its configuration, as "pool_mode = transaction". Where it is not installed the test is
-// skipped.
+// Start starts a PgBouncer in front of the server of the DSN, and returns a DSN that goes through it. Its clients are
+// the superuser. settings belong to its configuration, such as "pool_mode = transaction". If PgBouncer is not
+// installed, the test is skipped.
 func Start(t testing.TB, dsn string, settings ...string) string {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
