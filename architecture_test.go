@@ -67,6 +67,7 @@ var livesIn = map[string][]string{
 	"github.com/segmentio/kafka-go":              {"topic", "lab"},
 	"github.com/twmb/franz-go":                   {"lab"},
 	"golang.org/x/sync":                          {"*"},
+	"golang.org/x/sys":                           {"source"},
 	"github.com/slack-go/slack":                  {"alerts"},
 	"github.com/google/go-cmp":                   {},
 	"github.com/prometheus/common":               {},

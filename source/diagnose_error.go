@@ -30,7 +30,7 @@ func Unreachable(err error) bool {
 		return strings.HasPrefix(pg.Code, "08") || slices.Contains([]string{"53300", "57P01", "57P02", "57P03"}, pg.Code)
 	}
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	return connecting || errors.Is(err, context.DeadlineExceeded)
+	return connecting || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, session.ErrLost)
 }
 
 // hints by PostgreSQL's error code.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -31,8 +32,11 @@ func stayed(conn *pgxpool.Conn, now string) error {
 // one round is mostly enough.
 const rounds = 3
 
-// protocolViolation is what a pooler in statement mode answers to BEGIN.
-const protocolViolation = "08P01"
+const (
+	protocolViolation = "08P01" // what a pooler in statement mode answers to BEGIN
+	undefinedObject   = "42704" // what a server answers that does not know a setting
+	invalidParameter  = "22023" // or whose system cannot do it
+)
 
 // prove begins a transaction, and finds out whether connections are sessions where a pooler stands in between. Whoever
 // connects directly is told the number of its process; poolers tell a number of their own, with which a query is cancelled.
@@ -42,16 +46,12 @@ func (p *Pool) prove(ctx context.Context) error {
 		return err
 	}
 	defer a.Release()
-	direct := strconv.FormatUint(uint64(a.Conn().PgConn().PID()), 10)
-	first, err := start(ctx, a, readCommitted)
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == protocolViolation {
-		return fmt.Errorf("%w: %w", ErrShared, err)
-	}
+	first, err := p.first(ctx, a)
 	if err != nil {
 		return err
 	}
-	rollback(a)
-	if first == direct {
+	direct := strconv.FormatUint(uint64(a.Conn().PgConn().PID()), 10)
+	if strings.HasPrefix(first, direct+" ") {
 		return nil
 	}
 	b, err := p.pool.Acquire(ctx)
@@ -60,21 +60,37 @@ func (p *Pool) prove(ctx context.Context) error {
 	}
 	defer b.Release()
 	for range rounds {
-		if err := own(ctx, a, b); err != nil {
+		if err := p.own(ctx, a, b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// first begins a connection's first transaction, and leaves out the one setting that not every server has.
+func (p *Pool) first(ctx context.Context, conn *pgxpool.Conn) (string, error) {
+	defer rollback(conn)
+	process, err := start(ctx, conn, p.readCommitted())
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case ok && refused.Code == protocolViolation:
+		return "", fmt.Errorf("%w: %w", ErrShared, err)
+	case ok && (refused.Code == undefinedObject || refused.Code == invalidParameter):
+		p.settings, _, _ = strings.Cut(p.settings, clientCheck)
+		rollback(conn)
+		return start(ctx, conn, p.readCommitted())
+	}
+	return process, err
+}
+
 // own is ErrShared if two connections are seen in one process, or one of them in two.
-func own(ctx context.Context, a, b *pgxpool.Conn) error {
-	ours, err := start(ctx, a, readCommitted)
+func (p *Pool) own(ctx context.Context, a, b *pgxpool.Conn) error {
+	ours, err := start(ctx, a, p.readCommitted())
 	if err != nil {
 		return err
 	}
 	rollback(a)
-	other, err := start(ctx, b, readCommitted) // is open while the first begins again
+	other, err := start(ctx, b, p.readCommitted()) // is open while the first begins again
 	if err != nil {
 		return err
 	}
@@ -82,7 +98,7 @@ func own(ctx context.Context, a, b *pgxpool.Conn) error {
 	if ours == other {
 		return ErrShared
 	}
-	_, err = start(ctx, a, readCommitted)
+	_, err = start(ctx, a, p.readCommitted())
 	rollback(a)
 	return err
 }

@@ -25,17 +25,42 @@ const (
 
 // Pool lends read-only transactions on one server.
 type Pool struct {
-	pool *pgxpool.Pool
+	pool     *pgxpool.Pool
+	limits   Limits
+	settings string // of each transaction
 }
 
+// Config says how to connect.
+type Config struct {
+	Limits
+	pool *pgxpool.Config
+}
+
+// Limits are what ends a connection whose other end has gone. Zero values are right; tests are in a hurry.
+type Limits struct {
+	// Quiet is how long a transaction that lasts may be silent before the server is asked whether it still works.
+	Quiet time.Duration
+	// Idle is after how long the server ends a transaction that is not heard of. It is told of us each Quiet.
+	Idle time.Duration
+	// Check is how often the server looks during a statement whether we are still there.
+	Check time.Duration
+}
+
+const (
+	defaultQuiet = 15 * time.Second
+	defaultIdle  = 5 * time.Minute
+	defaultCheck = 10 * time.Second
+)
+
 // Parse reads a DSN. Its error quotes the DSN.
-func Parse(dsn string) (*pgxpool.Config, error) {
+func Parse(dsn string) (*Config, error) {
 	c, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, err
 	}
 	c.MaxConns = maxConnections
 	c.ConnConfig.ConnectTimeout = connectTimeout
+	c.ConnConfig.DialFunc = dial
 	// These two alone are settings of the session: every pooler keeps them apart for its clients.
 	for name, value := range map[string]string{"application_name": "crosscheck", "client_encoding": "UTF8"} {
 		for set := range c.ConnConfig.RuntimeParams { // names of settings are case-insensitive, keys of the map are not
@@ -47,18 +72,18 @@ func Parse(dsn string) (*pgxpool.Config, error) {
 	}
 	// Statements are not prepared by name: they differ from pass to pass.
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	return c, nil
+	return &Config{Limits: Limits{defaultQuiet, defaultIdle, defaultCheck}, pool: c}, nil
 }
 
 // Open connects, and proves that a transaction can be had.
-func Open(ctx context.Context, c *pgxpool.Config) (*Pool, error) {
+func Open(ctx context.Context, c *Config) (*Pool, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	pool, err := pgxpool.NewWithConfig(ctx, c)
+	pool, err := pgxpool.NewWithConfig(ctx, c.pool)
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{pool: pool}
+	p := &Pool{pool: pool, limits: c.Limits, settings: settings + "SET LOCAL idle_in_transaction_session_timeout = " + milliseconds(c.Idle) + "; " + clientCheck + milliseconds(c.Check) + "; "}
 	if err := p.prove(ctx); err != nil {
 		pool.Close()
 		return nil, err
@@ -74,7 +99,7 @@ func (p *Pool) Config() *pgconn.Config { return &p.pool.Config().ConnConfig.Conf
 
 // Read runs fn in a transaction in which each statement sees what is committed.
 func (p *Pool) Read(ctx context.Context, fn func(*Tx) error) error {
-	tx, err := p.begin(ctx, readCommitted)
+	tx, err := p.begin(ctx, p.readCommitted())
 	if err != nil {
 		return err
 	}
@@ -84,7 +109,7 @@ func (p *Pool) Read(ctx context.Context, fn func(*Tx) error) error {
 
 // Query runs one statement in a transaction of its own, which ends with the rows.
 func (p *Pool) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	tx, err := p.begin(ctx, readCommitted)
+	tx, err := p.begin(ctx, p.readCommitted())
 	if err != nil {
 		return nil, err
 	}
@@ -98,26 +123,36 @@ func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 }
 
 // Begin opens a transaction that sees one snapshot throughout, which is taken at once. It may last: its statements have up
-// to timeout, and it may be idle for as long. The snapshot is another transaction's where one is named.
+// to timeout, and it is watched between them and while they run. The snapshot is another transaction's where one is named.
 func (p *Pool) Begin(ctx context.Context, timeout time.Duration, exported string) (*Tx, error) {
-	mode := repeatableRead
+	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
 	if exported != "" {
-		mode += "SET TRANSACTION SNAPSHOT '" + strings.ReplaceAll(exported, "'", "''") + "'; "
+		begin += "SET TRANSACTION SNAPSHOT '" + strings.ReplaceAll(exported, "'", "''") + "'; "
 	}
-	milliseconds := strconv.FormatInt(timeout.Milliseconds(), 10)
-	return p.begin(ctx, mode+settings+"SET LOCAL statement_timeout = "+milliseconds+"; SET LOCAL idle_in_transaction_session_timeout = "+milliseconds+"; ")
+	// The other side's first row may keep us from reading for long, and so the server from sending.
+	t, err := p.begin(ctx, begin+p.settings+"SET LOCAL statement_timeout = "+milliseconds(timeout)+"; SET LOCAL tcp_user_timeout = '10min'; ")
+	if err != nil {
+		return nil, err
+	}
+	t.wire = wireOf(t.conn.Conn().PgConn().Conn())
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() { defer close(ended); t.watch(watching, p) }()
+	t.unwatch = func() { stop(); <-ended }
+	return t, nil
 }
 
-const (
-	readCommitted  = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; " + settings
-	repeatableRead = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
-)
+// readCommitted begins a transaction in which each statement sees what is committed.
+func (p *Pool) readCommitted() string {
+	return "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; " + p.settings
+}
 
 // settings bound what a transaction may cost, fix how values are printed, and make hidden rows an error.
 const settings = "SET LOCAL row_security = off; " +
 	"SET LOCAL statement_timeout = '60s'; " +
 	"SET LOCAL lock_timeout = '5s'; " +
-	"SET LOCAL idle_in_transaction_session_timeout = '5min'; " +
+	"SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3; " +
+	"SET LOCAL tcp_user_timeout = '60s'; " +
 	"SET LOCAL TimeZone = 'UTC'; " +
 	"SET LOCAL DateStyle = 'ISO, YMD'; " +
 	"SET LOCAL IntervalStyle = 'iso_8601'; " +
@@ -126,21 +161,31 @@ const settings = "SET LOCAL row_security = off; " +
 	"SET LOCAL search_path = ''; " +
 	"SET LOCAL jit = off; " // on for large digests only
 
+// clientCheck is known since PostgreSQL 14, and not to all systems.
+const clientCheck = "SET LOCAL client_connection_check_interval = "
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
 func (p *Pool) begin(ctx context.Context, begin string) (*Tx, error) {
 	conn, err := p.pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := start(ctx, conn, begin); err != nil {
+	process, err := start(ctx, conn, begin)
+	if err != nil {
 		conn.Release() // which closes it, if the transaction has begun
 		return nil, fmt.Errorf("beginning a read-only transaction: %w", err)
 	}
-	return &Tx{conn: conn}, nil
+	return &Tx{conn: conn, process: process}, nil
 }
 
-// start sends all that a transaction begins with at once: it costs one round trip. It returns the server process that runs it.
+// serverStarted tells servers apart, and one from itself before a restart.
+const serverStarted = "extract(epoch FROM pg_catalog.pg_postmaster_start_time())::text"
+
+// start sends all that a transaction begins with at once: it costs one round trip. It returns the server process that runs it,
+// and when its server was started.
 func start(ctx context.Context, conn *pgxpool.Conn, begin string) (process string, err error) {
-	results, err := conn.Conn().PgConn().Exec(ctx, begin+"SELECT pg_catalog.pg_backend_pid()::text").ReadAll()
+	results, err := conn.Conn().PgConn().Exec(ctx, begin+"SELECT pg_catalog.pg_backend_pid() || ' ' || "+serverStarted).ReadAll()
 	if err != nil {
 		return "", err
 	}

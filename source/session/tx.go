@@ -2,7 +2,9 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -11,13 +13,23 @@ import (
 
 // Tx is a read-only transaction. It is for one goroutine at a time.
 type Tx struct {
-	conn *pgxpool.Conn
-	once sync.Once
+	conn    *pgxpool.Conn
+	process string // that runs it
+	once    sync.Once
+
+	// Of one that is watched:
+	using   sync.Mutex // held while a statement runs, until its rows have been read
+	wire    *wire
+	lost    atomic.Bool // the watch has closed the wire
+	unwatch func()
 }
 
 // Close rolls back, whatever became of the caller's context. It may be called more than once.
 func (t *Tx) Close() {
 	t.once.Do(func() {
+		if t.unwatch != nil {
+			t.unwatch()
+		}
 		rollback(t.conn)
 		t.conn.Release()
 	})
@@ -29,41 +41,58 @@ func rollback(conn *pgxpool.Conn) {
 	_, _ = conn.Exec(ctx, "ROLLBACK") // a connection on which it failed is closed by Release
 }
 
-// Query runs one statement.
+// Query runs one statement. Its rows must have been closed before the next one.
 func (t *Tx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return t.conn.Query(ctx, sql, args...)
+	return t.query(ctx, func() {}, sql, args...)
 }
 
 // QueryRow is [Tx.Query] for one row.
 func (t *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	return t.conn.QueryRow(ctx, sql, args...)
+	r, err := t.Query(ctx, sql, args...)
+	return row{r, err}
 }
 
 // Set changes settings for the rest of the transaction. They are ours, and never text of the configuration: this is the one
 // way to send several statements at once, and so to end a transaction that others believe in.
 func (t *Tx) Set(ctx context.Context, settings string) error {
-	_, err := t.conn.Exec(ctx, settings)
-	return err
+	return t.Wire(func(conn *pgconn.PgConn) error { return conn.Exec(ctx, settings).Close() })
 }
 
 // Wire lends the connection for what [pgx.Rows] cannot do.
-func (t *Tx) Wire(fn func(*pgconn.PgConn) error) error { return fn(t.conn.Conn().PgConn()) }
+func (t *Tx) Wire(fn func(*pgconn.PgConn) error) error {
+	t.using.Lock()
+	defer t.using.Unlock()
+	return t.reason(fn(t.conn.Conn().PgConn()))
+}
 
-// query calls done when the rows have been read.
-func (t *Tx) query(ctx context.Context, done func(), sql string, args ...any) (pgx.Rows, error) {
+// query calls then when the rows have been read.
+func (t *Tx) query(ctx context.Context, then func(), sql string, args ...any) (pgx.Rows, error) {
+	t.using.Lock()
+	done := sync.OnceFunc(func() { t.using.Unlock(); then() })
 	r, err := t.conn.Query(ctx, sql, args...)
 	if err != nil {
 		done()
-		return nil, err
+		return nil, t.reason(err)
 	}
-	return &rows{Rows: r, done: done}, nil
+	return &rows{Rows: r, tx: t, done: done}, nil
+}
+
+// reason says why a connection failed that we have closed ourselves.
+func (t *Tx) reason(err error) error {
+	if err != nil && t.lost.Load() {
+		return fmt.Errorf("%w: %w", ErrLost, err)
+	}
+	return err
 }
 
 // rows are rows after which something ends.
 type rows struct {
 	pgx.Rows
+	tx   *Tx
 	done func()
 }
+
+func (r *rows) Err() error { return r.tx.reason(r.Rows.Err()) }
 
 func (r *rows) Next() bool {
 	if r.Rows.Next() {
