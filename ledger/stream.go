@@ -25,7 +25,7 @@ func (l *Ledger) LoadStream(ctx context.Context, fingerprint string) (follow.Sta
 		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error {
 			var caughtUp *time.Time
 			err := tx.QueryRow(ctx, `
-				SELECT claimed_from, frontier, kept, excused, complete, stored, seen, checked, caught_up_at
+				SELECT claimed_from, frontier, kept, uncertain_to, complete, stored, seen, checked, caught_up_at
 				FROM stream_state WHERE fingerprint = $1`, fingerprint).Scan(&s.From, &s.Frontier, &s.Kept, &s.UncertainTo, &s.Complete,
 				&s.Evidence.Stored, &s.Evidence.Seen, &s.Evidence.Checked, &caughtUp)
 			if errors.Is(err, pgx.ErrNoRows) {
@@ -127,10 +127,10 @@ func (l *Ledger) CommitStream(ctx context.Context, held lease.Lease, c follow.Co
 func writeStreamState(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	s, e := c.State, c.State.Evidence
 	_, err := tx.Exec(ctx, `
-		INSERT INTO stream_state AS t (fingerprint, claimed_from, frontier, excused, complete, stored, seen, checked, caught_up_at, gaps, at, kept)
+		INSERT INTO stream_state AS t (fingerprint, claimed_from, frontier, uncertain_to, complete, stored, seen, checked, caught_up_at, gaps, at, kept)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (fingerprint) DO UPDATE SET claimed_from = excluded.claimed_from, frontier = excluded.frontier, kept = excluded.kept,
-			excused = excluded.excused, complete = excluded.complete, stored = excluded.stored, seen = excluded.seen,
+			uncertain_to = excluded.uncertain_to, complete = excluded.complete, stored = excluded.stored, seen = excluded.seen,
 			checked = excluded.checked, caught_up_at = excluded.caught_up_at, gaps = t.gaps + excluded.gaps, at = excluded.at`,
 		c.Fingerprint, s.From, s.Frontier, s.UncertainTo, s.Complete, e.Stored, e.Seen, e.Checked, orNull(e.CaughtUpAt), c.Gaps, micro(c.At), s.Kept)
 	if err != nil {
@@ -175,7 +175,7 @@ func writeStreamBuckets(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 
 func writeStreamUnmatched(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	for _, s := range c.Matched {
-		_, err := tx.Exec(ctx, `DELETE FROM stream_stray WHERE fingerprint = $1 AND number = $2 AND at_offset = $3`, c.Fingerprint, s.Partition, s.Offset)
+		_, err := tx.Exec(ctx, `DELETE FROM stream_unmatched WHERE fingerprint = $1 AND number = $2 AND at_offset = $3`, c.Fingerprint, s.Partition, s.Offset)
 		if err != nil {
 			return err
 		}
@@ -183,9 +183,9 @@ func writeStreamUnmatched(ctx context.Context, tx pgx.Tx, c follow.Commit) error
 	var batch pgx.Batch
 	for _, s := range c.Unmatched {
 		batch.Queue(`
-			INSERT INTO stream_stray (fingerprint, number, at_offset, value, first_seen, due, judged)
+			INSERT INTO stream_unmatched (fingerprint, number, at_offset, value, first_seen, due, ghost)
 			VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (fingerprint, number, at_offset) DO UPDATE SET due = excluded.due, judged = excluded.judged`,
+			ON CONFLICT (fingerprint, number, at_offset) DO UPDATE SET due = excluded.due, ghost = excluded.ghost`,
 			c.Fingerprint, s.Partition, s.Offset, s.Value, micro(s.FirstSeen), micro(s.Due), s.Ghost)
 	}
 	return tx.SendBatch(ctx, &batch).Close()
@@ -272,12 +272,12 @@ func positionsOf(positions []order.Position) []int64 {
 // DueUnmatched implements [follow.Ledger].
 func (l *Ledger) DueUnmatched(ctx context.Context, fingerprint string, at time.Time, limit int) (due []follow.UnmatchedMessage, waiting int64, err error) {
 	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
-		err := l.pool.QueryRow(ctx, `SELECT count(*) FROM stream_stray WHERE fingerprint = $1 AND NOT judged`, fingerprint).Scan(&waiting)
+		err := l.pool.QueryRow(ctx, `SELECT count(*) FROM stream_unmatched WHERE fingerprint = $1 AND NOT ghost`, fingerprint).Scan(&waiting)
 		if err != nil {
 			return err
 		}
 		rows, err := l.pool.Query(ctx, `
-			SELECT number, at_offset, value, first_seen, due, judged FROM stream_stray
+			SELECT number, at_offset, value, first_seen, due, ghost FROM stream_unmatched
 			WHERE fingerprint = $1 AND due <= $2 ORDER BY due, number, at_offset LIMIT $3`, fingerprint, micro(at), limit)
 		if err != nil {
 			return err

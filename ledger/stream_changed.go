@@ -29,7 +29,7 @@ func markChanged(ctx context.Context, tx pgx.Tx, fingerprint string, keys []orde
 		return err
 	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO stream_touched (fingerprint, order_key, at) SELECT $1, k, $3 FROM unnest($2::text[]) k
+		INSERT INTO stream_changed (fingerprint, order_key, at) SELECT $1, k, $3 FROM unnest($2::text[]) k
 		ON CONFLICT (fingerprint, order_key) DO UPDATE SET mark = excluded.mark, at = excluded.at`, fingerprint, texts(keys), micro(at))
 	return err
 }
@@ -37,7 +37,7 @@ func markChanged(ctx context.Context, tx pgx.Tx, fingerprint string, keys []orde
 // lockChanged lets one transaction at a time mark orders: a mark is drawn before it can be seen, and whoever reads up to a
 // later one would pass over it.
 func lockChanged(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('crosscheck touched'), hashtext(current_schema()))`)
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('crosscheck changed orders'), hashtext(current_schema()))`)
 	return err
 }
 
@@ -69,7 +69,7 @@ func (l *Ledger) ChangedAfter(ctx context.Context, fingerprint string, after int
 	mark = after
 	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `
-			SELECT order_key, mark FROM stream_touched WHERE fingerprint = $1 AND mark > $2 ORDER BY mark LIMIT $3`, fingerprint, after, limit)
+			SELECT order_key, mark FROM stream_changed WHERE fingerprint = $1 AND mark > $2 ORDER BY mark LIMIT $3`, fingerprint, after, limit)
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (l *Ledger) ForgetChanged(ctx context.Context, held lease.Lease, fingerprin
 		if err := lockChanged(ctx, tx); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `DELETE FROM stream_touched WHERE fingerprint = $1 AND mark <= $2 AND at < $3`, fingerprint, upTo, micro(before))
+		_, err := tx.Exec(ctx, `DELETE FROM stream_changed WHERE fingerprint = $1 AND mark <= $2 AND at < $3`, fingerprint, upTo, micro(before))
 		return err
 	})
 	if err != nil {

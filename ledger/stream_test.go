@@ -164,7 +164,7 @@ func TestAStreamThatNobodyFollowsIsForgotten(t *testing.T) {
 		keys, _, err := l.ChangedAfter(t.Context(), followed, 0, 10)
 		kept, kerr := l.ClosedAfter(t.Context(), followed, 0, 10)
 		if err != nil || kerr != nil || (len(keys) > 0) != (state.From > 0) || len(kept) != len(keys) {
-			t.Errorf("with state %+v touched are %v, %v, closed %v, %v", state, keys, err, kept, kerr)
+			t.Errorf("with state %+v changed are %v, %v, closed %v, %v", state, keys, err, kept, kerr)
 		}
 		return state.From > 0
 	}
