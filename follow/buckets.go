@@ -32,7 +32,7 @@ func (w *work) seen(p order.Position) presence {
 	if !w.closed(b) {
 		return notSeen
 	}
-	if kept, known := w.loaded[b]; known && !hasBit(kept.Seen, p) {
+	if kept, known := w.recounts.loaded[b]; known && !hasBit(kept.Seen, p) {
 		return notSeen // it was not stored when the bucket was closed
 	}
 	return seenBefore
@@ -47,23 +47,23 @@ func (w *work) mark(p order.Position) {
 	}
 	setBit(bucket.Seen, p)
 	clearBit(bucket.Lost, p)
-	w.changed[b] = true
+	w.step.changed[b] = true
 	if b < w.state.Frontier {
-		w.again[b] = true
+		w.recounts.again[b] = true
 	}
-	w.newest = max(w.newest, p)
-	w.advancing = true
+	w.progress.newest = max(w.progress.newest, p)
+	w.progress.advancing = true
 }
 
 // open makes a bucket that is not open an open one, with what was seen of it before.
 func (w *work) open(b int64) *Bucket {
 	bucket := &Bucket{Seen: make([]byte, bucketWidth/8)}
 	if w.closed(b) {
-		kept := w.loaded[b]
+		kept := w.recounts.loaded[b]
 		copy(bucket.Seen, kept.Seen)
 		bucket.Stored, bucket.Sum = kept.Stored, kept.Sum
 		w.state.Complete -= kept.Stored
-		delete(w.loaded, b)
+		delete(w.recounts.loaded, b)
 	}
 	w.state.Buckets[b] = bucket
 	return bucket
@@ -73,11 +73,11 @@ func (w *work) open(b int64) *Bucket {
 func (w *work) close(b int64, bucket *Bucket) {
 	w.state.Complete += bucket.Stored
 	delete(w.state.Buckets, b)
-	delete(w.loaded, b)
-	delete(w.late, b)
-	delete(w.again, b)
-	w.changed[b] = true
-	w.pending.Closed = append(w.pending.Closed, ClosedBucket{Bucket: b, Seen: bucket.Seen, Stored: bucket.Stored, Sum: bucket.Sum})
+	delete(w.recounts.loaded, b)
+	delete(w.recounts.late, b)
+	delete(w.recounts.again, b)
+	w.step.changed[b] = true
+	w.step.commit.Closed = append(w.step.commit.Closed, ClosedBucket{Bucket: b, Seen: bucket.Seen, Stored: bucket.Stored, Sum: bucket.Sum})
 }
 
 // closed is true for a bucket that was complete when it was counted.
@@ -110,7 +110,7 @@ func (w *work) checkBucket(ctx context.Context, n PositionCount, upTo order.Posi
 		}
 	}
 	if was != n || missing != bucket.Missing {
-		w.changed[b] = true
+		w.step.changed[b] = true
 	}
 	bucket.Stored, bucket.Sum, bucket.Missing = n.Events, n.Sum, missing
 	if missing == 0 && b < last {
@@ -119,17 +119,17 @@ func (w *work) checkBucket(ctx context.Context, n PositionCount, upTo order.Posi
 	if b >= w.state.Frontier && b < last {
 		w.state.Frontier = b + 1
 	}
-	if len(w.pending.Findings) >= commitFindings {
+	if len(w.step.commit.Findings) >= commitFindings {
 		return w.commit(ctx)
 	}
 	return nil
 }
 
 func (w *work) nothingLost(b int64, bucket *Bucket) {
-	delete(w.late, b)
+	delete(w.recounts.late, b)
 	if bucket.Lost != nil {
 		bucket.Lost = nil
-		w.pending.Lost[b] = []LostEvent{}
+		w.step.commit.Lost[b] = []LostEvent{}
 	}
 }
 
@@ -170,6 +170,6 @@ func (w *work) drill(ctx context.Context, b int64, upTo order.Position, old bool
 		}
 		w.find(e.Key, compare.Missing, cause, nil, hasBit(was, e.Position))
 	}
-	w.pending.Lost[b] = slices.Clip(append([]LostEvent{}, lost...))
+	w.step.commit.Lost[b] = slices.Clip(append([]LostEvent{}, lost...))
 	return missing, nil
 }

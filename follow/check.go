@@ -45,26 +45,26 @@ type check struct {
 // on the stream by then has been read.
 func (w *work) findMissing(ctx context.Context) error {
 	now := w.Now()
-	if w.advancing {
-		w.advancing, w.advanced = false, now
+	if w.progress.advancing {
+		w.progress.advancing, w.progress.advanced = false, now
 	}
 	if err := w.capture(ctx, now); err != nil {
 		return err
 	}
-	if w.check == nil {
-		if err := w.prepareCheck(ctx, now); err != nil || w.check == nil {
+	if w.stored.check == nil {
+		if err := w.prepareCheck(ctx, now); err != nil || w.stored.check == nil {
 			return err
 		}
 	}
-	for _, p := range w.check.ends {
+	for _, p := range w.stored.check.ends {
 		if s := w.state.Partitions[p.Partition]; s.Next < p.End && p.End > p.First {
 			return nil
 		}
 	}
-	w.pending.At = now // this step counts, even if it found nothing
+	w.step.commit.At = now // this step counts, even if it found nothing
 	if !w.state.claims() {
 		if !w.claim() {
-			w.check = nil
+			w.stored.check = nil
 			return nil
 		}
 		if err := w.forgetUnclaimed(ctx); err != nil {
@@ -80,27 +80,27 @@ func (w *work) capture(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if n := len(w.horizons); n == 0 || w.horizons[n-1].Position != h.Position || w.horizons[n-1].newest != w.newest {
-		w.horizons = append(w.horizons, pastHorizon{Horizon: h, at: now, newest: w.newest})
+	if n := len(w.stored.horizons); n == 0 || w.stored.horizons[n-1].Position != h.Position || w.stored.horizons[n-1].newest != w.progress.newest {
+		w.stored.horizons = append(w.stored.horizons, pastHorizon{Horizon: h, at: now, newest: w.progress.newest})
 	}
 	oldest, err := w.Store.Oldest(ctx)
 	if err != nil {
 		return err
 	}
 	last := -1
-	for i := range w.horizons {
-		if h := &w.horizons[i]; h.cleared.IsZero() && h.Below <= oldest {
+	for i := range w.stored.horizons {
+		if h := &w.stored.horizons[i]; h.cleared.IsZero() && h.Below <= oldest {
 			h.cleared = now
 			last = i
 		}
 	}
 	if last >= 0 {
-		if err := w.countVisible(ctx, &w.horizons[last]); err != nil {
+		if err := w.countVisible(ctx, &w.stored.horizons[last]); err != nil {
 			return err
 		}
 	}
-	if len(w.horizons) > maxHorizons { // a transaction stays open for long: the oldest will do
-		w.horizons = w.horizons[:maxHorizons/2]
+	if len(w.stored.horizons) > maxHorizons { // a transaction stays open for long: the oldest will do
+		w.stored.horizons = w.stored.horizons[:maxHorizons/2]
 	}
 	return nil
 }
@@ -114,20 +114,20 @@ func (w *work) countVisible(ctx context.Context, h *pastHorizon) error {
 		h.counted = true
 		return nil
 	}
-	if w.counted == order.NoPosition {
-		w.counted = max(w.state.From, firstOf(b)) - 1
+	if w.stored.counted == order.NoPosition {
+		w.stored.counted = max(w.state.From, firstOf(b)) - 1
 	}
-	for w.counted < h.Position {
-		counts, upTo, err := w.Store.CountPositions(ctx, w.counted+1, h.Position, bucketShift, chunkEvents)
+	for w.stored.counted < h.Position {
+		counts, upTo, err := w.Store.CountPositions(ctx, w.stored.counted+1, h.Position, bucketShift, chunkEvents)
 		if err != nil {
 			return err
 		}
 		for _, n := range counts {
-			w.visible[n.Bucket] = w.visible[n.Bucket].plus(n)
+			w.stored.visible[n.Bucket] = w.stored.visible[n.Bucket].plus(n)
 		}
-		w.counted = upTo
+		w.stored.counted = upTo
 	}
-	h.visible, h.counted = w.visible[b].plus(PositionCount{Bucket: b}), true
+	h.visible, h.counted = w.stored.visible[b].plus(PositionCount{Bucket: b}), true
 	return nil
 }
 
@@ -146,7 +146,7 @@ func (c *check) old(n PositionCount, visible map[int64]PositionCount) bool {
 func (w *work) prepareCheck(ctx context.Context, now time.Time) error {
 	due := -1
 	passed := order.NoPosition
-	for i, h := range w.horizons {
+	for i, h := range w.stored.horizons {
 		if now.Sub(h.at) >= w.Window {
 			passed = max(h.newest, w.state.UncertainTo)
 		}
@@ -168,17 +168,17 @@ func (w *work) prepareCheck(ctx context.Context, now time.Time) error {
 		}
 	}
 	c := check{upTo: w.state.Evidence.Checked, at: now, ends: ends}
-	for _, h := range w.horizons[:due+1] {
+	for _, h := range w.stored.horizons[:due+1] {
 		if h.counted && h.Position >= c.upTo && (h.Position <= passed || now.Sub(h.cleared) >= w.patience()) {
 			c.upTo, c.visible = h.Position, h.visible
 		}
 	}
-	stored := w.horizons[due].Position
-	c.whole = c.upTo >= stored || w.newest >= stored
-	w.check = &c
+	stored := w.stored.horizons[due].Position
+	c.whole = c.upTo >= stored || w.progress.newest >= stored
+	w.stored.check = &c
 	// The newest one that is due says what is stored, and those behind what is checked now are waited for.
-	waiting := slices.DeleteFunc(slices.Clone(w.horizons[:due]), func(h pastHorizon) bool { return h.Position <= c.upTo })
-	w.horizons = append(waiting, w.horizons[due:]...)
+	waiting := slices.DeleteFunc(slices.Clone(w.stored.horizons[:due]), func(h pastHorizon) bool { return h.Position <= c.upTo })
+	w.stored.horizons = append(waiting, w.stored.horizons[due:]...)
 	return nil
 }
 
@@ -203,7 +203,7 @@ func (w *work) claim() bool {
 	for b := range w.state.Buckets {
 		if b < w.state.Frontier {
 			delete(w.state.Buckets, b)
-			w.changed[b] = true
+			w.step.changed[b] = true
 		}
 	}
 	return true
@@ -219,15 +219,15 @@ func (w *work) forgetUnclaimed(ctx context.Context) error {
 	if err != nil || len(counts) == 0 {
 		return err
 	}
-	if n, ok := w.visible[b]; ok {
-		w.visible[b] = n.minus(counts[0])
+	if n, ok := w.stored.visible[b]; ok {
+		w.stored.visible[b] = n.minus(counts[0])
 	}
-	for i := range w.horizons {
-		if h := &w.horizons[i]; h.counted && bucketOf(h.Position) == b {
+	for i := range w.stored.horizons {
+		if h := &w.stored.horizons[i]; h.counted && bucketOf(h.Position) == b {
 			h.visible = h.visible.minus(counts[0])
 		}
 	}
-	if c := w.check; bucketOf(c.upTo) == b {
+	if c := w.stored.check; bucketOf(c.upTo) == b {
 		c.visible = c.visible.minus(counts[0])
 	}
 	return nil
@@ -236,8 +236,8 @@ func (w *work) forgetUnclaimed(ctx context.Context) error {
 // checkSome goes on with the check that is due, and ends it when everything up to its position has been counted. What it
 // has counted is stored, and not counted again by the next tick or the next process.
 func (w *work) checkSome(ctx context.Context) error {
-	c := w.check
-	w.judging = c.at
+	c := w.stored.check
+	w.progress.judging = c.at
 	if err := w.recount(ctx); err != nil {
 		return err
 	}
@@ -251,7 +251,7 @@ func (w *work) checkSome(ctx context.Context) error {
 	}
 	w.sumUp()
 	if done {
-		w.check = nil
+		w.stored.check = nil
 		if c.whole {
 			w.state.Evidence.CaughtUpAt = c.at
 		}
@@ -282,12 +282,12 @@ func (w *work) checkChunk(ctx context.Context, to order.Position) (upTo order.Po
 	// In their order, so that the frontier can follow.
 	slices.SortFunc(counts, func(a, b PositionCount) int { return cmp.Compare(a.Bucket, b.Bucket) })
 	for _, n := range counts {
-		if err := w.checkBucket(ctx, n, upTo, last, w.check.old(n, w.visible)); err != nil {
+		if err := w.checkBucket(ctx, n, upTo, last, w.stored.check.old(n, w.stored.visible)); err != nil {
 			return 0, err
 		}
 	}
 	w.state.Frontier = max(w.state.Frontier, last)
-	maps.DeleteFunc(w.visible, func(b int64, _ PositionCount) bool { return b < w.state.Frontier })
+	maps.DeleteFunc(w.stored.visible, func(b int64, _ PositionCount) bool { return b < w.state.Frontier })
 	w.state.Evidence.Checked = max(w.state.Evidence.Checked, upTo)
 	return upTo, nil
 }
@@ -301,7 +301,7 @@ func (w *work) sumUp() {
 			continue
 		}
 		var late int64
-		if l := w.late[b]; l != nil {
+		if l := w.recounts.late[b]; l != nil {
 			late = l.count
 		}
 		e.Stored += bucket.Stored - late

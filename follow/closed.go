@@ -25,8 +25,8 @@ const (
 // loadClosed reads what was kept of the closed buckets of some positions, so that seen and mark know it. It does nothing for
 // positions at the frontier, which are nearly all.
 func (w *work) loadClosed(ctx context.Context, positions []order.Position) error {
-	if len(w.loaded) >= maxKept {
-		clear(w.loaded)
+	if len(w.recounts.loaded) >= maxKept {
+		clear(w.recounts.loaded)
 	}
 	var ask []int64
 	for _, p := range positions {
@@ -34,10 +34,10 @@ func (w *work) loadClosed(ctx context.Context, positions []order.Position) error
 		if b >= w.state.Frontier || b < w.state.Kept || !w.closed(b) {
 			continue
 		}
-		if _, known := w.loaded[b]; known {
+		if _, known := w.recounts.loaded[b]; known {
 			continue
 		}
-		w.loaded[b] = ClosedBucket{Bucket: b}
+		w.recounts.loaded[b] = ClosedBucket{Bucket: b}
 		ask = append(ask, b)
 	}
 	if len(ask) == 0 {
@@ -45,7 +45,7 @@ func (w *work) loadClosed(ctx context.Context, positions []order.Position) error
 	}
 	kept, err := w.Ledger.ClosedBuckets(ctx, w.Fingerprint, ask)
 	for _, k := range kept {
-		w.loaded[k.Bucket] = k
+		w.recounts.loaded[k.Bucket] = k
 	}
 	return err
 }
@@ -79,15 +79,15 @@ func (w *work) recount(ctx context.Context) error {
 		if len(counts) > 0 {
 			n = counts[0]
 		}
-		delete(w.again, b)
+		delete(w.recounts.again, b)
 		if err := w.checkBucket(ctx, n, lastOf(b), w.state.Frontier, false); err != nil {
 			return err
 		}
 	}
-	if err := w.recountClosed(ctx, &w.near, w.state.Frontier-nearWidth, nearBuckets); err != nil {
+	if err := w.recountClosed(ctx, &w.recounts.near, w.state.Frontier-nearWidth, nearBuckets); err != nil {
 		return err
 	}
-	return w.recountClosed(ctx, &w.far, bucketOf(w.state.From), farBuckets)
+	return w.recountClosed(ctx, &w.recounts.far, bucketOf(w.state.From), farBuckets)
 }
 
 func (w *work) openToCount() []int64 {
@@ -96,18 +96,18 @@ func (w *work) openToCount() []int64 {
 	for b := range w.state.Buckets {
 		switch {
 		case b >= w.state.Frontier:
-		case w.again[b] || w.ripe(b):
+		case w.recounts.again[b] || w.ripe(b):
 			due = append(due, b)
-		case b > w.rotation:
+		case b > w.recounts.rotation:
 			next = min(next, b)
 		}
 	}
 	slices.Sort(due)
 	due = due[:min(len(due), openAgain)]
-	if w.rotation = next; next < math.MaxInt64 {
+	if w.recounts.rotation = next; next < math.MaxInt64 {
 		return append(due, next)
 	}
-	w.rotation = math.MinInt64
+	w.recounts.rotation = math.MinInt64
 	return due
 }
 
@@ -146,7 +146,7 @@ func (w *work) recountClosed(ctx context.Context, turn *int64, first int64, limi
 		if !w.closed(n.Bucket) || w.closing(n.Bucket) || k.Stored == n.Events && k.Sum == n.Sum {
 			continue
 		}
-		w.loaded[n.Bucket] = k
+		w.recounts.loaded[n.Bucket] = k
 		if err := w.checkBucket(ctx, n, lastOf(n.Bucket), w.state.Frontier, false); err != nil {
 			return err
 		}
@@ -156,5 +156,5 @@ func (w *work) recountClosed(ctx context.Context, turn *int64, first int64, limi
 
 // closing is true for a bucket that was closed just now: the ledger does not know it yet.
 func (w *work) closing(b int64) bool {
-	return slices.ContainsFunc(w.pending.Closed, func(k ClosedBucket) bool { return k.Bucket == b })
+	return slices.ContainsFunc(w.step.commit.Closed, func(k ClosedBucket) bool { return k.Bucket == b })
 }

@@ -163,29 +163,52 @@ type work struct {
 	lease   lease.Lease
 	state   State
 	waiting int64 // unmatched messages in the ledger that were not judged yet
+	recent  lastMessages
+	grown   bool // partitions were added: a key may rightly have moved to another one
 
-	pending  Commit
-	changed  map[int64]bool // buckets since the last commit
-	messages int            // since the last commit
+	step     step
+	progress progress
+	stored   stored
+	recounts recounts
+}
+
+// step is what has come of messages and checks since the last commit.
+type step struct {
+	commit   Commit
+	changed  map[int64]bool // buckets
+	messages int
 	found    map[foundKey]int
-	recent   lastMessages
-	grown    bool // partitions were added: a key may rightly have moved to another one
+}
 
-	horizons []pastHorizon // captured, not yet old enough; oldest first
-	check    *check        // waits for the reader to catch up; nil when none is due
-	judging  time.Time     // everything that was published by then has been read
+func newStep() step {
+	return step{
+		commit:  Commit{Lost: map[int64][]LostEvent{}, Changed: map[order.Key]bool{}},
+		changed: map[int64]bool{}, found: map[foundKey]int{},
+	}
+}
 
+// progress is how far the stream has come: what is missing may be called lost only once the stream has gone on.
+type progress struct {
 	newest    order.Position // the highest of the stored events that were seen on the stream
 	advancing bool           // something was seen since the last tick
 	advanced  time.Time      // the last tick at which that was so
+	judging   time.Time      // everything that was published by then has been read
+}
 
-	visible map[int64]PositionCount // by bucket, what was counted when horizons were cleared
-	counted order.Position          // up to here; NoPosition before the first
+// stored is what was asked of the event store.
+type stored struct {
+	horizons []pastHorizon           // captured, not yet old enough; oldest first
+	check    *check                  // waits for the reader to catch up; nil when none is due
+	visible  map[int64]PositionCount // by bucket, what was counted when horizons were cleared
+	counted  order.Position          // up to here; NoPosition before the first
+}
 
-	again    map[int64]bool         // open buckets below the frontier in which something was seen since they were counted
+// recounts are the buckets below the frontier that are counted again.
+type recounts struct {
+	again    map[int64]bool         // open buckets in which something was seen since they were counted
 	late     map[int64]*lateEvents  // by bucket
 	loaded   map[int64]ClosedBucket // of closed buckets, as far as the ledger was asked; without bits where nothing is kept
-	rotation int64                  // the open bucket below the frontier that was counted again last
+	rotation int64                  // the open bucket that was counted again last
 	near     int64                  // the closed bucket that is to be counted again next, among the newest ones
 	far      int64                  // the same among all
 }
@@ -195,16 +218,19 @@ func newWork(f *Follower, l lease.Lease, state State) *work {
 		state = newState()
 	}
 	w := &work{
-		Follower: f, lease: l, state: state, again: map[int64]bool{}, visible: map[int64]PositionCount{}, late: map[int64]*lateEvents{}, loaded: map[int64]ClosedBucket{}, rotation: math.MinInt64,
-		newest: order.NoPosition, counted: order.NoPosition,
+		Follower: f, lease: l, state: state, step: newStep(),
+		progress: progress{newest: order.NoPosition},
+		stored:   stored{visible: map[int64]PositionCount{}, counted: order.NoPosition},
+		recounts: recounts{
+			again: map[int64]bool{}, late: map[int64]*lateEvents{}, loaded: map[int64]ClosedBucket{}, rotation: math.MinInt64,
+		},
 	}
 	if state.claims() && state.Frontier > bucketOf(state.From) { // buckets are closed where everything stored was seen
-		w.newest = firstOf(state.Frontier) - 1
+		w.progress.newest = firstOf(state.Frontier) - 1
 	}
 	for b, bucket := range state.Buckets {
-		w.newest = max(w.newest, bucket.newest(b))
+		w.progress.newest = max(w.progress.newest, bucket.newest(b))
 	}
-	w.clear()
 	return w
 }
 
@@ -226,7 +252,7 @@ func (w *work) loop(ctx context.Context, batches <-chan readBatch) error {
 	defer tick.Stop()
 	for {
 		in := batches
-		if w.waiting+int64(len(w.pending.Unmatched)) >= maxUnmatched {
+		if w.waiting+int64(len(w.step.commit.Unmatched)) >= maxUnmatched {
 			in = nil
 		}
 		var err error
@@ -235,7 +261,7 @@ func (w *work) loop(ctx context.Context, batches <-chan readBatch) error {
 			return ctx.Err()
 		case b := <-in:
 			err = w.batch(ctx, b)
-			if err == nil && (w.messages >= commitMessages || len(w.pending.Findings) >= commitFindings) {
+			if err == nil && (w.step.messages >= commitMessages || len(w.step.commit.Findings) >= commitFindings) {
 				err = w.commit(ctx)
 			}
 		case <-tick.C:
@@ -264,26 +290,21 @@ func (w *work) commit(ctx context.Context) error {
 	if !w.dirty() {
 		return nil
 	}
-	c := w.pending
+	c := w.step.commit
 	c.Fingerprint, c.At, c.State = w.Fingerprint, w.Now(), w.state
-	c.State.Buckets = make(map[int64]*Bucket, len(w.changed))
-	for b := range w.changed {
+	c.State.Buckets = make(map[int64]*Bucket, len(w.step.changed))
+	for b := range w.step.changed {
 		c.State.Buckets[b] = w.state.Buckets[b]
 	}
 	if err := w.Ledger.CommitStream(ctx, w.lease, c); err != nil {
 		return fmt.Errorf("storing what the stream showed: %w", err)
 	}
-	w.clear()
+	w.step = newStep()
 	return nil
 }
 
 func (w *work) dirty() bool {
-	p := w.pending
-	return w.messages > 0 || len(w.changed) > 0 || len(p.Findings) > 0 || len(p.Lost) > 0 || len(p.Unmatched) > 0 ||
+	p := w.step.commit
+	return w.step.messages > 0 || len(w.step.changed) > 0 || len(p.Findings) > 0 || len(p.Lost) > 0 || len(p.Unmatched) > 0 ||
 		len(p.Matched) > 0 || p.Gaps > 0 || !p.At.IsZero()
-}
-
-func (w *work) clear() {
-	w.pending = Commit{Lost: map[int64][]LostEvent{}, Changed: map[order.Key]bool{}}
-	w.changed, w.found, w.messages = map[int64]bool{}, map[foundKey]int{}, 0
 }

@@ -18,9 +18,9 @@ type lateEvents struct {
 
 // noticed notes the late events of a bucket: those of before are judged by now, or still wait with the others.
 func (w *work) noticed(b int64, positions []order.Position) {
-	was := w.late[b]
+	was := w.recounts.late[b]
 	if len(positions) == 0 {
-		delete(w.late, b)
+		delete(w.recounts.late, b)
 		return
 	}
 	l := &lateEvents{noticed: make([]byte, bucketWidth/8), count: int64(len(positions)), since: w.Now()}
@@ -31,26 +31,26 @@ func (w *work) noticed(b int64, positions []order.Position) {
 		// The clock of those that wait goes on. One that came since waits for the next turn.
 		l.noticed, l.since, l.passed = was.noticed, was.since, was.passed
 	}
-	w.late[b] = l
+	w.recounts.late[b] = l
 }
 
 // ripe is true once the late events of a bucket that are still missing may be called lost: the stream has gone on since
 // they were noticed, and they had a window's time after that.
 func (w *work) ripe(b int64) bool {
-	l := w.late[b]
+	l := w.recounts.late[b]
 	if l == nil {
 		return false
 	}
-	if l.passed.IsZero() && w.advanced.After(l.since) {
-		l.passed = w.advanced
+	if l.passed.IsZero() && w.progress.advanced.After(l.since) {
+		l.passed = w.progress.advanced
 	}
-	return !l.passed.IsZero() && w.judging.Sub(l.passed) >= w.Window || w.judging.Sub(l.since) >= w.patience()
+	return !l.passed.IsZero() && w.progress.judging.Sub(l.passed) >= w.Window || w.progress.judging.Sub(l.since) >= w.patience()
 }
 
 // overdue is true for a late event that is to be called lost now.
 func (w *work) overdue(p order.Position) bool {
 	b := bucketOf(p)
-	return w.ripe(b) && hasBit(w.late[b].noticed, p)
+	return w.ripe(b) && hasBit(w.recounts.late[b].noticed, p)
 }
 
 // patience is how long an event may be missing while nothing newer comes.

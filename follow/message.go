@@ -37,12 +37,12 @@ func (w *work) batch(ctx context.Context, b readBatch) error {
 		a := &b.arrivals[i]
 		w.arrived(a, behind, &p)
 		if keepsUp && a.key != "" {
-			w.pending.Changed[a.key] = true
+			w.step.commit.Changed[a.key] = true
 		}
 	}
 	p.Next, p.End = b.Next, b.End
 	w.state.Partitions[b.Partition] = p
-	w.messages += len(b.Messages) + 1
+	w.step.messages += len(b.Messages) + 1
 	return nil
 }
 
@@ -53,7 +53,7 @@ func (w *work) gap(ctx context.Context, g Gap, p *PartitionState) error {
 		return err
 	}
 	w.state.UncertainTo = max(w.state.UncertainTo, h.Position)
-	w.pending.Gaps++
+	w.step.commit.Gaps++
 	if g.Kind == GapTruncated {
 		p.ReplayTo = max(p.ReplayTo, g.Expected)
 	}
@@ -109,7 +109,7 @@ func (w *work) arrived(a *arrival, behind map[order.Key][]order.Event, p *Partit
 	}
 	if !a.stored {
 		now := w.Now()
-		w.pending.Unmatched = append(w.pending.Unmatched, UnmatchedMessage{
+		w.step.commit.Unmatched = append(w.step.commit.Unmatched, UnmatchedMessage{
 			Partition: a.Partition, Offset: a.Offset, Value: bytes.Clone(a.Value), FirstSeen: now, Due: now.Add(w.Window),
 		})
 		return
@@ -121,7 +121,7 @@ func (w *work) arrived(a *arrival, behind map[order.Key][]order.Event, p *Partit
 
 // unreadable says where a message is that no order can be found by, for the first one in a commit.
 func (w *work) unreadable(a *arrival) {
-	if _, twice := w.found[foundKey{w.topicKey(", unreadable"), compare.SchemaDrift}]; !twice {
+	if _, twice := w.step.found[foundKey{w.topicKey(", unreadable"), compare.SchemaDrift}]; !twice {
 		w.Log.Warn("a message cannot be read", slog.Int("partition", a.Partition), slog.Int64("offset", a.Offset), slog.Any("error", a.drift))
 	}
 }
@@ -175,7 +175,7 @@ func (w *work) shown(at order.Position, key order.Key, replayed bool) {
 	case notSeen:
 		w.mark(at)
 		if at <= w.state.Evidence.Checked {
-			w.pending.Arrived = append(w.pending.Arrived, at)
+			w.step.commit.Arrived = append(w.step.commit.Arrived, at)
 		}
 	case notClaimed:
 	}
@@ -190,12 +190,12 @@ type foundKey struct {
 // found again.
 func (w *work) find(key order.Key, kind compare.Kind, cause compare.Cause, fields []compare.FieldDifference, again bool) {
 	id := foundKey{key, cause}
-	if i, twice := w.found[id]; twice {
-		w.pending.Findings[i].Again = w.pending.Findings[i].Again && again
+	if i, twice := w.step.found[id]; twice {
+		w.step.commit.Findings[i].Again = w.step.commit.Findings[i].Again && again
 		return
 	}
-	w.found[id] = len(w.pending.Findings)
-	w.pending.Findings = append(w.pending.Findings, Finding{
+	w.step.found[id] = len(w.step.commit.Findings)
+	w.step.commit.Findings = append(w.step.commit.Findings, Finding{
 		Mismatch: compare.Mismatch{Key: key, Kind: kind, Hop: order.EventsToStream, Cause: cause, Fields: fields},
 		Seen:     w.Now(), Again: again,
 	})
@@ -235,13 +235,13 @@ func (w *work) judgeUnmatched(ctx context.Context) error {
 		a := &arrivals[i]
 		if a.stored {
 			w.matched(a, s.Offset < w.state.Partitions[s.Partition].ReplayTo)
-			w.pending.Matched = append(w.pending.Matched, s)
-			w.pending.MatchedOrders = append(w.pending.MatchedOrders, a.key)
+			w.step.commit.Matched = append(w.step.commit.Matched, s)
+			w.step.commit.MatchedOrders = append(w.step.commit.MatchedOrders, a.key)
 			continue
 		}
 		w.find(a.key, compare.Phantom, compare.GhostPublish, nil, s.Ghost)
 		s.Ghost, s.Due = true, now.Add(max(w.Window, ghostEvery))
-		w.pending.Unmatched = append(w.pending.Unmatched, s)
+		w.step.commit.Unmatched = append(w.step.commit.Unmatched, s)
 	}
 	return w.commit(ctx)
 }
