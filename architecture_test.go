@@ -22,7 +22,7 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "board", "sampler", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human"},
+	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
 	"source": {"verify", "follow", "compare", "order", "doctor"},
@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"lab":    {}, // shares no code with what judges it
 
 	"sampler": {"verify", "lease"},
+	"explain": {"verify", "follow", "compare", "order", "human"},
 	"verify":  {"compare", "order", "lease"},
 	"follow":  {"compare", "order", "lease"},
 	"board":   {"verify", "compare", "gate", "incident", "metrics", "order"},

@@ -27,8 +27,6 @@ type Evidence struct {
 	Projection []order.Row
 	// History is legacy's own record of the order; nil is unknown.
 	History *History
-	// Overtaken is true if the projection shows later events of other orders: this one is not just waiting.
-	Overtaken bool
 	// ProjectionReached is the newest change that the projection shows of any order; zero is unknown. A projection
 	// that has not reached an event as a whole has left out nothing: it is late, or it has stopped.
 	ProjectionReached time.Time
@@ -39,9 +37,9 @@ type Evidence struct {
 
 // Diagnosis is what the evidence says of one order.
 type Diagnosis struct {
-	// Verdict is Diverged only where waiting cannot help: a projection in an impossible state, or overtaken.
-	// Lagging is for everything that could still be on its way, or could be a matter of which side was read first;
-	// if it is the same after the settle window, it has diverged, with this hop and cause.
+	// Verdict is Diverged only where waiting cannot help: a projection in an impossible state. Lagging is for everything
+	// that could still be on its way, or could be a matter of which side was read first; if it is the same after the settle
+	// window, it has diverged, with this hop and cause.
 	Verdict    Verdict
 	Hop        order.Hop // empty for a match
 	Cause      Cause     // empty for a match, and where no rule applies

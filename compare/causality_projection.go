@@ -48,11 +48,23 @@ func (c *aCase) behind() Diagnosis {
 		d.Cause = StoppedProjector
 		d.Reason += fmt.Sprintf("; it shows nothing of any order that is newer than %s", order.TimestamptzText(reached))
 	}
-	if c.Overtaken {
-		d.Verdict, d.Confidence = Diverged, Medium
+	if c.overtaken() {
+		d.Confidence = Medium
 		d.Reason += "; it has shown later events of other orders"
 	}
 	return d
+}
+
+// overtaken is true where the projection shows changes of other orders that are later than all that happened to this one,
+// and not by a moment: what bears an earlier time may have been committed later.
+func (c *aCase) overtaken() bool {
+	newest := c.Events[len(c.Events)-1].At
+	for _, row := range c.Legacy {
+		if row.ChangedAt.After(newest) {
+			newest = row.ChangedAt
+		}
+	}
+	return c.ProjectionReached.Sub(newest) >= CommitTime
 }
 
 // whySkipped looks for what made the projector pass over the event at the index; an empty cause is nothing found.

@@ -222,7 +222,7 @@ func TestWrongValuesAreRecognised(t *testing.T) {
 func TestDiagnosisIsTotal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := compare.Evidence{
-			Events: ordertest.Odd(t, 10), Overtaken: rapid.Bool().Draw(t, "overtaken"),
+			Events: ordertest.Odd(t, 10), ProjectionReached: second(rapid.IntRange(0, 20).Draw(t, "reached")),
 			Legacy: oddRows(t), Projection: oddRows(t),
 		}
 		if rapid.Bool().Draw(t, "with history") {

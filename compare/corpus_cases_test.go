@@ -80,7 +80,7 @@ func valuesFromTables(t testing.TB) (out []askedCase) {
 func orderAsked(o compare.Oracle, e compare.Evidence) *orderQuestion {
 	q := &orderQuestion{
 		Fields: storedFields(o.Fields), Events: storedEvents(e.Events), Legacy: storedRows(e.Legacy), Projection: storedRows(e.Projection),
-		Overtaken: e.Overtaken, ProjectionReached: e.ProjectionReached, Silent: e.Silent,
+		ProjectionReached: e.ProjectionReached, Silent: e.Silent,
 	}
 	if e.History != nil {
 		h := storedHistoryOf(*e.History)

@@ -88,7 +88,7 @@ func drawSide(t *rapid.T, events []order.Event, wrong []order.Row) compare.Evide
 
 // drawEvidence adds what else may be known of an order.
 func drawEvidence(t *rapid.T, e compare.Evidence) compare.Evidence {
-	e.Overtaken, e.Silent = rapid.Bool().Draw(t, "overtaken"), rapid.IntRange(0, 3).Draw(t, "silent") == 0
+	e.Silent = rapid.IntRange(0, 3).Draw(t, "silent") == 0
 	if rapid.Bool().Draw(t, "reached") && len(e.Events) > 0 {
 		e.ProjectionReached = rapid.SampledFrom(e.Events).Draw(t, "newest").At
 	}

@@ -33,7 +33,6 @@ type orderQuestion struct {
 	Legacy            []storedRow    `json:"legacy"`
 	Projection        []storedRow    `json:"projection"`
 	History           *storedHistory `json:"history,omitempty"`
-	Overtaken         bool           `json:"overtaken,omitempty"`
 	ProjectionReached time.Time      `json:"projection_reached,omitzero"`
 	Silent            bool           `json:"silent,omitempty"`
 }
@@ -56,7 +55,7 @@ func (q *orderQuestion) answer() any {
 	o := compare.Oracle{Fields: fieldsFrom(q.Fields)}
 	e := compare.Evidence{
 		Events: eventsFrom(q.Events), Legacy: rowsFrom(q.Legacy), Projection: rowsFrom(q.Projection),
-		Overtaken: q.Overtaken, ProjectionReached: q.ProjectionReached, Silent: q.Silent,
+		ProjectionReached: q.ProjectionReached, Silent: q.Silent,
 	}
 	if q.History != nil {
 		h := q.History.history()

@@ -24,6 +24,9 @@ type Observation struct {
 	LegacyChangedAt time.Time
 	// ProjectionReached is the newest change that the projection shows for any order, at the same snapshot; zero where unknown.
 	ProjectionReached time.Time
+	// Impossible is why waiting cannot help: the projection is in a state that no number of events leads to. Empty where it
+	// may. It is not kept between looks.
+	Impossible string
 }
 
 // Settle says how lag is told from divergence by patience.
@@ -60,7 +63,21 @@ type Judgement struct {
 
 // Judge compares two looks at an order. Moves counts the earlier looks at which it had moved; firstSeen is when
 // the mismatch was first seen.
+//
+// A projection in an impossible state is proven only if the history was at rest since the look before. A transaction that
+// committed late puts an event into the middle of a history; a projection refreshed before that shows what came before
+// and after it, which no prefix does, and is merely late. An order that never rests and is impossible at each look has
+// diverged too, and is not unknown.
 func (s Settle) Judge(was, is Observation, moves int, firstSeen time.Time) Judgement {
+	j := s.byPatience(was, is, moves, firstSeen)
+	rested := was.EventsState != "" && was.EventsState == is.EventsState && is.At.Sub(was.At) >= s.Window
+	if is.Mismatch != nil && is.Impossible != "" && (rested || j.Verdict == Unverified) {
+		return Judgement{Verdict: Diverged, Final: true, Reason: is.Impossible}
+	}
+	return j
+}
+
+func (s Settle) byPatience(was, is Observation, moves int, firstSeen time.Time) Judgement {
 	switch {
 	case is.Mismatch == nil:
 		return Judgement{Verdict: Match, Final: true}

@@ -49,7 +49,6 @@ func TestNoReadWrites(t *testing.T) {
 		readSide(t, side)
 		readSide(t, fold)
 		readEvents(t, openEvents(t, c.events))
-		_, _ = side.Record(t.Context(), "1", &c.history)
 		_, _ = (&source.Records{Legacy: side, Config: c.history}).Records(t.Context(), []order.Key{"1"})
 		c.diagnose()
 		source.Diagnose(t.Context(), c.legacy, c.legacy, time.Now)

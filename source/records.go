@@ -12,6 +12,13 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
+// HistoryConfig says where legacy's own memory of its orders is: tables of the default schema, or views that look
+// like them.
+type HistoryConfig struct {
+	AuditLog string // entity_id, timestamp, field_changed, old_value, new_value
+	Trades   string // order_id, executed_at, quantity, price
+}
+
 // Records is legacy's own memory of its orders, in legacy's database.
 type Records struct {
 	Legacy *Side

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
@@ -26,7 +25,7 @@ func (p *pass) someChanges(ctx context.Context, legacy Snapshot, facts *FullFact
 	if err != nil {
 		return fmt.Errorf("drawing orders whose changes are counted: %w", err)
 	}
-	records, err := p.recalled(ctx, keys)
+	records, err := p.readRecords(ctx, keys)
 	if err != nil || records == nil {
 		return err
 	}
@@ -36,23 +35,6 @@ func (p *pass) someChanges(ctx context.Context, legacy Snapshot, facts *FullFact
 	}
 	facts.Changes = p.countChanges(records, histories)
 	return nil
-}
-
-// recalled is what legacy recorded of some orders; nil where there is nothing to ask, or it could not be read. Where changes are
-// counted it is read before the events: what is in it then must have its event, and an event that came later does no harm.
-//
-// Not being able to read it takes nothing from the pass but what it would have told: an audit log without an index may be
-// too slow.
-func (p *pass) recalled(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
-	if p.Events == nil || p.Records == nil || len(keys) == 0 {
-		return nil, nil
-	}
-	records, err := p.Records.Records(ctx, keys)
-	if err != nil && ctx.Err() == nil {
-		p.Log.WarnContext(ctx, "legacy's own record could not be read: changes are not counted, and causes are told without it", slog.String("error", err.Error()))
-		return nil, nil
-	}
-	return records, err
 }
 
 // countChanges counts recorded changes, and those with their event. One that is younger than lag may

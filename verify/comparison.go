@@ -210,9 +210,9 @@ func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) 
 	return done, errors.Join(cause, err)
 }
 
-// look compares all rows that the two sides have for one key, and queues a suspect if they disagree. What the events
+// compareRows compares all rows that the two sides have for one key, and queues a suspect if they disagree. What the events
 // say of it is asked when it is judged: there may be a million of them.
-func (p *pass) look(ctx context.Context, key order.Key, legacy, projection []order.Row, inSample bool) error {
+func (p *pass) compareRows(ctx context.Context, key order.Key, legacy, projection []order.Row, inSample bool) error {
 	o := compare.Observe(p.Fields, key, legacy, projection, p.at, p.reached)
 	if o.Mismatch == nil {
 		return nil
@@ -275,47 +275,10 @@ func both[T any](s snapshots, read func(Snapshot) (T, error)) (legacy, projectio
 	return legacy, projection, err
 }
 
-// rows reads the same keys on both sides, by key, and learns how wide rows are.
-func (p *pass) rows(ctx context.Context, s snapshots, keys []order.Key) (legacy, projection map[order.Key][]order.Row, err error) {
-	l, r, err := both(s, func(n Snapshot) ([]order.Row, error) { return n.Rows(ctx, keys) })
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, side := range [][]order.Row{l, r} {
-		var bytes int64
-		for _, row := range side {
-			bytes += row.Size()
-		}
-		p.width = max(p.width, bytes/int64(max(len(side), 1)), 1)
-	}
-	return byKey(l), byKey(r), nil
-}
-
-func byKey(rows []order.Row) map[order.Key][]order.Row {
-	out := make(map[order.Key][]order.Row, len(rows))
-	for _, r := range rows {
-		out[r.Key] = append(out[r.Key], r)
-	}
-	return out
-}
-
 // byRole orders what is had of both sides by their roles in this comparison.
 func byRole[T any](c *Comparison, legacy, projection T) (truth, follower T) {
 	if c.Legacy.Role() == order.Follower {
 		return projection, legacy
 	}
 	return legacy, projection
-}
-
-// mark notes the time of the snapshots, which is what all that is read through them is true of, and how far the
-// follower is. Not knowing the latter only means that patience decides alone.
-func (p *pass) mark(ctx context.Context, s snapshots) error {
-	p.at = p.Now()
-	_, follower := byRole(p.Comparison, s.legacy, s.projection)
-	reached, err := follower.Reached(ctx)
-	if err != nil && !errors.Is(err, ErrNotIndexed) {
-		return err
-	}
-	p.reached = reached
-	return nil
 }

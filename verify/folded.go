@@ -66,19 +66,18 @@ func (f *fold) lookUp(ctx context.Context) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	legacy, projection, err := f.rows(ctx, f.first, keys)
+	r, err := f.readRows(ctx, f.first, keys)
 	if err != nil {
 		return err
 	}
-	heard, err := f.hear(ctx, f.first, keys)
-	if err != nil {
+	if err := f.readEvents(ctx, f.first, keys, &r); err != nil {
 		return err
 	}
-	for _, is := range f.observe(keys, legacy, projection, heard) {
+	for _, is := range f.judge(keys, r) {
 		if is.Mismatch == nil {
 			continue
 		}
-		if err := f.suspect(ctx, is.Observation, legacy[is.Key], projection[is.Key], false); err != nil {
+		if err := f.suspect(ctx, is, r.legacy[is.Key], r.projection[is.Key], false); err != nil {
 			return err
 		}
 	}

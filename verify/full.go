@@ -78,7 +78,7 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 	w := &walk{pass: p, scan: scan, facts: facts}
 	w.differ = func(ctx context.Context, key order.Key, legacy, projection []order.Row) (bool, error) {
 		before := p.suspects
-		err := p.look(ctx, key, legacy, projection, false)
+		err := p.compareRows(ctx, key, legacy, projection, false)
 		return p.suspects != before, err
 	}
 	estimate, err := w.open(ctx, p.Legacy, p.Projection)

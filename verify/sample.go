@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -200,12 +199,12 @@ func (d *draw) readPhantoms(ctx context.Context, keys []order.Key) error {
 	for len(keys) > 0 {
 		part := keys[:min(d.atOnce(batch), len(keys))]
 		keys = keys[len(part):]
-		legacy, projection, err := d.rows(ctx, d.sides, part)
+		r, err := d.readRows(ctx, d.sides, part)
 		if err != nil {
 			return err
 		}
-		phantoms := d.fresh(part, func(k order.Key) bool { return len(legacy[k]) == 0 && len(projection[k]) > 0 })
-		if err := d.met(ctx, phantoms, legacy, projection, true); err != nil {
+		phantoms := d.fresh(part, func(k order.Key) bool { return len(r.legacy[k]) == 0 && len(r.projection[k]) > 0 })
+		if err := d.compareAll(ctx, phantoms, r, true); err != nil {
 			return err
 		}
 	}
@@ -218,15 +217,15 @@ func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool) error {
 	for len(keys) > 0 {
 		part := keys[:min(d.atOnce(maxRead), len(keys))]
 		keys = keys[len(part):]
-		legacy, projection, err := d.rows(ctx, d.sides, part)
+		r, err := d.readRows(ctx, d.sides, part)
 		if err != nil {
 			return err
 		}
-		there := d.fresh(part, func(k order.Key) bool { return len(legacy[k])+len(projection[k]) > 0 })
+		there := d.fresh(part, func(k order.Key) bool { return len(r.legacy[k])+len(r.projection[k]) > 0 })
 		if uniform {
 			there = there[:min(len(there), d.size-int(d.compared))]
 		}
-		if err := d.met(ctx, there, legacy, projection, uniform); err != nil {
+		if err := d.compareAll(ctx, there, r, uniform); err != nil {
 			return err
 		}
 		if uniform && d.compared >= int64(d.size) {
@@ -249,31 +248,28 @@ func (d *draw) fresh(keys []order.Key, wanted func(order.Key) bool) []order.Key 
 	return out
 }
 
-// met compares orders in all representations.
-func (d *draw) met(ctx context.Context, keys []order.Key, legacy, projection map[order.Key][]order.Row, inSample bool) error {
-	var records map[order.Key]compare.History
-	var err error
+// compareAll compares orders whose rows were read in all representations.
+func (d *draw) compareAll(ctx context.Context, keys []order.Key, r reading, inSample bool) (err error) {
 	if inSample {
-		there := slices.DeleteFunc(slices.Clone(keys), func(k order.Key) bool { return len(legacy[k]) == 0 })
-		if records, err = d.recalled(ctx, there); err != nil {
+		there := slices.DeleteFunc(slices.Clone(keys), func(k order.Key) bool { return len(r.legacy[k]) == 0 })
+		if r.records, err = d.readRecords(ctx, there); err != nil {
 			return err
 		}
 	}
-	heard, err := d.hear(ctx, d.sides, keys)
-	if err != nil {
+	if err := d.readEvents(ctx, d.sides, keys, &r); err != nil {
 		return err
 	}
-	changes := d.countChanges(records, heard.events)
+	changes := d.countChanges(r.records, r.events)
 	d.changes.Recorded += changes.Recorded
 	d.changes.WithEvents += changes.WithEvents
-	for _, is := range d.observe(keys, legacy, projection, heard) {
+	for _, is := range d.judge(keys, r) {
 		d.seen[is.Key] = true
 		d.compared++
-		d.meet(is.Key, legacy, projection)
+		d.meet(is.Key, r.legacy, r.projection)
 		if is.Mismatch == nil {
 			continue
 		}
-		if err := d.suspect(ctx, is.Observation, legacy[is.Key], projection[is.Key], inSample); err != nil {
+		if err := d.suspect(ctx, is, r.legacy[is.Key], r.projection[is.Key], inSample); err != nil {
 			return err
 		}
 	}

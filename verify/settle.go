@@ -56,7 +56,7 @@ func (p *pass) recheck(ctx context.Context) (unread, err error) {
 		if err != nil || len(suspects) == 0 {
 			return nil, err
 		}
-		outcomes, err := p.judge(ctx, suspects)
+		outcomes, err := p.outcomes(ctx, suspects)
 		if err != nil {
 			return err, nil
 		}
@@ -66,50 +66,27 @@ func (p *pass) recheck(ctx context.Context) (unread, err error) {
 	}
 }
 
-func (p *pass) judge(ctx context.Context, suspects []Suspect) ([]Outcome, error) {
-	s, err := p.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
-	if err := p.mark(ctx, s); err != nil {
-		return nil, err
-	}
+// outcomes looks at suspects again, and judges them.
+func (p *pass) outcomes(ctx context.Context, suspects []Suspect) ([]Outcome, error) {
 	keys := make([]order.Key, len(suspects))
 	for i, suspect := range suspects {
 		keys[i] = suspect.Key()
 	}
-	legacy, projection, err := p.rows(ctx, s, keys)
+	r, err := p.readAll(ctx, keys)
 	if err != nil {
-		return nil, err
-	}
-	heard, err := p.hear(ctx, s, keys)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.record(ctx, keys, &heard); err != nil {
 		return nil, err
 	}
 	outcomes := make([]Outcome, len(suspects))
-	for i, is := range p.observe(keys, legacy, projection, heard) {
+	for i, is := range p.judge(keys, r) {
 		outcomes[i] = p.outcome(suspects[i], is)
 	}
 	return outcomes, nil
 }
 
-// outcome lets patience decide, unless the diagnosis has proven already that waiting cannot help.
-//
-// A projection in an impossible state is proven only if the history was at rest since the look before. A transaction that
-// committed late puts an event into the middle of a history; a projection refreshed before that shows what came before
-// and behind it, which no prefix does, and is merely late. An order that never rests and is impossible at each look has
-// diverged too, and is not unknown.
-func (p *pass) outcome(suspect Suspect, is observation) Outcome {
-	j := p.Settle.Judge(suspect.Observation, is.Observation, suspect.Attempts, suspect.FirstSeen)
+// outcome is what becomes of a suspect by one more look at it.
+func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 	was := suspect.Observation
-	rested := was.EventsState != "" && was.EventsState == is.EventsState && is.At.Sub(was.At) >= p.Settle.Window
-	if is.Mismatch != nil && is.impossible != "" && (rested || j.Verdict == compare.Unverified) {
-		j = compare.Judgement{Verdict: compare.Diverged, Final: true, Reason: is.impossible}
-	}
+	j := p.Settle.Judge(was, is, suspect.Attempts, suspect.FirstSeen)
 	if j.Moved {
 		suspect.Attempts++
 	}
@@ -117,7 +94,7 @@ func (p *pass) outcome(suspect Suspect, is observation) Outcome {
 	if !j.Moved && was.At.Before(rest) {
 		rest = was.At
 	}
-	suspect.Observation = is.Observation
+	suspect.Observation = is
 	if !j.Final {
 		suspect.Observation.At = rest
 		suspect.Due = p.Settle.Again(rest, is.At, suspect.FirstSeen)
@@ -152,25 +129,24 @@ func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) b
 }
 
 func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known func(order.Key) bool) error {
-	legacy, projection, err := p.rows(ctx, s, keys)
+	r, err := p.readRows(ctx, s, keys)
 	if err != nil {
 		return err
 	}
-	heard, err := p.hear(ctx, s, keys)
-	if err != nil {
+	if err := p.readEvents(ctx, s, keys, &r); err != nil {
 		return err
 	}
 	var agreed []Outcome
-	for _, is := range p.observe(keys, legacy, projection, heard) {
+	for _, is := range p.judge(keys, r) {
 		if !known(is.Key) {
-			p.meet(is.Key, legacy, projection)
+			p.meet(is.Key, r.legacy, r.projection)
 		}
 		switch {
 		case is.Mismatch == nil:
-			agreed = append(agreed, Outcome{Suspect: Suspect{Observation: is.Observation, FirstSeen: is.At}, Verdict: compare.Match, Final: true})
+			agreed = append(agreed, Outcome{Suspect: Suspect{Observation: is, FirstSeen: is.At}, Verdict: compare.Match, Final: true})
 		case known(is.Key):
 		default:
-			if err := p.suspect(ctx, is.Observation, legacy[is.Key], projection[is.Key], false); err != nil {
+			if err := p.suspect(ctx, is, r.legacy[is.Key], r.projection[is.Key], false); err != nil {
 				return err
 			}
 		}
@@ -182,4 +158,25 @@ func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known
 		return fmt.Errorf("resolving divergences: %w", err)
 	}
 	return nil
+}
+
+// seen tells whoever counts mismatches.
+func (p *pass) seen(m *compare.Mismatch) {
+	if p.Seen != nil {
+		p.Seen(*m)
+	}
+}
+
+// suspect queues an order in which a look found a mismatch.
+func (p *pass) suspect(ctx context.Context, o compare.Observation, legacy, projection []order.Row, inSample bool) error {
+	p.seen(o.Mismatch)
+	p.suspects++
+	p.pending = append(p.pending, Suspect{
+		Observation: o, FirstSeen: p.at, Due: p.at.Add(p.Settle.Window), InSample: inSample,
+		Counted: Counted{Legacy: p.groupOf(legacy), Projection: p.groupOf(projection), Age: p.ageOf(legacy)},
+	})
+	if len(p.pending) < batch {
+		return nil
+	}
+	return p.flush(ctx)
 }

@@ -100,7 +100,7 @@ func (w *watch) once(ctx context.Context) (looked int64, err error) {
 		if len(keys) == 0 {
 			break
 		}
-		if err := w.look(ctx, keys); err != nil {
+		if err := w.lookAt(ctx, keys); err != nil {
 			return looked, err
 		}
 		w.after = mark
@@ -157,8 +157,8 @@ func (w *watch) changes(ctx context.Context, limit int) ([]Change, error) {
 	return recentChanges(ctx, s, limit)
 }
 
-// look compares the orders: those that agree have their divergences resolved, the others become suspects.
-func (w *watch) look(ctx context.Context, keys []order.Key) error {
+// lookAt compares the orders: those that agree have their divergences resolved, the others become suspects.
+func (w *watch) lookAt(ctx context.Context, keys []order.Key) error {
 	s, err := w.begin(ctx)
 	if err != nil {
 		return err

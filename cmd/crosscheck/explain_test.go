@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nordvarg/crosscheck/explain"
 	"github.com/nordvarg/crosscheck/lab"
 )
 
@@ -46,25 +47,25 @@ func TestHopAndCauseAreNamed(t *testing.T) {
 	}
 	explained := map[string]string{}
 	for id := range want {
-		explained[id] = explain(t, config, id)
+		explained[id] = explainedAs(t, config, id)
 	}
 	if diff := cmp.Diff(want, explained); diff != "" {
 		t.Errorf("planted (-) and explained (+):\n%s", diff)
 	}
 }
 
-func explain(t *testing.T, config, id string) string {
+func explainedAs(t *testing.T, config, id string) string {
 	t.Helper()
 	p := start(t, "explain", id, "--config", config, "--json")
 	if code := p.end(); code != exitDiverged {
 		t.Errorf("explain %s ended with exit code %d", id, code)
 	}
-	var r orderReport
+	var r explain.Report
 	if err := json.Unmarshal(p.stdout.Bytes(), &r); err != nil {
 		t.Fatalf("explain %s printed no report: %v", id, err)
 	}
 	if r.OrderID != id || len(r.Timeline) == 0 || r.Representations["legacy"] == nil || r.Representations["events"] == nil {
 		t.Errorf("explain %s is not told in full: %+v", id, r)
 	}
-	return r.Hop + " " + r.Cause
+	return string(r.Hop) + " " + string(r.Cause)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nordvarg/crosscheck/explain"
 	"github.com/nordvarg/crosscheck/lab"
 	"github.com/nordvarg/crosscheck/lab/broker"
 )
@@ -30,7 +31,7 @@ func newPublished(t *testing.T) *published {
 
 // explained is what explain says of an order as JSON, and in text. Nothing moves, so that it may be asked again where a
 // busy machine did not let it read the topic in its time.
-func (s *published) explained(id int64, want int) (orderReport, string) {
+func (s *published) explained(id int64, want int) (explain.Report, string) {
 	s.t.Helper()
 	ctx := deadline(s.t)
 	args := []string{"explain", strconv.FormatInt(id, 10), "--config", s.file}
@@ -43,7 +44,7 @@ func (s *published) explained(id int64, want int) (orderReport, string) {
 		if codes != [2]int{want, want} {
 			s.t.Errorf("explain %d ended with exit codes %v, want %d", id, codes, want)
 		}
-		var r orderReport
+		var r explain.Report
 		if err := json.Unmarshal(object.stdout.Bytes(), &r); err != nil {
 			s.t.Fatalf("explain %d printed no report: %v", id, err)
 		}
@@ -93,7 +94,7 @@ func TestExplainShowsAnOrderAsTheTopicHasIt(t *testing.T) {
 
 	lost := s.plantOne("lost_publish")
 	r, text = s.explained(lost, exitDiverged)
-	if got := r.Hop + " " + r.Cause; got != "events->stream lost_publish" || !r.Topic.Complete {
+	if got := string(r.Hop) + " " + string(r.Cause); got != "events->stream lost_publish" || !r.Topic.Complete {
 		t.Errorf("a lost publish is explained as %s, topic %+v", got, r.Topic)
 	}
 	if status := r.Representations["stream"]["status"]; status == nil || *status == "CANCELED" || !marked(text, "status") {
@@ -112,7 +113,7 @@ func TestExplainMarksWhatAMessageSaysOtherwise(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, text := s.explained(id, exitDiverged)
-	if got := r.Hop + " " + r.Cause + " " + r.PartsAt; got != "events->stream wrong_publish "+last {
+	if got := string(r.Hop) + " " + string(r.Cause) + " " + r.PartsAt; got != "events->stream wrong_publish "+last {
 		t.Errorf("a wrong message is explained as %s\n%s", got, text)
 	}
 	if !marked(text, "quantity") || !marked(text, "status") || marked(text, "symbol") {
@@ -126,7 +127,7 @@ func TestExplainTellsTheRestWithoutABroker(t *testing.T) {
 	drifted := s.plantOne("filled_drift")
 	s.broker.Down()
 	r, text := s.explained(drifted, exitDiverged)
-	if got := r.Hop + " " + r.Cause; got != "events->projection value_drift" {
+	if got := string(r.Hop) + " " + string(r.Cause); got != "events->projection value_drift" {
 		t.Errorf("explained as %s", got)
 	}
 	if _, shown := r.Representations["stream"]; shown || r.Topic.Complete || !strings.Contains(r.Topic.Reason, "unreachable") ||

@@ -207,7 +207,7 @@ func TestFaultsOfTheStreamAreFoundAndNamed(t *testing.T) {
 			if fault != "lost_publish" {
 				return
 			}
-			if got := explain(t, s.file, strconv.FormatInt(planted[0].OrderID, 10)); got != "events->stream lost_publish" {
+			if got := explainedAs(t, s.file, strconv.FormatInt(planted[0].OrderID, 10)); got != "events->stream lost_publish" {
 				t.Errorf("explain says %s", got)
 			}
 			doctor := start(t, "doctor", "--config", s.file)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/web"
 )
@@ -136,7 +137,7 @@ func (r passReport) writeCounts(b *strings.Builder) {
 	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(t, "  at the snapshot\tlegacy\tprojection\t")
 	for _, c := range r.Counts {
-		_, _ = fmt.Fprintf(t, "  %s\t%d\t%d\t\n", shown(c.Group), c.Legacy, c.Projection)
+		_, _ = fmt.Fprintf(t, "  %s\t%d\t%d\t\n", human.Shown(c.Group), c.Legacy, c.Projection)
 	}
 	_ = t.Flush()
 }
@@ -155,7 +156,7 @@ func (r passReport) writeDivergences(b *strings.Builder) {
 	}
 	_, _ = fmt.Fprintln(t, title+"field\tlegacy\tprojection")
 	for _, d := range r.Divergences[:min(len(r.Divergences), textDivergences)] {
-		lead := []string{shown(d.OrderID), d.Kind, (time.Duration(d.AgeSeconds) * time.Second).String()}
+		lead := []string{human.Shown(d.OrderID), d.Kind, (time.Duration(d.AgeSeconds) * time.Second).String()}
 		if caused {
 			lead = append(lead, string(d.Hop), cmp.Or(d.Cause, "-"))
 		}
@@ -163,7 +164,7 @@ func (r passReport) writeDivergences(b *strings.Builder) {
 			_, _ = fmt.Fprintf(t, "  %s\n", strings.Join(lead, "\t"))
 		}
 		for _, f := range d.Fields {
-			_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", strings.Join(lead, "\t"), f.Name, shownValue(f.Legacy), shownValue(f.Projection))
+			_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", strings.Join(lead, "\t"), f.Name, human.ShownValue(f.Legacy), human.ShownValue(f.Projection))
 			clear(lead) // said once
 		}
 	}

@@ -14,28 +14,6 @@ import (
 // What a database holds must not steer the terminal on which it is shown, nor pass for something else: not for a
 // line of ours, not for NULL, not for nothing.
 
-// shown is a text from a database as people see it: as it is, or quoted and escaped where that would mislead.
-func shown(s string) string {
-	misleading := s == "" || s == null || s[0] == '"' || s != strings.TrimSpace(s)
-	for _, r := range s {
-		misleading = misleading || !unicode.IsPrint(r)
-	}
-	if misleading {
-		return strconv.Quote(s)
-	}
-	return s
-}
-
-// null is how NULL is shown; a text of these letters is quoted.
-const null = "NULL"
-
-func shownValue(v *string) string {
-	if v == nil {
-		return null
-	}
-	return shown(*v)
-}
-
 // printable escapes what steers a terminal in a sentence that may quote a database; its lines stay.
 func printable(s string) string {
 	var b strings.Builder

@@ -1,11 +1,10 @@
-package main
+package explain
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -13,16 +12,10 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/order"
-	"github.com/nordvarg/crosscheck/topic"
 )
 
-// What explain asks of a topic, which cannot be read by order: so much, and no more.
-const (
-	topicTime     = 6 * time.Second
-	topicPatience = 3 * time.Second
-	topicLimit    = 1_000_000 // messages
-	topicMargin   = time.Minute
-)
+// topicTime is how long a topic is read for one order, which cannot be read by order.
+const topicTime = 6 * time.Second
 
 // onTopic is an order as the topic has it.
 type onTopic struct {
@@ -32,8 +25,8 @@ type onTopic struct {
 	missed error
 }
 
-// reading is how much of the topic was read for one order.
-type reading struct {
+// TopicRead is how much of the topic was read for one order.
+type TopicRead struct {
 	Complete bool   `json:"complete"` // every message was read that could be one of the order, or all that are due were met
 	Reason   string `json:"reason,omitempty"`
 	Messages int    `json:"messages"` // of the order
@@ -49,16 +42,16 @@ var (
 
 // readTopic reads what the topic holds of an order. It never fails: what cannot be read is missed, and the rest is
 // told all the same. The history is read once more behind the topic: what was stored meanwhile is another version.
-func (x *explainer) readTopic(ctx context.Context, key order.Key, l look) *onTopic {
-	t := &onTopic{facts: compare.Streamed{Stored: l.events, Due: l.at.Add(-x.settle.Window)}}
-	t.missed = x.consume(ctx, key, t)
-	later, err := x.sides.events.Histories(ctx, []order.Key{key})
+func (x *Explainer) readTopic(ctx context.Context, l look) *onTopic {
+	t := &onTopic{facts: compare.Streamed{Stored: l.Events, Due: l.At.Add(-x.Comparison.Settle.Window)}}
+	t.missed = x.consume(ctx, l.Key, t)
+	later, err := x.Comparison.Events.Histories(ctx, []order.Key{l.Key})
 	if err != nil {
 		t.missed = cmp.Or(t.missed, err)
 		return t
 	}
 	for _, m := range t.found.Messages {
-		if !isLater(m.Event.Position, l.events, later[key]) {
+		if !isLater(m.Event.Position, l.Events, later[l.Key]) {
 			t.facts.Messages = append(t.facts.Messages, compare.StreamedMessage{Event: m.Event, Partition: m.Partition, Drift: m.Drift})
 		}
 	}
@@ -70,22 +63,12 @@ func (x *explainer) readTopic(ctx context.Context, key order.Key, l look) *onTop
 }
 
 // consume reads the order's messages, and where the topic begins if not all events are among them.
-func (x *explainer) consume(ctx context.Context, key order.Key, t *onTopic) error {
+func (x *Explainer) consume(ctx context.Context, key order.Key, t *onTopic) error {
 	ctx, cancel := context.WithTimeout(ctx, topicTime)
 	defer cancel()
-	vocabulary, err := vocabularyOf(x.config.Events)
+	r, err := x.Stream.Open(ctx)
 	if err != nil {
 		return err
-	}
-	config := topicConfig(x.config.Stream, nil, slog.New(slog.DiscardHandler))
-	config.Patience = topicPatience
-	stream, err := topic.Open(ctx, config)
-	if err != nil {
-		return err
-	}
-	r := &follow.OrderReader{
-		Stream: stream, Vocabulary: vocabulary, KeyType: x.sides.legacy.KeyType(),
-		Margin: x.settle.Window + topicMargin, Limit: topicLimit,
 	}
 	if t.found, err = r.Read(ctx, key, t.facts.Stored); err != nil {
 		if t.found.Read > 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -122,7 +105,7 @@ func (t *onTopic) diagnose() compare.Diagnosis {
 }
 
 // consumed is the order as a consumer of the topic has it; false where nothing can be said of that.
-func (x *explainer) consumed(t *onTopic) (map[string]*string, bool) {
+func (x *Explainer) consumed(t *onTopic) (map[string]*string, bool) {
 	events, claimed := t.facts.Consumed()
 	if !claimed || len(t.facts.Messages) == 0 && t.missed != nil {
 		return nil, false
@@ -131,10 +114,10 @@ func (x *explainer) consumed(t *onTopic) (map[string]*string, bool) {
 	return x.stateValues(&state), true
 }
 
-// reading is what is said of it. What the follower has found lost does not have to be looked for.
-func (t *onTopic) reading(found []streamFinding) *reading {
-	r := &reading{Complete: t.missed == nil, Messages: len(t.facts.Messages), Read: t.found.Read, Held: t.found.Held}
-	lost := slices.ContainsFunc(found, func(f streamFinding) bool { return f.Cause == string(compare.LostPublish) })
+// read is what is said of it. What the follower has found lost does not have to be looked for.
+func (t *onTopic) read(found []Finding) *TopicRead {
+	r := &TopicRead{Complete: t.missed == nil, Messages: len(t.facts.Messages), Read: t.found.Read, Held: t.found.Held}
+	lost := slices.ContainsFunc(found, func(f Finding) bool { return f.Cause == compare.LostPublish })
 	switch older := t.older(); {
 	case errors.Is(t.missed, errNotMet) && lost:
 		r.Complete = true
@@ -159,26 +142,11 @@ func (t *onTopic) older() (n int) {
 	return n
 }
 
-// text says the same for people.
-func (r reading) text() string {
-	text := fmt.Sprintf("%d messages of the order, of %d read", r.Messages, r.Read)
-	if r.Read < r.Held {
-		text += fmt.Sprintf(" of the topic's %d", r.Held)
-	}
-	if r.Reason != "" {
-		text += "; " + r.Reason
-	}
-	if !r.Complete {
-		text = "incomplete: " + text
-	}
-	return text
-}
-
-func (t *onTopic) moments() []moment {
-	var out []moment
+func (t *onTopic) moments() []Moment {
+	var out []Moment
 	for _, m := range t.found.Messages {
 		what := fmt.Sprintf("%s (partition %d, offset %d)", m.Event.Type, m.Partition, m.Offset)
-		out = append(out, moment{At: m.Time, Source: string(order.Stream), Event: fmt.Sprint(m.Event.Position), What: what})
+		out = append(out, Moment{At: m.Time, Source: string(order.Stream), Event: fmt.Sprint(m.Event.Position), What: what})
 	}
 	return out
 }

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/explain"
+	"github.com/nordvarg/crosscheck/human"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// explained is a report of explain, for people.
+type explained struct{ explain.Report }
+
+// text is the report for people.
+func (r explained) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  order %s\n", strings.ToUpper(string(r.Verdict)), human.Shown(r.OrderID))
+	line := func(label, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "  %-10s  %s\n", label, printable(text))
+		}
+	}
+	line("hop", string(r.Hop))
+	line("cause", strings.TrimSpace(string(r.Cause)+" "+inParentheses(string(r.Confidence), "confidence ")))
+	line("because", r.Reason)
+	line("next", r.NextStep)
+	if r.LagEvents > 0 {
+		line("behind", fmt.Sprintf("the projection by %d events", r.LagEvents))
+	}
+	for _, s := range r.Stream {
+		line(string(order.Stream), fmt.Sprintf("%s (%s), first seen %s", s.Cause, s.Kind, s.FirstSeen.UTC().Format(time.DateTime)))
+	}
+	if r.Topic != nil {
+		line("topic", topicText(*r.Topic))
+	}
+	r.writeValues(&b)
+	r.writeTimeline(&b)
+	return b.String()
+}
+
+func inParentheses(text, before string) string {
+	if text == "" {
+		return ""
+	}
+	return "(" + before + text + ")"
+}
+
+func (r explained) writeValues(b *strings.Builder) {
+	names := []order.Representation{order.Legacy, order.Events, order.Projection, order.Stream}
+	names = slices.DeleteFunc(names, func(n order.Representation) bool { _, ok := r.Representations[n]; return !ok })
+	b.WriteString("\n")
+	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
+	titles := make([]string, len(names))
+	for i, n := range names {
+		titles[i] = string(n)
+	}
+	compared, last := names, len(names)-1
+	if names[last] == order.Stream && !r.Topic.Complete { // what was not read does not differ
+		compared, titles[last] = names[:last], titles[last]+" (incomplete)"
+	}
+	_, _ = fmt.Fprintf(t, "  \t\t%s\n", strings.Join(titles, "\t"))
+	for _, f := range r.Fields {
+		cells := make([]string, len(names))
+		for i, n := range names {
+			cells[i] = cell(r.Representations[n], f)
+		}
+		mark := " "
+		if r.differ(f, compared) {
+			mark = "*"
+		}
+		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", mark, f, strings.Join(cells, "\t"))
+	}
+	_ = t.Flush()
+}
+
+// cell is a value, "-" where the representation has no such order or cannot tell.
+func cell(values map[string]*string, field string) string {
+	v, ok := values[field]
+	if !ok {
+		return "-"
+	}
+	return human.ShownValue(v)
+}
+
+// differ compares what is shown. Numbers of another scale differ in text alone.
+func (r explained) differ(field string, names []order.Representation) bool {
+	var first *string
+	seen := false
+	for _, n := range names {
+		values := r.Representations[n]
+		if values == nil {
+			return true
+		}
+		v, ok := values[field]
+		if !ok {
+			continue
+		}
+		if seen && !sameValue(first, v) {
+			return true
+		}
+		first, seen = v, true
+	}
+	return false
+}
+
+func sameValue(a, b *string) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	field := order.Field{Type: order.Numeric}
+	return *a == *b || compare.Equal(field, order.Value{Text: *a}, order.Value{Text: *b})
+}
+
+func (r explained) writeTimeline(b *strings.Builder) {
+	if len(r.Timeline) == 0 {
+		return
+	}
+	b.WriteString("\n")
+	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "  \tat\tfrom\tevent\twhat\tstate after")
+	for _, m := range r.Timeline {
+		mark := " "
+		if m.Parts {
+			mark = ">"
+		}
+		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", mark, m.At.UTC().Format("2006-01-02 15:04:05.000000"), m.Source,
+			cmp.Or(m.Event, "-"), printable(m.What), r.after(m))
+	}
+	_ = t.Flush()
+	if r.PartsAt != "" {
+		fmt.Fprintf(b, "\n  > here they part: event %s\n", r.PartsAt)
+	}
+}
+
+// after shows the state only where the fields have room for it: status and what changes with trades.
+func (r explained) after(m explain.Moment) string {
+	if m.After == nil {
+		return ""
+	}
+	var parts []string
+	for _, f := range r.Fields {
+		if f == "status" || f == "filled_quantity" || f == "quantity" || f == "price" {
+			parts = append(parts, f+" "+cell(m.After, f))
+		}
+	}
+	return printable(strings.Join(parts, ", "))
+}
+
+// topicText says how much of the topic was read.
+func topicText(r explain.TopicRead) string {
+	text := fmt.Sprintf("%d messages of the order, of %d read", r.Messages, r.Read)
+	if r.Read < r.Held {
+		text += fmt.Sprintf(" of the topic's %d", r.Held)
+	}
+	if r.Reason != "" {
+		text += "; " + r.Reason
+	}
+	if !r.Complete {
+		text = "incomplete: " + text
+	}
+	return text
+}

@@ -1,0 +1,66 @@
+package compare
+
+import (
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Reading is all that one look read of an order, and of the system around it. Every check makes one, and every check
+// has it judged by [Oracle.Judge]: that is why they say the same of an order.
+//
+// The rows are read first and the events last: a row that is newer than the history would look impossible.
+type Reading struct {
+	System
+
+	Key                order.Key
+	Legacy, Projection []order.Row
+	Events             []order.Event // in the order of their positions
+	History            *History      // legacy's own record; nil is unknown
+}
+
+// System is what one look knows of all orders together.
+type System struct {
+	// At is when both sides had been read, by the comparer's clock.
+	At time.Time
+	// EventStore is true where there is one. Without it an order is judged by its rows alone.
+	EventStore bool
+	// NewestEvent is the time of the newest of all events in the store.
+	NewestEvent time.Time
+	// Silent is true where the truth has several orders written since NewestEvent.
+	Silent bool
+	// ProjectionReached is the newest change that the projection shows of any order; zero is unknown.
+	ProjectionReached time.Time
+}
+
+// Judge observes an order in all representations together, and says at which hop they part, and why. The rows are of two
+// snapshots and the history is of a later moment: only what is true of a history whatever comes behind it is proven.
+func (o Oracle) Judge(r Reading) (Observation, Diagnosis) {
+	is := Observe(o.Fields, r.Key, r.Legacy, r.Projection, r.At, r.ProjectionReached)
+	if !r.EventStore {
+		return is, byRowsAlone(is.Mismatch)
+	}
+	d := o.Representations(&is, r.evidence(is.LegacyChangedAt))
+	if d.Verdict == Diverged {
+		is.Impossible = d.Reason
+	}
+	return is, d
+}
+
+func (r Reading) evidence(legacyChangedAt time.Time) Evidence {
+	return Evidence{
+		Events: r.Events, Legacy: r.Legacy, Projection: r.Projection, History: r.History,
+		ProjectionReached: r.ProjectionReached, Silent: r.Silent && legacyChangedAt.After(r.NewestEvent),
+	}
+}
+
+// byRowsAlone is what two representations tell.
+func byRowsAlone(m *Mismatch) Diagnosis {
+	if m == nil {
+		return Diagnosis{Verdict: Match}
+	}
+	return Diagnosis{
+		Verdict: Lagging, Hop: m.Hop,
+		Reason: "legacy and projection differ; without events nothing tells at which hop",
+	}
+}

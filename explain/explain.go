@@ -1,0 +1,113 @@
+// Package explain tells what became of one order: what each representation has of it, where they part, and why.
+//
+// Invariant: it judges as passes do. Rows, events and legacy's own record are read by [verify.Comparison] and judged by
+// [compare.Oracle] and [compare.Settle]; only what the topic holds of the order is read here.
+package explain
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// ErrNoSuchOrder is returned for an order that is in no representation, as far as they could be asked.
+var ErrNoSuchOrder = errors.New("no representation has this order")
+
+// Explainer explains orders.
+type Explainer struct {
+	// Comparison is what passes compare. Its ledger is not used.
+	Comparison *verify.Comparison
+	// Stream is nil where no stream is configured. It needs an event store.
+	Stream *Stream
+	// Waiting is told before an order that may still be on its way is looked at again; may be nil.
+	Waiting func(time.Duration)
+}
+
+// look is one order in all representations, at one version of its history.
+type look struct {
+	compare.Reading
+
+	observation compare.Observation
+	diagnosis   compare.Diagnosis
+	stream      []Finding // open ones, as the follower knows them
+	topic       *onTopic  // nil where no stream is configured
+}
+
+// Explain looks at an order, a second time where it may still be on its way, and reports what it saw.
+func (x *Explainer) Explain(ctx context.Context, key order.Key) (Report, error) {
+	l, verdict, err := x.settled(ctx, key)
+	if err != nil {
+		return Report{}, err
+	}
+	if verdict, err = x.onStream(ctx, &l, verdict); err != nil {
+		return Report{}, err
+	}
+	if l.nowhere() {
+		return Report{}, ErrNoSuchOrder
+	}
+	return x.report(l, verdict), nil
+}
+
+// nowhere is true for an order that is in no representation, as far as they could be asked.
+func (l look) nowhere() bool {
+	return len(l.Legacy)+len(l.Projection)+len(l.Events)+len(l.stream) == 0 && (l.topic == nil || len(l.topic.found.Messages) == 0)
+}
+
+func (x *Explainer) look(ctx context.Context, key order.Key) (l look, err error) {
+	read, err := x.Comparison.Read(ctx, []order.Key{key})
+	if err != nil {
+		return l, err
+	}
+	l.Reading = read[0]
+	l.observation, l.diagnosis = x.oracle().Judge(l.Reading)
+	return l, nil
+}
+
+func (x *Explainer) oracle() compare.Oracle { return compare.Oracle{Fields: x.Comparison.Fields} }
+
+// settled looks until what may be lag has proven to be more. An order to which nothing has happened for a settle window
+// by its own times has waited long enough at the first look.
+func (x *Explainer) settled(ctx context.Context, key order.Key) (look, compare.Verdict, error) {
+	is, err := x.look(ctx, key)
+	if err != nil || is.observation.Mismatch == nil {
+		return is, is.diagnosis.Verdict, err
+	}
+	was, rest := is.observation, is.newest()
+	if !rest.IsZero() && is.At.Sub(rest) >= x.Comparison.Settle.Window {
+		was.At = rest
+	} else {
+		if err := x.pause(ctx); err != nil {
+			return is, compare.Unverified, err
+		}
+		if is, err = x.look(ctx, key); err != nil {
+			return is, compare.Unverified, err
+		}
+	}
+	return is, x.Comparison.Settle.Judge(was, is.observation, 0, was.At).Verdict, nil
+}
+
+// newest is the time of the last thing that is known to have happened to the order; zero if none is.
+func (l look) newest() time.Time {
+	newest := l.observation.LegacyChangedAt
+	if n := len(l.Events); n > 0 && l.Events[n-1].At.After(newest) {
+		newest = l.Events[n-1].At
+	}
+	for _, row := range l.Projection {
+		if row.ChangedAt.After(newest) {
+			newest = row.ChangedAt
+		}
+	}
+	return newest
+}
+
+// pause waits for a settle window, and says so.
+func (x *Explainer) pause(ctx context.Context) error {
+	if x.Waiting != nil {
+		x.Waiting(x.Comparison.Settle.Window)
+	}
+	return x.Comparison.Wait(ctx, x.Comparison.Settle.Window)
+}

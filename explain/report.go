@@ -1,0 +1,154 @@
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/human"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Report is what explain says of an order; others build on its fields.
+type Report struct {
+	OrderID    string             `json:"order_id"`
+	Verdict    compare.Verdict    `json:"verdict"`
+	Hop        order.Hop          `json:"hop"`
+	Cause      compare.Cause      `json:"cause"`
+	Confidence compare.Confidence `json:"confidence,omitempty"`
+	Reason     string             `json:"reason,omitempty"`
+	NextStep   string             `json:"next_step,omitempty"`
+	LagEvents  int                `json:"lag_events"` // events that the projection does not show
+	// Representations has, by name, the values of the compared fields; null for a representation without the order.
+	Representations map[order.Representation]map[string]*string `json:"representations"`
+	Timeline        []Moment                                    `json:"timeline"`
+	PartsAt         string                                      `json:"parts_at"` // position of the first event at which they part
+	// Stream is what the follower has found of the order and is still open; absent where that is nothing.
+	Stream []Finding `json:"stream,omitempty"`
+	// Topic is how much of the topic was read for representation stream; absent where no stream is configured.
+	Topic *TopicRead `json:"topic,omitempty"`
+
+	Fields []string `json:"-"` // the names of the compared fields, in their order
+}
+
+// Moment is one thing that happened to the order, by whatever record of it.
+type Moment struct {
+	At     time.Time `json:"at"`
+	Source string    `json:"source"` // events, audit_log, trades, stream
+	Event  string    `json:"event,omitempty"`
+	What   string    `json:"what"`
+	// After is the order as the events up to here make it; only for events.
+	After map[string]*string `json:"after,omitempty"`
+	Parts bool               `json:"parts,omitempty"` // the representations part here
+}
+
+func (x *Explainer) report(l look, verdict compare.Verdict) Report {
+	d := l.diagnosis
+	r := Report{
+		OrderID: string(l.Key), Verdict: verdict, Hop: d.Hop, Cause: d.Cause, Confidence: d.Confidence,
+		Reason: d.Reason, NextStep: nextStep(d), LagEvents: d.Behind, Representations: map[order.Representation]map[string]*string{},
+		Timeline: []Moment{}, Stream: l.stream,
+	}
+	if d.PartsAt != 0 {
+		r.PartsAt = d.PartsAt.String()
+	}
+	for _, f := range x.Comparison.Fields {
+		r.Fields = append(r.Fields, f.Name)
+	}
+	r.Representations[order.Legacy] = x.rowValues(l.Legacy)
+	r.Representations[order.Projection] = x.rowValues(l.Projection)
+	if l.EventStore {
+		final, _ := order.Fold(l.Events)
+		r.Representations[order.Events] = x.stateValues(&final)
+		r.Timeline = append(r.Timeline, x.eventMoments(l)...)
+	}
+	if l.topic != nil {
+		r.Topic = l.topic.read(l.stream)
+		if values, ok := x.consumed(l.topic); ok {
+			r.Representations[order.Stream] = values
+		}
+		r.Timeline = append(r.Timeline, l.topic.moments()...)
+	}
+	if h := l.History; h != nil {
+		r.Timeline = append(r.Timeline, historyMoments(h)...)
+	}
+	slices.SortStableFunc(r.Timeline, func(a, b Moment) int { return a.At.Compare(b.At) })
+	return r
+}
+
+func (x *Explainer) rowValues(rows []order.Row) map[string]*string {
+	if len(rows) == 0 {
+		return nil
+	}
+	out := map[string]*string{}
+	for i, f := range x.Comparison.Fields {
+		out[f.Name] = valueText(&rows[0].Values[i])
+	}
+	return out
+}
+
+// stateValues leaves out fields that events do not tell.
+func (x *Explainer) stateValues(s *order.State) map[string]*string {
+	if !s.Exists() {
+		return nil
+	}
+	out := map[string]*string{}
+	for _, f := range x.Comparison.Fields {
+		if v, ok := s.Value(f.Name); ok {
+			out[f.Name] = valueText(&v)
+		}
+	}
+	return out
+}
+
+func (x *Explainer) eventMoments(l look) []Moment {
+	state := order.State{}
+	var out []Moment
+	for _, e := range l.Events {
+		m := Moment{
+			At: e.At, Source: string(order.Events), Event: e.Position.String(), What: string(e.Type),
+			Parts: l.diagnosis.PartsAt != 0 && e.Position == l.diagnosis.PartsAt,
+		}
+		var problems []string
+		for _, p := range state.Apply(e) {
+			problems = append(problems, p.Detail)
+		}
+		if len(problems) > 0 {
+			m.What += " (" + strings.Join(problems, "; ") + ")"
+		}
+		m.After = x.stateValues(&state)
+		out = append(out, m)
+	}
+	return out
+}
+
+func historyMoments(h *compare.History) []Moment {
+	var out []Moment
+	for _, c := range h.Audit {
+		out = append(out, Moment{At: c.At.UTC(), Source: "audit_log", What: fmt.Sprintf("%s: %s -> %s", c.Field, valueShown(c.Old), valueShown(c.New))})
+	}
+	for _, t := range h.Trades {
+		out = append(out, Moment{At: t.At.UTC(), Source: "trades", What: fmt.Sprintf("%s at %s", t.Quantity.Text('f'), t.Price.Text('f'))})
+	}
+	return out
+}
+
+func valueShown(v order.Value) string { return human.ShownValue(valueText(&v)) }
+
+// valueText is a value as JSON has it; nil is NULL.
+func valueText(v *order.Value) *string {
+	if v.Null {
+		return nil
+	}
+	return &v.Text
+}
+
+// nextStep is where to go from here.
+func nextStep(d compare.Diagnosis) string {
+	if d.Cause == "" {
+		return ""
+	}
+	return "docs/causes/" + string(d.Cause) + ".md says how to confirm and how to repair it"
+}

@@ -1,0 +1,81 @@
+package explain
+
+import (
+	"context"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/follow"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// Stream is what is asked of the hop from the events to the stream.
+type Stream struct {
+	// Open connects to the topic. What it gives up is closed with the context.
+	Open func(context.Context) (Topic, error)
+	// Found returns what the follower has found of an order and is still open.
+	Found func(context.Context, order.Key) ([]verify.Divergence, error)
+}
+
+// Topic reads what the topic holds of one order.
+type Topic interface {
+	// Read looks for the messages of an order with this history. What was read until an error is returned with it.
+	Read(context.Context, order.Key, []order.Event) (follow.OrderOnTopic, error)
+	// Begins is the position from which the topic claims to hold every event of the order.
+	Begins(context.Context, follow.OrderOnTopic) (order.Position, error)
+}
+
+var _ Topic = (*follow.OrderReader)(nil)
+
+// Finding is what following the stream has found of an order.
+type Finding struct {
+	Kind      compare.Kind  `json:"kind"`
+	Cause     compare.Cause `json:"cause"`
+	FirstSeen time.Time     `json:"first_seen"`
+}
+
+// onStream asks the topic for the order, and what the follower has found of it. An order on which all else agrees parts
+// there, if anywhere; if the topic cannot be asked, nothing is known of that.
+func (x *Explainer) onStream(ctx context.Context, l *look, verdict compare.Verdict) (compare.Verdict, error) {
+	if x.Stream == nil {
+		return verdict, nil
+	}
+	l.topic = x.readTopic(ctx, *l)
+	found, err := x.Stream.Found(ctx, l.Key)
+	for _, d := range found {
+		l.stream = append(l.stream, Finding{d.Mismatch.Kind, d.Mismatch.Cause, d.FirstSeen})
+	}
+	if err != nil || verdict != compare.Match {
+		return verdict, err
+	}
+	if len(l.stream) > 0 {
+		cause := l.stream[0].Cause
+		l.diagnosis.Hop, l.diagnosis.Cause, l.diagnosis.Confidence = order.EventsToStream, cause, compare.High
+		l.diagnosis.Reason = "the rows are what the events say; on the stream " + meaning(cause)
+		return compare.Diverged, nil
+	}
+	d := l.topic.diagnose()
+	if d.Verdict == compare.Lagging { // once more, when all that is stored by now is due
+		if err := x.pause(ctx); err != nil {
+			return compare.Unverified, err
+		}
+		l.At = x.Comparison.Now()
+		l.topic = x.readTopic(ctx, *l)
+		d = l.topic.diagnose()
+	}
+	if d.Verdict != compare.Match {
+		l.diagnosis.Hop, l.diagnosis.Cause, l.diagnosis.Confidence = d.Hop, d.Cause, d.Confidence
+		l.diagnosis.Reason, l.diagnosis.PartsAt = d.Reason, d.PartsAt
+	}
+	return d.Verdict, nil
+}
+
+func meaning(c compare.Cause) string {
+	for _, info := range compare.Causes() {
+		if info.Cause == c {
+			return info.Meaning
+		}
+	}
+	return string(c)
+}

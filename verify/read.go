@@ -1,0 +1,162 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// reading is what one look read of some orders, by key. Rows are read first, then the events, then legacy's own record.
+type reading struct {
+	legacy, projection map[order.Key][]order.Row
+	events             map[order.Key][]order.Event
+	records            map[order.Key]compare.History
+	system             compare.System
+}
+
+// of is what was read of one order.
+func (r reading) of(key order.Key) compare.Reading {
+	out := compare.Reading{
+		System: r.system, Key: key, Legacy: r.legacy[key], Projection: r.projection[key], Events: r.events[key],
+	}
+	if record, ok := r.records[key]; ok {
+		out.History = &record
+	}
+	return out
+}
+
+// Read looks at some orders once, as passes do before they judge, in snapshots of its own.
+func (c *Comparison) Read(ctx context.Context, keys []order.Key) ([]compare.Reading, error) {
+	r, err := (&pass{Comparison: c}).readAll(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]compare.Reading, len(keys))
+	for i, key := range keys {
+		out[i] = r.of(key)
+	}
+	return out, nil
+}
+
+// readAll reads everything that is known of some orders, in snapshots of its own.
+func (p *pass) readAll(ctx context.Context, keys []order.Key) (reading, error) {
+	s, err := p.begin(ctx)
+	if err != nil {
+		return reading{}, err
+	}
+	defer s.close()
+	if err := p.mark(ctx, s); err != nil {
+		return reading{}, err
+	}
+	r, err := p.readRows(ctx, s, keys)
+	if err != nil {
+		return r, err
+	}
+	if err := p.readEvents(ctx, s, keys, &r); err != nil {
+		return r, err
+	}
+	r.records, err = p.readRecords(ctx, keys)
+	return r, err
+}
+
+// mark notes the time of the snapshots, which is what all that is read through them is true of, and how far the
+// follower is. Not knowing the latter only means that patience decides alone.
+func (p *pass) mark(ctx context.Context, s snapshots) error {
+	p.at = p.Now()
+	_, follower := byRole(p.Comparison, s.legacy, s.projection)
+	reached, err := follower.Reached(ctx)
+	if err != nil && !errors.Is(err, ErrNotIndexed) {
+		return err
+	}
+	p.reached = reached
+	return nil
+}
+
+// readRows reads the same keys on both sides, and learns how wide rows are.
+func (p *pass) readRows(ctx context.Context, s snapshots, keys []order.Key) (reading, error) {
+	legacy, projection, err := both(s, func(n Snapshot) ([]order.Row, error) { return n.Rows(ctx, keys) })
+	if err != nil {
+		return reading{}, err
+	}
+	for _, side := range [][]order.Row{legacy, projection} {
+		var bytes int64
+		for _, row := range side {
+			bytes += row.Size()
+		}
+		p.width = max(p.width, bytes/int64(max(len(side), 1)), 1)
+	}
+	return reading{
+		legacy: byKey(legacy), projection: byKey(projection),
+		system: compare.System{At: p.at, EventStore: p.Events != nil, ProjectionReached: p.reached},
+	}, nil
+}
+
+func byKey(rows []order.Row) map[order.Key][]order.Row {
+	out := make(map[order.Key][]order.Row, len(rows))
+	for _, r := range rows {
+		out[r.Key] = append(out[r.Key], r)
+	}
+	return out
+}
+
+// readEvents adds the histories of orders whose rows were read already: a row must not be newer than the history that it is
+// judged by. There is nothing to read where no event store is configured.
+func (p *pass) readEvents(ctx context.Context, s snapshots, keys []order.Key, r *reading) (err error) {
+	if p.Events == nil || len(keys) == 0 {
+		return nil
+	}
+	if r.system.NewestEvent, err = p.Events.Newest(ctx); err != nil {
+		return err
+	}
+	truth, _ := byRole(p.Comparison, s.legacy, s.projection)
+	if r.system.Silent, err = silentSince(ctx, truth, r.system.NewestEvent); err != nil {
+		return err
+	}
+	r.events, err = p.Events.Histories(ctx, keys)
+	return err
+}
+
+// manySilent is how many orders must have been written since the newest event of all before the shadow writer is
+// thought to have stopped, rather than to have lost the last event.
+const manySilent = 3
+
+// silentSince is true where the truth has several orders written since a time. Without an index on the time of a change
+// nothing tells.
+func silentSince(ctx context.Context, truth Snapshot, newest time.Time) (bool, error) {
+	changes, err := recentChanges(ctx, truth, manySilent)
+	old := func(c Change) bool { return !c.At.After(newest) }
+	return len(changes) >= manySilent && !slices.ContainsFunc(changes, old), err
+}
+
+// readRecords reads what legacy recorded of some orders; nil where there is nothing to ask, or it could not be read. Only
+// orders that are about to be judged are worth it. Where changes are counted it is read before the events: what is in it then
+// must have its event, and an event that came later does no harm.
+//
+// A record that cannot be read takes nothing from the pass but what it would have told, the cause: an audit log without an
+// index may be too slow.
+func (p *pass) readRecords(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
+	if p.Events == nil || p.Records == nil || len(keys) == 0 {
+		return nil, nil
+	}
+	records, err := p.Records.Records(ctx, keys)
+	if err != nil && ctx.Err() == nil {
+		p.Log.WarnContext(ctx, "legacy's own record could not be read: changes are not counted, and causes are told without it", slog.String("error", err.Error()))
+		return nil, nil
+	}
+	return records, err
+}
+
+// judge judges orders by what was read of them.
+func (p *pass) judge(keys []order.Key, r reading) []compare.Observation {
+	oracle := compare.Oracle{Fields: p.Fields}
+	out := make([]compare.Observation, len(keys))
+	for i, key := range keys {
+		out[i], _ = oracle.Judge(r.of(key))
+	}
+	return out
+}
