@@ -64,12 +64,12 @@ func TestTwoSidecarsOnPostgreSQL(t *testing.T) {
 	}
 	var mu sync.Mutex
 	ran := map[verify.PassID]int{}
-	a.Observe = func(p verify.Pass) {
+	a.Finished = func(p verify.Pass) {
 		mu.Lock()
 		defer mu.Unlock()
 		ran[p.ID]++
 	}
-	b.Observe = a.Observe
+	b.Finished = a.Finished
 	stop := begin(t, a, b)
 	poll(t, "six passes", func() bool {
 		mu.Lock()

@@ -87,7 +87,7 @@ func (r *runner) resume(ctx context.Context, l lease.Lease, found verify.Pass) e
 	if panicked || errors.Is(err, ErrNotResumable) {
 		pass, err = r.giveUp(ctx, l, found, err)
 	}
-	r.observe(pass)
+	r.finished(pass)
 	return err
 }
 

@@ -47,9 +47,9 @@ func TestAPassWhoseProcessDiedIsAdopted(t *testing.T) {
 				a, logA := newSampler(t, c)
 				b, logB := newSampler(t, c)
 				a.Jobs[0].Schedule, b.Jobs[0].Schedule = nil, nil // adopted all the same
-				observed := 0
-				a.Observe = func(verify.Pass) { observed++ }
-				b.Observe = a.Observe
+				finished := 0
+				a.Finished = func(verify.Pass) { finished++ }
+				b.Finished = a.Finished
 				stop := begin(t, a, b)
 				advance(29 * time.Second)
 				if p := c.store.passes(t)[0]; p.State != verify.Settling {
@@ -60,8 +60,8 @@ func TestAPassWhoseProcessDiedIsAdopted(t *testing.T) {
 				if p := c.store.passes(t)[0]; p.State != verify.Done || p.Result.Reason != "resumed" {
 					t.Errorf("pass is %+v, want it resumed", p)
 				}
-				if observed != 1 || logA.count("pass adopted")+logB.count("pass adopted") != 1 || logA.count("ERROR")+logB.count("ERROR") != 0 {
-					t.Errorf("observed %d, logs:\n%s%s", observed, &logA.lines, &logB.lines)
+				if finished != 1 || logA.count("pass adopted")+logB.count("pass adopted") != 1 || logA.count("ERROR")+logB.count("ERROR") != 0 {
+					t.Errorf("finished %d, logs:\n%s%s", finished, &logA.lines, &logB.lines)
 				}
 			})
 		})

@@ -133,7 +133,7 @@ func (r *runner) attempt(ctx context.Context, at time.Time) (settled bool, err e
 func (r *runner) run(ctx context.Context, l lease.Lease, at time.Time) (begun bool, err error) {
 	start := verify.Start{Kind: r.job.Kind, Trigger: "schedule", ScheduledAt: at, At: time.Now()}
 	pass, err := protect(func() (verify.Pass, error) { return r.job.Run(ctx, l, start) })
-	r.observe(pass)
+	r.finished(pass)
 	begun = pass.ID != 0 || err == nil
 	if p, ok := errors.AsType[*panicError](err); ok {
 		begun = true // do not try again: it would panic again

@@ -84,9 +84,9 @@ type Sampler struct {
 	TTL time.Duration
 	// Prune deletes old records of the ledger. It runs at the start and once a day, under its own lease; may be nil.
 	Prune func(context.Context) error
-	// Observe is called with every pass that this process finished; may be nil.
-	Observe func(verify.Pass)
-	Log     *slog.Logger
+	// Finished is called with every pass that this process finished; may be nil.
+	Finished func(verify.Pass)
+	Log      *slog.Logger
 }
 
 // The lease of the pruning, and the fixed settings.
@@ -125,9 +125,9 @@ func (s *Sampler) Run(ctx context.Context) error {
 	return bell.run(ctx)
 }
 
-func (s *Sampler) observe(p verify.Pass) {
-	if s.Observe != nil && p.State == verify.Done {
-		s.Observe(p)
+func (s *Sampler) finished(p verify.Pass) {
+	if s.Finished != nil && p.State == verify.Done {
+		s.Finished(p)
 	}
 }
 

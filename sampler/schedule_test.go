@@ -20,8 +20,8 @@ func TestEveryTickRunsOncePerMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore(), takes: lasting(5 * time.Second)}
 		s, out := newSampler(t, c)
-		var observed []verify.PassID
-		s.Observe = func(p verify.Pass) { observed = append(observed, p.ID) }
+		var finished []verify.PassID
+		s.Finished = func(p verify.Pass) { finished = append(finished, p.ID) }
 		stop := begin(t, s)
 		advance(0)
 		if next, err := c.store.NextRun(t.Context(), verify.Sample); err != nil || !next.Equal(minute(1)) {
@@ -39,8 +39,8 @@ func TestEveryTickRunsOncePerMinute(t *testing.T) {
 		if next, every := c.store.next[verify.Sample], c.store.interval[verify.Sample]; !next.Equal(minute(6)) || every != time.Minute {
 			t.Errorf("next run %s, every %s", next, every)
 		}
-		if len(observed) != 5 || out.count("\n") != 0 {
-			t.Errorf("observed %d passes, logged %s", len(observed), &out.lines)
+		if len(finished) != 5 || out.count("\n") != 0 {
+			t.Errorf("finished %d passes, logged %s", len(finished), &out.lines)
 		}
 	})
 }

@@ -96,7 +96,7 @@ func (p *pass) byAge(ctx context.Context, legacy Snapshot, facts *FullFacts) err
 	if err != nil {
 		return fmt.Errorf("counting orders by age: %w", err)
 	}
-	t := tally{}
+	t := strataCount{}
 	for _, c := range facts.Counts {
 		t[Stratum{Group: c.Group, Age: Old}] = c.Legacy
 	}
@@ -105,7 +105,7 @@ func (p *pass) byAge(ctx context.Context, legacy Snapshot, facts *FullFacts) err
 		t[Stratum{Group: group, Age: ages[r.Index].age}] += r.Rows
 		t[Stratum{Group: group, Age: Old}] -= r.Rows // below 0 only where the two counts contradict each other: the gate tells
 	}
-	facts.Strata = t.strata()
+	facts.Strata = t.list()
 	return nil
 }
 
@@ -114,16 +114,16 @@ func byStatusAndAge(a, b Stratum) int {
 	return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(slices.Index(all, a.Age), slices.Index(all, b.Age)))
 }
 
-// tally counts orders by stratum; the keys' own numbers are zero.
-type tally map[Stratum]int64
+// strataCount counts orders by stratum; the keys' own numbers are zero.
+type strataCount map[Stratum]int64
 
-// meet counts an order that a sample has looked at.
-func (p *pass) meet(key order.Key, legacy, projection map[order.Key][]order.Row) {
-	if p.met == nil {
+// countStratum counts an order that a sample has compared.
+func (p *pass) countStratum(key order.Key, legacy, projection map[order.Key][]order.Row) {
+	if p.strata == nil {
 		return
 	}
 	if group := cmp.Or(p.groupOf(legacy[key]), p.groupOf(projection[key])); group != "" {
-		p.met[Stratum{Group: group, Age: p.ageOf(legacy[key])}]++
+		p.strata[Stratum{Group: group, Age: p.ageOf(legacy[key])}]++
 	}
 }
 
@@ -136,7 +136,7 @@ func (p *pass) ageOf(legacy []order.Row) Age {
 }
 
 // strata are those that hold anything, by status and from young to old.
-func (t tally) strata() []Stratum {
+func (t strataCount) list() []Stratum {
 	out := []Stratum{}
 	for s, n := range t {
 		if s.Orders = n; n != 0 {

@@ -99,7 +99,7 @@ func (p *pass) groupName(v order.Value) string {
 
 // groupField is the index of the field that counts are grouped by; -1 where there is none.
 func (p *pass) groupField() int {
-	return slices.IndexFunc(p.Fields, func(f order.Field) bool { return f.Name == p.GroupBy })
+	return slices.IndexFunc(p.c.Fields, func(f order.Field) bool { return f.Name == p.c.GroupBy })
 }
 
 // groupOf is the group in which the scan counted an order on one side; empty where the side does not have it once.

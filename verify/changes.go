@@ -15,10 +15,10 @@ const drawnForChanges = batch
 // someChanges counts the changes of orders drawn uniformly from legacy, so that a full verification alone says something of
 // them. Where rows cannot be drawn, as from a view, samples alone count changes.
 func (p *pass) someChanges(ctx context.Context, legacy Snapshot, facts *FullFacts) error {
-	if p.Events == nil || p.Records == nil {
+	if p.c.Events == nil || p.c.Records == nil {
 		return nil
 	}
-	keys, err := legacy.Draw(ctx, p.Random, drawnForChanges)
+	keys, err := legacy.Draw(ctx, p.c.Random, drawnForChanges)
 	if errors.Is(err, ErrNotIndexed) {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (p *pass) someChanges(ctx context.Context, legacy Snapshot, facts *FullFact
 	if err != nil || records == nil {
 		return err
 	}
-	histories, err := p.Events.Histories(ctx, keys)
+	histories, err := p.c.Events.Histories(ctx, keys)
 	if err != nil {
 		return fmt.Errorf("reading the events of recorded changes: %w", err)
 	}
@@ -40,7 +40,7 @@ func (p *pass) someChanges(ctx context.Context, legacy Snapshot, facts *FullFact
 // countChanges counts recorded changes, and those with their event. One that is younger than lag may
 // be is not counted: its event may be on its way.
 func (p *pass) countChanges(records map[order.Key]compare.History, events map[order.Key][]order.Event) (counted Changes) {
-	before := p.at.Add(-max(p.Settle.MaxLag, p.Settle.Window))
+	before := p.at.Add(-max(p.c.Settle.MaxLag, p.c.Settle.Window))
 	for key, record := range records {
 		n, with := compare.Recorded(record, events[key], before)
 		counted.Recorded += n

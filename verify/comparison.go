@@ -38,8 +38,8 @@ type Comparison struct {
 	// Now is the comparer's clock; Wait sleeps, and returns early with the context's error.
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error
-	// Seen is told of every mismatch that a scan meets, lag included; may be nil.
-	Seen func(compare.Mismatch)
+	// OnMismatch is told of every mismatch that a scan finds, lag included; may be nil.
+	OnMismatch func(compare.Mismatch)
 	// Progress is told how far a pass is; may be nil.
 	Progress func(Progress)
 	Log      *slog.Logger
@@ -54,15 +54,15 @@ type Progress struct {
 
 // pass is one execution under way.
 type pass struct {
-	*Comparison
+	c        *Comparison
 	lease    lease.Lease
 	id       PassID
 	pending  []Suspect // not yet in the ledger
 	suspects int64
 	// at is when both snapshots had been taken, and reached the newest change that the projection showed in its own.
 	at, reached time.Time
-	width       int64 // bytes of the widest average row that a read brought
-	met         tally // orders looked at, in a sample; nil in other passes
+	width       int64       // bytes of the widest average row that a read brought
+	strata      strataCount // of compared orders, in a sample; nil in other passes
 }
 
 const (
@@ -74,8 +74,8 @@ const (
 	unknownRows = 1000
 )
 
-// atOnce is how many orders to read at once, up to most.
-func (p *pass) atOnce(most int) int {
+// batchSize is how many orders to read at once, up to most.
+func (p *pass) batchSize(most int) int {
 	if p.width == 0 {
 		return min(most, unknownRows)
 	}
@@ -100,7 +100,7 @@ func (c *Comparison) Sample(ctx context.Context, l lease.Lease, s Start, size in
 
 // Resume settles and finishes a pass whose process ended after its scan. The caller has adopted it under the lease.
 func (c *Comparison) Resume(ctx context.Context, l lease.Lease, found Pass) (Pass, error) {
-	p := &pass{Comparison: c, lease: l, id: found.ID}
+	p := &pass{c: c, lease: l, id: found.ID}
 	return p.conclude(ctx, found)
 }
 
@@ -109,7 +109,7 @@ func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(
 	if err != nil {
 		return Pass{}, fmt.Errorf("beginning a %s pass: %w", s.Kind, err)
 	}
-	p := &pass{Comparison: c, lease: l, id: id}
+	p := &pass{c: c, lease: l, id: id}
 	done := Pass{
 		ID: id, Pair: c.Ledger.Pair(), Kind: s.Kind, State: Scanning, Trigger: s.Trigger,
 		ScheduledAt: s.ScheduledAt, Fingerprint: s.Fingerprint, StartedAt: s.At,
@@ -134,7 +134,7 @@ func (p *pass) conclude(ctx context.Context, done Pass) (Pass, error) {
 	if err := p.settle(ctx); err != nil {
 		return p.abort(ctx, done, err)
 	}
-	tally, err := p.Ledger.Tally(ctx, p.id)
+	tally, err := p.c.Ledger.Tally(ctx, p.id)
 	if err != nil {
 		return p.abort(ctx, done, err)
 	}
@@ -172,11 +172,11 @@ func count(n int64, one, many string) string {
 }
 
 func (p *pass) finish(ctx context.Context, done Pass, r Result) (Pass, error) {
-	done.State, done.Result, done.FinishedAt = Done, r, p.Now()
-	if err := p.Ledger.FinishPass(ctx, p.lease, p.id, r, done.FinishedAt); err != nil {
+	done.State, done.Result, done.FinishedAt = Done, r, p.c.Now()
+	if err := p.c.Ledger.FinishPass(ctx, p.lease, p.id, r, done.FinishedAt); err != nil {
 		return done, err
 	}
-	p.Log.InfoContext(ctx, "pass finished", slog.String("pass", string(done.Kind)), slog.Int64("id", int64(p.id)),
+	p.c.Log.InfoContext(ctx, "pass finished", slog.String("pass", string(done.Kind)), slog.Int64("id", int64(p.id)),
 		slog.String("verdict", string(r.Verdict)), slog.Int64("compared", done.Scan.Compared), slog.Float64("coverage", done.Scan.Coverage),
 		slog.Int64("diverged", r.Diverged), slog.Int64("unverified", r.Unverified), slog.Duration("took", done.FinishedAt.Sub(done.StartedAt)))
 	return done, nil
@@ -195,12 +195,12 @@ func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) 
 	if done.State == Scanning {
 		done.Scan.Coverage = min(done.Scan.Coverage, 0.999999)
 		done.Scan.Reason = oneLine(cause)
-		if err := p.Ledger.ScanDone(ctx, p.lease, p.id, done.Scan); err != nil {
+		if err := p.c.Ledger.ScanDone(ctx, p.lease, p.id, done.Scan); err != nil {
 			return done, errors.Join(cause, err)
 		}
 	}
-	if tally, err := p.Ledger.Tally(ctx, p.id); err == nil {
-		waiting, _, _ := p.Ledger.NextDue(ctx, p.id) // only a number in a report
+	if tally, err := p.c.Ledger.Tally(ctx, p.id); err == nil {
+		waiting, _, _ := p.c.Ledger.NextDue(ctx, p.id) // only a number in a report
 		r.Diverged, r.Unverified = tally.Diverged, tally.Unverified+tally.Lagging+waiting
 		if tally.Diverged > 0 {
 			r.Verdict = compare.Diverged
@@ -213,7 +213,7 @@ func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) 
 // compareRows compares all rows that the two sides have for one key, and queues a suspect if they disagree. What the events
 // say of it is asked when it is judged: there may be a million of them.
 func (p *pass) compareRows(ctx context.Context, key order.Key, legacy, projection []order.Row, inSample bool) error {
-	o := compare.Observe(p.Fields, key, legacy, projection, p.at, p.reached)
+	o := compare.Observe(p.c.Fields, key, legacy, projection, p.at, p.reached)
 	if o.Mismatch == nil {
 		return nil
 	}
@@ -226,7 +226,7 @@ func (p *pass) flush(ctx context.Context) error {
 	if len(p.pending) == 0 {
 		return nil
 	}
-	if err := p.Ledger.AddSuspects(ctx, p.lease, p.id, p.pending); err != nil {
+	if err := p.c.Ledger.AddSuspects(ctx, p.lease, p.id, p.pending); err != nil {
 		return fmt.Errorf("storing suspects: %w", err)
 	}
 	p.pending = p.pending[:0]
@@ -234,8 +234,8 @@ func (p *pass) flush(ctx context.Context) error {
 }
 
 func (p *pass) progress(stage string, done, total int64) {
-	if p.Progress != nil {
-		p.Progress(Progress{Stage: stage, Done: done, Total: total})
+	if p.c.Progress != nil {
+		p.c.Progress(Progress{Stage: stage, Done: done, Total: total})
 	}
 }
 

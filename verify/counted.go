@@ -101,7 +101,7 @@ func (s Settled) strata(scanned []Stratum) []Stratum {
 	if scanned == nil {
 		return nil
 	}
-	orders, unverified := tally{}, tally{}
+	orders, unverified := strataCount{}, strataCount{}
 	for _, x := range scanned {
 		orders[Stratum{Group: x.Group, Age: x.Age}] = x.Orders
 	}

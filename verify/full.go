@@ -52,7 +52,7 @@ func (f FullFacts) Settled(s Settled) Facts {
 
 // walk is a digest walk over two sides.
 type walk struct {
-	*pass
+	p       *pass
 	sides   snapshots
 	scan    *Scan
 	facts   *FullFacts // its rows and counts are those of the walk
@@ -75,13 +75,13 @@ type walk struct {
 func (p *pass) full(ctx context.Context, scan *Scan) error {
 	facts := &FullFacts{}
 	defer func() { scan.Facts = *facts }()
-	w := &walk{pass: p, scan: scan, facts: facts}
+	w := &walk{p: p, scan: scan, facts: facts}
 	w.differ = func(ctx context.Context, key order.Key, legacy, projection []order.Row) (bool, error) {
 		before := p.suspects
 		err := p.compareRows(ctx, key, legacy, projection, false)
 		return p.suspects != before, err
 	}
-	estimate, err := w.open(ctx, p.Legacy, p.Projection)
+	estimate, err := w.open(ctx, p.c.Legacy, p.c.Projection)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 	if err := p.byAge(ctx, w.sides.legacy, facts); err != nil {
 		return err
 	}
-	if err := p.foldAll(ctx, w.sides, scan, facts); err != nil {
+	if err := p.compareFolded(ctx, w.sides, scan, facts); err != nil {
 		scan.Coverage = 0.5 // of the two comparisons one was made
 		return fmt.Errorf("comparing legacy with the events: %w", err)
 	}
@@ -117,7 +117,7 @@ func (w *walk) open(ctx context.Context, legacy, other Side) (estimate int64, er
 	if w.keyType != other.KeyType() {
 		return 0, fmt.Errorf("%w: %s and %s", ErrKeyTypes, w.keyType, other.KeyType())
 	}
-	if w.hash, err = w.agreedHash(ctx, legacy, other); err != nil {
+	if w.hash, err = w.p.agreedHash(ctx, legacy, other); err != nil {
 		return 0, err
 	}
 	if w.sides, err = beginBoth(ctx, legacy, other); err != nil {
@@ -140,7 +140,7 @@ func (w *walk) open(ctx context.Context, legacy, other Side) (estimate int64, er
 // agreedHash proves on known values that both servers digest alike, with a seed of this pass. A server that lacks
 // the native functions is as good a reason for the portable ones as two that disagree.
 func (p *pass) agreedHash(ctx context.Context, legacy, other Side) (Hash, error) {
-	h := Hash{Seed: int64(p.Random.Uint64())}
+	h := Hash{Seed: int64(p.c.Random.Uint64())}
 	if agree, err := digestAlike(ctx, legacy, other, h); agree && err == nil {
 		return h, nil
 	}
@@ -152,7 +152,7 @@ func (p *pass) agreedHash(ctx context.Context, legacy, other Side) (Hash, error)
 	case !agree:
 		return h, ErrNoHash
 	}
-	p.Log.WarnContext(ctx, "the servers' own hash functions cannot be used; portable digests take several times as long")
+	p.c.Log.WarnContext(ctx, "the servers' own hash functions cannot be used; portable digests take several times as long")
 	return h, nil
 }
 
@@ -190,7 +190,7 @@ func (w *walk) digest(ctx context.Context, q DigestQuery, estimate int64) (diffe
 		return func(rows int64) {
 			done[side].Store(rows)
 			if estimate > 0 {
-				w.progress("digest", done[0].Load()+done[1].Load(), estimate)
+				w.p.progress("digest", done[0].Load()+done[1].Load(), estimate)
 			}
 		}
 	}
@@ -215,7 +215,7 @@ func (w *walk) count(differing, same buckets) {
 			w.facts.Projection += b.projection
 		}
 		for value, c := range part.groups {
-			name := w.groupName(value)
+			name := w.p.groupName(value)
 			if groups[name] == nil {
 				groups[name] = &GroupCount{Group: name}
 			}
@@ -241,8 +241,8 @@ func (w *walk) confirm(ctx context.Context, same buckets) error {
 	}
 	numbers := same.numbers()
 	for range min(confirmed, len(numbers)) {
-		number := numbers[w.Random.Int64N(int64(len(numbers)))]
-		layout, part := w.sample(number)
+		number := numbers[w.p.c.Random.Int64N(int64(len(numbers)))]
+		layout, part := w.pick(number)
 		before := w.differs
 		if _, err := w.merge(ctx, layout, part); err != nil {
 			return err
@@ -254,11 +254,11 @@ func (w *walk) confirm(ctx context.Context, same buckets) error {
 	return nil
 }
 
-// sample picks a small part of a bucket: a second-level bucket where there are some.
-func (w *walk) sample(number int64) (Layout, []int64) {
+// pick takes a small part of a bucket: a second-level bucket where there are some.
+func (w *walk) pick(number int64) (Layout, []int64) {
 	if w.layout.ByBounds || w.layout.Shift <= refineBits {
 		return w.layout, []int64{number}
 	}
 	fine := Layout{Shift: w.layout.Shift - refineBits}
-	return fine, []int64{number<<refineBits + w.Random.Int64N(1<<refineBits)}
+	return fine, []int64{number<<refineBits + w.p.c.Random.Int64N(1<<refineBits)}
 }

@@ -32,7 +32,7 @@ func (r reading) of(key order.Key) compare.Reading {
 
 // Read looks at some orders once, as passes do before they judge, in snapshots of its own.
 func (c *Comparison) Read(ctx context.Context, keys []order.Key) ([]compare.Reading, error) {
-	r, err := (&pass{Comparison: c}).readAll(ctx, keys)
+	r, err := (&pass{c: c}).readAll(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (c *Comparison) Read(ctx context.Context, keys []order.Key) ([]compare.Read
 
 // readAll reads everything that is known of some orders, in snapshots of its own.
 func (p *pass) readAll(ctx context.Context, keys []order.Key) (reading, error) {
-	s, err := p.begin(ctx)
+	s, err := p.c.begin(ctx)
 	if err != nil {
 		return reading{}, err
 	}
@@ -67,8 +67,8 @@ func (p *pass) readAll(ctx context.Context, keys []order.Key) (reading, error) {
 // mark notes the time of the snapshots, which is what all that is read through them is true of, and how far the
 // follower is. Not knowing the latter only means that patience decides alone.
 func (p *pass) mark(ctx context.Context, s snapshots) error {
-	p.at = p.Now()
-	_, follower := byRole(p.Comparison, s.legacy, s.projection)
+	p.at = p.c.Now()
+	_, follower := byRole(p.c, s.legacy, s.projection)
 	reached, err := follower.Reached(ctx)
 	if err != nil && !errors.Is(err, ErrNotIndexed) {
 		return err
@@ -92,7 +92,7 @@ func (p *pass) readRows(ctx context.Context, s snapshots, keys []order.Key) (rea
 	}
 	return reading{
 		legacy: byKey(legacy), projection: byKey(projection),
-		system: compare.System{At: p.at, EventStore: p.Events != nil, ProjectionReached: p.reached},
+		system: compare.System{At: p.at, EventStore: p.c.Events != nil, ProjectionReached: p.reached},
 	}, nil
 }
 
@@ -107,17 +107,17 @@ func byKey(rows []order.Row) map[order.Key][]order.Row {
 // readEvents adds the histories of orders whose rows were read already: a row must not be newer than the history that it is
 // judged by. There is nothing to read where no event store is configured.
 func (p *pass) readEvents(ctx context.Context, s snapshots, keys []order.Key, r *reading) (err error) {
-	if p.Events == nil || len(keys) == 0 {
+	if p.c.Events == nil || len(keys) == 0 {
 		return nil
 	}
-	if r.system.NewestEvent, err = p.Events.Newest(ctx); err != nil {
+	if r.system.NewestEvent, err = p.c.Events.Newest(ctx); err != nil {
 		return err
 	}
-	truth, _ := byRole(p.Comparison, s.legacy, s.projection)
+	truth, _ := byRole(p.c, s.legacy, s.projection)
 	if r.system.Silent, err = silentSince(ctx, truth, r.system.NewestEvent); err != nil {
 		return err
 	}
-	r.events, err = p.Events.Histories(ctx, keys)
+	r.events, err = p.c.Events.Histories(ctx, keys)
 	return err
 }
 
@@ -140,12 +140,12 @@ func silentSince(ctx context.Context, truth Snapshot, newest time.Time) (bool, e
 // A record that cannot be read takes nothing from the pass but what it would have told, the cause: an audit log without an
 // index may be too slow.
 func (p *pass) readRecords(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
-	if p.Events == nil || p.Records == nil || len(keys) == 0 {
+	if p.c.Events == nil || p.c.Records == nil || len(keys) == 0 {
 		return nil, nil
 	}
-	records, err := p.Records.Records(ctx, keys)
+	records, err := p.c.Records.Records(ctx, keys)
 	if err != nil && ctx.Err() == nil {
-		p.Log.WarnContext(ctx, "legacy's own record could not be read: changes are not counted, and causes are told without it", slog.String("error", err.Error()))
+		p.c.Log.WarnContext(ctx, "legacy's own record could not be read: changes are not counted, and causes are told without it", slog.String("error", err.Error()))
 		return nil, nil
 	}
 	return records, err
@@ -153,7 +153,7 @@ func (p *pass) readRecords(ctx context.Context, keys []order.Key) (map[order.Key
 
 // judge judges orders by what was read of them.
 func (p *pass) judge(keys []order.Key, r reading) []compare.Observation {
-	oracle := compare.Oracle{Fields: p.Fields}
+	oracle := compare.Oracle{Fields: p.c.Fields}
 	out := make([]compare.Observation, len(keys))
 	for i, key := range keys {
 		out[i], _ = oracle.Judge(r.of(key))

@@ -14,7 +14,7 @@ import (
 type SampleFacts struct {
 	Rows              // of each side, estimated
 	Sampled int64     `json:"sampled"` // orders drawn uniformly, of those compared
-	Strata  []Stratum `json:"strata"`  // what was looked at by status and age; nil where the sample broke off
+	Strata  []Stratum `json:"strata"`  // what was compared by status and age; nil where the sample broke off
 	Changes Changes   `json:"changes,omitzero"`
 }
 
@@ -28,9 +28,9 @@ func (f SampleFacts) Settled(s Settled) Facts {
 const recent = 10 // one in ten
 
 // sample draws orders uniformly from the key space of both sides, and adds the strata that a uniform draw rarely
-// meets: the orders changed last, and those with an open divergence. Only the uniform part counts for a bound.
+// holds: the orders changed last, and those with an open divergence. Only the uniform part counts for a bound.
 func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
-	s, err := p.begin(ctx)
+	s, err := p.c.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,8 +48,8 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 		scan.Reason = "both sides are empty"
 		return nil
 	}
-	p.met = tally{}
-	d := draw{pass: p, sides: s, size: size, seen: map[order.Key]bool{}}
+	p.strata = strataCount{}
+	d := draw{p: p, sides: s, size: size, known: map[order.Key]bool{}}
 	if err := d.uniform(ctx, legacy, projection); err != nil {
 		return err
 	}
@@ -60,22 +60,22 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 		return err
 	}
 	scan.Compared = d.compared
-	revisited, err := p.revisit(ctx, s, func(k order.Key) bool { return d.seen[k] })
+	revisited, err := p.revisit(ctx, s, func(k order.Key) bool { return d.known[k] })
 	if err != nil {
 		return err
 	}
 	scan.Compared += revisited
-	facts.Strata, facts.Changes = p.met.strata(), d.changes
+	facts.Strata, facts.Changes = p.strata.list(), d.changes
 	scan.Coverage = 1
 	return nil
 }
 
-// draw collects a sample. An order counts once, in the first stratum that met it.
+// draw collects a sample. An order counts once, in the first stratum that has it.
 type draw struct {
-	*pass
+	p        *pass
 	sides    snapshots
 	size     int
-	seen     map[order.Key]bool // keys that were looked at, in any stratum
+	known    map[order.Key]bool // keys that were compared, in any stratum
 	compared int64
 	changes  Changes // of the orders drawn uniformly
 }
@@ -83,7 +83,7 @@ type draw struct {
 // uniform draws by key where keys are integers, which is cheap and needs nothing of the table, and by address where
 // they are too sparse for that, or none.
 func (d *draw) uniform(ctx context.Context, legacy, projection Extent) error {
-	if d.Legacy.KeyType() != order.KeyInteger {
+	if d.p.c.Legacy.KeyType() != order.KeyInteger {
 		return d.byAddress(ctx, legacy, projection)
 	}
 	span, err := span(legacy, projection)
@@ -152,10 +152,10 @@ func (d *draw) stillToTry(tried int) int {
 // offset is uniform in 0..span, for any span.
 func (d *draw) offset(span uint64) uint64 {
 	if span < 1<<62 {
-		return uint64(d.Random.Int64N(int64(span) + 1))
+		return uint64(d.p.c.Random.Int64N(int64(span) + 1))
 	}
 	for {
-		if x := d.Random.Uint64(); x <= span {
+		if x := d.p.c.Random.Uint64(); x <= span {
 			return x
 		}
 	}
@@ -173,12 +173,12 @@ func smallest(extents ...Extent) int64 {
 // byAddress draws rows of both sides by their address in the file, at the same rate. What is drawn from the
 // projection counts only if legacy does not have it, so that each order has one chance, on one side.
 func (d *draw) byAddress(ctx context.Context, legacy, projection Extent) error {
-	drawn, err := d.sides.legacy.Draw(ctx, d.Random, d.size)
+	drawn, err := d.sides.legacy.Draw(ctx, d.p.c.Random, d.size)
 	if err != nil {
 		return explainDraw(err)
 	}
 	rate := float64(d.size) / float64(max(legacy.Rows, 1))
-	other, err := d.sides.projection.Draw(ctx, d.Random, min(d.size, int(rate*float64(projection.Rows))+1))
+	other, err := d.sides.projection.Draw(ctx, d.p.c.Random, min(d.size, int(rate*float64(projection.Rows))+1))
 	if err != nil {
 		return explainDraw(err)
 	}
@@ -197,9 +197,9 @@ func explainDraw(err error) error {
 
 func (d *draw) readPhantoms(ctx context.Context, keys []order.Key) error {
 	for len(keys) > 0 {
-		part := keys[:min(d.atOnce(batch), len(keys))]
+		part := keys[:min(d.p.batchSize(batch), len(keys))]
 		keys = keys[len(part):]
-		r, err := d.readRows(ctx, d.sides, part)
+		r, err := d.p.readRows(ctx, d.sides, part)
 		if err != nil {
 			return err
 		}
@@ -215,9 +215,9 @@ func (d *draw) readPhantoms(ctx context.Context, keys []order.Key) error {
 // nobody, since the keys come in the order in which they were drawn.
 func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool) error {
 	for len(keys) > 0 {
-		part := keys[:min(d.atOnce(maxRead), len(keys))]
+		part := keys[:min(d.p.batchSize(maxRead), len(keys))]
 		keys = keys[len(part):]
-		r, err := d.readRows(ctx, d.sides, part)
+		r, err := d.p.readRows(ctx, d.sides, part)
 		if err != nil {
 			return err
 		}
@@ -235,12 +235,12 @@ func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool) error {
 	return nil
 }
 
-// fresh are the keys that are wanted and were not looked at before, each once, in their order.
+// fresh are the keys that are wanted and were not compared before, each once, in their order.
 func (d *draw) fresh(keys []order.Key, wanted func(order.Key) bool) []order.Key {
 	out := make([]order.Key, 0, len(keys))
 	twice := map[order.Key]bool{}
 	for _, k := range keys {
-		if wanted(k) && !d.seen[k] && !twice[k] {
+		if wanted(k) && !d.known[k] && !twice[k] {
 			twice[k] = true
 			out = append(out, k)
 		}
@@ -252,24 +252,24 @@ func (d *draw) fresh(keys []order.Key, wanted func(order.Key) bool) []order.Key 
 func (d *draw) compareAll(ctx context.Context, keys []order.Key, r reading, inSample bool) (err error) {
 	if inSample {
 		there := slices.DeleteFunc(slices.Clone(keys), func(k order.Key) bool { return len(r.legacy[k]) == 0 })
-		if r.records, err = d.readRecords(ctx, there); err != nil {
+		if r.records, err = d.p.readRecords(ctx, there); err != nil {
 			return err
 		}
 	}
-	if err := d.readEvents(ctx, d.sides, keys, &r); err != nil {
+	if err := d.p.readEvents(ctx, d.sides, keys, &r); err != nil {
 		return err
 	}
-	changes := d.countChanges(r.records, r.events)
+	changes := d.p.countChanges(r.records, r.events)
 	d.changes.Recorded += changes.Recorded
 	d.changes.WithEvents += changes.WithEvents
-	for _, is := range d.judge(keys, r) {
-		d.seen[is.Key] = true
+	for _, is := range d.p.judge(keys, r) {
+		d.known[is.Key] = true
 		d.compared++
-		d.meet(is.Key, r.legacy, r.projection)
+		d.p.countStratum(is.Key, r.legacy, r.projection)
 		if is.Mismatch == nil {
 			continue
 		}
-		if err := d.suspect(ctx, is, r.legacy[is.Key], r.projection[is.Key], inSample); err != nil {
+		if err := d.p.suspect(ctx, is, r.legacy[is.Key], r.projection[is.Key], inSample); err != nil {
 			return err
 		}
 	}

@@ -16,7 +16,7 @@ func (p *pass) settle(ctx context.Context) error {
 	var total int64
 	failures := 0
 	for {
-		waiting, due, err := p.Ledger.NextDue(ctx, p.id)
+		waiting, due, err := p.c.Ledger.NextDue(ctx, p.id)
 		if err != nil {
 			return fmt.Errorf("reading the recheck queue: %w", err)
 		}
@@ -25,8 +25,8 @@ func (p *pass) settle(ctx context.Context) error {
 		if waiting == 0 {
 			return nil
 		}
-		if pause := due.Sub(p.Now()); pause > 0 {
-			if err := p.Wait(ctx, pause); err != nil {
+		if pause := due.Sub(p.c.Now()); pause > 0 {
+			if err := p.c.Wait(ctx, pause); err != nil {
 				return err
 			}
 		}
@@ -38,11 +38,11 @@ func (p *pass) settle(ctx context.Context) error {
 			failures = 0
 			continue
 		}
-		if failures++; failures > p.Settle.Rechecks {
+		if failures++; failures > p.c.Settle.Rechecks {
 			return fmt.Errorf("rechecking suspects: %w", unread)
 		}
-		p.Log.WarnContext(ctx, "recheck failed, will try again", slog.String("error", unread.Error()))
-		if err := p.Wait(ctx, p.Settle.Window/4+time.Second); err != nil {
+		p.c.Log.WarnContext(ctx, "recheck failed, will try again", slog.String("error", unread.Error()))
+		if err := p.c.Wait(ctx, p.c.Settle.Window/4+time.Second); err != nil {
 			return err
 		}
 	}
@@ -51,8 +51,8 @@ func (p *pass) settle(ctx context.Context) error {
 // recheck looks again at all suspects that are due by now, a batch at a time. It tells apart what the sides (unread)
 // and what the ledger refused.
 func (p *pass) recheck(ctx context.Context) (unread, err error) {
-	for now := p.Now(); ; {
-		suspects, err := p.Ledger.DueSuspects(ctx, p.id, now, p.atOnce(batch))
+	for now := p.c.Now(); ; {
+		suspects, err := p.c.Ledger.DueSuspects(ctx, p.id, now, p.batchSize(batch))
 		if err != nil || len(suspects) == 0 {
 			return nil, err
 		}
@@ -60,7 +60,7 @@ func (p *pass) recheck(ctx context.Context) (unread, err error) {
 		if err != nil {
 			return err, nil
 		}
-		if err := p.Ledger.Settle(ctx, p.lease, p.id, outcomes, p.Now()); err != nil {
+		if err := p.c.Ledger.Settle(ctx, p.lease, p.id, outcomes, p.c.Now()); err != nil {
 			return nil, fmt.Errorf("storing verdicts: %w", err)
 		}
 	}
@@ -86,7 +86,7 @@ func (p *pass) outcomes(ctx context.Context, suspects []Suspect) ([]Outcome, err
 // outcome is what becomes of a suspect by one more look at it.
 func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 	was := suspect.Observation
-	j := p.Settle.Judge(was, is, suspect.Attempts, suspect.FirstSeen)
+	j := p.c.Settle.Judge(was, is, suspect.Attempts, suspect.FirstSeen)
 	if j.Moved {
 		suspect.Attempts++
 	}
@@ -97,7 +97,7 @@ func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 	suspect.Observation = is
 	if !j.Final {
 		suspect.Observation.At = rest
-		suspect.Due = p.Settle.Again(rest, is.At, suspect.FirstSeen)
+		suspect.Due = p.c.Settle.Again(rest, is.At, suspect.FirstSeen)
 	}
 	return Outcome{Suspect: suspect, Verdict: j.Verdict, Final: j.Final, Reason: j.Reason}
 }
@@ -107,22 +107,22 @@ func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 // returns how many of them were not known.
 func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) bool) (int64, error) {
 	var after order.Key
-	var looked int64
+	var more int64
 	for {
-		keys, err := p.Ledger.OpenKeys(ctx, p.id, after, p.atOnce(batch))
+		keys, err := p.c.Ledger.OpenKeys(ctx, p.id, after, p.batchSize(batch))
 		if err != nil {
-			return looked, fmt.Errorf("reading open divergences: %w", err)
+			return more, fmt.Errorf("reading open divergences: %w", err)
 		}
 		if len(keys) == 0 {
-			return looked, nil
+			return more, nil
 		}
 		after = keys[len(keys)-1]
 		if err := p.resolve(ctx, s, keys, known); err != nil {
-			return looked, err
+			return more, err
 		}
 		for _, key := range keys {
 			if !known(key) {
-				looked++
+				more++
 			}
 		}
 	}
@@ -139,7 +139,7 @@ func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known
 	var agreed []Outcome
 	for _, is := range p.judge(keys, r) {
 		if !known(is.Key) {
-			p.meet(is.Key, r.legacy, r.projection)
+			p.countStratum(is.Key, r.legacy, r.projection)
 		}
 		switch {
 		case is.Mismatch == nil:
@@ -154,25 +154,20 @@ func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known
 	if len(agreed) == 0 {
 		return nil
 	}
-	if err := p.Ledger.Settle(ctx, p.lease, p.id, agreed, p.Now()); err != nil {
+	if err := p.c.Ledger.Settle(ctx, p.lease, p.id, agreed, p.c.Now()); err != nil {
 		return fmt.Errorf("resolving divergences: %w", err)
 	}
 	return nil
 }
 
-// seen tells whoever counts mismatches.
-func (p *pass) seen(m *compare.Mismatch) {
-	if p.Seen != nil {
-		p.Seen(*m)
-	}
-}
-
 // suspect queues an order in which a look found a mismatch.
 func (p *pass) suspect(ctx context.Context, o compare.Observation, legacy, projection []order.Row, inSample bool) error {
-	p.seen(o.Mismatch)
+	if p.c.OnMismatch != nil {
+		p.c.OnMismatch(*o.Mismatch)
+	}
 	p.suspects++
 	p.pending = append(p.pending, Suspect{
-		Observation: o, FirstSeen: p.at, Due: p.at.Add(p.Settle.Window), InSample: inSample,
+		Observation: o, FirstSeen: p.at, Due: p.at.Add(p.c.Settle.Window), InSample: inSample,
 		Counted: Counted{Legacy: p.groupOf(legacy), Projection: p.groupOf(projection), Age: p.ageOf(legacy)},
 	})
 	if len(p.pending) < batch {

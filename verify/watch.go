@@ -36,9 +36,9 @@ type Watching struct {
 	Changed ChangedOrders
 	Every   time.Duration // between two looks
 	Length  time.Duration // of looking; what has not settled then is waited for
-	// Looked is called when nothing more is looked at, so that another Watch can begin while this one's suspects settle;
+	// Scanned is called when nothing more is scanned, so that another Watch can begin while this one's suspects settle;
 	// may be nil. It is not called where the pass breaks off before.
-	Looked func()
+	Scanned func()
 }
 
 // Watch compares orders as events of them come in, and as legacy changes them, until a time has passed and something was
@@ -51,30 +51,30 @@ func (c *Comparison) Watch(ctx context.Context, l lease.Lease, s Start, how Watc
 	s.Kind = StreamPass
 	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
 		scan.Facts = StreamFacts{}
-		w := watch{pass: p, changed: how.Changed, fingerprint: s.Fingerprint}
-		for until := s.At.Add(how.Length); p.Now().Before(until) || scan.Compared == 0; {
-			looked, err := w.once(ctx)
+		w := watch{p: p, changed: how.Changed, fingerprint: s.Fingerprint}
+		for until := s.At.Add(how.Length); p.c.Now().Before(until) || scan.Compared == 0; {
+			compared, err := w.once(ctx)
 			if err != nil {
 				return err
 			}
-			scan.Compared += looked
-			if err := p.Wait(ctx, how.Every); err != nil {
+			scan.Compared += compared
+			if err := p.c.Wait(ctx, how.Every); err != nil {
 				return err
 			}
 		}
 		scan.Coverage = 1
-		if how.Looked != nil {
-			how.Looked()
+		if how.Scanned != nil {
+			how.Scanned()
 		}
 		return nil
 	})
 }
 
 type watch struct {
-	*pass
+	p           *pass
 	changed     ChangedOrders
 	fingerprint string
-	after       int64 // the mark of the order looked at last
+	after       int64 // the mark of the order compared last
 	// known are the newest changes of legacy that were there a look ago, which are marked; nil before the first.
 	known map[Change]bool
 }
@@ -88,31 +88,31 @@ const (
 )
 
 // once looks at the orders that were marked since, and again at the suspects that are due.
-func (w *watch) once(ctx context.Context) (looked int64, err error) {
+func (w *watch) once(ctx context.Context) (compared int64, err error) {
 	if err := w.markChanged(ctx); err != nil {
 		return 0, err
 	}
 	for {
-		keys, mark, err := w.changed.ChangedAfter(ctx, w.fingerprint, w.after, w.atOnce(batch))
+		keys, mark, err := w.changed.ChangedAfter(ctx, w.fingerprint, w.after, w.p.batchSize(batch))
 		if err != nil {
-			return looked, fmt.Errorf("reading which orders have changed: %w", err)
+			return compared, fmt.Errorf("reading which orders have changed: %w", err)
 		}
 		if len(keys) == 0 {
 			break
 		}
-		if err := w.lookAt(ctx, keys); err != nil {
-			return looked, err
+		if err := w.compare(ctx, keys); err != nil {
+			return compared, err
 		}
 		w.after = mark
-		looked += int64(len(keys))
+		compared += int64(len(keys))
 	}
-	unread, err := w.recheck(ctx)
+	unread, err := w.p.recheck(ctx)
 	if err := errors.Join(err, unread); err != nil {
-		return looked, err
+		return compared, err
 	}
 	// By then every order has been judged, or given up.
-	judged := w.Settle.MaxLag + time.Duration(w.Settle.Rechecks+2)*w.Settle.Window
-	return looked, w.changed.ForgetChanged(ctx, w.lease, w.fingerprint, w.after, w.Now().Add(-judged))
+	judged := w.p.c.Settle.MaxLag + time.Duration(w.p.c.Settle.Rechecks+2)*w.p.c.Settle.Window
+	return compared, w.changed.ForgetChanged(ctx, w.p.lease, w.fingerprint, w.after, w.p.c.Now().Add(-judged))
 }
 
 // markChanged marks the orders of legacy's newest changes that were not there a look ago. Without an index on the time of a change
@@ -135,7 +135,7 @@ func (w *watch) markChanged(ctx context.Context) error {
 		}
 	}
 	if len(keys) > 0 {
-		marked, err := w.changed.MarkChanged(ctx, w.lease, w.fingerprint, distinct(keys), w.Now())
+		marked, err := w.changed.MarkChanged(ctx, w.p.lease, w.fingerprint, distinct(keys), w.p.c.Now())
 		if err != nil {
 			return fmt.Errorf("marking the orders that legacy changed: %w", err)
 		}
@@ -148,7 +148,7 @@ func (w *watch) markChanged(ctx context.Context) error {
 }
 
 func (w *watch) changes(ctx context.Context, limit int) ([]Change, error) {
-	truth, _ := byRole(w.Comparison, w.Legacy, w.Projection)
+	truth, _ := byRole(w.p.c, w.p.c.Legacy, w.p.c.Projection)
 	s, err := truth.Begin(ctx)
 	if err != nil {
 		return nil, err
@@ -157,18 +157,18 @@ func (w *watch) changes(ctx context.Context, limit int) ([]Change, error) {
 	return recentChanges(ctx, s, limit)
 }
 
-// lookAt compares the orders: those that agree have their divergences resolved, the others become suspects.
-func (w *watch) lookAt(ctx context.Context, keys []order.Key) error {
-	s, err := w.begin(ctx)
+// compare compares the orders: those that agree have their divergences resolved, the others become suspects.
+func (w *watch) compare(ctx context.Context, keys []order.Key) error {
+	s, err := w.p.c.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := w.mark(ctx, s); err != nil {
+	if err := w.p.mark(ctx, s); err != nil {
 		return err
 	}
-	if err := w.resolve(ctx, s, keys, func(order.Key) bool { return false }); err != nil {
+	if err := w.p.resolve(ctx, s, keys, func(order.Key) bool { return false }); err != nil {
 		return err
 	}
-	return w.flush(ctx)
+	return w.p.flush(ctx)
 }

@@ -118,7 +118,7 @@ func TestAnotherWatchCanBeginWhileSuspectsSettle(t *testing.T) {
 	w := newWorld(t, dense(3), dense(3))
 	how := verify.Watching{Changed: &changedList{}, Every: time.Second, Length: time.Minute}
 	next := how
-	how.Looked = func() {
+	how.Scanned = func() {
 		if _, err := w.Watch(t.Context(), w.lease, verify.Start{Trigger: "stream", At: w.now}, next); err != nil {
 			t.Error(err)
 		}

@@ -131,12 +131,12 @@ func (s *sidecar) watch(ctx context.Context, opened sides, l lease.Lease, finger
 		return err
 	}
 	c := comparison(s.config, opened, s.ledger, s.log)
-	c.Seen = func(m compare.Mismatch) { s.observeMismatch(verify.StreamPass, m) }
+	c.OnMismatch = func(m compare.Mismatch) { s.observeMismatch(verify.StreamPass, m) }
 	how := verify.Watching{Changed: s.ledger, Every: watchEvery, Length: watchLength}
 	g, passes := errgroup.WithContext(ctx)
 	for passes.Err() == nil {
 		over, end := context.WithCancel(passes)
-		how.Looked = end
+		how.Scanned = end
 		g.Go(func() error {
 			defer end()
 			return s.watchOnce(passes, c, l, fingerprint, how)
@@ -151,7 +151,7 @@ func (s *sidecar) watchOnce(ctx context.Context, c *verify.Comparison, l lease.L
 	start := verify.Start{Trigger: "stream", Fingerprint: fingerprint, At: time.Now()}
 	pass, err := c.Watch(ctx, l, start, how)
 	if pass.State == verify.Done {
-		s.observe(pass)
+		s.observePass(pass)
 	}
 	if errors.Is(err, lease.ErrFenced) {
 		return err

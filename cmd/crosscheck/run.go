@@ -81,7 +81,7 @@ func (s *sidecar) serve(ctx context.Context) error {
 		Listen: s.config.Web.Listen, Source: page{known}, Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
 	}
 	passes := &sampler.Sampler{
-		Ledger: s.ledger, Holder: holder(), Observe: s.observe, Log: s.log,
+		Ledger: s.ledger, Holder: holder(), Finished: s.observePass, Log: s.log,
 		Jobs: []sampler.Job{
 			s.job(verify.Sample, s.config.Sampler.Schedule, func(ctx context.Context, c *verify.Comparison, l lease.Lease, start verify.Start) (verify.Pass, error) {
 				return c.Sample(ctx, l, start, s.config.Sampler.Size)
@@ -171,7 +171,7 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 		return nil, "", nil, err
 	}
 	c = comparison(s.config, opened, s.ledger, s.log)
-	c.Seen = func(m compare.Mismatch) { s.observeMismatch(kind, m) }
+	c.OnMismatch = func(m compare.Mismatch) { s.observeMismatch(kind, m) }
 	return c, fingerprint, opened.close, nil
 }
 
@@ -180,7 +180,7 @@ func (s *sidecar) prune(ctx context.Context) error {
 	return err
 }
 
-func (s *sidecar) observe(p verify.Pass) {
+func (s *sidecar) observePass(p verify.Pass) {
 	s.metrics.ObservePass(string(p.Kind), p.FinishedAt.Sub(p.StartedAt), p.Scan.Compared)
 }
 
