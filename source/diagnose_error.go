@@ -75,6 +75,8 @@ func Hint(err error) string {
 		return rowSecurityHint
 	case errors.Is(err, session.ErrShared):
 		return PoolerHint
+	case errors.Is(err, session.ErrLost):
+		return "something between here and the server drops packets without a word, or the server's machine has gone; the next pass connects anew"
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return hints[pg.Code]
