@@ -30,7 +30,7 @@ func (s *Side) Identity(ctx context.Context) (Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	id := Identity{Table: s.config.Table}
-	if !s.isSubquery() {
+	if s.config.Table != "" && !s.isSubquery() { // empty where only the database is asked for
 		oid, _, err := s.resolveTable(ctx)
 		if err != nil {
 			return id, fmt.Errorf("identifying %s: %w", s.config.Representation, err)
