@@ -99,7 +99,7 @@ func looksAsked(was, is compare.Observation, moves int) *looksQuestion {
 func streamAsked(s compare.Streamed) *streamedQuestion {
 	q := &streamedQuestion{Stored: storedEvents(s.Stored), From: s.From, Due: s.Due, Whole: s.Whole}
 	for _, m := range s.Messages {
-		stored := storedMessage{storedEvent: storedEventOf(m.Event), Partition: m.Partition}
+		stored := storedMessage{storedEvent: storedEventOf(m.Event), Partition: m.Partition, Keyed: m.Keyed}
 		if m.Drift != nil {
 			stored.Drift = m.Drift.Error()
 		}

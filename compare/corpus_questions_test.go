@@ -177,13 +177,14 @@ type streamedQuestion struct {
 type storedMessage struct {
 	storedEvent
 	Partition int    `json:"partition"`
+	Keyed     bool   `json:"keyed,omitempty"`
 	Drift     string `json:"drift,omitempty"`
 }
 
 func (q *streamedQuestion) answer() any {
 	s := compare.Streamed{Stored: eventsFrom(q.Stored), From: q.From, Due: q.Due, Whole: q.Whole}
 	for _, m := range q.Messages {
-		message := compare.StreamedMessage{Event: m.event(), Partition: m.Partition}
+		message := compare.StreamedMessage{Event: m.event(), Partition: m.Partition, Keyed: m.Keyed}
 		if m.Drift != "" {
 			message.Drift = errors.New(m.Drift)
 		}

@@ -25,6 +25,7 @@ type Streamed struct {
 type StreamedMessage struct {
 	Event     order.Event
 	Partition int
+	Keyed     bool  // the producer gave it a key
 	Drift     error // why it cannot be read as it should; nil where it can
 }
 
@@ -109,6 +110,21 @@ func (s Streamed) missing() (Diagnosis, bool) {
 	return Diagnosis{}, false
 }
 
+// moved is true of messages with keys that went to other partitions and never came back: keys do that when partitions
+// are added.
+func (s Streamed) moved() bool {
+	left := map[int]bool{}
+	for i, m := range s.Messages {
+		if i > 0 && m.Partition != s.Messages[i-1].Partition {
+			left[s.Messages[i-1].Partition] = true
+		}
+		if !m.Keyed || left[m.Partition] {
+			return false
+		}
+	}
+	return true
+}
+
 func (s Streamed) manner() (Diagnosis, bool) {
 	seen := map[order.Position]bool{}
 	for i, m := range s.Messages {
@@ -116,7 +132,7 @@ func (s Streamed) manner() (Diagnosis, bool) {
 		switch {
 		case seen[at]:
 			return s.parts(Diverged, DuplicatePublish, at, "event %d is there twice", at)
-		case i > 0 && m.Partition != s.Messages[0].Partition:
+		case i > 0 && m.Partition != s.Messages[0].Partition && !s.moved():
 			return s.parts(Diverged, UnkeyedPublish, at, "it is spread over partitions %d and %d", s.Messages[0].Partition, m.Partition)
 		case i > 0 && at < s.Messages[i-1].Event.Position:
 			return s.parts(Diverged, DisorderedPublish, at, "event %d comes behind event %d", at, s.Messages[i-1].Event.Position)

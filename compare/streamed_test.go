@@ -26,6 +26,11 @@ func streamedCases(t testing.TB) map[string]streamedCase {
 	in := func(partition, at int) compare.StreamedMessage {
 		return compare.StreamedMessage{Event: canceledEvent(t, at, "why"), Partition: partition}
 	}
+	keyed := func(partition, at int) compare.StreamedMessage {
+		m := in(partition, at)
+		m.Keyed = true
+		return m
+	}
 	other := compare.StreamedMessage{Event: canceledEvent(t, 2, "because")}
 	drift := in(0, 2)
 	drift.Drift = errors.New("no reason")
@@ -49,6 +54,8 @@ func streamedCases(t testing.TB) map[string]streamedCase {
 		"twice":                              {[]compare.StreamedMessage{in(0, 1), in(0, 2), in(0, 2), in(0, 3)}, 0, false, 0, "diverged duplicate_publish 2"},
 		"in another order":                   {[]compare.StreamedMessage{in(0, 1), in(0, 3), in(0, 2)}, 0, false, 0, "diverged disordered_publish 2"},
 		"over partitions":                    {[]compare.StreamedMessage{in(0, 1), in(1, 2), in(0, 3)}, 0, false, 0, "diverged unkeyed_publish 2"},
+		"moved with its key":                 {[]compare.StreamedMessage{keyed(0, 1), keyed(1, 2), keyed(1, 3)}, 0, false, 0, "match  0"},
+		"to and fro with its key":            {[]compare.StreamedMessage{keyed(0, 1), keyed(1, 2), keyed(0, 3)}, 0, false, 0, "diverged unkeyed_publish 2"},
 		"content is judged before manner":    {[]compare.StreamedMessage{in(0, 1), in(0, 1), other, in(0, 3)}, 0, false, 0, "diverged wrong_publish 2"},
 		"nothing, of what nothing is due of": {nil, 4, false, 0, "match  0"},
 	} {

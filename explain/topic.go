@@ -52,7 +52,7 @@ func (x *Explainer) readTopic(ctx context.Context, l look) *onTopic {
 	}
 	for _, m := range t.found.Messages {
 		if !isLater(m.Event.Position, l.Events, later[l.Key]) {
-			t.facts.Messages = append(t.facts.Messages, compare.StreamedMessage{Event: m.Event, Partition: m.Partition, Drift: m.Drift})
+			t.facts.Messages = append(t.facts.Messages, compare.StreamedMessage{Event: m.Event, Partition: m.Partition, Keyed: m.Keyed, Drift: m.Drift})
 		}
 	}
 	t.facts.Whole = t.missed == nil && t.found.Whole()

@@ -161,6 +161,7 @@ func (w *work) prepareCheck(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	w.routing.count(len(ends), now)
 	for _, p := range ends {
 		if s, ok := w.state.Partitions[p.Partition]; ok {
 			s.End = max(s.End, p.End)

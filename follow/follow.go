@@ -138,6 +138,7 @@ func (f *Follower) load(ctx context.Context, l lease.Lease) (*work, error) {
 		return nil, err
 	}
 	w := newWork(f, l, state)
+	w.routing.count(len(partitions), f.Now())
 	if len(state.Partitions) > 0 {
 		return w, nil // a partition that was added since begins at 0
 	}
@@ -164,7 +165,7 @@ type work struct {
 	state   State
 	waiting int64 // unmatched messages in the ledger that were not judged yet
 	recent  lastMessages
-	grown   bool // partitions were added: a key may rightly have moved to another one
+	routing routing
 
 	step     step
 	progress progress

@@ -78,10 +78,6 @@ func TestFollowerFindsWhatIsWrongWithTheStream(t *testing.T) {
 			s.store(11, 7)
 			s.publishText(1, 0, fmt.Sprintf(canceled, 11, 7, "why"))
 		}, "(topic orders) unkeyed_publish"},
-		"an order in two partitions": {func(s *shop) {
-			s.store(11, 7)
-			s.publish(0, 11, 7)
-		}, "(topic orders) unkeyed_publish"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, 2)

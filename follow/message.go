@@ -18,7 +18,8 @@ const ghostEvery = time.Minute
 func (w *work) batch(ctx context.Context, b readBatch) error {
 	p, known := w.state.Partitions[b.Partition]
 	if !known {
-		p, w.grown = newPartition(), true
+		p = newPartition()
+		w.routing.count(len(w.state.Partitions)+1, w.Now())
 	}
 	if b.Gap != nil {
 		if err := w.gap(ctx, *b.Gap, &p); err != nil {
@@ -35,7 +36,9 @@ func (w *work) batch(ctx context.Context, b readBatch) error {
 	keepsUp := b.End-b.Next <= maxBehind
 	for i := range b.arrivals {
 		a := &b.arrivals[i]
-		w.arrived(a, behind, &p)
+		if err := w.arrived(ctx, a, behind, &p); err != nil {
+			return err
+		}
 		if keepsUp && a.key != "" {
 			w.step.commit.Changed[a.key] = true
 		}
@@ -56,6 +59,7 @@ func (w *work) gap(ctx context.Context, g Gap, p *PartitionState) error {
 	w.step.commit.Gaps++
 	if g.Kind == GapTruncated {
 		p.ReplayTo = max(p.ReplayTo, g.Expected)
+		w.recent = lastMessages{} // the topic may have been created again, with other partitions
 	}
 	w.Log.WarnContext(ctx, "the stream has a hole", slog.Int("partition", g.Partition), slog.String("kind", string(g.Kind)),
 		slog.Int64("expected", g.Expected), slog.Int64("got", g.Got))
@@ -73,7 +77,7 @@ func (w *work) histories(ctx context.Context, arrivals []arrival, p PartitionSta
 		a := &arrivals[i]
 		at, key := a.position, a.key
 		if at < newest && at != order.NoPosition && key != "" && a.Key != nil && a.Offset >= p.ReplayTo && !asked[key] {
-			if _, known := w.recent.last(key); !known {
+			if _, known := w.recent.of(key); !known {
 				asked[key] = true
 				keys = append(keys, key)
 			}
@@ -87,7 +91,7 @@ func (w *work) histories(ctx context.Context, arrivals []arrival, p PartitionSta
 }
 
 // arrived matches one message.
-func (w *work) arrived(a *arrival, behind map[order.Key][]order.Event, p *PartitionState) {
+func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]order.Event, p *PartitionState) error {
 	at, key := a.position, a.key
 	replayed := a.Offset < p.ReplayTo
 	if at == order.NoPosition || key == "" {
@@ -96,10 +100,10 @@ func (w *work) arrived(a *arrival, behind map[order.Key][]order.Event, p *Partit
 		if a.stored && a.storedKey == "" { // an event of no order, published as it is
 			w.shown(at, w.topicKey(", unreadable"), replayed)
 		}
-		return
+		return nil
 	}
-	if len(w.state.Partitions) > 1 && w.scattered(a) {
-		w.find(w.topicKey(""), compare.Disorder, compare.UnkeyedPublish, nil, false)
+	if err := w.judgeKey(ctx, a); err != nil {
+		return err
 	}
 	if p.First == order.NoPosition && a.stored { // a message of no event says nothing of where the stream begins, nor of what came before
 		p.First = at
@@ -112,11 +116,12 @@ func (w *work) arrived(a *arrival, behind map[order.Key][]order.Event, p *Partit
 		w.step.commit.Unmatched = append(w.step.commit.Unmatched, UnmatchedMessage{
 			Partition: a.Partition, Offset: a.Offset, Value: bytes.Clone(a.Value), FirstSeen: now, Due: now.Add(w.Window),
 		})
-		return
+		return nil
 	}
 	p.Newest = max(p.Newest, at)
-	w.recent.note(key, at, a.Partition)
+	w.recent.note(key, at, a.Partition, a.Time)
 	w.matched(a, replayed)
+	return nil
 }
 
 // unreadable says where a message is that no order can be found by, for the first one in a commit.
@@ -126,20 +131,18 @@ func (w *work) unreadable(a *arrival) {
 	}
 }
 
-// scattered is true for a message that nothing keeps in the partition of its order.
-func (w *work) scattered(a *arrival) bool {
-	last, known := w.recent.last(a.key)
-	return len(a.Key) == 0 || known && last.partition != a.Partition && !w.grown
-}
-
 // disordered is true if a newer event of the same order came before.
 func (w *work) disordered(a *arrival, behind map[order.Key][]order.Event, p PartitionState) bool {
 	at := a.position
 	if at >= p.Newest {
 		return false
 	}
-	if last, known := w.recent.last(a.key); known {
-		return last.partition == a.Partition && last.position > at
+	if last, known := w.recent.of(a.key); known {
+		s := last.in(a.Partition)
+		return s != nil && s.newest > at
+	}
+	if w.routing.moved && a.Time.Before(w.routing.settled) { // the newer event may have come from another partition
+		return false
 	}
 	for _, e := range behind[a.key] {
 		if e.Position > at && w.seen(e.Position) == seenBefore {

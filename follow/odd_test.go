@@ -39,27 +39,6 @@ func TestAMessageOfNoEventDoesNotSayWhereTheStreamBegins(t *testing.T) {
 	s.want(60, "21 lost_publish, 5 ghost_publish")
 }
 
-// TestAKeyMayMoveWhenPartitionsAreAdded: the producer's hash is over another number of partitions then.
-func TestAKeyMayMoveWhenPartitionsAreAdded(t *testing.T) {
-	s := newShop(t, 2)
-	looks := 0
-	s.beat = func() {
-		switch looks++; looks {
-		case 5:
-			s.trade(41, 60)
-		case 10:
-			s.mu.Lock()
-			s.partitions, s.deleted = append(s.partitions, nil), append(s.deleted, 0)
-			s.mu.Unlock()
-		case 15:
-			s.store(61, 42)
-			s.publish(2, 61, 42)
-		}
-	}
-	s.trade(1, 40)
-	s.want(61, "")
-}
-
 // TestPositionsMayBeZeroAndBelow: a store may begin anywhere.
 func TestPositionsMayBeZeroAndBelow(t *testing.T) {
 	for _, begin := range []int{-20_000, -5000, -10, 0} {

@@ -1,32 +1,89 @@
 package follow
 
-import "github.com/nordvarg/crosscheck/order"
+import (
+	"slices"
+	"time"
 
-// lastMessages remembers the last message of the orders that had one lately, a bounded number of them. It may be empty at any
-// time: it only spares questions to the store.
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// lastMessages remembers where the messages of the orders were that had one lately, a bounded number of orders. It may be
+// empty at any time: it only spares questions to the store, and notices fewer orders that are spread over partitions.
 type lastMessages struct {
-	young, old map[order.Key]lastMessage
+	young, old map[order.Key]recentOrder
 }
 
-type lastMessage struct {
-	position  order.Position // the greatest
-	partition int
+// recentOrder is what is remembered of one order.
+type recentOrder struct {
+	stretch
+	more []stretch // in other partitions; nil for nearly all orders
+}
+
+// stretch is what one partition had of an order.
+type stretch struct {
+	partition   int
+	newest      order.Position // the greatest
+	first, last int64          // when its messages were published, in milliseconds; zero where they do not say
 }
 
 const recentOrders = 50_000 // in each generation
 
-func (r *lastMessages) last(key order.Key) (lastMessage, bool) {
-	if m, ok := r.young[key]; ok {
-		return m, true
+func (r *lastMessages) of(key order.Key) (recentOrder, bool) {
+	if o, ok := r.young[key]; ok {
+		return o, true
 	}
-	m, ok := r.old[key]
-	return m, ok
+	o, ok := r.old[key]
+	return o, ok
 }
 
-func (r *lastMessages) note(key order.Key, p order.Position, partition int) {
-	last, _ := r.last(key)
-	if r.young == nil || len(r.young) >= recentOrders {
-		r.young, r.old = make(map[order.Key]lastMessage, recentOrders/4), r.young
+func (r *lastMessages) note(key order.Key, p order.Position, partition int, at time.Time) {
+	o, known := r.of(key)
+	if !known {
+		o.stretch = newStretch(p, partition, at)
+	} else if s := o.in(partition); s != nil {
+		s.extend(p, at)
+	} else {
+		o.more = append(slices.Clip(o.more), newStretch(p, partition, at))
 	}
-	r.young[key] = lastMessage{max(last.position, p), partition}
+	if r.young == nil || len(r.young) >= recentOrders {
+		r.young, r.old = make(map[order.Key]recentOrder, recentOrders/4), r.young
+	}
+	r.young[key] = o
+}
+
+// in is the order's stretch in a partition; nil for none.
+func (o *recentOrder) in(partition int) *stretch {
+	if o.partition == partition {
+		return &o.stretch
+	}
+	if i := slices.IndexFunc(o.more, func(s stretch) bool { return s.partition == partition }); i >= 0 {
+		return &o.more[i]
+	}
+	return nil
+}
+
+// others are the order's stretches in other partitions.
+func (o *recentOrder) others(partition int) []stretch {
+	all := append([]stretch{o.stretch}, o.more...)
+	return slices.DeleteFunc(all, func(s stretch) bool { return s.partition == partition })
+}
+
+func newStretch(p order.Position, partition int, at time.Time) stretch {
+	ms := published(at)
+	return stretch{partition: partition, newest: p, first: ms, last: ms}
+}
+
+func (s *stretch) extend(p order.Position, at time.Time) {
+	s.newest = max(s.newest, p)
+	if ms := published(at); ms > 0 {
+		s.first, s.last = min(s.first, ms), max(s.last, ms)
+	}
+}
+
+// published is the time that a message says, in milliseconds; zero where it says none.
+func published(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return max(0, at.UnixMilli())
 }

@@ -34,6 +34,7 @@ type shop struct {
 	deleted    []int64
 	grown      chan struct{} // closed, and made anew, when the topic grows
 	now        time.Time
+	published  int
 
 	counted     [][2]order.Position // what was asked for
 	countAtOnce int64               // so many events at least, however many more are asked for
@@ -95,7 +96,11 @@ func (s *shop) publish(partition, id, key int) {
 func (s *shop) publishText(partition, key int, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := follow.Message{Partition: partition, Offset: int64(len(s.partitions[partition])), Value: []byte(text)}
+	s.published++ // each message has a time of its own
+	m := follow.Message{
+		Partition: partition, Offset: int64(len(s.partitions[partition])), Value: []byte(text),
+		Time: s.now.Add(time.Duration(s.published%1000) * time.Millisecond),
+	}
 	if key > 0 {
 		m.Key = fmt.Appendf(nil, "%d", key)
 	}
