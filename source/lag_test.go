@@ -65,7 +65,7 @@ func TestAChangeOfTheFutureIsNotShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := n.Reached(t.Context()); err != nil || !got.Equal(want) {
+	if got, err := n.NewestChange(t.Context()); err != nil || !got.Equal(want) {
 		t.Errorf("the projection has reached %s, %v; want %s", got, err, want)
 	}
 	n.Close()

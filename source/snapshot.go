@@ -252,8 +252,8 @@ func (s *Side) shownSQL() string {
 	return s.newestSQL(at, at+" <= now()", 1)
 }
 
-// Reached reads the newest change that any row shows, the future left out.
-func (n *snapshot) Reached(ctx context.Context) (time.Time, error) {
+// NewestChange reads the newest change that any row shows, the future left out.
+func (n *snapshot) NewestChange(ctx context.Context) (time.Time, error) {
 	if n.side.config.ChangedAt == "" {
 		return time.Time{}, nil
 	}

@@ -69,7 +69,7 @@ func (p *pass) readAll(ctx context.Context, keys []order.Key) (reading, error) {
 func (p *pass) mark(ctx context.Context, s snapshots) error {
 	p.at = p.c.Now()
 	_, follower := byRole(p.c, s.legacy, s.projection)
-	reached, err := follower.Reached(ctx)
+	reached, err := follower.NewestChange(ctx)
 	if err != nil && !errors.Is(err, ErrNotIndexed) {
 		return err
 	}

@@ -45,9 +45,9 @@ type Snapshot interface {
 	// Changed returns up to limit of the newest changes that rows show, the newest first; one of a row, and none whose time
 	// is of the future by the side's clock. It returns ErrNotIndexed rather than scan.
 	Changed(ctx context.Context, limit int) ([]Change, error)
-	// Reached is the newest change that any row shows, the future left out; zero where no column tells. ErrNotIndexed
+	// NewestChange is the newest change that any row shows, the future left out; zero where no column tells. ErrNotIndexed
 	// rather than scan.
-	Reached(context.Context) (time.Time, error)
+	NewestChange(context.Context) (time.Time, error)
 	// Close ends the snapshot. It may be called twice.
 	Close()
 }

@@ -110,7 +110,7 @@ func (x *exercise) noAddresses(t *testing.T) {
 	if !errors.Is(draw, verify.ErrNotIndexed) || !errors.Is(changed, verify.ErrNotIndexed) {
 		t.Errorf("errors are %v and %v", draw, changed)
 	}
-	if at, err := n.Reached(t.Context()); !at.IsZero() || err != nil && !errors.Is(err, verify.ErrNotIndexed) {
+	if at, err := n.NewestChange(t.Context()); !at.IsZero() || err != nil && !errors.Is(err, verify.ErrNotIndexed) {
 		t.Errorf("reached %s, %v", at, err)
 	}
 }
@@ -225,7 +225,7 @@ func (x *exercise) empty(t *testing.T) {
 	if got, err := n.Draw(t.Context(), random(), 10); err != nil || len(got) > 0 {
 		t.Errorf("drew %v, %v", got, err)
 	}
-	if at, err := n.Reached(t.Context()); err != nil || !at.IsZero() {
+	if at, err := n.NewestChange(t.Context()); err != nil || !at.IsZero() {
 		t.Errorf("reached %s, %v", at, err)
 	}
 	if changed, err := n.Changed(t.Context(), 10); err != nil || len(changed) > 0 {
@@ -236,7 +236,7 @@ func (x *exercise) empty(t *testing.T) {
 func (x *exercise) changes(t *testing.T) {
 	n := x.begin(t)
 	got, err := n.Changed(t.Context(), 3)
-	at, reachedErr := n.Reached(t.Context())
+	at, reachedErr := n.NewestChange(t.Context())
 	if !x.table.Indexed {
 		if !errors.Is(err, verify.ErrNotIndexed) || !errors.Is(reachedErr, verify.ErrNotIndexed) {
 			t.Errorf("errors are %v and %v", err, reachedErr)

@@ -244,8 +244,8 @@ func (n *snapshot) Changed(ctx context.Context, limit int) ([]verify.Change, err
 	return changes, nil
 }
 
-// Reached implements [verify.Snapshot].
-func (n *snapshot) Reached(ctx context.Context) (time.Time, error) {
+// NewestChange implements [verify.Snapshot].
+func (n *snapshot) NewestChange(ctx context.Context) (time.Time, error) {
 	if err := n.before(ctx, "reached"); err != nil {
 		return time.Time{}, err
 	}
