@@ -7,54 +7,54 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Confidence says how sure a diagnosis is of the cause. The hop is surer than the cause.
+// Confidence says how sure a diagnosis is of the cause. It is always surer of the hop.
 type Confidence string
 
 // The confidences.
 const (
-	High   Confidence = "high"   // nothing else that we know of leaves these traces
-	Medium Confidence = "medium" // the likeliest of few
-	Low    Confidence = "low"    // a guess, where to look first
+	High   Confidence = "high"   // nothing else that crosscheck knows leaves these traces
+	Medium Confidence = "medium" // the likeliest of few explanations
+	Low    Confidence = "low"    // a guess: where to look first
 )
 
 // Evidence is all that is known of one order at one version of its history.
 //
-// The history must not be older than the rows: read the rows first, or all in one snapshot. A row that is newer than
-// the history would look impossible.
+// The history must not be older than the rows: read the rows first, or all in one snapshot. Otherwise a row that is
+// newer than the history looks impossible.
 type Evidence struct {
 	Events     []order.Event // in the order of their positions
 	Legacy     []order.Row
 	Projection []order.Row
-	// History is legacy's own record of the order; nil is unknown.
+	// History is legacy's own record of the order; nil if unknown.
 	History *History
-	// ProjectionReached is the newest change that the projection shows of any order; zero is unknown. A projection
-	// that has not reached an event as a whole has left out nothing: it is late, or it has stopped.
+	// ProjectionReached is the newest change of any order that the projection shows; zero if unknown. If the whole
+	// projection has not reached an event, it has not skipped the event: it is late, or it has stopped.
 	ProjectionReached time.Time
-	// Silent is true if no event of any order has been stored since legacy last wrote this one, and others of its
-	// orders have none either.
+	// Silent is true if no event of any order has been stored since legacy last wrote this one, and several orders that
+	// legacy wrote have no event.
 	Silent bool
 }
 
-// Diagnosis is what the evidence says of one order.
+// Diagnosis is what the evidence says about one order.
 type Diagnosis struct {
-	// Verdict is Diverged only where waiting cannot help: a projection in an impossible state. Lagging is for everything
-	// that could still be on its way, or could be a matter of which side was read first; if it is the same after the settle
-	// window, it has diverged, with this hop and cause.
+	// Verdict is Diverged only if waiting cannot help: the projection is in an impossible state. Lagging is for everything
+	// that may still be on its way, or may depend on which side was read first. If it is the same after the settle window,
+	// it has diverged, with this hop and cause.
 	Verdict    Verdict
 	Hop        order.Hop // empty for a match
-	Cause      Cause     // empty for a match, and where no rule applies
+	Cause      Cause     // empty for a match, and if no rule applies
 	Confidence Confidence
 	Reason     string         // one sentence, for people
-	PartsAt    order.Position // the first event at which they part; 0 if that cannot be said
-	Behind     int            // events that the projection has still to show
-	Since      time.Time      // of the first of them
+	PartsAt    order.Position // the first event at which they part; 0 if unknown
+	Behind     int            // events that the projection does not show yet
+	Since      time.Time      // time of the first of them
 
 	Legacy, Projection Placement
-	Problems           []order.Problem // of the history itself
+	Problems           []order.Problem // of the history
 }
 
-// Diagnose places legacy and projection on the history, and says across which hop they part, and why. The hop is the
-// one nearest to the source of which something is proven; a projection in an impossible state is proven at once.
+// Diagnose places legacy and projection on the history, and says at which hop they part and why. If several hops are in
+// question, it names the proven one nearest to the source. A projection in an impossible state is proven at once.
 func (o Oracle) Diagnose(e Evidence) Diagnosis {
 	c := o.newCase(e)
 	d := c.diagnose()
@@ -74,7 +74,7 @@ type aCase struct {
 	Oracle
 	Evidence
 	known    []int
-	clean    []order.Event // the events in sequence, duplicates of a position left out
+	clean    []order.Event // the events in sequence, without duplicates of a position
 	final    order.State
 	problems []order.Problem
 
@@ -108,7 +108,7 @@ func (c *aCase) diagnose() Diagnosis {
 		return c.projectionWrong()
 	case !projectionWhole && c.projection.Kind == PlacedNone && !c.sidesAgree():
 		d := c.projectionWrong()
-		d.Reason += "; legacy is not what the events say either"
+		d.Reason += "; legacy does not agree with the events either"
 		return d
 	}
 	return c.legacyWrong()
@@ -116,44 +116,44 @@ func (c *aCase) diagnose() Diagnosis {
 
 func (c *aCase) sidesAgree() bool { return Rows(c.Fields, "", c.Legacy, c.Projection) == nil }
 
-// withoutEvents is an order that the event store does not know.
+// withoutEvents diagnoses an order that the event store does not know.
 func (c *aCase) withoutEvents() Diagnosis {
 	switch {
 	case len(c.Legacy) > 0:
 		return Diagnosis{
 			Verdict: Lagging, Hop: order.LegacyToEvents, Cause: LostShadowWrite, Confidence: High,
-			Reason: "legacy has the order, and there is no event of it",
+			Reason: "legacy has the order, but there is no event of it",
 		}
 	case len(c.Projection) > 0:
 		return Diagnosis{
 			Verdict: Diverged, Hop: order.EventsToProjection, Cause: GhostRow, Confidence: High,
-			Reason: "the projection has a row, and there is neither an event nor a legacy row of the order",
+			Reason: "the projection has a row, but the order has neither an event nor a legacy row",
 		}
 	}
 	return Diagnosis{Verdict: Match}
 }
 
-// agreed is both sides being what all events say. What may still be wrong is a field that events do not tell, or the
-// history itself.
+// agreed diagnoses an order for which both sides equal the fold of all events. A field that events do not determine may
+// still be wrong, or the history itself.
 func (c *aCase) agreed() Diagnosis {
 	if !c.sidesAgree() {
 		return Diagnosis{
 			Verdict: Lagging, Hop: order.LegacyToProjection, Cause: WrongValue, Confidence: Low,
-			Reason: "both sides are what the events say, and differ in a field that is not judged by events",
+			Reason: "both sides agree with the events, but differ in a field that events do not judge",
 		}
 	}
 	for _, p := range c.problems {
 		if p.Kind.Impossible() {
 			return Diagnosis{
 				Verdict: Diverged, Hop: order.LegacyItself, Cause: ImpossibleTransition, Confidence: Medium, PartsAt: p.Position,
-				Reason: fmt.Sprintf("all agree on a history that cannot be: event %d: %s", p.Position, p.Detail),
+				Reason: fmt.Sprintf("all agree, but the history is impossible: event %d: %s", p.Position, p.Detail),
 			}
 		}
 	}
 	return Diagnosis{Verdict: Match}
 }
 
-// flaw is an event that could not be decoded: what the others make of it is unknown to us.
+// flaw looks for an event that could not be decoded. Other systems may read such an event in an unknown way.
 func (c *aCase) flaw() (Diagnosis, bool) {
 	for _, e := range c.Events {
 		if e.Body == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// History is legacy's own record of one order, read in the same snapshot as the legacy row. A nil slice is unknown;
-// an empty one says that there was nothing.
+// History is legacy's own record of one order, read in the same snapshot as the legacy row. A nil slice is unknown; an
+// empty one says that there are no lines.
 type History struct {
 	Audit  []Change // in the order in which they were written
 	Trades []Trade
@@ -30,8 +30,8 @@ type Trade struct {
 	Quantity, Price apd.Decimal
 }
 
-// contradiction looks for what legacy's row says otherwise than legacy's own record. Only fields in which the row is
-// not what the events say are looked at.
+// contradiction looks for a field in which legacy's row contradicts legacy's own record. It looks only at fields that
+// differ from the events.
 func (c *aCase) contradiction(fields []int) (Diagnosis, bool) {
 	if c.History == nil {
 		return Diagnosis{}, false
@@ -56,8 +56,8 @@ func (c *aCase) contradiction(fields []int) (Diagnosis, bool) {
 	return Diagnosis{}, false
 }
 
-// againstTrades holds the filled quantity against the sum of the trades. Where it is the sum without the last ones, or without
-// any one of them, an update got lost; any other was written by nobody who trades.
+// againstTrades compares the filled quantity with the sum of the trades. If it is the sum without the last trades, or
+// without any one of them, an update was lost. Any other value was not written by the application.
 func (c *aCase) againstTrades(f order.Field, v order.Value) (Cause, string) {
 	if c.History.Trades == nil {
 		return "", ""
@@ -77,10 +77,10 @@ func (c *aCase) againstTrades(f order.Field, v order.Value) (Cause, string) {
 	if c.tradesLost(f, v, &sum) {
 		cause = LostUpdate
 	}
-	return cause, fmt.Sprintf("legacy has %s filled, its own trades add up to %s", show(v), sum.Text('f'))
+	return cause, fmt.Sprintf("legacy has %s filled, but its own trades add up to %s", show(v), sum.Text('f'))
 }
 
-// tradesLost is true for the sum of the first trades, or of all but one.
+// tradesLost returns true for the sum of the first trades, or of all but one.
 func (c *aCase) tradesLost(f order.Field, v order.Value, sum *apd.Decimal) bool {
 	var first apd.Decimal
 	for _, t := range c.History.Trades {
@@ -100,8 +100,8 @@ func (c *aCase) tradesLost(f order.Field, v order.Value, sum *apd.Decimal) bool 
 	return false
 }
 
-// againstAudit holds a field against the last line that the audit log has of it. The value from before that line is an
-// update that got lost; any other was written by nobody who writes the log.
+// againstAudit compares a field with its last line in the audit log. If the row has the value from before that line, an
+// update was lost. Any other value was not written by the application.
 func (c *aCase) againstAudit(f order.Field, v order.Value) (Cause, string, Confidence) {
 	var changes []Change
 	for _, change := range c.History.Audit {
@@ -116,15 +116,15 @@ func (c *aCase) againstAudit(f order.Field, v order.Value) (Cause, string, Confi
 	if Equal(f, v, last.New) {
 		return "", "", ""
 	}
-	reason := fmt.Sprintf("legacy has %s %s, the last line of its own audit log says %s", f.Name, show(v), show(last.New))
+	reason := fmt.Sprintf("legacy has %s %s, but the last line of its own audit log says %s", f.Name, show(v), show(last.New))
 	if slices.ContainsFunc(changes, func(x Change) bool { return Equal(f, v, x.Old) || Equal(f, v, x.New) }) {
 		return LostUpdate, reason, High
 	}
 	return DirectEdit, reason, High
 }
 
-// neverChanged is a field without a line in the audit log: it must be as it was at the creation. A status changes by
-// trades and cancels, which need not be in the log.
+// neverChanged checks a field without a line in the audit log: it must have its value from the creation. The status is
+// not checked, because trades and cancels change it without a line.
 func (c *aCase) neverChanged(f order.Field, v order.Value) (Cause, string, Confidence) {
 	if c.History.Audit == nil || f.Name == "status" {
 		return "", "", ""
@@ -140,7 +140,7 @@ func (c *aCase) neverChanged(f order.Field, v order.Value) (Cause, string, Confi
 	if !ok || Equal(f, v, was) {
 		return "", "", ""
 	}
-	return DirectEdit, fmt.Sprintf("legacy has %s %s, was created with %s, and its own audit log knows of no change", f.Name, show(v), show(was)), Medium
+	return DirectEdit, fmt.Sprintf("legacy has %s %s, but was created with %s, and its own audit log has no change of it", f.Name, show(v), show(was)), Medium
 }
 
 func show(v order.Value) string {
@@ -150,8 +150,7 @@ func show(v order.Value) string {
 	return v.Text
 }
 
-// recorded says whether legacy's own record has what an event says, by its time; known is false where there is no
-// such record.
+// recorded reports whether legacy's own record has an event, by its time. known is false if there is no such record.
 func (c *aCase) recorded(e order.Event) (has, known bool) {
 	if c.History == nil {
 		return false, false
@@ -167,7 +166,7 @@ func (c *aCase) recorded(e order.Event) (has, known bool) {
 	}
 }
 
-// unwritten is the first thing in legacy's own record that no event has the time of.
+// unwritten returns the first entry of legacy's own record whose time no event has.
 func (c *aCase) unwritten() (what string, ok bool) {
 	if c.History == nil {
 		return "", false

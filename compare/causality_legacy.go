@@ -9,8 +9,8 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// legacyWrong is a legacy row that is not what the events say. Which of the two is right is not said by that: the row
-// may have changes without events, and events may be of something that never happened.
+// legacyWrong diagnoses a legacy row that differs from the events. Either may be right: the row may have changes
+// without events, or events may record something that never happened.
 func (c *aCase) legacyWrong() Diagnosis {
 	d := Diagnosis{Verdict: Lagging, Hop: order.LegacyToEvents}
 	switch {
@@ -20,16 +20,16 @@ func (c *aCase) legacyWrong() Diagnosis {
 		return d
 	case len(c.Legacy) == 0 && c.History != nil && len(c.History.Trades)+len(c.History.Audit) > 0:
 		d.Hop, d.Cause, d.Confidence, d.PartsAt = order.LegacyItself, DirectEdit, High, c.legacy.Next
-		d.Reason = fmt.Sprintf("legacy has no row of the order, but %d trades and %d changes in its own record: the row was deleted",
+		d.Reason = fmt.Sprintf("legacy has %d trades and %d changes of the order in its own record, but no row: the row was deleted",
 			len(c.History.Trades), len(c.History.Audit))
 		return d
 	case len(c.Legacy) == 0:
 		d.Cause, d.Confidence, d.PartsAt = GhostEvent, High, c.legacy.Next
-		d.Reason = "there are events of an order that legacy does not have: they were kept when its transaction was rolled back"
+		d.Reason = "legacy does not have the order, but there are events of it: its transaction was rolled back, and the events stayed"
 		return d
 	case !c.final.Exists():
 		d.Cause, d.Confidence, d.PartsAt = LostShadowWrite, High, c.clean[0].Position
-		d.Reason = "legacy has the order, and its creation has no event"
+		d.Reason = "legacy has the order, but its creation has no event"
 		return d
 	}
 	for _, rule := range []func(Diagnosis) (Diagnosis, bool){c.formOnly, c.duplicated, c.impossible} {
@@ -43,7 +43,7 @@ func (c *aCase) legacyWrong() Diagnosis {
 	return c.otherContent(d)
 }
 
-// formOnly is a difference in nothing but the form of values: a time zone, a float.
+// formOnly looks for differences only in the form of values: a time zone, a float.
 func (c *aCase) formOnly(d Diagnosis) (Diagnosis, bool) {
 	row := c.Legacy[0]
 	fields := c.differing(c.known, &c.final, row)
@@ -55,7 +55,7 @@ func (c *aCase) formOnly(d Diagnosis) (Diagnosis, bool) {
 		d.Cause, d.Confidence = TimezoneShift, High
 		d.Reason = fmt.Sprintf("%s: the events are off by %s", fieldNames(pairs), -shiftOf(pairs))
 	case floatImage(pairs, func(p pair) (string, string) { return p.row.Text, p.fold.Text }):
-		d.Cause, d.Confidence, d.Reason = FloatRounding, High, fieldNames(pairs)+": the events have what a binary float makes of legacy's value"
+		d.Cause, d.Confidence, d.Reason = FloatRounding, High, fieldNames(pairs)+": the events have legacy's value after a conversion to a binary float"
 	default:
 		return d, false
 	}
@@ -63,7 +63,7 @@ func (c *aCase) formOnly(d Diagnosis) (Diagnosis, bool) {
 	return d, true
 }
 
-// duplicated is a history in which one thing has two events: without the second it is what legacy has.
+// duplicated looks for one thing that has two events. Without the second event the history gives legacy's row.
 func (c *aCase) duplicated(d Diagnosis) (Diagnosis, bool) {
 	t := c.try(c.Legacy[0])
 	for i := t.first(); i < len(c.clean); i++ {
@@ -72,7 +72,7 @@ func (c *aCase) duplicated(d Diagnosis) (Diagnosis, bool) {
 			continue
 		}
 		d.Cause, d.Confidence, d.PartsAt = DuplicateEvent, High, c.clean[i].Position
-		d.Reason = fmt.Sprintf("events %d and %d are the same, and legacy did it once", c.clean[twin].Position, c.clean[i].Position)
+		d.Reason = fmt.Sprintf("events %d and %d are the same, but legacy did it once", c.clean[twin].Position, c.clean[i].Position)
 		return d, true
 	}
 	return d, false
@@ -82,7 +82,7 @@ func sameEvent(a, b order.Event) bool {
 	return a.At.Equal(b.At) && reflect.DeepEqual(a.Body, b.Body)
 }
 
-// without says whether all events but the one at the index give the row.
+// without reports whether all events except the one at the index give the row.
 func (t *trial) without(i int) bool {
 	shown, ok := t.gives(i, t.clean[i+1:], 0)
 	if i == len(t.clean)-1 {
@@ -92,7 +92,7 @@ func (t *trial) without(i int) bool {
 	return ok && shown == len(t.clean)-1-i
 }
 
-// impossible is a history with an event that cannot be, where legacy did something else.
+// impossible looks for an impossible event, if legacy did something else.
 func (c *aCase) impossible(d Diagnosis) (Diagnosis, bool) {
 	i := slices.IndexFunc(c.problems, func(p order.Problem) bool {
 		return p.Kind.Impossible() && (c.legacy.Kind != PlacedPrefix || p.Position >= c.legacy.Next)
@@ -102,12 +102,12 @@ func (c *aCase) impossible(d Diagnosis) (Diagnosis, bool) {
 	}
 	p := c.problems[i]
 	d.Cause, d.Confidence, d.PartsAt = ImpossibleTransition, High, p.Position
-	d.Reason = fmt.Sprintf("event %d cannot be: %s; legacy did something else", p.Position, p.Detail)
+	d.Reason = fmt.Sprintf("event %d is impossible: %s; legacy did something else", p.Position, p.Detail)
 	return d, true
 }
 
-// eventTooMany is a legacy row that does not show the event at the index. The event may be a ghost, or the row may
-// have shown it and lost it again.
+// eventTooMany diagnoses a legacy row that does not show the event at the index. The event may be a ghost, or the row
+// may have shown it and lost it again.
 func (c *aCase) eventTooMany(d Diagnosis, i int) Diagnosis {
 	if i < 0 {
 		return c.otherContent(d)
@@ -118,13 +118,13 @@ func (c *aCase) eventTooMany(d Diagnosis, i int) Diagnosis {
 	switch {
 	case has:
 		d.Hop, d.Cause, d.Confidence = order.LegacyItself, LostUpdate, High
-		d.Reason = fmt.Sprintf("event %d is in legacy's own record, and not in its row", e.Position)
+		d.Reason = fmt.Sprintf("event %d is in legacy's own record, but not in its row", e.Position)
 	case known:
 		d.Cause, d.Confidence = GhostEvent, High
 		d.Reason = fmt.Sprintf("neither legacy's row nor its own record has event %d", e.Position)
 	case i < len(c.clean)-1 && c.legacy.Kind == PlacedNone && !c.contradictedAfter(e.Position):
 		d.Hop, d.Cause, d.Confidence = order.LegacyItself, LostUpdate, Low
-		d.Reason = fmt.Sprintf("legacy's row shows all events but %d, which later events take for granted", e.Position)
+		d.Reason = fmt.Sprintf("legacy's row shows all events except %d, and later events build on it", e.Position)
 	default:
 		d.Cause, d.Confidence = GhostEvent, Medium
 		d.Reason = fmt.Sprintf("legacy's row does not show event %d", e.Position)
@@ -132,12 +132,12 @@ func (c *aCase) eventTooMany(d Diagnosis, i int) Diagnosis {
 	return d
 }
 
-// contradictedAfter is true if a later event says of the order what the history up to it does not.
+// contradictedAfter returns true if a later event contradicts the history before it.
 func (c *aCase) contradictedAfter(p order.Position) bool {
 	return slices.ContainsFunc(c.problems, func(x order.Problem) bool { return x.Kind == order.ProblemContradiction && x.Position > p })
 }
 
-// otherContent is a legacy row that is in a state in which the events never were.
+// otherContent diagnoses a legacy row that equals no state of the history.
 func (c *aCase) otherContent(d Diagnosis) Diagnosis {
 	row := c.Legacy[0]
 	_, fields := c.nearest(row)
@@ -158,20 +158,20 @@ func (c *aCase) otherContent(d Diagnosis) Diagnosis {
 		return found
 	}
 	d.Cause, d.Confidence, d.PartsAt = WrongEventContent, Low, c.touched(fields)
-	d.Reason = fieldNames(c.pairs(fields, &c.final, row)) + ": the events say something else than legacy's row"
+	d.Reason = fieldNames(c.pairs(fields, &c.final, row)) + ": the events differ from legacy's row"
 	switch {
 	case c.History == nil:
-		d.Reason += "; without audit log and trades a change by hand would look the same"
+		d.Reason += "; without audit log and trades, a change by hand cannot be told apart"
 	case slices.ContainsFunc(fields, c.onRecord):
 		d.Confidence = High
-		d.Reason += ", which its own record does not contradict"
+		d.Reason += ", and its own record does not contradict the row"
 	default:
-		d.Reason += "; its own record says nothing of that, and a change by hand would look the same"
+		d.Reason += "; its own record does not cover this, so a change by hand cannot be told apart"
 	}
 	return d
 }
 
-// onRecord says whether legacy's own record tells the value of a field.
+// onRecord reports whether legacy's own record tells the value of a field.
 func (c *aCase) onRecord(i int) bool {
 	switch name := c.Fields[i].Name; name {
 	case "filled_quantity":
@@ -183,7 +183,7 @@ func (c *aCase) onRecord(i int) bool {
 	}
 }
 
-// leftOutByLegacy is the index of the one event without which the history is legacy's row, or -1.
+// leftOutByLegacy returns the index of the one event without which the history gives legacy's row, or -1.
 func (c *aCase) leftOutByLegacy() int {
 	t := c.try(c.Legacy[0])
 	for i := t.first(); i < len(c.clean)-1; i++ {
@@ -194,11 +194,12 @@ func (c *aCase) leftOutByLegacy() int {
 	return -1
 }
 
-// unshadowed is a legacy row that was written after the last event, or a record of something that has none.
+// unshadowed looks for a legacy row that was written after the last event, or for an entry in its record without an
+// event.
 func (c *aCase) unshadowed(d Diagnosis) (Diagnosis, bool) {
 	d.Cause, d.PartsAt = LostShadowWrite, 0
 	if what, ok := c.unwritten(); ok {
-		d.Confidence, d.Reason = High, "legacy's own record has "+what+", of which there is no event"
+		d.Confidence, d.Reason = High, "legacy's own record has "+what+", but there is no event of it"
 		return d, true
 	}
 	last := order.Microseconds(c.final.UpdatedAt())
@@ -210,7 +211,7 @@ func (c *aCase) unshadowed(d Diagnosis) (Diagnosis, bool) {
 	return d, false
 }
 
-// legacyWritten is when legacy says that the row was written; zero where it does not say.
+// legacyWritten returns when the row was written according to legacy; zero if it does not say.
 func (c *aCase) legacyWritten() time.Time {
 	if at := c.Legacy[0].ChangedAt; !at.IsZero() {
 		return order.Microseconds(at)
@@ -223,14 +224,14 @@ func (c *aCase) legacyWritten() time.Time {
 	return time.Time{}
 }
 
-// hole is a history that lacks an event between others: a later one says what only that explains, or legacy has more
-// filled than the events.
+// hole looks for a missing event within the history: a later event contradicts the history before it, or legacy has
+// more filled than the events.
 func (c *aCase) hole(d Diagnosis) (Diagnosis, bool) {
 	d.Cause, d.Confidence = LostShadowWrite, Medium
 	i := slices.IndexFunc(c.problems, func(p order.Problem) bool { return p.Kind == order.ProblemContradiction })
 	if i >= 0 {
 		d.PartsAt = c.problems[i].Position
-		d.Reason = fmt.Sprintf("event %d %s: one before it is missing", d.PartsAt, c.problems[i].Detail)
+		d.Reason = fmt.Sprintf("event %d %s: an event before it is missing", d.PartsAt, c.problems[i].Detail)
 		return d, true
 	}
 	v, ok := c.value(c.Legacy[0], "filled_quantity")
@@ -239,6 +240,6 @@ func (c *aCase) hole(d Diagnosis) (Diagnosis, bool) {
 	if !ok || v.Null || has == nil || folded == nil || has.Cmp(folded) <= 0 {
 		return d, false
 	}
-	d.Reason = fmt.Sprintf("legacy has %s filled, the events only %s", v.Text, fold.Text)
+	d.Reason = fmt.Sprintf("legacy has %s filled, but the events only %s", v.Text, fold.Text)
 	return d, true
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// mostTried bounds how many events, counted from the last one, are tried to be the one that a projector got wrong.
-// Each trial is a fold, so that a long history would cost its square.
+// mostTried limits how many events, counted from the last one, are tried as a projector's mistake. Each trial is a
+// fold, so all trials of a long history would take quadratic time.
 const mostTried = 100
 
-// mostRanges bounds the same for runs of events, of which there are as many as pairs.
+// mostRanges limits the same for runs of events. There are as many runs as pairs.
 const mostRanges = 32
 
-// mistake folds the history as projectors do that make a known mistake, and looks which one gives the row. A row may
-// be behind as well: it counts if it is what some events of the mistaken history make of the order.
+// mistake folds the history with each known mistake of projectors, and looks for one that gives the row. The row may
+// also be behind: it counts if some of the mistaken history gives it.
 func (c *aCase) mistake() (Diagnosis, bool) {
 	t := c.try(c.Projection[0])
 	for _, try := range []func() (Diagnosis, bool){t.typeIgnored, t.oneSkipped, t.onceMore, t.swapped, t.runSkipped} {
@@ -26,12 +26,12 @@ func (c *aCase) mistake() (Diagnosis, bool) {
 	return Diagnosis{}, false
 }
 
-// trial folds variants of a history and holds them against one row.
+// trial folds variants of a history and compares them with one row.
 type trial struct {
 	*aCase
 	row     order.Row
-	stamped bool          // the row bears the time of one of the events
-	states  []order.State // before each event from first on, so that no trial begins anew
+	stamped bool          // the row has the time of one of the events
+	states  []order.State // the state before each event from first on, so that no trial starts from the beginning
 }
 
 func (c *aCase) try(row order.Row) *trial {
@@ -47,8 +47,8 @@ func (c *aCase) try(row order.Row) *trial {
 	return t
 }
 
-// gives says whether events [0, from) and then some or all of the rest give the row: the last such number of the
-// rest. At least must be applied.
+// gives reports whether events [0, from) and then at least the given number of the rest give the row. It returns the
+// last such number.
 func (t *trial) gives(from int, rest []order.Event, least int) (shown int, ok bool) {
 	state := t.after(from)
 	for i, e := range rest {
@@ -61,7 +61,7 @@ func (t *trial) gives(from int, rest []order.Event, least int) (shown int, ok bo
 	return shown, ok
 }
 
-// after is the state after the first n events: none, or at least first.
+// after returns the state after the first n events; n is 0 or at least first.
 func (t *trial) after(n int) order.State {
 	if n < t.first() {
 		return order.State{}
@@ -73,10 +73,10 @@ func (t *trial) fits(state *order.State) bool {
 	return (!t.stamped || bearsTime(t.row, state.UpdatedAt())) && t.shows(t.known, state, t.row)
 }
 
-// first is the index of the first event that is tried.
+// first returns the index of the first event that is tried.
 func (t *trial) first() int { return min(len(t.clean), max(1, len(t.clean)-mostTried)) }
 
-// typeIgnored is a projector that does not know an event type.
+// typeIgnored tries a projector that does not know an event type.
 func (t *trial) typeIgnored() (Diagnosis, bool) {
 	for _, ignored := range []order.EventType{order.OrderPartiallyFilled, order.OrderModified, order.OrderFilled, order.OrderCanceled} {
 		of := func(e order.Event) bool { return e.Body.Type() == ignored }
@@ -95,15 +95,15 @@ func (t *trial) typeIgnored() (Diagnosis, bool) {
 		}
 		d := Diagnosis{
 			Cause: EventTypeIgnored, Confidence: High, PartsAt: t.clean[at].Position,
-			Reason: fmt.Sprintf("the projection is what the events give without the %d of type %s", count, ignored),
+			Reason: fmt.Sprintf("the projection equals the history without its %d events of type %s", count, ignored),
 		}
 		if count > 1 {
 			return d, true
 		}
-		// One event left out: was it for its type, or for its place?
+		// One event is left out. The reason may be its type or its place.
 		if cause, why, confidence := t.whySkipped(at); cause != "" {
 			d.Cause, d.Confidence = cause, confidence
-			d.Reason = fmt.Sprintf("the projection is what the events give without event %d: %s", t.clean[at].Position, why)
+			d.Reason = fmt.Sprintf("the projection equals the history without event %d: %s", t.clean[at].Position, why)
 			return d, true
 		}
 		if ignored == order.OrderPartiallyFilled {
@@ -126,7 +126,7 @@ func (t *trial) leftOut(of func(order.Event) bool, below order.Position) (first,
 	return first, count
 }
 
-// oneSkipped is a projector that left out one event and applied a later one.
+// oneSkipped tries a projector that left out one event and applied a later one.
 func (t *trial) oneSkipped() (Diagnosis, bool) {
 	var found *Diagnosis
 	for i := t.first(); i < len(t.clean)-1; i++ {
@@ -138,9 +138,9 @@ func (t *trial) oneSkipped() (Diagnosis, bool) {
 		d.Cause, d.Confidence = cause, confidence
 		if cause == "" {
 			d.Cause, d.Confidence = SkippedLateCommit, Low
-			why = "no event before it has its timestamp, and a projector that goes by position passes over events that are committed late"
+			why = "no earlier event has its timestamp, and a projector that reads by position skips events that are committed late"
 		}
-		d.Reason = fmt.Sprintf("the projection is what the events give without event %d: %s", d.PartsAt, why)
+		d.Reason = fmt.Sprintf("the projection equals the history without event %d: %s", d.PartsAt, why)
 		if found == nil || cause != "" {
 			found = &d
 		}
@@ -154,20 +154,20 @@ func (t *trial) oneSkipped() (Diagnosis, bool) {
 	return *found, true
 }
 
-// onceMore is a projector that applied an event twice.
+// onceMore tries a projector that applied an event twice.
 func (t *trial) onceMore() (Diagnosis, bool) {
 	for i := t.first(); i < len(t.clean); i++ {
 		if _, ok := t.gives(i, slices.Concat([]order.Event{t.clean[i]}, t.clean[i:]), 2); ok {
 			return Diagnosis{
 				Cause: EventAppliedTwice, Confidence: High, PartsAt: t.clean[i].Position,
-				Reason: fmt.Sprintf("the projection is what the events give with event %d twice", t.clean[i].Position),
+				Reason: fmt.Sprintf("the projection equals the history with event %d applied twice", t.clean[i].Position),
 			}, true
 		}
 	}
 	return Diagnosis{}, false
 }
 
-// swapped is a projector that applied two neighbouring events in the wrong order.
+// swapped tries a projector that applied two neighbouring events in the wrong order.
 func (t *trial) swapped() (Diagnosis, bool) {
 	for i := t.first(); i < len(t.clean)-1; i++ {
 		rest := slices.Clone(t.clean[i:])
@@ -175,21 +175,21 @@ func (t *trial) swapped() (Diagnosis, bool) {
 		if _, ok := t.gives(i, rest, 2); ok {
 			return Diagnosis{
 				Cause: AppliedOutOfOrder, Confidence: Medium, PartsAt: t.clean[i].Position,
-				Reason: fmt.Sprintf("the projection is what the events give with events %d and %d in the other order", t.clean[i].Position, t.clean[i+1].Position),
+				Reason: fmt.Sprintf("the projection equals the history with events %d and %d applied in the wrong order", t.clean[i].Position, t.clean[i+1].Position),
 			}, true
 		}
 	}
 	return Diagnosis{}, false
 }
 
-// runSkipped is a projector that stood still for a while and went on behind it.
+// runSkipped tries a projector that stopped for a while and left out the events of that time.
 func (t *trial) runSkipped() (Diagnosis, bool) {
 	for i := max(1, len(t.clean)-mostRanges); i < len(t.clean)-2; i++ {
 		for j := i + 2; j < len(t.clean); j++ {
 			if _, ok := t.gives(i, t.clean[j:], 1); ok {
 				return Diagnosis{
 					Cause: EventSkipped, Confidence: Medium, PartsAt: t.clean[i].Position,
-					Reason: fmt.Sprintf("the projection is what the events give without the %d from %d to %d", j-i, t.clean[i].Position, t.clean[j-1].Position),
+					Reason: fmt.Sprintf("the projection equals the history without its %d events from %d to %d", j-i, t.clean[i].Position, t.clean[j-1].Position),
 				}, true
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// drift is true for two numbers that are a little apart: by one in a hundred of the right one, or by a cent.
+// drift returns true for two numbers that are a little apart: by one percent of the right one, or by a cent.
 func drift(p pair) bool {
 	if p.field.Type != order.Numeric && p.field.Type != order.Integer {
 		return false
@@ -26,7 +26,7 @@ func drift(p pair) bool {
 	return err == nil && difference.Abs(&difference).Cmp(percent) <= 0
 }
 
-// within is true if |a - b| is at most that share of |b|.
+// within reports whether |a - b| is at most that share of |b|.
 func within(a, b, share *apd.Decimal) bool {
 	var difference, limit apd.Decimal
 	if _, err := exact.Sub(&difference, a, b); err != nil {
@@ -38,9 +38,9 @@ func within(a, b, share *apd.Decimal) bool {
 	return difference.Abs(&difference).Cmp(&limit) <= 0
 }
 
-// floatImage is true if all pairs are numbers and the bad ones what binary floats made of the good ones: at least one
-// exactly so, the others, computed from such, no further away than a float of single precision gets. This is the one
-// place where a number is made a float: to know what a float does to it. It decides no equality.
+// floatImage returns true if the bad numbers are the good ones after a conversion to a binary float. At least one must
+// be exactly that; the others may be computed from such numbers, within the precision of a single-precision float. This
+// is the only place that converts a number to a float, and it decides no equality.
 func floatImage(pairs []pair, goodAndBad func(pair) (good, bad string)) bool {
 	exactly := false
 	for _, p := range pairs {
@@ -57,8 +57,8 @@ func floatImage(pairs []pair, goodAndBad func(pair) (good, bad string)) bool {
 	return exactly
 }
 
-// isFloatOf is true if bad is good after a way through a float, however it was printed then: in the fewest digits that
-// give the same float back, in all of them, or rounded to bad's scale.
+// isFloatOf returns true if bad is good after a conversion to a float and back to text. The text may be the shortest
+// one that gives the same float, may have all digits, or may be rounded to bad's scale.
 func isFloatOf(good, bad string, value *apd.Decimal) bool {
 	scale := max(0, -int(value.Exponent))
 	for _, bits := range []int{32, 64} {
@@ -77,7 +77,7 @@ func isFloatOf(good, bad string, value *apd.Decimal) bool {
 			}
 		}
 	}
-	// a sum of floats of double precision: right to fifteen digits, and with more of them than anyone wrote
+	// A sum of double-precision floats is right to fifteen digits, and has more digits than a person would write.
 	x := number(good)
 	return within(value, x, apd.New(1, -14)) && len(bad) > len(good)
 }

@@ -9,40 +9,41 @@ import (
 
 // Oracle places rows on the history of their order.
 type Oracle struct {
-	// Fields are the compared fields. Those that are not judged by events take no part; whether there is an order always does.
+	// Fields are the compared fields. Those that events do not judge are ignored; whether there is an order is always
+	// judged.
 	Fields []order.Field
 }
 
-// PlacementKind says how far down the history a row is.
+// PlacementKind says where in the history a row is.
 type PlacementKind string
 
 // The kinds of placement.
 const (
-	PlacedWhole  PlacementKind = "whole"  // what all events make of the order
-	PlacedPrefix PlacementKind = "prefix" // what all but the last events make of it
-	PlacedNone   PlacementKind = "none"   // what no number of events makes of it: an impossible state
-	PlacedAbsent PlacementKind = "absent" // there is no row, and events say that there is an order
+	PlacedWhole  PlacementKind = "whole"  // equals the fold of all events
+	PlacedPrefix PlacementKind = "prefix" // equals the fold of all but the last events
+	PlacedNone   PlacementKind = "none"   // equals no state of the history: an impossible state
+	PlacedAbsent PlacementKind = "absent" // there is no row, but events say that there is an order
 )
 
-// Placement is where a representation's row stands in the history of the order.
+// Placement is where a representation's row is in the history of the order.
 type Placement struct {
 	Kind   PlacementKind
 	Events int            // how many events it shows; 0 for PlacedNone
 	Behind int            // how many it does not show
-	Since  time.Time      // of the first event that it does not show; zero if it shows all
-	Next   order.Position // that event's
-	// Ambiguous is true if the row looks the same after fewer events too, and nothing tells when it was written: an
-	// order that went from A to B and back to A looks as if it had never left.
+	Since  time.Time      // the first event that it does not show; zero if it shows all
+	Next   order.Position // time of that event
+	// Ambiguous is true if the row looks the same after fewer events, and there is no write time to decide. An order
+	// that went from A to B and back to A looks as if it had never left A.
 	Ambiguous bool
 }
 
-// Place compares the row of an order with each state that its history went through, in one replay. Of several that
-// match it takes the last.
+// Place compares the row of an order with each state of its history, in one replay. If several match, it takes the
+// last.
 //
-// Where the row's ChangedAt is the time of one of the events, the row says itself when it was written: then only
-// states as old as that can match. So a row is not taken for one that is merely behind if it bears the time of the
-// newest event. A row that shows in all judged fields what all events make of it is whole, whatever its time: what is
-// compared is right, and a digest of these fields says no more.
+// If the row's ChangedAt is the time of one of the events, the row says when it was written. Then only states up to
+// that time can match. So a row with the time of the newest event is not taken for one that is merely behind. A row
+// that equals the fold of all events in all judged fields is whole, whatever its time: the compared fields are right,
+// and a digest of these fields says no more.
 func (o Oracle) Place(events []order.Event, rows []order.Row) Placement {
 	known := o.known()
 	if len(rows) > 1 {
@@ -68,19 +69,20 @@ func (o Oracle) Place(events []order.Event, rows []order.Row) Placement {
 	return p
 }
 
-// sameStretch is true if the matches follow each other without another state between: events that change nothing
-// visible are no A → B → A.
+// sameStretch returns true if no other state lies between the matches. Events that change nothing visible do not make
+// an A → B → A.
 func sameStretch(matches []int) bool {
 	return matches[len(matches)-1]-matches[0] == len(matches)-1
 }
 
-// matches are the numbers of events after which the order looks like the row, or does not exist where there is none.
+// matches returns the numbers of events after which the order looks like the row. Without a row, these are the numbers
+// after which the order does not exist.
 func (o Oracle) matches(known []int, events []order.Event, row *order.Row) []int {
 	var all, stamped []int
 	hasStamp := false
 	state := order.State{}
 	for n := 0; ; n++ {
-		// a stamp on the state that the row does not match counts too: it tells which states are excluded
+		// A time on a state that the row does not match counts too: it tells which states are excluded.
 		bears := row != nil && state.Exists() && bearsTime(*row, state.UpdatedAt())
 		hasStamp = hasStamp || bears
 		if row == nil && !state.Exists() || row != nil && o.shows(known, &state, *row) {
@@ -105,7 +107,7 @@ func bearsTime(row order.Row, at time.Time) bool {
 	return !row.ChangedAt.IsZero() && order.Microseconds(row.ChangedAt).Equal(order.Microseconds(at))
 }
 
-// known are the indexes of the fields that are judged. The key is no evidence.
+// known are the indexes of the judged fields. The key is not evidence.
 func (o Oracle) known() []int {
 	var out []int
 	for i, f := range o.Fields {
@@ -116,7 +118,7 @@ func (o Oracle) known() []int {
 	return out
 }
 
-// shows says whether the row is what the state is.
+// shows reports whether the row equals the state.
 func (o Oracle) shows(known []int, state *order.State, row order.Row) bool {
 	if !state.Exists() {
 		return false
@@ -130,7 +132,7 @@ func (o Oracle) shows(known []int, state *order.State, row order.Row) bool {
 	return true
 }
 
-// differing are the indexes of the fields in which the row is not what the state is.
+// differing returns the indexes of the fields in which the row differs from the state.
 func (o Oracle) differing(known []int, state *order.State, row order.Row) []int {
 	var out []int
 	for _, i := range known {
@@ -141,7 +143,7 @@ func (o Oracle) differing(known []int, state *order.State, row order.Row) []int 
 	return out
 }
 
-// value is a row's value of a field, if it is compared.
+// value returns a row's value of a field, if it is compared.
 func (o Oracle) value(row order.Row, field string) (order.Value, bool) {
 	i := slices.IndexFunc(o.Fields, func(f order.Field) bool { return f.Name == field })
 	if i < 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// projectionWrong is a projection that does not show all events.
+// projectionWrong diagnoses a projection that does not show all events.
 func (c *aCase) projectionWrong() Diagnosis {
 	d := Diagnosis{Verdict: Diverged, Hop: order.EventsToProjection}
 	switch {
@@ -31,7 +31,7 @@ func (c *aCase) projectionWrong() Diagnosis {
 	return c.wrongValues(d)
 }
 
-// behind is a projection on a proper prefix. The cause is what it is if it stays there.
+// behind diagnoses a projection that shows only the first events. The cause applies if it stays there.
 func (c *aCase) behind() Diagnosis {
 	next := slices.IndexFunc(c.clean, func(e order.Event) bool { return e.Position == c.projection.Next })
 	d := Diagnosis{
@@ -46,17 +46,17 @@ func (c *aCase) behind() Diagnosis {
 	}
 	if reached := c.ProjectionReached; !reached.IsZero() && reached.Before(order.Microseconds(c.projection.Since)) {
 		d.Cause = StoppedProjector
-		d.Reason += fmt.Sprintf("; it shows nothing of any order that is newer than %s", order.TimestamptzText(reached))
+		d.Reason += fmt.Sprintf("; it shows no change of any order after %s", order.TimestamptzText(reached))
 	}
 	if c.overtaken() {
 		d.Confidence = Medium
-		d.Reason += "; it has shown later events of other orders"
+		d.Reason += "; it already shows later events of other orders"
 	}
 	return d
 }
 
-// overtaken is true where the projection shows changes of other orders that are later than all that happened to this one,
-// and not by a moment: what bears an earlier time may have been committed later.
+// overtaken returns true if the projection shows changes of other orders that are later than everything in this one, by at
+// least CommitTime: a change with a slightly earlier time may have been committed later.
 func (c *aCase) overtaken() bool {
 	newest := c.Events[len(c.Events)-1].At
 	for _, row := range c.Legacy {
@@ -67,24 +67,25 @@ func (c *aCase) overtaken() bool {
 	return c.ProjectionReached.Sub(newest) >= CommitTime
 }
 
-// whySkipped looks for what made the projector pass over the event at the index; an empty cause is nothing found.
+// whySkipped looks for the reason why the projector skipped the event at the index. The cause is empty if there is
+// none.
 func (c *aCase) whySkipped(i int) (cause Cause, why string, confidence Confidence) {
 	e := c.clean[i]
 	for _, other := range c.clean[:i] {
 		if order.Microseconds(other.At).Equal(order.Microseconds(e.At)) {
-			return SkippedEqualTimestamp, fmt.Sprintf("event %d has the timestamp of event %d", e.Position, other.Position), High
+			return SkippedEqualTimestamp, fmt.Sprintf("event %d has the same timestamp as event %d", e.Position, other.Position), High
 		}
 	}
 	for _, other := range c.clean[:i] {
 		if other.At.After(e.At) {
-			return SkippedLateCommit, fmt.Sprintf("event %d is older than event %d, and behind it in the store", e.Position, other.Position), Medium
+			return SkippedLateCommit, fmt.Sprintf("event %d is older than event %d, but comes after it in the store", e.Position, other.Position), Medium
 		}
 	}
 	return "", "", ""
 }
 
-// wrongValues is a row that no mistake in choosing events explains: its values themselves are wrong. It is held
-// against the state that it is most like.
+// wrongValues diagnoses a row that cannot be explained by wrongly applied events: its values are wrong. It compares the
+// row with the most similar state.
 func (c *aCase) wrongValues(d Diagnosis) Diagnosis {
 	row := c.Projection[0]
 	state, fields := c.nearest(row)
@@ -93,22 +94,22 @@ func (c *aCase) wrongValues(d Diagnosis) Diagnosis {
 	names := fieldNames(pairs)
 	switch {
 	case all(pairs, func(p pair) bool { return p.row.Null && !p.fold.Null }):
-		d.Cause, d.Confidence, d.Reason = NullInsteadOfValue, High, names+": NULL, where the events give a value"
+		d.Cause, d.Confidence, d.Reason = NullInsteadOfValue, High, names+": NULL, but the events give a value"
 	case shiftOf(pairs) != 0:
 		d.Cause, d.Confidence = TimezoneShift, High
 		d.Reason = fmt.Sprintf("%s: off by %s", names, shiftOf(pairs))
 	case floatImage(pairs, func(p pair) (string, string) { return p.fold.Text, p.row.Text }):
-		d.Cause, d.Confidence, d.Reason = FloatRounding, High, names+": what a binary float makes of the right value"
+		d.Cause, d.Confidence, d.Reason = FloatRounding, High, names+": the right value after a conversion to a binary float"
 	case len(pairs) == 1 && drift(pairs[0]):
 		d.Cause, d.Confidence = ValueDrift, High
-		d.Reason = fmt.Sprintf("%s: %s, a little off from %s; nothing else is wrong", names, pairs[0].row.Text, pairs[0].fold.Text)
+		d.Reason = fmt.Sprintf("%s: %s instead of %s, a small difference; nothing else is wrong", names, pairs[0].row.Text, pairs[0].fold.Text)
 	default:
-		d.Cause, d.Confidence, d.Reason = WrongValue, Low, names+": no number of events and no known mistake gives these values"
+		d.Cause, d.Confidence, d.Reason = WrongValue, Low, names+": these values match no state of the history and no known mistake"
 	}
 	return d
 }
 
-// pair is a field as a row and as the fold has it.
+// pair is a field with the values of the row and of the fold.
 type pair struct {
 	field     order.Field
 	row, fold order.Value
@@ -135,7 +136,8 @@ func all(pairs []pair, is func(pair) bool) bool {
 	return len(pairs) > 0 && !slices.ContainsFunc(pairs, func(p pair) bool { return !is(p) })
 }
 
-// nearest is the state in the history that differs from the row in the fewest fields, the last such one.
+// nearest returns the state in the history that differs from the row in the fewest fields; the last one if there are
+// several.
 func (c *aCase) nearest(row order.Row) (nearest order.State, fields []int) {
 	state := order.State{}
 	stamped := c.stampedBy(row)
@@ -148,18 +150,18 @@ func (c *aCase) nearest(row order.Row) (nearest order.State, fields []int) {
 			nearest, fields = state, differing
 		}
 	}
-	if fields == nil { // the time it bears is that of an event that could not be applied
+	if fields == nil { // the row has the time of an event that could not be applied
 		return c.final, c.differing(c.known, &c.final, row)
 	}
 	return nearest, fields
 }
 
-// stampedBy is true for a row that bears the time of one of the events: it can only be a state as old as that.
+// stampedBy returns true for a row that has the time of one of the events. Then only states up to that time can match.
 func (c *aCase) stampedBy(row order.Row) bool {
 	return slices.ContainsFunc(c.clean, func(e order.Event) bool { return bearsTime(row, e.At) })
 }
 
-// touched is the first of the events that gave the fields their last values.
+// touched returns the first of the events that gave the fields their last values.
 func (c *aCase) touched(fields []int) order.Position {
 	last := make([]order.Position, len(c.Fields))
 	was := order.State{}
@@ -184,8 +186,8 @@ func (c *aCase) touched(fields []int) order.Position {
 	return first
 }
 
-// shiftOf is by how much all pairs, timestamps, are off: the same whole number of quarter hours that lies between two
-// time zones. Zero is that they are not.
+// shiftOf returns by how much all pairs, which are timestamps, are off. It must be the same whole number of quarter
+// hours, and a possible difference between two time zones. Otherwise it returns zero.
 func shiftOf(pairs []pair) time.Duration {
 	const quarter, most = 15 * time.Minute, 26 * time.Hour
 	var shift time.Duration
@@ -201,7 +203,7 @@ func shiftOf(pairs []pair) time.Duration {
 	return shift
 }
 
-// timestamp reads what PostgreSQL prints for a timestamptz in UTC.
+// timestamp reads a timestamptz as PostgreSQL prints it in UTC.
 func timestamp(v order.Value) (time.Time, bool) {
 	t, err := time.Parse("2006-01-02 15:04:05.999999-07", v.Text)
 	return t, err == nil && !v.Null

@@ -2,8 +2,8 @@ package compare
 
 import "github.com/nordvarg/crosscheck/order"
 
-// Cause is why an order differs, as far as the evidence tells. It is one identifier in code, JSON, metric labels and
-// as the name of its page in docs/causes.
+// Cause is why an order differs, as far as the evidence tells. It is the same identifier in code, JSON and metric
+// labels, and the name of its page in docs/causes.
 type Cause string
 
 // The causes. [Causes] says what each means.
@@ -45,7 +45,7 @@ const (
 	GhostRow              Cause = "ghost_row"
 	DuplicateRow          Cause = "duplicate_row"
 
-	// Wherever a value goes from one representation to the next.
+	// Wherever a value is copied from one representation to the next.
 	TimezoneShift Cause = "timezone_shift"
 	FloatRounding Cause = "float_rounding"
 )
@@ -53,33 +53,33 @@ const (
 // CauseInfo describes a cause.
 type CauseInfo struct {
 	Cause   Cause
-	Hop     order.Hop // where it arises; of those that arise at several, the first
+	Hop     order.Hop // where it arises; the first hop if there are several
 	Meaning string
 }
 
-// Causes lists every Cause, in the order of the data.
+// Causes lists every Cause, in the order in which data flows.
 func Causes() []CauseInfo {
 	return []CauseInfo{
-		{LostUpdate, order.LegacyItself, "two writers of the legacy row: one overwrote what the other had written"},
-		{DirectEdit, order.LegacyItself, "the legacy row was changed past the application"},
+		{LostUpdate, order.LegacyItself, "of two writers of the legacy row, one overwrote the other's change"},
+		{DirectEdit, order.LegacyItself, "somebody changed the legacy row without the application"},
 
 		{LostShadowWrite, order.LegacyToEvents, "a change of the legacy row has no event"},
-		{StoppedShadowWriter, order.LegacyToEvents, "no change of any legacy row has an event any more"},
-		{GhostEvent, order.LegacyToEvents, "an event of something that never happened in legacy, as when its transaction was rolled back"},
+		{StoppedShadowWriter, order.LegacyToEvents, "since some moment, no change of any legacy row has an event"},
+		{GhostEvent, order.LegacyToEvents, "an event of something that never happened in legacy, for example of a rolled-back transaction"},
 		{DuplicateEvent, order.LegacyToEvents, "one thing that happened has two events"},
-		{WrongEventContent, order.LegacyToEvents, "an event says something else than what legacy did"},
-		{ImpossibleTransition, order.LegacyToEvents, "an event that cannot happen to an order in that state"},
-		{SchemaDrift, order.LegacyToEvents, "an event whose form is not the one agreed on"},
-		{TimezoneShift, order.LegacyToEvents, "a time that is off by the distance of two time zones"},
-		{FloatRounding, order.LegacyToEvents, "a decimal that went through a binary float"},
+		{WrongEventContent, order.LegacyToEvents, "an event does not say what legacy did"},
+		{ImpossibleTransition, order.LegacyToEvents, "an event cannot happen to an order in that state"},
+		{SchemaDrift, order.LegacyToEvents, "an event or a message does not have the agreed form"},
+		{TimezoneShift, order.LegacyToEvents, "a time is wrong by the difference between two time zones"},
+		{FloatRounding, order.LegacyToEvents, "a decimal went through a binary float"},
 
 		{LostPublish, order.EventsToStream, "a stored event was never published"},
 		{GhostPublish, order.EventsToStream, "a message on the stream has no stored event"},
 		{DuplicatePublish, order.EventsToStream, "an event was published more than once"},
-		{DisorderedPublish, order.EventsToStream, "events of one order were published in another order"},
-		{UnkeyedPublish, order.EventsToStream, "messages without the order's key, so that one order is spread over partitions"},
-		{WrongPublish, order.EventsToStream, "a message says something else than the stored event"},
-		{RetentionGap, order.EventsToStream, "messages were deleted by retention before they were read"},
+		{DisorderedPublish, order.EventsToStream, "the events of an order were published in another order"},
+		{UnkeyedPublish, order.EventsToStream, "messages lack the order's key, so one order is spread over partitions"},
+		{WrongPublish, order.EventsToStream, "a message does not say what the stored event says"},
+		{RetentionGap, order.EventsToStream, "messages were deleted before crosscheck read them"},
 
 		{StaleProjection, order.EventsToProjection, "the projection's row has stopped moving while events went on"},
 		{StoppedProjector, order.EventsToProjection, "the projection as a whole has stopped moving"},
@@ -87,7 +87,7 @@ func Causes() []CauseInfo {
 		{EventAppliedTwice, order.EventsToProjection, "the projector applied an event twice"},
 		{EventSkipped, order.EventsToProjection, "the projector left events out and applied later ones"},
 		{SkippedEqualTimestamp, order.EventsToProjection, "the projector left out an event that has the same timestamp as one before it"},
-		{SkippedLateCommit, order.EventsToProjection, "the projector had passed the position of an event that was committed late"},
+		{SkippedLateCommit, order.EventsToProjection, "the projector had already passed the position of an event that was committed late"},
 		{AppliedOutOfOrder, order.EventsToProjection, "the projector applied two events in the wrong order"},
 		{ValueDrift, order.EventsToProjection, "one number in the projection is a little off"},
 		{NullInsteadOfValue, order.EventsToProjection, "the projection has NULL where there is a value"},

@@ -1,8 +1,8 @@
-// Package compare holds the representations of one order against each other: what differs, and whether a
-// difference is proven or may still be lag.
+// Package compare compares the representations of one order: what differs, and whether a difference is proven or may
+// still be lag.
 //
-// Invariant: pure. No I/O, no clock; a difference is decided by values alone, never by digests, and every
-// result is data (a [Mismatch], a [Verdict]), never a bool.
+// Invariant: the package is pure, without I/O and clock. A difference is decided by values alone, never by digests.
+// Every result is data (a [Mismatch], a [Verdict]), never a bool.
 package compare
 
 import "github.com/nordvarg/crosscheck/order"
@@ -12,22 +12,22 @@ type Kind string
 
 // The kinds of mismatch; the same string in code, JSON, ledger, metric labels and docs.
 const (
-	Missing   Kind = "missing"   // legacy has the order, the projection does not
+	Missing   Kind = "missing"   // legacy has the order, but the projection does not
 	Phantom   Kind = "phantom"   // only the projection has the order
-	Differs   Kind = "differs"   // both have it, fields disagree
-	Duplicate Kind = "duplicate" // a side has the key more than once, and the other not the same rows
+	Differs   Kind = "differs"   // both have it, but fields disagree
+	Duplicate Kind = "duplicate" // a side has the key more than once, and the other side has different rows
 	Gap       Kind = "gap"       // a sequence of events has a hole
-	Disorder  Kind = "disorder"  // events of one order do not come in their order
+	Disorder  Kind = "disorder"  // the events of one order come in the wrong order
 )
 
 // Kinds lists every Kind.
 func Kinds() []Kind { return []Kind{Missing, Phantom, Differs, Duplicate, Gap, Disorder} }
 
-// FieldDifference is one field that disagrees. A nil value means that the side has no such order, or was not asked.
+// FieldDifference is one field that disagrees. A nil value means that the side has no such order, or was not read.
 type FieldDifference struct {
 	Name       string
 	Legacy     *order.Value
-	Events     *order.Value // as the events make it
+	Events     *order.Value // according to the events
 	Projection *order.Value
 }
 
@@ -36,8 +36,8 @@ type Mismatch struct {
 	Key    order.Key
 	Kind   Kind
 	Hop    order.Hop
-	Cause  Cause             // empty where the evidence does not tell
-	Fields []FieldDifference // for Differs the fields that disagree; for Missing and Phantom empty
+	Cause  Cause             // empty if the evidence does not tell
+	Fields []FieldDifference // for Differs the fields that disagree; empty for Missing and Phantom
 	// Copies is how many rows each side has for the key: 0 or 1, except for Duplicate.
 	LegacyCopies, ProjectionCopies int
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Published compares an event of the store with the message that publishes it, by what they say and not by how they
-// are written: 1.0 is 1.00. It returns the fields that disagree, with the store's value where there is one to show.
-// Times may differ by less than the microsecond that PostgreSQL rounds to.
+// Published compares a stored event with the message that publishes it, by content and not by form: 1.0 equals 1.00. It
+// returns the fields that disagree, with the store's value if there is one to show. Times may differ by less than the
+// microsecond that PostgreSQL rounds to.
 func Published(stored, message order.Event) []FieldDifference {
 	var out []FieldDifference
 	differs := func(name, value string) {
@@ -65,7 +65,7 @@ func sameOrNone(a, b apd.NullDecimal) bool {
 	return a.Valid == b.Valid && (!a.Valid || same(a.Decimal, b.Decimal))
 }
 
-// sameNew compares values of a modified field: those of numbers as numbers.
+// sameNew compares values of a modified field. Numbers are compared as numbers.
 func sameNew(field string, a, b order.Value) bool {
 	if a == b {
 		return true

@@ -7,12 +7,13 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Recorded counts the changes that legacy recorded of one order before a time, and those of them that have their event.
-// The final state cannot tell: a change whose event was lost is hidden by the next change of the same field.
+// Recorded counts the changes that legacy recorded of one order before a time, and how many of them have their event.
+// The final state cannot tell this, because the next change of the same field hides a lost event.
 //
-// A change has its event if there is one of the same time, to the microsecond. An event is that of one trade, and an
-// OrderModified that of one line of the audit log, of its own field where there is such a line. All other events may
-// explain any number of lines: a fill or a cancel changes several columns. An event that cannot be read explains none.
+// A change has its event if there is one with the same time, to the microsecond. An event explains one trade. An
+// OrderModified explains one line of the audit log: the line of its own field, if there is one. All other events
+// explain any number of lines, because a fill or a cancel changes several columns. An event that cannot be read
+// explains nothing.
 func Recorded(h History, events []order.Event, before time.Time) (changes, withEvents int64) {
 	at := map[time.Time]*moment{}
 	moments := func(t time.Time) *moment {
@@ -45,11 +46,11 @@ func Recorded(h History, events []order.Event, before time.Time) (changes, withE
 	return changes, withEvents
 }
 
-// moment is what happened to an order at one time, by its events and by legacy's own record.
+// moment holds what happened to an order at one time, from its events and from legacy's own record.
 type moment struct {
 	fills    int
-	modified []string // fields, one for each event
-	others   bool     // there is any other event, or a fill
+	modified []string // fields of modifications, one for each event
+	others   bool     // there is another event, or a fill
 	trades   int
 	fields   []string // lines of the audit log
 }
@@ -66,7 +67,7 @@ func (m *moment) event(body order.Body) {
 	}
 }
 
-// explained is how many of the recorded changes have their event.
+// explained returns how many of the recorded changes have their event.
 func (m *moment) explained() int64 {
 	n := min(m.trades, m.fills)
 	rest, spare := 0, slices.Clone(m.modified)

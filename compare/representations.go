@@ -7,8 +7,8 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// HistoryState fingerprints a history as far as movement goes: events are appended, not rewritten, in the middle of it
-// too where a transaction commits late.
+// HistoryState fingerprints a history to detect changes. Events are appended and not rewritten; a late commit adds one
+// in the middle.
 func HistoryState(events []order.Event) string {
 	last := order.Position(0)
 	if n := len(events); n > 0 {
@@ -17,9 +17,9 @@ func HistoryState(events []order.Event) string {
 	return fmt.Sprintf("%d events up to %d", len(events), last)
 }
 
-// Representations judges legacy row, projection and events of one order together, against one version of the history:
-// it adds to what was observed of the rows at which hop they part and why, what the events make of the fields, and a
-// mismatch where the rows agree with each other and not with the events.
+// Representations judges legacy row, projection and events of one order together, against one version of the history.
+// It adds to an observation of the rows: the hop at which they part, the cause, and the values according to the events.
+// It also adds a mismatch if the rows agree with each other but not with the events.
 func (o Oracle) Representations(is *Observation, e Evidence) Diagnosis {
 	is.EventsState = HistoryState(e.Events)
 	d := o.Diagnose(e)
@@ -43,7 +43,7 @@ func (o Oracle) judges(name string) bool {
 	return slices.ContainsFunc(o.Fields, func(f order.Field) bool { return f.Name == name && f.Judged() })
 }
 
-// behindBoth is how an order differs of which legacy and projection agree.
+// behindBoth returns the mismatch of an order if legacy and projection agree with each other but not with the events.
 func (o Oracle) behindBoth(key order.Key, e Evidence, state *order.State) *Mismatch {
 	m := Mismatch{Key: key, Kind: Differs, LegacyCopies: len(e.Legacy), ProjectionCopies: len(e.Projection)}
 	switch {

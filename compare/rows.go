@@ -12,9 +12,9 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Rows compares all rows that the two sides have for one key, and returns nil if they agree: equal rows, equally
-// often. That is one on each side or none on either, unless the key is not unique, as in a view that joins. Then
-// the same duplicates on both sides agree, as they do by digest; any other number of rows is a Duplicate.
+// Rows compares all rows that the two sides have for one key. It returns nil if they agree: equal rows, equally often.
+// Usually that is one row on each side, or none on both. If the key is not unique, as in a view that joins, the same
+// duplicates on both sides agree, as they do by digest. Any other number of rows is a Duplicate.
 func Rows(fields []order.Field, key order.Key, legacy, projection []order.Row) *Mismatch {
 	m := Mismatch{
 		Key: key, Hop: order.LegacyToProjection,
@@ -42,8 +42,8 @@ func Rows(fields []order.Field, key order.Key, legacy, projection []order.Row) *
 	return &m
 }
 
-// sameRows is true if each row has an equal one on the other side, in whatever order. Sorting by text pairs all
-// rows at once where the sides also print alike.
+// sameRows returns true if each row has an equal one on the other side, in any order. Sorting by text pairs all rows at
+// once if the sides also print alike.
 func sameRows(fields []order.Field, legacy, projection []order.Row) bool {
 	if len(legacy) != len(projection) {
 		return false
@@ -54,13 +54,13 @@ func sameRows(fields []order.Field, legacy, projection []order.Row) bool {
 		if i < 0 {
 			return false
 		}
-		left[0], left[i] = left[i], left[0] // swapping keeps this linear where the first one is it
+		left[0], left[i] = left[i], left[0] // swapping keeps this linear if the first one matches
 		left = left[1:]
 	}
 	return true
 }
 
-// sorted orders rows by what they show, so that the order in which a server returned them does not matter.
+// sorted sorts rows by their content, so that the order in which a server returned them does not matter.
 func sorted(rows []order.Row) []order.Row {
 	return slices.SortedFunc(slices.Values(rows), func(a, b order.Row) int {
 		return slices.Compare(shown(a), shown(b))
@@ -89,13 +89,13 @@ func differences(fields []order.Field, legacy, projection []order.Value) []Field
 	return out
 }
 
-// maxShown is how many bytes of a value a finding keeps. Values are compared whole; a finding is for people, and there
-// may be a million of them.
+// maxShown is how many bytes of a value a finding keeps. Values are compared as a whole. A finding is for people, and
+// there may be a million findings.
 const maxShown = 512
 
 func clipped(v order.Value) *order.Value {
 	if len(v.Text) > maxShown {
-		kept := strings.ToValidUTF8(v.Text[:maxShown], "") // a character may have been cut in two
+		kept := strings.ToValidUTF8(v.Text[:maxShown], "") // the cut may have split a character
 		v.Text = fmt.Sprintf("%s… (%d bytes)", kept, len(v.Text))
 	}
 	return &v
@@ -118,8 +118,8 @@ func Observe(fields []order.Field, key order.Key, legacy, projection []order.Row
 	return o
 }
 
-// state fingerprints everything that a side shows of an order. Each part is length-prefixed, so that no two
-// different rows read alike.
+// state fingerprints everything that a side shows of an order. Each part has its length as a prefix, so that two
+// different rows never give the same text.
 func state(rows []order.Row) string {
 	if len(rows) == 0 {
 		return ""

@@ -9,15 +9,15 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Streamed is what a topic holds of one order, beside its stored history.
+// Streamed is what a topic holds of one order, with its stored history.
 type Streamed struct {
 	Stored   []order.Event     // in the order of their positions
 	Messages []StreamedMessage // as a consumer gets them
-	// From is the position from which the topic claims to hold every event.
+	// From is the position from which the topic should hold every event.
 	From order.Position
-	// Due is the time before which an event must have been stored for its message to be here by now.
+	// Due is the time before which an event must have been stored for its message to be here now.
 	Due time.Time
-	// Whole is true if every message was read that could be one of the order.
+	// Whole is true if every message that could belong to the order was read.
 	Whole bool
 }
 
@@ -26,11 +26,11 @@ type StreamedMessage struct {
 	Event     order.Event
 	Partition int
 	Keyed     bool  // the producer gave it a key
-	Drift     error // why it cannot be read as it should; nil where it can
+	Drift     error // why it cannot be read as agreed; nil if it can
 }
 
-// Consumed is the history of a consumer that began with what the store held before the topic begins, and went on with
-// the topic. It is false where the topic holds nothing of the order, and claims nothing of it.
+// Consumed returns the history as a consumer sees it: the stored events before the topic begins, then the topic. It
+// returns false if the topic holds nothing of the order, and need not.
 func (s Streamed) Consumed() ([]order.Event, bool) {
 	var events []order.Event
 	claimed := len(s.Messages) > 0
@@ -49,8 +49,8 @@ func (s Streamed) Consumed() ([]order.Event, bool) {
 	return events, claimed
 }
 
-// Diagnose says how the topic parts from the store over this order. What a message says is judged first, then what is
-// missing, then how messages came.
+// Diagnose says how the topic differs from the store for this order. It judges first the content of messages, then what
+// is missing, then how messages came.
 func (s Streamed) Diagnose() Diagnosis {
 	for _, judge := range []func() (Diagnosis, bool){s.content, s.missing, s.manner} {
 		if d, parts := judge(); parts {
@@ -66,7 +66,7 @@ func (s Streamed) parts(v Verdict, cause Cause, at order.Position, format string
 	}
 	return Diagnosis{
 		Verdict: v, Hop: order.EventsToStream, Cause: cause, Confidence: High, PartsAt: at,
-		Reason: "the rows are what the events say; on the stream " + fmt.Sprintf(format, args...),
+		Reason: "the rows agree with the events; on the stream " + fmt.Sprintf(format, args...),
 	}, true
 }
 
@@ -78,7 +78,7 @@ func (s Streamed) content() (Diagnosis, bool) {
 			return s.parts(Diverged, SchemaDrift, at, "event %s cannot be read as agreed: %v", at, m.Drift)
 		}
 		if i < 0 {
-			return s.parts(Diverged, GhostPublish, at, "event %d is published, and is not in the store", at)
+			return s.parts(Diverged, GhostPublish, at, "event %d is published, but is not in the store", at)
 		}
 		var fields []string
 		for _, d := range Published(s.Stored[i], m.Event) {
@@ -99,7 +99,7 @@ func (s Streamed) missing() (Diagnosis, bool) {
 		case !s.Whole:
 			return Diagnosis{
 				Verdict: Unverified, PartsAt: e.Position,
-				Reason: fmt.Sprintf("event %d was not met in the part of the stream that was read", e.Position),
+				Reason: fmt.Sprintf("event %d is not in the part of the stream that was read", e.Position),
 			}, true
 		case e.At.After(s.Due):
 			return s.parts(Lagging, LostPublish, e.Position, "event %d is not there yet", e.Position)
@@ -135,7 +135,7 @@ func (s Streamed) manner() (Diagnosis, bool) {
 		case i > 0 && m.Partition != s.Messages[0].Partition && !s.moved():
 			return s.parts(Diverged, UnkeyedPublish, at, "it is spread over partitions %d and %d", s.Messages[0].Partition, m.Partition)
 		case i > 0 && at < s.Messages[i-1].Event.Position:
-			return s.parts(Diverged, DisorderedPublish, at, "event %d comes behind event %d", at, s.Messages[i-1].Event.Position)
+			return s.parts(Diverged, DisorderedPublish, at, "event %d comes after event %d", at, s.Messages[i-1].Event.Position)
 		}
 		seen[at] = true
 	}

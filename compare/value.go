@@ -8,9 +8,9 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Equal says whether two values of a field are the same value. Text, booleans, dates and timestamps are compared as the
-// exact canonical text, numbers and UUIDs by value (1.0 = 1.00), and NULL equals only NULL. A tolerance
-// is the largest absolute difference that still counts as equal.
+// Equal reports whether two values of a field are the same. Text, booleans, dates and timestamps are compared as exact
+// canonical text. Numbers and UUIDs are compared by value (1.0 = 1.00). NULL equals only NULL. A tolerance is the
+// largest absolute difference that still counts as equal.
 func Equal(f order.Field, a, b order.Value) bool {
 	switch {
 	case a.Null || b.Null:
@@ -48,10 +48,10 @@ func equalNumbers(tolerance *apd.Decimal, a, b string) bool {
 	return difference.Abs(&difference).Cmp(tolerance) <= 0
 }
 
-// exact never rounds: precision 0 means that apd keeps every digit of a sum or difference.
+// exact never rounds: with precision 0, apd keeps every digit of a sum or difference.
 var exact = apd.BaseContext
 
-// number parses what PostgreSQL prints for a numeric; nil if it is no number.
+// number parses what PostgreSQL prints for a numeric; nil if it is not a number.
 func number(s string) *apd.Decimal {
 	d, _, err := apd.NewFromString(strings.TrimSpace(s))
 	if err != nil {

@@ -8,15 +8,15 @@ import (
 // Alerts says where and how people are told of incidents.
 type Alerts struct {
 	Slack Slack
-	// IncludeValues lets the values of orders into messages. Default false: they stay where they are.
+	// IncludeValues allows the values of orders in messages. Default false: they do not leave crosscheck.
 	IncludeValues bool
-	// UpdateEvery is the least time between two updates in one thread. Default 10m.
+	// UpdateEvery is the minimum time between two updates in one thread. Default 10m.
 	UpdateEvery time.Duration
-	// Quiet are the hours in which warnings wait. Default none.
+	// Quiet is the hours in which warnings wait. Default none.
 	Quiet QuietHours
 }
 
-// Given tells whether the section is in the file.
+// Given reports whether the section is in the file.
 func (a Alerts) Given() bool { return !a.Slack.Token.Empty() || !a.Slack.Webhook.Empty() }
 
 // Slack is a bot's token with a channel, or the address of an incoming webhook.
@@ -24,13 +24,13 @@ type Slack struct {
 	Token Secret
 	// Channel is the channel's ID, or its name with a #.
 	Channel string
-	// Webhook is the fallback where there is no bot: one message after the other, without threads.
+	// Webhook is for systems without a bot: single messages, without threads.
 	Webhook Secret
-	// APIURL is where Slack's API is, for a proxy. Default Slack's own.
+	// APIURL is the address of Slack's API, for a proxy. Default Slack's own.
 	APIURL string
 }
 
-// QuietHours are a time of the day in a time zone. From after To spans midnight.
+// QuietHours is a time of the day in a time zone. From after To spans midnight.
 type QuietHours struct {
 	From, To time.Duration // since midnight
 	Zone     *time.Location
@@ -60,13 +60,13 @@ func readSlack(o *object, s *Slack) {
 		o.require("token", `such as token: "${SLACK_TOKEN}"`)
 		o.require("channel", `such as channel: C0123456789, or channel: "#cutover"`)
 	} else if bot != nil {
-		o.at(target(hook), join(o.path, "webhook"), "cannot be used beside a token", "a token can do all that a webhook can, and threads; remove the webhook")
+		o.at(target(hook), join(o.path, "webhook"), "cannot be used together with a token", "remove the webhook; a token can do more, such as threads")
 	}
 	o.secret("token", &s.Token)
 	o.text("channel", &s.Channel)
 	o.secret("webhook", &s.Webhook)
 	if !s.Webhook.Empty() && !isURL(s.Webhook.Reveal()) {
-		o.at(target(hook), join(o.path, "webhook"), "is no address", "such as https://hooks.slack.com/services/…")
+		o.at(target(hook), join(o.path, "webhook"), "is not an address", "such as https://hooks.slack.com/services/…")
 	}
 	readURL(o, "api_url", &s.APIURL)
 	o.done()
@@ -85,7 +85,7 @@ func readQuietHours(o *object, q *QuietHours) {
 		if name, ok := o.filled(s); ok {
 			zone, err := time.LoadLocation(name)
 			if err != nil || name == "Local" {
-				o.wrong(s, "is no time zone: "+s.shown(), "such as UTC or Europe/Berlin")
+				o.wrong(s, "is not a time zone: "+s.shown(), "such as UTC or Europe/Berlin")
 			} else {
 				q.Zone = zone
 			}

@@ -1,9 +1,8 @@
-// Package config reads config.yaml: strictly, completely, and with the place of every mistake.
+// Package config reads config.yaml strictly and completely, and reports the place of every mistake.
 //
-// Invariant: a [Config] that [Load] returns is complete. Every default is filled in, every reference to the
-// environment is expanded and every value is within its range; whatever is not understood is an error with
-// file, line, column and key path, and all errors are reported at once. Secrets are of type [Secret] and
-// cannot be printed by accident.
+// Invariant: a [Config] that [Load] returns is complete. Every default is filled in, every reference to the environment
+// is expanded, and every value is within its range. Anything unknown is an error with file, line, column and key path,
+// and all errors are reported at once. Secrets are of type [Secret] and cannot be printed by accident.
 package config
 
 import (
@@ -18,23 +17,23 @@ import (
 type Config struct {
 	// Legacy is the system of record. Required.
 	Legacy Side
-	// Projection is the read model that shall replace it. Required.
+	// Projection is the read model that will replace it. Required.
 	Projection Side
 	// Events is the event store; optional. explain reads it.
 	Events Events
 	// Stream is the topic that events are published to; optional, and needs Events.
 	Stream Stream
-	// History is legacy's own memory of its orders; optional. explain reads it.
+	// History is legacy's own record of its orders; optional.
 	History History
-	// Ledger is where crosscheck remembers. Required.
+	// Ledger is where crosscheck keeps its records. Required.
 	Ledger Ledger
 	// Compare says which fields are compared and how lag is told from divergence. Required.
 	Compare Compare
 	// Sampler says which checks run when. Default: see Sampler.
 	Sampler Sampler
-	// Alerts says where people are told; optional.
+	// Alerts says how people are told of incidents; optional.
 	Alerts Alerts
-	// Gate holds the criteria of the decision, and waivers. Default: gate.Defaults, no waivers.
+	// Gate holds the criteria of the decision, and the waivers. Default: gate.Defaults, no waivers.
 	Gate gate.Policy
 	// Web is the status page and the metrics endpoint. Default: see Web.
 	Web Web
@@ -49,29 +48,29 @@ type Side struct {
 	Table string
 	// Key is the column that identifies an order: integer, uuid or text. Default order_id.
 	Key string
-	// ChangedAt is the column with the time at which the row was last written; for the projection it is the
-	// newest change of the order that the row shows. Without it nothing looks at what changed last, and
-	// lag is told from divergence by patience alone. Default "", no such column.
+	// ChangedAt is the column with the time at which the row was last written. For the projection it is the time of the
+	// newest change that the row shows. Without it, samples do not look at the newest changes, and lag is told from
+	// divergence only by waiting. Default "", no such column.
 	ChangedAt string
 }
 
 // Ledger is the schema in PostgreSQL that holds passes, suspects and divergences.
 type Ledger struct {
-	// DSN is the connection string. Required. The role needs the right to create the schema, or to write to it.
+	// DSN is the connection string. Required. The role must be allowed to create the schema, or to write to it.
 	DSN Secret
-	// Schema is created when it is absent and belongs to crosscheck alone. Default crosscheck.
+	// Schema is created if it does not exist. Only crosscheck may use it. Default crosscheck.
 	Schema string
 }
 
 // Compare says what makes two representations of an order equal.
 type Compare struct {
-	// Fields are compared, in this order. At least one, names are unique.
+	// Fields are compared, in this order. There must be at least one, with unique names.
 	Fields []Field
-	// Settle says how lag is told from divergence. Default a window of 30s, 3 rechecks, and 5m for lag. A window of 0s is
-	// for systems where nothing is written any more.
+	// Settle says how lag is told from divergence. Default a window of 30s, 3 rechecks, and 5m for lag. Use a window of
+	// 0s only if nothing is written any more.
 	Settle compare.Settle
-	// GroupBy names the field whose rows are counted for each of its values on both sides; "" counts all rows
-	// as one group. Default status where a field of that name is compared, "" elsewhere.
+	// GroupBy names the field by whose values rows are counted on both sides; "" counts all rows as one group. Default
+	// status if a field of that name is compared, otherwise "".
 	GroupBy string
 }
 
@@ -79,12 +78,12 @@ type Compare struct {
 type Field struct {
 	// Field has a name of letters, digits and underscores, and a type; both are required. Default no tolerance.
 	order.Field
-	// Legacy and Projection are the SQL expressions of the field on each side, as configured. Default the
-	// field's own name as a quoted identifier.
+	// Legacy and Projection are the SQL expressions of the field on each side, as configured. Default the field's own
+	// name as a quoted identifier.
 	Legacy, Projection string
 }
 
-// Sampler says which checks the sidecar runs, and when. Schedules are read in UTC unless they name a time zone.
+// Sampler says which checks the sidecar runs, and when. Schedules are in UTC unless they name a time zone.
 type Sampler struct {
 	// Schedule is when a sample is drawn. Default "0 * * * *", every hour; off switches it off.
 	Schedule Schedule
@@ -96,13 +95,13 @@ type Sampler struct {
 
 // Web is the HTTP endpoint of the sidecar: status page, /metrics, /healthz and /readyz.
 type Web struct {
-	// Listen is host:port; an empty host is every address of the machine. Default :8080.
+	// Listen is host:port. An empty host means every address of the machine. Default :8080.
 	Listen string
-	// URL is where people reach the page, for links in alerts; empty for nowhere.
+	// URL is the address at which people reach the page, for links in alerts; empty for none.
 	URL string
 }
 
-// defaults is the configuration to which a file adds what it says.
+// defaults is the configuration before the file is read.
 func defaults() Config {
 	return Config{
 		Legacy:     Side{Table: "public.orders", Key: "order_id"},

@@ -9,8 +9,8 @@ import (
 	"github.com/nordvarg/crosscheck/gate"
 )
 
-// readGate reads the section gate. A criterion that the file names is in force; a name that no criterion has is an
-// error, because a criterion that were silently left out would be a false GO.
+// readGate reads the section gate. A criterion that the file names is enabled. An unknown name is an error, because
+// leaving a criterion out silently could give a false GO.
 func readGate(o *object, p *gate.Policy) {
 	readers := map[string]func(*object){}
 	for _, name := range gate.Names() {
@@ -37,7 +37,7 @@ func (s settings) Duration(key string, into *time.Duration, least time.Duration)
 
 func readWaivers(o *object) []gate.Waiver {
 	if o == nil || o.values["waivers"] == nil {
-		o.child("waivers") // known, even where it is absent
+		o.child("waivers") // known, even if it is absent
 		return nil
 	}
 	var waivers []gate.Waiver
@@ -48,7 +48,7 @@ func readWaivers(o *object) []gate.Waiver {
 		}
 		var waiver gate.Waiver
 		for _, key := range []string{"criterion", "who", "why", "until"} {
-			w.require(key, "a waiver says criterion, who, why and until")
+			w.require(key, "a waiver needs criterion, who, why and until")
 		}
 		w.oneOf("criterion", &waiver.Criterion, gate.Names())
 		w.text("who", &waiver.Who)
@@ -60,7 +60,7 @@ func readWaivers(o *object) []gate.Waiver {
 	return waivers
 }
 
-// instant reads a time with its zone, or a date, which is the beginning of that day in UTC.
+// instant reads a time with its zone, or a date, which means the beginning of that day in UTC.
 func (o *object) instant(key string, into *time.Time) {
 	s, ok := o.scalar(key)
 	if !ok {

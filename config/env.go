@@ -9,9 +9,8 @@ import (
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// expand replaces ${NAME} in a value by the variable's value, as it is, and $$ by one dollar. A dollar before
-// anything else stands for itself, so that SQL expressions need no escapes. The second result says whether a
-// variable was used.
+// expand replaces ${NAME} in a value with the variable's value, and $$ with one dollar. Any other dollar stays as it
+// is, so that SQL expressions need no escapes. The second result reports whether a variable was used.
 func expand(text string, getenv func(string) (string, bool)) (string, bool, error) {
 	var out strings.Builder
 	var errs []error
@@ -49,8 +48,8 @@ func expand(text string, getenv func(string) (string, bool)) (string, bool, erro
 
 func lookup(name string, getenv func(string) (string, bool)) (string, error) {
 	if !variableName.MatchString(name) {
-		// The text may be a default for another tool, and a secret: it is not shown.
-		return "", errors.New("${…} holds more than the name of an environment variable")
+		// The text may be a default for another tool, or a secret, so it is not shown.
+		return "", errors.New("${…} must hold only the name of an environment variable")
 	}
 	value, ok := getenv(name)
 	if !ok {

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// Error is one mistake, with the place where it was made.
+// Error is one mistake in the configuration, with its place.
 type Error struct {
 	// File is the name that was given to Load or Parse.
 	File string
-	// Line and Column count from 1; 0 where the mistake has no place, such as a file that cannot be read.
+	// Line and Column count from 1. They are 0 if the mistake has no place, such as a file that cannot be read.
 	Line, Column int
-	// Path is the key path, such as compare.fields[2].type; "" where the mistake concerns the whole file.
+	// Path is the key path, such as compare.fields[2].type; "" if the mistake is about the whole file.
 	Path string
 	// Message says what is wrong. It never holds the value of a secret or of an environment variable.
 	Message string
-	// Hint says how to mend it; often "".
+	// Hint says how to correct it; may be "".
 	Hint string
 
 	cause error
@@ -41,8 +41,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause, if there is one.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Errors are all mistakes of one file, in the order in which they stand in it. It is never empty when it is
-// returned as an error.
+// Errors holds all mistakes of one file, in the order of the file. It is never empty when it is returned as an error.
 type Errors []*Error
 
 // Error returns one line for each mistake.
@@ -63,7 +62,7 @@ func (es Errors) Unwrap() []error {
 	return errs
 }
 
-// sorted returns the errors by place, without repetitions (an alias is read once for each use).
+// sorted returns the errors by place, without repetitions, because an alias is read once for each use.
 func (es Errors) sorted() Errors {
 	slices.SortStableFunc(es, func(a, b *Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))

@@ -12,10 +12,10 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// Fingerprint names everything in the configuration that evidence depends on: tables, keys, fields, their
-// expressions and tolerances, the grouping, the settle rules, the event store's table and how it maps to events, the
-// tables of legacy's own record, the topic and its brokers. Secrets, schedules, criteria and the web endpoint are not
-// in it, nor is the order of fields, brokers and ignored keys. Evidence of another fingerprint is void.
+// Fingerprint names everything in the configuration that evidence depends on: tables, keys, fields, their expressions
+// and tolerances, the grouping, and the settle rules. It also covers the event store's table and mapping, the tables of
+// legacy's own record, and the topic with its brokers. Secrets, schedules, criteria and the web endpoint are not in it.
+// The order of fields, brokers and ignored keys does not matter. Evidence with another fingerprint is void.
 func (c *Config) Fingerprint() string {
 	h := sha256.New()
 	add(h, "config", "1") // the version of this list
@@ -34,7 +34,7 @@ func (c *Config) Fingerprint() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// addEvents adds the representations that only some systems have; a system without them keeps its fingerprint.
+// addEvents adds the representations that only some systems have. A system without them keeps its fingerprint.
 func (c *Config) addEvents(h hash.Hash) {
 	if e := c.Events; e.Given() {
 		add(h, "events", e.Table, e.Position, e.Key, e.Type, e.At, e.Payload)
@@ -52,15 +52,16 @@ func (c *Config) addEvents(h hash.Hash) {
 		add(h, "history", c.History.AuditLog, c.History.Trades)
 	}
 	if c.Stream.Given() {
-		// The cluster's own id would be better, but nobody tells it while the brokers are down, and the gate has to answer then.
+		// The cluster's own id would be better, but it is not available while the brokers are down, and the gate must
+		// answer then.
 		add(h, append([]string{"stream", c.Stream.Topic}, distinct(c.Stream.Brokers)...)...)
 	}
 }
 
-// distinct is what is in the list, whatever its order there.
+// distinct returns the different entries of the list, in a fixed order.
 func distinct(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
 
-// add writes each part with its length before it, so that no two lists of parts read the same.
+// add writes each part with its length before it, so that two different lists of parts never give the same text.
 func add(h hash.Hash, parts ...string) {
 	fmt.Fprintf(h, "%d;", len(parts))
 	for _, p := range parts {
@@ -68,7 +69,7 @@ func add(h hash.Hash, parts ...string) {
 	}
 }
 
-// exact is the decimal's value as text: 0.50 and 0.5 are the same, nil is 0.
+// exact returns the decimal's value as text: 0.50 and 0.5 are the same, nil is 0.
 func exact(d *apd.Decimal) string {
 	if d == nil {
 		return "0"

@@ -6,8 +6,8 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Events is the append-only event store in PostgreSQL. It is a value and not a pointer, because fmt prints what a
-// nested pointer points to without asking a Secret.
+// Events is the append-only event store in PostgreSQL. It is a value and not a pointer, because fmt prints the target
+// of a nested pointer without using Secret's methods.
 type Events struct {
 	// DSN is the connection string. Required.
 	DSN Secret
@@ -23,11 +23,11 @@ type Events struct {
 	At string
 	// Payload is the column, or the SQL expression, with the event's content as json or jsonb. Default payload.
 	Payload string
-	// Names are the store's own names of event types and payload keys. Default none: the names are the same.
+	// Names are the store's own names of event types and payload keys. Default none: the default names.
 	order.Names
 }
 
-// History is what legacy itself remembers of its orders, in the legacy database.
+// History is legacy's own record of its orders, in the legacy database.
 type History struct {
 	// AuditLog is the table with entity_id, timestamp, field_changed, old_value, new_value. Default public.audit_log.
 	AuditLog string
@@ -35,13 +35,13 @@ type History struct {
 	Trades string
 }
 
-// Given is true where the configuration has the section.
+// Given reports whether the configuration has the section.
 func (e Events) Given() bool { return !e.DSN.Empty() }
 
-// Given is true where the configuration has the section.
+// Given reports whether the configuration has the section.
 func (h History) Given() bool { return h != History{} }
 
-// readEventStore returns the zero value where the section is absent: there is no event store to look at.
+// readEventStore returns the zero value if the section is absent. Then there is no event store.
 func readEventStore(o *object) Events {
 	if o == nil {
 		return Events{}
@@ -59,7 +59,7 @@ func readEventStore(o *object) Events {
 	return e
 }
 
-// readHistory returns the zero value where the section is absent.
+// readHistory returns the zero value if the section is absent.
 func readHistory(o *object) History {
 	if o == nil {
 		return History{}
@@ -71,7 +71,7 @@ func readHistory(o *object) History {
 	return h
 }
 
-// texts reads a mapping from text to text, whatever its keys.
+// texts reads a mapping from text to text, with any keys.
 func (o *object) texts(key string) map[string]string {
 	child := o.object(key)
 	if child == nil {

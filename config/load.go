@@ -11,10 +11,10 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// maxBytes is the largest file that is read; a configuration has a few kilobytes.
+// maxBytes is the largest file that is read. A normal configuration has a few kilobytes.
 const maxBytes = 1 << 20
 
-// Load reads the configuration from a file. Every error is an [Errors]. getenv is os.LookupEnv or a stand-in.
+// Load reads the configuration from a file. Every error is an [Errors]. getenv is os.LookupEnv or a fake of it.
 func Load(path string, getenv func(string) (string, bool)) (*Config, error) {
 	src, err := readFile(path)
 	if err != nil {
@@ -46,12 +46,12 @@ func unreadable(path string, err error) *Error {
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		e.Message = "no such file"
-		e.Hint = "name the configuration with --config FILE"
+		e.Hint = "give the file with --config FILE"
 	}
 	return e
 }
 
-// Parse reads the configuration from its text; name stands for the file in errors. Every error is an [Errors].
+// Parse reads the configuration from its text. name is the file name in errors. Every error is an [Errors].
 func Parse(name string, src []byte, getenv func(string) (string, bool)) (*Config, error) {
 	r := &reader{file: name, getenv: getenv}
 	root := r.document(src)
@@ -66,7 +66,7 @@ func Parse(name string, src []byte, getenv func(string) (string, bool)) (*Config
 	return &c, nil
 }
 
-// document returns the root node of the one document in the text.
+// document returns the root node of the only document in the text.
 func (r *reader) document(src []byte) *yaml.Node {
 	var doc, second yaml.Node
 	loader, err := yaml.NewLoader(bytes.NewReader(src))
@@ -74,7 +74,7 @@ func (r *reader) document(src []byte) *yaml.Node {
 		err = loader.Load(&doc)
 	}
 	if errors.Is(err, io.EOF) || err == nil && emptyDocument(&doc) {
-		r.add(&Error{Line: 1, Column: 1, Message: "holds no configuration", Hint: "start from the config.yaml in the repository"})
+		r.add(&Error{Line: 1, Column: 1, Message: "has no configuration in it", Hint: "start from the config.yaml in the repository"})
 		return nil
 	}
 	if err != nil {
@@ -83,7 +83,7 @@ func (r *reader) document(src []byte) *yaml.Node {
 	}
 	switch err := loader.Load(&second); {
 	case err == nil:
-		r.add(&Error{Line: second.Line, Column: second.Column, Message: "a second document begins here; a configuration is one document", Hint: "remove the --- line"})
+		r.add(&Error{Line: second.Line, Column: second.Column, Message: "a second document begins here; a configuration must be one document", Hint: "remove the --- line"})
 	case !errors.Is(err, io.EOF):
 		r.add(syntaxError(src, err))
 	}

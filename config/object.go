@@ -26,7 +26,7 @@ func (r *reader) at(n *yaml.Node, path, message, hint string) {
 	r.add(&Error{Line: n.Line, Column: n.Column, Path: path, Message: message, Hint: hint})
 }
 
-// refuse records what is valid YAML but has no place in a configuration, wherever it stands.
+// refuse records valid YAML that is not allowed in a configuration.
 func (r *reader) refuse(n *yaml.Node, path string) {
 	if n.Style&yaml.TaggedStyle != 0 && n.ShortTag() != "!!str" {
 		r.at(n, path, "explicit tags such as "+n.Tag+" are not supported", "remove the tag")
@@ -50,7 +50,7 @@ func (r *reader) refuse(n *yaml.Node, path string) {
 	}
 }
 
-// object is a mapping of the file. A nil object is one that is absent or was refused; reading from it does nothing.
+// object is a mapping of the file. A nil object is absent or was refused; reading from it does nothing.
 type object struct {
 	*reader
 	path   string
@@ -60,10 +60,10 @@ type object struct {
 	known  map[string]bool // keys that were asked for
 }
 
-// root returns the mapping that the document is.
+// root returns the top-level mapping of the document.
 func (r *reader) root(n *yaml.Node) *object { return r.mapping(n, "") }
 
-// mapping returns the node as an object, or nil after recording that it is none.
+// mapping returns the node as an object. If it is not a mapping, it records that and returns nil.
 func (r *reader) mapping(n *yaml.Node, path string) *object {
 	n = target(n)
 	if n.Kind != yaml.MappingNode {
@@ -88,7 +88,7 @@ func (r *reader) mapping(n *yaml.Node, path string) *object {
 	return o
 }
 
-// child returns the value of a key, or nil when the key is absent.
+// child returns the value of a key, or nil if the key is absent.
 func (o *object) child(key string) *yaml.Node {
 	if o == nil {
 		return nil
@@ -97,14 +97,14 @@ func (o *object) child(key string) *yaml.Node {
 	return o.values[key]
 }
 
-// require records a key that is absent.
+// require records a missing key.
 func (o *object) require(key, hint string) {
 	if o != nil && o.values[key] == nil {
 		o.at(o.node, join(o.path, key), "is missing", hint)
 	}
 }
 
-// object returns the mapping of a key, or nil when the key is absent.
+// object returns the mapping of a key, or nil if the key is absent.
 func (o *object) object(key string) *object {
 	n := o.child(key)
 	if n == nil {
@@ -133,7 +133,7 @@ func (o *object) list(key string, read func(n *yaml.Node, path string)) {
 	}
 }
 
-// each reads the mappings of an object whose keys are names; other names are unknown.
+// each reads the mappings of an object whose keys are names. Other names are unknown.
 func (o *object) each(readers map[string]func(*object)) {
 	if o == nil {
 		return
@@ -147,7 +147,7 @@ func (o *object) each(readers map[string]func(*object)) {
 	o.done()
 }
 
-// done records the keys that nobody asked for.
+// done records the keys that were not asked for.
 func (o *object) done() {
 	if o == nil {
 		return
@@ -167,8 +167,8 @@ func (o *object) suggest(key string) string {
 	return "keys here are " + strings.Join(known, ", ")
 }
 
-// target is the node that an alias stands for. What is read is bounded by what is asked for, so that an alias
-// to one of its own ancestors does no harm.
+// target returns the node that an alias refers to. Only asked keys are read, so an alias to one of its own ancestors
+// does no harm.
 func target(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode && n.Alias != nil {
 		return n.Alias
@@ -183,7 +183,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// describe says what a node is, without its value.
+// describe says what kind of node it is, without its value.
 func describe(n *yaml.Node) string {
 	if n.Kind == yaml.MappingNode {
 		return "a mapping"

@@ -15,16 +15,16 @@ import (
 	"github.com/nordvarg/crosscheck/gate"
 )
 
-// scalar is one value of the file, with its variables expanded. What came from the environment is text and is
-// never read as YAML.
+// scalar is one value of the file, with its variables expanded. A value from the environment is text and is never
+// parsed as YAML.
 type scalar struct {
 	node     *yaml.Node
 	path     string
 	text     string
-	expanded bool // a variable was used; the text must not be shown
+	expanded bool // a variable was used, so the text must not be shown
 }
 
-// shown is the value as the file has it, for messages.
+// shown returns the value as it is in the file, for messages.
 func (s scalar) shown() string {
 	const most = 60
 	text := s.node.Value
@@ -39,7 +39,7 @@ func (s scalar) is(tags ...string) bool {
 	return s.expanded || slices.Contains(tags, s.node.ShortTag())
 }
 
-// scalar returns the value of a key; false when it is absent or was refused.
+// scalar returns the value of a key; false if it is absent or was refused.
 func (o *object) scalar(key string) (scalar, bool) {
 	n := o.child(key)
 	if n == nil {
@@ -48,7 +48,7 @@ func (o *object) scalar(key string) (scalar, bool) {
 	return o.value(n, join(o.path, key))
 }
 
-// value returns the value of a node; false when it was refused.
+// value returns the value of a node; false if it was refused.
 func (r *reader) value(n *yaml.Node, path string) (scalar, bool) {
 	n = target(n)
 	s := scalar{node: n, path: path}
@@ -63,7 +63,7 @@ func (r *reader) value(n *yaml.Node, path string) (scalar, bool) {
 	var err error
 	if s.text, s.expanded, err = expand(n.Value, r.getenv); err != nil {
 		message := strings.ReplaceAll(err.Error(), "\n", "; ")
-		r.at(n, path, message, "set the variable, or write $$ for a dollar that is meant literally")
+		r.at(n, path, message, "set the variable, or write $$ for a literal dollar")
 		return s, false
 	}
 	return s, true
@@ -71,7 +71,7 @@ func (r *reader) value(n *yaml.Node, path string) (scalar, bool) {
 
 func (r *reader) wrong(s scalar, message, hint string) { r.at(s.node, s.path, message, hint) }
 
-// words returns the value as text; false when it was refused.
+// words returns the value as text; false if it was refused.
 func (r *reader) words(s scalar) (string, bool) {
 	if !s.is("!!str") {
 		r.wrong(s, "must be text, found "+describe(s.node), "put it in quotes")
@@ -80,7 +80,7 @@ func (r *reader) words(s scalar) (string, bool) {
 	return s.text, true
 }
 
-// filled returns the value as text that is not empty; false when it was refused.
+// filled returns the value as non-empty text; false if it was refused.
 func (r *reader) filled(s scalar) (string, bool) {
 	text, ok := r.words(s)
 	if !ok || strings.TrimSpace(text) != "" {
@@ -94,7 +94,7 @@ func (r *reader) filled(s scalar) (string, bool) {
 	return "", false
 }
 
-// text reads text that is not empty, without the blanks around it.
+// text reads non-empty text, without leading and trailing blanks.
 func (o *object) text(key string, into *string) {
 	if s, ok := o.scalar(key); ok {
 		if text, ok := o.filled(s); ok {
@@ -112,7 +112,7 @@ func (o *object) optionalText(key string, into *string) {
 	}
 }
 
-// secret reads text that is not empty and must not be shown.
+// secret reads non-empty text that must not be shown.
 func (o *object) secret(key string, into *Secret) {
 	if s, ok := o.scalar(key); ok {
 		if text, ok := o.filled(s); ok {
@@ -128,7 +128,7 @@ func (o *object) dsn(into *Secret) {
 	o.require("dsn", `a connection string, such as dsn: "${LEGACY_DSN}"`)
 	o.secret("dsn", into)
 	if !into.Empty() && !connection.MatchString(into.Reveal()) {
-		o.at(target(o.values["dsn"]), join(o.path, "dsn"), "is no connection string of PostgreSQL",
+		o.at(target(o.values["dsn"]), join(o.path, "dsn"), "is not a connection string of PostgreSQL",
 			"postgres://user:password@host:5432/database, or host=… dbname=… user=…")
 	}
 }
@@ -183,8 +183,8 @@ func digits(s scalar, number *regexp.Regexp, example string) string {
 	return "write it in plain digits, such as " + example
 }
 
-// whole reads a whole number within bounds. Only plain decimal digits are taken: 010, 0x10 and 1_000 do not
-// mean the same in every version of YAML.
+// whole reads a whole number within bounds. Only plain decimal digits are allowed, because 010, 0x10 and 1_000 mean
+// different things in different versions of YAML.
 func (o *object) whole(key string, into *int64, low, high int64) {
 	s, ok := o.scalar(key)
 	if !ok {
@@ -207,7 +207,7 @@ func (o *object) whole(key string, into *int64, low, high int64) {
 	}
 }
 
-// ratio reads a number for statistics.
+// ratio reads a floating-point number.
 func (o *object) ratio(key string, into *float64, limits gate.Range) {
 	s, ok := o.scalar(key)
 	if !ok {
@@ -225,7 +225,7 @@ func (o *object) ratio(key string, into *float64, limits gate.Range) {
 	*into = f
 }
 
-// decimal reads an exact number that is not negative; zero is nil.
+// decimal reads an exact number that is not negative. Zero becomes nil.
 func (o *object) decimal(key string, into **apd.Decimal) {
 	s, ok := o.scalar(key)
 	if !ok {
@@ -247,7 +247,7 @@ func (o *object) decimal(key string, into **apd.Decimal) {
 	}
 }
 
-// duration reads a duration that is not below the least.
+// duration reads a duration that is at least the given one.
 func (o *object) duration(key string, into *time.Duration, least time.Duration) {
 	s, ok := o.scalar(key)
 	if !ok {
@@ -277,7 +277,7 @@ func (o *object) schedule(key string, into *Schedule) {
 	}
 	schedule, err := ParseSchedule(s.text)
 	if err != nil {
-		message := "is no cron line: " + s.shown()
+		message := "is not a cron line: " + s.shown()
 		if !s.expanded {
 			message += ": " + err.Error()
 		}

@@ -9,11 +9,10 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// Schedule is when something runs: a cron line of five fields, or of six with seconds first. The zero value
-// is off. Cron lines are read in UTC, so that every replica means the same instants, unless they begin with
-// CRON_TZ=<time zone>.
+// Schedule says when something runs: a cron line of five fields, or of six with seconds first. The zero value is off.
+// Cron lines are in UTC, so that every replica means the same instants, unless they begin with CRON_TZ=<time zone>.
 type Schedule struct {
-	// Expr is the cron line; "" when off.
+	// Expr is the cron line; "" if off.
 	Expr string
 
 	next cron.Schedule
@@ -22,7 +21,7 @@ type Schedule struct {
 var cronFields = cron.NewParser(
 	cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 
-// ParseSchedule reads a cron line; "" and "off" are off.
+// ParseSchedule reads a cron line; "" and "off" mean off.
 func ParseSchedule(expr string) (Schedule, error) {
 	expr = strings.Join(strings.Fields(expr), " ")
 	if expr == "" || expr == "off" {
@@ -37,7 +36,7 @@ func ParseSchedule(expr string) (Schedule, error) {
 		fields = rest
 	}
 	if strings.HasPrefix(fields, "@every") {
-		return Schedule{}, errors.New("@every counts from the start of the process, so that replicas would disagree; use a cron line")
+		return Schedule{}, errors.New("@every counts from the start of the process, which differs between replicas; use a cron line")
 	}
 	next, err := cronFields.Parse(expr)
 	if err != nil {
@@ -45,7 +44,7 @@ func ParseSchedule(expr string) (Schedule, error) {
 	}
 	s := Schedule{Expr: expr, next: next}
 	if s.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
-		return Schedule{}, fmt.Errorf("%q never comes", expr)
+		return Schedule{}, fmt.Errorf("%q never matches", expr)
 	}
 	return s, nil
 }
@@ -53,7 +52,7 @@ func ParseSchedule(expr string) (Schedule, error) {
 // Off reports whether the schedule never runs.
 func (s Schedule) Off() bool { return s.next == nil }
 
-// Next returns the first instant after t at which the schedule runs, in UTC; zero when it is off.
+// Next returns the first instant after t at which the schedule runs, in UTC; zero if it is off.
 func (s Schedule) Next(t time.Time) time.Time {
 	if s.Off() {
 		return time.Time{}
@@ -79,7 +78,7 @@ func (s Schedule) Equal(other Schedule) bool { return s.Expr == other.Expr }
 func mustSchedule(expr string) Schedule {
 	s, err := ParseSchedule(expr)
 	if err != nil {
-		panic(err) // a default of ours
+		panic(err) // one of the defaults
 	}
 	return s
 }

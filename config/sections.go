@@ -35,7 +35,7 @@ func readConfig(o *object, c *Config) {
 	c.Events = readEventStore(o.object("events"))
 	c.Stream = readStream(o.object("stream"))
 	if c.Stream.Given() && o.values["events"] == nil {
-		o.at(target(o.values["stream"]), "stream", "needs the section events, which it is matched with", "")
+		o.at(target(o.values["stream"]), "stream", "needs the section events, because messages are matched with stored events", "")
 	}
 	c.History = readHistory(o.object("history"))
 	c.Gate.Criteria.ShadowWriteCompleteness.Changes = c.Events.Given() && c.History.Given()
@@ -98,7 +98,7 @@ func (r *reader) readField(n *yaml.Node, path string, names map[string]int) (Fie
 	o.text("projection", &f.Projection)
 	o.done()
 	if f.Tolerance != nil && f.Type != "" && f.Type != order.Numeric && f.Type != order.Integer {
-		o.at(target(o.values["tolerance"]), join(path, "tolerance"), "is for numeric and integer fields only, this one is "+string(f.Type), "")
+		o.at(target(o.values["tolerance"]), join(path, "tolerance"), "is only for numeric and integer fields, and this field is "+string(f.Type), "")
 	}
 	if f.Name == "" {
 		return f, false
@@ -114,7 +114,7 @@ func (r *reader) readField(n *yaml.Node, path string, names map[string]int) (Fie
 		return f, false
 	}
 	names[f.Name] = name.Line
-	// Quoted, since a column called user or order means something else, or nothing, when it stands bare.
+	// Quoted, because a column called user or order means something else, or nothing, without quotes.
 	column := `"` + f.Name + `"`
 	if f.Legacy == "" {
 		f.Legacy = column
@@ -154,7 +154,7 @@ func readSettle(o *object, s *compare.Settle) {
 	o.done()
 }
 
-// readGroupBy reads the grouping field; by default it is the status, where that is compared.
+// readGroupBy reads the grouping field. The default is the status, if that is compared.
 func readGroupBy(o *object, c *Compare) {
 	mapped := func(name string) bool {
 		return slices.ContainsFunc(c.Fields, func(f Field) bool { return f.Name == name })

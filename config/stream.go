@@ -2,21 +2,21 @@ package config
 
 import "go.yaml.in/yaml/v4"
 
-// Stream is the Kafka topic that events are published to beside the event store.
+// Stream is the Kafka topic that events are published to, in addition to the event store.
 type Stream struct {
 	// Brokers are host:port of some of the cluster's brokers. At least one.
 	Brokers []string
-	// Topic is read whole, by partition; no consumer group is joined. Required.
+	// Topic is read as a whole, by partition, without a consumer group. Required.
 	Topic string
 	// TLS is how connections are encrypted. Default none: not encrypted.
 	TLS StreamTLS
-	// SASL is how crosscheck logs in. Default none: it does not.
+	// SASL is how crosscheck logs in. Default none: no login.
 	SASL StreamSASL
 }
 
 // StreamTLS encrypts the connections to the brokers. An empty section, tls: {}, trusts the system's authorities.
 type StreamTLS struct {
-	// Enabled is true where the configuration has the section.
+	// Enabled reports whether the configuration has the section.
 	Enabled bool
 	// CAFile has the authorities to trust, in PEM. Default "", the system's.
 	CAFile string
@@ -39,10 +39,10 @@ type StreamSASL struct {
 // StreamMechanisms lists the ways to log in at a broker.
 func StreamMechanisms() []string { return []string{"plain", "scram-sha-256", "scram-sha-512"} }
 
-// Given is true where the configuration has the section.
+// Given reports whether the configuration has the section.
 func (s Stream) Given() bool { return s.Topic != "" }
 
-// readStream returns the zero value where the section is absent.
+// readStream returns the zero value if the section is absent.
 func readStream(o *object) Stream {
 	if o == nil {
 		return Stream{}
@@ -80,7 +80,7 @@ func readStreamTLS(o *object, t *StreamTLS) {
 	o.text("server_name", &t.ServerName)
 	for _, pair := range [][2]string{{"cert_file", "key_file"}, {"key_file", "cert_file"}} {
 		if o.values[pair[0]] != nil {
-			o.require(pair[1], "a certificate and its key belong together")
+			o.require(pair[1], "a certificate needs its key, and a key its certificate")
 		}
 	}
 	o.done()

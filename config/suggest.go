@@ -2,8 +2,7 @@ package config
 
 import "strings"
 
-// closest returns the candidate that the word was probably meant to be, or "". Two slips are forgiven, one in
-// short words.
+// closest returns the candidate that was probably meant, or "". It accepts two typing mistakes, or one in short words.
 func closest(word string, candidates []string) string {
 	best, fewest := "", 3
 	if len(word) <= 4 {

@@ -8,8 +8,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// syntaxError turns an error of the YAML library into one of ours. The library's message is dropped where it
-// could quote a value.
+// syntaxError turns an error of the YAML library into one of ours. It drops the library's message if that could quote a
+// value.
 func syntaxError(src []byte, err error) *Error {
 	e := &Error{Line: 1, Column: 1, Message: "is not valid YAML"}
 	loadError, ok := errors.AsType[*yaml.LoadError](err)
@@ -36,7 +36,7 @@ func syntaxError(src []byte, err error) *Error {
 	return e
 }
 
-// syntaxHint knows the mistakes that are made most.
+// syntaxHint knows the most frequent mistakes.
 func syntaxHint(text string, column int) string {
 	before := text[:min(max(column-1, 0), len(text))]
 	switch {

@@ -7,7 +7,7 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// exact never rounds: precision 0 means that apd keeps every digit of a sum or a product.
+// exact never rounds: with precision 0, apd keeps every digit of a sum or a product.
 var exact = apd.BaseContext
 
 func exactly(_ apd.Condition, err error) bool { return err == nil }
@@ -18,9 +18,9 @@ func plain(d apd.Decimal) string { return d.Text('f') }
 // scaleOf is how many decimals PostgreSQL would keep of a number.
 func scaleOf(d apd.Decimal) int { return max(0, -int(d.Exponent)) }
 
-// quotient is round(a / b, scale) as PostgreSQL computes it with numerics, b not zero. It rounds twice: the division
-// itself has at least 16 significant digits, and at least the scale of either side; then comes round. Both round
-// half away from zero.
+// quotient returns round(a / b, scale) as PostgreSQL computes it with numerics; b must not be zero. PostgreSQL rounds
+// twice. The division itself has at least 16 significant digits, and at least the scale of either side. Then comes
+// round. Both round half away from zero.
 func quotient(a, b apd.Decimal, scale int) apd.Decimal {
 	return rescale(divide(a, b, divisionScale(a, b)), scale)
 }
@@ -36,12 +36,12 @@ func divisionScale(a, b apd.Decimal) int {
 	return min(1000, max(16-4*weight, scaleOf(a), scaleOf(b), 0))
 }
 
-// leading is the first digit of a number in base 10000, and that digit's weight.
+// leading returns the first digit of a number in base 10000, and that digit's weight.
 func leading(d apd.Decimal) (weight int, digit int64) {
 	if d.IsZero() {
 		return 0, 0
 	}
-	top := int(d.NumDigits()) + int(d.Exponent) - 1 // of the first decimal digit
+	top := int(d.NumDigits()) + int(d.Exponent) - 1 // weight of the first decimal digit
 	weight = top / 4
 	if top%4 < 0 {
 		weight--
@@ -50,7 +50,7 @@ func leading(d apd.Decimal) (weight int, digit int64) {
 	return weight, first.Int64()
 }
 
-// shifted is |d| × 10^by, cut off to an integer.
+// shifted returns |d| × 10^by, cut off to an integer.
 func shifted(d apd.Decimal, by int) *big.Int {
 	n := new(big.Int).Abs(d.Coeff.MathBigInt())
 	switch e := int(d.Exponent) + by; {
@@ -62,7 +62,7 @@ func shifted(d apd.Decimal, by int) *big.Int {
 	return n
 }
 
-// powers of ten that are wanted all the time. Nobody writes to them.
+// powers of ten that are needed often. They must not be changed.
 var powers = func() (table [40]*big.Int) {
 	for n := range table {
 		table[n] = new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
@@ -77,7 +77,7 @@ func power(n int) *big.Int {
 	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
 }
 
-// divide is a / b to the given scale.
+// divide returns a / b to the given scale.
 func divide(a, b apd.Decimal, scale int) apd.Decimal {
 	n, m := a.Coeff.MathBigInt(), b.Coeff.MathBigInt()
 	// a / b × 10^scale = n / m × 10^e
@@ -99,7 +99,7 @@ func rescale(d apd.Decimal, scale int) apd.Decimal {
 	return decimal(roundedQuo(n, power(-e)), d.Negative, scale)
 }
 
-// roundedQuo is n / m, both not negative, rounded half up.
+// roundedQuo returns n / m, rounded half up. Neither may be negative.
 func roundedQuo(n, m *big.Int) *big.Int {
 	n.Lsh(n, 1).Add(n, m)
 	return n.Quo(n, new(big.Int).Lsh(m, 1))
@@ -113,8 +113,8 @@ func decimal(coefficient *big.Int, negative bool, scale int) apd.Decimal {
 	return d
 }
 
-// smallDecimal reads a number that is known to be one, without an exponent, and of digits that an int64 holds: nearly all
-// are, and apd would take them through big integers.
+// smallDecimal reads a valid number without an exponent whose digits fit into an int64. Nearly all numbers are like
+// this, and apd would use big integers for them.
 func smallDecimal(s string) (d apd.Decimal, ok bool) {
 	const most = 18 // digits
 	text, negative := strings.CutPrefix(s, "-")

@@ -9,15 +9,15 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// Decode reads an event strictly. Decimals are exact, from JSON numbers or from strings that hold one; every key of
-// the vocabulary must be there, none twice. The error is a [*SchemaError]. The event is never dropped: it is
-// returned with the error too, without a body unless the error is [SchemaError.Harmless], so that it keeps its
-// place in the history.
+// Decode reads an event strictly. Decimals are exact, and come from JSON numbers or from strings that hold one. Every
+// key of the vocabulary must be there once. The error is a [*SchemaError]. The event is never dropped: it is returned
+// with the error too, so that it keeps its place in the history. It has no body then, unless the error is
+// [SchemaError.Harmless].
 //
-// Tolerated are keys that the vocabulary ignores, and those of the envelope (event_id, order_id, event_type,
-// timestamp) repeated in the payload; an order_id there must be the event's. Null is a value only for the price of
-// an order (a market order has none), for the old and new value of a modification of it, and for the reason of a
-// cancel.
+// Two kinds of further keys are tolerated: keys that the vocabulary ignores, and the envelope's keys (event_id,
+// order_id, event_type, timestamp) repeated in the payload. An order_id there must be the event's. Null is a value only
+// for the price of an order (a market order has none), for the old and new value when that price is modified, and for
+// the reason of a cancel.
 func Decode(raw RawEvent, v Vocabulary) (Event, error) {
 	e := Event{Position: raw.Position, Key: raw.Key, Type: EventType(raw.Type), At: raw.At}
 	if t, ok := v.prepared().types[raw.Type]; ok {
@@ -37,7 +37,7 @@ func (n *names) decode(raw RawEvent) (Body, *SchemaError) {
 	}
 	t, ok := n.types[raw.Type]
 	if !ok {
-		return nil, &SchemaError{Kind: UnknownType, Detail: fmt.Sprintf("there is no event type %.60q in the vocabulary", raw.Type)}
+		return nil, &SchemaError{Kind: UnknownType, Detail: fmt.Sprintf("the vocabulary has no event type %.60q", raw.Type)}
 	}
 	if len(raw.Payload) > MaxPayload {
 		return nil, &SchemaError{Kind: TooLarge, Detail: fmt.Sprintf("the payload is larger than %d bytes", MaxPayload)}
@@ -62,7 +62,8 @@ func (n *names) decode(raw RawEvent) (Body, *SchemaError) {
 	return body, finding
 }
 
-// noPlace is a finding if a column is NULL that every event must have. A key is always there: an event is found by it.
+// noPlace returns a finding if a column is NULL that every event must have. The key is always there, because events are
+// read by key.
 func (e RawEvent) noPlace() *SchemaError {
 	none := func(name, what string) *SchemaError {
 		return &SchemaError{Kind: NoPlace, Name: name, Detail: "the event has no " + what}
@@ -73,17 +74,17 @@ func (e RawEvent) noPlace() *SchemaError {
 	case e.Type == "":
 		return none("event_type", "type")
 	case e.At.IsZero():
-		return none("timestamp", "time, or one that is not within the years 1 to 9999")
+		return none("timestamp", "time, or its time is not within the years 1 to 9999")
 	case e.Payload == nil:
 		return none("payload", "payload")
 	}
 	return nil
 }
 
-// values are a payload's values by their index in payloadKeys; a nil raw is a key that is not there.
+// values are a payload's values by their index in payloadKeys. A nil raw is a missing key.
 type values [maxKeys]member
 
-// sort puts each value in its place. It returns the first key that has none.
+// sort puts each value in its place. It returns the first key that has no place.
 func (n *names) sort(t EventType, members []member, key Key) (out values, unknown string, finding *SchemaError) {
 	if name, found := twice(members); found {
 		return out, "", &SchemaError{Kind: DuplicateKey, Name: name, Detail: fmt.Sprintf("the payload has the key %.60s twice", name)}
@@ -94,7 +95,7 @@ func (n *names) sort(t EventType, members []member, key Key) (out values, unknow
 		case known:
 			out[index] = m
 		case m.name == "order_id" && string(m.text) != string(key):
-			return out, "", &SchemaError{Kind: OtherOrder, Name: m.name, Detail: fmt.Sprintf("the payload is of order %.40s", m.raw)}
+			return out, "", &SchemaError{Kind: OtherOrder, Name: m.name, Detail: fmt.Sprintf("the payload names order %.40s", m.raw)}
 		case !n.ignore[m.name] && unknown == "":
 			unknown = m.name
 		}
@@ -105,14 +106,14 @@ func (n *names) sort(t EventType, members []member, key Key) (out values, unknow
 		}
 		detail := "the payload has no " + name
 		if unknown != "" {
-			detail += fmt.Sprintf("; it has %.60s, which is not in the vocabulary: renamed?", unknown)
+			detail += fmt.Sprintf("; it has %.60s, which is not in the vocabulary; was the key renamed?", unknown)
 		}
 		return out, "", &SchemaError{Kind: MissingKey, Name: name, Detail: detail}
 	}
 	return out, unknown, nil
 }
 
-// reader builds a body out of values; it keeps the first finding.
+// reader builds a body from values. It keeps the first finding.
 type reader struct {
 	names     *names
 	eventType EventType
@@ -139,7 +140,7 @@ func (r *reader) modified() Body {
 	name := r.text(0)
 	field, ok := r.names.fields[name]
 	if !ok {
-		r.find(0, UnknownField, fmt.Sprintf("%q is no field that a modification changes", name))
+		r.find(0, UnknownField, fmt.Sprintf("%q is not a field that a modification can change", name))
 		return nil
 	}
 	m := Modified{Field: field, New: r.fieldValue(field, 2)}
@@ -150,7 +151,7 @@ func (r *reader) modified() Body {
 	return m
 }
 
-// fieldValue reads what a modification says of a field.
+// fieldValue reads the old or new value of a modified field.
 func (r *reader) fieldValue(field string, i int) Value {
 	switch {
 	case field == "price" && r.values[i].kind == jsonNull:
@@ -163,7 +164,7 @@ func (r *reader) fieldValue(field string, i int) Value {
 	}
 }
 
-// text reads a string, or a number as it is written out.
+// text reads a string, or a number as it is written.
 func (r *reader) text(i int) string {
 	t := r.values[i]
 	switch t.kind {
@@ -173,9 +174,9 @@ func (r *reader) text(i int) string {
 		d := r.number(i)
 		return d.Text('f')
 	case jsonNull:
-		r.find(i, NullValue, "null where a value must be")
+		r.find(i, NullValue, "null instead of a value")
 	default:
-		r.find(i, WrongType, t.kind.String()+" where text should be")
+		r.find(i, WrongType, t.kind.String()+" instead of text")
 	}
 	return ""
 }
@@ -188,7 +189,7 @@ func (r *reader) value(i int) Value {
 	return Value{Text: r.text(i)}
 }
 
-// nullNumber reads a number that may be missing, or null where the schema allows that.
+// nullNumber reads a number that may be missing. It may be null if the schema allows that.
 func (r *reader) nullNumber(i int) apd.NullDecimal {
 	t := r.values[i]
 	if t.raw == nil || t.kind == jsonNull && payloadKeys[r.eventType][i].nullable {
@@ -203,13 +204,13 @@ func (r *reader) number(i int) apd.Decimal {
 	case jsonNumber, jsonString:
 		d, ok := parseDecimal(string(t.text))
 		if !ok {
-			r.find(i, BadNumber, fmt.Sprintf("%.60s is no decimal number of at most %d digits on each side of the point", t.raw, maxDigits))
+			r.find(i, BadNumber, fmt.Sprintf("%.60s is not a decimal number of at most %d digits on each side of the point", t.raw, maxDigits))
 		}
 		return d
 	case jsonNull:
-		r.find(i, NullValue, "null where a number must be")
+		r.find(i, NullValue, "null instead of a number")
 	default:
-		r.find(i, WrongType, t.kind.String()+" where a number should be")
+		r.find(i, WrongType, t.kind.String()+" instead of a number")
 	}
 	return apd.Decimal{}
 }
@@ -238,7 +239,7 @@ func DecodeMessage(message []byte, v Vocabulary) (Event, error) {
 	return e, err
 }
 
-// envelope reads all of a message but the payload. With a finding it returns what could be read.
+// envelope reads all of a message except the payload. With a finding it returns what could be read.
 func envelope(message []byte) (raw RawEvent, finding *SchemaError) {
 	raw.Position = NoPosition
 	members, finding := object(message, maxDepth+1)
@@ -274,7 +275,7 @@ func (e *RawEvent) take(m member) (SchemaKind, string) {
 	case "event_id":
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || !isNumber(text) {
-			return BadNumber, fmt.Sprintf("%.60s is no 64-bit integer", m.raw)
+			return BadNumber, fmt.Sprintf("%.60s is not a 64-bit integer", m.raw)
 		}
 		e.Position = Position(n)
 	case "order_id":
@@ -282,7 +283,7 @@ func (e *RawEvent) take(m member) (SchemaKind, string) {
 			return wrong()
 		}
 		if m.kind == jsonNumber && strings.ContainsAny(text, ".eE") {
-			return BadNumber, fmt.Sprintf("%.60s is no integer", text)
+			return BadNumber, fmt.Sprintf("%.60s is not an integer", text)
 		}
 		e.Key = Key(text)
 	case "event_type":
@@ -293,7 +294,7 @@ func (e *RawEvent) take(m member) (SchemaKind, string) {
 	case "timestamp":
 		at, ok := ParseTime(text)
 		if !ok || m.kind != jsonString {
-			return BadTimestamp, fmt.Sprintf("%.60s is no RFC 3339 time with a zone and at most nanoseconds", m.raw)
+			return BadTimestamp, fmt.Sprintf("%.60s is not an RFC 3339 time with a zone and at most nanoseconds", m.raw)
 		}
 		e.At = at
 	case "payload":

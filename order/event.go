@@ -9,11 +9,10 @@ import (
 )
 
 // Position is an event's place in the store, its event_id. Positions grow, but become visible out of order: a
-// transaction that commits late shows a smaller one after a larger one.
-// Any integer is one, but for [NoPosition].
+// transaction that commits late shows a smaller one after a larger one. Any integer except [NoPosition] is valid.
 type Position int64
 
-// NoPosition stands where an event has no position, or none that can be read.
+// NoPosition means that an event has no position, or none that can be read.
 const NoPosition Position = math.MinInt64
 
 func (p Position) String() string {
@@ -26,7 +25,7 @@ func (p Position) String() string {
 // EventType names what happened to an order.
 type EventType string
 
-// The event types. How a store calls them is said by [Vocabulary].
+// The event types. [Vocabulary] says how a store calls them.
 const (
 	OrderCreated         EventType = "OrderCreated"
 	OrderModified        EventType = "OrderModified"
@@ -44,14 +43,15 @@ func EventTypes() []EventType {
 type Event struct {
 	Position Position
 	Key      Key
-	Type     EventType // as the store calls it where the vocabulary does not know the name
+	Type     EventType // the store's name if the vocabulary does not know it
 	At       time.Time // nanoseconds kept
-	Body     Body      // nil if the event could not be decoded; it keeps its place in the history all the same
-	// Schema is what is wrong with the event's form; nil for a clean one. With a Body it is no more than a key too many.
+	Body     Body      // nil if the event could not be decoded; it still keeps its place in the history
+	// Schema is what is wrong with the event's form; nil if nothing is. If there is a Body, it is only an unexpected
+	// key.
 	Schema *SchemaError
 }
 
-// Body is what an event says: one of [Created], [Modified], [PartiallyFilled], [Filled] and [Canceled].
+// Body is the content of an event: one of [Created], [Modified], [PartiallyFilled], [Filled] and [Canceled].
 type Body interface {
 	// Type is the event type that has this body.
 	Type() EventType
@@ -61,20 +61,20 @@ type Body interface {
 type Created struct {
 	Trader, Symbol, Side string
 	Quantity             apd.Decimal
-	Price                apd.NullDecimal // a market order has none
+	Price                apd.NullDecimal // not valid for a market order
 }
 
-// Modified gives one field of a working order another value.
+// Modified changes one field of a working order.
 type Modified struct {
-	Field string // by its name in the default schema
-	Old   *Value // nil where the store does not say
+	Field string // name in the default schema
+	Old   *Value // nil if the store does not say
 	New   Value
 }
 
 // PartiallyFilled is a trade that leaves something of the order.
 type PartiallyFilled struct {
 	Quantity  apd.Decimal     // of this trade
-	Remaining apd.NullDecimal // after it; not valid where the store does not say
+	Remaining apd.NullDecimal // after it; not valid if the store does not say
 	Price     apd.Decimal
 }
 

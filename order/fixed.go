@@ -7,8 +7,8 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// Fixed is a decimal that is not negative, Coefficient × 10^-Scale: what quantities and prices are, as long as they are
-// not out of all proportion. Whatever does not fit is left to apd; nothing is ever rounded to fit.
+// Fixed is a decimal that is not negative, Coefficient × 10^-Scale. Usual quantities and prices fit into it. Numbers
+// that do not fit are left to apd; nothing is rounded to fit.
 type Fixed struct {
 	Coefficient uint64
 	Scale       int
@@ -16,7 +16,7 @@ type Fixed struct {
 
 const (
 	fixedDigits   = 18 // so that every coefficient read is below 10^18, and a product below 10^36
-	averageDigits = 18 // that the average of a plain state may be divided by at once
+	averageDigits = 18 // so that the average of a plain state needs one division
 )
 
 // pow10 are the powers of ten that fit into 64 bits.
@@ -28,7 +28,7 @@ var pow10 = func() (table [20]uint64) {
 	return table
 }()
 
-// Rescaled is the coefficient of the same number at a larger scale; false where it does not fit.
+// Rescaled returns the coefficient of the same number at a larger scale; false if it does not fit.
 func (f Fixed) Rescaled(scale int) (uint64, bool) {
 	by := scale - f.Scale
 	if by < 0 || by >= len(pow10) {
@@ -38,7 +38,7 @@ func (f Fixed) Rescaled(scale int) (uint64, bool) {
 	return lo, hi == 0
 }
 
-// decimal is the number as apd has it.
+// decimal returns the number as an apd decimal.
 func (f Fixed) decimal() apd.Decimal {
 	var d apd.Decimal
 	d.Coeff.SetUint64(f.Coefficient)
@@ -46,7 +46,7 @@ func (f Fixed) decimal() apd.Decimal {
 	return d
 }
 
-// plus is the sum at the larger of the two scales.
+// plus returns the sum at the larger of the two scales.
 func (f Fixed) plus(g Fixed) (Fixed, bool) {
 	scale := max(f.Scale, g.Scale)
 	a, okA := f.Rescaled(scale)
@@ -55,7 +55,7 @@ func (f Fixed) plus(g Fixed) (Fixed, bool) {
 	return Fixed{sum, scale}, okA && okB && carry == 0
 }
 
-// exceeds says whether the number is the larger one; ok is false where that cannot be said in 64 bits.
+// exceeds reports whether the number is larger than the other; ok is false if 64 bits are not enough to tell.
 func (f Fixed) exceeds(g Fixed) (exceeds, ok bool) {
 	scale := max(f.Scale, g.Scale)
 	a, okA := f.Rescaled(scale)
@@ -83,7 +83,7 @@ func (w wide) plus(x wide) (wide, bool) {
 	return wide{hi, lo, scale}, okW && okX && overflow == 0
 }
 
-// times is the same number with a coefficient of that many more digits.
+// times returns the same number with that many more digits in the coefficient.
 func (w wide) times(digits int) (wide, bool) {
 	scale := w.scale + digits
 	for ; digits > 0; digits -= min(digits, len(pow10)-1) {
@@ -100,14 +100,14 @@ func (w wide) times(digits int) (wide, bool) {
 	return w, true
 }
 
-// quo is the coefficient divided by d, cut off.
+// quo returns the coefficient divided by d, cut off.
 func (w wide) quo(d uint64) wide {
 	hi, rest := w.hi/d, w.hi%d
 	lo, _ := bits.Div64(rest, w.lo, d)
 	return wide{hi, lo, w.scale}
 }
 
-// halfUp is the coefficient divided by d, rounded half up; false where it does not fit.
+// halfUp returns the coefficient divided by d, rounded half up; false if it does not fit.
 func (w wide) halfUp(d uint64) (wide, bool) {
 	if w.hi>>63 != 0 || d>>63 != 0 {
 		return w, false
@@ -126,13 +126,13 @@ func (w wide) decimal() apd.Decimal {
 	return decimal(n, false, w.scale)
 }
 
-// digits is how many decimal digits the coefficient has; 0 of zero.
+// digits returns how many decimal digits the coefficient has; 0 for zero.
 func (w wide) digits() int {
 	n := 0
 	for w.hi != 0 {
 		w, n = w.quo(pow10[19]), n+19
 	}
-	// A bit is log10(2) digits; the table says whether that is one too many.
+	// A bit is log10(2) digits. The table says whether that gives one digit too many.
 	guess := bits.Len64(w.lo) * 1233 >> 12
 	if w.lo >= pow10[guess] {
 		guess++
@@ -140,7 +140,7 @@ func (w wide) digits() int {
 	return n + guess
 }
 
-// leading is the first digit in base 10000, and its weight, as leading in decimal.go has them.
+// leading returns the first digit in base 10000 and its weight, like leading in decimal.go.
 func (w wide) leading() (weight int, digit uint64) {
 	if w.isZero() {
 		return 0, 0
@@ -149,7 +149,7 @@ func (w wide) leading() (weight int, digit uint64) {
 	weight = top >> 2 // floors
 	shift := w.scale + 4*weight
 	if shift < 0 {
-		return weight, w.lo * pow10[-shift] // below 10000, so that it has few digits and needs few more
+		return weight, w.lo * pow10[-shift] // below 10000, so it has few digits and needs only a few more
 	}
 	for ; shift > 0; shift -= min(shift, 19) {
 		w = w.quo(pow10[min(shift, 19)])
@@ -157,7 +157,7 @@ func (w wide) leading() (weight int, digit uint64) {
 	return weight, w.lo
 }
 
-// average is quotient(notional, filled, scale) where that can be had in 128 bits.
+// average returns quotient(notional, filled, scale) if it can be computed in 128 bits.
 func average(notional wide, filled Fixed, scale int) (Fixed, bool) {
 	f := wide{0, filled.Coefficient, filled.Scale}
 	weightA, firstA := notional.leading()
@@ -187,8 +187,8 @@ func average(notional wide, filled Fixed, scale int) (Fixed, bool) {
 	return Fixed{n.lo, scale}, true
 }
 
-// fixed reads a number of JSON, without a sign and an exponent. False is any other text, and a number of too many
-// digits.
+// fixed reads a JSON number without a sign and an exponent. It returns false for any other text, and for a number with
+// too many digits.
 func fixed(text []byte) (f Fixed, ok bool) {
 	point := -1
 	for i, c := range text {

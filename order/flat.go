@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Flat is a message of the usual form, read where it lies: the five members of the envelope, and a payload of strings,
-// numbers and nulls under the keys of its type. It exists because almost all messages are of that form, and say the same as
-// the stored event: then nothing of them needs to be taken apart. What stands under names that nobody expects is passed
-// over, whatever it is. It says no more than [DecodeMessage] would, and is worth nothing where that is in doubt.
+// Flat is a message of the usual form, read without copying: the five members of the envelope, and a payload of
+// strings, numbers and nulls under the keys of its type. Almost all messages have this form and agree with the stored
+// event, and then they need no full decoding. Unexpected members are skipped, whatever they hold. Flat never accepts
+// more than [DecodeMessage] does; in doubt, DecodeMessage decides.
 type Flat struct {
 	Position Position
 	Key      Key // as the message spells it
@@ -17,14 +17,14 @@ type Flat struct {
 	values   flatValues
 }
 
-// StoredRow is an event as the bytes of a store say it. The bytes are lent: whoever keeps them, copies them.
+// StoredRow is an event as the bytes of a store. The bytes are lent: copy them to keep them.
 type StoredRow struct {
 	Position           Position
 	Key, Type, Payload []byte
 	At                 time.Time
 }
 
-// Raw is a copy of the row, to be decoded.
+// Raw returns a copy of the row, to be decoded.
 func (r StoredRow) Raw() RawEvent {
 	return RawEvent{Position: r.Position, Key: Key(r.Key), Type: string(r.Type), At: r.At, Payload: bytes.Clone(r.Payload)}
 }
@@ -32,13 +32,13 @@ func (r StoredRow) Raw() RawEvent {
 // flatValues are a payload's values by their index in payloadKeys.
 type flatValues [maxKeys]token
 
-// ReadFlat reads a message of the usual form. With true, [DecodeMessage] reads the same event out of it, and finds nothing
-// wrong that is not harmless. With false the message may be anything, and DecodeMessage has to be asked. The result refers
-// to the message's bytes.
+// ReadFlat reads a message of the usual form. If it returns true, [DecodeMessage] reads the same event from the message
+// and finds at most something harmless. If it returns false, the message may be anything, and the caller must call
+// DecodeMessage. The result refers to the message's bytes.
 func ReadFlat(message []byte, v Vocabulary) (f Flat, ok bool) {
 	const position, key, eventType, at, payload, all = 1, 2, 4, 8, 16, 31
 	var seen int
-	var body []byte // the payload, where it comes before what says how to read it
+	var body []byte // the payload, if it comes before the members that say how to read it
 	var others fewNames
 	s := scanner{data: message}
 	ok = s.object(func(name []byte) bool {
@@ -97,8 +97,8 @@ func (f *Flat) readKey(s *scanner) bool {
 	return ok && v.kind != jsonNull && len(v.text) > 0 && (v.kind == jsonString || !bytes.ContainsAny(v.text, ".eE"))
 }
 
-// readTime reads what time.Time.UnmarshalText reads: that is stricter than ParseTime, but for digits beyond nanoseconds, and
-// a comma before them.
+// readTime reads what time.Time.UnmarshalText reads. That is stricter than ParseTime, except for digits beyond
+// nanoseconds and a comma before them.
 func (f *Flat) readTime(s *scanner) bool {
 	const seconds = len("2006-01-02T15:04:05")
 	text, ok := s.text()
@@ -108,9 +108,9 @@ func (f *Flat) readTime(s *scanner) bool {
 	return f.At.UnmarshalText(text) == nil && !f.At.IsZero()
 }
 
-// Agrees is true only if the row decodes without a finding, and to the same event as the message, whose order's key is the
-// store's way to spell it: the same strings, however they are escaped, and the same numbers, however they are written. Times
-// may differ by less than a microsecond, which is as much as a store keeps. False says nothing.
+// Agrees returns true only if the row decodes without a finding, and to the same event as the message. The order's key
+// must be spelt as the store spells it. Strings may be escaped and numbers written in different ways. Times may differ
+// by less than a microsecond, which is the precision of a store. False means only that DecodeMessage must decide.
 func (f *Flat) Agrees(row StoredRow, key Key) bool {
 	if row.Position != f.Position || string(row.Key) != string(key) || string(row.Type) != f.form.name {
 		return false

@@ -5,13 +5,13 @@ import "bytes"
 // form is what the payload of one event type holds, by the store's names.
 type form struct {
 	event EventType
-	name  string // the store's
+	name  string // the store's name
 	keys  []formKey
 	names *names
 }
 
 type formKey struct {
-	name     string // empty: the store has no such key
+	name     string // empty if the store has no such key
 	number   bool
 	nullable bool
 }
@@ -24,16 +24,16 @@ func (n *names) newForm(name string, t EventType) *form {
 	return f
 }
 
-// maxOthers is how many names that nobody expects a flat object may have.
+// maxOthers is how many unexpected names a flat object may have.
 const maxOthers = 16
 
-// fewNames are such names, each once.
+// fewNames holds such names, each once.
 type fewNames struct {
 	names [maxOthers][]byte
 	count int
 }
 
-// add is false for a name that is there already, or is one too many.
+// add returns false for a name that is there already, or is one too many.
 func (f *fewNames) add(name []byte) bool {
 	for _, other := range f.names[:f.count] {
 		if bytes.Equal(name, other) {
@@ -48,13 +48,14 @@ func (f *fewNames) add(name []byte) bool {
 	return true
 }
 
-// reads reads a payload that stands by itself.
+// reads reads a payload that stands alone.
 func (f *form) reads(payload []byte, of Key, into *flatValues) bool {
 	s := scanner{data: payload}
 	return len(payload) <= MaxPayload && f.read(&s, of, into) && s.ended()
 }
 
-// read is names.sort and reader.body for flat payloads: true only if those find nothing, or no more than keys too many.
+// read does the work of names.sort and reader.body for flat payloads. It returns true only if those would find nothing,
+// or only unexpected keys.
 func (f *form) read(s *scanner, of Key, into *flatValues) bool {
 	var others fewNames
 	from := s.at
@@ -82,7 +83,7 @@ func (f *form) index(name []byte) int {
 	return -1
 }
 
-// fits is true if a value can stand under each key, and none is missing.
+// fits returns true if each value is allowed under its key, and no key is missing.
 func (f *form) fits(v *flatValues) bool {
 	for i, key := range f.keys {
 		switch {
@@ -101,7 +102,7 @@ func (f *form) fits(v *flatValues) bool {
 	return f.event != OrderModified || f.fitsField(v)
 }
 
-// fitsField looks at a modification: what its values may be is said by its field.
+// fitsField checks a modification. Its field says which values are allowed.
 func (f *form) fitsField(v *flatValues) bool {
 	field, known := f.names.fields[string(v[0].text)]
 	if !known || v[0].kind != jsonString {
@@ -121,7 +122,7 @@ func (f *form) fitsField(v *flatValues) bool {
 	return true
 }
 
-// same is true if two payloads that fit say the same.
+// same returns true if two payloads that fit have the same content.
 func (f *form) same(a, b *flatValues) bool {
 	numeric := false // values of a modification
 	if f.event == OrderModified {
@@ -147,12 +148,13 @@ func (f *form) same(a, b *flatValues) bool {
 	return true
 }
 
-// isText is true for what is the text that it is written as. A number below zero may be another zero.
+// isText returns true for values that are written exactly as their text. A negative number may be another way to write
+// zero.
 func (v token) isText() bool {
 	return v.kind == jsonString || v.kind == jsonNumber && v.text[0] != '-' && plainNumber(v.text)
 }
 
-// written is the value as text, of a number that which reader.text makes of it.
+// written returns the text of a value, for numbers as reader.text gives it.
 func (v token) written() []byte {
 	if v.isText() {
 		return v.text

@@ -19,26 +19,29 @@ const (
 // AverageScale is how many decimals avg_fill_price has in the default schema.
 const AverageScale = 6
 
-// State is what an order's events, applied in the order of their positions, say that the order is: the oracle for
-// legacy row and projection.
+// State is the result of an order's events, applied in the order of their positions. It says what the legacy row and
+// the projection should be.
 //
 // # Fold
 //
-// Apply is total and deterministic. Events that cannot be are reported as a [Problem] and, where their meaning is
-// plain, applied all the same, since that is what a projector does with them: the last status wins, fills add up.
-// Not applied are: an event without a body or a position, an event of another order, an event whose position is not above the
-// last one's (so a duplicate counts once), a second creation, and anything before the creation, when there is no
-// row that it could change.
+// Apply is total and deterministic. Impossible events are reported as a [Problem]. If their meaning is clear they are
+// applied as well, because projectors do that: the last status wins, and fills add up. Not applied are:
 //
-// updated_at is the time of the last event applied, created_at that of the creation. The average is
-// sum(quantity × price) / sum(quantity) over the trades, exact until the end, then divided and rounded as
-// PostgreSQL divides and rounds numerics.
+//   - an event without a body or a position
+//   - an event of another order
+//   - an event whose position is not above the last one's, so that a duplicate counts once
+//   - a second creation
+//   - any event before the creation, because there is no row that it could change
 //
-// A State may be copied; the copy goes its own way. The zero value is an order of which nothing is known yet.
+// updated_at is the time of the last applied event, created_at the time of the creation. The average is sum(quantity ×
+// price) / sum(quantity) over the trades. It is exact until the end, and is then divided and rounded as PostgreSQL
+// divides and rounds numerics.
+//
+// A State may be copied; the copies are independent. The zero value is an order without events.
 type State struct {
 	key    Key
 	last   Position
-	seen   bool // at least one event, so that last means something
+	seen   bool // there was at least one event, so last is set
 	exists bool
 	flawed bool
 
@@ -61,23 +64,23 @@ func Fold(events []Event) (s State, problems []Problem) {
 // Exists is true once the order was created.
 func (s *State) Exists() bool { return s.exists }
 
-// Flawed is true once there was an event that could not be decoded, or that can happen to no order: what others make of
-// the history is not known, whatever the state.
+// Flawed returns true once there was an event that could not be decoded or is impossible for any order. Other systems
+// may then read the history differently, whatever the state.
 func (s *State) Flawed() bool { return s.flawed }
 
-// Key is the order's, once there was an event.
+// Key returns the order's key; empty before the first event.
 func (s *State) Key() Key { return s.key }
 
-// Position is that of the last event seen, applied or not.
+// Position returns the position of the last event seen, applied or not.
 func (s *State) Position() Position { return s.last }
 
-// UpdatedAt is the time of the last event that was applied.
+// UpdatedAt returns the time of the last applied event.
 func (s *State) UpdatedAt() time.Time { return s.updatedAt }
 
-// CreatedAt is the time of the creation; zero before it.
+// CreatedAt returns the time of the creation; zero before it.
 func (s *State) CreatedAt() time.Time { return s.createdAt }
 
-// Apply lets one event happen to the order, and returns what is wrong with it.
+// Apply applies one event to the order, and returns what is wrong with the event.
 func (s *State) Apply(e Event) []Problem {
 	a := application{State: s, event: e}
 	if e.Position == NoPosition {
@@ -100,7 +103,7 @@ func (s *State) Apply(e Event) []Problem {
 	return a.problems
 }
 
-// application is one event on its way into a state.
+// application is the application of one event to a state.
 type application struct {
 	*State
 	event    Event
@@ -116,14 +119,14 @@ func (a *application) inSequence() bool {
 	case !a.seen || a.event.Position > a.last:
 		return true
 	case a.event.Position == a.last:
-		a.report(ProblemDuplicate, "position %d a second time", a.last)
+		a.report(ProblemDuplicate, "position %d occurs a second time", a.last)
 	default:
-		a.report(ProblemDisorder, "position %d after %d", a.event.Position, a.last)
+		a.report(ProblemDisorder, "position %d comes after %d", a.event.Position, a.last)
 	}
 	return false
 }
 
-// applicable says whether the event can change this order at all.
+// applicable reports whether the event can change this order.
 func (a *application) applicable() bool {
 	e := a.event
 	if e.Schema != nil {
@@ -161,7 +164,7 @@ func (a *application) apply() {
 		a.fill(body.Quantity, body.Price)
 		a.status = StatusFilled
 		if a.filled.Cmp(&a.quantity) < 0 {
-			a.report(ProblemIncompleteFill, "filled, but only %s of %s", plain(a.filled), plain(a.quantity))
+			a.report(ProblemIncompleteFill, "called filled, but only %s of %s are filled", plain(a.filled), plain(a.quantity))
 		}
 	case Canceled:
 		a.cancel()
@@ -179,11 +182,11 @@ func (a *application) create(body Created) {
 
 func (a *application) modify(body Modified) {
 	if a.status == StatusFilled || a.status == StatusCanceled {
-		a.report(ProblemModifyAfterEnd, "%s modified of an order that is %s", body.Field, a.status)
+		a.report(ProblemModifyAfterEnd, "%s modified in an order that is %s", body.Field, a.status)
 	}
 	before, known := a.Value(body.Field)
 	if known && body.Old != nil && !sameText(body.Field, before, *body.Old) {
-		a.report(ProblemContradiction, "says that %s was %s, it was %s", body.Field, shown(*body.Old), shown(before))
+		a.report(ProblemContradiction, "says that %s was %s, but it was %s", body.Field, shown(*body.Old), shown(before))
 	}
 	switch body.Field {
 	case "trader_id":
@@ -203,22 +206,23 @@ func (a *application) modify(body Modified) {
 			a.quantity = d
 		}
 	default:
-		a.report(ProblemSchema, "%q is no field that a modification changes", body.Field)
+		a.report(ProblemSchema, "%q is not a field that a modification can change", body.Field)
 	}
 }
 
-// numeral reads a new value. [Decode] let only numbers through; an event that was built otherwise may hold anything.
+// numeral reads a new value. [Decode] accepts only numbers, but an event that was built in another way may hold
+// anything.
 func (a *application) numeral(text string) (apd.Decimal, bool) {
 	d, ok := parseDecimal(text)
 	if !ok {
-		a.report(ProblemSchema, "%.60q is no decimal number", text)
+		a.report(ProblemSchema, "%.60q is not a decimal number", text)
 	}
 	return d, ok
 }
 
 func (a *application) fill(quantity, price apd.Decimal) {
 	if a.status == StatusCanceled {
-		a.report(ProblemFillAfterCancel, "a trade of %s in an order that is canceled", plain(quantity))
+		a.report(ProblemFillAfterCancel, "a trade of %s in a canceled order", plain(quantity))
 	}
 	if quantity.Sign() <= 0 {
 		a.report(ProblemNotPositive, "a trade of %s", plain(quantity))
@@ -226,7 +230,7 @@ func (a *application) fill(quantity, price apd.Decimal) {
 	var filled, value, notional apd.Decimal
 	if !exactly(exact.Add(&filled, &a.filled, &quantity)) ||
 		!exactly(exact.Mul(&value, &quantity, &price)) || !exactly(exact.Add(&notional, &a.notional, &value)) {
-		a.report(ProblemSchema, "a trade of more digits than can be counted")
+		a.report(ProblemSchema, "a trade with too many digits")
 		return
 	}
 	a.filled, a.notional = filled, notional
@@ -241,22 +245,22 @@ func (a *application) checkRemaining(remaining apd.NullDecimal) {
 		return
 	}
 	if said := remaining.Decimal; said.Cmp(&left) != 0 {
-		a.report(ProblemContradiction, "says that %s remain, it is %s", plain(said), plain(left))
+		a.report(ProblemContradiction, "says that %s remain, but %s remain", plain(said), plain(left))
 	}
 }
 
 func (a *application) cancel() {
 	switch a.status {
 	case StatusFilled:
-		a.report(ProblemCancelAfterFill, "an order that is filled is canceled")
+		a.report(ProblemCancelAfterFill, "a filled order is canceled")
 	case StatusCanceled:
 		a.report(ProblemCanceledTwice, "canceled before")
 	}
 	a.status = StatusCanceled
 }
 
-// Value is a field of the default schema as PostgreSQL would print it in UTC; numbers may have another scale than
-// the column. False is a field that events do not tell, or an order that does not exist.
+// Value returns a field of the default schema as PostgreSQL would print it in UTC. Numbers may have another scale than
+// the column. It returns false for a field that events do not determine, and for an order that does not exist.
 func (s *State) Value(field string) (Value, bool) {
 	if !s.exists {
 		return Value{}, false
@@ -299,7 +303,7 @@ func Foldable() []string {
 	}
 }
 
-// average is NULL while nothing was traded.
+// average is NULL if nothing was traded.
 func (s *State) average() Value {
 	if s.filled.IsZero() {
 		return Null

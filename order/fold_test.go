@@ -23,7 +23,7 @@ type tester interface {
 	Fatal(args ...any)
 }
 
-// history decodes lines of "type payload"; the n-th is at position n, n seconds after start.
+// history decodes lines of "type payload"; the n-th is at position n, n seconds comes after start.
 func history(t tester, lines ...string) []order.Event {
 	t.Helper()
 	var out []order.Event

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// The limits of what is decoded. They are far beyond any event of an order, and keep a mistake, or a message of another
-// system, from taking time and memory. What is beyond them is a finding about that event; see maxDigits too.
+// Limits of what is decoded. They are far beyond any event of an order. They stop a mistake, or a message of another
+// system, from taking much time and memory. Anything beyond them is a finding about that event. maxDigits is one of
+// these limits.
 const (
 	// MaxPayload is how many bytes of text a payload may have.
 	MaxPayload = 1 << 20
@@ -16,7 +17,7 @@ const (
 	maxDepth = 100
 )
 
-// fault is why the scanner gave up, where it is not that the data is no JSON.
+// fault says why the scanner stopped, other than for invalid JSON.
 type fault byte
 
 const (
@@ -29,7 +30,7 @@ const (
 func (f fault) finding(name string) *SchemaError {
 	switch f {
 	case badText:
-		return &SchemaError{Kind: BadJSON, Name: name, Detail: strings.TrimSpace(fmt.Sprintf("%.60s holds text that is no valid UTF-8, or a zero character", name))}
+		return &SchemaError{Kind: BadJSON, Name: name, Detail: strings.TrimSpace(fmt.Sprintf("%.60s holds text that is not valid UTF-8, or a zero character", name))}
 	case tooDeep:
 		return &SchemaError{Kind: TooLarge, Name: name, Detail: fmt.Sprintf("%.60s is nested deeper than %d levels", name, maxDepth)}
 	case tooMany:
@@ -43,14 +44,14 @@ func (f fault) finding(name string) *SchemaError {
 type member struct {
 	name string
 	token
-	raw []byte // the value as it stands
+	raw []byte // the value as it is written
 }
 
-// usualMembers is how many members most objects have at most.
+// usualMembers is how many members an object usually has at most.
 const usualMembers = 8
 
-// object returns the members of a JSON object in their order, equal names included. The finding says why not; of an object that
-// is too large, the first members are returned with it.
+// object returns the members of a JSON object in order, including repeated names. The finding says what is wrong. For
+// an object that is too large, the first members are returned with it.
 func object(data []byte, depth int) ([]member, *SchemaError) {
 	s := scanner{data: data}
 	if s.next() != '{' {
@@ -58,7 +59,7 @@ func object(data []byte, depth int) ([]member, *SchemaError) {
 		if !ok || !s.ended() {
 			return nil, s.fault.finding("")
 		}
-		return nil, &SchemaError{Kind: WrongType, Detail: t.kind.String() + " where an object should be"}
+		return nil, &SchemaError{Kind: WrongType, Detail: t.kind.String() + " instead of an object"}
 	}
 	out := make([]member, 0, usualMembers)
 	wrong := "" // the member whose value cannot be read

@@ -2,9 +2,9 @@ package order
 
 import "slices"
 
-// judgedAs has each field that events determine, with the types as which a value of the fold can be held against a
-// column's: those whose equality does not depend on how a value is written. An average has decimals that no integer holds,
-// and the text of a number or a time depends on the column.
+// judgedAs lists each field that events determine, with the types for which the fold's value can be compared with a
+// column's. These are the types whose equality does not depend on how a value is written. An average has decimals that
+// an integer cannot hold. The text of a number or a time depends on the column.
 var judgedAs = map[string][]FieldType{
 	"order_id":        {Text, Integer, Numeric, UUID},
 	"trader_id":       {Text, Integer, Numeric, UUID},
@@ -19,6 +19,6 @@ var judgedAs = map[string][]FieldType{
 	"updated_at":      {Timestamptz},
 }
 
-// Judged says whether events determine the field, as the type that it is compared as. All other compared fields are compared
-// between legacy and projection only.
+// Judged reports whether events determine the field, for the type that it is compared as. All other compared fields are
+// compared between legacy and projection only.
 func (f Field) Judged() bool { return slices.Contains(judgedAs[f.Name], f.Type) }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// CanonicalKey is the key as the store prints it, whatever way a message spells it: "07" is the integer 7, and a UUID may
-// have upper-case letters, braces or no hyphens. False is text that no key of that type can be.
+// CanonicalKey returns the key as the store prints it, however a message spells it: "07" is the integer 7, and a UUID
+// may have upper-case letters, braces or no hyphens. It returns false for text that is not a key of that type.
 func CanonicalKey(t KeyType, text string) (Key, bool) {
 	switch t {
 	case KeyInteger:
@@ -16,7 +16,7 @@ func CanonicalKey(t KeyType, text string) (Key, bool) {
 			return "", false
 		}
 		if text[0] >= '1' && text[0] <= '9' {
-			return Key(text), true // as nearly all are spelt
+			return Key(text), true // nearly all are spelt like this
 		}
 		return Key(strconv.FormatInt(n, 10)), true
 	case KeyUUID:
@@ -29,7 +29,8 @@ func CanonicalKey(t KeyType, text string) (Key, bool) {
 	return "", false
 }
 
-// canonicalUUID reads what PostgreSQL reads: 32 hexadecimal digits, hyphens between groups of four, braces around it.
+// canonicalUUID reads what PostgreSQL reads: 32 hexadecimal digits, with optional hyphens between groups of four, and
+// optional braces.
 func canonicalUUID(text string) (Key, bool) {
 	if inner, ok := strings.CutPrefix(text, "{"); ok {
 		if text, ok = strings.CutSuffix(inner, "}"); !ok {

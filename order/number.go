@@ -6,11 +6,11 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// maxDigits bounds a number on each side of the decimal point: as much as any column of declared precision holds.
-// Beyond it one event of twenty bytes (1e130000) could keep us busy for minutes.
+// maxDigits limits a number on each side of the decimal point. Any column of declared precision fits into it. Without
+// it one event of twenty bytes (1e130000) could keep crosscheck busy for minutes.
 const maxDigits = 1000
 
-// parseDecimal reads a number as JSON writes it. There is one zero.
+// parseDecimal reads a JSON number. Zero has only one form.
 func parseDecimal(s string) (apd.Decimal, bool) {
 	var d apd.Decimal
 	if len(s) > 3*maxDigits || !isNumber(s) {
@@ -32,7 +32,7 @@ func parseDecimal(s string) (apd.Decimal, bool) {
 	return d, true
 }
 
-// isNumber holds text to the grammar of a JSON number. Others read "NaN", "0x10", "1_000" or " 1" as numbers too.
+// isNumber checks text against the grammar of a JSON number. Other parsers also accept "NaN", "0x10", "1_000" or " 1".
 func isNumber[T string | []byte](s T) bool {
 	n := mantissa(s)
 	if n == 0 || n == len(s) {
@@ -47,7 +47,7 @@ func isNumber[T string | []byte](s T) bool {
 	return n < len(s) && digits(s[n:]) == len(s)-n
 }
 
-// mantissa is the length of a number up to its exponent; 0 where there is none.
+// mantissa returns the length of a number up to its exponent; 0 if there is none.
 func mantissa[T string | []byte](s T) int {
 	n := 0
 	if len(s) > 0 && s[0] == '-' {
@@ -67,7 +67,7 @@ func mantissa[T string | []byte](s T) int {
 	return n + 1 + fraction
 }
 
-// digits is how many digits the text begins with.
+// digits returns how many digits the text begins with.
 func digits[T string | []byte](s T) int {
 	n := 0
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
@@ -80,15 +80,15 @@ func inNumber(c byte) bool {
 	return c >= '0' && c <= '9' || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E'
 }
 
-// maxPlain is the length of a number that is plain: far within maxDigits, on both sides of the point.
+// maxPlain is the length of a plain number. It is far below maxDigits on both sides of the point.
 const maxPlain = 40
 
-// plainNumber is true for a JSON number without an exponent, of a length that anybody uses.
+// plainNumber returns true for a JSON number of usual length without an exponent.
 func plainNumber(text []byte) bool {
 	return len(text) > 0 && len(text) <= maxPlain && mantissa(text) == len(text)
 }
 
-// isDecimal is true for what parseDecimal reads.
+// isDecimal returns true for what parseDecimal reads.
 func isDecimal(text []byte) bool {
 	if plainNumber(text) {
 		return true
@@ -97,7 +97,7 @@ func isDecimal(text []byte) bool {
 	return ok
 }
 
-// sameNumber is true if two numbers that parseDecimal reads have the same value.
+// sameNumber returns true if two numbers that parseDecimal reads have the same value.
 func sameNumber(a, b []byte) bool {
 	if plainNumber(a) && plainNumber(b) && samePlain(a, b) {
 		return true
@@ -107,7 +107,7 @@ func sameNumber(a, b []byte) bool {
 	return x.Cmp(&y) == 0
 }
 
-// samePlain is true if two plain numbers differ in no more than the zeros at their end.
+// samePlain returns true if two plain numbers differ only in zeros at their end.
 func samePlain(a, b []byte) bool { return bytes.Equal(withoutZeros(a), withoutZeros(b)) }
 
 func withoutZeros(text []byte) []byte {

@@ -1,9 +1,9 @@
-// Package order says what an order is: its key, its fields and the value it has in one representation; what can
-// happen to it, its events, and what they make of it, the fold.
+// Package order defines an order: its key, its fields and their values in one representation. It also defines the
+// events of an order, and the fold that computes an order from its events.
 //
-// Invariant: a value is kept as the exact canonical text that the database printed under pinned session
-// settings, or would print. No quantity and no price passes through a binary float. An event is never dropped:
-// what cannot be decoded or applied keeps its place and is reported.
+// Invariant: a value is kept as the exact canonical text that the database printed, or would print, under pinned
+// session settings. No quantity and no price passes through a binary float. An event is never dropped: an event that
+// cannot be decoded or applied keeps its place and is reported.
 package order
 
 import (
@@ -48,7 +48,8 @@ func FieldTypes() []FieldType {
 type Field struct {
 	Name string
 	Type FieldType
-	// Tolerance is the largest absolute difference that still counts as equal; nil is exact. Numeric and Integer only.
+	// Tolerance is the largest absolute difference that still counts as equal; nil means exact. Only for Numeric and
+	// Integer.
 	Tolerance *apd.Decimal
 }
 
@@ -65,13 +66,13 @@ var Null = Value{Null: true}
 type Row struct {
 	Key    Key
 	Values []Value // in the order of the configured fields
-	// ChangedAt is when the representation says that it was last written; zero where no such column is configured.
+	// ChangedAt is when the representation says that it was last written; zero if no such column is configured.
 	ChangedAt time.Time
-	// Flawed is of rows that were folded from events alone: [State.Flawed].
+	// Flawed is only set in rows that were folded from events: [State.Flawed].
 	Flawed bool
 }
 
-// Size is about how many bytes of memory the row takes.
+// Size returns about how many bytes of memory the row takes.
 func (r Row) Size() int64 {
 	size := int64(len(r.Key)) + 64
 	for _, v := range r.Values {

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// ParseTime reads an RFC 3339 time to the nanosecond. False is anything else: no zone, a finer fraction than
-// nanoseconds, a comma.
+// ParseTime reads an RFC 3339 time to the nanosecond. It returns false for anything else: no zone, a fraction finer
+// than nanoseconds, a comma.
 func ParseTime(s string) (time.Time, bool) {
 	if strings.ContainsRune(s, ',') {
-		return time.Time{}, false // Go reads a comma as a point, RFC 3339 does not
+		return time.Time{}, false // Go reads a comma as a point, but RFC 3339 does not
 	}
 	if _, fraction, ok := strings.Cut(s, "."); ok && digits(fraction) > 9 {
 		return time.Time{}, false // Go cuts the rest off
@@ -21,8 +21,8 @@ func ParseTime(s string) (time.Time, bool) {
 	return t, err == nil
 }
 
-// TimestamptzText prints a time as PostgreSQL prints a timestamptz under our session settings, in UTC, with the
-// fraction's trailing zeros left out. A timestamptz holds microseconds; see [Microseconds].
+// TimestamptzText prints a time as PostgreSQL prints a timestamptz under our session settings: in UTC, without trailing
+// zeros in the fraction. A timestamptz holds microseconds; see [Microseconds].
 func TimestamptzText(t time.Time) string {
 	t = Microseconds(t).UTC()
 	year, era := t.Year(), ""
@@ -37,10 +37,10 @@ func TimestamptzText(t time.Time) string {
 		year, int(t.Month()), t.Day(), t.Hour(), t.Minute(), t.Second(), fraction, era)
 }
 
-// Microseconds is what becomes of a time's nanoseconds when its text is cast to timestamptz: PostgreSQL rounds. It
-// reads the fraction as a double, so that of exact halves not quite all go to the even neighbour; this is the same
-// computation. (A driver that sends binary timestamps cuts off instead, so that a legacy row written by one can be
-// a microsecond behind an event that kept its nanoseconds.)
+// Microseconds rounds a time's nanoseconds as PostgreSQL does when it casts text to timestamptz. PostgreSQL reads the
+// fraction as a double, so a few exact halves do not round to the even neighbour; this is the same computation. (A
+// driver that sends binary timestamps cuts off instead. So a legacy row written by such a driver can be a microsecond
+// behind an event that kept its nanoseconds.)
 func Microseconds(t time.Time) time.Time {
 	ns := t.Nanosecond()
 	if ns%1000 == 0 {
@@ -48,7 +48,7 @@ func Microseconds(t time.Time) time.Time {
 	}
 	fraction, err := strconv.ParseFloat(fmt.Sprintf("0.%09d", ns), 64)
 	if err != nil {
-		return t // cannot be: nine digits
+		return t // cannot fail: nine digits
 	}
 	us := int(math.RoundToEven(fraction * 1e6))
 	return t.Add(time.Duration(us*1000 - ns))

@@ -6,16 +6,16 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// Replay folds one history after the other, each as [Decode] and [Fold] do, and several times as fast: events whose form
-// is plain are read and applied without an allocation, but for texts with escapes. What is not plain in any way is decoded
-// and applied by Decode and [State.Apply], and so is whatever follows it in that history. It is for one goroutine at a time.
+// Replay folds one history after another, with the results of [Decode] and [Fold], but several times as fast. It reads
+// and applies events of plain form without an allocation, except for texts with escapes. If an event is not plain,
+// Decode and [State.Apply] handle it and the rest of that history. A Replay is for one goroutine at a time.
 type Replay struct {
 	vocabulary Vocabulary
 	names      *names
 
 	key   []byte
-	plain bool // plain is all that is known of the order; else it is in state
-	flaw  bool // as State.Flawed, of the plain events
+	plain bool // the order is in plain; otherwise it is in state
+	flaw  bool // State.Flawed for the plain events
 	is    Plain
 	last  Position
 	seen  bool
@@ -24,7 +24,7 @@ type Replay struct {
 	said  said
 }
 
-// Plain is an order of modest numbers. Slices are valid until the next event.
+// Plain is an order whose numbers fit into [Fixed]. Slices are valid until the next event.
 type Plain struct {
 	exists               bool
 	Trader, Symbol, Side []byte
@@ -38,7 +38,7 @@ type Plain struct {
 	notional wide
 }
 
-// NewReplay prepares a replay of what a store calls by these names.
+// NewReplay prepares a replay for a store with these names.
 func NewReplay(v Vocabulary) *Replay { return &Replay{vocabulary: v, names: v.prepared()} }
 
 // Start begins the history of an order.
@@ -49,7 +49,8 @@ func (r *Replay) Start(key []byte) {
 	r.plain, r.flaw, r.seen, r.state = true, false, false, State{}
 }
 
-// Apply lets the next event happen to the order that was started, whatever key it has. Nothing of it is kept.
+// Apply applies the next event to the order that was started, whatever the event's key. It keeps no reference to the
+// event.
 func (r *Replay) Apply(e StoredRow) {
 	if e.Position == NoPosition {
 		r.flaw = true
@@ -71,7 +72,7 @@ func (r *Replay) Apply(e StoredRow) {
 	r.state.Apply(event)
 }
 
-// Exists is true once the order was created.
+// Exists returns true once the order was created.
 func (r *Replay) Exists() bool {
 	if r.plain {
 		return r.is.exists
@@ -79,10 +80,10 @@ func (r *Replay) Exists() bool {
 	return r.state.Exists()
 }
 
-// Flawed is what [State.Flawed] is.
+// Flawed returns the same as [State.Flawed].
 func (r *Replay) Flawed() bool { return r.flaw || r.state.flawed }
 
-// Plain is the order, if all of it is modest. It is valid until the next event.
+// Plain returns the order, if all its numbers fit. It is valid until the next event.
 func (r *Replay) Plain() (*Plain, bool) {
 	if !r.plain || !r.is.exists {
 		return nil, false
@@ -96,7 +97,7 @@ func (r *Replay) Plain() (*Plain, bool) {
 	return is, ok
 }
 
-// State is the order, whatever it is.
+// State returns the order in every case.
 func (r *Replay) State() State {
 	if r.plain {
 		return r.exact()
@@ -104,7 +105,7 @@ func (r *Replay) State() State {
 	return r.state
 }
 
-// leave goes on with exact arithmetic of any size.
+// leave continues with exact arithmetic of any size.
 func (r *Replay) leave() {
 	r.state = r.exact()
 	r.plain = false

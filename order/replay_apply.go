@@ -1,17 +1,17 @@
 package order
 
-// said is what a plain event says.
+// said is the content of a plain event.
 type said struct {
-	field           string // that is modified, by its name in the default schema
+	field           string // modified field, by its name in the default schema
 	text            []byte // its new value
 	quantity, price Fixed
 	market          bool // the price is null
 }
 
-// applied applies an event whose form is plain; false is one that it does not apply, having changed nothing.
+// applied applies an event of plain form. If it returns false, it has changed nothing.
 func (r *Replay) applied(e StoredRow) bool {
 	form := r.names.forms[string(e.Type)]
-	if form == nil || e.At.IsZero() { // of a type that is not in the vocabulary, or without a time: never applied
+	if form == nil || e.At.IsZero() { // a type that is not in the vocabulary, or no time: never applied
 		r.flaw = true
 		return true
 	}
@@ -20,7 +20,7 @@ func (r *Replay) applied(e StoredRow) bool {
 		return false
 	}
 	created := form.event == OrderCreated
-	if created == r.is.exists { // a second creation, or something before the first
+	if created == r.is.exists { // a second creation, or an event before the first one
 		r.flaw = r.flaw || created
 		return true
 	}
@@ -34,7 +34,7 @@ func (r *Replay) applied(e StoredRow) bool {
 	return true
 }
 
-// read takes the values of a payload that fits its form for what is needed of them.
+// read takes the values that are needed from a payload that fits its form.
 func (r *Replay) read(t EventType) (ok bool) {
 	v, to := &r.flat, &r.said
 	switch t {
@@ -80,7 +80,7 @@ func (r *Replay) readModified(field []byte, value token) (ok bool) {
 	return true
 }
 
-// apply is application.apply. Of what is a problem there, only what is impossible is kept here.
+// apply does the same as application.apply, but of the problems it keeps only whether one is impossible.
 func (r *Replay) apply(t EventType) bool {
 	is, by := &r.is, &r.said
 	switch t {

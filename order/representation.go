@@ -11,28 +11,28 @@ const (
 	Projection Representation = "projection" // the row made of the events
 )
 
-// Role says what a representation is in a comparison. It is not a property of the representation: a cutover turns the
-// roles round.
+// Role says what a representation is in a comparison. It is not a property of the representation: a cutover swaps the
+// roles.
 type Role string
 
 // The roles.
 const (
-	Truth    Role = "truth"    // written first, and believed
-	Follower Role = "follower" // has to become what the truth is
+	Truth    Role = "truth"    // written first, and trusted
+	Follower Role = "follower" // must become equal to the truth
 )
 
-// Hop is the edge between two representations across which they disagree.
+// Hop is the edge between two representations at which they disagree.
 type Hop string
 
 const to = "->"
 
 // The hops; the same string in code, JSON, ledger, metric labels and docs.
 const (
-	LegacyToProjection = Hop(Legacy + to + Projection) // end to end: all that two representations can tell
+	LegacyToProjection = Hop(Legacy + to + Projection) // end to end, if there are only two representations
 	LegacyToEvents     = Hop(Legacy + to + Events)     // the shadow write, or a backfill
 	EventsToStream     = Hop(Events + to + Stream)     // publishing
 	EventsToProjection = Hop(Events + to + Projection) // the projector
-	// LegacyItself is no edge: the legacy row contradicts its own audit log or trades.
+	// LegacyItself is not an edge: the legacy row contradicts its own audit log or trades.
 	LegacyItself = Hop(Legacy)
 )
 
@@ -41,8 +41,8 @@ func Hops() []Hop {
 	return []Hop{LegacyItself, LegacyToEvents, EventsToStream, EventsToProjection, LegacyToProjection}
 }
 
-// RowHops are the hops across which the rows of an order can part. Whoever judges an order judges it across all of
-// them: a match clears them all, and a divergence across one takes the place of one across another.
+// RowHops are the hops at which the rows of an order can disagree. They are always judged together: a match clears them
+// all, and a divergence at one replaces a divergence at another.
 func RowHops() []Hop {
 	return []Hop{LegacyItself, LegacyToEvents, EventsToProjection, LegacyToProjection}
 }

@@ -5,20 +5,20 @@ import (
 	"unicode/utf8"
 )
 
-// scanner reads JSON, and is the only thing here that does. It accepts what encoding/json accepts, except for text that no
-// database can hold and for values that are nested too deep. It trusts nothing about its data, and takes time in proportion
-// to its length. encoding/json does not do: it takes the last of two equal keys in silence, and passes numbers through a
-// float or a stream of tokens that costs several times as much.
+// scanner reads JSON. No other code in this package does. It accepts what encoding/json accepts, except for text that a
+// database cannot hold and for values that are nested too deep. It trusts nothing about its data, and takes time in
+// proportion to its length. encoding/json is not suitable: it silently takes the last of two equal keys. It also passes
+// numbers through a float, or else through a stream of tokens that costs several times as much.
 type scanner struct {
 	data  []byte
 	at    int
-	fault fault // why the scanner gave up
+	fault fault // why the scanner stopped
 }
 
 // token is a JSON value. Its text is lent.
 type token struct {
-	kind tokenKind // 0: it is not there
-	text []byte    // what a string says; how a number or a boolean is written; empty of other kinds
+	kind tokenKind // 0 if there is no value
+	text []byte    // content of a string; text of a number or a boolean; empty for other kinds
 }
 
 type tokenKind byte
@@ -49,7 +49,7 @@ func (k tokenKind) String() string {
 	}
 }
 
-// next passes over white space and returns the byte that follows; 0 at the end.
+// next skips white space and returns the byte after it; 0 at the end.
 func (s *scanner) next() byte {
 	for ; s.at < len(s.data); s.at++ {
 		if c := s.data[s.at]; c > ' ' || c != ' ' && c != '\t' && c != '\n' && c != '\r' {
@@ -59,7 +59,7 @@ func (s *scanner) next() byte {
 	return 0
 }
 
-// take passes over white space and the byte, which is not 0, if it comes next.
+// take skips white space, and then the byte if it is the next one. The byte must not be 0.
 func (s *scanner) take(c byte) bool {
 	if s.next() != c {
 		return false
@@ -74,7 +74,7 @@ func (s *scanner) ended() bool {
 	return s.at == len(s.data)
 }
 
-// object calls member with each name; member reads the value, and is false to give up.
+// object calls member with each name. member reads the value, or returns false to stop.
 func (s *scanner) object(member func(name []byte) bool) bool {
 	if !s.take('{') {
 		return false
@@ -93,7 +93,7 @@ func (s *scanner) object(member func(name []byte) bool) bool {
 	}
 }
 
-// text reads a string. It is where the data has it, or a copy where it holds escapes.
+// text reads a string. The result is a part of the data, or a copy if the string holds escapes.
 func (s *scanner) text() ([]byte, bool) {
 	if !s.take('"') {
 		return nil, false
@@ -116,7 +116,7 @@ func (s *scanner) text() ([]byte, bool) {
 			return nil, false
 		case c == '\\':
 			escapes = true
-			s.at++ // whatever it is, the string does not end with it
+			s.at++ // whatever the next byte is, the string does not end with it
 		case c >= utf8.RuneSelf:
 			beyondASCII = true
 		}
@@ -149,7 +149,7 @@ func (s *scanner) scalar() (token, bool) {
 	return token{jsonNumber, text}, plainNumber(text) || isNumber(text)
 }
 
-// value reads any value. Of an object or array it says that it is one.
+// value reads any value. For an object or array it returns only the kind.
 func (s *scanner) value(depth int) (t token, ok bool) {
 	switch s.next() {
 	case '{':
@@ -172,7 +172,7 @@ func (s *scanner) literal(word string) bool {
 	return true
 }
 
-// skip passes over any value. Texts within objects and arrays may be such as no database can hold: nobody asks for them.
+// skip skips any value. Texts within objects and arrays may be invalid for a database, because they are not used.
 func (s *scanner) skip(depth int) bool {
 	switch s.next() {
 	case '{':
@@ -214,7 +214,7 @@ func (s *scanner) skipNested(end byte, depth int) bool {
 	}
 }
 
-// skipText passes over a string, whatever it says.
+// skipText skips a string, whatever it holds.
 func (s *scanner) skipText() bool {
 	if !s.take('"') {
 		return false

@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// unescaped is what a string with escapes says. False is text that is no JSON, or none that a database can hold: a zero
-// character, half of a surrogate pair.
+// unescaped returns the content of a string with escapes. It returns false for text that is not JSON, or that a
+// database cannot hold: a zero character, half of a surrogate pair.
 func unescaped(text []byte) ([]byte, bool) {
-	out := make([]byte, 0, len(text)) // an escape is never shorter than what it stands for
+	out := make([]byte, 0, len(text)) // an escape is never shorter than its character
 	for {
 		plain := bytes.IndexByte(text, '\\')
 		if plain < 0 {
@@ -25,7 +25,7 @@ func unescaped(text []byte) ([]byte, bool) {
 	}
 }
 
-// escape reads the escape that the text begins with. Length 0 is none, or one that stands for nothing.
+// escape reads the escape that the text begins with. Length 0 means that it is not a valid escape.
 func escape(text []byte) (r rune, length int) {
 	if len(text) < 2 {
 		return 0, 0
@@ -58,7 +58,7 @@ func escape(text []byte) (r rune, length int) {
 	return r, one
 }
 
-// wellFormed is true if the text has no escapes but those of JSON, whatever they stand for.
+// wellFormed returns true if all escapes of the text are JSON escapes, whatever they mean.
 func wellFormed(text []byte) bool {
 	for {
 		at := bytes.IndexByte(text, '\\')
@@ -76,7 +76,7 @@ func wellFormed(text []byte) bool {
 	}
 }
 
-// codeUnit reads the four digits of an escape at the beginning of the text; -1 where there is none.
+// codeUnit reads the four digits of an escape at the beginning of the text; -1 if they are not there.
 func codeUnit(text []byte) rune {
 	const prefix, length = `\u`, len(`\u0000`)
 	if len(text) < length || string(text[:len(prefix)]) != prefix {

@@ -8,31 +8,31 @@ import (
 	"strings"
 )
 
-// ErrVocabulary is returned for names that cannot be a vocabulary.
+// ErrVocabulary is returned for names that do not form a vocabulary.
 var ErrVocabulary = errors.New("not a vocabulary")
 
-// Names says how an event store calls things, where it does not call them as DESIGN's default schema does.
+// Names says which names an event store uses, if they differ from DESIGN's default schema.
 type Names struct {
 	// Types maps an [EventType] to the store's name for it.
 	Types map[string]string
-	// Keys maps a payload key ("filled_quantity"), or the key of one type only ("OrderFilled.quantity"), to the
-	// store's name for it. The empty name says that the store has no such key; only old_value, remaining_quantity
-	// and reason can be done without.
+	// Keys maps a payload key ("filled_quantity"), or the key of one type only ("OrderFilled.quantity"), to the store's
+	// name for it. An empty name means that the store does not have the key. Only old_value, remaining_quantity and
+	// reason may be absent.
 	Keys map[string]string
-	// Ignore lists payload keys that are passed over. Any other key that is not expected is a finding.
+	// Ignore lists payload keys to skip. Any other unexpected key is a finding.
 	Ignore []string
 }
 
-// Vocabulary is Names made ready for decoding. The zero value is the default schema's.
+// Vocabulary is Names prepared for decoding. The zero value is for the default schema.
 type Vocabulary struct{ names *names }
 
-// valueKind is what may stand in a payload under a key.
+// valueKind says which values a payload key may have.
 type valueKind int
 
 const (
-	textValue   valueKind = iota // a string, or a number taken as it is written
+	textValue   valueKind = iota // a string, or a number as it is written
 	numberValue                  // a decimal number, or a string that holds one
-	anyValue                     // any scalar; what it must be depends on another key
+	anyValue                     // any scalar; another key says what it must be
 )
 
 // payloadKey is one key that the payload of an event type must have.
@@ -40,10 +40,10 @@ type payloadKey struct {
 	name     string // in the default schema
 	kind     valueKind
 	nullable bool
-	optional bool // a vocabulary may do without
+	optional bool // may be absent in a vocabulary
 }
 
-// payloadKeys is the default schema. Decoding a body reads its keys in this order.
+// payloadKeys is the default schema. A body is decoded in the order of these keys.
 var payloadKeys = map[EventType][]payloadKey{
 	OrderCreated: {
 		{name: "trader_id"},
@@ -73,17 +73,17 @@ var payloadKeys = map[EventType][]payloadKey{
 
 const maxKeys = 5 // of one payload
 
-// envelopeKeys may be repeated in a payload. Only order_id is looked at there.
+// envelopeKeys may be repeated in a payload. Only order_id is checked there.
 var envelopeKeys = []string{"event_id", "order_id", "event_type", "timestamp"}
 
-// modifiable are the fields that OrderModified may change. The others follow from trades and cancels alone.
+// modifiable are the fields that OrderModified may change. Only trades and cancels change the others.
 var modifiable = []string{"trader_id", "symbol", "side", "quantity", "price"}
 
-// names is a vocabulary from the store's side.
+// names is a vocabulary as seen from the store.
 type names struct {
 	types  map[string]EventType         // the store's name → type
 	keys   map[EventType]map[string]int // the store's key → index in payloadKeys of the type
-	theirs map[EventType][]string       // index in payloadKeys → the store's key, empty for none
+	theirs map[EventType][]string       // index in payloadKeys → the store's key; empty if it has none
 	fields map[string]string            // the store's name of a field → its name in the default schema
 	ignore map[string]bool
 	forms  map[string]*form // the store's name of a type → what its payload holds
@@ -94,7 +94,7 @@ var defaultNames = mustPrepare()
 func mustPrepare() *names {
 	v, err := NewVocabulary(Names{})
 	if err != nil {
-		panic(err) // the default schema contradicts itself
+		panic(err) // a contradiction in the default schema is a bug
 	}
 	return v.names
 }
@@ -106,7 +106,7 @@ func (v Vocabulary) prepared() *names {
 	return v.names
 }
 
-// NewVocabulary checks names and makes them ready. Errors wrap [ErrVocabulary].
+// NewVocabulary checks names and prepares them. Errors wrap [ErrVocabulary].
 func NewVocabulary(given Names) (Vocabulary, error) {
 	n := &names{
 		types:  map[string]EventType{},
@@ -136,7 +136,7 @@ func NewVocabulary(given Names) (Vocabulary, error) {
 	for _, field := range modifiable {
 		n.fields[field] = field
 	}
-	for _, field := range modifiable { // the store's own names win over the defaults
+	for _, field := range modifiable { // the store's own names take precedence over the defaults
 		if name := given.Keys[field]; name != "" {
 			n.fields[name] = field
 		}
@@ -158,7 +158,7 @@ func (n *names) addKeys(t EventType, given map[string]string) error {
 		case !mapped:
 			name = key.name
 		case name == "" && !key.optional:
-			return fmt.Errorf("%w: %s cannot do without %s", ErrVocabulary, t, key.name)
+			return fmt.Errorf("%w: %s needs the key %s", ErrVocabulary, t, key.name)
 		}
 		n.theirs[t] = append(n.theirs[t], name)
 		if name == "" {
@@ -172,7 +172,7 @@ func (n *names) addKeys(t EventType, given map[string]string) error {
 	return nil
 }
 
-// checkKnown refuses names for types and keys that do not exist: a misspelt one would change nothing, silently.
+// checkKnown rejects names for types and keys that do not exist. A misspelt one would silently change nothing.
 func checkKnown(given Names) error {
 	for _, name := range slices.Sorted(maps.Keys(given.Types)) {
 		if !slices.Contains(EventTypes(), EventType(name)) {

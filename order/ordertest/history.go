@@ -1,7 +1,7 @@
 // Package ordertest makes up histories of orders for property tests.
 //
-// Invariant: a history of [Clean] is one that a working order system could have written: the fold finds no problem
-// in it. One of [Odd] may hold anything that can be decoded, and things that cannot.
+// Invariant: a working order system could have written a history of [Clean], so the fold finds no problem in it. A
+// history of [Odd] may hold anything, including events that cannot be decoded.
 package ordertest
 
 import (
@@ -19,11 +19,11 @@ const Key order.Key = "42"
 // Start is when every history begins.
 var Start = time.Date(2024, 1, 1, 9, 30, 0, 0, time.UTC)
 
-// Cents makes a decimal of ten-thousandths, as the default schema's columns hold it.
+// Cents makes a decimal from ten-thousandths, the precision of the default schema's columns.
 func Cents(units int64) apd.Decimal { return *apd.New(units, -4) }
 
-// Clean draws a history of a creation and up to most further events. Every event has a time of its own, and changes
-// the order.
+// Clean draws a history of a creation and at most the given number of further events. Every event has its own time, and
+// changes the order.
 func Clean(t *rapid.T, most int) []order.Event {
 	b := builder{t: t, at: Start, quantity: 10_000 * rapid.Int64Range(2, 20_000).Draw(t, "quantity"), price: rapid.Int64Range(10_000, 5_000_000).Draw(t, "price")}
 	b.add(order.Created{
@@ -87,7 +87,7 @@ func (b *builder) modify(field string, before, after int64) {
 	b.add(order.Modified{Field: field, Old: &order.Value{Text: old.Text('f')}, New: order.Value{Text: value.Text('f')}})
 }
 
-// Odd draws a history of up to most events in which nothing can be relied on.
+// Odd draws a history of at most the given number of events. It follows no rules.
 func Odd(t *rapid.T, most int) []order.Event {
 	events := Clean(t, most)
 	for range rapid.IntRange(0, most).Draw(t, "oddities") {

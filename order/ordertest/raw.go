@@ -12,9 +12,9 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Raw draws a history as a store may hold it, in no particular order: of a clean life, or of one in which events are
-// misplaced, repeated under positions of their own, and written in ways that readers disagree about. No two events have
-// the same position; all positions are above the given one. The default vocabulary reads it.
+// Raw draws a history as a store may hold it, in no particular order. It is a clean life, or one in which events are
+// misplaced, repeated with new positions, and written in ways that readers disagree about. No two events have the same
+// position; all positions are above the given one. The default vocabulary reads it.
 func Raw(t *rapid.T, key order.Key, above order.Position, most int) []order.RawEvent {
 	events := Clean(t, most)
 	odd := rapid.Bool().Draw(t, "odd")
@@ -40,7 +40,7 @@ func Raw(t *rapid.T, key order.Key, above order.Position, most int) []order.RawE
 	return rapid.Permutation(raw).Draw(t, "stored")
 }
 
-// stray are events that a life as it should be does not have: before it, in the midst of it, after it.
+// stray returns events that a normal life does not have, before, within and after it.
 func stray(t *rapid.T, events []order.Event) []order.Event {
 	taken := map[order.Position]bool{}
 	last := order.Position(0)
@@ -84,7 +84,7 @@ func strayBody(t *rapid.T, events []order.Event) order.Body {
 	}
 }
 
-// payload is what a body looks like in the default schema. Numbers are numbers, or strings that hold one.
+// payload returns a body in the form of the default schema. Numbers are JSON numbers, or strings that hold one.
 func payload(t *rapid.T, body order.Body) map[string]any {
 	number := func(d apd.Decimal) any {
 		if rapid.IntRange(0, 4).Draw(t, "as a string") == 0 {
@@ -119,8 +119,8 @@ func payload(t *rapid.T, body order.Body) map[string]any {
 	panic(fmt.Sprintf("no event has the body %T", body))
 }
 
-// What a number, or any other value, may turn out to be: something else, something that some read as a number, and a
-// number that is beyond all bounds or just within.
+// Odd values for a number or another value: a value of another type, a text that some parsers read as a number, and
+// numbers just within and beyond the limits.
 var oddValues = [][]any{
 	{nil, true, "", "x", map[string]any{"a": 1}, []any{1}},
 	{"NaN", "1e3", "-1.50", "Infinity", " 1", "1E-2", "-0", "007", "1_000", "0x10", ".5", "5.", "+1"},
@@ -128,7 +128,7 @@ var oddValues = [][]any{
 	{json.Number("-7"), json.Number("0"), json.Number("12345678901234567890.000000001"), "0." + strings.Repeat("3", 60)},
 }
 
-// flaw changes a payload, and returns the event type, which it may change too.
+// flaw changes a payload. It returns the event type, which it may change too.
 func flaw(t *rapid.T, kind string, members map[string]any) string {
 	names := make([]string, 0, len(members))
 	for _, name := range []string{"trader_id", "symbol", "side", "quantity", "price", "field", "old_value", "new_value", "filled_quantity", "remaining_quantity", "reason"} {
@@ -158,7 +158,7 @@ func flaw(t *rapid.T, kind string, members map[string]any) string {
 func encode(members map[string]any) []byte {
 	out, err := json.Marshal(members)
 	if err != nil {
-		panic(err) // made of nothing but JSON
+		panic(err) // made only of JSON values
 	}
 	return out
 }
