@@ -69,6 +69,7 @@ var livesIn = map[string][]string{
 	"github.com/twmb/franz-go":                   {"lab"},
 	"golang.org/x/sync":                          {"*"},
 	"golang.org/x/sys":                           {"source"},
+	"golang.org/x/text":                          {"source"},
 	"github.com/slack-go/slack":                  {"alerts"},
 	"github.com/google/go-cmp":                   {},
 	"github.com/prometheus/common":               {},

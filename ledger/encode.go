@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
@@ -126,6 +127,9 @@ func marshalText(v any) (*string, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := string(b)
+	text := spelt.Replace(string(b))
 	return &text, nil
 }
+
+// spelt undoes the escapes that encoding/json insists on: a database in another encoding than UTF8 refuses them in jsonb.
+var spelt = strings.NewReplacer(`\\`, `\\`, `\u2028`, "\u2028", `\u2029`, "\u2029", `\ufffd`, "\ufffd")

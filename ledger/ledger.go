@@ -139,6 +139,7 @@ func pinSession(c *pgx.ConnConfig, schema string, timeout time.Duration) {
 	for name, value := range map[string]string{
 		"search_path":                         searchPath(schema),
 		"application_name":                    "crosscheck-ledger",
+		"client_encoding":                     "SQL_ASCII", // UTF-8 is stored as it is, whatever letters the database's encoding lacks
 		"timezone":                            "UTC",
 		"datestyle":                           "ISO, YMD",
 		"lock_timeout":                        milliseconds(lockTimeout),

@@ -36,6 +36,18 @@ func ownSession(schema string) func(context.Context, *pgconn.PgConn) error {
 		if row := results[0].Rows[0]; string(row[0]) != searchPath(schema) || string(row[1]) != milliseconds(lockTimeout) {
 			return ErrPooled
 		}
+		return convertMultibyte(ctx, conn)
+	}
+}
+
+// convertMultibyte has the server convert where its encoding does not take all bytes.
+func convertMultibyte(ctx context.Context, conn *pgconn.PgConn) error {
+	encoding := conn.ParameterStatus("server_encoding")
+	if !strings.HasPrefix(encoding, "EUC_") && encoding != "MULE_INTERNAL" {
 		return nil
 	}
+	if err := conn.Exec(ctx, "SET client_encoding = 'UTF8'").Close(); err != nil {
+		return fmt.Errorf("setting the encoding: %w", err)
+	}
+	return nil
 }

@@ -73,6 +73,7 @@ func (e *Events) resolve(ctx context.Context) error {
 	if e.keyType, _, err = e.side.resolveKey(ctx); err != nil {
 		return err
 	}
+	e.config.Key = e.side.lookup
 	if e.side.shape.oid, _, err = e.side.resolveTable(ctx); err != nil { // for its identity
 		return err
 	}

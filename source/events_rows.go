@@ -30,8 +30,10 @@ func (e *Events) Rows(ctx context.Context, positions []order.Position, fn func(o
 		c.Key, c.Position, c.Type, c.At, payloadText(c.Payload), e.side.from())
 	const text, binaryFormat = 0, 1
 	err := e.side.pool.Read(ctx, func(tx *session.Tx) error {
+		e := tx.Encoding()
+		query := e.Encode(query)
 		return tx.Wire(func(conn *pgconn.PgConn) error {
-			return eachRow(conn.ExecParams(ctx, query, [][]byte{int8Array(positions)}, []uint32{pgtype.Int8ArrayOID}, []int16{text},
+			return eachRow(e, conn.ExecParams(ctx, query, [][]byte{int8Array(positions)}, []uint32{pgtype.Int8ArrayOID}, []int16{text},
 				[]int16{text, binaryFormat, text, binaryFormat, text}), fn)
 		})
 	})
@@ -41,11 +43,11 @@ func (e *Events) Rows(ctx context.Context, positions []order.Position, fn func(o
 	return nil
 }
 
-func eachRow(result *pgconn.ResultReader, fn func(order.StoredRow) error) error {
+func eachRow(e session.Encoding, result *pgconn.ResultReader, fn func(order.StoredRow) error) error {
 	var failed error
 	for failed == nil && result.NextRow() {
 		var row order.StoredRow
-		if row, failed = storedRow(result.Values()); failed == nil {
+		if row, failed = storedRow(e, result.Values()); failed == nil {
 			failed = fn(row)
 		}
 	}
@@ -53,7 +55,7 @@ func eachRow(result *pgconn.ResultReader, fn func(order.StoredRow) error) error 
 	return errors.Join(failed, err)
 }
 
-func storedRow(raw [][]byte) (order.StoredRow, error) {
+func storedRow(e session.Encoding, raw [][]byte) (order.StoredRow, error) {
 	if len(raw) != 5 {
 		return order.StoredRow{}, errColumns
 	}
@@ -61,7 +63,7 @@ func storedRow(raw [][]byte) (order.StoredRow, error) {
 	if !ok { // a NULL cannot have been asked for
 		return order.StoredRow{}, errColumns
 	}
-	return order.StoredRow{Position: order.Position(position), Key: raw[0], Type: raw[2], At: tellableTime(raw[3]), Payload: raw[4]}, nil
+	return order.StoredRow{Position: order.Position(position), Key: e.Decode(raw[0]), Type: e.Decode(raw[2]), At: tellableTime(raw[3]), Payload: e.Decode(raw[4])}, nil
 }
 
 // int8Array prints a bigint[].

@@ -94,7 +94,7 @@ func (e *Events) unique(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	key, err := e.side.typeOf(ctx, e.config.Key)
+	key, err := e.side.typeOf(ctx, e.side.lookup)
 	if err != nil || position.table == 0 {
 		return false, err
 	}

@@ -23,20 +23,23 @@ type eventReader struct {
 	replay *order.Replay
 	each   func(key cellKey) error // is called when replay holds the order of the key, if it exists or is flawed
 
-	timed   bool // times are sent
-	tuples  copyTuples
-	raw     []byte // the key of the order at hand, as it was sent
-	key     cellKey
-	started bool
-	events  order.Position // of that order, counted where positions are not sent
+	timed    bool // times are sent
+	encoding session.Encoding
+	tuples   copyTuples
+	raw      []byte // the key of the order at hand, as it was sent
+	key      cellKey
+	started  bool
+	events   order.Position // of that order, counted where positions are not sent
 }
 
 // read sends a query as COPY and reads its events.
 func (r *eventReader) read(ctx context.Context, tx *session.Tx, query string) error {
 	r.tuples = copyTuples{each: r.event}
 	r.started = false
+	r.encoding = tx.Encoding()
+	query = r.encoding.Encode("COPY (" + query + ") TO STDOUT (FORMAT binary)")
 	err := tx.Wire(func(conn *pgconn.PgConn) error {
-		_, err := conn.CopyTo(ctx, &r.tuples, "COPY ("+query+") TO STDOUT (FORMAT binary)")
+		_, err := conn.CopyTo(ctx, &r.tuples, query)
 		return err
 	})
 	if err != nil {
@@ -47,14 +50,14 @@ func (r *eventReader) read(ctx context.Context, tx *session.Tx, query string) er
 
 // columns are what is read of an event. What is not needed is not sent.
 func (r *eventReader) columns() string {
-	c := r.fold.events.config
+	c, key := r.fold.events.config, r.fold.Side.config.Key
 	eventType := "(" + c.Type + ")::text"
 	if !r.timed {
 		eventType = tellable(c.At, eventType)
 	}
-	columns := []string{"(" + c.Key + ")::text AS crosscheck_key", eventType + " AS crosscheck_type", r.payload() + " AS crosscheck_payload"}
+	columns := []string{"(" + key + ")::text AS crosscheck_key", eventType + " AS crosscheck_type", r.payload() + " AS crosscheck_payload"}
 	if r.fold.events.keyType == order.KeyInteger {
-		columns[0] = "(" + c.Key + ")::bigint AS crosscheck_key"
+		columns[0] = "(" + key + ")::bigint AS crosscheck_key"
 	}
 	if r.timed {
 		columns = append(columns, c.At+" AS crosscheck_at")
@@ -80,7 +83,7 @@ func (r *eventReader) payload() string {
 func (r *eventReader) query(condition string) string {
 	c := r.fold.events.config
 	return fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s ORDER BY %s, (%s)", r.columns(), c.Table, condition,
-		keySQL(r.fold.events.keyType, c.Key), c.Position)
+		keySQL(r.fold.events.keyType, r.fold.Side.config.Key), c.Position)
 }
 
 // someTime is the time of an event that has one, where times are not sent.
@@ -100,7 +103,7 @@ func (r *eventReader) event(columns [][]byte) error {
 		}
 	}
 	r.events++
-	e := order.StoredRow{Position: r.events, Type: columns[1], At: someTime, Payload: columns[2]}
+	e := order.StoredRow{Position: r.events, Type: r.encoding.Decode(columns[1]), At: someTime, Payload: r.encoding.Decode(columns[2])}
 	if r.fold.jsonb && len(e.Payload) > 0 {
 		e.Payload = e.Payload[1:]
 	}
@@ -130,13 +133,14 @@ func tellableTime(raw []byte) time.Time {
 
 func (r *eventReader) start(raw []byte) error {
 	r.raw = append(r.raw[:0], raw...)
-	r.key.text = append(r.key.text[:0], raw...)
 	if r.fold.events.keyType == order.KeyInteger {
 		var ok bool
 		if r.key.n, ok = bigint(raw); !ok {
 			return errCopy
 		}
 		r.key.text = strconv.AppendInt(r.key.text[:0], r.key.n, 10)
+	} else {
+		r.key.text = append(r.key.text[:0], r.encoding.Decode(raw)...)
 	}
 	r.replay.Start(r.key.text)
 	r.started, r.events = true, 0
@@ -238,19 +242,19 @@ func (c *copyTuples) next(data []byte) (int, error) {
 // conditions are what the events of some buckets meet, one statement each, in the order of keys. Without an index it is
 // one statement for all.
 func (f *Fold) queries(r *eventReader, l verify.Layout, buckets []int64) []string {
-	c, keyType := f.events.config, f.events.keyType
+	of, keyType := f.Side.config.Key, f.events.keyType
 	if !l.ByBounds {
 		if !f.shape.keyIndex {
-			return []string{r.query(fmt.Sprintf("((%s)::bigint >> %d) = ANY('%s'::bigint[])", c.Key, l.Shift, array(buckets)))}
+			return []string{r.query(fmt.Sprintf("((%s)::bigint >> %d) = ANY('%s'::bigint[])", of, l.Shift, array(buckets)))}
 		}
 		low, high := keyRanges(l.Shift, buckets)
 		return []string{fmt.Sprintf(`SELECT s.* FROM unnest('%s'::bigint[], '%s'::bigint[]) AS r(low, high) CROSS JOIN LATERAL (%s OFFSET 0) s`,
-			array(low), array(high), r.query(fmt.Sprintf("(%[1]s) >= r.low AND (%[1]s) <= r.high", c.Key)))}
+			array(low), array(high), r.query(fmt.Sprintf("(%[1]s) >= r.low AND (%[1]s) <= r.high", of)))}
 	}
-	key, cast := keySQL(keyType, c.Key), keyCast(keyType)
+	key, cast := keySQL(keyType, of), keyCast(keyType)
 	var conditions []string
 	for _, run := range runs(buckets) {
-		condition := "(" + c.Key + ") IS NOT NULL"
+		condition := "(" + of + ") IS NOT NULL"
 		if run.first > 0 {
 			condition += fmt.Sprintf(" AND %s >= %s::%s", key, literal(string(l.Bounds[run.first-1])), cast)
 		}

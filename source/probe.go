@@ -21,5 +21,5 @@ const probeValues = `
  (3, 'OPEN', 5, 4294967296, true, '2024-01-01 00:00:00.000001+00', '00000000-0000-0000-0000-000000000001', '2024-01-01'),
  (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
  (5, '', 0, 0, false, 'infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 'infinity'),
- (6, 'naïve ∑ text', 'NaN', -1, false, '-infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '-infinity'),
+ (6, 'plain text, and longer', 'NaN', -1, false, '-infinity', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '-infinity'),
  (7, 'x', 123456789012345678901234567890.000000001, 9223372036854775807, false, '1969-12-31 23:59:59.999999+00', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '0001-01-01')`

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -92,11 +93,11 @@ func (s *Side) resolveKey(ctx context.Context) (order.KeyType, native, error) {
 	}
 	switch n.oid {
 	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID:
-		return order.KeyInteger, n, nil
+		return order.KeyInteger, n, s.settleKey(ctx, order.KeyInteger)
 	case pgtype.UUIDOID:
-		return order.KeyUUID, n, nil
+		return order.KeyUUID, n, s.settleKey(ctx, order.KeyUUID)
 	case pgtype.TextOID, pgtype.VarcharOID:
-		return order.KeyText, n, nil
+		return order.KeyText, n, s.settleKey(ctx, order.KeyText)
 	}
 	return "", n, fmt.Errorf("key %s is %s: %w (integer, uuid and text are supported)", s.config.Key, n.name, ErrUnsupported)
 }
@@ -162,7 +163,7 @@ func (s *Side) typeOf(ctx context.Context, expr string) (native, error) {
 
 // keyedSQL reads orders by their keys.
 func (s *Side) keyedSQL(t order.KeyType) string {
-	return fmt.Sprintf("SELECT 1 FROM %s WHERE (%s) = ANY('{%s}'::%s[])", s.from(), s.config.Key, zeroKey(t), keyCast(t))
+	return fmt.Sprintf("SELECT 1 FROM %s WHERE (%s) = ANY('{%s}'::%s[])", s.from(), cmp.Or(s.lookup, s.config.Key), zeroKey(t), keyCast(t))
 }
 
 // rangeSQL reads a range of keys, of text by bytes, which an index in another order does not help.

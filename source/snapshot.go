@@ -128,8 +128,8 @@ func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, err
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	keyType := n.side.shape.keyType
-	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s = ANY($1::text[]::%s[])", n.columns(), n.side.from(),
-		"("+n.side.config.Key+")", keyCast(keyType))
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s = ANY($1::text[]::%s[])", n.columns(n.side.lookup), n.side.from(),
+		"("+n.side.lookup+")", keyCast(keyType))
 	out := make([]order.Row, 0, len(keys))
 	err := n.each(ctx, func(r order.Row) error { out = append(out, r); return nil }, query, texts(keys))
 	if err != nil {
@@ -139,7 +139,7 @@ func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, err
 }
 
 // columns are the key, the time of the last write, and the fields, all as text.
-func (n *snapshot) columns() string {
+func (n *snapshot) columns(key string) string {
 	c := n.side.config
 	changed := "NULL"
 	if c.ChangedAt != "" {
@@ -147,7 +147,7 @@ func (n *snapshot) columns() string {
 	}
 	// Each has a name of its own: ORDER BY prefers the name of an output column, and would sort integers as text.
 	parts := []string{
-		"(" + c.Key + ")::text AS crosscheck_key",
+		"(" + key + ")::text AS crosscheck_key",
 		"CASE WHEN isfinite(" + changed + "::timestamptz) THEN (extract(epoch FROM " + changed + "::timestamptz) * 1000000)::bigint::text END AS crosscheck_changed",
 	}
 	for i, f := range c.Fields {
@@ -221,7 +221,7 @@ func (n *snapshot) Changed(ctx context.Context, limit int) ([]verify.Change, err
 	defer n.side.observe("changed")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	key, at := n.side.config.Key, n.side.config.ChangedAt
+	key, at := n.side.lookup, n.side.config.ChangedAt
 	what := fmt.Sprintf("(%s)::text, (%s)::timestamptz", key, at)
 	where := fmt.Sprintf("(%s) IS NOT NULL AND (%s)::timestamptz <= now() + interval '1 minute'", key, at)
 	result, err := n.tx.Query(ctx, n.side.newestSQL(what, where, limit))
@@ -320,7 +320,7 @@ func (n *snapshot) Draw(ctx context.Context, rng verify.Random, want int) ([]ord
 
 // keys adds the keys of the rows that meet the condition.
 func (n *snapshot) keys(ctx context.Context, to map[order.Key]bool, condition string, args ...any) error {
-	query := fmt.Sprintf("SELECT (%s)::text FROM %s WHERE %s AND %s IS NOT NULL", n.side.config.Key, n.side.from(), condition, n.side.config.Key)
+	query := fmt.Sprintf("SELECT (%s)::text FROM %s WHERE %s AND %s IS NOT NULL", n.side.lookup, n.side.from(), condition, n.side.lookup)
 	result, err := n.tx.Query(ctx, query, args...)
 	if err != nil {
 		return err

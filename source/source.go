@@ -64,6 +64,7 @@ type Side struct {
 	config Config
 	pool   *session.Pool
 	shape  shape
+	lookup string // the key as an index has it
 	// keysFrom is a FROM item with the key column alone, once for each row or more often, that is cheaper to look at
 	// than the table; empty where the table is as cheap.
 	keysFrom string

@@ -63,7 +63,10 @@ func ledgerFindings(c ledger.Checkup, schema string) []doctor.Finding {
 	}
 	encoding := doctor.Finding{Side: ledgerSide, Check: source.CheckEncoding, Level: doctor.OK, Message: "the database's encoding is " + c.Encoding}
 	if c.Encoding != "UTF8" {
-		encoding.Level, encoding.Hint = doctor.Warning, "a text that the encoding has no letters for cannot be recorded; use a database in UTF8"
+		encoding.Level, encoding.Hint = doctor.Info, "crosscheck stores UTF-8 in it: psql shows text beyond ASCII right after SET client_encoding = 'SQL_ASCII'"
+		if strings.HasPrefix(c.Encoding, "EUC_") || c.Encoding == "MULE_INTERNAL" {
+			encoding.Level, encoding.Hint = doctor.Warning, "a text that the encoding has no letters for cannot be recorded; use a database in UTF8"
+		}
 	}
 	found := []doctor.Finding{server, encoding, schemaFinding(c, schema)}
 	if c.SchemaExists && !c.MayWrite {

@@ -61,8 +61,8 @@ func Parse(dsn string) (*Config, error) {
 	c.MaxConns = maxConnections
 	c.ConnConfig.ConnectTimeout = connectTimeout
 	c.ConnConfig.DialFunc = dial
-	// These two alone are settings of the session: every pooler keeps them apart for its clients.
-	for name, value := range map[string]string{"application_name": "crosscheck", "client_encoding": "UTF8"} {
+	// Text comes as it is stored (see Encoding). These two alone are settings of the session: every pooler keeps them apart for its clients.
+	for name, value := range map[string]string{"application_name": "crosscheck", "client_encoding": "SQL_ASCII"} {
 		for set := range c.ConnConfig.RuntimeParams { // names of settings are case-insensitive, keys of the map are not
 			if strings.EqualFold(set, name) {
 				delete(c.ConnConfig.RuntimeParams, set)

@@ -58,6 +58,11 @@ func (t *Tx) Set(ctx context.Context, settings string) error {
 	return t.Wire(func(conn *pgconn.PgConn) error { return conn.Exec(ctx, settings).Close() })
 }
 
+// Encoding is how the database stores text. What goes over the wire of [Tx.Wire] is not encoded and decoded.
+func (t *Tx) Encoding() Encoding {
+	return encodingOf(t.conn.Conn().PgConn().ParameterStatus("server_encoding"))
+}
+
 // Wire lends the connection for what [pgx.Rows] cannot do.
 func (t *Tx) Wire(fn func(*pgconn.PgConn) error) error {
 	t.using.Lock()
@@ -69,12 +74,13 @@ func (t *Tx) Wire(fn func(*pgconn.PgConn) error) error {
 func (t *Tx) query(ctx context.Context, then func(), sql string, args ...any) (pgx.Rows, error) {
 	t.using.Lock()
 	done := sync.OnceFunc(func() { t.using.Unlock(); then() })
-	r, err := t.conn.Query(ctx, sql, args...)
+	e := t.Encoding()
+	r, err := t.conn.Query(ctx, e.Encode(sql), e.arguments(args)...)
 	if err != nil {
 		done()
 		return nil, t.reason(err)
 	}
-	return &rows{Rows: r, tx: t, done: done}, nil
+	return &rows{Rows: r, tx: t, encoding: e, done: done}, nil
 }
 
 // reason says why a connection failed that we have closed ourselves.
@@ -88,8 +94,25 @@ func (t *Tx) reason(err error) error {
 // rows are rows after which something ends.
 type rows struct {
 	pgx.Rows
-	tx   *Tx
-	done func()
+	tx       *Tx
+	encoding Encoding
+	done     func()
+}
+
+// RawValues are texts as UTF-8; crosscheck asks for all values as text.
+func (r *rows) RawValues() [][]byte {
+	raw := r.Rows.RawValues()
+	for i := range raw {
+		raw[i] = r.encoding.Decode(raw[i])
+	}
+	return raw
+}
+
+// Scan decodes texts.
+func (r *rows) Scan(dest ...any) error {
+	err := r.Rows.Scan(dest...)
+	r.encoding.decodeInto(dest)
+	return err
 }
 
 func (r *rows) Err() error { return r.tx.reason(r.Rows.Err()) }

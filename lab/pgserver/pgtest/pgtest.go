@@ -49,9 +49,19 @@ func Server(t testing.TB) *pgserver.Server {
 // Database creates an empty database for the test and returns its DSN. It is dropped when the test has ended.
 func Database(t testing.TB) string {
 	t.Helper()
+	return DatabaseIn(t, "UTF8")
+}
+
+// DatabaseIn is [Database] in an encoding.
+func DatabaseIn(t testing.TB, encoding string) string {
+	t.Helper()
 	s := Server(t)
 	name := fmt.Sprintf("t%d_%s", counter.Add(1), plain(t.Name()))
-	exec(t, s, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+	how := ""
+	if encoding != "UTF8" {
+		how = " ENCODING '" + encoding + "' LOCALE 'C' TEMPLATE template0"
+	}
+	exec(t, s, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+how)
 	t.Cleanup(func() { exec(t, s, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)") })
 	return s.DSN(name)
 }

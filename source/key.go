@@ -1,0 +1,52 @@
+package source
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/session"
+)
+
+// settleKey makes a text key one that can be put in order and that both sides can spell. Keys are looked up by the key as
+// configured, for its index serves that.
+//
+// Where the columns of a key have different collations, it has none, and is compared by bytes. Where the encoding of the
+// database sorts otherwise than UTF-8, or the bytes of a key are no text, the key counts as none: the pass says how many rows
+// it could not compare, and compares the others.
+func (s *Side) settleKey(ctx context.Context, t order.KeyType) error {
+	if s.lookup != "" {
+		return nil
+	}
+	s.lookup = s.config.Key
+	if t != order.KeyText {
+		return nil
+	}
+	var none bool
+	err := s.pool.QueryRow(ctx, "SELECT pg_catalog.pg_collation_for((SELECT ("+s.config.Key+") FROM "+s.from()+" LIMIT 0)) IS NULL").Scan(&none)
+	if err != nil {
+		return fmt.Errorf("asking for the collation of key %s: %w", s.config.Key, err)
+	}
+	if none {
+		s.lookup = "(" + s.config.Key + `) COLLATE "C"`
+	}
+	s.config.Key = s.lookup
+	return s.pool.Read(ctx, func(tx *session.Tx) error {
+		if tx.Encoding().Orders() {
+			return nil
+		}
+		spelt := asciiText
+		if tx.Encoding().Bytes() {
+			spelt = utf8Text
+		}
+		s.config.Key = fmt.Sprintf(`CASE WHEN (%[1]s) COLLATE "C" ~ '%[2]s' THEN (%[1]s) END`, s.lookup, spelt)
+		return nil
+	})
+}
+
+const (
+	asciiText = `^[\u0001-\u007f]*$`
+	utf8Text  = `^([\u0001-\u007f]|[\u00c2-\u00df][\u0080-\u00bf]|\u00e0[\u00a0-\u00bf][\u0080-\u00bf]|[\u00e1-\u00ec\u00ee\u00ef][\u0080-\u00bf][\u0080-\u00bf]` +
+		`|\u00ed[\u0080-\u009f][\u0080-\u00bf]|\u00f0[\u0090-\u00bf][\u0080-\u00bf][\u0080-\u00bf]|[\u00f1-\u00f3][\u0080-\u00bf][\u0080-\u00bf][\u0080-\u00bf]` +
+		`|\u00f4[\u0080-\u008f][\u0080-\u00bf][\u0080-\u00bf])*$`
+)
