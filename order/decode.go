@@ -131,9 +131,10 @@ func (r *reader) body() Body {
 		return PartiallyFilled{Quantity: r.number(0), Remaining: r.nullNumber(1), Price: r.number(2)}
 	case OrderFilled:
 		return Filled{Quantity: r.number(0), Price: r.number(1)}
-	default:
+	case OrderCanceled:
 		return Canceled{Reason: r.value(0)}
 	}
+	return nil // there is no other type in a vocabulary
 }
 
 func (r *reader) modified() Body {

@@ -104,6 +104,48 @@ func (Filled) Type() EventType { return OrderFilled }
 // Type implements [Body].
 func (Canceled) Type() EventType { return OrderCanceled }
 
+// SameBody tells whether two events say the same, however they are written: 1.0 is 1.00.
+func SameBody(a, b Body) bool {
+	switch a := a.(type) {
+	case Created:
+		b, ok := b.(Created)
+		return ok && a.Trader == b.Trader && a.Symbol == b.Symbol && a.Side == b.Side && same(a.Quantity, b.Quantity) && sameOrNone(a.Price, b.Price)
+	case Modified:
+		b, ok := b.(Modified)
+		return ok && a.Field == b.Field && sameText(a.Field, a.New, b.New) &&
+			(a.Old == nil) == (b.Old == nil) && (a.Old == nil || sameText(a.Field, *a.Old, *b.Old))
+	case PartiallyFilled:
+		b, ok := b.(PartiallyFilled)
+		return ok && same(a.Quantity, b.Quantity) && sameOrNone(a.Remaining, b.Remaining) && same(a.Price, b.Price)
+	case Filled:
+		b, ok := b.(Filled)
+		return ok && same(a.Quantity, b.Quantity) && same(a.Price, b.Price)
+	case Canceled:
+		b, ok := b.(Canceled)
+		return ok && a.Reason == b.Reason
+	}
+	return false
+}
+
+func same(a, b apd.Decimal) bool { return a.Cmp(&b) == 0 }
+
+func sameOrNone(a, b apd.NullDecimal) bool {
+	return a.Valid == b.Valid && (!a.Valid || same(a.Decimal, b.Decimal))
+}
+
+// sameText compares values of a field: those of numbers as numbers.
+func sameText(field string, a, b Value) bool {
+	if a == b {
+		return true
+	}
+	if a.Null || b.Null || field != "price" && field != "quantity" {
+		return false
+	}
+	x, okX := parseDecimal(a.Text)
+	y, okY := parseDecimal(b.Text)
+	return okX && okY && same(x, y)
+}
+
 // RawEvent is an event as a store holds it, not decoded.
 type RawEvent struct {
 	Position Position

@@ -317,12 +317,3 @@ func shown(v Value) string {
 	}
 	return v.Text
 }
-
-func sameText(field string, a, b Value) bool {
-	if a.Null || b.Null || field != "price" && field != "quantity" {
-		return a == b
-	}
-	x, okX := parseDecimal(a.Text)
-	y, okY := parseDecimal(b.Text)
-	return okX && okY && x.Cmp(&y) == 0
-}

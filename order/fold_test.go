@@ -171,6 +171,21 @@ func drawn(clean bool) func(*rapid.T) []order.Event {
 	}
 }
 
+// TestEveryTypeIsDrawn: the properties here and in compare hold only for the types that histories are drawn of.
+func TestEveryTypeIsDrawn(t *testing.T) {
+	drawnTypes := map[order.EventType]bool{}
+	rapid.Check(t, func(t *rapid.T) {
+		for _, e := range ordertest.Clean(t, 12) {
+			drawnTypes[e.Type] = true
+		}
+	})
+	for _, eventType := range order.EventTypes() {
+		if !drawnTypes[eventType] {
+			t.Errorf("no history has an event of type %s", eventType)
+		}
+	}
+}
+
 // values are all fields of a state, so that two states can be compared.
 func values(s order.State) []order.Value {
 	var out []order.Value
