@@ -39,7 +39,7 @@ func (k Kind) metrics() metrics.Pass {
 	if k.Newest != nil && k.Newest.State == verify.Done && k.Kind != verify.StreamPass {
 		p.Coverage = k.Newest.Scan.Coverage
 	}
-	p.Unscheduled = (k.Kind == verify.Sample || k.Kind == verify.Full) && k.Schedule == nil
+	p.Unscheduled = k.Kind != verify.StreamPass && k.Schedule == nil
 	return p
 }
 

@@ -16,9 +16,9 @@ func boardSettings(c *config.Config) board.Settings {
 		Policy: c.Gate, Fields: comparedFields(c), Schedules: map[verify.PassKind]board.Schedule{}, Window: c.Compare.Settle.Window,
 		Stream: c.Stream.Given(), Alerts: c.Alerts.Given(), Values: c.Alerts.IncludeValues,
 	}
-	for kind, schedule := range map[verify.PassKind]config.Schedule{verify.Sample: c.Sampler.Schedule, verify.Full: c.Sampler.Full} {
-		if !schedule.Off() {
-			s.Schedules[kind] = schedule
+	for _, pass := range scheduledPasses(c) {
+		if !pass.schedule.Off() {
+			s.Schedules[pass.kind] = pass.schedule
 		}
 	}
 	return s

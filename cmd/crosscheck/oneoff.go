@@ -23,7 +23,7 @@ type oneOff struct {
 	json           bool
 	maxDivergences int
 	fields         *gate.Fields // nil before the configuration is known
-	pass           func(context.Context, *verify.Comparison, *config.Config, lease.Lease, verify.Start) (verify.Pass, error)
+	pass           passFunc
 }
 
 func (o oneOff) run(ctx context.Context) (int, error) {

@@ -69,28 +69,23 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 // serve runs the web server and the sampler; the first that ends stops the other, and both have ended when it returns.
 func (s *sidecar) serve(ctx context.Context) error {
 	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: s.lag}
-	s.metrics = metrics.New(metrics.Options{
+	options := metrics.Options{
 		Version: version, Revision: revision(), Go: runtime.Version(),
-		Passes: []string{string(verify.Sample), string(verify.Full)},
 		Read: func(ctx context.Context) (metrics.Snapshot, error) {
 			b, err := known.Gather(ctx, time.Now())
 			return b.Metrics(), err
 		},
-	})
-	server := &web.Server{
-		Listen: s.config.Web.Listen, Source: page{known}, Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
 	}
 	passes := &sampler.Sampler{
-		Ledger: s.ledger, Holder: holder(), Finished: s.observePass, Log: s.log,
-		Jobs: []sampler.Job{
-			s.job(verify.Sample, s.config.Sampler.Schedule, func(ctx context.Context, c *verify.Comparison, l lease.Lease, start verify.Start) (verify.Pass, error) {
-				return c.Sample(ctx, l, start, s.config.Sampler.Size)
-			}),
-			s.job(verify.Full, s.config.Sampler.Full, func(ctx context.Context, c *verify.Comparison, l lease.Lease, start verify.Start) (verify.Pass, error) {
-				return c.Full(ctx, l, start)
-			}),
-		},
-		Prune: s.prune,
+		Ledger: s.ledger, Holder: holder(), Finished: s.observePass, Log: s.log, Prune: s.prune,
+	}
+	for _, pass := range scheduledPasses(s.config) {
+		options.Passes = append(options.Passes, string(pass.kind))
+		passes.Jobs = append(passes.Jobs, s.job(pass))
+	}
+	s.metrics = metrics.New(options)
+	server := &web.Server{
+		Listen: s.config.Web.Listen, Source: page{known}, Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
@@ -123,35 +118,6 @@ func (s *sidecar) migrate(ctx context.Context) error {
 		if lease.Sleep(ctx, migrateAgain) != nil {
 			return nil
 		}
-	}
-}
-
-type passFunc func(context.Context, *verify.Comparison, lease.Lease, verify.Start) (verify.Pass, error)
-
-// job opens the sides anew for every pass, so that what changed about them since is known, an index for one.
-func (s *sidecar) job(kind verify.PassKind, schedule config.Schedule, run passFunc) sampler.Job {
-	return sampler.Job{
-		Kind: kind, Schedule: schedule,
-		Run: func(ctx context.Context, l lease.Lease, start verify.Start) (verify.Pass, error) {
-			c, fingerprint, done, err := s.comparison(ctx, kind)
-			if err != nil {
-				return verify.Pass{}, err
-			}
-			defer done()
-			start.Fingerprint = fingerprint
-			return run(ctx, c, l, start)
-		},
-		Resume: func(ctx context.Context, l lease.Lease, found verify.Pass) (verify.Pass, error) {
-			c, fingerprint, done, err := s.comparison(ctx, kind)
-			if err != nil {
-				return verify.Pass{}, err
-			}
-			defer done()
-			if found.Fingerprint != fingerprint {
-				return verify.Pass{}, fmt.Errorf("%w: configuration, comparator or databases have changed since", sampler.ErrNotResumable)
-			}
-			return c.Resume(ctx, l, found)
-		},
 	}
 }
 

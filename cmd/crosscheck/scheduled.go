@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/sampler"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+type passFunc func(context.Context, *verify.Comparison, *config.Config, lease.Lease, verify.Start) (verify.Pass, error)
+
+// scheduledPass is a kind of pass that the sidecar runs by a schedule.
+type scheduledPass struct {
+	kind     verify.PassKind
+	schedule config.Schedule
+	run      passFunc
+}
+
+// scheduledPasses has a line for each of them: what runs, and what the board and the metrics know of.
+func scheduledPasses(c *config.Config) []scheduledPass {
+	return []scheduledPass{
+		{verify.Sample, c.Sampler.Schedule, func(ctx context.Context, cmp *verify.Comparison, c *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
+			return cmp.Sample(ctx, l, start, c.Sampler.Size)
+		}},
+		{verify.Full, c.Sampler.Full, func(ctx context.Context, cmp *verify.Comparison, _ *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
+			return cmp.Full(ctx, l, start)
+		}},
+	}
+}
+
+// job opens the sides anew for every pass, so that what changed about them since is known, an index for one.
+func (s *sidecar) job(pass scheduledPass) sampler.Job {
+	return sampler.Job{
+		Kind: pass.kind, Schedule: pass.schedule,
+		Run: func(ctx context.Context, l lease.Lease, start verify.Start) (verify.Pass, error) {
+			c, fingerprint, done, err := s.comparison(ctx, pass.kind)
+			if err != nil {
+				return verify.Pass{}, err
+			}
+			defer done()
+			start.Fingerprint = fingerprint
+			return pass.run(ctx, c, s.config, l, start)
+		},
+		Resume: func(ctx context.Context, l lease.Lease, found verify.Pass) (verify.Pass, error) {
+			c, fingerprint, done, err := s.comparison(ctx, pass.kind)
+			if err != nil {
+				return verify.Pass{}, err
+			}
+			defer done()
+			if found.Fingerprint != fingerprint {
+				return verify.Pass{}, fmt.Errorf("%w: configuration, comparator or databases have changed since", sampler.ErrNotResumable)
+			}
+			return c.Resume(ctx, l, found)
+		},
+	}
+}
