@@ -32,6 +32,9 @@ var (
 type reading struct {
 	flat  order.Flat
 	event *order.Event // nil for a message of the usual form, which is not taken apart before it has to be
+	// stored is the stored event where the message does not say the same as it stands; nil where it does, or there is none
+	// that can be read.
+	stored *order.Event
 }
 
 // read fills in what the message says: at a glance, where it is of the usual form.
@@ -86,6 +89,9 @@ func (f *Follower) match(a *arrival, r *reading, row order.StoredRow) {
 	if row.Key == nil {
 		err = errNoOrder
 	}
+	if harmful(err) == nil && (a.drift != nil || len(a.differs) > 0) {
+		r.stored = &stored
+	}
 	if a.drift == nil { // what is wrong with the event is not the message's fault
 		a.drift = harmful(err)
 	}
@@ -119,5 +125,29 @@ func (f *Follower) arrivals(ctx context.Context, messages []Message) ([]arrival,
 		}
 		return nil
 	})
-	return arrivals, err
+	if err != nil {
+		return arrivals, err
+	}
+	return arrivals, f.upcast(ctx, arrivals, readings)
+}
+
+// upcast looks again at messages that do not say what is stored.
+func (f *Follower) upcast(ctx context.Context, arrivals []arrival, readings []reading) error {
+	u, ok := f.Store.(Upcaster)
+	if !ok {
+		return nil
+	}
+	var all []otherwise
+	for i, r := range readings {
+		if r.stored != nil {
+			all = append(all, otherwise{arrivals[i].Value, *r.stored, r.event, &arrivals[i].drift})
+		}
+	}
+	err := reread(ctx, u, f.Vocabulary, f.KeyType, all)
+	for i, r := range readings {
+		if r.stored != nil {
+			arrivals[i].differs = compare.Published(*r.stored, *r.event)
+		}
+	}
+	return err
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -30,6 +31,8 @@ type OrderReader struct {
 	Stream     TimedStream
 	Vocabulary order.Vocabulary
 	KeyType    order.KeyType
+	// Store reads messages of old versions as its own events; nil for none.
+	Store Upcaster
 	// Margin is how much earlier or later than its event a message is looked for.
 	Margin time.Duration
 	// Limit is how many messages are read at most.
@@ -56,6 +59,7 @@ type OrderMessage struct {
 	Keyed     bool // the producer set a key: the order's messages are in one partition
 	Event     order.Event
 	Drift     error // why it cannot be read as it should
+	value     []byte
 }
 
 // Read looks for an order with this stored history; without one the topic's newest messages are read. What was read
@@ -66,9 +70,25 @@ func (r *OrderReader) Read(ctx context.Context, key order.Key, stored []order.Ev
 		return OrderOnTopic{}, err
 	}
 	reading := newSearch(r, key, partitions)
-	err = reading.run(ctx, stored)
+	err = errors.Join(reading.run(ctx, stored), reading.upcast(ctx, stored))
 	slices.SortStableFunc(reading.found.Messages, inTurn(reading.found.Messages))
 	return reading.found, err
+}
+
+// upcast reads messages that only an old version wrote otherwise.
+func (r *search) upcast(ctx context.Context, stored []order.Event) error {
+	if r.Store == nil {
+		return nil
+	}
+	var all []otherwise
+	for i := range r.found.Messages {
+		m := &r.found.Messages[i]
+		at := slices.IndexFunc(stored, func(e order.Event) bool { return e.Position == m.Event.Position && e.Body != nil })
+		if at >= 0 && (m.Drift != nil || len(compare.Published(stored[at], m.Event)) > 0) {
+			all = append(all, otherwise{m.value, stored[at], &m.Event, &m.Drift})
+		}
+	}
+	return reread(ctx, r.Store, r.Vocabulary, r.KeyType, all)
 }
 
 // inTurn is the order in which a consumer gets messages: within a partition that of their offsets. Between partitions
@@ -226,7 +246,7 @@ func (r *search) ofOrder(m Message) (OrderMessage, bool) {
 		return OrderMessage{}, false
 	}
 	event.Key = r.key
-	return OrderMessage{Partition: m.Partition, Offset: m.Offset, Time: m.Time, Keyed: len(m.Key) > 0, Event: event, Drift: drift}, true
+	return OrderMessage{Partition: m.Partition, Offset: m.Offset, Time: m.Time, Keyed: len(m.Key) > 0, Event: event, Drift: drift, value: bytes.Clone(m.Value)}, true
 }
 
 // begins is the position from which the order's own messages show that the topic holds it; NothingHeld where they do not.

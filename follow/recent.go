@@ -69,19 +69,19 @@ func (o *recentOrder) others(partition int) []stretch {
 }
 
 func newStretch(p order.Position, partition int, at time.Time) stretch {
-	ms := published(at)
+	ms := milliseconds(at)
 	return stretch{partition: partition, newest: p, first: ms, last: ms}
 }
 
 func (s *stretch) extend(p order.Position, at time.Time) {
 	s.newest = max(s.newest, p)
-	if ms := published(at); ms > 0 {
+	if ms := milliseconds(at); ms > 0 {
 		s.first, s.last = min(s.first, ms), max(s.last, ms)
 	}
 }
 
-// published is the time that a message says, in milliseconds; zero where it says none.
-func published(at time.Time) int64 {
+// milliseconds is the time that a message says, in milliseconds; zero where it says none.
+func milliseconds(at time.Time) int64 {
 	if at.IsZero() {
 		return 0
 	}

@@ -48,7 +48,7 @@ func (w *work) scattered(ctx context.Context, a *arrival) (bool, error) {
 		return true, nil
 	}
 	before, known := w.recent.of(a.key)
-	at := published(a.Time)
+	at := milliseconds(a.Time)
 	if !known || at == 0 {
 		return false, nil
 	}

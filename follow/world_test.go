@@ -36,6 +36,8 @@ type shop struct {
 	now        time.Time
 	published  int
 
+	upcast func(order.RawEvent) follow.Upcast // how the store reads its events; nil: as they are
+
 	counted     [][2]order.Position // what was asked for
 	countAtOnce int64               // so many events at least, however many more are asked for
 
@@ -196,6 +198,16 @@ func (s *shop) Rows(_ context.Context, positions []order.Position, fn func(order
 		}
 	}
 	return nil
+}
+
+func (s *shop) Upcast(_ context.Context, messages []order.RawEvent) ([][]follow.Upcast, error) {
+	out := make([][]follow.Upcast, len(messages))
+	for i, m := range messages {
+		if s.upcast != nil {
+			out[i] = []follow.Upcast{s.upcast(m)}
+		}
+	}
+	return out, nil
 }
 
 func (s *shop) CountPositions(_ context.Context, from, to order.Position, shift uint, limit int64) ([]follow.PositionCount, order.Position, error) {

@@ -240,6 +240,12 @@ func DecodeMessage(message []byte, v Vocabulary) (Event, error) {
 	return e, err
 }
 
+// ReadMessage reads all of a message but what its payload says. It is false if that is not a message.
+func ReadMessage(message []byte) (RawEvent, bool) {
+	raw, finding := envelope(message)
+	return raw, finding == nil || finding.Harmless()
+}
+
 // envelope reads all of a message except the payload. With a finding it returns what could be read.
 func envelope(message []byte) (raw RawEvent, finding *SchemaError) {
 	raw.Position = NoPosition

@@ -84,7 +84,7 @@ func explainer(c *config.Config, s sides, log *slog.Logger) *explain.Explainer {
 		return x
 	}
 	x.Stream = &explain.Stream{
-		Open: func(ctx context.Context) (explain.Topic, error) { return openOrderReader(ctx, c, s.legacy.KeyType()) },
+		Open: func(ctx context.Context) (explain.Topic, error) { return openOrderReader(ctx, c, s) },
 		Found: func(ctx context.Context, key order.Key) ([]verify.Divergence, error) {
 			return followed(ctx, c, s, key)
 		},
@@ -92,7 +92,7 @@ func explainer(c *config.Config, s sides, log *slog.Logger) *explain.Explainer {
 	return x
 }
 
-func openOrderReader(ctx context.Context, c *config.Config, keyType order.KeyType) (*follow.OrderReader, error) {
+func openOrderReader(ctx context.Context, c *config.Config, s sides) (*follow.OrderReader, error) {
 	vocabulary, err := vocabularyOf(c.Events)
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func openOrderReader(ctx context.Context, c *config.Config, keyType order.KeyTyp
 		return nil, err
 	}
 	return &follow.OrderReader{
-		Stream: stream, Vocabulary: vocabulary, KeyType: keyType,
+		Stream: stream, Vocabulary: vocabulary, KeyType: s.legacy.KeyType(), Store: s.events,
 		Margin: c.Compare.Settle.Window + explainMargin, Limit: explainLimit,
 	}, nil
 }
