@@ -15,30 +15,29 @@ import (
 )
 
 var (
-	// ErrNotOpen is returned when the order has no divergence that could be accepted, or none whose acceptance could be
-	// withdrawn.
+	// ErrNotOpen is returned if the order has no divergence to accept, or none whose acceptance could be withdrawn.
 	ErrNotOpen = errors.New("the order has no such divergence")
-	// ErrSeveralHops is returned when the order has more than one and the hop was not said.
+	// ErrSeveralHops is returned if the order has divergences at several hops and no hop was given.
 	ErrSeveralHops = errors.New("the order has divergences at several hops")
 	// ErrAcceptance is returned for an acceptance without who, why or a time in the future.
-	ErrAcceptance = errors.New("an acceptance needs who, why, and a time in the future until when")
-	// ErrAcceptedBy is returned when somebody else answers for the divergence already; it names him.
+	ErrAcceptance = errors.New("an acceptance needs a name, a reason, and an end in the future")
+	// ErrAcceptedBy is returned if another person has accepted the divergence already. The error names this person.
 	ErrAcceptedBy = errors.New("somebody else has accepted it")
 )
 
-// A divergence that is accepted counts as open from its time on, whatever is written of it: nobody has to be there to
-// open it. These are conditions on d, a divergence.
+// An accepted divergence counts as open after its end time, without any write to the row. These are conditions on d, a
+// divergence.
 const (
 	openNow     = `(d.state = 'open' OR d.state = 'accepted' AND d.accepted_until <= clock_timestamp())`
 	acceptedNow = `(d.state = 'accepted' AND d.accepted_until > clock_timestamp())`
 )
 
-// Accept puts on record that somebody answers for a divergence of an order, under one fingerprint: it is not open until
-// then. An empty hop stands for the only one that the order has. Who has accepted it may do so anew; anybody
-// else gets ErrAcceptedBy until that is withdrawn or over.
+// Accept records that somebody accepts a divergence of an order until a time, under one fingerprint. It is not open
+// until then. An empty hop means the only one that the order has. The person who accepted it may accept it again;
+// others get ErrAcceptedBy until the acceptance is withdrawn or over.
 //
-// A divergence is accepted as it is. When a pass finds another kind, cause, field, value or number of rows, or the stream
-// brings a further mark of it, it is open again.
+// The divergence is accepted as it is now. It is open again if a pass finds another kind, cause, field, value or number
+// of rows, or if the stream brings a further message with the same fault.
 func (l *Ledger) Accept(ctx context.Context, fingerprint string, key order.Key, hop order.Hop, a verify.Acceptance) (verify.Divergence, error) {
 	a.Who, a.Why = strings.TrimSpace(a.Who), strings.TrimSpace(a.Why)
 	if a.Who == "" || a.Why == "" || !a.Until.After(a.At) {
@@ -56,17 +55,17 @@ func (l *Ledger) Withdraw(ctx context.Context, fingerprint string, key order.Key
 	return l.answer(ctx, fingerprint, key, hop, answer{done: "withdrawn", where: acceptedNow, set: `state = 'open'`})
 }
 
-// answer is what becomes of a divergence.
+// answer is a change of a divergence by a person.
 type answer struct {
 	done  string // in the log
-	who   string // must not be another than who has accepted it; empty for anybody
+	who   string // must be the person who has accepted it; empty for anybody
 	where string // a condition on d, the divergence
 	set   string // columns, with args from $2 on
 	args  []any
 }
 
-// answer changes the one divergence of the order that meets the condition, and leaves what was there before in the log: the
-// row holds only what holds now.
+// answer changes the one divergence of the order that meets the condition. It writes the old state to the log, because
+// the row holds only the new one.
 func (l *Ledger) answer(ctx context.Context, fingerprint string, key order.Key, hop order.Hop, a answer) (verify.Divergence, error) {
 	var before, found verify.Divergence
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
@@ -103,7 +102,7 @@ func (l *Ledger) answer(ctx context.Context, fingerprint string, key order.Key, 
 	if err != nil {
 		return verify.Divergence{}, fmt.Errorf("answering for order %s: %w", key, err)
 	}
-	l.log.InfoContext(ctx, "a divergence was answered for", slog.String("answer", a.done), slog.String("order", string(key)), slog.String("hop", string(found.Mismatch.Hop)),
+	l.log.InfoContext(ctx, "a divergence was accepted or withdrawn", slog.String("answer", a.done), slog.String("order", string(key)), slog.String("hop", string(found.Mismatch.Hop)),
 		slog.Any("before", by(before.Acceptance)), slog.Any("after", by(found.Acceptance)))
 	return found, nil
 }
@@ -116,7 +115,7 @@ func divergenceByID(ctx context.Context, q querier, id int64) (verify.Divergence
 	return pgx.CollectExactlyOneRow(rows, scanDivergence)
 }
 
-// by is an acceptance as the log has it.
+// by is an acceptance in the form for the log.
 func by(a *verify.Acceptance) slog.Value {
 	if a == nil {
 		return slog.StringValue("nobody")
@@ -124,8 +123,8 @@ func by(a *verify.Acceptance) slog.Value {
 	return slog.GroupValue(slog.String("who", a.Who), slog.String("why", a.Why), slog.Time("until", a.Until))
 }
 
-// AcceptedDivergences returns up to limit accepted divergences under a fingerprint, or under any if it is empty, the one that ends first in front, and
-// how many there are.
+// AcceptedDivergences returns up to limit accepted divergences under a fingerprint, or under any if it is empty, and
+// how many there are. The one that ends first comes first.
 func (l *Ledger) AcceptedDivergences(ctx context.Context, fingerprint string, limit int) (found []verify.Divergence, all int64, err error) {
 	err = l.read(ctx, l.timeout, func(ctx context.Context) (err error) {
 		all, err = acceptedCount(ctx, l.pool, fingerprint)
@@ -151,7 +150,7 @@ func acceptedCount(ctx context.Context, q querier, fingerprint string) (int64, e
 	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[int64])
 }
 
-// acceptance is nil where nobody answers for the divergence now.
+// acceptance returns nil if the divergence is not accepted now.
 func acceptance(state verify.DivergenceState, who, why string, at, until *time.Time) *verify.Acceptance {
 	if state != verify.Accepted {
 		return nil

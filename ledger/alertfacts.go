@@ -11,8 +11,8 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// OpenGroups returns the open divergences under a fingerprint by hop and cause, each with a few orders as examples:
-// those that have been open longest. Values are left out unless they are asked for.
+// OpenGroups returns the open divergences under a fingerprint by hop and cause. Each group has a few orders as
+// examples, the ones that have been open longest. Values are included only if they are asked for.
 func (l *Ledger) OpenGroups(ctx context.Context, fingerprint string, values bool) ([]incident.Group, error) {
 	var groups []incident.Group
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
@@ -49,10 +49,10 @@ func (l *Ledger) OpenGroups(ctx context.Context, fingerprint string, values bool
 	return groups, nil
 }
 
-// maxAcceptances bounds what is read of acceptances: the newest are those that an incident ends with.
+// maxAcceptances limits how many acceptances are read. The newest ones matter to an incident that ends.
 const maxAcceptances = 10_000
 
-// Acceptances returns the divergences under a fingerprint that somebody answers for now, the newest acceptances in front.
+// Acceptances returns the divergences under a fingerprint that are accepted now, the newest acceptances first.
 func (l *Ledger) Acceptances(ctx context.Context, fingerprint string) ([]incident.Acceptance, error) {
 	var found []incident.Acceptance
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
@@ -96,7 +96,7 @@ func example(d verify.Divergence, values bool) incident.Example {
 	return e
 }
 
-// NewestFinished returns the newest pass of each kind that has ended, and that ever ran, in the order of their kinds.
+// NewestFinished returns the newest finished pass of each kind that ever ran, in the order of their kinds.
 func (l *Ledger) NewestFinished(ctx context.Context) ([]verify.Pass, error) {
 	var passes []verify.Pass
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {

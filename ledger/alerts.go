@@ -15,7 +15,7 @@ import (
 // alertsKept is how long resolved incidents and their messages are remembered.
 const alertsKept = 90 * 24 * time.Hour
 
-// Incidents returns all incidents that are open, and the newest of the gate, oldest first.
+// Incidents returns all open incidents and the newest one of the gate, oldest first.
 func (l *Ledger) Incidents(ctx context.Context) ([]incident.Incident, error) {
 	var found []incident.Incident
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
@@ -50,8 +50,8 @@ func scanIncident(row pgx.CollectableRow) (incident.Incident, error) {
 	return i, nil
 }
 
-// Apply stores changed incidents and enqueues their messages, all in one transaction under the lease. It returns
-// ErrFenced, and has done nothing, when the lease is lost.
+// Apply stores changed incidents and enqueues their messages, in one transaction under the lease. It returns ErrFenced,
+// and stores nothing, if the lease is lost.
 func (l *Ledger) Apply(ctx context.Context, held lease.Lease, changes []incident.Change, now time.Time) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		if err := holdLease(ctx, tx, held); err != nil {
@@ -94,7 +94,7 @@ func apply(ctx context.Context, tx pgx.Tx, c incident.Change, now time.Time) err
 	if err != nil {
 		return err
 	}
-	if i.Severity == incident.Critical { // one that has become critical does not wait for its own older messages
+	if i.Severity == incident.Critical { // a critical message does not wait for older messages of its incident
 		if _, err := tx.Exec(ctx, `UPDATE outbox SET not_before = NULL WHERE incident_id = $1 AND done_at IS NULL`, i.ID); err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func apply(ctx context.Context, tx pgx.Tx, c incident.Change, now time.Time) err
 }
 
 func enqueue(ctx context.Context, tx pgx.Tx, id int64, m incident.Message, now time.Time) error {
-	if m.Op == incident.Edit { // the newest text alone counts; one under way does no harm
+	if m.Op == incident.Edit { // only the newest text counts; one that is being sent does no harm
 		if _, err := tx.Exec(ctx, `DELETE FROM outbox WHERE incident_id = $1 AND op = 'edit' AND done_at IS NULL`, id); err != nil {
 			return err
 		}
@@ -122,8 +122,8 @@ func enqueue(ctx context.Context, tx pgx.Tx, id int64, m incident.Message, now t
 	return err
 }
 
-// AlertsPending counts the messages that should have been sent by now. One that waits for the end of the quiet hours, and what
-// is behind it in its thread, waits on purpose.
+// AlertsPending counts the messages that should have been sent by now. A message that waits for the end of the quiet
+// hours does not count, and the messages after it in its thread do not count.
 func (l *Ledger) AlertsPending(ctx context.Context, now time.Time) (int64, error) {
 	var pending int64
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {

@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// Checkup is what doctor wants to know of the ledger's database.
+// Checkup is what doctor needs to know of the ledger's database.
 type Checkup struct {
 	Server   string // version of the server, "15.14"
 	Database string
 	Role     string
 	Encoding string    // of the database; the ledger needs UTF8 to keep every text exactly
 	Clock    time.Time // of the server, read at the time of the call
-	// ReadOnly is true on a standby and where the role or database is set to read only: the ledger cannot work there.
+	// ReadOnly is true on a standby, and if the role or database is set to read only. Then the ledger cannot work.
 	ReadOnly bool
 
 	SchemaExists    bool
-	MayCreateSchema bool // matters only where there is none
+	MayCreateSchema bool // matters only if there is no schema
 	MayCreateTables bool // in the schema that exists
 	MayWrite        bool // all tables of the ledger that exist can be read and written
 
-	Version, WantVersion int64 // of the tables; Version is 0 where there are none, or where they may not be read
+	Version, WantVersion int64 // of the tables; Version is 0 if there are none, or if they may not be read
 }
 
-// Check looks at the database without changing it. An error means that it cannot be reached or does not let us in.
+// Check reads the database without changing it. An error means that it cannot be reached or refuses the login.
 func (l *Ledger) Check(ctx context.Context) (Checkup, error) {
 	bounded, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()

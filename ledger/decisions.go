@@ -20,12 +20,12 @@ import (
 
 // # The chain of decisions
 //
-// Each decision is a link: it carries the hash of the link before it, and its own hash is SHA-256 over all that it
-// holds, that hash included, every part with its length before it. So no link can be changed, removed or put between
-// without breaking the chain from there on. Who may write the table could compute a whole new chain, or cut off its
-// end: both show against a head that somebody kept elsewhere, which is why each decision prints it.
+// Each decision is a link of a chain. It holds the hash of the link before it. Its own hash is SHA-256 over everything
+// in it, that hash included, with the length before each part. So a link cannot be changed, removed or inserted without
+// breaking the chain after it. A person who may write the table could compute a whole new chain, or cut off its end.
+// Both are noticed if the head was kept in another place, so each decision prints its head.
 
-// chainVersion is the first part of what is hashed; another encoding needs another.
+// chainVersion is the first part of the hashed data. Another encoding needs another version.
 const chainVersion = "crosscheck decision 1"
 
 // link is one row of the chain.
@@ -38,7 +38,7 @@ type link struct {
 	prev, hash         []byte
 }
 
-// sum is the hash over everything in the link but the hash itself.
+// sum returns the hash over everything in the link except the hash itself.
 func (k link) sum() []byte {
 	h := sha256.New()
 	part(h, chainVersion)
@@ -50,28 +50,28 @@ func (k link) sum() []byte {
 	return h.Sum(nil)
 }
 
-// part adds a text with its length before it, so that no two lists of parts read the same.
+// part adds a text with its length before it, so that two different lists of parts never give the same bytes.
 func part(h hash.Hash, text string) {
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(text))))
 	h.Write([]byte(text))
 }
 
-// RecordDecision appends a decision with the evidence that led to it, and says where it is now. Appends of several
-// processes come one after the other.
+// RecordDecision appends a decision with its evidence, and returns its place. Appends of several processes are
+// serialised.
 func (l *Ledger) RecordDecision(ctx context.Context, who string, d gate.Decision, e gate.Evidence) (gate.Record, error) {
 	record, _, err := l.record(ctx, who, d, e, func(link) bool { return true })
 	return record, err
 }
 
-// RecordFlip does the same where the answer or the fingerprint is another than that of the newest decision on record;
-// recorded is false where it is not, whoever recorded that one.
+// RecordFlip does the same if the answer or the fingerprint differs from the newest recorded decision. recorded is
+// false if they are the same, whichever process recorded it.
 func (l *Ledger) RecordFlip(ctx context.Context, who string, d gate.Decision, e gate.Evidence) (record gate.Record, recorded bool, err error) {
 	return l.record(ctx, who, d, e, func(newest link) bool {
 		return newest.answer != string(d.Decision) || newest.fingerprint != d.Fingerprint
 	})
 }
 
-// record appends where wanted says so of the newest link, the zero link in an empty chain.
+// record appends if wanted returns true for the newest link. In an empty chain that is the zero link.
 func (l *Ledger) record(ctx context.Context, who string, d gate.Decision, e gate.Evidence, wanted func(link) bool) (gate.Record, bool, error) {
 	d.Record = nil
 	k := link{at: micro(d.At), who: storable(who), fingerprint: storable(d.Fingerprint), answer: string(d.Decision)}
@@ -86,7 +86,7 @@ func (l *Ledger) record(ctx context.Context, who string, d gate.Decision, e gate
 	k.evidence, k.decision = string(evidence), string(decision)
 	recorded := false
 	err = l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
-		// Without the lock two processes would both follow the same link; the primary key would refuse the second.
+		// Without the lock, two processes would follow the same link, and the primary key would reject the second one.
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('crosscheck decisions ' || $1, 0))`, l.schema); err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (l *Ledger) record(ctx context.Context, who string, d gate.Decision, e gate
 	return gate.Record{Seq: k.seq, Who: k.who, Hash: hex.EncodeToString(k.hash)}, true, nil
 }
 
-// storable is a text as PostgreSQL keeps it.
+// storable returns a text in the form in which PostgreSQL can keep it.
 func storable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
@@ -127,7 +127,7 @@ func scanLink(row pgx.CollectableRow) (link, error) {
 	return k, err
 }
 
-// newestLink is the zero link, with an empty hash, in an empty chain.
+// newestLink returns the newest link; the zero link, with an empty hash, if the chain is empty.
 func newestLink(ctx context.Context, tx pgx.Tx) (link, error) {
 	rows, err := tx.Query(ctx, `SELECT `+linkColumns+` FROM decision ORDER BY seq DESC LIMIT 1`)
 	if err != nil {
@@ -140,19 +140,19 @@ func newestLink(ctx context.Context, tx pgx.Tx) (link, error) {
 	return k, err
 }
 
-// Chain is what VerifyChain has seen.
+// Chain is the result of VerifyChain.
 type Chain struct {
-	Length int64  // links that are sound, from the first one on
-	Head   string // hash of the last of them; empty where there is none
-	// Broken is the first link that is not as it was written, 0 where all are; Why says what is wrong with it.
+	Length int64  // number of sound links from the beginning
+	Head   string // hash of the last of them; empty if there is none
+	// Broken is the first link that was changed; 0 if all are sound. Why says what is wrong with it.
 	Broken int64
 	Why    string
-	// HeadFound is true when the head that was asked for is the hash of one of the sound links.
+	// HeadFound is true if the given head is the hash of one of the sound links.
 	HeadFound bool
 }
 
-// VerifyChain reads the whole chain, in one snapshot and link by link, up to the first one that is not sound. head, where
-// it is not empty, is looked for among the hashes: a chain that was cut off is sound and does not hold it any more.
+// VerifyChain reads the whole chain in one snapshot, link by link, up to the first one that is not sound. If head is
+// not empty, it looks for head among the hashes: a chain that was cut off is sound, but no longer has it.
 func (l *Ledger) VerifyChain(ctx context.Context, head string) (Chain, error) {
 	c := Chain{}
 	wanted, err := hex.DecodeString(head)
@@ -187,7 +187,7 @@ func (l *Ledger) VerifyChain(ctx context.Context, head string) (Chain, error) {
 	return c, nil
 }
 
-// flaw is the number of the link that is wrong, and why, where this one does not follow the one before it.
+// flaw returns the number of the wrong link and the reason, if this link does not follow the one before it.
 func (k link) flaw(length int64, before []byte) (int64, string) {
 	switch {
 	case k.seq > length+1:
@@ -195,7 +195,7 @@ func (k link) flaw(length int64, before []byte) (int64, string) {
 	case !bytes.Equal(k.sum(), k.hash):
 		return k.seq, "it was changed: its hash is not that of its content"
 	case !bytes.Equal(k.prev, before):
-		return k.seq, fmt.Sprintf("it does not follow decision %d as that is now: one of the two was replaced or put in", length)
+		return k.seq, fmt.Sprintf("it does not follow decision %d: one of the two was replaced or inserted", length)
 	}
 	return 0, ""
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// storedMismatch is a mismatch in jsonb. The names are part of the schema: changing one needs a migration.
+// storedMismatch is a mismatch in jsonb. Its names are part of the schema, so changing one needs a migration.
 type storedMismatch struct {
 	Kind             compare.Kind  `json:"kind"`
 	Hop              order.Hop     `json:"hop"`
@@ -19,8 +19,8 @@ type storedMismatch struct {
 	ProjectionCopies int           `json:"projection_copies"`
 }
 
-// storedField keeps three things apart: a string is the exact text of the value, null is the SQL NULL, and a name
-// that is not there means that the side has no such order. Numbers are strings too, so that nothing rounds them.
+// storedField distinguishes three things: a string is the exact text of the value, null is the SQL NULL, and an absent
+// name means that the side has no such order. Numbers are strings too, so that they are never rounded.
 type storedField struct {
 	Name       string          `json:"name"`
 	Legacy     json.RawMessage `json:"legacy,omitempty"`
@@ -92,7 +92,7 @@ func decodeValue(raw json.RawMessage) (*order.Value, error) {
 	return &v, nil
 }
 
-// encodeMismatch returns NULL for no mismatch. The key is not stored twice.
+// encodeMismatch returns NULL for no mismatch. It leaves out the key, which is stored in the row.
 func encodeMismatch(m *compare.Mismatch) (*string, error) {
 	if m == nil {
 		return nil, nil

@@ -12,11 +12,11 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Evidence gathers what the gate judges, all of it as of one snapshot. Samples count that started at most horizon
-// before now; a horizon of zero or less counts them all.
+// Evidence gathers what the gate judges, as of one snapshot. It counts the samples that started at most horizon before
+// now; a horizon of zero or less counts all samples.
 //
-// Of a sample that broke off, only what it proved to be different counts: nobody knows which of the rest it had read.
-// Runs that never took place (Missed) are not passes to the gate: they say nothing about the orders.
+// Of a sample that broke off, only proven differences count, because the rest of what it read is not known. Runs that
+// never took place (Missed) are not passes to the gate, because they say nothing about the orders.
 func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time, horizon time.Duration) (gate.Evidence, error) {
 	e := gate.Evidence{Fingerprint: fingerprint}
 	var since time.Time
@@ -65,8 +65,8 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 	return e, nil
 }
 
-// newestPass returns the newest finished pass of the kind under the fingerprint; without one, whether there are
-// finished passes of the pair under another.
+// newestPass returns the newest finished pass of the kind under the fingerprint. If there is none, it reports whether
+// the pair has finished passes under another fingerprint.
 func (l *Ledger) newestPass(ctx context.Context, tx pgx.Tx, kind verify.PassKind, fingerprint string) (*gate.Pass, bool, error) {
 	p, err := newestFinished(ctx, tx, fingerprint, "true", kind)
 	if err != nil {
@@ -82,7 +82,8 @@ func (l *Ledger) newestPass(ctx context.Context, tx pgx.Tx, kind verify.PassKind
 	return nil, void, err
 }
 
-// newestFinished returns the newest finished pass of the kinds under the fingerprint that meets the condition; nil without one.
+// newestFinished returns the newest finished pass of the kinds under the fingerprint that meets the condition; nil if
+// there is none.
 func newestFinished(ctx context.Context, tx pgx.Tx, fingerprint, condition string, kinds ...verify.PassKind) (*verify.Pass, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT `+passColumns+` FROM pass
@@ -101,7 +102,7 @@ func newestFinished(ctx context.Context, tx pgx.Tx, fingerprint, condition strin
 func sampling(ctx context.Context, tx pgx.Tx, fingerprint string, since time.Time) (gate.Sampling, error) {
 	var s gate.Sampling
 	var oldest *time.Time
-	// The population is as large as the larger side at the newest sample.
+	// The population is the size of the larger side at the newest sample.
 	err := tx.QueryRow(ctx, `
 		SELECT count(*),
 			coalesce(sum(CASE WHEN coverage >= 1 THEN `+sampledFact+` ELSE sampled_diverged END), 0)::bigint,
@@ -124,8 +125,8 @@ func schedules(ctx context.Context, tx pgx.Tx, pair verify.PairID, e *gate.Evide
 	return err
 }
 
-// streak looks back from the newest finished full or sample pass to the last one that diverged; nil without any pass.
-// Passes that matched are pruned after a while (Retention), so a streak is never longer than that.
+// streak looks back from the newest finished full or sample pass to the last one that diverged; nil if there is no
+// pass. Passes that matched are pruned after a while (Retention), so a streak is never longer than that.
 func streak(ctx context.Context, tx pgx.Tx, fingerprint string) (*gate.Streak, error) {
 	var s gate.Streak
 	var since, newest, broken *time.Time

@@ -6,8 +6,8 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// What the gate reads of the facts of a pass is in this file alone. Sums over many passes are SQL's, so two facts have a
-// name here.
+// The gate reads facts of a pass only in this file. Sums over many passes are computed in SQL, so two facts are named
+// here.
 const (
 	sampledFact    = `coalesce((facts->>'sampled')::bigint, 0)`
 	populationFact = `coalesce(greatest((facts->>'legacy_rows')::bigint, (facts->>'projection_rows')::bigint), 0)`
@@ -19,7 +19,7 @@ const (
 	foundChanges = `coverage >= 1 AND (facts #>> '{changes,recorded}')::bigint > 0`
 )
 
-// evidencePass is a pass as the gate judges it. One whose facts this program cannot read is not known to be a match.
+// evidencePass is a pass as the gate judges it. If this program cannot read its facts, it does not count as a match.
 func evidencePass(p verify.Pass) *gate.Pass {
 	g := gate.Pass{
 		ID: int64(p.ID), Kind: string(p.Kind), Verdict: string(p.Result.Verdict), Reason: p.Result.Reason,
@@ -35,13 +35,13 @@ func evidencePass(p verify.Pass) *gate.Pass {
 		g.Strata = evidenceStrata(f.Strata)
 	case verify.UnknownFacts:
 		if p.Result.Verdict == compare.Match {
-			g.Verdict, g.Reason = string(compare.Unverified), "the pass was written by another version of crosscheck, which knew more of it"
+			g.Verdict, g.Reason = string(compare.Unverified), "the pass was written by another version of crosscheck with facts that this one does not know"
 		}
 	}
 	return &g
 }
 
-// evidenceCounts keeps nil (not counted) apart from empty (counted, and there were no rows).
+// evidenceCounts distinguishes nil (not counted) from empty (counted, and there were no rows).
 func evidenceCounts(counts []verify.GroupCount) []gate.GroupCount {
 	if counts == nil {
 		return nil
@@ -63,8 +63,8 @@ func evidenceStrata(strata []verify.Stratum) (out []gate.Stratum) {
 	return out
 }
 
-// evidenceEvents is what a full verification has shown that compared all of legacy with the events. What was not judged has
-// not been shown to have them, and no more orders have events than the events give.
+// evidenceEvents is the result of a full verification that compared all of legacy with the events. Unjudged orders do
+// not count as having their events, and at most as many orders have events as the events give.
 func evidenceEvents(p *verify.Pass) *gate.EventsEvidence {
 	if p == nil {
 		return nil
@@ -79,7 +79,7 @@ func evidenceEvents(p *verify.Pass) *gate.EventsEvidence {
 	}
 }
 
-// evidenceChanges is what a pass has shown that drew orders and found changes in legacy's own record.
+// evidenceChanges is the result of a pass that drew orders and found changes in legacy's own record.
 func evidenceChanges(p *verify.Pass) *gate.ChangesEvidence {
 	if p == nil {
 		return nil

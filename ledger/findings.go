@@ -75,7 +75,7 @@ func scanDivergence(row pgx.CollectableRow) (verify.Divergence, error) {
 }
 
 // PassDivergences returns up to limit divergences that the pass opened or renewed and that are open or accepted, oldest
-// first. What a pass renewed is remembered for two days after its end.
+// first. The ledger keeps what a pass renewed for two days after its end.
 func (l *Ledger) PassDivergences(ctx context.Context, id verify.PassID, limit int) ([]verify.Divergence, error) {
 	return l.queryDivergences(ctx, `
 		SELECT `+divergenceColumns+` FROM sighting s JOIN divergence d ON d.id = s.divergence_id
@@ -83,8 +83,8 @@ func (l *Ledger) PassDivergences(ctx context.Context, id verify.PassID, limit in
 		ORDER BY d.first_seen, d.order_key, d.hop LIMIT $2`, id, limit)
 }
 
-// Divergences returns up to limit divergences in the state: open and accepted ones oldest first, resolved ones by when
-// they were resolved, the last one first.
+// Divergences returns up to limit divergences in the state. Open and accepted ones come oldest first, resolved ones by
+// their resolution, newest first.
 func (l *Ledger) Divergences(ctx context.Context, state verify.DivergenceState, limit int) ([]verify.Divergence, error) {
 	order := "d.first_seen, d.order_key, d.hop"
 	if state == verify.Resolved {

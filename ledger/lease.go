@@ -13,8 +13,8 @@ import (
 
 var _ lease.Store = (*Ledger)(nil)
 
-// Acquire takes the lease of a job for ttl, by the database's clock, with a token greater than all before it. It
-// returns ErrHeld while somebody holds it, the same holder included: a process that starts again under its old
+// Acquire takes the lease of a job for ttl, by the database's clock. Its token is greater than all before it. It
+// returns ErrHeld while any process holds it, even one with the same holder: a process that starts again under its old
 // name is another process.
 func (l *Ledger) Acquire(ctx context.Context, job, holder string, ttl time.Duration) (lease.Lease, error) {
 	if ttl <= 0 {
@@ -25,7 +25,7 @@ func (l *Ledger) Acquire(ctx context.Context, job, holder string, ttl time.Durat
 		if err := refuseHeld(ctx, tx, job); err != nil {
 			return err
 		}
-		// Not one statement: ON CONFLICT (job) DO UPDATE would stumble over the other unique index when two processes
+		// This is not one statement: ON CONFLICT (job) DO UPDATE would fail on the other unique index if two processes
 		// insert the same job at once.
 		_, err := tx.Exec(ctx, `
 			INSERT INTO lease (job, token, holder, acquired_at, expires_at)
@@ -33,7 +33,7 @@ func (l *Ledger) Acquire(ctx context.Context, job, holder string, ttl time.Durat
 		if err != nil {
 			return err
 		}
-		// Waits for writes that the last holder has under way, and looks at the clock again afterwards.
+		// Wait for writes of the last holder that are still running, and look at the clock again afterwards.
 		err = tx.QueryRow(ctx, `
 			UPDATE lease SET token = token + 1, holder = $2, acquired_at = clock_timestamp(),
 				expires_at = clock_timestamp() + $3::interval
@@ -50,7 +50,7 @@ func (l *Ledger) Acquire(ctx context.Context, job, holder string, ttl time.Durat
 	return held, nil
 }
 
-// refuseHeld spares the common loser the wait for the winner's writes, and names the winner.
+// refuseHeld names the winner. It saves the loser the wait for the winner's writes.
 func refuseHeld(ctx context.Context, tx pgx.Tx, job string) error {
 	var holder string
 	var until time.Time
@@ -65,14 +65,14 @@ func refuseHeld(ctx context.Context, tx pgx.Tx, job string) error {
 	return fmt.Errorf("%w: %s, until %s", lease.ErrHeld, holder, until.UTC().Format(time.RFC3339))
 }
 
-// Renew prolongs the lease to ttl from now. It returns ErrFenced when the lease has run out, even if nobody has
-// taken it yet: the pass may have been given up in the meantime.
+// Renew prolongs the lease to ttl from now. It returns ErrFenced if the lease has expired, even if no other process has
+// taken it yet, because the pass may have been given up in the meantime.
 func (l *Ledger) Renew(ctx context.Context, held lease.Lease, ttl time.Duration) error {
 	return l.setExpiry(ctx, "renewing", held, ttl)
 }
 
-// Release ends the lease at once, so that the next process need not wait for it to run out. It returns ErrFenced
-// when there was nothing to release any more.
+// Release ends the lease at once, so that the next process need not wait until it expires. It returns ErrFenced if
+// there was nothing to release.
 func (l *Ledger) Release(ctx context.Context, held lease.Lease) error {
 	return l.setExpiry(ctx, "releasing", held, 0)
 }

@@ -1,16 +1,16 @@
-// Package ledger is crosscheck's own durable record in PostgreSQL: passes, the recheck queue, divergences, leases
-// and schedules. Passes write facts into it; gate, metrics and web only read from it.
+// Package ledger is crosscheck's own durable record in PostgreSQL: passes, the recheck queue, divergences, leases and
+// schedules. Passes write facts into it; gate, metrics and web only read from it.
 //
 // # Invariant
 //
-// Nothing that a process learned is lost with the process, and nothing is written twice for one job: every write of
-// a pass is one transaction that first proves, under a row lock, that the writer's fencing token is the job's
-// newest and has not run out. A pass that nobody finished never reads as a finished one.
+// Nothing that a process has learned is lost when the process dies, and nothing is written twice for one job. Every
+// write of a pass is one transaction. It first proves, under a row lock, that the writer's fencing token is the job's
+// newest and has not expired. A pass that was not finished never reads as a finished one.
 //
 // # Layout
 //
-// All tables live in one schema of their own. Every connection has its search_path pinned to that schema, so that
-// no statement here names it, and no object of another schema is ever taken for one of ours.
+// All tables are in one schema. Every connection has its search_path pinned to that schema, so that no statement needs
+// to name it, and an object of another schema is never used by mistake.
 package ledger
 
 import (
@@ -31,14 +31,14 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// DefaultSchema is where the tables are unless the configuration names another schema.
+// DefaultSchema is the schema of the tables, unless the configuration names another one.
 const DefaultSchema = "crosscheck"
 
 const (
 	defaultTimeout = 30 * time.Second
 	bulkFactor     = 4 // bulk statements may take this many times the timeout of the others
 	lockTimeout    = 20 * time.Second
-	idleInTx       = 60 * time.Second // a process that hangs within a transaction must not hold its locks for ever
+	idleInTx       = 60 * time.Second // a process that hangs in a transaction must not hold its locks for ever
 	maxIdentifier  = 63               // bytes of a name that PostgreSQL keeps
 )
 
@@ -46,10 +46,10 @@ var (
 	// ErrNewerSchema is returned by every call when a newer program has migrated the schema.
 	ErrNewerSchema = errors.New("ledger was migrated by a newer crosscheck")
 
-	// ErrWaiting is returned by FinishPass when a pass with suspects in the queue is to be called a match.
+	// ErrWaiting is returned by FinishPass for a match while suspects of the pass are still in the queue.
 	ErrWaiting = errors.New("suspects of the pass still wait for their recheck")
 
-	// ErrPassDone is returned by writes to a pass that has its final verdict already.
+	// ErrPassDone is returned by writes to a pass that already has its final verdict.
 	ErrPassDone = errors.New("pass is done")
 
 	// ErrNotSettling is returned by Adopt for a pass that is not waiting for its rechecks.
@@ -59,10 +59,10 @@ var (
 // Config says where the ledger is.
 type Config struct {
 	DSN    string
-	Schema string        // empty is DefaultSchema
-	Pair   verify.PairID // of whose passes and schedules the ledger tells; empty is verify.MainPair
+	Schema string        // empty means DefaultSchema
+	Pair   verify.PairID // the pair whose passes and schedules the ledger returns; empty means verify.MainPair
 	Logger *slog.Logger  // nil discards
-	// Timeout is the deadline of one statement; zero is 30 s. Bulk statements get four times as much.
+	// Timeout is the deadline of one statement; zero means 30 s. Bulk statements get four times as much.
 	Timeout time.Duration
 }
 
@@ -73,7 +73,7 @@ type Ledger struct {
 	pair    verify.PairID
 	log     *slog.Logger
 	timeout time.Duration
-	current atomic.Bool // the schema was seen to have this program's version
+	current atomic.Bool // the schema is known to have this program's version
 }
 
 var (
@@ -82,8 +82,8 @@ var (
 	_ board.Reported = (*Ledger)(nil)
 )
 
-// Open prepares a ledger. It neither connects nor migrates: a database that is down now may be up later, and every
-// call says so by itself. The caller closes it.
+// Open prepares a ledger. It neither connects nor migrates, because a database that is down now may be up later; every
+// call then returns its own error. The caller closes the ledger.
 func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if c.Schema == "" {
 		c.Schema = DefaultSchema
@@ -111,7 +111,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	return &Ledger{pool: pool, schema: c.Schema, pair: c.Pair, log: c.Logger, timeout: c.Timeout}, nil
 }
 
-// Close ends all connections, after the calls that are under way.
+// Close ends all connections, after the running calls.
 func (l *Ledger) Close() { l.pool.Close() }
 
 // Pair implements [verify.Journal].
@@ -128,13 +128,13 @@ func checkSchemaName(name string) error {
 		return errors.New("ledger schema contains a zero byte")
 	case strings.HasPrefix(name, "pg_"), name == "information_schema":
 		return fmt.Errorf("ledger schema %q belongs to PostgreSQL", name)
-	case name == "$user": // search_path gives it a meaning of its own, quoted or not
+	case name == "$user": // search_path gives it a special meaning, quoted or not
 		return errors.New(`ledger schema cannot be "$user"`)
 	}
 	return nil
 }
 
-// pinSession makes a session mean the same whatever the server, the database or the role have as defaults.
+// pinSession makes a session independent of the defaults of the server, the database and the role.
 func pinSession(c *pgx.ConnConfig, schema string, timeout time.Duration) {
 	for name, value := range map[string]string{
 		"search_path":                         searchPath(schema),
@@ -163,7 +163,7 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 
 func (l *Ledger) bulkTimeout() time.Duration { return bulkFactor * l.timeout }
 
-// Clock is the time by the ledger's database, which all processes that use the ledger have in common. It asks for no table.
+// Clock returns the time of the ledger's database, which all processes that use the ledger share. It reads no table.
 func (l *Ledger) Clock(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()

@@ -20,15 +20,15 @@ import (
 
 const (
 	versionTable = "goose_db_version"
-	// Migrating waits for another process that migrates: so many tries, one a second.
+	// The number of attempts, one a second, while another process migrates.
 	migrationTries = 120
 )
 
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// Migrate creates the schema and brings its tables to this program's version. It does nothing when they have it
-// already, may be called by many processes at once, and returns ErrNewerSchema rather than touch a newer one.
+// Migrate creates the schema and brings its tables to this program's version. It does nothing if they have that
+// version. Many processes may call it at once. It returns ErrNewerSchema, and changes nothing, if the schema is newer.
 func (l *Ledger) Migrate(ctx context.Context) error {
 	err := l.Ready(ctx)
 	if !errors.Is(err, board.ErrNotMigrated) {
@@ -47,8 +47,8 @@ func (l *Ledger) createSchema(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.bulkTimeout())
 	defer cancel()
 	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
-		// Two CREATE SCHEMA IF NOT EXISTS at once can fail on the catalogue's index, and even one that finds the
-		// schema needs the right to create it: so lock, and look first.
+		// Two CREATE SCHEMA IF NOT EXISTS at once can fail on the catalogue's index. Even if the schema exists, the
+		// statement needs the right to create it. So lock, and look first.
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('crosscheck schema ' || $1, 0))`, l.schema); err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (l *Ledger) createSchema(ctx context.Context) error {
 	})
 }
 
-// migrate works on a connection of its own, without the pool's statement timeout: a migration takes what it takes.
+// migrate uses its own connection, without the pool's statement timeout, because a migration may take long.
 func (l *Ledger) migrate(ctx context.Context) (err error) {
 	cfg := l.pool.Config().ConnConfig.Copy()
 	cfg.RuntimeParams["statement_timeout"] = "0"
@@ -103,7 +103,7 @@ func provider(db *sql.DB, l *Ledger) (*goose.Provider, error) {
 func WantVersion() int64 {
 	files, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
-		return 0 // cannot be: the pattern is constant
+		return 0 // cannot happen: the pattern is constant
 	}
 	var newest int64
 	for _, f := range files {
@@ -114,8 +114,8 @@ func WantVersion() int64 {
 	return newest
 }
 
-// Ready returns nil when the schema has the version that this program works with, [board.ErrNotMigrated] or ErrNewerSchema
-// when it has another, and any other error when the database does not answer.
+// Ready returns nil if the schema has the version of this program. It returns [board.ErrNotMigrated] or ErrNewerSchema
+// if it has another version, and any other error if the database does not answer.
 func (l *Ledger) Ready(ctx context.Context) error {
 	if l.current.Load() {
 		return nil
@@ -137,7 +137,7 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	return nil
 }
 
-// version is 0 where there are no tables.
+// version returns 0 if there are no tables.
 func (l *Ledger) version(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
@@ -159,7 +159,7 @@ func (l *Ledger) version(ctx context.Context) (int64, error) {
 	return version, err
 }
 
-// SQLSTATEs that mean something to the ledger.
+// SQLSTATEs that the ledger handles.
 const (
 	undefinedTable        = "42P01"
 	insufficientPrivilege = "42501"

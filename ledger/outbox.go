@@ -13,10 +13,9 @@ import (
 	"github.com/nordvarg/crosscheck/lease"
 )
 
-// NextDelivery returns the oldest message that may be sent now; false when there is none. A message may be sent when
-// those before it in its thread are done, when its quiet hours are over, and when no message has been told to wait.
-// One that Slack has refused to take five times comes last: if it can never be delivered it delays the others, and does not
-// stop them.
+// NextDelivery returns the oldest message that may be sent now; false if there is none. A message may be sent when
+// those before it in its thread are done, when its quiet hours are over, and when no message has been told to wait. A
+// message that Slack has refused five times comes last, so that it delays the others only a little.
 func (l *Ledger) NextDelivery(ctx context.Context, now time.Time) (incident.Delivery, bool, error) {
 	var d incident.Delivery
 	var body []byte
@@ -45,16 +44,16 @@ func (l *Ledger) NextDelivery(ctx context.Context, now time.Time) (incident.Deli
 	return d, true, nil
 }
 
-// BeginDelivery notes, under the lease, that a message is about to be sent. From then on it may have arrived. Whoever
-// finds it in that state, another process included, waits until retryAt. It returns ErrFenced when the lease is lost.
+// BeginDelivery notes, under the lease, that a message is about to be sent. From then on it may have arrived. Any
+// process that finds it in this state waits until retryAt. It returns ErrFenced if the lease is lost.
 func (l *Ledger) BeginDelivery(ctx context.Context, held lease.Lease, id int64, now, retryAt time.Time) error {
 	return l.updateDelivery(ctx, held, "beginning", `
 		UPDATE outbox SET attempts = attempts + 1, attempted_at = coalesce(attempted_at, $2), retry_at = $3
 		WHERE id = $1 AND done_at IS NULL`, id, micro(now), micro(retryAt))
 }
 
-// EndDelivery notes how an attempt ended. Of a parent it keeps where it is. An incident that is open and whose parent is gone
-// gets another, with the text as it is now, in place of everything that waits for the one that is gone.
+// EndDelivery notes how an attempt ended. For a parent it keeps its place. If the parent of an open incident is gone,
+// the incident gets a new parent with the current text, in place of all messages that wait for the old one.
 func (l *Ledger) EndDelivery(ctx context.Context, held lease.Lease, id int64, e incident.Ending, now time.Time) error {
 	if e.Outcome == incident.Refused && e.ParentGone {
 		return l.replaceParent(ctx, held, id, e, now)
@@ -78,7 +77,7 @@ func (l *Ledger) EndDelivery(ctx context.Context, held lease.Lease, id int64, e 
 	return fmt.Errorf("ending delivery %d: unknown outcome %q", id, e.Outcome)
 }
 
-// replaceParent does so once for each parent: what is refused later finds none that is known.
+// replaceParent does this once for each parent, because a later refusal finds no known parent.
 func (l *Ledger) replaceParent(ctx context.Context, held lease.Lease, id int64, e incident.Ending, now time.Time) error {
 	return l.updateDelivery(ctx, held, "ending", `
 		WITH done AS (

@@ -57,8 +57,8 @@ func (l *Ledger) ScanDone(ctx context.Context, held lease.Lease, id verify.PassI
 	return nil
 }
 
-// FinishPass implements [verify.Journal]. Suspects that are still in the queue leave it and count as unverified in
-// the pass's tally; a pass that has some cannot be a match (ErrWaiting), nor can one whose scan never ended.
+// FinishPass implements [verify.Journal]. Suspects that are still in the queue leave it and count as unverified in the
+// pass's tally. A pass that has some cannot be a match (ErrWaiting), nor can a pass whose scan never ended.
 func (l *Ledger) FinishPass(ctx context.Context, held lease.Lease, id verify.PassID, r verify.Result, at time.Time) error {
 	err := l.writePass(ctx, held, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
 		waiting, sampled, err := emptyQueue(ctx, tx, id)
@@ -84,7 +84,7 @@ func (l *Ledger) FinishPass(ctx context.Context, held lease.Lease, id verify.Pas
 	return nil
 }
 
-// emptyQueue drops the suspects that nobody judged, and counts them and those of them that were drawn uniformly.
+// emptyQueue drops the unjudged suspects. It counts all of them, and those that were drawn uniformly.
 func emptyQueue(ctx context.Context, tx pgx.Tx, id verify.PassID) (waiting, sampled int64, err error) {
 	rows, err := tx.Query(ctx, `
 		WITH rest AS (DELETE FROM suspect WHERE pass_id = $1 RETURNING counted, in_sample)
@@ -137,7 +137,7 @@ func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	return p, nil
 }
 
-// encodeFacts returns NULL for none.
+// encodeFacts returns NULL if there are no facts.
 func encodeFacts(f verify.Facts) (*string, error) {
 	if f == nil {
 		return nil, nil

@@ -9,11 +9,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ErrPooled is returned by every call where a pooler drops the settings that a session of the ledger begins with. Nothing is
-// set in such a session: it may be somebody else's next.
-var ErrPooled = errors.New("a pooler before the ledger drops the settings of the session")
+// ErrPooled is returned by every call if a pooler drops the settings with which a session of the ledger begins. The
+// ledger changes no setting in such a session, because the next client may get it.
+var ErrPooled = errors.New("a pooler in front of the ledger drops the settings of the session")
 
-// Pooled is true for ErrPooled, and for the answer of a pooler that refuses those settings.
+// Pooled returns true for ErrPooled, and for the error of a pooler that refuses those settings.
 func Pooled(err error) bool {
 	if errors.Is(err, ErrPooled) {
 		return true
@@ -25,8 +25,8 @@ func Pooled(err error) bool {
 const settingsSQL = `SELECT pg_catalog.current_setting('search_path'),
 	(extract(epoch FROM pg_catalog.current_setting('lock_timeout')::interval) * 1000)::bigint::text`
 
-// ownSession proves that the settings of the startup packet have arrived. Poolers pass on a few that they know, and these two
-// are not among them.
+// ownSession proves that the settings of the startup packet have arrived. Poolers pass on a few settings that they
+// know; these two are not among them.
 func ownSession(schema string) func(context.Context, *pgconn.PgConn) error {
 	return func(ctx context.Context, conn *pgconn.PgConn) error {
 		results, err := conn.Exec(ctx, settingsSQL).ReadAll()

@@ -8,10 +8,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sightingsKept is how long after a pass's end its list of renewed divergences stays: long enough for every report.
+// sightingsKept is how long after a pass's end its list of renewed divergences is kept, long enough for every report.
 const sightingsKept = 48 * time.Hour
 
-// Retention says how long the ledger remembers. Failures stay longer than successes; open divergences for ever.
+// Retention says how long the ledger keeps its records. It keeps failures longer than successes, and open divergences
+// for ever.
 type Retention struct {
 	Clean  time.Duration // of passes that matched; zero is 14 days
 	Failed time.Duration // of all other passes, and of resolved divergences; zero is 365 days
@@ -28,11 +29,11 @@ func (r Retention) withDefaults() Retention {
 	return r
 }
 
-// Pruned counts what Prune dropped.
+// Pruned counts what Prune deleted.
 type Pruned struct{ Passes, Divergences int64 }
 
-// Prune drops what is older than the retention. The newest finished pass of each kind and fingerprint always stays,
-// whatever its verdict: it is what the gate goes by. It works in small transactions and may run beside everything.
+// Prune deletes what is older than the retention. The newest finished pass of each kind and fingerprint always stays,
+// whatever its verdict, because the gate judges it. Prune works in small transactions and may run at any time.
 func (l *Ledger) Prune(ctx context.Context, now time.Time, r Retention) (Pruned, error) {
 	r = r.withDefaults()
 	var pruned Pruned

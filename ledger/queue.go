@@ -13,10 +13,10 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// batchRows is how many rows one statement writes at most. Larger requests are cut, within one transaction.
+// batchRows is the most rows that one statement writes. Larger requests are split, within one transaction.
 const batchRows = 10_000
 
-// suspectArrays are suspects column by column, as unnest takes them: one statement a batch, whatever its size.
+// suspectArrays are suspects as columns, as unnest needs them: one statement for a batch of any size.
 type suspectArrays struct {
 	keys                                                       []string
 	observed, legacyChanged, projectionReached, firstSeen, due []time.Time
@@ -53,11 +53,11 @@ func (a *suspectArrays) add(s verify.Suspect) error {
 	return nil
 }
 
-// ifMoved is the condition that a suspect in the queue is not in the state of the one that comes.
+// ifMoved is the condition that a suspect in the queue has another state than the new one.
 const ifMoved = `(suspect.legacy_state, suspect.projection_state, suspect.events_state)
 	IS DISTINCT FROM (excluded.legacy_state, excluded.projection_state, excluded.events_state)`
 
-// write puts the suspects into the pass's queue, replacing those of the same key that meet the condition.
+// write puts the suspects into the pass's queue. It replaces those with the same key that meet the condition.
 func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, replace string) error {
 	if len(a.keys) == 0 {
 		return nil
@@ -80,7 +80,7 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 	return err
 }
 
-// AddSuspects implements [verify.Queue]. Of several suspects with one key the last one counts.
+// AddSuspects implements [verify.Queue]. If several suspects have one key, the last one counts.
 func (l *Ledger) AddSuspects(ctx context.Context, held lease.Lease, id verify.PassID, suspects []verify.Suspect) error {
 	err := l.writePass(ctx, held, id, shared, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
 		for chunk := range slices.Chunk(suspects, batchRows) {
@@ -102,7 +102,7 @@ func (l *Ledger) AddSuspects(ctx context.Context, held lease.Lease, id verify.Pa
 	return nil
 }
 
-// lastByKey drops all but the last item of each key: one statement cannot write a row twice.
+// lastByKey drops all but the last item of each key, because one statement cannot write a row twice.
 func lastByKey[T any](items []T, key func(T) order.Key) []T {
 	last := make(map[order.Key]int, len(items)) // key → index of its last item
 	for i, item := range items {
@@ -173,7 +173,7 @@ func (l *Ledger) NextDue(ctx context.Context, id verify.PassID) (int64, time.Tim
 	return waiting, orZero(due), nil
 }
 
-// SuspectCount is how many suspects wait, of all passes.
+// SuspectCount returns how many suspects of all passes wait.
 func (l *Ledger) SuspectCount(ctx context.Context) (int64, error) {
 	var n int64
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {

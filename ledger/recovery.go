@@ -11,16 +11,16 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// reasonAbandoned is what a pass says whose process ended before both sides were read.
+// reasonAbandoned is the reason of a pass whose process ended before both sides were read.
 const reasonAbandoned = "process ended during the scan"
 
-// orphan holds of a pass p whose lease is not live. A lease that has run out never comes back (see Renew).
+// orphan is true for a pass p whose lease is not live. An expired lease never comes back (see Renew).
 const orphan = `NOT EXISTS (SELECT FROM lease l WHERE l.job = p.job AND l.token = p.token AND l.expires_at > clock_timestamp())`
 
-// Abandoned looks for passes of the given kinds (all when none is given) whose process is gone. Those that were
-// scanning become Done and unverified: what they had read is not known any more. Those that were settling are
-// returned, oldest first, for the holder of their job's lease to Adopt; their suspects are all in the queue.
-// It may be called at any time by anybody.
+// Abandoned looks for passes of the given kinds (all if none is given) whose process is gone. Passes that were scanning
+// become Done and unverified, because what they had read is lost. Passes that were settling are returned, oldest first,
+// for the holder of their job's lease to Adopt; their suspects are all in the queue. Any process may call it at any
+// time.
 func (l *Ledger) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verify.Pass, error) {
 	err := l.write(ctx, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
 		return closeScanning(ctx, tx, l.pair, kinds)
@@ -38,7 +38,7 @@ func (l *Ledger) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]ver
 	return passes, nil
 }
 
-// closeScanning locks first and writes in later statements, which see what a writer committed while we waited for it.
+// closeScanning locks first. Its later statements see what a writer committed while we waited for the lock.
 func closeScanning(ctx context.Context, tx pgx.Tx, pair verify.PairID, kinds []verify.PassKind) error {
 	rows, err := tx.Query(ctx, `
 		SELECT id FROM pass p
@@ -62,9 +62,9 @@ func closeScanning(ctx context.Context, tx pgx.Tx, pair verify.PairID, kinds []v
 	return err
 }
 
-// Adopt makes the lease's holder the owner of a settling pass whose own lease is not live, whichever job it was of: a
-// manual pass has a job of its own that nobody takes again. It returns ErrFenced when the lease is not valid, and
-// ErrNotSettling when the pass does not wait for rechecks or has an owner.
+// Adopt makes the lease's holder the owner of a settling pass whose own lease is not live, whatever its job was. A
+// manual pass has its own job, which no process takes again. Adopt returns ErrFenced if the lease is not valid, and
+// ErrNotSettling if the pass does not wait for rechecks or has an owner.
 func (l *Ledger) Adopt(ctx context.Context, held lease.Lease, id verify.PassID) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		if err := holdLease(ctx, tx, held); err != nil {
@@ -84,7 +84,7 @@ func (l *Ledger) Adopt(ctx context.Context, held lease.Lease, id verify.PassID) 
 }
 
 // Missed records that a scheduled run did not take place, as a Done and unverified pass with the reason. It does
-// nothing when the run is in the ledger already.
+// nothing if the run is in the ledger already.
 func (l *Ledger) Missed(ctx context.Context, kind verify.PassKind, scheduledAt time.Time, reason string) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `

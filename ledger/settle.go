@@ -16,13 +16,13 @@ import (
 
 // Settle implements [verify.Queue].
 //
-// An older look never overrules a newer one: a match resolves the open divergence only when the order was looked
-// at (Observation.At) no earlier than the divergence was last seen, by whatever pass. A divergence is last seen when
-// the order was looked at, and at the time of settling where the observation has no time.
+// An older look never overrules a newer one. A match resolves the open divergence only if the order was looked at
+// (Observation.At) no earlier than the divergence was last seen by any pass. A divergence is last seen when the order
+// was looked at, or at the time of settling if the observation has no time.
 func (l *Ledger) Settle(ctx context.Context, held lease.Lease, id verify.PassID, outcomes []verify.Outcome, at time.Time) error {
 	at = micro(at)
 	err := l.writePass(ctx, held, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
-		// Two passes may settle the same orders at once, each in its own order: one after the other.
+		// Two passes may settle the same orders at once, in different orders, so they must take turns.
 		if _, err := tx.Exec(ctx, `
 			SELECT pg_advisory_xact_lock(hashtext('crosscheck settle'), hashtext(current_schema()))`); err != nil {
 			return err
@@ -44,7 +44,7 @@ func (l *Ledger) Settle(ctx context.Context, held lease.Lease, id verify.PassID,
 	return nil
 }
 
-// settling is one batch of outcomes, by what becomes of them.
+// settling is one batch of outcomes, by what happens to them.
 type settling struct {
 	final    []string // keys that leave the queue
 	matched  matches
@@ -149,7 +149,7 @@ func (m *matches) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at tim
 	return err
 }
 
-// divergences are those of one batch, column by column.
+// divergences are those of one batch, as columns.
 type divergences struct {
 	keys, hops, kinds, causes      []string
 	fields                         []string
@@ -186,8 +186,8 @@ func (d *divergences) add(s verify.Suspect, seen time.Time) error {
 	return nil
 }
 
-// write opens the divergences, renews those that are not resolved, and notes that the pass saw them. One that was accepted
-// and has become another is open again: nobody answers for what he has not seen.
+// write opens divergences, renews those that are not resolved, and notes that the pass saw them. An accepted divergence
+// that has changed is open again, because the acceptance was for what it was before.
 func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
 	if len(d.keys) == 0 {
 		return nil

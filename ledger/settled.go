@@ -12,7 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// addSettled adds to what has settled of the pass already. The transaction holds the pass exclusively.
+// addSettled adds to what the pass has settled already. The transaction holds the pass exclusively.
 func addSettled(ctx context.Context, tx pgx.Tx, id verify.PassID, more verify.Settled) error {
 	if len(more) == 0 {
 		return nil
@@ -52,10 +52,10 @@ func decodeCounted(stored []byte) (verify.Counted, error) {
 	return c, nil
 }
 
-// countEvents adds to the facts what a pass that compared legacy with the events found of them. It is counted when the pass ends, because the
-// pass's sightings are pruned long before the evidence expires, and divergences move on to other hops. An order has its
-// events unless the pass found it diverged between legacy and events, or could not judge it; where it diverged in legacy
-// itself the events may well be right.
+// countEvents adds to the facts what a pass that compared legacy with the events found. It counts when the pass ends,
+// because the pass's sightings are pruned long before the evidence expires, and because divergences move to other hops.
+// An order has its events unless the pass found it diverged between legacy and events, or could not judge it. If it
+// diverged in legacy itself, the events may be right.
 func countEvents(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE pass p SET facts = jsonb_set(facts, '{events,found}', to_jsonb(found))

@@ -11,7 +11,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// SetSchedule remembers when the next scheduled run of a kind is due, and how far two runs are apart.
+// SetSchedule stores when the next scheduled run of a kind is due, and the time between two runs.
 func (l *Ledger) SetSchedule(ctx context.Context, kind verify.PassKind, next time.Time, every time.Duration) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
@@ -26,7 +26,7 @@ func (l *Ledger) SetSchedule(ctx context.Context, kind verify.PassKind, next tim
 	return nil
 }
 
-// NextRun returns when the next scheduled run of a kind is due, as it was remembered last; zero when none is.
+// NextRun returns the stored time at which the next scheduled run of a kind is due; zero if there is none.
 func (l *Ledger) NextRun(ctx context.Context, kind verify.PassKind) (time.Time, error) {
 	var next *time.Time
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {

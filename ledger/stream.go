@@ -87,7 +87,7 @@ func streamBuckets(ctx context.Context, q querier, fingerprint string) (map[int6
 	return found, streamLost(ctx, q, fingerprint, found)
 }
 
-// streamLost notes in the open buckets what was called lost.
+// streamLost notes in the open buckets what was reported as lost.
 func streamLost(ctx context.Context, q querier, fingerprint string, found map[int64]*follow.Bucket) error {
 	rows, err := q.Query(ctx, `SELECT bucket, position FROM stream_lost WHERE fingerprint = $1`, fingerprint)
 	if err != nil {
@@ -191,8 +191,8 @@ func writeStreamUnmatched(ctx context.Context, tx pgx.Tx, c follow.Commit) error
 	return tx.SendBatch(ctx, &batch).Close()
 }
 
-// writeStreamFindings opens or renews. What was published cannot be taken back: a lost event or a ghost, which can be
-// resolved, does not take the place of a finding of the same order that cannot.
+// writeStreamFindings opens or renews findings. A published message cannot be taken back, so its finding stays: a lost
+// event or a ghost of the same order, which can be resolved, does not replace it.
 func writeStreamFindings(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	var batch pgx.Batch
 	for _, f := range c.Findings {
@@ -221,7 +221,7 @@ func writeStreamFindings(ctx context.Context, tx pgx.Tx, c follow.Commit) error 
 	return tx.SendBatch(ctx, &batch).Close()
 }
 
-// resolveStream keeps the list of lost events, and resolves what is not lost and no ghost any more.
+// resolveStream keeps the list of lost events. It resolves what is no longer lost and no longer a ghost.
 func resolveStream(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	var buckets, positions, of []int64
 	var keys []string
@@ -295,8 +295,8 @@ func (l *Ledger) DueUnmatched(ctx context.Context, fingerprint string, at time.T
 	return due, waiting, nil
 }
 
-// StreamEvidence is what the stream's follower claims under a fingerprint, and by how many messages it lags in each
-// partition. It is nil where nothing was followed.
+// StreamEvidence returns what the follower claims under a fingerprint, and its lag in messages for each partition. It
+// is nil if the stream was not followed.
 func (l *Ledger) StreamEvidence(ctx context.Context, fingerprint string) (e *gate.StreamEvidence, lag map[int]int64, err error) {
 	err = l.read(ctx, l.timeout, func(ctx context.Context) (err error) {
 		e, lag, err = streamEvidence(ctx, l.pool, fingerprint)
@@ -337,7 +337,7 @@ func streamEvidence(ctx context.Context, q querier, fingerprint string) (*gate.S
 	return &e, lag, nil
 }
 
-// StreamFindings are the open divergences of one order on the stream, oldest first.
+// StreamFindings returns the open divergences of one order on the stream, oldest first.
 func (l *Ledger) StreamFindings(ctx context.Context, fingerprint string, key order.Key) ([]verify.Divergence, error) {
 	return l.queryDivergences(ctx, `
 		SELECT `+divergenceColumns+` FROM divergence d

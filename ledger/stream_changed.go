@@ -34,8 +34,8 @@ func markChanged(ctx context.Context, tx pgx.Tx, fingerprint string, keys []orde
 	return err
 }
 
-// lockChanged lets one transaction at a time mark orders: a mark is drawn before it can be seen, and whoever reads up to a
-// later one would pass over it.
+// lockChanged lets one transaction at a time mark orders. A mark is drawn before it becomes visible, and without the
+// lock a reader that has read up to a later mark would skip it.
 func lockChanged(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('crosscheck changed orders'), hashtext(current_schema()))`)
 	return err

@@ -11,7 +11,7 @@ import (
 	"github.com/nordvarg/crosscheck/follow"
 )
 
-// writeStreamClosed keeps what closed buckets held, and forgets it of those that are open.
+// writeStreamClosed keeps the content of closed buckets, and deletes that of open ones.
 func writeStreamClosed(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	var open, ids, stored, sums []int64
 	var seen [][]byte
@@ -72,18 +72,18 @@ func (l *Ledger) keptBuckets(ctx context.Context, which string, args ...any) (ke
 func signed(sum uint64) int64   { return int64(sum) }  //nolint:gosec // see above
 func unsigned(sum int64) uint64 { return uint64(sum) } //nolint:gosec // see above
 
-// How bits are written: as they are, or as the lengths of runs that are alike.
+// Two ways to write bits: as they are, or as the lengths of equal runs.
 const (
 	plainBits  = 'b'
-	runsOfBits = 'r' // varints: how many bits are 0, how many 1 then, how many 0, ...
+	runsOfBits = 'r' // varints: the number of 0 bits, then of 1 bits, then of 0 bits, ...
 )
 
-// maxBits bounds what is decoded: far more than a bucket has.
+// maxBits limits what is decoded. It is far more than a bucket has.
 const maxBits = 1 << 20
 
-var errBits = errors.New("the bits of a bucket are not what was written")
+var errBits = errors.New("the stored bits of a bucket cannot be decoded")
 
-// encodeBits writes the bits of a bucket in as few bytes as they need. Where ids have no holes these are one run.
+// encodeBits writes the bits of a bucket in as few bytes as possible. If ids have no holes, the bits are one run.
 func encodeBits(set []byte) []byte {
 	out := []byte{runsOfBits}
 	run, is := uint64(0), false

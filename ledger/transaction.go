@@ -12,10 +12,10 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// writeTries is how often a transaction is tried that PostgreSQL itself rolled back (deadlock, serialization).
+// writeTries is how often a transaction is tried that PostgreSQL rolled back itself (deadlock, serialization).
 const writeTries = 4
 
-// read gives fn a deadline, once the schema is known to be right.
+// read gives fn a deadline, after checking the schema's version.
 func (l *Ledger) read(ctx context.Context, timeout time.Duration, fn func(context.Context) error) error {
 	if err := l.Ready(ctx); err != nil {
 		return err
@@ -25,8 +25,8 @@ func (l *Ledger) read(ctx context.Context, timeout time.Duration, fn func(contex
 	return fn(ctx)
 }
 
-// write runs fn in one transaction. fn may run again from the start when PostgreSQL rolled it back by its own
-// choice; a lost connection is not tried again, because nobody knows whether the commit arrived.
+// write runs fn in one transaction. fn may run again from the start if PostgreSQL itself rolled it back. After a lost
+// connection it does not run again, because it is not known whether the commit arrived.
 func (l *Ledger) write(ctx context.Context, timeout time.Duration, fn func(context.Context, pgx.Tx) error) error {
 	return l.read(ctx, timeout, func(ctx context.Context) error {
 		var err error
@@ -52,21 +52,21 @@ func (l *Ledger) transaction(ctx context.Context, timeout time.Duration, fn func
 	})
 }
 
-// A passLock is how strongly a write holds on to its pass.
+// passLock says how strongly a write locks its pass.
 type passLock string
 
 const (
-	// shared lets other writes to the pass's queue go on beside, and holds off those that change the pass itself.
+	// shared allows other writes to the pass's queue, and blocks those that change the pass itself.
 	shared passLock = `FOR SHARE OF p`
 	// exclusive is for writes that change the pass.
 	exclusive passLock = `FOR NO KEY UPDATE OF p`
 )
 
-// writePass runs fn in one transaction that owns the pass: lease valid, pass of that lease, not done. It returns
-// ErrFenced before anything is written otherwise.
+// writePass runs fn in one transaction that owns the pass: the lease is valid, and the pass belongs to it and is not
+// done. Otherwise it returns ErrFenced and writes nothing.
 //
-// The lease row is held FOR KEY SHARE until the commit: a take-over changes the token, a key column, and has to
-// wait; a renewal does not change it, and need not.
+// The lease row is locked FOR KEY SHARE until the commit. A take-over changes the token, which is a key column, so it
+// must wait. A renewal does not change the token, so it need not wait.
 func (l *Ledger) writePass(ctx context.Context, held lease.Lease, id verify.PassID, lock passLock, timeout time.Duration,
 	fn func(context.Context, pgx.Tx) error,
 ) error {
@@ -101,10 +101,10 @@ func holdLease(ctx context.Context, tx pgx.Tx, held lease.Lease) error {
 	return err
 }
 
-// micro is t as PostgreSQL keeps it: what is read back equals it.
+// micro returns t with PostgreSQL's precision, so that a value that is read back is equal.
 func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// orNull is micro, and NULL for the zero time.
+// orNull returns micro of the time, and NULL for the zero time.
 func orNull(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

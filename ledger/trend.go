@@ -12,7 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Trend returns the newest finished full and sample passes under the fingerprint, at most limit, the oldest first.
+// Trend returns the newest finished full and sample passes under the fingerprint, at most limit, oldest first.
 func (l *Ledger) Trend(ctx context.Context, fingerprint string, limit int) ([]board.TrendPass, error) {
 	var passes []board.TrendPass
 	err := l.read(ctx, l.timeout, func(ctx context.Context) error {

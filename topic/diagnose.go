@@ -15,7 +15,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// The checks of the topic, beside doctor.Connection and doctor.Login.
+// The checks of the topic, after doctor.Connection and doctor.Login.
 const (
 	CheckTopic      = "topic"
 	CheckCleanup    = "cleanup_policy"
@@ -24,13 +24,14 @@ const (
 	CheckMessageKey = "message_key"
 )
 
-// diagnosisTimeout is for all questions together; each is small.
+// diagnosisTimeout is for all requests together. Each request is small.
 const diagnosisTimeout = 2 * time.Minute
 
-// lastMessages is how many of a partition's newest messages are looked at.
+// lastMessages is how many of a partition's newest messages are read.
 const lastMessages = 20
 
-// Diagnose examines the topic from the outside in. What fails hides only what lies within it.
+// Diagnose examines the topic step by step, from the connection to the messages. A failed step hides only the later
+// ones.
 func Diagnose(ctx context.Context, c Config) []doctor.Finding {
 	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
 	defer cancel()
@@ -81,7 +82,7 @@ func (e *examination) examineSettings(ctx context.Context) {
 		return err
 	})
 	if err != nil {
-		e.add(doctor.Info, CheckCleanup, "the topic's settings cannot be seen: "+doctor.OneLine(err.Error()), "DESCRIBE_CONFIGS on the topic lets crosscheck refuse a compacted one")
+		e.add(doctor.Info, CheckCleanup, "the topic's settings cannot be read: "+doctor.OneLine(err.Error()), "grant DESCRIBE_CONFIGS on the topic, so that crosscheck can refuse a compacted topic")
 		return
 	}
 	policy := settings[settingCleanup]
@@ -96,13 +97,13 @@ func (e *examination) examineSettings(ctx context.Context) {
 	case ms < 0:
 		e.add(doctor.OK, CheckRetention, "messages are kept for ever", "")
 	case kept < shortRetention:
-		e.add(doctor.Warning, CheckRetention, fmt.Sprintf("messages are kept for %s", kept), "a crosscheck that is down for longer finds a gap; raise retention.ms")
+		e.add(doctor.Warning, CheckRetention, fmt.Sprintf("messages are kept for %s", kept), "raise retention.ms; if crosscheck is down for longer than that, it finds a gap")
 	default:
 		e.add(doctor.OK, CheckRetention, fmt.Sprintf("messages are kept for %s", kept), "")
 	}
 }
 
-// shortRetention is less than a weekend without anybody looking.
+// shortRetention is less than a weekend, when nobody may look.
 const shortRetention = 72 * time.Hour
 
 // examineMessages looks at the end of each partition.
@@ -117,7 +118,7 @@ func (e *examination) examineMessages(ctx context.Context, partitions []follow.P
 		e.add(doctor.Warning, CheckMessages, "the topic is empty", "check that the producer writes to this topic")
 		return
 	}
-	seen := make(chan [2]int, len(partitions)*lastMessages) // messages, and those without a key, of each batch
+	seen := make(chan [2]int, len(partitions)*lastMessages) // messages, and messages without a key, for each batch
 	err := e.Read(ctx, r, func(_ context.Context, b follow.Batch) error {
 		var n [2]int
 		for _, m := range b.Messages {
@@ -126,7 +127,7 @@ func (e *examination) examineMessages(ctx context.Context, partitions []follow.P
 				n[1]++
 			}
 		}
-		seen <- n // a batch takes at least one offset of the few
+		seen <- n // a batch has at least one of the last offsets
 		return nil
 	})
 	close(seen)
@@ -140,7 +141,7 @@ func (e *examination) examineMessages(ctx context.Context, partitions []follow.P
 	}
 	e.add(doctor.OK, CheckMessages, fmt.Sprintf("messages can be read from %d of %d partitions", len(r.To), len(partitions)), "")
 	if unkeyed > 0 && len(partitions) > 1 {
-		e.add(doctor.Warning, CheckMessageKey, fmt.Sprintf("%d of the %d newest messages have no key, so the events of one order spread over partitions and lose their order", unkeyed, all),
-			"let the producer set the order's id as the message's key")
+		e.add(doctor.Warning, CheckMessageKey, fmt.Sprintf("%d of the %d newest messages have no key, so the events of one order are spread over partitions and lose their order", unkeyed, all),
+			"make the producer set the order's id as the message's key")
 	}
 }

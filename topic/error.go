@@ -14,20 +14,21 @@ import (
 )
 
 var (
-	// ErrUnreachable is returned when no broker can be reached, or the partition's has not been for as long
-	// as we have patience. Nothing was proven.
+	// ErrUnreachable is returned when no broker can be reached, or the broker of a partition could not be reached for
+	// the whole patience. It proves nothing.
 	ErrUnreachable = errors.New("broker is unreachable")
-	// ErrUnknown is returned when the brokers have no such topic, or show it to nobody of our name.
+	// ErrUnknown is returned when the brokers do not have the topic, or do not show it to the user.
 	ErrUnknown = errors.New("topic is unknown")
 	// ErrLogin is returned when the brokers refuse user, password or certificate.
 	ErrLogin = errors.New("broker refused the login")
 	// ErrDenied is returned when the user may not read the topic.
 	ErrDenied = errors.New("broker denied access")
-	// ErrCompacted is returned for a topic whose messages the broker thins out: what is missing proves nothing.
+	// ErrCompacted is returned for a compacted topic. The broker deletes messages of it, so a missing message proves
+	// nothing.
 	ErrCompacted = errors.New("topic is compacted")
 )
 
-// classify adds the sentinel that says what an error of the library proves.
+// classify adds the sentinel for what an error of the library proves.
 func classify(err error) error {
 	for _, class := range []struct {
 		means error
@@ -79,30 +80,30 @@ func unreachable(err error) bool {
 		isAny(io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, context.DeadlineExceeded)(err)
 }
 
-// leaderless is true while nobody answers for a partition, although brokers do.
+// leaderless is true while no broker leads a partition, but brokers answer.
 func leaderless(err error) bool {
 	return isAny(protocol.ErrNoLeader, kafka.LeaderNotAvailable, kafka.BrokerNotAvailable, kafka.NotLeaderForPartition,
 		kafka.ReplicaNotAvailable, kafka.OffsetNotAvailable)(err)
 }
 
-// final is true for an error that trying again does not mend.
+// final is true for an error that another attempt cannot fix.
 func final(err error) bool {
 	return errors.Is(err, ErrLogin) || errors.Is(err, ErrDenied)
 }
 
-// hints by what an error proves.
+// hints are by what an error proves.
 var hints = []struct {
 	means error
 	hint  string
 }{
-	{ErrUnknown, "check the topic's name in stream.topic; a user without the right to describe the topic does not see it either"},
+	{ErrUnknown, "check the topic's name in stream.topic; a user without DESCRIBE on the topic does not see it"},
 	{ErrDenied, "the user needs READ and DESCRIBE on the topic"},
 	{ErrLogin, "check user, password, mechanism and certificates of the stream, and whether its listener expects TLS"},
-	{ErrUnreachable, "check host and port in stream.brokers and advertised.listeners on the brokers: the addresses that they advertise must be reachable from here; a broker also hangs up on whoever brings no TLS or no login where it wants one"},
+	{ErrUnreachable, "check host and port in stream.brokers, and advertised.listeners on the brokers: crosscheck must be able to reach the advertised addresses; a broker also closes the connection if it expects TLS or a login and gets none"},
 	{ErrCompacted, "follow a topic with cleanup.policy=delete; crosscheck cannot tell a compacted message from a lost one"},
 }
 
-// Hint is the user's next step after an error of the stream; empty where none is known.
+// Hint returns the user's next step after an error of the stream; empty if none is known.
 func Hint(err error) string {
 	for _, h := range hints {
 		if errors.Is(err, h.means) {

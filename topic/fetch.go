@@ -18,31 +18,31 @@ import (
 )
 
 const (
-	// fetchWait is how long a broker holds an answer back while there is nothing to read.
+	// fetchWait is how long a broker waits for messages before it answers.
 	fetchWait = 500 * time.Millisecond
-	// fetchTimeout is for one fetch, its wait included.
+	// fetchTimeout is for one fetch, including its wait.
 	fetchTimeout = 30 * time.Second
-	// fetchBytes is about what one fetch brings; a larger message comes all the same.
+	// fetchBytes is the approximate size of one fetch. A larger message is still delivered.
 	fetchBytes = 1 << 20
-	// arenaBytes is the block in which copied keys and values lie.
+	// arenaBytes is the size of the blocks for copied keys and values.
 	arenaBytes = 256 << 10
 )
 
 // fetched is the answer to one fetch.
 type fetched struct {
 	messages []follow.Message
-	next     int64 // behind the last record of any kind; the offset asked for where there was none
-	first    int64 // of the first record of any kind within the range; -1: there was none
-	batches  int   // of records, within the range or not; 0: the broker had nothing to give, or was slowing us down
-	beyond   bool  // there were records behind the range
-	logStart int64 // the oldest offset that the broker has; -1: it does not say
+	next     int64 // after the last record of any kind; the requested offset if there was none
+	first    int64 // of the first record of any kind within the range; -1 if there was none
+	batches  int   // of records, within the range or not; 0 if the broker had nothing to give, or throttled us
+	beyond   bool  // there were records after the range
+	logStart int64 // the oldest offset that the broker has; -1 if it does not say
 	end      int64 // the last stable offset
 }
 
-// fetch reads committed records of a partition, from an offset up to another one that is exclusive.
+// fetch reads committed records of a partition, from an offset up to another one, which is exclusive.
 //
-// kafka-go's own readers hide what a gap is judged by: they jump over an offset that is out of range, they deliver
-// aborted messages and the broker's own records, and they check no checksum. So the requests are made here.
+// kafka-go's own readers hide what is needed to judge a gap: they jump over an offset that is out of range, deliver
+// aborted messages and the broker's own records, and check no checksum. So fetch makes the requests itself.
 func (t *Topic) fetch(ctx context.Context, transport *kafka.Transport, partition int, from, to int64) (fetched, error) {
 	defer t.observe("fetch")()
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
@@ -105,8 +105,8 @@ type decoder struct {
 	arena        []byte
 }
 
-// batch takes over a batch's records. It is false where they end for now: behind the range, or before a hole, with which
-// the next fetch begins.
+// batch takes a batch's records. It returns false if they end for now: after the range, or before a hole. The next
+// fetch begins at the hole.
 func (d *decoder) batch(batch protocol.RecordReader) (more bool, err error) {
 	aborted := false
 	control, isControl := batch.(*protocol.ControlBatch)
@@ -129,7 +129,7 @@ func (d *decoder) batch(batch protocol.RecordReader) (more bool, err error) {
 		case r.Offset >= d.to:
 			d.beyond = true
 			return false, nil
-		case r.Offset < d.from: // a batch comes whole, whatever part of it was asked for
+		case r.Offset < d.from: // a batch always comes as a whole
 			continue
 		case d.first < 0:
 			d.first = r.Offset
@@ -143,7 +143,7 @@ func (d *decoder) batch(batch protocol.RecordReader) (more bool, err error) {
 	}
 }
 
-// copied takes bytes out of the library's pages, which it wants back.
+// copied copies bytes out of the library's pages, which the library uses again.
 func (d *decoder) copied(b protocol.Bytes) []byte {
 	if b == nil {
 		return nil
@@ -151,7 +151,7 @@ func (d *decoder) copied(b protocol.Bytes) []byte {
 	defer func() { _ = b.Close() }()
 	n := b.Len()
 	if n == 0 {
-		return []byte{} // not nil: there is one, and it is empty
+		return []byte{} // not nil: the value exists and is empty
 	}
 	if n > cap(d.arena)-len(d.arena) {
 		d.arena = make([]byte, 0, max(n, arenaBytes))
@@ -166,7 +166,7 @@ func (d *decoder) copied(b protocol.Bytes) []byte {
 // transactions knows which records of an answer belong to aborted transactions.
 type transactions struct {
 	ahead []fetch.ResponseTransaction // aborted ones that have not begun yet, by offset
-	open  map[int64]bool              // producers in the midst of one that will be aborted
+	open  map[int64]bool              // producers with an open transaction that will be aborted
 }
 
 func abortedIn(p *fetch.ResponsePartition) transactions {
@@ -184,7 +184,7 @@ func (t *transactions) aborted(b *protocol.RecordBatch) bool {
 	return b.Attributes.Transactional() && t.open[b.ProducerID]
 }
 
-// abortMarker is the key of the record that ends an aborted transaction, behind its version.
+// abortMarker is the key of the record that ends an aborted transaction, after its version.
 var abortMarker = binary.BigEndian.AppendUint16(nil, 0)
 
 func (t *transactions) marker(producer int64, key []byte) {

@@ -16,16 +16,16 @@ import (
 	"github.com/nordvarg/crosscheck/follow"
 )
 
-// Back-off between attempts.
+// Pauses between attempts.
 const (
 	shortestPause = 100 * time.Millisecond
 	longestPause  = 2 * time.Second
 )
 
-// errEndsEarly is why a range cannot be read to its end: the broker recovers, or has lost the end of its log.
+// errEndsEarly means that a range cannot be read to its end: the broker recovers, or has lost the end of its log.
 var errEndsEarly = errors.New("partition ends early")
 
-// endless is where the range of a partition ends that is followed.
+// endless is the end of the range of a partition that is followed.
 const endless = math.MaxInt64
 
 // Read reads with one goroutine for each partition.
@@ -94,8 +94,8 @@ func (t *Topic) follow(ctx context.Context, from map[int]int64, run func(int, in
 	}
 }
 
-// tellGone delivers a gap for each partition that was read from and does not exist any more: the topic was created
-// again with fewer.
+// tellGone delivers a gap for each partition that was read from and no longer exists, because the topic was created
+// again with fewer partitions.
 func tellGone(ctx context.Context, from map[int]int64, running map[int]bool, deliver func(context.Context, follow.Batch) error) error {
 	for _, partition := range slices.Sorted(maps.Keys(from)) {
 		if expected := from[partition]; !running[partition] && expected > 0 {
@@ -108,17 +108,17 @@ func tellGone(ctx context.Context, from map[int]int64, running map[int]bool, del
 	return nil
 }
 
-// partitionReader reads one partition and judges what is missing of it.
+// partitionReader reads one partition and finds out what is missing in it.
 type partitionReader struct {
 	*Topic
 	transport *kafka.Transport
 	partition int
-	expected  int64 // the offset due; behind all that was delivered
-	next      int64 // the offset to ask for; ahead of expected while stepping over a hole
+	expected  int64 // the next offset; all before it is delivered
+	next      int64 // the offset to ask for; after expected while a hole is skipped
 	to        int64
 	deliver   func(context.Context, follow.Batch) error
 
-	refused int // answers in a row that the offset is out of range and yet within the bounds, or beyond the end
+	refused int // number of consecutive answers with an offset out of range that is within the bounds, or beyond the end
 }
 
 func (r *partitionReader) run(ctx context.Context) error {
@@ -146,7 +146,7 @@ func (r *partitionReader) run(ctx context.Context) error {
 			r.config.Log.WarnContext(ctx, "partition cannot be read, trying again", slog.Int("partition", r.partition), slog.Any("error", err))
 		}
 		switch again := !final(err) && outage.pause(ctx); {
-		case ctx.Err() != nil: // the deadline of a connection is that of ctx, and may be noticed first
+		case ctx.Err() != nil: // the deadline of a connection is the one of ctx, and may be noticed first
 			return ctx.Err()
 		case !again:
 			return err
@@ -155,7 +155,7 @@ func (r *partitionReader) run(ctx context.Context) error {
 	return nil
 }
 
-// step makes one fetch. Its error is worth another attempt, mostly.
+// step makes one fetch. Most of its errors are worth another attempt.
 func (r *partitionReader) step(ctx context.Context) (follow.Batch, error) {
 	f, err := r.fetch(ctx, r.transport, r.partition, r.next, r.to)
 	if errors.Is(err, kafka.OffsetOutOfRange) {
@@ -175,13 +175,13 @@ func (r *partitionReader) step(ctx context.Context) (follow.Batch, error) {
 	return batch, nil
 }
 
-// nothing is the step for an answer without a record of the range. Mostly there is none yet.
+// nothing handles an answer without a record of the range. Usually there is none yet.
 func (r *partitionReader) nothing(f fetched) (follow.Batch, error) {
 	switch {
 	case f.beyond:
 		r.next = r.to
 	case f.batches > 0:
-		// The tail of the batch was compacted away. How long it was, only asking for the offsets behind it tells.
+		// The end of the batch was compacted away. Only a request for the offsets after it tells its length.
 		r.next++
 	case r.to != endless && f.end < r.to:
 		return follow.Batch{}, fmt.Errorf("%w: at offset %d, due up to %d", errEndsEarly, f.end, r.to)
@@ -192,7 +192,7 @@ func (r *partitionReader) nothing(f fetched) (follow.Batch, error) {
 	return follow.Batch{Partition: r.partition, Gap: r.hole(f, r.to), Next: r.to, End: f.end}, nil
 }
 
-// hole is the gap up to an offset, with what the broker says about it.
+// hole returns the gap up to an offset, with what the broker says about it.
 func (r *partitionReader) hole(f fetched, got int64) *follow.Gap {
 	if f.logStart > r.expected {
 		return r.gap(follow.GapRetention, got) // deleted between two fetches
@@ -200,7 +200,7 @@ func (r *partitionReader) hole(f fetched, got int64) *follow.Gap {
 	return r.gap(follow.GapJump, got)
 }
 
-// outOfRange finds out on which side of the partition's messages the offset lies.
+// outOfRange finds out whether the offset is before or after the partition's messages.
 func (r *partitionReader) outOfRange(ctx context.Context, cause error) (follow.Batch, error) {
 	var now follow.Partition
 	err := r.ask(ctx, "offsets", func(ctx context.Context, c *kafka.Client) error {
@@ -235,13 +235,13 @@ func (r *partitionReader) gap(kind follow.GapKind, got int64) *follow.Gap {
 	return &follow.Gap{Partition: r.partition, Kind: kind, Expected: r.expected, Got: got}
 }
 
-// outage is a time during which every attempt failed.
+// outage is a time in which every attempt failed.
 type outage struct {
 	over     *time.Timer // nil while all is well
 	attempts int
 }
 
-// begin tells whether the outage is new.
+// begin reports whether the outage is new.
 func (o *outage) begin(patience time.Duration) bool {
 	if o.over != nil {
 		return false
@@ -250,7 +250,7 @@ func (o *outage) begin(patience time.Duration) bool {
 	return true
 }
 
-// end tells whether there was one.
+// end reports whether there was an outage.
 func (o *outage) end() bool {
 	if o.over == nil {
 		return false
@@ -260,7 +260,7 @@ func (o *outage) end() bool {
 	return true
 }
 
-// pause waits for the next attempt; it is false once patience or ctx has ended.
+// pause waits for the next attempt. It returns false when patience is over or ctx has ended.
 func (o *outage) pause(ctx context.Context) bool {
 	pause := time.NewTimer(min(shortestPause<<min(o.attempts, 10), longestPause))
 	defer pause.Stop()

@@ -14,13 +14,13 @@ import (
 	"github.com/segmentio/kafka-go/sasl/scram"
 )
 
-// TLS is how connections to the brokers are encrypted. The zero value trusts the system's authorities.
+// TLS says how connections to the brokers are encrypted. The zero value trusts the system's authorities.
 type TLS struct {
-	// CAFile holds the PEM certificates of the authorities to trust; empty: the system's.
+	// CAFile holds the PEM certificates of the authorities to trust; empty means the system's.
 	CAFile string
-	// CertFile and KeyFile are our own certificate where the brokers ask for one; both or neither.
+	// CertFile and KeyFile are crosscheck's own certificate, if the brokers ask for one; both or neither.
 	CertFile, KeyFile string
-	// ServerName is the name that the brokers' certificates must have; empty: each broker's own host name.
+	// ServerName is the name that the brokers' certificates must have; empty means each broker's own host name.
 	ServerName string
 }
 
@@ -34,14 +34,14 @@ type SASL struct {
 // SASLMechanisms lists the ways to log in, as config.yaml writes them.
 func SASLMechanisms() []string { return []string{"plain", "scram-sha-256", "scram-sha-512"} }
 
-// Deadlines of connecting. All of it, encryption and login included, has dialTimeout.
+// Deadlines for connecting. dialTimeout is for all of it, including encryption and login.
 const (
 	dialTimeout = 5 * time.Second
 	keepAlive   = 15 * time.Second
 	idleTimeout = 30 * time.Second
-	topologyTTL = 2 * time.Second // how old the knowledge of which broker leads a partition may be
+	topologyTTL = 2 * time.Second // how old the information about partition leaders may be
 	minimumTLS  = tls.VersionTLS12
-	maxRefusals = 3 // answers after which an offset beyond the end is not just a broker that still recovers
+	maxRefusals = 3 // after this many answers, an offset beyond the end is not just a recovering broker
 )
 
 // newTransport reads certificates and credentials once, and returns what opens connections with them.
@@ -109,5 +109,5 @@ func (l *SASL) mechanism() (sasl.Mechanism, error) {
 	return nil, fmt.Errorf("SASL mechanism %q is none of %v", l.Mechanism, SASLMechanisms())
 }
 
-// address is all the brokers that we were told of; the first that answers names the others.
+// address is all configured brokers. The first one that answers names the others.
 func (t *Topic) address() net.Addr { return kafka.TCP(t.config.Brokers...) }

@@ -12,8 +12,8 @@ import (
 
 var _ follow.TimedStream = (*Topic)(nil)
 
-// OffsetsAt asks for the first message of each partition that is not older than at, by the times that producers, or
-// the brokers, gave to messages. Partitions without such a message are left out.
+// OffsetsAt returns the offset of the first message of each partition that is not older than at, by the message's time
+// from the producer or the broker. Partitions without such a message are left out.
 func (t *Topic) OffsetsAt(ctx context.Context, at time.Time) (map[int]int64, error) {
 	var found map[int]int64
 	err := t.ask(ctx, "offsets", func(ctx context.Context, c *kafka.Client) error {

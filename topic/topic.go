@@ -1,7 +1,7 @@
-// Package topic reads the topic with the events. It owns kafka-go.
+// Package topic reads the topic with the events. It is the only package that uses kafka-go.
 //
-// Invariant: nothing is written to the brokers: no offsets, no group, no topic. A message that the topic had and that
-// was not delivered is told as a gap.
+// Invariant: it writes nothing to the brokers: no offsets, no group, no topic. If the topic had a message that was not
+// delivered, it reports a gap.
 package topic
 
 import (
@@ -25,22 +25,22 @@ type Config struct {
 	// Brokers are host:port of some of the cluster's brokers. At least one.
 	Brokers []string
 	Topic   string
-	// TLS is how connections are encrypted; nil does not encrypt.
+	// TLS says how connections are encrypted; nil means no encryption.
 	TLS *TLS
-	// SASL is how crosscheck logs in; nil does not log in.
+	// SASL says how crosscheck logs in; nil means no login.
 	SASL *SASL
-	// Patience is how long a broker may be out of reach before Read gives up. Zero: one minute.
+	// Patience is how long a broker may be out of reach before Read gives up. Zero means one minute.
 	Patience time.Duration
-	// WatchEvery is how often a Read without end looks for added partitions. Zero: ten seconds.
+	// WatchEvery is how often a Read without end looks for added partitions. Zero means ten seconds.
 	WatchEvery time.Duration
-	// ObserveQuery is told of every request: what for, and how long it took. May be nil.
+	// ObserveQuery is called for every request with its purpose and duration. May be nil.
 	ObserveQuery func(side order.Representation, kind string, took time.Duration)
-	// Log gets a line when a partition cannot be read from, and when it can again. Required.
+	// Log gets a line when a partition cannot be read, and when it can be read again. Required.
 	Log *slog.Logger
 }
 
 const (
-	// clientID is what the brokers' logs and quotas know us by.
+	// clientID is crosscheck's name in the brokers' logs and quotas.
 	clientID = "crosscheck"
 
 	defaultPatience   = time.Minute
@@ -55,8 +55,7 @@ type Topic struct {
 
 var _ follow.Stream = (*Topic)(nil)
 
-// Open asks for the topic once. It returns an error wrapping ErrUnreachable, ErrLogin,
-// ErrUnknown or ErrCompacted.
+// Open asks for the topic once. It returns an error that wraps ErrUnreachable, ErrLogin, ErrUnknown or ErrCompacted.
 func Open(ctx context.Context, c Config) (*Topic, error) {
 	t, err := open(c)
 	if err != nil {
@@ -78,7 +77,7 @@ func open(c Config) (*Topic, error) {
 	return &Topic{config: c, transport: transport}, nil
 }
 
-// Ping tells whether the topic can be reached now.
+// Ping checks whether the topic can be reached now.
 func (t *Topic) Ping(ctx context.Context) error {
 	return t.ask(ctx, "ping", func(ctx context.Context, c *kafka.Client) error {
 		_, err := t.partitionIDs(ctx, c)
@@ -86,7 +85,7 @@ func (t *Topic) Ping(ctx context.Context) error {
 	})
 }
 
-// Partitions captures the offsets of all partitions.
+// Partitions returns the current offsets of all partitions.
 func (t *Topic) Partitions(ctx context.Context) ([]follow.Partition, error) {
 	var found []follow.Partition
 	err := t.ask(ctx, "offsets", func(ctx context.Context, c *kafka.Client) error {
@@ -106,8 +105,7 @@ func (t *Topic) check(ctx context.Context) error {
 		if _, err := t.partitionIDs(ctx, c); err != nil {
 			return err
 		}
-		// A broker that does not let us see the topic's settings is no reason to refuse: a compacted topic
-		// then shows by its gaps.
+		// Do not refuse the topic if its settings cannot be read. A compacted topic is then noticed by its gaps.
 		if settings, err := t.settings(ctx, c, settingCleanup); err == nil && strings.Contains(settings[settingCleanup], "compact") {
 			return fmt.Errorf("%w (%s=%s)", ErrCompacted, settingCleanup, settings[settingCleanup])
 		}
@@ -115,7 +113,8 @@ func (t *Topic) check(ctx context.Context) error {
 	})
 }
 
-// ask makes small requests, again while a partition has no leader, as for a moment after a broker has started.
+// ask makes small requests. It tries again while a partition has no leader, for example just after a broker has
+// started.
 func (t *Topic) ask(ctx context.Context, kind string, do func(context.Context, *kafka.Client) error) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -133,13 +132,13 @@ func (t *Topic) ask(ctx context.Context, kind string, do func(context.Context, *
 	}
 }
 
-// askTimeout is for one question and its repetitions.
+// askTimeout is for one request and its repetitions.
 const askTimeout = time.Minute
 
-// electionTimeout is how long a partition may be without a leader before a question about it fails.
+// electionTimeout is how long a partition may be without a leader before a request about it fails.
 const electionTimeout = 5 * time.Second
 
-// askOnce uses connections of its own: one that lasts answers from a cache which may be seconds old.
+// askOnce uses its own connections, because a longer-lived one answers from a cache that may be seconds old.
 func (t *Topic) askOnce(ctx context.Context, kind string, do func(context.Context, *kafka.Client) error) error {
 	defer t.observe(kind)()
 	transport := t.transport()
@@ -147,8 +146,8 @@ func (t *Topic) askOnce(ctx context.Context, kind string, do func(context.Contex
 	return do(ctx, &kafka.Client{Addr: t.address(), Transport: transport})
 }
 
-// partitionIDs lists the topic's partitions without creating the topic: older versions of the request, which
-// kafka-go's own reader sends, make a broker do that.
+// partitionIDs lists the topic's partitions without creating the topic. kafka-go's own reader sends an older version of
+// the request, which makes a broker create it.
 func (t *Topic) partitionIDs(ctx context.Context, c *kafka.Client) ([]int, error) {
 	m, err := c.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{t.config.Topic}})
 	if err != nil {
@@ -201,7 +200,7 @@ const (
 	settingRetention = "retention.ms"
 )
 
-// settings reads settings of the topic, by name; those that the broker does not know are left out.
+// settings reads settings of the topic by name. It leaves out settings that the broker does not know.
 func (t *Topic) settings(ctx context.Context, c *kafka.Client, names ...string) (map[string]string, error) {
 	answer, err := c.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{
 		{ResourceType: kafka.ResourceTypeTopic, ResourceName: t.config.Topic, ConfigNames: names},
@@ -221,7 +220,7 @@ func (t *Topic) settings(ctx context.Context, c *kafka.Client, names ...string) 
 	return found, nil
 }
 
-// observe reports a request to whoever counts the load that we cause.
+// observe reports a request to the caller, who counts the load.
 func (t *Topic) observe(kind string) func() {
 	if t.config.ObserveQuery == nil {
 		return func() {}
@@ -230,5 +229,5 @@ func (t *Topic) observe(kind string) func() {
 	return func() { t.config.ObserveQuery(order.Stream, kind, time.Since(start)) }
 }
 
-// at is the brokers for error messages.
+// at returns the brokers, for error messages.
 func (t *Topic) at() string { return strings.Join(t.config.Brokers, ", ") }
