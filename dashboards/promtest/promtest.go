@@ -23,10 +23,10 @@ import (
 )
 
 const (
-	startTimeout = 30 * time.Second
-	queryTimeout = 10 * time.Second
-	stopTimeout  = 10 * time.Second
-	toolTimeout  = time.Minute
+	startTimeout = 2 * time.Minute
+	queryTimeout = time.Minute
+	stopTimeout  = time.Minute
+	toolTimeout  = 10 * time.Minute // promtool takes seconds, and minutes on a machine with other work
 )
 
 // Program returns the path of prometheus, promtool or amtool.
