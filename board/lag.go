@@ -17,7 +17,7 @@ type Lag struct {
 // Projection tells the newest change that it shows: a zero time where nothing tells, verify.ErrNotIndexed where that would
 // read the whole table.
 type Projection interface {
-	Shown(context.Context) (time.Time, error)
+	NewestChange(context.Context) (time.Time, error)
 }
 
 // Events tells the newest event, and how many are newer than a time and how long the oldest of these has waited.
@@ -28,7 +28,7 @@ type Events interface {
 
 // MeasureLag returns nil where nothing tells: an empty event store, or no indexed projection.changed_at.
 func MeasureLag(ctx context.Context, projection Projection, events Events) (*Lag, error) {
-	shown, err := projection.Shown(ctx) // first: what becomes visible meanwhile makes the lag longer, never shorter
+	shown, err := projection.NewestChange(ctx) // first: what becomes visible meanwhile makes the lag longer, never shorter
 	if errors.Is(err, verify.ErrNotIndexed) || err == nil && shown.IsZero() {
 		return nil, nil
 	}

@@ -56,7 +56,7 @@ type Diagnosis struct {
 // Diagnose places legacy and projection on the history, and says at which hop they part and why. If several hops are in
 // question, it names the proven one nearest to the source. A projection in an impossible state is proven at once.
 func (o Oracle) Diagnose(e Evidence) Diagnosis {
-	c := o.newCase(e)
+	c := o.placeOrder(e)
 	d := c.diagnose()
 	if d.Cause == LostShadowWrite && e.Silent {
 		d.Cause = StoppedShadowWriter
@@ -69,8 +69,8 @@ func (o Oracle) Diagnose(e Evidence) Diagnosis {
 	return d
 }
 
-// aCase is an order under examination.
-type aCase struct {
+// placedOrder is an order with its history folded and its rows placed on it.
+type placedOrder struct {
 	Oracle
 	Evidence
 	known    []int
@@ -81,8 +81,8 @@ type aCase struct {
 	legacy, projection Placement
 }
 
-func (o Oracle) newCase(e Evidence) *aCase {
-	c := &aCase{Oracle: o, Evidence: e, known: o.known()}
+func (o Oracle) placeOrder(e Evidence) *placedOrder {
+	c := &placedOrder{Oracle: o, Evidence: e, known: o.known()}
 	c.final, c.problems = order.Fold(e.Events)
 	for i, event := range e.Events {
 		if i == 0 || event.Position > c.clean[len(c.clean)-1].Position {
@@ -93,7 +93,7 @@ func (o Oracle) newCase(e Evidence) *aCase {
 	return c
 }
 
-func (c *aCase) diagnose() Diagnosis {
+func (c *placedOrder) diagnose() Diagnosis {
 	legacyWhole, projectionWhole := c.legacy.Kind == PlacedWhole, c.projection.Kind == PlacedWhole
 	if len(c.Events) == 0 {
 		return c.withoutEvents()
@@ -114,10 +114,10 @@ func (c *aCase) diagnose() Diagnosis {
 	return c.legacyWrong()
 }
 
-func (c *aCase) sidesAgree() bool { return Rows(c.Fields, "", c.Legacy, c.Projection) == nil }
+func (c *placedOrder) sidesAgree() bool { return Rows(c.Fields, "", c.Legacy, c.Projection) == nil }
 
 // withoutEvents diagnoses an order that the event store does not know.
-func (c *aCase) withoutEvents() Diagnosis {
+func (c *placedOrder) withoutEvents() Diagnosis {
 	switch {
 	case len(c.Legacy) > 0:
 		return Diagnosis{
@@ -135,7 +135,7 @@ func (c *aCase) withoutEvents() Diagnosis {
 
 // agreed diagnoses an order for which both sides equal the fold of all events. A field that events do not determine may
 // still be wrong, or the history itself.
-func (c *aCase) agreed() Diagnosis {
+func (c *placedOrder) agreed() Diagnosis {
 	if !c.sidesAgree() {
 		return Diagnosis{
 			Verdict: Lagging, Hop: order.LegacyToProjection, Cause: WrongValue, Confidence: Low,
@@ -154,7 +154,7 @@ func (c *aCase) agreed() Diagnosis {
 }
 
 // flaw looks for an event that could not be decoded. Other systems may read such an event in an unknown way.
-func (c *aCase) flaw() (Diagnosis, bool) {
+func (c *placedOrder) flaw() (Diagnosis, bool) {
 	for _, e := range c.Events {
 		if e.Body == nil {
 			detail := "it has no body"

@@ -32,7 +32,7 @@ type Trade struct {
 
 // contradiction looks for a field in which legacy's row contradicts legacy's own record. It looks only at fields that
 // differ from the events.
-func (c *aCase) contradiction(fields []int) (Diagnosis, bool) {
+func (c *placedOrder) contradiction(fields []int) (Diagnosis, bool) {
 	if c.History == nil {
 		return Diagnosis{}, false
 	}
@@ -49,7 +49,7 @@ func (c *aCase) contradiction(fields []int) (Diagnosis, bool) {
 		}
 		if cause != "" {
 			return Diagnosis{
-				Verdict: Lagging, Hop: order.LegacyItself, Cause: cause, Confidence: confidence, Reason: reason, PartsAt: c.touched([]int{i}),
+				Verdict: Lagging, Hop: order.LegacyItself, Cause: cause, Confidence: confidence, Reason: reason, PartsAt: c.lastChange([]int{i}),
 			}, true
 		}
 	}
@@ -58,7 +58,7 @@ func (c *aCase) contradiction(fields []int) (Diagnosis, bool) {
 
 // againstTrades compares the filled quantity with the sum of the trades. If it is the sum without the last trades, or
 // without any one of them, an update was lost. Any other value was not written by the application.
-func (c *aCase) againstTrades(f order.Field, v order.Value) (Cause, string) {
+func (c *placedOrder) againstTrades(f order.Field, v order.Value) (Cause, string) {
 	if c.History.Trades == nil {
 		return "", ""
 	}
@@ -81,7 +81,7 @@ func (c *aCase) againstTrades(f order.Field, v order.Value) (Cause, string) {
 }
 
 // tradesLost returns true for the sum of the first trades, or of all but one.
-func (c *aCase) tradesLost(f order.Field, v order.Value, sum *apd.Decimal) bool {
+func (c *placedOrder) tradesLost(f order.Field, v order.Value, sum *apd.Decimal) bool {
 	var first apd.Decimal
 	for _, t := range c.History.Trades {
 		var others, next apd.Decimal
@@ -102,7 +102,7 @@ func (c *aCase) tradesLost(f order.Field, v order.Value, sum *apd.Decimal) bool 
 
 // againstAudit compares a field with its last line in the audit log. If the row has the value from before that line, an
 // update was lost. Any other value was not written by the application.
-func (c *aCase) againstAudit(f order.Field, v order.Value) (Cause, string, Confidence) {
+func (c *placedOrder) againstAudit(f order.Field, v order.Value) (Cause, string, Confidence) {
 	var changes []Change
 	for _, change := range c.History.Audit {
 		if change.Field == f.Name {
@@ -125,7 +125,7 @@ func (c *aCase) againstAudit(f order.Field, v order.Value) (Cause, string, Confi
 
 // neverChanged checks a field without a line in the audit log: it must have its value from the creation. The status is
 // not checked, because trades and cancels change it without a line.
-func (c *aCase) neverChanged(f order.Field, v order.Value) (Cause, string, Confidence) {
+func (c *placedOrder) neverChanged(f order.Field, v order.Value) (Cause, string, Confidence) {
 	if c.History.Audit == nil || f.Name == "status" {
 		return "", "", ""
 	}
@@ -151,7 +151,7 @@ func show(v order.Value) string {
 }
 
 // recorded reports whether legacy's own record has an event, by its time. known is false if there is no such record.
-func (c *aCase) recorded(e order.Event) (has, known bool) {
+func (c *placedOrder) recorded(e order.Event) (has, known bool) {
 	if c.History == nil {
 		return false, false
 	}
@@ -167,7 +167,7 @@ func (c *aCase) recorded(e order.Event) (has, known bool) {
 }
 
 // unwritten returns the first entry of legacy's own record whose time no event has.
-func (c *aCase) unwritten() (what string, ok bool) {
+func (c *placedOrder) unwritten() (what string, ok bool) {
 	if c.History == nil {
 		return "", false
 	}

@@ -11,7 +11,7 @@ import (
 
 // legacyWrong diagnoses a legacy row that differs from the events. Either may be right: the row may have changes
 // without events, or events may record something that never happened.
-func (c *aCase) legacyWrong() Diagnosis {
+func (c *placedOrder) legacyWrong() Diagnosis {
 	d := Diagnosis{Verdict: Lagging, Hop: order.LegacyToEvents}
 	switch {
 	case len(c.Legacy) > 1:
@@ -44,7 +44,7 @@ func (c *aCase) legacyWrong() Diagnosis {
 }
 
 // formOnly looks for differences only in the form of values: a time zone, a float.
-func (c *aCase) formOnly(d Diagnosis) (Diagnosis, bool) {
+func (c *placedOrder) formOnly(d Diagnosis) (Diagnosis, bool) {
 	row := c.Legacy[0]
 	fields := c.differing(c.known, &c.final, row)
 	pairs := c.pairs(fields, &c.final, row)
@@ -59,12 +59,12 @@ func (c *aCase) formOnly(d Diagnosis) (Diagnosis, bool) {
 	default:
 		return d, false
 	}
-	d.PartsAt = c.touched(fields)
+	d.PartsAt = c.lastChange(fields)
 	return d, true
 }
 
 // duplicated looks for one thing that has two events. Without the second event the history gives legacy's row.
-func (c *aCase) duplicated(d Diagnosis) (Diagnosis, bool) {
+func (c *placedOrder) duplicated(d Diagnosis) (Diagnosis, bool) {
 	t := c.try(c.Legacy[0])
 	for i := t.first(); i < len(c.clean); i++ {
 		twin := slices.IndexFunc(c.clean[:i], func(e order.Event) bool { return sameEvent(e, c.clean[i]) })
@@ -93,7 +93,7 @@ func (t *trial) without(i int) bool {
 }
 
 // impossible looks for an impossible event, if legacy did something else.
-func (c *aCase) impossible(d Diagnosis) (Diagnosis, bool) {
+func (c *placedOrder) impossible(d Diagnosis) (Diagnosis, bool) {
 	i := slices.IndexFunc(c.problems, func(p order.Problem) bool {
 		return p.Kind.Impossible() && (c.legacy.Kind != PlacedPrefix || p.Position >= c.legacy.Next)
 	})
@@ -108,7 +108,7 @@ func (c *aCase) impossible(d Diagnosis) (Diagnosis, bool) {
 
 // eventTooMany diagnoses a legacy row that does not show the event at the index. The event may be a ghost, or the row
 // may have shown it and lost it again.
-func (c *aCase) eventTooMany(d Diagnosis, i int) Diagnosis {
+func (c *placedOrder) eventTooMany(d Diagnosis, i int) Diagnosis {
 	if i < 0 {
 		return c.otherContent(d)
 	}
@@ -133,12 +133,12 @@ func (c *aCase) eventTooMany(d Diagnosis, i int) Diagnosis {
 }
 
 // contradictedAfter returns true if a later event contradicts the history before it.
-func (c *aCase) contradictedAfter(p order.Position) bool {
+func (c *placedOrder) contradictedAfter(p order.Position) bool {
 	return slices.ContainsFunc(c.problems, func(x order.Problem) bool { return x.Kind == order.ProblemContradiction && x.Position > p })
 }
 
 // otherContent diagnoses a legacy row that equals no state of the history.
-func (c *aCase) otherContent(d Diagnosis) Diagnosis {
+func (c *placedOrder) otherContent(d Diagnosis) Diagnosis {
 	row := c.Legacy[0]
 	_, fields := c.nearest(row)
 	overwritten := c.leftOutByLegacy()
@@ -157,7 +157,7 @@ func (c *aCase) otherContent(d Diagnosis) Diagnosis {
 	if found, ok := c.hole(d); ok {
 		return found
 	}
-	d.Cause, d.Confidence, d.PartsAt = WrongEventContent, Low, c.touched(fields)
+	d.Cause, d.Confidence, d.PartsAt = WrongEventContent, Low, c.lastChange(fields)
 	d.Reason = fieldNames(c.pairs(fields, &c.final, row)) + ": the events differ from legacy's row"
 	switch {
 	case c.History == nil:
@@ -172,7 +172,7 @@ func (c *aCase) otherContent(d Diagnosis) Diagnosis {
 }
 
 // onRecord reports whether legacy's own record tells the value of a field.
-func (c *aCase) onRecord(i int) bool {
+func (c *placedOrder) onRecord(i int) bool {
 	switch name := c.Fields[i].Name; name {
 	case "filled_quantity":
 		return c.History.Trades != nil
@@ -184,7 +184,7 @@ func (c *aCase) onRecord(i int) bool {
 }
 
 // leftOutByLegacy returns the index of the one event without which the history gives legacy's row, or -1.
-func (c *aCase) leftOutByLegacy() int {
+func (c *placedOrder) leftOutByLegacy() int {
 	t := c.try(c.Legacy[0])
 	for i := t.first(); i < len(c.clean)-1; i++ {
 		if t.without(i) {
@@ -196,7 +196,7 @@ func (c *aCase) leftOutByLegacy() int {
 
 // unshadowed looks for a legacy row that was written after the last event, or for an entry in its record without an
 // event.
-func (c *aCase) unshadowed(d Diagnosis) (Diagnosis, bool) {
+func (c *placedOrder) unshadowed(d Diagnosis) (Diagnosis, bool) {
 	d.Cause, d.PartsAt = LostShadowWrite, 0
 	if what, ok := c.unwritten(); ok {
 		d.Confidence, d.Reason = High, "legacy's own record has "+what+", but there is no event of it"
@@ -212,7 +212,7 @@ func (c *aCase) unshadowed(d Diagnosis) (Diagnosis, bool) {
 }
 
 // legacyWritten returns when the row was written according to legacy; zero if it does not say.
-func (c *aCase) legacyWritten() time.Time {
+func (c *placedOrder) legacyWritten() time.Time {
 	if at := c.Legacy[0].ChangedAt; !at.IsZero() {
 		return order.Microseconds(at)
 	}
@@ -226,7 +226,7 @@ func (c *aCase) legacyWritten() time.Time {
 
 // hole looks for a missing event within the history: a later event contradicts the history before it, or legacy has
 // more filled than the events.
-func (c *aCase) hole(d Diagnosis) (Diagnosis, bool) {
+func (c *placedOrder) hole(d Diagnosis) (Diagnosis, bool) {
 	d.Cause, d.Confidence = LostShadowWrite, Medium
 	i := slices.IndexFunc(c.problems, func(p order.Problem) bool { return p.Kind == order.ProblemContradiction })
 	if i >= 0 {

@@ -16,7 +16,7 @@ const mostRanges = 32
 
 // mistake folds the history with each known mistake of projectors, and looks for one that gives the row. The row may
 // also be behind: it counts if some of the mistaken history gives it.
-func (c *aCase) mistake() (Diagnosis, bool) {
+func (c *placedOrder) mistake() (Diagnosis, bool) {
 	t := c.try(c.Projection[0])
 	for _, try := range []func() (Diagnosis, bool){t.typeIgnored, t.oneSkipped, t.onceMore, t.swapped, t.runSkipped} {
 		if d, ok := try(); ok {
@@ -28,14 +28,14 @@ func (c *aCase) mistake() (Diagnosis, bool) {
 
 // trial folds variants of a history and compares them with one row.
 type trial struct {
-	*aCase
+	*placedOrder
 	row     order.Row
 	stamped bool          // the row has the time of one of the events
 	states  []order.State // the state before each event from first on, so that no trial starts from the beginning
 }
 
-func (c *aCase) try(row order.Row) *trial {
-	t := &trial{aCase: c, row: row, stamped: c.stampedBy(row)}
+func (c *placedOrder) try(row order.Row) *trial {
+	t := &trial{placedOrder: c, row: row, stamped: c.stampedBy(row)}
 	state := order.State{}
 	for i, e := range c.clean {
 		if i >= t.first() {

@@ -10,7 +10,7 @@ import (
 )
 
 // projectionWrong diagnoses a projection that does not show all events.
-func (c *aCase) projectionWrong() Diagnosis {
+func (c *placedOrder) projectionWrong() Diagnosis {
 	d := Diagnosis{Verdict: Diverged, Hop: order.EventsToProjection}
 	switch {
 	case c.projection.Kind != PlacedNone:
@@ -32,7 +32,7 @@ func (c *aCase) projectionWrong() Diagnosis {
 }
 
 // behind diagnoses a projection that shows only the first events. The cause applies if it stays there.
-func (c *aCase) behind() Diagnosis {
+func (c *placedOrder) behind() Diagnosis {
 	next := slices.IndexFunc(c.clean, func(e order.Event) bool { return e.Position == c.projection.Next })
 	d := Diagnosis{
 		Verdict: Lagging, Hop: order.EventsToProjection, Cause: StaleProjection, Confidence: Low, PartsAt: c.projection.Next,
@@ -57,7 +57,7 @@ func (c *aCase) behind() Diagnosis {
 
 // overtaken returns true if the projection shows changes of other orders that are later than everything in this one, by at
 // least CommitTime: a change with a slightly earlier time may have been committed later.
-func (c *aCase) overtaken() bool {
+func (c *placedOrder) overtaken() bool {
 	newest := c.Events[len(c.Events)-1].At
 	for _, row := range c.Legacy {
 		if row.ChangedAt.After(newest) {
@@ -69,7 +69,7 @@ func (c *aCase) overtaken() bool {
 
 // whySkipped looks for the reason why the projector skipped the event at the index. The cause is empty if there is
 // none.
-func (c *aCase) whySkipped(i int) (cause Cause, why string, confidence Confidence) {
+func (c *placedOrder) whySkipped(i int) (cause Cause, why string, confidence Confidence) {
 	e := c.clean[i]
 	for _, other := range c.clean[:i] {
 		if order.Microseconds(other.At).Equal(order.Microseconds(e.At)) {
@@ -86,10 +86,10 @@ func (c *aCase) whySkipped(i int) (cause Cause, why string, confidence Confidenc
 
 // wrongValues diagnoses a row that cannot be explained by wrongly applied events: its values are wrong. It compares the
 // row with the most similar state.
-func (c *aCase) wrongValues(d Diagnosis) Diagnosis {
+func (c *placedOrder) wrongValues(d Diagnosis) Diagnosis {
 	row := c.Projection[0]
 	state, fields := c.nearest(row)
-	d.PartsAt = c.touched(fields)
+	d.PartsAt = c.lastChange(fields)
 	pairs := c.pairs(fields, &state, row)
 	names := fieldNames(pairs)
 	switch {
@@ -115,7 +115,7 @@ type pair struct {
 	row, fold order.Value
 }
 
-func (c *aCase) pairs(fields []int, state *order.State, row order.Row) []pair {
+func (c *placedOrder) pairs(fields []int, state *order.State, row order.Row) []pair {
 	var out []pair
 	for _, i := range fields {
 		v, _ := state.Value(c.Fields[i].Name)
@@ -138,7 +138,7 @@ func all(pairs []pair, is func(pair) bool) bool {
 
 // nearest returns the state in the history that differs from the row in the fewest fields; the last one if there are
 // several.
-func (c *aCase) nearest(row order.Row) (nearest order.State, fields []int) {
+func (c *placedOrder) nearest(row order.Row) (nearest order.State, fields []int) {
 	state := order.State{}
 	stamped := c.stampedBy(row)
 	for _, e := range c.clean {
@@ -157,12 +157,12 @@ func (c *aCase) nearest(row order.Row) (nearest order.State, fields []int) {
 }
 
 // stampedBy returns true for a row that has the time of one of the events. Then only states up to that time can match.
-func (c *aCase) stampedBy(row order.Row) bool {
+func (c *placedOrder) stampedBy(row order.Row) bool {
 	return slices.ContainsFunc(c.clean, func(e order.Event) bool { return bearsTime(row, e.At) })
 }
 
-// touched returns the first of the events that gave the fields their last values.
-func (c *aCase) touched(fields []int) order.Position {
+// lastChange returns the first of the events that gave the fields their last values.
+func (c *placedOrder) lastChange(fields []int) order.Position {
 	last := make([]order.Position, len(c.Fields))
 	was := order.State{}
 	state := was

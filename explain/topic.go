@@ -36,8 +36,8 @@ type TopicRead struct {
 
 // Why a topic was read in part.
 var (
-	errNotMet      = errors.New("not every event was met in the part of the topic that was read")
-	errNotToTheEnd = errors.New("it was not read to its end")
+	errEventMissing = errors.New("the part of the topic that was read does not have every event")
+	errNotToTheEnd  = errors.New("it was not read to its end")
 )
 
 // readTopic reads what the topic holds of an order. It never fails: what cannot be read is missed, and the rest is
@@ -57,7 +57,7 @@ func (x *Explainer) readTopic(ctx context.Context, l look) *onTopic {
 	}
 	t.facts.Whole = t.missed == nil && t.found.Whole()
 	if t.missed == nil && t.facts.Diagnose().Verdict == compare.Unverified {
-		t.missed = errNotMet
+		t.missed = errEventMissing
 	}
 	return t
 }
@@ -119,7 +119,7 @@ func (t *onTopic) read(found []Finding) *TopicRead {
 	r := &TopicRead{Complete: t.missed == nil, Messages: len(t.facts.Messages), Read: t.found.Read, Held: t.found.Held}
 	lost := slices.ContainsFunc(found, func(f Finding) bool { return f.Cause == compare.LostPublish })
 	switch older := t.older(); {
-	case errors.Is(t.missed, errNotMet) && lost:
+	case errors.Is(t.missed, errEventMissing) && lost:
 		r.Complete = true
 	case t.missed != nil:
 		r.Reason = strings.Join(strings.Fields(t.missed.Error()), " ")

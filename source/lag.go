@@ -32,10 +32,10 @@ func (e *Events) After(ctx context.Context, at time.Time) (events int64, waiting
 	return events, time.Duration(micros) * time.Microsecond, nil
 }
 
-// Shown is the newest change that any row shows and that is not of the future by the server's clock, so that one wrong
+// NewestChange is the newest change that any row shows and that is not of the future by the server's clock, so that one wrong
 // row cannot make a projection that stands still look as if it had applied everything. It is zero where there is none,
 // or no changed_at; [verify.ErrNotIndexed] where that has no index.
-func (s *Side) Shown(ctx context.Context) (time.Time, error) {
+func (s *Side) NewestChange(ctx context.Context) (time.Time, error) {
 	if s.config.ChangedAt == "" {
 		return time.Time{}, nil
 	}
@@ -50,7 +50,7 @@ func (s *Side) Shown(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("reading the newest change of %s: %w", s.config.Representation, err)
 	}
 	var at time.Time
-	err = s.pool.QueryRow(ctx, s.shownSQL()).Scan(&at)
+	err = s.pool.QueryRow(ctx, s.newestChangeSQL()).Scan(&at)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, fmt.Errorf("reading the newest change of %s: %w", s.config.Representation, err)
 	}

@@ -58,7 +58,7 @@ func TestAChangeOfTheFutureIsNotShown(t *testing.T) {
 	}
 	defer side.Close()
 	want := time.Date(2024, 1, 2, 0, 0, 0, 0, time.UTC)
-	if got, err := side.Shown(t.Context()); err != nil || !got.Equal(want) {
+	if got, err := side.NewestChange(t.Context()); err != nil || !got.Equal(want) {
 		t.Errorf("the newest change shown is %s, %v; want %s", got, err, want)
 	}
 	n, err := side.Begin(t.Context())
@@ -77,7 +77,7 @@ func TestAChangeOfTheFutureIsNotShown(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "DELETE FROM current_orders"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := side.Shown(t.Context()); err != nil || !got.IsZero() {
+	if got, err := side.NewestChange(t.Context()); err != nil || !got.IsZero() {
 		t.Errorf("an empty projection shows a change of %s, %v", got, err)
 	}
 }

@@ -62,7 +62,7 @@ func TestNoReadWrites(t *testing.T) {
 // readSide makes a side run everything that it can; that it is asked matters, and not what it answers.
 func readSide(t *testing.T, side interface {
 	verify.Side
-	Shown(ctx context.Context) (time.Time, error)
+	NewestChange(ctx context.Context) (time.Time, error)
 	Ping(ctx context.Context) error
 	Origin(ctx context.Context) (string, error)
 },
@@ -72,7 +72,7 @@ func readSide(t *testing.T, side interface {
 	for range 2 {
 		_ = side.Ping(x)
 		_, _ = side.Origin(x)
-		_, _ = side.Shown(x)
+		_, _ = side.NewestChange(x)
 		_, _ = side.Probe(x, verify.Hash{Seed: 1})
 	}
 	n, err := side.Begin(x)

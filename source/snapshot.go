@@ -245,9 +245,9 @@ func (s *Side) newestSQL(what, where string, limit int) string {
 		what, s.from(), s.config.ChangedAt, where, limit)
 }
 
-// shownSQL selects the newest change that any row shows and that is not of the future by the server's clock: one wrong row
+// newestChangeSQL selects the newest change that any row shows and that is not of the future by the server's clock: one wrong row
 // must not make a projection that is behind look as if it had applied everything.
-func (s *Side) shownSQL() string {
+func (s *Side) newestChangeSQL() string {
 	at := "(" + s.config.ChangedAt + ")::timestamptz"
 	return s.newestSQL(at, at+" <= now()", 1)
 }
@@ -264,7 +264,7 @@ func (n *snapshot) NewestChange(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var at time.Time
-	err := n.tx.QueryRow(ctx, n.side.shownSQL()).Scan(&at)
+	err := n.tx.QueryRow(ctx, n.side.newestChangeSQL()).Scan(&at)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, nil
 	}
