@@ -199,7 +199,7 @@ type snapshot struct {
 	side *side
 }
 
-func (n snapshot) Reached(context.Context) (time.Time, error) { return n.side.reached, nil }
+func (n snapshot) NewestChange(context.Context) (time.Time, error) { return n.side.reached, nil }
 
 func (n snapshot) Changed(context.Context, int) ([]verify.Change, error) { return n.side.changes, nil }
 
