@@ -25,22 +25,23 @@ func (e *examination) examineKeyType(ctx context.Context) (order.KeyType, bool) 
 	switch {
 	case errors.Is(err, ErrUnsupported):
 		e.add(doctor.Error, CheckKey, fmt.Sprintf("key %s is %s; integers, uuid and text are supported", e.config.Key, n.name),
-			fmt.Sprintf("map it with an expression, such as key: %s, and give that expression an index", yamlText(castKey(e.config.Key, n))))
+			keyHint(e.config.Key, n))
 		return "", false
 	case err != nil:
 		e.column(CheckKey, "key "+e.config.Key, err)
 		return "", false
 	}
 	e.key = n
-	e.add(doctor.OK, CheckKey, fmt.Sprintf("key %s is %s", e.config.Key, n.name), "")
+	e.add(doctor.OK, CheckKey, fmt.Sprintf("key %s is %s", e.lookup, n.name), "")
 	return keyType, true
 }
 
-func castKey(key string, n native) string {
-	if n.oid == pgtype.NumericOID {
-		return "(" + key + ")::bigint"
+func keyHint(key string, n native) string {
+	expr, indexable := castKey(key, n)
+	if indexable {
+		return "map it with an expression, such as key: " + yamlText(expr) + ", and give that expression an index"
 	}
-	return "(" + key + ")::text"
+	return "map it with an expression, such as key: " + yamlText(expr) + "; no index can have that expression, so a column of type text is better"
 }
 
 func (e *examination) examineKeyIndex(ctx context.Context, keyed string) {
@@ -49,7 +50,7 @@ func (e *examination) examineKeyIndex(ctx context.Context, keyed string) {
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)
 	case !indexed:
 		e.add(doctor.Warning, CheckKeyIndex, "no index serves the key: each sample and each bucket that differs reads the whole table",
-			e.indexHint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s)", e.config.Key))
+			e.indexHint(true, e.lookup))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, "an index serves the key", "")
 	}
@@ -69,7 +70,7 @@ func (e *examination) examineUniqueKey(ctx context.Context) {
 		e.failed(CheckUniqueKey, "looking for a unique index on the key", err)
 	case !unique:
 		e.add(doctor.Warning, CheckUniqueKey, "no unique index forbids a key twice; "+unseen,
-			e.indexHint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s)", e.config.Key))
+			e.indexHint(true, e.lookup))
 	default:
 		e.add(doctor.OK, CheckUniqueKey, "keys are unique", "")
 	}
@@ -84,17 +85,6 @@ func (e *examination) unique(ctx context.Context, n native) (unique bool, err er
 	err = e.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = $1 AND indisunique AND indisvalid
 		AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = $2)`, e.relation.oid, int16(n.column)).Scan(&unique)
 	return unique, err
-}
-
-// indexHint is a statement for the configured table, or advice where that cannot have an index.
-func (e *examination) indexHint(statement, column string) string {
-	switch e.relation.kind {
-	case "r", "m":
-		return fmt.Sprintf(statement, quoted(e.relation.schema, e.relation.name), column)
-	case "p":
-		return fmt.Sprintf(strings.Replace(statement, " CONCURRENTLY", "", 1), quoted(e.relation.schema, e.relation.name), column)
-	}
-	return "index " + column + " in the tables that it comes from, or read a table or materialized view"
 }
 
 func (e *examination) examineFields(ctx context.Context) {
@@ -119,13 +109,9 @@ func (e *examination) examineFields(ctx context.Context) {
 
 // mapping is what to write in config.yaml for a field whose type does not fit.
 func (e *examination) mapping(f Field, n native) string {
-	cast := e.side() + ": " + yamlText(castExample(f, n))
-	if t := typeFor(n); t != order.Text {
-		return fmt.Sprintf("set the field's type to %s, or map it with an expression, such as %s", t, cast)
-	}
-	hint := "map it with an expression in the field, such as " + cast
+	hint := advice(f, n, func(expr string) string { return "such as " + e.side() + ": " + yamlText(expr) })
 	if n.oid == pgtype.Float4OID || n.oid == pgtype.Float8OID {
-		hint += "; a float does not hold decimals exactly, so round it or set a tolerance"
+		hint += "; a float does not hold decimals exactly: set a tolerance if the other side is none"
 	}
 	return hint
 }
@@ -155,7 +141,7 @@ func (e *examination) examineChangedAt(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckChangedAt, "looking for an index on "+name, err)
 	case !indexed:
-		e.add(doctor.Warning, CheckChangedAt, "no index serves "+name+": what changed last is not looked at first", e.indexHint("CREATE INDEX CONCURRENTLY ON %s (%s)", name))
+		e.add(doctor.Warning, CheckChangedAt, "no index serves "+name+": what changed last is not looked at first", e.indexHint(false, name))
 	default:
 		e.add(doctor.OK, CheckChangedAt, "an index serves "+name, "")
 	}

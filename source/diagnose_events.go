@@ -72,7 +72,7 @@ func (e *eventsExamination) examineEventKey(ctx context.Context) {
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)
 	case !indexed:
 		e.add(doctor.Warning, CheckKeyIndex, "no index serves the key: each history that is read reads the whole table",
-			e.indexHint("CREATE INDEX CONCURRENTLY ON %s (%s)", e.config.Key+", "+e.events.config.Position))
+			e.indexHint(false, e.lookup, e.events.config.Position))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, "an index serves the key", "")
 	}
@@ -113,7 +113,7 @@ func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 		e.failed(CheckPositionIndex, "looking for an index on the position", err)
 	case !indexed:
 		e.add(doctor.Warning, CheckPositionIndex, "no index serves the position: each message of the stream, and each look for the newest event, reads the whole table",
-			e.indexHint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s)", p))
+			e.indexHint(true, p))
 	default:
 		e.add(doctor.OK, CheckPositionIndex, "an index serves the position", "")
 	}
@@ -127,7 +127,7 @@ func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 		e.failed(CheckUniquePosition, "looking for a unique index on the position", err)
 	case !unique:
 		e.add(doctor.Warning, CheckUniquePosition, "no unique index forbids a position twice: a message could belong to either event",
-			e.indexHint("CREATE UNIQUE INDEX CONCURRENTLY ON %s (%s)", p))
+			e.indexHint(true, p))
 	default:
 		e.add(doctor.OK, CheckUniquePosition, "positions are unique", "")
 	}

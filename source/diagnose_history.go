@@ -93,7 +93,7 @@ func (e *examination) examineRecords(ctx context.Context, t historyTable, keyTyp
 			fmt.Sprintf("name a view in history.%s that has %s as %s", t.setting, t.key, keyCast(keyType)))
 	case !indexed:
 		e.add(doctor.Warning, CheckKeyIndex, fmt.Sprintf("no index serves %s of %s: each order that is looked at reads the whole table", t.key, t.table),
-			e.indexHint("CREATE INDEX CONCURRENTLY ON %s (%s)", t.key))
+			e.indexHint(false, t.key))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, fmt.Sprintf("an index serves %s of %s", t.key, t.table), "")
 	}

@@ -58,7 +58,7 @@ func keysFinding(legacy, projection native) (doctor.Finding, bool) {
 	if legacy.family() != projection.family() {
 		f.Level = doctor.Error
 		f.Message = fmt.Sprintf("the key is %s in legacy and %s in the projection: no order would be found on the other side", legacy.name, projection.name)
-		f.Hint = "cast the key of one side, such as key: '(order_id)::bigint', with an index on that expression"
+		f.Hint = "cast the key of one side to text, such as key: '(order_id)::text', with an index on that expression"
 	} else if loss := narrowed(legacy, projection); loss != "" {
 		f.Level, f.Message = doctor.Warning, f.Message+": "+loss
 		f.Hint = "widen the projection's key before an order needs it"

@@ -22,6 +22,7 @@ type relation struct {
 	mayRead      bool // at least one column
 	mayWrite     bool
 	columns      []string
+	partitionKey []string // columns; empty text for an expression
 }
 
 func (r relation) String() string { return r.schema + "." + r.name }
@@ -106,9 +107,11 @@ func (e *examination) lookUp(ctx context.Context, names []string) (relation, err
 	r := relation{schema: names[len(names)-2], name: names[len(names)-1]}
 	err := e.pool.QueryRow(ctx, `SELECT c.oid, c.relkind::text, c.relispopulated, has_schema_privilege(n.oid, 'USAGE'),
 			has_any_column_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'),
-			array(SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum)
+			array(SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum),
+			array(SELECT coalesce(a.attname::text, '') FROM pg_catalog.pg_partitioned_table p CROSS JOIN unnest(p.partattrs::int2[]) AS part(number)
+				LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = part.number WHERE p.partrelid = c.oid)
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`, r.schema, r.name).
-		Scan(&r.oid, &r.kind, &r.populated, &r.mayUse, &r.mayRead, &r.mayWrite, &r.columns)
+		Scan(&r.oid, &r.kind, &r.populated, &r.mayUse, &r.mayRead, &r.mayWrite, &r.columns, &r.partitionKey)
 	return r, err
 }
 

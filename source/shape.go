@@ -126,19 +126,8 @@ func (s *Side) resolveField(ctx context.Context, f Field) (native, error) {
 	if accepts(f.Type, n) {
 		return n, nil
 	}
-	return n, fmt.Errorf("field %s: column %s is %s, and compared as %s: %w; map it with an expression, e.g. %q",
-		f.Name, f.Expr, n.name, f.Type, ErrUnsupported, castExample(f, n))
-}
-
-// castExample is an expression that makes a column what a field is compared as.
-func castExample(f Field, n native) string {
-	switch {
-	case f.Type == order.Timestamptz && n.oid == pgtype.TimestampOID:
-		return f.Expr + " AT TIME ZONE 'UTC'"
-	case f.Type == order.Text && n.oid == pgtype.JSONOID: // json keeps blanks and the order of keys, jsonb does not
-		return fmt.Sprintf("(%s)::jsonb::text", f.Expr)
-	}
-	return fmt.Sprintf("(%s)::%s", f.Expr, f.Type)
+	return n, fmt.Errorf("field %s: column %s is %s, and compared as %s: %w; %s",
+		f.Name, f.Expr, n.name, f.Type, ErrUnsupported, advice(f, n, func(expr string) string { return fmt.Sprintf("e.g. %q", expr) }))
 }
 
 // typeOf asks the server for the type of an expression over the table, which proves that the expression is valid too.

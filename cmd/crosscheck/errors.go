@@ -70,7 +70,7 @@ func hintFor(err error) string {
 	case errors.Is(err, verify.ErrDigestBlind):
 		return "this should not be possible; please report it with the two servers' versions"
 	case errors.Is(err, verify.ErrKeyTypes):
-		return "map the key of one side with a subquery: table: \"(select …::bigint as order_id, … from …)\""
+		return "cast the key of one side to text, such as key: '(order_id)::text', with an index on that expression"
 	}
 	return ""
 }
