@@ -47,6 +47,9 @@ func (c *Config) addEvents(h hash.Hash) {
 			}
 		}
 		add(h, append([]string{"ignore"}, distinct(e.Ignore)...)...)
+		if len(e.IgnoreTypes) > 0 {
+			add(h, append([]string{"ignore_types"}, distinct(e.IgnoreTypes)...)...)
+		}
 	}
 	if c.History.Given() {
 		add(h, "history", c.History.AuditLog, c.History.Trades)
@@ -55,6 +58,9 @@ func (c *Config) addEvents(h hash.Hash) {
 		// The cluster's own id would be better, but it is not available while the brokers are down, and the gate must
 		// answer then.
 		add(h, append([]string{"stream", c.Stream.Topic}, distinct(c.Stream.Brokers)...)...)
+		if types := c.Stream.IgnoreTypes; len(types) > 0 {
+			add(h, append([]string{"stream ignore_types"}, distinct(types)...)...)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+
 	"go.yaml.in/yaml/v4"
 
 	"github.com/nordvarg/crosscheck/order"
@@ -55,6 +57,7 @@ func readEventStore(o *object) Events {
 	}
 	e.Types, e.Keys = o.texts("types"), o.texts("keys")
 	o.eachText("ignore", func(text string) { e.Ignore = append(e.Ignore, text) })
+	o.ignoredTypes(e.Types, &e.IgnoreTypes)
 	o.done()
 	return e
 }
@@ -84,6 +87,33 @@ func (o *object) texts(key string) map[string]string {
 		out[k.Value] = text
 	}
 	return out
+}
+
+// ignoredTypes reads types that are passed over. One that changes orders is refused.
+func (o *object) ignoredTypes(own map[string]string, into *[]string) {
+	if o == nil || o.values["ignore_types"] == nil {
+		return
+	}
+	o.list("ignore_types", func(n *yaml.Node, path string) {
+		s, ok := o.value(n, path)
+		if !ok {
+			return
+		}
+		text, ok := o.filled(s)
+		for _, t := range order.EventTypes() {
+			name, renamed := own[string(t)]
+			if !renamed {
+				name = string(t)
+			}
+			if ok && text == name {
+				o.at(target(n), path, fmt.Sprintf("%q changes orders and cannot be ignored", text), "list types that belong to others or change no order")
+				ok = false
+			}
+		}
+		if ok {
+			*into = append(*into, text)
+		}
+	})
 }
 
 // eachText reads a list of texts.

@@ -8,6 +8,8 @@ type Stream struct {
 	Brokers []string
 	// Topic is read as a whole, by partition, without a consumer group. Required.
 	Topic string
+	// IgnoreTypes are types of messages that are passed over, beside those of events.ignore_types. Default none.
+	IgnoreTypes []string
 	// TLS is how connections are encrypted. Default none: not encrypted.
 	TLS StreamTLS
 	// SASL is how crosscheck logs in. Default none: no login.
@@ -43,7 +45,7 @@ func StreamMechanisms() []string { return []string{"plain", "scram-sha-256", "sc
 func (s Stream) Given() bool { return s.Topic != "" }
 
 // readStream returns the zero value if the section is absent.
-func readStream(o *object) Stream {
+func readStream(o *object, own map[string]string) Stream {
 	if o == nil {
 		return Stream{}
 	}
@@ -63,6 +65,7 @@ func readStream(o *object) Stream {
 		s.Brokers = append(s.Brokers, text)
 	})
 	o.text("topic", &s.Topic)
+	o.ignoredTypes(own, &s.IgnoreTypes)
 	readStreamTLS(o.object("tls"), &s.TLS)
 	readStreamSASL(o.object("sasl"), &s.SASL)
 	o.done()

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,5 +40,30 @@ compare: {fields: [{name: status, type: text}]}
 	plain := parsed(`stream: {brokers: ["b:2", "a:1", "b:2"], topic: orders}`)
 	if c.Fingerprint() != plain.Fingerprint() {
 		t.Error("evidence does not depend on the order of the brokers, nor on login and encryption")
+	}
+}
+
+func TestIgnoredTypesAreReadAndNoneThatChangesOrders(t *testing.T) {
+	const file = `legacy: {dsn: "postgres://x"}
+projection: {dsn: "postgres://x"}
+ledger: {dsn: "postgres://x"}
+compare: {fields: [{name: status, type: text}]}
+events: {dsn: "postgres://x", types: {OrderFilled: Fill}, ignore_types: [%s]}
+stream: {brokers: ["a:1"], topic: orders, ignore_types: [%s]}
+`
+	c, err := parse(t, fmt.Sprintf(file, "Noted, OrderFilled", "Viewed"))
+	if err != nil || !cmp.Equal(c.Events.IgnoreTypes, []string{"Noted", "OrderFilled"}) || !cmp.Equal(c.Stream.IgnoreTypes, []string{"Viewed"}) {
+		t.Fatalf("read %v and %v, %v", c.Events.IgnoreTypes, c.Stream.IgnoreTypes, err)
+	}
+	for _, other := range [][2]string{{"Noted", "Viewed"}, {"Noted, OrderFilled", "Seen"}} {
+		if o, err := parse(t, fmt.Sprintf(file, other[0], other[1])); err != nil || o.Fingerprint() == c.Fingerprint() {
+			t.Errorf("evidence depends on what is ignored: %v, %v", other, err)
+		}
+	}
+	_, err = parse(t, fmt.Sprintf(file, "Noted, Fill", "OrderCreated"))
+	for _, want := range []string{`:5:81: events.ignore_types[1]: "Fill" changes orders and cannot be ignored`, `:6:58: stream.ignore_types[0]: "OrderCreated" changes orders`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("says %v, want %s", err, want)
+		}
 	}
 }

@@ -14,6 +14,7 @@ type arrival struct {
 	position order.Position
 	key      order.Key // as the store spells it; empty where it is none
 	drift    error     // why it cannot be read as it should
+	ignored  bool      // it belongs to others, or changes nothing
 	next     int32     // a message with the same position in the same batch; -1: none
 
 	stored    bool
@@ -46,6 +47,9 @@ func (f *Follower) read(a *arrival) reading {
 		}
 	}
 	e, err := f.decode(a.Value)
+	if a.ignored = f.Vocabulary.Ignores(string(e.Type)); a.ignored {
+		return reading{event: &e}
+	}
 	a.position, a.key, a.drift = e.Position, e.Key, err
 	return reading{event: &e}
 }
@@ -106,7 +110,7 @@ func (f *Follower) arrivals(ctx context.Context, messages []Message) ([]arrival,
 	at := make(map[order.Position]int32, len(messages)) // the last arrival with that position
 	for i, m := range messages {
 		a := &arrivals[i]
-		a.Message, a.next = m, -1
+		a.Message, a.next, a.position = m, -1, order.NoPosition
 		readings[i] = f.read(a)
 		if a.position == order.NoPosition {
 			continue

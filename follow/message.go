@@ -92,6 +92,9 @@ func (w *work) histories(ctx context.Context, arrivals []arrival, p PartitionSta
 
 // arrived matches one message.
 func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]order.Event, p *PartitionState) error {
+	if a.ignored {
+		return nil
+	}
 	at, key := a.position, a.key
 	replayed := a.Offset < p.ReplayTo
 	if at == order.NoPosition || key == "" {

@@ -242,6 +242,9 @@ func (r *search) ofOrder(m Message) (OrderMessage, bool) {
 		return OrderMessage{}, false // decoding is what takes time
 	}
 	event, drift := decodeMessage(m.Value, r.Vocabulary, r.KeyType)
+	if r.Vocabulary.Ignores(string(event.Type)) {
+		return OrderMessage{}, false
+	}
 	if event.Key != r.key && (event.Key != "" || string(m.Key) != string(r.key)) {
 		return OrderMessage{}, false
 	}
@@ -314,7 +317,8 @@ func (r *OrderReader) first(ctx context.Context, p Partition) (first order.Posit
 	to := Range{From: map[int]int64{p.Partition: p.First}, To: map[int]int64{p.Partition: min(p.End, p.First+few)}}
 	err = r.Stream.Read(ctx, to, func(_ context.Context, b Batch) error {
 		for _, m := range b.Messages {
-			if e, _ := decodeMessage(m.Value, r.Vocabulary, r.KeyType); first == order.NoPosition {
+			e, _ := decodeMessage(m.Value, r.Vocabulary, r.KeyType)
+			if first == order.NoPosition && !r.Vocabulary.Ignores(string(e.Type)) {
 				first = e.Position
 			}
 		}

@@ -36,6 +36,8 @@ type shop struct {
 	now        time.Time
 	published  int
 
+	vocabulary order.Vocabulary
+
 	upcast func(order.RawEvent) follow.Upcast // how the store reads its events; nil: as they are
 
 	counted     [][2]order.Position // what was asked for
@@ -304,7 +306,7 @@ func (s *shop) state() follow.State {
 func (s *shop) follow(what string, until func() bool) error {
 	s.t.Helper()
 	f := &follow.Follower{
-		Stream: s, Store: s, Ledger: s, Topic: "orders", KeyType: order.KeyInteger, Window: shopWindow, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Stream: s, Store: s, Ledger: s, Topic: "orders", Vocabulary: s.vocabulary, KeyType: order.KeyInteger, Window: shopWindow, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		Now: s.clock, MaxLag: shopMaxLag,
 	}
 	held, err := s.Acquire(s.t.Context(), "stream", "test", time.Hour)

@@ -21,6 +21,9 @@ type Names struct {
 	Keys map[string]string
 	// Ignore lists payload keys to skip. Any other unexpected key is a finding.
 	Ignore []string
+	// IgnoreTypes lists types, as the store calls them, of events that belong to others or change no order. They are passed
+	// over, in the store and on the stream.
+	IgnoreTypes []string
 }
 
 // Vocabulary is Names prepared for decoding. The zero value is for the default schema.
@@ -86,6 +89,7 @@ type names struct {
 	theirs map[EventType][]string       // index in payloadKeys → the store's key; empty if it has none
 	fields map[string]string            // the store's name of a field → its name in the default schema
 	ignore map[string]bool
+	passed map[string]bool  // types that are passed over
 	forms  map[string]*form // the store's name of a type → what its payload holds
 }
 
@@ -106,6 +110,12 @@ func (v Vocabulary) prepared() *names {
 	return v.names
 }
 
+// Ignores is true for a type whose events are passed over.
+func (v Vocabulary) Ignores(eventType string) bool { return v.prepared().passed[eventType] }
+
+// IgnoredTypes are the types whose events are passed over, sorted.
+func (v Vocabulary) IgnoredTypes() []string { return slices.Sorted(maps.Keys(v.prepared().passed)) }
+
 // NewVocabulary checks names and prepares them. Errors wrap [ErrVocabulary].
 func NewVocabulary(given Names) (Vocabulary, error) {
 	n := &names{
@@ -114,6 +124,7 @@ func NewVocabulary(given Names) (Vocabulary, error) {
 		theirs: map[EventType][]string{},
 		fields: map[string]string{},
 		ignore: map[string]bool{},
+		passed: map[string]bool{},
 		forms:  map[string]*form{},
 	}
 	if err := checkKnown(given); err != nil {
@@ -140,6 +151,12 @@ func NewVocabulary(given Names) (Vocabulary, error) {
 		if name := given.Keys[field]; name != "" {
 			n.fields[name] = field
 		}
+	}
+	for _, name := range given.IgnoreTypes {
+		if t, ok := n.types[name]; ok {
+			return Vocabulary{}, fmt.Errorf("%w: %s changes orders, so its type %q cannot be ignored", ErrVocabulary, t, name)
+		}
+		n.passed[name] = true
 	}
 	for _, key := range slices.Concat(envelopeKeys, given.Ignore) {
 		n.ignore[key] = true

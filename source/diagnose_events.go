@@ -29,7 +29,7 @@ const newestEvents = 10_000
 
 // DiagnoseEvents examines the event store as Diagnose examines a side.
 func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) []doctor.Finding {
-	side := Config{Representation: order.Events, DSN: c.DSN, Table: c.Table, Key: c.Key, ObserveQuery: c.ObserveQuery}
+	side := Config{Representation: order.Events, DSN: c.DSN, Table: c.Table, Key: c.Key, Where: c.where(), ObserveQuery: c.ObserveQuery}
 	e := &eventsExamination{examination: &examination{Side: &Side{config: side}, now: now}}
 	e.events = &Events{config: c, side: e.Side}
 	pool, err := connect(ctx, e.side(), c.DSN)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,6 +27,18 @@ type EventsConfig struct {
 	ObserveQuery func(side order.Representation, kind string, took time.Duration)
 }
 
+// where leaves out the events that are passed over. One without a type is not.
+func (c EventsConfig) where() string {
+	types := c.Vocabulary.IgnoredTypes()
+	if len(types) == 0 {
+		return ""
+	}
+	for i, t := range types {
+		types[i] = "'" + strings.ReplaceAll(t, "'", "''") + "'"
+	}
+	return fmt.Sprintf("((%s)::text NOT IN (%s)) IS NOT FALSE", c.Type, strings.Join(types, ", "))
+}
+
 // Events is the event store in PostgreSQL, read only like every side.
 type Events struct {
 	config  EventsConfig
@@ -37,7 +50,7 @@ var _ verify.Events = (*Events)(nil)
 
 // OpenEvents connects and resolves the columns.
 func OpenEvents(ctx context.Context, c EventsConfig) (*Events, error) {
-	side := Config{Representation: order.Events, DSN: c.DSN, Table: c.Table, Key: c.Key, ObserveQuery: c.ObserveQuery}
+	side := Config{Representation: order.Events, DSN: c.DSN, Table: c.Table, Key: c.Key, Where: c.where(), ObserveQuery: c.ObserveQuery}
 	pool, err := connect(ctx, string(order.Events), c.DSN)
 	if err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ func (f *Fold) open(ctx context.Context, c FoldConfig) error {
 		return err
 	}
 	f.Side = &Side{
-		config:   Config{Representation: order.Events, Role: order.Follower, DSN: c.Events.DSN, Table: c.Events.Table, Key: c.Events.Key, ObserveQuery: c.Events.ObserveQuery},
+		config:   Config{Representation: order.Events, Role: order.Follower, DSN: c.Events.DSN, Table: c.Events.Table, Key: c.Events.Key, Where: c.Events.where(), ObserveQuery: c.Events.ObserveQuery},
 		pool:     f.events.side.pool,
 		keysFrom: c.Events.Table, // a key is there as often as it has events
 	}

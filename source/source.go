@@ -35,6 +35,8 @@ type Config struct {
 	// Table is a table, view, materialized view, or a subquery in parentheses.
 	Table string
 	Key   string // column, or SQL expression
+	// Where is a condition for rows to be read; empty for all.
+	Where string
 	// ChangedAt is the column with the time of the last write; empty if there is none.
 	ChangedAt string
 	Fields    []Field
@@ -135,7 +137,12 @@ func (s *Side) probe(ctx context.Context) error {
 }
 
 // from is the FROM item of every query.
-func (s *Side) from() string { return s.config.Table + " AS t" }
+func (s *Side) from() string {
+	if s.config.Where != "" {
+		return "(SELECT * FROM " + s.config.Table + " AS t WHERE " + s.config.Where + ") AS t"
+	}
+	return s.config.Table + " AS t"
+}
 
 // keys is the FROM item of queries for the bounds and the size of the key space.
 func (s *Side) keys() string {

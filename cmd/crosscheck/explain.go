@@ -93,7 +93,7 @@ func explainer(c *config.Config, s sides, log *slog.Logger) *explain.Explainer {
 }
 
 func openOrderReader(ctx context.Context, c *config.Config, s sides) (*follow.OrderReader, error) {
-	vocabulary, err := vocabularyOf(c.Events)
+	vocabulary, err := streamVocabulary(c)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -84,7 +85,7 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	vocabulary, err := vocabularyOf(s.config.Events)
+	vocabulary, err := streamVocabulary(s.config)
 	if err != nil {
 		return err
 	}
@@ -161,6 +162,13 @@ func (s *sidecar) watchOnce(ctx context.Context, c *verify.Comparison, l lease.L
 		_ = lease.Sleep(ctx, watchAgain) // the caller looks at ctx
 	}
 	return nil
+}
+
+// streamVocabulary is that of messages.
+func streamVocabulary(c *config.Config) (order.Vocabulary, error) {
+	events := c.Events
+	events.IgnoreTypes = slices.Concat(events.IgnoreTypes, c.Stream.IgnoreTypes)
+	return vocabularyOf(events)
 }
 
 func vocabularyOf(c config.Events) (order.Vocabulary, error) {
