@@ -1,8 +1,10 @@
 package follow
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
@@ -20,6 +22,15 @@ type arrival struct {
 	stored    bool
 	storedKey order.Key // of the stored event
 	differs   []compare.FieldDifference
+}
+
+// kept is what is stored of a message that waits for its event. One that is too large to be decoded may be of any size, so only
+// its place is kept; what it says is a finding then, as it is with the whole message.
+func (a *arrival) kept() []byte {
+	if len(a.Value) <= 2*order.MaxPayload {
+		return bytes.Clone(a.Value)
+	}
+	return fmt.Appendf(nil, `{"event_id": %d, "order_id": %q}`, int64(a.position), string(a.key))
 }
 
 var (

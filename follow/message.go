@@ -1,7 +1,6 @@
 package follow
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -117,7 +116,7 @@ func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]o
 	if !a.stored {
 		now := w.Now()
 		w.step.commit.Unmatched = append(w.step.commit.Unmatched, UnmatchedMessage{
-			Partition: a.Partition, Offset: a.Offset, Value: bytes.Clone(a.Value), FirstSeen: now, Due: now.Add(w.Window),
+			Partition: a.Partition, Offset: a.Offset, Value: a.kept(), FirstSeen: now, Due: now.Add(w.Window),
 		})
 		return nil
 	}

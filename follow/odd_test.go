@@ -2,7 +2,9 @@ package follow_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -88,4 +90,19 @@ func TestAnEventOfNoOrderStopsNobody(t *testing.T) {
 	s.wantCounts(30, 28, 1)
 	s.unstore(13)
 	s.want(30, "(topic orders, unreadable) schema_drift, 700 schema_drift, 800 lost_publish")
+}
+
+// TestOfALargeMessageOnlyItsPlaceWaits: many may wait, and are read again together.
+func TestOfALargeMessageOnlyItsPlaceWaits(t *testing.T) {
+	s := newShop(t, 1)
+	s.trade(1, 10)
+	s.publishText(0, 7, fmt.Sprintf(canceled, 11, 7, strings.Repeat("x", 10<<20)))
+	s.trade(12, 20)
+	s.want(20, "7 ghost_publish")
+	waiting, _, err := s.DueUnmatched(t.Context(), "", s.clock().Add(time.Hour), 10)
+	if err != nil || len(waiting) != 1 || len(waiting[0].Value) > 1000 {
+		t.Fatalf("%d messages wait, %v, the first with %d bytes", len(waiting), err, len(waiting[0].Value))
+	}
+	s.store(11, 7)
+	s.want(20, "7 schema_drift")
 }
