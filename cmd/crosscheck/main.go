@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	_ "time/tzdata" // schedules may name a time zone, and minimal containers have none
 
@@ -77,9 +78,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 	if err != nil {
 		return report(stderr, fmt.Errorf("building the command line: %w", err))
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(withNegativeKey(args))
 	if err != nil {
-		return report(stderr, withHint(err, "crosscheck --help shows the commands and their flags"))
+		return report(stderr, withHint(err, "crosscheck --help shows the commands and their flags; write -- before a key that begins with -"))
 	}
 	p := &program{stdout: stdout, stderr: stderr, getenv: getenv, configFile: c.Config, verbose: c.Verbose}
 	command, ok := reflect.TypeAssert[interface {
@@ -93,6 +94,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 		return max(code, report(stderr, err))
 	}
 	return code
+}
+
+// withNegativeKey marks the key -5 of `explain -5` as no flag. No flag of ours is a number.
+func withNegativeKey(args []string) []string {
+	if !slices.Contains(args, "explain") || slices.Contains(args, "--") {
+		return args
+	}
+	at := slices.IndexFunc(args, func(a string) bool { return len(a) > 1 && a[0] == '-' && a[1] >= '0' && a[1] <= '9' })
+	if at < 0 {
+		return args
+	}
+	return append(slices.Delete(slices.Clone(args), at, at+1), "--", args[at])
 }
 
 // revision is the commit that the binary was built from; empty where the build did not record it.
