@@ -10,14 +10,14 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// arrival is a message as it came, what it says, and what the store says of it.
+// arrival is a message as it came, its content, and what the store says about it.
 type arrival struct {
 	Message
 	position order.Position
-	key      order.Key // as the store spells it; empty where it is none
-	drift    error     // why it cannot be read as it should
-	ignored  bool      // it belongs to others, or changes nothing
-	next     int32     // a message with the same position in the same batch; -1: none
+	key      order.Key // as the store spells it; empty if it is not a key
+	drift    error     // why it cannot be read as agreed
+	ignored  bool      // of another system, or it changes nothing
+	next     int32     // a message with the same position in the same batch; -1 if none
 
 	stored    bool
 	storedKey order.Key // of the stored event
@@ -34,22 +34,22 @@ func (a *arrival) kept() []byte {
 }
 
 var (
-	// errForeignKey is why a message whose order's key is not of the store's type cannot be matched.
+	// errForeignKey is why a message cannot be matched if its order's key does not have the type of the store's keys.
 	errForeignKey = errors.New("the order's key is not of the type of the store's keys")
-	// errNoOrder is why a stored event cannot be what a message says.
+	// errNoOrder is why a stored event cannot agree with a message.
 	errNoOrder = errors.New("the stored event has no order")
 )
 
-// reading is what a message says, while it waits for its stored event.
+// reading is the content of a message while it waits for its stored event.
 type reading struct {
 	flat  order.Flat
-	event *order.Event // nil for a message of the usual form, which is not taken apart before it has to be
-	// stored is the stored event where the message does not say the same as it stands; nil where it does, or there is none
-	// that can be read.
+	event *order.Event // nil for a message of the usual form, which is decoded only if necessary
+	// stored is the stored event, if the message in its own form differs from it; nil if it does not, or if there is no
+	// event that can be read.
 	stored *order.Event
 }
 
-// read fills in what the message says: at a glance, where it is of the usual form.
+// read fills in the content of the message; a message of the usual form is not decoded.
 func (f *Follower) read(a *arrival) reading {
 	if flat, ok := order.ReadFlat(a.Value, f.Vocabulary); ok {
 		if key, ok := order.CanonicalKey(f.KeyType, string(flat.Key)); ok {
@@ -69,7 +69,7 @@ func (f *Follower) decode(value []byte) (order.Event, error) {
 	return decodeMessage(value, f.Vocabulary, f.KeyType)
 }
 
-// harmful is an error of decoding; nil for one that leaves the event usable.
+// harmful returns an error of decoding; nil if the event is still usable.
 func harmful(err error) error {
 	if schema, ok := errors.AsType[*order.SchemaError](err); ok && schema.Harmless() {
 		return nil
@@ -77,18 +77,19 @@ func harmful(err error) error {
 	return err
 }
 
-// decodeMessage takes a message apart. A key that no order of the store can have is none.
+// decodeMessage decodes a message. A key that no order of the store can have counts as no key.
 func decodeMessage(value []byte, v order.Vocabulary, t order.KeyType) (order.Event, error) {
 	e, err := order.DecodeMessage(value, v)
 	err = harmful(err)
-	// What is no key must never reach a query: the store would refuse it, at the same message again and again.
+	// An invalid key must never reach a query: the store would refuse it again and again at the same message.
 	if e.Key, _ = order.CanonicalKey(t, string(e.Key)); e.Key == "" && err == nil {
 		err = errForeignKey
 	}
 	return e, err
 }
 
-// match compares the message with its stored event. Only where they do not agree at a glance both are decoded.
+// match compares the message with its stored event. It decodes both only if a quick comparison does not find them
+// equal.
 func (f *Follower) match(a *arrival, r *reading, row order.StoredRow) {
 	a.stored = true
 	if r.event == nil && r.flat.Agrees(row, a.key) {
@@ -107,12 +108,12 @@ func (f *Follower) match(a *arrival, r *reading, row order.StoredRow) {
 	if harmful(err) == nil && (a.drift != nil || len(a.differs) > 0) {
 		r.stored = &stored
 	}
-	if a.drift == nil { // what is wrong with the event is not the message's fault
+	if a.drift == nil { // the event's own problem is not the message's fault
 		a.drift = harmful(err)
 	}
 }
 
-// arrivals reads messages, and compares each with its stored event. It changes nothing of a follower under way, and is
+// arrivals reads messages, and compares each with its stored event. It changes nothing in a running follower, and is
 // safe for concurrent use.
 func (f *Follower) arrivals(ctx context.Context, messages []Message) ([]arrival, error) {
 	arrivals := make([]arrival, len(messages))
@@ -146,7 +147,7 @@ func (f *Follower) arrivals(ctx context.Context, messages []Message) ([]arrival,
 	return arrivals, f.upcast(ctx, arrivals, readings)
 }
 
-// upcast looks again at messages that do not say what is stored.
+// upcast looks again at messages that differ from the stored event.
 func (f *Follower) upcast(ctx context.Context, arrivals []arrival, readings []reading) error {
 	u, ok := f.Store.(Upcaster)
 	if !ok {

@@ -13,11 +13,11 @@ type presence int
 
 const (
 	notSeen    presence = iota
-	seenBefore          // its bit is set, or nothing is known of its bucket but that it was complete
-	notClaimed          // before the first position that the stream is complete from
+	seenBefore          // its bit is set, or its bucket is only known to have been complete
+	notClaimed          // before the first position from which the stream should be complete
 )
 
-// seen tells whether a position was on the stream before. What was kept of closed buckets has to be loaded first.
+// seen reports whether a position was on the stream before. The caller must first load the content of closed buckets.
 func (w *work) seen(p order.Position) presence {
 	b := bucketOf(p)
 	if w.state.claims() && p < w.state.From {
@@ -55,7 +55,7 @@ func (w *work) mark(p order.Position) {
 	w.progress.advancing = true
 }
 
-// open makes a bucket that is not open an open one, with what was seen of it before.
+// open opens a bucket again, with what was seen of it before.
 func (w *work) open(b int64) *Bucket {
 	bucket := &Bucket{Seen: make([]byte, bucketWidth/8)}
 	if w.closed(b) {
@@ -69,7 +69,7 @@ func (w *work) open(b int64) *Bucket {
 	return bucket
 }
 
-// close drops a bucket of which nothing is missing, and keeps what was in it.
+// close drops a bucket with nothing missing, and keeps its content.
 func (w *work) close(b int64, bucket *Bucket) {
 	w.state.Complete += bucket.Stored
 	delete(w.state.Buckets, b)
@@ -80,14 +80,14 @@ func (w *work) close(b int64, bucket *Bucket) {
 	w.step.commit.Closed = append(w.step.commit.Closed, ClosedBucket{Bucket: b, Seen: bucket.Seen, Stored: bucket.Stored, Sum: bucket.Sum})
 }
 
-// closed is true for a bucket that was complete when it was counted.
+// closed returns true for a bucket that was complete when it was counted.
 func (w *work) closed(b int64) bool {
 	return w.state.claims() && b < w.state.Frontier && w.state.Buckets[b] == nil
 }
 
-// checkBucket compares what is stored of a bucket up to a position with what was seen. It drills down where they differ, and
-// closes a whole bucket, one below last, that misses nothing. All that is stored of an old bucket was visible for the
-// settle window.
+// checkBucket compares what is stored of a bucket, up to a position, with what was seen. If they differ, it reads the
+// positions. It closes a whole bucket below last that misses nothing. In an old bucket, everything stored was visible
+// for the settle window.
 func (w *work) checkBucket(ctx context.Context, n PositionCount, upTo order.Position, last int64, old bool) error {
 	b := n.Bucket
 	bucket := w.state.Buckets[b]
@@ -102,7 +102,7 @@ func (w *work) checkBucket(ctx context.Context, n PositionCount, upTo order.Posi
 		missing = 0
 		w.nothingLost(b, bucket)
 	case was == n && seen.Events == n.Events-missing && !w.ripe(b):
-		// As it was when it was counted last, and nothing else can be said of it.
+		// The bucket has not changed since the last count, so the result is the same.
 	default:
 		var err error
 		if missing, err = w.drill(ctx, b, upTo, old); err != nil {
@@ -133,7 +133,7 @@ func (w *work) nothingLost(b int64, bucket *Bucket) {
 	}
 }
 
-// drill names the events of a bucket that are not on the stream, and returns how many these are. In an old bucket those
+// drill names the events of a bucket that are not on the stream, and returns their number. In an old bucket, the events
 // that had not been counted before are lost; others are late.
 func (w *work) drill(ctx context.Context, b int64, upTo order.Position, old bool) (missing int64, err error) {
 	bucket := w.state.Buckets[b]
@@ -146,7 +146,7 @@ func (w *work) drill(ctx context.Context, b int64, upTo order.Position, old bool
 		missing++
 		known := hasBit(bucket.Lost, p)
 		switch {
-		case p <= w.state.UncertainTo && !known: // what was lost before a hole came is no less lost
+		case p <= w.state.UncertainTo && !known: // an event that was lost before a hole came stays lost
 		case old && p > w.state.Evidence.Checked || known || w.overdue(p):
 			lost = append(lost, LostEvent{Position: p, Key: key})
 		default:

@@ -11,38 +11,39 @@ import (
 )
 
 const (
-	// maxHorizons is how many are remembered at most.
+	// maxHorizons is the most horizons that are remembered.
 	maxHorizons = 10_000
-	// chunkEvents is how many events are counted in one query, and chunksAtOnce how many queries are made before the
-	// reader has its turn again, and what was counted is stored.
+	// chunkEvents is how many events one query counts. chunksAtOnce is how many queries run before the reader has its
+	// turn again and the result is stored.
 	chunkEvents  = 1_000_000
 	chunksAtOnce = 4
 )
 
-// pastHorizon is a horizon, and how far the stream was at that moment.
+// pastHorizon is a horizon, with the stream's position at that moment.
 type pastHorizon struct {
 	Horizon
 	at      time.Time
-	cleared time.Time      // when nothing could become visible below it any more; zero until then
-	newest  order.Position // of the stored events that had been read from the stream
-	// visible is what was stored of the position's bucket, up to the position, when the horizon was cleared. Only the last
-	// one of those that were cleared together is counted.
+	cleared time.Time      // when nothing below it could become visible any more; zero until then
+	newest  order.Position // position of the stored events that had been read from the stream
+	// visible is the part of the bucket, up to the position, that was stored when the horizon was cleared. If several
+	// are cleared together, only the last one is counted.
 	visible PositionCount
 	counted bool
 }
 
-// check is a count of everything up to a position, due when the stream was read up to the ends.
+// check counts everything up to a position. It is due when the stream was read up to its ends.
 type check struct {
 	upTo    order.Position
 	visible PositionCount // as of the horizon with that position
 	at      time.Time     // when the ends were captured
 	ends    []Partition
-	// whole is true unless the stream may have stopped: something is stored that it does not show, and nothing newer.
+	// whole is true unless the stream may have stopped: an event is stored that it does not show, and it shows nothing
+	// newer.
 	whole bool
 }
 
-// findMissing captures a horizon at each tick, and checks up to where the stream must be complete, once everything that was
-// on the stream by then has been read.
+// findMissing captures a horizon at each tick. Once everything on the stream at that time has been read, it checks up
+// to the position at which the stream must be complete.
 func (w *work) findMissing(ctx context.Context) error {
 	now := w.Now()
 	if w.progress.advancing {
@@ -74,7 +75,8 @@ func (w *work) findMissing(ctx context.Context) error {
 	return w.checkSome(ctx)
 }
 
-// capture notes where the store and the stream are, and clears the horizons that no transaction can change any more.
+// capture notes the positions of the store and the stream. It clears the horizons that no transaction can change any
+// more.
 func (w *work) capture(ctx context.Context, now time.Time) error {
 	h, err := w.Store.Horizon(ctx)
 	if err != nil {
@@ -99,15 +101,15 @@ func (w *work) capture(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	if len(w.stored.horizons) > maxHorizons { // a transaction stays open for long: the oldest will do
+	if len(w.stored.horizons) > maxHorizons { // a transaction stays open for long, so the oldest horizon is enough
 		w.stored.horizons = w.stored.horizons[:maxHorizons/2]
 	}
 	return nil
 }
 
-// countVisible counts what is visible up to a horizon that has been cleared just now. A bucket in which as much is found a settle
-// window later holds nothing younger. It goes on where it was, so that each event is counted once; the first time it
-// begins with the bucket that the horizon is in.
+// countVisible counts what is visible up to a horizon that was just cleared. If a bucket has the same count a settle
+// window later, it holds nothing younger. It goes on from the last count, so that each event is counted once. The first
+// count begins with the bucket of the horizon.
 func (w *work) countVisible(ctx context.Context, h *pastHorizon) error {
 	b := bucketOf(h.Position)
 	if h.Position == order.NoPosition { // nothing is stored
@@ -131,7 +133,7 @@ func (w *work) countVisible(ctx context.Context, h *pastHorizon) error {
 	return nil
 }
 
-// old is true for a bucket in which nothing is stored, up to the check's position, that was not there when the horizon with
+// old returns true for a bucket in which everything stored, up to the check's position, was there when the horizon with
 // that position was cleared.
 func (c *check) old(n PositionCount, visible map[int64]PositionCount) bool {
 	if n.Bucket == bucketOf(c.upTo) {
@@ -140,9 +142,9 @@ func (c *check) old(n PositionCount, visible map[int64]PositionCount) bool {
 	return n == visible[n.Bucket]
 }
 
-// prepareCheck finds the position up to which the stream must be complete. What is stored up to there cannot change any more, and
-// was there for the settle window; and the stream has gone past it that long ago, or max_lag has passed: what comes later
-// is taken for late, and what is skipped for lost.
+// prepareCheck finds the position up to which the stream must be complete. Three conditions hold: what is stored up to
+// there cannot change any more; it was there for the settle window; and the stream has passed it that long ago, or
+// max_lag is over. An event that comes later counts as late, and a skipped one as lost.
 func (w *work) prepareCheck(ctx context.Context, now time.Time) error {
 	due := -1
 	passed := order.NoPosition
@@ -177,14 +179,14 @@ func (w *work) prepareCheck(ctx context.Context, now time.Time) error {
 	stored := w.stored.horizons[due].Position
 	c.whole = c.upTo >= stored || w.progress.newest >= stored
 	w.stored.check = &c
-	// The newest one that is due says what is stored, and those behind what is checked now are waited for.
+	// Take the newest horizon that is due for what is stored. The positions after the check are waited for.
 	waiting := slices.DeleteFunc(slices.Clone(w.stored.horizons[:due]), func(h pastHorizon) bool { return h.Position <= c.upTo })
 	w.stored.horizons = append(waiting, w.stored.horizons[due:]...)
 	return nil
 }
 
-// claim fixes, once, from which position on the stream is claimed to be complete: the first event that it has. Of a
-// partition whose older messages were deleted already, everything before its first event may be gone.
+// claim sets, once, the position from which the stream should be complete: its first event. If older messages of a
+// partition were deleted already, everything before its first event may be missing.
 func (w *work) claim() bool {
 	first, cut := order.NoPosition, order.NoPosition
 	for _, p := range w.state.Partitions {
@@ -210,7 +212,7 @@ func (w *work) claim() bool {
 	return true
 }
 
-// forgetUnclaimed takes what lies before the claim out of what was counted as visible of its bucket.
+// forgetUnclaimed removes what is before the claim from the visible count of its bucket.
 func (w *work) forgetUnclaimed(ctx context.Context) error {
 	b := bucketOf(w.state.From)
 	if w.state.From == firstOf(b) {
@@ -234,8 +236,8 @@ func (w *work) forgetUnclaimed(ctx context.Context) error {
 	return nil
 }
 
-// checkSome goes on with the check that is due, and ends it when everything up to its position has been counted. What it
-// has counted is stored, and not counted again by the next tick or the next process.
+// checkSome goes on with the check that is due, and ends it when everything up to its position is counted. What it has
+// counted is stored, so the next tick or the next process does not count it again.
 func (w *work) checkSome(ctx context.Context) error {
 	c := w.stored.check
 	w.progress.judging = c.at
@@ -260,7 +262,7 @@ func (w *work) checkSome(ctx context.Context) error {
 	return nil
 }
 
-// checkChunk checks from the frontier on, and returns how far it came.
+// checkChunk checks from the frontier on, and returns the position that it reached.
 func (w *work) checkChunk(ctx context.Context, to order.Position) (upTo order.Position, err error) {
 	from := max(w.state.From, firstOf(w.state.Frontier))
 	if from > to {
@@ -275,12 +277,12 @@ func (w *work) checkChunk(ctx context.Context, to order.Position) (upTo order.Po
 	for _, n := range counts {
 		counted[n.Bucket] = true
 	}
-	for b := range w.state.Buckets { // those without events are complete too
+	for b := range w.state.Buckets { // buckets without events are complete too
 		if b >= w.state.Frontier && b < last && !counted[b] {
 			counts = append(counts, PositionCount{Bucket: b})
 		}
 	}
-	// In their order, so that the frontier can follow.
+	// In order, so that the frontier can follow.
 	slices.SortFunc(counts, func(a, b PositionCount) int { return cmp.Compare(a.Bucket, b.Bucket) })
 	for _, n := range counts {
 		if err := w.checkBucket(ctx, n, upTo, last, w.stored.check.old(n, w.stored.visible)); err != nil {
@@ -293,7 +295,7 @@ func (w *work) checkChunk(ctx context.Context, to order.Position) (upTo order.Po
 	return upTo, nil
 }
 
-// sumUp claims what was counted. Events that came late count when they are seen, or are called lost.
+// sumUp claims what was counted. Late events count when they are seen, or when they are reported as lost.
 func (w *work) sumUp() {
 	e := &w.state.Evidence
 	e.Stored, e.Seen = w.state.Complete, w.state.Complete

@@ -9,20 +9,20 @@ import (
 )
 
 const (
-	// farBuckets and nearBuckets are how many closed buckets are counted again at each tick: of all in turn, and of the
-	// newest ones, which is where events come late. 20 buckets are 80,000 events; a store of 47 million has had its turn
-	// after 12 minutes.
+	// farBuckets and nearBuckets are how many closed buckets are counted again at each tick: of all buckets in turn,
+	// and of the newest ones, because events come late there. 20 buckets are 80,000 events; a store of 47 million
+	// events takes 12 minutes for one turn.
 	farBuckets  = 16
 	nearBuckets = 4
 	// nearWidth is how many of the newest buckets are counted more often.
 	nearWidth = 64
-	// openAgain is how many buckets below the frontier that are open are counted at each tick.
+	// openAgain is how many open buckets below the frontier are counted at each tick.
 	openAgain = 64
-	// maxKept is how many closed buckets are remembered in memory, beside those of one batch.
+	// maxKept is how many closed buckets are kept in memory, in addition to those of one batch.
 	maxKept = 4096
 )
 
-// loadClosed reads what was kept of the closed buckets of some positions, so that seen and mark know it. It does nothing for
+// loadClosed loads the content of the closed buckets of some positions, for seen and mark. It does nothing for
 // positions at the frontier, which are nearly all.
 func (w *work) loadClosed(ctx context.Context, positions []order.Position) error {
 	if len(w.recounts.loaded) >= maxKept {
@@ -50,7 +50,7 @@ func (w *work) loadClosed(ctx context.Context, positions []order.Position) error
 	return err
 }
 
-// loadClosedOf loads what is needed for messages and for the histories behind them.
+// loadClosedOf loads what is needed for messages and for the histories of their orders.
 func (w *work) loadClosedOf(ctx context.Context, arrivals []arrival, behind map[order.Key][]order.Event) error {
 	var below []order.Position
 	for i := range arrivals {
@@ -66,8 +66,8 @@ func (w *work) loadClosedOf(ctx context.Context, arrivals []arrival, behind map[
 	return w.loadClosed(ctx, below)
 }
 
-// recount counts again what lies below the frontier: open buckets in which something arrived, or may be judged by now, and
-// some others in turn, for an event may also have been taken out of the store; and some closed ones.
+// recount counts again below the frontier: open buckets in which something arrived or may be judged now; some other
+// open buckets in turn, because an event may have been deleted from the store; and some closed ones.
 func (w *work) recount(ctx context.Context) error {
 	for _, b := range w.openToCount() {
 		from := max(w.state.From, firstOf(b))
@@ -111,8 +111,8 @@ func (w *work) openToCount() []int64 {
 	return due
 }
 
-// recountClosed compares the next closed buckets with what the store has now, and opens those that it has changed. The
-// turn begins at first.
+// recountClosed compares the next closed buckets with the store, and opens those that the store has changed. At the end
+// it starts again with the first.
 func (w *work) recountClosed(ctx context.Context, turn *int64, first int64, limit int) error {
 	first = max(first, w.state.Kept, bucketOf(w.state.From))
 	from := max(*turn, first)
@@ -154,7 +154,7 @@ func (w *work) recountClosed(ctx context.Context, turn *int64, first int64, limi
 	return nil
 }
 
-// closing is true for a bucket that was closed just now: the ledger does not know it yet.
+// closing returns true for a bucket that was just closed, so the ledger does not know it yet.
 func (w *work) closing(b int64) bool {
 	return slices.ContainsFunc(w.step.commit.Closed, func(k ClosedBucket) bool { return k.Bucket == b })
 }

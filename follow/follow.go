@@ -1,5 +1,5 @@
-// Package follow reads the stream and matches every message with the event store, in both directions. It also reads what
-// the topic has of one order.
+// Package follow reads the stream and matches every message with the event store, in both directions. It also reads the
+// messages of one order.
 //
 // Invariant: offsets, bits and findings are committed together, under the lease. A process that dies skips nothing and
 // counts nothing twice.
@@ -21,52 +21,53 @@ import (
 
 // Follower reads the stream and matches every message with the event store, in both directions.
 //
-// # How what is missing is found
+// # How missing events are found
 //
-// Positions are cut into buckets of bucketWidth. An event that was seen on the stream sets its bit in its bucket. Once
-// the events up to a position cannot become more and are older than the settle window, the stream has shown later ones
-// that long ago, and everything that was on it by then has been read, each bucket's bits are compared with the number of
-// its stored events and the sum of their positions: where they are equal nothing is missing and the bucket is closed;
-// only where they differ the positions are read. So memory is one bit for each event that is not yet proven, whatever
-// the backlog.
+// Positions are divided into buckets of bucketWidth. An event that was seen on the stream sets its bit in its bucket. A
+// bucket is checked up to a position when three conditions hold: the events up to it cannot become more and are older
+// than the settle window; the stream has shown later events that long ago; and everything that was on the stream at
+// that time has been read. Then the bucket's bits are compared with the number of its stored events and the sum of
+// their positions. If they are equal, nothing is missing and the bucket is closed. Only if they differ, the positions
+// are read. So memory is one bit for each event that is not yet proven, however large the backlog is.
 //
-// # How what comes late is found
+// # How late events are found
 //
-// What a closed bucket held is kept in the ledger. Closed buckets are counted again in turn, and one that the store has
-// changed is opened. So is one of which a message comes that says something new. An event that is missing where everything
-// had been counted is called lost only after it had, from when it was noticed, the time that any event has.
+// The ledger keeps the content of closed buckets. They are counted again in turn, and a bucket that the store has
+// changed is opened. A message with something new for a closed bucket opens it too. An event that is missing where
+// everything had been counted gets the same time as any event, from when it was noticed. Only then it is reported as
+// lost.
 type Follower struct {
 	Stream Stream
 	Store  EventStore
 	Ledger Ledger
-	// Topic names the topic in findings that are of no single order.
+	// Topic names the topic in findings without an order.
 	Topic       string
 	Fingerprint string
 	Vocabulary  order.Vocabulary
-	// KeyType is the type of the store's keys. A message may be of an order that no key of this type can name.
+	// KeyType is the type of the store's keys. A message may have a key that is not of this type.
 	KeyType order.KeyType
 	// Window is how old an event, or a message without an event, must be before it counts.
 	Window time.Duration
-	// MaxLag is how long an event may be missing while the stream shows nothing that was stored later: a publisher that is
-	// down has lost nothing yet. Zero, or less than the window, is the window.
+	// MaxLag is how long an event may be missing while the stream shows no event that was stored later, because a
+	// publisher that is down has lost nothing yet. Zero, or less than the window, means the window.
 	MaxLag time.Duration
-	// Every is the time between two ticks, at which what has become due is looked at; zero is a second.
+	// Every is the time between two ticks, at which due work is done; zero means a second.
 	Every time.Duration
 	Now   func() time.Time
 	Log   *slog.Logger
 }
 
 const (
-	// commitMessages and commitFindings are how much one commit carries before it is made without waiting for a tick.
+	// commitMessages and commitFindings are how much one commit may hold before it is made without waiting for a tick.
 	commitMessages = 20_000
 	commitFindings = 2000
-	// maxBehind is how many messages a partition may be behind for its orders to be marked as changed.
+	// maxBehind is how many messages a partition may be behind if its orders are to be marked as changed.
 	maxBehind = 20_000
-	// maxUnmatched is how many messages without an event may wait. Beyond it nothing is read until some are judged: memory
-	// and ledger stay bounded when the store is far behind the stream.
+	// maxUnmatched is how many messages without an event may wait. With more, nothing is read until some are judged, so
+	// that memory and ledger stay bounded if the store is far behind the stream.
 	maxUnmatched = 100_000
-	// maxLookups is how many batches are looked up in the store, or wait for loop, at once: as many queries, and as
-	// much memory, however many partitions there are. The store's other connections are left to whoever compares orders.
+	// maxLookups is how many batches are looked up in the store, or wait for loop, at the same time. It limits queries
+	// and memory for any number of partitions, and leaves the store's other connections to the passes.
 	maxLookups = 2
 	// unmatchedBatch is how many are judged at once.
 	unmatchedBatch = 1000
@@ -74,17 +75,17 @@ const (
 	defaultEvery = time.Second
 )
 
-// errStopped is why following ends when the reader ends without an error.
+// errStopped is why following ends if the reader ends without an error.
 var errStopped = errors.New("the follower has stopped")
 
-// Run follows until ctx ends or something fails: then whoever calls it again goes on where the last commit was. All its
-// goroutines have ended when it returns.
+// Run follows until ctx ends or something fails. Another call goes on from the last commit. All goroutines of Run have
+// ended when it returns.
 func (f *Follower) Run(ctx context.Context, l lease.Lease) error {
 	w, err := f.load(ctx, l)
 	if err != nil {
 		return err
 	}
-	batches := make(chan readBatch) // not buffered: what waits for the loop waits at the broker
+	batches := make(chan readBatch) // not buffered, so that messages wait at the broker
 	lookups := make(chan struct{}, maxLookups)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -106,8 +107,8 @@ type readBatch struct {
 	arrivals []arrival
 }
 
-// deliver looks a batch up in the store while the loop takes others: an event that becomes visible in between is found when
-// its message, which then has none, is looked at again.
+// deliver looks a batch up in the store while the loop takes others. If an event becomes visible in between, it is
+// found when its message, which has no event then, is looked at again.
 func (f *Follower) deliver(ctx context.Context, b Batch, lookups chan struct{}, batches chan<- readBatch) error {
 	select {
 	case lookups <- struct{}{}:
@@ -140,13 +141,13 @@ func (f *Follower) load(ctx context.Context, l lease.Lease) (*work, error) {
 	w := newWork(f, l, state)
 	w.routing.count(len(partitions), f.Now())
 	if len(state.Partitions) > 0 {
-		return w, nil // a partition that was added since begins at 0
+		return w, nil // a partition that was added since then begins at 0
 	}
 	for _, p := range partitions {
 		s := newPartition()
 		s.Next, s.End, s.Cut = p.First, p.End, p.First > 0
 		if s.Cut && p.End == p.First {
-			// Everything was deleted: all that is stored by now may have been published here.
+			// Everything was deleted: all events that are stored now may have been published here.
 			h, err := f.Store.Horizon(ctx)
 			if err != nil {
 				return nil, err
@@ -158,12 +159,12 @@ func (f *Follower) load(ctx context.Context, l lease.Lease) (*work, error) {
 	return w, nil
 }
 
-// work is a follower under way. Only the goroutine of loop uses it.
+// work is a running follower. Only the goroutine of loop uses it.
 type work struct {
 	*Follower
 	lease   lease.Lease
 	state   State
-	waiting int64 // unmatched messages in the ledger that were not judged yet
+	waiting int64 // unmatched messages in the ledger that are not judged yet
 	recent  lastMessages
 	routing routing
 
@@ -173,7 +174,7 @@ type work struct {
 	recounts recounts
 }
 
-// step is what has come of messages and checks since the last commit.
+// step is the result of messages and checks since the last commit.
 type step struct {
 	commit   Commit
 	changed  map[int64]bool // buckets
@@ -188,7 +189,7 @@ func newStep() step {
 	}
 }
 
-// progress is how far the stream has come: what is missing may be called lost only once the stream has gone on.
+// progress is how far the stream has come. A missing event may be reported as lost only after the stream has gone on.
 type progress struct {
 	newest    order.Position // the highest of the stored events that were seen on the stream
 	advancing bool           // something was seen since the last tick
@@ -196,10 +197,10 @@ type progress struct {
 	judging   time.Time      // everything that was published by then has been read
 }
 
-// stored is what was asked of the event store.
+// stored is what the event store has answered.
 type stored struct {
 	horizons []pastHorizon           // captured, not yet old enough; oldest first
-	check    *check                  // waits for the reader to catch up; nil when none is due
+	check    *check                  // waits for the reader to catch up; nil if none is due
 	visible  map[int64]PositionCount // by bucket, what was counted when horizons were cleared
 	counted  order.Position          // up to here; NoPosition before the first
 }
@@ -208,10 +209,10 @@ type stored struct {
 type recounts struct {
 	again    map[int64]bool         // open buckets in which something was seen since they were counted
 	late     map[int64]*lateEvents  // by bucket
-	loaded   map[int64]ClosedBucket // of closed buckets, as far as the ledger was asked; without bits where nothing is kept
-	rotation int64                  // the open bucket that was counted again last
-	near     int64                  // the closed bucket that is to be counted again next, among the newest ones
-	far      int64                  // the same among all
+	loaded   map[int64]ClosedBucket // of closed buckets that were loaded from the ledger; without bits if nothing is kept
+	rotation int64                  // the open bucket that was last counted again
+	near     int64                  // the next closed bucket to count again, among the newest ones
+	far      int64                  // the same among all buckets
 }
 
 func newWork(f *Follower, l lease.Lease, state State) *work {
@@ -226,7 +227,7 @@ func newWork(f *Follower, l lease.Lease, state State) *work {
 			again: map[int64]bool{}, late: map[int64]*lateEvents{}, loaded: map[int64]ClosedBucket{}, rotation: math.MinInt64,
 		},
 	}
-	if state.claims() && state.Frontier > bucketOf(state.From) { // buckets are closed where everything stored was seen
+	if state.claims() && state.Frontier > bucketOf(state.From) { // buckets are closed if everything stored was seen
 		w.progress.newest = firstOf(state.Frontier) - 1
 	}
 	for b, bucket := range state.Buckets {
@@ -274,8 +275,8 @@ func (w *work) loop(ctx context.Context, batches <-chan readBatch) error {
 	}
 }
 
-// tick does what is due: unmatched messages, and what is missing. It ends with a commit, so that no message stays
-// uncommitted for longer than the time between two ticks.
+// tick does what is due: unmatched messages, and missing events. It ends with a commit, so that a message is committed
+// at the next tick at the latest.
 func (w *work) tick(ctx context.Context) error {
 	if err := w.judgeUnmatched(ctx); err != nil {
 		return err

@@ -6,17 +6,17 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// lateEvents are events of one bucket that became visible out of their turn, or may have, and are not on the stream
-// yet. When each became visible is not known: so they have the time that an event has from when it was noticed.
+// lateEvents are events of one bucket that became visible out of order, or may have, and are not on the stream yet. It
+// is not known when each became visible. So they get the same time as any event, from when they were noticed.
 type lateEvents struct {
-	noticed []byte // a bit for each
+	noticed []byte // one bit for each
 	count   int64
 	since   time.Time
 	// passed is when the stream was seen to go on after that; zero until then.
 	passed time.Time
 }
 
-// noticed notes the late events of a bucket: those of before are judged by now, or still wait with the others.
+// noticed notes the late events of a bucket. Earlier ones are judged already, or still wait with the others.
 func (w *work) noticed(b int64, positions []order.Position) {
 	was := w.recounts.late[b]
 	if len(positions) == 0 {
@@ -28,14 +28,14 @@ func (w *work) noticed(b int64, positions []order.Position) {
 		setBit(l.noticed, p)
 	}
 	if was != nil && !w.ripe(b) {
-		// The clock of those that wait goes on. One that came since waits for the next turn.
+		// The clock of the waiting events goes on. A new one waits for the next turn.
 		l.noticed, l.since, l.passed = was.noticed, was.since, was.passed
 	}
 	w.recounts.late[b] = l
 }
 
-// ripe is true once the late events of a bucket that are still missing may be called lost: the stream has gone on since
-// they were noticed, and they had a window's time after that.
+// ripe returns true once the late events of a bucket that are still missing may be reported as lost: the stream has
+// gone on since they were noticed, and they had a window's time after that.
 func (w *work) ripe(b int64) bool {
 	l := w.recounts.late[b]
 	if l == nil {
@@ -47,11 +47,11 @@ func (w *work) ripe(b int64) bool {
 	return !l.passed.IsZero() && w.progress.judging.Sub(l.passed) >= w.Window || w.progress.judging.Sub(l.since) >= w.patience()
 }
 
-// overdue is true for a late event that is to be called lost now.
+// overdue returns true for a late event that must be reported as lost now.
 func (w *work) overdue(p order.Position) bool {
 	b := bucketOf(p)
 	return w.ripe(b) && hasBit(w.recounts.late[b].noticed, p)
 }
 
-// patience is how long an event may be missing while nothing newer comes.
+// patience is how long an event may be missing while no newer event comes.
 func (w *work) patience() time.Duration { return max(w.Window, w.MaxLag) }

@@ -10,10 +10,10 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// ghostEvery is the time between two checks of a message that was found to have no event.
+// ghostEvery is the time between two checks of a message without an event.
 const ghostEvery = time.Minute
 
-// batch matches what one fetch brought.
+// batch matches the messages of one fetch.
 func (w *work) batch(ctx context.Context, b readBatch) error {
 	p, known := w.state.Partitions[b.Partition]
 	if !known {
@@ -48,7 +48,7 @@ func (w *work) batch(ctx context.Context, b readBatch) error {
 	return nil
 }
 
-// gap notes a hole. What was stored by now and is not seen later may have been in it: nobody can tell.
+// gap notes a hole. Events that are stored now and are not seen later may have been in it.
 func (w *work) gap(ctx context.Context, g Gap, p *PartitionState) error {
 	h, err := w.Store.Horizon(ctx)
 	if err != nil {
@@ -66,8 +66,8 @@ func (w *work) gap(ctx context.Context, g Gap, p *PartitionState) error {
 	return nil
 }
 
-// histories reads those of the orders whose message comes behind newer ones of its partition, where it is not
-// remembered what the order's last message was: only then may an order's own events be in disorder.
+// histories reads the histories of orders whose message comes after newer ones of its partition, if the order's last
+// message is not remembered. Only then may an order's own events be in the wrong order.
 func (w *work) histories(ctx context.Context, arrivals []arrival, p PartitionState) (map[order.Key][]order.Event, error) {
 	newest := p.Newest
 	asked := map[order.Key]bool{}
@@ -99,7 +99,7 @@ func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]o
 	if at == order.NoPosition || key == "" {
 		w.unreadable(a)
 		w.find(w.topicKey(", unreadable"), compare.Differs, compare.SchemaDrift, nil, false)
-		if a.stored && a.storedKey == "" { // an event of no order, published as it is
+		if a.stored && a.storedKey == "" { // an event without an order, published in the same form
 			w.shown(at, w.topicKey(", unreadable"), replayed)
 		}
 		return nil
@@ -107,7 +107,7 @@ func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]o
 	if err := w.judgeKey(ctx, a); err != nil {
 		return err
 	}
-	if p.First == order.NoPosition && a.stored { // a message of no event says nothing of where the stream begins, nor of what came before
+	if p.First == order.NoPosition && a.stored { // a message without an event says nothing about where the stream begins, or about earlier events
 		p.First = at
 	}
 	if a.Key != nil && !replayed && w.disordered(a, behind, *p) {
@@ -126,14 +126,14 @@ func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]o
 	return nil
 }
 
-// unreadable says where a message is that no order can be found by, for the first one in a commit.
+// unreadable says where a message is that has no readable order, for the first one in a commit.
 func (w *work) unreadable(a *arrival) {
 	if _, twice := w.step.found[foundKey{w.topicKey(", unreadable"), compare.SchemaDrift}]; !twice {
 		w.Log.Warn("a message cannot be read", slog.Int("partition", a.Partition), slog.Int64("offset", a.Offset), slog.Any("error", a.drift))
 	}
 }
 
-// disordered is true if a newer event of the same order came before.
+// disordered returns true if a newer event of the same order came before.
 func (w *work) disordered(a *arrival, behind map[order.Key][]order.Event, p PartitionState) bool {
 	at := a.position
 	if at >= p.Newest {
@@ -154,10 +154,10 @@ func (w *work) disordered(a *arrival, behind map[order.Key][]order.Event, p Part
 	return false
 }
 
-// matched notes what came of comparing a message with its event.
+// matched notes the result of comparing a message with its event.
 func (w *work) matched(a *arrival, replayed bool) {
 	key := a.storedKey
-	if key == "" { // the stored event has no order: it is the message that says which
+	if key == "" { // the stored event has no order, but the message has
 		key = a.key
 	}
 	if len(a.differs) > 0 || a.drift != nil {
@@ -170,7 +170,7 @@ func (w *work) matched(a *arrival, replayed bool) {
 	w.shown(a.position, key, replayed)
 }
 
-// shown notes that an event of the store is on the stream.
+// shown notes that a stored event is on the stream.
 func (w *work) shown(at order.Position, key order.Key, replayed bool) {
 	switch w.seen(at) {
 	case seenBefore:
@@ -191,8 +191,7 @@ type foundKey struct {
 	cause compare.Cause
 }
 
-// find notes a finding, once for each order and cause in a commit. Again is true where nothing but what was found before is
-// found again.
+// find notes a finding, once for each order and cause in a commit. again is true if the same finding was made before.
 func (w *work) find(key order.Key, kind compare.Kind, cause compare.Cause, fields []compare.FieldDifference, again bool) {
 	id := foundKey{key, cause}
 	if i, twice := w.step.found[id]; twice {
@@ -206,7 +205,7 @@ func (w *work) find(key order.Key, kind compare.Kind, cause compare.Cause, field
 	})
 }
 
-// topicKey stands where a finding has no order. No order's key looks like it.
+// topicKey is used if a finding has no order. No order's key looks like it.
 func (w *work) topicKey(detail string) order.Key {
 	return order.Key("(topic " + w.Topic + detail + ")")
 }

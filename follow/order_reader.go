@@ -16,39 +16,39 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// TimedStream is a Stream that knows when its messages came.
+// TimedStream is a Stream that knows the times of its messages.
 type TimedStream interface {
 	Stream
-	// OffsetsAt returns, by partition, the offset of the first message that is not older than a time. Partitions
-	// without one are left out.
+	// OffsetsAt returns, by partition, the offset of the first message that is not older than a time. It leaves out
+	// partitions without one.
 	OffsetsAt(ctx context.Context, at time.Time) (map[int]int64, error)
 }
 
-// OrderReader reads what a topic holds of one order. A topic has no index: it is read from shortly before the order's
-// first event to its end where that is within Limit, otherwise only around the times of its events. Times are a hint,
-// and prove nothing: where an event is not found, the rest is read too, if the limit allows.
+// OrderReader reads what a topic holds of one order. A topic has no index. If that is within Limit, it is read from
+// shortly before the order's first event to its end; otherwise only around the times of its events. Times are a hint
+// and prove nothing: if an event is not found, the rest is read too, as far as the limit allows.
 type OrderReader struct {
 	Stream     TimedStream
 	Vocabulary order.Vocabulary
 	KeyType    order.KeyType
-	// Store reads messages of old versions as its own events; nil for none.
+	// Store reads messages of old versions as it reads its own events; nil if there are no old versions.
 	Store Upcaster
 	// Margin is how much earlier or later than its event a message is looked for.
 	Margin time.Duration
-	// Limit is how many messages are read at most.
+	// Limit is the most messages that are read.
 	Limit int64
 }
 
 // OrderOnTopic is what was read of one order.
 type OrderOnTopic struct {
 	Messages []OrderMessage // as a consumer gets them
-	Read     int64          // offsets passed over, of other orders mostly
+	Read     int64          // offsets that were read, mostly of other orders
 	Held     int64          // offsets that the topic has
-	// Lost is true where messages were deleted while we read.
+	// Lost is true if messages were deleted during the read.
 	Lost bool
 }
 
-// Whole is true where the whole topic was read: what was not found is not there.
+// Whole is true if the whole topic was read, so that an event that was not found is not there.
 func (o OrderOnTopic) Whole() bool { return o.Read >= o.Held && !o.Lost }
 
 // OrderMessage is one message of an order.
@@ -58,12 +58,12 @@ type OrderMessage struct {
 	Time      time.Time
 	Keyed     bool // the producer set a key: the order's messages are in one partition
 	Event     order.Event
-	Drift     error // why it cannot be read as it should
+	Drift     error // why it cannot be read as agreed
 	value     []byte
 }
 
-// Read looks for an order with this stored history; without one the topic's newest messages are read. What was read
-// until an error is returned with it.
+// Read looks for an order with this stored history. Without a history it reads the topic's newest messages. With an
+// error it returns what was read before it.
 func (r *OrderReader) Read(ctx context.Context, key order.Key, stored []order.Event) (OrderOnTopic, error) {
 	partitions, err := r.Stream.Partitions(ctx)
 	if err != nil {
@@ -75,7 +75,7 @@ func (r *OrderReader) Read(ctx context.Context, key order.Key, stored []order.Ev
 	return reading.found, err
 }
 
-// upcast reads messages that only an old version wrote otherwise.
+// upcast reads messages that an old version wrote in another form.
 func (r *search) upcast(ctx context.Context, stored []order.Event) error {
 	if r.Store == nil {
 		return nil
@@ -91,8 +91,8 @@ func (r *search) upcast(ctx context.Context, stored []order.Event) error {
 	return reread(ctx, r.Store, r.Vocabulary, r.KeyType, all)
 }
 
-// inTurn is the order in which a consumer gets messages: within a partition that of their offsets. Between partitions
-// there is none, and then the events' own is as good as any.
+// inTurn is the order in which a consumer gets messages: by offset within a partition. Between partitions there is no
+// order, so the events' own order is used.
 func inTurn(all []OrderMessage) func(a, b OrderMessage) int {
 	for _, m := range all {
 		if m.Partition != all[0].Partition {
@@ -102,12 +102,12 @@ func inTurn(all []OrderMessage) func(a, b OrderMessage) int {
 	return func(a, b OrderMessage) int { return cmp.Compare(a.Offset, b.Offset) }
 }
 
-// search is one order being looked for.
+// search is the search for one order.
 type search struct {
 	*OrderReader
 	key          order.Key
-	firsts, ends map[int]int64 // partition → its bounds when we began
-	next         map[int]int64 // partition → where the planned ranges end so far
+	firsts, ends map[int]int64 // partition → its bounds at the start
+	next         map[int]int64 // partition → the end of the planned ranges so far
 
 	mu    sync.Mutex
 	at    map[int]int64 // partition → how far the present range was read
@@ -123,7 +123,7 @@ func newSearch(r *OrderReader, key order.Key, partitions []Partition) *search {
 	return reading
 }
 
-// smallPart of the limit is read without asking where to begin.
+// smallPart of the limit is read without looking for a start.
 const smallPart = 20
 
 func (r *search) run(ctx context.Context, stored []order.Event) error {
@@ -161,14 +161,14 @@ func (r *search) run(ctx context.Context, stored []order.Event) error {
 	return r.read(ctx, r.upTo(begun))
 }
 
-// complete is true once every stored event has a message.
+// complete returns true once every stored event has a message.
 func (r *search) complete(stored []order.Event) bool {
 	return !slices.ContainsFunc(stored, func(e order.Event) bool {
 		return !slices.ContainsFunc(r.found.Messages, func(m OrderMessage) bool { return m.Event.Position == e.Position })
 	})
 }
 
-// around reads windows about the times, as many as the limit allows.
+// around reads windows around the times, as many as the limit allows.
 func (r *search) around(ctx context.Context, times []time.Time) error {
 	left := r.Limit
 	for _, at := range times {
@@ -194,7 +194,7 @@ func (r *search) around(ctx context.Context, times []time.Time) error {
 	return nil
 }
 
-// clamp is the offset found in a partition; its end where there was none.
+// clamp returns the offset found in a partition; its end if there was none.
 func (r *search) clamp(partition int, found map[int]int64) int64 {
 	if offset, ok := found[partition]; ok {
 		return min(offset, r.ends[partition])
@@ -202,7 +202,7 @@ func (r *search) clamp(partition int, found map[int]int64) int64 {
 	return r.ends[partition]
 }
 
-// upTo is the range from where the others end.
+// upTo returns the range from the end of the others.
 func (r *search) upTo(ends map[int]int64) Range {
 	out := Range{From: map[int]int64{}, To: map[int]int64{}}
 	for partition, end := range ends {
@@ -222,7 +222,7 @@ func (r *search) read(ctx context.Context, to Range) error {
 	return r.Stream.Read(ctx, to, r.take)
 }
 
-// take keeps what is of the order.
+// take keeps the messages of the order.
 func (r *search) take(_ context.Context, b Batch) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -239,7 +239,7 @@ func (r *search) take(_ context.Context, b Batch) error {
 
 func (r *search) ofOrder(m Message) (OrderMessage, bool) {
 	if r.KeyType == order.KeyInteger && !bytes.Contains(m.Value, []byte(r.key)) && string(m.Key) != string(r.key) {
-		return OrderMessage{}, false // decoding is what takes time
+		return OrderMessage{}, false // decoding takes most of the time
 	}
 	event, drift := decodeMessage(m.Value, r.Vocabulary, r.KeyType)
 	if r.Vocabulary.Ignores(string(event.Type)) {
@@ -252,8 +252,8 @@ func (r *search) ofOrder(m Message) (OrderMessage, bool) {
 	return OrderMessage{Partition: m.Partition, Offset: m.Offset, Time: m.Time, Keyed: len(m.Key) > 0, Event: event, Drift: drift, value: bytes.Clone(m.Value)}, true
 }
 
-// begins is the position from which the order's own messages show that the topic holds it; NothingHeld where they do not.
-// A partition loses its oldest messages first.
+// begins returns the position from which the order's own messages show that the topic holds it; NothingHeld if they do
+// not. A partition loses its oldest messages first.
 func (o OrderOnTopic) begins() order.Position {
 	first := NothingHeld
 	for _, m := range o.Messages {
@@ -267,14 +267,14 @@ func (o OrderOnTopic) begins() order.Position {
 	return first
 }
 
-// NothingHeld is where a topic begins that has no messages, yet or any more.
+// NothingHeld is the beginning of a topic without messages.
 const NothingHeld = order.Position(math.MaxInt64)
 
-// errUnreadableStart is why nothing can be said of where a topic begins.
+// errUnreadableStart is why the beginning of a topic is not known.
 var errUnreadableStart = errors.New("the topic's first messages cannot be read")
 
-// Begins is the position from which a topic claims to hold every event of an order, as far as its first messages and
-// those of the order tell: publishing may have begun long after the store, and messages are deleted with age.
+// Begins returns the position from which a topic should hold every event of an order, judged by its first messages and
+// those of the order. Publishing may have begun long after the store, and old messages are deleted.
 func (r *OrderReader) Begins(ctx context.Context, o OrderOnTopic) (order.Position, error) {
 	all, err := r.allBegin(ctx)
 	return min(all, o.begins()), err
@@ -305,15 +305,15 @@ func (r *OrderReader) allBegin(ctx context.Context) (order.Position, error) {
 		}
 	}
 	if max(whole, cut) == order.NoPosition {
-		return NothingHeld, nil // an empty topic: nobody has begun to publish
+		return NothingHeld, nil // an empty topic: nothing has been published
 	}
 	return max(whole, cut), nil
 }
 
-// first is the position of a partition's first event.
+// first returns the position of a partition's first event.
 func (r *OrderReader) first(ctx context.Context, p Partition) (first order.Position, err error) {
 	first = order.NoPosition
-	const few = 20 // messages: one of another form is no reason to give up
+	const few = 20 // a few messages, because one of another form is no reason to give up
 	to := Range{From: map[int]int64{p.Partition: p.First}, To: map[int]int64{p.Partition: min(p.End, p.First+few)}}
 	err = r.Stream.Read(ctx, to, func(_ context.Context, b Batch) error {
 		for _, m := range b.Messages {

@@ -9,10 +9,10 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Horizon is the newest position that was visible at one moment, and what was under way at that moment.
+// Horizon is the newest position that was visible at one moment, and the transactions that were running then.
 type Horizon struct {
 	Position order.Position
-	Below    uint64 // transactions below this one had begun; opaque to all but the store
+	Below    uint64 // transactions below this one had begun; only the store knows its meaning
 }
 
 // PositionCount sums up the stored events of one bucket of positions.
@@ -22,51 +22,51 @@ type PositionCount struct {
 	Sum    uint64 // of their positions, by AddPosition
 }
 
-// EventStore is what matching the stream needs of the event store. Every call has a deadline of its own.
+// EventStore is what matching the stream needs of the event store. Every call has its own deadline.
 type EventStore interface {
-	// Histories returns all events of the orders, each order's in the order of their positions, events that cannot be
-	// decoded among them. An order without events is not in the map.
+	// Histories returns all events of the orders, each order's in the order of their positions, including events that
+	// cannot be decoded. An order without events is not in the map.
 	Histories(ctx context.Context, keys []order.Key) (map[order.Key][]order.Event, error)
-	// Rows calls fn for each stored event at these positions, in any order. The row is lent until fn returns, and fn's
-	// error ends it. It is safe for concurrent use.
+	// Rows calls fn for each stored event at these positions, in any order. The row is valid until fn returns, and fn's
+	// error ends the call. It is safe for concurrent use.
 	Rows(ctx context.Context, positions []order.Position, fn func(order.StoredRow) error) error
-	// CountPositions counts the events from..to, both included, by position >> shift, in the order of buckets. Buckets
-	// without any are left out. It counts about limit events and returns up to which position it did: to, or the end
-	// of a bucket.
+	// CountPositions counts the events from..to, both included, by position >> shift, in the order of buckets. It
+	// leaves out empty buckets. It counts about limit events and returns the last counted position: to, or the end of a
+	// bucket.
 	CountPositions(ctx context.Context, from, to order.Position, shift uint, limit int64) (counts []PositionCount, upTo order.Position, err error)
-	// Between calls fn for every event from..to, both included, in the order of positions. The key is empty for an event
-	// of no order.
+	// Between calls fn for every event from..to, both included, in the order of positions. The key is empty for an
+	// event without an order.
 	Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error
 	// Horizon returns the newest position that is visible now; [order.NoPosition] without events.
 	Horizon(ctx context.Context) (Horizon, error)
-	// Oldest is the oldest transaction that is under way. Once it is no lower than a horizon's Below, no event can
-	// become visible at or below that horizon's position any more.
+	// Oldest is the oldest running transaction. Once it is not below a horizon's Below, no further event can become
+	// visible at or below that horizon's position.
 	Oldest(ctx context.Context) (uint64, error)
 }
 
 // PartitionState is how far one partition has been matched.
 type PartitionState struct {
 	Next, End int64          // as of the last batch
-	Newest    order.Position // the greatest position read; NoPosition for none
-	First     order.Position // of the first event read; NoPosition for none yet
+	Newest    order.Position // the greatest position read; NoPosition if none
+	First     order.Position // of the first event read; NoPosition if none yet
 	Cut       bool           // messages before the first one read had been deleted already
-	// ReplayTo is the offset below which messages come a second time, because the partition lost its tail.
+	// ReplayTo is the offset below which messages come a second time, because the partition lost its end.
 	ReplayTo int64
 }
 
 // Bucket remembers which positions of a bucket were seen on the stream.
 type Bucket struct {
 	Seen []byte // one bit for each position
-	// Stored and Missing are the events of the store in it, and those of them not seen, when last counted; Sum is that of
-	// the stored ones' positions.
+	// Stored is how many events of the store are in it, and Missing how many of them were not seen, at the last count.
+	// Sum is the sum of the stored positions.
 	Stored, Missing int64
 	Sum             uint64
-	// Lost has a bit for each position that was called lost and is still; nil for none. The ledger tells it from Lost and
+	// Lost has a bit for each position that is reported as lost; nil if none is. The ledger computes it from Lost and
 	// Arrived of the commits.
 	Lost []byte
 }
 
-// ClosedBucket is what is remembered of a bucket that was complete: which positions were seen, and what the store had.
+// ClosedBucket is the content of a bucket that was complete: the positions that were seen, and what the store had.
 type ClosedBucket struct {
 	Bucket int64
 	Seen   []byte
@@ -74,28 +74,27 @@ type ClosedBucket struct {
 	Sum    uint64
 }
 
-// State is all that a follower has to remember. Partitions and buckets are by number.
+// State is what a follower must remember. Partitions and buckets are keyed by number.
 type State struct {
 	Partitions map[int]PartitionState
-	// Buckets are those in which something was not seen yet, or may not have been: they are open. All others between
-	// From and Frontier are closed: they were complete when they were counted.
+	// Buckets are the open ones: an event was not seen yet, or may not have been. All others between From and Frontier
+	// are closed: they were complete when they were counted.
 	Buckets map[int64]*Bucket
-	// From is the position from which the stream claims to be complete; NoPosition until that is known.
+	// From is the position from which the stream should be complete; NoPosition until that is known.
 	From order.Position
 	// Frontier is the first bucket that was not counted as a whole yet.
 	Frontier int64
-	// Kept is the first closed bucket of which it is kept what was in it; of one below nothing is known but that it was
-	// complete.
+	// Kept is the first closed bucket whose content is kept. Of a bucket below it, only its completeness is known.
 	Kept int64
-	// UncertainTo is the position up to which nobody can tell what was published: messages were deleted unread. It is
-	// NoPosition where none were.
+	// UncertainTo is the position up to which it is not known what was published, because messages were deleted unread;
+	// NoPosition if none were.
 	UncertainTo order.Position
 	// Complete is how many events the complete buckets hold.
 	Complete int64
 	Evidence Totals
 }
 
-// newState is that of a topic of which nothing was read.
+// newState returns the state of a topic that was not read yet.
 func newState() State {
 	return State{
 		Partitions: map[int]PartitionState{}, Buckets: map[int64]*Bucket{}, From: order.NoPosition, UncertainTo: order.NoPosition,
@@ -103,37 +102,37 @@ func newState() State {
 	}
 }
 
-// newPartition is one of which nothing was read.
+// newPartition returns the state of a partition that was not read yet.
 func newPartition() PartitionState {
 	return PartitionState{Newest: order.NoPosition, First: order.NoPosition}
 }
 
-// claims is true once it is known from where on the stream claims to be complete.
+// claims returns true once it is known from where the stream should be complete.
 func (s *State) claims() bool { return s.From != order.NoPosition }
 
 // Totals is what the follower claims at one moment.
 type Totals struct {
-	Stored, Seen int64          // events from From to Checked, and those of them seen on the stream
-	Checked      order.Position // NoPosition for nothing yet
-	CaughtUpAt   time.Time      // when everything published by then was matched; zero for never
+	Stored, Seen int64          // events from From to Checked, and how many of them were seen on the stream
+	Checked      order.Position // NoPosition if nothing was checked yet
+	CaughtUpAt   time.Time      // when everything published until then was matched; zero if never
 }
 
 // Finding is a divergence of the stream. Its mismatch has hop events->stream.
 type Finding struct {
 	Mismatch compare.Mismatch
 	Seen     time.Time
-	// Again is true where nothing but what was found before is found again: it opens nothing that was accepted.
+	// Again is true if the same finding was made before. Then an accepted divergence stays accepted.
 	Again bool
 }
 
-// UnmatchedMessage has no stored event, yet. One that still has none when it is due is a ghost.
+// UnmatchedMessage has no stored event yet. If it still has none when it is due, it is a ghost.
 type UnmatchedMessage struct {
 	Partition int
 	Offset    int64
 	Value     []byte
 	FirstSeen time.Time
-	Due       time.Time // not to be looked at before
-	Ghost     bool      // was due, and had no event
+	Due       time.Time // do not look at it earlier
+	Ghost     bool      // it was due, and had no event
 }
 
 // LostEvent is a stored event that is not on the stream.
@@ -146,40 +145,41 @@ type LostEvent struct {
 type Commit struct {
 	Fingerprint string
 	At          time.Time
-	State       State // Buckets holds those that changed, nil ones are closed
-	// Closed is kept of buckets that were closed, until they are open again.
+	State       State // Buckets holds those that changed; nil means closed
+	// Closed is the content of closed buckets. It is kept until they are open again.
 	Closed   []ClosedBucket
 	Findings []Finding
-	// Lost replaces what is known to be lost in these buckets. A lost order of which nothing is lost any more is resolved.
+	// Lost replaces the known lost events in these buckets. An order without a lost event any more is resolved.
 	Lost map[int64][]LostEvent
-	// Arrived are positions seen just now: they are not lost any more.
+	// Arrived are positions that were just seen, so they are not lost any more.
 	Arrived   []order.Position
 	Unmatched []UnmatchedMessage // new ones, or with a new Due
-	// Matched are messages that had no event, and have one by now. They are forgotten, and the ghosts of MatchedOrders,
-	// which are their orders, resolved.
+	// Matched are messages that had no event and have one now. They are deleted, and the ghosts of their orders,
+	// MatchedOrders, are resolved.
 	Matched       []UnmatchedMessage
 	MatchedOrders []order.Key
 	Gaps          int64 // found in this step
-	// Changed are the orders that had a message, as far as the follower keeps up: not those of a backlog, which are a
-	// full verification's.
+	// Changed are the orders that had a message, as far as the follower keeps up. It does not hold the orders of a
+	// backlog, which full verification looks at.
 	Changed map[order.Key]bool
 }
 
-// Ledger remembers how far the stream was matched, together with what that led to.
+// Ledger stores how far the stream was matched, together with the results.
 type Ledger interface {
-	// LoadStream returns the state under a fingerprint; the zero state where there is none.
+	// LoadStream returns the state under a fingerprint; the zero state if there is none.
 	LoadStream(ctx context.Context, fingerprint string) (State, error)
 	// CommitStream stores a step in one transaction, or returns lease.ErrFenced and stores nothing.
 	CommitStream(ctx context.Context, l lease.Lease, c Commit) error
-	// DueUnmatched returns up to limit messages due at the time, oldest first, and how many wait in all that are no ghosts yet.
+	// DueUnmatched returns up to limit messages due at the time, oldest first, and how many wait that are not ghosts
+	// yet.
 	DueUnmatched(ctx context.Context, fingerprint string, at time.Time, limit int) (due []UnmatchedMessage, waiting int64, err error)
 	ClosedLedger
 }
 
-// ClosedLedger reads what was kept of closed buckets. An open one has nothing kept.
+// ClosedLedger reads the content of closed buckets. An open bucket has no kept content.
 type ClosedLedger interface {
-	// ClosedBuckets returns what was kept of these buckets, in any order; nothing of one that was empty.
+	// ClosedBuckets returns the content of these buckets, in any order. It returns nothing for one that was empty.
 	ClosedBuckets(ctx context.Context, fingerprint string, buckets []int64) ([]ClosedBucket, error)
-	// ClosedAfter returns the first limit buckets behind the given one, in their order.
+	// ClosedAfter returns the first limit buckets after the given one, in order.
 	ClosedAfter(ctx context.Context, fingerprint string, after int64, limit int) ([]ClosedBucket, error)
 }

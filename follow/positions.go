@@ -21,7 +21,7 @@ func lastOf(bucket int64) order.Position { return firstOf(bucket) + bucketWidth 
 
 func (b *Bucket) has(p order.Position) bool { return hasBit(b.Seen, p) }
 
-// SetLost notes that a position was called lost.
+// SetLost notes that a position was reported as lost.
 func (b *Bucket) SetLost(p order.Position) {
 	if b.Lost == nil {
 		b.Lost = make([]byte, bucketWidth/8)
@@ -29,7 +29,7 @@ func (b *Bucket) SetLost(p order.Position) {
 	setBit(b.Lost, p)
 }
 
-// hasBit is false of every position where there are no bits at all.
+// hasBit returns false for every position if there are no bits.
 func hasBit(set []byte, p order.Position) bool {
 	i := int64(p) & (bucketWidth - 1)
 	return i/8 < int64(len(set)) && set[i/8]&(1<<(i%8)) != 0
@@ -62,7 +62,7 @@ func (b *Bucket) countSeen(bucket int64, from, to order.Position) PositionCount 
 	return n
 }
 
-// newest is the highest position of a bucket that was seen; NoPosition for none.
+// newest returns the highest position of a bucket that was seen; NoPosition if none was.
 func (b *Bucket) newest(bucket int64) order.Position {
 	for i, set := range slices.Backward(b.Seen) {
 		if set != 0 {
@@ -72,12 +72,12 @@ func (b *Bucket) newest(bucket int64) order.Position {
 	return order.NoPosition
 }
 
-// AddPosition adds a position to the sum of a set of them. Whatever the order, equal sets have equal sums; of unequal ones with as
-// many members the sums are equal by chance alone, once in 2^63.
+// AddPosition adds a position to the sum of a set. Equal sets have equal sums in any order. Unequal sets with the same
+// number of members have equal sums only by chance, once in 2^63.
 //
-// The sum is that of PostgreSQL's hashint8extended(position, 0), modulo 2^63: a server computes it faster than anything
-// else that is not linear, and as hash partitions are made by it, it stays as it is. Within a bucket it is one to one:
-// the upper halves of its positions, which it folds onto the lower ones, are the same.
+// The sum is that of PostgreSQL's hashint8extended(position, 0), modulo 2^63. A server computes it faster than any
+// other function that is not linear, and it will not change, because hash partitions are made with it. Within a bucket
+// it is one to one: it folds the upper half of a position onto the lower one, and the upper halves are the same.
 func AddPosition(sum uint64, p order.Position) uint64 { return (sum + mixed(p)) & math.MaxInt64 }
 
 // mixed is hashint8extended(p, 0): the last round of Bob Jenkins' lookup3 over the folded halves.
@@ -99,12 +99,12 @@ func mixed(p order.Position) uint64 {
 	return uint64(b)<<32 | uint64(c)
 }
 
-// plus is the count of two disjoint sets of positions of one bucket.
+// plus returns the count of two disjoint sets of positions of one bucket.
 func (n PositionCount) plus(m PositionCount) PositionCount {
 	return PositionCount{Bucket: m.Bucket, Events: n.Events + m.Events, Sum: (n.Sum + m.Sum) & math.MaxInt64}
 }
 
-// minus is what is left of a count without a part of it.
+// minus returns the rest of a count without a part of it.
 func (n PositionCount) minus(part PositionCount) PositionCount {
 	return PositionCount{Bucket: n.Bucket, Events: n.Events - part.Events, Sum: (n.Sum - part.Sum) & math.MaxInt64}
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// lastMessages remembers where the messages of the orders were that had one lately, a bounded number of orders. It may be
-// empty at any time: it only spares questions to the store, and notices fewer orders that are spread over partitions.
+// lastMessages remembers in which partitions the recent messages of orders were, for a bounded number of orders. It may
+// be empty at any time. It only saves queries to the store; without it, fewer orders that are spread over partitions
+// are noticed.
 type lastMessages struct {
 	young, old map[order.Key]recentOrder
 }
@@ -23,7 +24,7 @@ type recentOrder struct {
 type stretch struct {
 	partition   int
 	newest      order.Position // the greatest
-	first, last int64          // when its messages were published, in milliseconds; zero where they do not say
+	first, last int64          // when its messages were published, in milliseconds; zero if they do not say
 }
 
 const recentOrders = 50_000 // in each generation
@@ -51,7 +52,7 @@ func (r *lastMessages) note(key order.Key, p order.Position, partition int, at t
 	r.young[key] = o
 }
 
-// in is the order's stretch in a partition; nil for none.
+// in returns the order's stretch in a partition; nil if there is none.
 func (o *recentOrder) in(partition int) *stretch {
 	if o.partition == partition {
 		return &o.stretch
@@ -62,7 +63,7 @@ func (o *recentOrder) in(partition int) *stretch {
 	return nil
 }
 
-// others are the order's stretches in other partitions.
+// others returns the order's stretches in other partitions.
 func (o *recentOrder) others(partition int) []stretch {
 	all := append([]stretch{o.stretch}, o.more...)
 	return slices.DeleteFunc(all, func(s stretch) bool { return s.partition == partition })
@@ -80,7 +81,7 @@ func (s *stretch) extend(p order.Position, at time.Time) {
 	}
 }
 
-// milliseconds is the time that a message says, in milliseconds; zero where it says none.
+// milliseconds returns the time of a message in milliseconds; zero if it has none.
 func milliseconds(at time.Time) int64 {
 	if at.IsZero() {
 		return 0

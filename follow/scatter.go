@@ -7,27 +7,28 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 )
 
-// growthGrace is how long after partitions were added producers may disagree on where a key belongs: they ask every five
-// minutes how many partitions there are.
+// growthGrace is how long after adding partitions producers may disagree about the partition of a key. They ask for the
+// number of partitions every five minutes.
 const growthGrace = 10 * time.Minute
 
-// routing tells orders that are spread over partitions from orders that moved because partitions were added. Then
-// every key may move, between the old partitions too, and nobody can say of what was published before we looked when that was.
+// routing distinguishes orders that are spread over partitions from orders that moved because partitions were added.
+// When partitions are added, every key may move, also between the old partitions. For messages published before the
+// follower began, the time of the move is not known.
 type routing struct {
-	partitions int       // as many as the topic was seen to have
-	settled    time.Time // what is published from here on has been routed by that many
+	partitions int       // the number of partitions that was seen
+	settled    time.Time // messages published from here on were routed with that number
 	moved      bool      // an order had messages in two partitions
-	returned   int64     // when the first message came that broke the rule of a single move; zero for none
+	returned   int64     // when the first message broke the rule of a single move; zero if none did
 }
 
-// count notes how many partitions there are now. If they became more, keys may move for a while.
+// count notes how many partitions there are now. If the number has grown, keys may move for a while.
 func (r *routing) count(partitions int, now time.Time) {
 	if partitions > r.partitions {
 		r.partitions, r.settled = partitions, now.Add(growthGrace)
 	}
 }
 
-// judgeKey finds that the topic's keys do not keep orders together, once in a commit.
+// judgeKey reports, once in a commit, that the topic's keys do not keep orders together.
 func (w *work) judgeKey(ctx context.Context, a *arrival) error {
 	id := foundKey{w.topicKey(""), compare.UnkeyedPublish}
 	if _, found := w.step.found[id]; found || len(w.state.Partitions) < 2 {
@@ -40,9 +41,9 @@ func (w *work) judgeKey(ctx context.Context, a *arrival) error {
 	return err
 }
 
-// scattered is true for a message that nothing keeps in the partition of its order: one without a key; and one that proves
-// that the key does not decide. That is so if the order's messages came to two partitions while keys did not move, or if
-// orders went to another partition and back, and not only shortly after partitions had been added.
+// scattered returns true for a message that nothing keeps in the partition of its order. This is a message without a
+// key, or one that proves that the key does not decide: the order's messages came to two partitions while keys did not
+// move, or orders went to another partition and back, and not only shortly after partitions had been added.
 func (w *work) scattered(ctx context.Context, a *arrival) (bool, error) {
 	if len(a.Key) == 0 {
 		return true, nil
@@ -68,7 +69,7 @@ func (w *work) scattered(ctx context.Context, a *arrival) (bool, error) {
 		back = back || here.interleaves(other)
 	}
 	if settled {
-		partitions, err := w.Stream.Partitions(ctx) // that there are more by now may not have been noticed yet
+		partitions, err := w.Stream.Partitions(ctx) // a larger number may not have been noticed yet
 		if err != nil {
 			return false, err
 		}
@@ -79,12 +80,13 @@ func (w *work) scattered(ctx context.Context, a *arrival) (bool, error) {
 	return back && w.routing.back(at), nil
 }
 
-// interleaves is true for two stretches that a single move does not explain.
+// interleaves returns true for two stretches that a single move does not explain.
 func (s stretch) interleaves(t stretch) bool {
 	return s.first > 0 && t.first > 0 && (s.first < t.first && t.first < s.last || t.first < s.first && s.first < t.last)
 }
 
-// back notes an order that went to another partition and back, and is true if that was not all shortly after one time.
+// back notes an order that went to another partition and back. It returns true if that did not only happen shortly
+// after one time.
 func (r *routing) back(at int64) bool {
 	if r.returned == 0 {
 		r.returned = at

@@ -5,68 +5,68 @@ import (
 	"time"
 )
 
-// Message is one record of the stream. Its bytes are never written to again, but lie in a larger block with those of
-// others: whoever keeps a few for long copies them.
+// Message is one record of the stream. Its bytes are never written again, but are part of a larger block. Copy them to
+// keep a few for long.
 type Message struct {
 	Partition int
 	Offset    int64
-	Key       []byte // nil where the producer sets none
+	Key       []byte // nil if the producer sets none
 	Value     []byte // nil for a tombstone
 	Time      time.Time
 }
 
-// Partition is a partition of the topic and what can be read of it at one moment.
+// Partition is a partition of the topic, and what can be read of it at one moment.
 type Partition struct {
 	Partition int
 	// First is the oldest offset that the broker still has.
 	First int64
-	// End is the offset below which everything can be read: messages of open transactions are not below it.
+	// End is the offset below which everything can be read. Messages of open transactions are not below it.
 	End int64
 }
 
-// GapKind says why the stream goes on at another offset than the one that was due.
+// GapKind says why the stream goes on at another offset than the expected one.
 type GapKind string
 
 // The kinds of gaps.
 const (
 	// GapRetention: the broker deleted the messages before they were read.
 	GapRetention GapKind = "retention"
-	// GapTruncated: the partition ended before the offset, so it lost its tail or was created again. It is read
-	// anew from its first message, and messages may come a second time.
+	// GapTruncated: the partition ended before the offset, so it lost its end or was created again. It is read again
+	// from its first message, and messages may come a second time.
 	GapTruncated GapKind = "truncated"
-	// GapJump: the broker has messages before and behind, and none between. Compaction does that.
+	// GapJump: the broker has messages before and after, and none between. Compaction causes this.
 	GapJump GapKind = "jump"
 )
 
-// Gap is a finding: messages of which nothing can be said.
+// Gap is a finding: messages whose content is not known.
 type Gap struct {
 	Partition int
 	Kind      GapKind
-	Expected  int64 // the offset that was due
+	Expected  int64 // the expected offset
 	Got       int64 // the offset at which the partition goes on
 }
 
 // Batch is what one fetch from one partition brought.
 type Batch struct {
 	Partition int
-	// Gap lies before the messages; nil where they follow without a hole.
+	// Gap comes before the messages; nil if they follow without a hole.
 	Gap *Gap
-	// Messages are in the order of their offsets. There may be none. Messages of aborted transactions and the
-	// broker's own records are not among them, and leave no gap.
+	// Messages are in the order of their offsets. There may be none. Messages of aborted transactions and the broker's
+	// own records are left out, without a gap.
 	Messages []Message
-	// Next is where reading goes on. Whoever stores it together with what the batch led to skips nothing.
+	// Next is where reading goes on. If it is stored together with the batch's results, nothing is skipped.
 	Next int64
-	// End is the offset below which everything could be read at that moment. Reading has caught up at Next = End.
-	// Messages behind cannot be counted by subtracting, but never are more than End - Next.
+	// End is the offset below which everything could be read at that moment. Reading has caught up at Next = End. At
+	// most End - Next messages remain; there may be fewer.
 	End int64
 }
 
 // Range says what to read, offsets by partition.
 type Range struct {
-	// From is the offset due next. A partition without one was added to the topic, and is read from offset 0.
+	// From is the next offset to read. A partition without one was added to the topic, and is read from offset 0.
 	From map[int]int64
-	// To is where reading ends, exclusive, for the partitions that are to be read, and at most their End; nil
-	// follows all of them, those that are added meanwhile too, for ever.
+	// To is where reading ends, exclusive, for the partitions to read; it is at most their End. nil follows all
+	// partitions for ever, including added ones.
 	To map[int]int64
 }
 
@@ -74,9 +74,9 @@ type Range struct {
 type Stream interface {
 	// Partitions captures the offsets of all partitions now, in the order of their numbers.
 	Partitions(context.Context) ([]Partition, error)
-	// Read calls deliver with every batch: in order and one at a time within a partition, concurrently between
-	// partitions. It survives a broker that restarts. It returns once the range is read (nil), ctx has ended (its
-	// error), deliver has failed (that error), or the broker could not be read from for longer than it has
-	// patience. All its goroutines have ended by then. The same message may be delivered again by another Read.
+	// Read calls deliver with every batch, in order and one at a time within a partition, concurrently between
+	// partitions. It survives a restart of the broker. It returns nil once the range is read, ctx's error when ctx has
+	// ended, deliver's error when that has failed, or an error when the broker could not be read for longer than its
+	// patience. All its goroutines have ended when it returns. Another Read may deliver the same message again.
 	Read(ctx context.Context, r Range, deliver func(context.Context, Batch) error) error
 }

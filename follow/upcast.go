@@ -7,23 +7,23 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Upcaster is an EventStore that does not give its events as they are stored: events of old versions become what they are
-// called today. Whoever publishes may know nothing of that.
+// Upcaster is an EventStore that converts events of old versions to current ones. A publisher may still send the old
+// form.
 type Upcaster interface {
-	// Upcast reads each message as if it were stored in the place of the event at its position: not at all, or in several
-	// ways where it is not known which of the stored columns it was made of. It is safe for concurrent use.
+	// Upcast reads each message as if it were stored at its position. The result may be empty, or have several readings
+	// if it is not known which stored columns the message was made from. It is safe for concurrent use.
 	Upcast(ctx context.Context, messages []order.RawEvent) ([][]Upcast, error)
 }
 
 // Upcast is a message as the store would read it.
 type Upcast struct {
 	Event order.RawEvent
-	// AsStored is true if its payload and type are those that are stored. Only then agreement proves anything: what the
-	// store reads may come from what is stored beside them.
+	// AsStored is true if its payload and type are the stored ones. Only then agreement is a proof, because the store
+	// may read other stored columns as well.
 	AsStored bool
 }
 
-// otherwise is a message that does not say what is stored, as it stands.
+// otherwise is a message that differs from the stored event in its own form.
 type otherwise struct {
 	value  []byte
 	stored order.Event
@@ -31,8 +31,8 @@ type otherwise struct {
 	drift  *error       // why it cannot be read as it should
 }
 
-// reread reads messages as the store reads its own events. One that is what is stored agrees then. One that could not be read
-// and says something else than what is stored is told by that.
+// reread reads messages as the store reads its own events. A message in the stored form agrees then. A message that
+// could not be read, and differs from the stored event, is reported with that difference.
 func reread(ctx context.Context, u Upcaster, v order.Vocabulary, t order.KeyType, all []otherwise) error {
 	var asked []order.RawEvent
 	var of []otherwise

@@ -19,14 +19,14 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Store is a follower's ledger with its leases: what [Exercise] exercises.
+// Store is a follower's ledger with its leases, as [Exercise] needs it.
 type Store interface {
 	follow.Ledger
 	lease.Store
 	Divergences(ctx context.Context, state verify.DivergenceState, limit int) ([]verify.Divergence, error)
 }
 
-// Exercise holds a ledger against the contract of follow.Ledger. open returns an empty one.
+// Exercise checks a ledger against the contract of follow.Ledger. open returns an empty ledger.
 func Exercise(t *testing.T, open func(t *testing.T) Store) {
 	for _, test := range []struct {
 		name string
@@ -68,7 +68,7 @@ const (
 	longTTL = time.Minute
 )
 
-// t0 is when the tests' commits are made; a nanosecond is more than the ledger keeps.
+// t0 is when the tests' commits are made. It has a nanosecond, which the ledger cannot keep.
 var t0 = time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
 
 func noError(t *testing.T, err error, doing string) {
@@ -78,7 +78,7 @@ func noError(t *testing.T, err error, doing string) {
 	}
 }
 
-// same compares deeply. Times are equal only if they are in UTC, as the ledger gives them.
+// same compares deeply. Times are equal only if they are in UTC, as the ledger returns them.
 func same(t *testing.T, got, want any, what string) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
@@ -304,7 +304,7 @@ func unmatchedWait(t *testing.T, s *stream) {
 	}
 	s.due(20, 10, 3, 9, 7, 8)
 	s.due(20, 2, 3, 9, 7)
-	again := unmatched(9, 40) // a ghost: it waits for nothing that could hold up the reader
+	again := unmatched(9, 40) // a ghost, so the reader need not wait for it
 	again.Ghost = true
 	s.commit(follow.Commit{Unmatched: []follow.UnmatchedMessage{again}})
 	s.due(20, 10, 2, 7, 8)

@@ -1,8 +1,8 @@
 // Package followtest holds a follower's ledger in memory for tests, and the conformance suite that both it and the real
 // ledger pass.
 //
-// Invariant: the fake does what the contract of [follow.Ledger] says and what the PostgreSQL ledger does, fencing
-// included. [Exercise] runs against both, so that they cannot drift apart.
+// Invariant: the fake behaves as the contract of [follow.Ledger] says and as the PostgreSQL ledger does, including
+// fencing. [Exercise] runs against both, so that they cannot drift apart.
 package followtest
 
 import (
@@ -54,7 +54,7 @@ type lostEvent struct {
 	key    order.Key
 }
 
-// stream is what is known under a fingerprint; the mutex must be held.
+// stream returns what is known under a fingerprint. The caller must hold the mutex.
 func (f *Fake) stream(fingerprint string) *stored {
 	s := f.streams[fingerprint]
 	if s == nil {
@@ -89,7 +89,7 @@ func (f *Fake) LoadStream(ctx context.Context, fingerprint string) (follow.State
 	return out, nil
 }
 
-// clonedBucket is what is stored of a bucket: not what was lost, which has a place of its own.
+// clonedBucket is what is stored of a bucket. Lost positions are stored elsewhere.
 func clonedBucket(b *follow.Bucket) *follow.Bucket {
 	c := *b
 	c.Seen, c.Lost = slices.Clone(b.Seen), nil
@@ -132,7 +132,7 @@ func (f *Fake) CommitStream(ctx context.Context, l lease.Lease, c follow.Commit)
 	return nil
 }
 
-// remember is how the state changes with a commit: a partition that was cut once stays so.
+// remember changes the state as a commit does. A partition that was cut once stays cut.
 func (s *stored) remember(state follow.State) {
 	partitions, buckets := s.state.Partitions, s.state.Buckets
 	for id, p := range state.Partitions {
@@ -154,8 +154,8 @@ func (s *stored) remember(state follow.State) {
 	s.state.Evidence.CaughtUpAt = micro(state.Evidence.CaughtUpAt)
 }
 
-// publish opens or renews a finding. What was published cannot be taken back: a lost event or a ghost does not take
-// the place of another finding of the same order.
+// publish opens or renews a finding. A published message cannot be taken back, so its finding stays: a lost event or a
+// ghost of the same order does not replace it.
 func (s *stored) publish(f follow.Finding) {
 	seen := micro(f.Seen)
 	for _, d := range s.found {
@@ -174,7 +174,7 @@ func (s *stored) publish(f follow.Finding) {
 
 func resolvable(c compare.Cause) bool { return c == compare.LostPublish || c == compare.GhostPublish }
 
-// resolve keeps the list of lost events, and resolves what is not lost and no ghost any more.
+// resolve keeps the list of lost events. It resolves what is no longer lost and no longer a ghost.
 func (s *stored) resolve(c follow.Commit) {
 	affected := map[order.Key]bool{}
 	for p, e := range s.lost {
@@ -279,5 +279,5 @@ func (f *Fake) keptBuckets(ctx context.Context, fingerprint string, limit int, w
 	return kept, nil
 }
 
-// micro is a time as PostgreSQL keeps it.
+// micro returns a time as PostgreSQL keeps it.
 func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
