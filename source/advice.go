@@ -19,7 +19,7 @@ func comparableAs(f Field, n native) (order.FieldType, string) {
 	switch n.oid {
 	case pgtype.Float4OID, pgtype.Float8OID:
 		if f.Type != order.Text {
-			return order.Numeric, x + "::text::numeric"
+			return order.Numeric, "cast(" + x + "::text AS numeric)"
 		}
 	case moneyOID:
 		if f.Type != order.Text {

@@ -101,8 +101,8 @@ func TestDiagnoseFinds(t *testing.T) {
 			problem("both", "field", "status is text in legacy and integer in the projection", "map one side"),
 		}},
 		{"a float on both sides", func(p *patient) { p.both("ALTER TABLE orders ALTER price TYPE float8") }, []expectation{
-			problem("legacy", "field", "price is double precision, which cannot be compared as numeric", "legacy: '(price)::text::numeric'; a float does not hold decimals exactly"),
-			problem("projection", "field", "price is double precision", "projection: '(price)::text::numeric'"),
+			problem("legacy", "field", "price is double precision, which cannot be compared as numeric", "legacy: 'cast((price)::text AS numeric)'; a float does not hold decimals exactly"),
+			problem("projection", "field", "price is double precision", "projection: 'cast((price)::text AS numeric)'"),
 		}},
 		{"json and a time without zone", func(p *patient) {
 			p.both("ALTER TABLE orders ALTER status TYPE json USING '{}', ALTER price TYPE timestamp USING now()")
