@@ -11,6 +11,10 @@ const (
 	Projection Representation = "projection" // the row made of the events
 )
 
+// Representations lists every Representation, in the order in which people see them: the stream last, because a part of it
+// may be all that was read.
+func Representations() []Representation { return []Representation{Legacy, Events, Projection, Stream} }
+
 // Role says what a representation is in a comparison. It is not a property of the representation: a cutover swaps the
 // roles.
 type Role string

@@ -52,8 +52,7 @@ func inParentheses(text, before string) string {
 }
 
 func (r explained) writeValues(b *strings.Builder) {
-	names := []order.Representation{order.Legacy, order.Events, order.Projection, order.Stream}
-	names = slices.DeleteFunc(names, func(n order.Representation) bool { _, ok := r.Representations[n]; return !ok })
+	names := slices.DeleteFunc(order.Representations(), func(n order.Representation) bool { _, ok := r.Representations[n]; return !ok })
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
 	titles := make([]string, len(names))
