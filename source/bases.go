@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// SameData is true where two sides come down to the same tables of the same database, whatever views or subqueries
-// stand before them: such a comparison agrees whatever is wrong. A materialized view is a table of its own.
+// SameData returns true if two sides read the same tables of the same database, through any views or subqueries. Such a
+// comparison always agrees, whatever is wrong. A materialized view is a table of its own.
 func SameData(ctx context.Context, a, b *Side) (bool, error) {
 	x, err := a.Identity(ctx)
 	if err != nil {
@@ -32,7 +32,7 @@ func SameData(ctx context.Context, a, b *Side) (bool, error) {
 	return len(tables) > 0 && slices.Equal(tables, others), err
 }
 
-// tables are those that a query of all compared columns reads, as the planner sees it.
+// tables returns the tables that a query of all compared columns reads, according to the planner.
 func (s *Side) tables(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -59,7 +59,7 @@ type queryRower interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-var errPlan = errors.New("the server answered no plan")
+var errPlan = errors.New("the server returned no plan")
 
 // explain asks for the plan of a query.
 func explain(ctx context.Context, q queryRower, options, query string) (plan, error) {

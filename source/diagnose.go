@@ -10,7 +10,7 @@ import (
 	"github.com/nordvarg/crosscheck/doctor"
 )
 
-// The checks of a database, beside doctor.Connection and doctor.Login. Each identifier is what people and programs see.
+// The checks of a database, after doctor.Connection and doctor.Login. People and programs see these identifiers.
 const (
 	CheckDSN       = "dsn"
 	CheckPooler    = "pooler"
@@ -30,9 +30,9 @@ const (
 	CheckHash      = "hash"
 )
 
-// Diagnose examines two sides at once and then what lies between them. Unlike Open it does not stop at the first
-// problem: whatever can still be asked is asked, and every answer is a finding. The clock is only for comparing the
-// servers' clocks with it.
+// Diagnose examines two sides at the same time, and then what they have in common. Unlike Open it does not stop at the
+// first problem: it asks everything that can still be asked, and every answer is a finding. The clock is only used to
+// compare the servers' clocks with it.
 func Diagnose(ctx context.Context, legacy, projection Config, now func() time.Time) []doctor.Finding {
 	var sides [2]*examination
 	var both sync.WaitGroup
@@ -45,25 +45,25 @@ func Diagnose(ctx context.Context, legacy, projection Config, now func() time.Ti
 	return slices.Concat(sides[0].findings, sides[1].findings, between(ctx, sides[0], sides[1]))
 }
 
-// sideBoth is the side of a finding that lies between the two.
+// sideBoth is the side of a finding about both sides.
 const sideBoth = "both"
 
-// examination is what was learned of one side.
+// examination is what was learned about one side.
 type examination struct {
 	*Side
-	named    string // what findings call the side; empty for its representation
+	named    string // the side's name in findings; empty means its representation
 	now      func() time.Time
 	findings []doctor.Finding
 
 	server   server
 	relation relation
 	readable bool              // the table can be read, at least in part
-	key      native            // oid is 0 where the key has problems of its own
+	key      native            // oid is 0 if there is a finding about the key
 	fields   map[string]native // by name, those whose type is known
 	rejected map[string]bool   // fields whose type cannot be compared
 }
 
-// examine asks from the outside in. What fails hides only what lies within it.
+// examine asks step by step, from the server to the rows. A failed step hides only the later ones.
 func examine(ctx context.Context, c Config, now func() time.Time) *examination {
 	e := &examination{Side: &Side{config: c}, now: now, fields: map[string]native{}, rejected: map[string]bool{}}
 	pool, err := connect(ctx, e.side(), c.DSN)
@@ -81,11 +81,11 @@ func examine(ctx context.Context, c Config, now func() time.Time) *examination {
 	e.examineKey(ctx)
 	e.examineFields(ctx)
 	e.examineChangedAt(ctx)
-	e.examineRows(ctx) // last: a view may take long over its first row
+	e.examineRows(ctx) // last, because a view may take long to return its first row
 	return e
 }
 
-// diagnosisTimeout is for all questions to one side together; each is small.
+// diagnosisTimeout is for all questions to one side together. Each question is small.
 const diagnosisTimeout = 2 * time.Minute
 
 func (e *examination) close() {
@@ -100,8 +100,8 @@ func (e *examination) add(level doctor.Level, check, message, hint string) {
 	e.findings = append(e.findings, doctor.Finding{Side: e.side(), Check: check, Level: level, Message: message, Hint: hint})
 }
 
-// failed adds what a query ran into. A connection that is lost on the way is one finding, not one for each question
-// that could no longer be asked.
+// failed adds an error of a query. A connection that is lost on the way is one finding, not one for each question that
+// could no longer be asked.
 func (e *examination) failed(check, doing string, err error) {
 	if e.lost(err) {
 		return
@@ -109,7 +109,7 @@ func (e *examination) failed(check, doing string, err error) {
 	e.add(doctor.Error, check, doing+": "+saidBy(err), nextStep(err))
 }
 
-// lost is true if an error says nothing about what was asked, because the database can no longer be reached.
+// lost returns true if an error says nothing about the question, because the database can no longer be reached.
 func (e *examination) lost(err error) bool {
 	if !Unreachable(err) {
 		return false

@@ -49,19 +49,18 @@ func (e *examination) examineKeyIndex(ctx context.Context, keyed string) {
 	case err != nil:
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)
 	case !indexed:
-		e.add(doctor.Warning, CheckKeyIndex, "no index serves the key: each sample and each bucket that differs reads the whole table",
+		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index: each sample, and each bucket that differs, reads the whole table",
 			e.indexHint(true, e.lookup))
 	default:
-		e.add(doctor.OK, CheckKeyIndex, "an index serves the key", "")
+		e.add(doctor.OK, CheckKeyIndex, "the key has an index", "")
 	}
 }
 
-// examineUniqueKey looks for proof that no key is there twice: duplicates that both sides have alike are no
-// difference between them.
+// examineUniqueKey looks for proof that no key occurs twice. Equal duplicates on both sides are not a difference.
 func (e *examination) examineUniqueKey(ctx context.Context) {
-	const unseen = "an order that is there twice on both sides alike is no difference between them, and is not reported"
+	const unseen = "an order that occurs twice, in the same way on both sides, is not a difference and is not reported"
 	if !e.ownColumn(e.key) {
-		e.add(doctor.Info, CheckUniqueKey, "whether a key can be there twice cannot be told from a view or an expression", unseen)
+		e.add(doctor.Info, CheckUniqueKey, "for a view or an expression it is not known whether a key can occur twice", unseen)
 		return
 	}
 	unique, err := e.unique(ctx, e.key)
@@ -69,14 +68,14 @@ func (e *examination) examineUniqueKey(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckUniqueKey, "looking for a unique index on the key", err)
 	case !unique:
-		e.add(doctor.Warning, CheckUniqueKey, "no unique index forbids a key twice; "+unseen,
+		e.add(doctor.Warning, CheckUniqueKey, "no unique index prevents duplicate keys; "+unseen,
 			e.indexHint(true, e.lookup))
 	default:
 		e.add(doctor.OK, CheckUniqueKey, "keys are unique", "")
 	}
 }
 
-// ownColumn is true for a column of the configured table itself, of which the catalogue can be asked.
+// ownColumn returns true for a column of the configured table itself. The catalogue describes only these.
 func (e *examination) ownColumn(n native) bool {
 	return e.relation.kind != "v" && e.relation.kind != "f" && e.relation.oid != 0 && n.table == e.relation.oid
 }
@@ -107,7 +106,7 @@ func (e *examination) examineFields(ctx context.Context) {
 	}
 }
 
-// mapping is what to write in config.yaml for a field whose type does not fit.
+// mapping returns what to write in config.yaml for a field whose type does not fit.
 func (e *examination) mapping(f Field, n native) string {
 	hint := advice(f, n, func(expr string) string { return "such as " + e.side() + ": " + yamlText(expr) })
 	if n.oid == pgtype.Float4OID || n.oid == pgtype.Float8OID {
@@ -116,12 +115,12 @@ func (e *examination) mapping(f Field, n native) string {
 	return hint
 }
 
-// examineChangedAt checks the column that lag and recent changes are told by.
+// examineChangedAt checks the column that tells lag and recent changes.
 func (e *examination) examineChangedAt(ctx context.Context) {
 	name := e.config.ChangedAt
 	if name == "" {
-		e.add(doctor.Info, CheckChangedAt, "no changed_at is configured: what changed last is not looked at first, and lag is told by patience alone",
-			"set changed_at to the column with the time of the last write, if there is one")
+		e.add(doctor.Info, CheckChangedAt, "changed_at is not configured: samples do not look at the newest changes first, and lag is told from divergence only by waiting",
+			"if there is a column with the time of the last write, set changed_at to it")
 		return
 	}
 	n, err := e.typeOf(ctx, name)
@@ -132,7 +131,7 @@ func (e *examination) examineChangedAt(ctx context.Context) {
 	switch n.oid {
 	case pgtype.TimestamptzOID:
 	case pgtype.TimestampOID:
-		e.add(doctor.Info, CheckChangedAt, name+" is "+n.name+" and is read as UTC", "an expression such as "+name+" AT TIME ZONE 'Europe/Paris' says otherwise; it needs an index of its own")
+		e.add(doctor.Info, CheckChangedAt, name+" is "+n.name+" and is read as UTC", "an expression such as "+name+" AT TIME ZONE 'Europe/Paris'changes that; the expression needs its own index")
 	default:
 		e.add(doctor.Error, CheckChangedAt, fmt.Sprintf("%s is %s, not a timestamp", name, n.name), "set changed_at to a column of type timestamptz, or leave it out")
 		return
@@ -141,13 +140,13 @@ func (e *examination) examineChangedAt(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckChangedAt, "looking for an index on "+name, err)
 	case !indexed:
-		e.add(doctor.Warning, CheckChangedAt, "no index serves "+name+": what changed last is not looked at first", e.indexHint(false, name))
+		e.add(doctor.Warning, CheckChangedAt, "no usable index on "+name+": samples do not look at the newest changes first", e.indexHint(false, name))
 	default:
-		e.add(doctor.OK, CheckChangedAt, "an index serves "+name, "")
+		e.add(doctor.OK, CheckChangedAt, "there is an index on "+name, "")
 	}
 }
 
-// column adds what asking about one column or expression ran into.
+// column adds an error of a query about one column or expression.
 func (e *examination) column(check, what string, err error) {
 	if e.lost(err) {
 		return
@@ -172,7 +171,7 @@ func few(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// yamlText is an expression as it can be pasted into config.yaml.
+// yamlText returns an expression in a form for config.yaml.
 func yamlText(expression string) string {
 	return "'" + strings.ReplaceAll(expression, "'", "''") + "'"
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/nordvarg/crosscheck/source/session"
 )
 
-// Unreachable is true for what a database that is down, starting, stopping or full answers, or no answer at all:
-// nothing was proven, and it may be different in a moment.
+// Unreachable returns true for the errors of a database that is down, starting, stopping or full, or that does not
+// answer. Nothing is proven, and the next attempt may succeed.
 func Unreachable(err error) bool {
 	if errors.Is(err, session.ErrShared) {
 		return false
@@ -33,7 +33,7 @@ func Unreachable(err error) bool {
 	return connecting || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, session.ErrLost)
 }
 
-// hints by PostgreSQL's error code.
+// hints are by PostgreSQL's error code.
 var hints = map[string]string{
 	"28P01": "check the user name and the password in the dsn",
 	"28000": "check the user and sslmode in the dsn, and pg_hba.conf on the server",
@@ -45,30 +45,30 @@ var hints = map[string]string{
 	"42883": "check function and argument types; search_path is empty, so write schema.function in expressions",
 	"42704": "search_path is empty, so write schema.type in expressions",
 	"42601": "check the SQL of the expression in config.yaml",
-	"55000": "REFRESH MATERIALIZED VIEW fills it",
+	"55000": "fill it with REFRESH MATERIALIZED VIEW",
 	"57014": "a query ran into a timeout, or was cancelled on the server; see whether the server is overloaded",
-	"55P03": "somebody holds a lock on the table; see pg_stat_activity and pg_locks",
-	"53300": "the server has no connection left; crosscheck needs 4 per side",
+	"55P03": "another session holds a lock on the table; see pg_stat_activity and pg_locks",
+	"53300": "free connections on the server, or raise max_connections; crosscheck needs 4 per side",
 	"57P01": "the server was stopped or the session ended by an administrator; try again",
 	"57P02": "the server crashed; see its log",
 	"57P03": "the server is starting, stopping or recovering; try again in a moment",
 }
 
-// PoolerHint is what to do about a pooler that shares sessions.
+// PoolerHint is the hint for a pooler that shares sessions.
 const PoolerHint = "connect to the server directly, or through a pooler in session mode"
 
-// rowSecurityHint says what ends it. A policy that shows all rows does not: no session can tell that it does.
-const rowSecurityHint = "rows that the role cannot see would not be compared: ALTER ROLE … BYPASSRLS for the role that reads the table " +
-	"(the owner of a view, for its tables), or name a view that the table's owner owns"
+// rowSecurityHint says how to repair it. A policy that shows all rows does not help, because no session can verify it.
+const rowSecurityHint = "rows that the role cannot see would not be compared. Use ALTER ROLE … BYPASSRLS for the role that reads the table " +
+	"(for a view: its owner), or name a view that the table's owner owns"
 
-// hidesRows is true for PostgreSQL's refusal to leave out rows in silence. Its code says missing rights in general; the
-// message may be in any language, the name of the function that raises it is not.
+// hidesRows returns true for PostgreSQL's refusal to hide rows silently. Its code is the general one for missing
+// rights, and its message may be in any language. Only the name of the function that raises it is certain.
 func hidesRows(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.Code == "42501" && pg.Routine == "check_enable_rls"
 }
 
-// Hint is the user's next step after an error of a database; empty where none is known.
+// Hint returns the user's next step after an error of a database; empty if none is known.
 func Hint(err error) string {
 	switch {
 	case hidesRows(err):
@@ -76,7 +76,7 @@ func Hint(err error) string {
 	case errors.Is(err, session.ErrShared):
 		return PoolerHint
 	case errors.Is(err, session.ErrLost):
-		return "something between here and the server drops packets without a word, or the server's machine has gone; the next pass connects anew"
+		return "the network drops packets silently, or the server's machine is down; the next pass connects again"
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return hints[pg.Code]
@@ -84,7 +84,7 @@ func Hint(err error) string {
 	return ""
 }
 
-// nextStep is a hint in any case.
+// nextStep returns a hint for every error.
 func nextStep(err error) string {
 	if hint := Hint(err); hint != "" {
 		return hint
@@ -92,7 +92,7 @@ func nextStep(err error) string {
 	return "the server's log may say more"
 }
 
-// saidBy is an error on one line: what the server said, without the codes and prefixes of the way it came.
+// saidBy returns an error on one line: the server's message, without codes and prefixes.
 func saidBy(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return doctor.OneLine(pg.Message)
@@ -103,13 +103,13 @@ func saidBy(err error) string {
 	return doctor.OneLine(err.Error())
 }
 
-// ConnectionFailed is the finding for a database that does not let us in, whichever adapter asked. Neither the dsn
-// nor its password appears in it.
+// ConnectionFailed returns the finding for a database that cannot be connected to, for any adapter. It contains neither
+// the dsn nor its password.
 func ConnectionFailed(side, dsn string, err error) doctor.Finding {
 	f := doctor.Finding{Side: side, Check: doctor.Connection, Level: doctor.Error}
 	c, parsing := pgconn.ParseConfig(dsn)
 	if parsing != nil {
-		// The error quotes what could not be read, which may be a password.
+		// The error quotes the text that could not be read, which may be a password.
 		f.Check, f.Message = CheckDSN, "the dsn cannot be read"
 		f.Hint = "postgres://user:password@host:5432/database, with %XX for special characters in the password, or host=… dbname=… user=…; files that it names must be readable"
 		return f
@@ -126,7 +126,7 @@ func ConnectionFailed(side, dsn string, err error) doctor.Finding {
 	return f
 }
 
-// refused is for a server that answered, and said no.
+// refused is for a server that answered with a refusal.
 func refused(c *pgconn.Config, pg *pgconn.PgError) (check, message, hint string) {
 	at := " (" + addresses(c) + ")"
 	switch {
@@ -138,7 +138,7 @@ func refused(c *pgconn.Config, pg *pgconn.PgError) (check, message, hint string)
 	return doctor.Login, doctor.OneLine(pg.Message) + at, nextStep(pg)
 }
 
-// unanswered is for a server that was not found, or did not speak as it should.
+// unanswered is for a server that was not found, or did not answer as expected.
 func unanswered(c *pgconn.Config, err error) (message, hint string) {
 	var (
 		dns         *net.DNSError
@@ -164,14 +164,14 @@ func unanswered(c *pgconn.Config, err error) (message, hint string) {
 	case strings.Contains(err.Error(), "server refused TLS connection"):
 		return at + " does not offer TLS, and the dsn asks for it", "check sslmode in the dsn, and ssl on the server"
 	case errors.As(err, &record), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-		return at + " does not speak PostgreSQL's protocol, or hung up", "check host and port in the dsn, and what listens there"
+		return at + " does not speak PostgreSQL's protocol, or closed the connection", "check host and port in the dsn, and which program listens there"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "no answer from " + at + " in time", "check host and port in the dsn; a firewall that drops packets looks like this too"
 	}
 	return scrubbed(c, err), "check host and port in the dsn, and that the server is running"
 }
 
-// scrubbed is an error of unknown origin without the password, should it have found its way into it.
+// scrubbed returns an unknown error without the password, in case the error contains it.
 func scrubbed(c *pgconn.Config, err error) string {
 	text := doctor.OneLine(err.Error())
 	if c.Password != "" {
@@ -180,7 +180,7 @@ func scrubbed(c *pgconn.Config, err error) string {
 	return text
 }
 
-// addresses are the hosts of a dsn, each once: drivers try each with and without TLS.
+// addresses returns the hosts of a dsn, each once. Drivers try each with and without TLS.
 func addresses(c *pgconn.Config) string {
 	list := []string{address(c.Host, c.Port)}
 	for _, f := range c.Fallbacks {
@@ -198,7 +198,7 @@ func address(host string, port uint16) string {
 	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
-// quoted is a name as SQL reads it.
+// quoted returns a name as SQL reads it.
 func quoted(names ...string) string {
 	out := make([]string, len(names))
 	for i, n := range names {

@@ -14,7 +14,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// The checks of the event store, beside those of a side. A column is a CheckField.
+// The checks of the event store, in addition to those of a side. A column is a CheckField.
 const (
 	CheckPosition         = "position"
 	CheckPositionIndex    = "position_index"
@@ -24,7 +24,7 @@ const (
 	CheckEventPlace       = "event_place"
 )
 
-// newestEvents is how many of the newest events are looked at.
+// newestEvents is how many of the newest events are read.
 const newestEvents = 10_000
 
 // DiagnoseEvents examines the event store as Diagnose examines a side.
@@ -71,14 +71,15 @@ func (e *eventsExamination) examineEventKey(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)
 	case !indexed:
-		e.add(doctor.Warning, CheckKeyIndex, "no index serves the key: each history that is read reads the whole table",
+		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index: reading a history reads the whole table",
 			e.indexHint(false, e.lookup, e.events.config.Position))
 	default:
-		e.add(doctor.OK, CheckKeyIndex, "an index serves the key", "")
+		e.add(doctor.OK, CheckKeyIndex, "the key has an index", "")
 	}
 }
 
-// examineColumns returns the position's column where it can be used, and whether the time's can, and all.
+// examineColumns returns the position's column if it is usable. It also reports whether the time's column is usable,
+// and whether all columns are.
 func (e *eventsExamination) examineColumns(ctx context.Context) (position *native, at, all bool) {
 	good := 0
 	columns := e.events.eventColumns()
@@ -112,21 +113,21 @@ func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 	case err != nil:
 		e.failed(CheckPositionIndex, "looking for an index on the position", err)
 	case !indexed:
-		e.add(doctor.Warning, CheckPositionIndex, "no index serves the position: each message of the stream, and each look for the newest event, reads the whole table",
+		e.add(doctor.Warning, CheckPositionIndex, "the position has no usable index: each message of the stream, and each look for the newest event, reads the whole table",
 			e.indexHint(true, p))
 	default:
-		e.add(doctor.OK, CheckPositionIndex, "an index serves the position", "")
+		e.add(doctor.OK, CheckPositionIndex, "the position has an index", "")
 	}
 	if !e.ownColumn(n) {
-		e.add(doctor.Info, CheckUniquePosition, "whether a position can be there twice, and who draws it, cannot be told from a view or an expression",
-			"see to it that positions are unique, and drawn by a sequence with CACHE 1 in the transaction that stores the event")
+		e.add(doctor.Info, CheckUniquePosition, "for a view or an expression it is not known whether a position can occur twice, or how it is assigned",
+			"make sure that positions are unique, and come from a sequence with CACHE 1 in the transaction that stores the event")
 		return
 	}
 	switch unique, err := e.unique(ctx, n); {
 	case err != nil:
 		e.failed(CheckUniquePosition, "looking for a unique index on the position", err)
 	case !unique:
-		e.add(doctor.Warning, CheckUniquePosition, "no unique index forbids a position twice: a message could belong to either event",
+		e.add(doctor.Warning, CheckUniquePosition, "no unique index prevents duplicate positions: a message could belong to either event",
 			e.indexHint(true, p))
 	default:
 		e.add(doctor.OK, CheckUniquePosition, "positions are unique", "")
@@ -134,7 +135,7 @@ func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 	e.examineSequence(ctx, n)
 }
 
-// positionIndexed asks the catalogue where it can: the planner would also take an index on key and position.
+// positionIndexed asks the catalogue if possible, because the planner would also use an index on key and position.
 func (e *eventsExamination) positionIndexed(ctx context.Context, n native) (indexed bool, err error) {
 	if !e.ownColumn(n) {
 		return e.indexed(ctx, fmt.Sprintf("SELECT 1 FROM %s WHERE (%s) BETWEEN 1 AND 2", e.from(), e.events.config.Position))
@@ -145,7 +146,7 @@ func (e *eventsExamination) positionIndexed(ctx context.Context, n native) (inde
 	return indexed, err
 }
 
-// sequenceOf finds the sequence that a column owns, or draws its default from.
+// sequenceOf finds the sequence that a column owns, or takes its default from.
 const sequenceOf = `SELECT format('%I.%I', n.nspname, c.relname), s.seqcache FROM pg_catalog.pg_sequence s
 	JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	WHERE s.seqrelid IN (
@@ -155,26 +156,27 @@ const sequenceOf = `SELECT format('%I.%I', n.nspname, c.relname), s.seqcache FRO
 			AND d.objid = a.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass WHERE a.adrelid = $1 AND a.adnum = $2)
 	ORDER BY s.seqcache DESC LIMIT 1`
 
-// examineSequence looks for ids that sessions draw ahead of using them: these become visible below later ones.
+// examineSequence looks for ids that sessions take before using them. Such ids become visible after larger ones.
 func (e *eventsExamination) examineSequence(ctx context.Context, n native) {
-	const late = "events become visible out of their order: one that is never published is known after two settle windows, and a projector that reads by position may skip one"
+	const late = "events become visible out of order; a missing message is reported only after two settle windows, and a projector that reads by position may skip an event"
 	var sequence string
 	var cache int64
 	err := e.pool.QueryRow(ctx, sequenceOf, n.table, int32(n.column)).Scan(&sequence, &cache)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		e.add(doctor.Info, CheckPositionSequence, "positions are not drawn from a sequence of the column; if they are drawn in blocks, or before the transaction that stores them, "+late,
-			"let the transaction that stores an event draw its position, from a sequence with CACHE 1")
+		e.add(doctor.Info, CheckPositionSequence, "positions do not come from a sequence of the column; if they are taken in blocks, or before the transaction that stores them, "+late,
+			"take each position in the transaction that stores the event, from a sequence with CACHE 1")
 	case err != nil:
 		e.failed(CheckPositionSequence, "looking for the position's sequence", err)
 	case cache > 1:
 		e.add(doctor.Warning, CheckPositionSequence, fmt.Sprintf("sequence %s has CACHE %d: %s", sequence, cache, late), fmt.Sprintf("ALTER SEQUENCE %s CACHE 1", sequence))
 	default:
-		e.add(doctor.OK, CheckPositionSequence, "sequence "+sequence+" gives out one position at a time", "")
+		e.add(doctor.OK, CheckPositionSequence, "sequence "+sequence+" gives one position at a time", "")
 	}
 }
 
-// examineNewest looks at the newest events: whether their positions are there, are unique, and grow with time.
+// examineNewest looks at the newest events: whether they have positions, and whether these are unique and grow with
+// time.
 func (e *eventsExamination) examineNewest(ctx context.Context) {
 	c := e.events.config
 	var all, without, twice, back int64
@@ -190,16 +192,16 @@ func (e *eventsExamination) examineNewest(ctx context.Context) {
 	case without > 0:
 		e.add(doctor.Error, CheckPosition, fmt.Sprintf("%d of the newest %d events have no position", without, all), "give each event a position, and declare the column NOT NULL")
 	case twice > 0:
-		e.add(doctor.Error, CheckPosition, fmt.Sprintf("%d of the newest %d events have the position of another", twice, all), "give each event a position of its own, and the column a unique index")
+		e.add(doctor.Error, CheckPosition, fmt.Sprintf("%d of the newest %d events have the same position as another event", twice, all), "give each event a position of its own, and the column a unique index")
 	case back*100 > all:
-		e.add(doctor.Warning, CheckPositionOrder, fmt.Sprintf("of the newest %d events, %d are more than a minute older than one before them: positions do not grow with time", all, back),
-			"let position name the column by which events were stored; histories are replayed in its order")
+		e.add(doctor.Warning, CheckPositionOrder, fmt.Sprintf("positions do not grow with time: of the newest %d events, %d are more than a minute older than an event before them", all, back),
+			"set position to the column that gives the order of storing; histories are replayed in this order")
 	default:
-		e.add(doctor.OK, CheckPositionOrder, fmt.Sprintf("positions grow with time, of the newest %d events", all), "")
+		e.add(doctor.OK, CheckPositionOrder, fmt.Sprintf("positions grow with time in the newest %d events", all), "")
 	}
 }
 
-// examinePlaces looks for events that no check can do anything with but name them.
+// examinePlaces looks for events that no check can judge. The checks can only name them.
 func (e *eventsExamination) examinePlaces(ctx context.Context) {
 	c := e.events.config
 	lacks := []struct{ what, condition string }{
@@ -220,7 +222,7 @@ func (e *eventsExamination) examinePlaces(ctx context.Context) {
 		}
 		if count > 0 {
 			e.add(doctor.Warning, CheckEventPlace, fmt.Sprintf("%d of the newest events have no %s: %s", count, l.what, strings.Trim(fmt.Sprint(first), "[]")),
-				"repair or delete these events, and declare the column NOT NULL; each check names them, and none can judge by them")
+				"repair or delete these events, and declare the column NOT NULL; checks can only report such events")
 		}
 	}
 }

@@ -112,23 +112,23 @@ func TestDiagnoseFindsInTheEventStore(t *testing.T) {
 			problem("events", "field", "events.payload payload is text, not json or jsonb", "map events.payload"),
 		}},
 		{"no index on the key", func(c *chronicle) { c.exec("DROP INDEX event_store_order_id_event_id_idx") }, []expectation{
-			warning("events", "key_index", "no index serves the key", `CREATE INDEX CONCURRENTLY ON "public"."event_store" (order_id, event_id)`),
+			warning("events", "key_index", "the key has no usable index", `CREATE INDEX CONCURRENTLY ON "public"."event_store" (order_id, event_id)`),
 		}},
 		{"no index on the position", func(c *chronicle) { c.exec(pkey) }, []expectation{
-			warning("events", "position_index", "no index serves the position", `CREATE UNIQUE INDEX CONCURRENTLY ON "public"."event_store" (event_id)`),
-			warning("events", "unique_position", "no unique index forbids a position twice", "CREATE UNIQUE INDEX"),
+			warning("events", "position_index", "the position has no usable index", `CREATE UNIQUE INDEX CONCURRENTLY ON "public"."event_store" (event_id)`),
+			warning("events", "unique_position", "no unique index prevents duplicate positions", "CREATE UNIQUE INDEX"),
 		}},
 		{"a position twice", func(c *chronicle) {
 			c.exec(pkey + "; CREATE INDEX ON event_store (event_id); INSERT INTO event_store SELECT * FROM event_store WHERE event_id > 98")
 		}, []expectation{
-			warning("events", "unique_position", "no unique index forbids a position twice", "CREATE UNIQUE INDEX"),
-			problem("events", "position", "2 of the newest 102 events have the position of another", "unique index"),
+			warning("events", "unique_position", "no unique index prevents duplicate positions", "CREATE UNIQUE INDEX"),
+			problem("events", "position", "2 of the newest 102 events have the same position as another", "unique index"),
 		}},
 		{"an event without a position", func(c *chronicle) {
 			c.exec(pkey + `; ALTER TABLE event_store ALTER event_id DROP IDENTITY; ALTER TABLE event_store ALTER event_id DROP NOT NULL;
 				CREATE UNIQUE INDEX ON event_store (event_id); INSERT INTO event_store VALUES (NULL, 1, 'OrderFilled', now(), '{}')`)
 		}, []expectation{
-			info("events", "position_sequence", "positions are not drawn from a sequence", "CACHE 1"),
+			info("events", "position_sequence", "positions do not come from a sequence", "CACHE 1"),
 			problem("events", "position", "1 of the newest 101 events have no position", "NOT NULL"),
 		}},
 		{"events without a place", func(c *chronicle) {
@@ -149,12 +149,12 @@ func TestDiagnoseFindsInTheEventStore(t *testing.T) {
 		}, []expectation{warning("events", "position_sequence", "sequence public.ids has CACHE 50", "ALTER SEQUENCE public.ids CACHE 1")}},
 		{"positions against time", func(c *chronicle) {
 			c.exec("UPDATE event_store SET timestamp = '2024-01-01'::timestamptz - event_id * interval '1 hour' WHERE event_id > 90")
-		}, []expectation{warning("events", "position_order", "of the newest 100 events, 10 are more than a minute older", "by which events were stored")}},
+		}, []expectation{warning("events", "position_order", "of the newest 100 events, 10 are more than a minute older", "the order of storing")}},
 		{"a store without events", func(c *chronicle) { c.exec("DELETE FROM event_store") }, []expectation{
 			warning("events", "rows", "there are no events", "check that the dsn"),
 		}},
 		{"a subquery", func(c *chronicle) { c.events.Table = "(SELECT * FROM public.event_store)" }, []expectation{
-			info("events", "unique_position", "cannot be told from a view or an expression", "CACHE 1"),
+			info("events", "unique_position", "for a view or an expression it is not known", "CACHE 1"),
 		}},
 		{"a missing table of history", func(c *chronicle) { c.history.AuditLog = "public.audit" }, []expectation{
 			problem("history", "table", "there is no table public.audit", "check the table"),
@@ -175,7 +175,7 @@ func TestDiagnoseFindsInTheEventStore(t *testing.T) {
 			problem("history", "key", "order_id of history.trades", "id, executed_at, quantity, price"),
 		}},
 		{"no index on history", func(c *chronicle) { c.exec("DROP INDEX trades_order_id_idx") }, []expectation{
-			warning("history", "key_index", "no index serves order_id of public.trades", `CREATE INDEX CONCURRENTLY ON "public"."trades" (order_id)`),
+			warning("history", "key_index", "order_id of public.trades has no usable index", `CREATE INDEX CONCURRENTLY ON "public"."trades" (order_id)`),
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -12,10 +12,10 @@ import (
 	"github.com/nordvarg/crosscheck/doctor"
 )
 
-// CheckFilter is the check of what a view leaves out.
+// CheckFilter checks what a view may leave out.
 const CheckFilter = "filter"
 
-// viewsBehind are a relation and all that its definition reads, with their definitions.
+// viewsBehind are a relation and everything that its definition reads, with their definitions.
 const viewsBehind = `WITH RECURSIVE behind AS (
 		SELECT $1::oid AS oid
 		UNION SELECT d.refobjid FROM behind b JOIN pg_catalog.pg_rewrite r ON r.ev_class = b.oid
@@ -27,7 +27,8 @@ const viewsBehind = `WITH RECURSIVE behind AS (
 // definedRelation is a view with its definition, or a foreign table without one.
 type definedRelation struct{ Kind, Name, Definition string }
 
-// examineFilters names what may leave out rows without an error. Both sides may do so alike, and so it is only a note.
+// examineFilters names what may silently leave out rows. Both sides may leave out the same rows on purpose, so it is
+// only a note.
 func (e *examination) examineFilters(ctx context.Context) {
 	if !slices.Contains([]string{"v", "m", "f"}, e.relation.kind) {
 		return
@@ -43,12 +44,12 @@ func (e *examination) examineFilters(ctx context.Context) {
 		return
 	}
 	for _, r := range found {
-		const hint = "check that it leaves out nothing that is to be compared"
+		const hint = "check that it leaves out no row that should be compared"
 		switch words := filters(r.Definition); {
 		case r.Kind == "f":
-			e.add(doctor.Info, CheckFilter, "what the other server hides from foreign table "+r.Name+", by row-level security for one, is not compared, and not detected", hint)
+			e.add(doctor.Info, CheckFilter, "rows that the other server hides from foreign table "+r.Name+", for example by row-level security, are not compared, and crosscheck cannot notice that", hint)
 		case len(words) > 0:
-			e.add(doctor.Info, CheckFilter, fmt.Sprintf("%s %s has %s: rows that it leaves out are not compared, and not detected", kinds[r.Kind], r.Name, strings.Join(words, ", ")), hint)
+			e.add(doctor.Info, CheckFilter, fmt.Sprintf("%s %s has %s: the rows that it leaves out are not compared, and crosscheck cannot notice that", kinds[r.Kind], r.Name, strings.Join(words, ", ")), hint)
 		}
 	}
 }
@@ -58,7 +59,7 @@ var (
 	filterWord = regexp.MustCompile(`\b(?:WHERE|JOIN|LIMIT|OFFSET|FETCH|DISTINCT|GROUP BY|INTERSECT|EXCEPT)\b`)
 )
 
-// filters are the words of a definition, as the server prints it, that can leave out rows.
+// filters returns the words of a definition, as the server prints it, that can leave out rows.
 func filters(definition string) []string {
 	words := filterWord.FindAllString(quotedText.ReplaceAllString(definition, ""), -1)
 	slices.Sort(words)

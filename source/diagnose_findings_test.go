@@ -15,7 +15,7 @@ import (
 )
 
 func TestDiagnoseFinds(t *testing.T) {
-	const unseen = "an order that is there twice on both sides alike"
+	const unseen = "an order that occurs twice, in the same way on both sides"
 	for _, c := range []struct {
 		name string
 		harm func(*patient)
@@ -38,7 +38,7 @@ func TestDiagnoseFinds(t *testing.T) {
 		},
 		{
 			"a sequence", func(p *patient) { p.exec(p.legacy, "CREATE SEQUENCE public.s"); p.config[0].Table = "public.s" },
-			[]expectation{problem("legacy", "table", "public.s is no table or view", "check the table")},
+			[]expectation{problem("legacy", "table", "public.s is not a table or view", "check the table")},
 		},
 		{
 			"a broken subquery", func(p *patient) { p.config[0].Table = "(selec 1)" },
@@ -72,11 +72,11 @@ func TestDiagnoseFinds(t *testing.T) {
 		}, []expectation{problem("legacy", "table", "role ROLE may not use schema closed", `GRANT USAGE ON SCHEMA "closed" TO "ROLE"`)}},
 		{
 			"more privileges than needed", func(p *patient) { p.exec(p.legacy, "GRANT UPDATE ON orders TO "+p.role) },
-			[]expectation{info("legacy", "role", "role ROLE may write to public.orders", "SELECT alone is enough")},
+			[]expectation{info("legacy", "role", "role ROLE may write to public.orders", "only SELECT")},
 		},
 		{
 			"a superuser", func(p *patient) { p.config[1].DSN = as(p.t, p.config[1].DSN, url.User("postgres")) },
-			[]expectation{warning("projection", "role", "role postgres is a superuser", "SELECT alone is enough")},
+			[]expectation{warning("projection", "role", "role postgres is a superuser", "only SELECT")},
 		},
 		{
 			"hidden rows", func(p *patient) { p.exec(p.legacy, "ALTER TABLE orders ENABLE ROW LEVEL SECURITY") },
@@ -128,7 +128,7 @@ func TestDiagnoseFinds(t *testing.T) {
 			[]expectation{problem("legacy", "key", "key order_id is numeric; integers, uuid and text are supported", "key: 'trim_scale(order_id)::text'")},
 		},
 		{"no index on the key", func(p *patient) { p.exec(p.legacy, "ALTER TABLE orders DROP CONSTRAINT orders_pkey") }, []expectation{
-			warning("legacy", "key_index", "no index serves the key", `CREATE UNIQUE INDEX CONCURRENTLY ON "public"."orders" (order_id)`),
+			warning("legacy", "key_index", "the key has no usable index", `CREATE UNIQUE INDEX CONCURRENTLY ON "public"."orders" (order_id)`),
 			warning("legacy", "unique_key", unseen, "CREATE UNIQUE INDEX"),
 		}},
 		{"an index that is not unique", func(p *patient) {
@@ -136,7 +136,7 @@ func TestDiagnoseFinds(t *testing.T) {
 		}, []expectation{warning("legacy", "unique_key", unseen, "CREATE UNIQUE INDEX")}},
 		{
 			"no index on changed_at", func(p *patient) { p.exec(p.legacy, "DROP INDEX orders_updated_at_idx") },
-			[]expectation{warning("legacy", "changed_at", "no index serves updated_at", "CREATE INDEX CONCURRENTLY")},
+			[]expectation{warning("legacy", "changed_at", "no usable index on updated_at", "CREATE INDEX CONCURRENTLY")},
 		},
 		{
 			"a changed_at that is no time", func(p *patient) { p.config[0].ChangedAt = "price" },
@@ -144,12 +144,12 @@ func TestDiagnoseFinds(t *testing.T) {
 		},
 		{
 			"no changed_at", func(p *patient) { p.config[0].ChangedAt = "" },
-			[]expectation{info("legacy", "changed_at", "no changed_at is configured", "time of the last write")},
+			[]expectation{info("legacy", "changed_at", "changed_at is not configured", "time of the last write")},
 		},
 		{"a view", func(p *patient) {
 			p.exec(p.legacy, "CREATE VIEW public.v AS SELECT * FROM orders; GRANT SELECT ON public.v TO "+p.role)
 			p.config[0].Table = "public.v"
-		}, []expectation{info("legacy", "unique_key", "cannot be told", unseen)}},
+		}, []expectation{info("legacy", "unique_key", "it is not known whether a key can occur twice", unseen)}},
 		{
 			"an empty table", func(p *patient) { p.exec(p.projection, "TRUNCATE orders") },
 			[]expectation{warning("projection", "rows", "the table is empty", "never a match")},
@@ -334,5 +334,5 @@ func TestDiagnoseOfSomethingElse(t *testing.T) {
 	}()
 	t.Cleanup(func() { _ = listener.Close(); <-ended })
 	p.config[0].DSN = "postgres://x:hidden@" + listener.Addr().String() + "/x?sslmode=disable"
-	p.expect(problem("legacy", "connection", "hung up", "what listens there"))
+	p.expect(problem("legacy", "connection", "closed the connection", "which program listens there"))
 }

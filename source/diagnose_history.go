@@ -12,7 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// historyTable is a table of legacy's own memory, with the columns that are read of it.
+// historyTable is a table of legacy's own record, with the columns that are read.
 type historyTable struct {
 	setting, table, key string
 	columns             []historyColumn
@@ -20,7 +20,7 @@ type historyTable struct {
 
 type historyColumn struct {
 	name   string
-	oids   []uint32 // none: all types will do
+	oids   []uint32 // empty if any type will do
 	wanted string
 }
 
@@ -38,8 +38,8 @@ func (c HistoryConfig) tables() []historyTable {
 	}
 }
 
-// DiagnoseHistory examines audit log and trades, which are in legacy's database. It says nothing where legacy's own
-// connection or key are wrong: that is found there.
+// DiagnoseHistory examines audit log and trades, which are in legacy's database. If legacy's own connection or key is
+// wrong, it says nothing, because that has a finding already.
 func DiagnoseHistory(ctx context.Context, legacy Config, c HistoryConfig, now func() time.Time) []doctor.Finding {
 	pool, err := connect(ctx, string(legacy.Representation), legacy.DSN)
 	if err != nil {
@@ -56,7 +56,7 @@ func DiagnoseHistory(ctx context.Context, legacy Config, c HistoryConfig, now fu
 	for _, t := range c.tables() {
 		side := Config{Representation: order.Legacy, DSN: legacy.DSN, Table: t.table, Key: t.key}
 		e := &examination{Side: &Side{config: side, pool: pool}, named: "history", now: now}
-		e.examineServer(ctx) // to know the role; what it says of the server was said of legacy
+		e.examineServer(ctx) // to know the role; findings about the server were made for legacy
 		e.findings = nil
 		if e.examineTable(ctx); e.readable {
 			e.examineRecords(ctx, t, keyType)
@@ -92,9 +92,9 @@ func (e *examination) examineRecords(ctx context.Context, t historyTable, keyTyp
 		e.add(doctor.Error, CheckKey, fmt.Sprintf("%s of history.%s cannot be compared with legacy's key: %s", t.key, t.setting, saidBy(err)),
 			fmt.Sprintf("name a view in history.%s that has %s as %s", t.setting, t.key, keyCast(keyType)))
 	case !indexed:
-		e.add(doctor.Warning, CheckKeyIndex, fmt.Sprintf("no index serves %s of %s: each order that is looked at reads the whole table", t.key, t.table),
+		e.add(doctor.Warning, CheckKeyIndex, fmt.Sprintf("%s of %s has no usable index: each order that is looked at reads the whole table", t.key, t.table),
 			e.indexHint(false, t.key))
 	default:
-		e.add(doctor.OK, CheckKeyIndex, fmt.Sprintf("an index serves %s of %s", t.key, t.table), "")
+		e.add(doctor.OK, CheckKeyIndex, fmt.Sprintf("%s of %s has an index", t.key, t.table), "")
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// between examines what one side alone cannot tell: whether they are two, and whether they can be compared.
+// between examines what needs both sides: whether they are two, and whether they can be compared.
 func between(ctx context.Context, legacy, projection *examination) []doctor.Finding {
 	if legacy.pool == nil || projection.pool == nil {
 		return nil
@@ -44,12 +44,12 @@ func identityFinding(ctx context.Context, legacy, projection *examination) docto
 		f.Level, f.Message, f.Hint = doctor.Error, "telling the two tables apart: "+saidBy(err), nextStep(err)
 	case same:
 		f.Level, f.Message = doctor.Error, "legacy and projection are the same table of the same database"
-		f.Hint = "check the two dsn and table settings: a table always agrees with itself"
+		f.Hint = "check the two dsn and table settings; a table always agrees with itself"
 	}
 	return f
 }
 
-// keysFinding compares the types of the keys; false where one is unknown, which has a finding of its own.
+// keysFinding compares the types of the keys. It returns false if one is unknown, which has its own finding.
 func keysFinding(legacy, projection native) (doctor.Finding, bool) {
 	if legacy.oid == 0 || projection.oid == 0 {
 		return doctor.Finding{}, false
@@ -57,7 +57,7 @@ func keysFinding(legacy, projection native) (doctor.Finding, bool) {
 	f := doctor.Finding{Side: sideBoth, Check: CheckKey, Level: doctor.OK, Message: fmt.Sprintf("keys are %s and %s", legacy.name, projection.name)}
 	if legacy.family() != projection.family() {
 		f.Level = doctor.Error
-		f.Message = fmt.Sprintf("the key is %s in legacy and %s in the projection: no order would be found on the other side", legacy.name, projection.name)
+		f.Message = fmt.Sprintf("the key is %s in legacy and %s in the projection: no order can be found on the other side", legacy.name, projection.name)
 		f.Hint = "cast the key of one side to text, such as key: '(order_id)::text', with an index on that expression"
 	} else if loss := narrowed(legacy, projection); loss != "" {
 		f.Level, f.Message = doctor.Warning, f.Message+": "+loss
@@ -66,10 +66,10 @@ func keysFinding(legacy, projection native) (doctor.Finding, bool) {
 	return f, true
 }
 
-// probeSeed is any; passes draw their own.
+// probeSeed is arbitrary; passes draw their own.
 const probeSeed = 0x2545f491
 
-// hashFinding has both servers digest the same known values.
+// hashFinding lets both servers digest the same known values.
 func hashFinding(ctx context.Context, legacy, projection *examination) doctor.Finding {
 	agree := func(portable bool) (bool, error) {
 		h := verify.Hash{Seed: probeSeed, Portable: portable}
@@ -89,22 +89,22 @@ func hashFinding(ctx context.Context, legacy, projection *examination) doctor.Fi
 }
 
 func judgeHash(native, portable bool, err error) doctor.Finding {
-	f := doctor.Finding{Side: sideBoth, Check: CheckHash, Level: doctor.OK, Message: "both servers digest known values alike"}
+	f := doctor.Finding{Side: sideBoth, Check: CheckHash, Level: doctor.OK, Message: "both servers give the same digests for known values"}
 	switch {
 	case err != nil:
 		f.Level, f.Message, f.Hint = doctor.Error, doctor.OneLine(err.Error()), "the digests need PostgreSQL 14 or later and UTF8 on both servers"
 	case native:
 	case portable:
-		f.Level, f.Message = doctor.Warning, "the servers' hash functions disagree on known values: portable digests are used, which are several times slower"
-		f.Hint = "the same major version, architecture and encoding on both servers make the fast ones agree"
+		f.Level, f.Message = doctor.Warning, "the servers' hash functions disagree on known values: crosscheck uses portable digests, which are several times slower"
+		f.Hint = "for fast digests use the same major version, architecture and encoding on both servers"
 	default:
-		f.Level, f.Message = doctor.Error, "the servers digest known values differently, even with portable digests: full verification is impossible"
-		f.Hint = "compare the two databases' encodings; UTF8 on both is what is tested"
+		f.Level, f.Message = doctor.Error, "the servers give different digests for known values, even portable ones: full verification is impossible"
+		f.Hint = "compare the encodings of the two databases; crosscheck is tested with UTF8 on both"
 	}
 	return f
 }
 
-// IdentifyDatabase names the database behind a dsn, whatever the dsn calls it.
+// IdentifyDatabase identifies the database behind a dsn, whatever name the dsn uses.
 func IdentifyDatabase(ctx context.Context, name, dsn string) (Identity, error) {
 	pool, err := connect(ctx, name, dsn)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/nordvarg/crosscheck/doctor"
 )
 
-// server is what a server says of itself and of us. Its zero value is a server that was not asked.
+// server is what a server says about itself and about the session. Its zero value is a server that was not asked.
 type server struct {
 	version   string
 	number    int // server_version_num
@@ -18,8 +18,8 @@ type server struct {
 	encoding  string
 	standby   bool
 	replayLag time.Duration
-	skew      time.Duration // of the server's clock against ours; positive if it is ahead
-	precision time.Duration // half a round trip: skew is not known better than that
+	skew      time.Duration // the server's clock minus ours; positive if it is ahead
+	precision time.Duration // half a round trip: the skew is not known better than this
 }
 
 func (e *examination) examineServer(ctx context.Context) {
@@ -47,8 +47,8 @@ func (e *examination) examineServer(ctx context.Context) {
 	}
 }
 
-// Versions below minVersion have no hash functions with a seed that the digests could use; below testedVersion
-// rows cannot be addressed by ranges and timestamps cannot be binned.
+// Versions below minVersion have no hash functions with a seed, which the digests need. Versions below testedVersion
+// cannot address rows by ranges and cannot bin timestamps.
 const (
 	minVersion    = 120000
 	testedVersion = 140000
@@ -58,9 +58,9 @@ func versionFinding(side string, s server) doctor.Finding {
 	f := doctor.Finding{Side: side, Check: CheckServer, Level: doctor.OK, Message: fmt.Sprintf("PostgreSQL %s, database %s, as %s", s.version, s.database, s.role)}
 	switch {
 	case s.number < minVersion:
-		f.Level, f.Hint = doctor.Error, "PostgreSQL 14 or later is needed; a replica or a logical copy on a newer server will do"
+		f.Level, f.Hint = doctor.Error, "PostgreSQL 14 or later is needed; you can use a replica or a logical copy on a newer server"
 	case s.number < testedVersion:
-		f.Level, f.Hint = doctor.Info, "PostgreSQL 14 or later reads faster and draws samples from row addresses"
+		f.Level, f.Hint = doctor.Info, "use PostgreSQL 14 or later; it reads faster and draws samples from row addresses"
 	}
 	return f
 }
@@ -69,7 +69,7 @@ func encodingFinding(side, encoding string) doctor.Finding {
 	f := doctor.Finding{Side: side, Check: CheckEncoding, Level: doctor.OK, Message: "the database's encoding is " + encoding}
 	if encoding != "UTF8" {
 		f.Level = doctor.Info
-		f.Hint = "text is compared as UTF-8, bytes that are no text as bytes; full verification reads orders with text beyond ASCII by value, which takes longer than digests"
+		f.Hint = "text is compared as UTF-8, and invalid text as bytes; full verification reads orders with text beyond ASCII by value, which takes longer than digests"
 	}
 	return f
 }
@@ -78,14 +78,14 @@ func replicaFinding(side string, lag time.Duration) doctor.Finding {
 	return doctor.Finding{
 		Side: side, Check: CheckReplica, Level: doctor.Info,
 		Message: fmt.Sprintf("the server is a replica, %s behind its primary", lag.Round(time.Millisecond)),
-		Hint:    "settle.window must exceed the replay lag; hot_standby_feedback or a larger max_standby_streaming_delay keeps long reads from being cancelled",
+		Hint:    "set settle.window to more than the replay lag; set hot_standby_feedback, or a larger max_standby_streaming_delay, so that long reads are not cancelled",
 	}
 }
 
 // maxSkew is how far a server's clock may be from ours.
 const maxSkew = time.Second
 
-// Skew is how far a clock that was read between two moments of ours is ahead of ours, and how uncertain that is.
+// Skew returns how far a clock that was read between two moments of ours is ahead of ours, and the uncertainty of that.
 func Skew(clock, before, after time.Time) (skew, precision time.Duration) {
 	precision = after.Sub(before) / 2
 	return clock.Sub(before.Add(precision)), precision
@@ -101,7 +101,7 @@ func ClockFinding(side string, skew, precision time.Duration) doctor.Finding {
 		}
 		f.Level = doctor.Warning
 		f.Message = fmt.Sprintf("the server's clock is %s %s ours", skew.Abs().Round(time.Millisecond), direction)
-		f.Hint = "ages and lag mix both clocks: synchronise both machines with NTP"
+		f.Hint = "synchronise both machines with NTP, because ages and lag are computed from both clocks"
 	}
 	return f
 }

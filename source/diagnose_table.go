@@ -11,15 +11,15 @@ import (
 	"github.com/nordvarg/crosscheck/doctor"
 )
 
-// relation is what the catalogue says of the configured table. All may read the catalogue, whatever they may read
-// of the table itself. Its zero value is a subquery, or a table that does not exist.
+// relation is what the catalogue says about the configured table. Every role may read the catalogue, even without
+// rights on the table. Its zero value is a subquery, or a table that does not exist.
 type relation struct {
 	oid          uint32
 	schema, name string
 	kind         string // pg_class.relkind
 	populated    bool
 	mayUse       bool // the schema
-	mayRead      bool // at least one column
+	mayRead      bool // on at least one column
 	mayWrite     bool
 	columns      []string
 	partitionKey []string // columns; empty text for an expression
@@ -30,7 +30,7 @@ func (r relation) String() string { return r.schema + "." + r.name }
 // kinds are relations that can be compared, by relkind.
 var kinds = map[string]string{"r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}
 
-// examineTable decides whether there is any use in asking about columns.
+// examineTable decides whether to ask about columns.
 func (e *examination) examineTable(ctx context.Context) {
 	if e.isSubquery() {
 		e.readTable(ctx, "the subquery")
@@ -65,11 +65,11 @@ func (e *examination) examineTable(ctx context.Context) {
 	e.examineFilters(ctx)
 }
 
-// obstacle is why a table cannot be read at all; empty where nothing is in the way.
+// obstacle returns why a table cannot be read; empty if it can.
 func (r relation) obstacle(role string) (message, hint string) {
 	switch {
 	case kinds[r.kind] == "":
-		return fmt.Sprintf("%s is no table or view", r), "check the table in config.yaml"
+		return fmt.Sprintf("%s is not a table or view", r), "check the table in config.yaml"
 	case !r.mayUse:
 		return fmt.Sprintf("role %s may not use schema %s", role, r.schema), fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", quoted(r.schema), quoted(role))
 	case !r.mayRead:
@@ -80,7 +80,7 @@ func (r relation) obstacle(role string) (message, hint string) {
 	return "", ""
 }
 
-// readTable proves what the catalogue promised.
+// readTable proves what the catalogue says.
 func (e *examination) readTable(ctx context.Context, what string) {
 	switch err := e.probe(ctx); {
 	case hidesRows(err):
@@ -94,7 +94,7 @@ func (e *examination) readTable(ctx context.Context, what string) {
 	e.add(doctor.OK, CheckTable, what+" can be read", "")
 }
 
-// identifiers takes the configured name apart as SQL would.
+// identifiers splits the configured name as SQL does.
 func (e *examination) identifiers(ctx context.Context) (names []string, err error) {
 	err = e.pool.QueryRow(ctx, "SELECT pg_catalog.parse_ident($1)", e.config.Table).Scan(&names)
 	return names, err
@@ -115,7 +115,7 @@ func (e *examination) lookUp(ctx context.Context, names []string) (relation, err
 	return r, err
 }
 
-// elsewhere is a hint at a table of that name in another schema.
+// elsewhere returns a hint at a table with the same name in another schema.
 func (e *examination) elsewhere(ctx context.Context, names []string) string {
 	rows, err := e.pool.Query(ctx, `SELECT format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE lower(c.relname) = lower($1) AND c.relkind IN ('r','p','v','m','f') AND n.nspname !~ '^pg_(toast|temp)' ORDER BY 1 LIMIT 3`, names[len(names)-1])
@@ -129,10 +129,10 @@ func (e *examination) elsewhere(ctx context.Context, names []string) string {
 	return "there is " + strings.Join(found, " and ") + "; search_path is empty, so write schema.table"
 }
 
-// roleFinding says whether the role may do more than it needs to.
+// roleFinding reports whether the role may do more than it needs to.
 func roleFinding(side string, s server, r relation) doctor.Finding {
-	f := doctor.Finding{Side: side, Check: CheckRole, Level: doctor.OK, Message: fmt.Sprintf("role %s may read and not write", s.role)}
-	const enough = "a role with SELECT alone is enough; crosscheck never writes here"
+	f := doctor.Finding{Side: side, Check: CheckRole, Level: doctor.OK, Message: fmt.Sprintf("role %s may read, but not write", s.role)}
+	const enough = "use a role that has only SELECT; crosscheck never writes here"
 	switch {
 	case s.superuser:
 		f.Level, f.Message, f.Hint = doctor.Warning, fmt.Sprintf("role %s is a superuser", s.role), enough
@@ -150,7 +150,7 @@ func (e *examination) examineRows(ctx context.Context) {
 		return
 	}
 	if !any {
-		e.add(doctor.Warning, CheckRows, "the table is empty", "an empty table is never a match: check that the dsn, the table and the role's row-level security are right")
+		e.add(doctor.Warning, CheckRows, "the table is empty", "check that the dsn, the table and the role's row-level security are right; an empty table is never a match")
 		return
 	}
 	e.add(doctor.OK, CheckRows, "there are rows", "")

@@ -11,7 +11,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// family says what kind of values a type holds: types of one family can hold the same values.
+// family says what kind of values a type holds. Types of one family can hold the same values.
 func (n native) family() string {
 	switch n.oid {
 	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.NumericOID:
@@ -24,16 +24,16 @@ func (n native) family() string {
 	if n.category == "S" || n.category == "E" {
 		return "text"
 	}
-	return n.name // a family of its own
+	return n.name // a separate family
 }
 
-// unlimited is a capacity without bound.
+// unlimited is a capacity without a limit.
 const unlimited = math.MaxInt32
 
-// capacity is what a type can hold: so much before and after the decimal point, or so many characters.
+// capacity is what a type can hold: so many digits before and after the decimal point, or so many characters.
 type capacity struct{ whole, decimals, characters int }
 
-// capacity reads the packed modifiers as PostgreSQL does; all that it does not know is unlimited.
+// capacity reads the packed modifiers as PostgreSQL does. Unknown modifiers are unlimited.
 func (n native) capacity() capacity {
 	c := capacity{unlimited, unlimited, unlimited}
 	switch n.oid {
@@ -63,27 +63,27 @@ func (n native) capacity() capacity {
 	return c
 }
 
-// narrowed is what the projection's type cannot hold of what the legacy side's can; empty where it can hold all.
+// narrowed returns what the legacy side's type can hold and the projection's cannot; empty if there is nothing.
 func narrowed(legacy, projection native) string {
 	l, p := legacy.capacity(), projection.capacity()
 	switch {
 	case p.decimals < l.decimals:
-		return fmt.Sprintf("the projection keeps %d decimals and rounds away what the legacy side has beyond", p.decimals)
+		return fmt.Sprintf("the projection keeps %d decimals and rounds away further decimals of the legacy side", p.decimals)
 	case p.whole < l.whole:
 		return "the projection cannot hold the largest numbers of the legacy side"
 	case p.characters < l.characters:
-		return fmt.Sprintf("the projection holds at most %d characters, the legacy side more", p.characters)
+		return fmt.Sprintf("the projection holds at most %d characters, and the legacy side holds more", p.characters)
 	}
 	return ""
 }
 
-// typesFinding compares the native types of a field that both sides have. Types that differ in name only, or where
-// the projection's holds all that the legacy side's can, are no finding.
+// typesFinding compares the native types of a field that both sides have. It reports nothing if only the names differ,
+// or if the projection's type can hold all values of the legacy side's.
 func typesFinding(name string, t order.FieldType, legacy, projection native) (doctor.Finding, bool) {
 	f := doctor.Finding{Side: sideBoth, Check: CheckField, Level: doctor.Warning}
 	f.Message = fmt.Sprintf("%s is %s in legacy and %s in the projection", name, legacy.name, projection.name)
 	if legacy.family() != projection.family() {
-		f.Hint = "map one side with an expression, so that equal values read alike"
+		f.Hint = "map one side with an expression, so that equal values have the same text"
 		if !accepts(t, legacy) || !accepts(t, projection) {
 			f.Level = doctor.Error
 		}
@@ -103,7 +103,7 @@ func typesFinding(name string, t order.FieldType, legacy, projection native) (do
 
 func oneSided(a, b native, oid uint32) bool { return (a.oid == oid) != (b.oid == oid) }
 
-// typeFor is the field type that fits a column best; text where none does.
+// typeFor returns the field type that fits a column best; text if none does.
 func typeFor(n native) order.FieldType {
 	for _, t := range order.FieldTypes() {
 		if t != order.Text && slices.Contains(accepted[t], n.oid) {

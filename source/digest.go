@@ -12,9 +12,9 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Digests of a large table are read in chunks of its file, so that there is progress to show. Fewer and larger
-// chunks are faster, because each statement is compiled anew where the server has a just-in-time compiler; that
-// compiler takes some 0.2 s, and a fifth off a scan of millions of rows.
+// Digests of a large table are read in chunks of its file, so that there is progress to show. Fewer and larger chunks
+// are faster, because a just-in-time compiler compiles each statement again. The compiler takes about 0.2 s, and saves
+// a fifth of a scan of millions of rows.
 const (
 	chunkRows = 10_000_000
 	jitRows   = 3_000_000
@@ -48,15 +48,15 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 		}
 		progress(sums.rows)
 	}
-	// What follows in this snapshot are small reads, for which compiling takes longer than it saves.
+	// Only small reads follow in this snapshot. For them, compiling takes longer than it saves.
 	if err := n.tx.Set(ctx, "SET LOCAL jit = off"); err != nil {
 		return nil, n.fail("digesting", err)
 	}
 	return sums.digests(), nil
 }
 
-// chunks are conditions that partition the rows of the snapshot by their address. The last is open: whatever was
-// appended to the file since its size was read is not in the snapshot, and if it were, it would be counted.
+// chunks returns conditions that divide the rows of the snapshot by their address. The last one has no upper end. Rows
+// that were appended after the size was read are not in the snapshot, and if one were, it would be counted.
 func (n *snapshot) chunks(ctx context.Context) ([]string, error) {
 	rows, err := n.estimate(ctx)
 	if err != nil {
@@ -90,9 +90,9 @@ func (n *snapshot) chunks(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// digestOf is a digest statement over what follows FROM.
+// digestOf returns a digest statement over the text after FROM.
 //
-// OFFSET 0 hides the bucket expression from the planner, which would take it for as many groups as there are keys
+// OFFSET 0 hides the bucket expression from the planner. Otherwise it would expect as many groups as there are keys,
 // and sort the whole table on disk.
 func (n *snapshot) digestOf(h verify.Hash, bucket, condition string) (selecting, from string) {
 	group := "NULL::text"
@@ -113,7 +113,7 @@ func (n *snapshot) digest(ctx context.Context, q verify.DigestQuery, condition s
 	return n.collect(ctx, selecting+from, args...)
 }
 
-// digestBuckets reads the digests of some buckets of a coarser layout, by ranges of keys where an index helps.
+// digestBuckets reads the digests of some buckets of a coarser layout. If an index helps, it reads ranges of keys.
 func (n *snapshot) digestBuckets(ctx context.Context, q verify.DigestQuery) ([]verify.Digest, error) {
 	if !n.side.shape.keyIndex || q.Parent.ByBounds {
 		parent, args := n.bucket(q.Parent, nil)
@@ -127,7 +127,7 @@ func (n *snapshot) digestBuckets(ctx context.Context, q verify.DigestQuery) ([]v
 	return n.collect(ctx, selecting+"unnest($1::bigint[], $2::bigint[]) AS r(low, high) CROSS JOIN LATERAL "+from, args...)
 }
 
-// bucket is the SQL of a key's bucket; bounds travel as a further argument.
+// bucket returns the SQL of a key's bucket. Bounds are passed as a further argument.
 func (n *snapshot) bucket(l verify.Layout, args []any) (string, []any) {
 	key := keySQL(n.side.shape.keyType, n.side.config.Key)
 	if !l.ByBounds {
@@ -160,7 +160,7 @@ func (n *snapshot) collect(ctx context.Context, query string, args ...any) ([]ve
 	return out, result.Err()
 }
 
-// summing adds up the digests of chunks. Sums are exact: nothing wraps.
+// summing adds up the digests of chunks. Sums are exact and do not wrap.
 type summing struct {
 	sums   map[summed]*total
 	groups map[order.Value]bool
@@ -178,7 +178,7 @@ type total struct {
 	sum  big.Int
 }
 
-// errGroups says that the grouping field is not a status.
+// errGroups says that the grouping field does not look like a status.
 var errGroups = errors.New("more than 1000 different values in the field that counts are grouped by (compare.group_by)")
 
 func (s *summing) add(found []verify.Digest) error {
@@ -197,7 +197,7 @@ func (s *summing) add(found []verify.Digest) error {
 			s.sums[key] = t
 		}
 		if _, ok := term.SetString(d.Sum, 10); !ok && d.Sum != "" {
-			return fmt.Errorf("reading a digest: %q is no number", d.Sum)
+			return fmt.Errorf("reading a digest: %q is not a number", d.Sum)
 		}
 		t.sum.Add(&t.sum, &term)
 		t.rows += d.Rows

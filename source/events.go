@@ -15,15 +15,15 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// EventsConfig says where the event store is and how its columns map to events. All but DSN and Table are columns or
-// SQL expressions over the table's columns.
+// EventsConfig says where the event store is and how its columns map to events. All fields except DSN and Table are
+// columns or SQL expressions over the table's columns.
 type EventsConfig struct {
 	DSN   string
 	Table string // a table, view, or a subquery in parentheses
 	// Position grows with every event; Key is the order; At is a timestamptz; Payload is json or jsonb.
 	Position, Key, Type, At, Payload string
 	Vocabulary                       order.Vocabulary
-	// ObserveQuery is told of every query; may be nil.
+	// ObserveQuery is called for every query; may be nil.
 	ObserveQuery func(side order.Representation, kind string, took time.Duration)
 }
 
@@ -39,7 +39,7 @@ func (c EventsConfig) where() string {
 	return fmt.Sprintf("((%s)::text NOT IN (%s)) IS NOT FALSE", c.Type, strings.Join(types, ", "))
 }
 
-// Events is the event store in PostgreSQL, read only like every side.
+// Events is the event store in PostgreSQL. It is read only, like every side.
 type Events struct {
 	config  EventsConfig
 	side    *Side // its pool and its answers about columns
@@ -63,7 +63,7 @@ func OpenEvents(ctx context.Context, c EventsConfig) (*Events, error) {
 	return e, nil
 }
 
-// eventColumns are the columns beside the key, with the types that they may have.
+// eventColumns are the columns other than the key, with the allowed types.
 func (e *Events) eventColumns() []eventColumn {
 	return []eventColumn{
 		{"position", e.config.Position, []uint32{pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID}, "an integer"},
@@ -112,20 +112,20 @@ func (e *Events) resolveColumn(ctx context.Context, column eventColumn) error {
 // Close closes all connections.
 func (e *Events) Close() { e.side.Close() }
 
-// Ping tells whether the event store can be reached now.
+// Ping checks whether the event store can be reached now.
 func (e *Events) Ping(ctx context.Context) error { return e.side.Ping(ctx) }
 
 // Identity names the database and the table that are really read.
 func (e *Events) Identity(ctx context.Context) (Identity, error) { return e.side.Identity(ctx) }
 
-// Origin is where the events come from, as far as evidence is concerned; see [Side.Origin].
+// Origin says where the events come from, for fingerprints of evidence; see [Side.Origin].
 func (e *Events) Origin(ctx context.Context) (string, error) { return e.side.Origin(ctx) }
 
 // Histories reads all events of some orders, each order's in the order of their positions. Events that cannot be
-// decoded are among them, with what is wrong about them. An order without events is not in the map.
+// decoded are included, with what is wrong with them. An order without events is not in the map.
 //
-// A transaction that commits late may add an event in the middle of a history later on; whoever judges by a history
-// looks twice.
+// A transaction that commits late may add an event in the middle of a history. So a judgement by a history needs two
+// looks.
 func (e *Events) Histories(ctx context.Context, keys []order.Key) (map[order.Key][]order.Event, error) {
 	defer e.side.observe("histories")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -164,37 +164,37 @@ func (e *Events) events(ctx context.Context, from querier, query string, args ..
 		if err != nil {
 			return nil, err
 		}
-		// What is wrong with an event is a finding that travels with it, and no reason to stop reading.
+		// A problem of an event is a finding that belongs to the event, and no reason to stop reading.
 		event, _ := order.Decode(raw, e.config.Vocabulary)
 		histories[raw.Key] = append(histories[raw.Key], event)
 	}
 	return histories, rows.Err()
 }
 
-// The times that an event can have are those that RFC 3339 can tell, in these microseconds since 1970. One event with another
-// time, or none, must not keep all others from being read: it has the zero time, and decoding finds that.
+// The valid times of an event are those that RFC 3339 can express, in microseconds since 1970. One event with another
+// time, or without one, must not prevent reading the others. It has the zero time, and decoding reports it.
 var (
 	firstTime = time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC).UnixMicro()
 	lastTime  = time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC).UnixMicro()
 )
 
-// tellable is the SQL of what is said of an event with a time that can be told, and NULL of others.
+// tellable returns the SQL of a value for events with a valid time, and NULL for others.
 func tellable(at, of string) string {
 	return "CASE WHEN (" + at + ") BETWEEN '0001-01-01 00:00:00.000001+00' AND '9999-12-31 23:59:59.999999+00' THEN " + of + " END"
 }
 
-// surelySmall is the stored size of a payload that is not larger than is decoded, however well it is compressed: one byte stands
-// for 255 at most.
+// surelySmall is a stored size below which a payload is within the limit of decoding, even if it is compressed: one
+// byte stands for at most 255.
 const surelySmall = order.MaxPayload / 256
 
-// payloadText is the SQL of a payload as text. Of one that is larger than is decoded only the beginning is sent: it might be a
-// gigabyte. Nearly all are small as they are stored, and are not measured.
+// payloadText returns the SQL of a payload as text. Only the beginning of a payload beyond the limit is sent, because
+// it might be a gigabyte. Nearly all payloads are small in storage and are not measured.
 func payloadText(payload string) string {
 	return fmt.Sprintf("CASE WHEN pg_catalog.pg_column_size(%[1]s) < %[2]d THEN (%[1]s)::text ELSE left((%[1]s)::text, %[3]d) END",
 		payload, surelySmall, order.MaxPayload+1)
 }
 
-// decodeEvent reads a row, whatever it lacks. The payload is lent.
+// decodeEvent reads a row, whatever is missing in it. The payload is lent.
 func decodeEvent(raw [][]byte) (order.RawEvent, error) {
 	e := order.RawEvent{Position: order.NoPosition, Key: order.Key(raw[0]), Type: string(raw[2]), Payload: raw[4]}
 	if raw[1] != nil {
@@ -212,11 +212,11 @@ func decodeEvent(raw [][]byte) (order.RawEvent, error) {
 	return e, err
 }
 
-// lastEvents is among how many of the newest events Newest looks for the newest time: of one, it may be wrong.
+// lastEvents is how many of the newest events Newest looks at, because the time of a single one may be wrong.
 const lastEvents = 100
 
-// Newest is the newest time of the last hundred events by position, without those of the future; zero where there is none. It
-// reads through the index on the position where there is one.
+// Newest returns the newest time of the last hundred events by position, without times in the future; zero if there is
+// none. It uses the index on the position if there is one.
 func (e *Events) Newest(ctx context.Context) (time.Time, error) {
 	defer e.side.observe("newest")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)

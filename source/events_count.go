@@ -11,8 +11,8 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// CountPositions implements [follow.EventStore]. It reads no more than it was asked for, in the order of positions, so that
-// a call takes as long at the first event of a store as at its last: with an index on the position it touches nothing else.
+// CountPositions implements [follow.EventStore]. It reads only what is asked, in the order of positions. So a call
+// takes as long at the first event of a store as at its last. With an index on the position it reads nothing else.
 func (e *Events) CountPositions(ctx context.Context, from, to order.Position, shift uint, limit int64) (counts []follow.PositionCount, upTo order.Position, err error) {
 	defer e.side.observe("count")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -28,7 +28,7 @@ func (e *Events) CountPositions(ctx context.Context, from, to order.Position, sh
 	if all < limit || all == 0 {
 		return counts, to, nil
 	}
-	last := counts[len(counts)-1].Bucket // counted in part, perhaps
+	last := counts[len(counts)-1].Bucket // may be counted only in part
 	if len(counts) > 1 {
 		return counts[:len(counts)-1], order.Position(last<<shift) - 1, nil
 	}
@@ -41,8 +41,8 @@ func (e *Events) CountPositions(ctx context.Context, from, to order.Position, sh
 
 func (e *Events) countPositions(ctx context.Context, from, to order.Position, shift uint, limit int64) ([]follow.PositionCount, error) {
 	p := "(" + e.config.Position + ")"
-	// Behind a subquery with LIMIT the planner does not take each position for a group of its own. The sum of
-	// follow.AddPosition: modulo 2^63, whatever its sign.
+	// After a subquery with LIMIT, the planner does not expect a group for each position. The sum is that of
+	// follow.AddPosition, modulo 2^63 without regard to its sign.
 	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT crosscheck_bucket, count(*), (sum(crosscheck_mixed) %% 9223372036854775808)::bigint
 		FROM (SELECT %[1]s::bigint >> $3::integer AS crosscheck_bucket, pg_catalog.hashint8extended(%[1]s::bigint, 0) AS crosscheck_mixed
 			FROM %[2]s WHERE %[1]s BETWEEN $1::bigint AND $2::bigint ORDER BY %[1]s LIMIT $4::bigint) AS q

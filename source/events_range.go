@@ -41,10 +41,10 @@ func (e *Events) Between(ctx context.Context, from, to order.Position, fn func(o
 	return nil
 }
 
-// Horizon implements [follow.EventStore]. The position is read first, and then which transactions have begun: all
-// that could still add an event at or below the position are among those, as long as a position is given out by the
-// transaction that stores it and grows (a sequence without CACHE). It needs no right but to read, and says the same of
-// a view and of a replica. A transaction of another database of the server that stays open holds the horizon back too.
+// Horizon implements [follow.EventStore]. It reads the position first, and then which transactions have begun. These
+// include all that could still add an event at or below the position, if a position is given by the transaction that
+// stores it and grows (a sequence without CACHE). Horizon needs only the right to read, and works for a view and for a
+// replica too. A transaction of another database of the server that stays open holds the horizon back as well.
 func (e *Events) Horizon(ctx context.Context) (follow.Horizon, error) {
 	defer e.side.observe("horizon")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)

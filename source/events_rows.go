@@ -13,11 +13,11 @@ import (
 	"github.com/nordvarg/crosscheck/source/session"
 )
 
-// errColumns is returned for an answer that is not what was asked for.
+// errColumns is returned for an answer in an unexpected form.
 var errColumns = errors.New("unexpected columns")
 
-// Rows implements [follow.EventStore]. It is what most messages of the stream cost, so positions and times come as the
-// server holds them, and nothing is copied.
+// Rows implements [follow.EventStore]. Most messages of the stream cost one row of it. So positions and times are read
+// in the server's binary form, and nothing is copied.
 func (e *Events) Rows(ctx context.Context, positions []order.Position, fn func(order.StoredRow) error) error {
 	if len(positions) == 0 {
 		return nil
@@ -68,7 +68,7 @@ func storedRow(e session.Encoding, raw [][]byte) (order.StoredRow, error) {
 
 // int8Array prints a bigint[].
 func int8Array(positions []order.Position) []byte {
-	const digits = 12 // mostly enough for one, with its comma
+	const digits = 12 // usually enough for one, with its comma
 	out := make([]byte, 0, len(positions)*digits+2)
 	out = append(out, '{')
 	for i, p := range positions {

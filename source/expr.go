@@ -8,8 +8,8 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// keySQL is the key as an expression that both sides order and compare alike. Text is compared by bytes: two
-// servers may sort by different collations.
+// keySQL returns the key as an expression that both sides order and compare in the same way. Text is compared by bytes,
+// because two servers may sort by different collations.
 func keySQL(t order.KeyType, key string) string {
 	if t == order.KeyText {
 		return fmt.Sprintf("(%s) COLLATE \"C\"", key)
@@ -32,7 +32,7 @@ func zeroKey(t order.KeyType) string {
 	return "0"
 }
 
-// canonical is a field as its canonical type.
+// canonical returns a field as its canonical type.
 func canonical(f Field) string {
 	switch f.Type {
 	case order.Integer:
@@ -44,8 +44,8 @@ func canonical(f Field) string {
 	}
 }
 
-// nulls are the values that stand for NULL inside a chain of hashes: random, of this pass, so that no order holds one
-// twice.
+// nulls are the values that replace NULL inside a chain of hashes. They are random for each pass, so that no order has
+// the same value in two passes.
 type nulls struct{ text, numeric, integer, uuid string }
 
 func newNulls(seed int64) nulls {
@@ -104,7 +104,7 @@ func rowDigest(t order.KeyType, key string, fields []Field, h verify.Hash) strin
 	return chain
 }
 
-// parted are the numerics and what is neither numeric nor a timestamp.
+// parted separates the numerics from the fields that are neither numeric nor a timestamp.
 func parted(fields []Field) (numerics, others []Field) {
 	for _, f := range fields {
 		switch f.Type {
@@ -129,7 +129,7 @@ func keySeed(t order.KeyType, key string, seed int64) string {
 	}
 }
 
-// chained hashes one field with what came before as the seed; timestamps are hashed all at once.
+// chained hashes one field with the earlier hash as the seed. Timestamps are hashed together.
 func chained(f Field, seed string, null nulls) string {
 	value := canonical(f)
 	switch f.Type {
@@ -150,8 +150,8 @@ func chained(f Field, seed string, null nulls) string {
 	}
 }
 
-// signs is a constant that depends on which numerics are negative or infinite. Most rows have none, so one test
-// comes first; a column with a precision holds no Infinity and needs no test for it.
+// signs is a constant that depends on which numerics are negative or infinite. Most rows have none, so one test comes
+// first. A column with a precision holds no Infinity and needs no test for it.
 func signs(fields []Field) string {
 	var tests, each []string
 	for i, f := range fields {
@@ -172,8 +172,8 @@ func signs(fields []Field) string {
 	return fmt.Sprintf("(CASE WHEN %s THEN %s ELSE 0 END)", strings.Join(tests, " OR "), strings.Join(each, " # "))
 }
 
-// timestamps is an array with each timestamp and the hour it lies in. Hours are counted from PostgreSQL's own zero:
-// from any other the distance to its last timestamps overflows.
+// timestamps returns an array with each timestamp and its hour. Hours are counted from PostgreSQL's own zero, because
+// from any other zero the distance to its last timestamps overflows.
 func timestamps(fields []Field) string {
 	var parts []string
 	for _, f := range fields {
@@ -187,7 +187,7 @@ func timestamps(fields []Field) string {
 	return "ARRAY[" + strings.Join(parts, ", ") + ", 'epoch'::timestamptz]"
 }
 
-// portableDigest is for two servers whose hash functions disagree: MD5 of the length-prefixed canonical texts.
+// portableDigest is for two servers with different hash functions: MD5 of the length-prefixed canonical texts.
 func portableDigest(key string, fields []Field, seed int64) string {
 	parts := []string{fmt.Sprintf("'%d'", seed), prefixed("(" + key + ")::text")}
 	for _, f := range fields {

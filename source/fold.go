@@ -12,32 +12,32 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// FoldConfig says what of the folded events is compared.
+// FoldConfig says which parts of the folded events are compared.
 type FoldConfig struct {
 	Events EventsConfig
-	// Fields are the compared fields that are judged by events; with none, all that is compared is which orders there are.
+	// Fields are the compared fields that events judge. If there are none, only the existence of orders is compared.
 	Fields []order.Field
-	// GroupBy is the name of the field whose values' counts are kept; empty for none.
+	// GroupBy is the field by whose values orders are counted; empty for none.
 	GroupBy string
 }
 
 // Fold is the whole event store as orders: the side "events" of a comparison.
 //
-// # Way of the data
+// # How it works
 //
-// The server sends events in the order of key and position, as binary COPY, which costs it least; they are folded here, and
-// rows are digested here, by the hash functions that the other side's server has. A digest of everything reads two halves
-// of the key space at once, in one snapshot. Every order is folded as order.Fold folds it: by order.Replay, which turns
-// to order.Fold for whatever is not plain. Memory does not grow with the store.
+// The server sends events in the order of key and position, as binary COPY, which costs it least. They are folded here,
+// and rows are digested here, with the hash functions of the other side's server. A digest of everything reads two
+// halves of the key space at the same time, in one snapshot. order.Replay folds every order with the results of
+// order.Fold, and uses order.Fold itself for everything that is not plain. Memory does not grow with the store.
 //
-// An index on key and position spares a sort of the whole store, and makes a range of keys cost what the range holds.
+// With an index on key and position, the store need not be sorted, and a range of keys costs only what the range holds.
 type Fold struct {
 	*Side // its pool, its keys, and what its server says of them
 
 	events  *Events
 	fields  []order.Field
 	groupBy int  // index of the grouping field; -1 for none
-	jsonb   bool // payloads come with a version before their text
+	jsonb   bool // payloads have a version before their text
 	unique  bool // no order has two events at one position
 }
 
@@ -72,10 +72,10 @@ func (f *Fold) open(ctx context.Context, c FoldConfig) error {
 	f.Side = &Side{
 		config:   Config{Representation: order.Events, Role: order.Follower, DSN: c.Events.DSN, Table: c.Events.Table, Key: c.Events.Key, Where: c.Events.where(), ObserveQuery: c.Events.ObserveQuery},
 		pool:     f.events.side.pool,
-		keysFrom: c.Events.Table, // a key is there as often as it has events
+		keysFrom: c.Events.Table, // a key occurs once for each event
 	}
 	f.shape, err = f.resolve(ctx)
-	f.shape.relation = "" // its rows are no orders: none can be drawn by their address
+	f.shape.relation = "" // its rows are not orders, so none can be drawn by its address
 	return err
 }
 
@@ -86,7 +86,7 @@ func (f *Fold) payloadType(ctx context.Context) (uint32, error) {
 	return n.oid, err
 }
 
-// unique is true where an index proves that no order has two events at one position.
+// unique returns true if an index proves that no order has two events at one position.
 func (e *Events) unique(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -114,7 +114,7 @@ func (e *Events) unique(ctx context.Context) (bool, error) {
 	return unique, nil
 }
 
-// folded is a snapshot whose orders are read by Go.
+// folded is a snapshot whose orders are computed in Go.
 type folded struct {
 	*snapshot
 
@@ -137,7 +137,7 @@ func (f *Fold) Begin(ctx context.Context) (verify.Snapshot, error) {
 	return folded{snapshot: n, fold: f}, nil
 }
 
-// Probe digests the table of known values here, as this side's rows are.
+// Probe digests the table of known values here, because this side's rows are digested here too.
 func (f *Fold) Probe(_ context.Context, h verify.Hash) ([]int64, error) {
 	hash := newRowHash(order.KeyInteger, probeTypes(), h)
 	var out []int64
@@ -155,8 +155,8 @@ func probeTypes() []order.Field {
 	return out
 }
 
-// Rows reads histories and folds them, not as a digest does, but event by event as order.Fold says. An order that its
-// events do not create has no row, unless they are flawed.
+// Rows reads histories and folds them event by event with order.Fold. An order that its events do not create has no
+// row, unless they are flawed.
 func (n folded) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error) {
 	defer n.side.observe("rows")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -174,7 +174,7 @@ func (n folded) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error)
 	return rows, nil
 }
 
-// row is an order as its state says.
+// row returns an order from its state.
 func (f *Fold) row(key order.Key, state *order.State) order.Row {
 	row := order.Row{Key: key, ChangedAt: state.UpdatedAt(), Flawed: state.Flawed(), Values: make([]order.Value, len(f.fields))}
 	for i, field := range f.fields {

@@ -7,7 +7,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// digester turns the orders that a replay holds into digests.
+// digester computes digests of the orders that a replay holds.
 type digester struct {
 	fold  *Fold
 	hash  *rowHash
@@ -18,8 +18,8 @@ func newDigester(f *Fold, hash *rowHash) *digester {
 	return &digester{fold: f, hash: hash, cells: make([]cell, len(f.fields))}
 }
 
-// row is the digest of the order that the replay holds, and another number if the order is flawed: no row of a table is
-// equal to that. The cells are its values afterwards.
+// row returns the digest of the order that the replay holds. If the order is flawed, it returns a number that no row of
+// a table has. Afterwards the cells hold the values.
 func (d *digester) row(key cellKey, r *order.Replay) int64 {
 	if d.hash.hash.Portable || !d.plain(key, r) {
 		d.exact(r)
@@ -31,7 +31,7 @@ func (d *digester) row(key cellKey, r *order.Replay) int64 {
 	return digest
 }
 
-// plain fills the cells without an allocation; false is an order that is not plain enough for it.
+// plain fills the cells without an allocation. It returns false for an order that is not plain enough.
 func (d *digester) plain(key cellKey, r *order.Replay) bool {
 	p, ok := r.Plain()
 	if !ok {
@@ -72,7 +72,7 @@ func (d *digester) plain(key cellKey, r *order.Replay) bool {
 			return false
 		}
 	}
-	// The text of a number or a time is asked for as the name of a group alone.
+	// The text of a number or a time is needed only as the name of a group.
 	return d.fold.groupBy < 0 || d.fold.fields[d.fold.groupBy].Type == order.Text
 }
 
@@ -95,7 +95,7 @@ func (d *digester) exact(r *order.Replay) {
 	}
 }
 
-// setText takes a text for what the field's type makes of it.
+// setText converts a text to the field's type.
 func (c *cell) setText(t order.FieldType, text []byte) {
 	c.text = append(c.text[:0], text...)
 	if c.null {
@@ -120,7 +120,7 @@ func (c *cell) setText(t order.FieldType, text []byte) {
 	}
 }
 
-// setFixed is false where the number is too large to be cut at every fourth decimal, or is not of an integer type.
+// setFixed returns false if the number is too large to be split at every fourth decimal, or is not of an integer type.
 func (c *cell) setFixed(t order.FieldType, f order.Fixed) bool {
 	if t == order.Integer {
 		for ; f.Scale > 0 && f.Coefficient%10 == 0; f.Scale-- {

@@ -18,11 +18,12 @@ import (
 )
 
 const (
-	// foldStreams read disjoint ranges of keys at once when everything is folded. One keeps a core of the server busy, and
-	// less than half a core of this process; with more, a fold would be felt by others on the server.
+	// foldStreams read disjoint ranges of keys at the same time when everything is folded. One stream keeps one core of
+	// the server busy, and less than half a core of this process. More streams would slow down other users of the
+	// server.
 	foldStreams = 2
-	// rangeEvents is about how many events one statement reads: there is progress to show, and to the planner it is worth
-	// going through the index, which it is not for many more of a store that is larger than effective_cache_size.
+	// rangeEvents is about how many events one statement reads, so that there is progress to show. For this number the
+	// planner uses the index. For many more events of a store larger than effective_cache_size it does not.
 	rangeEvents = 75_000
 	maxRanges   = 1000
 )
@@ -51,16 +52,16 @@ func (n folded) Digests(ctx context.Context, q verify.DigestQuery, progress func
 	return d.sums.digests(), nil
 }
 
-// foldSettings are those of a digest's chunks, without a compiler: a statement that only sends columns has nothing for it.
-// A bitmap of a range's rows would have to be sorted, for half as much again as the ordered index.
+// foldSettings are those of a digest's chunks, without the compiler, which does not help a statement that only sends
+// columns. A bitmap of a range's rows would need a sort, which takes half as long again as the ordered index.
 const foldSettings = "SET LOCAL jit = off; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_bitmapscan = off"
 
-// comparesTimes is true where an event's time has an influence on a digest.
+// comparesTimes returns true if an event's time can change a digest.
 func (f *Fold) comparesTimes() bool {
 	return slices.ContainsFunc(f.fields, func(f order.Field) bool { return f.Type == order.Timestamptz })
 }
 
-// foldAll folds everything, on several connections where ranges of keys can be read.
+// foldAll folds everything. If ranges of keys can be read, it uses several connections.
 func (n folded) foldAll(ctx context.Context, d *folding) error {
 	ranges, err := n.ranges(ctx)
 	if err != nil {
@@ -93,8 +94,8 @@ func (n folded) foldAll(ctx context.Context, d *folding) error {
 	return g.Wait()
 }
 
-// others are further transactions that see the very same snapshot; fewer than wanted where the server has no connection
-// left: then it takes longer.
+// others returns further transactions with the same snapshot. There may be fewer than wanted if the server has no
+// connection left; then the fold takes longer.
 func (n folded) others(ctx context.Context, want int) (out []*session.Tx, err error) {
 	if want <= 0 {
 		return nil, nil
@@ -119,7 +120,7 @@ func (n folded) others(ctx context.Context, want int) (out []*session.Tx, err er
 	return out, nil
 }
 
-// ranges are conditions that partition the events by their keys, NULL included.
+// ranges returns conditions that divide the events by their keys, NULL included.
 func (n folded) ranges(ctx context.Context) ([]string, error) {
 	everything := []string{"true"}
 	if !n.side.shape.keyIndex || n.side.shape.keyType == order.KeyText {
@@ -129,7 +130,8 @@ func (n folded) ranges(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Not the orders that the planner expects: of a key that stands in neighbouring rows ANALYZE sees far too few.
+	// Do not use the planner's number of orders: if the events of a key are in neighbouring rows, ANALYZE counts far
+	// too few.
 	events, err := n.planned(ctx, "SELECT 1 FROM "+n.side.from())
 	if err != nil {
 		return nil, err
@@ -157,8 +159,8 @@ func (n folded) ranges(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// cuts divide the keys into parts of equal width. That they hold about as many orders is likely for keys that are
-// numbered or random; where it is not so, it takes longer.
+// cuts divide the keys into parts of equal width. If keys are numbered or random, these hold about as many orders.
+// Otherwise the fold takes longer.
 func cuts(t order.KeyType, e verify.Extent, parts int64) (out []string, err error) {
 	if t == order.KeyUUID {
 		for i := int64(1); i < parts; i++ {
@@ -181,7 +183,7 @@ func cuts(t order.KeyType, e verify.Extent, parts int64) (out []string, err erro
 	return out, nil
 }
 
-// folding is a digest under way, possibly in several goroutines.
+// folding is a running digest, possibly in several goroutines.
 type folding struct {
 	fold     *Fold
 	hash     *rowHash
@@ -198,7 +200,7 @@ func (n folded) newFolding(q verify.DigestQuery, progress func(int64)) (*folding
 	return &folding{fold: n.fold, hash: newRowHash(keyType, n.fold.fields, q.Hash), bucket: bucket, progress: progress}, err
 }
 
-// bucketOf is the bucket of a key in a layout.
+// bucketOf returns the bucket of a key in a layout.
 func bucketOf(t order.KeyType, l verify.Layout) (func(cellKey) int64, error) {
 	switch {
 	case !l.ByBounds:
@@ -221,7 +223,7 @@ func bucketOf(t order.KeyType, l verify.Layout) (func(cellKey) int64, error) {
 	}
 }
 
-// run folds what some statements select, and adds it up.
+// run folds the results of some statements, and adds them up.
 func (f *folding) run(ctx context.Context, tx *session.Tx, r *eventReader, queries []string) error {
 	d := newDigester(f.fold, f.hash)
 	var t tally
@@ -255,8 +257,8 @@ func (f *folding) run(ctx context.Context, tx *session.Tx, r *eventReader, queri
 type tally struct {
 	bucket  int64
 	nullKey bool
-	groups  []groupSum // of the bucket at hand
-	used    int        // of groups; the others are kept for their buffers
+	groups  []groupSum // of the current bucket
+	used    int        // of groups; unused ones are kept for their buffers
 	done    []verify.Digest
 }
 
@@ -303,7 +305,7 @@ func (t *tally) group(of *cell) *groupSum {
 	return g
 }
 
-// close turns the bucket at hand into digests.
+// close turns the current bucket into digests.
 func (t *tally) close() {
 	for i := range t.groups[:t.used] {
 		g := &t.groups[i]

@@ -1,7 +1,7 @@
 package source
 
 import (
-	"crypto/md5" // the portable digest is PostgreSQL's md5(), against chance and not against an adversary
+	"crypto/md5" // the portable digest is PostgreSQL's md5(), against accidents and not against attacks
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -12,10 +12,10 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// cell is a value of a row that is digested here. Buffers are used again for the next row.
+// cell is a value of a row that is digested here. Its buffers are used again for the next row.
 type cell struct {
 	null   bool
-	alien  bool    // text that is nothing of the field's type: no row of a table holds it
+	alien  bool    // text that is not a value of the field's type, so no row of a table holds it
 	text   []byte  // as PostgreSQL prints it; of numerics and timestamps for the portable digest alone
 	n      int64   // of integer and boolean; of timestamptz microseconds since 2000
 	number numeral // of numeric
@@ -34,8 +34,8 @@ type rowHash struct {
 	fields  []order.Field
 	hash    verify.Hash
 
-	numerics, others, timestamps []int // indices of fields, in the order in which they are hashed
-	null                         cell  // what stands for NULL
+	numerics, others, timestamps []int // indexes of fields, in the order in which they are hashed
+	null                         cell  // the value that replaces NULL
 	nullUUID                     [16]byte
 }
 
@@ -60,7 +60,7 @@ func newRowHash(t order.KeyType, fields []order.Field, h verify.Hash) *rowHash {
 	return r
 }
 
-// row is the digest of a row whose key is not NULL.
+// row returns the digest of a row whose key is not NULL.
 func (r *rowHash) row(key cellKey, cells []cell) int64 {
 	if r.hash.Portable {
 		return r.portable(key, cells)
@@ -95,7 +95,7 @@ func (r *rowHash) key(key cellKey) int64 {
 	}
 }
 
-// alienSeed sets values apart that are not of their field's type.
+// alienSeed separates values that are not of their field's type.
 const alienSeed = 0x616c69656e
 
 func (r *rowHash) chained(field int, c *cell, seed int64) int64 {
@@ -130,7 +130,7 @@ func (r *rowHash) chained(field int, c *cell, seed int64) int64 {
 	}
 }
 
-// signs is what signs in expr.go is.
+// signs does what signs in expr.go does.
 func (r *rowHash) signs(cells []cell) (out int64) {
 	for i := range cells {
 		if c := &cells[i]; r.fields[i].Type == order.Numeric && !c.null && !c.alien {
@@ -150,7 +150,7 @@ const (
 	unixEpoch = -946_684_800_000_000 // of PostgreSQL's time, in microseconds
 )
 
-// times is hash_array_extended of what timestamps in expr.go lists.
+// times is hash_array_extended of the list in timestamps in expr.go.
 func (r *rowHash) times(cells []cell, seed int64) int64 {
 	sum := int64(1)
 	add := func(hash int64) { sum = sum<<5 - sum + hash }
@@ -179,7 +179,7 @@ func (r *rowHash) times(cells []cell, seed int64) int64 {
 // infinity is PostgreSQL's last timestamp; its negation less one is the first.
 const infinity = 1<<63 - 1
 
-// hashUUID hashes the bytes that a uuid's text stands for.
+// hashUUID hashes the bytes of a uuid's text.
 func hashUUID(text []byte, seed int64) int64 {
 	var raw [16]byte
 	var digits [32]byte
@@ -196,7 +196,7 @@ func hashUUID(text []byte, seed int64) int64 {
 	return hashBytes(raw[:], seed)
 }
 
-// portable is what portableDigest in expr.go is.
+// portable does what portableDigest in expr.go does.
 func (r *rowHash) portable(key cellKey, cells []cell) int64 {
 	all := strconv.AppendInt(nil, r.hash.Seed, 10)
 	add := func(text string) { all = fmt.Appendf(all, "%d:%s", len(text), text) }

@@ -21,15 +21,15 @@ import (
 type eventReader struct {
 	fold   *Fold
 	replay *order.Replay
-	each   func(key cellKey) error // is called when replay holds the order of the key, if it exists or is flawed
+	each   func(key cellKey) error // called when replay holds the order of the key, if it exists or is flawed
 
 	timed    bool // times are sent
 	encoding session.Encoding
 	tuples   copyTuples
-	raw      []byte // the key of the order at hand, as it was sent
+	raw      []byte // the key of the current order, as it was sent
 	key      cellKey
 	started  bool
-	events   order.Position // of that order, counted where positions are not sent
+	events   order.Position // of that order; counted if positions are not sent
 }
 
 // read sends a query as COPY and reads its events.
@@ -48,7 +48,7 @@ func (r *eventReader) read(ctx context.Context, tx *session.Tx, query string) er
 	return r.finish()
 }
 
-// columns are what is read of an event. What is not needed is not sent.
+// columns returns what is read of an event. Columns that are not needed are not sent.
 func (r *eventReader) columns() string {
 	c, key := r.fold.events.config, r.fold.Side.config.Key
 	eventType := "(" + c.Type + ")::text"
@@ -68,8 +68,8 @@ func (r *eventReader) columns() string {
 	return strings.Join(columns, ", ")
 }
 
-// payload is a payload as it is stored. One that is larger than is decoded is not sent; what is sent in its place is no more an
-// object than it is one that can be read.
+// payload returns a payload as it is stored. Instead of one beyond the limit it sends a value that is not an object, so
+// decoding fails in the same way.
 func (r *eventReader) payload() string {
 	of := "json"
 	if r.fold.jsonb {
@@ -86,10 +86,10 @@ func (r *eventReader) query(condition string) string {
 		keySQL(r.fold.events.keyType, r.fold.Side.config.Key), c.Position)
 }
 
-// someTime is the time of an event that has one, where times are not sent.
+// someTime is the time of an event with a valid time, if times are not sent.
 var someTime = time.Unix(0, 0)
 
-// event folds one event, and finishes the order before it. An event of no order is one row without a key.
+// event folds one event, and finishes the order before it. An event without an order is one row without a key.
 func (r *eventReader) event(columns [][]byte) error {
 	if columns[0] == nil {
 		return r.each(cellKey{null: true})
@@ -122,7 +122,7 @@ func (r *eventReader) event(columns [][]byte) error {
 	return nil
 }
 
-// tellableTime reads a timestamptz as [Events.Histories] does: microseconds since 2000.
+// tellableTime reads a timestamptz as [Events.Histories] does, in microseconds since 2000.
 func tellableTime(raw []byte) time.Time {
 	micros, ok := bigint(raw)
 	if !ok || micros < firstTime+unixEpoch || micros > lastTime+unixEpoch {
@@ -162,10 +162,10 @@ func bigint(raw []byte) (int64, bool) {
 	return int64(binary.BigEndian.Uint64(raw)), true
 }
 
-// errCopy is returned for a stream that is no binary COPY.
+// errCopy is returned for a stream that is not a binary COPY.
 var errCopy = errors.New("reading a binary COPY: unexpected bytes")
 
-// copyTuples takes a binary COPY apart, however it is cut into messages.
+// copyTuples splits a binary COPY into tuples, however it is divided into messages.
 type copyTuples struct {
 	each    func(columns [][]byte) error // columns are valid during the call
 	begun   bool
@@ -199,7 +199,7 @@ func (c *copyTuples) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// next handles what the data begin with, and returns its size; 0 where that is not complete yet.
+// next handles the beginning of the data, and returns its size; 0 if it is not complete yet.
 func (c *copyTuples) next(data []byte) (int, error) {
 	if !c.begun {
 		if len(data) < copyHeader {
@@ -239,8 +239,8 @@ func (c *copyTuples) next(data []byte) (int, error) {
 	return at, c.each(c.columns)
 }
 
-// conditions are what the events of some buckets meet, one statement each, in the order of keys. Without an index it is
-// one statement for all.
+// queries returns the statements that select the events of some buckets, in the order of keys. Without an index there is one
+// statement for all.
 func (f *Fold) queries(r *eventReader, l verify.Layout, buckets []int64) []string {
 	of, keyType := f.Side.config.Key, f.events.keyType
 	if !l.ByBounds {
@@ -283,7 +283,7 @@ func array(list []int64) string {
 	return string(append(text, '}'))
 }
 
-// literal quotes a string for SQL. An escape string means the same whatever standard_conforming_strings says.
+// literal quotes a string for SQL. An escape string does not depend on standard_conforming_strings.
 func literal(s string) string {
 	return " E'" + strings.NewReplacer(`'`, `''`, `\`, `\\`).Replace(s) + "'"
 }

@@ -120,7 +120,7 @@ func TestDoctorNamesFiltersOfViews(t *testing.T) {
 			got = append(got, f.Side+" "+string(f.Level)+" "+f.Message)
 		}
 	}
-	const want = "legacy info view public.live has WHERE: rows that it leaves out are not compared, and not detected"
+	const want = "legacy info view public.live has WHERE: the rows that it leaves out are not compared, and crosscheck cannot notice that"
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("doctor says %q", got)
 	}

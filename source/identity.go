@@ -15,22 +15,23 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Identity names the database that a side really reads, whatever its DSN says.
+// Identity identifies the database that a side really reads, whatever its DSN says.
 type Identity struct {
-	System   string // of the cluster, kept by physical replicas; empty where the server does not tell
+	System   string // of the cluster, shared by physical replicas; empty if the server does not tell it
 	Database string // oid and name
 	Table    string // oid of the relation, or the subquery's text
 }
 
-// String is stable as long as it is the same table of the same database.
+// String returns a text that stays the same for the same table of the same database.
 func (i Identity) String() string { return i.System + "/" + i.Database + "/" + i.Table }
 
-// Identity asks the server, for the table by its name: another one may have taken that since the side was opened.
+// Identity asks the server for the table by its name, because another table may have taken the name since the side was
+// opened.
 func (s *Side) Identity(ctx context.Context) (Identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	id := Identity{Table: s.config.Table}
-	if s.config.Table != "" && !s.isSubquery() { // empty where only the database is asked for
+	if s.config.Table != "" && !s.isSubquery() { // empty if only the database is asked for
 		oid, _, err := s.resolveTable(ctx)
 		if err != nil {
 			return id, fmt.Errorf("identifying %s: %w", s.config.Representation, err)
@@ -41,7 +42,7 @@ func (s *Side) Identity(ctx context.Context) (Identity, error) {
 	if err := s.pool.QueryRow(ctx, database).Scan(&id.Database); err != nil {
 		return id, fmt.Errorf("identifying %s: %w", s.config.Representation, err)
 	}
-	// Some services withhold the identifier; the database's own oid and name are left then.
+	// Some services hide the identifier. Then only the database's oid and name are used.
 	var err error
 	if id.System, err = s.told(ctx, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()"); err != nil {
 		return id, fmt.Errorf("identifying %s: %w", s.config.Representation, err)
@@ -49,10 +50,10 @@ func (s *Side) Identity(ctx context.Context) (Identity, error) {
 	return id, nil
 }
 
-// Origin is where a side's rows come from, as far as evidence is concerned: the table's identity, the timeline of the
-// server's history, and the configured addresses. A physical copy of a server keeps the identity and shares the
-// timeline until it is promoted; its address is all that tells it from the original. User, password and options are
-// not in it.
+// Origin says where a side's rows come from, for fingerprints of evidence: the table's identity, the timeline of the
+// server's history, and the configured addresses. A physical copy of a server has the same identity, and the same
+// timeline until it is promoted. Only its address differs from the original. User, password and options are not
+// included.
 func (s *Side) Origin(ctx context.Context) (string, error) {
 	id, err := s.Identity(ctx)
 	if err != nil {
@@ -81,8 +82,8 @@ func endpoint(host string, port uint16) string {
 	return net.JoinHostPort(strings.ToLower(host), strconv.Itoa(int(port)))
 }
 
-// told is the answer to a question that some services refuse to answer; empty there. That the server could not be asked
-// is an error: an identity must not become another one because a connection broke.
+// told returns the answer to a question that some services refuse, and then the empty string. If the server could not
+// be asked, it returns an error, because a broken connection must not change an identity.
 func (s *Side) told(ctx context.Context, query string) (string, error) {
 	var answer pgtype.Text
 	err := s.pool.QueryRow(ctx, query).Scan(&answer)
@@ -96,8 +97,8 @@ func (s *Side) told(ctx context.Context, query string) (string, error) {
 // passing are the classes of errors that say nothing about the question: connection, resources, intervention.
 var passing = []string{"08", "53", "57"}
 
-// Probe digests a table of known values on the server: every type that a digest uses, with the values on which
-// hash functions differ or are blind.
+// Probe digests a table of known values on the server: every type that a digest uses, with values for which hash
+// functions differ or are blind.
 func (s *Side) Probe(ctx context.Context, h verify.Hash) ([]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

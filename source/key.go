@@ -8,12 +8,12 @@ import (
 	"github.com/nordvarg/crosscheck/source/session"
 )
 
-// settleKey makes a text key one that can be put in order and that both sides can spell. Keys are looked up by the key as
-// configured, for its index serves that.
+// settleKey makes a text key sortable, and equal in spelling on both sides. Keys are still looked up by the configured
+// key, which has the index.
 //
-// Where the columns of a key have different collations, it has none, and is compared by bytes. Where the encoding of the
-// database sorts otherwise than UTF-8, or the bytes of a key are no text, the key counts as none: the pass says how many rows
-// it could not compare, and compares the others.
+// If the columns of a key have different collations, the key has none, and is compared by bytes. A key counts as none
+// if its bytes are not valid text, or if the encoding of the database sorts it otherwise than UTF-8. The pass says how
+// many rows it could not compare for this reason, and compares the others.
 func (s *Side) settleKey(ctx context.Context, t order.KeyType) error {
 	if s.lookup != "" {
 		return nil

@@ -11,12 +11,12 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// mostBehind bounds how many of the newest events are looked at for those that a projection has still to show.
+// mostBehind limits how many of the newest events are searched for events that a projection does not show yet.
 const mostBehind = 100_000
 
-// After counts the events that are newer than a time, by the millisecond, which is as exact as many systems keep it, among
-// the last 100,000 by position. It reads through the index on the position, and costs what these cost. The oldest of them
-// has waited since it happened, by the server's clock; 0 where there is none, or it is of the future.
+// After counts the events that are newer than a time, among the last 100,000 by position. It compares milliseconds,
+// because many systems do not keep more. It uses the index on the position. The age of the oldest of them is by the
+// server's clock; 0 if there is none, or if it is in the future.
 func (e *Events) After(ctx context.Context, at time.Time) (events int64, waiting time.Duration, err error) {
 	defer e.side.observe("lag")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -42,7 +42,7 @@ func (s *Side) NewestChange(ctx context.Context) (time.Time, error) {
 	defer s.observe("reached")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	indexed, err := s.timeIndexed(ctx) // looked for anew: a table that was swapped has its own indexes
+	indexed, err := s.timeIndexed(ctx) // checked again, because a swapped table has its own indexes
 	if err == nil && !indexed {
 		err = verify.ErrNotIndexed
 	}

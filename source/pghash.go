@@ -5,9 +5,9 @@ import (
 	"math/bits"
 )
 
-// PostgreSQL's own hash functions, for digests of rows that no server holds. They are Bob Jenkins's lookup3 as
-// src/common/hashfn.c has it, on a little-endian machine, and what the types make of it. Whether a server agrees is
-// asked before each pass (see Fold.Probe): on one that does not, the portable digest is used.
+// PostgreSQL's own hash functions, for digests of rows that no server holds: Bob Jenkins's lookup3 as in
+// src/common/hashfn.c on a little-endian machine, and the functions of the types. Each pass checks first whether a
+// server agrees (see Fold.Probe). If it does not, the portable digest is used.
 
 // lookup3 is the state of a hash.
 type lookup3 struct{ a, b, c uint32 }
@@ -46,7 +46,7 @@ func (s *lookup3) final() int64 {
 	return int64(uint64(b)<<32 | uint64(c))
 }
 
-// hashBytes is hash_bytes_extended: of text under the C collation, and of a uuid's bytes.
+// hashBytes is hash_bytes_extended, for text under the C collation and for a uuid's bytes.
 func hashBytes(k []byte, seed int64) int64 {
 	s := newLookup3(len(k), uint64(seed))
 	for ; len(k) >= 12; k = k[12:] {
@@ -67,14 +67,14 @@ func hashBytes(k []byte, seed int64) int64 {
 	return s.final()
 }
 
-// hashUint32 is hash_bytes_uint32_extended: of an int4.
+// hashUint32 is hash_bytes_uint32_extended, for an int4.
 func hashUint32(k uint32, seed int64) int64 {
 	s := newLookup3(4, uint64(seed))
 	s.a += k
 	return s.final()
 }
 
-// hashInt64 is hashint8extended: of a bigint, and of a timestamptz in microseconds since 2000.
+// hashInt64 is hashint8extended, for a bigint and for a timestamptz in microseconds since 2000.
 func hashInt64(n, seed int64) int64 {
 	low, high := uint32(n), uint32(n>>32)
 	if n < 0 {
@@ -83,7 +83,7 @@ func hashInt64(n, seed int64) int64 {
 	return hashUint32(low^high, seed)
 }
 
-// numeral is a numeric as its hash sees it.
+// numeral is a numeric in the form for its hash.
 type numeral struct {
 	digits    []byte // in base 10000, two bytes each with the lower one first, zeros at both ends cut off
 	weight    int    // of the first digit
@@ -103,7 +103,7 @@ func hashNumeric(n *numeral, seed int64) int64 {
 	return hashBytes(n.digits, seed) ^ int64(n.weight)
 }
 
-// set makes it a number that is not negative. The scale must be a multiple of four.
+// set sets a number that is not negative. The scale must be a multiple of four.
 func (n *numeral) set(coefficient uint64, scale int) {
 	*n = numeral{digits: n.digits[:0], weight: -scale / 4}
 	for ; coefficient != 0 && coefficient%10000 == 0; coefficient /= 10000 {
@@ -121,7 +121,7 @@ func (n *numeral) set(coefficient uint64, scale int) {
 	}
 }
 
-// parse reads a number as PostgreSQL prints it; false is other text.
+// parse reads a number as PostgreSQL prints it; false for other text.
 func (n *numeral) parse(text []byte) bool {
 	*n = numeral{digits: n.digits[:0]}
 	switch string(text) {

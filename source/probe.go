@@ -12,8 +12,8 @@ func probe(name string, t order.FieldType) Field {
 	return Field{Field: order.Field{Name: name, Type: t}, Expr: name}
 }
 
-// probeValues are rows that differ pairwise in one value each, by what hash functions are known to be blind to.
-// The first row is repeated with another scale: equal values, which must hash alike.
+// probeValues are rows that differ pairwise in one value each, in ways that hash functions are known not to notice. The
+// first row is repeated with another scale: equal values, which must have the same hash.
 const probeValues = `
  (1::bigint, 'OPEN'::text, 5::numeric, 1::bigint, true, timestamptz '2024-01-01 00:00:00.000001+00', uuid '00000000-0000-0000-0000-000000000001', date '2024-01-01'),
  (1, 'OPEN', 5.00, 1, true, '2024-01-01 00:00:00.000001+00', '00000000-0000-0000-0000-000000000001', '2024-01-01'),

@@ -12,14 +12,14 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// HistoryConfig says where legacy's own memory of its orders is: tables of the default schema, or views that look
-// like them.
+// HistoryConfig says where legacy's own record of its orders is: tables of the default schema, or views with the same
+// columns.
 type HistoryConfig struct {
 	AuditLog string // entity_id, timestamp, field_changed, old_value, new_value
 	Trades   string // order_id, executed_at, quantity, price
 }
 
-// Records is legacy's own memory of its orders, in legacy's database.
+// Records is legacy's own record of its orders, in legacy's database.
 type Records struct {
 	Legacy *Side
 	Config HistoryConfig
@@ -27,8 +27,8 @@ type Records struct {
 
 var _ verify.Records = (*Records)(nil)
 
-// Records reads audit log and trades of some orders. They are read after the rows, so that they may be newer; rows and
-// records that do not move between two looks belong together.
+// Records reads audit log and trades of some orders. They are read after the rows, so they may be newer. Rows and
+// records that do not change between two looks belong together.
 func (r *Records) Records(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
 	defer r.Legacy.observe("records")()
 	opened, err := r.Legacy.Begin(ctx)

@@ -10,8 +10,8 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Scan reads the rows of buckets in key order: ranges of keys through the index, or one scan for all buckets
-// where there is none.
+// Scan reads the rows of buckets in key order: ranges of keys through the index, or one scan for all buckets if there
+// is no index.
 func (n *snapshot) Scan(ctx context.Context, l verify.Layout, buckets []int64, fn func(order.Row) error) error {
 	defer n.side.observe("scan")()
 	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
@@ -39,11 +39,10 @@ func (n *snapshot) scanAll(ctx context.Context, l verify.Layout, buckets []int64
 	return n.each(ctx, fn, query, args...)
 }
 
-// scanRanges reads all ranges in one statement, range by range as they ascend. OFFSET 0 keeps the ranges from being
-// joined to a scan of the whole index, which the planner takes for the cheaper way to have everything in order. The
-// order of the whole is that of the nested loop, which nothing can replace, since the inner query depends on the
-// range; whoever merges the rows would notice. The table is alone in its query: its columns may be called low or
-// high too.
+// scanRanges reads all ranges in one statement, in ascending order. OFFSET 0 prevents the planner from joining the
+// ranges to a scan of the whole index, which it considers cheaper for sorted output. The order is that of the nested
+// loop. Nothing else is possible, because the inner query depends on the range, and merging the rows would notice a
+// wrong order. The table is alone in its query, because its columns may also be called low or high.
 func (n *snapshot) scanRanges(ctx context.Context, l verify.Layout, buckets []int64, fn func(order.Row) error) error {
 	low, high := keyRanges(l.Shift, buckets)
 	query := fmt.Sprintf(`SELECT s.* FROM unnest($1::bigint[], $2::bigint[]) AS r(low, high)

@@ -13,17 +13,17 @@ import (
 	"github.com/nordvarg/crosscheck/source/session"
 )
 
-// shape is what a side's server says of the configured table.
+// shape is what a side's server says about the configured table.
 type shape struct {
 	keyType   order.KeyType
 	relation  string // kind as in pg_class.relkind; empty for a subquery
 	oid       uint32 // of the relation; 0 for a subquery
 	version   int    // server_version_num
-	keyIndex  bool   // ranges of keys are read through an index
-	timeIndex bool   // so is the newest change
+	keyIndex  bool   // ranges of keys can be read through an index
+	timeIndex bool   // the newest change can be read through an index
 }
 
-// pages is true where rows have an address (a block and an offset) that can be drawn and ranged over.
+// pages is true if rows have an address (a block and an offset) that can be drawn and used in ranges.
 func (s shape) pages() bool {
 	return (s.relation == "r" || s.relation == "m") && s.version >= 140000
 }
@@ -56,17 +56,17 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 	return sh, err
 }
 
-// timeIndexed is true where the newest change is read through an index.
+// timeIndexed returns true if the newest change can be read through an index.
 func (s *Side) timeIndexed(ctx context.Context) (bool, error) {
 	return s.indexed(ctx, s.newestSQL("1", "true", 1))
 }
 
-// isSubquery is true where the configured table is a subquery in parentheses.
+// isSubquery returns true if the configured table is a subquery in parentheses.
 func (s *Side) isSubquery() bool { return strings.HasPrefix(strings.TrimSpace(s.config.Table), "(") }
 
-// native is what a server says of an expression: its type, and the column it is, if it is just one.
+// native is what a server says about an expression: its type, and its column if it is a single one.
 type native struct {
-	oid      uint32 // of the type; of the base type where that is a domain
+	oid      uint32 // of the type; of the base type for a domain
 	modifier int32  // length or precision and scale, as PostgreSQL packs them; -1 for none
 	name     string // as people write it: numeric(18,4)
 	category string // pg_type.typcategory
@@ -102,7 +102,7 @@ func (s *Side) resolveKey(ctx context.Context) (order.KeyType, native, error) {
 	return "", n, fmt.Errorf("key %s is %s: %w (integer, uuid and text are supported)", s.config.Key, n.name, ErrUnsupported)
 }
 
-// accepted are the column types that cast to a field's type without losing anything.
+// accepted are the column types that can be cast to a field's type without losing anything.
 var accepted = map[order.FieldType][]uint32{
 	order.Text:        {pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID, pgtype.UUIDOID},
 	order.Numeric:     {pgtype.NumericOID, pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID},
@@ -113,7 +113,7 @@ var accepted = map[order.FieldType][]uint32{
 	order.Date:        {pgtype.DateOID},
 }
 
-// accepts is true for enums and for types of the string category too, citext for one, where a field is text.
+// accepts returns true also for enums and types of the string category, such as citext, if the field is text.
 func accepts(t order.FieldType, n native) bool {
 	return slices.Contains(accepted[t], n.oid) || t == order.Text && (n.category == "E" || n.category == "S")
 }
@@ -130,7 +130,7 @@ func (s *Side) resolveField(ctx context.Context, f Field) (native, error) {
 		f.Name, f.Expr, n.name, f.Type, ErrUnsupported, advice(f, n, func(expr string) string { return fmt.Sprintf("e.g. %q", expr) }))
 }
 
-// typeOf asks the server for the type of an expression over the table, which proves that the expression is valid too.
+// typeOf asks the server for the type of an expression over the table. This also proves that the expression is valid.
 func (s *Side) typeOf(ctx context.Context, expr string) (native, error) {
 	rows, err := s.pool.Query(ctx, "SELECT ("+expr+") FROM "+s.from()+" LIMIT 0")
 	if err != nil {
@@ -143,7 +143,7 @@ func (s *Side) typeOf(ctx context.Context, expr string) (native, error) {
 	}
 	column := columns[0]
 	n := native{modifier: column.TypeModifier, table: column.TableOID, column: column.TableAttributeNumber}
-	// A domain is read as its base type by the cast, so it counts as that.
+	// The cast reads a domain as its base type, so it counts as that.
 	const q = `SELECT CASE WHEN typtype = 'd' THEN typbasetype ELSE oid END, pg_catalog.format_type(oid, $2), typcategory::text
 		FROM pg_catalog.pg_type WHERE oid = $1`
 	err = s.pool.QueryRow(ctx, q, column.DataTypeOID, column.TypeModifier).Scan(&n.oid, &n.name, &n.category)
@@ -155,14 +155,14 @@ func (s *Side) keyedSQL(t order.KeyType) string {
 	return fmt.Sprintf("SELECT 1 FROM %s WHERE (%s) = ANY('{%s}'::%s[])", s.from(), cmp.Or(s.lookup, s.config.Key), zeroKey(t), keyCast(t))
 }
 
-// rangeSQL reads a range of keys, of text by bytes, which an index in another order does not help.
+// rangeSQL reads a range of keys. Text is in the order of bytes; an index in another order does not help.
 func (s *Side) rangeSQL(t order.KeyType) string {
 	key, zero, cast := keySQL(t, s.config.Key), zeroKey(t), keyCast(t)
 	return fmt.Sprintf("SELECT 1 FROM %s WHERE %s >= '%s'::%s AND %s < '%s'::%s", s.from(), key, zero, cast, key, zero, cast)
 }
 
-// indexed asks the planner whether a query is answered through an index. It knows better than the catalogue what a
-// view or an expression comes down to.
+// indexed asks the planner whether a query can use an index. For a view or an expression the planner knows more than
+// the catalogue.
 func (s *Side) indexed(ctx context.Context, query string) (bool, error) {
 	var found bool
 	err := s.pool.Read(ctx, func(tx *session.Tx) error {
@@ -189,7 +189,7 @@ type plan struct {
 	Plans    []plan
 }
 
-// keyed is true if no node of the plan scans a table or an index from end to end or sorts.
+// keyed returns true if no node of the plan scans a whole table or index, or sorts.
 func (p plan) keyed() bool {
 	if p.Node == "Seq Scan" || p.Node == "Sort" || p.Node == "Foreign Scan" {
 		return false

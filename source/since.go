@@ -13,7 +13,7 @@ import (
 
 var _ verify.Dated = (*snapshot)(nil)
 
-// Since reads what was changed lately through the index on the time of the last write.
+// Since counts recent changes through the index on the time of the last write.
 func (n *snapshot) Since(ctx context.Context, times []time.Time) ([]verify.Recent, error) {
 	if !n.side.shape.timeIndex {
 		return nil, n.fail("counting recent changes", verify.ErrNotIndexed)

@@ -28,7 +28,8 @@ var _ verify.Snapshot = (*snapshot)(nil)
 func (s *Side) Begin(ctx context.Context) (verify.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	// One side waits for the other's digest. Each read has a shorter deadline of its own, which cancels it on the server too.
+	// A side waits for the other side's digest. Each read has its own shorter deadline, which also cancels it on the
+	// server.
 	tx, err := s.pool.Begin(ctx, digestTimeout, "")
 	if err != nil {
 		return nil, fmt.Errorf("opening a snapshot of %s: %w", s.config.Representation, err)
@@ -36,23 +37,23 @@ func (s *Side) Begin(ctx context.Context) (verify.Snapshot, error) {
 	return &snapshot{side: s, tx: tx}, nil
 }
 
-// Close ends the transaction, whatever became of the caller's context.
+// Close ends the transaction, even if the caller's context has ended.
 func (n *snapshot) Close() { n.tx.Close() }
 
-// fail names the side and what was being done.
+// fail names the side and the action.
 func (n *snapshot) fail(doing string, err error) error {
 	return fmt.Errorf("%s of %s: %w", doing, n.side.config.Representation, err)
 }
 
-// Extent reads the bounds through the index, and the planner's estimate of the rows.
+// Extent reads the bounds through the index, and takes the number of rows from the planner's estimate.
 func (n *snapshot) Extent(ctx context.Context) (verify.Extent, error) {
 	defer n.side.observe("extent")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	e := verify.Extent{Indexed: n.side.shape.keyIndex}
 	var low, high pgtype.Text
-	key := "(" + n.side.config.Key + ")" // text in whatever order its index has: its bounds are for nobody
-	// Not min() and max(): uuid has none before PostgreSQL 18.
+	key := "(" + n.side.config.Key + ")" // the order of text depends on its index, so its bounds are not used
+	// This does not use min() and max(), because uuid has none before PostgreSQL 18.
 	query := fmt.Sprintf(`SELECT (SELECT k::text FROM (SELECT %[1]s AS k FROM %[2]s WHERE %[1]s IS NOT NULL ORDER BY 1 LIMIT 1) a),
 		(SELECT k::text FROM (SELECT %[1]s AS k FROM %[2]s WHERE %[1]s IS NOT NULL ORDER BY 1 DESC LIMIT 1) z)`, key, n.side.keys())
 	if err := n.tx.QueryRow(ctx, query).Scan(&low, &high); err != nil {
@@ -67,16 +68,16 @@ func (n *snapshot) Extent(ctx context.Context) (verify.Extent, error) {
 	return e, err
 }
 
-// estimate is what the planner believes; at least 1, for the table was seen not to be empty.
+// estimate returns the planner's estimate; at least 1, because the table is known not to be empty.
 func (n *snapshot) estimate(ctx context.Context) (int64, error) {
 	query := "SELECT 1 FROM " + n.side.from()
-	if n.side.keysFrom != "" { // where a key may be there more than once
+	if n.side.keysFrom != "" { // if a key may occur more than once
 		query = "SELECT 1 FROM " + n.side.keys() + " GROUP BY " + n.side.config.Key
 	}
 	return n.planned(ctx, query)
 }
 
-// planned is how many rows the planner expects of a query; at least 1.
+// planned returns how many rows the planner expects of a query; at least 1.
 func (n *snapshot) planned(ctx context.Context, query string) (int64, error) {
 	root, err := explain(ctx, n.tx, "(FORMAT JSON)", query)
 	if err != nil {
@@ -90,8 +91,8 @@ const (
 	boundsSample = 20 * wantBounds
 )
 
-// Bounds cuts a key space that arithmetic cannot cut. They only balance the buckets; a bad estimate costs time,
-// not truth.
+// Bounds cuts a key space that arithmetic cannot cut. The cuts only balance the buckets. A bad estimate costs time, but
+// does not change a result.
 func (n *snapshot) Bounds(ctx context.Context, e verify.Extent) ([]order.Key, error) {
 	defer n.side.observe("bounds")()
 	rows := e.Rows
@@ -121,8 +122,8 @@ func (n *snapshot) Bounds(ctx context.Context, e verify.Extent) ([]order.Key, er
 	return slices.Compact(out), nil
 }
 
-// Rows reads by key, through the index where there is one. Equality is left to the column's own collation, which the
-// index has; one that takes different strings for equal only finds more rows than were asked for.
+// Rows reads by key, through the index if there is one. Equality is that of the column's own collation, which the index
+// has. If the collation treats different strings as equal, more rows than needed are found.
 func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error) {
 	defer n.side.observe("rows")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -145,7 +146,7 @@ func (n *snapshot) columns(key string) string {
 	if c.ChangedAt != "" {
 		changed = "(" + c.ChangedAt + ")::timestamptz"
 	}
-	// Each has a name of its own: ORDER BY prefers the name of an output column, and would sort integers as text.
+	// Each has its own name, because ORDER BY prefers the name of an output column, and would sort integers as text.
 	parts := []string{
 		"(" + key + ")::text AS crosscheck_key",
 		"CASE WHEN isfinite(" + changed + "::timestamptz) THEN (extract(epoch FROM " + changed + "::timestamptz) * 1000000)::bigint::text END AS crosscheck_changed",
@@ -175,7 +176,8 @@ func (n *snapshot) each(ctx context.Context, fn func(order.Row) error, query str
 	return result.Err()
 }
 
-// decode copies a row out of the connection's buffer, all its values into one string: a sample is some 200,000 values.
+// decode copies a row out of the connection's buffer, with all its values in one string. A sample has about 200,000
+// values.
 func decode(raw [][]byte) (order.Row, error) {
 	row := order.Row{Values: make([]order.Value, len(raw)-2)}
 	if raw[1] != nil {
@@ -212,8 +214,8 @@ func texts(keys []order.Key) []string {
 	return out
 }
 
-// Changed reads the newest changes through the index on the time of the last write. A row whose time is of the future, by
-// more than clocks differ, says nothing of when it changed, and would be the newest for ever.
+// Changed reads the newest changes through the index on the time of the last write. A row with a time in the future, by
+// more than clocks differ, says nothing about its last change, and would always be the newest.
 func (n *snapshot) Changed(ctx context.Context, limit int) ([]verify.Change, error) {
 	if !n.side.shape.timeIndex {
 		return nil, n.fail("reading recent changes", verify.ErrNotIndexed)
@@ -239,7 +241,7 @@ func (n *snapshot) Changed(ctx context.Context, limit int) ([]verify.Change, err
 	return changes, nil
 }
 
-// newestSQL selects from the rows that show when they changed, the newest first.
+// newestSQL selects the rows that show when they changed, newest first.
 func (s *Side) newestSQL(what, where string, limit int) string {
 	return fmt.Sprintf("SELECT %s FROM %s WHERE %[3]s IS NOT NULL AND isfinite(%[3]s) AND %s ORDER BY %[3]s DESC LIMIT %[5]d",
 		what, s.from(), s.config.ChangedAt, where, limit)
@@ -252,7 +254,7 @@ func (s *Side) newestChangeSQL() string {
 	return s.newestSQL(at, at+" <= now()", 1)
 }
 
-// NewestChange reads the newest change that any row shows, the future left out.
+// NewestChange reads the newest change that any row shows, except for the future.
 func (n *snapshot) NewestChange(ctx context.Context) (time.Time, error) {
 	if n.side.config.ChangedAt == "" {
 		return time.Time{}, nil
@@ -274,19 +276,19 @@ func (n *snapshot) NewestChange(ctx context.Context) (time.Time, error) {
 	return at.UTC(), nil
 }
 
-// tuplesPerPage is PostgreSQL's MaxHeapTuplesPerPage for 8 KiB pages: no row's offset is beyond it.
+// tuplesPerPage is PostgreSQL's MaxHeapTuplesPerPage for 8 KiB pages. No row has a larger offset.
 const tuplesPerPage = 291
 
 const (
-	// maxDraws bounds how many addresses are tried for a sample, so that a nearly empty file ends too.
+	// maxDraws limits how many addresses are tried for a sample, so that a nearly empty file ends too.
 	maxDraws = 4_000_000
-	// fewPages is how large a table may be to be read as a whole: then drawing is not cheaper, and a sample larger
-	// than the table would try addresses until maxDraws.
+	// fewPages is the size up to which a table is read as a whole. For such a table drawing is not cheaper, and a
+	// sample larger than the table would try addresses until maxDraws.
 	fewPages = 400
 )
 
-// Draw tries random row addresses until n of them hold a visible row. An address is drawn uniformly from all
-// that can exist, so every row has the same chance, however full its page is (rejection sampling).
+// Draw tries random row addresses until n of them hold a visible row. An address is drawn uniformly from all possible
+// ones. So every row has the same chance, however full its page is (rejection sampling).
 func (n *snapshot) Draw(ctx context.Context, rng verify.Random, want int) ([]order.Key, error) {
 	if !n.side.shape.pages() {
 		return nil, n.fail("drawing a sample", verify.ErrNotIndexed)
@@ -332,13 +334,13 @@ func (n *snapshot) keys(ctx context.Context, to map[order.Key]bool, condition st
 	return result.Err()
 }
 
-// trim drops what was drawn beyond want; which ones go is drawn too.
+// trim drops the rows beyond want. Which ones are dropped is drawn too.
 func trim(rng verify.Random, drawn map[order.Key]bool, want int) []order.Key {
 	keys := make([]order.Key, 0, len(drawn))
 	for k := range drawn {
 		keys = append(keys, k)
 	}
-	slices.Sort(keys) // so that it depends on the generator alone
+	slices.Sort(keys) // so that the result depends only on the generator
 	if len(keys) <= want {
 		return keys
 	}

@@ -1,7 +1,8 @@
-// Package source reads the representations of orders. It owns pgx towards the systems under comparison.
+// Package source reads the representations of orders. It is the only package that uses pgx for the systems under
+// comparison.
 //
-// Invariant: nothing is ever written. Whatever is read, is read in a read-only transaction of package session, with timeouts
-// and pinned settings, so that what a value looks like does not depend on whom it is read from, and no row is hidden.
+// Invariant: nothing is ever written. Everything is read in a read-only transaction of package session, with timeouts
+// and pinned settings. So the form of a value does not depend on the server, and no row is hidden.
 package source
 
 import (
@@ -17,12 +18,12 @@ import (
 )
 
 var (
-	// ErrUnsupported is returned for a key or a field whose type crosscheck cannot compare; the text names the column.
+	// ErrUnsupported is returned for a key or a field whose type crosscheck cannot compare. The text names the column.
 	ErrUnsupported = errors.New("unsupported type")
-	// ErrUnreachable is returned when the database cannot be connected to.
+	// ErrUnreachable is returned if the database cannot be connected to.
 	ErrUnreachable = errors.New("database is unreachable")
 	// ErrDSN is returned for a dsn that cannot be parsed.
-	ErrDSN = errors.New("no connection string of PostgreSQL, or one that names files that cannot be read")
+	ErrDSN = errors.New("not a connection string of PostgreSQL, or it names files that cannot be read")
 )
 
 // Config says where a side is and how its columns map to the compared fields.
@@ -42,7 +43,7 @@ type Config struct {
 	Fields    []Field
 	// GroupBy is the name of the field whose values' counts are kept; empty for none.
 	GroupBy string
-	// ObserveQuery is told of every query: what for, and how long it took. May be nil.
+	// ObserveQuery is called for every query with its purpose and duration. May be nil.
 	ObserveQuery func(side order.Representation, kind string, took time.Duration)
 }
 
@@ -54,7 +55,7 @@ type Field struct {
 	finite bool // the side's column is of a type that cannot hold Infinity
 }
 
-// Deadlines of single calls. A digest reads the whole table; all else is keyed or small.
+// Deadlines of single calls. A digest reads the whole table; all other calls are keyed or small.
 const (
 	connectTimeout = 10 * time.Second
 	readTimeout    = time.Minute
@@ -66,16 +67,16 @@ type Side struct {
 	config Config
 	pool   *session.Pool
 	shape  shape
-	lookup string // the key as an index has it
-	// keysFrom is a FROM item with the key column alone, once for each row or more often, that is cheaper to look at
-	// than the table; empty where the table is as cheap.
+	lookup string // the key in the form of its index
+	// keysFrom is a FROM item with the key column alone, once for each row or more often. It is empty if it is not
+	// cheaper to read than the table.
 	keysFrom string
 }
 
 var _ verify.Side = (*Side)(nil)
 
-// Open connects and resolves the columns. It returns an error wrapping ErrUnreachable or ErrUnsupported, or
-// PostgreSQL's own for what is missing.
+// Open connects and resolves the columns. It returns an error that wraps ErrUnreachable or ErrUnsupported, or
+// PostgreSQL's own error for something that is missing.
 func Open(ctx context.Context, c Config) (*Side, error) {
 	pool, err := connect(ctx, string(c.Representation), c.DSN)
 	if err != nil {
@@ -94,7 +95,7 @@ func Open(ctx context.Context, c Config) (*Side, error) {
 func connect(ctx context.Context, name, dsn string) (*session.Pool, error) {
 	settings, err := session.Parse(dsn)
 	if err != nil {
-		// pgx's error quotes the dsn, and masks a password only where it recognises one.
+		// pgx's error quotes the dsn, and masks a password only if it recognises one.
 		return nil, fmt.Errorf("reading the dsn of %s: %w", name, ErrDSN)
 	}
 	pool, err := session.Open(ctx, settings)
@@ -119,14 +120,14 @@ func (s *Side) Role() order.Role { return s.config.Role }
 // KeyType is the type of the key column.
 func (s *Side) KeyType() order.KeyType { return s.shape.keyType }
 
-// Ping tells whether the side can be read now: the server, and the table.
+// Ping checks whether the side can be read now: the server, and the table.
 func (s *Side) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	return s.probe(ctx)
 }
 
-// probe reads no row, which needs the same rights as to read all.
+// probe reads no row, but needs the same rights as reading all.
 func (s *Side) probe(ctx context.Context) error {
 	rows, err := s.pool.Query(ctx, "SELECT 1 FROM "+s.from()+" LIMIT 0")
 	if err != nil {
@@ -152,7 +153,7 @@ func (s *Side) keys() string {
 	return s.from()
 }
 
-// observe reports a query to whoever counts the load that we cause. Use as: defer s.observe("digest")().
+// observe reports a query to the caller, who counts the load. Use as: defer s.observe("digest")().
 func (s *Side) observe(kind string) func() {
 	if s.config.ObserveQuery == nil {
 		return func() {}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The kernel gives up a connection whose other end has gone after about half a minute, whether it waits for an answer to what
-// was sent or only listens.
+// The kernel gives up a connection about half a minute after its other end has gone, whether it waits for an answer or
+// only listens.
 const (
 	keepAliveIdle     = 15 * time.Second
 	keepAliveInterval = 5 * time.Second
@@ -17,7 +17,7 @@ const (
 	userTimeout       = 30 * time.Second
 )
 
-// dial connects, and counts what comes in.
+// dial connects, and counts incoming data.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveCount},
@@ -30,11 +30,11 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return &wire{Conn: conn}, nil
 }
 
-// wire is a network connection that knows whether anything comes in.
+// wire is a network connection that knows whether data comes in.
 type wire struct {
 	net.Conn
 	received atomic.Int64
-	waiting  atomic.Bool // somebody reads, and nothing is there
+	waiting  atomic.Bool // a read is waiting for data
 }
 
 func (w *wire) Read(p []byte) (int, error) {
@@ -45,7 +45,8 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// wireOf is what dial has made, under TLS too. Of anything else nothing is known: it never waits.
+// wireOf returns the connection that dial has made, also under TLS. For any other connection nothing is known: it never
+// waits.
 func wireOf(conn net.Conn) *wire {
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn()

@@ -4,5 +4,5 @@ package session
 
 import "syscall"
 
-// limitUnacknowledged leaves it to the system, whose keepalive is set all the same.
+// limitUnacknowledged leaves the limit to the system. Keepalive is set anyway.
 func limitUnacknowledged(string, string, syscall.RawConn) error { return nil }

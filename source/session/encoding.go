@@ -14,17 +14,18 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
-// Encoding is how a database stores text. Text is read as it is stored and decoded here: a server refuses a whole query for
-// one byte that it cannot convert.
+// Encoding is how a database stores text. crosscheck reads the stored bytes and decodes them itself, because a server
+// refuses a whole query for one byte that it cannot convert.
 type Encoding struct {
 	name string
-	of   encoding.Encoding // nil where text is read as UTF-8
+	of   encoding.Encoding // nil if text is read as UTF-8
 }
 
 // errLacking is returned for a character that an encoding lacks.
 var errLacking = errors.New("no such character in the encoding")
 
-// encodings by PostgreSQL's names, except UTF8 and SQL_ASCII. Of an encoding that is not here, all beyond ASCII is bytes.
+// encodings by PostgreSQL's names, except UTF8 and SQL_ASCII. For an unknown encoding, everything beyond ASCII is
+// bytes.
 var encodings = map[string]encoding.Encoding{
 	"LATIN1": charmap.ISO8859_1, "LATIN2": charmap.ISO8859_2, "LATIN3": charmap.ISO8859_3, "LATIN4": charmap.ISO8859_4,
 	"LATIN5": charmap.ISO8859_9, "LATIN6": charmap.ISO8859_10, "LATIN7": charmap.ISO8859_13, "LATIN8": charmap.ISO8859_14,
@@ -37,23 +38,23 @@ var encodings = map[string]encoding.Encoding{
 	"EUC_JP": japanese.EUCJP, "EUC_KR": korean.EUCKR, "EUC_CN": simplifiedchinese.GBK,
 }
 
-// encodingOf is the encoding of that name; UTF8 where the server told none.
+// encodingOf returns the encoding with that name; UTF8 if the server gave none.
 func encodingOf(name string) Encoding { return Encoding{name: name, of: encodings[name]} }
 
-// rawByte is the first of 256 characters of private use that stand for bytes which are no text. They keep apart what is
-// stored apart, and unlike the bytes they can be printed and stored.
+// rawByte is the first of 256 private-use characters for bytes that are not text. They keep different bytes different,
+// and unlike the bytes they can be printed and stored.
 const rawByte = 0xEF00
 
-// Orders is true where texts in the encoding sort by bytes as they do in UTF-8.
+// Orders returns true if texts in the encoding sort by bytes as they do in UTF-8.
 func (e Encoding) Orders() bool { return e.name == "" || e.name == "UTF8" || e.name == "LATIN1" }
 
-// Bytes is true where the server does not know what its bytes mean.
+// Bytes returns true if the server does not know what its bytes mean.
 func (e Encoding) Bytes() bool { return e.name == "SQL_ASCII" }
 
-// unicode is true where bytes beyond ASCII are read as UTF-8.
+// unicode returns true if bytes beyond ASCII are read as UTF-8.
 func (e Encoding) unicode() bool { return e.name == "" || e.name == "UTF8" || e.Bytes() }
 
-// Decode is a text as UTF-8, whatever its bytes are.
+// Decode returns a text as UTF-8, whatever its bytes are.
 func (e Encoding) Decode(raw []byte) []byte {
 	if e.unicode() && utf8.Valid(raw) || ascii(raw) {
 		return raw
@@ -68,7 +69,7 @@ func (e Encoding) Decode(raw []byte) []byte {
 	return out
 }
 
-// escape decodes byte by byte. In UTF-8 what is valid stays.
+// escape decodes byte by byte. In UTF-8, valid text stays as it is.
 func (e Encoding) escape(raw []byte) []byte {
 	var out []byte
 	for len(raw) > 0 {
@@ -84,7 +85,8 @@ func (e Encoding) escape(raw []byte) []byte {
 	return out
 }
 
-// Encode is a text as the server stores it. A character that the encoding lacks becomes bytes that sort behind all others.
+// Encode returns a text as the server stores it. A character that the encoding lacks becomes bytes that sort after all
+// others.
 func (e Encoding) Encode(text string) string {
 	if e.name == "" || e.name == "UTF8" || ascii(text) {
 		return text
@@ -124,7 +126,7 @@ func ascii[T string | []byte](text T) bool {
 	return true
 }
 
-// arguments are those of a query as the server wants them.
+// arguments returns a query's arguments in the server's encoding.
 func (e Encoding) arguments(args []any) []any {
 	if e.name == "" || e.name == "UTF8" {
 		return args
@@ -168,7 +170,7 @@ func (e Encoding) decodeInto(dest []any) {
 	}
 }
 
-// decodeOther is for types that are strings by another name, and for pgtype.Text.
+// decodeOther is for string types with another name, and for pgtype.Text.
 func (e Encoding) decodeOther(v reflect.Value) {
 	if v.Kind() != reflect.Pointer || v.IsNil() {
 		return

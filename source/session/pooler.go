@@ -11,14 +11,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ErrShared is returned where a connection is no session of its own: a transaction pooler gives the server process to others
-// between our transactions.
+// ErrShared is returned if a connection does not have its own session: a transaction pooler gives the server process to
+// other clients between our transactions.
 var ErrShared = errors.New("a pooler in transaction mode shares the session with others")
 
-// process is under which name a connection remembers the server process of its first transaction.
+// process is the name under which a connection remembers the server process of its first transaction.
 const process = "crosscheck.process"
 
-// stayed is ErrShared if another process than the one before runs the connection's transaction. It is asked of each.
+// stayed returns ErrShared if another process than before runs the connection's transaction. It is called for each
+// transaction.
 func stayed(conn *pgxpool.Conn, now string) error {
 	known := conn.Conn().PgConn().CustomData()
 	if before, ok := known[process]; ok && before != now {
@@ -28,18 +29,18 @@ func stayed(conn *pgxpool.Conn, now string) error {
 	return nil
 }
 
-// rounds is how often two connections are compared. A pooler gives the process that was used last to the next client, so that
-// one round is mostly enough.
+// rounds is how often two connections are compared. A pooler gives the last used process to the next client, so one
+// round is usually enough.
 const rounds = 3
 
 const (
-	protocolViolation = "08P01" // what a pooler in statement mode answers to BEGIN
-	undefinedObject   = "42704" // what a server answers that does not know a setting
-	invalidParameter  = "22023" // or whose system cannot do it
+	protocolViolation = "08P01" // the answer of a pooler in statement mode to BEGIN
+	undefinedObject   = "42704" // the answer of a server that does not know a setting
+	invalidParameter  = "22023" // or of one whose system does not support it
 )
 
-// prove begins a transaction, and finds out whether connections are sessions where a pooler stands in between. Whoever
-// connects directly is told the number of its process; poolers tell a number of their own, with which a query is cancelled.
+// prove begins a transaction, and finds out whether connections are sessions behind a pooler. A direct connection is
+// told the number of its process. Poolers tell their own number, which is for cancelling a query.
 func (p *Pool) prove(ctx context.Context) error {
 	a, err := p.pool.Acquire(ctx)
 	if err != nil {
@@ -67,7 +68,7 @@ func (p *Pool) prove(ctx context.Context) error {
 	return nil
 }
 
-// first begins a connection's first transaction, and leaves out the one setting that not every server has.
+// first begins a connection's first transaction. It leaves out the one setting that not every server has.
 func (p *Pool) first(ctx context.Context, conn *pgxpool.Conn) (string, error) {
 	defer rollback(conn)
 	process, err := start(ctx, conn, p.readCommitted())
@@ -83,14 +84,14 @@ func (p *Pool) first(ctx context.Context, conn *pgxpool.Conn) (string, error) {
 	return process, err
 }
 
-// own is ErrShared if two connections are seen in one process, or one of them in two.
+// own returns ErrShared if two connections use one process, or if one connection uses two.
 func (p *Pool) own(ctx context.Context, a, b *pgxpool.Conn) error {
 	ours, err := start(ctx, a, p.readCommitted())
 	if err != nil {
 		return err
 	}
 	rollback(a)
-	other, err := start(ctx, b, p.readCommitted()) // is open while the first begins again
+	other, err := start(ctx, b, p.readCommitted()) // stays open while the first begins again
 	if err != nil {
 		return err
 	}

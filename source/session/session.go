@@ -1,8 +1,8 @@
-// Package session is the only way to a server under comparison: it lends read-only transactions and nothing else.
+// Package session is the only way to a server under comparison. It lends read-only transactions and nothing else.
 //
-// Invariant: whatever is read, is read in an explicit READ ONLY transaction, which no function that it calls can turn into
-// another one, and which is always rolled back. All settings are local to the transaction: no setting of ours can outlive
-// it, or reach anyone with whom a pooler shares the server process.
+// Invariant: everything is read in an explicit READ ONLY transaction. No function that it calls can change that, and it
+// is always rolled back. All settings are local to the transaction, so they cannot outlive it, or reach another client
+// with whom a pooler shares the server process.
 package session
 
 import (
@@ -19,7 +19,7 @@ import (
 
 const (
 	connectTimeout = 10 * time.Second
-	// maxConnections is two snapshots, one look beside them, and the readiness probe.
+	// maxConnections is for two snapshots, one further look, and the readiness probe.
 	maxConnections = 4
 )
 
@@ -36,13 +36,14 @@ type Config struct {
 	pool *pgxpool.Config
 }
 
-// Limits are what ends a connection whose other end has gone. Zero values are right; tests are in a hurry.
+// Limits end a connection whose other end has gone. The zero values are right; tests use shorter ones.
 type Limits struct {
-	// Quiet is how long a transaction that lasts may be silent before the server is asked whether it still works.
+	// Quiet is how long a running transaction may be silent before the server is asked whether it still works.
 	Quiet time.Duration
-	// Idle is after how long the server ends a transaction that is not heard of. It is told of us each Quiet.
+	// Idle is after how long without a sign of life the server ends a transaction. The server gets such a sign each
+	// Quiet.
 	Idle time.Duration
-	// Check is how often the server looks during a statement whether we are still there.
+	// Check is how often the server looks during a statement whether the client still exists.
 	Check time.Duration
 }
 
@@ -61,7 +62,8 @@ func Parse(dsn string) (*Config, error) {
 	c.MaxConns = maxConnections
 	c.ConnConfig.ConnectTimeout = connectTimeout
 	c.ConnConfig.DialFunc = dial
-	// Text comes as it is stored (see Encoding). These two alone are settings of the session: every pooler keeps them apart for its clients.
+	// Text comes as it is stored (see Encoding). Only these two are settings of the session, because every pooler keeps
+	// them separate for its clients.
 	for name, value := range map[string]string{"application_name": "crosscheck", "client_encoding": "SQL_ASCII"} {
 		for set := range c.ConnConfig.RuntimeParams { // names of settings are case-insensitive, keys of the map are not
 			if strings.EqualFold(set, name) {
@@ -70,12 +72,12 @@ func Parse(dsn string) (*Config, error) {
 		}
 		c.ConnConfig.RuntimeParams[name] = value
 	}
-	// Statements are not prepared by name: they differ from pass to pass.
+	// Statements are not prepared by name, because they differ from pass to pass.
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	return &Config{Limits: Limits{defaultQuiet, defaultIdle, defaultCheck}, pool: c}, nil
 }
 
-// Open connects, and proves that a transaction can be had.
+// Open connects, and proves that a transaction can begin.
 func Open(ctx context.Context, c *Config) (*Pool, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -94,7 +96,7 @@ func Open(ctx context.Context, c *Config) (*Pool, error) {
 // Close closes all connections.
 func (p *Pool) Close() { p.pool.Close() }
 
-// Config is how connections are made.
+// Config returns how connections are made.
 func (p *Pool) Config() *pgconn.Config { return &p.pool.Config().ConnConfig.Config }
 
 // Read runs fn in a transaction in which each statement sees what is committed.
@@ -107,7 +109,7 @@ func (p *Pool) Read(ctx context.Context, fn func(*Tx) error) error {
 	return fn(tx)
 }
 
-// Query runs one statement in a transaction of its own, which ends with the rows.
+// Query runs one statement in its own transaction, which ends with the rows.
 func (p *Pool) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	tx, err := p.begin(ctx, p.readCommitted())
 	if err != nil {
@@ -122,14 +124,15 @@ func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	return row{r, err}
 }
 
-// Begin opens a transaction that sees one snapshot throughout, which is taken at once. It may last: its statements have up
-// to timeout, and it is watched between them and while they run. The snapshot is another transaction's where one is named.
+// Begin opens a transaction with one snapshot, which is taken at once. The transaction may run long: its statements
+// have up to timeout, and it is watched between them and while they run. If a snapshot is named, the transaction uses
+// that one.
 func (p *Pool) Begin(ctx context.Context, timeout time.Duration, exported string) (*Tx, error) {
 	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
 	if exported != "" {
 		begin += "SET TRANSACTION SNAPSHOT '" + strings.ReplaceAll(exported, "'", "''") + "'; "
 	}
-	// The other side's first row may keep us from reading for long, and so the server from sending.
+	// We may wait long for the other side's first row, and during that time the server cannot send.
 	t, err := p.begin(ctx, begin+p.settings+"SET LOCAL statement_timeout = "+milliseconds(timeout)+"; SET LOCAL tcp_user_timeout = '10min'; ")
 	if err != nil {
 		return nil, err
@@ -147,7 +150,7 @@ func (p *Pool) readCommitted() string {
 	return "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; " + p.settings
 }
 
-// settings bound what a transaction may cost, fix how values are printed, and make hidden rows an error.
+// settings limit what a transaction may cost, fix how values are printed, and make hidden rows an error.
 const settings = "SET LOCAL row_security = off; " +
 	"SET LOCAL statement_timeout = '60s'; " +
 	"SET LOCAL lock_timeout = '5s'; " +
@@ -159,9 +162,9 @@ const settings = "SET LOCAL row_security = off; " +
 	"SET LOCAL extra_float_digits = 3; " +
 	"SET LOCAL bytea_output = 'hex'; " +
 	"SET LOCAL search_path = ''; " +
-	"SET LOCAL jit = off; " // on for large digests only
+	"SET LOCAL jit = off; " // on only for large digests
 
-// clientCheck is known since PostgreSQL 14, and not to all systems.
+// clientCheck exists since PostgreSQL 14, but not on all systems.
 const clientCheck = "SET LOCAL client_connection_check_interval = "
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
@@ -173,16 +176,16 @@ func (p *Pool) begin(ctx context.Context, begin string) (*Tx, error) {
 	}
 	process, err := start(ctx, conn, begin)
 	if err != nil {
-		conn.Release() // which closes it, if the transaction has begun
+		conn.Release() // closes it, if the transaction has begun
 		return nil, fmt.Errorf("beginning a read-only transaction: %w", err)
 	}
 	return &Tx{conn: conn, process: process}, nil
 }
 
-// serverStarted tells servers apart, and one from itself before a restart.
+// serverStarted distinguishes servers, and a server from itself before a restart.
 const serverStarted = "extract(epoch FROM pg_catalog.pg_postmaster_start_time())::text"
 
-// start sends all that a transaction begins with at once: it costs one round trip. It returns the server process that runs it,
+// start sends everything that a transaction begins with in one round trip. It returns the server process that runs it,
 // and when its server was started.
 func start(ctx context.Context, conn *pgxpool.Conn, begin string) (process string, err error) {
 	results, err := conn.Conn().PgConn().Exec(ctx, begin+"SELECT pg_catalog.pg_backend_pid() || ' ' || "+serverStarted).ReadAll()

@@ -17,14 +17,14 @@ type Tx struct {
 	process string // that runs it
 	once    sync.Once
 
-	// Of one that is watched:
+	// For a transaction that is watched:
 	using   sync.Mutex // held while a statement runs, until its rows have been read
 	wire    *wire
 	lost    atomic.Bool // the watch has closed the wire
 	unwatch func()
 }
 
-// Close rolls back, whatever became of the caller's context. It may be called more than once.
+// Close rolls back, even if the caller's context has ended. It may be called more than once.
 func (t *Tx) Close() {
 	t.once.Do(func() {
 		if t.unwatch != nil {
@@ -38,7 +38,7 @@ func (t *Tx) Close() {
 func rollback(conn *pgxpool.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout) //nolint:forbidigo // must end the transaction after ctx has ended
 	defer cancel()
-	_, _ = conn.Exec(ctx, "ROLLBACK") // a connection on which it failed is closed by Release
+	_, _ = conn.Exec(ctx, "ROLLBACK") // Release closes a connection on which it failed
 }
 
 // Query runs one statement. Its rows must have been closed before the next one.
@@ -52,13 +52,13 @@ func (t *Tx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	return row{r, err}
 }
 
-// Set changes settings for the rest of the transaction. They are ours, and never text of the configuration: this is the one
-// way to send several statements at once, and so to end a transaction that others believe in.
+// Set changes settings for the rest of the transaction. They must never contain text of the configuration: this is the
+// only way to send several statements at once, and so to end the transaction.
 func (t *Tx) Set(ctx context.Context, settings string) error {
 	return t.Wire(func(conn *pgconn.PgConn) error { return conn.Exec(ctx, settings).Close() })
 }
 
-// Encoding is how the database stores text. What goes over the wire of [Tx.Wire] is not encoded and decoded.
+// Encoding is how the database stores text. Data on the wire of [Tx.Wire] is not encoded or decoded.
 func (t *Tx) Encoding() Encoding {
 	return encodingOf(t.conn.Conn().PgConn().ParameterStatus("server_encoding"))
 }
@@ -70,7 +70,7 @@ func (t *Tx) Wire(fn func(*pgconn.PgConn) error) error {
 	return t.reason(fn(t.conn.Conn().PgConn()))
 }
 
-// query calls then when the rows have been read.
+// query calls then after the rows have been read.
 func (t *Tx) query(ctx context.Context, then func(), sql string, args ...any) (pgx.Rows, error) {
 	t.using.Lock()
 	done := sync.OnceFunc(func() { t.using.Unlock(); then() })
@@ -83,7 +83,7 @@ func (t *Tx) query(ctx context.Context, then func(), sql string, args ...any) (p
 	return &rows{Rows: r, tx: t, encoding: e, done: done}, nil
 }
 
-// reason says why a connection failed that we have closed ourselves.
+// reason says why a connection failed that crosscheck has closed itself.
 func (t *Tx) reason(err error) error {
 	if err != nil && t.lost.Load() {
 		return fmt.Errorf("%w: %w", ErrLost, err)
@@ -91,7 +91,7 @@ func (t *Tx) reason(err error) error {
 	return err
 }
 
-// rows are rows after which something ends.
+// rows are rows with an action at their end.
 type rows struct {
 	pgx.Rows
 	tx       *Tx
@@ -99,7 +99,7 @@ type rows struct {
 	done     func()
 }
 
-// RawValues are texts as UTF-8; crosscheck asks for all values as text.
+// RawValues are texts as UTF-8, because crosscheck asks for all values as text.
 func (r *rows) RawValues() [][]byte {
 	raw := r.Rows.RawValues()
 	for i := range raw {
@@ -130,7 +130,7 @@ func (r *rows) Close() {
 	r.done()
 }
 
-// row is the first of some rows, or why there are none.
+// row is the first of some rows, or the reason why there are none.
 type row struct {
 	rows pgx.Rows
 	err  error

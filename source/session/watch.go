@@ -10,12 +10,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ErrLost is returned where the server was found not to answer on a connection any more, though that is not closed.
+// ErrLost is returned if the server no longer answers on a connection that is not closed.
 var ErrLost = errors.New("the server no longer answers on this connection")
 
-// watch looks after a transaction that may last, for as long as it is open. While it is idle, the server is told that we are
-// there: so the server may end it soon after we are not. While a statement is silent, which may be right for an hour, the
-// server is asked on another connection whether it still works.
+// watch watches a transaction that may run long, while it is open. While it is idle, the server gets a sign of life, so
+// the server can end it soon after crosscheck has gone. While a statement is silent, which may be right for an hour,
+// the server is asked on another connection whether it still works.
 func (t *Tx) watch(ctx context.Context, p *Pool) {
 	tick := time.NewTicker(p.limits.Quiet)
 	defer tick.Stop()
@@ -36,13 +36,14 @@ func (t *Tx) watch(ctx context.Context, p *Pool) {
 		before = now
 		if silent && !t.works(ctx, p) && t.wire.received.Load() == now && ctx.Err() == nil {
 			t.lost.Store(true)
-			_ = t.wire.Close() // which ends the read that waits
+			_ = t.wire.Close() // ends the waiting read
 			return
 		}
 	}
 }
 
-// beat sends a statement that does nothing. If it is not answered, pgx closes the connection, and the next statement fails.
+// beat sends a statement that does nothing. If it is not answered, pgx closes the connection, and the next statement
+// fails.
 func (t *Tx) beat(ctx context.Context) {
 	conn := t.conn.Conn().PgConn()
 	if conn.IsClosed() {
@@ -54,8 +55,8 @@ func (t *Tx) beat(ctx context.Context) {
 	t.lost.Store(conn.IsClosed() && ctx.Err() == nil)
 }
 
-// works is false if the server says that it does not work for this connection, or cannot be asked twice in a row. What is not
-// sure is taken for work: it has a deadline.
+// works returns false if the server says that it does not work for this connection, or cannot be asked twice in a row.
+// In doubt the server works, because the statement has a deadline.
 func (t *Tx) works(ctx context.Context, p *Pool) bool {
 	for range 2 {
 		state, err := p.ask(ctx, t.process)
@@ -69,7 +70,7 @@ func (t *Tx) works(ctx context.Context, p *Pool) bool {
 	return false
 }
 
-// ask asks the server on a connection of its own what a process does: "idle in transaction", "active IO", "gone". It is
+// ask asks the server, on a separate connection, what a process does: "idle in transaction", "active IO", "gone". It is
 // "elsewhere" if the connection came to another server.
 func (p *Pool) ask(ctx context.Context, process string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)

@@ -13,7 +13,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Opened is a side that shows a table, and a way to add a row to it behind its back.
+// Opened is a side that shows a table, with a function that adds a row to the table.
 type Opened struct {
 	Side verify.Side
 	Add  func(order.Row)
@@ -25,7 +25,7 @@ type part struct {
 	run  func(*exercise, *testing.T)
 }
 
-// Exercise holds a side against the contract in verify/sides.go. open makes one that shows the table.
+// Exercise checks a side against the contract in verify/sides.go. open returns a side that shows the table.
 func Exercise(t *testing.T, open func(t *testing.T, table Table) Opened) {
 	run(t, open, table, []part{
 		{"extent and bounds", (*exercise).extent},
@@ -49,9 +49,9 @@ func Exercise(t *testing.T, open func(t *testing.T, table Table) Opened) {
 	})
 }
 
-// ExerciseDerived holds a side that makes its rows of something else, of events, against the contract: it has one row for
-// a key, which it cannot draw by address nor find by its time. The table has the fields status and filled_quantity, and
-// orders that may be: OPEN without a trade, PARTIALLY_FILLED or FILLED by one, which may be of a negative quantity.
+// ExerciseDerived checks a side that computes its rows, for example from events, against the contract. It has one row
+// for a key, cannot draw by address, and cannot find rows by time. The table has the fields status and filled_quantity,
+// and valid orders: OPEN without a trade, PARTIALLY_FILLED or FILLED by one, which may have a negative quantity.
 func ExerciseDerived(t *testing.T, open func(t *testing.T, table Table) Opened) {
 	run(t, open, derived, []part{
 		{"extent and bounds", (*exercise).extent},
@@ -82,11 +82,11 @@ func run(t *testing.T, open func(t *testing.T, table Table) Opened, table func(o
 	}
 }
 
-// derived is the table without what events cannot make.
+// derived is the table without rows that events cannot make.
 func derived(keyType order.KeyType, indexed bool) Table {
 	t := table(keyType, indexed)
 	t.Fields[1].Name, t.NoKey = "filled_quantity", 0
-	t.Rows = t.Rows[:len(t.Rows)-1] // its key is there twice
+	t.Rows = t.Rows[:len(t.Rows)-1] // a duplicate key
 	for i := range t.Rows {
 		row := &t.Rows[i]
 		row.ChangedAt = start.Add(time.Duration(i) * time.Second)
@@ -156,7 +156,7 @@ func keys(keyType order.KeyType) []order.Key {
 	default:
 		out = []order.Key{"", "a", "A", "B", "b", "é", "e\u0301", "Z", "_", "10", "9", "日", "😀", "\uffff", "'", " "}
 	}
-	return append(out, out[5]) // a key twice
+	return append(out, out[5]) // a duplicate key
 }
 
 // absent are keys that no row has.
@@ -181,10 +181,10 @@ func noError(t *testing.T, err error) {
 	}
 }
 
-// model is what the suite itself makes of the table.
+// model is the suite's own computation from the table.
 func (x *exercise) model() *snapshot { return &snapshot{table: x.table} }
 
-// sorted are the keys of all rows in the order of the key type.
+// sorted returns the keys of all rows in the order of the key type.
 func (x *exercise) sorted() []order.Key {
 	var out []order.Key
 	for _, r := range x.table.Rows {

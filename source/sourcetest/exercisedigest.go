@@ -11,7 +11,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// layouts are some ways to cut the key space, as coarse and as fine as they come.
+// layouts are some ways to cut the key space, from the coarsest to the finest.
 func (x *exercise) layouts() []verify.Layout {
 	all := slices.Compact(x.sorted())
 	out := []verify.Layout{
@@ -32,7 +32,7 @@ func (x *exercise) digests(t *testing.T, n verify.Snapshot, q verify.DigestQuery
 	return found
 }
 
-// partition: each row is counted once, in the bucket that its key says.
+// partition checks that each row is counted once, in the bucket of its key.
 func (x *exercise) partition(t *testing.T) {
 	n, model := x.begin(t), x.model()
 	for _, l := range x.layouts() {
@@ -55,7 +55,7 @@ func (x *exercise) partition(t *testing.T) {
 	}
 }
 
-// restricted: the digests of some buckets of a coarser layout are those of a whole digest.
+// restricted checks that the digests of some buckets of a coarser layout are those of a whole digest.
 func (x *exercise) restricted(t *testing.T) {
 	n := x.begin(t)
 	for _, parent := range x.layouts() {
@@ -91,7 +91,7 @@ func (x *exercise) restricted(t *testing.T) {
 	}
 }
 
-// telling: every row has a digest of its own, and another one under another seed and by the portable hash.
+// telling checks that every row has its own digest, and another one under another seed and with the portable hash.
 func (x *exercise) telling(t *testing.T) {
 	n := x.begin(t)
 	seen := map[string]string{}

@@ -11,7 +11,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// since holds a side that can count by age to a count by hand.
+// since compares a side's count by age with a count by hand.
 func (x *exercise) since(t *testing.T) {
 	n, ok := x.begin(t).(verify.Dated)
 	if !ok {

@@ -1,7 +1,7 @@
-// Package sourcetest holds what a verify.Side must do, as a suite of tests, and a side in memory that does it.
+// Package sourcetest holds the contract of a verify.Side as a suite of tests, and a side in memory that meets it.
 //
-// Invariant: the fake passes the same suite as the adapter for PostgreSQL, so what is tested against it holds
-// against a database.
+// Invariant: the fake passes the same suite as the adapter for PostgreSQL, so a test with the fake is also valid for a
+// database.
 package sourcetest
 
 import (
@@ -30,10 +30,10 @@ type Table struct {
 
 // Fake is a side in memory. Its methods are safe for concurrent use.
 type Fake struct {
-	// Before is called before each read with its name ("begin", "digests", "scan", "rows", …); an error from it is
-	// the read's. May be nil.
+	// Before is called before each read with its name ("begin", "digests", "scan", "rows", …). Its error is the read's
+	// error. May be nil.
 	Before func(read string) error
-	// Blind makes all digests alike, and Unsorted makes scans run backwards: damage that a pass must notice.
+	// Blind makes all digests equal, and Unsorted makes scans run backwards. A pass must notice such damage.
 	Blind, Unsorted bool
 	// Native and Portable are versions of the hash functions: sides of different versions digest differently.
 	Native, Portable int64
@@ -62,14 +62,14 @@ func (f *Fake) Put(r order.Row) {
 	f.Add(r)
 }
 
-// Add adds a row, whether or not there is one of that key.
+// Add adds a row, even if there is one with that key.
 func (f *Fake) Add(r order.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.table.Rows = append(slices.Clone(f.table.Rows), r)
 }
 
-// Delete removes all rows of that key. Snapshots that are open keep theirs.
+// Delete removes all rows with that key. Open snapshots keep them.
 func (f *Fake) Delete(key order.Key) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

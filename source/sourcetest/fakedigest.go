@@ -25,7 +25,7 @@ func (n *snapshot) bucket(l verify.Layout, key order.Key) int64 {
 	return int64(i)
 }
 
-// cell is where a row is summed up.
+// cell is where a row is added.
 type cell struct {
 	bucket int64
 	noKey  bool
