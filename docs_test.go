@@ -35,7 +35,7 @@ func TestArchitecturePageNamesWhatExists(t *testing.T) {
 		for _, found := range codeSpan.FindAllStringSubmatch(line, -1) {
 			text := found[1]
 			pkg, name, _ := strings.Cut(text, ".")
-			known := true
+			var known bool
 			switch {
 			case strings.Contains(line, "`"+text+"` (new)"):
 				continue
