@@ -62,7 +62,7 @@ func TestArchitecturePageNamesWhatExists(t *testing.T) {
 	}
 }
 
-// declarations are the names that this repository declares, by package and by file: functions, types, fields, values, and
+// declarations are the names that this repository declares, by package and by file: functions, types, values, and
 // methods as Type.Method.
 func declarations(t *testing.T) (byPackage, byFile map[string]map[string]bool) {
 	t.Helper()
