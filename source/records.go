@@ -43,57 +43,91 @@ func (r *Records) Records(ctx context.Context, keys []order.Key) (map[order.Key]
 	return n.histories(ctx, r.Config, keys)
 }
 
-// histories reads audit log and trades of some orders in one statement each.
+// histories reads audit log and trades of some orders in one statement each. An order with a line that cannot be read has
+// no history: nothing is known of what legacy recorded of it, and the others are judged by theirs.
 func (n *snapshot) histories(ctx context.Context, c HistoryConfig, keys []order.Key) (map[order.Key]compare.History, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	out := make(map[order.Key]compare.History, len(keys))
+	h := records{of: make(map[order.Key]compare.History, len(keys)), unreadable: map[order.Key]bool{}}
 	for _, k := range keys {
-		out[k] = compare.History{Audit: []compare.Change{}, Trades: []compare.Trade{}}
+		h.of[k] = compare.History{Audit: []compare.Change{}, Trades: []compare.Trade{}}
 	}
-	if err := n.changes(ctx, c.AuditLog, keys, out); err != nil {
-		return nil, n.fail("reading the audit log", err)
+	if err := n.changes(ctx, c.AuditLog, keys, h); err != nil {
+		return nil, n.fail("reading the audit log", hidden(err))
 	}
-	if err := n.trades(ctx, c.Trades, keys, out); err != nil {
-		return nil, n.fail("reading the trades", err)
+	if err := n.trades(ctx, c.Trades, keys, h); err != nil {
+		return nil, n.fail("reading the trades", hidden(err))
 	}
-	return out, nil
+	for key := range h.unreadable {
+		delete(h.of, key)
+	}
+	for key, history := range h.of {
+		history.Audit = compare.InSequence(history.Audit)
+		h.of[key] = history
+	}
+	return h.of, nil
 }
 
-func (n *snapshot) changes(ctx context.Context, table string, keys []order.Key, out map[order.Key]compare.History) error {
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT entity_id::text, "timestamp", field_changed, old_value::text, new_value::text FROM %s
-		WHERE entity_id = ANY($1::text[]::%s[]) ORDER BY "timestamp"`, table, keyCast(n.side.shape.keyType)), texts(keys))
+// records are what was read of orders, and the orders of which something could not be read.
+type records struct {
+	of         map[order.Key]compare.History
+	unreadable map[order.Key]bool
+}
+
+// hidden says of an error that rows exist which the role cannot see.
+func hidden(err error) error {
+	if hidesRows(err) {
+		return fmt.Errorf("%w: %w", verify.ErrHidden, err)
+	}
+	return err
+}
+
+// Lines of one time come in an order that depends on nothing but themselves, so that every check reads the same.
+func (n *snapshot) changes(ctx context.Context, table string, keys []order.Key, to records) error {
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT entity_id::text, CASE WHEN isfinite("timestamp") THEN "timestamp" END, field_changed, old_value::text, new_value::text FROM %s
+		WHERE entity_id = ANY($1::text[]::%s[]) ORDER BY "timestamp", field_changed, old_value::text, new_value::text`, table, keyCast(n.side.shape.keyType)), texts(keys))
 	if err != nil {
 		return err
 	}
 	var key order.Key
-	var change compare.Change
-	var was, is *string
-	_, err = pgx.ForEachRow(rows, []any{&key, &change.At, &change.Field, &was, &is}, func() error {
-		change.Old, change.New = textOrNull(was), textOrNull(is)
-		h := out[key]
-		h.Audit = append(h.Audit, change)
-		out[key] = h
+	var at *time.Time
+	var field, was, is *string
+	_, err = pgx.ForEachRow(rows, []any{&key, &at, &field, &was, &is}, func() error {
+		if at == nil || field == nil {
+			to.unreadable[key] = true
+			return nil
+		}
+		h := to.of[key]
+		h.Audit = append(h.Audit, compare.Change{At: *at, Field: *field, Old: textOrNull(was), New: textOrNull(is)})
+		to.of[key] = h
 		return nil
 	})
 	return err
 }
 
-func (n *snapshot) trades(ctx context.Context, table string, keys []order.Key, out map[order.Key]compare.History) error {
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT order_id::text, executed_at, quantity::text, price::text FROM %s
-		WHERE order_id = ANY($1::text[]::%s[]) ORDER BY executed_at`, table, keyCast(n.side.shape.keyType)), texts(keys))
+func (n *snapshot) trades(ctx context.Context, table string, keys []order.Key, to records) error {
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT order_id::text, CASE WHEN isfinite(executed_at) THEN executed_at END, quantity::text, price::text FROM %s
+		WHERE order_id = ANY($1::text[]::%s[]) ORDER BY executed_at, quantity, price`, table, keyCast(n.side.shape.keyType)), texts(keys))
 	if err != nil {
 		return err
 	}
 	var key order.Key
-	var at time.Time
-	var quantity, price string
+	var at *time.Time
+	var quantity, price *string
 	_, err = pgx.ForEachRow(rows, []any{&key, &at, &quantity, &price}, func() error {
-		trade, err := compare.NewTrade(at, quantity, price)
-		h := out[key]
+		if at == nil || quantity == nil || price == nil {
+			to.unreadable[key] = true
+			return nil
+		}
+		trade, err := compare.NewTrade(*at, *quantity, *price)
+		if err != nil {
+			to.unreadable[key] = true
+			return nil //nolint:nilerr // a line that cannot be read says nothing of other orders
+		}
+		h := to.of[key]
 		h.Trades = append(h.Trades, trade)
-		out[key] = h
-		return err
+		to.of[key] = h
+		return nil
 	})
 	return err
 }

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -117,5 +118,14 @@ func TestARecordThatCannotBeReadLeavesTheSampleAlone(t *testing.T) {
 	f.projection.Put(row(3, "FILLED", "10"))
 	if pass = f.must(f.sample(t.Context(), 100)); pass.Result.Diverged != 1 || f.open() == "" {
 		t.Errorf("ended %+v, open are %q", pass, f.open())
+	}
+}
+
+func TestAHiddenRecordEndsThePass(t *testing.T) {
+	f, book := recorded(t)
+	book.err = fmt.Errorf("reading the audit log: %w", verify.ErrHidden)
+	pass, err := f.sample(t.Context(), 100)
+	if !errors.Is(err, verify.ErrHidden) || pass.Result.Verdict != compare.Unverified {
+		t.Errorf("ended %+v: %v", pass, err)
 	}
 }

@@ -138,13 +138,13 @@ func silentSince(ctx context.Context, truth Snapshot, newest time.Time) (bool, e
 // must have its event, and an event that came later does no harm.
 //
 // A record that cannot be read takes nothing from the pass but what it would have told, the cause: an audit log without an
-// index may be too slow.
+// index may be too slow. Rows that are hidden from the role are an error: what is left of the record may accuse the innocent.
 func (p *pass) readRecords(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
 	if p.c.Events == nil || p.c.Records == nil || len(keys) == 0 {
 		return nil, nil
 	}
 	records, err := p.c.Records.Records(ctx, keys)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrHidden) {
 		p.c.Log.WarnContext(ctx, "legacy's own record could not be read: changes are not counted, and causes are told without it", slog.String("error", err.Error()))
 		return nil, nil
 	}

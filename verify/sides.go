@@ -9,8 +9,12 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// ErrNotIndexed is returned where an answer would need a scan because the column has no index.
-var ErrNotIndexed = errors.New("column has no index")
+var (
+	// ErrNotIndexed is returned where an answer would need a scan because the column has no index.
+	ErrNotIndexed = errors.New("column has no index")
+	// ErrHidden is returned where row-level security hides rows from the role: what it cannot see was not compared.
+	ErrHidden = errors.New("rows are hidden from the role")
+)
 
 // Side is one representation of the orders, read only.
 type Side interface {

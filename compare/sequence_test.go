@@ -1,0 +1,24 @@
+package compare_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/nordvarg/crosscheck/compare"
+)
+
+func TestLinesOfOneTimeContinueEachOther(t *testing.T) {
+	line := func(at int, field, was, is string) compare.Change {
+		return compare.Change{At: second(at), Field: field, Old: text(was), New: text(is)}
+	}
+	want := []compare.Change{
+		line(1, "status", "NEW", "OPEN"),
+		line(2, "price", "10", "11"),
+		line(2, "status", "OPEN", "PARTIALLY_FILLED"), line(2, "status", "PARTIALLY_FILLED", "FILLED"), line(2, "status", "FILLED", "CANCELED"),
+		line(3, "status", "CANCELED", "OPEN"), line(3, "status", "OPEN", "CANCELED"),
+	}
+	given := []compare.Change{want[0], want[1], want[4], want[2], want[3], want[5], want[6]}
+	if got := compare.InSequence(given); !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
