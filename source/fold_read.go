@@ -50,7 +50,7 @@ func (r *eventReader) read(ctx context.Context, tx *session.Tx, query string) er
 
 // columns returns what is read of an event. Columns that are not needed are not sent.
 func (r *eventReader) columns() string {
-	c, key := r.fold.events.config, r.fold.Side.config.Key
+	c, key := r.fold.events.config, r.fold.config.Key
 	eventType := "(" + c.Type + ")::text"
 	if !r.timed {
 		eventType = tellable(c.At, eventType)
@@ -83,7 +83,7 @@ func (r *eventReader) payload() string {
 func (r *eventReader) query(condition string) string {
 	c := r.fold.events.config
 	return fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s ORDER BY %s, (%s)", r.columns(), c.Table, condition,
-		keySQL(r.fold.events.keyType, r.fold.Side.config.Key), c.Position)
+		keySQL(r.fold.events.keyType, r.fold.config.Key), c.Position)
 }
 
 // someTime is the time of an event with a valid time, if times are not sent.
@@ -242,7 +242,7 @@ func (c *copyTuples) next(data []byte) (int, error) {
 // queries returns the statements that select the events of some buckets, in the order of keys. Without an index there is one
 // statement for all.
 func (f *Fold) queries(r *eventReader, l verify.Layout, buckets []int64) []string {
-	of, keyType := f.Side.config.Key, f.events.keyType
+	of, keyType := f.config.Key, f.events.keyType
 	if !l.ByBounds {
 		if !f.shape.keyIndex {
 			return []string{r.query(fmt.Sprintf("((%s)::bigint >> %d) = ANY('%s'::bigint[])", of, l.Shift, array(buckets)))}
