@@ -1,9 +1,9 @@
-// Package board is what is known now: gathered once, and shown to everybody in the same way. The page, the metrics, the
-// alerts, the gate and its report are projections of it.
+// Package board gathers what is known now, once, for everything that shows it. The page, the metrics, the alerts, the
+// gate and its report are projections of it.
 //
-// Invariant: projections are pure, and one number has one rule. Nothing is kept from one [Board] to the next, so that a
-// board is true right after a restart and the same on every replica. The only thing that is written is a flip: a decision
-// that has changed goes on record.
+// Invariant: projections are pure, and each number is computed in one place. Nothing is kept from one [Board] to the
+// next, so a board is right just after a restart and the same on every replica. Only a flip is written: a changed
+// decision is recorded.
 package board
 
 import (
@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// MaxListed is how many open divergences a board lists, oldest first; the ledger has all.
+	// MaxListed is how many open divergences a board lists, oldest first. The ledger has all of them.
 	MaxListed = 200
 	// maxPasses is how many passes a board lists.
 	maxPasses = 20
@@ -27,27 +27,29 @@ const (
 
 // Board is what is known at one moment.
 type Board struct {
-	Settings Settings // that it was gathered by
+	Settings Settings // when it was gathered
 	At       time.Time
-	// Fingerprint is of what is compared now; empty while the databases cannot be identified.
+	// Fingerprint identifies what is compared now; empty while the databases cannot be identified.
 	Fingerprint string
-	// NoDecision is why there is no decision; nil where there is one. Decision and Evidence say nothing then.
+	// NoDecision is why there is no decision; nil if there is one. Without a decision, Decision and Evidence say
+	// nothing.
 	NoDecision error
 	Decision   gate.Decision
 	Evidence   gate.Evidence
-	// Open and Accepted count the divergences under the fingerprint; all of them while it is not known.
+	// Open and Accepted count the divergences under the fingerprint, or all of them while it is not known.
 	Open     []gate.OpenDivergences
 	Accepted int64
 	Suspects int64 // orders that wait for their recheck
 	Kinds    []Kind
 	Stream   Stream
-	// AlertsPending is how many messages wait in the outbox; nil where no alerts are configured.
+	// AlertsPending is how many messages wait in the outbox; nil if no alerts are configured.
 	AlertsPending *int64
 
-	// Listed are the oldest open divergences, Passes the newest passes, newest first, running ones included. See [Lists].
+	// Listed are the oldest open divergences. Passes are the newest passes, newest first, including running ones. See
+	// [Lists].
 	Listed []verify.Divergence
 	Passes []verify.Pass
-	// Groups are the open divergences by hop and cause, Acceptances the newest answers for others. See [Groups].
+	// Groups are the open divergences by hop and cause. Acceptances are the newest accepted ones. See [Groups].
 	Groups      []incident.Group
 	Acceptances []incident.Acceptance
 }
@@ -62,27 +64,27 @@ func count(open []gate.OpenDivergences) (n int64) {
 	return n
 }
 
-// Kind is how the passes of one kind are doing.
+// Kind is the state of the passes of one kind.
 type Kind struct {
 	KindStatus
-	// Finished is the newest pass of the kind that has ended; a zero ID where there is none.
+	// Finished is the newest finished pass of the kind; a zero ID if there is none.
 	Finished verify.Pass
-	Schedule Schedule // nil where none is configured
-	Overdue  bool     // a scheduled run should have begun a while ago and has not
+	Schedule Schedule // nil if none is configured
+	Overdue  bool     // a scheduled run should have begun a while ago, but has not
 }
 
 // KindStatus is what the ledger knows of the passes of one kind.
 type KindStatus struct {
 	Kind verify.PassKind
-	// LastSuccess is when the newest pass ended that was not unverified; zero when there is none. A pass that found
-	// divergences did what it is there for.
+	// LastSuccess is when the newest pass ended that was not unverified; zero if there is none. A pass that found
+	// divergences is a success.
 	LastSuccess time.Time
-	Newest      *verify.Pass  // nil when there is none
-	NextDue     time.Time     // of the next scheduled run; zero when nothing is scheduled
-	Every       time.Duration // between two scheduled runs; zero when unknown
+	Newest      *verify.Pass  // nil if there is none
+	NextDue     time.Time     // of the next scheduled run; zero if nothing is scheduled
+	Every       time.Duration // between two scheduled runs; zero if unknown
 }
 
-// Overdue tells whether the scheduled run should have begun more than grace ago and has not.
+// Overdue reports whether the scheduled run should have begun more than grace ago, but has not.
 func (s KindStatus) Overdue(now time.Time, grace time.Duration) bool {
 	if s.NextDue.IsZero() || !now.After(s.NextDue.Add(grace)) {
 		return false
@@ -90,16 +92,16 @@ func (s KindStatus) Overdue(now time.Time, grace time.Duration) bool {
 	return s.Newest == nil || s.Newest.ScheduledAt.Before(s.NextDue)
 }
 
-// Settings are what the configuration says of all this.
+// Settings are the parts of the configuration that the board needs.
 type Settings struct {
 	Policy gate.Policy
-	Fields *gate.Fields // compared, and which of them events judge
+	Fields *gate.Fields // compared fields, and which of them events judge
 	// Schedules has the kinds of pass that are scheduled.
 	Schedules map[verify.PassKind]Schedule
 	Window    time.Duration // the settle window
-	Stream    bool          // a stream is configured, and is to be followed
+	Stream    bool          // a stream is configured
 	Alerts    bool          // alerts are configured
-	Values    bool          // alerts may tell values of orders
+	Values    bool          // alerts may contain values of orders
 }
 
 // Schedule is when passes of a kind run.
@@ -108,16 +110,16 @@ type Schedule interface {
 	Next(after time.Time) time.Time
 }
 
-// Sources are where a board is gathered from.
+// Sources are what a board is gathered from.
 type Sources struct {
 	Settings
 	Ledger Ledger
-	// Identify returns the fingerprint of what is compared now. It looks at the databases each time: a table may have been
-	// swapped for another.
+	// Identify returns the fingerprint of what is compared now. It asks the databases each time, because a table may
+	// have been swapped for another.
 	Identify func(context.Context) (string, error)
-	// Lag measures how far the projection is behind; nil without an error where nothing tells.
+	// Lag measures how far the projection is behind; nil without an error if it cannot be measured.
 	Lag func(context.Context) (*Lag, error)
-	// Following is since when this process could follow the stream; zero where that is not known.
+	// Following is since when this process could follow the stream; zero if that is not known.
 	Following time.Time
 }
 
@@ -129,22 +131,22 @@ type Ledger interface {
 	Alerted
 }
 
-// Judged is what the gate judges. A ledger without tables returns ErrNotMigrated, here and everywhere.
+// Judged is what the gate judges. If the ledger has no tables, every method returns ErrNotMigrated.
 type Judged interface {
 	Evidence(ctx context.Context, fingerprint string, now time.Time, horizon time.Duration) (gate.Evidence, error)
-	// StreamEvidence also says by how many messages each partition lags. It is nil where nothing was followed.
+	// StreamEvidence also returns each partition's lag in messages. It is nil if nothing was followed.
 	StreamEvidence(ctx context.Context, fingerprint string) (*gate.StreamEvidence, map[int]int64, error)
 }
 
-// Found are divergences under a fingerprint, or under any if it is empty: at most limit of them, and how many there are.
+// Found are divergences under a fingerprint, or under any if it is empty: at most limit of them, and their number.
 type Found interface {
 	OpenCounts(ctx context.Context, fingerprint string) ([]gate.OpenDivergences, error)
 	OpenDivergences(ctx context.Context, fingerprint string, limit int) ([]verify.Divergence, error)
 	AcceptedDivergences(ctx context.Context, fingerprint string, limit int) ([]verify.Divergence, int64, error)
 }
 
-// Passed are the passes: the newest ones, how each kind is doing, and the newest of each kind that has ended. SuspectCount
-// is how many orders wait for a recheck.
+// Passed are the passes: the newest ones, the state of each kind, and the newest finished one of each kind.
+// SuspectCount is how many orders wait for a recheck.
 type Passed interface {
 	Passes(ctx context.Context, limit int) ([]verify.Pass, error)
 	Kinds(context.Context) ([]KindStatus, error)

@@ -10,8 +10,8 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Facts are what alerts are derived from. Without a decision the fingerprint is empty: then nothing is known of
-// divergences and of the decision, and nothing that is open is taken for resolved.
+// Facts are what alerts are derived from. Without a decision the fingerprint is empty. Then nothing is known about
+// divergences and the decision, and open incidents are not resolved.
 func (b Board) Facts() incident.Facts {
 	f := incident.Facts{Passes: b.passFacts()}
 	if b.NoDecision != nil {
@@ -31,8 +31,9 @@ func (b Board) Facts() incident.Facts {
 	return f
 }
 
-// criterionTold is a criterion's result in a sentence. Its reason may quote a value of an order: a group of the counts, or
-// what a server's error names; numbers cannot.
+// criterionTold returns a criterion's result in a sentence. If values must stay in the house it leaves out the reason,
+// which may quote a value of an order: a group of the counts, or a value in a server's error. Numbers contain no
+// values.
 func criterionTold(c gate.Result, values bool) string {
 	if values {
 		return fmt.Sprintf("%s (%s): %s", c.Name, c.Verdict, c.Reason)
@@ -57,13 +58,13 @@ func (b Board) passFacts() []incident.Pass {
 	var facts []incident.Pass
 	for _, k := range b.Kinds {
 		if k.Kind == verify.StreamPass {
-			continue // each stop of a sidecar breaks one off, and the next goes on with its orders
+			continue // each stop of a sidecar breaks one off, and the next one goes on with its orders
 		}
 		p := incident.Pass{
 			Kind: string(k.Kind), ID: int64(k.Finished.ID), Unverified: k.Finished.Result.Verdict == compare.Unverified,
 			Coverage: k.Finished.Scan.Coverage, Overdue: k.Overdue, Due: k.NextDue,
 		}
-		if b.Settings.Values { // the reason may quote an error of a server, and with it a value
+		if b.Settings.Values { // the reason may quote a server's error, and a value in it
 			p.Reason = k.Finished.Result.Reason
 		}
 		facts = append(facts, p)

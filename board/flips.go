@@ -10,13 +10,13 @@ import (
 	"github.com/nordvarg/crosscheck/gate"
 )
 
-// flipEvery is how often the sidecar looks whether the decision has changed.
+// flipEvery is how often the sidecar checks whether the decision has changed.
 const flipEvery = time.Minute
 
-// Flips puts the decision on record whenever it has changed.
+// Flips records the decision whenever it has changed.
 type Flips struct {
 	Sources Sources
-	// Record stores a decision that is not the one on record already, and tells whether it did.
+	// Record stores a decision if it differs from the newest recorded one, and reports whether it did.
 	Record func(ctx context.Context, who string, d gate.Decision, e gate.Evidence) (gate.Record, bool, error)
 	Who    string
 	Log    *slog.Logger
@@ -25,12 +25,12 @@ type Flips struct {
 	Wait func(context.Context, time.Duration) error
 }
 
-// Run works until ctx ends. What goes wrong is logged and tried again: a flip that was missed is still one a minute later,
-// unless it has flipped back.
+// Run works until ctx ends. It logs errors and tries again. A flip that was missed is found a minute later, unless the
+// decision has changed back.
 func (f Flips) Run(ctx context.Context) error {
 	for {
 		if err := f.once(ctx); err != nil && ctx.Err() == nil {
-			f.Log.WarnContext(ctx, "the decision could not be put on record", slog.String("error", err.Error()))
+			f.Log.WarnContext(ctx, "the decision could not be recorded", slog.String("error", err.Error()))
 		}
 		if f.Wait(ctx, flipEvery) != nil {
 			return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Detail is a part of a board that is read only for who shows it.
+// Detail is a part of a board that is read only if it is shown.
 type Detail int
 
 // The details.
@@ -19,8 +19,8 @@ const (
 	Groups               // Groups and Acceptances
 )
 
-// Gather reads what is known as of now. A side that is down does not hide what the ledger knows: then the board has no
-// decision and says why. An error means that the ledger could not be read.
+// Gather reads what is known now. If a side is down, the board still has what the ledger knows, but no decision, and
+// says why. An error means that the ledger could not be read.
 func (s Sources) Gather(ctx context.Context, now time.Time, details ...Detail) (Board, error) {
 	b := Board{Settings: s.Settings, At: now}
 	if b.Fingerprint, b.NoDecision = s.Identify(ctx); b.NoDecision != nil {
@@ -43,7 +43,7 @@ func (s Sources) Gather(ctx context.Context, now time.Time, details ...Detail) (
 	return b, nil
 }
 
-// Undecided is the decision where the evidence cannot be asked for.
+// Undecided is the decision if the evidence cannot be read.
 func Undecided(err error, now time.Time) gate.Decision {
 	return gate.Decision{
 		Decision: gate.Undecided, At: now.UTC(),
@@ -51,8 +51,8 @@ func Undecided(err error, now time.Time) gate.Decision {
 	}
 }
 
-// Judge gathers the evidence under a fingerprint and decides. A ledger that was never written is no evidence, not an
-// error. A lag that cannot be measured is not known, and no reason not to judge the rest.
+// Judge gathers the evidence under a fingerprint and decides. A ledger without tables is no evidence, not an error. If
+// the lag cannot be measured, it is not known, and the rest is judged.
 func (s Sources) Judge(ctx context.Context, fingerprint string, now time.Time) (gate.Decision, gate.Evidence, error) {
 	evidence, err := s.Ledger.Evidence(ctx, fingerprint, now, s.Policy.Criteria.SampleBound.MaxAge)
 	if errors.Is(err, ErrNotMigrated) {
@@ -71,7 +71,7 @@ func (s Sources) Judge(ctx context.Context, fingerprint string, now time.Time) (
 	return s.Policy.Decide(evidence, now), evidence, nil
 }
 
-// divergences are counted once: where there is a decision, with its evidence.
+// divergences are counted once: with the evidence of the decision, if there is one.
 func (s Sources) divergences(ctx context.Context, b *Board) (err error) {
 	if b.NoDecision == nil {
 		b.Open, b.Accepted = b.Evidence.Open, b.Evidence.Accepted
@@ -136,8 +136,8 @@ func (s Sources) pending(ctx context.Context, b *Board) error {
 	return err
 }
 
-// groups reads what is accepted after what is open: what is accepted between the two is told at the next look, and never
-// as repaired. Without a decision nothing is told of either.
+// groups reads the accepted divergences after the open ones. A divergence that is accepted between the two reads is
+// told at the next look, and never as repaired. Without a decision neither is told.
 func (s Sources) groups(ctx context.Context, b *Board) (err error) {
 	if b.NoDecision != nil {
 		return nil

@@ -10,25 +10,26 @@ import (
 
 // Lag is how far the projection as a whole is behind the event store.
 type Lag struct {
-	Behind time.Duration // the age of the oldest event that is newer than all that the projection shows; 0 where none is
-	Events int64         // newer than all that the projection shows
+	Behind time.Duration // age of the oldest event that is newer than everything the projection shows; 0 if there is none
+	Events int64         // number of events that are newer than everything the projection shows
 }
 
-// Projection tells the newest change that it shows: a zero time where nothing tells, verify.ErrNotIndexed where that would
-// read the whole table.
+// Projection returns the newest change that it shows: zero time if there is no column for it, verify.ErrNotIndexed if
+// the answer would read the whole table.
 type Projection interface {
 	NewestChange(context.Context) (time.Time, error)
 }
 
-// Events tells the newest event, and how many are newer than a time and how long the oldest of these has waited.
+// Events returns the newest event, how many events are newer than a time, and how long the oldest of these has waited.
 type Events interface {
 	Newest(context.Context) (time.Time, error)
 	After(ctx context.Context, at time.Time) (events int64, waiting time.Duration, err error)
 }
 
-// MeasureLag returns nil where nothing tells: an empty event store, or no indexed projection.changed_at.
+// MeasureLag returns nil if the lag cannot be measured: the event store is empty, or projection.changed_at has no
+// index.
 func MeasureLag(ctx context.Context, projection Projection, events Events) (*Lag, error) {
-	shown, err := projection.NewestChange(ctx) // first: what becomes visible meanwhile makes the lag longer, never shorter
+	shown, err := projection.NewestChange(ctx) // first, so that changes in between make the lag longer and never shorter
 	if errors.Is(err, verify.ErrNotIndexed) || err == nil && shown.IsZero() {
 		return nil, nil
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Metrics is the board for /metrics.
+// Metrics returns the board for /metrics.
 func (b Board) Metrics() metrics.Snapshot {
 	m := metrics.Snapshot{Suspects: b.Suspects, Open: openSeries(b.Open), Accepted: b.Accepted}
 	m.AlertsPending = b.AlertsPending
@@ -35,7 +35,8 @@ func (b Board) Metrics() metrics.Snapshot {
 
 func (k Kind) metrics() metrics.Pass {
 	p := metrics.Pass{Pass: string(k.Kind), LastSuccess: k.LastSuccess, Coverage: -1, Overdue: k.Overdue}
-	// A pass of the stream breaks off whenever a sidecar stops, and the next goes on with its orders: no loss of coverage.
+	// A pass of the stream breaks off whenever a sidecar stops, and the next one goes on with its orders. No coverage
+	// is lost.
 	if k.Newest != nil && k.Newest.State == verify.Done && k.Kind != verify.StreamPass {
 		p.Coverage = k.Newest.Scan.Coverage
 	}
@@ -43,7 +44,7 @@ func (k Kind) metrics() metrics.Pass {
 	return p
 }
 
-// openSeries has a series for every kind, so that none vanishes when its last divergence is resolved.
+// openSeries has a series for every kind, so that a series does not vanish when its last divergence is resolved.
 func openSeries(open []gate.OpenDivergences) []metrics.OpenDivergences {
 	var out []metrics.OpenDivergences
 	seen := map[string]bool{}
@@ -59,17 +60,17 @@ func openSeries(open []gate.OpenDivergences) []metrics.OpenDivergences {
 	return out
 }
 
-// streamMetrics adds what the follower of the stream knows. One that has written nothing for a while does not follow any
-// more: its lag is not known then, and the check is overdue.
+// streamMetrics adds what the follower of the stream knows. A follower that has written nothing for a while does not
+// follow any more. Then its lag is not known, and the check is overdue.
 func (b Board) streamMetrics(m *metrics.Snapshot) {
 	if b.Settings.Stream {
-		m.StreamLastLook = new(time.Time{}) // a follower that never began must be told of, too
+		m.StreamLastLook = new(time.Time{}) // a follower that never began must be reported too
 	}
 	e := b.Stream.Evidence
 	if e == nil {
 		return
 	}
-	if b.Settings.Stream { // where it is not any more, nobody is to look
+	if b.Settings.Stream { // if it was removed, no look is missing
 		m.StreamLastLook = &e.At
 	}
 	if !b.Stream.Stopped.IsZero() {
@@ -95,8 +96,8 @@ func markOverdue(m *metrics.Snapshot, kind verify.PassKind) {
 	m.Passes[i].Overdue = true
 }
 
-// judgedMetrics adds what depends on the databases being known: the decision, the bound and the counts. Where they cannot
-// be asked, these are absent.
+// judgedMetrics adds what needs identified databases: the decision, the bound and the counts. If the databases cannot
+// be identified, these are absent.
 func (b Board) judgedMetrics(m *metrics.Snapshot) {
 	evidence := b.Evidence
 	if lag := evidence.Lag; lag != nil {
@@ -128,7 +129,7 @@ func (b Board) judgedMetrics(m *metrics.Snapshot) {
 	}
 }
 
-// judgedParts adds what is known of parts of the orders: those of one status and age, and legacy's recorded changes.
+// judgedParts adds what is known about parts of the orders: each status and age, and legacy's recorded changes.
 func judgedParts(m *metrics.Snapshot, e gate.Evidence) {
 	if c := e.Changes; c != nil && c.Changes > 0 {
 		m.ChangeCompleteness = append(m.ChangeCompleteness, metrics.Completeness{

@@ -15,20 +15,20 @@ const (
 	reportPoints      = 200 // of the bound's trend
 )
 
-// Report is the decision and what it rests on, for people who sign.
+// Report is the decision and its evidence, for people who sign.
 type Report struct {
 	Decision gate.Decision
 	Evidence gate.Evidence
-	// Open and Accepted are how many divergences there are; OpenListed and AcceptedListed are the first of them.
+	// Open and Accepted are the numbers of divergences. OpenListed and AcceptedListed are the first of them.
 	Open, Accepted             int64
 	OpenListed, AcceptedListed []verify.Divergence
 	// Trend has the finished passes, the oldest first.
 	Trend []TrendPoint
-	// Bound is the criterion that the trend's bounds are held to.
+	// Bound is the criterion that limits the trend's bounds.
 	Bound gate.SampleBoundCriterion
 }
 
-// TrendPoint is one pass, and the bound on the share of bad orders that the samples gave then; 0 where it gave none.
+// TrendPoint is one pass with the bound on the share of bad orders at that time; 0 if there was none.
 type TrendPoint struct {
 	TrendPass
 	Bound float64
@@ -40,11 +40,12 @@ type TrendPass struct {
 	Verdict   string
 	StartedAt time.Time
 	Diverged  int64
-	// Sampling is what the pass alone adds to the sum of samples, in the sense of [gate.Sampling]; zero for other passes.
+	// Sampling is what this pass alone adds to the sum of samples, in the sense of [gate.Sampling]; zero for other
+	// passes.
 	Sampling gate.Sampling
 }
 
-// Reported is what a report reads: divergences, and the newest finished full and sample passes, the oldest first.
+// Reported is what a report reads: divergences, and the newest finished full and sample passes, oldest first.
 type Reported interface {
 	Found
 	Trend(ctx context.Context, fingerprint string, limit int) ([]TrendPass, error)
@@ -68,9 +69,9 @@ func GatherReport(ctx context.Context, l Reported, bound gate.SampleBoundCriteri
 	return r, err
 }
 
-// trend adds to the passes the bound that the samples up to each of them gave, as the gate would have seen it.
+// trend adds to each pass the bound of the samples up to it, as the gate would have computed it then.
 func trend(passes []TrendPass, horizon time.Duration, confidence float64) []TrendPoint {
-	every := len(passes)/reportPoints + 1 // the bound of each would take long
+	every := len(passes)/reportPoints + 1 // computing the bound of each would take long
 	points := make([]TrendPoint, 0, len(passes))
 	var window gate.Sampling
 	oldest := 0

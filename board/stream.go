@@ -8,18 +8,18 @@ import (
 
 // Stream is what is known of following the stream.
 type Stream struct {
-	Evidence *gate.StreamEvidence // nil where nothing was ever followed
+	Evidence *gate.StreamEvidence // nil if nothing was ever followed
 	Lag      map[int]int64        // messages, by partition
-	// Stopped is since when nobody follows any more; zero while somebody does.
+	// Stopped is since when the stream is not followed any more; zero while it is followed.
 	Stopped time.Time
 }
 
-// stoppedAfter is how long the follower of the stream may write nothing down. It looks at the broker each time that a
-// settle window has passed, and writes that down though it found nothing.
+// stoppedAfter is how long the follower of the stream may record nothing. It asks the broker each time that a settle
+// window has passed, and records that even if it found nothing.
 func stoppedAfter(window time.Duration) time.Duration { return max(5*window, time.Minute) }
 
-// streamOf tells whether the stream is followed no more, and since when: the follower's last successful look is e.At, by
-// any sidecar. Where nothing was ever followed, it has stopped when this process had the time to begin.
+// streamOf reports whether the stream is not followed any more, and since when. e.At is the follower's last successful
+// look, by any sidecar. If nothing was ever followed, it has stopped when this process had the time to begin.
 func streamOf(e *gate.StreamEvidence, lag map[int]int64, following, now time.Time, window time.Duration) Stream {
 	s := Stream{Evidence: e, Lag: lag}
 	if e != nil {

@@ -1,6 +1,6 @@
-// Package doctor has the words of a diagnosis: what the command doctor prints, whichever adapter found it.
+// Package doctor defines the findings of a diagnosis: what the command doctor prints, whichever adapter found it.
 //
-// Invariant: a finding is what people read. Nothing decides by it.
+// Invariant: findings are for people. No decision depends on them.
 package doctor
 
 import (
@@ -15,11 +15,11 @@ type Level string
 const (
 	OK      Level = "ok"
 	Info    Level = "info"    // worth knowing
-	Warning Level = "warning" // works, but slower or seeing less than it could
+	Warning Level = "warning" // works, but is slower or finds less than it could
 	Error   Level = "error"   // passes fail, or cannot be trusted
 )
 
-// Worse is true if a level matters more than another.
+// Worse returns true if a level is worse than another.
 func (l Level) Worse(than Level) bool {
 	order := []Level{OK, Info, Warning, Error}
 	return slices.Index(order, l) > slices.Index(order, than)
@@ -27,18 +27,18 @@ func (l Level) Worse(than Level) bool {
 
 // Finding is the result of one check of a diagnosis.
 type Finding struct {
-	Side    string `json:"side"`  // a representation, "ledger" and so on; "both" for what lies between legacy and projection
-	Check   string `json:"check"` // what people and programs know the check by
+	Side    string `json:"side"`  // a representation, "ledger" and so on; "both" for findings about legacy and projection together
+	Check   string `json:"check"` // the name of the check, for people and programs
 	Level   Level  `json:"level"`
 	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"` // what to do; empty where nothing needs to be done
+	Hint    string `json:"hint,omitempty"` // what to do; empty if nothing needs to be done
 }
 
 // The checks that every system has.
 const (
-	Connection = "connection" // an error here means that the system cannot be reached, or not now
+	Connection = "connection" // an error here means that the system cannot be reached at this time
 	Login      = "login"
 )
 
-// OneLine is a text on one line, as a message has to be.
+// OneLine returns a text on one line, as messages need it.
 func OneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -1,7 +1,7 @@
-// Package explain tells what became of one order: what each representation has of it, where they part, and why.
+// Package explain reports on one order: what each representation has of it, where they differ, and why.
 //
-// Invariant: it judges as passes do. Rows, events and legacy's own record are read by [verify.Comparison] and judged by
-// [compare.Oracle] and [compare.Settle]; only what the topic holds of the order is read here.
+// Invariant: it judges as passes do. [verify.Comparison] reads rows, events and legacy's own record; [compare.Oracle]
+// and [compare.Settle] judge them. This package itself reads only what the topic holds of the order.
 package explain
 
 import (
@@ -14,16 +14,16 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// ErrNoSuchOrder is returned for an order that is in no representation, as far as they could be asked.
+// ErrNoSuchOrder is returned if none of the representations that could be read has the order.
 var ErrNoSuchOrder = errors.New("no representation has this order")
 
 // Explainer explains orders.
 type Explainer struct {
 	// Comparison is what passes compare. Its ledger is not used.
 	Comparison *verify.Comparison
-	// Stream is nil where no stream is configured. It needs an event store.
+	// Stream is nil if no stream is configured. It needs an event store.
 	Stream *Stream
-	// Waiting is told before an order that may still be on its way is looked at again; may be nil.
+	// Waiting is called before an order that may still be on its way is looked at again; may be nil.
 	Waiting func(time.Duration)
 }
 
@@ -33,11 +33,11 @@ type look struct {
 
 	observation compare.Observation
 	diagnosis   compare.Diagnosis
-	stream      []Finding // open ones, as the follower knows them
-	topic       *onTopic  // nil where no stream is configured
+	stream      []Finding // open ones, according to the follower
+	topic       *onTopic  // nil if no stream is configured
 }
 
-// Explain looks at an order, a second time where it may still be on its way, and reports what it saw.
+// Explain looks at an order and reports what it saw. If the order may still be on its way, it looks a second time.
 func (x *Explainer) Explain(ctx context.Context, key order.Key) (Report, error) {
 	l, verdict, err := x.settled(ctx, key)
 	if err != nil {
@@ -52,7 +52,7 @@ func (x *Explainer) Explain(ctx context.Context, key order.Key) (Report, error) 
 	return x.report(l, verdict), nil
 }
 
-// nowhere is true for an order that is in no representation, as far as they could be asked.
+// nowhere returns true if none of the representations that could be read has the order.
 func (l look) nowhere() bool {
 	return len(l.Legacy)+len(l.Projection)+len(l.Events)+len(l.stream) == 0 && (l.topic == nil || len(l.topic.found.Messages) == 0)
 }
@@ -69,8 +69,8 @@ func (x *Explainer) look(ctx context.Context, key order.Key) (l look, err error)
 
 func (x *Explainer) oracle() compare.Oracle { return compare.Oracle{Fields: x.Comparison.Fields} }
 
-// settled looks until what may be lag has proven to be more. An order to which nothing has happened for a settle window
-// by its own times has waited long enough at the first look.
+// settled looks until possible lag is proven to be more than lag. If the order's own times say that nothing has
+// happened to it for a settle window, the first look is enough.
 func (x *Explainer) settled(ctx context.Context, key order.Key) (look, compare.Verdict, error) {
 	is, err := x.look(ctx, key)
 	if err != nil || is.observation.Mismatch == nil {
@@ -90,7 +90,7 @@ func (x *Explainer) settled(ctx context.Context, key order.Key) (look, compare.V
 	return is, x.Comparison.Settle.Judge(was, is.observation, 0, was.At).Verdict, nil
 }
 
-// newest is the time of the last thing that is known to have happened to the order; zero if none is.
+// newest returns the time of the last known change of the order; zero if there is none.
 func (l look) newest() time.Time {
 	newest := l.observation.LegacyChangedAt
 	if n := len(l.Events); n > 0 && l.Events[n-1].At.After(newest) {
@@ -104,7 +104,7 @@ func (l look) newest() time.Time {
 	return newest
 }
 
-// pause waits for a settle window, and says so.
+// pause waits for a settle window, and calls Waiting first.
 func (x *Explainer) pause(ctx context.Context) error {
 	if x.Waiting != nil {
 		x.Waiting(x.Comparison.Settle.Window)

@@ -11,7 +11,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Report is what explain says of an order; others build on its fields.
+// Report is what explain says about an order. Other programs read its fields.
 type Report struct {
 	OrderID    string             `json:"order_id"`
 	Verdict    compare.Verdict    `json:"verdict"`
@@ -25,21 +25,21 @@ type Report struct {
 	Representations map[order.Representation]map[string]*string `json:"representations"`
 	Timeline        []Moment                                    `json:"timeline"`
 	PartsAt         string                                      `json:"parts_at"` // position of the first event at which they part
-	// Stream is what the follower has found of the order and is still open; absent where that is nothing.
+	// Stream is what the follower has found about the order and is still open; absent if there is nothing.
 	Stream []Finding `json:"stream,omitempty"`
-	// Topic is how much of the topic was read for representation stream; absent where no stream is configured.
+	// Topic says how much of the topic was read for the representation stream; absent if no stream is configured.
 	Topic *TopicRead `json:"topic,omitempty"`
 
-	Fields []string `json:"-"` // the names of the compared fields, in their order
+	Fields []string `json:"-"` // the names of the compared fields, in order
 }
 
-// Moment is one thing that happened to the order, by whatever record of it.
+// Moment is one thing that happened to the order, according to one record.
 type Moment struct {
 	At     time.Time `json:"at"`
 	Source string    `json:"source"` // events, audit_log, trades, stream
 	Event  string    `json:"event,omitempty"`
 	What   string    `json:"what"`
-	// After is the order as the events up to here make it; only for events.
+	// After is the order according to the events up to here; only for events.
 	After map[string]*string `json:"after,omitempty"`
 	Parts bool               `json:"parts,omitempty"` // the representations part here
 }
@@ -89,7 +89,7 @@ func (x *Explainer) rowValues(rows []order.Row) map[string]*string {
 	return out
 }
 
-// stateValues leaves out fields that events do not tell.
+// stateValues leaves out fields that events do not determine.
 func (x *Explainer) stateValues(s *order.State) map[string]*string {
 	if !s.Exists() {
 		return nil
@@ -137,7 +137,7 @@ func historyMoments(h *compare.History) []Moment {
 
 func valueShown(v order.Value) string { return human.ShownValue(valueText(&v)) }
 
-// valueText is a value as JSON has it; nil is NULL.
+// valueText returns a value for JSON; nil is NULL.
 func valueText(v *order.Value) *string {
 	if v.Null {
 		return nil
@@ -145,10 +145,10 @@ func valueText(v *order.Value) *string {
 	return &v.Text
 }
 
-// nextStep is where to go from here.
+// nextStep says where to look next.
 func nextStep(d compare.Diagnosis) string {
 	if d.Cause == "" {
 		return ""
 	}
-	return "docs/causes/" + string(d.Cause) + ".md says how to confirm and how to repair it"
+	return "docs/causes/" + string(d.Cause) + ".md says how to confirm and repair it"
 }

@@ -10,33 +10,33 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Stream is what is asked of the hop from the events to the stream.
+// Stream is what explain needs of the hop from the events to the stream.
 type Stream struct {
-	// Open connects to the topic. What it gives up is closed with the context.
+	// Open connects to the topic. The result is closed with the context.
 	Open func(context.Context) (Topic, error)
-	// Found returns what the follower has found of an order and is still open.
+	// Found returns what the follower has found about an order and is still open.
 	Found func(context.Context, order.Key) ([]verify.Divergence, error)
 }
 
 // Topic reads what the topic holds of one order.
 type Topic interface {
-	// Read looks for the messages of an order with this history. What was read until an error is returned with it.
+	// Read looks for the messages of an order with this history. With an error it returns what was read before it.
 	Read(context.Context, order.Key, []order.Event) (follow.OrderOnTopic, error)
-	// Begins is the position from which the topic claims to hold every event of the order.
+	// Begins is the position from which the topic should hold every event of the order.
 	Begins(context.Context, follow.OrderOnTopic) (order.Position, error)
 }
 
 var _ Topic = (*follow.OrderReader)(nil)
 
-// Finding is what following the stream has found of an order.
+// Finding is what following the stream has found about an order.
 type Finding struct {
 	Kind      compare.Kind  `json:"kind"`
 	Cause     compare.Cause `json:"cause"`
 	FirstSeen time.Time     `json:"first_seen"`
 }
 
-// onStream asks the topic for the order, and what the follower has found of it. An order on which all else agrees parts
-// there, if anywhere; if the topic cannot be asked, nothing is known of that.
+// onStream reads the topic for the order, and what the follower has found about it. If everything else agrees, the
+// order can only differ there. If the topic cannot be read, that is not known.
 func (x *Explainer) onStream(ctx context.Context, l *look, verdict compare.Verdict) (compare.Verdict, error) {
 	if x.Stream == nil {
 		return verdict, nil
@@ -52,11 +52,11 @@ func (x *Explainer) onStream(ctx context.Context, l *look, verdict compare.Verdi
 	if len(l.stream) > 0 {
 		cause := l.stream[0].Cause
 		l.diagnosis.Hop, l.diagnosis.Cause, l.diagnosis.Confidence = order.EventsToStream, cause, compare.High
-		l.diagnosis.Reason = "the rows are what the events say; on the stream " + meaning(cause)
+		l.diagnosis.Reason = "the rows agree with the events; on the stream " + meaning(cause)
 		return compare.Diverged, nil
 	}
 	d := l.topic.diagnose()
-	if d.Verdict == compare.Lagging { // once more, when all that is stored by now is due
+	if d.Verdict == compare.Lagging { // again, when everything that is stored now is due
 		if err := x.pause(ctx); err != nil {
 			return compare.Unverified, err
 		}

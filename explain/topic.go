@@ -14,20 +14,20 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// topicTime is how long a topic is read for one order, which cannot be read by order.
+// topicTime is how long a topic is read for one order. A topic cannot be read by order.
 const topicTime = 6 * time.Second
 
-// onTopic is an order as the topic has it.
+// onTopic is an order according to the topic.
 type onTopic struct {
 	found follow.OrderOnTopic
 	facts compare.Streamed
-	// missed is why not all is known that the topic could tell; nil where all is.
+	// missed is why the topic was not read completely; nil if it was.
 	missed error
 }
 
-// TopicRead is how much of the topic was read for one order.
+// TopicRead says how much of the topic was read for one order.
 type TopicRead struct {
-	Complete bool   `json:"complete"` // every message was read that could be one of the order, or all that are due were met
+	Complete bool   `json:"complete"` // every message that could belong to the order was read, or all that are due were found
 	Reason   string `json:"reason,omitempty"`
 	Messages int    `json:"messages"` // of the order
 	Read     int64  `json:"read"`     // of all orders
@@ -40,8 +40,9 @@ var (
 	errNotToTheEnd  = errors.New("it was not read to its end")
 )
 
-// readTopic reads what the topic holds of an order. It never fails: what cannot be read is missed, and the rest is
-// told all the same. The history is read once more behind the topic: what was stored meanwhile is another version.
+// readTopic reads what the topic holds of an order. It never fails: it records what could not be read, and reports the
+// rest. It reads the history again after the topic, because events that were stored in the meantime make another
+// version.
 func (x *Explainer) readTopic(ctx context.Context, l look) *onTopic {
 	t := &onTopic{facts: compare.Streamed{Stored: l.Events, Due: l.At.Add(-x.Comparison.Settle.Window)}}
 	t.missed = x.consume(ctx, l.Key, t)
@@ -62,7 +63,7 @@ func (x *Explainer) readTopic(ctx context.Context, l look) *onTopic {
 	return t
 }
 
-// consume reads the order's messages, and where the topic begins if not all events are among them.
+// consume reads the order's messages, and the beginning of the topic if not all events are among them.
 func (x *Explainer) consume(ctx context.Context, key order.Key, t *onTopic) error {
 	ctx, cancel := context.WithTimeout(ctx, topicTime)
 	defer cancel()
@@ -89,22 +90,22 @@ func amongst(messages []follow.OrderMessage, at order.Position) bool {
 	return slices.ContainsFunc(messages, func(m follow.OrderMessage) bool { return m.Event.Position == at })
 }
 
-// isLater is true for an event that was stored after the history had been read.
+// isLater returns true for an event that was stored after the history had been read.
 func isLater(at order.Position, was, is []order.Event) bool {
 	there := func(e order.Event) bool { return e.Position == at }
 	return !slices.ContainsFunc(was, there) && slices.ContainsFunc(is, there)
 }
 
-// diagnose says how the topic parts from the store, as far as it was read.
+// diagnose says how the topic differs from the store, as far as it was read.
 func (t *onTopic) diagnose() compare.Diagnosis {
 	d := t.facts.Diagnose()
 	if d.Verdict == compare.Unverified && t.found.Read == 0 {
-		d.Reason, d.PartsAt = "the rows are what the events say; the stream could not be read", 0
+		d.Reason, d.PartsAt = "the rows agree with the events; the stream could not be read", 0
 	}
 	return d
 }
 
-// consumed is the order as a consumer of the topic has it; false where nothing can be said of that.
+// consumed returns the order as a consumer of the topic has it; false if that is not known.
 func (x *Explainer) consumed(t *onTopic) (map[string]*string, bool) {
 	events, claimed := t.facts.Consumed()
 	if !claimed || len(t.facts.Messages) == 0 && t.missed != nil {
@@ -114,7 +115,7 @@ func (x *Explainer) consumed(t *onTopic) (map[string]*string, bool) {
 	return x.stateValues(&state), true
 }
 
-// read is what is said of it. What the follower has found lost does not have to be looked for.
+// read says what was read. An event that the follower has reported as lost need not be looked for.
 func (t *onTopic) read(found []Finding) *TopicRead {
 	r := &TopicRead{Complete: t.missed == nil, Messages: len(t.facts.Messages), Read: t.found.Read, Held: t.found.Held}
 	lost := slices.ContainsFunc(found, func(f Finding) bool { return f.Cause == compare.LostPublish })
@@ -126,7 +127,7 @@ func (t *onTopic) read(found []Finding) *TopicRead {
 	case older > 0:
 		r.Reason = fmt.Sprintf("the topic begins with event %d; older events of the order (%d) are taken from the store", t.facts.From, older)
 		if t.facts.From == follow.NothingHeld {
-			r.Reason = "the topic holds no events yet, or none any more"
+			r.Reason = "the topic holds no events yet, or no longer holds any"
 		}
 	}
 	return r

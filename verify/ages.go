@@ -11,12 +11,13 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Age is how long before a pass's snapshots legacy had last written an order; the same string in ledger, report and
-// metric labels. What is overlooked is rarely spread evenly: orders that never hold still are young, and a sample that
-// reads the table from its front meets only old ones.
+// Age is the time from legacy's last write of an order to a pass's snapshots; the same string in ledger, report and
+// metric labels. Orders that are left out are rarely spread evenly: orders that never hold still are young, and a
+// sample that reads the table from its front finds only old ones.
 type Age string
 
-// The ages, the youngest first. An order that legacy does not have, or does not say when it wrote it, counts as old.
+// The ages, youngest first. If legacy does not have an order, or not the time of its last write, the order counts as
+// old.
 const (
 	UnderAnHour Age = "under 1h"
 	UnderADay   Age = "under 1d"
@@ -39,8 +40,8 @@ func Ages() []Age {
 	return append(all, Old)
 }
 
-// Stratum is the orders of one status and age that a pass set out to look at: in a full pass those of legacy at its
-// snapshot, in a sample those that it looked at.
+// Stratum is the orders of one status and age that a pass set out to look at. For a full pass these are legacy's orders
+// at its snapshot, for a sample the orders that it looked at.
 type Stratum struct {
 	Group  string `json:"group"` // as in GroupCount
 	Age    Age    `json:"age"`
@@ -51,8 +52,9 @@ type Stratum struct {
 
 // Dated is a Snapshot that can count its rows by the time of their last change.
 type Dated interface {
-	// Since counts the rows by group and by the first of the times, which fall, that they were not changed before. Rows
-	// changed before them all, or at no known time, are not counted. It returns ErrNotIndexed rather than scan.
+	// Since counts the rows by group and by the first of the given times, which fall, after which they were changed. It
+	// does not count rows that were changed before all of them, or at an unknown time. It returns ErrNotIndexed instead
+	// of scanning.
 	Since(ctx context.Context, times []time.Time) ([]Recent, error)
 }
 
@@ -82,8 +84,8 @@ func ageAt(at, changed time.Time) Age {
 	return Old
 }
 
-// byAge tells the rows of each status apart by age: the young ones are counted through the index on the time of the
-// change, and the old ones are what is left of the status. Without such an index ages are not told apart.
+// byAge splits the rows of each status by age. It counts the young ones through the index on the time of the change;
+// the rest of the status is old. Without such an index, ages are not known.
 func (p *pass) byAge(ctx context.Context, legacy Snapshot, facts *FullFacts) error {
 	n, ok := legacy.(Dated)
 	if !ok || len(facts.Counts) == 0 {
@@ -103,7 +105,7 @@ func (p *pass) byAge(ctx context.Context, legacy Snapshot, facts *FullFacts) err
 	for _, r := range found {
 		group := p.groupName(r.Group)
 		t[Stratum{Group: group, Age: ages[r.Index].age}] += r.Rows
-		t[Stratum{Group: group, Age: Old}] -= r.Rows // below 0 only where the two counts contradict each other: the gate tells
+		t[Stratum{Group: group, Age: Old}] -= r.Rows // below 0 only if the two counts contradict each other, which the gate reports
 	}
 	facts.Strata = t.list()
 	return nil
@@ -135,7 +137,7 @@ func (p *pass) ageOf(legacy []order.Row) Age {
 	return ageAt(p.at, legacy[0].ChangedAt)
 }
 
-// strata are those that hold anything, by status and from young to old.
+// list returns the strata that hold any order, by status and from young to old.
 func (t strataCount) list() []Stratum {
 	out := []Stratum{}
 	for s, n := range t {

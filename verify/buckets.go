@@ -37,7 +37,7 @@ type content struct {
 	legacySum, projectionSum string
 }
 
-// split parts the buckets that differ from those that are the same: as many rows and the same sum in every group.
+// split separates the buckets that differ from the equal ones: the same number of rows and the same sum in every group.
 func split(legacy, projection []Digest) (differing, same buckets) {
 	cells := map[cell]*content{}
 	at := func(d Digest) *content {
@@ -84,7 +84,7 @@ func (b buckets) add(key cell, s sizes) {
 	b.groups[key.group] = sizes{g.legacy + s.legacy, g.projection + s.projection}
 }
 
-// groupName is what a group is called in counts.
+// groupName is the name of a group in counts.
 func (p *pass) groupName(v order.Value) string {
 	switch {
 	case p.groupField() < 0:
@@ -97,12 +97,13 @@ func (p *pass) groupName(v order.Value) string {
 	return v.Text
 }
 
-// groupField is the index of the field that counts are grouped by; -1 where there is none.
+// groupField is the index of the field that counts are grouped by; -1 if there is none.
 func (p *pass) groupField() int {
 	return slices.IndexFunc(p.c.Fields, func(f order.Field) bool { return f.Name == p.c.GroupBy })
 }
 
-// groupOf is the group in which the scan counted an order on one side; empty where the side does not have it once.
+// groupOf is the group in which the scan counted an order on one side; empty if the side does not have exactly one row
+// of it.
 func (p *pass) groupOf(rows []order.Row) string {
 	if len(rows) != 1 {
 		return ""

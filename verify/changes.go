@@ -9,11 +9,11 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// drawnForChanges is how many orders a full pass draws to count their changes: it reads no order's history otherwise.
+// drawnForChanges is how many orders a full pass draws to count their changes. It reads no other history.
 const drawnForChanges = batch
 
-// someChanges counts the changes of orders drawn uniformly from legacy, so that a full verification alone says something of
-// them. Where rows cannot be drawn, as from a view, samples alone count changes.
+// someChanges counts the changes of orders drawn uniformly from legacy, so that a full verification has a result for
+// them without a sample. If rows cannot be drawn, for example from a view, only samples count changes.
 func (p *pass) someChanges(ctx context.Context, legacy Snapshot, facts *FullFacts) error {
 	if p.c.Events == nil || p.c.Records == nil {
 		return nil
@@ -37,8 +37,8 @@ func (p *pass) someChanges(ctx context.Context, legacy Snapshot, facts *FullFact
 	return nil
 }
 
-// countChanges counts recorded changes, and those with their event. One that is younger than lag may
-// be is not counted: its event may be on its way.
+// countChanges counts recorded changes, and those with their event. It does not count changes younger than the possible
+// lag, because their events may be on the way.
 func (p *pass) countChanges(records map[order.Key]compare.History, events map[order.Key][]order.Event) (counted Changes) {
 	before := p.at.Add(-max(p.c.Settle.MaxLag, p.c.Settle.Window))
 	for key, record := range records {

@@ -1,8 +1,8 @@
-// Package verify compares whole key spaces: it reads the representations through ports, finds suspects, waits
-// until what may be lag has settled, and leaves verdicts in the ledger.
+// Package verify compares whole key spaces. It reads the representations through ports, finds suspects, waits until
+// possible lag has settled, and stores verdicts in the ledger.
 //
-// Invariant: what was not read is never a match. A pass knows how much of what it set out to compare it did
-// compare, and an error, a timeout, an empty table or a killed process ends it as unverified.
+// Invariant: what was not read is never a match. A pass knows how much it had to compare and how much it did compare.
+// An error, a timeout, an empty table or a killed process ends it as unverified.
 package verify
 
 import (
@@ -20,27 +20,27 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Comparison is the two sides, what is compared between them, and where the result is kept.
+// Comparison is the two sides, the fields to compare, and the ledger for the result.
 type Comparison struct {
 	Legacy, Projection Side
 	Fields             []order.Field
-	// GroupBy is the name of the field whose values rows are counted by; empty counts all as one group.
+	// GroupBy is the field by whose values rows are counted; empty counts all as one group.
 	GroupBy string
 	Settle  compare.Settle
-	// Events tells at which hop an order parts, and why; nil where there is no event store to look at.
+	// Events tells at which hop an order parts, and why; nil if there is no event store.
 	Events Events
-	// Records is legacy's own memory, as further evidence; nil where there is none. Of use with Events only.
+	// Records is legacy's own record, as further evidence; nil if there is none. It is used only together with Events.
 	Records Records
 	// Folded lets full verification compare legacy with the events too; nil leaves that out.
 	Folded *Folded
 	Ledger Ledger
 	Random Random
-	// Now is the comparer's clock; Wait sleeps, and returns early with the context's error.
+	// Now is the comparer's clock. Wait sleeps, and returns early with the context's error.
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error
-	// OnMismatch is told of every mismatch that a scan finds, lag included; may be nil.
+	// OnMismatch is called for every mismatch that a scan finds, including lag; may be nil.
 	OnMismatch func(compare.Mismatch)
-	// Progress is told how far a pass is; may be nil.
+	// Progress is called with the progress of a pass; may be nil.
 	Progress func(Progress)
 	Log      *slog.Logger
 }
@@ -52,25 +52,26 @@ type Progress struct {
 	Total int64 // an estimate; 0 when unknown
 }
 
-// pass is one execution under way.
+// pass is one running execution.
 type pass struct {
 	c        *Comparison
 	lease    lease.Lease
 	id       PassID
 	pending  []Suspect // not yet in the ledger
 	suspects int64
-	// at is when both snapshots had been taken, and reached the newest change that the projection showed in its own.
+	// at is when both snapshots had been taken. reached is the newest change that the projection showed in its
+	// snapshot.
 	at, reached time.Time
 	width       int64       // bytes of the widest average row that a read brought
 	strata      strataCount // of compared orders, in a sample; nil in other passes
 }
 
 const (
-	// batch is how many orders are judged or stored at once, where their rows are not wide.
+	// batch is how many orders are judged or stored at once, if their rows are not wide.
 	batch = 5000
-	// readBytes is how much one read of a side may bring into memory, as far as the rows before tell.
+	// readBytes is how many bytes one read of a side may bring into memory, estimated from earlier rows.
 	readBytes = 32 << 20
-	// unknownRows are read while nothing is known of the rows' width.
+	// unknownRows is how many rows are read while their width is not known.
 	unknownRows = 1000
 )
 
@@ -82,7 +83,7 @@ func (p *pass) batchSize(most int) int {
 	return min(most, max(int(readBytes/p.width), 16))
 }
 
-// finishTimeout bounds how long a pass that is being stopped may take to say so in the ledger.
+// finishTimeout limits the write of the result of a pass that is being stopped.
 const finishTimeout = 10 * time.Second
 
 // Full compares every order.
@@ -91,8 +92,8 @@ func (c *Comparison) Full(ctx context.Context, l lease.Lease, s Start) (Pass, er
 	return c.run(ctx, l, s, (*pass).full)
 }
 
-// Sample compares size orders drawn uniformly from both sides' key space, the most recently changed ones, and all
-// with an open divergence.
+// Sample compares size orders drawn uniformly from both sides' key space, the orders changed last, and all with an open
+// divergence.
 func (c *Comparison) Sample(ctx context.Context, l lease.Lease, s Start, size int) (Pass, error) {
 	s.Kind = Sample
 	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error { return p.sample(ctx, scan, size) })
@@ -161,7 +162,7 @@ func result(scan Scan, t Tally) Result {
 	return r
 }
 
-// oneLine is an error as a reason: drivers list the addresses that they tried on lines of their own.
+// oneLine returns an error as a reason. Drivers list the addresses that they tried on separate lines.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 func count(n int64, one, many string) string {
@@ -182,9 +183,9 @@ func (p *pass) finish(ctx context.Context, done Pass, r Result) (Pass, error) {
 	return done, nil
 }
 
-// abort ends a pass that met an error: unverified, with what was covered. The pass is returned beside the error,
-// so that a caller can tell what is known. A pass that lost its lease is somebody else's and is left alone; so is
-// one that was scanned completely before the process was told to stop, for the next process settles it.
+// abort ends a pass after an error: unverified, with the coverage so far. It returns the pass with the error, so that a
+// caller can report it. It does not touch a pass that lost its lease, because it belongs to another process. It also
+// leaves a completely scanned pass to the next process if this one was told to stop.
 func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) {
 	if errors.Is(cause, lease.ErrFenced) || (done.State == Settling && ctx.Err() != nil) {
 		return done, cause
@@ -210,8 +211,8 @@ func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) 
 	return done, errors.Join(cause, err)
 }
 
-// compareRows compares all rows that the two sides have for one key, and queues a suspect if they disagree. What the events
-// say of it is asked when it is judged: there may be a million of them.
+// compareRows compares all rows that the two sides have for one key, and queues a suspect if they disagree. The events
+// are read when the suspect is judged, because there may be a million suspects.
 func (p *pass) compareRows(ctx context.Context, key order.Key, legacy, projection []order.Row, inSample bool) error {
 	o := compare.Observe(p.c.Fields, key, legacy, projection, p.at, p.reached)
 	if o.Mismatch == nil {
@@ -220,8 +221,8 @@ func (p *pass) compareRows(ctx context.Context, key order.Key, legacy, projectio
 	return p.suspect(ctx, o, legacy, projection, inSample)
 }
 
-// flush stores pending suspects, so that memory stays bounded and a kill loses at most a batch of a pass that
-// does not count anyway.
+// flush stores pending suspects. So memory stays bounded, and a killed process loses at most a batch of a pass that
+// does not count.
 func (p *pass) flush(ctx context.Context) error {
 	if len(p.pending) == 0 {
 		return nil
@@ -275,7 +276,7 @@ func both[T any](s snapshots, read func(Snapshot) (T, error)) (legacy, projectio
 	return legacy, projection, err
 }
 
-// byRole orders what is had of both sides by their roles in this comparison.
+// byRole orders the results of both sides by their roles in this comparison.
 func byRole[T any](c *Comparison, legacy, projection T) (truth, follower T) {
 	if c.Legacy.Role() == order.Follower {
 		return projection, legacy

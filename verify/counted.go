@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// Counted says where a scan has counted an order, so that what becomes of it can be taken off there.
+// Counted says where a scan has counted an order, so that its outcome can be subtracted there.
 type Counted struct {
-	// Legacy and Projection are the groups in which each side's row was counted; empty where the side does not have it.
+	// Legacy and Projection are the groups in which each side's row was counted; empty if the side does not have it.
 	Legacy     string `json:"legacy,omitempty"`
 	Projection string `json:"projection,omitempty"`
 	Age        Age    `json:"age,omitempty"`
 }
 
-// stratum is the order's status and age, by legacy where that has it once; false where neither side does.
+// stratum returns the order's status and age, from legacy if that has exactly one row; false if neither side does.
 func (c Counted) stratum() (Stratum, bool) {
 	group := cmp.Or(c.Legacy, c.Projection)
 	return Stratum{Group: group, Age: cmp.Or(c.Age, Old)}, group != ""
@@ -21,26 +21,26 @@ func (c Counted) stratum() (Stratum, bool) {
 
 // GroupCount is the number of rows with one value of the grouping field (the status) on each side.
 type GroupCount struct {
-	Group      string `json:"group"` // "(null)" for NULL, "(all)" where nothing is grouped by
+	Group      string `json:"group"` // "(null)" for NULL, "(all)" if nothing is grouped
 	Legacy     int64  `json:"legacy"`
 	Projection int64  `json:"projection"`
-	// SettledLegacy and SettledProjection are how many of these rows belong to suspects that proved to be lag;
-	// Unverified to suspects that could not be judged. They are filled in as the pass settles.
+	// SettledLegacy and SettledProjection are how many of these rows belong to suspects that proved to be lag.
+	// Unverified belong to suspects that could not be judged. They are filled in as the pass settles.
 	SettledLegacy     int64 `json:"settled_legacy,omitempty"`
 	SettledProjection int64 `json:"settled_projection,omitempty"`
 	Unverified        int64 `json:"unverified,omitempty"`
 }
 
-// Settled is what became of a pass's suspects, by the group in which the scan had counted them. It is kept apart from the
-// facts, which the scan writes once: suspects are settled before and after that.
+// Settled is the outcome of a pass's suspects, by the group in which the scan had counted them. It is stored separately
+// from the facts, which the scan writes once, because suspects are settled before and after that.
 type Settled map[string]SettledGroup
 
-// SettledGroup is what became of the suspects of one group.
+// SettledGroup is the outcome of the suspects of one group.
 type SettledGroup struct {
 	Legacy     int64 `json:"legacy,omitempty"`     // rows of legacy that proved to be lag
 	Projection int64 `json:"projection,omitempty"` // rows of the projection that did
 	Unverified int64 `json:"unverified,omitempty"` // orders that could not be judged
-	// Ages is how many orders could not be judged by age, in the one group that they are a stratum of.
+	// Ages is how many orders could not be judged, by age, in the one group whose stratum they are in.
 	Ages map[Age]int64 `json:"ages,omitempty"`
 }
 
@@ -50,8 +50,8 @@ func (s Settled) Matched(c Counted) {
 	s.plus(c.Projection, SettledGroup{Projection: 1})
 }
 
-// Unjudged adds orders that could not be judged: in the groups of both sides, once where that is the same, and in their one
-// stratum.
+// Unjudged adds orders that could not be judged: in the groups of both sides, once if that is the same group, and in
+// their one stratum.
 func (s Settled) Unjudged(c Counted, orders int64) {
 	s.plus(c.Legacy, SettledGroup{Unverified: orders})
 	if c.Projection != c.Legacy {
@@ -86,7 +86,7 @@ func (s Settled) plus(name string, g SettledGroup) {
 	s[name] = sum
 }
 
-// counts are the scan's counts with what settled.
+// counts returns the scan's counts with the outcomes.
 func (s Settled) counts(scanned []GroupCount) []GroupCount {
 	out := slices.Clone(scanned)
 	for i := range out {
@@ -96,7 +96,7 @@ func (s Settled) counts(scanned []GroupCount) []GroupCount {
 	return out
 }
 
-// strata are the scan's strata with the orders that could not be judged. Where ages are not told apart they stay nil.
+// strata returns the scan's strata with the orders that could not be judged. They stay nil if ages are not known.
 func (s Settled) strata(scanned []Stratum) []Stratum {
 	if scanned == nil {
 		return nil
@@ -108,7 +108,7 @@ func (s Settled) strata(scanned []Stratum) []Stratum {
 	for name, g := range s {
 		for age, n := range g.Ages {
 			where := Stratum{Group: name, Age: age}
-			orders[where] += 0 // one that only the projection has was counted nowhere
+			orders[where] += 0 // an order that only the projection has was not counted
 			unverified[where] += n
 		}
 	}

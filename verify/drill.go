@@ -14,14 +14,15 @@ import (
 // drillRows is how many rows of both sides are digested again, or read, in one go.
 const drillRows = 1_000_000
 
-// streamed is how many rows of a side are in hand at once. Rows may be wide.
+// streamed is how many rows of a side are in memory at once, because rows may be wide.
 const streamed = 64
 
-// errUnordered is returned when a side streams its keys out of order: a merge would then report nonsense.
+// errUnordered is returned if a side streams its keys out of order, because a merge would then give wrong results.
 var errUnordered = errors.New("keys came out of order; is the key's index damaged?")
 
-// drill goes from buckets that differ to the orders that do. A second level of digests narrows a bucket down
-// before rows are read, unless it turned out not to: with differences everywhere, reading at once is cheaper.
+// drill goes from buckets that differ to the orders that do. A second level of digests narrows a bucket down before
+// rows are read. If that has not helped before, it is left out: with differences everywhere, reading at once is
+// cheaper.
 func (w *walk) drill(ctx context.Context, differing buckets) error {
 	refine := w.indexed && !w.layout.ByBounds && w.layout.Shift > refineBits
 	total := int64(len(differing.byNumber))
@@ -45,7 +46,7 @@ func (w *walk) drill(ctx context.Context, differing buckets) error {
 }
 
 // parts groups buckets so that each part is a bounded amount of work. Without an index each part is a scan of the
-// table, so all is one part; rows are streamed either way.
+// table, so there is one part. Rows are streamed in both cases.
 func (w *walk) parts(b buckets) [][]int64 {
 	limit := int64(drillRows)
 	if !w.indexed {
@@ -65,8 +66,8 @@ func (w *walk) parts(b buckets) [][]int64 {
 	return out
 }
 
-// refine digests the given buckets again, 128 times finer, reads what differs, and tells whether that narrowed
-// the work down.
+// refine digests the given buckets again, 128 times finer, and reads what differs. It reports whether that narrowed the
+// work down.
 func (w *walk) refine(ctx context.Context, part []int64) (bool, error) {
 	fine := Layout{Shift: w.layout.Shift - refineBits}
 	differing, same, err := w.digest(ctx, DigestQuery{Layout: fine, Hash: w.hash, Parent: w.layout, Buckets: part}, 0)
@@ -103,7 +104,7 @@ func (w *walk) merge(ctx context.Context, l Layout, part []int64) (compared int6
 	g.Go(func() error {
 		for {
 			key, left, right := nextKey(legacy, projection)
-			// Checked first: beside a stream that broke off, all else would look like missing or phantom.
+			// This is checked first, because a stream that broke off makes all other orders look missing or phantom.
 			if err := errors.Join(legacy.failed(), projection.failed()); err != nil || len(left)+len(right) == 0 {
 				return err
 			}
@@ -120,7 +121,7 @@ func (w *walk) merge(ctx context.Context, l Layout, part []int64) (compared int6
 	return compared, g.Wait()
 }
 
-// rowStream is one side's rows in key order, with the next one in hand.
+// rowStream is one side's rows in key order, with the next one in memory.
 type rowStream struct {
 	rows    chan order.Row
 	head    order.Row
@@ -131,7 +132,7 @@ type rowStream struct {
 	scanErr error // why reading ended; set before rows is closed
 }
 
-// failed is why the stream is not what the side holds.
+// failed returns why the stream is not complete.
 func (s *rowStream) failed() error {
 	if s.err != nil || !s.started || s.ok {
 		return s.err
@@ -181,7 +182,7 @@ func (s *rowStream) take(key order.Key) []order.Row {
 	}
 }
 
-// nextKey returns the rows that each side has for the smallest key at hand; none on either at the end.
+// nextKey returns the rows that each side has for the smallest current key; none on either side at the end.
 func nextKey(legacy, projection *rowStream) (key order.Key, left, right []order.Row) {
 	l, haveLeft := legacy.peek()
 	r, haveRight := projection.peek()

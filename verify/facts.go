@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 )
 
-// Facts are what only one kind of pass knows: [SampleFacts], [FullFacts], [StreamFacts]. They are stored as one JSON value
-// whose names are part of the ledger's schema: changing one needs a migration.
+// Facts are what only one kind of pass knows: [SampleFacts], [FullFacts], [StreamFacts]. They are stored as one JSON
+// value whose names are part of the ledger's schema, so changing one needs a migration.
 type Facts interface {
-	// Settled returns the facts completed by what became of the pass's suspects after the scan had counted them.
+	// Settled returns the facts with the outcomes of the suspects that were settled after the scan.
 	Settled(Settled) Facts
 }
 
@@ -19,8 +19,8 @@ var decoders = map[PassKind]func(json.RawMessage) Facts{
 	StreamPass: decode[StreamFacts],
 }
 
-// UnknownFacts are facts that this program cannot read: of another kind, or with a part that it does not know. They are
-// kept as they are, and whoever judges a pass must not take them for empty.
+// UnknownFacts are facts that this program cannot read: of another kind, or with an unknown part. They are kept
+// unchanged, and must not be taken for empty.
 type UnknownFacts struct{ Raw json.RawMessage }
 
 // Settled returns them unchanged.
@@ -29,7 +29,7 @@ func (f UnknownFacts) Settled(Settled) Facts { return f }
 // MarshalJSON returns them as they were read.
 func (f UnknownFacts) MarshalJSON() ([]byte, error) { return f.Raw.MarshalJSON() }
 
-// DecodeFacts reads the facts of a pass of the kind; nil where there are none, as before the scan has ended.
+// DecodeFacts reads the facts of a pass of the kind; nil if there are none, as before the end of the scan.
 func DecodeFacts(kind PassKind, raw json.RawMessage) Facts {
 	if raw == nil {
 		return nil
@@ -56,10 +56,10 @@ type Rows struct {
 	Projection int64 `json:"projection_rows"`
 }
 
-// Larger is the number of the side that has more.
+// Larger is the number of rows of the larger side.
 func (r Rows) Larger() int64 { return max(r.Legacy, r.Projection) }
 
-// Changes counts lines of legacy's own record that should have an event, and those that have one; of drawn orders.
+// Changes counts, for drawn orders, lines of legacy's own record that should have an event, and those that have one.
 type Changes struct {
 	Recorded   int64 `json:"recorded"`
 	WithEvents int64 `json:"with_events"`

@@ -8,11 +8,11 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// compareFolded compares legacy with what the events make of every order, by the same walk as legacy and projection. An order
-// whose event was lost before the projection looks the same on both of its sides; only this finds it.
+// compareFolded compares legacy with every order according to the events, by the same walk as legacy and projection. If
+// an event was lost before the projection, legacy and projection may agree; only this comparison finds it.
 //
-// The walk has snapshots of its own, taken later. It only says which orders to compare: those are read in the pass's first
-// snapshots, in which they were counted, with their histories, and judged like all suspects.
+// The walk has its own snapshots, taken later. It only says which orders to compare. Those are read in the pass's first
+// snapshots, in which they were counted, with their histories, and are judged like all suspects.
 func (p *pass) compareFolded(ctx context.Context, first snapshots, scan *Scan, facts *FullFacts) error {
 	if p.c.Folded == nil {
 		return nil
@@ -39,14 +39,15 @@ func (p *pass) compareFolded(ctx context.Context, first snapshots, scan *Scan, f
 	return nil
 }
 
-// differing collects orders whose rows differ from what their events give, and compares them in all representations.
+// differing collects orders whose rows differ from their events, and compares them in all representations.
 type differing struct {
 	p     *pass
 	first snapshots   // of the pass
 	keys  []order.Key // not compared yet
 }
 
-// collect takes what the judge would find fault with: flawed histories too, be the rows as they may.
+// collect takes everything in which the judge would find a fault. This includes flawed histories, whatever the rows
+// are.
 func (d *differing) collect(ctx context.Context, key order.Key, legacy, events []order.Row) (bool, error) {
 	flawed := slices.ContainsFunc(events, func(r order.Row) bool { return r.Flawed })
 	if compare.Rows(d.p.c.Folded.Fields, key, legacy, events) == nil && !flawed {
@@ -59,7 +60,7 @@ func (d *differing) collect(ctx context.Context, key order.Key, legacy, events [
 	return true, d.compare(ctx)
 }
 
-// compare compares the collected orders, and queues those in which something is wrong.
+// compare compares the collected orders, and queues those with a fault.
 func (d *differing) compare(ctx context.Context) error {
 	keys := d.keys
 	d.keys = nil

@@ -14,30 +14,32 @@ import (
 )
 
 var (
-	// ErrDigestBlind is returned when a bucket with equal digests holds orders that differ: no digest can be trusted then.
+	// ErrDigestBlind is returned if a bucket with equal digests holds orders that differ. Then no digest can be
+	// trusted.
 	ErrDigestBlind = errors.New("orders differ although their digests are equal")
 	// ErrKeyTypes is returned when the two sides' keys are of different types.
 	ErrKeyTypes = errors.New("the keys of the two sides have different types")
-	// ErrNoHash is returned when the two servers do not even agree on MD5 of the same values.
+	// ErrNoHash is returned if the two servers do not even agree on MD5 of the same values.
 	ErrNoHash = errors.New("the two servers digest the same known values differently")
 )
 
 // FullFacts are what a full verification knows.
 type FullFacts struct {
 	Rows                 // of each side at its snapshot
-	Counts  []GroupCount `json:"counts"`           // rows per status at the snapshot; nil when not counted
-	Strata  []Stratum    `json:"strata"`           // legacy's rows by status and age; nil where ages are not told apart
-	Events  *EventsFacts `json:"events,omitempty"` // nil where legacy was not compared with the events
+	Counts  []GroupCount `json:"counts"`           // rows per status at the snapshot; nil if not counted
+	Strata  []Stratum    `json:"strata"`           // legacy's rows by status and age; nil if ages are not known
+	Events  *EventsFacts `json:"events,omitempty"` // nil if legacy was not compared with the events
 	Changes Changes      `json:"changes,omitzero"`
 }
 
-// EventsFacts are what a comparison of all of legacy with the events has shown, be it that there were none.
+// EventsFacts are the result of a comparison of all of legacy with the events. They also exist if there were no events.
 type EventsFacts struct {
-	Orders int64        `json:"orders"`          // that the events give, at a snapshot of theirs
+	Orders int64        `json:"orders"`          // orders that the events give, at the events' snapshot
 	Found  *EventsFound `json:"found,omitempty"` // nil until the pass has ended
 }
 
-// EventsFound is what a pass found wrong between legacy and the events. The ledger counts it when the pass ends.
+// EventsFound is the number of faults that a pass found between legacy and the events. The ledger counts them when the
+// pass ends.
 type EventsFound struct {
 	Without int64 `json:"without"` // orders of legacy without their events
 	Flawed  int64 `json:"flawed"`  // orders with an event that cannot be read or applied
@@ -60,7 +62,7 @@ type walk struct {
 	hash    Hash
 	layout  Layout
 	indexed bool
-	// differ is told of every key at hand, and says whether its rows disagree; differs counts those that do.
+	// differ is called for every current key, and reports whether its rows disagree. differs counts those that do.
 	differ  func(ctx context.Context, key order.Key, legacy, other []order.Row) (bool, error)
 	differs int64
 }
@@ -69,9 +71,9 @@ type walk struct {
 //
 // # Why nothing can be missed
 //
-// A bucket is a function of the key alone, so the buckets partition the key space of both sides, whatever keys
-// appear; the rows counted in them are the rows of the snapshot. A bucket is taken for equal only if every group in
-// it has the same number of rows and the same exact sum of row digests. A sample of equal buckets is read by value.
+// A bucket is a function of the key alone, so the buckets divide the key space of both sides, whatever keys appear. The
+// rows counted in them are the rows of the snapshot. A bucket counts as equal only if every group in it has the same
+// number of rows and the same exact sum of row digests. A sample of equal buckets is also read by value.
 func (p *pass) full(ctx context.Context, scan *Scan) error {
 	facts := &FullFacts{}
 	defer func() { scan.Facts = *facts }()
@@ -100,7 +102,7 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 		return err
 	}
 	if err := p.compareFolded(ctx, w.sides, scan, facts); err != nil {
-		scan.Coverage = 0.5 // of the two comparisons one was made
+		scan.Coverage = 0.5 // one of the two comparisons was made
 		return fmt.Errorf("comparing legacy with the events: %w", err)
 	}
 	if err := p.someChanges(ctx, w.sides.legacy, facts); err != nil {
@@ -111,7 +113,7 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 }
 
 // open begins both snapshots, proves that the two digest alike, and cuts the key space. It returns an estimate of the
-// rows of both, 0 where both are empty. The caller closes the snapshots unless there was an error.
+// rows of both sides; 0 if both are empty. The caller closes the snapshots unless there was an error.
 func (w *walk) open(ctx context.Context, legacy, other Side) (estimate int64, err error) {
 	w.keyType = legacy.KeyType()
 	if w.keyType != other.KeyType() {
@@ -137,8 +139,8 @@ func (w *walk) open(ctx context.Context, legacy, other Side) (estimate int64, er
 	return l.Rows + o.Rows, err
 }
 
-// agreedHash proves on known values that both servers digest alike, with a seed of this pass. A server that lacks
-// the native functions is as good a reason for the portable ones as two that disagree.
+// agreedHash proves on known values that both servers digest alike, with a seed of this pass. If a server lacks the
+// native functions, or the two disagree, the portable ones are used.
 func (p *pass) agreedHash(ctx context.Context, legacy, other Side) (Hash, error) {
 	h := Hash{Seed: int64(p.c.Random.Uint64())}
 	if agree, err := digestAlike(ctx, legacy, other, h); agree && err == nil {
@@ -205,10 +207,10 @@ func (w *walk) digest(ctx context.Context, q DigestQuery, estimate int64) (diffe
 	return differing, same, nil
 }
 
-// count fills in the row counts. Orders compared are the distinct keys of both sides: equal buckets hold the same
-// keys on both, and the drill-down adds those of the others.
+// count fills in the row counts. The compared orders are the distinct keys of both sides. Equal buckets hold the same
+// keys on both, and the drill-down adds the keys of the others.
 func (w *walk) count(differing, same buckets) {
-	groups := map[string]*GroupCount{} // by name: whatever reads alike is counted as one
+	groups := map[string]*GroupCount{} // by name, so that groups with the same name are counted as one
 	for _, part := range []buckets{differing, same} {
 		for _, b := range part.byNumber {
 			w.facts.Legacy += b.legacy
@@ -234,7 +236,7 @@ func (w *walk) count(differing, same buckets) {
 // confirmed is how many buckets with equal digests are read by value.
 const confirmed = 4
 
-// confirm reads a few buckets that are equal by digest: if their orders differ, no digest can be trusted.
+// confirm reads a few buckets that are equal by digest. If their orders differ, no digest can be trusted.
 func (w *walk) confirm(ctx context.Context, same buckets) error {
 	if !w.indexed {
 		return nil // each would be a scan of the table
@@ -254,7 +256,7 @@ func (w *walk) confirm(ctx context.Context, same buckets) error {
 	return nil
 }
 
-// pick takes a small part of a bucket: a second-level bucket where there are some.
+// pick takes a small part of a bucket: a second-level bucket if there are any.
 func (w *walk) pick(number int64) (Layout, []int64) {
 	if w.layout.ByBounds || w.layout.Shift <= refineBits {
 		return w.layout, []int64{number}

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// rowsPerBucket is what a bucket of the first level should hold: few enough to read again cheaply when it
-	// differs, many enough that the buckets of both sides fit into memory.
+	// rowsPerBucket is the intended size of a bucket of the first level: small enough to be read again cheaply if it
+	// differs, and large enough that the buckets of both sides fit into memory.
 	rowsPerBucket = 1024
-	// maxBuckets bounds the memory of a digest, on the server and here, for tables of any size.
+	// maxBuckets limits the memory of a digest, on the server and here, for tables of any size.
 	maxBuckets = 16_384
 	// refineBits makes buckets 128 times smaller at the second level: reading a few dozen rows finds one order.
 	refineBits = 7
@@ -24,7 +24,7 @@ const (
 	sparse = 1024
 )
 
-// layout cuts the key space of both sides. Only speed depends on the estimates in it.
+// layout cuts the key space of both sides. Its estimates influence only the speed.
 func layout(ctx context.Context, keyType order.KeyType, s snapshots, legacy, projection Extent) (Layout, error) {
 	larger, e := s.legacy, legacy
 	if projection.Rows > legacy.Rows {
@@ -63,7 +63,7 @@ func span(legacy, projection Extent) (uint64, error) {
 		}
 		low, high = min(low, from), max(high, to)
 	}
-	return uint64(high) - uint64(low), nil // exact even where high-low overflows an int64
+	return uint64(high) - uint64(low), nil // exact even if high-low overflows an int64
 }
 
 func nonEmpty(extents ...Extent) []Extent {

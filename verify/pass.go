@@ -19,9 +19,9 @@ const (
 // PassState is how far a pass has come.
 type PassState string
 
-// The states of a pass, in their order. A pass that ended early is Done with verdict unverified.
+// The states of a pass, in order. A pass that ended early is Done with the verdict unverified.
 const (
-	Scanning PassState = "scanning" // reading both sides; no lease means it was abandoned
+	Scanning PassState = "scanning" // reading both sides; without a live lease it was abandoned
 	Settling PassState = "settling" // everything was read; suspects wait for their recheck
 	Done     PassState = "done"     // has its final verdict
 )
@@ -35,7 +35,7 @@ type PairID string
 // MainPair is the one pair of a sidecar today.
 const MainPair PairID = "main"
 
-// Pass is one execution of a check, as the ledger remembers it.
+// Pass is one execution of a check, as stored in the ledger.
 type Pass struct {
 	ID          PassID
 	Pair        PairID
@@ -52,18 +52,18 @@ type Pass struct {
 
 // Scan is what a pass read, written once when the scan has ended.
 type Scan struct {
-	Compared   int64   // distinct orders that were compared; of a stream pass, looks at orders
-	Coverage   float64 // share of what the pass set out to compare that it did compare, 0..1
+	Compared   int64   // distinct orders that were compared; in a stream pass, the number of looks at orders
+	Coverage   float64 // share of the pass's orders that it did compare, 0..1
 	Reason     string  // why coverage is below 1; empty otherwise
 	Mismatches int64   // suspects that the scan found
-	Facts      Facts   // what only this kind of pass knows; nil where it never got so far
+	Facts      Facts   // what only this kind of pass knows; nil if it ended too early
 }
 
 // Result is how a pass ended.
 type Result struct {
 	Verdict    compare.Verdict
 	Diverged   int64  // orders found diverged, all of them
-	Lagging    int64  // orders still moving when rechecks ended (subset of what is left unverified)
+	Lagging    int64  // orders still moving when rechecks ended (a part of Unverified)
 	Unverified int64  // orders that could not be judged
 	Reason     string // why it is not a match, in a sentence
 }
@@ -71,7 +71,7 @@ type Result struct {
 // Suspect is an order in which a scan saw a mismatch that may still be lag. It waits in the ledger's queue.
 type Suspect struct {
 	Observation compare.Observation
-	Attempts    int       // looks at which the order had moved since the look before
+	Attempts    int       // looks at which the order had changed since the look before
 	FirstSeen   time.Time // of the mismatch, in this pass
 	Due         time.Time // not to be rechecked before
 	InSample    bool      // drawn uniformly, so it counts for the sample's bound
@@ -90,7 +90,8 @@ type Outcome struct {
 	Reason string // for unverified: why
 }
 
-// GivenUp is the result of a pass whose suspects nobody can judge any more, for a reason. What it had proven stays.
+// GivenUp returns the result of a pass whose suspects cannot be judged any more, with a reason. Proven divergences
+// stay.
 func (p Pass) GivenUp(t Tally, reason string) Result {
 	r := Result{
 		Verdict: compare.Unverified, Reason: reason, Diverged: t.Diverged, Lagging: t.Lagging,
@@ -102,7 +103,7 @@ func (p Pass) GivenUp(t Tally, reason string) Result {
 	return r
 }
 
-// DivergenceState is what has become of a divergence.
+// DivergenceState is the state of a divergence.
 type DivergenceState string
 
 // The states of a divergence. Accepted ones carry an expiry.
@@ -124,7 +125,7 @@ type Divergence struct {
 	Acceptance *Acceptance // nil unless Accepted
 }
 
-// Acceptance is that somebody answers for a divergence, until a time.
+// Acceptance says that somebody has accepted a divergence until a time.
 type Acceptance struct {
 	Who, Why  string
 	At, Until time.Time

@@ -12,7 +12,7 @@ import (
 // ErrAlreadyRun is returned when a scheduled run has a pass in the ledger already.
 var ErrAlreadyRun = errors.New("scheduled run was already done")
 
-// Start is what is known of a pass when it begins.
+// Start is what is known about a pass when it begins.
 type Start struct {
 	Kind        PassKind
 	Trigger     string    // "schedule" or "manual"
@@ -21,7 +21,7 @@ type Start struct {
 	At          time.Time
 }
 
-// Journal records passes. Every write returns lease.ErrFenced when the lease is not the job's newest or has run out.
+// Journal records passes. Every write returns lease.ErrFenced if the lease is not the job's newest or has expired.
 type Journal interface {
 	// Pair is the pair of tables whose passes are recorded.
 	Pair() PairID
@@ -35,16 +35,16 @@ type Journal interface {
 
 // Queue holds the suspects of passes until they are judged. It survives the process.
 type Queue interface {
-	// AddSuspects appends. A key that the pass has in the queue already is replaced if anything has moved; else it waits on as
-	// it did, so that looking at an order does not begin its wait anew.
+	// AddSuspects appends. If the pass has the key in the queue already, the entry is replaced only if the order has
+	// changed. Otherwise it keeps its wait, so that a look does not start the wait again.
 	AddSuspects(context.Context, lease.Lease, PassID, []Suspect) error
 	// DueSuspects returns up to limit suspects due at the given time, in key order.
 	DueSuspects(ctx context.Context, id PassID, at time.Time, limit int) ([]Suspect, error)
 	// NextDue returns how many suspects wait, and when the first of them is due.
 	NextDue(context.Context, PassID) (waiting int64, due time.Time, err error)
-	// Settle stores outcomes in one transaction: final ones leave the queue, diverged ones open a divergence or
-	// renew the open one, matches resolve the open one, each under the pass's fingerprint; all others go back with their
-	// new due time. Tallies of final verdicts are kept by pass.
+	// Settle stores outcomes in one transaction. Final ones leave the queue; diverged ones open a divergence or renew
+	// the open one; matches resolve the open one, each under the pass's fingerprint. All others go back with their new
+	// due time. Tallies of final verdicts are kept by pass.
 	Settle(context.Context, lease.Lease, PassID, []Outcome, time.Time) error
 }
 
@@ -58,12 +58,13 @@ type Tally struct {
 type Findings interface {
 	// Tally counts the outcomes of a pass so far.
 	Tally(context.Context, PassID) (Tally, error)
-	// OpenKeys returns up to limit orders with an open or accepted divergence of their rows (order.RowHops) under the pass's fingerprint, in key order, after the
-	// given key. What was found under another fingerprint is none of the pass's business: it may compare less.
+	// OpenKeys returns up to limit orders with an open or accepted divergence of their rows (order.RowHops) under the
+	// pass's fingerprint, in key order, after the given key. Divergences under another fingerprint are not returned,
+	// because the pass may compare less.
 	OpenKeys(ctx context.Context, id PassID, after order.Key, limit int) ([]order.Key, error)
 }
 
-// Ledger is all that a pass needs to remember.
+// Ledger is what a pass stores and reads.
 type Ledger interface {
 	Journal
 	Queue

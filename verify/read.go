@@ -11,7 +11,8 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// reading is what one look read of some orders, by key. Rows are read first, then the events, then legacy's own record.
+// reading is what one look has read of some orders, by key. It reads first the rows, then the events, then legacy's own
+// record.
 type reading struct {
 	legacy, projection map[order.Key][]order.Row
 	events             map[order.Key][]order.Event
@@ -19,7 +20,7 @@ type reading struct {
 	system             compare.System
 }
 
-// of is what was read of one order.
+// of returns what was read of one order.
 func (r reading) of(key order.Key) compare.Reading {
 	out := compare.Reading{
 		System: r.system, Key: key, Legacy: r.legacy[key], Projection: r.projection[key], Events: r.events[key],
@@ -30,7 +31,7 @@ func (r reading) of(key order.Key) compare.Reading {
 	return out
 }
 
-// Read looks at some orders once, as passes do before they judge, in snapshots of its own.
+// Read looks at some orders once, as passes do before they judge, in its own snapshots.
 func (c *Comparison) Read(ctx context.Context, keys []order.Key) ([]compare.Reading, error) {
 	r, err := (&pass{c: c}).readAll(ctx, keys)
 	if err != nil {
@@ -43,7 +44,7 @@ func (c *Comparison) Read(ctx context.Context, keys []order.Key) ([]compare.Read
 	return out, nil
 }
 
-// readAll reads everything that is known of some orders, in snapshots of its own.
+// readAll reads everything that is known of some orders, in its own snapshots.
 func (p *pass) readAll(ctx context.Context, keys []order.Key) (reading, error) {
 	s, err := p.c.begin(ctx)
 	if err != nil {
@@ -64,8 +65,8 @@ func (p *pass) readAll(ctx context.Context, keys []order.Key) (reading, error) {
 	return r, err
 }
 
-// mark notes the time of the snapshots, which is what all that is read through them is true of, and how far the
-// follower is. Not knowing the latter only means that patience decides alone.
+// mark notes the time of the snapshots, at which everything read through them is true, and how far the projection is.
+// If the latter is not known, only waiting tells lag from divergence.
 func (p *pass) mark(ctx context.Context, s snapshots) error {
 	p.at = p.c.Now()
 	_, follower := byRole(p.c, s.legacy, s.projection)
@@ -77,7 +78,7 @@ func (p *pass) mark(ctx context.Context, s snapshots) error {
 	return nil
 }
 
-// readRows reads the same keys on both sides, and learns how wide rows are.
+// readRows reads the same keys on both sides, and measures the width of rows.
 func (p *pass) readRows(ctx context.Context, s snapshots, keys []order.Key) (reading, error) {
 	legacy, projection, err := both(s, func(n Snapshot) ([]order.Row, error) { return n.Rows(ctx, keys) })
 	if err != nil {
@@ -104,8 +105,8 @@ func byKey(rows []order.Row) map[order.Key][]order.Row {
 	return out
 }
 
-// readEvents adds the histories of orders whose rows were read already: a row must not be newer than the history that it is
-// judged by. There is nothing to read where no event store is configured.
+// readEvents adds the histories of orders whose rows were already read, because a row must not be newer than the
+// history that judges it. Without an event store it reads nothing.
 func (p *pass) readEvents(ctx context.Context, s snapshots, keys []order.Key, r *reading) (err error) {
 	if p.c.Events == nil || len(keys) == 0 {
 		return nil
@@ -121,31 +122,31 @@ func (p *pass) readEvents(ctx context.Context, s snapshots, keys []order.Key, r 
 	return err
 }
 
-// manySilent is how many orders must have been written since the newest event of all before the shadow writer is
-// thought to have stopped, rather than to have lost the last event.
+// manySilent is how many orders must have been written since the newest event before the shadow writer counts as
+// stopped. With fewer, only the last event may be lost.
 const manySilent = 3
 
-// silentSince is true where the truth has several orders written since a time. Without an index on the time of a change
-// nothing tells.
+// silentSince returns true if the truth has several orders that were written since a time. Without an index on the time
+// of a change it returns false.
 func silentSince(ctx context.Context, truth Snapshot, newest time.Time) (bool, error) {
 	changes, err := recentChanges(ctx, truth, manySilent)
 	old := func(c Change) bool { return !c.At.After(newest) }
 	return len(changes) >= manySilent && !slices.ContainsFunc(changes, old), err
 }
 
-// readRecords reads what legacy recorded of some orders; nil where there is nothing to ask, or it could not be read. Only
-// orders that are about to be judged are worth it. Where changes are counted it is read before the events: what is in it then
-// must have its event, and an event that came later does no harm.
+// readRecords reads what legacy recorded of some orders; nil if there is no record, or it could not be read. It is read
+// only for orders that are about to be judged. If changes are counted it is read before the events: an entry in it must
+// have its event, and a later event does no harm.
 //
-// A record that cannot be read takes nothing from the pass but what it would have told, the cause: an audit log without an
-// index may be too slow. Rows that are hidden from the role are an error: what is left of the record may accuse the innocent.
+// If a record cannot be read, the pass only lacks what it would have told, the cause. An audit log without an index may
+// be too slow. Rows that are hidden from the role are an error, because the visible rest may lead to a wrong judgement.
 func (p *pass) readRecords(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
 	if p.c.Events == nil || p.c.Records == nil || len(keys) == 0 {
 		return nil, nil
 	}
 	records, err := p.c.Records.Records(ctx, keys)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrHidden) {
-		p.c.Log.WarnContext(ctx, "legacy's own record could not be read: changes are not counted, and causes are told without it", slog.String("error", err.Error()))
+		p.c.Log.WarnContext(ctx, "legacy's own record could not be read: changes are not counted, and causes do not use it", slog.String("error", err.Error()))
 		return nil, nil
 	}
 	return records, err

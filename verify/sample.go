@@ -14,7 +14,7 @@ import (
 type SampleFacts struct {
 	Rows              // of each side, estimated
 	Sampled int64     `json:"sampled"` // orders drawn uniformly, of those compared
-	Strata  []Stratum `json:"strata"`  // what was compared by status and age; nil where the sample broke off
+	Strata  []Stratum `json:"strata"`  // what was compared by status and age; nil if the sample broke off
 	Changes Changes   `json:"changes,omitzero"`
 }
 
@@ -24,11 +24,11 @@ func (f SampleFacts) Settled(s Settled) Facts {
 	return f
 }
 
-// recent is the share of a sample's size that is looked at beside it, of the orders changed last.
+// recent is the share of a sample's size that is added for the orders changed last.
 const recent = 10 // one in ten
 
-// sample draws orders uniformly from the key space of both sides, and adds the strata that a uniform draw rarely
-// holds: the orders changed last, and those with an open divergence. Only the uniform part counts for a bound.
+// sample draws orders uniformly from the key space of both sides, and adds groups that a uniform draw rarely holds: the
+// orders changed last, and those with an open divergence. Only the uniform part counts for a bound.
 func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 	s, err := p.c.begin(ctx)
 	if err != nil {
@@ -54,7 +54,7 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 		return err
 	}
 	if facts.Sampled = d.compared; facts.Sampled == 0 {
-		scan.Reason = "the keys are too sparse to be drawn from their range; of a table or materialized view on both sides rows can be drawn"
+		scan.Reason = "the keys are too sparse to be drawn from their range; if both sides are tables or materialized views, rows can be drawn"
 	}
 	if err := d.changed(ctx); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 	return nil
 }
 
-// draw collects a sample. An order counts once, in the first stratum that has it.
+// draw collects a sample. An order counts once, in the first group that has it.
 type draw struct {
 	p        *pass
 	sides    snapshots
@@ -80,8 +80,8 @@ type draw struct {
 	changes  Changes // of the orders drawn uniformly
 }
 
-// uniform draws by key where keys are integers, which is cheap and needs nothing of the table, and by address where
-// they are too sparse for that, or none.
+// uniform draws by key if keys are integers, which is cheap and needs nothing of the table. It draws by address if they
+// are not integers, or too sparse.
 func (d *draw) uniform(ctx context.Context, legacy, projection Extent) error {
 	if d.p.c.Legacy.KeyType() != order.KeyInteger {
 		return d.byAddress(ctx, legacy, projection)
@@ -95,7 +95,7 @@ func (d *draw) uniform(ctx context.Context, legacy, projection Extent) error {
 		return err
 	}
 	err = d.byAddress(ctx, legacy, projection)
-	if errors.Is(err, ErrNotIndexed) { // what was drawn is uniform, only less than asked for
+	if errors.Is(err, ErrNotIndexed) { // the draw is still uniform, only smaller
 		return nil
 	}
 	return err
@@ -104,18 +104,18 @@ func (d *draw) uniform(ctx context.Context, legacy, projection Extent) error {
 const (
 	// sparseDraw is how many possible keys there may be for one order before drawing keys misses too often.
 	sparseDraw = 50
-	// probed is how many keys are tried at least to find out.
+	// probed is the least number of keys that are tried to find out.
 	probed = 2000
-	// maxTried bounds the keys tried for a sample, whatever the table holds.
+	// maxTried limits the keys tried for a sample, whatever the table holds.
 	maxTried = 1_000_000
-	// maxRead is how many keys are read at once, where rows are not wide.
+	// maxRead is how many keys are read at once, if rows are not wide.
 	maxRead = 20_000
 )
 
-// byKey draws keys uniformly from the range of both sides and keeps those that either side has: each order has the
-// same chance, the phantom and the missing one too, and gaps between keys do not matter (rejection sampling). How
-// many keys it takes is learned from the keys tried; the estimated rows only say how many to begin with. It returns
-// false where there are too few orders between the keys to go on.
+// byKey draws keys uniformly from the range of both sides and keeps those that either side has. Each order has the same
+// chance, including phantoms and missing ones, and gaps between keys do not matter (rejection sampling). The keys tried
+// so far say how many more are needed; the estimated rows only give the first number. It returns false if there are too
+// few orders between the keys.
 func (d *draw) byKey(ctx context.Context, first int64, span uint64, rows int64) (dense bool, err error) {
 	tried := map[uint64]bool{}
 	begin := 1.02*float64(d.size)*(float64(span)+1)/float64(rows) + 16
@@ -143,7 +143,7 @@ func (d *draw) byKey(ctx context.Context, first int64, span uint64, rows int64) 
 	}
 }
 
-// stillToTry is how many keys it should take to find what is missing.
+// stillToTry estimates how many keys must be tried to find the missing orders.
 func (d *draw) stillToTry(tried int) int {
 	missing := float64(int64(d.size) - d.compared)
 	return min(int(1.02*missing*float64(tried)/float64(max(d.compared, 1)))+16, maxRead)
@@ -170,8 +170,8 @@ func smallest(extents ...Extent) int64 {
 	return slices.Min(keys)
 }
 
-// byAddress draws rows of both sides by their address in the file, at the same rate. What is drawn from the
-// projection counts only if legacy does not have it, so that each order has one chance, on one side.
+// byAddress draws rows of both sides by their address in the file, at the same rate. A row drawn from the projection
+// counts only if legacy does not have it, so that each order has one chance, on one side.
 func (d *draw) byAddress(ctx context.Context, legacy, projection Extent) error {
 	drawn, err := d.sides.legacy.Draw(ctx, d.p.c.Random, d.size)
 	if err != nil {
@@ -211,8 +211,8 @@ func (d *draw) readPhantoms(ctx context.Context, keys []order.Key) error {
 	return nil
 }
 
-// read reads keys on both sides and compares those that exist. A uniform sample ends at its size, which favours
-// nobody, since the keys come in the order in which they were drawn.
+// read reads keys on both sides and compares those that exist. A uniform sample ends at its size. That favours no
+// order, because keys come in the order in which they were drawn.
 func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool) error {
 	for len(keys) > 0 {
 		part := keys[:min(d.p.batchSize(maxRead), len(keys))]
@@ -235,7 +235,7 @@ func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool) error {
 	return nil
 }
 
-// fresh are the keys that are wanted and were not compared before, each once, in their order.
+// fresh returns the keys that are wanted and were not compared before, each once, in order.
 func (d *draw) fresh(keys []order.Key, wanted func(order.Key) bool) []order.Key {
 	out := make([]order.Key, 0, len(keys))
 	twice := map[order.Key]bool{}
@@ -276,8 +276,8 @@ func (d *draw) compareAll(ctx context.Context, keys []order.Key, r reading, inSa
 	return nil
 }
 
-// changed adds the orders that either side changed last. Without an index on the time of a change there is no
-// such stratum: it would cost a scan.
+// changed adds the orders that either side changed last. Without an index on the time of a change there is no such
+// group, because it would cost a scan.
 func (d *draw) changed(ctx context.Context) error {
 	limit := max(d.size/recent, 1)
 	legacy, projection, err := both(d.sides, func(n Snapshot) ([]Change, error) { return recentChanges(ctx, n, limit) })

@@ -10,8 +10,8 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// settle rechecks the suspects of the pass, each when it is due, until none is left. Reads that fail are tried
-// again after a window, as often as an order is looked at, before the pass is given up.
+// settle rechecks the suspects of the pass, each when it is due, until none is left. After a failed read it tries again
+// a window later. It gives the pass up after as many failures as an order has rechecks.
 func (p *pass) settle(ctx context.Context) error {
 	var total int64
 	failures := 0
@@ -48,8 +48,8 @@ func (p *pass) settle(ctx context.Context) error {
 	}
 }
 
-// recheck looks again at all suspects that are due by now, a batch at a time. It tells apart what the sides (unread)
-// and what the ledger refused.
+// recheck looks again at all suspects that are due now, a batch at a time. Its errors distinguish what the sides could
+// not read (unread) from what the ledger refused.
 func (p *pass) recheck(ctx context.Context) (unread, err error) {
 	for now := p.c.Now(); ; {
 		suspects, err := p.c.Ledger.DueSuspects(ctx, p.id, now, p.batchSize(batch))
@@ -83,7 +83,7 @@ func (p *pass) outcomes(ctx context.Context, suspects []Suspect) ([]Outcome, err
 	return outcomes, nil
 }
 
-// outcome is what becomes of a suspect by one more look at it.
+// outcome returns the result of one more look at a suspect.
 func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 	was := suspect.Observation
 	j := p.c.Settle.Judge(was, is, suspect.Attempts, suspect.FirstSeen)
@@ -102,9 +102,9 @@ func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 	return Outcome{Suspect: suspect, Verdict: j.Verdict, Final: j.Final, Reason: j.Reason}
 }
 
-// revisit looks at every order with an open divergence: one that agrees by now is resolved, one that does not
-// becomes a suspect of this pass, unless it is known as one, and its divergence is renewed when it is judged. It
-// returns how many of them were not known.
+// revisit looks at every order with an open divergence. An order that agrees now is resolved. One that does not becomes
+// a suspect of this pass, unless it is one already, and its divergence is renewed when it is judged. revisit returns
+// how many were new.
 func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) bool) (int64, error) {
 	var after order.Key
 	var more int64

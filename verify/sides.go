@@ -10,9 +10,9 @@ import (
 )
 
 var (
-	// ErrNotIndexed is returned where an answer would need a scan because the column has no index.
+	// ErrNotIndexed is returned if an answer would need a scan because the column has no index.
 	ErrNotIndexed = errors.New("column has no index")
-	// ErrHidden is returned where row-level security hides rows from the role: what it cannot see was not compared.
+	// ErrHidden is returned if row-level security hides rows from the role. Hidden rows were not compared.
 	ErrHidden = errors.New("rows are hidden from the role")
 )
 
@@ -23,7 +23,7 @@ type Side interface {
 	Role() order.Role
 	// KeyType is the type of the side's key column.
 	KeyType() order.KeyType
-	// Begin fixes a snapshot: all that is read through it is of one instant.
+	// Begin fixes a snapshot: everything that is read through it is of one instant.
 	Begin(context.Context) (Snapshot, error)
 	// Probe returns the digests of a table of known values, one per value, computed by the side's own server.
 	Probe(context.Context, Hash) ([]int64, error)
@@ -31,26 +31,26 @@ type Side interface {
 
 // Snapshot reads one side at one instant. It is for one goroutine at a time and must be closed.
 type Snapshot interface {
-	// Extent tells the bounds and the size of the key space.
+	// Extent returns the bounds and the size of the key space.
 	Extent(context.Context) (Extent, error)
 	// Bounds returns some 10,000 keys, sorted, that cut the key space into parts of roughly equal size.
 	Bounds(context.Context, Extent) ([]order.Key, error)
-	// Digests returns one digest per bucket and group that has rows, in no particular order. A flawed row's is that of no
-	// other row. An empty list of ranges
-	// stands for everything, rows with a NULL key included. Progress is called with the rows digested so far.
+	// Digests returns one digest per bucket and group that has rows, in no particular order. A flawed row has a digest
+	// that no other row has. An empty list of ranges means everything, including rows with a NULL key. Progress is
+	// called with the rows digested so far.
 	Digests(ctx context.Context, q DigestQuery, progress func(rows int64)) ([]Digest, error)
 	// Scan calls fn for every row in the buckets, ordered by key (integers by value, the others by bytes).
 	Scan(ctx context.Context, l Layout, buckets []int64, fn func(order.Row) error) error
 	// Rows returns the rows with these keys, in no particular order; a key may have none, or several.
 	Rows(ctx context.Context, keys []order.Key) ([]order.Row, error)
-	// Draw returns about n keys drawn uniformly from the rows of this side, whatever the size of the table. It
-	// returns ErrNotIndexed where that cannot be had, a view for one.
+	// Draw returns about n keys drawn uniformly from the rows of this side, whatever the size of the table. It returns
+	// ErrNotIndexed if that is impossible, for example for a view.
 	Draw(ctx context.Context, rng Random, n int) ([]order.Key, error)
-	// Changed returns up to limit of the newest changes that rows show, the newest first; one of a row, and none whose time
-	// is of the future by the side's clock. It returns ErrNotIndexed rather than scan.
+	// Changed returns up to limit of the newest changes that rows show, newest first, at most one for a row. It leaves
+	// out times in the future by the side's clock. It returns ErrNotIndexed instead of scanning.
 	Changed(ctx context.Context, limit int) ([]Change, error)
-	// NewestChange is the newest change that any row shows, the future left out; zero where no column tells. ErrNotIndexed
-	// rather than scan.
+	// NewestChange is the newest change that any row shows, except for the future; zero if no column tells it. It
+	// returns ErrNotIndexed instead of scanning.
 	NewestChange(context.Context) (time.Time, error)
 	// Close ends the snapshot. It may be called twice.
 	Close()
@@ -62,7 +62,7 @@ type Change struct {
 	At  time.Time // in UTC
 }
 
-// recentChanges are up to limit of a side's newest changes; none where telling them would need a scan.
+// recentChanges returns up to limit of a side's newest changes; none if that would need a scan.
 func recentChanges(ctx context.Context, n Snapshot, limit int) ([]Change, error) {
 	changes, err := n.Changed(ctx, limit)
 	if errors.Is(err, ErrNotIndexed) {
@@ -71,7 +71,7 @@ func recentChanges(ctx context.Context, n Snapshot, limit int) ([]Change, error)
 	return changes, err
 }
 
-// distinct are the keys, each once, sorted. It sorts in place.
+// distinct returns the keys, each once, sorted. It sorts in place.
 func distinct(keys []order.Key) []order.Key {
 	slices.Sort(keys)
 	return slices.Compact(keys)
@@ -83,17 +83,17 @@ type Random interface {
 	Uint64() uint64
 }
 
-// Extent is what a side knows of its key space without a scan.
+// Extent is what a side knows about its key space without a scan.
 type Extent struct {
 	Empty    bool
-	Min, Max order.Key // of integer keys; others have them in whatever order the side has an index
+	Min, Max order.Key // of integer keys; the order of other keys depends on the side's index
 	Rows     int64     // the planner's estimate; exact only by chance
-	// Indexed is true where reading a range of keys costs what the range holds, not what the table holds.
+	// Indexed is true if the cost of reading a range of keys depends on the range, not on the table.
 	Indexed bool
 }
 
-// Layout cuts the key space into buckets. Every key falls into exactly one bucket, on both sides alike, because
-// the bucket is a function of the key alone: below the first and above the last known key too.
+// Layout cuts the key space into buckets. Every key is in exactly one bucket, the same on both sides, because the
+// bucket is a function of the key alone. This includes keys below the first and above the last known one.
 type Layout struct {
 	// Shift is for integer keys: the bucket is key >> Shift, which floors, for negative keys too.
 	Shift uint

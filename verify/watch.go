@@ -10,43 +10,43 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// StreamPass is the kind of the pass that compares the orders of which the stream brings events, or which legacy changes.
+// StreamPass is the pass that compares the orders with new events on the stream, or that legacy changed.
 const StreamPass PassKind = "stream"
 
-// StreamFacts are what a pass of the stream knows beside the core of a pass: nothing yet.
+// StreamFacts are what only a pass of the stream knows: nothing yet.
 type StreamFacts struct{}
 
 // Settled returns them.
 func (f StreamFacts) Settled(Settled) Facts { return f }
 
-// ChangedOrders are orders of which the stream brought an event lately, or which legacy changed. They survive the process.
+// ChangedOrders are orders with recent events on the stream, or that legacy changed recently. They survive the process.
 type ChangedOrders interface {
-	// MarkChanged marks orders, as the stream's events do. It returns false, and has marked none, before the follower has
-	// first written its state.
+	// MarkChanged marks orders, as events of the stream do. Before the follower has first written its state it returns
+	// false and marks nothing.
 	MarkChanged(ctx context.Context, l lease.Lease, fingerprint string, keys []order.Key, at time.Time) (bool, error)
-	// ChangedAfter returns up to limit orders that were marked behind a mark, in the order of their marks, and the last one's
-	// mark. An order that is marked again has a new mark.
+	// ChangedAfter returns up to limit orders that were marked after a mark, in the order of their marks, and the last
+	// one's mark. An order that is marked again has a new mark.
 	ChangedAfter(ctx context.Context, fingerprint string, after int64, limit int) (keys []order.Key, mark int64, err error)
-	// ForgetChanged drops what was marked before a time, up to a mark.
+	// ForgetChanged deletes marks from before a time, up to a mark.
 	ForgetChanged(ctx context.Context, l lease.Lease, fingerprint string, upTo int64, before time.Time) error
 }
 
-// Watching is how orders are watched, and how long.
+// Watching says how orders are watched, and how long.
 type Watching struct {
 	Changed ChangedOrders
 	Every   time.Duration // between two looks
-	Length  time.Duration // of looking; what has not settled then is waited for
-	// Scanned is called when nothing more is scanned, so that another Watch can begin while this one's suspects settle;
-	// may be nil. It is not called where the pass breaks off before.
+	Length  time.Duration // of looking; after that only suspects are waited for
+	// Scanned is called when the scan has ended, so that another Watch can begin while this one's suspects settle; may
+	// be nil. It is not called if the pass breaks off before.
 	Scanned func()
 }
 
-// Watch compares orders as events of them come in, and as legacy changes them, until a time has passed and something was
-// compared: what has not settled after the window is diverged, which is known seconds later and not at the next full
-// pass. An event that was lost is known of by legacy's change alone.
+// Watch compares orders as their events come in and as legacy changes them, until a time has passed and something was
+// compared. An order that has not settled after the window is diverged. This is known within seconds and not at the
+// next full pass. A lost event is known only by legacy's change.
 //
-// A process that ends in between loses nothing: orders stay marked until they must have been judged, and the next Watch looks
-// at them anew.
+// A process that ends in between loses nothing: orders stay marked until they must have been judged, and the next Watch
+// looks at them again.
 func (c *Comparison) Watch(ctx context.Context, l lease.Lease, s Start, how Watching) (Pass, error) {
 	s.Kind = StreamPass
 	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
@@ -75,19 +75,19 @@ type watch struct {
 	changed     ChangedOrders
 	fingerprint string
 	after       int64 // the mark of the order compared last
-	// known are the newest changes of legacy that were there a look ago, which are marked; nil before the first.
+	// known are the newest changes of legacy at the look before, whose orders are marked; nil before the first look.
 	known map[Change]bool
 }
 
 const (
-	// newestChanges is how many of legacy's newest changes a look asks for. Where more come in between two looks, the older
-	// ones of them are left to the stream, and to samples and full verification.
+	// newestChanges is how many of legacy's newest changes a look reads. If more come in between two looks, the older
+	// ones are left to the stream, samples and full verification.
 	newestChanges = 1000
-	// firstChanges is the same for the first look: nobody may have looked for a while.
+	// firstChanges is the same for the first look, which may come after a pause.
 	firstChanges = 10_000
 )
 
-// once looks at the orders that were marked since, and again at the suspects that are due.
+// once looks at the orders that were marked since the last look, and again at the suspects that are due.
 func (w *watch) once(ctx context.Context) (compared int64, err error) {
 	if err := w.markChanged(ctx); err != nil {
 		return 0, err
@@ -110,13 +110,13 @@ func (w *watch) once(ctx context.Context) (compared int64, err error) {
 	if err := errors.Join(err, unread); err != nil {
 		return compared, err
 	}
-	// By then every order has been judged, or given up.
+	// Every order has been judged or given up until now.
 	judged := w.p.c.Settle.MaxLag + time.Duration(w.p.c.Settle.Rechecks+2)*w.p.c.Settle.Window
 	return compared, w.changed.ForgetChanged(ctx, w.p.lease, w.fingerprint, w.after, w.p.c.Now().Add(-judged))
 }
 
-// markChanged marks the orders of legacy's newest changes that were not there a look ago. Without an index on the time of a change
-// there are none.
+// markChanged marks the orders of legacy's newest changes that are new since the last look. Without an index on the
+// time of a change there are none.
 func (w *watch) markChanged(ctx context.Context) error {
 	limit := newestChanges
 	if w.known == nil {
@@ -157,7 +157,7 @@ func (w *watch) changes(ctx context.Context, limit int) ([]Change, error) {
 	return recentChanges(ctx, s, limit)
 }
 
-// compare compares the orders: those that agree have their divergences resolved, the others become suspects.
+// compare compares the orders. Divergences of those that agree are resolved; the others become suspects.
 func (w *watch) compare(ctx context.Context, keys []order.Key) error {
 	s, err := w.p.c.begin(ctx)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 func goReport() Report {
 	r := Report{
 		Version: "0.2.0", Revision: "3b216b1", Confidence: 0.95, MaxRatio: 0.001,
-		Limits: []string{"Only the 6 mapped fields are compared; a difference in any other column is not seen."},
+		Limits: []string{"Only the 6 mapped fields are compared; a difference in any other column is not found."},
 		Full: &gate.Pass{
 			ID: 41, Kind: "full", Verdict: "match", StartedAt: now.Add(-6 * time.Hour), FinishedAt: now.Add(-6*time.Hour + 12*time.Second),
 			LegacyRows: 9_200_000, ProjectionRows: 9_200_000, Compared: 9_200_000, Coverage: 1,

@@ -16,14 +16,14 @@ import (
 	"github.com/nordvarg/crosscheck/web"
 )
 
-// acceptCommand lets somebody answer for a divergence that cannot be repaired, as a mark on the topic.
+// acceptCommand lets somebody accept a divergence that cannot be repaired, such as a message on the topic.
 type acceptCommand struct {
 	OrderID  string    `arg:"" help:"The order, as verify, gate and the report name it."`
-	Hop      order.Hop `help:"Between which representations, where the order has divergences at several hops." placeholder:"HOP"`
-	Why      string    `help:"Why it may stay." placeholder:"TEXT"`
-	Until    string    `help:"Until when: a time, or a date, which ends as that day begins in UTC. It is open again from then on." placeholder:"TIME"`
-	As       string    `help:"Who answers for it. Default: the user at this machine." placeholder:"WHO"`
-	Withdraw bool      `help:"Open it again."`
+	Hop      order.Hop `help:"The hop; needed if the order has divergences at several hops." placeholder:"HOP"`
+	Why      string    `help:"Why the divergence may stay." placeholder:"TEXT"`
+	Until    string    `help:"Until when: a time, or a date (the beginning of that day in UTC). Then it is open again." placeholder:"TIME"`
+	As       string    `help:"Who accepts it. Default: the user at this machine." placeholder:"WHO"`
+	Withdraw bool      `help:"Take the acceptance back; the divergence is open again."`
 	JSON     bool      `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 }
 
@@ -55,7 +55,7 @@ func (a *acceptCommand) run(ctx context.Context, p *program) (int, error) {
 	return exitAgrees, err
 }
 
-// until is zero where the acceptance is withdrawn.
+// until returns zero if the acceptance is withdrawn.
 func (a *acceptCommand) until(now time.Time) (time.Time, error) {
 	switch {
 	case a.Withdraw && (a.Why != "" || a.Until != ""):
@@ -63,7 +63,7 @@ func (a *acceptCommand) until(now time.Time) (time.Time, error) {
 	case a.Withdraw:
 		return time.Time{}, nil
 	case strings.TrimSpace(a.Why) == "" || a.Until == "":
-		return time.Time{}, withHint(errWhyAndUntil, "nothing is accepted for ever, or without a reason")
+		return time.Time{}, withHint(errWhyAndUntil, "give a reason and an end; nothing is accepted for ever")
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.Parse(layout, a.Until); err == nil && t.After(now) {
@@ -73,7 +73,8 @@ func (a *acceptCommand) until(now time.Time) (time.Time, error) {
 	return time.Time{}, withHint(fmt.Errorf("%w: %q", errUntil, a.Until), "such as 2999-12-01T08:00:00Z or 2999-12-01")
 }
 
-// answer writes it into the ledger, under the fingerprint in force: what was found under another is no evidence any more.
+// answer writes it into the ledger, under the current fingerprint. A divergence under another fingerprint is no
+// evidence any more.
 func (a *acceptCommand) answer(ctx context.Context, p *program, c *config.Config, by verify.Acceptance) (verify.Divergence, error) {
 	s, err := openSides(ctx, c, nil)
 	if err != nil {
@@ -103,9 +104,9 @@ func explainAccept(err error) error {
 	case errors.Is(err, ledger.ErrNotOpen):
 		return withHint(err, "crosscheck gate --report FILE.html lists what is open and accepted under the present configuration")
 	case errors.Is(err, ledger.ErrAcceptedBy):
-		return withHint(err, "take it back first with --withdraw, then accept it")
+		return withHint(err, "withdraw it first with --withdraw, then accept it")
 	case errors.Is(err, ledger.ErrSeveralHops):
-		return withHint(err, "say which one with --hop")
+		return withHint(err, "choose one with --hop")
 	}
 	return err
 }
@@ -120,6 +121,6 @@ func acceptText(d web.Divergence) string {
 	if by == nil {
 		return "open again: " + what
 	}
-	return fmt.Sprintf("accepted by %s until %s: %s: %s. It is open again from then on, or as soon as it becomes another.",
+	return fmt.Sprintf("accepted by %s until %s: %s: %s. It is open again after that time, or as soon as it changes.",
 		by.Who, human.Instant(by.Until), what, by.Why)
 }

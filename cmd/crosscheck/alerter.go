@@ -17,12 +17,12 @@ var (
 	_ alerts.Outbox = (*ledger.Ledger)(nil)
 )
 
-// alert tells people until ctx ends; at once where nobody is to be told.
+// alert sends alerts until ctx ends. It returns at once if no alerts are configured.
 func (s *sidecar) alert(ctx context.Context, known board.Sources) error {
 	if !s.config.Alerts.Given() {
 		return nil
 	}
-	known.Following = time.Now() // not before the ledger could be reached: then nobody could follow
+	known.Following = time.Now() // not before the ledger was reached, because nothing could be followed until then
 	a := &alerts.Alerter{
 		Book: s.ledger, Outbox: s.ledger, Leases: s.ledger, Sender: sender(s.config.Alerts.Slack),
 		Facts: func(ctx context.Context) (incident.Facts, error) {

@@ -12,14 +12,14 @@ import (
 )
 
 type alertsCommand struct {
-	Test alertsTestCommand `cmd:"" help:"Send one message and say where it went."`
+	Test alertsTestCommand `cmd:"" help:"Send a test message and print where it went."`
 }
 
 type alertsTestCommand struct{}
 
-var errNoAlerts = errors.New("nobody is to be alerted")
+var errNoAlerts = errors.New("no alerts are configured")
 
-// run sends a message past the outbox: it is to show whether token and channel are right.
+// run sends a message without the outbox, to test token and channel.
 func (a *alertsTestCommand) run(ctx context.Context, p *program) (int, error) {
 	c, err := p.load()
 	if err != nil {
@@ -38,12 +38,12 @@ func (a *alertsTestCommand) run(ctx context.Context, p *program) (int, error) {
 	})
 	if err != nil {
 		if wait, ok := errors.AsType[*alerts.WaitError](err); ok && wait.After == 0 {
-			err = withHint(err, "Slack takes no message with this token and channel; see docs/alerts.md")
+			err = withHint(err, "check the token and the channel; Slack refuses the message. See docs/alerts.md")
 		}
 		return exitError, fmt.Errorf("sending a test: %w", err)
 	}
 	if at.TS == "" {
-		_, err = fmt.Fprintln(p.stdout, "sent through the webhook, which does not say where to")
+		_, err = fmt.Fprintln(p.stdout, "sent through the webhook; it does not tell the channel")
 	} else {
 		_, err = fmt.Fprintf(p.stdout, "sent to channel %s as message %s\n", at.Channel, at.TS)
 	}

@@ -34,7 +34,7 @@ func TestAlertsTestSendsOneMessage(t *testing.T) {
 		{"a webhook", `alerts: {slack: {webhook: ` + api.URL + `/webhook}}`, "sent through the webhook", "", exitAgrees},
 		{"a wrong token", `alerts: {slack: {token: xoxb-hunter2, channel: C1, api_url: ` + api.URL + `}}`, "", "invalid_auth\ncrosscheck: hint: ", exitError},
 		{"a wrong channel", `alerts: {slack: {token: xoxb-1, channel: C2, api_url: ` + api.URL + `}}`, "", "channel_not_found\ncrosscheck: hint: ", exitError},
-		{"no alerts", "", "", "nobody is to be alerted\ncrosscheck: hint: add a section", exitError},
+		{"no alerts", "", "", "no alerts are configured\ncrosscheck: hint: add a section", exitError},
 	} {
 		p := start(t, "alerts", "test", "--config", alertConfig(t, c.alerts))
 		code := p.end()

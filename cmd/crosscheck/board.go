@@ -10,7 +10,7 @@ import (
 	"github.com/nordvarg/crosscheck/web"
 )
 
-// boardSettings are what the configuration says of the board.
+// boardSettings returns the board's settings from the configuration.
 func boardSettings(c *config.Config) board.Settings {
 	s := board.Settings{
 		Policy: c.Gate, Fields: comparedFields(c), Schedules: map[verify.PassKind]board.Schedule{}, Window: c.Compare.Settle.Window,
@@ -35,7 +35,7 @@ func (p page) Status(ctx context.Context) (web.Status, error) {
 	return status, err
 }
 
-// lag returns nil where nothing tells: there is no event store.
+// lag returns nil if there is no event store.
 func (s sides) lag(ctx context.Context) (*board.Lag, error) {
 	if s.events == nil {
 		return nil, nil

@@ -66,21 +66,21 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 	return r
 }
 
-// has is true if a side has a finding of one of the checks.
+// has returns true if a side has a finding of one of the checks.
 func (r diagnosis) has(side string, checks ...string) bool {
 	return slices.ContainsFunc(r.Findings, func(f doctor.Finding) bool { return f.Side == side && slices.Contains(checks, f.Check) })
 }
 
 func settleFinding(s compare.Settle) doctor.Finding {
-	f := doctor.Finding{Side: "config", Check: "settle", Level: doctor.OK, Message: fmt.Sprintf("differences settle for %v before they count", s.Window)}
+	f := doctor.Finding{Side: "config", Check: "settle", Level: doctor.OK, Message: fmt.Sprintf("a difference counts after both sides have held still for %v", s.Window)}
 	if s.Window == 0 {
-		f.Level, f.Message = doctor.Warning, "compare.settle.window is 0: whatever is on its way to the projection counts as diverged"
-		f.Hint = "0s is for systems where nothing is written any more; 30s is the default"
+		f.Level, f.Message = doctor.Warning, "compare.settle.window is 0: every change that is on its way to the projection counts as diverged"
+		f.Hint = "use 0s only if nothing is written any more; the default is 30s"
 	}
 	return f
 }
 
-// exitCode tells a database that cannot be reached, which leaves everything open, from one that is known to be unfit.
+// exitCode distinguishes a database that cannot be reached, which proves nothing, from one that is known to be unfit.
 func (r diagnosis) exitCode() int {
 	unreachable := func(f doctor.Finding) bool { return f.Check == doctor.Connection && f.Level == doctor.Error }
 	switch {
@@ -92,7 +92,7 @@ func (r diagnosis) exitCode() int {
 	return exitAgrees
 }
 
-// writeText writes a line for each finding, and its hint below.
+// writeText writes a line for each finding, and its hint on the next line.
 func (r diagnosis) writeText(w io.Writer) error {
 	var side, check int
 	for _, f := range r.Findings {
@@ -126,12 +126,12 @@ func (r diagnosis) summary() string {
 		}
 	}
 	if len(parts) == 0 {
-		return "nothing is wrong"
+		return "no problems found"
 	}
 	return strings.Join(parts, ", ")
 }
 
-// diagnoseEvents examines the event store, and legacy's own memory of its orders, where they are configured.
+// diagnoseEvents examines the event store and legacy's own record of its orders, if they are configured.
 func diagnoseEvents(ctx context.Context, c *config.Config, now func() time.Time) []doctor.Finding {
 	var findings []doctor.Finding
 	if c.Events.Given() {

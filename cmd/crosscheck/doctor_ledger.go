@@ -21,7 +21,7 @@ const (
 
 const ledgerSide = "ledger"
 
-// examineLedger looks at the ledger's database and changes nothing in it.
+// examineLedger reads the ledger's database and changes nothing in it.
 func examineLedger(ctx context.Context, c *config.Config, now func() time.Time) []doctor.Finding {
 	dsn := c.Ledger.DSN.Reveal()
 	l, err := ledger.Open(ctx, ledger.Config{DSN: dsn, Schema: c.Ledger.Schema})
@@ -41,9 +41,9 @@ func examineLedger(ctx context.Context, c *config.Config, now func() time.Time) 
 	return append(ledgerFindings(checkup, l.Schema()), source.ClockFinding(ledgerSide, skew, precision))
 }
 
-const ledgerPooledHint = "connect the ledger directly: its sessions begin with settings, and migrations hold locks in theirs"
+const ledgerPooledHint = "connect to the ledger's server directly; the ledger needs session settings, and migrations hold locks in a session"
 
-// unopened is for a ledger whose configuration is refused; nothing was connected to.
+// unopened is for a ledger whose configuration is refused. Nothing was connected to.
 func unopened(dsn string, err error) doctor.Finding {
 	if f := source.ConnectionFailed(ledgerSide, dsn, err); f.Check == source.CheckDSN {
 		return f
@@ -58,14 +58,14 @@ func ledgerFindings(c ledger.Checkup, schema string) []doctor.Finding {
 		Message: fmt.Sprintf("PostgreSQL %s, database %s, as %s", c.Server, c.Database, c.Role),
 	}
 	if c.ReadOnly {
-		server.Level, server.Message = doctor.Error, fmt.Sprintf("database %s can only be read, as %s", c.Database, c.Role)
-		server.Hint = "the ledger needs a primary, and a role without default_transaction_read_only"
+		server.Level, server.Message = doctor.Error, fmt.Sprintf("database %s can only be read by %s", c.Database, c.Role)
+		server.Hint = "use a primary, and a role without default_transaction_read_only"
 	}
 	encoding := doctor.Finding{Side: ledgerSide, Check: source.CheckEncoding, Level: doctor.OK, Message: "the database's encoding is " + c.Encoding}
 	if c.Encoding != "UTF8" {
-		encoding.Level, encoding.Hint = doctor.Info, "crosscheck stores UTF-8 in it: psql shows text beyond ASCII right after SET client_encoding = 'SQL_ASCII'"
+		encoding.Level, encoding.Hint = doctor.Info, "crosscheck stores UTF-8 in it; to see text beyond ASCII in psql, run SET client_encoding = 'SQL_ASCII'"
 		if strings.HasPrefix(c.Encoding, "EUC_") || c.Encoding == "MULE_INTERNAL" {
-			encoding.Level, encoding.Hint = doctor.Warning, "a text that the encoding has no letters for cannot be recorded; use a database in UTF8"
+			encoding.Level, encoding.Hint = doctor.Warning, "use a database in UTF8; a text with other characters than the encoding has cannot be recorded"
 		}
 	}
 	found := []doctor.Finding{server, encoding, schemaFinding(c, schema)}
@@ -75,7 +75,7 @@ func ledgerFindings(c ledger.Checkup, schema string) []doctor.Finding {
 	return append(found, versionFinding(c, schema))
 }
 
-// schemaFinding says whether the role may do what the ledger needs in its schema.
+// schemaFinding reports whether the role has the rights that the ledger needs in its schema.
 func schemaFinding(c ledger.Checkup, schema string) doctor.Finding {
 	f := doctor.Finding{Side: ledgerSide, Check: checkSchema, Level: doctor.Error}
 	schemaID, role := identifier(schema), identifier(c.Role)
@@ -110,12 +110,12 @@ func versionFinding(c ledger.Checkup, schema string) doctor.Finding {
 	case c.Version < c.WantVersion:
 		f.Level = doctor.Info
 		f.Message = fmt.Sprintf("tables of version %d; the next pass migrates them to %d", c.Version, c.WantVersion)
-		f.Hint = "older processes of crosscheck stop working with this ledger then"
+		f.Hint = "after that, older versions of crosscheck cannot use this ledger"
 	}
 	return f
 }
 
-// ledgerPlace warns of a ledger in the system of record. What cannot be told has findings elsewhere.
+// ledgerPlace warns of a ledger in the system of record. Unknown facts have their own findings.
 func ledgerPlace(ctx context.Context, c *config.Config) []doctor.Finding {
 	legacy, err := source.IdentifyDatabase(ctx, string(order.Legacy), c.Legacy.DSN.Reveal())
 	if err != nil {
@@ -128,10 +128,10 @@ func ledgerPlace(ctx context.Context, c *config.Config) []doctor.Finding {
 	f := doctor.Finding{Side: ledgerSide, Check: source.CheckIdentity, Level: doctor.OK, Message: "the ledger is not in the legacy database"}
 	if own == legacy {
 		f.Level, f.Message = doctor.Warning, "the ledger is in the legacy database: crosscheck writes into the system of record"
-		f.Hint = "point ledger.dsn at the new system's database, or at one of its own"
+		f.Hint = "set ledger.dsn to the new system's database, or to a separate one"
 	}
 	return []doctor.Finding{f}
 }
 
-// identifier is a name as SQL reads it.
+// identifier returns a name as SQL reads it.
 func identifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

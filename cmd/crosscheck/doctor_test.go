@@ -23,7 +23,7 @@ import (
 	"github.com/nordvarg/crosscheck/source"
 )
 
-// clinic is two databases and a ledger's that nothing is wrong with, and the role that reads and records.
+// clinic is two databases and a ledger's that no problems found with, and the role that reads and records.
 type clinic struct {
 	t                          *testing.T
 	role                       string
@@ -149,7 +149,7 @@ func TestDoctorFindsNothingWrongWithAHealthySystem(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	code, text := c.doctor()
-	if code != exitAgrees || !strings.HasSuffix(text, "\n\nnothing is wrong\n") || strings.Contains(text, "hint:") {
+	if code != exitAgrees || !strings.HasSuffix(text, "\n\nno problems found\n") || strings.Contains(text, "hint:") {
 		t.Errorf("exit code %d: %s", code, text)
 	}
 	migrate(t, c.dsn["LEDGER"])
@@ -262,12 +262,12 @@ func TestLedgerFindings(t *testing.T) {
 
 func TestDoctorText(t *testing.T) {
 	d := diagnosis{Findings: []doctor.Finding{
-		{Side: "config", Check: "settle", Level: doctor.OK, Message: "differences settle for 30s before they count"},
+		{Side: "config", Check: "settle", Level: doctor.OK, Message: "a difference counts after both sides have held still for 30s"},
 		{Side: "projection", Check: "key_index", Level: doctor.Warning, Message: "no index", Hint: "CREATE INDEX"},
 		{Side: "both", Check: "hash", Level: doctor.Error, Message: "steered \x1b[2J", Hint: "by a \x07name"},
 		{Side: "both", Check: "key", Level: doctor.Error, Message: "bad", Hint: "mend it"},
 	}}
-	want := `ok       config      settle     differences settle for 30s before they count
+	want := `ok       config      settle     a difference counts after both sides have held still for 30s
 warning  projection  key_index  no index
                                 hint: CREATE INDEX
 error    both        hash       steered \x1b[2J

@@ -12,7 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// hinted is an error with the user's next step.
+// hinted is an error with a hint for the user.
 type hinted struct {
 	error
 	hint string
@@ -22,7 +22,7 @@ func (h hinted) Unwrap() error { return h.error }
 
 func withHint(err error, hint string) error { return hinted{err, hint} }
 
-// report prints an error with its hints, and returns the exit code that it stands for.
+// report prints an error with its hints, and returns its exit code.
 func report(w io.Writer, err error) int {
 	if list, ok := errors.AsType[config.Errors](err); ok {
 		for _, e := range list {
@@ -37,7 +37,7 @@ func report(w io.Writer, err error) int {
 	return exitError
 }
 
-// unreachable is true where a database or the brokers did not answer: nothing was proven.
+// unreachable returns true if a database or the brokers did not answer: nothing was proven.
 func unreachable(err error) bool {
 	if ledger.Pooled(err) {
 		return false

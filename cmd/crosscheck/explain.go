@@ -26,7 +26,7 @@ type explainCommand struct {
 
 var errNoKey = errors.New("not a key of these orders")
 
-// What explain asks of a topic, which cannot be read by order.
+// What explain reads of a topic, which cannot be read by order.
 const (
 	explainPatience = 3 * time.Second
 	explainLimit    = 1_000_000 // messages
@@ -53,7 +53,7 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	}
 	r, err := x.Explain(ctx, key)
 	if errors.Is(err, explain.ErrNoSuchOrder) {
-		err = withHint(fmt.Errorf("%w: %s", err, key), "check the order's key; of text keys each letter counts")
+		err = withHint(fmt.Errorf("%w: %s", err, key), "check the order's key; in text keys upper and lower case differ")
 	}
 	if err != nil {
 		return 0, err
@@ -69,10 +69,10 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	return exitCode(r.Verdict), nil
 }
 
-// orderKey is the key as the databases print it. What no order's key can be is a mistake of who asks, and not of a server.
+// orderKey returns the key as the databases print it. An impossible key is the user's mistake, not a server's.
 func orderKey(t order.KeyType, given string) (order.Key, error) {
 	key, ok := order.CanonicalKey(t, given)
-	if !ok && (t != order.KeyText || given != "") { // a message without a key has none, a row may have the empty one
+	if !ok && (t != order.KeyText || given != "") { // a message without a key has none, but a row may have the empty key
 		return "", withHint(fmt.Errorf("%w: the key is of type %s, and %q was given", errNoKey, t, given), "give the order's key as legacy has it")
 	}
 	return key, nil
@@ -109,7 +109,7 @@ func openOrderReader(ctx context.Context, c *config.Config, s sides) (*follow.Or
 	}, nil
 }
 
-// followed asks the ledger what the follower has found of an order. Without a ledger yet nobody has followed.
+// followed returns what the follower has found about the order. Without a ledger nothing was followed.
 func followed(ctx context.Context, c *config.Config, s sides, key order.Key) ([]verify.Divergence, error) {
 	fingerprint, err := s.fingerprint(ctx, c)
 	if err != nil {

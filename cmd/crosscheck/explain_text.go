@@ -60,7 +60,7 @@ func (r explained) writeValues(b *strings.Builder) {
 		titles[i] = string(n)
 	}
 	compared, last := names, len(names)-1
-	if names[last] == order.Stream && !r.Topic.Complete { // what was not read does not differ
+	if names[last] == order.Stream && !r.Topic.Complete { // a representation that was not read does not differ
 		compared, titles[last] = names[:last], titles[last]+" (incomplete)"
 	}
 	_, _ = fmt.Fprintf(t, "  \t\t%s\n", strings.Join(titles, "\t"))
@@ -78,7 +78,7 @@ func (r explained) writeValues(b *strings.Builder) {
 	_ = t.Flush()
 }
 
-// cell is a value, "-" where the representation has no such order or cannot tell.
+// cell returns a value, or "-" if the representation does not have the order or does not tell the field.
 func cell(values map[string]*string, field string) string {
 	v, ok := values[field]
 	if !ok {
@@ -87,7 +87,7 @@ func cell(values map[string]*string, field string) string {
 	return human.ShownValue(v)
 }
 
-// differ compares what is shown. Numbers of another scale differ in text alone.
+// differ compares what is shown. Numbers with another scale differ only in text.
 func (r explained) differ(field string, names []order.Representation) bool {
 	var first *string
 	seen := false
@@ -133,11 +133,11 @@ func (r explained) writeTimeline(b *strings.Builder) {
 	}
 	_ = t.Flush()
 	if r.PartsAt != "" {
-		fmt.Fprintf(b, "\n  > here they part: event %s\n", r.PartsAt)
+		fmt.Fprintf(b, "\n  > they part here: event %s\n", r.PartsAt)
 	}
 }
 
-// after shows the state only where the fields have room for it: status and what changes with trades.
+// after shows the state if the fields have room for it: status and what changes with trades.
 func (r explained) after(m explain.Moment) string {
 	if m.After == nil {
 		return ""

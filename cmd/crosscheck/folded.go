@@ -10,15 +10,15 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// folded is the event store as orders, and legacy with just the fields that are judged by events.
+// folded is the event store as orders, and legacy with only the fields that events judge.
 type folded struct {
-	events *source.Fold // nil where it was not opened
-	legacy *source.Side // nil where all fields are judged, so that legacy itself will do
+	events *source.Fold // nil if it was not opened
+	legacy *source.Side // nil if all fields are judged; then legacy itself is used
 	fields []order.Field
 }
 
-// openFolded opens the pair that full verification compares after legacy and projection. Without an event store there is
-// none. Where no field is judged the two still tell which orders there are.
+// openFolded opens the pair that full verification compares after legacy and projection. Without an event store there
+// is no such pair. Even if no field is judged, the two tell which orders exist.
 func (s *sides) openFolded(ctx context.Context, c *config.Config, observe observer) (err error) {
 	if s.events == nil {
 		return nil
@@ -36,7 +36,7 @@ func (s *sides) openFolded(ctx context.Context, c *config.Config, observe observ
 	return err
 }
 
-// pair is nil where nothing was opened.
+// pair returns nil if nothing was opened.
 func (f folded) pair(legacy *source.Side) *verify.Folded {
 	if f.events == nil {
 		return nil
@@ -56,7 +56,7 @@ func (f folded) close() {
 	}
 }
 
-// openFold opens the whole event store as orders: the side to compare legacy with when all events are to be folded.
+// openFold opens the whole event store as orders: the side to compare with legacy if all events are folded.
 func openFold(ctx context.Context, c *config.Config, observe observer) (*source.Fold, error) {
 	events, err := eventsConfig(c.Events, observe)
 	if err != nil {

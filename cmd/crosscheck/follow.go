@@ -22,11 +22,11 @@ import (
 const (
 	// followJob is the lease of the stream's follower: one among all sidecars.
 	followJob = "stream"
-	// followTime is how long the lease outlives the process. Another sidecar takes over after it.
+	// followTime is how long the lease outlives the process. After it another sidecar takes over.
 	followTime = 15 * time.Second
-	// followAgain is the pause before a follower that has failed, or found the job taken, tries again.
+	// followAgain is the pause before a follower tries again that has failed, or whose job another process holds.
 	followAgain = 2 * time.Second
-	// sameEvery is the time between two looks whether what is followed is still the same.
+	// sameEvery is the time between two checks whether the databases and tables are still the same.
 	sameEvery = 2 * time.Second
 )
 
@@ -41,10 +41,10 @@ func topicConfig(c config.Stream, observe observer, log *slog.Logger) topic.Conf
 	return s
 }
 
-// errSwapped ends a follower whose findings would be of another fingerprint from now on.
-var errSwapped = errors.New("legacy, projection or event store is another table or database than before")
+// errSwapped ends a follower whose findings would have another fingerprint from now on.
+var errSwapped = errors.New("legacy, projection or event store is now another table or database")
 
-// follow matches the stream with the event store until ctx ends, whatever comes and goes meanwhile.
+// follow matches the stream with the event store until ctx ends. It survives outages of databases and brokers.
 func (s *sidecar) follow(ctx context.Context) error {
 	if !s.config.Stream.Given() {
 		return nil
@@ -55,10 +55,10 @@ func (s *sidecar) follow(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, errSwapped):
-			s.log.InfoContext(ctx, "following the stream begins anew", slog.Any("reason", err))
+			s.log.InfoContext(ctx, "following the stream starts again", slog.Any("reason", err))
 			continue
 		case errors.Is(err, lease.ErrHeld):
-			s.log.DebugContext(ctx, "the stream is followed elsewhere", slog.Any("error", err))
+			s.log.DebugContext(ctx, "another process follows the stream", slog.Any("error", err))
 		default:
 			s.log.WarnContext(ctx, "following the stream has stopped, will go on", slog.Any("error", err))
 		}
@@ -69,8 +69,8 @@ func (s *sidecar) follow(ctx context.Context) error {
 	return nil
 }
 
-// followOnce follows under the lease until something fails. Everything is opened anew, so that what it goes on with is
-// what the ledger knows.
+// followOnce follows under the lease until something fails. It opens everything again, so that it goes on from what the
+// ledger knows.
 func (s *sidecar) followOnce(ctx context.Context) error {
 	opened, err := openSides(ctx, s.config, s.observeQuery)
 	if err != nil {
@@ -103,8 +103,8 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 	})
 }
 
-// whileSame returns errSwapped when the fingerprint has become another. While it cannot be asked nothing is known; what
-// follows notices by itself that a database is away.
+// whileSame returns errSwapped if the fingerprint has changed. While the databases cannot be asked, it waits; the
+// follower notices by itself that a database is away.
 func (s *sidecar) whileSame(ctx context.Context, opened sides, fingerprint string) error {
 	for {
 		if err := lease.Sleep(ctx, sameEvery); err != nil {
@@ -117,16 +117,16 @@ func (s *sidecar) whileSame(ctx context.Context, opened sides, fingerprint strin
 }
 
 const (
-	// watchEvery is the time between two looks at the orders of which events came in.
+	// watchEvery is the time between two looks at the orders with new events.
 	watchEvery = time.Second
 	// watchLength is how long one pass goes on.
 	watchLength = time.Hour
-	// watchAgain is the pause after one that broke off: each leaves a pass in the ledger.
+	// watchAgain is the pause after a pass that broke off, because each leaves a record in the ledger.
 	watchAgain = 15 * time.Second
 )
 
-// watch compares the orders of which the stream brings events, and those that legacy changes, one pass after the other. The
-// next one looks while the one before waits for its suspects.
+// watch compares the orders with new events on the stream, and those that legacy changes, one pass after another. A
+// pass begins to look while the one before waits for its suspects.
 func (s *sidecar) watch(ctx context.Context, opened sides, l lease.Lease, fingerprint string) error {
 	if err := s.endWatches(ctx, l); err != nil {
 		return err
@@ -179,7 +179,7 @@ func vocabularyOf(c config.Events) (order.Vocabulary, error) {
 	return v, nil
 }
 
-// endWatches ends the passes of processes that were killed. Their orders are still marked, and looked at anew.
+// endWatches ends the passes of processes that were killed. Their orders are still marked, and are looked at again.
 func (s *sidecar) endWatches(ctx context.Context, l lease.Lease) error {
 	orphans, err := s.ledger.Abandoned(ctx, verify.StreamPass)
 	if err != nil {

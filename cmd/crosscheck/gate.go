@@ -18,15 +18,15 @@ import (
 type gateCommand struct {
 	JSON        bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 	As          string `name:"as" placeholder:"NAME" help:"Who asks; goes on record with the decision. Default USER@HOST."`
-	NoRecord    bool   `help:"Do not put the decision on record; a role that may only read the ledger is enough then."`
-	Report      string `placeholder:"FILE.html" type:"path" help:"Write the decision and all that led to it as one page for people who sign."`
-	VerifyChain bool   `help:"Instead of deciding, prove that no decision on record was changed, removed or put in."`
+	NoRecord    bool   `help:"Do not record the decision. Then a role that may only read the ledger is enough."`
+	Report      string `placeholder:"FILE.html" type:"path" help:"Write the decision and its evidence as one HTML page for people who sign."`
+	VerifyChain bool   `help:"Do not decide; prove that no recorded decision was changed, removed or inserted."`
 	Head        string `placeholder:"HASH" help:"With --verify-chain: the head that an earlier decision printed, which the chain must still hold."`
 }
 
 var (
-	errHeadAlone   = errors.New("--head is for --verify-chain only")
-	errChainReport = errors.New("--report is not for --verify-chain, which decides nothing")
+	errHeadAlone   = errors.New("--head needs --verify-chain")
+	errChainReport = errors.New("--report cannot be used with --verify-chain, which makes no decision")
 )
 
 func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
@@ -45,7 +45,7 @@ func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 	}
 	d, err := g.judge(ctx, p, c)
 	if err != nil && d.Decision == "" {
-		if g.JSON { // that is an answer too: whoever reads the object must not find nothing
+		if g.JSON { // this is an answer too, and a reader of the JSON must find it
 			err = errors.Join(err, g.print(p.stdout, board.Undecided(err, time.Now())))
 		}
 		return 0, err
@@ -53,8 +53,8 @@ func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 	return d.ExitCode(), errors.Join(err, g.print(p.stdout, d))
 }
 
-// judge decides, puts the decision on record and writes the report. The last two change nothing about the decision; if
-// one of them fails, the decision is returned with the error.
+// judge decides, records the decision and writes the report. The last two do not change the decision. If one of them
+// fails, the decision is returned with the error.
 func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (gate.Decision, error) {
 	s, err := openSides(ctx, c, nil)
 	if err != nil {
@@ -70,7 +70,7 @@ func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (
 		return gate.Decision{}, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer l.Close()
-	now, err := l.Clock(ctx) // not this machine's: evidence does not grow younger where that is wrong
+	now, err := l.Clock(ctx) // not this machine's clock, which may be wrong and make evidence look younger
 	if err != nil {
 		return gate.Decision{}, err
 	}
@@ -86,8 +86,8 @@ func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (
 	return d, errors.Join(recording, err)
 }
 
-// record puts the decision into the ledger's chain. A ledger that has no tables yet has no chain either, and a look
-// does not create them.
+// record appends the decision to the ledger's chain. A ledger without tables has no chain, and asking the gate does not
+// create tables.
 func (g *gateCommand) record(ctx context.Context, l *ledger.Ledger, d *gate.Decision, e gate.Evidence) error {
 	if g.NoRecord {
 		return nil
@@ -101,8 +101,8 @@ func (g *gateCommand) record(ctx context.Context, l *ledger.Ledger, d *gate.Deci
 	case errors.Is(err, board.ErrNotMigrated):
 		return nil
 	case err != nil:
-		return withHint(fmt.Errorf("the decision stands, but is not on record: %w", err),
-			"let the ledger's role insert into the table decision, or use --no-record")
+		return withHint(fmt.Errorf("the decision is valid, but was not recorded: %w", err),
+			"allow the ledger's role to insert into the table decision, or use --no-record")
 	}
 	d.Record = &r
 	return nil

@@ -19,20 +19,20 @@ type chainReport struct {
 	Intact bool   `json:"intact"`
 	Length int64  `json:"length"`           // sound decisions, from the first one on
 	Head   string `json:"head"`             // hash of the last of them
-	Broken int64  `json:"broken,omitempty"` // the first decision that is not as it was written; 0 where only the head is missing
+	Broken int64  `json:"broken,omitempty"` // the first decision that was changed; 0 if only the head is missing
 	Reason string `json:"reason,omitempty"`
 }
 
 var errNoHead = errors.New("--head is not the head of a chain")
 
-// verifyChain exits with 0 where the chain is as it was written, and with 1 where it is not.
+// verifyChain exits with 0 if the chain is unchanged, and with 1 if not.
 func (g *gateCommand) verifyChain(ctx context.Context, p *program, c *config.Config) (int, error) {
 	if raw, err := hex.DecodeString(g.Head); err != nil || (g.Head != "" && len(raw) != sha256.Size) {
 		return exitError, withHint(fmt.Errorf("%w: %q", errNoHead, g.Head), "a head is the 64 hexadecimal digits that gate prints after the word head")
 	}
 	chain, err := readChain(ctx, p, c, g.Head)
 	if err != nil {
-		if g.JSON { // what could not be read is not proven intact
+		if g.JSON { // a chain that could not be read is not proven intact
 			err = errors.Join(err, writeObject(p.stdout, chainReport{Reason: err.Error()}))
 		}
 		return 0, err
@@ -70,12 +70,12 @@ func readChain(ctx context.Context, p *program, c *config.Config, head string) (
 func (r chainReport) text() string {
 	switch {
 	case !r.Intact && r.Broken == 0:
-		return fmt.Sprintf("HEAD NOT FOUND: the chain is whole in itself, and does not hold the head that was given.\n"+
-			"%d decisions, none changed or put in; they end in %s. %s.\n", r.Length, cmp.Or(r.Head, "nothing"), r.Reason)
+		return fmt.Sprintf("HEAD NOT FOUND: the chain is consistent, but does not contain the given head.\n"+
+			"%d decisions, none changed or inserted; the last hash is %s. %s.\n", r.Length, cmp.Or(r.Head, "nothing"), r.Reason)
 	case !r.Intact:
 		return fmt.Sprintf("BROKEN at decision %d: %s\n%d decisions before it are sound.\n", r.Broken, r.Reason, r.Length)
 	case r.Length == 0:
 		return "No decision is on record.\n"
 	}
-	return fmt.Sprintf("%d decisions, none changed, removed or put in. Head %s\n", r.Length, r.Head)
+	return fmt.Sprintf("%d decisions, none changed, removed or inserted. Head %s\n", r.Length, r.Head)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/nordvarg/crosscheck/web"
 )
 
-// writeReport writes the page beside the file and renames it, so that nobody ever opens half of one.
+// writeReport writes the page to a second file and renames it, so that nobody opens an incomplete page.
 func writeReport(ctx context.Context, file string, l *ledger.Ledger, c *config.Config, d gate.Decision, e gate.Evidence) error {
 	known, err := board.GatherReport(ctx, l, c.Gate.Criteria.SampleBound, d, e)
 	if err != nil {
@@ -30,7 +30,7 @@ func writeReport(ctx context.Context, file string, l *ledger.Ledger, c *config.C
 	return nil
 }
 
-// withoutPath is what went wrong with a file whose name nobody has given.
+// withoutPath returns an error without the name of the temporary file, which the user does not know.
 func withoutPath(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err
@@ -41,7 +41,7 @@ func withoutPath(err error) error {
 	return err
 }
 
-// replaceFile puts what write writes in the place of the file, whole or not at all.
+// replaceFile replaces the file with the output of write, as a whole or not at all.
 func replaceFile(file string, write func(io.Writer) error) error {
 	temporary, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
 	if err != nil {
@@ -49,7 +49,7 @@ func replaceFile(file string, write func(io.Writer) error) error {
 	}
 	err = write(temporary)
 	if err == nil {
-		err = temporary.Chmod(0o644) // it is made to be handed round
+		err = temporary.Chmod(0o644) // the report is made to be passed on
 	}
 	if err == nil {
 		err = temporary.Sync()
@@ -66,19 +66,19 @@ func replaceFile(file string, write func(io.Writer) error) error {
 	return nil
 }
 
-// reportLimits is what this configuration leaves out of sight, beside what no configuration shows.
+// reportLimits returns what crosscheck cannot see under this configuration.
 func reportLimits(c *config.Config) []string {
 	var limits []string
 	if !c.Events.Given() {
-		limits = append(limits, "No event store is configured: nothing is known about the events, only about what the projection made of them.")
+		limits = append(limits, "No event store is configured: only the projection is compared, and the events are not checked.")
 	}
 	if unjudged := comparedFields(c).Unjudged(); unjudged != "" {
-		limits = append(limits, unjudged+" A value that is wrong in the same way on both sides is not seen there.")
+		limits = append(limits, unjudged+" A value that is wrong in the same way on both sides is not found there.")
 	}
-	limits = append(limits, fmt.Sprintf("Only the %d mapped fields are compared; a difference in any other column is not seen.", len(c.Compare.Fields)))
+	limits = append(limits, fmt.Sprintf("Only the %d mapped fields are compared; a difference in any other column is not found.", len(c.Compare.Fields)))
 	for _, f := range c.Compare.Fields {
 		if f.Tolerance != nil && !f.Tolerance.IsZero() {
-			limits = append(limits, fmt.Sprintf("Field %s has a tolerance of %s: a drift below that is not seen.", f.Name, f.Tolerance))
+			limits = append(limits, fmt.Sprintf("Field %s has a tolerance of %s: a smaller difference is not found.", f.Name, f.Tolerance))
 		}
 	}
 	return limits

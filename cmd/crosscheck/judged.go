@@ -10,8 +10,8 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// comparedFields parts the compared fields into those that are judged by events and the others. Without an event store all
-// are others.
+// comparedFields splits the compared fields into those that events judge and the others. Without an event store all are
+// others.
 func comparedFields(c *config.Config) *gate.Fields {
 	f := &gate.Fields{Judged: []string{}, NotJudged: []string{}, Events: c.Events.Given()}
 	for _, field := range c.Compare.Fields {
@@ -24,20 +24,20 @@ func comparedFields(c *config.Config) *gate.Fields {
 	return f
 }
 
-// judgedFinding says which fields are judged by events, to whoever has an event store.
+// judgedFinding says which fields events judge, if there is an event store.
 func judgedFinding(c *config.Config) doctor.Finding {
 	f := comparedFields(c)
-	finding := doctor.Finding{Side: string(order.Events), Check: "judged_fields", Level: doctor.OK, Message: "every compared field is judged by events"}
+	finding := doctor.Finding{Side: string(order.Events), Check: "judged_fields", Level: doctor.OK, Message: "events judge every compared field"}
 	if len(f.NotJudged) == 0 {
 		return finding
 	}
 	finding.Level = doctor.Info
-	finding.Message = fmt.Sprintf("judged by events are whether an order exists and the fields %s; ", strings.Join(f.Judged, ", "))
+	finding.Message = fmt.Sprintf("events judge whether an order exists, and the fields %s; ", strings.Join(f.Judged, ", "))
 	if len(f.Judged) == 0 {
 		finding.Level = doctor.Warning
-		finding.Message = "judged by events is only whether an order exists; "
+		finding.Message = "events judge only whether an order exists; "
 	}
-	finding.Message += fmt.Sprintf("%s: not judged, compared between legacy and projection only", strings.Join(f.NotJudged, ", "))
-	finding.Hint = "a field is judged if it has the name that the events have for it, and a type that holds its values exactly; docs/guarantees.md has the list"
+	finding.Message += fmt.Sprintf("not judged, but compared between legacy and projection: %s", strings.Join(f.NotJudged, ", "))
+	finding.Hint = "to have a field judged, give it the name that events use and a type that holds its values exactly; docs/guarantees.md has the list"
 	return finding
 }

@@ -1,7 +1,7 @@
-// Command crosscheck tells a team that moves a live order system to event sourcing whether the two agree, and when
-// it is safe to cut over.
+// Command crosscheck tells a team that moves a live order system to event sourcing whether the two systems agree, and
+// when it is safe to cut over.
 //
-// Only here adapters meet: each sub-command has a file that wires what it needs.
+// Adapters meet only here. Each sub-command has a file that connects what it needs.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"syscall"
-	_ "time/tzdata" // schedules may name a time zone, and minimal containers have none
+	_ "time/tzdata" // schedules may name a time zone, and minimal containers have no zone data
 
 	"github.com/alecthomas/kong"
 )
@@ -33,20 +33,20 @@ var version = "0.1.0-dev"
 
 type cli struct {
 	Config  string           `help:"Configuration file." default:"config.yaml" placeholder:"FILE" type:"path"`
-	Verbose bool             `short:"v" help:"Log what is done, on standard error."`
+	Verbose bool             `short:"v" help:"Log details on standard error."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Run     runCommand     `cmd:"" help:"The sidecar: samples and verifies on schedule, serves metrics and a status page, until it is told to stop."`
-	Sample  sampleCommand  `cmd:"" help:"One sampling pass now."`
-	Verify  verifyCommand  `cmd:"" help:"Full verification: every order, down to the exact orders and fields that differ."`
-	Explain explainCommand `cmd:"" help:"One order in all representations: the timeline of its events, where they part, at which hop and why."`
-	Accept  acceptCommand  `cmd:"" help:"Answer for a divergence that cannot be repaired, for a time."`
+	Run     runCommand     `cmd:"" help:"Run the sidecar: sample and verify on schedule, and serve metrics and a status page, until it is stopped."`
+	Sample  sampleCommand  `cmd:"" help:"Make one sampling pass now."`
+	Verify  verifyCommand  `cmd:"" help:"Verify every order, and name the exact orders and fields that differ."`
+	Explain explainCommand `cmd:"" help:"Show one order in all representations: the timeline of its events, and where, at which hop and why they part."`
+	Accept  acceptCommand  `cmd:"" help:"Accept a divergence that cannot be repaired, until a time."`
 	Gate    gateCommand    `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
-	Alerts  alertsCommand  `cmd:"" help:"Messages to people."`
+	Alerts  alertsCommand  `cmd:"" help:"Commands for alerts."`
 	Doctor  doctorCommand  `cmd:"" help:"Check connections, privileges, columns, types, indexes and clocks; each finding comes with a hint."`
 }
 
-// program is what a command gets of the outside world.
+// program is what a command gets from its environment.
 type program struct {
 	stdout, stderr io.Writer
 	getenv         func(string) (string, bool)
@@ -96,7 +96,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 	return code
 }
 
-// withNegativeKey marks the key -5 of `explain -5` as no flag. No flag of ours is a number.
+// withNegativeKey lets `explain -5` take -5 as a key and not as a flag. No flag of crosscheck is a number.
 func withNegativeKey(args []string) []string {
 	if !slices.Contains(args, "explain") || slices.Contains(args, "--") {
 		return args
@@ -108,7 +108,7 @@ func withNegativeKey(args []string) []string {
 	return append(slices.Delete(slices.Clone(args), at, at+1), "--", args[at])
 }
 
-// revision is the commit that the binary was built from; empty where the build did not record it.
+// revision is the commit that the binary was built from; empty if the build did not record it.
 func revision() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -16,7 +16,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// oneOff is one pass now, asked for by a person or a pipeline.
+// oneOff is one pass that a person or a pipeline asked for.
 type oneOff struct {
 	*program
 	kind           verify.PassKind
@@ -36,7 +36,7 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	if err != nil {
 		return o.unverified(err)
 	}
-	defer func() { s.close() }() // as it is then
+	defer func() { s.close() }() // the text as it is then
 	if o.kind == verify.Full {
 		if err := s.openFolded(ctx, c, nil); err != nil {
 			return o.unverified(err)
@@ -69,7 +69,7 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	return o.present(ctx, l, pass)
 }
 
-// execute runs the pass under a lease of its own: what a person asks for does not wait for the sidecar.
+// execute runs the pass under its own lease, so that it does not wait for the sidecar.
 func (o oneOff) execute(ctx context.Context, l *ledger.Ledger, cmp *verify.Comparison, c *config.Config, fingerprint string) (pass verify.Pass, err error) {
 	job := fmt.Sprintf("manual %s %x", o.kind, rand.Uint64())
 	err = holding(l, job, leaseTime, o.log()).Do(ctx, func(ctx context.Context, held lease.Lease) error {
@@ -83,8 +83,8 @@ func (o oneOff) execute(ctx context.Context, l *ledger.Ledger, cmp *verify.Compa
 	return pass, err
 }
 
-// recover ends the passes whose process was killed: there may be no sidecar that does. Those that were scanning are
-// unverified. Those whose suspects were waiting are gone on with, unless what they compared is not what is compared now.
+// recover ends the passes of killed processes, because there may be no sidecar that does. Passes that were scanning are
+// unverified. Passes whose suspects were waiting go on, unless the comparison has changed since.
 func (o oneOff) recover(ctx context.Context, l *ledger.Ledger, cmp *verify.Comparison, held lease.Lease, fingerprint string) error {
 	orphans, err := l.Abandoned(ctx, o.kind)
 	if err != nil {
@@ -108,7 +108,7 @@ func (o oneOff) recover(ctx context.Context, l *ledger.Ledger, cmp *verify.Compa
 	return nil
 }
 
-// giveUp ends a pass whose suspects nobody can judge any more.
+// giveUp ends a pass whose suspects cannot be judged any more.
 func giveUp(ctx context.Context, l *ledger.Ledger, held lease.Lease, found verify.Pass, reason string) error {
 	tally, err := l.Tally(ctx, found.ID)
 	if err != nil {
@@ -117,7 +117,7 @@ func giveUp(ctx context.Context, l *ledger.Ledger, held lease.Lease, found verif
 	return l.FinishPass(ctx, held, found.ID, found.GivenUp(tally, reason), time.Now())
 }
 
-// unverified reports a pass that could not even begin. With --json that is a report too, and nothing else is on stdout.
+// unverified reports a pass that could not begin. With --json this is a report too, and nothing else is on stdout.
 func (o oneOff) unverified(err error) (int, error) {
 	if o.json {
 		r := newReport(verify.Pass{Kind: o.kind, Result: verify.Result{Verdict: "unverified", Reason: strings.Join(strings.Fields(err.Error()), " ")}}, o.fields, nil, time.Now())
@@ -137,7 +137,7 @@ func (o oneOff) present(ctx context.Context, l *ledger.Ledger, pass verify.Pass)
 	}
 	found, err := l.PassDivergences(reading, pass.ID, limit)
 	if err != nil {
-		// The verdict is known and stands; only the list is missing.
+		// The verdict is known; only the list is missing.
 		printError(o.stderr, err.Error(), hintFor(err))
 	}
 	r := newReport(pass, o.fields, found, time.Now())

@@ -23,7 +23,7 @@ func TestATransactionPoolerIsRefusedEverywhere(t *testing.T) {
 		code := run(t.Context(), []string{"verify", "--config", c.config()}, &stdout, &stderr, c.getenv)
 		return code, stderr.String()
 	}
-	for _, want := range []string{"connect to the server directly", "connect the ledger directly"} {
+	for _, want := range []string{"connect to the server directly", "connect to the ledger's server directly"} {
 		if code, text := verify(); code != exitError || !strings.Contains(text, want) {
 			t.Errorf("exit code %d: %s", code, text)
 		}

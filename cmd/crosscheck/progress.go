@@ -13,10 +13,10 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// quietFor is the time between two progress lines where there is no terminal.
+// quietFor is the time between two progress lines without a terminal.
 const quietFor = 10 * time.Second
 
-// progress shows how far a pass is: a bar with rate and estimated end on a terminal, plain lines elsewhere.
+// progress shows how far a pass is: on a terminal a bar with rate and estimated end, otherwise plain lines.
 type progress struct {
 	out io.Writer
 
@@ -45,7 +45,7 @@ func (p *progress) show(v verify.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if v.Stage != p.last.Stage {
-		if p.bar != nil { // on to the next stage: this one is done, whatever it was estimated to be
+		if p.bar != nil { // on to the next stage; this one is done, whatever its estimate was
 			p.bar.SetCurrent(max(p.last.Total, p.last.Done))
 		}
 		p.end()
@@ -66,7 +66,7 @@ func (p *progress) show(v verify.Progress) {
 	}
 }
 
-// end ends the bar, where it is.
+// end ends the bar, if there is one.
 func (p *progress) end() {
 	if p.bar != nil {
 		p.bar.SetTotal(-1, true)
@@ -74,7 +74,7 @@ func (p *progress) end() {
 	}
 }
 
-// newBar begins without a total: a bar that is given one ends by reaching it and in no other way, and ours are estimates.
+// newBar begins without a total, because a bar with a total ends only by reaching it, and our totals are estimates.
 func (p *progress) newBar(v verify.Progress) *mpb.Bar {
 	return p.bars.AddBar(0,
 		mpb.PrependDecorators(decor.Name(v.Stage, decor.WC{W: 11, C: decor.DindentRight}), decor.CountersNoUnit("%d / %d")),
@@ -89,7 +89,7 @@ func line(v verify.Progress, took time.Duration) string {
 	switch {
 	case v.Total <= 0 || v.Done <= 0:
 		return fmt.Sprintf("%s: %d done", v.Stage, v.Done)
-	case took < time.Second: // a stage may begin with its first report; there is no rate yet
+	case took < time.Second: // a stage may begin with its first report, when there is no rate yet
 		return fmt.Sprintf("%s: %d of about %d", v.Stage, v.Done, v.Total)
 	}
 	rate := float64(v.Done) / took.Seconds()
@@ -97,7 +97,7 @@ func line(v verify.Progress, took time.Duration) string {
 	return fmt.Sprintf("%s: %d of about %d, %.0f/s, about %s left", v.Stage, v.Done, v.Total, rate, left.Round(time.Second))
 }
 
-// close ends the last bar, so that the report begins on a line of its own. It may be called twice.
+// close ends the last bar, so that the report begins on a new line. It may be called twice.
 func (p *progress) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"github.com/nordvarg/crosscheck/web"
 )
 
-// passReport is what verify and sample print; others build on its fields.
+// passReport is what verify and sample print. Other programs read its fields.
 type passReport struct {
 	ID             int64   `json:"id,omitempty"` // of the pass in the ledger
 	Pass           string  `json:"pass"`
@@ -42,7 +42,7 @@ type countReport struct {
 	Projection int64  `json:"projection"`
 }
 
-// boundReport is what a sample cannot rule out.
+// boundReport is how many bad orders a sample does not exclude.
 type boundReport struct {
 	Sampled    int64   `json:"sampled"`
 	Confidence float64 `json:"confidence"`
@@ -106,7 +106,7 @@ func exitCode(v compare.Verdict) int {
 
 func (r passReport) writeJSON(w io.Writer) error { return writeObject(w, r) }
 
-// textDivergences is how many divergences a person is shown; the JSON report and the ledger have more.
+// textDivergences is how many divergences the text shows. The JSON report and the ledger have more.
 const textDivergences = 50
 
 func (r passReport) writeText(w io.Writer) error {
@@ -148,7 +148,7 @@ func (r passReport) writeDivergences(b *strings.Builder) {
 	}
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
-	// Without events every hop is the same, and no cause is known.
+	// Without events every hop is the same, and the cause is not known.
 	caused := slices.ContainsFunc(r.Divergences, func(d web.Divergence) bool { return d.Cause != "" })
 	title := "  order\tkind\tage\t"
 	if caused {

@@ -26,10 +26,10 @@ import (
 
 type runCommand struct{}
 
-// migrateAgain is the pause before a ledger that could not be reached is tried again.
+// migrateAgain is the pause between attempts to reach the ledger.
 const migrateAgain = 5 * time.Second
 
-// sidecar is what run wires together. It lives through databases that come and go.
+// sidecar is what run connects. It survives outages of the databases.
 type sidecar struct {
 	config  *config.Config
 	ledger  *ledger.Ledger
@@ -37,11 +37,11 @@ type sidecar struct {
 	log     *slog.Logger
 
 	mu    sync.Mutex
-	known sides // for the page and readiness; opened when first needed
+	known sides // for the page and readiness; opened at the first use
 }
 
-// run serves and samples until it is told to stop. What is wrong in the configuration ends it at once; a database
-// that cannot be reached does not.
+// run serves and samples until it is stopped. A mistake in the configuration ends it at once; a database that cannot be
+// reached does not.
 func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 	c, err := p.load()
 	if err != nil {
@@ -66,7 +66,8 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 	return exitAgrees, nil
 }
 
-// serve runs the web server and the sampler; the first that ends stops the other, and both have ended when it returns.
+// serve runs the web server and the sampler. The first one that ends stops the other. When serve returns, both have
+// ended.
 func (s *sidecar) serve(ctx context.Context) error {
 	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: s.lag}
 	options := metrics.Options{
@@ -164,7 +165,7 @@ func (s *sidecar) observeMismatch(kind verify.PassKind, m compare.Mismatch) {
 	}
 }
 
-// open returns sides for small questions, and opens them when that has not worked before.
+// open returns sides for small queries. It opens them if that has not succeeded before.
 func (s *sidecar) open(ctx context.Context) (sides, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 )
 
 type sampleCommand struct {
-	Size           *int `help:"How many orders to draw; by default sampler.size of the configuration." placeholder:"N"`
+	Size           *int `help:"How many orders to draw. Default: sampler.size in the configuration." placeholder:"N"`
 	JSON           bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 	MaxDivergences int  `help:"How many divergences to print; the ledger has all." default:"10000"`
 }

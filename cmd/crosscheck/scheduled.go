@@ -12,14 +12,14 @@ import (
 
 type passFunc func(context.Context, *verify.Comparison, *config.Config, lease.Lease, verify.Start) (verify.Pass, error)
 
-// scheduledPass is a kind of pass that the sidecar runs by a schedule.
+// scheduledPass is a kind of pass that the sidecar runs on schedule.
 type scheduledPass struct {
 	kind     verify.PassKind
 	schedule config.Schedule
 	run      passFunc
 }
 
-// scheduledPasses has a line for each of them: what runs, and what the board and the metrics know of.
+// scheduledPasses has one line for each of them: what runs, and what the board and the metrics need to know.
 func scheduledPasses(c *config.Config) []scheduledPass {
 	return []scheduledPass{
 		{verify.Sample, c.Sampler.Schedule, func(ctx context.Context, cmp *verify.Comparison, c *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
@@ -31,7 +31,7 @@ func scheduledPasses(c *config.Config) []scheduledPass {
 	}
 }
 
-// job opens the sides anew for every pass, so that what changed about them since is known, an index for one.
+// job opens the sides again for every pass, so that it notices changes such as a new index.
 func (s *sidecar) job(pass scheduledPass) sampler.Job {
 	return sampler.Job{
 		Kind: pass.kind, Schedule: pass.schedule,

@@ -11,10 +11,10 @@ import (
 	"unicode/utf16"
 )
 
-// What a database holds must not steer the terminal on which it is shown, nor pass for something else: not for a
-// line of ours, not for NULL, not for nothing.
+// Text from a database must not control the terminal, and must not look like something else: a line of crosscheck,
+// NULL, or nothing.
 
-// printable escapes what steers a terminal in a sentence that may quote a database; its lines stay.
+// printable escapes control characters in a sentence that may quote a database. It keeps line breaks.
 func printable(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -28,8 +28,8 @@ func printable(s string) string {
 	return b.String()
 }
 
-// writeObject writes one JSON object on a line of its own. JSON leaves some control characters as they are (DEL, the
-// second control set, those that turn the direction of text); they are escaped too.
+// writeObject writes one JSON object on its own line. JSON does not escape some control characters (DEL, the second
+// control set, and those that change the direction of text), so writeObject does.
 func writeObject(w io.Writer, v any) error {
 	var object bytes.Buffer
 	e := json.NewEncoder(&object)

@@ -21,7 +21,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// leaseTime is how long a one-off command's right to write outlives the process.
+// leaseTime is how long a one-off command's lease outlives the process.
 const leaseTime = time.Minute
 
 var errSameTable = errors.New("legacy and projection are the same table of the same database")
@@ -37,18 +37,18 @@ func (p *program) log() *slog.Logger {
 	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
 }
 
-// sides are the representations, open.
+// sides are the opened representations.
 type sides struct {
 	legacy, projection *source.Side
-	events             *source.Events // nil where there is no event store to look at
+	events             *source.Events // nil if there is no event store
 	folded             folded         // opened for full verification only
 }
 
-// observer is told of every query to a side, what for, and how long it took.
+// observer is called for every query to a side, with its purpose and duration.
 type observer = func(side order.Representation, kind string, took time.Duration)
 
-// openBoth opens them at the same time: each asks its server a dozen questions. The error is legacy's where both
-// have one, so that it does not depend on which server is faster.
+// openBoth opens both at the same time, because each asks its server a dozen questions. If both fail, it returns
+// legacy's error, so that the result does not depend on which server is faster.
 func openBoth(ctx context.Context, c *config.Config, observe observer) (s sides, err error) {
 	opened := make(chan error, 1)
 	go func() {
@@ -72,7 +72,7 @@ func openSides(ctx context.Context, c *config.Config, observe observer) (sides, 
 	if err != nil {
 		return sides{}, err
 	}
-	if a, b := s.legacy.KeyType(), s.projection.KeyType(); a != b { // before a pass begins: it could never be mended by one
+	if a, b := s.legacy.KeyType(), s.projection.KeyType(); a != b { // before a pass begins, because no pass can fix it
 		s.close()
 		return sides{}, fmt.Errorf("%w: %s and %s", verify.ErrKeyTypes, a, b)
 	}
@@ -140,8 +140,8 @@ func sideConfig(is order.Representation, role order.Role, c *config.Config, s co
 	}
 }
 
-// fingerprint names what evidence is valid for: the configuration, the rules of comparison and where all that is read comes from.
-// It refuses to compare a table with itself, which always agrees.
+// fingerprint identifies what evidence is valid for: the configuration, the rules of comparison, and where everything
+// is read from. It refuses to compare a table with itself, because that always agrees.
 func (s sides) fingerprint(ctx context.Context, c *config.Config) (string, error) {
 	origins := []func(context.Context) (string, error){s.legacy.Origin, s.projection.Origin}
 	if s.events != nil {
@@ -158,7 +158,7 @@ func (s sides) fingerprint(ctx context.Context, c *config.Config) (string, error
 	if same, err := source.SameData(ctx, s.legacy, s.projection); err != nil {
 		return "", err
 	} else if same {
-		return "", withHint(errSameTable, "check the two dsn and table settings: a table always agrees with itself")
+		return "", withHint(errSameTable, "check the two dsn and table settings; a table always agrees with itself")
 	}
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:8]), nil
@@ -176,7 +176,7 @@ func openLedger(ctx context.Context, c *config.Config, log *slog.Logger) (*ledge
 	return l, nil
 }
 
-// comparison wires the sides and the ledger; the caller may add Progress.
+// comparison connects the sides and the ledger. The caller may add Progress.
 func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *verify.Comparison {
 	fields := make([]order.Field, len(c.Compare.Fields))
 	for i, f := range c.Compare.Fields {
@@ -189,7 +189,7 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 		Random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), //nolint:gosec // a sample, not a secret
 		Now:    time.Now, Wait: lease.Sleep, Log: log,
 	}
-	if s.events != nil { // a nil pointer in the interface would be taken for an event store
+	if s.events != nil { // a nil pointer in the interface would count as an event store
 		cmp.Events = s.events
 		if h := c.History; h.Given() {
 			cmp.Records = &source.Records{Legacy: s.legacy, Config: source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}}

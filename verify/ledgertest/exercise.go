@@ -16,7 +16,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Exercise holds a ledger against the contracts of leases and in verify/ports.go. open returns an empty one.
+// Exercise checks a ledger against the contracts of leases and of verify/ports.go. open returns an empty ledger.
 func Exercise(t *testing.T, open func(t *testing.T) Store) {
 	leasetest.Exercise(t, func(t *testing.T) lease.Store { return open(t) })
 	for _, test := range []struct {
@@ -52,7 +52,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 	}
 }
 
-// t0 is when the tests' passes begin; a nanosecond is more than the ledger keeps.
+// t0 is when the tests' passes begin. It has a nanosecond, which the ledger cannot keep.
 var t0 = time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)
 
 const longTTL = time.Minute
@@ -128,7 +128,8 @@ func wantError(t *testing.T, err, want error, doing string) {
 	}
 }
 
-// same compares deeply; an empty slice is a nil one. Times are equal only if they are in UTC, as the ledger gives them.
+// same compares deeply. An empty slice equals a nil one. Times are equal only if they are in UTC, as the ledger returns
+// them.
 func same(t *testing.T, got, want any, what string) {
 	t.Helper()
 	g, w := reflect.ValueOf(got), reflect.ValueOf(want)
@@ -217,7 +218,7 @@ func scheduledOnce(t *testing.T, s Store) {
 	_, err = s.BeginPass(t.Context(), l, run)
 	noError(t, err, "another kind at the same time")
 	begin(t, s, l, verify.Sample)
-	begin(t, s, l, verify.Sample) // manual passes are as many as one likes
+	begin(t, s, l, verify.Sample) // there may be any number of manual passes
 }
 
 func matchNeedsScan(t *testing.T, s Store) {

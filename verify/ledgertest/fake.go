@@ -1,8 +1,8 @@
-// Package ledgertest holds an in-memory ledger for tests of what uses one, and the conformance suite that both it and
-// the real ledger pass.
+// Package ledgertest holds an in-memory ledger for tests, and the conformance suite that both it and the real ledger
+// pass.
 //
-// Invariant: the fake does what the contract in verify/ports.go says and what the PostgreSQL ledger does, fencing
-// included. [Exercise] runs against both, so that they cannot drift apart.
+// Invariant: the fake behaves as the contract in verify/ports.go says and as the PostgreSQL ledger does, including
+// fencing. [Exercise] runs against both, so that they cannot drift apart.
 package ledgertest
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Store is a ledger with its leases: what [Exercise] exercises.
+// Store is a ledger with its leases, as [Exercise] needs it.
 type Store interface {
 	verify.Ledger
 	lease.Store
@@ -37,7 +37,7 @@ type Store interface {
 type Fake struct {
 	*leasetest.Fake
 
-	now func() time.Time // what the database's clock is to the real one
+	now func() time.Time // stands in for the database's clock
 
 	mu          sync.Mutex
 	passes      []*pass       // PassID is the index plus one
@@ -57,7 +57,7 @@ type pass struct {
 	seen    map[int64]bool // IDs of divergences that the pass opened or renewed
 }
 
-// copied is the pass as it is read: what settled is in the facts.
+// copied returns the pass as it is read, with the outcomes in the facts.
 func (p *pass) copied() verify.Pass {
 	c := p.Pass
 	if c.Scan.Facts != nil {
@@ -71,7 +71,7 @@ type divergence struct {
 	fingerprint string
 }
 
-// place is where there is at most one divergence that is not resolved.
+// place identifies at most one divergence that is not resolved.
 type place struct {
 	fingerprint string
 	key         order.Key
@@ -86,7 +86,7 @@ var (
 	errUnknown = errors.New("no such pass")
 )
 
-// New makes an empty fake whose leases run by the given clock; nil is time.Now.
+// New makes an empty fake whose leases run by the given clock; nil means time.Now.
 func New(now func() time.Time) *Fake {
 	if now == nil {
 		now = time.Now
@@ -94,7 +94,7 @@ func New(now func() time.Time) *Fake {
 	return &Fake{Fake: leasetest.New(now), now: now, unresolved: map[place]*divergence{}}
 }
 
-// lock returns the context's or the injected error, with the mutex held either way.
+// lock returns the context's error or the injected one. It locks the mutex in every case.
 func (f *Fake) lock(ctx context.Context) error {
 	f.mu.Lock()
 	return f.Err(ctx)
@@ -170,7 +170,7 @@ func (f *Fake) ScanDone(ctx context.Context, l lease.Lease, id verify.PassID, s 
 	return nil
 }
 
-// throughJSON are the facts as they come back from the database.
+// throughJSON returns the facts as they come back from the database.
 func throughJSON(kind verify.PassKind, f verify.Facts) (verify.Facts, error) {
 	if f == nil {
 		return nil, nil
@@ -280,5 +280,5 @@ func (f *Fake) Passes(ctx context.Context, limit int) ([]verify.Pass, error) {
 	return passes, nil
 }
 
-// micro is t as PostgreSQL keeps it.
+// micro returns t with PostgreSQL's precision.
 func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

@@ -36,7 +36,7 @@ func (f *Fake) AddSuspects(ctx context.Context, l lease.Lease, id verify.PassID,
 	return nil
 }
 
-// stored is the suspect as it comes back from the database.
+// stored returns the suspect as it comes back from the database.
 func stored(s verify.Suspect) verify.Suspect {
 	o := &s.Observation
 	for _, t := range []*time.Time{&o.At, &o.LegacyChangedAt, &o.ProjectionReached, &s.FirstSeen, &s.Due} {
@@ -66,7 +66,7 @@ func (f *Fake) DueSuspects(ctx context.Context, id verify.PassID, at time.Time, 
 	return due, nil
 }
 
-// queued are the keys that wait, in their order.
+// queued returns the waiting keys, in order.
 func (f *Fake) queued(id verify.PassID) []order.Key {
 	p, err := f.pass(id)
 	if err != nil {
@@ -243,7 +243,8 @@ func (f *Fake) PassDivergences(ctx context.Context, id verify.PassID, limit int)
 	})
 }
 
-// Divergences returns up to limit divergences in the state, oldest first; resolved ones the last resolved first.
+// Divergences returns up to limit divergences in the state, oldest first. Resolved ones come by their resolution,
+// newest first.
 func (f *Fake) Divergences(ctx context.Context, state verify.DivergenceState, limit int) ([]verify.Divergence, error) {
 	return f.list(ctx, limit, func(d *divergence) bool { return d.State == state })
 }
