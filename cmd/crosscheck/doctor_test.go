@@ -243,7 +243,8 @@ func TestLedgerFindings(t *testing.T) {
 		}, "", doctor.OK},
 		{"newer", func(c *ledger.Checkup) { c.Version = 4 }, "version", doctor.Error},
 		{"older", func(c *ledger.Checkup) { c.Version = 2 }, "version", doctor.Info},
-		{"encoding", func(c *ledger.Checkup) { c.Encoding = "LATIN1" }, "encoding", doctor.Warning},
+		{"encoding", func(c *ledger.Checkup) { c.Encoding = "LATIN1" }, "encoding", doctor.Info},
+		{"encoding without some letters", func(c *ledger.Checkup) { c.Encoding = "EUC_JP" }, "encoding", doctor.Warning},
 		{"standby", func(c *ledger.Checkup) { c.ReadOnly = true }, "server", doctor.Error},
 	} {
 		checkup := fine
