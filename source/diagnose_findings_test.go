@@ -194,8 +194,8 @@ func TestOneFailureHidesNoOther(t *testing.T) {
 	p.config[1].DSN = "postgres://x@127.0.0.1:1/x?sslmode=disable"
 	p.expect(
 		problem("legacy", "field", "price is double precision", ""),
-		warning("legacy", "changed_at", "no index", ""),
-		warning("legacy", "key_index", "no index", ""),
+		warning("legacy", "changed_at", "no usable index", ""),
+		warning("legacy", "key_index", "no usable index", ""),
 		warning("legacy", "unique_key", "no unique index", ""),
 		warning("legacy", "rows", "empty", ""),
 		problem("projection", "connection", "connection refused by 127.0.0.1:1", "that the server is running"),

@@ -60,8 +60,8 @@ func TestJudgeHash(t *testing.T) {
 		want             doctor.Level
 		message          string
 	}{
-		{true, false, nil, doctor.OK, "alike"},
-		{false, true, nil, doctor.Warning, "portable digests are used, which are several times slower"},
+		{true, false, nil, doctor.OK, "the same digests"},
+		{false, true, nil, doctor.Warning, "portable digests"},
 		{false, false, nil, doctor.Error, "full verification is impossible"},
 		{false, false, errors.New("no such function"), doctor.Error, "no such function"},
 	} {
