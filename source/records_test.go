@@ -10,20 +10,20 @@ import (
 	"github.com/nordvarg/crosscheck/source"
 )
 
-func TestRecordsAreLegacysOwn(t *testing.T) {
+// recordsOf are the records of a legacy database into which the statements put lines.
+func recordsOf(t *testing.T, lines ...string) *source.Records {
+	t.Helper()
 	dsn := pgtest.Database(t)
 	conn, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context())
-	for _, s := range []string{
+	for _, s := range append([]string{
 		`CREATE TABLE orders (order_id bigint PRIMARY KEY, status text)`,
 		`CREATE TABLE audit_log (entity_id bigint, "timestamp" timestamptz, field_changed text, old_value text, new_value text)`,
 		`CREATE TABLE trades (order_id bigint, executed_at timestamptz, quantity numeric, price numeric)`,
-		`INSERT INTO audit_log VALUES (7, '2024-01-02Z', 'price', '2', '3'), (7, '2024-01-01Z', 'price', NULL, '2'), (9, '2024-01-01Z', 'price', '1', '2')`,
-		`INSERT INTO trades VALUES (8, '2024-01-01Z', 0.30, 12345678901234567890.1)`,
-	} {
+	}, lines...) {
 		if _, err := conn.Exec(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
@@ -32,8 +32,14 @@ func TestRecordsAreLegacysOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer legacy.Close()
-	r := source.Records{Legacy: legacy, Config: source.HistoryConfig{AuditLog: "public.audit_log", Trades: "public.trades"}}
+	t.Cleanup(legacy.Close)
+	return &source.Records{Legacy: legacy, Config: source.HistoryConfig{AuditLog: "public.audit_log", Trades: "public.trades"}}
+}
+
+func TestRecordsAreLegacysOwn(t *testing.T) {
+	r := recordsOf(t,
+		`INSERT INTO audit_log VALUES (7, '2024-01-02Z', 'price', '2', '3'), (7, '2024-01-01Z', 'price', NULL, '2'), (9, '2024-01-01Z', 'price', '1', '2')`,
+		`INSERT INTO trades VALUES (8, '2024-01-01Z', 0.30, 12345678901234567890.1)`)
 	got, err := r.Records(t.Context(), []order.Key{"7", "8", "404"})
 	if err != nil {
 		t.Fatal(err)
@@ -52,29 +58,9 @@ func TestRecordsAreLegacysOwn(t *testing.T) {
 
 // TestALineThatCannotBeReadTakesNothingFromOtherOrders: of its own order nothing is known then.
 func TestALineThatCannotBeReadTakesNothingFromOtherOrders(t *testing.T) {
-	dsn := pgtest.Database(t)
-	conn, err := pgx.Connect(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context())
-	for _, s := range []string{
-		`CREATE TABLE orders (order_id bigint PRIMARY KEY, status text)`,
-		`CREATE TABLE audit_log (entity_id bigint, "timestamp" timestamptz, field_changed text, old_value text, new_value text)`,
-		`CREATE TABLE trades (order_id bigint, executed_at timestamptz, quantity numeric, price numeric)`,
+	r := recordsOf(t,
 		`INSERT INTO audit_log VALUES (1, '2024-01-01Z', 'price', '1', '2'), (2, 'infinity', 'price', '1', '2'), (3, NULL, 'price', '1', '2'), (4, '2024-01-01Z', NULL, '1', '2')`,
-		`INSERT INTO trades VALUES (1, '2024-01-01Z', 1, 1), (5, '-infinity', 1, 1), (6, '2024-01-01Z', NULL, 1), (7, '2024-01-01Z', 1, NULL)`,
-	} {
-		if _, err := conn.Exec(t.Context(), s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	legacy, err := source.Open(t.Context(), source.Config{Representation: order.Legacy, DSN: dsn, Table: "public.orders", Key: "order_id"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer legacy.Close()
-	r := source.Records{Legacy: legacy, Config: source.HistoryConfig{AuditLog: "public.audit_log", Trades: "public.trades"}}
+		`INSERT INTO trades VALUES (1, '2024-01-01Z', 1, 1), (5, '-infinity', 1, 1), (6, '2024-01-01Z', NULL, 1), (7, '2024-01-01Z', 1, NULL)`)
 	got, err := r.Records(t.Context(), []order.Key{"1", "2", "3", "4", "5", "6", "7"})
 	if err != nil {
 		t.Fatal(err)
