@@ -10,7 +10,7 @@ FUZZ_TIME     ?= 20s
 SOAK_ROUNDS   ?= 10
 CROSSCHECK_SOAK ?= 10m
 
-.PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka prometheus pgbouncer
+.PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka prometheus pgbouncer postgres-versions
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ help: ## list the targets
 demo: setup build ## watch crosscheck find the faults of a small trading system
 	./bin/crosscheck-lab demo
 
-test: setup kafka prometheus pgbouncer ## run all tests against a real PostgreSQL, a real Kafka and a real Prometheus
+test: setup kafka prometheus pgbouncer postgres-versions ## run all tests against a real PostgreSQL, a real Kafka and a real Prometheus
 	go test -timeout $(TEST_TIMEOUT) ./...
 	@echo "test: all packages passed"
 
@@ -32,7 +32,7 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck
 	BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck
 
-soak: setup kafka prometheus ## run the long proofs at length (CROSSCHECK_SOAK=10m), and all tests many times over (SOAK_ROUNDS=10)
+soak: setup kafka prometheus postgres-versions ## run the long proofs at length (CROSSCHECK_SOAK=10m), and all tests many times over (SOAK_ROUNDS=10)
 	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'UnderLoad|LivingSystem' ./cmd/crosscheck
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
 
@@ -70,6 +70,9 @@ prometheus:
 
 pgbouncer:
 	@scripts/pgbouncer
+
+postgres-versions:
+	@scripts/postgres-versions
 
 # The linter has a module of its own, so that its 200 dependencies are not ours. It is built once, for a minute or two.
 bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum

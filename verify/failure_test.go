@@ -187,7 +187,8 @@ func TestAStreamThatEndsEarlyAccusesNobody(t *testing.T) {
 func TestServersOfDifferentVersionsUseThePortableHash(t *testing.T) {
 	w := newWorld(t, dense(300), dense(299))
 	w.legacy.Native = 1
-	if pass := w.must(w.full(t.Context())); pass.Result.Verdict != compare.Diverged || w.open() != "300 missing" {
+	if pass := w.must(w.full(t.Context())); pass.Result.Verdict != compare.Diverged || w.open() != "300 missing" ||
+		!pass.Scan.Facts.(verify.FullFacts).Portable {
 		t.Errorf("ended %+v, open %s", pass.Result, w.open())
 	}
 }

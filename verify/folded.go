@@ -32,6 +32,7 @@ func (p *pass) compareFolded(ctx context.Context, first snapshots, scan *Scan, f
 			return err
 		}
 	}
+	facts.Portable = facts.Portable || w.facts.Portable
 	facts.Events = &EventsFacts{Orders: w.facts.Projection}
 	if w.scan.Coverage < 1 && estimate > 0 {
 		scan.Coverage, scan.Reason = min(scan.Coverage, w.scan.Coverage), "legacy and events: "+w.scan.Reason

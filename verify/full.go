@@ -30,6 +30,8 @@ type FullFacts struct {
 	Strata  []Stratum    `json:"strata"`           // legacy's rows by status and age; nil if ages are not known
 	Events  *EventsFacts `json:"events,omitempty"` // nil if legacy was not compared with the events
 	Changes Changes      `json:"changes,omitzero"`
+	// Portable is true if the servers' own hash functions could not be used, which takes several times as long.
+	Portable bool `json:"portable_digests,omitempty"`
 }
 
 // EventsFacts are the result of a comparison of all of legacy with the events. They also exist if there were no events.
@@ -122,6 +124,7 @@ func (w *walk) open(ctx context.Context, legacy, other Side) (estimate int64, er
 	if w.hash, err = w.p.agreedHash(ctx, legacy, other); err != nil {
 		return 0, err
 	}
+	w.facts.Portable = w.hash.Portable
 	if w.sides, err = beginBoth(ctx, legacy, other); err != nil {
 		return 0, err
 	}
@@ -154,7 +157,6 @@ func (p *pass) agreedHash(ctx context.Context, legacy, other Side) (Hash, error)
 	case !agree:
 		return h, ErrNoHash
 	}
-	p.c.Log.WarnContext(ctx, "the servers' own hash functions cannot be used; portable digests take several times as long")
 	return h, nil
 }
 

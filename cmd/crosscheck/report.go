@@ -30,10 +30,12 @@ type passReport struct {
 	Diverged       int64   `json:"diverged"`
 	Unverified     int64   `json:"unverified"` // orders that could not be judged
 	*gate.Fields
-	Counts      []countReport    `json:"counts,omitempty"`
-	Bound       *boundReport     `json:"bound,omitempty"`
-	Divergences []web.Divergence `json:"divergences"`
-	Truncated   bool             `json:"truncated,omitempty"`
+	// PortableDigests is true if the servers' own hash functions could not be used.
+	PortableDigests bool             `json:"portable_digests,omitempty"`
+	Counts          []countReport    `json:"counts,omitempty"`
+	Bound           *boundReport     `json:"bound,omitempty"`
+	Divergences     []web.Divergence `json:"divergences"`
+	Truncated       bool             `json:"truncated,omitempty"`
 }
 
 type countReport struct {
@@ -74,6 +76,7 @@ func (r *passReport) addFacts(p verify.Pass) {
 	switch f := p.Scan.Facts.(type) {
 	case verify.FullFacts:
 		r.LegacyRows, r.ProjectionRows = f.Legacy, f.Projection
+		r.PortableDigests = f.Portable
 		for _, c := range f.Counts {
 			r.Counts = append(r.Counts, countReport{c.Group, c.Legacy, c.Projection})
 		}
@@ -115,6 +118,9 @@ func (r passReport) writeText(w io.Writer) error {
 		strings.ToUpper(r.Verdict), r.Pass, r.Compared, r.Duration, r.LegacyRows, r.ProjectionRows, 100*r.Coverage)
 	if r.Reason != "" {
 		fmt.Fprintf(&b, "  %s\n", printable(r.Reason))
+	}
+	if r.PortableDigests {
+		b.WriteString("  the servers' own hash functions cannot be used: portable digests, which take several times as long\n")
 	}
 	if r.Bound != nil {
 		fmt.Fprintf(&b, "  %d drawn uniformly: at %g %% confidence at most %.4g %% of all orders are bad, about %d\n",

@@ -87,3 +87,20 @@ func complete(dir string) bool {
 	}
 	return true
 }
+
+// OfVersion returns the folder of initdb and postgres of a major version, where scripts/postgres-versions put them.
+func OfVersion(major int) (string, error) {
+	dir := os.Getenv("CROSSCHECK_POSTGRES_VERSIONS")
+	if dir == "" {
+		home, err := cache()
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(home, "postgresql-versions")
+	}
+	bin := filepath.Join(dir, strconv.Itoa(major), "bin")
+	if !complete(bin) {
+		return "", fmt.Errorf("%w of version %d in %s", ErrNoBinaries, major, dir)
+	}
+	return bin, nil
+}

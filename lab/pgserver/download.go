@@ -49,20 +49,28 @@ func download(ctx context.Context) (string, error) {
 	return bin, nil
 }
 
-// downloadHome is where unpacked binaries stay: in the user's cache. For root it is the system's cache, because other
-// accounts may not enter root's home.
+// downloadHome is where the downloaded binaries stay.
 func downloadHome() (string, error) {
-	cache := "/var/cache"
-	if os.Geteuid() != 0 {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			return "", fmt.Errorf("finding the cache folder: %w", err)
-		}
-		cache = dir
+	cache, err := cache()
+	if err != nil {
+		return "", err
 	}
-	home := filepath.Join(cache, "crosscheck-lab", "postgresql-"+string(downloadVersion))
+	home := filepath.Join(cache, "postgresql-"+string(downloadVersion))
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		return "", fmt.Errorf("creating the cache folder: %w", err)
 	}
 	return home, nil
+}
+
+// cache is the lab's folder in the user's cache. For root it is in the system's cache, because other accounts may not
+// enter root's home.
+func cache() (string, error) {
+	dir := "/var/cache"
+	if os.Geteuid() != 0 {
+		var err error
+		if dir, err = os.UserCacheDir(); err != nil {
+			return "", fmt.Errorf("finding the cache folder: %w", err)
+		}
+	}
+	return filepath.Join(dir, "crosscheck-lab"), nil
 }

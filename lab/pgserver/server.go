@@ -33,6 +33,8 @@ const (
 type Options struct {
 	// Dir is the data directory. It is initialised if it is empty and kept by Stop. Empty: a temporary one.
 	Dir string
+	// Bin is the folder of initdb and postgres; empty: the newest that this machine has.
+	Bin string
 	// SharedBuffers is PostgreSQL's shared_buffers; empty: 128MB.
 	SharedBuffers string
 	// Settings are further server settings; they override the defaults of this package.
@@ -56,9 +58,12 @@ type Server struct {
 func Start(ctx context.Context, o Options) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	bin, err := binaries(ctx)
-	if err != nil {
-		return nil, err
+	bin := o.Bin
+	if bin == "" {
+		var err error
+		if bin, err = binaries(ctx); err != nil {
+			return nil, err
+		}
 	}
 	acc, err := unprivileged()
 	if err != nil {

@@ -46,6 +46,32 @@ func Server(t testing.TB) *pgserver.Server {
 	return s
 }
 
+// Versions are the major versions of PostgreSQL that are supported.
+var Versions = []int{13, 14, 15, 16, 17, 18}
+
+// Version starts a server of a major version, for this test alone. If the machine lacks one, it skips the test, or fails
+// it on CI.
+func Version(t testing.TB, major int) *pgserver.Server {
+	t.Helper()
+	bin, err := pgserver.OfVersion(major)
+	if err != nil && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := pgserver.Start(t.Context(), pgserver.Options{Bin: bin})
+	if err != nil {
+		t.Fatalf("starting PostgreSQL %d: %v", major, err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 // Database creates an empty database for the test and returns its DSN. It is dropped when the test has ended.
 func Database(t testing.TB) string {
 	t.Helper()
