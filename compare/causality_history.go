@@ -187,7 +187,7 @@ func (c *placedOrder) recorded(e order.Event) (has, known bool) {
 	if c.History == nil {
 		return false, false
 	}
-	same := func(at time.Time) bool { return order.Microseconds(at).Equal(order.Microseconds(e.At)) }
+	same := func(at time.Time) bool { return order.SameTime(at, e.At) }
 	switch body := e.Body.(type) {
 	case order.PartiallyFilled, order.Filled:
 		return slices.ContainsFunc(c.History.Trades, func(t Trade) bool { return same(t.At) }), c.History.Trades != nil
@@ -204,7 +204,7 @@ func (c *placedOrder) unwritten() (what string, ok bool) {
 		return "", false
 	}
 	hasEvent := func(at time.Time) bool {
-		return slices.ContainsFunc(c.clean, func(e order.Event) bool { return order.Microseconds(e.At).Equal(order.Microseconds(at)) })
+		return slices.ContainsFunc(c.clean, func(e order.Event) bool { return order.SameTime(e.At, at) })
 	}
 	for _, t := range c.History.Trades {
 		if !hasEvent(t.At) {

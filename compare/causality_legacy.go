@@ -203,12 +203,20 @@ func (c *placedOrder) unshadowed(d Diagnosis) (Diagnosis, bool) {
 		return d, true
 	}
 	last := order.Microseconds(c.final.UpdatedAt())
-	if written := c.legacyWritten(); written.After(last) {
-		d.Confidence = High
+	if written := c.legacyWritten(); written.After(last) && !order.SameTime(written, last) {
+		d.Confidence = sureBy(written, last)
 		d.Reason = fmt.Sprintf("legacy was written at %s, after the last event at %s", order.TimestamptzText(written), order.TimestamptzText(last))
 		return d, true
 	}
 	return d, false
+}
+
+// sureBy is the confidence in what two times prove: much can happen within a second, or within a day.
+func sureBy(a, b time.Time) Confidence {
+	if max(order.Unit(a), order.Unit(b)) >= time.Second {
+		return Medium
+	}
+	return High
 }
 
 // legacyWritten returns when the row was written according to legacy; zero if it does not say.

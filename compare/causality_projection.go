@@ -44,7 +44,7 @@ func (c *placedOrder) behind() Diagnosis {
 			d.Reason += ", and " + why
 		}
 	}
-	if reached := c.ProjectionReached; !reached.IsZero() && reached.Before(order.Microseconds(c.projection.Since)) {
+	if reached := c.ProjectionReached; !reached.IsZero() && reached.Before(order.Microseconds(c.projection.Since)) && !order.SameTime(reached, c.projection.Since) {
 		d.Cause = StoppedProjector
 		d.Reason += fmt.Sprintf("; it shows no change of any order after %s", order.TimestamptzText(reached))
 	}
@@ -73,7 +73,7 @@ func (c *placedOrder) whySkipped(i int) (cause Cause, why string, confidence Con
 	e := c.clean[i]
 	for _, other := range c.clean[:i] {
 		if order.Microseconds(other.At).Equal(order.Microseconds(e.At)) {
-			return SkippedEqualTimestamp, fmt.Sprintf("event %d has the same timestamp as event %d", e.Position, other.Position), High
+			return SkippedEqualTimestamp, fmt.Sprintf("event %d has the same timestamp as event %d", e.Position, other.Position), sureBy(e.At, other.At)
 		}
 	}
 	for _, other := range c.clean[:i] {

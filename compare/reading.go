@@ -50,7 +50,7 @@ func (o Oracle) Judge(r Reading) (Observation, Diagnosis) {
 func (r Reading) evidence(legacyChangedAt time.Time) Evidence {
 	return Evidence{
 		Events: r.Events, Legacy: r.Legacy, Projection: r.Projection, History: r.History,
-		ProjectionReached: r.ProjectionReached, Silent: r.Silent && legacyChangedAt.After(r.NewestEvent),
+		ProjectionReached: r.ProjectionReached, Silent: r.Silent && legacyChangedAt.After(r.NewestEvent) && !order.SameTime(legacyChangedAt, r.NewestEvent),
 	}
 }
 

@@ -10,36 +10,67 @@ import (
 // Recorded counts the changes that legacy recorded of one order before a time, and how many of them have their event.
 // The final state cannot tell this, because the next change of the same field hides a lost event.
 //
-// A change has its event if there is one with the same time, to the microsecond. An event explains one trade. An
+// A change has its event if there is one with the same time, at the coarser of both precisions. An event explains one trade. An
 // OrderModified explains one line of the audit log: the line of its own field, if there is one. All other events
 // explain any number of lines, because a fill or a cancel changes several columns. An event that cannot be read
 // explains nothing.
 func Recorded(h History, events []order.Event, before time.Time) (changes, withEvents int64) {
-	at := map[time.Time]*moment{}
-	moments := func(t time.Time) *moment {
-		t = order.Microseconds(t).UTC()
-		if at[t] == nil {
-			at[t] = &moment{}
-		}
-		return at[t]
+	events = slices.DeleteFunc(slices.Clone(events), func(e order.Event) bool { return e.Body == nil })
+	h.Trades = slices.DeleteFunc(slices.Clone(h.Trades), func(t Trade) bool { return !t.At.Before(before) })
+	h.Audit = slices.DeleteFunc(slices.Clone(h.Audit), func(c Change) bool { return !c.At.Before(before) })
+	unit := recordedUnit(h, events)
+	changes, withEvents = recordedAt(h, events, func(t time.Time) time.Time { return t.Truncate(unit) })
+	if withEvents < changes && unit > time.Microsecond { // some systems cut times, others round them
+		_, rounded := recordedAt(h, events, func(t time.Time) time.Time { return t.Round(unit) })
+		withEvents = max(withEvents, rounded)
+	}
+	return changes, withEvents
+}
+
+// recordedUnit is the coarsest precision of the times. Whole days count only if all times of one side have no other.
+func recordedUnit(h History, events []order.Event) time.Duration {
+	unit, eventDays, recordDays := time.Microsecond, len(events) > 0, len(h.Trades)+len(h.Audit) > 0
+	note := func(t time.Time, days *bool) {
+		u := order.Unit(t)
+		*days = *days && u > time.Second
+		unit = max(unit, min(u, time.Second))
 	}
 	for _, e := range events {
-		if e.Body != nil {
-			moments(e.At).event(e.Body)
-		}
+		note(e.At, &eventDays)
 	}
 	for _, t := range h.Trades {
-		if t.At.Before(before) {
-			moments(t.At).trades++
-		}
+		note(t.At, &recordDays)
 	}
 	for _, c := range h.Audit {
-		if c.At.Before(before) {
-			m := moments(c.At)
-			m.fields = append(m.fields, c.Field)
-		}
+		note(c.At, &recordDays)
 	}
-	for _, m := range at {
+	if eventDays || recordDays {
+		return 24 * time.Hour
+	}
+	return unit
+}
+
+// recordedAt counts by moments. All times that at makes equal are one.
+func recordedAt(h History, events []order.Event, at func(time.Time) time.Time) (changes, withEvents int64) {
+	all := map[time.Time]*moment{}
+	moments := func(t time.Time) *moment {
+		t = at(order.Microseconds(t).UTC())
+		if all[t] == nil {
+			all[t] = &moment{}
+		}
+		return all[t]
+	}
+	for _, e := range events {
+		moments(e.At).event(e.Body)
+	}
+	for _, t := range h.Trades {
+		moments(t.At).trades++
+	}
+	for _, c := range h.Audit {
+		m := moments(c.At)
+		m.fields = append(m.fields, c.Field)
+	}
+	for _, m := range all {
 		changes += int64(m.trades + len(m.fields))
 		withEvents += m.explained()
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -15,7 +16,7 @@ import (
 const mostBehind = 100_000
 
 // After counts the events that are newer than a time, among the last 100,000 by position. It compares milliseconds,
-// because many systems do not keep more. It uses the index on the position. The age of the oldest of them is by the
+// because many systems do not keep more, or what the time's own digits are in. It uses the index on the position. The age of the oldest of them is by the
 // server's clock; 0 if there is none, or if it is in the future.
 func (e *Events) After(ctx context.Context, at time.Time) (events int64, waiting time.Duration, err error) {
 	defer e.side.observe("lag")()
@@ -24,12 +25,23 @@ func (e *Events) After(ctx context.Context, at time.Time) (events int64, waiting
 	var micros int64
 	query := fmt.Sprintf(`SELECT count(*), coalesce(greatest(0, extract(epoch FROM clock_timestamp() - min(crosscheck_at)) * 1000000), 0)::bigint
 		FROM (SELECT %[1]s AS crosscheck_at FROM %[2]s WHERE %[3]s IS NOT NULL ORDER BY %[3]s DESC LIMIT %[4]d) newest
-		WHERE isfinite(crosscheck_at) AND date_trunc('milliseconds', crosscheck_at) > $1`,
+		WHERE isfinite(crosscheck_at) AND date_trunc($2, crosscheck_at) > $1`,
 		e.config.At, e.side.from(), "("+e.config.Position+")", mostBehind)
-	if err := e.side.pool.QueryRow(ctx, query, at).Scan(&events, &micros); err != nil {
+	if err := e.side.pool.QueryRow(ctx, query, at, truncation(at)).Scan(&events, &micros); err != nil {
 		return 0, 0, fmt.Errorf("looking for events that the projection has not reached: %w", err)
 	}
 	return events, time.Duration(micros) * time.Microsecond, nil
+}
+
+// truncation names the precision of a time for date_trunc.
+func truncation(at time.Time) string {
+	switch order.Unit(at) {
+	case 24 * time.Hour:
+		return "day"
+	case time.Second:
+		return "second"
+	}
+	return "milliseconds"
 }
 
 // NewestChange is the newest change that any row shows and that is not of the future by the server's clock, so that one wrong

@@ -35,12 +35,15 @@ func TestWhatAProjectionHasStillToShowGrowsOlder(t *testing.T) {
 	}
 }
 
-// TestEventsWithinTheMillisecondAreShown: many systems keep no more of a time.
+// TestEventsWithinTheMillisecondAreShown: many systems keep no more of a time. Some keep whole seconds, or days.
 func TestEventsWithinTheMillisecondAreShown(t *testing.T) {
-	c := eventStore(t, `INSERT INTO event_store VALUES (1, 1, 'OrderFilled', '2024-01-01 00:00:00.123456+00', '{}')`)
+	c := eventStore(t, `INSERT INTO event_store VALUES (1, 1, 'OrderFilled', '2024-01-01 12:00:00.123456+00', '{}')`)
 	events := openEvents(t, c)
-	shown := time.Date(2024, 1, 1, 0, 0, 0, 123_000_000, time.UTC)
-	for at, want := range map[time.Time]int64{shown: 0, shown.Add(-time.Millisecond): 1} {
+	shown := time.Date(2024, 1, 1, 12, 0, 0, 123_000_000, time.UTC)
+	second, day := shown.Truncate(time.Second), shown.Truncate(24*time.Hour)
+	for at, want := range map[time.Time]int64{
+		shown: 0, shown.Add(-time.Millisecond): 1, second: 0, second.Add(-time.Second): 1, day: 0, day.AddDate(0, 0, -1): 1,
+	} {
 		if pending, _, err := events.After(t.Context(), at); err != nil || pending != want {
 			t.Errorf("after %s there are %d, %v; want %d events", at, pending, err, want)
 		}

@@ -130,7 +130,7 @@ const manySilent = 3
 // of a change it returns false.
 func silentSince(ctx context.Context, truth Snapshot, newest time.Time) (bool, error) {
 	changes, err := recentChanges(ctx, truth, manySilent)
-	old := func(c Change) bool { return !c.At.After(newest) }
+	old := func(c Change) bool { return !c.At.After(newest) || order.SameTime(c.At, newest) }
 	return len(changes) >= manySilent && !slices.ContainsFunc(changes, old), err
 }
 
