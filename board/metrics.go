@@ -80,6 +80,10 @@ func (b Board) streamMetrics(m *metrics.Snapshot) {
 	for _, partition := range slices.Sorted(maps.Keys(b.Stream.Lag)) {
 		m.StreamLag = append(m.StreamLag, metrics.StreamLag{Partition: strconv.Itoa(partition), Messages: b.Stream.Lag[partition]})
 	}
+	m.StreamWaiting = new(float64)
+	if e.WaitingFor != "" {
+		*m.StreamWaiting = max(0, b.At.Sub(e.WaitingSince).Seconds())
+	}
 	if e.Stored > 0 {
 		m.Completeness = append(m.Completeness, metrics.Completeness{
 			Hop: string(order.EventsToStream), Ratio: float64(e.Seen) / float64(e.Stored),

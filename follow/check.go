@@ -3,6 +3,7 @@ package follow
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -37,8 +38,8 @@ type check struct {
 	visible PositionCount // as of the horizon with that position
 	at      time.Time     // when the ends were captured
 	ends    []Partition
-	// whole is true unless the stream may have stopped: an event is stored that it does not show, and it shows nothing
-	// newer.
+	// whole is true unless the stream may have stopped (an event is stored that it does not show, and it shows nothing
+	// newer), or a transaction holds back what can be checked.
 	whole bool
 }
 
@@ -91,7 +92,7 @@ func (w *work) capture(ctx context.Context, now time.Time) error {
 	}
 	last := -1
 	for i := range w.stored.horizons {
-		if h := &w.stored.horizons[i]; h.cleared.IsZero() && h.Below <= oldest {
+		if h := &w.stored.horizons[i]; h.cleared.IsZero() && h.Below <= oldest.Oldest {
 			h.cleared = now
 			last = i
 		}
@@ -101,10 +102,39 @@ func (w *work) capture(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	w.held(oldest, now)
 	if len(w.stored.horizons) > maxHorizons { // a transaction stays open for long, so the oldest horizon is enough
 		w.stored.horizons = w.stored.horizons[:maxHorizons/2]
 	}
 	return nil
+}
+
+// held notes that an open transaction keeps the store from being complete for longer than people were told.
+func (w *work) held(by Running, now time.Time) {
+	first := slices.IndexFunc(w.stored.horizons, func(h pastHorizon) bool { return h.cleared.IsZero() })
+	waiting, was := Waiting{}, w.state.Evidence.Waiting
+	if first >= 0 && (now.Sub(w.stored.horizons[first].at) > w.patience() || was.For != "" && was.For == by.Holder) {
+		waiting = Waiting{For: by.Holder, Since: w.stored.horizons[first].at}
+		if by.Since != nil {
+			waiting.Since = by.Since.UTC()
+		}
+		w.step.commit.At = now // the stream is read all the same
+	}
+	if was.For == waiting.For { // the transaction's own beginning may not be known
+		if was.For != "" && was.Since.Before(waiting.Since) {
+			waiting.Since = was.Since
+		}
+		w.state.Evidence.Waiting = waiting
+		return
+	}
+	w.state.Evidence.Waiting = waiting
+	w.step.commit.At = now
+	if waiting.For == "" {
+		w.Log.Info("missing messages are looked for again, the transaction has ended", slog.String("waited_for", was.For))
+		return
+	}
+	w.Log.Warn("missing messages are not looked for while a transaction is open in the event store",
+		slog.String("waiting_for", waiting.For), slog.Time("since", waiting.Since))
 }
 
 // countVisible counts what is visible up to a horizon that was just cleared. If a bucket has the same count a settle
@@ -177,7 +207,7 @@ func (w *work) prepareCheck(ctx context.Context, now time.Time) error {
 		}
 	}
 	stored := w.stored.horizons[due].Position
-	c.whole = c.upTo >= stored || w.progress.newest >= stored
+	c.whole = (c.upTo >= stored || w.progress.newest >= stored) && w.state.Evidence.Waiting.For == ""
 	w.stored.check = &c
 	// Take the newest horizon that is due for what is stored. The positions after the check are waited for.
 	waiting := slices.DeleteFunc(slices.Clone(w.stored.horizons[:due]), func(h pastHorizon) bool { return h.Position <= c.upTo })

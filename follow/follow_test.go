@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/nordvarg/crosscheck/follow"
 )
 
 // trade stores and publishes events 1..n, each of an order of its own.
@@ -116,8 +118,14 @@ func TestNothingIsMissingBelowAnOpenTransaction(t *testing.T) {
 	if got := s.found(); got != "" {
 		t.Errorf("found %q while a transaction may still change what is stored", got)
 	}
+	if w := s.state().Evidence.Waiting; w.For != "a transaction" || w.Since.Sub(began) > shopWindow {
+		t.Errorf("it says that it waits for %+v, since %s", w, began)
+	}
 	s.running = false
 	s.want(4, "4 lost_publish")
+	if e := s.state().Evidence; e.Waiting != (follow.Waiting{}) || s.clock().Sub(e.CaughtUpAt) > shopMaxLag {
+		t.Errorf("the transaction has ended, and it says %+v", e)
+	}
 }
 
 func TestStartOnAnExistingTopicClaimsNothingBefore(t *testing.T) {

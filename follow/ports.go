@@ -15,6 +15,15 @@ type Horizon struct {
 	Below    uint64 // transactions below this one had begun; only the store knows its meaning
 }
 
+// Running is the oldest transaction that may still add an event.
+type Running struct {
+	// Oldest is its number; if none runs, a number that is not below that of any transaction that has ended. Once it is not below a horizon's
+	// Below, no further event can become visible at or below that horizon's position.
+	Oldest uint64
+	Holder string     // which transaction it is, for people; empty if none runs
+	Since  *time.Time // when it began; nil if that is not known
+}
+
 // PositionCount sums up the stored events of one bucket of positions.
 type PositionCount struct {
 	Bucket int64
@@ -39,9 +48,8 @@ type EventStore interface {
 	Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error
 	// Horizon returns the newest position that is visible now; [order.NoPosition] without events.
 	Horizon(ctx context.Context) (Horizon, error)
-	// Oldest is the oldest running transaction. Once it is not below a horizon's Below, no further event can become
-	// visible at or below that horizon's position.
-	Oldest(ctx context.Context) (uint64, error)
+	// Oldest returns the oldest running transaction. One that cannot write to the store does not count.
+	Oldest(ctx context.Context) (Running, error)
 }
 
 // PartitionState is how far one partition has been matched.
@@ -115,6 +123,14 @@ type Totals struct {
 	Stored, Seen int64          // events from From to Checked, and how many of them were seen on the stream
 	Checked      order.Position // NoPosition if nothing was checked yet
 	CaughtUpAt   time.Time      // when everything published until then was matched; zero if never
+	Waiting      Waiting
+}
+
+// Waiting is an open transaction for which the search for missing messages has waited longer than max_lag. The zero value
+// means that it does not wait.
+type Waiting struct {
+	For   string
+	Since time.Time // when it began, or since when it was waited for
 }
 
 // Finding is a divergence of the stream. Its mismatch has hop events->stream.

@@ -271,13 +271,13 @@ func (s *shop) allRead() bool {
 	return true
 }
 
-func (s *shop) Oldest(context.Context) (uint64, error) {
+func (s *shop) Oldest(context.Context) (follow.Running, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.running {
-		return 1, nil
+		return follow.Running{Oldest: 1, Holder: "a transaction"}, nil
 	}
-	return 2, nil
+	return follow.Running{Oldest: 2}, nil
 }
 
 var errGone = errors.New("the ledger is gone")

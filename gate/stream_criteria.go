@@ -21,6 +21,18 @@ type StreamEvidence struct {
 	// CaughtUpAt is when the follower had last read everything; zero if it never had. At is when this evidence was
 	// recorded.
 	CaughtUpAt, At time.Time
+	// WaitingFor is the open transaction for which the search for missing messages has waited longer than max_lag, since
+	// WaitingSince; empty if it does not wait.
+	WaitingFor   string
+	WaitingSince time.Time
+}
+
+// waiting is a sentence about it; empty if there is none.
+func (e *StreamEvidence) waiting() string {
+	if e.WaitingFor == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Events that were stored since %s are not looked for yet: that waits for %s.", human.Instant(e.WaitingSince), e.WaitingFor)
 }
 
 func (e *StreamEvidence) at() time.Time {
@@ -73,6 +85,7 @@ func (c StreamCompletenessCriterion) Judge(e Evidence, now time.Time) Result {
 		repair: "see docs/causes/lost_publish.md, and publish the missing events again",
 	}
 	r := s.judge(from, c.MaxAge, now)
+	r.Reason += v.waiting()
 	switch {
 	case r.Verdict == Errored || r.Verdict == Inconclusive:
 		return r

@@ -23,18 +23,18 @@ func (l *Ledger) LoadStream(ctx context.Context, fingerprint string) (follow.Sta
 	err := l.read(ctx, l.bulkTimeout(), func(ctx context.Context) error {
 		options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error {
-			var caughtUp *time.Time
+			var caughtUp, since *time.Time
 			err := tx.QueryRow(ctx, `
-				SELECT claimed_from, frontier, kept, uncertain_to, complete, stored, seen, checked, caught_up_at
+				SELECT claimed_from, frontier, kept, uncertain_to, complete, stored, seen, checked, caught_up_at, waiting_for, waiting_since
 				FROM stream_state WHERE fingerprint = $1`, fingerprint).Scan(&s.From, &s.Frontier, &s.Kept, &s.UncertainTo, &s.Complete,
-				&s.Evidence.Stored, &s.Evidence.Seen, &s.Evidence.Checked, &caughtUp)
+				&s.Evidence.Stored, &s.Evidence.Seen, &s.Evidence.Checked, &caughtUp, &s.Evidence.Waiting.For, &since)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil
 			}
 			if err != nil {
 				return err
 			}
-			s.Evidence.CaughtUpAt = orZero(caughtUp)
+			s.Evidence.CaughtUpAt, s.Evidence.Waiting.Since = orZero(caughtUp), orZero(since)
 			if s.Partitions, err = streamPartitions(ctx, tx, fingerprint); err != nil {
 				return err
 			}
@@ -127,12 +127,15 @@ func (l *Ledger) CommitStream(ctx context.Context, held lease.Lease, c follow.Co
 func writeStreamState(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	s, e := c.State, c.State.Evidence
 	_, err := tx.Exec(ctx, `
-		INSERT INTO stream_state AS t (fingerprint, claimed_from, frontier, uncertain_to, complete, stored, seen, checked, caught_up_at, gaps, at, kept)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		INSERT INTO stream_state AS t (fingerprint, claimed_from, frontier, uncertain_to, complete, stored, seen, checked, caught_up_at, gaps, at, kept,
+			waiting_for, waiting_since)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (fingerprint) DO UPDATE SET claimed_from = excluded.claimed_from, frontier = excluded.frontier, kept = excluded.kept,
 			uncertain_to = excluded.uncertain_to, complete = excluded.complete, stored = excluded.stored, seen = excluded.seen,
-			checked = excluded.checked, caught_up_at = excluded.caught_up_at, gaps = t.gaps + excluded.gaps, at = excluded.at`,
-		c.Fingerprint, s.From, s.Frontier, s.UncertainTo, s.Complete, e.Stored, e.Seen, e.Checked, orNull(e.CaughtUpAt), c.Gaps, micro(c.At), s.Kept)
+			checked = excluded.checked, caught_up_at = excluded.caught_up_at, gaps = t.gaps + excluded.gaps, at = excluded.at,
+			waiting_for = excluded.waiting_for, waiting_since = excluded.waiting_since`,
+		c.Fingerprint, s.From, s.Frontier, s.UncertainTo, s.Complete, e.Stored, e.Seen, e.Checked, orNull(e.CaughtUpAt), c.Gaps, micro(c.At), s.Kept,
+		e.Waiting.For, orNull(e.Waiting.Since))
 	if err != nil {
 		return err
 	}
@@ -309,14 +312,14 @@ func (l *Ledger) StreamEvidence(ctx context.Context, fingerprint string) (e *gat
 }
 
 func streamEvidence(ctx context.Context, q querier, fingerprint string) (*gate.StreamEvidence, map[int]int64, error) {
-	rows, err := q.Query(ctx, `SELECT stored, seen, gaps, caught_up_at, at FROM stream_state WHERE fingerprint = $1`, fingerprint)
+	rows, err := q.Query(ctx, `SELECT stored, seen, gaps, caught_up_at, at, waiting_for, waiting_since FROM stream_state WHERE fingerprint = $1`, fingerprint)
 	if err != nil {
 		return nil, nil, err
 	}
 	e, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (e gate.StreamEvidence, err error) {
-		var caughtUp *time.Time
-		err = row.Scan(&e.Stored, &e.Seen, &e.Gaps, &caughtUp, &e.At)
-		e.CaughtUpAt, e.At = orZero(caughtUp), e.At.UTC()
+		var caughtUp, since *time.Time
+		err = row.Scan(&e.Stored, &e.Seen, &e.Gaps, &caughtUp, &e.At, &e.WaitingFor, &since)
+		e.CaughtUpAt, e.At, e.WaitingSince = orZero(caughtUp), e.At.UTC(), orZero(since)
 		return e, err
 	})
 	switch {

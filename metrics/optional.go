@@ -14,6 +14,7 @@ type Optional struct {
 	ProjectionLagSeconds, ProjectionLagEvents *float64
 	StreamLag                                 []StreamLag
 	StreamLastLook                            *time.Time // when the follower last recorded a look; zero time if it never did
+	StreamWaiting                             *float64   // seconds
 	Completeness                              []Completeness
 	ChangeCompleteness                        []Completeness // completeness of the changes that legacy recorded; the field above is that of its orders
 	Coverage                                  []Coverage
@@ -51,6 +52,7 @@ var (
 	projectionLagEvents  = gauge("projection_lag_events", "Events that the projection has not applied yet.")
 	streamLag            = gauge("stream_lag_messages", "Messages of a partition of the stream that are not matched with the event store yet.", "partition")
 	streamLastLook       = gauge("stream_last_look_timestamp_seconds", "When crosscheck last read the stream, with or without new messages; 0 if the stream is configured but was never read.")
+	streamWaiting        = gauge("stream_waiting_seconds", "How long the search for missing messages has waited for an open transaction of the event store's database; 0 while that is not longer than max_lag.")
 	completeness         = gauge("completeness_ratio", "Share of the orders or events at the start of a hop that have reached its end.", "hop")
 	changeCompleteness   = gauge("change_completeness_ratio", "Share of legacy's recorded changes of sampled orders that have reached the end of a hop.", "hop")
 	coverageByAge        = gauge("coverage_ratio", "Share of the orders of one status and age that the newest full verification judged.", "status", "age")
@@ -59,7 +61,7 @@ var (
 )
 
 func describeOptional(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, streamLastLook, completeness, changeCompleteness, coverageByAge, alertsPending, cutoverStep} {
+	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, streamLastLook, streamWaiting, completeness, changeCompleteness, coverageByAge, alertsPending, cutoverStep} {
 		ch <- d
 	}
 }
@@ -76,6 +78,9 @@ func (e *emitter) optional(o Optional) {
 	}
 	if at := o.StreamLastLook; at != nil {
 		e.add(streamLastLook, max(0, float64(at.UnixMilli())/1000))
+	}
+	if o.StreamWaiting != nil {
+		e.add(streamWaiting, *o.StreamWaiting)
 	}
 	for _, c := range o.Completeness {
 		e.add(completeness, c.Ratio, c.Hop)

@@ -44,6 +44,7 @@ type Events struct {
 	config  EventsConfig
 	side    *Side // its pool and its answers about columns
 	keyType order.KeyType
+	foreign bool // the server keeps the events in another database
 }
 
 var _ verify.Events = (*Events)(nil)
@@ -95,7 +96,9 @@ func (e *Events) resolve(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	root, err := explain(ctx, e.side.pool, "(FORMAT JSON)", "SELECT ("+e.config.Position+") FROM "+e.side.from())
+	root.walk(func(p plan) { e.foreign = e.foreign || p.Node == "Foreign Scan" })
+	return err
 }
 
 func (e *Events) resolveColumn(ctx context.Context, column eventColumn) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -44,7 +45,7 @@ func (e *Events) Between(ctx context.Context, from, to order.Position, fn func(o
 // Horizon implements [follow.EventStore]. It reads the position first, and then which transactions have begun. These
 // include all that could still add an event at or below the position, if a position is given by the transaction that
 // stores it and grows (a sequence without CACHE). Horizon needs only the right to read, and works for a view and for a
-// replica too. A transaction of another database of the server that stays open holds the horizon back as well.
+// replica too.
 func (e *Events) Horizon(ctx context.Context) (follow.Horizon, error) {
 	defer e.side.observe("horizon")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -65,12 +66,56 @@ func (e *Events) Horizon(ctx context.Context) (follow.Horizon, error) {
 	return h, err
 }
 
-// Oldest implements [follow.EventStore].
-func (e *Events) Oldest(ctx context.Context) (uint64, error) {
+// Oldest implements [follow.EventStore]. The snapshot of a statement lists the running transactions of all databases of
+// the server, and it is taken before the activity is read. So a transaction is left out only if its session was seen in
+// another database, from which nobody can write here. On a replica, sessions are not those of the transactions, and
+// behind a foreign table there is another database: then all transactions count. It needs only the right to read; when
+// another role's transaction began is known to members of pg_read_all_stats.
+func (e *Events) Oldest(ctx context.Context) (follow.Running, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	return e.snapshot(ctx, "pg_snapshot_xmin")
+	var found struct {
+		xmin, xmax, xid, database, application, gid string
+		pid                                         int32
+		began                                       *time.Time
+		replica                                     bool
+	}
+	err := e.side.pool.QueryRow(ctx, runningSQL, e.foreign).Scan(&found.xmin, &found.xmax, &found.replica,
+		&found.xid, &found.pid, &found.database, &found.application, &found.gid, &found.began)
+	if err != nil {
+		return follow.Running{}, fmt.Errorf("reading which transactions run: %w", err)
+	}
+	r := follow.Running{Since: found.began}
+	text := found.xmax // nothing below it runs that can write here
+	switch {
+	case found.replica && found.xmin != found.xmax:
+		text, r.Holder = found.xmin, "a transaction of the primary (a replica does not know which)"
+	case found.gid != "":
+		text, r.Holder = found.xid, fmt.Sprintf("the prepared transaction %q of database %s", found.gid, found.database)
+	case found.pid != 0:
+		text, r.Holder = found.xid, fmt.Sprintf("the transaction of process %d (application %q, database %s)", found.pid, found.application, found.database)
+	case found.xid != "":
+		text, r.Holder = found.xid, "transaction "+found.xid
+	}
+	if r.Oldest, err = strconv.ParseUint(text, 10, 64); err != nil {
+		return follow.Running{}, fmt.Errorf("reading which transactions run: %w", err)
+	}
+	return r, nil
 }
+
+// runningSQL returns the ends of the snapshot, and the oldest running transaction that may write in this database. With
+// $1 true, a transaction of any database counts.
+const runningSQL = `
+	SELECT pg_catalog.pg_snapshot_xmin(s)::text, pg_catalog.pg_snapshot_xmax(s)::text, pg_catalog.pg_is_in_recovery(),
+		coalesce(o.xid, ''), coalesce(o.pid, 0), coalesce(o.database, ''), coalesce(o.application, ''), coalesce(o.gid, ''), o.began
+	FROM pg_catalog.pg_current_snapshot() AS s LEFT JOIN LATERAL (
+		SELECT x.xid::text AS xid, a.pid, coalesce(a.datname, p.database)::text AS database, a.application_name AS application,
+			p.gid, coalesce(a.xact_start, p.prepared) AS began
+		FROM pg_catalog.pg_snapshot_xip(s) AS x(xid)
+		LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.backend_xid = x.xid::xid
+		LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON p.transaction = x.xid::xid
+		WHERE $1 OR coalesce(a.datname, p.database, pg_catalog.current_database()) = pg_catalog.current_database()
+		ORDER BY x.xid LIMIT 1) AS o ON true`
 
 // snapshot reads one end of the server's list of running transactions.
 func (e *Events) snapshot(ctx context.Context, end string) (uint64, error) {

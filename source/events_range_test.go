@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 )
@@ -75,16 +76,16 @@ func TestTheHorizonWaitsForATransactionThatCommitsLate(t *testing.T) {
 	if err != nil || h.Position != 2 {
 		t.Fatalf("the horizon is %+v, %v", h, err)
 	}
-	if oldest, err := e.Oldest(t.Context()); err != nil || oldest >= h.Below {
-		t.Errorf("position 1 is not committed, and yet transaction %d is the oldest, below %d: %v", oldest, h.Below, err)
+	if oldest, err := e.Oldest(t.Context()); err != nil || oldest.Oldest >= h.Below {
+		t.Errorf("position 1 is not committed, and yet transaction %d is the oldest, below %d: %v", oldest.Oldest, h.Below, err)
 	}
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// Other tests' transactions on the same server end too.
-	for oldest := uint64(0); oldest < h.Below; {
+	// Other tests' transactions in the same database end too.
+	for oldest := (follow.Running{}); oldest.Oldest < h.Below; {
 		if oldest, err = e.Oldest(t.Context()); err != nil || t.Context().Err() != nil {
-			t.Fatalf("the oldest transaction is %d, %v", oldest, err)
+			t.Fatalf("the oldest transaction is %+v, %v", oldest, err)
 		}
 	}
 }

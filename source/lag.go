@@ -35,10 +35,11 @@ func (e *Events) After(ctx context.Context, at time.Time) (events int64, waiting
 
 // truncation names the precision of a time for date_trunc.
 func truncation(at time.Time) string {
-	switch order.Unit(at) {
-	case 24 * time.Hour:
+	unit := order.Unit(at)
+	if unit > time.Second {
 		return "day"
-	case time.Second:
+	}
+	if unit == time.Second {
 		return "second"
 	}
 	return "milliseconds"

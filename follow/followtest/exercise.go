@@ -169,7 +169,9 @@ func streamRoundTrip(t *testing.T, s *stream) {
 		Partitions: map[int]follow.PartitionState{0: {Next: 5, End: 9, Newest: 7, First: 3, Cut: true, ReplayTo: 2}, 1: {}},
 		Buckets:    map[int64]*follow.Bucket{4: {Seen: bits(1, 9), Stored: 3, Missing: 1, Sum: 1<<63 - 1}, 5: {Seen: bits()}},
 		From:       3, Frontier: 4, Kept: 2, UncertainTo: 5, Complete: 6,
-		Evidence: follow.Totals{Stored: 9, Seen: 8, Checked: 20, CaughtUpAt: caughtUp},
+		Evidence: follow.Totals{
+			Stored: 9, Seen: 8, Checked: 20, CaughtUpAt: caughtUp, Waiting: follow.Waiting{For: "a transaction", Since: caughtUp.Add(-time.Hour)},
+		},
 	}
 	s.commit(follow.Commit{State: state})
 	same(t, s.state(), state, "the state")
