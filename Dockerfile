@@ -1,6 +1,7 @@
 # crosscheck in an image of one static file: no shell, no package manager, no root.
 #   docker build -t crosscheck .
-#   docker run -v ./config.yaml:/etc/crosscheck/config.yaml:ro -e LEGACY_DSN -e EVENTS_DSN -p 8080:8080 crosscheck
+#   docker run -v ./config.yaml:/etc/crosscheck/config.yaml:ro -e LEGACY_DSN -e EVENTS_DSN -p 127.0.0.1:8080:8080 crosscheck
+# with web: {listen: ":8080", open: true} in config.yaml, because nothing reaches a container's loopback.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY . .

@@ -71,6 +71,8 @@ var livesIn = map[string][]string{
 	"golang.org/x/sys":                           {"source"},
 	"golang.org/x/text":                          {"source"},
 	"github.com/slack-go/slack":                  {"alerts"},
+	"github.com/prometheus/exporter-toolkit":     {"web"},
+	"go.yaml.in/yaml/v2":                         {"web"}, // the toolkit's own format
 	"github.com/google/go-cmp":                   {},
 	"github.com/prometheus/common":               {},
 	"github.com/prometheus/prometheus":           {}, // its parser, for the queries of dashboards and rules

@@ -15,6 +15,9 @@ import (
 
 // Config is the whole of config.yaml, with defaults filled in.
 type Config struct {
+	// Name and Environment say which system this is, on the page, in the report, in the metrics and in alerts. Default
+	// "", not said.
+	Name, Environment string
 	// Legacy is the system of record. Required.
 	Legacy Side
 	// Projection is the read model that will replace it. Required.
@@ -93,14 +96,6 @@ type Sampler struct {
 	Full Schedule
 }
 
-// Web is the HTTP endpoint of the sidecar: status page, /metrics, /healthz and /readyz.
-type Web struct {
-	// Listen is host:port. An empty host means every address of the machine. Default :8080.
-	Listen string
-	// URL is the address at which people reach the page, for links in alerts; empty for none.
-	URL string
-}
-
 // defaults is the configuration before the file is read.
 func defaults() Config {
 	return Config{
@@ -110,6 +105,6 @@ func defaults() Config {
 		Compare:    Compare{Settle: compare.Settle{Window: 30 * time.Second, Rechecks: 3, MaxLag: 5 * time.Minute}},
 		Sampler:    Sampler{Schedule: mustSchedule("0 * * * *"), Size: 10_000, Full: mustSchedule("0 2 * * *")},
 		Gate:       gate.Policy{Criteria: gate.Defaults()},
-		Web:        Web{Listen: ":8080"},
+		Web:        Web{Listen: "127.0.0.1:8080", ShowValues: true},
 	}
 }

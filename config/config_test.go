@@ -32,7 +32,7 @@ func environment(name string) (string, bool) {
 		"TYPE":        "hunter2",
 		"USER":        "u",
 		"SIZE":        "250",
-		"EXPRESSION":  "{not: yaml}",
+		"EXPRESSION":  "${EXPRESSION}",
 	}[name]
 	return value, ok
 }
@@ -72,7 +72,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Sampler: config.Sampler{Schedule: schedule(t, "0 * * * *"), Size: 10000, Full: schedule(t, "0 2 * * *")},
 		Gate:    gate.Policy{Criteria: gate.Defaults()},
-		Web:     config.Web{Listen: ":8080"},
+		Web:     config.Web{Listen: "127.0.0.1:8080", ShowValues: true},
 	}
 	if diff := cmp.Diff(want, got, exactDecimals, sameZone); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -101,17 +101,17 @@ func TestEverything(t *testing.T) {
 	want := &config.Config{
 		Legacy: config.Side{
 			DSN:   config.NewSecret("host=db1 user=app password=$tr$ngpostgres://legacy:hunter2@db1/orders"),
-			Table: "(select * from orders\n where cents > $1)", Key: "id", ChangedAt: "updated_at",
+			Table: "(select * from orders\n where cents > $1 and a <> $$${EXPRESSION}$$)", Key: "id", ChangedAt: "updated_at",
 		},
 		Projection: config.Side{
 			DSN:   config.NewSecret("postgresql://postgres://events:hunter2@db2/orders/x"),
-			Table: "v", Key: "id", ChangedAt: "at",
+			Table: "v_u", Key: "u", ChangedAt: "at",
 		},
 		Ledger: config.Ledger{DSN: secret("EVENTS_DSN"), Schema: "other"},
 		Compare: config.Compare{
 			Fields: []config.Field{
 				{Field: order.Field{Name: "on", Type: order.Boolean}, Legacy: `"on"`, Projection: `"on"`},
-				{Field: order.Field{Name: "side", Type: order.Text}, Legacy: "upper(side)", Projection: "{not: yaml}"},
+				{Field: order.Field{Name: "side", Type: order.Text}, Legacy: "upper(side)", Projection: "${EXPRESSION}"},
 				{Field: order.Field{Name: "price", Type: order.Numeric, Tolerance: apd.New(5, -3)}, Legacy: `"price"`, Projection: `"price"`},
 				{Field: order.Field{Name: "status", Type: order.Text}, Legacy: `"status"`, Projection: `"status"`},
 			},
@@ -123,7 +123,8 @@ func TestEverything(t *testing.T) {
 			{Criterion: "counts", Who: "Alice", Why: "ticket 7", Until: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)},
 			{Criterion: "coverage", Who: "Bob", Why: "ticket 8", Until: time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)},
 		}},
-		Web: config.Web{Listen: "127.0.0.1:0", URL: "https://crosscheck.example.com"},
+		Web: config.Web{Listen: "127.0.0.1:0", URL: "https://crosscheck.example.com", Auth: "testdata/web.yml"},
+		Name: "orders-migration", Environment: "u",
 		Alerts: config.Alerts{
 			Slack:         config.Slack{Token: config.NewSecret("xoxb-hunter2"), Channel: "#cutover", APIURL: "http://127.0.0.1:1/api"},
 			IncludeValues: true, UpdateEvery: 30 * time.Second,

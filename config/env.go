@@ -9,6 +9,9 @@ import (
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// sqlText tells an SQL expression, in which every dollar is SQL, from the name of a table or a column.
+var sqlText = regexp.MustCompile(`[\s"'(]|::`)
+
 // expand replaces ${NAME} in a value with the variable's value, and $$ with one dollar. Any other dollar stays as it
 // is, so that SQL expressions need no escapes. The second result reports whether a variable was used.
 func expand(text string, getenv func(string) (string, bool)) (string, bool, error) {

@@ -53,7 +53,7 @@ func readEventStore(o *object) Events {
 	for key, into := range map[string]*string{
 		"table": &e.Table, "position": &e.Position, "key": &e.Key, "type": &e.Type, "at": &e.At, "payload": &e.Payload,
 	} {
-		o.text(key, into)
+		o.relation(key, into, o.text)
 	}
 	e.Types, e.Keys = o.texts("types"), o.texts("keys")
 	o.eachText("ignore", func(text string) { e.Ignore = append(e.Ignore, text) })
@@ -68,8 +68,8 @@ func readHistory(o *object) History {
 		return History{}
 	}
 	h := History{AuditLog: "public.audit_log", Trades: "public.trades"}
-	o.text("audit_log", &h.AuditLog)
-	o.text("trades", &h.Trades)
+	o.relation("audit_log", &h.AuditLog, o.text)
+	o.relation("trades", &h.Trades, o.text)
 	o.done()
 	return h
 }

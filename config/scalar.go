@@ -24,6 +24,29 @@ type scalar struct {
 	expanded bool // a variable was used, so the text must not be shown
 }
 
+// sql reads an SQL expression. A dollar in it is SQL, so variables are not replaced.
+func (o *object) sql(key string, into *string) {
+	n := o.child(key)
+	if n == nil {
+		return
+	}
+	n = target(n)
+	if s, ok := o.single(n, join(o.path, key)); ok {
+		s.text = n.Value
+		if text, ok := o.filled(s); ok {
+			*into = strings.TrimSpace(text)
+		}
+	}
+}
+
+// relation reads an SQL expression, or the name of a table or a column, which name reads.
+func (o *object) relation(key string, into *string, name func(string, *string)) {
+	if n := o.child(key); n != nil && sqlText.MatchString(strings.TrimSpace(target(n).Value)) {
+		name = o.sql
+	}
+	name(key, into)
+}
+
 // shown returns the value as it is in the file, for messages.
 func (s scalar) shown() string {
 	const most = 60
@@ -51,6 +74,21 @@ func (o *object) scalar(key string) (scalar, bool) {
 // value returns the value of a node; false if it was refused.
 func (r *reader) value(n *yaml.Node, path string) (scalar, bool) {
 	n = target(n)
+	s, ok := r.single(n, path)
+	if !ok {
+		return s, false
+	}
+	var err error
+	if s.text, s.expanded, err = expand(n.Value, r.getenv); err != nil {
+		message := strings.ReplaceAll(err.Error(), "\n", "; ")
+		r.at(n, path, message, "set the variable, or write $$ for a literal dollar")
+		return s, false
+	}
+	return s, true
+}
+
+// single returns a node without its text; false if it is not a single value.
+func (r *reader) single(n *yaml.Node, path string) (scalar, bool) {
 	s := scalar{node: n, path: path}
 	if n.Kind != yaml.ScalarNode {
 		r.at(n, path, "must be a single value, found "+describe(n), "")
@@ -58,12 +96,6 @@ func (r *reader) value(n *yaml.Node, path string) (scalar, bool) {
 	}
 	if n.ShortTag() == "!!null" {
 		r.at(n, path, "has no value", "a value that begins with # needs quotes")
-		return s, false
-	}
-	var err error
-	if s.text, s.expanded, err = expand(n.Value, r.getenv); err != nil {
-		message := strings.ReplaceAll(err.Error(), "\n", "; ")
-		r.at(n, path, message, "set the variable, or write $$ for a literal dollar")
 		return s, false
 	}
 	return s, true

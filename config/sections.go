@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"regexp"
 	"slices"
 	"strconv"
@@ -30,6 +29,8 @@ func readConfig(o *object, c *Config) {
 	if decision := o.object("gate"); decision != nil {
 		readGate(decision, &c.Gate)
 	}
+	o.label("name", &c.Name)
+	o.label("environment", &c.Environment)
 	readWeb(o.object("web"), &c.Web)
 	c.Alerts = readAlerts(o.object("alerts"))
 	c.Events = readEventStore(o.object("events"))
@@ -47,9 +48,9 @@ func readSide(o *object, s *Side) {
 		return
 	}
 	o.dsn(&s.DSN)
-	o.text("table", &s.Table)
-	o.text("key", &s.Key)
-	o.optionalText("changed_at", &s.ChangedAt)
+	o.relation("table", &s.Table, o.text)
+	o.relation("key", &s.Key, o.text)
+	o.relation("changed_at", &s.ChangedAt, o.optionalText)
 	o.done()
 }
 
@@ -94,8 +95,8 @@ func (r *reader) readField(n *yaml.Node, path string, names map[string]int) (Fie
 	o.text("name", &f.Name)
 	o.oneOf("type", (*string)(&f.Type), types)
 	o.decimal("tolerance", &f.Tolerance)
-	o.text("legacy", &f.Legacy)
-	o.text("projection", &f.Projection)
+	o.sql("legacy", &f.Legacy)
+	o.sql("projection", &f.Projection)
 	o.done()
 	if f.Tolerance != nil && f.Type != "" && f.Type != order.Numeric && f.Type != order.Integer {
 		o.at(target(o.values["tolerance"]), join(path, "tolerance"), "is only for numeric and integer fields, and this field is "+string(f.Type), "")
@@ -180,30 +181,4 @@ func readSampler(o *object, s *Sampler) {
 	s.Size = int(size)
 	o.schedule("full", &s.Full)
 	o.done()
-}
-
-func readWeb(o *object, w *Web) {
-	if o == nil {
-		return
-	}
-	if s, ok := o.scalar("listen"); ok {
-		if text, ok := o.filled(s); ok {
-			if listenable(text) {
-				w.Listen = text
-			} else {
-				o.wrong(s, "must be host:port, found "+s.shown(), `such as ":8080" or "127.0.0.1:8080"`)
-			}
-		}
-	}
-	readURL(o, "url", &w.URL)
-	o.done()
-}
-
-func listenable(address string) bool {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || strings.ContainsAny(host, " \t/@") {
-		return false
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	return err == nil && strconv.FormatUint(n, 10) == port
 }

@@ -145,7 +145,7 @@ stream: {brokers: ["a:1", "b:2"], topic: orders}
 func TestFingerprintIsStable(t *testing.T) {
 	for path, want := range map[string]string{
 		"testdata/minimal.yaml":    "b61f7bef46b3321b1f91218515e1aace1883f82ceb07ba644b17aa5a660890ba",
-		"testdata/everything.yaml": "d2f767a1eeb7eb0bf74cefaf94c90690936b62a8c69b74b48ce9aa87c705efff",
+		"testdata/everything.yaml": "67386959f76f828ba09ff406a3ad90ef3a73326b2a218ac1900f5437b94ffa5d",
 		"testdata/documented.yaml": "5ba5a0b99388ddb47c1db1aca10b7f29b1b02c91d130f6fd543b6c23cb47e9c9",
 		"../config.yaml":           "091da74f881d027034081d73fa7b9e69e9a0968a52beeb306c67f4909c3395ef",
 	} {

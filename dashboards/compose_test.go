@@ -140,8 +140,8 @@ func TestComposeConfiguresEachProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Web.Listen != ":8080" {
-		t.Errorf("crosscheck listens on %s, Prometheus asks port 8080", c.Web.Listen)
+	if c.Web.Listen != ":8080" || !c.Web.Open {
+		t.Errorf("crosscheck listens on %s, open %v: Prometheus asks port 8080, and people ask for the page", c.Web.Listen, c.Web.Open)
 	}
 
 	promtest.Tool(t, "promtool", "check", "config", "--syntax-only", mounted(t, services["prometheus"], "/etc/prometheus/prometheus.yml"))

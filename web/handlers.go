@@ -12,6 +12,7 @@ type site struct {
 	log    *slog.Logger
 	status *shared[Status]
 	ready  *shared[Readiness]
+	access access
 }
 
 const unreadable = "The ledger cannot be read, so the state is not known. The log of crosscheck says why."
@@ -56,6 +57,9 @@ func (s *site) readyz(w http.ResponseWriter, r *http.Request) {
 	ready, err := s.ready.get(r.Context())
 	if err != nil {
 		ready = Readiness{Parts: []Part{{Name: "readiness", Reason: "There was no answer in time."}}}
+	}
+	if !s.access.open() { // an error may quote what a database said
+		ready = ready.withoutReasons()
 	}
 	code := http.StatusOK
 	if !ready.Ready {

@@ -21,8 +21,12 @@ const (
 
 // Server serves page, API, health and metrics until its context ends.
 type Server struct {
-	// Listen is the address, such as ":8080".
+	// Listen is the address, such as "127.0.0.1:8080".
 	Listen string
+	// Auth is the path of a web configuration file as Prometheus exporters have it, with TLS and users; "" for none.
+	// Without a login, page and API are served on loopback only, unless Open is set.
+	Auth string
+	Open bool
 	// Source is read for the page and the API.
 	Source Source
 	// Ready says which parts can be reached. It must return when its context ends. If it is nil, crosscheck is never
@@ -53,8 +57,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 // Serve is Run on an existing listener. It closes the listener.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	may := s.access(listener.Addr())
 	server := &http.Server{
-		Handler:           s.Handler(),
+		Handler:           s.handler(may),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -64,9 +69,10 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	s.log().InfoContext(ctx, "serving", slog.String("address", listener.Addr().String()))
 	ended := make(chan error, 1) // gets what Serve returned, once
-	go func() { ended <- server.Serve(listener) }()
+	go func() { ended <- s.serve(ctx, server, listener, may) }()
 	select {
 	case err := <-ended:
+		_ = listener.Close() // it may not have served at all
 		return fmt.Errorf("serving %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
@@ -90,12 +96,14 @@ func (s *Server) log() *slog.Logger {
 	return s.Log
 }
 
-// Handler serves all paths.
-func (s *Server) Handler() http.Handler {
-	site := &site{log: s.log(), status: newShared(s.read), ready: newShared(s.readiness)}
+// Handler serves all paths to everybody.
+func (s *Server) Handler() http.Handler { return s.handler(access{anyone: true}) }
+
+func (s *Server) handler(may access) http.Handler {
+	site := &site{log: s.log(), status: newShared(s.read), ready: newShared(s.readiness), access: may}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", site.page)
-	mux.HandleFunc("GET /api/status", site.apiStatus)
+	mux.HandleFunc("GET /{$}", may.guard(site.page))
+	mux.HandleFunc("GET /api/status", may.guard(site.apiStatus))
 	mux.HandleFunc("GET /readyz", site.readyz)
 	mux.HandleFunc("GET /healthz", healthz)
 	if s.Metrics != nil {

@@ -108,6 +108,19 @@ type Part struct {
 	Reason string `json:"reason,omitempty"` // why not, in a sentence
 }
 
+// withoutReasons is for people who may not see the page.
+func (r Readiness) withoutReasons() Readiness {
+	parts := r.Parts
+	r.Parts = []Part{}
+	for _, p := range parts {
+		if p.Reason != "" {
+			p.Reason = "the status page and the log say why"
+		}
+		r.Parts = append(r.Parts, p)
+	}
+	return r
+}
+
 // Readiness is the answer of /readyz.
 type Readiness struct {
 	Ready bool   `json:"ready"`

@@ -19,7 +19,7 @@ type upCmd struct {
 
 	Config string `help:"File to write. Default: config.yaml, or lab.yaml if the lab did not write config.yaml." placeholder:"FILE" type:"path"`
 	Dir    string `help:"Folder that keeps the databases for the next run. Repair faults first: the next run does not know them. Default: a temporary folder." placeholder:"DIR" type:"path"`
-	Web    string `default:":8080" help:"Address of crosscheck's status page, for the configuration."`
+	Web    string `default:"127.0.0.1:8080" help:"Address of crosscheck's status page, for the configuration."`
 	Socket string `default:"${socket}" help:"Socket for 'fault' and 'repair'." placeholder:"FILE" type:"path"`
 }
 

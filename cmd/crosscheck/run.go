@@ -86,7 +86,7 @@ func (s *sidecar) serve(ctx context.Context) error {
 	}
 	s.metrics = metrics.New(options)
 	server := &web.Server{
-		Listen: s.config.Web.Listen, Source: page{known}, Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
+		Listen: s.config.Web.Listen, Auth: s.config.Web.Auth, Open: s.config.Web.Open, Source: page{known}, Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
