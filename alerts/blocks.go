@@ -17,10 +17,10 @@ const (
 
 // blocks renders a message. All text is escaped, so that it cannot mention anybody or become a link.
 func blocks(b incident.Body) []slack.Block {
-	headline := cut(plain(b.Headline), maxHeadline)
+	headline := cut(plain(b.Title()), maxHeadline)
 	out := []slack.Block{slack.NewHeaderBlock(slack.NewTextBlockObject(slack.PlainTextType, headline, false, false))}
-	if len([]rune(b.Headline)) > maxHeadline || len(b.Lines)+len(b.Context) == 0 {
-		out = []slack.Block{section(b.Headline)}
+	if len([]rune(b.Title())) > maxHeadline || len(b.Lines)+len(b.Context) == 0 {
+		out = []slack.Block{section(b.Title())}
 	}
 	if len(b.Lines) > 0 {
 		out = append(out, section(strings.Join(b.Lines, "\n")))
@@ -52,7 +52,7 @@ func fitting(text string) string {
 
 // fallback is the text that notifications show.
 func fallback(b incident.Body) string {
-	return cut(strings.Join(append([]string{b.Headline}, b.Lines...), "\n"), maxSection)
+	return cut(strings.Join(append([]string{b.Title()}, b.Lines...), "\n"), maxSection)
 }
 
 // escaped returns the text without Slack's control characters.

@@ -116,13 +116,14 @@ func TestTextIsNeverMarkup(t *testing.T) {
 	server, url := api(t, slacktest.None)
 	d := parent("a->b <!channel> & <@U1>")
 	d.Body.Lines = []string{"<!here> & <https://evil|click>", strings.Repeat("&", 5000)}
-	d.Body.Context, d.Body.Link = []string{"<#C1>"}, "https://x"
+	d.Body.Context, d.Body.Link, d.Body.System = []string{"<#C1>"}, "https://x", "orders, <!here>"
 	at, err := alerts.NewSlack("xoxb-1", "C1", url).Send(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	blocks := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(server.Blocks(at.TS))
-	if !strings.Contains(blocks, "<https://x|status page>") || !strings.Contains(blocks, "&lt;!here&gt; &amp; ") {
+	if !strings.Contains(blocks, "<https://x|status page>") || !strings.Contains(blocks, "&lt;!here&gt; &amp; ") || !strings.Contains(blocks, "[orders, !here] a→b") ||
+		!strings.Contains(server.Messages()[0].Text, "[orders, ") {
 		t.Errorf("blocks: %s", blocks)
 	}
 	for _, bad := range []string{"<!", "<@", "<#", "<https://evil"} {

@@ -52,6 +52,8 @@ type Board struct {
 	// Groups are the open divergences by hop and cause. Acceptances are the newest accepted ones. See [Groups].
 	Groups      []incident.Group
 	Acceptances []incident.Acceptance
+	// ValuesHidden is set by WithoutValues. Listed still has the values.
+	ValuesHidden bool
 }
 
 // OpenCount is the number of open divergences.

@@ -24,6 +24,8 @@ type Report struct {
 	OpenListed, AcceptedListed []verify.Divergence
 	// Trend has the finished passes, the oldest first.
 	Trend []TrendPoint
+	// ValuesHidden is set by WithoutValues. The lists still have the values.
+	ValuesHidden bool
 	// Bound is the criterion that limits the trend's bounds.
 	Bound gate.SampleBoundCriterion
 }

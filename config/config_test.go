@@ -123,7 +123,7 @@ func TestEverything(t *testing.T) {
 			{Criterion: "counts", Who: "Alice", Why: "ticket 7", Until: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)},
 			{Criterion: "coverage", Who: "Bob", Why: "ticket 8", Until: time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)},
 		}},
-		Web: config.Web{Listen: "127.0.0.1:0", URL: "https://crosscheck.example.com", Auth: "testdata/web.yml"},
+		Web:  config.Web{Listen: "127.0.0.1:0", URL: "https://crosscheck.example.com", Auth: "testdata/web.yml"},
 		Name: "orders-migration", Environment: "u",
 		Alerts: config.Alerts{
 			Slack:         config.Slack{Token: config.NewSecret("xoxb-hunter2"), Channel: "#cutover", APIURL: "http://127.0.0.1:1/api"},

@@ -60,6 +60,8 @@ type Policy struct {
 	MinCoverage float64
 	// Link is the address of the status page; empty if there is none.
 	Link string
+	// System says which system is compared; may be empty.
+	System string
 }
 
 // Quiet is the hours in which warnings wait. The zero value has none.

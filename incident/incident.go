@@ -77,6 +77,16 @@ type Body struct {
 	Lines    []string `json:"lines,omitempty"`
 	Context  []string `json:"context,omitempty"`
 	Link     string   `json:"link,omitempty"` // address of the status page
+	// System says which system the message is about; may be empty.
+	System string `json:"system,omitempty"`
+}
+
+// Title is the headline with the system before it.
+func (b Body) Title() string {
+	if b.System == "" {
+		return b.Headline
+	}
+	return "[" + b.System + "] " + b.Headline
 }
 
 // Change is an incident to store and the messages to enqueue with it, in one transaction.

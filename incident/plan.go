@@ -144,6 +144,7 @@ func (c condition) body(p Policy) Body {
 
 // message delays a message that is not critical until the quiet hours are over.
 func (p Policy) message(op Op, i Incident, b Body, now time.Time) Message {
+	b.System = p.System
 	m := Message{Op: op, Body: b}
 	if i.Severity != Critical {
 		m.NotBefore = p.Quiet.Until(now)

@@ -19,6 +19,7 @@ import (
 // Options are what the metrics are made from.
 type Options struct {
 	Version, Revision, Go string // for crosscheck_build_info
+	System, Environment   string // which system is compared, for crosscheck_system_info; may be empty
 	// Passes are the kinds of pass whose counters start at 0 instead of with the first pass.
 	Passes []string
 	// Read reads the gauges. It must return when its context ends. Several goroutines may call it, but never two at
@@ -71,7 +72,11 @@ func New(o Options) *Metrics {
 		Name: "crosscheck_build_info", Help: "Always 1; the labels name the running version.",
 		ConstLabels: prometheus.Labels{"version": o.Version, "revision": o.Revision, "go": o.Go},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(build, m.ledger, m.compared, m.mismatches, m.passSeconds, m.readSeconds, m.queries, m.sourceSeconds,
+	system := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "crosscheck_system_info", Help: "Always 1; the labels are the name and environment of the compared system, from the configuration.",
+		ConstLabels: prometheus.Labels{"name": o.System, "environment": o.Environment},
+	}, func() float64 { return 1 })
+	m.registry.MustRegister(build, system, m.ledger, m.compared, m.mismatches, m.passSeconds, m.readSeconds, m.queries, m.sourceSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, pass := range o.Passes {
 		m.compared.WithLabelValues(pass)

@@ -51,7 +51,7 @@ func reads(s Snapshot) func(context.Context) (Snapshot, error) {
 
 // used returns metrics with values in every series.
 func used(read func(context.Context) (Snapshot, error)) *Metrics {
-	m := New(Options{Version: "1.2.3", Revision: "abc", Go: "go1.26", Passes: []string{"full", "sample"}, Read: read})
+	m := New(Options{Version: "1.2.3", Revision: "abc", Go: "go1.26", System: "orders-migration", Environment: "staging", Passes: []string{"full", "sample"}, Read: read})
 	m.ObservePass("sample", 300*time.Millisecond, 10_000)
 	m.ObserveMismatch("sample", "legacy->projection", "differs", "status")
 	m.ObserveRead("legacy", "keys", 20*time.Millisecond)
@@ -114,7 +114,7 @@ func TestEveryMetricOfTheContractIsThere(t *testing.T) {
 	for _, name := range []string{
 		"orders", "compared_orders_total", "mismatches_total", "open_divergences", "accepted_divergences", "oldest_divergence_age_seconds", "suspects",
 		"pass_duration_seconds", "pass_last_success_timestamp_seconds", "pass_coverage_ratio", "pass_overdue", "sample_bound_ratio",
-		"gate_decision", "gate_criterion", "read_seconds", "source_queries_total", "source_seconds", "build_info", "ledger_up",
+		"gate_decision", "gate_criterion", "read_seconds", "source_queries_total", "source_seconds", "build_info", "system_info", "ledger_up",
 		"projection_lag_seconds", "projection_lag_events", "stream_lag_messages", "stream_last_look_timestamp_seconds", "stream_waiting_seconds", "completeness_ratio",
 		"change_completeness_ratio", "coverage_ratio", "alerts_pending", "cutover_step",
 	} {

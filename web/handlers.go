@@ -13,13 +13,14 @@ type site struct {
 	status *shared[Status]
 	ready  *shared[Readiness]
 	access access
+	system System
 }
 
 const unreadable = "The ledger cannot be read, so the state is not known. The log of crosscheck says why."
 
 func (s *site) page(w http.ResponseWriter, r *http.Request) {
 	code := http.StatusOK
-	view := view{Style: style}
+	view := view{Style: style, Status: Status{System: s.system}}
 	status, err := s.status.get(r.Context())
 	if err != nil {
 		s.log.WarnContext(r.Context(), "reading the status for the page", slog.Any("error", err))

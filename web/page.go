@@ -66,7 +66,10 @@ type divergenceView struct {
 	Accepted                     string // who accepted it, until when and why; empty if it is not accepted
 }
 
-type fieldView struct{ Name, Legacy, Projection string }
+type fieldView struct {
+	Name, Legacy, Projection string
+	Hidden                   bool
+}
 
 type runView struct {
 	Pass, Cron, Next, In string
@@ -188,7 +191,11 @@ func divergenceOf(d Divergence) divergenceView {
 		v.Accepted = fmt.Sprintf("by %s on %s, until %s: %s", short(a.Who), human.Instant(a.At), human.Instant(a.Until), short(a.Why))
 	}
 	for _, f := range d.Fields {
-		v.Fields = append(v.Fields, fieldView{f.Name, value(f.Legacy), value(f.Projection)})
+		shown := fieldView{Name: f.Name, Hidden: f.Values == nil}
+		if !shown.Hidden {
+			shown.Legacy, shown.Projection = value(f.Legacy), value(f.Projection)
+		}
+		v.Fields = append(v.Fields, shown)
 	}
 	return v
 }

@@ -14,7 +14,7 @@ import (
 func NewStatus(b board.Board) Status {
 	status := Status{
 		At: b.At.UTC(), Decision: b.Decision, Open: b.OpenCount(), Accepted: b.Accepted, Suspects: b.Suspects,
-		Divergences: newDivergences(b.Listed, b.At),
+		Divergences: newDivergences(b.Listed, b.At, b.ValuesHidden),
 	}
 	for _, p := range b.Passes {
 		status.Passes = append(status.Passes, newPass(p, b.At))
@@ -58,7 +58,7 @@ func newSchedule(k board.Kind) Schedule {
 func NewReport(r board.Report) Report {
 	out := Report{
 		Decision: r.Decision, Full: r.Evidence.Full, Sample: r.Evidence.Sample, Open: r.Open, Accepted: r.Accepted,
-		OpenListed: newDivergences(r.OpenListed, r.Decision.At), AcceptedListed: newDivergences(r.AcceptedListed, r.Decision.At),
+		OpenListed: newDivergences(r.OpenListed, r.Decision.At, r.ValuesHidden), AcceptedListed: newDivergences(r.AcceptedListed, r.Decision.At, r.ValuesHidden),
 		Confidence: r.Bound.Confidence, MaxRatio: r.Bound.MaxRatio,
 	}
 	for _, p := range r.Trend {
@@ -67,10 +67,16 @@ func NewReport(r board.Report) Report {
 	return out
 }
 
-func newDivergences(found []verify.Divergence, now time.Time) []Divergence {
+func newDivergences(found []verify.Divergence, now time.Time, hidden bool) []Divergence {
 	var out []Divergence
 	for _, d := range found {
-		out = append(out, NewDivergence(d, now))
+		shown := NewDivergence(d, now)
+		for i, f := range shown.Fields {
+			if hidden {
+				shown.Fields[i] = Field{Name: f.Name, Hidden: true}
+			}
+		}
+		out = append(out, shown)
 	}
 	return out
 }
@@ -86,7 +92,7 @@ func NewDivergence(d verify.Divergence, now time.Time) Divergence {
 		shown.Acceptance = &Acceptance{Who: a.Who, Why: a.Why, At: a.At, Until: a.Until}
 	}
 	for _, f := range d.Mismatch.Fields {
-		shown.Fields = append(shown.Fields, Field{Name: f.Name, Legacy: ValueText(f.Legacy), Events: eventsText(f.Events), Projection: ValueText(f.Projection)})
+		shown.Fields = append(shown.Fields, Field{Name: f.Name, Values: &Values{ValueText(f.Legacy), eventsText(f.Events), ValueText(f.Projection)}})
 	}
 	return shown
 }

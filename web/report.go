@@ -15,6 +15,7 @@ import (
 type Report struct {
 	Decision          gate.Decision
 	Version, Revision string
+	System            System
 	// Full is the last full pass; nil if there is none.
 	Full *gate.Pass
 	// Sample is the newest sample; nil if there is none.

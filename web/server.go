@@ -27,6 +27,8 @@ type Server struct {
 	// Without a login, page and API are served on loopback only, unless Open is set.
 	Auth string
 	Open bool
+	// System is named on the page and in the API.
+	System System
 	// Source is read for the page and the API.
 	Source Source
 	// Ready says which parts can be reached. It must return when its context ends. If it is nil, crosscheck is never
@@ -100,7 +102,7 @@ func (s *Server) log() *slog.Logger {
 func (s *Server) Handler() http.Handler { return s.handler(access{anyone: true}) }
 
 func (s *Server) handler(may access) http.Handler {
-	site := &site{log: s.log(), status: newShared(s.read), ready: newShared(s.readiness), access: may}
+	site := &site{log: s.log(), system: s.System, status: newShared(s.read), ready: newShared(s.readiness), access: may}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", may.guard(site.page))
 	mux.HandleFunc("GET /api/status", may.guard(site.apiStatus))
@@ -118,6 +120,7 @@ func (s *Server) read(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	status.System = s.System
 	status.Divergences = append([]Divergence{}, status.Divergences[:min(len(status.Divergences), MaxDivergences)]...)
 	for i := range status.Divergences {
 		if status.Divergences[i].Fields == nil {

@@ -23,9 +23,24 @@ type Source interface {
 	Status(context.Context) (Status, error)
 }
 
+// System says which system is compared. Both may be empty.
+type System struct {
+	Name        string `json:"name,omitempty"`
+	Environment string `json:"environment,omitempty"`
+}
+
+// String returns both in one text; empty if nothing is known.
+func (s System) String() string {
+	if s.Name != "" && s.Environment != "" {
+		return s.Name + ", " + s.Environment
+	}
+	return s.Name + s.Environment
+}
+
 // Status is everything that is shown, as one JSON object at /api/status.
 type Status struct {
 	At       time.Time     `json:"at"` // when it was read; all ages are relative to it
+	System   System        `json:"system,omitzero"`
 	Version  string        `json:"version"`
 	Revision string        `json:"revision,omitempty"`
 	Decision gate.Decision `json:"gate"`
@@ -82,9 +97,15 @@ type Acceptance struct {
 	Until time.Time `json:"until"`
 }
 
-// Field is one field that disagrees; null is NULL.
+// Field is one field that disagrees.
 type Field struct {
-	Name       string  `json:"name"`
+	Name    string `json:"name"`
+	*Values        // nil, and not in the JSON, if they are hidden
+	Hidden  bool   `json:"hidden,omitempty"`
+}
+
+// Values are a field's values; null is NULL.
+type Values struct {
 	Legacy     *string `json:"legacy"`
 	Events     any     `json:"events,omitempty"` // the value according to the events, a *string; absent if not known
 	Projection *string `json:"projection"`

@@ -86,11 +86,11 @@ func noGo() Status {
 			{OrderID: "4711", Kind: "missing", Hop: "legacy->projection", FirstSeen: now.Add(-90 * time.Minute), AgeSeconds: 5400, State: "open"},
 			{
 				OrderID: "8123004", Kind: "differs", Hop: "legacy->projection", FirstSeen: now.Add(-61 * time.Minute), AgeSeconds: 3660, State: "open",
-				Fields: []Field{{Name: "status", Legacy: new("FILLED"), Projection: new("OPEN")}, {Name: "avg_fill_price", Legacy: new("101.25"), Projection: nil}},
+				Fields: []Field{{Name: "status", Values: &Values{Legacy: new("FILLED"), Projection: new("OPEN")}}, {Name: "avg_fill_price", Values: &Values{Legacy: new("101.25"), Projection: nil}}},
 			},
 			{
 				OrderID: "8123005", Kind: "differs", Hop: "legacy->projection", Cause: "stale_projection", FirstSeen: now.Add(-61 * time.Second), AgeSeconds: 61, State: "open",
-				Fields: []Field{{Name: "filled_quantity", Legacy: new("100.005"), Projection: new("100")}},
+				Fields: []Field{{Name: "filled_quantity", Values: &Values{Legacy: new("100.005"), Projection: new("100")}}},
 			},
 		},
 		Suspects: 1204,
@@ -161,7 +161,7 @@ func TestNothingFromADatabaseBecomesMarkup(t *testing.T) {
 	s.Version, s.Revision, s.Decision.Fingerprint, s.Decision.Decision = evil, evil, evil, evil
 	s.Decision.Criteria = []gate.Result{{Name: evil, Verdict: evil, Observed: evil, Limit: evil, Reason: evil, ETA: evil}}
 	s.Passes = []Pass{{Pass: evil, State: evil, Verdict: evil, Reason: evil}, {Pass: evil, State: "done", Verdict: evil, Reason: evil}}
-	s.Divergences = []Divergence{{OrderID: evil, Kind: evil, Hop: evil, Cause: evil, Fields: []Field{{Name: evil, Legacy: new(evil), Projection: new(evil)}}}}
+	s.Divergences = []Divergence{{OrderID: evil, Kind: evil, Hop: evil, Cause: evil, Fields: []Field{{Name: evil, Values: &Values{Legacy: new(evil), Projection: new(evil)}}}}}
 	s.Schedule = []Schedule{{Pass: evil, Cron: evil, Overdue: true, Reason: evil}}
 	page := get(t, handler(&fake{status: s}), "/").Body.String()
 	for _, bad := range []string{"<script", "<img", `"'>`} {
@@ -198,7 +198,7 @@ func TestHeadersAllowNothingButTheStyle(t *testing.T) {
 
 func TestValuesAreShownExactlyAndShort(t *testing.T) {
 	s := noGo()
-	s.Divergences[1].Fields = []Field{{Name: "a", Legacy: nil, Projection: new("NULL")}, {Name: "b", Legacy: new(""), Projection: new(strings.Repeat("ä", 1<<20))}}
+	s.Divergences[1].Fields = []Field{{Name: "a", Values: &Values{Legacy: nil, Projection: new("NULL")}}, {Name: "b", Values: &Values{Legacy: new(""), Projection: new(strings.Repeat("ä", 1<<20))}}}
 	page := get(t, handler(&fake{status: s}), "/").Body.String()
 	for _, want := range []string{"<code>NULL</code>", "<code>&#34;NULL&#34;</code>", "<code>&#34;&#34;</code>", strings.Repeat("ä", maxShown) + "…"} {
 		if !strings.Contains(page, want) {

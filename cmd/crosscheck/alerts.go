@@ -33,7 +33,7 @@ func (a *alertsTestCommand) run(ctx context.Context, p *program) (int, error) {
 	at, err := sender(c.Alerts.Slack).Send(ctx, incident.Delivery{
 		Op: incident.Parent, Marker: "test " + rand.Text(),
 		Body: incident.Body{
-			Headline: "A test by crosscheck", Lines: []string{"Alerts arrive here. Sent by " + holder() + "."}, Link: c.Web.URL,
+			Headline: "A test by crosscheck", Lines: []string{"Alerts arrive here. Sent by " + holder() + "."}, Link: c.Web.URL, System: systemOf(c).String(),
 		},
 	})
 	if err != nil {

@@ -25,15 +25,24 @@ func boardSettings(c *config.Config) board.Settings {
 }
 
 // page gathers what the page and the API show.
-type page struct{ known board.Sources }
+type page struct {
+	known  board.Sources
+	values bool // may be shown
+}
 
 // Status implements [web.Source].
 func (p page) Status(ctx context.Context) (web.Status, error) {
 	b, err := p.known.Gather(ctx, time.Now(), board.Lists)
+	if !p.values {
+		b = b.WithoutValues()
+	}
 	status := web.NewStatus(b)
 	status.Version, status.Revision = version, revision()
 	return status, err
 }
+
+// systemOf says which system the configuration is about.
+func systemOf(c *config.Config) web.System { return web.System{Name: c.Name, Environment: c.Environment} }
 
 // lag returns nil if there is no event store.
 func (s sides) lag(ctx context.Context) (*board.Lag, error) {

@@ -20,18 +20,23 @@ type gateCommand struct {
 	As          string `name:"as" placeholder:"NAME" help:"Who asks; goes on record with the decision. Default USER@HOST."`
 	NoRecord    bool   `help:"Do not record the decision. Then a role that may only read the ledger is enough."`
 	Report      string `placeholder:"FILE.html" type:"path" help:"Write the decision and its evidence as one HTML page for people who sign."`
+	NoValues    bool   `help:"With --report: name the fields that differ, and hide the values."`
 	VerifyChain bool   `help:"Do not decide; prove that no recorded decision was changed, removed or inserted."`
 	Head        string `placeholder:"HASH" help:"With --verify-chain: the head that an earlier decision printed, which the chain must still hold."`
 }
 
 var (
 	errHeadAlone   = errors.New("--head needs --verify-chain")
+	errValuesAlone = errors.New("--no-values needs --report")
 	errChainReport = errors.New("--report cannot be used with --verify-chain, which makes no decision")
 )
 
 func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 	if g.Head != "" && !g.VerifyChain {
 		return exitError, errHeadAlone
+	}
+	if g.NoValues && g.Report == "" {
+		return exitError, errValuesAlone
 	}
 	if g.Report != "" && g.VerifyChain {
 		return exitError, errChainReport
@@ -81,7 +86,7 @@ func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (
 	}
 	recording := g.record(ctx, l, &d, evidence)
 	if g.Report != "" {
-		err = writeReport(ctx, g.Report, l, c, d, evidence)
+		err = g.writeReport(ctx, l, c, d, evidence)
 	}
 	return d, errors.Join(recording, err)
 }

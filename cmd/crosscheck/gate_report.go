@@ -17,15 +17,18 @@ import (
 )
 
 // writeReport writes the page to a second file and renames it, so that nobody opens an incomplete page.
-func writeReport(ctx context.Context, file string, l *ledger.Ledger, c *config.Config, d gate.Decision, e gate.Evidence) error {
+func (g *gateCommand) writeReport(ctx context.Context, l *ledger.Ledger, c *config.Config, d gate.Decision, e gate.Evidence) error {
 	known, err := board.GatherReport(ctx, l, c.Gate.Criteria.SampleBound, d, e)
 	if err != nil {
 		return err
 	}
+	if g.NoValues || !c.Web.ShowValues {
+		known = known.WithoutValues(c.Gate)
+	}
 	r := web.NewReport(known)
-	r.Version, r.Revision, r.Limits = version, revision(), reportLimits(c)
-	if err := replaceFile(file, func(w io.Writer) error { return web.WriteReport(w, r) }); err != nil {
-		return withHint(fmt.Errorf("writing the report %s: %w", file, withoutPath(err)), "the folder must exist and be writable")
+	r.Version, r.Revision, r.System, r.Limits = version, revision(), systemOf(c), reportLimits(c)
+	if err := replaceFile(g.Report, func(w io.Writer) error { return web.WriteReport(w, r) }); err != nil {
+		return withHint(fmt.Errorf("writing the report %s: %w", g.Report, withoutPath(err)), "the folder must exist and be writable")
 	}
 	return nil
 }

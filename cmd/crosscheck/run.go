@@ -71,7 +71,7 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 func (s *sidecar) serve(ctx context.Context) error {
 	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: s.lag}
 	options := metrics.Options{
-		Version: version, Revision: revision(), Go: runtime.Version(),
+		Version: version, Revision: revision(), Go: runtime.Version(), System: s.config.Name, Environment: s.config.Environment,
 		Read: func(ctx context.Context) (metrics.Snapshot, error) {
 			b, err := known.Gather(ctx, time.Now())
 			return b.Metrics(), err
@@ -86,7 +86,8 @@ func (s *sidecar) serve(ctx context.Context) error {
 	}
 	s.metrics = metrics.New(options)
 	server := &web.Server{
-		Listen: s.config.Web.Listen, Auth: s.config.Web.Auth, Open: s.config.Web.Open, Source: page{known}, Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
+		Listen: s.config.Web.Listen, Auth: s.config.Web.Auth, Open: s.config.Web.Open, System: systemOf(s.config),
+		Source: page{known, s.config.Web.ShowValues}, Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
