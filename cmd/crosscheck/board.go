@@ -42,7 +42,9 @@ func (p page) Status(ctx context.Context) (web.Status, error) {
 }
 
 // systemOf says which system the configuration is about.
-func systemOf(c *config.Config) web.System { return web.System{Name: c.Name, Environment: c.Environment} }
+func systemOf(c *config.Config) web.System {
+	return web.System{Name: c.Name, Environment: c.Environment}
+}
 
 // lag returns nil if there is no event store.
 func (s sides) lag(ctx context.Context) (*board.Lag, error) {
