@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,6 +94,20 @@ func TestNumeralsAreThoseOfNumerics(t *testing.T) {
 		var n numeral
 		if n.parse([]byte(text)) {
 			t.Errorf("%q is taken for a number", text)
+		}
+	}
+}
+
+// TestTooManyGroupsAreRefused, by both ways to sum digests: a column with a value for each order is no status.
+func TestTooManyGroupsAreRefused(t *testing.T) {
+	var counted summing
+	var folded tally
+	for i := range maxGroups + 1 {
+		name := strconv.Itoa(i)
+		bySQL := counted.add([]verify.Digest{{Group: order.Value{Text: name}, Rows: 1, Sum: "1"}})
+		byFold := folded.add(0, false, &cell{text: []byte(name)}, 1)
+		if tooMany := i == maxGroups; errors.Is(bySQL, errGroups) != tooMany || errors.Is(byFold, errGroups) != tooMany {
+			t.Fatalf("%d groups: %v, and %v", i+1, bySQL, byFold)
 		}
 	}
 }

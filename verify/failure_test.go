@@ -246,7 +246,7 @@ func TestAPassThatLostItsLeaseWritesNothing(t *testing.T) {
 		}
 	}
 	pass, err := w.full(t.Context())
-	if stored := w.stored(pass.ID); !errors.Is(err, lease.ErrFenced) || stored.State != verify.Settling || w.open() != "" {
+	if stored := w.stored(pass.ID); !errors.Is(err, lease.ErrFenced) || stored.State != verify.Settling || pass.State != verify.Settling || w.open() != "" {
 		t.Errorf("left %+v, %v, open %s", stored, err, w.open())
 	}
 }

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -116,4 +117,37 @@ func TestAConnectionIsFreeAfterEachRead(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestEveryReadIsLimited holds each limit: without one, a read could wait or hold something back for ever.
+func TestEveryReadIsLimited(t *testing.T) {
+	p := open(t, pgtest.Database(t))
+	limits := map[string]string{
+		"transaction_read_only": "on", "row_security": "off", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "5min",
+		"statement_timeout": "1min", "tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3",
+		"search_path": `""`,
+	}
+	value := "SELECT current_setting('%s')"
+	check := func(way, setting, want string, row interface{ Scan(...any) error }) {
+		t.Helper()
+		var got string
+		if err := row.Scan(&got); err != nil || got != want {
+			t.Errorf("%s: %s is %q (%v), want %q", way, setting, got, err, want)
+		}
+	}
+	tx, err := p.Begin(t.Context(), 3*time.Minute, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Close()
+	for setting, want := range limits {
+		sql := fmt.Sprintf(value, setting)
+		check("QueryRow", setting, want, p.QueryRow(t.Context(), sql))
+		if setting == "statement_timeout" {
+			want = "3min" // what Begin was told
+		}
+		check("Begin", setting, want, tx.QueryRow(t.Context(), sql))
+	}
+	check("QueryRow", "tcp_user_timeout", "60000", p.QueryRow(t.Context(), fmt.Sprintf(value, "tcp_user_timeout")))
+	check("Begin", "tcp_user_timeout", "600000", tx.QueryRow(t.Context(), fmt.Sprintf(value, "tcp_user_timeout")))
 }
