@@ -174,9 +174,15 @@ func (p *Pool) begin(ctx context.Context, begin string) (*Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	process, err := start(ctx, conn, begin)
+	// A kept connection may have fallen silent: only an answer tells that it has not.
+	bounded, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	process, err := start(bounded, conn, begin)
 	if err != nil {
 		conn.Release() // closes it, if the transaction has begun
+		if bounded.Err() != nil && ctx.Err() == nil {
+			err = ErrLost
+		}
 		return nil, fmt.Errorf("beginning a read-only transaction: %w", err)
 	}
 	return &Tx{conn: conn, process: process}, nil

@@ -181,6 +181,18 @@ func TestAConnectionThatFallsSilentIsGivenUp(t *testing.T) {
 	eventually(t, direct, ours, "0") // the server has looked whether we are still there
 }
 
+// TestAKeptConnectionThatFallsSilentIsGivenUp when the next transaction begins on it.
+func TestAKeptConnectionThatFallsSilentIsGivenUp(t *testing.T) {
+	proxy, dsn := newProxy(t, pgtest.Database(t))
+	p := through(t, dsn)
+	proxy.fallSilent()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if tx, err := p.Begin(ctx, time.Hour, ""); !errors.Is(err, session.ErrLost) {
+		t.Errorf("it began %v, %v", tx, err)
+	}
+}
+
 // TestATransactionThatFallsSilentIsEndedByTheServer: it holds back what vacuum may remove.
 func TestATransactionThatFallsSilentIsEndedByTheServer(t *testing.T) {
 	direct := pgtest.Database(t)
