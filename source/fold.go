@@ -95,7 +95,8 @@ func (e *Events) unique(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	key, err := e.side.typeOf(ctx, e.side.lookup)
-	if err != nil || position.table == 0 {
+	// A column of a subquery may come from a table whose rows the subquery repeats.
+	if err != nil || position.table == 0 || position.table != e.side.shape.oid {
 		return false, err
 	}
 	const q = `SELECT EXISTS (SELECT FROM pg_catalog.pg_index i, LATERAL (

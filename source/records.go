@@ -12,8 +12,8 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// HistoryConfig says where legacy's own record of its orders is: tables of the default schema, or views with the same
-// columns.
+// HistoryConfig says where legacy's own record of its orders is: tables of the default schema, or views or subqueries in
+// parentheses with the same columns.
 type HistoryConfig struct {
 	AuditLog string // entity_id, timestamp, field_changed, old_value, new_value
 	Trades   string // order_id, executed_at, quantity, price
@@ -84,7 +84,7 @@ func hidden(err error) error {
 
 // Lines of one time come in an order that depends on nothing but themselves, so that every check reads the same.
 func (n *snapshot) changes(ctx context.Context, table string, keys []order.Key, to records) error {
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT entity_id::text, CASE WHEN isfinite("timestamp") THEN "timestamp" END, field_changed, old_value::text, new_value::text FROM %s
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT entity_id::text, CASE WHEN isfinite("timestamp") THEN "timestamp" END, field_changed, old_value::text, new_value::text FROM %s AS t
 		WHERE entity_id = ANY($1::text[]::%s[]) ORDER BY "timestamp", field_changed, old_value::text, new_value::text`, table, keyCast(n.side.shape.keyType)), texts(keys))
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (n *snapshot) changes(ctx context.Context, table string, keys []order.Key, 
 }
 
 func (n *snapshot) trades(ctx context.Context, table string, keys []order.Key, to records) error {
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT order_id::text, CASE WHEN isfinite(executed_at) THEN executed_at END, quantity::text, price::text FROM %s
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT order_id::text, CASE WHEN isfinite(executed_at) THEN executed_at END, quantity::text, price::text FROM %s AS t
 		WHERE order_id = ANY($1::text[]::%s[]) ORDER BY executed_at, quantity, price`, table, keyCast(n.side.shape.keyType)), texts(keys))
 	if err != nil {
 		return err

@@ -56,6 +56,16 @@ func TestRecordsAreLegacysOwn(t *testing.T) {
 	}
 }
 
+// TestRecordsMayBeSubqueries: what doctor accepts is read, under every version of the server.
+func TestRecordsMayBeSubqueries(t *testing.T) {
+	r := recordsOf(t, `INSERT INTO audit_log VALUES (7, '2024-01-02Z', 'price', '2', '3')`, `INSERT INTO trades VALUES (7, '2024-01-01Z', 1, 2)`)
+	r.Config = source.HistoryConfig{AuditLog: "(SELECT * FROM public.audit_log)", Trades: "(SELECT * FROM public.trades WHERE price > 0)"}
+	got, err := r.Records(t.Context(), []order.Key{"7"})
+	if err != nil || len(got["7"].Audit) != 1 || len(got["7"].Trades) != 1 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 // TestALineThatCannotBeReadTakesNothingFromOtherOrders: of its own order nothing is known then.
 func TestALineThatCannotBeReadTakesNothingFromOtherOrders(t *testing.T) {
 	r := recordsOf(t,
