@@ -97,6 +97,16 @@ func Evaluate(criteria []Criterion, evidence Evidence, now time.Time) Decision {
 	return d
 }
 
+// NameGap adds what could not be looked at now. The evidence is judged as it is, but a decision with a gap is not GO.
+func (d *Decision) NameGap(name, reason, eta string) {
+	r := inconclusive(nil, nil, eta, "%s", reason)
+	r.Name = name
+	d.Criteria = append(d.Criteria, r)
+	if d.Decision == Go {
+		d.Decision = Undecided
+	}
+}
+
 func decide(results []Result) Answer {
 	blocking, open := 0, 0
 	for _, r := range results {

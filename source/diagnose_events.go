@@ -102,7 +102,7 @@ func (e *eventsExamination) examineColumns(ctx context.Context) (position *nativ
 		}
 	}
 	if good == len(columns) {
-		e.add(doctor.OK, CheckField, "position, type, time and payload can be read", "")
+		e.add(doctor.OK, CheckField, "position, type, time and payload are of usable types", "")
 	}
 	return position, at, good == len(columns)
 }

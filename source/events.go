@@ -112,6 +112,9 @@ func (e *Events) resolveColumn(ctx context.Context, column eventColumn) error {
 	return fmt.Errorf("events.%s %s is %s, not %s: %w", column.name, column.expr, n.name, column.wanted, ErrUnsupported)
 }
 
+// KeyType is the type of the orders' keys.
+func (e *Events) KeyType() order.KeyType { return e.keyType }
+
 // Close closes all connections.
 func (e *Events) Close() { e.side.Close() }
 
@@ -146,32 +149,37 @@ type querier interface {
 }
 
 func (e *Events) histories(ctx context.Context, from querier, keys []order.Key) (map[order.Key][]order.Event, error) {
-	c := e.config
-	query := fmt.Sprintf(`SELECT (%[1]s)::text AS crosscheck_key, (%[2]s)::bigint::text AS crosscheck_position, %[3]s AS crosscheck_type,
-		%[4]s AS crosscheck_at, %[5]s AS crosscheck_payload
-		FROM %[6]s WHERE %[7]s = ANY($1::text[]::%[8]s[]) ORDER BY (%[2]s)::bigint NULLS LAST`,
-		c.Key, c.Position, c.Type, tellable(c.At, "(extract(epoch FROM "+c.At+") * 1000000)::bigint::text"), payloadText(c.Payload), e.side.from(), "("+c.Key+")", keyCast(e.keyType))
-	return e.events(ctx, from, query, texts(keys))
+	histories := map[order.Key][]order.Event{}
+	query := fmt.Sprintf("%s WHERE (%s) = ANY($1::text[]::%s[]) ORDER BY (%s)::bigint NULLS LAST", e.selecting(), e.config.Key, keyCast(e.keyType), e.config.Position)
+	err := e.each(ctx, from, func(event order.Event) { histories[event.Key] = append(histories[event.Key], event) }, query, texts(keys))
+	return histories, err
 }
 
-// events reads whole events, by order.
-func (e *Events) events(ctx context.Context, from querier, query string, args ...any) (map[order.Key][]order.Event, error) {
+// selecting is the beginning of a query for whole events.
+func (e *Events) selecting() string {
+	c := e.config
+	return fmt.Sprintf(`SELECT (%s)::text AS crosscheck_key, (%s)::bigint::text AS crosscheck_position, %s AS crosscheck_type,
+		%s AS crosscheck_at, %s AS crosscheck_payload FROM %s`,
+		c.Key, c.Position, c.Type, tellable(c.At, "(extract(epoch FROM "+c.At+") * 1000000)::bigint::text"), payloadText(c.Payload), e.side.from())
+}
+
+// each decodes whole events, one after another. A problem of an event is a finding that belongs to the event, and no
+// reason to stop reading.
+func (e *Events) each(ctx context.Context, from querier, fn func(order.Event), query string, args ...any) error {
 	rows, err := from.Query(ctx, query, args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	histories := map[order.Key][]order.Event{}
 	for rows.Next() {
 		raw, err := decodeEvent(rows.RawValues())
 		if err != nil {
-			return nil, err
+			return err
 		}
-		// A problem of an event is a finding that belongs to the event, and no reason to stop reading.
 		event, _ := order.Decode(raw, e.config.Vocabulary)
-		histories[raw.Key] = append(histories[raw.Key], event)
+		fn(event)
 	}
-	return histories, rows.Err()
+	return rows.Err()
 }
 
 // The valid times of an event are those that RFC 3339 can express, in microseconds since 1970. One event with another

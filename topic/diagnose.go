@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,12 +28,9 @@ const (
 // diagnosisTimeout is for all requests together. Each request is small.
 const diagnosisTimeout = 2 * time.Minute
 
-// lastMessages is how many of a partition's newest messages are read.
-const lastMessages = 20
-
 // Diagnose examines the topic step by step, from the connection to the messages. A failed step hides only the later
-// ones.
-func Diagnose(ctx context.Context, c Config) []doctor.Finding {
+// ones. It calls each for the newest messages, one after another.
+func Diagnose(ctx context.Context, c Config, each func(follow.Message) error) []doctor.Finding {
 	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
 	defer cancel()
 	var e examination
@@ -50,7 +48,7 @@ func Diagnose(ctx context.Context, c Config) []doctor.Finding {
 	e.add(doctor.OK, doctor.Connection, "connected to "+t.at(), "")
 	e.add(doctor.OK, CheckTopic, fmt.Sprintf("topic %s has %d partitions", c.Topic, len(partitions)), "")
 	e.examineSettings(ctx)
-	e.examineMessages(ctx, partitions)
+	e.examineMessages(ctx, partitions, each)
 	return e.findings
 }
 
@@ -107,39 +105,28 @@ func (e *examination) examineSettings(ctx context.Context) {
 const shortRetention = 72 * time.Hour
 
 // examineMessages looks at the end of each partition.
-func (e *examination) examineMessages(ctx context.Context, partitions []follow.Partition) {
-	r := follow.Range{From: map[int]int64{}, To: map[int]int64{}}
-	for _, p := range partitions {
-		if p.End > p.First {
-			r.From[p.Partition], r.To[p.Partition] = max(p.First, p.End-lastMessages), p.End
+func (e *examination) examineMessages(ctx context.Context, partitions []follow.Partition, each func(follow.Message) error) {
+	var all, unkeyed int
+	err := e.newest(ctx, partitions, func(m follow.Message) error {
+		all++
+		if len(m.Key) == 0 {
+			unkeyed++
 		}
-	}
-	if len(r.To) == 0 {
-		e.add(doctor.Warning, CheckMessages, "the topic is empty", "check that the producer writes to this topic")
-		return
-	}
-	seen := make(chan [2]int, len(partitions)*lastMessages) // messages, and messages without a key, for each batch
-	err := e.Read(ctx, r, func(_ context.Context, b follow.Batch) error {
-		var n [2]int
-		for _, m := range b.Messages {
-			n[0]++
-			if len(m.Key) == 0 {
-				n[1]++
-			}
-		}
-		seen <- n // a batch has at least one of the last offsets
-		return nil
+		return each(m)
 	})
-	close(seen)
-	if err != nil {
+	held := slices.DeleteFunc(slices.Clone(partitions), func(p follow.Partition) bool { return p.End <= p.First })
+	switch {
+	case err != nil:
 		e.failed(err)
 		return
+	case len(held) == 0:
+		e.add(doctor.Warning, CheckMessages, "the topic is empty", "check that the producer writes to this topic")
+		return
+	case all == 0:
+		e.add(doctor.Warning, CheckMessages, "there is no message at the end of any partition; transactions that were aborted leave none", "check that the producer writes to this topic")
+		return
 	}
-	var all, unkeyed int
-	for n := range seen {
-		all, unkeyed = all+n[0], unkeyed+n[1]
-	}
-	e.add(doctor.OK, CheckMessages, fmt.Sprintf("messages can be read from %d of %d partitions", len(r.To), len(partitions)), "")
+	e.add(doctor.OK, CheckMessages, fmt.Sprintf("messages can be fetched from %d of %d partitions", len(held), len(partitions)), "")
 	if unkeyed > 0 && len(partitions) > 1 {
 		e.add(doctor.Warning, CheckMessageKey, fmt.Sprintf("%d of the %d newest messages have no key, so the events of one order are spread over partitions and lose their order", unkeyed, all),
 			"make the producer set the order's id as the message's key")

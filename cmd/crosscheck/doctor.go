@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
-	"github.com/nordvarg/crosscheck/topic"
 )
 
 type doctorCommand struct {
@@ -52,7 +50,7 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 	r.Findings = append(r.Findings, source.Diagnose(ctx, legacyConfig(c, nil), projectionConfig(c, nil), now)...)
 	r.Findings = append(r.Findings, diagnoseEvents(ctx, c, now)...)
 	if c.Stream.Given() {
-		r.Findings = append(r.Findings, topic.Diagnose(ctx, topicConfig(c.Stream, nil, slog.New(slog.DiscardHandler)))...)
+		r.Findings = append(r.Findings, diagnoseStream(ctx, c)...)
 	}
 	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
 	if !r.has(string(order.Legacy), doctor.Connection, doctor.Login, source.CheckDSN, source.CheckPooler) {
@@ -129,24 +127,4 @@ func (r diagnosis) summary() string {
 		return "no problems found"
 	}
 	return strings.Join(parts, ", ")
-}
-
-// diagnoseEvents examines the event store and legacy's own record of its orders, if they are configured.
-func diagnoseEvents(ctx context.Context, c *config.Config, now func() time.Time) []doctor.Finding {
-	var findings []doctor.Finding
-	if c.Events.Given() {
-		events, err := eventsConfig(c.Events, nil)
-		if err != nil {
-			findings = append(findings, doctor.Finding{
-				Side: string(order.Events), Check: source.CheckField, Level: doctor.Error, Message: err.Error(), Hint: "see events.types, events.keys and events.ignore",
-			})
-		} else {
-			findings = append(source.DiagnoseEvents(ctx, events, now), judgedFinding(c))
-		}
-	}
-	if h := c.History; h.Given() {
-		history := source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}
-		findings = append(findings, source.DiagnoseHistory(ctx, legacyConfig(c, nil), history, now)...)
-	}
-	return findings
 }

@@ -219,7 +219,7 @@ func TestDoctorLooksAtEventsAndHistory(t *testing.T) {
 	c.sections = "events: {dsn: \"${PROJECTION}\"}\nhistory: {trades: public.deals}\n"
 	c.exec(c.projection, `CREATE TABLE event_store (event_id bigint GENERATED ALWAYS AS IDENTITY (CACHE 20) PRIMARY KEY, order_id bigint, event_type text,
 			timestamp timestamptz, payload jsonb);
-		CREATE INDEX ON event_store (order_id); INSERT INTO event_store (order_id, event_type, timestamp, payload) VALUES (1, 'OrderCanceled', now(), '{}');
+		CREATE INDEX ON event_store (order_id); INSERT INTO event_store (order_id, event_type, timestamp, payload) VALUES (1, 'OrderCreated', now(), '{"trader_id": 1, "symbol": "A", "side": "BUY", "quantity": 1, "price": 1}');
 		GRANT SELECT ON event_store TO `+c.role)
 	c.exec(c.legacy, `CREATE TABLE audit_log (entity_id bigint, timestamp timestamptz, field_changed text, old_value text, new_value text);
 		CREATE INDEX ON audit_log (entity_id); GRANT SELECT ON audit_log TO `+c.role)

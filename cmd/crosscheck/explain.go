@@ -47,7 +47,11 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	x := explainer(c, s, p.log())
+	if err := s.readable(ctx, c); err != nil {
+		return exitError, err
+	}
+	var unreadable error // the topic
+	x := explainer(c, s, p.log(), &unreadable)
 	x.Waiting = func(window time.Duration) {
 		_, _ = fmt.Fprintf(p.stderr, "crosscheck: order %s may still be on its way; looking again in %s\n", human.Shown(string(key)), window)
 	}
@@ -55,7 +59,7 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	if errors.Is(err, explain.ErrNoSuchOrder) {
 		err = withHint(fmt.Errorf("%w: %s", err, key), "check the order's key; in text keys upper and lower case differ")
 	}
-	if err != nil {
+	if err = errors.Join(unreadable, err); err != nil {
 		return 0, err
 	}
 	if e.JSON {
@@ -78,13 +82,14 @@ func orderKey(t order.KeyType, given string) (order.Key, error) {
 	return key, nil
 }
 
-func explainer(c *config.Config, s sides, log *slog.Logger) *explain.Explainer {
+// explainer sets unreadable if the topic cannot be used with this configuration.
+func explainer(c *config.Config, s sides, log *slog.Logger, unreadable *error) *explain.Explainer {
 	x := &explain.Explainer{Comparison: comparison(c, s, nil, log)}
 	if !c.Stream.Given() {
 		return x
 	}
 	x.Stream = &explain.Stream{
-		Open: func(ctx context.Context) (explain.Topic, error) { return openOrderReader(ctx, c, s) },
+		Open: func(ctx context.Context) (explain.Topic, error) { return openOrderReader(ctx, c, s, unreadable) },
 		Found: func(ctx context.Context, key order.Key) ([]verify.Divergence, error) {
 			return followed(ctx, c, s, key)
 		},
@@ -92,7 +97,7 @@ func explainer(c *config.Config, s sides, log *slog.Logger) *explain.Explainer {
 	return x
 }
 
-func openOrderReader(ctx context.Context, c *config.Config, s sides) (*follow.OrderReader, error) {
+func openOrderReader(ctx context.Context, c *config.Config, s sides, unreadable *error) (*follow.OrderReader, error) {
 	vocabulary, err := streamVocabulary(c)
 	if err != nil {
 		return nil, err
@@ -101,6 +106,10 @@ func openOrderReader(ctx context.Context, c *config.Config, s sides) (*follow.Or
 	config.Patience = explainPatience
 	stream, err := topic.Open(ctx, config)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.streamReadable(ctx, c, stream); errors.Is(err, errUnreadable) { // other errors are met again
+		*unreadable = err
 		return nil, err
 	}
 	return &follow.OrderReader{

@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/ledger"
 )
@@ -84,6 +86,9 @@ func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (
 	if err != nil {
 		return gate.Decision{}, err
 	}
+	if gap := s.readable(ctx, c); gap != nil {
+		d.NameGap("event_store", sentence(gap), hintFor(gap))
+	}
 	recording := g.record(ctx, l, &d, evidence)
 	if g.Report != "" {
 		err = g.writeReport(ctx, l, c, d, evidence)
@@ -132,4 +137,10 @@ func (g *gateCommand) print(w io.Writer, d gate.Decision) error {
 	}
 	_, err := io.WriteString(w, gate.Text(d))
 	return err
+}
+
+// sentence is an error as people read it in a list of reasons.
+func sentence(err error) string {
+	text := doctor.OneLine(err.Error())
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }

@@ -37,6 +37,9 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 		return o.unverified(err)
 	}
 	defer func() { s.close() }() // the text as it is then
+	if err := s.readable(ctx, c); err != nil {
+		return o.unverified(err)
+	}
 	if o.kind == verify.Full {
 		if err := s.openFolded(ctx, c, nil); err != nil {
 			return o.unverified(err)

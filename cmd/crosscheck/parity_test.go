@@ -252,7 +252,7 @@ func (p *parity) explained(of causes) causes {
 	defer s.close()
 	x := explain.Explainer{Comparison: c, Stream: &explain.Stream{
 		Open: func(ctx context.Context) (explain.Topic, error) {
-			return openOrderReader(ctx, p.config, s)
+			return openOrderReader(ctx, p.config, s, new(error))
 		},
 		Found: func(context.Context, order.Key) ([]verify.Divergence, error) { return nil, nil },
 	}}

@@ -20,6 +20,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/sampler"
 	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/web"
 )
@@ -28,6 +29,9 @@ type runCommand struct{}
 
 // migrateAgain is the pause between attempts to reach the ledger.
 const migrateAgain = 5 * time.Second
+
+// streamTimeout is how long run waits for the stream before it serves.
+const streamTimeout = 15 * time.Second
 
 // sidecar is what run connects. It survives outages of the databases.
 type sidecar struct {
@@ -53,17 +57,39 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 	}
 	defer s.ledger.Close()
 	defer s.close()
-	if _, err := s.fingerprint(ctx); err != nil {
-		if !source.Unreachable(err) {
+	if err := s.fits(ctx); err != nil {
+		if !unreachable(err) {
 			return exitError, err
 		}
-		s.log.WarnContext(ctx, "a database cannot be reached yet", slog.String("error", err.Error()))
+		s.log.WarnContext(ctx, "a database or the stream cannot be reached yet", slog.String("error", err.Error()))
 	}
 	if err := s.serve(ctx); err != nil {
 		return exitError, err
 	}
 	s.log.InfoContext(ctx, "stopped")
 	return exitAgrees, nil
+}
+
+// fits asks every configured part whether it can be used. What becomes unusable later is a finding, and does not end the
+// sidecar.
+func (s *sidecar) fits(ctx context.Context) error {
+	if _, err := s.fingerprint(ctx); err != nil {
+		return err
+	}
+	opened, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	if err := opened.readable(ctx, s.config); err != nil || !s.config.Stream.Given() {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
+	defer cancel()
+	stream, err := topic.Open(ctx, topicConfig(s.config.Stream, nil, slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return err
+	}
+	return opened.streamReadable(ctx, s.config, stream)
 }
 
 // serve runs the web server and the sampler. The first one that ends stops the other. When serve returns, both have

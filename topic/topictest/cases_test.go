@@ -251,7 +251,7 @@ func login(t *testing.T, c cluster, name string) {
 func diagnosis(t *testing.T, c cluster, name string) {
 	levels := func() map[string]doctor.Level {
 		found := map[string]doctor.Level{}
-		for _, f := range topic.Diagnose(t.Context(), c.config(t, name)) {
+		for _, f := range topic.Diagnose(t.Context(), c.config(t, name), func(follow.Message) error { return nil }) {
 			if f.Side != "stream" || f.Message == "" || f.Level.Worse(doctor.Info) && f.Hint == "" {
 				t.Errorf("finding %+v", f)
 			}

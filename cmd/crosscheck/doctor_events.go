@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/follow"
+	"github.com/nordvarg/crosscheck/human"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/topic"
+)
+
+// checkDecoded says how many of the newest events or messages can be read.
+const checkDecoded = "decoded"
+
+// diagnoseEvents examines the event store and legacy's own record of its orders, if they are configured.
+func diagnoseEvents(ctx context.Context, c *config.Config, now func() time.Time) []doctor.Finding {
+	var findings []doctor.Finding
+	if c.Events.Given() {
+		events, err := eventsConfig(c.Events, nil)
+		if err != nil {
+			findings = append(findings, doctor.Finding{
+				Side: string(order.Events), Check: source.CheckField, Level: doctor.Error, Message: err.Error(), Hint: "see events.types, events.keys and events.ignore",
+			})
+		} else {
+			findings = append(source.DiagnoseEvents(ctx, events, now), judgedFinding(c))
+			findings = append(findings, decodeEvents(ctx, events)...)
+		}
+	}
+	if h := c.History; h.Given() {
+		history := source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}
+		findings = append(findings, source.DiagnoseHistory(ctx, legacyConfig(c, nil), history, now)...)
+	}
+	return findings
+}
+
+// decodeEvents says nothing of a store that cannot be opened, because that has its findings.
+func decodeEvents(ctx context.Context, c source.EventsConfig) []doctor.Finding {
+	events, err := source.OpenEvents(ctx, c)
+	if err != nil {
+		return nil
+	}
+	defer events.Close()
+	count, err := events.Census(ctx)
+	if err != nil {
+		return []doctor.Finding{{Side: string(order.Events), Check: checkDecoded, Level: doctor.Error, Message: doctor.OneLine(err.Error()), Hint: hintOr(err, eventsHint)}}
+	}
+	return eventsForm.findings(count)
+}
+
+// diagnoseStream examines the topic, and reads its newest messages as the follower would.
+func diagnoseStream(ctx context.Context, c *config.Config) []doctor.Finding {
+	config := topicConfig(c.Stream, nil, slog.New(slog.DiscardHandler))
+	events, err := openEvents(ctx, c.Events, nil)
+	if err != nil { // has its findings
+		return topic.Diagnose(ctx, config, func(follow.Message) error { return nil })
+	}
+	defer events.Close()
+	census, err := messageCensus(c, events)
+	if err != nil { // has its finding too
+		return topic.Diagnose(ctx, config, func(follow.Message) error { return nil })
+	}
+	findings := topic.Diagnose(ctx, config, func(m follow.Message) error { return census.Add(ctx, m) })
+	count, err := census.Done(ctx)
+	if err != nil {
+		return append(findings, doctor.Finding{Side: string(order.Stream), Check: checkDecoded, Level: doctor.Error, Message: doctor.OneLine(err.Error()), Hint: hintOr(err, streamHint)})
+	}
+	return append(findings, messagesForm.findings(count)...)
+}
+
+// form is what events are called in findings.
+type form struct {
+	side          order.Representation
+	one, many     string
+	ignoredBy     string // the settings
+	unread        string // hints
+	unnamed, most string
+}
+
+const (
+	eventsHint = "check events.type, events.payload, events.types and events.keys"
+	streamHint = "check stream.topic and what the producer writes there; a message is one JSON object with event_id, order_id, event_type, timestamp and payload"
+)
+
+var (
+	eventsForm = form{
+		side: order.Events, one: "event", many: "events", ignoredBy: "events.ignore_types",
+		unread:  "map keys that have other names in events.keys, or convert old events with an expression in events.payload",
+		unnamed: "name it in events.types, or list it in events.ignore_types if its events belong to others or change no order",
+		most:    eventsHint,
+	}
+	messagesForm = form{
+		side: order.Stream, one: "message", many: "messages", ignoredBy: "events.ignore_types or stream.ignore_types",
+		unread:  "each such message is a divergence; crosscheck explain ORDER shows the messages of one order",
+		unnamed: "name it in events.types, or list it in stream.ignore_types if its messages belong to others or change no order",
+		most:    streamHint,
+	}
+)
+
+// mostTypes is how many types have a finding of their own.
+const mostTypes = 12
+
+// findings says by type how many can be read, and then of all.
+func (f form) findings(c *order.Census) []doctor.Finding {
+	total := c.Total()
+	if total.All == 0 {
+		return nil
+	}
+	finding := func(level doctor.Level, hint, format string, args ...any) doctor.Finding {
+		return doctor.Finding{Side: string(f.side), Check: checkDecoded, Level: level, Message: fmt.Sprintf(format, args...), Hint: hint}
+	}
+	var out []doctor.Finding
+	for i, t := range c.Types() {
+		if i == mostTypes {
+			out = append(out, finding(doctor.Info, f.unnamed, "there are %d more types", len(c.Types())-mostTypes))
+			break
+		}
+		level, hint, message := f.ofType(t)
+		out = append(out, finding(level, hint, "%s", message))
+	}
+	judged := total.All - total.Ignored
+	if why := c.Unusable(f.many); why != "" {
+		return append(out, finding(doctor.Error, f.most, "%s", why))
+	}
+	if judged == 0 {
+		return append(out, finding(doctor.Warning, "check "+f.ignoredBy, "all of the newest %d %s are ignored", total.All, f.many))
+	}
+	return append(out, finding(doctor.OK, "", "%d of the newest %d %s can be read", total.Read, judged, f.many))
+}
+
+func (f form) ofType(t order.Counted) (level doctor.Level, hint, message string) {
+	name := "without a type"
+	if t.Type != "" {
+		name = fmt.Sprintf("%.60s", t.Type)
+	}
+	n := human.Quantity(int64(t.All), f.one, f.many)
+	switch {
+	case t.Ignored == t.All:
+		return doctor.OK, "", fmt.Sprintf("%s: %s, ignored by %s", name, n, f.ignoredBy)
+	case t.Unnamed:
+		return doctor.Warning, f.unnamed, fmt.Sprintf("%s: %s of a type that the configuration does not name", name, n)
+	case t.Unread() > 0:
+		return doctor.Warning, f.unread, fmt.Sprintf("%s: %d of %d %s cannot be read, the first because %s", name, t.Unread(), t.All, f.many, t.First)
+	case t.Folded < t.Read:
+		return doctor.Warning, "each is a finding about its order; crosscheck explain ORDER shows it", fmt.Sprintf("%s: %s can be read, but %d have a problem, the first: %s", name, n, t.Read-t.Folded, t.First)
+	}
+	what := "read"
+	if f.side == order.Events {
+		what = "read and folded"
+	}
+	return doctor.OK, "", fmt.Sprintf("%s: %s can be %s", name, n, what)
+}

@@ -1,0 +1,97 @@
+package follow
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Census finds out how many messages can be read. It is not safe for concurrent use.
+type Census struct {
+	Vocabulary order.Vocabulary
+	KeyType    order.KeyType
+	// Store reads messages of old versions as it reads its own events; nil if there are no old versions.
+	Store Upcaster
+
+	count   order.Census
+	pending []pendingMessage // cannot be read in their own form
+	size    int              // bytes in pending
+}
+
+type pendingMessage struct {
+	raw order.RawEvent
+	is  order.EventType
+	err error // why it cannot be read in its own form
+}
+
+// pendingBytes is how much may wait to be read as the store reads its events.
+const pendingBytes = 16 << 20
+
+// Add counts one message.
+func (c *Census) Add(ctx context.Context, m Message) error {
+	e, err := decodeMessage(m.Value, c.Vocabulary, c.KeyType)
+	raw, whole := order.ReadMessage(m.Value)
+	switch {
+	case c.Vocabulary.Ignores(string(e.Type)):
+		c.count.Ignore(string(e.Type), 1)
+	case err == nil || c.Store == nil || !whole || len(raw.Payload) > order.MaxPayload:
+		c.add(e.Type, m.Value, err)
+	default:
+		raw.Payload = bytes.Clone(raw.Payload)
+		c.pending = append(c.pending, pendingMessage{raw, e.Type, err})
+		if c.size += len(raw.Payload); c.size > pendingBytes {
+			return c.reread(ctx)
+		}
+	}
+	return nil
+}
+
+var (
+	errTombstone = errors.New("it has no value (a tombstone)")
+	errRegistry  = errors.New("it is not JSON: its first byte is 0, as in Avro or Protobuf messages of a schema registry")
+)
+
+func (c *Census) add(t order.EventType, value []byte, err error) {
+	switch {
+	case err == nil:
+	case len(value) == 0:
+		err = errTombstone
+	case value[0] == 0:
+		err = errRegistry
+	}
+	c.count.Add(string(t), err, "")
+}
+
+// Done counts what was waiting, and returns the result.
+func (c *Census) Done(ctx context.Context) (*order.Census, error) {
+	err := c.reread(ctx)
+	return &c.count, err
+}
+
+// reread reads messages as the store would read them if they were stored.
+func (c *Census) reread(ctx context.Context) error {
+	if len(c.pending) == 0 {
+		return nil
+	}
+	asked := make([]order.RawEvent, len(c.pending))
+	for i, p := range c.pending {
+		asked[i] = p.raw
+	}
+	found, err := c.Store.Upcast(ctx, asked)
+	if err != nil {
+		return err
+	}
+	for i, p := range c.pending {
+		for _, u := range found[i] {
+			if e, err := order.Decode(u.Event, c.Vocabulary); harmful(err) == nil {
+				p.err, p.is = nil, e.Type
+				break
+			}
+		}
+		c.count.Add(string(p.is), p.err, "")
+	}
+	c.pending, c.size = nil, 0
+	return nil
+}

@@ -1,0 +1,107 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+const (
+	// censusEvents is how many of the newest events are decoded to find out whether the store can be read.
+	censusEvents = 1000
+	// censusOrders and censusHistory limit the histories that are folded for it.
+	censusOrders, censusHistory = 100, 20_000
+	// censusTimeout is for all of it. Events are up to a megabyte each; those that came in time are enough.
+	censusTimeout = 20 * time.Second
+)
+
+// Census decodes the newest thousand events, and folds the histories of their newest hundred orders. An event without a
+// position is not among them.
+func (e *Events) Census(ctx context.Context) (*order.Census, error) {
+	defer e.side.observe("census")()
+	ctx, cancel := context.WithTimeout(ctx, censusTimeout)
+	defer cancel()
+	var c order.Census
+	if err := e.countIgnored(ctx, &c); err != nil {
+		return nil, fmt.Errorf("counting events of ignored types: %w", err)
+	}
+	newest, err := e.newest(ctx)
+	if err != nil && (ctx.Err() == nil || len(newest) == 0) {
+		return nil, fmt.Errorf("reading the newest events: %w", err)
+	}
+	problems, err := e.foldProblems(ctx, newest)
+	if err != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("reading histories: %w", err)
+	}
+	for _, event := range newest {
+		var decoding error
+		if event.Schema != nil {
+			decoding = event.Schema
+		}
+		c.Add(string(event.Type), decoding, problems[event.Position])
+	}
+	return &c, nil
+}
+
+func (e *Events) newest(ctx context.Context) ([]order.Event, error) {
+	var newest []order.Event
+	query := fmt.Sprintf("%s WHERE (%[2]s) IS NOT NULL ORDER BY (%[2]s) DESC LIMIT %d", e.selecting(), e.config.Position, censusEvents)
+	err := e.each(ctx, e.side.pool, func(event order.Event) { newest = append(newest, event) }, query)
+	return newest, err
+}
+
+// countIgnored looks at the table as it is, because other queries do not see ignored events.
+func (e *Events) countIgnored(ctx context.Context, c *order.Census) error {
+	ignored := e.config.Vocabulary.IgnoredTypes()
+	if len(ignored) == 0 {
+		return nil
+	}
+	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT crosscheck_type, count(*) FROM
+		(SELECT (%[1]s)::text AS crosscheck_type FROM %[2]s AS t WHERE (%[3]s) IS NOT NULL ORDER BY (%[3]s) DESC LIMIT %[4]d) AS newest
+		WHERE crosscheck_type = ANY($1::text[]) GROUP BY 1`, e.config.Type, e.config.Table, e.config.Position, censusEvents), ignored)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var eventType string
+		var n int
+		if err := rows.Scan(&eventType, &n); err != nil {
+			return err
+		}
+		c.Ignore(eventType, n)
+	}
+	return rows.Err()
+}
+
+// foldProblems folds the orders of some events from their beginning, and returns the first problem at each position.
+func (e *Events) foldProblems(ctx context.Context, newest []order.Event) (map[order.Position]string, error) {
+	keys := map[order.Key]bool{}
+	for _, event := range newest {
+		if event.Key != "" && len(keys) < censusOrders {
+			keys[event.Key] = true
+		}
+	}
+	states := map[order.Key]*order.State{}
+	problems := map[order.Position]string{}
+	// In the order of positions, so that what the limit leaves is the beginning of each history.
+	query := fmt.Sprintf("%s WHERE (%s) = ANY($1::text[]::%s[]) ORDER BY (%s)::bigint NULLS LAST LIMIT %d",
+		e.selecting(), e.config.Key, keyCast(e.keyType), e.config.Position, censusHistory)
+	err := e.each(ctx, e.side.pool, func(event order.Event) {
+		state := states[event.Key]
+		if state == nil {
+			state = &order.State{}
+			states[event.Key] = state
+		}
+		for _, p := range state.Apply(event) {
+			if _, known := problems[p.Position]; !known {
+				problems[p.Position] = p.Detail
+			}
+		}
+	}, query, texts(slices.Sorted(maps.Keys(keys))))
+	return problems, err
+}
