@@ -2,10 +2,14 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/source/session"
@@ -150,4 +154,29 @@ func TestEveryReadIsLimited(t *testing.T) {
 	}
 	check("QueryRow", "tcp_user_timeout", "60000", p.QueryRow(t.Context(), fmt.Sprintf(value, "tcp_user_timeout")))
 	check("Begin", "tcp_user_timeout", "600000", tx.QueryRow(t.Context(), fmt.Sprintf(value, "tcp_user_timeout")))
+}
+
+// TestALockOfOthersIsNotWaitedForLong: a read that waited would make others queue behind it.
+func TestALockOfOthersIsNotWaitedForLong(t *testing.T) {
+	dsn := pgtest.Database(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	for _, sql := range []string{"CREATE TABLE orders (id int)", "BEGIN; LOCK TABLE orders"} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := open(t, dsn)
+	for way, read := range ways {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			err := read(t.Context(), p, "SELECT count(*)::text FROM public.orders")
+			if failure, ok := errors.AsType[*pgconn.PgError](err); !ok || failure.Code != "55P03" {
+				t.Errorf("the read ended with %v", err)
+			}
+		})
+	}
 }
