@@ -80,7 +80,7 @@ func (b Board) streamMetrics(m *metrics.Snapshot) {
 	for _, partition := range slices.Sorted(maps.Keys(b.Stream.Lag)) {
 		m.StreamLag = append(m.StreamLag, metrics.StreamLag{Partition: strconv.Itoa(partition), Messages: b.Stream.Lag[partition]})
 	}
-	m.StreamWaiting = new(float64)
+	m.StreamWaiting, m.StreamBeforeStore = new(float64), &e.BeforeStore
 	if e.WaitingFor != "" {
 		*m.StreamWaiting = max(0, b.At.Sub(e.WaitingSince).Seconds())
 	}

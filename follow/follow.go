@@ -145,7 +145,7 @@ func (f *Follower) load(ctx context.Context, l lease.Lease) (*work, error) {
 	}
 	for _, p := range partitions {
 		s := newPartition()
-		s.Next, s.End, s.Cut = p.First, p.End, p.First > 0
+		s.Next, s.End, s.Backlog, s.Cut = p.First, p.End, p.End, p.First > 0
 		if s.Cut && p.End == p.First {
 			// Everything was deleted: all events that are stored now may have been published here.
 			h, err := f.Store.Horizon(ctx)

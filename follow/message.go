@@ -235,8 +235,17 @@ func (w *work) judgeUnmatched(ctx context.Context) error {
 	if err := w.loadClosedOf(ctx, arrivals, nil); err != nil {
 		return err
 	}
+	before, err := w.beforeStore(ctx, due, arrivals)
+	if err != nil {
+		return err
+	}
 	for i, s := range due {
 		a := &arrivals[i]
+		if before[i] {
+			w.step.commit.Matched = append(w.step.commit.Matched, s)
+			w.step.commit.MatchedOrders = append(w.step.commit.MatchedOrders, a.key)
+			continue
+		}
 		if a.stored {
 			w.matched(a, s.Offset < w.state.Partitions[s.Partition].ReplayTo)
 			w.step.commit.Matched = append(w.step.commit.Matched, s)

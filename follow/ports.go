@@ -46,6 +46,8 @@ type EventStore interface {
 	// Between calls fn for every event from..to, both included, in the order of positions. The key is empty for an
 	// event without an order.
 	Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error
+	// First returns the lowest position that is visible now; [order.NoPosition] without events.
+	First(ctx context.Context) (order.Position, error)
 	// Horizon returns the newest position that is visible now; [order.NoPosition] without events.
 	Horizon(ctx context.Context) (Horizon, error)
 	// Oldest returns the oldest running transaction. One that cannot write to the store does not count.
@@ -60,6 +62,8 @@ type PartitionState struct {
 	Cut       bool           // messages before the first one read had been deleted already
 	// ReplayTo is the offset below which messages come a second time, because the partition lost its end.
 	ReplayTo int64
+	// Backlog is the offset at which the partition ended when the topic was first read.
+	Backlog int64
 }
 
 // Bucket remembers which positions of a bucket were seen on the stream.
@@ -124,6 +128,8 @@ type Totals struct {
 	Checked      order.Position // NoPosition if nothing was checked yet
 	CaughtUpAt   time.Time      // when everything published until then was matched; zero if never
 	Waiting      Waiting
+	// BeforeStore is how many messages were not judged because they are from before the store begins.
+	BeforeStore int64
 }
 
 // Waiting is an open transaction for which the search for missing messages has waited longer than max_lag. The zero value
@@ -174,7 +180,9 @@ type Commit struct {
 	// MatchedOrders, are resolved.
 	Matched       []UnmatchedMessage
 	MatchedOrders []order.Key
-	Gaps          int64 // found in this step
+	// BegunBefore are orders with a message from before the store begins.
+	BegunBefore []order.Key
+	Gaps        int64 // found in this step
 	// Changed are the orders that had a message, as far as the follower keeps up. It does not hold the orders of a
 	// backlog, which full verification looks at.
 	Changed map[order.Key]bool
@@ -189,6 +197,8 @@ type Ledger interface {
 	// DueUnmatched returns up to limit messages due at the time, oldest first, and how many wait that are not ghosts
 	// yet.
 	DueUnmatched(ctx context.Context, fingerprint string, at time.Time, limit int) (due []UnmatchedMessage, waiting int64, err error)
+	// BegunBefore returns those of the orders that have a message from before the store begins.
+	BegunBefore(ctx context.Context, fingerprint string, keys []order.Key) ([]order.Key, error)
 	ClosedLedger
 }
 

@@ -244,6 +244,15 @@ func (s *shop) Between(_ context.Context, from, to order.Position, fn func(order
 	return nil
 }
 
+func (s *shop) First(context.Context) (order.Position, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if all := s.between(math.MinInt64, math.MaxInt64); len(all) > 0 {
+		return all[0], nil
+	}
+	return order.NoPosition, nil
+}
+
 func (s *shop) Horizon(context.Context) (follow.Horizon, error) {
 	if s.allRead() {
 		s.pass(time.Second)

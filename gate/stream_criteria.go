@@ -25,14 +25,20 @@ type StreamEvidence struct {
 	// WaitingSince; empty if it does not wait.
 	WaitingFor   string
 	WaitingSince time.Time
+	// BeforeStore is how many messages were not judged, because they are from before the event store begins.
+	BeforeStore int64
 }
 
-// waiting is a sentence about it; empty if there is none.
-func (e *StreamEvidence) waiting() string {
-	if e.WaitingFor == "" {
-		return ""
+// notJudged returns sentences about what was not judged; empty if all was.
+func (e *StreamEvidence) notJudged() (said string) {
+	if e.BeforeStore > 0 {
+		said = fmt.Sprintf(" %s from before the event store begins (its first position) and could not be compared.",
+			human.Quantity(e.BeforeStore, "message of the topic is", "messages of the topic are"))
 	}
-	return fmt.Sprintf(" Events that were stored since %s are not looked for yet: that waits for %s.", human.Instant(e.WaitingSince), e.WaitingFor)
+	if e.WaitingFor == "" {
+		return said
+	}
+	return said + fmt.Sprintf(" Events that were stored since %s are not looked for yet: that waits for %s.", human.Instant(e.WaitingSince), e.WaitingFor)
 }
 
 func (e *StreamEvidence) at() time.Time {
@@ -85,7 +91,7 @@ func (c StreamCompletenessCriterion) Judge(e Evidence, now time.Time) Result {
 		repair: "see docs/causes/lost_publish.md, and publish the missing events again",
 	}
 	r := s.judge(from, c.MaxAge, now)
-	r.Reason += v.waiting()
+	r.Reason += v.notJudged()
 	switch {
 	case r.Verdict == Errored || r.Verdict == Inconclusive:
 		return r

@@ -25,9 +25,9 @@ func (l *Ledger) LoadStream(ctx context.Context, fingerprint string) (follow.Sta
 		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error {
 			var caughtUp, since *time.Time
 			err := tx.QueryRow(ctx, `
-				SELECT claimed_from, frontier, kept, uncertain_to, complete, stored, seen, checked, caught_up_at, waiting_for, waiting_since
+				SELECT claimed_from, frontier, kept, uncertain_to, complete, stored, seen, checked, caught_up_at, waiting_for, waiting_since, before_store
 				FROM stream_state WHERE fingerprint = $1`, fingerprint).Scan(&s.From, &s.Frontier, &s.Kept, &s.UncertainTo, &s.Complete,
-				&s.Evidence.Stored, &s.Evidence.Seen, &s.Evidence.Checked, &caughtUp, &s.Evidence.Waiting.For, &since)
+				&s.Evidence.Stored, &s.Evidence.Seen, &s.Evidence.Checked, &caughtUp, &s.Evidence.Waiting.For, &since, &s.Evidence.BeforeStore)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil
 			}
@@ -50,7 +50,7 @@ func (l *Ledger) LoadStream(ctx context.Context, fingerprint string) (follow.Sta
 
 func streamPartitions(ctx context.Context, q querier, fingerprint string) (map[int]follow.PartitionState, error) {
 	rows, err := q.Query(ctx, `
-		SELECT number, next_offset, end_offset, newest, first_position, cut, replay_to
+		SELECT number, next_offset, end_offset, newest, first_position, cut, replay_to, backlog
 		FROM stream_partition WHERE fingerprint = $1`, fingerprint)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func streamPartitions(ctx context.Context, q querier, fingerprint string) (map[i
 	found := map[int]follow.PartitionState{}
 	var id int
 	var p follow.PartitionState
-	_, err = pgx.ForEachRow(rows, []any{&id, &p.Next, &p.End, &p.Newest, &p.First, &p.Cut, &p.ReplayTo}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &p.Next, &p.End, &p.Newest, &p.First, &p.Cut, &p.ReplayTo, &p.Backlog}, func() error {
 		found[id] = p
 		return nil
 	})
@@ -110,7 +110,7 @@ func (l *Ledger) CommitStream(ctx context.Context, held lease.Lease, c follow.Co
 			return err
 		}
 		for _, step := range []func(context.Context, pgx.Tx, follow.Commit) error{
-			writeStreamState, writeStreamBuckets, writeStreamClosed, writeStreamUnmatched, writeStreamFindings, resolveStream, writeChanged,
+			writeStreamState, writeStreamBuckets, writeStreamClosed, writeStreamUnmatched, writeBegunBefore, writeStreamFindings, resolveStream, writeChanged,
 		} {
 			if err := step(ctx, tx, c); err != nil {
 				return err
@@ -128,24 +128,24 @@ func writeStreamState(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	s, e := c.State, c.State.Evidence
 	_, err := tx.Exec(ctx, `
 		INSERT INTO stream_state AS t (fingerprint, claimed_from, frontier, uncertain_to, complete, stored, seen, checked, caught_up_at, gaps, at, kept,
-			waiting_for, waiting_since)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+			waiting_for, waiting_since, before_store)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 		ON CONFLICT (fingerprint) DO UPDATE SET claimed_from = excluded.claimed_from, frontier = excluded.frontier, kept = excluded.kept,
 			uncertain_to = excluded.uncertain_to, complete = excluded.complete, stored = excluded.stored, seen = excluded.seen,
 			checked = excluded.checked, caught_up_at = excluded.caught_up_at, gaps = t.gaps + excluded.gaps, at = excluded.at,
-			waiting_for = excluded.waiting_for, waiting_since = excluded.waiting_since`,
+			waiting_for = excluded.waiting_for, waiting_since = excluded.waiting_since, before_store = excluded.before_store`,
 		c.Fingerprint, s.From, s.Frontier, s.UncertainTo, s.Complete, e.Stored, e.Seen, e.Checked, orNull(e.CaughtUpAt), c.Gaps, micro(c.At), s.Kept,
-		e.Waiting.For, orNull(e.Waiting.Since))
+		e.Waiting.For, orNull(e.Waiting.Since), e.BeforeStore)
 	if err != nil {
 		return err
 	}
 	for id, p := range s.Partitions {
 		_, err := tx.Exec(ctx, `
-			INSERT INTO stream_partition (fingerprint, number, next_offset, end_offset, newest, first_position, cut, replay_to)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			INSERT INTO stream_partition (fingerprint, number, next_offset, end_offset, newest, first_position, cut, replay_to, backlog)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 			ON CONFLICT (fingerprint, number) DO UPDATE SET next_offset = excluded.next_offset, end_offset = excluded.end_offset,
 				newest = excluded.newest, first_position = excluded.first_position, replay_to = excluded.replay_to`,
-			c.Fingerprint, id, p.Next, p.End, p.Newest, p.First, p.Cut, p.ReplayTo)
+			c.Fingerprint, id, p.Next, p.End, p.Newest, p.First, p.Cut, p.ReplayTo, p.Backlog)
 		if err != nil {
 			return err
 		}
@@ -312,13 +312,13 @@ func (l *Ledger) StreamEvidence(ctx context.Context, fingerprint string) (e *gat
 }
 
 func streamEvidence(ctx context.Context, q querier, fingerprint string) (*gate.StreamEvidence, map[int]int64, error) {
-	rows, err := q.Query(ctx, `SELECT stored, seen, gaps, caught_up_at, at, waiting_for, waiting_since FROM stream_state WHERE fingerprint = $1`, fingerprint)
+	rows, err := q.Query(ctx, `SELECT stored, seen, gaps, caught_up_at, at, waiting_for, waiting_since, before_store FROM stream_state WHERE fingerprint = $1`, fingerprint)
 	if err != nil {
 		return nil, nil, err
 	}
 	e, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (e gate.StreamEvidence, err error) {
 		var caughtUp, since *time.Time
-		err = row.Scan(&e.Stored, &e.Seen, &e.Gaps, &caughtUp, &e.At, &e.WaitingFor, &since)
+		err = row.Scan(&e.Stored, &e.Seen, &e.Gaps, &caughtUp, &e.At, &e.WaitingFor, &since, &e.BeforeStore)
 		e.CaughtUpAt, e.At, e.WaitingSince = orZero(caughtUp), e.At.UTC(), orZero(since)
 		return e, err
 	})

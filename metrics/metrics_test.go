@@ -36,6 +36,7 @@ func full() Snapshot {
 			StreamLag:          []StreamLag{{"0", 4}, {"1", 0}},
 			StreamLastLook:     new(time.UnixMilli(1_700_000_060_500)),
 			StreamWaiting:      new(75.0),
+			StreamBeforeStore:  new(int64(1200)),
 			Completeness:       []Completeness{{"legacy->events", 0.999}, {"events->stream", 1}},
 			ChangeCompleteness: []Completeness{{"legacy->events", 0.98}},
 			Coverage:           []Coverage{{"FILLED", "under 1h", 0.5}, {"FILLED", "older", 1}, {"", "older", 1}},
@@ -115,7 +116,7 @@ func TestEveryMetricOfTheContractIsThere(t *testing.T) {
 		"orders", "compared_orders_total", "mismatches_total", "open_divergences", "accepted_divergences", "oldest_divergence_age_seconds", "suspects",
 		"pass_duration_seconds", "pass_last_success_timestamp_seconds", "pass_coverage_ratio", "pass_overdue", "sample_bound_ratio",
 		"gate_decision", "gate_criterion", "read_seconds", "source_queries_total", "source_seconds", "build_info", "system_info", "ledger_up",
-		"projection_lag_seconds", "projection_lag_events", "stream_lag_messages", "stream_last_look_timestamp_seconds", "stream_waiting_seconds", "completeness_ratio",
+		"projection_lag_seconds", "projection_lag_events", "stream_lag_messages", "stream_last_look_timestamp_seconds", "stream_waiting_seconds", "stream_before_store_messages", "completeness_ratio",
 		"change_completeness_ratio", "coverage_ratio", "alerts_pending", "cutover_step",
 	} {
 		if !strings.Contains(page, "# HELP crosscheck_"+name+" ") {

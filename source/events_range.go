@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -50,20 +51,37 @@ func (e *Events) Horizon(ctx context.Context) (follow.Horizon, error) {
 	defer e.side.observe("horizon")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	h := follow.Horizon{Position: order.NoPosition}
-	p := "(" + e.config.Position + ")"
-	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT %[1]s::bigint FROM %[2]s WHERE %[1]s IS NOT NULL ORDER BY %[1]s DESC LIMIT 1`, p, e.side.from()))
-	if err == nil {
-		var found []int64
-		if found, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err == nil && len(found) > 0 {
-			h.Position = order.Position(found[0])
-		}
-	}
-	if err != nil {
+	var h follow.Horizon
+	var err error
+	if h.Position, err = e.outermost(ctx, "DESC"); err != nil {
 		return follow.Horizon{}, fmt.Errorf("reading the newest position: %w", err)
 	}
 	h.Below, err = e.snapshot(ctx, "pg_snapshot_xmax")
 	return h, err
+}
+
+// First implements [follow.EventStore].
+func (e *Events) First(ctx context.Context) (order.Position, error) {
+	defer e.side.observe("first")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	first, err := e.outermost(ctx, "ASC")
+	if err != nil {
+		return first, fmt.Errorf("reading the first position: %w", err)
+	}
+	return first, nil
+}
+
+// outermost is the first position in a direction of sorting; NoPosition without events.
+func (e *Events) outermost(ctx context.Context, direction string) (order.Position, error) {
+	p := "(" + e.config.Position + ")"
+	found := int64(order.NoPosition)
+	err := e.side.pool.QueryRow(ctx, fmt.Sprintf(`SELECT %[1]s::bigint FROM %[2]s WHERE %[1]s IS NOT NULL ORDER BY %[1]s %[3]s LIMIT 1`,
+		p, e.side.from(), direction)).Scan(&found)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	return order.Position(found), err
 }
 
 // Oldest implements [follow.EventStore]. The snapshot of a statement lists the running transactions of all databases of

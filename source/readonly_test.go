@@ -106,6 +106,7 @@ func readEvents(t *testing.T, events *source.Events) {
 			"between":   func() error { return events.Between(x, 1, 9, func(order.Position, order.Key) error { return nil }) },
 			"count":     func() error { _, _, err := events.CountPositions(x, 1, 9, 2, 100); return err },
 			"horizon":   func() error { _, err := events.Horizon(x); return err },
+			"first":     func() error { _, err := events.First(x); return err },
 			"oldest":    func() error { _, err := events.Oldest(x); return err },
 			"ping":      func() error { return events.Ping(x) },
 			"origin":    func() error { _, err := events.Origin(x); return err },

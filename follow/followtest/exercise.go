@@ -34,6 +34,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 	}{
 		{"what is not followed has no state", streamUnknown},
 		{"the state comes back as it was written", streamRoundTrip},
+		{"orders from before the store begins are kept", begunBefore},
 		{"a commit changes the buckets that it names", bucketsChange},
 		{"a bucket is open or closed", openOrClosed},
 		{"closed buckets are paged", closedPaged},
@@ -166,15 +167,28 @@ func streamUnknown(t *testing.T, s *stream) {
 func streamRoundTrip(t *testing.T, s *stream) {
 	caughtUp := micro(t0)
 	state := follow.State{
-		Partitions: map[int]follow.PartitionState{0: {Next: 5, End: 9, Newest: 7, First: 3, Cut: true, ReplayTo: 2}, 1: {}},
+		Partitions: map[int]follow.PartitionState{0: {Next: 5, End: 9, Newest: 7, First: 3, Cut: true, ReplayTo: 2, Backlog: 8}, 1: {}},
 		Buckets:    map[int64]*follow.Bucket{4: {Seen: bits(1, 9), Stored: 3, Missing: 1, Sum: 1<<63 - 1}, 5: {Seen: bits()}},
 		From:       3, Frontier: 4, Kept: 2, UncertainTo: 5, Complete: 6,
 		Evidence: follow.Totals{
 			Stored: 9, Seen: 8, Checked: 20, CaughtUpAt: caughtUp, Waiting: follow.Waiting{For: "a transaction", Since: caughtUp.Add(-time.Hour)},
+			BeforeStore: 12,
 		},
 	}
 	s.commit(follow.Commit{State: state})
 	same(t, s.state(), state, "the state")
+}
+
+func begunBefore(t *testing.T, s *stream) {
+	s.commit(follow.Commit{BegunBefore: []order.Key{"7", "8"}})
+	s.commit(follow.Commit{BegunBefore: []order.Key{"8", "9"}})
+	found, err := s.BegunBefore(t.Context(), print, []order.Key{"9", "10", "8"})
+	slices.Sort(found)
+	same(t, found, []order.Key{"8", "9"}, "orders from before the store begins")
+	noError(t, err, "reading orders from before the store begins")
+	if found, err := s.BegunBefore(t.Context(), "another", []order.Key{"9"}); err != nil || len(found) > 0 {
+		t.Errorf("under another fingerprint: %v, %v", found, err)
+	}
 }
 
 func bucketsChange(t *testing.T, s *stream) {

@@ -41,6 +41,7 @@ type stored struct {
 	closed    map[int64]follow.ClosedBucket
 	unmatched map[message]follow.UnmatchedMessage
 	lost      map[order.Position]lostEvent
+	begun     map[order.Key]bool
 	found     []*verify.Divergence
 }
 
@@ -60,7 +61,7 @@ func (f *Fake) stream(fingerprint string) *stored {
 	if s == nil {
 		s = &stored{
 			state:  follow.State{Partitions: map[int]follow.PartitionState{}, Buckets: map[int64]*follow.Bucket{}},
-			closed: map[int64]follow.ClosedBucket{}, unmatched: map[message]follow.UnmatchedMessage{}, lost: map[order.Position]lostEvent{},
+			closed: map[int64]follow.ClosedBucket{}, unmatched: map[message]follow.UnmatchedMessage{}, lost: map[order.Position]lostEvent{}, begun: map[order.Key]bool{},
 		}
 		f.streams[fingerprint] = s
 	}
@@ -125,6 +126,9 @@ func (f *Fake) CommitStream(ctx context.Context, l lease.Lease, c follow.Commit)
 		m.FirstSeen, m.Due = micro(m.FirstSeen), micro(m.Due)
 		s.unmatched[at] = m
 	}
+	for _, key := range c.BegunBefore {
+		s.begun[key] = true
+	}
 	for _, found := range c.Findings {
 		s.publish(found)
 	}
@@ -137,7 +141,7 @@ func (s *stored) remember(state follow.State) {
 	partitions, buckets := s.state.Partitions, s.state.Buckets
 	for id, p := range state.Partitions {
 		if was, known := partitions[id]; known {
-			p.Cut = was.Cut
+			p.Cut, p.Backlog = was.Cut, was.Backlog
 		}
 		partitions[id] = p
 	}
@@ -248,6 +252,19 @@ func (f *Fake) DueUnmatched(ctx context.Context, fingerprint string, at time.Tim
 		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 	})
 	return due[:min(limit, len(due))], waiting, nil
+}
+
+// BegunBefore implements [follow.Ledger].
+func (f *Fake) BegunBefore(ctx context.Context, fingerprint string, keys []order.Key) (found []order.Key, err error) {
+	err = f.Err(ctx)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, key := range keys {
+		if err == nil && f.stream(fingerprint).begun[key] && !slices.Contains(found, key) {
+			found = append(found, key)
+		}
+	}
+	return found, err
 }
 
 // ClosedBuckets implements [follow.ClosedLedger].
