@@ -30,6 +30,8 @@ type Evidence struct {
 	// ProjectionReached is the newest change of any order that the projection shows; zero if unknown. If the whole
 	// projection has not reached an event, it has not skipped the event: it is late, or it has stopped.
 	ProjectionReached time.Time
+	// Recorded is true if legacy has a record of its own. Where History is nil then, it could not be read.
+	Recorded bool
 	// Silent is true if no event of any order has been stored since legacy last wrote this one, and several orders that
 	// legacy wrote have no event.
 	Silent bool
@@ -51,17 +53,38 @@ type Diagnosis struct {
 
 	Legacy, Projection Placement
 	Problems           []order.Problem // of the history
+
+	// Further are the diagnoses of the other hops at which the order parts, in the order of the data.
+	Further []Diagnosis
+	// Agreed are the hops at which the representations agree. A hop at which the order does not part either could not be
+	// judged.
+	Agreed []order.Hop
 }
 
-// Diagnose places legacy and projection on the history, and says at which hop they part and why. If several hops are in
-// question, it names the proven one nearest to the source. A projection in an impossible state is proven at once.
+// Parts are the diagnoses of all hops at which the order parts, nearest to the source first.
+func (d Diagnosis) Parts() []Diagnosis {
+	if d.Hop == "" {
+		return nil
+	}
+	return append([]Diagnosis{d}, d.Further...)
+}
+
+// Diagnose places legacy and projection on the history, and says at which hops they part and why. The diagnosis is of the
+// hop that is nearest to the source; those of the others follow it. A projection in an impossible state is proven at once.
 func (o Oracle) Diagnose(e Evidence) Diagnosis {
 	c := o.placeOrder(e)
-	d := c.diagnose()
-	if d.Cause == LostShadowWrite && e.Silent {
-		d.Cause = StoppedShadowWriter
-		d.Reason += "; no event of any order has been stored since"
+	h := c.byHop()
+	for i := range h.parts {
+		if d := &h.parts[i]; d.Cause == LostShadowWrite && e.Silent {
+			d.Cause = StoppedShadowWriter
+			d.Reason += "; no event of any order has been stored since"
+		}
 	}
+	d := Diagnosis{Verdict: Match}
+	if len(h.parts) > 0 {
+		d, d.Further = h.parts[0], h.parts[1:]
+	}
+	d.Agreed = h.agreed
 	d.Legacy, d.Projection, d.Problems = c.legacy, c.projection, c.problems
 	if behind := c.projection; behind.Kind == PlacedPrefix || behind.Kind == PlacedAbsent {
 		d.Behind, d.Since = behind.Behind, behind.Since
@@ -91,66 +114,6 @@ func (o Oracle) placeOrder(e Evidence) *placedOrder {
 	}
 	c.legacy, c.projection = o.Place(e.Events, e.Legacy), o.Place(e.Events, e.Projection)
 	return c
-}
-
-func (c *placedOrder) diagnose() Diagnosis {
-	legacyWhole, projectionWhole := c.legacy.Kind == PlacedWhole, c.projection.Kind == PlacedWhole
-	if len(c.Events) == 0 {
-		return c.withoutEvents()
-	}
-	if flaw, ok := c.flaw(); ok {
-		return flaw
-	}
-	switch {
-	case legacyWhole && projectionWhole:
-		return c.agreed()
-	case legacyWhole:
-		return c.projectionWrong()
-	case !projectionWhole && c.projection.Kind == PlacedNone && !c.sidesAgree():
-		d := c.projectionWrong()
-		d.Reason += "; legacy does not agree with the events either"
-		return d
-	}
-	return c.legacyWrong()
-}
-
-func (c *placedOrder) sidesAgree() bool { return Rows(c.Fields, "", c.Legacy, c.Projection) == nil }
-
-// withoutEvents diagnoses an order that the event store does not know.
-func (c *placedOrder) withoutEvents() Diagnosis {
-	switch {
-	case len(c.Legacy) > 0:
-		return Diagnosis{
-			Verdict: Lagging, Hop: order.LegacyToEvents, Cause: LostShadowWrite, Confidence: High,
-			Reason: "legacy has the order, but there is no event of it",
-		}
-	case len(c.Projection) > 0:
-		return Diagnosis{
-			Verdict: Diverged, Hop: order.EventsToProjection, Cause: GhostRow, Confidence: High,
-			Reason: "the projection has a row, but the order has neither an event nor a legacy row",
-		}
-	}
-	return Diagnosis{Verdict: Match}
-}
-
-// agreed diagnoses an order for which both sides equal the fold of all events. A field that events do not determine may
-// still be wrong, or the history itself.
-func (c *placedOrder) agreed() Diagnosis {
-	if !c.sidesAgree() {
-		return Diagnosis{
-			Verdict: Lagging, Hop: order.LegacyToProjection, Cause: WrongValue, Confidence: Low,
-			Reason: "both sides agree with the events, but differ in a field that events do not judge",
-		}
-	}
-	for _, p := range c.problems {
-		if p.Kind.Impossible() {
-			return Diagnosis{
-				Verdict: Diverged, Hop: order.LegacyItself, Cause: ImpossibleTransition, Confidence: Medium, PartsAt: p.Position,
-				Reason: fmt.Sprintf("all agree, but the history is impossible: event %d: %s", p.Position, p.Detail),
-			}
-		}
-	}
-	return Diagnosis{Verdict: Match}
 }
 
 // flaw looks for an event that could not be decoded. Other systems may read such an event in an unknown way.

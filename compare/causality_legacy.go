@@ -14,6 +14,9 @@ import (
 func (c *placedOrder) legacyWrong() Diagnosis {
 	d := Diagnosis{Verdict: Lagging, Hop: order.LegacyToEvents}
 	switch {
+	case len(c.Events) == 0:
+		d.Cause, d.Confidence, d.Reason = LostShadowWrite, High, "legacy has the order, but there is no event of it"
+		return d
 	case len(c.Legacy) > 1:
 		d.Hop, d.Cause, d.Confidence = order.LegacyItself, DuplicateRow, High
 		d.Reason = fmt.Sprintf("legacy has the order %d times", len(c.Legacy))

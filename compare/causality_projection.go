@@ -13,6 +13,10 @@ import (
 func (c *placedOrder) projectionWrong() Diagnosis {
 	d := Diagnosis{Verdict: Diverged, Hop: order.EventsToProjection}
 	switch {
+	case len(c.Events) == 0:
+		d.Cause, d.Confidence = GhostRow, High
+		d.Reason = "the projection has a row, but the order has neither an event nor a legacy row"
+		return d
 	case c.projection.Kind != PlacedNone:
 		return c.behind()
 	case len(c.Projection) > 1:

@@ -391,7 +391,7 @@ func bothCases(t testing.TB) []diagnosisCase {
 		{
 			"both wrong, each in its way", oracle,
 			compare.Evidence{Events: events, Legacy: one(but(right, "price=77")), Projection: one(but(right, "price=88"))},
-			"diverged events->projection wrong_value at 3", compare.Low,
+			"lagging legacy->events wrong_event_content at 3", compare.Low,
 		},
 		{
 			"both wrong in the same way: the events are", oracle,

@@ -158,7 +158,7 @@ func drawLooks(t *rapid.T) question {
 		o := seen(rapid.IntRange(from, to).Draw(t, label), states.Draw(t, "legacy"), states.Draw(t, "projection"))
 		o.EventsState = states.Draw(t, "events")
 		if o.LegacyState == o.ProjectionState {
-			o.Mismatch = nil
+			o.Mismatches = nil
 		}
 		if rapid.Bool().Draw(t, "stamped") {
 			written := rapid.IntRange(from-40, from).Draw(t, "written")
@@ -169,7 +169,7 @@ func drawLooks(t *rapid.T) question {
 	was := look("was", 0, 10)
 	is := look("is", 20, 330)
 	if rapid.IntRange(0, 2).Draw(t, "at rest") > 0 {
-		is.LegacyState, is.ProjectionState, is.EventsState, is.Mismatch = was.LegacyState, was.ProjectionState, was.EventsState, was.Mismatch
+		is.LegacyState, is.ProjectionState, is.EventsState, is.Mismatches = was.LegacyState, was.ProjectionState, was.EventsState, was.Mismatches
 	}
 	return looksAsked(was, is, rapid.IntRange(0, 3).Draw(t, "moves"))
 }

@@ -49,6 +49,15 @@ type orderAnswer struct {
 	Legacy     string             `json:"legacy"`     // its place in the history
 	Projection string             `json:"projection"` // likewise
 	Problems   []string           `json:"problems,omitempty"`
+	Further    []furtherAnswer    `json:"further,omitempty"` // at other hops
+	Agreed     []order.Hop        `json:"agreed,omitempty"`  // the hops in agreement
+}
+
+type furtherAnswer struct {
+	Verdict compare.Verdict `json:"verdict"`
+	Hop     order.Hop       `json:"hop"`
+	Cause   compare.Cause   `json:"cause"`
+	Found   string          `json:"found"`
 }
 
 func (q *orderQuestion) answer() any {
@@ -62,18 +71,24 @@ func (q *orderQuestion) answer() any {
 		e.History = &h
 	}
 	is := compare.Observe(o.Fields, "42", e.Legacy, e.Projection, start, e.ProjectionReached)
-	rows := mismatchText(is.Mismatch)
+	rows := mismatchText(is.Mismatches)
 	d := o.Representations(&is, e)
+	var further []furtherAnswer
+	for i, other := range d.Further {
+		further = append(further, furtherAnswer{other.Verdict, other.Hop, other.Cause, mismatchText(is.Mismatches[i+1:])})
+	}
 	return orderAnswer{
 		Rows: rows, Verdict: d.Verdict, Hop: d.Hop, Cause: d.Cause, Confidence: d.Confidence, PartsAt: d.PartsAt, Behind: d.Behind,
-		Found: mismatchText(is.Mismatch), Legacy: placeText(d.Legacy), Projection: placeText(d.Projection), Problems: problemTexts(d.Problems),
+		Found: mismatchText(is.Mismatches), Legacy: placeText(d.Legacy), Projection: placeText(d.Projection), Problems: problemTexts(d.Problems),
+		Further: further, Agreed: d.Agreed,
 	}
 }
 
-func mismatchText(m *compare.Mismatch) string {
-	if m == nil {
+func mismatchText(found []compare.Mismatch) string {
+	if len(found) == 0 {
 		return "match"
 	}
+	m := found[0]
 	text := string(m.Kind)
 	for _, f := range m.Fields {
 		text += " " + f.Name
@@ -137,7 +152,7 @@ func (l storedLook) observation() compare.Observation {
 		LegacyChangedAt: l.LegacyChangedAt, ProjectionReached: l.ProjectionReached,
 	}
 	if l.Differs {
-		o.Mismatch = &compare.Mismatch{Key: "42", Kind: compare.Differs}
+		o.Mismatches = []compare.Mismatch{{Key: "42", Kind: compare.Differs, Hop: order.LegacyToProjection}}
 	}
 	return o
 }

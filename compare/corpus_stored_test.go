@@ -222,7 +222,7 @@ func storedHistoryOf(h compare.History) (out storedHistory) {
 
 func storedLookOf(o compare.Observation) storedLook {
 	return storedLook{
-		At: o.At, Legacy: o.LegacyState, Projection: o.ProjectionState, Events: o.EventsState, Differs: o.Mismatch != nil,
+		At: o.At, Legacy: o.LegacyState, Projection: o.ProjectionState, Events: o.EventsState, Differs: len(o.Mismatches) > 0,
 		LegacyChangedAt: o.LegacyChangedAt, ProjectionReached: o.ProjectionReached,
 	}
 }

@@ -12,10 +12,10 @@ type Kind string
 
 // The kinds of mismatch; the same string in code, JSON, ledger, metric labels and docs.
 const (
-	Missing   Kind = "missing"   // legacy has the order, but the projection does not
-	Phantom   Kind = "phantom"   // only the projection has the order
+	Missing   Kind = "missing"   // the hop's first end has the order, but the second does not
+	Phantom   Kind = "phantom"   // only the second end has the order
 	Differs   Kind = "differs"   // both have it, but fields disagree
-	Duplicate Kind = "duplicate" // a side has the key more than once, and the other side has different rows
+	Duplicate Kind = "duplicate" // a side has the key more than once, and the other end has different rows
 	Gap       Kind = "gap"       // a sequence of events has a hole
 	Disorder  Kind = "disorder"  // the events of one order come in the wrong order
 )
@@ -31,13 +31,14 @@ type FieldDifference struct {
 	Projection *order.Value
 }
 
-// Mismatch is a difference seen once. It may still be lag; see [Settle.Judge].
+// Mismatch is a difference at one hop, seen once. It may still be lag; see [Settle.Judge]. Kind and fields are those of
+// the hop's two ends, so that a fault at another hop does not change them.
 type Mismatch struct {
 	Key    order.Key
 	Kind   Kind
 	Hop    order.Hop
 	Cause  Cause             // empty if the evidence does not tell
-	Fields []FieldDifference // for Differs the fields that disagree; empty for Missing and Phantom
+	Fields []FieldDifference // for Differs the fields that disagree; empty for Missing, Phantom and Duplicate
 	// Copies is how many rows each side has for the key: 0 or 1, except for Duplicate.
 	LegacyCopies, ProjectionCopies int
 }

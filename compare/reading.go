@@ -27,6 +27,8 @@ type System struct {
 	EventStore bool
 	// NewestEvent is the time of the newest of all events in the store.
 	NewestEvent time.Time
+	// Recorded is true where legacy has a record of its own that can be read.
+	Recorded bool
 	// Silent is true where the truth has several orders written since NewestEvent.
 	Silent bool
 	// ProjectionReached is the newest change that the projection shows of any order; zero is unknown.
@@ -35,32 +37,32 @@ type System struct {
 
 // Judge observes an order in all representations together, and says at which hop they part, and why. The rows are of two
 // snapshots and the history is of a later moment: only what is true of a history whatever comes behind it is proven.
+//
+// The observation has a mismatch for each hop at which the order parts, and names the hops in agreement. Without an
+// event store there is one hop.
 func (o Oracle) Judge(r Reading) (Observation, Diagnosis) {
 	is := Observe(o.Fields, r.Key, r.Legacy, r.Projection, r.At, r.ProjectionReached)
 	if !r.EventStore {
-		return is, byRowsAlone(is.Mismatch)
+		return is, byRowsAlone(is.Mismatches)
 	}
-	d := o.Representations(&is, r.evidence(is.LegacyChangedAt))
-	if d.Verdict == Diverged {
-		is.Impossible = d.Reason
-	}
-	return is, d
+	is.EventsReached = r.NewestEvent
+	return is, o.Representations(&is, r.evidence(is.LegacyChangedAt))
 }
 
 func (r Reading) evidence(legacyChangedAt time.Time) Evidence {
 	return Evidence{
-		Events: r.Events, Legacy: r.Legacy, Projection: r.Projection, History: r.History,
+		Events: r.Events, Legacy: r.Legacy, Projection: r.Projection, History: r.History, Recorded: r.Recorded,
 		ProjectionReached: r.ProjectionReached, Silent: r.Silent && legacyChangedAt.After(r.NewestEvent) && !order.SameTime(legacyChangedAt, r.NewestEvent),
 	}
 }
 
 // byRowsAlone is what two representations tell.
-func byRowsAlone(m *Mismatch) Diagnosis {
-	if m == nil {
+func byRowsAlone(found []Mismatch) Diagnosis {
+	if len(found) == 0 {
 		return Diagnosis{Verdict: Match}
 	}
 	return Diagnosis{
-		Verdict: Lagging, Hop: m.Hop,
+		Verdict: Lagging, Hop: found[0].Hop,
 		Reason: "legacy and projection differ; without events nothing tells at which hop",
 	}
 }

@@ -18,47 +18,79 @@ func HistoryState(events []order.Event) string {
 }
 
 // Representations judges legacy row, projection and events of one order together, against one version of the history.
-// It adds to an observation of the rows: the hop at which they part, the cause, and the values according to the events.
-// It also adds a mismatch if the rows agree with each other but not with the events.
+// In an observation of the rows it puts one mismatch for each hop at which the order parts, with the cause and the values
+// according to the events, and the hops in agreement.
 func (o Oracle) Representations(is *Observation, e Evidence) Diagnosis {
 	is.EventsState = HistoryState(e.Events)
 	d := o.Diagnose(e)
-	if d.Hop == "" {
-		return d
-	}
+	is.Agreed, is.Mismatches, is.Impossible = d.Agreed, nil, map[order.Hop]string{}
 	state, _ := order.Fold(e.Events)
-	if is.Mismatch == nil {
-		is.Mismatch = o.behindBoth(is.Key, e, &state)
-	}
-	is.Mismatch.Hop, is.Mismatch.Cause = d.Hop, d.Cause
-	for i, f := range is.Mismatch.Fields {
-		if v, ok := state.Value(f.Name); ok && o.judges(f.Name) {
-			is.Mismatch.Fields[i].Events = clipped(v)
+	parts := d.Parts()
+	for i, part := range parts {
+		m := o.mismatchAt(part.Hop, is.Key, e, &state, i == len(parts)-1)
+		m.Cause = part.Cause
+		is.Mismatches = append(is.Mismatches, m)
+		if part.Verdict == Diverged {
+			is.Impossible[part.Hop] = part.Reason
 		}
 	}
 	return d
 }
 
-func (o Oracle) judges(name string) bool {
-	return slices.ContainsFunc(o.Fields, func(f order.Field) bool { return f.Name == name && f.Judged() })
+// mismatchAt is the difference at a hop. The last hop at which the order parts also has the fields that no events judge.
+func (o Oracle) mismatchAt(hop order.Hop, key order.Key, e Evidence, state *order.State, last bool) Mismatch {
+	if rows := Rows(o.Fields, key, e.Legacy, e.Projection); hop == order.LegacyToProjection && rows != nil {
+		o.addEvents(rows.Fields, state)
+		return *rows
+	}
+	m := Mismatch{Key: key, Hop: hop, Kind: Differs, LegacyCopies: len(e.Legacy), ProjectionCopies: len(e.Projection)}
+	rows, unwritten, untrue := e.Legacy, Phantom, Missing // what it means that the row is not there, or the fold
+	if hop == order.EventsToProjection {
+		rows, unwritten, untrue = e.Projection, Missing, Phantom
+	}
+	switch {
+	case len(rows) > 1:
+		m.Kind = Duplicate
+	case len(rows) == 0:
+		m.Kind = unwritten
+	case !state.Exists():
+		m.Kind = untrue
+	default:
+		m.Fields = o.fieldsAt(rows[0], e, state, last)
+	}
+	return m
 }
 
-// behindBoth returns the mismatch of an order if legacy and projection agree with each other but not with the events.
-func (o Oracle) behindBoth(key order.Key, e Evidence, state *order.State) *Mismatch {
-	m := Mismatch{Key: key, Kind: Differs, LegacyCopies: len(e.Legacy), ProjectionCopies: len(e.Projection)}
-	switch {
-	case len(e.Legacy) > 0 && !state.Exists():
-		m.Kind = Missing
-	case len(e.Legacy) == 0 && len(e.Events) > 0:
-		m.Kind = Phantom
-	case len(e.Legacy) == 1:
-		for _, i := range o.differing(o.known(), state, e.Legacy[0]) {
-			f := FieldDifference{Name: o.Fields[i].Name, Legacy: clipped(e.Legacy[0].Values[i])}
-			if len(e.Projection) == 1 {
-				f.Projection = clipped(e.Projection[0].Values[i])
-			}
-			m.Fields = append(m.Fields, f)
+// fieldsAt are the fields in which a row differs from the fold, with the values of all representations.
+func (o Oracle) fieldsAt(row order.Row, e Evidence, state *order.State, last bool) (out []FieldDifference) {
+	wrong := o.differing(o.known(), state, row)
+	oneEach := len(e.Legacy) == 1 && len(e.Projection) == 1
+	for i, f := range o.Fields {
+		unjudged := last && oneEach && !o.judges(f.Name) && !Equal(f, e.Legacy[0].Values[i], e.Projection[0].Values[i])
+		if !unjudged && !slices.Contains(wrong, i) {
+			continue
+		}
+		d := FieldDifference{Name: f.Name}
+		if len(e.Legacy) == 1 {
+			d.Legacy = clipped(e.Legacy[0].Values[i])
+		}
+		if len(e.Projection) == 1 {
+			d.Projection = clipped(e.Projection[0].Values[i])
+		}
+		out = append(out, d)
+	}
+	o.addEvents(out, state)
+	return out
+}
+
+func (o Oracle) addEvents(fields []FieldDifference, state *order.State) {
+	for i, f := range fields {
+		if v, ok := state.Value(f.Name); ok && o.judges(f.Name) {
+			fields[i].Events = clipped(v)
 		}
 	}
-	return &m
+}
+
+func (o Oracle) judges(name string) bool {
+	return slices.ContainsFunc(o.Fields, func(f order.Field) bool { return f.Name == name && f.Judged() })
 }

@@ -107,8 +107,10 @@ func Observe(fields []order.Field, key order.Key, legacy, projection []order.Row
 		Key: key, At: at,
 		LegacyState:       state(legacy),
 		ProjectionState:   state(projection),
-		Mismatch:          Rows(fields, key, legacy, projection),
 		ProjectionReached: reached,
+	}
+	if m := Rows(fields, key, legacy, projection); m != nil {
+		o.Mismatches = []Mismatch{*m}
 	}
 	for _, r := range legacy {
 		if r.ChangedAt.After(o.LegacyChangedAt) {

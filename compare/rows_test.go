@@ -142,7 +142,7 @@ func TestObserveTakesLegacysLastWrite(t *testing.T) {
 	a, b := row(text("a"), text("1")), row(text("b"), text("2"))
 	a.ChangedAt, b.ChangedAt = late, early
 	o := compare.Observe(fields, "1", rows(a, b), rows(a), late, early)
-	if !o.LegacyChangedAt.Equal(late) || !o.ProjectionReached.Equal(early) || o.Mismatch == nil || o.Mismatch.Kind != compare.Duplicate {
+	if !o.LegacyChangedAt.Equal(late) || !o.ProjectionReached.Equal(early) || len(o.Mismatches) != 1 || o.Mismatches[0].Kind != compare.Duplicate {
 		t.Errorf("observed %+v", o)
 	}
 }

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nordvarg/crosscheck/order"
@@ -18,16 +19,21 @@ type Observation struct {
 	LegacyState, ProjectionState string
 	// EventsState is the fingerprint of the order's history; empty if it was not read.
 	EventsState string
-	// Mismatch is nil if both sides agree.
-	Mismatch *Mismatch
+	// Mismatches has one for each hop at which the order parts, nearest to the source first; none if all agree.
+	Mismatches []Mismatch
+	// Agreed are the hops that the look judged and found in agreement. The others were not judged, or are those of
+	// Mismatches. It is not kept between looks.
+	Agreed []order.Hop
 	// LegacyChangedAt is when legacy says that the order was last written; zero if unknown or absent.
 	LegacyChangedAt time.Time
 	// ProjectionReached is the newest change of any order that the projection shows, at the same snapshot; zero if
 	// unknown.
 	ProjectionReached time.Time
-	// Impossible is why waiting cannot help: the projection is in a state that no number of events leads to. Empty where it
-	// may. It is not kept between looks.
-	Impossible string
+	// EventsReached is the time of the newest event of any order; zero if unknown. It is not kept between looks.
+	EventsReached time.Time
+	// Impossible says at which hops waiting cannot help, and why: for example, the projection is in a state that no number
+	// of events leads to. It is not kept between looks.
+	Impossible map[order.Hop]string
 }
 
 // Settle says how to tell lag from divergence by waiting.
@@ -42,6 +48,11 @@ type Observation struct {
 // order, that is newer than legacy's write by CommitTime, it is behind as a whole, and the order is lagging. CommitTime
 // is needed because a write has its time before it is committed: a slightly newer change may have been committed and
 // projected earlier. This excuse ends after MaxLag: a projection that stays behind longer has stopped.
+//
+// # Hops
+//
+// A write anywhere starts the wait of all hops again. Everything else is judged for each hop: an excuse of the projection
+// is none for legacy->events, which has it only until the event store or the projection has passed legacy's write.
 type Settle struct {
 	Window   time.Duration // both sides must not change for this long before a difference counts
 	Rechecks int           // looks at an order that keeps changing before it is unverified
@@ -54,12 +65,17 @@ const CommitTime = time.Second
 
 // Judgement is what a recheck concludes of one order.
 type Judgement struct {
+	// Verdict is Diverged if every hop is judged and one has diverged.
 	Verdict Verdict
 	Reason  string // why, for every verdict but match
-	// Final is false while the order must be looked at again. Only Lagging can be not final.
+	// Final is false while a hop of the order must be looked at again. Only Lagging can be not final.
 	Final bool
 	// Moved is true if something visible was written between the two looks. Then the wait starts again.
 	Moved bool
+	// Diverged are the mismatches that are proven, whether the judgement of the whole order is final or not.
+	Diverged []Mismatch
+	// Hops has the verdict of each hop at which the order parts.
+	Hops map[order.Hop]Verdict
 }
 
 // Judge compares two looks at an order. moves is the number of earlier looks at which the order had changed. firstSeen
@@ -70,24 +86,43 @@ type Judgement struct {
 // looks impossible, but is only late. An order that never rests and is impossible at each look has diverged too, and is
 // not unknown.
 func (s Settle) Judge(was, is Observation, moves int, firstSeen time.Time) Judgement {
-	j := s.byPatience(was, is, moves, firstSeen)
+	out := Judgement{Verdict: Match, Final: true, Hops: map[order.Hop]Verdict{}}
+	for _, m := range is.Mismatches {
+		j := s.judgeHop(m.Hop, was, is, moves, firstSeen)
+		out.Hops[m.Hop] = j.Verdict
+		if j.Verdict == Diverged {
+			out.Diverged = append(out.Diverged, m)
+		}
+		if weight(j) > weight(out) {
+			out.Verdict, out.Reason, out.Final = j.Verdict, j.Reason, j.Final
+		}
+		out.Moved = j.Moved
+	}
+	return out
+}
+
+// weight orders the judgements of hops: the heaviest is that of the order. What is not final comes first.
+func weight(j Judgement) int {
+	return slices.Index([]Verdict{Match, Unverified, Diverged, Lagging}, j.Verdict)
+}
+
+func (s Settle) judgeHop(hop order.Hop, was, is Observation, moves int, firstSeen time.Time) Judgement {
+	j := s.byPatience(hop, was, is, moves, firstSeen)
 	rested := was.EventsState != "" && was.EventsState == is.EventsState && is.At.Sub(was.At) >= s.Window
-	if is.Mismatch != nil && is.Impossible != "" && (rested || j.Verdict == Unverified) {
-		return Judgement{Verdict: Diverged, Final: true, Reason: is.Impossible}
+	if why := is.Impossible[hop]; why != "" && (rested || j.Verdict == Unverified) {
+		return Judgement{Verdict: Diverged, Final: true, Moved: j.Moved, Reason: why}
 	}
 	return j
 }
 
-func (s Settle) byPatience(was, is Observation, moves int, firstSeen time.Time) Judgement {
+func (s Settle) byPatience(hop order.Hop, was, is Observation, moves int, firstSeen time.Time) Judgement {
 	switch {
-	case is.Mismatch == nil:
-		return Judgement{Verdict: Match, Final: true}
 	case moved(was, is):
 		return s.moving(moves + 1)
 	case is.At.Sub(was.At) < s.Window:
 		return Judgement{Verdict: Lagging, Reason: "has not held still for long enough yet"}
-	case s.unreached(is):
-		return s.behind(is, firstSeen)
+	case s.unreached(hop, is):
+		return s.behind(hop, is, firstSeen)
 	}
 	return Judgement{
 		Verdict: Diverged, Final: true,
@@ -113,9 +148,13 @@ func moved(was, is Observation) bool {
 		was.EventsState != "" && is.EventsState != "" && was.EventsState != is.EventsState
 }
 
-// unreached returns true while the projection has not passed legacy's last write of the order.
-func (s Settle) unreached(o Observation) bool {
-	return !o.LegacyChangedAt.IsZero() && !o.ProjectionReached.IsZero() && o.ProjectionReached.Sub(o.LegacyChangedAt) < min(s.Window, CommitTime)
+// unreached returns true while the hop's second end has not passed legacy's last write of the order.
+func (s Settle) unreached(hop order.Hop, o Observation) bool {
+	reached := o.ProjectionReached
+	if beforeProjection(hop) && o.EventsReached.After(reached) && !reached.IsZero() {
+		reached = o.EventsReached
+	}
+	return !o.LegacyChangedAt.IsZero() && !reached.IsZero() && reached.Sub(o.LegacyChangedAt) < min(s.Window, CommitTime)
 }
 
 func (s Settle) moving(moves int) Judgement {
@@ -128,12 +167,20 @@ func (s Settle) moving(moves int) Judgement {
 	return Judgement{Verdict: Lagging, Moved: true, Reason: "still moving"}
 }
 
-func (s Settle) behind(o Observation, firstSeen time.Time) Judgement {
+func (s Settle) behind(hop order.Hop, o Observation, firstSeen time.Time) Judgement {
+	who := "the projection has"
+	if beforeProjection(hop) {
+		who = "the events have"
+	}
 	if o.At.Sub(firstSeen) >= s.MaxLag {
 		return Judgement{
 			Verdict: Diverged, Final: true,
-			Reason: fmt.Sprintf("the projection has not reached legacy's write within %s", s.MaxLag),
+			Reason: fmt.Sprintf("%s not reached legacy's write within %s", who, s.MaxLag),
 		}
 	}
-	return Judgement{Verdict: Lagging, Reason: "the projection has not reached legacy's write yet"}
+	return Judgement{Verdict: Lagging, Reason: who + " not reached legacy's write yet"}
+}
+
+func beforeProjection(hop order.Hop) bool {
+	return hop == order.LegacyItself || hop == order.LegacyToEvents
 }

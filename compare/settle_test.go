@@ -1,10 +1,12 @@
 package compare_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
 )
 
 var settle = compare.Settle{Window: 30 * time.Second, Rechecks: 3, MaxLag: 5 * time.Minute}
@@ -15,13 +17,13 @@ var t0 = time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
 func seen(seconds int, legacy, projection string) compare.Observation {
 	return compare.Observation{
 		Key: "1", At: t0.Add(time.Duration(seconds) * time.Second), LegacyState: legacy, ProjectionState: projection,
-		Mismatch: &compare.Mismatch{Key: "1", Kind: compare.Differs},
+		Mismatches: []compare.Mismatch{{Key: "1", Kind: compare.Differs, Hop: order.LegacyToProjection}},
 	}
 }
 
 func agreed(seconds int, legacy, projection string) compare.Observation {
 	o := seen(seconds, legacy, projection)
-	o.Mismatch = nil
+	o.Mismatches = nil
 	return o
 }
 
@@ -129,5 +131,50 @@ func TestAgainIsWhenSomethingCanBeDecided(t *testing.T) {
 				t.Errorf("again after %s, not %d s", is.Sub(t0), test.want)
 			}
 		})
+	}
+}
+
+// TestEachHopSettlesByItself: a lost event is diverged while the projection is still late, and the other way round.
+func TestEachHopSettlesByItself(t *testing.T) {
+	at := func(seconds int, reached, newest int) compare.Observation {
+		o := wrote(seen(seconds, "a", "b"), 0, reached)
+		o.EventsState, o.EventsReached = "e", t0.Add(time.Duration(newest)*time.Second)
+		o.Mismatches = []compare.Mismatch{{Hop: order.LegacyToEvents}, {Hop: order.EventsToProjection}}
+		return o
+	}
+	impossible := func(o compare.Observation, hop order.Hop) compare.Observation {
+		o.Impossible = map[order.Hop]string{hop: "why"}
+		return o
+	}
+	moved := func(o compare.Observation) compare.Observation { o.LegacyState = "c"; return o }
+	for _, test := range []struct {
+		name               string
+		is                 compare.Observation
+		moves              int
+		events, projection compare.Verdict
+		want               compare.Verdict
+		final              bool
+	}{
+		{"both stood still", at(30, 1, 1), 0, compare.Diverged, compare.Diverged, compare.Diverged, true},
+		{"the projection is late", at(30, -10, 5), 0, compare.Diverged, compare.Lagging, compare.Lagging, false},
+		{"so are the events", at(30, -10, -5), 0, compare.Lagging, compare.Lagging, compare.Lagging, false},
+		{"the projection has been late for too long", at(300, -10, 5), 0, compare.Diverged, compare.Diverged, compare.Diverged, true},
+		{"the projection is impossible, and the events are late", impossible(at(30, -10, -5), order.EventsToProjection), 0, compare.Lagging, compare.Diverged, compare.Lagging, false},
+		{"not long enough", impossible(at(29, 1, 1), order.EventsToProjection), 0, compare.Lagging, compare.Lagging, compare.Lagging, false},
+		{"moved", moved(at(30, 1, 1)), 0, compare.Lagging, compare.Lagging, compare.Lagging, false},
+		{"moved at every look", moved(at(30, 1, 1)), 2, compare.Unverified, compare.Unverified, compare.Unverified, true},
+		{"moved at every look, and the projection is impossible", moved(impossible(at(30, 1, 1), order.EventsToProjection)), 2,
+			compare.Unverified, compare.Diverged, compare.Diverged, true},
+	} {
+		j := settle.Judge(at(0, 1, 1), test.is, test.moves, t0)
+		if j.Hops[order.LegacyToEvents] != test.events || j.Hops[order.EventsToProjection] != test.projection || j.Verdict != test.want || j.Final != test.final {
+			t.Errorf("%s: judged %+v", test.name, j)
+		}
+		for _, m := range test.is.Mismatches {
+			proven := slices.ContainsFunc(j.Diverged, func(d compare.Mismatch) bool { return d.Hop == m.Hop })
+			if proven != (j.Hops[m.Hop] == compare.Diverged) {
+				t.Errorf("%s: %s is proven: %t", test.name, m.Hop, proven)
+			}
+		}
 	}
 }

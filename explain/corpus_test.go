@@ -55,6 +55,10 @@ type storedOrder struct {
 		Verdict compare.Verdict
 		Hop     order.Hop
 		Cause   compare.Cause
+		Further []struct {
+			Hop   order.Hop
+			Cause compare.Cause
+		}
 	}
 }
 
@@ -130,6 +134,9 @@ func (s storedOrder) order(t *testing.T) corpusOrder {
 	c.want = said(compare.Match, "", "")
 	if s.Answer.Verdict != compare.Match {
 		c.want = said(compare.Diverged, s.Answer.Hop, s.Answer.Cause)
+		for _, f := range s.Answer.Further {
+			c.want += further(f.Hop, f.Cause)
+		}
 	}
 	return c
 }

@@ -33,8 +33,9 @@ type look struct {
 
 	observation compare.Observation
 	diagnosis   compare.Diagnosis
-	stream      []Finding // open ones, according to the follower
-	topic       *onTopic  // nil if no stream is configured
+	hops        map[order.Hop]compare.Verdict // of each hop at which it parts, once it has settled
+	stream      []Finding                     // open ones, according to the follower
+	topic       *onTopic                      // nil if no stream is configured
 }
 
 // Explain looks at an order and reports what it saw. If the order may still be on its way, it looks a second time.
@@ -73,7 +74,7 @@ func (x *Explainer) oracle() compare.Oracle { return compare.Oracle{Fields: x.Co
 // happened to it for a settle window, the first look is enough.
 func (x *Explainer) settled(ctx context.Context, key order.Key) (look, compare.Verdict, error) {
 	is, err := x.look(ctx, key)
-	if err != nil || is.observation.Mismatch == nil {
+	if err != nil || len(is.observation.Mismatches) == 0 {
 		return is, is.diagnosis.Verdict, err
 	}
 	was, rest := is.observation, is.newest()
@@ -87,7 +88,12 @@ func (x *Explainer) settled(ctx context.Context, key order.Key) (look, compare.V
 			return is, compare.Unverified, err
 		}
 	}
-	return is, x.Comparison.Settle.Judge(was, is.observation, 0, was.At).Verdict, nil
+	j := x.Comparison.Settle.Judge(was, is.observation, 0, was.At)
+	is.hops = j.Hops
+	if len(j.Diverged) > 0 { // another hop may still be on its way
+		return is, compare.Diverged, nil
+	}
+	return is, j.Verdict, nil
 }
 
 // newest returns the time of the last known change of the order; zero if there is none.

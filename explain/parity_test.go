@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -158,10 +159,21 @@ func (w *world) pass(kind string) string {
 	if len(open) == 0 {
 		return said(pass.Result.Verdict, "", "")
 	}
-	if len(open) > 1 || open[0].Mismatch.Key != key {
-		w.t.Errorf("%s accuses an order on which all agree: %+v", kind, open)
+	slices.SortFunc(open, func(a, b verify.Divergence) int {
+		return slices.Index(order.Hops(), a.Mismatch.Hop) - slices.Index(order.Hops(), b.Mismatch.Hop)
+	})
+	out := ""
+	for i, d := range open {
+		if d.Mismatch.Key != key {
+			w.t.Errorf("%s accuses an order on which all agree: %+v", kind, d)
+		}
+		if i == 0 {
+			out = said(pass.Result.Verdict, d.Mismatch.Hop, d.Mismatch.Cause)
+		} else {
+			out += further(d.Mismatch.Hop, d.Mismatch.Cause)
+		}
 	}
-	return said(pass.Result.Verdict, open[0].Mismatch.Hop, open[0].Mismatch.Cause)
+	return out
 }
 
 func (w *world) explain() string {
@@ -173,12 +185,21 @@ func (w *world) explain() string {
 	if err != nil {
 		return err.Error()
 	}
-	return said(r.Verdict, r.Hop, r.Cause)
+	out := said(r.Verdict, r.Hop, r.Cause)
+	for _, f := range r.Further {
+		if f.Verdict != compare.Diverged {
+			w.t.Errorf("explain says that %s is %s", f.Hop, f.Verdict)
+		}
+		out += further(f.Hop, f.Cause)
+	}
+	return out
 }
 
 func said(v compare.Verdict, hop order.Hop, cause compare.Cause) string {
 	return fmt.Sprintf("%s %s %s", v, hop, cause)
 }
+
+func further(hop order.Hop, cause compare.Cause) string { return fmt.Sprintf(" and %s %s", hop, cause) }
 
 // side says of all its orders what the evidence says of them.
 type side struct {

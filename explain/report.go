@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,7 +21,8 @@ type Report struct {
 	Confidence compare.Confidence `json:"confidence,omitempty"`
 	Reason     string             `json:"reason,omitempty"`
 	NextStep   string             `json:"next_step,omitempty"`
-	LagEvents  int                `json:"lag_events"` // events that the projection does not show
+	Further    []AtHop            `json:"further,omitempty"` // the other hops at which the order parts
+	LagEvents  int                `json:"lag_events"`        // events that the projection does not show
 	// Representations has, by name, the values of the compared fields; null for a representation without the order.
 	Representations map[order.Representation]map[string]*string `json:"representations"`
 	Timeline        []Moment                                    `json:"timeline"`
@@ -31,6 +33,17 @@ type Report struct {
 	Topic *TopicRead `json:"topic,omitempty"`
 
 	Fields []string `json:"-"` // the names of the compared fields, in order
+}
+
+// AtHop is what is wrong at a further hop.
+type AtHop struct {
+	Verdict    compare.Verdict    `json:"verdict"`
+	Hop        order.Hop          `json:"hop"`
+	Cause      compare.Cause      `json:"cause"`
+	Confidence compare.Confidence `json:"confidence,omitempty"`
+	Reason     string             `json:"reason,omitempty"`
+	NextStep   string             `json:"next_step,omitempty"`
+	PartsAt    string             `json:"parts_at,omitempty"`
 }
 
 // Moment is one thing that happened to the order, according to one record.
@@ -45,15 +58,13 @@ type Moment struct {
 }
 
 func (x *Explainer) report(l look, verdict compare.Verdict) Report {
-	d := l.diagnosis
+	d, further := l.lead()
 	r := Report{
 		OrderID: string(l.Key), Verdict: verdict, Hop: d.Hop, Cause: d.Cause, Confidence: d.Confidence,
-		Reason: d.Reason, NextStep: nextStep(d), LagEvents: d.Behind, Representations: map[order.Representation]map[string]*string{},
+		Reason: d.Reason, NextStep: nextStep(d), LagEvents: l.diagnosis.Behind, Further: further, Representations: map[order.Representation]map[string]*string{},
 		Timeline: []Moment{}, Stream: l.stream,
 	}
-	if d.PartsAt != 0 {
-		r.PartsAt = d.PartsAt.String()
-	}
+	r.PartsAt = partsAt(d)
 	for _, f := range x.Comparison.Fields {
 		r.Fields = append(r.Fields, f.Name)
 	}
@@ -76,6 +87,32 @@ func (x *Explainer) report(l look, verdict compare.Verdict) Report {
 	}
 	slices.SortStableFunc(r.Timeline, func(a, b Moment) int { return a.At.Compare(b.At) })
 	return r
+}
+
+// lead returns the diagnosis to begin with, and the others. If an order parts at several hops, it is the proven one
+// nearest to the source.
+func (l look) lead() (compare.Diagnosis, []AtHop) {
+	parts := l.diagnosis.Parts()
+	if len(parts) == 0 {
+		return l.diagnosis, nil
+	}
+	i := max(0, slices.IndexFunc(parts, func(d compare.Diagnosis) bool { return l.hops[d.Hop] == compare.Diverged }))
+	var further []AtHop
+	for _, d := range slices.Delete(slices.Clone(parts), i, i+1) {
+		further = append(further, AtHop{
+			Verdict: cmp.Or(l.hops[d.Hop], compare.Lagging), Hop: d.Hop, Cause: d.Cause, Confidence: d.Confidence, Reason: d.Reason,
+			NextStep: nextStep(d), PartsAt: partsAt(d),
+		})
+	}
+	return parts[i], further
+}
+
+// partsAt returns the position as text; empty is unknown.
+func partsAt(d compare.Diagnosis) string {
+	if d.PartsAt == 0 {
+		return ""
+	}
+	return d.PartsAt.String()
 }
 
 func (x *Explainer) rowValues(rows []order.Row) map[string]*string {
@@ -105,11 +142,12 @@ func (x *Explainer) stateValues(s *order.State) map[string]*string {
 
 func (x *Explainer) eventMoments(l look) []Moment {
 	state := order.State{}
+	parts := l.diagnosis.Parts()
 	var out []Moment
 	for _, e := range l.Events {
 		m := Moment{
 			At: e.At, Source: string(order.Events), Event: e.Position.String(), What: string(e.Type),
-			Parts: l.diagnosis.PartsAt != 0 && e.Position == l.diagnosis.PartsAt,
+			Parts: slices.ContainsFunc(parts, func(d compare.Diagnosis) bool { return d.PartsAt != 0 && e.Position == d.PartsAt }),
 		}
 		var problems []string
 		for _, p := range state.Apply(e) {

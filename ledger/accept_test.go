@@ -104,14 +104,14 @@ func TestWhatBecomesAnotherIsOpenAgain(t *testing.T) {
 		"another cause":          {func(m *compare.Mismatch) { m.Cause = compare.LostUpdate }, 0},
 		"another field":          {func(m *compare.Mismatch) { m.Fields = fields("price") }, 0},
 		"a field more":           {func(m *compare.Mismatch) { m.Fields = fields("status", "price") }, 0},
-		"another hop":            {func(m *compare.Mismatch) { m.Hop = order.LegacyToEvents }, 0},
+		"another hop beside":     {func(m *compare.Mismatch) { m.Hop = order.LegacyToEvents }, 1},
 		"no field known":         {func(m *compare.Mismatch) { m.Fields = nil }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := migrated(t, pgtest.Database(t))
 			find := func(change func(*compare.Mismatch)) {
 				found := outcomes(suspects(1), compare.Diverged)
-				m := found[0].Suspect.Observation.Mismatch
+				m := &found[0].Diverged[0]
 				m.Kind, m.Fields = compare.Differs, fields("status")
 				change(m)
 				run{verify.Full, "now", t0, verify.Scan{}, found, compare.Diverged}.in(t, l)
@@ -119,9 +119,45 @@ func TestWhatBecomesAnotherIsOpenAgain(t *testing.T) {
 			find(func(*compare.Mismatch) {})
 			accept(t, l, "0", "")
 			find(c.change)
-			same(t, counts(t, l), [2]int64{1 - c.accepted, c.accepted}, "open and accepted")
+			if got := counts(t, l)[1]; got != c.accepted {
+				t.Errorf("%d accepted, want %d", got, c.accepted)
+			}
 		})
 	}
+}
+
+// TestAnAcceptanceIsOfItsHop: a fault at another hop, found or resolved, neither ends an acceptance nor profits from it.
+func TestAnAcceptanceIsOfItsHop(t *testing.T) {
+	l := migrated(t, pgtest.Database(t))
+	value := func(text string) *order.Value { return &order.Value{Text: text} }
+	lost := compare.Mismatch{
+		Key: "0", Kind: compare.Differs, Hop: order.LegacyToEvents, Cause: compare.LostShadowWrite, LegacyCopies: 1, ProjectionCopies: 1,
+		Fields: []compare.FieldDifference{{Name: "status", Legacy: value("FILLED"), Events: value("OPEN"), Projection: value("OPEN")}},
+	}
+	wrong := lost
+	wrong.Hop, wrong.Cause = order.EventsToProjection, compare.WrongValue
+	find := func(agreed []order.Hop, found ...compare.Mismatch) {
+		t.Helper()
+		out := outcomes(suspects(1), compare.Diverged)
+		out[0].Suspect.Observation.Agreed, out[0].Diverged = agreed, found
+		run{verify.Full, "now", t0, verify.Scan{}, out, compare.Diverged}.in(t, l)
+	}
+	find(nil, lost)
+	accept(t, l, "0", "")
+	// What the fault at the other hop does to the third representation:
+	lost.Fields = []compare.FieldDifference{{Name: "status", Legacy: value("FILLED"), Events: value("OPEN"), Projection: value("CANCELED")}}
+	wrong.Fields, lost.ProjectionCopies, wrong.ProjectionCopies = lost.Fields, 2, 2
+	find(nil, lost, wrong)
+	same(t, counts(t, l), [2]int64{1, 1}, "a second fault is open, and the first is still accepted")
+	accept(t, l, "0", order.EventsToProjection)
+	same(t, counts(t, l), [2]int64{0, 2}, "both accepted")
+	find([]order.Hop{order.EventsToProjection}, lost)
+	same(t, counts(t, l), [2]int64{0, 1}, "the second resolved")
+	find(nil, lost, wrong)
+	same(t, counts(t, l), [2]int64{1, 1}, "the second again, which nobody has accepted")
+	lost.Cause = compare.GhostEvent
+	find([]order.Hop{order.EventsToProjection}, lost)
+	same(t, counts(t, l), [2]int64{1, 0}, "the second resolved, and another cause of the first, which nobody has accepted")
 }
 
 func TestAFurtherMarkOnTheStreamIsOpenAgain(t *testing.T) {

@@ -29,9 +29,9 @@ func suspects(n int) []verify.Suspect {
 	for i := range all {
 		key := order.Key(fmt.Sprint(i))
 		all[i] = verify.Suspect{
-			Observation: compare.Observation{Key: key, At: t0, LegacyState: "l", Mismatch: &compare.Mismatch{
+			Observation: compare.Observation{Key: key, At: t0, LegacyState: "l", Mismatches: []compare.Mismatch{{
 				Key: key, Kind: compare.Missing, Hop: order.LegacyToProjection, LegacyCopies: 1,
-			}},
+			}}},
 			FirstSeen: t0, Due: t0.Add(30 * time.Second),
 		}
 	}
@@ -42,6 +42,9 @@ func outcomes(suspects []verify.Suspect, v compare.Verdict) []verify.Outcome {
 	all := make([]verify.Outcome, len(suspects))
 	for i, s := range suspects {
 		all[i] = verify.Outcome{Suspect: s, Verdict: v, Final: true}
+		if v == compare.Diverged {
+			all[i].Diverged = slices.Clone(s.Observation.Mismatches)
+		}
 	}
 	return all
 }

@@ -92,34 +92,36 @@ func decodeValue(raw json.RawMessage) (*order.Value, error) {
 	return &v, nil
 }
 
-// encodeMismatch returns NULL for no mismatch. It leaves out the key, which is stored in the row.
-func encodeMismatch(m *compare.Mismatch) (*string, error) {
-	if m == nil {
-		return nil, nil
+// encodeMismatches leaves out the key, which is stored in the row.
+func encodeMismatches(found []compare.Mismatch) (*string, error) {
+	stored := make([]storedMismatch, len(found))
+	for i, m := range found {
+		fields, err := encodeFields(m.Fields)
+		if err != nil {
+			return nil, err
+		}
+		stored[i] = storedMismatch{m.Kind, m.Hop, m.Cause, fields, m.LegacyCopies, m.ProjectionCopies}
 	}
-	fields, err := encodeFields(m.Fields)
-	if err != nil {
-		return nil, err
-	}
-	return marshalText(storedMismatch{m.Kind, m.Hop, m.Cause, fields, m.LegacyCopies, m.ProjectionCopies})
+	return marshalText(stored)
 }
 
-func decodeMismatch(key order.Key, text []byte) (*compare.Mismatch, error) {
-	if text == nil {
-		return nil, nil
+func decodeMismatches(key order.Key, text []byte) ([]compare.Mismatch, error) {
+	var stored []storedMismatch
+	if err := json.Unmarshal(text, &stored); err != nil {
+		return nil, fmt.Errorf("decoding the mismatches of order %s: %w", key, err)
 	}
-	var s storedMismatch
-	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fmt.Errorf("decoding the mismatch of order %s: %w", key, err)
+	var found []compare.Mismatch
+	for _, s := range stored {
+		fields, err := decodeFields(s.Fields)
+		if err != nil {
+			return nil, fmt.Errorf("decoding the mismatches of order %s: %w", key, err)
+		}
+		found = append(found, compare.Mismatch{
+			Key: key, Kind: s.Kind, Hop: s.Hop, Cause: s.Cause, Fields: fields,
+			LegacyCopies: s.LegacyCopies, ProjectionCopies: s.ProjectionCopies,
+		})
 	}
-	fields, err := decodeFields(s.Fields)
-	if err != nil {
-		return nil, fmt.Errorf("decoding the mismatch of order %s: %w", key, err)
-	}
-	return &compare.Mismatch{
-		Key: key, Kind: s.Kind, Hop: s.Hop, Cause: s.Cause, Fields: fields,
-		LegacyCopies: s.LegacyCopies, ProjectionCopies: s.ProjectionCopies,
-	}, nil
+	return found, nil
 }
 
 func marshalText(v any) (*string, error) {

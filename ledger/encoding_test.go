@@ -18,16 +18,16 @@ func TestLedgerInAnotherEncodingRecordsAnyText(t *testing.T) {
 			l := migrated(t, pgtest.DatabaseIn(t, encoding))
 			legacy, projection := order.Value{Text: "日本 ∑ \u2028 \ufffd \\ufffd é"}, order.Value{Text: "\U0010EFFF\"\\u2028"}
 			s := suspects(1)[0]
-			s.Observation.Key, s.Observation.Mismatch = "Größe-∑-日本", &compare.Mismatch{
+			s.Observation.Key, s.Observation.Mismatches = "Größe-∑-日本", []compare.Mismatch{{
 				Key: "Größe-∑-日本", Kind: compare.Differs, Hop: order.LegacyToProjection,
 				Fields: []compare.FieldDifference{{Name: "note", Legacy: &legacy, Projection: &projection}},
-			}
+			}}
 			id := run{verify.Full, "now", t0, verify.Scan{Reason: "∑"}, outcomes([]verify.Suspect{s}, compare.Diverged), compare.Diverged}.in(t, l)
 			found, err := l.PassDivergences(t.Context(), id, 10)
 			if err != nil || len(found) != 1 {
 				t.Fatalf("%v: %v", found, err)
 			}
-			if diff := cmp.Diff(*s.Observation.Mismatch, found[0].Mismatch); diff != "" {
+			if diff := cmp.Diff(s.Observation.Mismatches[0], found[0].Mismatch); diff != "" {
 				t.Error(diff)
 			}
 		})

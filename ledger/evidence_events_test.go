@@ -16,7 +16,7 @@ import (
 func atEvents(n int, kind compare.Kind, cause compare.Cause) []verify.Outcome {
 	found := outcomes(suspects(n), compare.Diverged)
 	for i := range found {
-		m := found[i].Suspect.Observation.Mismatch
+		m := &found[i].Diverged[0]
 		m.Hop, m.Kind, m.Cause = order.LegacyToEvents, kind, cause
 	}
 	return found

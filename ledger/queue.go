@@ -21,15 +21,15 @@ type suspectArrays struct {
 	keys                                                       []string
 	observed, legacyChanged, projectionReached, firstSeen, due []time.Time
 	legacyState, projectionState, eventsState                  [][]byte
-	mismatches                                                 []*string // jsonb as text; nil is NULL
+	mismatches                                                 []string // jsonb as text
 	attempts                                                   []int32
 	inSample                                                   []bool
-	counted                                                    []string // jsonb as text
+	counted                                                    []string // likewise
 }
 
 func (a *suspectArrays) add(s verify.Suspect) error {
 	o := s.Observation
-	mismatch, err := encodeMismatch(o.Mismatch)
+	mismatches, err := encodeMismatches(o.Mismatches)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (a *suspectArrays) add(s verify.Suspect) error {
 	a.legacyState = append(a.legacyState, []byte(o.LegacyState))
 	a.projectionState = append(a.projectionState, []byte(o.ProjectionState))
 	a.eventsState = append(a.eventsState, []byte(o.EventsState))
-	a.mismatches = append(a.mismatches, mismatch)
+	a.mismatches = append(a.mismatches, *mismatches)
 	a.legacyChanged = append(a.legacyChanged, micro(o.LegacyChangedAt))
 	a.projectionReached = append(a.projectionReached, micro(o.ProjectionReached))
 	a.attempts = append(a.attempts, int32(s.Attempts))
@@ -63,7 +63,7 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 		return nil
 	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO suspect (pass_id, order_key, observed_at, legacy_state, projection_state, mismatch,
+		INSERT INTO suspect (pass_id, order_key, observed_at, legacy_state, projection_state, mismatches,
 			legacy_changed_at, projection_reached, attempts, first_seen, due, in_sample, events_state, counted)
 		SELECT $1, k, o, ls, ps, m::jsonb, lc, pr, n, f, d, s, es, c::jsonb
 		FROM unnest($2::text[], $3::timestamptz[], $4::bytea[], $5::bytea[], $6::text[], $7::timestamptz[],
@@ -71,7 +71,7 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 			AS u(k, o, ls, ps, m, lc, pr, n, f, d, s, es, c)
 		ON CONFLICT (pass_id, order_key) DO UPDATE SET observed_at = excluded.observed_at,
 			legacy_state = excluded.legacy_state, projection_state = excluded.projection_state,
-			mismatch = excluded.mismatch, legacy_changed_at = excluded.legacy_changed_at,
+			mismatches = excluded.mismatches, legacy_changed_at = excluded.legacy_changed_at,
 			projection_reached = excluded.projection_reached, attempts = excluded.attempts,
 			first_seen = excluded.first_seen, due = excluded.due, in_sample = excluded.in_sample,
 			events_state = excluded.events_state, counted = excluded.counted WHERE `+replace,
@@ -125,7 +125,7 @@ func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time
 	var due []verify.Suspect
 	err := l.read(ctx, l.bulkTimeout(), func(ctx context.Context) error {
 		rows, err := l.pool.Query(ctx, `
-			SELECT order_key, observed_at, legacy_state, projection_state, mismatch, legacy_changed_at,
+			SELECT order_key, observed_at, legacy_state, projection_state, mismatches, legacy_changed_at,
 				projection_reached, attempts, first_seen, due, in_sample, events_state, counted
 			FROM suspect WHERE pass_id = $1 AND due <= $2 ORDER BY order_key LIMIT $3`, id, micro(at), limit)
 		if err != nil {
@@ -142,9 +142,9 @@ func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time
 
 func scanSuspect(row pgx.CollectableRow) (verify.Suspect, error) {
 	var s verify.Suspect
-	var legacy, projection, events, mismatch, counted []byte
+	var legacy, projection, events, mismatches, counted []byte
 	o := &s.Observation
-	err := row.Scan(&o.Key, &o.At, &legacy, &projection, &mismatch, &o.LegacyChangedAt,
+	err := row.Scan(&o.Key, &o.At, &legacy, &projection, &mismatches, &o.LegacyChangedAt,
 		&o.ProjectionReached, &s.Attempts, &s.FirstSeen, &s.Due, &s.InSample, &events, &counted)
 	if err != nil {
 		return s, err
@@ -156,7 +156,7 @@ func scanSuspect(row pgx.CollectableRow) (verify.Suspect, error) {
 	if s.Counted, err = decodeCounted(counted); err != nil {
 		return s, err
 	}
-	o.Mismatch, err = decodeMismatch(o.Key, mismatch)
+	o.Mismatches, err = decodeMismatches(o.Key, mismatches)
 	return s, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,9 +17,9 @@ import (
 
 // Settle implements [verify.Queue].
 //
-// An older look never overrules a newer one. A match resolves the open divergence only if the order was looked at
-// (Observation.At) no earlier than the divergence was last seen by any pass. A divergence is last seen when the order
-// was looked at, or at the time of settling if the observation has no time.
+// An older look never overrules a newer one. Agreement resolves the divergence of its hop only if the order was looked
+// at (Outcome.Seen) no earlier than the divergence was last seen by any pass. A divergence is last seen when the order
+// was looked at, or at the time of settling if the look has no time.
 func (l *Ledger) Settle(ctx context.Context, held lease.Lease, id verify.PassID, outcomes []verify.Outcome, at time.Time) error {
 	at = micro(at)
 	err := l.writePass(ctx, held, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
@@ -47,7 +48,7 @@ func (l *Ledger) Settle(ctx context.Context, held lease.Lease, id verify.PassID,
 // settling is one batch of outcomes, by what happens to them.
 type settling struct {
 	final    []string // keys that leave the queue
-	matched  matches
+	agreed   agreements
 	diverged divergences
 	again    suspectArrays // go back into the queue
 	tally    verify.Tally
@@ -55,69 +56,89 @@ type settling struct {
 	settled  verify.Settled
 }
 
-type matches struct {
-	keys []string
-	at   []time.Time
+// agreements are hops of orders at which a look found agreement, as columns.
+type agreements struct {
+	keys, hops []string
+	at         []time.Time
+}
+
+func (a *agreements) add(o verify.Outcome, seen time.Time) {
+	for _, hop := range o.Agreed() {
+		a.keys = append(a.keys, string(o.Suspect.Key()))
+		a.hops = append(a.hops, string(hop))
+		a.at = append(a.at, seen)
+	}
 }
 
 func sortOutcomes(outcomes []verify.Outcome, at time.Time) (*settling, error) {
 	b := settling{settled: verify.Settled{}}
 	for _, o := range outcomes {
+		seen := micro(o.Seen())
+		if seen.IsZero() {
+			seen = at
+		}
+		b.agreed.add(o, seen)
+		for _, m := range o.Diverged {
+			if err := b.diverged.add(m, o.Suspect, seen); err != nil {
+				return nil, err
+			}
+		}
 		if !o.Final {
 			if err := b.again.add(o.Suspect); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		key := o.Suspect.Key()
-		b.final = append(b.final, string(key))
-		seen := micro(o.Suspect.Observation.At)
-		if seen.IsZero() {
-			seen = at
-		}
-		switch o.Verdict {
-		case compare.Match:
-			b.tally.Match++
-			b.settled.Matched(o.Suspect.Counted)
-			b.matched.keys = append(b.matched.keys, string(key))
-			b.matched.at = append(b.matched.at, seen)
-		case compare.Diverged:
-			b.tally.Diverged++
-			if o.Suspect.InSample {
-				b.tally.SampledDiverged++
-			}
-			if err := b.diverged.add(o.Suspect, seen); err != nil {
-				return nil, err
-			}
-		case compare.Lagging, compare.Unverified:
-			if o.Verdict == compare.Lagging {
-				b.tally.Lagging++
-			} else {
-				b.tally.Unverified++
-			}
-			if o.Suspect.InSample {
-				b.unjudged++
-			}
-			b.settled.Unjudged(o.Suspect.Counted, 1)
-		default:
-			return nil, fmt.Errorf("order %s has the unknown verdict %q", key, o.Verdict)
+		b.final = append(b.final, string(o.Suspect.Key()))
+		if err := b.count(o); err != nil {
+			return nil, err
 		}
 	}
 	return &b, nil
+}
+
+// count counts a final outcome. It counts orders, whatever the number of their hops.
+func (b *settling) count(o verify.Outcome) error {
+	switch o.Verdict {
+	case compare.Match:
+		b.tally.Match++
+		b.settled.Matched(o.Suspect.Counted)
+	case compare.Diverged:
+		if len(o.Diverged) == 0 {
+			return fmt.Errorf("order %s is diverged without a mismatch", o.Suspect.Key())
+		}
+		b.tally.Diverged++
+		if o.Suspect.InSample {
+			b.tally.SampledDiverged++
+		}
+	case compare.Lagging, compare.Unverified:
+		if o.Verdict == compare.Lagging {
+			b.tally.Lagging++
+		} else {
+			b.tally.Unverified++
+		}
+		if o.Suspect.InSample {
+			b.unjudged++
+		}
+		b.settled.Unjudged(o.Suspect.Counted, 1)
+	default:
+		return fmt.Errorf("order %s has the unknown verdict %q", o.Suspect.Key(), o.Verdict)
+	}
+	return nil
 }
 
 func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
 	if err := b.again.write(ctx, tx, id, "true"); err != nil {
 		return fmt.Errorf("requeueing suspects: %w", err)
 	}
-	if len(b.final) == 0 {
-		return nil
-	}
-	if err := b.diverged.write(ctx, tx, id, at); err != nil {
+	if err := b.diverged.write(ctx, tx, id); err != nil {
 		return fmt.Errorf("writing divergences: %w", err)
 	}
-	if err := b.matched.write(ctx, tx, id, at); err != nil {
+	if err := b.agreed.write(ctx, tx, id, at); err != nil {
 		return fmt.Errorf("resolving divergences: %w", err)
+	}
+	if len(b.final) == 0 {
+		return nil
 	}
 	if _, err := tx.Exec(ctx, `
 		DELETE FROM suspect s USING unnest($2::text[]) k WHERE s.pass_id = $1 AND s.order_key = k`, id, b.final); err != nil {
@@ -136,16 +157,16 @@ func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at ti
 	return addSettled(ctx, tx, id, b.settled)
 }
 
-func (m *matches) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
-	if len(m.keys) == 0 {
+func (a *agreements) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
+	if len(a.keys) == 0 {
 		return nil
 	}
 	_, err := tx.Exec(ctx, `
 		UPDATE divergence d SET state = 'resolved', resolved_at = $4
-		FROM unnest($1::text[], $2::timestamptz[]) AS u(k, seen)
-		WHERE d.order_key = u.k AND d.hop = ANY ($3::text[]) AND d.state <> 'resolved' AND d.last_seen <= u.seen
+		FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS u(k, h, seen)
+		WHERE d.order_key = u.k AND d.hop = u.h AND d.state <> 'resolved' AND d.last_seen <= u.seen
 			AND d.fingerprint = (SELECT fingerprint FROM pass WHERE id = $5)`,
-		m.keys, m.at, texts(order.RowHops()), at, id)
+		a.keys, a.hops, a.at, at, id)
 	return err
 }
 
@@ -157,11 +178,7 @@ type divergences struct {
 	firstSeen, lastSeen            []time.Time
 }
 
-func (d *divergences) add(s verify.Suspect, seen time.Time) error {
-	m := s.Observation.Mismatch
-	if m == nil {
-		return fmt.Errorf("order %s is diverged without a mismatch", s.Key())
-	}
+func (d *divergences) add(m compare.Mismatch, s verify.Suspect, seen time.Time) error {
 	stored, err := encodeFields(m.Fields)
 	if err != nil {
 		return err
@@ -187,21 +204,13 @@ func (d *divergences) add(s verify.Suspect, seen time.Time) error {
 }
 
 // write opens divergences, renews those that are not resolved, and notes that the pass saw them. An accepted divergence
-// that has changed is open again, because the acceptance was for what it was before.
-func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
+// that has changed is open again, because the acceptance was for what it was before. Only the two ends of its hop count:
+// a fault at another hop changes the rest.
+func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
 	if len(d.keys) == 0 {
 		return nil
 	}
 	_, err := tx.Exec(ctx, `
-		UPDATE divergence d SET state = 'resolved', resolved_at = $4
-		FROM unnest($1::text[], $2::text[]) AS u(k, h)
-		WHERE d.order_key = u.k AND d.hop <> u.h AND d.hop = ANY ($3::text[]) AND d.state <> 'resolved'
-			AND d.fingerprint = (SELECT fingerprint FROM pass WHERE id = $5)`,
-		d.keys, d.hops, texts(order.RowHops()), at, id)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, `
 		WITH written AS (
 			INSERT INTO divergence AS d (fingerprint, order_key, hop, kind, cause, fields, legacy_copies, projection_copies, state,
 				first_seen, last_seen, found_by, first_pass, last_pass)
@@ -215,11 +224,18 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at
 				last_seen = greatest(d.last_seen, excluded.last_seen),
 				state = CASE WHEN d.state = 'accepted' AND (d.accepted_until <= clock_timestamp()
 					OR d.kind <> excluded.kind OR d.cause <> excluded.cause
-					OR d.fields <> excluded.fields
-					OR d.legacy_copies <> excluded.legacy_copies OR d.projection_copies <> excluded.projection_copies)
+					OR `+atHop("d")+` <> `+atHop("excluded")+`)
 					THEN 'open' ELSE d.state END
 			RETURNING d.id)
 		INSERT INTO sighting (pass_id, divergence_id) SELECT $1, id FROM written ON CONFLICT DO NOTHING`,
 		id, d.keys, d.hops, d.kinds, d.fields, d.legacyCopies, d.projectionCopies, d.firstSeen, d.lastSeen, d.causes)
 	return err
+}
+
+// atHop is what a divergence says of the two ends of its hop: their values and copies.
+func atHop(d string) string {
+	return strings.ReplaceAll(`(CASE $.hop
+		WHEN 'legacy->projection' THEN jsonb_build_array($.legacy_copies, $.projection_copies, $.fields)
+		WHEN 'events->projection' THEN jsonb_build_array($.projection_copies, (SELECT jsonb_agg(f - 'legacy') FROM jsonb_array_elements($.fields) f))
+		ELSE jsonb_build_array($.legacy_copies, (SELECT jsonb_agg(f - 'projection') FROM jsonb_array_elements($.fields) f)) END)`, "$", d)
 }

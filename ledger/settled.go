@@ -53,7 +53,8 @@ func decodeCounted(stored []byte) (verify.Counted, error) {
 }
 
 // countEvents adds to the facts what a pass that compared legacy with the events found. It counts when the pass ends,
-// because the pass's sightings are pruned long before the evidence expires, and because divergences move to other hops.
+// because the pass's sightings are pruned long before the evidence expires. A divergence that it saw and that is resolved
+// by then does not count.
 // An order has its events unless the pass found it diverged between legacy and events, or could not judge it. If it
 // diverged in legacy itself, the events may be right.
 func countEvents(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
@@ -62,7 +63,7 @@ func countEvents(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
 		FROM (
 			SELECT count(*) FILTER (WHERE d.kind <> $3) AS without, count(*) FILTER (WHERE d.cause = $4) AS flawed,
 				count(*) FILTER (WHERE d.cause = $5 AND d.kind = $6) AS gaps
-			FROM sighting s JOIN divergence d ON d.id = s.divergence_id WHERE s.pass_id = $1 AND d.hop = $2) found
+			FROM sighting s JOIN divergence d ON d.id = s.divergence_id WHERE s.pass_id = $1 AND d.hop = $2 AND d.state <> 'resolved') found
 		WHERE p.id = $1 AND p.facts ? 'events'`,
 		id, order.LegacyToEvents, compare.Phantom, compare.SchemaDrift, compare.LostShadowWrite, compare.Differs)
 	if err != nil {

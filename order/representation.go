@@ -45,8 +45,8 @@ func Hops() []Hop {
 	return []Hop{LegacyItself, LegacyToEvents, EventsToStream, EventsToProjection, LegacyToProjection}
 }
 
-// RowHops are the hops at which the rows of an order can disagree. They are always judged together: a match clears them
-// all, and a divergence at one replaces a divergence at another.
+// RowHops are the hops at which the rows of an order can disagree. One look judges them together. Each keeps its own
+// divergence until the order agrees there.
 func RowHops() []Hop {
 	return []Hop{LegacyItself, LegacyToEvents, EventsToProjection, LegacyToProjection}
 }

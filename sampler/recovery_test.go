@@ -123,7 +123,7 @@ func TestOrphansAreSettledBeforeARun(t *testing.T) {
 }
 
 func TestAPassThatCannotBeResumedIsEnded(t *testing.T) {
-	diverged := compare.Observation{Key: "1", Mismatch: &compare.Mismatch{Key: "1", Kind: compare.Missing, Hop: order.LegacyToProjection}}
+	missing := []compare.Mismatch{{Key: "1", Kind: compare.Missing, Hop: order.LegacyToProjection}}
 	other := fmt.Errorf("%w: it was begun under another configuration", sampler.ErrNotResumable)
 	for _, test := range []struct {
 		name     string
@@ -135,7 +135,7 @@ func TestAPassThatCannotBeResumedIsEnded(t *testing.T) {
 			Verdict: compare.Unverified, Reason: other.Error(), Unverified: 3,
 		}},
 		{"a panic", func() error { panic("index out of range") }, []verify.Outcome{
-			{Suspect: verify.Suspect{Observation: diverged}, Verdict: compare.Diverged, Final: true},
+			{Suspect: verify.Suspect{Observation: compare.Observation{Key: "1"}}, Verdict: compare.Diverged, Final: true, Diverged: missing},
 		}, verify.Result{Verdict: compare.Diverged, Reason: "panic: index out of range", Diverged: 1, Unverified: 2}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

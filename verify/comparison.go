@@ -215,7 +215,7 @@ func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) 
 // are read when the suspect is judged, because there may be a million suspects.
 func (p *pass) compareRows(ctx context.Context, key order.Key, legacy, projection []order.Row, inSample bool) error {
 	o := compare.Observe(p.c.Fields, key, legacy, projection, p.at, p.reached)
-	if o.Mismatch == nil {
+	if len(o.Mismatches) == 0 {
 		return nil
 	}
 	return p.suspect(ctx, o, legacy, projection, inSample)

@@ -76,7 +76,7 @@ func (d *differing) compare(ctx context.Context) error {
 		return err
 	}
 	for _, is := range d.p.judge(keys, r) {
-		if is.Mismatch == nil {
+		if len(is.Mismatches) == 0 {
 			continue
 		}
 		if err := d.p.suspect(ctx, is, r.legacy[is.Key], r.projection[is.Key], false); err != nil {

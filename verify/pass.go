@@ -88,6 +88,26 @@ type Outcome struct {
 	// Final is false for a suspect that goes back into the queue.
 	Final  bool
 	Reason string // for unverified: why
+	// LookedAt is when the order was looked at; zero is Suspect.Observation.At.
+	LookedAt time.Time
+	// Diverged are the mismatches that are proven. A suspect that waits for another hop may have some.
+	Diverged []compare.Mismatch
+}
+
+// Agreed returns the hops of rows at which the look found agreement.
+func (o Outcome) Agreed() []order.Hop {
+	if o.Final && o.Verdict == compare.Match {
+		return order.RowHops()
+	}
+	return o.Suspect.Observation.Agreed
+}
+
+// Seen returns when the order was looked at; zero if that is not known.
+func (o Outcome) Seen() time.Time {
+	if o.LookedAt.IsZero() {
+		return o.Suspect.Observation.At
+	}
+	return o.LookedAt
 }
 
 // GivenUp returns the result of a pass whose suspects cannot be judged any more, with a reason. Proven divergences

@@ -42,9 +42,10 @@ type Queue interface {
 	DueSuspects(ctx context.Context, id PassID, at time.Time, limit int) ([]Suspect, error)
 	// NextDue returns how many suspects wait, and when the first of them is due.
 	NextDue(context.Context, PassID) (waiting int64, due time.Time, err error)
-	// Settle stores outcomes in one transaction. Final ones leave the queue; diverged ones open a divergence or renew
-	// the open one; matches resolve the open one, each under the pass's fingerprint. All others go back with their new
-	// due time. Tallies of final verdicts are kept by pass.
+	// Settle stores outcomes in one transaction. Final ones leave the queue; all others go back with their new due time.
+	// Each mismatch of Outcome.Diverged opens the divergence of its hop or renews the open one. The divergence of another
+	// hop is resolved only by Outcome.Agreed; a match agrees at all hops. Both are under the pass's fingerprint. Tallies
+	// of final verdicts are kept by pass, and count orders.
 	Settle(context.Context, lease.Lease, PassID, []Outcome, time.Time) error
 }
 

@@ -93,7 +93,7 @@ func (p *pass) readRows(ctx context.Context, s snapshots, keys []order.Key) (rea
 	}
 	return reading{
 		legacy: byKey(legacy), projection: byKey(projection),
-		system: compare.System{At: p.at, EventStore: p.c.Events != nil, ProjectionReached: p.reached},
+		system: compare.System{At: p.at, EventStore: p.c.Events != nil, Recorded: p.c.Records != nil, ProjectionReached: p.reached},
 	}, nil
 }
 

@@ -266,7 +266,7 @@ func (d *draw) compareAll(ctx context.Context, keys []order.Key, r reading, inSa
 		d.known[is.Key] = true
 		d.compared++
 		d.p.countStratum(is.Key, r.legacy, r.projection)
-		if is.Mismatch == nil {
+		if len(is.Mismatches) == 0 {
 			continue
 		}
 		if err := d.p.suspect(ctx, is, r.legacy[is.Key], r.projection[is.Key], inSample); err != nil {

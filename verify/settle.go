@@ -99,11 +99,12 @@ func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 		suspect.Observation.At = rest
 		suspect.Due = p.c.Settle.Again(rest, is.At, suspect.FirstSeen)
 	}
-	return Outcome{Suspect: suspect, Verdict: j.Verdict, Final: j.Final, Reason: j.Reason}
+	return Outcome{Suspect: suspect, Verdict: j.Verdict, Final: j.Final, Reason: j.Reason, LookedAt: is.At, Diverged: j.Diverged}
 }
 
 // revisit looks at every order with an open divergence. An order that agrees now is resolved. One that does not becomes
-// a suspect of this pass, unless it is one already, and its divergence is renewed when it is judged. revisit returns
+// a suspect of this pass, unless it is one already. When it is judged, each of its divergences is renewed, or resolved by
+// agreement at its own hop. revisit returns
 // how many were new.
 func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) bool) (int64, error) {
 	var after order.Key
@@ -142,7 +143,7 @@ func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known
 			p.countStratum(is.Key, r.legacy, r.projection)
 		}
 		switch {
-		case is.Mismatch == nil:
+		case len(is.Mismatches) == 0:
 			agreed = append(agreed, Outcome{Suspect: Suspect{Observation: is, FirstSeen: is.At}, Verdict: compare.Match, Final: true})
 		case known(is.Key):
 		default:
@@ -163,7 +164,9 @@ func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known
 // suspect queues an order in which a look found a mismatch.
 func (p *pass) suspect(ctx context.Context, o compare.Observation, legacy, projection []order.Row, inSample bool) error {
 	if p.c.OnMismatch != nil {
-		p.c.OnMismatch(*o.Mismatch)
+		for _, m := range o.Mismatches {
+			p.c.OnMismatch(m)
+		}
 	}
 	p.suspects++
 	p.pending = append(p.pending, Suspect{

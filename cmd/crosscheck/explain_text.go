@@ -30,6 +30,12 @@ func (r explained) text() string {
 	line("cause", strings.TrimSpace(string(r.Cause)+" "+inParentheses(string(r.Confidence), "confidence ")))
 	line("because", r.Reason)
 	line("next", r.NextStep)
+	for _, f := range r.Further {
+		line("further", fmt.Sprintf("%s at %s", strings.ToUpper(string(f.Verdict)), f.Hop))
+		line("cause", strings.TrimSpace(string(f.Cause)+" "+inParentheses(string(f.Confidence), "confidence ")))
+		line("because", f.Reason)
+		line("next", f.NextStep)
+	}
 	if r.LagEvents > 0 {
 		line("behind", fmt.Sprintf("the projection by %d events", r.LagEvents))
 	}

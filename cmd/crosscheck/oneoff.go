@@ -138,12 +138,13 @@ func (o oneOff) present(ctx context.Context, l *ledger.Ledger, pass verify.Pass)
 	if !o.json {
 		limit = min(limit, textDivergences)
 	}
-	found, err := l.PassDivergences(reading, pass.ID, limit)
+	found, err := l.PassDivergences(reading, pass.ID, limit+1)
 	if err != nil {
 		// The verdict is known; only the list is missing.
 		printError(o.stderr, err.Error(), hintFor(err))
 	}
-	r := newReport(pass, o.fields, found, time.Now())
+	r := newReport(pass, o.fields, found[:min(limit, len(found))], time.Now())
+	r.Truncated = r.Truncated || len(found) > limit
 	if o.json {
 		err = r.writeJSON(o.stdout)
 	} else {

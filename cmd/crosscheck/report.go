@@ -60,7 +60,7 @@ func newReport(p verify.Pass, fields *gate.Fields, found []verify.Divergence, no
 		ID: int64(p.ID), Pass: string(p.Kind), Verdict: string(p.Result.Verdict), Reason: p.Result.Reason,
 		Compared: p.Scan.Compared, Coverage: p.Scan.Coverage,
 		Diverged: p.Result.Diverged, Unverified: p.Result.Unverified, Fields: fields,
-		Divergences: make([]web.Divergence, 0, len(found)), Truncated: int64(len(found)) < p.Result.Diverged,
+		Divergences: make([]web.Divergence, 0, len(found)),
 	}
 	if !p.FinishedAt.IsZero() {
 		r.Duration = p.FinishedAt.Sub(p.StartedAt).Seconds()
@@ -69,7 +69,17 @@ func newReport(p verify.Pass, fields *gate.Fields, found []verify.Divergence, no
 	for _, d := range found {
 		r.Divergences = append(r.Divergences, web.NewDivergence(d, now))
 	}
+	r.Truncated = ordersIn(r.Divergences) < p.Result.Diverged
 	return r
+}
+
+// ordersIn counts orders. An order has a divergence for each hop at which it parts.
+func ordersIn(found []web.Divergence) int64 {
+	orders := map[string]bool{}
+	for _, d := range found {
+		orders[d.OrderID] = true
+	}
+	return int64(len(orders))
 }
 
 func (r *passReport) addFacts(p verify.Pass) {
@@ -175,7 +185,7 @@ func (r passReport) writeDivergences(b *strings.Builder) {
 		}
 	}
 	_ = t.Flush()
-	if rest := r.Diverged - int64(min(len(r.Divergences), textDivergences)); rest > 0 {
+	if rest := r.Diverged - ordersIn(r.Divergences[:min(len(r.Divergences), textDivergences)]); rest > 0 {
 		fmt.Fprintf(b, "  … and %d more; --json lists up to --max-divergences, the ledger has all\n", rest)
 	}
 }

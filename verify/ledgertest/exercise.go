@@ -35,6 +35,8 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"counts explain what was in flight", settledGroups},
 		{"an outcome without a mismatch is no divergence", divergedNeedsMismatch},
 		{"a divergence opens, renews, resolves and returns", divergenceLife},
+		{"each hop keeps its own divergence", eachHop},
+		{"a hop is proven while another waits", hopBeforeOthers},
 		{"values are exact, NULL and absent are told apart", exactValues},
 		{"an older look does not resolve", olderLook},
 		{"a pass reports what it saw, oldest first", passDivergences},
@@ -96,11 +98,11 @@ func suspect(key order.Key, seen time.Time) verify.Suspect {
 	return verify.Suspect{
 		Observation: compare.Observation{
 			Key: key, At: seen, LegacyState: "l1", ProjectionState: "p1",
-			Mismatch: &compare.Mismatch{
+			Mismatches: []compare.Mismatch{{
 				Key: key, Kind: compare.Differs, Hop: order.LegacyToProjection,
 				Fields:       []compare.FieldDifference{{Name: "status", Legacy: text("FILLED"), Projection: text("OPEN")}},
 				LegacyCopies: 1, ProjectionCopies: 1,
-			},
+			}},
 			LegacyChangedAt: seen.Add(-time.Minute), ProjectionReached: seen.Add(-time.Second),
 		},
 		FirstSeen: seen, Due: seen.Add(30 * time.Second),
@@ -109,9 +111,13 @@ func suspect(key order.Key, seen time.Time) verify.Suspect {
 
 func final(s verify.Suspect, v compare.Verdict) verify.Outcome {
 	if v == compare.Match {
-		s.Observation.Mismatch = nil
+		s.Observation.Mismatches = nil
 	}
-	return verify.Outcome{Suspect: s, Verdict: v, Final: true}
+	o := verify.Outcome{Suspect: s, Verdict: v, Final: true}
+	if v == compare.Diverged {
+		o.Diverged = s.Observation.Mismatches
+	}
+	return o
 }
 
 func noError(t *testing.T, err error, doing string) {

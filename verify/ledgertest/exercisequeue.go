@@ -125,7 +125,7 @@ func divergedNeedsMismatch(t *testing.T, s Store) {
 	l, id := start(t, s)
 	add(t, s, l, id, suspect("1", t0), suspect("2", t0))
 	bad := suspect("2", t0)
-	bad.Observation.Mismatch = nil
+	bad.Observation.Mismatches = nil
 	if err := s.Settle(t.Context(), l, id, []verify.Outcome{
 		final(suspect("1", t0), compare.Diverged), {Suspect: bad, Verdict: compare.Diverged, Final: true},
 	}, t0); err == nil {
@@ -144,17 +144,17 @@ func divergenceLife(t *testing.T, s Store) {
 	settle(t, s, l, id, at(1), final(suspect("1", t0), compare.Diverged))
 	opened := openOnes(t, s)
 	same(t, opened, []verify.Divergence{{
-		ID: opened[0].ID, Mismatch: *suspect("1", t0).Observation.Mismatch, State: verify.Open,
+		ID: opened[0].ID, Mismatch: suspect("1", t0).Observation.Mismatches[0], State: verify.Open,
 		FirstSeen: micros(t0), LastSeen: micros(t0), FoundBy: verify.Full,
 	}}, "opened")
 
 	missing := suspect("1", at(2))
-	missing.Observation.Mismatch = &compare.Mismatch{Key: "1", Kind: compare.Missing, Hop: order.LegacyToProjection, LegacyCopies: 1}
+	missing.Observation.Mismatches = []compare.Mismatch{{Key: "1", Kind: compare.Missing, Hop: order.LegacyToProjection, LegacyCopies: 1}}
 	sampler := acquire(t, s, "sample")
 	sample := begin(t, s, sampler, verify.Sample)
 	settle(t, s, sampler, sample, at(3), final(missing, compare.Diverged))
 	want := opened[0]
-	want.Mismatch, want.LastSeen = *missing.Observation.Mismatch, micros(at(2))
+	want.Mismatch, want.LastSeen = missing.Observation.Mismatches[0], micros(at(2))
 	same(t, openOnes(t, s), []verify.Divergence{want}, "renewed by another pass: what it is now, first seen as before")
 
 	settle(t, s, sampler, sample, at(5), final(suspect("1", at(4)), compare.Match))
@@ -175,16 +175,16 @@ func exactValues(t *testing.T, s Store) {
 	l, id := start(t, s)
 	null := order.Null
 	x := suspect("1", t0)
-	x.Observation.Mismatch.Fields = []compare.FieldDifference{
+	x.Observation.Mismatches[0].Fields = []compare.FieldDifference{
 		{Name: "price", Legacy: text("12345678901234567890.10"), Projection: text("12345678901234567890.1")},
 		{Name: "null and empty", Legacy: &null, Projection: text("")},
 		{Name: "absent", Legacy: nil, Projection: &null},
 		{Name: "null as text", Legacy: text("null"), Projection: text(`"<é\u0001>&` + "\n")},
 	}
 	duplicate := suspect("2", t0)
-	duplicate.Observation.Mismatch = &compare.Mismatch{
+	duplicate.Observation.Mismatches = []compare.Mismatch{{
 		Key: "2", Kind: compare.Duplicate, Hop: order.LegacyToProjection, LegacyCopies: 2, ProjectionCopies: 1,
-	}
+	}}
 	add(t, s, l, id, x, duplicate)
 	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), 10)
 	noError(t, err, "reading due suspects")
@@ -194,7 +194,7 @@ func exactValues(t *testing.T, s Store) {
 	for _, d := range openOnes(t, s) {
 		got = append(got, d.Mismatch)
 	}
-	same(t, got, []compare.Mismatch{*x.Observation.Mismatch, *duplicate.Observation.Mismatch}, "as divergences")
+	same(t, got, []compare.Mismatch{x.Observation.Mismatches[0], duplicate.Observation.Mismatches[0]}, "as divergences")
 }
 
 func olderLook(t *testing.T, s Store) {

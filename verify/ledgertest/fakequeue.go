@@ -42,11 +42,12 @@ func stored(s verify.Suspect) verify.Suspect {
 	for _, t := range []*time.Time{&o.At, &o.LegacyChangedAt, &o.ProjectionReached, &s.FirstSeen, &s.Due} {
 		*t = micro(*t)
 	}
-	if o.Mismatch != nil {
-		m := *o.Mismatch
+	o.Mismatches = slices.Clone(o.Mismatches)
+	for i := range o.Mismatches {
+		m := &o.Mismatches[i]
 		m.Key, m.Fields = o.Key, slices.Clone(m.Fields)
-		o.Mismatch = &m
 	}
+	o.Agreed, o.Impossible, o.EventsReached = nil, nil, time.Time{} // not kept
 	return s
 }
 
@@ -122,7 +123,7 @@ func valid(o verify.Outcome) error {
 	switch {
 	case !o.Final:
 		return nil
-	case o.Verdict == compare.Diverged && o.Suspect.Observation.Mismatch == nil:
+	case o.Verdict == compare.Diverged && len(o.Diverged) == 0:
 		return fmt.Errorf("order %s is diverged without a mismatch", o.Suspect.Key())
 	case o.Verdict == compare.Match, o.Verdict == compare.Diverged, o.Verdict == compare.Lagging, o.Verdict == compare.Unverified:
 		return nil
@@ -131,30 +132,31 @@ func valid(o verify.Outcome) error {
 }
 
 func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
+	seen := micro(o.Seen())
+	if seen.IsZero() {
+		seen = at
+	}
 	s := stored(o.Suspect)
+	for _, m := range o.Diverged {
+		f.diverge(p, s, m, seen)
+	}
+	for _, hop := range o.Agreed() {
+		f.resolve(place{p.Fingerprint, s.Key(), hop}, seen, at)
+	}
 	if !o.Final {
 		p.queue[s.Key()] = s
 		return
 	}
 	delete(p.queue, s.Key())
-	seen := s.Observation.At
-	if seen.IsZero() {
-		seen = at
-	}
 	switch o.Verdict {
 	case compare.Match:
 		p.tally.Match++
 		p.settled.Matched(s.Counted)
-		f.resolve(p, s.Key(), at, func(d *divergence) bool { return !d.LastSeen.After(seen) })
 	case compare.Diverged:
 		p.tally.Diverged++
 		if s.InSample {
 			p.tally.SampledDiverged++
 		}
-		f.resolve(p, s.Key(), at, func(d *divergence) bool {
-			return d.Mismatch.Hop != s.Observation.Mismatch.Hop && d.State == verify.Open
-		})
-		f.diverge(p, s, seen)
 	case compare.Lagging:
 		p.tally.Lagging++
 		p.settled.Unjudged(s.Counted, 1)
@@ -164,23 +166,20 @@ func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
 	}
 }
 
-// resolve ends the unresolved divergences of an order's rows for which over is true.
-func (f *Fake) resolve(p *pass, key order.Key, at time.Time, over func(*divergence) bool) {
-	for _, hop := range order.RowHops() {
-		where := place{p.Fingerprint, key, hop}
-		if d := f.unresolved[where]; d != nil && over(d) {
-			d.State, d.ResolvedAt = verify.Resolved, at
-			delete(f.unresolved, where)
-		}
+// resolve ends the unresolved divergence of a place, unless a later look has seen it.
+func (f *Fake) resolve(where place, seen, at time.Time) {
+	if d := f.unresolved[where]; d != nil && !d.LastSeen.After(seen) {
+		d.State, d.ResolvedAt = verify.Resolved, at
+		delete(f.unresolved, where)
 	}
 }
 
-func (f *Fake) diverge(p *pass, s verify.Suspect, seen time.Time) {
+func (f *Fake) diverge(p *pass, s verify.Suspect, m compare.Mismatch, seen time.Time) {
 	first := s.FirstSeen
 	if first.IsZero() || first.After(seen) {
 		first = seen
 	}
-	where := place{p.Fingerprint, s.Key(), s.Observation.Mismatch.Hop}
+	where := place{p.Fingerprint, s.Key(), m.Hop}
 	d := f.unresolved[where]
 	if d == nil {
 		d = &divergence{verify.Divergence{
@@ -189,7 +188,8 @@ func (f *Fake) diverge(p *pass, s verify.Suspect, seen time.Time) {
 		f.divergences = append(f.divergences, d)
 		f.unresolved[where] = d
 	}
-	d.Mismatch = *s.Observation.Mismatch
+	m.Fields = slices.Clone(m.Fields)
+	d.Mismatch = m
 	if first.Before(d.FirstSeen) {
 		d.FirstSeen = first
 	}
