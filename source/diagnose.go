@@ -27,6 +27,7 @@ const (
 	CheckField     = "field"
 	CheckChangedAt = "changed_at"
 	CheckIdentity  = "identity"
+	CheckSampling  = "sampling"
 	CheckHash      = "hash"
 )
 

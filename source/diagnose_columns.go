@@ -31,7 +31,7 @@ func (e *examination) examineKeyType(ctx context.Context) (order.KeyType, bool) 
 		e.column(CheckKey, "key "+e.config.Key, err)
 		return "", false
 	}
-	e.key = n
+	e.key, e.shape.keyType = n, keyType
 	e.add(doctor.OK, CheckKey, fmt.Sprintf("key %s is %s", e.lookup, n.name), "")
 	return keyType, true
 }
@@ -48,8 +48,11 @@ func (e *examination) examineKeyIndex(ctx context.Context, keyed string) {
 	switch indexed, err := e.indexed(ctx, keyed); {
 	case err != nil:
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)
+	case !indexed && e.relation.kind == "f":
+		e.add(doctor.Info, CheckKeyIndex, "whether the key has an index on the foreign server is not known",
+			"without one, each lookup by key reads the whole table there")
 	case !indexed:
-		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index: each sample, and each bucket that differs, reads the whole table",
+		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index: each lookup by key, and each bucket that differs, reads the whole table",
 			e.indexHint(true, e.lookup))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, "the key has an index", "")

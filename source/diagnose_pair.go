@@ -23,6 +23,9 @@ func between(ctx context.Context, legacy, projection *examination) []doctor.Find
 	if f, ok := keysFinding(legacy.key, projection.key); ok {
 		out = append(out, f)
 	}
+	if legacy.shape.keyType != "" && legacy.shape.keyType == projection.shape.keyType {
+		out = append(out, samplingFinding(ctx, legacy, projection))
+	}
 	for _, field := range legacy.config.Fields {
 		l, knownLegacy := legacy.fields[field.Name]
 		p, knownProjection := projection.fields[field.Name]
@@ -64,6 +67,34 @@ func keysFinding(legacy, projection native) (doctor.Finding, bool) {
 		f.Hint = "widen the projection's key before an order needs it"
 	}
 	return f, true
+}
+
+// samplingFinding says whether samples can be drawn.
+func samplingFinding(ctx context.Context, legacy, projection *examination) doctor.Finding {
+	f := doctor.Finding{Side: sideBoth, Check: CheckSampling, Level: doctor.OK, Message: "uniform samples can be drawn"}
+	why, err := unsampled(ctx, legacy.Side, projection.Side)
+	switch {
+	case err != nil:
+		f.Level, f.Message, f.Hint = doctor.Error, "finding out whether samples can be drawn: "+saidBy(err), nextStep(err)
+	case why != "":
+		f.Level, f.Message = doctor.Warning, "no uniform sample can be drawn: "+why
+		f.Hint = "set sampler.schedule to off; a clean full verification then satisfies sample_bound. Or read a table or materialized view with an index on the key on both sides"
+	}
+	return f
+}
+
+func unsampled(ctx context.Context, legacy, projection *Side) (string, error) {
+	l, err := legacy.Begin(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	p, err := projection.Begin(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer p.Close()
+	return verify.Unsampled(ctx, legacy.shape.keyType, l, p)
 }
 
 // probeSeed is arbitrary; passes draw their own.

@@ -59,7 +59,7 @@ func (e *examination) examineTable(ctx context.Context) {
 		e.add(doctor.Error, CheckTable, message, hint)
 		return
 	}
-	e.shape.oid = e.relation.oid
+	e.shape.oid, e.shape.relation = e.relation.oid, e.relation.kind
 	e.readTable(ctx, kinds[e.relation.kind]+" "+e.relation.String())
 	e.findings = append(e.findings, roleFinding(e.side(), e.server, e.relation))
 	e.examineFilters(ctx)

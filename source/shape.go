@@ -183,6 +183,9 @@ type plan struct {
 	Node string  `json:"Node Type"`
 	Cond string  `json:"Index Cond"`
 	Rows float64 `json:"Plan Rows"`
+	Cost float64 `json:"Total Cost"`
+	// Remote is the statement for a foreign server; only in a verbose plan.
+	Remote string `json:"Remote SQL"`
 	// Schema and Relation are the table that the node reads; the schema only in a verbose plan.
 	Schema   string `json:"Schema"`
 	Relation string `json:"Relation Name"`

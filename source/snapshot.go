@@ -20,6 +20,9 @@ import (
 type snapshot struct {
 	side *Side
 	tx   *session.Tx
+	// heaps are the files that the rows are in, and slots the most rows on a page. Draws fills them in.
+	heaps []heap
+	slots int64
 }
 
 var _ verify.Snapshot = (*snapshot)(nil)
@@ -274,79 +277,4 @@ func (n *snapshot) NewestChange(ctx context.Context) (time.Time, error) {
 		return time.Time{}, n.fail("reading the newest change", err)
 	}
 	return at.UTC(), nil
-}
-
-// tuplesPerPage is PostgreSQL's MaxHeapTuplesPerPage for 8 KiB pages. No row has a larger offset.
-const tuplesPerPage = 291
-
-const (
-	// maxDraws limits how many addresses are tried for a sample, so that a nearly empty file ends too.
-	maxDraws = 4_000_000
-	// fewPages is the size up to which a table is read as a whole. For such a table drawing is not cheaper, and a
-	// sample larger than the table would try addresses until maxDraws.
-	fewPages = 400
-)
-
-// Draw tries random row addresses until n of them hold a visible row. An address is drawn uniformly from all possible
-// ones. So every row has the same chance, however full its page is (rejection sampling).
-func (n *snapshot) Draw(ctx context.Context, rng verify.Random, want int) ([]order.Key, error) {
-	if !n.side.shape.pages() {
-		return nil, n.fail("drawing a sample", verify.ErrNotIndexed)
-	}
-	defer n.side.observe("draw")()
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	var pages int64
-	err := n.tx.QueryRow(ctx, "SELECT pg_catalog.pg_relation_size($1::oid) / current_setting('block_size')::bigint", n.side.shape.oid).Scan(&pages)
-	if err != nil {
-		return nil, n.fail("drawing a sample", err)
-	}
-	drawn := map[order.Key]bool{}
-	if pages <= fewPages {
-		if err := n.keys(ctx, drawn, "true"); err != nil {
-			return nil, n.fail("drawing a sample", err)
-		}
-		return trim(rng, drawn, want), nil
-	}
-	for tried, batch := 0, min(2*want+100, 50_000); len(drawn) < want && tried < maxDraws; tried += batch {
-		tids := make([]string, batch)
-		for i := range tids {
-			tids[i] = fmt.Sprintf("(%d,%d)", rng.Int64N(pages), 1+rng.Int64N(tuplesPerPage))
-		}
-		if err := n.keys(ctx, drawn, "t.ctid = ANY($1::text[]::tid[])", tids); err != nil {
-			return nil, n.fail("drawing a sample", err)
-		}
-	}
-	return trim(rng, drawn, want), nil
-}
-
-// keys adds the keys of the rows that meet the condition.
-func (n *snapshot) keys(ctx context.Context, to map[order.Key]bool, condition string, args ...any) error {
-	query := fmt.Sprintf("SELECT (%s)::text FROM %s WHERE %s AND %s IS NOT NULL", n.side.lookup, n.side.from(), condition, n.side.lookup)
-	result, err := n.tx.Query(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer result.Close()
-	for result.Next() {
-		to[order.Key(result.RawValues()[0])] = true
-	}
-	return result.Err()
-}
-
-// trim drops the rows beyond want. Which ones are dropped is drawn too.
-func trim(rng verify.Random, drawn map[order.Key]bool, want int) []order.Key {
-	keys := make([]order.Key, 0, len(drawn))
-	for k := range drawn {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys) // so that the result depends only on the generator
-	if len(keys) <= want {
-		return keys
-	}
-	for i := range want {
-		j := i + int(rng.Int64N(int64(len(keys)-i)))
-		keys[i], keys[j] = keys[j], keys[i]
-	}
-	return keys[:want]
 }

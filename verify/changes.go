@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -18,10 +17,7 @@ func (p *pass) someChanges(ctx context.Context, legacy Snapshot, facts *FullFact
 	if p.c.Events == nil || p.c.Records == nil {
 		return nil
 	}
-	keys, err := legacy.Draw(ctx, p.c.Random, drawnForChanges)
-	if errors.Is(err, ErrNotIndexed) {
-		return nil
-	}
+	keys, err := drawKeys(ctx, p.c.Random, legacy, drawnForChanges)
 	if err != nil {
 		return fmt.Errorf("drawing orders whose changes are counted: %w", err)
 	}

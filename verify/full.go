@@ -32,6 +32,8 @@ type FullFacts struct {
 	Changes Changes      `json:"changes,omitzero"`
 	// Portable is true if the servers' own hash functions could not be used, which takes several times as long.
 	Portable bool `json:"portable_digests,omitempty"`
+	// Unsampled says why no uniform sample of the two sides can be drawn; empty if one can.
+	Unsampled string `json:"unsampled,omitempty"`
 }
 
 // EventsFacts are the result of a comparison of all of legacy with the events. They also exist if there were no events.
@@ -96,6 +98,9 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 	if estimate == 0 {
 		scan.Reason = "both sides are empty"
 		return nil
+	}
+	if facts.Unsampled, err = Unsampled(ctx, w.keyType, w.sides.legacy, w.sides.projection); err != nil {
+		return err
 	}
 	if err := w.compareAll(ctx, estimate); err != nil {
 		return err

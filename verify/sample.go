@@ -2,8 +2,6 @@ package verify
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -12,10 +10,12 @@ import (
 
 // SampleFacts are what a sample knows.
 type SampleFacts struct {
-	Rows              // of each side, estimated
+	Rows              // of each side, estimated by the planner; 0 if not even that is known
 	Sampled int64     `json:"sampled"` // orders drawn uniformly, of those compared
 	Strata  []Stratum `json:"strata"`  // what was compared by status and age; nil if the sample broke off
 	Changes Changes   `json:"changes,omitzero"`
+	// Refused says why no uniform sample could be drawn, or only a small one; empty if nothing was in the way.
+	Refused string `json:"refused,omitempty"`
 }
 
 // Settled completes the strata.
@@ -38,35 +38,35 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 	if err := p.mark(ctx, s); err != nil {
 		return err
 	}
-	legacy, projection, err := both(s, func(n Snapshot) (Extent, error) { return n.Extent(ctx) })
-	if err != nil {
-		return err
-	}
-	facts := SampleFacts{Rows: Rows{legacy.Rows, projection.Rows}}
+	var facts SampleFacts
 	defer func() { scan.Facts = facts }()
-	if legacy.Empty && projection.Empty {
-		scan.Reason = "both sides are empty"
-		return nil
-	}
 	p.strata = strataCount{}
 	d := draw{p: p, sides: s, size: size, known: map[order.Key]bool{}}
-	if err := d.uniform(ctx, legacy, projection); err != nil {
+	if d.legacy, d.projection, err = both(s, func(n Snapshot) (Draws, error) { return n.Draws(ctx) }); err != nil {
 		return err
 	}
-	if facts.Sampled = d.compared; facts.Sampled == 0 {
-		scan.Reason = "the keys are too sparse to be drawn from their range; if both sides are tables or materialized views, rows can be drawn"
+	if facts.Refused = refusal(p.c.Legacy.KeyType(), d.legacy, d.projection); facts.Refused == "" {
+		legacy, projection, err := both(s, func(n Snapshot) (Extent, error) { return n.Extent(ctx) })
+		if err != nil {
+			return err
+		}
+		facts.Rows = Rows{legacy.Rows, projection.Rows}
+		if legacy.Empty && projection.Empty {
+			scan.Reason = "both sides are empty"
+			return nil
+		}
+		if facts.Refused, err = d.uniform(ctx, legacy, projection); err != nil {
+			return err
+		}
 	}
-	if err := d.changed(ctx); err != nil {
+	facts.Sampled, scan.Coverage = d.compared, 1
+	if facts.Sampled == 0 {
+		scan.Reason, scan.Coverage = "no uniform sample can be drawn: "+facts.Refused, 0
+	}
+	if err := d.beside(ctx); err != nil {
 		return err
 	}
-	scan.Compared = d.compared
-	revisited, err := p.revisit(ctx, s, func(k order.Key) bool { return d.known[k] })
-	if err != nil {
-		return err
-	}
-	scan.Compared += revisited
-	facts.Strata, facts.Changes = p.strata.list(), d.changes
-	scan.Coverage = 1
+	scan.Compared, facts.Strata, facts.Changes = d.compared, p.strata.list(), d.changes
 	return nil
 }
 
@@ -78,32 +78,37 @@ type draw struct {
 	known    map[order.Key]bool // keys that were compared, in any stratum
 	compared int64
 	changes  Changes // of the orders drawn uniformly
+
+	legacy, projection Draws
 }
 
-// uniform draws by key if keys are integers, which is cheap and needs nothing of the table. It draws by address if they
-// are not integers, or too sparse.
-func (d *draw) uniform(ctx context.Context, legacy, projection Extent) error {
-	if d.p.c.Legacy.KeyType() != order.KeyInteger {
-		return d.byAddress(ctx, legacy, projection)
+// uniform draws by key if keys are integers, which is cheap and needs nothing of the relation. It draws by address if
+// they are not integers, or too sparse. It returns why there are too few orders; empty if there are enough.
+func (d *draw) uniform(ctx context.Context, legacy, projection Extent) (refused string, err error) {
+	if d.p.c.Legacy.KeyType() == order.KeyInteger {
+		span, err := span(legacy, projection)
+		if err != nil {
+			return "", err
+		}
+		dense, err := d.byKey(ctx, smallest(legacy, projection), span, max(legacy.Rows, projection.Rows))
+		if dense || err != nil {
+			return "", err
+		}
+		if why := unaddressed(d.legacy, d.projection); why != "" {
+			return tooSparse + why, nil
+		}
 	}
-	span, err := span(legacy, projection)
-	if err != nil {
-		return err
+	enough, err := d.byAddress(ctx)
+	if err == nil && !enough {
+		return "nearly all addresses at which rows may be are empty; VACUUM FULL would remove empty pages", nil
 	}
-	dense, err := d.byKey(ctx, smallest(legacy, projection), span, max(legacy.Rows, projection.Rows))
-	if dense || err != nil {
-		return err
-	}
-	err = d.byAddress(ctx, legacy, projection)
-	if errors.Is(err, ErrNotIndexed) { // the draw is still uniform, only smaller
-		return nil
-	}
-	return err
+	return "", err
 }
 
 const (
-	// sparseDraw is how many possible keys there may be for one order before drawing keys misses too often.
-	sparseDraw = 50
+	// sparseDraw is how many possible keys there may be for one order before drawing keys misses too often, and
+	// sparserDraw is so if rows cannot be drawn by address instead.
+	sparseDraw, sparserDraw = 50, 1000
 	// probed is the least number of keys that are tried to find out.
 	probed = 2000
 	// maxTried limits the keys tried for a sample, whatever the table holds.
@@ -117,9 +122,12 @@ const (
 // so far say how many more are needed; the estimated rows only give the first number. It returns false if there are too
 // few orders between the keys.
 func (d *draw) byKey(ctx context.Context, first int64, span uint64, rows int64) (dense bool, err error) {
-	tried := map[uint64]bool{}
+	tried, sparse := map[uint64]bool{}, int64(sparseDraw)
+	if unaddressed(d.legacy, d.projection) != "" {
+		sparse = sparserDraw
+	}
 	begin := 1.02*float64(d.size)*(float64(span)+1)/float64(rows) + 16
-	if begin > sparseDraw*float64(d.size) { // too sparse, if the estimate is right
+	if begin > float64(sparse)*float64(d.size) { // too sparse, if the estimate is right
 		begin = probed
 	}
 	for want := int(min(max(begin, probed), maxRead)); ; want = d.stillToTry(len(tried)) {
@@ -131,13 +139,13 @@ func (d *draw) byKey(ctx context.Context, first int64, span uint64, rows int64) 
 				keys = append(keys, order.Key(strconv.FormatInt(first+int64(offset), 10)))
 			}
 		}
-		if err := d.read(ctx, keys, true); err != nil {
+		if err := d.read(ctx, keys, true, always); err != nil {
 			return false, err
 		}
 		switch {
 		case d.compared >= int64(d.size) || uint64(len(tried)) > span:
 			return true, nil
-		case len(tried) >= probed && int64(len(tried)) > sparseDraw*max(d.compared, 1), len(tried) >= maxTried:
+		case len(tried) >= probed && int64(len(tried)) > sparse*max(d.compared, 1), len(tried) >= maxTried:
 			return false, nil
 		}
 	}
@@ -170,50 +178,25 @@ func smallest(extents ...Extent) int64 {
 	return slices.Min(keys)
 }
 
-// byAddress draws rows of both sides by their address in the file, at the same rate. A row drawn from the projection
-// counts only if legacy does not have it, so that each order has one chance, on one side.
-func (d *draw) byAddress(ctx context.Context, legacy, projection Extent) error {
-	drawn, err := d.sides.legacy.Draw(ctx, d.p.c.Random, d.size)
-	if err != nil {
-		return explainDraw(err)
-	}
-	rate := float64(d.size) / float64(max(legacy.Rows, 1))
-	other, err := d.sides.projection.Draw(ctx, d.p.c.Random, min(d.size, int(rate*float64(projection.Rows))+1))
-	if err != nil {
-		return explainDraw(err)
-	}
-	if err := d.read(ctx, drawn, true); err != nil {
-		return err
-	}
-	return d.readPhantoms(ctx, other)
-}
-
-func explainDraw(err error) error {
-	if errors.Is(err, ErrNotIndexed) {
-		return fmt.Errorf("a uniform sample needs integer keys, or a table or materialized view on both sides: %w", err)
-	}
-	return err
-}
-
-func (d *draw) readPhantoms(ctx context.Context, keys []order.Key) error {
-	for len(keys) > 0 {
-		part := keys[:min(d.p.batchSize(batch), len(keys))]
-		keys = keys[len(part):]
-		r, err := d.p.readRows(ctx, d.sides, part)
-		if err != nil {
-			return err
+// byAddress draws rows of both sides by their address. A row of the projection counts only if legacy does not have the
+// order, so that each order has one chance, on one side.
+func (d *draw) byAddress(ctx context.Context) (enough bool, err error) {
+	before := d.compared
+	return drawRows(ctx, d.p.c.Random, int64(d.size)-before, func(found [][]order.Key) (int64, error) {
+		inLegacy := map[order.Key]bool{}
+		for _, k := range found[0] {
+			inLegacy[k] = true
 		}
-		phantoms := d.fresh(part, func(k order.Key) bool { return len(r.legacy[k]) == 0 && len(r.projection[k]) > 0 })
-		if err := d.compareAll(ctx, phantoms, r, true); err != nil {
-			return err
-		}
-	}
-	return nil
+		err := d.read(ctx, shuffled(d.p.c.Random, slices.Concat(found...)), true, func(k order.Key, r reading) bool {
+			return inLegacy[k] || len(r.legacy[k]) == 0
+		})
+		return d.compared - before, err
+	}, addressed{d.sides.legacy, d.legacy.Addresses}, addressed{d.sides.projection, d.projection.Addresses})
 }
 
-// read reads keys on both sides and compares those that exist. A uniform sample ends at its size. That favours no
-// order, because keys come in the order in which they were drawn.
-func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool) error {
+// read reads keys on both sides and compares those that exist and are wanted. A uniform sample ends at its size. That
+// favours no order, because keys come in the order in which they were drawn.
+func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool, wanted func(order.Key, reading) bool) error {
 	for len(keys) > 0 {
 		part := keys[:min(d.p.batchSize(maxRead), len(keys))]
 		keys = keys[len(part):]
@@ -221,7 +204,7 @@ func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool) error {
 		if err != nil {
 			return err
 		}
-		there := d.fresh(part, func(k order.Key) bool { return len(r.legacy[k])+len(r.projection[k]) > 0 })
+		there := d.fresh(part, func(k order.Key) bool { return len(r.legacy[k])+len(r.projection[k]) > 0 && wanted(k, r) })
 		if uniform {
 			there = there[:min(len(there), d.size-int(d.compared))]
 		}
@@ -234,6 +217,8 @@ func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool) error {
 	}
 	return nil
 }
+
+func always(order.Key, reading) bool { return true }
 
 // fresh returns the keys that are wanted and were not compared before, each once, in order.
 func (d *draw) fresh(keys []order.Key, wanted func(order.Key) bool) []order.Key {
@@ -276,6 +261,20 @@ func (d *draw) compareAll(ctx context.Context, keys []order.Key, r reading, inSa
 	return nil
 }
 
+// beside adds the orders that changed last and those with an open divergence. Where orders cannot be read by key, they
+// would cost scans, and are left to full verification.
+func (d *draw) beside(ctx context.Context) error {
+	if d.legacy.NoLookup != "" || d.projection.NoLookup != "" {
+		return nil
+	}
+	if err := d.changed(ctx); err != nil {
+		return err
+	}
+	revisited, err := d.p.revisit(ctx, d.sides, func(k order.Key) bool { return d.known[k] })
+	d.compared += revisited
+	return err
+}
+
 // changed adds the orders that either side changed last. Without an index on the time of a change there is no such
 // group, because it would cost a scan.
 func (d *draw) changed(ctx context.Context) error {
@@ -288,5 +287,5 @@ func (d *draw) changed(ctx context.Context) error {
 	for _, c := range append(legacy, projection...) {
 		keys = append(keys, c.Key)
 	}
-	return d.read(ctx, distinct(keys), false)
+	return d.read(ctx, distinct(keys), false, always)
 }

@@ -43,9 +43,11 @@ type Snapshot interface {
 	Scan(ctx context.Context, l Layout, buckets []int64, fn func(order.Row) error) error
 	// Rows returns the rows with these keys, in no particular order; a key may have none, or several.
 	Rows(ctx context.Context, keys []order.Key) ([]order.Row, error)
-	// Draw returns about n keys drawn uniformly from the rows of this side, whatever the size of the table. It returns
-	// ErrNotIndexed if that is impossible, for example for a view.
-	Draw(ctx context.Context, rng Random, n int) ([]order.Key, error)
+	// Draws says whether keys can be drawn, at a cost that does not grow with the side.
+	Draws(context.Context) (Draws, error)
+	// At returns the keys of the rows at these addresses, in no particular order; nil addresses are those of all rows.
+	// Draws comes before it.
+	At(ctx context.Context, addresses []int64) ([]order.Key, error)
 	// Changed returns up to limit of the newest changes that rows show, newest first, at most one for a row. It leaves
 	// out times in the future by the side's clock. It returns ErrNotIndexed instead of scanning.
 	Changed(ctx context.Context, limit int) ([]Change, error)
@@ -54,6 +56,17 @@ type Snapshot interface {
 	NewestChange(context.Context) (time.Time, error)
 	// Close ends the snapshot. It may be called twice.
 	Close()
+}
+
+// Draws says how keys of a side can be drawn at a cost that does not grow with the side.
+type Draws struct {
+	// Addresses is the number of addresses, counted from 0, at which rows may be. Each row has one, and an address has
+	// at most one row.
+	Addresses int64
+	// NoAddress says why rows have no addresses; empty if they have.
+	NoAddress string
+	// NoLookup says why orders cannot be read by key; empty if they can.
+	NoLookup string
 }
 
 // Change is an order that was written, at the time that its row shows.

@@ -105,10 +105,11 @@ func derived(keyType order.KeyType, indexed bool) Table {
 
 func (x *exercise) noAddresses(t *testing.T) {
 	n := x.begin(t)
-	_, draw := n.Draw(t.Context(), random(), 1)
-	_, changed := n.Changed(t.Context(), 1)
-	if !errors.Is(draw, verify.ErrNotIndexed) || !errors.Is(changed, verify.ErrNotIndexed) {
-		t.Errorf("errors are %v and %v", draw, changed)
+	if d, err := n.Draws(t.Context()); err != nil || d.NoAddress == "" || d.Addresses != 0 {
+		t.Errorf("rows are drawn by %+v, %v", d, err)
+	}
+	if _, err := n.Changed(t.Context(), 1); !errors.Is(err, verify.ErrNotIndexed) {
+		t.Errorf("the newest changes: %v", err)
 	}
 	if at, err := n.NewestChange(t.Context()); !at.IsZero() || err != nil && !errors.Is(err, verify.ErrNotIndexed) {
 		t.Errorf("reached %s, %v", at, err)
@@ -222,7 +223,7 @@ func (x *exercise) empty(t *testing.T) {
 	if found := x.digests(t, n, verify.DigestQuery{Layout: verify.Layout{Shift: 8}}); len(found) > 0 {
 		t.Errorf("digests are %v", found)
 	}
-	if got, err := n.Draw(t.Context(), random(), 10); err != nil || len(got) > 0 {
+	if got, err := n.At(t.Context(), nil); err != nil || len(got) > 0 {
 		t.Errorf("drew %v, %v", got, err)
 	}
 	if at, err := n.NewestChange(t.Context()); err != nil || !at.IsZero() {

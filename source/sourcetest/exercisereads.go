@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -14,8 +13,6 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
-
-func random() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
 
 func (x *exercise) scans(t *testing.T) {
 	n, model := x.begin(t), x.model()
@@ -68,21 +65,28 @@ func (x *exercise) rows(t *testing.T) {
 	}
 }
 
+// draws finds each row at one address.
 func (x *exercise) draws(t *testing.T) {
 	n := x.begin(t)
-	all := slices.Compact(x.sorted())
-	for _, want := range []int{1, 5, 1000} {
-		got, err := n.Draw(t.Context(), random(), want)
+	d, err := n.Draws(t.Context())
+	noError(t, err)
+	if d.NoAddress != "" || d.NoLookup != "" || d.Addresses < int64(len(x.table.Rows)) {
+		t.Fatalf("rows are drawn by %+v", d)
+	}
+	addresses := make([]int64, d.Addresses)
+	for i := range addresses {
+		addresses[i] = int64(i)
+	}
+	for _, asked := range [][]int64{nil, addresses} {
+		got, err := n.At(t.Context(), asked)
 		noError(t, err)
-		slices.Sort(got)
-		if len(got) != min(want, len(all)) || len(slices.Compact(slices.Clone(got))) != len(got) {
-			t.Errorf("drew %d of %d: %q", want, len(all), got)
+		slices.SortFunc(got, x.model().compare)
+		if got, want := slices.Compact(got), slices.Compact(x.sorted()); !slices.Equal(got, want) {
+			t.Errorf("at %d addresses are %q, want %q", len(asked), got, want)
 		}
-		for _, key := range got {
-			if !slices.Contains(all, key) {
-				t.Errorf("drew %q, which is not there", key)
-			}
-		}
+	}
+	if got, err := n.At(t.Context(), addresses[:0]); err != nil || len(got) > 0 {
+		t.Errorf("at no address are %q, %v", got, err)
 	}
 }
 

@@ -26,6 +26,8 @@ type Table struct {
 	Indexed bool   // by key and by the time of the last write
 	Rows    []order.Row
 	NoKey   int // further rows, whose key is NULL
+	// NoAddress and NoLookup are those of [verify.Draws].
+	NoAddress, NoLookup string
 }
 
 // Fake is a side in memory. Its methods are safe for concurrent use.
@@ -213,18 +215,36 @@ func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, err
 	return slices.DeleteFunc(slices.Clone(n.table.Rows), func(r order.Row) bool { return !asked[r.Key] }), nil
 }
 
-// Draw implements [verify.Snapshot].
-func (n *snapshot) Draw(ctx context.Context, rng verify.Random, want int) ([]order.Key, error) {
+// holes is how many addresses there are for each row.
+const holes = 3
+
+// Draws implements [verify.Snapshot].
+func (n *snapshot) Draws(ctx context.Context) (verify.Draws, error) {
+	if err := n.before(ctx, "draws"); err != nil {
+		return verify.Draws{}, err
+	}
+	d := verify.Draws{NoAddress: n.table.NoAddress, NoLookup: n.table.NoLookup}
+	if d.NoAddress == "" {
+		d.Addresses = int64(holes * len(n.table.Rows))
+	}
+	return d, nil
+}
+
+// At implements [verify.Snapshot].
+func (n *snapshot) At(ctx context.Context, addresses []int64) ([]order.Key, error) {
 	if err := n.before(ctx, "draw"); err != nil {
 		return nil, err
 	}
-	keys := n.keys()
-	want = min(want, len(keys))
-	for i := range want {
-		j := i + int(rng.Int64N(int64(len(keys)-i)))
-		keys[i], keys[j] = keys[j], keys[i]
+	if addresses == nil {
+		return n.keys(), nil
 	}
-	return keys[:want], nil
+	var keys []order.Key
+	for _, a := range addresses {
+		if a%holes == 0 {
+			keys = append(keys, n.table.Rows[a/holes].Key)
+		}
+	}
+	return keys, nil
 }
 
 // Changed implements [verify.Snapshot].
