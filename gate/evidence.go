@@ -52,12 +52,14 @@ type Pass struct {
 	Verdict                    string // match, lagging, diverged, unverified
 	Reason                     string
 	StartedAt, FinishedAt      time.Time
-	LegacyRows, ProjectionRows int64
+	LegacyRows, ProjectionRows int64 // counted by a full pass; 0 for a sample, which counts none
 	Compared                   int64
 	Coverage                   float64
 	Diverged                   int64
 	Unverified                 int64 // orders left unjudged, including those still lagging
 	Counts                     []GroupCount
+	// Unsampled says why no uniform sample of the two sides can be drawn, or only a small one; empty if one can.
+	Unsampled string `json:",omitempty"`
 	// Strata is what the pass looked at by status and age; nil if ages were not recorded.
 	Strata []Stratum
 }
@@ -92,8 +94,8 @@ type GroupCount struct {
 }
 
 // Sampling is the sum of uniform samples. Orders is the number drawn, with repetition between passes. Diverged of them
-// were proven different and Unverified were left unjudged. Population is the number of orders that they were drawn
-// from. Only orders drawn uniformly count: recent changes and open divergences would bias the share.
+// were proven different and Unverified were left unjudged. Population is about how many orders they were drawn from: the
+// planner's estimate. Only orders drawn uniformly count: recent changes and open divergences would bias the share.
 type Sampling struct {
 	Passes, Orders, Diverged, Population int64
 	// Unverified counts against the upper bound as if these orders had diverged: an unknown order is not a match.

@@ -11,6 +11,8 @@ import (
 // SampleBoundCriterion asks that the samples of the last MaxAge bound the share of bad orders by MaxRatio, at the given
 // Confidence, however often one looks. It fails only if the samples prove a larger share. If they only do not exclude a
 // larger share, it is inconclusive.
+//
+// Where no sample can be drawn, it asks for a clean full verification that is not older than MaxAge instead.
 type SampleBoundCriterion struct {
 	Rule
 	// MaxRatio is the largest accepted share of bad orders; default 0.001. A sample can never prove 0.
@@ -34,8 +36,13 @@ func (c *SampleBoundCriterion) byDefault() {
 	*c = SampleBoundCriterion{Rule: Rule{Enabled: true, Severity: Blocking}, MaxRatio: 0.001, Confidence: 0.95, MaxAge: 7 * 24 * time.Hour}
 }
 
-// EvidenceAt is when the newest sample started.
-func (SampleBoundCriterion) EvidenceAt(e Evidence) time.Time { return e.Sample.started() }
+// EvidenceAt is when the newest sample started, or the full pass that stands in for samples.
+func (SampleBoundCriterion) EvidenceAt(e Evidence) time.Time {
+	if e.Sampling.Orders == 0 && e.Full != nil && e.Full.Unsampled != "" {
+		return e.Full.StartedAt
+	}
+	return e.Sample.started()
+}
 
 // Judge bounds the share of bad orders. Observed is the anytime-valid upper bound.
 func (c SampleBoundCriterion) Judge(e Evidence, now time.Time) Result {
@@ -43,9 +50,38 @@ func (c SampleBoundCriterion) Judge(e Evidence, now time.Time) Result {
 	if r, bad := senseless(&c, limit); bad {
 		return r
 	}
-	if r, ok := c.usable(e, limit, now); !ok {
-		return r
+	r, ok := c.usable(e, limit, now)
+	if ok {
+		r = c.bound(e, limit)
 	}
+	if r.Verdict == Inconclusive && e.Sampling.Diverged == 0 {
+		if full, ok := c.fullInstead(e, limit, now); ok {
+			return full
+		}
+	}
+	return r
+}
+
+// fullInstead lets a clean full verification stand in where no sample can be drawn. It proves more than any sample.
+func (c SampleBoundCriterion) fullInstead(e Evidence, limit any, now time.Time) (r Result, ok bool) {
+	var why string
+	for _, p := range []*Pass{e.Full, e.Sample} {
+		if p != nil && why == "" {
+			why = p.Unsampled
+		}
+	}
+	if why == "" {
+		return r, false
+	}
+	full := FullVerificationCriterion{Rule: c.Rule, MaxAge: c.MaxAge}.Judge(e, now)
+	if full.Verdict != Passes {
+		return inconclusive(nil, limit, nextFull(e, now), "No uniform sample can be drawn: %s. A clean full verification would stand in, but: %s", why, full.Reason), true
+	}
+	return pass(0, limit, "Every order was compared. %s No uniform sample can be drawn: %s.", full.Reason, why), true
+}
+
+// bound judges the samples.
+func (c SampleBoundCriterion) bound(e Evidence, limit any) Result {
 	s := e.Sampling
 	b := BoundOf(s, c.Confidence)
 	said := b.sentence(s)
@@ -140,8 +176,8 @@ func (b Bound) sentence(s Sampling) string {
 	if s.Unverified > 0 {
 		found += fmt.Sprintf(" and %s left unjudged", human.Number(s.Unverified))
 	}
-	return fmt.Sprintf("%s sampled by %s since %s, %s: with %s confidence at most %s of the orders are bad, %s of %s, "+
-		"however often you look (for a single look: %s, %s).",
+	return fmt.Sprintf("%s sampled by %s since %s, %s: with %s confidence at most %s of the orders are bad, about %s of about %s by the planner's estimate, "+
+		"however often you look (for a single look: %s, about %s).",
 		human.Quantity(s.Orders, "order", "orders"), human.Quantity(s.Passes, "pass", "passes"), human.Instant(s.Since), found,
 		human.Percent(b.Confidence), human.Percent(b.Upper), human.Number(b.UpperOrders), human.Number(s.Population), human.Percent(b.Fixed), human.Number(b.FixedOrders))
 }

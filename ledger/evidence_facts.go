@@ -28,11 +28,10 @@ func evidencePass(p verify.Pass) *gate.Pass {
 	}
 	switch f := p.Scan.Facts.(type) {
 	case verify.FullFacts:
-		g.LegacyRows, g.ProjectionRows = f.Legacy, f.Projection
+		g.LegacyRows, g.ProjectionRows, g.Unsampled = f.Legacy, f.Projection, f.Unsampled
 		g.Counts, g.Strata = evidenceCounts(f.Counts), evidenceStrata(f.Strata)
 	case verify.SampleFacts:
-		g.LegacyRows, g.ProjectionRows = f.Legacy, f.Projection
-		g.Strata = evidenceStrata(f.Strata)
+		g.Strata, g.Unsampled = evidenceStrata(f.Strata), f.Refused // its numbers of rows are estimates
 	case verify.UnknownFacts:
 		if p.Result.Verdict == compare.Match {
 			g.Verdict, g.Reason = string(compare.Unverified), "the pass was written by another version of crosscheck with facts that this one does not know"
