@@ -67,7 +67,7 @@ func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 		return pass(rest.rows, limit, "%s: both sides have the same number of rows in each of %s, %s in all%s.", passWhen(p, now),
 			human.Quantity(int64(len(p.Counts)), "status", "statuses"), human.Number(p.LegacyRows), inFlight(rest.settled))
 	}
-	differ := fmt.Sprintf("%s: the sides differ by %s (%s)%s", passWhen(p, now), human.Quantity(rest.rows, "row", "rows"), rest.list(), inFlight(rest.settled))
+	differ := fmt.Sprintf("%s: the numbers of rows by status differ by %s in sum (%s)%s", passWhen(p, now), human.Quantity(rest.rows, "row", "rows"), rest.list(), inFlight(rest.settled))
 	switch {
 	case p.Diverged > 0 && openTotal(e) == 0:
 		return inconclusive(rest.rows, limit, again, "%s; the %s it found %s been resolved or accepted since.", differ,
@@ -105,7 +105,7 @@ func unexplained(p Pass) difference {
 	return d
 }
 
-// list names the first groups that differ, with the numbers that were read.
+// list names the first groups that differ, with the numbers that remain.
 func (d difference) list() string {
 	const shown = 3
 	var parts []string
@@ -114,7 +114,8 @@ func (d difference) list() string {
 			parts = append(parts, fmt.Sprintf("and %s more", human.Number(int64(len(d.groups)-shown))))
 			break
 		}
-		parts = append(parts, fmt.Sprintf("%s: %s in legacy, %s in the projection", groupName(g.Group), human.Number(g.Legacy), human.Number(g.Projection)))
+		parts = append(parts, fmt.Sprintf("%s: %s in legacy, %s in the projection", groupName(g.Group),
+			human.Number(g.Legacy-g.SettledLegacy), human.Number(g.Projection-g.SettledProjection)))
 	}
 	return strings.Join(parts, "; ")
 }
