@@ -18,12 +18,13 @@ import (
 
 // passReport is what verify and sample print. Other programs read its fields.
 type passReport struct {
-	ID             int64   `json:"id,omitempty"` // of the pass in the ledger
-	Pass           string  `json:"pass"`
-	Verdict        string  `json:"verdict"`
-	Reason         string  `json:"reason,omitempty"` // why the verdict is not match
-	LegacyRows     int64   `json:"legacy_rows"`
-	ProjectionRows int64   `json:"projection_rows"`
+	ID      int64  `json:"id,omitempty"` // of the pass in the ledger
+	Pass    string `json:"pass"`
+	Verdict string `json:"verdict"`
+	Reason  string `json:"reason,omitempty"` // why the verdict is not match
+	// LegacyRows and ProjectionRows are counted; null in a sample, which counts none.
+	LegacyRows     *int64  `json:"legacy_rows"`
+	ProjectionRows *int64  `json:"projection_rows"`
 	Compared       int64   `json:"compared"`
 	Coverage       float64 `json:"coverage"`
 	Duration       float64 `json:"duration_seconds"`
@@ -31,11 +32,13 @@ type passReport struct {
 	Unverified     int64   `json:"unverified"` // orders that could not be judged
 	*gate.Fields
 	// PortableDigests is true if the servers' own hash functions could not be used.
-	PortableDigests bool             `json:"portable_digests,omitempty"`
-	Counts          []countReport    `json:"counts,omitempty"`
-	Bound           *boundReport     `json:"bound,omitempty"`
-	Divergences     []web.Divergence `json:"divergences"`
-	Truncated       bool             `json:"truncated,omitempty"`
+	PortableDigests bool `json:"portable_digests,omitempty"`
+	// EstimatedRows is what a sample knows instead.
+	EstimatedRows *rowsEstimate    `json:"estimated_rows,omitempty"`
+	Counts        []countReport    `json:"counts,omitempty"`
+	Bound         *boundReport     `json:"bound,omitempty"`
+	Divergences   []web.Divergence `json:"divergences"`
+	Truncated     bool             `json:"truncated,omitempty"`
 }
 
 type countReport struct {
@@ -48,8 +51,15 @@ type countReport struct {
 type boundReport struct {
 	Sampled    int64   `json:"sampled"`
 	Confidence float64 `json:"confidence"`
-	MaxRatio   float64 `json:"max_ratio"`  // of bad orders
-	MaxOrders  int64   `json:"max_orders"` // of the estimated population
+	MaxRatio   float64 `json:"max_ratio"` // of bad orders
+	// MaxOrders is MaxRatio of the larger number of estimated rows.
+	MaxOrders int64 `json:"max_orders_estimate"`
+}
+
+// rowsEstimate is the planner's estimate of the rows of each side.
+type rowsEstimate struct {
+	Legacy     int64 `json:"legacy"`
+	Projection int64 `json:"projection"`
 }
 
 // sampleConfidence is the confidence of the bound that a single sample states.
@@ -85,13 +95,17 @@ func ordersIn(found []web.Divergence) int64 {
 func (r *passReport) addFacts(p verify.Pass) {
 	switch f := p.Scan.Facts.(type) {
 	case verify.FullFacts:
-		r.LegacyRows, r.ProjectionRows = f.Legacy, f.Projection
 		r.PortableDigests = f.Portable
+		if f.Counts != nil { // else the pass ended before it had counted
+			r.LegacyRows, r.ProjectionRows = &f.Legacy, &f.Projection
+		}
 		for _, c := range f.Counts {
 			r.Counts = append(r.Counts, countReport{c.Group, c.Legacy, c.Projection})
 		}
 	case verify.SampleFacts:
-		r.LegacyRows, r.ProjectionRows = f.Legacy, f.Projection
+		if f.Larger() > 0 {
+			r.EstimatedRows = &rowsEstimate{f.Legacy, f.Projection}
+		}
 		if f.Sampled > 0 {
 			r.Bound = newBound(f, p.Result.Diverged+p.Result.Unverified)
 		}
@@ -124,8 +138,15 @@ const textDivergences = 50
 
 func (r passReport) writeText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s verification of %d orders in %.1fs (legacy %d, projection %d rows, coverage %.4g %%)\n",
-		strings.ToUpper(r.Verdict), r.Pass, r.Compared, r.Duration, r.LegacyRows, r.ProjectionRows, 100*r.Coverage)
+	rows := ""
+	switch {
+	case r.LegacyRows != nil && r.ProjectionRows != nil:
+		rows = fmt.Sprintf("legacy %d, projection %d rows, ", *r.LegacyRows, *r.ProjectionRows)
+	case r.EstimatedRows != nil:
+		rows = fmt.Sprintf("legacy about %d, projection about %d rows by the planner's estimate, ", r.EstimatedRows.Legacy, r.EstimatedRows.Projection)
+	}
+	fmt.Fprintf(&b, "%s  %s verification of %d orders in %.1fs (%scoverage %.4g %%)\n",
+		strings.ToUpper(r.Verdict), r.Pass, r.Compared, r.Duration, rows, 100*r.Coverage)
 	if r.Reason != "" {
 		fmt.Fprintf(&b, "  %s\n", printable(r.Reason))
 	}
