@@ -17,7 +17,7 @@ func (b Board) Facts() incident.Facts {
 	if b.NoDecision != nil {
 		return f
 	}
-	f.Fingerprint, f.Decision = b.Decision.Fingerprint, string(b.Decision.Decision)
+	f.Fingerprint, f.Decision, f.Changed = b.Decision.Fingerprint, string(b.Decision.Decision), b.Evidence.Changed
 	for _, c := range b.Decision.Criteria {
 		if c.Verdict != gate.Passes && !c.Advisory {
 			f.Failing = append(f.Failing, c.Name)

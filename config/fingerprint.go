@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/cockroachdb/apd/v3"
+
+	"github.com/nordvarg/crosscheck/gate"
 )
 
 // Fingerprint names everything in the configuration that evidence depends on: tables, keys, fields, their expressions
@@ -17,49 +19,54 @@ import (
 // legacy's own record, and the topic with its brokers. Secrets, schedules, criteria and the web endpoint are not in it.
 // The order of fields, brokers and ignored keys does not matter. Evidence with another fingerprint is void.
 func (c *Config) Fingerprint() string {
-	h := sha256.New()
-	add(h, "config", "1") // the version of this list
-	for _, side := range []Side{c.Legacy, c.Projection} {
-		add(h, "side", side.Table, side.Key, side.ChangedAt)
-	}
+	text, _ := c.Basis()
+	return text
+}
+
+// Basis returns the fingerprint and the parts that it is made of.
+func (c *Config) Basis() (fingerprint string, parts []gate.Part) {
+	h := &summed{Hash: sha256.New()}
+	h.add("config.yaml", "config", "1") // the version of this list
+	h.add("legacy", "side", c.Legacy.Table, c.Legacy.Key, c.Legacy.ChangedAt)
+	h.add("projection", "side", c.Projection.Table, c.Projection.Key, c.Projection.ChangedAt)
 	fields := slices.Clone(c.Compare.Fields)
 	slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	for _, f := range fields {
-		add(h, "field", f.Name, string(f.Type), exact(f.Tolerance), f.Legacy, f.Projection)
+		h.add("compare.fields."+f.Name, "field", f.Name, string(f.Type), exact(f.Tolerance), f.Legacy, f.Projection)
 	}
 	s := c.Compare.Settle
-	add(h, "settle", s.Window.String(), fmt.Sprint(s.Rechecks), s.MaxLag.String())
-	add(h, "group_by", c.Compare.GroupBy)
+	h.add("compare.settle", "settle", s.Window.String(), fmt.Sprint(s.Rechecks), s.MaxLag.String())
+	h.add("compare.group_by", "group_by", c.Compare.GroupBy)
 	c.addEvents(h)
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil)), h.parts
 }
 
 // addEvents adds the representations that only some systems have. A system without them keeps its fingerprint.
-func (c *Config) addEvents(h hash.Hash) {
+func (c *Config) addEvents(h *summed) {
 	if e := c.Events; e.Given() {
-		add(h, "events", e.Table, e.Position, e.Key, e.Type, e.At, e.Payload)
+		h.add("events", "events", e.Table, e.Position, e.Key, e.Type, e.At, e.Payload)
 		for _, names := range []struct {
-			what string
-			own  map[string]string
-		}{{"type", e.Types}, {"payload key", e.Keys}} {
+			key, what string
+			own       map[string]string
+		}{{"types", "type", e.Types}, {"keys", "payload key", e.Keys}} {
 			for _, ours := range slices.Sorted(maps.Keys(names.own)) {
-				add(h, names.what, ours, names.own[ours])
+				h.add("events."+names.key+"."+ours, names.what, ours, names.own[ours])
 			}
 		}
-		add(h, append([]string{"ignore"}, distinct(e.Ignore)...)...)
+		h.add("events.ignore", append([]string{"ignore"}, distinct(e.Ignore)...)...)
 		if len(e.IgnoreTypes) > 0 {
-			add(h, append([]string{"ignore_types"}, distinct(e.IgnoreTypes)...)...)
+			h.add("events.ignore_types", append([]string{"ignore_types"}, distinct(e.IgnoreTypes)...)...)
 		}
 	}
 	if c.History.Given() {
-		add(h, "history", c.History.AuditLog, c.History.Trades)
+		h.add("history", "history", c.History.AuditLog, c.History.Trades)
 	}
 	if c.Stream.Given() {
 		// The cluster's own id would be better, but it is not available while the brokers are down, and the gate must
 		// answer then.
-		add(h, append([]string{"stream", c.Stream.Topic}, distinct(c.Stream.Brokers)...)...)
+		h.add("stream", append([]string{"stream", c.Stream.Topic}, distinct(c.Stream.Brokers)...)...)
 		if types := c.Stream.IgnoreTypes; len(types) > 0 {
-			add(h, append([]string{"stream ignore_types"}, distinct(types)...)...)
+			h.add("stream.ignore_types", append([]string{"stream ignore_types"}, distinct(types)...)...)
 		}
 	}
 }
@@ -67,12 +74,24 @@ func (c *Config) addEvents(h hash.Hash) {
 // distinct returns the different entries of the list, in a fixed order.
 func distinct(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
 
-// add writes each part with its length before it, so that two different lists of parts never give the same text.
-func add(h hash.Hash, parts ...string) {
-	fmt.Fprintf(h, "%d;", len(parts))
-	for _, p := range parts {
-		fmt.Fprintf(h, "%d:%s;", len(p), p)
+// summed is a hash that remembers what went into it, for people.
+type summed struct {
+	hash.Hash
+	parts []gate.Part
+}
+
+// add writes each text with its length before it, so that two different lists never give the same hash. The first text
+// says what the others are. The name says it to people.
+func (h *summed) add(name string, texts ...string) {
+	fmt.Fprintf(h, "%d;", len(texts))
+	for _, t := range texts {
+		fmt.Fprintf(h, "%d:%s;", len(t), t)
 	}
+	shown := texts[1:]
+	if len(shown) > 1 && strings.HasSuffix(name, "."+shown[0]) { // the name says it
+		shown = shown[1:]
+	}
+	h.parts = append(h.parts, gate.Part{Name: name, Text: strings.Join(shown, ", ")})
 }
 
 // exact returns the decimal's value as text: 0.50 and 0.5 are the same, nil is 0.

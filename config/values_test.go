@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/gate"
 )
 
 // TestSecretsDoNotLeak prints a whole configuration in every way there is.
@@ -96,9 +97,13 @@ stream: {brokers: ["a:1", "b:2"], topic: orders}
 		"the event store's defaults": {"types:", "table: public.event_store, key: order_id, types:"},
 		"the default column":         {"{name: status, type: text}", `{name: status, type: text, legacy: '"status"'}`},
 	}
+	parts := partsOf(t, base)
 	for why, change := range same {
 		if got := fingerprint(t, replace(t, base, change)); got != original {
 			t.Errorf("%s changed the fingerprint", why)
+		}
+		if said := gate.Changes(parts, partsOf(t, replace(t, base, change))); said != "" {
+			t.Errorf("%s is told as a change: %s", why, said)
 		}
 	}
 	seen := map[string]string{original: "nothing"}
@@ -138,6 +143,13 @@ stream: {brokers: ["a:1", "b:2"], topic: orders}
 			t.Errorf("changing %s gives the fingerprint of changing %s", what, other)
 		}
 		seen[got] = what
+		if said := gate.Changes(parts, partsOf(t, replace(t, base, change))); said == "" {
+			t.Errorf("changing %s is not told", what)
+		}
+	}
+	got := gate.Changes(parts, partsOf(t, replace(t, base, different["window"])))
+	if want := "compare.settle 30s, 3, 5m0s -> 31s, 3, 5m0s"; got != want {
+		t.Errorf("told as %q, want %q", got, want)
 	}
 }
 
@@ -165,9 +177,20 @@ func replace(t *testing.T, text string, change [2]string) string {
 
 func fingerprint(t *testing.T, text string) string {
 	t.Helper()
+	return basis(t, text).Fingerprint()
+}
+
+func partsOf(t *testing.T, text string) []gate.Part {
+	t.Helper()
+	_, parts := basis(t, text).Basis()
+	return parts
+}
+
+func basis(t *testing.T, text string) *config.Config {
+	t.Helper()
 	c, err := config.Parse("config.yaml", []byte(text), environment)
 	if err != nil {
 		t.Fatalf("%v in:\n%s", err, text)
 	}
-	return c.Fingerprint()
+	return c
 }

@@ -18,6 +18,8 @@ type Evidence struct {
 	Full, Sample *Pass
 	// VoidFull and VoidSample are true if passes of the kind have finished, but only under other fingerprints.
 	VoidFull, VoidSample bool
+	// Changed says what has changed since those passes; empty if that is not known.
+	Changed string
 	// Sampling sums all finished sample passes under the current fingerprint that started after the evidence horizon.
 	Sampling Sampling
 	// SampleEvery is the time between two scheduled samples; zero when unknown.

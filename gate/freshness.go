@@ -20,7 +20,7 @@ func fullPass(e Evidence, limit any, now time.Time) (p Pass, r Result, ok bool) 
 	eta := nextFull(e, now)
 	if e.Full == nil {
 		if e.VoidFull {
-			return p, inconclusive(nil, limit, eta, "%s", voidReason("full verification")), false
+			return p, inconclusive(nil, limit, eta, "%s", voidReason("full verification", e)), false
 		}
 		return p, inconclusive(nil, limit, eta, "No full verification has finished yet."), false
 	}
@@ -76,7 +76,10 @@ func nextFull(e Evidence, now time.Time) string {
 	return fmt.Sprintf("next full verification at %s, in %s; or run crosscheck verify", human.Instant(e.NextFull), human.Duration(e.NextFull.Sub(now)))
 }
 
-func voidReason(what string) string {
+func voidReason(what string, e Evidence) string {
+	if e.Changed != "" {
+		return fmt.Sprintf("The evidence of the last %s is void. Changed since: %s.", what, e.Changed)
+	}
 	return fmt.Sprintf("The evidence of the last %s is void. The configuration, the version of the comparator "+
 		"or one of the databases has changed since.", what)
 }

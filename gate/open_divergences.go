@@ -57,7 +57,7 @@ func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
 	if newest == nil {
 		reason := "No divergence is open, but no pass has compared an order yet."
 		if e.VoidFull || e.VoidSample {
-			reason = voidReason("pass") + " Nothing has been compared since."
+			reason = voidReason("pass", e) + " Nothing has been compared since."
 		}
 		return inconclusive(nil, c.Max, nextFull(e, now), "%s", reason)
 	}

@@ -110,7 +110,7 @@ func (c SampleBoundCriterion) usable(e Evidence, limit any, now time.Time) (Resu
 	case s.Orders > 0 && e.Sample == nil: // otherwise removing an unusable pass would repair the evidence
 		return broken(limit, "run crosscheck sample", "%s were sampled, but the ledger has no sample.", human.Quantity(s.Orders, "order", "orders")), false
 	case s.Orders == 0 && e.VoidSample:
-		return inconclusive(nil, limit, again, "%s", voidReason("sample")), false
+		return inconclusive(nil, limit, again, "%s", voidReason("sample", e)), false
 	case s.Orders == 0:
 		return inconclusive(nil, limit, again, "No order has been sampled in the last %s.", human.Duration(c.MaxAge)), false
 	case s.Population == 0:

@@ -14,6 +14,7 @@ type Facts struct {
 	// Fingerprint identifies what is compared now. It is empty if the databases cannot be read. Then Open and Decision
 	// say nothing, and open incidents stay open.
 	Fingerprint string
+	Changed     string // what has changed since the evidence under another fingerprint; empty if that is not known
 	Open        []Group
 	Accepted    []Acceptance // the newest, with the same fingerprint
 	Decision    string       // GO, NO-GO, INCONCLUSIVE

@@ -50,7 +50,11 @@ func over(i Incident, f Facts) ending {
 	case i.Fingerprint:
 		return gone(i, f)
 	}
-	return ending{"Closed", "Closed because the comparison has changed"}
+	said := "Closed because the comparison has changed"
+	if f.Changed != "" {
+		said += " (" + f.Changed + ")"
+	}
+	return ending{"Closed", said}
 }
 
 func begin(c condition, p Policy, now time.Time) Change {

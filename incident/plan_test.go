@@ -85,6 +85,10 @@ func TestWhatCannotBeAskedIsNotResolved(t *testing.T) {
 	want(t, w.at(1, incident.Facts{}))
 	want(t, w.at(2, incident.Facts{Fingerprint: "another"}),
 		"#1 edit: Closed: 1 order diverged: ghost_row", "#1 reply: Closed because the comparison has changed after 2m0s; at most 1 order.")
+	w = newWorld()
+	w.at(0, open(group("ghost_row", 1, "7")))
+	want(t, w.at(2, incident.Facts{Fingerprint: "another", Changed: "comparator 3 -> 4"}), "#1 edit: Closed: 1 order diverged: ghost_row",
+		"#1 reply: Closed because the comparison has changed (comparator 3 -> 4) after 2m0s; at most 1 order.")
 }
 
 func TestThePagesAndOrdersOfAnIncident(t *testing.T) {

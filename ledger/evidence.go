@@ -38,6 +38,11 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if e.Sample, e.VoidSample, err = l.newestPass(ctx, tx, verify.Sample, fingerprint); err != nil {
 				return err
 			}
+			if e.VoidFull || e.VoidSample {
+				if e.Changed, err = l.changed(ctx, tx, fingerprint); err != nil {
+					return err
+				}
+			}
 			if e.Sampling, err = sampling(ctx, tx, fingerprint, since); err != nil {
 				return err
 			}

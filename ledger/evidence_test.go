@@ -78,10 +78,22 @@ func TestEvidenceOfAnEmptyLedgerIsNone(t *testing.T) {
 }
 
 func TestEvidenceOfAnotherFingerprintIsVoid(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	dsn := pgtest.Database(t)
+	l := migrated(t, dsn)
 	run{kind: verify.Full, fingerprint: "before", at: t0, verdict: compare.Match}.in(t, l)
 	run{kind: verify.Sample, fingerprint: "before", at: t0, scan: verify.Scan{Facts: verify.SampleFacts{Sampled: 5}}, verdict: compare.Match}.in(t, l)
 	same(t, evidence(t, l, t0, 0), gate.Evidence{Fingerprint: "now", VoidFull: true, VoidSample: true}, "evidence")
+	for fingerprint, version := range map[string]string{"before": "3", "now": "4"} {
+		if err := l.StoreBasis(t.Context(), gate.Basis{Fingerprint: fingerprint, Parts: []gate.Part{{Name: "comparator", Text: version}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const changed = "comparator 3 -> 4"
+	same(t, evidence(t, l, t0, 0), gate.Evidence{Fingerprint: "now", VoidFull: true, VoidSample: true, Changed: changed}, "evidence of a known basis")
+	another := migrated(t, dsn)
+	if got, err := another.Changes(t.Context(), "before", "now"); err != nil || got != changed {
+		t.Errorf("another process reads %q, error %v", got, err)
+	}
 	id := run{kind: verify.Full, fingerprint: "now", at: t0, verdict: compare.Match}.in(t, l)
 	e := evidence(t, l, t0, 0)
 	if e.VoidFull || e.Full == nil || e.Full.ID != int64(id) || !e.VoidSample {

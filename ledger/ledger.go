@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -74,6 +75,8 @@ type Ledger struct {
 	log     *slog.Logger
 	timeout time.Duration
 	current atomic.Bool // the schema is known to have this program's version
+	bases   sync.Map    // fingerprint → []gate.Part that it is made of
+	stored  sync.Map    // fingerprint → true if the schema has its parts
 }
 
 var (

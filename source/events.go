@@ -125,7 +125,7 @@ func (e *Events) Ping(ctx context.Context) error { return e.side.Ping(ctx) }
 func (e *Events) Identity(ctx context.Context) (Identity, error) { return e.side.Identity(ctx) }
 
 // Origin says where the events come from, for fingerprints of evidence; see [Side.Origin].
-func (e *Events) Origin(ctx context.Context) (string, error) { return e.side.Origin(ctx) }
+func (e *Events) Origin(ctx context.Context) (Origin, error) { return e.side.Origin(ctx) }
 
 // Histories reads all events of some orders, each order's in the order of their positions. Events that cannot be
 // decoded are included, with what is wrong with them. An order without events is not in the map.

@@ -54,18 +54,35 @@ func (s *Side) Identity(ctx context.Context) (Identity, error) {
 // server's history, and the configured addresses. A physical copy of a server has the same identity, and the same
 // timeline until it is promoted. Only its address differs from the original. User, password and options are not
 // included.
-func (s *Side) Origin(ctx context.Context) (string, error) {
+type Origin struct {
+	Identity
+	Timeline  string
+	Addresses string
+}
+
+// String returns a text that stays the same for the same place.
+func (o Origin) String() string { return o.Identity.String() + "/" + o.Timeline + "/" + o.Addresses }
+
+// Parts are names and texts of what an origin is made of.
+func (o Origin) Parts() [][2]string {
+	return [][2]string{
+		{"system identifier", o.System}, {"database", o.Database}, {"table", o.Table}, {"timeline", o.Timeline}, {"address", o.Addresses},
+	}
+}
+
+// Origin asks the server where the rows come from.
+func (s *Side) Origin(ctx context.Context) (Origin, error) {
 	id, err := s.Identity(ctx)
 	if err != nil {
-		return "", err
+		return Origin{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	timeline, err := s.told(ctx, "SELECT timeline_id::text FROM pg_catalog.pg_control_checkpoint()")
 	if err != nil {
-		return "", fmt.Errorf("asking %s for its timeline: %w", s.config.Representation, err)
+		return Origin{}, fmt.Errorf("asking %s for its timeline: %w", s.config.Representation, err)
 	}
-	return id.String() + "/" + timeline + "/" + strings.Join(endpoints(s.pool.Config()), ","), nil
+	return Origin{id, timeline, strings.Join(endpoints(s.pool.Config()), ",")}, nil
 }
 
 // endpoints are the hosts and ports that a connection may be made to, sorted.

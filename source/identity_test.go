@@ -65,5 +65,5 @@ func origin(t *testing.T, c source.EventsConfig) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return o
+	return o.String()
 }

@@ -64,7 +64,7 @@ func readSide(t *testing.T, side interface {
 	verify.Side
 	NewestChange(ctx context.Context) (time.Time, error)
 	Ping(ctx context.Context) error
-	Origin(ctx context.Context) (string, error)
+	Origin(ctx context.Context) (source.Origin, error)
 },
 ) {
 	t.Helper()

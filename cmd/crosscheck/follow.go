@@ -77,7 +77,7 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 		return err
 	}
 	defer opened.close()
-	fingerprint, err := opened.fingerprint(ctx, s.config)
+	fingerprint, err := opened.known(ctx, s.config, s.ledger, s.log)
 	if err != nil {
 		return err
 	}
@@ -110,8 +110,8 @@ func (s *sidecar) whileSame(ctx context.Context, opened sides, fingerprint strin
 		if err := lease.Sleep(ctx, sameEvery); err != nil {
 			return err
 		}
-		if now, err := opened.fingerprint(ctx, s.config); err == nil && now != fingerprint {
-			return errSwapped
+		if now, err := opened.known(ctx, s.config, s.ledger, s.log); err == nil && now != fingerprint {
+			return fmt.Errorf("%w%s", errSwapped, changed(ctx, s.ledger, "", fingerprint, now))
 		}
 	}
 }

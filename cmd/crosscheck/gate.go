@@ -68,7 +68,7 @@ func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (
 		return gate.Decision{}, err
 	}
 	defer s.close()
-	fingerprint, err := s.fingerprint(ctx, c)
+	basis, err := s.basis(ctx, c)
 	if err != nil {
 		return gate.Decision{}, err
 	}
@@ -77,12 +77,13 @@ func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (
 		return gate.Decision{}, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer l.Close()
+	l.KnowBasis(basis)
 	now, err := l.Clock(ctx) // not this machine's clock, which may be wrong and make evidence look younger
 	if err != nil {
 		return gate.Decision{}, err
 	}
 	known := board.Sources{Settings: boardSettings(c), Ledger: l, Lag: s.lag}
-	d, evidence, err := known.Judge(ctx, fingerprint, now)
+	d, evidence, err := known.Judge(ctx, basis.Fingerprint, now)
 	if err != nil {
 		return gate.Decision{}, err
 	}

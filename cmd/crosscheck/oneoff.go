@@ -45,7 +45,7 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 			return o.unverified(err)
 		}
 	}
-	fingerprint, err := s.fingerprint(ctx, c)
+	basis, err := s.basis(ctx, c)
 	if err != nil {
 		return o.unverified(err)
 	}
@@ -54,11 +54,12 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 		return o.unverified(fmt.Errorf("opening the ledger: %w", err))
 	}
 	defer l.Close()
+	store(ctx, basis, l, o.log())
 	bar := newProgress(o.stderr)
 	defer bar.close()
 	cmp := comparison(c, s, l, o.log())
 	cmp.Progress = bar.show
-	pass, err := o.execute(ctx, l, cmp, c, fingerprint)
+	pass, err := o.execute(ctx, l, cmp, c, basis.Fingerprint)
 	bar.close()
 	if pass.ID == 0 {
 		return o.unverified(err)
@@ -102,7 +103,7 @@ func (o oneOff) recover(ctx context.Context, l *ledger.Ledger, cmp *verify.Compa
 		case found.Fingerprint == fingerprint:
 			_, err = cmp.Resume(ctx, held, found)
 		default:
-			err = giveUp(ctx, l, held, found, "process ended before its suspects were judged, and what is compared has changed since")
+			err = giveUp(ctx, l, held, found, changed(ctx, l, "process ended before its suspects were judged, and what is compared has changed since", found.Fingerprint, fingerprint))
 		}
 		if err != nil && !errors.Is(err, ledger.ErrNotSettling) {
 			return fmt.Errorf("ending pass %d, whose process was killed: %w", found.ID, err)

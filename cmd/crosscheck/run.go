@@ -158,7 +158,7 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 		err = opened.openFolded(ctx, s.config, s.observeQuery)
 	}
 	if err == nil {
-		fingerprint, err = opened.fingerprint(ctx, s.config)
+		fingerprint, err = opened.known(ctx, s.config, s.ledger, s.log)
 	}
 	if err != nil {
 		opened.close()
@@ -218,7 +218,7 @@ func (s *sidecar) fingerprint(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return opened.fingerprint(ctx, s.config)
+	return opened.known(ctx, s.config, s.ledger, s.log)
 }
 
 func (s *sidecar) lag(ctx context.Context) (*board.Lag, error) {

@@ -51,7 +51,8 @@ func (s *sidecar) job(pass scheduledPass) sampler.Job {
 			}
 			defer done()
 			if found.Fingerprint != fingerprint {
-				return verify.Pass{}, fmt.Errorf("%w: configuration, comparator or databases have changed since", sampler.ErrNotResumable)
+				return verify.Pass{}, fmt.Errorf("%w: %s", sampler.ErrNotResumable,
+					changed(ctx, s.ledger, "configuration, comparator or databases have changed since", found.Fingerprint, fingerprint))
 			}
 			return c.Resume(ctx, l, found)
 		},

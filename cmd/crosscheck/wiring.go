@@ -2,17 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"strings"
 	"time"
 
-	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
@@ -23,8 +18,6 @@ import (
 
 // leaseTime is how long a one-off command's lease outlives the process.
 const leaseTime = time.Minute
-
-var errSameTable = errors.New("legacy and projection are the same table of the same database")
 
 // load reads the configuration.
 func (p *program) load() (*config.Config, error) { return config.Load(p.configFile, p.getenv) }
@@ -138,30 +131,6 @@ func sideConfig(is order.Representation, role order.Role, c *config.Config, s co
 		Representation: is, Role: role, DSN: s.DSN.Reveal(), Table: s.Table, Key: s.Key, ChangedAt: s.ChangedAt,
 		GroupBy: c.Compare.GroupBy, ObserveQuery: observe,
 	}
-}
-
-// fingerprint identifies what evidence is valid for: the configuration, the rules of comparison, and where everything
-// is read from. It refuses to compare a table with itself, because that always agrees.
-func (s sides) fingerprint(ctx context.Context, c *config.Config) (string, error) {
-	origins := []func(context.Context) (string, error){s.legacy.Origin, s.projection.Origin}
-	if s.events != nil {
-		origins = append(origins, s.events.Origin)
-	}
-	parts := []string{c.Fingerprint(), compare.Version}
-	for _, of := range origins {
-		origin, err := of(ctx)
-		if err != nil {
-			return "", err
-		}
-		parts = append(parts, origin)
-	}
-	if same, err := source.SameData(ctx, s.legacy, s.projection); err != nil {
-		return "", err
-	} else if same {
-		return "", withHint(errSameTable, "check the two dsn and table settings; a table always agrees with itself")
-	}
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return hex.EncodeToString(sum[:8]), nil
 }
 
 func openLedger(ctx context.Context, c *config.Config, log *slog.Logger) (*ledger.Ledger, error) {
