@@ -73,6 +73,7 @@ func TestLegacyAheadOfItsEventsIsALostShadowWrite(t *testing.T) {
 			if d.Verdict != compare.Match {
 				t.Errorf("%s: %s", found(d), d.Reason)
 			}
+		case written > 0 && order.SameTime(events[written-1].At, events[len(events)-1].At): // the times prove nothing
 		case d.Verdict != compare.Lagging || d.Hop != order.LegacyToEvents || d.Cause != compare.LostShadowWrite:
 			t.Errorf("%s: %s", found(d), d.Reason)
 		}

@@ -61,20 +61,34 @@ func hopsCases(t testing.TB) []hopsCase {
 		{"no event at all, and no row", compare.Evidence{Legacy: rows(ahead)}, "legacy->events lost_shadow_write", "legacy events->projection"},
 		{"a record that could not be read", unread, "legacy->events lost_shadow_write", "events->projection legacy->projection"},
 		{"the row twice in legacy hides what its events lack", with(nil, rows(ahead, ahead), rows(right)), "legacy duplicate_row", "events->projection"},
-		{"the row twice in legacy, and a trade without an event", with(&compare.History{Trades: trades(t, 40, 10)}, rows(ahead, ahead), rows(right)),
-			"legacy duplicate_row, legacy->events lost_shadow_write", "events->projection"},
+		{
+			"the row twice in legacy, and a trade without an event", with(&compare.History{Trades: trades(t, 40, 10)}, rows(ahead, ahead), rows(right)),
+			"legacy duplicate_row, legacy->events lost_shadow_write", "events->projection",
+		},
 		{"a direct edit", with(record(price("11.5", 3)), rows(but(right, "price=77")), rows(right)), "legacy direct_edit", "legacy->events events->projection legacy->projection"},
-		{"a direct edit and a wrong projection", with(record(price("11.5", 3)), rows(but(right, "price=77")), rows(but(right, "price=88"))),
-			"legacy direct_edit, events->projection wrong_value", "legacy->events legacy->projection"},
-		{"a direct edit and a lost event", with(record(price("11.5", 3), price("12", 7)), rows(but(right, "price=77")), rows(right)),
-			"legacy direct_edit, legacy->events lost_shadow_write", "events->projection legacy->projection"},
-		{"a direct edit that may hide more", with(record(price("11.5", 3)), rows(but(right, "price=77", "status=CANCELED")), rows(right)),
-			"legacy direct_edit", "events->projection legacy->projection"},
-		{"an impossible history and a wrong projection", compare.Evidence{Events: cancelled, Legacy: rows(impossible), Projection: rows(but(impossible, "trader_id=8"))},
-			"legacy impossible_transition, events->projection wrong_value", "legacy->events legacy->projection"},
+		{
+			"a direct edit and a wrong projection", with(record(price("11.5", 3)), rows(but(right, "price=77")), rows(but(right, "price=88"))),
+			"legacy direct_edit, events->projection wrong_value", "legacy->events legacy->projection",
+		},
+		{
+			"a direct edit and a lost event", with(record(price("11.5", 3), price("12", 7)), rows(but(right, "price=77")), rows(right)),
+			"legacy direct_edit, legacy->events lost_shadow_write", "events->projection legacy->projection",
+		},
+		{
+			"a direct edit that may hide more", with(record(price("11.5", 3)), rows(but(right, "price=77", "status=CANCELED")), rows(right)),
+			"legacy direct_edit", "events->projection legacy->projection",
+		},
+		{
+			"an impossible history and a wrong projection",
+			compare.Evidence{Events: cancelled, Legacy: rows(impossible), Projection: rows(but(impossible, "trader_id=8"))},
+			"legacy impossible_transition, events->projection wrong_value", "legacy->events legacy->projection",
+		},
 		{"a lost event, and a field that events do not judge", with(nil, rows(at(ahead, "X")), rows(at(right, "Y"))), "legacy->events lost_shadow_write", "legacy events->projection"},
-		{"an event that cannot be read hides the rest", compare.Evidence{Events: history(t, "create 100@10; broken"), Legacy: rows(ahead), Projection: rows(right)},
-			"legacy->events schema_drift", ""},
+		{
+			"an event that cannot be read hides the rest",
+			compare.Evidence{Events: history(t, "create 100@10; broken"), Legacy: rows(ahead), Projection: rows(right)},
+			"legacy->events schema_drift", "",
+		},
 	}
 }
 

@@ -163,8 +163,10 @@ func TestEachHopSettlesByItself(t *testing.T) {
 		{"not long enough", impossible(at(29, 1, 1), order.EventsToProjection), 0, compare.Lagging, compare.Lagging, compare.Lagging, false},
 		{"moved", moved(at(30, 1, 1)), 0, compare.Lagging, compare.Lagging, compare.Lagging, false},
 		{"moved at every look", moved(at(30, 1, 1)), 2, compare.Unverified, compare.Unverified, compare.Unverified, true},
-		{"moved at every look, and the projection is impossible", moved(impossible(at(30, 1, 1), order.EventsToProjection)), 2,
-			compare.Unverified, compare.Diverged, compare.Diverged, true},
+		{
+			"moved at every look, and the projection is impossible", moved(impossible(at(30, 1, 1), order.EventsToProjection)), 2,
+			compare.Unverified, compare.Diverged, compare.Diverged, true,
+		},
 	} {
 		j := settle.Judge(at(0, 1, 1), test.is, test.moves, t0)
 		if j.Hops[order.LegacyToEvents] != test.events || j.Hops[order.EventsToProjection] != test.projection || j.Verdict != test.want || j.Final != test.final {
