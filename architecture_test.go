@@ -353,3 +353,16 @@ func files(t *testing.T) []string {
 		return slices.Contains(strings.Split(string(ignored), "\x00"), name)
 	})
 }
+
+// TestMigrationsAreNumberedOnce: two branches may have taken the same next number.
+func TestMigrationsAreNumberedOnce(t *testing.T) {
+	files, err := filepath.Glob("ledger/migrations/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d migrations, %v", len(files), err)
+	}
+	for i, f := range files {
+		if !strings.HasPrefix(filepath.Base(f), strings.Repeat("0", 5-len(strconv.Itoa(i+1)))+strconv.Itoa(i+1)+"_") {
+			t.Errorf("%s is migration %d", f, i+1)
+		}
+	}
+}
