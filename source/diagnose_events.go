@@ -52,6 +52,7 @@ func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) [
 		}
 		if all {
 			e.examinePlaces(ctx)
+			e.examineEventReads(ctx)
 		}
 	}
 	return e.findings
