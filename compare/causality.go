@@ -46,10 +46,12 @@ type Diagnosis struct {
 	Hop        order.Hop // empty for a match
 	Cause      Cause     // empty for a match, and if no rule applies
 	Confidence Confidence
-	Reason     string         // one sentence, for people
-	PartsAt    order.Position // the first event at which they part; 0 if unknown
-	Behind     int            // events that the projection does not show yet
-	Since      time.Time      // time of the first of them
+	// Or are other causes that explain the same rows equally well. If there are any, the confidence is not high.
+	Or      []Cause
+	Reason  string         // one sentence, for people
+	PartsAt order.Position // the first event at which they part; 0 if unknown
+	Behind  int            // events that the projection does not show yet
+	Since   time.Time      // time of the first of them
 
 	Legacy, Projection Placement
 	Problems           []order.Problem // of the history

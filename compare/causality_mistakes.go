@@ -14,24 +14,43 @@ const mostTried = 100
 // mostRanges limits the same for runs of events. There are as many runs as pairs.
 const mostRanges = 32
 
-// mistake folds the history with each known mistake of projectors, and looks for one that gives the row. The row may
-// also be behind: it counts if some of the mistaken history gives it.
+// mistake folds the history with each known mistake of projectors, and looks for those that give the row. The row may
+// also be behind: it counts if some of the mistaken history gives it. If several mistakes give it equally well, the first
+// one is the likeliest.
 func (c *placedOrder) mistake() (Diagnosis, bool) {
 	t := c.try(c.Projection[0])
-	for _, try := range []func() (Diagnosis, bool){t.typeIgnored, t.oneSkipped, t.onceMore, t.swapped, t.runSkipped} {
-		if d, ok := try(); ok {
-			return d, true
+	for _, try := range []func(){t.typeIgnored, t.oneSkipped, t.onceMore, t.swapped, t.appliedLate, t.runSkipped, t.runAgain} {
+		try()
+	}
+	found := t.whole
+	if len(found) == 0 {
+		found = t.partly
+	}
+	if len(found) == 0 {
+		return Diagnosis{}, false
+	}
+	d := found[0]
+	for _, other := range found {
+		for _, cause := range append([]Cause{other.Cause}, other.Or...) {
+			if cause != d.Cause && !slices.Contains(d.Or, cause) {
+				d.Or = append(d.Or, cause)
+			}
 		}
 	}
-	return Diagnosis{}, false
+	if len(d.Or) > 0 && d.Confidence == High {
+		d.Confidence = Medium
+	}
+	return d, true
 }
 
 // trial folds variants of a history and compares them with one row.
 type trial struct {
 	*placedOrder
 	row     order.Row
-	stamped bool          // the row has the time of one of the events
-	states  []order.State // the state before each event from first on, so that no trial starts from the beginning
+	stamped bool // the row has the time of one of the events
+	// whole are mistakes that give the row with all events, partly those that give it with some.
+	whole, partly []Diagnosis
+	states        []order.State // the state before each event from first on, so that no trial starts from the beginning
 }
 
 func (c *placedOrder) try(row order.Row) *trial {
@@ -76,8 +95,21 @@ func (t *trial) fits(state *order.State) bool {
 // first returns the index of the first event that is tried.
 func (t *trial) first() int { return min(len(t.clean), max(1, len(t.clean)-mostTried)) }
 
+// found keeps a mistake that gives the row. One that gives it with all events is likelier than one that must be behind too.
+func (t *trial) found(whole bool, d Diagnosis, format string, args ...any) {
+	d.Reason = "the projection equals the history " + fmt.Sprintf(format, args...)
+	if whole {
+		t.whole = append(t.whole, d)
+		return
+	}
+	if d.Confidence == High {
+		d.Confidence = Medium
+	}
+	t.partly = append(t.partly, d)
+}
+
 // typeIgnored tries a projector that does not know an event type. Without the creation there is no row.
-func (t *trial) typeIgnored() (Diagnosis, bool) {
+func (t *trial) typeIgnored() {
 	for _, ignored := range order.EventTypes()[1:] {
 		of := func(e order.Event) bool { return e.Body.Type() == ignored }
 		kept := slices.DeleteFunc(slices.Clone(t.clean), of)
@@ -90,28 +122,17 @@ func (t *trial) typeIgnored() (Diagnosis, bool) {
 			end = kept[shown].Position
 		}
 		at, count := t.leftOut(of, end)
-		if count == 0 {
-			continue
-		}
-		d := Diagnosis{
-			Cause: EventTypeIgnored, Confidence: High, PartsAt: t.clean[at].Position,
-			Reason: fmt.Sprintf("the projection equals the history without its %d events of type %s", count, ignored),
-		}
-		if count > 1 {
-			return d, true
-		}
-		// One event is left out. The reason may be its type or its place.
-		if cause, why, confidence := t.whySkipped(at); cause != "" {
-			d.Cause, d.Confidence = cause, confidence
-			d.Reason = fmt.Sprintf("the projection equals the history without event %d: %s", t.clean[at].Position, why)
-			return d, true
-		}
-		if ignored == order.OrderPartiallyFilled {
-			d.Confidence = Medium
-			return d, true
+		d := Diagnosis{Cause: EventTypeIgnored, Confidence: Medium, Or: []Cause{EventSkipped}, PartsAt: t.clean[at].Position}
+		if count > 1 || count == 1 && ignored == order.OrderPartiallyFilled && t.unreasoned(at) {
+			t.found(shown == len(kept), d, "without its %d events of type %s", count, ignored)
 		}
 	}
-	return Diagnosis{}, false
+}
+
+// unreasoned returns true if nothing tells why the event was skipped.
+func (t *trial) unreasoned(i int) bool {
+	cause, _, _ := t.whySkipped(i)
+	return cause == ""
 }
 
 // leftOut counts the events of a kind below a position, and finds the first of them.
@@ -126,73 +147,92 @@ func (t *trial) leftOut(of func(order.Event) bool, below order.Position) (first,
 	return first, count
 }
 
-// oneSkipped tries a projector that left out one event and applied a later one.
-func (t *trial) oneSkipped() (Diagnosis, bool) {
-	var found *Diagnosis
+// oneSkipped tries a projector that left out one event and applied a later one. An event that has a reason to be skipped
+// is likelier.
+func (t *trial) oneSkipped() {
+	var unreasoned []func()
 	for i := t.first(); i < len(t.clean)-1; i++ {
-		if _, ok := t.gives(i, t.clean[i+1:], 1); !ok {
+		shown, ok := t.gives(i, t.clean[i+1:], 1)
+		if !ok {
 			continue
 		}
+		whole := i+1+shown == len(t.clean)
 		d := Diagnosis{PartsAt: t.clean[i].Position}
+		if !slices.ContainsFunc(slices.Concat(t.clean[:i], t.clean[i+1:]), func(e order.Event) bool { return e.Type == t.clean[i].Type }) {
+			d.Or = []Cause{EventTypeIgnored}
+		}
 		cause, why, confidence := t.whySkipped(i)
-		d.Cause, d.Confidence = cause, confidence
-		if cause == "" {
-			d.Cause, d.Confidence = SkippedLateCommit, Low
-			why = "no earlier event has its timestamp, and a projector that reads by position skips events that are committed late"
-		}
-		d.Reason = fmt.Sprintf("the projection equals the history without event %d: %s", d.PartsAt, why)
-		if found == nil || cause != "" {
-			found = &d
-		}
 		if cause != "" {
-			break
+			d.Cause, d.Confidence = cause, confidence
+			t.found(whole, d, "without event %d: %s", d.PartsAt, why)
+			continue
 		}
+		d.Cause, d.Confidence, d.Or = SkippedLateCommit, Low, append(d.Or, EventSkipped)
+		unreasoned = append(unreasoned, func() {
+			t.found(whole, d, "without event %d: no earlier event has its timestamp, and a projector that reads by position skips events that are committed late", d.PartsAt)
+		})
 	}
-	if found == nil {
-		return Diagnosis{}, false
+	for _, found := range unreasoned {
+		found()
 	}
-	return *found, true
 }
 
 // onceMore tries a projector that applied an event twice.
-func (t *trial) onceMore() (Diagnosis, bool) {
+func (t *trial) onceMore() {
 	for i := t.first(); i < len(t.clean); i++ {
-		if _, ok := t.gives(i, slices.Concat([]order.Event{t.clean[i]}, t.clean[i:]), 2); ok {
-			return Diagnosis{
-				Cause: EventAppliedTwice, Confidence: High, PartsAt: t.clean[i].Position,
-				Reason: fmt.Sprintf("the projection equals the history with event %d applied twice", t.clean[i].Position),
-			}, true
+		if shown, ok := t.gives(i, slices.Concat([]order.Event{t.clean[i]}, t.clean[i:]), 2); ok {
+			d := Diagnosis{Cause: EventAppliedTwice, Confidence: High, PartsAt: t.clean[i].Position}
+			t.found(i+shown == len(t.clean)+1, d, "with event %d applied twice", d.PartsAt)
 		}
 	}
-	return Diagnosis{}, false
 }
 
 // swapped tries a projector that applied two neighbouring events in the wrong order.
-func (t *trial) swapped() (Diagnosis, bool) {
+func (t *trial) swapped() {
 	for i := t.first(); i < len(t.clean)-1; i++ {
 		rest := slices.Clone(t.clean[i:])
 		rest[0], rest[1] = rest[1], rest[0]
-		if _, ok := t.gives(i, rest, 2); ok {
-			return Diagnosis{
-				Cause: AppliedOutOfOrder, Confidence: Medium, PartsAt: t.clean[i].Position,
-				Reason: fmt.Sprintf("the projection equals the history with events %d and %d applied in the wrong order", t.clean[i].Position, t.clean[i+1].Position),
-			}, true
+		if shown, ok := t.gives(i, rest, 2); ok {
+			d := Diagnosis{Cause: AppliedOutOfOrder, Confidence: Medium, PartsAt: t.clean[i].Position}
+			t.found(shown == len(rest), d, "with events %d and %d applied in the wrong order", t.clean[i].Position, t.clean[i+1].Position)
 		}
 	}
-	return Diagnosis{}, false
 }
 
-// runSkipped tries a projector that stopped for a while and left out the events of that time.
-func (t *trial) runSkipped() (Diagnosis, bool) {
+// appliedLate tries a projector that applied an event after others that follow it.
+func (t *trial) appliedLate() {
 	for i := max(1, len(t.clean)-mostRanges); i < len(t.clean)-2; i++ {
 		for j := i + 2; j < len(t.clean); j++ {
-			if _, ok := t.gives(i, t.clean[j:], 1); ok {
-				return Diagnosis{
-					Cause: EventSkipped, Confidence: Medium, PartsAt: t.clean[i].Position,
-					Reason: fmt.Sprintf("the projection equals the history without its %d events from %d to %d", j-i, t.clean[i].Position, t.clean[j-1].Position),
-				}, true
+			rest := slices.Concat(t.clean[i+1:j+1], t.clean[i:i+1], t.clean[j+1:])
+			if shown, ok := t.gives(i, rest, j-i+1); ok {
+				d := Diagnosis{Cause: AppliedOutOfOrder, Confidence: Medium, PartsAt: t.clean[i].Position}
+				t.found(shown == len(rest), d, "with event %d applied after event %d", d.PartsAt, t.clean[j].Position)
 			}
 		}
 	}
-	return Diagnosis{}, false
+}
+
+// runSkipped tries a projector that stopped for a while and left out the events of that time.
+func (t *trial) runSkipped() {
+	for i := max(1, len(t.clean)-mostRanges); i < len(t.clean)-2; i++ {
+		for j := i + 2; j < len(t.clean); j++ {
+			if shown, ok := t.gives(i, t.clean[j:], 1); ok {
+				d := Diagnosis{Cause: EventSkipped, Confidence: Medium, PartsAt: t.clean[i].Position}
+				t.found(j+shown == len(t.clean), d, "without its %d events from %d to %d", j-i, t.clean[i].Position, t.clean[j-1].Position)
+			}
+		}
+	}
+}
+
+// runAgain tries a projector that went back and applied several events again.
+func (t *trial) runAgain() {
+	for i := max(1, len(t.clean)-mostRanges); i < len(t.clean)-1; i++ {
+		for j := i + 2; j <= len(t.clean); j++ {
+			rest := slices.Concat(t.clean[i:j], t.clean[i:])
+			if shown, ok := t.gives(i, rest, 2*(j-i)); ok {
+				d := Diagnosis{Cause: EventAppliedTwice, Confidence: High, PartsAt: t.clean[i].Position}
+				t.found(shown == len(rest), d, "with events %d to %d applied twice", d.PartsAt, t.clean[j-1].Position)
+			}
+		}
+	}
 }

@@ -60,6 +60,10 @@ func floatImage(pairs []pair, goodAndBad func(pair) (good, bad string)) bool {
 // isFloatOf returns true if bad is good after a conversion to a float and back to text. The text may be the shortest
 // one that gives the same float, may have all digits, or may be rounded to bad's scale.
 func isFloatOf(good, bad string, value *apd.Decimal) bool {
+	x := number(good)
+	if x == nil || value == nil || x.Cmp(value) == 0 {
+		return false
+	}
 	scale := max(0, -int(value.Exponent))
 	for _, bits := range []int{32, 64} {
 		f, err := strconv.ParseFloat(good, bits)
@@ -78,6 +82,32 @@ func isFloatOf(good, bad string, value *apd.Decimal) bool {
 		}
 	}
 	// A sum of double-precision floats is right to fifteen digits, and has more digits than a person would write.
-	x := number(good)
 	return within(value, x, apd.New(1, -14)) && len(bad) > len(good)
+}
+
+// rounded returns true if bad is good with fewer decimals: to a cent, or to six digits or more. A conversion to a
+// single-precision float and a column of few decimals leave the same.
+func rounded(good, bad string) bool {
+	x, y := number(good), number(bad)
+	if x == nil || y == nil || x.Form != apd.Finite || y.Form != apd.Finite {
+		return false
+	}
+	x.Reduce(x)
+	y.Reduce(y)
+	last := min(y.Exponent, 0)
+	var difference apd.Decimal
+	if _, err := exact.Sub(&difference, x, y); err != nil || x.Exponent >= last {
+		return false
+	}
+	difference.Abs(&difference)
+	return difference.Cmp(apd.New(5, last-1)) <= 0 && (difference.Cmp(apd.New(5, -3)) <= 0 || within(y, x, apd.New(5, -6)))
+}
+
+// byDigits says what has rounded a number: whole cents look like a column, more decimals like a float.
+func byDigits(bad string, otherwise Cause) (Cause, Confidence, []Cause) {
+	n := number(bad)
+	if n.Reduce(n); n.Exponent >= -2 {
+		return otherwise, Medium, []Cause{FloatRounding}
+	}
+	return FloatRounding, Medium, []Cause{otherwise}
 }

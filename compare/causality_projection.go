@@ -44,12 +44,12 @@ func (c *placedOrder) behind() Diagnosis {
 	}
 	if next >= 0 {
 		if cause, why, _ := c.whySkipped(next); cause != "" {
-			d.Cause = cause
+			d.Cause, d.Or = cause, []Cause{StaleProjection}
 			d.Reason += ", and " + why
 		}
 	}
 	if reached := c.ProjectionReached; !reached.IsZero() && reached.Before(order.Microseconds(c.projection.Since)) && !order.SameTime(reached, c.projection.Since) {
-		d.Cause = StoppedProjector
+		d.Cause, d.Or = StoppedProjector, []Cause{StaleProjection}
 		d.Reason += fmt.Sprintf("; it shows no change of any order after %s", order.TimestamptzText(reached))
 	}
 	if c.overtaken() {
@@ -88,6 +88,14 @@ func (c *placedOrder) whySkipped(i int) (cause Cause, why string, confidence Con
 	return "", "", ""
 }
 
+// sureBy is the confidence in what two times prove: much can happen within a second, or within a day.
+func sureBy(a, b time.Time) Confidence {
+	if max(order.Unit(a), order.Unit(b)) >= time.Second {
+		return Medium
+	}
+	return High
+}
+
 // wrongValues diagnoses a row that cannot be explained by wrongly applied events: its values are wrong. It compares the
 // row with the most similar state.
 func (c *placedOrder) wrongValues(d Diagnosis) Diagnosis {
@@ -102,10 +110,14 @@ func (c *placedOrder) wrongValues(d Diagnosis) Diagnosis {
 	case shiftOf(pairs) != 0:
 		d.Cause, d.Confidence = TimezoneShift, High
 		d.Reason = fmt.Sprintf("%s: off by %s", names, shiftOf(pairs))
+	case all(pairs, func(p pair) bool { return rounded(p.fold.Text, p.row.Text) }):
+		d.Cause, d.Confidence, d.Or = byDigits(pairs[0].row.Text, ValueDrift)
+		d.Or = append(d.Or, WrongValue)
+		d.Reason = names + ": the right value with fewer digits"
 	case floatImage(pairs, func(p pair) (string, string) { return p.fold.Text, p.row.Text }):
 		d.Cause, d.Confidence, d.Reason = FloatRounding, High, names+": the right value after a conversion to a binary float"
 	case len(pairs) == 1 && drift(pairs[0]):
-		d.Cause, d.Confidence = ValueDrift, High
+		d.Cause, d.Confidence, d.Or = ValueDrift, Medium, []Cause{WrongValue, FloatRounding}
 		d.Reason = fmt.Sprintf("%s: %s instead of %s, a small difference; nothing else is wrong", names, pairs[0].row.Text, pairs[0].fold.Text)
 	default:
 		d.Cause, d.Confidence, d.Reason = WrongValue, Low, names+": these values match no state of the history and no known mistake"
@@ -190,10 +202,13 @@ func (c *placedOrder) lastChange(fields []int) order.Position {
 	return first
 }
 
+// quarter is the unit of the differences between time zones.
+const quarter = 15 * time.Minute
+
 // shiftOf returns by how much all pairs, which are timestamps, are off. It must be the same whole number of quarter
 // hours, and a possible difference between two time zones. Otherwise it returns zero.
 func shiftOf(pairs []pair) time.Duration {
-	const quarter, most = 15 * time.Minute, 26 * time.Hour
+	const most = 26 * time.Hour
 	var shift time.Duration
 	for i, p := range pairs {
 		a, okA := timestamp(p.row)

@@ -225,20 +225,20 @@ func projectionCases(t testing.TB) (cases []diagnosisCase) {
 		{reason: "overtaken", life: life, wrong: shows(2), more: overtaken, want: "lagging events->projection stale_projection at 3", sure: compare.Medium},
 		{reason: "stuck at an equal timestamp", life: "create 100@10; part 40@10; price 11 again", wrong: shows(2), more: overtaken, want: "lagging events->projection skipped_equal_timestamp at 3", sure: compare.Medium},
 
-		{reason: "a type ignored, twice", life: life, wrong: applies(0, 2), want: "diverged events->projection event_type_ignored at 2", sure: compare.High},
+		{reason: "a type ignored, twice", life: life, wrong: applies(0, 2), want: "diverged events->projection event_type_ignored at 2", sure: compare.Medium},
 		{reason: "partial fills ignored, of which there is one", life: "create 100@10; part 40@10; price 11", wrong: applies(0, 2), want: "diverged events->projection event_type_ignored at 2", sure: compare.Medium},
-		{reason: "a type ignored, and behind", life: life + "; part 5@10; price 12; cancel", wrong: applies(0, 2, 5), want: "diverged events->projection event_type_ignored at 2", sure: compare.High},
+		{reason: "a type ignored, and behind", life: life + "; part 5@10; price 12; cancel", wrong: applies(0, 2, 5), want: "diverged events->projection event_type_ignored at 2", sure: compare.Medium},
 		{reason: "one skipped", life: life, wrong: applies(0, 2, 3), want: "diverged events->projection skipped_late_commit at 2", sure: compare.Low},
 		{reason: "one skipped with an equal timestamp", life: "create 100@10; part 25@10; price 11 again; part 25@10", wrong: applies(0, 1, 3), want: "diverged events->projection skipped_equal_timestamp at 3", sure: compare.Medium},
 		{reason: "a run skipped", life: life + "; price 12; part 5@10", wrong: applies(0, 4, 5), want: "diverged events->projection event_skipped at 2", sure: compare.Medium},
 		{reason: "the last one twice", life: life, wrong: applies(0, 1, 2, 3, 3), want: "diverged events->projection event_applied_twice at 4", sure: compare.High},
-		{reason: "an early one twice, and behind", life: life, wrong: applies(0, 1, 1, 2), want: "diverged events->projection event_applied_twice at 2", sure: compare.High},
+		{reason: "an early one twice, and behind", life: life, wrong: applies(0, 1, 1, 2), want: "diverged events->projection event_applied_twice at 2", sure: compare.Medium},
 		{reason: "in the wrong order", life: "create 100@10; price 11; part 5@10", wrong: applies(0, 2, 1), want: "diverged events->projection applied_out_of_order at 2", sure: compare.Medium},
 
 		{reason: "NULL", life: life, wrong: has("filled_quantity=NULL"), want: "diverged events->projection null_instead_of_value at 4", sure: compare.High},
-		{reason: "a drift within a cent", life: life, wrong: has("filled_quantity=60.005"), want: "diverged events->projection value_drift at 4", sure: compare.High},
+		{reason: "a drift within a cent", life: life, wrong: has("filled_quantity=60.005"), want: "diverged events->projection value_drift at 4", sure: compare.Medium},
 		{reason: "another time zone", life: life, wrong: has("updated_at=2024-01-01 04:30:04+00"), want: "diverged events->projection timezone_shift at 4", sure: compare.High},
-		{reason: "a float of single precision", life: "create 100@12345.6789; part 50@10", wrong: has("price=12345.679"), want: "diverged events->projection float_rounding at 1", sure: compare.High},
+		{reason: "a float of single precision", life: "create 100@12345.6789; part 50@10", wrong: has("price=12345.679"), want: "diverged events->projection float_rounding at 1", sure: compare.Medium},
 		{reason: "what a float of double precision can hold", life: "create 100@123456.7891; part 50@10", wrong: has("price=123456.7891"), want: "match"},
 		{reason: "a float in all its digits", life: "create 100@12345.6789; part 50@10", wrong: has("price=12345.6787109375"), want: "diverged events->projection float_rounding at 1", sure: compare.High},
 		{reason: "a float in the column's scale", life: "create 100@123456.7811; part 50@10", wrong: has("price=123456.7812"), want: "diverged events->projection float_rounding at 1", sure: compare.High},
@@ -298,7 +298,7 @@ func legacyCases(t testing.TB) (cases []diagnosisCase) {
 			e.History = &compare.History{Audit: []compare.Change{}, Trades: []compare.Trade{}}
 			for i, q := range quantities {
 				at := second([]int{2, 4, 5}[i])
-				e.History.Trades = append(e.History.Trades, compare.Trade{At: at, Quantity: *apd.New(q, 0), Price: *apd.New(10, 0)})
+				e.History.Trades = append(e.History.Trades, compare.Trade{At: at, Quantity: *apd.New(q, 0), Price: *apd.New([]int64{1000, 1001, 1000}[i], -2)})
 			}
 			e.History.Audit = append(e.History.Audit, compare.Change{At: second(3), Field: "price", Old: text("10"), New: text("11.5")})
 		}
@@ -315,11 +315,14 @@ func legacyCases(t testing.TB) (cases []diagnosisCase) {
 		sure   compare.Confidence
 	}{
 		{reason: "right", life: life, legacy: shows(4), more: trades(40, 20), want: "match"},
-		{reason: "an order that legacy does not have", life: life, legacy: none, want: "lagging legacy->events ghost_event at 1", sure: compare.High},
+		{reason: "an order that legacy does not have", life: life, legacy: none, want: "lagging legacy->events ghost_event at 1", sure: compare.Medium},
 		{reason: "a trailing event that legacy does not show", life: life, legacy: shows(3), want: "lagging legacy->events ghost_event at 4", sure: compare.Medium},
 		{reason: "a trailing event that is in no record of legacy's", life: life, legacy: shows(3), more: trades(40), want: "lagging legacy->events ghost_event at 4", sure: compare.High},
 		{reason: "a trailing event that is in legacy's own record", life: life, legacy: shows(3), more: trades(40, 20), want: "lagging legacy lost_update at 4", sure: compare.High},
-		{reason: "an event in the middle that was rolled back", life: "create 100@10; price 12; part 40@10", legacy: applies(0, 2), more: unchanged, want: "lagging legacy->events ghost_event at 2", sure: compare.High},
+		{reason: "an event in the middle that was rolled back", life: "create 100@10; price 12; part 40@10", legacy: applies(0, 2), more: func(e *compare.Evidence) {
+			unchanged(e)
+			e.History.Trades = append(e.History.Trades, compare.Trade{At: second(3), Quantity: *apd.New(40, 0), Price: *apd.New(10, 0)})
+		}, want: "lagging legacy->events ghost_event at 2", sure: compare.High},
 		{reason: "an overwritten fill", life: life, legacy: applies(0, 2, 3), more: trades(40, 20), want: "lagging legacy lost_update at 2", sure: compare.High},
 		{reason: "an overwritten fill, without a record", life: life, legacy: applies(0, 2, 3), want: "lagging legacy lost_update at 2", sure: compare.Low},
 		{reason: "an overwritten price", life: life, legacy: has("price=10"), more: trades(40, 20), want: "lagging legacy lost_update at 3", sure: compare.High},
@@ -332,7 +335,7 @@ func legacyCases(t testing.TB) (cases []diagnosisCase) {
 		{reason: "the event has the old price", life: life + "; price 11.5", legacy: has("price=12"), more: func(e *compare.Evidence) {
 			trades(40, 20)(e)
 			e.History.Audit = append(e.History.Audit, compare.Change{At: second(5), Field: "price", Old: text("11.5"), New: text("12")})
-		}, want: "lagging legacy->events wrong_event_content at 3", sure: compare.High},
+		}, want: "lagging legacy->events wrong_event_content at 5", sure: compare.High},
 		{reason: "another price, without a record", life: life, legacy: has("price=77"), want: "lagging legacy->events wrong_event_content at 3", sure: compare.Low},
 
 		{reason: "written after the last event", life: life, legacy: has("changed_at=9", "status=CANCELED"), want: "lagging legacy->events lost_shadow_write", sure: compare.Medium},
@@ -341,18 +344,18 @@ func legacyCases(t testing.TB) (cases []diagnosisCase) {
 			body := e.Events[1].Body.(order.PartiallyFilled) //nolint:errcheck,forcetypeassert // as written above
 			body.Remaining.Decimal = *apd.New(40, 0)
 			e.Events[1].Body = body
-		}, want: "lagging legacy->events lost_shadow_write at 2", sure: compare.Medium},
-		{reason: "more filled than the events say", life: life, legacy: has("filled_quantity=65"), want: "lagging legacy->events lost_shadow_write", sure: compare.Medium},
+		}, want: "lagging legacy->events lost_shadow_write at 2", sure: compare.Low},
+		{reason: "more filled than the events say", life: life, legacy: has("filled_quantity=65"), want: "lagging legacy->events lost_shadow_write", sure: compare.Low},
 		{reason: "the creation has no event", life: "part 40@10", legacy: func([]order.Event) []order.Row { return one(rowOf(oracle, history(t, life))) }, want: "lagging legacy->events lost_shadow_write at 1", sure: compare.High},
 
 		{reason: "one fill, two events", life: "create 100@10; part 25@10; part 25@10 again", legacy: shows(2), more: func(e *compare.Evidence) { e.Events[2].Body = e.Events[1].Body }, want: "lagging legacy->events duplicate_event at 3", sure: compare.High},
 		{reason: "one fill, two events, and more behind", life: "create 100@10; part 25@10; part 25@10 again; price 12", legacy: applies(0, 1, 3), more: func(e *compare.Evidence) { e.Events[2].Body = e.Events[1].Body }, want: "lagging legacy->events duplicate_event at 3", sure: compare.High},
 		{reason: "a cancel after the fill", life: "create 100@10; fill 100@10; cancel", legacy: shows(2), want: "lagging legacy->events impossible_transition at 3", sure: compare.High},
-		{reason: "overfilled", life: "create 100@10; part 50@10; fill 100@10", legacy: has("filled_quantity=100"), want: "lagging legacy->events impossible_transition at 3", sure: compare.High},
+		{reason: "overfilled", life: "create 100@10; part 50@10; fill 100@10", legacy: has("filled_quantity=100"), want: "lagging legacy->events impossible_transition at 3", sure: compare.Medium},
 		{reason: "all agree on a cancel after the fill", life: "create 100@10; fill 100@10; cancel", legacy: shows(3), want: "diverged legacy impossible_transition at 3", sure: compare.Medium},
 		{reason: "an event that cannot be read", life: life + "; broken", legacy: has("changed_at=5", "price=2"), want: "lagging legacy->events schema_drift at 5", sure: compare.High},
 		{reason: "events in New York's time", life: life, legacy: has("updated_at=2024-01-01 14:30:04+00"), want: "lagging legacy->events timezone_shift at 4", sure: compare.High},
-		{reason: "an event's price through a float", life: "create 100@10; price 12345.679", legacy: has("price=12345.6789"), want: "lagging legacy->events float_rounding at 2", sure: compare.High},
+		{reason: "an event's price through a float", life: "create 100@10; price 12345.679", legacy: has("price=12345.6789"), want: "lagging legacy->events float_rounding at 2", sure: compare.Medium},
 		{reason: "the row twice", life: life, legacy: func(e []order.Event) []order.Row { return append(shows(4)(e), shows(4)(e)...) }, want: "lagging legacy duplicate_row", sure: compare.High},
 	} {
 		events := history(t, test.life)

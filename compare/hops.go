@@ -24,7 +24,7 @@ import (
 //   - An event cannot be read: the fold says nothing, and only legacy->events is named.
 //   - Legacy and projection agree, and the events do not: the events are the odd one, at legacy->events. The projection is
 //     not accused, but it does not agree with the events either.
-//   - There are no events of an order that legacy has: nothing tells what the projection should show.
+//   - There is no event of the creation of an order that legacy has: nothing tells what the projection should show.
 //   - Legacy's row contradicts its record and hides what the events lack; or the record could not be read.
 //   - A fault at another hop may explain why fields differ that events do not judge.
 //
@@ -53,11 +53,13 @@ func (c *placedOrder) byHop() byHop {
 // judgeLegacy judges legacy itself, and legacy against the events.
 func (c *placedOrder) judgeLegacy(h *byHop) {
 	if c.legacy.Kind == PlacedWhole {
-		h.agree(order.LegacyToEvents)
-		if found, ok := c.impossibleForAll(); ok {
-			h.part(found)
-		} else {
-			h.agree(order.LegacyItself)
+		found, _ := c.impossibleForAll()
+		for _, hop := range []order.Hop{order.LegacyItself, order.LegacyToEvents} {
+			if found.Hop == hop {
+				h.part(found)
+			} else {
+				h.agree(hop)
+			}
 		}
 		return
 	}
@@ -69,13 +71,10 @@ func (c *placedOrder) judgeLegacy(h *byHop) {
 		}
 		return
 	}
-	what, unwritten := c.unwritten()
+	found, wrong := c.disaccord(Diagnosis{Verdict: Lagging, Hop: order.LegacyToEvents})
 	switch {
-	case unwritten:
-		h.part(Diagnosis{
-			Verdict: Lagging, Hop: order.LegacyToEvents, Cause: LostShadowWrite, Confidence: High,
-			Reason: "legacy's own record has " + what + ", but there is no event of it",
-		})
+	case wrong:
+		h.part(found)
 	case len(c.Legacy) == 1 && (c.legacy.Behind == 1 || c.leftOutByLegacy() >= 0 || c.recordHasFold()):
 		h.agree(order.LegacyToEvents) // the fault in legacy is the whole difference
 	}
@@ -113,6 +112,12 @@ func (c *placedOrder) recordHasFold() bool {
 // impossibleForAll looks for an impossible event of a history that legacy shows too.
 func (c *placedOrder) impossibleForAll() (Diagnosis, bool) {
 	for _, p := range c.problems {
+		if p.Kind == order.ProblemCreatedTwice { // no row shows the second creation, so legacy's row says nothing of it
+			return Diagnosis{
+				Verdict: Diverged, Hop: order.LegacyToEvents, Cause: DuplicateEvent, Confidence: Medium, Or: []Cause{ImpossibleTransition}, PartsAt: p.Position,
+				Reason: fmt.Sprintf("legacy agrees with the events, but event %d creates the order a second time", p.Position),
+			}, true
+		}
 		if p.Kind.Impossible() {
 			return Diagnosis{
 				Verdict: Diverged, Hop: order.LegacyItself, Cause: ImpossibleTransition, Confidence: Medium, PartsAt: p.Position,
@@ -128,7 +133,7 @@ func (c *placedOrder) judgeProjection(h *byHop) {
 	switch {
 	case c.projection.Kind == PlacedWhole:
 		h.agree(order.EventsToProjection)
-	case len(c.Events) == 0 && len(c.Legacy) > 0, c.legacy.Kind != PlacedWhole && c.sidesAgreeAsJudged():
+	case !c.final.Exists() && len(c.Legacy) > 0, c.legacy.Kind != PlacedWhole && c.sidesAgreeAsJudged():
 		// not judged
 	default:
 		h.part(c.projectionWrong())

@@ -19,6 +19,7 @@ type Report struct {
 	Hop        order.Hop          `json:"hop"`
 	Cause      compare.Cause      `json:"cause"`
 	Confidence compare.Confidence `json:"confidence,omitempty"`
+	Or         []compare.Cause    `json:"or,omitempty"` // other causes that explain the same
 	Reason     string             `json:"reason,omitempty"`
 	NextStep   string             `json:"next_step,omitempty"`
 	Further    []AtHop            `json:"further,omitempty"` // the other hops at which the order parts
@@ -60,7 +61,7 @@ type Moment struct {
 func (x *Explainer) report(l look, verdict compare.Verdict) Report {
 	d, further := l.lead()
 	r := Report{
-		OrderID: string(l.Key), Verdict: verdict, Hop: d.Hop, Cause: d.Cause, Confidence: d.Confidence,
+		OrderID: string(l.Key), Verdict: verdict, Hop: d.Hop, Cause: d.Cause, Confidence: d.Confidence, Or: d.Or,
 		Reason: d.Reason, NextStep: nextStep(d), LagEvents: l.diagnosis.Behind, Further: further, Representations: map[order.Representation]map[string]*string{},
 		Timeline: []Moment{}, Stream: l.stream,
 	}

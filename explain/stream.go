@@ -66,7 +66,7 @@ func (x *Explainer) onStream(ctx context.Context, l *look, verdict compare.Verdi
 	}
 	if d.Verdict != compare.Match {
 		l.diagnosis.Hop, l.diagnosis.Cause, l.diagnosis.Confidence = d.Hop, d.Cause, d.Confidence
-		l.diagnosis.Reason, l.diagnosis.PartsAt = d.Reason, d.PartsAt
+		l.diagnosis.Or, l.diagnosis.Reason, l.diagnosis.PartsAt = d.Or, d.Reason, d.PartsAt
 	}
 	return d.Verdict, nil
 }

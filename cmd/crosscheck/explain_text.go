@@ -28,6 +28,7 @@ func (r explained) text() string {
 	}
 	line("hop", string(r.Hop))
 	line("cause", strings.TrimSpace(string(r.Cause)+" "+inParentheses(string(r.Confidence), "confidence ")))
+	line("or", causeNames(r.Or))
 	line("because", r.Reason)
 	line("next", r.NextStep)
 	for _, f := range r.Further {
@@ -48,6 +49,14 @@ func (r explained) text() string {
 	r.writeValues(&b)
 	r.writeTimeline(&b)
 	return b.String()
+}
+
+func causeNames(causes []compare.Cause) string {
+	var names []string
+	for _, c := range causes {
+		names = append(names, string(c))
+	}
+	return strings.Join(names, ", ")
 }
 
 func inParentheses(text, before string) string {

@@ -1,0 +1,217 @@
+// Package faulttest is a grammar of faults: it makes up orders, goes wrong with each of them in one or two known ways, and
+// says what a judge must find.
+//
+// Invariant: what is right is known by construction and by a model of its own. Nothing here folds, compares or diagnoses
+// with the code that is judged by it; only the types of the evidence are shared.
+package faulttest
+
+import (
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Key is the order of every case.
+const Key order.Key = "42"
+
+// kind is what the application does to an order.
+type kind int
+
+const (
+	create kind = iota
+	modify
+	part
+	fill
+	cancel
+)
+
+// op is one thing that the application did, and the event that says so. Amounts are ten-thousandths.
+type op struct {
+	kind                 kind
+	trader, symbol, side string
+	quantity, price      int64 // ordered or traded
+	market               bool  // ordered without a price
+	remaining            int64 // after a partial fill
+	field                string
+	old, new             int64 // of a modified field
+	oldNull              bool
+	reason               string
+	at                   time.Time
+	position             order.Position
+	broken               bool // the event cannot be decoded
+}
+
+// row is the order as one representation keeps it.
+type row struct {
+	exists                       bool
+	trader, symbol, side, status string
+	quantity, price, filled      int64
+	market                       bool
+	notional                     int64 // sum of quantity times price, in 10^-8
+	created, updated             time.Time
+	edited                       map[string]order.Value // fields that somebody has set
+	unstamped                    bool                   // the edit left the time of the last change as it was
+}
+
+// apply does one thing to the row. It is how the application and the projector work.
+func (r *row) apply(o op) {
+	if o.broken || o.kind == create == r.exists {
+		return // a second creation, or something before the first
+	}
+	switch o.kind {
+	case create:
+		*r = row{
+			exists: true, trader: o.trader, symbol: o.symbol, side: o.side, status: "OPEN",
+			quantity: o.quantity, price: o.price, market: o.market, created: o.at,
+		}
+	case modify:
+		if o.field == "price" {
+			r.price, r.market = o.new, false
+		} else {
+			r.quantity = o.new
+		}
+	case part, fill:
+		r.filled += o.quantity
+		r.notional += o.quantity * o.price
+		r.status = map[kind]string{part: "PARTIALLY_FILLED", fill: "FILLED"}[o.kind]
+	case cancel:
+		r.status = "CANCELED"
+	}
+	r.updated = o.at
+}
+
+func replay(ops []op) (r row) {
+	for _, o := range ops {
+		r.apply(o)
+	}
+	return r
+}
+
+func amount(units int64) string {
+	sign := ""
+	if units < 0 {
+		sign, units = "-", -units
+	}
+	return fmt.Sprintf("%s%d.%04d", sign, units/10_000, units%10_000)
+}
+
+// average is rounded half up to six decimals.
+func (r *row) average() order.Value {
+	if r.filled == 0 {
+		return order.Null
+	}
+	millionths := (200*r.notional + r.filled) / (2 * r.filled)
+	return order.Value{Text: fmt.Sprintf("%d.%06d", millionths/1_000_000, millionths%1_000_000)}
+}
+
+func (r *row) value(field string) order.Value {
+	if v, ok := r.edited[field]; ok {
+		return v
+	}
+	switch field {
+	case "trader_id":
+		return order.Value{Text: r.trader}
+	case "symbol":
+		return order.Value{Text: r.symbol}
+	case "side":
+		return order.Value{Text: r.side}
+	case "status":
+		return order.Value{Text: r.status}
+	case "quantity":
+		return order.Value{Text: amount(r.quantity)}
+	case "price":
+		if r.market {
+			return order.Null
+		}
+		return order.Value{Text: amount(r.price)}
+	case "filled_quantity":
+		return order.Value{Text: amount(r.filled)}
+	case "avg_fill_price":
+		return r.average()
+	case "created_at":
+		return order.Value{Text: order.TimestamptzText(r.created)}
+	}
+	return order.Value{Text: order.TimestamptzText(r.updated)}
+}
+
+func (r *row) set(field string, v order.Value) {
+	edited := map[string]order.Value{field: v}
+	for name, was := range r.edited {
+		if name != field {
+			edited[name] = was
+		}
+	}
+	r.edited = edited
+}
+
+// same tells whether two values are equal: numbers by value.
+func same(a, b order.Value) bool {
+	if a.Null || b.Null || a.Text == b.Text {
+		return a == b
+	}
+	x, okX := new(big.Rat).SetString(a.Text)
+	y, okY := new(big.Rat).SetString(b.Text)
+	return okX && okY && x.Cmp(y) == 0
+}
+
+// sameRow compares two rows in the given fields.
+func sameRow(fields []order.Field, a, b row) bool {
+	if a.exists != b.exists {
+		return false
+	}
+	for _, f := range fields {
+		if a.exists && !same(a.value(f.Name), b.value(f.Name)) {
+			return false
+		}
+	}
+	return true
+}
+
+func decimal(units int64) apd.Decimal { return *apd.New(units, -4) }
+
+// event is the op as a store holds it.
+func (o op) event() order.Event {
+	body := o.body()
+	e := order.Event{Position: o.position, Key: Key, Type: body.Type(), At: o.at, Body: body}
+	if o.broken {
+		e.Body, e.Schema = nil, &order.SchemaError{Kind: order.MissingKey, Detail: "a key has another name"}
+	}
+	return e
+}
+
+func (o op) body() order.Body {
+	switch o.kind {
+	case create:
+		return order.Created{
+			Trader: o.trader, Symbol: o.symbol, Side: o.side, Quantity: decimal(o.quantity),
+			Price: apd.NullDecimal{Decimal: decimal(o.price), Valid: !o.market},
+		}
+	case modify:
+		old := order.Value{Text: amount(o.old)}
+		if o.oldNull {
+			old = order.Null
+		}
+		return order.Modified{Field: o.field, Old: &old, New: order.Value{Text: amount(o.new)}}
+	case part:
+		return order.PartiallyFilled{
+			Quantity: decimal(o.quantity), Price: decimal(o.price),
+			Remaining: apd.NullDecimal{Decimal: decimal(o.remaining), Valid: true},
+		}
+	case fill:
+		return order.Filled{Quantity: decimal(o.quantity), Price: decimal(o.price)}
+	case cancel:
+	}
+	return order.Canceled{Reason: order.Value{Text: o.reason}}
+}
+
+func events(ops []op) []order.Event {
+	out := make([]order.Event, 0, len(ops))
+	for _, o := range ops {
+		out = append(out, o.event())
+	}
+	return out
+}

@@ -1,0 +1,264 @@
+package compare_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/compare/faulttest"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// soakRounds is how many times as many cases the grammar has: CROSSCHECK_GRAMMAR, by default 1.
+func soakRounds(t *testing.T) uint64 {
+	t.Helper()
+	text := os.Getenv("CROSSCHECK_GRAMMAR")
+	if text == "" {
+		return 1
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n == 0 {
+		t.Fatalf("CROSSCHECK_GRAMMAR=%s is not a positive number", text)
+	}
+	return n
+}
+
+var patience = compare.Settle{Window: 6 * time.Second, Rechecks: 3, MaxLag: 10 * time.Second}
+
+// judged looks at an order that is at rest twice, a window apart, and returns what has diverged.
+func judged(c faulttest.Case) []compare.Diagnosis {
+	o := compare.Oracle{Fields: c.Fields}
+	was, d := o.Judge(c.Reading)
+	is := was
+	is.At = was.At.Add(time.Minute)
+	j := patience.Judge(was, is, 0, was.At)
+	return slices.DeleteFunc(d.Parts(), func(d compare.Diagnosis) bool { return j.Hops[d.Hop] != compare.Diverged })
+}
+
+// score counts what a judge made of the cases of one fault. An order that two faults of different sides show in counts
+// twice.
+type score struct {
+	cases, seen, found, hop, cause, named, high, wrong int
+	wrongly                                            []string // some of what was wrong
+}
+
+const told = 3 // of a score's wrong answers
+
+func (s *score) wrongAt(c faulttest.Case, found []compare.Diagnosis, what string) {
+	if len(s.wrongly) < told {
+		s.wrongly = append(s.wrongly, what+"\n"+shownCase(c, found))
+	}
+}
+
+func (s *score) add(c faulttest.Case) {
+	s.cases++
+	found := judged(c)
+	ofProjection := func(d compare.Diagnosis) bool { return d.Hop == order.EventsToProjection }
+	s.side(c, c.Source, slices.DeleteFunc(slices.Clone(found), ofProjection))
+	s.side(c, c.Projection, slices.DeleteFunc(slices.Clone(found), func(d compare.Diagnosis) bool { return !ofProjection(d) }))
+}
+
+// side holds the findings of one side of the event store against what is right there.
+func (s *score) side(c faulttest.Case, right faulttest.Expected, found []compare.Diagnosis) {
+	switch {
+	case !right.Observable && len(found) > 0 && !c.Impossible:
+		s.wrong++
+		s.wrongAt(c, found, "nothing can be seen, and it is accused")
+		return
+	case !right.Observable:
+		return
+	}
+	s.seen++
+	if len(found) == 0 {
+		s.wrongAt(c, found, "not found")
+		return
+	}
+	s.found++
+	s.judge(c, right, found)
+}
+
+// judge holds findings against what is right.
+func (s *score) judge(c faulttest.Case, right faulttest.Expected, found []compare.Diagnosis) {
+	hop, cause, named := true, true, true
+	is := func(cause compare.Cause) bool { return slices.Contains(right.Causes, cause) }
+	for _, d := range found {
+		hop = hop && slices.Contains(right.Hops, d.Hop)
+		cause = cause && is(d.Cause)
+		named = named && (is(d.Cause) || slices.ContainsFunc(d.Or, is))
+		if d.Confidence == compare.High {
+			s.high++
+			if !is(d.Cause) || len(d.Or) > 0 {
+				s.wrong++
+				s.wrongAt(c, found, "claimed high, and wrong")
+			}
+		}
+	}
+	count := func(right bool, n *int) {
+		if right {
+			*n++
+		}
+	}
+	count(hop, &s.hop)
+	count(cause, &s.cause)
+	count(named, &s.named)
+	if !hop {
+		s.wrongAt(c, found, "the wrong hop")
+	}
+}
+
+// trial is a kind of cases: a fault, or two hops with a fault each.
+type grammarTrial struct {
+	name string
+	run  func(*score)
+}
+
+// grammarTrials are all cases of the grammar, for so many seeds of each fault and pair.
+func grammarTrials(rounds uint64) (trials []grammarTrial) {
+	const singles, pairs = 1250, 32
+	faults := faulttest.Faults()
+	for _, f := range faults {
+		trials = append(trials, grammarTrial{string(f.Hop) + "|" + f.Name, func(s *score) {
+			for seed := range singles * rounds {
+				if c, ok := faulttest.Single(f, seed); ok {
+					s.add(c)
+				}
+			}
+		}})
+	}
+	for _, f := range faults {
+		for _, g := range faults {
+			trials = append(trials, grammarTrial{pairOf(f.Hop, g.Hop) + "|two faults", func(s *score) {
+				for seed := range pairs * rounds {
+					if c, ok := faulttest.Pair(f, g, seed); ok {
+						s.add(c)
+					}
+				}
+			}})
+		}
+	}
+	return trials
+}
+
+// pairOf names two hops in the order of the data.
+func pairOf(a, b order.Hop) string {
+	if slices.Index(order.Hops(), a) > slices.Index(order.Hops(), b) {
+		a, b = b, a
+	}
+	if a == b {
+		return string(a) + ", twice"
+	}
+	return string(a) + " and " + string(b)
+}
+
+// tried runs all trials, on all processors.
+func tried(trials []grammarTrial) map[string]*score {
+	next := make(chan grammarTrial)
+	results := map[string]*score{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for trial := range next {
+				var s score
+				trial.run(&s)
+				mu.Lock()
+				if results[trial.name] == nil {
+					results[trial.name] = &score{}
+				}
+				results[trial.name].join(s)
+				mu.Unlock()
+			}
+		})
+	}
+	for _, trial := range trials {
+		next <- trial
+	}
+	close(next)
+	all.Wait()
+	return results
+}
+
+func (s *score) join(other score) {
+	s.cases, s.seen, s.found = s.cases+other.cases, s.seen+other.seen, s.found+other.found
+	s.hop, s.cause, s.named = s.hop+other.hop, s.cause+other.cause, s.named+other.named
+	s.high, s.wrong = s.high+other.high, s.wrong+other.wrong
+	s.wrongly = append(s.wrongly, other.wrongly...)
+}
+
+// TestGrammarOfFaults judges random faults, and pairs of them, without a database. Every one that shows must be found, at
+// the right hop, and no cause may be claimed with high confidence that is wrong.
+func TestGrammarOfFaults(t *testing.T) {
+	rounds := soakRounds(t)
+	results := tried(grammarTrials(rounds))
+	var sum score
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		s := results[name]
+		sum.join(*s)
+		for _, wrong := range s.wrongly[:min(told, len(s.wrongly))] {
+			t.Logf("%s: %s", name, wrong)
+		}
+	}
+	t.Logf("%d cases, %d that show: %d found, %d at the right hop, %d with the right cause first, %d with it named, %d claimed high, %d of them wrong",
+		sum.cases, sum.seen, sum.found, sum.hop, sum.cause, sum.named, sum.high, sum.wrong)
+	if sum.cases < 100_000 {
+		t.Errorf("only %d cases", sum.cases)
+	}
+	if sum.found < sum.seen || sum.wrong > 0 || sum.hop*1000 < sum.found*995 {
+		t.Error("recall must be whole, the hop right in 99.5 % of the cases, and no cause wrong that is claimed high")
+	}
+}
+
+// shownCase is a case for whoever has to find out why it was judged wrongly.
+func shownCase(c faulttest.Case, found []compare.Diagnosis) string {
+	var b strings.Builder
+	for _, f := range c.Faults {
+		fmt.Fprintf(&b, "  fault %s (%s)\n", f.Name, f.Hop)
+	}
+	for _, e := range c.Reading.Events {
+		fmt.Fprintf(&b, "  event %d %s %s\n", e.Position, order.TimestamptzText(e.At), bodyText(e.Body))
+	}
+	for side, rows := range map[string][]order.Row{"legacy": c.Reading.Legacy, "projection": c.Reading.Projection} {
+		for _, r := range rows {
+			fmt.Fprintf(&b, "  %s", side)
+			for i, f := range c.Fields {
+				fmt.Fprintf(&b, " %s=%s", f.Name, valueText(r.Values[i]))
+			}
+			fmt.Fprintf(&b, " written %s\n", order.TimestamptzText(r.ChangedAt))
+		}
+	}
+	if h := c.Reading.History; h != nil {
+		fmt.Fprintf(&b, "  audit log (known: %t) %v, trades (known: %t)", h.Audit != nil, h.Audit, h.Trades != nil)
+		for _, x := range h.Trades {
+			fmt.Fprintf(&b, " %s@%s", x.Quantity.Text('f'), x.Price.Text('f'))
+		}
+		b.WriteString("\n")
+	}
+	for _, d := range found {
+		fmt.Fprintf(&b, "  -> %s %s %s %v: %s\n", d.Hop, d.Cause, d.Confidence, d.Or, d.Reason)
+	}
+	return b.String()
+}
+
+func bodyText(body order.Body) string {
+	switch b := body.(type) {
+	case order.Created:
+		return fmt.Sprintf("created %s %s %s, %s at %s", b.Trader, b.Symbol, b.Side, b.Quantity.Text('f'), b.Price.Decimal.Text('f'))
+	case order.Modified:
+		return fmt.Sprintf("%s %s -> %s", b.Field, valueText(*b.Old), valueText(b.New))
+	case order.PartiallyFilled:
+		return fmt.Sprintf("part %s at %s, %s remain", b.Quantity.Text('f'), b.Price.Text('f'), b.Remaining.Decimal.Text('f'))
+	case order.Filled:
+		return fmt.Sprintf("fill %s at %s", b.Quantity.Text('f'), b.Price.Text('f'))
+	case order.Canceled:
+		return "canceled"
+	}
+	return "cannot be read"
+}
