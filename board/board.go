@@ -84,6 +84,10 @@ type KindStatus struct {
 	Newest      *verify.Pass  // nil if there is none
 	NextDue     time.Time     // of the next scheduled run; zero if nothing is scheduled
 	Every       time.Duration // between two scheduled runs; zero if unknown
+	// Failures is how many passes in a row were unverified after the last success, and FailingSince when the first of
+	// them started.
+	Failures     int64
+	FailingSince time.Time
 }
 
 // Overdue reports whether the scheduled run should have begun more than grace ago, but has not.

@@ -13,6 +13,12 @@ func (b Board) WithoutValues() Board {
 	if b.NoDecision == nil {
 		b.Decision, b.Evidence = hidden(b.Settings.Policy, b.Decision, b.Evidence)
 	}
+	b.Kinds = slices.Clone(b.Kinds)
+	for i := range b.Kinds {
+		if b.Kinds[i].Finished.Result.Reason != "" {
+			b.Kinds[i].Finished.Result.Reason = gate.Hidden
+		}
+	}
 	b.Passes = slices.Clone(b.Passes)
 	for i, p := range b.Passes {
 		if p.Result.Reason != "" && p.State == verify.Done {

@@ -34,7 +34,10 @@ func (b Board) Metrics() metrics.Snapshot {
 }
 
 func (k Kind) metrics() metrics.Pass {
-	p := metrics.Pass{Pass: string(k.Kind), LastSuccess: k.LastSuccess, Coverage: -1, Overdue: k.Overdue}
+	p := metrics.Pass{Pass: string(k.Kind), LastSuccess: k.LastSuccess, Coverage: -1, Overdue: k.Overdue, Failures: -1}
+	if k.Kind != verify.StreamPass { // each stop of a sidecar breaks one off
+		p.Failures = k.Failures
+	}
 	// A pass of the stream breaks off whenever a sidecar stops, and the next one goes on with its orders. No coverage
 	// is lost.
 	if k.Newest != nil && k.Newest.State == verify.Done && k.Kind != verify.StreamPass {
@@ -94,7 +97,7 @@ func (b Board) streamMetrics(m *metrics.Snapshot) {
 func markOverdue(m *metrics.Snapshot, kind verify.PassKind) {
 	i := slices.IndexFunc(m.Passes, func(p metrics.Pass) bool { return p.Pass == string(kind) })
 	if i < 0 {
-		m.Passes = append(m.Passes, metrics.Pass{Pass: string(kind), Coverage: -1})
+		m.Passes = append(m.Passes, metrics.Pass{Pass: string(kind), Coverage: -1, Failures: -1})
 		i = len(m.Passes) - 1
 	}
 	m.Passes[i].Overdue = true

@@ -40,6 +40,8 @@ type Config struct {
 	Gate gate.Policy
 	// Web is the status page and the metrics endpoint. Default: see Web.
 	Web Web
+
+	mask func(string) string // no verb of fmt prints what a function knows
 }
 
 // Side is one representation: a table with one row for each order.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/apd/v3"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
@@ -74,7 +75,7 @@ func TestDefaults(t *testing.T) {
 		Gate:    gate.Policy{Criteria: gate.Defaults()},
 		Web:     config.Web{Listen: "127.0.0.1:8080", ShowValues: true},
 	}
-	if diff := cmp.Diff(want, got, exactDecimals, sameZone); diff != "" {
+	if diff := cmp.Diff(want, got, exactDecimals, sameZone, cmpopts.IgnoreUnexported(config.Config{})); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 }
@@ -131,7 +132,7 @@ func TestEverything(t *testing.T) {
 			Quiet: config.QuietHours{From: 22*time.Hour + 30*time.Minute, To: 7 * time.Hour, Zone: time.UTC},
 		},
 	}
-	if diff := cmp.Diff(want, got, exactDecimals, sameZone); diff != "" {
+	if diff := cmp.Diff(want, got, exactDecimals, sameZone, cmpopts.IgnoreUnexported(config.Config{})); diff != "" {
 		t.Errorf("everything (-want +got):\n%s", diff)
 	}
 }

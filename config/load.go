@@ -63,6 +63,7 @@ func Parse(name string, src []byte, getenv func(string) (string, bool)) (*Config
 	if len(r.errs) > 0 {
 		return nil, r.errs.sorted()
 	}
+	c.findSecrets(getenv)
 	return &c, nil
 }
 

@@ -164,6 +164,9 @@ func TestKindsShowWhatIsOverdue(t *testing.T) {
 	if full.Kind != verify.Full || !full.LastSuccess.Equal(t0.Add(time.Minute)) || full.Newest == nil || full.Newest.ID == good {
 		t.Errorf("full: %+v, want the missed run as the newest, and the success before it", full)
 	}
+	if full.Failures != 1 || full.FailingSince.IsZero() || sample.Failures != 0 {
+		t.Errorf("failures in a row: full %d since %s, sample %d", full.Failures, full.FailingSince, sample.Failures)
+	}
 	if full.Overdue(t0.Add(1000*time.Hour), 0) {
 		t.Error("a kind without a schedule is overdue")
 	}

@@ -44,6 +44,9 @@ const (
 )
 
 var (
+	// ErrDSN is returned by Open for a dsn that cannot be parsed.
+	ErrDSN = errors.New("ledger.dsn is not a connection string of PostgreSQL, or it names files that cannot be read")
+
 	// ErrNewerSchema is returned by every call when a newer program has migrated the schema.
 	ErrNewerSchema = errors.New("ledger was migrated by a newer crosscheck")
 
@@ -103,7 +106,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	}
 	cfg, err := pgxpool.ParseConfig(c.DSN)
 	if err != nil {
-		return nil, fmt.Errorf("parsing the ledger's dsn: %w", err)
+		return nil, ErrDSN // the library's error quotes the dsn
 	}
 	pinSession(cfg.ConnConfig, c.Schema, c.Timeout)
 	cfg.ConnConfig.AfterConnect = ownSession(c.Schema)

@@ -68,8 +68,13 @@ func kindStatuses(ctx context.Context, tx pgx.Tx, pair verify.PairID) ([]board.K
 		newest[p.Kind] = p
 	}
 	rows, err = tx.Query(ctx, `
-		SELECT kind, p.success, s.next_due, coalesce(s.every, interval '0')
-		FROM (SELECT kind, max(finished_at) FILTER (WHERE verdict <> 'unverified') AS success FROM pass WHERE pair = $1 GROUP BY kind) p
+		SELECT kind, p.success, s.next_due, coalesce(s.every, interval '0'), coalesce(p.failures, 0), p.since
+		FROM (
+			SELECT kind, success, failures, since
+			FROM (SELECT kind, max(finished_at) FILTER (WHERE verdict <> 'unverified') AS success, max(id) FILTER (WHERE verdict <> 'unverified') AS good
+				FROM pass WHERE pair = $1 GROUP BY kind) k,
+				LATERAL (SELECT count(*) AS failures, min(started_at) AS since FROM pass f
+					WHERE f.pair = $1 AND f.kind = k.kind AND f.verdict = 'unverified' AND f.id > coalesce(k.good, 0)) n) p
 			FULL JOIN (SELECT * FROM schedule WHERE pair = $1) s USING (kind)
 		ORDER BY kind`, pair)
 	if err != nil {
@@ -77,9 +82,9 @@ func kindStatuses(ctx context.Context, tx pgx.Tx, pair verify.PairID) ([]board.K
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (board.KindStatus, error) {
 		var s board.KindStatus
-		var success, next *time.Time
-		err := row.Scan(&s.Kind, &success, &next, &s.Every)
-		s.LastSuccess, s.NextDue = orZero(success), orZero(next)
+		var success, next, since *time.Time
+		err := row.Scan(&s.Kind, &success, &next, &s.Every, &s.Failures, &since)
+		s.LastSuccess, s.NextDue, s.FailingSince = orZero(success), orZero(next), orZero(since)
 		if p, ok := newest[s.Kind]; ok {
 			s.Newest = &p
 		}

@@ -58,6 +58,8 @@ type Pass struct {
 	LastSuccess time.Time
 	// Coverage is the coverage of the newest finished pass; negative if none has finished.
 	Coverage float64
+	// Failures is how many passes in a row were unverified after the last success; negative if that says nothing.
+	Failures int64
 	// Overdue is true if a scheduled pass was missed, or runs longer than its schedule allows.
 	Overdue bool
 	// Unscheduled is true if the pass is only made by hand. Then it cannot be overdue, and there is no series for that.
@@ -141,6 +143,7 @@ var (
 	suspects    = gauge("suspects", "Orders with a mismatch that may still be lag, waiting for their recheck.")
 	lastSuccess = gauge("pass_last_success_timestamp_seconds", "When the newest pass ended that judged every order it had to judge, whatever it found.", "pass")
 	coverage    = gauge("pass_coverage_ratio", "Share of its orders that the newest finished pass compared.", "pass")
+	failures    = gauge("pass_consecutive_failures", "Passes in a row that could not judge everything, after the last one that could.", "pass")
 	overdue     = gauge("pass_overdue", "1 when a scheduled pass was missed or overruns, else 0; absent where a pass has no schedule.", "pass")
 	bound       = gauge("sample_bound_ratio", "Upper bound on the share of bad orders, proven by the samples; valid however often you look.", "confidence")
 	decision    = gauge("gate_decision", "1 for what the gate says now, 0 for the other decisions.", "decision")
@@ -149,7 +152,7 @@ var (
 
 // Describe lists the gauges that come from the ledger.
 func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{ledgerUp, orders, open, accepted, oldest, suspects, lastSuccess, coverage, overdue, bound, decision, criterion} {
+	for _, d := range []*prometheus.Desc{ledgerUp, orders, open, accepted, oldest, suspects, lastSuccess, coverage, failures, overdue, bound, decision, criterion} {
 		ch <- d
 	}
 	describeOptional(ch)
@@ -226,6 +229,9 @@ func (e *emitter) snapshot(s Snapshot) {
 		}
 		if p.Coverage >= 0 {
 			e.add(coverage, p.Coverage, p.Pass)
+		}
+		if p.Failures >= 0 {
+			e.add(failures, float64(p.Failures), p.Pass)
 		}
 		if !p.Unscheduled {
 			e.add(overdue, truth(p.Overdue), p.Pass)

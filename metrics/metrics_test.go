@@ -27,7 +27,7 @@ func full() Snapshot {
 		Accepted:            2,
 		Passes: []Pass{
 			{Pass: "sample", LastSuccess: time.UnixMilli(1_700_000_000_500), Coverage: 1},
-			{Pass: "full", Coverage: -1, Overdue: true},
+			{Pass: "full", Coverage: -1, Overdue: true, Failures: 3},
 		},
 		SampleBound: &SampleBound{"0.95", 0.00082},
 		Gate:        &Gate{"NO-GO", []Criterion{{"open_divergences", "fail"}, {"coverage", "pass"}}},
@@ -114,7 +114,7 @@ func TestEveryMetricOfTheContractIsThere(t *testing.T) {
 	page := scrape(t, used(reads(full())))
 	for _, name := range []string{
 		"orders", "compared_orders_total", "mismatches_total", "open_divergences", "accepted_divergences", "oldest_divergence_age_seconds", "suspects",
-		"pass_duration_seconds", "pass_last_success_timestamp_seconds", "pass_coverage_ratio", "pass_overdue", "sample_bound_ratio",
+		"pass_duration_seconds", "pass_last_success_timestamp_seconds", "pass_coverage_ratio", "pass_overdue", "pass_consecutive_failures", "sample_bound_ratio",
 		"gate_decision", "gate_criterion", "read_seconds", "source_queries_total", "source_seconds", "build_info", "system_info", "ledger_up",
 		"projection_lag_seconds", "projection_lag_events", "stream_lag_messages", "stream_last_look_timestamp_seconds", "stream_waiting_seconds", "stream_before_store_messages", "completeness_ratio",
 		"change_completeness_ratio", "coverage_ratio", "alerts_pending", "cutover_step",

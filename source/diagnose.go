@@ -82,8 +82,7 @@ func examine(ctx context.Context, c Config, now func() time.Time) *examination {
 	e.examineKey(ctx)
 	e.examineFields(ctx)
 	e.examineChangedAt(ctx)
-	e.examineRows(ctx) // late, because a view may take long to return its first row
-	e.examineReads(ctx)
+	e.examineRows(ctx) // last, because a view may take long to return its first row
 	return e
 }
 

@@ -80,9 +80,8 @@ func (e *Events) columns(ctx context.Context) ([]pgconn.FieldDescription, error)
 	if err != nil {
 		return nil, err
 	}
-	columns := slices.Clone(rows.FieldDescriptions()) // the connection uses them again
-	rows.Close()
-	return columns, rows.Err()
+	defer rows.Close()
+	return slices.Clone(rows.FieldDescriptions()), nil
 }
 
 // upcast reads messages in one way. One that the server cannot read is left out, and the others are read without it.

@@ -43,6 +43,18 @@ func (r *Records) Records(ctx context.Context, keys []order.Key) (map[order.Key]
 	return n.histories(ctx, r.Config, keys)
 }
 
+// Ping checks whether both tables can be read now. It reads no line of them.
+func (r *Records) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	for _, t := range r.Config.tables() {
+		if err := r.Legacy.pool.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM "+t.table+" AS t LIMIT 0) AS none").Scan(new(int64)); err != nil {
+			return fmt.Errorf("reading history.%s: %w", t.setting, err)
+		}
+	}
+	return nil
+}
+
 // histories reads audit log and trades of some orders in one statement each. An order with a line that cannot be read has
 // no history: nothing is known of what legacy recorded of it, and the others are judged by theirs.
 func (n *snapshot) histories(ctx context.Context, c HistoryConfig, keys []order.Key) (map[order.Key]compare.History, error) {

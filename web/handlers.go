@@ -28,6 +28,9 @@ func (s *site) page(w http.ResponseWriter, r *http.Request) {
 	} else {
 		view.show(status)
 	}
+	for _, p := range s.parts(r) {
+		view.Known = append(view.Known, partOf(p))
+	}
 	var body bytes.Buffer // the answer is the whole page or an error
 	if err := pageTemplate.Execute(&body, view); err != nil {
 		s.log.ErrorContext(r.Context(), "writing the page", slog.Any("error", err))
@@ -37,6 +40,15 @@ func (s *site) page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
 	_, _ = w.Write(body.Bytes()) // the visitor has left: nothing to do
+}
+
+// parts are shown whether the ledger can be read or not; none if there was no answer in time.
+func (s *site) parts(r *http.Request) []Part {
+	ready, err := s.ready.get(r.Context())
+	if err != nil {
+		s.log.WarnContext(r.Context(), "asking the parts", slog.Any("error", err))
+	}
+	return append([]Part{}, ready.Parts...)
 }
 
 // failure is the JSON body of an error.
@@ -51,6 +63,7 @@ func (s *site) apiStatus(w http.ResponseWriter, r *http.Request) {
 		s.json(w, r, http.StatusServiceUnavailable, failure{unreadable})
 		return
 	}
+	status.Parts = s.parts(r)
 	s.json(w, r, http.StatusOK, status)
 }
 

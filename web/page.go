@@ -49,6 +49,17 @@ type view struct {
 	Listed    []divergenceView
 	Suspected string
 	Runs      []runView
+	Known     []partView // the configured parts
+}
+
+type partView struct{ Name, State, Tone, Since, Reason string }
+
+func partOf(p Part) partView {
+	v := partView{Name: p.Name, State: "reachable", Tone: "good", Since: human.Instant(p.Since), Reason: short(p.Reason)}
+	if !p.OK {
+		v.State, v.Tone = "failing", "bad"
+	}
+	return v
 }
 
 type criterionView struct {
@@ -108,6 +119,10 @@ func (v *view) show(s Status) {
 				reason = "A scheduled run was missed or takes too long."
 			}
 			v.Overdue = append(v.Overdue, fmt.Sprintf("Pass %s is overdue. %s", run.Pass, reason))
+		}
+		if run.Failures > 1 && run.FailingSince != nil {
+			v.Overdue = append(v.Overdue, fmt.Sprintf("Pass %s could not judge everything %d times in a row, since %s: %s",
+				run.Pass, run.Failures, human.Instant(*run.FailingSince), short(run.LastError)))
 		}
 	}
 }

@@ -48,6 +48,9 @@ func newSchedule(k board.Kind) Schedule {
 	if !k.NextDue.IsZero() {
 		w.Next = &k.NextDue
 	}
+	if w.Failures = k.Failures; w.Failures > 0 {
+		w.FailingSince, w.LastError = &k.FailingSince, k.Finished.Result.Reason
+	}
 	if w.Overdue {
 		w.Reason = fmt.Sprintf("the run due at %s has not begun", k.NextDue.UTC().Format(time.DateTime))
 	}

@@ -36,6 +36,8 @@ type Server struct {
 	Ready func(context.Context) []Part
 	// Metrics serves /metrics; nil is 404.
 	Metrics http.Handler
+	// Now is the time at which a part changes its state; nil means the clock.
+	Now func() time.Time
 	// Log gets failures that a visitor is not told in full; nil discards them.
 	Log *slog.Logger
 }
@@ -102,7 +104,7 @@ func (s *Server) log() *slog.Logger {
 func (s *Server) Handler() http.Handler { return s.handler(access{anyone: true}) }
 
 func (s *Server) handler(may access) http.Handler {
-	site := &site{log: s.log(), system: s.System, status: newShared(s.read), ready: newShared(s.readiness), access: may}
+	site := &site{log: s.log(), system: s.System, status: newShared(s.read), ready: s.sharedReadiness(), access: may}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", may.guard(site.page))
 	mux.HandleFunc("GET /api/status", may.guard(site.apiStatus))
@@ -132,16 +134,37 @@ func (s *Server) read(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
+// sharedReadiness remembers since when each part is in its state. Only one reading runs at a time.
+func (s *Server) sharedReadiness() *shared[Readiness] {
+	last := map[string]Part{} // by name
+	since := func(p Part) time.Time {
+		if before, known := last[p.Name]; !known || before.OK != p.OK {
+			p.Since = s.now()
+			last[p.Name] = p
+		}
+		return last[p.Name].Since
+	}
+	return newShared(func(ctx context.Context) (Readiness, error) { return s.readiness(ctx, since) })
+}
+
+func (s *Server) now() time.Time {
+	if s.Now == nil {
+		return time.Now().UTC().Truncate(time.Second)
+	}
+	return s.Now()
+}
+
 // readiness is ready only if at least one part was asked and all answered.
-func (s *Server) readiness(ctx context.Context) (Readiness, error) {
+func (s *Server) readiness(ctx context.Context, since func(Part) time.Time) (Readiness, error) {
 	r := Readiness{Parts: []Part{}}
 	if s.Ready == nil {
 		return r, nil
 	}
 	r.Parts = append(r.Parts, s.Ready(ctx)...)
 	r.Ready = len(r.Parts) > 0
-	for _, p := range r.Parts {
+	for i, p := range r.Parts {
 		r.Ready = r.Ready && p.OK
+		r.Parts[i].Since = since(p)
 	}
 	return r, nil
 }

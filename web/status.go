@@ -51,6 +51,8 @@ type Status struct {
 	Divergences []Divergence `json:"divergences"`
 	// Accepted is how many divergences are accepted. They are not open until their acceptance ends.
 	Accepted int64 `json:"accepted_divergences"`
+	// Parts are the configured parts, and whether they can be used now.
+	Parts []Part `json:"parts"`
 	// Suspects is how many orders wait for their recheck.
 	Suspects int64 `json:"suspects"`
 	// Schedule says for each kind of pass when it runs next, and whether it is overdue.
@@ -120,13 +122,20 @@ type Schedule struct {
 	// Overdue is true if a run was missed or takes too long; Reason says which, in a sentence.
 	Overdue bool   `json:"overdue"`
 	Reason  string `json:"reason,omitempty"`
+	// Failures is how many passes of the kind in a row could not judge everything, since FailingSince; LastError says
+	// why the newest could not.
+	Failures     int64      `json:"failures,omitempty"`
+	FailingSince *time.Time `json:"failing_since,omitempty"`
+	LastError    string     `json:"last_error,omitempty"`
 }
 
 // Part is one thing that crosscheck needs, and whether it was reached lately.
 type Part struct {
-	Name   string `json:"name"` // "ledger", "legacy", "projection"
-	OK     bool   `json:"ok"`
-	Reason string `json:"reason,omitempty"` // why not, in a sentence
+	Name string `json:"name"` // "ledger", "legacy", "projection", "events", "history", "stream"
+	OK   bool   `json:"ok"`
+	// Since is when this process first saw the part in this state.
+	Since  time.Time `json:"since,omitzero"`
+	Reason string    `json:"reason,omitempty"` // why not, in a sentence
 }
 
 // withoutReasons is for people who may not see the page.

@@ -300,7 +300,7 @@ func TestPaths(t *testing.T) {
 }
 
 func TestReadiness(t *testing.T) {
-	up, down := Part{Name: "ledger", OK: true}, Part{Name: "legacy", Reason: "No answer since 07:58:00 UTC."}
+	up, down := Part{Name: "ledger", OK: true, Since: now}, Part{Name: "legacy", Since: now, Reason: "No answer since 07:58:00 UTC."}
 	for _, c := range []struct {
 		given string
 		ready func(context.Context) []Part
@@ -312,7 +312,7 @@ func TestReadiness(t *testing.T) {
 		{"nobody to ask", nil, Readiness{false, []Part{}}},
 	} {
 		t.Run(c.given, func(t *testing.T) {
-			server := Server{Source: &fake{}, Ready: c.ready}
+			server := Server{Source: &fake{}, Ready: c.ready, Now: func() time.Time { return now }}
 			answer := get(t, server.Handler(), "/readyz")
 			if diff := cmp.Diff(c.want, read[Readiness](t, answer)); diff != "" || (answer.Code == http.StatusOK) != c.want.Ready {
 				t.Errorf("code %d (-want +got):\n%s", answer.Code, diff)
@@ -333,7 +333,7 @@ func read[T any](t *testing.T, answer *httptest.ResponseRecorder) (v T) {
 func TestTheStatusComesBackFromTheAPI(t *testing.T) {
 	got := read[Status](t, get(t, handler(&fake{status: noGo()}), "/api/status"))
 	want := noGo()
-	want.Divergences[0].Fields = []Field{}
+	want.Divergences[0].Fields, want.Parts = []Field{}, []Part{}
 	for i, r := range want.Decision.Criteria { // numbers of JSON have one type
 		if n, ok := r.Observed.(int64); ok {
 			want.Decision.Criteria[i].Observed = float64(n)

@@ -56,7 +56,8 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 	if !r.has(string(order.Legacy), doctor.Connection, doctor.Login, source.CheckDSN, source.CheckPooler) {
 		r.Findings = append(r.Findings, ledgerPlace(ctx, c)...)
 	}
-	for _, f := range r.Findings {
+	for i, f := range r.Findings {
+		r.Findings[i].Message = c.Mask(f.Message)
 		if f.Level.Worse(r.Worst) {
 			r.Worst = f.Level
 		}

@@ -49,8 +49,14 @@ func (s *sidecar) follow(ctx context.Context) error {
 	if !s.config.Stream.Given() {
 		return nil
 	}
+	s.following.set(errNotBegun)
 	for ctx.Err() == nil {
 		err := s.followOnce(ctx)
+		if errors.Is(err, lease.ErrHeld) || errors.Is(err, errSwapped) {
+			s.following.set(nil)
+		} else {
+			s.following.set(err)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -94,6 +100,7 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 		Vocabulary: vocabulary, KeyType: opened.legacy.KeyType(), Window: s.config.Compare.Settle.Window, MaxLag: s.config.Compare.Settle.MaxLag, Now: time.Now, Log: s.log,
 	}
 	return holding(s.ledger, followJob, followTime, s.log).Do(ctx, func(ctx context.Context, l lease.Lease) error {
+		s.following.set(nil)
 		s.log.InfoContext(ctx, "following the stream", slog.String("topic", s.config.Stream.Topic))
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return follower.Run(ctx, l) })

@@ -44,6 +44,9 @@ func TestASwappedProjectionIsLookedAtAnew(t *testing.T) {
 	sidecar.shows("/api/status", http.StatusOK, `"order_id":"`+id+`"`)
 	sidecar.shows("/metrics", http.StatusOK, `crosscheck_open_divergences{cause="lost_publish",hop="events->stream",kind="missing"} 1`)
 	sidecar.shows("/metrics", http.StatusOK, `crosscheck_completeness_ratio{hop="events->stream"} 0.9`)
+	for _, part := range []string{"ledger", "legacy", "projection", "events", "stream"} {
+		sidecar.shows("/readyz", http.StatusOK, `{"name":"`+part+`","ok":true,"since":"`)
+	}
 	sidecar.drains()
 	if log := sidecar.stderr.String(); !strings.Contains(log, "is now another table or database: projection table ") {
 		t.Errorf("the log does not say what is another table:\n%s", log)

@@ -53,7 +53,7 @@ func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 	d, err := g.judge(ctx, p, c)
 	if err != nil && d.Decision == "" {
 		if g.JSON { // this is an answer too, and a reader of the JSON must find it
-			err = errors.Join(err, g.print(p.stdout, board.Undecided(err, time.Now())))
+			err = errors.Join(err, g.print(p.stdout, board.Undecided(withoutSecrets(c, err), time.Now())))
 		}
 		return 0, err
 	}

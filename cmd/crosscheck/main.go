@@ -18,6 +18,8 @@ import (
 	_ "time/tzdata" // schedules may name a time zone, and minimal containers have no zone data
 
 	"github.com/alecthomas/kong"
+
+	"github.com/nordvarg/crosscheck/config"
 )
 
 // Exit codes, the same for all commands.
@@ -52,6 +54,7 @@ type program struct {
 	getenv         func(string) (string, bool)
 	configFile     string
 	verbose        bool
+	config         *config.Config // nil before it was loaded
 }
 
 func main() {
@@ -91,7 +94,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 	}
 	code, err = command.run(ctx, p)
 	if err != nil {
-		return max(code, report(stderr, err))
+		return max(code, report(p.logs(), err))
 	}
 	return code
 }

@@ -65,7 +65,7 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 		return o.unverified(err)
 	}
 	if err != nil {
-		printError(o.stderr, err.Error(), hintFor(err))
+		printError(o.logs(), err.Error(), hintFor(err))
 	}
 	if pass.State != verify.Done {
 		pass.Result = verify.Result{Verdict: compare.Unverified, Reason: "stopped before the suspects were judged; the next pass goes on with them"}
@@ -124,7 +124,7 @@ func giveUp(ctx context.Context, l *ledger.Ledger, held lease.Lease, found verif
 // unverified reports a pass that could not begin. With --json this is a report too, and nothing else is on stdout.
 func (o oneOff) unverified(err error) (int, error) {
 	if o.json {
-		r := newReport(verify.Pass{Kind: o.kind, Result: verify.Result{Verdict: "unverified", Reason: strings.Join(strings.Fields(err.Error()), " ")}}, o.fields, nil, time.Now())
+		r := newReport(verify.Pass{Kind: o.kind, Result: verify.Result{Verdict: "unverified", Reason: strings.Join(strings.Fields(o.config.Mask(err.Error())), " ")}}, o.fields, nil, time.Now())
 		if werr := r.writeJSON(o.stdout); werr != nil {
 			return exitError, errors.Join(err, werr)
 		}
@@ -142,7 +142,7 @@ func (o oneOff) present(ctx context.Context, l *ledger.Ledger, pass verify.Pass)
 	found, err := l.PassDivergences(reading, pass.ID, limit+1)
 	if err != nil {
 		// The verdict is known; only the list is missing.
-		printError(o.stderr, err.Error(), hintFor(err))
+		printError(o.logs(), err.Error(), hintFor(err))
 	}
 	r := newReport(pass, o.fields, found[:min(limit, len(found))], time.Now())
 	r.Truncated = r.Truncated || len(found) > limit

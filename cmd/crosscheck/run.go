@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -40,6 +39,8 @@ type sidecar struct {
 	metrics *metrics.Metrics
 	log     *slog.Logger
 
+	following following
+
 	mu    sync.Mutex
 	known sides // for the page and readiness; opened at the first use
 }
@@ -51,7 +52,7 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	s := &sidecar{config: c, log: slog.New(slog.NewTextHandler(p.stderr, nil))}
+	s := &sidecar{config: c, log: slog.New(slog.NewTextHandler(p.logs(), nil))}
 	if s.ledger, err = ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: s.log}); err != nil {
 		return exitError, fmt.Errorf("opening the ledger: %w", err)
 	}
@@ -227,27 +228,4 @@ func (s *sidecar) lag(ctx context.Context) (*board.Lag, error) {
 		return nil, err
 	}
 	return opened.lag(ctx)
-}
-
-// ready says what can be reached now.
-func (s *sidecar) ready(ctx context.Context) []web.Part {
-	part := func(name string, err error) web.Part {
-		if err != nil {
-			return web.Part{Name: name, Reason: err.Error()}
-		}
-		return web.Part{Name: name, OK: true}
-	}
-	parts := []web.Part{part("ledger", s.ledger.Ready(ctx))}
-	opened, err := s.open(ctx)
-	if err != nil {
-		return append(parts, part("legacy and projection", err))
-	}
-	var legacy, projection error
-	var g errgroup.Group
-	g.Go(func() error { legacy = opened.legacy.Ping(ctx); return nil })
-	g.Go(func() error { projection = opened.projection.Ping(ctx); return nil })
-	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-		return append(parts, part("legacy and projection", err))
-	}
-	return append(parts, part(string(order.Legacy), legacy), part(string(order.Projection), projection))
 }

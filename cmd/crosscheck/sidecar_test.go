@@ -127,7 +127,7 @@ func TestSidecars(t *testing.T) {
 		t.Fatal(err)
 	}
 	second.shows("/healthz", http.StatusOK, "")
-	second.shows("/readyz", http.StatusServiceUnavailable, "")
+	second.shows("/readyz", http.StatusServiceUnavailable, `{"name":"legacy","ok":false,"since":"`)
 	if err := server.Restart(deadline(t)); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -20,14 +21,55 @@ import (
 const leaseTime = time.Minute
 
 // load reads the configuration.
-func (p *program) load() (*config.Config, error) { return config.Load(p.configFile, p.getenv) }
+func (p *program) load() (*config.Config, error) {
+	c, err := config.Load(p.configFile, p.getenv)
+	p.config = c // nil after an error
+	return c, err
+}
+
+// logs is standard error for logs and errors.
+func (p *program) logs() io.Writer {
+	if p.config == nil {
+		return p.stderr
+	}
+	return masked{p.stderr, p.config}
+}
+
+// masked writes logs and errors without the secrets of the configuration, which a library or a server may have quoted.
+type masked struct {
+	io.Writer
+	config *config.Config
+}
+
+// Write gets whole lines.
+func (m masked) Write(text []byte) (int, error) {
+	_, err := io.WriteString(m.Writer, m.config.Mask(string(text)))
+	return len(text), err
+}
+
+// unquoted is an error without the secrets of the configuration.
+type unquoted struct {
+	error
+	text string
+}
+
+func (u unquoted) Error() string { return u.text }
+func (u unquoted) Unwrap() error { return u.error }
+
+// withoutSecrets is for errors that reach a report, the page or the ledger.
+func withoutSecrets(c *config.Config, err error) error {
+	if err == nil || c.Mask(err.Error()) == err.Error() {
+		return err
+	}
+	return unquoted{err, c.Mask(err.Error())}
+}
 
 func (p *program) log() *slog.Logger {
 	level := slog.LevelWarn
 	if p.verbose {
 		level = slog.LevelInfo
 	}
-	return slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(p.logs(), &slog.HandlerOptions{Level: level}))
 }
 
 // sides are the opened representations.
@@ -63,7 +105,7 @@ func openBoth(ctx context.Context, c *config.Config, observe observer) (s sides,
 func openSides(ctx context.Context, c *config.Config, observe observer) (sides, error) {
 	s, err := openBoth(ctx, c, observe)
 	if err != nil {
-		return sides{}, err
+		return sides{}, withoutSecrets(c, err)
 	}
 	if a, b := s.legacy.KeyType(), s.projection.KeyType(); a != b { // before a pass begins, because no pass can fix it
 		s.close()
@@ -72,7 +114,7 @@ func openSides(ctx context.Context, c *config.Config, observe observer) (sides, 
 	if c.Events.Given() {
 		if s.events, err = openEvents(ctx, c.Events, observe); err != nil {
 			s.close()
-			return sides{}, err
+			return sides{}, withoutSecrets(c, err)
 		}
 	}
 	return s, nil

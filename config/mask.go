@@ -1,0 +1,107 @@
+package config
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// leastMasked is the length from which a secret is masked. Shorter ones would mask half of each sentence.
+const leastMasked = 4
+
+// Mask replaces every secret of the configuration in a text that comes from a library or a server: passwords in every
+// form of DSN and from PGPASSWORD, what options= sets, tokens and webhooks. A password that is also the name of user,
+// database or host is not masked, because the name is no secret.
+func (c *Config) Mask(text string) string {
+	if c.mask == nil {
+		return text
+	}
+	return c.mask(text)
+}
+
+// findSecrets collects what Mask replaces, the longest first.
+func (c *Config) findSecrets(getenv func(string) (string, bool)) {
+	var found []string
+	for _, dsn := range []Secret{c.Legacy.DSN, c.Projection.DSN, c.Events.DSN, c.Ledger.DSN} {
+		found = append(found, secretsOf(dsn.Reveal())...)
+	}
+	for _, name := range []string{"PGPASSWORD", "PGSSLPASSWORD"} {
+		if value, ok := getenv(name); ok {
+			found = append(found, value)
+		}
+	}
+	for _, s := range []Secret{c.Alerts.Slack.Token, c.Alerts.Slack.Webhook, c.Stream.SASL.Password} {
+		found = append(found, s.Reveal())
+	}
+	found = slices.DeleteFunc(found, func(s string) bool { return len(s) < leastMasked || s == "crosscheck" })
+	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) })
+	var pairs []string
+	for _, s := range slices.Compact(found) {
+		pairs = append(pairs, s, redacted)
+	}
+	c.mask = strings.NewReplacer(pairs...).Replace
+}
+
+// keyValue is one setting of a DSN in the form of key=value pairs.
+var keyValue = regexp.MustCompile(`([a-zA-Z_]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)`)
+
+// urlPassword is the password of a URL, readable or not.
+var urlPassword = regexp.MustCompile(`^[a-z]+://[^:@/]*:(.*)@`)
+
+// secretsOf returns the secrets of one DSN, as they are written and as they are meant.
+func secretsOf(dsn string) []string {
+	secret, public := []string{dsn}, []string{""}
+	set := func(name, value string) {
+		switch name {
+		case "password", "sslpassword", "passfile":
+			secret = append(secret, value)
+		case "options":
+			secret = append(secret, value)
+			secret = append(secret, optionValues(value)...)
+		case "user", "dbname", "host":
+			public = append(public, value)
+		}
+	}
+	if strings.Contains(dsn, "://") {
+		if m := urlPassword.FindStringSubmatch(dsn); m != nil {
+			secret = append(secret, m[1])
+		}
+		if u, err := url.Parse(dsn); err == nil {
+			password, _ := u.User.Password()
+			secret = append(secret, password)
+			public = append(public, u.User.Username(), u.Hostname(), strings.TrimPrefix(u.Path, "/"))
+			for name, values := range u.Query() {
+				for _, v := range values {
+					set(name, v)
+					set(name, url.QueryEscape(v))
+				}
+			}
+		}
+	} else {
+		for _, m := range keyValue.FindAllStringSubmatch(dsn, -1) {
+			value := m[2]
+			if strings.HasPrefix(value, "'") {
+				value = value[1 : len(value)-1]
+			}
+			set(m[1], value)
+			set(m[1], strings.NewReplacer(`\\`, `\`, `\'`, `'`, `\ `, " ").Replace(value))
+		}
+	}
+	return slices.DeleteFunc(secret, func(s string) bool { return slices.Contains(public, s) })
+}
+
+var (
+	option = regexp.MustCompile(`=((?:[^\s\\]|\\.)+)`)
+	plain  = regexp.MustCompile(`^([0-9]+[a-z]*|on|off|true|false)$`)
+)
+
+// optionValues returns what options= sets, except for plain numbers and switches, which are no secrets.
+func optionValues(options string) (values []string) {
+	for _, m := range option.FindAllStringSubmatch(options, -1) {
+		if !plain.MatchString(m[1]) {
+			values = append(values, m[1], strings.ReplaceAll(m[1], `\`, ""))
+		}
+	}
+	return values
+}

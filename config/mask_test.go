@@ -1,0 +1,57 @@
+package config_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/nordvarg/crosscheck/config"
+)
+
+// TestSecretsAreMaskedInErrors lets a library or a server quote each kind of secret.
+func TestSecretsAreMaskedInErrors(t *testing.T) {
+	for dsn, quotes := range map[string][]string{
+		"postgres://app:hunter2secret@db/orders":                                               {"hunter2secret"},
+		"postgres://app:hunter2%40secret@db/orders":                                            {"hunter2@secret", "hunter2%40secret"},
+		"postgres://app:hunter2/secret@db/orders":                                              {"hunter2/secret"},
+		"postgres://app@db/orders?password=hunter2secret&sslpassword=hunter2key":               {"hunter2secret", "hunter2key"},
+		"postgres://app@db/orders?options=-c%20app.key%3Dhunter2secret%20-c%20work_mem%3D64MB": {"hunter2secret", "-c app.key=hunter2secret -c work_mem=64MB"},
+		"host=db user=app password=hunter2secret dbname=orders":                                {"hunter2secret"},
+		`host=db user=app password='hunter2 \'secret' sslpassword=hunter2key`:                  {"hunter2 'secret", "hunter2key"},
+		"host=db user=app options='-c app.key=hunter2secret -c statement_timeout=5000'":        {"hunter2secret"},
+	} {
+		env := func(name string) (string, bool) {
+			value, ok := map[string]string{"LEDGER": dsn, "PGPASSWORD": "hunter2env"}[name]
+			if !ok {
+				return environment(name)
+			}
+			return value, true
+		}
+		text := strings.Replace(complete, `ledger: {dsn: "${EVENTS_DSN}"}`, `ledger: {dsn: "${LEDGER}"}`, 1) + `alerts: {slack: {token: "xoxb-hunter2token", channel: "#c"}}
+events: {dsn: "${EVENTS_DSN}"}
+stream: {brokers: ["b:1"], topic: t, sasl: {mechanism: plain, user: u, password: hunter2sasl}}`
+		c, err := config.Parse("config.yaml", []byte(text), env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, quote := range append(quotes, dsn, "hunter2env", "xoxb-hunter2token", "hunter2sasl") {
+			said := c.Mask("connecting to db as app: invalid value \"" + quote + "\" for 5000 orders")
+			if strings.Contains(said, "hunter2") || !strings.HasPrefix(said, "connecting to db as app") || !strings.HasSuffix(said, "for 5000 orders") {
+				t.Errorf("%s: quoting %s gives %s", dsn, quote, said)
+			}
+		}
+		if printed := fmt.Sprintf("%v %+v %#v", c, *c, c); strings.Contains(printed, "hunter2") {
+			t.Errorf("a printed configuration shows a secret: %s", printed)
+		}
+	}
+}
+
+func TestNamesAreNotMasked(t *testing.T) {
+	c, err := config.Parse("config.yaml", []byte(strings.ReplaceAll(complete, "${LEGACY_DSN}", "postgres://orders:orders@orders/orders")), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := c.Mask("database orders, user orders"); said != "database orders, user orders" {
+		t.Errorf("got %s", said)
+	}
+}
