@@ -172,3 +172,11 @@ func TestAFailingLedgerSkipsNothingAndDoublesNothing(t *testing.T) {
 		s.wantCounts(9001, 9000, 1)
 	}
 }
+
+// TestABatchThatCannotBeReadIsNamed with its offsets. No order is accused of what was in it.
+func TestABatchThatCannotBeReadIsNamed(t *testing.T) {
+	s := newShop(t, 1)
+	s.trade(1, 20)
+	s.unreadable = 7 // the messages at offsets 0 to 6
+	s.want(20, "(topic orders, partition 0, offsets 0 to 6) schema_drift")
+}

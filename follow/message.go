@@ -62,6 +62,10 @@ func (w *work) gap(ctx context.Context, g Gap, p *PartitionState) error {
 	}
 	w.Log.WarnContext(ctx, "the stream has a hole", slog.Int("partition", g.Partition), slog.String("kind", string(g.Kind)),
 		slog.Int64("expected", g.Expected), slog.Int64("got", g.Got))
+	if g.Kind == GapUnreadable {
+		w.find(w.topicKey(fmt.Sprintf(", partition %d, offsets %d to %d", g.Partition, g.Expected, g.Got-1)), compare.Gap, compare.SchemaDrift, nil, false)
+		return nil
+	}
 	w.find(w.topicKey(fmt.Sprintf(", partition %d", g.Partition)), compare.Gap, compare.RetentionGap, nil, false)
 	return nil
 }

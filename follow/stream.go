@@ -36,6 +36,8 @@ const (
 	GapTruncated GapKind = "truncated"
 	// GapJump: the broker has messages before and after, and none between. Compaction causes this.
 	GapJump GapKind = "jump"
+	// GapUnreadable: the broker has the messages in a batch that is too large or malformed.
+	GapUnreadable GapKind = "unreadable"
 )
 
 // Gap is a finding: messages whose content is not known.

@@ -32,6 +32,7 @@ type shop struct {
 	running    bool             // a transaction that began before everything
 	partitions [][]follow.Message
 	deleted    []int64
+	unreadable int64         // so many messages of each partition are in a batch that cannot be read
 	grown      chan struct{} // closed, and made anew, when the topic grows
 	now        time.Time
 	published  int
@@ -138,6 +139,10 @@ func (s *shop) next(from map[int]int64) (batches []follow.Batch, grown chan stru
 		if first < s.deleted[i] {
 			b.Gap = &follow.Gap{Partition: i, Kind: follow.GapRetention, Expected: first, Got: s.deleted[i]}
 			first = s.deleted[i]
+		}
+		if first < s.unreadable {
+			b.Gap = &follow.Gap{Partition: i, Kind: follow.GapUnreadable, Expected: first, Got: s.unreadable}
+			first = s.unreadable
 		}
 		if b.Messages = m[first:]; b.Gap != nil || len(b.Messages) > 0 {
 			batches = append(batches, b)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -146,46 +145,45 @@ func (k *Kafka) tails(ctx context.Context) (map[string]bool, error) {
 	return there, nil
 }
 
-// tail notes the values of a partition's last messages. It sends its own requests, because a kafka.Reader with a short
-// deadline takes seconds for this on a busy machine.
+// tail notes the values of a partition's last messages. It reads from the leader's connection, because a kafka.Reader with
+// a short deadline takes seconds for this on a busy machine.
 func (k *Kafka) tail(ctx context.Context, p kafka.PartitionOffsets, into map[string]bool) error {
-	for next := max(p.FirstOffset, p.LastOffset-lookBack); next < p.LastOffset; {
-		answer, err := k.client.Fetch(ctx, &kafka.FetchRequest{
-			Topic: k.writer.Topic, Partition: p.Partition, Offset: next, MinBytes: 1, MaxBytes: 10 << 20, MaxWait: kafkaLinger,
-		})
-		if err == nil {
-			err = errors.Join(answer.Error, ctx.Err())
+	next := max(p.FirstOffset, p.LastOffset-lookBack)
+	if next >= p.LastOffset {
+		return nil
+	}
+	conn, err := kafka.DialLeader(ctx, "tcp", k.brokers[0], k.writer.Topic, p.Partition)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	if _, err := conn.Seek(next, kafka.SeekAbsolute); err != nil {
+		return err
+	}
+	for next < p.LastOffset {
+		if next, err = noteValues(conn, next, into); err != nil {
+			return errors.Join(err, ctx.Err())
 		}
-		if err != nil {
-			return err
-		}
-		last, err := noteValues(answer.Records, into)
-		if err != nil {
-			return err
-		}
-		next = max(next, last+1)
 	}
 	return nil
 }
 
-// noteValues returns the last record's offset; -1 if there is none.
-func noteValues(records kafka.RecordReader, into map[string]bool) (int64, error) {
-	last := int64(-1)
-	for {
-		m, err := records.ReadRecord()
-		if errors.Is(err, io.EOF) {
-			return last, nil
-		}
-		if err != nil {
-			return last, err
-		}
-		value, err := kafka.ReadAll(m.Value)
-		if err != nil {
-			return last, err
-		}
-		into[string(value)] = true
-		last = m.Offset
+// noteValues reads a batch, and returns the offset after it.
+func noteValues(conn *kafka.Conn, next int64, into map[string]bool) (int64, error) {
+	if err := conn.SetReadDeadline(time.Now().Add(kafkaTimeout)); err != nil {
+		return next, err
 	}
+	batch := conn.ReadBatchWith(kafka.ReadBatchConfig{MinBytes: 1, MaxBytes: 10 << 20, MaxWait: kafkaLinger})
+	for {
+		m, err := batch.ReadMessage()
+		if err != nil {
+			break
+		}
+		into[string(m.Value)] = true
+		next = m.Offset + 1
+	}
+	return next, batch.Close()
 }
 
 // Truncate deletes everything that was published before.

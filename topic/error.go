@@ -80,6 +80,12 @@ func unreachable(err error) bool {
 		isAny(io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, context.DeadlineExceeded)(err)
 }
 
+// unanswered is true if there was a connection, or an attempt, and no answer in time.
+func unanswered(err error) bool {
+	network, ok := errors.AsType[net.Error](err)
+	return errors.Is(err, context.DeadlineExceeded) || ok && network.Timeout()
+}
+
 // leaderless is true while no broker leads a partition, but brokers answer.
 func leaderless(err error) bool {
 	return isAny(protocol.ErrNoLeader, kafka.LeaderNotAvailable, kafka.BrokerNotAvailable, kafka.NotLeaderForPartition,

@@ -22,8 +22,13 @@ const (
 	fetchWait = 500 * time.Millisecond
 	// fetchTimeout is for one fetch, including its wait.
 	fetchTimeout = 30 * time.Second
-	// fetchBytes is the approximate size of one fetch. A larger message is still delivered.
-	fetchBytes = 1 << 20
+	// fetchBytes is the approximate size of one fetch. A larger message is still delivered. With many partitions it is
+	// less, so that the fetches of all together are not larger than allFetches.
+	fetchBytes, leastFetch, allFetches = 1 << 20, 64 << 10, 64 << 20
+	// maxDecoding is how many answers are decoded at once. Each has one batch without its compression in memory.
+	maxDecoding = 2
+	// heavyBytes of messages are counted as being decoded until they are delivered.
+	heavyBytes = 8 << 20
 	// arenaBytes is the size of the blocks for copied keys and values.
 	arenaBytes = 256 << 10
 )
@@ -37,64 +42,107 @@ type fetched struct {
 	beyond   bool  // there were records after the range
 	logStart int64 // the oldest offset that the broker has; -1 if it does not say
 	end      int64 // the last stable offset
+	kept     int   // bytes of messages
+	// unreadable is a batch at the requested offset that will never be readable, and whose offsets end before skipTo.
+	unreadable error
+	skipTo     int64
+}
+
+// fetchSize is how much to ask for with that many partitions.
+func fetchSize(partitions int) int32 {
+	return int32(min(fetchBytes, max(leastFetch, allFetches/max(partitions, 1))))
 }
 
 // fetch reads committed records of a partition, from an offset up to another one, which is exclusive.
 //
 // kafka-go's own readers hide what is needed to judge a gap: they jump over an offset that is out of range, deliver
 // aborted messages and the broker's own records, and check no checksum. So fetch makes the requests itself.
-func (t *Topic) fetch(ctx context.Context, transport *kafka.Transport, partition int, from, to int64) (fetched, error) {
+func (t *Topic) fetch(ctx context.Context, transport *kafka.Transport, partition int, from, to int64, size int32) (fetched, error) {
+	p, err := t.stored(ctx, transport, partition, from, size)
+	if err != nil {
+		return fetched{}, err
+	}
+	select {
+	case t.decoding <- struct{}{}:
+	case <-ctx.Done():
+		return fetched{}, ctx.Err()
+	}
+	f := fetched{next: from, first: -1, logStart: p.LogStartOffset, end: p.LastStableOffset}
+	err = f.decode(p, to, 4*int(size))
+	if err != nil || !f.heavy() {
+		<-t.decoding
+	}
+	return f, err
+}
+
+// heavy messages keep their place among those that are decoded. The caller gives it back.
+func (f *fetched) heavy() bool { return f.kept > heavyBytes }
+
+// stored fetches without decoding.
+func (t *Topic) stored(ctx context.Context, transport *kafka.Transport, partition int, from int64, size int32) (*answerPartition, error) {
 	defer t.observe("fetch")()
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	whole, timeout := ctx, t.config.within(fetchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	answer, err := transport.RoundTrip(ctx, t.address(), &fetch.Request{
+	found, err := transport.RoundTrip(ctx, t.address(), &fetch.Request{
 		ReplicaID:      -1,
 		MaxWaitTime:    int32(fetchWait.Milliseconds()),
 		MinBytes:       1,
-		MaxBytes:       fetchBytes,
+		MaxBytes:       size,
 		IsolationLevel: int8(kafka.ReadCommitted),
 		SessionEpoch:   -1, // no session
 		Topics: []fetch.RequestTopic{{
 			Topic: t.config.Topic,
 			Partitions: []fetch.RequestPartition{{
-				Partition: int32(partition), CurrentLeaderEpoch: -1, FetchOffset: from, LogStartOffset: -1, PartitionMaxBytes: fetchBytes,
+				Partition: int32(partition), CurrentLeaderEpoch: -1, FetchOffset: from, LogStartOffset: -1, PartitionMaxBytes: size,
 			}},
 		}},
 	})
 	if err != nil {
-		return fetched{}, err
+		if unanswered(err) && whole.Err() == nil {
+			err = fmt.Errorf("no answer from %s to a fetch from offset %d within %s: %w", t.at(), from, timeout, err)
+		}
+		return nil, err
 	}
-	response, ok := answer.(*fetch.Response)
+	response, ok := found.(*answer)
 	switch {
 	case !ok:
-		return fetched{}, fmt.Errorf("unexpected answer %T", answer)
+		return nil, fmt.Errorf("unexpected answer %T", found)
 	case response.ErrorCode != 0:
-		return fetched{}, kafka.Error(response.ErrorCode)
+		return nil, kafka.Error(response.ErrorCode)
 	case len(response.Topics) != 1 || len(response.Topics[0].Partitions) != 1:
-		return fetched{}, protocol.ErrNoPartition
+		return nil, protocol.ErrNoPartition
 	}
 	p := &response.Topics[0].Partitions[0]
 	if p.ErrorCode != 0 {
-		return fetched{}, kafka.Error(p.ErrorCode)
+		return nil, kafka.Error(p.ErrorCode)
 	}
-	f := fetched{next: from, first: -1, logStart: p.LogStartOffset, end: p.LastStableOffset}
-	return f, f.decode(p, to)
+	return p, nil
 }
 
-// decode copies the records between f.next and to.
-func (f *fetched) decode(p *fetch.ResponsePartition, to int64) error {
-	stream, ok := p.RecordSet.Records.(*protocol.RecordStream)
-	if !ok {
-		return nil // an answer without records has none of these
-	}
-	f.batches = len(stream.Records)
+// decode copies the records between f.next and to. It stops after about keep bytes of messages.
+func (f *fetched) decode(p *answerPartition, to int64, keep int) error {
 	d := decoder{fetched: f, partition: int(p.Partition), from: f.next, to: to, transactions: abortedIn(p)}
-	for _, batch := range stream.Records {
-		if more, err := d.batch(batch); err != nil || !more {
-			return err
+	return p.Records.each(func(b batchBytes) (more bool, err error) {
+		f.batches++
+		if f.kept >= keep {
+			return false, nil
 		}
-	}
-	return nil
+		records, err := b.decode()
+		if bad, ok := errors.AsType[*unreadableError](err); ok {
+			if f.first < 0 && b.after() > f.next { // what is before it is delivered first
+				f.unreadable, f.skipTo = bad, min(b.after(), to)
+			}
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("decoding the batch at offset %d: %w", b.first(), err)
+		}
+		if records == nil {
+			return true, nil
+		}
+		return d.batch(records)
+	})
 }
 
 type decoder struct {
@@ -137,6 +185,7 @@ func (d *decoder) batch(batch protocol.RecordReader) (more bool, err error) {
 			return false, nil
 		}
 		d.next = r.Offset + 1
+		d.kept += len(key) + len(value)
 		if !isControl && !aborted {
 			d.messages = append(d.messages, follow.Message{Partition: d.partition, Offset: r.Offset, Key: key, Value: value, Time: r.Time.UTC()})
 		}
@@ -169,7 +218,7 @@ type transactions struct {
 	open  map[int64]bool              // producers with an open transaction that will be aborted
 }
 
-func abortedIn(p *fetch.ResponsePartition) transactions {
+func abortedIn(p *answerPartition) transactions {
 	ahead := slices.SortedFunc(slices.Values(p.AbortedTransactions), func(a, b fetch.ResponseTransaction) int {
 		return int(min(max(a.FirstOffset-b.FirstOffset, -1), 1))
 	})

@@ -33,9 +33,11 @@ func (t *Topic) Read(ctx context.Context, r follow.Range, deliver func(context.C
 	transport := t.transport()
 	defer transport.CloseIdleConnections()
 	group, ctx := errgroup.WithContext(ctx)
-	run := func(partition int, from, to int64) {
+	run := func(partition int, from, to int64, size int32) {
 		group.Go(func() error {
-			reader := partitionReader{Topic: t, transport: transport, partition: partition, expected: from, next: from, to: to, deliver: deliver}
+			reader := partitionReader{
+				Topic: t, transport: transport, partition: partition, expected: from, next: from, to: to, size: size, deliver: deliver,
+			}
 			if err := reader.run(ctx); err != nil {
 				return fmt.Errorf("reading partition %d of topic %s: %w", partition, t.config.Topic, err)
 			}
@@ -44,7 +46,7 @@ func (t *Topic) Read(ctx context.Context, r follow.Range, deliver func(context.C
 	}
 	if r.To != nil {
 		for partition, to := range r.To {
-			run(partition, r.From[partition], to)
+			run(partition, r.From[partition], to, fetchSize(len(r.To)))
 		}
 		return group.Wait()
 	}
@@ -53,7 +55,7 @@ func (t *Topic) Read(ctx context.Context, r follow.Range, deliver func(context.C
 }
 
 // follow starts a reader for every partition, and for each that is added.
-func (t *Topic) follow(ctx context.Context, from map[int]int64, run func(int, int64, int64), deliver func(context.Context, follow.Batch) error) error {
+func (t *Topic) follow(ctx context.Context, from map[int]int64, run func(int, int64, int64, int32), deliver func(context.Context, follow.Batch) error) error {
 	running := map[int]bool{} // partitions
 	watch := time.NewTicker(t.config.WatchEvery)
 	defer watch.Stop()
@@ -77,7 +79,7 @@ func (t *Topic) follow(ctx context.Context, from map[int]int64, run func(int, in
 		for _, p := range partitions {
 			if !running[p.Partition] {
 				running[p.Partition] = true
-				run(p.Partition, from[p.Partition], endless)
+				run(p.Partition, from[p.Partition], endless, fetchSize(len(partitions)))
 			}
 		}
 		if first {
@@ -116,6 +118,8 @@ type partitionReader struct {
 	expected  int64 // the next offset; all before it is delivered
 	next      int64 // the offset to ask for; after expected while a hole is skipped
 	to        int64
+	size      int32 // of one fetch
+	heavy     bool  // the messages that were fetched have a place among those that are decoded
 	deliver   func(context.Context, follow.Batch) error
 
 	refused int // number of consecutive answers with an offset out of range that is within the bounds, or beyond the end
@@ -127,7 +131,9 @@ func (r *partitionReader) run(ctx context.Context) error {
 	for r.expected < r.to {
 		batch, err := r.step(ctx)
 		if err == nil && (batch.Gap != nil || batch.Next > r.expected) {
-			if err := r.deliver(ctx, batch); err != nil {
+			err := r.deliver(ctx, batch)
+			r.delivered()
+			if err != nil {
 				return err
 			}
 			r.expected, r.next = batch.Next, batch.Next
@@ -155,16 +161,29 @@ func (r *partitionReader) run(ctx context.Context) error {
 	return nil
 }
 
+// delivered makes place for others to decode.
+func (r *partitionReader) delivered() {
+	if r.heavy {
+		<-r.decoding
+		r.heavy = false
+	}
+}
+
 // step makes one fetch. Most of its errors are worth another attempt.
 func (r *partitionReader) step(ctx context.Context) (follow.Batch, error) {
-	f, err := r.fetch(ctx, r.transport, r.partition, r.next, r.to)
+	f, err := r.fetch(ctx, r.transport, r.partition, r.next, r.to, r.size)
 	if errors.Is(err, kafka.OffsetOutOfRange) {
 		return r.outOfRange(ctx, err)
 	}
 	if err != nil {
 		return follow.Batch{}, err
 	}
-	r.refused = 0
+	r.refused, r.heavy = 0, f.heavy()
+	if f.unreadable != nil {
+		r.config.Log.WarnContext(ctx, "a batch of messages cannot be read and is passed over", slog.Int("partition", r.partition),
+			slog.Int64("offset", r.next), slog.Int64("goes_on_at", f.skipTo), slog.Any("error", f.unreadable))
+		return follow.Batch{Partition: r.partition, Gap: r.gap(follow.GapUnreadable, f.skipTo), Next: f.skipTo, End: f.end}, nil
+	}
 	if f.first < 0 {
 		return r.nothing(f)
 	}

@@ -51,6 +51,7 @@ const (
 type Topic struct {
 	config    Config
 	transport func() *kafka.Transport
+	decoding  chan struct{} // one place for each answer that is decoded
 }
 
 var _ follow.Stream = (*Topic)(nil)
@@ -74,7 +75,7 @@ func open(c Config) (*Topic, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing to connect to the stream: %w", err)
 	}
-	return &Topic{config: c, transport: transport}, nil
+	return &Topic{config: c, transport: transport, decoding: make(chan struct{}, maxDecoding)}, nil
 }
 
 // Ping checks whether the topic can be reached now.
@@ -116,7 +117,8 @@ func (t *Topic) check(ctx context.Context) error {
 // ask makes small requests. It tries again while a partition has no leader, for example just after a broker has
 // started.
 func (t *Topic) ask(ctx context.Context, kind string, do func(context.Context, *kafka.Client) error) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	timeout := t.config.within(askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var outage outage
 	defer outage.end()
@@ -125,6 +127,9 @@ func (t *Topic) ask(ctx context.Context, kind string, do func(context.Context, *
 		if err == nil {
 			return nil
 		}
+		if unanswered(err) {
+			err = fmt.Errorf("no answer to the request for its %s within %s: %w", kind, timeout, err)
+		}
 		outage.begin(electionTimeout)
 		if !leaderless(err) || !outage.pause(ctx) {
 			return fmt.Errorf("asking %s for topic %s: %w", t.at(), t.config.Topic, classify(err))
@@ -132,8 +137,17 @@ func (t *Topic) ask(ctx context.Context, kind string, do func(context.Context, *
 	}
 }
 
-// askTimeout is for one request and its repetitions.
-const askTimeout = time.Minute
+const (
+	// askTimeout is for one request and its repetitions.
+	askTimeout = 20 * time.Second
+	// leastTimeout is the least time for an answer, however short the patience is.
+	leastTimeout = 2 * time.Second
+)
+
+// within returns the time for an answer: a broker that accepts connections and does not answer is out of reach too.
+func (c Config) within(most time.Duration) time.Duration {
+	return min(most, max(c.Patience, leastTimeout))
+}
 
 // electionTimeout is how long a partition may be without a leader before a request about it fails.
 const electionTimeout = 5 * time.Second

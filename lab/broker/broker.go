@@ -122,6 +122,18 @@ func (b *Broker) FailFetches(topic string, code int16, n int) {
 	b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: topic, Err: failure, Count: n})
 }
 
+// IgnoreFetches answers no fetch any more.
+func (b *Broker) IgnoreFetches() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cluster != nil {
+		b.cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+			b.cluster.KeepControl()
+			return nil, nil, true
+		})
+	}
+}
+
 // Compact compacts the topics whose cleanup.policy says so, at once.
 func (b *Broker) Compact() {
 	b.mu.Lock()
