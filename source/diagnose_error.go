@@ -48,7 +48,7 @@ var hints = map[string]string{
 	"55000": "fill it with REFRESH MATERIALIZED VIEW",
 	"57014": "a query ran into a timeout, or was cancelled on the server; see whether the server is overloaded",
 	"55P03": "another session holds a lock on the table; see pg_stat_activity and pg_locks",
-	"53300": "free connections on the server, or raise max_connections; crosscheck needs 4 per side",
+	"53300": "free connections on the server, or raise max_connections; crosscheck needs 5 per side",
 	"57P01": "the server was stopped or the session ended by an administrator; try again",
 	"57P02": "the server crashed; see its log",
 	"57P03": "the server is starting, stopping or recovering; try again in a moment",

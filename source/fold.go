@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -126,14 +125,9 @@ var _ verify.Snapshot = folded{}
 
 // Begin fixes a snapshot of the event store.
 func (f *Fold) Begin(ctx context.Context) (verify.Snapshot, error) {
-	opened, err := f.Side.Begin(ctx)
+	n, err := f.begin(ctx, f.reader(true).query("true")+" LIMIT 0")
 	if err != nil {
 		return nil, err
-	}
-	n, ok := opened.(*snapshot)
-	if !ok {
-		opened.Close()
-		return nil, fmt.Errorf("opening a snapshot of events: %w", errors.ErrUnsupported)
 	}
 	return folded{snapshot: n, fold: f}, nil
 }

@@ -102,12 +102,8 @@ func (n folded) others(ctx context.Context, want int) (out []*session.Tx, err er
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	var id string
-	if err := n.tx.QueryRow(ctx, "SELECT pg_catalog.pg_export_snapshot()").Scan(&id); err != nil {
-		return nil, fmt.Errorf("sharing the snapshot: %w", err)
-	}
 	for range want {
-		tx, err := n.side.pool.Begin(ctx, digestTimeout, id)
+		tx, err := n.side.pool.Share(ctx, digestTimeout, n.tx)
 		if err != nil {
 			return out, nil //nolint:nilerr // without it
 		}

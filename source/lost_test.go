@@ -27,7 +27,10 @@ type breaking struct {
 func (b breaking) Begin(ctx context.Context) (verify.Snapshot, error) {
 	b.before("begin")
 	n, err := b.Side.Begin(ctx)
-	return breakingSnapshot{n, b.before}, err
+	if err != nil {
+		return nil, err
+	}
+	return breakingSnapshot{n, b.before}, nil
 }
 
 type breakingSnapshot struct {

@@ -31,15 +31,11 @@ var _ verify.Records = (*Records)(nil)
 // records that do not change between two looks belong together.
 func (r *Records) Records(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
 	defer r.Legacy.observe("records")()
-	opened, err := r.Legacy.Begin(ctx)
+	n, err := r.Legacy.begin(ctx, "SELECT "+changeColumns+" FROM "+r.Config.AuditLog+" AS t LIMIT 0", "SELECT "+tradeColumns+" FROM "+r.Config.Trades+" AS t LIMIT 0")
 	if err != nil {
-		return nil, err
+		return nil, hidden(err)
 	}
-	defer opened.Close()
-	n, ok := opened.(*snapshot)
-	if !ok {
-		return nil, fmt.Errorf("reading records of %s: not a table in PostgreSQL", r.Legacy.Representation())
-	}
+	defer n.Close()
 	return n.histories(ctx, r.Config, keys)
 }
 
@@ -94,9 +90,14 @@ func hidden(err error) error {
 	return err
 }
 
+const (
+	changeColumns = `entity_id::text, CASE WHEN isfinite("timestamp") THEN "timestamp" END, field_changed, old_value::text, new_value::text`
+	tradeColumns  = "order_id::text, CASE WHEN isfinite(executed_at) THEN executed_at END, quantity::text, price::text"
+)
+
 // Lines of one time come in an order that depends on nothing but themselves, so that every check reads the same.
 func (n *snapshot) changes(ctx context.Context, table string, keys []order.Key, to records) error {
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT entity_id::text, CASE WHEN isfinite("timestamp") THEN "timestamp" END, field_changed, old_value::text, new_value::text FROM %s AS t
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT `+changeColumns+` FROM %s AS t
 		WHERE entity_id = ANY($1::text[]::%s[]) ORDER BY "timestamp", field_changed, old_value::text, new_value::text`, table, keyCast(n.side.shape.keyType)), texts(keys))
 	if err != nil {
 		return err
@@ -118,7 +119,7 @@ func (n *snapshot) changes(ctx context.Context, table string, keys []order.Key, 
 }
 
 func (n *snapshot) trades(ctx context.Context, table string, keys []order.Key, to records) error {
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT order_id::text, CASE WHEN isfinite(executed_at) THEN executed_at END, quantity::text, price::text FROM %s AS t
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT `+tradeColumns+` FROM %s AS t
 		WHERE order_id = ANY($1::text[]::%s[]) ORDER BY executed_at, quantity, price`, table, keyCast(n.side.shape.keyType)), texts(keys))
 	if err != nil {
 		return err

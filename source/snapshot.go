@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,11 +30,20 @@ var _ verify.Snapshot = (*snapshot)(nil)
 
 // Begin opens a transaction and takes its snapshot at once, not at the first read.
 func (s *Side) Begin(ctx context.Context) (verify.Snapshot, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	n, err := s.begin(ctx, "SELECT "+s.columns(cmp.Or(s.lookup, s.config.Key))+" FROM "+s.from()+" LIMIT 0")
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// begin opens a snapshot in which what the statements read is locked. The statements return no rows.
+func (s *Side) begin(ctx context.Context, reads ...string) (*snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, beginTimeout)
 	defer cancel()
 	// A side waits for the other side's digest. Each read has its own shorter deadline, which also cancels it on the
 	// server.
-	tx, err := s.pool.Begin(ctx, digestTimeout, "")
+	tx, err := s.pool.Begin(ctx, digestTimeout, reads...)
 	if err != nil {
 		return nil, fmt.Errorf("opening a snapshot of %s: %w", s.config.Representation, err)
 	}
@@ -132,7 +142,7 @@ func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, err
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	keyType := n.side.shape.keyType
-	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s = ANY($1::text[]::%s[])", n.columns(n.side.lookup), n.side.from(),
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s = ANY($1::text[]::%s[])", n.side.columns(n.side.lookup), n.side.from(),
 		"("+n.side.lookup+")", keyCast(keyType))
 	out := make([]order.Row, 0, len(keys))
 	err := n.each(ctx, func(r order.Row) error { out = append(out, r); return nil }, query, texts(keys))
@@ -143,8 +153,8 @@ func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, err
 }
 
 // columns are the key, the time of the last write, and the fields, all as text.
-func (n *snapshot) columns(key string) string {
-	c := n.side.config
+func (s *Side) columns(key string) string {
+	c := s.config
 	changed := "NULL"
 	if c.ChangedAt != "" {
 		changed = "(" + c.ChangedAt + ")::timestamptz"

@@ -58,6 +58,7 @@ type Field struct {
 // Deadlines of single calls. A digest reads the whole table; all other calls are keyed or small.
 const (
 	connectTimeout = 10 * time.Second
+	beginTimeout   = 30 * time.Second // with waiting for others who change the table
 	readTimeout    = time.Minute
 	digestTimeout  = 2 * time.Hour
 )

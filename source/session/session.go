@@ -19,8 +19,8 @@ import (
 
 const (
 	connectTimeout = 10 * time.Second
-	// maxConnections is for two snapshots, one further look, and the readiness probe.
-	maxConnections = 4
+	// maxConnections is for two snapshots, one further look, the locks of a new snapshot, and the readiness probe.
+	maxConnections = 5
 )
 
 // Pool lends read-only transactions on one server.
@@ -124,10 +124,10 @@ func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	return row{r, err}
 }
 
-// Begin opens a transaction with one snapshot, which is taken at once. The transaction may run long: its statements
+// share opens a transaction with one snapshot, which is taken at once. The transaction may run long: its statements
 // have up to timeout, and it is watched between them and while they run. If a snapshot is named, the transaction uses
 // that one.
-func (p *Pool) Begin(ctx context.Context, timeout time.Duration, exported string) (*Tx, error) {
+func (p *Pool) share(ctx context.Context, timeout time.Duration, exported string) (*Tx, error) {
 	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "
 	if exported != "" {
 		begin += "SET TRANSACTION SNAPSHOT '" + strings.ReplaceAll(exported, "'", "''") + "'; "
@@ -153,7 +153,7 @@ func (p *Pool) readCommitted() string {
 // settings limit what a transaction may cost, fix how values are printed, and make hidden rows an error.
 const settings = "SET LOCAL row_security = off; " +
 	"SET LOCAL statement_timeout = '60s'; " +
-	"SET LOCAL lock_timeout = '5s'; " +
+	lockTimeout + "; " +
 	"SET LOCAL tcp_keepalives_idle = 30; SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 3; " +
 	"SET LOCAL tcp_user_timeout = '60s'; " +
 	"SET LOCAL TimeZone = 'UTC'; " +
@@ -164,28 +164,39 @@ const settings = "SET LOCAL row_security = off; " +
 	"SET LOCAL search_path = ''; " +
 	"SET LOCAL jit = off; " // on only for large digests
 
+// lockTimeout is how long a read waits for others who change a table. Meanwhile nobody waits for the read.
+const lockTimeout = "SET LOCAL lock_timeout = '5s'"
+
 // clientCheck exists since PostgreSQL 14, but not on all systems.
 const clientCheck = "SET LOCAL client_connection_check_interval = "
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
+// begin begins on another connection if the first one has died while nobody used it.
 func (p *Pool) begin(ctx context.Context, begin string) (*Tx, error) {
-	conn, err := p.pool.Acquire(ctx)
-	if err != nil {
-		return nil, err
-	}
-	// A kept connection may have fallen silent: only an answer tells that it has not.
-	bounded, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	process, err := start(bounded, conn, begin)
-	if err != nil {
+	for try := 1; ; try++ {
+		conn, err := p.pool.Acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		// A kept connection may have fallen silent: only an answer tells that it has not.
+		bounded, cancel := context.WithTimeout(ctx, connectTimeout)
+		process, err := start(bounded, conn, begin)
+		silent := bounded.Err() != nil
+		cancel()
+		if err == nil {
+			return &Tx{conn: conn, process: process}, nil
+		}
+		dead := conn.Conn().IsClosed()
 		conn.Release() // closes it, if the transaction has begun
-		if bounded.Err() != nil && ctx.Err() == nil {
+		if dead && !silent && try < maxConnections {
+			continue
+		}
+		if silent && ctx.Err() == nil {
 			err = ErrLost
 		}
 		return nil, fmt.Errorf("beginning a read-only transaction: %w", err)
 	}
-	return &Tx{conn: conn, process: process}, nil
 }
 
 // serverStarted distinguishes servers, and a server from itself before a restart.

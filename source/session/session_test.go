@@ -49,7 +49,7 @@ var ways = map[string]func(ctx context.Context, p *session.Pool, sql string) err
 		return p.Read(ctx, func(tx *session.Tx) error { return tx.QueryRow(ctx, sql).Scan(new(string)) })
 	},
 	"Begin": func(ctx context.Context, p *session.Pool, sql string) error {
-		tx, err := p.Begin(ctx, time.Minute, "")
+		tx, err := p.Begin(ctx, time.Minute)
 		if err != nil {
 			return err
 		}

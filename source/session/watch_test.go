@@ -152,7 +152,7 @@ func eventually(t *testing.T, dsn, sql, want string) {
 // sleeping runs a statement of ten minutes in a transaction that lasts, and returns its error when it has one.
 func sleeping(t *testing.T, p *session.Pool, direct string) <-chan error {
 	t.Helper()
-	tx, err := p.Begin(t.Context(), time.Hour, "")
+	tx, err := p.Begin(t.Context(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestAKeptConnectionThatFallsSilentIsGivenUp(t *testing.T) {
 func TestATransactionThatFallsSilentIsEndedByTheServer(t *testing.T) {
 	direct := pgtest.Database(t)
 	proxy, dsn := newProxy(t, direct)
-	tx, err := through(t, dsn).Begin(t.Context(), time.Hour, "")
+	tx, err := through(t, dsn).Begin(t.Context(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestATransactionThatFallsSilentIsEndedByTheServer(t *testing.T) {
 // TestATransactionIsKeptWhileWeAreThere, idle or at work, however long that takes.
 func TestATransactionIsKeptWhileWeAreThere(t *testing.T) {
 	p := through(t, pgtest.Database(t))
-	tx, err := p.Begin(t.Context(), time.Hour, "")
+	tx, err := p.Begin(t.Context(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
