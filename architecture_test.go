@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 
 	"sampler": {"verify", "lease"},
 	"explain": {"verify", "follow", "compare", "order", "human"},
-	"verify":  {"compare", "order", "lease"},
+	"verify":  {"compare", "order", "lease", "human"},
 	"follow":  {"compare", "order", "lease"},
 	"board":   {"verify", "compare", "gate", "incident", "metrics", "order"},
 

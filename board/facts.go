@@ -62,7 +62,7 @@ func (b Board) passFacts() []incident.Pass {
 		}
 		p := incident.Pass{
 			Kind: string(k.Kind), ID: int64(k.Finished.ID), Unverified: k.Finished.Result.Verdict == compare.Unverified,
-			Coverage: k.Finished.Scan.Coverage, Overdue: k.Overdue, Due: k.NextDue,
+			Coverage: k.Finished.Scan.Coverage, Overdue: k.Overdue, Due: k.NextDue, Widespread: verify.Told(k.Finished.Scan.Widespread()),
 		}
 		if b.Settings.Values { // the reason may quote a server's error, and a value in it
 			p.Reason = k.Finished.Result.Reason

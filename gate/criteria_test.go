@@ -109,6 +109,13 @@ func TestFullVerification(t *testing.T) {
 			e.Full.Diverged = 1
 			e.Open = []OpenDivergences{{Kind: "differs", Count: 1}}
 		}, Fails, "1 diverged order "),
+		given("a full pass that left most orders out, because most differ", func(e *Evidence) {
+			e.Full.Verdict, e.Full.Diverged, e.Full.Coverage, e.Full.Reason = "diverged", 3, 0.002, "field side differs in 99.8 % of orders: mapping?"
+			e.Open = []OpenDivergences{{Kind: "differs", Count: 3}}
+		}, Fails, "It compared only 0.2 % (field side differs in 99.8 % of orders: mapping?)."),
+		given("the same, all resolved since", func(e *Evidence) {
+			e.Full.Verdict, e.Full.Diverged, e.Full.Coverage, e.Full.Reason = "diverged", 3, 0.002, "field side differs in 99.8 % of orders: mapping?"
+		}, Inconclusive, "all resolved since", "mapping?"),
 		given("a lagging full pass", func(e *Evidence) { e.Full.Verdict, e.Full.Unverified = "lagging", 3 }, Inconclusive, "lagging", "3 orders were left unjudged"),
 		given("an unverified full pass", func(e *Evidence) {
 			e.Full.Verdict, e.Full.Coverage, e.Full.Reason = "unverified", 0.5, "legacy went away."

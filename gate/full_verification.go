@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/nordvarg/crosscheck/human"
@@ -44,18 +45,18 @@ func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
 	if p.Verdict == "diverged" || p.Diverged > 0 {
 		if open := openTotal(e); open > 0 {
 			return fail("diverged", wantMatch, "repair the cause and the orders, then run crosscheck verify",
-				"%s. It found %s among %s compared; %s.", passWhen(p, now),
+				"%s. It found %s among %s compared; %s.%s", passWhen(p, now),
 				human.Quantity(p.Diverged, "diverged order", "diverged orders"), human.Number(p.Compared),
-				human.Quantity(open, "divergence is still open", "divergences are still open"))
+				human.Quantity(open, "divergence is still open", "divergences are still open"), leftOut(p))
 		}
 		if e.Accepted > 0 { // a pass judges orders as they are, accepted or not
 			return inconclusive("diverged", wantMatch, "wait for the repair, or waive this criterion while the divergences are accepted; if they were resolved, "+again,
-				"%s. It found %s; each has been resolved or accepted since; %s.", passWhen(p, now),
-				human.Quantity(p.Diverged, "diverged order", "diverged orders"), human.Quantity(e.Accepted, "divergence is accepted", "divergences are accepted"))
+				"%s. It found %s; each has been resolved or accepted since; %s.%s", passWhen(p, now),
+				human.Quantity(p.Diverged, "diverged order", "diverged orders"), human.Quantity(e.Accepted, "divergence is accepted", "divergences are accepted"), leftOut(p))
 		}
 		return inconclusive("diverged", wantMatch, again,
-			"%s. It found %s, all resolved since. Only another full verification can show that none is left; run crosscheck verify again.",
-			passWhen(p, now), human.Quantity(p.Diverged, "diverged order", "diverged orders"))
+			"%s. It found %s, all resolved since. Only another full verification can show that none is left; run crosscheck verify again.%s",
+			passWhen(p, now), human.Quantity(p.Diverged, "diverged order", "diverged orders"), leftOut(p))
 	}
 	if r, old := stale(p, e, p.Verdict, wantMatch, c.MaxAge, now); old {
 		return r
@@ -83,4 +84,12 @@ func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
 	r = pass(wantMatch, wantMatch, "%s. It compared %s (%s in legacy, %s in the projection) and found all of them equal.",
 		passWhen(p, now), human.Quantity(p.Compared, "order", "orders"), human.Quantity(p.LegacyRows, "row", "rows"), human.Number(p.ProjectionRows))
 	return e.Fields.named(r)
+}
+
+// leftOut says that a pass with divergences did not compare everything; empty if it did.
+func leftOut(p Pass) string {
+	if p.Coverage >= 1 {
+		return ""
+	}
+	return fmt.Sprintf(" It compared only %s%s.", human.Percent(p.Coverage), because(p.Reason))
 }

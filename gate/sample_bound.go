@@ -125,6 +125,9 @@ func (c SampleBoundCriterion) usable(e Evidence, limit any, now time.Time) (Resu
 		if why := contradiction(*p, now); why != "" {
 			return broken(limit, clockHint, "%s cannot be used as evidence: %s.", passName(*p), why), false
 		}
+		if p.Diverged > 0 && p.Coverage < 1 { // what it left out may be as bad
+			return inconclusive(nil, limit, again, "%s. It found %s.%s", passWhen(*p, now), human.Quantity(p.Diverged, "diverged order", "diverged orders"), leftOut(*p)), false
+		}
 	}
 	return Result{}, true
 }

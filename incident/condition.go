@@ -2,6 +2,8 @@ package incident
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
@@ -27,7 +29,7 @@ func conditions(f Facts, p Policy) []condition {
 	var found []condition
 	if f.Fingerprint != "" {
 		for _, g := range f.Open {
-			found = append(found, diverged(g, f.Fingerprint))
+			found = append(found, diverged(g, f.Fingerprint).widespread(f.Passes))
 		}
 		if !f.StreamStopped.IsZero() {
 			found = append(found, stopped(f))
@@ -36,6 +38,7 @@ func conditions(f Facts, p Policy) []condition {
 	for _, pass := range f.Passes {
 		switch {
 		case pass.ID == 0: // Overdue covers a kind that has never run
+		case pass.Widespread != "" && len(f.Open) > 0: // the alert about its examples says so
 		case pass.Coverage < p.MinCoverage:
 			found = append(found, uncovered(pass, p.MinCoverage))
 		case pass.Unverified:
@@ -88,6 +91,21 @@ func (c condition) examples(g Group) condition {
 	}
 	if more := g.Count - int64(min(len(g.Examples), MaxExamples)); more > 0 && len(g.Examples) > 0 {
 		c.lines = append(c.lines, fmt.Sprintf("and %d more", more))
+	}
+	return c
+}
+
+// widespread also says what most orders have, because the divergences are only examples of it.
+func (c condition) widespread(passes []Pass) condition {
+	var said []string
+	for _, p := range passes {
+		if p.Widespread != "" && !slices.Contains(said, p.Widespread) {
+			said = append(said, p.Widespread)
+		}
+	}
+	if len(said) > 0 {
+		c.headline += ": " + strings.Join(said, " ")
+		c.lines = append([]string{"Only examples of it are recorded."}, c.lines...)
 	}
 	return c
 }

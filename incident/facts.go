@@ -48,6 +48,8 @@ type Pass struct {
 	Unverified bool
 	Reason     string // empty if values must not leave the house, because it may quote one
 	Coverage   float64
+	// Widespread says what most orders have; empty if nothing is. The pass recorded examples and left out the rest.
+	Widespread string
 	Overdue    bool
 	Due        time.Time // when the scheduled run was due, if it is overdue
 }

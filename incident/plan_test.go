@@ -150,6 +150,17 @@ func TestPassesThatFailLeaveOutOrAreLate(t *testing.T) {
 	want(t, w.at(4, passes(ok)), "#3 edit: Resolved: The full pass is overdue", "#3 reply: Resolved after 1m0s.")
 }
 
+// TestWhatMostOrdersHaveIsOneMessage: that of its examples, which are few.
+func TestWhatMostOrdersHaveIsOneMessage(t *testing.T) {
+	w := newWorld()
+	f := open(group("", 3, "1", "2", "3"))
+	f.Passes = []incident.Pass{{Kind: "full", ID: 1, Coverage: 0.002, Widespread: "field `side` differs in 99.8 % of orders: mapping?"}}
+	want(t, w.at(0, f), "#1 parent: 3 orders diverged: unknown cause: field `side` differs in 99.8 % of orders: mapping?")
+	f.Passes[0].ID, f.Passes[0].Coverage, f.Passes[0].Widespread, f.Open = 2, 1, "", nil
+	want(t, w.at(1, f), "#1 edit: Resolved: 3 orders diverged: unknown cause: field `side` differs in 99.8 % of orders: mapping?",
+		"#1 reply: Resolved after 1m0s; at most 3 orders.")
+}
+
 func TestQuietHoursHoldWarningsOnly(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {

@@ -117,7 +117,13 @@ func TestSampleIsUniform(t *testing.T) {
 		{"by address", "uuid", "md5(n::text)::uuid"},
 	} {
 		t.Run(k.name, func(t *testing.T) {
-			p := newPair(t, []source.Field{textField("status")})
+			var fields []source.Field // of which a fifth of the orders each differs, so that no difference is widespread
+			for i := range 5 {
+				f := textField(fmt.Sprintf("status%d", i))
+				f.Expr = fmt.Sprintf("CASE WHEN n %% 5 = %d THEN status ELSE '' END", i)
+				fields = append(fields, f)
+			}
+			p := newPair(t, fields)
 			// Pages hold one order or dozens, and a third of each is of rows deleted since.
 			p.both(fmt.Sprintf(`CREATE TABLE orders (order_id %s PRIMARY KEY, n int, status text, pad text) WITH (autovacuum_enabled = off);
 				ALTER TABLE orders ALTER COLUMN pad SET STORAGE plain;

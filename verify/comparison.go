@@ -149,6 +149,9 @@ func result(scan Scan, t Tally) Result {
 	case t.Diverged > 0:
 		r.Verdict = compare.Diverged
 		r.Reason = count(t.Diverged, "order has diverged", "orders have diverged")
+		if len(scan.Widespread()) > 0 {
+			r.Reason = scan.Reason
+		}
 	case scan.Compared == 0:
 		r.Verdict = compare.Unverified
 		r.Reason = "nothing was compared: " + scan.Reason

@@ -85,14 +85,14 @@ func (w *walk) refine(ctx context.Context, part []int64) (bool, error) {
 
 // read compares the rows of buckets by value.
 func (w *walk) read(ctx context.Context, l Layout, part []int64) error {
-	compared, err := w.merge(ctx, l, part)
+	compared, err := w.merge(ctx, l, part, w.differ)
 	w.scan.Compared += compared
 	return err
 }
 
 // merge streams both sides in key order, compares key by key, and returns the number of distinct keys. Memory is
 // bounded however many rows there are.
-func (w *walk) merge(ctx context.Context, l Layout, part []int64) (compared int64, err error) {
+func (w *walk) merge(ctx context.Context, l Layout, part []int64, differ differFunc) (compared int64, err error) {
 	if len(part) == 0 {
 		return 0, nil
 	}
@@ -109,7 +109,7 @@ func (w *walk) merge(ctx context.Context, l Layout, part []int64) (compared int6
 				return err
 			}
 			compared++
-			differs, err := w.differ(ctx, key, left, right)
+			differs, err := differ(ctx, key, left, right)
 			if err != nil {
 				return err
 			}

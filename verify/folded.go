@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
@@ -18,7 +19,7 @@ func (p *pass) compareFolded(ctx context.Context, first snapshots, scan *Scan, f
 		return nil
 	}
 	d := &differing{p: p, first: first}
-	w := &walk{p: p, scan: &Scan{}, facts: &FullFacts{}, differ: d.collect}
+	w := &walk{p: p, scan: &Scan{}, facts: &FullFacts{}, differ: d.collect, hop: order.LegacyToEvents, fields: p.c.Folded.Fields}
 	estimate, err := w.open(ctx, p.c.Folded.Legacy, p.c.Folded.Events)
 	if err != nil {
 		return err
@@ -33,9 +34,11 @@ func (p *pass) compareFolded(ctx context.Context, first snapshots, scan *Scan, f
 		}
 	}
 	facts.Portable = facts.Portable || w.facts.Portable
+	facts.Widespread = append(facts.Widespread, w.facts.Widespread...)
 	facts.Events = &EventsFacts{Orders: w.facts.Projection}
 	if w.scan.Coverage < 1 && estimate > 0 {
-		scan.Coverage, scan.Reason = min(scan.Coverage, w.scan.Coverage), "legacy and events: "+w.scan.Reason
+		scan.Coverage = min(scan.Coverage, w.scan.Coverage)
+		scan.Reason = strings.TrimPrefix(scan.Reason+"; legacy and events: "+w.scan.Reason, "; ")
 	}
 	return nil
 }

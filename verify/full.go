@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -34,6 +35,8 @@ type FullFacts struct {
 	Portable bool `json:"portable_digests,omitempty"`
 	// Unsampled says why no uniform sample of the two sides can be drawn; empty if one can.
 	Unsampled string `json:"unsampled,omitempty"`
+	// Widespread is what most orders have; nil if there is nothing.
+	Widespread []Widespread `json:"widespread,omitempty"`
 }
 
 // EventsFacts are the result of a comparison of all of legacy with the events. They also exist if there were no events.
@@ -66,10 +69,14 @@ type walk struct {
 	hash    Hash
 	layout  Layout
 	indexed bool
-	// differ is called for every current key, and reports whether its rows disagree. differs counts those that do.
-	differ  func(ctx context.Context, key order.Key, legacy, other []order.Row) (bool, error)
-	differs int64
+	hop     order.Hop     // between the two sides
+	fields  []order.Field // that are compared
+	differ  differFunc
+	differs int64 // orders that do
 }
+
+// differFunc is called for every current key, and reports whether its rows disagree.
+type differFunc func(ctx context.Context, key order.Key, legacy, other []order.Row) (bool, error)
 
 // full digests both sides at once, bucket by bucket, and reads by value what differs.
 //
@@ -81,7 +88,7 @@ type walk struct {
 func (p *pass) full(ctx context.Context, scan *Scan) error {
 	facts := &FullFacts{}
 	defer func() { scan.Facts = *facts }()
-	w := &walk{p: p, scan: scan, facts: facts}
+	w := &walk{p: p, scan: scan, facts: facts, hop: order.LegacyToProjection, fields: p.c.Fields}
 	w.differ = func(ctx context.Context, key order.Key, legacy, projection []order.Row) (bool, error) {
 		before := p.suspects
 		err := p.compareRows(ctx, key, legacy, projection, false)
@@ -180,16 +187,32 @@ func (w *walk) compareAll(ctx context.Context, estimate int64) error {
 		return err
 	}
 	w.count(differing, same)
-	if err := w.drill(ctx, differing); err != nil {
+	stopped, err := w.survey(ctx, differing)
+	if err == nil && !stopped {
+		err = w.drill(ctx, differing)
+	}
+	if err != nil {
 		w.scan.Coverage = float64(w.scan.Compared) / float64(max(w.facts.Larger(), 1))
 		return err
 	}
-	w.scan.Coverage = 1
-	if n := differing.nullKeys + same.nullKeys; n > 0 {
-		w.scan.Reason = fmt.Sprintf("%d rows have no key", n)
-		w.scan.Coverage = float64(w.scan.Compared) / float64(w.scan.Compared+n)
-	}
+	w.covered(differing.nullKeys + same.nullKeys)
 	return w.confirm(ctx, same)
+}
+
+// covered says what was not compared.
+func (w *walk) covered(nullKeys int64) {
+	w.scan.Coverage = 1
+	var reasons []string
+	if len(w.facts.Widespread) > 0 {
+		rest := max(w.facts.Larger()-w.scan.Compared, 1)
+		w.scan.Coverage = float64(w.scan.Compared) / float64(w.scan.Compared+rest)
+		reasons = append(reasons, stoppedAt(w.facts.Widespread, rest))
+	}
+	if nullKeys > 0 {
+		w.scan.Coverage *= float64(w.scan.Compared) / float64(max(w.scan.Compared, 1)+nullKeys)
+		reasons = append(reasons, fmt.Sprintf("%d rows have no key", nullKeys))
+	}
+	w.scan.Reason = strings.Join(reasons, "; ")
 }
 
 // digest asks both sides at once.
@@ -253,7 +276,7 @@ func (w *walk) confirm(ctx context.Context, same buckets) error {
 		number := numbers[w.p.c.Random.Int64N(int64(len(numbers)))]
 		layout, part := w.pick(number)
 		before := w.differs
-		if _, err := w.merge(ctx, layout, part); err != nil {
+		if _, err := w.merge(ctx, layout, part, w.differ); err != nil {
 			return err
 		}
 		if w.differs != before {

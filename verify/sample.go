@@ -16,6 +16,8 @@ type SampleFacts struct {
 	Changes Changes   `json:"changes,omitzero"`
 	// Refused says why no uniform sample could be drawn, or only a small one; empty if nothing was in the way.
 	Refused string `json:"refused,omitempty"`
+	// Widespread is what most orders have; nil if there is nothing.
+	Widespread []Widespread `json:"widespread,omitempty"`
 }
 
 // Settled completes the strata.
@@ -51,6 +53,7 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 			return err
 		}
 		facts.Rows = Rows{legacy.Rows, projection.Rows}
+		d.orders = facts.Larger()
 		if legacy.Empty && projection.Empty {
 			scan.Reason = "both sides are empty"
 			return nil
@@ -60,13 +63,18 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 		}
 	}
 	facts.Sampled, scan.Coverage = d.compared, 1
-	if facts.Sampled == 0 {
+	if facts.Sampled == 0 && d.widespread == nil {
 		scan.Reason, scan.Coverage = "no uniform sample can be drawn: "+facts.Refused, 0
 	}
 	if err := d.beside(ctx); err != nil {
 		return err
 	}
 	scan.Compared, facts.Strata, facts.Changes = d.compared, p.strata.list(), d.changes
+	if facts.Widespread = d.widespread; d.widespread != nil {
+		rest := max(int64(size)-facts.Sampled, 1)
+		scan.Coverage = float64(facts.Sampled) / float64(facts.Sampled+rest)
+		scan.Reason = stoppedAt(d.widespread, rest)
+	}
 	return nil
 }
 
@@ -75,12 +83,19 @@ type draw struct {
 	p        *pass
 	sides    snapshots
 	size     int
+	orders   int64              // of the larger side, estimated
 	known    map[order.Key]bool // keys that were compared, in any stratum
 	compared int64
 	changes  Changes // of the orders drawn uniformly
+	surveyed bool    // the first orders, if there were enough
+	// widespread is why the draw has stopped before its size.
+	widespread []Widespread
 
 	legacy, projection Draws
 }
+
+// ended returns true if no more orders are to be drawn.
+func (d *draw) ended() bool { return d.compared >= int64(d.size) || d.widespread != nil }
 
 // uniform draws by key if keys are integers, which is cheap and needs nothing of the relation. It draws by address if
 // they are not integers, or too sparse. It returns why there are too few orders; empty if there are enough.
@@ -143,7 +158,7 @@ func (d *draw) byKey(ctx context.Context, first int64, span uint64, rows int64) 
 			return false, err
 		}
 		switch {
-		case d.compared >= int64(d.size) || uint64(len(tried)) > span:
+		case d.ended() || uint64(len(tried)) > span:
 			return true, nil
 		case len(tried) >= probed && int64(len(tried)) > sparse*max(d.compared, 1), len(tried) >= maxTried:
 			return false, nil
@@ -190,6 +205,9 @@ func (d *draw) byAddress(ctx context.Context) (enough bool, err error) {
 		err := d.read(ctx, shuffled(d.p.c.Random, slices.Concat(found...)), true, func(k order.Key, r reading) bool {
 			return inLegacy[k] || len(r.legacy[k]) == 0
 		})
+		if d.widespread != nil {
+			return int64(d.size), err
+		}
 		return d.compared - before, err
 	}, addressed{d.sides.legacy, d.legacy.Addresses}, addressed{d.sides.projection, d.projection.Addresses})
 }
@@ -211,7 +229,7 @@ func (d *draw) read(ctx context.Context, keys []order.Key, uniform bool, wanted 
 		if err := d.compareAll(ctx, there, r, uniform); err != nil {
 			return err
 		}
-		if uniform && d.compared >= int64(d.size) {
+		if uniform && d.ended() {
 			return nil
 		}
 	}
@@ -247,7 +265,13 @@ func (d *draw) compareAll(ctx context.Context, keys []order.Key, r reading, inSa
 	changes := d.p.countChanges(r.records, r.events)
 	d.changes.Recorded += changes.Recorded
 	d.changes.WithEvents += changes.WithEvents
-	for _, is := range d.p.judge(keys, r) {
+	looks := d.p.judge(keys, r)
+	if inSample {
+		if looks, err = d.survey(ctx, looks, r); err != nil {
+			return err
+		}
+	}
+	for _, is := range looks {
 		d.known[is.Key] = true
 		d.compared++
 		d.p.countStratum(is.Key, r.legacy, r.projection)
@@ -278,6 +302,9 @@ func (d *draw) beside(ctx context.Context) error {
 // changed adds the orders that either side changed last. Without an index on the time of a change there is no such
 // group, because it would cost a scan.
 func (d *draw) changed(ctx context.Context) error {
+	if d.widespread != nil {
+		return nil
+	}
 	limit := max(d.size/recent, 1)
 	legacy, projection, err := both(d.sides, func(n Snapshot) ([]Change, error) { return recentChanges(ctx, n, limit) })
 	if err != nil {

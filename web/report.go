@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/gate"
@@ -135,6 +136,9 @@ func (v *reportView) full(p *gate.Pass, now time.Time) {
 	v.FullWhen = fmt.Sprintf("Full verification %d started at %s, %s before this decision", p.ID, human.Instant(p.StartedAt), human.Duration(now.Sub(p.StartedAt)))
 	v.FullWhat = fmt.Sprintf("%s compared, %s in legacy and %s in the projection", human.Quantity(p.Compared, "order", "orders"), human.Number(p.LegacyRows), human.Number(p.ProjectionRows))
 	v.FullScore = fmt.Sprintf("%s covered, %s diverged, %s left unjudged", human.Percent(p.Coverage), human.Number(p.Diverged), human.Number(p.Unverified))
+	if p.Coverage < 1 && p.Reason != "" {
+		v.FullScore += ": " + strings.TrimRight(p.Reason, ". ")
+	}
 	for _, g := range p.Counts {
 		row := coverageRow{
 			Group: short(g.Group), Legacy: human.Number(g.Legacy), Projection: human.Number(g.Projection), Unverified: human.Number(g.Unverified), Share: "-",

@@ -31,6 +31,7 @@ type passReport struct {
 	Diverged       int64   `json:"diverged"`
 	Unverified     int64   `json:"unverified"` // orders that could not be judged
 	*gate.Fields
+	Widespread []verify.Widespread `json:"widespread,omitempty"` // what most orders have; only examples of it are divergences
 	// PortableDigests is true if the servers' own hash functions could not be used.
 	PortableDigests bool `json:"portable_digests,omitempty"`
 	// EstimatedRows is what a sample knows instead.
@@ -68,7 +69,7 @@ const sampleConfidence = 0.95
 func newReport(p verify.Pass, fields *gate.Fields, found []verify.Divergence, now time.Time) passReport {
 	r := passReport{
 		ID: int64(p.ID), Pass: string(p.Kind), Verdict: string(p.Result.Verdict), Reason: p.Result.Reason,
-		Compared: p.Scan.Compared, Coverage: p.Scan.Coverage,
+		Compared: p.Scan.Compared, Coverage: p.Scan.Coverage, Widespread: p.Scan.Widespread(),
 		Diverged: p.Result.Diverged, Unverified: p.Result.Unverified, Fields: fields,
 		Divergences: make([]web.Divergence, 0, len(found)),
 	}

@@ -43,7 +43,10 @@ func TestASnapshotLetsOthersPastThatWaitForItsLocks(t *testing.T) {
 	for !waits("second") && ctx.Err() == nil { // the guard
 	}
 	changed := make(chan error, 1)
-	go func() { _, err := other.Exec(ctx, "TRUNCATE first; INSERT INTO first VALUES ('after')"); changed <- err }()
+	go func() {
+		_, err := other.Exec(ctx, "TRUNCATE first; INSERT INTO first VALUES ('after')")
+		changed <- err
+	}()
 	for !waits("first") && ctx.Err() == nil {
 	}
 	if _, err := holder.Exec(ctx, "COMMIT"); err != nil {
