@@ -82,7 +82,8 @@ func examine(ctx context.Context, c Config, now func() time.Time) *examination {
 	e.examineKey(ctx)
 	e.examineFields(ctx)
 	e.examineChangedAt(ctx)
-	e.examineRows(ctx) // last, because a view may take long to return its first row
+	e.examineRows(ctx) // late, because a view may take long to return its first row
+	e.examineReads(ctx)
 	return e
 }
 

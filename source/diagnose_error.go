@@ -75,11 +75,16 @@ func Hint(err error) string {
 		return rowSecurityHint
 	case errors.Is(err, session.ErrShared):
 		return PoolerHint
+	case errors.Is(err, errGroups):
+		return "set compare.group_by to a field with few values, such as a status"
 	case errors.Is(err, session.ErrLost):
 		return "the network drops packets silently, or the server's machine is down; the next pass connects again"
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return hints[pg.Code]
+		if hint := hints[pg.Code]; hint != "" || !rowFault(pg) {
+			return hint
+		}
+		return faultHint
 	}
 	return ""
 }

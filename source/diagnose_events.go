@@ -52,6 +52,7 @@ func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) [
 		}
 		if all {
 			e.examinePlaces(ctx)
+			e.examineEventReads(ctx)
 		}
 	}
 	return e.findings
@@ -107,6 +108,17 @@ func (e *eventsExamination) examineColumns(ctx context.Context) (position *nativ
 	return position, at, good == len(columns)
 }
 
+// examineLowest looks for the one integer that is no position. To crosscheck such an event has none.
+func (e *eventsExamination) examineLowest(ctx context.Context) {
+	var found bool
+	query := fmt.Sprintf("SELECT EXISTS (SELECT FROM %s WHERE (%s) = '%d'::bigint)", e.from(), e.events.config.Position, int64(order.NoPosition))
+	if err := e.pool.QueryRow(ctx, query).Scan(&found); err != nil {
+		e.failed(CheckPosition, "looking for the lowest position", err)
+	} else if found {
+		e.add(doctor.Error, CheckPosition, fmt.Sprintf("an event has the position %d, which stands for none", int64(order.NoPosition)), "give the event another position")
+	}
+}
+
 func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 	p := e.events.config.Position
 	switch indexed, err := e.positionIndexed(ctx, n); {
@@ -117,6 +129,7 @@ func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 			e.indexHint(true, p))
 	default:
 		e.add(doctor.OK, CheckPositionIndex, "the position has an index", "")
+		e.examineLowest(ctx)
 	}
 	if !e.ownColumn(n) {
 		e.add(doctor.Info, CheckUniquePosition, "for a view or an expression it is not known whether a position can occur twice, or how it is assigned",

@@ -114,6 +114,11 @@ func TestDiagnoseFindsInTheEventStore(t *testing.T) {
 		{"no index on the key", func(c *chronicle) { c.exec("DROP INDEX event_store_order_id_event_id_idx") }, []expectation{
 			warning("events", "key_index", "the key has no usable index", `CREATE INDEX CONCURRENTLY ON "public"."event_store" (order_id, event_id)`),
 		}},
+		{"the integer that is no position", func(c *chronicle) {
+			c.exec("UPDATE event_store SET event_id = -9223372036854775808 WHERE event_id = 1")
+		}, []expectation{
+			problem("events", "position", "an event has the position -9223372036854775808, which stands for none", "another position"),
+		}},
 		{"no index on the position", func(c *chronicle) { c.exec(pkey) }, []expectation{
 			warning("events", "position_index", "the position has no usable index", `CREATE UNIQUE INDEX CONCURRENTLY ON "public"."event_store" (event_id)`),
 			warning("events", "unique_position", "no unique index prevents duplicate positions", "CREATE UNIQUE INDEX"),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -16,6 +17,7 @@ import (
 type historyTable struct {
 	setting, table, key string
 	columns             []historyColumn
+	read                func(*snapshot, context.Context, string, []order.Key, records) error
 }
 
 type historyColumn struct {
@@ -31,10 +33,10 @@ func (c HistoryConfig) tables() []historyTable {
 	return []historyTable{
 		{"audit_log", c.AuditLog, "entity_id", []historyColumn{
 			{`"timestamp"`, instant, "timestamptz"}, {"field_changed", text, "text"}, {"old_value", nil, ""}, {"new_value", nil, ""},
-		}},
+		}, (*snapshot).changes},
 		{"trades", c.Trades, "order_id", []historyColumn{
 			{"executed_at", instant, "timestamptz"}, {"quantity", decimal, "numeric"}, {"price", decimal, "numeric"},
-		}},
+		}, (*snapshot).trades},
 	}
 }
 
@@ -60,10 +62,29 @@ func DiagnoseHistory(ctx context.Context, legacy Config, c HistoryConfig, now fu
 		e.findings = nil
 		if e.examineTable(ctx); e.readable {
 			e.examineRecords(ctx, t, keyType)
+			e.tryRecords(ctx, t, &Side{config: legacy, pool: pool, shape: shape{keyType: keyType}})
 		}
 		findings = append(findings, e.findings...)
 	}
 	return findings
+}
+
+// tryRecords reads the record of an order as passes do.
+func (e *examination) tryRecords(ctx context.Context, t historyTable, legacy *Side) {
+	if e.hasErrors() {
+		return
+	}
+	opened, err := legacy.Begin(ctx)
+	if err == nil {
+		defer opened.Close()
+		if n, ok := opened.(*snapshot); ok {
+			keys := []order.Key{order.Key(zeroKey(legacy.shape.keyType))}
+			err = t.read(n, ctx, t.table, keys, records{of: map[order.Key]compare.History{}, unreadable: map[order.Key]bool{}})
+		}
+	}
+	if err != nil {
+		e.failed(CheckReads, fmt.Sprintf("reading history.%s", t.setting), err)
+	}
 }
 
 func (e *examination) examineRecords(ctx context.Context, t historyTable, keyType order.KeyType) {

@@ -41,7 +41,7 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 	for _, where := range chunks {
 		found, err := n.digest(ctx, q, where)
 		if err != nil {
-			return nil, n.fail("digesting", err)
+			return nil, n.fail("digesting", n.side.faulty(ctx, err))
 		}
 		if err := sums.add(found); err != nil {
 			return nil, n.fail("digesting", err)
@@ -95,6 +95,11 @@ func (n *snapshot) chunks(ctx context.Context) ([]string, error) {
 // OFFSET 0 hides the bucket expression from the planner. Otherwise it would expect as many groups as there are keys,
 // and sort the whole table on disk.
 func (n *snapshot) digestOf(h verify.Hash, bucket, condition string) (selecting, from string) {
+	return n.digestUpTo("OFFSET 0", h, bucket, condition)
+}
+
+// digestUpTo is digestOf for a number of rows, as LIMIT or OFFSET.
+func (n *snapshot) digestUpTo(rows string, h verify.Hash, bucket, condition string) (selecting, from string) {
 	group := "NULL::text"
 	for _, f := range n.side.config.Fields {
 		if f.Name == n.side.config.GroupBy {
@@ -103,8 +108,8 @@ func (n *snapshot) digestOf(h verify.Hash, bucket, condition string) (selecting,
 	}
 	row := rowDigest(n.side.shape.keyType, n.side.config.Key, n.side.config.Fields, h)
 	return "SELECT b::text, g, count(*)::text, sum(h)::text FROM ",
-		fmt.Sprintf("(SELECT %s AS b, %s AS g, %s AS h FROM %s WHERE %s OFFSET 0) s GROUP BY b, g",
-			bucket, group, row, n.side.from(), condition)
+		fmt.Sprintf("(SELECT %s AS b, %s AS g, %s AS h FROM %s WHERE %s %s) s GROUP BY b, g",
+			bucket, group, row, n.side.from(), condition, rows)
 }
 
 func (n *snapshot) digest(ctx context.Context, q verify.DigestQuery, condition string, args ...any) ([]verify.Digest, error) {

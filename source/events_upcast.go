@@ -80,8 +80,9 @@ func (e *Events) columns(ctx context.Context) ([]pgconn.FieldDescription, error)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	return slices.Clone(rows.FieldDescriptions()), nil
+	columns := slices.Clone(rows.FieldDescriptions()) // the connection uses them again
+	rows.Close()
+	return columns, rows.Err()
 }
 
 // upcast reads messages in one way. One that the server cannot read is left out, and the others are read without it.

@@ -1,0 +1,75 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/session"
+)
+
+// faultHint is for an expression that fails for a row.
+const faultHint = "repair the row, or let the expression in config.yaml give a value for it, such as CASE WHEN price ~ '^[0-9.]+$' THEN price::numeric END"
+
+// rowError says for which row an expression fails.
+type rowError struct {
+	where string
+	err   error
+}
+
+func (f *rowError) Error() string { return f.where + ": " + f.err.Error() }
+
+func (f *rowError) Unwrap() error { return f.err }
+
+// rowFault is true for an error that the values of a row cause: a data exception, or one that a function raises.
+func rowFault(pg *pgconn.PgError) bool { return strings.HasPrefix(pg.Code, "22") || pg.Code == "P0001" }
+
+// faulty adds to such an error the key of the row for which a field fails, if it is found in time. The rows are read once
+// more, in the order in which the server scans them, up to the one that fails.
+func (s *Side) faulty(ctx context.Context, err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || !rowFault(pg) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var key order.Key
+	found := errors.New("every row can be read")
+	readErr := s.pool.Read(ctx, func(tx *session.Tx) error {
+		if err := tx.Set(ctx, "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0; SAVEPOINT crosscheck"); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, fmt.Sprintf("SELECT %s IS NULL FROM %s", s.rowText(), s.from()))
+		if err != nil {
+			return err
+		}
+		good := 0
+		for rows.Next() {
+			good++
+		}
+		rows.Close()
+		if found = rows.Err(); found == nil {
+			return nil
+		}
+		if err := tx.Set(ctx, "ROLLBACK TO SAVEPOINT crosscheck"); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, fmt.Sprintf("SELECT coalesce((%s)::text, 'NULL') FROM %s OFFSET %d LIMIT 1", s.config.Key, s.from(), good)).Scan(&key)
+	})
+	if readErr != nil || found == nil {
+		return err
+	}
+	return &rowError{where: fmt.Sprintf("the row with key %.60q", string(key)), err: err}
+}
+
+// rowText evaluates everything that is compared of a row.
+func (s *Side) rowText() string {
+	parts := []string{"(" + s.config.Key + ")::text"}
+	for _, f := range s.config.Fields {
+		parts = append(parts, "("+canonical(f)+")::text")
+	}
+	return "pg_catalog.concat(" + strings.Join(parts, ", ") + ")"
+}
