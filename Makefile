@@ -8,6 +8,7 @@ RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard alerts follow ledger
 TEST_TIMEOUT  ?= 20m
 FUZZ_TIME     ?= 20s
 SOAK_ROUNDS   ?= 10
+GRAMMAR_ROUNDS ?= 20
 CROSSCHECK_SOAK ?= 10m
 
 .PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka prometheus pgbouncer postgres-versions
@@ -32,8 +33,9 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck
 	BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck
 
-soak: setup kafka prometheus postgres-versions ## run the long proofs at length (CROSSCHECK_SOAK=10m), and all tests many times over (SOAK_ROUNDS=10)
+soak: setup kafka prometheus postgres-versions ## run the long proofs at length (CROSSCHECK_SOAK=10m), the grammar of faults (GRAMMAR_ROUNDS=20), and all tests many times over (SOAK_ROUNDS=10)
 	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'UnderLoad|LivingSystem' ./cmd/crosscheck
+	CROSSCHECK_GRAMMAR=$(GRAMMAR_ROUNDS) go test -count 1 -timeout 2h -v -run 'GrammarOfFaults|InFlight' ./compare
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
 
 fuzz: ## run each fuzz test for FUZZ_TIME (20s)

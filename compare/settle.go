@@ -47,7 +47,7 @@ type Observation struct {
 // If both sides tell when a row was written, waiting alone is not enough. While the projection shows no change, of any
 // order, that is newer than legacy's write by CommitTime, it is behind as a whole, and the order is lagging. CommitTime
 // is needed because a write has its time before it is committed: a slightly newer change may have been committed and
-// projected earlier. This excuse ends after MaxLag: a projection that stays behind longer has stopped.
+// projected earlier. This excuse ends MaxLag after the last change: a projection that stays behind longer has stopped.
 //
 // # Hops
 //
@@ -122,7 +122,7 @@ func (s Settle) byPatience(hop order.Hop, was, is Observation, moves int, firstS
 	case is.At.Sub(was.At) < s.Window:
 		return Judgement{Verdict: Lagging, Reason: "has not held still for long enough yet"}
 	case s.unreached(hop, is):
-		return s.behind(hop, is, firstSeen)
+		return s.behind(hop, is, later(was.At, firstSeen))
 	}
 	return Judgement{
 		Verdict: Diverged, Final: true,
@@ -134,12 +134,19 @@ func (s Settle) byPatience(hop order.Hop, was, is Observation, moves int, firstS
 // the Window, or when the excuse of a projection that is behind ends, whichever comes first.
 func (s Settle) Again(rest, at, firstSeen time.Time) time.Time {
 	next := at.Add(s.Window)
-	for _, t := range []time.Time{rest.Add(s.Window), firstSeen.Add(s.MaxLag)} {
+	for _, t := range []time.Time{rest.Add(s.Window), later(rest, firstSeen).Add(s.MaxLag)} {
 		if t.After(at) && t.Before(next) {
 			next = t
 		}
 	}
 	return next
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // moved returns true if anything visible was written between two looks. The history counts if both looks read it.
@@ -167,12 +174,13 @@ func (s Settle) moving(moves int) Judgement {
 	return Judgement{Verdict: Lagging, Moved: true, Reason: "still moving"}
 }
 
-func (s Settle) behind(hop order.Hop, o Observation, firstSeen time.Time) Judgement {
+// behind excuses a projection that is on its way, for MaxLag since the order was last seen to change.
+func (s Settle) behind(hop order.Hop, o Observation, since time.Time) Judgement {
 	who := "the projection has"
 	if beforeProjection(hop) {
 		who = "the events have"
 	}
-	if o.At.Sub(firstSeen) >= s.MaxLag {
+	if o.At.Sub(since) >= s.MaxLag {
 		return Judgement{
 			Verdict: Diverged, Final: true,
 			Reason: fmt.Sprintf("%s not reached legacy's write within %s", who, s.MaxLag),

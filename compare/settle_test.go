@@ -102,6 +102,7 @@ func TestAStoppedProjectionIsFoundInTheEnd(t *testing.T) {
 			return
 		}
 		was = is
+		was.At = t0 // since when it has not changed
 	}
 	t.Error("never judged")
 }

@@ -77,7 +77,11 @@ func (s Streamed) content() (Diagnosis, bool) {
 		if m.Drift != nil {
 			return s.parts(Diverged, SchemaDrift, at, "event %s cannot be read as agreed: %v", at, m.Drift)
 		}
-		if i < 0 {
+		switch {
+		case i >= 0:
+		case m.Event.At.After(s.Due):
+			return s.parts(Lagging, GhostPublish, at, "event %d is published, but is not in the store yet", at)
+		default:
 			return s.parts(Diverged, GhostPublish, at, "event %d is published, but is not in the store", at)
 		}
 		var fields []string
