@@ -48,11 +48,15 @@ var hints = map[string]string{
 	"55000": "fill it with REFRESH MATERIALIZED VIEW",
 	"57014": "a query ran into a timeout, or was cancelled on the server; see whether the server is overloaded",
 	"55P03": "another session holds a lock on the table; see pg_stat_activity and pg_locks",
-	"53300": "free connections on the server, or raise max_connections; crosscheck needs 5 per side",
+	"53300": "free connections on the server, or raise max_connections: " + sessionsNeeded,
 	"57P01": "the server was stopped or the session ended by an administrator; try again",
 	"57P02": "the server crashed; see its log",
 	"57P03": "the server is starting, stopping or recovering; try again in a moment",
 }
+
+// sessionsNeeded is for limits of connections. A pool has at most five.
+const sessionsNeeded = "each of legacy, projection and events uses up to 5 connections in a command, a full verification with events up to 5 more " +
+	"for legacy and for events, and run as many for each pass that is running, for the follower and for the status page"
 
 // PoolerHint is the hint for a pooler that shares sessions.
 const PoolerHint = "connect to the server directly, or through a pooler in session mode"
@@ -171,7 +175,7 @@ func unanswered(c *pgconn.Config, err error) (message, hint string) {
 	case errors.As(err, &record), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return at + " does not speak PostgreSQL's protocol, or closed the connection", "check host and port in the dsn, and which program listens there"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer from " + at + " in time", "check host and port in the dsn; a firewall that drops packets looks like this too"
+		return "no answer from " + at + " in time", "check host and port in the dsn; a firewall that drops packets looks like this too, and a pooler in session mode without a free connection: " + sessionsNeeded
 	}
 	return scrubbed(c, err), "check host and port in the dsn, and that the server is running"
 }

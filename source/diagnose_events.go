@@ -83,6 +83,7 @@ func (e *eventsExamination) examineEventKey(ctx context.Context) {
 // and whether all columns are.
 func (e *eventsExamination) examineColumns(ctx context.Context) (position *native, at, all bool) {
 	good := 0
+	_ = e.events.readText(ctx) // an error is met again with the column
 	columns := e.events.eventColumns()
 	for _, c := range columns {
 		n, err := e.typeOf(ctx, c.expr)

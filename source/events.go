@@ -44,6 +44,7 @@ type Events struct {
 	config  EventsConfig
 	side    *Side // its pool and its answers about columns
 	keyType order.KeyType
+	text    bool // the payload is read as text
 	foreign bool // the server keeps the events in another database
 }
 
@@ -66,11 +67,15 @@ func OpenEvents(ctx context.Context, c EventsConfig) (*Events, error) {
 
 // eventColumns are the columns other than the key, with the allowed types.
 func (e *Events) eventColumns() []eventColumn {
+	payload := []uint32{pgtype.JSONOID, pgtype.JSONBOID}
+	if e.text {
+		payload = []uint32{pgtype.TextOID, pgtype.VarcharOID}
+	}
 	return []eventColumn{
 		{"position", e.config.Position, []uint32{pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID}, "an integer"},
 		{"type", e.config.Type, []uint32{pgtype.TextOID, pgtype.VarcharOID}, "text"},
 		{"at", e.config.At, []uint32{pgtype.TimestamptzOID}, "timestamptz"},
-		{"payload", e.config.Payload, []uint32{pgtype.JSONOID, pgtype.JSONBOID}, "json or jsonb"},
+		{"payload", e.config.Payload, payload, "json or jsonb"},
 	}
 }
 
@@ -91,6 +96,9 @@ func (e *Events) resolve(ctx context.Context) error {
 	if e.side.shape.oid, _, err = e.side.resolveTable(ctx); err != nil { // for its identity
 		return err
 	}
+	if err := e.readText(ctx); err != nil {
+		return err
+	}
 	for _, column := range e.eventColumns() {
 		if err := e.resolveColumn(ctx, column); err != nil {
 			return err
@@ -99,6 +107,23 @@ func (e *Events) resolve(ctx context.Context) error {
 	root, err := explain(ctx, e.side.pool, "(FORMAT JSON)", "SELECT ("+e.config.Position+") FROM "+e.side.from())
 	root.walk(func(p plan) { e.foreign = e.foreign || p.Node == "Foreign Scan" })
 	return err
+}
+
+// readText reads a payload that is text and is cast to JSON as the text that it is. The server would refuse a whole query for one
+// text that is no JSON; decoding makes it a finding about its event.
+func (e *Events) readText(ctx context.Context) error {
+	of, to, ok := castOf(e.config.Payload)
+	if !ok || to != "json" && to != "jsonb" {
+		return nil
+	}
+	n, err := e.side.typeOf(ctx, of)
+	if err != nil {
+		return fmt.Errorf("events.payload %s: %w", e.config.Payload, err)
+	}
+	if e.text = n.oid == pgtype.TextOID || n.oid == pgtype.VarcharOID; e.text {
+		e.config.Payload = of
+	}
+	return nil
 }
 
 func (e *Events) resolveColumn(ctx context.Context, column eventColumn) error {

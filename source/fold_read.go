@@ -72,8 +72,11 @@ func (r *eventReader) columns() string {
 // decoding fails in the same way.
 func (r *eventReader) payload() string {
 	of := "json"
-	if r.fold.jsonb {
+	switch {
+	case r.fold.jsonb:
 		of = "jsonb"
+	case r.fold.events.text:
+		of = "text"
 	}
 	return fmt.Sprintf(`CASE WHEN pg_catalog.pg_column_size(%[1]s) < %[2]d OR octet_length((%[1]s)::text) <= %[3]d THEN %[1]s ELSE '"too large"'::%[4]s END`,
 		r.fold.events.config.Payload, surelySmall, order.MaxPayload, of)

@@ -20,7 +20,7 @@ func (s *Side) settleKey(ctx context.Context, t order.KeyType) error {
 	}
 	s.lookup = s.config.Key
 	if t != order.KeyText {
-		return nil
+		return s.guardKey(ctx, t)
 	}
 	var none bool
 	err := s.pool.QueryRow(ctx, "SELECT pg_catalog.pg_collation_for((SELECT ("+s.config.Key+") FROM "+s.from()+" LIMIT 0)) IS NULL").Scan(&none)
@@ -42,6 +42,21 @@ func (s *Side) settleKey(ctx context.Context, t order.KeyType) error {
 		s.config.Key = fmt.Sprintf(`CASE WHEN (%[1]s) COLLATE "C" ~ '%[2]s' THEN (%[1]s) END`, s.lookup, spelt)
 		return nil
 	})
+}
+
+// guardKey makes a key that is a cast NULL for rows for which the cast fails. An index on the key proves that there is no
+// such row, and is only used for the key as it is configured.
+func (s *Side) guardKey(ctx context.Context, t order.KeyType) error {
+	guarded := cautious(s.config.Key)
+	if guarded == s.config.Key {
+		return nil
+	}
+	indexed, err := s.indexed(ctx, s.keyedSQL(t))
+	if err != nil || indexed {
+		return err
+	}
+	s.config.Key, s.lookup = guarded, guarded
+	return nil
 }
 
 const (
