@@ -99,16 +99,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 	return code
 }
 
-// withNegativeKey lets `explain -5` take -5 as a key and not as a flag. No flag of crosscheck is a number.
+// withNegativeKey lets `explain -5` and `accept -5 …` take -5 as a key and not as a flag. No flag of crosscheck is a
+// number. What follows a flag that takes a value is that value.
 func withNegativeKey(args []string) []string {
-	if !slices.Contains(args, "explain") || slices.Contains(args, "--") {
+	if !slices.Contains(args, "explain") && !slices.Contains(args, "accept") || slices.Contains(args, "--") {
 		return args
 	}
-	at := slices.IndexFunc(args, func(a string) bool { return len(a) > 1 && a[0] == '-' && a[1] >= '0' && a[1] <= '9' })
-	if at < 0 {
-		return args
+	for i, a := range args {
+		value := i > 0 && slices.Contains([]string{"--why", "--until", "--as", "--hop", "--config"}, args[i-1])
+		if len(a) > 1 && a[0] == '-' && a[1] >= '0' && a[1] <= '9' && !value {
+			return append(slices.Delete(slices.Clone(args), i, i+1), "--", a)
+		}
 	}
-	return append(slices.Delete(slices.Clone(args), at, at+1), "--", args[at])
+	return args
 }
 
 // revision is the commit that the binary was built from; empty if the build did not record it.

@@ -69,7 +69,7 @@ func (p *program) log() *slog.Logger {
 	if p.verbose {
 		level = slog.LevelInfo
 	}
-	return slog.New(slog.NewTextHandler(p.logs(), &slog.HandlerOptions{Level: level}))
+	return slog.New(&plainLog{to: p.logs(), level: level})
 }
 
 // sides are the opened representations.

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"slices"
+	"testing"
+)
+
+func TestWarningsOfOneOffCommandsAreSentences(t *testing.T) {
+	var out bytes.Buffer
+	log := (&program{stderr: &out}).log().With(slog.String("pass", "full"))
+	log.Warn("hashes disagree", slog.Any("error", errors.New("bad\x1b[2J")))
+	log.Info("not shown")
+	if want := "crosscheck: warning: hashes disagree (pass: full, error: bad\\x1b[2J)\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+func TestNegativeKeysAreNoFlags(t *testing.T) {
+	for _, c := range [][2][]string{
+		{{"accept", "-5", "--why", "x"}, {"accept", "--why", "x", "--", "-5"}},
+		{{"accept", "--why", "-1 of 2", "-5"}, {"accept", "--why", "-1 of 2", "--", "-5"}},
+		{{"explain", "-5"}, {"explain", "--", "-5"}},
+		{{"accept", "--", "-5"}, {"accept", "--", "-5"}},
+		{{"verify", "-5"}, {"verify", "-5"}},
+	} {
+		if got := withNegativeKey(c[0]); !slices.Equal(got, c[1]) {
+			t.Errorf("%q: got %q, want %q", c[0], got, c[1])
+		}
+	}
+}
