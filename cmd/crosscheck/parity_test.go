@@ -35,6 +35,7 @@ func TestEveryCheckSaysTheSameOfEveryFault(t *testing.T) {
 	t.Parallel()
 	p := newParity(t)
 	p.ofOrders()
+	p.ofGrammar()
 	for _, name := range []string{"stopped_projector", "stopped_shadow_writer"} {
 		p.ofStopped(name)
 	}
@@ -49,6 +50,7 @@ func TestEveryCheckSaysTheSameOfEveryFault(t *testing.T) {
 // parity is a live system with a topic, and all checks on it.
 type parity struct {
 	*system
+	topic   *lab.Kafka
 	config  *config.Config
 	planted map[string]bool
 	stream  *followtest.Fake // what the follower has found
@@ -61,8 +63,9 @@ type causes map[string]string
 func newParity(t *testing.T) *parity {
 	t.Helper()
 	b := newBroker(t, broker.Options{})
+	topic := newTopic(t, b.Brokers())
 	s := newSystem(t, lab.Options{
-		History: lab.History{Orders: 1000}, Rate: 30, RefreshEvery: labRefresh, Publisher: newTopic(t, b.Brokers()), PublishHistory: 1_000_000,
+		History: lab.History{Orders: 1000}, Rate: 30, RefreshEvery: labRefresh, Publisher: topic, PublishHistory: 1_000_000,
 	})
 	file := s.config("parity", labWindow, s.eventSections(), fmt.Sprintf("stream: {brokers: [%q], topic: orders}", b.Brokers()[0]))
 	shortenMaxLag(t, file)
@@ -70,7 +73,7 @@ func newParity(t *testing.T) *parity {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &parity{system: s, config: c, planted: map[string]bool{}, stream: followtest.New()}
+	p := &parity{system: s, topic: topic, config: c, planted: map[string]bool{}, stream: followtest.New()}
 	if p.held, err = p.stream.Acquire(t.Context(), "stream", "test", time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -222,10 +225,17 @@ func (p *parity) pass(run func(context.Context, *verify.Comparison, lease.Lease,
 	found := causes{}
 	for _, d := range open {
 		if id := string(d.Mismatch.Key); asked == nil || slices.Contains(asked, id) {
-			found[id] = string(d.Mismatch.Hop) + " " + string(d.Mismatch.Cause)
+			found.add(id, d.Mismatch.Hop, d.Mismatch.Cause)
 		}
 	}
 	return found, nil
+}
+
+// add names one more hop of an order.
+func (c causes) add(id string, hop order.Hop, cause compare.Cause) {
+	all := append(strings.FieldsFunc(c[id], func(r rune) bool { return r == ';' }), string(hop)+" "+string(cause))
+	slices.Sort(all)
+	c[id] = strings.Join(all, ";")
 }
 
 // open opens the sides as every command does.
@@ -244,6 +254,21 @@ func (p *parity) open(ctx context.Context) (*verify.Comparison, sides, error) {
 // explained is what explain says of the orders, without the follower's help.
 func (p *parity) explained(of causes) causes {
 	p.t.Helper()
+	got := causes{}
+	for id, r := range p.reports(of) {
+		got.add(id, r.Hop, r.Cause)
+		for _, other := range r.Further {
+			got.add(id, other.Hop, other.Cause)
+		}
+		if r.Verdict != compare.Diverged {
+			got[id] = string(r.Verdict) + ": " + r.Reason
+		}
+	}
+	return got
+}
+
+func (p *parity) reports(of causes) map[string]explain.Report {
+	p.t.Helper()
 	ctx := deadline(p.t)
 	c, s, err := p.open(ctx)
 	if err != nil {
@@ -256,16 +281,13 @@ func (p *parity) explained(of causes) causes {
 		},
 		Found: func(context.Context, order.Key) ([]verify.Divergence, error) { return nil, nil },
 	}}
-	got := causes{}
+	got := map[string]explain.Report{}
 	for id := range of {
 		r, err := x.Explain(ctx, order.Key(id))
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		got[id] = string(r.Hop) + " " + string(r.Cause)
-		if r.Verdict != compare.Diverged {
-			got[id] = string(r.Verdict) + ": " + r.Reason
-		}
+		got[id] = r
 	}
 	return got
 }
