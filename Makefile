@@ -11,7 +11,7 @@ SOAK_ROUNDS   ?= 10
 GRAMMAR_ROUNDS ?= 20
 CROSSCHECK_SOAK ?= 10m
 
-.PHONY: help demo test test-race bench soak fuzz lint fmt build check clean setup kafka prometheus pgbouncer postgres-versions
+.PHONY: help demo test test-race bench soak fuzz lint fmt build check sbom vulncheck clean setup kafka prometheus pgbouncer postgres-versions
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,16 @@ build: ## build ./bin/crosscheck and ./bin/crosscheck-lab
 	go build -o bin/ ./cmd/...
 
 check: build lint test test-race ## everything that CI runs
+
+sbom: ## write bin/sbom.json, the modules that crosscheck is built from, as CycloneDX
+	@mkdir -p bin
+	go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 app -json -main cmd/crosscheck -output bin/sbom.json .
+	@echo "sbom: wrote bin/sbom.json"
+
+vulncheck: ## look for known vulnerabilities in what crosscheck calls; needs Go's vulnerability database (GOVULNDB)
+	@go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./cmd/crosscheck || { code=$$?; \
+	  echo "vulncheck: not passed: a vulnerability was found (listed above), or the database could not be read and nothing was checked"; \
+	  exit $$code; }
 
 clean: ## remove what was built
 	rm -rf bin
