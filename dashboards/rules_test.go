@@ -132,13 +132,17 @@ func TestEachAlertHasItsRunbook(t *testing.T) {
 			panels[d.Title+"/"+p.Title] = true
 		}
 	}
-	pages, err := filepath.Glob("../docs/runbooks/*.md")
+	pages, err := filepath.Glob("../docs/runbooks/Crosscheck*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	link := regexp.MustCompile(`\]\(([^)]+)\)`)
 	panel := regexp.MustCompile(`\*([^*]+)\*(?: dashboard)?, panel \*([^*]+)\*`)
+	index := string(read(t, "../docs/runbooks/README.md"))
 	for _, page := range pages {
+		if !strings.Contains(index, "("+filepath.Base(page)+")") {
+			t.Errorf("the index does not name %s", page)
+		}
 		src, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -155,9 +159,7 @@ func TestEachAlertHasItsRunbook(t *testing.T) {
 			}
 		}
 		for _, l := range link.FindAllStringSubmatch(text, -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(page), l[1])); err != nil {
-				t.Errorf("%s: %v", page, err)
-			}
+			followLink(t, page, l[1])
 		}
 		for _, p := range panel.FindAllStringSubmatch(text, -1) {
 			if !panels["crosscheck / "+p[1]+"/"+p[2]] {
@@ -165,6 +167,20 @@ func TestEachAlertHasItsRunbook(t *testing.T) {
 			}
 		}
 	}
+}
+
+// followLink holds that a link of a page leads to a file, and its anchor to a heading there.
+func followLink(t *testing.T, page, link string) {
+	t.Helper()
+	file, anchor, _ := strings.Cut(link, "#")
+	src := string(read(t, filepath.Join(filepath.Dir(page), file)))
+	for line := range strings.Lines(src) {
+		heading := strings.ToLower(strings.Trim(line, "# \n"))
+		if anchor == "" || strings.HasPrefix(line, "#") && strings.ReplaceAll(heading, " ", "-") == anchor {
+			return
+		}
+	}
+	t.Errorf("%s: %s has no heading %q", page, file, anchor)
 }
 
 func TestAlertmanagerAcceptsTheExample(t *testing.T) {
