@@ -305,8 +305,10 @@ func (c *placedOrder) leftOutByLegacy() int {
 func (c *placedOrder) otherContent(d Diagnosis) (found Diagnosis) {
 	row := c.Legacy[0]
 	_, fields := c.nearest(row)
-	if found, ok := c.neverChanged(d, fields); ok {
-		return found
+	for _, rule := range []func(Diagnosis, []int) (Diagnosis, bool){c.neverChanged, c.statusEdited} {
+		if found, ok := rule(d, fields); ok {
+			return found
+		}
 	}
 	d.Cause, d.Confidence, d.PartsAt = WrongEventContent, Low, c.lastChange(fields)
 	d.Or = []Cause{DirectEdit, LostShadowWrite}

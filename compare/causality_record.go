@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/apd/v3"
 
@@ -40,11 +41,8 @@ func (c *placedOrder) contradiction(fields []int) (d Diagnosis, ok bool) {
 		d.Hop, d.Reason, d.PartsAt = order.LegacyItself, reason, c.lastChange([]int{i})
 		d.Cause, d.Confidence = DirectEdit, High
 		switch {
-		case older >= 0:
-			d.Cause, d.PartsAt = LostUpdate, c.clean[older].Position
-			if onlyStatus(c.Fields, fields) {
-				d.Confidence, d.Or = Medium, []Cause{DirectEdit}
-			}
+		case older >= 0: // overwritten, or set back by hand
+			d.Cause, d.Confidence, d.Or, d.PartsAt = LostUpdate, Medium, []Cause{DirectEdit}, c.clean[older].Position
 		case itself != "":
 			d.Confidence, d.Or = Medium, []Cause{LostUpdate}
 		case before && f.Name == "status":
@@ -153,6 +151,23 @@ func (c *placedOrder) againstItself(field string) string {
 		return fmt.Sprintf("legacy has status %s with %s of %s filled", show(status), has.Text, ordered.Text)
 	}
 	return ""
+}
+
+// statusEdited finds a status that is not what the events give, in a row that the application wrote last with the last event.
+// It would have given another status a later time.
+func (c *placedOrder) statusEdited(d Diagnosis, fields []int) (Diagnosis, bool) {
+	last, written := c.clean[len(c.clean)-1], c.legacyWritten()
+	exactly := order.SameTime(written, last.At) && max(order.Unit(written), order.Unit(last.At)) < time.Second
+	if !onlyStatus(c.Fields, fields) || !exactly {
+		return d, false
+	}
+	status := c.Legacy[0].Values[fields[0]]
+	if fold, _ := c.final.Value("status"); status.Text != order.StatusCanceled && fold.Text != order.StatusCanceled {
+		return d, false // a fill of the wrong type gives these
+	}
+	d.Hop, d.Cause, d.Confidence, d.Or, d.PartsAt = order.LegacyItself, DirectEdit, Medium, []Cause{WrongEventContent}, c.lastChange(fields)
+	d.Reason = fmt.Sprintf("legacy has status %s, but was written last at the time of the last event, which gives another status", show(status))
+	return d, true
 }
 
 // neverChanged finds fields without a line in the audit log that do not have their value from the creation's event. The
