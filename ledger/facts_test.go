@@ -77,7 +77,7 @@ func TestFactsOfEarlierVersionsAreKept(t *testing.T) {
 			Changes: verify.Changes{Recorded: 4, WithEvents: 3},
 		},
 	}, "facts")
-	due, err := l.DueSuspects(t.Context(), 1, time.Now().Add(time.Hour), 10)
+	due, err := l.DueSuspects(t.Context(), 1, time.Now().Add(time.Hour), "", 10)
 	if want := (verify.Counted{Legacy: "OPEN", Age: verify.UnderADay}); err != nil || len(due) != 1 || due[0].Counted != want {
 		t.Errorf("suspects %+v, error %v", due, err)
 	}

@@ -121,13 +121,13 @@ func lastByKey[T any](items []T, key func(T) order.Key) []T {
 }
 
 // DueSuspects implements [verify.Queue]. Keys are ordered by their bytes.
-func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time, limit int) ([]verify.Suspect, error) {
+func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time, from order.Key, limit int) ([]verify.Suspect, error) {
 	var due []verify.Suspect
-	err := l.read(ctx, l.bulkTimeout(), func(ctx context.Context) error {
-		rows, err := l.pool.Query(ctx, `
-			SELECT order_key, observed_at, legacy_state, projection_state, mismatches, legacy_changed_at,
-				projection_reached, attempts, first_seen, due, in_sample, events_state, counted
-			FROM suspect WHERE pass_id = $1 AND due <= $2 ORDER BY order_key LIMIT $3`, id, micro(at), limit)
+	err := l.write(ctx, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
+		if err := byKey(ctx, tx); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, dueSuspects, id, micro(at), string(from), limit)
 		if err != nil {
 			return err
 		}
@@ -139,6 +139,12 @@ func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time
 	}
 	return due, nil
 }
+
+// dueSuspects reads a part of the queue in the order of its index.
+const dueSuspects = `
+	SELECT order_key, observed_at, legacy_state, projection_state, mismatches, legacy_changed_at,
+		projection_reached, attempts, first_seen, due, in_sample, events_state, counted
+	FROM suspect WHERE pass_id = $1 AND due <= $2 AND order_key >= $3 ORDER BY order_key LIMIT $4`
 
 func scanSuspect(row pgx.CollectableRow) (verify.Suspect, error) {
 	var s verify.Suspect

@@ -28,6 +28,9 @@ func (l *Ledger) Settle(ctx context.Context, held lease.Lease, id verify.PassID,
 			SELECT pg_advisory_xact_lock(hashtext('crosscheck settle'), hashtext(current_schema()))`); err != nil {
 			return err
 		}
+		if err := byKey(ctx, tx); err != nil {
+			return err
+		}
 		for chunk := range slices.Chunk(outcomes, batchRows) {
 			b, err := sortOutcomes(lastByKey(chunk, func(o verify.Outcome) order.Key { return o.Suspect.Key() }), at)
 			if err != nil {

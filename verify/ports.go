@@ -38,8 +38,8 @@ type Queue interface {
 	// AddSuspects appends. If the pass has the key in the queue already, the entry is replaced only if the order has
 	// changed. Otherwise it keeps its wait, so that a look does not start the wait again.
 	AddSuspects(context.Context, lease.Lease, PassID, []Suspect) error
-	// DueSuspects returns up to limit suspects due at the given time, in key order.
-	DueSuspects(ctx context.Context, id PassID, at time.Time, limit int) ([]Suspect, error)
+	// DueSuspects returns up to limit suspects due at the given time, in key order, beginning with the given key.
+	DueSuspects(ctx context.Context, id PassID, at time.Time, from order.Key, limit int) ([]Suspect, error)
 	// NextDue returns how many suspects wait, and when the first of them is due.
 	NextDue(context.Context, PassID) (waiting int64, due time.Time, err error)
 	// Settle stores outcomes in one transaction. Final ones leave the queue; all others go back with their new due time.

@@ -51,11 +51,13 @@ func (p *pass) settle(ctx context.Context) error {
 // recheck looks again at all suspects that are due now, a batch at a time. Its errors distinguish what the sides could
 // not read (unread) from what the ledger refused.
 func (p *pass) recheck(ctx context.Context) (unread, err error) {
+	var from order.Key // those before it have left the queue, or are not due any more
 	for now := p.c.Now(); ; {
-		suspects, err := p.c.Ledger.DueSuspects(ctx, p.id, now, p.batchSize(batch))
+		suspects, err := p.c.Ledger.DueSuspects(ctx, p.id, now, from, p.batchSize(batch))
 		if err != nil || len(suspects) == 0 {
 			return nil, err
 		}
+		from = suspects[len(suspects)-1].Key()
 		outcomes, err := p.outcomes(ctx, suspects)
 		if err != nil {
 			return err, nil

@@ -272,7 +272,7 @@ func missedOnce(t *testing.T, s Store) {
 // dueKeys reads all that is due, in pages.
 func dueKeys(t *testing.T, s Store, id verify.PassID, at time.Time, limit int) []order.Key {
 	t.Helper()
-	due, err := s.DueSuspects(t.Context(), id, at, limit)
+	due, err := s.DueSuspects(t.Context(), id, at, "", limit)
 	noError(t, err, "reading due suspects")
 	keys := make([]order.Key, len(due))
 	for i, d := range due {

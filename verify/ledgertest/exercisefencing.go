@@ -119,7 +119,7 @@ func abandonedSettling(t *testing.T, s Store) {
 	settling, err = s.Abandoned(t.Context())
 	noError(t, err, "looking for abandoned passes")
 	same(t, len(settling), 0, "abandoned passes after the adoption")
-	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), 10)
+	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), "", 10)
 	noError(t, err, "reading due suspects")
 	same(t, due, []verify.Suspect{stored(suspect("1", t0))}, "its queue")
 	settle(t, s, successor, id, t0, final(suspect("1", t0), compare.Match))

@@ -42,7 +42,7 @@ func eachHop(t *testing.T, s Store) {
 	l, id := start(t, s)
 	both := atHops(1, first, second)
 	add(t, s, l, id, both)
-	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), 10)
+	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), "", 10)
 	noError(t, err, "reading due suspects")
 	same(t, due, []verify.Suspect{stored(both)}, "a suspect that parts at two hops")
 

@@ -16,7 +16,7 @@ func suspectRoundTrip(t *testing.T, s Store) {
 	whole.Counted = verify.Counted{Legacy: "FILLED", Projection: "OPEN", Age: verify.Old}
 	bare := verify.Suspect{Observation: compare.Observation{Key: "b", LegacyState: "\x00\xff"}, Due: t0} // a state may be any bytes
 	add(t, s, l, id, whole, bare)
-	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), 10)
+	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), "", 10)
 	noError(t, err, "reading due suspects")
 	same(t, due, []verify.Suspect{stored(whole), stored(bare)}, "suspects")
 }
@@ -47,7 +47,7 @@ func requeue(t *testing.T, s Store) {
 	again.Attempts, again.Due, again.Observation.LegacyState = 1, t0.Add(time.Hour), "l2"
 	settle(t, s, l, id, t0, verify.Outcome{Suspect: again, Verdict: compare.Lagging})
 	same(t, dueKeys(t, s, id, t0.Add(time.Minute), 10), []order.Key{"2"}, "due at first")
-	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), 1)
+	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), "", 1)
 	noError(t, err, "reading due suspects")
 	same(t, due, []verify.Suspect{stored(again)}, "due later")
 	tally, err := s.Tally(t.Context(), id)
@@ -65,7 +65,7 @@ func duplicateKeys(t *testing.T, s Store) {
 	add(t, s, l, id, first, second)
 	add(t, s, l, id, third)
 	add(t, s, l, id, atRest)
-	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), 10)
+	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), "", 10)
 	noError(t, err, "reading due suspects")
 	same(t, due, []verify.Suspect{stored(third)}, "suspects")
 	settle(t, s, l, id, t0, final(first, compare.Diverged), final(first, compare.Match))
@@ -186,7 +186,7 @@ func exactValues(t *testing.T, s Store) {
 		Key: "2", Kind: compare.Duplicate, Hop: order.LegacyToProjection, LegacyCopies: 2, ProjectionCopies: 1,
 	}}
 	add(t, s, l, id, x, duplicate)
-	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), 10)
+	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), "", 10)
 	noError(t, err, "reading due suspects")
 	same(t, due, []verify.Suspect{stored(x), stored(duplicate)}, "in the queue")
 	settle(t, s, l, id, t0, final(x, compare.Diverged), final(duplicate, compare.Diverged))

@@ -52,7 +52,7 @@ func stored(s verify.Suspect) verify.Suspect {
 }
 
 // DueSuspects implements [verify.Queue].
-func (f *Fake) DueSuspects(ctx context.Context, id verify.PassID, at time.Time, limit int) ([]verify.Suspect, error) {
+func (f *Fake) DueSuspects(ctx context.Context, id verify.PassID, at time.Time, from order.Key, limit int) ([]verify.Suspect, error) {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	if err != nil {
@@ -60,7 +60,7 @@ func (f *Fake) DueSuspects(ctx context.Context, id verify.PassID, at time.Time, 
 	}
 	var due []verify.Suspect
 	for _, key := range f.queued(id) {
-		if s := f.passes[id-1].queue[key]; !s.Due.After(micro(at)) && len(due) < limit {
+		if s := f.passes[id-1].queue[key]; !s.Due.After(micro(at)) && key >= from && len(due) < limit {
 			due = append(due, stored(s))
 		}
 	}
