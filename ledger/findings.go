@@ -28,15 +28,18 @@ func (l *Ledger) Tally(ctx context.Context, id verify.PassID) (verify.Tally, err
 }
 
 // OpenKeys implements [verify.Findings]. Keys are ordered by their bytes.
-func (l *Ledger) OpenKeys(ctx context.Context, id verify.PassID, after order.Key, limit int) ([]order.Key, error) {
+func (l *Ledger) OpenKeys(ctx context.Context, id verify.PassID, from order.Key, limit int) ([]order.Key, error) {
 	var keys []order.Key
-	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
-		rows, err := l.pool.Query(ctx, `
+	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+		if err := byKey(ctx, tx); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `
 			SELECT DISTINCT order_key FROM divergence
 			WHERE fingerprint = (SELECT fingerprint FROM pass WHERE id = $1)
-				AND state <> 'resolved' AND order_key > $2 -- an accepted one may have been repaired
+				AND state <> 'resolved' AND order_key >= $2 -- an accepted one may have been repaired
 				AND hop = ANY ($4::text[])
-			ORDER BY order_key LIMIT $3`, id, string(after), limit, texts(order.RowHops()))
+			ORDER BY order_key LIMIT $3`, id, string(from), limit, texts(order.RowHops()))
 		if err != nil {
 			return err
 		}

@@ -144,7 +144,7 @@ func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at ti
 		return nil
 	}
 	if _, err := tx.Exec(ctx, `
-		DELETE FROM suspect s USING unnest($2::text[]) k WHERE s.pass_id = $1 AND s.order_key = k`, id, b.final); err != nil {
+		DELETE FROM suspect WHERE pass_id = $1 AND order_key = ANY ($2::text[])`, id, b.final); err != nil {
 		return fmt.Errorf("emptying the queue: %w", err)
 	}
 	t := b.tally
@@ -160,15 +160,18 @@ func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at ti
 	return addSettled(ctx, tx, id, b.settled)
 }
 
+// write looks each divergence up by its key. Written as a join, it was one loop in the other: for each batch, over all
+// divergences of the ledger.
 func (a *agreements) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
 	if len(a.keys) == 0 {
 		return nil
 	}
 	_, err := tx.Exec(ctx, `
-		UPDATE divergence d SET state = 'resolved', resolved_at = $4
-		FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS u(k, h, seen)
-		WHERE d.order_key = u.k AND d.hop = u.h AND d.state <> 'resolved' AND d.last_seen <= u.seen
-			AND d.fingerprint = (SELECT fingerprint FROM pass WHERE id = $5)`,
+		UPDATE divergence SET state = 'resolved', resolved_at = $4
+		WHERE state <> 'resolved' AND id = ANY (ARRAY(
+			SELECT (SELECT d.id FROM divergence d
+				WHERE d.fingerprint = p.fingerprint AND d.order_key = u.k AND d.hop = u.h AND d.state <> 'resolved' AND d.last_seen <= u.seen)
+			FROM (SELECT fingerprint FROM pass WHERE id = $5) p, unnest($1::text[], $2::text[], $3::timestamptz[]) AS u(k, h, seen)))`,
 		a.keys, a.hops, a.at, at, id)
 	return err
 }

@@ -57,8 +57,7 @@ func (l *Ledger) transaction(ctx context.Context, timeout time.Duration, fn func
 // batch would read all rows of the table.
 func byKey(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `
-		SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_sort',
-			'enable_hashjoin', 'enable_mergejoin', 'enable_material']) AS name
+		SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_sort']) AS name
 		UNION ALL SELECT set_config('plan_cache_mode', 'force_custom_plan', true)`)
 	return err
 }

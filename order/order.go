@@ -15,6 +15,10 @@ import (
 // Key identifies one order. It is the canonical text of the key column ("42", "-7", a lower-case UUID, any text).
 type Key string
 
+// Next returns the bound from which on the keys are above k in the order of bytes: a text of PostgreSQL has no zero
+// byte, so no key lies between.
+func (k Key) Next() Key { return k + "\x01" }
+
 // KeyType is the type of the key column.
 type KeyType string
 

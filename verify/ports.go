@@ -60,9 +60,9 @@ type Findings interface {
 	// Tally counts the outcomes of a pass so far.
 	Tally(context.Context, PassID) (Tally, error)
 	// OpenKeys returns up to limit orders with an open or accepted divergence of their rows (order.RowHops) under the
-	// pass's fingerprint, in key order, after the given key. Divergences under another fingerprint are not returned,
-	// because the pass may compare less.
-	OpenKeys(ctx context.Context, id PassID, after order.Key, limit int) ([]order.Key, error)
+	// pass's fingerprint, in key order, beginning with the given key. Divergences under another fingerprint are not
+	// returned, because the pass may compare less.
+	OpenKeys(ctx context.Context, id PassID, from order.Key, limit int) ([]order.Key, error)
 }
 
 // Ledger is what a pass stores and reads.

@@ -57,7 +57,7 @@ func (p *pass) recheck(ctx context.Context) (unread, err error) {
 		if err != nil || len(suspects) == 0 {
 			return nil, err
 		}
-		from = suspects[len(suspects)-1].Key()
+		from = suspects[len(suspects)-1].Key().Next()
 		outcomes, err := p.outcomes(ctx, suspects)
 		if err != nil {
 			return err, nil
@@ -106,20 +106,19 @@ func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 
 // revisit looks at every order with an open divergence. An order that agrees now is resolved. One that does not becomes
 // a suspect of this pass, unless it is one already. When it is judged, each of its divergences is renewed, or resolved by
-// agreement at its own hop. revisit returns
-// how many were new.
+// agreement at its own hop. revisit returns how many were new.
 func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) bool) (int64, error) {
-	var after order.Key
+	var from order.Key
 	var more int64
 	for {
-		keys, err := p.c.Ledger.OpenKeys(ctx, p.id, after, p.batchSize(batch))
+		keys, err := p.c.Ledger.OpenKeys(ctx, p.id, from, p.batchSize(batch))
 		if err != nil {
 			return more, fmt.Errorf("reading open divergences: %w", err)
 		}
 		if len(keys) == 0 {
 			return more, nil
 		}
-		after = keys[len(keys)-1]
+		from = keys[len(keys)-1].Next()
 		if err := p.resolve(ctx, s, keys, known); err != nil {
 			return more, err
 		}

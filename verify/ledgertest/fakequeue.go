@@ -214,7 +214,7 @@ func (f *Fake) Tally(ctx context.Context, id verify.PassID) (verify.Tally, error
 }
 
 // OpenKeys implements [verify.Findings].
-func (f *Fake) OpenKeys(ctx context.Context, id verify.PassID, after order.Key, limit int) ([]order.Key, error) {
+func (f *Fake) OpenKeys(ctx context.Context, id verify.PassID, from order.Key, limit int) ([]order.Key, error) {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	if err != nil {
@@ -226,7 +226,7 @@ func (f *Fake) OpenKeys(ctx context.Context, id verify.PassID, after order.Key, 
 	}
 	var keys []order.Key
 	for _, d := range f.divergences {
-		if d.State == verify.Open && d.fingerprint == p.Fingerprint && d.Mismatch.Key > after && slices.Contains(order.RowHops(), d.Mismatch.Hop) {
+		if d.State == verify.Open && d.fingerprint == p.Fingerprint && d.Mismatch.Key >= from && slices.Contains(order.RowHops(), d.Mismatch.Hop) {
 			keys = append(keys, d.Mismatch.Key)
 		}
 	}
