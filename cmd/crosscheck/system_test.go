@@ -21,7 +21,7 @@ import (
 )
 
 // commandTimeout ends a crosscheck that hangs.
-const commandTimeout = 2 * time.Minute
+const commandTimeout = 4 * time.Minute
 
 // eventualTimeout outlasts twice the lease of a sidecar that lost its server: nobody runs its passes until the lease has
 // run out.
