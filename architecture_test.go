@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"source": {"verify", "follow", "compare", "order", "doctor"},
 	"topic":  {"follow", "doctor", "order"},
 	"ledger": {"board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
-	"alerts": {"incident", "lease"},
+	"alerts": {"incident", "lease", "doctor"},
 	"web":    {"board", "verify", "compare", "gate", "order", "human"},
 	"lab":    {}, // shares no code with what judges it
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slack-go/slack"
 
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/incident"
 )
 
@@ -145,7 +146,9 @@ func classify(err error) error {
 	switch {
 	case errors.As(err, &limited):
 		return &WaitError{limited.RetryAfter, err}
-	case !errors.As(err, &answer), slices.Contains(unclear, answer.Err):
+	case !errors.As(err, &answer):
+		return unreached(err)
+	case slices.Contains(unclear, answer.Err):
 		return err
 	case slices.Contains(deleted, answer.Err):
 		return fmt.Errorf("%w: %w", ErrParentGone, err)
@@ -153,4 +156,27 @@ func classify(err error) error {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	return &WaitError{0, err}
+}
+
+// unreached adds what is wrong with TLS, and what to do, to the error of a request that got no answer.
+func unreached(err error) error {
+	if fault := tlsFault(err); fault != "" {
+		return fmt.Errorf("%s (%w)", fault, err)
+	}
+	return err
+}
+
+// tlsFault is empty for other faults. It holds no address.
+func tlsFault(err error) string {
+	fault, hint, found := doctor.TLSFault(err, doctor.TLSSettings{
+		Authority: "the system's certificates (SSL_CERT_FILE)", Name: "the address of Slack in the configuration",
+		Own: "what stands between crosscheck and Slack: a proxy that asks for certificates cannot be used",
+	})
+	switch {
+	case found:
+		return fault + "; " + hint
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "the server answers without TLS; write http:// in the address, or use the port with TLS"
+	}
+	return ""
 }

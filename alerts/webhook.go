@@ -45,6 +45,9 @@ func (w *Webhook) Send(ctx context.Context, d incident.Delivery) (Place, error) 
 	case errors.As(err, &status):
 		return Place{}, fmt.Errorf("the webhook answers %s", status.Status)
 	}
+	if fault := tlsFault(err); fault != "" {
+		return Place{}, errors.New("the webhook cannot be reached: " + fault)
+	}
 	return Place{}, errors.New("the webhook cannot be reached") // not the error itself, which holds the address
 }
 

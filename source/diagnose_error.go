@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +35,7 @@ func Unreachable(err error) bool {
 // hints are by PostgreSQL's error code.
 var hints = map[string]string{
 	"28P01": "check the user name and the password in the dsn",
-	"28000": "check the user and sslmode in the dsn, and pg_hba.conf on the server",
+	"28000": "check user, sslmode and certificate (sslcert, sslkey) in the dsn, and pg_hba.conf on the server",
 	"3D000": "check the database name in the dsn",
 	"3F000": "check the schema in the table's name",
 	"42P01": "check the table; search_path is empty, so write schema.table",
@@ -57,6 +56,11 @@ var hints = map[string]string{
 // sessionsNeeded is for limits of connections. A pool has at most five.
 const sessionsNeeded = "each of legacy, projection and events uses up to 5 connections in a command, a full verification with events up to 5 more " +
 	"for legacy and for events, and run as many for each pass that is running, for the follower and for the status page"
+
+// tlsSettings are in the dsn.
+var tlsSettings = doctor.TLSSettings{
+	Use: "sslmode in the dsn", Authority: "sslrootcert in the dsn", Name: "host in the dsn", Own: "sslcert and sslkey in the dsn",
+}
 
 // PoolerHint is the hint for a pooler that shares sessions.
 const PoolerHint = "connect to the server directly, or through a pooler in session mode"
@@ -90,7 +94,8 @@ func Hint(err error) string {
 		}
 		return faultHint
 	}
-	return ""
+	_, hint, _ := doctor.TLSFault(err, tlsSettings)
+	return hint
 }
 
 // nextStep returns a hint for every error.
@@ -150,13 +155,12 @@ func refused(c *pgconn.Config, pg *pgconn.PgError) (check, message, hint string)
 // unanswered is for a server that was not found, or did not answer as expected.
 func unanswered(c *pgconn.Config, err error) (message, hint string) {
 	var (
-		dns         *net.DNSError
-		record      tls.RecordHeaderError
-		certificate *tls.CertificateVerificationError
-		authority   x509.UnknownAuthorityError
-		timeout     net.Error
+		dns     *net.DNSError
+		record  tls.RecordHeaderError
+		timeout net.Error
 	)
 	at := addresses(c)
+	fault, repair, tlsFault := doctor.TLSFault(err, tlsSettings)
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fmt.Sprintf("unknown host %s", dns.Name), "check the host in the dsn"
@@ -168,12 +172,12 @@ func unanswered(c *pgconn.Config, err error) (message, hint string) {
 		return "no route to " + at, "check the network between here and the server"
 	case errors.Is(err, os.ErrNotExist) && strings.HasPrefix(c.Host, "/"):
 		return "no server at the socket in " + c.Host, "check the folder and the port of the socket, and that the server is running"
-	case errors.As(err, &certificate), errors.As(err, &authority):
-		return at + " shows a certificate that is not trusted here: " + scrubbed(c, err), "check sslmode and sslrootcert in the dsn"
 	case strings.Contains(err.Error(), "server refused TLS connection"):
 		return at + " does not offer TLS, and the dsn asks for it", "check sslmode in the dsn, and ssl on the server"
 	case errors.As(err, &record), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return at + " does not speak PostgreSQL's protocol, or closed the connection", "check host and port in the dsn, and which program listens there"
+	case tlsFault:
+		return at + ": " + fault, repair
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "no answer from " + at + " in time", "check host and port in the dsn; a firewall that drops packets looks like this too, and a pooler in session mode without a free connection: " + sessionsNeeded
 	}

@@ -81,7 +81,7 @@ func TestConnectionFailed(t *testing.T) {
 		{&pgconn.PgError{Code: "28P01", Message: `password authentication failed for user "reader"`}, doctor.Login, "password authentication failed", "password"},
 		{&pgconn.PgError{Code: "28000", Message: "no pg_hba.conf entry"}, doctor.Login, "no pg_hba.conf entry", "pg_hba.conf"},
 		{&pgconn.PgError{Code: "57P03", Message: "the database system is starting up"}, doctor.Connection, "starting up (db.example:5433)", "try again"},
-		{&pgconn.PgError{Code: "53300", Message: "sorry, too many clients already"}, doctor.Connection, "too many clients", "5 per side"},
+		{&pgconn.PgError{Code: "53300", Message: "sorry, too many clients already"}, doctor.Connection, "too many clients", "raise max_connections"},
 		{context.DeadlineExceeded, doctor.Connection, "no answer from db.example:5433", "firewall"},
 		{errors.New("something with hunter2\nin it"), doctor.Connection, "something with <secret> in it", "server is running"},
 	} {

@@ -2,8 +2,6 @@ package topic
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +9,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+
+	"github.com/nordvarg/crosscheck/doctor"
 )
 
 var (
@@ -19,7 +19,9 @@ var (
 	ErrUnreachable = errors.New("broker is unreachable")
 	// ErrUnknown is returned when the brokers do not have the topic, or do not show it to the user.
 	ErrUnknown = errors.New("topic is unknown")
-	// ErrLogin is returned when the brokers refuse user, password or certificate.
+	// ErrTLS is returned when a broker and crosscheck do not agree on encryption or certificates.
+	ErrTLS = errors.New("no TLS connection to the broker")
+	// ErrLogin is returned when the brokers refuse user or password.
 	ErrLogin = errors.New("broker refused the login")
 	// ErrDenied is returned when the user may not read the topic.
 	ErrDenied = errors.New("broker denied access")
@@ -36,7 +38,8 @@ func classify(err error) error {
 	}{
 		{ErrUnknown, unknownTopic},
 		{ErrDenied, isAny(kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed)},
-		{ErrLogin, refusedLogin},
+		{ErrTLS, refusedTLS},
+		{ErrLogin, isAny(kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState)},
 		{ErrUnreachable, unreachable},
 	} {
 		if errors.Is(err, class.means) {
@@ -64,14 +67,9 @@ func unknownTopic(err error) bool {
 	return isAny(kafka.UnknownTopicOrPartition, kafka.InvalidTopic, protocol.ErrNoTopic, protocol.ErrNoPartition)(err)
 }
 
-func refusedLogin(err error) bool {
-	if isAny(kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState)(err) {
-		return true
-	}
-	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
-	_, unsigned := errors.AsType[x509.UnknownAuthorityError](err)
-	_, plaintext := errors.AsType[tls.RecordHeaderError](err)
-	return untrusted || unsigned || plaintext
+func refusedTLS(err error) bool {
+	_, _, found := doctor.TLSFault(err, tlsSettings)
+	return found
 }
 
 func unreachable(err error) bool {
@@ -94,7 +92,12 @@ func leaderless(err error) bool {
 
 // final is true for an error that another attempt cannot fix.
 func final(err error) bool {
-	return errors.Is(err, ErrLogin) || errors.Is(err, ErrDenied)
+	return errors.Is(err, ErrTLS) || errors.Is(err, ErrLogin) || errors.Is(err, ErrDenied)
+}
+
+var tlsSettings = doctor.TLSSettings{
+	Use: "whether stream.tls belongs in the configuration", Authority: "stream.tls.ca_file", Name: "stream.tls.server_name",
+	Own: "stream.tls.cert_file and stream.tls.key_file",
 }
 
 // hints are by what an error proves.
@@ -104,13 +107,16 @@ var hints = []struct {
 }{
 	{ErrUnknown, "check the topic's name in stream.topic; a user without DESCRIBE on the topic does not see it"},
 	{ErrDenied, "the user needs READ and DESCRIBE on the topic"},
-	{ErrLogin, "check user, password, mechanism and certificates of the stream, and whether its listener expects TLS"},
-	{ErrUnreachable, "check host and port in stream.brokers, and advertised.listeners on the brokers: crosscheck must be able to reach the advertised addresses; a broker also closes the connection if it expects TLS or a login and gets none"},
+	{ErrLogin, "check user, password and mechanism in stream.sasl"},
+	{ErrUnreachable, "check host and port in stream.brokers, and advertised.listeners on the brokers: crosscheck must be able to reach the advertised addresses; a broker also closes the connection if it expects TLS or a login and gets none, or gets TLS and expects none"},
 	{ErrCompacted, "follow a topic with cleanup.policy=delete; crosscheck cannot tell a compacted message from a lost one"},
 }
 
 // Hint returns the user's next step after an error of the stream; empty if none is known.
 func Hint(err error) string {
+	if _, hint, found := doctor.TLSFault(err, tlsSettings); found {
+		return hint
+	}
 	for _, h := range hints {
 		if errors.Is(err, h.means) {
 			return h.hint

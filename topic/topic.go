@@ -56,7 +56,8 @@ type Topic struct {
 
 var _ follow.Stream = (*Topic)(nil)
 
-// Open asks for the topic once. It returns an error that wraps ErrUnreachable, ErrLogin, ErrUnknown or ErrCompacted.
+// Open asks for the topic once. It returns an error that wraps ErrUnreachable, ErrTLS, ErrLogin,
+// ErrUnknown or ErrCompacted.
 func Open(ctx context.Context, c Config) (*Topic, error) {
 	t, err := open(c)
 	if err != nil {

@@ -2,22 +2,15 @@ package topictest_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nordvarg/crosscheck/doctor/tlstest"
 	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lab/broker"
 	"github.com/nordvarg/crosscheck/topic"
@@ -151,9 +144,9 @@ func TestReadEndsWithItsContext(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	certificate, file := selfSigned(t)
+	certificate := tlstest.New(t, "broker.example", time.Now().Add(time.Hour))
 	_, c := embedded(t, broker.Options{
-		TLS:   &tls.Config{Certificates: []tls.Certificate{certificate}},
+		TLS:   &tls.Config{Certificates: []tls.Certificate{certificate.Certificate}},
 		Login: &broker.Login{Mechanism: "SCRAM-SHA-512", User: "u", Password: "p"},
 	})
 	name := topicFor(t)
@@ -163,7 +156,7 @@ func TestTLS(t *testing.T) {
 	}
 	config := c.config(t, name)
 	config.SASL = &topic.SASL{Mechanism: "scram-sha-512", User: "u", Password: "p"}
-	config.TLS = &topic.TLS{CAFile: file}
+	config.TLS = &topic.TLS{CAFile: certificate.File, ServerName: "broker.example"}
 	s, err := topic.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -172,17 +165,54 @@ func TestTLS(t *testing.T) {
 		t.Errorf("%d messages, want 1", r.count())
 	}
 	for name, test := range map[string]struct {
-		tls  *topic.TLS
-		want error
+		tls     *topic.TLS
+		want    error
+		message string
+		hint    string
 	}{
-		"unknown authority": {&topic.TLS{}, topic.ErrLogin},
-		"wrong name":        {&topic.TLS{CAFile: file, ServerName: "other.example"}, topic.ErrLogin},
-		"no encryption":     {nil, topic.ErrUnreachable},
+		"unknown authority": {&topic.TLS{ServerName: "broker.example"}, topic.ErrTLS, "unknown authority", "stream.tls.ca_file"},
+		"wrong name":        {&topic.TLS{CAFile: certificate.File}, topic.ErrTLS, "127.0.0.1", "stream.tls.server_name"},
+		"no encryption":     {nil, topic.ErrUnreachable, "", "expects TLS"},
 	} {
 		config.TLS = test.tls
-		if _, err := topic.Open(t.Context(), config); !errors.Is(err, test.want) {
-			t.Errorf("%s: error %v is not %v", name, err, test.want)
+		refuses(t, name, config, test.want, test.message, test.hint)
+	}
+}
+
+// TestTLSWithABadCertificate: one that has expired, and a broker that wants one of ours.
+func TestTLSWithABadCertificate(t *testing.T) {
+	expired := tlstest.New(t, "broker.example", time.Now().Add(-time.Minute))
+	for name, test := range map[string]struct {
+		server        *tls.Config
+		message, hint string
+	}{
+		"expired": {&tls.Config{}, "expired", "renew the certificate"},
+		// Under TLS 1.3 the client may write into the closed connection before it reads the alert.
+		"our own": {&tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, "tls: handshake failure", "stream.tls.cert_file"},
+	} {
+		certificate := expired
+		if name == "our own" {
+			certificate = tlstest.New(t, "broker.example", time.Now().Add(time.Hour))
 		}
+		test.server.Certificates = []tls.Certificate{certificate.Certificate}
+		b, err := broker.Start(t.Context(), broker.Options{TLS: test.server})
+		if err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, name, topic.Config{Brokers: b.Brokers(), Topic: "orders", TLS: &topic.TLS{CAFile: certificate.File, ServerName: "broker.example"}},
+			topic.ErrTLS, test.message, test.hint)
+		if err := b.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// refuses holds what Open says of a topic that cannot be read.
+func refuses(t *testing.T, name string, c topic.Config, want error, message, hint string) {
+	t.Helper()
+	_, err := topic.Open(t.Context(), c)
+	if !errors.Is(err, want) || errors.Is(err, topic.ErrLogin) || !strings.Contains(err.Error(), message) || !strings.Contains(topic.Hint(err), hint) {
+		t.Errorf("%s: error %v, hint %q; want %v, %q and hint %q", name, err, topic.Hint(err), want, message, hint)
 	}
 }
 
@@ -208,26 +238,4 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 			t.Errorf("error %v does not say %q", err, want)
 		}
 	}
-}
-
-// selfSigned makes a certificate for 127.0.0.1, and a file with it for those who shall trust it.
-func selfSigned(t *testing.T) (tls.Certificate, string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "broker"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
 }
