@@ -29,7 +29,7 @@ func TestChangesSayWhatIsDifferent(t *testing.T) {
 }
 
 func parted(text string) (parts []Part) {
-	for _, name := range strings.Split("abcdef", "") {
+	for name := range strings.SplitSeq("abcdef", "") {
 		parts = append(parts, Part{name, text})
 	}
 	return parts

@@ -110,7 +110,7 @@ func TestWhoSeesThePage(t *testing.T) {
 			if c.file != "" {
 				server.Auth = webFile(t, c.file)
 			}
-			port, log := serving(t, c.address, server)
+			port, said := serving(t, c.address, server)
 			root := "http://127.0.0.1:" + port
 			for _, path := range []string{"/", "/api/status"} {
 				code, body := ask(t, root+path, "")
@@ -134,8 +134,8 @@ func TestWhoSeesThePage(t *testing.T) {
 			if closed := c.anonymous != 200; closed && strings.Contains(ready, "4711") {
 				t.Errorf("/readyz quotes a database to people without a login: %s", ready)
 			}
-			if warned := strings.Contains(log.String(), "the status page is not served"); warned != (c.anonymous == 403) {
-				t.Errorf("warned is %v:\n%s", warned, log)
+			if warned := strings.Contains(said.String(), "the status page is not served"); warned != (c.anonymous == 403) {
+				t.Errorf("warned is %v:\n%s", warned, said)
 			}
 		})
 	}
