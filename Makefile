@@ -56,15 +56,17 @@ build: ## build ./bin/crosscheck and ./bin/crosscheck-lab
 
 check: build lint test test-race ## everything that CI runs
 
-sbom: ## write bin/sbom.json, the modules that crosscheck is built from, as CycloneDX
-	@mkdir -p bin
-	go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 app -json -main cmd/crosscheck -output bin/sbom.json .
+sbom: build ## write bin/sbom.json, the modules that bin/crosscheck is built from, as CycloneDX
+	go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -output bin/sbom.json bin/crosscheck
 	@echo "sbom: wrote bin/sbom.json"
 
 vulncheck: ## look for known vulnerabilities in what crosscheck calls; needs Go's vulnerability database (GOVULNDB)
-	@go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./cmd/crosscheck || { code=$$?; \
-	  echo "vulncheck: not passed: a vulnerability was found (listed above), or the database could not be read and nothing was checked"; \
-	  exit $$code; }
+	@GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@v1.9.0
+	@./bin/govulncheck ./cmd/crosscheck; code=$$?; case $$code in \
+	  0) echo "vulncheck: no known vulnerability is called" ;; \
+	  3) echo "vulncheck: vulnerabilities were found, listed above" ;; \
+	  *) echo "vulncheck: nothing was checked, for the reason above; name a vulnerability database that can be reached in GOVULNDB" ;; \
+	esac; exit $$code
 
 clean: ## remove what was built
 	rm -rf bin
