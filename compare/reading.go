@@ -39,13 +39,17 @@ type System struct {
 // snapshots and the history is of a later moment: only what is true of a history whatever comes behind it is proven.
 //
 // The observation has a mismatch for each hop at which the order parts, and names the hops in agreement. Without an
-// event store there is one hop.
+// event store there is one hop, and so it is without the events of an archived order.
 func (o Oracle) Judge(r Reading) (Observation, Diagnosis) {
 	is := Observe(o.Fields, r.Key, r.Legacy, r.Projection, r.At, r.ProjectionReached)
 	if !r.EventStore {
 		return is, byRowsAlone(is.Mismatches)
 	}
 	is.EventsReached = r.NewestEvent
+	if len(r.Events) == 0 && Archived(r.Legacy) {
+		is.EventsState = HistoryState(nil)
+		return is, withoutArchived(is.Mismatches)
+	}
 	return is, o.Representations(&is, r.evidence(is.LegacyChangedAt))
 }
 

@@ -27,6 +27,8 @@ type StreamedMessage struct {
 	Partition int
 	Keyed     bool  // the producer gave it a key
 	Drift     error // why it cannot be read as agreed; nil if it can
+	// Judged is true if the follower has read it and does not miss its event.
+	Judged bool
 }
 
 // Consumed returns the history as a consumer sees it: the stored events before the topic begins, then the topic. It
@@ -79,6 +81,8 @@ func (s Streamed) content() (Diagnosis, bool) {
 		}
 		switch {
 		case i >= 0:
+		case m.Judged:
+			continue // its event was archived
 		case m.Event.At.After(s.Due):
 			return s.parts(Lagging, GhostPublish, at, "event %d is published, but is not in the store yet", at)
 		default:

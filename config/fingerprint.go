@@ -57,6 +57,9 @@ func (c *Config) addEvents(h *summed) {
 		if len(e.IgnoreTypes) > 0 {
 			h.add("events.ignore_types", append([]string{"ignore_types"}, distinct(e.IgnoreTypes)...)...)
 		}
+		if e.Archived != "" {
+			h.add("events.archived", "archived", e.Archived)
+		}
 	}
 	if c.History.Given() {
 		h.add("history", "history", c.History.AuditLog, c.History.Trades)

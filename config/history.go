@@ -25,6 +25,8 @@ type Events struct {
 	At string
 	// Payload is the column, or the SQL expression, with the event's content as json or jsonb. Default payload.
 	Payload string
+	// Archived is an SQL condition for rows of legacy: orders whose events were moved out of the store. Default none.
+	Archived string
 	// Names are the store's own names of event types and payload keys. Default none: the default names.
 	order.Names
 }
@@ -55,6 +57,7 @@ func readEventStore(o *object) Events {
 	} {
 		o.relation(key, into, o.text)
 	}
+	o.sql("archived", &e.Archived)
 	e.Types, e.Keys = o.texts("types"), o.texts("keys")
 	o.eachText("ignore", func(text string) { e.Ignore = append(e.Ignore, text) })
 	o.ignoredTypes(e.Types, &e.IgnoreTypes)

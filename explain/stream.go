@@ -16,6 +16,8 @@ type Stream struct {
 	Open func(context.Context) (Topic, error)
 	// Found returns what the follower has found about an order and is still open.
 	Found func(context.Context, order.Key) ([]verify.Divergence, error)
+	// Judged reports of each message whether the follower has read it and does not miss its event; may be nil.
+	Judged func(context.Context, []follow.OrderMessage) ([]bool, error)
 }
 
 // Topic reads what the topic holds of one order.

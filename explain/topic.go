@@ -51,9 +51,16 @@ func (x *Explainer) readTopic(ctx context.Context, l look) *onTopic {
 		t.missed = cmp.Or(t.missed, err)
 		return t
 	}
-	for _, m := range t.found.Messages {
+	judged := make([]bool, len(t.found.Messages))
+	if x.Stream.Judged != nil && len(judged) > 0 {
+		if judged, err = x.Stream.Judged(ctx, t.found.Messages); err != nil {
+			t.missed = cmp.Or(t.missed, err)
+			return t
+		}
+	}
+	for i, m := range t.found.Messages {
 		if !isLater(m.Event.Position, l.Events, later[l.Key]) {
-			t.facts.Messages = append(t.facts.Messages, compare.StreamedMessage{Event: m.Event, Partition: m.Partition, Keyed: m.Keyed, Drift: m.Drift})
+			t.facts.Messages = append(t.facts.Messages, compare.StreamedMessage{Event: m.Event, Partition: m.Partition, Keyed: m.Keyed, Drift: m.Drift, Judged: judged[i]})
 		}
 	}
 	t.facts.Whole = t.missed == nil && t.found.Whole()
@@ -124,6 +131,8 @@ func (t *onTopic) read(found []Finding) *TopicRead {
 		r.Complete = true
 	case t.missed != nil:
 		r.Reason = strings.Join(strings.Fields(t.missed.Error()), " ")
+	case t.archived() > 0:
+		r.Reason = fmt.Sprintf("messages of events that the store does not have any more (%d) are not judged, as by the follower", t.archived())
 	case older > 0:
 		r.Reason = fmt.Sprintf("the topic begins with event %d; older events of the order (%d) are taken from the store", t.facts.From, older)
 		if t.facts.From == follow.NothingHeld {
@@ -131,6 +140,16 @@ func (t *onTopic) read(found []Finding) *TopicRead {
 		}
 	}
 	return r
+}
+
+// archived counts the messages that the follower has judged and whose events are not stored.
+func (t *onTopic) archived() (n int) {
+	for _, m := range t.facts.Messages {
+		if m.Judged && !slices.ContainsFunc(t.facts.Stored, func(e order.Event) bool { return e.Position == m.Event.Position }) {
+			n++
+		}
+	}
+	return n
 }
 
 // older counts the events from before the topic begins.

@@ -15,7 +15,7 @@ func TestMessagesOfArchivedOrdersAreNoGhosts(t *testing.T) {
 	s.trade(11, 29)
 	s.publish(1, 30, 5) // archived too
 	s.trade(31, 40)
-	s.publish(0, 41, 99) // no order that was ever stored: younger than the store's beginning
+	s.create(0, 41, 99) // no order that was ever stored: younger than the store's beginning
 	s.trade(42, 50)
 	s.want(50, "99 ghost_publish")
 	if got := s.state().Evidence.BeforeStore; got != 11 {
@@ -51,4 +51,48 @@ func TestAStoreWithoutEventsBeginsNowhere(t *testing.T) {
 	if err != nil || s.state().Evidence.Checked != order.NoPosition {
 		t.Errorf("%v, checked up to %s", err, s.state().Evidence.Checked)
 	}
+}
+
+// TestOrdersFromBeforeTheTopicAreNoGhosts when they were archived: only their later messages are on the topic, between those
+// of orders that are stored.
+func TestOrdersFromBeforeTheTopicAreNoGhosts(t *testing.T) {
+	s := newShop(t, 1)
+	s.publish(0, 3, 1)
+	s.trade(11, 29)
+	s.publish(0, 30, 80) // archived, as order 1 was
+	s.create(0, 31, 98)  // a creation that was rolled back, and what came after it
+	s.publish(0, 32, 98)
+	s.trade(33, 40)
+	s.want(40, "98 ghost_publish")
+	if got := s.state().Evidence.BeforeStore; got != 2 {
+		t.Errorf("%d messages count as archived, not 2", got)
+	}
+}
+
+// TestWithoutAnArchiveNothingIsExcused: then nothing speaks for an order from before the topic.
+func TestWithoutAnArchiveNothingIsExcused(t *testing.T) {
+	s := newShop(t, 1)
+	s.trade(11, 29)
+	s.publish(0, 30, 80)
+	s.trade(31, 40)
+	s.want(40, "80 ghost_publish")
+}
+
+// TestOrdersArchivedInTheStoreAloneAreNoGhosts of the backlog. Those that legacy does not name are.
+func TestOrdersArchivedInTheStoreAloneAreNoGhosts(t *testing.T) {
+	s := newShop(t, 1)
+	s.archived = []order.Key{"80", "20"}
+	s.trade(11, 29)
+	s.create(0, 30, 80)
+	s.publish(0, 31, 80)
+	s.create(0, 32, 81)
+	s.publish(0, 33, 20) // the store has other events of order 20
+	s.trade(34, 40)
+	s.want(40, "20 ghost_publish, 81 ghost_publish")
+	if got := s.state().Evidence.BeforeStore; got != 2 {
+		t.Errorf("%d messages count as archived, not 2", got)
+	}
+	s.publish(0, 41, 80) // now, and not of the backlog
+	s.trade(42, 50)
+	s.want(50, "20 ghost_publish, 80 ghost_publish, 81 ghost_publish")
 }

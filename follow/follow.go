@@ -40,6 +40,8 @@ type Follower struct {
 	Stream Stream
 	Store  EventStore
 	Ledger Ledger
+	// Legacy knows which orders were archived; may be nil.
+	Legacy Legacy
 	// Topic names the topic in findings without an order.
 	Topic       string
 	Fingerprint string

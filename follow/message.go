@@ -239,15 +239,17 @@ func (w *work) judgeUnmatched(ctx context.Context) error {
 	if err := w.loadClosedOf(ctx, arrivals, nil); err != nil {
 		return err
 	}
-	before, err := w.beforeStore(ctx, due, arrivals)
+	archived, err := w.archived(ctx, due, arrivals)
 	if err != nil {
 		return err
 	}
 	for i, s := range due {
 		a := &arrivals[i]
-		if before[i] {
+		if archived[i] {
 			w.step.commit.Matched = append(w.step.commit.Matched, s)
-			w.step.commit.MatchedOrders = append(w.step.commit.MatchedOrders, a.key)
+			if s.Ghost {
+				w.step.commit.MatchedOrders = append(w.step.commit.MatchedOrders, a.key)
+			}
 			continue
 		}
 		if a.stored {

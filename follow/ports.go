@@ -54,6 +54,12 @@ type EventStore interface {
 	Oldest(ctx context.Context) (Running, error)
 }
 
+// Legacy is the system of record.
+type Legacy interface {
+	// Archived returns those of the orders that it has and whose events the configuration says to be archived.
+	Archived(ctx context.Context, keys []order.Key) ([]order.Key, error)
+}
+
 // PartitionState is how far one partition has been matched.
 type PartitionState struct {
 	Next, End int64          // as of the last batch

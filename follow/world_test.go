@@ -41,6 +41,8 @@ type shop struct {
 
 	upcast func(order.RawEvent) follow.Upcast // how the store reads its events; nil: as they are
 
+	archived []order.Key // according to legacy
+
 	counted     [][2]order.Position // what was asked for
 	countAtOnce int64               // so many events at least, however many more are asked for
 
@@ -96,6 +98,15 @@ func (s *shop) between(from, to order.Position) []order.Position {
 
 func (s *shop) publish(partition, id, key int) {
 	s.publishText(partition, key, fmt.Sprintf(canceled, id, key, "why"))
+}
+
+func (s *shop) create(partition, id, key int) {
+	s.publishText(partition, key, fmt.Sprintf(`{"event_id":%d,"order_id":%d,"event_type":"OrderCreated","timestamp":"2024-01-01T00:00:00Z","payload":{"trader_id":"t","symbol":"NVDA","side":"BUY","quantity":10,"price":1}}`, id, key))
+}
+
+// Archived implements [follow.Legacy].
+func (s *shop) Archived(_ context.Context, keys []order.Key) ([]order.Key, error) {
+	return slices.DeleteFunc(slices.Clone(keys), func(k order.Key) bool { return !slices.Contains(s.archived, k) }), nil
 }
 
 func (s *shop) publishText(partition, key int, text string) {
@@ -320,7 +331,7 @@ func (s *shop) state() follow.State {
 func (s *shop) follow(what string, until func() bool) error {
 	s.t.Helper()
 	f := &follow.Follower{
-		Stream: s, Store: s, Ledger: s, Topic: "orders", Vocabulary: s.vocabulary, KeyType: order.KeyInteger, Window: shopWindow, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Stream: s, Store: s, Legacy: s, Ledger: s, Topic: "orders", Vocabulary: s.vocabulary, KeyType: order.KeyInteger, Window: shopWindow, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		Now: s.clock, MaxLag: shopMaxLag,
 	}
 	held, err := s.Acquire(s.t.Context(), "stream", "test", time.Hour)

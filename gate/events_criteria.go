@@ -21,7 +21,10 @@ type EventsEvidence struct {
 	// Orders is the number of orders that the events give. Flawed is how many orders have an event that cannot be
 	// decoded or applied. Gaps is how many orders have a history with a hole.
 	Orders, Flawed, Gaps int64
-	At                   time.Time
+	// Archived is the number of legacy's orders that were left out, because the configuration says that their events were
+	// archived.
+	Archived int64
+	At       time.Time
 }
 
 func (e *EventsEvidence) at() time.Time {

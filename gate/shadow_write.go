@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/nordvarg/crosscheck/human"
 )
 
 // changesFrom says how to get evidence about changes.
@@ -64,10 +66,15 @@ func (c ShadowWriteCriterion) orders(v *EventsEvidence, now time.Time) Result {
 	if v == nil {
 		return collection{what: "The event store", from: eventsFrom}.nothing(scalar(c.Min))
 	}
-	return share{
+	r := share{
 		part: v.WithEvents, whole: v.Legacy, min: c.Min, of: "orders of legacy", good: "have events that say the same",
 		repair: "run crosscheck explain for the open divergences at legacy->events, and append the missing events",
 	}.judge(eventsCollection(v), c.MaxAge, now)
+	if v.Archived > 0 {
+		r.Reason += fmt.Sprintf(" %s left out: events.archived says that their events were archived, and the store has none of them.",
+			human.Quantity(v.Archived, "order of legacy is", "orders of legacy are"))
+	}
+	return r
 }
 
 func (c ShadowWriteCriterion) changes(v *ChangesEvidence, now time.Time) Result {

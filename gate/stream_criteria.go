@@ -25,14 +25,15 @@ type StreamEvidence struct {
 	// WaitingSince; empty if it does not wait.
 	WaitingFor   string
 	WaitingSince time.Time
-	// BeforeStore is how many messages were not judged, because they are from before the event store begins.
+	// BeforeStore is how many messages were not judged, because they are from before the event store begins, or of orders that
+	// were archived.
 	BeforeStore int64
 }
 
 // notJudged returns sentences about what was not judged; empty if all was.
 func (e *StreamEvidence) notJudged() (said string) {
 	if e.BeforeStore > 0 {
-		said = fmt.Sprintf(" %s from before the event store begins (its first position) and could not be compared.",
+		said = fmt.Sprintf(" %s from before the event store begins (its first position), or of orders whose events were archived, and could not be compared.",
 			human.Quantity(e.BeforeStore, "message of the topic is", "messages of the topic are"))
 	}
 	if e.WaitingFor == "" {

@@ -72,9 +72,10 @@ func evidenceEvents(p *verify.Pass) *gate.EventsEvidence {
 	if !ok {
 		return nil
 	}
+	legacy := f.Legacy - f.Events.Archived
 	return &gate.EventsEvidence{
-		Legacy: f.Legacy, Orders: f.Events.Orders, Flawed: f.Events.Found.Flawed, Gaps: f.Events.Found.Gaps, At: p.FinishedAt,
-		WithEvents: min(max(0, f.Legacy-f.Events.Found.Without-p.Result.Unverified), f.Events.Orders),
+		Legacy: legacy, Archived: f.Events.Archived, Orders: f.Events.Orders, Flawed: f.Events.Found.Flawed, Gaps: f.Events.Found.Gaps, At: p.FinishedAt,
+		WithEvents: min(max(0, legacy-f.Events.Found.Without-p.Result.Unverified), f.Events.Orders),
 	}
 }
 

@@ -74,6 +74,8 @@ type Row struct {
 	ChangedAt time.Time
 	// Flawed is only set in rows that were folded from events: [State.Flawed].
 	Flawed bool
+	// Archived is only set in rows of legacy: the configuration says that the order's events were moved out of the store.
+	Archived bool
 }
 
 // Size returns about how many bytes of memory the row takes.

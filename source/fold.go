@@ -18,6 +18,8 @@ type FoldConfig struct {
 	Fields []order.Field
 	// GroupBy is the field by whose values orders are counted; empty for none.
 	GroupBy string
+	// Uncreated is true if orders that have events, but no creation, have rows too. These are flawed.
+	Uncreated bool
 }
 
 // Fold is the whole event store as orders: the side "events" of a comparison.
@@ -38,6 +40,8 @@ type Fold struct {
 	groupBy int  // index of the grouping field; -1 for none
 	jsonb   bool // payloads have a version before their text
 	unique  bool // no order has two events at one position
+	// uncreated is true if an order without a creation has a row.
+	uncreated bool
 }
 
 var _ verify.Side = (*Fold)(nil)
@@ -49,7 +53,7 @@ func OpenFold(ctx context.Context, c FoldConfig) (*Fold, error) {
 		return nil, err
 	}
 	f := &Fold{
-		events: events, fields: c.Fields,
+		events: events, fields: c.Fields, uncreated: c.Uncreated,
 		groupBy: slices.IndexFunc(c.Fields, func(f order.Field) bool { return f.Name == c.GroupBy }),
 	}
 	if err := f.open(ctx, c); err != nil {
@@ -162,7 +166,7 @@ func (n folded) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error)
 	}
 	rows := make([]order.Row, 0, len(histories))
 	for key, events := range histories {
-		if state, _ := order.Fold(events); state.Exists() || state.Flawed() {
+		if state, _ := order.Fold(events); state.Exists() || state.Flawed() || n.fold.uncreated {
 			rows = append(rows, n.fold.row(key, &state))
 		}
 	}
@@ -171,7 +175,7 @@ func (n folded) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error)
 
 // row returns an order from its state.
 func (f *Fold) row(key order.Key, state *order.State) order.Row {
-	row := order.Row{Key: key, ChangedAt: state.UpdatedAt(), Flawed: state.Flawed(), Values: make([]order.Value, len(f.fields))}
+	row := order.Row{Key: key, ChangedAt: state.UpdatedAt(), Flawed: state.Flawed() || !state.Exists(), Values: make([]order.Value, len(f.fields))}
 	for i, field := range f.fields {
 		row.Values[i], _ = state.Value(field.Name)
 	}

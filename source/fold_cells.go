@@ -25,7 +25,7 @@ func (d *digester) row(key cellKey, r *order.Replay) int64 {
 		d.exact(r)
 	}
 	digest := d.hash.row(key, d.cells)
-	if r.Flawed() {
+	if r.Flawed() || !r.Exists() {
 		return mix(uint64(digest))
 	}
 	return digest

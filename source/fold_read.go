@@ -151,7 +151,7 @@ func (r *eventReader) start(raw []byte) error {
 }
 
 func (r *eventReader) finish() error {
-	if !r.started || !r.replay.Exists() && (r.key.null || !r.replay.Flawed()) {
+	if !r.started || !r.replay.Exists() && (r.key.null || !r.replay.Flawed() && !r.fold.uncreated) {
 		return nil
 	}
 	return r.each(r.key)

@@ -152,7 +152,7 @@ func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, err
 	return out, nil
 }
 
-// columns are the key, the time of the last write, and the fields, all as text.
+// columns are the key, the time of the last write, whether the events were archived, and the fields, all as text.
 func (s *Side) columns(key string) string {
 	c := s.config
 	changed := "NULL"
@@ -164,6 +164,11 @@ func (s *Side) columns(key string) string {
 		"(" + key + ")::text AS crosscheck_key",
 		"CASE WHEN isfinite(" + changed + "::timestamptz) THEN (extract(epoch FROM " + changed + "::timestamptz) * 1000000)::bigint::text END AS crosscheck_changed",
 	}
+	archived := "NULL"
+	if c.Archived != "" {
+		archived = "CASE WHEN (" + c.Archived + ") THEN 't' END"
+	}
+	parts = append(parts, archived+" AS crosscheck_archived")
 	for i, f := range c.Fields {
 		parts = append(parts, fmt.Sprintf("(%s)::text AS crosscheck_%d", canonical(f), i))
 	}
@@ -192,7 +197,8 @@ func (n *snapshot) each(ctx context.Context, fn func(order.Row) error, query str
 // decode copies a row out of the connection's buffer, with all its values in one string. A sample has about 200,000
 // values.
 func decode(raw [][]byte) (order.Row, error) {
-	row := order.Row{Values: make([]order.Value, len(raw)-2)}
+	const first = 3 // of the fields
+	row := order.Row{Values: make([]order.Value, len(raw)-first), Archived: raw[2] != nil}
 	if raw[1] != nil {
 		at, err := parseMicros(raw[1])
 		if err != nil {
@@ -201,18 +207,18 @@ func decode(raw [][]byte) (order.Row, error) {
 		row.ChangedAt = at
 	}
 	size := len(raw[0])
-	for _, v := range raw[2:] {
+	for _, v := range raw[first:] {
 		size += len(v)
 	}
 	var all strings.Builder
 	all.Grow(size)
 	all.Write(raw[0])
-	for _, v := range raw[2:] {
+	for _, v := range raw[first:] {
 		all.Write(v)
 	}
 	text := all.String()
 	row.Key, text = order.Key(text[:len(raw[0])]), text[len(raw[0]):]
-	for i, v := range raw[2:] {
+	for i, v := range raw[first:] {
 		row.Values[i] = order.Value{Text: text[:len(v)], Null: v == nil}
 		text = text[len(v):]
 	}

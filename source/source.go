@@ -40,7 +40,9 @@ type Config struct {
 	Where string
 	// ChangedAt is the column with the time of the last write; empty if there is none.
 	ChangedAt string
-	Fields    []Field
+	// Archived is a condition for orders whose events were moved out of the event store; empty for none.
+	Archived string
+	Fields   []Field
 	// GroupBy is the name of the field whose values' counts are kept; empty for none.
 	GroupBy string
 	// ObserveQuery is called for every query with its purpose and duration. May be nil.
@@ -89,6 +91,9 @@ func Open(ctx context.Context, c Config) (*Side, error) {
 	if err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("resolving %s %s: %w", c.Representation, c.Table, err)
+	}
+	if c.Where != "" {
+		s.shape.relation = "" // its rows have no addresses
 	}
 	return s, nil
 }

@@ -29,16 +29,25 @@ func (p *pass) someChanges(ctx context.Context, legacy Snapshot, facts *FullFact
 	if err != nil {
 		return fmt.Errorf("reading the events of recorded changes: %w", err)
 	}
-	facts.Changes = p.countChanges(records, histories)
+	var rows []order.Row
+	if facts.Events != nil && facts.Events.Archived > 0 {
+		if rows, err = legacy.Rows(ctx, keys); err != nil {
+			return fmt.Errorf("reading the orders of recorded changes: %w", err)
+		}
+	}
+	facts.Changes = p.countChanges(records, reading{legacy: byKey(rows), events: histories})
 	return nil
 }
 
 // countChanges counts recorded changes, and those with their event. It does not count changes younger than the possible
-// lag, because their events may be on the way.
-func (p *pass) countChanges(records map[order.Key]compare.History, events map[order.Key][]order.Event) (counted Changes) {
+// lag, because their events may be on the way, and those of archived orders.
+func (p *pass) countChanges(records map[order.Key]compare.History, r reading) (counted Changes) {
 	before := p.at.Add(-max(p.c.Settle.MaxLag, p.c.Settle.Window))
 	for key, record := range records {
-		n, with := compare.Recorded(record, events[key], before)
+		if len(r.events[key]) == 0 && compare.Archived(r.legacy[key]) {
+			continue
+		}
+		n, with := compare.Recorded(record, r.events[key], before)
 		counted.Recorded += n
 		counted.WithEvents += with
 	}

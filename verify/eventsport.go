@@ -25,7 +25,8 @@ type Records interface {
 }
 
 // Folded is the pair that full verification compares after legacy and projection: legacy, and every order according to
-// the events. Fields are those that events judge, possibly none; both sides have exactly these.
+// the events. Fields are those that events judge, possibly none; both sides have exactly these. Legacy leaves out archived
+// orders, or their buckets would all differ.
 type Folded struct {
 	Legacy, Events Side
 	Fields         []order.Field

@@ -19,7 +19,14 @@ func (p *pass) compareFolded(ctx context.Context, first snapshots, scan *Scan, f
 		return nil
 	}
 	d := &differing{p: p, first: first}
-	w := &walk{p: p, scan: &Scan{}, facts: &FullFacts{}, differ: d.collect, hop: order.LegacyToEvents, fields: p.c.Folded.Fields}
+	archived, err := first.legacy.Archived(ctx)
+	if err != nil {
+		return err
+	}
+	w := &walk{
+		p: p, scan: &Scan{}, facts: &FullFacts{}, differ: d.collect, hop: order.LegacyToEvents, fields: p.c.Folded.Fields,
+		archived: archived > 0,
+	}
 	estimate, err := w.open(ctx, p.c.Folded.Legacy, p.c.Folded.Events)
 	if err != nil {
 		return err
@@ -35,7 +42,7 @@ func (p *pass) compareFolded(ctx context.Context, first snapshots, scan *Scan, f
 	}
 	facts.Portable = facts.Portable || w.facts.Portable
 	facts.Widespread = append(facts.Widespread, w.facts.Widespread...)
-	facts.Events = &EventsFacts{Orders: w.facts.Projection}
+	facts.Events = &EventsFacts{Orders: w.facts.Projection, Archived: archived - d.there}
 	if w.scan.Coverage < 1 && estimate > 0 {
 		scan.Coverage = min(scan.Coverage, w.scan.Coverage)
 		scan.Reason = strings.TrimPrefix(scan.Reason+"; legacy and events: "+w.scan.Reason, "; ")
@@ -48,6 +55,7 @@ type differing struct {
 	p     *pass
 	first snapshots   // of the pass
 	keys  []order.Key // not compared yet
+	there int64       // compared orders that count as archived, but have events
 }
 
 // collect takes everything in which the judge would find a fault. This includes flawed histories, whatever the rows
@@ -78,8 +86,13 @@ func (d *differing) compare(ctx context.Context) error {
 	if err := d.p.readEvents(ctx, d.first, keys, &r); err != nil {
 		return err
 	}
+	for _, key := range keys {
+		if len(r.events[key]) > 0 && compare.Archived(r.legacy[key]) {
+			d.there += int64(len(r.legacy[key]))
+		}
+	}
 	for _, is := range d.p.judge(keys, r) {
-		if len(is.Mismatches) == 0 {
+		if len(is.Mismatches) == 0 || len(r.legacy[is.Key]) == 0 && leftover(r.events[is.Key]) {
 			continue
 		}
 		if err := d.p.suspect(ctx, is, r.legacy[is.Key], r.projection[is.Key], false); err != nil {
@@ -87,4 +100,10 @@ func (d *differing) compare(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// leftover returns true for events that are no order.
+func leftover(events []order.Event) bool {
+	state, _ := order.Fold(events)
+	return !state.Exists() && !state.Flawed()
 }

@@ -41,8 +41,11 @@ type FullFacts struct {
 
 // EventsFacts are the result of a comparison of all of legacy with the events. They also exist if there were no events.
 type EventsFacts struct {
-	Orders int64        `json:"orders"`          // orders that the events give, at the events' snapshot
-	Found  *EventsFound `json:"found,omitempty"` // nil until the pass has ended
+	Orders int64 `json:"orders"` // orders that the events give, at the events' snapshot
+	// Archived is how many orders of legacy were not compared: they have no events, and the configuration says that these
+	// were archived.
+	Archived int64        `json:"archived,omitempty"`
+	Found    *EventsFound `json:"found,omitempty"` // nil until the pass has ended
 }
 
 // EventsFound is the number of faults that a pass found between legacy and the events. The ledger counts them when the
@@ -73,6 +76,8 @@ type walk struct {
 	fields  []order.Field // that are compared
 	differ  differFunc
 	differs int64 // orders that do
+	// archived is true if legacy leaves out orders whose events may be there.
+	archived bool
 }
 
 // differFunc is called for every current key, and reports whether its rows disagree.

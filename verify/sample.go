@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -14,6 +15,8 @@ type SampleFacts struct {
 	Sampled int64     `json:"sampled"` // orders drawn uniformly, of those compared
 	Strata  []Stratum `json:"strata"`  // what was compared by status and age; nil if the sample broke off
 	Changes Changes   `json:"changes,omitzero"`
+	// Archived is how many orders were compared without their events, which the configuration says to be archived.
+	Archived int64 `json:"archived,omitempty"`
 	// Refused says why no uniform sample could be drawn, or only a small one; empty if nothing was in the way.
 	Refused string `json:"refused,omitempty"`
 	// Widespread is what most orders have; nil if there is nothing.
@@ -69,7 +72,7 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 	if err := d.beside(ctx); err != nil {
 		return err
 	}
-	scan.Compared, facts.Strata, facts.Changes = d.compared, p.strata.list(), d.changes
+	scan.Compared, facts.Strata, facts.Changes, facts.Archived = d.compared, p.strata.list(), d.changes, d.archived
 	if facts.Widespread = d.widespread; d.widespread != nil {
 		rest := max(int64(size)-facts.Sampled, 1)
 		scan.Coverage = float64(facts.Sampled) / float64(facts.Sampled+rest)
@@ -87,6 +90,7 @@ type draw struct {
 	known    map[order.Key]bool // keys that were compared, in any stratum
 	compared int64
 	changes  Changes // of the orders drawn uniformly
+	archived int64   // orders without events, which the configuration says to be archived
 	surveyed bool    // the first orders, if there were enough
 	// widespread is why the draw has stopped before its size.
 	widespread []Widespread
@@ -262,10 +266,15 @@ func (d *draw) compareAll(ctx context.Context, keys []order.Key, r reading, inSa
 	if err := d.p.readEvents(ctx, d.sides, keys, &r); err != nil {
 		return err
 	}
-	changes := d.p.countChanges(r.records, r.events)
+	changes := d.p.countChanges(r.records, r)
 	d.changes.Recorded += changes.Recorded
 	d.changes.WithEvents += changes.WithEvents
 	looks := d.p.judge(keys, r)
+	for _, key := range keys {
+		if d.p.c.Events != nil && len(r.events[key]) == 0 && compare.Archived(r.legacy[key]) {
+			d.archived++
+		}
+	}
 	if inSample {
 		if looks, err = d.survey(ctx, looks, r); err != nil {
 			return err

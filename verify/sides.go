@@ -51,6 +51,8 @@ type Snapshot interface {
 	// Changed returns up to limit of the newest changes that rows show, newest first, at most one for a row. It leaves
 	// out times in the future by the side's clock. It returns ErrNotIndexed instead of scanning.
 	Changed(ctx context.Context, limit int) ([]Change, error)
+	// Archived counts the orders whose events the configuration says to be archived.
+	Archived(context.Context) (int64, error)
 	// NewestChange is the newest change that any row shows, except for the future; zero if no column tells it. It
 	// returns ErrNotIndexed instead of scanning.
 	NewestChange(context.Context) (time.Time, error)

@@ -62,6 +62,9 @@ func (w *walk) survey(ctx context.Context, differing buckets) (stop bool, err er
 }
 
 func (w *walk) symptoms(key order.Key, legacy, other []order.Row) []Symptom {
+	if w.archived && len(legacy) == 0 {
+		return nil // legacy may have it
+	}
 	found := symptoms(w.hop, compare.Rows(w.fields, key, legacy, other))
 	if slices.ContainsFunc(other, func(r order.Row) bool { return r.Flawed }) {
 		found = append(found, Symptom{Hop: w.hop, Kind: FlawedHistory})

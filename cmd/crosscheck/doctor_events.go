@@ -32,11 +32,41 @@ func diagnoseEvents(ctx context.Context, c *config.Config, now func() time.Time)
 			findings = append(findings, decodeEvents(ctx, events)...)
 		}
 	}
+	if c.Events.Archived != "" {
+		findings = append(findings, archivedFinding(ctx, c))
+	}
 	if h := c.History; h.Given() {
 		history := source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}
 		findings = append(findings, source.DiagnoseHistory(ctx, legacyConfig(c, nil), history, now)...)
 	}
 	return findings
+}
+
+// archivedFinding names the orders whose events are not compared.
+func archivedFinding(ctx context.Context, c *config.Config) doctor.Finding {
+	f := doctor.Finding{Side: string(order.Events), Check: "archived", Level: doctor.Error, Hint: "events.archived is an SQL condition for rows of legacy.table"}
+	orders, err := countArchived(ctx, c)
+	if err != nil {
+		f.Message = "events.archived: " + doctor.OneLine(err.Error())
+		return f
+	}
+	f.Level, f.Hint = doctor.Info, "the condition should hold for no order whose events were not moved"
+	f.Message = fmt.Sprintf("events.archived: %s in the condition; those without any event are not compared with the events", human.Quantity(orders, "order of legacy is", "orders of legacy are"))
+	return f
+}
+
+func countArchived(ctx context.Context, c *config.Config) (int64, error) {
+	legacy, err := source.Open(ctx, legacyConfig(c, nil))
+	if err != nil {
+		return 0, err
+	}
+	defer legacy.Close()
+	snapshot, err := legacy.Begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer snapshot.Close()
+	return snapshot.Archived(ctx)
 }
 
 // decodeEvents says nothing of a store that cannot be opened, because that has its findings.

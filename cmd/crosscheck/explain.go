@@ -91,7 +91,18 @@ func explainer(c *config.Config, s sides, log *slog.Logger, unreadable *error) *
 	x.Stream = &explain.Stream{
 		Open: func(ctx context.Context) (explain.Topic, error) { return openOrderReader(ctx, c, s, unreadable) },
 		Found: func(ctx context.Context, key order.Key) ([]verify.Divergence, error) {
-			return followed(ctx, c, s, key)
+			return followed(ctx, c, s, func(known *ledger.Ledger, fingerprint string) ([]verify.Divergence, error) {
+				return known.StreamFindings(ctx, fingerprint, key)
+			})
+		},
+		Judged: func(ctx context.Context, messages []follow.OrderMessage) ([]bool, error) {
+			judged, err := followed(ctx, c, s, func(known *ledger.Ledger, fingerprint string) ([]bool, error) {
+				return known.StreamJudged(ctx, fingerprint, messages)
+			})
+			if judged == nil {
+				judged = make([]bool, len(messages))
+			}
+			return judged, err
 		},
 	}
 	return x
@@ -118,8 +129,8 @@ func openOrderReader(ctx context.Context, c *config.Config, s sides, unreadable 
 	}, nil
 }
 
-// followed returns what the follower has found about the order. Without a ledger nothing was followed.
-func followed(ctx context.Context, c *config.Config, s sides, key order.Key) ([]verify.Divergence, error) {
+// followed asks the ledger what the follower has found. Without a ledger nothing was followed.
+func followed[T any](ctx context.Context, c *config.Config, s sides, ask func(*ledger.Ledger, string) ([]T, error)) ([]T, error) {
 	fingerprint, err := s.fingerprint(ctx, c)
 	if err != nil {
 		return nil, err
@@ -129,7 +140,7 @@ func followed(ctx context.Context, c *config.Config, s sides, key order.Key) ([]
 		return nil, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer known.Close()
-	found, err := known.StreamFindings(ctx, fingerprint, key)
+	found, err := ask(known, fingerprint)
 	if errors.Is(err, board.ErrNotMigrated) {
 		return nil, nil
 	}

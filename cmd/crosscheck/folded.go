@@ -10,10 +10,10 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// folded is the event store as orders, and legacy with only the fields that events judge.
+// folded is the event store as orders, and legacy without archived orders, with only the fields that events judge.
 type folded struct {
 	events *source.Fold // nil if it was not opened
-	legacy *source.Side // nil if all fields are judged; then legacy itself is used
+	legacy *source.Side // nil if all fields are judged and no order was archived; then legacy itself is used
 	fields []order.Field
 }
 
@@ -27,10 +27,13 @@ func (s *sides) openFolded(ctx context.Context, c *config.Config, observe observ
 	if s.folded.events, err = openFold(ctx, c, observe); err != nil {
 		return err
 	}
-	if len(s.folded.fields) == len(c.Compare.Fields) {
+	if len(s.folded.fields) == len(c.Compare.Fields) && c.Events.Archived == "" {
 		return nil
 	}
 	narrow := legacyConfig(c, observe)
+	if c.Events.Archived != "" {
+		narrow.Where = "(" + c.Events.Archived + ") IS NOT TRUE"
+	}
 	narrow.Fields = slices.DeleteFunc(narrow.Fields, func(f source.Field) bool { return !f.Judged() })
 	s.folded.legacy, err = source.Open(ctx, narrow)
 	return err
@@ -62,7 +65,9 @@ func openFold(ctx context.Context, c *config.Config, observe observer) (*source.
 	if err != nil {
 		return nil, err
 	}
-	return source.OpenFold(ctx, source.FoldConfig{Events: events, Fields: judgedFields(c), GroupBy: c.Compare.GroupBy})
+	return source.OpenFold(ctx, source.FoldConfig{
+		Events: events, Fields: judgedFields(c), GroupBy: c.Compare.GroupBy, Uncreated: c.Events.Archived != "",
+	})
 }
 
 func judgedFields(c *config.Config) []order.Field {

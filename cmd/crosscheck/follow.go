@@ -96,7 +96,7 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 		return err
 	}
 	follower := &follow.Follower{
-		Stream: stream, Store: opened.events, Ledger: s.ledger, Topic: s.config.Stream.Topic, Fingerprint: fingerprint,
+		Stream: stream, Store: opened.events, Legacy: opened.legacy, Ledger: s.ledger, Topic: s.config.Stream.Topic, Fingerprint: fingerprint,
 		Vocabulary: vocabulary, KeyType: opened.legacy.KeyType(), Window: s.config.Compare.Settle.Window, MaxLag: s.config.Compare.Settle.MaxLag, Now: time.Now, Log: s.log,
 	}
 	return holding(s.ledger, followJob, followTime, s.log).Do(ctx, func(ctx context.Context, l lease.Lease) error {

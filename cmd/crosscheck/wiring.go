@@ -154,6 +154,7 @@ func (s sides) close() {
 
 func legacyConfig(c *config.Config, observe observer) source.Config {
 	s := sideConfig(order.Legacy, order.Truth, c, c.Legacy, observe)
+	s.Archived = c.Events.Archived
 	for _, f := range c.Compare.Fields {
 		s.Fields = append(s.Fields, source.Field{Field: f.Field, Expr: f.Legacy})
 	}

@@ -215,6 +215,16 @@ func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, err
 	return slices.DeleteFunc(slices.Clone(n.table.Rows), func(r order.Row) bool { return !asked[r.Key] }), nil
 }
 
+// Archived implements [verify.Snapshot].
+func (n *snapshot) Archived(ctx context.Context) (orders int64, err error) {
+	for _, r := range n.table.Rows {
+		if r.Archived {
+			orders++
+		}
+	}
+	return orders, n.before(ctx, "archived")
+}
+
 // holes is how many addresses there are for each row.
 const holes = 3
 
