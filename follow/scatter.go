@@ -18,8 +18,11 @@ type routing struct {
 	partitions int       // the number of partitions that was seen
 	settled    time.Time // messages published from here on were routed with that number
 	moved      bool      // an order had messages in two partitions
-	returned   int64     // when the first message broke the rule of a single move; zero if none did
+	returns    []span    // when orders went back to a partition; all apart from each other
 }
+
+// span is a time after from, and not after to, in milliseconds.
+type span struct{ from, to int64 }
 
 // count notes how many partitions there are now. If the number has grown, keys may move for a while.
 func (r *routing) count(partitions int, now time.Time) {
@@ -58,15 +61,12 @@ func (w *work) scattered(ctx context.Context, a *arrival) (bool, error) {
 		return false, nil
 	}
 	w.routing.moved = true
-	here := newStretch(a.position, a.Partition, a.Time)
-	if s := before.in(a.Partition); s != nil {
-		here = *s
-		here.extend(a.position, a.Time)
-	}
 	settled, back := false, false
 	for _, other := range others {
 		settled = settled || min(at, other.last) >= w.routing.settled.UnixMilli()
-		back = back || here.interleaves(other)
+		if during, returned := other.left(before.in(a.Partition), at); returned {
+			back = w.routing.back(during) || back
+		}
 	}
 	if settled {
 		partitions, err := w.Stream.Partitions(ctx) // a larger number may not have been noticed yet
@@ -77,20 +77,36 @@ func (w *work) scattered(ctx context.Context, a *arrival) (bool, error) {
 		w.routing.count(len(partitions), w.Now())
 		return w.routing.partitions == was, nil
 	}
-	return back && w.routing.back(at), nil
+	return back, nil
 }
 
-// interleaves returns true for two stretches that a single move does not explain.
-func (s stretch) interleaves(t stretch) bool {
-	return s.first > 0 && t.first > 0 && (s.first < t.first && t.first < s.last || t.first < s.first && s.first < t.last)
-}
-
-// back notes an order that went to another partition and back. It returns true if that did not only happen shortly
-// after one time.
-func (r *routing) back(at int64) bool {
-	if r.returned == 0 {
-		r.returned = at
+// left returns when an order went back: from this partition to the one of a message, which had these messages of it before,
+// or, if that partition is read later than this one, from it to this one.
+func (s stretch) left(here *stretch, at int64) (span, bool) {
+	switch {
+	case s.first > 0 && s.first < at && at < s.last:
+		return span{at, s.last}, true
+	case here != nil && here.last > 0 && here.last < s.last && s.last < at:
+		return span{s.last, at}, true
 	}
-	apart := at - r.returned
-	return max(apart, -apart) >= growthGrace.Milliseconds()
+	return span{}, false
+}
+
+// back notes when an order went back to a partition. It returns true if there are more such times than partitions can have
+// been added one after the other: all keys move at those times, and shortly after.
+func (r *routing) back(during span) bool {
+	grace := growthGrace.Milliseconds()
+	var near []int
+	for i, t := range r.returns {
+		if during.from-grace < t.to && t.from-grace < during.to {
+			near = append(near, i)
+		}
+	}
+	switch {
+	case len(near) == 0 && len(r.returns) < r.partitions:
+		r.returns = append(r.returns, during)
+	case len(near) == 1 && during.to-during.from < r.returns[near[0]].to-r.returns[near[0]].from: // says more
+		r.returns[near[0]] = during
+	}
+	return len(r.returns) >= max(2, r.partitions)
 }

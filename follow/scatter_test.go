@@ -58,19 +58,35 @@ func TestAFollowerThatBeginsAnewKnowsNotWhenPartitionsWereAdded(t *testing.T) {
 	s.want(200, "")
 }
 
+// TestKeysMayMoveBackWhenPartitionsAreAddedTwice: a hash over 2, 3 and 4 partitions does so, whenever an order goes on.
+func TestKeysMayMoveBackWhenPartitionsAreAddedTwice(t *testing.T) {
+	s := newShop(t, 4)
+	id := 0
+	for partitions := 2; partitions <= 4; partitions++ {
+		for range 3 {
+			for key := 1; key <= 24; key++ {
+				id++
+				s.event(key%partitions, id, key)
+			}
+			s.pass(20 * time.Minute)
+		}
+	}
+	s.want(id, "")
+}
+
 // TestKeysThatDoNotDecideAreFound: with a key and yet in any partition, in what was published before and after
 // somebody looks.
 func TestKeysThatDoNotDecideAreFound(t *testing.T) {
 	const unkeyed = "(topic orders) unkeyed_publish"
-	spread := func(s *shop, first int) {
-		for i := range 4 {
-			s.event(i%2, first+i, 7)
+	spread := func(s *shop, first int) { // orders that came back, at times that lie apart
+		for i := range 9 {
+			s.event(i%3%2, first+i, 7+i/3)
 			s.pass(20 * time.Minute)
 		}
 	}
 	before := newShop(t, 2)
 	spread(before, 1)
-	before.want(4, unkeyed)
+	before.want(9, unkeyed)
 
 	behind := newShop(t, 2)
 	behind.trade(1, 20)
