@@ -16,20 +16,23 @@ const composeFolder = "../../docs/examples/compose/"
 // starts it sees agreement, and then what compose.yaml tells them to break.
 func TestTheSystemOfComposeAgrees(t *testing.T) {
 	t.Parallel()
-	environment := map[string]string{"LEGACY_DSN": pgtest.Database(t), "EVENTS_DSN": pgtest.Database(t)}
-	for name, file := range map[string]string{"LEGACY_DSN": "legacy.sql", "EVENTS_DSN": "events.sql"} {
-		statements, err := os.ReadFile(composeFolder + file)
-		if err != nil {
-			t.Fatal(err)
+	server := pgtest.Server(t).DSN("postgres")
+	rows(t, server, composed(t, "role.sql"))
+	t.Cleanup(func() { // after the databases are dropped
+		if _, err := query(server, "DROP ROLE crosscheck"); err != nil {
+			t.Error(err)
 		}
-		rows(t, environment[name], string(statements))
+	})
+	admin := map[string]string{"LEGACY_DSN": pgtest.Database(t), "EVENTS_DSN": pgtest.Database(t)}
+	rows(t, admin["LEGACY_DSN"], composed(t, "legacy.sql"))
+	rows(t, admin["EVENTS_DSN"], composed(t, "events.sql"))
+	environment := map[string]string{}
+	for _, dsn := range regexp.MustCompile(`(\w+_DSN): postgres://(\w+:\w+)@`).FindAllStringSubmatch(composed(t, "../../../compose.yaml"), -1) {
+		environment[dsn[1]] = strings.Replace(admin[dsn[1]], "//postgres@", "//"+dsn[2]+"@", 1)
 	}
-	text, err := os.ReadFile(composeFolder + "config.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := composed(t, "config.yaml")
 	// Kafka is not there in this test; dashboards holds the messages that are published to the rows.
-	file := writeConfig(t, "compose", regexp.MustCompile(`(?m)^stream:.*$`).ReplaceAllString(string(text), ""))
+	file := writeConfig(t, "compose", regexp.MustCompile(`(?m)^stream:.*$`).ReplaceAllString(text, ""))
 	crosscheck := func(want int, args ...string) string {
 		t.Helper()
 		var stdout, stderr bytes.Buffer
@@ -39,10 +42,24 @@ func TestTheSystemOfComposeAgrees(t *testing.T) {
 		}
 		return stdout.String()
 	}
+	crosscheck(exitAgrees, "doctor")
 	crosscheck(exitAgrees, "verify")
-	for order := range strings.SplitSeq(rows(t, environment["LEGACY_DSN"], "SELECT order_id FROM orders"), "\n") {
+	for order := range strings.SplitSeq(rows(t, admin["LEGACY_DSN"], "SELECT order_id FROM orders"), "\n") {
 		crosscheck(exitAgrees, "explain", order)
 	}
-	rows(t, environment["EVENTS_DSN"], "UPDATE current_orders SET status = 'OPEN' WHERE order_id = 1")
+	if _, err := query(environment["EVENTS_DSN"], "UPDATE current_orders SET status = 'OPEN'"); err == nil {
+		t.Error("the role of crosscheck may write")
+	}
+	rows(t, admin["EVENTS_DSN"], "UPDATE current_orders SET status = 'OPEN' WHERE order_id = 1")
 	crosscheck(exitDiverged, "verify")
+}
+
+// composed is a file of the example.
+func composed(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(composeFolder + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

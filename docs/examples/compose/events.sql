@@ -38,3 +38,5 @@ INSERT INTO current_orders VALUES
     (3, 9, 'NVDA', 'BUY', 30, 120.10, 'FILLED', 30, 120.100000, '2026-01-05T09:33:00Z', '2026-01-05T09:33:10Z'),
     (4, 11, 'KO', 'BUY', 500, 61.75, 'PARTIALLY_FILLED', 200, 61.750000, '2026-01-05T09:34:00Z', '2026-01-05T09:34:10Z'),
     (5, 11, 'V', 'SELL', 20, 275.00, 'OPEN', 0, NULL, '2026-01-05T09:35:00Z', '2026-01-05T09:35:00Z');
+GRANT SELECT ON event_store, current_orders TO crosscheck;
+CREATE SCHEMA crosscheck AUTHORIZATION crosscheck; -- the ledger

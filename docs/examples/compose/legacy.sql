@@ -43,3 +43,4 @@ INSERT INTO trades VALUES
     (1, '2026-01-05T09:31:20Z', 40, 190.50),
     (3, '2026-01-05T09:33:10Z', 30, 120.10),
     (4, '2026-01-05T09:34:10Z', 200, 61.75);
+GRANT SELECT ON orders, audit_log, trades TO crosscheck;
