@@ -98,7 +98,8 @@ func (c *placedOrder) altered(d Diagnosis, i int, x entry) Diagnosis {
 		d.Cause = TimezoneShift
 		return d
 	case isFloatOf(good, bad, number(bad)) && !rounded(good, bad):
-		d.Cause, d.Reason = FloatRounding, d.Reason+", before a conversion to a binary float"
+		d.Cause, d.Confidence, d.Or = byFloat(good, bad, WrongEventContent)
+		d.Reason += ", before a conversion to a binary float"
 		return d
 	case rounded(good, bad):
 		d.Cause, d.Confidence, d.Or = byDigits(bad, WrongEventContent)
@@ -158,7 +159,8 @@ func (c *placedOrder) formOnly(d Diagnosis) (Diagnosis, bool) {
 		d.Cause, d.Confidence = TimezoneShift, High
 		d.Reason = fmt.Sprintf("%s: the events are off by %s", fieldNames(pairs), -shiftOf(pairs))
 	case floatImage(pairs, func(p pair) (string, string) { return p.row.Text, p.fold.Text }) && !rounded(pairs[0].row.Text, pairs[0].fold.Text):
-		d.Cause, d.Confidence, d.Reason = FloatRounding, High, fieldNames(pairs)+": the events have legacy's value after a conversion to a binary float"
+		d.Cause, d.Confidence, d.Or = byFloat(pairs[0].row.Text, pairs[0].fold.Text, WrongEventContent)
+		d.Reason = fieldNames(pairs) + ": the events have legacy's value after a conversion to a binary float"
 	case all(pairs, func(p pair) bool { return rounded(p.row.Text, p.fold.Text) }):
 		d.Cause, d.Confidence, d.Or = byDigits(pairs[0].fold.Text, WrongEventContent)
 		d.Or = append(d.Or, DirectEdit)

@@ -85,6 +85,18 @@ func isFloatOf(good, bad string, value *apd.Decimal) bool {
 	return within(value, x, apd.New(1, -14)) && len(bad) > len(good)
 }
 
+// byFloat says how sure a binary float is: only more digits than anybody wrote prove one. A last digit that is off may be a
+// sum of rounded parts, or a typing error.
+func byFloat(good, bad string, otherwise Cause) (Cause, Confidence, []Cause) {
+	x, y := number(good), number(bad)
+	x.Reduce(x)
+	y.Reduce(y)
+	if y.Exponent < x.Exponent {
+		return FloatRounding, High, nil
+	}
+	return FloatRounding, Medium, []Cause{otherwise}
+}
+
 // rounded returns true if bad is good with fewer decimals: to a cent, or to six digits or more. A conversion to a
 // single-precision float and a column of few decimals leave the same.
 func rounded(good, bad string) bool {

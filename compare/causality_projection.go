@@ -115,7 +115,8 @@ func (c *placedOrder) wrongValues(d Diagnosis) Diagnosis {
 		d.Or = append(d.Or, WrongValue)
 		d.Reason = names + ": the right value with fewer digits"
 	case floatImage(pairs, func(p pair) (string, string) { return p.fold.Text, p.row.Text }):
-		d.Cause, d.Confidence, d.Reason = FloatRounding, High, names+": the right value after a conversion to a binary float"
+		d.Cause, d.Confidence, d.Or = byFloat(pairs[0].fold.Text, pairs[0].row.Text, ValueDrift)
+		d.Reason = names + ": the right value after a conversion to a binary float"
 	case len(pairs) == 1 && drift(pairs[0]):
 		d.Cause, d.Confidence, d.Or = ValueDrift, Medium, []Cause{WrongValue, FloatRounding}
 		d.Reason = fmt.Sprintf("%s: %s instead of %s, a small difference; nothing else is wrong", names, pairs[0].row.Text, pairs[0].fold.Text)
