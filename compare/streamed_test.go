@@ -125,3 +125,16 @@ func TestConsumedBeginsWithWhatTheStoreHeldBeforeTheTopic(t *testing.T) {
 		}
 	}
 }
+
+// TestAMessageThatTheFollowerHasJudgedIsNoGhost when its event was archived.
+func TestAMessageThatTheFollowerHasJudgedIsNoGhost(t *testing.T) {
+	m := compare.StreamedMessage{Event: order.Event{Position: 7, Key: "1", Type: order.OrderCanceled, Body: order.Canceled{}}, Keyed: true}
+	s := compare.Streamed{Messages: []compare.StreamedMessage{m}, Whole: true, Due: time.Now()}
+	if d := s.Diagnose(); d.Cause != compare.GhostPublish {
+		t.Errorf("before it was judged: %+v", d)
+	}
+	s.Messages[0].Judged = true
+	if d := s.Diagnose(); d.Verdict != compare.Match {
+		t.Errorf("after it was judged: %+v", d)
+	}
+}

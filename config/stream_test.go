@@ -67,3 +67,23 @@ stream: {brokers: ["a:1"], topic: orders, ignore_types: [%s]}
 		}
 	}
 }
+
+func TestArchivedIsSQLAndEvidenceDependsOnIt(t *testing.T) {
+	const file = `legacy: {dsn: "postgres://x"}
+projection: {dsn: "postgres://x"}
+ledger: {dsn: "postgres://x"}
+compare: {fields: [{name: status, type: text}]}
+events: {dsn: "postgres://x"%s}
+`
+	plain, err := parse(t, fmt.Sprintf(file, ""))
+	if err != nil || plain.Events.Archived != "" {
+		t.Fatalf("read %q, %v", plain.Events.Archived, err)
+	}
+	c, err := parse(t, fmt.Sprintf(file, `, archived: "note = '${X}'"`))
+	if err != nil || c.Events.Archived != "note = '${X}'" || c.Fingerprint() == plain.Fingerprint() {
+		t.Errorf("read %q, %v", c.Events.Archived, err)
+	}
+	if _, err := parse(t, fmt.Sprintf(file, `, archived: ""`)); err == nil {
+		t.Error("an empty condition is no mistake")
+	}
+}

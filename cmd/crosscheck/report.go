@@ -34,6 +34,8 @@ type passReport struct {
 	Widespread []verify.Widespread `json:"widespread,omitempty"` // what most orders have; only examples of it are divergences
 	// PortableDigests is true if the servers' own hash functions could not be used.
 	PortableDigests bool `json:"portable_digests,omitempty"`
+	// Archived is how many orders were compared without their events, because of events.archived.
+	Archived int64 `json:"archived,omitempty"`
 	// EstimatedRows is what a sample knows instead.
 	EstimatedRows *rowsEstimate    `json:"estimated_rows,omitempty"`
 	Counts        []countReport    `json:"counts,omitempty"`
@@ -97,6 +99,9 @@ func (r *passReport) addFacts(p verify.Pass) {
 	switch f := p.Scan.Facts.(type) {
 	case verify.FullFacts:
 		r.PortableDigests = f.Portable
+		if f.Events != nil {
+			r.Archived = f.Events.Archived
+		}
 		if f.Counts != nil { // else the pass ended before it had counted
 			r.LegacyRows, r.ProjectionRows = &f.Legacy, &f.Projection
 		}
@@ -104,6 +109,7 @@ func (r *passReport) addFacts(p verify.Pass) {
 			r.Counts = append(r.Counts, countReport{c.Group, c.Legacy, c.Projection})
 		}
 	case verify.SampleFacts:
+		r.Archived = f.Archived
 		if f.Larger() > 0 {
 			r.EstimatedRows = &rowsEstimate{f.Legacy, f.Projection}
 		}
@@ -153,6 +159,10 @@ func (r passReport) writeText(w io.Writer) error {
 	}
 	if r.PortableDigests {
 		b.WriteString("  the servers' own hash functions cannot be used: portable digests, which take several times as long\n")
+	}
+	if r.Archived > 0 {
+		fmt.Fprintf(&b, "  %s compared between legacy and projection only: the store has no event of them, and events.archived says why\n",
+			human.Quantity(r.Archived, "order was", "orders were"))
 	}
 	if r.Bound != nil {
 		fmt.Fprintf(&b, "  %d drawn uniformly: at %g %% confidence at most %.4g %% of all orders are bad, about %d\n",
