@@ -92,6 +92,9 @@ func (c *placedOrder) altered(d Diagnosis, i int, x entry) Diagnosis {
 	e := c.clean[i]
 	d.Cause, d.Confidence, d.PartsAt = WrongEventContent, High, e.Position
 	d.Reason = fmt.Sprintf("event %d does not say what legacy's own record says: %s", e.Position, x.what)
+	if !c.single(e) {
+		d.Confidence, d.Or = Medium, []Cause{DuplicateEvent}
+	}
 	good, bad := said(x.Body), said(e.Body)
 	switch {
 	case saysSame(x.Body, e.Body) && x.At.Sub(e.At)%quarter == 0:

@@ -107,6 +107,9 @@ func (c *placedOrder) wrongValues(d Diagnosis) Diagnosis {
 	switch {
 	case all(pairs, func(p pair) bool { return p.row.Null && !p.fold.Null }):
 		d.Cause, d.Confidence, d.Reason = NullInsteadOfValue, High, names+": NULL, but the events give a value"
+		if len(c.Legacy) > 0 && slices.ContainsFunc(fields, func(i int) bool { return c.Legacy[0].Values[i].Null }) {
+			d.Confidence, d.Or = Low, []Cause{StaleProjection, EventTypeIgnored} // the events may be what is wrong there
+		}
 	case shiftOf(pairs) != 0:
 		d.Cause, d.Confidence = TimezoneShift, High
 		d.Reason = fmt.Sprintf("%s: off by %s", names, shiftOf(pairs))
