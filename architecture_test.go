@@ -77,6 +77,8 @@ var livesIn = map[string][]string{
 	"github.com/prometheus/common":               {},
 	"github.com/prometheus/prometheus":           {}, // its parser, for the queries of dashboards and rules
 	"github.com/rogpeppe/go-internal":            {},
+	"github.com/Shopify/toxiproxy/v2":            {},
+	"github.com/rs/zerolog":                      {}, // toxiproxy asks for a logger
 	"go.uber.org/goleak":                         {},
 	"pgregory.net/rapid":                         {},
 }

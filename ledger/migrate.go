@@ -137,6 +137,14 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	return nil
 }
 
+// Ping returns an error unless the ledger is ready and can be reached now.
+func (l *Ledger) Ping(ctx context.Context) error {
+	if err := l.Ready(ctx); err != nil {
+		return err
+	}
+	return l.read(ctx, l.timeout, l.pool.Ping)
+}
+
 // version returns 0 if there are no tables.
 func (l *Ledger) version(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)

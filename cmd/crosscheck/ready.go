@@ -41,7 +41,7 @@ type asked struct {
 
 // ready says of every configured part whether it can be used now.
 func (s *sidecar) ready(ctx context.Context) []web.Part {
-	parts := []asked{{"ledger", s.ledger.Ready}}
+	parts := []asked{{"ledger", s.ledger.Ping}}
 	opened, err := s.open(ctx)
 	if err != nil {
 		parts = append(parts, connections(s.config, err)...)

@@ -34,6 +34,9 @@ type Options struct {
 	Login *Login
 	// TLS encrypts with these certificates; nil means no encryption.
 	TLS *tls.Config
+	// Advertise returns the address that clients are told to connect to, given the one on which the broker listens; nil
+	// means that one. A broker with it cannot Restart.
+	Advertise func(listens string) (string, error)
 	// Settings are the broker's settings, such as message.max.bytes.
 	Settings map[string]string
 }
@@ -189,6 +192,9 @@ func (b *Broker) settings() []kfake.Opt {
 	if o.Port != 0 {
 		settings = append(settings, kfake.Ports(o.Port))
 	}
+	if o.Advertise != nil {
+		settings = append(settings, kfake.ListenFn(o.listen))
+	}
 	if o.Login != nil {
 		settings = append(settings, kfake.EnableSASL(), kfake.Superuser(o.Login.Mechanism, o.Login.User, o.Login.Password))
 	}
@@ -197,6 +203,30 @@ func (b *Broker) settings() []kfake.Opt {
 	}
 	return settings
 }
+
+// listen opens a port, and says that it is another one.
+func (o Options) listen(network, address string) (net.Listener, error) {
+	l, err := net.Listen(network, address) //nolint:noctx // the broker gives none
+	if err != nil {
+		return nil, err
+	}
+	advertised, err := o.Advertise(l.Addr().String())
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	a, err := net.ResolveTCPAddr(network, advertised)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return elsewhere{l, a}, nil
+}
+
+type elsewhere struct {
+	net.Listener
+	addr net.Addr
+}
+
+func (e elsewhere) Addr() net.Addr { return e.addr }
 
 func (b *Broker) cleanUp() error {
 	if !b.temporary {
