@@ -81,7 +81,6 @@ func (s Scan) Widespread() []Widespread {
 
 // survey counts the symptoms of some orders. It keeps examples of each combination of symptoms.
 type survey[E any] struct {
-	random                          Random
 	orders, truth, follower, paired int64 // looked at; those on each side, and on both
 	having                          map[Symptom]int64
 	combinations                    map[string]*combination[E]
