@@ -64,6 +64,10 @@ type examination struct {
 	rejected map[string]bool   // fields whose type cannot be compared
 }
 
+func (e *examination) hasError() bool {
+	return slices.ContainsFunc(e.findings, func(f doctor.Finding) bool { return f.Level == doctor.Error })
+}
+
 // examine asks step by step, from the server to the rows. A failed step hides only the later ones.
 func examine(ctx context.Context, c Config, now func() time.Time) *examination {
 	e := &examination{Side: &Side{config: c}, now: now, fields: map[string]native{}, rejected: map[string]bool{}}

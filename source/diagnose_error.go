@@ -35,7 +35,7 @@ func Unreachable(err error) bool {
 // hints are by PostgreSQL's error code.
 var hints = map[string]string{
 	"28P01": "check the user name and the password in the dsn",
-	"28000": "check user, sslmode and certificate (sslcert, sslkey) in the dsn, and pg_hba.conf on the server",
+	"28000": "check the user, sslmode and certificate (sslcert, sslkey) in the dsn, and pg_hba.conf on the server",
 	"3D000": "check the database name in the dsn",
 	"3F000": "check the schema in the table's name",
 	"42P01": "check the table; search_path is empty, so write schema.table",

@@ -24,7 +24,9 @@ func between(ctx context.Context, legacy, projection *examination) []doctor.Find
 		out = append(out, f)
 	}
 	if legacy.shape.keyType != "" && legacy.shape.keyType == projection.shape.keyType {
-		out = append(out, samplingFinding(ctx, legacy, projection))
+		if f, ok := samplingFinding(ctx, legacy, projection); ok {
+			out = append(out, f)
+		}
 	}
 	for _, field := range legacy.config.Fields {
 		l, knownLegacy := legacy.fields[field.Name]
@@ -69,18 +71,20 @@ func keysFinding(legacy, projection native) (doctor.Finding, bool) {
 	return f, true
 }
 
-// samplingFinding says whether samples can be drawn.
-func samplingFinding(ctx context.Context, legacy, projection *examination) doctor.Finding {
+// samplingFinding says whether samples can be drawn. It returns false if a side cannot be read, which has its own finding.
+func samplingFinding(ctx context.Context, legacy, projection *examination) (doctor.Finding, bool) {
 	f := doctor.Finding{Side: sideBoth, Check: CheckSampling, Level: doctor.OK, Message: "uniform samples can be drawn"}
 	why, err := unsampled(ctx, legacy.Side, projection.Side)
 	switch {
+	case err != nil && (legacy.hasError() || projection.hasError()):
+		return f, false
 	case err != nil:
 		f.Level, f.Message, f.Hint = doctor.Error, "finding out whether samples can be drawn: "+saidBy(err), nextStep(err)
 	case why != "":
 		f.Level, f.Message = doctor.Warning, "no uniform sample can be drawn: "+why
 		f.Hint = "set sampler.schedule to off; a clean full verification then satisfies sample_bound. Or read a table or materialized view with an index on the key on both sides"
 	}
-	return f
+	return f, true
 }
 
 func unsampled(ctx context.Context, legacy, projection *Side) (string, error) {

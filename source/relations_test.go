@@ -67,7 +67,7 @@ var relations = []relation{
 		CREATE TABLE orders (order_id int PRIMARY KEY, n int, status text); INSERT INTO orders SELECT n * 3, n, STATUS FROM NUMBERS`},
 	{name: "foreign table, integer", table: "public.shown", key: "order_id", make: `
 		CREATE TABLE orders (order_id bigint PRIMARY KEY, n int, status text); INSERT INTO orders SELECT n, n, STATUS FROM NUMBERS; WRAPPED;
-		CREATE FOREIGN TABLE shown (order_id bigint, n int, status text) SERVER itself OPTIONS (schema_name 'public', table_name 'orders')`},
+		CREATE FOREIGN TABLE shown (order_id bigint, n int, status text) SERVER itself OPTIONS (schema_name 'public', table_name 'orders'); ANALYZE shown`},
 	{name: "view, uuid", table: "public.shown", key: "order_id", refused: "keys of type uuid are drawn by the address of their row, and legacy has no addresses: it is a view", make: `
 		CREATE TABLE orders (order_id uuid PRIMARY KEY, n int, status text); INSERT INTO orders SELECT md5(n::text)::uuid, n, STATUS FROM NUMBERS;
 		CREATE VIEW shown AS SELECT * FROM orders`},

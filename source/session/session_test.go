@@ -139,7 +139,7 @@ func TestEveryReadIsLimited(t *testing.T) {
 			t.Errorf("%s: %s is %q (%v), want %q", way, setting, got, err, want)
 		}
 	}
-	tx, err := p.Begin(t.Context(), 3*time.Minute, "")
+	tx, err := p.Begin(t.Context(), 3*time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -188,7 +188,7 @@ func TestAKeptConnectionThatFallsSilentIsGivenUp(t *testing.T) {
 	proxy.fallSilent()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if tx, err := p.Begin(ctx, time.Hour, ""); !errors.Is(err, session.ErrLost) {
+	if tx, err := p.Begin(ctx, time.Hour); !errors.Is(err, session.ErrLost) {
 		t.Errorf("it began %v, %v", tx, err)
 	}
 }
