@@ -66,6 +66,8 @@ func secretsOf(dsn string) []string {
 	if strings.Contains(dsn, "://") {
 		if m := urlPassword.FindStringSubmatch(dsn); m != nil {
 			secret = append(secret, m[1])
+			// If it is not escaped, libraries take a part of it for the host.
+			secret = append(secret, strings.FieldsFunc(m[1], func(r rune) bool { return strings.ContainsRune("@/?#:", r) })...)
 		}
 		if u, err := url.Parse(dsn); err == nil {
 			password, _ := u.User.Password()

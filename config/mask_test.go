@@ -14,6 +14,7 @@ func TestSecretsAreMaskedInErrors(t *testing.T) {
 		"postgres://app:hunter2secret@db/orders":                                               {"hunter2secret"},
 		"postgres://app:hunter2%40secret@db/orders":                                            {"hunter2@secret", "hunter2%40secret"},
 		"postgres://app:hunter2/secret@db/orders":                                              {"hunter2/secret"},
+		"postgres://app:part@hunter2half@db/orders":                                            {"hunter2half"},
 		"postgres://app@db/orders?password=hunter2secret&sslpassword=hunter2key":               {"hunter2secret", "hunter2key"},
 		"postgres://app@db/orders?options=-c%20app.key%3Dhunter2secret%20-c%20work_mem%3D64MB": {"hunter2secret", "-c app.key=hunter2secret -c work_mem=64MB"},
 		"host=db user=app password=hunter2secret dbname=orders":                                {"hunter2secret"},

@@ -94,6 +94,9 @@ func TestFullVerification(t *testing.T) {
 	c := Defaults().FullVerification
 	check(t, c, append(unusableFullPass(),
 		given("a clean and fresh full pass", func(*Evidence) {}, Passes, "Full verification 12", "1,000 orders", "6h ago"),
+		given("a clean full pass that left archived events out", func(e *Evidence) {
+			e.Events = &EventsEvidence{Archived: 3}
+		}, Passes, "3 orders of legacy were not compared with the events", "events.archived"),
 		given("a full pass that found seven, still open", func(e *Evidence) {
 			e.Full.Verdict, e.Full.Diverged = "diverged", 7
 			e.Open = []OpenDivergences{{Kind: "differs", Count: 7}}

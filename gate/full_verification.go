@@ -81,9 +81,18 @@ func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
 		return inconclusive("unverified", wantMatch, again, "%s. It compared only %s, but one side has %s.",
 			passWhen(p, now), human.Quantity(p.Compared, "order", "orders"), human.Quantity(rows, "row", "rows"))
 	}
-	r = pass(wantMatch, wantMatch, "%s. It compared %s (%s in legacy, %s in the projection) and found all of them equal.",
-		passWhen(p, now), human.Quantity(p.Compared, "order", "orders"), human.Quantity(p.LegacyRows, "row", "rows"), human.Number(p.ProjectionRows))
+	r = pass(wantMatch, wantMatch, "%s. It compared %s (%s in legacy, %s in the projection) and found all of them equal.%s",
+		passWhen(p, now), human.Quantity(p.Compared, "order", "orders"), human.Quantity(p.LegacyRows, "row", "rows"), human.Number(p.ProjectionRows), archived(e))
 	return e.Fields.named(r)
+}
+
+// archived names orders that were not compared with the events; empty if there are none.
+func archived(e Evidence) string {
+	if e.Events == nil || e.Events.Archived == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %s not compared with the events, because events.archived says that these were moved.",
+		human.Quantity(e.Events.Archived, "order of legacy was", "orders of legacy were"))
 }
 
 // leftOut says that a pass with divergences did not compare everything; empty if it did.

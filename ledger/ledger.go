@@ -153,6 +153,7 @@ func pinSession(c *pgx.ConnConfig, schema string, timeout time.Duration) {
 		"idle_in_transaction_session_timeout": milliseconds(idleInTx),
 		"default_transaction_isolation":       "read committed", // row locks must see what was committed while they waited
 		"jit":                                 "off",
+		"row_security":                        "off", // rows that are hidden are an error, and not an empty ledger
 	} {
 		for set := range c.RuntimeParams { // names of settings are case-insensitive, keys of the map are not
 			if strings.EqualFold(set, name) {

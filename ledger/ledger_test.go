@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/nordvarg/crosscheck/follow/followtest"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/verify/ledgertest"
 )
 
@@ -184,5 +186,34 @@ func TestClockIsTheDatabases(t *testing.T) {
 	now, err := l.Clock(t.Context())
 	if after := time.Now(); err != nil || now.Before(before) || now.After(after) {
 		t.Errorf("the ledger's clock says %s, %v; ours %s before and %s after", now, err, before, after)
+	}
+}
+
+// TestHiddenRowsAreAnError: a ledger of which a role sees a part would have no open divergence.
+func TestHiddenRowsAreAnError(t *testing.T) {
+	dsn := pgtest.Database(t)
+	l := migrated(t, dsn)
+	conn := connect(t, dsn)
+	role := fmt.Sprintf("reader_%d", time.Now().UnixNano())
+	for _, sql := range []string{
+		"CREATE ROLE " + role + " LOGIN", "GRANT USAGE ON SCHEMA crosscheck TO " + role,
+		"GRANT SELECT ON ALL TABLES IN SCHEMA crosscheck TO " + role,
+	} {
+		exec(t, conn, sql)
+	}
+	t.Cleanup(func() { exec(t, conn, "DROP OWNED BY "+role); exec(t, conn, "DROP ROLE "+role) })
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.User(role)
+	reader := opened(t, ledger.Config{DSN: u.String()})
+	id := begin(t, l, acquire(t, l, "full"), verify.Start{Kind: verify.Full})
+	if _, err := reader.OpenKeys(t.Context(), id, "", 10); err != nil {
+		t.Fatalf("before rows are hidden: %v", err)
+	}
+	exec(t, conn, "ALTER TABLE crosscheck.divergence ENABLE ROW LEVEL SECURITY")
+	if keys, err := reader.OpenKeys(t.Context(), id, "", 10); err == nil {
+		t.Errorf("with hidden rows it reads %v", keys)
 	}
 }

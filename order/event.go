@@ -104,6 +104,12 @@ func (Filled) Type() EventType { return OrderFilled }
 // Type implements [Body].
 func (Canceled) Type() EventType { return OrderCanceled }
 
+// sameAs reports whether two events say the same of the same order at the same time. Events that could not be decoded do
+// not.
+func (e Event) sameAs(other Event) bool {
+	return e.Key == other.Key && e.At.Equal(other.At) && e.Body != nil && other.Body != nil && SameBody(e.Body, other.Body)
+}
+
 // SameBody tells whether two events say the same, however they are written: 1.0 is 1.00.
 func SameBody(a, b Body) bool {
 	switch a := a.(type) {

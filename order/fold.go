@@ -29,7 +29,8 @@ const AverageScale = 6
 //
 //   - an event without a body or a position
 //   - an event of another order
-//   - an event whose position is not above the last one's, so that a duplicate counts once
+//   - an event whose position is not above the last one's, so that a duplicate counts once. Another event at the same
+//     position is a flaw: nobody knows which of the two counts
 //   - a second creation
 //   - any event before the creation, because there is no row that it could change
 //
@@ -41,7 +42,8 @@ const AverageScale = 6
 type State struct {
 	key    Key
 	last   Position
-	seen   bool // there was at least one event, so last is set
+	seen   bool  // there was at least one event, so last is set
+	newest Event // at last; zero if it was not kept
 	exists bool
 	flawed bool
 
@@ -89,9 +91,10 @@ func (s *State) Apply(e Event) []Problem {
 		return a.problems
 	}
 	if !a.inSequence() {
+		s.flawed = s.flawed || a.impossible()
 		return a.problems
 	}
-	s.last, s.seen = e.Position, true
+	s.last, s.seen, s.newest = e.Position, true, e
 	if s.key == "" {
 		s.key = e.Key
 	}
@@ -99,7 +102,7 @@ func (s *State) Apply(e Event) []Problem {
 		a.apply()
 		s.updatedAt = e.At
 	}
-	s.flawed = s.flawed || e.Body == nil || slices.ContainsFunc(a.problems, func(p Problem) bool { return p.Kind.Impossible() })
+	s.flawed = s.flawed || e.Body == nil || a.impossible()
 	return a.problems
 }
 
@@ -114,10 +117,16 @@ func (a *application) report(kind ProblemKind, format string, args ...any) {
 	a.problems = append(a.problems, Problem{Position: a.event.Position, Kind: kind, Detail: fmt.Sprintf(format, args...)})
 }
 
+func (a *application) impossible() bool {
+	return slices.ContainsFunc(a.problems, func(p Problem) bool { return p.Kind.Impossible() })
+}
+
 func (a *application) inSequence() bool {
 	switch {
 	case !a.seen || a.event.Position > a.last:
 		return true
+	case a.event.Position == a.last && !a.event.sameAs(a.newest):
+		a.report(ProblemConflict, "position %d has another event, too", a.last)
 	case a.event.Position == a.last:
 		a.report(ProblemDuplicate, "position %d occurs a second time", a.last)
 	default:

@@ -7,6 +7,7 @@ type ProblemKind string
 const (
 	ProblemSchema          ProblemKind = "schema"            // could not be decoded, or has unexpected content
 	ProblemDuplicate       ProblemKind = "duplicate"         // the position occurs a second time; applied once
+	ProblemConflict        ProblemKind = "conflict"          // another event at a position that has one; not applied
 	ProblemDisorder        ProblemKind = "disorder"          // a position below the last one; not applied
 	ProblemOtherOrder      ProblemKind = "other_order"       // an event of another order; not applied
 	ProblemNotCreated      ProblemKind = "not_created"       // something before the creation; not applied
@@ -27,7 +28,7 @@ const (
 // Other problems may have an explanation, such as a missing event before this one.
 func (k ProblemKind) Impossible() bool {
 	switch k {
-	case ProblemCreatedTwice, ProblemFillAfterCancel, ProblemOverfill, ProblemCancelAfterFill:
+	case ProblemConflict, ProblemCreatedTwice, ProblemFillAfterCancel, ProblemOverfill, ProblemCancelAfterFill:
 		return true
 	default:
 		return false

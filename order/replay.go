@@ -57,10 +57,10 @@ func (r *Replay) Apply(e StoredRow) {
 		return
 	}
 	if r.plain {
-		if r.seen && e.Position <= r.last {
+		if r.seen && e.Position < r.last {
 			return
 		}
-		if r.applied(e) {
+		if !(r.seen && e.Position == r.last) && r.applied(e) {
 			r.last, r.seen = e.Position, true
 			return
 		}

@@ -72,7 +72,10 @@ func TestReplayIsDecodeAndFold(t *testing.T) {
 		if d := cmp.Diff(values(want), values(got)); d != "" || want.Exists() != r.Exists() {
 			t.Errorf("exists %v, by the fold %v:\n%s", r.Exists(), want.Exists(), d)
 		}
-		if r.Flawed() != want.Flawed() || got.Flawed() != want.Flawed() {
+		// A repeated position is left to those who read the events: the fast way does not keep the event before.
+		repeated := slices.ContainsFunc(problems, func(p order.Problem) bool { return p.Kind == order.ProblemDuplicate })
+		differs := func(flawed bool) bool { return flawed != want.Flawed() && !(flawed && repeated) }
+		if differs(r.Flawed()) || differs(got.Flawed()) {
 			t.Errorf("flawed %v and %v, by the fold %v: %v", r.Flawed(), got.Flawed(), want.Flawed(), problems)
 		}
 		histories++
@@ -89,6 +92,28 @@ func TestReplayIsDecodeAndFold(t *testing.T) {
 	t.Logf("%d histories, %d of them with problems, %d plain", histories, odd, plain)
 	if odd < histories/10 || plain < histories/3 {
 		t.Errorf("of %d histories %d have problems and %d are plain: nothing is proven", histories, odd, plain)
+	}
+}
+
+// TestAnotherEventAtAPositionIsAFlaw, whatever it says: nobody knows which of the two counts.
+func TestAnotherEventAtAPositionIsAFlaw(t *testing.T) {
+	created := order.RawEvent{Position: 7, Key: ordertest.Key, Type: "OrderCreated", At: ordertest.Start, Payload: []byte(`{"trader_id": 7, "symbol": "NVDA", "side": "BUY", "quantity": 100, "price": 10}`)}
+	for name, change := range map[string]func(*order.RawEvent){
+		"same": func(*order.RawEvent) {},
+		"modified": func(e *order.RawEvent) {
+			e.Type, e.Payload = "OrderModified", []byte(`{"field": "price", "old_value": 10, "new_value": 6}`)
+		},
+		"unknown type": func(e *order.RawEvent) { e.Type = "Foo" },
+		"no payload":   func(e *order.RawEvent) { e.Payload = nil },
+	} {
+		second := created
+		change(&second)
+		state, problems := order.Fold(decoded([]order.RawEvent{created, second}))
+		r := order.NewReplay(order.Vocabulary{})
+		replayed(r, []order.RawEvent{created, second})
+		if state.Flawed() != (name != "same") || !r.Flawed() || !state.Exists() {
+			t.Errorf("%s: flawed %v, by the fast way %v: %v", name, state.Flawed(), r.Flawed(), problems)
+		}
 	}
 }
 

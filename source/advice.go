@@ -30,8 +30,8 @@ func comparableAs(f Field, n native) (order.FieldType, string) {
 		if f.Type != order.Text {
 			return order.Timestamptz, x + " AT TIME ZONE 'UTC'"
 		}
-	case pgtype.JSONOID: // json keeps blanks and the order of keys, jsonb does not
-		return order.Text, x + "::jsonb::text"
+	case pgtype.JSONOID: // as jsonb it would lose repeated keys
+		return order.Text, x + "::text"
 	case pgtype.ByteaOID:
 		if f.Type == order.UUID {
 			return order.UUID, fmt.Sprintf("encode(%s, 'hex')::uuid", x)

@@ -110,7 +110,7 @@ func TestDiagnoseFinds(t *testing.T) {
 				p.config[i].Fields = []source.Field{field("status", order.Text), field("price", order.Timestamptz)}
 			}
 		}, []expectation{
-			problem("legacy", "field", "status is json", "'(status)::jsonb::text'"),
+			problem("legacy", "field", "status is json", "'(status)::text'"),
 			problem("legacy", "field", "price is timestamp without time zone", "'(price) AT TIME ZONE ''UTC'''"),
 			problem("projection", "field", "status is json", ""),
 			problem("projection", "field", "price is timestamp without time zone", ""),
