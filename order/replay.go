@@ -60,7 +60,7 @@ func (r *Replay) Apply(e StoredRow) {
 		if r.seen && e.Position < r.last {
 			return
 		}
-		if !(r.seen && e.Position == r.last) && r.applied(e) {
+		if (!r.seen || e.Position > r.last) && r.applied(e) {
 			r.last, r.seen = e.Position, true
 			return
 		}
