@@ -22,6 +22,9 @@ func HistoryState(events []order.Event) string {
 // according to the events, and the hops in agreement.
 func (o Oracle) Representations(is *Observation, e Evidence) Diagnosis {
 	is.EventsState = HistoryState(e.Events)
+	for _, event := range e.Events {
+		is.EventsChangedAt = later(is.EventsChangedAt, event.At)
+	}
 	d := o.Diagnose(e)
 	is.Agreed, is.Mismatches, is.Impossible = d.Agreed, nil, map[order.Hop]string{}
 	state, _ := order.Fold(e.Events)

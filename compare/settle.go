@@ -19,6 +19,8 @@ type Observation struct {
 	LegacyState, ProjectionState string
 	// EventsState is the fingerprint of the order's history; empty if it was not read.
 	EventsState string
+	// EventsChangedAt is the time of the order's newest event; zero if there is none. It is not kept between looks.
+	EventsChangedAt time.Time
 	// Mismatches has one for each hop at which the order parts, nearest to the source first; none if all agree.
 	Mismatches []Mismatch
 	// Agreed are the hops that the look judged and found in agreement. The others were not judged, or are those of
@@ -117,7 +119,7 @@ func (s Settle) judgeHop(hop order.Hop, was, is Observation, moves int, firstSee
 
 func (s Settle) byPatience(hop order.Hop, was, is Observation, moves int, firstSeen time.Time) Judgement {
 	switch {
-	case moved(was, is):
+	case moved(was, is) || s.unseen(was, is):
 		return s.moving(moves + 1)
 	case is.At.Sub(was.At) < s.Window:
 		return Judgement{Verdict: Lagging, Reason: "has not held still for long enough yet"}
@@ -153,6 +155,12 @@ func later(a, b time.Time) time.Time {
 func moved(was, is Observation) bool {
 	return was.LegacyState != is.LegacyState || was.ProjectionState != is.ProjectionState ||
 		was.EventsState != "" && is.EventsState != "" && was.EventsState != is.EventsState
+}
+
+// unseen returns true if the first look did not read the history, and there is an event that it need not have shown. Rows
+// are read before the events, so such an event may be newer than the rows of the second look.
+func (s Settle) unseen(was, is Observation) bool {
+	return was.EventsState == "" && is.EventsChangedAt.After(was.At.Add(-s.Window))
 }
 
 // unreached returns true while the hop's second end has not passed legacy's last write of the order.

@@ -181,3 +181,31 @@ func TestEachHopSettlesByItself(t *testing.T) {
 		}
 	}
 }
+
+// TestAnEventThatTheFirstLookDidNotReadIsNoFault: a full verification reads rows alone at first. What the second look finds
+// in the history may have happened after that look's rows were read.
+func TestAnEventThatTheFirstLookDidNotReadIsNoFault(t *testing.T) {
+	s := compare.Settle{Window: 5 * time.Second, Rechecks: 3, MaxLag: 20 * time.Second}
+	first := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	was := compare.Observation{Key: "1", At: first, LegacyState: "l", ProjectionState: "p"}
+	for name, c := range map[string]struct {
+		event time.Time
+		want  compare.Verdict
+	}{
+		"an event after the first look":    {first.Add(4 * time.Second), compare.Lagging},
+		"one shortly before it":            {first.Add(-time.Second), compare.Lagging},
+		"an old one, which it had to show": {first.Add(-time.Minute), compare.Diverged},
+	} {
+		is := was
+		is.At, is.EventsState, is.EventsChangedAt = first.Add(6*time.Second), "e", c.event
+		is.Mismatches = []compare.Mismatch{{Key: "1", Kind: compare.Differs, Hop: order.LegacyItself}}
+		if j := s.Judge(was, is, 0, first); j.Verdict != c.want {
+			t.Errorf("%s: %+v, want %s", name, j, c.want)
+		}
+		again := is
+		again.At = is.At.Add(6 * time.Second)
+		if j := s.Judge(is, again, 1, first); j.Verdict != compare.Diverged {
+			t.Errorf("%s, at the look after: %+v", name, j)
+		}
+	}
+}
