@@ -31,14 +31,17 @@ var floatPayload = Fault{
 }
 
 // lossy returns a price that a float cannot keep, and the float's value of it. The price is the given one or a little
-// above it. JSON writes the fewest digits that identify the float.
+// above it, and below 100,000. JSON writes the fewest digits that identify the float. A float of whole cents would look
+// like a column of two decimals.
 func lossy(price amount) (amount, float32, error) {
 	for ; ; price++ {
 		f, err := strconv.ParseFloat(price.String(), 32)
 		if err != nil {
 			return 0, 0, fmt.Errorf("reading a price as float: %w", err)
 		}
-		if strconv.FormatFloat(f, 'f', -1, 32) != strings.TrimRight(price.String(), "0") {
+		kept := strconv.FormatFloat(f, 'f', -1, 32)
+		_, decimals, _ := strings.Cut(kept, ".")
+		if kept != strings.TrimRight(price.String(), "0") && len(decimals) > 2 {
 			return price, float32(f), nil
 		}
 	}
