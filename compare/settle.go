@@ -160,7 +160,7 @@ func moved(was, is Observation) bool {
 // unseen returns true if the first look did not read the history, and there is an event that it need not have shown. Rows
 // are read before the events, so such an event may be newer than the rows of the second look.
 func (s Settle) unseen(was, is Observation) bool {
-	return was.EventsState == "" && is.EventsChangedAt.After(was.At.Add(-s.Window))
+	return was.EventsState == "" && is.EventsChangedAt.After(was.At.Add(-min(s.Window, CommitTime)))
 }
 
 // unreached returns true while the hop's second end has not passed legacy's last write of the order.
