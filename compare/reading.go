@@ -17,6 +17,16 @@ type Reading struct {
 	Legacy, Projection []order.Row
 	Events             []order.Event // in the order of their positions
 	History            *History      // legacy's own record; nil is unknown
+
+	after *string // the state of legacy's rows after its record was read; nil if it is that of Legacy
+}
+
+// Reread takes legacy's rows as they are after its own record was read. If they have changed, the record may be newer
+// than Legacy, and would contradict it: it is not used, and the order counts as written since the look before.
+func (r *Reading) Reread(legacy []order.Row) {
+	if after := state(legacy); after != state(r.Legacy) {
+		r.History, r.after = nil, &after
+	}
 }
 
 // System is what one look knows of all orders together.
@@ -42,6 +52,9 @@ type System struct {
 // event store there is one hop, and so it is without the events of an archived order.
 func (o Oracle) Judge(r Reading) (Observation, Diagnosis) {
 	is := Observe(o.Fields, r.Key, r.Legacy, r.Projection, r.At, r.ProjectionReached)
+	if r.after != nil {
+		is.LegacyState = *r.after
+	}
 	if !r.EventStore {
 		return is, byRowsAlone(is.Mismatches)
 	}

@@ -27,8 +27,7 @@ type Records struct {
 
 var _ verify.Records = (*Records)(nil)
 
-// Records reads audit log and trades of some orders. They are read after the rows, so they may be newer. Rows and
-// records that do not change between two looks belong together.
+// Records reads audit log and trades of some orders. They are read after the rows, so they may be newer.
 func (r *Records) Records(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
 	defer r.Legacy.observe("records")()
 	n, err := r.Legacy.begin(ctx, "SELECT "+changeColumns+" FROM "+r.Config.AuditLog+" AS t LIMIT 0", "SELECT "+tradeColumns+" FROM "+r.Config.Trades+" AS t LIMIT 0")

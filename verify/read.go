@@ -12,11 +12,12 @@ import (
 )
 
 // reading is what one look has read of some orders, by key. It reads first the rows, then the events, then legacy's own
-// record.
+// record, then legacy's rows again where there is one.
 type reading struct {
 	legacy, projection map[order.Key][]order.Row
 	events             map[order.Key][]order.Event
 	records            map[order.Key]compare.History
+	reread             map[order.Key][]order.Row // nil if legacy was not read again
 	system             compare.System
 }
 
@@ -27,6 +28,9 @@ func (r reading) of(key order.Key) compare.Reading {
 	}
 	if record, ok := r.records[key]; ok {
 		out.History = &record
+	}
+	if r.reread != nil {
+		out.Reread(r.reread[key])
 	}
 	return out
 }
@@ -61,8 +65,22 @@ func (p *pass) readAll(ctx context.Context, keys []order.Key) (reading, error) {
 	if err := p.readEvents(ctx, s, keys, &r); err != nil {
 		return r, err
 	}
-	r.records, err = p.readRecords(ctx, keys)
+	if r.records, err = p.readRecords(ctx, keys); err != nil || r.records == nil {
+		return r, err
+	}
+	r.reread, err = p.rereadLegacy(ctx, keys)
 	return r, err
+}
+
+// rereadLegacy reads legacy's rows in a new snapshot. A record belongs to rows that are the same before and after it.
+func (p *pass) rereadLegacy(ctx context.Context, keys []order.Key) (map[order.Key][]order.Row, error) {
+	n, err := p.c.Legacy.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer n.Close()
+	rows, err := n.Rows(ctx, keys)
+	return byKey(rows), err
 }
 
 // mark notes the time of the snapshots, at which everything read through them is true, and how far the projection is.
