@@ -48,10 +48,10 @@ type Diagnosis struct {
 	Confidence Confidence
 	// Or are other causes that explain the same rows equally well. If there are any, the confidence is not high.
 	Or      []Cause
-	Reason  string         // one sentence, for people
-	PartsAt order.Position // the first event at which they part; 0 if unknown
-	Behind  int            // events that the projection does not show yet
-	Since   time.Time      // time of the first of them
+	Reason  string          // one sentence, for people
+	PartsAt *order.Position // the first event at which they part; nil if unknown
+	Behind  int             // events that the projection does not show yet
+	Since   time.Time       // time of the first of them
 
 	Legacy, Projection Placement
 	Problems           []order.Problem // of the history
@@ -126,14 +126,10 @@ func (c *placedOrder) flaw() (Diagnosis, bool) {
 			if e.Schema != nil {
 				detail = e.Schema.Detail
 			}
-			d := Diagnosis{
-				Verdict: Lagging, Hop: order.LegacyToEvents, Cause: SchemaDrift, Confidence: High,
+			return Diagnosis{
+				Verdict: Lagging, Hop: order.LegacyToEvents, Cause: SchemaDrift, Confidence: High, PartsAt: order.Known(e.Position),
 				Reason: fmt.Sprintf("event %s (%s) cannot be read: %s", e.Position, e.Type, detail),
-			}
-			if e.Position != order.NoPosition {
-				d.PartsAt = e.Position
-			}
-			return d, true
+			}, true
 		}
 	}
 	return Diagnosis{}, false

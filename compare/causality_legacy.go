@@ -22,16 +22,16 @@ func (c *placedOrder) legacyWrong() Diagnosis {
 		d.Reason = fmt.Sprintf("legacy has the order %d times", len(c.Legacy))
 		return d
 	case len(c.Legacy) == 0 && c.History != nil && len(c.History.Trades)+len(c.History.Audit) > 0:
-		d.Hop, d.Cause, d.Confidence, d.PartsAt = order.LegacyItself, DirectEdit, High, c.legacy.Next
+		d.Hop, d.Cause, d.Confidence, d.PartsAt = order.LegacyItself, DirectEdit, High, c.legacy.next()
 		d.Reason = fmt.Sprintf("legacy has %d trades and %d changes of the order in its own record, but no row: the row was deleted",
 			len(c.History.Trades), len(c.History.Audit))
 		return d
 	case len(c.Legacy) == 0:
-		d.Cause, d.Confidence, d.Or, d.PartsAt = GhostEvent, Medium, []Cause{DirectEdit}, c.legacy.Next
+		d.Cause, d.Confidence, d.Or, d.PartsAt = GhostEvent, Medium, []Cause{DirectEdit}, c.legacy.next()
 		d.Reason = "legacy does not have the order, but there are events of it: its transaction was rolled back and the events stayed, or the row was deleted"
 		return d
 	case !c.final.Exists():
-		d.Cause, d.Confidence, d.PartsAt = LostShadowWrite, High, c.clean[0].Position
+		d.Cause, d.Confidence, d.PartsAt = LostShadowWrite, High, order.Known(c.clean[0].Position)
 		d.Reason = "legacy has the order, but its creation has no event"
 		return d
 	}
@@ -77,7 +77,7 @@ func (c *placedOrder) disaccord(d Diagnosis) (Diagnosis, bool) {
 		return found, true
 	}
 	e := c.clean[a.unrecorded[0]]
-	d.Cause, d.Confidence, d.PartsAt = GhostEvent, Medium, e.Position
+	d.Cause, d.Confidence, d.PartsAt = GhostEvent, Medium, order.Known(e.Position)
 	d.Reason = fmt.Sprintf("neither legacy's row nor its own record has event %d", e.Position)
 	if c.single(e) && c.foldsWithout(a.unrecorded) {
 		d.Confidence = High
@@ -90,7 +90,7 @@ func (c *placedOrder) disaccord(d Diagnosis) (Diagnosis, bool) {
 // altered diagnoses an event that says something else than legacy's own record.
 func (c *placedOrder) altered(d Diagnosis, i int, x entry) Diagnosis {
 	e := c.clean[i]
-	d.Cause, d.Confidence, d.PartsAt = WrongEventContent, High, e.Position
+	d.Cause, d.Confidence, d.PartsAt = WrongEventContent, High, order.Known(e.Position)
 	d.Reason = fmt.Sprintf("event %d does not say what legacy's own record says: %s", e.Position, x.what)
 	if !c.single(e) {
 		d.Confidence, d.Or = Medium, []Cause{DuplicateEvent}
@@ -198,7 +198,7 @@ func (c *placedOrder) twin(i int) int {
 }
 
 func (c *placedOrder) duplicate(d Diagnosis, first, second int) Diagnosis {
-	d.Cause, d.Confidence, d.PartsAt = DuplicateEvent, High, c.clean[second].Position
+	d.Cause, d.Confidence, d.PartsAt = DuplicateEvent, High, order.Known(c.clean[second].Position)
 	d.Reason = fmt.Sprintf("events %d and %d are the same, but legacy did it once", c.clean[first].Position, c.clean[second].Position)
 	return d
 }
@@ -226,7 +226,7 @@ func (c *placedOrder) impossible(d Diagnosis) (Diagnosis, bool) {
 		return d, false
 	}
 	p := c.problems[i]
-	d.Cause, d.Confidence, d.PartsAt = ImpossibleTransition, High, p.Position
+	d.Cause, d.Confidence, d.PartsAt = ImpossibleTransition, High, order.Known(p.Position)
 	d.Reason = fmt.Sprintf("event %d is impossible: %s; legacy did something else", p.Position, p.Detail)
 	at := slices.IndexFunc(c.clean, func(e order.Event) bool { return e.Position == p.Position })
 	if p.Kind == order.ProblemOverfill || at < 0 || !c.single(c.clean[at]) || !c.foldsWithout([]int{at}) { // an event before it may be missing or wrong
@@ -242,7 +242,7 @@ const mostMoved = 24
 func (c *placedOrder) misplaced(d Diagnosis) (Diagnosis, bool) {
 	left := c.olderLegacy()
 	found := func(e order.Event) (Diagnosis, bool) {
-		d.Cause, d.Confidence, d.Or, d.PartsAt = WrongEventContent, Medium, []Cause{ImpossibleTransition, GhostEvent, LostShadowWrite}, e.Position
+		d.Cause, d.Confidence, d.Or, d.PartsAt = WrongEventContent, Medium, []Cause{ImpossibleTransition, GhostEvent, LostShadowWrite}, order.Known(e.Position)
 		if left >= 0 {
 			d.Or = append(d.Or, LostUpdate, DirectEdit)
 		}
@@ -279,7 +279,7 @@ func (c *placedOrder) tooMany(d Diagnosis) (Diagnosis, bool) {
 		return d, false
 	}
 	e := c.clean[i]
-	d.PartsAt = e.Position
+	d.PartsAt = order.Known(e.Position)
 	if i < len(c.clean)-1 && c.legacy.Kind == PlacedNone && !c.contradictedAfter(e.Position) {
 		d.Hop, d.Cause, d.Confidence, d.Or = order.LegacyItself, LostUpdate, Low, []Cause{GhostEvent, DirectEdit, WrongEventContent}
 		d.Reason = fmt.Sprintf("legacy's row shows all events except %d, and later events build on it", e.Position)
@@ -353,7 +353,7 @@ func (c *placedOrder) newer(d Diagnosis) (Diagnosis, bool) {
 	if !written.After(last) || order.SameTime(written, last) || order.SameTime(written, c.clean[len(c.clean)-1].At) {
 		return d, false
 	}
-	d.Cause, d.Confidence, d.Or, d.PartsAt = LostShadowWrite, Medium, []Cause{DirectEdit, WrongEventContent}, 0
+	d.Cause, d.Confidence, d.Or, d.PartsAt = LostShadowWrite, Medium, []Cause{DirectEdit, WrongEventContent}, nil
 	d.Reason = fmt.Sprintf("legacy was written at %s, after the last event at %s", order.TimestamptzText(written), order.TimestamptzText(last))
 	differing := c.differing(c.known, &c.final, c.Legacy[0])
 	if !slices.ContainsFunc(differing, func(i int) bool { return c.Fields[i].Type != order.Timestamptz }) {
@@ -382,8 +382,8 @@ func (c *placedOrder) hole(d Diagnosis) (Diagnosis, bool) {
 	d.Cause, d.Confidence, d.Or = LostShadowWrite, Low, []Cause{WrongEventContent, DirectEdit}
 	i := slices.IndexFunc(c.problems, func(p order.Problem) bool { return p.Kind == order.ProblemContradiction })
 	if h := c.History; i >= 0 && (h == nil || h.Audit == nil || h.Trades == nil) {
-		d.PartsAt = c.problems[i].Position
-		d.Reason = fmt.Sprintf("event %d %s: an event before it is missing, or one of them is wrong", d.PartsAt, c.problems[i].Detail)
+		d.PartsAt = order.Known(c.problems[i].Position)
+		d.Reason = fmt.Sprintf("event %s %s: an event before it is missing, or one of them is wrong", c.problems[i].Position, c.problems[i].Detail)
 		return d, true
 	}
 	v, ok := c.value(c.Legacy[0], "filled_quantity")

@@ -122,7 +122,7 @@ func (t *trial) typeIgnored() {
 			end = kept[shown].Position
 		}
 		at, count := t.leftOut(of, end)
-		d := Diagnosis{Cause: EventTypeIgnored, Confidence: Medium, Or: []Cause{EventSkipped}, PartsAt: t.clean[at].Position}
+		d := Diagnosis{Cause: EventTypeIgnored, Confidence: Medium, Or: []Cause{EventSkipped}, PartsAt: order.Known(t.clean[at].Position)}
 		if count > 1 || count == 1 && ignored == order.OrderPartiallyFilled && t.unreasoned(at) {
 			t.found(shown == len(kept), d, "without its %d events of type %s", count, ignored)
 		}
@@ -157,19 +157,19 @@ func (t *trial) oneSkipped() {
 			continue
 		}
 		whole := i+1+shown == len(t.clean)
-		d := Diagnosis{PartsAt: t.clean[i].Position}
+		d := Diagnosis{PartsAt: order.Known(t.clean[i].Position)}
 		if !slices.ContainsFunc(slices.Concat(t.clean[:i], t.clean[i+1:]), func(e order.Event) bool { return e.Type == t.clean[i].Type }) {
 			d.Or = []Cause{EventTypeIgnored}
 		}
 		cause, why, confidence := t.whySkipped(i)
 		if cause != "" {
 			d.Cause, d.Confidence = cause, confidence
-			t.found(whole, d, "without event %d: %s", d.PartsAt, why)
+			t.found(whole, d, "without event %s: %s", t.clean[i].Position, why)
 			continue
 		}
 		d.Cause, d.Confidence, d.Or = SkippedLateCommit, Low, append(d.Or, EventSkipped)
 		unreasoned = append(unreasoned, func() {
-			t.found(whole, d, "without event %d: no earlier event has its timestamp, and a projector that reads by position skips events that are committed late", d.PartsAt)
+			t.found(whole, d, "without event %s: no earlier event has its timestamp, and a projector that reads by position skips events that are committed late", t.clean[i].Position)
 		})
 	}
 	for _, found := range unreasoned {
@@ -181,8 +181,8 @@ func (t *trial) oneSkipped() {
 func (t *trial) onceMore() {
 	for i := t.first(); i < len(t.clean); i++ {
 		if shown, ok := t.gives(i, slices.Concat([]order.Event{t.clean[i]}, t.clean[i:]), 2); ok {
-			d := Diagnosis{Cause: EventAppliedTwice, Confidence: High, PartsAt: t.clean[i].Position}
-			t.found(i+shown == len(t.clean)+1, d, "with event %d applied twice", d.PartsAt)
+			d := Diagnosis{Cause: EventAppliedTwice, Confidence: High, PartsAt: order.Known(t.clean[i].Position)}
+			t.found(i+shown == len(t.clean)+1, d, "with event %s applied twice", t.clean[i].Position)
 		}
 	}
 }
@@ -193,8 +193,8 @@ func (t *trial) swapped() {
 		rest := slices.Clone(t.clean[i:])
 		rest[0], rest[1] = rest[1], rest[0]
 		if shown, ok := t.gives(i, rest, 2); ok {
-			d := Diagnosis{Cause: AppliedOutOfOrder, Confidence: Medium, PartsAt: t.clean[i].Position}
-			t.found(shown == len(rest), d, "with events %d and %d applied in the wrong order", t.clean[i].Position, t.clean[i+1].Position)
+			d := Diagnosis{Cause: AppliedOutOfOrder, Confidence: Medium, PartsAt: order.Known(t.clean[i].Position)}
+			t.found(shown == len(rest), d, "with events %s and %s applied in the wrong order", t.clean[i].Position, t.clean[i+1].Position)
 		}
 	}
 }
@@ -205,8 +205,8 @@ func (t *trial) appliedLate() {
 		for j := i + 2; j < len(t.clean); j++ {
 			rest := slices.Concat(t.clean[i+1:j+1], t.clean[i:i+1], t.clean[j+1:])
 			if shown, ok := t.gives(i, rest, j-i+1); ok {
-				d := Diagnosis{Cause: AppliedOutOfOrder, Confidence: Medium, PartsAt: t.clean[i].Position}
-				t.found(shown == len(rest), d, "with event %d applied after event %d", d.PartsAt, t.clean[j].Position)
+				d := Diagnosis{Cause: AppliedOutOfOrder, Confidence: Medium, PartsAt: order.Known(t.clean[i].Position)}
+				t.found(shown == len(rest), d, "with event %s applied after event %s", t.clean[i].Position, t.clean[j].Position)
 			}
 		}
 	}
@@ -217,8 +217,8 @@ func (t *trial) runSkipped() {
 	for i := max(1, len(t.clean)-mostRanges); i < len(t.clean)-2; i++ {
 		for j := i + 2; j < len(t.clean); j++ {
 			if shown, ok := t.gives(i, t.clean[j:], 1); ok {
-				d := Diagnosis{Cause: EventSkipped, Confidence: Medium, PartsAt: t.clean[i].Position}
-				t.found(j+shown == len(t.clean), d, "without its %d events from %d to %d", j-i, t.clean[i].Position, t.clean[j-1].Position)
+				d := Diagnosis{Cause: EventSkipped, Confidence: Medium, PartsAt: order.Known(t.clean[i].Position)}
+				t.found(j+shown == len(t.clean), d, "without its %d events from %s to %s", j-i, t.clean[i].Position, t.clean[j-1].Position)
 			}
 		}
 	}
@@ -230,8 +230,8 @@ func (t *trial) runAgain() {
 		for j := i + 2; j <= len(t.clean); j++ {
 			rest := slices.Concat(t.clean[i:j], t.clean[i:])
 			if shown, ok := t.gives(i, rest, 2*(j-i)); ok {
-				d := Diagnosis{Cause: EventAppliedTwice, Confidence: High, PartsAt: t.clean[i].Position}
-				t.found(shown == len(rest), d, "with events %d to %d applied twice", d.PartsAt, t.clean[j-1].Position)
+				d := Diagnosis{Cause: EventAppliedTwice, Confidence: High, PartsAt: order.Known(t.clean[i].Position)}
+				t.found(shown == len(rest), d, "with events %s to %s applied twice", t.clean[i].Position, t.clean[j-1].Position)
 			}
 		}
 	}

@@ -30,11 +30,19 @@ type Placement struct {
 	Kind   PlacementKind
 	Events int            // how many events it shows; 0 for PlacedNone
 	Behind int            // how many it does not show
-	Since  time.Time      // the first event that it does not show; zero if it shows all
-	Next   order.Position // time of that event
+	Since  time.Time      // time of the first event that it does not show; zero if it shows all
+	Next   order.Position // its position
 	// Ambiguous is true if the row looks the same after fewer events, and there is no write time to decide. An order
 	// that went from A to B and back to A looks as if it had never left A.
 	Ambiguous bool
+}
+
+// next returns the position of the first event that the row does not show; nil if there is none.
+func (p Placement) next() *order.Position {
+	if p.Behind == 0 {
+		return nil
+	}
+	return order.Known(p.Next)
 }
 
 // Place compares the row of an order with each state of its history, in one replay. If several match, it takes the

@@ -24,7 +24,7 @@ func (c *placedOrder) projectionWrong() Diagnosis {
 		d.Reason = fmt.Sprintf("the projection has the order %d times", len(c.Projection))
 		return d
 	case !c.final.Exists():
-		d.Cause, d.Confidence, d.PartsAt = GhostRow, High, c.clean[0].Position
+		d.Cause, d.Confidence, d.PartsAt = GhostRow, High, order.Known(c.clean[0].Position)
 		d.Reason = "the projection has a row, and the order was never created"
 		return d
 	}
@@ -39,7 +39,7 @@ func (c *placedOrder) projectionWrong() Diagnosis {
 func (c *placedOrder) behind() Diagnosis {
 	next := slices.IndexFunc(c.clean, func(e order.Event) bool { return e.Position == c.projection.Next })
 	d := Diagnosis{
-		Verdict: Lagging, Hop: order.EventsToProjection, Cause: StaleProjection, Confidence: Low, PartsAt: c.projection.Next,
+		Verdict: Lagging, Hop: order.EventsToProjection, Cause: StaleProjection, Confidence: Low, PartsAt: c.projection.next(),
 		Reason: fmt.Sprintf("the projection is %d of %d events behind", c.projection.Behind, len(c.Events)),
 	}
 	if next >= 0 {
@@ -182,8 +182,8 @@ func (c *placedOrder) stampedBy(row order.Row) bool {
 }
 
 // lastChange returns the first of the events that gave the fields their last values.
-func (c *placedOrder) lastChange(fields []int) order.Position {
-	last := make([]order.Position, len(c.Fields))
+func (c *placedOrder) lastChange(fields []int) *order.Position {
+	last := make([]*order.Position, len(c.Fields))
 	was := order.State{}
 	state := was
 	for _, e := range c.clean {
@@ -192,14 +192,14 @@ func (c *placedOrder) lastChange(fields []int) order.Position {
 			before, _ := was.Value(c.Fields[i].Name)
 			after, _ := state.Value(c.Fields[i].Name)
 			if before != after {
-				last[i] = e.Position
+				last[i] = order.Known(e.Position)
 			}
 		}
 		was = state
 	}
-	first := order.Position(0)
+	var first *order.Position
 	for _, i := range fields {
-		if last[i] != 0 && (first == 0 || last[i] < first) {
+		if last[i] != nil && (first == nil || *last[i] < *first) {
 			first = last[i]
 		}
 	}

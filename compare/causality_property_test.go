@@ -147,7 +147,7 @@ func TestMistakesOfProjectorsAreRecognised(t *testing.T) {
 					return
 				}
 				recognised++
-				if d.Hop != order.EventsToProjection || !slices.Contains(mistake.causes, d.Cause) || d.PartsAt == 0 {
+				if d.Hop != order.EventsToProjection || !slices.Contains(mistake.causes, d.Cause) || d.PartsAt == nil {
 					t.Errorf("%s: %s", found(d), d.Reason)
 				}
 			})
@@ -209,7 +209,7 @@ func TestWrongValuesAreRecognised(t *testing.T) {
 				}
 				recognised++
 				d := oracle.Diagnose(compare.Evidence{Events: events, Legacy: one(right), Projection: one(row)})
-				if d.Verdict != compare.Diverged || d.Cause != cause || d.PartsAt == 0 && cause != compare.NullInsteadOfValue {
+				if d.Verdict != compare.Diverged || d.Cause != cause || d.PartsAt == nil && cause != compare.NullInsteadOfValue {
 					t.Errorf("%s: %s", found(d), d.Reason)
 				}
 			})

@@ -42,7 +42,7 @@ func (c *placedOrder) contradiction(fields []int) (d Diagnosis, ok bool) {
 		d.Cause, d.Confidence = DirectEdit, High
 		switch {
 		case older >= 0: // overwritten, or set back by hand
-			d.Cause, d.Confidence, d.Or, d.PartsAt = LostUpdate, Medium, []Cause{DirectEdit}, c.clean[older].Position
+			d.Cause, d.Confidence, d.Or, d.PartsAt = LostUpdate, Medium, []Cause{DirectEdit}, order.Known(c.clean[older].Position)
 		case itself != "":
 			d.Confidence, d.Or = Medium, []Cause{LostUpdate}
 		case before && f.Name == "status":

@@ -180,7 +180,7 @@ func found(d compare.Diagnosis) string {
 	if d.Cause != "" {
 		s += " " + string(d.Cause)
 	}
-	if d.PartsAt != 0 {
+	if d.PartsAt != nil {
 		s += fmt.Sprint(" at ", d.PartsAt)
 	}
 	return s

@@ -43,7 +43,7 @@ type orderAnswer struct {
 	Hop        order.Hop          `json:"hop,omitempty"`
 	Cause      compare.Cause      `json:"cause,omitempty"`
 	Confidence compare.Confidence `json:"confidence,omitempty"`
-	PartsAt    order.Position     `json:"parts_at,omitempty"`
+	PartsAt    *order.Position    `json:"parts_at,omitempty"`
 	Behind     int                `json:"behind,omitempty"`
 	Found      string             `json:"found"`      // the mismatch that is recorded: of all representations
 	Legacy     string             `json:"legacy"`     // its place in the history

@@ -114,13 +114,13 @@ func (c *placedOrder) impossibleForAll() (Diagnosis, bool) {
 	for _, p := range c.problems {
 		if p.Kind == order.ProblemCreatedTwice { // no row shows the second creation, so legacy's row says nothing of it
 			return Diagnosis{
-				Verdict: Diverged, Hop: order.LegacyToEvents, Cause: DuplicateEvent, Confidence: Medium, Or: []Cause{ImpossibleTransition}, PartsAt: p.Position,
+				Verdict: Diverged, Hop: order.LegacyToEvents, Cause: DuplicateEvent, Confidence: Medium, Or: []Cause{ImpossibleTransition}, PartsAt: order.Known(p.Position),
 				Reason: fmt.Sprintf("legacy agrees with the events, but event %d creates the order a second time", p.Position),
 			}, true
 		}
 		if p.Kind.Impossible() {
 			return Diagnosis{
-				Verdict: Diverged, Hop: order.LegacyItself, Cause: ImpossibleTransition, Confidence: Medium, PartsAt: p.Position,
+				Verdict: Diverged, Hop: order.LegacyItself, Cause: ImpossibleTransition, Confidence: Medium, PartsAt: order.Known(p.Position),
 				Reason: fmt.Sprintf("legacy agrees with the events, but the history is impossible: event %d: %s", p.Position, p.Detail),
 			}, true
 		}

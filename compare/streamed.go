@@ -63,11 +63,8 @@ func (s Streamed) Diagnose() Diagnosis {
 }
 
 func (s Streamed) parts(v Verdict, cause Cause, at order.Position, format string, args ...any) (Diagnosis, bool) {
-	if at == order.NoPosition {
-		at = 0
-	}
 	return Diagnosis{
-		Verdict: v, Hop: order.EventsToStream, Cause: cause, Confidence: High, PartsAt: at,
+		Verdict: v, Hop: order.EventsToStream, Cause: cause, Confidence: High, PartsAt: order.Known(at),
 		Reason: "the rows agree with the events; on the stream " + fmt.Sprintf(format, args...),
 	}, true
 }
@@ -106,7 +103,7 @@ func (s Streamed) missing() (Diagnosis, bool) {
 		case there || e.Position < s.From:
 		case !s.Whole:
 			return Diagnosis{
-				Verdict: Unverified, PartsAt: e.Position,
+				Verdict: Unverified, PartsAt: order.Known(e.Position),
 				Reason: fmt.Sprintf("event %d is not in the part of the stream that was read", e.Position),
 			}, true
 		case e.At.After(s.Due):

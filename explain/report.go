@@ -110,7 +110,7 @@ func (l look) lead() (compare.Diagnosis, []AtHop) {
 
 // partsAt returns the position as text; empty is unknown.
 func partsAt(d compare.Diagnosis) string {
-	if d.PartsAt == 0 {
+	if d.PartsAt == nil {
 		return ""
 	}
 	return d.PartsAt.String()
@@ -148,7 +148,7 @@ func (x *Explainer) eventMoments(l look) []Moment {
 	for _, e := range l.Events {
 		m := Moment{
 			At: e.At, Source: string(order.Events), Event: e.Position.String(), What: string(e.Type),
-			Parts: slices.ContainsFunc(parts, func(d compare.Diagnosis) bool { return d.PartsAt != 0 && e.Position == d.PartsAt }),
+			Parts: slices.ContainsFunc(parts, func(d compare.Diagnosis) bool { return d.PartsAt != nil && e.Position == *d.PartsAt }),
 		}
 		var problems []string
 		for _, p := range state.Apply(e) {

@@ -107,7 +107,7 @@ func isLater(at order.Position, was, is []order.Event) bool {
 func (t *onTopic) diagnose() compare.Diagnosis {
 	d := t.facts.Diagnose()
 	if d.Verdict == compare.Unverified && t.found.Read == 0 {
-		d.Reason, d.PartsAt = "the rows agree with the events; the stream could not be read", 0
+		d.Reason, d.PartsAt = "the rows agree with the events; the stream could not be read", nil
 	}
 	return d
 }

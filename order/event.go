@@ -15,6 +15,14 @@ type Position int64
 // NoPosition means that an event has no position, or none that can be read.
 const NoPosition Position = math.MinInt64
 
+// Known returns the position, or nil for [NoPosition].
+func Known(p Position) *Position {
+	if p == NoPosition {
+		return nil
+	}
+	return &p
+}
+
 func (p Position) String() string {
 	if p == NoPosition {
 		return "without a position"
