@@ -38,6 +38,7 @@ func (n *snapshot) Draws(ctx context.Context) (verify.Draws, error) {
 	}
 	for _, h := range n.heaps {
 		d.Addresses += h.pages * n.slots
+		d.Pages += h.pages
 	}
 	return d, nil
 }

@@ -109,6 +109,42 @@ func TestSampleScansNoTable(t *testing.T) {
 	}
 }
 
+// TestSampleAmongDeadRows: where nearly all rows were deleted, a sample reads each page a few times at most, however many
+// addresses would have to be tried.
+func TestSampleAmongDeadRows(t *testing.T) {
+	const left, size = 400, 400
+	blocks := func(conn *pgx.Conn) (n int64) {
+		const q = "SELECT sum(heap_blks_read + heap_blks_hit) FROM pg_statio_user_tables WHERE relname = 'orders'"
+		if err := conn.QueryRow(t.Context(), q).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	p := newPair(t, []source.Field{textField("status")})
+	for _, orders := range []int{20_000, 200_000} {
+		p.both(fmt.Sprintf(`DROP TABLE IF EXISTS orders;
+			CREATE TABLE orders (order_id bigint PRIMARY KEY, status text, pad text) WITH (autovacuum_enabled = off);
+			INSERT INTO orders SELECT n, 'OPEN', repeat('x', 100) FROM generate_series(1, %d) n; ANALYZE orders`, orders))
+		p.both(fmt.Sprintf("DELETE FROM orders WHERE order_id %% %d <> 0", orders/left))
+		var pages int64
+		if err := p.legacy.QueryRow(t.Context(), "SELECT pg_relation_size('orders') / 8192").Scan(&pages); err != nil {
+			t.Fatal(err)
+		}
+		scans(t, p.legacy, false) // flushes what this session has read
+		before := blocks(p.legacy)
+		pass, _ := p.sample(size, 1, nil)
+		scans(t, p.legacy, true)
+		read := blocks(p.legacy) - before
+		t.Logf("%d orders were stored on %d pages: the sample read %d blocks of legacy", orders, pages, read)
+		if facts := pass.Scan.Facts.(verify.SampleFacts); facts.Sampled != size || facts.Refused != "" || pass.Scan.Coverage != 1 {
+			t.Errorf("of %d orders: %+v", orders, facts)
+		}
+		if limit := 2*pages + 20*size; read > limit {
+			t.Errorf("of %d orders on %d pages: %d blocks were read, the limit is %d", orders, pages, read, limit)
+		}
+	}
+}
+
 // TestSampleIsUniform makes all orders differ, so that a suspect is an order drawn, and counts over many samples.
 func TestSampleIsUniform(t *testing.T) {
 	const orders, size, rounds = 1200, 150, 60

@@ -63,54 +63,77 @@ func unaddressed(legacy, projection Draws) string {
 // addressed is a side with its addresses.
 type addressed struct {
 	side  Snapshot
-	total int64
+	draws Draws
 }
 
 const (
 	// fewAddresses is up to how many addresses all rows are read: some megabytes. Drawing would not be cheaper.
 	fewAddresses = 250_000
-	// maxDraws limits how many addresses are tried, so that a nearly empty file ends too.
-	maxDraws = 4_000_000
+	// maxDraws limits how many addresses are tried, and mostPages how much is read instead: a few gigabytes.
+	maxDraws, mostPages = 4_000_000, 500_000
 	// mostDraws is how many addresses are tried at once.
 	mostDraws = 50_000
 )
+
+// progress is how far the drawing of rows has come.
+type progress struct {
+	want, taken        int64 // rows
+	tried, found       int64 // addresses, and rows at them
+	total, pages, next int64 // addresses and pages of all files; how many addresses to try next
+}
+
+// left is how many addresses must still be tried, if chance was as bad as it may have been for the few rows so far.
+func (g progress) left() int64 { return (g.want - g.taken) * g.tried / (g.taken + 3) }
+
+// readAll returns true if reading all rows costs no more than going on. A page costs about as much as a draw, and a row
+// about a tenth of it. Rows are counted with more, because their keys are kept in memory.
+func (g progress) readAll() bool {
+	if g.total <= fewAddresses || g.tried >= g.total {
+		return true
+	}
+	if g.tried == 0 {
+		return false
+	}
+	rows := float64(g.found) / float64(g.tried) * float64(g.total)
+	return float64(g.pages)+rows/2 <= float64(min(g.left(), mostPages))
+}
 
 // drawRows tries random addresses of the sides until want keys have been taken. All addresses are equally likely, on
 // whichever side, so all rows are, however full their pages are and whatever the planner expects (rejection sampling).
 // For each side take gets the keys found there, and returns how many it has taken so far. It must take them in a random
 // order, because the last batch finds too many. It returns false if it gave up before want without having seen all rows.
 func drawRows(ctx context.Context, rng Random, want int64, take func(found [][]order.Key) (int64, error), sides ...addressed) (enough bool, err error) {
-	var total int64
+	g := progress{want: want, next: min(2*want+100, mostDraws)}
 	for _, s := range sides {
-		total += s.total
+		g.total, g.pages = g.total+s.draws.Addresses, g.pages+s.draws.Pages
 	}
-	for tried, taken := int64(0), int64(0); taken < want; {
-		if total <= fewAddresses || tried >= total { // reading everything costs no more than going on
+	for g.taken < want {
+		if g.readAll() {
 			found, err := keysAt(ctx, nil, sides)
 			if err == nil {
 				_, err = take(found)
 			}
 			return true, err
 		}
-		if tried >= maxDraws {
+		if g.tried+g.left() > maxDraws {
 			return false, nil
 		}
-		batch := min(2*want+100, mostDraws)
-		if tried > 0 {
-			batch = min((want-taken)*tried/max(taken, 1)*11/10+100, mostDraws)
-		}
-		addresses := make([]int64, batch)
+		addresses := make([]int64, g.next)
 		for i := range addresses {
-			addresses[i] = rng.Int64N(total)
+			addresses[i] = rng.Int64N(g.total)
 		}
 		found, err := keysAt(ctx, addresses, sides)
 		if err != nil {
 			return false, err
 		}
-		if taken, err = take(found); err != nil {
+		if g.taken, err = take(found); err != nil {
 			return false, err
 		}
-		tried += batch
+		for _, keys := range found {
+			g.found += int64(len(keys))
+		}
+		g.tried += g.next
+		g.next = min((want-g.taken)*g.tried/max(g.taken, 1)*11/10+100, mostDraws)
 	}
 	return true, nil
 }
@@ -122,11 +145,11 @@ func keysAt(ctx context.Context, addresses []int64, sides []addressed) ([][]orde
 	for i, s := range sides {
 		var own []int64
 		for _, a := range addresses {
-			if a >= first && a < first+s.total {
+			if a >= first && a < first+s.draws.Addresses {
 				own = append(own, a-first)
 			}
 		}
-		first += s.total
+		first += s.draws.Addresses
 		if addresses != nil && len(own) == 0 {
 			continue
 		}
@@ -165,6 +188,6 @@ func drawKeys(ctx context.Context, rng Random, side Snapshot, want int) ([]order
 			}
 		}
 		return int64(len(out)), nil
-	}, addressed{side, d.Addresses})
+	}, addressed{side, d})
 	return slices.Clip(out), err
 }

@@ -213,7 +213,7 @@ func (d *draw) byAddress(ctx context.Context) (enough bool, err error) {
 			return int64(d.size), err
 		}
 		return d.compared - before, err
-	}, addressed{d.sides.legacy, d.legacy.Addresses}, addressed{d.sides.projection, d.projection.Addresses})
+	}, addressed{d.sides.legacy, d.legacy}, addressed{d.sides.projection, d.projection})
 }
 
 // read reads keys on both sides and compares those that exist and are wanted. A uniform sample ends at its size. That

@@ -65,6 +65,8 @@ type Draws struct {
 	// Addresses is the number of addresses, counted from 0, at which rows may be. Each row has one, and an address has
 	// at most one row.
 	Addresses int64
+	// Pages is how many pages of a file have these addresses.
+	Pages int64
 	// NoAddress says why rows have no addresses; empty if they have.
 	NoAddress string
 	// NoLookup says why orders cannot be read by key; empty if they can.

@@ -236,6 +236,7 @@ func (n *snapshot) Draws(ctx context.Context) (verify.Draws, error) {
 	d := verify.Draws{NoAddress: n.table.NoAddress, NoLookup: n.table.NoLookup}
 	if d.NoAddress == "" {
 		d.Addresses = int64(holes * len(n.table.Rows))
+		d.Pages = d.Addresses
 	}
 	return d, nil
 }
