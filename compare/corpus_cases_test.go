@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/compare/corpustest"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -78,10 +79,10 @@ func valuesFromTables(t testing.TB) (out []askedCase) {
 }
 
 func orderAsked(o compare.Oracle, e compare.Evidence) *orderQuestion {
-	q := &orderQuestion{
+	q := &orderQuestion{corpustest.Order{
 		Fields: storedFields(o.Fields), Events: storedEvents(e.Events), Legacy: storedRows(e.Legacy), Projection: storedRows(e.Projection),
 		ProjectionReached: e.ProjectionReached, Silent: e.Silent,
-	}
+	}}
 	if e.History != nil {
 		h := storedHistoryOf(*e.History)
 		q.History = &h
@@ -99,7 +100,7 @@ func looksAsked(was, is compare.Observation, moves int) *looksQuestion {
 func streamAsked(s compare.Streamed) *streamedQuestion {
 	q := &streamedQuestion{Stored: storedEvents(s.Stored), From: s.From, Due: s.Due, Whole: s.Whole}
 	for _, m := range s.Messages {
-		stored := storedMessage{storedEvent: storedEventOf(m.Event), Partition: m.Partition, Keyed: m.Keyed}
+		stored := storedMessage{Event: storedEventOf(m.Event), Partition: m.Partition, Keyed: m.Keyed}
 		if m.Drift != nil {
 			stored.Drift = m.Drift.Error()
 		}

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/compare/corpustest"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
 )
@@ -119,11 +120,11 @@ func drawHistory(t *rapid.T, events []order.Event) compare.History {
 }
 
 // drawRaw is a history as a store may hold it, with a position twice or an event of another order.
-func drawRaw(t *rapid.T) (out []storedEvent) {
+func drawRaw(t *rapid.T) (out []corpustest.Event) {
 	raw := ordertest.Raw(t, ordertest.Key, 0, drawnEvents)
 	slices.SortFunc(raw, func(a, b order.RawEvent) int { return cmp.Compare(a.Position, b.Position) })
 	for _, e := range raw {
-		out = append(out, storedEvent{Position: e.Position, Type: e.Type, At: e.At, Payload: e.Payload})
+		out = append(out, corpustest.Event{Position: e.Position, Type: e.Type, At: e.At, Payload: e.Payload})
 	}
 	at := rapid.IntRange(0, len(out)-1).Draw(t, "at")
 	switch rapid.IntRange(0, 5).Draw(t, "oddity") {
@@ -138,7 +139,7 @@ func drawRaw(t *rapid.T) (out []storedEvent) {
 // drawOdd is an order with a history that cannot be relied on. Its rows may be anything.
 func drawOdd(t *rapid.T) question {
 	raw := drawRaw(t)
-	events := eventsFrom(raw)
+	events := corpustest.Events(raw)
 	rows := func(label string) []order.Row {
 		shown := events[:rapid.IntRange(0, len(events)).Draw(t, label)]
 		if state, _ := order.Fold(shown); state.Exists() && rapid.IntRange(0, 3).Draw(t, label+" odd") > 0 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/compare/corpustest"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -27,15 +28,7 @@ func asks(q question) string {
 }
 
 // orderQuestion is how an order is judged: Rows, Oracle.Diagnose and Oracle.Representations.
-type orderQuestion struct {
-	Fields            []storedField  `json:"fields"`
-	Events            []storedEvent  `json:"events"`
-	Legacy            []storedRow    `json:"legacy"`
-	Projection        []storedRow    `json:"projection"`
-	History           *storedHistory `json:"history,omitempty"`
-	ProjectionReached time.Time      `json:"projection_reached,omitzero"`
-	Silent            bool           `json:"silent,omitempty"`
-}
+type orderQuestion struct{ corpustest.Order }
 
 type orderAnswer struct {
 	Rows       string             `json:"rows"` // what differs between the rows: the kind, and the fields
@@ -61,16 +54,9 @@ type furtherAnswer struct {
 }
 
 func (q *orderQuestion) answer() any {
-	o := compare.Oracle{Fields: fieldsFrom(q.Fields)}
-	e := compare.Evidence{
-		Events: eventsFrom(q.Events), Legacy: rowsFrom(q.Legacy), Projection: rowsFrom(q.Projection),
-		ProjectionReached: q.ProjectionReached, Silent: q.Silent,
-	}
-	if q.History != nil {
-		h := q.History.history()
-		e.History = &h
-	}
-	is := compare.Observe(o.Fields, "42", e.Legacy, e.Projection, start, e.ProjectionReached)
+	o := compare.Oracle{Fields: corpustest.Fields(q.Fields)}
+	e := q.Evidence()
+	is := compare.Observe(o.Fields, corpustest.Key, e.Legacy, e.Projection, start, e.ProjectionReached)
 	rows := mismatchText(is.Mismatches)
 	d := o.Representations(&is, e)
 	var further []furtherAnswer
@@ -116,13 +102,13 @@ func problemTexts(problems []order.Problem) (out []string) {
 
 // valueQuestion is whether two values are equal.
 type valueQuestion struct {
-	Field storedField `json:"field"`
-	A     *string     `json:"a"`
-	B     *string     `json:"b"`
+	Field corpustest.Field `json:"field"`
+	A     *string          `json:"a"`
+	B     *string          `json:"b"`
 }
 
 func (q *valueQuestion) answer() any {
-	return compare.Equal(fieldsFrom([]storedField{q.Field})[0], valueFrom(q.A), valueFrom(q.B))
+	return compare.Equal(q.Field.Decode(), corpustest.Value(q.A), corpustest.Value(q.B))
 }
 
 // looksQuestion is what two looks at an order prove, and when to look again.
@@ -170,36 +156,36 @@ func (q *looksQuestion) answer() any {
 
 // recordedQuestion is how many changes that legacy recorded have their event.
 type recordedQuestion struct {
-	History storedHistory `json:"history"`
-	Events  []storedEvent `json:"events"`
-	Before  time.Time     `json:"before"`
+	History corpustest.History `json:"history"`
+	Events  []corpustest.Event `json:"events"`
+	Before  time.Time          `json:"before"`
 }
 
 func (q *recordedQuestion) answer() any {
-	changes, withEvents := compare.Recorded(q.History.history(), eventsFrom(q.Events), q.Before)
+	changes, withEvents := compare.Recorded(q.History.Decode(), corpustest.Events(q.Events), q.Before)
 	return map[string]int64{"changes": changes, "with_events": withEvents}
 }
 
 // streamedQuestion is how a topic parts from the store over one order, and what a consumer has of it.
 type streamedQuestion struct {
-	Stored   []storedEvent   `json:"stored"`
-	Messages []storedMessage `json:"messages"`
-	From     order.Position  `json:"from"`
-	Due      time.Time       `json:"due,omitzero"`
-	Whole    bool            `json:"whole"`
+	Stored   []corpustest.Event `json:"stored"`
+	Messages []storedMessage    `json:"messages"`
+	From     order.Position     `json:"from"`
+	Due      time.Time          `json:"due,omitzero"`
+	Whole    bool               `json:"whole"`
 }
 
 type storedMessage struct {
-	storedEvent
+	corpustest.Event
 	Partition int    `json:"partition"`
 	Keyed     bool   `json:"keyed,omitempty"`
 	Drift     string `json:"drift,omitempty"`
 }
 
 func (q *streamedQuestion) answer() any {
-	s := compare.Streamed{Stored: eventsFrom(q.Stored), From: q.From, Due: q.Due, Whole: q.Whole}
+	s := compare.Streamed{Stored: corpustest.Events(q.Stored), From: q.From, Due: q.Due, Whole: q.Whole}
 	for _, m := range q.Messages {
-		message := compare.StreamedMessage{Event: m.event(), Partition: m.Partition, Keyed: m.Keyed}
+		message := compare.StreamedMessage{Event: m.Decode(), Partition: m.Partition, Keyed: m.Keyed}
 		if m.Drift != "" {
 			message.Drift = errors.New(m.Drift)
 		}
@@ -221,13 +207,13 @@ func (q *streamedQuestion) answer() any {
 
 // publishedQuestion is in what a message differs from its event.
 type publishedQuestion struct {
-	Stored  storedEvent `json:"stored"`
-	Message storedEvent `json:"message"`
+	Stored  corpustest.Event `json:"stored"`
+	Message corpustest.Event `json:"message"`
 }
 
 func (q *publishedQuestion) answer() any {
 	names := []string{}
-	for _, d := range compare.Published(q.Stored.event(), q.Message.event()) {
+	for _, d := range compare.Published(q.Stored.Decode(), q.Message.Decode()) {
 		names = append(names, d.Name)
 	}
 	return names
@@ -235,11 +221,11 @@ func (q *publishedQuestion) answer() any {
 
 // foldQuestion is what events make of an order. All judgement by events rests on it.
 type foldQuestion struct {
-	Events []storedEvent `json:"events"`
+	Events []corpustest.Event `json:"events"`
 }
 
 func (q *foldQuestion) answer() any {
-	state, problems := order.Fold(eventsFrom(q.Events))
+	state, problems := order.Fold(corpustest.Events(q.Events))
 	values := map[string]string{}
 	for _, f := range order.Foldable() {
 		if v, ok := state.Value(f); ok {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/compare/corpustest"
 	"github.com/nordvarg/crosscheck/explain"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
@@ -53,7 +54,7 @@ type world struct {
 	ledger *ledgertest.Fake
 }
 
-const key = order.Key("42")
+const key = corpustest.Key
 
 // others are orders on which all representations agree.
 var others = []order.Key{"41", "43", "44"}
