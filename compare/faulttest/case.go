@@ -146,15 +146,7 @@ func AllFields() []order.Field {
 // drawRecord is legacy's own record, a part of it, or none.
 func drawRecord(d dice, ops []op) *compare.History {
 	h := record(ops, d.oneIn(3))
-	switch d.index(8) {
-	case 0:
-		return nil
-	case 1:
-		h.Audit = nil
-	case 2:
-		h.Trades = nil
-	}
-	return &h
+	return known(h, d.index(recordParts))
 }
 
 // reading is what one look reads of the world, at rest.

@@ -51,3 +51,11 @@ func (w *world) sort() {
 func Faults() []Fault {
 	return slices.Concat(legacyFaults(), storeFaults(), projectorFaults(), rowFaults())
 }
+
+// without is a copy without the elements of [i, j).
+func without[T any](of []T, i, j int) []T { return slices.Delete(slices.Clone(of), i, j) }
+
+// moved is a copy in which an element has another index.
+func moved[T any](of []T, from, to int) []T {
+	return slices.Insert(without(of, from, from+1), to, of[from])
+}

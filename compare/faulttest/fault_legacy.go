@@ -1,8 +1,6 @@
 package faulttest
 
 import (
-	"slices"
-
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -61,7 +59,7 @@ func overwrite(d dice, w *world) bool {
 		return false
 	}
 	i := 1 + d.index(len(w.ops)-2)
-	w.legacy = []row{replay(slices.Delete(slices.Clone(w.ops), i, i+1))}
+	w.legacy = []row{replay(without(w.ops, i, i+1))}
 	return true
 }
 

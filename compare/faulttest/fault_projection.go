@@ -44,7 +44,7 @@ func (w *world) skipped(i int) {
 		}
 	}
 	w.also(compare.SkippedLateCommit)
-	only := !slices.ContainsFunc(slices.Delete(slices.Clone(w.applied), i, i+1), func(x op) bool { return x.kind == o.kind })
+	only := !slices.ContainsFunc(without(w.applied, i, i+1), func(x op) bool { return x.kind == o.kind })
 	if only {
 		w.also(compare.EventTypeIgnored)
 	}
@@ -56,7 +56,7 @@ func skip(d dice, w *world) bool {
 	}
 	i := d.index(len(w.applied))
 	w.skipped(i)
-	w.applied = slices.Delete(slices.Clone(w.applied), i, i+1)
+	w.applied = without(w.applied, i, i+1)
 	w.staleIfPrefix()
 	return true
 }
@@ -77,11 +77,11 @@ func skipRun(d dice, w *world) bool {
 		return false
 	}
 	i := 1 + d.index(len(w.applied)-3)
-	j := i + 2 + d.index(len(w.applied)-i-2)
+	j := d.farther(i, len(w.applied))
 	for skipped := i; skipped < j; skipped++ {
 		w.skipped(skipped)
 	}
-	w.applied = slices.Delete(slices.Clone(w.applied), i, j)
+	w.applied = without(w.applied, i, j)
 	w.staleIfPrefix()
 	return true
 }
@@ -110,7 +110,7 @@ func replayApplied(d dice, w *world) bool {
 		return false
 	}
 	i := d.index(len(w.applied) - 2)
-	j := i + 2 + d.index(len(w.applied)-i-2)
+	j := d.farther(i, len(w.applied))
 	w.applied = slices.Insert(slices.Clone(w.applied), j, w.applied[i:j]...)
 	return true
 }
@@ -132,9 +132,8 @@ func applyLate(d dice, w *world) bool {
 		return false
 	}
 	i := 1 + d.index(len(w.applied)-3)
-	j := i + 2 + d.index(len(w.applied)-i-2)
-	o := w.applied[i]
-	w.applied = slices.Insert(slices.Delete(slices.Clone(w.applied), i, i+1), j, o)
+	j := d.farther(i, len(w.applied))
+	w.applied = moved(w.applied, i, j)
 	w.staleIfPrefix()
 	return true
 }

@@ -47,7 +47,7 @@ func storeFaults() []Fault {
 
 func loseEvent(d dice, w *world) bool {
 	i := d.index(len(w.stored))
-	w.stored = slices.Delete(slices.Clone(w.stored), i, i+1)
+	w.stored = without(w.stored, i, i+1)
 	return true
 }
 
@@ -56,8 +56,8 @@ func loseRun(d dice, w *world) bool {
 		return false
 	}
 	i := d.index(len(w.stored) - 2)
-	j := i + 2 + d.index(len(w.stored)-i-1)
-	w.stored = slices.Delete(slices.Clone(w.stored), i, j)
+	j := d.farther(i, len(w.stored)+1)
+	w.stored = without(w.stored, i, j)
 	return true
 }
 
@@ -94,7 +94,7 @@ func replayStored(d dice, w *world) bool {
 		return false
 	}
 	i := 1 + d.index(len(w.stored)-2)
-	for _, o := range slices.Clone(w.stored[i : i+2+d.index(len(w.stored)-i-1)]) {
+	for _, o := range slices.Clone(w.stored[i:d.farther(i, len(w.stored)+1)]) {
 		o.position = w.newPosition()
 		w.stored = append(slices.Clone(w.stored), o)
 	}
@@ -129,7 +129,7 @@ func storeNewer(d dice, w *world) bool {
 		return false
 	}
 	i := d.index(len(w.stored) - 2)
-	w.move(i, i+2+d.index(len(w.stored)-i-2))
+	w.move(i, d.farther(i, len(w.stored)))
 	return true
 }
 
@@ -139,8 +139,7 @@ func (w *world) move(from, to int) {
 	for i, o := range w.stored {
 		positions[i] = o.position
 	}
-	moved := w.stored[from]
-	w.stored = slices.Insert(slices.Delete(slices.Clone(w.stored), from, from+1), to, moved)
+	w.stored = moved(w.stored, from, to)
 	for i := range w.stored {
 		w.stored[i].position = positions[i]
 	}

@@ -22,7 +22,7 @@ type Flight struct {
 	lag       time.Duration // of the projection, beyond the refresh
 	stamped   bool
 	status    bool // the audit log has the status
-	record    int  // how much of legacy's own record is known
+	record    int  // how much of legacy's own record is known: see known
 }
 
 // The limits within which a system in order stays, with a settle window of more than their sum.
@@ -36,7 +36,7 @@ const (
 // Fly makes up the life of an order.
 func Fly(seed uint64) *Flight {
 	d := roll(seed)
-	f := &Flight{dice: d, ops: draw(d, mostOps), Fields: drawFields(d), stamped: !d.oneIn(3), status: d.oneIn(3), record: d.index(8)}
+	f := &Flight{dice: d, ops: draw(d, mostOps), Fields: drawFields(d), stamped: !d.oneIn(3), status: d.oneIn(3), record: d.index(recordParts)}
 	faster := time.Duration(d.between(1, 60))
 	for i := range f.ops {
 		f.ops[i].at = f.ops[0].at.Add((f.ops[i].at.Sub(f.ops[0].at) / faster).Truncate(time.Microsecond))
@@ -73,7 +73,7 @@ func (f *Flight) Look(at time.Time) compare.Reading {
 	read := later(atLegacy, atProjection).Add(f.upTo(200 * time.Millisecond))
 	written := f.until(f.committed, atLegacy)
 	legacy, projection := replay(written), replay(f.until(f.visible, f.projected(atProjection)))
-	r := compare.Reading{Key: Key, Events: events(f.until(f.visible, read)), History: f.known(record(written, f.status))}
+	r := compare.Reading{Key: Key, Events: events(f.until(f.visible, read)), History: known(record(written, f.status), f.record)}
 	r.EventStore, r.At, r.NewestEvent = true, read, read.Add(-f.upTo(time.Second))
 	r.Recorded = f.record != 0
 	if f.stamped {
@@ -100,16 +100,4 @@ func (f *Flight) until(times []time.Time, at time.Time) (out []op) {
 	}
 	slices.SortFunc(out, func(a, b op) int { return cmp.Compare(a.position, b.position) })
 	return out
-}
-
-func (f *Flight) known(h compare.History) *compare.History {
-	switch f.record {
-	case 0:
-		return nil
-	case 1:
-		h.Audit = nil
-	case 2:
-		h.Trades = nil
-	}
-	return &h
 }

@@ -23,6 +23,9 @@ func (d dice) between(low, high int64) int64 { return low + d.Int64N(high-low+1)
 
 func (d dice) index(n int) int { return d.IntN(n) }
 
+// farther returns an index of [i+2, n).
+func (d dice) farther(i, n int) int { return i + 2 + d.index(n-i-2) }
+
 // oneIn is true once in n times.
 func (d dice) oneIn(n int) bool { return d.IntN(n) == 0 }
 

@@ -144,7 +144,7 @@ func (t *topic) alter(d dice, by func(dice, *world) bool) bool {
 
 func loseMessage(d dice, t *topic) bool {
 	i := d.index(len(t.messages))
-	t.messages = slices.Delete(slices.Clone(t.messages), i, i+1)
+	t.messages = without(t.messages, i, i+1)
 	return true
 }
 
@@ -159,7 +159,7 @@ func replayMessages(d dice, t *topic) bool {
 		return false
 	}
 	i := d.index(len(t.messages) - 1)
-	j := i + 2 + d.index(len(t.messages)-i-1)
+	j := d.farther(i, len(t.messages)+1)
 	again := slices.Clone(t.messages[i:j])
 	for n := range again {
 		again[n].partition = t.messages[j-1].partition // keys have gone there by then
@@ -184,10 +184,9 @@ func lateMessage(d dice, t *topic) bool {
 		return false
 	}
 	i := d.index(len(t.messages) - 2)
-	m := t.messages[i]
-	j := i + 2 + d.index(len(t.messages)-i-2)
-	m.partition = t.messages[j].partition
-	t.messages = slices.Insert(slices.Delete(slices.Clone(t.messages), i, i+1), j, m)
+	j := d.farther(i, len(t.messages))
+	t.messages = moved(t.messages, i, j)
+	t.messages[j].partition = t.messages[j-1].partition
 	return true
 }
 
