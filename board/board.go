@@ -125,6 +125,8 @@ type Sources struct {
 	Identify func(context.Context) (string, error)
 	// Lag measures how far the projection is behind; nil without an error if it cannot be measured.
 	Lag func(context.Context) (*Lag, error)
+	// Gaps are the parts that cannot be read now; nil if nobody looks.
+	Gaps func(context.Context) []gate.Gap
 	// Following is since when this process could follow the stream; zero if that is not known.
 	Following time.Time
 }

@@ -68,6 +68,9 @@ func (s Sources) Judge(ctx context.Context, fingerprint string, now time.Time) (
 	if lag, err := s.Lag(ctx); err == nil && lag != nil {
 		evidence.Lag = &gate.LagEvidence{Events: lag.Events, Behind: lag.Behind, At: now}
 	}
+	if s.Gaps != nil {
+		evidence.Gaps = s.Gaps(ctx)
+	}
 	return s.Policy.Decide(evidence, now), evidence, nil
 }
 

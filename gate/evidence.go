@@ -29,6 +29,9 @@ type Evidence struct {
 	// Fields are the compared fields; nil if they are not known.
 	Fields *Fields
 
+	// Gaps are the parts that cannot be read now.
+	Gaps []Gap `json:",omitempty"`
+
 	// Evidence that only some systems have; nil if it was not collected.
 	Events     *EventsEvidence
 	Changes    *ChangesEvidence

@@ -79,7 +79,7 @@ type Record struct {
 
 // Evaluate judges the evidence by each criterion, as of now. If any blocking criterion fails, the answer is NO-GO. If
 // none fails but any is inconclusive or an error, it is INCONCLUSIVE. Otherwise it is GO. Without a blocking criterion
-// nothing was asked, and the answer is INCONCLUSIVE.
+// nothing was asked, and the answer is INCONCLUSIVE. Each gap of the evidence counts as a criterion that is inconclusive.
 func Evaluate(criteria []Criterion, evidence Evidence, now time.Time) Decision {
 	d := Decision{
 		Decision:    Undecided,
@@ -93,18 +93,11 @@ func Evaluate(criteria []Criterion, evidence Evidence, now time.Time) Decision {
 		r.EvidenceAt = c.EvidenceAt(evidence).UTC()
 		d.Criteria = append(d.Criteria, r)
 	}
+	for _, g := range evidence.Gaps {
+		d.Criteria = append(d.Criteria, g.result())
+	}
 	d.Decision = decide(d.Criteria)
 	return d
-}
-
-// NameGap adds what could not be looked at now. The evidence is judged as it is, but a decision with a gap is not GO.
-func (d *Decision) NameGap(name, reason, eta string) {
-	r := inconclusive(nil, nil, eta, "%s", reason)
-	r.Name = name
-	d.Criteria = append(d.Criteria, r)
-	if d.Decision == Go {
-		d.Decision = Undecided
-	}
 }
 
 func decide(results []Result) Answer {

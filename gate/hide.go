@@ -8,11 +8,15 @@ import (
 // Hidden stands in place of a text that may quote a value of an order.
 const Hidden = "hidden, because it may quote a value; the ledger has it"
 
-// WithoutValues returns the evidence without the values of orders: the names of groups, and the reasons of passes, which
-// may quote a server's error. It gives the same verdicts.
+// WithoutValues returns the evidence without the values of orders: the names of groups, and the reasons of passes and
+// gaps, which may quote a server's error or an event. It gives the same verdicts.
 func (e Evidence) WithoutValues() Evidence {
 	names := map[string]string{"": ""} // group → the name in its place
 	e.Full, e.Sample = e.Full.withoutValues(names), e.Sample.withoutValues(names)
+	e.Gaps = slices.Clone(e.Gaps)
+	for i := range e.Gaps {
+		e.Gaps[i].Reason = Hidden
+	}
 	return e
 }
 

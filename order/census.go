@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Census counts by type how many of some events or messages can be read and folded. The zero value is empty.
@@ -20,7 +21,7 @@ type Counted struct {
 	Ignored, Read, Folded int
 	// Unnamed is true for a type that the vocabulary does not have.
 	Unnamed bool
-	// First is why the first one cannot be read or folded; empty if all can be.
+	// First is why the first one cannot be read, or else why the first one cannot be folded; empty if all can be.
 	First string
 }
 
@@ -34,6 +35,7 @@ func (c *Census) Ignore(eventType string, n int) {
 // Add counts one event. The error is that of decoding; the problem is what its order's fold says about it.
 func (c *Census) Add(eventType string, decoding error, problem string) {
 	t := c.of(eventType)
+	unread := t.Unread()
 	t.All++
 	schema, ok := errors.AsType[*SchemaError](decoding)
 	switch {
@@ -51,7 +53,9 @@ func (c *Census) Add(eventType string, decoding error, problem string) {
 	if problem == "" {
 		t.Folded++
 	}
-	t.First = cmp.Or(t.First, problem)
+	if t.First == "" || t.Unread() > unread && unread == 0 {
+		t.First = problem
+	}
 }
 
 func (c *Census) of(eventType string) *Counted {
@@ -90,6 +94,40 @@ func (c *Census) Total() Counted {
 	}
 	sum.First = worst.First
 	return sum
+}
+
+// Gap says by type what cannot be read or folded; empty if all can be. What they are called is "events" or "messages".
+func (c *Census) Gap(called string) string {
+	t := c.Total()
+	var said []string
+	for _, of := range c.Types() {
+		if problems := of.Read - of.Folded; of.Unread() > 0 {
+			said = append(said, fmt.Sprintf("%s: %d of %d cannot be read, the first because %s", of.shown(), of.Unread(), of.All, of.First))
+		} else if problems > 0 {
+			said = append(said, fmt.Sprintf("%s: %d of %d have a problem, the first: %s", of.shown(), problems, of.All, of.First))
+		}
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	if more := len(said) - gapTypes; more > 0 {
+		said = append(said[:gapTypes], fmt.Sprintf("%d more types", more))
+	}
+	summary := fmt.Sprintf("%d of the newest %d %s cannot be read", t.Unread(), t.All-t.Ignored, called)
+	if problems := t.Read - t.Folded; problems > 0 {
+		summary += fmt.Sprintf(", and %d have a problem", problems)
+	}
+	return summary + ". " + strings.Join(said, "; ")
+}
+
+// gapTypes is how many types Gap names.
+const gapTypes = 5
+
+func (t Counted) shown() string {
+	if t.Type == "" {
+		return "without a type"
+	}
+	return fmt.Sprintf("%.60s", t.Type)
 }
 
 // Unread is how many cannot be read, and are not ignored.

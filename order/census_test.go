@@ -20,7 +20,7 @@ func TestCensusCountsByType(t *testing.T) {
 	c.Add("Quoted", &order.SchemaError{Kind: order.UnknownType, Detail: "no such type"}, "")
 	want := []order.Counted{
 		{Type: "Viewed", All: 5, Ignored: 5},
-		{Type: "Created", All: 4, Read: 3, Folded: 1, First: "a second creation"},
+		{Type: "Created", All: 4, Read: 3, Folded: 1, First: "the payload has no price"},
 		{Type: "Quoted", All: 1, Unnamed: true, First: "no such type"},
 	}
 	if diff := cmp.Diff(want, c.Types()); diff != "" {
@@ -28,6 +28,11 @@ func TestCensusCountsByType(t *testing.T) {
 	}
 	if got := c.Unusable("events"); got != "" {
 		t.Errorf("2 of 5 cannot be read, and it says %q", got)
+	}
+	const gap = "2 of the newest 5 events cannot be read, and 2 have a problem. " +
+		"Created: 1 of 4 cannot be read, the first because the payload has no price; Quoted: 1 of 1 cannot be read, the first because no such type"
+	if got := c.Gap("events"); got != gap {
+		t.Errorf("the gap is %q, want %q", got, gap)
 	}
 	c.Add("Created", missing, "")
 	if got := c.Unusable("events"); got != "" {

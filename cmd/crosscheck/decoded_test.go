@@ -37,12 +37,16 @@ func TestATopicOfAnotherFormatIsAMistakeOfTheConfiguration(t *testing.T) {
 	command := func(name ...string) (int, string) {
 		var stdout, stderr bytes.Buffer
 		code := run(deadline(t), append(name, "--config", c.config()), &stdout, &stderr, c.getenv)
-		return code, stderr.String()
+		return code, strings.Join(strings.Fields(stdout.String()+stderr.String()), " ") // without its lines
 	}
 
 	publish(`{"event_id":1,"order_id":1,"event_type":"OrderCreated","timestamp":"2024-01-01T00:00:00Z","payload":{"trader_id": 1, "symbol": "A", "side": "BUY", "quantity": 1, "price": 1}}`, 1)
 	publish(`{"event_id":1,"order_id":1,"event_type":"Shipped","timestamp":"2024-01-01T00:00:00Z","payload":{}}`, 1)
 	c.wants(c.diagnosis(exitAgrees), doctor.Warning, "stream", checkDecoded, "Shipped: 1 message of a type that the configuration does not name")
+
+	if code, text := command("gate", "--no-record"); code != exitUnverified || !strings.Contains(text, "stream (advisory)") || !strings.Contains(text, "Shipped: 1 of 1 cannot be read") {
+		t.Errorf("gate: exit code %d: %s", code, text)
+	}
 
 	publish("\x00\x00\x00\x00\x07avro", 30)
 	_, text := c.doctor()
@@ -53,6 +57,9 @@ func TestATopicOfAnotherFormatIsAMistakeOfTheConfiguration(t *testing.T) {
 		if code, text := command(args...); code != exitError || !strings.Contains(text, "stream orders: the configuration does not fit") {
 			t.Errorf("%v: exit code %d: %s", args, code, text)
 		}
+	}
+	if code, text := command("gate", "--no-record"); code != exitUnverified || !strings.Contains(text, "INCONCLUSIVE stream Stream") || !strings.Contains(text, "31 of the newest 32 messages cannot be read") {
+		t.Errorf("gate: exit code %d: %s", code, text)
 	}
 	if code, text := command("verify"); code != exitAgrees {
 		t.Errorf("verify, which does not read the topic: exit code %d: %s", code, text)

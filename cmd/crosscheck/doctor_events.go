@@ -107,6 +107,7 @@ func diagnoseStream(ctx context.Context, c *config.Config) []doctor.Finding {
 type form struct {
 	side          order.Representation
 	one, many     string
+	gap           string // its name in the gate's decision
 	ignoredBy     string // the settings
 	unread        string // hints
 	unnamed, most string
@@ -119,13 +120,13 @@ const (
 
 var (
 	eventsForm = form{
-		side: order.Events, one: "event", many: "events", ignoredBy: "events.ignore_types",
+		side: order.Events, one: "event", many: "events", gap: "event_store", ignoredBy: "events.ignore_types",
 		unread:  "map keys that have other names in events.keys, or convert old events with an expression in events.payload",
 		unnamed: "name it in events.types, or list it in events.ignore_types if its events belong to others or change no order",
 		most:    eventsHint,
 	}
 	messagesForm = form{
-		side: order.Stream, one: "message", many: "messages", ignoredBy: "events.ignore_types or stream.ignore_types",
+		side: order.Stream, one: "message", many: "messages", gap: "stream", ignoredBy: "events.ignore_types or stream.ignore_types",
 		unread:  "each such message is a divergence; crosscheck explain ORDER shows the messages of one order",
 		unnamed: "name it in events.types, or list it in stream.ignore_types if its messages belong to others or change no order",
 		most:    streamHint,

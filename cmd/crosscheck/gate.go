@@ -82,13 +82,13 @@ func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (
 	if err != nil {
 		return gate.Decision{}, err
 	}
-	known := board.Sources{Settings: boardSettings(c), Ledger: l, Lag: s.lag}
+	known := board.Sources{Settings: boardSettings(c), Ledger: l, Lag: s.lag, Gaps: func(ctx context.Context) []gate.Gap {
+		gaps, _ := s.gaps(ctx, c)
+		return gaps
+	}}
 	d, evidence, err := known.Judge(ctx, basis.Fingerprint, now)
 	if err != nil {
 		return gate.Decision{}, err
-	}
-	if gap := s.readable(ctx, c); gap != nil {
-		d.NameGap("event_store", sentence(gap), hintFor(gap))
 	}
 	recording := g.record(ctx, l, &d, evidence)
 	if g.Report != "" {

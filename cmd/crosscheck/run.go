@@ -19,7 +19,6 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/sampler"
 	"github.com/nordvarg/crosscheck/source"
-	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/web"
 )
@@ -29,9 +28,6 @@ type runCommand struct{}
 // migrateAgain is the pause between attempts to reach the ledger.
 const migrateAgain = 5 * time.Second
 
-// streamTimeout is how long run waits for the stream before it serves.
-const streamTimeout = 15 * time.Second
-
 // sidecar is what run connects. It survives outages of the databases.
 type sidecar struct {
 	config  *config.Config
@@ -40,6 +36,7 @@ type sidecar struct {
 	log     *slog.Logger
 
 	following following
+	gaps      *gaps
 
 	mu    sync.Mutex
 	known sides // for the page and readiness; opened at the first use
@@ -52,7 +49,7 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	s := &sidecar{config: c, log: slog.New(slog.NewTextHandler(p.logs(), nil))}
+	s := &sidecar{config: c, log: slog.New(slog.NewTextHandler(p.logs(), nil)), gaps: newGaps(c, time.Now())}
 	if s.ledger, err = ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: s.log}); err != nil {
 		return exitError, fmt.Errorf("opening the ledger: %w", err)
 	}
@@ -81,22 +78,13 @@ func (s *sidecar) fits(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := opened.readable(ctx, s.config); err != nil || !s.config.Stream.Given() {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
-	defer cancel()
-	stream, err := topic.Open(ctx, topicConfig(s.config.Stream, nil, slog.New(slog.DiscardHandler)))
-	if err != nil {
-		return err
-	}
-	return opened.streamReadable(ctx, s.config, stream)
+	return s.gaps.count(ctx, opened, s.config)
 }
 
 // serve runs the web server and the sampler. The first one that ends stops the other. When serve returns, both have
 // ended.
 func (s *sidecar) serve(ctx context.Context) error {
-	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: s.lag}
+	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: s.lag, Gaps: s.gaps.get}
 	options := metrics.Options{
 		Version: version, Revision: revision(), Go: runtime.Version(), System: s.config.Name, Environment: s.config.Environment,
 		Read: func(ctx context.Context) (metrics.Snapshot, error) {
@@ -105,7 +93,7 @@ func (s *sidecar) serve(ctx context.Context) error {
 		},
 	}
 	passes := &sampler.Sampler{
-		Ledger: s.ledger, Holder: holder(), Finished: s.observePass, Log: s.log, Prune: s.prune,
+		Ledger: s.ledger, Holder: holder(), Finished: s.passFinished, Log: s.log, Prune: s.prune,
 	}
 	for _, pass := range scheduledPasses(s.config) {
 		options.Passes = append(options.Passes, string(pass.kind))
@@ -126,6 +114,7 @@ func (s *sidecar) serve(ctx context.Context) error {
 		g.Go(func() error { return flips.Run(ctx) })
 		g.Go(func() error { return s.alert(ctx, known) })
 		g.Go(func() error { return s.follow(ctx) })
+		g.Go(func() error { return s.countGaps(ctx) })
 		return passes.Run(ctx)
 	})
 	return g.Wait()
@@ -173,6 +162,13 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 func (s *sidecar) prune(ctx context.Context) error {
 	_, err := s.ledger.Prune(ctx, time.Now(), ledger.Retention{})
 	return err
+}
+
+func (s *sidecar) passFinished(p verify.Pass) {
+	s.observePass(p)
+	if p.Kind == verify.Full {
+		s.gaps.again()
+	}
 }
 
 func (s *sidecar) observePass(p verify.Pass) {
