@@ -81,14 +81,12 @@ func readQuietHours(o *object, q *QuietHours) {
 	q.Zone = time.UTC
 	o.clock("from", &q.From)
 	o.clock("to", &q.To)
-	if s, ok := o.scalar("zone"); ok {
-		if name, ok := o.filled(s); ok {
-			zone, err := time.LoadLocation(name)
-			if err != nil || name == "Local" {
-				o.wrong(s, "is not a time zone: "+s.shown(), "such as UTC or Europe/Berlin")
-			} else {
-				q.Zone = zone
-			}
+	if s, name, ok := o.filledScalar("zone"); ok {
+		zone, err := time.LoadLocation(name)
+		if err != nil || name == "Local" {
+			o.wrong(s, "is not a time zone: "+s.shown(), "such as UTC or Europe/Berlin")
+		} else {
+			q.Zone = zone
 		}
 	}
 	o.done()
@@ -109,17 +107,15 @@ func (o *object) clock(key string, into *time.Duration) {
 }
 
 func readURL(o *object, key string, into *string) {
-	s, ok := o.scalar(key)
+	s, text, ok := o.filledScalar(key)
 	if !ok {
 		return
 	}
-	if text, ok := o.filled(s); ok {
-		if isURL(text) {
-			*into = text
-		} else {
-			o.wrong(s, "must be an address, found "+s.shown(), "such as https://crosscheck.example.com")
-		}
+	if !isURL(text) {
+		o.wrong(s, "must be an address, found "+s.shown(), "such as https://crosscheck.example.com")
+		return
 	}
+	*into = text
 }
 
 func isURL(text string) bool {

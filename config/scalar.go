@@ -126,12 +126,18 @@ func (r *reader) filled(s scalar) (string, bool) {
 	return "", false
 }
 
+// filledScalar returns a value that is non-empty text; false if there is none, or if it was refused.
+func (o *object) filledScalar(key string) (s scalar, text string, ok bool) {
+	if s, ok = o.scalar(key); ok {
+		text, ok = o.filled(s)
+	}
+	return s, text, ok
+}
+
 // text reads non-empty text, without leading and trailing blanks.
 func (o *object) text(key string, into *string) {
-	if s, ok := o.scalar(key); ok {
-		if text, ok := o.filled(s); ok {
-			*into = strings.TrimSpace(text)
-		}
+	if _, text, ok := o.filledScalar(key); ok {
+		*into = strings.TrimSpace(text)
 	}
 }
 
@@ -146,10 +152,8 @@ func (o *object) optionalText(key string, into *string) {
 
 // secret reads non-empty text that must not be shown.
 func (o *object) secret(key string, into *Secret) {
-	if s, ok := o.scalar(key); ok {
-		if text, ok := o.filled(s); ok {
-			*into = NewSecret(text)
-		}
+	if _, text, ok := o.filledScalar(key); ok {
+		*into = NewSecret(text)
 	}
 }
 
@@ -183,11 +187,7 @@ func (o *object) boolean(key string, into *bool) {
 
 // oneOf reads one of a few words.
 func (o *object) oneOf(key string, into *string, words []string) {
-	s, ok := o.scalar(key)
-	if !ok {
-		return
-	}
-	text, ok := o.filled(s)
+	s, text, ok := o.filledScalar(key)
 	if !ok {
 		return
 	}

@@ -59,11 +59,7 @@ func listenable(address string) bool {
 
 // label reads a short text that is shown to people and is the label of a metric.
 func (o *object) label(key string, into *string) {
-	s, ok := o.scalar(key)
-	if !ok {
-		return
-	}
-	text, ok := o.filled(s)
+	s, text, ok := o.filledScalar(key)
 	if !ok {
 		return
 	}

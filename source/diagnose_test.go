@@ -101,17 +101,21 @@ func info(side, check, message, hint string) expectation {
 	return expectation{side, check, doctor.Info, message, hint}
 }
 
-// expect wants these findings, each with a hint, and nothing else that is not ok. ROLE stands for the role.
 func (p *patient) expect(want ...expectation) {
 	p.t.Helper()
+	expect(p.t, p.role, p.diagnose(), want)
+}
+
+// expect wants these findings, each with a hint, and nothing else that is not ok. ROLE stands for the role.
+func expect(t *testing.T, role string, got []doctor.Finding, want []expectation) {
+	t.Helper()
 	for i := range want {
-		want[i].message = strings.ReplaceAll(want[i].message, "ROLE", p.role)
-		want[i].hint = strings.ReplaceAll(want[i].hint, "ROLE", p.role)
+		want[i].message = strings.ReplaceAll(want[i].message, "ROLE", role)
+		want[i].hint = strings.ReplaceAll(want[i].hint, "ROLE", role)
 	}
-	got := p.diagnose()
 	for _, w := range want {
 		if !slices.ContainsFunc(got, w.metBy) {
-			p.t.Errorf("not found: %+v", w)
+			t.Errorf("not found: %+v", w)
 		}
 	}
 	for _, f := range got {
@@ -119,10 +123,10 @@ func (p *patient) expect(want ...expectation) {
 			continue
 		}
 		if !slices.ContainsFunc(want, func(w expectation) bool { return w.metBy(f) }) {
-			p.t.Errorf("not expected: %+v", f)
+			t.Errorf("not expected: %+v", f)
 		}
 		if f.Hint == "" {
-			p.t.Errorf("no hint: %+v", f)
+			t.Errorf("no hint: %+v", f)
 		}
 	}
 }

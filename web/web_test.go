@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -130,19 +128,7 @@ func TestPage(t *testing.T) {
 				t.Fatalf("status %d", w.Code)
 			}
 			got := strings.Replace(w.Body.String(), styleSource, "/* page.css */", 1)
-			file := filepath.Join("testdata", name+".html")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("page differs (-want +got), -update rewrites %s:\n%s", file, diff)
-			}
+			golden(t, name+".html", got)
 		})
 	}
 }
