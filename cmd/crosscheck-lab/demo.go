@@ -32,7 +32,7 @@ func shown() []lab.Fault {
 
 // Run tells the story.
 func (c *demoCmd) Run(s *session) (err error) {
-	s.out.title("A trading system in mid-migration: an order is in four places")
+	s.out.title("A trading system in mid-migration: an order has four representations")
 	var log bytes.Buffer // the sidecar's log; read after it has ended
 	defer func() {
 		if err != nil {
@@ -72,12 +72,12 @@ func (st *story) tell() error {
 	for _, r := range st.results {
 		st.out.line("  %-20s %s", r.fault.Name, st.out.paint(dim, r.fault.About))
 	}
-	st.out.title("3  crosscheck says which orders, between which two places, and why")
+	st.out.title("3  crosscheck says which orders, at which hop, and why")
 	if err := st.await(st.results); err != nil {
 		return err
 	}
 	st.tellFound()
-	st.out.title("4  One of them, in all four places (* differs)")
+	st.out.title("4  One of them, in all four representations (* differs)")
 	if err := st.explain(st.results[len(st.results)-1].planted[0]); err != nil {
 		return err
 	}
