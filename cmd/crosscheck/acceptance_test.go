@@ -95,7 +95,7 @@ func TestCleanSystemIsNeverAccused(t *testing.T) {
 	config := s.config("crosscheck", 4*time.Second)
 	s.live()
 	var verdicts []string
-	for end := time.Now().Add(loadTime(t, cleanTime())); time.Now().Before(end); {
+	for end := time.Now().Add(loadTime(t, cleanTime)); time.Now().Before(end); {
 		for _, command := range []string{"sample", "verify"} {
 			code, r := pass(t, command, "--config", config)
 			if code == exitDiverged || code == exitError || r.Diverged > 0 || len(r.Divergences) > 0 || r.Coverage != 1 {

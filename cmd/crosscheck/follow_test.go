@@ -150,7 +150,7 @@ func TestCleanStreamIsNeverAccused(t *testing.T) {
 	s := newStreaming(t, 0) // the producer is switched on beside a store with a history
 	s.live()
 	sidecar := s.follow()
-	for end := time.Now().Add(loadTime(t, cleanTime())); time.Now().Before(end); {
+	for end := time.Now().Add(loadTime(t, cleanTime)); time.Now().Before(end); {
 		s.caughtUp()
 	}
 	s.killed(sidecar)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +29,7 @@ func (p *parity) ofGrammar() {
 		p.t.Fatal(err)
 	}
 	cases := 24
-	if os.Getenv(soakVariable) != "" {
+	if soak() {
 		cases = 120
 	}
 	w := p.writeTo()

@@ -1,15 +1,13 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
-	"runtime"
-	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/nordvarg/crosscheck/lab/child/childtest"
 	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 )
@@ -23,11 +21,7 @@ func TestMain(m *testing.M) {
 type withServer struct{ *testing.M }
 
 func (w withServer) Run() int {
-	// These tests wait for settle windows most of the time: more of them than there are processors run side by side.
-	// What -parallel says is read later and wins.
-	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
-		panic(err)
-	}
+	childtest.Waiting() // for settle windows
 	return pgtest.Run(withKafka(w))
 }
 

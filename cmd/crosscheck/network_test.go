@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -135,7 +134,7 @@ func (n *networked) accusesOnly() {
 func TestFaultsOfTheNetwork(t *testing.T) {
 	t.Parallel()
 	faults := []string{"reset"}
-	if os.Getenv(soakVariable) != "" {
+	if soak() {
 		faults = []string{"slow", "reset", "blackhole", "half open"}
 	}
 	n := newNetworked(t)

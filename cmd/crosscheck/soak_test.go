@@ -11,6 +11,9 @@ import (
 // soakVariable is set by make soak: how long the long proofs run.
 const soakVariable = "CROSSCHECK_SOAK"
 
+// soak says whether all cases of a proof shall run, however long they take.
+func soak() bool { return os.Getenv(soakVariable) != "" }
+
 // loadTime is how long a proof under load runs: short, unless somebody asks for more.
 func loadTime(t *testing.T, short time.Duration) time.Duration {
 	t.Helper()
@@ -26,15 +29,7 @@ func loadTime(t *testing.T, short time.Duration) time.Duration {
 }
 
 // cleanTime is how long a clean system is watched in an ordinary run.
-func cleanTime() time.Duration {
-	switch {
-	case os.Getenv("CI") == "true":
-		return time.Minute
-	case testing.Short():
-		return 5 * time.Second
-	}
-	return 15 * time.Second
-}
+const cleanTime = 15 * time.Second
 
 // TestACleanSystemUnderLoadIsNotAccused lets a sidecar watch all representations while the desk trades, the projection
 // lags, and everything happens that looks like a fault and is none: nothing is ever called a divergence.

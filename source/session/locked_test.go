@@ -13,6 +13,7 @@ import (
 // TestASnapshotLetsOthersPastThatWaitForItsLocks: somebody asks for a table exclusively after the guard has locked it.
 // He waits for the guard, and the snapshot would wait for him.
 func TestASnapshotLetsOthersPastThatWaitForItsLocks(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.Database(t)
 	p := open(t, dsn)
 	superuser(t, dsn, "CREATE TABLE first AS SELECT 'before' AS state; CREATE TABLE second (n int)")

@@ -60,6 +60,7 @@ var ways = map[string]func(ctx context.Context, p *session.Pool, sql string) err
 
 // TestNoFunctionCanWrite, whatever settings it changes first, and whatever one before it has changed.
 func TestNoFunctionCanWrite(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.Database(t)
 	superuser(t, dsn, `CREATE TABLE written (n int);
 		CREATE FUNCTION write() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
@@ -84,6 +85,7 @@ func TestNoFunctionCanWrite(t *testing.T) {
 
 // TestNothingOfUsOutlivesATransaction: not even what a function has set for the session.
 func TestNothingOfUsOutlivesATransaction(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.Database(t)
 	const changed = "SELECT coalesce(string_agg(name || ' = ' || setting, ', ' ORDER BY name), '') FROM pg_catalog.pg_settings WHERE source = 'session'"
 	for name, way := range ways {
@@ -109,6 +111,7 @@ func TestNothingOfUsOutlivesATransaction(t *testing.T) {
 
 // TestAConnectionIsFreeAfterEachRead, one that failed too.
 func TestAConnectionIsFreeAfterEachRead(t *testing.T) {
+	t.Parallel()
 	p := open(t, pgtest.Database(t))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -125,6 +128,7 @@ func TestAConnectionIsFreeAfterEachRead(t *testing.T) {
 
 // TestEveryReadIsLimited holds each limit: without one, a read could wait or hold something back for ever.
 func TestEveryReadIsLimited(t *testing.T) {
+	t.Parallel()
 	p := open(t, pgtest.Database(t))
 	limits := map[string]string{
 		"transaction_read_only": "on", "row_security": "off", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "5min",
@@ -158,6 +162,7 @@ func TestEveryReadIsLimited(t *testing.T) {
 
 // TestALockOfOthersIsNotWaitedForLong: a read that waited would make others queue behind it.
 func TestALockOfOthersIsNotWaitedForLong(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.Database(t)
 	conn, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {

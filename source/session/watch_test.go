@@ -170,6 +170,7 @@ func sleeping(t *testing.T, p *session.Pool, direct string) <-chan error {
 
 // TestAConnectionThatFallsSilentIsGivenUp, long before the deadline of the statement that it waits for.
 func TestAConnectionThatFallsSilentIsGivenUp(t *testing.T) {
+	t.Parallel()
 	direct := pgtest.Database(t)
 	proxy, dsn := newProxy(t, direct)
 	failed := sleeping(t, through(t, dsn), direct)
@@ -183,6 +184,7 @@ func TestAConnectionThatFallsSilentIsGivenUp(t *testing.T) {
 
 // TestAKeptConnectionThatFallsSilentIsGivenUp when the next transaction begins on it.
 func TestAKeptConnectionThatFallsSilentIsGivenUp(t *testing.T) {
+	t.Parallel()
 	proxy, dsn := newProxy(t, pgtest.Database(t))
 	p := through(t, dsn)
 	proxy.fallSilent()
@@ -195,6 +197,7 @@ func TestAKeptConnectionThatFallsSilentIsGivenUp(t *testing.T) {
 
 // TestATransactionThatFallsSilentIsEndedByTheServer: it holds back what vacuum may remove.
 func TestATransactionThatFallsSilentIsEndedByTheServer(t *testing.T) {
+	t.Parallel()
 	direct := pgtest.Database(t)
 	proxy, dsn := newProxy(t, direct)
 	tx, err := through(t, dsn).Begin(t.Context(), time.Hour)
@@ -209,6 +212,7 @@ func TestATransactionThatFallsSilentIsEndedByTheServer(t *testing.T) {
 
 // TestATransactionIsKeptWhileWeAreThere, idle or at work, however long that takes.
 func TestATransactionIsKeptWhileWeAreThere(t *testing.T) {
+	t.Parallel()
 	p := through(t, pgtest.Database(t))
 	tx, err := p.Begin(t.Context(), time.Hour)
 	if err != nil {
@@ -227,6 +231,7 @@ func TestATransactionIsKeptWhileWeAreThere(t *testing.T) {
 
 // TestNoStatementGoesOnWithoutUs: what runs on the server ends when we are gone.
 func TestNoStatementGoesOnWithoutUs(t *testing.T) {
+	t.Parallel()
 	direct := pgtest.Database(t)
 	proxy, dsn := newProxy(t, direct)
 	failed := sleeping(t, through(t, dsn), direct)

@@ -5,8 +5,11 @@ package childtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"sync"
 
 	"go.uber.org/goleak"
@@ -62,4 +65,12 @@ func (o *One[S]) Stop() error {
 		return nil
 	}
 	return o.server.Stop()
+}
+
+// Waiting lets at least four tests of a process run side by side, for a TestMain whose tests wait most of the time. What
+// -parallel says is read later and wins.
+func Waiting() {
+	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
 }
