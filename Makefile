@@ -13,6 +13,9 @@ CROSSCHECK_SOAK ?= 10m
 
 .PHONY: help demo test test-race bench soak fuzz lint fmt build check sbom vulncheck clean setup kafka prometheus pgbouncer postgres-versions
 
+# Tests keep their servers in memory where there is room.
+test test-race: export TMPDIR := $(shell scripts/scratch)
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -34,7 +37,7 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck
 
 soak: setup kafka prometheus postgres-versions ## run the long proofs at length (CROSSCHECK_SOAK=10m), the grammar of faults (GRAMMAR_ROUNDS=20), and all tests many times over (SOAK_ROUNDS=10)
-	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'UnderLoad|LivingSystem|EveryCheckSays' ./cmd/crosscheck
+	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'UnderLoad|LivingSystem|EveryCheckSays|NeverAccused|EveryPair' ./cmd/crosscheck
 	CROSSCHECK_GRAMMAR=$(GRAMMAR_ROUNDS) go test -count 1 -timeout 2h -v -run 'GrammarOfFaults|InFlight' ./compare
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
 
