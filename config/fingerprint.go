@@ -71,6 +71,9 @@ func (c *Config) addEvents(h *summed) {
 		if types := c.Stream.IgnoreTypes; len(types) > 0 {
 			h.add("stream.ignore_types", append([]string{"stream ignore_types"}, distinct(types)...)...)
 		}
+		if types := c.Stream.Types; len(types) > 0 {
+			h.add("stream.types", append([]string{"stream types"}, distinct(types)...)...)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 
 	"go.yaml.in/yaml/v4"
 
@@ -103,20 +104,41 @@ func (o *object) ignoredTypes(own map[string]string, into *[]string) {
 			return
 		}
 		text, ok := o.filled(s)
-		for _, t := range order.EventTypes() {
-			name, renamed := own[string(t)]
-			if !renamed {
-				name = string(t)
-			}
-			if ok && text == name {
-				o.at(target(n), path, fmt.Sprintf("%q changes orders and cannot be ignored", text), "list types that belong to others or change no order")
-				ok = false
-			}
+		if ok && slices.Contains(changing(own), text) {
+			o.at(target(n), path, fmt.Sprintf("%q changes orders and cannot be ignored", text), "list types that belong to others or change no order")
+			ok = false
 		}
 		if ok {
 			*into = append(*into, text)
 		}
 	})
+}
+
+// changing are the types that change orders, by the store's names.
+func changing(own map[string]string) []string {
+	var names []string
+	for _, t := range order.EventTypes() {
+		name, renamed := own[string(t)]
+		if !renamed {
+			name = string(t)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// ownTypes reads the types of messages that belong here. If one that changes orders were not among them, its stored events
+// would be called lost.
+func (o *object) ownTypes(own map[string]string, into *[]string) {
+	if o == nil || o.values["types"] == nil {
+		return
+	}
+	o.eachText("types", func(text string) { *into = append(*into, text) })
+	for _, name := range changing(own) {
+		if len(*into) > 0 && !slices.Contains(*into, name) {
+			o.at(target(o.child("types")), join(o.path, "types"), fmt.Sprintf("lacks %q, which changes orders", name), "list every type that changes orders, also if it is rare")
+		}
+	}
 }
 
 // eachText reads a list of texts.

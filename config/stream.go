@@ -10,6 +10,9 @@ type Stream struct {
 	Topic string
 	// IgnoreTypes are types of messages that are passed over, beside those of events.ignore_types. Default none.
 	IgnoreTypes []string
+	// Types are the types of messages that belong here, if the topic carries others too: all that change orders, by the
+	// names that the topic has, and perhaps more. Messages of other types are passed over. Default none: all belong here.
+	Types []string
 	// TLS is how connections are encrypted. Default none: not encrypted.
 	TLS StreamTLS
 	// SASL is how crosscheck logs in. Default none: no login.
@@ -66,6 +69,7 @@ func readStream(o *object, own map[string]string) Stream {
 	})
 	o.text("topic", &s.Topic)
 	o.ignoredTypes(own, &s.IgnoreTypes)
+	o.ownTypes(own, &s.Types)
 	readStreamTLS(o.object("tls"), &s.TLS)
 	readStreamSASL(o.object("sasl"), &s.SASL)
 	o.done()

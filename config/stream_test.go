@@ -68,6 +68,30 @@ stream: {brokers: ["a:1"], topic: orders, ignore_types: [%s]}
 	}
 }
 
+func TestTheTypesOfASharedTopicNameAllThatChangeOrders(t *testing.T) {
+	const file = `legacy: {dsn: "postgres://x"}
+projection: {dsn: "postgres://x"}
+ledger: {dsn: "postgres://x"}
+compare: {fields: [{name: status, type: text}]}
+events: {dsn: "postgres://x", types: {OrderFilled: Fill}}
+stream: {brokers: ["a:1"], topic: orders%s}
+`
+	plain, err := parse(t, fmt.Sprintf(file, ""))
+	if err != nil || plain.Stream.Types != nil {
+		t.Fatalf("read %v, %v", plain, err)
+	}
+	c, err := parse(t, fmt.Sprintf(file, ", types: [OrderCreated, OrderModified, OrderPartiallyFilled, Fill, OrderCanceled, Noted]"))
+	if err != nil || len(c.Stream.Types) != 6 || c.Fingerprint() == plain.Fingerprint() {
+		t.Errorf("read %v, %v; evidence depends on it", c, err)
+	}
+	_, err = parse(t, fmt.Sprintf(file, ", types: [OrderCreated, OrderModified, OrderPartiallyFilled, OrderFilled]"))
+	for _, want := range []string{`:6:50: stream.types: lacks "Fill", which changes orders`, `stream.types: lacks "OrderCanceled"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("says %v, want %s", err, want)
+		}
+	}
+}
+
 func TestArchivedIsSQLAndEvidenceDependsOnIt(t *testing.T) {
 	const file = `legacy: {dsn: "postgres://x"}
 projection: {dsn: "postgres://x"}

@@ -58,7 +58,7 @@ func (f *Follower) read(a *arrival) reading {
 		}
 	}
 	e, err := f.decode(a.Value)
-	if a.ignored = f.Vocabulary.Ignores(string(e.Type)); a.ignored {
+	if a.ignored = f.Vocabulary.PassesOver(a.Value, e); a.ignored {
 		return reading{event: &e}
 	}
 	a.position, a.key, a.drift = e.Position, e.Key, err

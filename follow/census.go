@@ -34,7 +34,7 @@ func (c *Census) Add(ctx context.Context, m Message) error {
 	e, err := decodeMessage(m.Value, c.Vocabulary, c.KeyType)
 	raw, whole := order.ReadMessage(m.Value)
 	switch {
-	case c.Vocabulary.Ignores(string(e.Type)):
+	case c.Vocabulary.PassesOver(m.Value, e):
 		c.count.Ignore(string(e.Type), 1)
 	case err == nil || c.Store == nil || !whole || len(raw.Payload) > order.MaxPayload:
 		c.add(e.Type, m.Value, err)

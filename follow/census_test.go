@@ -62,3 +62,27 @@ func TestCensusOfMessages(t *testing.T) {
 		t.Error("5 of 7 messages cannot be read, and the topic counts as usable")
 	}
 }
+
+func TestCensusOfASharedTopic(t *testing.T) {
+	vocabulary, err := order.NewVocabulary(order.Names{OnlyTypes: []string{"OrderCanceled"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := follow.Census{Vocabulary: vocabulary, KeyType: order.KeyInteger}
+	for _, value := range []string{
+		`{"event_id":1,"order_id":7,"event_type":"OrderCanceled","timestamp":"2024-01-01T00:00:00Z","payload":{"reason":null}}`,
+		`{"event_type":"ShipmentSent"}`, `{"event_type":"ShipmentSent","id":3}`, `{"kind":"quote"}`,
+	} {
+		if err := c.Add(t.Context(), follow.Message{Value: []byte(value)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count, err := c.Done(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []order.Counted{{Type: "ShipmentSent", All: 2, Ignored: 2}, {All: 1, Ignored: 1}, {Type: "OrderCanceled", All: 1, Read: 1, Folded: 1}}
+	if diff := cmp.Diff(want, count.Types()); diff != "" {
+		t.Error(diff)
+	}
+}

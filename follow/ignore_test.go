@@ -32,3 +32,51 @@ func TestMessagesOfIgnoredTypesArePassedOver(t *testing.T) {
 		})
 	}
 }
+
+// TestMessagesOfOtherTypesBelongToOthers: the topic is shared, and stream.types says what belongs here.
+func TestMessagesOfOtherTypesBelongToOthers(t *testing.T) {
+	const text = `{"event_id":%d,"order_id":%q,"event_type":%q,"timestamp":"2024-01-01T00:00:00Z","payload":{}}`
+	only := []string{"Amended", "OrderNoted"}
+	for _, of := range order.EventTypes() {
+		only = append(only, string(of))
+	}
+	for name, test := range map[string]struct{ text, want string }{
+		"of others":                       {fmt.Sprintf(text, 999, "7", "ShipmentSent"), ""},
+		"of others, with a position here": {fmt.Sprintf(text, 7, "7", "ShipmentSent"), ""},
+		"of others, of no order of ours":  {fmt.Sprintf(text, 7, "xyz", "ShipmentSent"), ""},
+		"of others, of another form":      {`{"type":"ShipmentSent","id":"a-b"}`, ""},
+		"ours, and it changes nothing":    {fmt.Sprintf(text, 999, "7", "OrderNoted"), ""},
+		"ours, and not known":             {fmt.Sprintf(text, 999, "7", "Amended"), "7 ghost_publish"},
+		"ours, and never stored":          {fmt.Sprintf(text, 999, "7", "OrderFilled"), "7 ghost_publish"},
+		"no message at all":               {`plain text`, "(topic orders, unreadable) schema_drift"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, 1)
+			var err error
+			if s.vocabulary, err = order.NewVocabulary(order.Names{OnlyTypes: only, IgnoreTypes: []string{"OrderNoted"}}); err != nil {
+				t.Fatal(err)
+			}
+			s.trade(1, 10)
+			s.publishText(0, 7, test.text)
+			s.trade(11, 20)
+			s.want(20, test.want)
+			s.wantCounts(20, 20, 1)
+		})
+	}
+}
+
+// TestATypeIsIgnoredByItsOwnName: the store calls fills Fill, and something else OrderFilled.
+func TestATypeIsIgnoredByItsOwnName(t *testing.T) {
+	v, err := order.NewVocabulary(order.Names{Types: map[string]string{"OrderFilled": "Fill"}, IgnoreTypes: []string{"OrderFilled"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"OrderFilled": true, "Fill": false, "Filled": false} {
+		for _, payload := range []string{`{"quantity":1,"price":2}`, `{}`} {
+			message := fmt.Appendf(nil, `{"event_id":1,"order_id":7,"event_type":%q,"timestamp":"2024-01-01T00:00:00Z","payload":%s}`, name, payload)
+			if e, _ := order.DecodeMessage(message, v); v.PassesOver(message, e) != want {
+				t.Errorf("%s is passed over: %v", message, !want)
+			}
+		}
+	}
+}

@@ -242,7 +242,7 @@ func (r *search) ofOrder(m Message) (OrderMessage, bool) {
 		return OrderMessage{}, false // decoding takes most of the time
 	}
 	event, drift := decodeMessage(m.Value, r.Vocabulary, r.KeyType)
-	if r.Vocabulary.Ignores(string(event.Type)) {
+	if r.Vocabulary.PassesOver(m.Value, event) {
 		return OrderMessage{}, false
 	}
 	if event.Key != r.key && (event.Key != "" || string(m.Key) != string(r.key)) {
@@ -266,6 +266,9 @@ func (o OrderOnTopic) begins() order.Position {
 	}
 	return first
 }
+
+// errFirstRead ends the search for a partition's first event.
+var errFirstRead = errors.New("the first event was read")
 
 // NothingHeld is the beginning of a topic without messages.
 const NothingHeld = order.Position(math.MaxInt64)
@@ -313,17 +316,24 @@ func (r *OrderReader) allBegin(ctx context.Context) (order.Position, error) {
 // first returns the position of a partition's first event.
 func (r *OrderReader) first(ctx context.Context, p Partition) (first order.Position, err error) {
 	first = order.NoPosition
-	const few = 20 // a few messages, because one of another form is no reason to give up
-	to := Range{From: map[int]int64{p.Partition: p.First}, To: map[int]int64{p.Partition: min(p.End, p.First+few)}}
+	// A few messages, because one of another form is no reason to give up, and many of others.
+	few, many := 20, int64(20_000)
+	to := Range{From: map[int]int64{p.Partition: p.First}, To: map[int]int64{p.Partition: min(p.End, p.First+many)}}
 	err = r.Stream.Read(ctx, to, func(_ context.Context, b Batch) error {
 		for _, m := range b.Messages {
 			e, _ := decodeMessage(m.Value, r.Vocabulary, r.KeyType)
-			if first == order.NoPosition && !r.Vocabulary.Ignores(string(e.Type)) {
-				first = e.Position
+			if r.Vocabulary.PassesOver(m.Value, e) {
+				continue
+			}
+			if first, few = e.Position, few-1; first != order.NoPosition || few == 0 {
+				return errFirstRead
 			}
 		}
 		return nil
 	})
+	if errors.Is(err, errFirstRead) {
+		err = nil
+	}
 	if err == nil && first == order.NoPosition {
 		err = errUnreadableStart
 	}

@@ -24,6 +24,9 @@ type Names struct {
 	// IgnoreTypes lists types, as the store calls them, of events that belong to others or change no order. They are passed
 	// over, in the store and on the stream.
 	IgnoreTypes []string
+	// OnlyTypes lists the types of messages that belong here, as the stream calls them, if it carries those of others too.
+	// Messages of other types are passed over, and so are objects without a type. Empty if all belong here.
+	OnlyTypes []string
 }
 
 // Vocabulary is Names prepared for decoding. The zero value is for the default schema.
@@ -90,6 +93,7 @@ type names struct {
 	fields map[string]string            // the store's name of a field → its name in the default schema
 	ignore map[string]bool
 	passed map[string]bool  // types that are passed over
+	only   map[string]bool  // if not nil, all other types are passed over
 	forms  map[string]*form // the store's name of a type → what its payload holds
 }
 
@@ -110,8 +114,23 @@ func (v Vocabulary) prepared() *names {
 	return v.names
 }
 
-// Ignores is true for a type whose events are passed over.
-func (v Vocabulary) Ignores(eventType string) bool { return v.prepared().passed[eventType] }
+// PassesOver is true for a message that belongs to others or changes nothing. The event is what was decoded of it.
+func (v Vocabulary) PassesOver(message []byte, e Event) bool {
+	if e.Schema == nil {
+		return false
+	}
+	n, name := v.prepared(), e.Schema.Type
+	if _, ours := n.types[name]; ours {
+		return false
+	}
+	return n.passed[name] || n.only != nil && !n.only[name] && (name != "" || untyped(message))
+}
+
+// untyped is true for an object that does not say its type.
+func untyped(message []byte) bool {
+	members, finding := object(message, maxDepth+1)
+	return finding == nil && !slices.ContainsFunc(members, func(m member) bool { return m.name == "event_type" })
+}
 
 // IgnoredTypes are the types whose events are passed over, sorted.
 func (v Vocabulary) IgnoredTypes() []string { return slices.Sorted(maps.Keys(v.prepared().passed)) }
@@ -157,6 +176,12 @@ func NewVocabulary(given Names) (Vocabulary, error) {
 			return Vocabulary{}, fmt.Errorf("%w: %s changes orders, so its type %q cannot be ignored", ErrVocabulary, t, name)
 		}
 		n.passed[name] = true
+	}
+	if len(given.OnlyTypes) > 0 {
+		n.only = map[string]bool{}
+		for _, name := range given.OnlyTypes {
+			n.only[name] = true
+		}
 	}
 	for _, key := range slices.Concat(envelopeKeys, given.Ignore) {
 		n.ignore[key] = true

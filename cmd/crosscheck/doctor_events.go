@@ -126,9 +126,9 @@ var (
 		most:    eventsHint,
 	}
 	messagesForm = form{
-		side: order.Stream, one: "message", many: "messages", gap: "stream", ignoredBy: "events.ignore_types or stream.ignore_types",
+		side: order.Stream, one: "message", many: "messages", gap: "stream", ignoredBy: "events.ignore_types, stream.ignore_types or stream.types",
 		unread:  "each such message is a divergence; crosscheck explain ORDER shows the messages of one order",
-		unnamed: "name it in events.types, or list it in stream.ignore_types if its messages belong to others or change no order",
+		unnamed: "name it in events.types, list it in stream.ignore_types if its messages belong to others or change no order, or list the types of your own in stream.types",
 		most:    streamHint,
 	}
 )

@@ -174,7 +174,7 @@ func (s *sidecar) watchOnce(ctx context.Context, c *verify.Comparison, l lease.L
 // streamVocabulary is that of messages.
 func streamVocabulary(c *config.Config) (order.Vocabulary, error) {
 	events := c.Events
-	events.IgnoreTypes = slices.Concat(events.IgnoreTypes, c.Stream.IgnoreTypes)
+	events.IgnoreTypes, events.OnlyTypes = slices.Concat(events.IgnoreTypes, c.Stream.IgnoreTypes), c.Stream.Types
 	return vocabularyOf(events)
 }
 
