@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/session"
 )
 
 // comparableAs is the type as which a column can be compared, and the expression that makes it so: the field's own type where
@@ -78,32 +80,31 @@ func advice(f Field, n native, as func(string) string) string {
 	return fmt.Sprintf("set the field's type to %s, and map it with an expression, %s", t, as(expr))
 }
 
-// castKey is an expression that makes a key of a column whose type cannot be one, and whether an index can have it: what a type
-// prints may depend on settings, or on names that can be changed.
-func castKey(key string, n native) (expr string, indexable bool) {
+// castKey is an expression that makes a key of a column whose type cannot be one.
+func castKey(key string, n native) string {
 	x := "(" + key + ")"
 	c := n.capacity()
 	switch {
 	case n.oid == pgtype.NumericOID && c.decimals == 0 && c.whole <= 18:
-		return x + "::bigint", true
+		return x + "::bigint"
 	case n.oid == pgtype.NumericOID:
-		return "trim_scale" + x + "::text", true
+		return "trim_scale" + x + "::text"
 	case n.oid == pgtype.ByteaOID:
-		return fmt.Sprintf("encode(%s, 'hex')", x), true
+		return fmt.Sprintf("encode(%s, 'hex')", x)
 	case n.oid == moneyOID:
-		return x + "::numeric::text", false
+		return x + "::numeric::text"
 	}
-	return x + "::text", slices.Contains([]string{"S", "I", "B", "V"}, n.category) || n.oid == pgtype.Float4OID || n.oid == pgtype.Float8OID
+	return x + "::text"
 }
 
 // plainColumn is a name that an index takes without parentheses.
 var plainColumn = regexp.MustCompile(`^("([^"]|"")+"|[A-Za-z_][A-Za-z0-9_$]*)$`)
 
 // indexHint is a statement for the configured table, or advice where that cannot have an index.
-func (e *examination) indexHint(unique bool, columns ...string) string {
+func (e *examination) indexHint(ctx context.Context, unique bool, columns ...string) string {
 	for i, c := range columns {
-		if !plainColumn.MatchString(c) {
-			columns[i] = "(" + c + ")"
+		if columns[i] = withoutAlias(c); !plainColumn.MatchString(columns[i]) {
+			columns[i] = "(" + columns[i] + ")"
 		}
 	}
 	list, create := strings.Join(columns, ", "), "CREATE INDEX"
@@ -111,12 +112,87 @@ func (e *examination) indexHint(unique bool, columns ...string) string {
 		create = "CREATE UNIQUE INDEX"
 	}
 	switch e.relation.kind {
-	case "r", "m":
-		return fmt.Sprintf("%s CONCURRENTLY ON %s (%s)", create, quoted(e.relation.schema, e.relation.name), list)
-	case "p": // CONCURRENTLY is refused there
+	case "r", "m", "p":
+		for _, c := range columns {
+			if ok, err := e.indexable(ctx, c); err == nil && !ok {
+				return e.otherIndex(ctx, c)
+			}
+		}
+		if e.relation.kind != "p" { // CONCURRENTLY is refused there
+			create += " CONCURRENTLY"
+		}
 		return fmt.Sprintf("%s ON %s (%s)", create, quoted(e.relation.schema, e.relation.name), list)
 	}
 	return "index " + list + " in the tables that it comes from, or read a table or materialized view"
+}
+
+// aliased matches what is quoted, or the alias that the table has in our statements only.
+var aliased = regexp.MustCompile(`'(?:[^']|'')*'|"(?:[^"]|"")*"|\bt\.`)
+
+// withoutAlias is an expression for a statement that does not name the table t.
+func withoutAlias(expr string) string {
+	return aliased.ReplaceAllStringFunc(expr, func(s string) string {
+		if s == "t." {
+			return ""
+		}
+		return s
+	})
+}
+
+// indexable returns true if an index can have an expression, which must be immutable for that. The planner tells: only then
+// it sees that two conditions contradict each other.
+func (e *examination) indexable(ctx context.Context, expr string) (is bool, err error) {
+	if plainColumn.MatchString(expr) || e.isSubquery() {
+		return true, nil
+	}
+	err = e.pool.Read(ctx, func(tx *session.Tx) error {
+		if err := tx.Set(ctx, "SET LOCAL constraint_exclusion = on"); err != nil {
+			return err
+		}
+		root, err := explain(ctx, tx, "(FORMAT JSON)", fmt.Sprintf("SELECT 1 FROM %s AS t WHERE (%[2]s) IS NULL AND (%[2]s) IS NOT NULL", e.config.Table, expr))
+		is = root.Node == "Result" && len(root.Plans) == 0
+		return err
+	})
+	return is, err
+}
+
+// otherIndex is advice for an expression that no index can have.
+func (e *examination) otherIndex(ctx context.Context, expr string) string {
+	why := fmt.Sprintf("no index can have %s, because its value depends on settings such as the time zone, or on names that can change", expr)
+	if of, to, ok := castOf(expr); ok {
+		if n, err := e.typeOf(ctx, of); err == nil {
+			if other := timeless(of, to, n); other != "" {
+				return why + "; write it as " + yamlText(other) + ", on both sides, and index that"
+			}
+		}
+	}
+	return why + "; store the value in a column, and index that"
+}
+
+// timeless is what to write for a cast of a time that depends on settings: as text, its microseconds; empty for other casts.
+func timeless(of, to string, n native) string {
+	utc := "(" + of + ") AT TIME ZONE 'UTC'"
+	switch n.oid {
+	case pgtype.TimestamptzOID:
+	case pgtype.TimestampOID:
+		if to == "text" || to == "varchar" {
+			utc = of
+		}
+	case pgtype.DateOID:
+		utc = "(" + of + ")::timestamp"
+		if to == "timestamptz" {
+			utc += " AT TIME ZONE 'UTC'"
+		}
+	default:
+		return ""
+	}
+	switch to {
+	case "text", "varchar":
+		return "(extract(epoch FROM " + utc + ") * 1000000)::bigint"
+	case "date":
+		return "(" + utc + ")::date"
+	}
+	return utc
 }
 
 // mayBeUnique is false where a unique index would be refused: one on a partitioned table must have its partition key.

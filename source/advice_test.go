@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -151,6 +152,93 @@ func TestAdvisedIndexesCanBeMade(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+var (
+	noIndex    = regexp.MustCompile(`no index can have (.*), because`)
+	writeItAs  = regexp.MustCompile(`write it as '((?:[^']|'')*)'`)
+	advisedKey = regexp.MustCompile(`key: '((?:[^']|'')*)'(.*)`)
+)
+
+// follow does what the hints about keys and times of legacy say, and returns what the configuration is to be. The server
+// must accept each index that a hint asks for, and refuse each that no expression can have.
+func (p *patient) follow(c source.Config) (source.Config, int) {
+	p.t.Helper()
+	made := 0
+	index := func(hint, expr string, wanted bool) {
+		_, err := p.legacy.Exec(p.t.Context(), "CREATE INDEX ON public.orders (("+expr+"))")
+		if (err == nil) != wanted {
+			p.t.Errorf("%s: an index on %s: %v", hint, expr, err)
+		}
+	}
+	p.config[0] = c
+	for _, f := range p.diagnose() {
+		if f.Side != "legacy" || !slices.Contains([]string{source.CheckKey, source.CheckKeyIndex, source.CheckUniqueKey, source.CheckChangedAt}, f.Check) {
+			continue
+		}
+		if strings.HasPrefix(f.Hint, "CREATE ") {
+			if _, err := p.legacy.Exec(p.t.Context(), f.Hint); err != nil {
+				p.t.Errorf("%s: %v", f.Hint, err)
+			}
+			made++
+		}
+		if m := noIndex.FindStringSubmatch(f.Hint); m != nil {
+			index(f.Hint, m[1], false)
+		}
+		if m := writeItAs.FindStringSubmatch(f.Hint); m != nil {
+			expr := strings.ReplaceAll(m[1], "''", "'")
+			index(f.Hint, expr, true)
+			made++
+			if f.Check == source.CheckChangedAt {
+				c.ChangedAt = expr
+			} else {
+				c.Key = expr
+			}
+		}
+		if m := advisedKey.FindStringSubmatch(f.Hint); m != nil {
+			index(f.Hint, strings.ReplaceAll(m[1], "''", "'"), !strings.Contains(m[2], "no index can"))
+		}
+	}
+	return c, made
+}
+
+// TestAdviceIsAcceptedForEveryExpression follows the hints for keys and times of all types, in several expressions.
+func TestAdviceIsAcceptedForEveryExpression(t *testing.T) {
+	p := newPatient(t)
+	var columns []string
+	types := []string{"bigint", "smallint", "numeric(12)", "numeric", "real", "uuid", "text", `text COLLATE "en-x-icu"`, "varchar(9)", "char(9)", "bytea", "boolean", "mood",
+		"money", "inet", "timestamptz", "timestamp", "date", "interval"}
+	for i, kind := range types {
+		columns = append(columns, fmt.Sprintf("c%d %s", i, kind))
+	}
+	p.exec(p.legacy, `DROP TABLE public.orders; CREATE TYPE public.mood AS ENUM ('sad'); SET search_path = public;
+		CREATE TABLE orders (status text, price numeric(18,4), `+strings.Join(columns, ", ")+`); INSERT INTO orders (status) VALUES ('x');
+		GRANT SELECT ON orders TO `+p.role)
+	keys := []string{"%s", "(%s)::text", "t.%s::text", "'o-' || %s", "lower(%s::text)"}
+	times := []string{"%s", "coalesce(%s, %[1]s)", "t.%s::timestamptz", "(%s)::timestamp", "%s AT TIME ZONE 'UTC'"}
+	for i, kind := range types {
+		for j := range keys {
+			if j > 0 && j < 3 && i%2 == j-1 {
+				continue // one of two ways to write it is enough
+			}
+			name := fmt.Sprintf("c%d", i)
+			t.Run(kind+" "+keys[j], func(t *testing.T) {
+				p := &patient{pair: &pair{t: t, legacy: p.legacy, projection: p.projection, config: p.config}, role: p.role}
+				c := p.config[0]
+				c.Key, c.ChangedAt = fmt.Sprintf(keys[j], name), fmt.Sprintf(times[j], name)
+				c, made := p.follow(c)
+				if made == 0 {
+					return
+				}
+				p.config[0] = c
+				for _, f := range p.diagnose() {
+					if f.Side == "legacy" && (f.Check == source.CheckKeyIndex || f.Check == source.CheckChangedAt) && f.Level == doctor.Warning && !noIndex.MatchString(f.Hint) {
+						t.Errorf("after the advice for key %s and changed_at %s: %+v", c.Key, c.ChangedAt, f)
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ func (e *examination) examineKeyType(ctx context.Context) (order.KeyType, bool) 
 	switch {
 	case errors.Is(err, ErrUnsupported):
 		e.add(doctor.Error, CheckKey, fmt.Sprintf("key %s is %s; integers, uuid and text are supported", e.config.Key, n.name),
-			keyHint(e.config.Key, n))
+			e.keyHint(ctx, n))
 		return "", false
 	case err != nil:
 		e.column(CheckKey, "key "+e.config.Key, err)
@@ -36,12 +36,13 @@ func (e *examination) examineKeyType(ctx context.Context) (order.KeyType, bool) 
 	return keyType, true
 }
 
-func keyHint(key string, n native) string {
-	expr, indexable := castKey(key, n)
-	if indexable {
-		return "map it with an expression, such as key: " + yamlText(expr) + ", and give that expression an index"
+func (e *examination) keyHint(ctx context.Context, n native) string {
+	expr := castKey(e.config.Key, n)
+	hint := "map it with an expression, such as key: " + yamlText(expr)
+	if ok, err := e.indexable(ctx, expr); err == nil && !ok {
+		return hint + "; no index can have that expression, so a column of type text is better"
 	}
-	return "map it with an expression, such as key: " + yamlText(expr) + "; no index can have that expression, so a column of type text is better"
+	return hint + ", and give that expression an index"
 }
 
 func (e *examination) examineKeyIndex(ctx context.Context, keyed string) {
@@ -53,7 +54,7 @@ func (e *examination) examineKeyIndex(ctx context.Context, keyed string) {
 			"without one, each lookup by key reads the whole table there")
 	case !indexed:
 		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index: each lookup by key, and each bucket that differs, reads the whole table",
-			e.indexHint(true, e.lookup))
+			e.indexHint(ctx, true, e.lookup))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, "the key has an index", "")
 	}
@@ -72,7 +73,7 @@ func (e *examination) examineUniqueKey(ctx context.Context) {
 		e.failed(CheckUniqueKey, "looking for a unique index on the key", err)
 	case !unique:
 		e.add(doctor.Warning, CheckUniqueKey, "no unique index prevents duplicate keys; "+unseen,
-			e.indexHint(true, e.lookup))
+			e.indexHint(ctx, true, e.lookup))
 	default:
 		e.add(doctor.OK, CheckUniqueKey, "keys are unique", "")
 	}
@@ -134,7 +135,7 @@ func (e *examination) examineChangedAt(ctx context.Context) {
 	switch n.oid {
 	case pgtype.TimestamptzOID:
 	case pgtype.TimestampOID:
-		e.add(doctor.Info, CheckChangedAt, name+" is "+n.name+" and is read as UTC", "an expression such as "+name+" AT TIME ZONE 'Europe/Paris'changes that; the expression needs its own index")
+		e.add(doctor.Info, CheckChangedAt, name+" is "+n.name+" and is read as UTC", "an expression such as "+name+" AT TIME ZONE 'Europe/Paris' changes that; the expression needs its own index")
 	default:
 		e.add(doctor.Error, CheckChangedAt, fmt.Sprintf("%s is %s, not a timestamp", name, n.name), "set changed_at to a column of type timestamptz, or leave it out")
 		return
@@ -143,7 +144,7 @@ func (e *examination) examineChangedAt(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckChangedAt, "looking for an index on "+name, err)
 	case !indexed:
-		e.add(doctor.Warning, CheckChangedAt, "no usable index on "+name+": samples do not look at the newest changes first", e.indexHint(false, name))
+		e.add(doctor.Warning, CheckChangedAt, "no usable index on "+name+": samples do not look at the newest changes first", e.indexHint(ctx, false, name))
 	default:
 		e.add(doctor.OK, CheckChangedAt, "there is an index on "+name, "")
 	}

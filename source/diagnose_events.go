@@ -73,7 +73,7 @@ func (e *eventsExamination) examineEventKey(ctx context.Context) {
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)
 	case !indexed:
 		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index: reading a history reads the whole table",
-			e.indexHint(false, e.lookup, e.events.config.Position))
+			e.indexHint(ctx, false, e.lookup, e.events.config.Position))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, "the key has an index", "")
 	}
@@ -127,7 +127,7 @@ func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 		e.failed(CheckPositionIndex, "looking for an index on the position", err)
 	case !indexed:
 		e.add(doctor.Warning, CheckPositionIndex, "the position has no usable index: each message of the stream, and each look for the newest event, reads the whole table",
-			e.indexHint(true, p))
+			e.indexHint(ctx, true, p))
 	default:
 		e.add(doctor.OK, CheckPositionIndex, "the position has an index", "")
 		e.examineLowest(ctx)
@@ -142,7 +142,7 @@ func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 		e.failed(CheckUniquePosition, "looking for a unique index on the position", err)
 	case !unique:
 		e.add(doctor.Warning, CheckUniquePosition, "no unique index prevents duplicate positions: a message could belong to either event",
-			e.indexHint(true, p))
+			e.indexHint(ctx, true, p))
 	default:
 		e.add(doctor.OK, CheckUniquePosition, "positions are unique", "")
 	}

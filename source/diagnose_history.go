@@ -114,7 +114,7 @@ func (e *examination) examineRecords(ctx context.Context, t historyTable, keyTyp
 			fmt.Sprintf("name a view in history.%s that has %s as %s", t.setting, t.key, keyCast(keyType)))
 	case !indexed:
 		e.add(doctor.Warning, CheckKeyIndex, fmt.Sprintf("%s of %s has no usable index: each order that is looked at reads the whole table", t.key, t.table),
-			e.indexHint(false, t.key))
+			e.indexHint(ctx, false, t.key))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, fmt.Sprintf("%s of %s has an index", t.key, t.table), "")
 	}
