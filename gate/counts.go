@@ -50,7 +50,7 @@ func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	again := nextFull(e, now)
 	if len(p.Counts) == 0 {
-		return inconclusive(nil, limit, again, "%s. It did not count rows by status%s.", passWhen(p, now), because(p.Reason))
+		return inconclusive(nil, limit, again, "%s. It did not count rows%s%s.", passWhen(p, now), e.Fields.byGroup(), because(p.Reason))
 	}
 	if p.Coverage < 1 {
 		return inconclusive(nil, limit, again, "%s. It covered only %s%s, so its counts do not include all rows.",
@@ -65,9 +65,9 @@ func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 			return r
 		}
 		return pass(rest.rows, limit, "%s: both sides have the same number of rows in each of %s, %s in all%s.", passWhen(p, now),
-			human.Quantity(int64(len(p.Counts)), "status", "statuses"), human.Number(p.LegacyRows), inFlight(rest.settled))
+			e.Fields.groups(len(p.Counts)), human.Number(p.LegacyRows), inFlight(rest.settled))
 	}
-	differ := fmt.Sprintf("%s: the numbers of rows by status differ by %s in sum (%s)%s", passWhen(p, now), human.Quantity(rest.rows, "row", "rows"), rest.list(), inFlight(rest.settled))
+	differ := fmt.Sprintf("%s: the numbers of rows%s differ by %s in sum (%s)%s", passWhen(p, now), e.Fields.byGroup(), human.Quantity(rest.rows, "row", "rows"), rest.list(), inFlight(rest.settled))
 	switch {
 	case p.Diverged > 0 && openTotal(e) == 0:
 		return inconclusive(rest.rows, limit, again, "%s; the %s it found %s been resolved or accepted since.", differ,
@@ -122,7 +122,7 @@ func (d difference) list() string {
 
 func groupName(g string) string {
 	if g == "" {
-		return "no status"
+		return "(empty)"
 	}
 	return plain(g)
 }
@@ -152,7 +152,7 @@ func countsContradiction(p Pass) string {
 		projection += g.Projection
 	}
 	if legacy != p.LegacyRows || projection != p.ProjectionRows {
-		return fmt.Sprintf("the statuses add up to %s rows in legacy and %s in the projection, but %s and %s were read",
+		return fmt.Sprintf("the groups add up to %s rows in legacy and %s in the projection, but %s and %s were read",
 			human.Number(legacy), human.Number(projection), human.Number(p.LegacyRows), human.Number(p.ProjectionRows))
 	}
 	return ""

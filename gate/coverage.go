@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
@@ -66,15 +67,15 @@ func (c CoverageCriterion) Judge(e Evidence, now time.Time) Result {
 	switch {
 	case share < 1 && p.Strata == nil: // an unknown part must not look better than a known one
 		return inconclusive(share, limit, "create an index on legacy.changed_at and configure compare.group_by, then run crosscheck verify",
-			"%s %s. Coverage by status and age is not known: the rest may be all orders of one status or age.", said, where)
+			"%s %s. Coverage%s and age is not known: the rest may be all orders of one %s or age.", said, where, cmp.Or(e.Fields.byGroup(), " by group"), cmp.Or(e.Fields.grouping(), "group"))
 	case len(p.Counts) == 0:
-		return pass(share, limit, "%s %s; rows were not counted by status.", said, where)
+		return pass(share, limit, "%s %s; rows were not counted%s.", said, where, e.Fields.byGroup())
 	case p.Strata == nil:
 		return pass(share, limit, "%s the orders in the least covered of %s. Coverage by age is not known; it needs an index on legacy.changed_at.",
-			said, human.Quantity(int64(len(p.Counts)), "status", "statuses"))
+			said, e.Fields.groups(len(p.Counts)))
 	}
-	return pass(share, limit, "%s the orders in the least covered of %s, and of %s by status and age.", said,
-		human.Quantity(int64(len(p.Counts)), "status", "statuses"), human.Quantity(int64(len(p.Strata)), "part", "parts"))
+	return pass(share, limit, "%s the orders in the least covered of %s, and of %s%s and age.", said,
+		e.Fields.groups(len(p.Counts)), human.Quantity(int64(len(p.Strata)), "part", "parts"), cmp.Or(e.Fields.byGroup(), " by group"))
 }
 
 // Share is the verified share of the stratum's orders. A stratum that holds only unjudged orders that legacy does not

@@ -217,7 +217,9 @@ func TestCounts(t *testing.T) {
 			threeFills(e)
 			e.Full.Diverged, e.Open = 3, []OpenDivergences{{Count: 3}}
 		}, Fails),
-		given("a difference in rows without status", func(e *Evidence) { threeFills(e); openGroup(e).Group = "" }, Fails, "no status: 100 in legacy"),
+		given("a difference by another field", func(e *Evidence) { threeFills(e); e.Fields = &Fields{GroupBy: "lots"} }, Fails, "numbers of rows by lots differ"),
+		given("a difference in all rows", func(e *Evidence) { threeFills(e); e.Fields = &Fields{} }, Fails, "numbers of rows differ"),
+		given("a difference in rows without status", func(e *Evidence) { threeFills(e); openGroup(e).Group = "" }, Fails, "(empty): 100 in legacy"),
 		given("a status that would drive a terminal", func(e *Evidence) { threeFills(e); openGroup(e).Group = "\x1b[2J" }, Fails, `\x1b[2J`),
 		given("partial coverage", func(e *Evidence) { e.Full.Coverage = 0.5 }, Inconclusive, "covered only 50 %"),
 		given("groups that do not add up", func(e *Evidence) { e.Full.Counts = e.Full.Counts[:1] }, Errored, "add up to 900 rows"),
@@ -232,6 +234,7 @@ func TestCoverage(t *testing.T) {
 	check(t, c, append(unusableFullPass(),
 		given("everything verified", func(*Evidence) {}, Passes, "100 %", "2 statuses", "3 parts by status and age"),
 		given("everything verified, without ages", func(e *Evidence) { e.Full.Strata = nil }, Passes, "2 statuses", "Coverage by age is not known"),
+		given("everything verified, by another field", func(e *Evidence) { e.Fields = &Fields{GroupBy: "lots"} }, Passes, "2 values of lots", "3 parts by lots and age"),
 		given("everything verified, without statuses", func(e *Evidence) { e.Full.Counts, e.Full.Strata = nil, nil }, Passes, "not counted by status"),
 		given("one order of a thousand left unjudged", func(e *Evidence) { e.Full.Unverified = 1 }, Inconclusive, "99.9 % of all orders"),
 		given("half of the scan lost", func(e *Evidence) { e.Full.Coverage, e.Full.Reason = 0.5, "legacy timed out" }, Inconclusive, "50 %", "legacy timed out"),

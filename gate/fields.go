@@ -1,6 +1,10 @@
 package gate
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/nordvarg/crosscheck/human"
+)
 
 // Fields are the names of the compared fields.
 type Fields struct {
@@ -10,6 +14,36 @@ type Fields struct {
 	NotJudged []string `json:"not_judged_fields"`
 	// Events is true if there is an event store.
 	Events bool `json:"-"`
+	// GroupBy is the field by whose values rows are counted; empty for none.
+	GroupBy string `json:"-"`
+}
+
+// grouping is the field by whose values rows are counted; empty for none.
+func (f *Fields) grouping() string {
+	if f == nil {
+		return "status"
+	}
+	return f.GroupBy
+}
+
+// byGroup is an addition to what was counted.
+func (f *Fields) byGroup() string {
+	if by := f.grouping(); by != "" {
+		return " by " + by
+	}
+	return ""
+}
+
+// groups are a number of groups.
+func (f *Fields) groups(n int) string {
+	switch by := f.grouping(); by {
+	case "":
+		return human.Quantity(int64(n), "group", "groups")
+	case "status":
+		return human.Quantity(int64(n), "status", "statuses")
+	default:
+		return human.Quantity(int64(n), "value of "+by, "values of "+by)
+	}
 }
 
 // Unjudged is a sentence that names the fields that events do not judge. It is empty if there are none or no event

@@ -113,6 +113,14 @@ func decimal(coefficient *big.Int, negative bool, scale int) apd.Decimal {
 	return d
 }
 
+// TrimScale is the text of a numeric without the zeros at the end of its decimals, as trim_scale of PostgreSQL.
+func TrimScale(text string) string {
+	if !strings.Contains(text, ".") {
+		return text
+	}
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+}
+
 // smallDecimal reads a valid number without an exponent whose digits fit into an int64. Nearly all numbers are like
 // this, and apd would use big integers for them.
 func smallDecimal(s string) (d apd.Decimal, ok bool) {

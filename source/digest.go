@@ -100,16 +100,10 @@ func (n *snapshot) digestOf(h verify.Hash, bucket, condition string) (selecting,
 
 // digestUpTo is digestOf for a number of rows, as LIMIT or OFFSET.
 func (n *snapshot) digestUpTo(rows string, h verify.Hash, bucket, condition string) (selecting, from string) {
-	group := "NULL::text"
-	for _, f := range n.side.config.Fields {
-		if f.Name == n.side.config.GroupBy {
-			group = "(" + canonical(f) + ")::text"
-		}
-	}
 	row := rowDigest(n.side.shape.keyType, n.side.config.Key, n.side.config.Fields, h)
 	return "SELECT b::text, g, count(*)::text, sum(h)::text FROM ",
 		fmt.Sprintf("(SELECT %s AS b, %s AS g, %s AS h FROM %s WHERE %s %s) s GROUP BY b, g",
-			bucket, group, row, n.side.from(), condition, rows)
+			bucket, n.side.groupSQL(), row, n.side.from(), condition, rows)
 }
 
 func (n *snapshot) digest(ctx context.Context, q verify.DigestQuery, condition string, args ...any) ([]verify.Digest, error) {

@@ -44,6 +44,20 @@ func canonical(f Field) string {
 	}
 }
 
+// groupSQL is the group in which a row is counted, as text that is the same for equal values.
+func (s *Side) groupSQL() string {
+	for _, f := range s.config.Fields {
+		switch {
+		case f.Name != s.config.GroupBy:
+		case f.Type == order.Numeric:
+			return "trim_scale(" + canonical(f) + ")::text"
+		default:
+			return "(" + canonical(f) + ")::text"
+		}
+	}
+	return "NULL::text"
+}
+
 // nulls are the values that replace NULL inside a chain of hashes. They are random for each pass, so that no order has
 // the same value in two passes.
 type nulls struct{ text, numeric, integer, uuid string }

@@ -230,7 +230,9 @@ func (f *folding) run(ctx context.Context, tx *session.Tx, r *eventReader, queri
 		hash := d.row(key, r.replay)
 		group := &cell{null: true}
 		if f.fold.groupBy >= 0 {
-			group = &d.cells[f.fold.groupBy]
+			if group = &d.cells[f.fold.groupBy]; f.fold.fields[f.fold.groupBy].Type == order.Numeric {
+				group = &cell{null: group.null, text: []byte(order.TrimScale(string(group.text)))}
+			}
 		}
 		return t.add(f.bucket(key), false, group, hash)
 	}

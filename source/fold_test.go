@@ -215,6 +215,26 @@ func TestAPayloadOfTypeJSONHidesNothing(t *testing.T) {
 	}
 }
 
+// TestAFoldIsGroupedByNumbers as a table with another scale is.
+func TestAFoldIsGroupedByNumbers(t *testing.T) {
+	c := eventStore(t, "CREATE TABLE orders (order_id bigint, filled_quantity numeric(18,4)); INSERT INTO orders VALUES (1, 40), (2, 0)")
+	store(t, c.DSN, life("1", 0, createdLine, partLine))
+	store(t, c.DSN, life("2", 10, createdLine))
+	config := source.Config{
+		Representation: order.Legacy, DSN: c.DSN, Table: "public.orders", Key: "order_id", GroupBy: "filled_quantity",
+		Fields: []source.Field{{Field: quantityField(), Expr: "filled_quantity"}},
+	}
+	table, err := source.Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(table.Close)
+	fold := openFold(t, source.FoldConfig{Events: c, Fields: []order.Field{quantityField()}, GroupBy: "filled_quantity"})
+	if d := cmp.Diff(digestsBy(t, table, verify.Hash{Seed: 7}), digestsBy(t, fold, verify.Hash{Seed: 7})); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestAKeyIsFoldedThroughTheIndex is about cost: what is asked of some orders reads the events of those orders.
 func TestAKeyIsFoldedThroughTheIndex(t *testing.T) {
 	for index, want := range map[string]bool{

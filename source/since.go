@@ -40,17 +40,11 @@ func (n *snapshot) Since(ctx context.Context, times []time.Time) ([]verify.Recen
 }
 
 func (s *Side) sinceSQL(times []time.Time) (query string, args []any) {
-	group := "NULL::text"
-	for _, f := range s.config.Fields {
-		if f.Name == s.config.GroupBy {
-			group = "(" + canonical(f) + ")::text"
-		}
-	}
 	var bands strings.Builder
 	for i, t := range times {
 		args = append(args, t)
 		fmt.Fprintf(&bands, " WHEN %s >= $%d::timestamptz THEN %d", s.config.ChangedAt, i+1, i)
 	}
 	return fmt.Sprintf("SELECT %s, (CASE%s END)::int AS band, count(*) FROM %s WHERE %[4]s >= $%[5]d::timestamptz AND isfinite(%[4]s) GROUP BY 1, 2",
-		group, bands.String(), s.from(), s.config.ChangedAt, len(times)), args
+		s.groupSQL(), bands.String(), s.from(), s.config.ChangedAt, len(times)), args
 }

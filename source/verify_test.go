@@ -171,3 +171,38 @@ func TestFullFindsExactlyWhatWasPlanted(t *testing.T) {
 		t.Errorf("compared %d orders, legacy has %d and the projection 2 more", pass.Scan.Compared, rows)
 	}
 }
+
+// TestEqualNumbersAreOneGroup, whatever their scale is: rows are counted by the value of the group's field.
+func TestEqualNumbersAreOneGroup(t *testing.T) {
+	p := newPair(t, []source.Field{field("lots", order.Numeric)})
+	for i, scale := range []string{"numeric", "numeric(9,3)"} {
+		p.config[i].GroupBy, p.config[i].ChangedAt = "lots", "updated_at"
+		p.exec([]*pgx.Conn{p.legacy, p.projection}[i], fmt.Sprintf(`CREATE TABLE orders (order_id bigint PRIMARY KEY, lots %s, updated_at timestamptz);
+			INSERT INTO orders SELECT g, CASE g %% 4 WHEN 0 THEN 1.0 WHEN 1 THEN 1.00 WHEN 2 THEN 10 END, now() FROM generate_series(1, 400) g;
+			CREATE INDEX ON orders (updated_at)`, scale))
+	}
+	p.exec(p.legacy, "UPDATE orders SET lots = 11 WHERE order_id = 2")
+	var facts verify.FullFacts
+	pass, got := p.found(func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
+		c.GroupBy = "lots"
+		return c.Full(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()})
+	})
+	facts = pass.Scan.Facts.(verify.FullFacts)
+	if !slices.Equal(got, []string{"2 differs lots"}) {
+		t.Errorf("found %v", got)
+	}
+	var counts, ages []string
+	for _, c := range facts.Counts {
+		counts = append(counts, fmt.Sprintf("%s: %d, %d", c.Group, c.Legacy, c.Projection))
+	}
+	for _, s := range facts.Strata {
+		ages = append(ages, fmt.Sprintf("%s %s: %d", s.Group, s.Age, s.Orders))
+	}
+	slices.Sort(counts)
+	if diff := cmp.Diff([]string{"(null): 100, 100", "10: 99, 100", "11: 1, 0", "1: 200, 200"}, counts); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"(null) under 1h: 100", "1 under 1h: 200", "10 under 1h: 99", "11 under 1h: 1"}, ages); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -109,7 +109,11 @@ func (p *pass) groupOf(rows []order.Row) string {
 		return ""
 	}
 	if i := p.groupField(); i >= 0 {
-		return p.groupName(rows[0].Values[i])
+		v := rows[0].Values[i]
+		if p.c.Fields[i].Type == order.Numeric {
+			v.Text = order.TrimScale(v.Text)
+		}
+		return p.groupName(v)
 	}
 	return p.groupName(order.Null)
 }

@@ -64,6 +64,9 @@ func NewReport(r board.Report) Report {
 		OpenListed: newDivergences(r.OpenListed, r.Decision.At, r.ValuesHidden), AcceptedListed: newDivergences(r.AcceptedListed, r.Decision.At, r.ValuesHidden),
 		Confidence: r.Bound.Confidence, MaxRatio: r.Bound.MaxRatio,
 	}
+	if f := r.Evidence.Fields; f != nil {
+		out.GroupBy = f.GroupBy
+	}
 	for _, p := range r.Trend {
 		out.Trend = append(out.Trend, TrendPoint{At: p.StartedAt, Pass: string(p.Kind), Verdict: p.Verdict, Diverged: p.Diverged, Bound: p.Bound})
 	}

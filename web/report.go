@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -29,6 +30,8 @@ type Report struct {
 	Trend []TrendPoint
 	// Confidence and MaxRatio are settings of the criterion sample_bound.
 	Confidence, MaxRatio float64
+	// GroupBy is the field by whose values orders are counted; empty for none.
+	GroupBy string
 	// Limits are sentences about what crosscheck cannot see under this configuration.
 	Limits []string
 }
@@ -72,6 +75,7 @@ type reportView struct {
 	Coverage                      []coverageRow
 	Ages                          []ageRow
 	FullWhen, FullWhat, FullScore string
+	GroupTitle                    string
 	Blind                         []string
 }
 
@@ -102,6 +106,7 @@ func WriteReport(w io.Writer, r Report) error {
 		Report: r, Style: template.CSS(reportStyle), Tone: tone(string(r.Decision.Decision)), //nolint:gosec // ours, not a visitor's
 		Summary: summary(r.Decision), At: human.Instant(r.Decision.At), Blind: append(r.Limits, blind...),
 		OpenCount: human.Quantity(r.Open, "divergence is open", "divergences are open"), Chart: newChart(r.Trend, r.MaxRatio),
+		GroupTitle: cmp.Or(r.GroupBy, "group"),
 	}
 	for _, c := range r.Decision.Criteria {
 		v.Criteria = append(v.Criteria, reportCriterionOf(c, r.Decision.At))

@@ -18,7 +18,7 @@ import (
 // goReport is a system that may be cut over: a week of clean hourly samples and nightly full passes, one waiver.
 func goReport() Report {
 	r := Report{
-		Version: "0.2.0", Revision: "3b216b1", Confidence: 0.95, MaxRatio: 0.001,
+		Version: "0.2.0", Revision: "3b216b1", Confidence: 0.95, MaxRatio: 0.001, GroupBy: "status",
 		Limits: []string{"Only the 6 mapped fields are compared; a difference in any other column is not found."},
 		Full: &gate.Pass{
 			ID: 41, Kind: "full", Verdict: "match", StartedAt: now.Add(-6 * time.Hour), FinishedAt: now.Add(-6*time.Hour + 12*time.Second),
@@ -77,7 +77,7 @@ func goReport() Report {
 func noGoReport() Report {
 	s := noGo()
 	r := Report{
-		Decision: s.Decision, Version: s.Version, Revision: s.Revision, Open: 1203, OpenListed: s.Divergences, MaxRatio: 0.001, Confidence: 0.95,
+		Decision: s.Decision, Version: s.Version, Revision: s.Revision, Open: 1203, OpenListed: s.Divergences, MaxRatio: 0.001, Confidence: 0.95, GroupBy: "status",
 		AcceptedListed: []Divergence{{OrderID: "<script>alert(1)</script>", Kind: "phantom", Hop: "legacy->events", Cause: "ghost_event", FirstSeen: now.Add(-100 * time.Hour), State: "accepted", Acceptance: &Acceptance{
 			Who: "Alice <b>Example</b>", Why: "a test order, ticket OPS-7", At: now.Add(-24 * time.Hour), Until: now.Add(240 * time.Hour),
 		}}},

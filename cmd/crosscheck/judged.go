@@ -13,7 +13,7 @@ import (
 // comparedFields splits the compared fields into those that events judge and the others. Without an event store all are
 // others.
 func comparedFields(c *config.Config) *gate.Fields {
-	f := &gate.Fields{Judged: []string{}, NotJudged: []string{}, Events: c.Events.Given()}
+	f := &gate.Fields{Judged: []string{}, NotJudged: []string{}, Events: c.Events.Given(), GroupBy: c.Compare.GroupBy}
 	for _, field := range c.Compare.Fields {
 		if f.Events && field.Judged() {
 			f.Judged = append(f.Judged, field.Name)
