@@ -74,13 +74,18 @@ func (c *placedOrder) againstRecord(f order.Field, v order.Value) (reason string
 	if c.History == nil {
 		return "", false
 	}
-	switch f.Name {
-	case "filled_quantity", "avg_fill_price":
+	switch {
+	case f.Name == "filled_quantity" || f.Name == "avg_fill_price":
 		return c.againstTrades(f, v)
-	case "status", "price", "quantity", "symbol", "side", "trader_id":
+	case f.Name == "status" || modifiable(f.Name):
 		return c.againstAudit(f, v)
 	}
 	return "", false
+}
+
+// modifiable returns true for the fields that an order is created with, and that a modification may change.
+func modifiable(field string) bool {
+	return slices.Contains([]string{"price", "quantity", "symbol", "side", "trader_id"}, field)
 }
 
 // againstTrades compares what is filled with the trades.
@@ -187,7 +192,7 @@ func (c *placedOrder) neverChanged(d Diagnosis, fields []int) (Diagnosis, bool) 
 		f, v := c.Fields[i], c.Legacy[0].Values[i]
 		was, ok := first.Value(f.Name)
 		changed := slices.ContainsFunc(c.clean, func(e order.Event) bool { m, is := e.Body.(order.Modified); return is && m.Field == f.Name })
-		if !slices.Contains([]string{"price", "quantity", "symbol", "side", "trader_id"}, f.Name) || !ok || changed || Equal(f, v, was) {
+		if !modifiable(f.Name) || !ok || changed || Equal(f, v, was) {
 			continue
 		}
 		d.Confidence, d.PartsAt = Medium, c.lastChange([]int{i})
@@ -225,7 +230,7 @@ func (h *History) entries() (out []entry) {
 	}
 	for _, x := range h.Audit {
 		e := order.Event{At: x.At}
-		if slices.Contains([]string{"price", "quantity", "symbol", "side", "trader_id"}, x.Field) {
+		if modifiable(x.Field) {
 			e.Body = order.Modified{Field: x.Field, New: x.New}
 		}
 		out = append(out, entry{e, fmt.Sprintf("a change of %s at %s", x.Field, order.TimestamptzText(x.At))})

@@ -37,16 +37,16 @@ type System struct {
 	EventStore bool
 	// NewestEvent is the time of the newest of all events in the store.
 	NewestEvent time.Time
-	// Recorded is true where legacy has a record of its own that can be read.
+	// Recorded is true if legacy has a record of its own. Where History is nil then, it could not be read.
 	Recorded bool
-	// Silent is true where the truth has several orders written since NewestEvent.
+	// Silent is true if legacy has written several orders since NewestEvent.
 	Silent bool
 	// ProjectionReached is the newest change that the projection shows of any order; zero is unknown.
 	ProjectionReached time.Time
 }
 
 // Judge observes an order in all representations together, and says at which hop they part, and why. The rows are of two
-// snapshots and the history is of a later moment: only what is true of a history whatever comes behind it is proven.
+// snapshots, and the history is of a later moment. So only what later events cannot change is proven.
 //
 // The observation has a mismatch for each hop at which the order parts, and names the hops in agreement. Without an
 // event store there is one hop, and so it is without the events of an archived order.

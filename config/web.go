@@ -29,14 +29,10 @@ func readWeb(o *object, w *Web) {
 	if o == nil {
 		return
 	}
-	if s, ok := o.scalar("listen"); ok {
-		if text, ok := o.filled(s); ok {
-			if listenable(text) {
-				w.Listen = text
-			} else {
-				o.wrong(s, "must be host:port, found "+s.shown(), `such as ":8080" or "127.0.0.1:8080"`)
-			}
-		}
+	if s, text, ok := o.filledScalar("listen"); ok && listenable(text) {
+		w.Listen = text
+	} else if ok {
+		o.wrong(s, "must be host:port, found "+s.shown(), `such as ":8080" or "127.0.0.1:8080"`)
 	}
 	readURL(o, "url", &w.URL)
 	o.text("auth", &w.Auth)

@@ -32,9 +32,6 @@ const (
 	Errored      Verdict = "error"        // the evidence or the criterion contradicts itself, so it cannot be judged
 )
 
-// Verdicts lists every Verdict.
-func Verdicts() []Verdict { return []Verdict{Passes, Fails, Inconclusive, Errored} }
-
 // Result is what one criterion says and why.
 type Result struct {
 	Name    string  `json:"name"`

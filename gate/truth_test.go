@@ -145,7 +145,7 @@ func TestTruthTable(t *testing.T) {
 		t.Errorf("the table has %v, the gate has %v", names, Names())
 	}
 	for _, name := range names {
-		for _, v := range Verdicts() {
+		for _, v := range []Verdict{Passes, Fails, Inconclusive, Errored} {
 			never := name == d.Coverage.Name() && v == Fails
 			if slices.Contains(said[name], v) == never {
 				t.Errorf("no sentence says when %s is %s, or one does and it never is", name, v)

@@ -70,9 +70,6 @@ func (s *State) Exists() bool { return s.exists }
 // may then read the history differently, whatever the state.
 func (s *State) Flawed() bool { return s.flawed }
 
-// Key returns the order's key; empty before the first event.
-func (s *State) Key() Key { return s.key }
-
 // Position returns the position of the last event seen, applied or not.
 func (s *State) Position() Position { return s.last }
 

@@ -71,7 +71,7 @@ func DiagnoseHistory(ctx context.Context, legacy Config, c HistoryConfig, now fu
 
 // tryRecords reads the record of an order as passes do.
 func (e *examination) tryRecords(ctx context.Context, t historyTable, legacy *Side) {
-	if e.hasErrors() {
+	if e.hasError() {
 		return
 	}
 	opened, err := legacy.Begin(ctx)

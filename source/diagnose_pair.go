@@ -127,7 +127,7 @@ func judgeHash(native, portable bool, err error) doctor.Finding {
 	f := doctor.Finding{Side: sideBoth, Check: CheckHash, Level: doctor.OK, Message: "both servers give the same digests for known values"}
 	switch {
 	case err != nil:
-		f.Level, f.Message, f.Hint = doctor.Error, doctor.OneLine(err.Error()), "the digests need PostgreSQL 14 or later and UTF8 on both servers"
+		f.Level, f.Message, f.Hint = doctor.Error, "digesting known values: "+saidBy(err), nextStep(err)
 	case native:
 	case portable:
 		f.Level, f.Message = doctor.Warning, "the servers' hash functions disagree on known values: crosscheck uses portable digests, which are several times slower"

@@ -63,7 +63,7 @@ func whatFailed(err error) string {
 
 // examineReads is for a side that has no other error, because its errors would be repeated.
 func (e *examination) examineReads(ctx context.Context) {
-	if e.hasErrors() {
+	if e.hasError() {
 		return
 	}
 	var err error
@@ -100,7 +100,7 @@ func (e *examination) inSnapshot(do func(context.Context, *snapshot) error) func
 		}
 		defer opened.Close()
 		n, _ := opened.(*snapshot)
-		return e.faulty(ctx, do(ctx, n))
+		return e.nameRow(ctx, do(ctx, n))
 	}
 }
 

@@ -7,14 +7,13 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
 // examineEventReads is examineReads for the event store: what passes, the fold and the follower ask it.
 func (e *eventsExamination) examineEventReads(ctx context.Context) {
-	if e.hasErrors() {
+	if e.hasError() {
 		return
 	}
 	events := e.events
@@ -88,13 +87,4 @@ func (e *eventsExamination) tryFold(ctx context.Context) error {
 	}
 	_, err = opened.Digests(ctx, verify.DigestQuery{Layout: layout, Parent: layout, Buckets: []int64{bucket}}, func(int64) {})
 	return err
-}
-
-func (e *examination) hasErrors() bool {
-	for _, f := range e.findings {
-		if f.Level == doctor.Error {
-			return true
-		}
-	}
-	return false
 }

@@ -41,7 +41,7 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 	for _, where := range chunks {
 		found, err := n.digest(ctx, q, where)
 		if err != nil {
-			return nil, n.fail("digesting", n.side.faulty(ctx, err))
+			return nil, n.fail("digesting", n.side.nameRow(ctx, err))
 		}
 		if err := sums.add(found); err != nil {
 			return nil, n.fail("digesting", err)

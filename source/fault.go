@@ -21,16 +21,16 @@ type rowError struct {
 	err   error
 }
 
-func (f *rowError) Error() string { return f.where + ": " + f.err.Error() }
+func (e *rowError) Error() string { return e.where + ": " + e.err.Error() }
 
-func (f *rowError) Unwrap() error { return f.err }
+func (e *rowError) Unwrap() error { return e.err }
 
 // rowFault is true for an error that the values of a row cause: a data exception, or one that a function raises.
 func rowFault(pg *pgconn.PgError) bool { return strings.HasPrefix(pg.Code, "22") || pg.Code == "P0001" }
 
-// faulty adds to such an error the key of the row for which a field fails, if it is found in time. The rows are read once
+// nameRow adds to such an error the key of the row for which a field fails, if it is found in time. The rows are read once
 // more, in the order in which the server scans them, up to the one that fails.
-func (s *Side) faulty(ctx context.Context, err error) error {
+func (s *Side) nameRow(ctx context.Context, err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || !rowFault(pg) {
 		return err
 	}

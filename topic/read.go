@@ -161,7 +161,7 @@ func (r *partitionReader) run(ctx context.Context) error {
 	return nil
 }
 
-// delivered makes place for others to decode.
+// delivered makes room for others to decode.
 func (r *partitionReader) delivered() {
 	if r.heavy {
 		<-r.decoding

@@ -131,7 +131,7 @@ type Schedule struct {
 
 // Part is one thing that crosscheck needs, and whether it was reached lately.
 type Part struct {
-	Name string `json:"name"` // "ledger", "legacy", "projection", "events", "history", "stream"
+	Name string `json:"name"` // as docs/web.md lists them
 	OK   bool   `json:"ok"`
 	// Since is when this process first saw the part in this state.
 	Since  time.Time `json:"since,omitzero"`
