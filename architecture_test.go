@@ -25,8 +25,8 @@ var mayImport = map[string][]string{
 	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
-	"source": {"verify", "follow", "compare", "order", "doctor"},
-	"topic":  {"follow", "doctor", "order"},
+	"source": {"verify", "follow", "compare", "order", "doctor", "human"},
+	"topic":  {"follow", "doctor", "order", "human"},
 	"ledger": {"board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
 	"alerts": {"incident", "lease", "doctor"},
 	"web":    {"board", "verify", "compare", "gate", "order", "human"},
@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 
 	"config": {"compare", "gate", "order"}, // reads into their own types; only wiring reads it
 
-	"compare":  {"order"},
+	"compare":  {"order", "human"},
 	"gate":     {"order", "human"},
 	"incident": {"order", "human"},
 

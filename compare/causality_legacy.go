@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -23,8 +24,8 @@ func (c *placedOrder) legacyWrong() Diagnosis {
 		return d
 	case len(c.Legacy) == 0 && c.History != nil && len(c.History.Trades)+len(c.History.Audit) > 0:
 		d.Hop, d.Cause, d.Confidence, d.PartsAt = order.LegacyItself, DirectEdit, High, c.legacy.next()
-		d.Reason = fmt.Sprintf("legacy has %d trades and %d changes of the order in its own record, but no row: the row was deleted",
-			len(c.History.Trades), len(c.History.Audit))
+		d.Reason = fmt.Sprintf("legacy has %s and %s of the order in its own record, but no row: the row was deleted",
+			human.Quantity(int64(len(c.History.Trades)), "trade", "trades"), human.Quantity(int64(len(c.History.Audit)), "change", "changes"))
 		return d
 	case len(c.Legacy) == 0:
 		d.Cause, d.Confidence, d.Or, d.PartsAt = GhostEvent, Medium, []Cause{DirectEdit}, c.legacy.next()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -124,7 +125,7 @@ func (t *trial) typeIgnored() {
 		at, count := t.leftOut(of, end)
 		d := Diagnosis{Cause: EventTypeIgnored, Confidence: Medium, Or: []Cause{EventSkipped}, PartsAt: order.Known(t.clean[at].Position)}
 		if count > 1 || count == 1 && ignored == order.OrderPartiallyFilled && t.unreasoned(at) {
-			t.found(shown == len(kept), d, "without its %d events of type %s", count, ignored)
+			t.found(shown == len(kept), d, "without its %s of type %s", human.Quantity(int64(count), "event", "events"), ignored)
 		}
 	}
 }

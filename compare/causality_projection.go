@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -40,7 +41,7 @@ func (c *placedOrder) behind() Diagnosis {
 	next := slices.IndexFunc(c.clean, func(e order.Event) bool { return e.Position == c.projection.Next })
 	d := Diagnosis{
 		Verdict: Lagging, Hop: order.EventsToProjection, Cause: StaleProjection, Confidence: Low, PartsAt: c.projection.next(),
-		Reason: fmt.Sprintf("the projection is %d of %d events behind", c.projection.Behind, len(c.Events)),
+		Reason: fmt.Sprintf("the projection is %d of %s behind", c.projection.Behind, human.Quantity(int64(len(c.Events)), "event", "events")),
 	}
 	if next >= 0 {
 		if cause, why, _ := c.whySkipped(next); cause != "" {

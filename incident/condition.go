@@ -159,9 +159,4 @@ func late(p Pass) condition {
 	}
 }
 
-func orders(n int64) string {
-	if n == 1 {
-		return "1 order"
-	}
-	return fmt.Sprintf("%d orders", n)
-}
+func orders(n int64) string { return human.Quantity(n, "order", "orders") }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -106,7 +107,7 @@ func (e *examination) examineFields(ctx context.Context) {
 		}
 	}
 	if good > 0 {
-		e.add(doctor.OK, CheckField, fmt.Sprintf("%d of %d fields can be read and compared", good, len(e.config.Fields)), "")
+		e.add(doctor.OK, CheckField, fmt.Sprintf("%d of %s can be read and compared", good, human.Quantity(int64(len(e.config.Fields)), "field", "fields")), "")
 	}
 }
 

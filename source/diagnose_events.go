@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -211,7 +212,7 @@ func (e *eventsExamination) examineNewest(ctx context.Context) {
 		e.add(doctor.Warning, CheckPositionOrder, fmt.Sprintf("positions do not grow with time: of the newest %d events, %d are more than a minute older than an event before them", all, back),
 			"set position to the column that gives the order of storing; histories are replayed in this order")
 	default:
-		e.add(doctor.OK, CheckPositionOrder, fmt.Sprintf("positions grow with time in the newest %d events", all), "")
+		e.add(doctor.OK, CheckPositionOrder, fmt.Sprintf("positions grow with time in the newest %s", human.Quantity(int64(all), "event", "events")), "")
 	}
 }
 

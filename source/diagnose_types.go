@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -68,11 +69,11 @@ func narrowed(legacy, projection native) string {
 	l, p := legacy.capacity(), projection.capacity()
 	switch {
 	case p.decimals < l.decimals:
-		return fmt.Sprintf("the projection keeps %d decimals and rounds away further decimals of the legacy side", p.decimals)
+		return fmt.Sprintf("the projection keeps %s and rounds away further decimals of the legacy side", human.Quantity(int64(p.decimals), "decimal", "decimals"))
 	case p.whole < l.whole:
 		return "the projection cannot hold the largest numbers of the legacy side"
 	case p.characters < l.characters:
-		return fmt.Sprintf("the projection holds at most %d characters, and the legacy side holds more", p.characters)
+		return fmt.Sprintf("the projection holds at most %s, and the legacy side holds more", human.Quantity(int64(p.characters), "character", "characters"))
 	}
 	return ""
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/follow"
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -46,7 +47,7 @@ func Diagnose(ctx context.Context, c Config, each func(follow.Message) error) []
 		return e.findings
 	}
 	e.add(doctor.OK, doctor.Connection, "connected to "+t.at(), "")
-	e.add(doctor.OK, CheckTopic, fmt.Sprintf("topic %s has %d partitions", c.Topic, len(partitions)), "")
+	e.add(doctor.OK, CheckTopic, fmt.Sprintf("topic %s has %s", c.Topic, human.Quantity(int64(len(partitions)), "partition", "partitions")), "")
 	e.examineSettings(ctx)
 	e.examineMessages(ctx, partitions, each)
 	return e.findings
@@ -126,7 +127,7 @@ func (e *examination) examineMessages(ctx context.Context, partitions []follow.P
 		e.add(doctor.Warning, CheckMessages, "there is no message at the end of any partition; transactions that were aborted leave none", "check that the producer writes to this topic")
 		return
 	}
-	e.add(doctor.OK, CheckMessages, fmt.Sprintf("messages can be fetched from %d of %d partitions", len(held), len(partitions)), "")
+	e.add(doctor.OK, CheckMessages, fmt.Sprintf("messages can be fetched from %d of %s", len(held), human.Quantity(int64(len(partitions)), "partition", "partitions")), "")
 	if unkeyed > 0 && len(partitions) > 1 {
 		e.add(doctor.Warning, CheckMessageKey, fmt.Sprintf("%d of the %d newest messages have no key, so the events of one order are spread over partitions and lose their order", unkeyed, all),
 			"make the producer set the order's id as the message's key")

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -211,11 +212,11 @@ func (w *walk) covered(nullKeys int64) {
 	if len(w.facts.Widespread) > 0 {
 		rest := max(w.facts.Larger()-w.scan.Compared, 1)
 		w.scan.Coverage = float64(w.scan.Compared) / float64(w.scan.Compared+rest)
-		reasons = append(reasons, stoppedAt(w.facts.Widespread, rest))
+		reasons = append(reasons, stoppedAt(w.facts.Widespread, "", rest))
 	}
 	if nullKeys > 0 {
 		w.scan.Coverage *= float64(w.scan.Compared) / float64(max(w.scan.Compared, 1)+nullKeys)
-		reasons = append(reasons, fmt.Sprintf("%d rows have no key", nullKeys))
+		reasons = append(reasons, human.Quantity(nullKeys, "row has no key", "rows have no key"))
 	}
 	w.scan.Reason = strings.Join(reasons, "; ")
 }

@@ -74,9 +74,12 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 	}
 	scan.Compared, facts.Strata, facts.Changes, facts.Archived = d.compared, p.strata.list(), d.changes, d.archived
 	if facts.Widespread = d.widespread; d.widespread != nil {
-		rest := max(int64(size)-facts.Sampled, 1)
+		rest, about := max(min(int64(size), d.orders)-facts.Sampled, 1), ""
+		if d.orders < int64(size) {
+			about = "about " // d.orders is an estimate
+		}
 		scan.Coverage = float64(facts.Sampled) / float64(facts.Sampled+rest)
-		scan.Reason = stoppedAt(d.widespread, rest)
+		scan.Reason = stoppedAt(d.widespread, about, rest)
 	}
 	return nil
 }

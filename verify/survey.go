@@ -91,8 +91,8 @@ func spread(b buckets) []int64 {
 }
 
 // stoppedAt says why a pass did not compare everything.
-func stoppedAt(list []Widespread, rest int64) string {
-	return fmt.Sprintf("%s Only examples were recorded. %s in detail", Told(list), human.Quantity(rest, "other order was not compared", "other orders were not compared"))
+func stoppedAt(list []Widespread, about string, rest int64) string {
+	return fmt.Sprintf("%s Only examples were recorded. %s%s in detail", Told(list), about, human.Quantity(rest, "other order was not compared", "other orders were not compared"))
 }
 
 // fewestDrawn is how many orders must be drawn to tell what is widespread.

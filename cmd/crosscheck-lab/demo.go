@@ -70,7 +70,7 @@ func (st *story) tell() error {
 		return err
 	}
 	for _, r := range st.results {
-		st.out.line("  %-20s %s", r.fault.Name, st.out.paint(dim, r.fault.About))
+		st.out.fitted(fmt.Sprintf("  %-20s ", r.fault.Name), 23, r.fault.About)
 	}
 	st.out.title("3  crosscheck says which orders, at which hop, and why")
 	if err := st.await(st.results); err != nil {
@@ -153,15 +153,24 @@ func (st *story) explain(p lab.Planted) error {
 	}
 	head, rest, _ := strings.Cut(text, "\n\n")
 	table, timeline, _ := strings.Cut(rest, "\n\n")
-	for line := range strings.Lines(head + "\n") {
-		st.out.line("  %s", strings.TrimSuffix(line, "\n"))
+	for line := range strings.Lines(head) {
+		line = strings.TrimSuffix(line, "\n")
+		lead := line[:min(len(line), 14)] // the label, as explain prints it
+		if label, _, _ := strings.Cut(strings.TrimSpace(line), "  "); len(label) > 10 || lead == line {
+			lead = ""
+		}
+		st.out.fitted("  "+lead, 2+len(lead), line[len(lead):])
 	}
 	equal := 0
+	var shown []string
 	for i, line := range strings.Split(strings.TrimSuffix(table, "\n"), "\n") {
 		if i > 0 && !strings.HasPrefix(line, "  *") {
 			equal++
 			continue
 		}
+		shown = append(shown, line)
+	}
+	for _, line := range narrowed(shown) {
 		st.out.line("  %s", line)
 	}
 	st.out.note("    … %d fields that agree, and a timeline of %d moments", equal, strings.Count(timeline, "\n  "))
@@ -187,12 +196,9 @@ func (st *story) decide(acceptable ...string) (gateReport, error) {
 		if style == "" {
 			style = amber
 		}
-		for i, l := range wrap(c.Name+": "+c.Reason, 100) {
-			verdict := []string{c.Verdict, ""}[min(i, 1)]
-			st.out.line("    %s %s", st.out.paint(style, fmt.Sprintf("%-12s", verdict)), l)
-		}
+		st.out.fitted("    "+st.out.paint(style, fmt.Sprintf("%-12s ", c.Verdict)), 17, c.Name+": "+c.Reason)
 	}
-	st.out.line("    %s %s", st.out.paint(green, "pass        "), strings.Join(r.names("pass"), ", "))
+	st.out.fitted("    "+st.out.paint(green, "pass         "), 17, strings.Join(r.names("pass"), ", "))
 	if !slices.Contains(acceptable, r.Decision) {
 		st.wrong("the gate said %s, want %s", r.Decision, strings.Join(acceptable, " or "))
 	}

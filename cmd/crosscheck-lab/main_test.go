@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
@@ -110,6 +111,11 @@ func TestDemo(t *testing.T) {
 	for line := range strings.Lines(output) {
 		if line = strings.TrimSuffix(line, "\n"); title.MatchString(line) && !strings.Contains(string(page), line) {
 			t.Errorf("the README shows a demo without the line %q", line)
+		}
+	}
+	for line := range strings.Lines(output) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > widest {
+			t.Errorf("a line has %d columns, the limit is %d: %s", n, widest, line)
 		}
 	}
 	if lines := strings.Count(output, "\n"); lines > 70 || strings.Contains(output, "\x1b") {

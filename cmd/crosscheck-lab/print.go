@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -75,6 +76,44 @@ func (p *printer) decision(d string) string {
 	default:
 		return p.paint(amber, d)
 	}
+}
+
+// widest is how many columns a line may have.
+const widest = 120
+
+// fitted prints text after a lead, and goes on below it where a line would be too wide. The lead may have colours, and
+// is so many columns wide.
+func (p *printer) fitted(lead string, width int, text string) {
+	for i, l := range wrap(text, widest-width) {
+		if i > 0 {
+			lead = strings.Repeat(" ", width)
+		}
+		p.line("%s%s", lead, l)
+	}
+}
+
+// narrowed leaves two blanks where all lines have more.
+func narrowed(lines []string) []string {
+	out, blanks := make([]string, len(lines)), 0
+	rest := make([][]rune, len(lines))
+	for i, l := range lines {
+		rest[i] = []rune(l)
+	}
+	for slices.ContainsFunc(rest, func(l []rune) bool { return len(l) > 0 }) {
+		blanks++
+		if slices.ContainsFunc(rest, func(l []rune) bool { return len(l) > 0 && l[0] != ' ' }) {
+			blanks = 0
+		}
+		for i, l := range rest {
+			if len(l) == 0 {
+				continue
+			}
+			if rest[i] = l[1:]; blanks <= 2 {
+				out[i] += string(l[0])
+			}
+		}
+	}
+	return out
 }
 
 // wrap breaks a sentence into lines of at most the given number of characters, if its words allow that.

@@ -38,7 +38,7 @@ func (r explained) text() string {
 		line("next", f.NextStep)
 	}
 	if r.LagEvents > 0 {
-		line("behind", fmt.Sprintf("the projection by %d events", r.LagEvents))
+		line("behind", "the projection by "+human.Quantity(int64(r.LagEvents), "event", "events"))
 	}
 	for _, s := range r.Stream {
 		line(string(order.Stream), fmt.Sprintf("%s (%s), first seen %s", s.Cause, s.Kind, s.FirstSeen.UTC().Format(time.DateTime)))
@@ -168,9 +168,9 @@ func (r explained) after(m explain.Moment) string {
 
 // topicText says how much of the topic was read.
 func topicText(r explain.TopicRead) string {
-	text := fmt.Sprintf("%d messages of the order, of %d read", r.Messages, r.Read)
+	text := fmt.Sprintf("%s of the order, of %s read", human.Quantity(int64(r.Messages), "message", "messages"), human.Number(r.Read))
 	if r.Read < r.Held {
-		text += fmt.Sprintf(" of the topic's %d", r.Held)
+		text += " of the topic's " + human.Number(r.Held)
 	}
 	if r.Reason != "" {
 		text += "; " + r.Reason

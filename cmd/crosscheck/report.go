@@ -148,12 +148,13 @@ func (r passReport) writeText(w io.Writer) error {
 	rows := ""
 	switch {
 	case r.LegacyRows != nil && r.ProjectionRows != nil:
-		rows = fmt.Sprintf("legacy %d, projection %d rows, ", *r.LegacyRows, *r.ProjectionRows)
+		rows = fmt.Sprintf("legacy %s, projection %s rows, ", human.Number(*r.LegacyRows), human.Number(*r.ProjectionRows))
 	case r.EstimatedRows != nil:
-		rows = fmt.Sprintf("legacy about %d, projection about %d rows by the planner's estimate, ", r.EstimatedRows.Legacy, r.EstimatedRows.Projection)
+		rows = fmt.Sprintf("legacy about %s, projection about %s rows by the planner's estimate, ",
+			human.Number(r.EstimatedRows.Legacy), human.Number(r.EstimatedRows.Projection))
 	}
-	fmt.Fprintf(&b, "%s  %s verification of %d orders in %.1fs (%scoverage %.4g %%)\n",
-		strings.ToUpper(r.Verdict), r.Pass, r.Compared, r.Duration, rows, 100*r.Coverage)
+	fmt.Fprintf(&b, "%s  %s verification of %s in %.1fs (%scoverage %.4g %%)\n",
+		strings.ToUpper(r.Verdict), r.Pass, human.Quantity(int64(r.Compared), "order", "orders"), r.Duration, rows, 100*r.Coverage)
 	if r.Reason != "" {
 		fmt.Fprintf(&b, "  %s\n", printable(r.Reason))
 	}
