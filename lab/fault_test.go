@@ -32,11 +32,11 @@ var said = gocmp.Options{
 	cmpopts.EquateEmpty(),
 }
 
-// broken is a live system with a stream.
+// broken is a live system with a stream. It refreshes seldom, because that costs more than the trading.
 func broken(t *testing.T) (*lab.Lab, *topic) {
 	t.Helper()
 	p := &topic{}
-	l := up(t, nil, lab.Options{Rate: 500, RefreshEvery: 200 * time.Millisecond, Publisher: p, PublishHistory: 100})
+	l := up(t, nil, lab.Options{History: lab.History{Orders: 800}, Rate: 500, RefreshEvery: 2 * time.Second, Publisher: p, PublishHistory: 100})
 	l.StartProjector()
 	l.StartDesk()
 	traded(t, l, 20)
@@ -58,6 +58,7 @@ func stops(name string) bool {
 }
 
 func TestFaultPlantsExactlyWhatItSays(t *testing.T) {
+	t.Parallel()
 	l, p := broken(t)
 	for _, f := range lab.AllFaults() {
 		if stops(f.Name) {
@@ -84,6 +85,7 @@ func TestFaultPlantsExactlyWhatItSays(t *testing.T) {
 }
 
 func TestAllFaultsTogether(t *testing.T) {
+	t.Parallel()
 	l, p := broken(t)
 	for round := range 2 { // what is repaired can break again
 		var planted []lab.Planted
@@ -141,6 +143,7 @@ func wantRepaired(t *testing.T, l *lab.Lab, p readable) {
 }
 
 func TestStoppedProjectorStandsStill(t *testing.T) {
+	t.Parallel()
 	l, p := broken(t)
 	wantWhole(t, plant(t, l, "stopped_projector", 3), "", lab.EventsToProjection)
 	position := number(t, l.EventsDSN, "SELECT position FROM projector")
@@ -158,6 +161,7 @@ func TestStoppedProjectorStandsStill(t *testing.T) {
 }
 
 func TestStoppedShadowWriterWritesNothing(t *testing.T) {
+	t.Parallel()
 	l, p := broken(t)
 	wantWhole(t, plant(t, l, "stopped_shadow_writer", 3), "", lab.LegacyToEvents)
 	traded(t, l, 8) // what had begun before may still be written
@@ -177,6 +181,7 @@ func TestStoppedShadowWriterWritesNothing(t *testing.T) {
 }
 
 func TestShadowWriterCatchesUpUnderLoad(t *testing.T) {
+	t.Parallel()
 	l, p := broken(t)
 	plant(t, l, "stopped_shadow_writer", 3)
 	traded(t, l, 200)
@@ -189,6 +194,7 @@ func TestShadowWriterCatchesUpUnderLoad(t *testing.T) {
 }
 
 func TestRetentionGap(t *testing.T) {
+	t.Parallel()
 	l, p := broken(t)
 	wantWhole(t, plant(t, l, "retention_gap", 3), lab.Gap, lab.EventsToStream)
 	traded(t, l, 100)
@@ -215,6 +221,7 @@ func wantRefused(t *testing.T, l *lab.Lab) {
 }
 
 func TestFaultsSayWhatIsToBeFound(t *testing.T) {
+	t.Parallel()
 	names := make(map[string]bool)
 	for _, f := range lab.AllFaults() {
 		if names[f.Name] {
@@ -237,6 +244,7 @@ func TestFaultsSayWhatIsToBeFound(t *testing.T) {
 }
 
 func TestUnknownFault(t *testing.T) {
+	t.Parallel()
 	l := up(t, nil, lab.Options{})
 	if _, err := l.Plant(deadline(t), "no_such_fault", 1); !errors.Is(err, lab.ErrUnknownFault) {
 		t.Errorf("no error: %v", err)

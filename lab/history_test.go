@@ -48,6 +48,7 @@ func wantNoDifferences(t *testing.T, legacy, events string) {
 
 // The legacy rows are generated; the projection is folded from generated events by the projector.
 func TestGeneratedHistoryAgrees(t *testing.T) {
+	t.Parallel()
 	for name, events := range map[string]bool{"folded from events": true, "filled directly": false} {
 		t.Run(name, func(t *testing.T) {
 			legacy, projection := pgtest.Database(t), pgtest.Database(t)

@@ -75,6 +75,7 @@ func (k kafkaTopic) read(t *testing.T) []published {
 }
 
 func TestEachEventIsPublishedOnceThroughRestarts(t *testing.T) {
+	t.Parallel()
 	l, b, p := onKafka(t)
 	for range 3 {
 		traded(t, l, 300)
@@ -91,6 +92,7 @@ func TestEachEventIsPublishedOnceThroughRestarts(t *testing.T) {
 }
 
 func TestStreamFaultsOnABroker(t *testing.T) {
+	t.Parallel()
 	l, _, p := onKafka(t)
 	var planted []lab.Planted
 	for _, f := range lab.AllFaults() {

@@ -88,6 +88,7 @@ func differences(t *testing.T, l *lab.Lab) []lab.Planted {
 }
 
 func TestCleanDeskAgreesUnderLoad(t *testing.T) {
+	t.Parallel()
 	p := &topic{}
 	l := up(t, nil, lab.Options{Rate: 2000, Workers: 8, RefreshEvery: 300 * time.Millisecond, Publisher: p})
 	l.StartProjector()
@@ -106,6 +107,7 @@ func TestCleanDeskAgreesUnderLoad(t *testing.T) {
 }
 
 func TestProjectionLagsBehindUntilRefreshed(t *testing.T) {
+	t.Parallel()
 	l := up(t, nil, lab.Options{Rate: 1000})
 	l.StartDesk()
 	traded(t, l, 50)
@@ -120,6 +122,7 @@ func TestProjectionLagsBehindUntilRefreshed(t *testing.T) {
 }
 
 func TestDeskSurvivesALostServer(t *testing.T) {
+	t.Parallel()
 	s, err := pgserver.Start(deadline(t), pgserver.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -20,10 +20,15 @@ import (
 
 const timeout = 30 * time.Second
 
+// settings spare the tests the compiling of queries on tables that are small.
+var settings = map[string]string{"jit": "off"}
+
 var (
 	one = childtest.One[*pgserver.Server]{
-		Name:  "pgtest",
-		Start: func(ctx context.Context) (*pgserver.Server, error) { return pgserver.Start(ctx, pgserver.Options{}) },
+		Name: "pgtest",
+		Start: func(ctx context.Context) (*pgserver.Server, error) {
+			return pgserver.Start(ctx, pgserver.Options{Settings: settings})
+		},
 	}
 	counter atomic.Int64 // makes names of databases unique
 )
@@ -60,7 +65,7 @@ func Version(t testing.TB, major int) *pgserver.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := pgserver.Start(t.Context(), pgserver.Options{Bin: bin})
+	s, err := pgserver.Start(t.Context(), pgserver.Options{Bin: bin, Settings: settings})
 	if err != nil {
 		t.Fatalf("starting PostgreSQL %d: %v", major, err)
 	}
