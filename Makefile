@@ -6,6 +6,8 @@ SHELL := /bin/bash
 # goroutines of their own.
 RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard alerts follow ledger metrics sampler source topic verify web)))
 TEST_TIMEOUT  ?= 20m
+# How many packages are tested at once: tests wait so much that the processors have time for more than one each.
+TEST_PACKAGES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)))
 FUZZ_TIME     ?= 20s
 SOAK_ROUNDS   ?= 10
 GRAMMAR_ROUNDS ?= 20
@@ -23,7 +25,7 @@ demo: setup build ## watch crosscheck find the faults of a small trading system
 	./bin/crosscheck-lab demo
 
 test: setup kafka prometheus pgbouncer postgres-versions ## run all tests against a real PostgreSQL, a real Kafka and a real Prometheus
-	go test -timeout $(TEST_TIMEOUT) ./...
+	go test -p $(TEST_PACKAGES) -timeout $(TEST_TIMEOUT) ./...
 	@echo "test: all packages passed"
 
 test-race: setup kafka pgbouncer ## run the packages with goroutines under the race detector

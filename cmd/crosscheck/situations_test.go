@@ -133,7 +133,7 @@ func (p oddPublisher) Publish(ctx context.Context, messages ...lab.Message) erro
 // config says what is odd about the system.
 func (o *odd) config(address string) string {
 	o.t.Helper()
-	file := o.system.config("crosscheck", 6*time.Second, fmt.Sprintf(`
+	file := o.system.config("crosscheck", 3*time.Second, fmt.Sprintf(`
 events:
   dsn: %q
   table: "(SELECT * FROM public.stored UNION ALL SELECT * FROM public.archived)"
@@ -141,7 +141,7 @@ events:
   payload: "CASE WHEN payload ? 'qty' THEN (payload - 'qty') || jsonb_build_object('quantity', payload -> 'qty') ELSE payload END"
   ignore_types: [OrderNoted]
 stream: {brokers: [%q], topic: orders, ignore_types: [OrderViewed]}
-sampler: {schedule: "*/3 * * * * *", size: 1000, full: "*/10 * * * * *"}
+sampler: {schedule: "*/2 * * * * *", size: 1000, full: "*/5 * * * * *"}
 web: {listen: %q}`, o.EventsDSN, o.broker.Brokers()[0], address))
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -155,12 +155,12 @@ web: {listen: %q}`, o.EventsDSN, o.broker.Brokers()[0], address))
 	return writeConfig(o.t, "odd", changed)
 }
 
-// lags lets the projection follow every one and a half seconds, until the test ends.
+// lags lets the projection follow every 0.8 seconds, until the test ends.
 func (o *odd) lags() {
 	ctx, stop := context.WithCancel(context.WithoutCancel(o.t.Context()))
 	var g errgroup.Group
 	g.Go(func() error {
-		tick := time.NewTicker(1500 * time.Millisecond)
+		tick := time.NewTicker(800 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			select {
@@ -199,9 +199,10 @@ type situation struct {
 	happen func()
 }
 
-// emptied keeps looks waiting for a table that was emptied and filled, and does so again when they look once more.
+// emptied keeps looks waiting for a table that was emptied and filled, and does so again a window later, when they look
+// once more. A sample begins in each.
 func (o *odd) emptied(dsn, again string) {
-	once := "BEGIN; " + again + "; SELECT pg_sleep(4); COMMIT"
+	once := "BEGIN; " + again + "; SELECT pg_sleep(2); COMMIT"
 	rows(o.t, dsn, once+"; SELECT pg_sleep(2); "+once)
 }
 
