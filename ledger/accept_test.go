@@ -7,7 +7,6 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/follow"
-	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -50,7 +49,7 @@ func accept(t *testing.T, l *ledger.Ledger, key order.Key, hop order.Hop) verify
 }
 
 func TestAnAcceptedDivergenceIsNotOpen(t *testing.T) {
-	dsn := pgtest.Database(t)
+	dsn := database(t)
 	l, conn := migrated(t, dsn), connect(t, dsn)
 	full := func(found []verify.Outcome) verify.PassID {
 		return run{verify.Full, "now", t0, verify.Scan{}, found, compare.Diverged}.in(t, l)
@@ -108,7 +107,7 @@ func TestWhatBecomesAnotherIsOpenAgain(t *testing.T) {
 		"no field known":         {func(m *compare.Mismatch) { m.Fields = nil }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := migrated(t, pgtest.Database(t))
+			l := migrated(t, database(t))
 			find := func(change func(*compare.Mismatch)) {
 				found := outcomes(suspects(1), compare.Diverged)
 				m := &found[0].Diverged[0]
@@ -128,7 +127,7 @@ func TestWhatBecomesAnotherIsOpenAgain(t *testing.T) {
 
 // TestAnAcceptanceIsOfItsHop: a fault at another hop, found or resolved, neither ends an acceptance nor profits from it.
 func TestAnAcceptanceIsOfItsHop(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	value := func(text string) *order.Value { return &order.Value{Text: text} }
 	lost := compare.Mismatch{
 		Key: "0", Kind: compare.Differs, Hop: order.LegacyToEvents, Cause: compare.LostShadowWrite, LegacyCopies: 1, ProjectionCopies: 1,
@@ -161,7 +160,7 @@ func TestAnAcceptanceIsOfItsHop(t *testing.T) {
 }
 
 func TestAFurtherMarkOnTheStreamIsOpenAgain(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	lease := acquire(t, l, "stream")
 	find := func(key order.Key, cause compare.Cause, seen time.Time) {
 		t.Helper()
@@ -181,7 +180,7 @@ func TestAFurtherMarkOnTheStreamIsOpenAgain(t *testing.T) {
 }
 
 func TestAnswersThatAreNone(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	run{verify.Full, "now", t0, verify.Scan{}, outcomes(suspects(1), compare.Diverged), compare.Diverged}.in(t, l)
 	for want, answer := range map[error]func() error{
 		ledger.ErrNotOpen: func() error { _, err := l.Accept(t.Context(), "now", "404", "", answered(never)); return err },
@@ -229,7 +228,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 
 // TestAFurtherLostEventIsNotAccepted: who answers for one event does not answer for those that are lost later.
 func TestAFurtherLostEventIsNotAccepted(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	lease := acquire(t, l, "stream")
 	lose := func(seen time.Time, again bool) {
 		t.Helper()

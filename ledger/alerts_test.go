@@ -57,7 +57,7 @@ func sent(t *testing.T, l *ledger.Ledger, held lease.Lease, now time.Time) []str
 }
 
 func TestIncidentsAreReadAsTheyWereStored(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	held := sender(t, l)
 	change := opening("a", incident.Warning, time.Time{})
 	if err := l.Apply(t.Context(), held, []incident.Change{change}, t0); err != nil {
@@ -82,7 +82,7 @@ func TestIncidentsAreReadAsTheyWereStored(t *testing.T) {
 }
 
 func TestMessagesOfOneThreadKeepTheirOrder(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	held := sender(t, l)
 	night := t0.Add(time.Hour)
 	changes := []incident.Change{
@@ -106,7 +106,7 @@ func TestMessagesOfOneThreadKeepTheirOrder(t *testing.T) {
 }
 
 func TestWhatBecomesCriticalDoesNotWait(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	held := sender(t, l)
 	if err := l.Apply(t.Context(), held, []incident.Change{opening("a", incident.Warning, t0.Add(time.Hour), incident.Parent)}, t0); err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestWhatBecomesCriticalDoesNotWait(t *testing.T) {
 
 // TestAnAttemptIsLeftAlone holds that a message with an attempt under way, and everything behind it, waits.
 func TestAnAttemptIsLeftAlone(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	held := sender(t, l)
 	changes := []incident.Change{opening("a", incident.Critical, time.Time{}, incident.Parent), opening("b", incident.Critical, time.Time{}, incident.Parent)}
 	if err := l.Apply(t.Context(), held, changes, t0); err != nil {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
-	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
@@ -74,7 +73,7 @@ func expire(t *testing.T, conn *pgx.Conn, job string) {
 }
 
 func TestOneOfManyGetsTheLease(t *testing.T) {
-	dsn := pgtest.Database(t)
+	dsn := database(t)
 	first := migrated(t, dsn)
 	second := opened(t, ledger.Config{DSN: dsn})
 	for round := range 5 {
@@ -101,7 +100,7 @@ func TestOneOfManyGetsTheLease(t *testing.T) {
 }
 
 func TestTakeOverWaitsForAWriteAndRenewalDoesNot(t *testing.T) {
-	dsn := pgtest.Database(t)
+	dsn := database(t)
 	l := migrated(t, dsn)
 	held := acquire(t, l, "full")
 	id := begin(t, l, held, verify.Start{Kind: verify.Full})
@@ -157,7 +156,7 @@ func waiting(t *testing.T, conn *pgx.Conn) (n int) {
 }
 
 func TestConnectionLostInMidPassLeavesNoHalfPass(t *testing.T) {
-	dsn := pgtest.Database(t)
+	dsn := database(t)
 	l := migrated(t, dsn)
 	held := acquire(t, l, "full")
 	id := begin(t, l, held, verify.Start{Kind: verify.Full, Fingerprint: "f", At: t0})
@@ -203,7 +202,7 @@ func TestConnectionLostInMidPassLeavesNoHalfPass(t *testing.T) {
 }
 
 func TestHalfAPassIsRefusedByTheDatabaseItself(t *testing.T) {
-	dsn := pgtest.Database(t)
+	dsn := database(t)
 	l := migrated(t, dsn)
 	begin(t, l, acquire(t, l, "full"), verify.Start{Kind: verify.Full})
 	_, err := connect(t, dsn).Exec(t.Context(), `UPDATE crosscheck.pass SET state = 'done', finished_at = now(), verdict = 'match'`)
@@ -213,7 +212,7 @@ func TestHalfAPassIsRefusedByTheDatabaseItself(t *testing.T) {
 }
 
 func TestPassesThatSettleTheSameOrdersAtOnce(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	forward := outcomes(suspects(2000), compare.Diverged)
 	backward := slices.Clone(forward)
 	slices.Reverse(backward)
@@ -238,7 +237,7 @@ func TestPassesThatSettleTheSameOrdersAtOnce(t *testing.T) {
 
 func TestBulk(t *testing.T) {
 	const n = 20_000
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	held := acquire(t, l, "full")
 	id := begin(t, l, held, verify.Start{Kind: verify.Full, Fingerprint: "f", At: t0})
 	timed := func(what string, fn func() error) {

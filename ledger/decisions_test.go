@@ -32,7 +32,7 @@ func chain(t *testing.T, l *ledger.Ledger, head string) ledger.Chain {
 }
 
 func TestChainOfDecisions(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	same(t, chain(t, l, ""), ledger.Chain{}, "an empty chain")
 	first := record(t, l, gate.NoGo)
 	if first.Seq != 1 || first.Who != "alice@host" || len(first.Hash) != 64 {
@@ -66,7 +66,7 @@ func TestChainShowsWhatWasDoneToIt(t *testing.T) {
 		{"two links that change places", `UPDATE decision SET seq = 9 WHERE seq = 2; UPDATE decision SET seq = 2 WHERE seq = 3; UPDATE decision SET seq = 3 WHERE seq = 9`, 2, "changed"},
 	} {
 		t.Run(c.deed, func(t *testing.T) {
-			dsn := pgtest.Database(t)
+			dsn := database(t)
 			l := migrated(t, dsn)
 			for range 4 {
 				record(t, l, gate.NoGo)
@@ -106,7 +106,7 @@ func TestChainShowsALinkOfAnotherChain(t *testing.T) {
 }
 
 func TestAChainThatWasCutOffDoesNotHoldItsHead(t *testing.T) {
-	dsn := pgtest.Database(t)
+	dsn := database(t)
 	l := migrated(t, dsn)
 	record(t, l, gate.Go)
 	head := record(t, l, gate.NoGo).Hash
@@ -117,7 +117,7 @@ func TestAChainThatWasCutOffDoesNotHoldItsHead(t *testing.T) {
 }
 
 func TestDecisionsOfManyProcessesAreOneChain(t *testing.T) {
-	dsn := pgtest.Database(t)
+	dsn := database(t)
 	migrated(t, dsn)
 	g, ctx := errgroup.WithContext(t.Context())
 	for range 4 {
@@ -140,7 +140,7 @@ func TestDecisionsOfManyProcessesAreOneChain(t *testing.T) {
 }
 
 func TestFlipsAreRecordedOnce(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	flip := func(answer gate.Answer, fingerprint string) bool {
 		t.Helper()
 		_, recorded, err := l.RecordFlip(t.Context(), "sidecar", gate.Decision{Decision: answer, At: t0.Add(time.Hour), Fingerprint: fingerprint}, gate.Evidence{})

@@ -6,7 +6,6 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
-	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -30,7 +29,7 @@ func folding(at time.Time, events int64, found []verify.Outcome) run {
 }
 
 func TestEventEvidenceOutlivesTheSightings(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	lost := atEvents(3, compare.Differs, compare.LostShadowWrite)
 	folding(t0, 10, append(lost, atEvents(4, compare.Differs, compare.SchemaDrift)[3])).in(t, l)
 	// Two of ten could not be judged (see run), and four were found without: four are left.
@@ -50,7 +49,7 @@ func TestEventEvidenceOutlivesTheSightings(t *testing.T) {
 }
 
 func TestAPassThatFindsNoEventIsNotPassedOver(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	folding(t0, 10, nil).in(t, l)
 	if e := evidence(t, l, t0, 0).Events; e == nil || e.WithEvents != 8 {
 		t.Fatalf("a pass that found the events: %+v", e)
@@ -70,7 +69,7 @@ func TestAPassThatFindsNoEventIsNotPassedOver(t *testing.T) {
 }
 
 func TestChangesAreThoseOfTheNewestSampleThatFoundSome(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	sample := func(hours int, changes, with int64) run {
 		scan := verify.Scan{Compared: 5, Coverage: 1, Facts: verify.SampleFacts{Sampled: 5, Changes: verify.Changes{Recorded: changes, WithEvents: with}}}
 		return run{kind: verify.Sample, fingerprint: "now", at: t0.Add(time.Duration(hours) * time.Hour), scan: scan, verdict: compare.Match}

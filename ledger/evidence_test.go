@@ -67,7 +67,7 @@ func same(t *testing.T, got, want any, what string) {
 }
 
 func TestEvidenceOfAnEmptyLedgerIsNone(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	same(t, evidence(t, l, t0, time.Hour), gate.Evidence{Fingerprint: "now"}, "empty ledger")
 	lease := acquire(t, l, "full")
 	begin(t, l, lease, verify.Start{Kind: verify.Full, Fingerprint: "now", At: t0})
@@ -102,7 +102,7 @@ func TestEvidenceOfAnotherFingerprintIsVoid(t *testing.T) {
 }
 
 func TestEvidenceHasTheNewestPassAndAllSamples(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	some := suspects(6)
 	for i := range some[:4] {
 		some[i].InSample = true
@@ -148,7 +148,7 @@ func TestEvidenceHasTheNewestPassAndAllSamples(t *testing.T) {
 }
 
 func TestKindsShowWhatIsOverdue(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	good := run{kind: verify.Full, fingerprint: "now", at: t0, verdict: compare.Diverged}.in(t, l)
 	if err := l.Missed(t.Context(), verify.Full, t0.Add(time.Hour), "nobody was there"); err != nil {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestKindsShowWhatIsOverdue(t *testing.T) {
 }
 
 func TestPruneKeepsFailuresLonger(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	day := 24 * time.Hour
 	now := t0.Add(400 * day)
 	ago := func(days int) time.Time { return now.Add(-time.Duration(days) * day) }
@@ -292,7 +292,7 @@ func as(t *testing.T, dsn, role string) string {
 }
 
 func TestStreakGoesBackToThePassThatDiverged(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	at := func(hours int) time.Time { return t0.Add(time.Duration(hours) * time.Hour) }
 	pass := func(kind verify.PassKind, fingerprint string, hour int, v compare.Verdict) {
 		run{kind: kind, fingerprint: fingerprint, at: at(hour), verdict: v}.in(t, l)

@@ -22,11 +22,24 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func TestLedgerConforms(t *testing.T) {
-	ledgertest.Exercise(t, func(t *testing.T) ledgertest.Store { return migrated(t, pgtest.Database(t)) })
+	ledgertest.Exercise(t, func(t *testing.T) ledgertest.Store { return migrated(t, database(t)) })
 }
 
 func TestLedgerOfTheStreamConforms(t *testing.T) {
-	followtest.Exercise(t, func(t *testing.T) followtest.Store { return migrated(t, pgtest.Database(t)) })
+	followtest.Exercise(t, func(t *testing.T) followtest.Store { return migrated(t, database(t)) })
+}
+
+// database is one with a ledger that is migrated. It is migrated once, and copied for each test.
+func database(t *testing.T) string {
+	t.Helper()
+	return pgtest.Copy(t, "ledger", func(dsn string) error {
+		l, err := ledger.Open(t.Context(), ledger.Config{DSN: dsn})
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		return l.Migrate(t.Context())
+	})
 }
 
 // opened is a ledger that is not migrated.

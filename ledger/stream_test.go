@@ -12,7 +12,6 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/gate"
-	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/order"
@@ -60,7 +59,7 @@ func wantOpen(t *testing.T, l *ledger.Ledger, want string) {
 }
 
 func TestTheEvidenceOfTheStreamIsWhatWasClaimed(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	held := streamLease(t, l)
 	state := follow.State{
 		Partitions: map[int]follow.PartitionState{0: {Next: 5, End: 9}, 1: {}}, From: 3,
@@ -88,7 +87,7 @@ func TestTheEvidenceOfTheStreamIsWhatWasClaimed(t *testing.T) {
 }
 
 func TestStreamAndRowsDoNotTouchEachOthersFindings(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	commit(t, l, streamLease(t, l), follow.Commit{
 		Findings: []follow.Finding{published("7", compare.LostPublish), published("(topic orders)", compare.UnkeyedPublish)},
 		Lost:     map[int64][]follow.LostEvent{0: {{Position: 1, Key: "7"}}},
@@ -113,7 +112,7 @@ func TestStreamAndRowsDoNotTouchEachOthersFindings(t *testing.T) {
 }
 
 func TestChangedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	held := streamLease(t, l)
 	changed := func(after int64, want ...order.Key) int64 {
 		t.Helper()
@@ -150,7 +149,7 @@ func TestChangedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
 }
 
 func TestAStreamThatNobodyFollowsIsForgotten(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	held := streamLease(t, l)
 	commit(t, l, held, follow.Commit{
 		State:   follow.State{From: 1, Buckets: map[int64]*follow.Bucket{4: {Seen: []byte{1}}}},

@@ -7,12 +7,11 @@ import (
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
-	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
 func TestTrendIsTheNewestPassesOldestFirst(t *testing.T) {
-	l := migrated(t, pgtest.Database(t))
+	l := migrated(t, database(t))
 	rows := verify.Rows{Legacy: 7, Projection: 8}
 	full := verify.Scan{Coverage: 1, Facts: verify.FullFacts{Rows: rows}}
 	scan := verify.Scan{Coverage: 1, Facts: verify.SampleFacts{Rows: rows, Sampled: 100}}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,6 +32,9 @@ var (
 		},
 	}
 	counter atomic.Int64 // makes names of databases unique
+
+	filling sync.Mutex // guards filled, and is held while a template is filled or copied
+	filled  = map[string]bool{}
 )
 
 // Main is called by a package's TestMain. It runs the tests, stops the server, and fails the run if a goroutine was
@@ -86,12 +90,34 @@ func Database(t testing.TB) string {
 // DatabaseIn is [Database] in an encoding.
 func DatabaseIn(t testing.TB, encoding string) string {
 	t.Helper()
+	if encoding == "UTF8" {
+		return create(t, "")
+	}
+	return create(t, " ENCODING '"+encoding+"' LOCALE 'C' TEMPLATE template0")
+}
+
+// Copy is [Database] with the content that fill gives to the first one of that kind. Fill leaves no connection open.
+func Copy(t testing.TB, kind string, fill func(dsn string) error) string {
+	t.Helper()
+	filling.Lock()
+	defer filling.Unlock()
+	template := "template_" + kind
+	if !filled[template] {
+		s := Server(t)
+		exec(t, s, "CREATE DATABASE "+template)
+		if err := fill(s.DSN(template)); err != nil {
+			t.Fatalf("filling %s: %v", template, err)
+		}
+		filled[template] = true
+	}
+	return create(t, " TEMPLATE "+template)
+}
+
+// create creates a database, and drops it when the test has ended.
+func create(t testing.TB, how string) string {
+	t.Helper()
 	s := Server(t)
 	name := fmt.Sprintf("t%d_%s", counter.Add(1), plain(t.Name()))
-	how := ""
-	if encoding != "UTF8" {
-		how = " ENCODING '" + encoding + "' LOCALE 'C' TEMPLATE template0"
-	}
 	exec(t, s, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+how)
 	t.Cleanup(func() { exec(t, s, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)") })
 	return s.DSN(name)
