@@ -3,12 +3,11 @@ package compare
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -94,10 +93,7 @@ func differences(fields []order.Field, legacy, projection []order.Value) []Field
 const maxShown = 512
 
 func clipped(v order.Value) *order.Value {
-	if len(v.Text) > maxShown {
-		kept := strings.ToValidUTF8(v.Text[:maxShown], "") // the cut may have split a character
-		v.Text = fmt.Sprintf("%s… (%d bytes)", kept, len(v.Text))
-	}
+	v.Text = human.Clipped(v.Text, maxShown)
 	return &v
 }
 

@@ -56,6 +56,8 @@ type Moment struct {
 	// After is the order according to the events up to here; only for events.
 	After map[string]*string `json:"after,omitempty"`
 	Parts bool               `json:"parts,omitempty"` // the representations part here
+
+	position order.Position // of the event; 0 for others
 }
 
 func (x *Explainer) report(l look, verdict compare.Verdict) Report {
@@ -86,8 +88,16 @@ func (x *Explainer) report(l look, verdict compare.Verdict) Report {
 	if h := l.History; h != nil {
 		r.Timeline = append(r.Timeline, historyMoments(h)...)
 	}
-	slices.SortStableFunc(r.Timeline, func(a, b Moment) int { return a.At.Compare(b.At) })
+	inOrder(r.Timeline)
 	return r
+}
+
+// inOrder sorts by time. Moments of the same time come by record, those of one record by position, and the rest as they are.
+func inOrder(moments []Moment) {
+	records := []string{string(order.Events), string(order.Stream), "audit_log", "trades"}
+	slices.SortStableFunc(moments, func(a, b Moment) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(slices.Index(records, a.Source), slices.Index(records, b.Source)), cmp.Compare(a.position, b.position))
+	})
 }
 
 // lead returns the diagnosis to begin with, and the others. If an order parts at several hops, it is the proven one
@@ -147,7 +157,7 @@ func (x *Explainer) eventMoments(l look) []Moment {
 	var out []Moment
 	for _, e := range l.Events {
 		m := Moment{
-			At: e.At, Source: string(order.Events), Event: e.Position.String(), What: string(e.Type),
+			At: e.At, Source: string(order.Events), Event: e.Position.String(), What: string(e.Type), position: e.Position,
 			Parts: slices.ContainsFunc(parts, func(d compare.Diagnosis) bool { return d.PartsAt != nil && e.Position == *d.PartsAt }),
 		}
 		var problems []string
@@ -174,7 +184,11 @@ func historyMoments(h *compare.History) []Moment {
 	return out
 }
 
-func valueShown(v order.Value) string { return human.ShownValue(valueText(&v)) }
+// valueShown clips a value, because a moment is one line.
+func valueShown(v order.Value) string {
+	v.Text = human.Clipped(v.Text, 120)
+	return human.ShownValue(valueText(&v))
+}
 
 // valueText returns a value for JSON; nil is NULL.
 func valueText(v *order.Value) *string {

@@ -164,9 +164,13 @@ func (t *onTopic) older() (n int) {
 
 func (t *onTopic) moments() []Moment {
 	var out []Moment
-	for _, m := range t.found.Messages {
+	messages := slices.Clone(t.found.Messages) // partitions are read at the same time
+	slices.SortStableFunc(messages, func(a, b follow.OrderMessage) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
+	for _, m := range messages {
 		what := fmt.Sprintf("%s (partition %d, offset %d)", m.Event.Type, m.Partition, m.Offset)
-		out = append(out, Moment{At: m.Time, Source: string(order.Stream), Event: fmt.Sprint(m.Event.Position), What: what})
+		out = append(out, Moment{At: m.Time, Source: string(order.Stream), Event: fmt.Sprint(m.Event.Position), What: what, position: m.Event.Position})
 	}
 	return out
 }

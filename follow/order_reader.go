@@ -96,7 +96,9 @@ func (r *search) upcast(ctx context.Context, stored []order.Event) error {
 func inTurn(all []OrderMessage) func(a, b OrderMessage) int {
 	for _, m := range all {
 		if m.Partition != all[0].Partition {
-			return func(a, b OrderMessage) int { return cmp.Compare(a.Event.Position, b.Event.Position) }
+			return func(a, b OrderMessage) int {
+				return cmp.Or(cmp.Compare(a.Event.Position, b.Event.Position), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+			}
 		}
 	}
 	return func(a, b OrderMessage) int { return cmp.Compare(a.Offset, b.Offset) }

@@ -16,6 +16,8 @@ func TestForPeople(t *testing.T) {
 		{Number(math.MinInt64), "-9,223,372,036,854,775,808"},
 		{Quantity(1, "order", "orders"), "1 order"},
 		{Quantity(1000, "order", "orders"), "1,000 orders"},
+		{Clipped("short", 5), "short"},
+		{Clipped("longer", 5), "longe… (6 bytes, SHA-256 73834add…)"},
 		{Significant(0), "0"},
 		{Significant(12345.6), "12350"},
 		{Significant(1.23456e-7), "0.0000001235"},

@@ -1,6 +1,8 @@
 package human
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -16,6 +18,17 @@ func Shown(s string) string {
 		return strconv.Quote(s)
 	}
 	return s
+}
+
+// Clipped cuts a text of more than so many bytes, and adds its length and a hash, by which two texts that differ after the cut
+// can be told apart.
+func Clipped(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	kept := strings.ToValidUTF8(s[:most], "") // the cut may have split a character
+	sum := sha256.Sum256([]byte(s))
+	return fmt.Sprintf("%s… (%s bytes, SHA-256 %x…)", kept, Number(int64(len(s))), sum[:4])
 }
 
 // null is how NULL is shown; a text of these letters is quoted.

@@ -99,8 +99,14 @@ func cell(values map[string]*string, field string) string {
 	if !ok {
 		return "-"
 	}
-	return human.ShownValue(v)
+	if v == nil {
+		return human.ShownValue(nil)
+	}
+	return human.Shown(human.Clipped(*v, widestCell))
 }
+
+// widestCell is how many bytes of a value the table shows.
+const widestCell = 120
 
 // differ compares what is shown. Numbers with another scale differ only in text.
 func (r explained) differ(field string, names []order.Representation) bool {
