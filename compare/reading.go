@@ -56,14 +56,34 @@ func (o Oracle) Judge(r Reading) (Observation, Diagnosis) {
 		is.LegacyState = *r.after
 	}
 	if !r.EventStore {
-		return is, byRowsAlone(is.Mismatches)
+		return is, withoutUnread(&is, byRowsAlone(is.Mismatches))
 	}
 	is.EventsReached = r.NewestEvent
 	if len(r.Events) == 0 && Archived(r.Legacy) {
 		is.EventsState = HistoryState(nil)
-		return is, withoutArchived(is.Mismatches)
+		return is, withoutUnread(&is, withoutArchived(is.Mismatches))
 	}
-	return is, o.Representations(&is, r.evidence(is.LegacyChangedAt))
+	return is, withoutUnread(&is, o.Representations(&is, r.evidence(is.LegacyChangedAt)))
+}
+
+// withoutUnread claims no cause where a field could not be read: nothing is known of its value.
+func withoutUnread(is *Observation, d Diagnosis) Diagnosis {
+	for i := range is.Mismatches {
+		m := &is.Mismatches[i]
+		for _, f := range m.Fields {
+			for _, v := range []*order.Value{f.Legacy, f.Projection} {
+				if v == nil || !v.Failed {
+					continue
+				}
+				m.Cause = ""
+				if d.Hop == m.Hop {
+					d.Cause, d.Or, d.Confidence = "", nil, ""
+					d.Reason = "the field " + f.Name + " " + v.Text
+				}
+			}
+		}
+	}
+	return d
 }
 
 func (r Reading) evidence(legacyChangedAt time.Time) Evidence {

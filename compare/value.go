@@ -9,10 +9,12 @@ import (
 )
 
 // Equal reports whether two values of a field are the same. Text, booleans, dates and timestamps are compared as exact
-// canonical text. Numbers and UUIDs are compared by value (1.0 = 1.00). NULL equals only NULL. A tolerance is the
-// largest absolute difference that still counts as equal.
+// canonical text. Numbers and UUIDs are compared by value (1.0 = 1.00). NULL equals only NULL. What could not be
+// read equals nothing. A tolerance is the largest absolute difference that still counts as equal.
 func Equal(f order.Field, a, b order.Value) bool {
 	switch {
+	case a.Failed || b.Failed:
+		return false
 	case a.Null || b.Null:
 		return a.Null && b.Null
 	case a.Text == b.Text:

@@ -61,6 +61,8 @@ type Field struct {
 type Value struct {
 	Text string
 	Null bool
+	// Failed is true if the server could not evaluate the field for this order. Text says why.
+	Failed bool
 }
 
 // Null is the SQL NULL.

@@ -128,6 +128,9 @@ func (e *examination) tryRows(ctx context.Context, n *snapshot) error {
 	if err == nil {
 		_, err = n.Rows(ctx, keys)
 	}
+	if err == nil {
+		err = n.failing.first()
+	}
 	return err
 }
 

@@ -39,9 +39,13 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 	}
 	var sums summing
 	for _, where := range chunks {
-		found, err := n.digest(ctx, q, where)
+		var found []verify.Digest
+		err := n.tolerant(ctx, nil, func() (err error) {
+			found, err = n.digest(ctx, q, where)
+			return err
+		})
 		if err != nil {
-			return nil, n.fail("digesting", n.side.nameRow(ctx, err))
+			return nil, n.fail("digesting", err)
 		}
 		if err := sums.add(found); err != nil {
 			return nil, n.fail("digesting", err)
@@ -100,7 +104,7 @@ func (n *snapshot) digestOf(h verify.Hash, bucket, condition string) (selecting,
 
 // digestUpTo is digestOf for a number of rows, as LIMIT or OFFSET.
 func (n *snapshot) digestUpTo(rows string, h verify.Hash, bucket, condition string) (selecting, from string) {
-	row := rowDigest(n.side.shape.keyType, n.side.config.Key, n.side.config.Fields, h)
+	row := n.side.unequal(rowDigest(n.side.shape.keyType, n.side.config.Key, n.side.config.Fields, h), h.Seed)
 	return "SELECT b::text, g, count(*)::text, sum(h)::text FROM ",
 		fmt.Sprintf("(SELECT %s AS b, %s AS g, %s AS h FROM %s WHERE %s %s) s GROUP BY b, g",
 			bucket, n.side.groupSQL(), row, n.side.from(), condition, rows)

@@ -37,32 +37,43 @@ func (s *Side) nameRow(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var key order.Key
-	found := errors.New("every row can be read")
-	readErr := s.pool.Read(ctx, func(tx *session.Tx) error {
-		if err := tx.Set(ctx, "SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0; SAVEPOINT crosscheck"); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, fmt.Sprintf("SELECT %s IS NULL FROM %s", s.rowText(), s.from()))
-		if err != nil {
-			return err
-		}
-		good := 0
-		for rows.Next() {
-			good++
-		}
-		rows.Close()
-		if found = rows.Err(); found == nil {
-			return nil
-		}
-		if err := tx.Set(ctx, "ROLLBACK TO SAVEPOINT crosscheck"); err != nil {
-			return err
-		}
-		return tx.QueryRow(ctx, fmt.Sprintf("SELECT coalesce((%s)::text, 'NULL') FROM %s OFFSET %d LIMIT 1", s.config.Key, s.from(), good)).Scan(&key)
+	var found error
+	readErr := s.pool.Read(ctx, func(tx *session.Tx) (err error) {
+		key, found, err = s.firstFailing(ctx, tx)
+		return err
 	})
 	if readErr != nil || found == nil {
 		return err
 	}
-	return &rowError{where: fmt.Sprintf("the row with key %.60q", string(key)), err: err}
+	return &rowError{where: rowOf(key), err: err}
+}
+
+func rowOf(key order.Key) string { return fmt.Sprintf("the row with key %.60q", string(key)) }
+
+// firstFailing returns the key of the first row of which a field cannot be evaluated, and why; why is nil if there is none.
+func (s *Side) firstFailing(ctx context.Context, tx *session.Tx) (key order.Key, why, err error) {
+	// The second query must meet the rows in the order of the first one, so both scan the table.
+	const scanning = `SAVEPOINT crosscheck_scan; SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0;
+		SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_indexscan = off; SAVEPOINT crosscheck_row`
+	if err := tx.Set(ctx, scanning); err != nil {
+		return "", nil, err
+	}
+	rows, err := tx.Query(ctx, fmt.Sprintf("SELECT %s IS NULL FROM %s", s.rowText(), s.from()))
+	if err != nil {
+		return "", nil, err
+	}
+	good := 0
+	for rows.Next() {
+		good++
+	}
+	rows.Close()
+	if why = rows.Err(); why != nil {
+		if err := tx.Set(ctx, "ROLLBACK TO SAVEPOINT crosscheck_row"); err != nil {
+			return "", why, err
+		}
+		err = tx.QueryRow(ctx, fmt.Sprintf("SELECT coalesce((%s)::text, 'NULL') FROM %s OFFSET %d LIMIT 1", s.config.Key, s.from(), good)).Scan(&key)
+	}
+	return key, why, errors.Join(err, tx.Set(ctx, "ROLLBACK TO SAVEPOINT crosscheck_scan; RELEASE SAVEPOINT crosscheck_scan"))
 }
 
 // rowText evaluates everything that is compared of a row.

@@ -24,6 +24,8 @@ type snapshot struct {
 	// heaps are the files that the rows are in, and slots the most rows on a page. Draws fills them in.
 	heaps []heap
 	slots int64
+	// failing are the rows that are read without some fields.
+	failing failing
 }
 
 var _ verify.Snapshot = (*snapshot)(nil)
@@ -141,15 +143,21 @@ func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, err
 	defer n.side.observe("rows")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	keyType := n.side.shape.keyType
-	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s = ANY($1::text[]::%s[])", n.side.columns(n.side.lookup), n.side.from(),
-		"("+n.side.lookup+")", keyCast(keyType))
-	out := make([]order.Row, 0, len(keys))
-	err := n.each(ctx, func(r order.Row) error { out = append(out, r); return nil }, query, texts(keys))
+	var out []order.Row
+	err := n.tolerant(ctx, keys, func() error {
+		out = make([]order.Row, 0, len(keys))
+		query := fmt.Sprintf("SELECT %s FROM %s WHERE %s", n.side.columns(n.side.lookup), n.side.from(), n.side.byKey())
+		return n.each(ctx, func(r order.Row) error { out = append(out, r); return nil }, query, texts(keys))
+	})
 	if err != nil {
 		return nil, n.fail("reading orders", err)
 	}
 	return out, nil
+}
+
+// byKey is the condition for rows with the keys of the first argument.
+func (s *Side) byKey() string {
+	return fmt.Sprintf("(%s) = ANY($1::text[]::%s[])", s.lookup, keyCast(s.shape.keyType))
 }
 
 // columns are the key, the time of the last write, whether the events were archived, and the fields, all as text.
@@ -162,7 +170,7 @@ func (s *Side) columns(key string) string {
 	// Each has its own name, because ORDER BY prefers the name of an output column, and would sort integers as text.
 	parts := []string{
 		"(" + key + ")::text AS crosscheck_key",
-		"CASE WHEN isfinite(" + changed + "::timestamptz) THEN (extract(epoch FROM " + changed + "::timestamptz) * 1000000)::bigint::text END AS crosscheck_changed",
+		microsSQL(changed+"::timestamptz") + " AS crosscheck_changed",
 	}
 	archived := "NULL"
 	if c.Archived != "" {
@@ -173,6 +181,13 @@ func (s *Side) columns(key string) string {
 		parts = append(parts, fmt.Sprintf("(%s)::text AS crosscheck_%d", canonical(f), i))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// microsSQL is a time in microseconds since 1970, as text. PostgreSQL counts from 2000, so its last 30 years do not fit, and
+// count as the last time that does.
+func microsSQL(at string) string {
+	return fmt.Sprintf(`CASE WHEN %[1]s >= '294247-01-10 00:00:00+00'::timestamptz AND isfinite(%[1]s) THEN '9223372036854775807'
+		WHEN isfinite(%[1]s) THEN (extract(epoch FROM %[1]s) * 1000000)::bigint::text END`, at)
 }
 
 // each streams rows that were selected as columns.
@@ -187,6 +202,7 @@ func (n *snapshot) each(ctx context.Context, fn func(order.Row) error, query str
 		if err != nil {
 			return err
 		}
+		n.failing.mark(row)
 		if err := fn(row); err != nil {
 			return err
 		}

@@ -54,7 +54,8 @@ type Field struct {
 	order.Field
 	Expr string // SQL expression over the table's columns
 
-	finite bool // the side's column is of a type that cannot hold Infinity
+	whole  string // Expr before rows were left out of it; empty if none were
+	finite bool   // the side's column is of a type that cannot hold Infinity
 }
 
 // Deadlines of single calls. A digest reads the whole table; all other calls are keyed or small.
@@ -74,6 +75,8 @@ type Side struct {
 	// keysFrom is a FROM item with the key column alone, once for each row or more often. It is empty if it is not
 	// cheaper to read than the table.
 	keysFrom string
+	// failing are the keys of rows that agree with nothing, as an array in SQL; empty if there are none.
+	failing string
 }
 
 var _ verify.Side = (*Side)(nil)
