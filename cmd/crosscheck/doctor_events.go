@@ -13,6 +13,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/topic"
+	"github.com/nordvarg/crosscheck/verify"
 )
 
 // checkDecoded says how many of the newest events or messages can be read.
@@ -45,28 +46,47 @@ func diagnoseEvents(ctx context.Context, c *config.Config, now func() time.Time)
 // archivedFinding names the orders whose events are not compared.
 func archivedFinding(ctx context.Context, c *config.Config) doctor.Finding {
 	f := doctor.Finding{Side: string(order.Events), Check: "archived", Level: doctor.Error, Hint: "events.archived is an SQL condition for rows of legacy.table"}
-	orders, err := countArchived(ctx, c)
+	orders, rest, err := countArchived(ctx, c)
 	if err != nil {
 		f.Message = "events.archived: " + doctor.OneLine(err.Error())
 		return f
 	}
 	f.Level, f.Hint = doctor.Info, "the condition should hold for no order whose events were not moved"
 	f.Message = fmt.Sprintf("events.archived: %s in the condition; those without any event are not compared with the events", human.Quantity(orders, "order of legacy is", "orders of legacy are"))
+	if !rest && orders > 0 {
+		f.Level, f.Message = doctor.Warning, f.Message+". The condition holds for every order, so no order is missed in the events"
+	}
 	return f
 }
 
-func countArchived(ctx context.Context, c *config.Config) (int64, error) {
-	legacy, err := source.Open(ctx, legacyConfig(c, nil))
+// countArchived also returns whether there are other orders.
+func countArchived(ctx context.Context, c *config.Config) (orders int64, rest bool, err error) {
+	legacy := legacyConfig(c, nil)
+	err = withSnapshot(ctx, legacy, func(n verify.Snapshot) error { orders, err = n.Archived(ctx); return err })
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	defer legacy.Close()
-	snapshot, err := legacy.Begin(ctx)
+	legacy.Where = "(" + c.Events.Archived + ") IS NOT TRUE"
+	err = withSnapshot(ctx, legacy, func(n verify.Snapshot) error {
+		e, err := n.Extent(ctx)
+		rest = !e.Empty
+		return err
+	})
+	return orders, rest, err
+}
+
+func withSnapshot(ctx context.Context, c source.Config, read func(verify.Snapshot) error) error {
+	side, err := source.Open(ctx, c)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer snapshot.Close()
-	return snapshot.Archived(ctx)
+	defer side.Close()
+	n, err := side.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	return read(n)
 }
 
 // decodeEvents says nothing of a store that cannot be opened, because that has its findings.
