@@ -15,17 +15,22 @@ import (
 // CheckFilter checks what a view may leave out.
 const CheckFilter = "filter"
 
-// viewsBehind are a relation and everything that its definition reads, with their definitions.
+// viewsBehind are a relation and everything that its definition reads, with their definitions: views, foreign tables, and
+// tables with row-level security. For the last, filled are the materialized views that keep what it let through.
 const viewsBehind = `WITH RECURSIVE behind AS (
-		SELECT $1::oid AS oid
-		UNION SELECT d.refobjid FROM behind b JOIN pg_catalog.pg_rewrite r ON r.ev_class = b.oid
-			JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass)
-	SELECT c.relkind::text AS kind, format('%s.%s', n.nspname, c.relname) AS name, coalesce(pg_catalog.pg_get_viewdef(c.oid), '') AS definition
+		SELECT $1::oid AS oid, NULL::oid AS filled
+		UNION SELECT d.refobjid, CASE WHEN c.relkind = 'm' THEN c.oid ELSE b.filled END
+			FROM behind b JOIN pg_catalog.pg_class c ON c.oid = b.oid JOIN pg_catalog.pg_rewrite r ON r.ev_class = b.oid
+			JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass
+			WHERE d.refobjid <> b.oid)
+	SELECT c.relkind::text AS kind, format('%s.%s', n.nspname, c.relname) AS name, coalesce(pg_catalog.pg_get_viewdef(c.oid), '') AS definition,
+		CASE WHEN c.relrowsecurity THEN coalesce(string_agg(format('%s.%s', fn.nspname, f.relname), ', ' ORDER BY fn.nspname, f.relname) FILTER (WHERE f.oid IS NOT NULL), '') ELSE '' END AS filled
 	FROM behind b JOIN pg_catalog.pg_class c ON c.oid = b.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-	WHERE c.relkind IN ('v', 'm', 'f') ORDER BY 2`
+		LEFT JOIN pg_catalog.pg_class f ON f.oid = b.filled LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace
+	WHERE c.relkind IN ('v', 'm', 'f') OR c.relrowsecurity GROUP BY c.oid, c.relkind, c.relrowsecurity, n.nspname, c.relname ORDER BY 2`
 
-// definedRelation is a view with its definition, or a foreign table without one.
-type definedRelation struct{ Kind, Name, Definition string }
+// definedRelation is a view with its definition, or a table without one.
+type definedRelation struct{ Kind, Name, Definition, Filled string }
 
 // examineFilters names what may silently leave out rows. Both sides may leave out the same rows on purpose, so it is
 // only a note.
@@ -48,6 +53,9 @@ func (e *examination) examineFilters(ctx context.Context) {
 		switch words := filters(r.Definition); {
 		case r.Kind == "f":
 			e.add(doctor.Info, CheckFilter, "rows that the other server hides from foreign table "+r.Name+", for example by row-level security, are not compared, and crosscheck cannot notice that", hint)
+		case r.Filled != "":
+			e.add(doctor.Info, CheckFilter, fmt.Sprintf("materialized view %s is filled from %s %s, which has row-level security: the rows that it hid then are not compared, and crosscheck cannot notice that",
+				r.Filled, kinds[r.Kind], r.Name), hint+", or let a role with BYPASSRLS own the materialized view")
 		case len(words) > 0:
 			e.add(doctor.Info, CheckFilter, fmt.Sprintf("%s %s has %s: the rows that it leaves out are not compared, and crosscheck cannot notice that", kinds[r.Kind], r.Name, strings.Join(words, ", ")), hint)
 		}

@@ -127,3 +127,34 @@ func TestDoctorNamesFiltersOfViews(t *testing.T) {
 		t.Errorf("doctor says %q", got)
 	}
 }
+
+// TestDoctorNamesWhatHidRowsFromAMaterializedView: nothing can tell later what was left out when it was filled.
+func TestDoctorNamesWhatHidRowsFromAMaterializedView(t *testing.T) {
+	const table = "CREATE TABLE base (order_id bigint PRIMARY KEY, status text); INSERT INTO base VALUES (1, 'OPEN');"
+	const parts = `CREATE TABLE base (order_id bigint PRIMARY KEY, status text) PARTITION BY RANGE (order_id);
+		CREATE TABLE low PARTITION OF base FOR VALUES FROM (1) TO (100); INSERT INTO base VALUES (1, 'OPEN');`
+	p := newPair(t, one(textField("status")))
+	for name, test := range map[string]struct{ setup, want string }{
+		"none":              {table + "CREATE MATERIALIZED VIEW orders AS TABLE base", ""},
+		"table":             {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW orders AS TABLE base", "orders is filled from table public.base"},
+		"below a view":      {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE VIEW v AS TABLE base; CREATE MATERIALIZED VIEW orders AS TABLE v", "orders is filled from table public.base"},
+		"below another":     {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW m AS TABLE base; CREATE VIEW orders AS TABLE m", "public.m is filled from table public.base"},
+		"partitioned table": {parts + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW orders AS TABLE base", "orders is filled from partitioned table public.base"},
+		"partition":         {parts + "ALTER TABLE low ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW orders AS TABLE low", "orders is filled from table public.low"},
+		"view":              {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE VIEW orders AS TABLE base", ""}, // hidden rows are an error there
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &pair{t: t, legacy: p.legacy, config: p.config}
+			p.exec(p.legacy, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; "+test.setup)
+			var got []string
+			for _, f := range source.Diagnose(t.Context(), p.config[0], p.config[1], time.Now) {
+				if f.Check == source.CheckFilter && f.Side == "legacy" {
+					got = append(got, string(f.Level)+" "+f.Message)
+				}
+			}
+			if want := test.want != ""; want != (len(got) == 1) || want && (!strings.Contains(got[0], test.want) || !strings.HasPrefix(got[0], "info")) {
+				t.Errorf("doctor says %q", got)
+			}
+		})
+	}
+}
