@@ -207,8 +207,10 @@ func (p *patient) follow(c source.Config) (source.Config, int) {
 func TestAdviceIsAcceptedForEveryExpression(t *testing.T) {
 	p := newPatient(t)
 	var columns []string
-	types := []string{"bigint", "smallint", "numeric(12)", "numeric", "real", "uuid", "text", `text COLLATE "en-x-icu"`, "varchar(9)", "char(9)", "bytea", "boolean", "mood",
-		"money", "inet", "timestamptz", "timestamp", "date", "interval"}
+	types := []string{
+		"bigint", "smallint", "numeric(12)", "numeric", "real", "uuid", "text", `text COLLATE "en-x-icu"`, "varchar(9)", "char(9)", "bytea", "boolean", "mood",
+		"money", "inet", "timestamptz", "timestamp", "date", "interval",
+	}
 	for i, kind := range types {
 		columns = append(columns, fmt.Sprintf("c%d %s", i, kind))
 	}
