@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -26,7 +27,7 @@ func (o Oracle) Representations(is *Observation, e Evidence) Diagnosis {
 		is.EventsChangedAt = later(is.EventsChangedAt, event.At)
 	}
 	d := o.Diagnose(e)
-	is.Agreed, is.Mismatches, is.Impossible = d.Agreed, nil, map[order.Hop]string{}
+	is.Agreed, is.Mismatches, is.Impossible = d.Agreed, nil, map[order.Hop]Impossible{}
 	state, _ := order.Fold(e.Events)
 	parts := d.Parts()
 	for i, part := range parts {
@@ -34,10 +35,22 @@ func (o Oracle) Representations(is *Observation, e Evidence) Diagnosis {
 		m.Cause = part.Cause
 		is.Mismatches = append(is.Mismatches, m)
 		if part.Verdict == Diverged {
-			is.Impossible[part.Hop] = part.Reason
+			is.Impossible[part.Hop] = Impossible{Why: part.Reason, Left: leftOut(e.Events, part)}
 		}
 	}
 	return d
+}
+
+// leftOut returns the time of the first event that a state leaves out by the diagnosis; zero if it is another fault.
+func leftOut(events []order.Event, d Diagnosis) time.Time {
+	if !slices.Contains([]Cause{EventTypeIgnored, EventSkipped, SkippedLateCommit, SkippedEqualTimestamp, AppliedOutOfOrder}, d.Cause) || d.PartsAt == nil {
+		return time.Time{}
+	}
+	i := slices.IndexFunc(events, func(e order.Event) bool { return e.Position == *d.PartsAt })
+	if i < 0 {
+		return time.Time{}
+	}
+	return events[i].At
 }
 
 // mismatchAt is the difference at a hop. The last hop at which the order parts also has the fields that no events judge.

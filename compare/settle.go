@@ -35,7 +35,15 @@ type Observation struct {
 	EventsReached time.Time
 	// Impossible says at which hops waiting cannot help, and why: for example, the projection is in a state that no number
 	// of events leads to. It is not kept between looks.
-	Impossible map[order.Hop]string
+	Impossible map[order.Hop]Impossible
+}
+
+// Impossible is a state of a representation that no number of events leads to.
+type Impossible struct {
+	Why string
+	// Left is the time of the first event that the state leaves out; zero if it is impossible in another way. An event that
+	// was committed late may only not have been there yet.
+	Left time.Time
 }
 
 // Settle says how to tell lag from divergence by waiting.
@@ -85,8 +93,8 @@ type Judgement struct {
 //
 // A projection in an impossible state is proven only if the history has not changed since the look before. A late commit
 // puts an event into the middle of a history. A projection refreshed before that shows the events before and after it: it
-// looks impossible, but is only late. An order that never rests and is impossible at each look has diverged too, and is
-// not unknown.
+// looks impossible, but is only late. An order that never rests has diverged too, and is not
+// unknown, if it is impossible at the last look, and the projection has had a window for the event that it leaves out.
 func (s Settle) Judge(was, is Observation, moves int, firstSeen time.Time) Judgement {
 	out := Judgement{Verdict: Match, Final: true, Hops: map[order.Hop]Verdict{}}
 	for _, m := range is.Mismatches {
@@ -111,8 +119,10 @@ func weight(j Judgement) int {
 func (s Settle) judgeHop(hop order.Hop, was, is Observation, moves int, firstSeen time.Time) Judgement {
 	j := s.byPatience(hop, was, is, moves, firstSeen)
 	rested := was.EventsState != "" && was.EventsState == is.EventsState && is.At.Sub(was.At) >= s.Window
-	if why := is.Impossible[hop]; why != "" && (rested || j.Verdict == Unverified) {
-		return Judgement{Verdict: Diverged, Final: true, Moved: j.Moved, Reason: why}
+	found, ok := is.Impossible[hop]
+	late := is.At.Sub(found.Left) < s.Window
+	if ok && (rested || j.Verdict == Unverified && !late) {
+		return Judgement{Verdict: Diverged, Final: true, Moved: j.Moved, Reason: found.Why}
 	}
 	return j
 }

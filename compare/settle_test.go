@@ -144,7 +144,12 @@ func TestEachHopSettlesByItself(t *testing.T) {
 		return o
 	}
 	impossible := func(o compare.Observation, hop order.Hop) compare.Observation {
-		o.Impossible = map[order.Hop]string{hop: "why"}
+		o.Impossible = map[order.Hop]compare.Impossible{hop: {Why: "why"}}
+		return o
+	}
+	left := func(o compare.Observation, second int) compare.Observation {
+		o.Impossible = map[order.Hop]compare.Impossible{order.EventsToProjection: {Why: "why", Left: t0.Add(time.Duration(second) * time.Second)}}
+		o.EventsState = "f"
 		return o
 	}
 	moved := func(o compare.Observation) compare.Observation { o.LegacyState = "c"; return o }
@@ -166,6 +171,14 @@ func TestEachHopSettlesByItself(t *testing.T) {
 		{"moved at every look", moved(at(30, 1, 1)), 2, compare.Unverified, compare.Unverified, compare.Unverified, true},
 		{
 			"moved at every look, and the projection is impossible", moved(impossible(at(30, 1, 1), order.EventsToProjection)), 2,
+			compare.Unverified, compare.Diverged, compare.Diverged, true,
+		},
+		{
+			"moved at every look, and the projection leaves out an event that is new", moved(left(at(30, 1, 1), 5)), 2,
+			compare.Unverified, compare.Unverified, compare.Unverified, true,
+		},
+		{
+			"moved at every look, and the projection leaves out an event that is old", moved(left(at(30, 1, 1), 0)), 2,
 			compare.Unverified, compare.Diverged, compare.Diverged, true,
 		},
 	} {
