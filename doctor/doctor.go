@@ -38,6 +38,7 @@ type Finding struct {
 const (
 	Connection = "connection" // an error here means that the system cannot be reached at this time
 	Login      = "login"
+	Busy       = "busy" // an error here may pass by itself, such as a lock that others hold
 )
 
 // OneLine returns a text on one line, as messages need it.

@@ -109,20 +109,32 @@ func (e *examination) add(level doctor.Level, check, message, hint string) {
 // failed adds an error of a query. A connection that is lost on the way is one finding, not one for each question that
 // could no longer be asked.
 func (e *examination) failed(check, doing string, err error) {
-	if e.lost(err) {
+	if e.lost(doing, err) {
 		return
 	}
-	e.add(doctor.Error, check, doing+": "+saidBy(err), nextStep(err))
+	e.findings = append(e.findings, failure(e.side(), check, doing, err))
 }
 
-// lost returns true if an error says nothing about the question, because the database can no longer be reached.
-func (e *examination) lost(err error) bool {
-	if !Unreachable(err) {
-		return false
+// failure is the finding that a question had an error instead of an answer.
+func failure(side, check, doing string, err error) doctor.Finding {
+	if Passes(err) {
+		check = doctor.Busy
 	}
-	told := func(f doctor.Finding) bool { return f.Check == doctor.Connection }
+	return doctor.Finding{Side: side, Check: check, Level: doctor.Error, Message: doing + ": " + saidBy(err), Hint: nextStep(err)}
+}
+
+// lost returns true if an error says nothing about the question, because the database cannot answer at this time.
+func (e *examination) lost(doing string, err error) bool {
+	f := failure(e.side(), "", doing, err)
+	switch {
+	case !Passes(err):
+		return false
+	case Unreachable(err):
+		f = ConnectionFailed(e.side(), e.config.DSN, err)
+	}
+	told := func(other doctor.Finding) bool { return f.Check == other.Check }
 	if !slices.ContainsFunc(e.findings, told) {
-		e.findings = append(e.findings, ConnectionFailed(e.side(), e.config.DSN, err))
+		e.findings = append(e.findings, f)
 	}
 	return true
 }

@@ -153,7 +153,7 @@ func (e *examination) examineChangedAt(ctx context.Context) {
 
 // column adds an error of a query about one column or expression.
 func (e *examination) column(check, what string, err error) {
-	if e.lost(err) {
+	if e.lost(what, err) {
 		return
 	}
 	hint := nextStep(err)

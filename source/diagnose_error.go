@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -28,8 +29,22 @@ func Unreachable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(pg.Code, "08") || slices.Contains([]string{"53300", "57P01", "57P02", "57P03"}, pg.Code)
 	}
-	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	return connecting || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, session.ErrLost)
+	_, broken := errors.AsType[*net.OpError](err)
+	return connecting(err) || broken || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, session.ErrLost)
+}
+
+// connecting returns true for an error of the attempt to connect. Nothing of the configuration but the dsn was used then.
+func connecting(err error) bool {
+	_, is := errors.AsType[*pgconn.ConnectError](err)
+	return is
+}
+
+// Passes returns true for errors that may pass without a change of the configuration. Besides those of [Unreachable], they
+// are of a lock that others hold, of a statement that was canceled, and of a server without resources.
+func Passes(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return Unreachable(err) || ok && (strings.HasPrefix(pg.Code, "53") ||
+		slices.Contains([]string{"55P03", "57014", "40001", "40P01", "25P03", "25P04", "57P05", "72000"}, pg.Code))
 }
 
 // hints are by PostgreSQL's error code.
@@ -42,7 +57,7 @@ var hints = map[string]string{
 	"42703": "check the column names in compare.fields, key and changed_at",
 	"42501": "the role needs SELECT on the table and USAGE on its schema",
 	"42883": "check function and argument types; search_path is empty, so write schema.function in expressions",
-	"42704": "search_path is empty, so write schema.type in expressions",
+	"42704": "the server has no type, collation or setting of that name; search_path is empty, so write schema.type in expressions",
 	"42601": "check the SQL of the expression in config.yaml",
 	"55000": "fill it with REFRESH MATERIALIZED VIEW",
 	"57014": "a query ran into a timeout, or was cancelled on the server; see whether the server is overloaded",
@@ -52,6 +67,14 @@ var hints = map[string]string{
 	"57P02": "the server crashed; see its log",
 	"57P03": "the server is starting, stopping or recovering; try again in a moment",
 }
+
+// connectHints are for errors of the attempt to connect whose code has another meaning later.
+var connectHints = map[string]string{
+	"42501": settingsHint, "42601": settingsHint, "42602": settingsHint, "42704": settingsHint, "22023": settingsHint, "55P02": settingsHint,
+	"55000": "the database accepts no connections; check its name in the dsn",
+}
+
+const settingsHint = "the dsn sets this in the session, in options= or as a parameter of its own; correct it there"
 
 // sessionsNeeded is for limits of connections. A pool has at most five.
 const sessionsNeeded = "each of legacy, projection and events uses up to 5 connections in a command, a full verification with events up to 5 more " +
@@ -89,13 +112,27 @@ func Hint(err error) string {
 		return "the network drops packets silently, or the server's machine is down; the next pass connects again"
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		if hint := hints[pg.Code]; hint != "" || !rowFault(pg) {
+		switch hint := hints[pg.Code]; {
+		case connecting(err):
+			return connectHint(pg)
+		case hint != "" || !rowFault(pg):
 			return hint
 		}
 		return faultHint
 	}
 	_, hint, _ := doctor.TLSFault(err, tlsSettings)
 	return hint
+}
+
+// connectHint is the hint for a server that refuses to begin a session.
+func connectHint(pg *pgconn.PgError) string {
+	switch {
+	case pg.Code == "42501" && pg.Routine == "CheckMyDatabase":
+		return "the role needs CONNECT on the database"
+	case strings.HasPrefix(pg.Code, "22"):
+		return settingsHint
+	}
+	return cmp.Or(connectHints[pg.Code], hints[pg.Code])
 }
 
 // nextStep returns a hint for every error.
@@ -133,7 +170,7 @@ func ConnectionFailed(side, dsn string, err error) doctor.Finding {
 		return f
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		f.Check, f.Message, f.Hint = refused(c, pg)
+		f.Check, f.Message, f.Hint = refused(c, pg, err)
 		return f
 	}
 	f.Message, f.Hint = unanswered(c, err)
@@ -141,15 +178,17 @@ func ConnectionFailed(side, dsn string, err error) doctor.Finding {
 }
 
 // refused is for a server that answered with a refusal.
-func refused(c *pgconn.Config, pg *pgconn.PgError) (check, message, hint string) {
-	at := " (" + addresses(c) + ")"
+func refused(c *pgconn.Config, pg *pgconn.PgError, err error) (check, message, hint string) {
+	check, message, hint = doctor.Login, doctor.OneLine(pg.Message)+" ("+addresses(c)+")", nextStep(err)
 	switch {
-	case Unreachable(pg):
-		return doctor.Connection, doctor.OneLine(pg.Message) + at, nextStep(pg)
-	case pg.Code == "42501":
-		return doctor.Login, doctor.OneLine(pg.Message) + at, fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", quoted(c.Database), quoted(c.User))
+	case Unreachable(err):
+		check = doctor.Connection
+	case Passes(err):
+		check = doctor.Busy
+	case pg.Code == "42501" && pg.Routine == "CheckMyDatabase":
+		hint = fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", quoted(c.Database), quoted(c.User))
 	}
-	return doctor.Login, doctor.OneLine(pg.Message) + at, nextStep(pg)
+	return check, message, hint
 }
 
 // unanswered is for a server that was not found, or did not answer as expected.

@@ -109,6 +109,7 @@ func (e *examination) examineRecords(ctx context.Context, t historyTable, keyTyp
 		return
 	}
 	switch indexed, err := e.indexed(ctx, e.keyedSQL(keyType)); {
+	case err != nil && e.lost("looking for an index on "+t.key, err):
 	case err != nil:
 		e.add(doctor.Error, CheckKey, fmt.Sprintf("%s of history.%s cannot be compared with legacy's key: %s", t.key, t.setting, saidBy(err)),
 			fmt.Sprintf("name a view in history.%s that has %s as %s", t.setting, t.key, keyCast(keyType)))

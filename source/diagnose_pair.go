@@ -46,7 +46,7 @@ func identityFinding(ctx context.Context, legacy, projection *examination) docto
 	same, err := SameData(ctx, legacy.Side, projection.Side)
 	switch {
 	case err != nil:
-		f.Level, f.Message, f.Hint = doctor.Error, "telling the two tables apart: "+saidBy(err), nextStep(err)
+		f = failure(f.Side, f.Check, "telling the two tables apart", err)
 	case same:
 		f.Level, f.Message = doctor.Error, "legacy and projection are the same table of the same database"
 		f.Hint = "check the two dsn and table settings; a table always agrees with itself"
@@ -79,7 +79,7 @@ func samplingFinding(ctx context.Context, legacy, projection *examination) (doct
 	case err != nil && (legacy.hasError() || projection.hasError()):
 		return f, false
 	case err != nil:
-		f.Level, f.Message, f.Hint = doctor.Error, "finding out whether samples can be drawn: "+saidBy(err), nextStep(err)
+		f = failure(f.Side, f.Check, "finding out whether samples can be drawn", err)
 	case why != "":
 		f.Level, f.Message = doctor.Warning, "no uniform sample can be drawn: "+why
 		f.Hint = "set sampler.schedule to off; a clean full verification then satisfies sample_bound. Or read a table or materialized view with an index on the key on both sides"
@@ -127,7 +127,7 @@ func judgeHash(native, portable bool, err error) doctor.Finding {
 	f := doctor.Finding{Side: sideBoth, Check: CheckHash, Level: doctor.OK, Message: "both servers give the same digests for known values"}
 	switch {
 	case err != nil:
-		f.Level, f.Message, f.Hint = doctor.Error, "digesting known values: "+saidBy(err), nextStep(err)
+		f = failure(f.Side, f.Check, "digesting known values", err)
 	case native:
 	case portable:
 		f.Level, f.Message = doctor.Warning, "the servers' hash functions disagree on known values: crosscheck uses portable digests, which are several times slower"

@@ -42,7 +42,7 @@ func (e *examination) try(ctx context.Context, reads []read) {
 			return
 		case errors.Is(err, context.DeadlineExceeded):
 			e.add(doctor.Error, CheckReads, fmt.Sprintf("%s takes longer than a check waits (%s)", r.name, readTimeout), "a view may need an index below it")
-		case e.lost(err):
+		case e.lost(r.name, err):
 			return
 		default:
 			e.add(doctor.Error, CheckReads, r.name+": "+whatFailed(err), nextStep(err))

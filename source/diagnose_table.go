@@ -41,7 +41,7 @@ func (e *examination) examineTable(ctx context.Context) {
 	}
 	names, err := e.identifiers(ctx)
 	if err != nil {
-		if !e.lost(err) {
+		if !e.lost("reading the name of table "+e.config.Table, err) {
 			e.add(doctor.Error, CheckTable, fmt.Sprintf("table %s: %s", e.config.Table, saidBy(err)), "write schema.table, or a subquery in parentheses")
 		}
 		return

@@ -53,7 +53,7 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 		r.Findings = append(r.Findings, diagnoseStream(ctx, c)...)
 	}
 	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
-	if !r.has(string(order.Legacy), doctor.Connection, doctor.Login, source.CheckDSN, source.CheckPooler) {
+	if !r.has(string(order.Legacy), doctor.Connection, doctor.Busy, doctor.Login, source.CheckDSN, source.CheckPooler) {
 		r.Findings = append(r.Findings, ledgerPlace(ctx, c)...)
 	}
 	for i, f := range r.Findings {
@@ -79,11 +79,13 @@ func settleFinding(s compare.Settle) doctor.Finding {
 	return f
 }
 
-// exitCode distinguishes a database that cannot be reached, which proves nothing, from one that is known to be unfit.
+// exitCode distinguishes a database that cannot answer at this time, which proves nothing, from one that is known to be unfit.
 func (r diagnosis) exitCode() int {
-	unreachable := func(f doctor.Finding) bool { return f.Check == doctor.Connection && f.Level == doctor.Error }
+	passes := func(f doctor.Finding) bool {
+		return f.Level == doctor.Error && (f.Check == doctor.Connection || f.Check == doctor.Busy)
+	}
 	switch {
-	case slices.ContainsFunc(r.Findings, unreachable):
+	case slices.ContainsFunc(r.Findings, passes):
 		return exitUnverified
 	case r.Worst == doctor.Error:
 		return exitError

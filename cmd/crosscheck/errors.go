@@ -31,18 +31,18 @@ func report(w io.Writer, err error) int {
 		return exitError
 	}
 	printError(w, err.Error(), hintFor(err))
-	if unreachable(err) {
+	if passes(err) {
 		return exitUnverified
 	}
 	return exitError
 }
 
-// unreachable returns true if a database or the brokers did not answer: nothing was proven.
-func unreachable(err error) bool {
+// passes returns true if a database or the brokers did not answer, or could not at this time. Nothing was proven.
+func passes(err error) bool {
 	if ledger.Pooled(err) {
 		return false
 	}
-	return source.Unreachable(err) || errors.Is(err, source.ErrUnreachable) || errors.Is(err, topic.ErrUnreachable)
+	return source.Passes(err) || errors.Is(err, source.ErrUnreachable) || errors.Is(err, topic.ErrUnreachable)
 }
 
 func printError(w io.Writer, text, hint string) {
@@ -63,7 +63,7 @@ func hintFor(err error) string {
 		return source.Hint(err)
 	case topic.Hint(err) != "":
 		return topic.Hint(err)
-	case unreachable(err):
+	case passes(err):
 		return "check host and port in the dsn, and that the server is running; crosscheck doctor tells more"
 	case errors.Is(err, ledger.ErrNewerSchema):
 		return "use the newer crosscheck, or another ledger.schema"

@@ -27,7 +27,7 @@ const (
 	exitAgrees     = 0 // agreement, or GO
 	exitDiverged   = 1 // divergence, or NO-GO
 	exitError      = 2 // usage, configuration or system error
-	exitUnverified = 3 // INCONCLUSIVE or unverified: evidence is missing or unreachable
+	exitUnverified = 3 // INCONCLUSIVE or unverified: evidence is missing, or cannot be had at this time
 )
 
 // version is set by the linker for releases.

@@ -18,7 +18,6 @@ import (
 	"github.com/nordvarg/crosscheck/metrics"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/sampler"
-	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/web"
 )
@@ -56,10 +55,10 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 	defer s.ledger.Close()
 	defer s.close()
 	if err := s.fits(ctx); err != nil {
-		if !unreachable(err) {
+		if !passes(err) {
 			return exitError, err
 		}
-		s.log.WarnContext(ctx, "a database or the stream cannot be reached yet", slog.String("error", err.Error()))
+		s.log.WarnContext(ctx, "a database or the stream cannot be read yet", slog.String("error", err.Error()))
 	}
 	if err := s.serve(ctx); err != nil {
 		return exitError, err
@@ -129,10 +128,10 @@ func (s *sidecar) migrate(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return nil
-		case !source.Unreachable(err):
+		case !passes(err):
 			return fmt.Errorf("migrating the ledger: %w", err)
 		}
-		s.log.WarnContext(ctx, "the ledger cannot be reached yet", slog.String("error", err.Error()))
+		s.log.WarnContext(ctx, "the ledger cannot be used yet", slog.String("error", err.Error()))
 		if lease.Sleep(ctx, migrateAgain) != nil {
 			return nil
 		}
