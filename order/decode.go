@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/cockroachdb/apd/v3"
 )
@@ -56,8 +57,8 @@ func (n *names) decode(raw RawEvent) (Body, *SchemaError) {
 	if r.finding != nil {
 		return nil, r.finding
 	}
-	if unknown != "" {
-		finding = &SchemaError{Kind: UnknownKey, Name: unknown, Detail: fmt.Sprintf("the payload has a key that is not in the vocabulary: %.60s", unknown)}
+	if unknown != nil {
+		finding = &SchemaError{Kind: UnknownKey, Name: unknown.name, Detail: "the payload has a key that is not in the vocabulary: " + keyName(unknown.name)}
 	}
 	return body, finding
 }
@@ -84,20 +85,20 @@ func (e RawEvent) noPlace() *SchemaError {
 // values are a payload's values by their index in payloadKeys. A nil raw is a missing key.
 type values [maxKeys]member
 
-// sort puts each value in its place. It returns the first key that has no place.
-func (n *names) sort(t EventType, members []member, key Key) (out values, unknown string, finding *SchemaError) {
+// sort puts each value in its place. It returns the first member that has no place.
+func (n *names) sort(t EventType, members []member, key Key) (out values, unknown *member, finding *SchemaError) {
 	if name, found := twice(members); found {
-		return out, "", &SchemaError{Kind: DuplicateKey, Name: name, Detail: fmt.Sprintf("the payload has the key %.60s twice", name)}
+		return out, nil, &SchemaError{Kind: DuplicateKey, Name: name, Detail: fmt.Sprintf("the payload has the key %s twice", keyName(name))}
 	}
-	for _, m := range members {
+	for i, m := range members {
 		index, known := n.keys[t][m.name]
 		switch {
 		case known:
 			out[index] = m
 		case m.name == "order_id" && string(m.text) != string(key):
-			return out, "", &SchemaError{Kind: OtherOrder, Name: m.name, Detail: fmt.Sprintf("the payload names order %.40s", m.raw)}
-		case !n.ignore[m.name] && unknown == "":
-			unknown = m.name
+			return out, nil, &SchemaError{Kind: OtherOrder, Name: m.name, Detail: fmt.Sprintf("the payload names order %.40s", m.raw)}
+		case !n.ignore[m.name] && unknown == nil:
+			unknown = &members[i]
 		}
 	}
 	for i, name := range n.theirs[t] {
@@ -105,12 +106,20 @@ func (n *names) sort(t EventType, members []member, key Key) (out values, unknow
 			continue
 		}
 		detail := "the payload has no " + name
-		if unknown != "" {
-			detail += fmt.Sprintf("; it has %.60s, which is not in the vocabulary; was the key renamed?", unknown)
+		if unknown != nil {
+			detail += fmt.Sprintf("; it has %s, which is not in the vocabulary; was the key renamed?", keyName(unknown.name))
 		}
-		return out, "", &SchemaError{Kind: MissingKey, Name: name, Detail: detail}
+		return out, nil, &SchemaError{Kind: MissingKey, Name: name, Detail: detail}
 	}
 	return out, unknown, nil
+}
+
+// keyName is a key of a payload as findings show it. One that cannot be seen is quoted.
+func keyName(name string) string {
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Sprintf("%.60q", name)
+	}
+	return fmt.Sprintf("%.60s", name)
 }
 
 // reader builds a body from values. It keeps the first finding.

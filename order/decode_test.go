@@ -161,6 +161,16 @@ func TestAKeyTooManyIsAFindingAndTheEventIsUsable(t *testing.T) {
 	}
 }
 
+// TestAKeyTooManyIsNamedAsItCanBeSeen: the empty key, and one that would break the line.
+func TestAKeyTooManyIsNamedAsItCanBeSeen(t *testing.T) {
+	for key, want := range map[string]string{``: `vocabulary: ""`, `a\nb`: `vocabulary: "a\nb"`, `Quantity`: `vocabulary: Quantity`} {
+		_, err := decode("OrderFilled", `{"quantity": 1, "price": 2, "`+key+`": 3}`, order.Vocabulary{})
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", key, err, want)
+		}
+	}
+}
+
 func vocabulary(t testing.TB, n order.Names) order.Vocabulary {
 	t.Helper()
 	v, err := order.NewVocabulary(n)
