@@ -2,6 +2,7 @@ package human
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -42,6 +43,20 @@ func TestForPeople(t *testing.T) {
 	} {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
+
+func TestInColumn(t *testing.T) {
+	long := strings.Repeat("a", 40) + strings.Repeat("-", 1940) + strings.Repeat("b", 20)
+	for text, want := range map[string]string{
+		"":                      `""`,
+		"7":                     "7",
+		strings.Repeat("ü", 80): strings.Repeat("ü", 80),
+		long:                    strings.Repeat("a", 40) + "…1,940 more…" + strings.Repeat("b", 20),
+	} {
+		if got := InColumn(text); got != want {
+			t.Errorf("%q: %q", text, got)
 		}
 	}
 }

@@ -31,6 +31,18 @@ func Clipped(s string, most int) string {
 	return fmt.Sprintf("%s… (%s bytes, SHA-256 %x…)", kept, Number(int64(len(s))), sum[:4])
 }
 
+// InColumn writes a text as [Shown] does, for a column of a table: of a long one only the beginning, the end, and how much
+// is left out between them.
+func InColumn(s string) string {
+	const begin, end = 40, 20
+	runes := []rune(Shown(s))
+	rest := len(runes) - begin - end
+	if rest <= end {
+		return string(runes)
+	}
+	return fmt.Sprintf("%s…%s more…%s", string(runes[:begin]), Number(int64(rest)), string(runes[begin+rest:]))
+}
+
 // null is how NULL is shown; a text of these letters is quoted.
 const null = "NULL"
 

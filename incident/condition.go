@@ -84,7 +84,7 @@ func (c condition) examples(g Group) condition {
 		if i == MaxExamples {
 			break
 		}
-		c.lines = append(c.lines, fmt.Sprintf("• order %s: %s", e.OrderID, e.Kind))
+		c.lines = append(c.lines, fmt.Sprintf("• order %s: %s", human.InColumn(e.OrderID), e.Kind))
 		for _, v := range e.Values {
 			c.lines = append(c.lines, "    "+v)
 		}

@@ -186,7 +186,7 @@ func (r passReport) writeCounts(b *strings.Builder) {
 	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(t, "  at the snapshot\tlegacy\tprojection\t")
 	for _, c := range r.Counts {
-		_, _ = fmt.Fprintf(t, "  %s\t%d\t%d\t\n", human.Shown(c.Group), c.Legacy, c.Projection)
+		_, _ = fmt.Fprintf(t, "  %s\t%d\t%d\t\n", human.InColumn(c.Group), c.Legacy, c.Projection)
 	}
 	_ = t.Flush()
 }
@@ -205,7 +205,7 @@ func (r passReport) writeDivergences(b *strings.Builder) {
 	}
 	_, _ = fmt.Fprintln(t, title+"field\tlegacy\tprojection")
 	for _, d := range r.Divergences[:min(len(r.Divergences), textDivergences)] {
-		lead := []string{human.Shown(d.OrderID), d.Kind, (time.Duration(d.AgeSeconds) * time.Second).String()}
+		lead := []string{human.InColumn(d.OrderID), d.Kind, (time.Duration(d.AgeSeconds) * time.Second).String()}
 		if caused {
 			lead = append(lead, string(d.Hop), cmp.Or(d.Cause, "-"))
 		}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
@@ -40,5 +42,25 @@ func TestAReportSaysHopAndCauseWhereAnyIsKnown(t *testing.T) {
 	const without = "order kind age field legacy projection 7 differs 0s status FILLED OPEN price 1.5 2.5 8 missing 0s"
 	if got := reported(t, ""); !strings.HasSuffix(got, without) {
 		t.Errorf("without: %s", got)
+	}
+}
+
+// TestALongKeyDoesNotPadTheTable: neither of an order nor of a group. JSON has them whole.
+func TestALongKeyDoesNotPadTheTable(t *testing.T) {
+	long := "begin-" + strings.Repeat("k\n", 1000) + "-end"
+	pass := verify.Pass{Kind: verify.Full, Scan: verify.Scan{Facts: verify.FullFacts{Counts: []verify.GroupCount{{Group: long, Legacy: 1}}}}}
+	found := []verify.Divergence{{Mismatch: compare.Mismatch{Key: order.Key(long), Kind: compare.Missing}}, {Mismatch: compare.Mismatch{Key: "7", Kind: compare.Missing}}}
+	r := newReport(pass, nil, found, time.Time{})
+	var text, whole strings.Builder
+	if err := errors.Join(r.writeText(&text), r.writeJSON(&whole)); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text.String()) {
+		if utf8.RuneCountInString(line) > 150 {
+			t.Errorf("%d characters: %s", utf8.RuneCountInString(line), line)
+		}
+	}
+	if strings.Count(text.String(), `"begin-k\n`) != 2 || strings.Count(text.String(), `-end"`) != 2 || strings.Count(whole.String(), `k\n-end"`) != 2 {
+		t.Errorf("the key is not known again in %s", text.String())
 	}
 }
