@@ -41,7 +41,9 @@ type Config struct {
 	// Web is the status page and the metrics endpoint. Default: see Web.
 	Web Web
 
-	mask func(string) string // no verb of fmt prints what a function knows
+	// No verb of fmt prints what a function knows.
+	mask      func(string) string
+	checkDSNs func(fault func(dsn string) (message, hint string)) error
 }
 
 // Side is one representation: a table with one row for each order.

@@ -64,6 +64,7 @@ func Parse(name string, src []byte, getenv func(string) (string, bool)) (*Config
 		return nil, r.errs.sorted()
 	}
 	c.findSecrets(getenv)
+	c.checkDSNs = r.checkDSNs
 	return &c, nil
 }
 

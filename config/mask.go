@@ -14,11 +14,14 @@ const leastMasked = 4
 // form of DSN and from PGPASSWORD, what options= sets, tokens and webhooks. A password that is also the name of user,
 // database or host is not masked, because the name is no secret.
 func (c *Config) Mask(text string) string {
-	if c.mask == nil {
-		return text
+	if c.mask != nil {
+		text = c.mask(text)
 	}
-	return c.mask(text)
+	return passwords.ReplaceAllString(text, "${1}"+redacted)
 }
+
+// passwords are values that a text itself calls so. A DSN with a mistake may hold one where no library looks for it.
+var passwords = regexp.MustCompile(`(?i)((?:password|passwd|pwd)\s*(?:=|%3D)\s*)('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?:[^\s"\x60\\]|\\[^"])+)`)
 
 // findSecrets collects what Mask replaces, the longest first.
 func (c *Config) findSecrets(getenv func(string) (string, bool)) {
@@ -62,6 +65,9 @@ func secretsOf(dsn string) []string {
 		case "user", "dbname", "host":
 			public = append(public, value)
 		}
+	}
+	for _, m := range passwords.FindAllStringSubmatch(dsn, -1) {
+		secret = append(secret, strings.Trim(m[2], `'"`))
 	}
 	if strings.Contains(dsn, "://") {
 		if m := urlPassword.FindStringSubmatch(dsn); m != nil {

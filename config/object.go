@@ -14,6 +14,7 @@ type reader struct {
 	file   string
 	getenv func(string) (string, bool)
 	errs   Errors
+	dsns   []dsnAt
 }
 
 func (r *reader) add(e *Error) {

@@ -157,18 +157,6 @@ func (o *object) secret(key string, into *Secret) {
 	}
 }
 
-var connection = regexp.MustCompile(`^\s*(postgres(ql)?://|[a-z_]+\s*=)`)
-
-// dsn reads a connection string, which is required.
-func (o *object) dsn(into *Secret) {
-	o.require("dsn", `a connection string, such as dsn: "${LEGACY_DSN}"`)
-	o.secret("dsn", into)
-	if !into.Empty() && !connection.MatchString(into.Reveal()) {
-		o.at(target(o.values["dsn"]), join(o.path, "dsn"), "is not a connection string of PostgreSQL",
-			"postgres://user:password@host:5432/database, or host=… dbname=… user=…")
-	}
-}
-
 // boolean reads true or false.
 func (o *object) boolean(key string, into *bool) {
 	s, ok := o.scalar(key)

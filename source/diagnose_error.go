@@ -162,7 +162,7 @@ func ConnectionFailed(side, dsn string, err error) doctor.Finding {
 	if parsing != nil {
 		// The error quotes the text that could not be read, which may be a password.
 		f.Check, f.Message = CheckDSN, "the dsn cannot be read"
-		f.Hint = "postgres://user:password@host:5432/database, with %XX for special characters in the password, or host=… dbname=… user=…; files that it names must be readable"
+		f.Hint = dsnHint + "; files that it names must be readable"
 		return f
 	}
 	if errors.Is(err, session.ErrShared) {

@@ -24,6 +24,9 @@ const leaseTime = time.Minute
 func (p *program) load() (*config.Config, error) {
 	c, err := config.Load(p.configFile, p.getenv)
 	p.config = c // nil after an error
+	if err == nil {
+		err = c.CheckDSNs(source.DSNFault)
+	}
 	return c, err
 }
 
