@@ -38,7 +38,9 @@ func (w *walk) survey(ctx context.Context, differing buckets) (stop bool, err er
 	s := newSurvey[example]()
 	var equal int64
 	_, err = w.merge(ctx, w.layout, spread(differing), func(_ context.Context, key order.Key, legacy, other []order.Row) (bool, error) {
-		found := w.symptoms(key, legacy, other)
+		m := compare.Rows(w.fields, key, legacy, other)
+		found := w.symptoms(m, legacy, other)
+		s.measure(w.hop, m)
 		s.add(key, len(legacy) > 0, len(other) > 0, found, example{key, legacy, other})
 		if len(found) == 0 {
 			equal++
@@ -61,11 +63,11 @@ func (w *walk) survey(ctx context.Context, differing buckets) (stop bool, err er
 	return true, nil
 }
 
-func (w *walk) symptoms(key order.Key, legacy, other []order.Row) []Symptom {
+func (w *walk) symptoms(m *compare.Mismatch, legacy, other []order.Row) []Symptom {
 	if w.archived && len(legacy) == 0 {
 		return nil // legacy may have it
 	}
-	found := symptoms(w.hop, compare.Rows(w.fields, key, legacy, other))
+	found := symptoms(w.hop, m)
 	if slices.ContainsFunc(other, func(r order.Row) bool { return r.Flawed }) {
 		found = append(found, Symptom{Hop: w.hop, Kind: FlawedHistory})
 	}
@@ -117,6 +119,7 @@ func (d *draw) survey(ctx context.Context, looks []compare.Observation, r readin
 		var found []Symptom
 		for _, m := range is.Mismatches {
 			found = append(found, symptoms(m.Hop, &m)...)
+			s.measure(m.Hop, &m)
 		}
 		s.add(is.Key, len(r.legacy[is.Key]) > 0, len(r.projection[is.Key]) > 0, found, is)
 	}

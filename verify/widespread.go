@@ -28,6 +28,8 @@ type Widespread struct {
 	Symptom
 
 	Share float64 `json:"share"` // of the orders that could have it, estimated
+	// Precision says that one end keeps the field's times less precisely than the other; empty if not.
+	Precision string `json:"precision,omitempty"`
 }
 
 const (
@@ -48,7 +50,11 @@ func Told(list []Widespread) string {
 	for _, w := range list {
 		switch share := human.Percent(w.Share); {
 		case w.Field != "":
-			fields = append(fields, fmt.Sprintf("field `%s` differs in %s of orders", w.Field, share))
+			told := fmt.Sprintf("field `%s` differs in %s of orders", w.Field, share)
+			if w.Precision != "" {
+				told += " (" + w.Precision + ")"
+			}
+			fields = append(fields, told)
 		case w.Kind == compare.Missing && w.Hop == order.LegacyToEvents:
 			sentences = append(sentences, share+" of orders have no events: wrong table or key?")
 		case w.Kind == compare.Missing:
@@ -83,6 +89,7 @@ func (s Scan) Widespread() []Widespread {
 type survey[E any] struct {
 	orders, truth, follower, paired int64 // looked at; those on each side, and on both
 	having                          map[Symptom]int64
+	units                           map[Symptom]units // of times that differ
 	combinations                    map[string]*combination[E]
 }
 
@@ -100,7 +107,7 @@ type chosen[E any] struct {
 }
 
 func newSurvey[E any]() *survey[E] {
-	return &survey[E]{having: map[Symptom]int64{}, combinations: map[string]*combination[E]{}}
+	return &survey[E]{having: map[Symptom]int64{}, units: map[Symptom]units{}, combinations: map[string]*combination[E]{}}
 }
 
 // add adds an order, which the two sides have or not. Examples are chosen by a hash of the key, so the next look at the same
@@ -158,7 +165,7 @@ func (s *survey[E]) widespread(part float64) []Widespread {
 		if share <= most {
 			continue
 		}
-		out = append(out, Widespread{symptom, share})
+		out = append(out, Widespread{symptom, share, s.units[symptom].precision(symptom.Hop)})
 		if symptom.Field != "" || symptom.Kind == FlawedHistory {
 			together = max(together, n)
 		} else {
