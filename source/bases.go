@@ -2,80 +2,90 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 )
 
-// SameData returns true if two sides read the same tables of the same database, through any views or subqueries. Such a
-// comparison always agrees, whatever is wrong. A materialized view is a table of its own.
-func SameData(ctx context.Context, a, b *Side) (bool, error) {
-	x, err := a.Identity(ctx)
-	if err != nil {
-		return false, err
-	}
-	y, err := b.Identity(ctx)
-	if err != nil {
-		return false, err
-	}
-	if x == y || x.System != y.System || x.Database != y.Database {
-		return x == y, nil
-	}
-	tables, err := a.tables(ctx)
-	if err != nil {
-		return false, err
-	}
-	others, err := b.tables(ctx)
-	return len(tables) > 0 && slices.Equal(tables, others), err
+// Common is what two sides read of the same data.
+type Common struct {
+	// Itself says what is compared with itself; empty if nothing is. Such a comparison always agrees, whatever is wrong.
+	Itself             string
+	shared             []string // tables that both read, beside others of their own
+	legacy, projection reading
 }
 
-// tables returns the tables that a query of all compared columns reads, according to the planner.
-func (s *Side) tables(ctx context.Context) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	columns := []string{s.config.Key}
-	for _, f := range s.config.Fields {
-		columns = append(columns, f.Expr)
-	}
-	root, err := explain(ctx, s.pool, "(VERBOSE, FORMAT JSON)", "SELECT ("+strings.Join(columns, "), (")+") FROM "+s.from())
+// ItselfHint is the hint for data that are compared with themselves.
+const ItselfHint = "check the two dsn and table settings; a table always agrees with itself"
+
+// InCommon finds out whether two sides read the same tables, through any views, subqueries, functions or foreign
+// tables. A materialized view is a table of its own.
+func InCommon(ctx context.Context, legacy, projection *Side) (Common, error) {
+	x, err := legacy.home(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("looking for the tables behind %s: %w", s.config.Representation, err)
+		return Common{}, err
 	}
-	var out []string
-	root.walk(func(p plan) {
-		if p.Relation != "" {
-			out = append(out, p.Schema+"."+p.Relation)
+	y, err := projection.home(ctx)
+	if err != nil {
+		return Common{}, err
+	}
+	if x.identity == y.identity {
+		return Common{Itself: sameTable([]string{legacy.config.Table})}, nil
+	}
+	var c Common
+	if c.legacy, err = legacy.reads(ctx); err != nil {
+		return Common{}, err
+	}
+	if c.projection, err = projection.reads(ctx); err != nil {
+		return Common{}, err
+	}
+	c.judge(x.bases(ctx, &c.legacy, y, foreignHops), y.bases(ctx, &c.projection, x, foreignHops))
+	return c, nil
+}
+
+// base is a table that holds the rows of a side.
+type base struct {
+	database string   // of a side; empty for a server that is neither's
+	at       location // of such a server
+	relation string
+}
+
+func (b base) equal(other base) bool {
+	return b.relation == other.relation && b.database == other.database && (b.database != "" || b.at.same(other.at))
+}
+
+func (b base) in(all []base) bool { return slices.ContainsFunc(all, b.equal) }
+
+// judge compares what the sides read. If one reads all that the other reads, its own part is not seen alone.
+func (c *Common) judge(legacy, projection []base) {
+	var both []string
+	inLegacy, inProjection := 0, 0
+	for _, b := range legacy {
+		if b.in(projection) {
+			both = append(both, b.relation)
+			inProjection++
 		}
-	})
-	slices.Sort(out)
-	return slices.Compact(out), nil
+	}
+	for _, b := range projection {
+		if b.in(legacy) {
+			inLegacy++
+		}
+	}
+	slices.Sort(both)
+	both = slices.Compact(both)
+	switch all := strings.Join(both, ", "); {
+	case len(both) == 0:
+	case inProjection == len(legacy) && inLegacy == len(projection):
+		c.Itself = sameTable(both)
+	case inProjection == len(legacy):
+		c.Itself = fmt.Sprintf("the projection reads legacy's own data: all that legacy reads (%s)", all)
+	case inLegacy == len(projection):
+		c.Itself = fmt.Sprintf("legacy reads the projection's own data: all that the projection reads (%s)", all)
+	default:
+		c.shared = both
+	}
 }
 
-// queryRower is a pool or a transaction.
-type queryRower interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
-var errPlan = errors.New("the server returned no plan")
-
-// explain asks for the plan of a query.
-func explain(ctx context.Context, q queryRower, options, query string) (plan, error) {
-	var plans []struct{ Plan plan }
-	if err := q.QueryRow(ctx, "EXPLAIN "+options+" "+query).Scan(&plans); err != nil {
-		return plan{}, fmt.Errorf("asking for a plan: %w", err)
-	}
-	if len(plans) != 1 {
-		return plan{}, errPlan
-	}
-	return plans[0].Plan, nil
-}
-
-func (p plan) walk(visit func(plan)) {
-	visit(p)
-	for _, child := range p.Plans {
-		child.walk(visit)
-	}
+func sameTable(names []string) string {
+	return fmt.Sprintf("legacy and projection are the same table of the same database (%s)", strings.Join(names, ", "))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/verify"
@@ -18,7 +19,7 @@ func between(ctx context.Context, legacy, projection *examination) []doctor.Find
 	defer cancel()
 	var out []doctor.Finding
 	if legacy.readable && projection.readable {
-		out = append(out, identityFinding(ctx, legacy, projection))
+		out = append(out, identityFindings(ctx, legacy, projection)...)
 	}
 	if f, ok := keysFinding(legacy.key, projection.key); ok {
 		out = append(out, f)
@@ -41,17 +42,41 @@ func between(ctx context.Context, legacy, projection *examination) []doctor.Find
 	return append(out, hashFinding(ctx, legacy, projection))
 }
 
-func identityFinding(ctx context.Context, legacy, projection *examination) doctor.Finding {
-	f := doctor.Finding{Side: sideBoth, Check: CheckIdentity, Level: doctor.OK, Message: "the two tables are not the same"}
-	same, err := SameData(ctx, legacy.Side, projection.Side)
+// identityFindings say whether the two sides are two.
+func identityFindings(ctx context.Context, legacy, projection *examination) []doctor.Finding {
+	finding := func(side string, level doctor.Level, message, hint string) doctor.Finding {
+		return doctor.Finding{Side: side, Check: CheckIdentity, Level: level, Message: message, Hint: hint}
+	}
+	common, err := InCommon(ctx, legacy.Side, projection.Side)
 	switch {
 	case err != nil:
-		f = failure(f.Side, f.Check, "telling the two tables apart", err)
-	case same:
-		f.Level, f.Message = doctor.Error, "legacy and projection are the same table of the same database"
-		f.Hint = "check the two dsn and table settings; a table always agrees with itself"
+		return []doctor.Finding{failure(sideBoth, CheckIdentity, "telling the two tables apart", err)}
+	case common.Itself != "":
+		return []doctor.Finding{finding(sideBoth, doctor.Error, common.Itself, ItselfHint)}
 	}
-	return f
+	var out []doctor.Finding
+	for side, r := range map[*examination]reading{legacy: common.legacy, projection: common.projection} {
+		other := projection.side()
+		if side == projection {
+			other = legacy.side()
+		}
+		for _, f := range r.strangers {
+			out = append(out, finding(side.side(), doctor.Warning, fmt.Sprintf("rows come from another server, through foreign table %s; crosscheck cannot tell whether they are rows of %s", f, other),
+				"check that the server is not the one that "+other+" is read from; a table always agrees with itself"))
+		}
+		for _, f := range r.functions {
+			out = append(out, finding(side.side(), doctor.Warning, fmt.Sprintf("crosscheck cannot tell what function %s reads, and whether that is data of %s", f, other),
+				"check that it reads no table of "+other+"; if it reads no table at all, declare it IMMUTABLE"))
+		}
+	}
+	slices.SortFunc(out, func(a, b doctor.Finding) int { return strings.Compare(a.Side+a.Message, b.Side+b.Message) })
+	if len(out) == 0 {
+		out = append(out, finding(sideBoth, doctor.OK, "the two tables are not the same", ""))
+	}
+	if len(common.shared) > 0 {
+		out = append(out, finding(sideBoth, doctor.Info, "both sides read "+strings.Join(common.shared, ", "), "a wrong value in it is wrong on both sides, so no check finds it"))
+	}
+	return out
 }
 
 // keysFinding compares the types of the keys. It returns false if one is unknown, which has its own finding.

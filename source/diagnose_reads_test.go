@@ -28,6 +28,7 @@ func TestDoctorNamesWhatChecksCannotRead(t *testing.T) {
 				AS 'INSERT INTO public.log VALUES ($1) RETURNING line'`)
 			p.config[1].Fields = []source.Field{{Field: order.Field{Name: "status", Type: order.Text}, Expr: "public.noted(status)"}, field("price", order.Numeric)}
 		}, []expectation{
+			warning("projection", "identity", "crosscheck cannot tell what function public.noted reads", "declare it IMMUTABLE"),
 			problem("projection", "reads", "reading rows by key: cannot execute INSERT in a read-only transaction", ""),
 			problem("projection", "reads", "digesting rows: cannot execute INSERT in a read-only transaction", ""),
 		}},

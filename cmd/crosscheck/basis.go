@@ -16,8 +16,6 @@ import (
 	"github.com/nordvarg/crosscheck/source"
 )
 
-var errSameTable = errors.New("legacy and projection are the same table of the same database")
-
 // basis identifies what evidence is valid for: the configuration, the rules of comparison, and where everything is read
 // from. It refuses to compare a table with itself, because that always agrees.
 func (s sides) basis(ctx context.Context, c *config.Config) (gate.Basis, error) {
@@ -42,10 +40,10 @@ func (s sides) basis(ctx context.Context, c *config.Config) (gate.Basis, error) 
 			parts = append(parts, gate.Part{Name: string(o.of) + " " + p[0], Text: p[1]})
 		}
 	}
-	if same, err := source.SameData(ctx, s.legacy, s.projection); err != nil {
+	if common, err := source.InCommon(ctx, s.legacy, s.projection); err != nil {
 		return gate.Basis{}, err
-	} else if same {
-		return gate.Basis{}, withHint(errSameTable, "check the two dsn and table settings; a table always agrees with itself")
+	} else if common.Itself != "" {
+		return gate.Basis{}, withHint(errors.New(common.Itself), source.ItselfHint)
 	}
 	sum := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
 	return gate.Basis{Fingerprint: hex.EncodeToString(sum[:8]), Parts: parts}, nil
