@@ -10,7 +10,9 @@ import (
 // Common is what two sides read of the same data.
 type Common struct {
 	// Itself says what is compared with itself; empty if nothing is. Such a comparison always agrees, whatever is wrong.
-	Itself             string
+	Itself string
+	// filled is as Itself, of what the materialized views of the sides were filled from.
+	filled             string
 	shared             []string // tables that both read, beside others of their own
 	legacy, projection reading
 }
@@ -39,7 +41,10 @@ func InCommon(ctx context.Context, legacy, projection *Side) (Common, error) {
 	if c.projection, err = projection.reads(ctx); err != nil {
 		return Common{}, err
 	}
-	c.judge(x.bases(ctx, &c.legacy, y, foreignHops), y.bases(ctx, &c.projection, x, foreignHops))
+	c.Itself, c.shared = judge(x.bases(ctx, &c.legacy, y, foreignHops), y.bases(ctx, &c.projection, x, foreignHops))
+	if len(c.legacy.kept)+len(c.projection.kept) > 0 {
+		c.filled, _ = judge(x.filled(ctx, c.legacy, y), y.filled(ctx, c.projection, x))
+	}
 	return c, nil
 }
 
@@ -57,7 +62,7 @@ func (b base) equal(other base) bool {
 func (b base) in(all []base) bool { return slices.ContainsFunc(all, b.equal) }
 
 // judge compares what the sides read. If one reads all that the other reads, its own part is not seen alone.
-func (c *Common) judge(legacy, projection []base) {
+func judge(legacy, projection []base) (itself string, shared []string) {
 	var both []string
 	inLegacy, inProjection := 0, 0
 	for _, b := range legacy {
@@ -76,14 +81,13 @@ func (c *Common) judge(legacy, projection []base) {
 	switch all := strings.Join(both, ", "); {
 	case len(both) == 0:
 	case inProjection == len(legacy) && inLegacy == len(projection):
-		c.Itself = sameTable(both)
+		return sameTable(both), nil
 	case inProjection == len(legacy):
-		c.Itself = fmt.Sprintf("the projection reads legacy's own data: all that legacy reads (%s)", all)
+		return fmt.Sprintf("the projection reads legacy's own data: all that legacy reads (%s)", all), nil
 	case inLegacy == len(projection):
-		c.Itself = fmt.Sprintf("legacy reads the projection's own data: all that the projection reads (%s)", all)
-	default:
-		c.shared = both
+		return fmt.Sprintf("legacy reads the projection's own data: all that the projection reads (%s)", all), nil
 	}
+	return "", both
 }
 
 func sameTable(names []string) string {

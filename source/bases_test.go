@@ -26,6 +26,7 @@ const ownTables = `CREATE TABLE orders (order_id bigint PRIMARY KEY, status text
 	CREATE FUNCTION one_status(bigint) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT status FROM public.orders WHERE order_id = $1); END';
 	CREATE VIEW of_scalar AS SELECT order_id, one_status(order_id) AS status FROM current_orders;
 	CREATE FUNCTION "Pick"() RETURNS SETOF current_orders LANGUAGE plpgsql AS 'BEGIN RETURN QUERY TABLE public.current_orders; END';
+	CREATE MATERIALIZED VIEW kept AS TABLE orders;
 	CREATE VIEW picked AS SELECT * FROM "Pick"();
 	CREATE FUNCTION same(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END';
 	CREATE VIEW computed AS SELECT order_id, same(status) AS status FROM current_orders`
@@ -42,6 +43,7 @@ const foreignTables = `CREATE EXTENSION postgres_fdw; CREATE SERVER other FOREIG
 	CREATE FOREIGN TABLE own_rows (order_id bigint, status text) SERVER own OPTIONS (schema_name 'public', table_name 'current_orders');
 	CREATE FOREIGN TABLE third_of_SIDE (order_id bigint, status text) SERVER third_SIDE OPTIONS (schema_name 'public', table_name 'orders');
 	CREATE FOREIGN TABLE third_lookup (order_id bigint, status text) SERVER third_SIDE OPTIONS (schema_name 'public', table_name 'current_orders');
+	CREATE MATERIALIZED VIEW other_kept AS SELECT * FROM other_orders;
 	CREATE VIEW behind_view AS TABLE other_orders; CREATE VIEW behind_join AS SELECT o.order_id, l.word AS status FROM other_orders o JOIN lookup_there l USING (status);
 	CREATE TABLE parted (order_id bigint, status text) PARTITION BY RANGE (order_id);
 	CREATE FOREIGN TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (9000) SERVER other OPTIONS (schema_name 'public', table_name 'orders');
@@ -109,6 +111,8 @@ func TestDataComparedWithThemselves(t *testing.T) {
 		{"other_current", "current_orders", false, same},
 		{"third_of_legacy", "third_of_projection", false, same + " (public.orders)"},
 		{"third_of_legacy", "third_lookup", false, ""},
+		{"orders", "other_kept", false, ""},
+		{"orders", "kept", true, ""},
 		{"orders", "third_of_projection", false, ""},
 	} {
 		t.Run(fmt.Sprintf("%s and %s, one database %t", test.legacy, test.projection, test.one), func(t *testing.T) {
@@ -149,6 +153,8 @@ func TestDoctorNamesWhatItCannotTellApart(t *testing.T) {
 		{"orders", "picked", true, []string{`projection warning crosscheck cannot tell what function public."Pick" reads`}},
 		{"joined", "current_joined", true, []string{"both ok the two tables are not the same", "both info both sides read public.lookup"}},
 		{"orders", "united", true, []string{"both error the projection reads legacy's own data: all that legacy reads (public.orders)"}},
+		{"orders", "kept", true, []string{"both warning by what the materialized views were filled from, legacy and projection are the same table"}},
+		{"orders", "other_kept", false, []string{"both warning by what the materialized views were filled from, legacy and projection are the same table"}},
 		{"orders", "computed", true, []string{"both ok the two tables are not the same"}},
 	} {
 		t.Run(test.projection, func(t *testing.T) {

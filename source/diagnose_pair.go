@@ -49,6 +49,8 @@ func identityFindings(ctx context.Context, legacy, projection *examination) []do
 	}
 	common, err := InCommon(ctx, legacy.Side, projection.Side)
 	switch {
+	case err != nil && (legacy.hasError() || projection.hasError()):
+		return nil
 	case err != nil:
 		return []doctor.Finding{failure(sideBoth, CheckIdentity, "telling the two tables apart", err)}
 	case common.Itself != "":
@@ -70,6 +72,9 @@ func identityFindings(ctx context.Context, legacy, projection *examination) []do
 		}
 	}
 	slices.SortFunc(out, func(a, b doctor.Finding) int { return strings.Compare(a.Side+a.Message, b.Side+b.Message) })
+	if common.filled != "" {
+		out = append(out, finding(sideBoth, doctor.Warning, "by what the materialized views were filled from, "+common.filled, "a comparison shows only whether they were refreshed"))
+	}
 	if len(out) == 0 {
 		out = append(out, finding(sideBoth, doctor.OK, "the two tables are not the same", ""))
 	}

@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/nordvarg/crosscheck/source/session"
 )
 
 // foreignTable is a table of another server, with the options that say where it is. The options of user mappings, which
@@ -26,15 +24,23 @@ type foreignTable struct {
 
 func (f foreignTable) name() string { return f.Schema + "." + f.Table }
 
-// lockedForeign are the foreign tables that the transaction has planned to read.
-func lockedForeign(ctx context.Context, tx *session.Tx) ([]foreignTable, error) {
-	rows, err := tx.Query(ctx, `SELECT DISTINCT n.nspname::text, c.relname::text, s.srvname::text, coalesce(p.proname = 'postgres_fdw_handler', false),
+// foreignTables asks for those among relations.
+func foreignTables(ctx context.Context, q querier, among []relationName) ([]foreignTable, error) {
+	var oids []uint32
+	for _, n := range among {
+		if n.Kind == "f" {
+			oids = append(oids, n.OID)
+		}
+	}
+	if len(oids) == 0 {
+		return nil, nil
+	}
+	rows, err := q.Query(ctx, `SELECT n.nspname::text, c.relname::text, s.srvname::text, coalesce(p.proname = 'postgres_fdw_handler', false),
 			w.fdwname::text, coalesce(s.srvoptions, '{}'), coalesce(t.ftoptions, '{}')
-		FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_foreign_table t ON t.ftrelid = l.relation
-			JOIN pg_catalog.pg_class c ON c.oid = t.ftrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		FROM pg_catalog.pg_foreign_table t JOIN pg_catalog.pg_class c ON c.oid = t.ftrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 			JOIN pg_catalog.pg_foreign_server s ON s.oid = t.ftserver JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw
 			LEFT JOIN pg_catalog.pg_proc p ON p.oid = w.fdwhandler
-		WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' ORDER BY 1, 2`)
+		WHERE t.ftrelid = ANY($1::oid[]) ORDER BY 1, 2`, oids)
 	if err != nil {
 		return nil, err
 	}
@@ -220,11 +226,36 @@ func (h home) behind(ctx context.Context, f foreignTable, r *reading, other home
 	if hops == 0 {
 		return itself
 	}
-	below, err := h.side.readBy(ctx, "SELECT * FROM "+quoted(schema, table))
+	name := quoted(schema, table)
+	below, err := h.side.readBy(ctx, "SELECT * FROM "+name)
 	if err != nil { // the role may have no rights on it
+		below, err = h.side.catalogued(ctx, name, false)
+	}
+	if err != nil {
 		return itself
 	}
 	found := h.bases(ctx, &below, other, hops)
 	r.functions, r.strangers = append(r.functions, below.functions...), append(r.strangers, below.strangers...)
+	if len(found) == 0 {
+		return itself
+	}
 	return found
+}
+
+// filled returns the bases with the materialized views replaced by what they are filled from.
+func (h home) filled(ctx context.Context, r reading, other home) []base {
+	from := reading{foreign: r.foreign}
+	for _, t := range r.tables {
+		if !slices.ContainsFunc(r.kept, func(n relationName) bool { return n.String() == t }) {
+			from.tables = append(from.tables, t)
+		}
+	}
+	for _, n := range r.kept {
+		below, err := h.side.catalogued(ctx, quoted(n.Schema, n.Name), true)
+		if err != nil {
+			continue // it was dropped in the meantime
+		}
+		from.tables, from.foreign = append(from.tables, below.tables...), append(from.foreign, below.foreign...)
+	}
+	return h.bases(ctx, &from, other, foreignHops)
 }

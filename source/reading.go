@@ -20,8 +20,17 @@ type reading struct {
 	tables    []string // in its own database, as schema.table; no foreign ones
 	foreign   []foreignTable
 	functions []string       // that may read anything
+	kept      []relationName // of tables, the materialized views
 	strangers []foreignTable // of foreign, those of servers that are no side's; known after they were followed
 }
+
+// relationName is a relation as the catalogue has it.
+type relationName struct {
+	OID                uint32
+	Kind, Schema, Name string
+}
+
+func (n relationName) String() string { return n.Schema + "." + n.Name }
 
 // reads returns what a query of all compared columns reads.
 func (s *Side) reads(ctx context.Context) (reading, error) {
@@ -46,15 +55,19 @@ func (s *Side) readBy(ctx context.Context, query string) (reading, error) {
 		if err != nil {
 			return err
 		}
-		if r.foreign, err = lockedForeign(ctx, tx); err != nil {
+		locked, err := lockedRelations(ctx, tx)
+		if err != nil {
 			return err
 		}
-		root.walk(func(p plan) {
-			name := p.Schema + "." + p.Relation
-			if p.Relation != "" && !slices.ContainsFunc(r.foreign, func(f foreignTable) bool { return f.name() == name }) {
-				r.tables = append(r.tables, name)
+		root.walk(func(p plan) { // not all that is locked is read
+			is := func(n relationName) bool { return n.Schema == p.Schema && n.Name == p.Relation && n.Kind != "f" }
+			if i := slices.IndexFunc(locked, is); i >= 0 {
+				r.add(locked[i])
 			}
 		})
+		if r.foreign, err = foreignTables(ctx, tx, locked); err != nil {
+			return err
+		}
 		r.functions, err = opaque(ctx, tx, text)
 		return err
 	})
@@ -83,27 +96,70 @@ func (s *Side) runFunctions(ctx context.Context, query string, r *reading) {
 		if err := rows.Err(); err != nil {
 			return err
 		}
-		foreign, err := lockedForeign(ctx, tx)
+		locked, err := lockedRelations(ctx, tx)
 		if err != nil {
 			return err
 		}
-		tables, err := lockedTables(ctx, tx)
-		if err == nil {
-			r.foreign, r.tables = foreign, append(r.tables, tables...)
+		foreign, err := foreignTables(ctx, tx, locked)
+		if err != nil {
+			return err
 		}
-		return err
+		r.foreign = foreign
+		for _, n := range locked {
+			r.add(n)
+		}
+		return nil
 	})
 }
 
-// lockedTables are the tables that the transaction has read until now.
-func lockedTables(ctx context.Context, tx *session.Tx) ([]string, error) {
-	rows, err := tx.Query(ctx, `SELECT DISTINCT format('%s.%s', n.nspname, c.relname) FROM pg_catalog.pg_locks l
+// add adds a relation that holds rows in this database.
+func (r *reading) add(n relationName) {
+	if n.Kind == "m" {
+		r.kept = append(r.kept, n)
+	}
+	if n.Kind == "m" || n.Kind == "r" {
+		r.tables = append(r.tables, n.String())
+	}
+}
+
+// lockedRelations are the relations that the transaction has read or planned to read.
+func lockedRelations(ctx context.Context, tx *session.Tx) ([]relationName, error) {
+	rows, err := tx.Query(ctx, `SELECT DISTINCT c.oid, c.relkind::text, n.nspname::text, c.relname::text FROM pg_catalog.pg_locks l
 		JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'pg_toast')`)
+		WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND n.nspname NOT IN ('pg_catalog', 'pg_toast') ORDER BY 3, 4`)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[relationName])
+}
+
+// catalogued returns what a relation reads according to the catalogue, which needs no rights and looks into
+// materialized views, but not into functions. What is below other materialized views is left out if it is not filled.
+func (s *Side) catalogued(ctx context.Context, name string, filled bool) (reading, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var r reading
+	rows, err := s.pool.Query(ctx, `WITH RECURSIVE behind AS (
+			SELECT $1::text::regclass::oid AS oid
+			UNION SELECT next.oid FROM behind b JOIN pg_catalog.pg_class c ON c.oid = b.oid CROSS JOIN LATERAL (
+				SELECT inhrelid AS oid FROM pg_catalog.pg_inherits WHERE inhparent = b.oid
+				UNION ALL SELECT d.refobjid FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass
+					AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass
+					WHERE r.ev_class = b.oid AND (c.relkind = 'v' OR c.relkind = 'm' AND $2)) next)
+		SELECT c.oid, c.relkind::text, n.nspname::text, c.relname::text FROM behind b JOIN pg_catalog.pg_class c ON c.oid = b.oid
+			JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE NOT (c.relkind = 'm' AND $2)`, name, filled)
+	if err != nil {
+		return r, err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[relationName])
+	if err != nil {
+		return r, err
+	}
+	for _, n := range found {
+		r.add(n)
+	}
+	r.foreign, err = foreignTables(ctx, s.pool, found)
+	return r, err
 }
 
 // functionCall is a function of a schema; a plan prints those of pg_catalog without their schema.
