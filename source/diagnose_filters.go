@@ -10,15 +10,16 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/source/session"
 )
 
 // CheckFilter checks what a view may leave out.
 const CheckFilter = "filter"
 
-// viewsBehind are a relation and everything that its definition reads, with their definitions: views, foreign tables, and
+// viewsBehind are relations and everything that their definitions read, with their definitions: views, foreign tables, and
 // tables with row-level security. For the last, filled are the materialized views that keep what it let through.
 const viewsBehind = `WITH RECURSIVE behind AS (
-		SELECT $1::oid AS oid, NULL::oid AS filled
+		SELECT unnest($1::oid[]) AS oid, NULL::oid AS filled
 		UNION SELECT d.refobjid, CASE WHEN c.relkind = 'm' THEN c.oid ELSE b.filled END
 			FROM behind b JOIN pg_catalog.pg_class c ON c.oid = b.oid JOIN pg_catalog.pg_rewrite r ON r.ev_class = b.oid
 			JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass
@@ -35,10 +36,12 @@ type definedRelation struct{ Kind, Name, Definition, Filled string }
 // examineFilters names what may silently leave out rows. Both sides may leave out the same rows on purpose, so it is
 // only a note.
 func (e *examination) examineFilters(ctx context.Context) {
-	if !slices.Contains([]string{"v", "m", "f"}, e.relation.kind) {
+	roots, err := e.roots(ctx)
+	if err != nil {
+		e.failed(CheckFilter, "looking for filters", err)
 		return
 	}
-	rows, err := e.pool.Query(ctx, viewsBehind, e.relation.oid)
+	rows, err := e.pool.Query(ctx, viewsBehind, roots)
 	if err != nil {
 		e.failed(CheckFilter, "looking for filters", err)
 		return
@@ -60,6 +63,24 @@ func (e *examination) examineFilters(ctx context.Context) {
 			e.add(doctor.Info, CheckFilter, fmt.Sprintf("%s %s has %s: the rows that it leaves out are not compared, and crosscheck cannot notice that", kinds[r.Kind], r.Name, strings.Join(words, ", ")), hint)
 		}
 	}
+}
+
+// roots returns the relation, or all that the subquery reads.
+func (e *examination) roots(ctx context.Context) (oids []uint32, err error) {
+	if !e.isSubquery() {
+		return []uint32{e.relation.oid}, nil
+	}
+	err = e.pool.Read(ctx, func(tx *session.Tx) error {
+		if _, err := explain(ctx, tx, "(FORMAT JSON)", "SELECT * FROM "+e.from()); err != nil {
+			return err
+		}
+		locked, err := lockedRelations(ctx, tx)
+		for _, n := range locked {
+			oids = append(oids, n.OID)
+		}
+		return err
+	})
+	return oids, err
 }
 
 var (

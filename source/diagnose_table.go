@@ -33,7 +33,9 @@ var kinds = map[string]string{"r": "table", "p": "partitioned table", "v": "view
 // examineTable decides whether to ask about columns.
 func (e *examination) examineTable(ctx context.Context) {
 	if e.isSubquery() {
-		e.readTable(ctx, "the subquery")
+		if e.readTable(ctx, "the subquery"); e.readable {
+			e.examineFilters(ctx)
+		}
 		if e.server.superuser {
 			e.findings = append(e.findings, roleFinding(e.side(), e.server, e.relation))
 		}

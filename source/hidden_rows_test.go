@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
 	"slices"
@@ -134,18 +135,20 @@ func TestDoctorNamesWhatHidRowsFromAMaterializedView(t *testing.T) {
 	const parts = `CREATE TABLE base (order_id bigint PRIMARY KEY, status text) PARTITION BY RANGE (order_id);
 		CREATE TABLE low PARTITION OF base FOR VALUES FROM (1) TO (100); INSERT INTO base VALUES (1, 'OPEN');`
 	p := newPair(t, one(textField("status")))
-	for name, test := range map[string]struct{ setup, want string }{
-		"none":              {table + "CREATE MATERIALIZED VIEW orders AS TABLE base", ""},
-		"table":             {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW orders AS TABLE base", "orders is filled from table public.base"},
-		"below a view":      {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE VIEW v AS TABLE base; CREATE MATERIALIZED VIEW orders AS TABLE v", "orders is filled from table public.base"},
-		"below another":     {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW m AS TABLE base; CREATE VIEW orders AS TABLE m", "public.m is filled from table public.base"},
-		"partitioned table": {parts + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW orders AS TABLE base", "orders is filled from partitioned table public.base"},
-		"partition":         {parts + "ALTER TABLE low ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW orders AS TABLE low", "orders is filled from table public.low"},
-		"view":              {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE VIEW orders AS TABLE base", ""}, // hidden rows are an error there
+	for name, test := range map[string]struct{ setup, want, table string }{
+		"none":              {table + "CREATE MATERIALIZED VIEW orders AS TABLE base", "", ""},
+		"table":             {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW orders AS TABLE base", "orders is filled from table public.base", ""},
+		"below a view":      {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE VIEW v AS TABLE base; CREATE MATERIALIZED VIEW orders AS TABLE v", "orders is filled from table public.base", ""},
+		"below another":     {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW m AS TABLE base; CREATE VIEW orders AS TABLE m", "public.m is filled from table public.base", ""},
+		"partitioned table": {parts + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW orders AS TABLE base", "orders is filled from partitioned table public.base", ""},
+		"partition":         {parts + "ALTER TABLE low ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW orders AS TABLE low", "orders is filled from table public.low", ""},
+		"in a subquery":     {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE MATERIALIZED VIEW m AS TABLE base", "public.m is filled from table public.base", "(SELECT order_id, status FROM public.m)"},
+		"view":              {table + "ALTER TABLE base ENABLE ROW LEVEL SECURITY; CREATE VIEW orders AS TABLE base", "", ""}, // hidden rows are an error there
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &pair{t: t, legacy: p.legacy, config: p.config}
 			p.exec(p.legacy, "DROP SCHEMA public CASCADE; CREATE SCHEMA public; "+test.setup)
+			p.config[0].Table = cmp.Or(test.table, "public.orders")
 			var got []string
 			for _, f := range source.Diagnose(t.Context(), p.config[0], p.config[1], time.Now) {
 				if f.Check == source.CheckFilter && f.Side == "legacy" {
