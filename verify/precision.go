@@ -38,23 +38,24 @@ func (s *survey[E]) measure(hop order.Hop, m *compare.Mismatch) {
 // endsOf are a field's values at the two ends of a hop. Where only two sides were read, the second one is called the projection,
 // also if it is the fold of the events.
 func endsOf(hop order.Hop, f compare.FieldDifference) [2]*order.Value {
-	switch hop {
-	case order.LegacyToEvents:
-		return [2]*order.Value{f.Legacy, cmp.Or(f.Events, f.Projection)}
-	case order.EventsToProjection:
-		return [2]*order.Value{f.Events, f.Projection}
+	ends := [2]*order.Value{f.Legacy, f.Projection}
+	if hop == order.EventsToProjection {
+		ends[0] = f.Events
 	}
-	return [2]*order.Value{f.Legacy, f.Projection}
+	if hop == order.LegacyToEvents {
+		ends[1] = cmp.Or(f.Events, f.Projection)
+	}
+	return ends
 }
 
 // precision says that one end keeps times less precisely than the other, and what to do; empty if not.
 func (u units) precision(hop order.Hop) string {
 	names := [2]string{"legacy's", "the projection's"}
-	switch hop {
-	case order.LegacyToEvents:
-		names[1] = "the events'"
-	case order.EventsToProjection:
+	if hop == order.EventsToProjection {
 		names[0] = "the events'"
+	}
+	if hop == order.LegacyToEvents {
+		names[1] = "the events'"
 	}
 	if u[0] < u[1] {
 		u[0], u[1], names[0], names[1] = u[1], u[0], names[1], names[0]
