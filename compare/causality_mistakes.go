@@ -38,10 +38,19 @@ func (c *placedOrder) mistake() (Diagnosis, bool) {
 			}
 		}
 	}
+	if t.onlyNull() && !slices.Contains(d.Or, NullInsteadOfValue) {
+		d.Or = append(d.Or, NullInsteadOfValue)
+	}
 	if len(d.Or) > 0 && d.Confidence == High {
 		d.Confidence = Medium
 	}
 	return d, true
+}
+
+// onlyNull returns true if the row differs from the fold only in NULLs, which a projector may also have written.
+func (t *trial) onlyNull() bool {
+	fields := t.differing(t.known, &t.final, t.row)
+	return len(fields) > 0 && !slices.ContainsFunc(fields, func(i int) bool { return !t.row.Values[i].Null })
 }
 
 // trial folds variants of a history and compares them with one row.

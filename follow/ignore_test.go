@@ -48,6 +48,7 @@ func TestMessagesOfOtherTypesBelongToOthers(t *testing.T) {
 		"ours, and it changes nothing":    {fmt.Sprintf(text, 999, "7", "OrderNoted"), ""},
 		"ours, and not known":             {fmt.Sprintf(text, 999, "7", "Amended"), "7 ghost_publish"},
 		"ours, and never stored":          {fmt.Sprintf(text, 999, "7", "OrderFilled"), "7 ghost_publish"},
+		"no value (a tombstone)":          {"", ""},
 		"no message at all":               {`plain text`, "(topic orders, unreadable) schema_drift"},
 	} {
 		t.Run(name, func(t *testing.T) {

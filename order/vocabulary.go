@@ -25,7 +25,7 @@ type Names struct {
 	// over, in the store and on the stream.
 	IgnoreTypes []string
 	// OnlyTypes lists the types of messages that belong here, as the stream calls them, if it carries those of others too.
-	// Messages of other types are passed over, and so are objects without a type. Empty if all belong here.
+	// Messages of other types are passed over, and so are objects without a type and messages without a value. Empty if all belong here.
 	OnlyTypes []string
 }
 
@@ -126,8 +126,11 @@ func (v Vocabulary) PassesOver(message []byte, e Event) bool {
 	return n.passed[name] || n.only != nil && !n.only[name] && (name != "" || untyped(message))
 }
 
-// untyped is true for an object that does not say its type.
+// untyped is true for an object that does not say its type, and for a message without a value (a tombstone).
 func untyped(message []byte) bool {
+	if len(message) == 0 {
+		return true
+	}
 	members, finding := object(message, maxDepth+1)
 	return finding == nil && !slices.ContainsFunc(members, func(m member) bool { return m.name == "event_type" })
 }

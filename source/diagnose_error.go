@@ -162,7 +162,7 @@ func ConnectionFailed(side, dsn string, err error) doctor.Finding {
 	if parsing != nil {
 		// The error quotes the text that could not be read, which may be a password.
 		f.Check, f.Message = CheckDSN, "the dsn cannot be read"
-		f.Hint = dsnHint + "; files that it names must be readable"
+		f.Hint = session.DSNHint + "; files that it names must be readable"
 		return f
 	}
 	if errors.Is(err, session.ErrShared) {

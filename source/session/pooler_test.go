@@ -37,8 +37,8 @@ func TestATransactionPoolerIsRefused(t *testing.T) {
 				t.Errorf("opening: %v", err)
 			}
 			left := superuser(t, dsn, `SELECT concat_ws(' ', current_setting('row_security'), current_setting('transaction_read_only'), current_setting('search_path'),
-				current_setting('statement_timeout'), current_setting('lock_timeout'), current_setting('jit'))`)
-			if left != `on off "$user", public 0 0 on` {
+				current_setting('statement_timeout'), current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout'))`)
+			if left != `on off "$user", public 0 0 0` {
 				t.Errorf("the next client has %s", left)
 			}
 		})
