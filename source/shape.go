@@ -36,6 +36,7 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 	if sh.keyType, _, err = s.resolveKey(ctx); err != nil {
 		return sh, err
 	}
+	s.config.Fields = slices.Clone(s.config.Fields) // the other side may have been given the same list
 	for i, f := range s.config.Fields {
 		n, err := s.resolveField(ctx, f)
 		if err != nil {
