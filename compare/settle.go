@@ -93,8 +93,8 @@ type Judgement struct {
 //
 // A projection in an impossible state is proven only if the history has not changed since the look before. A late commit
 // puts an event into the middle of a history. A projection refreshed before that shows the events before and after it: it
-// looks impossible, but is only late. An order that never rests has diverged too, and is not
-// unknown, if it is impossible at the last look, and the projection has had a window for the event that it leaves out.
+// looks impossible, but is only late. An order that never rests has diverged too, and is not unknown, if it is impossible at
+// the last look, and the projection has had a window for the event that it leaves out.
 func (s Settle) Judge(was, is Observation, moves int, firstSeen time.Time) Judgement {
 	out := Judgement{Verdict: Match, Final: true, Hops: map[order.Hop]Verdict{}}
 	for _, m := range is.Mismatches {

@@ -19,16 +19,7 @@ func TestMessagesOfIgnoredTypesArePassedOver(t *testing.T) {
 		"unknown":                      {fmt.Sprintf(text, 999, "7", "OrderSeen"), "7 ghost_publish"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newShop(t, 1)
-			var err error
-			if s.vocabulary, err = order.NewVocabulary(order.Names{IgnoreTypes: []string{"OrderViewed"}}); err != nil {
-				t.Fatal(err)
-			}
-			s.trade(1, 10)
-			s.publishText(0, 7, test.text)
-			s.trade(11, 20)
-			s.want(20, test.want)
-			s.wantCounts(20, 20, 1)
+			amongTrades(t, order.Names{IgnoreTypes: []string{"OrderViewed"}}, test.text, test.want)
 		})
 	}
 }
@@ -52,16 +43,7 @@ func TestMessagesOfOtherTypesBelongToOthers(t *testing.T) {
 		"no message at all":               {`plain text`, "(topic orders, unreadable) schema_drift"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newShop(t, 1)
-			var err error
-			if s.vocabulary, err = order.NewVocabulary(order.Names{OnlyTypes: only, IgnoreTypes: []string{"OrderNoted"}}); err != nil {
-				t.Fatal(err)
-			}
-			s.trade(1, 10)
-			s.publishText(0, 7, test.text)
-			s.trade(11, 20)
-			s.want(20, test.want)
-			s.wantCounts(20, 20, 1)
+			amongTrades(t, order.Names{OnlyTypes: only, IgnoreTypes: []string{"OrderNoted"}}, test.text, test.want)
 		})
 	}
 }
@@ -80,4 +62,19 @@ func TestATypeIsIgnoredByItsOwnName(t *testing.T) {
 			}
 		}
 	}
+}
+
+// amongTrades publishes a message between trades, and wants what the follower finds.
+func amongTrades(t *testing.T, names order.Names, text, want string) {
+	t.Helper()
+	s := newShop(t, 1)
+	var err error
+	if s.vocabulary, err = order.NewVocabulary(names); err != nil {
+		t.Fatal(err)
+	}
+	s.trade(1, 10)
+	s.publishText(0, 7, text)
+	s.trade(11, 20)
+	s.want(20, want)
+	s.wantCounts(20, 20, 1)
 }

@@ -53,7 +53,6 @@ const foreignTables = `CREATE EXTENSION postgres_fdw; CREATE SERVER other FOREIG
 // twoDatabases are legacy's, and one with a projection, with foreign tables between them and to a third.
 func twoDatabases(t *testing.T) *pair {
 	p := newPair(t, one(textField("status")))
-	p.needsForeignTables()
 	third := pgtest.Database(t)
 	conn, err := pgx.Connect(t.Context(), third)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -92,24 +91,9 @@ var relations = []relation{
 		INSERT INTO orders SELECT 2000 + m, -1, 'SAME' FROM generate_series(1, 300000) m`},
 }
 
-// needsForeignTables skips the test if the server cannot have any.
-func (p *pair) needsForeignTables() {
-	p.t.Helper()
-	var there bool
-	if err := p.legacy.QueryRow(p.t.Context(), "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'postgres_fdw')").Scan(&there); err != nil {
-		p.t.Fatal(err)
-	}
-	if !there && os.Getenv("CI") != "true" {
-		p.t.Skip("this PostgreSQL has no postgres_fdw")
-	}
-}
-
 // build makes the relation on both sides: 900 numbers in legacy, 650 in the projection, 1,000 together.
 func (r relation) build(p *pair) {
 	p.t.Helper()
-	if strings.Contains(r.make, "WRAPPED") {
-		p.needsForeignTables()
-	}
 	for i, conn := range []*pgx.Conn{p.legacy, p.projection} {
 		numbers := []string{"generate_series(1, 900) n", "(SELECT n FROM generate_series(301, 1000) n WHERE n NOT BETWEEN 501 AND 550) n"}[i]
 		here := conn.Config()
