@@ -47,15 +47,22 @@ func judged(c faulttest.Case) []compare.Diagnosis {
 // twice.
 type score struct {
 	cases, seen, found, hop, cause, named, high, wrong int
-	wrongly                                            []string // some of what was wrong
+	wrongly                                            map[string][]string // some cases of each way to be wrong
 }
 
-const told = 3 // of a score's wrong answers
+const told = 3 // cases of each way to be wrong
 
 func (s *score) wrongAt(c faulttest.Case, found []compare.Diagnosis, what string) {
-	if len(s.wrongly) < told {
-		s.wrongly = append(s.wrongly, what+"\n"+shownCase(c, found))
+	if len(s.wrongly[what]) < told {
+		s.tell(what, shownCase(c, found))
 	}
+}
+
+func (s *score) tell(what string, cases ...string) {
+	if s.wrongly == nil {
+		s.wrongly = map[string][]string{}
+	}
+	s.wrongly[what] = append(s.wrongly[what], cases...)
 }
 
 func (s *score) add(c faulttest.Case) {
@@ -190,7 +197,9 @@ func (s *score) join(other score) {
 	s.cases, s.seen, s.found = s.cases+other.cases, s.seen+other.seen, s.found+other.found
 	s.hop, s.cause, s.named = s.hop+other.hop, s.cause+other.cause, s.named+other.named
 	s.high, s.wrong = s.high+other.high, s.wrong+other.wrong
-	s.wrongly = append(s.wrongly, other.wrongly...)
+	for what, cases := range other.wrongly {
+		s.tell(what, cases...)
+	}
 }
 
 // TestGrammarOfFaults judges random faults, and pairs of them, without a database. Every one that shows must be found, at
@@ -215,8 +224,10 @@ func TestGrammarOfFaults(t *testing.T) {
 // hold fails unless everything was found, at the right hop, and nothing was claimed that is wrong.
 func (s *score) hold(t *testing.T) {
 	t.Helper()
-	for _, wrong := range s.wrongly[:min(told, len(s.wrongly))] {
-		t.Log(wrong)
+	for what, cases := range s.wrongly {
+		for _, wrong := range cases[:min(told, len(cases))] {
+			t.Logf("%s\n%s", what, wrong)
+		}
 	}
 	t.Logf("%d cases, %d faults that show: %d found, %d at the right hop, %d with the right cause first, %d with it named, %d claimed high, %d of them wrong",
 		s.cases, s.seen, s.found, s.hop, s.cause, s.named, s.high, s.wrong)

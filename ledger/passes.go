@@ -37,6 +37,18 @@ func (l *Ledger) BeginPass(ctx context.Context, held lease.Lease, s verify.Start
 	return id, nil
 }
 
+// HasPass reports whether a pass of the kind was begun under the fingerprint, whatever became of it.
+func (l *Ledger) HasPass(ctx context.Context, kind verify.PassKind, fingerprint string) (has bool, err error) {
+	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
+		return l.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pass WHERE pair = $1 AND kind = $2 AND fingerprint = $3)`,
+			l.pair, kind, fingerprint).Scan(&has)
+	})
+	if err != nil {
+		return false, fmt.Errorf("looking for a %s pass: %w", kind, err)
+	}
+	return has, nil
+}
+
 // ScanDone implements [verify.Journal].
 func (l *Ledger) ScanDone(ctx context.Context, held lease.Lease, id verify.PassID, s verify.Scan) error {
 	facts, err := encodeFacts(s.Facts)

@@ -30,4 +30,15 @@ func TestTrendIsTheNewestPassesOldestFirst(t *testing.T) {
 			Sampling: gate.Sampling{Passes: 1, Orders: 100, Population: 8, Since: t0.Add(2 * time.Hour)},
 		},
 	}, "trend")
+
+	for _, pass := range []struct {
+		kind        verify.PassKind
+		fingerprint string
+		has         bool
+	}{{verify.Full, "now", true}, {verify.Sample, "before", true}, {verify.Full, "before", false}, {verify.Sample, "", false}} {
+		has, err := l.HasPass(t.Context(), pass.kind, pass.fingerprint)
+		if err != nil || has != pass.has {
+			t.Errorf("HasPass(%s, %q) = %t, %v", pass.kind, pass.fingerprint, has, err)
+		}
+	}
 }

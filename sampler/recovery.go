@@ -12,8 +12,8 @@ import (
 )
 
 // rescue is called at the start and once in a TTL, after which a dead process has lost its lease. It closes passes that
-// cannot go on, and goes on with those that were settling. It does nothing while a task of the job works, because that
-// task recovers by itself.
+// cannot go on, goes on with those that were settling, and makes the first pass. It does nothing while a task of the job
+// works, because that task recovers by itself.
 func (r *runner) rescue(ctx context.Context) {
 	select {
 	case r.turn <- struct{}{}:
@@ -30,6 +30,9 @@ func (r *runner) rescue(ctx context.Context) {
 		err = nil
 	}
 	r.recovery.report(ctx, r.Log, "recovering passes failed, will try again", err, r.kind())
+	if err := r.first(ctx); !errors.Is(err, lease.ErrHeld) {
+		r.start.report(ctx, r.Log, "the pass at the start failed", err, r.kind())
+	}
 }
 
 // firstAnnouncement tells the ledger when the first run of this process is due. A due time in the past is kept until a

@@ -30,9 +30,10 @@ type runner struct {
 
 	ticks     ticks
 	announced bool        // the ledger has stored when the next run is due
+	begun     bool        // a pass under the present configuration is in the ledger, or nobody asks for one
 	missed    []missedRun // not in the ledger yet, oldest first
 
-	runs, recovery complaint
+	runs, recovery, start complaint
 }
 
 type missedRun struct {
@@ -120,23 +121,24 @@ func (r *runner) attempt(ctx context.Context, at time.Time) (settled bool, err e
 		r.Log.DebugContext(ctx, "another process made the run", r.attrs(at, err)...)
 		return true, nil
 	case settled && err != nil && ctx.Err() == nil:
-		// Nobody works on the pass now. If it was still scanning, close it at once.
-		if _, err := r.Ledger.Abandoned(ctx, r.job.Kind); err != nil {
-			r.recovery.report(ctx, r.Log, "recovering passes failed, will try again", err, r.kind())
-		}
+		r.close(ctx)
 	}
 	return settled, err
+}
+
+// close ends a pass that broke off while it was scanning: nobody works on it now.
+func (r *runner) close(ctx context.Context) {
+	if _, err := r.Ledger.Abandoned(ctx, r.job.Kind); err != nil {
+		r.recovery.report(ctx, r.Log, "recovering passes failed, will try again", err, r.kind())
+	}
 }
 
 // run makes the pass, and notes the runs that fell due in the meantime: they are skipped. A check that takes longer
 // than its interval must not run without a pause.
 func (r *runner) run(ctx context.Context, l lease.Lease, at time.Time) (begun bool, err error) {
 	start := verify.Start{Kind: r.job.Kind, Trigger: "schedule", ScheduledAt: at, At: time.Now()}
-	pass, err := protect(func() (verify.Pass, error) { return r.job.Run(ctx, l, start) })
-	r.finished(pass)
-	begun = pass.ID != 0 || err == nil
+	begun, err = r.make(ctx, l, start)
 	if p, ok := errors.AsType[*panicError](err); ok {
-		begun = true // do not try again: it would panic again
 		// This has no effect if there is a pass.
 		r.missed = append(r.missed, missedRun{at, reasonPanic + p.Error()})
 	}
@@ -153,6 +155,14 @@ func (r *runner) run(ctx context.Context, l lease.Lease, at time.Time) (begun bo
 		r.runs.report(ctx, r.Log, "recording missed runs failed, will try again", err, r.kind())
 	}
 	return begun, err
+}
+
+// make makes one pass. It has begun too if it panicked: it is not tried again, because it would panic again.
+func (r *runner) make(ctx context.Context, l lease.Lease, start verify.Start) (begun bool, err error) {
+	pass, err := protect(func() (verify.Pass, error) { return r.job.Run(ctx, l, start) })
+	r.finished(pass)
+	_, panicked := errors.AsType[*panicError](err)
+	return pass.ID != 0 || err == nil || panicked, err
 }
 
 // announce stores when the next run is due.

@@ -65,6 +65,9 @@ type Job struct {
 	// Schedule is when the job runs. If it is nil, or its Next is zero, the job never runs, but its orphans are
 	// adopted.
 	Schedule Schedule
+	// First reports whether the ledger has no pass of this kind under the present configuration. Then the sampler makes
+	// one at its start, under the lease and outside the schedule. Nil is no such pass.
+	First func(context.Context) (bool, error)
 	// Run makes one pass. It returns verify.ErrAlreadyRun if the ledger has one for the same ScheduledAt. A pass
 	// without ID means that none was begun; the sampler then tries again until the next run is due. Run fills in the
 	// fingerprint of the start. It must return soon after its context has ended.

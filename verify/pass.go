@@ -41,8 +41,8 @@ type Pass struct {
 	Pair        PairID
 	Kind        PassKind
 	State       PassState
-	Trigger     string    // "schedule", "manual"
-	ScheduledAt time.Time // zero for a manual pass
+	Trigger     string    // as in [Start]
+	ScheduledAt time.Time // zero for a pass of no schedule
 	Fingerprint string    // configuration, comparator and database identities that the evidence is valid for
 	StartedAt   time.Time
 	FinishedAt  time.Time // zero until Done

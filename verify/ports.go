@@ -15,8 +15,8 @@ var ErrAlreadyRun = errors.New("scheduled run was already done")
 // Start is what is known about a pass when it begins.
 type Start struct {
 	Kind        PassKind
-	Trigger     string    // "schedule" or "manual"
-	ScheduledAt time.Time // zero for a manual pass; unique by kind otherwise
+	Trigger     string    // "schedule", "start", "manual" or "stream"
+	ScheduledAt time.Time // zero for a pass of no schedule; unique by kind otherwise
 	Fingerprint string
 	At          time.Time
 }

@@ -16,16 +16,19 @@ type passFunc func(context.Context, *verify.Comparison, *config.Config, lease.Le
 type scheduledPass struct {
 	kind     verify.PassKind
 	schedule config.Schedule
-	run      passFunc
+	// atStart asks for a pass at the start of a sidecar whose ledger has none under its configuration. A full pass waits
+	// for its schedule: the time of its load on the databases is the owner's choice.
+	atStart bool
+	run     passFunc
 }
 
 // scheduledPasses has one line for each of them: what runs, and what the board and the metrics need to know.
 func scheduledPasses(c *config.Config) []scheduledPass {
 	return []scheduledPass{
-		{verify.Sample, c.Sampler.Schedule, func(ctx context.Context, cmp *verify.Comparison, c *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
+		{verify.Sample, c.Sampler.Schedule, true, func(ctx context.Context, cmp *verify.Comparison, c *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			return cmp.Sample(ctx, l, start, c.Sampler.Size)
 		}},
-		{verify.Full, c.Sampler.Full, func(ctx context.Context, cmp *verify.Comparison, _ *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
+		{verify.Full, c.Sampler.Full, false, func(ctx context.Context, cmp *verify.Comparison, _ *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			return cmp.Full(ctx, l, start)
 		}},
 	}
@@ -33,7 +36,7 @@ func scheduledPasses(c *config.Config) []scheduledPass {
 
 // job opens the sides again for every pass, so that it notices changes such as a new index.
 func (s *sidecar) job(pass scheduledPass) sampler.Job {
-	return sampler.Job{
+	job := sampler.Job{
 		Kind: pass.kind, Schedule: pass.schedule,
 		Run: func(ctx context.Context, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			c, fingerprint, done, err := s.comparison(ctx, pass.kind)
@@ -57,4 +60,15 @@ func (s *sidecar) job(pass scheduledPass) sampler.Job {
 			return c.Resume(ctx, l, found)
 		},
 	}
+	if pass.atStart {
+		job.First = func(ctx context.Context) (bool, error) {
+			fingerprint, err := s.fingerprint(ctx)
+			if err != nil {
+				return false, err
+			}
+			has, err := s.ledger.HasPass(ctx, pass.kind, fingerprint)
+			return !has, err
+		}
+	}
+	return job
 }

@@ -23,9 +23,15 @@ type sidecarProcess struct {
 
 func (s *system) sidecar(sections ...string) *sidecarProcess {
 	s.t.Helper()
+	return s.scheduled(`{schedule: "*/2 * * * * *", size: 100000, full: "*/5 * * * * *"}`, sections...)
+}
+
+// scheduled is a sidecar with its section sampler.
+func (s *system) scheduled(sampler string, sections ...string) *sidecarProcess {
+	s.t.Helper()
 	address := freeAddress(s.t)
 	config := s.config("crosscheck", labWindow, append(sections, `
-sampler: {schedule: "*/2 * * * * *", size: 100000, full: "*/5 * * * * *"}
+sampler: `+sampler+`
 web: {listen: "`+address+`"}`)...)
 	return &sidecarProcess{start(s.t, "run", "--config", config), "http://" + address}
 }
@@ -149,6 +155,26 @@ func TestSidecars(t *testing.T) {
 	}
 	if got := rows(t, s.EventsDSN, "SELECT count(DISTINCT fingerprint) FROM crosscheck.pass WHERE fingerprint <> ''"); got != "1" {
 		t.Errorf("two sidecars that differ in their address alone have %s fingerprints", got)
+	}
+}
+
+// TestASidecarSamplesAtItsFirstStart and does not at its second, nor does it verify in full.
+func TestASidecarSamplesAtItsFirstStart(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, lab.Options{History: lab.History{Orders: 20}})
+	if err := s.Refresh(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	const never = `{schedule: "0 0 31 12 *", size: 1000, full: "0 0 31 12 *"}`
+	p := s.scheduled(never)
+	p.shows("/api/status", http.StatusOK, `"pass":"sample","state":"done","verdict":"match","trigger":"start"`)
+	p.drains()
+	p = s.scheduled(never)
+	// It asks for its first pass under the lease.
+	eventually(t, s.EventsDSN, "SELECT token >= 2 FROM crosscheck.lease WHERE job = 'sample'", "t")
+	p.drains()
+	if got := rows(t, s.EventsDSN, "SELECT string_agg(kind || ' ' || trigger, ', ') FROM crosscheck.pass"); got != "sample start" {
+		t.Errorf("passes: %s, want the sample of the first start alone", got)
 	}
 }
 
