@@ -52,7 +52,11 @@ func (c *placedOrder) disaccord(d Diagnosis) (Diagnosis, bool) {
 	a := c.account()
 	switch {
 	case len(a.altered) > 0:
-		return c.altered(d, a.altered[0], a.entries[0]), true
+		d = c.altered(d, a.altered[0], a.entries[0])
+		if a.entries[0].several && d.Confidence == High { // it may be another's, and the event of this one is lost
+			d.Confidence, d.Or = Medium, []Cause{LostShadowWrite}
+		}
+		return d, true
 	case len(a.unwritten) > 0:
 		d.Cause, d.Confidence = LostShadowWrite, High
 		d.Reason = "legacy's own record has " + a.unwritten[0].what + ", but there is no event of it"

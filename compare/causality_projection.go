@@ -108,8 +108,11 @@ func (c *placedOrder) wrongValues(d Diagnosis) Diagnosis {
 	switch {
 	case all(pairs, func(p pair) bool { return p.row.Null && !p.fold.Null }):
 		d.Cause, d.Confidence, d.Reason = NullInsteadOfValue, High, names+": NULL, but the events give a value"
-		if len(c.Legacy) > 0 && slices.ContainsFunc(fields, func(i int) bool { return c.Legacy[0].Values[i].Null }) {
+		switch {
+		case len(c.Legacy) > 0 && slices.ContainsFunc(fields, func(i int) bool { return c.Legacy[0].Values[i].Null }):
 			d.Confidence, d.Or = Low, []Cause{StaleProjection, EventTypeIgnored} // the events may be what is wrong there
+		case slices.ContainsFunc(fields, c.saidNull):
+			d.Confidence, d.Or = Medium, []Cause{EventSkipped}
 		}
 	case shiftOf(pairs) != 0:
 		d.Cause, d.Confidence = TimezoneShift, High
@@ -231,4 +234,12 @@ func shiftOf(pairs []pair) time.Duration {
 func timestamp(v order.Value) (time.Time, bool) {
 	t, err := time.Parse("2006-01-02 15:04:05.999999-07", v.Text)
 	return t, err == nil && !v.Null
+}
+
+// saidNull returns true if an event says that the field was NULL before it. A row that missed the event has NULL too.
+func (c *placedOrder) saidNull(field int) bool {
+	return slices.ContainsFunc(c.clean, func(e order.Event) bool {
+		m, ok := e.Body.(order.Modified)
+		return ok && m.Field == c.Fields[field].Name && m.Old != nil && m.Old.Null
+	})
 }

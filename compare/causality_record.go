@@ -212,6 +212,7 @@ func (c *placedOrder) neverChanged(d Diagnosis, fields []int) (Diagnosis, bool) 
 type entry struct {
 	order.Event // the event that it should have; without a body for a line about a field that no modification changes
 	what        string
+	several     bool // other entries could be the event's as well
 }
 
 // account holds the events against legacy's own record.
@@ -226,20 +227,20 @@ type account struct {
 func (h *History) entries() (out []entry) {
 	for _, t := range h.Trades {
 		e := order.Event{At: t.At, Body: order.PartiallyFilled{Quantity: t.Quantity, Price: t.Price}}
-		out = append(out, entry{e, fmt.Sprintf("a trade of %s at %s", t.Quantity.Text('f'), order.TimestamptzText(t.At))})
+		out = append(out, entry{Event: e, what: fmt.Sprintf("a trade of %s at %s", t.Quantity.Text('f'), order.TimestamptzText(t.At))})
 	}
 	for _, x := range h.Audit {
 		e := order.Event{At: x.At}
 		if modifiable(x.Field) {
 			e.Body = order.Modified{Field: x.Field, New: x.New}
 		}
-		out = append(out, entry{e, fmt.Sprintf("a change of %s at %s", x.Field, order.TimestamptzText(x.At))})
+		out = append(out, entry{Event: e, what: fmt.Sprintf("a change of %s at %s", x.Field, order.TimestamptzText(x.At))})
 	}
 	return out
 }
 
-// account pairs each event with an entry: first those that say the same at the same time, then those of the same time, then
-// those that say the same.
+// account pairs each event with an entry: first those that say the same at the same time, then those of the same time about
+// the same quantity or field, then those of the same time, then those that say the same.
 func (c *placedOrder) account() (a account) {
 	if c.History == nil {
 		return a
@@ -254,20 +255,24 @@ func (c *placedOrder) account() (a account) {
 	entries := c.History.entries()
 	pair := func(fits func(e order.Event, x entry) bool, found func(i int, x entry)) {
 		left = slices.DeleteFunc(left, func(i int) bool {
-			j := slices.IndexFunc(entries, func(x entry) bool {
+			may := func(x entry) bool {
 				return x.Body != nil && isFill(x.Event) == isFill(c.clean[i]) && fits(c.clean[i], x)
-			})
+			}
+			j := slices.IndexFunc(entries, may)
 			if j < 0 {
 				return false
 			}
-			found(i, entries[j])
+			x := entries[j]
 			entries = slices.Delete(entries, j, j+1)
+			x.several = slices.ContainsFunc(entries, may)
+			found(i, x)
 			return true
 		})
 	}
 	sameTime := func(e order.Event, x entry) bool { return order.SameTime(e.At, x.At) }
 	altered := func(i int, x entry) { a.altered, a.entries = append(a.altered, i), append(a.entries, x) }
 	pair(func(e order.Event, x entry) bool { return sameTime(e, x) && saysSame(e.Body, x.Body) }, func(int, entry) {})
+	pair(func(e order.Event, x entry) bool { return sameTime(e, x) && sameSubject(e.Body, x.Body) }, altered)
 	pair(sameTime, altered)
 	pair(func(e order.Event, x entry) bool { return saysSame(e.Body, x.Body) }, altered)
 	a.unrecorded = left
@@ -285,6 +290,17 @@ func isFill(e order.Event) bool {
 		return true
 	}
 	return false
+}
+
+// sameSubject returns true for two modifications of one field, and for two fills of one quantity.
+func sameSubject(a, b order.Body) bool {
+	if x, ok := a.(order.Modified); ok {
+		y, ok := b.(order.Modified)
+		return ok && x.Field == y.Field
+	}
+	x, _ := fillOf(a)
+	y, _ := fillOf(b)
+	return x.Cmp(y) == 0
 }
 
 // saysSame compares what legacy records of an event: of a fill quantity and price, of a modification field and new value.
