@@ -121,8 +121,8 @@ func (o Oracle) placeOrder(e Evidence) *placedOrder {
 // flaw looks for an event that could not be decoded. Other systems may read such an event in an unknown way.
 func (c *placedOrder) flaw() (Diagnosis, bool) {
 	for _, e := range c.Events {
-		if e.Body == nil {
-			detail := "it has no body"
+		if e.Said == nil {
+			detail := "it says nothing"
 			if e.Schema != nil {
 				detail = e.Schema.Detail
 			}

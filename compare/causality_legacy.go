@@ -2,7 +2,6 @@ package compare
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
 
@@ -60,7 +59,7 @@ func (c *placedOrder) disaccord(d Diagnosis) (Diagnosis, bool) {
 	case len(a.unwritten) > 0:
 		d.Cause, d.Confidence = LostShadowWrite, High
 		d.Reason = "legacy's own record has " + a.unwritten[0].what + ", but there is no event of it"
-		if a.unwritten[0].Body == nil || len(a.unrecorded) > 0 { // the event may say another time, or more
+		if !a.unwritten[0].told() || len(a.unrecorded) > 0 { // the event may say another time, or more
 			d.Confidence, d.Or = Medium, []Cause{WrongEventContent}
 		}
 		return d, true
@@ -100,9 +99,9 @@ func (c *placedOrder) altered(d Diagnosis, i int, x entry) Diagnosis {
 	if !c.single(e) {
 		d.Confidence, d.Or = Medium, []Cause{DuplicateEvent}
 	}
-	good, bad := said(x.Body), said(e.Body)
+	good, bad := x.number(), x.numberOf(e)
 	switch {
-	case saysSame(x.Body, e.Body) && x.At.Sub(e.At)%quarter == 0:
+	case x.saidBy(e) && x.At.Sub(e.At)%quarter == 0:
 		d.Cause = TimezoneShift
 		return d
 	case isFloatOf(good, bad, number(bad)) && !rounded(good, bad):
@@ -122,15 +121,15 @@ func (c *placedOrder) altered(d Diagnosis, i int, x entry) Diagnosis {
 
 // recorded reports whether legacy's own record has the event.
 func (c *placedOrder) recorded(e order.Event) bool {
-	return c.History != nil && slices.ContainsFunc(c.History.entries(), func(x entry) bool {
-		return x.Body != nil && isFill(x.Event) == isFill(e) && order.SameTime(x.At, e.At) && saysSame(e.Body, x.Body)
+	return c.History != nil && slices.ContainsFunc(c.recordedEntries(), func(x entry) bool {
+		return x.saidBy(e) && order.SameTime(x.At, e.At)
 	})
 }
 
 // single returns true if no other event has its time or says the same.
 func (c *placedOrder) single(e order.Event) bool {
 	return !slices.ContainsFunc(c.clean, func(x order.Event) bool {
-		return x.Position != e.Position && (order.SameTime(x.At, e.At) || order.SameBody(x.Body, e.Body))
+		return x.Position != e.Position && (order.SameTime(x.At, e.At) || x.Said.Same(e.Said))
 	})
 }
 
@@ -209,7 +208,7 @@ func (c *placedOrder) duplicate(d Diagnosis, first, second int) Diagnosis {
 }
 
 func sameEvent(a, b order.Event) bool {
-	return a.At.Equal(b.At) && reflect.DeepEqual(a.Body, b.Body)
+	return a.At.Equal(b.At) && a.Said != nil && b.Said != nil && a.Said.Same(b.Said)
 }
 
 // without reports whether all events except the one at the index give the row.
@@ -337,12 +336,14 @@ func (c *placedOrder) otherContent(d Diagnosis) (found Diagnosis) {
 
 // onRecord reports whether legacy's own record tells the value of a field.
 func (c *placedOrder) onRecord(i int) bool {
+	roles := c.rules().Roles()
 	switch name := c.Fields[i].Name; name {
-	case "filled_quantity", "avg_fill_price":
+	case roles.Filled, roles.Average:
 		return c.History.Trades != nil
-	case "price", "quantity", "symbol", "side", "trader_id":
-		return c.History.Audit != nil
 	default:
+		if c.rules().Modifies(name) {
+			return c.History.Audit != nil
+		}
 		return slices.ContainsFunc(c.History.Audit, func(x Change) bool { return x.Field == name })
 	}
 }
@@ -391,8 +392,9 @@ func (c *placedOrder) hole(d Diagnosis) (Diagnosis, bool) {
 		d.Reason = fmt.Sprintf("event %s %s: an event before it is missing, or one of them is wrong", c.problems[i].Position, c.problems[i].Detail)
 		return d, true
 	}
-	v, ok := c.value(c.Legacy[0], "filled_quantity")
-	fold, _ := c.final.Value("filled_quantity")
+	filled := c.rules().Roles().Filled
+	v, ok := c.value(c.Legacy[0], filled)
+	fold, _ := c.final.Value(filled)
 	has, folded := number(v.Text), number(fold.Text)
 	if !ok || v.Null || has == nil || folded == nil || has.Cmp(folded) <= 0 {
 		return d, false

@@ -120,8 +120,11 @@ func (t *trial) found(whole bool, d Diagnosis, format string, args ...any) {
 
 // typeIgnored tries a projector that does not know an event type. Without the creation there is no row.
 func (t *trial) typeIgnored() {
-	for _, ignored := range order.EventTypes()[1:] {
-		of := func(e order.Event) bool { return e.Body.Type() == ignored }
+	for _, ignored := range t.rules().Types() {
+		of := func(e order.Event) bool { return e.Said.Type() == ignored }
+		if t.rules().Creates(ignored) {
+			continue
+		}
 		kept := slices.DeleteFunc(slices.Clone(t.clean), of)
 		shown, ok := t.gives(0, kept, 1)
 		if !ok {
@@ -133,7 +136,7 @@ func (t *trial) typeIgnored() {
 		}
 		at, count := t.leftOut(of, end)
 		d := Diagnosis{Cause: EventTypeIgnored, Confidence: Medium, Or: []Cause{EventSkipped}, PartsAt: order.Known(t.clean[at].Position)}
-		if count > 1 || count == 1 && ignored == order.OrderPartiallyFilled && t.unreasoned(at) {
+		if count > 1 || count == 1 && t.rules().Partial(ignored) && t.unreasoned(at) {
 			t.found(shown == len(kept), d, "without its %s of type %s", human.Quantity(int64(count), "event", "events"), ignored)
 		}
 	}

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -12,7 +13,11 @@ type Oracle struct {
 	// Fields are the compared fields. Those that events do not judge are ignored; whether there is an order is always
 	// judged.
 	Fields []order.Field
+	// Rules are those by which the events were decoded; nil is the preset for orders.
+	Rules *order.Rules
 }
+
+func (o Oracle) rules() *order.Rules { return cmp.Or(o.Rules, order.Defaults()) }
 
 // PlacementKind says where in the history a row is.
 type PlacementKind string
@@ -119,7 +124,7 @@ func bearsTime(row order.Row, at time.Time) bool {
 func (o Oracle) known() []int {
 	var out []int
 	for i, f := range o.Fields {
-		if f.Name != "order_id" && f.Judged() {
+		if !o.rules().IsKey(f.Name) && o.rules().Judges(f) {
 			out = append(out, i)
 		}
 	}

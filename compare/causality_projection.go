@@ -239,7 +239,7 @@ func timestamp(v order.Value) (time.Time, bool) {
 // saidNull returns true if an event says that the field was NULL before it. A row that missed the event has NULL too.
 func (c *placedOrder) saidNull(field int) bool {
 	return slices.ContainsFunc(c.clean, func(e order.Event) bool {
-		m, ok := e.Body.(order.Modified)
-		return ok && m.Field == c.Fields[field].Name && m.Old != nil && m.Old.Null
+		was, ok := e.Said.Was(c.Fields[field].Name)
+		return ok && was.Null
 	})
 }

@@ -87,7 +87,7 @@ var mistakes = map[string]struct {
 }{
 	"ignores a type": {
 		func(t *rapid.T, events []order.Event) []order.Event {
-			ignored := rapid.SampledFrom(order.EventTypes()[1:]).Draw(t, "type")
+			ignored := rapid.SampledFrom([]order.EventType{"OrderModified", "OrderPartiallyFilled", "OrderFilled", "OrderCanceled"}).Draw(t, "type")
 			return slices.DeleteFunc(slices.Clone(events), func(e order.Event) bool { return e.Type == ignored })
 		},
 		[]compare.Cause{compare.EventTypeIgnored, compare.SkippedLateCommit},

@@ -45,7 +45,7 @@ func (c *placedOrder) contradiction(fields []int) (d Diagnosis, ok bool) {
 			d.Cause, d.Confidence, d.Or, d.PartsAt = LostUpdate, Medium, []Cause{DirectEdit}, order.Known(c.clean[older].Position)
 		case itself != "":
 			d.Confidence, d.Or = Medium, []Cause{LostUpdate}
-		case before && f.Name == "status":
+		case before && f.Name == c.rules().Roles().Status:
 			d.Confidence, d.Or = Medium, []Cause{LostUpdate}
 		case before:
 			d.Cause, d.Confidence, d.Or = LostUpdate, Medium, []Cause{DirectEdit}
@@ -55,8 +55,8 @@ func (c *placedOrder) contradiction(fields []int) (d Diagnosis, ok bool) {
 	return d, false
 }
 
-func onlyStatus(all []order.Field, fields []int) bool {
-	return len(fields) == 1 && all[fields[0]].Name == "status"
+func (c *placedOrder) onlyStatus(fields []int) bool {
+	return len(fields) == 1 && c.Fields[fields[0]].Name == c.rules().Roles().Status
 }
 
 // olderLegacy returns the index of the first event that legacy's row does not show, if the row is what the other events
@@ -74,18 +74,14 @@ func (c *placedOrder) againstRecord(f order.Field, v order.Value) (reason string
 	if c.History == nil {
 		return "", false
 	}
+	roles := c.rules().Roles()
 	switch {
-	case f.Name == "filled_quantity" || f.Name == "avg_fill_price":
+	case f.Name == roles.Filled || f.Name == roles.Average:
 		return c.againstTrades(f, v)
-	case f.Name == "status" || modifiable(f.Name):
+	case f.Name == roles.Status || c.rules().Modifies(f.Name):
 		return c.againstAudit(f, v)
 	}
 	return "", false
-}
-
-// modifiable returns true for the fields that an order is created with, and that a modification may change.
-func modifiable(field string) bool {
-	return slices.Contains([]string{"price", "quantity", "symbol", "side", "trader_id"}, field)
 }
 
 // againstTrades compares what is filled with the trades.
@@ -93,29 +89,37 @@ func (c *placedOrder) againstTrades(f order.Field, v order.Value) (reason string
 	if c.History.Trades == nil {
 		return "", false
 	}
-	told, _ := traded(c.History.Trades).Value(f.Name)
+	told := c.traded(f, c.History.Trades)
 	if Equal(f, v, told) {
 		return "", false
 	}
 	for i := range c.History.Trades {
-		without, _ := traded(slices.Concat(c.History.Trades[:i], c.History.Trades[i+1:])).Value(f.Name)
-		first, _ := traded(c.History.Trades[:i]).Value(f.Name)
+		without := c.traded(f, slices.Concat(c.History.Trades[:i], c.History.Trades[i+1:]))
+		first := c.traded(f, c.History.Trades[:i])
 		before = before || Equal(f, v, without) || Equal(f, v, first)
 	}
-	if f.Name == "filled_quantity" {
+	if f.Name == c.rules().Roles().Filled {
 		return fmt.Sprintf("legacy has %s filled, but its own trades add up to %s", show(v), show(told)), before
 	}
 	return fmt.Sprintf("legacy has %s %s, but its own trades give %s", f.Name, show(v), show(told)), before
 }
 
-// traded is an order after these trades.
-func traded(trades []Trade) *order.State {
-	var s order.State
-	s.Apply(order.Event{Position: 1, Body: order.Created{}})
-	for i, t := range trades {
-		s.Apply(order.Event{Position: order.Position(i + 2), Body: order.PartiallyFilled{Quantity: t.Quantity, Price: t.Price}})
+// traded is what is filled, or the average, after these trades.
+func (c *placedOrder) traded(f order.Field, trades []Trade) order.Value {
+	var filled, notional apd.Decimal
+	for _, t := range trades {
+		var value apd.Decimal
+		_, err := exact.Mul(&value, &t.Quantity, &t.Price)
+		_, more := exact.Add(&filled, &filled, &t.Quantity)
+		_, most := exact.Add(&notional, &notional, &value)
+		if err != nil || more != nil || most != nil {
+			return order.Null
+		}
 	}
-	return &s
+	if f.Name == c.rules().Roles().Filled {
+		return order.Value{Text: filled.Text('f')}
+	}
+	return c.rules().AverageOf(notional, filled)
 }
 
 // againstAudit compares a field with its last line in the audit log.
@@ -139,20 +143,18 @@ func (c *placedOrder) againstAudit(f order.Field, v order.Value) (reason string,
 
 // againstItself says how the row's status contradicts what the row says is filled and ordered.
 func (c *placedOrder) againstItself(field string) string {
-	if field != "status" && field != "quantity" && field != "filled_quantity" {
+	roles := c.rules().Roles()
+	if field == "" || field != roles.Status && field != roles.Ordered && field != roles.Filled {
 		return ""
 	}
-	status, _ := c.value(c.Legacy[0], "status")
-	has, _ := c.value(c.Legacy[0], "filled_quantity")
-	ordered, _ := c.value(c.Legacy[0], "quantity")
+	status, _ := c.value(c.Legacy[0], roles.Status)
+	has, _ := c.value(c.Legacy[0], roles.Filled)
+	ordered, _ := c.value(c.Legacy[0], roles.Ordered)
 	filled, quantity := number(has.Text), number(ordered.Text)
 	if filled == nil || quantity == nil {
 		return ""
 	}
-	none, rest := filled.Sign() == 0, quantity.Cmp(filled)
-	if rest < 0 ||
-		status.Text == order.StatusOpen && !none || status.Text == order.StatusFilled && rest > 0 ||
-		status.Text == order.StatusPartiallyFilled && (none || rest == 0) {
+	if !c.rules().Agrees(status.Text, filled, quantity) {
 		return fmt.Sprintf("legacy has status %s with %s of %s filled", show(status), has.Text, ordered.Text)
 	}
 	return ""
@@ -163,11 +165,12 @@ func (c *placedOrder) againstItself(field string) string {
 func (c *placedOrder) statusEdited(d Diagnosis, fields []int) (Diagnosis, bool) {
 	last, written := c.clean[len(c.clean)-1], c.legacyWritten()
 	exactly := order.SameTime(written, last.At) && max(order.Unit(written), order.Unit(last.At)) < time.Second
-	if !onlyStatus(c.Fields, fields) || !exactly {
+	if !c.onlyStatus(fields) || !exactly {
 		return d, false
 	}
 	status := c.Legacy[0].Values[fields[0]]
-	if fold, _ := c.final.Value("status"); status.Text != order.StatusCanceled && fold.Text != order.StatusCanceled {
+	roles := c.rules().Roles()
+	if fold, _ := c.final.Value(roles.Status); !slices.Contains(roles.Canceled, status.Text) && !slices.Contains(roles.Canceled, fold.Text) {
 		return d, false // a fill of the wrong type gives these
 	}
 	d.Hop, d.Cause, d.Confidence, d.Or, d.PartsAt = order.LegacyItself, DirectEdit, Medium, []Cause{WrongEventContent}, c.lastChange(fields)
@@ -191,8 +194,8 @@ func (c *placedOrder) neverChanged(d Diagnosis, fields []int) (Diagnosis, bool) 
 	for _, i := range fields {
 		f, v := c.Fields[i], c.Legacy[0].Values[i]
 		was, ok := first.Value(f.Name)
-		changed := slices.ContainsFunc(c.clean, func(e order.Event) bool { m, is := e.Body.(order.Modified); return is && m.Field == f.Name })
-		if !modifiable(f.Name) || !ok || changed || Equal(f, v, was) {
+		changed := slices.ContainsFunc(c.clean, func(e order.Event) bool { return slices.Contains(e.Said.Modifies(), f.Name) })
+		if !c.rules().Modifies(f.Name) || !ok || changed || Equal(f, v, was) {
 			continue
 		}
 		d.Confidence, d.PartsAt = Medium, c.lastChange([]int{i})
@@ -208,11 +211,63 @@ func (c *placedOrder) neverChanged(d Diagnosis, fields []int) (Diagnosis, bool) 
 	return d, false
 }
 
-// entry is something that legacy's own record says about an order.
+// entry is something that legacy's own record says about an order: a trade, or a change of a field.
 type entry struct {
-	order.Event // the event that it should have; without a body for a line about a field that no modification changes
-	what        string
-	several     bool // other entries could be the event's as well
+	At              time.Time
+	trade           bool
+	quantity, price apd.Decimal
+	field           string // that a modification can change; empty for a trade and for other fields
+	to              order.Value
+	what            string
+	several         bool // other entries could be the event's as well
+}
+
+// told is true if the record says what the event should say, too.
+func (x entry) told() bool { return x.trade || x.field != "" }
+
+// fits is true if the event may be that of the entry: both are trades, or none is.
+func (x entry) fits(e order.Event) bool {
+	_, _, trade := e.Said.Trade()
+	return x.told() && x.trade == trade
+}
+
+// saidBy compares what legacy records of an event: of a trade quantity and price, of a modification field and new value.
+func (x entry) saidBy(e order.Event) bool {
+	if quantity, price, ok := e.Said.Trade(); ok || x.trade {
+		return ok && x.trade && quantity.Cmp(&x.quantity) == 0 && price.Cmp(&x.price) == 0
+	}
+	to, ok := e.Said.Sets(x.field)
+	return ok && x.field != "" && sameText(to, x.to)
+}
+
+// about is true for a trade of the same quantity, and for a modification of the same field.
+func (x entry) about(e order.Event) bool {
+	if quantity, _, ok := e.Said.Trade(); ok || x.trade {
+		return ok && x.trade && quantity.Cmp(&x.quantity) == 0
+	}
+	_, ok := e.Said.Sets(x.field)
+	return ok && x.field != ""
+}
+
+// sameText compares numbers as numbers.
+func sameText(a, b order.Value) bool {
+	return a == b || !a.Null && !b.Null && equalNumbers(nil, a.Text, b.Text)
+}
+
+// number is what the entry is about: its price or new value. numberOf is the same of an event.
+func (x entry) number() string {
+	if x.trade {
+		return x.price.Text('f')
+	}
+	return x.to.Text
+}
+
+func (x entry) numberOf(e order.Event) string {
+	if _, price, ok := e.Said.Trade(); ok {
+		return price.Text('f')
+	}
+	to, _ := e.Said.Sets(x.field)
+	return to.Text
 }
 
 // account holds the events against legacy's own record.
@@ -223,18 +278,20 @@ type account struct {
 	entries    []entry // of altered: what the record says instead
 }
 
-// entries is legacy's own record as events.
-func (h *History) entries() (out []entry) {
-	for _, t := range h.Trades {
-		e := order.Event{At: t.At, Body: order.PartiallyFilled{Quantity: t.Quantity, Price: t.Price}}
-		out = append(out, entry{Event: e, what: fmt.Sprintf("a trade of %s at %s", t.Quantity.Text('f'), order.TimestamptzText(t.At))})
+// recordedEntries is legacy's own record.
+func (c *placedOrder) recordedEntries() (out []entry) {
+	for _, t := range c.History.Trades {
+		out = append(out, entry{
+			At: t.At, trade: true, quantity: t.Quantity, price: t.Price,
+			what: fmt.Sprintf("a trade of %s at %s", t.Quantity.Text('f'), order.TimestamptzText(t.At)),
+		})
 	}
-	for _, x := range h.Audit {
-		e := order.Event{At: x.At}
-		if modifiable(x.Field) {
-			e.Body = order.Modified{Field: x.Field, New: x.New}
+	for _, x := range c.History.Audit {
+		e := entry{At: x.At, what: fmt.Sprintf("a change of %s at %s", x.Field, order.TimestamptzText(x.At))}
+		if c.rules().Modifies(x.Field) {
+			e.field, e.to = x.Field, x.New
 		}
-		out = append(out, entry{Event: e, what: fmt.Sprintf("a change of %s at %s", x.Field, order.TimestamptzText(x.At))})
+		out = append(out, e)
 	}
 	return out
 }
@@ -247,17 +304,15 @@ func (c *placedOrder) account() (a account) {
 	}
 	var left []int // events
 	for i, e := range c.clean {
-		_, modified := e.Body.(order.Modified)
-		if modified && c.History.Audit != nil || isFill(e) && c.History.Trades != nil {
+		_, _, trade := e.Said.Trade()
+		if len(e.Said.Modifies()) > 0 && c.History.Audit != nil || trade && c.History.Trades != nil {
 			left = append(left, i)
 		}
 	}
-	entries := c.History.entries()
+	entries := c.recordedEntries()
 	pair := func(fits func(e order.Event, x entry) bool, found func(i int, x entry)) {
 		left = slices.DeleteFunc(left, func(i int) bool {
-			may := func(x entry) bool {
-				return x.Body != nil && isFill(x.Event) == isFill(c.clean[i]) && fits(c.clean[i], x)
-			}
+			may := func(x entry) bool { return x.fits(c.clean[i]) && fits(c.clean[i], x) }
 			j := slices.IndexFunc(entries, may)
 			if j < 0 {
 				return false
@@ -271,64 +326,15 @@ func (c *placedOrder) account() (a account) {
 	}
 	sameTime := func(e order.Event, x entry) bool { return order.SameTime(e.At, x.At) }
 	altered := func(i int, x entry) { a.altered, a.entries = append(a.altered, i), append(a.entries, x) }
-	pair(func(e order.Event, x entry) bool { return sameTime(e, x) && saysSame(e.Body, x.Body) }, func(int, entry) {})
-	pair(func(e order.Event, x entry) bool { return sameTime(e, x) && sameSubject(e.Body, x.Body) }, altered)
+	pair(func(e order.Event, x entry) bool { return sameTime(e, x) && x.saidBy(e) }, func(int, entry) {})
+	pair(func(e order.Event, x entry) bool { return sameTime(e, x) && x.about(e) }, altered)
 	pair(sameTime, altered)
-	pair(func(e order.Event, x entry) bool { return saysSame(e.Body, x.Body) }, altered)
+	pair(func(e order.Event, x entry) bool { return x.saidBy(e) }, altered)
 	a.unrecorded = left
 	for _, x := range entries {
-		if x.Body != nil || !slices.ContainsFunc(c.clean, func(e order.Event) bool { return sameTime(e, x) }) {
+		if x.told() || !slices.ContainsFunc(c.clean, func(e order.Event) bool { return sameTime(e, x) }) {
 			a.unwritten = append(a.unwritten, x)
 		}
 	}
 	return a
-}
-
-func isFill(e order.Event) bool {
-	switch e.Body.(type) {
-	case order.PartiallyFilled, order.Filled:
-		return true
-	}
-	return false
-}
-
-// sameSubject returns true for two modifications of one field, and for two fills of one quantity.
-func sameSubject(a, b order.Body) bool {
-	if x, ok := a.(order.Modified); ok {
-		y, ok := b.(order.Modified)
-		return ok && x.Field == y.Field
-	}
-	x, _ := fillOf(a)
-	y, _ := fillOf(b)
-	return x.Cmp(y) == 0
-}
-
-// saysSame compares what legacy records of an event: of a fill quantity and price, of a modification field and new value.
-func saysSame(a, b order.Body) bool {
-	if x, ok := a.(order.Modified); ok {
-		y, ok := b.(order.Modified)
-		return ok && order.SameBody(order.Modified{Field: x.Field, New: x.New}, order.Modified{Field: y.Field, New: y.New})
-	}
-	x, xp := fillOf(a)
-	y, yp := fillOf(b)
-	return x.Cmp(y) == 0 && xp.Cmp(yp) == 0
-}
-
-// said is the number that a fill or a modification is about: its price or new value.
-func said(b order.Body) string {
-	if m, ok := b.(order.Modified); ok {
-		return m.New.Text
-	}
-	_, price := fillOf(b)
-	return price.Text('f')
-}
-
-func fillOf(b order.Body) (quantity, price *apd.Decimal) {
-	switch b := b.(type) {
-	case order.PartiallyFilled:
-		return &b.Quantity, &b.Price
-	case order.Filled:
-		return &b.Quantity, &b.Price
-	}
-	return new(apd.Decimal), new(apd.Decimal)
 }

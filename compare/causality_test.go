@@ -10,6 +10,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 )
 
 var oracle = compare.Oracle{Fields: fieldsOf(
@@ -75,7 +76,7 @@ func history(t testing.TB, life string) []order.Event {
 		default:
 			raw.Type, raw.Payload = "OrderModified", []byte(`{"field": "price", "old_value": "1", "newValue": "2"}`)
 		}
-		e, err := order.Decode(raw, order.Vocabulary{})
+		e, err := order.Decode(raw, order.Defaults())
 		if err != nil && what != "broken" {
 			t.Fatalf("%s: %v", line, err)
 		}
@@ -341,15 +342,14 @@ func legacyCases(t testing.TB) (cases []diagnosisCase) {
 		{reason: "written after the last event", life: life, legacy: has("changed_at=9", "status=CANCELED"), want: "lagging legacy->events lost_shadow_write", sure: compare.Medium},
 		{reason: "a trade without an event", life: life, legacy: has("changed_at=5", "filled_quantity=65"), more: trades(40, 20, 5), want: "lagging legacy->events lost_shadow_write", sure: compare.High},
 		{reason: "a hole that a later event speaks of", life: "create 100@10; part 20@10", legacy: has("filled_quantity=60", "avg_fill_price=10.5"), more: func(e *compare.Evidence) {
-			body := e.Events[1].Body.(order.PartiallyFilled) //nolint:errcheck,forcetypeassert // as written above
-			body.Remaining.Decimal = *apd.New(40, 0)
-			e.Events[1].Body = body
+			part := ordertest.PartiallyFilled{Quantity: *apd.New(20, 0), Remaining: *apd.New(40, 0), Price: *apd.New(10, 0)}
+			e.Events[1] = ordertest.Event(2, e.Events[1].Key, e.Events[1].At, part)
 		}, want: "lagging legacy->events lost_shadow_write at 2", sure: compare.Low},
 		{reason: "more filled than the events say", life: life, legacy: has("filled_quantity=65"), want: "lagging legacy->events lost_shadow_write", sure: compare.Low},
 		{reason: "the creation has no event", life: "part 40@10", legacy: func([]order.Event) []order.Row { return one(rowOf(oracle, history(t, life))) }, want: "lagging legacy->events lost_shadow_write at 1", sure: compare.High},
 
-		{reason: "one fill, two events", life: "create 100@10; part 25@10; part 25@10 again", legacy: shows(2), more: func(e *compare.Evidence) { e.Events[2].Body = e.Events[1].Body }, want: "lagging legacy->events duplicate_event at 3", sure: compare.High},
-		{reason: "one fill, two events, and more behind", life: "create 100@10; part 25@10; part 25@10 again; price 12", legacy: applies(0, 1, 3), more: func(e *compare.Evidence) { e.Events[2].Body = e.Events[1].Body }, want: "lagging legacy->events duplicate_event at 3", sure: compare.High},
+		{reason: "one fill, two events", life: "create 100@10; part 25@10; part 25@10 again", legacy: shows(2), more: func(e *compare.Evidence) { e.Events[2].Said = e.Events[1].Said }, want: "lagging legacy->events duplicate_event at 3", sure: compare.High},
+		{reason: "one fill, two events, and more behind", life: "create 100@10; part 25@10; part 25@10 again; price 12", legacy: applies(0, 1, 3), more: func(e *compare.Evidence) { e.Events[2].Said = e.Events[1].Said }, want: "lagging legacy->events duplicate_event at 3", sure: compare.High},
 		{reason: "a cancel after the fill", life: "create 100@10; fill 100@10; cancel", legacy: shows(2), want: "lagging legacy->events impossible_transition at 3", sure: compare.High},
 		{reason: "overfilled", life: "create 100@10; part 50@10; fill 100@10", legacy: has("filled_quantity=100"), want: "lagging legacy->events impossible_transition at 3", sure: compare.Medium},
 		{reason: "all agree on a cancel after the fill", life: "create 100@10; fill 100@10; cancel", legacy: shows(3), want: "diverged legacy impossible_transition at 3", sure: compare.Medium},

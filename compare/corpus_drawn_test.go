@@ -107,13 +107,12 @@ func drawHistory(t *rapid.T, events []order.Event) compare.History {
 		if rapid.IntRange(0, 7).Draw(t, "lost") == 0 {
 			continue
 		}
-		switch body := e.Body.(type) {
-		case order.Modified:
-			h.Audit = append(h.Audit, compare.Change{At: e.At, Field: body.Field, Old: *body.Old, New: body.New})
-		case order.PartiallyFilled:
-			h.Trades = append(h.Trades, compare.Trade{At: e.At, Quantity: body.Quantity, Price: body.Price})
-		case order.Filled:
-			h.Trades = append(h.Trades, compare.Trade{At: e.At, Quantity: body.Quantity, Price: body.Price})
+		if quantity, price, ok := e.Said.Trade(); ok {
+			h.Trades = append(h.Trades, compare.Trade{At: e.At, Quantity: quantity, Price: price})
+		}
+		for _, field := range e.Said.Modifies() {
+			to, _ := e.Said.Sets(field)
+			h.Audit = append(h.Audit, compare.Change{At: e.At, Field: field, New: to})
 		}
 	}
 	return h
@@ -207,7 +206,7 @@ func drawStreamed(t *rapid.T) question {
 		case 4:
 			s.Messages[i].Event.Position += 100
 		default:
-			s.Messages[i].Event.Body, s.Messages[i].Event.Type = order.Canceled{}, order.OrderCanceled
+			s.Messages[i].Event.Said, s.Messages[i].Event.Type = ordertest.Said(ordertest.Canceled{}), "OrderCanceled"
 		}
 	}
 	return streamAsked(s)

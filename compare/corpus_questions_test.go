@@ -227,7 +227,7 @@ type foldQuestion struct {
 func (q *foldQuestion) answer() any {
 	state, problems := order.Fold(corpustest.Events(q.Events))
 	values := map[string]string{}
-	for _, f := range order.Foldable() {
+	for _, f := range foldedNames {
 		if v, ok := state.Value(f); ok {
 			values[f] = valueText(v)
 		}
@@ -237,4 +237,9 @@ func (q *foldQuestion) answer() any {
 		Flawed   bool              `json:"flawed"`
 		Problems []string          `json:"problems,omitempty"`
 	}{values, state.Flawed(), problemTexts(problems)}
+}
+
+// foldedNames are the fields of the default schema.
+var foldedNames = []string{
+	"order_id", "trader_id", "symbol", "side", "quantity", "price", "status", "filled_quantity", "avg_fill_price", "created_at", "updated_at",
 }

@@ -4,11 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/cockroachdb/apd/v3"
-
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/compare/corpustest"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 )
 
 // What is here makes what is stored out of what the tests are made of. Package corpustest does the reverse.
@@ -40,7 +39,7 @@ func storedEvents(events []order.Event) (out []corpustest.Event) {
 
 // storedEventOf panics where the event does not come back as it was: then another one would be judged.
 func storedEventOf(e order.Event) corpustest.Event {
-	payload, err := json.Marshal(payloadOf(e.Body))
+	payload, err := json.Marshal(payloadOf(e.Said))
 	if err != nil {
 		panic(err)
 	}
@@ -48,38 +47,21 @@ func storedEventOf(e order.Event) corpustest.Event {
 	if e.Key != corpustest.Key {
 		s.Order = e.Key
 	}
-	if e.Type == "" && e.Body != nil {
-		s.Type = string(e.Body.Type())
+	if e.Type == "" && e.Said != nil {
+		s.Type = e.Said.Type()
 	}
-	said := order.Event{Key: s.Decode().Key, Type: order.EventType(s.Type), At: e.At, Body: e.Body}
-	if d := compare.Published(said, s.Decode()); e.Body != nil && len(d) > 0 {
+	said := order.Event{Key: s.Decode().Key, Type: order.EventType(s.Type), At: e.At, Said: e.Said}
+	if d := compare.Published(said, s.Decode()); e.Said != nil && len(d) > 0 {
 		panic(fmt.Sprintf("%+v cannot be stored: %+v", e, d))
 	}
 	return s
 }
 
-func payloadOf(body order.Body) map[string]any {
-	number := func(d apd.Decimal) any { return json.Number(d.Text('f')) }
-	orNull := func(d apd.NullDecimal) any {
-		if !d.Valid {
-			return nil
-		}
-		return number(d.Decimal)
-	}
-	switch b := body.(type) {
-	case order.Created:
-		return map[string]any{"trader_id": b.Trader, "symbol": b.Symbol, "side": b.Side, "quantity": number(b.Quantity), "price": orNull(b.Price)}
-	case order.Modified:
-		return map[string]any{"field": b.Field, "old_value": storedValue(*b.Old), "new_value": storedValue(b.New)}
-	case order.PartiallyFilled:
-		return map[string]any{"filled_quantity": number(b.Quantity), "remaining_quantity": orNull(b.Remaining), "price": number(b.Price)}
-	case order.Filled:
-		return map[string]any{"quantity": number(b.Quantity), "price": number(b.Price)}
-	case order.Canceled:
-		return map[string]any{"reason": storedValue(b.Reason)}
-	default:
+func payloadOf(said *order.Said) map[string]any {
+	if said == nil {
 		return map[string]any{"unreadable": true}
 	}
+	return ordertest.Payload(said)
 }
 
 func storedValue(v order.Value) *string {

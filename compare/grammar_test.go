@@ -243,7 +243,7 @@ func shownCase(c faulttest.Case, found []compare.Diagnosis) string {
 		fmt.Fprintf(&b, "  fault %s (%s)\n", f.Name, f.Hop)
 	}
 	for _, e := range c.Reading.Events {
-		fmt.Fprintf(&b, "  event %d %s %s\n", e.Position, order.TimestamptzText(e.At), bodyText(e.Body))
+		fmt.Fprintf(&b, "  event %d %s %s\n", e.Position, order.TimestamptzText(e.At), saidText(e.Said))
 	}
 	for side, rows := range map[string][]order.Row{"legacy": c.Reading.Legacy, "projection": c.Reading.Projection} {
 		for _, r := range rows {
@@ -267,18 +267,9 @@ func shownCase(c faulttest.Case, found []compare.Diagnosis) string {
 	return b.String()
 }
 
-func bodyText(body order.Body) string {
-	switch b := body.(type) {
-	case order.Created:
-		return fmt.Sprintf("created %s %s %s, %s at %s", b.Trader, b.Symbol, b.Side, b.Quantity.Text('f'), b.Price.Decimal.Text('f'))
-	case order.Modified:
-		return fmt.Sprintf("%s %s -> %s", b.Field, valueText(*b.Old), valueText(b.New))
-	case order.PartiallyFilled:
-		return fmt.Sprintf("part %s at %s, %s remain", b.Quantity.Text('f'), b.Price.Text('f'), b.Remaining.Decimal.Text('f'))
-	case order.Filled:
-		return fmt.Sprintf("fill %s at %s", b.Quantity.Text('f'), b.Price.Text('f'))
-	case order.Canceled:
-		return "canceled"
+func saidText(said *order.Said) string {
+	if said == nil {
+		return "cannot be read"
 	}
-	return "cannot be read"
+	return fmt.Sprint(said.Type(), " ", said.Values())
 }

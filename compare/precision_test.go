@@ -70,10 +70,10 @@ func TestRecordsAreMatchedAtTheCoarserPrecision(t *testing.T) {
 		for i, e := range events {
 			was := at.Add(time.Duration(i) * 300 * time.Millisecond)
 			events[i].At = c.events(was)
-			switch e.Body.(type) {
-			case order.PartiallyFilled:
+			switch e.Type {
+			case "OrderPartiallyFilled":
 				h.Trades = append(h.Trades, compare.Trade{At: c.records(was)})
-			case order.Modified:
+			case "OrderModified":
 				h.Audit = append(h.Audit, compare.Change{At: c.records(was), Field: "price"})
 			}
 		}

@@ -23,13 +23,13 @@ func Published(stored, message order.Event) []FieldDifference {
 	if d := stored.At.Sub(message.At); d <= -time.Microsecond || d >= time.Microsecond {
 		differs("timestamp", order.TimestamptzText(stored.At))
 	}
-	if stored.Body == nil || message.Body == nil {
-		if stored.Body != message.Body {
+	if stored.Said == nil || message.Said == nil {
+		if stored.Said != message.Said {
 			out = append(out, FieldDifference{Name: "payload"})
 		}
 		return out
 	}
-	if !order.SameBody(stored.Body, message.Body) {
+	if !stored.Said.Same(message.Said) {
 		out = append(out, FieldDifference{Name: "payload"})
 	}
 	return out

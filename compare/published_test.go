@@ -10,7 +10,7 @@ import (
 
 func message(t testing.TB, text string) order.Event {
 	t.Helper()
-	e, err := order.DecodeMessage([]byte(text), order.Vocabulary{})
+	e, err := order.DecodeMessage([]byte(text), order.Defaults())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,12 +10,12 @@ import (
 // Recorded counts the changes that legacy recorded of one order before a time, and how many of them have their event.
 // The final state cannot tell this, because the next change of the same field hides a lost event.
 //
-// A change has its event if there is one with the same time, at the coarser of both precisions. An event explains one trade. An
-// OrderModified explains one line of the audit log: the line of its own field, if there is one. All other events
-// explain any number of lines, because a fill or a cancel changes several columns. An event that cannot be read
+// A change has its event if there is one with the same time, at the coarser of both precisions. An event explains one trade. A
+// modification explains one line of the audit log for each field that it changes: the line of that field, if there is one. All
+// other events explain any number of lines, because a trade or a cancel changes several columns. An event that cannot be read
 // explains nothing.
 func Recorded(h History, events []order.Event, before time.Time) (changes, withEvents int64) {
-	events = slices.DeleteFunc(slices.Clone(events), func(e order.Event) bool { return e.Body == nil })
+	events = slices.DeleteFunc(slices.Clone(events), func(e order.Event) bool { return e.Said == nil })
 	h.Trades = slices.DeleteFunc(slices.Clone(h.Trades), func(t Trade) bool { return !t.At.Before(before) })
 	h.Audit = slices.DeleteFunc(slices.Clone(h.Audit), func(c Change) bool { return !c.At.Before(before) })
 	unit := recordedUnit(h, events)
@@ -61,7 +61,7 @@ func recordedAt(h History, events []order.Event, at func(time.Time) time.Time) (
 		return all[t]
 	}
 	for _, e := range events {
-		moments(e.At).event(e.Body)
+		moments(e.At).event(e.Said)
 	}
 	for _, t := range h.Trades {
 		moments(t.At).trades++
@@ -86,16 +86,13 @@ type moment struct {
 	fields   []string // lines of the audit log
 }
 
-func (m *moment) event(body order.Body) {
-	switch b := body.(type) {
-	case order.PartiallyFilled, order.Filled:
+func (m *moment) event(said *order.Said) {
+	if _, _, trade := said.Trade(); trade {
 		m.fills++
-		m.others = true
-	case order.Modified:
-		m.modified = append(m.modified, b.Field)
-	default:
-		m.others = true
 	}
+	fields := said.Modifies()
+	m.modified = append(m.modified, fields...)
+	m.others = m.others || len(fields) == 0
 }
 
 // explained returns how many of the recorded changes have their event.

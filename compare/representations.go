@@ -108,5 +108,5 @@ func (o Oracle) addEvents(fields []FieldDifference, state *order.State) {
 }
 
 func (o Oracle) judges(name string) bool {
-	return slices.ContainsFunc(o.Fields, func(f order.Field) bool { return f.Name == name && f.Judged() })
+	return slices.ContainsFunc(o.Fields, func(f order.Field) bool { return f.Name == name && o.rules().Judges(f) })
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 )
 
 var streamedAt = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -132,7 +133,7 @@ func TestConsumedBeginsWithWhatTheStoreHeldBeforeTheTopic(t *testing.T) {
 
 // TestAMessageThatTheFollowerHasJudgedIsNoGhost when its event was archived.
 func TestAMessageThatTheFollowerHasJudgedIsNoGhost(t *testing.T) {
-	m := compare.StreamedMessage{Event: order.Event{Position: 7, Key: "1", Type: order.OrderCanceled, Body: order.Canceled{}}, Keyed: true}
+	m := compare.StreamedMessage{Event: ordertest.Event(7, "1", time.Time{}, ordertest.Canceled{}), Keyed: true}
 	s := compare.Streamed{Messages: []compare.StreamedMessage{m}, Whole: true, Due: time.Now()}
 	if d := s.Diagnose(); d.Cause != compare.GhostPublish {
 		t.Errorf("before it was judged: %+v", d)

@@ -40,7 +40,7 @@ func TestANullThatAnEventSaysWasThere(t *testing.T) {
 			Payload: []byte(`{"field": "price", "old_value": ` + old + `, "new_value": "11"}`),
 		}
 		var err error
-		if events[2], err = order.Decode(raw, order.Vocabulary{}); err != nil {
+		if events[2], err = order.Decode(raw, order.Defaults()); err != nil {
 			t.Fatal(err)
 		}
 		right := rowOf(oracle, events)

@@ -2,7 +2,8 @@
 //
 // Invariant: a [Config] that [Load] returns is complete. Every default is filled in, every reference to the environment
 // is expanded, and every value is within its range. Anything unknown is an error with file, line, column and key path,
-// and all errors are reported at once. Secrets are of type [Secret] and cannot be printed by accident.
+// and all errors are reported at once. Only what fold rules mean is checked later, once the rules can be read. Secrets are
+// of type [Secret] and cannot be printed by accident.
 package config
 
 import (

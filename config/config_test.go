@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,24 @@ func TestShippedFiles(t *testing.T) {
 	}
 	for _, path := range append(examples, "../config.yaml") {
 		load(t, path)
+	}
+}
+
+// TestTheOptionalSectionsOfTheShippedFileAreRead takes the comment signs away from events, history and stream.
+func TestTheOptionalSectionsOfTheShippedFileAreRead(t *testing.T) {
+	src, err := os.ReadFile("../config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(src), "# events:")
+	sections, after, _ := strings.Cut("# events:"+rest, "\nledger:")
+	sections = regexp.MustCompile("(?m)^# ?").ReplaceAllString(sections, "")
+	c, err := parse(t, strings.Replace(before+sections+"\nledger:"+after, "${KAFKA_PASSWORD}", "secret", 1))
+	if err != nil {
+		t.Fatal(render(t, err))
+	}
+	if !c.Events.Given() || !c.Stream.Given() || !c.History.Given() || !c.Events.Fold.Events["OrderNoted"].Ignore {
+		t.Errorf("read %+v, %+v, %+v", c.Events, c.Stream, c.History)
 	}
 }
 

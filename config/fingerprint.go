@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
-	"maps"
 	"slices"
 	"strings"
 
@@ -45,17 +44,8 @@ func (c *Config) Basis() (fingerprint string, parts []gate.Part) {
 func (c *Config) addEvents(h *summed) {
 	if e := c.Events; e.Given() {
 		h.add("events", "events", e.Table, e.Position, e.Key, e.Type, e.At, e.Payload)
-		for _, names := range []struct {
-			key, what string
-			own       map[string]string
-		}{{"types", "type", e.Types}, {"keys", "payload key", e.Keys}} {
-			for _, ours := range slices.Sorted(maps.Keys(names.own)) {
-				h.add("events."+names.key+"."+ours, names.what, ours, names.own[ours])
-			}
-		}
-		h.add("events.ignore", append([]string{"ignore"}, distinct(e.Ignore)...)...)
-		if len(e.IgnoreTypes) > 0 {
-			h.add("events.ignore_types", append([]string{"ignore_types"}, distinct(e.IgnoreTypes)...)...)
+		for _, part := range e.Fold.Parts() {
+			h.add("events.fold."+part[0], append([]string{"fold"}, part...)...)
 		}
 		if e.Archived != "" {
 			h.add("events.archived", "archived", e.Archived)

@@ -23,6 +23,7 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(src)
 	}
+	f.Add([]byte(withFold + everyForm))
 	f.Add([]byte("a: &a [*a, *a]\n? {b: c}\n: !!binary x\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		c, err := config.Parse("f", src, environment)

@@ -28,8 +28,8 @@ type Events struct {
 	Payload string
 	// Archived is an SQL condition for rows of legacy: orders whose events were moved out of the store. Default none.
 	Archived string
-	// Names are the store's own names of event types and payload keys. Default none: the default names.
-	order.Names
+	// Fold says what each event type does to the fields. Default the preset "orders": the default schema.
+	Fold order.FoldRules
 }
 
 // History is legacy's own record of its orders, in the legacy database.
@@ -59,9 +59,8 @@ func readEventStore(o *object) Events {
 		o.relation(key, into, o.text)
 	}
 	o.sql("archived", &e.Archived)
-	e.Types, e.Keys = o.texts("types"), o.texts("keys")
-	o.eachText("ignore", func(text string) { e.Ignore = append(e.Ignore, text) })
-	o.ignoredTypes(e.Types, &e.IgnoreTypes)
+	readFold(o, &e)
+	o.removed()
 	o.done()
 	return e
 }
@@ -78,26 +77,8 @@ func readHistory(o *object) History {
 	return h
 }
 
-// texts reads a mapping from text to text, with any keys.
-func (o *object) texts(key string) map[string]string {
-	child := o.object(key)
-	if child == nil {
-		return nil
-	}
-	out := map[string]string{}
-	for _, k := range child.keys {
-		var text string
-		child.optionalText(k.Value, &text)
-		out[k.Value] = text
-	}
-	return out
-}
-
 // ignoredTypes reads types that are passed over. One that changes orders is refused.
-func (o *object) ignoredTypes(own map[string]string, into *[]string) {
-	if o == nil || o.values["ignore_types"] == nil {
-		return
-	}
+func (o *object) ignoredTypes(own order.FoldRules, into *[]string) {
 	o.list("ignore_types", func(n *yaml.Node, path string) {
 		s, ok := o.value(n, path)
 		if !ok {
@@ -114,25 +95,20 @@ func (o *object) ignoredTypes(own map[string]string, into *[]string) {
 	})
 }
 
-// changing are the types that change orders, by the store's names.
-func changing(own map[string]string) []string {
-	var names []string
-	for _, t := range order.EventTypes() {
-		name, renamed := own[string(t)]
-		if !renamed {
-			name = string(t)
+// changing are the types that change orders.
+func changing(fold order.FoldRules) (names []string) {
+	for name, rule := range fold.Events {
+		if !rule.Ignore {
+			names = append(names, name)
 		}
-		names = append(names, name)
 	}
+	slices.Sort(names)
 	return names
 }
 
 // ownTypes reads the types of messages that belong here. If one that changes orders were not among them, its stored events
 // would be called lost.
-func (o *object) ownTypes(own map[string]string, into *[]string) {
-	if o == nil || o.values["types"] == nil {
-		return
-	}
+func (o *object) ownTypes(own order.FoldRules, into *[]string) {
 	o.eachText("types", func(text string) { *into = append(*into, text) })
 	for _, name := range changing(own) {
 		if len(*into) > 0 && !slices.Contains(*into, name) {
@@ -143,9 +119,6 @@ func (o *object) ownTypes(own map[string]string, into *[]string) {
 
 // eachText reads a list of texts.
 func (o *object) eachText(key string, read func(string)) {
-	if o == nil || o.values[key] == nil {
-		return
-	}
 	o.list(key, func(n *yaml.Node, path string) {
 		if s, ok := o.value(n, path); ok {
 			if text, ok := o.filled(s); ok {

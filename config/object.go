@@ -15,6 +15,7 @@ type reader struct {
 	getenv func(string) (string, bool)
 	errs   Errors
 	dsns   []dsnAt
+	fold   *foldReader // nil without an event store
 }
 
 func (r *reader) add(e *Error) {
@@ -149,13 +150,16 @@ func (o *object) each(readers map[string]func(*object)) {
 }
 
 // done records the keys that were not asked for.
-func (o *object) done() {
+func (o *object) done() { o.doneBut(o.suggest) }
+
+// doneBut is done with other hints.
+func (o *object) doneBut(hint func(key string) string) {
 	if o == nil {
 		return
 	}
 	for _, key := range o.keys {
 		if !o.known[key.Value] {
-			o.at(key, join(o.path, key.Value), "unknown key", o.suggest(key.Value))
+			o.at(key, join(o.path, key.Value), "unknown key", hint(key.Value))
 		}
 	}
 }

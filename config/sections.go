@@ -34,10 +34,11 @@ func readConfig(o *object, c *Config) {
 	readWeb(o.object("web"), &c.Web)
 	c.Alerts = readAlerts(o.object("alerts"))
 	c.Events = readEventStore(o.object("events"))
-	c.Stream = readStream(o.object("stream"), c.Events.Types)
+	c.Stream = readStream(o.object("stream"), c.Events.Fold)
 	if c.Stream.Given() && o.values["events"] == nil {
 		o.at(target(o.values["stream"]), "stream", "needs the section events, because messages are matched with stored events", "")
 	}
+	c.checkFold(o.object("events"))
 	c.History = readHistory(o.object("history"))
 	c.Gate.Criteria.ShadowWriteCompleteness.Changes = c.Events.Given() && c.History.Given()
 	o.done()

@@ -1,6 +1,10 @@
 package config
 
-import "go.yaml.in/yaml/v4"
+import (
+	"go.yaml.in/yaml/v4"
+
+	"github.com/nordvarg/crosscheck/order"
+)
 
 // Stream is the Kafka topic that events are published to, in addition to the event store.
 type Stream struct {
@@ -8,7 +12,7 @@ type Stream struct {
 	Brokers []string
 	// Topic is read as a whole, by partition, without a consumer group. Required.
 	Topic string
-	// IgnoreTypes are types of messages that are passed over, beside those of events.ignore_types. Default none.
+	// IgnoreTypes are types of messages that are passed over, beside those that events.fold ignores. Default none.
 	IgnoreTypes []string
 	// Types are the types of messages that belong here, if the topic carries others too: all that change orders, by the
 	// names that the topic has, and perhaps more. Messages of other types are passed over. Default none: all belong here.
@@ -48,7 +52,7 @@ func StreamMechanisms() []string { return []string{"plain", "scram-sha-256", "sc
 func (s Stream) Given() bool { return s.Topic != "" }
 
 // readStream returns the zero value if the section is absent.
-func readStream(o *object, own map[string]string) Stream {
+func readStream(o *object, own order.FoldRules) Stream {
 	if o == nil {
 		return Stream{}
 	}

@@ -48,20 +48,26 @@ func TestIgnoredTypesAreReadAndNoneThatChangesOrders(t *testing.T) {
 projection: {dsn: "postgres://x"}
 ledger: {dsn: "postgres://x"}
 compare: {fields: [{name: status, type: text}]}
-events: {dsn: "postgres://x", types: {OrderFilled: Fill}, ignore_types: [%s]}
+events: {dsn: "postgres://x", preset: orders, fold: {Fill: {add: {filled_quantity: $.qty}}, OrderFilled: ignore, Noted: %s}}
 stream: {brokers: ["a:1"], topic: orders, ignore_types: [%s]}
 `
-	c, err := parse(t, fmt.Sprintf(file, "Noted, OrderFilled", "Viewed"))
-	if err != nil || !cmp.Equal(c.Events.IgnoreTypes, []string{"Noted", "OrderFilled"}) || !cmp.Equal(c.Stream.IgnoreTypes, []string{"Viewed"}) {
-		t.Fatalf("read %v and %v, %v", c.Events.IgnoreTypes, c.Stream.IgnoreTypes, err)
+	c, err := parse(t, fmt.Sprintf(file, "ignore", "Viewed"))
+	if err != nil || !cmp.Equal(c.Stream.IgnoreTypes, []string{"Viewed"}) {
+		t.Fatalf("read %v, %v", c, err)
 	}
-	for _, other := range [][2]string{{"Noted", "Viewed"}, {"Noted, OrderFilled", "Seen"}} {
+	stored, errStored := c.Rules()
+	messages, errMessages := c.MessageRules()
+	if errStored != nil || errMessages != nil || !cmp.Equal(stored.IgnoredTypes(), []string{"Noted", "OrderFilled"}) ||
+		!cmp.Equal(messages.IgnoredTypes(), []string{"Noted", "OrderFilled", "Viewed"}) {
+		t.Errorf("stored events and messages pass over %v and %v; %v, %v", stored.IgnoredTypes(), messages.IgnoredTypes(), errStored, errMessages)
+	}
+	for _, other := range [][2]string{{"{set: {reason: $.note}}", "Viewed"}, {"ignore", "Seen"}} {
 		if o, err := parse(t, fmt.Sprintf(file, other[0], other[1])); err != nil || o.Fingerprint() == c.Fingerprint() {
 			t.Errorf("evidence depends on what is ignored: %v, %v", other, err)
 		}
 	}
-	_, err = parse(t, fmt.Sprintf(file, "Noted, Fill", "OrderCreated"))
-	for _, want := range []string{`:5:81: events.ignore_types[1]: "Fill" changes orders and cannot be ignored`, `:6:58: stream.ignore_types[0]: "OrderCreated" changes orders`} {
+	_, err = parse(t, fmt.Sprintf(file, "ignore", "Fill, OrderCreated"))
+	for _, want := range []string{`:6:58: stream.ignore_types[0]: "Fill" changes orders and cannot be ignored`, `:6:64: stream.ignore_types[1]: "OrderCreated" changes orders`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("says %v, want %s", err, want)
 		}
@@ -73,7 +79,7 @@ func TestTheTypesOfASharedTopicNameAllThatChangeOrders(t *testing.T) {
 projection: {dsn: "postgres://x"}
 ledger: {dsn: "postgres://x"}
 compare: {fields: [{name: status, type: text}]}
-events: {dsn: "postgres://x", types: {OrderFilled: Fill}}
+events: {dsn: "postgres://x", preset: orders, fold: {Fill: {add: {filled_quantity: $.qty}}, OrderFilled: ignore}}
 stream: {brokers: ["a:1"], topic: orders%s}
 `
 	plain, err := parse(t, fmt.Sprintf(file, ""))

@@ -69,6 +69,9 @@ func TestScheduleNext(t *testing.T) {
 	}
 }
 
+// canceled is what the preset says.
+const canceled = `{set: {status: {text: CANCELED}, reason: {path: $.reason, null: true}, updated_at: {event: at}}, keys: [event_id, order_id, event_type, timestamp, _backfill]}`
+
 // TestFingerprint changes one thing at a time.
 func TestFingerprint(t *testing.T) {
 	const base = `
@@ -80,7 +83,7 @@ compare:
   settle: {window: 30s}
 sampler: {schedule: "0 * * * *"}
 web: {listen: ":8080"}
-events: {dsn: "${EVENTS_DSN}", types: {OrderFilled: Fill}, keys: {reason: why}, ignore: [a, b]}
+events: {dsn: "${EVENTS_DSN}", preset: orders, fold: {Fill: {add: {filled_quantity: $.qty}, set: {reason: $.why}}, Noted: ignore}}
 history: {audit_log: audit}
 stream: {brokers: ["a:1", "b:2"], topic: orders}
 `
@@ -91,10 +94,11 @@ stream: {brokers: ["a:1", "b:2"], topic: orders}
 		"a default spelt out":        {"settle: {window: 30s}", "settle: {window: 0.5m, rechecks: 3}"},
 		"another schedule":           {"0 * * * *", "1 * * * *"},
 		"another port":               {"8080", "8081"},
-		"order of what is ignored":   {"ignore: [a, b]", "ignore: [b, a, b]"},
+		"order of the rules":         {"{Fill: {add: {filled_quantity: $.qty}, set: {reason: $.why}}, Noted: ignore}", "{Noted: ignore, Fill: {set: {reason: {path: $.why}}, add: {filled_quantity: $.qty}}}"},
+		"a rule of the preset":       {"Noted: ignore", "Noted: ignore, OrderCanceled: " + canceled},
 		"order of the brokers":       {`["a:1", "b:2"]`, `["b:2", "a:1"]`},
 		"another dsn of the events":  {`events: {dsn: "${EVENTS_DSN}"`, `events: {dsn: "${LEGACY_DSN}"`},
-		"the event store's defaults": {"types:", "table: public.event_store, key: order_id, types:"},
+		"the event store's defaults": {"preset:", "table: public.event_store, key: order_id, preset:"},
 		"the default column":         {"{name: status, type: text}", `{name: status, type: text, legacy: '"status"'}`},
 	}
 	parts := partsOf(t, base)
@@ -121,17 +125,21 @@ stream: {brokers: ["a:1", "b:2"], topic: orders}
 		"rechecks":           {"window: 30s", "rechecks: 4"},
 		"max_lag":            {"window: 30s", "max_lag: 6m"},
 		"group_by":           {"settle:", "group_by: price\n  settle:"},
-		"event table":        {"types:", "table: public.other_store, types:"},
-		"event key":          {"types:", "key: key, types:"},
-		"position":           {"types:", "position: key, types:"},
-		"event type":         {"types:", "type: key, types:"},
-		"at":                 {"types:", "at: key, types:"},
-		"payload":            {"types:", "payload: key, types:"},
-		"type's name":        {"OrderFilled: Fill", "OrderFilled: Filled"},
-		"type":               {"OrderFilled: Fill", "OrderCanceled: Fill"},
-		"payload key's name": {"reason: why", "reason: cause"},
-		"payload key":        {"reason: why", "quantity: why"},
-		"ignored":            {"ignore: [a, b]", "ignore: [ab]"},
+		"event table":        {"preset:", "table: public.other_store, preset:"},
+		"event key":          {"preset:", "key: key, preset:"},
+		"position":           {"preset:", "position: key, preset:"},
+		"event type":         {"preset:", "type: key, preset:"},
+		"at":                 {"preset:", "at: key, preset:"},
+		"payload":            {"preset:", "payload: key, preset:"},
+		"type's name":        {"{Fill:", "{Filled:"},
+		"path":               {"$.why", "$.cause"},
+		"field":              {"reason:", "symbol:"},
+		"operation":          {"{add:", "{subtract:"},
+		"ignored":            {"Noted: ignore", "Viewed: ignore"},
+		"derivation":         {"Noted: ignore}", "Noted: ignore}, derive: {avg_fill_price: {ratio: [notional, filled_quantity], scale: 5}}"},
+		"invariants":         {"Noted: ignore}", "Noted: ignore}, invariants: {ordered: quantity, filled: filled_quantity}"},
+		"register":           {"Noted: ignore}", "Noted: ignore}, registers: {notional: integer}"},
+		"key of the payload": {"Noted: ignore}", "Noted: ignore}, payload_key: $.id"},
 		"audit log":          {"audit_log: audit", "audit_log: audit2"},
 		"trades":             {"audit_log: audit", "audit_log: audit, trades: t"},
 		"brokers":            {`["a:1", "b:2"]`, `["a:1"]`},
@@ -158,7 +166,7 @@ func TestFingerprintIsStable(t *testing.T) {
 	for path, want := range map[string]string{
 		"testdata/minimal.yaml":    "b61f7bef46b3321b1f91218515e1aace1883f82ceb07ba644b17aa5a660890ba",
 		"testdata/everything.yaml": "67386959f76f828ba09ff406a3ad90ef3a73326b2a218ac1900f5437b94ffa5d",
-		"testdata/documented.yaml": "5ba5a0b99388ddb47c1db1aca10b7f29b1b02c91d130f6fd543b6c23cb47e9c9",
+		"testdata/documented.yaml": "379b4a00d09740a95111c6f67f5002f886d15db375c52ad815ef3565f7ece92b",
 		"../config.yaml":           "091da74f881d027034081d73fa7b9e69e9a0968a52beeb306c67f4909c3395ef",
 	} {
 		if got := load(t, path).Fingerprint(); got != want {

@@ -68,7 +68,9 @@ func (x *Explainer) look(ctx context.Context, key order.Key) (l look, err error)
 	return l, nil
 }
 
-func (x *Explainer) oracle() compare.Oracle { return compare.Oracle{Fields: x.Comparison.Fields} }
+func (x *Explainer) oracle() compare.Oracle {
+	return compare.Oracle{Fields: x.Comparison.Fields, Rules: x.Comparison.Rules}
+}
 
 // settled looks until possible lag is proven to be more than lag. If the order's own times say that nothing has
 // happened to it for a settle window, the first look is enough.

@@ -10,6 +10,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/explain"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 )
 
 // TestAnImpossibleStateIsProvenByAWindowAtRest: a late commit can make plain lag look impossible. So an order to which
@@ -28,7 +29,7 @@ func TestAnImpossibleStateIsProvenByAWindowAtRest(t *testing.T) {
 		"it is still so": {"99", said(compare.Diverged, order.EventsToProjection, compare.WrongValue)},
 	} {
 		w := newWorld(t, corpusOrder{fields: fields, evidence: compare.Evidence{
-			Events: []order.Event{{Position: 1, Key: key, Type: order.OrderCreated, At: at, Body: order.Created{Quantity: *apd.New(10, 0)}}},
+			Events: []order.Event{ordertest.Event(1, key, at, ordertest.Created{Quantity: *apd.New(10, 0)})},
 			Legacy: row("10"), Projection: row("99"), ProjectionReached: at.Add(time.Hour),
 		}})
 		w.now = at.Add(time.Second)

@@ -15,6 +15,7 @@ import (
 	"github.com/nordvarg/crosscheck/explain"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 	"github.com/nordvarg/crosscheck/source/sourcetest"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/verify/ledgertest"
@@ -82,13 +83,13 @@ func newWorld(t *testing.T, c corpusOrder) *world {
 		}
 	}
 	for i, other := range others {
-		events.histories[other] = []order.Event{{Position: order.Position(1_000_000 + i), Key: other, Type: order.OrderCreated, At: w.now, Body: order.Created{Symbol: "NVDA"}}}
+		events.histories[other] = []order.Event{ordertest.Event(order.Position(1_000_000+i), other, w.now, ordertest.Created{Symbol: "NVDA"})}
 	}
 	legacy.Fake = table(order.Legacy, c.fields, append(events.rows(c.fields, others...), e.Legacy...))
 	projection := &side{Fake: table(order.Projection, c.fields, append(events.rows(c.fields, others...), e.Projection...)), reached: e.ProjectionReached}
 	var fields []order.Field
 	for _, f := range c.fields {
-		if f.Judged() {
+		if order.Defaults().Judges(f) {
 			fields = append(fields, f)
 		}
 	}
@@ -119,7 +120,7 @@ func narrow(fields []order.Field, rows []order.Row) (out []order.Row) {
 	for _, row := range rows {
 		kept := order.Row{Key: row.Key, ChangedAt: row.ChangedAt}
 		for i, f := range fields {
-			if f.Judged() {
+			if order.Defaults().Judges(f) {
 				kept.Values = append(kept.Values, row.Values[i])
 			}
 		}

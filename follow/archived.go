@@ -45,7 +45,7 @@ func (w *work) archived(ctx context.Context, due []UnmatchedMessage, arrivals []
 // later returns true for a message that can be read and is not an order's creation.
 func (w *work) later(a *arrival) bool {
 	e, err := w.decode(a.Value)
-	return harmful(err) == nil && e.Body != nil && e.Body.Type() != order.OrderCreated
+	return harmful(err) == nil && e.Said != nil && !e.Said.Creates()
 }
 
 // backlog is messages of the backlog that have no event, and what is known of their orders.

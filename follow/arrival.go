@@ -51,14 +51,14 @@ type reading struct {
 
 // read fills in the content of the message; a message of the usual form is not decoded.
 func (f *Follower) read(a *arrival) reading {
-	if flat, ok := order.ReadFlat(a.Value, f.Vocabulary); ok {
+	if flat, ok := order.ReadFlat(a.Value, f.Rules); ok {
 		if key, ok := order.CanonicalKey(f.KeyType, string(flat.Key)); ok {
 			a.position, a.key = flat.Position, key
 			return reading{flat: flat}
 		}
 	}
 	e, err := f.decode(a.Value)
-	if a.ignored = f.Vocabulary.PassesOver(a.Value, e); a.ignored {
+	if a.ignored = f.Rules.PassesOver(a.Value, e); a.ignored {
 		return reading{event: &e}
 	}
 	a.position, a.key, a.drift = e.Position, e.Key, err
@@ -66,7 +66,7 @@ func (f *Follower) read(a *arrival) reading {
 }
 
 func (f *Follower) decode(value []byte) (order.Event, error) {
-	return decodeMessage(value, f.Vocabulary, f.KeyType)
+	return decodeMessage(value, f.Rules, f.KeyType)
 }
 
 // harmful returns an error of decoding; nil if the event is still usable.
@@ -78,7 +78,7 @@ func harmful(err error) error {
 }
 
 // decodeMessage decodes a message. A key that no order of the store can have counts as no key.
-func decodeMessage(value []byte, v order.Vocabulary, t order.KeyType) (order.Event, error) {
+func decodeMessage(value []byte, v *order.Rules, t order.KeyType) (order.Event, error) {
 	e, err := order.DecodeMessage(value, v)
 	err = harmful(err)
 	// An invalid key must never reach a query: the store would refuse it again and again at the same message.
@@ -100,7 +100,7 @@ func (f *Follower) match(a *arrival, r *reading, row order.StoredRow) {
 		e, _ := f.decode(a.Value)
 		r.event = &e
 	}
-	stored, err := order.Decode(row.Raw(), f.Vocabulary)
+	stored, err := order.Decode(row.Raw(), f.Rules)
 	a.storedKey, a.differs = stored.Key, compare.Published(stored, *r.event)
 	if row.Key == nil {
 		err = errNoOrder
@@ -159,7 +159,7 @@ func (f *Follower) upcast(ctx context.Context, arrivals []arrival, readings []re
 			all = append(all, otherwise{arrivals[i].Value, *r.stored, r.event, &arrivals[i].drift})
 		}
 	}
-	err := reread(ctx, u, f.Vocabulary, f.KeyType, all)
+	err := reread(ctx, u, f.Rules, f.KeyType, all)
 	for i, r := range readings {
 		if r.stored != nil {
 			arrivals[i].differs = compare.Published(*r.stored, *r.event)

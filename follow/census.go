@@ -10,8 +10,8 @@ import (
 
 // Census finds out how many messages can be read. It is not safe for concurrent use.
 type Census struct {
-	Vocabulary order.Vocabulary
-	KeyType    order.KeyType
+	Rules   *order.Rules
+	KeyType order.KeyType
 	// Store reads messages of old versions as it reads its own events; nil if there are no old versions.
 	Store Upcaster
 
@@ -31,10 +31,10 @@ const pendingBytes = 16 << 20
 
 // Add counts one message.
 func (c *Census) Add(ctx context.Context, m Message) error {
-	e, err := decodeMessage(m.Value, c.Vocabulary, c.KeyType)
+	e, err := decodeMessage(m.Value, c.Rules, c.KeyType)
 	raw, whole := order.ReadMessage(m.Value)
 	switch {
-	case c.Vocabulary.PassesOver(m.Value, e):
+	case c.Rules.PassesOver(m.Value, e):
 		c.count.Ignore(string(e.Type), 1)
 	case err == nil || c.Store == nil || !whole || len(raw.Payload) > order.MaxPayload:
 		c.add(e.Type, m.Value, err)
@@ -85,7 +85,7 @@ func (c *Census) reread(ctx context.Context) error {
 	}
 	for i, p := range c.pending {
 		for _, u := range found[i] {
-			if e, err := order.Decode(u.Event, c.Vocabulary); harmful(err) == nil {
+			if e, err := order.Decode(u.Event, c.Rules); harmful(err) == nil {
 				p.err, p.is = nil, e.Type
 				break
 			}

@@ -25,14 +25,11 @@ func (upcaster) Upcast(_ context.Context, messages []order.RawEvent) ([][]follow
 }
 
 func TestCensusOfMessages(t *testing.T) {
-	vocabulary, err := order.NewVocabulary(order.Names{IgnoreTypes: []string{"OrderViewed"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	rules := rulesWith(t, func(r *order.FoldRules) { r.Events["OrderViewed"] = order.EventRule{Ignore: true} })
 	canceled := func(eventType, key string) string {
 		return `{"event_id":1,"order_id":` + key + `,"event_type":"` + eventType + `","timestamp":"2024-01-01T00:00:00Z","payload":{"reason":null}}`
 	}
-	c := follow.Census{Vocabulary: vocabulary, KeyType: order.KeyInteger, Store: upcaster{}}
+	c := follow.Census{Rules: rules, KeyType: order.KeyInteger, Store: upcaster{}}
 	for _, value := range []string{
 		canceled("OrderCanceled", "7"), canceled("canceled.v1", "7"), canceled("OrderViewed", "7"), canceled("ShipmentSent", "7"),
 		canceled("OrderCanceled", `"a-b"`), "", "\x00\x00\x00\x00\x07avro", "plain text",
@@ -53,7 +50,7 @@ func TestCensusOfMessages(t *testing.T) {
 		"":              {All: 3, First: "it has no value (a tombstone)"},
 		"OrderCanceled": {Type: "OrderCanceled", All: 3, Read: 2, Folded: 2, First: "the order's key is not of the type of the store's keys"},
 		"OrderViewed":   {Type: "OrderViewed", All: 1, Ignored: 1},
-		"ShipmentSent":  {Type: "ShipmentSent", All: 1, Unnamed: true, First: `the vocabulary has no event type "ShipmentSent"`},
+		"ShipmentSent":  {Type: "ShipmentSent", All: 1, Unnamed: true, First: `there is no rule for the event type "ShipmentSent"`},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -64,11 +61,8 @@ func TestCensusOfMessages(t *testing.T) {
 }
 
 func TestCensusOfASharedTopic(t *testing.T) {
-	vocabulary, err := order.NewVocabulary(order.Names{OnlyTypes: []string{"OrderCanceled"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := follow.Census{Vocabulary: vocabulary, KeyType: order.KeyInteger}
+	rules := rulesWith(t, func(r *order.FoldRules) { r.OnlyTypes = []string{"OrderCanceled"} })
+	c := follow.Census{Rules: rules, KeyType: order.KeyInteger}
 	for _, value := range []string{
 		`{"event_id":1,"order_id":7,"event_type":"OrderCanceled","timestamp":"2024-01-01T00:00:00Z","payload":{"reason":null}}`,
 		`{"event_type":"ShipmentSent"}`, `{"event_type":"ShipmentSent","id":3}`, `{"kind":"quote"}`,

@@ -45,7 +45,7 @@ type Follower struct {
 	// Topic names the topic in findings without an order.
 	Topic       string
 	Fingerprint string
-	Vocabulary  order.Vocabulary
+	Rules       *order.Rules
 	// KeyType is the type of the store's keys. A message may have a key that is not of this type.
 	KeyType order.KeyType
 	// Window is how old an event, or a message without an event, must be before it counts.

@@ -19,7 +19,9 @@ func TestMessagesOfIgnoredTypesArePassedOver(t *testing.T) {
 		"unknown":                      {fmt.Sprintf(text, 999, "7", "OrderSeen"), "7 ghost_publish"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			amongTrades(t, order.Names{IgnoreTypes: []string{"OrderViewed"}}, test.text, test.want)
+			s := newShop(t, 1)
+			s.rules = rulesWith(t, func(r *order.FoldRules) { r.Events["OrderViewed"] = order.EventRule{Ignore: true} })
+			s.amongTrades(test.text, test.want)
 		})
 	}
 }
@@ -27,10 +29,6 @@ func TestMessagesOfIgnoredTypesArePassedOver(t *testing.T) {
 // TestMessagesOfOtherTypesBelongToOthers: the topic is shared, and stream.types says what belongs here.
 func TestMessagesOfOtherTypesBelongToOthers(t *testing.T) {
 	const text = `{"event_id":%d,"order_id":%q,"event_type":%q,"timestamp":"2024-01-01T00:00:00Z","payload":{}}`
-	only := []string{"Amended", "OrderNoted"}
-	for _, of := range order.EventTypes() {
-		only = append(only, string(of))
-	}
 	for name, test := range map[string]struct{ text, want string }{
 		"of others":                       {fmt.Sprintf(text, 999, "7", "ShipmentSent"), ""},
 		"of others, with a position here": {fmt.Sprintf(text, 7, "7", "ShipmentSent"), ""},
@@ -43,38 +41,27 @@ func TestMessagesOfOtherTypesBelongToOthers(t *testing.T) {
 		"no message at all":               {`plain text`, "(topic orders, unreadable) schema_drift"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			amongTrades(t, order.Names{OnlyTypes: only, IgnoreTypes: []string{"OrderNoted"}}, test.text, test.want)
+			s := newShop(t, 1)
+			s.rules = rulesWith(t, func(r *order.FoldRules) {
+				r.OnlyTypes = []string{"Amended"}
+				r.Events["OrderNoted"] = order.EventRule{Ignore: true}
+			})
+			s.amongTrades(test.text, test.want)
 		})
 	}
 }
 
 // TestATypeIsIgnoredByItsOwnName: the store calls fills Fill, and something else OrderFilled.
 func TestATypeIsIgnoredByItsOwnName(t *testing.T) {
-	v, err := order.NewVocabulary(order.Names{Types: map[string]string{"OrderFilled": "Fill"}, IgnoreTypes: []string{"OrderFilled"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	rules := rulesWith(t, func(r *order.FoldRules) {
+		r.Events["Fill"], r.Events["OrderFilled"] = r.Events["OrderFilled"], order.EventRule{Ignore: true}
+	})
 	for name, want := range map[string]bool{"OrderFilled": true, "Fill": false, "Filled": false} {
 		for _, payload := range []string{`{"quantity":1,"price":2}`, `{}`} {
 			message := fmt.Appendf(nil, `{"event_id":1,"order_id":7,"event_type":%q,"timestamp":"2024-01-01T00:00:00Z","payload":%s}`, name, payload)
-			if e, _ := order.DecodeMessage(message, v); v.PassesOver(message, e) != want {
+			if e, _ := order.DecodeMessage(message, rules); rules.PassesOver(message, e) != want {
 				t.Errorf("%s is passed over: %v", message, !want)
 			}
 		}
 	}
-}
-
-// amongTrades publishes a message between trades, and wants what the follower finds.
-func amongTrades(t *testing.T, names order.Names, text, want string) {
-	t.Helper()
-	s := newShop(t, 1)
-	var err error
-	if s.vocabulary, err = order.NewVocabulary(names); err != nil {
-		t.Fatal(err)
-	}
-	s.trade(1, 10)
-	s.publishText(0, 7, text)
-	s.trade(11, 20)
-	s.want(20, want)
-	s.wantCounts(20, 20, 1)
 }

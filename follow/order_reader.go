@@ -28,9 +28,9 @@ type TimedStream interface {
 // shortly before the order's first event to its end; otherwise only around the times of its events. Times are a hint
 // and prove nothing: if an event is not found, the rest is read too, as far as the limit allows.
 type OrderReader struct {
-	Stream     TimedStream
-	Vocabulary order.Vocabulary
-	KeyType    order.KeyType
+	Stream  TimedStream
+	Rules   *order.Rules
+	KeyType order.KeyType
 	// Store reads messages of old versions as it reads its own events; nil if there are no old versions.
 	Store Upcaster
 	// Margin is how much earlier or later than its event a message is looked for.
@@ -83,12 +83,12 @@ func (r *search) upcast(ctx context.Context, stored []order.Event) error {
 	var all []otherwise
 	for i := range r.found.Messages {
 		m := &r.found.Messages[i]
-		at := slices.IndexFunc(stored, func(e order.Event) bool { return e.Position == m.Event.Position && e.Body != nil })
+		at := slices.IndexFunc(stored, func(e order.Event) bool { return e.Position == m.Event.Position && e.Said != nil })
 		if at >= 0 && (m.Drift != nil || len(compare.Published(stored[at], m.Event)) > 0) {
 			all = append(all, otherwise{m.value, stored[at], &m.Event, &m.Drift})
 		}
 	}
-	return reread(ctx, r.Store, r.Vocabulary, r.KeyType, all)
+	return reread(ctx, r.Store, r.Rules, r.KeyType, all)
 }
 
 // inTurn is the order in which a consumer gets messages: by offset within a partition. Between partitions there is no
@@ -243,8 +243,8 @@ func (r *search) ofOrder(m Message) (OrderMessage, bool) {
 	if r.KeyType == order.KeyInteger && !bytes.Contains(m.Value, []byte(r.key)) && string(m.Key) != string(r.key) {
 		return OrderMessage{}, false // decoding takes most of the time
 	}
-	event, drift := decodeMessage(m.Value, r.Vocabulary, r.KeyType)
-	if r.Vocabulary.PassesOver(m.Value, event) {
+	event, drift := decodeMessage(m.Value, r.Rules, r.KeyType)
+	if r.Rules.PassesOver(m.Value, event) {
 		return OrderMessage{}, false
 	}
 	if event.Key != r.key && (event.Key != "" || string(m.Key) != string(r.key)) {
@@ -323,8 +323,8 @@ func (r *OrderReader) first(ctx context.Context, p Partition) (first order.Posit
 	to := Range{From: map[int]int64{p.Partition: p.First}, To: map[int]int64{p.Partition: min(p.End, p.First+many)}}
 	err = r.Stream.Read(ctx, to, func(_ context.Context, b Batch) error {
 		for _, m := range b.Messages {
-			e, _ := decodeMessage(m.Value, r.Vocabulary, r.KeyType)
-			if r.Vocabulary.PassesOver(m.Value, e) {
+			e, _ := decodeMessage(m.Value, r.Rules, r.KeyType)
+			if r.Rules.PassesOver(m.Value, e) {
 				continue
 			}
 			if first, few = e.Position, few-1; first != order.NoPosition || few == 0 {

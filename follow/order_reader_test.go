@@ -84,7 +84,7 @@ func history(ids ...int) []order.Event {
 
 func (s *shelf) look(t *testing.T, limit int64, key int, stored []order.Event) (follow.OrderOnTopic, string) {
 	t.Helper()
-	r := follow.OrderReader{Stream: s, KeyType: order.KeyInteger, Margin: 10 * time.Second, Limit: limit}
+	r := follow.OrderReader{Stream: s, Rules: order.Defaults(), KeyType: order.KeyInteger, Margin: 10 * time.Second, Limit: limit}
 	found, err := r.Read(t.Context(), order.Key(strconv.Itoa(key)), stored)
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestWhatWasReadUntilAnErrorIsKept(t *testing.T) {
 	s := newShelf(1)
 	s.put(1, 100, sevens)
 	s.fails = errors.New("gone")
-	r := follow.OrderReader{Stream: s, KeyType: order.KeyInteger, Limit: 10_000}
+	r := follow.OrderReader{Stream: s, Rules: order.Defaults(), KeyType: order.KeyInteger, Limit: 10_000}
 	if found, err := r.Read(t.Context(), "7", history(100)); !errors.Is(err, s.fails) || len(found.Messages) != 1 {
 		t.Errorf("found %+v: %v", found, err)
 	}
@@ -181,13 +181,13 @@ func TestWhereATopicBegins(t *testing.T) {
 		s := newShelf(2)
 		s.put(test.from, test.from+59, func(id int) int { return 1000 + id })
 		s.deleted = test.deleted
-		r := follow.OrderReader{Stream: s, KeyType: order.KeyInteger, Limit: 10_000}
+		r := follow.OrderReader{Stream: s, Rules: order.Defaults(), KeyType: order.KeyInteger, Limit: 10_000}
 		got, err := r.Begins(t.Context(), follow.OrderOnTopic{})
 		if err != nil || got != test.want {
 			t.Errorf("%s: %d, want %d (%v)", name, got, test.want, err)
 		}
 	}
-	empty := follow.OrderReader{Stream: newShelf(2), KeyType: order.KeyInteger}
+	empty := follow.OrderReader{Stream: newShelf(2), Rules: order.Defaults(), KeyType: order.KeyInteger}
 	if got, err := empty.Begins(t.Context(), follow.OrderOnTopic{}); err != nil || got != follow.NothingHeld {
 		t.Errorf("an empty topic begins at %d (%v)", got, err)
 	}

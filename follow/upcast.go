@@ -33,7 +33,7 @@ type otherwise struct {
 
 // reread reads messages as the store reads its own events. A message in the stored form agrees then. A message that
 // could not be read, and differs from the stored event, is reported with that difference.
-func reread(ctx context.Context, u Upcaster, v order.Vocabulary, t order.KeyType, all []otherwise) error {
+func reread(ctx context.Context, u Upcaster, v *order.Rules, t order.KeyType, all []otherwise) error {
 	var asked []order.RawEvent
 	var of []otherwise
 	for _, o := range all {

@@ -27,7 +27,7 @@ type shop struct {
 	t *testing.T
 
 	mu         sync.Mutex
-	stored     map[order.Position]order.Event
+	stored     map[order.Position]order.RawEvent
 	positions  []order.Position // of stored, in their order; nil after a change
 	running    bool             // a transaction that began before everything
 	partitions [][]follow.Message
@@ -37,7 +37,7 @@ type shop struct {
 	now        time.Time
 	published  int
 
-	vocabulary order.Vocabulary
+	rules *order.Rules
 
 	upcast func(order.RawEvent) follow.Upcast // how the store reads its events; nil: as they are
 
@@ -65,22 +65,47 @@ const (
 func newShop(t *testing.T, partitions int) *shop {
 	return &shop{
 		Fake: followtest.New(),
-		t:    t, stored: map[order.Position]order.Event{}, partitions: make([][]follow.Message, partitions), deleted: make([]int64, partitions),
-		grown: make(chan struct{}), now: time.Unix(1_700_000_000, 0), countAtOnce: math.MaxInt64,
+		t:    t, stored: map[order.Position]order.RawEvent{}, partitions: make([][]follow.Message, partitions), deleted: make([]int64, partitions),
+		grown: make(chan struct{}), now: time.Unix(1_700_000_000, 0), countAtOnce: math.MaxInt64, rules: order.Defaults(),
 	}
 }
 
 const canceled = `{"event_id":%d,"order_id":%d,"event_type":"OrderCanceled","timestamp":"2024-01-01T00:00:00Z","payload":{"reason":%q}}`
 
-func (s *shop) store(id, key int) {
-	e, err := order.DecodeMessage(fmt.Appendf(nil, canceled, id, key, "why"), order.Vocabulary{})
-	if err != nil {
-		s.t.Fatal(err)
+func (s *shop) store(id, key int) { s.storeText(fmt.Sprintf(canceled, id, key, "why")) }
+
+// storeText stores the event that a message would publish.
+func (s *shop) storeText(text string) {
+	e, ok := order.ReadMessage([]byte(text))
+	if !ok {
+		s.t.Fatalf("not an event: %s", text)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stored[order.Position(id)] = e
+	s.stored[e.Position] = e
 	s.positions = nil
+}
+
+// amongTrades publishes a message between trades, and wants what the follower finds.
+func (s *shop) amongTrades(text, want string) {
+	s.t.Helper()
+	s.trade(1, 10)
+	s.publishText(0, 7, text)
+	s.trade(11, 20)
+	s.want(20, want)
+	s.wantCounts(20, 20, 1)
+}
+
+// rulesWith are those of the default schema with changes.
+func rulesWith(t *testing.T, change func(*order.FoldRules)) *order.Rules {
+	t.Helper()
+	rules := order.Orders()
+	change(&rules)
+	r, err := order.NewRules(rules, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // between are the positions from..to in their order. The mutex must be held.
@@ -191,7 +216,8 @@ func (s *shop) Histories(_ context.Context, keys []order.Key) (map[order.Key][]o
 	defer s.mu.Unlock()
 	out := map[order.Key][]order.Event{}
 	for _, p := range s.between(math.MinInt64, math.MaxInt64) {
-		if e := s.stored[p]; slices.Contains(keys, e.Key) {
+		if raw := s.stored[p]; slices.Contains(keys, raw.Key) {
+			e, _ := order.Decode(raw, s.rules)
 			out[e.Key] = append(out[e.Key], e)
 		}
 	}
@@ -210,8 +236,7 @@ func (s *shop) Rows(_ context.Context, positions []order.Position, fn func(order
 		if e.Key == "" {
 			key = nil
 		}
-		payload := fmt.Appendf(nil, `{"reason": %q}`, e.Body.(order.Canceled).Reason.Text)
-		if err := fn(order.StoredRow{Position: p, Key: key, Type: []byte(e.Type), At: e.At, Payload: payload}); err != nil {
+		if err := fn(order.StoredRow{Position: p, Key: key, Type: []byte(e.Type), At: e.At, Payload: e.Payload}); err != nil {
 			return err
 		}
 	}
@@ -331,7 +356,7 @@ func (s *shop) state() follow.State {
 func (s *shop) follow(what string, until func() bool) error {
 	s.t.Helper()
 	f := &follow.Follower{
-		Stream: s, Store: s, Legacy: s, Ledger: s, Topic: "orders", Vocabulary: s.vocabulary, KeyType: order.KeyInteger, Window: shopWindow, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Stream: s, Store: s, Legacy: s, Ledger: s, Topic: "orders", Rules: s.rules, KeyType: order.KeyInteger, Window: shopWindow, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		Now: s.clock, MaxLag: shopMaxLag,
 	}
 	held, err := s.Acquire(s.t.Context(), "stream", "test", time.Hour)

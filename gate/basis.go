@@ -28,16 +28,12 @@ func Changes(old, now []Part) string {
 	if len(old) == 0 || len(now) == 0 {
 		return ""
 	}
-	was := map[string]string{}
-	for _, p := range old {
-		was[p.Name] = p.Text
-	}
+	was, is := byName(old), byName(now)
 	var said []string
-	is := map[string]bool{}
 	for _, p := range now {
-		is[p.Name] = true
 		before, known := was[p.Name]
 		switch {
+		case !known && withSection(p.Name, is, was):
 		case !known:
 			said = append(said, fmt.Sprintf("%s is new (%s)", p.Name, partText(p.Text)))
 		case before != p.Text:
@@ -46,7 +42,7 @@ func Changes(old, now []Part) string {
 		}
 	}
 	for _, p := range old {
-		if !is[p.Name] {
+		if _, still := is[p.Name]; !still && !withSection(p.Name, was, is) {
 			said = append(said, fmt.Sprintf("%s is gone (%s)", p.Name, partText(p.Text)))
 		}
 	}
@@ -54,6 +50,27 @@ func Changes(old, now []Part) string {
 		said = append(said[:maxChanges], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(said, "; ")
+}
+
+func byName(parts []Part) map[string]string {
+	out := map[string]string{}
+	for _, p := range parts {
+		out[p.Name] = p.Text
+	}
+	return out
+}
+
+// withSection is true of a part whose section is among some parts and not among others: it came or went with the section,
+// which says so for all its parts.
+func withSection(name string, among, notAmong map[string]string) bool {
+	for i := strings.LastIndexByte(name, '.'); i >= 0; i = strings.LastIndexByte(name, '.') {
+		name = name[:i]
+		_, has := among[name]
+		if _, other := notAmong[name]; has && !other {
+			return true
+		}
+	}
+	return false
 }
 
 // apart shortens two long texts to the place where they part.

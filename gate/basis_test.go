@@ -13,6 +13,10 @@ func TestChangesSayWhatIsDifferent(t *testing.T) {
 		"comparator 3 -> 4":       {{same, {"comparator", "3"}}, {same, {"comparator", "4"}}},
 		"stream is new (orders)":  {{same}, {same, {"stream", "orders"}}},
 		"stream is gone (orders)": {{same, {"stream", "orders"}}, {same}},
+		"stream is new (a); fold.b is new (1)": {
+			{same, {"fold", "x"}}, {same, {"fold", "x"}, {"stream", "a"}, {"stream.types", "b"}, {"fold.b", "1"}},
+		},
+		"events is gone (a)":                         {{same, {"events", "a"}, {"events.fold.A.b", "1"}, {"events.fold.C", "2"}}, {same}},
 		"projection system identifier nothing -> 74": {{{"projection system identifier", ""}}, {{"projection system identifier", "74"}}},
 		"legacy …t a, select a, from x -> …t a, select a, from y": {
 			{{"legacy", long + "from x"}}, {{"legacy", long + "from y"}},

@@ -6,25 +6,17 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-
-	"github.com/cockroachdb/apd/v3"
 )
 
-// Decode reads an event strictly. Decimals are exact, and come from JSON numbers or from strings that hold one. Every
-// key of the vocabulary must be there once. The error is a [*SchemaError]. The event is never dropped: it is returned
-// with the error too, so that it keeps its place in the history. It has no body then, unless the error is
-// [SchemaError.Harmless].
+// Decode reads an event strictly, by the rule of its type. Decimals are exact, and come from JSON numbers or from strings
+// that hold one. The error is a [*SchemaError]. The event is never dropped: it is returned with the error too, so that it
+// keeps its place in the history. It says nothing then, unless the error is [SchemaError.Harmless].
 //
-// Two kinds of further keys are tolerated: keys that the vocabulary ignores, and the envelope's keys (event_id,
-// order_id, event_type, timestamp) repeated in the payload. An order_id there must be the event's. Null is a value only
-// for the price of an order (a market order has none), for the old and new value when that price is modified, and for
-// the reason of a cancel.
-func Decode(raw RawEvent, v Vocabulary) (Event, error) {
+// Every path of the rule must be in the payload, unless the rule says otherwise, and null is a value only where the rule
+// allows it. If the payload repeats the order's key, it must be the event's.
+func Decode(raw RawEvent, rules *Rules) (Event, error) {
 	e := Event{Position: raw.Position, Key: raw.Key, Type: EventType(raw.Type), At: raw.At}
-	if t, ok := v.prepared().types[raw.Type]; ok {
-		e.Type = t
-	}
-	e.Body, e.Schema = v.prepared().decode(raw)
+	e.Said, e.Schema = rules.decode(raw)
 	if e.Schema != nil {
 		e.Schema.Position, e.Schema.Key, e.Schema.Type = raw.Position, raw.Key, raw.Type
 		return e, e.Schema
@@ -32,35 +24,34 @@ func Decode(raw RawEvent, v Vocabulary) (Event, error) {
 	return e, nil
 }
 
-func (n *names) decode(raw RawEvent) (Body, *SchemaError) {
+func (r *Rules) decode(raw RawEvent) (*Said, *SchemaError) {
 	if finding := raw.noPlace(); finding != nil {
 		return nil, finding
 	}
-	t, ok := n.types[raw.Type]
-	if !ok {
-		return nil, &SchemaError{Kind: UnknownType, Detail: fmt.Sprintf("the vocabulary has no event type %.60q", raw.Type)}
+	rule := r.events[raw.Type]
+	if rule == nil {
+		return nil, &SchemaError{Kind: UnknownType, Detail: fmt.Sprintf("there is no rule for the event type %.60q", raw.Type)}
+	}
+	if rule.ignored {
+		return &Said{rule: rule, named: -1}, nil
 	}
 	if len(raw.Payload) > MaxPayload {
 		return nil, &SchemaError{Kind: TooLarge, Detail: fmt.Sprintf("the payload is larger than %d bytes", MaxPayload)}
 	}
-	members, finding := object(raw.Payload, maxDepth)
-	if finding != nil {
-		finding.Detail = "payload: " + finding.Detail
-		return nil, finding
+	d := decoder{rule: rule, raw: raw}
+	if d.root = d.members(raw.Payload, maxDepth); d.finding != nil {
+		d.finding.Detail = "payload: " + d.finding.Detail
+		return nil, d.finding
 	}
-	values, unknown, finding := n.sort(t, members, raw.Key)
-	if finding != nil {
-		return nil, finding
+	unknown := d.unknown()
+	said := d.said(unknown)
+	if d.finding != nil {
+		return nil, d.finding
 	}
-	r := reader{names: n, eventType: t, values: values}
-	body := r.body()
-	if r.finding != nil {
-		return nil, r.finding
+	if unknown != nil && rule.strict {
+		return said, &SchemaError{Kind: UnknownKey, Name: unknown.name, Detail: "the payload has a key that is not in the rule: " + keyName(unknown.name)}
 	}
-	if unknown != nil {
-		finding = &SchemaError{Kind: UnknownKey, Name: unknown.name, Detail: "the payload has a key that is not in the vocabulary: " + keyName(unknown.name)}
-	}
-	return body, finding
+	return said, nil
 }
 
 // noPlace returns a finding if a column is NULL that every event must have. The key is always there, because events are
@@ -82,38 +73,6 @@ func (e RawEvent) noPlace() *SchemaError {
 	return nil
 }
 
-// values are a payload's values by their index in payloadKeys. A nil raw is a missing key.
-type values [maxKeys]member
-
-// sort puts each value in its place. It returns the first member that has no place.
-func (n *names) sort(t EventType, members []member, key Key) (out values, unknown *member, finding *SchemaError) {
-	if name, found := twice(members); found {
-		return out, nil, &SchemaError{Kind: DuplicateKey, Name: name, Detail: fmt.Sprintf("the payload has the key %s twice", keyName(name))}
-	}
-	for i, m := range members {
-		index, known := n.keys[t][m.name]
-		switch {
-		case known:
-			out[index] = m
-		case m.name == "order_id" && string(m.text) != string(key):
-			return out, nil, &SchemaError{Kind: OtherOrder, Name: m.name, Detail: fmt.Sprintf("the payload names order %.40s", m.raw)}
-		case !n.ignore[m.name] && unknown == nil:
-			unknown = &members[i]
-		}
-	}
-	for i, name := range n.theirs[t] {
-		if name == "" || out[i].raw != nil {
-			continue
-		}
-		detail := "the payload has no " + name
-		if unknown != nil {
-			detail += fmt.Sprintf("; it has %s, which is not in the vocabulary; was the key renamed?", keyName(unknown.name))
-		}
-		return out, nil, &SchemaError{Kind: MissingKey, Name: name, Detail: detail}
-	}
-	return out, unknown, nil
-}
-
 // keyName is a key of a payload as findings show it. One that cannot be seen is quoted.
 func keyName(name string) string {
 	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
@@ -122,125 +81,189 @@ func keyName(name string) string {
 	return fmt.Sprintf("%.60s", name)
 }
 
-// reader builds a body from values. It keeps the first finding.
-type reader struct {
-	names     *names
-	eventType EventType
-	values    values
-	finding   *SchemaError
+// decoder reads one payload. It keeps the first finding.
+type decoder struct {
+	rule    *rule
+	raw     RawEvent
+	root    []member
+	objects map[string][]member // in the root, by their path
+	finding *SchemaError
 }
 
-func (r *reader) body() Body {
-	switch r.eventType {
-	case OrderCreated:
-		return Created{Trader: r.text(0), Symbol: r.text(1), Side: r.text(2), Quantity: r.number(3), Price: r.nullNumber(4)}
-	case OrderModified:
-		return r.modified()
-	case OrderPartiallyFilled:
-		return PartiallyFilled{Quantity: r.number(0), Remaining: r.nullNumber(1), Price: r.number(2)}
-	case OrderFilled:
-		return Filled{Quantity: r.number(0), Price: r.number(1)}
-	case OrderCanceled:
-		return Canceled{Reason: r.value(0)}
-	}
-	return nil // there is no other type in a vocabulary
-}
-
-func (r *reader) modified() Body {
-	name := r.text(0)
-	field, ok := r.names.fields[name]
-	if !ok {
-		r.find(0, UnknownField, fmt.Sprintf("%q is not a field that a modification can change", name))
-		return nil
-	}
-	m := Modified{Field: field, New: r.fieldValue(field, 2)}
-	if r.values[1].raw != nil {
-		old := r.fieldValue(field, 1)
-		m.Old = &old
-	}
-	return m
-}
-
-// fieldValue reads the old or new value of a modified field.
-func (r *reader) fieldValue(field string, i int) Value {
-	switch {
-	case field == "price" && r.values[i].kind == jsonNull:
-		return Null
-	case field == "price" || field == "quantity":
-		d := r.number(i)
-		return Value{Text: d.Text('f')}
-	default:
-		return Value{Text: r.text(i)}
+func (d *decoder) find(name string, kind SchemaKind, format string, args ...any) {
+	if d.finding == nil {
+		d.finding = &SchemaError{Kind: kind, Name: name, Detail: fmt.Sprintf(format, args...)}
 	}
 }
 
-// text reads a string, or a number as it is written.
-func (r *reader) text(i int) string {
-	t := r.values[i]
-	switch t.kind {
-	case jsonString:
-		return string(t.text)
-	case jsonNumber:
-		d := r.number(i)
-		return d.Text('f')
-	case jsonNull:
-		r.find(i, NullValue, "null instead of a value")
-	default:
-		r.find(i, WrongType, t.kind.String()+" instead of text")
+// members reads an object.
+func (d *decoder) members(data []byte, depth int) []member {
+	members, finding := object(data, depth)
+	if name, again := twice(members); finding == nil && again {
+		finding = &SchemaError{Kind: DuplicateKey, Name: name, Detail: fmt.Sprintf("the payload has the key %s twice", keyName(name))}
 	}
-	return ""
+	if finding == nil {
+		return members
+	}
+	if d.finding == nil {
+		d.finding = finding
+	}
+	return nil
 }
 
-// value reads text that may be null or missing.
-func (r *reader) value(i int) Value {
-	if r.values[i].raw == nil || r.values[i].kind == jsonNull {
-		return Null
+// inner reads the object at a path, once.
+func (d *decoder) inner(path []string, data []byte) []member {
+	at := strings.Join(path, "\x00")
+	if found, ok := d.objects[at]; ok {
+		return found
 	}
-	return Value{Text: r.text(i)}
+	if d.objects == nil {
+		d.objects = map[string][]member{}
+	}
+	d.objects[at] = d.members(data, maxDepth-len(path))
+	return d.objects[at]
 }
 
-// nullNumber reads a number that may be missing. It may be null if the schema allows that.
-func (r *reader) nullNumber(i int) apd.NullDecimal {
-	t := r.values[i]
-	if t.raw == nil || t.kind == jsonNull && payloadKeys[r.eventType][i].nullable {
-		return apd.NullDecimal{}
-	}
-	return apd.NullDecimal{Decimal: r.number(i), Valid: true}
-}
-
-func (r *reader) number(i int) apd.Decimal {
-	t := r.values[i]
-	switch t.kind {
-	case jsonNumber, jsonString:
-		d, ok := parseDecimal(string(t.text))
-		if !ok {
-			r.find(i, BadNumber, fmt.Sprintf("%.60s is not a decimal number of at most %d digits on each side of the point", t.raw, maxDigits))
+// unknown is the first member of the payload that the rule does not have. The key of the order is looked at on the way.
+func (d *decoder) unknown() *member {
+	if key := d.rule.rules.key; len(key) > 0 {
+		if m, ok := d.at(key); ok && string(m.text) != string(d.raw.Key) {
+			name := strings.Join(key, ".")
+			d.find(name, OtherOrder, "the payload names order %.40s", m.raw)
 		}
-		return d
-	case jsonNull:
-		r.find(i, NullValue, "null instead of a number")
-	default:
-		r.find(i, WrongType, t.kind.String()+" instead of a number")
 	}
-	return apd.Decimal{}
+	for i := range d.root {
+		if name := d.root[i].name; !slices.Contains(d.rule.first, name) && !slices.Contains(d.rule.keys, name) {
+			return &d.root[i]
+		}
+	}
+	return nil
 }
 
-func (r *reader) find(i int, kind SchemaKind, detail string) {
-	if r.finding == nil {
-		name := r.names.theirs[r.eventType][i]
-		r.finding = &SchemaError{Kind: kind, Name: name, Detail: name + ": " + detail}
+// at walks a path.
+func (d *decoder) at(path []string) (m member, ok bool) {
+	members := d.root
+	for depth, name := range path {
+		i := slices.IndexFunc(members, func(m member) bool { return m.name == name })
+		if i < 0 {
+			return m, false
+		}
+		if m = members[i]; depth == len(path)-1 {
+			return m, true
+		}
+		if m.kind != jsonObject {
+			return m, false
+		}
+		members = d.inner(path[:depth+1], m.raw)
 	}
+	return m, false
+}
+
+func (d *decoder) said(unknown *member) *Said {
+	out := &Said{rule: d.rule, values: make([]datum, len(d.rule.sources)), named: -1}
+	for i := range d.rule.sources {
+		if s := &d.rule.sources[i]; !s.named {
+			out.values[i] = d.value(s, s.kind, s.Null, unknown)
+		}
+	}
+	n := d.rule.named
+	if n == nil || d.finding != nil {
+		return out
+	}
+	name := d.rule.sources[n.field].name()
+	register, ok := n.registers[out.values[n.field].text]
+	if !ok {
+		d.find(name, UnknownField, "%s: %.60q is not a field that the event can change", name, out.values[n.field].text)
+		return out
+	}
+	out.named = register
+	for _, i := range []int{n.to, n.was} {
+		if i >= 0 {
+			out.values[i] = d.value(&d.rule.sources[i], d.rule.rules.registers[register].kind, n.nullable[register], unknown)
+		}
+	}
+	return out
+}
+
+// value reads one source.
+func (d *decoder) value(s *source, k kind, nullable bool, unknown *member) datum {
+	switch {
+	case s.Text != nil:
+		return s.is
+	case s.Of == PartAt:
+		return datum{kind: kindTime, at: d.raw.At}
+	case s.Of == PartKey:
+		return datum{text: string(d.raw.Key)}
+	}
+	m, ok := d.at(s.path)
+	switch {
+	case ok && m.kind == jsonNull && nullable:
+		return datum{kind: k, null: true}
+	case ok && m.kind == jsonNull:
+		d.find(s.name(), NullValue, "%s: null instead of a value", s.name())
+	case ok:
+		return d.scalar(s, k, m)
+	case s.Optional:
+		return nothing
+	case unknown != nil:
+		d.find(s.name(), MissingKey, "the payload has no %s; it has %s, which is not in the rule; was the key renamed?", s.name(), keyName(unknown.name))
+	default:
+		d.find(s.name(), MissingKey, "the payload has no %s", s.name())
+	}
+	return nothing
+}
+
+func (d *decoder) scalar(s *source, k kind, m member) datum {
+	text, number := string(m.text), m.kind == jsonNumber
+	switch {
+	case m.kind == jsonObject || m.kind == jsonArray || m.kind == jsonBoolean && k != kindBool && s.Map == nil:
+		d.find(s.name(), WrongType, "%s: %s instead of %s", s.name(), m.kind, k)
+		return nothing
+	case s.Map != nil:
+		if to := s.mapped(m.text); to != nil {
+			return *to
+		}
+		d.find(s.name(), WrongType, "%s: the map of the rule does not have %.60q", s.name(), text)
+		return nothing
+	case k == kindTime && s.Unit != "":
+		return d.epoch(s, m)
+	case k == kindText && number:
+		n, detail := datumOf(text, kindNumber)
+		if detail != "" {
+			d.find(s.name(), BadNumber, "%s: %s", s.name(), detail)
+		}
+		text = plain(n.number)
+	}
+	out, detail := datumOf(text, k)
+	if detail == "" && k == kindNumber && s.Scale > 0 {
+		out.number, detail = scaled(out.number, s.Scale)
+	}
+	if detail != "" {
+		d.find(s.name(), map[kind]SchemaKind{kindNumber: BadNumber, kindTime: BadTimestamp, kindBool: WrongType}[k], "%s: %s", s.name(), detail)
+	}
+	return out
+}
+
+// mapElse is the entry of a map for all other texts.
+const mapElse = "else"
+
+// mapped returns what a text is replaced by; nil if nothing is said of it.
+func (s *source) mapped(text []byte) *datum {
+	if to := s.to[string(text)]; to != nil {
+		return to
+	}
+	return s.to[mapElse]
 }
 
 // DecodeMessage reads an event from the stream, {"event_id", "order_id", "event_type", "timestamp", "payload"}, as
 // strictly as [Decode]. Ids may be numbers or strings.
-func DecodeMessage(message []byte, v Vocabulary) (Event, error) {
+func DecodeMessage(message []byte, rules *Rules) (Event, error) {
 	raw, finding := envelope(message)
 	if finding != nil && !finding.Harmless() {
 		finding.Position, finding.Key, finding.Type = raw.Position, raw.Key, raw.Type
 		return Event{Position: raw.Position, Key: raw.Key, Type: EventType(raw.Type), At: raw.At, Schema: finding}, finding
 	}
-	e, err := Decode(raw, v)
+	e, err := Decode(raw, rules)
 	if err == nil && finding != nil {
 		finding.Position, finding.Key, finding.Type = raw.Position, raw.Key, raw.Type
 		e.Schema = finding

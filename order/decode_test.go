@@ -2,6 +2,7 @@ package order_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,44 +16,27 @@ var at = time.Date(2024, 1, 1, 0, 0, 0, 123456789, time.UTC)
 
 const forty = "1234567890123456789012345678901234567890.0123456789012345678901234567890123456789"
 
-func decode(eventType, payload string, v order.Vocabulary) (order.Event, error) {
+func decode(eventType, payload string, v *order.Rules) (order.Event, error) {
 	return order.Decode(order.RawEvent{Position: 17, Key: "42", Type: eventType, At: at, Payload: []byte(payload)}, v)
 }
 
-// shown is an event's body as text.
+// shown is what an event says, as text.
 func shown(e order.Event) string {
-	var s []string
-	value := func(v order.Value) string {
-		if v.Null {
-			return "NULL"
-		}
-		return v.Text
+	if e.Said == nil {
+		return "nothing"
 	}
-	switch b := e.Body.(type) {
-	case order.Created:
-		price := "NULL"
-		if b.Price.Valid {
-			price = b.Price.Decimal.Text('f')
+	said := map[string]string{}
+	for _, v := range e.Said.Values() {
+		said[v.Path] = v.Value.Text
+		if v.Value.Null {
+			said[v.Path] = "NULL"
 		}
-		s = []string{b.Trader, b.Symbol, b.Side, b.Quantity.Text('f'), price}
-	case order.Modified:
-		old := "?"
-		if b.Old != nil {
-			old = value(*b.Old)
+	}
+	var s []string
+	for _, path := range []string{"trader_id", "symbol", "side", "field", "old_value", "new_value", "filled_quantity", "quantity", "remaining_quantity", "price", "reason"} {
+		if text, ok := said[path]; ok {
+			s = append(s, text)
 		}
-		s = []string{b.Field, old, value(b.New)}
-	case order.PartiallyFilled:
-		remaining := "?"
-		if b.Remaining.Valid {
-			remaining = b.Remaining.Decimal.Text('f')
-		}
-		s = []string{b.Quantity.Text('f'), remaining, b.Price.Text('f')}
-	case order.Filled:
-		s = []string{b.Quantity.Text('f'), b.Price.Text('f')}
-	case order.Canceled:
-		s = []string{value(b.Reason)}
-	default:
-		return "no body"
 	}
 	return strings.Join(s, " ")
 }
@@ -73,7 +57,7 @@ func TestEventsAreDecodedExactly(t *testing.T) {
 		{"OrderCanceled", `{"reason": "TRADER_CANCEL"}`, "TRADER_CANCEL"},
 		{"OrderCanceled", `{"reason": null}`, "NULL"},
 	} {
-		e, err := decode(test.eventType, test.payload, order.Vocabulary{})
+		e, err := decode(test.eventType, test.payload, order.Defaults())
 		if err != nil {
 			t.Errorf("%s %s: %v", test.eventType, test.payload, err)
 			continue
@@ -81,7 +65,7 @@ func TestEventsAreDecodedExactly(t *testing.T) {
 		if got := shown(e); got != test.want {
 			t.Errorf("%s %s\ngot  %s\nwant %s", test.eventType, test.payload, got, test.want)
 		}
-		if e.Type != order.EventType(test.eventType) || e.Body.Type() != e.Type || e.Position != 17 || e.Key != "42" || !e.At.Equal(at) {
+		if e.Type != order.EventType(test.eventType) || order.EventType(e.Said.Type()) != e.Type || e.Position != 17 || e.Key != "42" || !e.At.Equal(at) {
 			t.Errorf("%s: the frame is %+v", test.eventType, e)
 		}
 	}
@@ -131,7 +115,7 @@ func TestWhatIsNotInTheSchemaIsAFinding(t *testing.T) {
 		{"OrderModified", `{"field": "price", "new_value": "1"}`, order.MissingKey, "old_value", "missing is not null"},
 		{"OrderCanceled", `{"reason": "x", "order_id": 43}`, order.OtherOrder, "order_id", "another order's"},
 	} {
-		e, err := decode(test.eventType, test.payload, order.Vocabulary{})
+		e, err := decode(test.eventType, test.payload, order.Defaults())
 		var finding *order.SchemaError
 		if !errors.As(err, &finding) {
 			t.Errorf("%s %s: %v, want a finding (%s)", test.eventType, test.payload, err, test.reason)
@@ -140,7 +124,7 @@ func TestWhatIsNotInTheSchemaIsAFinding(t *testing.T) {
 		if finding.Kind != test.kind || finding.Name != test.name {
 			t.Errorf("%s %s: %s of %q, want %s of %q (%s): %v", test.eventType, test.payload, finding.Kind, finding.Name, test.kind, test.name, test.reason, err)
 		}
-		if e.Body != nil || e.Schema != finding || e.Position != 17 || e.Key != "42" || !e.At.Equal(at) {
+		if e.Said != nil || e.Schema != finding || e.Position != 17 || e.Key != "42" || !e.At.Equal(at) {
 			t.Errorf("%s %s: the event lost its place in the history: %+v", test.eventType, test.payload, e)
 		}
 	}
@@ -148,7 +132,7 @@ func TestWhatIsNotInTheSchemaIsAFinding(t *testing.T) {
 
 func TestAKeyTooManyIsAFindingAndTheEventIsUsable(t *testing.T) {
 	const payload = `{"quantity": 1, "price": 2, "venue": {"id": [1, "}"]}}`
-	e, err := decode("OrderFilled", payload, order.Vocabulary{})
+	e, err := decode("OrderFilled", payload, order.Defaults())
 	var finding *order.SchemaError
 	if !errors.As(err, &finding) || finding.Kind != order.UnknownKey || finding.Name != "venue" || !finding.Harmless() {
 		t.Fatalf("got %v, want an unknown key venue", err)
@@ -156,82 +140,33 @@ func TestAKeyTooManyIsAFindingAndTheEventIsUsable(t *testing.T) {
 	if got := shown(e); got != "1 2" || e.Schema != finding {
 		t.Errorf("the event is %s", got)
 	}
-	if _, err := decode("OrderFilled", payload, vocabulary(t, order.Names{Ignore: []string{"venue"}})); err != nil {
-		t.Errorf("ignored, and yet: %v", err)
+	venues := order.Orders()
+	filled := venues.Events["OrderFilled"]
+	filled.Keys = append(slices.Clone(filled.Keys), "venue")
+	venues.Events["OrderFilled"] = filled
+	if _, err := decode("OrderFilled", payload, rules(t, venues)); err != nil {
+		t.Errorf("allowed, and yet: %v", err)
 	}
 }
 
-// TestAKeyTooManyIsNamedAsItCanBeSeen: the empty key, and one that would break the line.
-func TestAKeyTooManyIsNamedAsItCanBeSeen(t *testing.T) {
-	for key, want := range map[string]string{``: `vocabulary: ""`, `a\nb`: `vocabulary: "a\nb"`, `Quantity`: `vocabulary: Quantity`} {
-		_, err := decode("OrderFilled", `{"quantity": 1, "price": 2, "`+key+`": 3}`, order.Vocabulary{})
-		if err == nil || !strings.HasSuffix(err.Error(), want) {
-			t.Errorf("%q: %v, want %s", key, err, want)
-		}
-	}
-}
-
-func vocabulary(t testing.TB, n order.Names) order.Vocabulary {
+func rules(t testing.TB, r order.FoldRules, fields ...order.Field) *order.Rules {
 	t.Helper()
-	v, err := order.NewVocabulary(n)
+	out, err := order.NewRules(r, fields)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v
-}
-
-func TestNamesCanBeMapped(t *testing.T) {
-	v := vocabulary(t, order.Names{
-		Types: map[string]string{"OrderCreated": "order_created", "OrderFilled": "fill"},
-		Keys: map[string]string{
-			"price": "px", "quantity": "qty", "OrderFilled.quantity": "last_qty", "filled_quantity": "last_qty",
-			"old_value": "", "reason": "", "remaining_quantity": "",
-		},
-	})
-	for _, test := range []struct{ eventType, payload, want string }{
-		{"order_created", `{"trader_id": 7, "symbol": "N", "side": "B", "qty": 100, "px": 12}`, "7 N B 100 12"},
-		{"fill", `{"last_qty": 1, "px": 2}`, "1 2"},
-		{"OrderPartiallyFilled", `{"last_qty": 1, "px": 2}`, "1 ? 2"},
-		{"OrderModified", `{"field": "px", "new_value": 2}`, "price ? 2"},
-		{"OrderModified", `{"field": "price", "new_value": 2}`, "price ? 2"},
-		{"OrderCanceled", `{}`, "NULL"},
-	} {
-		e, err := decode(test.eventType, test.payload, v)
-		if got := shown(e); err != nil || got != test.want {
-			t.Errorf("%s %s: %s, %v", test.eventType, test.payload, got, err)
-		}
-	}
-	if _, err := decode("OrderCreated", `{}`, v); err == nil {
-		t.Error("a type that was renamed is still known by its old name")
-	}
-}
-
-func TestNamesThatCannotBeAreRefused(t *testing.T) {
-	for reason, n := range map[string]order.Names{
-		"unknown type":               {Types: map[string]string{"OrderTouched": "x"}},
-		"unknown key":                {Keys: map[string]string{"qty": "quantity"}},
-		"unknown key of a type":      {Keys: map[string]string{"OrderFilled.side": "x"}},
-		"two types of one name":      {Types: map[string]string{"OrderFilled": "fill", "OrderPartiallyFilled": "fill"}},
-		"a type renamed to another":  {Types: map[string]string{"OrderFilled": "OrderCreated"}},
-		"a type without a name":      {Types: map[string]string{"OrderFilled": ""}},
-		"two keys of one name":       {Keys: map[string]string{"price": "quantity"}},
-		"a key nothing goes without": {Keys: map[string]string{"price": ""}},
-	} {
-		if _, err := order.NewVocabulary(n); !errors.Is(err, order.ErrVocabulary) {
-			t.Errorf("%s: %v", reason, err)
-		}
-	}
+	return out
 }
 
 func TestMessagesAreDecoded(t *testing.T) {
 	const message = `{"event_id":123,"order_id":42,"event_type":"OrderFilled","timestamp":"2024-01-01T02:00:00.000000123+02:00","payload":{"quantity":1,"price":2}}`
 	for _, m := range []string{message, strings.NewReplacer("123,", `"123",`, "42", `"42"`).Replace(message)} {
-		e, err := order.DecodeMessage([]byte(m), order.Vocabulary{})
+		e, err := order.DecodeMessage([]byte(m), order.Defaults())
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := []any{e.Position, e.Key, e.Type, e.At.UTC().Format(time.RFC3339Nano), shown(e)}
-		want := []any{order.Position(123), order.Key("42"), order.OrderFilled, "2024-01-01T00:00:00.000000123Z", "1 2"}
+		want := []any{order.Position(123), order.Key("42"), order.EventType("OrderFilled"), "2024-01-01T00:00:00.000000123Z", "1 2"}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s\n%s", m, d)
 		}
@@ -264,39 +199,49 @@ func TestMessagesAreDecoded(t *testing.T) {
 		{`}}`, `}`, order.BadJSON, ""},
 	} {
 		m := strings.Replace(message, test.old, test.replaced, 1)
-		e, err := order.DecodeMessage([]byte(m), order.Vocabulary{})
+		e, err := order.DecodeMessage([]byte(m), order.Defaults())
 		var finding *order.SchemaError
 		if !errors.As(err, &finding) || finding.Kind != test.kind || finding.Name != test.name || e.Schema != finding {
 			t.Errorf("%s\ngot %v, want %s of %q", m, err, test.kind, test.name)
 			continue
 		}
-		if finding.Harmless() != (e.Body != nil) {
-			t.Errorf("%s: harmless is %v, body %v", m, finding.Harmless(), e.Body)
+		if finding.Harmless() != (e.Said != nil) {
+			t.Errorf("%s: harmless is %v, body %v", m, finding.Harmless(), e.Said)
 		}
 	}
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, t := range order.EventTypes() {
-		f.Add(string(t), []byte(`{"trader_id": 7, "symbol": "\u00e4", "side": "B", "quantity": 1e2, "price": "-1.50"}`))
-		f.Add(string(t), []byte(`{"field": "price", "old_value": null, "new_value": [1, {"a": "}"}], "filled_quantity": 1, "reason": "x"}`))
+	for _, t := range order.Defaults().Types() {
+		f.Add(t, []byte(`{"trader_id": 7, "symbol": "\u00e4", "side": "B", "quantity": 1e2, "price": "-1.50"}`))
+		f.Add(t, []byte(`{"field": "price", "old_value": null, "new_value": [1, {"a": "}"}], "filled_quantity": 1, "reason": "x"}`))
 	}
 	f.Add("OrderFilled", []byte(`{"event_id":123,"order_id":42,"event_type":"OrderFilled","timestamp":"2024-01-01T00:00:00Z","payload":{"quantity":1,"price":2}}`))
 	f.Fuzz(func(t *testing.T, eventType string, payload []byte) {
-		e, err := decode(eventType, string(payload), order.Vocabulary{})
+		e, err := decode(eventType, string(payload), order.Defaults())
 		var finding *order.SchemaError
 		if err != nil && !errors.As(err, &finding) {
 			t.Fatalf("%v is no finding", err)
 		}
-		if (err == nil || finding.Harmless()) != (e.Body != nil) {
-			t.Fatalf("body %v, error %v", e.Body, err)
+		if (err == nil || finding.Harmless()) != (e.Said != nil) {
+			t.Fatalf("body %v, error %v", e.Said, err)
 		}
 		state, _ := order.Fold([]order.Event{e, e})
-		for _, field := range order.Foldable() {
+		for _, field := range fieldNames {
 			state.Value(field)
 		}
-		if e, err := order.DecodeMessage(payload, order.Vocabulary{}); err == nil {
+		if e, err := order.DecodeMessage(payload, order.Defaults()); err == nil {
 			order.Fold([]order.Event{e})
 		}
 	})
+}
+
+// TestAKeyTooManyIsNamedAsItCanBeSeen: the empty key, and one that would break the line.
+func TestAKeyTooManyIsNamedAsItCanBeSeen(t *testing.T) {
+	for key, want := range map[string]string{``: `rule: ""`, `a\nb`: `rule: "a\nb"`, `Quantity`: `rule: Quantity`} {
+		_, err := decode("OrderFilled", `{"quantity": 1, "price": 2, "`+key+`": 3}`, order.Defaults())
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", key, err, want)
+		}
+	}
 }

@@ -55,6 +55,14 @@ func (f Fixed) plus(g Fixed) (Fixed, bool) {
 	return Fixed{sum, scale}, okA && okB && carry == 0
 }
 
+// minus returns the difference at the larger of the two scales; false if it is negative.
+func (f Fixed) minus(g Fixed) (Fixed, bool) {
+	scale := max(f.Scale, g.Scale)
+	a, okA := f.Rescaled(scale)
+	b, okB := g.Rescaled(scale)
+	return Fixed{a - b, scale}, okA && okB && a >= b
+}
+
 // exceeds reports whether the number is larger than the other; ok is false if 64 bits are not enough to tell.
 func (f Fixed) exceeds(g Fixed) (exceeds, ok bool) {
 	scale := max(f.Scale, g.Scale)
@@ -81,6 +89,16 @@ func (w wide) plus(x wide) (wide, bool) {
 	lo, carry := bits.Add64(w.lo, x.lo, 0)
 	hi, overflow := bits.Add64(w.hi, x.hi, carry)
 	return wide{hi, lo, scale}, okW && okX && overflow == 0
+}
+
+// minus returns the difference; false if it is negative.
+func (w wide) minus(x wide) (wide, bool) {
+	scale := max(w.scale, x.scale)
+	w, okW := w.times(scale - w.scale)
+	x, okX := x.times(scale - x.scale)
+	lo, borrow := bits.Sub64(w.lo, x.lo, 0)
+	hi, below := bits.Sub64(w.hi, x.hi, borrow)
+	return wide{hi, lo, scale}, okW && okX && below == 0
 }
 
 // times returns the same number with that many more digits in the coefficient.

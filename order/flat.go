@@ -29,13 +29,10 @@ func (r StoredRow) Raw() RawEvent {
 	return RawEvent{Position: r.Position, Key: Key(r.Key), Type: string(r.Type), At: r.At, Payload: bytes.Clone(r.Payload)}
 }
 
-// flatValues are a payload's values by their index in payloadKeys.
-type flatValues [maxKeys]token
-
 // ReadFlat reads a message of the usual form. If it returns true, [DecodeMessage] reads the same event from the message
 // and finds at most something harmless. If it returns false, the message may be anything, and the caller must call
 // DecodeMessage. The result refers to the message's bytes.
-func ReadFlat(message []byte, v Vocabulary) (f Flat, ok bool) {
+func ReadFlat(message []byte, rules *Rules) (f Flat, ok bool) {
 	const position, key, eventType, at, payload, all = 1, 2, 4, 8, 16, 31
 	var seen int
 	var body []byte // the payload, if it comes before the members that say how to read it
@@ -50,7 +47,7 @@ func ReadFlat(message []byte, v Vocabulary) (f Flat, ok bool) {
 			member, fine = key, f.readKey(&s)
 		case "event_type":
 			text, isText := s.text()
-			f.form = v.prepared().forms[string(text)]
+			f.form = rules.form(text)
 			member, fine = eventType, isText && f.form != nil
 		case "timestamp":
 			member, fine = at, f.readTime(&s)
@@ -97,22 +94,35 @@ func (f *Flat) readKey(s *scanner) bool {
 	return ok && v.kind != jsonNull && len(v.text) > 0 && (v.kind == jsonString || !bytes.ContainsAny(v.text, ".eE"))
 }
 
-// readTime reads what time.Time.UnmarshalText reads. That is stricter than ParseTime, except for digits beyond
-// nanoseconds and a comma before them.
+// readTime reads a time of the usual form.
 func (f *Flat) readTime(s *scanner) bool {
-	const seconds = len("2006-01-02T15:04:05")
 	text, ok := s.text()
-	if !ok || len(text) <= seconds || text[seconds] == ',' || text[seconds] == '.' && digits(text[seconds+1:]) > 9 {
+	return ok && flatTime(text, &f.At) && !f.At.IsZero()
+}
+
+// flatTime reads what ParseTime reads, without copying. time.Time.UnmarshalText would cut off digits beyond nanoseconds, and
+// read a comma before them.
+func flatTime(text []byte, at *time.Time) bool {
+	const seconds = len("2006-01-02T15:04:05")
+	if len(text) <= seconds || text[seconds] == ',' || text[seconds] == '.' && digits(text[seconds+1:]) > 9 {
 		return false
 	}
-	return f.At.UnmarshalText(text) == nil && !f.At.IsZero()
+	return at.UnmarshalText(text) == nil
+}
+
+// form returns how to read the payloads of a type without copying; nil if there is no such way.
+func (r *Rules) form(eventType []byte) *form {
+	if rule := r.events[string(eventType)]; rule != nil {
+		return rule.form
+	}
+	return nil
 }
 
 // Agrees returns true only if the row decodes without a finding, and to the same event as the message. The order's key
 // must be spelt as the store spells it. Strings may be escaped and numbers written in different ways. Times may differ
 // by less than a microsecond, which is the precision of a store. False means only that DecodeMessage must decide.
 func (f *Flat) Agrees(row StoredRow, key Key) bool {
-	if row.Position != f.Position || string(row.Key) != string(key) || string(row.Type) != f.form.name {
+	if row.Position != f.Position || string(row.Key) != string(key) || string(row.Type) != f.form.rule.name {
 		return false
 	}
 	if d := row.At.Sub(f.At); d <= -time.Microsecond || d >= time.Microsecond {

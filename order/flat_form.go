@@ -1,27 +1,73 @@
 package order
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+	"time"
+)
 
-// form is what the payload of one event type holds, by the store's names.
+// maxSlots is how many values of a payload are read without copying.
+const maxSlots = 12
+
+// flatValues are a payload's values by the slot of their source.
+type flatValues [maxSlots]token
+
+// form reads payloads of one event type without copying.
 type form struct {
-	event EventType
-	name  string // the store's name
-	keys  []formKey
-	names *names
+	rule  *rule
+	slots []int // sources, by slot
+	root  []formName
+	key   []string // of the path of the order's key
 }
 
-type formKey struct {
-	name     string // empty if the store has no such key
-	number   bool
-	nullable bool
+// formName is a name that an object may have.
+type formName struct {
+	name string
+	slot int        // of the value; -1 for an object
+	in   []formName // of the object
 }
 
-func (n *names) newForm(name string, t EventType) *form {
-	f := &form{event: t, name: name, names: n}
-	for i, key := range payloadKeys[t] {
-		f.keys = append(f.keys, formKey{n.theirs[t][i], key.kind == numberValue, key.nullable})
+// newForm returns nil for a rule whose paths are too many, or lead into each other.
+func newForm(r *rule) *form {
+	f := &form{rule: r, key: r.rules.key}
+	if r.ignored || len(f.key) > 1 {
+		return nil
+	}
+	for i := range r.sources {
+		s := &r.sources[i]
+		s.slot = -1
+		if len(s.path) == 0 {
+			continue
+		}
+		s.slot = len(f.slots)
+		f.slots = append(f.slots, i)
+		var ok bool
+		if f.root, ok = place(f.root, s.path, s.slot); !ok {
+			return nil
+		}
+	}
+	if len(f.slots) > maxSlots || len(f.key) == 1 && slices.ContainsFunc(f.root, func(n formName) bool { return n.name == f.key[0] }) {
+		return nil
 	}
 	return f
+}
+
+func place(names []formName, path []string, slot int) ([]formName, bool) {
+	i := slices.IndexFunc(names, func(n formName) bool { return n.name == path[0] })
+	if i >= 0 && (len(path) == 1 || names[i].slot >= 0) {
+		return nil, false // one path is another one, or its beginning
+	}
+	if i < 0 {
+		i = len(names)
+		names = append(names, formName{name: path[0], slot: -1})
+	}
+	if len(path) == 1 {
+		names[i].slot = slot
+		return names, true
+	}
+	var ok bool
+	names[i].in, ok = place(names[i].in, path[1:], slot)
+	return names, ok
 }
 
 // maxOthers is how many unexpected names a flat object may have.
@@ -54,88 +100,109 @@ func (f *form) reads(payload []byte, of Key, into *flatValues) bool {
 	return len(payload) <= MaxPayload && f.read(&s, of, into) && s.ended()
 }
 
-// read does the work of names.sort and reader.body for flat payloads. It returns true only if those would find nothing,
-// or only unexpected keys.
+// read does the work of decoder for flat payloads. It returns true only if that would find nothing, or only unexpected
+// keys.
 func (f *form) read(s *scanner, of Key, into *flatValues) bool {
-	var others fewNames
 	from := s.at
-	ok := s.object(func(name []byte) (ok bool) {
-		if i := f.index(name); i >= 0 {
-			twice := into[i].kind != 0
-			into[i], ok = s.scalar()
-			return ok && !twice
+	return f.object(s, f.root, of, into) && s.at-from <= MaxPayload && f.fits(into)
+}
+
+// object reads an object. The key of the order is looked for at the top, where of is not empty.
+func (f *form) object(s *scanner, names []formName, of Key, into *flatValues) bool {
+	var others fewNames
+	return s.object(func(name []byte) (ok bool) {
+		for i := range names {
+			if n := &names[i]; n.name == string(name) {
+				return f.member(s, n, into) && (n.slot >= 0 || others.add(name))
+			}
 		}
-		if string(name) == "order_id" {
+		if of != "" && len(f.key) == 1 && string(name) == f.key[0] {
 			value, ok := s.scalar()
 			return ok && string(value.text) == string(of) && others.add(name)
 		}
 		return s.skip(maxDepth) && others.add(name)
 	})
-	return ok && s.at-from <= MaxPayload && f.fits(into)
 }
 
-func (f *form) index(name []byte) int {
-	for i := range f.keys {
-		if f.keys[i].name == string(name) && len(name) > 0 {
-			return i
-		}
+func (f *form) member(s *scanner, n *formName, into *flatValues) (ok bool) {
+	if n.slot < 0 {
+		return f.object(s, n.in, "", into)
 	}
-	return -1
+	if into[n.slot].kind != 0 {
+		return false // twice
+	}
+	if next := s.next(); next == 't' || next == 'f' {
+		into[n.slot], ok = s.value(1)
+		return ok
+	}
+	into[n.slot], ok = s.scalar()
+	return ok
 }
 
-// fits returns true if each value is allowed under its key, and no key is missing.
+// fits returns true if each value is one that its source allows.
 func (f *form) fits(v *flatValues) bool {
-	for i, key := range f.keys {
-		switch {
-		case v[i].kind == 0:
-			if key.name != "" {
-				return false
-			}
-		case v[i].kind == jsonNull:
-			if !key.nullable {
-				return false
-			}
-		case (key.number || v[i].kind == jsonNumber) && !isDecimal(v[i].text):
+	for slot, i := range f.slots {
+		s := &f.rule.sources[i]
+		if !s.named && !s.allows(v[slot], s.kind, s.Null) {
 			return false
 		}
 	}
-	return f.event != OrderModified || f.fitsField(v)
+	return f.rule.named == nil || f.fitsNamed(v)
 }
 
-// fitsField checks a modification. Its field says which values are allowed.
-func (f *form) fitsField(v *flatValues) bool {
-	field, known := f.names.fields[string(v[0].text)]
-	if !known || v[0].kind != jsonString {
+// fitsNamed checks a field that the event names. Its register says which values are allowed.
+func (f *form) fitsNamed(v *flatValues) bool {
+	n := f.rule.named
+	register, known := n.registers[string(v[f.rule.sources[n.field].slot].text)]
+	if !known {
 		return false
 	}
-	for _, value := range v[1:3] {
-		switch {
-		case value.kind == 0:
-		case value.kind == jsonNull:
-			if field != "price" {
-				return false
-			}
-		case (field == "price" || field == "quantity") && !isDecimal(value.text):
+	for _, i := range []int{n.to, n.was} {
+		if i >= 0 && !f.rule.sources[i].allows(v[f.rule.sources[i].slot], f.rule.rules.registers[register].kind, n.nullable[register]) {
 			return false
 		}
 	}
 	return true
 }
 
-// same returns true if two payloads that fit have the same content.
-func (f *form) same(a, b *flatValues) bool {
-	numeric := false // values of a modification
-	if f.event == OrderModified {
-		field := f.names.fields[string(a[0].text)]
-		numeric = field == "price" || field == "quantity"
+// allows returns true for a value in which the decoder finds nothing.
+func (s *source) allows(v token, k kind, nullable bool) bool {
+	switch {
+	case v.kind == 0:
+		return s.Optional
+	case v.kind == jsonNull:
+		return nullable
+	case s.Map != nil:
+		return s.mapped(v.text) != nil
+	case v.kind == jsonBoolean:
+		return k == kindBool
+	case s.Unit != "":
+		_, ok := s.micros(v.text)
+		return ok
+	case k == kindTime:
+		return v.kind == jsonString && flatTime(v.text, new(time.Time))
+	case k == kindBool:
+		return string(v.text) == "true" || string(v.text) == "false"
+	case s.Scale > 0:
+		return len(v.text) <= maxPlain && digits(v.text) == len(v.text) && plainNumber(v.text)
 	}
-	for i, key := range f.keys {
-		x, y := a[i], b[i]
+	return k == kindText && v.kind == jsonString || isDecimal(v.text)
+}
+
+// same returns true if two payloads that fit say the same.
+func (f *form) same(a, b *flatValues) bool {
+	for slot, i := range f.slots {
+		s := &f.rule.sources[i]
+		k := s.kind
+		if s.named {
+			k = f.rule.rules.registers[f.rule.named.registers[string(a[f.rule.sources[f.rule.named.field].slot].text)]].kind
+		}
+		x, y := a[slot], b[slot]
 		switch {
 		case x.kind == y.kind && bytes.Equal(x.text, y.text):
-		case x.kind == 0 || y.kind == 0 || x.kind == jsonNull || y.kind == jsonNull:
+		case x.kind == 0 || y.kind == 0 || x.kind == jsonNull || y.kind == jsonNull || s.Map != nil || k == kindTime && s.Unit == "":
 			return false
-		case key.number || numeric && i > 0:
+		case k == kindNumber, k == kindTime:
 			if !sameNumber(x.text, y.text) {
 				return false
 			}
@@ -151,10 +218,10 @@ func (f *form) same(a, b *flatValues) bool {
 // isText returns true for values that are written exactly as their text. A negative number may be another way to write
 // zero.
 func (v token) isText() bool {
-	return v.kind == jsonString || v.kind == jsonNumber && v.text[0] != '-' && plainNumber(v.text)
+	return v.kind != jsonNumber || v.text[0] != '-' && plainNumber(v.text)
 }
 
-// written returns the text of a value, for numbers as reader.text gives it.
+// written returns the text of a value, for numbers as the decoder gives it.
 func (v token) written() []byte {
 	if v.isText() {
 		return v.text

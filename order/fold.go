@@ -4,20 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/cockroachdb/apd/v3"
 )
-
-// The states of an order.
-const (
-	StatusOpen            = "OPEN"
-	StatusPartiallyFilled = "PARTIALLY_FILLED"
-	StatusFilled          = "FILLED"
-	StatusCanceled        = "CANCELED"
-)
-
-// AverageScale is how many decimals avg_fill_price has in the default schema.
-const AverageScale = 6
 
 // State is the result of an order's events, applied in the order of their positions. It says what the legacy row and
 // the projection should be.
@@ -34,10 +21,6 @@ const AverageScale = 6
 //   - a second creation
 //   - any event before the creation, because there is no row that it could change
 //
-// updated_at is the time of the last applied event, created_at the time of the creation. The average is sum(quantity ×
-// price) / sum(quantity) over the trades. It is exact until the end, and is then divided and rounded as PostgreSQL
-// divides and rounds numerics.
-//
 // A State may be copied; the copies are independent. The zero value is an order without events.
 type State struct {
 	key    Key
@@ -47,11 +30,8 @@ type State struct {
 	exists bool
 	flawed bool
 
-	trader, symbol, side string
-	quantity             apd.Decimal
-	price                apd.NullDecimal
-	status               string
-	filled, notional     apd.Decimal // sums over the trades, exact
+	rules                *Rules   // of the events
+	values               []*datum // of the registers, nil for one that was never set; never changed, but replaced
 	createdAt, updatedAt time.Time
 }
 
@@ -99,7 +79,7 @@ func (s *State) Apply(e Event) []Problem {
 		a.apply()
 		s.updatedAt = e.At
 	}
-	s.flawed = s.flawed || e.Body == nil || a.impossible()
+	s.flawed = s.flawed || e.Said == nil || a.impossible()
 	return a.problems
 }
 
@@ -138,188 +118,23 @@ func (a *application) applicable() bool {
 	if e.Schema != nil {
 		a.report(ProblemSchema, "%s", e.Schema.Detail)
 	}
-	created := e.Body != nil && e.Body.Type() == OrderCreated
+	if e.Said != nil && e.Said.rule.ignored {
+		return false
+	}
+	creates := e.Said != nil && e.Said.Creates()
 	switch {
-	case e.Body == nil:
+	case e.Said == nil:
 		if e.Schema == nil {
-			a.report(ProblemSchema, "the event has no body")
+			a.report(ProblemSchema, "the event says nothing")
 		}
 	case e.Key != a.key:
 		a.report(ProblemOtherOrder, "an event of order %s", e.Key)
-	case created && a.exists:
+	case creates && a.exists && e.Said.rule.create == Creates:
 		a.report(ProblemCreatedTwice, "created before")
-	case !created && !a.exists:
-		a.report(ProblemNotCreated, "%s before the order was created", e.Body.Type())
+	case !creates && !a.exists:
+		a.report(ProblemNotCreated, "%s before the order was created", e.Said.Type())
 	default:
 		return true
 	}
 	return false
-}
-
-func (a *application) apply() {
-	switch body := a.event.Body.(type) {
-	case Created:
-		a.create(body)
-	case Modified:
-		a.modify(body)
-	case PartiallyFilled:
-		a.fill(body.Quantity, body.Price)
-		a.status = StatusPartiallyFilled
-		a.checkRemaining(body.Remaining)
-	case Filled:
-		a.fill(body.Quantity, body.Price)
-		a.status = StatusFilled
-		if a.filled.Cmp(&a.quantity) < 0 {
-			a.report(ProblemIncompleteFill, "called filled, but only %s of %s are filled", plain(a.filled), plain(a.quantity))
-		}
-	case Canceled:
-		a.cancel()
-	}
-}
-
-func (a *application) create(body Created) {
-	a.exists, a.status, a.createdAt = true, StatusOpen, a.event.At
-	a.trader, a.symbol, a.side = body.Trader, body.Symbol, body.Side
-	a.quantity, a.price = body.Quantity, body.Price
-	if a.quantity.Sign() <= 0 {
-		a.report(ProblemNotPositive, "an order of %s", plain(a.quantity))
-	}
-}
-
-func (a *application) modify(body Modified) {
-	if a.status == StatusFilled || a.status == StatusCanceled {
-		a.report(ProblemModifyAfterEnd, "%s modified in an order that is %s", body.Field, a.status)
-	}
-	before, known := a.Value(body.Field)
-	if known && body.Old != nil && !sameText(body.Field, before, *body.Old) {
-		a.report(ProblemContradiction, "says that %s was %s, but it was %s", body.Field, shown(*body.Old), shown(before))
-	}
-	switch body.Field {
-	case "trader_id":
-		a.trader = body.New.Text
-	case "symbol":
-		a.symbol = body.New.Text
-	case "side":
-		a.side = body.New.Text
-	case "price":
-		if body.New.Null {
-			a.price = apd.NullDecimal{}
-		} else if d, ok := a.numeral(body.New.Text); ok {
-			a.price = apd.NullDecimal{Decimal: d, Valid: true}
-		}
-	case "quantity":
-		if d, ok := a.numeral(body.New.Text); ok {
-			a.quantity = d
-		}
-	default:
-		a.report(ProblemSchema, "%q is not a field that a modification can change", body.Field)
-	}
-}
-
-// numeral reads a new value. [Decode] accepts only numbers, but an event that was built in another way may hold
-// anything.
-func (a *application) numeral(text string) (apd.Decimal, bool) {
-	d, ok := parseDecimal(text)
-	if !ok {
-		a.report(ProblemSchema, "%.60q is not a decimal number", text)
-	}
-	return d, ok
-}
-
-func (a *application) fill(quantity, price apd.Decimal) {
-	if a.status == StatusCanceled {
-		a.report(ProblemFillAfterCancel, "a trade of %s in a canceled order", plain(quantity))
-	}
-	if quantity.Sign() <= 0 {
-		a.report(ProblemNotPositive, "a trade of %s", plain(quantity))
-	}
-	var filled, value, notional apd.Decimal
-	if !exactly(exact.Add(&filled, &a.filled, &quantity)) ||
-		!exactly(exact.Mul(&value, &quantity, &price)) || !exactly(exact.Add(&notional, &a.notional, &value)) {
-		a.report(ProblemSchema, "a trade with too many digits")
-		return
-	}
-	a.filled, a.notional = filled, notional
-	if a.filled.Cmp(&a.quantity) > 0 {
-		a.report(ProblemOverfill, "%s filled of %s", plain(a.filled), plain(a.quantity))
-	}
-}
-
-func (a *application) checkRemaining(remaining apd.NullDecimal) {
-	var left apd.Decimal
-	if !remaining.Valid || !exactly(exact.Sub(&left, &a.quantity, &a.filled)) {
-		return
-	}
-	if said := remaining.Decimal; said.Cmp(&left) != 0 {
-		a.report(ProblemContradiction, "says that %s remain, but %s remain", plain(said), plain(left))
-	}
-}
-
-func (a *application) cancel() {
-	switch a.status {
-	case StatusFilled:
-		a.report(ProblemCancelAfterFill, "a filled order is canceled")
-	case StatusCanceled:
-		a.report(ProblemCanceledTwice, "canceled before")
-	}
-	a.status = StatusCanceled
-}
-
-// Value returns a field of the default schema as PostgreSQL would print it in UTC. Numbers may have another scale than
-// the column. It returns false for a field that events do not determine, and for an order that does not exist.
-func (s *State) Value(field string) (Value, bool) {
-	if !s.exists {
-		return Value{}, false
-	}
-	switch field {
-	case "order_id":
-		return Value{Text: string(s.key)}, true
-	case "trader_id":
-		return Value{Text: s.trader}, true
-	case "symbol":
-		return Value{Text: s.symbol}, true
-	case "side":
-		return Value{Text: s.side}, true
-	case "quantity":
-		return Value{Text: plain(s.quantity)}, true
-	case "price":
-		if !s.price.Valid {
-			return Null, true
-		}
-		return Value{Text: plain(s.price.Decimal)}, true
-	case "status":
-		return Value{Text: s.status}, true
-	case "filled_quantity":
-		return Value{Text: plain(s.filled)}, true
-	case "avg_fill_price":
-		return s.average(), true
-	case "created_at":
-		return Value{Text: TimestamptzText(s.createdAt)}, true
-	case "updated_at":
-		return Value{Text: TimestamptzText(s.updatedAt)}, true
-	}
-	return Value{}, false
-}
-
-// Foldable lists the fields that [State.Value] knows.
-func Foldable() []string {
-	return []string{
-		"order_id", "trader_id", "symbol", "side", "quantity", "price", "status",
-		"filled_quantity", "avg_fill_price", "created_at", "updated_at",
-	}
-}
-
-// average is NULL if nothing was traded.
-func (s *State) average() Value {
-	if s.filled.IsZero() {
-		return Null
-	}
-	return Value{Text: plain(quotient(s.notional, s.filled, AverageScale))}
-}
-
-func shown(v Value) string {
-	if v.Null {
-		return "NULL"
-	}
-	return v.Text
 }

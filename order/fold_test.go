@@ -31,7 +31,7 @@ func history(t tester, lines ...string) []order.Event {
 		eventType, payload, _ := strings.Cut(line, " ")
 		e, err := order.Decode(order.RawEvent{
 			Position: order.Position(i + 1), Key: "42", Type: eventType, At: start.Add(time.Duration(i+1) * time.Second), Payload: []byte(payload),
-		}, order.Vocabulary{})
+		}, order.Defaults())
 		if err != nil && !strings.HasPrefix(eventType, "Bad") {
 			t.Fatal(err)
 		}
@@ -179,17 +179,22 @@ func TestEveryTypeIsDrawn(t *testing.T) {
 			drawnTypes[e.Type] = true
 		}
 	})
-	for _, eventType := range order.EventTypes() {
-		if !drawnTypes[eventType] {
+	for _, eventType := range order.Defaults().Types() {
+		if !drawnTypes[order.EventType(eventType)] {
 			t.Errorf("no history has an event of type %s", eventType)
 		}
 	}
 }
 
 // values are all fields of a state, so that two states can be compared.
+// fieldNames are the fields of the default schema.
+var fieldNames = []string{
+	"order_id", "trader_id", "symbol", "side", "quantity", "price", "status", "filled_quantity", "avg_fill_price", "created_at", "updated_at",
+}
+
 func values(s order.State) []order.Value {
 	var out []order.Value
-	for _, field := range order.Foldable() {
+	for _, field := range fieldNames {
 		v, _ := s.Value(field)
 		out = append(out, v)
 	}
@@ -261,10 +266,7 @@ func TestQuantitiesAddUpInIntegers(t *testing.T) {
 		var sum int64
 		for i, trade := range trades {
 			sum += trade
-			events = append(events, order.Event{
-				Position: order.Position(i + 2), Key: "42", At: start,
-				Body: order.PartiallyFilled{Quantity: *apd.New(trade, -9), Price: *apd.New(1, 0)},
-			})
+			events = append(events, ordertest.Event(order.Position(i+2), "42", start, ordertest.PartiallyFilled{Quantity: *apd.New(trade, -9), Price: *apd.New(1, 0)}))
 		}
 		s, _ := order.Fold(events)
 		v, _ := s.Value("filled_quantity")
@@ -277,7 +279,7 @@ func TestQuantitiesAddUpInIntegers(t *testing.T) {
 func FuzzFold(f *testing.F) {
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
 		s, _ := order.Fold(ordertest.Odd(t, 30))
-		for _, field := range order.Foldable() {
+		for _, field := range order.Defaults().Names() {
 			if v, ok := s.Value(field); ok != s.Exists() || v.Null && v.Text != "" {
 				t.Errorf("%s: %v %v", field, v, ok)
 			}
@@ -300,7 +302,7 @@ func BenchmarkFold(b *testing.B) {
 func BenchmarkDecode(b *testing.B) {
 	raw := order.RawEvent{Type: "OrderCreated", Key: "42", Payload: []byte(strings.TrimPrefix(created, "OrderCreated "))}
 	for b.Loop() {
-		if _, err := order.Decode(raw, order.Vocabulary{}); err != nil {
+		if _, err := order.Decode(raw, order.Defaults()); err != nil {
 			b.Fatal(err)
 		}
 	}

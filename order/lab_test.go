@@ -36,7 +36,7 @@ func TestFoldGivesWhatTheLabsRowsHold(t *testing.T) {
 		if state == nil {
 			return fmt.Errorf("order %s has no events", *want[0])
 		}
-		for i, field := range order.Foldable() {
+		for i, field := range fieldNames {
 			got, ok := state.Value(field)
 			if !ok || got.Null != (want[i] == nil) || !got.Null && got.Text != *want[i] && (field != "filled_quantity" || got.Text != "0") {
 				wrong++
@@ -60,7 +60,7 @@ func foldStore(ctx context.Context, t *testing.T, dsn string) map[order.Key]*ord
 		if err := row.Scan(&raw.Position, &raw.Key, &raw.Type, &raw.At, &raw.Payload); err != nil {
 			return err
 		}
-		e, err := order.Decode(raw, order.Vocabulary{})
+		e, err := order.Decode(raw, order.Defaults())
 		if err != nil {
 			return err
 		}

@@ -51,16 +51,16 @@ func TestWhatIsTooLargeIsAFinding(t *testing.T) {
 		{"such a number where nobody looks", `{"reason":"x","more":1` + strings.Repeat("0", 1_000_000) + "}", order.UnknownKey},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			e, err := decode("OrderCanceled", test.payload, order.Vocabulary{})
+			e, err := decode("OrderCanceled", test.payload, order.Defaults())
 			holdLimit(t, "the event", e, err, test.kind)
 			text := message("OrderCanceled", test.payload)
-			e, err = order.DecodeMessage(text, order.Vocabulary{})
+			e, err = order.DecodeMessage(text, order.Defaults())
 			holdLimit(t, "the message", e, err, test.kind)
-			holdFlat(t, text, row("OrderCanceled", test.payload), order.Vocabulary{})
+			holdFlat(t, text, row("OrderCanceled", test.payload), order.Defaults())
 		})
 	}
 	text := strings.TrimSuffix(string(message("OrderCanceled", `{"reason":"x"}`)), "}") + keys(50_000) + "}"
-	e, err := order.DecodeMessage([]byte(text), order.Vocabulary{})
+	e, err := order.DecodeMessage([]byte(text), order.Defaults())
 	holdLimit(t, "a message of too many keys", e, err, order.TooLarge)
 }
 
@@ -77,7 +77,7 @@ func holdLimit(t *testing.T, what string, e order.Event, err error, kind order.S
 	if len(fmt.Sprint(err)) > 500 {
 		t.Errorf("%s: a finding of %d bytes", what, len(err.Error()))
 	}
-	if e.Position != 17 || e.Key != "42" || (e.Body != nil) != (kind == "" || kind == order.UnknownKey) {
-		t.Errorf("%s: the event is %d of %s, body %T", what, e.Position, e.Key, e.Body)
+	if e.Position != 17 || e.Key != "42" || (e.Said != nil) != (kind == "" || kind == order.UnknownKey) {
+		t.Errorf("%s: the event is %d of %s, body %T", what, e.Position, e.Key, e.Said)
 	}
 }

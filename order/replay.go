@@ -1,52 +1,64 @@
 package order
 
-import (
-	"time"
-
-	"github.com/cockroachdb/apd/v3"
-)
+import "time"
 
 // Replay folds one history after another, with the results of [Decode] and [Fold], but several times as fast. It reads
 // and applies events of plain form without an allocation, except for texts with escapes. If an event is not plain,
 // Decode and [State.Apply] handle it and the rest of that history. A Replay is for one goroutine at a time.
 type Replay struct {
-	vocabulary Vocabulary
-	names      *names
+	rules *Rules
 
-	key   []byte
-	plain bool // the order is in plain; otherwise it is in state
-	flaw  bool // State.Flawed for the plain events
-	is    Plain
-	last  Position
-	seen  bool
-	state State
-	flat  flatValues
-	said  said
+	key    []byte
+	plain  bool // the order is in values; otherwise it is in state
+	flaw   bool // State.Flawed for the plain events
+	exists bool
+	values []plainValue // of the registers
+	// createdAt and updatedAt are in microseconds since 1970.
+	createdAt, updatedAt int64
+	last                 Position
+	seen                 bool
+	state                State
+
+	flat    flatValues
+	scratch []change
+	changes []change // by the event that is applied
 }
 
-// Plain is an order whose numbers fit into [Fixed]. Slices are valid until the next event.
-type Plain struct {
-	exists               bool
-	Trader, Symbol, Side []byte
-	Status               string
-	Quantity, Price      Fixed
-	Market               bool // the order has no price
-	Filled, Average      Fixed
-	Untraded             bool  // there is no average
-	CreatedAt, UpdatedAt int64 // microseconds since 1970
-
-	notional wide
+// plainValue is a register whose content fits. Of the values, only that of the register's kind is valid.
+type plainValue struct {
+	set, null bool
+	number    Fixed
+	sum       wide // of products
+	micros    int64
+	text      []byte
+	buffer    []byte // of texts that are not the rules' own
 }
 
-// NewReplay prepares a replay for a store with these names.
-func NewReplay(v Vocabulary) *Replay { return &Replay{vocabulary: v, names: v.prepared()} }
+// PlainValue is a field whose value fits. The text is valid until the next event.
+type PlainValue struct {
+	Null   bool
+	Text   []byte // of a text or a boolean
+	Number Fixed
+	Micros int64 // of a time, since 1970
+}
+
+// NewReplay prepares a replay by these rules.
+func NewReplay(r *Rules) *Replay {
+	most := 0
+	for _, rule := range r.events {
+		most = max(most, len(rule.ops)+1)
+	}
+	return &Replay{rules: r, values: make([]plainValue, len(r.registers)), scratch: make([]change, most)}
+}
 
 // Start begins the history of an order.
 func (r *Replay) Start(key []byte) {
 	r.key = append(r.key[:0], key...)
-	is := &r.is
-	*is = Plain{Trader: is.Trader[:0], Symbol: is.Symbol[:0], Side: is.Side[:0]}
-	r.plain, r.flaw, r.seen, r.state = true, false, false, State{}
+	for i := range r.values {
+		v := &r.values[i]
+		v.set, v.null, v.number, v.sum, v.text = false, false, Fixed{}, wide{}, nil
+	}
+	r.plain, r.flaw, r.seen, r.exists, r.state = true, false, false, false, State{}
 }
 
 // Apply applies the next event to the order that was started, whatever the event's key. It keeps no reference to the
@@ -68,14 +80,14 @@ func (r *Replay) Apply(e StoredRow) {
 	}
 	event, _ := Decode(RawEvent{
 		Position: e.Position, Key: Key(r.key), Type: string(e.Type), At: e.At, Payload: e.Payload,
-	}, r.vocabulary)
+	}, r.rules)
 	r.state.Apply(event)
 }
 
 // Exists returns true once the order was created.
 func (r *Replay) Exists() bool {
 	if r.plain {
-		return r.is.exists
+		return r.exists
 	}
 	return r.state.Exists()
 }
@@ -83,18 +95,75 @@ func (r *Replay) Exists() bool {
 // Flawed returns the same as [State.Flawed].
 func (r *Replay) Flawed() bool { return r.flaw || r.state.flawed }
 
-// Plain returns the order, if all its numbers fit. It is valid until the next event.
-func (r *Replay) Plain() (*Plain, bool) {
-	if !r.plain || !r.is.exists {
-		return nil, false
+// Plain is true if the order exists and all of it fits, so that Value can be asked.
+func (r *Replay) Plain() bool { return r.plain && r.exists }
+
+// Register returns the number of a field for Value; false if events do not determine it.
+func (r *Rules) Register(field string) (int, bool) {
+	i, ok := r.index[field]
+	return i, ok
+}
+
+// Value returns a field of a plain order. It is false if the value does not fit.
+func (r *Replay) Value(register int) (v PlainValue, ok bool) {
+	if d := r.rules.registers[register].derived; d != nil {
+		return r.derived(d, register)
 	}
-	is := &r.is
-	if is.Untraded = is.Filled.Coefficient == 0; is.Untraded {
+	is, of := &r.values[register], &r.rules.registers[register]
+	switch {
+	case is.null || !is.set && !of.summed:
+		return PlainValue{Null: true}, true
+	case of.kind == kindNumber:
+		return PlainValue{Number: is.number}, !of.product
+	case of.kind == kindTime:
+		return PlainValue{Micros: is.micros}, true
+	}
+	return PlainValue{Text: is.text}, true
+}
+
+func (r *Replay) derived(d *derivation, register int) (v PlainValue, ok bool) {
+	if !d.ratio {
+		return r.chosen(d, register)
+	}
+	below := &r.values[d.below]
+	if r.rules.registers[d.below].product {
+		return v, false
+	}
+	if v.Null = below.number.Coefficient == 0; v.Null {
+		return v, true
+	}
+	above := r.values[d.above].sum
+	if !r.rules.registers[d.above].product {
+		n := r.values[d.above].number
+		above = wide{0, n.Coefficient, n.Scale}
+	}
+	v.Number, ok = average(above, below.number, d.scale)
+	return v, ok
+}
+
+// chosen is a text that depends on numbers.
+func (r *Replay) chosen(d *derivation, register int) (v PlainValue, ok bool) {
+	set := &r.values[register]
+	is := PlainValue{Text: set.text, Null: set.null || !set.set}
+	if !is.Null && isOne(is.Text, d.unless) {
 		return is, true
 	}
-	var ok bool
-	is.Average, ok = average(is.notional, is.Filled, AverageScale)
-	return is, ok
+	for i := range d.when {
+		w := &d.when[i]
+		has, limit := r.values[w.register].number, w.plain
+		if w.than >= 0 {
+			limit = r.values[w.than].number
+		}
+		over, fits := has.exceeds(limit)
+		under, _ := limit.exceeds(has)
+		if !fits || w.odd {
+			return v, false
+		}
+		if over || !under && !w.above {
+			return PlainValue{Text: w.text}, true
+		}
+	}
+	return is, true
 }
 
 // State returns the order in every case.
@@ -112,16 +181,35 @@ func (r *Replay) leave() {
 }
 
 func (r *Replay) exact() State {
-	is := &r.is
-	s := State{key: Key(r.key), last: r.last, seen: r.seen, exists: is.exists, flawed: r.flaw}
-	if !is.exists {
+	s := State{key: Key(r.key), last: r.last, seen: r.seen, exists: r.exists, flawed: r.flaw}
+	if !r.exists {
 		return s
 	}
-	s.trader, s.symbol, s.side, s.status = string(is.Trader), string(is.Symbol), string(is.Side), is.Status
-	s.quantity, s.filled, s.notional = is.Quantity.decimal(), is.Filled.decimal(), is.notional.decimal()
-	if !is.Market {
-		s.price = apd.NullDecimal{Decimal: is.Price.decimal(), Valid: true}
+	s.rules, s.values = r.rules, make([]*datum, len(r.values))
+	for i := range r.values {
+		if d := r.datum(i); !d.absent {
+			s.values[i] = &d
+		}
 	}
-	s.createdAt, s.updatedAt = time.UnixMicro(is.CreatedAt).UTC(), time.UnixMicro(is.UpdatedAt).UTC()
+	s.createdAt, s.updatedAt = time.UnixMicro(r.createdAt).UTC(), time.UnixMicro(r.updatedAt).UTC()
 	return s
+}
+
+func (r *Replay) datum(i int) datum {
+	v, register := &r.values[i], &r.rules.registers[i]
+	d := datum{kind: register.kind, null: v.null}
+	switch {
+	case !v.set:
+		return nothing
+	case v.null:
+	case register.kind == kindTime:
+		d.at = time.UnixMicro(v.micros).UTC()
+	case register.product:
+		d.number = v.sum.decimal()
+	case register.kind == kindNumber:
+		d.number = v.number.decimal()
+	default:
+		d.text = string(v.text)
+	}
+	return d
 }

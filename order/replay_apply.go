@@ -1,133 +1,225 @@
 package order
 
-// said is the content of a plain event.
-type said struct {
-	field           string // modified field, by its name in the default schema
-	text            []byte // its new value
-	quantity, price Fixed
-	market          bool // the price is null
+import (
+	"slices"
+	"time"
+)
+
+// change is what an event of plain form makes of one register. Of the values, only that of the register's kind is valid.
+type change struct {
+	register int
+	said     bool // the event has a value for it
+	null     bool
+	borrowed bool // the text is the event's, and must be copied
+	number   Fixed
+	sum      wide
+	micros   int64
+	text     []byte
 }
 
 // applied applies an event of plain form. If it returns false, it has changed nothing.
 func (r *Replay) applied(e StoredRow) bool {
-	form := r.names.forms[string(e.Type)]
-	if form == nil || e.At.IsZero() { // a type that is not in the vocabulary, or no time: never applied
+	rule := r.rules.events[string(e.Type)]
+	if rule == nil || e.At.IsZero() { // a type without a rule, or no time: never applied
 		r.flaw = true
 		return true
 	}
-	r.flat = flatValues{}
-	if !form.reads(e.Payload, Key(r.key), &r.flat) || !r.read(form.event) {
-		return false
-	}
-	created := form.event == OrderCreated
-	if created == r.is.exists { // a second creation, or an event before the first one
-		r.flaw = r.flaw || created
+	if rule.ignored {
 		return true
 	}
-	if !r.apply(form.event) {
+	if rule.form == nil {
 		return false
 	}
-	if created {
-		r.is.CreatedAt = e.At.UnixMicro()
+	clear(r.flat[:len(rule.form.slots)])
+	if !rule.form.reads(e.Payload, Key(r.key), &r.flat) {
+		return false
 	}
-	r.is.UpdatedAt = e.At.UnixMicro()
+	creates := rule.create != CreatesNot
+	switch {
+	case creates && r.exists && rule.create == Creates:
+		r.flaw = true
+		return true
+	case !creates && !r.exists:
+		return true
+	}
+	at := e.At.UnixMicro()
+	if !r.changed(rule, at) {
+		return false
+	}
+	flaw, ok := r.impossible(rule)
+	if !ok {
+		return false
+	}
+	r.flaw = r.flaw || flaw
+	if !r.exists {
+		r.exists, r.createdAt = true, at
+	}
+	r.updatedAt = at
+	r.commit()
 	return true
 }
 
-// read takes the values that are needed from a payload that fits its form.
-func (r *Replay) read(t EventType) (ok bool) {
-	v, to := &r.flat, &r.said
-	switch t {
-	case OrderCreated:
-		to.market = v[4].kind == jsonNull
-		if !to.market {
-			if to.price, ok = fixed(v[4].text); !ok {
-				return false
-			}
+// changed collects what the event makes of the registers. It is false if something does not fit.
+func (r *Replay) changed(rule *rule, at int64) bool {
+	r.changes = r.scratch[:len(rule.ops)]
+	for i := range rule.ops {
+		if !r.changedBy(rule, &rule.ops[i], at, &r.changes[i]) {
+			return false
 		}
-		to.quantity, ok = fixed(v[3].text)
-		return ok && v[0].isText() && v[1].isText() && v[2].isText()
-	case OrderPartiallyFilled:
-		if to.price, ok = fixed(v[2].text); ok {
-			to.quantity, ok = fixed(v[0].text)
+	}
+	n := rule.named
+	if n == nil {
+		return true
+	}
+	r.changes = r.scratch[:len(rule.ops)+1]
+	c := &r.changes[len(rule.ops)]
+	c.register = n.registers[string(r.flat[rule.sources[n.field].slot].text)]
+	register := &r.rules.registers[c.register]
+	return !register.product && r.value(&rule.sources[n.to], register.kind, at, c)
+}
+
+func (r *Replay) changedBy(rule *rule, o *op, at int64, c *change) bool {
+	c.register = o.register
+	register := &r.rules.registers[o.register]
+	if !r.value(&rule.sources[o.a], register.kind, at, c) {
+		return false
+	}
+	if register.product {
+		c.sum = wide{0, c.number.Coefficient, c.number.Scale}
+	}
+	if o.code == opSet || !c.said {
+		return true
+	}
+	c.null = false // it adds nothing
+	by := c.sum
+	if o.b >= 0 {
+		var second change
+		if ok := r.value(&rule.sources[o.b], kindNumber, at, &second); !ok || !second.said {
+			c.said = false
+			return ok
 		}
-	case OrderFilled:
-		if to.price, ok = fixed(v[1].text); ok {
-			to.quantity, ok = fixed(v[0].text)
-		}
-	case OrderModified:
-		return r.readModified(v[0].text, v[2])
-	case OrderCanceled:
-		ok = true
+		by = product(c.number, second.number)
+	}
+	was, ok := &r.values[o.register], false
+	switch subtracts := o.code == opSubtract || o.code == opSubtractProduct; {
+	case register.product && subtracts:
+		c.sum, ok = was.sum.minus(by)
+	case register.product:
+		c.sum, ok = was.sum.plus(by)
+	case subtracts:
+		c.number, ok = was.number.minus(c.number)
+	default:
+		c.number, ok = was.number.plus(c.number)
 	}
 	return ok
 }
 
-func (r *Replay) readModified(field []byte, value token) (ok bool) {
-	to := &r.said
-	to.field = r.names.fields[string(field)]
-	to.text, to.market = value.text, value.kind == jsonNull
+// value reads one source. It is not said if the event may leave it out, and does.
+func (r *Replay) value(s *source, k kind, at int64, into *change) (ok bool) {
+	into.said, into.null, into.borrowed = true, false, false
 	switch {
-	case to.field == "quantity":
-		to.quantity, ok = fixed(value.text)
-		return ok
-	case to.field != "price":
-		return value.isText()
-	case !to.market:
-		to.price, ok = fixed(value.text)
-		return ok
+	case s.Text != nil:
+		into.text, into.number, into.micros = s.plain.Text, s.plain.Number, s.plain.Micros
+		return s.fits
+	case s.slot >= 0:
+		return s.plainly(&r.flat[s.slot], k, into)
+	case s.Of == PartAt:
+		into.micros = at
+	default:
+		into.text = r.key
 	}
 	return true
 }
 
-// apply does the same as application.apply, but of the problems it keeps only whether one is impossible.
-func (r *Replay) apply(t EventType) bool {
-	is, by := &r.is, &r.said
-	switch t {
-	case OrderCreated:
-		v := &r.flat
-		is.Trader, is.Symbol, is.Side = append(is.Trader, v[0].text...), append(is.Symbol, v[1].text...), append(is.Side, v[2].text...)
-		is.exists, is.Status = true, StatusOpen
-		is.Quantity, is.Price, is.Market = by.quantity, by.price, by.market
-	case OrderPartiallyFilled:
-		return r.trade(StatusPartiallyFilled)
-	case OrderFilled:
-		return r.trade(StatusFilled)
-	case OrderCanceled:
-		r.flaw = r.flaw || is.Status == StatusFilled
-		is.Status = StatusCanceled
-	case OrderModified:
-		switch by.field {
-		case "trader_id":
-			is.Trader = append(is.Trader[:0], by.text...)
-		case "symbol":
-			is.Symbol = append(is.Symbol[:0], by.text...)
-		case "side":
-			is.Side = append(is.Side[:0], by.text...)
-		case "quantity":
-			is.Quantity = by.quantity
-		case "price":
-			is.Price, is.Market = by.price, by.market
+// plainly reads a value of the payload.
+func (s *source) plainly(v *token, k kind, into *change) (ok bool) {
+	switch {
+	case v.kind == 0:
+		into.said = false
+		return true
+	case v.kind == jsonNull:
+		into.null, into.number = true, Fixed{}
+		return true
+	case s.Map != nil:
+		into.text = s.mapped(v.text).plain
+		return k == kindText || k == kindBool
+	case k == kindNumber:
+		into.number, ok = fixed(v.text)
+		into.number.Scale += s.Scale
+		return ok
+	case s.Unit != "":
+		into.micros, ok = s.micros(v.text)
+		return ok
+	case k == kindTime:
+		var t time.Time
+		ok = flatTime(v.text, &t) && t.Nanosecond()%1000 == 0
+		into.micros = t.UnixMicro()
+		return ok
+	}
+	into.text, into.borrowed = v.text, true
+	return v.isText()
+}
+
+// number is a register after the changes that were collected.
+func (r *Replay) number(register int) Fixed {
+	for i := range r.changes {
+		if c := &r.changes[i]; c.register == register && c.said {
+			return c.number
 		}
 	}
-	return true
+	return r.values[register].number
 }
 
-func (r *Replay) trade(status string) bool {
-	is, by := &r.is, &r.said
-	filled, ok := is.Filled.plus(by.quantity)
-	if !ok {
-		return false
+// impossible says whether the event is impossible after what was, by the invariants.
+func (r *Replay) impossible(rule *rule) (flaw, ok bool) {
+	roles := &r.rules.roles
+	cancels := rule.traded < 0 && slices.Contains(roles.canceled, rule.status)
+	if rule.traded < 0 && !cancels {
+		return false, true
 	}
-	notional, ok := is.notional.plus(product(by.quantity, by.price))
-	if !ok {
-		return false
+	if r.exists && roles.status >= 0 {
+		before, ok := r.Value(roles.status)
+		if !ok {
+			return false, false
+		}
+		canceled := isOne(before.Text, roles.canceled)
+		flaw = canceled && !cancels || cancels && !canceled && isOne(before.Text, roles.terminal)
 	}
-	over, ok := filled.exceeds(is.Quantity)
-	if !ok {
-		return false
+	if cancels || roles.ordered < 0 {
+		return flaw, true
 	}
-	r.flaw = r.flaw || over || is.Status == StatusCanceled
-	is.Filled, is.notional, is.Status = filled, notional, status
-	return true
+	if r.rules.registers[roles.filled].product || r.rules.registers[roles.ordered].product {
+		return flaw, false
+	}
+	over, ok := r.number(roles.filled).exceeds(r.number(roles.ordered))
+	return flaw || over, ok
+}
+
+func isOne(text []byte, of []string) bool {
+	return slices.ContainsFunc(of, func(s string) bool { return s == string(text) })
+}
+
+// commit puts the changes into the registers.
+func (r *Replay) commit() {
+	for i := range r.changes {
+		c := &r.changes[i]
+		if !c.said {
+			continue
+		}
+		v := &r.values[c.register]
+		v.set, v.null = true, c.null
+		switch register := &r.rules.registers[c.register]; {
+		case register.product:
+			v.sum = c.sum
+		case register.kind == kindNumber:
+			v.number = c.number
+		case register.kind == kindTime:
+			v.micros = c.micros
+		case c.borrowed:
+			v.buffer = append(v.buffer[:0], c.text...)
+			v.text = v.buffer
+		default:
+			v.text = c.text
+		}
+	}
 }

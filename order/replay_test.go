@@ -25,7 +25,7 @@ func replayed(r *order.Replay, raw []order.RawEvent) {
 func decoded(raw []order.RawEvent) []order.Event {
 	var out []order.Event
 	for _, e := range raw {
-		event, _ := order.Decode(e, order.Vocabulary{})
+		event, _ := order.Decode(e, order.Defaults())
 		out = append(out, event)
 	}
 	return out
@@ -33,32 +33,42 @@ func decoded(raw []order.RawEvent) []order.Event {
 
 func micros(us int64) time.Time { return time.UnixMicro(us) }
 
-// plainValues are a plain order's fields as State.Value has them.
-func plainValues(p *order.Plain) []order.Value {
-	number := func(f order.Fixed) string {
-		digits := fmt.Sprintf("%0*d", f.Scale+1, f.Coefficient)
-		if f.Scale == 0 {
-			return digits
+// plainValues are a plain order's fields as values has them. It is false if one does not fit.
+func plainValues(r *order.Replay, rules *order.Rules) (out []order.Value, ok bool) {
+	if !r.Plain() {
+		return nil, false
+	}
+	for _, name := range fieldNames {
+		i, _ := rules.Register(name)
+		v, ok := r.Value(i)
+		if !ok {
+			return nil, false
 		}
-		return digits[:len(digits)-f.Scale] + "." + digits[len(digits)-f.Scale:]
+		out = append(out, plainText(v, rules.Judges(order.Field{Name: name, Type: order.Numeric}) && !rules.Judges(order.Field{Name: name, Type: order.Text}), rules.Judges(order.Field{Name: name, Type: order.Timestamptz})))
 	}
-	text := func(s string) order.Value { return order.Value{Text: s} }
-	or := func(null bool, f order.Fixed) order.Value {
-		if null {
-			return order.Null
-		}
-		return text(number(f))
+	return out, true
+}
+
+func plainText(v order.PlainValue, number, at bool) order.Value {
+	f := v.Number
+	switch {
+	case v.Null:
+		return order.Null
+	case at:
+		return order.Value{Text: order.TimestamptzText(micros(v.Micros))}
+	case !number:
+		return order.Value{Text: string(v.Text)}
 	}
-	return []order.Value{
-		text(string(ordertest.Key)), text(string(p.Trader)), text(string(p.Symbol)), text(string(p.Side)), text(number(p.Quantity)),
-		or(p.Market, p.Price), text(p.Status), text(number(p.Filled)), or(p.Untraded, p.Average),
-		text(order.TimestamptzText(micros(p.CreatedAt))), text(order.TimestamptzText(micros(p.UpdatedAt))),
+	digits := fmt.Sprintf("%0*d", f.Scale+1, f.Coefficient)
+	if f.Scale > 0 {
+		digits = digits[:len(digits)-f.Scale] + "." + digits[len(digits)-f.Scale:]
 	}
+	return order.Value{Text: digits}
 }
 
 // TestReplayIsDecodeAndFold holds the fast way against the one that is written for people.
 func TestReplayIsDecodeAndFold(t *testing.T) {
-	r := order.NewReplay(order.Vocabulary{})
+	r := order.NewReplay(order.Defaults())
 	histories, plain, odd := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		raw := ordertest.Raw(t, ordertest.Key, 10, 10)
@@ -82,9 +92,9 @@ func TestReplayIsDecodeAndFold(t *testing.T) {
 		if len(problems) > 0 {
 			odd++
 		}
-		if p, ok := r.Plain(); ok {
+		if p, ok := plainValues(r, order.Defaults()); ok {
 			plain++
-			if d := cmp.Diff(values(want), plainValues(p)); d != "" {
+			if d := cmp.Diff(values(want), p); d != "" {
 				t.Errorf("plain:\n%s", d)
 			}
 		}
@@ -109,7 +119,7 @@ func TestAnotherEventAtAPositionIsAFlaw(t *testing.T) {
 		second := created
 		change(&second)
 		state, problems := order.Fold(decoded([]order.RawEvent{created, second}))
-		r := order.NewReplay(order.Vocabulary{})
+		r := order.NewReplay(order.Defaults())
 		replayed(r, []order.RawEvent{created, second})
 		if state.Flawed() != (name != "same") || !r.Flawed() || !state.Exists() {
 			t.Errorf("%s: flawed %v, by the fast way %v: %v", name, state.Flawed(), r.Flawed(), problems)
@@ -119,7 +129,7 @@ func TestAnotherEventAtAPositionIsAFlaw(t *testing.T) {
 
 // TestAveragesAreDividedAsPostgreSQLDoes has amounts of all sizes and scales.
 func TestAveragesAreDividedAsPostgreSQLDoes(t *testing.T) {
-	r := order.NewReplay(order.Vocabulary{})
+	r := order.NewReplay(order.Defaults())
 	trades, plain := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		amount := func(label string) string {
@@ -141,12 +151,12 @@ func TestAveragesAreDividedAsPostgreSQLDoes(t *testing.T) {
 		want, _ := order.Fold(decoded(raw))
 		replayed(r, raw)
 		trades++
-		p, ok := r.Plain()
+		p, ok := plainValues(r, order.Defaults())
 		if !ok {
 			return
 		}
 		plain++
-		if d := cmp.Diff(values(want), plainValues(p)); d != "" {
+		if d := cmp.Diff(values(want), p); d != "" {
 			t.Error(d)
 		}
 	})
@@ -157,7 +167,7 @@ func TestAveragesAreDividedAsPostgreSQLDoes(t *testing.T) {
 
 // TestWhatIsNotPlainIsDecoded has payloads that a scanner in haste would get wrong.
 func TestWhatIsNotPlainIsDecoded(t *testing.T) {
-	r := order.NewReplay(order.Vocabulary{})
+	r := order.NewReplay(order.Defaults())
 	for _, payload := range []string{
 		`{"quantity": 60, "price": 10.01}`, `{"quantity": 60, "price": 10.01} `, `{"quantity": 60, "price": 10.01}x`, `{"quantity": 60, "price": 10.01,}`,
 		`{"quantity": 60 "price": 10.01}`, `{"quantity": 060, "price": 1}`, `{"quantity": 60., "price": 1}`, `{"quantity": .6, "price": 1}`, `{"quantity": 6.0.1, "price": 1}`,
@@ -181,8 +191,8 @@ func TestWhatIsNotPlainIsDecoded(t *testing.T) {
 		if d := cmp.Diff(values(want), values(got)); d != "" {
 			t.Errorf("%s:\n%s", payload, d)
 		}
-		if p, ok := r.Plain(); ok {
-			if d := cmp.Diff(values(want), plainValues(p)); d != "" {
+		if p, ok := plainValues(r, order.Defaults()); ok {
+			if d := cmp.Diff(values(want), p); d != "" {
 				t.Errorf("%s, plain:\n%s", payload, d)
 			}
 		}
@@ -193,7 +203,7 @@ func FuzzReplay(f *testing.F) {
 	f.Add([]byte(`{"quantity": 60, "price": 10.01}`), "OrderFilled")
 	f.Add([]byte(`{"field": "price", "old_value": "1.0", "new_value": null}`), "OrderModified")
 	f.Add([]byte(`{"filled_quantity": "1", "remaining_quantity": 2.5, "price": 3, "x": "é"}`), "OrderPartiallyFilled")
-	r := order.NewReplay(order.Vocabulary{})
+	r := order.NewReplay(order.Defaults())
 	f.Fuzz(func(t *testing.T, payload []byte, eventType string) {
 		raw := []order.RawEvent{
 			{Position: 1, Key: ordertest.Key, Type: "OrderCreated", At: ordertest.Start, Payload: []byte(`{"trader_id": 7, "symbol": "NVDA", "side": "BUY", "quantity": 100, "price": 10}`)},
@@ -214,13 +224,13 @@ func BenchmarkReplay(b *testing.B) {
 		kind, payload, _ := strings.Cut(line, " ")
 		raw = append(raw, order.StoredRow{Position: order.Position(len(raw) + 1), Type: []byte(kind), At: start, Payload: []byte(payload)})
 	}
-	r := order.NewReplay(order.Vocabulary{})
+	r := order.NewReplay(order.Defaults())
 	for b.Loop() {
 		r.Start([]byte("42"))
 		for _, e := range raw {
 			r.Apply(e)
 		}
-		if _, ok := r.Plain(); !ok {
+		if !r.Plain() {
 			b.Fatal("not plain")
 		}
 	}

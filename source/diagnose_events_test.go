@@ -36,6 +36,7 @@ func newChronicle(t *testing.T) *chronicle {
 		t: t, conn: conn, role: role,
 		events: source.EventsConfig{
 			DSN: reader, Table: "public.event_store", Position: "event_id", Key: "order_id", Type: "event_type", At: `"timestamp"`, Payload: "payload",
+			Rules: order.Defaults(),
 		},
 		legacy:  source.Config{Representation: order.Legacy, DSN: reader, Table: "public.orders", Key: "order_id"},
 		history: source.HistoryConfig{AuditLog: "public.audit_log", Trades: "public.trades"},

@@ -120,7 +120,7 @@ func TestEventsOfAnyEncoding(t *testing.T) {
 			if test.odd != "" {
 				p.exec(conn, fmt.Sprintf(`INSERT INTO events VALUES (3, 'c', 'OrderCreated', now(), '{"trader_id": 7, "symbol": "%[1]s", "side": "BUY", "quantity": 1, "price": 1}'), (4, '%[1]s', '%[1]s', now(), '{}')`, test.odd))
 			}
-			config := source.EventsConfig{DSN: p.config[0].DSN, Table: "public.events", Position: "event_id", Key: "order_id", Type: "event_type", At: `"timestamp"`, Payload: "payload"}
+			config := source.EventsConfig{DSN: p.config[0].DSN, Table: "public.events", Position: "event_id", Key: "order_id", Type: "event_type", At: `"timestamp"`, Payload: "payload", Rules: order.Defaults()}
 			e, err := source.OpenEvents(t.Context(), config)
 			if err != nil {
 				t.Fatal(err)

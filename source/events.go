@@ -22,14 +22,14 @@ type EventsConfig struct {
 	Table string // a table, view, or a subquery in parentheses
 	// Position grows with every event; Key is the order; At is a timestamptz; Payload is json or jsonb.
 	Position, Key, Type, At, Payload string
-	Vocabulary                       order.Vocabulary
+	Rules                            *order.Rules
 	// ObserveQuery is called for every query; may be nil.
 	ObserveQuery func(side order.Representation, kind string, took time.Duration)
 }
 
 // where leaves out the events that are passed over. One without a type is not.
 func (c EventsConfig) where() string {
-	types := c.Vocabulary.IgnoredTypes()
+	types := c.Rules.IgnoredTypes()
 	if len(types) == 0 {
 		return ""
 	}
@@ -201,7 +201,7 @@ func (e *Events) each(ctx context.Context, from querier, fn func(order.Event), q
 		if err != nil {
 			return err
 		}
-		event, _ := order.Decode(raw, e.config.Vocabulary)
+		event, _ := order.Decode(raw, e.config.Rules)
 		fn(event)
 	}
 	return rows.Err()
@@ -269,3 +269,6 @@ func (e *Events) Newest(ctx context.Context) (time.Time, error) {
 	}
 	return at.UTC(), nil
 }
+
+// Rules are those by which events are decoded.
+func (e *Events) Rules() *order.Rules { return e.config.Rules }

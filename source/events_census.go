@@ -56,7 +56,7 @@ func (e *Events) newest(ctx context.Context) ([]order.Event, error) {
 
 // countIgnored looks at the table as it is, because other queries do not see ignored events.
 func (e *Events) countIgnored(ctx context.Context, c *order.Census) error {
-	ignored := e.config.Vocabulary.IgnoredTypes()
+	ignored := e.config.Rules.IgnoredTypes()
 	if len(ignored) == 0 {
 		return nil
 	}

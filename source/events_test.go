@@ -35,7 +35,20 @@ func eventStore(t *testing.T, statements ...string) source.EventsConfig {
 	}
 	return source.EventsConfig{
 		DSN: dsn, Table: "public.event_store", Position: "event_id", Key: "order_id", Type: "event_type", At: `"timestamp"`, Payload: "payload",
+		Rules: order.Defaults(),
 	}
+}
+
+// rulesWith are those of the default schema with changes.
+func rulesWith(t *testing.T, change func(*order.FoldRules)) *order.Rules {
+	t.Helper()
+	rules := order.Orders()
+	change(&rules)
+	r, err := order.NewRules(rules, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 func TestHistoriesAreInTheOrderOfPositionsAndExact(t *testing.T) {

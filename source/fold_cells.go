@@ -9,19 +9,28 @@ import (
 
 // digester computes digests of the orders that a replay holds.
 type digester struct {
-	fold  *Fold
-	hash  *rowHash
-	cells []cell
+	fold      *Fold
+	hash      *rowHash
+	cells     []cell
+	registers []int  // of the fields
+	texts     []bool // fields whose register holds a text, whatever they are compared as
 }
 
 func newDigester(f *Fold, hash *rowHash) *digester {
-	return &digester{fold: f, hash: hash, cells: make([]cell, len(f.fields))}
+	d := &digester{fold: f, hash: hash, cells: make([]cell, len(f.fields))}
+	for _, field := range f.fields {
+		rules := f.events.config.Rules
+		register, _ := rules.Register(field.Name)
+		d.registers = append(d.registers, register)
+		d.texts = append(d.texts, rules.Judges(order.Field{Name: field.Name, Type: order.Text}))
+	}
+	return d
 }
 
 // row returns the digest of the order that the replay holds. If the order is flawed, it returns a number that no row of
 // a table has. Afterwards the cells hold the values.
 func (d *digester) row(key cellKey, r *order.Replay) int64 {
-	if d.hash.hash.Portable || !d.plain(key, r) {
+	if d.hash.hash.Portable || !d.plain(r) {
 		d.exact(r)
 	}
 	digest := d.hash.row(key, d.cells)
@@ -32,44 +41,28 @@ func (d *digester) row(key cellKey, r *order.Replay) int64 {
 }
 
 // plain fills the cells without an allocation. It returns false for an order that is not plain enough.
-func (d *digester) plain(key cellKey, r *order.Replay) bool {
-	p, ok := r.Plain()
-	if !ok {
+func (d *digester) plain(r *order.Replay) bool {
+	if !r.Plain() {
 		return false
 	}
 	for i, f := range d.fold.fields {
 		c := &d.cells[i]
-		c.null, c.alien, ok = false, false, true
-		switch f.Name {
-		case "order_id":
-			c.setText(f.Type, key.text)
-		case "trader_id":
-			c.setText(f.Type, p.Trader)
-		case "symbol":
-			c.text = append(c.text[:0], p.Symbol...)
-		case "side":
-			c.text = append(c.text[:0], p.Side...)
-		case "status":
-			c.text = append(c.text[:0], p.Status...)
-		case "quantity":
-			ok = c.setFixed(f.Type, p.Quantity)
-		case "price":
-			if c.null = p.Market; !c.null {
-				ok = c.setFixed(f.Type, p.Price)
-			}
-		case "filled_quantity":
-			ok = c.setFixed(f.Type, p.Filled)
-		case "avg_fill_price":
-			if c.null = p.Untraded; !c.null {
-				ok = c.setFixed(f.Type, p.Average)
-			}
-		case "created_at":
-			c.n = p.CreatedAt + unixEpoch
-		case "updated_at":
-			c.n = p.UpdatedAt + unixEpoch
-		}
+		v, ok := r.Value(d.registers[i])
 		if !ok {
 			return false
+		}
+		c.null, c.alien = v.Null, false
+		switch f.Type {
+		case order.Timestamptz:
+			c.n = v.Micros + unixEpoch
+		case order.Numeric, order.Integer:
+			if d.texts[i] {
+				c.setText(f.Type, v.Text)
+			} else if !v.Null && !c.setFixed(f.Type, v.Number) {
+				return false
+			}
+		default:
+			c.setText(f.Type, v.Text)
 		}
 	}
 	// The text of a number or a time is needed only as the name of a group.
@@ -84,12 +77,9 @@ func (d *digester) exact(r *order.Replay) {
 		v, _ := state.Value(f.Name)
 		c.null, c.alien = v.Null, false
 		c.text = append(c.text[:0], v.Text...)
-		switch f.Name {
-		case "created_at":
-			c.n = state.CreatedAt().UnixMicro() + unixEpoch
-		case "updated_at":
-			c.n = state.UpdatedAt().UnixMicro() + unixEpoch
-		default:
+		if at, ok := state.Time(d.registers[i]); ok {
+			c.n = at.UnixMicro() + unixEpoch
+		} else {
 			c.setText(f.Type, c.text)
 		}
 	}
@@ -111,6 +101,11 @@ func (c *cell) setText(t order.FieldType, text []byte) {
 		n, err := strconv.ParseInt(string(c.text), 10, 64)
 		c.n = n
 		c.alien = err != nil || !bytes.Equal(strconv.AppendInt(nil, n, 10), c.text)
+	case order.Boolean:
+		c.n = 0
+		if string(c.text) == "true" {
+			c.n = 1
+		}
 	case order.UUID:
 		id, ok := order.CanonicalKey(order.KeyUUID, string(c.text))
 		if c.alien = !ok; ok {

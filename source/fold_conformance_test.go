@@ -42,6 +42,7 @@ func TestFoldKeepsTheContract(t *testing.T) {
 		fold := openFold(t, source.FoldConfig{
 			Events: source.EventsConfig{
 				DSN: dsn, Table: "public.event_store", Position: "event_id", Key: "order_id", Type: "kind", At: "at", Payload: "payload",
+				Rules: order.Defaults(),
 			},
 			Fields: table.Fields, GroupBy: table.GroupBy,
 		})

@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"pgregory.net/rapid"
 
 	"github.com/nordvarg/crosscheck/order"
@@ -18,12 +20,14 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// foldableFields are all that the fold knows of the default schema.
+// foldableFields are all that the fold knows of the default schema, but for a sum that no table has.
 func foldableFields() []order.Field {
 	var out []order.Field
-	for _, name := range order.Foldable() {
+	for _, name := range order.Defaults().Names() {
 		f := order.Field{Name: name, Type: order.Text}
 		switch name {
+		case "notional":
+			continue
 		case "quantity", "price", "filled_quantity", "avg_fill_price":
 			f.Type = order.Numeric
 		case "created_at", "updated_at":
@@ -112,27 +116,45 @@ func keysUpTo(orders int) []order.Key {
 func TestTheFastFoldIsTheFold(t *testing.T) {
 	const orders = 1500
 	c := eventStore(t, "CREATE INDEX ON event_store (order_id, event_id)")
-	store(t, c.DSN, histories(orders))
-	fold := openFold(t, source.FoldConfig{Events: c, Fields: foldableFields(), GroupBy: "status"})
+	store(t, c.DSN, histories(orders, func(t *rapid.T, key order.Key, above order.Position) []order.RawEvent {
+		return ordertest.Raw(t, key, above, 8)
+	}))
+	theFastFoldIsTheFold(t, source.FoldConfig{Events: c, Fields: foldableFields(), GroupBy: "status"}, orders)
+}
+
+// TestTheFastFoldOfRulesOfAUserIsTheFold as above, with registers of other names and of every kind.
+func TestTheFastFoldOfRulesOfAUserIsTheFold(t *testing.T) {
+	const orders = 600
+	c := eventStore(t, "CREATE INDEX ON event_store (order_id, event_id)")
+	c.Rules = ordertest.DeskRules()
+	store(t, c.DSN, histories(orders, func(t *rapid.T, key order.Key, above order.Position) []order.RawEvent {
+		return ordertest.DeskRaw(t, key, above, 8)
+	}))
+	theFastFoldIsTheFold(t, source.FoldConfig{Events: c, Fields: ordertest.DeskFields(), GroupBy: "state"}, orders)
+}
+
+func theFastFoldIsTheFold(t *testing.T, c source.FoldConfig, orders int) {
+	t.Helper()
+	fold := openFold(t, c)
 	fast, slow := folds(t, fold, orders)
-	status := slices.IndexFunc(foldableFields(), func(f order.Field) bool { return f.Name == "status" })
+	group := slices.IndexFunc(c.Fields, func(f order.Field) bool { return f.Name == c.GroupBy })
 	if d := cmp.Diff(slow, fast); d != "" {
 		t.Errorf("order.Fold, and the fast way:\n%s", d)
 	}
 	if len(slow) < orders/2 {
 		t.Errorf("only %d orders exist: nothing is proven by them", len(slow))
 	}
-	table := tableOf(t, c.DSN, slow)
+	table, refused := tableOf(t, c, slow)
 	for _, hash := range []verify.Hash{{}, {Seed: 7}, {Seed: -1 << 62}, {Seed: 7, Portable: true}} {
 		want, got := digestsBy(t, table, hash), digestsBy(t, fold, hash)
-		flawed := 0
+		out := 0
 		for key, row := range slow {
-			id := fmt.Sprintf("%s %v", key, row.Values[status])
-			if !row.Flawed {
+			id := fmt.Sprintf("%s %v", key, row.Values[group])
+			if !row.Flawed && !refused[key] {
 				continue
 			}
-			if flawed++; want[id] == got[id] {
-				t.Errorf("order %s has the digest of a row, and is flawed", key)
+			if out++; want[id] == got[id] {
+				t.Errorf("order %s has the digest of a row, and is flawed, or no table holds it", key)
 			}
 			delete(want, id)
 			delete(got, id)
@@ -140,8 +162,8 @@ func TestTheFastFoldIsTheFold(t *testing.T) {
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%+v: digests of the table, and of the events:\n%.4000s", hash, d)
 		}
-		if len(want)+flawed != len(slow) || flawed == 0 || len(want) == 0 {
-			t.Errorf("%d digests of %d orders, %d of them flawed", len(want), len(slow), flawed)
+		if len(want)+out != len(slow) || out == 0 || len(want) == 0 {
+			t.Errorf("%d digests of %d orders, %d of them flawed or refused", len(want), len(slow), out)
 		}
 		asked, err := table.Probe(t.Context(), hash)
 		if err != nil {
@@ -154,58 +176,77 @@ func TestTheFastFoldIsTheFold(t *testing.T) {
 	}
 }
 
-// histories are random, of orders 0 and up, half of them odd.
-func histories(orders int) []order.RawEvent {
+// histories are random, of orders 0 and up, many of them odd.
+func histories(orders int, draw func(t *rapid.T, key order.Key, above order.Position) []order.RawEvent) []order.RawEvent {
 	var all []order.RawEvent
 	for i := range orders {
 		all = append(all, rapid.Custom(func(t *rapid.T) []order.RawEvent {
-			return ordertest.Raw(t, order.Key(fmt.Sprint(i)), order.Position(1000*i), 8)
+			return draw(t, order.Key(fmt.Sprint(i)), order.Position(1000*i))
 		}).Example(i)...)
 	}
 	return all
 }
 
-// tableOf puts orders into a table of legacy's kind, and opens it.
-func tableOf(t *testing.T, dsn string, orders map[order.Key]order.Row) *source.Side {
+// tableOf puts orders into a table of legacy's kind, and opens it. It returns the orders that PostgreSQL refuses, because a value is
+// none of its column's type.
+func tableOf(t *testing.T, c source.FoldConfig, orders map[order.Key]order.Row) (table *source.Side, refused map[order.Key]bool) {
 	t.Helper()
+	dsn := c.Events.DSN
 	conn, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	var columns, names []string
-	config := source.Config{Representation: order.Legacy, DSN: dsn, Table: "public.orders", Key: "order_id", GroupBy: "status"}
-	for _, f := range foldableFields() {
-		names = append(names, f.Name)
-		columns = append(columns, f.Name+" "+map[order.FieldType]string{order.Integer: "bigint"}[f.Type])
-		if f.Type != order.Integer {
-			columns[len(columns)-1] = f.Name + " " + string(f.Type)
-		}
-		config.Fields = append(config.Fields, source.Field{Field: f, Expr: f.Name})
-	}
+	columns, fields := columnsOf(c.Fields)
+	config := source.Config{Representation: order.Legacy, DSN: dsn, Table: "public.orders", Key: "order_id", GroupBy: c.GroupBy, Fields: fields}
 	if _, err := conn.Exec(t.Context(), "CREATE TABLE orders ("+strings.Join(columns, ", ")+")"); err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range orders {
+	refused = map[order.Key]bool{}
+	for key, row := range orders {
 		if row.ChangedAt.IsZero() { // flawed, and never created
 			continue
 		}
-		values := map[string]*string{}
+		values := map[string]string{"order_id": string(key)}
 		for i, v := range row.Values {
-			if !v.Null {
-				values[names[i]] = &v.Text
+			switch {
+			case v.Null:
+			case c.Fields[i].Type == order.Integer:
+				values[c.Fields[i].Name] = order.TrimScale(v.Text) // 5.00 is 5
+			default:
+				values[c.Fields[i].Name] = v.Text
 			}
 		}
-		if _, err := conn.Exec(t.Context(), "INSERT INTO orders SELECT (json_populate_record(NULL::orders, $1)).*", values); err != nil {
+		_, err := conn.Exec(t.Context(), "INSERT INTO orders SELECT (json_populate_record(NULL::orders, $1)).*", values)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && strings.HasPrefix(pg.Code, "22") {
+			refused[key] = true
+		} else if err != nil {
 			t.Fatal(err)
 		}
 	}
-	table, err := source.Open(t.Context(), config)
+	table, err = source.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(table.Close)
-	return table
+	return table, refused
+}
+
+// columnsOf are the columns of a table with these fields.
+func columnsOf(fields []order.Field) (columns []string, compared []source.Field) {
+	columns = []string{"order_id bigint"}
+	for _, f := range fields {
+		column := pgx.Identifier{f.Name}.Sanitize()
+		compared = append(compared, source.Field{Field: f, Expr: column})
+		switch {
+		case f.Name == "order_id":
+		case f.Type == order.Integer:
+			columns = append(columns, column+" bigint")
+		default:
+			columns = append(columns, column+" "+string(f.Type))
+		}
+	}
+	return columns, compared
 }
 
 // digestsBy are the digests of single orders.

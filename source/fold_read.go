@@ -313,5 +313,5 @@ func (n folded) Scan(ctx context.Context, l verify.Layout, buckets []int64, fn f
 }
 
 func (f *Fold) reader(timed bool) *eventReader {
-	return &eventReader{fold: f, replay: order.NewReplay(f.events.config.Vocabulary), timed: timed}
+	return &eventReader{fold: f, replay: order.NewReplay(f.events.config.Rules), timed: timed}
 }

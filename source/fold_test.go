@@ -74,20 +74,27 @@ func TestTwoEventsAtOnePositionCountOnce(t *testing.T) {
 	}
 }
 
-func TestTheVocabularyIsHonoured(t *testing.T) {
+// TestNamesOfTheStoreAreHonoured has types, keys and fields with names of their own, and others that are not there.
+func TestNamesOfTheStoreAreHonoured(t *testing.T) {
 	c := eventStore(t)
-	vocabulary, err := order.NewVocabulary(order.Names{
-		Types:  map[string]string{"OrderFilled": "it's done"},
-		Keys:   map[string]string{"OrderFilled.quantity": "q'ty", "remaining_quantity": "", "old_value": "", "reason": "", "price": "px"},
-		Ignore: []string{"note"},
+	c.Rules = rulesWith(t, func(r *order.FoldRules) {
+		price := order.Source{Path: "$.px", Null: true}
+		r.Events["OrderCreated"].Set["price"] = price
+		r.Events["OrderModified"].SetNamed.Was = nil
+		r.Events["OrderModified"].SetNamed.Names = map[string]string{"px": "price"}
+		part := r.Events["OrderPartiallyFilled"]
+		part.Remaining, part.AddProduct["notional"] = nil, [2]order.Source{{Path: "$.filled_quantity"}, price}
+		part.Keys = append(part.Keys, "note")
+		r.Events["OrderPartiallyFilled"] = part
+		filled := r.Events["OrderFilled"]
+		filled.Add["filled_quantity"], filled.AddProduct["notional"] = order.Source{Path: "$.qty"}, [2]order.Source{{Path: "$.qty"}, price}
+		r.Events["it's done"] = filled
+		delete(r.Events, "OrderFilled")
+		delete(r.Events["OrderCanceled"].Set, "reason")
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Vocabulary = vocabulary
 	created := strings.Replace(createdLine, "price", "px", 1)
 	events := life("1", 1, created, `OrderModified {"field": "px", "new_value": "11.5"}`, `OrderPartiallyFilled {"filled_quantity": 40, "px": 10, "note": 1}`)
-	done := life("1", 9, `x {"q'ty": 60, "px": 11}`)
+	done := life("1", 9, `x {"qty": 60, "px": 11}`)
 	done[0].Type = "it's done"
 	events = append(events, done...)
 	events = append(events, life("2", 20, created, `OrderCanceled {}`, `OrderFilled {"quantity": 1, "price": 1}`)...)
@@ -106,14 +113,13 @@ func TestColumnsOfTheStoreMayBeExpressions(t *testing.T) {
 	c := eventStore(t, "ALTER TABLE event_store RENAME COLUMN order_id TO k", "ALTER TABLE event_store RENAME COLUMN event_type TO d")
 	c.Table = "(SELECT s.*, 0 AS pos FROM public.event_store AS s)"
 	c.Key, c.Type, c.Position, c.Payload = "'o-' || k", "upper(d)::varchar", "event_id + 5", "payload -> 'at'"
-	names := map[string]string{}
-	for _, t := range order.EventTypes() {
-		names[string(t)] = strings.ToUpper(string(t))
-	}
-	var err error
-	if c.Vocabulary, err = order.NewVocabulary(order.Names{Types: names}); err != nil {
-		t.Fatal(err)
-	}
+	c.Rules = rulesWith(t, func(r *order.FoldRules) {
+		events := map[string]order.EventRule{}
+		for name, e := range r.Events {
+			events[strings.ToUpper(name)] = e
+		}
+		r.Events = events
+	})
 	events := life("1", 1, createdLine, partLine, restLine)
 	for i := range events {
 		events[i].Payload = fmt.Appendf(nil, `{"at": %s}`, events[i].Payload)

@@ -26,7 +26,7 @@ func TestOneBadRowTakesNothingFromOthers(t *testing.T) {
 		UPDATE event_store SET about = '9223372036854775808' WHERE event_id = 6; UPDATE event_store SET about = '-9223372036854775808' WHERE event_id = 7`); err != nil {
 		t.Fatal(err)
 	}
-	config := source.EventsConfig{DSN: dsn, Table: "public.event_store", Position: "event_id", Key: "about::bigint", Type: "event_type", At: "at", Payload: "payload::jsonb"}
+	config := source.EventsConfig{DSN: dsn, Table: "public.event_store", Position: "event_id", Key: "about::bigint", Type: "event_type", At: "at", Payload: "payload::jsonb", Rules: order.Defaults()}
 	events, err := source.OpenEvents(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

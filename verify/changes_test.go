@@ -10,6 +10,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -37,10 +38,12 @@ func recorded(t *testing.T) (*four, *recordBook) {
 	before := f.now.Add(-24 * time.Hour)
 	for key := range int64(10) {
 		var h compare.History
-		for second := range 2 {
-			at := before.Add(time.Duration(second) * time.Second)
+		was := order.Null
+		for second, price := range []string{"2", "3"} {
+			at, is := before.Add(time.Duration(second)*time.Second), order.Value{Text: price}
 			h.Audit = append(h.Audit, compare.Change{At: at, Field: "price"})
-			f.events.insert(key+1, at, order.Modified{Field: "price", New: order.Value{Text: "2"}})
+			f.events.insert(key+1, at, ordertest.Modified{Field: "price", Old: was, New: is})
+			was = is
 		}
 		book.histories[order.Key(strconv.FormatInt(key+1, 10))] = h
 	}
@@ -48,7 +51,7 @@ func recorded(t *testing.T) (*four, *recordBook) {
 }
 
 // insert puts an event behind the first one of an order.
-func (s *eventStore) insert(key int64, at time.Time, body order.Body) {
+func (s *eventStore) insert(key int64, at time.Time, body ordertest.Body) {
 	newest := s.newest
 	s.add(key, at, body)
 	s.newest = newest

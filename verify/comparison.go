@@ -24,6 +24,8 @@ import (
 type Comparison struct {
 	Legacy, Projection Side
 	Fields             []order.Field
+	// Rules are those by which events are folded; nil is the preset for orders.
+	Rules *order.Rules
 	// GroupBy is the field by whose values rows are counted; empty counts all as one group.
 	GroupBy string
 	Settle  compare.Settle

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 	"github.com/nordvarg/crosscheck/source/sourcetest"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -35,10 +36,10 @@ func (s *eventStore) Histories(_ context.Context, keys []order.Key) (map[order.K
 
 func (s *eventStore) Newest(context.Context) (time.Time, error) { return s.newest, nil }
 
-func (s *eventStore) add(key int64, at time.Time, body order.Body) {
+func (s *eventStore) add(key int64, at time.Time, body ordertest.Body) {
 	s.position++
 	k := order.Key(strconv.FormatInt(key, 10))
-	s.histories[k] = append(s.histories[k], order.Event{Position: s.position, Key: k, Type: body.Type(), At: at, Body: body})
+	s.histories[k] = append(s.histories[k], ordertest.Event(s.position, k, at, body))
 	s.newest = at
 }
 
@@ -57,10 +58,10 @@ func newFour(t *testing.T) *four {
 	var rows []order.Row
 	noon := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
 	for key := range int64(10) {
-		store.add(key+1, noon, order.Created{Symbol: "NVDA", Quantity: *apd.New(10, 0)})
+		store.add(key+1, noon, ordertest.Created{Symbol: "NVDA", Quantity: *apd.New(10, 0)})
 		rows = append(rows, row(key+1, "OPEN", "0"))
 	}
-	store.add(1, noon.Add(time.Second), order.Filled{Quantity: *apd.New(10, 0), Price: *apd.New(1, 0)})
+	store.add(1, noon.Add(time.Second), ordertest.Filled{Quantity: *apd.New(10, 0), Price: *apd.New(1, 0)})
 	rows[0] = row(1, "FILLED", "10")
 	side := func(is order.Representation) *sourcetest.Fake {
 		return sourcetest.New(is, sourcetest.Table{KeyType: order.KeyInteger, Fields: foldable, Indexed: true, Rows: rows})
@@ -164,7 +165,7 @@ func TestAgreementOfTwoDoesNotResolve(t *testing.T) {
 	if f.must(f.sample(t.Context(), 10)); len(f.found(t)) != 1 {
 		t.Fatal("a sample has resolved what is still wrong")
 	}
-	f.events.add(1, f.now, order.Filled{Quantity: *apd.New(10, 0), Price: *apd.New(1, 0)})
+	f.events.add(1, f.now, ordertest.Filled{Quantity: *apd.New(10, 0), Price: *apd.New(1, 0)})
 	f.folded.Put(row(1, "FILLED", "10"))
 	if pass := f.must(f.full(t.Context())); pass.Result.Verdict != compare.Match || len(f.found(t)) != 0 {
 		t.Errorf("after the repair full ended %+v, with %d open", pass.Result, len(f.found(t)))
@@ -176,7 +177,7 @@ func TestAnEventThatIsOnItsWayIsNoDivergence(t *testing.T) {
 	f.lose(1, true)
 	f.meanwhile = func(int) {
 		if len(f.events.histories["1"]) == 1 {
-			f.events.add(1, f.now, order.Filled{Quantity: *apd.New(10, 0), Price: *apd.New(1, 0)})
+			f.events.add(1, f.now, ordertest.Filled{Quantity: *apd.New(10, 0), Price: *apd.New(1, 0)})
 		}
 	}
 	if pass := f.must(f.full(t.Context())); pass.Result.Verdict != compare.Match || len(f.found(t)) != 0 {
@@ -220,8 +221,8 @@ func TestALateCommitIsNotAnImpossibleState(t *testing.T) {
 	f := newFour(t)
 	one := *apd.New(1, 0)
 	early, late := f.now.Add(time.Second), f.now.Add(2*time.Second)
-	f.events.add(2, early, order.PartiallyFilled{Quantity: *apd.New(3, 0), Price: one})
-	f.events.add(2, late, order.PartiallyFilled{Quantity: *apd.New(4, 0), Price: one})
+	f.events.add(2, early, ordertest.PartiallyFilled{Quantity: *apd.New(3, 0), Price: one})
+	f.events.add(2, late, ordertest.PartiallyFilled{Quantity: *apd.New(4, 0), Price: one})
 	whole := f.events.histories["2"]
 	f.events.histories["2"] = []order.Event{whole[0], whole[2]} // the one between is not committed yet
 	refreshed := row(2, "PARTIALLY_FILLED", "4")
@@ -247,7 +248,7 @@ func TestAnImpossibleStateIsFoundInAnOrderThatNeverRests(t *testing.T) {
 	f := newFour(t)
 	f.projection.Put(row(2, "CANCELED", "99"))
 	f.meanwhile = func(wait int) {
-		f.events.add(2, f.now, order.PartiallyFilled{Quantity: *apd.New(1, -6), Price: *apd.New(1, 0)})
+		f.events.add(2, f.now, ordertest.PartiallyFilled{Quantity: *apd.New(1, -6), Price: *apd.New(1, 0)})
 		f.legacy.Put(row(2, "PARTIALLY_FILLED", "0.00000"+strconv.Itoa(wait)))
 	}
 	pass := f.must(f.sample(t.Context(), 10))
@@ -262,8 +263,8 @@ func TestAnImpossibleStateIsFoundInAnOrderThatNeverRests(t *testing.T) {
 func TestAnImpossibleStateIsProvenByAWindowAtRest(t *testing.T) {
 	f := newFour(t)
 	f.Settle.MaxLag = 65 * time.Second // more than two windows by a little
-	fill := func(quantity int64) order.Body {
-		return order.PartiallyFilled{Quantity: *apd.New(quantity, 0), Price: *apd.New(1, 0)}
+	fill := func(quantity int64) ordertest.Body {
+		return ordertest.PartiallyFilled{Quantity: *apd.New(quantity, 0), Price: *apd.New(1, 0)}
 	}
 	f.events.add(2, f.now.Add(-2*time.Second), fill(3))
 	f.legacy.Put(row(2, "PARTIALLY_FILLED", "3"))
@@ -275,7 +276,7 @@ func TestAnImpossibleStateIsProvenByAWindowAtRest(t *testing.T) {
 		case 2: // the projection was refreshed before the late event was there
 			h := f.events.histories["2"]
 			late := h[1]
-			late.Position, late.Body = h[0].Position+1, fill(2)
+			late.Position, late.Said = h[0].Position+1, ordertest.Said(fill(2))
 			f.events.histories["2"] = []order.Event{h[0], late, h[1], h[2]}
 			f.legacy.Put(row(2, "PARTIALLY_FILLED", "6"))
 			f.projection.Put(row(2, "PARTIALLY_FILLED", "4"))

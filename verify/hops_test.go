@@ -11,6 +11,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -36,7 +37,7 @@ func TestEachHopKeepsItsOwnDivergence(t *testing.T) {
 	edit := func(f *four) { f.projection.Put(row(1, "CANCELED", "7")) }
 	project := func(f *four) { f.projection.Put(row(1, "FILLED", "10")) }
 	fill := func(f *four) {
-		f.events.add(1, f.now, order.Filled{Quantity: *apd.New(10, 0), Price: *apd.New(1, 0)})
+		f.events.add(1, f.now, ordertest.Filled{Quantity: *apd.New(10, 0), Price: *apd.New(1, 0)})
 		f.folded.Put(row(1, "FILLED", "10"))
 	}
 	steps := map[string]func(*four){

@@ -23,10 +23,10 @@ const checkDecoded = "decoded"
 func diagnoseEvents(ctx context.Context, c *config.Config, now func() time.Time) []doctor.Finding {
 	var findings []doctor.Finding
 	if c.Events.Given() {
-		events, err := eventsConfig(c.Events, nil)
+		events, err := eventsConfig(c, nil)
 		if err != nil {
 			findings = append(findings, doctor.Finding{
-				Side: string(order.Events), Check: source.CheckField, Level: doctor.Error, Message: err.Error(), Hint: "see events.types, events.keys and events.ignore",
+				Side: string(order.Events), Check: source.CheckField, Level: doctor.Error, Message: err.Error(), Hint: "see events.fold",
 			})
 		} else {
 			findings = append(source.DiagnoseEvents(ctx, events, now), judgedFinding(c))
@@ -115,7 +115,7 @@ func checkOr(check string, err error) string {
 // diagnoseStream examines the topic, and reads its newest messages as the follower would.
 func diagnoseStream(ctx context.Context, c *config.Config) []doctor.Finding {
 	config := topicConfig(c.Stream, nil, slog.New(slog.DiscardHandler))
-	events, err := openEvents(ctx, c.Events, nil)
+	events, err := openEvents(ctx, c, nil)
 	if err != nil { // has its findings
 		return topic.Diagnose(ctx, config, func(follow.Message) error { return nil })
 	}
@@ -143,21 +143,21 @@ type form struct {
 }
 
 const (
-	eventsHint = "check events.type, events.payload, events.types and events.keys"
+	eventsHint = "check events.type, events.payload and events.fold"
 	streamHint = "check stream.topic and what the producer writes there; a message is one JSON object with event_id, order_id, event_type, timestamp and payload"
 )
 
 var (
 	eventsForm = form{
-		side: order.Events, one: "event", many: "events", gap: "event_store", ignoredBy: "events.ignore_types",
-		unread:  "map keys that have other names in events.keys, or convert old events with an expression in events.payload",
-		unnamed: "name it in events.types, or list it in events.ignore_types if its events belong to others or change no order",
+		side: order.Events, one: "event", many: "events", gap: "event_store", ignoredBy: "events.fold",
+		unread:  "correct the paths in events.fold, or convert old events with an expression in events.payload",
+		unnamed: "say in events.fold what its events do, or let it ignore them if they belong to others or change no order",
 		most:    eventsHint,
 	}
 	messagesForm = form{
-		side: order.Stream, one: "message", many: "messages", gap: "stream", ignoredBy: "events.ignore_types, stream.ignore_types or stream.types",
+		side: order.Stream, one: "message", many: "messages", gap: "stream", ignoredBy: "events.fold, stream.ignore_types or stream.types",
 		unread:  "each such message is a divergence; crosscheck explain ORDER shows the messages of one order",
-		unnamed: "name it in events.types, list it in stream.ignore_types if its messages belong to others or change no order, or list the types of your own in stream.types",
+		unnamed: "say in events.fold what its events do, list it in stream.ignore_types if its messages belong to others or change no order, or list the types of your own in stream.types",
 		most:    streamHint,
 	}
 )

@@ -109,7 +109,7 @@ func explainer(c *config.Config, s sides, log *slog.Logger, unreadable *error) *
 }
 
 func openOrderReader(ctx context.Context, c *config.Config, s sides, unreadable *error) (*follow.OrderReader, error) {
-	vocabulary, err := streamVocabulary(c)
+	rules, err := c.MessageRules()
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func openOrderReader(ctx context.Context, c *config.Config, s sides, unreadable 
 		return nil, err
 	}
 	return &follow.OrderReader{
-		Stream: stream, Vocabulary: vocabulary, KeyType: s.legacy.KeyType(), Store: s.events,
+		Stream: stream, Rules: rules, KeyType: s.legacy.KeyType(), Store: s.events,
 		Margin: c.Compare.Settle.Window + explainMargin, Limit: explainLimit,
 	}, nil
 }

@@ -34,7 +34,7 @@ func (s *sides) openFolded(ctx context.Context, c *config.Config, observe observ
 	if c.Events.Archived != "" {
 		narrow.Where = "(" + c.Events.Archived + ") IS NOT TRUE"
 	}
-	narrow.Fields = slices.DeleteFunc(narrow.Fields, func(f source.Field) bool { return !f.Judged() })
+	narrow.Fields = slices.DeleteFunc(narrow.Fields, func(f source.Field) bool { return !c.Judges(f.Field) })
 	s.folded.legacy, err = source.Open(ctx, narrow)
 	return err
 }
@@ -61,7 +61,7 @@ func (f folded) close() {
 
 // openFold opens the whole event store as orders: the side to compare with legacy if all events are folded.
 func openFold(ctx context.Context, c *config.Config, observe observer) (*source.Fold, error) {
-	events, err := eventsConfig(c.Events, observe)
+	events, err := eventsConfig(c, observe)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func openFold(ctx context.Context, c *config.Config, observe observer) (*source.
 func judgedFields(c *config.Config) []order.Field {
 	var fields []order.Field
 	for _, f := range c.Compare.Fields {
-		if f.Judged() {
+		if c.Judges(f.Field) {
 			fields = append(fields, f.Field)
 		}
 	}

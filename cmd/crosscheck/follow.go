@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,7 +13,6 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lease"
-	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -91,13 +89,13 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	vocabulary, err := streamVocabulary(s.config)
+	rules, err := s.config.MessageRules()
 	if err != nil {
 		return err
 	}
 	follower := &follow.Follower{
 		Stream: stream, Store: opened.events, Legacy: opened.legacy, Ledger: s.ledger, Topic: s.config.Stream.Topic, Fingerprint: fingerprint,
-		Vocabulary: vocabulary, KeyType: opened.legacy.KeyType(), Window: s.config.Compare.Settle.Window, MaxLag: s.config.Compare.Settle.MaxLag, Now: time.Now, Log: s.log,
+		Rules: rules, KeyType: opened.legacy.KeyType(), Window: s.config.Compare.Settle.Window, MaxLag: s.config.Compare.Settle.MaxLag, Now: time.Now, Log: s.log,
 	}
 	return holding(s.ledger, followJob, followTime, s.log).Do(ctx, func(ctx context.Context, l lease.Lease) error {
 		s.following.set(nil)
@@ -169,21 +167,6 @@ func (s *sidecar) watchOnce(ctx context.Context, c *verify.Comparison, l lease.L
 		_ = lease.Sleep(ctx, watchAgain) // the caller looks at ctx
 	}
 	return nil
-}
-
-// streamVocabulary is that of messages.
-func streamVocabulary(c *config.Config) (order.Vocabulary, error) {
-	events := c.Events
-	events.IgnoreTypes, events.OnlyTypes = slices.Concat(events.IgnoreTypes, c.Stream.IgnoreTypes), c.Stream.Types
-	return vocabularyOf(events)
-}
-
-func vocabularyOf(c config.Events) (order.Vocabulary, error) {
-	v, err := order.NewVocabulary(c.Names)
-	if err != nil {
-		return v, withHint(fmt.Errorf("reading the vocabulary of events: %w", err), "see events.types, events.keys and events.ignore")
-	}
-	return v, nil
 }
 
 // endWatches ends the passes of processes that were killed. Their orders are still marked, and are looked at again.

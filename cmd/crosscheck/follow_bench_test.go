@@ -121,6 +121,7 @@ func (l *backlog) follow(b *testing.B) spent {
 	log := slog.New(slog.NewTextHandler(b.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	store, err := source.OpenEvents(ctx, source.EventsConfig{
 		DSN: l.dsn, Table: l.table, Position: "event_id", Key: "order_id", Type: "event_type", At: "timestamp", Payload: "payload",
+		Rules: order.Defaults(),
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -133,7 +134,7 @@ func (l *backlog) follow(b *testing.B) spent {
 	progress := &followProgress{Ledger: record, want: int64(l.messages), matched: make(chan struct{}), proven: make(chan struct{})}
 	follower := &follow.Follower{
 		Stream: stream, Store: store, Ledger: progress, Topic: l.topic, Fingerprint: l.topic,
-		KeyType: order.KeyInteger, Window: time.Second, Now: time.Now, Log: log,
+		Rules: order.Defaults(), KeyType: order.KeyInteger, Window: time.Second, Now: time.Now, Log: log,
 	}
 	held, err := record.Acquire(ctx, followJob, "bench", time.Hour)
 	if err != nil {

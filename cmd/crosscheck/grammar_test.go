@@ -16,6 +16,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare/faulttest"
 	"github.com/nordvarg/crosscheck/lab"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 )
 
 const grammarOrders = 9_000_000 // keys of the orders with random faults
@@ -91,13 +92,7 @@ func liveCases(n int) []faulttest.Case {
 
 // ofMarket is true of an event that speaks of an order without a price.
 func ofMarket(e order.Event) bool {
-	switch b := e.Body.(type) {
-	case order.Created:
-		return !b.Price.Valid
-	case order.Modified:
-		return b.Old.Null
-	}
-	return false
+	return e.Said != nil && slices.ContainsFunc(e.Said.Values(), func(v order.SaidValue) bool { return v.Value.Null && v.Path != "reason" })
 }
 
 // fits is true of rows with a unique key, values in the columns that must have one, and no more decimals than a column has.
@@ -202,25 +197,10 @@ func textOf(v order.Value) *string {
 
 // payloadOf is a payload of the default schema; that of an event that cannot be read lacks its keys.
 func payloadOf(e order.Event) map[string]any {
-	switch b := e.Body.(type) {
-	case order.Created:
-		return map[string]any{
-			"trader_id": json.Number(b.Trader), "symbol": b.Symbol, "side": b.Side,
-			"quantity": json.Number(b.Quantity.Text('f')), "price": json.Number(b.Price.Decimal.Text('f')),
-		}
-	case order.Modified:
-		return map[string]any{"field": b.Field, "old_value": b.Old.Text, "new_value": b.New.Text}
-	case order.PartiallyFilled:
-		return map[string]any{
-			"filled_quantity": json.Number(b.Quantity.Text('f')), "price": json.Number(b.Price.Text('f')),
-			"remaining_quantity": json.Number(b.Remaining.Decimal.Text('f')),
-		}
-	case order.Filled:
-		return map[string]any{"quantity": json.Number(b.Quantity.Text('f')), "price": json.Number(b.Price.Text('f'))}
-	case order.Canceled:
-		return map[string]any{"reason": b.Reason.Text}
+	if e.Said == nil {
+		return map[string]any{"renamed": true}
 	}
-	return map[string]any{"renamed": true}
+	return ordertest.Payload(e.Said)
 }
 
 // shown makes the rows of the projection visible, without projecting the events.

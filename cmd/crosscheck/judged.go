@@ -15,7 +15,7 @@ import (
 func comparedFields(c *config.Config) *gate.Fields {
 	f := &gate.Fields{Judged: []string{}, NotJudged: []string{}, Events: c.Events.Given(), GroupBy: c.Compare.GroupBy}
 	for _, field := range c.Compare.Fields {
-		if f.Events && field.Judged() {
+		if f.Events && c.Judges(field.Field) {
 			f.Judged = append(f.Judged, field.Name)
 		} else {
 			f.NotJudged = append(f.NotJudged, field.Name)

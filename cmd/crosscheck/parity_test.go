@@ -305,8 +305,12 @@ func (p *parity) follow() (stop func()) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	rules, err := p.config.MessageRules()
+	if err != nil {
+		p.t.Fatal(err)
+	}
 	f := &follow.Follower{
-		Stream: stream, Store: s.events, Ledger: p.stream, Topic: p.config.Stream.Topic, KeyType: s.legacy.KeyType(),
+		Stream: stream, Store: s.events, Ledger: p.stream, Topic: p.config.Stream.Topic, Rules: rules, KeyType: s.legacy.KeyType(),
 		Window: p.config.Compare.Settle.Window, MaxLag: p.config.Compare.Settle.MaxLag, Now: time.Now, Log: log,
 	}
 	ended := make(chan error, 1)

@@ -81,11 +81,11 @@ func (s sides) readable(ctx context.Context, c *config.Config) error {
 }
 
 func messageCensus(c *config.Config, events *source.Events) (*follow.Census, error) {
-	vocabulary, err := streamVocabulary(c)
+	rules, err := c.MessageRules()
 	if err != nil {
 		return nil, err
 	}
-	return &follow.Census{Vocabulary: vocabulary, KeyType: events.KeyType(), Store: events}, nil
+	return &follow.Census{Rules: rules, KeyType: events.KeyType(), Store: events}, nil
 }
 
 // countMessages opens the topic and counts its newest messages.

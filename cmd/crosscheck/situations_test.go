@@ -139,7 +139,8 @@ events:
   table: "(SELECT * FROM public.stored UNION ALL SELECT * FROM public.archived)"
   at: '"timestamp"'
   payload: "CASE WHEN payload ? 'qty' THEN (payload - 'qty') || jsonb_build_object('quantity', payload -> 'qty') ELSE payload END"
-  ignore_types: [OrderNoted]
+  preset: orders
+  fold: {OrderNoted: ignore}
 stream: {brokers: [%q], topic: orders, ignore_types: [OrderViewed]}
 sampler: {schedule: "*/2 * * * * *", size: 1000, full: "*/5 * * * * *"}
 web: {listen: %q}`, o.EventsDSN, o.broker.Brokers()[0], address))

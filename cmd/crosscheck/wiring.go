@@ -115,7 +115,7 @@ func openSides(ctx context.Context, c *config.Config, observe observer) (sides, 
 		return sides{}, fmt.Errorf("%w: %s and %s", verify.ErrKeyTypes, a, b)
 	}
 	if c.Events.Given() {
-		if s.events, err = openEvents(ctx, c.Events, observe); err != nil {
+		if s.events, err = openEvents(ctx, c, observe); err != nil {
 			s.close()
 			return sides{}, withoutSecrets(c, err)
 		}
@@ -123,7 +123,7 @@ func openSides(ctx context.Context, c *config.Config, observe observer) (sides, 
 	return s, nil
 }
 
-func openEvents(ctx context.Context, c config.Events, observe observer) (*source.Events, error) {
+func openEvents(ctx context.Context, c *config.Config, observe observer) (*source.Events, error) {
 	events, err := eventsConfig(c, observe)
 	if err != nil {
 		return nil, err
@@ -131,14 +131,15 @@ func openEvents(ctx context.Context, c config.Events, observe observer) (*source
 	return source.OpenEvents(ctx, events)
 }
 
-func eventsConfig(c config.Events, observe observer) (source.EventsConfig, error) {
-	vocabulary, err := vocabularyOf(c)
+func eventsConfig(of *config.Config, observe observer) (source.EventsConfig, error) {
+	c := of.Events
+	rules, err := of.Rules()
 	if err != nil {
 		return source.EventsConfig{}, err
 	}
 	return source.EventsConfig{
 		DSN: c.DSN.Reveal(), Table: c.Table, Position: c.Position, Key: c.Key, Type: c.Type, At: c.At, Payload: c.Payload,
-		Vocabulary: vocabulary, ObserveQuery: observe,
+		Rules: rules, ObserveQuery: observe,
 	}, nil
 }
 
@@ -205,7 +206,7 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 		Now:    time.Now, Wait: lease.Sleep, Log: log,
 	}
 	if s.events != nil { // a nil pointer in the interface would count as an event store
-		cmp.Events = s.events
+		cmp.Events, cmp.Rules = s.events, s.events.Rules()
 		if h := c.History; h.Given() {
 			cmp.Records = &source.Records{Legacy: s.legacy, Config: source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}}
 		}

@@ -78,7 +78,7 @@ func (e Event) Decode() order.Event {
 	if raw.Key == "" {
 		raw.Key = Key
 	}
-	event, _ := order.Decode(raw, order.Vocabulary{}) // the event itself says that it cannot be read
+	event, _ := order.Decode(raw, order.Defaults()) // the event itself says that it cannot be read
 	return event
 }
 

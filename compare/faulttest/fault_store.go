@@ -283,7 +283,7 @@ func alterStored(d dice, w *world) bool {
 		o.new = o.old // the value before is given as the new one
 		return !o.oldNull
 	case o.kind == modify && d.oneIn(3):
-		o.field = map[string]string{"price": "quantity", "quantity": "price"}[o.field]
+		o.field, o.oldNull = map[string]string{"price": "quantity", "quantity": "price"}[o.field], false
 	case o.kind == modify:
 		o.new += more
 	case o.kind == cancel:

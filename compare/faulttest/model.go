@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/apd/v3"
 
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 )
 
 // Key is the order of every case.
@@ -175,18 +176,17 @@ func decimal(units int64) apd.Decimal { return *apd.New(units, -4) }
 
 // event is the op as a store holds it.
 func (o op) event() order.Event {
-	body := o.body()
-	e := order.Event{Position: o.position, Key: Key, Type: body.Type(), At: o.at, Body: body}
+	e := ordertest.Event(o.position, Key, o.at, o.body())
 	if o.broken {
-		e.Body, e.Schema = nil, &order.SchemaError{Kind: order.MissingKey, Detail: "a key has another name"}
+		e.Said, e.Schema = nil, &order.SchemaError{Kind: order.MissingKey, Detail: "a key has another name"}
 	}
 	return e
 }
 
-func (o op) body() order.Body {
+func (o op) body() ordertest.Body {
 	switch o.kind {
 	case create:
-		return order.Created{
+		return ordertest.Created{
 			Trader: o.trader, Symbol: o.symbol, Side: o.side, Quantity: decimal(o.quantity),
 			Price: apd.NullDecimal{Decimal: decimal(o.price), Valid: !o.market},
 		}
@@ -195,17 +195,17 @@ func (o op) body() order.Body {
 		if o.oldNull {
 			old = order.Null
 		}
-		return order.Modified{Field: o.field, Old: &old, New: order.Value{Text: amount(o.new)}}
+		return ordertest.Modified{Field: o.field, Old: old, New: order.Value{Text: amount(o.new)}}
 	case part:
-		return order.PartiallyFilled{
+		return ordertest.PartiallyFilled{
 			Quantity: decimal(o.quantity), Price: decimal(o.price),
-			Remaining: apd.NullDecimal{Decimal: decimal(o.remaining), Valid: true},
+			Remaining: decimal(o.remaining),
 		}
 	case fill:
-		return order.Filled{Quantity: decimal(o.quantity), Price: decimal(o.price)}
+		return ordertest.Filled{Quantity: decimal(o.quantity), Price: decimal(o.price)}
 	case cancel:
 	}
-	return order.Canceled{Reason: order.Value{Text: o.reason}}
+	return ordertest.Canceled{Reason: order.Value{Text: o.reason}}
 }
 
 func events(ops []op) []order.Event {

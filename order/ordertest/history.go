@@ -26,7 +26,7 @@ func Cents(units int64) apd.Decimal { return *apd.New(units, -4) }
 // changes the order.
 func Clean(t *rapid.T, most int) []order.Event {
 	b := builder{t: t, at: Start, quantity: 10_000 * rapid.Int64Range(2, 20_000).Draw(t, "quantity"), price: rapid.Int64Range(10_000, 5_000_000).Draw(t, "price")}
-	b.add(order.Created{
+	b.add(Created{
 		Trader: "7", Symbol: "NVDA", Side: rapid.SampledFrom([]string{"BUY", "SELL"}).Draw(t, "side"),
 		Quantity: Cents(b.quantity), Price: apd.NullDecimal{Decimal: Cents(b.price), Valid: true},
 	})
@@ -46,10 +46,10 @@ type builder struct {
 	events          []order.Event
 }
 
-func (b *builder) add(body order.Body) {
+func (b *builder) add(body Body) {
 	b.position += order.Position(rapid.Int64Range(1, 5).Draw(b.t, "gap"))
 	b.at = b.at.Add(time.Duration(rapid.Int64Range(1, 5_000_000).Draw(b.t, "pause")) * time.Microsecond)
-	b.events = append(b.events, order.Event{Position: b.position, Key: Key, Type: body.Type(), At: b.at, Body: body})
+	b.events = append(b.events, Event(b.position, Key, b.at, body))
 }
 
 func (b *builder) step() {
@@ -66,25 +66,25 @@ func (b *builder) step() {
 		b.modify("quantity", before, b.quantity)
 	case 3:
 		b.ended = true
-		b.add(order.Canceled{Reason: order.Value{Text: "TRADER_CANCEL"}})
+		b.add(Canceled{Reason: order.Value{Text: "TRADER_CANCEL"}})
 	case 4:
 		b.ended = true
-		b.add(order.Filled{Quantity: Cents(left), Price: trade})
+		b.add(Filled{Quantity: Cents(left), Price: trade})
 	default:
 		if left < 2 {
 			return
 		}
 		part := rapid.Int64Range(1, left-1).Draw(b.t, "part")
 		b.filled += part
-		b.add(order.PartiallyFilled{
-			Quantity: Cents(part), Remaining: apd.NullDecimal{Decimal: Cents(left - part), Valid: true}, Price: trade,
+		b.add(PartiallyFilled{
+			Quantity: Cents(part), Remaining: Cents(left - part), Price: trade,
 		})
 	}
 }
 
 func (b *builder) modify(field string, before, after int64) {
 	old, value := Cents(before), Cents(after)
-	b.add(order.Modified{Field: field, Old: &order.Value{Text: old.Text('f')}, New: order.Value{Text: value.Text('f')}})
+	b.add(Modified{Field: field, Old: order.Value{Text: old.Text('f')}, New: order.Value{Text: value.Text('f')}})
 }
 
 // Odd draws a history of at most the given number of events. It follows no rules.
@@ -97,19 +97,19 @@ func Odd(t *rapid.T, most int) []order.Event {
 		case 0:
 			events = append(events, events[i])
 		case 1:
-			events[i].Body = nil
+			events[i].Said = nil
 		case 2:
-			events[i].Body, events[i].Schema = nil, &order.SchemaError{Kind: order.MissingKey, Detail: "made up"}
+			events[i].Said, events[i].Schema = nil, &order.SchemaError{Kind: order.MissingKey, Detail: "made up"}
 		case 3:
 			events[i], events[j] = events[j], events[i]
 		case 4:
 			events[i].Key = "43"
 		case 5:
-			events[i].Body = order.Modified{Field: rapid.SampledFrom([]string{"price", "status", ""}).Draw(t, "field"), New: oddValue(t)}
+			events[i].Said = Said(Modified{Field: rapid.SampledFrom([]string{"price", "status", ""}).Draw(t, "field"), New: oddValue(t)})
 		case 6:
-			events[i].Body = order.Filled{Quantity: oddDecimal(t), Price: oddDecimal(t)}
+			events[i].Said = Said(Filled{Quantity: oddDecimal(t), Price: oddDecimal(t)})
 		default:
-			events[i].Body = order.Canceled{}
+			events[i].Said = Said(Canceled{})
 		}
 	}
 	return events

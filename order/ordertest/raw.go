@@ -2,7 +2,6 @@ package ordertest
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -23,7 +22,7 @@ func Raw(t *rapid.T, key order.Key, above order.Position, most int) []order.RawE
 	}
 	raw := make([]order.RawEvent, 0, len(events))
 	for _, e := range events {
-		members := payload(t, e.Body)
+		members := payload(t, e.Said)
 		kind := string(e.Type)
 		if odd && rapid.IntRange(0, 7).Draw(t, "flaw") == 7 {
 			kind = flaw(t, kind, members)
@@ -55,68 +54,51 @@ func stray(t *rapid.T, events []order.Event) []order.Event {
 			continue
 		}
 		taken[position] = true
-		body := strayBody(t, events)
-		out = append(out, order.Event{Position: position, Key: Key, Type: body.Type(), At: events[0].At, Body: body})
+		e := strayEvent(t, events)
+		e.Position, e.At = position, events[0].At
+		out = append(out, e)
 	}
 	return out
 }
 
-func strayBody(t *rapid.T, events []order.Event) order.Body {
+func strayEvent(t *rapid.T, events []order.Event) order.Event {
 	small := func() apd.Decimal { return Cents(rapid.Int64Range(-20_000, 900_000).Draw(t, "amount")) }
+	of := func(b Body) order.Event { return Event(1, Key, Start, b) }
 	text := order.Value{Text: rapid.SampledFrom([]string{"8", "SELL", "AMD", "naïve", ""}).Draw(t, "text")}
 	switch rapid.IntRange(0, 7).Draw(t, "stray") {
 	case 0:
-		return rapid.SampledFrom(events).Draw(t, "again").Body
+		return rapid.SampledFrom(events).Draw(t, "again")
 	case 1:
-		return order.Canceled{}
+		return of(Canceled{})
 	case 2:
-		return order.Filled{Quantity: small(), Price: small()}
+		return of(Filled{Quantity: small(), Price: small()})
 	case 3:
-		return order.PartiallyFilled{Quantity: small(), Remaining: apd.NullDecimal{Decimal: small(), Valid: true}, Price: small()}
+		return of(PartiallyFilled{Quantity: small(), Remaining: small(), Price: small()})
 	case 4:
-		return order.Modified{Field: rapid.SampledFrom([]string{"trader_id", "symbol", "side"}).Draw(t, "field"), Old: &text, New: text}
+		return of(Modified{Field: rapid.SampledFrom([]string{"trader_id", "symbol", "side"}).Draw(t, "field"), Old: text, New: text})
 	case 5:
-		return order.Modified{Field: "price", Old: &order.Null, New: order.Null}
+		return of(Modified{Field: "price", Old: order.Null, New: order.Null})
 	default:
 		amount := small()
 		value := order.Value{Text: amount.Text('f')}
-		return order.Modified{Field: rapid.SampledFrom([]string{"price", "quantity"}).Draw(t, "field"), Old: &value, New: value}
+		return of(Modified{Field: rapid.SampledFrom([]string{"price", "quantity"}).Draw(t, "field"), Old: value, New: value})
 	}
 }
 
-// payload returns a body in the form of the default schema. Numbers are JSON numbers, or strings that hold one.
-func payload(t *rapid.T, body order.Body) map[string]any {
-	number := func(d apd.Decimal) any {
-		if rapid.IntRange(0, 4).Draw(t, "as a string") == 0 {
-			return d.Text('f')
+// payload returns what an event says in the form of the default schema. Numbers are JSON numbers, or strings that hold one.
+func payload(t *rapid.T, said *order.Said) map[string]any {
+	out := map[string]any{}
+	for _, v := range said.Values() {
+		switch {
+		case v.Value.Null, said.Creates() && v.Path == "price" && rapid.IntRange(0, 9).Draw(t, "market") == 0:
+			out[v.Path] = nil
+		case v.Path == "trader_id", v.Number && rapid.IntRange(0, 4).Draw(t, "as a string") != 0:
+			out[v.Path] = json.Number(v.Value.Text)
+		default:
+			out[v.Path] = v.Value.Text
 		}
-		return json.Number(d.Text('f'))
 	}
-	orNull := func(d apd.NullDecimal) any {
-		if !d.Valid || rapid.IntRange(0, 9).Draw(t, "market") == 0 {
-			return nil
-		}
-		return number(d.Decimal)
-	}
-	value := func(v order.Value) any {
-		if v.Null {
-			return nil
-		}
-		return v.Text
-	}
-	switch b := body.(type) {
-	case order.Created:
-		return map[string]any{"trader_id": json.Number(b.Trader), "symbol": b.Symbol, "side": b.Side, "quantity": number(b.Quantity), "price": orNull(b.Price)}
-	case order.Modified:
-		return map[string]any{"field": b.Field, "old_value": value(*b.Old), "new_value": value(b.New)}
-	case order.PartiallyFilled:
-		return map[string]any{"filled_quantity": number(b.Quantity), "remaining_quantity": number(b.Remaining.Decimal), "price": number(b.Price)}
-	case order.Filled:
-		return map[string]any{"quantity": number(b.Quantity), "price": number(b.Price)}
-	case order.Canceled:
-		return map[string]any{"reason": value(b.Reason)}
-	}
-	panic(fmt.Sprintf("no event has the body %T", body))
+	return out
 }
 
 // Odd values for a number or another value: a value of another type, a text that some parsers read as a number, and
