@@ -155,7 +155,7 @@ func (d *draw) byKey(ctx context.Context, first int64, span uint64, rows int64) 
 	for want := int(min(max(begin, probed), maxRead)); ; want = d.stillToTry(len(tried)) {
 		keys := make([]order.Key, 0, want)
 		for len(keys) < want && uint64(len(tried)) <= span {
-			offset := d.offset(span)
+			offset := offset(d.p.c.Random, span)
 			if !tried[offset] {
 				tried[offset] = true
 				keys = append(keys, order.Key(strconv.FormatInt(first+int64(offset), 10)))
@@ -180,12 +180,12 @@ func (d *draw) stillToTry(tried int) int {
 }
 
 // offset is uniform in 0..span, for any span.
-func (d *draw) offset(span uint64) uint64 {
+func offset(rng Random, span uint64) uint64 {
 	if span < 1<<62 {
-		return uint64(d.p.c.Random.Int64N(int64(span) + 1))
+		return uint64(rng.Int64N(int64(span) + 1))
 	}
 	for {
-		if x := d.p.c.Random.Uint64(); x <= span {
+		if x := rng.Uint64(); x <= span {
 			return x
 		}
 	}

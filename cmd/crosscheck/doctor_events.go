@@ -29,7 +29,8 @@ func diagnoseEvents(ctx context.Context, c *config.Config, now func() time.Time)
 				Side: string(order.Events), Check: source.CheckField, Level: doctor.Error, Message: err.Error(), Hint: "see events.fold",
 			})
 		} else {
-			findings = append(source.DiagnoseEvents(ctx, events, now), judgedFinding(c))
+			findings = compareFolds(ctx, c, events)
+			findings = append(append(findings, source.DiagnoseEvents(ctx, events, now)...), judgedFinding(c))
 			findings = append(findings, decodeEvents(ctx, events)...)
 		}
 	}
