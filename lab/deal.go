@@ -1,22 +1,32 @@
 package lab
 
-import (
-	"encoding/json"
-	"time"
+import "time"
+
+// kind is what happened to an order, in no store's words.
+type kind string
+
+const (
+	kindEntry  kind = "entry"
+	kindChange kind = "modification"
+	kindTrade  kind = "fill"
+	kindCancel kind = "cancel"
 )
 
-// event is what the new system stores of a deal. An order's timestamps only grow, and only a fault gives two of its
-// events the same one. So order id, timestamp and kind together identify one event.
+// event is what the new system stores of a deal, in no store's words. An order's timestamps only grow, and only a fault
+// gives two of its events the same one. So order id, timestamp and type together identify one event.
 type event struct {
-	order   int64
-	kind    string
-	at      time.Time
-	payload map[string]any
-}
+	order int64
+	kind  kind
+	at    time.Time
 
-func (e event) json() (string, error) {
-	b, err := json.Marshal(e.payload)
-	return string(b), err
+	entry                 workingOrder // of kindEntry
+	field                 string       // of kindChange: price or quantity, and its values
+	before, value         amount
+	quantity, left, price amount // of kindTrade: what is filled, and what is left of the order
+
+	// Faults of the writer, of kindChange: the value that a float has left of value, and a key in another spelling.
+	float    float32
+	misspelt bool
 }
 
 // statement is one SQL command of a legacy transaction.
@@ -43,9 +53,7 @@ func create(o workingOrder, at time.Time) deal {
 		legacy: []statement{
 			{insert, []any{o.id, o.trader, o.symbol, o.side, o.quantity.String(), o.price.String(), o.status, at}},
 		},
-		event: event{o.id, "OrderCreated", at, map[string]any{
-			"trader_id": o.trader, "symbol": o.symbol, "side": o.side, "quantity": o.quantity, "price": o.price,
-		}},
+		event: event{order: o.id, kind: kindEntry, at: at, entry: o},
 	}
 }
 
@@ -67,9 +75,7 @@ func modify(o workingOrder, newPrice, newQuantity amount, at time.Time) deal {
 			{update, []any{o.id, value.String(), at}},
 			{audit, []any{o.id, at, field, before.String(), value.String()}},
 		},
-		event: event{o.id, "OrderModified", at, map[string]any{
-			"field": field, "old_value": before.String(), "new_value": value.String(),
-		}},
+		event: event{order: o.id, kind: kindChange, at: at, field: field, before: before, value: value},
 	}
 }
 
@@ -77,13 +83,10 @@ func modify(o workingOrder, newPrice, newQuantity amount, at time.Time) deal {
 func fill(o workingOrder, quantity, price amount, at time.Time) deal {
 	o.filled += quantity
 	o.updatedAt = at
-	e := event{o.id, "OrderPartiallyFilled", at, map[string]any{
-		"filled_quantity": quantity, "remaining_quantity": o.quantity - o.filled, "price": price,
-	}}
+	e := event{order: o.id, kind: kindTrade, at: at, quantity: quantity, left: o.quantity - o.filled, price: price}
 	o.status = statusPartiallyFilled
 	if o.filled == o.quantity {
 		o.status = statusFilled
-		e.kind, e.payload = "OrderFilled", map[string]any{"quantity": quantity, "price": price}
 	}
 	const trade = `INSERT INTO trades (order_id, executed_at, quantity, price) VALUES ($1, $2, $3::text::numeric, $4::text::numeric)`
 	const update = `UPDATE orders SET status = $2, filled_quantity = filled_quantity + $3::text::numeric, updated_at = $4,
@@ -104,6 +107,6 @@ func cancel(o workingOrder, at time.Time) deal {
 	return deal{
 		after:  o,
 		legacy: []statement{{"UPDATE orders SET status = $2, updated_at = $3 WHERE order_id = $1", []any{o.id, o.status, at}}},
-		event:  event{o.id, "OrderCanceled", at, map[string]any{"reason": "TRADER_CANCEL"}},
+		event:  event{order: o.id, kind: kindCancel, at: at},
 	}
 }

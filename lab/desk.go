@@ -34,6 +34,7 @@ var symbols = []string{
 // it appends the event to the event store and publishes it. It writes all or nothing; only a fault breaks that.
 type Desk struct {
 	legacy, events *pgxpool.Pool
+	store          *Store
 	publisher      Publisher // nil: nothing is published
 	rate           float64   // deals per second
 	workers        int

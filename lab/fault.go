@@ -161,7 +161,7 @@ func (l *Lab) forgiveStream(ctx context.Context) error {
 	if !l.marked {
 		return nil
 	}
-	if err := l.events.QueryRow(ctx, "SELECT max(event_id) FROM event_store").Scan(&l.streamFrom); err != nil {
+	if err := l.events.QueryRow(ctx, l.Store.newest()).Scan(&l.streamFrom); err != nil {
 		return fmt.Errorf("looking for the position from which the stream is right: %w", err)
 	}
 	l.marked = false
@@ -193,7 +193,7 @@ func (l *Lab) amendLater(o workingOrder) {
 // retractLater makes Repair delete an event from the store.
 func (l *Lab) retractLater(id int64) {
 	l.later(func(ctx context.Context) error {
-		_, err := l.events.Exec(ctx, "DELETE FROM event_store WHERE event_id = $1", id)
+		_, err := l.events.Exec(ctx, l.Store.remove(), id)
 		return err
 	})
 }
@@ -201,11 +201,11 @@ func (l *Lab) retractLater(id int64) {
 // rewriteLater makes Repair give a stored event its right payload.
 func (l *Lab) rewriteLater(id int64, right event) {
 	l.later(func(ctx context.Context) error {
-		payload, err := right.json()
+		_, payload, err := l.Store.write(right)
 		if err != nil {
-			return fmt.Errorf("encoding payload: %w", err)
+			return err
 		}
-		_, err = l.events.Exec(ctx, "UPDATE event_store SET payload = $2::text::jsonb WHERE event_id = $1", id, payload)
+		_, err = l.events.Exec(ctx, l.Store.rewrite(), id, payload)
 		return err
 	})
 }

@@ -18,7 +18,7 @@ var duplicateEvent = Fault{
 			if err := l.Desk.write(ctx, x); err != nil {
 				return err
 			}
-			id, err := insertEvent(ctx, l.events, x.event)
+			id, err := insertEvent(ctx, l.events, l.Store, x.event)
 			if err != nil {
 				return err
 			}

@@ -17,12 +17,12 @@ var floatPayload = Fault{
 	Pass:  FullPass,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
 		orders, err := l.each(ctx, n, func(o workingOrder) error {
-			price, rounded, err := lossy(o.price + 12_000*unit)
+			price, float, err := lossy(o.price + 12_000*unit)
 			if err != nil {
 				return err
 			}
 			x := modify(o, price, 0, l.Desk.after(o))
-			x.event.payload["new_value"] = rounded
+			x.event.float = float
 			l.amendLater(x.after)
 			return l.Desk.write(ctx, x)
 		})

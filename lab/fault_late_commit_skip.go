@@ -40,7 +40,7 @@ func (l *Lab) lateCommit(ctx context.Context, o workingOrder) error {
 	}
 	var id int64
 	err := pgx.BeginFunc(ctx, l.events, func(tx pgx.Tx) (err error) {
-		if id, err = insertEvent(ctx, tx, late.event); err != nil {
+		if id, err = insertEvent(ctx, tx, l.Store, late.event); err != nil {
 			return err
 		}
 		if err := l.somethingElse(ctx); err != nil {

@@ -1,9 +1,6 @@
 package lab
 
-import (
-	"context"
-	"maps"
-)
+import "context"
 
 // overfill: the event of the last fill gives the total filled quantity (FIX CumQty) instead of the quantity of this
 // fill (LastQty). So the fills add up to more than was ordered. Repair gives the stored event the right quantity; the
@@ -23,8 +20,7 @@ var overfill = Fault{
 			}
 			rest := fill(half.after, o.quantity-o.quantity/2, o.price, l.Desk.after(half.after))
 			cumulated := rest.event
-			cumulated.payload = maps.Clone(rest.event.payload)
-			cumulated.payload["quantity"] = o.quantity
+			cumulated.quantity = o.quantity
 			id, err := l.writeWith(ctx, rest, cumulated)
 			l.rewriteLater(id, rest.event)
 			return err

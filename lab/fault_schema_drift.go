@@ -1,9 +1,6 @@
 package lab
 
-import (
-	"context"
-	"maps"
-)
+import "context"
 
 // schemaDrift: a new release of the producer writes the key of a payload in another spelling, and the readers do not
 // know it. The projector finds no value and takes that for no change. Repair gives the stored event its key back; the
@@ -20,9 +17,7 @@ var schemaDrift = Fault{
 			x := modify(o, o.price+unit, 0, l.Desk.after(o))
 			l.freeze(x.after)
 			drifted := x.event
-			drifted.payload = maps.Clone(x.event.payload)
-			drifted.payload["newValue"] = drifted.payload["new_value"]
-			delete(drifted.payload, "new_value")
+			drifted.misspelt = true
 			id, err := l.writeWith(ctx, x, drifted)
 			l.rewriteLater(id, x.event)
 			return err

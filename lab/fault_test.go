@@ -35,8 +35,13 @@ var said = gocmp.Options{
 // broken is a live system with a stream. It refreshes seldom, because that costs more than the trading.
 func broken(t *testing.T) (*lab.Lab, *topic) {
 	t.Helper()
+	return brokenIn(t, lab.OrdersStore)
+}
+
+func brokenIn(t *testing.T, store *lab.Store) (*lab.Lab, *topic) {
+	t.Helper()
 	p := &topic{}
-	l := up(t, nil, lab.Options{History: lab.History{Orders: 800}, Rate: 500, RefreshEvery: 2 * time.Second, Publisher: p, PublishHistory: 100})
+	l := up(t, nil, lab.Options{History: lab.History{Orders: 800, Store: store}, Rate: 500, RefreshEvery: 2 * time.Second, Publisher: p, PublishHistory: 100})
 	l.StartProjector()
 	l.StartDesk()
 	traded(t, l, 20)
@@ -86,8 +91,18 @@ func TestFaultPlantsExactlyWhatItSays(t *testing.T) {
 
 func TestAllFaultsTogether(t *testing.T) {
 	t.Parallel()
-	l, p := broken(t)
-	for round := range 2 { // what is repaired can break again
+	allFaults(t, lab.OrdersStore, 2) // what is repaired can break again
+}
+
+func TestAllFaultsTogetherInAnotherStore(t *testing.T) {
+	t.Parallel()
+	allFaults(t, lab.DeskStore, 1)
+}
+
+func allFaults(t *testing.T, store *lab.Store, rounds int) {
+	t.Helper()
+	l, p := brokenIn(t, store)
+	for round := range rounds {
 		var planted []lab.Planted
 		for _, f := range lab.AllFaults() {
 			if !stops(f.Name) {

@@ -19,7 +19,7 @@ var unkeyedPublish = Fault{
 				if err != nil {
 					return err
 				}
-				m, err := newMessage(id, x.event)
+				m, err := l.Store.newMessage(id, x.event)
 				if err != nil {
 					return err
 				}

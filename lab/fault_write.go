@@ -31,14 +31,12 @@ type inserter interface {
 }
 
 // insertEvent stores an event without waiting for its turn, and without checking whether it is there.
-func insertEvent(ctx context.Context, into inserter, e event) (id int64, err error) {
-	payload, err := e.json()
+func insertEvent(ctx context.Context, into inserter, store *Store, e event) (id int64, err error) {
+	kind, payload, err := store.write(e)
 	if err != nil {
-		return 0, fmt.Errorf("encoding payload: %w", err)
+		return 0, err
 	}
-	const insert = `INSERT INTO event_store (order_id, event_type, timestamp, payload)
-		VALUES ($1, $2, $3, $4::text::jsonb) RETURNING event_id`
-	if err := into.QueryRow(ctx, insert, e.order, e.kind, e.at, payload).Scan(&id); err != nil {
+	if err := into.QueryRow(ctx, store.insert()+" RETURNING "+store.position, e.order, kind, e.at, payload).Scan(&id); err != nil {
 		return 0, fmt.Errorf("storing %s of order %d: %w", e.kind, e.order, err)
 	}
 	return id, nil

@@ -12,7 +12,7 @@ var wrongPriceAfterModify = Fault{
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {
 		orders, err := l.each(ctx, n, func(o workingOrder) error {
 			x := modify(o, o.price+unit, 0, l.Desk.after(o))
-			x.event.payload["new_value"] = x.event.payload["old_value"]
+			x.event.value = x.event.before
 			l.amendLater(x.after)
 			return l.Desk.write(ctx, x)
 		})

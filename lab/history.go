@@ -26,10 +26,19 @@ type History struct {
 	// Events says whether events, audit log and trades are generated too. Without them current_orders is a plain table
 	// that is filled directly, and the desk stays closed. This is for benchmarks.
 	Events bool
+	// Store is the language of the event store; default OrdersStore.
+	Store *Store
 	// Seed selects the history.
 	Seed int64
 	// End is when the last order was created. Zero means an hour before now, at a full hour.
 	End time.Time
+}
+
+func (h History) store() *Store {
+	if h.Store == nil {
+		return OrdersStore
+	}
+	return h.Store
 }
 
 // Generate creates the tables in both databases and fills them. It does nothing to databases that already hold the same
@@ -54,7 +63,7 @@ func generate(ctx context.Context, legacyDSN, eventsDSN string, h History) (fres
 		return false, err
 	}
 	if h.Events {
-		if err := firstProjection(ctx, eventsDSN); err != nil {
+		if err := firstProjection(ctx, eventsDSN, h.store()); err != nil {
 			return false, err
 		}
 	}
@@ -86,19 +95,20 @@ func legacyTables(h History) tables {
 }
 
 func eventsTables(h History) tables {
+	s := h.store()
 	if !h.Events {
 		return tables{
-			before: []string{"events", "current_orders_table"},
-			after:  []string{"events_indexes", "current_orders_table_indexes"},
+			before: []string{s.script("store"), "projection", "current_orders_table"},
+			after:  []string{s.script("indexes"), "current_orders_table_indexes"},
 			fill:   map[string]string{"current_orders": "history_orders"},
 			vacuum: []string{"current_orders"},
 		}
 	}
 	return tables{
-		before: []string{"events"},
-		after:  []string{"events_indexes"},
-		fill:   map[string]string{"event_store (order_id, event_type, timestamp, payload)": "history_events"},
-		vacuum: []string{"event_store"},
+		before: []string{s.script("store"), "projection"},
+		after:  []string{s.script("indexes")},
+		fill:   map[string]string{s.table + " (" + s.columns + ")": s.script("history")},
+		vacuum: []string{s.table},
 	}
 }
 
@@ -142,7 +152,7 @@ func generateSide(ctx context.Context, dsn string, h History, t tables) error {
 }
 
 // firstProjection runs the projector itself to build the read model from the generated events.
-func firstProjection(ctx context.Context, eventsDSN string) error {
+func firstProjection(ctx context.Context, eventsDSN string, store *Store) error {
 	conn, err := pgx.Connect(ctx, eventsDSN)
 	if err != nil {
 		return fmt.Errorf("connecting to project history: %w", err)
@@ -152,7 +162,7 @@ func firstProjection(ctx context.Context, eventsDSN string) error {
 		return err
 	}
 	for more := true; more; {
-		if more, err = projectBatch(ctx, conn, faults{}); err != nil {
+		if more, err = projectBatch(ctx, conn, store, faults{}); err != nil {
 			return err
 		}
 	}

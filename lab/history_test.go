@@ -49,10 +49,12 @@ func wantNoDifferences(t *testing.T, legacy, events string) {
 // The legacy rows are generated; the projection is folded from generated events by the projector.
 func TestGeneratedHistoryAgrees(t *testing.T) {
 	t.Parallel()
-	for name, events := range map[string]bool{"folded from events": true, "filled directly": false} {
+	for name, h := range map[string]lab.History{
+		"folded from events": {Events: true}, "folded from events of another store": {Events: true, Store: lab.DeskStore}, "filled directly": {},
+	} {
 		t.Run(name, func(t *testing.T) {
 			legacy, projection := pgtest.Database(t), pgtest.Database(t)
-			h := lab.History{Orders: 5000, Events: events, Seed: 7}
+			h.Orders, h.Seed = 5000, 7
 			if err := lab.Generate(deadline(t), legacy, projection, h); err != nil {
 				t.Fatal(err)
 			}

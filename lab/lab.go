@@ -53,6 +53,8 @@ type Options struct {
 type Lab struct {
 	// LegacyDSN and EventsDSN are the two databases.
 	LegacyDSN, EventsDSN string
+	// Store is the language of the event store.
+	Store *Store
 	// Server runs both.
 	Server *pgserver.Server
 	// Desk and Projector write; StartDesk and StartProjector run them.
@@ -77,7 +79,7 @@ type Lab struct {
 // Up sets the system up: server, databases, history, projection. Nothing moves yet.
 func Up(ctx context.Context, o Options) (*Lab, error) {
 	o = o.withDefaults()
-	l := &Lab{Server: o.Server, base: context.WithoutCancel(ctx)}
+	l := &Lab{Server: o.Server, Store: o.History.store(), base: context.WithoutCancel(ctx)}
 	if l.Server == nil {
 		s, err := pgserver.Start(ctx, pgserver.Options{})
 		if err != nil {
@@ -139,10 +141,10 @@ func (l *Lab) open(ctx context.Context, o Options) error {
 	}
 	seed := uint64(o.History.Seed) //nolint:gosec // any bits do
 	l.Desk = &Desk{
-		legacy: l.legacy, events: l.events, publisher: o.Publisher, rate: o.Rate, workers: o.Workers, seed: seed, now: o.Now, log: o.Log,
+		legacy: l.legacy, events: l.events, store: l.Store, publisher: o.Publisher, rate: o.Rate, workers: o.Workers, seed: seed, now: o.Now, log: o.Log,
 		random: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // not for secrets
 	}
-	l.Projector = &Projector{pool: l.events, refreshEvery: o.RefreshEvery, log: o.Log}
+	l.Projector = &Projector{pool: l.events, store: l.Store, refreshEvery: o.RefreshEvery, log: o.Log}
 	if err := l.publishHistory(ctx, o.PublishHistory); err != nil {
 		return err
 	}
@@ -201,7 +203,7 @@ func (l *Lab) Differences(ctx context.Context) ([]Planted, error) {
 
 // HopDifferences compares legacy, events and projection by brute force; see the function HopDifferences.
 func (l *Lab) HopDifferences(ctx context.Context) ([]Planted, error) {
-	return HopDifferences(ctx, l.LegacyDSN, l.EventsDSN)
+	return HopDifferences(ctx, l.LegacyDSN, l.EventsDSN, l.Store)
 }
 
 // StartDesk lets the desk trade until StopDesk or Close. It does nothing if the desk runs.

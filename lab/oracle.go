@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -48,10 +49,10 @@ func Differences(ctx context.Context, legacyDSN, eventsDSN string) ([]Planted, e
 
 // HopDifferences compares legacy, events and projection by brute force. It folds all events in SQL, and joins the
 // result in full with each side. The result is valid only while nothing moves.
-func HopDifferences(ctx context.Context, legacyDSN, eventsDSN string) ([]Planted, error) {
+func HopDifferences(ctx context.Context, legacyDSN, eventsDSN string, store *Store) ([]Planted, error) {
 	return beside(ctx, legacyDSN, eventsDSN, func(ctx context.Context, events *pgx.Conn) ([]Planted, error) {
 		const plan = "SET enable_nestloop = off; " // nothing has statistics here, and tables may be big
-		if _, err := events.Exec(ctx, plan+script("oracle")); err != nil {
+		if _, err := events.Exec(ctx, plan+strings.ReplaceAll(script("oracle"), "{{events}}", store.spoken)); err != nil {
 			return nil, fmt.Errorf("folding all events: %w", err)
 		}
 		stored, err := fullJoin(ctx, events, "legacy_orders", "folded_orders", LegacyToEvents)

@@ -38,10 +38,11 @@ type pair struct{ a, b int64 }
 // Projector turns events into the read model. It keeps the rows in orders_projection always up to date, and refreshes
 // current_orders from them every few seconds. Readers see data that is that old.
 //
-// Its position is safe because appends to the event store are serialised: an event_id is visible only when all smaller
+// Its position is safe because appends to the event store are serialised: a position is visible only when all smaller
 // ones are.
 type Projector struct {
 	pool         *pgxpool.Pool
+	store        *Store
 	refreshEvery time.Duration
 	log          *slog.Logger
 
@@ -123,7 +124,7 @@ func (p *Projector) rebuild(ctx context.Context, orders []int64) error {
 			return err
 		}
 		const these = "order_id = ANY (@orders::bigint[]) AND event_id <= (SELECT position FROM projector)"
-		return fold(ctx, tx, faults{}, these, pgx.NamedArgs{"orders": orders})
+		return fold(ctx, tx, p.store, faults{}, these, pgx.NamedArgs{"orders": orders})
 	})
 	if err != nil {
 		return fmt.Errorf("rebuilding %d orders: %w", len(orders), err)
@@ -157,7 +158,7 @@ func (p *Projector) projectLocked(ctx context.Context) error {
 	}
 	defer conn.Release()
 	for more := true; more; {
-		if more, err = projectBatch(ctx, conn.Conn(), p.faults); err != nil {
+		if more, err = projectBatch(ctx, conn.Conn(), p.store, p.faults); err != nil {
 			return err
 		}
 		if more {
@@ -169,11 +170,11 @@ func (p *Projector) projectLocked(ctx context.Context) error {
 
 // projectBatch applies the next events and moves the position, in one transaction. It returns false if there were no
 // events.
-func projectBatch(ctx context.Context, conn *pgx.Conn, f faults) (bool, error) {
+func projectBatch(ctx context.Context, conn *pgx.Conn, store *Store, f faults) (bool, error) {
 	errNothing := errors.New("nothing to project")
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		var from, to int64
-		const bounds = `SELECT position, (SELECT coalesce(max(event_id), 0) FROM event_store) FROM projector FOR UPDATE`
+		bounds := "SELECT position, (" + store.newest() + ") FROM projector FOR UPDATE"
 		if err := tx.QueryRow(ctx, bounds).Scan(&from, &to); err != nil {
 			return err
 		}
@@ -182,12 +183,12 @@ func projectBatch(ctx context.Context, conn *pgx.Conn, f faults) (bool, error) {
 		}
 		to = min(to, from+projectBatchOf)
 		const batch = "event_id > @from AND event_id <= @to"
-		if err := fold(ctx, tx, f, batch, pgx.NamedArgs{"from": from, "to": to}); err != nil {
+		if err := fold(ctx, tx, store, f, batch, pgx.NamedArgs{"from": from, "to": to}); err != nil {
 			return err
 		}
 		if len(f.twice) > 0 {
 			again := pgx.NamedArgs{"from": from, "to": to, "twice": f.twice}
-			if err := fold(ctx, tx, f, batch+" AND order_id = ANY (@twice::bigint[])", again); err != nil {
+			if err := fold(ctx, tx, store, f, batch+" AND order_id = ANY (@twice::bigint[])", again); err != nil {
 				return err
 			}
 		}
@@ -209,8 +210,8 @@ func projectBatch(ctx context.Context, conn *pgx.Conn, f faults) (bool, error) {
 }
 
 // fold applies the events that the condition selects, with these arguments.
-func fold(ctx context.Context, tx pgx.Tx, f faults, condition string, args pgx.NamedArgs) error {
-	sql := strings.ReplaceAll(script("fold"), "{{batch}}", condition)
+func fold(ctx context.Context, tx pgx.Tx, store *Store, f faults, condition string, args pgx.NamedArgs) error {
+	sql := strings.NewReplacer("{{events}}", store.spoken, "{{batch}}", condition).Replace(script("fold"))
 	args["stuck"], args["partial"], args["stamped"] = orNone(f.stuck), orNone(f.partial), orNone(f.stamped)
 	args["nulled"], args["drift"], args["drift_by"] = orNone(f.nulled), orNone(f.drift), driftBy
 	_, err := tx.Exec(ctx, sql, args)

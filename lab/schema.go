@@ -11,12 +11,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-//go:embed schema/*.sql
+//go:embed schema
 var schemaFiles embed.FS
 
-// script returns an embedded SQL file. A missing file is a bug in this package that every test would hit.
-func script(name string) string {
-	b, err := schemaFiles.ReadFile("schema/" + name + ".sql")
+// script returns an embedded SQL file.
+func script(name string) string { return text(name + ".sql") }
+
+// text returns an embedded file. A missing file is a bug in this package that every test would hit.
+func text(file string) string {
+	b, err := schemaFiles.ReadFile("schema/" + file)
 	if err != nil {
 		panic(err)
 	}

@@ -41,12 +41,12 @@ type Truncater interface {
 const publishBatch = 1000 // messages of the history at once
 
 // newMessage returns the event as it is published, with the order as its key.
-func newMessage(id int64, e event) (Message, error) {
-	payload, err := e.json()
+func (s *Store) newMessage(id int64, e event) (Message, error) {
+	kind, payload, err := s.write(e)
 	if err != nil {
-		return Message{}, fmt.Errorf("encoding payload: %w", err)
+		return Message{}, err
 	}
-	return encodeMessage(id, e.order, e.kind, e.at, []byte(payload))
+	return encodeMessage(id, e.order, kind, e.at, []byte(payload))
 }
 
 func encodeMessage(id, order int64, kind string, at time.Time, payload []byte) (Message, error) {
@@ -68,7 +68,7 @@ func (d *Desk) publish(ctx context.Context, id int64, e event) error {
 	if d.publisher == nil {
 		return nil
 	}
-	m, err := newMessage(id, e)
+	m, err := d.store.newMessage(id, e)
 	if err != nil {
 		return err
 	}
@@ -92,11 +92,11 @@ func (d *Desk) publishOnce(ctx context.Context, messages ...Message) error {
 // publishHistory publishes the given number of the newest events of the history, and notes the position from which the
 // stream is complete.
 func (l *Lab) publishHistory(ctx context.Context, events int64) error {
-	const newest = "SELECT coalesce(max(event_id), 0), greatest(coalesce(max(event_id), 0) - $1, 0) FROM event_store"
 	var last int64
-	if err := l.events.QueryRow(ctx, newest, events).Scan(&last, &l.streamFrom); err != nil {
+	if err := l.events.QueryRow(ctx, l.Store.newest()).Scan(&last); err != nil {
 		return fmt.Errorf("looking for the newest events: %w", err)
 	}
+	l.streamFrom = max(last-events, 0)
 	for from := l.streamFrom; from < last && l.Desk.publisher != nil; from += publishBatch {
 		messages, err := l.messages(ctx, from, min(from+publishBatch, last))
 		if err != nil {
@@ -111,8 +111,8 @@ func (l *Lab) publishHistory(ctx context.Context, events int64) error {
 
 // messages returns the stored events between two positions, without the first.
 func (l *Lab) messages(ctx context.Context, from, to int64) ([]Message, error) {
-	const events = `SELECT event_id, order_id, event_type, timestamp, payload::text FROM event_store
-		WHERE event_id > $1 AND event_id <= $2 ORDER BY event_id`
+	events := "SELECT event_id, order_id, event_type, timestamp, payload::text FROM " + l.Store.Stored +
+		" WHERE event_id > $1 AND event_id <= $2 ORDER BY event_id"
 	rows, err := l.events.Query(ctx, events, from, to)
 	if err != nil {
 		return nil, fmt.Errorf("reading the history: %w", err)

@@ -125,7 +125,7 @@ func stored(t *testing.T, l *lab.Lab) map[int64]published {
 		t.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	const events = "SELECT event_id, order_id, event_type, timestamp, payload::text FROM event_store WHERE event_id > $1"
+	events := "SELECT event_id, order_id, event_type, timestamp, payload::text FROM " + l.Store.Stored + " WHERE event_id > $1"
 	rows, err := conn.Query(ctx, events, l.StreamFrom())
 	if err != nil {
 		t.Fatal(err)
@@ -207,11 +207,17 @@ func sameObject(a, b map[string]any) bool {
 	}
 	for k, x := range a {
 		y, there := b[k]
-		if m, n := asNumber(x), asNumber(y); m != nil && n != nil {
+		inX, object := x.(map[string]any)
+		inY, too := y.(map[string]any)
+		if object && too {
+			if !sameObject(inX, inY) {
+				return false
+			}
+		} else if m, n := asNumber(x), asNumber(y); m != nil && n != nil {
 			if m.Cmp(n) != 0 {
 				return false
 			}
-		} else if !there || x != y {
+		} else if !there || object || too || x != y {
 			return false
 		}
 	}

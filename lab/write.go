@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // errHalfWritten is returned if a deal is in the legacy tables, but its event could not be appended in time.
@@ -73,7 +72,7 @@ func (d *Desk) inLegacy(ctx context.Context, x deal) (bool, error) {
 // append stores an event once, however often it must try. It returns the event's position.
 func (d *Desk) append(ctx context.Context, e event) (int64, error) {
 	for {
-		id, err := appendOnce(ctx, d.events, e)
+		id, err := d.appendOnce(ctx, e)
 		if err == nil {
 			return id, nil
 		}
@@ -83,23 +82,20 @@ func (d *Desk) append(ctx context.Context, e event) (int64, error) {
 	}
 }
 
-func appendOnce(ctx context.Context, pool *pgxpool.Pool, e event) (id int64, err error) {
+func (d *Desk) appendOnce(ctx context.Context, e event) (id int64, err error) {
 	ctx, stop := context.WithTimeout(ctx, dealTimeout)
 	defer stop()
-	payload, err := e.json()
+	kind, payload, err := d.store.write(e)
 	if err != nil {
-		return 0, fmt.Errorf("encoding payload: %w", err)
+		return 0, err
 	}
-	const same = `order_id = $1 AND timestamp = $2 AND event_type = $3`
-	const insert = `INSERT INTO event_store (order_id, event_type, timestamp, payload)
-		SELECT $1::bigint, $3::text, $2::timestamptz, $4::text::jsonb
-		WHERE NOT EXISTS (SELECT FROM event_store WHERE ` + same + ")"
+	same := d.store.Stored + " WHERE order_id = $1 AND event_type = $2 AND timestamp = $3"
 	var batch pgx.Batch
 	batch.Queue("SELECT pg_advisory_xact_lock($1)", appendLock)
-	batch.Queue(insert, e.order, e.at, e.kind, payload)
-	batch.Queue("SELECT max(event_id) FROM event_store WHERE "+same, e.order, e.at, e.kind).
+	batch.Queue(d.store.insert()+" WHERE NOT EXISTS (SELECT FROM "+same+")", e.order, kind, e.at, payload)
+	batch.Queue("SELECT max(event_id) FROM "+same, e.order, kind, e.at).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&id) })
-	err = pool.SendBatch(ctx, &batch).Close()
+	err = d.events.SendBatch(ctx, &batch).Close()
 	return id, err
 }
 

@@ -29,13 +29,7 @@ projection:
   changed_at: updated_at
 events:
   dsn: {{printf "%q" .EventsDSN}}
-  table: public.event_store
-  position: event_id
-  key: order_id
-  type: event_type
-  at: timestamp
-  payload: payload
-stream:
+{{.Store.Events}}stream:
   brokers: [{{range $i, $b := .Brokers}}{{if $i}}, {{end}}{{printf "%q" $b}}{{end}}]
   topic: {{printf "%q" .Topic}}
 history:
@@ -46,17 +40,7 @@ ledger:
   schema: crosscheck
 compare:
   fields:
-    - {name: trader_id, type: integer}
-    - {name: symbol, type: text}
-    - {name: side, type: text}
-    - {name: quantity, type: numeric}
-    - {name: price, type: numeric}
-    - {name: status, type: text}
-    - {name: filled_quantity, type: numeric}
-    - {name: avg_fill_price, type: numeric}
-    - {name: created_at, type: timestamptz}
-    - {name: updated_at, type: timestamptz}
-  settle: {window: 6s, rechecks: 3, max_lag: {{.MaxLag}}}
+{{.Store.Fields}}  settle: {window: 6s, rechecks: 3, max_lag: {{.MaxLag}}}
 sampler: {schedule: {{printf "%q" .Sample}}, size: {{.Size}}, full: {{printf "%q" .Full}}}
 web: {listen: {{printf "%q" .Listen}}}
 `))
@@ -83,9 +67,10 @@ func configuration(l *lab.Lab, st *stream, listen string, p pace) ([]byte, error
 	values := struct {
 		pace
 
+		Store                               *lab.Store
 		LegacyDSN, EventsDSN, Listen, Topic string
 		Brokers                             []string
-	}{pace: p, LegacyDSN: l.LegacyDSN, EventsDSN: l.EventsDSN, Listen: listen, Topic: st.topic, Brokers: st.brokers}
+	}{pace: p, Store: l.Store, LegacyDSN: l.LegacyDSN, EventsDSN: l.EventsDSN, Listen: listen, Topic: st.topic, Brokers: st.brokers}
 	if err := configTemplate.Execute(&b, values); err != nil {
 		return nil, fmt.Errorf("writing configuration: %w", err)
 	}

@@ -46,6 +46,7 @@ type system struct {
 	Rate    float64       `default:"40" help:"Deals per second."`
 	Workers int           `default:"4" help:"Deals made at the same time."`
 	Refresh time.Duration `default:"2s" help:"Time between two refreshes of the projection."`
+	Store   string        `default:"orders" enum:"${stores}" help:"Language of the event store, one of ${stores}."`
 }
 
 // session is what every sub-command gets.
@@ -70,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("crosscheck-lab"),
 		kong.Description("A migrating trading system in miniature, with faults that can be switched on."),
-		kong.Vars{"socket": defaultSocket(), "faults": faultNames()},
+		kong.Vars{"socket": defaultSocket(), "faults": faultNames(), "stores": storeNames()},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),
 	)
@@ -119,6 +120,15 @@ func faultNames() string {
 	var names []string
 	for _, f := range lab.AllFaults() {
 		names = append(names, f.Name)
+	}
+	return strings.Join(names, ",")
+}
+
+// storeNames lists the languages of the event store.
+func storeNames() string {
+	var names []string
+	for _, s := range lab.Stores() {
+		names = append(names, s.Name)
 	}
 	return strings.Join(names, ",")
 }

@@ -216,6 +216,17 @@ func wantConfig(t *testing.T, file string) {
 	}
 }
 
+func TestTheConfigurationOfEachStoreIsRead(t *testing.T) {
+	for _, store := range lab.Stores() {
+		file := filepath.Join(t.TempDir(), store.Name+".yaml")
+		l := &lab.Lab{Store: store, LegacyDSN: "postgres://legacy/legacy", EventsDSN: "postgres://events/events"}
+		if err := writeConfig(file, l, &stream{topic: "orders", brokers: []string{"broker:9092"}}, "127.0.0.1:0", steady); err != nil {
+			t.Fatal(err)
+		}
+		wantConfig(t, file)
+	}
+}
+
 func TestForeignConfigIsNotOverwritten(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if got := freeConfig(); got != "config.yaml" {
@@ -238,10 +249,11 @@ func TestForeignConfigIsNotOverwritten(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for want, args := range map[string][]string{
-		"demo":                        {"--help"},
-		"hint: crosscheck-lab --help": {"no_such_command"},
-		"must be one of":              {"fault", "no_such_fault"},
-		"the faults are lost_event, ": {"detect", "--only", "ghost_event,no_such_fault"},
+		"demo":                               {"--help"},
+		"hint: crosscheck-lab --help":        {"no_such_command"},
+		"must be one of":                     {"fault", "no_such_fault"},
+		"must be one of \"orders\",\"desk\"": {"detect", "--store", "no_such_store"},
+		"the faults are lost_event, ":        {"detect", "--only", "ghost_event,no_such_fault"},
 	} {
 		code, output := typed(t, args...)
 		if wantCode := map[bool]int{true: exitOK, false: exitError}[args[0] == "--help"]; code != wantCode || !strings.Contains(output, want) {

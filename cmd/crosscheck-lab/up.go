@@ -69,13 +69,13 @@ func (c *system) start(s *session, dir string, o lab.Options) (*lab.Lab, error) 
 	s.out.line("  PostgreSQL on port %d, from %s (%s)", server.Port(), server.Bin(), since(began))
 	began = time.Now()
 	o.Server, o.OwnServer, o.Log = server, true, s.log
-	o.History = lab.History{Orders: c.Orders, Events: true, Seed: c.Seed}
+	o.History = lab.History{Orders: c.Orders, Events: true, Seed: c.Seed, Store: lab.StoreNamed(c.Store)}
 	o.Rate, o.Workers, o.RefreshEvery = c.Rate, c.Workers, c.Refresh
 	l, err := lab.Up(s.ctx, o)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("setting the system up: %w", err), server.Stop())
 		if errors.Is(err, lab.ErrOtherHistory) {
-			err = withHint(err, "use the --orders and --seed of the first run, or another --dir")
+			err = withHint(err, "use the --orders, --seed and --store of the first run, or another --dir")
 		}
 		return nil, err
 	}

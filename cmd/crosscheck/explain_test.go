@@ -14,7 +14,7 @@ import (
 
 // eventSections switch on what an event store and legacy's own memory make possible.
 func (s *system) eventSections() string {
-	return fmt.Sprintf("events: {dsn: %q, at: '\"timestamp\"'}\nhistory: {audit_log: public.audit_log, trades: public.trades}", s.EventsDSN)
+	return fmt.Sprintf("events:\n  dsn: %q\n%shistory: {audit_log: public.audit_log, trades: public.trades}", s.EventsDSN, s.Store.Events)
 }
 
 // TestHopAndCauseAreNamed plants faults at both hops on one trading system. With an event store configured, the

@@ -102,17 +102,6 @@ func (s *system) rest() {
 // config writes a configuration with a ledger of that name in the events database, and further sections.
 func (s *system) config(ledger string, window time.Duration, sections ...string) string {
 	s.t.Helper()
-	var fields strings.Builder
-	for _, c := range lab.Columns {
-		kind := map[string]string{
-			"trader_id": "integer", "quantity": "numeric", "price": "numeric", "filled_quantity": "numeric",
-			"avg_fill_price": "numeric", "created_at": "timestamptz", "updated_at": "timestamptz",
-		}[c]
-		if kind == "" {
-			kind = "text"
-		}
-		fmt.Fprintf(&fields, "    - {name: %s, type: %s}\n", c, kind)
-	}
 	return writeConfig(s.t, ledger, fmt.Sprintf(`
 legacy:     {dsn: %q, table: public.orders, key: order_id, changed_at: updated_at}
 projection: {dsn: %q, table: public.current_orders, key: order_id, changed_at: updated_at}
@@ -120,7 +109,7 @@ ledger:     {dsn: %q, schema: %s}
 compare:
   settle: {window: %s, rechecks: 5, max_lag: 1m}
   fields:
-%s%s`, s.LegacyDSN, s.EventsDSN, s.EventsDSN, ledger, window, &fields, strings.Join(sections, "\n")))
+%s%s`, s.LegacyDSN, s.EventsDSN, s.EventsDSN, ledger, window, s.Store.Fields, strings.Join(sections, "\n")))
 }
 
 func writeConfig(t *testing.T, name, text string) string {

@@ -1,6 +1,6 @@
 -- One step of the projector: what a batch of events does to each order, in event order, applied at once.
--- {{batch}} picks the events. The places where the lab's faults reach in, each a list of orders: @stuck all events are
--- left out, @partial partial fills are left out, @stamped events are picked by a later timestamp than the row's,
+-- {{batch}} picks from {{events}}, the events in the words of the store "orders". The places where the lab's faults reach
+-- in, each a list of orders: @stuck all events are left out, @partial partial fills are left out, @stamped events are picked by a later timestamp than the row's,
 -- @drift the filled quantity is off by @drift_by, @nulled a sum over no fill is NULL.
 WITH batch AS (
     SELECT event_id, order_id, event_type, timestamp, payload,
@@ -14,12 +14,12 @@ WITH batch AS (
                WHEN 'OrderFilled' THEN 'FILLED'
                WHEN 'OrderCanceled' THEN 'CANCELED'
            END AS status
-    FROM event_store
+    FROM {{events}} AS e
     WHERE {{batch}}
       AND order_id <> ALL (@stuck::bigint[])
       AND NOT (event_type = 'OrderPartiallyFilled' AND order_id = ANY (@partial::bigint[]))
       AND NOT (order_id = ANY (@stamped::bigint[])
-               AND timestamp <= (SELECT p.updated_at FROM orders_projection AS p WHERE p.order_id = event_store.order_id))
+               AND timestamp <= (SELECT p.updated_at FROM orders_projection AS p WHERE p.order_id = e.order_id))
 ), change AS (
     SELECT order_id,
            (array_agg(payload ORDER BY event_id) FILTER (WHERE event_type = 'OrderCreated'))[1] AS created,

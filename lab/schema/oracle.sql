@@ -1,4 +1,4 @@
--- What all events of each order amount to, in one statement that shares nothing with the projector.
+-- What all events of each order amount to, in one statement that shares nothing with the projector but {{events}}.
 CREATE TEMPORARY TABLE folded_orders AS
 WITH e AS (
     SELECT order_id, payload,
@@ -6,24 +6,24 @@ WITH e AS (
                WHEN 'OrderPartiallyFilled' THEN (payload ->> 'filled_quantity')::numeric
                WHEN 'OrderFilled' THEN (payload ->> 'quantity')::numeric
            END AS fill
-    FROM event_store
+    FROM {{events}}
 ), created AS (
-    SELECT order_id, payload, timestamp AS created_at FROM event_store WHERE event_type = 'OrderCreated'
+    SELECT order_id, payload, timestamp AS created_at FROM {{events}} WHERE event_type = 'OrderCreated'
 ), touched AS (
-    SELECT DISTINCT ON (order_id) order_id, timestamp AS updated_at FROM event_store ORDER BY order_id, event_id DESC
+    SELECT DISTINCT ON (order_id) order_id, timestamp AS updated_at FROM {{events}} ORDER BY order_id, event_id DESC
 ), quantity AS (
-    SELECT DISTINCT ON (order_id) order_id, (payload ->> 'new_value')::numeric AS value FROM event_store
+    SELECT DISTINCT ON (order_id) order_id, (payload ->> 'new_value')::numeric AS value FROM {{events}}
     WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'quantity' AND payload ->> 'new_value' IS NOT NULL
     ORDER BY order_id, event_id DESC
 ), price AS (
-    SELECT DISTINCT ON (order_id) order_id, (payload ->> 'new_value')::numeric AS value FROM event_store
+    SELECT DISTINCT ON (order_id) order_id, (payload ->> 'new_value')::numeric AS value FROM {{events}}
     WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'price' AND payload ->> 'new_value' IS NOT NULL
     ORDER BY order_id, event_id DESC
 ), status AS (
     SELECT DISTINCT ON (order_id) order_id,
            CASE event_type WHEN 'OrderCreated' THEN 'OPEN' WHEN 'OrderPartiallyFilled' THEN 'PARTIALLY_FILLED'
                            WHEN 'OrderFilled' THEN 'FILLED' ELSE 'CANCELED' END AS status
-    FROM event_store WHERE event_type <> 'OrderModified'
+    FROM {{events}} WHERE event_type <> 'OrderModified'
     ORDER BY order_id, event_id DESC
 ), fills AS (
     SELECT order_id, sum(fill) AS quantity, sum(fill * (payload ->> 'price')::numeric) AS notional

@@ -1,13 +1,4 @@
--- The new system's write side: an append-only log.
-CREATE TABLE event_store (
-    event_id   bigint GENERATED ALWAYS AS IDENTITY,
-    order_id   bigint      NOT NULL,
-    event_type text        NOT NULL,
-    timestamp  timestamptz NOT NULL,
-    payload    jsonb       NOT NULL
-);
-
--- Its read side: rows that the projector keeps, and how far it has come.
+-- The new system's read side: rows that the projector keeps, and how far it has come.
 CREATE TABLE orders_projection (
     order_id        bigint PRIMARY KEY,
     trader_id       integer        NOT NULL,
@@ -25,6 +16,6 @@ CREATE TABLE orders_projection (
 
 CREATE TABLE projector (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
-    position bigint NOT NULL -- the last event_id that was applied
+    position bigint NOT NULL -- the last position that was applied
 );
 INSERT INTO projector (position) VALUES (0);

@@ -1,0 +1,3 @@
+-- Built after the history is loaded, before the projector reads it.
+ALTER TABLE desk.messages ADD PRIMARY KEY (global_position);
+CREATE INDEX messages_order ON desk.messages ((substr(stream_name, 7)::bigint), global_position);

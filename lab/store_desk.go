@@ -1,0 +1,63 @@
+package lab
+
+import (
+	"math"
+	"strconv"
+)
+
+// DeskStore is a store in a language of its own. An order is a stream of messages, whose payload is JSON in bytes. Types and keys
+// are other words, prices are whole ten-thousandths in objects, and the time of the entry is in seconds.
+var DeskStore = &Store{
+	Name:     "desk",
+	Events:   text("desk.yaml"),
+	Fields:   text("desk_fields.yaml"),
+	Stored:   "desk.stored",
+	spoken:   "desk.spoken",
+	table:    "desk.messages",
+	position: "global_position",
+	columns:  "stream_name, type, time, data",
+	row:      "'order-' || $1::bigint, $2::text, $3::timestamptz AT TIME ZONE 'UTC', convert_to($4::text, 'UTF8')",
+	payload:  "data = convert_to($2::text, 'UTF8')",
+	words:    deskWords,
+}
+
+func deskWords(e event) (string, any) {
+	switch e.kind {
+	case kindEntry:
+		side := map[string]string{"BUY": "1", "SELL": "2"}[e.entry.side]
+		return "Placed", map[string]any{
+			"traderId": e.entry.trader, "symbol": e.entry.symbol, "side": side, "orderQty": e.entry.quantity.String(),
+			"limitPrice": money(e.entry.price), "placedAt": e.at.Unix(),
+		}
+	case kindChange:
+		value, key := e.value, "limitPrice"
+		if e.float != 0 {
+			value = units(e.float)
+		}
+		if e.misspelt {
+			key = "limit_price"
+		}
+		if e.field == "quantity" {
+			return "QuantityChanged", map[string]any{"orderQty": value.String()}
+		}
+		return "PriceChanged", map[string]any{key: money(value)}
+	case kindTrade:
+		return "Executed", map[string]any{"lastQty": e.quantity.String(), "leavesQty": e.left.String(), "lastPx": money(e.price)}
+	default:
+		return "Cancelled", map[string]any{"text": "by trader"}
+	}
+}
+
+// units are the ten-thousandths of the fewest digits that identify a float.
+func units(f float32) amount {
+	shown, err := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'f', -1, 32), 64)
+	if err != nil {
+		panic(err) // it was just printed
+	}
+	return amount(math.Round(shown * float64(unit)))
+}
+
+// money is an amount of dollars in ten-thousandths.
+func money(a amount) any {
+	return map[string]any{"amount": int64(a), "currency": "USD"}
+}

@@ -1,0 +1,41 @@
+package lab
+
+// OrdersStore is the store of the default schema.
+var OrdersStore = &Store{
+	Name:     "orders",
+	Events:   text("orders.yaml"),
+	Fields:   text("orders_fields.yaml"),
+	Stored:   "event_store",
+	spoken:   "event_store",
+	table:    "event_store",
+	position: "event_id",
+	columns:  "order_id, event_type, timestamp, payload",
+	row:      "$1::bigint, $2::text, $3::timestamptz, $4::text::jsonb",
+	payload:  "payload = $2::text::jsonb",
+	words:    ordersWords,
+}
+
+func ordersWords(e event) (string, any) {
+	switch e.kind {
+	case kindEntry:
+		return "OrderCreated", map[string]any{
+			"trader_id": e.entry.trader, "symbol": e.entry.symbol, "side": e.entry.side, "quantity": e.entry.quantity, "price": e.entry.price,
+		}
+	case kindChange:
+		to, value := "new_value", any(e.value.String())
+		if e.misspelt {
+			to = "newValue"
+		}
+		if e.float != 0 {
+			value = e.float
+		}
+		return "OrderModified", map[string]any{"field": e.field, "old_value": e.before.String(), to: value}
+	case kindTrade:
+		if e.left == 0 {
+			return "OrderFilled", map[string]any{"quantity": e.quantity, "price": e.price}
+		}
+		return "OrderPartiallyFilled", map[string]any{"filled_quantity": e.quantity, "remaining_quantity": e.left, "price": e.price}
+	default:
+		return "OrderCanceled", map[string]any{"reason": "TRADER_CANCEL"}
+	}
+}
