@@ -45,6 +45,7 @@ type cli struct {
 	Accept  acceptCommand  `cmd:"" help:"Accept a divergence that cannot be repaired, until a time."`
 	Gate    gateCommand    `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
 	Alerts  alertsCommand  `cmd:"" help:"Commands for alerts."`
+	Setup   configCommand  `cmd:"" name:"config" help:"Commands for the configuration file."`
 	Doctor  doctorCommand  `cmd:"" help:"Check connections, privileges, columns, types, indexes and clocks; each finding comes with a hint."`
 }
 

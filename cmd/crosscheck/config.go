@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/human"
+)
+
+type configCommand struct {
+	Check configCheckCommand `cmd:"" help:"Check the configuration file, without connecting to anything."`
+}
+
+type configCheckCommand struct{}
+
+func (*configCheckCommand) run(_ context.Context, p *program) (int, error) {
+	c, err := p.load()
+	if err != nil {
+		return exitError, err
+	}
+	if _, err := fmt.Fprintf(p.stdout, "%s: no mistakes: %s\n", printable(filepath.Base(p.configFile)), printable(contents(c))); err != nil {
+		return exitError, fmt.Errorf("writing what the configuration has: %w", err)
+	}
+	return exitAgrees, nil
+}
+
+// contents says in a line what a configuration has.
+func contents(c *config.Config) string {
+	fields := human.Quantity(int64(len(c.Compare.Fields)), "field", "fields")
+	parts := []string{"legacy " + tableName(c.Legacy.Table), "projection " + tableName(c.Projection.Table), fields}
+	if c.Events.Given() {
+		judged := 0
+		for _, f := range c.Compare.Fields {
+			if c.Judges(f.Field) {
+				judged++
+			}
+		}
+		parts[2] = fmt.Sprintf("%s (%d judged by events)", fields, judged)
+		types := human.Quantity(int64(len(c.Events.Fold.Events)), "type", "types")
+		parts = append(parts, fmt.Sprintf("events %s (%s)", tableName(c.Events.Table), types))
+	}
+	if c.Stream.Given() {
+		parts = append(parts, "stream "+c.Stream.Topic)
+	}
+	if c.History.Given() {
+		parts = append(parts, "history")
+	}
+	if c.Alerts.Given() {
+		parts = append(parts, "alerts")
+	}
+	return strings.Join(append(parts, "ledger "+c.Ledger.Schema), ", ")
+}
+
+// tableName is a table as a line shows it.
+func tableName(table string) string {
+	if strings.HasPrefix(strings.TrimSpace(table), "(") {
+		return "(select …)"
+	}
+	return table
+}
