@@ -22,10 +22,10 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human"},
+	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
-	"source": {"verify", "follow", "compare", "order", "doctor", "human"},
+	"source": {"verify", "follow", "propose", "compare", "order", "doctor", "human"},
 	"topic":  {"follow", "doctor", "order", "human"},
 	"ledger": {"board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
 	"alerts": {"incident", "lease", "doctor"},
@@ -38,7 +38,8 @@ var mayImport = map[string][]string{
 	"follow":  {"compare", "order", "lease"},
 	"board":   {"verify", "compare", "gate", "incident", "metrics", "order"},
 
-	"config": {"compare", "gate", "order"}, // reads into their own types; only wiring reads it
+	"propose": {"config", "order", "human"},
+	"config":  {"compare", "gate", "order"}, // reads into their own types; only wiring reads it
 
 	"compare":  {"order", "human"},
 	"gate":     {"order", "human"},

@@ -16,7 +16,7 @@ type flow []string
 
 func (f *flow) put(key, value string) {
 	if value != "" {
-		*f = append(*f, flowText(key)+": "+value)
+		*f = append(*f, FlowText(key)+": "+value)
 	}
 }
 
@@ -29,45 +29,46 @@ func flowRule(e order.EventRule) string {
 	}
 	var out flow
 	out.put("create", map[order.Creation]string{order.Creates: "true", order.CreatesIfAbsent: "if_absent"}[e.Create])
-	out.put("set", flowOf(e.Set, flowSource))
+	out.put("set", flowOf(e.Set, FlowSource))
 	if n := e.SetNamed; n != nil {
-		named := flow{"field: " + flowSource(n.Field), "to: " + flowSource(n.To)}
+		named := flow{"field: " + FlowSource(n.Field), "to: " + FlowSource(n.To)}
 		if n.Was != nil {
-			named.put("was", flowSource(*n.Was))
+			named.put("was", FlowSource(*n.Was))
 		}
 		named.put("only", flowList(n.Only))
 		if len(n.Null) > 0 {
 			named = append(named, "null: "+flowList(n.Null))
 		}
-		named.put("names", flowOf(n.Names, flowText))
+		named.put("names", flowOf(n.Names, FlowText))
 		out.put("set_named", named.String())
 	}
-	product := func(p [2]order.Source) string { return "[" + flowSource(p[0]) + ", " + flowSource(p[1]) + "]" }
-	out.put("add", flowOf(e.Add, flowSource))
-	out.put("subtract", flowOf(e.Subtract, flowSource))
+	product := func(p [2]order.Source) string { return "[" + FlowSource(p[0]) + ", " + FlowSource(p[1]) + "]" }
+	out.put("add", flowOf(e.Add, FlowSource))
+	out.put("subtract", flowOf(e.Subtract, FlowSource))
 	out.put("add_product", flowOf(e.AddProduct, product))
 	out.put("subtract_product", flowOf(e.SubtractProduct, product))
 	if e.Remaining != nil {
-		out.put("remaining", flowSource(*e.Remaining))
+		out.put("remaining", FlowSource(*e.Remaining))
 	}
 	out.put("keys", flowList(e.Keys))
 	return out.String()
 }
 
-func flowSource(s order.Source) string {
+// FlowSource writes where a value comes from as a configuration has it, in one line.
+func FlowSource(s order.Source) string {
 	var out flow
 	if s.Path != "" {
-		out.put("path", flowText(s.Path))
+		out.put("path", FlowText(s.Path))
 	}
 	if s.Text != nil {
-		out.put("text", flowText(*s.Text))
+		out.put("text", FlowText(*s.Text))
 	}
 	out.put("event", string(s.Of))
 	if s.Scale != 0 {
 		out.put("scale", fmt.Sprint(s.Scale))
 	}
 	out.put("unit", s.Unit)
-	out.put("map", flowOf(s.Map, flowText))
+	out.put("map", flowOf(s.Map, FlowText))
 	if s.Null {
 		out = append(out, "null: true")
 	}
@@ -99,7 +100,7 @@ func flowList(list []string) string {
 	}
 	var out []string
 	for _, text := range list {
-		out = append(out, flowText(text))
+		out = append(out, FlowText(text))
 	}
 	return "[" + strings.Join(out, ", ") + "]"
 }
@@ -110,7 +111,8 @@ var (
 	yamlWord  = regexp.MustCompile(`(?i)^(true|false|yes|no|on|off|y|n|null)$`)
 )
 
-func flowText(text string) string {
+// FlowText writes a text as a configuration has it.
+func FlowText(text string) string {
 	if plainText.MatchString(text) && !yamlWord.MatchString(text) {
 		return text
 	}

@@ -47,11 +47,11 @@ func (r renames) lines() (out []string) {
 			theirs = r.types[name]
 		}
 		if after := flowRule(rule); after != before || theirs != name {
-			out = append(out, flowText(theirs)+": "+after)
+			out = append(out, FlowText(theirs)+": "+after)
 		}
 	}
 	for _, name := range r.passed {
-		out = append(out, flowText(name)+": ignore")
+		out = append(out, FlowText(name)+": ignore")
 	}
 	return out
 }

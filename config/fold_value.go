@@ -22,11 +22,11 @@ func (f *foldReader) source(key, n *yaml.Node, path string, at way) (s order.Sou
 	if strings.HasPrefix(n.Value, "$") {
 		return order.Source{Path: n.Value}, true
 	}
-	hint := "write {text: " + flowText(n.Value) + "} for a constant"
+	hint := "write {text: " + FlowText(n.Value) + "} for a constant"
 	if decimalNumber.MatchString(n.Value) {
 		hint = "write {number: " + n.Value + "} for a constant"
 	} else if plainText.MatchString(n.Value) {
-		hint = "write $." + n.Value + " for a key of the payload, or {text: " + flowText(n.Value) + "} for a constant"
+		hint = "write $." + n.Value + " for a key of the payload, or {text: " + FlowText(n.Value) + "} for a constant"
 	}
 	f.at(n, path, "must be a path or a mapping, found "+found(n), hint)
 	return s, false

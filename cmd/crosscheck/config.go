@@ -12,6 +12,7 @@ import (
 
 type configCommand struct {
 	Check configCheckCommand `cmd:"" help:"Check the configuration file, without connecting to anything."`
+	Init  configInitCommand  `cmd:"" help:"Propose a first configuration from what the databases have, and print it."`
 }
 
 type configCheckCommand struct{}

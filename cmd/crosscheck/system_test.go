@@ -130,13 +130,20 @@ type process struct {
 
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	p := prepare(t, args...)
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// prepare is a process that is not started yet.
+func prepare(t *testing.T, args ...string) *process {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout+2*loadTime(t, 0))
 	t.Cleanup(cancel)
 	p := &process{Cmd: exec.CommandContext(ctx, "crosscheck", args...), t: t}
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
 	return p
 }
 

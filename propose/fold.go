@@ -1,0 +1,295 @@
+package propose
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// assignment gives a field a value. why is what speaks for it.
+type assignment struct {
+	field, value, why string
+}
+
+// rule is what an event type may do.
+type rule struct {
+	kind    EventType
+	creates string // why; empty if it does not
+	ignored bool
+	set     []assignment
+	add     []assignment
+	product []assignment
+	unread  []Path
+}
+
+// fold is the proposal for all types of a store.
+type fold struct {
+	preset bool
+	rules  []rule
+	// ratio and when are derived fields; empty if there are none.
+	derive     []assignment
+	invariants []assignment
+}
+
+// roles are the fields whose meaning their names tell; empty if there is none.
+type roles struct{ quantity, filled, average, status, created, updated string }
+
+const notional = "notional"
+
+func rolesOf(p Pair) (r roles) {
+	for _, f := range p.Fields {
+		w := words(f.Name)
+		number := f.Type == order.Numeric || f.Type == order.Integer
+		switch {
+		case number && has(w, []string{"average", "price"}):
+			r.average = cmp.Or(r.average, f.Name)
+		case number && has(w, []string{"filled"}) && (len(w) == 1 || has(w, []string{"quantity"})):
+			r.filled = cmp.Or(r.filled, f.Name)
+		case number && (slices.Equal(w, []string{"quantity"}) || slices.Equal(w, []string{"order", "quantity"})):
+			r.quantity = cmp.Or(r.quantity, f.Name)
+		case f.Type == order.Text && w[len(w)-1] == "status":
+			r.status = cmp.Or(r.status, f.Name)
+		case f.Type == order.Timestamptz && p.ChangedLegacy != nil && f.Legacy.Name == p.ChangedLegacy.Name:
+			r.updated = f.Name
+		case f.Type == order.Timestamptz && has(w, []string{"created"}):
+			r.created = cmp.Or(r.created, f.Name)
+		}
+	}
+	return r
+}
+
+// proposer makes rules for the types of a sample.
+type proposer struct {
+	pair     Pair
+	roles    roles
+	statuses []string // values of the status that legacy has
+	partial  bool     // a type of its own is for fills of a part
+	derives  bool     // the status follows from the filled quantity
+}
+
+func proposeFold(p Pair, s Sample, statuses []string) fold {
+	if isPreset(s) {
+		return fold{preset: true}
+	}
+	o := &proposer{pair: p, roles: rolesOf(p), statuses: statuses}
+	for _, t := range s.Types {
+		o.partial = o.partial || has(words(t.Name), []string{"partially", "filled"})
+	}
+	o.derives = o.roles.status != "" && o.roles.quantity != "" && o.roles.filled != "" && !o.partial &&
+		o.statusOf([]string{"filled"}) != "" && o.statusOf([]string{"partially", "filled"}) != ""
+	var f fold
+	creator := creatorOf(s)
+	for i, t := range s.Types {
+		if t.Name == "" {
+			continue
+		}
+		f.rules = append(f.rules, o.rule(t, i == creator))
+	}
+	o.derive(&f)
+	return f
+}
+
+// isPreset says whether a store has the types and the payloads of the preset orders.
+func isPreset(s Sample) bool {
+	preset := order.Orders()
+	created := false
+	for _, t := range s.Types {
+		r, ok := preset.Events[t.Name]
+		if !ok {
+			return false
+		}
+		created = created || r.Create != order.CreatesNot
+		sources := make([]order.Source, 0, len(r.Set)+2)
+		for _, from := range r.Set {
+			sources = append(sources, from)
+		}
+		for _, from := range r.Add {
+			sources = append(sources, from)
+		}
+		if n := r.SetNamed; n != nil {
+			sources = append(sources, n.Field, n.To)
+		}
+		for _, from := range sources {
+			if from.Path != "" && t.Payloads > 0 && !slices.ContainsFunc(t.Paths, func(p Path) bool { return p.Path == from.Path }) {
+				return false
+			}
+		}
+	}
+	return created
+}
+
+// creatorOf is the type that most orders begin with; if no order was seen from its beginning, one whose name says so.
+func creatorOf(s Sample) int {
+	best, most := 0, 0
+	for i, t := range s.Types {
+		n := 2 * t.First
+		if has(words(t.Name), []string{"created"}) {
+			n++
+		}
+		if t.Name != "" && n > most {
+			best, most = i, n
+		}
+	}
+	return best
+}
+
+func (o *proposer) rule(t EventType, creator bool) rule {
+	r := rule{kind: t}
+	w := words(t.Name)
+	switch {
+	case t.First > 0 && t.First*2 >= t.Orders:
+		r.creates = "the first event of " + strconv.Itoa(t.First) + " of " + strconv.Itoa(t.Orders) + " orders"
+	case creator:
+		r.creates = "no other type looks more like the first event of an order"
+	}
+	used := map[string]bool{}
+	fill := r.creates == "" && o.roles.filled != "" && slices.Contains(w, "filled")
+	if fill {
+		fill = o.fill(&r, used)
+	}
+	for _, f := range o.pair.Fields {
+		if a, ok := o.assign(f, t, r.creates != "", fill, used); ok {
+			r.set = append(r.set, a)
+		}
+	}
+	if own := slices.ContainsFunc(r.set, func(a assignment) bool { return a.field != o.roles.updated }); r.creates == "" && !own && len(r.add) == 0 {
+		r.set, r.ignored = nil, true
+	}
+	for _, p := range t.Paths {
+		if !used[p.Path] {
+			r.unread = append(r.unread, p)
+		}
+	}
+	return r
+}
+
+// assign is what an event type gives a field.
+func (o *proposer) assign(f Match, t EventType, creates, fill bool, used map[string]bool) (assignment, bool) {
+	switch f.Name {
+	case o.roles.average:
+		return assignment{}, false
+	case o.roles.updated:
+		return assignment{f.Name, "{event: at}", "each event is a change"}, true
+	case o.roles.status:
+		if p, ok := o.best(f, t); ok && !fill {
+			used[p.Path] = true
+			return assignment{f.Name, source(f, p), seen(p)}, true
+		}
+		return o.status(t, creates, fill)
+	case o.roles.filled:
+		if creates {
+			return assignment{f.Name, "{number: 0}", "nothing is filled at first"}, true
+		}
+	}
+	if fill || f.Name == o.roles.created && !creates {
+		return assignment{}, false
+	}
+	if p, ok := o.best(f, t); ok {
+		used[p.Path] = true
+		return assignment{f.Name, source(f, p), seen(p)}, true
+	}
+	if f.Name == o.roles.created {
+		return assignment{f.Name, "{event: at}", "the order's first event"}, true
+	}
+	return assignment{}, false
+}
+
+// status is the state that the name of a type tells.
+func (o *proposer) status(t EventType, creates, fill bool) (assignment, bool) {
+	if fill && o.derives {
+		return assignment{}, false
+	}
+	found := o.statusOf(words(t.Name))
+	why := "the type is called so"
+	if creates && found == "" {
+		for _, first := range []string{"open", "created", "pending", "active", "working", "live"} {
+			found = cmp.Or(found, o.statusOf([]string{first}))
+		}
+		why = "the first state, by its name"
+	}
+	if found == "" {
+		return assignment{}, false
+	}
+	return assignment{o.roles.status, "{text: " + text(found) + "}", why}, true
+}
+
+// statusOf is the value of the status whose words are all among these: the one of most words.
+func (o *proposer) statusOf(of []string) (best string) {
+	for _, s := range o.statuses {
+		if w := words(s); has(of, w) && len(w) > len(words(best)) {
+			best = s
+		}
+	}
+	return best
+}
+
+// fill proposes what a trade adds; false if no path looks like its quantity.
+func (o *proposer) fill(r *rule, used map[string]bool) bool {
+	quantity, ok := pathOf(r.kind, "quantity", []string{"remaining", "leaves", "left", "total", "cumulative", "cum", "order", "ordered", "original", "open"})
+	if !ok {
+		return false
+	}
+	used[quantity.Path] = true
+	field, _ := o.field(o.roles.filled)
+	r.add = append(r.add, assignment{o.roles.filled, source(field, quantity), seen(quantity)})
+	if o.roles.average == "" {
+		return true
+	}
+	if price, ok := pathOf(r.kind, "price", []string{"average", "limit", "stop", "order"}); ok {
+		used[price.Path] = true
+		average, _ := o.field(o.roles.average)
+		r.product = append(r.product, assignment{notional, "[" + source(field, quantity) + ", " + source(average, price) + "]", seen(price)})
+	}
+	return true
+}
+
+func (o *proposer) field(name string) (Match, bool) {
+	for _, f := range o.pair.Fields {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Match{}, false
+}
+
+// derive proposes what follows from other fields, and what cannot happen. What no rule sets cannot be calculated with.
+func (o *proposer) derive(f *fold) {
+	var ends []string
+	sets := map[string]bool{}
+	for _, r := range f.rules {
+		for _, a := range slices.Concat(r.set, r.add, r.product) {
+			sets[a.field] = true
+			if value, isText := strings.CutPrefix(a.value, "{text: "); isText && a.field == o.roles.status && r.creates == "" {
+				ends = append(ends, strings.TrimSuffix(value, "}"))
+			}
+		}
+	}
+	slices.Sort(ends)
+	ends = slices.Compact(ends)
+	if sets[notional] && sets[o.roles.filled] {
+		scale := 6
+		if average, _ := o.field(o.roles.average); average.Legacy.Scale >= 0 {
+			scale = average.Legacy.Scale
+		}
+		f.derive = append(f.derive, assignment{o.roles.average, "{ratio: [" + notional + ", " + o.roles.filled + "], scale: " + strconv.Itoa(scale) + "}", "the average price of the trades"})
+	}
+	add := func(key, field string) {
+		if sets[field] {
+			f.invariants = append(f.invariants, assignment{key, field, map[string]string{"ordered": "the quantity of the order", "filled": "how much of it was traded"}[key]})
+		}
+	}
+	if o.derives && sets[o.roles.quantity] && sets[o.roles.filled] {
+		filled, partly := text(o.statusOf([]string{"filled"})), text(o.statusOf([]string{"partially", "filled"}))
+		when := "when: [{field: " + o.roles.filled + ", at_least: " + o.roles.quantity + ", then: " + filled + "}, {field: " + o.roles.filled + ", above: 0, then: " + partly + "}]"
+		if len(ends) > 0 && sets[o.roles.status] {
+			when = "unless: [" + strings.Join(ends, ", ") + "], " + when
+		}
+		f.derive = append(f.derive, assignment{o.roles.status, "{" + when + "}", "the state follows from what is filled"})
+		ends = append(ends, filled)
+	}
+	add("ordered", o.roles.quantity)
+	add("filled", o.roles.filled)
+}

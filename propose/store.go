@@ -1,0 +1,158 @@
+package propose
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Store is a table of events and what its columns are.
+type Store struct {
+	Table                            Table
+	Position, Key, Type, At, Payload Column
+	HasTime                          bool
+	Others                           []string
+}
+
+// The names that columns of event stores have, the best first.
+var (
+	positionNames = []string{"global_position", "position", "event_id", "global_index", "seq_id", "global_sequence", "sequence_number", "ordering", "sequence", "seq", "notification_id", "event_number", "id"}
+	keyNames      = []string{"order_id", "aggregate_id", "aggregate_identifier", "stream_id", "stream_name", "originator_id", "entity_id", "persistence_id", "subject", "stream", "aggregate", "key"}
+	typeNames     = []string{"event_type", "message_type", "type", "event_name", "payload_type", "topic", "kind", "name"}
+	atNames       = []string{"timestamp", "occurred_at", "event_time", "occurred_on", "recorded_at", "created_at", "created", "time", "time_stamp", "ts", "at", "stored_at", "inserted_at"}
+	payloadNames  = []string{"payload", "event_data", "data", "event_payload", "message_data", "body", "event", "content", "message", "state"}
+)
+
+// FindStore finds the table that looks most like an event store. key is legacy's key.
+func FindStore(tables []Table, name string, key Match, keyType order.KeyType) (Store, error) {
+	candidates, err := named(tables, name, "events")
+	if err != nil {
+		return Store{}, err
+	}
+	type scored struct {
+		store Store
+		score int
+	}
+	var found []scored
+	for _, t := range candidates {
+		if s, score, ok := storeOf(t, key, keyType); ok {
+			found = append(found, scored{s, score})
+		}
+	}
+	if len(found) == 0 {
+		return Store{}, fmt.Errorf("%w: it needs an integer for the position, and columns for order, type and payload (json, or text or bytea); the database has %s", ErrNoEvents, listed(candidates))
+	}
+	slices.SortStableFunc(found, func(a, b scored) int {
+		return cmp.Or(truth(b.store.Table.Readable)-truth(a.store.Table.Readable), b.score-a.score, cmp.Compare(b.store.Table.Bytes, a.store.Table.Bytes), strings.Compare(a.store.Table.Quoted, b.store.Table.Quoted))
+	})
+	best := found[0].store
+	if !best.Table.Readable {
+		return Store{}, fmt.Errorf("%w %s of events", ErrNotRead, best.Table.Quoted)
+	}
+	for _, other := range found[1:min(len(found), 4)] {
+		best.Others = append(best.Others, other.store.Table.Quoted)
+	}
+	return best, nil
+}
+
+// storeOf takes a table for an event store; false if a column is missing. The score is higher, the more names are usual.
+func storeOf(t Table, key Match, keyType order.KeyType) (s Store, score int, ok bool) {
+	s.Table = t
+	used := map[string]bool{}
+	var lacking bool
+	pick := func(names []string, needed bool, rank func(Column) int) (out Column) {
+		best := 0
+		for _, c := range t.Columns {
+			if used[c.Name] {
+				continue
+			}
+			n := rank(c)
+			if known := foremost(c.Name, names); n > 0 && known < len(names) {
+				n += 40 - known
+			}
+			if n > best {
+				best, out = n, c
+			}
+		}
+		lacking = lacking || needed && best == 0
+		score += best
+		used[out.Name] = true
+		return out
+	}
+	known := func(c Column, names []string) int { return truth(foremost(c.Name, names) < len(names)) }
+	s.Payload = pick(payloadNames, true, func(c Column) int {
+		switch c.Kind {
+		case KindDocument:
+			return 20
+		case KindText, KindBytes:
+			return 10 * known(c, payloadNames)
+		}
+		return 0
+	})
+	s.Key = pick(keyNames, true, func(c Column) int {
+		switch {
+		case alike(c.Name, key.Name) && c.Keys[keyType] != "":
+			return 60
+		case c.Unique || len(c.Keys) == 0:
+			return 0
+		}
+		return (2 + truth(c.Indexed)) * known(c, keyNames)
+	})
+	s.Type = pick(typeNames, true, func(c Column) int { return truth(c.Kind == KindText) * known(c, typeNames) })
+	s.Position = pick(positionNames, true, func(c Column) int {
+		return truth(c.Kind == KindInteger) * (truth(c.Unique)*50 + truth(c.Indexed)*5 + known(c, positionNames))
+	})
+	s.At = pick(atNames, false, func(c Column) int {
+		return map[Kind]int{KindInstant: 10, KindClock: 5}[c.Kind]
+	})
+	s.HasTime = s.At.Name != ""
+	return s, score, !lacking
+}
+
+// AtSQL is the time as timestamptz.
+func (s Store) AtSQL() string {
+	switch {
+	case !s.HasTime:
+		return "(" + s.PayloadSQL() + "->>'timestamp')::timestamptz"
+	case s.At.Kind == KindClock:
+		return s.At.Quoted + " AT TIME ZONE 'UTC'"
+	}
+	return s.At.Quoted
+}
+
+// PayloadSQL is the payload as JSON.
+func (s Store) PayloadSQL() string {
+	switch s.Payload.Kind {
+	case KindText:
+		return "(" + s.Payload.Quoted + ")::jsonb"
+	case KindBytes:
+		return "convert_from(" + s.Payload.Quoted + ", 'UTF8')::jsonb"
+	}
+	return s.Payload.Quoted
+}
+
+// PayloadText is the payload as text, whatever it holds; bytes are left as they are.
+func (s Store) PayloadText() string {
+	if s.Payload.Kind == KindBytes {
+		return s.Payload.Quoted
+	}
+	return "(" + s.Payload.Quoted + ")::text"
+}
+
+// KeySQL is the key in the form of the legacy side's, without a prefix that all keys have.
+func (s Store) KeySQL(t order.KeyType, prefix string) string {
+	if prefix == "" {
+		return cmp.Or(s.Key.Keys[t], s.Key.Quoted)
+	}
+	bare := fmt.Sprintf("substr(%s, %d)", s.Key.Quoted, len([]rune(prefix))+1)
+	switch t {
+	case order.KeyInteger:
+		return "(" + bare + ")::bigint"
+	case order.KeyUUID:
+		return "(" + bare + ")::uuid"
+	}
+	return bare
+}

@@ -1,0 +1,124 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/nordvarg/crosscheck/propose"
+)
+
+const (
+	// surveyedNewest and surveyedOldest are how many events at both ends of a store are counted by type.
+	surveyedNewest, surveyedOldest = 10_000, 5_000
+	// surveyedPayloads is how many payloads of each type are looked into, each of at most surveyedBytes.
+	surveyedPayloads, surveyedBytes = 50, 64 << 10
+)
+
+// Sample looks at the newest and the oldest events of a store. Where no index gives the order of positions, it looks at the
+// first that the server gives.
+func (s *Survey) Sample(ctx context.Context, store propose.Store) (propose.Sample, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	// Where there are fewer than the newest, no event is older than they are.
+	ends := fmt.Sprintf(`(SELECT * FROM %[1]s ORDER BY %[2]s DESC LIMIT %[3]d) UNION ALL (SELECT * FROM (SELECT * FROM %[1]s ORDER BY %[2]s LIMIT %[4]d) AS oldest
+		WHERE %[2]s < (SELECT %[2]s FROM %[1]s ORDER BY %[2]s DESC LIMIT 1 OFFSET %[5]d))`,
+		store.Table.Quoted, store.Position.Quoted, surveyedNewest, surveyedOldest, surveyedNewest-1)
+	if !store.Position.Indexed {
+		ends = fmt.Sprintf("SELECT * FROM %s LIMIT %d", store.Table.Quoted, surveyedNewest)
+	}
+	var out propose.Sample
+	types, err := s.countTypes(ctx, store, ends)
+	if err != nil {
+		return out, fmt.Errorf("counting the types of events: %w", err)
+	}
+	for _, t := range types {
+		out.Events += t.Count
+	}
+	out.Whole = out.Events < surveyedNewest
+	if err := s.lookInto(ctx, store, ends, &out, types); err != nil {
+		return out, fmt.Errorf("reading payloads of events: %w", err)
+	}
+	if out.Prefix, err = s.keyPrefix(ctx, store, ends); err != nil {
+		return out, fmt.Errorf("reading keys of events: %w", err)
+	}
+	for _, t := range types {
+		out.Types = append(out.Types, *t)
+	}
+	slices.SortFunc(out.Types, func(a, b propose.EventType) int {
+		return cmp.Or(cmp.Compare(b.First, a.First), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
+	})
+	return out, nil
+}
+
+// countTypes counts events by type, and by the type that an order's first event has. Only orders are counted there whose first
+// event is among the oldest: those of the newest may have begun before.
+func (s *Survey) countTypes(ctx context.Context, store propose.Store, ends string) (map[string]*propose.EventType, error) {
+	oldest := "(" + ends + ")"
+	if store.Position.Indexed {
+		oldest = fmt.Sprintf("(SELECT * FROM %s ORDER BY %s LIMIT %d)", store.Table.Quoted, store.Position.Quoted, surveyedOldest)
+	}
+	query := fmt.Sprintf(`WITH first AS (SELECT DISTINCT ON (%[1]s) (%[2]s)::text AS first_type FROM %[4]s AS oldest ORDER BY %[1]s, %[3]s)
+		SELECT coalesce((%[2]s)::text, ''), count(*), (SELECT count(*) FROM first WHERE first_type = (%[2]s)::text), (SELECT count(*) FROM first)
+		FROM (%[5]s) AS t GROUP BY %[2]s`, store.Key.Quoted, store.Type.Quoted, store.Position.Quoted, oldest, ends)
+	rows, err := s.pool.Query(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	types := map[string]*propose.EventType{}
+	for rows.Next() {
+		var t propose.EventType
+		if err := rows.Scan(&t.Name, &t.Count, &t.First, &t.Orders); err != nil {
+			return nil, err
+		}
+		types[t.Name] = &t
+	}
+	return types, rows.Err()
+}
+
+// lookInto collects the paths of some payloads of each type, half of them from each end.
+func (s *Survey) lookInto(ctx context.Context, store propose.Store, ends string, out *propose.Sample, types map[string]*propose.EventType) error {
+	length := "octet_length(" + store.PayloadText() + ")"
+	query := fmt.Sprintf(`SELECT type, payload FROM (SELECT coalesce((%[1]s)::text, '') AS type, %[2]s AS payload, row_number() OVER (PARTITION BY %[1]s ORDER BY %[3]s DESC) AS n
+		FROM (%[4]s) AS t WHERE %[5]s <= %[6]d) AS numbered WHERE n <= %[7]d ORDER BY type, n`,
+		store.Type.Quoted, store.PayloadText(), store.Position.Quoted, ends, length, surveyedBytes, surveyedPayloads)
+	rows, err := s.pool.Query(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	paths := map[string]*propose.Paths{}
+	for rows.Next() {
+		var name string
+		var payload []byte
+		if err := rows.Scan(&name, &payload); err != nil {
+			return err
+		}
+		if paths[name] == nil {
+			paths[name] = &propose.Paths{}
+		}
+		if !paths[name].Add(payload) {
+			out.Invalid++
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(paths)) {
+		if t := types[name]; t != nil {
+			t.Payloads, t.Paths = paths[name].Payloads(), paths[name].List()
+		}
+	}
+	return rows.Err()
+}
+
+// keyPrefix is what all keys begin with, if it ends with a character that is neither letter nor digit, and something follows it.
+func (s *Survey) keyPrefix(ctx context.Context, store propose.Store, ends string) (prefix string, err error) {
+	if store.Key.Kind != propose.KindText {
+		return "", nil
+	}
+	query := fmt.Sprintf(`SELECT CASE WHEN count(DISTINCT prefix) = 1 AND count(*) = count(prefix) THEN coalesce(min(prefix), '') ELSE '' END
+		FROM (SELECT substring(%s FROM '^([A-Za-z][A-Za-z_]*[^A-Za-z0-9_]+)[A-Za-z0-9]') AS prefix FROM (%s) AS t) AS keys`, store.Key.Quoted, ends)
+	err = s.pool.QueryRow(ctx, query).Scan(&prefix)
+	return prefix, err
+}
