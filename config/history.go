@@ -16,15 +16,24 @@ type Events struct {
 	DSN Secret
 	// Table is a table, a view or "(select …)", one row for each event. Default public.event_store.
 	Table string
+	// Where is an SQL condition for the rows that belong here. Default all.
+	Where string
 	// Position is the column that grows with every event. Default event_id.
 	Position string
 	// Key is the column with the order. Default order_id.
 	Key string
+	// Strip is what the column has before the order's key. Rows without it do not belong here. Default nothing.
+	Strip string
 	// Type is the column with the event's type. Default event_type.
 	Type string
-	// At is the column with the event's time, timestamptz. Default timestamp.
+	// At is the column with the event's time. Default timestamp.
 	At string
-	// Payload is the column, or the SQL expression, with the event's content as json or jsonb. Default payload.
+	// Zone is the zone of a column without one.
+	Zone string
+	// AtPath is where payloads have the time. Nil if a column has it.
+	AtPath *order.TimePath
+	// Payload is the column, or the SQL expression, with the event's content: json, jsonb, or text or bytea that holds
+	// JSON. Default payload.
 	Payload string
 	// Archived is an SQL condition for rows of legacy: orders whose events were moved out of the store. Default none.
 	Archived string
@@ -54,10 +63,13 @@ func readEventStore(o *object) Events {
 	e := Events{Table: "public.event_store", Position: "event_id", Key: "order_id", Type: "event_type", At: `"timestamp"`, Payload: "payload"}
 	o.dsn(&e.DSN)
 	for key, into := range map[string]*string{
-		"table": &e.Table, "position": &e.Position, "key": &e.Key, "type": &e.Type, "at": &e.At, "payload": &e.Payload,
+		"table": &e.Table, "position": &e.Position, "type": &e.Type, "payload": &e.Payload,
 	} {
 		o.relation(key, into, o.text)
 	}
+	o.sql("where", &e.Where)
+	o.eventKey(&e)
+	o.eventTime(&e)
 	o.sql("archived", &e.Archived)
 	readFold(o, &e)
 	o.removed()

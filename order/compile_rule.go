@@ -209,11 +209,9 @@ func (c *compiler) part(at []string, p Part, k kind) {
 	}
 }
 
-// path splits "$.limitPrice.amount".
 func (c *compiler) path(at []string, text string) []string {
-	rest, ok := strings.CutPrefix(text, "$.")
-	names := strings.Split(rest, ".")
-	if !ok || slices.Contains(names, "") || strings.ContainsAny(rest, "[]*\"'") {
+	names, ok := splitPath(text)
+	if !ok {
 		c.mistake(at, "%q is no path", text).Hint = "a path goes through objects by their keys, such as $.price or $.price.amount"
 		return nil
 	}

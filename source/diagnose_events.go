@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,9 +31,8 @@ const newestEvents = 10_000
 
 // DiagnoseEvents examines the event store as Diagnose examines a side.
 func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) []doctor.Finding {
-	side := Config{Representation: order.Events, DSN: c.DSN, Table: c.Table, Key: c.Key, Where: c.where(), ObserveQuery: c.ObserveQuery}
-	e := &eventsExamination{examination: &examination{Side: &Side{config: side}, now: now}}
-	e.events = &Events{config: c, side: e.Side}
+	events := newEvents(c)
+	e := &eventsExamination{examination: &examination{Side: events.side, now: now}, events: events}
 	pool, err := connect(ctx, e.side(), c.DSN)
 	if err != nil {
 		return []doctor.Finding{ConnectionFailed(e.side(), c.DSN, err)}
@@ -42,14 +42,18 @@ func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) [
 	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
 	defer cancel()
 	e.examineServer(ctx)
-	if e.examineTable(ctx); !e.readable {
+	e.config.Where = "" // until it is known to be a condition
+	if e.examineTable(ctx); !e.readable || !e.examineWhere(ctx) {
 		return e.findings
 	}
+	e.config.Where = c.where()
 	e.examineEventKey(ctx)
 	if position, at, all := e.examineColumns(ctx); position != nil {
 		e.examinePosition(ctx, *position)
 		if at {
 			e.examineNewest(ctx)
+			e.examineBelonging(ctx)
+			e.examineTimes(ctx)
 		}
 		if all {
 			e.examinePlaces(ctx)
@@ -65,16 +69,20 @@ type eventsExamination struct {
 }
 
 func (e *eventsExamination) examineEventKey(ctx context.Context) {
+	if err := e.events.readKey(ctx); err != nil {
+		e.unfit(CheckKey, err)
+		return
+	}
 	keyType, ok := e.examineKeyType(ctx)
 	if !ok {
 		return
 	}
-	switch indexed, err := e.indexed(ctx, e.keyedSQL(keyType)); {
+	switch indexed, err := e.keyServed(ctx, keyType); {
 	case err != nil:
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)
 	case !indexed:
 		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index: reading a history reads the whole table",
-			e.indexHint(ctx, false, e.lookup, e.events.config.Position))
+			e.indexHint(ctx, false, cmp.Or(e.events.stored, e.lookup), e.events.config.Position))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, "the key has an index", "")
 	}
@@ -84,16 +92,18 @@ func (e *eventsExamination) examineEventKey(ctx context.Context) {
 // and whether all columns are.
 func (e *eventsExamination) examineColumns(ctx context.Context) (position *native, at, all bool) {
 	good := 0
-	_ = e.events.readText(ctx) // an error is met again with the column
+	noTime := e.events.readTime(ctx)
+	_ = e.events.readPayload(ctx) // an error is met again with the column
 	columns := e.events.eventColumns()
 	for _, c := range columns {
 		n, err := e.typeOf(ctx, c.expr)
 		switch {
+		case c.name == "at" && noTime != nil:
+			e.unfit(CheckField, noTime)
 		case err != nil:
 			e.column(CheckField, "events."+c.name+" "+c.expr, err)
 		case !slices.Contains(c.oids, n.oid):
-			e.add(doctor.Error, CheckField, fmt.Sprintf("events.%s %s is %s, not %s", c.name, c.expr, n.name, c.wanted),
-				fmt.Sprintf("map events.%s to a column or an expression that is %s", c.name, c.wanted))
+			e.unfit(CheckField, c.unfit(n))
 		default:
 			good++
 			switch c.name {
@@ -220,9 +230,9 @@ func (e *eventsExamination) examineNewest(ctx context.Context) {
 func (e *eventsExamination) examinePlaces(ctx context.Context) {
 	c := e.events.config
 	lacks := []struct{ what, condition string }{
-		{"order", "(" + c.Key + ") IS NULL"},
+		{e.orderLacking(), "(" + e.lookup + ") IS NULL"},
 		{"type", "(" + c.Type + ") IS NULL"},
-		{"time within the years 1 to 9999", tellable(c.At, "true") + " IS NULL"},
+		{"time within the years 1 to 9999", e.events.timed("true") + " IS NULL"},
 		{"payload", "(" + c.Payload + ") IS NULL"},
 	}
 	for _, l := range lacks {

@@ -5,8 +5,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype"
-
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -64,12 +62,9 @@ func (e *eventsExamination) examineEventReads(ctx context.Context) {
 
 // tryFold sends the fold's query for a bucket that is empty or small.
 func (e *eventsExamination) tryFold(ctx context.Context) error {
-	payload, err := e.typeOf(ctx, e.events.config.Payload)
-	if err != nil {
-		return err
-	}
-	f := &Fold{events: e.events, groupBy: -1, jsonb: payload.oid == pgtype.JSONBOID}
-	f.Side = &Side{config: e.config, pool: e.pool, keysFrom: e.events.config.Table}
+	f := &Fold{events: e.events, groupBy: -1}
+	f.Side = &Side{config: e.config, pool: e.pool, keysFrom: e.events.within()}
+	var err error
 	if f.shape, err = f.resolve(ctx); err != nil {
 		return err
 	}

@@ -3,9 +3,9 @@ package source
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,28 +15,26 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// EventsConfig says where the event store is and how its columns map to events. All fields except DSN and Table are
+// EventsConfig says where the event store is and how its rows map to events. Position, Key, Type, At, Payload and Where are
 // columns or SQL expressions over the table's columns.
 type EventsConfig struct {
 	DSN   string
 	Table string // a table, view, or a subquery in parentheses
-	// Position grows with every event; Key is the order; At is a timestamptz; Payload is json or jsonb.
+	// Where is a condition for the rows that belong here; empty for all.
+	Where string
+	// Position grows with every event; Key is the order; At is a timestamptz; Payload is json or jsonb, or text or bytea that
+	// hold JSON.
 	Position, Key, Type, At, Payload string
-	Rules                            *order.Rules
+	// Strip is what the stored key has before the order. Rows without it do not belong here. Keys is the side whose orders
+	// these are: the rest of the key is of its key's type.
+	Strip string
+	Keys  Config
+	// Zone is that of an At without one. AtPath is where payloads have the time, in place of At; nil if it is a column.
+	Zone   string
+	AtPath *order.TimePath
+	Rules  *order.Rules
 	// ObserveQuery is called for every query; may be nil.
 	ObserveQuery func(side order.Representation, kind string, took time.Duration)
-}
-
-// where leaves out the events that are passed over. One without a type is not.
-func (c EventsConfig) where() string {
-	types := c.Rules.IgnoredTypes()
-	if len(types) == 0 {
-		return ""
-	}
-	for i, t := range types {
-		types[i] = "'" + strings.ReplaceAll(t, "'", "''") + "'"
-	}
-	return fmt.Sprintf("((%s)::text NOT IN (%s)) IS NOT FALSE", c.Type, strings.Join(types, ", "))
 }
 
 // Events is the event store in PostgreSQL. It is read only, like every side.
@@ -44,7 +42,9 @@ type Events struct {
 	config  EventsConfig
 	side    *Side // its pool and its answers about columns
 	keyType order.KeyType
-	text    bool // the payload is read as text
+	stored  string // the key as it is stored, if something is stripped from it
+	belongs string // the condition for rows that are events of orders; empty if all are
+	form    payloadForm
 	foreign bool // the server keeps the events in another database
 }
 
@@ -52,12 +52,12 @@ var _ verify.Events = (*Events)(nil)
 
 // OpenEvents connects and resolves the columns.
 func OpenEvents(ctx context.Context, c EventsConfig) (*Events, error) {
-	side := Config{Representation: order.Events, DSN: c.DSN, Table: c.Table, Key: c.Key, Where: c.where(), ObserveQuery: c.ObserveQuery}
 	pool, err := connect(ctx, string(order.Events), c.DSN)
 	if err != nil {
 		return nil, err
 	}
-	e := &Events{config: c, side: &Side{config: side, pool: pool}}
+	e := newEvents(c)
+	e.side.pool = pool
 	if err := e.resolve(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("resolving events %s: %w", c.Table, err)
@@ -65,17 +65,19 @@ func OpenEvents(ctx context.Context, c EventsConfig) (*Events, error) {
 	return e, nil
 }
 
+// newEvents returns an event store that is not connected.
+func newEvents(c EventsConfig) *Events {
+	side := Config{Representation: order.Events, DSN: c.DSN, Table: c.Table, Key: c.Key, Where: c.where(), ObserveQuery: c.ObserveQuery}
+	return &Events{config: c, side: &Side{config: side}, belongs: c.belongs()}
+}
+
 // eventColumns are the columns other than the key, with the allowed types.
 func (e *Events) eventColumns() []eventColumn {
-	payload := []uint32{pgtype.JSONOID, pgtype.JSONBOID}
-	if e.text {
-		payload = []uint32{pgtype.TextOID, pgtype.VarcharOID}
-	}
 	return []eventColumn{
 		{"position", e.config.Position, []uint32{pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID}, "an integer"},
 		{"type", e.config.Type, []uint32{pgtype.TextOID, pgtype.VarcharOID}, "text"},
 		{"at", e.config.At, []uint32{pgtype.TimestamptzOID}, "timestamptz"},
-		{"payload", e.config.Payload, payload, "json or jsonb"},
+		{"payload", e.config.Payload, slices.Collect(maps.Keys(payloadForms)), "json or jsonb, nor text or bytea that holds JSON"},
 	}
 }
 
@@ -89,6 +91,12 @@ func (e *Events) resolve(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var err error
+	if err := e.readWhere(ctx); err != nil {
+		return err
+	}
+	if err := e.readKey(ctx); err != nil {
+		return err
+	}
 	if e.keyType, _, err = e.side.resolveKey(ctx); err != nil {
 		return err
 	}
@@ -96,7 +104,10 @@ func (e *Events) resolve(ctx context.Context) error {
 	if e.side.shape.oid, _, err = e.side.resolveTable(ctx); err != nil { // for its identity
 		return err
 	}
-	if err := e.readText(ctx); err != nil {
+	if err := e.readTime(ctx); err != nil {
+		return err
+	}
+	if err := e.readPayload(ctx); err != nil {
 		return err
 	}
 	for _, column := range e.eventColumns() {
@@ -109,23 +120,6 @@ func (e *Events) resolve(ctx context.Context) error {
 	return err
 }
 
-// readText reads a payload that is text and is cast to JSON as the text that it is. The server would refuse a whole query for one
-// text that is no JSON; decoding makes it a finding about its event.
-func (e *Events) readText(ctx context.Context) error {
-	of, to, ok := castOf(e.config.Payload)
-	if !ok || to != "json" && to != "jsonb" {
-		return nil
-	}
-	n, err := e.side.typeOf(ctx, of)
-	if err != nil {
-		return fmt.Errorf("events.payload %s: %w", e.config.Payload, err)
-	}
-	if e.text = n.oid == pgtype.TextOID || n.oid == pgtype.VarcharOID; e.text {
-		e.config.Payload = of
-	}
-	return nil
-}
-
 func (e *Events) resolveColumn(ctx context.Context, column eventColumn) error {
 	n, err := e.side.typeOf(ctx, column.expr)
 	if err != nil {
@@ -134,7 +128,31 @@ func (e *Events) resolveColumn(ctx context.Context, column eventColumn) error {
 	if slices.Contains(column.oids, n.oid) {
 		return nil
 	}
-	return fmt.Errorf("events.%s %s is %s, not %s: %w", column.name, column.expr, n.name, column.wanted, ErrUnsupported)
+	return column.unfit(n)
+}
+
+func (c eventColumn) unfit(n native) *unfitError {
+	return &unfitError{fmt.Sprintf("events.%s %s is %s, not %s", c.name, c.expr, n.name, c.wanted), c.instead(n)}
+}
+
+// instead is what to write in place of a column of an unfit type.
+func (c eventColumn) instead(n native) string {
+	as := func(cast string) string {
+		return "map it with an expression, such as " + c.name + ": " + yamlText("("+c.expr+")"+cast)
+	}
+	switch {
+	case c.name == "at" && n.oid == pgtype.TimestampOID:
+		return "name the zone in which these times are: at: {column: " + yamlText(c.expr) + ", zone: UTC}"
+	case c.name == "at" && n.category == "N":
+		return "map it with an expression, such as at: " + yamlText("to_timestamp(("+c.expr+") / 1000.0)") + " for milliseconds since 1970"
+	case c.name == "at" && n.category == "S":
+		return as("::timestamptz")
+	case c.name == "position" && n.category == "N":
+		return as("::bigint")
+	case c.name == "type":
+		return as("::text")
+	}
+	return fmt.Sprintf("map events.%s to a column or an expression that is %s", c.name, c.wanted)
 }
 
 // KeyType is the type of the orders' keys.
@@ -175,8 +193,9 @@ type querier interface {
 
 func (e *Events) histories(ctx context.Context, from querier, keys []order.Key) (map[order.Key][]order.Event, error) {
 	histories := map[order.Key][]order.Event{}
-	query := fmt.Sprintf("%s WHERE (%s) = ANY($1::text[]::%s[]) ORDER BY (%s)::bigint NULLS LAST", e.selecting(), e.config.Key, keyCast(e.keyType), e.config.Position)
-	err := e.each(ctx, from, func(event order.Event) { histories[event.Key] = append(histories[event.Key], event) }, query, texts(keys))
+	of, arg := e.ofKeys(keys)
+	query := fmt.Sprintf("%s WHERE %s ORDER BY (%s)::bigint NULLS LAST", e.selecting(), of, e.config.Position)
+	err := e.each(ctx, from, func(event order.Event) { histories[event.Key] = append(histories[event.Key], event) }, query, arg)
 	return histories, err
 }
 
@@ -185,24 +204,31 @@ func (e *Events) selecting() string {
 	c := e.config
 	return fmt.Sprintf(`SELECT (%s)::text AS crosscheck_key, (%s)::bigint::text AS crosscheck_position, %s AS crosscheck_type,
 		%s AS crosscheck_at, %s AS crosscheck_payload FROM %s`,
-		c.Key, c.Position, c.Type, tellable(c.At, "(extract(epoch FROM "+c.At+") * 1000000)::bigint::text"), payloadText(c.Payload), e.side.from())
+		c.Key, c.Position, c.Type, tellable(c.At, "(extract(epoch FROM "+c.At+") * 1000000)::bigint::text"), e.payloadSQL(), e.side.from())
 }
 
 // each decodes whole events, one after another. A problem of an event is a finding that belongs to the event, and no
 // reason to stop reading.
 func (e *Events) each(ctx context.Context, from querier, fn func(order.Event), query string, args ...any) error {
+	return e.eachRaw(ctx, from, func(raw order.RawEvent) {
+		event, _ := order.Decode(raw, e.config.Rules)
+		fn(event)
+	}, query, args...)
+}
+
+// eachRaw reads events. The payload is lent.
+func (e *Events) eachRaw(ctx context.Context, from querier, fn func(order.RawEvent), query string, args ...any) error {
 	rows, err := from.Query(ctx, query, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		raw, err := decodeEvent(rows.RawValues())
+		raw, err := e.rawEvent(rows.RawValues())
 		if err != nil {
 			return err
 		}
-		event, _ := order.Decode(raw, e.config.Rules)
-		fn(event)
+		fn(raw)
 	}
 	return rows.Err()
 }
@@ -223,14 +249,16 @@ func tellable(at, of string) string {
 // byte stands for at most 255.
 const surelySmall = order.MaxPayload / 256
 
-// payloadText returns the SQL of a payload as text. Only the beginning of a payload beyond the limit is sent, because
-// it might be a gigabyte. Nearly all payloads are small in storage and are not measured.
-func payloadText(payload string) string {
-	return fmt.Sprintf("CASE WHEN pg_catalog.pg_column_size(%[1]s) < %[2]d THEN (%[1]s)::text ELSE left((%[1]s)::text, %[3]d) END",
-		payload, surelySmall, order.MaxPayload+1)
+// rawEvent reads a row, whatever is missing in it. The payload is lent.
+func (e *Events) rawEvent(raw [][]byte) (order.RawEvent, error) {
+	event, err := decodeEvent(raw)
+	if err == nil && e.form == formBytes && raw[4] != nil {
+		event.Payload, err = unhex(raw[4])
+	}
+	event.At = e.timeOf(event.Payload, event.At)
+	return event, err
 }
 
-// decodeEvent reads a row, whatever is missing in it. The payload is lent.
 func decodeEvent(raw [][]byte) (order.RawEvent, error) {
 	e := order.RawEvent{Position: order.NoPosition, Key: order.Key(raw[0]), Type: string(raw[2]), Payload: raw[4]}
 	if raw[1] != nil {
@@ -257,6 +285,9 @@ func (e *Events) Newest(ctx context.Context) (time.Time, error) {
 	defer e.side.observe("newest")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	if e.config.AtPath != nil {
+		return e.newestInPayloads(ctx)
+	}
 	var at *time.Time
 	query := fmt.Sprintf(`SELECT max(crosscheck_at) FROM (SELECT %[1]s AS crosscheck_at FROM %[2]s WHERE %[3]s IS NOT NULL ORDER BY %[3]s DESC LIMIT %[4]d) newest
 		WHERE isfinite(crosscheck_at) AND crosscheck_at <= now() + interval '1 minute'`,

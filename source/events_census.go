@@ -62,7 +62,7 @@ func (e *Events) countIgnored(ctx context.Context, c *order.Census) error {
 	}
 	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT crosscheck_type, count(*) FROM
 		(SELECT (%[1]s)::text AS crosscheck_type FROM %[2]s AS t WHERE (%[3]s) IS NOT NULL ORDER BY (%[3]s) DESC LIMIT %[4]d) AS newest
-		WHERE crosscheck_type = ANY($1::text[]) GROUP BY 1`, e.config.Type, e.config.Table, e.config.Position, censusEvents), ignored)
+		WHERE crosscheck_type = ANY($1::text[]) GROUP BY 1`, e.config.Type, e.within(), e.config.Position, censusEvents), ignored)
 	if err != nil {
 		return err
 	}
@@ -89,8 +89,8 @@ func (e *Events) foldProblems(ctx context.Context, newest []order.Event) (map[or
 	states := map[order.Key]*order.State{}
 	problems := map[order.Position]string{}
 	// In the order of positions, so that what the limit leaves is the beginning of each history.
-	query := fmt.Sprintf("%s WHERE (%s) = ANY($1::text[]::%s[]) ORDER BY (%s)::bigint NULLS LAST LIMIT %d",
-		e.selecting(), e.config.Key, keyCast(e.keyType), e.config.Position, censusHistory)
+	of, arg := e.ofKeys(slices.Sorted(maps.Keys(keys)))
+	query := fmt.Sprintf("%s WHERE %s ORDER BY (%s)::bigint NULLS LAST LIMIT %d", e.selecting(), of, e.config.Position, censusHistory)
 	err := e.each(ctx, e.side.pool, func(event order.Event) {
 		state := states[event.Key]
 		if state == nil {
@@ -102,6 +102,6 @@ func (e *Events) foldProblems(ctx context.Context, newest []order.Event) (map[or
 				problems[p.Position] = p.Detail
 			}
 		}
-	}, query, texts(slices.Sorted(maps.Keys(keys))))
+	}, query, arg)
 	return problems, err
 }

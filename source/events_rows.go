@@ -27,14 +27,18 @@ func (e *Events) Rows(ctx context.Context, positions []order.Position, fn func(o
 	defer cancel()
 	c := e.config
 	query := fmt.Sprintf("SELECT (%[1]s)::text, (%[2]s)::bigint, (%[3]s)::text, %[4]s, %[5]s FROM %[6]s WHERE (%[2]s) = ANY($1::bigint[])",
-		c.Key, c.Position, c.Type, c.At, payloadText(c.Payload), e.side.from())
+		c.Key, c.Position, c.Type, c.At, e.payloadSQL(), e.side.from())
 	const text, binaryFormat = 0, 1
+	payload := int16(text)
+	if e.form == formBytes {
+		payload = binaryFormat
+	}
 	err := e.side.pool.Read(ctx, func(tx *session.Tx) error {
-		e := tx.Encoding()
-		query := e.Encode(query)
+		encoding := tx.Encoding()
+		query := encoding.Encode(query)
 		return tx.Wire(func(conn *pgconn.PgConn) error {
-			return eachRow(e, conn.ExecParams(ctx, query, [][]byte{int8Array(positions)}, []uint32{pgtype.Int8ArrayOID}, []int16{text},
-				[]int16{text, binaryFormat, text, binaryFormat, text}), fn)
+			return e.eachRow(encoding, conn.ExecParams(ctx, query, [][]byte{int8Array(positions)}, []uint32{pgtype.Int8ArrayOID}, []int16{text},
+				[]int16{text, binaryFormat, text, binaryFormat, payload}), fn)
 		})
 	})
 	if err != nil {
@@ -43,11 +47,11 @@ func (e *Events) Rows(ctx context.Context, positions []order.Position, fn func(o
 	return nil
 }
 
-func eachRow(e session.Encoding, result *pgconn.ResultReader, fn func(order.StoredRow) error) error {
+func (e *Events) eachRow(of session.Encoding, result *pgconn.ResultReader, fn func(order.StoredRow) error) error {
 	var failed error
 	for failed == nil && result.NextRow() {
 		var row order.StoredRow
-		if row, failed = storedRow(e, result.Values()); failed == nil {
+		if row, failed = e.storedRow(of, result.Values()); failed == nil {
 			failed = fn(row)
 		}
 	}
@@ -55,7 +59,7 @@ func eachRow(e session.Encoding, result *pgconn.ResultReader, fn func(order.Stor
 	return errors.Join(failed, err)
 }
 
-func storedRow(e session.Encoding, raw [][]byte) (order.StoredRow, error) {
+func (e *Events) storedRow(of session.Encoding, raw [][]byte) (order.StoredRow, error) {
 	if len(raw) != 5 {
 		return order.StoredRow{}, errColumns
 	}
@@ -63,7 +67,9 @@ func storedRow(e session.Encoding, raw [][]byte) (order.StoredRow, error) {
 	if !ok { // a NULL cannot have been asked for
 		return order.StoredRow{}, errColumns
 	}
-	return order.StoredRow{Position: order.Position(position), Key: e.Decode(raw[0]), Type: e.Decode(raw[2]), At: tellableTime(raw[3]), Payload: e.Decode(raw[4])}, nil
+	row := order.StoredRow{Position: order.Position(position), Key: of.Decode(raw[0]), Type: of.Decode(raw[2]), Payload: e.content(of, raw[4])}
+	row.At = e.timeOf(row.Payload, tellableTime(raw[3]))
+	return row, nil
 }
 
 // int8Array prints a bigint[].

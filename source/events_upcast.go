@@ -111,19 +111,20 @@ func (e *Events) upcastOnce(ctx context.Context, columns []pgconn.FieldDescripti
 		SELECT %[3]s, crosscheck_number, %[6]s AS crosscheck_same FROM %[4]s
 		JOIN unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS m (crosscheck_position, crosscheck_type, crosscheck_payload, crosscheck_number)
 		ON (%[5]s) = crosscheck_position WHERE (%[5]s) = ANY($1::bigint[]) OFFSET 0) AS t`,
-		c.Type, payloadText(c.Payload), strings.Join(s.columns(columns), ", "), e.side.from(), c.Position, s.same())
+		c.Type, e.payloadSQL(), strings.Join(s.columns(columns), ", "), e.side.from(), c.Position, s.same())
 	rows, err := e.side.pool.Query(ctx, query, positions, types, payloads)
 	if err != nil {
 		return err
 	}
 	found := map[int]follow.Upcast{} // by number
 	var number int
-	var eventType, payload *string
+	var eventType *string
+	var payload []byte
 	var same *bool
 	_, err = pgx.ForEachRow(rows, []any{&number, &eventType, &payload, &same}, func() error {
 		if eventType != nil && payload != nil {
 			m := messages[number]
-			m.Type, m.Payload = *eventType, []byte(*payload)
+			m.Type, m.Payload = *eventType, payload
 			found[number] = follow.Upcast{Event: m, AsStored: same != nil && *same}
 		}
 		return nil

@@ -1,11 +1,10 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
-
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -38,7 +37,6 @@ type Fold struct {
 	events  *Events
 	fields  []order.Field
 	groupBy int  // index of the grouping field; -1 for none
-	jsonb   bool // payloads have a version before their text
 	unique  bool // no order has two events at one position
 	// uncreated is true if an order without a creation has a row.
 	uncreated bool
@@ -64,29 +62,18 @@ func OpenFold(ctx context.Context, c FoldConfig) (*Fold, error) {
 }
 
 func (f *Fold) open(ctx context.Context, c FoldConfig) error {
-	payload, err := f.payloadType(ctx)
-	if err != nil {
-		return err
-	}
-	f.jsonb = payload == pgtype.JSONBOID
+	var err error
 	if f.unique, err = f.events.unique(ctx); err != nil {
 		return err
 	}
 	f.Side = &Side{
-		config:   Config{Representation: order.Events, Role: order.Follower, DSN: c.Events.DSN, Table: c.Events.Table, Key: c.Events.Key, Where: c.Events.where(), ObserveQuery: c.Events.ObserveQuery},
+		config:   Config{Representation: order.Events, Role: order.Follower, DSN: c.Events.DSN, Table: c.Events.Table, Key: c.Events.orderKey(f.events.keyType), Where: c.Events.where(), ObserveQuery: c.Events.ObserveQuery},
 		pool:     f.events.side.pool,
-		keysFrom: c.Events.Table, // a key occurs once for each event
+		keysFrom: f.events.within(), // a key occurs once for each event
 	}
 	f.shape, err = f.resolve(ctx)
 	f.shape.relation = "" // its rows are not orders, so none can be drawn by its address
 	return err
-}
-
-func (f *Fold) payloadType(ctx context.Context) (uint32, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	n, err := f.events.side.typeOf(ctx, f.events.config.Payload)
-	return n.oid, err
 }
 
 // unique returns true if an index proves that no order has two events at one position.
@@ -97,7 +84,7 @@ func (e *Events) unique(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	key, err := e.side.typeOf(ctx, e.side.lookup)
+	key, err := e.side.typeOf(ctx, cmp.Or(e.stored, e.side.lookup))
 	// A column of a subquery may come from a table whose rows the subquery repeats.
 	if err != nil || position.table == 0 || position.table != e.side.shape.oid {
 		return false, err

@@ -53,7 +53,7 @@ func (r *eventReader) columns() string {
 	c, key := r.fold.events.config, r.fold.config.Key
 	eventType := "(" + c.Type + ")::text"
 	if !r.timed {
-		eventType = tellable(c.At, eventType)
+		eventType = r.fold.events.timed(eventType)
 	}
 	columns := []string{"(" + key + ")::text AS crosscheck_key", eventType + " AS crosscheck_type", r.payload() + " AS crosscheck_payload"}
 	if r.fold.events.keyType == order.KeyInteger {
@@ -71,21 +71,18 @@ func (r *eventReader) columns() string {
 // payload returns a payload as it is stored. Instead of one beyond the limit it sends a value that is not an object, so
 // decoding fails in the same way.
 func (r *eventReader) payload() string {
-	of := "json"
-	switch {
-	case r.fold.jsonb:
-		of = "jsonb"
-	case r.fold.events.text:
-		of = "text"
+	form, size := r.fold.events.form, "octet_length((%[1]s)::text)"
+	if form == formBytes {
+		size = "octet_length(%[1]s)"
 	}
-	return fmt.Sprintf(`CASE WHEN pg_catalog.pg_column_size(%[1]s) < %[2]d OR octet_length((%[1]s)::text) <= %[3]d THEN %[1]s ELSE '"too large"'::%[4]s END`,
-		r.fold.events.config.Payload, surelySmall, order.MaxPayload, of)
+	return fmt.Sprintf(`CASE WHEN pg_catalog.pg_column_size(%[1]s) < %[2]d OR `+size+` <= %[3]d THEN %[1]s ELSE '"too large"'::%[4]s END`,
+		r.fold.events.config.Payload, surelySmall, order.MaxPayload, form)
 }
 
 // query selects events in the order in which they are folded.
 func (r *eventReader) query(condition string) string {
 	c := r.fold.events.config
-	return fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s ORDER BY %s, (%s)", r.columns(), c.Table, condition,
+	return fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s ORDER BY %s, (%s)", r.columns(), r.fold.events.within(), condition,
 		keySQL(r.fold.events.keyType, r.fold.config.Key), c.Position)
 }
 
@@ -106,8 +103,8 @@ func (r *eventReader) event(columns [][]byte) error {
 		}
 	}
 	r.events++
-	e := order.StoredRow{Position: r.events, Type: r.encoding.Decode(columns[1]), At: someTime, Payload: r.encoding.Decode(columns[2])}
-	if r.fold.jsonb && len(e.Payload) > 0 {
+	e := order.StoredRow{Position: r.events, Type: r.encoding.Decode(columns[1]), At: someTime, Payload: r.fold.events.content(r.encoding, columns[2])}
+	if r.fold.events.form == formJSONB && len(e.Payload) > 0 { // its version is before the text
 		e.Payload = e.Payload[1:]
 	}
 	next := 3
@@ -115,6 +112,7 @@ func (r *eventReader) event(columns [][]byte) error {
 		e.At = tellableTime(columns[next])
 		next++
 	}
+	e.At = r.fold.events.timeOf(e.Payload, e.At)
 	if !r.fold.unique {
 		e.Position = order.NoPosition
 		if position, ok := bigint(columns[next]); ok {

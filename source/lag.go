@@ -22,6 +22,9 @@ func (e *Events) After(ctx context.Context, at time.Time) (events int64, waiting
 	defer e.side.observe("lag")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	if e.config.AtPath != nil {
+		return e.afterInPayloads(ctx, at)
+	}
 	var micros int64
 	query := fmt.Sprintf(`SELECT count(*), coalesce(greatest(0, extract(epoch FROM clock_timestamp() - min(crosscheck_at)) * 1000000), 0)::bigint
 		FROM (SELECT %[1]s AS crosscheck_at FROM %[2]s WHERE %[3]s IS NOT NULL ORDER BY %[3]s DESC LIMIT %[4]d) newest

@@ -165,19 +165,23 @@ func (s *Side) rangeSQL(t order.KeyType) string {
 // indexed asks the planner whether a query can use an index. For a view or an expression the planner knows more than
 // the catalogue.
 func (s *Side) indexed(ctx context.Context, query string) (bool, error) {
-	var found bool
-	err := s.pool.Read(ctx, func(tx *session.Tx) error {
+	root, err := s.byIndex(ctx, query)
+	return err == nil && root.keyed(), err
+}
+
+// byIndex is the plan of a query that uses an index if it can.
+func (s *Side) byIndex(ctx context.Context, query string) (root plan, err error) {
+	err = s.pool.Read(ctx, func(tx *session.Tx) error {
 		if err := tx.Set(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"); err != nil {
 			return err
 		}
-		root, err := explain(ctx, tx, "(FORMAT JSON)", query)
-		found = err == nil && root.keyed()
+		root, err = explain(ctx, tx, "(FORMAT JSON)", query)
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("looking for indexes: %w", err)
+		return plan{}, fmt.Errorf("looking for indexes: %w", err)
 	}
-	return found, nil
+	return root, nil
 }
 
 type plan struct {

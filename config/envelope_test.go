@@ -1,0 +1,42 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestTheEnvelopeIsRead in each of its forms, and evidence depends on all of it.
+func TestTheEnvelopeIsRead(t *testing.T) {
+	type envelope struct{ Where, Key, Strip, At, Zone, Path string }
+	prints := map[string]string{}
+	for lines, want := range map[string]envelope{
+		"":                             {Key: "order_id", At: `"timestamp"`},
+		"  key: id\n  at: time":        {Key: "id", At: "time"},
+		"  key: {column: id}":          {Key: "id", At: `"timestamp"`},
+		"  where: \"category = '$1'\"": {Where: "category = '$1'", Key: "order_id", At: `"timestamp"`},
+		"  key: {column: stream_name, strip: order-}":   {Key: "stream_name", Strip: "order-", At: `"timestamp"`},
+		"  key: {column: stream_name, strip: \" o%_\"}": {Key: "stream_name", Strip: " o%_", At: `"timestamp"`},
+		"  at: {column: time, zone: Europe/Stockholm}":  {Key: "order_id", At: "time", Zone: "Europe/Stockholm"},
+		"  at: $.time":                        {Key: "order_id", Path: "$.time"},
+		"  at: {path: $.meta.time}":           {Key: "order_id", Path: "$.meta.time"},
+		"  at: {path: $.meta.time, unit: ms}": {Key: "order_id", Path: "$.meta.time in ms"},
+		"  at: {path: $.time, zone: UTC}":     {Key: "order_id", Path: "$.time in UTC"},
+	} {
+		c, err := parse(t, complete+"events:\n  dsn: \"${EVENTS_DSN}\"\n"+lines)
+		if err != nil {
+			t.Errorf("%s: %v", lines, err)
+			continue
+		}
+		e := c.Events
+		if d := cmp.Diff(want, envelope{e.Where, e.Key, e.Strip, e.At, e.Zone, e.AtPath.String()}); d != "" {
+			t.Errorf("%s: %s", lines, d)
+		}
+		print := c.Fingerprint()
+		if other, twice := prints[print]; twice && !strings.Contains(lines+other, "{column: id}") {
+			t.Errorf("%q and %q have the same fingerprint", lines, other)
+		}
+		prints[print] = lines
+	}
+}

@@ -1,0 +1,123 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/human"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// The checks of which rows are events, and of times in payloads.
+const (
+	CheckWhere = "where"
+	CheckTimes = "times"
+)
+
+// unfit adds an error about a column or an expression of the event store.
+func (e *eventsExamination) unfit(check string, err error) {
+	if u, ok := errors.AsType[*unfitError](err); ok {
+		e.add(doctor.Error, check, u.what, u.instead)
+		return
+	}
+	what, _, _ := strings.Cut(err.Error(), ": ")
+	e.column(check, what, err)
+}
+
+// examineWhere returns false if nothing can be asked about the rows that belong.
+func (e *eventsExamination) examineWhere(ctx context.Context) bool {
+	if err := e.events.readWhere(ctx); err != nil {
+		e.unfit(CheckWhere, err)
+		return false
+	}
+	return true
+}
+
+// keyServed asks whether an index serves the lookup of orders by the key as it is stored. An index that serves only the
+// condition for what belongs does not.
+func (e *eventsExamination) keyServed(ctx context.Context, t order.KeyType) (bool, error) {
+	key := fmt.Sprintf("(%s) = ANY('{%s}'::%s[])", e.lookup, zeroKey(t), keyCast(t))
+	if e.events.stored != "" {
+		key = fmt.Sprintf("(%s) = ANY('{%s}'::text[])", e.events.stored, zeroKey(t))
+	}
+	indexed, err := e.indexed(ctx, fmt.Sprintf("SELECT 1 FROM %s AS t WHERE %s", e.config.Table, key))
+	if err != nil || indexed || e.config.Where == "" {
+		return indexed, err
+	}
+	root, err := e.byIndex(ctx, "SELECT 1 FROM "+e.from()+" WHERE "+key)
+	return err == nil && root.keyed() && root.all(func(p plan) bool { return p.Cond == "" || strings.Contains(p.Cond, "ANY") }), err
+}
+
+// all returns true if something holds for each node.
+func (p plan) all(is func(plan) bool) bool {
+	all := true
+	p.walk(func(p plan) { all = all && is(p) })
+	return all
+}
+
+// examineBelonging says how many of the newest rows belong here.
+func (e *eventsExamination) examineBelonging(ctx context.Context) {
+	c := e.events.config
+	if e.events.belongs == "" {
+		return
+	}
+	var all, belong int64
+	err := e.pool.QueryRow(ctx, fmt.Sprintf(`SELECT count(*), count(*) FILTER (WHERE %[1]s)
+		FROM (SELECT * FROM %[2]s AS t WHERE (%[3]s) IS NOT NULL ORDER BY (%[3]s) DESC LIMIT %[4]d) AS t`, e.events.belongs, c.Table, c.Position, newestEvents)).Scan(&all, &belong)
+	by := strings.Join(e.limits(), " and ")
+	switch {
+	case err != nil:
+		e.failed(CheckWhere, "counting the rows that belong here", err)
+	case all > 0 && belong == 0:
+		e.add(doctor.Warning, CheckWhere, fmt.Sprintf("none of the newest %s belongs here by %s", human.Quantity(all, "row", "rows"), by), "compare the condition and the prefix with what the table holds")
+	default:
+		e.add(doctor.OK, CheckWhere, fmt.Sprintf("%d of the newest %s belong here by %s", belong, human.Quantity(all, "row", "rows"), by), "")
+	}
+}
+
+// orderLacking is what an event without an order lacks.
+func (e *eventsExamination) orderLacking() string {
+	if e.events.stored == "" {
+		return "order"
+	}
+	return fmt.Sprintf("order (what follows %q in %s must be %s as PostgreSQL writes it, because it is looked up as it is stored)",
+		e.events.config.Strip, e.events.stored, map[order.KeyType]string{order.KeyUUID: "a uuid", order.KeyInteger: "an integer", order.KeyText: "a text"}[e.shape.keyType])
+}
+
+// limits are the settings that say which rows belong.
+func (e *eventsExamination) limits() (out []string) {
+	if e.events.config.Where != "" {
+		out = append(out, "events.where")
+	}
+	if e.events.config.Strip != "" {
+		out = append(out, "events.key.strip")
+	}
+	return out
+}
+
+// examineTimes looks at times that payloads have, or that have no zone.
+func (e *eventsExamination) examineTimes(ctx context.Context) {
+	c := e.events.config
+	switch {
+	case c.AtPath != nil:
+		events := 0
+		if err := e.events.timesInPayloads(ctx, newestEvents, func(time.Time, time.Time) { events++ }); err != nil {
+			e.failed(CheckTimes, "reading the times in the newest payloads", err)
+			return
+		}
+		if events == 0 {
+			e.add(doctor.Error, CheckTimes, fmt.Sprintf("no payload of the newest %d events has a time at %s", newestEvents, c.AtPath),
+				"check the path; a number needs its unit, and a text without a zone needs zone")
+			return
+		}
+		e.add(doctor.OK, CheckTimes, fmt.Sprintf("%s of the newest have a time at %s", human.Quantity(int64(events), "event", "events"), c.AtPath), "")
+	case c.Zone != "" && strings.HasSuffix(c.At, "AT TIME ZONE"+literal(c.Zone)):
+		e.add(doctor.OK, CheckTimes, "the time has no zone, and is read as of "+c.Zone, "")
+	case c.Zone != "":
+		e.add(doctor.Info, CheckTimes, fmt.Sprintf("the time has a zone, so %s is not used", c.Zone), "leave out events.at.zone")
+	}
+}
