@@ -55,7 +55,7 @@ func (f *foldReader) mapped(o *object, at way) (s order.Source) {
 	o.boolean("null", &s.Null)
 	o.boolean("optional", &s.Optional)
 	for key, given := range map[string]bool{"null": s.Null, "optional": s.Optional} {
-		if given && o.values["path"] == nil {
+		if given && o.values["path"] == nil && (key != "null" || len(o.keys) > 1) {
 			o.at(target(o.values[key]), join(o.path, key), "is for a value of the payload", "such as {path: $.price, "+key+": true}")
 		}
 	}

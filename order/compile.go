@@ -122,6 +122,7 @@ type source struct {
 	Source
 	path  []string
 	kind  kind
+	given bool              // by the rule, so that it is a constant
 	is    datum             // the constant
 	plain PlainValue        // is
 	fits  bool              // into plain
@@ -147,6 +148,7 @@ type op struct {
 	code     opcode
 	register int
 	a, b     int
+	again    bool // an operation before it changes the register, too
 }
 
 type namedOp struct {

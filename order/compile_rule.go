@@ -77,6 +77,7 @@ func (c *compiler) assign(r *rule, at []string, code opcode, target string, from
 	if slices.ContainsFunc(r.ops, func(o op) bool { return o.register == register && (o.code == opSet || code == opSet) }) {
 		c.mistake(at, "the event gives %q a value in two ways", target).Hint = "set replaces the value, and add changes it; remove one of them"
 	}
+	again := slices.ContainsFunc(r.ops, func(o op) bool { return o.register == register })
 	if from[0].Text != nil || from[0].Map != nil {
 		c.registers[register].chosen = true
 	}
@@ -87,11 +88,11 @@ func (c *compiler) assign(r *rule, at []string, code opcode, target string, from
 		c.registers[register].summed = true
 	}
 	if len(from) == 1 {
-		r.ops = append(r.ops, op{code: code, register: register, a: c.source(r, at, from[0], c.registers[register].kind), b: -1})
+		r.ops = append(r.ops, op{code: code, register: register, a: c.source(r, at, from[0], c.registers[register].kind), b: -1, again: again})
 		return
 	}
 	a, b := c.source(r, append(at, "0"), from[0], kindNumber), c.source(r, append(at, "1"), from[1], kindNumber)
-	r.ops = append(r.ops, op{code: code, register: register, a: a, b: b})
+	r.ops = append(r.ops, op{code: code, register: register, a: a, b: b, again: again})
 }
 
 func (c *compiler) namedOp(r *rule, at []string, n Named) *namedOp {
@@ -147,9 +148,12 @@ func (c *compiler) namedOp(r *rule, at []string, n Named) *namedOp {
 func (c *compiler) source(r *rule, at []string, s Source, k kind) int {
 	out := source{Source: s, kind: k}
 	given := 0
-	if s.Text != nil {
+	if out.given = s.Text != nil || s.Null && s.Path == "" && s.Of == ""; out.given {
 		given++
-		out.is = c.constant(at, *s.Text, k)
+		out.is = datum{kind: k, null: true}
+		if s.Text != nil {
+			out.is = c.constant(at, *s.Text, k)
+		}
 		out.plain, out.fits = out.is.constant()
 	}
 	if s.Of != "" {

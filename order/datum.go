@@ -91,6 +91,9 @@ func wholeNumber(d apd.Decimal) bool {
 
 // constant is a value for a replay; false if it does not fit.
 func (d datum) constant() (v PlainValue, ok bool) {
+	if d.null {
+		return PlainValue{Null: true}, true
+	}
 	switch d.kind {
 	case kindNumber:
 		v.Number, ok = fixed([]byte(plain(d.number)))

@@ -188,7 +188,7 @@ func (d *decoder) said(unknown *member) *Said {
 // value reads one source.
 func (d *decoder) value(s *source, k kind, nullable bool, unknown *member) datum {
 	switch {
-	case s.Text != nil:
+	case s.given:
 		return s.is
 	case s.Of == PartAt:
 		return datum{kind: kindTime, at: d.raw.At}

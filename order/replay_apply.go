@@ -63,7 +63,7 @@ func (r *Replay) applied(e StoredRow) bool {
 func (r *Replay) changed(rule *rule, at int64) bool {
 	r.changes = r.scratch[:len(rule.ops)]
 	for i := range rule.ops {
-		if !r.changedBy(rule, &rule.ops[i], at, &r.changes[i]) {
+		if !r.changedBy(rule, i, at) {
 			return false
 		}
 	}
@@ -78,7 +78,9 @@ func (r *Replay) changed(rule *rule, at int64) bool {
 	return !register.product && r.value(&rule.sources[n.to], register.kind, at, c)
 }
 
-func (r *Replay) changedBy(rule *rule, o *op, at int64, c *change) bool {
+// changedBy is changed for one operation of the rule.
+func (r *Replay) changedBy(rule *rule, i int, at int64) bool {
+	o, c := &rule.ops[i], &r.changes[i]
 	c.register = o.register
 	register := &r.rules.registers[o.register]
 	if !r.value(&rule.sources[o.a], register.kind, at, c) {
@@ -100,16 +102,21 @@ func (r *Replay) changedBy(rule *rule, o *op, at int64, c *change) bool {
 		}
 		by = product(c.number, second.number)
 	}
-	was, ok := &r.values[o.register], false
+	number, sum, ok := r.values[o.register].number, r.values[o.register].sum, false
+	if o.again {
+		if before := r.changeOf(o.register, i); before != nil {
+			number, sum = before.number, before.sum
+		}
+	}
 	switch subtracts := o.code == opSubtract || o.code == opSubtractProduct; {
 	case register.product && subtracts:
-		c.sum, ok = was.sum.minus(by)
+		c.sum, ok = sum.minus(by)
 	case register.product:
-		c.sum, ok = was.sum.plus(by)
+		c.sum, ok = sum.plus(by)
 	case subtracts:
-		c.number, ok = was.number.minus(c.number)
+		c.number, ok = number.minus(c.number)
 	default:
-		c.number, ok = was.number.plus(c.number)
+		c.number, ok = number.plus(c.number)
 	}
 	return ok
 }
@@ -118,8 +125,8 @@ func (r *Replay) changedBy(rule *rule, o *op, at int64, c *change) bool {
 func (r *Replay) value(s *source, k kind, at int64, into *change) (ok bool) {
 	into.said, into.null, into.borrowed = true, false, false
 	switch {
-	case s.Text != nil:
-		into.text, into.number, into.micros = s.plain.Text, s.plain.Number, s.plain.Micros
+	case s.given:
+		into.null, into.text, into.number, into.micros = s.plain.Null, s.plain.Text, s.plain.Number, s.plain.Micros
 		return s.fits
 	case s.slot >= 0:
 		return s.plainly(&r.flat[s.slot], k, into)
@@ -160,12 +167,20 @@ func (s *source) plainly(v *token, k kind, into *change) (ok bool) {
 	return v.isText()
 }
 
+// changeOf is the last of the first n changes that changes a register; nil if there is none.
+func (r *Replay) changeOf(register, n int) *change {
+	for i := n - 1; i >= 0; i-- {
+		if c := &r.changes[i]; c.register == register && c.said {
+			return c
+		}
+	}
+	return nil
+}
+
 // number is a register after the changes that were collected.
 func (r *Replay) number(register int) Fixed {
-	for i := range r.changes {
-		if c := &r.changes[i]; c.register == register && c.said {
-			return c.number
-		}
+	if c := r.changeOf(register, len(r.changes)); c != nil {
+		return c.number
 	}
 	return r.values[register].number
 }

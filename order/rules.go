@@ -56,7 +56,7 @@ const (
 	CreatesIfAbsent
 )
 
-// Source is where a value comes from. Exactly one of Path, Of and Text is given.
+// Source is where a value comes from. Exactly one of Path, Of and Text is given, or Null alone for a constant NULL.
 type Source struct {
 	// Path is a path of the payload: "$.limitPrice.amount".
 	Path string `json:"path,omitzero"`
