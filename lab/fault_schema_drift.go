@@ -7,7 +7,7 @@ import "context"
 // topic keeps the published one.
 var schemaDrift = Fault{
 	Name:  "schema_drift",
-	About: "the event of a modification says newValue instead of new_value",
+	About: "the event of a modification has the key of the new value in another spelling",
 	Hop:   LegacyToEvents,
 	Cause: "schema_drift",
 	Pass:  FullPass,

@@ -159,6 +159,7 @@ func openPool(ctx context.Context, dsn string, workers int, statementTimeout tim
 	}
 	c.MaxConns = int32(min(workers, 100)) + 4 //nolint:gosec // bounded
 	c.ConnConfig.RuntimeParams["application_name"] = "crosscheck-lab"
+	c.ConnConfig.RuntimeParams["jit"] = "off" // compiling takes longer than any statement of the lab
 	c.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(statementTimeout.Milliseconds(), 10)
 	pool, err := pgxpool.NewWithConfig(ctx, c)
 	if err != nil {

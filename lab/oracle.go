@@ -51,7 +51,7 @@ func Differences(ctx context.Context, legacyDSN, eventsDSN string) ([]Planted, e
 // result in full with each side. The result is valid only while nothing moves.
 func HopDifferences(ctx context.Context, legacyDSN, eventsDSN string, store *Store) ([]Planted, error) {
 	return beside(ctx, legacyDSN, eventsDSN, func(ctx context.Context, events *pgx.Conn) ([]Planted, error) {
-		const plan = "SET enable_nestloop = off; " // nothing has statistics here, and tables may be big
+		const plan = "SET enable_nestloop = off; SET jit = off; " // nothing has statistics here, and tables may be big
 		if _, err := events.Exec(ctx, plan+strings.ReplaceAll(script("oracle"), "{{events}}", store.spoken)); err != nil {
 			return nil, fmt.Errorf("folding all events: %w", err)
 		}

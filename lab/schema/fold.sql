@@ -2,7 +2,7 @@
 -- {{batch}} picks from {{events}}, the events in the words of the store "orders". The places where the lab's faults reach
 -- in, each a list of orders: @stuck all events are left out, @partial partial fills are left out, @stamped events are picked by a later timestamp than the row's,
 -- @drift the filled quantity is off by @drift_by, @nulled a sum over no fill is NULL.
-WITH batch AS (
+WITH batch AS MATERIALIZED (
     SELECT event_id, order_id, event_type, timestamp, payload,
            CASE event_type
                WHEN 'OrderPartiallyFilled' THEN (payload ->> 'filled_quantity')::numeric(18, 4)
