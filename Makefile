@@ -39,7 +39,7 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck
 
 soak: setup kafka prometheus postgres-versions ## run the long proofs at length (CROSSCHECK_SOAK=10m), the grammar of faults (GRAMMAR_ROUNDS=20), and all tests many times over (SOAK_ROUNDS=10)
-	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'UnderLoad|LivingSystem|EveryCheckSays|NeverAccused|EveryPair' ./cmd/crosscheck
+	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'UnderLoad|LivingSystem|EveryCheckSays|NeverAccused|EveryPair|InAnotherStore' ./cmd/crosscheck ./cmd/crosscheck-lab
 	CROSSCHECK_GRAMMAR=$(GRAMMAR_ROUNDS) go test -count 1 -timeout 2h -v -run 'GrammarOfFaults|InFlight' ./compare
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
 

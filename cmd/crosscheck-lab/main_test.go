@@ -84,14 +84,42 @@ func demo(t *testing.T, crosscheck string, more ...string) (code int, output str
 	return code, out.String()
 }
 
-// TestDemo shows it as people see it, with crosscheck itself.
-func TestDemo(t *testing.T) {
+// built is crosscheck itself.
+func built(t *testing.T) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "crosscheck")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "github.com/nordvarg/crosscheck/cmd/crosscheck")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building crosscheck: %v\n%s", err, out)
 	}
-	code, output := demo(t, path, "--patience", "4m")
+	return path
+}
+
+// TestDetectInAnotherStore lets a sidecar find faults by rules, in the store and on the topic: a few of them, and all in a
+// soak.
+func TestDetectInAnotherStore(t *testing.T) {
+	t.Parallel()
+	args := []string{"detect", "--store", "desk", "--orders", "1000", "--rate", "5", "--patience", "4m", "--crosscheck", built(t)}
+	want := 28
+	if os.Getenv("CROSSCHECK_SOAK") == "" {
+		args, want = append(args, "--only", "schema_drift,overfill,lost_publish,unkeyed_publish,double_apply"), 5
+	}
+	errs, err := os.Create(filepath.Join(t.TempDir(), "log")) // the sidecar writes to it too
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer errs.Close() //nolint:errcheck // nothing reads it again
+	var out bytes.Buffer
+	code := run(t.Context(), args, &out, errs)
+	if found := strings.Count(out.String(), "  ✓ "); code != exitOK || found != want {
+		t.Errorf("exit code %d, %d faults of %d\n%s", code, found, want, &out)
+	}
+}
+
+// TestDemo shows it as people see it, with crosscheck itself.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	code, output := demo(t, built(t), "--patience", "4m")
 	if code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
