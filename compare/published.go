@@ -8,7 +8,7 @@ import (
 
 // Published compares a stored event with the message that publishes it, by content and not by form: 1.0 equals 1.00. It
 // returns the fields that disagree, with the store's value if there is one to show. Times may differ by less than the
-// microsecond that PostgreSQL rounds to.
+// microsecond that PostgreSQL rounds to, or by less than what the message's time says.
 func Published(stored, message order.Event) []FieldDifference {
 	var out []FieldDifference
 	differs := func(name, value string) {
@@ -20,7 +20,7 @@ func Published(stored, message order.Event) []FieldDifference {
 	if stored.Type != message.Type {
 		differs("event_type", string(stored.Type))
 	}
-	if d := stored.At.Sub(message.At); d <= -time.Microsecond || d >= time.Microsecond {
+	if stored.At.Sub(message.At).Abs() >= max(time.Microsecond, message.Within) {
 		differs("timestamp", order.TimestamptzText(stored.At))
 	}
 	if stored.Said == nil || message.Said == nil {

@@ -172,7 +172,7 @@ func (c *Config) MessageRules() (*order.Rules, error) {
 	for _, t := range c.Stream.IgnoreTypes {
 		with.Events.Fold.Events[t] = order.EventRule{Ignore: true}
 	}
-	with.Events.Fold.OnlyTypes = c.Stream.Types
+	with.Events.Fold.OnlyTypes, with.Events.Fold.Within = c.Stream.Types, c.Stream.Envelope.Within()
 	return with.Rules()
 }
 

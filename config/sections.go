@@ -34,7 +34,7 @@ func readConfig(o *object, c *Config) {
 	readWeb(o.object("web"), &c.Web)
 	c.Alerts = readAlerts(o.object("alerts"))
 	c.Events = readEventStore(o.object("events"))
-	c.Stream = readStream(o.object("stream"), c.Events.Fold)
+	c.Stream = readStream(o.object("stream"), c.Events)
 	if c.Stream.Given() && o.values["events"] == nil {
 		o.at(target(o.values["stream"]), "stream", "needs the section events, because messages are matched with stored events", "")
 	}

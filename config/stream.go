@@ -17,6 +17,9 @@ type Stream struct {
 	// Types are the types of messages that belong here, if the topic carries others too: all that change orders, by the
 	// names that the topic has, and perhaps more. Messages of other types are passed over. Default none: all belong here.
 	Types []string
+	// Envelope says where a message has the parts of its event, and what becomes of tombstones. Default
+	// order.UsualEnvelope.
+	Envelope order.Envelope
 	// TLS is how connections are encrypted. Default none: not encrypted.
 	TLS StreamTLS
 	// SASL is how crosscheck logs in. Default none: no login.
@@ -52,7 +55,7 @@ func StreamMechanisms() []string { return []string{"plain", "scram-sha-256", "sc
 func (s Stream) Given() bool { return s.Topic != "" }
 
 // readStream returns the zero value if the section is absent.
-func readStream(o *object, own order.FoldRules) Stream {
+func readStream(o *object, events Events) Stream {
 	if o == nil {
 		return Stream{}
 	}
@@ -72,8 +75,9 @@ func readStream(o *object, own order.FoldRules) Stream {
 		s.Brokers = append(s.Brokers, text)
 	})
 	o.text("topic", &s.Topic)
-	o.ignoredTypes(own, &s.IgnoreTypes)
-	o.ownTypes(own, &s.Types)
+	s.Envelope = readEnvelope(o, events)
+	o.ignoredTypes(events.Fold, &s.IgnoreTypes)
+	o.ownTypes(events.Fold, &s.Types)
 	readStreamTLS(o.object("tls"), &s.TLS)
 	readStreamSASL(o.object("sasl"), &s.SASL)
 	o.done()

@@ -44,7 +44,7 @@ func (w *work) archived(ctx context.Context, due []UnmatchedMessage, arrivals []
 
 // later returns true for a message that can be read and is not an order's creation.
 func (w *work) later(a *arrival) bool {
-	e, err := w.decode(a.Value)
+	e, err := w.decode(a.Message)
 	return harmful(err) == nil && e.Said != nil && !e.Said.Creates()
 }
 

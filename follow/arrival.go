@@ -51,13 +51,13 @@ type reading struct {
 
 // read fills in the content of the message; a message of the usual form is not decoded.
 func (f *Follower) read(a *arrival) reading {
-	if flat, ok := order.ReadFlat(a.Value, f.Rules); ok {
+	if flat, ok := order.ReadFlat(a.Value, f.Rules); ok && a.Problem == nil {
 		if key, ok := order.CanonicalKey(f.KeyType, string(flat.Key)); ok {
 			a.position, a.key = flat.Position, key
 			return reading{flat: flat}
 		}
 	}
-	e, err := f.decode(a.Value)
+	e, err := f.decode(a.Message)
 	if a.ignored = f.Rules.PassesOver(a.Value, e); a.ignored {
 		return reading{event: &e}
 	}
@@ -65,8 +65,8 @@ func (f *Follower) read(a *arrival) reading {
 	return reading{event: &e}
 }
 
-func (f *Follower) decode(value []byte) (order.Event, error) {
-	return decodeMessage(value, f.Rules, f.KeyType)
+func (f *Follower) decode(m Message) (order.Event, error) {
+	return decodeMessage(m, f.Rules, f.KeyType)
 }
 
 // harmful returns an error of decoding; nil if the event is still usable.
@@ -78,9 +78,11 @@ func harmful(err error) error {
 }
 
 // decodeMessage decodes a message. A key that no order of the store can have counts as no key.
-func decodeMessage(value []byte, v *order.Rules, t order.KeyType) (order.Event, error) {
-	e, err := order.DecodeMessage(value, v)
-	err = harmful(err)
+func decodeMessage(m Message, v *order.Rules, t order.KeyType) (order.Event, error) {
+	e, err := order.DecodeMessage(m.Value, v)
+	if err = harmful(err); m.Problem != nil {
+		e.Said, err = nil, m.Problem
+	}
 	// An invalid key must never reach a query: the store would refuse it again and again at the same message.
 	if e.Key, _ = order.CanonicalKey(t, string(e.Key)); e.Key == "" && err == nil {
 		err = errForeignKey
@@ -97,7 +99,7 @@ func (f *Follower) match(a *arrival, r *reading, row order.StoredRow) {
 		return
 	}
 	if r.event == nil {
-		e, _ := f.decode(a.Value)
+		e, _ := f.decode(a.Message)
 		r.event = &e
 	}
 	stored, err := order.Decode(row.Raw(), f.Rules)

@@ -31,13 +31,13 @@ const pendingBytes = 16 << 20
 
 // Add counts one message.
 func (c *Census) Add(ctx context.Context, m Message) error {
-	e, err := decodeMessage(m.Value, c.Rules, c.KeyType)
+	e, err := decodeMessage(m, c.Rules, c.KeyType)
 	raw, whole := order.ReadMessage(m.Value)
 	switch {
 	case c.Rules.PassesOver(m.Value, e):
 		c.count.Ignore(string(e.Type), 1)
-	case err == nil || c.Store == nil || !whole || len(raw.Payload) > order.MaxPayload:
-		c.add(e.Type, m.Value, err)
+	case err == nil || m.Problem != nil || c.Store == nil || !whole || len(raw.Payload) > order.MaxPayload:
+		c.add(e.Type, m, err)
 	default:
 		raw.Payload = bytes.Clone(raw.Payload)
 		c.pending = append(c.pending, pendingMessage{raw, e.Type, err})
@@ -53,12 +53,12 @@ var (
 	errRegistry  = errors.New("it is not JSON: its first byte is 0, as in Avro or Protobuf messages of a schema registry")
 )
 
-func (c *Census) add(t order.EventType, value []byte, err error) {
+func (c *Census) add(t order.EventType, m Message, err error) {
 	switch {
-	case err == nil:
-	case len(value) == 0:
+	case err == nil || m.Problem != nil:
+	case len(m.Value) == 0:
 		err = errTombstone
-	case value[0] == 0:
+	case m.Value[0] == 0:
 		err = errRegistry
 	}
 	c.count.Add(string(t), err, "")

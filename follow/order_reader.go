@@ -243,7 +243,7 @@ func (r *search) ofOrder(m Message) (OrderMessage, bool) {
 	if r.KeyType == order.KeyInteger && !bytes.Contains(m.Value, []byte(r.key)) && string(m.Key) != string(r.key) {
 		return OrderMessage{}, false // decoding takes most of the time
 	}
-	event, drift := decodeMessage(m.Value, r.Rules, r.KeyType)
+	event, drift := decodeMessage(m, r.Rules, r.KeyType)
 	if r.Rules.PassesOver(m.Value, event) {
 		return OrderMessage{}, false
 	}
@@ -323,7 +323,7 @@ func (r *OrderReader) first(ctx context.Context, p Partition) (first order.Posit
 	to := Range{From: map[int]int64{p.Partition: p.First}, To: map[int]int64{p.Partition: min(p.End, p.First+many)}}
 	err = r.Stream.Read(ctx, to, func(_ context.Context, b Batch) error {
 		for _, m := range b.Messages {
-			e, _ := decodeMessage(m.Value, r.Rules, r.KeyType)
+			e, _ := decodeMessage(m, r.Rules, r.KeyType)
 			if r.Rules.PassesOver(m.Value, e) {
 				continue
 			}

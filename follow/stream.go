@@ -11,8 +11,10 @@ type Message struct {
 	Partition int
 	Offset    int64
 	Key       []byte // nil if the producer sets none
-	Value     []byte // nil for a tombstone
+	Value     []byte // in the form of order.DecodeMessage; nil for a tombstone
 	Time      time.Time
+	// Problem is why the message is not in the form that the configuration says; nil if it is. Value has what could be read.
+	Problem error
 }
 
 // Partition is a partition of the topic, and what can be read of it at one moment.

@@ -51,6 +51,7 @@ func reread(ctx context.Context, u Upcaster, v *order.Rules, t order.KeyType, al
 	for i, o := range of {
 		for _, u := range found[i] {
 			e, err := order.Decode(u.Event, v)
+			e.Within = o.event.Within
 			if e.Key, _ = order.CanonicalKey(t, string(e.Key)); harmful(err) != nil {
 				continue
 			}

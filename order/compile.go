@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ErrRules is returned for rules that cannot be used.
@@ -41,6 +42,7 @@ type Rules struct {
 	index     map[string]int // of registers, by name
 	events    map[string]*rule
 	only      []string // FoldRules.OnlyTypes
+	within    time.Duration
 	key       []string // path of the order's key in a payload; empty for none
 	roles     roles
 }
@@ -168,7 +170,7 @@ type compiler struct {
 // NewRules prepares rules for the compared fields. The error is [RuleErrors].
 func NewRules(spec FoldRules, fields []Field) (*Rules, error) {
 	c := compiler{Rules: &Rules{index: map[string]int{}, events: map[string]*rule{}}, spec: spec, fields: fields}
-	c.only = spec.OnlyTypes
+	c.only, c.within = spec.OnlyTypes, spec.Within
 	if spec.Key != "" {
 		c.key = c.path([]string{"key"}, spec.Key)
 	}

@@ -264,6 +264,7 @@ func DecodeMessage(message []byte, rules *Rules) (Event, error) {
 		return Event{Position: raw.Position, Key: raw.Key, Type: EventType(raw.Type), At: raw.At, Schema: finding}, finding
 	}
 	e, err := Decode(raw, rules)
+	e.Within = rules.within
 	if err == nil && finding != nil {
 		finding.Position, finding.Key, finding.Type = raw.Position, raw.Key, raw.Type
 		e.Schema = finding

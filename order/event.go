@@ -41,6 +41,8 @@ type Event struct {
 	// Schema is what is wrong with the event's form; nil if nothing is. If the event says something, it is only an
 	// unexpected key.
 	Schema *SchemaError
+	// Within is [FoldRules.Within] for an event of the stream.
+	Within time.Duration
 }
 
 // sameAs reports whether two events say the same of the same order at the same time. Events that could not be decoded do

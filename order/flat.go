@@ -120,12 +120,13 @@ func (r *Rules) form(eventType []byte) *form {
 
 // Agrees returns true only if the row decodes without a finding, and to the same event as the message. The order's key
 // must be spelt as the store spells it. Strings may be escaped and numbers written in different ways. Times may differ
-// by less than a microsecond, which is the precision of a store. False means only that DecodeMessage must decide.
+// by less than a microsecond, which is the precision of a store, or by less than FoldRules.Within. False means only that
+// DecodeMessage must decide.
 func (f *Flat) Agrees(row StoredRow, key Key) bool {
 	if row.Position != f.Position || string(row.Key) != string(key) || string(row.Type) != f.form.rule.name {
 		return false
 	}
-	if d := row.At.Sub(f.At); d <= -time.Microsecond || d >= time.Microsecond {
+	if row.At.Sub(f.At).Abs() >= max(time.Microsecond, f.form.rule.rules.within) {
 		return false
 	}
 	var stored flatValues

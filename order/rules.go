@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 )
 
 // FoldRules says what each event type of a store does to the fields of an order. Names are those of the compared fields;
@@ -20,6 +21,9 @@ type FoldRules struct {
 	// OnlyTypes lists the types of messages that belong here, as the stream calls them, if it carries those of others too.
 	// Messages of other types are passed over, and so are objects without a type. Empty if all belong here.
 	OnlyTypes []string
+	// Within is how far the time of a message may be from the stored one, if that is more than a microsecond: the unit to
+	// which the stream cuts times, or [AnyTime].
+	Within time.Duration
 	// Key is the path under which a payload may repeat the order's key. It must then be the event's.
 	Key string
 }

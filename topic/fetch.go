@@ -15,6 +15,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol/fetch"
 
 	"github.com/nordvarg/crosscheck/follow"
+	"github.com/nordvarg/crosscheck/order"
 )
 
 const (
@@ -36,13 +37,14 @@ const (
 // fetched is the answer to one fetch.
 type fetched struct {
 	messages []follow.Message
-	next     int64 // after the last record of any kind; the requested offset if there was none
-	first    int64 // of the first record of any kind within the range; -1 if there was none
-	batches  int   // of records, within the range or not; 0 if the broker had nothing to give, or throttled us
-	beyond   bool  // there were records after the range
-	logStart int64 // the oldest offset that the broker has; -1 if it does not say
-	end      int64 // the last stable offset
-	kept     int   // bytes of messages
+	headers  [][]order.Header // of the messages, if they are to be opened
+	next     int64            // after the last record of any kind; the requested offset if there was none
+	first    int64            // of the first record of any kind within the range; -1 if there was none
+	batches  int              // of records, within the range or not; 0 if the broker had nothing to give, or throttled us
+	beyond   bool             // there were records after the range
+	logStart int64            // the oldest offset that the broker has; -1 if it does not say
+	end      int64            // the last stable offset
+	kept     int              // bytes of messages
 	// unreadable is a batch at the requested offset that will never be readable, and whose offsets end before skipTo.
 	unreadable error
 	skipTo     int64
@@ -68,7 +70,7 @@ func (t *Topic) fetch(ctx context.Context, transport *kafka.Transport, partition
 		return fetched{}, ctx.Err()
 	}
 	f := fetched{next: from, first: -1, logStart: p.LogStartOffset, end: p.LastStableOffset}
-	err = f.decode(p, to, 4*int(size))
+	err = f.decode(p, to, 4*int(size), t.config.Open != nil)
 	if err != nil || !f.heavy() {
 		<-t.decoding
 	}
@@ -121,8 +123,8 @@ func (t *Topic) stored(ctx context.Context, transport *kafka.Transport, partitio
 }
 
 // decode copies the records between f.next and to. It stops after about keep bytes of messages.
-func (f *fetched) decode(p *answerPartition, to int64, keep int) error {
-	d := decoder{fetched: f, partition: int(p.Partition), from: f.next, to: to, transactions: abortedIn(p)}
+func (f *fetched) decode(p *answerPartition, to int64, keep int, headers bool) error {
+	d := decoder{fetched: f, partition: int(p.Partition), from: f.next, to: to, withHeaders: headers, transactions: abortedIn(p)}
 	return p.Records.each(func(b batchBytes) (more bool, err error) {
 		f.batches++
 		if f.kept >= keep {
@@ -149,6 +151,7 @@ type decoder struct {
 	*fetched
 	partition    int
 	from, to     int64
+	withHeaders  bool
 	transactions transactions
 	arena        []byte
 }
@@ -188,8 +191,20 @@ func (d *decoder) batch(batch protocol.RecordReader) (more bool, err error) {
 		d.kept += len(key) + len(value)
 		if !isControl && !aborted {
 			d.messages = append(d.messages, follow.Message{Partition: d.partition, Offset: r.Offset, Key: key, Value: value, Time: r.Time.UTC()})
+			if d.withHeaders {
+				d.headers = append(d.headers, headersOf(r.Headers))
+			}
 		}
 	}
+}
+
+// headersOf copies the library's headers.
+func headersOf(all []protocol.Header) []order.Header {
+	out := make([]order.Header, len(all))
+	for i, h := range all {
+		out[i] = order.Header{Name: h.Key, Value: h.Value}
+	}
+	return out
 }
 
 // copied copies bytes out of the library's pages, which the library uses again.

@@ -187,7 +187,12 @@ func (r *partitionReader) step(ctx context.Context) (follow.Batch, error) {
 	if f.first < 0 {
 		return r.nothing(f)
 	}
-	batch := follow.Batch{Partition: r.partition, Messages: f.messages, Next: f.next, End: f.end}
+	messages, err := r.opened(ctx, f)
+	if err != nil {
+		r.delivered()
+		return follow.Batch{}, err
+	}
+	batch := follow.Batch{Partition: r.partition, Messages: messages, Next: f.next, End: f.end}
 	if f.first > r.expected {
 		batch.Gap = r.hole(f, f.first)
 	}

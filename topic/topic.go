@@ -35,6 +35,8 @@ type Config struct {
 	WatchEvery time.Duration
 	// ObserveQuery is called for every request with its purpose and duration. May be nil.
 	ObserveQuery func(side order.Representation, kind string, took time.Duration)
+	// Open turns records into the form of order.DecodeMessage; nil if they have it. An error means that it cannot be known now.
+	Open func(context.Context, order.Record) (order.Opened, error)
 	// Log gets a line when a partition cannot be read, and when it can be read again. Required.
 	Log *slog.Logger
 }

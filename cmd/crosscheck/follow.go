@@ -13,6 +13,7 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -30,6 +31,9 @@ const (
 
 func topicConfig(c config.Stream, observe observer, log *slog.Logger) topic.Config {
 	s := topic.Config{Brokers: c.Brokers, Topic: c.Topic, ObserveQuery: observe, Log: log}
+	if !c.Envelope.Usual() {
+		s.Open = opening(c)
+	}
 	if c.TLS.Enabled {
 		s.TLS = &topic.TLS{CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName}
 	}
@@ -37,6 +41,17 @@ func topicConfig(c config.Stream, observe observer, log *slog.Logger) topic.Conf
 		s.SASL = &topic.SASL{Mechanism: c.SASL.Mechanism, User: c.SASL.User, Password: c.SASL.Password.Reveal()}
 	}
 	return s
+}
+
+// opening is how records are turned into the usual form.
+func opening(c config.Stream) func(context.Context, order.Record) (order.Opened, error) {
+	opener, err := order.NewOpener(c.Envelope)
+	return func(_ context.Context, r order.Record) (order.Opened, error) {
+		if err != nil {
+			return order.Opened{}, err
+		}
+		return opener.Open(r), nil
+	}
 }
 
 // errSwapped ends a follower whose findings would have another fingerprint from now on.

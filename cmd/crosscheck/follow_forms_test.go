@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
+)
+
+// formed publishes the desk's events in another form.
+type formed struct {
+	form   ordertest.Form
+	writer *kafka.Writer
+}
+
+// Publish implements [lab.Publisher].
+func (f *formed) Publish(ctx context.Context, messages ...lab.Message) error {
+	batch := make([]kafka.Message, len(messages))
+	for i, m := range messages {
+		e, ok := order.ReadMessage(m.Value)
+		if !ok {
+			return fmt.Errorf("not an event: %s", m.Value)
+		}
+		r := f.form.Record(e)
+		batch[i] = kafka.Message{Key: r.Key, Value: r.Value}
+		for _, h := range r.Headers {
+			batch[i].Headers = append(batch[i].Headers, kafka.Header{Key: h.Name, Value: h.Value})
+		}
+	}
+	return f.writer.WriteMessages(ctx, batch...)
+}
+
+// TestFormsOfMessagesOnApacheKafka follows desks that publish in other forms. What is not published is found, and nothing else.
+func TestFormsOfMessagesOnApacheKafka(t *testing.T) {
+	t.Parallel()
+	brokers := kafkatest.Server(t).Brokers()
+	for i, name := range []string{"CloudEvents binary", "Debezium change with schema", "headers and key"} {
+		t.Run(name, func(t *testing.T) {
+			form, topic := ordertest.Forms()[name], fmt.Sprint("forms-", i)
+			admin, err := lab.OpenKafka(deadline(t), brokers, topic, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			transport := &kafka.Transport{MetadataTTL: time.Second} // its own, which knows the topic
+			f := &formed{form, &kafka.Writer{Addr: kafka.TCP(brokers...), Topic: topic, Balancer: &kafka.Hash{}, RequiredAcks: kafka.RequireAll, BatchTimeout: 1, Transport: transport}}
+			t.Cleanup(func() {
+				if err := f.writer.Close(); err != nil {
+					t.Error(err)
+				}
+				transport.CloseIdleConnections()
+				if err := admin.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			s := newSystem(t, lab.Options{
+				History: lab.History{Orders: 100}, Rate: 30, RefreshEvery: labRefresh, Publisher: f, PublishHistory: 300, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+			})
+			address := freeAddress(t)
+			following := &streaming{s, s.config("crosscheck", followWindow, fmt.Sprintf(`
+events: {dsn: %q}
+stream: {brokers: [%q], topic: %s, envelope: %s}
+sampler: {schedule: "off", full: "off"}
+web: {listen: %q}`, s.EventsDSN, brokers[0], topic, form.Config, address)), "http://" + address}
+			s.live()
+			following.follow()
+			following.caughtUp()
+			following.wantFound(nil)
+			var want []string
+			for _, fault := range []string{"lost_publish", "duplicate_publish"} {
+				planted, err := s.Plant(deadline(t), fault, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, p := range planted {
+					want = append(want, strconv.FormatInt(p.OrderID, 10)+"|"+p.Kind+"|"+p.Cause)
+				}
+			}
+			following.caughtUp()
+			eventually(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.divergence WHERE state = 'open' AND hop = 'events->stream'", strconv.Itoa(len(want)))
+			following.wantFound(slices.Clone(want))
+			id, _, _ := strings.Cut(want[0], "|")
+			if got := explainedAs(t, following.file, id); got != "events->stream lost_publish" {
+				t.Errorf("explain says %s", got)
+			}
+			doctor := start(t, "doctor", "--config", following.file)
+			if code := doctor.end(); code != exitAgrees || !strings.Contains(doctor.stdout.String(), "messages can be read") {
+				t.Errorf("doctor: exit code %d\n%s", code, &doctor.stdout)
+			}
+		})
+	}
+}

@@ -1,0 +1,31 @@
+package topic
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nordvarg/crosscheck/follow"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// opened returns the messages in the form of order.DecodeMessage, without those that publish no event.
+func (t *Topic) opened(ctx context.Context, f fetched) ([]follow.Message, error) {
+	if t.config.Open == nil {
+		return f.messages, nil
+	}
+	out := f.messages[:0]
+	for i, m := range f.messages {
+		o, err := t.config.Open(ctx, order.Record{Key: m.Key, Value: m.Value, Headers: f.headers[i], Time: m.Time})
+		if err != nil {
+			return nil, fmt.Errorf("reading the message at offset %d: %w", m.Offset, err)
+		}
+		if o.Skip {
+			continue
+		}
+		if m.Value, m.Problem = o.Value, o.Problem; m.Problem != nil {
+			m.Problem = fmt.Errorf("partition %d, offset %d: %w", m.Partition, m.Offset, m.Problem)
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
