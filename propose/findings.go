@@ -4,7 +4,12 @@
 // person has to decide has a "# ?" in its line.
 package propose
 
-import "github.com/nordvarg/crosscheck/order"
+import (
+	"maps"
+	"slices"
+
+	"github.com/nordvarg/crosscheck/order"
+)
 
 // Table is a table or view as the catalogue describes it.
 type Table struct {
@@ -84,7 +89,17 @@ type EventType struct {
 	First, Orders int
 	Payloads      int // that were looked into
 	Paths         []Path
+	Examples      []Example
 }
+
+// Example is one event: its order, as text and without the prefix, and what is at the paths of its payload.
+type Example struct {
+	Key    string
+	Values map[string]string
+}
+
+// Rows are rows of legacy, by key and by field, as text. A field that is NULL is not there.
+type Rows map[string]map[string]string
 
 // Path is a path of the payloads of a type.
 type Path struct {
@@ -109,3 +124,14 @@ const (
 	JSONNull    JSONKind = "null"
 	JSONList    JSONKind = "list"
 )
+
+// Keys are the orders of all examples.
+func (s Sample) Keys() []string {
+	keys := map[string]bool{}
+	for _, t := range s.Types {
+		for _, e := range t.Examples {
+			keys[e.Key] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(keys))
+}

@@ -68,13 +68,15 @@ type proposer struct {
 	statuses []string // values of the status that legacy has
 	partial  bool     // a type of its own is for fills of a part
 	derives  bool     // the status follows from the filled quantity
+	rows     Rows
+	scales   map[string]int // of whole numbers, by the last key of their path
 }
 
-func proposeFold(p Pair, s Sample, statuses []string) fold {
+func proposeFold(p Pair, s Sample, statuses []string, rows Rows) fold {
 	if isPreset(s) {
 		return fold{preset: true}
 	}
-	o := &proposer{pair: p, roles: rolesOf(p), statuses: statuses}
+	o := &proposer{pair: p, roles: rolesOf(p), statuses: statuses, rows: rows, scales: map[string]int{}}
 	for _, t := range s.Types {
 		o.partial = o.partial || has(words(t.Name), []string{"partially", "filled"})
 	}
@@ -176,7 +178,7 @@ func (o *proposer) assign(f Match, t EventType, creates, fill bool, used map[str
 	case o.roles.status:
 		if p, ok := o.best(f, t); ok && !fill {
 			used[p.Path] = true
-			return assignment{f.Name, source(f, p), seen(p)}, true
+			return assignment{f.Name, o.source(f, p, t), o.about(f, p, t)}, true
 		}
 		return o.status(t, creates, fill)
 	case o.roles.filled:
@@ -187,9 +189,13 @@ func (o *proposer) assign(f Match, t EventType, creates, fill bool, used map[str
 	if fill || f.Name == o.roles.created && !creates {
 		return assignment{}, false
 	}
-	if p, ok := o.best(f, t); ok {
+	p, ok := o.best(f, t)
+	if !ok && creates {
+		p, ok = o.equal(f, t, used)
+	}
+	if ok {
 		used[p.Path] = true
-		return assignment{f.Name, source(f, p), seen(p)}, true
+		return assignment{f.Name, o.source(f, p, t), o.about(f, p, t)}, true
 	}
 	if f.Name == o.roles.created {
 		return assignment{f.Name, "{event: at}", "the order's first event"}, true
@@ -234,14 +240,14 @@ func (o *proposer) fill(r *rule, used map[string]bool) bool {
 	}
 	used[quantity.Path] = true
 	field, _ := o.field(o.roles.filled)
-	r.add = append(r.add, assignment{o.roles.filled, source(field, quantity), seen(quantity)})
+	r.add = append(r.add, assignment{o.roles.filled, o.source(field, quantity, r.kind), seen(quantity)})
 	if o.roles.average == "" {
 		return true
 	}
 	if price, ok := pathOf(r.kind, "price", []string{"average", "limit", "stop", "order"}); ok {
 		used[price.Path] = true
 		average, _ := o.field(o.roles.average)
-		r.product = append(r.product, assignment{notional, "[" + source(field, quantity) + ", " + source(average, price) + "]", seen(price)})
+		r.product = append(r.product, assignment{notional, "[" + o.source(field, quantity, r.kind) + ", " + o.source(average, price, r.kind) + "]", seen(price)})
 	}
 	return true
 }

@@ -81,16 +81,31 @@ func fits(t order.FieldType, p Path) bool {
 }
 
 // source is a path as a rule reads it.
-func source(f Match, p Path) string {
+func (o *proposer) source(f Match, p Path, t EventType) string {
 	s := order.Source{Path: p.Path, Null: p.null(), Optional: p.partial}
-	minor := slices.ContainsFunc(pathWords(p), func(w string) bool { return slices.Contains([]string{"cents", "cent", "pence", "minor"}, w) })
+	a := o.agreement(f, p, t)
 	switch {
-	case f.Type == order.Numeric && minor && p.is(JSONWhole):
-		s.Scale = 2
+	case f.Type == order.Numeric && p.is(JSONWhole):
+		s.Scale = o.scaleOf(p, a)
 	case f.Type == order.Timestamptz && p.is(JSONWhole):
 		s.Unit = unitOf(p.Example)
+	case f.Type == order.Text && 2*a.equal < a.of:
+		s.Map = a.meanings()
 	}
 	return config.FlowSource(s)
+}
+
+// scaleOf is how many decimals a whole number stands for: what legacy's rows say, or the names.
+func (o *proposer) scaleOf(p Path, a agreement) int {
+	leaf := p.Path[strings.LastIndexByte(p.Path, '.')+1:]
+	minor := slices.ContainsFunc(pathWords(p), func(w string) bool { return slices.Contains([]string{"cents", "cent", "pence", "minor"}, w) })
+	switch {
+	case a.of > 0 && 2*a.equal >= a.of:
+		o.scales[leaf] = a.scale
+	case o.scales[leaf] == 0 && minor:
+		return 2
+	}
+	return o.scales[leaf]
 }
 
 // unitOf is the unit of a time since 1970 of our days, by its number of digits.
@@ -104,6 +119,15 @@ func unitOf(number string) string {
 		return "us"
 	}
 	return "ns"
+}
+
+// about says what was found at the path of a field.
+func (o *proposer) about(f Match, p Path, t EventType) string {
+	out := seen(p)
+	if a := o.agreement(f, p, t); a.of > 0 {
+		out += fmt.Sprintf("; as in legacy's row for %d of %d", max(a.equal, a.mapped()), a.of)
+	}
+	return out
 }
 
 // seen says what was found at a path.

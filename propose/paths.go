@@ -15,6 +15,7 @@ import (
 type Paths struct {
 	payloads int
 	seen     map[string]*Path
+	examples []Example
 }
 
 const (
@@ -26,8 +27,8 @@ const (
 // plainKey is a key that a path of fold rules can name.
 var plainKey = regexp.MustCompile(`^[^.\s\[\]*"'\p{C}]+$`)
 
-// Add looks into a payload; false if it is no JSON object.
-func (p *Paths) Add(payload []byte) bool {
+// Add looks into a payload of an order; false if it is no JSON object.
+func (p *Paths) Add(key string, payload []byte) bool {
 	d := json.NewDecoder(bytes.NewReader(payload))
 	d.UseNumber()
 	var object map[string]any
@@ -38,22 +39,20 @@ func (p *Paths) Add(payload []byte) bool {
 		return false
 	}
 	p.payloads++
+	p.examples = append(p.examples, Example{key, map[string]string{}})
 	p.walk("$", object, 1)
 	return true
 }
 
-// Payloads is how many were looked into.
-func (p *Paths) Payloads() int { return p.payloads }
-
-// List are the paths in the order of their names.
-func (p *Paths) List() []Path {
+// Describe tells a type what its payloads have. Paths are in the order of their names.
+func (p *Paths) Describe(t *EventType) {
 	out := make([]Path, 0, len(p.seen))
 	for _, name := range slices.Sorted(maps.Keys(p.seen)) {
 		path := *p.seen[name]
 		path.of, path.partial = p.payloads, path.Count < p.payloads
 		out = append(out, path)
 	}
-	return out
+	t.Payloads, t.Paths, t.Examples = p.payloads, out, p.examples
 }
 
 func (p *Paths) walk(at string, object map[string]any, depth int) {
@@ -83,6 +82,12 @@ func (p *Paths) add(path string, value any) {
 		p.seen[path] = known
 	}
 	known.Count++
+	switch v := value.(type) {
+	case string:
+		p.examples[len(p.examples)-1].Values[path] = v
+	case json.Number:
+		p.examples[len(p.examples)-1].Values[path] = v.String()
+	}
 	kind := kindOfJSON(value)
 	if !slices.Contains(known.Kinds, kind) {
 		known.Kinds = append(known.Kinds, kind)

@@ -3,6 +3,7 @@ package propose
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,7 +15,9 @@ type Store struct {
 	Table                            Table
 	Position, Key, Type, At, Payload Column
 	HasTime                          bool
-	Others                           []string
+	// TimePath is where payloads have a time, if no column has one.
+	TimePath string
+	Others   []string
 }
 
 // The names that columns of event stores have, the best first.
@@ -45,8 +48,9 @@ func FindStore(tables []Table, name string, key Match, keyType order.KeyType) (S
 	if len(found) == 0 {
 		return Store{}, fmt.Errorf("%w: it needs an integer for the position, and columns for order, type and payload (json, or text or bytea); the database has %s", ErrNoEvents, listed(candidates))
 	}
+	table := func(s scored) int { return truth(s.store.Table.Kind == "r" || s.store.Table.Kind == "p") } // a view has no index
 	slices.SortStableFunc(found, func(a, b scored) int {
-		return cmp.Or(truth(b.store.Table.Readable)-truth(a.store.Table.Readable), b.score-a.score, cmp.Compare(b.store.Table.Bytes, a.store.Table.Bytes), strings.Compare(a.store.Table.Quoted, b.store.Table.Quoted))
+		return cmp.Or(truth(b.store.Table.Readable)-truth(a.store.Table.Readable), table(b)-table(a), b.score-a.score, cmp.Compare(b.store.Table.Bytes, a.store.Table.Bytes), strings.Compare(a.store.Table.Quoted, b.store.Table.Quoted))
 	})
 	best := found[0].store
 	if !best.Table.Readable {
@@ -116,7 +120,8 @@ func storeOf(t Table, key Match, keyType order.KeyType) (s Store, score int, ok 
 func (s Store) AtSQL() string {
 	switch {
 	case !s.HasTime:
-		return "(" + s.PayloadSQL() + "->>'timestamp')::timestamptz"
+		keys := strings.Split(strings.TrimPrefix(cmp.Or(s.TimePath, "$.timestamp"), "$."), ".")
+		return "((" + s.PayloadSQL() + ") #>> '{" + strings.Join(keys, ",") + "}')::timestamptz"
 	case s.At.Kind == KindClock:
 		return s.At.Quoted + " AT TIME ZONE 'UTC'"
 	}
@@ -140,6 +145,25 @@ func (s Store) PayloadText() string {
 		return s.Payload.Quoted
 	}
 	return "(" + s.Payload.Quoted + ")::text"
+}
+
+// writtenTime is how a time begins that is text in JSON.
+var writtenTime = regexp.MustCompile(`^"\d{4}-\d\d-\d\d[T ]\d\d:\d\d`)
+
+// FindTime looks for a time in the payloads: a path that all types have, and whose example is a time.
+func (s *Store) FindTime(sample Sample) {
+	if s.HasTime || len(sample.Types) == 0 {
+		return
+	}
+	for _, p := range sample.Types[0].Paths {
+		everywhere := !slices.ContainsFunc(sample.Types, func(t EventType) bool {
+			return !slices.ContainsFunc(t.Paths, func(other Path) bool { return other.Path == p.Path && !other.partial })
+		})
+		if everywhere && writtenTime.MatchString(p.Example) && !strings.ContainsAny(p.Path, `,{}\`) {
+			s.TimePath = p.Path
+			return
+		}
+	}
 }
 
 // KeySQL is the key in the form of the legacy side's, without a prefix that all keys have.

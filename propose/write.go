@@ -35,6 +35,7 @@ type Findings struct {
 	Store                        *Store   // nil without an event store
 	EventsVar                    string
 	Sample                       Sample
+	Rows                         Rows   // of legacy, for the orders of the examples
 	AuditLog, Trades             string // tables of the history; empty if they were not found
 }
 
@@ -91,7 +92,7 @@ func (f *Findings) YAML() string {
 	w := &writer{}
 	proposal := fold{}
 	if f.Store != nil {
-		if proposal = proposeFold(f.Pair, f.Sample, f.Statuses); proposal.preset {
+		if proposal = proposeFold(f.Pair, f.Sample, f.Statuses, f.Rows); proposal.preset {
 			f.Pair.renameAsPreset()
 		}
 	}
@@ -221,7 +222,7 @@ func (f *Findings) events(w *writer, proposal fold) {
 	w.line(1, "type: %s", sql(s.Type.Quoted))
 	at := ""
 	if !s.HasTime {
-		at = "no column is a time; where is it in the payload?"
+		at = "no column is a time; does each payload have it there, with its zone?"
 	} else if s.At.Kind == KindClock {
 		at = s.At.Native + ": is it UTC?"
 	}

@@ -3,6 +3,9 @@ package source
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -118,6 +121,7 @@ func described(c propose.Column, n native) propose.Column {
 	}
 	switch c.Kind {
 	case propose.KindInteger:
+		c.Best = order.Integer
 		c.Keys[order.KeyInteger], c.Keys[order.KeyText] = c.Quoted, "("+c.Quoted+")::text"
 	case propose.KindUUID:
 		c.Keys[order.KeyUUID], c.Keys[order.KeyText] = c.Quoted, "("+c.Quoted+")::text"
@@ -191,4 +195,47 @@ func (s *Survey) Values(ctx context.Context, table, column string) ([]string, er
 		return nil, nil
 	}
 	return found, nil
+}
+
+// keyForms are texts that can be cast to a key.
+var keyForms = map[order.KeyType]*regexp.Regexp{
+	order.KeyInteger: regexp.MustCompile(`^-?[0-9]{1,18}$`),
+	order.KeyUUID:    regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`),
+	order.KeyText:    regexp.MustCompile(``),
+}
+
+// RowsOf reads the fields of some orders on legacy's side, if an index serves their keys.
+func (s *Survey) RowsOf(ctx context.Context, p propose.Pair, keys []string) (propose.Rows, error) {
+	if !p.Key.Legacy.Indexed {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, censusTimeout)
+	defer cancel()
+	key := p.Key.Legacy.Keys[p.KeyType]
+	fields := make([]string, len(p.Fields))
+	for i, f := range p.Fields {
+		fields[i] = "(" + f.Legacy.Forms[f.Type] + ")::text"
+	}
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return !keyForms[p.KeyType].MatchString(k) })
+	rows, err := s.pool.Query(ctx, fmt.Sprintf("SELECT (%s)::text, ARRAY[%s] FROM %s WHERE (%s) = ANY($1::text[]::%s[])",
+		key, strings.Join(fields, ", "), p.Legacy.Quoted, key, keyCast(p.KeyType)), keys)
+	if err != nil {
+		return nil, fmt.Errorf("reading orders of %s: %w", p.Legacy.Quoted, err)
+	}
+	out := propose.Rows{}
+	var id string
+	var values []*string
+	_, err = pgx.ForEachRow(rows, []any{&id, &values}, func() error {
+		out[id] = map[string]string{}
+		for i, v := range values {
+			if v != nil {
+				out[id][p.Fields[i].Name] = *v
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading orders of %s: %w", p.Legacy.Quoted, err)
+	}
+	return out, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/nordvarg/crosscheck/propose"
 )
@@ -38,11 +39,11 @@ func (s *Survey) Sample(ctx context.Context, store propose.Store) (propose.Sampl
 		out.Events += t.Count
 	}
 	out.Whole = out.Events < surveyedNewest
-	if err := s.lookInto(ctx, store, ends, &out, types); err != nil {
-		return out, fmt.Errorf("reading payloads of events: %w", err)
-	}
 	if out.Prefix, err = s.keyPrefix(ctx, store, ends); err != nil {
 		return out, fmt.Errorf("reading keys of events: %w", err)
+	}
+	if err := s.lookInto(ctx, store, ends, &out, types); err != nil {
+		return out, fmt.Errorf("reading payloads of events: %w", err)
 	}
 	for _, t := range types {
 		out.Types = append(out.Types, *t)
@@ -82,9 +83,9 @@ func (s *Survey) countTypes(ctx context.Context, store propose.Store, ends strin
 // lookInto collects the paths of some payloads of each type, half of them from each end.
 func (s *Survey) lookInto(ctx context.Context, store propose.Store, ends string, out *propose.Sample, types map[string]*propose.EventType) error {
 	length := "octet_length(" + store.PayloadText() + ")"
-	query := fmt.Sprintf(`SELECT type, payload FROM (SELECT coalesce((%[1]s)::text, '') AS type, %[2]s AS payload, row_number() OVER (PARTITION BY %[1]s ORDER BY %[3]s DESC) AS n
+	query := fmt.Sprintf(`SELECT type, key, payload FROM (SELECT coalesce((%[1]s)::text, '') AS type, coalesce((%[8]s)::text, '') AS key, %[2]s AS payload, row_number() OVER (PARTITION BY %[1]s ORDER BY %[3]s DESC) AS n
 		FROM (%[4]s) AS t WHERE %[5]s <= %[6]d) AS numbered WHERE n <= %[7]d ORDER BY type, n`,
-		store.Type.Quoted, store.PayloadText(), store.Position.Quoted, ends, length, surveyedBytes, surveyedPayloads)
+		store.Type.Quoted, store.PayloadText(), store.Position.Quoted, ends, length, surveyedBytes, surveyedPayloads, store.Key.Quoted)
 	rows, err := s.pool.Query(ctx, query)
 	if err != nil {
 		return err
@@ -92,21 +93,21 @@ func (s *Survey) lookInto(ctx context.Context, store propose.Store, ends string,
 	defer rows.Close()
 	paths := map[string]*propose.Paths{}
 	for rows.Next() {
-		var name string
+		var name, key string
 		var payload []byte
-		if err := rows.Scan(&name, &payload); err != nil {
+		if err := rows.Scan(&name, &key, &payload); err != nil {
 			return err
 		}
 		if paths[name] == nil {
 			paths[name] = &propose.Paths{}
 		}
-		if !paths[name].Add(payload) {
+		if !paths[name].Add(strings.TrimPrefix(key, out.Prefix), payload) {
 			out.Invalid++
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(paths)) {
 		if t := types[name]; t != nil {
-			t.Payloads, t.Paths = paths[name].Payloads(), paths[name].List()
+			paths[name].Describe(t)
 		}
 	}
 	return rows.Err()

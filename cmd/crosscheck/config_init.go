@@ -111,7 +111,11 @@ func (i *configInitCommand) look(ctx context.Context) (*propose.Findings, error)
 		}
 		defer events.Close()
 	}
-	return f, i.lookAtEvents(ctx, f, events)
+	if err := i.lookAtEvents(ctx, f, events); err != nil {
+		return nil, err
+	}
+	f.Rows, err = legacy.RowsOf(ctx, f.Pair, f.Sample.Keys())
+	return f, err
 }
 
 func (i *configInitCommand) lookAtSides(ctx context.Context, f *propose.Findings, legacy, projection *source.Survey) error {
@@ -150,7 +154,9 @@ func (i *configInitCommand) lookAtEvents(ctx context.Context, f *propose.Finding
 		return withHint(err, initHint(err, "name the table with --events-table, or leave --events out and give --projection"))
 	}
 	f.Store = &store
-	f.Sample, err = events.Sample(ctx, store)
+	if f.Sample, err = events.Sample(ctx, store); err == nil {
+		store.FindTime(f.Sample)
+	}
 	return err
 }
 
