@@ -269,12 +269,13 @@ func (o *proposer) derive(f *fold) {
 		for _, a := range slices.Concat(r.set, r.add, r.product) {
 			sets[a.field] = true
 			if value, isText := strings.CutPrefix(a.value, "{text: "); isText && a.field == o.roles.status && r.creates == "" {
-				ends = append(ends, strings.TrimSuffix(value, "}"))
+				if value = strings.TrimSuffix(value, "}"); isEnd(value) && !slices.Contains(ends, value) {
+					ends = append(ends, value)
+				}
 			}
 		}
 	}
 	slices.Sort(ends)
-	ends = slices.Compact(ends)
 	if sets[notional] && sets[o.roles.filled] {
 		scale := 6
 		if average, _ := o.field(o.roles.average); average.Legacy.Scale >= 0 {
@@ -282,9 +283,9 @@ func (o *proposer) derive(f *fold) {
 		}
 		f.derive = append(f.derive, assignment{o.roles.average, "{ratio: [" + notional + ", " + o.roles.filled + "], scale: " + strconv.Itoa(scale) + "}", "the average price of the trades"})
 	}
-	add := func(key, field string) {
+	add := func(key, field, why string) {
 		if sets[field] {
-			f.invariants = append(f.invariants, assignment{key, field, map[string]string{"ordered": "the quantity of the order", "filled": "how much of it was traded"}[key]})
+			f.invariants = append(f.invariants, assignment{key, field, why})
 		}
 	}
 	if o.derives && sets[o.roles.quantity] && sets[o.roles.filled] {
@@ -296,6 +297,20 @@ func (o *proposer) derive(f *fold) {
 		f.derive = append(f.derive, assignment{o.roles.status, "{" + when + "}", "the state follows from what is filled"})
 		ends = append(ends, filled)
 	}
-	add("ordered", o.roles.quantity)
-	add("filled", o.roles.filled)
+	add("ordered", o.roles.quantity, "the quantity of the order")
+	add("filled", o.roles.filled, "how much of it was traded")
+	if sets[notional] && sets[o.roles.filled] {
+		f.invariants = append(f.invariants, assignment{"average", o.roles.average, "the average price of the trades"})
+	}
+	if len(ends) > 0 {
+		f.invariants = append(f.invariants, assignment{"status", o.roles.status, "the state of the order"},
+			assignment{"terminal", "[" + strings.Join(ends, ", ") + "]", "the states that end an order"})
+	}
+}
+
+// isEnd says whether a state ends an order, by its name.
+func isEnd(state string) bool {
+	return slices.ContainsFunc(words(state), func(w string) bool {
+		return slices.Contains([]string{"canceled", "filled", "rejected", "expired", "closed", "completed", "done", "busted"}, w)
+	}) && !slices.Contains(words(state), "partially")
 }

@@ -76,6 +76,7 @@ func fits(t order.FieldType, p Path) bool {
 		return p.is(JSONText) || p.is(JSONWhole)
 	case order.Text:
 		return p.is(JSONText, JSONWhole, JSONNumber)
+	case order.UUID, order.Date:
 	}
 	return p.is(JSONText)
 }

@@ -23,7 +23,7 @@ func table(name string, columns ...string) propose.Table {
 			c.Quoted = `"` + c.Name + `"`
 		}
 		c.Best = map[propose.Kind]order.FieldType{propose.KindInteger: order.Integer, "numeric": order.Numeric, propose.KindInstant: order.Timestamptz}[c.Kind]
-		switch c.Kind {
+		switch c.Kind { //nolint:exhaustive // the others have a text only
 		case propose.KindInteger:
 			c.Keys[order.KeyInteger] = c.Quoted
 			c.Forms[order.Numeric] = c.Quoted

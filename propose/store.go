@@ -88,13 +88,10 @@ func storeOf(t Table, key Match, keyType order.KeyType) (s Store, score int, ok 
 	}
 	known := func(c Column, names []string) int { return truth(foremost(c.Name, names) < len(names)) }
 	s.Payload = pick(payloadNames, true, func(c Column) int {
-		switch c.Kind {
-		case KindDocument:
+		if c.Kind == KindDocument {
 			return 20
-		case KindText, KindBytes:
-			return 10 * known(c, payloadNames)
 		}
-		return 0
+		return 10 * truth(c.Kind == KindText || c.Kind == KindBytes) * known(c, payloadNames)
 	})
 	s.Key = pick(keyNames, true, func(c Column) int {
 		switch {
@@ -130,10 +127,10 @@ func (s Store) AtSQL() string {
 
 // PayloadSQL is the payload as JSON.
 func (s Store) PayloadSQL() string {
-	switch s.Payload.Kind {
-	case KindText:
+	if s.Payload.Kind == KindText {
 		return "(" + s.Payload.Quoted + ")::jsonb"
-	case KindBytes:
+	}
+	if s.Payload.Kind == KindBytes {
 		return "convert_from(" + s.Payload.Quoted + ", 'UTF8')::jsonb"
 	}
 	return s.Payload.Quoted
@@ -172,11 +169,8 @@ func (s Store) KeySQL(t order.KeyType, prefix string) string {
 		return cmp.Or(s.Key.Keys[t], s.Key.Quoted)
 	}
 	bare := fmt.Sprintf("substr(%s, %d)", s.Key.Quoted, len([]rune(prefix))+1)
-	switch t {
-	case order.KeyInteger:
-		return "(" + bare + ")::bigint"
-	case order.KeyUUID:
-		return "(" + bare + ")::uuid"
+	if cast := map[order.KeyType]string{order.KeyInteger: "bigint", order.KeyUUID: "uuid"}[t]; cast != "" {
+		return "(" + bare + ")::" + cast
 	}
 	return bare
 }

@@ -160,7 +160,7 @@ func (f *Findings) fields(w *writer) {
 	w.line(0, "compare:")
 	w.line(1, "fields:")
 	for _, m := range f.Pair.Fields {
-		entry := "{name: " + text(m.Name) + ", type: " + string(m.Type)
+		entry := []string{"name: " + text(m.Name), "type: " + string(m.Type)}
 		var notes []string
 		decide := false
 		for _, side := range []struct {
@@ -169,7 +169,7 @@ func (f *Findings) fields(w *writer) {
 		}{{"legacy", m.Legacy}, {"projection", m.Projection}} {
 			expr := side.column.Forms[m.Type]
 			if expr != `"`+m.Name+`"` && expr != m.Name {
-				entry += ", " + side.name + ": " + sql(expr)
+				entry = append(entry, side.name+": "+sql(expr))
 			}
 			if expr != side.column.Quoted {
 				decide = true
@@ -185,7 +185,7 @@ func (f *Findings) fields(w *writer) {
 		if len(notes) == 0 && m.Legacy.Native != m.Projection.Native {
 			notes = append(notes, m.Legacy.Native+" in legacy, "+m.Projection.Native+" in the projection")
 		}
-		w.line(2, "- %s}%s", entry, remark(decide, strings.Join(notes, "; ")))
+		w.line(2, "- {%s}%s", strings.Join(entry, ", "), remark(decide, strings.Join(notes, "; ")))
 	}
 	if status := rolesOf(f.Pair).status; status != "" && status != "status" {
 		w.line(1, "group_by: %s # rows are counted by its values", text(status))
@@ -273,9 +273,6 @@ func (p fold) write(w *writer) {
 	}
 	assignments(w, 1, "derive", p.derive)
 	assignments(w, 1, "invariants", p.invariants)
-	if len(p.invariants) > 0 {
-		w.line(1, "# ? invariants may also have average, status and terminal, the states that end an order: docs/fold.md")
-	}
 }
 
 func (r rule) write(w *writer) {
