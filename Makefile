@@ -34,6 +34,7 @@ test-race: setup kafka pgbouncer ## run the packages with goroutines under the r
 
 bench: setup kafka build ## measure against hand-written SQL and a bare reader; print the figures of docs/performance.md (BENCH_ORDERS=9200000)
 	./bin/crosscheck-lab bench
+	go test -run '^$$' -bench '^Benchmark(Replay|Fold|Flat)$$' -benchmem ./order
 	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./topic/topictest
 	FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck
 	BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck

@@ -85,6 +85,7 @@ type condition struct {
 	then           string
 
 	text  []byte // then
+	is    datum  // then
 	plain Fixed  // limit
 	odd   bool   // a replay cannot compare it
 }
@@ -124,13 +125,19 @@ type source struct {
 	Source
 	path  []string
 	kind  kind
-	given bool              // by the rule, so that it is a constant
-	is    datum             // the constant
-	plain PlainValue        // is
-	fits  bool              // into plain
-	to    map[string]*datum // of Map
-	slot  int               // in a form; -1 if it is not from the payload
-	named bool              // its kind is that of the field that the event names
+	given bool               // by the rule, so that it is a constant
+	is    datum              // the constant
+	plain PlainValue         // is
+	fits  bool               // into plain
+	to    map[string]*mapped // of Map
+	slot  int                // in a form; -1 if it is not from the payload
+	named bool               // its kind is that of the field that the event names
+}
+
+// mapped is what a text is replaced by.
+type mapped struct {
+	datum
+	plain []byte // its text
 }
 
 func (s *source) name() string { return strings.Join(s.path, ".") }
@@ -381,7 +388,7 @@ func (c *compiler) condition(at []string, w When) (out condition, ok bool) {
 	} else {
 		out.than = c.plainRegister(at, than)
 	}
-	out.text = []byte(w.Then)
+	out.text, out.is = []byte(w.Then), datum{text: w.Then}
 	return out, true
 }
 

@@ -178,12 +178,10 @@ func (c *compiler) source(r *rule, at []string, s Source, k kind) int {
 	}
 	for _, text := range slices.Sorted(maps.Keys(s.Map)) {
 		to := s.Map[text]
-		is := c.constant(append(at, "map", text), to, k)
-		is.plain = []byte(to)
 		if out.to == nil {
-			out.to = map[string]*datum{}
+			out.to = map[string]*mapped{}
 		}
-		out.to[text] = &is
+		out.to[text] = &mapped{c.constant(append(at, "map", text), to, k), []byte(to)}
 	}
 	if i := slices.IndexFunc(r.sources, func(other source) bool {
 		return reflect.DeepEqual(other.Source, s) && other.kind == k && !other.named

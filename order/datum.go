@@ -15,10 +15,13 @@ type datum struct {
 	text   string
 	number apd.Decimal
 	at     time.Time
-	plain  []byte // text, of a constant
 }
 
-var nothing = datum{absent: true}
+// Both are only read.
+var (
+	nothing = datum{absent: true}
+	none    = datum{kind: kindNumber} // zero
+)
 
 // units are those of a time that is a number.
 var units = map[string]time.Duration{"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond, "ns": 1}
@@ -47,7 +50,7 @@ func datumOf(text string, k kind) (d datum, detail string) {
 }
 
 // value prints a value as PostgreSQL would.
-func (d datum) value() Value {
+func (d *datum) value() Value {
 	switch {
 	case d.null || d.absent:
 		return Null
@@ -60,7 +63,7 @@ func (d datum) value() Value {
 }
 
 // same tells whether two values are equal, however they are written: 1.0 is 1.00.
-func (d datum) same(other datum) bool {
+func (d *datum) same(other *datum) bool {
 	switch {
 	case d.kind != other.kind || d.null != other.null || d.absent != other.absent:
 		return false

@@ -221,7 +221,7 @@ func (d *decoder) scalar(s *source, k kind, m member) datum {
 		return nothing
 	case s.Map != nil:
 		if to := s.mapped(m.text); to != nil {
-			return *to
+			return to.datum
 		}
 		d.find(s.name(), WrongType, "%s: the map of the rule does not have %.60q", s.name(), text)
 		return nothing
@@ -248,7 +248,7 @@ func (d *decoder) scalar(s *source, k kind, m member) datum {
 const mapElse = "else"
 
 // mapped returns what a text is replaced by; nil if nothing is said of it.
-func (s *source) mapped(text []byte) *datum {
+func (s *source) mapped(text []byte) *mapped {
 	if to := s.to[string(text)]; to != nil {
 		return to
 	}

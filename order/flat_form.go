@@ -2,7 +2,9 @@ package order
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,6 +20,15 @@ type form struct {
 	slots []int // sources, by slot
 	root  []formName
 	key   []string // of the path of the order's key
+	named []namedField
+}
+
+// namedField is a field that an event may name.
+type namedField struct {
+	name     string // in the event
+	register int
+	kind     kind
+	nullable bool
 }
 
 // formName is a name that an object may have.
@@ -46,6 +57,12 @@ func newForm(r *rule) *form {
 			return nil
 		}
 	}
+	if n := r.named; n != nil {
+		for name, register := range n.registers {
+			f.named = append(f.named, namedField{name, register, r.rules.registers[register].kind, n.nullable[register]})
+		}
+	}
+	sortNames(f.root)
 	if len(f.slots) > maxSlots || len(f.key) == 1 && slices.ContainsFunc(f.root, func(n formName) bool { return n.name == f.key[0] }) {
 		return nil
 	}
@@ -68,6 +85,14 @@ func place(names []formName, path []string, slot int) ([]formName, bool) {
 	var ok bool
 	names[i].in, ok = place(names[i].in, path[1:], slot)
 	return names, ok
+}
+
+// sortNames sorts names as jsonb does, so that the name that follows in a payload is usually the next one.
+func sortNames(names []formName) {
+	slices.SortFunc(names, func(a, b formName) int { return cmp.Or(len(a.name)-len(b.name), strings.Compare(a.name, b.name)) })
+	for _, n := range names {
+		sortNames(n.in)
+	}
 }
 
 // maxOthers is how many unexpected names a flat object may have.
@@ -110,9 +135,15 @@ func (f *form) read(s *scanner, of Key, into *flatValues) bool {
 // object reads an object. The key of the order is looked for at the top, where of is not empty.
 func (f *form) object(s *scanner, names []formName, of Key, into *flatValues) bool {
 	var others fewNames
+	next := 0
 	return s.object(func(name []byte) (ok bool) {
-		for i := range names {
-			if n := &names[i]; n.name == string(name) {
+		for range names {
+			if next == len(names) {
+				next = 0
+			}
+			n := &names[next]
+			next++
+			if n.name == string(name) {
 				return f.member(s, n, into) && (n.slot >= 0 || others.add(name))
 			}
 		}
@@ -152,17 +183,27 @@ func (f *form) fits(v *flatValues) bool {
 
 // fitsNamed checks a field that the event names. Its register says which values are allowed.
 func (f *form) fitsNamed(v *flatValues) bool {
-	n := f.rule.named
-	register, known := n.registers[string(v[f.rule.sources[n.field].slot].text)]
-	if !known {
+	is := f.naming(v)
+	if is == nil {
 		return false
 	}
-	for _, i := range []int{n.to, n.was} {
-		if i >= 0 && !f.rule.sources[i].allows(v[f.rule.sources[i].slot], f.rule.rules.registers[register].kind, n.nullable[register]) {
+	for _, i := range [...]int{f.rule.named.to, f.rule.named.was} {
+		if i >= 0 && !f.rule.sources[i].allows(v[f.rule.sources[i].slot], is.kind, is.nullable) {
 			return false
 		}
 	}
 	return true
+}
+
+// naming returns the field that the event names; nil if it may not.
+func (f *form) naming(v *flatValues) *namedField {
+	text := v[f.rule.sources[f.rule.named.field].slot].text
+	for i := range f.named {
+		if f.named[i].name == string(text) {
+			return &f.named[i]
+		}
+	}
+	return nil
 }
 
 // allows returns true for a value in which the decoder finds nothing.
@@ -195,7 +236,7 @@ func (f *form) same(a, b *flatValues) bool {
 		s := &f.rule.sources[i]
 		k := s.kind
 		if s.named {
-			k = f.rule.rules.registers[f.rule.named.registers[string(a[f.rule.sources[f.rule.named.field].slot].text)]].kind
+			k = f.naming(a).kind
 		}
 		x, y := a[slot], b[slot]
 		switch {

@@ -38,7 +38,7 @@ type State struct {
 // Fold replays a history from its beginning. Events must be in the order of their positions.
 func Fold(events []Event) (s State, problems []Problem) {
 	for _, e := range events {
-		problems = append(problems, s.Apply(e)...)
+		problems = append(problems, s.advance(e, true)...)
 	}
 	return s, problems
 }
@@ -60,8 +60,11 @@ func (s *State) UpdatedAt() time.Time { return s.updatedAt }
 func (s *State) CreatedAt() time.Time { return s.createdAt }
 
 // Apply applies one event to the order, and returns what is wrong with the event.
-func (s *State) Apply(e Event) []Problem {
-	a := application{State: s, event: e}
+func (s *State) Apply(e Event) []Problem { return s.advance(e, false) }
+
+// advance applies one event. The state's values are its own if it has not been copied.
+func (s *State) advance(e Event, own bool) []Problem {
+	a := application{State: s, event: e, own: own}
 	if e.Position == NoPosition {
 		a.report(ProblemSchema, "the event has no position")
 		s.flawed = true
@@ -87,6 +90,7 @@ func (s *State) Apply(e Event) []Problem {
 type application struct {
 	*State
 	event    Event
+	own      bool
 	problems []Problem
 }
 

@@ -16,7 +16,7 @@ func (a *application) apply() {
 	if !a.exists {
 		a.exists, a.createdAt, a.rules = true, a.event.At, rule.rules
 		a.values = make([]*datum, len(a.rules.registers))
-	} else {
+	} else if !a.own {
 		a.values = slices.Clone(a.values)
 	}
 	a.checkChange(said, before)
@@ -40,9 +40,9 @@ func (a *application) assign(o op, said *Said) {
 		*to = by
 		return
 	}
-	amount := &by.number
+	sum, was, amount := &datum{kind: kindNumber}, &none.number, &by.number
 	if o.b >= 0 {
-		amount = new(apd.Decimal)
+		amount = &sum.number
 	}
 	if o.b >= 0 && !exactly(exact.Mul(amount, &by.number, &said.values[o.b].number)) {
 		a.report(ProblemSchema, "%s changes by a number with too many digits", a.rules.registers[o.register].name)
@@ -52,7 +52,6 @@ func (a *application) assign(o op, said *Said) {
 	if o.code == opSubtract || o.code == opSubtractProduct {
 		add = exact.Sub
 	}
-	sum, was := datum{kind: kindNumber}, new(apd.Decimal)
 	if *to != nil {
 		was = &(*to).number
 	}
@@ -60,7 +59,7 @@ func (a *application) assign(o op, said *Said) {
 		a.report(ProblemSchema, "%s becomes a number with too many digits", a.rules.registers[o.register].name)
 		return
 	}
-	*to = &sum
+	*to = sum
 }
 
 // number is a register with a number; zero if nothing was ever put into it. It is false without such a register.
@@ -87,7 +86,7 @@ func (a *application) checkChange(said *Said, before string) {
 		a.report(ProblemModifyAfterEnd, "%s modified in an order that is %s", strings.Join(fields, ", "), before)
 	}
 	if n := rule.named; n != nil && n.was >= 0 && said.named >= 0 && !said.values[n.was].absent {
-		if was := a.register(said.named); !was.same(said.values[n.was]) {
+		if was := a.register(said.named); !was.same(&said.values[n.was]) {
 			a.report(ProblemContradiction, "says that %s was %s, but it was %s",
 				a.rules.registers[said.named].name, shown(said.values[n.was].value()), shown(was.value()))
 		}
@@ -150,46 +149,41 @@ func (a *application) checkEnd(said *Said, before string) {
 }
 
 // register is what a register holds, derived or set. A number that was never set is zero, because things are added to it.
-func (s *State) register(i int) datum {
-	r := s.rules.registers[i]
+// It is lent.
+func (s *State) register(i int) *datum {
+	r, set := &s.rules.registers[i], s.values[i]
+	switch {
+	case set == nil && r.summed:
+		set = &none
+	case set == nil:
+		set = &nothing
+	}
 	if r.derived != nil {
-		return s.derived(r, s.set(i))
+		return s.derived(r.derived, set)
 	}
-	if s.values[i] == nil && r.summed {
-		return datum{kind: kindNumber}
-	}
-	return s.set(i)
-}
-
-// set is what rules have put into a register.
-func (s *State) set(i int) datum {
-	if s.values[i] == nil {
-		return nothing
-	}
-	return *s.values[i]
+	return set
 }
 
 // derived computes a register from others. Set is what rules have put into it.
-func (s *State) derived(r register, set datum) datum {
-	d := r.derived
+func (s *State) derived(d *derivation, set *datum) *datum {
 	if d.ratio {
 		below := s.register(d.below)
 		if below.number.IsZero() {
-			return datum{kind: kindNumber, null: true}
+			return &datum{kind: kindNumber, null: true}
 		}
-		return datum{kind: kindNumber, number: quotient(s.register(d.above).number, below.number, d.scale)}
+		return &datum{kind: kindNumber, number: quotient(s.register(d.above).number, below.number, d.scale)}
 	}
 	if slices.Contains(d.unless, set.text) {
 		return set
 	}
-	for _, w := range d.when {
-		limit := w.limit.number
+	for i := range d.when {
+		w := &d.when[i]
+		limit := &w.limit
 		if w.than >= 0 {
-			limit = s.register(w.than).number
+			limit = s.register(w.than)
 		}
-		has := s.register(w.register).number
-		if c := has.Cmp(&limit); c > 0 || c == 0 && !w.above {
-			return datum{kind: r.kind, text: w.then}
+		if c := s.register(w.register).number.Cmp(&limit.number); c > 0 || c == 0 && !w.above {
+			return &w.is
 		}
 	}
 	return set

@@ -1,12 +1,17 @@
 package order
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Replay folds one history after another, with the results of [Decode] and [Fold], but several times as fast. It reads
 // and applies events of plain form without an allocation, except for texts with escapes. If an event is not plain,
 // Decode and [State.Apply] handle it and the rest of that history. A Replay is for one goroutine at a time.
 type Replay struct {
 	rules *Rules
+	types []*rule // of the rules; nil if they are many
 
 	key    []byte
 	plain  bool // the order is in values; otherwise it is in state
@@ -48,7 +53,27 @@ func NewReplay(r *Rules) *Replay {
 	for _, rule := range r.events {
 		most = max(most, len(rule.ops)+1)
 	}
-	return &Replay{rules: r, values: make([]plainValue, len(r.registers)), scratch: make([]change, most)}
+	replay := &Replay{rules: r, values: make([]plainValue, len(r.registers)), scratch: make([]change, most)}
+	if len(r.events) <= fewTypes {
+		replay.types = slices.Collect(maps.Values(r.events))
+	}
+	return replay
+}
+
+// fewTypes are found sooner one after another than in a map.
+const fewTypes = 12
+
+// rule returns nil for a type without one.
+func (r *Replay) rule(of []byte) *rule {
+	if r.types == nil {
+		return r.rules.events[string(of)]
+	}
+	for _, rule := range r.types {
+		if rule.name == string(of) {
+			return rule
+		}
+	}
+	return nil
 }
 
 // Start begins the history of an order.

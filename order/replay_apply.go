@@ -19,7 +19,7 @@ type change struct {
 
 // applied applies an event of plain form. If it returns false, it has changed nothing.
 func (r *Replay) applied(e StoredRow) bool {
-	rule := r.rules.events[string(e.Type)]
+	rule := r.rule(e.Type)
 	if rule == nil || e.At.IsZero() { // a type without a rule, or no time: never applied
 		r.flaw = true
 		return true
@@ -73,7 +73,7 @@ func (r *Replay) changed(rule *rule, at int64) bool {
 	}
 	r.changes = r.scratch[:len(rule.ops)+1]
 	c := &r.changes[len(rule.ops)]
-	c.register = n.registers[string(r.flat[rule.sources[n.field].slot].text)]
+	c.register = rule.form.naming(&r.flat).register
 	register := &r.rules.registers[c.register]
 	return !register.product && r.value(&rule.sources[n.to], register.kind, at, c)
 }

@@ -218,21 +218,91 @@ func FuzzReplay(f *testing.F) {
 	})
 }
 
-func BenchmarkReplay(b *testing.B) {
+// userRules are those of a store with the same fields as the preset's, in other words and units.
+var userRules = func() *order.Rules {
+	text := func(s string) order.Source { return order.Source{Text: &s} }
+	path := func(p string) order.Source { return order.Source{Path: "$." + p} }
+	price := order.Source{Path: "$.limitPrice.amount", Scale: 4}
+	rules, err := order.NewRules(order.FoldRules{
+		Events: map[string]order.EventRule{
+			"Placed": {Create: order.Creates, Set: map[string]order.Source{
+				"status": text("OPEN"), "trader": path("client"), "symbol": path("symbol"), "quantity": path("orderQty"), "price": price,
+				"side": {Path: "$.side", Map: map[string]string{"1": "BUY", "2": "SELL"}},
+			}},
+			"PriceChanged": {Set: map[string]order.Source{"price": price}},
+			"Executed": {Add: map[string]order.Source{"filled": path("lastQty")}, AddProduct: map[string][2]order.Source{
+				"notional": {path("lastQty"), {Path: "$.lastPx.amount", Scale: 4}},
+			}},
+		},
+		Derive: map[string]order.Derivation{
+			"average": {Ratio: [2]string{"notional", "filled"}, Scale: 6},
+			"status": {Unless: []string{"CANCELED"}, When: []order.When{
+				{Field: "filled", AtLeast: "quantity", Then: "FILLED"}, {Field: "filled", Above: "0", Then: "PARTIALLY_FILLED"},
+			}},
+		},
+		Types:      map[string]order.FieldType{"trader": order.Text, "symbol": order.Text, "side": order.Text, "price": order.Numeric},
+		Invariants: order.Invariants{Ordered: "quantity", Filled: "filled", Average: "average", Status: "status", Terminal: []string{"FILLED", "CANCELED"}},
+	}, nil)
+	if err != nil {
+		panic(err) // a mistake in them is a bug
+	}
+	return rules
+}()
+
+// lives are the same life of an order in the languages of three stores, and the rules of each.
+var lives = []struct {
+	name   string
+	rules  *order.Rules
+	events []string
+}{
+	{"preset", order.Defaults(), []string{created, repriced, part, rest}},
+	{"user", userRules, []string{
+		`Placed {"side": "1", "client": "7", "symbol": "NVDA", "orderQty": 100, "limitPrice": {"amount": 100000}}`,
+		`PriceChanged {"limitPrice": {"amount": 115000}}`,
+		`Executed {"lastQty": 40, "lastPx": {"amount": 100000}}`, `Executed {"lastQty": 60, "lastPx": {"amount": 100100}}`,
+	}},
+	{"desk", ordertest.DeskRules(), []string{
+		`Placed {"side": "1", "client": "Ann", "account": "A0EEBC999C0B4EF8BB6D6BB9BD380A11", "day": "2024-02-29", "desk": 17, "orderQty": 100, "limitPrice": {"amount": 1050}, "placedAt": 1704103200123, "expires": null, "goodTillCancel": true, "priority": 2}`,
+		`Amended {"fieldName": "limitPrice", "newValue": "11.25", "oldValue": "10.50"}`,
+		`Executed {"lastQty": 40, "lastPx": {"amount": 1120}}`, `Executed {"lastQty": 60, "lastPx": {"amount": 1110}}`,
+	}},
+}
+
+// living returns a function that replays such a life.
+func living(t testing.TB, rules *order.Rules, events []string) func() {
 	var raw []order.StoredRow
-	for _, line := range []string{created, repriced, part, rest} {
+	for _, line := range events {
 		kind, payload, _ := strings.Cut(line, " ")
 		raw = append(raw, order.StoredRow{Position: order.Position(len(raw) + 1), Type: []byte(kind), At: start, Payload: []byte(payload)})
 	}
-	r := order.NewReplay(order.Defaults())
-	for b.Loop() {
-		r.Start([]byte("42"))
+	r, key := order.NewReplay(rules), []byte("42")
+	return func() {
+		r.Start(key)
 		for _, e := range raw {
 			r.Apply(e)
 		}
 		if !r.Plain() {
-			b.Fatal("not plain")
+			t.Fatal("not plain")
 		}
 	}
-	b.ReportMetric(float64(len(raw)*b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+func TestReplayOfPlainEventsAllocatesNothing(t *testing.T) {
+	for _, life := range lives {
+		if n := testing.AllocsPerRun(100, living(t, life.rules, life.events)); n != 0 {
+			t.Errorf("%s: %v allocations", life.name, n)
+		}
+	}
+}
+
+func BenchmarkReplay(b *testing.B) {
+	for _, life := range lives {
+		b.Run(life.name, func(b *testing.B) {
+			replay := living(b, life.rules, life.events)
+			for b.Loop() {
+				replay()
+			}
+			b.ReportMetric(float64(len(life.events)*b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
 }

@@ -73,7 +73,7 @@ func (s *Said) Same(other *Said) bool {
 		return false
 	}
 	for i := range s.values {
-		if s.rule.sources[i].Of == "" && !s.values[i].same(other.values[i]) {
+		if s.rule.sources[i].Of == "" && !s.values[i].same(&other.values[i]) {
 			return false
 		}
 	}
