@@ -10,8 +10,9 @@ import (
 type Store struct {
 	// Name is what people call it.
 	Name string
-	// Events are lines of config.yaml: the section events without the DSN, and Fields those of compare.fields.
-	Events, Fields string
+	// Events are lines of config.yaml: the section events without the DSN, Fields those of compare.fields, and Stream those of
+	// the section stream beside brokers and topic.
+	Events, Fields, Stream string
 	// Stored is a relation with event_id, order_id, event_type, timestamp and payload: the events in the store's own words.
 	Stored string
 
@@ -22,6 +23,7 @@ type Store struct {
 	row      string
 	payload  string                    // an assignment of the payload $2
 	words    func(event) (string, any) // the event's type and payload
+	message  func(stored) any          // the value of its message
 }
 
 // Stores lists the languages; the first is the default.

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"encoding/json"
 	"math"
 	"strconv"
 )
@@ -11,6 +12,7 @@ var DeskStore = &Store{
 	Name:     "desk",
 	Events:   text("desk.yaml"),
 	Fields:   text("desk_fields.yaml"),
+	Stream:   text("desk_stream.yaml"),
 	Stored:   "desk.stored",
 	spoken:   "desk.spoken",
 	table:    "desk.messages",
@@ -19,6 +21,7 @@ var DeskStore = &Store{
 	row:      "'order-' || $1::bigint, $2::text, $3::timestamptz AT TIME ZONE 'UTC', convert_to($4::text, 'UTF8')",
 	payload:  "data = convert_to($2::text, 'UTF8')",
 	words:    deskWords,
+	message:  deskMessage,
 }
 
 func deskWords(e event) (string, any) {
@@ -60,4 +63,17 @@ func units(f float32) amount {
 // money is an amount of dollars in ten-thousandths.
 func money(a amount) any {
 	return map[string]any{"amount": int64(a), "currency": "USD"}
+}
+
+// deskMessage is a structured CloudEvent.
+func deskMessage(e stored) any {
+	return struct {
+		Version string          `json:"specversion"`
+		ID      string          `json:"id"`
+		Source  string          `json:"source"`
+		Subject string          `json:"subject"`
+		Type    string          `json:"type"`
+		Time    string          `json:"time"`
+		Data    json.RawMessage `json:"data"`
+	}{"1.0", "message-" + strconv.FormatInt(e.id, 10), "/desk", "order-" + strconv.FormatInt(e.order, 10), "desk." + e.kind, e.at.Format(micros), e.payload}
 }

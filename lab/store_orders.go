@@ -1,5 +1,7 @@
 package lab
 
+import "encoding/json"
+
 // OrdersStore is the store of the default schema.
 var OrdersStore = &Store{
 	Name:     "orders",
@@ -13,6 +15,7 @@ var OrdersStore = &Store{
 	row:      "$1::bigint, $2::text, $3::timestamptz, $4::text::jsonb",
 	payload:  "payload = $2::text::jsonb",
 	words:    ordersWords,
+	message:  ordersMessage,
 }
 
 func ordersWords(e event) (string, any) {
@@ -38,4 +41,17 @@ func ordersWords(e event) (string, any) {
 	default:
 		return "OrderCanceled", map[string]any{"reason": "TRADER_CANCEL"}
 	}
+}
+
+// micros is the form of times in messages.
+const micros = "2006-01-02T15:04:05.000000Z"
+
+func ordersMessage(e stored) any {
+	return struct {
+		ID      int64           `json:"event_id"`
+		Order   int64           `json:"order_id"`
+		Kind    string          `json:"event_type"`
+		At      string          `json:"timestamp"`
+		Payload json.RawMessage `json:"payload"`
+	}{e.id, e.order, e.kind, e.at.Format(micros), e.payload}
 }

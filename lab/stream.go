@@ -21,7 +21,7 @@ var (
 // Message is one event as it is published.
 type Message struct {
 	Key   []byte // the order's id as text; nil if the producer sets none
-	Value []byte // JSON: event_id, order_id, event_type, timestamp, payload
+	Value []byte // JSON, as the store publishes it
 }
 
 // Publisher is the topic that the desk publishes to, in addition to the event store.
@@ -46,21 +46,23 @@ func (s *Store) newMessage(id int64, e event) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	return encodeMessage(id, e.order, kind, e.at, []byte(payload))
+	return s.encode(stored{id, e.order, kind, e.at.UTC(), json.RawMessage(payload)})
 }
 
-func encodeMessage(id, order int64, kind string, at time.Time, payload []byte) (Message, error) {
-	value, err := json.Marshal(struct {
-		ID      int64           `json:"event_id"`
-		Order   int64           `json:"order_id"`
-		Kind    string          `json:"event_type"`
-		At      string          `json:"timestamp"`
-		Payload json.RawMessage `json:"payload"`
-	}{id, order, kind, at.UTC().Format("2006-01-02T15:04:05.000000Z"), payload})
+// stored is an event as the store has it.
+type stored struct {
+	id, order int64
+	kind      string
+	at        time.Time // in UTC
+	payload   json.RawMessage
+}
+
+func (s *Store) encode(e stored) (Message, error) {
+	value, err := json.Marshal(s.message(e))
 	if err != nil {
 		return Message{}, fmt.Errorf("encoding message: %w", err)
 	}
-	return Message{Key: strconv.AppendInt(nil, order, 10), Value: value}, nil
+	return Message{Key: strconv.AppendInt(nil, e.order, 10), Value: value}, nil
 }
 
 // publish publishes a stored event, if the lab has a stream. It tries until the event is there.
@@ -118,13 +120,13 @@ func (l *Lab) messages(ctx context.Context, from, to int64) ([]Message, error) {
 		return nil, fmt.Errorf("reading the history: %w", err)
 	}
 	messages, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Message, error) {
-		var id, order int64
-		var kind, payload string
-		var at time.Time
-		if err := row.Scan(&id, &order, &kind, &at, &payload); err != nil {
+		var e stored
+		var payload string
+		if err := row.Scan(&e.id, &e.order, &e.kind, &e.at, &payload); err != nil {
 			return Message{}, err
 		}
-		return encodeMessage(id, order, kind, at, []byte(payload))
+		e.at, e.payload = e.at.UTC(), json.RawMessage(payload)
+		return l.Store.encode(e)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the history: %w", err)

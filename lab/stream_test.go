@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"hash/fnv"
 	"math/big"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -100,9 +102,28 @@ func decode(t *testing.T, partition int, key, value []byte) published {
 	t.Helper()
 	m := published{partition: partition, keyed: key != nil}
 	unmarshal(t, value, &m)
+	if m.Order == 0 {
+		m = decodeCloudEvent(t, m, value)
+	}
 	if want, _ := json.Marshal(m.Order); m.keyed && !bytes.Equal(key, want) {
 		t.Errorf("an event of order %d has the key %s", m.Order, key)
 	}
+	return m
+}
+
+// decodeCloudEvent reads the form of the store "desk".
+func decodeCloudEvent(t *testing.T, m published, value []byte) published {
+	t.Helper()
+	var c struct {
+		ID, Subject, Type string
+		Time              time.Time
+		Data              map[string]any
+	}
+	unmarshal(t, value, &c)
+	if _, err := fmt.Sscanf(c.ID+" "+c.Subject, "message-%d order-%d", &m.ID, &m.Order); err != nil {
+		t.Errorf("%s: %v", value, err)
+	}
+	m.Kind, m.At, m.Payload = strings.TrimPrefix(c.Type, "desk."), c.Time, c.Data
 	return m
 }
 

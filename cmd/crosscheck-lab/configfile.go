@@ -32,7 +32,7 @@ events:
 {{.Store.Events}}stream:
   brokers: [{{range $i, $b := .Brokers}}{{if $i}}, {{end}}{{printf "%q" $b}}{{end}}]
   topic: {{printf "%q" .Topic}}
-history:
+{{.Store.Stream}}history:
   audit_log: public.audit_log
   trades: public.trades
 ledger:
