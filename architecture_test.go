@@ -22,15 +22,16 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "topic", "ledger", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose"},
+	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
-	"source": {"verify", "follow", "propose", "compare", "order", "doctor", "human"},
-	"topic":  {"follow", "doctor", "order", "human"},
-	"ledger": {"board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
-	"alerts": {"incident", "lease", "doctor"},
-	"web":    {"board", "verify", "compare", "gate", "order", "human"},
-	"lab":    {}, // shares no code with what judges it
+	"source":   {"verify", "follow", "propose", "compare", "order", "doctor", "human"},
+	"topic":    {"follow", "doctor", "order", "human"},
+	"registry": {"order"},
+	"ledger":   {"board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
+	"alerts":   {"incident", "lease", "doctor"},
+	"web":      {"board", "verify", "compare", "gate", "order", "human"},
+	"lab":      {}, // shares no code with what judges it
 
 	"sampler": {"verify", "lease"},
 	"explain": {"verify", "follow", "compare", "order", "human"},

@@ -63,6 +63,9 @@ func (c *Config) addEvents(h *summed) {
 		// The cluster's own id would be better, but it is not available while the brokers are down, and the gate must
 		// answer then.
 		h.add("stream", append([]string{"stream", c.Stream.Topic}, distinct(c.Stream.Brokers)...)...)
+		if c.Stream.Registry.URL != "" {
+			h.add("stream.value", "stream value", "registry-json")
+		}
 		if e := c.Stream.Envelope; !e.Usual() {
 			h.add("stream.envelope", "stream envelope", e.String())
 		}

@@ -63,17 +63,22 @@ func TestAPresetOfMessagesIsChanged(t *testing.T) {
 
 func TestMistakesOfAnEnvelopeHaveTheirPlace(t *testing.T) {
 	for stream, want := range map[string]string{
-		`, envelope: avro`:                          `:6:53: stream.envelope: must be a form of messages that has a name, or a mapping, found "avro"`,
-		`, envelope: [a]`:                           `:6:53: stream.envelope: must be a single value, found a list`,
-		`, envelope: {ident: $.id}`:                 `:6:54: stream.envelope.ident: unknown key`,
-		`, envelope: {preset: debezum}`:             `:6:62: stream.envelope.preset: unknown preset "debezum"`,
-		`, envelope: {key: key, id: id}`:            `:6:68: stream.envelope.id: "id" is no place of the id in a message`,
-		`, envelope: {at: {from: key}}`:             `:6:58: stream.envelope.at: "key" is no place of the time in a message`,
-		`, envelope: {at: {from: $.at, unit: min}}`: `:6:77: stream.envelope.at.unit: "min" is no unit`,
-		`, envelope: {key: {from: key, unit: ms}}`:  `:6:77: stream.envelope.key.unit: is for at`,
-		`, envelope: {type: {form: $.t}}`:           `:6:61: stream.envelope.type.form: unknown key`,
-		`, envelope: {type: {map: x}}`:              `:6:66: stream.envelope.type.map: must be a mapping`,
-		`, tombstones: drop`:                        `:6:55: stream.tombstones: unknown tombstones "drop"; use one of ignore, finding`,
+		`, envelope: avro`:                                                   `:6:53: stream.envelope: must be a form of messages that has a name, or a mapping, found "avro"`,
+		`, envelope: [a]`:                                                    `:6:53: stream.envelope: must be a single value, found a list`,
+		`, envelope: {ident: $.id}`:                                          `:6:54: stream.envelope.ident: unknown key`,
+		`, envelope: {preset: debezum}`:                                      `:6:62: stream.envelope.preset: unknown preset "debezum"`,
+		`, envelope: {key: key, id: id}`:                                     `:6:68: stream.envelope.id: "id" is no place of the id in a message`,
+		`, envelope: {at: {from: key}}`:                                      `:6:58: stream.envelope.at: "key" is no place of the time in a message`,
+		`, envelope: {at: {from: $.at, unit: min}}`:                          `:6:77: stream.envelope.at.unit: "min" is no unit`,
+		`, envelope: {key: {from: key, unit: ms}}`:                           `:6:77: stream.envelope.key.unit: is for at`,
+		`, envelope: {type: {form: $.t}}`:                                    `:6:61: stream.envelope.type.form: unknown key`,
+		`, envelope: {type: {map: x}}`:                                       `:6:66: stream.envelope.type.map: must be a mapping`,
+		`, value: avro`:                                                      `stream.value: unknown value "avro"; use one of json, registry-json`,
+		`, value: registry-json`:                                             `stream.registry: is missing`,
+		`, registry: {url: "http://x"}`:                                      `stream.registry: is for values that a schema registry's serializer has written`,
+		`, value: registry-json, registry: {url: "localhost:8081", user: u}`: `stream.registry.url: must be a URL of http or https`,
+		`, value: registry-json, registry: {url: "http://x", user: u}`:       `stream.registry.password: is missing`,
+		`, tombstones: drop`:                                                 `:6:55: stream.tombstones: unknown tombstones "drop"; use one of ignore, finding`,
 	} {
 		_, err := parse(t, fmt.Sprintf(withStream, "", stream))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -17,6 +17,8 @@ type Stream struct {
 	// Types are the types of messages that belong here, if the topic carries others too: all that change orders, by the
 	// names that the topic has, and perhaps more. Messages of other types are passed over. Default none: all belong here.
 	Types []string
+	// Registry is where the schemas of values are; the zero value if values are plain JSON.
+	Registry Registry
 	// Envelope says where a message has the parts of its event, and what becomes of tombstones. Default
 	// order.UsualEnvelope.
 	Envelope order.Envelope
@@ -24,6 +26,15 @@ type Stream struct {
 	TLS StreamTLS
 	// SASL is how crosscheck logs in. Default none: no login.
 	SASL StreamSASL
+}
+
+// Registry is a schema registry. Values are JSON, framed by its serializer.
+type Registry struct {
+	// URL is required.
+	URL string
+	// User and Password are for basic authentication; both or neither.
+	User     string
+	Password Secret
 }
 
 // StreamTLS encrypts the connections to the brokers. An empty section, tls: {}, trusts the system's authorities.
@@ -75,6 +86,7 @@ func readStream(o *object, events Events) Stream {
 		s.Brokers = append(s.Brokers, text)
 	})
 	o.text("topic", &s.Topic)
+	readRegistry(o, &s.Registry)
 	s.Envelope = readEnvelope(o, events)
 	o.ignoredTypes(events.Fold, &s.IgnoreTypes)
 	o.ownTypes(events.Fold, &s.Types)

@@ -25,6 +25,9 @@ var (
 	ErrLogin = errors.New("broker refused the login")
 	// ErrDenied is returned when the user may not read the topic.
 	ErrDenied = errors.New("broker denied access")
+	// ErrUnopened is returned when it cannot be known now what a message says, because its schema could not be asked for. It
+	// proves nothing.
+	ErrUnopened = errors.New("messages cannot be read now")
 	// ErrCompacted is returned for a compacted topic. The broker deletes messages of it, so a missing message proves
 	// nothing.
 	ErrCompacted = errors.New("topic is compacted")
@@ -36,6 +39,7 @@ func classify(err error) error {
 		means error
 		when  func(error) bool
 	}{
+		{ErrUnopened, func(error) bool { return false }},
 		{ErrUnknown, unknownTopic},
 		{ErrDenied, isAny(kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed)},
 		{ErrTLS, refusedTLS},
@@ -105,6 +109,7 @@ var hints = []struct {
 	means error
 	hint  string
 }{
+	{ErrUnopened, "check that the schema registry answers, and url, user and password in stream.registry"},
 	{ErrUnknown, "check the topic's name in stream.topic; a user without DESCRIBE on the topic does not see it"},
 	{ErrDenied, "the user needs READ and DESCRIBE on the topic"},
 	{ErrLogin, "check user, password and mechanism in stream.sasl"},

@@ -17,7 +17,7 @@ func (t *Topic) opened(ctx context.Context, f fetched) ([]follow.Message, error)
 	for i, m := range f.messages {
 		o, err := t.config.Open(ctx, order.Record{Key: m.Key, Value: m.Value, Headers: f.headers[i], Time: m.Time})
 		if err != nil {
-			return nil, fmt.Errorf("reading the message at offset %d: %w", m.Offset, err)
+			return nil, fmt.Errorf("%w: offset %d: %w", ErrUnopened, m.Offset, err)
 		}
 		if o.Skip {
 			continue

@@ -42,7 +42,7 @@ func passes(err error) bool {
 	if ledger.Pooled(err) {
 		return false
 	}
-	return source.Passes(err) || errors.Is(err, source.ErrUnreachable) || errors.Is(err, topic.ErrUnreachable)
+	return source.Passes(err) || errors.Is(err, source.ErrUnreachable) || errors.Is(err, topic.ErrUnreachable) || errors.Is(err, topic.ErrUnopened)
 }
 
 func printError(w io.Writer, text, hint string) {

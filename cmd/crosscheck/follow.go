@@ -14,6 +14,7 @@ import (
 	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/registry"
 	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -31,7 +32,7 @@ const (
 
 func topicConfig(c config.Stream, observe observer, log *slog.Logger) topic.Config {
 	s := topic.Config{Brokers: c.Brokers, Topic: c.Topic, ObserveQuery: observe, Log: log}
-	if !c.Envelope.Usual() {
+	if !c.Envelope.Usual() || c.Registry.URL != "" {
 		s.Open = opening(c)
 	}
 	if c.TLS.Enabled {
@@ -46,9 +47,17 @@ func topicConfig(c config.Stream, observe observer, log *slog.Logger) topic.Conf
 // opening is how records are turned into the usual form.
 func opening(c config.Stream) func(context.Context, order.Record) (order.Opened, error) {
 	opener, err := order.NewOpener(c.Envelope)
-	return func(_ context.Context, r order.Record) (order.Opened, error) {
+	schemas := registry.New(registry.Config{URL: c.Registry.URL, User: c.Registry.User, Password: c.Registry.Password.Reveal()})
+	return func(ctx context.Context, r order.Record) (order.Opened, error) {
 		if err != nil {
 			return order.Opened{}, err
+		}
+		if c.Registry.URL != "" {
+			framed, err := schemas.JSON(ctx, r)
+			if err != nil {
+				return order.Opened{}, err
+			}
+			r = framed
 		}
 		return opener.Open(r), nil
 	}
