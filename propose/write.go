@@ -12,12 +12,15 @@ import (
 
 // Count is how many rows a table has.
 type Count struct {
-	Rows int64
-	More bool // at least
+	Rows    int64
+	More    bool // at least
+	Unknown bool // counting took too long
 }
 
 func (c Count) String() string {
 	switch {
+	case c.Unknown:
+		return "? it was not counted within the time for it: is it a view that is slow to read?"
 	case c.More:
 		return "more than " + human.Quantity(c.Rows, "row", "rows")
 	case c.Rows == 0:

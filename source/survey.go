@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -163,36 +164,43 @@ func kindOf(n native) propose.Kind {
 	return propose.KindOther
 }
 
-// rowsCounted is how many rows are counted at most.
-const rowsCounted = 100_000
+// rowsCounted is how many rows are counted at most, and surveyTimeout how long one look at a table may take.
+const (
+	rowsCounted   = 100_000
+	surveyTimeout = 10 * time.Second
+)
 
 // Rows counts the rows of a table, but not more than a hundred thousand.
 func (s *Survey) Rows(ctx context.Context, table string) (propose.Count, error) {
-	ctx, cancel := context.WithTimeout(ctx, censusTimeout)
+	bounded, cancel := context.WithTimeout(ctx, surveyTimeout)
 	defer cancel()
 	var rows int64
-	err := s.pool.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %d) AS part", table, rowsCounted+1)).Scan(&rows)
+	err := s.pool.QueryRow(bounded, fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %d) AS part", table, rowsCounted+1)).Scan(&rows)
+	if bounded.Err() != nil && ctx.Err() == nil {
+		return propose.Count{Unknown: true}, nil
+	}
 	if err != nil {
 		return propose.Count{}, fmt.Errorf("counting rows of %s: %w", table, err)
 	}
 	return propose.Count{Rows: min(rows, rowsCounted), More: rows > rowsCounted}, nil
 }
 
-// Values are the texts that a column has in the first ten thousand rows that the server gives; nil if they are many.
+// Values are the texts that a column has in the first ten thousand rows that the server gives; nil if they are many, or not
+// known in time.
 func (s *Survey) Values(ctx context.Context, table, column string) ([]string, error) {
 	const sampled, few = 10_000, 20
-	ctx, cancel := context.WithTimeout(ctx, censusTimeout)
+	bounded, cancel := context.WithTimeout(ctx, surveyTimeout)
 	defer cancel()
-	rows, err := s.pool.Query(ctx, fmt.Sprintf("SELECT DISTINCT v FROM (SELECT (%s)::text AS v FROM %s LIMIT %d) AS part WHERE v IS NOT NULL ORDER BY v LIMIT %d", column, table, sampled, few+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading values of %s: %w", column, err)
+	rows, err := s.pool.Query(bounded, fmt.Sprintf("SELECT DISTINCT v FROM (SELECT (%s)::text AS v FROM %s LIMIT %d) AS part WHERE v IS NOT NULL ORDER BY v LIMIT %d", column, table, sampled, few+1))
+	var found []string
+	if err == nil {
+		found, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
+	switch {
+	case bounded.Err() != nil || err == nil && len(found) > few:
+		return nil, ctx.Err()
+	case err != nil:
 		return nil, fmt.Errorf("reading values of %s: %w", column, err)
-	}
-	if len(found) > few {
-		return nil, nil
 	}
 	return found, nil
 }
