@@ -54,7 +54,7 @@ func TestEveryPairOfVersions(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%d and %d", older, newer), func(t *testing.T) {
-				s := system{Lab: &lab.Lab{LegacyDSN: servers[older].DSN("legacy"), EventsDSN: servers[newer].DSN("events")}, t: t}
+				s := system{Lab: &lab.Lab{Store: lab.OrdersStore, LegacyDSN: servers[older].DSN("legacy"), EventsDSN: servers[newer].DSN("events")}, t: t}
 				verifyPair(t, older < 14, s.config(fmt.Sprintf("from_%d", older), 10*time.Millisecond, s.eventSections()))
 			})
 		}
