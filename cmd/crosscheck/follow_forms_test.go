@@ -13,7 +13,6 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/nordvarg/crosscheck/lab"
-	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
 )
@@ -44,7 +43,7 @@ func (f *formed) Publish(ctx context.Context, messages ...lab.Message) error {
 // TestFormsOfMessagesOnApacheKafka follows desks that publish in other forms. What is not published is found, and nothing else.
 func TestFormsOfMessagesOnApacheKafka(t *testing.T) {
 	t.Parallel()
-	brokers := kafkatest.Server(t).Brokers()
+	brokers := kafkaAlone(t).Brokers()
 	for i, name := range []string{"CloudEvents binary", "Debezium change with schema", "headers and key"} {
 		t.Run(name, func(t *testing.T) {
 			form, topic := ordertest.Forms()[name], fmt.Sprint("forms-", i)
