@@ -8,6 +8,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 )
 
 // upcaster converts the type of old messages.
@@ -25,7 +26,7 @@ func (upcaster) Upcast(_ context.Context, messages []order.RawEvent) ([][]follow
 }
 
 func TestCensusOfMessages(t *testing.T) {
-	rules := rulesWith(t, func(r *order.FoldRules) { r.Events["OrderViewed"] = order.EventRule{Ignore: true} })
+	rules := ordertest.RulesWith(t, func(r *order.FoldRules) { r.Events["OrderViewed"] = order.EventRule{Ignore: true} })
 	canceled := func(eventType, key string) string {
 		return `{"event_id":1,"order_id":` + key + `,"event_type":"` + eventType + `","timestamp":"2024-01-01T00:00:00Z","payload":{"reason":null}}`
 	}
@@ -61,7 +62,7 @@ func TestCensusOfMessages(t *testing.T) {
 }
 
 func TestCensusOfASharedTopic(t *testing.T) {
-	rules := rulesWith(t, func(r *order.FoldRules) { r.OnlyTypes = []string{"OrderCanceled"} })
+	rules := ordertest.RulesWith(t, func(r *order.FoldRules) { r.OnlyTypes = []string{"OrderCanceled"} })
 	c := follow.Census{Rules: rules, KeyType: order.KeyInteger}
 	for _, value := range []string{
 		`{"event_id":1,"order_id":7,"event_type":"OrderCanceled","timestamp":"2024-01-01T00:00:00Z","payload":{"reason":null}}`,

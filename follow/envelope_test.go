@@ -43,7 +43,7 @@ func TestEachFormOfMessagesIsMatched(t *testing.T) {
 	for name, form := range ordertest.Forms() {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, 1)
-			s.rules = rulesWith(t, func(r *order.FoldRules) { r.Within = form.Envelope.Within() })
+			s.rules = ordertest.RulesWith(t, func(r *order.FoldRules) { r.Within = form.Envelope.Within() })
 			published := map[int][]string{6: {}, 7: {"because"}, 8: {"why", "why"}, 77: {"why"}}
 			for id := 1; id <= 20; id++ {
 				s.storeText(event(id, "why"))
@@ -80,7 +80,7 @@ func TestAMessageThatIsNotAsAgreedIsAFinding(t *testing.T) {
 			s := newShop(t, 1)
 			envelope := form.Envelope
 			envelope.Tombstones = true
-			s.rules = rulesWith(t, func(r *order.FoldRules) { r.Within = envelope.Within() })
+			s.rules = ordertest.RulesWith(t, func(r *order.FoldRules) { r.Within = envelope.Within() })
 			for id := 1; id <= 20; id++ {
 				text := fmt.Sprintf(canceled, id, id, "why")
 				s.storeText(text)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 )
 
 // TestMessagesOfIgnoredTypesArePassedOver: they may have positions and orders of their own numbering, or none. Others of
@@ -20,7 +21,7 @@ func TestMessagesOfIgnoredTypesArePassedOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, 1)
-			s.rules = rulesWith(t, func(r *order.FoldRules) { r.Events["OrderViewed"] = order.EventRule{Ignore: true} })
+			s.rules = ordertest.RulesWith(t, func(r *order.FoldRules) { r.Events["OrderViewed"] = order.EventRule{Ignore: true} })
 			s.amongTrades(test.text, test.want)
 		})
 	}
@@ -42,7 +43,7 @@ func TestMessagesOfOtherTypesBelongToOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, 1)
-			s.rules = rulesWith(t, func(r *order.FoldRules) {
+			s.rules = ordertest.RulesWith(t, func(r *order.FoldRules) {
 				r.OnlyTypes = []string{"Amended"}
 				r.Events["OrderNoted"] = order.EventRule{Ignore: true}
 			})
@@ -53,7 +54,7 @@ func TestMessagesOfOtherTypesBelongToOthers(t *testing.T) {
 
 // TestATypeIsIgnoredByItsOwnName: the store calls fills Fill, and something else OrderFilled.
 func TestATypeIsIgnoredByItsOwnName(t *testing.T) {
-	rules := rulesWith(t, func(r *order.FoldRules) {
+	rules := ordertest.RulesWith(t, func(r *order.FoldRules) {
 		r.Events["Fill"], r.Events["OrderFilled"] = r.Events["OrderFilled"], order.EventRule{Ignore: true}
 	})
 	for name, want := range map[string]bool{"OrderFilled": true, "Fill": false, "Filled": false} {

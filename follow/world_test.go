@@ -96,18 +96,6 @@ func (s *shop) amongTrades(text, want string) {
 	s.wantCounts(20, 20, 1)
 }
 
-// rulesWith are those of the default schema with changes.
-func rulesWith(t *testing.T, change func(*order.FoldRules)) *order.Rules {
-	t.Helper()
-	rules := order.Orders()
-	change(&rules)
-	r, err := order.NewRules(rules, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 // between are the positions from..to in their order. The mutex must be held.
 func (s *shop) between(from, to order.Position) []order.Position {
 	if s.positions == nil {

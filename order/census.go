@@ -19,7 +19,7 @@ type Counted struct {
 	All  int
 	// Ignored are passed over on purpose; Read can be decoded; Folded can be applied to their order too, without a finding.
 	Ignored, Read, Folded int
-	// Unnamed is true for a type that the vocabulary does not have.
+	// Unnamed is true for a type that has no rule.
 	Unnamed bool
 	// First is why the first one cannot be read, or else why the first one cannot be folded; empty if all can be.
 	First string

@@ -51,21 +51,24 @@ const (
 	undecoded = `BadType {}`
 )
 
+// textOf is a field as a test shows it.
+func textOf(s *order.State, field string) string {
+	v, ok := s.Value(field)
+	switch {
+	case !ok:
+		return "?"
+	case v.Null:
+		return "NULL"
+	}
+	return v.Text
+}
+
 // state is what the fold says, "status quantity@price filled@average updated".
 func state(s order.State) string {
 	if !s.Exists() {
 		return "none"
 	}
-	text := func(field string) string {
-		v, ok := s.Value(field)
-		switch {
-		case !ok:
-			return "?"
-		case v.Null:
-			return "NULL"
-		}
-		return v.Text
-	}
+	text := func(field string) string { return textOf(&s, field) }
 	return fmt.Sprintf("%s %s@%s %s@%s %s", text("status"), text("quantity"), text("price"), text("filled_quantity"), text("avg_fill_price"), text("updated_at"))
 }
 
@@ -300,7 +303,7 @@ func BenchmarkFold(b *testing.B) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	raw := order.RawEvent{Type: "OrderCreated", Key: "42", Payload: []byte(strings.TrimPrefix(created, "OrderCreated "))}
+	raw := order.RawEvent{Position: 1, Type: "OrderCreated", Key: "42", At: start, Payload: []byte(strings.TrimPrefix(created, "OrderCreated "))}
 	for b.Loop() {
 		if _, err := order.Decode(raw, order.Defaults()); err != nil {
 			b.Fatal(err)

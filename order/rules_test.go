@@ -114,16 +114,7 @@ func second(s *order.State) string {
 	if !s.Exists() {
 		return "none"
 	}
-	text := func(field string) string {
-		v, ok := s.Value(field)
-		switch {
-		case !ok:
-			return "?"
-		case v.Null:
-			return "NULL"
-		}
-		return v.Text
-	}
+	text := func(field string) string { return textOf(s, field) }
 	return text("status") + " " + text("side") + " " + text("quantity") + "@" + text("price") + " " + text("filled") + "@" + text("average") + " " + text("created_at") + " " + text("traded_at")
 }
 

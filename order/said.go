@@ -73,6 +73,9 @@ func (s *Said) Same(other *Said) bool {
 		return false
 	}
 	for i := range s.values {
+		if n := s.rule.named; n != nil && i == n.field {
+			continue // it is the same field, by whichever of its names
+		}
 		if s.rule.sources[i].Of == "" && !s.values[i].same(&other.values[i]) {
 			return false
 		}

@@ -2,16 +2,16 @@ package order
 
 import "fmt"
 
-// SchemaKind says how the form of an event differs from what the vocabulary promises.
+// SchemaKind says how the form of an event differs from what its rule promises.
 type SchemaKind string
 
 // The kinds of schema finding; the same string in code, JSON and docs.
 const (
-	UnknownType  SchemaKind = "unknown_type"  // no such event type in the vocabulary
+	UnknownType  SchemaKind = "unknown_type"  // there is no rule for the event type
 	BadJSON      SchemaKind = "bad_json"      // not JSON, or text that no database can hold
 	DuplicateKey SchemaKind = "duplicate_key" // a key twice in one object; readers disagree on which one counts
 	MissingKey   SchemaKind = "missing_key"   // a promised key is missing or renamed
-	UnknownKey   SchemaKind = "unknown_key"   // a key that the vocabulary does not know
+	UnknownKey   SchemaKind = "unknown_key"   // a key that the rule does not have
 	WrongType    SchemaKind = "wrong_type"    // a value of the wrong type, such as an object instead of a number
 	NullValue    SchemaKind = "null_value"    // null instead of a value
 	BadNumber    SchemaKind = "bad_number"    // text that is not a decimal number, or a number beyond the limits

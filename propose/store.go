@@ -163,14 +163,10 @@ func (s *Store) FindTime(sample Sample) {
 	}
 }
 
-// KeySQL is the key in the form of the legacy side's, without a prefix that all keys have.
-func (s Store) KeySQL(t order.KeyType, prefix string) string {
+// key is the key as the file has it: in the form of the legacy side's, or as it is stored, with the prefix that all keys have.
+func (s Store) key(t order.KeyType, prefix string) string {
 	if prefix == "" {
-		return cmp.Or(s.Key.Keys[t], s.Key.Quoted)
+		return sql(cmp.Or(s.Key.Keys[t], s.Key.Quoted))
 	}
-	bare := fmt.Sprintf("substr(%s, %d)", s.Key.Quoted, len([]rune(prefix))+1)
-	if cast := map[order.KeyType]string{order.KeyInteger: "bigint", order.KeyUUID: "uuid"}[t]; cast != "" {
-		return "(" + bare + ")::" + cast
-	}
-	return bare
+	return fmt.Sprintf("{column: %s, strip: %s}", sql(s.Key.Quoted), text(prefix))
 }

@@ -213,15 +213,15 @@ func (f *Findings) events(w *writer, proposal fold) {
 		position = "it has no index; does it order the events, and grow?"
 	}
 	w.line(1, "position: %s%s", sql(s.Position.Quoted), remark(!s.Position.Indexed || !s.Position.Unique, s.Position.Native+"; "+position))
-	key := s.KeySQL(f.Pair.KeyType, f.Sample.Prefix)
-	why := s.Key.Native
-	if f.Sample.Prefix != "" {
-		why += "; all keys begin with " + f.Sample.Prefix
-	}
-	if key != s.Key.Quoted {
+	key := s.key(f.Pair.KeyType, f.Sample.Prefix)
+	why, converted := s.Key.Native, f.Sample.Prefix == "" && key != sql(s.Key.Quoted)
+	switch {
+	case converted:
 		why += "; give this expression an index"
+	case f.Sample.Prefix != "":
+		why += "; all keys of the sample begin with it, and others do not belong here"
 	}
-	w.line(1, "key: %s%s", sql(key), remark(key != s.Key.Quoted || !s.Key.Indexed, why))
+	w.line(1, "key: %s%s", key, remark(converted || f.Sample.Prefix != "" || !s.Key.Indexed, why))
 	w.line(1, "type: %s", sql(s.Type.Quoted))
 	at := ""
 	if !s.HasTime {

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/order/ordertest"
 )
 
 // TestEventsOfIgnoredTypesAreNotRead in histories, by position, in counts and as what is newest.
 func TestEventsOfIgnoredTypesAreNotRead(t *testing.T) {
 	c := eventStore(t, `INSERT INTO event_store VALUES (1, 7, 'OrderCanceled', '2024-01-01 00:00:00+00', '{"reason": "x"}'),
 		(2, 7, 'it''s noted', '2024-01-01 00:00:00+00', '{}'), (3, 7, 'OrderSeen', '2024-01-01 00:00:00+00', '{}'), (4, 8, 'it''s noted', '2024-01-01 00:00:00+00', '{}')`)
-	c.Rules = rulesWith(t, func(r *order.FoldRules) { r.Events["it's noted"] = order.EventRule{Ignore: true} })
+	c.Rules = ordertest.RulesWith(t, func(r *order.FoldRules) { r.Events["it's noted"] = order.EventRule{Ignore: true} })
 	e := openEvents(t, c)
 	histories, err := e.Histories(t.Context(), []order.Key{"7", "8"})
 	if err != nil || len(histories) != 1 || len(histories["7"]) != 2 {

@@ -39,18 +39,6 @@ func eventStore(t *testing.T, statements ...string) source.EventsConfig {
 	}
 }
 
-// rulesWith are those of the default schema with changes.
-func rulesWith(t *testing.T, change func(*order.FoldRules)) *order.Rules {
-	t.Helper()
-	rules := order.Orders()
-	change(&rules)
-	r, err := order.NewRules(rules, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 func TestHistoriesAreInTheOrderOfPositionsAndExact(t *testing.T) {
 	c := eventStore(t, `INSERT INTO event_store VALUES
 		(30, 7, 'OrderFilled', '2024-01-03 00:00:00.000001+00', '{"quantity": 10, "price": 0.1000000000000000055511}'),

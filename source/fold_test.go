@@ -77,7 +77,7 @@ func TestTwoEventsAtOnePositionCountOnce(t *testing.T) {
 // TestNamesOfTheStoreAreHonoured has types, keys and fields with names of their own, and others that are not there.
 func TestNamesOfTheStoreAreHonoured(t *testing.T) {
 	c := eventStore(t)
-	c.Rules = rulesWith(t, func(r *order.FoldRules) {
+	c.Rules = ordertest.RulesWith(t, func(r *order.FoldRules) {
 		price := order.Source{Path: "$.px", Null: true}
 		r.Events["OrderCreated"].Set["price"] = price
 		r.Events["OrderModified"].SetNamed.Was = nil
@@ -113,7 +113,7 @@ func TestColumnsOfTheStoreMayBeExpressions(t *testing.T) {
 	c := eventStore(t, "ALTER TABLE event_store RENAME COLUMN order_id TO k", "ALTER TABLE event_store RENAME COLUMN event_type TO d")
 	c.Table = "(SELECT s.*, 0 AS pos FROM public.event_store AS s)"
 	c.Key, c.Type, c.Position, c.Payload = "'o-' || k", "upper(d)::varchar", "event_id + 5", "payload -> 'at'"
-	c.Rules = rulesWith(t, func(r *order.FoldRules) {
+	c.Rules = ordertest.RulesWith(t, func(r *order.FoldRules) {
 		events := map[string]order.EventRule{}
 		for name, e := range r.Events {
 			events[strings.ToUpper(name)] = e

@@ -13,7 +13,7 @@ import (
 
 // Raw draws a history as a store may hold it, in no particular order. It is a clean life, or one in which events are
 // misplaced, repeated with new positions, and written in ways that readers disagree about. No two events have the same
-// position; all positions are above the given one. The default vocabulary reads it.
+// position; all positions are above the given one. The preset of rules reads it.
 func Raw(t *rapid.T, key order.Key, above order.Position, most int) []order.RawEvent {
 	events := Clean(t, most)
 	odd := rapid.Bool().Draw(t, "odd")
