@@ -95,6 +95,7 @@ type roles struct {
 	ordered, filled, average, status int
 	terminal                         []string
 	canceled                         []string // the terminal ones that are set without a trade
+	onlySet                          bool     // no derivation gives one of canceled
 }
 
 // rule is what one event type does.
@@ -117,21 +118,23 @@ type rule struct {
 	priced   int // source of the price of that; -1 for none
 	undone   int // source of what it takes from filled; -1 for none
 	status   string
+	cancels  bool
 	modifies []int // registers that it sets from the payload, if it does none of the above
 }
 
 // source is where a value comes from.
 type source struct {
 	Source
-	path  []string
-	kind  kind
-	given bool               // by the rule, so that it is a constant
-	is    datum              // the constant
-	plain PlainValue         // is
-	fits  bool               // into plain
-	to    map[string]*mapped // of Map
-	slot  int                // in a form; -1 if it is not from the payload
-	named bool               // its kind is that of the field that the event names
+	path   []string
+	kind   kind
+	given  bool               // by the rule, so that it is a constant
+	is     datum              // the constant
+	plain  PlainValue         // is
+	fits   bool               // into plain
+	to     map[string]*mapped // of Map
+	slot   int                // in a form; -1 if it is not from the payload
+	named  bool               // its kind is that of the field that the event names
+	simple bool               // it is in the payload as it is
 }
 
 // mapped is what a text is replaced by.
@@ -336,10 +339,14 @@ func (c *compiler) bindRoles() {
 func (c *compiler) bindCancels() {
 	for _, name := range slices.Sorted(maps.Keys(c.events)) {
 		r := c.events[name]
-		if r.traded < 0 && slices.Contains(c.roles.terminal, r.status) && !slices.Contains(c.roles.canceled, r.status) {
+		r.cancels = r.traded < 0 && slices.Contains(c.roles.terminal, r.status)
+		if r.cancels && !slices.Contains(c.roles.canceled, r.status) {
 			c.roles.canceled = append(c.roles.canceled, r.status)
 		}
 	}
+	c.roles.onlySet = !slices.ContainsFunc(c.spec.Derive[c.spec.Invariants.Status].When, func(w When) bool {
+		return slices.Contains(c.roles.canceled, w.Then)
+	})
 }
 
 func (c *compiler) derive() {

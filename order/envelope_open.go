@@ -220,7 +220,7 @@ func scalarIn(data []byte) (token, error) {
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
 		return token{}, errors.New("is not text")
 	}
-	return token{jsonString, data}, nil
+	return token{kind: jsonString, text: data}, nil
 }
 
 // write writes the parts in the usual form.

@@ -11,8 +11,11 @@ import (
 // maxSlots is how many values of a payload are read without copying.
 const maxSlots = 12
 
-// flatValues are a payload's values by the slot of their source.
-type flatValues [maxSlots]token
+// flatValues are a payload's values by the slot of their source, and the other names of the objects that are being read.
+type flatValues struct {
+	at     [maxSlots]token
+	others fewNames
+}
 
 // form reads payloads of one event type without copying.
 type form struct {
@@ -50,7 +53,7 @@ func newForm(r *rule) *form {
 		if len(s.path) == 0 {
 			continue
 		}
-		s.slot = len(f.slots)
+		s.slot, s.simple = len(f.slots), s.Map == nil && s.Unit == "" && s.Scale == 0
 		f.slots = append(f.slots, i)
 		var ok bool
 		if f.root, ok = place(f.root, s.path, s.slot); !ok {
@@ -98,15 +101,15 @@ func sortNames(names []formName) {
 // maxOthers is how many unexpected names a flat object may have.
 const maxOthers = 16
 
-// fewNames holds such names, each once.
+// fewNames holds such names. Those of an object within another one follow those of the outer one, which begin at from.
 type fewNames struct {
-	names [maxOthers][]byte
-	count int
+	names       [maxOthers][]byte
+	from, count int
 }
 
-// add returns false for a name that is there already, or is one too many.
+// add returns false for a name that the object has already, or is one too many.
 func (f *fewNames) add(name []byte) bool {
-	for _, other := range f.names[:f.count] {
+	for _, other := range f.names[f.from:f.count] {
 		if bytes.Equal(name, other) {
 			return false
 		}
@@ -129,44 +132,77 @@ func (f *form) reads(payload []byte, of Key, into *flatValues) bool {
 // keys.
 func (f *form) read(s *scanner, of Key, into *flatValues) bool {
 	from := s.at
+	into.others.from, into.others.count = 0, 0
 	return f.object(s, f.root, of, into) && s.at-from <= MaxPayload && f.fits(into)
 }
 
 // object reads an object. The key of the order is looked for at the top, where of is not empty.
 func (f *form) object(s *scanner, names []formName, of Key, into *flatValues) bool {
-	var others fewNames
-	next := 0
-	return s.object(func(name []byte) (ok bool) {
-		for range names {
-			if next == len(names) {
-				next = 0
-			}
-			n := &names[next]
-			next++
-			if n.name == string(name) {
-				return f.member(s, n, into) && (n.slot >= 0 || others.add(name))
-			}
+	if !s.take('{') {
+		return false
+	}
+	if s.take('}') {
+		return true
+	}
+	others := &into.others
+	outer := others.from
+	others.from = others.count
+	for next := 0; ; {
+		name, ok := s.text()
+		if !ok || !s.take(':') {
+			return false
 		}
-		if of != "" && len(f.key) == 1 && string(name) == f.key[0] {
-			value, ok := s.scalar()
-			return ok && string(value.text) == string(of) && others.add(name)
+		if n := expected(names, &next, name); n != nil {
+			ok = f.member(s, n, into) && (n.slot >= 0 || others.add(name))
+		} else {
+			ok = f.other(s, name, of) && others.add(name)
 		}
-		return s.skip(maxDepth) && others.add(name)
-	})
+		if !ok {
+			return false
+		}
+		if !s.take(',') {
+			others.from, others.count = outer, others.from
+			return s.take('}')
+		}
+	}
+}
+
+// expected finds a name, beginning with the next one; nil if it is not expected.
+func expected(names []formName, next *int, name []byte) *formName {
+	for range names {
+		if *next == len(names) {
+			*next = 0
+		}
+		n := &names[*next]
+		*next++
+		if n.name == string(name) {
+			return n
+		}
+	}
+	return nil
+}
+
+// other reads the order's key, or skips a value that no path leads to.
+func (f *form) other(s *scanner, name []byte, of Key) bool {
+	if of == "" || len(f.key) != 1 || string(name) != f.key[0] {
+		return s.skip(maxDepth)
+	}
+	value, ok := s.scalar()
+	return ok && string(value.text) == string(of)
 }
 
 func (f *form) member(s *scanner, n *formName, into *flatValues) (ok bool) {
 	if n.slot < 0 {
 		return f.object(s, n.in, "", into)
 	}
-	if into[n.slot].kind != 0 {
+	if into.at[n.slot].kind != 0 {
 		return false // twice
 	}
 	if next := s.next(); next == 't' || next == 'f' {
-		into[n.slot], ok = s.value(1)
+		into.at[n.slot], ok = s.value(1)
 		return ok
 	}
-	into[n.slot], ok = s.scalar()
+	into.at[n.slot], ok = s.scalar()
 	return ok
 }
 
@@ -174,7 +210,7 @@ func (f *form) member(s *scanner, n *formName, into *flatValues) (ok bool) {
 func (f *form) fits(v *flatValues) bool {
 	for slot, i := range f.slots {
 		s := &f.rule.sources[i]
-		if !s.named && !s.allows(v[slot], s.kind, s.Null) {
+		if !s.named && !s.usual(&v.at[slot], s.kind) && !s.allows(v.at[slot], s.kind, s.Null) {
 			return false
 		}
 	}
@@ -188,7 +224,11 @@ func (f *form) fitsNamed(v *flatValues) bool {
 		return false
 	}
 	for _, i := range [...]int{f.rule.named.to, f.rule.named.was} {
-		if i >= 0 && !f.rule.sources[i].allows(v[f.rule.sources[i].slot], is.kind, is.nullable) {
+		if i < 0 {
+			continue
+		}
+		s := &f.rule.sources[i]
+		if !s.usual(&v.at[s.slot], is.kind) && !s.allows(v.at[s.slot], is.kind, is.nullable) {
 			return false
 		}
 	}
@@ -197,13 +237,18 @@ func (f *form) fitsNamed(v *flatValues) bool {
 
 // naming returns the field that the event names; nil if it may not.
 func (f *form) naming(v *flatValues) *namedField {
-	text := v[f.rule.sources[f.rule.named.field].slot].text
+	text := v.at[f.rule.sources[f.rule.named.field].slot].text
 	for i := range f.named {
 		if f.named[i].name == string(text) {
 			return &f.named[i]
 		}
 	}
 	return nil
+}
+
+// usual returns true for most of the values that are allowed.
+func (s *source) usual(v *token, k kind) bool {
+	return s.simple && (k == kindNumber && v.plain || k == kindText && v.kind == jsonString)
 }
 
 // allows returns true for a value in which the decoder finds nothing.
@@ -227,7 +272,7 @@ func (s *source) allows(v token, k kind, nullable bool) bool {
 	case s.Scale > 0:
 		return len(v.text) <= maxPlain && digits(v.text) == len(v.text) && plainNumber(v.text)
 	}
-	return k == kindText && v.kind == jsonString || isDecimal(v.text)
+	return k == kindText && v.kind == jsonString || v.plain || isDecimal(v.text)
 }
 
 // same returns true if two payloads that fit say the same.
@@ -238,7 +283,7 @@ func (f *form) same(a, b *flatValues) bool {
 		if s.named {
 			k = f.naming(a).kind
 		}
-		x, y := a[slot], b[slot]
+		x, y := a.at[slot], b.at[slot]
 		switch {
 		case x.kind == y.kind && bytes.Equal(x.text, y.text):
 		case x.kind == 0 || y.kind == 0 || x.kind == jsonNull || y.kind == jsonNull || s.Map != nil || k == kindTime && s.Unit == "":
@@ -259,7 +304,7 @@ func (f *form) same(a, b *flatValues) bool {
 // isText returns true for values that are written exactly as their text. A negative number may be another way to write
 // zero.
 func (v token) isText() bool {
-	return v.kind != jsonNumber || v.text[0] != '-' && plainNumber(v.text)
+	return v.kind != jsonNumber || v.text[0] != '-' && v.plain
 }
 
 // written returns the text of a value, for numbers as the decoder gives it.

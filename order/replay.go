@@ -31,6 +31,8 @@ type Replay struct {
 
 // plainValue is a register whose content fits. Of the values, only that of the register's kind is valid.
 type plainValue struct {
+	kind      kind
+	product   bool
 	set, null bool
 	number    Fixed
 	sum       wide // of products
@@ -54,6 +56,9 @@ func NewReplay(r *Rules) *Replay {
 		most = max(most, len(rule.ops)+1)
 	}
 	replay := &Replay{rules: r, values: make([]plainValue, len(r.registers)), scratch: make([]change, most)}
+	for i, register := range r.registers {
+		replay.values[i].kind, replay.values[i].product = register.kind, register.product
+	}
 	if len(r.events) <= fewTypes {
 		replay.types = slices.Collect(maps.Values(r.events))
 	}

@@ -30,7 +30,7 @@ func (r *Replay) applied(e StoredRow) bool {
 	if rule.form == nil {
 		return false
 	}
-	clear(r.flat[:len(rule.form.slots)])
+	clear(r.flat.at[:len(rule.form.slots)])
 	if !rule.form.reads(e.Payload, Key(r.key), &r.flat) {
 		return false
 	}
@@ -82,11 +82,11 @@ func (r *Replay) changed(rule *rule, at int64) bool {
 func (r *Replay) changedBy(rule *rule, i int, at int64) bool {
 	o, c := &rule.ops[i], &r.changes[i]
 	c.register = o.register
-	register := &r.rules.registers[o.register]
-	if !r.value(&rule.sources[o.a], register.kind, at, c) {
+	is := &r.values[o.register]
+	if !r.value(&rule.sources[o.a], is.kind, at, c) {
 		return false
 	}
-	if register.product {
+	if is.product {
 		c.sum = wide{0, c.number.Coefficient, c.number.Scale}
 	}
 	if o.code == opSet || !c.said {
@@ -102,16 +102,16 @@ func (r *Replay) changedBy(rule *rule, i int, at int64) bool {
 		}
 		by = product(c.number, second.number)
 	}
-	number, sum, ok := r.values[o.register].number, r.values[o.register].sum, false
+	number, sum, ok := is.number, is.sum, false
 	if o.again {
 		if before := r.changeOf(o.register, i); before != nil {
 			number, sum = before.number, before.sum
 		}
 	}
 	switch subtracts := o.code == opSubtract || o.code == opSubtractProduct; {
-	case register.product && subtracts:
+	case is.product && subtracts:
 		c.sum, ok = sum.minus(by)
-	case register.product:
+	case is.product:
 		c.sum, ok = sum.plus(by)
 	case subtracts:
 		c.number, ok = number.minus(c.number)
@@ -125,11 +125,11 @@ func (r *Replay) changedBy(rule *rule, i int, at int64) bool {
 func (r *Replay) value(s *source, k kind, at int64, into *change) (ok bool) {
 	into.said, into.null, into.borrowed = true, false, false
 	switch {
+	case s.slot >= 0:
+		return s.plainly(&r.flat.at[s.slot], k, into)
 	case s.given:
 		into.null, into.text, into.number, into.micros = s.plain.Null, s.plain.Text, s.plain.Number, s.plain.Micros
 		return s.fits
-	case s.slot >= 0:
-		return s.plainly(&r.flat[s.slot], k, into)
 	case s.Of == PartAt:
 		into.micros = at
 	default:
@@ -141,6 +141,12 @@ func (r *Replay) value(s *source, k kind, at int64, into *change) (ok bool) {
 // plainly reads a value of the payload.
 func (s *source) plainly(v *token, k kind, into *change) (ok bool) {
 	switch {
+	case s.simple && k == kindNumber && v.plain:
+		into.number, ok = fixed(v.text)
+		return ok
+	case s.simple && k == kindText && v.kind == jsonString:
+		into.text, into.borrowed = v.text, true
+		return true
 	case v.kind == 0:
 		into.said = false
 		return true
@@ -188,19 +194,18 @@ func (r *Replay) number(register int) Fixed {
 // impossible says whether the event is impossible after what was, by the invariants.
 func (r *Replay) impossible(rule *rule) (flaw, ok bool) {
 	roles := &r.rules.roles
-	cancels := rule.traded < 0 && slices.Contains(roles.canceled, rule.status)
-	if rule.traded < 0 && !cancels {
+	if rule.traded < 0 && !rule.cancels {
 		return false, true
 	}
-	if r.exists && roles.status >= 0 {
+	if r.exists && roles.status >= 0 && (rule.cancels || !roles.onlySet || isOne(r.values[roles.status].text, roles.canceled)) {
 		before, ok := r.Value(roles.status)
 		if !ok {
 			return false, false
 		}
 		canceled := isOne(before.Text, roles.canceled)
-		flaw = canceled && !cancels || cancels && !canceled && isOne(before.Text, roles.terminal)
+		flaw = canceled && !rule.cancels || rule.cancels && !canceled && isOne(before.Text, roles.terminal)
 	}
-	if cancels || roles.ordered < 0 {
+	if rule.cancels || roles.ordered < 0 {
 		return flaw, true
 	}
 	if r.rules.registers[roles.filled].product || r.rules.registers[roles.ordered].product {
@@ -223,12 +228,12 @@ func (r *Replay) commit() {
 		}
 		v := &r.values[c.register]
 		v.set, v.null = true, c.null
-		switch register := &r.rules.registers[c.register]; {
-		case register.product:
+		switch {
+		case v.product:
 			v.sum = c.sum
-		case register.kind == kindNumber:
+		case v.kind == kindNumber:
 			v.number = c.number
-		case register.kind == kindTime:
+		case v.kind == kindTime:
 			v.micros = c.micros
 		case c.borrowed:
 			v.buffer = append(v.buffer[:0], c.text...)

@@ -17,8 +17,9 @@ type scanner struct {
 
 // token is a JSON value. Its text is lent.
 type token struct {
-	kind tokenKind // 0 if there is no value
-	text []byte    // content of a string; text of a number or a boolean; empty for other kinds
+	kind  tokenKind // 0 if there is no value
+	plain bool      // a number that plainNumber accepts
+	text  []byte    // content of a string; text of a number or a boolean; empty for other kinds
 }
 
 type tokenKind byte
@@ -98,6 +99,27 @@ func (s *scanner) text() ([]byte, bool) {
 	if !s.take('"') {
 		return nil, false
 	}
+	from, end := s.at, s.at
+	for end < len(s.data) && asIs[s.data[end]] {
+		end++
+	}
+	if end < len(s.data) && s.data[end] == '"' {
+		s.at = end + 1
+		return s.data[from:end], true
+	}
+	return s.oddText()
+}
+
+// asIs are the bytes of a text that stand for themselves, and that need no other byte beside them.
+var asIs = func() (table [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		table[c] = c != '"' && c != '\\'
+	}
+	return table
+}()
+
+// oddText reads a text from behind its first quote, whatever it holds.
+func (s *scanner) oddText() ([]byte, bool) {
 	from, beyondASCII, escapes := s.at, false, false
 	for ; s.at < len(s.data); s.at++ {
 		switch c := s.data[s.at]; {
@@ -137,7 +159,7 @@ func (s *scanner) scalar() (token, bool) {
 	switch s.next() {
 	case '"':
 		text, ok := s.text()
-		return token{jsonString, text}, ok
+		return token{kind: jsonString, text: text}, ok
 	case 'n':
 		return token{kind: jsonNull}, s.literal("null")
 	}
@@ -146,7 +168,8 @@ func (s *scanner) scalar() (token, bool) {
 		s.at++
 	}
 	text := s.data[from:s.at]
-	return token{jsonNumber, text}, plainNumber(text) || isNumber(text)
+	plain := plainNumber(text)
+	return token{jsonNumber, plain, text}, plain || isNumber(text)
 }
 
 // value reads any value. For an object or array it returns only the kind.
@@ -159,7 +182,7 @@ func (s *scanner) value(depth int) (t token, ok bool) {
 	case 't', 'f':
 		from := s.at
 		ok = s.skip(depth)
-		return token{jsonBoolean, s.data[from:s.at]}, ok
+		return token{kind: jsonBoolean, text: s.data[from:s.at]}, ok
 	}
 	return s.scalar()
 }

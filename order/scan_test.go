@@ -195,7 +195,7 @@ func TestNumbersAreComparedByValue(t *testing.T) {
 		} else {
 			different++
 		}
-		v := token{jsonNumber, []byte(a)}
+		v := token{jsonNumber, plainNumber([]byte(a)), []byte(a)}
 		if got := string(v.written()); got != x.Text('f') {
 			t.Fatalf("%s is written %s, of decimals %s", a, got, x.Text('f'))
 		}
