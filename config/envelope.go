@@ -9,7 +9,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// eventKey reads the column with the order: a name, an expression, or {column, strip}.
+// eventKey reads the column with the order: a name, an expression, or one that is looked up as it is stored, {column, strip}.
 func (o *object) eventKey(e *Events) {
 	section := o.section("key")
 	if section == nil {
@@ -26,6 +26,7 @@ func (o *object) eventKey(e *Events) {
 			}
 		}
 	}
+	e.AsStored = e.Strip == ""
 	section.done()
 }
 

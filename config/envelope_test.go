@@ -9,12 +9,15 @@ import (
 
 // TestTheEnvelopeIsRead in each of its forms, and evidence depends on all of it.
 func TestTheEnvelopeIsRead(t *testing.T) {
-	type envelope struct{ Where, Key, Strip, At, Zone, Path string }
+	type envelope struct {
+		Where, Key, Strip, At, Zone, Path string
+		AsStored                          bool
+	}
 	prints := map[string]string{}
 	for lines, want := range map[string]envelope{
 		"":                             {Key: "order_id", At: `"timestamp"`},
 		"  key: id\n  at: time":        {Key: "id", At: "time"},
-		"  key: {column: id}":          {Key: "id", At: `"timestamp"`},
+		"  key: {column: id}":          {Key: "id", At: `"timestamp"`, AsStored: true},
 		"  where: \"category = '$1'\"": {Where: "category = '$1'", Key: "order_id", At: `"timestamp"`},
 		"  key: {column: stream_name, strip: order-}":   {Key: "stream_name", Strip: "order-", At: `"timestamp"`},
 		"  key: {column: stream_name, strip: \" o%_\"}": {Key: "stream_name", Strip: " o%_", At: `"timestamp"`},
@@ -30,7 +33,7 @@ func TestTheEnvelopeIsRead(t *testing.T) {
 			continue
 		}
 		e := c.Events
-		if d := cmp.Diff(want, envelope{e.Where, e.Key, e.Strip, e.At, e.Zone, e.AtPath.String()}); d != "" {
+		if d := cmp.Diff(want, envelope{e.Where, e.Key, e.Strip, e.At, e.Zone, e.AtPath.String(), e.AsStored}); d != "" {
 			t.Errorf("%s: %s", lines, d)
 		}
 		print := c.Fingerprint()

@@ -24,6 +24,8 @@ type Events struct {
 	Key string
 	// Strip is what the column has before the order's key. Rows without it do not belong here. Default nothing.
 	Strip string
+	// AsStored is true for a column without such a beginning that is looked up as it is stored: a text may hold a uuid.
+	AsStored bool
 	// Type is the column with the event's type. Default event_type.
 	Type string
 	// At is the column with the event's time. Default timestamp.

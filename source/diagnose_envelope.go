@@ -84,8 +84,11 @@ func (e *eventsExamination) orderLacking() string {
 	if e.events.stored == "" {
 		return "order"
 	}
-	return fmt.Sprintf("order (what follows %q in %s must be %s as PostgreSQL writes it, because it is looked up as it is stored)",
-		e.events.config.Strip, e.events.stored, map[order.KeyType]string{order.KeyUUID: "a uuid", order.KeyInteger: "an integer", order.KeyText: "a text"}[e.shape.keyType])
+	what := e.events.stored
+	if prefix := e.events.config.Strip; prefix != "" {
+		what = fmt.Sprintf("what follows %q in %s", prefix, what)
+	}
+	return fmt.Sprintf("order (%s must be %s as PostgreSQL writes it, because it is looked up as it is stored)", what, map[order.KeyType]string{order.KeyUUID: "a uuid", order.KeyInteger: "an integer", order.KeyText: "a text"}[e.shape.keyType])
 }
 
 // limits are the settings that say which rows belong.

@@ -50,13 +50,13 @@ func (e *Events) within() string {
 	return e.config.Table
 }
 
-// orderKey is the order of an event. A stored key is looked up as it is stored, so what would be stored otherwise than it is
+// storedKey is the order of an event by its stored key. It is looked up as it is stored, so what would be stored otherwise than it is
 // looked up is no key.
-func (c EventsConfig) orderKey(t order.KeyType) string {
-	if c.Strip == "" {
-		return c.Key
+func (c EventsConfig) storedKey(t order.KeyType) string {
+	rest := "(" + c.Key + ")"
+	if c.Strip != "" {
+		rest = fmt.Sprintf("substr((%s), length(%s) + 1)", c.Key, literal(c.Strip))
 	}
-	rest := fmt.Sprintf("substr((%s), length(%s) + 1)", c.Key, literal(c.Strip))
 	switch t {
 	case order.KeyUUID:
 		// One pattern with counted parts takes many times as long.
@@ -68,10 +68,18 @@ func (c EventsConfig) orderKey(t order.KeyType) string {
 	return "nullif(" + rest + ", '')"
 }
 
+// orderKey is the order of an event, as the configuration has it or read from the stored key.
+func (e *Events) orderKey(c EventsConfig) string {
+	if e.stored == "" {
+		return c.Key
+	}
+	return c.storedKey(e.keyType)
+}
+
 // ofKeys is the condition for the events of some orders, with its argument.
 func (e *Events) ofKeys(keys []order.Key) (condition string, arg []string) {
 	arg = texts(keys)
-	if e.config.Strip == "" {
+	if e.stored == "" {
 		return fmt.Sprintf("(%s) = ANY($1::text[]::%s[])", e.config.Key, keyCast(e.keyType)), arg
 	}
 	for i := range arg {
@@ -110,13 +118,16 @@ func (e *Events) readWhere(ctx context.Context) error {
 // readKey finds out of which type the orders of a stored key are.
 func (e *Events) readKey(ctx context.Context) error {
 	c := e.config
-	if c.Strip == "" {
+	if c.Strip == "" && !c.AsStored {
 		return nil
 	}
 	switch n, err := e.whole().typeOf(ctx, c.Key); {
 	case err != nil:
 		return fmt.Errorf("events.key.column %s: %w", c.Key, err)
-	case n.oid != pgtype.TextOID && n.oid != pgtype.VarcharOID:
+	case n.oid == pgtype.TextOID || n.oid == pgtype.VarcharOID:
+	case c.Strip == "":
+		return nil
+	default:
 		return &unfitError{fmt.Sprintf("events.key.column %s is %s, which has no prefix", c.Key, n.name), "write key: " + yamlText(c.Key) + ", without strip"}
 	}
 	keyType := order.KeyText
@@ -126,7 +137,7 @@ func (e *Events) readKey(ctx context.Context) error {
 			return fmt.Errorf("asking %s for the type of its key: %w", c.Keys.Representation, err)
 		}
 	}
-	e.stored, e.side.config.Key = c.Key, c.orderKey(keyType)
+	e.stored, e.side.config.Key = c.Key, c.storedKey(keyType)
 	return nil
 }
 

@@ -114,6 +114,12 @@ func TestEventsOfAnyEnvelopeAreRead(t *testing.T) {
 			"p bigint PRIMARY KEY, k text, type text, at timestamptz, body jsonb",
 			fill("'order-%s'", utc, json) + "; INSERT INTO store SELECT p + 100, replace(k, 'order-', 'cart-'), 'Other', at, body FROM store", strip,
 		},
+		"a text that holds a uuid": {
+			"p bigint PRIMARY KEY, k varchar, type text, at timestamptz, body jsonb", fill(uuidKey, utc, json), func(c *source.EventsConfig) { c.AsStored = true },
+		},
+		"a uuid that is looked up as it is stored": {
+			"p bigint PRIMARY KEY, k uuid, type text, at timestamptz, body jsonb", fill(uuidKey, utc, json), func(c *source.EventsConfig) { c.AsStored = true },
+		},
 		"a prefix with wildcards": {
 			"p bigint PRIMARY KEY, k varchar, type text, at timestamptz, body jsonb",
 			fill(`'o%%r_\''-%s'`, utc, json) + `; INSERT INTO store SELECT p + 100, replace(k, '_', 'x'), 'Other', at, body FROM store`, func(c *source.EventsConfig) { c.Strip = `o%r_\'-` },

@@ -26,9 +26,10 @@ type EventsConfig struct {
 	// hold JSON.
 	Position, Key, Type, At, Payload string
 	// Strip is what the stored key has before the order. Rows without it do not belong here. Keys is the side whose orders
-	// these are: the rest of the key is of its key's type.
-	Strip string
-	Keys  Config
+	// these are: the rest of the key is of its key's type. AsStored says so of a key without such a beginning.
+	Strip    string
+	AsStored bool
+	Keys     Config
 	// Zone is that of an At without one. AtPath is where payloads have the time, in place of At; nil if it is a column.
 	Zone   string
 	AtPath *order.TimePath
@@ -42,7 +43,7 @@ type Events struct {
 	config  EventsConfig
 	side    *Side // its pool and its answers about columns
 	keyType order.KeyType
-	stored  string // the key as it is stored, if something is stripped from it
+	stored  string // the key as it is stored, if that is another than the order
 	belongs string // the condition for rows that are events of orders; empty if all are
 	form    payloadForm
 	foreign bool // the server keeps the events in another database

@@ -67,7 +67,7 @@ func (f *Fold) open(ctx context.Context, c FoldConfig) error {
 		return err
 	}
 	f.Side = &Side{
-		config:   Config{Representation: order.Events, Role: order.Follower, DSN: c.Events.DSN, Table: c.Events.Table, Key: c.Events.orderKey(f.events.keyType), Where: c.Events.where(), ObserveQuery: c.Events.ObserveQuery},
+		config:   Config{Representation: order.Events, Role: order.Follower, DSN: c.Events.DSN, Table: c.Events.Table, Key: f.events.orderKey(c.Events), Where: c.Events.where(), ObserveQuery: c.Events.ObserveQuery},
 		pool:     f.events.side.pool,
 		keysFrom: f.events.within(), // a key occurs once for each event
 	}
