@@ -374,7 +374,7 @@ func (c *placedOrder) legacyWritten() time.Time {
 	if at := c.Legacy[0].ChangedAt; !at.IsZero() {
 		return order.Microseconds(at)
 	}
-	if v, ok := c.value(c.Legacy[0], "updated_at"); ok {
+	if v, ok := c.value(c.Legacy[0], c.rules().WrittenAt()); ok {
 		if at, ok := timestamp(v); ok {
 			return at
 		}

@@ -412,3 +412,30 @@ func bothCases(t testing.TB) []diagnosisCase {
 		{"no judged field, and no event", nothing, compare.Evidence{Legacy: row, Projection: row}, "lagging legacy->events lost_shadow_write", compare.High},
 	}
 }
+
+// TestTheLastWriteHasAnyName: where changed_at is not configured, the field that all events set to their time says when the
+// row was written, whatever it is called.
+func TestTheLastWriteHasAnyName(t *testing.T) {
+	rules := ordertest.RulesWith(t, func(r *order.FoldRules) {
+		for _, e := range r.Events {
+			e.Set["touched"] = e.Set["updated_at"]
+			delete(e.Set, "updated_at")
+		}
+		delete(r.Types, "updated_at")
+		r.Types["touched"] = order.Timestamptz
+	})
+	o := compare.Oracle{Rules: rules, Fields: []order.Field{{Name: "price", Type: order.Numeric}, {Name: "touched", Type: order.Timestamptz}}}
+	created := order.RawEvent{
+		Position: 1, Key: "42", Type: "OrderCreated", At: second(1),
+		Payload: []byte(`{"trader_id": 7, "symbol": "NVDA", "side": "BUY", "quantity": 100, "price": 10}`),
+	}
+	e, err := order.Decode(created, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := order.Row{Key: "42", Values: []order.Value{{Text: "11"}, {Text: order.TimestamptzText(second(9))}}}
+	d := o.Diagnose(compare.Evidence{Events: []order.Event{e}, Legacy: []order.Row{row}, Projection: []order.Row{row}})
+	if d.Cause != compare.LostShadowWrite {
+		t.Errorf("%s: %s; want %s, because legacy was written after the last event", d.Cause, d.Reason, compare.LostShadowWrite)
+	}
+}

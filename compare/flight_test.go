@@ -13,14 +13,31 @@ import (
 // TestCleanHistoriesInFlightAreNotAccused looks at orders of a system without a fault while things happen to them, as
 // passes look: again when an order is due, until it is judged.
 func TestCleanHistoriesInFlightAreNotAccused(t *testing.T) {
-	const flights = 100_000
+	inFlight(t, faulttest.Orders, 100_000*soakRounds(t))
+}
+
+func TestCleanHistoriesInAnotherLanguageAreNotAccusedInFlight(t *testing.T) {
+	inFlight(t, faulttest.Desk, inAnother(t, 100_000))
+}
+
+// inAnother is how many of these orders are tried in another language: a fifth, and in soak as many as in the first.
+func inAnother(t *testing.T, n uint64) uint64 {
+	t.Helper()
+	if rounds := soakRounds(t); rounds > 1 {
+		return n * rounds
+	}
+	return n / 5
+}
+
+func inFlight(t *testing.T, in *faulttest.Language, flights uint64) {
+	t.Helper()
 	var accused, suspects [64]int
-	perWorker := uint64(flights) * soakRounds(t) / uint64(runtime.GOMAXPROCS(0))
+	perWorker := flights / uint64(runtime.GOMAXPROCS(0))
 	var all sync.WaitGroup
 	for worker := range min(len(accused), runtime.GOMAXPROCS(0)) {
 		all.Go(func() {
 			for n := range perWorker {
-				suspect, why := judgedInFlight(perWorker*uint64(worker) + n)
+				suspect, why := judgedInFlight(in, perWorker*uint64(worker)+n)
 				if suspect {
 					suspects[worker]++
 				}
@@ -33,9 +50,9 @@ func TestCleanHistoriesInFlightAreNotAccused(t *testing.T) {
 		})
 	}
 	all.Wait()
-	sum := 0
+	var sum uint64
 	for _, n := range suspects {
-		sum += n
+		sum += uint64(n) //nolint:gosec // a count
 	}
 	t.Logf("%d orders in flight, %d of them suspects at the first look", perWorker*uint64(runtime.GOMAXPROCS(0)), sum)
 	if sum < flights/20 {
@@ -47,9 +64,9 @@ func TestCleanHistoriesInFlightAreNotAccused(t *testing.T) {
 var onTheWay = compare.Settle{Window: 6 * time.Second, Rechecks: 3, MaxLag: time.Minute}
 
 // judgedInFlight returns why an order was accused; empty if it was not.
-func judgedInFlight(seed uint64) (suspect bool, why string) {
-	f := faulttest.Fly(seed)
-	o := compare.Oracle{Fields: f.Fields}
+func judgedInFlight(in *faulttest.Language, seed uint64) (suspect bool, why string) {
+	f := in.Fly(seed)
+	o := compare.Oracle{Fields: f.Fields, Rules: in.Rules}
 	first := f.Sometime()
 	was, _ := o.Judge(f.Look(first))
 	rest, due, moves := was.At, was.At.Add(onTheWay.Window), 0

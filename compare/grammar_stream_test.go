@@ -10,21 +10,20 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// streamTrials are the cases of the topic, for so many seeds of each fault and pair.
-func streamTrials(rounds uint64) (trials []grammarTrial) {
-	const singles, pairs = 600, 40
+// streamTrials are the cases of the topic.
+func streamTrials(in *faulttest.Language, n seeds) (trials []grammarTrial) {
 	name := string(order.EventsToStream) + "|"
 	faults := faulttest.StreamFaults()
 	for _, f := range faults {
 		trials = append(trials, grammarTrial{name + f.Name, func(s *score) {
-			for seed := range singles * rounds {
-				s.stream(seed, f)
+			for seed := range n.onStream {
+				s.stream(in, seed, f)
 			}
 		}})
 		for _, g := range faults {
 			trials = append(trials, grammarTrial{pairOf(order.EventsToStream, order.EventsToStream) + "|two faults", func(s *score) {
-				for seed := range pairs * rounds {
-					s.stream(seed, f, g)
+				for seed := range n.pairsOnStream {
+					s.stream(in, seed, f, g)
 				}
 			}})
 		}
@@ -32,8 +31,8 @@ func streamTrials(rounds uint64) (trials []grammarTrial) {
 	return trials
 }
 
-func (s *score) stream(seed uint64, faults ...faulttest.StreamFault) {
-	c, ok := faulttest.Stream(seed, faults...)
+func (s *score) stream(in *faulttest.Language, seed uint64, faults ...faulttest.StreamFault) {
+	c, ok := in.Stream(seed, faults...)
 	if !ok {
 		return
 	}
@@ -54,8 +53,17 @@ func (s *score) stream(seed uint64, faults ...faulttest.StreamFault) {
 // TestCleanStreamsInFlightAreNotAccused: messages come in order after their events, or just before them, and partitions
 // may have been added once.
 func TestCleanStreamsInFlightAreNotAccused(t *testing.T) {
-	for seed := range 50_000 * soakRounds(t) {
-		c, ok := faulttest.Stream(seed)
+	streamsInFlight(t, faulttest.Orders, 50_000*soakRounds(t))
+}
+
+func TestCleanStreamsInAnotherLanguageAreNotAccusedInFlight(t *testing.T) {
+	streamsInFlight(t, faulttest.Desk, inAnother(t, 50_000))
+}
+
+func streamsInFlight(t *testing.T, in *faulttest.Language, n uint64) {
+	t.Helper()
+	for seed := range n {
+		c, ok := in.Stream(seed)
 		if !ok {
 			continue
 		}

@@ -35,7 +35,7 @@ var patience = compare.Settle{Window: 6 * time.Second, Rechecks: 3, MaxLag: 10 *
 
 // judged looks at an order that is at rest twice, a window apart, and returns what has diverged.
 func judged(c faulttest.Case) []compare.Diagnosis {
-	o := compare.Oracle{Fields: c.Fields}
+	o := compare.Oracle{Fields: c.Fields, Rules: c.Rules}
 	was, d := o.Judge(c.Reading)
 	is := was
 	is.At = was.At.Add(time.Minute)
@@ -127,14 +127,22 @@ type grammarTrial struct {
 	run  func(*score)
 }
 
-// grammarTrials are all cases of the grammar, for so many seeds of each fault and pair.
-func grammarTrials(rounds uint64) (trials []grammarTrial) {
-	const singles, pairs = 1250, 32
+// seeds is how many are tried of each fault and pair, and of each fault and pair of the stream.
+type seeds struct{ singles, pairs, onStream, pairsOnStream uint64 }
+
+var everySeed = seeds{1250, 32, 600, 40}
+
+func (n seeds) times(rounds uint64) seeds {
+	return seeds{n.singles * rounds, n.pairs * rounds, n.onStream * rounds, n.pairsOnStream * rounds}
+}
+
+// grammarTrials are the cases of the grammar in a language.
+func grammarTrials(in *faulttest.Language, n seeds) (trials []grammarTrial) {
 	faults := faulttest.Faults()
 	for _, f := range faults {
 		trials = append(trials, grammarTrial{string(f.Hop) + "|" + f.Name, func(s *score) {
-			for seed := range singles * rounds {
-				if c, ok := faulttest.Single(f, seed); ok {
+			for seed := range n.singles {
+				if c, ok := in.Single(f, seed); ok {
 					s.add(c)
 				}
 			}
@@ -143,15 +151,15 @@ func grammarTrials(rounds uint64) (trials []grammarTrial) {
 	for _, f := range faults {
 		for _, g := range faults {
 			trials = append(trials, grammarTrial{pairOf(f.Hop, g.Hop) + "|two faults", func(s *score) {
-				for seed := range pairs * rounds {
-					if c, ok := faulttest.Pair(f, g, seed); ok {
+				for seed := range n.pairs {
+					if c, ok := in.Pair(f, g, seed); ok {
 						s.add(c)
 					}
 				}
 			}})
 		}
 	}
-	return trials
+	return append(trials, streamTrials(in, n)...)
 }
 
 // pairOf names two hops in the order of the data.
@@ -203,22 +211,44 @@ func (s *score) join(other score) {
 }
 
 // TestGrammarOfFaults judges random faults, and pairs of them, without a database. Every one that shows must be found, at
-// the right hop, and no cause may be claimed with high confidence that is wrong. The table of docs/guarantees.md is what
+// the right hop, and no cause may be claimed with high confidence that is wrong. The tables of docs/guarantees.md are what
 // it has counted.
 func TestGrammarOfFaults(t *testing.T) {
 	rounds := soakRounds(t)
-	results := tried(append(grammarTrials(rounds), streamTrials(rounds)...))
-	var sum score
-	for _, name := range slices.Sorted(maps.Keys(results)) {
-		sum.join(*results[name])
-	}
+	results := tried(grammarTrials(faulttest.Orders, everySeed.times(rounds)))
+	sum := summed(results)
 	if sum.cases < 100_000 {
 		t.Errorf("only %d cases", sum.cases)
 	}
 	sum.hold(t)
 	if rounds == 1 {
-		publish(t, grammarTable(results))
+		publish(t, "grammar", grammarTable(results))
 	}
+}
+
+// TestGrammarOfFaultsInAnotherLanguage does the same in a store with other words. Outside of soak, a fifth of the cases
+// must do.
+func TestGrammarOfFaultsInAnotherLanguage(t *testing.T) {
+	rounds, n := soakRounds(t), seeds{250, 6, 120, 8}
+	if rounds > 1 {
+		n = everySeed.times(rounds)
+	}
+	results := tried(grammarTrials(faulttest.Desk, n))
+	sum := summed(results)
+	if sum.cases < 20_000 {
+		t.Errorf("only %d cases", sum.cases)
+	}
+	sum.hold(t)
+	if rounds == 1 {
+		publish(t, "grammar of another language", hopsTable(results))
+	}
+}
+
+func summed(results map[string]*score) (sum score) {
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		sum.join(*results[name])
+	}
+	return sum
 }
 
 // hold fails unless everything was found, at the right hop, and nothing was claimed that is wrong.

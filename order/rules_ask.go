@@ -133,6 +133,24 @@ func (r *Rules) Modifies(field string) bool {
 	return false
 }
 
+// WrittenAt is the field that every event that changes an order sets to its own time: that of the last write. Empty if there
+// is none.
+func (r *Rules) WrittenAt() string {
+	for i, register := range r.registers {
+		written := func(rule *rule) bool {
+			return slices.ContainsFunc(rule.ops, func(o op) bool { return o.code == opSet && o.register == i && rule.sources[o.a].Of == PartAt })
+		}
+		all := len(r.events) > 0
+		for _, rule := range r.events {
+			all = all && (rule.ignored || written(rule))
+		}
+		if all && register.kind == kindTime {
+			return register.name
+		}
+	}
+	return ""
+}
+
 // IsKey returns true for a field that is the key of the order.
 func (r *Rules) IsKey(field string) bool {
 	i, ok := r.index[field]

@@ -79,7 +79,7 @@ func liveCases(n int) []faulttest.Case {
 	var out []faulttest.Case
 	faults := faulttest.Faults()
 	for seed := uint64(1000); len(out) < n; seed++ {
-		c, ok := faulttest.Single(faults[(seed*7)%uint64(len(faults))], seed)
+		c, ok := faulttest.Orders.Single(faults[(seed*7)%uint64(len(faults))], seed)
 		h := c.Reading.History
 		shows := c.Source.Observable || c.Projection.Observable
 		if ok && shows && len(c.Fields) == len(faulttest.AllFields()) && h != nil && h.Audit != nil && h.Trades != nil &&

@@ -20,6 +20,7 @@ type Expected struct {
 type Case struct {
 	Faults  []Fault
 	Fields  []order.Field
+	Rules   *order.Rules
 	Reading compare.Reading
 	// Source is legacy against the events, Projection is the projection against the events.
 	Source, Projection Expected
@@ -28,25 +29,25 @@ type Case struct {
 }
 
 // Single makes a case of one fault. It returns false if the order that the seed gives cannot have the fault.
-func Single(f Fault, seed uint64) (Case, bool) { return plant(roll(seed), f) }
+func (l *Language) Single(f Fault, seed uint64) (Case, bool) { return plant(l.roll(seed), f) }
 
 // Pair makes a case of two faults. If the store is changed after the projection has shown it, and was wrong before, then
 // the projection shows a third thing, which is nobody's fault but the store's; no judge can know that.
-func Pair(a, b Fault, seed uint64) (Case, bool) {
+func (l *Language) Pair(a, b Fault, seed uint64) (Case, bool) {
 	toSource := a.Hop != order.EventsToProjection && b.Hop != order.EventsToProjection
 	if toSource && (a.when == afterwards || b.when == afterwards) {
 		return Case{}, false
 	}
-	return plant(roll(seed), a, b)
+	return plant(l.roll(seed), a, b)
 }
 
 const mostOps = 9 // after the creation
 
 func plant(d dice, faults ...Fault) (Case, bool) {
 	ops := draw(d, mostOps)
-	w := &world{ops: ops, stored: ops, legacy: []row{replay(ops)}}
+	w := &world{ops: ops, stored: ops, legacy: []row{written(ops)}}
 	w.history = drawRecord(d, ops)
-	c := Case{Faults: faults, Fields: drawFields(d)}
+	c := Case{Faults: faults, Fields: drawFields(d), Rules: d.in.Rules}
 	run := func(p phase) bool {
 		for _, f := range faults {
 			w.right = nil
@@ -81,6 +82,7 @@ func plant(d dice, faults ...Fault) (Case, bool) {
 	}
 	c.expect(w, before)
 	c.Reading = reading(d, w, c.Fields)
+	c.Fields, c.Reading.History = d.in.named(c.Fields), d.in.record(c.Reading.History)
 	return c, true
 }
 
@@ -158,7 +160,7 @@ func reading(d dice, w *world, fields []order.Field) compare.Reading {
 	stamped := !d.oneIn(4)
 	r := compare.Reading{
 		Key: Key, Legacy: rendered(w.legacy, fields, stamped), Projection: rendered(w.projection, fields, stamped),
-		Events: events(w.stored), History: w.history,
+		Events: d.in.events(w.stored), History: w.history,
 	}
 	r.EventStore, r.At, r.NewestEvent = true, newest.Add(time.Minute), newest.Add(30*time.Second)
 	if !d.oneIn(4) {

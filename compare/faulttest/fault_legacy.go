@@ -49,7 +49,7 @@ func restoreLegacy(d dice, w *world) bool {
 	if one(w.legacy) == nil || len(w.ops) < 2 {
 		return false
 	}
-	w.legacy = []row{replay(w.ops[:1+d.index(len(w.ops)-1)])}
+	w.legacy = []row{written(w.ops[:1+d.index(len(w.ops)-1)])}
 	return true
 }
 
@@ -59,7 +59,7 @@ func overwrite(d dice, w *world) bool {
 		return false
 	}
 	i := 1 + d.index(len(w.ops)-2)
-	w.legacy = []row{replay(without(w.ops, i, i+1))}
+	w.legacy = []row{written(without(w.ops, i, i+1))}
 	return true
 }
 

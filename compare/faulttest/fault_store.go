@@ -174,7 +174,7 @@ func ghost(d dice, w *world) bool {
 	}
 	i := d.index(len(w.stored))
 	now := replay(w.stored[:i+1])
-	o := op{kind: cancel, reason: "NEVER", position: w.stored[i].position + 1, at: w.stored[i].at.Add(time.Duration(d.between(1, 900_000)) * time.Microsecond)}
+	o := op{in: d.in, kind: cancel, reason: "NEVER", position: w.stored[i].position + 1, at: w.stored[i].at.Add(time.Duration(d.between(1, 900_000)) * time.Microsecond)}
 	if i == len(w.stored)-1 {
 		o.at = o.at.Add(time.Duration(d.between(1, 60)) * time.Second)
 	} else if w.stored[i+1].position == o.position {
@@ -336,10 +336,10 @@ func floatStored(d dice, w *world) bool {
 	})
 }
 
-// retype stores a fill as the other kind of fill.
+// retype stores a fill as the other kind of fill, where there are two kinds.
 func retype(d dice, w *world) bool {
 	fills := trades(w.stored)
-	if len(fills) == 0 {
+	if len(fills) == 0 || d.in.derives {
 		return false
 	}
 	w.stored = slices.Clone(w.stored)

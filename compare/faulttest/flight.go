@@ -15,6 +15,7 @@ type Flight struct {
 	Fields []order.Field
 
 	dice
+	fields    []order.Field // by the model's names
 	ops       []op
 	committed []time.Time // when legacy shows the op
 	visible   []time.Time // when the store shows its event
@@ -34,9 +35,10 @@ const (
 )
 
 // Fly makes up the life of an order.
-func Fly(seed uint64) *Flight {
-	d := roll(seed)
-	f := &Flight{dice: d, ops: draw(d, mostOps), Fields: drawFields(d), stamped: !d.oneIn(3), status: d.oneIn(3), record: d.index(recordParts)}
+func (l *Language) Fly(seed uint64) *Flight {
+	d := l.roll(seed)
+	f := &Flight{dice: d, ops: draw(d, mostOps), fields: drawFields(d), stamped: !d.oneIn(3), status: d.oneIn(3), record: d.index(recordParts)}
+	f.Fields = l.named(f.fields)
 	faster := time.Duration(d.between(1, 60))
 	for i := range f.ops {
 		f.ops[i].at = f.ops[0].at.Add((f.ops[i].at.Sub(f.ops[0].at) / faster).Truncate(time.Microsecond))
@@ -71,19 +73,19 @@ func (f *Flight) Sometime() time.Time {
 func (f *Flight) Look(at time.Time) compare.Reading {
 	atLegacy, atProjection := at.Add(f.upTo(50*time.Millisecond)), at.Add(f.upTo(50*time.Millisecond))
 	read := later(atLegacy, atProjection).Add(f.upTo(200 * time.Millisecond))
-	written := f.until(f.committed, atLegacy)
-	legacy, projection := replay(written), replay(f.until(f.visible, f.projected(atProjection)))
-	r := compare.Reading{Key: Key, Events: events(f.until(f.visible, read)), History: known(record(written, f.status), f.record)}
+	done := f.until(f.committed, atLegacy)
+	legacy, projection := written(done), replay(f.until(f.visible, f.projected(atProjection)))
+	r := compare.Reading{Key: Key, Events: f.in.events(f.until(f.visible, read)), History: f.in.record(known(record(done, f.status), f.record))}
 	r.EventStore, r.At, r.NewestEvent = true, read, read.Add(-f.upTo(time.Second))
 	r.Recorded = f.record != 0
 	if f.stamped {
 		r.ProjectionReached = f.projected(atProjection)
 	}
 	if legacy.exists {
-		r.Legacy = rendered([]row{legacy}, f.Fields, f.stamped)
+		r.Legacy = rendered([]row{legacy}, f.fields, f.stamped)
 	}
 	if projection.exists {
-		r.Projection = rendered([]row{projection}, f.Fields, f.stamped)
+		r.Projection = rendered([]row{projection}, f.fields, f.stamped)
 	}
 	return r
 }

@@ -13,10 +13,13 @@ import (
 // start is when every order begins.
 var start = time.Date(2024, 3, 9, 14, 30, 0, 0, time.UTC)
 
-// dice is the randomness of a case.
-type dice struct{ *rand.Rand }
+// dice is the randomness of a case, and the language of its store.
+type dice struct {
+	*rand.Rand
+	in *Language
+}
 
-func roll(seed uint64) dice { return dice{rand.New(rand.NewPCG(seed, 10))} } //nolint:gosec // repeatable on purpose
+func (l *Language) roll(seed uint64) dice { return dice{rand.New(rand.NewPCG(seed, 10)), l} } //nolint:gosec // repeatable on purpose
 
 // between returns a number of [low, high].
 func (d dice) between(low, high int64) int64 { return low + d.Int64N(high-low+1) }
@@ -66,7 +69,7 @@ func draw(d dice, most int) []op {
 func (l *life) add(o op) {
 	l.position += order.Position(l.between(1, 5))
 	o.position = l.position
-	o.at = l.at
+	o.in, o.at = l.in, l.at
 	switch {
 	case o.kind == create || l.oneIn(12):
 	case l.oneIn(16):
@@ -112,7 +115,7 @@ func (l *life) step() {
 // applications log changes of the status too.
 func record(ops []op, statusToo bool) compare.History {
 	h := compare.History{Audit: []compare.Change{}, Trades: []compare.Trade{}}
-	var r row
+	r := row{setsStatus: true}
 	for _, o := range ops {
 		was := r
 		r.apply(o)

@@ -10,10 +10,7 @@ import (
 	"math/big"
 	"time"
 
-	"github.com/cockroachdb/apd/v3"
-
 	"github.com/nordvarg/crosscheck/order"
-	"github.com/nordvarg/crosscheck/order/ordertest"
 )
 
 // Key is the order of every case.
@@ -32,6 +29,7 @@ const (
 
 // op is one thing that the application did, and the event that says so. Amounts are ten-thousandths.
 type op struct {
+	in                   *Language // of the store
 	kind                 kind
 	trader, symbol, side string
 	quantity, price      int64 // ordered or traded
@@ -56,9 +54,10 @@ type row struct {
 	created, updated             time.Time
 	edited                       map[string]order.Value // fields that somebody has set
 	unstamped                    bool                   // the edit left the time of the last change as it was
+	setsStatus                   bool                   // the application sets the status, whatever the events tell
 }
 
-// apply does one thing to the row. It is how the application and the projector work.
+// apply does one thing to the row. It is how the application, the projector and the events work.
 func (r *row) apply(o op) {
 	if o.broken || o.kind == create == r.exists {
 		return // a second creation, or something before the first
@@ -67,7 +66,10 @@ func (r *row) apply(o op) {
 	case create:
 		*r = row{
 			exists: true, trader: o.trader, symbol: o.symbol, side: o.side, status: "OPEN",
-			quantity: o.quantity, price: o.price, market: o.market, created: o.at,
+			quantity: o.quantity, price: o.price, market: o.market, created: o.at, setsStatus: r.setsStatus,
+		}
+		if o.in.whole {
+			r.created = o.at.Truncate(time.Second)
 		}
 	case modify:
 		if o.field == "price" {
@@ -82,10 +84,29 @@ func (r *row) apply(o op) {
 	case cancel:
 		r.status = "CANCELED"
 	}
+	if o.in.derives && !r.setsStatus && r.status != "CANCELED" {
+		r.status = r.derived()
+	}
 	r.updated = o.at
 }
 
-func replay(ops []op) (r row) {
+// derived is the status that follows from what is filled.
+func (r *row) derived() string {
+	switch {
+	case r.filled >= r.quantity:
+		return "FILLED"
+	case r.filled > 0:
+		return "PARTIALLY_FILLED"
+	}
+	return "OPEN"
+}
+
+func replay(ops []op) row { return row{}.after(ops) }
+
+// written is the row that the application writes into legacy.
+func written(ops []op) row { return row{setsStatus: true}.after(ops) }
+
+func (r row) after(ops []op) row {
 	for _, o := range ops {
 		r.apply(o)
 	}
@@ -170,48 +191,4 @@ func sameRow(fields []order.Field, a, b row) bool {
 		}
 	}
 	return true
-}
-
-func decimal(units int64) apd.Decimal { return *apd.New(units, -4) }
-
-// event is the op as a store holds it.
-func (o op) event() order.Event {
-	e := ordertest.Event(o.position, Key, o.at, o.body())
-	if o.broken {
-		e.Said, e.Schema = nil, &order.SchemaError{Kind: order.MissingKey, Detail: "a key has another name"}
-	}
-	return e
-}
-
-func (o op) body() ordertest.Body {
-	switch o.kind {
-	case create:
-		return ordertest.Created{
-			Trader: o.trader, Symbol: o.symbol, Side: o.side, Quantity: decimal(o.quantity),
-			Price: apd.NullDecimal{Decimal: decimal(o.price), Valid: !o.market},
-		}
-	case modify:
-		old := order.Value{Text: amount(o.old)}
-		if o.oldNull {
-			old = order.Null
-		}
-		return ordertest.Modified{Field: o.field, Old: old, New: order.Value{Text: amount(o.new)}}
-	case part:
-		return ordertest.PartiallyFilled{
-			Quantity: decimal(o.quantity), Price: decimal(o.price),
-			Remaining: decimal(o.remaining),
-		}
-	case fill:
-		return ordertest.Filled{Quantity: decimal(o.quantity), Price: decimal(o.price)}
-	case cancel:
-	}
-	return ordertest.Canceled{Reason: order.Value{Text: o.reason}}
-}
-
-func events(ops []op) []order.Event {
-	out := make([]order.Event, 0, len(ops))
-	for _, o := range ops {
-		out = append(out, o.event())
-	}
-	return out
 }

@@ -49,8 +49,8 @@ func (c StreamCase) Causes() (out []compare.Cause) {
 var errDrift = errors.New("a key has another name")
 
 // Stream makes a case of these faults, or of none. It returns false if the order cannot have them.
-func Stream(seed uint64, faults ...StreamFault) (StreamCase, bool) {
-	d := roll(seed)
+func (l *Language) Stream(seed uint64, faults ...StreamFault) (StreamCase, bool) {
+	d := l.roll(seed)
 	t := &topic{stored: draw(d, mostOps)}
 	if d.oneIn(4) {
 		t.from = t.stored[d.index(len(t.stored))].position
@@ -76,12 +76,10 @@ func Stream(seed uint64, faults ...StreamFault) (StreamCase, bool) {
 		due = later(due, o.at)
 	}
 	c := StreamCase{Faults: faults, Observable: !t.right()}
-	c.Streamed = compare.Streamed{Stored: events(t.stored), From: t.from, Due: due.Add(24 * time.Hour), Whole: true}
+	c.Streamed = compare.Streamed{Stored: l.events(t.stored), From: t.from, Due: due.Add(24 * time.Hour), Whole: true}
 	for _, m := range t.messages {
-		e := compare.StreamedMessage{Event: m.event(), Partition: m.partition, Keyed: m.keyed}
-		if m.broken {
-			e.Drift = errDrift
-		}
+		e := l.published(m.op)
+		e.Partition, e.Keyed = m.partition, m.keyed
 		c.Streamed.Messages = append(c.Streamed.Messages, e)
 	}
 	return c, true
@@ -206,7 +204,7 @@ func foreignMessage(d dice, t *topic) bool {
 
 func ghostMessage(d dice, t *topic) bool {
 	m := t.messages[len(t.messages)-1]
-	m.op = op{kind: cancel, reason: "NEVER", position: t.beyond(), at: m.at.Add(time.Duration(d.between(1, 60)) * time.Second)}
+	m.op = op{in: d.in, kind: cancel, reason: "NEVER", position: t.beyond(), at: m.at.Add(time.Duration(d.between(1, 60)) * time.Second)}
 	t.messages = append(slices.Clone(t.messages), m)
 	return true
 }
