@@ -13,7 +13,7 @@ SOAK_ROUNDS   ?= 10
 GRAMMAR_ROUNDS ?= 20
 CROSSCHECK_SOAK ?= 10m
 
-.PHONY: help demo test test-race bench soak fuzz lint fmt build check sbom vulncheck clean setup kafka prometheus pgbouncer postgres-versions
+.PHONY: help demo test test-race bench soak fuzz lint fmt build check sbom vulncheck clean setup kafka registry prometheus pgbouncer postgres-versions
 
 # Tests keep their servers in memory where there is room.
 test test-race: export TMPDIR := $(shell scripts/scratch)
@@ -24,11 +24,11 @@ help: ## list the targets
 demo: setup build ## watch crosscheck find the faults of a small trading system
 	./bin/crosscheck-lab demo
 
-test: setup kafka prometheus pgbouncer postgres-versions ## run all tests against a real PostgreSQL, a real Kafka and a real Prometheus
+test: setup kafka registry prometheus pgbouncer postgres-versions ## run all tests against a real PostgreSQL, a real Kafka, a real schema registry and a real Prometheus
 	go test -p $(TEST_PACKAGES) -timeout $(TEST_TIMEOUT) ./...
 	@echo "test: all packages passed"
 
-test-race: setup kafka pgbouncer ## run the packages with goroutines under the race detector
+test-race: setup kafka registry pgbouncer ## run the packages with goroutines under the race detector
 	go test -race -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
 	@echo "test-race: all packages passed"
 
@@ -39,7 +39,7 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck
 	BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck
 
-soak: setup kafka prometheus postgres-versions ## run the long proofs at length (CROSSCHECK_SOAK=10m), the grammar of faults (GRAMMAR_ROUNDS=20), and all tests many times over (SOAK_ROUNDS=10)
+soak: setup kafka registry prometheus postgres-versions ## run the long proofs at length (CROSSCHECK_SOAK=10m), the grammar of faults (GRAMMAR_ROUNDS=20), and all tests many times over (SOAK_ROUNDS=10)
 	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'UnderLoad|LivingSystem|EveryCheckSays|NeverAccused|EveryPair|InAnotherStore' ./cmd/crosscheck ./cmd/crosscheck-lab
 	CROSSCHECK_GRAMMAR=$(GRAMMAR_ROUNDS) go test -count 1 -timeout 2h -v -run 'GrammarOfFaults|InFlight' ./compare
 	go test -count $(SOAK_ROUNDS) -timeout 10h ./...
@@ -84,6 +84,9 @@ setup:
 
 kafka:
 	@scripts/kafka
+
+registry: kafka
+	@scripts/registry
 
 prometheus:
 	@scripts/prometheus

@@ -64,7 +64,11 @@ func (c *Config) addEvents(h *summed) {
 		// answer then.
 		h.add("stream", append([]string{"stream", c.Stream.Topic}, distinct(c.Stream.Brokers)...)...)
 		if c.Stream.Registry.URL != "" {
-			h.add("stream.value", "stream value", "registry-json")
+			form := "registry-json"
+			if c.Stream.Registry.Avro {
+				form = "registry-avro"
+			}
+			h.add("stream.value", "stream value", form)
 		}
 		if e := c.Stream.Envelope; !e.Usual() {
 			h.add("stream.envelope", "stream envelope", e.String())

@@ -34,7 +34,7 @@ func (c *Config) findSecrets(getenv func(string) (string, bool)) {
 			found = append(found, value)
 		}
 	}
-	for _, s := range []Secret{c.Alerts.Slack.Token, c.Alerts.Slack.Webhook, c.Stream.SASL.Password} {
+	for _, s := range []Secret{c.Alerts.Slack.Token, c.Alerts.Slack.Webhook, c.Stream.SASL.Password, c.Stream.Registry.Password} {
 		found = append(found, s.Reveal())
 	}
 	found = slices.DeleteFunc(found, func(s string) bool { return len(s) < leastMasked || s == "crosscheck" })

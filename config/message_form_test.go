@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
 )
@@ -73,12 +74,15 @@ func TestMistakesOfAnEnvelopeHaveTheirPlace(t *testing.T) {
 		`, envelope: {key: {from: key, unit: ms}}`:                           `:6:77: stream.envelope.key.unit: is for at`,
 		`, envelope: {type: {form: $.t}}`:                                    `:6:61: stream.envelope.type.form: unknown key`,
 		`, envelope: {type: {map: x}}`:                                       `:6:66: stream.envelope.type.map: must be a mapping`,
-		`, value: avro`:                                                      `stream.value: unknown value "avro"; use one of json, registry-json`,
+		`, value: avro`:                                                      `stream.value: unknown value "avro"; use one of json, registry-json, registry-avro`,
 		`, value: registry-json`:                                             `stream.registry: is missing`,
 		`, registry: {url: "http://x"}`:                                      `stream.registry: is for values that a schema registry's serializer has written`,
 		`, value: registry-json, registry: {url: "localhost:8081", user: u}`: `stream.registry.url: must be a URL of http or https`,
 		`, value: registry-json, registry: {url: "http://x", user: u}`:       `stream.registry.password: is missing`,
 		`, tombstones: drop`:                                                 `:6:55: stream.tombstones: unknown tombstones "drop"; use one of ignore, finding`,
+		`, value: registry-avro`:                                             `stream.registry: is missing`,
+		`, value: registry-avro, registry: {url: "https://x", ca_fil: x}`:    `stream.registry.ca_fil: unknown key`,
+		`, value: registry-avro, registry: {url: "https://u:p@x"}`:           `:6:81: stream.registry.url: must be a URL of http or https, without user and password`,
 	} {
 		_, err := parse(t, fmt.Sprintf(withStream, "", stream))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -88,6 +92,32 @@ func TestMistakesOfAnEnvelopeHaveTheirPlace(t *testing.T) {
 	_, err := parse(t, fmt.Sprintf(withStream, `, payload: "data::jsonb"`, `, envelope: debezium`))
 	if err == nil || !strings.Contains(err.Error(), `:6:53: stream.envelope: events.payload is no plain column, so debezium does not know where a change event has the payload`) {
 		t.Errorf("says %v", err)
+	}
+}
+
+// TestTheSchemaRegistryIsRead, and evidence depends on how values are written.
+func TestTheSchemaRegistryIsRead(t *testing.T) {
+	prints := map[string]string{}
+	for text, want := range map[string]config.Registry{
+		"": {},
+		`, value: registry-json, registry: {url: "http://x"}`:                       {URL: "http://x"},
+		`, value: registry-avro, registry: {url: "https://x/api", ca_file: ca.pem}`: {Avro: true, URL: "https://x/api", CAFile: "ca.pem"},
+	} {
+		c, err := parse(t, fmt.Sprintf(withStream, "", text))
+		if err != nil {
+			t.Fatal(render(t, err))
+		}
+		if d := cmp.Diff(want, c.Stream.Registry, cmp.AllowUnexported(config.Secret{})); d != "" {
+			t.Errorf("%s (-want +got):\n%s", text, d)
+		}
+		if other, twice := prints[c.Fingerprint()]; twice {
+			t.Errorf("%q and %q have the same fingerprint", text, other)
+		}
+		prints[c.Fingerprint()] = text
+	}
+	c, err := parse(t, fmt.Sprintf(withStream, "", `, value: registry-avro, registry: {url: "http://x", user: u, password: "correct-horse"}`))
+	if err != nil || c.Stream.Registry.Password.Reveal() != "correct-horse" || strings.Contains(c.Mask("it says correct-horse"), "horse") {
+		t.Errorf("the password is not masked: %v", err)
 	}
 }
 

@@ -8,13 +8,14 @@ import (
 // readRegistry reads how values are written: json, or framed by a schema registry.
 func readRegistry(o *object, r *Registry) {
 	value := "json"
-	o.oneOf("value", &value, []string{"json", "registry-json"})
+	o.oneOf("value", &value, []string{"json", "registry-json", "registry-avro"})
 	if value == "json" {
 		if n := o.child("registry"); n != nil {
-			o.at(target(n), join(o.path, "registry"), "is for values that a schema registry's serializer has written", "write value: registry-json, or remove it")
+			o.at(target(n), join(o.path, "registry"), "is for values that a schema registry's serializer has written", "write value: registry-json or registry-avro, or remove it")
 		}
 		return
 	}
+	r.Avro = value == "registry-avro"
 	o.require("registry", "such as registry: {url: \"http://localhost:8081\"}")
 	section := o.object("registry")
 	if section == nil {
@@ -27,6 +28,7 @@ func readRegistry(o *object, r *Registry) {
 	}
 	section.text("user", &r.User)
 	section.secret("password", &r.Password)
+	section.text("ca_file", &r.CAFile)
 	for _, pair := range [][2]string{{"user", "password"}, {"password", "user"}} {
 		if section.values[pair[0]] != nil {
 			section.require(pair[1], "user and password belong together")

@@ -28,13 +28,17 @@ type Stream struct {
 	SASL StreamSASL
 }
 
-// Registry is a schema registry. Values are JSON, framed by its serializer.
+// Registry is a schema registry. Values are framed by its serializers.
 type Registry struct {
+	// Avro says that values are in Avro. Otherwise they are in JSON.
+	Avro bool
 	// URL is required.
 	URL string
 	// User and Password are for basic authentication; both or neither.
 	User     string
 	Password Secret
+	// CAFile has the authorities to trust, in PEM. Default "", the system's.
+	CAFile string
 }
 
 // StreamTLS encrypts the connections to the brokers. An empty section, tls: {}, trusts the system's authorities.

@@ -97,6 +97,11 @@ func (e Envelope) Within() time.Duration {
 	return time.Microsecond
 }
 
+// InKey tells whether a part is in the record's key.
+func (e Envelope) InKey() bool {
+	return e.ID.From == "key" || e.Key.From == "key" || e.Type.From == "key"
+}
+
 // spotKind is where in a record a part is.
 type spotKind byte
 

@@ -17,6 +17,8 @@ type Record struct {
 	Key, Value []byte
 	Headers    []Header
 	Time       time.Time
+	// Converted says that the value was not in JSON, so that its payload may be JSON in a text even in the usual form.
+	Converted bool
 	// Unread is why the value cannot be read at all; nil if it can.
 	Unread error
 }
@@ -42,7 +44,7 @@ func (o *Opener) Open(r Record) Opened {
 	if len(r.Value) == 0 {
 		return Opened{Skip: o.envelope.Tombstones}
 	}
-	if o.usual && r.Unread == nil {
+	if o.usual && r.Unread == nil && !r.Converted {
 		return Opened{Value: r.Value}
 	}
 	p := opening{Opener: o, record: r, unread: r.Unread}
@@ -301,6 +303,9 @@ func (p *opening) time() []byte {
 		p.fail("the time, %s: %.40s is a number, and the configuration does not say its unit", part.From, t.text)
 		return nil
 	case part.Unit == "":
+		return quoted(string(t.text))
+	}
+	if _, ok := ParseTime(string(t.text)); ok && t.kind == jsonString { // as a value in Avro may have become
 		return quoted(string(t.text))
 	}
 	n, detail := datumOf(string(t.text), kindNumber)

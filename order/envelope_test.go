@@ -55,6 +55,21 @@ func TestEachFormOfMessagesIsRead(t *testing.T) {
 	}
 }
 
+// TestAValueInAvroIsReadWhateverJSONSays: its times are text, also where the file has their unit, and its payload may be text.
+func TestAValueInAvroIsReadWhateverJSONSays(t *testing.T) {
+	usual := order.UsualEnvelope()
+	usual.At.Unit = "ms"
+	for name, e := range map[string]order.Envelope{"usual form": order.UsualEnvelope(), "usual form and a unit": usual} {
+		_, stored, rules := storedEvent(t, e)
+		at := stored.At.UTC().Format(time.RFC3339Nano)
+		opened := open(t, e, order.Record{Converted: true, Value: []byte(`{"event_id":11,"order_id":7,"event_type":"OrderCanceled","timestamp":"` + at + `","payload":` + whyText + `,"more":1}`)})
+		read, err := order.DecodeMessage(opened.Value, rules)
+		if opened.Problem != nil || err != nil || !read.At.Equal(stored.At) || !read.Said.Same(stored.Said) {
+			t.Errorf("%s: read %+v, %v; %v", name, read, opened.Problem, err)
+		}
+	}
+}
+
 func storedEvent(t *testing.T, e order.Envelope) (order.RawEvent, order.Event, *order.Rules) {
 	t.Helper()
 	fold := order.Orders()

@@ -13,8 +13,12 @@ var (
 	lastMoment  = time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
 )
 
-// epoch reads a time that is a number of units since 1970. A fraction of a unit counts to the nanosecond.
+// epoch reads a time that is a number of units since 1970. A fraction of a unit counts to the nanosecond. A text in RFC 3339,
+// which a value in Avro may have become, is read too.
 func (d *decoder) epoch(s *source, m member) datum {
+	if at, ok := ParseTime(string(m.text)); ok && m.kind == jsonString {
+		return datum{kind: kindTime, at: at}
+	}
 	n, detail := datumOf(string(m.text), kindNumber)
 	if detail != "" {
 		d.find(s.name(), BadTimestamp, "%s: %s", s.name(), detail)

@@ -6,24 +6,32 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
+	"os"
 	"sync"
 	"time"
+
+	"github.com/hamba/avro/v2"
 
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Config says where the registry is.
+// Config says where the registry is, and what it is asked for.
 type Config struct {
 	URL string
 	// User and Password are for HTTP's basic authentication. Empty for none.
 	User, Password string
+	// CAFile holds the PEM certificates of the authorities to trust. Empty for the system's.
+	CAFile string
+	// Avro says that values are in Avro, and not in JSON.
+	Avro bool
+	// Keys says that records' keys are read too, if they are framed. Text never is.
+	Keys bool
 }
 
 // ErrUnavailable is returned when the registry does not answer, or refuses to. It proves nothing.
@@ -32,12 +40,8 @@ var ErrUnavailable = errors.New("the schema registry is not available")
 const (
 	// askTimeout is for one request.
 	askTimeout = 10 * time.Second
-	// mostAnswer is how much of an answer is read.
-	mostAnswer = 4 << 20
 	// head is the zero byte and the schema's id before a value.
 	head = 5
-	// notFound is the registry's code for an id that it does not have.
-	notFound = 40403
 )
 
 // Client asks a registry, once for each schema. It is safe for concurrent use.
@@ -46,94 +50,101 @@ type Client struct {
 	http   *http.Client
 
 	mu    sync.Mutex
-	known map[uint32]string // schema's id → its type: AVRO, JSON or PROTOBUF
+	known map[uint32]schema // by id
+}
+
+// schema is what the registry has by an id.
+type schema struct {
+	kind string // AVRO, JSON or PROTOBUF
+	avro avro.Schema
+	bad  error // why it cannot be used
 }
 
 // New returns a client. It asks nothing yet.
-func New(c Config) *Client {
-	return &Client{config: c, http: &http.Client{Timeout: askTimeout}, known: map[uint32]string{}}
+func New(c Config) (*Client, error) {
+	client := &http.Client{Timeout: askTimeout}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading the authorities of the schema registry: %w", err)
+		}
+		trusted := x509.NewCertPool()
+		if !trusted.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("reading the authorities of the schema registry: %s holds none in PEM", c.CAFile)
+		}
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}
+		client.Transport = transport
+	}
+	return &Client{config: c, http: client, known: map[uint32]schema{}}, nil
 }
 
-// JSON takes the frame off a record with a JSON value. The record says why its value cannot be read. The error wraps
+// Read returns a record with its value in JSON. The record says why its value cannot be read. The error wraps
 // [ErrUnavailable].
-func (c *Client) JSON(ctx context.Context, r order.Record) (order.Record, error) {
+func (c *Client) Read(ctx context.Context, r order.Record) (order.Record, error) {
 	if len(r.Value) == 0 {
 		return r, nil
 	}
-	if len(r.Value) < head || r.Value[0] != 0 {
-		r.Unread = errors.New("the value has no schema's id before it")
-		return r, nil
-	}
-	id := binary.BigEndian.Uint32(r.Value[1:])
-	kind, err := c.kind(ctx, id)
-	switch {
-	case errors.Is(err, errNoSchema):
-		r.Unread = fmt.Errorf("the registry has no schema %d", id)
-		return r, nil
-	case err != nil:
+	value, unread, err := c.read(ctx, r.Value)
+	if err != nil {
 		return r, err
-	case kind != "JSON":
-		r.Unread = fmt.Errorf("schema %d is of type %.20s, and stream.value says registry-json", id, kind)
+	}
+	if r.Unread = unread; unread == nil {
+		r.Value, r.Converted = value, c.config.Avro
+	}
+	if !c.config.Keys || len(r.Key) < head || r.Key[0] != 0 {
 		return r, nil
 	}
-	r.Value = r.Value[head:]
-	return r, nil
+	key, unread, err := c.read(ctx, r.Key)
+	if err == nil && unread == nil { // otherwise it stays what it is: no text
+		r.Key = key
+	}
+	return r, err
 }
 
-// errNoSchema means that the registry has answered that it does not have the schema.
-var errNoSchema = errors.New("no such schema")
+// read takes the frame off, and turns Avro into JSON. unread is why it cannot.
+func (c *Client) read(ctx context.Context, framed []byte) (value []byte, unread, err error) {
+	if len(framed) < head || framed[0] != 0 {
+		return nil, errors.New("the value has no schema's id before it"), nil
+	}
+	id := binary.BigEndian.Uint32(framed[1:])
+	s, err := c.schema(ctx, id)
+	want := "JSON"
+	if c.config.Avro {
+		want = "AVRO"
+	}
+	switch body := framed[head:]; {
+	case errors.Is(err, errNoSchema):
+		return nil, fmt.Errorf("the registry has no schema %d", id), nil
+	case err != nil:
+		return nil, nil, fmt.Errorf("%w: asking for schema %d: %w", ErrUnavailable, id, err)
+	case s.bad != nil:
+		return nil, fmt.Errorf("schema %d: %w", id, s.bad), nil
+	case s.kind != want:
+		return nil, fmt.Errorf("schema %d is of type %.20s, which stream.value does not say", id, s.kind), nil
+	case c.config.Avro:
+		if value, err = toJSON(s.avro, body); err != nil {
+			return nil, fmt.Errorf("read with schema %d, %w", id, err), nil
+		}
+		return value, nil, nil
+	default:
+		return body, nil, nil
+	}
+}
 
-// kind is the type of a schema. An id never gets another schema; one that is missing may be there later.
-func (c *Client) kind(ctx context.Context, id uint32) (string, error) {
+// schema is what the registry has by an id, which never gets another schema. One that is missing may be there later.
+func (c *Client) schema(ctx context.Context, id uint32) (schema, error) {
 	c.mu.Lock()
-	kind, ok := c.known[id]
+	s, ok := c.known[id]
 	c.mu.Unlock()
 	if ok {
-		return kind, nil
+		return s, nil
 	}
-	kind, err := c.ask(ctx, id)
+	s, err := c.fetch(ctx, id)
 	if err == nil {
 		c.mu.Lock()
-		c.known[id] = kind
+		c.known[id] = s
 		c.mu.Unlock()
 	}
-	return kind, err
-}
-
-func (c *Client) ask(ctx context.Context, id uint32) (kind string, err error) {
-	unavailable := func(err error) error { return fmt.Errorf("%w: asking for schema %d: %w", ErrUnavailable, id, err) }
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/schemas/ids/%d", strings.TrimSuffix(c.config.URL, "/"), id), nil)
-	if err != nil {
-		return "", unavailable(err)
-	}
-	if c.config.User != "" {
-		request.SetBasicAuth(c.config.User, c.config.Password)
-	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		return "", unavailable(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer))
-	if err != nil {
-		return "", unavailable(err)
-	}
-	var answer struct {
-		SchemaType string `json:"schemaType"` //nolint:tagliatelle // the registry's name
-		Code       int    `json:"error_code"`
-	}
-	err = json.Unmarshal(body, &answer)
-	switch {
-	case response.StatusCode == http.StatusNotFound && err == nil && answer.Code == notFound:
-		return "", errNoSchema
-	case response.StatusCode != http.StatusOK:
-		return "", unavailable(fmt.Errorf("it answers %s", response.Status))
-	case err != nil:
-		return "", unavailable(fmt.Errorf("reading its answer: %w", err))
-	case answer.SchemaType == "": // the registry leaves out its default
-		return "AVRO", nil
-	}
-	return answer.SchemaType, nil
+	return s, err
 }

@@ -109,7 +109,7 @@ var hints = []struct {
 	means error
 	hint  string
 }{
-	{ErrUnopened, "check that the schema registry answers, and url, user and password in stream.registry"},
+	{ErrUnopened, "check that the schema registry answers, and url, user, password and ca_file in stream.registry"},
 	{ErrUnknown, "check the topic's name in stream.topic; a user without DESCRIBE on the topic does not see it"},
 	{ErrDenied, "the user needs READ and DESCRIBE on the topic"},
 	{ErrLogin, "check user, password and mechanism in stream.sasl"},
@@ -117,9 +117,18 @@ var hints = []struct {
 	{ErrCompacted, "follow a topic with cleanup.policy=delete; crosscheck cannot tell a compacted message from a lost one"},
 }
 
+var registrySettings = doctor.TLSSettings{
+	Use: "whether stream.registry.url begins with https", Authority: "stream.registry.ca_file", Name: "the host in stream.registry.url",
+	Own: "whether the registry takes a login, with user and password in stream.registry, instead",
+}
+
 // Hint returns the user's next step after an error of the stream; empty if none is known.
 func Hint(err error) string {
-	if _, hint, found := doctor.TLSFault(err, tlsSettings); found {
+	settings := tlsSettings
+	if errors.Is(err, ErrUnopened) {
+		settings = registrySettings
+	}
+	if _, hint, found := doctor.TLSFault(err, settings); found {
 		return hint
 	}
 	for _, h := range hints {

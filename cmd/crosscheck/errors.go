@@ -59,6 +59,8 @@ func hintFor(err error) string {
 		return h.hint
 	case ledger.Pooled(err):
 		return ledgerPooledHint
+	case errors.Is(err, topic.ErrTLS), errors.Is(err, topic.ErrUnopened): // before databases, which know TLS too
+		return topic.Hint(err)
 	case source.Hint(err) != "":
 		return source.Hint(err)
 	case topic.Hint(err) != "":

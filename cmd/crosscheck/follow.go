@@ -47,13 +47,17 @@ func topicConfig(c config.Stream, observe observer, log *slog.Logger) topic.Conf
 // opening is how records are turned into the usual form.
 func opening(c config.Stream) func(context.Context, order.Record) (order.Opened, error) {
 	opener, err := order.NewOpener(c.Envelope)
-	schemas := registry.New(registry.Config{URL: c.Registry.URL, User: c.Registry.User, Password: c.Registry.Password.Reveal()})
+	schemas, wrong := registry.New(registry.Config{
+		URL: c.Registry.URL, User: c.Registry.User, Password: c.Registry.Password.Reveal(), CAFile: c.Registry.CAFile,
+		Avro: c.Registry.Avro, Keys: c.Envelope.InKey(),
+	})
+	err = errors.Join(err, wrong)
 	return func(ctx context.Context, r order.Record) (order.Opened, error) {
 		if err != nil {
 			return order.Opened{}, err
 		}
 		if c.Registry.URL != "" {
-			framed, err := schemas.JSON(ctx, r)
+			framed, err := schemas.Read(ctx, r)
 			if err != nil {
 				return order.Opened{}, err
 			}

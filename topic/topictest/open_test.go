@@ -20,7 +20,8 @@ import (
 // once the registry, which is a fake, answers again.
 func TestARegistryThatIsDownHoldsTheReaderBack(t *testing.T) {
 	_, c := embedded(t, broker.Options{})
-	fake := registrytest.New(t, "", "", map[int]string{7: `{"schemaType":"JSON"}`})
+	fake := registrytest.New(t, "", "")
+	id := registrytest.Register(t, fake.URL, "json", registrytest.Schema{Kind: "JSON", Schema: "{}"})
 	name := topicFor(t)
 	c.create(t, name, 1, nil)
 	client := c.producer(t, name)
@@ -28,15 +29,18 @@ func TestARegistryThatIsDownHoldsTheReaderBack(t *testing.T) {
 	var records []*kgo.Record
 	for i := range 10 {
 		r := record(0, i)
-		r.Value = registrytest.Framed(7, r.Value)
+		r.Value = registrytest.Framed(id, r.Value)
 		records = append(records, r)
 	}
 	produce(t, client, records...)
 
 	config := c.config(t, name)
-	schemas := registry.New(registry.Config{URL: fake.URL})
+	schemas, err := registry.New(registry.Config{URL: fake.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
 	config.Open = func(ctx context.Context, r order.Record) (order.Opened, error) {
-		r, err := schemas.JSON(ctx, r)
+		r, err := schemas.Read(ctx, r)
 		if err != nil && fake.Asked.Load() > 3 {
 			fake.Down.Store(false)
 		}
