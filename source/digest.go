@@ -118,7 +118,7 @@ func (n *snapshot) digest(ctx context.Context, q verify.DigestQuery, condition s
 
 // digestBuckets reads the digests of some buckets of a coarser layout. If an index helps, it reads ranges of keys.
 func (n *snapshot) digestBuckets(ctx context.Context, q verify.DigestQuery) ([]verify.Digest, error) {
-	if !n.side.shape.keyIndex || q.Parent.ByBounds {
+	if !n.side.shape.keyIndex || q.Parent.ByBounds || q.Parent.ByHash {
 		parent, args := n.bucket(q.Parent, nil)
 		args = append(args, q.Buckets)
 		return n.digest(ctx, q, fmt.Sprintf("%s = ANY($%d::bigint[])", parent, len(args)), args...)
@@ -133,12 +133,26 @@ func (n *snapshot) digestBuckets(ctx context.Context, q verify.DigestQuery) ([]v
 // bucket returns the SQL of a key's bucket. Bounds are passed as a further argument.
 func (n *snapshot) bucket(l verify.Layout, args []any) (string, []any) {
 	key := keySQL(n.side.shape.keyType, n.side.config.Key)
-	if !l.ByBounds {
+	switch {
+	case l.ByHash:
+		return hashBucket(n.side.shape.keyType, n.side.config.Key, l), args
+	case !l.ByBounds:
 		return fmt.Sprintf("(%s::bigint >> %d)", key, l.Shift), args
 	}
 	args = append(args, texts(l.Bounds))
 	return fmt.Sprintf("width_bucket(%s, $%d::text[]::%s[])::bigint", key, len(args), keyCast(n.side.shape.keyType)), args
 }
+
+// hashBucket is the SQL of a bucket by hash, for which [hashBucketOf] is the same in Go.
+func hashBucket(t order.KeyType, key string, l verify.Layout) string {
+	if l.Hash.Portable {
+		return fmt.Sprintf("(('x' || left(md5(%s), 4))::bit(16)::bigint >> %d)", keySQL(t, key), hashBits-l.Bits)
+	}
+	return fmt.Sprintf("((%s >> 48 & 65535) >> %d)", keySeed(t, key, l.Hash.Seed), hashBits-l.Bits)
+}
+
+// hashBits are the bits of a hash of which a bucket has the first.
+const hashBits = 16
 
 func (n *snapshot) collect(ctx context.Context, query string, args ...any) ([]verify.Digest, error) {
 	result, err := n.tx.Query(ctx, query, args...)

@@ -2,6 +2,8 @@ package source
 
 import (
 	"context"
+	"crypto/md5" // PostgreSQL's md5() in Go
+	"encoding/binary"
 	"fmt"
 	"math/big"
 	"math/bits"
@@ -184,6 +186,7 @@ type folding struct {
 	fold     *Fold
 	hash     *rowHash
 	bucket   func(cellKey) int64
+	tallies  int64 // one if orders come in the order of their buckets, and otherwise as many as buckets
 	progress func(int64)
 
 	mu   sync.Mutex
@@ -193,12 +196,18 @@ type folding struct {
 func (n folded) newFolding(q verify.DigestQuery, progress func(int64)) (*folding, error) {
 	keyType := n.side.shape.keyType
 	bucket, err := bucketOf(keyType, q.Layout)
-	return &folding{fold: n.fold, hash: newRowHash(keyType, n.fold.fields, q.Hash), bucket: bucket, progress: progress}, err
+	f := &folding{fold: n.fold, hash: newRowHash(keyType, n.fold.fields, q.Hash), bucket: bucket, tallies: 1, progress: progress}
+	if q.Layout.ByHash {
+		f.tallies <<= q.Layout.Bits
+	}
+	return f, err
 }
 
 // bucketOf returns the bucket of a key in a layout.
 func bucketOf(t order.KeyType, l verify.Layout) (func(cellKey) int64, error) {
 	switch {
+	case l.ByHash:
+		return hashBucketOf(t, l), nil
 	case !l.ByBounds:
 		return func(k cellKey) int64 { return k.n >> l.Shift }, nil
 	case t == order.KeyInteger:
@@ -219,13 +228,25 @@ func bucketOf(t order.KeyType, l verify.Layout) (func(cellKey) int64, error) {
 	}
 }
 
+// hashBucketOf is [hashBucket] in Go.
+func hashBucketOf(t order.KeyType, l verify.Layout) func(cellKey) int64 {
+	if l.Hash.Portable {
+		return func(k cellKey) int64 {
+			sum := md5.Sum(k.text)
+			return int64(binary.BigEndian.Uint16(sum[:]) >> (hashBits - l.Bits))
+		}
+	}
+	hash := newRowHash(t, nil, l.Hash)
+	return func(k cellKey) int64 { return int64(uint64(hash.key(k)) >> (64 - l.Bits)) }
+}
+
 // run folds the results of some statements, and adds them up.
 func (f *folding) run(ctx context.Context, tx *session.Tx, r *eventReader, queries []string) error {
 	d := newDigester(f.fold, f.hash)
-	var t tally
+	tallies := make([]tally, f.tallies)
 	r.each = func(key cellKey) error {
 		if key.null {
-			return t.add(0, true, &cell{null: true}, 0)
+			return tallies[0].add(0, true, &cell{null: true}, 0)
 		}
 		hash := d.row(key, r.replay)
 		group := &cell{null: true}
@@ -234,18 +255,21 @@ func (f *folding) run(ctx context.Context, tx *session.Tx, r *eventReader, queri
 				group = &cell{null: group.null, text: []byte(order.TrimScale(string(group.text)))}
 			}
 		}
-		return t.add(f.bucket(key), false, group, hash)
+		bucket := f.bucket(key)
+		return tallies[bucket&(f.tallies-1)].add(bucket, false, group, hash)
 	}
 	for _, query := range queries {
 		if err := r.read(ctx, tx, query); err != nil {
 			return err
 		}
 	}
-	t.close()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.sums.add(t.done); err != nil {
-		return err
+	for i := range tallies {
+		tallies[i].close()
+		if err := f.sums.add(tallies[i].done); err != nil {
+			return err
+		}
 	}
 	f.progress(f.sums.rows)
 	return nil

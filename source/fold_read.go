@@ -244,6 +244,9 @@ func (c *copyTuples) next(data []byte) (int, error) {
 // statement for all.
 func (f *Fold) queries(r *eventReader, l verify.Layout, buckets []int64) []string {
 	of, keyType := f.config.Key, f.events.keyType
+	if l.ByHash {
+		return []string{r.query(fmt.Sprintf("%s = ANY('%s'::bigint[])", hashBucket(keyType, of, l), array(buckets)))}
+	}
 	if !l.ByBounds {
 		if !f.shape.keyIndex {
 			return []string{r.query(fmt.Sprintf("((%s)::bigint >> %d) = ANY('%s'::bigint[])", of, l.Shift, array(buckets)))}

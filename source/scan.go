@@ -11,14 +11,14 @@ import (
 )
 
 // Scan reads the rows of buckets in key order: ranges of keys through the index, or one scan for all buckets if there
-// is no index.
+// is no index, or the keys of a bucket are no range.
 func (n *snapshot) Scan(ctx context.Context, l verify.Layout, buckets []int64, fn func(order.Row) error) error {
 	defer n.side.observe("scan")()
 	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
 	defer cancel()
 	var err error
 	switch {
-	case !n.side.shape.keyIndex:
+	case !n.side.shape.keyIndex || l.ByHash:
 		err = n.scanAll(ctx, l, buckets, fn)
 	case l.ByBounds:
 		err = n.scanBounds(ctx, l, buckets, fn)

@@ -24,7 +24,7 @@ var errUnordered = errors.New("keys came out of order; is the key's index damage
 // rows are read. If that has not helped before, it is left out: with differences everywhere, reading at once is
 // cheaper.
 func (w *walk) drill(ctx context.Context, differing buckets) error {
-	refine := w.indexed && !w.layout.ByBounds && w.layout.Shift > refineBits
+	refine := w.ranged() && !w.layout.ByBounds && w.layout.Shift > refineBits
 	total := int64(len(differing.byNumber))
 	var done int64
 	for _, part := range w.parts(differing) {
@@ -45,11 +45,11 @@ func (w *walk) drill(ctx context.Context, differing buckets) error {
 	return nil
 }
 
-// parts groups buckets so that each part is a bounded amount of work. Without an index each part is a scan of the
-// table, so there is one part. Rows are streamed in both cases.
+// parts groups buckets so that each part is a bounded amount of work. If each part is a scan of the table, there is one. Rows
+// are streamed in both cases.
 func (w *walk) parts(b buckets) [][]int64 {
 	limit := int64(drillRows)
-	if !w.indexed {
+	if !w.ranged() {
 		limit = math.MaxInt64
 	}
 	var out [][]int64
@@ -85,7 +85,10 @@ func (w *walk) refine(ctx context.Context, part []int64) (bool, error) {
 
 // read compares the rows of buckets by value.
 func (w *walk) read(ctx context.Context, l Layout, part []int64) error {
-	compared, err := w.merge(ctx, l, part, w.differ)
+	compared, err := w.merge(ctx, l, part, func(ctx context.Context, key order.Key, legacy, other []order.Row) (bool, error) {
+		delete(w.unseen, key)
+		return w.differ(ctx, key, legacy, other)
+	})
 	w.scan.Compared += compared
 	return err
 }

@@ -141,6 +141,13 @@ func TestDamageIsNoticed(t *testing.T) {
 			w.legacy.Blind, w.projection.Blind = true, true
 			return w
 		}, verify.ErrDigestBlind, "digests are equal"},
+		{"digests that are blind, of text keys", func(t *testing.T) *world {
+			legacy, projection := table(dense(300)), table(changed)
+			legacy.KeyType, projection.KeyType = order.KeyText, order.KeyText
+			w := worldOf(t, legacy, projection)
+			w.legacy.Blind, w.projection.Blind = true, true
+			return w
+		}, verify.ErrDigestBlind, "digests are equal"},
 		{"keys out of order", func(t *testing.T) *world {
 			w := newWorld(t, dense(300), changed)
 			w.projection.Unsorted = true

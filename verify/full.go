@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -73,8 +74,9 @@ type walk struct {
 	hash    Hash
 	layout  Layout
 	indexed bool
-	hop     order.Hop     // between the two sides
-	fields  []order.Field // that are compared
+	unseen  map[order.Key]bool // orders that were drawn and differ, and that the drill-down has not read yet
+	hop     order.Hop          // between the two sides
+	fields  []order.Field      // that are compared
 	differ  differFunc
 	differs int64 // orders that do
 	// archived is true if legacy leaves out orders whose events may be there.
@@ -156,7 +158,7 @@ func (w *walk) open(ctx context.Context, legacy, other Side) (estimate int64, er
 		return 0, err
 	}
 	w.indexed = l.Indexed && o.Indexed
-	w.layout, err = layout(ctx, w.keyType, w.sides, l, o)
+	w.layout, err = layout(ctx, w.keyType, w.hash, w.sides, l, o)
 	return l.Rows + o.Rows, err
 }
 
@@ -193,6 +195,9 @@ func (w *walk) compareAll(ctx context.Context, estimate int64) error {
 		return err
 	}
 	w.count(differing, same)
+	if err := w.draw(ctx); err != nil {
+		return err
+	}
 	stopped, err := w.survey(ctx, differing)
 	if err == nil && !stopped {
 		err = w.drill(ctx, differing)
@@ -202,6 +207,9 @@ func (w *walk) compareAll(ctx context.Context, estimate int64) error {
 		return err
 	}
 	w.covered(differing.nullKeys + same.nullKeys)
+	if stopped {
+		w.unseen = nil
+	}
 	return w.confirm(ctx, same)
 }
 
@@ -272,10 +280,50 @@ func (w *walk) count(differing, same buckets) {
 // confirmed is how many buckets with equal digests are read by value.
 const confirmed = 4
 
-// confirm reads a few buckets that are equal by digest. If their orders differ, no digest can be trusted.
+// ranged is true if reading a bucket costs what it holds. Otherwise each is a scan of the table.
+func (w *walk) ranged() bool { return w.indexed && !w.layout.ByHash }
+
+// drawn is how many addresses are read by value where buckets are not. About a third of them have an order.
+const drawn = 1000
+
+// draw reads some orders by value before the drill-down, if a bucket is no range. See confirm.
+func (w *walk) draw(ctx context.Context) error {
+	if !w.indexed || w.ranged() {
+		return nil
+	}
+	d, err := w.sides.legacy.Draws(ctx)
+	if err != nil || d.Addresses == 0 {
+		return err
+	}
+	addresses := make([]int64, min(drawn, d.Addresses))
+	for i := range addresses {
+		addresses[i] = w.p.c.Random.Int64N(d.Addresses)
+	}
+	keys, err := w.sides.legacy.At(ctx, addresses)
+	if err != nil {
+		return err
+	}
+	r, err := w.p.readRows(ctx, w.sides, distinct(keys))
+	if err != nil {
+		return err
+	}
+	w.unseen = map[order.Key]bool{}
+	for key, rows := range r.legacy {
+		if compare.Rows(w.fields, key, rows, r.projection[key]) != nil {
+			w.unseen[key] = true
+		}
+	}
+	return nil
+}
+
+// confirm reads a few buckets that are equal by digest. If their orders differ, no digest can be trusted. The same holds if an
+// order that was drawn differs, and is not in a bucket that does.
 func (w *walk) confirm(ctx context.Context, same buckets) error {
-	if !w.indexed {
-		return nil // each would be a scan of the table
+	for key := range w.unseen {
+		return fmt.Errorf("%w (order %s)", ErrDigestBlind, key)
+	}
+	if !w.ranged() {
+		return nil
 	}
 	numbers := same.numbers()
 	for range min(confirmed, len(numbers)) {

@@ -25,7 +25,7 @@ const (
 )
 
 // layout cuts the key space of both sides. Its estimates influence only the speed.
-func layout(ctx context.Context, keyType order.KeyType, s snapshots, legacy, projection Extent) (Layout, error) {
+func layout(ctx context.Context, keyType order.KeyType, hash Hash, s snapshots, legacy, projection Extent) (Layout, error) {
 	larger, e := s.legacy, legacy
 	if projection.Rows > legacy.Rows {
 		larger, e = s.projection, projection
@@ -38,6 +38,9 @@ func layout(ctx context.Context, keyType order.KeyType, s snapshots, legacy, pro
 		if span/uint64(e.Rows) <= sparse {
 			return Layout{Shift: shift(span, uint64(e.Rows))}, nil
 		}
+	}
+	if keyType == order.KeyText {
+		return Layout{ByHash: true, Bits: hashBits(uint64(e.Rows)), Hash: hash}, nil
 	}
 	bounds, err := larger.Bounds(ctx, e)
 	if err != nil {
@@ -74,6 +77,11 @@ func nonEmpty(extents ...Extent) []Extent {
 func shift(span, rows uint64) uint {
 	buckets := min(max(rows/rowsPerBucket, 1), maxBuckets)
 	return uint(bits.Len64(span / buckets))
+}
+
+// hashBits gives buckets of about rowsPerBucket orders, and at most maxBuckets of them.
+func hashBits(rows uint64) uint {
+	return uint(bits.Len64(min(max(rows/rowsPerBucket, 1), maxBuckets-1)))
 }
 
 // thin keeps every n-th bound, so that a small table is not cut to single orders.

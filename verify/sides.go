@@ -118,6 +118,11 @@ type Layout struct {
 	Bounds []order.Key
 	// ByBounds selects Bounds, which may be empty: one bucket for everything.
 	ByBounds bool
+	// ByHash is for text keys, whose bounds a server would try one by one: the bucket is the first Bits bits, 1 to 16, of the
+	// key's hash by Hash. The keys of a bucket are no range, so reading one is a scan of the table.
+	ByHash bool
+	Bits   uint
+	Hash   Hash
 }
 
 // Hash says how a row is digested.

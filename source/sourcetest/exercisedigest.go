@@ -91,6 +91,53 @@ func (x *exercise) restricted(t *testing.T) {
 	}
 }
 
+// hashed checks buckets by hash: reading one gives the rows that its digest counts, and all of them hold each row once.
+func (x *exercise) hashed(t *testing.T) {
+	if x.table.KeyType != order.KeyText {
+		return // no layout of other keys is by hash
+	}
+	n, model := x.begin(t), x.model()
+	for _, l := range []verify.Layout{
+		{ByHash: true, Bits: 1, Hash: verify.Hash{Seed: -7}}, {ByHash: true, Bits: 3, Hash: verify.Hash{Seed: 7}},
+		{ByHash: true, Bits: 16, Hash: verify.Hash{Seed: 1 << 62}}, {ByHash: true, Bits: 5, Hash: verify.Hash{Portable: true}},
+	} {
+		counted, read := map[cell]int64{}, map[cell]int64{}
+		var buckets []int64
+		for _, d := range x.digests(t, n, verify.DigestQuery{Layout: l, Hash: l.Hash}) {
+			if !d.NullKey {
+				counted[cell{bucket: d.Bucket, group: d.Group}] += d.Rows
+				buckets = append(buckets, d.Bucket)
+			}
+		}
+		slices.Sort(buckets)
+		var keys []order.Key
+		for _, b := range slices.Compact(buckets) {
+			noError(t, n.Scan(t.Context(), l, []int64{b}, func(r order.Row) error {
+				read[cell{bucket: b, group: model.group(r)}]++
+				keys = append(keys, r.Key)
+				return nil
+			}))
+		}
+		if diff := cmp.Diff(counted, read, cmp.AllowUnexported(cell{})); diff != "" || len(read) < 2 {
+			t.Errorf("%+v: counted, and read: %s", l, diff)
+		}
+		slices.SortFunc(keys, model.compare)
+		if diff := cmp.Diff(x.sorted(), keys); diff != "" {
+			t.Errorf("%+v: keys of all buckets: %s", l, diff)
+		}
+		var some []string
+		for _, d := range x.digests(t, n, verify.DigestQuery{Layout: l, Hash: l.Hash, Parent: l, Buckets: buckets[:2]}) {
+			some = append(some, fmt.Sprint(d.Bucket))
+		}
+		slices.Sort(some)
+		want := []string{fmt.Sprint(buckets[0]), fmt.Sprint(buckets[1])}
+		slices.Sort(want)
+		if diff := cmp.Diff(slices.Compact(want), slices.Compact(some)); diff != "" {
+			t.Errorf("%+v: digests of two buckets: %s", l, diff)
+		}
+	}
+}
+
 // telling checks that every row has its own digest, and another one under another seed and with the portable hash.
 func (x *exercise) telling(t *testing.T) {
 	n := x.begin(t)

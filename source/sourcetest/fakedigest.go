@@ -15,6 +15,10 @@ import (
 )
 
 func (n *snapshot) bucket(l verify.Layout, key order.Key) int64 {
+	if l.ByHash {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", l.Hash.Seed, key))
+		return int64(binary.BigEndian.Uint16(sum[:]) >> (16 - l.Bits))
+	}
 	if !l.ByBounds {
 		return integer(key) >> l.Shift
 	}
