@@ -36,6 +36,7 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	./bin/crosscheck-lab bench
 	go test -run '^$$' -bench '^Benchmark(Replay|Fold|Flat)$$' -benchmem ./order
 	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./topic/topictest
+	BENCH_KEYS=$${BENCH_KEYS:-3000000} go test -run '^$$' -bench VerifyByKeyType -benchtime 5x -timeout 2h ./cmd/crosscheck
 	FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck
 	BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck
 

@@ -98,8 +98,10 @@ func (x *exercise) hashed(t *testing.T) {
 	}
 	n, model := x.begin(t), x.model()
 	for _, l := range []verify.Layout{
-		{ByHash: true, Bits: 1, Hash: verify.Hash{Seed: -7}}, {ByHash: true, Bits: 3, Hash: verify.Hash{Seed: 7}},
-		{ByHash: true, Bits: 16, Hash: verify.Hash{Seed: 1 << 62}}, {ByHash: true, Bits: 5, Hash: verify.Hash{Portable: true}},
+		{ByHash: true, Bits: 1, Hash: verify.Hash{Seed: -7}},
+		{ByHash: true, Bits: 3, Hash: verify.Hash{Seed: 7}},
+		{ByHash: true, Bits: 16, Hash: verify.Hash{Seed: 1 << 62}},
+		{ByHash: true, Bits: 5, Hash: verify.Hash{Portable: true}},
 	} {
 		counted, read := map[cell]int64{}, map[cell]int64{}
 		var buckets []int64
