@@ -20,6 +20,9 @@ func Published(stored, message order.Event) []FieldDifference {
 	if stored.Type != message.Type {
 		differs("event_type", string(stored.Type))
 	}
+	if message.ID != "" && message.Position != order.NoPosition && stored.Position != message.Position {
+		differs("position", stored.Position.String())
+	}
 	if stored.At.Sub(message.At).Abs() >= max(time.Microsecond, message.Within) {
 		differs("timestamp", order.TimestamptzText(stored.At))
 	}

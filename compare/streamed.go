@@ -44,7 +44,7 @@ func (s Streamed) Consumed() ([]order.Event, bool) {
 		}
 	}
 	for _, m := range s.Messages {
-		if m.Event.Position >= s.From {
+		if m.Event.Position >= s.From || m.Event.Position == order.NoPosition && m.Event.ID != "" {
 			events = append(events, m.Event)
 		}
 	}
@@ -72,25 +72,25 @@ func (s Streamed) parts(v Verdict, cause Cause, at order.Position, format string
 func (s Streamed) content() (Diagnosis, bool) {
 	for _, m := range s.Messages {
 		at := m.Event.Position
-		i := slices.IndexFunc(s.Stored, func(e order.Event) bool { return e.Position == at })
+		i := slices.IndexFunc(s.Stored, func(e order.Event) bool { return e.Identity() == m.Event.Identity() })
 		if m.Drift != nil {
-			return s.parts(Diverged, SchemaDrift, at, "event %s cannot be read as agreed: %v", at, m.Drift)
+			return s.parts(Diverged, SchemaDrift, at, "event %s cannot be read as agreed: %v", m.Event.Name(), m.Drift)
 		}
 		switch {
 		case i >= 0:
 		case m.Judged:
 			continue // its event was archived
 		case m.Event.At.After(s.Due):
-			return s.parts(Lagging, GhostPublish, at, "event %d is published, but is not in the store yet", at)
+			return s.parts(Lagging, GhostPublish, at, "event %s is published, but is not in the store yet", m.Event.Name())
 		default:
-			return s.parts(Diverged, GhostPublish, at, "event %d is published, but is not in the store", at)
+			return s.parts(Diverged, GhostPublish, at, "event %s is published, but is not in the store", m.Event.Name())
 		}
 		var fields []string
 		for _, d := range Published(s.Stored[i], m.Event) {
 			fields = append(fields, d.Name)
 		}
 		if len(fields) > 0 {
-			return s.parts(Diverged, WrongPublish, at, "event %d has another %s than in the store", at, strings.Join(fields, ", "))
+			return s.parts(Diverged, WrongPublish, at, "event %s has another %s than in the store", m.Event.Name(), strings.Join(fields, ", "))
 		}
 	}
 	return Diagnosis{}, false
@@ -98,18 +98,18 @@ func (s Streamed) content() (Diagnosis, bool) {
 
 func (s Streamed) missing() (Diagnosis, bool) {
 	for _, e := range s.Stored {
-		there := slices.ContainsFunc(s.Messages, func(m StreamedMessage) bool { return m.Event.Position == e.Position })
+		there := slices.ContainsFunc(s.Messages, func(m StreamedMessage) bool { return m.Event.Identity() == e.Identity() })
 		switch {
 		case there || e.Position < s.From:
 		case !s.Whole:
 			return Diagnosis{
 				Verdict: Unverified, PartsAt: order.Known(e.Position),
-				Reason: fmt.Sprintf("event %d is not in the part of the stream that was read", e.Position),
+				Reason: fmt.Sprintf("event %s is not in the part of the stream that was read", e.Name()),
 			}, true
 		case e.At.After(s.Due):
-			return s.parts(Lagging, LostPublish, e.Position, "event %d is not there yet", e.Position)
+			return s.parts(Lagging, LostPublish, e.Position, "event %s is not there yet", e.Name())
 		default:
-			return s.parts(Diverged, LostPublish, e.Position, "event %d is not there", e.Position)
+			return s.parts(Diverged, LostPublish, e.Position, "event %s is not there", e.Name())
 		}
 	}
 	return Diagnosis{}, false
@@ -131,18 +131,23 @@ func (s Streamed) moved() bool {
 }
 
 func (s Streamed) manner() (Diagnosis, bool) {
-	seen := map[order.Position]bool{}
+	seen := map[order.Identity]bool{}
+	var last order.Event // the last whose position is known
+	last.Position = order.NoPosition
 	for i, m := range s.Messages {
 		at := m.Event.Position
 		switch {
-		case seen[at]:
-			return s.parts(Diverged, DuplicatePublish, at, "event %d is there twice", at)
+		case seen[m.Event.Identity()]:
+			return s.parts(Diverged, DuplicatePublish, at, "event %s is there twice", m.Event.Name())
 		case i > 0 && m.Partition != s.Messages[0].Partition && !s.moved():
 			return s.parts(Diverged, UnkeyedPublish, at, "it is spread over partitions %d and %d", s.Messages[0].Partition, m.Partition)
-		case i > 0 && at < s.Messages[i-1].Event.Position:
-			return s.parts(Diverged, DisorderedPublish, at, "event %d comes after event %d", at, s.Messages[i-1].Event.Position)
+		case at != order.NoPosition && at < last.Position:
+			return s.parts(Diverged, DisorderedPublish, at, "event %s comes after event %s", m.Event.Name(), last.Name())
 		}
-		seen[at] = true
+		seen[m.Event.Identity()] = true
+		if at != order.NoPosition {
+			last = m.Event
+		}
 	}
 	return Diagnosis{}, false
 }

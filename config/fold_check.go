@@ -173,6 +173,7 @@ func (c *Config) MessageRules() (*order.Rules, error) {
 		with.Events.Fold.Events[t] = order.EventRule{Ignore: true}
 	}
 	with.Events.Fold.OnlyTypes, with.Events.Fold.Within = c.Stream.Types, c.Stream.Envelope.Within()
+	with.Events.Fold.ByID = c.Events.ID != ""
 	return with.Rules()
 }
 

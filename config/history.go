@@ -20,6 +20,8 @@ type Events struct {
 	Where string
 	// Position is the column that grows with every event. Default event_id.
 	Position string
+	// ID is the column that identifies an event on the stream. Default "": its position does.
+	ID string
 	// Key is the column with the order. Default order_id.
 	Key string
 	// Strip is what the column has before the order's key. Rows without it do not belong here. Default nothing.
@@ -65,7 +67,7 @@ func readEventStore(o *object) Events {
 	e := Events{Table: "public.event_store", Position: "event_id", Key: "order_id", Type: "event_type", At: `"timestamp"`, Payload: "payload"}
 	o.dsn(&e.DSN)
 	for key, into := range map[string]*string{
-		"table": &e.Table, "position": &e.Position, "type": &e.Type, "payload": &e.Payload,
+		"table": &e.Table, "position": &e.Position, "id": &e.ID, "type": &e.Type, "payload": &e.Payload,
 	} {
 		o.relation(key, into, o.text)
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -43,6 +44,10 @@ func readEnvelope(o *object, events Events) order.Envelope {
 		e = o.preset(preset, target(section.values["preset"]), path, section.values, events)
 	}
 	section.part("id", &e.ID)
+	section.part("position", &e.Position)
+	if n := section.values["position"]; n != nil && events.ID == "" {
+		section.at(target(n), join(path, "position"), "is for messages with an id that is not the position", "remove it, or set events.id")
+	}
 	section.part("key", &e.Key)
 	section.part("type", &e.Type)
 	section.part("at", &e.At)
@@ -75,11 +80,11 @@ func (o *object) preset(name string, n *yaml.Node, path string, given map[string
 	case "debezium-outbox":
 		return order.DebeziumOutbox()
 	}
-	columns := map[string]string{"id": events.Position, "key": events.Key, "type": events.Type, "at": events.At, "payload": events.Payload}
+	columns := map[string]string{"id": cmp.Or(events.ID, events.Position), "key": events.Key, "type": events.Type, "at": events.At, "payload": events.Payload}
 	for _, part := range []string{"id", "key", "type", "at", "payload"} {
-		setting := map[string]string{"id": "position"}[part]
-		if setting == "" {
-			setting = part
+		setting := part
+		if part == "id" && events.ID == "" {
+			setting = "position"
 		}
 		if given[part] == nil && events.Given() && !column.MatchString(columns[part]) {
 			o.at(n, path, fmt.Sprintf("events.%s is no plain column, so debezium does not know where a change event has the %s", setting, part),
@@ -89,6 +94,9 @@ func (o *object) preset(name string, n *yaml.Node, path string, given map[string
 	}
 	e := order.DebeziumChanges(columns["id"], columns["key"], columns["type"], columns["at"], columns["payload"])
 	e.Key.Strip = events.Strip
+	if events.ID != "" && column.MatchString(events.Position) {
+		e.Position.From = "$.after." + strings.Trim(events.Position, `"`)
+	}
 	if events.Zone == "UTC" { // a column without a zone, which Debezium writes as a number
 		e.At.Unit = "us"
 	}

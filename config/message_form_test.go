@@ -62,6 +62,41 @@ func TestAPresetOfMessagesIsChanged(t *testing.T) {
 	}
 }
 
+// TestIDsOfEventsAreConfigured for matching messages. Evidence depends on them.
+func TestIDsOfEventsAreConfigured(t *testing.T) {
+	plain, err := parse(t, fmt.Sprintf(withStream, "", ", envelope: cloudevents"))
+	if err != nil {
+		t.Fatal(render(t, err))
+	}
+	for text, want := range map[string]order.Envelope{
+		"cloudevents": order.CloudEvents(),
+		"{preset: cloudevents, position: \"ce:sequence\"}": func() order.Envelope {
+			e := order.CloudEvents()
+			e.Position.From = "ce:sequence"
+			return e
+		}(),
+		"debezium": func() order.Envelope {
+			e := order.DebeziumChanges("message_id", "order_id", "event_type", "timestamp", "payload")
+			e.Position.From = "$.after.event_id"
+			return e
+		}(),
+	} {
+		c, err := parse(t, fmt.Sprintf(withStream, ", id: message_id", ", envelope: "+text))
+		if err != nil {
+			t.Fatal(render(t, err))
+		}
+		if d := cmp.Diff(want, c.Stream.Envelope); d != "" || c.Events.ID != "message_id" || c.Fingerprint() == plain.Fingerprint() {
+			t.Errorf("%s: id %q, (-want +got):\n%s", text, c.Events.ID, d)
+		}
+		if _, err := order.NewOpener(c.Stream.Envelope); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if _, err := parse(t, fmt.Sprintf(withStream, ", id: \"lower(mark)\"", ", envelope: debezium")); err == nil || !strings.Contains(render(t, err), "events.id is no plain column") {
+		t.Errorf("an expression: %v", err)
+	}
+}
+
 func TestMistakesOfAnEnvelopeHaveTheirPlace(t *testing.T) {
 	for stream, want := range map[string]string{
 		`, envelope: avro`:                                                   `:6:53: stream.envelope: must be a form of messages that has a name, or a mapping, found "avro"`,
@@ -74,6 +109,7 @@ func TestMistakesOfAnEnvelopeHaveTheirPlace(t *testing.T) {
 		`, envelope: {key: {from: key, unit: ms}}`:                           `:6:77: stream.envelope.key.unit: is for at`,
 		`, envelope: {type: {form: $.t}}`:                                    `:6:61: stream.envelope.type.form: unknown key`,
 		`, envelope: {type: {map: x}}`:                                       `:6:66: stream.envelope.type.map: must be a mapping`,
+		`, envelope: {position: $.position}`:                                 `:6:64: stream.envelope.position: is for messages with an id that is not the position`,
 		`, value: avro`:                                                      `stream.value: unknown value "avro"; use one of json, registry-json, registry-avro`,
 		`, value: registry-json`:                                             `stream.registry: is missing`,
 		`, registry: {url: "http://x"}`:                                      `stream.registry: is for values that a schema registry's serializer has written`,

@@ -52,6 +52,7 @@ type Moment struct {
 	At     time.Time `json:"at"`
 	Source string    `json:"source"` // events, audit_log, trades, stream
 	Event  string    `json:"event,omitempty"`
+	ID     string    `json:"id,omitempty"` // of the event, if events have ids
 	What   string    `json:"what"`
 	// After is the order according to the events up to here; only for events.
 	After map[string]*string `json:"after,omitempty"`
@@ -157,7 +158,7 @@ func (x *Explainer) eventMoments(l look) []Moment {
 	var out []Moment
 	for _, e := range l.Events {
 		m := Moment{
-			At: e.At, Source: string(order.Events), Event: e.Position.String(), What: string(e.Type), position: e.Position,
+			At: e.At, Source: string(order.Events), Event: e.Position.String(), ID: string(e.ID), What: string(e.Type), position: e.Position,
 			Parts: slices.ContainsFunc(parts, func(d compare.Diagnosis) bool { return d.PartsAt != nil && e.Position == *d.PartsAt }),
 		}
 		var problems []string

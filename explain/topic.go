@@ -59,7 +59,7 @@ func (x *Explainer) readTopic(ctx context.Context, l look) *onTopic {
 		}
 	}
 	for i, m := range t.found.Messages {
-		if !isLater(m.Event.Position, l.Events, later[l.Key]) {
+		if !isLater(m.Event, l.Events, later[l.Key]) {
 			t.facts.Messages = append(t.facts.Messages, compare.StreamedMessage{Event: m.Event, Partition: m.Partition, Keyed: m.Keyed, Drift: m.Drift, Judged: judged[i]})
 		}
 	}
@@ -85,7 +85,7 @@ func (x *Explainer) consume(ctx context.Context, key order.Key, t *onTopic) erro
 		return err
 	}
 	for _, e := range t.facts.Stored {
-		if !amongst(t.found.Messages, e.Position) {
+		if !amongst(t.found.Messages, e) {
 			t.facts.From, err = r.Begins(ctx, t.found)
 			return err
 		}
@@ -93,13 +93,13 @@ func (x *Explainer) consume(ctx context.Context, key order.Key, t *onTopic) erro
 	return nil
 }
 
-func amongst(messages []follow.OrderMessage, at order.Position) bool {
-	return slices.ContainsFunc(messages, func(m follow.OrderMessage) bool { return m.Event.Position == at })
+func amongst(messages []follow.OrderMessage, event order.Event) bool {
+	return slices.ContainsFunc(messages, func(m follow.OrderMessage) bool { return m.Event.Identity() == event.Identity() })
 }
 
 // isLater returns true for an event that was stored after the history had been read.
-func isLater(at order.Position, was, is []order.Event) bool {
-	there := func(e order.Event) bool { return e.Position == at }
+func isLater(event order.Event, was, is []order.Event) bool {
+	there := func(e order.Event) bool { return e.Identity() == event.Identity() }
 	return !slices.ContainsFunc(was, there) && slices.ContainsFunc(is, there)
 }
 
@@ -145,7 +145,7 @@ func (t *onTopic) read(found []Finding) *TopicRead {
 // archived counts the messages that the follower has judged and whose events are not stored.
 func (t *onTopic) archived() (n int) {
 	for _, m := range t.facts.Messages {
-		if m.Judged && !slices.ContainsFunc(t.facts.Stored, func(e order.Event) bool { return e.Position == m.Event.Position }) {
+		if m.Judged && !slices.ContainsFunc(t.facts.Stored, func(e order.Event) bool { return e.Identity() == m.Event.Identity() }) {
 			n++
 		}
 	}
@@ -170,7 +170,7 @@ func (t *onTopic) moments() []Moment {
 	})
 	for _, m := range messages {
 		what := fmt.Sprintf("%s (partition %d, offset %d)", m.Event.Type, m.Partition, m.Offset)
-		out = append(out, Moment{At: m.Time, Source: string(order.Stream), Event: fmt.Sprint(m.Event.Position), What: what, position: m.Event.Position})
+		out = append(out, Moment{At: m.Time, Source: string(order.Stream), Event: m.Event.Position.String(), ID: string(m.Event.ID), What: what, position: m.Event.Position})
 	}
 	return out
 }

@@ -82,7 +82,7 @@ func (b *backlog) judge(w *work, arrivals []arrival) map[int]bool {
 	archived := map[int]bool{}
 	b.reaching = len(b.begun) > 0 || w.state.Evidence.BeforeStore > 0
 	for _, i := range b.messages {
-		if a := &arrivals[i]; b.first != order.NoPosition && a.position < b.first {
+		if a := &arrivals[i]; b.first != order.NoPosition && a.position != order.NoPosition && a.position < b.first {
 			archived[i], b.reaching = true, true
 			if !slices.Contains(b.begun, a.key) {
 				b.begun = append(b.begun, a.key)

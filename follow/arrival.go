@@ -13,22 +13,30 @@ import (
 // arrival is a message as it came, its content, and what the store says about it.
 type arrival struct {
 	Message
-	position order.Position
-	key      order.Key // as the store spells it; empty if it is not a key
-	drift    error     // why it cannot be read as agreed
-	ignored  bool      // of another system, or it changes nothing
-	next     int32     // a message with the same position in the same batch; -1 if none
+	id       order.ID       // as the store spells it; empty if it is not an id, or if positions identify events
+	position order.Position // of the stored event, or as the message says; NoPosition if neither is known
+	key      order.Key      // as the store spells it; empty if it is not a key
+	drift    error          // why it cannot be read as agreed
+	ignored  bool           // of another system, or it changes nothing
+	next     int32          // a message of the same event in the same batch; -1 if none
 
 	stored    bool
 	storedKey order.Key // of the stored event
 	differs   []compare.FieldDifference
+	twins     []place // other stored events with its id
 }
+
+// anonymous is true if nothing says of which event the message is.
+func (a *arrival) anonymous() bool { return a.id == "" && a.position == order.NoPosition }
 
 // kept is what is stored of a message that waits for its event. One that is too large to be decoded may be of any size, so only
 // its place is kept; what it says is a finding then, as it is with the whole message.
 func (a *arrival) kept() []byte {
 	if len(a.Value) <= 2*order.MaxPayload {
 		return bytes.Clone(a.Value)
+	}
+	if a.id != "" {
+		return fmt.Appendf(nil, `{"event_id": %q, "order_id": %q}`, string(a.id), string(a.key))
 	}
 	return fmt.Appendf(nil, `{"event_id": %d, "order_id": %q}`, int64(a.position), string(a.key))
 }
@@ -52,8 +60,9 @@ type reading struct {
 // read fills in the content of the message; a message of the usual form is not decoded.
 func (f *Follower) read(a *arrival) reading {
 	if flat, ok := order.ReadFlat(a.Value, f.Rules); ok && a.Problem == nil {
-		if key, ok := order.CanonicalKey(f.KeyType, string(flat.Key)); ok {
-			a.position, a.key = flat.Position, key
+		key, isKey := order.CanonicalKey(f.KeyType, string(flat.Key))
+		if id, isID := canonicalID(f.IDType, flat.ID); isKey && isID {
+			a.id, a.position, a.key = id, flat.Position, key
 			return reading{flat: flat}
 		}
 	}
@@ -61,12 +70,12 @@ func (f *Follower) read(a *arrival) reading {
 	if a.ignored = f.Rules.PassesOver(a.Value, e); a.ignored {
 		return reading{event: &e}
 	}
-	a.position, a.key, a.drift = e.Position, e.Key, err
+	a.id, a.position, a.key, a.drift = e.ID, e.Position, e.Key, err
 	return reading{event: &e}
 }
 
 func (f *Follower) decode(m Message) (order.Event, error) {
-	return decodeMessage(m, f.Rules, f.KeyType)
+	return decodeMessage(m, f.Rules, f.KeyType, f.IDType)
 }
 
 // harmful returns an error of decoding; nil if the event is still usable.
@@ -77,11 +86,16 @@ func harmful(err error) error {
 	return err
 }
 
-// decodeMessage decodes a message. A key that no order of the store can have counts as no key.
-func decodeMessage(m Message, v *order.Rules, t order.KeyType) (order.Event, error) {
+// decodeMessage decodes a message. A key that no order of the store can have counts as no key, and so does an id.
+func decodeMessage(m Message, v *order.Rules, t, ids order.KeyType) (order.Event, error) {
 	e, err := order.DecodeMessage(m.Value, v)
 	if err = harmful(err); m.Problem != nil {
 		e.Said, err = nil, m.Problem
+	}
+	if id, ok := canonicalID(ids, e.ID); ok {
+		e.ID = id
+	} else if e.ID = ""; err == nil {
+		err = errForeignID
 	}
 	// An invalid key must never reach a query: the store would refuse it again and again at the same message.
 	if e.Key, _ = order.CanonicalKey(t, string(e.Key)); e.Key == "" && err == nil {
@@ -94,6 +108,7 @@ func decodeMessage(m Message, v *order.Rules, t order.KeyType) (order.Event, err
 // equal.
 func (f *Follower) match(a *arrival, r *reading, row order.StoredRow) {
 	a.stored = true
+	a.position = row.Position
 	if r.event == nil && r.flat.Agrees(row, a.key) {
 		a.storedKey, a.differs = a.key, nil
 		return
@@ -120,29 +135,23 @@ func (f *Follower) match(a *arrival, r *reading, row order.StoredRow) {
 func (f *Follower) arrivals(ctx context.Context, messages []Message) ([]arrival, error) {
 	arrivals := make([]arrival, len(messages))
 	readings := make([]reading, len(messages))
-	positions := make([]order.Position, 0, len(messages))
-	at := make(map[order.Position]int32, len(messages)) // the last arrival with that position
 	for i, m := range messages {
 		a := &arrivals[i]
 		a.Message, a.next, a.position = m, -1, order.NoPosition
 		readings[i] = f.read(a)
-		if a.position == order.NoPosition {
-			continue
-		}
-		if other, twice := at[a.position]; twice {
-			a.next = other
-		} else {
-			positions = append(positions, a.position)
-		}
-		at[a.position] = int32(i) //nolint:gosec // a batch is far smaller
 	}
-	err := f.Store.Rows(ctx, positions, func(row order.StoredRow) error {
-		last, asked := at[row.Position]
-		for i := last; asked && i >= 0; i = arrivals[i].next {
-			f.match(&arrivals[i], &readings[i], row)
-		}
-		return nil
-	})
+	var err error
+	if f.IDType != "" {
+		err = lookUp(arrivals, func(a *arrival) (order.ID, bool) { return a.id, a.id != "" },
+			func(ids []order.ID, fn func(order.StoredRow) error) error { return f.Store.RowsByID(ctx, ids, fn) },
+			func(row order.StoredRow) order.ID { return order.ID(row.ID) },
+			func(i int32, row order.StoredRow) { f.matchByID(&arrivals[i], &readings[i], row) })
+	} else {
+		err = lookUp(arrivals, func(a *arrival) (order.Position, bool) { return a.position, a.position != order.NoPosition },
+			func(at []order.Position, fn func(order.StoredRow) error) error { return f.Store.Rows(ctx, at, fn) },
+			func(row order.StoredRow) order.Position { return row.Position },
+			func(i int32, row order.StoredRow) { f.match(&arrivals[i], &readings[i], row) })
+	}
 	if err != nil {
 		return arrivals, err
 	}

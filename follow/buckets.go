@@ -139,7 +139,7 @@ func (w *work) drill(ctx context.Context, b int64, upTo order.Position, old bool
 	bucket := w.state.Buckets[b]
 	var lost []LostEvent
 	var late []order.Position
-	err = w.Store.Between(ctx, max(w.state.From, firstOf(b)), min(upTo, lastOf(b)), func(p order.Position, key order.Key) error {
+	err = w.Store.Between(ctx, max(w.state.From, firstOf(b)), min(upTo, lastOf(b)), func(p order.Position, key order.Key, id order.ID) error {
 		if bucket.has(p) {
 			return nil
 		}
@@ -148,7 +148,7 @@ func (w *work) drill(ctx context.Context, b int64, upTo order.Position, old bool
 		switch {
 		case p <= w.state.UncertainTo && !known: // an event that was lost before a hole came stays lost
 		case old && p > w.state.Evidence.Checked || known || w.overdue(p):
-			lost = append(lost, LostEvent{Position: p, Key: key})
+			lost = append(lost, LostEvent{Position: p, Key: key, ID: id})
 		default:
 			late = append(late, p)
 		}
@@ -163,6 +163,9 @@ func (w *work) drill(ctx context.Context, b int64, upTo order.Position, old bool
 	for i, e := range lost {
 		bucket.SetLost(e.Position)
 		cause := compare.LostPublish
+		if w.IDType != "" && e.ID == "" { // no message can publish it
+			cause = compare.SchemaDrift
+		}
 		if e.Key == "" {
 			cause = compare.SchemaDrift
 			e.Key = w.topicKey(fmt.Sprintf(", event %s of no order", e.Position))

@@ -12,6 +12,7 @@ import (
 type Census struct {
 	Rules   *order.Rules
 	KeyType order.KeyType
+	IDType  order.KeyType // as in [Follower]
 	// Store reads messages of old versions as it reads its own events; nil if there are no old versions.
 	Store Upcaster
 
@@ -31,8 +32,8 @@ const pendingBytes = 16 << 20
 
 // Add counts one message.
 func (c *Census) Add(ctx context.Context, m Message) error {
-	e, err := decodeMessage(m, c.Rules, c.KeyType)
-	raw, whole := order.ReadMessage(m.Value)
+	e, err := decodeMessage(m, c.Rules, c.KeyType, c.IDType)
+	raw, whole := order.ReadMessage(m.Value, c.Rules)
 	switch {
 	case c.Rules.PassesOver(m.Value, e):
 		c.count.Ignore(string(e.Type), 1)
@@ -79,6 +80,9 @@ func (c *Census) reread(ctx context.Context) error {
 	for i, p := range c.pending {
 		asked[i] = p.raw
 	}
+	if err := c.place(ctx, asked); err != nil {
+		return err
+	}
 	found, err := c.Store.Upcast(ctx, asked)
 	if err != nil {
 		return err
@@ -94,4 +98,26 @@ func (c *Census) reread(ctx context.Context) error {
 	}
 	c.pending, c.size = nil, 0
 	return nil
+}
+
+// place finds out where the events of messages are stored, if messages do not say it.
+func (c *Census) place(ctx context.Context, asked []order.RawEvent) error {
+	store, ok := c.Store.(Finder)
+	if c.IDType == "" || !ok {
+		return nil
+	}
+	var ids []order.ID
+	for i := range asked {
+		if id, ok := canonicalID(c.IDType, asked[i].ID); ok {
+			asked[i].ID = id
+			ids = append(ids, id)
+		}
+	}
+	at, err := positionsOf(ctx, store, ids)
+	for i, raw := range asked {
+		if position, found := at[raw.ID]; found {
+			asked[i].Position = position
+		}
+	}
+	return err
 }

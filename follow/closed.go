@@ -57,6 +57,9 @@ func (w *work) loadClosedOf(ctx context.Context, arrivals []arrival, behind map[
 		if p := arrivals[i].position; bucketOf(p) < w.state.Frontier {
 			below = append(below, p)
 		}
+		for _, twin := range arrivals[i].twins {
+			below = append(below, twin.position)
+		}
 	}
 	for _, history := range behind {
 		for _, e := range history {

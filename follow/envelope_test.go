@@ -15,7 +15,7 @@ import (
 // publishIn publishes the event of a text in another form, as a topic delivers it.
 func (s *shop) publishIn(form ordertest.Form, text string) {
 	s.t.Helper()
-	e, ok := order.ReadMessage([]byte(text))
+	e, ok := order.ReadMessage([]byte(text), order.Defaults())
 	if !ok {
 		s.t.Fatalf("not an event: %s", text)
 	}
@@ -84,7 +84,7 @@ func TestAMessageThatIsNotAsAgreedIsAFinding(t *testing.T) {
 			for id := 1; id <= 20; id++ {
 				text := fmt.Sprintf(canceled, id, id, "why")
 				s.storeText(text)
-				e, _ := order.ReadMessage([]byte(text))
+				e, _ := order.ReadMessage([]byte(text), order.Defaults())
 				r := form.Record(e)
 				if id == 7 {
 					test.spoil(&r)

@@ -48,6 +48,8 @@ type Follower struct {
 	Rules       *order.Rules
 	// KeyType is the type of the store's keys. A message may have a key that is not of this type.
 	KeyType order.KeyType
+	// IDType is the type of the store's ids, by which messages are matched; empty if they are matched by positions.
+	IDType order.KeyType
 	// Window is how old an event, or a message without an event, must be before it counts.
 	Window time.Duration
 	// MaxLag is how long an event may be missing while the stream shows no event that was stored later, because a
@@ -168,6 +170,7 @@ type work struct {
 	state   State
 	waiting int64 // unmatched messages in the ledger that are not judged yet
 	recent  lastMessages
+	unsure  unsureOrder
 	routing routing
 
 	step     step

@@ -100,7 +100,7 @@ func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]o
 	}
 	at, key := a.position, a.key
 	replayed := a.Offset < p.ReplayTo
-	if at == order.NoPosition || key == "" {
+	if a.anonymous() || key == "" {
 		w.unreadable(a)
 		w.find(w.topicKey(", unreadable"), compare.Differs, compare.SchemaDrift, nil, false)
 		if a.stored && a.storedKey == "" { // an event without an order, published in the same form
@@ -119,6 +119,7 @@ func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]o
 	}
 	if !a.stored {
 		now := w.Now()
+		w.unsure.wait(a, w.recent, replayed)
 		w.step.commit.Unmatched = append(w.step.commit.Unmatched, UnmatchedMessage{
 			Partition: a.Partition, Offset: a.Offset, Value: a.kept(), FirstSeen: now, Due: now.Add(w.Window),
 		})
@@ -126,6 +127,7 @@ func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]o
 	}
 	p.Newest = max(p.Newest, at)
 	w.recent.note(key, at, a.Partition, a.Time)
+	w.unsure.passed(a)
 	w.matched(a, replayed)
 	return nil
 }
@@ -140,7 +142,7 @@ func (w *work) unreadable(a *arrival) {
 // disordered returns true if a newer event of the same order came before.
 func (w *work) disordered(a *arrival, behind map[order.Key][]order.Event, p PartitionState) bool {
 	at := a.position
-	if at >= p.Newest {
+	if at >= p.Newest || at == order.NoPosition {
 		return false
 	}
 	if last, known := w.recent.of(a.key); known {
@@ -172,6 +174,7 @@ func (w *work) matched(a *arrival, replayed bool) {
 		w.find(key, compare.Differs, cause, a.differs, false)
 	}
 	w.shown(a.position, key, replayed)
+	w.matchedTwins(a)
 }
 
 // shown notes that a stored event is on the stream.
@@ -253,6 +256,9 @@ func (w *work) judgeUnmatched(ctx context.Context) error {
 			continue
 		}
 		if a.stored {
+			if w.unsure.disordered(a) {
+				w.find(a.key, compare.Disorder, compare.DisorderedPublish, nil, false)
+			}
 			w.matched(a, s.Offset < w.state.Partitions[s.Partition].ReplayTo)
 			w.step.commit.Matched = append(w.step.commit.Matched, s)
 			w.step.commit.MatchedOrders = append(w.step.commit.MatchedOrders, a.key)

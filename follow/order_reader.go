@@ -31,6 +31,9 @@ type OrderReader struct {
 	Stream  TimedStream
 	Rules   *order.Rules
 	KeyType order.KeyType
+	IDType  order.KeyType // as in [Follower]
+	// Events finds events by their ids; nil if they are matched by positions.
+	Events Finder
 	// Store reads messages of old versions as it reads its own events; nil if there are no old versions.
 	Store Upcaster
 	// Margin is how much earlier or later than its event a message is looked for.
@@ -70,9 +73,25 @@ func (r *OrderReader) Read(ctx context.Context, key order.Key, stored []order.Ev
 		return OrderOnTopic{}, err
 	}
 	reading := newSearch(r, key, partitions)
-	err = errors.Join(reading.run(ctx, stored), reading.upcast(ctx, stored))
+	err = reading.run(ctx, stored)
+	reading.place(stored)
+	err = errors.Join(err, reading.upcast(ctx, stored))
 	slices.SortStableFunc(reading.found.Messages, inTurn(reading.found.Messages))
 	return reading.found, err
+}
+
+// place gives messages the positions of their events.
+func (r *search) place(stored []order.Event) {
+	at := make(map[order.ID]order.Position, len(stored))
+	for _, e := range stored {
+		at[e.ID] = e.Position
+	}
+	for i := range r.found.Messages {
+		e := &r.found.Messages[i].Event
+		if position, known := at[e.ID]; known && e.ID != "" && e.Position == order.NoPosition {
+			e.Position = position
+		}
+	}
 }
 
 // upcast reads messages that an old version wrote in another form.
@@ -83,7 +102,7 @@ func (r *search) upcast(ctx context.Context, stored []order.Event) error {
 	var all []otherwise
 	for i := range r.found.Messages {
 		m := &r.found.Messages[i]
-		at := slices.IndexFunc(stored, func(e order.Event) bool { return e.Position == m.Event.Position && e.Said != nil })
+		at := slices.IndexFunc(stored, func(e order.Event) bool { return e.Identity() == m.Event.Identity() && e.Said != nil })
 		if at >= 0 && (m.Drift != nil || len(compare.Published(stored[at], m.Event)) > 0) {
 			all = append(all, otherwise{m.value, stored[at], &m.Event, &m.Drift})
 		}
@@ -166,7 +185,7 @@ func (r *search) run(ctx context.Context, stored []order.Event) error {
 // complete returns true once every stored event has a message.
 func (r *search) complete(stored []order.Event) bool {
 	return !slices.ContainsFunc(stored, func(e order.Event) bool {
-		return !slices.ContainsFunc(r.found.Messages, func(m OrderMessage) bool { return m.Event.Position == e.Position })
+		return !slices.ContainsFunc(r.found.Messages, func(m OrderMessage) bool { return m.Event.Identity() == e.Identity() })
 	})
 }
 
@@ -243,7 +262,7 @@ func (r *search) ofOrder(m Message) (OrderMessage, bool) {
 	if r.KeyType == order.KeyInteger && !bytes.Contains(m.Value, []byte(r.key)) && string(m.Key) != string(r.key) {
 		return OrderMessage{}, false // decoding takes most of the time
 	}
-	event, drift := decodeMessage(m, r.Rules, r.KeyType)
+	event, drift := decodeMessage(m, r.Rules, r.KeyType, r.IDType)
 	if r.Rules.PassesOver(m.Value, event) {
 		return OrderMessage{}, false
 	}
@@ -317,27 +336,51 @@ func (r *OrderReader) allBegin(ctx context.Context) (order.Position, error) {
 
 // first returns the position of a partition's first event.
 func (r *OrderReader) first(ctx context.Context, p Partition) (first order.Position, err error) {
-	first = order.NoPosition
 	// A few messages, because one of another form is no reason to give up, and many of others.
 	few, many := 20, int64(20_000)
+	var events []order.Event
 	to := Range{From: map[int]int64{p.Partition: p.First}, To: map[int]int64{p.Partition: min(p.End, p.First+many)}}
 	err = r.Stream.Read(ctx, to, func(_ context.Context, b Batch) error {
 		for _, m := range b.Messages {
-			e, _ := decodeMessage(m, r.Rules, r.KeyType)
+			e, _ := decodeMessage(m, r.Rules, r.KeyType, r.IDType)
 			if r.Rules.PassesOver(m.Value, e) {
 				continue
 			}
-			if first, few = e.Position, few-1; first != order.NoPosition || few == 0 {
+			if events = append(events, e); e.Position != order.NoPosition || len(events) == few {
 				return errFirstRead
 			}
 		}
 		return nil
 	})
-	if errors.Is(err, errFirstRead) {
-		err = nil
+	if err != nil && !errors.Is(err, errFirstRead) {
+		return order.NoPosition, err
 	}
-	if err == nil && first == order.NoPosition {
-		err = errUnreadableStart
+	return r.firstStored(ctx, events)
+}
+
+// firstStored returns the position of the first message that has one, or whose event has one.
+func (r *OrderReader) firstStored(ctx context.Context, events []order.Event) (order.Position, error) {
+	at := map[order.ID]order.Position{}
+	if r.Events != nil {
+		var ids []order.ID
+		for _, e := range events {
+			if e.ID != "" {
+				ids = append(ids, e.ID)
+			}
+		}
+		var err error
+		if at, err = positionsOf(ctx, r.Events, ids); err != nil {
+			return order.NoPosition, err
+		}
 	}
-	return first, err
+	for _, e := range events {
+		position, known := at[e.ID]
+		if e.Position != order.NoPosition {
+			return e.Position, nil
+		}
+		if known {
+			return position, nil
+		}
+	}
+	return order.NoPosition, errUnreadableStart
 }

@@ -39,13 +39,16 @@ type EventStore interface {
 	// Rows calls fn for each stored event at these positions, in any order. The row is valid until fn returns, and fn's
 	// error ends the call. It is safe for concurrent use.
 	Rows(ctx context.Context, positions []order.Position, fn func(order.StoredRow) error) error
+	// RowsByID calls fn for each stored event with one of these ids, as Rows does. Ids are as the store prints them. Events
+	// without a position are left out.
+	RowsByID(ctx context.Context, ids []order.ID, fn func(order.StoredRow) error) error
 	// CountPositions counts the events from..to, both included, by position >> shift, in the order of buckets. It
 	// leaves out empty buckets. It counts about limit events and returns the last counted position: to, or the end of a
 	// bucket.
 	CountPositions(ctx context.Context, from, to order.Position, shift uint, limit int64) (counts []PositionCount, upTo order.Position, err error)
 	// Between calls fn for every event from..to, both included, in the order of positions. The key is empty for an
-	// event without an order.
-	Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error
+	// event without an order, and the id for one without an id.
+	Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key, order.ID) error) error
 	// First returns the lowest position that is visible now; [order.NoPosition] without events.
 	First(ctx context.Context) (order.Position, error)
 	// Horizon returns the newest position that is visible now; [order.NoPosition] without events.
@@ -166,6 +169,7 @@ type UnmatchedMessage struct {
 // LostEvent is a stored event that is not on the stream.
 type LostEvent struct {
 	Position order.Position
+	ID       order.ID // empty if positions identify events, or if it has none
 	Key      order.Key
 }
 

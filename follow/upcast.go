@@ -37,7 +37,8 @@ func reread(ctx context.Context, u Upcaster, v *order.Rules, t order.KeyType, al
 	var asked []order.RawEvent
 	var of []otherwise
 	for _, o := range all {
-		if raw, ok := order.ReadMessage(o.value); ok && raw.Position == o.stored.Position && len(raw.Payload) <= order.MaxPayload {
+		if raw, ok := order.ReadMessage(o.value, v); ok && len(raw.Payload) <= order.MaxPayload {
+			raw.Position = o.stored.Position
 			asked, of = append(asked, raw), append(of, o)
 		}
 	}
@@ -51,7 +52,7 @@ func reread(ctx context.Context, u Upcaster, v *order.Rules, t order.KeyType, al
 	for i, o := range of {
 		for _, u := range found[i] {
 			e, err := order.Decode(u.Event, v)
-			e.Within = o.event.Within
+			e.Position, e.ID, e.Within = o.event.Position, o.event.ID, o.event.Within
 			if e.Key, _ = order.CanonicalKey(t, string(e.Key)); harmful(err) != nil {
 				continue
 			}

@@ -37,7 +37,8 @@ type shop struct {
 	now        time.Time
 	published  int
 
-	rules *order.Rules
+	rules  *order.Rules
+	idType order.KeyType // empty if positions identify events
 
 	upcast func(order.RawEvent) follow.Upcast // how the store reads its events; nil: as they are
 
@@ -76,7 +77,7 @@ func (s *shop) store(id, key int) { s.storeText(fmt.Sprintf(canceled, id, key, "
 
 // storeText stores the event that a message would publish.
 func (s *shop) storeText(text string) {
-	e, ok := order.ReadMessage([]byte(text))
+	e, ok := order.ReadMessage([]byte(text), s.rules)
 	if !ok {
 		s.t.Fatalf("not an event: %s", text)
 	}
@@ -224,11 +225,23 @@ func (s *shop) Rows(_ context.Context, positions []order.Position, fn func(order
 		if e.Key == "" {
 			key = nil
 		}
-		if err := fn(order.StoredRow{Position: p, Key: key, Type: []byte(e.Type), At: e.At, Payload: e.Payload}); err != nil {
+		if err := fn(order.StoredRow{Position: p, ID: []byte(e.ID), Key: key, Type: []byte(e.Type), At: e.At, Payload: e.Payload}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *shop) RowsByID(ctx context.Context, ids []order.ID, fn func(order.StoredRow) error) error {
+	s.mu.Lock()
+	var positions []order.Position
+	for _, p := range s.between(math.MinInt64, math.MaxInt64) {
+		if slices.Contains(ids, s.stored[p].ID) {
+			positions = append(positions, p)
+		}
+	}
+	s.mu.Unlock()
+	return s.Rows(ctx, positions, fn)
 }
 
 func (s *shop) Upcast(_ context.Context, messages []order.RawEvent) ([][]follow.Upcast, error) {
@@ -262,11 +275,11 @@ func (s *shop) CountPositions(_ context.Context, from, to order.Position, shift 
 	return out, to, nil
 }
 
-func (s *shop) Between(_ context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error {
+func (s *shop) Between(_ context.Context, from, to order.Position, fn func(order.Position, order.Key, order.ID) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.between(from, to) {
-		if err := fn(p, s.stored[p].Key); err != nil {
+		if err := fn(p, s.stored[p].Key, s.stored[p].ID); err != nil {
 			return err
 		}
 	}
@@ -344,7 +357,7 @@ func (s *shop) state() follow.State {
 func (s *shop) follow(what string, until func() bool) error {
 	s.t.Helper()
 	f := &follow.Follower{
-		Stream: s, Store: s, Legacy: s, Ledger: s, Topic: "orders", Rules: s.rules, KeyType: order.KeyInteger, Window: shopWindow, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Stream: s, Store: s, Legacy: s, Ledger: s, Topic: "orders", Rules: s.rules, KeyType: order.KeyInteger, IDType: s.idType, Window: shopWindow, Every: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		Now: s.clock, MaxLag: shopMaxLag,
 	}
 	held, err := s.Acquire(s.t.Context(), "stream", "test", time.Hour)

@@ -15,7 +15,7 @@ import (
 // Every path of the rule must be in the payload, unless the rule says otherwise, and null is a value only where the rule
 // allows it. If the payload repeats the order's key, it must be the event's.
 func Decode(raw RawEvent, rules *Rules) (Event, error) {
-	e := Event{Position: raw.Position, Key: raw.Key, Type: EventType(raw.Type), At: raw.At}
+	e := Event{Position: raw.Position, ID: raw.ID, Key: raw.Key, Type: EventType(raw.Type), At: raw.At}
 	e.Said, e.Schema = rules.decode(raw)
 	if e.Schema != nil {
 		e.Schema.Position, e.Schema.Key, e.Schema.Type = raw.Position, raw.Key, raw.Type
@@ -61,7 +61,7 @@ func (e RawEvent) noPlace() *SchemaError {
 		return &SchemaError{Kind: NoPlace, Name: name, Detail: "the event has no " + what}
 	}
 	switch {
-	case e.Position == NoPosition:
+	case e.Position == NoPosition && e.ID == "": // a message may have the id alone
 		return none("event_id", "position")
 	case e.Type == "":
 		return none("event_type", "type")
@@ -256,12 +256,13 @@ func (s *source) mapped(text []byte) *mapped {
 }
 
 // DecodeMessage reads an event from the stream, {"event_id", "order_id", "event_type", "timestamp", "payload"}, as
-// strictly as [Decode]. Ids may be numbers or strings.
+// strictly as [Decode]. Ids may be numbers or strings. The event_id is the position; with [FoldRules.ByID] it is the id, and
+// the message may have an event_position too.
 func DecodeMessage(message []byte, rules *Rules) (Event, error) {
-	raw, finding := envelope(message)
+	raw, finding := envelope(message, rules.byID)
 	if finding != nil && !finding.Harmless() {
 		finding.Position, finding.Key, finding.Type = raw.Position, raw.Key, raw.Type
-		return Event{Position: raw.Position, Key: raw.Key, Type: EventType(raw.Type), At: raw.At, Schema: finding}, finding
+		return Event{Position: raw.Position, ID: raw.ID, Key: raw.Key, Type: EventType(raw.Type), At: raw.At, Schema: finding}, finding
 	}
 	e, err := Decode(raw, rules)
 	e.Within = rules.within
@@ -274,13 +275,13 @@ func DecodeMessage(message []byte, rules *Rules) (Event, error) {
 }
 
 // ReadMessage reads all of a message but what its payload says. It is false if that is not a message.
-func ReadMessage(message []byte) (RawEvent, bool) {
-	raw, finding := envelope(message)
+func ReadMessage(message []byte, rules *Rules) (RawEvent, bool) {
+	raw, finding := envelope(message, rules.byID)
 	return raw, finding == nil || finding.Harmless()
 }
 
 // envelope reads all of a message except the payload. With a finding it returns what could be read.
-func envelope(message []byte) (raw RawEvent, finding *SchemaError) {
+func envelope(message []byte, byID bool) (raw RawEvent, finding *SchemaError) {
 	raw.Position = NoPosition
 	members, finding := object(message, maxDepth+1)
 	if finding != nil && finding.Kind != TooLarge {
@@ -295,7 +296,7 @@ func envelope(message []byte) (raw RawEvent, finding *SchemaError) {
 		find(DuplicateKey, name, "twice")
 	}
 	for _, m := range members {
-		if kind, detail := raw.take(m); kind != "" {
+		if kind, detail := raw.take(m, byID); kind != "" {
 			find(kind, m.name, detail)
 		}
 	}
@@ -308,10 +309,20 @@ func envelope(message []byte) (raw RawEvent, finding *SchemaError) {
 }
 
 // take reads one member of a message; an empty kind is success.
-func (e *RawEvent) take(m member) (SchemaKind, string) {
+func (e *RawEvent) take(m member, byID bool) (SchemaKind, string) {
 	text := string(m.text)
 	wrong := func() (SchemaKind, string) { return WrongType, "is " + m.kind.String() }
-	switch m.name {
+	name := m.name
+	if byID && name == "event_position" {
+		name = "event_id"
+	} else if byID && name == "event_id" {
+		if m.kind != jsonString && m.kind != jsonNumber || text == "" {
+			return wrong()
+		}
+		e.ID = ID(text)
+		return "", ""
+	}
+	switch name {
 	case "event_id":
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || !isNumber(text) {

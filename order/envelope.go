@@ -12,11 +12,13 @@ import (
 
 // Envelope says where a record of a topic has the parts of its event.
 type Envelope struct {
-	ID      EnvelopePart `json:"id,omitzero"`
-	Key     EnvelopePart `json:"key,omitzero"`
-	Type    EnvelopePart `json:"type,omitzero"`
-	At      EnvelopePart `json:"at,omitzero"`
-	Payload EnvelopePart `json:"payload,omitzero"`
+	ID EnvelopePart `json:"id,omitzero"`
+	// Position is for messages with an id that is not the position; the zero value if they do not say their position.
+	Position EnvelopePart `json:"position,omitzero"`
+	Key      EnvelopePart `json:"key,omitzero"`
+	Type     EnvelopePart `json:"type,omitzero"`
+	At       EnvelopePart `json:"at,omitzero"`
+	Payload  EnvelopePart `json:"payload,omitzero"`
 	// Changes says that values are Debezium's change events of the event table. Only rows that were inserted, updated or
 	// read by a snapshot publish an event.
 	Changes bool `json:"changes,omitzero"`
@@ -138,7 +140,7 @@ func spotOf(from string) (s spot, ok bool) {
 
 // parts are the parts by their names in the configuration.
 func (e Envelope) parts() map[string]EnvelopePart {
-	return map[string]EnvelopePart{"id": e.ID, "key": e.Key, "type": e.Type, "at": e.At, "payload": e.Payload}
+	return map[string]EnvelopePart{"id": e.ID, "position": e.Position, "key": e.Key, "type": e.Type, "at": e.At, "payload": e.Payload}
 }
 
 // spots says where each part may be.
@@ -146,11 +148,12 @@ var spots = map[string]struct {
 	kinds []spotKind
 	hint  string
 }{
-	"id":      {[]spotKind{spotPath, spotHeader, spotAttribute, spotKey}, `such as $.id, "header:ce_id" or key`},
-	"key":     {[]spotKind{spotPath, spotHeader, spotAttribute, spotKey}, `such as key, $.orderId or "header:order"`},
-	"type":    {[]spotKind{spotPath, spotHeader, spotAttribute, spotKey}, `such as $.type or "header:eventType"`},
-	"at":      {[]spotKind{spotPath, spotHeader, spotAttribute, spotTime, spotNone}, `such as $.at, "header:ce_time", time for the record's own time, or none`},
-	"payload": {[]spotKind{spotPath, spotAttribute, spotValue}, "such as value or $.data"},
+	"id":       {[]spotKind{spotPath, spotHeader, spotAttribute, spotKey}, `such as $.id, "header:ce_id" or key`},
+	"position": {[]spotKind{spotPath, spotHeader, spotAttribute, spotKey}, `such as $.position or "header:position"`},
+	"key":      {[]spotKind{spotPath, spotHeader, spotAttribute, spotKey}, `such as key, $.orderId or "header:order"`},
+	"type":     {[]spotKind{spotPath, spotHeader, spotAttribute, spotKey}, `such as $.type or "header:eventType"`},
+	"at":       {[]spotKind{spotPath, spotHeader, spotAttribute, spotTime, spotNone}, `such as $.at, "header:ce_time", time for the record's own time, or none`},
+	"payload":  {[]spotKind{spotPath, spotAttribute, spotValue}, "such as value or $.data"},
 }
 
 // Mistakes are all that is wrong with the envelope. The path of each begins with the name of a part.
@@ -162,6 +165,7 @@ func (e Envelope) Mistakes() (found []Mistake) {
 		p := e.parts()[name]
 		s, ok := spotOf(p.From)
 		switch {
+		case p.From == "" && name == "position":
 		case p.From == "":
 			mistake([]string{name}, spots[name].hint, "does not say where it is")
 		case !ok || !slices.Contains(spots[name].kinds, s.kind):

@@ -238,6 +238,9 @@ func (p *opening) write() Opened {
 		out = append(append(append(append(out, '"'), name...), `":`...), value...)
 	}
 	add("event_id", p.named("id", p.envelope.ID))
+	if p.envelope.Position.From != "" {
+		add("event_position", p.named("position", p.envelope.Position))
+	}
 	add("order_id", p.named("key", p.envelope.Key))
 	eventType := p.named("type", p.envelope.Type)
 	add("event_type", eventType)

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -28,12 +29,23 @@ func (p Position) String() string {
 	return strconv.FormatInt(int64(p), 10)
 }
 
+// ID is an event's identity where that is not its position, as the store prints it. It is empty if positions identify
+// events, or if the event has none that can be read.
+type ID string
+
+// Identity tells an event from all others.
+type Identity struct {
+	ID       ID
+	Position Position // of an event without an id
+}
+
 // EventType names what happened to an order, as the store calls it.
 type EventType string
 
 // Event is one thing that happened to one order.
 type Event struct {
 	Position Position
+	ID       ID
 	Key      Key
 	Type     EventType
 	At       time.Time // nanoseconds kept
@@ -45,6 +57,25 @@ type Event struct {
 	Within time.Duration
 }
 
+// Identity is the event's id; its position if it has none.
+func (e Event) Identity() Identity {
+	if e.ID != "" {
+		return Identity{ID: e.ID}
+	}
+	return Identity{Position: e.Position}
+}
+
+// Name is what people call the event: its position, and its id if it has one.
+func (e Event) Name() string {
+	switch {
+	case e.ID == "":
+		return e.Position.String()
+	case e.Position == NoPosition:
+		return fmt.Sprintf("with the id %.60q", e.ID)
+	}
+	return fmt.Sprintf("%s (id %.60q)", e.Position, e.ID)
+}
+
 // sameAs reports whether two events say the same of the same order at the same time. Events that could not be decoded do
 // not.
 func (e Event) sameAs(other Event) bool {
@@ -54,6 +85,7 @@ func (e Event) sameAs(other Event) bool {
 // RawEvent is an event as a store holds it, not decoded.
 type RawEvent struct {
 	Position Position
+	ID       ID
 	Key      Key
 	Type     string
 	At       time.Time

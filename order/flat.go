@@ -11,6 +11,7 @@ import (
 // more than [DecodeMessage] does; in doubt, DecodeMessage decides.
 type Flat struct {
 	Position Position
+	ID       ID  // as the message spells it; empty if its id is the position
 	Key      Key // as the message spells it
 	At       time.Time
 	form     *form
@@ -19,14 +20,14 @@ type Flat struct {
 
 // StoredRow is an event as the bytes of a store. The bytes are lent: copy them to keep them.
 type StoredRow struct {
-	Position           Position
-	Key, Type, Payload []byte
-	At                 time.Time
+	Position               Position
+	ID, Key, Type, Payload []byte
+	At                     time.Time
 }
 
 // Raw returns a copy of the row, to be decoded.
 func (r StoredRow) Raw() RawEvent {
-	return RawEvent{Position: r.Position, Key: Key(r.Key), Type: string(r.Type), At: r.At, Payload: bytes.Clone(r.Payload)}
+	return RawEvent{Position: r.Position, ID: ID(r.ID), Key: Key(r.Key), Type: string(r.Type), At: r.At, Payload: bytes.Clone(r.Payload)}
 }
 
 // ReadFlat reads a message of the usual form. If it returns true, [DecodeMessage] reads the same event from the message
@@ -38,11 +39,12 @@ func ReadFlat(message []byte, rules *Rules) (f Flat, ok bool) {
 	var body []byte // the payload, if it comes before the members that say how to read it
 	var others fewNames
 	s := scanner{data: message}
+	f.Position = NoPosition
 	ok = s.object(func(name []byte) bool {
 		member, fine := 0, false
 		switch string(name) {
 		case "event_id":
-			member, fine = position, f.readPosition(&s)
+			member, fine = position, f.readIdentity(&s, rules.byID)
 		case "order_id":
 			member, fine = key, f.readKey(&s)
 		case "event_type":
@@ -59,6 +61,8 @@ func ReadFlat(message []byte, rules *Rules) (f Flat, ok bool) {
 				fine = s.skip(maxDepth + 1)
 				body = s.data[from:s.at]
 			}
+		case "event_position":
+			fine = others.add(name) && (rules.byID && f.readPosition(&s) || !rules.byID && s.skip(maxDepth))
 		default:
 			fine = s.skip(maxDepth) && others.add(name)
 		}
@@ -70,12 +74,22 @@ func ReadFlat(message []byte, rules *Rules) (f Flat, ok bool) {
 	return f, ok
 }
 
+func (f *Flat) readIdentity(s *scanner, byID bool) bool {
+	if !byID {
+		return f.readPosition(s)
+	}
+	v, ok := s.scalar()
+	f.ID = ID(v.text)
+	return ok && v.kind != jsonNull && len(v.text) > 0
+}
+
 func (f *Flat) readPosition(s *scanner) bool {
 	v, ok := s.scalar()
 	text, negative := bytes.CutPrefix(v.text, []byte("-"))
 	if !ok || v.kind == jsonNull || len(text) == 0 || len(text) > 18 || text[0] == '0' && len(v.text) > 1 {
 		return false
 	}
+	f.Position = 0
 	for _, c := range text {
 		if c < '0' || c > '9' {
 			return false
@@ -118,12 +132,12 @@ func (r *Rules) form(eventType []byte) *form {
 	return nil
 }
 
-// Agrees returns true only if the row decodes without a finding, and to the same event as the message. The order's key
-// must be spelt as the store spells it. Strings may be escaped and numbers written in different ways. Times may differ
+// Agrees returns true only if the row decodes without a finding, and to the same event as the message. The row must be the
+// one of the message's id, if it has one. The order's key must be spelt as the store spells it. Strings may be escaped and numbers written in different ways. Times may differ
 // by less than a microsecond, which is the precision of a store, or by less than FoldRules.Within. False means only that
 // DecodeMessage must decide.
 func (f *Flat) Agrees(row StoredRow, key Key) bool {
-	if row.Position != f.Position || string(row.Key) != string(key) || string(row.Type) != f.form.rule.name {
+	if row.Position != f.Position && (f.ID == "" || f.Position != NoPosition) || string(row.Key) != string(key) || string(row.Type) != f.form.rule.name {
 		return false
 	}
 	if row.At.Sub(f.At).Abs() >= max(time.Microsecond, f.form.rule.rules.within) {

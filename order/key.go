@@ -32,6 +32,9 @@ func CanonicalKey(t KeyType, text string) (Key, bool) {
 // canonicalUUID reads what PostgreSQL reads: 32 hexadecimal digits, with optional hyphens between groups of four, and
 // optional braces.
 func canonicalUUID(text string) (Key, bool) {
+	if isCanonicalUUID(text) { // nearly all are
+		return Key(text), true
+	}
 	if inner, ok := strings.CutPrefix(text, "{"); ok {
 		if text, ok = strings.CutSuffix(inner, "}"); !ok {
 			return "", false
@@ -42,4 +45,17 @@ func canonicalUUID(text string) (Key, bool) {
 		return "", false
 	}
 	return Key(strings.Join([]string{digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]}, "-")), true
+}
+
+func isCanonicalUUID(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i, c := range []byte(text) {
+		switch hyphen := i == 8 || i == 13 || i == 18 || i == 23; {
+		case hyphen && c != '-', !hyphen && (c < '0' || c > '9' && c < 'a' || c > 'f'):
+			return false
+		}
+	}
+	return true
 }

@@ -44,11 +44,16 @@ func (e *eventsExamination) keyServed(ctx context.Context, t order.KeyType) (boo
 	if e.events.stored != "" {
 		key = fmt.Sprintf("(%s) = ANY('{%s}'::text[])", e.events.stored, zeroKey(t))
 	}
-	indexed, err := e.indexed(ctx, fmt.Sprintf("SELECT 1 FROM %s AS t WHERE %s", e.config.Table, key))
+	return e.served(ctx, key)
+}
+
+// served asks whether an index serves a lookup, such as a = ANY('{1}').
+func (e *eventsExamination) served(ctx context.Context, lookup string) (bool, error) {
+	indexed, err := e.indexed(ctx, fmt.Sprintf("SELECT 1 FROM %s AS t WHERE %s", e.config.Table, lookup))
 	if err != nil || indexed || e.config.Where == "" {
 		return indexed, err
 	}
-	root, err := e.byIndex(ctx, "SELECT 1 FROM "+e.from()+" WHERE "+key)
+	root, err := e.byIndex(ctx, "SELECT 1 FROM "+e.from()+" WHERE "+lookup)
 	return err == nil && root.keyed() && root.all(func(p plan) bool { return p.Cond == "" || strings.Contains(p.Cond, "ANY") }), err
 }
 

@@ -50,6 +50,7 @@ func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) [
 	e.examineEventKey(ctx)
 	if position, at, all := e.examineColumns(ctx); position != nil {
 		e.examinePosition(ctx, *position)
+		e.examineIDs(ctx)
 		if at {
 			e.examineNewest(ctx)
 			e.examineBelonging(ctx)

@@ -33,7 +33,7 @@ func (e *eventsExamination) examineEventReads(ctx context.Context) {
 		}},
 		{"reading running transactions", func(ctx context.Context) error { _, err := events.Oldest(ctx); return err }},
 		{"reading a range of positions", func(ctx context.Context) error {
-			return events.Between(ctx, some.position, some.position, func(_ order.Position, key order.Key) error {
+			return events.Between(ctx, some.position, some.position, func(_ order.Position, key order.Key, _ order.ID) error {
 				some.key = cmp.Or(key, some.key)
 				return nil
 			})

@@ -251,7 +251,7 @@ func TestAStoredKeyThatIsSpeltOtherwiseIsNoKey(t *testing.T) {
 			t.Errorf("%s %q: %s", test.keyType, test.bad, d)
 		}
 		var keys []order.Key
-		err := openEvents(t, c).Between(t.Context(), 1, 2, func(_ order.Position, k order.Key) error { keys = append(keys, k); return nil })
+		err := openEvents(t, c).Between(t.Context(), 1, 2, func(_ order.Position, k order.Key, _ order.ID) error { keys = append(keys, k); return nil })
 		if d := cmp.Diff([]order.Key{order.Key(test.good), ""}, keys); d != "" || err != nil {
 			t.Errorf("%s %q: %s, %v", test.keyType, test.bad, d, err)
 		}

@@ -25,6 +25,8 @@ type EventsConfig struct {
 	// Position grows with every event; Key is the order; At is a timestamptz; Payload is json or jsonb, or text or bytea that
 	// hold JSON.
 	Position, Key, Type, At, Payload string
+	// ID identifies an event on the stream: uuid, text or an integer. Empty if its position does.
+	ID string
 	// Strip is what the stored key has before the order. Rows without it do not belong here. Keys is the side whose orders
 	// these are: the rest of the key is of its key's type. AsStored says so of a key without such a beginning.
 	Strip    string
@@ -43,8 +45,9 @@ type Events struct {
 	config  EventsConfig
 	side    *Side // its pool and its answers about columns
 	keyType order.KeyType
-	stored  string // the key as it is stored, if that is another than the order
-	belongs string // the condition for rows that are events of orders; empty if all are
+	idType  order.KeyType // empty if positions identify events
+	stored  string        // the key as it is stored, if that is another than the order
+	belongs string        // the condition for rows that are events of orders; empty if all are
 	form    payloadForm
 	foreign bool // the server keeps the events in another database
 }
@@ -74,12 +77,16 @@ func newEvents(c EventsConfig) *Events {
 
 // eventColumns are the columns other than the key, with the allowed types.
 func (e *Events) eventColumns() []eventColumn {
-	return []eventColumn{
+	columns := []eventColumn{
 		{"position", e.config.Position, []uint32{pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID}, "an integer"},
 		{"type", e.config.Type, []uint32{pgtype.TextOID, pgtype.VarcharOID}, "text"},
 		{"at", e.config.At, []uint32{pgtype.TimestamptzOID}, "timestamptz"},
 		{"payload", e.config.Payload, slices.Collect(maps.Keys(payloadForms)), "json or jsonb, nor text or bytea that holds JSON"},
 	}
+	if e.config.ID != "" {
+		columns = append(columns, eventColumn{"id", e.config.ID, slices.Collect(maps.Keys(idTypes)), "uuid, text or an integer"})
+	}
+	return columns
 }
 
 type eventColumn struct {
@@ -116,6 +123,9 @@ func (e *Events) resolve(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := e.readID(ctx); err != nil {
+		return err
+	}
 	root, err := explain(ctx, e.side.pool, "(FORMAT JSON)", "SELECT ("+e.config.Position+") FROM "+e.side.from())
 	root.walk(func(p plan) { e.foreign = e.foreign || p.Node == "Foreign Scan" })
 	return err
@@ -150,7 +160,7 @@ func (c eventColumn) instead(n native) string {
 		return as("::timestamptz")
 	case c.name == "position" && n.category == "N":
 		return as("::bigint")
-	case c.name == "type":
+	case c.name == "type", c.name == "id":
 		return as("::text")
 	}
 	return fmt.Sprintf("map events.%s to a column or an expression that is %s", c.name, c.wanted)
@@ -204,8 +214,8 @@ func (e *Events) histories(ctx context.Context, from querier, keys []order.Key) 
 func (e *Events) selecting() string {
 	c := e.config
 	return fmt.Sprintf(`SELECT (%s)::text AS crosscheck_key, (%s)::bigint::text AS crosscheck_position, %s AS crosscheck_type,
-		%s AS crosscheck_at, %s AS crosscheck_payload FROM %s`,
-		c.Key, c.Position, c.Type, tellable(c.At, "(extract(epoch FROM "+c.At+") * 1000000)::bigint::text"), e.payloadSQL(), e.side.from())
+		%s AS crosscheck_at, %s AS crosscheck_payload, %s AS crosscheck_id FROM %s`,
+		c.Key, c.Position, c.Type, tellable(c.At, "(extract(epoch FROM "+c.At+") * 1000000)::bigint::text"), e.payloadSQL(), e.idSQL(), e.side.from())
 }
 
 // each decodes whole events, one after another. A problem of an event is a finding that belongs to the event, and no
@@ -262,7 +272,8 @@ func (e *Events) rawEvent(raw [][]byte) (order.RawEvent, error) {
 
 func decodeEvent(raw [][]byte) (order.RawEvent, error) {
 	e := order.RawEvent{Position: order.NoPosition, Key: order.Key(raw[0]), Type: string(raw[2]), Payload: raw[4]}
-	if raw[1] != nil {
+	if raw[1] != nil { // an event without a position has no identity either
+		e.ID = order.ID(raw[5])
 		position, err := strconv.ParseInt(string(raw[1]), 10, 64)
 		if err != nil {
 			return e, fmt.Errorf("reading a position: %w", err)

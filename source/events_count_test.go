@@ -61,7 +61,7 @@ func TestPositionsAreSummedUpAsPostgreSQLDoes(t *testing.T) {
 		`INSERT INTO event_store SELECT (random() * 9e18)::bigint, 1, 'OrderCanceled', '2024-01-01', '{"reason": null}' FROM generate_series(1, 5000)
 			ON CONFLICT DO NOTHING`))
 	var stored []order.Position
-	if err := e.Between(t.Context(), math.MinInt64, math.MaxInt64, func(p order.Position, _ order.Key) error { stored = append(stored, p); return nil }); err != nil {
+	if err := e.Between(t.Context(), math.MinInt64, math.MaxInt64, func(p order.Position, _ order.Key, _ order.ID) error { stored = append(stored, p); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	rand.Shuffle(len(stored), func(i, j int) { stored[i], stored[j] = stored[j], stored[i] }) // the order does not count

@@ -16,24 +16,24 @@ import (
 var _ follow.EventStore = (*Events)(nil)
 
 // Between implements [follow.EventStore].
-func (e *Events) Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key) error) error {
+func (e *Events) Between(ctx context.Context, from, to order.Position, fn func(order.Position, order.Key, order.ID) error) error {
 	defer e.side.observe("range")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	p := "(" + e.config.Position + ")"
-	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT %[1]s::bigint, coalesce((%[3]s)::text, '') FROM %[2]s
-		WHERE %[1]s BETWEEN $1::bigint AND $2::bigint ORDER BY %[1]s`, p, e.side.from(), e.config.Key), int64(from), int64(to))
+	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT %[1]s::bigint, coalesce((%[3]s)::text, ''), coalesce(%[4]s, '') FROM %[2]s
+		WHERE %[1]s BETWEEN $1::bigint AND $2::bigint ORDER BY %[1]s`, p, e.side.from(), e.config.Key, e.idSQL()), int64(from), int64(to))
 	if err != nil {
 		return fmt.Errorf("reading positions: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var position int64
-		var key string
-		if err := rows.Scan(&position, &key); err != nil {
+		var key, id string
+		if err := rows.Scan(&position, &key, &id); err != nil {
 			return fmt.Errorf("reading positions: %w", err)
 		}
-		if err := fn(order.Position(position), order.Key(key)); err != nil {
+		if err := fn(order.Position(position), order.Key(key), order.ID(id)); err != nil {
 			return err
 		}
 	}

@@ -39,7 +39,7 @@ func TestEventsAreReadByPosition(t *testing.T) {
 			t.Errorf("%s: by position %+v, %v\n%s", name, found, err, d)
 		}
 		var between []order.Key
-		err = e.Between(t.Context(), 6, 9000, func(_ order.Position, k order.Key) error { between = append(between, k); return nil })
+		err = e.Between(t.Context(), 6, 9000, func(_ order.Position, k order.Key, _ order.ID) error { between = append(between, k); return nil })
 		if want := []order.Key{"40950", "40960", "90000"}; err != nil || !slices.Equal(between, want) {
 			t.Errorf("%s: between are %v, %v; want %v", name, between, err, want)
 		}

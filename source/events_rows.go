@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source/session"
@@ -22,12 +22,26 @@ func (e *Events) Rows(ctx context.Context, positions []order.Position, fn func(o
 	if len(positions) == 0 {
 		return nil
 	}
+	return e.rows(ctx, "("+e.config.Position+") = ANY($1::bigint[])", func(session.Encoding) []byte { return int8Array(positions) }, fn)
+}
+
+// RowsByID implements [follow.EventStore].
+func (e *Events) RowsByID(ctx context.Context, ids []order.ID, fn func(order.StoredRow) error) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	condition := fmt.Sprintf("(%s) = ANY($1::%s[]) AND (%s) IS NOT NULL", e.config.ID, keyCast(e.idType), e.config.Position)
+	return e.rows(ctx, condition, func(of session.Encoding) []byte { return textArray(of, ids) }, fn)
+}
+
+// rows reads events by a condition with one argument.
+func (e *Events) rows(ctx context.Context, condition string, arg func(session.Encoding) []byte, fn func(order.StoredRow) error) error {
 	defer e.side.observe("positions")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	c := e.config
-	query := fmt.Sprintf("SELECT (%[1]s)::text, (%[2]s)::bigint, (%[3]s)::text, %[4]s, %[5]s FROM %[6]s WHERE (%[2]s) = ANY($1::bigint[])",
-		c.Key, c.Position, c.Type, c.At, e.payloadSQL(), e.side.from())
+	query := fmt.Sprintf("SELECT (%s)::text, (%s)::bigint, (%s)::text, %s, %s, %s FROM %s WHERE %s",
+		c.Key, c.Position, c.Type, c.At, e.payloadSQL(), e.idSQL(), e.side.from(), condition)
 	const text, binaryFormat = 0, 1
 	payload := int16(text)
 	if e.form == formBytes {
@@ -37,12 +51,12 @@ func (e *Events) Rows(ctx context.Context, positions []order.Position, fn func(o
 		encoding := tx.Encoding()
 		query := encoding.Encode(query)
 		return tx.Wire(func(conn *pgconn.PgConn) error {
-			return e.eachRow(encoding, conn.ExecParams(ctx, query, [][]byte{int8Array(positions)}, []uint32{pgtype.Int8ArrayOID}, []int16{text},
-				[]int16{text, binaryFormat, text, binaryFormat, payload}), fn)
+			return e.eachRow(encoding, conn.ExecParams(ctx, query, [][]byte{arg(encoding)}, nil, []int16{text},
+				[]int16{text, binaryFormat, text, binaryFormat, payload, text}), fn)
 		})
 	})
 	if err != nil {
-		return fmt.Errorf("reading events by position: %w", err)
+		return fmt.Errorf("reading events of messages: %w", err)
 	}
 	return nil
 }
@@ -60,14 +74,14 @@ func (e *Events) eachRow(of session.Encoding, result *pgconn.ResultReader, fn fu
 }
 
 func (e *Events) storedRow(of session.Encoding, raw [][]byte) (order.StoredRow, error) {
-	if len(raw) != 5 {
+	if len(raw) != 6 {
 		return order.StoredRow{}, errColumns
 	}
 	position, ok := bigint(raw[1])
 	if !ok { // a NULL cannot have been asked for
 		return order.StoredRow{}, errColumns
 	}
-	row := order.StoredRow{Position: order.Position(position), Key: of.Decode(raw[0]), Type: of.Decode(raw[2]), Payload: e.content(of, raw[4])}
+	row := order.StoredRow{Position: order.Position(position), ID: of.Decode(raw[5]), Key: of.Decode(raw[0]), Type: of.Decode(raw[2]), Payload: e.content(of, raw[4])}
 	row.At = e.timeOf(row.Payload, tellableTime(raw[3]))
 	return row, nil
 }
@@ -85,3 +99,21 @@ func int8Array(positions []order.Position) []byte {
 	}
 	return append(out, '}')
 }
+
+// textArray prints a text[].
+func textArray(of session.Encoding, ids []order.ID) []byte {
+	const length = 39 // of a uuid in quotes, with its comma
+	out := make([]byte, 0, len(ids)*length+2)
+	out = append(out, '{')
+	for i, id := range ids {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, '"')
+		out = append(out, escapeArray.Replace(of.Encode(string(id)))...)
+		out = append(out, '"')
+	}
+	return append(out, '}')
+}
+
+var escapeArray = strings.NewReplacer(`\`, `\\`, `"`, `\"`)

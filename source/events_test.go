@@ -190,7 +190,7 @@ func holdPositions(t *testing.T, e *source.Events) {
 	t.Helper()
 	var without []order.Position
 	all := 0
-	err := e.Between(t.Context(), -5000, 5000, func(p order.Position, key order.Key) error {
+	err := e.Between(t.Context(), -5000, 5000, func(p order.Position, key order.Key, _ order.ID) error {
 		if all++; key == "" {
 			without = append(without, p)
 		}

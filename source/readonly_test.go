@@ -103,13 +103,15 @@ func readEvents(t *testing.T, events *source.Events) {
 			"newest":    func() error { _, err := events.Newest(x); return err },
 			"after":     func() error { _, _, err := events.After(x, time.Time{}); return err },
 			"rows":      func() error { return events.Rows(x, []order.Position{1}, func(order.StoredRow) error { return nil }) },
-			"between":   func() error { return events.Between(x, 1, 9, func(order.Position, order.Key) error { return nil }) },
-			"count":     func() error { _, _, err := events.CountPositions(x, 1, 9, 2, 100); return err },
-			"horizon":   func() error { _, err := events.Horizon(x); return err },
-			"first":     func() error { _, err := events.First(x); return err },
-			"oldest":    func() error { _, err := events.Oldest(x); return err },
-			"ping":      func() error { return events.Ping(x) },
-			"origin":    func() error { _, err := events.Origin(x); return err },
+			"between": func() error {
+				return events.Between(x, 1, 9, func(order.Position, order.Key, order.ID) error { return nil })
+			},
+			"count":   func() error { _, _, err := events.CountPositions(x, 1, 9, 2, 100); return err },
+			"horizon": func() error { _, err := events.Horizon(x); return err },
+			"first":   func() error { _, err := events.First(x); return err },
+			"oldest":  func() error { _, err := events.Oldest(x); return err },
+			"ping":    func() error { return events.Ping(x) },
+			"origin":  func() error { _, err := events.Origin(x); return err },
 		} {
 			if err := read(); err != nil {
 				t.Errorf("%s: %v", name, err)

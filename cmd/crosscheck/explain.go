@@ -124,7 +124,7 @@ func openOrderReader(ctx context.Context, c *config.Config, s sides, unreadable 
 		return nil, err
 	}
 	return &follow.OrderReader{
-		Stream: stream, Rules: rules, KeyType: s.legacy.KeyType(), Store: s.events,
+		Stream: stream, Rules: rules, KeyType: s.legacy.KeyType(), IDType: s.events.IDType(), Events: s.events, Store: s.events,
 		Margin: c.Compare.Settle.Window + explainMargin, Limit: explainLimit,
 	}, nil
 }

@@ -150,12 +150,20 @@ func (r explained) writeTimeline(b *strings.Builder) {
 			mark = ">"
 		}
 		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", mark, m.At.UTC().Format("2006-01-02 15:04:05.000000"), m.Source,
-			cmp.Or(m.Event, "-"), printable(m.What), r.after(m))
+			eventName(m), printable(m.What), r.after(m))
 	}
 	_ = t.Flush()
 	if r.PartsAt != "" {
 		fmt.Fprintf(b, "\n  > they part here: event %s\n", r.PartsAt)
 	}
+}
+
+// eventName is the event's position, and its id if it has one.
+func eventName(m explain.Moment) string {
+	if m.ID != "" {
+		return printable(m.Event + " (id " + human.Clipped(m.ID, widestCell) + ")")
+	}
+	return cmp.Or(m.Event, "-")
 }
 
 // after shows the state if the fields have room for it: status and what changes with trades.

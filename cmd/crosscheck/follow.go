@@ -123,7 +123,7 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 	}
 	follower := &follow.Follower{
 		Stream: stream, Store: opened.events, Legacy: opened.legacy, Ledger: s.ledger, Topic: s.config.Stream.Topic, Fingerprint: fingerprint,
-		Rules: rules, KeyType: opened.legacy.KeyType(), Window: s.config.Compare.Settle.Window, MaxLag: s.config.Compare.Settle.MaxLag, Now: time.Now, Log: s.log,
+		Rules: rules, KeyType: opened.legacy.KeyType(), IDType: opened.events.IDType(), Window: s.config.Compare.Settle.Window, MaxLag: s.config.Compare.Settle.MaxLag, Now: time.Now, Log: s.log,
 	}
 	return holding(s.ledger, followJob, followTime, s.log).Do(ctx, func(ctx context.Context, l lease.Lease) error {
 		s.following.set(nil)

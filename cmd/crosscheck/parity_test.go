@@ -310,7 +310,7 @@ func (p *parity) follow() (stop func()) {
 		p.t.Fatal(err)
 	}
 	f := &follow.Follower{
-		Stream: stream, Store: s.events, Ledger: p.stream, Topic: p.config.Stream.Topic, Rules: rules, KeyType: s.legacy.KeyType(),
+		Stream: stream, Store: s.events, Ledger: p.stream, Topic: p.config.Stream.Topic, Rules: rules, KeyType: s.legacy.KeyType(), IDType: s.events.IDType(),
 		Window: p.config.Compare.Settle.Window, MaxLag: p.config.Compare.Settle.MaxLag, Now: time.Now, Log: log,
 	}
 	ended := make(chan error, 1)

@@ -85,7 +85,7 @@ func messageCensus(c *config.Config, events *source.Events) (*follow.Census, err
 	if err != nil {
 		return nil, err
 	}
-	return &follow.Census{Rules: rules, KeyType: events.KeyType(), Store: events}, nil
+	return &follow.Census{Rules: rules, KeyType: events.KeyType(), IDType: events.IDType(), Store: events}, nil
 }
 
 // countMessages opens the topic and counts its newest messages.
