@@ -23,6 +23,8 @@ type Options struct {
 	Orders int64
 	// Runs is how often each contender runs.
 	Runs int
+	// Stores leaves out all but the other event stores.
+	Stores bool
 	// Dir keeps the generated data for the next run.
 	Dir string
 	// Crosscheck is the program to measure.
@@ -53,6 +55,13 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
 	b := &bench{Options: o, crosscheck: program{path: o.Crosscheck, folder: folder}, random: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // not for secrets
+	if b.histories, err = prepareStores(ctx, server, min(storeOrders, o.Orders), o.Log); err != nil {
+		return nil, err
+	}
+	if o.Stores {
+		b.report = newReport(ctx, b.histories, o.Runs)
+		return b.report, b.stores(ctx)
+	}
 	if b.small, err = prepare(ctx, server, min(smallOrders, max(o.Orders/9, 1)), o.Log); err != nil {
 		return nil, err
 	}
@@ -89,6 +98,7 @@ type bench struct {
 	crosscheck   program
 	random       *rand.Rand
 	small, large *dataset
+	histories    *dataset // in all event stores
 	report       *Report
 }
 
@@ -114,7 +124,10 @@ func (b *bench) measure(ctx context.Context) (err error) {
 	if err := b.sample(ctx); err != nil {
 		return err
 	}
-	return b.many(ctx)
+	if err := b.many(ctx); err != nil {
+		return err
+	}
+	return b.stores(ctx)
 }
 
 // forget drops the ledgers, so that a run does not revisit the divergences of another run.

@@ -44,6 +44,7 @@ type pass struct {
 
 	wall   time.Duration // of the whole process
 	memory int64         // largest resident set, in bytes
+	work   time.Duration // processor time of the process
 }
 
 type divergence struct {
@@ -91,6 +92,9 @@ func (p program) run(ctx context.Context, config, command string, args ...string
 	began := time.Now()
 	err := cmd.Run()
 	result := &pass{wall: time.Since(began)}
+	if cmd.ProcessState != nil {
+		result.work = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return nil, fmt.Errorf("%w: %w", errRun, err)

@@ -2,10 +2,13 @@ package bench
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -69,4 +72,45 @@ func lineOf(file, name string) string {
 		}
 	}
 	return ""
+}
+
+// serverTime is the processor time that all processes of the server have used; zero where there is no /proc.
+func (d *dataset) serverTime(ctx context.Context) time.Duration {
+	var backend int
+	if err := scalar(ctx, d.projection, "SELECT pg_backend_pid()", &backend); err != nil {
+		return 0
+	}
+	postmaster, _ := processTime(fmt.Sprint(backend), 0)
+	_, total := processTime(postmaster, 4) // with its children that have ended
+	all, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return 0
+	}
+	for _, dir := range all {
+		if parent, took := processTime(filepath.Base(dir), 2); parent == postmaster {
+			total += took
+		}
+	}
+	return total
+}
+
+// processTime reads whose child a process is, and the first so many of its times: user, system, and those of its children
+// that have ended.
+func processTime(pid string, times int) (parent string, took time.Duration) {
+	text, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+	if err != nil {
+		return "", 0
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 15 {
+		return "", 0
+	}
+	for _, ticks := range fields[11 : 11+times] {
+		n, err := strconv.ParseInt(ticks, 10, 64)
+		if err != nil {
+			return "", 0
+		}
+		took += time.Duration(n) * 10 * time.Millisecond // USER_HZ is 100 on every platform of Go
+	}
+	return fields[1], took
 }

@@ -31,6 +31,7 @@ const (
 	ofClean       = 1.1
 	ofReads       = 2.0
 	ofSmallSample = 1.5
+	ofDefault     = 1.5
 )
 
 // verify adds the samples in the order of bench.verify.
@@ -72,6 +73,24 @@ func (r *Report) many(planted int64, p *pass) {
 	row.Ratio, row.OfMedians = "resident memory", fmt.Sprintf("%d MiB", p.memory>>20)
 	row.Limit, row.Held = fmt.Sprintf("%d MiB", memoryLimit>>20), p.memory < memoryLimit
 	r.Rows = append(r.Rows, row)
+}
+
+// stores adds the samples in the order of eventStores. The limit is for libraries, against the default schema.
+func (r *Report) stores(events int64, s, work []sample) {
+	for i, store := range eventStores {
+		what := fmt.Sprintf("`crosscheck verify` with %d events in %s", events, store.title)
+		limit := ofDefault
+		switch i {
+		case 0:
+			r.add(what, s[i])
+			r.add("its processor time, of the server too", work[i])
+			continue
+		case 1:
+			limit = 0
+		}
+		r.against(what, s[i], "this / default", s[i], s[0], limit)
+		r.against("its processor time, of the server too", work[i], "this / default", work[i], work[0], 0)
+	}
 }
 
 func (r *Report) add(what string, s sample) {
