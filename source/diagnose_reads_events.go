@@ -68,6 +68,10 @@ func (e *eventsExamination) tryFold(ctx context.Context) error {
 	if f.shape, err = f.resolve(ctx); err != nil {
 		return err
 	}
+	if err := f.arrange(ctx); err != nil {
+		return err
+	}
+	f.at = f.events.config.At
 	if !f.shape.keyIndex { // the query would read the whole store
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -34,10 +35,15 @@ type FoldConfig struct {
 type Fold struct {
 	*Side // its pool, its keys, and what its server says of them
 
-	events  *Events
-	fields  []order.Field
-	groupBy int  // index of the grouping field; -1 for none
-	unique  bool // no order has two events at one position
+	events      *Events
+	fields      []order.Field
+	groupBy     int        // index of the grouping field; -1 for none
+	unique      bool       // no order has two events at one position
+	whole       eventOrder // in which everything is read
+	byKey       eventOrder // in which buckets are read
+	prefix      string     // of stored keys, in the encoding of the database
+	rangeEvents int64
+	at          string // SQL of an event's time, in microseconds since 2000 as it is sent
 	// uncreated is true if an order without a creation has a row.
 	uncreated bool
 }
@@ -51,7 +57,7 @@ func OpenFold(ctx context.Context, c FoldConfig) (*Fold, error) {
 		return nil, err
 	}
 	f := &Fold{
-		events: events, fields: c.Fields, uncreated: c.Uncreated,
+		events: events, fields: c.Fields, uncreated: c.Uncreated, rangeEvents: rangeEvents,
 		groupBy: slices.IndexFunc(c.Fields, func(f order.Field) bool { return f.Name == c.GroupBy }),
 	}
 	if err := f.open(ctx, c); err != nil {
@@ -73,7 +79,14 @@ func (f *Fold) open(ctx context.Context, c FoldConfig) error {
 	}
 	f.shape, err = f.resolve(ctx)
 	f.shape.relation = "" // its rows are not orders, so none can be drawn by its address
-	return err
+	if err != nil {
+		return err
+	}
+	f.at = f.events.config.At
+	if f.at != c.Events.At && strings.EqualFold(c.Events.Zone, "UTC") {
+		f.at = "(" + c.Events.At + ")" // a time without a zone is sent as the same number
+	}
+	return f.arrange(ctx)
 }
 
 // unique returns true if an index proves that no order has two events at one position.
@@ -109,18 +122,19 @@ func (e *Events) unique(ctx context.Context) (bool, error) {
 type folded struct {
 	*snapshot
 
-	fold *Fold
+	fold   *Fold
+	extent *verify.Extent // once it is known
 }
 
-var _ verify.Snapshot = folded{}
+var _ verify.Snapshot = (*folded)(nil)
 
 // Begin fixes a snapshot of the event store.
 func (f *Fold) Begin(ctx context.Context) (verify.Snapshot, error) {
-	n, err := f.begin(ctx, f.reader(true).query("true")+" LIMIT 0")
+	n, err := f.begin(ctx, f.reader(f.byKey, true).query("true")+" LIMIT 0")
 	if err != nil {
 		return nil, err
 	}
-	return folded{snapshot: n, fold: f}, nil
+	return &folded{snapshot: n, fold: f}, nil
 }
 
 // Probe digests the table of known values here, because this side's rows are digested here too.
@@ -143,7 +157,7 @@ func probeTypes() []order.Field {
 
 // Rows reads histories and folds them event by event with order.Fold. An order that its events do not create has no
 // row, unless they are flawed.
-func (n folded) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error) {
+func (n *folded) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error) {
 	defer n.side.observe("rows")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

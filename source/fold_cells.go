@@ -75,7 +75,7 @@ func (d *digester) exact(r *order.Replay) {
 	for i, f := range d.fold.fields {
 		c := &d.cells[i]
 		v, _ := state.Value(f.Name)
-		c.null, c.alien = v.Null, false
+		c.null, c.alien, c.n = v.Null, false, 0
 		c.text = append(c.text[:0], v.Text...)
 		if at, ok := state.Time(d.registers[i]); ok {
 			c.n = at.UnixMicro() + unixEpoch

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,19 +22,26 @@ type eventReader struct {
 	replay *order.Replay
 	each   func(key cellKey) error // called when replay holds the order of the key, if it exists or is flawed
 
-	timed    bool // times are sent
-	encoding session.Encoding
-	tuples   copyTuples
-	raw      []byte // the key of the current order, as it was sent
-	key      cellKey
-	started  bool
-	events   order.Position // of that order; counted if positions are not sent
+	by    eventOrder
+	timed bool // times are sent
+	// positioned is true if the server sorts by position too.
+	positioned bool
+	keyless    bool // events without an order are passed over
+	encoding   session.Encoding
+	tuples     copyTuples
+	raw        []byte // the key of the current order, as it was sent
+	key        cellKey
+	started    bool
+	events     order.Position // of that order; counted if positions are not sent
+	last       order.Position // of the order's last event
+	// disorder is true if the events of an order did not come by position. Then nothing that was read counts.
+	disorder bool
 }
 
 // read sends a query as COPY and reads its events.
 func (r *eventReader) read(ctx context.Context, tx *session.Tx, query string) error {
 	r.tuples = copyTuples{each: r.event}
-	r.started = false
+	r.started, r.disorder = false, false
 	r.encoding = tx.Encoding()
 	query = r.encoding.Encode("COPY (" + query + ") TO STDOUT (FORMAT binary)")
 	err := tx.Wire(func(conn *pgconn.PgConn) error {
@@ -50,22 +56,35 @@ func (r *eventReader) read(ctx context.Context, tx *session.Tx, query string) er
 
 // columns returns what is read of an event. Columns that are not needed are not sent.
 func (r *eventReader) columns() string {
-	c, key := r.fold.events.config, r.fold.config.Key
+	c := r.fold.events.config
 	eventType := "(" + c.Type + ")::text"
 	if !r.timed {
 		eventType = r.fold.events.timed(eventType)
 	}
-	columns := []string{"(" + key + ")::text AS crosscheck_key", eventType + " AS crosscheck_type", r.payload() + " AS crosscheck_payload"}
-	if r.fold.events.keyType == order.KeyInteger {
-		columns[0] = "(" + key + ")::bigint AS crosscheck_key"
+	columns := []string{r.keyColumn() + " AS crosscheck_key", eventType + " AS crosscheck_type", r.payload() + " AS crosscheck_payload"}
+	if r.timed && c.AtPath == nil {
+		columns = append(columns, r.fold.at+" AS crosscheck_at")
 	}
-	if r.timed {
-		columns = append(columns, c.At+" AS crosscheck_at")
-	}
-	if !r.fold.unique {
+	if r.numbered() {
 		columns = append(columns, "("+c.Position+")::bigint AS crosscheck_position")
 	}
 	return strings.Join(columns, ", ")
+}
+
+// numbered is true if positions are sent. Otherwise the server has sorted by them, and no two of an order are equal.
+func (r *eventReader) numbered() bool { return !r.fold.unique || !r.positioned }
+
+// keyColumn is the order as it is sent: as it is stored if it is read here, and otherwise in the form that takes least to print.
+func (r *eventReader) keyColumn() string {
+	switch {
+	case r.by.stored:
+		return "(" + r.fold.events.stored + ")::text"
+	case r.fold.events.keyType == order.KeyInteger:
+		return "(" + r.fold.config.Key + ")::bigint"
+	case r.fold.events.keyType == order.KeyUUID:
+		return "(" + r.fold.config.Key + ")::uuid"
+	}
+	return "(" + r.fold.config.Key + ")::text"
 }
 
 // payload returns a payload as it is stored. Instead of one beyond the limit it sends a value that is not an object, so
@@ -81,9 +100,11 @@ func (r *eventReader) payload() string {
 
 // query selects events in the order in which they are folded.
 func (r *eventReader) query(condition string) string {
-	c := r.fold.events.config
-	return fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s ORDER BY %s, (%s)", r.columns(), r.fold.events.within(), condition,
-		keySQL(r.fold.events.keyType, r.fold.config.Key), c.Position)
+	sort := r.by.key
+	if r.positioned {
+		sort += ", (" + r.fold.events.config.Position + ")"
+	}
+	return fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s ORDER BY %s", r.columns(), r.fold.events.within(), condition, sort)
 }
 
 // someTime is the time of an event with a valid time, if times are not sent.
@@ -91,8 +112,11 @@ var someTime = time.Unix(0, 0)
 
 // event folds one event, and finishes the order before it. An event without an order is one row without a key.
 func (r *eventReader) event(columns [][]byte) error {
+	if r.disorder {
+		return nil
+	}
 	if columns[0] == nil {
-		return r.each(cellKey{null: true})
+		return r.without()
 	}
 	if !r.started || !bytes.Equal(r.raw, columns[0]) {
 		if err := r.finish(); err != nil {
@@ -102,25 +126,46 @@ func (r *eventReader) event(columns [][]byte) error {
 			return err
 		}
 	}
+	if !r.started {
+		return r.without()
+	}
 	r.events++
 	e := order.StoredRow{Position: r.events, Type: r.encoding.Decode(columns[1]), At: someTime, Payload: r.fold.events.content(r.encoding, columns[2])}
 	if r.fold.events.form == formJSONB && len(e.Payload) > 0 { // its version is before the text
 		e.Payload = e.Payload[1:]
 	}
 	next := 3
-	if r.timed {
+	if r.fold.events.config.AtPath != nil {
+		e.At = r.fold.events.timeOf(e.Payload, e.At)
+	} else if r.timed {
 		e.At = tellableTime(columns[next])
 		next++
 	}
-	e.At = r.fold.events.timeOf(e.Payload, e.At)
-	if !r.fold.unique {
+	if r.numbered() {
 		e.Position = order.NoPosition
 		if position, ok := bigint(columns[next]); ok {
 			e.Position = order.Position(position)
 		}
+		if r.disorder = !r.positioned && r.events > 1 && !r.ascends(e.Position); r.disorder {
+			return nil
+		}
+		r.last = e.Position
 	}
 	r.replay.Apply(e)
 	return nil
+}
+
+// ascends returns true if an event comes after the one before it, as the server sorts: those without a position are last.
+func (r *eventReader) ascends(position order.Position) bool {
+	return position == order.NoPosition || r.last != order.NoPosition && position >= r.last
+}
+
+// without is an event without an order.
+func (r *eventReader) without() error {
+	if r.keyless {
+		return nil
+	}
+	return r.each(cellKey{null: true})
 }
 
 // tellableTime reads a timestamptz as [Events.Histories] does, in microseconds since 2000.
@@ -130,22 +175,6 @@ func tellableTime(raw []byte) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMicro(micros - unixEpoch).UTC()
-}
-
-func (r *eventReader) start(raw []byte) error {
-	r.raw = append(r.raw[:0], raw...)
-	if r.fold.events.keyType == order.KeyInteger {
-		var ok bool
-		if r.key.n, ok = bigint(raw); !ok {
-			return errCopy
-		}
-		r.key.text = strconv.AppendInt(r.key.text[:0], r.key.n, 10)
-	} else {
-		r.key.text = append(r.key.text[:0], r.encoding.Decode(raw)...)
-	}
-	r.replay.Start(r.key.text)
-	r.started, r.events = true, 0
-	return nil
 }
 
 func (r *eventReader) finish() error {
@@ -240,67 +269,19 @@ func (c *copyTuples) next(data []byte) (int, error) {
 	return at, c.each(c.columns)
 }
 
-// queries returns the statements that select the events of some buckets, in the order of keys. Without an index there is one
-// statement for all.
-func (f *Fold) queries(r *eventReader, l verify.Layout, buckets []int64) []string {
-	of, keyType := f.config.Key, f.events.keyType
-	if l.ByHash {
-		return []string{r.query(fmt.Sprintf("%s = ANY('%s'::bigint[])", hashBucket(keyType, of, l), array(buckets)))}
-	}
-	if !l.ByBounds {
-		if !f.shape.keyIndex {
-			return []string{r.query(fmt.Sprintf("((%s)::bigint >> %d) = ANY('%s'::bigint[])", of, l.Shift, array(buckets)))}
-		}
-		low, high := keyRanges(l.Shift, buckets)
-		return []string{fmt.Sprintf(`SELECT s.* FROM unnest('%s'::bigint[], '%s'::bigint[]) AS r(low, high) CROSS JOIN LATERAL (%s OFFSET 0) s`,
-			array(low), array(high), r.query(fmt.Sprintf("(%[1]s) >= r.low AND (%[1]s) <= r.high", of)))}
-	}
-	key, cast := keySQL(keyType, of), keyCast(keyType)
-	var conditions []string
-	for _, run := range runs(buckets) {
-		condition := "(" + of + ") IS NOT NULL"
-		if run.first > 0 {
-			condition += fmt.Sprintf(" AND %s >= %s::%s", key, literal(string(l.Bounds[run.first-1])), cast)
-		}
-		if run.last < int64(len(l.Bounds)) {
-			condition += fmt.Sprintf(" AND %s < %s::%s", key, literal(string(l.Bounds[run.last])), cast)
-		}
-		conditions = append(conditions, "("+condition+")")
-	}
-	if !f.shape.keyIndex {
-		conditions = []string{strings.Join(conditions, " OR ")}
-	}
-	for i, condition := range conditions {
-		conditions[i] = r.query("(" + condition + ")")
-	}
-	return conditions
-}
-
-func array(list []int64) string {
-	text := []byte{'{'}
-	for i, n := range list {
-		if i > 0 {
-			text = append(text, ',')
-		}
-		text = strconv.AppendInt(text, n, 10)
-	}
-	return string(append(text, '}'))
-}
-
-// literal quotes a string for SQL. An escape string does not depend on standard_conforming_strings.
-func literal(s string) string {
-	return " E'" + strings.NewReplacer(`'`, `''`, `\`, `\\`).Replace(s) + "'"
-}
-
 // Scan reads the events of buckets in the order of keys, and folds them.
-func (n folded) Scan(ctx context.Context, l verify.Layout, buckets []int64, fn func(order.Row) error) error {
+func (n *folded) Scan(ctx context.Context, l verify.Layout, buckets []int64, fn func(order.Row) error) error {
 	defer n.side.observe("scan")()
 	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
 	defer cancel()
 	if len(buckets) == 0 {
 		return nil
 	}
-	r := n.fold.reader(true)
+	r := n.fold.reader(n.fold.byKey, true)
+	r.keyless = true
+	if err := n.prefersIndex(ctx, l); err != nil {
+		return n.fail("reading buckets", err)
+	}
 	r.each = func(key cellKey) error {
 		state := r.replay.State()
 		return fn(n.fold.row(order.Key(key.text), &state))
@@ -313,6 +294,7 @@ func (n folded) Scan(ctx context.Context, l verify.Layout, buckets []int64, fn f
 	return nil
 }
 
-func (f *Fold) reader(timed bool) *eventReader {
-	return &eventReader{fold: f, replay: order.NewReplay(f.events.config.Rules), timed: timed}
+// reader reads events that the server sorts by position too.
+func (f *Fold) reader(by eventOrder, timed bool) *eventReader {
+	return &eventReader{fold: f, replay: order.NewReplay(f.events.config.Rules), by: by, timed: timed, positioned: true}
 }

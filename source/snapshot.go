@@ -103,7 +103,9 @@ func (n *snapshot) planned(ctx context.Context, query string) (int64, error) {
 
 const (
 	wantBounds   = 10_000
-	boundsSample = 20 * wantBounds
+	rowsPerBound = 128 // of a table that needs fewer bounds
+	boundsSample = 20  // rows that are looked at for a bound
+	leastSample  = 20_000
 )
 
 // Bounds cuts a key space that arithmetic cannot cut. The cuts only balance the buckets. A bad estimate costs time, but
@@ -114,22 +116,22 @@ func (n *snapshot) Bounds(ctx context.Context, e verify.Extent) ([]order.Key, er
 	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
 	defer cancel()
 	sample := ""
-	if n.side.shape.pages() && rows > boundsSample {
-		sample = fmt.Sprintf(" TABLESAMPLE SYSTEM (%f) REPEATABLE (1)", min(100, 100*float64(boundsSample)/float64(rows)))
+	want := min(wantBounds, max(rows/rowsPerBound, 1))
+	read := min(rows, max(boundsSample*want, leastSample))
+	if n.side.shape.pages() && read < rows {
+		sample = fmt.Sprintf(" TABLESAMPLE SYSTEM (%f) REPEATABLE (1)", min(100, 100*float64(read)/float64(rows)))
 	}
-	query := fmt.Sprintf("SELECT k::text AS bound FROM (SELECT %s AS k FROM %s%s) s WHERE k IS NOT NULL ORDER BY k",
-		keySQL(n.side.shape.keyType, n.side.config.Key), n.side.keys(), sample)
+	every := max(1, read/want)
+	query := fmt.Sprintf("SELECT k::text AS bound FROM (SELECT k, row_number() OVER (ORDER BY k) AS place FROM (SELECT %s AS k FROM %s%s) s WHERE k IS NOT NULL) s WHERE place %% %d = 0 ORDER BY k",
+		keySQL(n.side.shape.keyType, n.side.config.Key), n.side.keys(), sample, every)
 	result, err := n.tx.Query(ctx, query)
 	if err != nil {
 		return nil, n.fail("cutting the key space", err)
 	}
 	defer result.Close()
-	every := max(1, min(rows, boundsSample)/wantBounds)
 	var out []order.Key
-	for i := int64(1); result.Next(); i++ {
-		if i%every == 0 {
-			out = append(out, order.Key(result.RawValues()[0]))
-		}
+	for result.Next() {
+		out = append(out, order.Key(result.RawValues()[0]))
 	}
 	if err := result.Err(); err != nil {
 		return nil, n.fail("cutting the key space", err)
