@@ -3,6 +3,7 @@ package propose
 import (
 	"math/big"
 	"regexp"
+	"slices"
 
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -93,6 +94,22 @@ func (o *proposer) equal(f Match, t EventType, used map[string]bool) (Path, bool
 	for _, p := range t.Paths {
 		a := o.agreement(f, p, t)
 		if !used[p.Path] && fits(f.Type, p) && a.of >= fewest && a.distinct >= distinct && 10*a.equal >= 9*a.of {
+			return p, true
+		}
+	}
+	return Path{}, false
+}
+
+// near is a path that has some words of the field's name and no others, and its value in some of the orders: later events may have
+// changed it in the others.
+func (o *proposer) near(f Match, t EventType, used map[string]bool) (Path, bool) {
+	const fewest = 4
+	for _, p := range t.Paths {
+		w := slices.DeleteFunc(pathWords(p), func(word string) bool { return slices.Contains([]string{"data", "amount", "value"}, word) })
+		if used[p.Path] || !fits(f.Type, p) || !has(words(f.Name), w) {
+			continue
+		}
+		if a := o.agreement(f, p, t); a.equal >= fewest && a.distinct >= fewest && 4*a.equal >= a.of {
 			return p, true
 		}
 	}

@@ -77,8 +77,11 @@ type Sample struct {
 	Whole   bool // they are all that there are
 	Types   []EventType
 	Invalid int // payloads that are no JSON objects
-	// Prefix is what all keys begin with, up to a character that is neither letter nor digit.
-	Prefix string
+	// Prefix is what the keys begin with, up to a character that is neither letter nor digit. Elsewhere counts events whose
+	// keys do not, such as Other; they are not looked into.
+	Prefix    string
+	Elsewhere int
+	Other     string
 }
 
 // EventType is what was seen of one type.

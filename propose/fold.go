@@ -22,7 +22,9 @@ type rule struct {
 	set     []assignment
 	add     []assignment
 	product []assignment
-	unread  []Path
+	// remaining is what the event says is left of the order; without a path if it says nothing.
+	remaining Path
+	unread    []Path
 }
 
 // fold is the proposal for all types of a store.
@@ -68,6 +70,7 @@ type proposer struct {
 	statuses []string // values of the status that legacy has
 	partial  bool     // a type of its own is for fills of a part
 	derives  bool     // the status follows from the filled quantity
+	partly   string   // the status of an order that is filled in part
 	rows     Rows
 	scales   map[string]int // of whole numbers, by the last key of their path
 }
@@ -80,8 +83,9 @@ func proposeFold(p Pair, s Sample, statuses []string, rows Rows) fold {
 	for _, t := range s.Types {
 		o.partial = o.partial || has(words(t.Name), []string{"partially", "filled"})
 	}
+	o.partly = o.partlyFilled(s)
 	o.derives = o.roles.status != "" && o.roles.quantity != "" && o.roles.filled != "" && !o.partial &&
-		o.statusOf([]string{"filled"}) != "" && o.statusOf([]string{"partially", "filled"}) != ""
+		o.statusOf([]string{"filled"}) != "" && o.partly != ""
 	var f fold
 	creator := creatorOf(s)
 	for i, t := range s.Types {
@@ -190,6 +194,9 @@ func (o *proposer) assign(f Match, t EventType, creates, fill bool, used map[str
 		return assignment{}, false
 	}
 	p, ok := o.best(f, t)
+	if !ok {
+		p, ok = o.near(f, t, used)
+	}
 	if !ok && creates {
 		p, ok = o.equal(f, t, used)
 	}
@@ -232,6 +239,22 @@ func (o *proposer) statusOf(of []string) (best string) {
 	return best
 }
 
+// partlyFilled is the status of an order that is filled in part: the one that is called so, or the only one that is no event's.
+func (o *proposer) partlyFilled(s Sample) string {
+	if called := o.statusOf([]string{"partially", "filled"}); called != "" && called != o.statusOf([]string{"filled"}) {
+		return called
+	}
+	events := map[string]bool{o.statusOf([]string{"filled"}): true}
+	for _, t := range s.Types {
+		events[o.statusOf(words(t.Name))] = true
+	}
+	rest := slices.DeleteFunc(slices.Clone(o.statuses), func(s string) bool { return events[s] })
+	if len(rest) != 1 {
+		return ""
+	}
+	return rest[0]
+}
+
 // fill proposes what a trade adds; false if no path looks like its quantity.
 func (o *proposer) fill(r *rule, used map[string]bool) bool {
 	quantity, ok := pathOf(r.kind, "quantity", []string{"remaining", "leaves", "left", "total", "cumulative", "cum", "order", "ordered", "original", "open"})
@@ -239,6 +262,11 @@ func (o *proposer) fill(r *rule, used map[string]bool) bool {
 		return false
 	}
 	used[quantity.Path] = true
+	for _, word := range []string{"remaining", "leaves"} {
+		if p, ok := pathOf(r.kind, word, nil); ok && r.remaining.Path == "" && !p.partial && !p.null() {
+			used[p.Path], r.remaining = true, p
+		}
+	}
 	field, _ := o.field(o.roles.filled)
 	r.add = append(r.add, assignment{o.roles.filled, o.source(field, quantity, r.kind), seen(quantity)})
 	if o.roles.average == "" {
@@ -276,6 +304,11 @@ func (o *proposer) derive(f *fold) {
 		}
 	}
 	slices.Sort(ends)
+	for i := range f.rules {
+		if !sets[o.roles.quantity] || !sets[o.roles.filled] { // there is nothing to take it from
+			f.rules[i].remaining = Path{}
+		}
+	}
 	if sets[notional] && sets[o.roles.filled] {
 		scale := 6
 		if average, _ := o.field(o.roles.average); average.Legacy.Scale >= 0 {
@@ -289,7 +322,7 @@ func (o *proposer) derive(f *fold) {
 		}
 	}
 	if o.derives && sets[o.roles.quantity] && sets[o.roles.filled] {
-		filled, partly := text(o.statusOf([]string{"filled"})), text(o.statusOf([]string{"partially", "filled"}))
+		filled, partly := text(o.statusOf([]string{"filled"})), text(o.partly)
 		when := "when: [{field: " + o.roles.filled + ", at_least: " + o.roles.quantity + ", then: " + filled + "}, {field: " + o.roles.filled + ", above: 0, then: " + partly + "}]"
 		if len(ends) > 0 && sets[o.roles.status] {
 			when = "unless: [" + strings.Join(ends, ", ") + "], " + when

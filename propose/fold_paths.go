@@ -126,7 +126,11 @@ func unitOf(number string) string {
 func (o *proposer) about(f Match, p Path, t EventType) string {
 	out := seen(p)
 	if a := o.agreement(f, p, t); a.of > 0 {
-		out += fmt.Sprintf("; as in legacy's row for %d of %d", max(a.equal, a.mapped()), a.of)
+		same := a.equal
+		if f.Type == order.Text { // one text may stand for another
+			same = max(same, a.mapped())
+		}
+		out += fmt.Sprintf("; as in legacy's row for %d of %d", same, a.of)
 	}
 	return out
 }

@@ -46,7 +46,7 @@ func usual(word string) string {
 		return "symbol"
 	case "cancelled", "cancelation", "cancellation", "cancel":
 		return "canceled"
-	case "fill", "fills", "executed", "execution", "trade", "traded", "match", "matched", "exec":
+	case "fill", "fills", "executed", "execution", "trade", "traded", "match", "matched", "exec", "done":
 		return "filled"
 	case "partial", "partly":
 		return "partially"

@@ -14,6 +14,7 @@ import (
 type Store struct {
 	Table                            Table
 	Position, Key, Type, At, Payload Column
+	KeyType                          order.KeyType // of legacy's key
 	HasTime                          bool
 	// TimePath is where payloads have a time, if no column has one.
 	TimePath string
@@ -23,9 +24,9 @@ type Store struct {
 // The names that columns of event stores have, the best first.
 var (
 	positionNames = []string{"global_position", "position", "event_id", "global_index", "seq_id", "global_sequence", "sequence_number", "ordering", "sequence", "seq", "notification_id", "event_number", "id"}
-	keyNames      = []string{"order_id", "aggregate_id", "aggregate_identifier", "stream_id", "stream_name", "originator_id", "entity_id", "persistence_id", "subject", "stream", "aggregate", "key"}
-	typeNames     = []string{"event_type", "message_type", "type", "event_name", "payload_type", "topic", "kind", "name"}
-	atNames       = []string{"timestamp", "occurred_at", "event_time", "occurred_on", "recorded_at", "created_at", "created", "time", "time_stamp", "ts", "at", "stored_at", "inserted_at"}
+	keyNames      = []string{"order_id", "aggregate_id", "aggregate_identifier", "stream_id", "stream_name", "stream_uuid", "originator_id", "entity_id", "persistence_id", "subject", "stream", "aggregate", "aggregateid", "aggregateidentifier", "key"}
+	typeNames     = []string{"event_type", "message_type", "payload_type", "type", "event_name", "event_ser_manifest", "topic", "kind", "name"}
+	atNames       = []string{"timestamp", "occurred_at", "event_time", "occurred_on", "recorded_at", "created_at", "created", "time", "time_stamp", "ts", "at", "stored_at", "inserted_at", "write_timestamp"}
 	payloadNames  = []string{"payload", "event_data", "data", "event_payload", "message_data", "body", "event", "content", "message", "state"}
 )
 
@@ -64,7 +65,7 @@ func FindStore(tables []Table, name string, key Match, keyType order.KeyType) (S
 
 // storeOf takes a table for an event store; false if a column is missing. The score is higher, the more names are usual.
 func storeOf(t Table, key Match, keyType order.KeyType) (s Store, score int, ok bool) {
-	s.Table = t
+	s.Table, s.KeyType = t, keyType
 	used := map[string]bool{}
 	var lacking bool
 	pick := func(names []string, needed bool, rank func(Column) int) (out Column) {
@@ -107,33 +108,25 @@ func storeOf(t Table, key Match, keyType order.KeyType) (s Store, score int, ok 
 		return truth(c.Kind == KindInteger) * (truth(c.Unique)*50 + truth(c.Indexed)*5 + known(c, positionNames))
 	})
 	s.At = pick(atNames, false, func(c Column) int {
-		return map[Kind]int{KindInstant: 10, KindClock: 5}[c.Kind]
+		return map[Kind]int{KindInstant: 10, KindClock: 5, KindText: 2 * known(c, atNames), KindInteger: known(c, atNames)}[c.Kind]
 	})
 	s.HasTime = s.At.Name != ""
 	return s, score, !lacking
 }
 
-// AtSQL is the time as timestamptz.
-func (s Store) AtSQL() string {
+// at is the time as the file has it, and what a person has to decide about it.
+func (s Store) at() (at, ask string) {
 	switch {
 	case !s.HasTime:
-		keys := strings.Split(strings.TrimPrefix(cmp.Or(s.TimePath, "$.timestamp"), "$."), ".")
-		return "((" + s.PayloadSQL() + ") #>> '{" + strings.Join(keys, ",") + "}')::timestamptz"
+		return text(cmp.Or(s.TimePath, "$.timestamp")), "no column is a time; does each payload have it there, with its zone?"
 	case s.At.Kind == KindClock:
-		return s.At.Quoted + " AT TIME ZONE 'UTC'"
+		return "{column: " + sql(s.At.Quoted) + ", zone: UTC}", s.At.Native + ": is it UTC?"
+	case s.At.Kind == KindText:
+		return sql("(" + s.At.Quoted + ")::timestamptz"), s.At.Native + ": does each have its zone?"
+	case s.At.Kind == KindInteger:
+		return sql("timestamptz 'epoch' + " + s.At.Quoted + " * interval '1 ms'"), s.At.Native + ": is it milliseconds since 1970?"
 	}
-	return s.At.Quoted
-}
-
-// PayloadSQL is the payload as JSON.
-func (s Store) PayloadSQL() string {
-	if s.Payload.Kind == KindText {
-		return "(" + s.Payload.Quoted + ")::jsonb"
-	}
-	if s.Payload.Kind == KindBytes {
-		return "convert_from(" + s.Payload.Quoted + ", 'UTF8')::jsonb"
-	}
-	return s.Payload.Quoted
+	return sql(s.At.Quoted), ""
 }
 
 // PayloadText is the payload as text, whatever it holds; bytes are left as they are.
@@ -163,10 +156,13 @@ func (s *Store) FindTime(sample Sample) {
 	}
 }
 
-// key is the key as the file has it: in the form of the legacy side's, or as it is stored, with the prefix that all keys have.
-func (s Store) key(t order.KeyType, prefix string) string {
-	if prefix == "" {
-		return sql(cmp.Or(s.Key.Keys[t], s.Key.Quoted))
+// key is the key as the file has it: a column of the type of legacy's, or one that is looked up as it is stored.
+func (s Store) key(prefix string) string {
+	switch {
+	case prefix != "":
+		return fmt.Sprintf("{column: %s, strip: %s}", sql(s.Key.Quoted), text(prefix))
+	case s.Key.Kind == KindText && s.KeyType != order.KeyText:
+		return fmt.Sprintf("{column: %s}", sql(s.Key.Quoted))
 	}
-	return fmt.Sprintf("{column: %s, strip: %s}", sql(s.Key.Quoted), text(prefix))
+	return sql(cmp.Or(s.Key.Keys[s.KeyType], s.Key.Quoted))
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -213,26 +214,30 @@ func (f *Findings) events(w *writer, proposal fold) {
 		position = "it has no index; does it order the events, and grow?"
 	}
 	w.line(1, "position: %s%s", sql(s.Position.Quoted), remark(!s.Position.Indexed || !s.Position.Unique, s.Position.Native+"; "+position))
-	key := s.key(f.Pair.KeyType, f.Sample.Prefix)
-	why, converted := s.Key.Native, f.Sample.Prefix == "" && key != sql(s.Key.Quoted)
-	switch {
-	case converted:
-		why += "; give this expression an index"
-	case f.Sample.Prefix != "":
-		why += "; all keys of the sample begin with it, and others do not belong here"
-	}
-	w.line(1, "key: %s%s", key, remark(converted || f.Sample.Prefix != "" || !s.Key.Indexed, why))
+	f.key(w)
 	w.line(1, "type: %s", sql(s.Type.Quoted))
-	at := ""
-	if !s.HasTime {
-		at = "no column is a time; does each payload have it there, with its zone?"
-	} else if s.At.Kind == KindClock {
-		at = s.At.Native + ": is it UTC?"
-	}
-	w.line(1, "at: %s%s", sql(s.AtSQL()), remark(at != "", at))
-	w.line(1, "payload: %s%s", sql(s.PayloadSQL()), remark(false, s.Payload.Native))
+	at, ask := s.at()
+	w.line(1, "at: %s%s", at, remark(ask != "", ask))
+	w.line(1, "payload: %s%s", sql(s.Payload.Quoted), remark(false, s.Payload.Native))
 	f.sampled(w)
 	proposal.write(w)
+}
+
+func (f *Findings) key(w *writer) {
+	s, prefix := f.Store, f.Sample.Prefix
+	key, why := s.key(prefix), s.Key.Native
+	stored := strings.HasPrefix(key, "{")
+	switch {
+	case f.Sample.Elsewhere > 0:
+		why += fmt.Sprintf("; %s with other keys, such as %q: do they not belong here?", human.Quantity(int64(f.Sample.Elsewhere), "event", "events"), f.Sample.Other)
+	case prefix != "":
+		why += "; all keys of the sample begin with it, and others do not belong here"
+	case stored:
+		why += "; is each " + string(s.KeyType) + " spelt as the server prints it?"
+	case key != sql(s.Key.Quoted):
+		why += "; give this expression an index"
+	}
+	w.line(1, "key: %s%s", key, remark(stored || key != sql(s.Key.Quoted) || !s.Key.Indexed, why))
 }
 
 func others(tables []string) string {
@@ -290,6 +295,9 @@ func (r rule) write(w *writer) {
 	assignments(w, 3, "set", r.set)
 	assignments(w, 3, "add", r.add)
 	assignments(w, 3, "add_product", r.product)
+	if p := r.remaining; p.Path != "" {
+		w.line(3, "remaining: %s%s", config.FlowSource(order.Source{Path: p.Path}), remark(true, seen(p)))
+	}
 	for _, p := range r.unread {
 		w.line(3, "# %s: %s", inComment(p.Path, 80), inComment(seen(p), 120))
 	}

@@ -3,11 +3,15 @@ package source
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/propose"
 )
 
@@ -31,17 +35,22 @@ func (s *Survey) Sample(ctx context.Context, store propose.Store) (propose.Sampl
 		ends = fmt.Sprintf("SELECT * FROM %s LIMIT %d", store.Table.Quoted, surveyedNewest)
 	}
 	var out propose.Sample
-	types, err := s.countTypes(ctx, store, ends)
+	if err := s.keyPrefix(ctx, store, ends, &out); err != nil {
+		return out, fmt.Errorf("reading keys of events: %w", err)
+	}
+	belong := ""
+	if out.Elsewhere > 0 {
+		belong = " WHERE starts_with((" + store.Key.Quoted + ")::text," + literal(out.Prefix) + ")"
+		ends = "SELECT * FROM (" + ends + ") AS events" + belong
+	}
+	types, err := s.countTypes(ctx, store, ends, belong)
 	if err != nil {
 		return out, fmt.Errorf("counting the types of events: %w", err)
 	}
 	for _, t := range types {
 		out.Events += t.Count
 	}
-	out.Whole = out.Events < surveyedNewest
-	if out.Prefix, err = s.keyPrefix(ctx, store, ends); err != nil {
-		return out, fmt.Errorf("reading keys of events: %w", err)
-	}
+	out.Whole = out.Events+out.Elsewhere < surveyedNewest
 	if err := s.lookInto(ctx, store, ends, &out, types); err != nil {
 		return out, fmt.Errorf("reading payloads of events: %w", err)
 	}
@@ -56,10 +65,10 @@ func (s *Survey) Sample(ctx context.Context, store propose.Store) (propose.Sampl
 
 // countTypes counts events by type, and by the type that an order's first event has. Only orders are counted there whose first
 // event is among the oldest: those of the newest may have begun before.
-func (s *Survey) countTypes(ctx context.Context, store propose.Store, ends string) (map[string]*propose.EventType, error) {
+func (s *Survey) countTypes(ctx context.Context, store propose.Store, ends, belong string) (map[string]*propose.EventType, error) {
 	oldest := "(" + ends + ")"
 	if store.Position.Indexed {
-		oldest = fmt.Sprintf("(SELECT * FROM %s ORDER BY %s LIMIT %d)", store.Table.Quoted, store.Position.Quoted, surveyedOldest)
+		oldest = fmt.Sprintf("(SELECT * FROM (SELECT * FROM %s ORDER BY %s LIMIT %d) AS oldest%s)", store.Table.Quoted, store.Position.Quoted, surveyedOldest, belong)
 	}
 	query := fmt.Sprintf(`WITH first AS (SELECT DISTINCT ON (%[1]s) (%[2]s)::text AS first_type FROM %[4]s AS oldest ORDER BY %[1]s, %[3]s)
 		SELECT coalesce((%[2]s)::text, ''), count(*), (SELECT count(*) FROM first WHERE first_type = (%[2]s)::text), (SELECT count(*) FROM first)
@@ -113,13 +122,28 @@ func (s *Survey) lookInto(ctx context.Context, store propose.Store, ends string,
 	return rows.Err()
 }
 
-// keyPrefix is what all keys begin with, if it ends with a character that is neither letter nor digit, and something follows it.
-func (s *Survey) keyPrefix(ctx context.Context, store propose.Store, ends string) (prefix string, err error) {
+// keyPrefix finds what most keys begin with whose rest can be a key of legacy: it ends with a character that is neither letter nor
+// digit.
+func (s *Survey) keyPrefix(ctx context.Context, store propose.Store, ends string, out *propose.Sample) error {
 	if store.Key.Kind != propose.KindText {
-		return "", nil
+		return nil
 	}
-	query := fmt.Sprintf(`SELECT CASE WHEN count(DISTINCT prefix) = 1 AND count(*) = count(prefix) THEN coalesce(min(prefix), '') ELSE '' END
-		FROM (SELECT substring(%s FROM '^([A-Za-z][A-Za-z_]*[^A-Za-z0-9_]+)[A-Za-z0-9]') AS prefix FROM (%s) AS t) AS keys`, store.Key.Quoted, ends)
-	err = s.pool.QueryRow(ctx, query).Scan(&prefix)
-	return prefix, err
+	pattern := map[order.KeyType]string{
+		order.KeyUUID:    `^(|.*[^A-Za-z0-9])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`,
+		order.KeyInteger: `^(|.*[^A-Za-z0-9])[0-9]+$`,
+		order.KeyText:    `^([A-Za-z][A-Za-z_]*[^A-Za-z0-9_]+)[A-Za-z0-9]`,
+	}[store.KeyType]
+	query := fmt.Sprintf(`WITH keys AS (SELECT (%s)::text AS key FROM (%s) AS t), prefixes AS (SELECT key, substring(key FROM $1) AS prefix FROM keys),
+		most AS (SELECT prefix FROM prefixes WHERE prefix IS NOT NULL GROUP BY prefix ORDER BY count(*) DESC, prefix LIMIT 1)
+		SELECT most.prefix, count(*) FILTER (WHERE NOT starts_with(key, most.prefix)), coalesce(min(key) FILTER (WHERE NOT starts_with(key, most.prefix)), '')
+		FROM prefixes, most GROUP BY most.prefix`, store.Key.Quoted, ends)
+	err := s.pool.QueryRow(ctx, query, pattern).Scan(&out.Prefix, &out.Elsewhere, &out.Other)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	// Keys of text may begin with anything: only what all begin with is no part of them.
+	if store.KeyType == order.KeyText && out.Elsewhere > 0 {
+		out.Prefix, out.Elsewhere, out.Other = "", 0, ""
+	}
+	return err
 }

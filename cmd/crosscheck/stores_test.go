@@ -4,6 +4,7 @@ import (
 	gocmp "cmp"
 	"context"
 	"encoding/json"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,6 +45,7 @@ func TestRealStoresAreJudged(t *testing.T) {
 			t.Parallel()
 			s := openStore(t, name, "legacy_orders")
 			s.write()
+			s.proposes = true
 			s.judged("testdata/stores/" + name + "-plant.sql")
 		})
 	}
@@ -56,10 +58,12 @@ var documented = map[string]struct {
 	// change makes another form of the table, which the page describes with these words in place of those.
 	page, change   string
 	those, inPlace string
+	// init is what a person adds to the proposal of config init.
+	init string
 }{
-	"axon":              {lose: "DELETE FROM domain_event_entry USING lost WHERE global_index = lost.position"},
+	"axon":              {init: "where: \"type = 'Order'\"", lose: "DELETE FROM domain_event_entry USING lost WHERE global_index = lost.position"},
 	"commanded":         {lose: "DELETE FROM stream_events s USING desk.events e JOIN lost USING (position) WHERE s.event_id = e.id"},
-	"debezium-outbox":   {lose: "DELETE FROM outbox o USING lost WHERE o.position = lost.position"},
+	"debezium-outbox":   {init: "where: \"aggregatetype = 'order'\"", lose: "DELETE FROM outbox o USING lost WHERE o.position = lost.position"},
 	"marten":            {lose: "DELETE FROM mt_events USING lost WHERE seq_id = lost.position"},
 	"pekko":             {lose: "DELETE FROM event_journal USING lost WHERE ordering = lost.position"},
 	"rails-event-store": {lose: "DELETE FROM event_store_events_in_streams s USING desk.events e JOIN lost USING (position) WHERE s.event_id = e.id"},
@@ -79,6 +83,7 @@ func TestDocumentedStoresAreJudged(t *testing.T) {
 			s.do(read(t, "testdata/stores/desk.sql"))
 			s.do(read(t, "testdata/stores/"+s.name+".sql"))
 			s.do(is.change)
+			s.proposes, s.added = is.change == "", is.init
 			s.judged("testdata/stores/desk-plant.sql", is.lose)
 		})
 	}
@@ -89,6 +94,8 @@ type eventStore struct {
 	*testing.T
 	name, dsn, legacy, config string
 	conn                      *pgx.Conn
+	proposes                  bool   // config init finds the store and its rules
+	added                     string // to the proposal
 }
 
 func openStore(t *testing.T, name, legacy string) *eventStore {
@@ -99,7 +106,7 @@ func openStore(t *testing.T, name, legacy string) *eventStore {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
-	return &eventStore{t, name, dsn, legacy, pageYAML(t, name), conn}
+	return &eventStore{t, name, dsn, legacy, pageYAML(t, name), conn, false, ""}
 }
 
 func (s *eventStore) do(sql string) {
@@ -121,14 +128,20 @@ func (s *eventStore) write() {
 	}
 }
 
-// judged has the sound store verified, plants, and has it verified again. What is planted is in the tables lost and stale.
+// judged has the sound store verified, plants, and has it verified again. What is planted is in the tables lost and stale. The
+// same is done with what config init proposes, with what a person added.
 func (s *eventStore) judged(plantFile string, lose ...string) {
 	s.Helper()
 	s.do("CREATE TABLE public.order_view (LIKE public." + s.legacy + " INCLUDING ALL); INSERT INTO public.order_view SELECT * FROM public." + s.legacy)
-	file := writeConfig(s.T, s.name, strings.NewReplacer("${LEGACY_DSN}", s.dsn, "${EVENTS_DSN}", s.dsn,
-		"compare:\n", "compare:\n  settle: {window: 1s, rechecks: 5, max_lag: 1m}\n").Replace(s.config))
-	if code, r := pass(s.T, "verify", "--config", file); code != exitAgrees || r.Verdict != "match" || r.Compared != 40 {
-		s.Fatalf("a sound store: exit code %d, %+v", code, r)
+	file := s.file("page", s.config)
+	files := []string{file}
+	if s.proposes {
+		files = append(files, s.file("proposed", s.proposal()))
+	}
+	for _, file := range files {
+		if code, r := pass(s.T, "verify", "--config", file); code != exitAgrees || r.Verdict != "match" || r.Compared != 40 || len(r.NotJudged) > 0 {
+			s.Fatalf("a sound store: exit code %d, %+v", code, r)
+		}
 	}
 	if asked := s.indexesAskedFor(file); !slices.Equal(asked, pageSQL(s.T, s.name)) {
 		s.Errorf("doctor asks for %q", asked)
@@ -138,27 +151,76 @@ func (s *eventStore) judged(plantFile string, lose ...string) {
 	if err := s.conn.QueryRow(s.Context(), "SELECT (SELECT order_id::text FROM lost), (SELECT order_id::text FROM stale)").Scan(&lost, &stale); err != nil {
 		s.Fatal(err)
 	}
-	_, r := pass(s.T, "verify", "--config", file)
-	got := map[string]string{}
-	for _, d := range r.Divergences {
-		got[string(d.OrderID)] = string(d.Hop) + " " + string(d.Cause)
+	for _, file := range files {
+		_, r := pass(s.T, "verify", "--config", file)
+		got := map[string]string{}
+		for _, d := range r.Divergences {
+			got[string(d.OrderID)] = string(d.Hop) + " " + string(d.Cause)
+		}
+		if d := cmp.Diff(map[string]string{lost: "legacy->events lost_shadow_write", stale: "events->projection stale_projection"}, got); d != "" {
+			s.Errorf("%s: %s", file, d)
+		}
 	}
-	if d := cmp.Diff(map[string]string{lost: "legacy->events lost_shadow_write", stale: "events->projection stale_projection"}, got); d != "" {
-		s.Error(d)
+}
+
+// file is a configuration with the store's database and short windows.
+func (s *eventStore) file(name, text string) string {
+	s.Helper()
+	return writeConfig(s.T, name, strings.NewReplacer("${LEGACY_DSN}", s.dsn, "${EVENTS_DSN}", s.dsn,
+		"schema: crosscheck", "schema: crosscheck_"+name, "compare:\n", "compare:\n  settle: {window: 1s, rechecks: 5, max_lag: 1m}\n").Replace(text))
+}
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// proposal is what config init prints. Of what a library has just written its numbers and examples differ each time.
+func (s *eventStore) proposal() string {
+	s.Helper()
+	_, real := writers[s.name]
+	args := []string{"config", "init", "--legacy", s.dsn, "--events", s.dsn}
+	if subquery := regexp.MustCompile(`(?s)table: >-\n *\((.*?)\)\n +position`).FindStringSubmatch(s.config); subquery != nil {
+		s.do("CREATE VIEW public.order_events AS " + subquery[1])
+		args = append(args, "--events-table", "public.order_events")
 	}
+	if !real { // beside the tables of the desk
+		args = append(args, "--legacy-table", "public.orders", "--projection-table", "public.order_view")
+	}
+	p := start(s.T, args...)
+	if code := p.end(); code != exitAgrees {
+		s.Fatalf("config init: exit code %d", code)
+	}
+	text, golden := p.stdout.String(), "testdata/stores/"+s.name+"-init.yaml"
+	if real && *update {
+		if err := os.WriteFile(golden, []byte(text), 0o600); err != nil {
+			s.Fatal(err)
+		}
+	}
+	if real && storesFolder == "" {
+		if d := cmp.Diff(read(s.T, golden), text); d != "" {
+			s.Error(d)
+		}
+	}
+	return strings.Replace(text, "events:\n", "events:\n  "+s.added+"\n", 1)
 }
 
 // TestStoresAreCounted as the table of stores says: how many lines each configuration needs for the events.
 func TestStoresAreCounted(t *testing.T) {
-	for _, row := range regexp.MustCompile(`(?m)^\| \[.*\]\((\S+)\.md\) \| .* \| (\d+) \| right \| right \|`).FindAllStringSubmatch(read(t, "../../docs/stores/README.md"), -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\| \[.*\]\((\S+)\.md\) \| .* \| (\d+) \| right \| right \| (\w+)`).FindAllStringSubmatch(read(t, "../../docs/stores/README.md"), -1) {
 		_, events, _ := strings.Cut(pageYAML(t, row[1]), "events:")
 		events, _, _ = strings.Cut(events, "compare:")
 		if got := strconv.Itoa(strings.Count(events, "\n")); got != row[2] {
 			t.Errorf("%s: %s lines", row[1], got)
 		}
 		_, real := writers[row[1]]
-		if _, known := documented[row[1]]; known == real {
+		is, known := documented[row[1]]
+		if known == real {
 			t.Errorf("%s is not judged", row[1])
+		}
+		changed := "0"
+		if is.init != "" {
+			changed = "1"
+		}
+		if row[3] != changed {
+			t.Errorf("%s: config init needs %s lines", row[1], changed)
 		}
 	}
 }
