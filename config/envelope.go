@@ -30,7 +30,7 @@ func (o *object) eventKey(e *Events) {
 	section.done()
 }
 
-// eventTime reads where the time is: a column, an expression, a path of the payload, {column, zone} or {path, unit, zone}.
+// eventTime reads where the time is: a column, an expression, a path of the payload, {column, unit, zone} or {path, unit, zone}.
 func (o *object) eventTime(e *Events) {
 	section := o.section("at")
 	if section == nil {
@@ -51,16 +51,14 @@ func (o *object) eventTime(e *Events) {
 		section.at(target(path), join(section.path, "path"), "must not stand beside column", "remove one of them: the time is in a column, or in the payload")
 	}
 	section.relation("column", &e.At, section.text)
-	unit := ""
-	section.oneOf("unit", &unit, []string{"s", "ms", "us", "ns"})
+	section.oneOf("unit", &e.Unit, []string{"s", "ms", "us", "ns"})
+	if e.Unit != "" && zone != nil {
+		section.at(target(section.values["zone"]), join(section.path, "zone"), "must not stand beside unit", "a number counts from 1970 in UTC; remove zone")
+	}
 	if n := section.child("path"); n != nil {
-		e.At, e.Zone = "", ""
+		unit := e.Unit
+		e.At, e.Zone, e.Unit = "", "", ""
 		section.timePath(e, target(n), join(section.path, "path"), unit, zone)
-		if unit != "" && zone != nil {
-			section.at(target(section.values["zone"]), join(section.path, "zone"), "must not stand beside unit", "a number counts from 1970 in UTC; remove zone")
-		}
-	} else if unit != "" {
-		section.at(target(section.values["unit"]), join(section.path, "unit"), "is for a time in the payload", "map a column of numbers with an expression, such as at: \"to_timestamp(created_ms / 1000.0)\"")
 	}
 	section.done()
 }

@@ -10,8 +10,8 @@ import (
 // TestTheEnvelopeIsRead in each of its forms, and evidence depends on all of it.
 func TestTheEnvelopeIsRead(t *testing.T) {
 	type envelope struct {
-		Where, Key, Strip, At, Zone, Path string
-		AsStored                          bool
+		Where, Key, Strip, At, Zone, Unit, Path string
+		AsStored                                bool
 	}
 	prints := map[string]string{}
 	for lines, want := range map[string]envelope{
@@ -22,10 +22,11 @@ func TestTheEnvelopeIsRead(t *testing.T) {
 		"  key: {column: stream_name, strip: order-}":   {Key: "stream_name", Strip: "order-", At: `"timestamp"`},
 		"  key: {column: stream_name, strip: \" o%_\"}": {Key: "stream_name", Strip: " o%_", At: `"timestamp"`},
 		"  at: {column: time, zone: Europe/Stockholm}":  {Key: "order_id", At: "time", Zone: "Europe/Stockholm"},
-		"  at: $.time":                        {Key: "order_id", Path: "$.time"},
-		"  at: {path: $.meta.time}":           {Key: "order_id", Path: "$.meta.time"},
-		"  at: {path: $.meta.time, unit: ms}": {Key: "order_id", Path: "$.meta.time in ms"},
-		"  at: {path: $.time, zone: UTC}":     {Key: "order_id", Path: "$.time in UTC"},
+		"  at: {column: time, unit: ns}":                {Key: "order_id", At: "time", Unit: "ns"},
+		"  at: $.time":                                  {Key: "order_id", Path: "$.time"},
+		"  at: {path: $.meta.time}":                     {Key: "order_id", Path: "$.meta.time"},
+		"  at: {path: $.meta.time, unit: ms}":           {Key: "order_id", Path: "$.meta.time in ms"},
+		"  at: {path: $.time, zone: UTC}":               {Key: "order_id", Path: "$.time in UTC"},
 	} {
 		c, err := parse(t, complete+"events:\n  dsn: \"${EVENTS_DSN}\"\n"+lines)
 		if err != nil {
@@ -33,7 +34,7 @@ func TestTheEnvelopeIsRead(t *testing.T) {
 			continue
 		}
 		e := c.Events
-		if d := cmp.Diff(want, envelope{e.Where, e.Key, e.Strip, e.At, e.Zone, e.AtPath.String(), e.AsStored}); d != "" {
+		if d := cmp.Diff(want, envelope{e.Where, e.Key, e.Strip, e.At, e.Zone, e.Unit, e.AtPath.String(), e.AsStored}); d != "" {
 			t.Errorf("%s: %s", lines, d)
 		}
 		print := c.Fingerprint()

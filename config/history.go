@@ -34,6 +34,8 @@ type Events struct {
 	At string
 	// Zone is the zone of a column without one.
 	Zone string
+	// Unit is that of a column with numbers since 1970: s, ms, us or ns.
+	Unit string
 	// AtPath is where payloads have the time. Nil if a column has it.
 	AtPath *order.TimePath
 	// Payload is the column, or the SQL expression, with the event's content: json, jsonb, or text or bytea that holds

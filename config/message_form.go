@@ -97,7 +97,7 @@ func (o *object) preset(name string, n *yaml.Node, path string, given map[string
 	if events.ID != "" && column.MatchString(events.Position) {
 		e.Position.From = "$.after." + strings.Trim(events.Position, `"`)
 	}
-	if events.Zone == "UTC" { // a column without a zone, which Debezium writes as a number
+	if e.At.Unit = events.Unit; events.Zone == "UTC" { // a column without a zone, which Debezium writes as a number
 		e.At.Unit = "us"
 	}
 	return e

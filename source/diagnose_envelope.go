@@ -123,8 +123,8 @@ func (e *eventsExamination) examineTimes(ctx context.Context) {
 			return
 		}
 		e.add(doctor.OK, CheckTimes, fmt.Sprintf("%s of the newest have a time at %s", human.Quantity(int64(events), "event", "events"), c.AtPath), "")
-	case c.Zone != "" && strings.HasSuffix(c.At, "AT TIME ZONE"+literal(c.Zone)):
-		e.add(doctor.OK, CheckTimes, "the time has no zone, and is read as of "+c.Zone, "")
+	case e.events.clock != "":
+		e.add(doctor.OK, CheckTimes, e.events.clock, "")
 	case c.Zone != "":
 		e.add(doctor.Info, CheckTimes, fmt.Sprintf("the time has a zone, so %s is not used", c.Zone), "leave out events.at.zone")
 	}

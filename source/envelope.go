@@ -227,25 +227,6 @@ func (e *Events) content(of session.Encoding, raw []byte) []byte {
 	return of.Decode(raw)
 }
 
-// readTime makes a time without a zone one with a zone, if the configuration names the zone.
-func (e *Events) readTime(ctx context.Context) error {
-	if e.config.AtPath != nil {
-		e.config.At = "NULL::timestamptz"
-		return nil
-	}
-	n, err := e.side.typeOf(ctx, e.config.At)
-	if err == nil && n.oid == pgtype.TimestampOID && e.config.Zone != "" {
-		zone := " AT TIME ZONE" + literal(e.config.Zone)
-		e.config.At = "(" + e.config.At + ")" + zone
-		var known time.Time // a zone is looked up for a value only
-		err = e.side.pool.QueryRow(ctx, "SELECT localtimestamp"+zone).Scan(&known)
-	}
-	if err != nil {
-		return fmt.Errorf("events.at %s: %w", e.config.At, err)
-	}
-	return nil
-}
-
 // timeOf is the time in a payload, if times are there, and the given one otherwise.
 func (e *Events) timeOf(payload []byte, at time.Time) time.Time {
 	if e.config.AtPath != nil {

@@ -137,10 +137,21 @@ func TestEventsOfAnyEnvelopeAreRead(t *testing.T) {
 			"p bigint PRIMARY KEY, k uuid, type text, at timestamptz, body jsonb", fill(uuidKey, utc, json),
 			func(c *source.EventsConfig) { c.Zone = "Europe/Stockholm" },
 		},
-		"a time in jsonb":      {"p bigint PRIMARY KEY, k uuid, type text, at text, body jsonb", fill(uuidKey, "'%s'", json), at(t, "$.meta.ts", "", nil)},
-		"a time in bytea":      {"p bigint PRIMARY KEY, k uuid, type text, at text, body bytea", fill(uuidKey, "'%s'", "convert_to('%s', 'UTF8')"), at(t, "$.meta.ts", "", nil)},
-		"a local time in text": {"p bigint PRIMARY KEY, k uuid, type text, at text, body text", fill(uuidKey, "'%s'", json), at(t, "$.meta.local", "", stockholm(t))},
-		"milliseconds in json": {"p bigint PRIMARY KEY, k uuid, type text, at text, body json", fill(uuidKey, "'%s'", json), at(t, "$.meta.ms", "ms", nil)},
+		"a time in jsonb":                   {"p bigint PRIMARY KEY, k uuid, type text, at text, body jsonb", fill(uuidKey, "'%s'", json), at(t, "$.meta.ts", "", nil)},
+		"a time in bytea":                   {"p bigint PRIMARY KEY, k uuid, type text, at text, body bytea", fill(uuidKey, "'%s'", "convert_to('%s', 'UTF8')"), at(t, "$.meta.ts", "", nil)},
+		"a local time in text":              {"p bigint PRIMARY KEY, k uuid, type text, at text, body text", fill(uuidKey, "'%s'", json), at(t, "$.meta.local", "", stockholm(t))},
+		"milliseconds in json":              {"p bigint PRIMARY KEY, k uuid, type text, at text, body json", fill(uuidKey, "'%s'", json), at(t, "$.meta.ms", "ms", nil)},
+		"a text with its zone":              {"p bigint PRIMARY KEY, k uuid, type text, at varchar, body jsonb", fill(uuidKey, "to_char('%s'::timestamp + interval '2 hours', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+02:00\"')", json), nil},
+		"a text as PostgreSQL writes times": {"p bigint PRIMARY KEY, k uuid, type text, at char(40), body jsonb", fill(uuidKey, "('%s+00'::timestamptz)::text", json), nil},
+		"a text without a zone": {
+			"p bigint PRIMARY KEY, k uuid, type text, at text, body jsonb", fill(uuidKey, "to_char('%s'::timestamp + interval '2 hours', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')", json),
+			func(c *source.EventsConfig) { c.Zone = "Europe/Stockholm" },
+		},
+		"seconds":                  {"p bigint PRIMARY KEY, k uuid, type text, at int, body jsonb", fill(uuidKey, "extract(epoch FROM '%s+00'::timestamptz)", json), unit("s")},
+		"milliseconds":             {"p bigint PRIMARY KEY, k uuid, type text, at bigint, body jsonb", fill(uuidKey, "extract(epoch FROM '%s+00'::timestamptz) * 1000", json), unit("ms")},
+		"nanoseconds":              {"p bigint PRIMARY KEY, k uuid, type text, at bigint, body jsonb", fill(uuidKey, "extract(epoch FROM '%s+00'::timestamptz) * 1000000000", json), unit("ns")},
+		"seconds in a float":       {"p bigint PRIMARY KEY, k uuid, type text, at float8, body jsonb", fill(uuidKey, "extract(epoch FROM '%s+00'::timestamptz)", json), unit("s")},
+		"microseconds in a number": {"p bigint PRIMARY KEY, k uuid, type text, at numeric, body jsonb", fill(uuidKey, "extract(epoch FROM '%s+00'::timestamptz) * 1000000", json), unit("us")},
 		"partitions": {
 			"p bigint, k text, type text, at timestamptz, body jsonb, PRIMARY KEY (p, k)) PARTITION BY HASH (k",
 			"CREATE TABLE a PARTITION OF store FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE TABLE b PARTITION OF store FOR VALUES WITH (MODULUS 2, REMAINDER 1); " +
@@ -189,6 +200,10 @@ func at(t *testing.T, path, unit string, zone *time.Location) func(*source.Event
 		t.Fatal(err)
 	}
 	return func(c *source.EventsConfig) { c.At, c.AtPath = "", p }
+}
+
+func unit(of string) func(*source.EventsConfig) {
+	return func(c *source.EventsConfig) { c.Unit = of }
 }
 
 func stockholm(t *testing.T) *time.Location {
@@ -272,7 +287,9 @@ func TestAWrongEnvelopeIsAnErrorWhenTheStoreIsOpened(t *testing.T) {
 		"a prefix of no column":         {func(c *source.EventsConfig) { c.Key, c.Strip = "m", "order-" }, `events.key.column m: ERROR: column "m" does not exist`, ""},
 		"no zone":                       {func(c *source.EventsConfig) { c.At = "local" }, "events.at local is timestamp without time zone", "at: {column: 'local', zone: UTC}"},
 		"a zone that the server lacks":  {func(c *source.EventsConfig) { c.At, c.Zone = "local", "Europe/Nowhere" }, `time zone "Europe/Nowhere" not recognized`, ""},
-		"a number as time":              {func(c *source.EventsConfig) { c.At = "epoch" }, "events.at epoch is bigint", "to_timestamp((epoch) / 1000.0)"},
+		"a number as time":              {func(c *source.EventsConfig) { c.At = "epoch" }, "events.at epoch is bigint", "at: {column: 'epoch', unit: ms}"},
+		"a unit of a time":              {func(c *source.EventsConfig) { c.Unit = "ms" }, "events.at at is timestamp with time zone, not a number", "leave out events.at.unit"},
+		"a unit of a text":              {func(c *source.EventsConfig) { c.At, c.Unit = "type", "ms" }, "events.at type is text, not a number", "leave out events.at.unit"},
 		"a payload of another language": {func(c *source.EventsConfig) { c.Payload = "x" }, "events.payload x is xml, not json or jsonb, nor text or bytea", "map events.payload"},
 	} {
 		c := c

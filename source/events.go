@@ -32,8 +32,10 @@ type EventsConfig struct {
 	Strip    string
 	AsStored bool
 	Keys     Config
-	// Zone is that of an At without one. AtPath is where payloads have the time, in place of At; nil if it is a column.
+	// Zone is that of an At without one. Unit is that of an At that is a number since 1970: s, ms, us or ns. AtPath is where
+	// payloads have the time, in place of At; nil if it is a column.
 	Zone   string
+	Unit   string
 	AtPath *order.TimePath
 	Rules  *order.Rules
 	// ObserveQuery is called for every query; may be nil.
@@ -49,7 +51,8 @@ type Events struct {
 	stored  string        // the key as it is stored, if that is another than the order
 	belongs string        // the condition for rows that are events of orders; empty if all are
 	form    payloadForm
-	foreign bool // the server keeps the events in another database
+	clock   string // how times are read, for people; empty for those of a timestamptz and those in payloads
+	foreign bool   // the server keeps the events in another database
 }
 
 var _ verify.Events = (*Events)(nil)
@@ -155,9 +158,7 @@ func (c eventColumn) instead(n native) string {
 	case c.name == "at" && n.oid == pgtype.TimestampOID:
 		return "name the zone in which these times are: at: {column: " + yamlText(c.expr) + ", zone: UTC}"
 	case c.name == "at" && n.category == "N":
-		return "map it with an expression, such as at: " + yamlText("to_timestamp(("+c.expr+") / 1000.0)") + " for milliseconds since 1970"
-	case c.name == "at" && n.category == "S":
-		return as("::timestamptz")
+		return "say what it counts since 1970, s, ms, us or ns: at: {column: " + yamlText(c.expr) + ", unit: ms}"
 	case c.name == "position" && n.category == "N":
 		return as("::bigint")
 	case c.name == "type", c.name == "id":
