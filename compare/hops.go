@@ -112,6 +112,12 @@ func (c *placedOrder) recordHasFold() bool {
 // impossibleForAll looks for an impossible event of a history that legacy shows too.
 func (c *placedOrder) impossibleForAll() (Diagnosis, bool) {
 	for _, p := range c.problems {
+		if p.Kind == order.ProblemGap {
+			return Diagnosis{
+				Verdict: Diverged, Hop: order.LegacyToEvents, Cause: LostShadowWrite, Confidence: Medium, PartsAt: order.Known(p.Position),
+				Reason: fmt.Sprintf("legacy agrees with the events, but event %d %s", p.Position, p.Detail),
+			}, true
+		}
 		if p.Kind == order.ProblemCreatedTwice { // no row shows the second creation, so legacy's row says nothing of it
 			return Diagnosis{
 				Verdict: Diverged, Hop: order.LegacyToEvents, Cause: DuplicateEvent, Confidence: Medium, Or: []Cause{ImpossibleTransition}, PartsAt: order.Known(p.Position),

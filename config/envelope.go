@@ -9,6 +9,21 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
+// eventPosition reads the column that grows with every event: a name, an expression, or {column, per}.
+func (o *object) eventPosition(e *Events) {
+	section := o.section("position")
+	if section == nil {
+		o.relation("position", &e.Position, o.text)
+		return
+	}
+	section.require("column", "such as {column: version, per: order}")
+	section.relation("column", &e.Position, section.text)
+	per := ""
+	section.oneOf("per", &per, []string{"order", "store"})
+	e.PerOrder = per == "order"
+	section.done()
+}
+
 // eventKey reads the column with the order: a name, an expression, or one that is looked up as it is stored, {column, strip}.
 func (o *object) eventKey(e *Events) {
 	section := o.section("key")

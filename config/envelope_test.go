@@ -1,11 +1,44 @@
 package config_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// TestPositionsWithinOneOrderAreConfigured, and what contradicts them has its place.
+func TestPositionsWithinOneOrderAreConfigured(t *testing.T) {
+	const file = `legacy: {dsn: "postgres://x"}
+projection: {dsn: "postgres://x"}
+ledger: {dsn: "postgres://x"}
+compare: {fields: [{name: status, type: text}]}
+events: {dsn: "postgres://x", position: %s}
+`
+	plain, err := parse(t, fmt.Sprintf(file, "version"))
+	if err != nil {
+		t.Fatal(render(t, err))
+	}
+	per, err := parse(t, fmt.Sprintf(file, "{column: version, per: order}"))
+	if err != nil {
+		t.Fatal(render(t, err))
+	}
+	if !per.Events.PerOrder || per.Events.Position != "version" || plain.Events.PerOrder || plain.Fingerprint() == per.Fingerprint() {
+		t.Errorf("%+v and %+v", plain.Events, per.Events)
+	}
+	for text, want := range map[string]string{
+		"{per: order}":                            ":5:41: events.position.column: is missing",
+		"{column: version, per: stream}":          `events.position.per: unknown per "stream"`,
+		"{column: version, pro: order}":           "events.position.pro: unknown key",
+		"{column: version, per: order}, at: $.at": ":5:76: events.at: must be a column where positions count within one order",
+		"{column: version, per: order}}\nstream: {brokers: [\"a:1\"], topic: orders": "stream: cannot be followed where events.position counts within one order",
+	} {
+		if _, err := parse(t, fmt.Sprintf(file, text)); err == nil || !strings.Contains(render(t, err), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
 
 // TestTheEnvelopeIsRead in each of its forms, and evidence depends on all of it.
 func TestTheEnvelopeIsRead(t *testing.T) {

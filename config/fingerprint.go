@@ -44,7 +44,7 @@ func (c *Config) Basis() (fingerprint string, parts []gate.Part) {
 func (c *Config) addEvents(h *summed) {
 	if e := c.Events; e.Given() {
 		h.add("events", "events", e.Table, e.Position, e.Key, e.Type, e.At, e.Payload)
-		for _, more := range [][2]string{{"id", e.ID}, {"where", e.Where}, {"key.strip", e.Strip}, {"at.zone", e.Zone}, {"at.unit", e.Unit}, {"at.path", e.AtPath.String()}} {
+		for _, more := range [][2]string{{"position.per", map[bool]string{true: "order"}[e.PerOrder]}, {"id", e.ID}, {"where", e.Where}, {"key.strip", e.Strip}, {"at.zone", e.Zone}, {"at.unit", e.Unit}, {"at.path", e.AtPath.String()}} {
 			if more[1] != "" {
 				h.add("events."+more[0], "events "+more[0], more[1])
 			}

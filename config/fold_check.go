@@ -158,7 +158,9 @@ func (c *Config) Rules() (*order.Rules, error) {
 	for _, f := range c.Compare.Fields {
 		fields = append(fields, f.Field)
 	}
-	rules, err := order.NewRules(c.Events.Fold, fields)
+	fold := c.Events.Fold
+	fold.PerOrder = c.Events.PerOrder
+	rules, err := order.NewRules(fold, fields)
 	if err != nil {
 		return nil, fmt.Errorf("reading events.fold: %w", err)
 	}

@@ -20,6 +20,8 @@ type Events struct {
 	Where string
 	// Position is the column that grows with every event. Default event_id.
 	Position string
+	// PerOrder says that the position counts the events of each order by itself. Default false: of all orders.
+	PerOrder bool
 	// ID is the column that identifies an event on the stream. Default "": its position does.
 	ID string
 	// Key is the column with the order. Default order_id.
@@ -69,13 +71,17 @@ func readEventStore(o *object) Events {
 	e := Events{Table: "public.event_store", Position: "event_id", Key: "order_id", Type: "event_type", At: `"timestamp"`, Payload: "payload"}
 	o.dsn(&e.DSN)
 	for key, into := range map[string]*string{
-		"table": &e.Table, "position": &e.Position, "id": &e.ID, "type": &e.Type, "payload": &e.Payload,
+		"table": &e.Table, "id": &e.ID, "type": &e.Type, "payload": &e.Payload,
 	} {
 		o.relation(key, into, o.text)
 	}
 	o.sql("where", &e.Where)
+	o.eventPosition(&e)
 	o.eventKey(&e)
 	o.eventTime(&e)
+	if e.PerOrder && e.AtPath != nil {
+		o.at(target(o.values["at"]), join(o.path, "at"), "must be a column where positions count within one order", "the newest events are told by their times; name a column with the time of storing")
+	}
 	o.sql("archived", &e.Archived)
 	readFold(o, &e)
 	o.removed()

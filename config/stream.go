@@ -75,6 +75,9 @@ func readStream(o *object, events Events) Stream {
 		return Stream{}
 	}
 	var s Stream
+	if events.PerOrder {
+		o.at(o.node, o.path, "cannot be followed where events.position counts within one order", "name a position that grows over all orders, or remove the section stream")
+	}
 	o.require("brokers", `such as brokers: ["localhost:9092"]`)
 	o.require("topic", "such as topic: orders")
 	o.list("brokers", func(n *yaml.Node, path string) {

@@ -23,7 +23,7 @@ const maxUnsure = 50_000
 
 // wait notes a message without an event. One without a key, or that comes a second time, has no order to keep.
 func (u *unsureOrder) wait(a *arrival, recent lastMessages, replayed bool) {
-	if a.position != order.NoPosition || a.Message.Key == nil || replayed {
+	if a.position != order.NoPosition || a.Key == nil || replayed {
 		return
 	}
 	if u.waiting == nil || u.count >= maxUnsure {

@@ -44,6 +44,7 @@ type Rules struct {
 	only      []string // FoldRules.OnlyTypes
 	within    time.Duration
 	byID      bool
+	perOrder  bool
 	key       []string // path of the order's key in a payload; empty for none
 	roles     roles
 }
@@ -181,7 +182,7 @@ type compiler struct {
 // NewRules prepares rules for the compared fields. The error is [RuleErrors].
 func NewRules(spec FoldRules, fields []Field) (*Rules, error) {
 	c := compiler{Rules: &Rules{index: map[string]int{}, events: map[string]*rule{}}, spec: spec, fields: fields}
-	c.only, c.within, c.byID = spec.OnlyTypes, spec.Within, spec.ByID
+	c.only, c.within, c.byID, c.perOrder = spec.OnlyTypes, spec.Within, spec.ByID, spec.PerOrder
 	if spec.Key != "" {
 		c.key = c.path([]string{"key"}, spec.Key)
 	}

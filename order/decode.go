@@ -15,7 +15,7 @@ import (
 // Every path of the rule must be in the payload, unless the rule says otherwise, and null is a value only where the rule
 // allows it. If the payload repeats the order's key, it must be the event's.
 func Decode(raw RawEvent, rules *Rules) (Event, error) {
-	e := Event{Position: raw.Position, ID: raw.ID, Key: raw.Key, Type: EventType(raw.Type), At: raw.At}
+	e := Event{Position: raw.Position, ID: raw.ID, Key: raw.Key, Type: EventType(raw.Type), At: raw.At, PerOrder: rules.perOrder}
 	e.Said, e.Schema = rules.decode(raw)
 	if e.Schema != nil {
 		e.Schema.Position, e.Schema.Key, e.Schema.Type = raw.Position, raw.Key, raw.Type

@@ -53,6 +53,8 @@ type Event struct {
 	// Schema is what is wrong with the event's form; nil if nothing is. If the event says something, it is only an
 	// unexpected key.
 	Schema *SchemaError
+	// PerOrder is [FoldRules.PerOrder].
+	PerOrder bool
 	// Within is [FoldRules.Within] for an event of the stream.
 	Within time.Duration
 }

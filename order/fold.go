@@ -104,6 +104,10 @@ func (a *application) impossible() bool {
 
 func (a *application) inSequence() bool {
 	switch {
+	case a.seen && a.event.PerOrder && a.event.Position > a.last+1:
+		a.report(ProblemGap, "comes after event %d of its order: events between them are not there", a.last)
+		a.flawed = true
+		return true
 	case !a.seen || a.event.Position > a.last:
 		return true
 	case a.event.Position == a.last && !a.event.sameAs(a.newest):

@@ -9,6 +9,7 @@ const (
 	ProblemDuplicate       ProblemKind = "duplicate"         // the position occurs a second time; applied once
 	ProblemConflict        ProblemKind = "conflict"          // another event at a position that has one; not applied
 	ProblemDisorder        ProblemKind = "disorder"          // a position below the last one; not applied
+	ProblemGap             ProblemKind = "gap"               // positions before it are left out; see [FoldRules.PerOrder]
 	ProblemOtherOrder      ProblemKind = "other_order"       // an event of another order; not applied
 	ProblemNotCreated      ProblemKind = "not_created"       // something before the creation; not applied
 	ProblemCreatedTwice    ProblemKind = "created_twice"     // a second creation; not applied

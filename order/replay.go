@@ -102,7 +102,8 @@ func (r *Replay) Apply(e StoredRow) {
 		if r.seen && e.Position < r.last {
 			return
 		}
-		if (!r.seen || e.Position > r.last) && r.applied(e) {
+		gap := r.seen && r.rules.perOrder && e.Position > r.last+1
+		if !gap && (!r.seen || e.Position > r.last) && r.applied(e) {
 			r.last, r.seen = e.Position, true
 			return
 		}

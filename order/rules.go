@@ -24,6 +24,8 @@ type FoldRules struct {
 	// Within is how far the time of a message may be from the stored one, if that is more than a microsecond: the unit to
 	// which the stream cuts times, or [AnyTime].
 	Within time.Duration
+	// PerOrder says that positions count the events of each order by itself: a number that is left out is a lost event.
+	PerOrder bool
 	// ByID says that messages are matched with events by an id. A message has its event's position only if it says so.
 	ByID bool
 	// Key is the path under which a payload may repeat the order's key. It must then be the event's.

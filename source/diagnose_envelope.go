@@ -72,7 +72,7 @@ func (e *eventsExamination) examineBelonging(ctx context.Context) {
 	}
 	var all, belong int64
 	err := e.pool.QueryRow(ctx, fmt.Sprintf(`SELECT count(*), count(*) FILTER (WHERE %[1]s)
-		FROM (SELECT * FROM %[2]s AS t WHERE (%[3]s) IS NOT NULL ORDER BY (%[3]s) DESC LIMIT %[4]d) AS t`, e.events.belongs, c.Table, c.Position, newestEvents)).Scan(&all, &belong)
+		FROM (SELECT * FROM %[2]s AS t %[3]s LIMIT %[4]d) AS t`, e.events.belongs, c.Table, c.newestFirst(), newestEvents)).Scan(&all, &belong)
 	by := strings.Join(e.limits(), " and ")
 	switch {
 	case err != nil:

@@ -52,7 +52,9 @@ func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) [
 		e.examinePosition(ctx, *position)
 		e.examineIDs(ctx)
 		if at {
-			e.examineNewest(ctx)
+			if !e.events.config.PerOrder {
+				e.examineNewest(ctx)
+			}
 			e.examineBelonging(ctx)
 			e.examineTimes(ctx)
 		}
@@ -133,6 +135,10 @@ func (e *eventsExamination) examineLowest(ctx context.Context) {
 }
 
 func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
+	if e.events.config.PerOrder {
+		e.examineVersions(ctx)
+		return
+	}
 	p := e.events.config.Position
 	switch indexed, err := e.positionIndexed(ctx, n); {
 	case err != nil:
@@ -240,8 +246,8 @@ func (e *eventsExamination) examinePlaces(ctx context.Context) {
 		var count int64
 		var first []int64
 		err := e.pool.QueryRow(ctx, fmt.Sprintf(`SELECT count(*), coalesce((array_agg(p ORDER BY p DESC))[1:3], '{}')
-			FROM (SELECT (%[1]s)::bigint AS p, %[2]s AS lacks FROM %[3]s WHERE (%[1]s) IS NOT NULL ORDER BY (%[1]s) DESC LIMIT %[4]d) AS newest WHERE lacks`,
-			c.Position, l.condition, e.from(), newestEvents)).Scan(&count, &first)
+			FROM (SELECT (%s)::bigint AS p, %s AS lacks FROM %s %s LIMIT %d) AS newest WHERE lacks`,
+			c.Position, l.condition, e.from(), c.newestFirst(), newestEvents)).Scan(&count, &first)
 		if err != nil {
 			e.failed(CheckEventPlace, "reading the newest events", err)
 			return

@@ -24,8 +24,7 @@ func (e *eventsExamination) examineEventReads(ctx context.Context) {
 		position order.Position
 	}
 	some.key = order.Key(zeroKey(events.keyType))
-	reads := []read{
-		{"saying where the events come from", func(ctx context.Context) error { _, err := events.Origin(ctx); return err }},
+	following := []read{
 		{"reading the newest position", func(ctx context.Context) error {
 			h, err := events.Horizon(ctx)
 			some.position = h.Position
@@ -45,6 +44,9 @@ func (e *eventsExamination) examineEventReads(ctx context.Context) {
 		{"reading events by position", func(ctx context.Context) error {
 			return events.Rows(ctx, []order.Position{some.position}, func(order.StoredRow) error { return nil })
 		}},
+	}
+	reads := []read{
+		{"saying where the events come from", func(ctx context.Context) error { _, err := events.Origin(ctx); return err }},
 		{"reading a history", func(ctx context.Context) error { _, err := events.Histories(ctx, []order.Key{some.key}); return err }},
 		{"reading the newest event", func(ctx context.Context) error { _, err := events.Newest(ctx); return err }},
 		{"counting the events after a time", func(ctx context.Context) error { _, _, err := events.After(ctx, e.now()); return err }},
@@ -56,6 +58,9 @@ func (e *eventsExamination) examineEventReads(ctx context.Context) {
 			_, err := events.Upcast(ctx, []order.RawEvent{m})
 			return err
 		}})
+	}
+	if !events.config.PerOrder {
+		reads = append(following, reads...)
 	}
 	e.try(ctx, reads)
 }

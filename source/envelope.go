@@ -29,7 +29,7 @@ func (c EventsConfig) belongs() string {
 // where also leaves out the events that are passed over. One without a type is not.
 func (c EventsConfig) where() string {
 	types := c.Rules.IgnoredTypes()
-	if len(types) == 0 {
+	if len(types) == 0 || c.PerOrder { // without them, positions would be left out
 		return c.belongs()
 	}
 	for i, t := range types {

@@ -25,6 +25,8 @@ type EventsConfig struct {
 	// Position grows with every event; Key is the order; At is a timestamptz; Payload is json or jsonb, or text or bytea that
 	// hold JSON.
 	Position, Key, Type, At, Payload string
+	// PerOrder says that positions count the events of each order by itself. The newest events are then told by their times.
+	PerOrder bool
 	// ID identifies an event on the stream: uuid, text or an integer. Empty if its position does.
 	ID string
 	// Strip is what the stored key has before the order. Rows without it do not belong here. Keys is the side whose orders
@@ -302,9 +304,9 @@ func (e *Events) Newest(ctx context.Context) (time.Time, error) {
 		return e.newestInPayloads(ctx)
 	}
 	var at *time.Time
-	query := fmt.Sprintf(`SELECT max(crosscheck_at) FROM (SELECT %[1]s AS crosscheck_at FROM %[2]s WHERE %[3]s IS NOT NULL ORDER BY %[3]s DESC LIMIT %[4]d) newest
+	query := fmt.Sprintf(`SELECT max(crosscheck_at) FROM (SELECT %s AS crosscheck_at FROM %s %s LIMIT %d) newest
 		WHERE isfinite(crosscheck_at) AND crosscheck_at <= now() + interval '1 minute'`,
-		e.config.At, e.side.from(), "("+e.config.Position+")", lastEvents)
+		e.config.At, e.side.from(), e.config.newestFirst(), lastEvents)
 	if err := e.side.pool.QueryRow(ctx, query).Scan(&at); err != nil {
 		return time.Time{}, fmt.Errorf("reading the newest event: %w", err)
 	}
@@ -312,6 +314,14 @@ func (e *Events) Newest(ctx context.Context) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	return at.UTC(), nil
+}
+
+// newestFirst is a condition and an order by which the newest events come first. Times in the future say nothing of that.
+func (c EventsConfig) newestFirst() string {
+	if c.PerOrder {
+		return fmt.Sprintf("WHERE (%[1]s) <= now() + interval '1 minute' ORDER BY (%[1]s) DESC", c.At)
+	}
+	return fmt.Sprintf("WHERE (%[1]s) IS NOT NULL ORDER BY (%[1]s) DESC", c.Position)
 }
 
 // Rules are those by which events are decoded.

@@ -42,15 +42,20 @@ func (e *Events) Census(ctx context.Context) (*order.Census, error) {
 		if event.Schema != nil {
 			decoding = event.Schema
 		}
-		c.Add(string(event.Type), decoding, problems[event.Position])
+		c.Add(string(event.Type), decoding, problems[place{event.Key, event.Position}])
 	}
 	return &c, nil
 }
 
 func (e *Events) newest(ctx context.Context) ([]order.Event, error) {
 	var newest []order.Event
-	query := fmt.Sprintf("%s WHERE (%[2]s) IS NOT NULL ORDER BY (%[2]s) DESC LIMIT %d", e.selecting(), e.config.Position, censusEvents)
-	err := e.each(ctx, e.side.pool, func(event order.Event) { newest = append(newest, event) }, query)
+	ignored := e.config.Rules.IgnoredTypes() // they are only read where positions count within one order
+	query := fmt.Sprintf("%s %s LIMIT %d", e.selecting(), e.config.newestFirst(), censusEvents)
+	err := e.each(ctx, e.side.pool, func(event order.Event) {
+		if !slices.Contains(ignored, string(event.Type)) {
+			newest = append(newest, event)
+		}
+	}, query)
 	return newest, err
 }
 
@@ -61,8 +66,8 @@ func (e *Events) countIgnored(ctx context.Context, c *order.Census) error {
 		return nil
 	}
 	rows, err := e.side.pool.Query(ctx, fmt.Sprintf(`SELECT crosscheck_type, count(*) FROM
-		(SELECT (%[1]s)::text AS crosscheck_type FROM %[2]s AS t WHERE (%[3]s) IS NOT NULL ORDER BY (%[3]s) DESC LIMIT %[4]d) AS newest
-		WHERE crosscheck_type = ANY($1::text[]) GROUP BY 1`, e.config.Type, e.within(), e.config.Position, censusEvents), ignored)
+		(SELECT (%s)::text AS crosscheck_type FROM %s AS t %s LIMIT %d) AS newest
+		WHERE crosscheck_type = ANY($1::text[]) GROUP BY 1`, e.config.Type, e.within(), e.config.newestFirst(), censusEvents), ignored)
 	if err != nil {
 		return err
 	}
@@ -78,8 +83,14 @@ func (e *Events) countIgnored(ctx context.Context, c *order.Census) error {
 	return rows.Err()
 }
 
-// foldProblems folds the orders of some events from their beginning, and returns the first problem at each position.
-func (e *Events) foldProblems(ctx context.Context, newest []order.Event) (map[order.Position]string, error) {
+// place is where an event is in the history of its order.
+type place struct {
+	key      order.Key
+	position order.Position
+}
+
+// foldProblems folds the orders of some events from their beginning, and returns the first problem at each place.
+func (e *Events) foldProblems(ctx context.Context, newest []order.Event) (map[place]string, error) {
 	keys := map[order.Key]bool{}
 	for _, event := range newest {
 		if event.Key != "" && len(keys) < censusOrders {
@@ -87,7 +98,7 @@ func (e *Events) foldProblems(ctx context.Context, newest []order.Event) (map[or
 		}
 	}
 	states := map[order.Key]*order.State{}
-	problems := map[order.Position]string{}
+	problems := map[place]string{}
 	// In the order of positions, so that what the limit leaves is the beginning of each history.
 	of, arg := e.ofKeys(slices.Sorted(maps.Keys(keys)))
 	query := fmt.Sprintf("%s WHERE %s ORDER BY (%s)::bigint NULLS LAST LIMIT %d", e.selecting(), of, e.config.Position, censusHistory)
@@ -98,8 +109,9 @@ func (e *Events) foldProblems(ctx context.Context, newest []order.Event) (map[or
 			states[event.Key] = state
 		}
 		for _, p := range state.Apply(event) {
-			if _, known := problems[p.Position]; !known {
-				problems[p.Position] = p.Detail
+			at := place{event.Key, p.Position}
+			if _, known := problems[at]; !known {
+				problems[at] = p.Detail
 			}
 		}
 	}, query, arg)

@@ -78,8 +78,8 @@ func (e *eventsExamination) examineIDs(ctx context.Context) {
 	}
 	e.examineUniqueID(ctx)
 	var all, without, twice int64
-	err := e.pool.QueryRow(ctx, fmt.Sprintf("SELECT count(*), count(*) - count(id), count(id) - count(DISTINCT id) FROM (SELECT (%[1]s) AS id FROM %[2]s WHERE (%[3]s) IS NOT NULL ORDER BY (%[3]s) DESC LIMIT %[4]d) AS newest",
-		id, e.from(), e.events.config.Position, newestEvents)).Scan(&all, &without, &twice)
+	err := e.pool.QueryRow(ctx, fmt.Sprintf("SELECT count(*), count(*) - count(id), count(id) - count(DISTINCT id) FROM (SELECT (%s) AS id FROM %s %s LIMIT %d) AS newest",
+		id, e.from(), e.events.config.newestFirst(), newestEvents)).Scan(&all, &without, &twice)
 	switch {
 	case err != nil:
 		e.failed(CheckIDs, "reading the newest ids", err)

@@ -72,6 +72,7 @@ func (f *Fold) open(ctx context.Context, c FoldConfig) error {
 	if f.unique, err = f.events.unique(ctx); err != nil {
 		return err
 	}
+	f.unique = f.unique && !c.Events.PerOrder // positions tell what was lost
 	f.Side = &Side{
 		config:   Config{Representation: order.Events, Role: order.Follower, DSN: c.Events.DSN, Table: c.Events.Table, Key: f.events.orderKey(c.Events), Where: c.Events.where(), ObserveQuery: c.Events.ObserveQuery},
 		pool:     f.events.side.pool,

@@ -27,9 +27,9 @@ func (e *Events) After(ctx context.Context, at time.Time) (events int64, waiting
 	}
 	var micros int64
 	query := fmt.Sprintf(`SELECT count(*), coalesce(greatest(0, extract(epoch FROM clock_timestamp() - min(crosscheck_at)) * 1000000), 0)::bigint
-		FROM (SELECT %[1]s AS crosscheck_at FROM %[2]s WHERE %[3]s IS NOT NULL ORDER BY %[3]s DESC LIMIT %[4]d) newest
+		FROM (SELECT %s AS crosscheck_at FROM %s %s LIMIT %d) newest
 		WHERE isfinite(crosscheck_at) AND date_trunc($2, crosscheck_at) > $1`,
-		e.config.At, e.side.from(), "("+e.config.Position+")", mostBehind)
+		e.config.At, e.side.from(), e.config.newestFirst(), mostBehind)
 	if err := e.side.pool.QueryRow(ctx, query, at, truncation(at)).Scan(&events, &micros); err != nil {
 		return 0, 0, fmt.Errorf("looking for events that the projection has not reached: %w", err)
 	}

@@ -138,7 +138,7 @@ func eventsConfig(of *config.Config, observe observer) (source.EventsConfig, err
 		return source.EventsConfig{}, err
 	}
 	return source.EventsConfig{
-		DSN: c.DSN.Reveal(), Table: c.Table, Where: c.Where, Position: c.Position, ID: c.ID, Key: c.Key, Type: c.Type, At: c.At, Payload: c.Payload,
+		DSN: c.DSN.Reveal(), Table: c.Table, Where: c.Where, Position: c.Position, PerOrder: c.PerOrder, ID: c.ID, Key: c.Key, Type: c.Type, At: c.At, Payload: c.Payload,
 		Strip: c.Strip, AsStored: c.AsStored, Keys: sideConfig(order.Legacy, order.Truth, of, of.Legacy, nil), Zone: c.Zone, Unit: c.Unit, AtPath: c.AtPath,
 		Rules: rules, ObserveQuery: observe,
 	}, nil
