@@ -1,7 +1,9 @@
 package lab
 
 import (
+	"crypto/md5" //nolint:gosec // as the table does it
 	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
 )
@@ -65,15 +67,25 @@ func money(a amount) any {
 	return map[string]any{"amount": int64(a), "currency": "USD"}
 }
 
-// deskMessage is a structured CloudEvent.
+// deskMessage is a structured CloudEvent with the id of the stored message. Its place in the store is its sequence.
 func deskMessage(e stored) any {
 	return struct {
-		Version string          `json:"specversion"`
-		ID      string          `json:"id"`
-		Source  string          `json:"source"`
-		Subject string          `json:"subject"`
-		Type    string          `json:"type"`
-		Time    string          `json:"time"`
-		Data    json.RawMessage `json:"data"`
-	}{"1.0", "message-" + strconv.FormatInt(e.id, 10), "/desk", "order-" + strconv.FormatInt(e.order, 10), "desk." + e.kind, e.at.Format(micros), e.payload}
+		Version  string          `json:"specversion"`
+		ID       string          `json:"id"`
+		Source   string          `json:"source"`
+		Subject  string          `json:"subject"`
+		Sequence string          `json:"sequence"`
+		Type     string          `json:"type"`
+		Time     string          `json:"time"`
+		Data     json.RawMessage `json:"data"`
+	}{
+		"1.0", deskID(e.id), "/desk", "order-" + strconv.FormatInt(e.order, 10), strconv.FormatInt(e.id, 10),
+		"desk." + e.kind, e.at.Format(micros), e.payload,
+	}
+}
+
+// deskID is the uuid that the table gives to the message at a position.
+func deskID(position int64) string {
+	id := md5.Sum([]byte("message " + strconv.FormatInt(position, 10))) //nolint:gosec // no secret
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }

@@ -115,12 +115,12 @@ func decode(t *testing.T, partition int, key, value []byte) published {
 func decodeCloudEvent(t *testing.T, m published, value []byte) published {
 	t.Helper()
 	var c struct {
-		ID, Subject, Type string
-		Time              time.Time
-		Data              map[string]any
+		ID, Subject, Sequence, Type string
+		Time                        time.Time
+		Data                        map[string]any
 	}
 	unmarshal(t, value, &c)
-	if _, err := fmt.Sscanf(c.ID+" "+c.Subject, "message-%d order-%d", &m.ID, &m.Order); err != nil {
+	if _, err := fmt.Sscanf(c.Sequence+" "+c.Subject, "%d order-%d", &m.ID, &m.Order); err != nil {
 		t.Errorf("%s: %v", value, err)
 	}
 	m.Kind, m.At, m.Payload = strings.TrimPrefix(c.Type, "desk."), c.Time, c.Data
