@@ -44,7 +44,7 @@ func (w *world) skipped(i int) {
 		}
 	}
 	w.also(compare.SkippedLateCommit)
-	only := !slices.ContainsFunc(without(w.applied, i, i+1), func(x op) bool { return x.kind == o.kind })
+	only := !slices.ContainsFunc(without(w.applied, i, i+1), func(x op) bool { return x.like(o) })
 	if only {
 		w.also(compare.EventTypeIgnored)
 	}
@@ -90,8 +90,8 @@ func ignoreType(d dice, w *world) bool {
 	if len(w.applied) < 2 {
 		return false
 	}
-	ignored := w.applied[1+d.index(len(w.applied)-1)].kind
-	w.applied = slices.DeleteFunc(slices.Clone(w.applied), func(o op) bool { return o.kind == ignored })
+	ignored := w.applied[1+d.index(len(w.applied)-1)]
+	w.applied = slices.DeleteFunc(slices.Clone(w.applied), func(o op) bool { return o.like(ignored) })
 	w.staleIfPrefix()
 	return true
 }

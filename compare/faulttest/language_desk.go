@@ -3,7 +3,6 @@ package faulttest
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -12,7 +11,7 @@ import (
 
 // Desk is another language. Types, keys and fields have other names, prices are whole units within objects, one type of
 // event sets a price and another one a field that it names, all trades have one type, so the status is derived, and the
-// creation's time is in whole seconds. The topic has CloudEvents.
+// creation's time is in whole seconds. The topic has CloudEvents, whose id is not the position.
 var Desk = &Language{
 	Name: "desk", Rules: deskRules, fields: deskFields, derives: true, whole: true, stored: deskEvent, published: deskMessage,
 }
@@ -56,6 +55,7 @@ var deskRules = func() *order.Rules {
 			}},
 		},
 		Types:      map[string]order.FieldType{"reason": order.Text},
+		ByID:       true,
 		Invariants: order.Invariants{Ordered: "ordered", Filled: "done", Average: "average", Status: "state", Terminal: []string{"FILLED", "CANCELED"}},
 	}
 	rules, err := order.NewRules(spec, (&Language{fields: deskFields}).Fields())
@@ -93,14 +93,19 @@ var deskSide = map[string]int{"BUY": 1, "SELL": 2}
 
 func deskEvent(o op) order.Event {
 	kind, payload := deskSays(o)
-	e, _ := order.Decode(order.RawEvent{Position: o.position, Key: Key, Type: kind, At: o.at, Payload: payload}, deskRules)
+	e, _ := order.Decode(order.RawEvent{Position: o.position, ID: o.id(), Key: Key, Type: kind, At: o.at, Payload: payload}, deskRules)
 	return e
+}
+
+// id is a uuid.
+func (o op) id() order.ID {
+	return order.ID(fmt.Sprintf("5eed0000-0000-4000-8000-%012x", int64(o.position)))
 }
 
 // deskOpener reads the messages of the topic.
 var deskOpener = func() *order.Opener {
 	e := order.CloudEvents()
-	e.ID.Strip, e.Key, e.Type.Strip = "message-", order.EnvelopePart{From: "ce:subject", Strip: "order-"}, "desk."
+	e.Key, e.Type.Strip = order.EnvelopePart{From: "ce:subject", Strip: "order-"}, "desk."
 	o, err := order.NewOpener(e)
 	if err != nil {
 		panic(err) // a mistake in it is a bug
@@ -112,7 +117,7 @@ var deskOpener = func() *order.Opener {
 func deskMessage(o op) compare.StreamedMessage {
 	kind, payload := deskSays(o)
 	value, err := json.Marshal(map[string]any{
-		"specversion": "1.0", "id": "message-" + strconv.FormatInt(int64(o.position), 10), "source": "/desk", "subject": "order-" + string(Key),
+		"specversion": "1.0", "id": o.id(), "source": "/desk", "subject": "order-" + string(Key),
 		"type": "desk." + kind, "time": o.at.Format(time.RFC3339Nano), "data": json.RawMessage(payload),
 	})
 	if err != nil {

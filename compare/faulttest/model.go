@@ -80,7 +80,9 @@ func (r *row) apply(o op) {
 	case part, fill:
 		r.filled += o.quantity
 		r.notional += o.quantity * o.price
-		r.status = map[kind]string{part: "PARTIALLY_FILLED", fill: "FILLED"}[o.kind]
+		if r.setsStatus || !o.in.derives {
+			r.status = map[kind]string{part: "PARTIALLY_FILLED", fill: "FILLED"}[o.kind]
+		}
 	case cancel:
 		r.status = "CANCELED"
 	}
@@ -88,6 +90,15 @@ func (r *row) apply(o op) {
 		r.status = r.derived()
 	}
 	r.updated = o.at
+}
+
+// like is true if the events of two ops have the same type.
+func (o op) like(x op) bool {
+	trade := func(o op) bool { return o.kind == part || o.kind == fill }
+	if o.in.derives && trade(o) {
+		return trade(x)
+	}
+	return o.kind == x.kind && (!o.in.derives || o.field == x.field)
 }
 
 // derived is the status that follows from what is filled.

@@ -80,9 +80,19 @@ func (l *Language) Stream(seed uint64, faults ...StreamFault) (StreamCase, bool)
 	for _, m := range t.messages {
 		e := l.published(m.op)
 		e.Partition, e.Keyed = m.partition, m.keyed
+		e.Event.Position = placed(e.Event, c.Streamed.Stored)
 		c.Streamed.Messages = append(c.Streamed.Messages, e)
 	}
 	return c, true
+}
+
+// placed is the position of a message, or of its event if the message has none.
+func placed(message order.Event, stored []order.Event) order.Position {
+	i := slices.IndexFunc(stored, func(e order.Event) bool { return e.Identity() == message.Identity() })
+	if message.Position != order.NoPosition || i < 0 {
+		return message.Position
+	}
+	return stored[i].Position
 }
 
 // right is true if the messages, each with its key, are what is stored.
