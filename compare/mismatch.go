@@ -34,11 +34,12 @@ type FieldDifference struct {
 // Mismatch is a difference at one hop, seen once. It may still be lag; see [Settle.Judge]. Kind and fields are those of
 // the hop's two ends, so that a fault at another hop does not change them.
 type Mismatch struct {
-	Key    order.Key
-	Kind   Kind
-	Hop    order.Hop
-	Cause  Cause             // empty if the evidence does not tell
-	Fields []FieldDifference // for Differs the fields that disagree; empty for Missing, Phantom and Duplicate
+	Key   order.Key
+	Kind  Kind
+	Hop   order.Hop
+	Cause Cause // empty if the evidence does not tell
+	// Fields are those that disagree, for Differs. At the hop to the stream, event_id names the event if events have ids.
+	Fields []FieldDifference
 	// Copies is how many rows each side has for the key: 0 or 1, except for Duplicate.
 	LegacyCopies, ProjectionCopies int
 }

@@ -171,7 +171,7 @@ func (w *work) drill(ctx context.Context, b int64, upTo order.Position, old bool
 			e.Key = w.topicKey(fmt.Sprintf(", event %s of no order", e.Position))
 			lost[i] = e
 		}
-		w.find(e.Key, compare.Missing, cause, nil, hasBit(was, e.Position))
+		w.find(e.Key, compare.Missing, cause, ofEvent(e.ID), hasBit(was, e.Position))
 	}
 	w.step.commit.Lost[b] = slices.Clip(append([]LostEvent{}, lost...))
 	return missing, nil

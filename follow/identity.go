@@ -36,6 +36,14 @@ func positionsOf(ctx context.Context, store Finder, ids []order.ID) (map[order.I
 	return at, err
 }
 
+// ofEvent names a stored event in a finding, if events have ids. Of several events, the first is named.
+func ofEvent(id order.ID) []compare.FieldDifference {
+	if id == "" {
+		return nil
+	}
+	return []compare.FieldDifference{{Name: "event_id", Events: &order.Value{Text: string(id)}}}
+}
+
 // place is where an event is stored.
 type place struct {
 	position order.Position
@@ -93,10 +101,10 @@ func (w *work) matchedTwins(a *arrival) {
 		if twin.key == "" {
 			twin.key = a.key
 		}
-		w.find(twin.key, compare.Duplicate, compare.SchemaDrift, nil, false)
-		w.find(a.key, compare.Duplicate, compare.SchemaDrift, nil, false)
+		w.find(twin.key, compare.Duplicate, compare.SchemaDrift, ofEvent(a.id), false)
+		w.find(a.key, compare.Duplicate, compare.SchemaDrift, ofEvent(a.id), false)
 		if w.seen(twin.position) == notSeen {
-			w.shown(twin.position, twin.key, false)
+			w.shown(twin.position, a.id, twin.key, false)
 		}
 	}
 }

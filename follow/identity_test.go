@@ -5,9 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
+	"github.com/nordvarg/crosscheck/verify"
 )
 
 // newShopByID has events with uuids as ids, which messages carry in place of positions.
@@ -121,7 +123,25 @@ func TestMessagesAreMatchedByID(t *testing.T) {
 			s.storeID(20, 20)
 			s.publishID(0, 20, 20)
 			s.want(20, test.want)
+			s.wantNamed()
 		})
+	}
+}
+
+// wantNamed wants that each finding of an order names an event, if that is stored and has an id.
+func (s *shop) wantNamed() {
+	s.t.Helper()
+	open, err := s.Divergences(s.t.Context(), verify.Open, 100)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, d := range open {
+		m := d.Mismatch
+		anonymous := m.Cause == compare.GhostPublish || strings.HasPrefix(string(m.Key), "(") || m.Cause == compare.SchemaDrift && m.Kind == compare.Missing
+		named := len(m.Fields) > 0 && m.Fields[0].Name == "event_id" && len(m.Fields[0].Events.Text) == len(uuid(0))
+		if named == anonymous {
+			s.t.Errorf("%s %s of order %s has the fields %+v", m.Kind, m.Cause, m.Key, m.Fields)
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]o
 		w.unreadable(a)
 		w.find(w.topicKey(", unreadable"), compare.Differs, compare.SchemaDrift, nil, false)
 		if a.stored && a.storedKey == "" { // an event without an order, published in the same form
-			w.shown(at, w.topicKey(", unreadable"), replayed)
+			w.shown(at, a.id, w.topicKey(", unreadable"), replayed)
 		}
 		return nil
 	}
@@ -115,7 +115,7 @@ func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]o
 		p.First = at
 	}
 	if a.Key != nil && !replayed && w.disordered(a, behind, *p) {
-		w.find(key, compare.Disorder, compare.DisorderedPublish, nil, false)
+		w.find(key, compare.Disorder, compare.DisorderedPublish, ofEvent(a.id), false)
 	}
 	if !a.stored {
 		now := w.Now()
@@ -171,18 +171,18 @@ func (w *work) matched(a *arrival, replayed bool) {
 		if a.drift != nil {
 			cause = compare.SchemaDrift
 		}
-		w.find(key, compare.Differs, cause, a.differs, false)
+		w.find(key, compare.Differs, cause, append(ofEvent(a.id), a.differs...), false)
 	}
-	w.shown(a.position, key, replayed)
+	w.shown(a.position, a.id, key, replayed)
 	w.matchedTwins(a)
 }
 
 // shown notes that a stored event is on the stream.
-func (w *work) shown(at order.Position, key order.Key, replayed bool) {
+func (w *work) shown(at order.Position, id order.ID, key order.Key, replayed bool) {
 	switch w.seen(at) {
 	case seenBefore:
 		if !replayed {
-			w.find(key, compare.Duplicate, compare.DuplicatePublish, nil, false)
+			w.find(key, compare.Duplicate, compare.DuplicatePublish, ofEvent(id), false)
 		}
 	case notSeen:
 		w.mark(at)
@@ -257,7 +257,7 @@ func (w *work) judgeUnmatched(ctx context.Context) error {
 		}
 		if a.stored {
 			if w.unsure.disordered(a) {
-				w.find(a.key, compare.Disorder, compare.DisorderedPublish, nil, false)
+				w.find(a.key, compare.Disorder, compare.DisorderedPublish, ofEvent(a.id), false)
 			}
 			w.matched(a, s.Offset < w.state.Partitions[s.Partition].ReplayTo)
 			w.step.commit.Matched = append(w.step.commit.Matched, s)
