@@ -51,6 +51,7 @@ type Client struct {
 
 	mu    sync.Mutex
 	known map[uint32]schema // by id
+	away  error             // of the last request; nil if it was answered
 }
 
 // schema is what the registry has by an id.
@@ -117,7 +118,7 @@ func (c *Client) read(ctx context.Context, framed []byte) (value []byte, unread,
 	case errors.Is(err, errNoSchema):
 		return nil, fmt.Errorf("the registry has no schema %d", id), nil
 	case err != nil:
-		return nil, nil, fmt.Errorf("%w: asking for schema %d: %w", ErrUnavailable, id, err)
+		return nil, nil, err
 	case s.bad != nil:
 		return nil, fmt.Errorf("schema %d: %w", id, s.bad), nil
 	case s.kind != want:
@@ -141,10 +142,21 @@ func (c *Client) schema(ctx context.Context, id uint32) (schema, error) {
 		return s, nil
 	}
 	s, err := c.fetch(ctx, id)
-	if err == nil {
-		c.mu.Lock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch c.away = nil; {
+	case err == nil:
 		c.known[id] = s
-		c.mu.Unlock()
+	case !errors.Is(err, errNoSchema):
+		err = fmt.Errorf("%w: asking for schema %d: %w", ErrUnavailable, id, err)
+		c.away = err
 	}
 	return s, err
+}
+
+// Away is why the registry did not answer the last request; nil if it did, or was never asked.
+func (c *Client) Away() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.away
 }

@@ -144,8 +144,11 @@ func TestARegistryThatDoesNotAnswerSaysNothing(t *testing.T) {
 	if _, err := c.Read(t.Context(), framed); !errors.Is(err, registry.ErrUnavailable) {
 		t.Errorf("down: %v", err)
 	}
+	if err := c.Away(); !errors.Is(err, registry.ErrUnavailable) {
+		t.Errorf("down, and away is %v", err)
+	}
 	fake.Down.Store(false)
-	if r, err := c.Read(t.Context(), framed); err != nil || r.Unread != nil {
+	if r, err := c.Read(t.Context(), framed); err != nil || r.Unread != nil || c.Away() != nil {
 		t.Errorf("up again: %v, %v", r.Unread, err)
 	}
 	for name, c := range map[string]registry.Config{

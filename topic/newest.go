@@ -17,6 +17,8 @@ const (
 	// newestBytes and newestTimeout end it earlier, for messages of megabytes.
 	newestBytes   = 256 << 20
 	newestTimeout = 20 * time.Second
+	// newestPatience is shorter, so that an outage is told with its cause.
+	newestPatience = 5 * time.Second
 )
 
 // errEnough ends a read that has brought enough.
@@ -43,7 +45,9 @@ func (t *Topic) newest(ctx context.Context, partitions []follow.Partition, fn fu
 	defer cancel()
 	var one sync.Mutex
 	size, read := 0, 0
-	err := t.Read(limited, r, func(_ context.Context, b follow.Batch) error {
+	hurried := *t
+	hurried.config.Patience = min(t.config.Patience, newestPatience)
+	err := hurried.Read(limited, r, func(_ context.Context, b follow.Batch) error {
 		one.Lock()
 		defer one.Unlock()
 		for _, m := range b.Messages {

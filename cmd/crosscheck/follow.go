@@ -33,7 +33,7 @@ const (
 func topicConfig(c config.Stream, observe observer, log *slog.Logger) topic.Config {
 	s := topic.Config{Brokers: c.Brokers, Topic: c.Topic, ObserveQuery: observe, Log: log}
 	if !c.Envelope.Usual() || c.Registry.URL != "" {
-		s.Open = opening(c)
+		s.Open, _ = opening(c)
 	}
 	if c.TLS.Enabled {
 		s.TLS = &topic.TLS{CAFile: c.TLS.CAFile, CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ServerName: c.TLS.ServerName}
@@ -44,8 +44,8 @@ func topicConfig(c config.Stream, observe observer, log *slog.Logger) topic.Conf
 	return s
 }
 
-// opening is how records are turned into the usual form.
-func opening(c config.Stream) func(context.Context, order.Record) (order.Opened, error) {
+// opening is how records are turned into the usual form, and the registry that is asked.
+func opening(c config.Stream) (func(context.Context, order.Record) (order.Opened, error), *registry.Client) {
 	opener, err := order.NewOpener(c.Envelope)
 	schemas, wrong := registry.New(registry.Config{
 		URL: c.Registry.URL, User: c.Registry.User, Password: c.Registry.Password.Reveal(), CAFile: c.Registry.CAFile,
@@ -64,7 +64,7 @@ func opening(c config.Stream) func(context.Context, order.Record) (order.Opened,
 			r = framed
 		}
 		return opener.Open(r), nil
-	}
+	}, schemas
 }
 
 // errSwapped ends a follower whose findings would have another fingerprint from now on.
@@ -113,7 +113,13 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stream, err := topic.Open(ctx, topicConfig(s.config.Stream, s.observeQuery, s.log))
+	messages := topicConfig(s.config.Stream, s.observeQuery, s.log)
+	if s.config.Stream.Registry.URL != "" {
+		var schemas *registry.Client
+		messages.Open, schemas = opening(s.config.Stream)
+		s.following.asks(schemas)
+	}
+	stream, err := topic.Open(ctx, messages)
 	if err != nil {
 		return err
 	}

@@ -9,14 +9,16 @@ import (
 
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/registry"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/web"
 )
 
 // following is what this process knows of following the stream, for readiness.
 type following struct {
-	mu  sync.Mutex
-	err error
+	mu      sync.Mutex
+	err     error
+	schemas *registry.Client // nil without a registry
 }
 
 var errNotBegun = errors.New("following the stream has not begun yet")
@@ -27,9 +29,19 @@ func (f *following) set(err error) {
 	f.err = err
 }
 
+// asks notes the registry, without which messages wait.
+func (f *following) asks(schemas *registry.Client) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.schemas = schemas
+}
+
 func (f *following) get() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.err == nil && f.schemas != nil {
+		return f.schemas.Away()
+	}
 	return f.err
 }
 
