@@ -126,6 +126,38 @@ func (e *examination) indexHint(ctx context.Context, unique bool, columns ...str
 	return "index " + list + " in the tables that it comes from, or read a table or materialized view"
 }
 
+// keyIndexHint is statements for the tables that a lookup by key reads as a whole: for a view or a subquery, and for an
+// inherited table, they are others than the configured one.
+func (e *examination) keyIndexHint(ctx context.Context, l serving, unique bool, columns ...string) string {
+	own := e.indexHint(ctx, unique, columns...)
+	var out []string
+	for _, m := range l.missing() {
+		of, err := e.partitioned(ctx, m.relation)
+		if err != nil {
+			return own
+		}
+		hint := own
+		if of.oid != e.relation.oid {
+			there := &examination{Side: &Side{config: Config{Table: quoted(of.schema, of.name)}, pool: e.pool}, relation: of}
+			hint = there.indexHint(ctx, false, m.key)
+		}
+		if !slices.Contains(out, hint) {
+			out = append(out, hint)
+		}
+	}
+	if len(out) == 0 {
+		return own
+	}
+	return strings.Join(out, "; ")
+}
+
+// partitioned is the partitioned table that a table is a part of, or the table itself.
+func (e *examination) partitioned(ctx context.Context, n relationName) (r relation, err error) {
+	err = e.pool.QueryRow(ctx, `SELECT c.oid, s.nspname, c.relname, c.relkind::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+		WHERE c.oid = coalesce(pg_catalog.pg_partition_root($1::text::regclass), $1::text::regclass)`, quoted(n.Schema, n.Name)).Scan(&r.oid, &r.schema, &r.name, &r.kind)
+	return r, err
+}
+
 // aliased matches what is quoted, or the alias that the table has in our statements only.
 var aliased = regexp.MustCompile(`'(?:[^']|'')*'|"(?:[^"]|"")*"|\bt\.`)
 

@@ -16,7 +16,7 @@ import (
 
 func (e *examination) examineKey(ctx context.Context) {
 	if keyType, ok := e.examineKeyType(ctx); ok {
-		e.examineKeyIndex(ctx, e.keyedSQL(keyType))
+		e.examineKeyIndex(ctx, keyType)
 		e.examineUniqueKey(ctx)
 	}
 }
@@ -46,16 +46,16 @@ func (e *examination) keyHint(ctx context.Context, n native) string {
 	return hint + ", and give that expression an index"
 }
 
-func (e *examination) examineKeyIndex(ctx context.Context, keyed string) {
-	switch indexed, err := e.indexed(ctx, keyed); {
+func (e *examination) examineKeyIndex(ctx context.Context, t order.KeyType) {
+	switch l, err := e.served(ctx, e.stored(), keyCast(t), zeroKey(t)); {
 	case err != nil:
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)
-	case !indexed && e.relation.kind == "f":
+	case !l.ok && e.relation.kind == "f":
 		e.add(doctor.Info, CheckKeyIndex, "whether the key has an index on the foreign server is not known",
 			"without one, each lookup by key reads the whole table there")
-	case !indexed:
-		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index: each lookup by key, and each bucket that differs, reads the whole table",
-			e.indexHint(ctx, true, e.lookup))
+	case !l.ok:
+		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index"+l.passedOver()+": each lookup by key, and each bucket that differs, reads the whole table",
+			e.keyIndexHint(ctx, l, true, e.lookup))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, "the key has an index", "")
 	}
@@ -141,7 +141,7 @@ func (e *examination) examineChangedAt(ctx context.Context) {
 		e.add(doctor.Error, CheckChangedAt, fmt.Sprintf("%s is %s, not a timestamp", name, n.name), "set changed_at to a column of type timestamptz, or leave it out")
 		return
 	}
-	switch indexed, err := e.indexed(ctx, e.newestSQL("1", "true", 1)); {
+	switch indexed, err := e.timeIndexed(ctx); {
 	case err != nil:
 		e.failed(CheckChangedAt, "looking for an index on "+name, err)
 	case !indexed:

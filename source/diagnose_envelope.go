@@ -37,31 +37,12 @@ func (e *eventsExamination) examineWhere(ctx context.Context) bool {
 	return true
 }
 
-// keyServed asks whether an index serves the lookup of orders by the key as it is stored. An index that serves only the
-// condition for what belongs does not.
-func (e *eventsExamination) keyServed(ctx context.Context, t order.KeyType) (bool, error) {
-	key := fmt.Sprintf("(%s) = ANY('{%s}'::%s[])", e.lookup, zeroKey(t), keyCast(t))
+// keyServed asks whether an index serves the lookup of orders by the key as it is stored.
+func (e *eventsExamination) keyServed(ctx context.Context, t order.KeyType) (serving, error) {
 	if e.events.stored != "" {
-		key = fmt.Sprintf("(%s) = ANY('{%s}'::text[])", e.events.stored, zeroKey(t))
+		return e.served(ctx, e.events.stored, "text", zeroKey(t))
 	}
-	return e.served(ctx, key)
-}
-
-// served asks whether an index serves a lookup, such as a = ANY('{1}').
-func (e *eventsExamination) served(ctx context.Context, lookup string) (bool, error) {
-	indexed, err := e.indexed(ctx, fmt.Sprintf("SELECT 1 FROM %s AS t WHERE %s", e.config.Table, lookup))
-	if err != nil || indexed || e.config.Where == "" {
-		return indexed, err
-	}
-	root, err := e.byIndex(ctx, "SELECT 1 FROM "+e.from()+" WHERE "+lookup)
-	return err == nil && root.keyed() && root.all(func(p plan) bool { return p.Cond == "" || strings.Contains(p.Cond, "ANY") }), err
-}
-
-// all returns true if something holds for each node.
-func (p plan) all(is func(plan) bool) bool {
-	all := true
-	p.walk(func(p plan) { all = all && is(p) })
-	return all
+	return e.served(ctx, e.lookup, keyCast(t), zeroKey(t))
 }
 
 // examineBelonging says how many of the newest rows belong here.

@@ -80,12 +80,12 @@ func (e *eventsExamination) examineEventKey(ctx context.Context) {
 	if !ok {
 		return
 	}
-	switch indexed, err := e.keyServed(ctx, keyType); {
+	switch l, err := e.keyServed(ctx, keyType); {
 	case err != nil:
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)
-	case !indexed:
-		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index: reading a history reads the whole table",
-			e.indexHint(ctx, false, cmp.Or(e.events.stored, e.lookup), e.events.config.Position))
+	case !l.ok:
+		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index"+l.passedOver()+": reading a history reads the whole table",
+			e.keyIndexHint(ctx, l, false, cmp.Or(e.events.stored, e.lookup), e.events.config.Position))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, "the key has an index", "")
 	}
@@ -170,7 +170,7 @@ func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 // positionIndexed asks the catalogue if possible, because the planner would also use an index on key and position.
 func (e *eventsExamination) positionIndexed(ctx context.Context, n native) (indexed bool, err error) {
 	if !e.ownColumn(n) {
-		return e.indexed(ctx, fmt.Sprintf("SELECT 1 FROM %s WHERE (%s) BETWEEN 1 AND 2", e.from(), e.events.config.Position))
+		return e.ordered(ctx, "("+e.events.config.Position+")", "bigint", "1")
 	}
 	err = e.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 			JOIN pg_catalog.pg_am a ON a.oid = c.relam

@@ -108,14 +108,14 @@ func (e *examination) examineRecords(ctx context.Context, t historyTable, keyTyp
 		e.column(CheckKey, fmt.Sprintf("%s of history.%s", t.key, t.setting), err)
 		return
 	}
-	switch indexed, err := e.indexed(ctx, e.keyedSQL(keyType)); {
+	switch l, err := e.served(ctx, e.stored(), keyCast(keyType), zeroKey(keyType)); {
 	case err != nil && e.lost("looking for an index on "+t.key, err):
 	case err != nil:
 		e.add(doctor.Error, CheckKey, fmt.Sprintf("%s of history.%s cannot be compared with legacy's key: %s", t.key, t.setting, saidBy(err)),
 			fmt.Sprintf("name a view in history.%s that has %s as %s", t.setting, t.key, keyCast(keyType)))
-	case !indexed:
-		e.add(doctor.Warning, CheckKeyIndex, fmt.Sprintf("%s of %s has no usable index: each order that is looked at reads the whole table", t.key, t.table),
-			e.indexHint(ctx, false, t.key))
+	case !l.ok:
+		e.add(doctor.Warning, CheckKeyIndex, fmt.Sprintf("%s of %s has no usable index%s: each order that is looked at reads the whole table", t.key, t.table, l.passedOver()),
+			e.keyIndexHint(ctx, l, false, t.key))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, fmt.Sprintf("%s of %s has an index", t.key, t.table), "")
 	}

@@ -26,7 +26,7 @@ func (e *eventsExamination) examineVersions(ctx context.Context) {
 	default:
 		e.add(doctor.OK, CheckUniquePosition, "positions are unique within an order", "")
 	}
-	switch indexed, err := e.indexed(ctx, fmt.Sprintf("SELECT 1 FROM %s AS t %s LIMIT 1", c.Table, c.newestFirst())); {
+	switch indexed, err := e.inOrder(ctx, fmt.Sprintf("SELECT 1 FROM %s AS t %s LIMIT 1", c.Table, c.newestFirst())); {
 	case err != nil:
 		e.failed(CheckNewestIndex, "looking for an index on the time", err)
 	case !indexed:

@@ -42,8 +42,8 @@ func (e *Events) readID(ctx context.Context) error {
 	if guarded == e.config.ID || e.idType == "" {
 		return nil
 	}
-	indexed, err := e.side.indexed(ctx, e.idLookup())
-	if err == nil && !indexed {
+	l, err := e.side.served(ctx, e.config.ID, keyCast(e.idType), zeroKey(e.idType))
+	if err == nil && !l.ok {
 		e.config.ID = guarded
 	}
 	return err
@@ -57,22 +57,17 @@ func (e *Events) idSQL() string {
 	return "(" + e.config.ID + ")::text"
 }
 
-// idLookup reads an event by its id.
-func (e *Events) idLookup() string {
-	return fmt.Sprintf("SELECT 1 FROM %s WHERE (%s) = ANY('{%s}'::%s[])", e.side.from(), e.config.ID, zeroKey(e.idType), keyCast(e.idType))
-}
-
 // examineIDs asks for the index by which messages find their events, and looks at the ids of the newest events.
 func (e *eventsExamination) examineIDs(ctx context.Context) {
 	if err := e.events.readID(ctx); err != nil || e.events.idType == "" { // that was reported with the columns
 		return
 	}
 	id := e.events.config.ID
-	switch indexed, err := e.served(ctx, fmt.Sprintf("(%s) = ANY('{%s}'::%s[])", id, zeroKey(e.events.idType), keyCast(e.events.idType))); {
+	switch l, err := e.served(ctx, id, keyCast(e.events.idType), zeroKey(e.events.idType)); {
 	case err != nil:
 		e.failed(CheckIDIndex, "looking for an index on the id", err)
-	case !indexed:
-		e.add(doctor.Warning, CheckIDIndex, "the id has no usable index: each message of the stream reads the whole table", e.indexHint(ctx, true, id))
+	case !l.ok:
+		e.add(doctor.Warning, CheckIDIndex, "the id has no usable index"+l.passedOver()+": each message of the stream reads the whole table", e.keyIndexHint(ctx, l, true, id))
 	default:
 		e.add(doctor.OK, CheckIDIndex, "an index serves the lookup by id", "")
 	}

@@ -66,7 +66,7 @@ func (f *Fold) storedOrder(ctx context.Context) (eventOrder, error) {
 	stored := "(" + f.events.stored + ")"
 	bytes := eventOrder{key: stored + ` COLLATE "C"`, stored: true}
 	var err error
-	if bytes.indexed, err = f.rangesIndexed(ctx, bytes.key); err != nil || bytes.indexed {
+	if bytes.indexed, err = f.ordered(ctx, bytes.key, "text", "0"); err != nil || bytes.indexed {
 		return bytes, err
 	}
 	var own struct {
@@ -85,7 +85,7 @@ func (f *Fold) storedOrder(ctx context.Context) (eventOrder, error) {
 	if own.name == nil || !own.unique {
 		return bytes, nil
 	}
-	indexed, err := f.rangesIndexed(ctx, stored)
+	indexed, err := f.ordered(ctx, stored, "text", "0")
 	if err != nil || !indexed {
 		return bytes, err
 	}
@@ -93,13 +93,6 @@ func (f *Fold) storedOrder(ctx context.Context) (eventOrder, error) {
 		return eventOrder{key: stored, stored: true, indexed: true}, nil
 	}
 	return eventOrder{key: stored, stored: true, indexed: true, collation: *own.name}, nil
-}
-
-// rangesIndexed returns true if ranges of a text can be read through an index. The condition for the rows that belong is left
-// out, because an index may serve it and not them.
-func (f *Fold) rangesIndexed(ctx context.Context, text string) (bool, error) {
-	prefix := literal(f.events.config.Strip)
-	return f.indexed(ctx, fmt.Sprintf("SELECT 1 FROM %s AS t WHERE %s >= %s AND %[2]s < %[3]s", f.config.Table, text, prefix))
 }
 
 // sorts returns true if the plan sorts.

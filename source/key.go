@@ -51,8 +51,8 @@ func (s *Side) guardKey(ctx context.Context, t order.KeyType) error {
 	if guarded == s.config.Key {
 		return nil
 	}
-	indexed, err := s.indexed(ctx, s.keyedSQL(t))
-	if err != nil || indexed {
+	l, err := s.served(ctx, s.stored(), keyCast(t), zeroKey(t))
+	if err != nil || l.ok {
 		return err
 	}
 	s.config.Key, s.lookup = guarded, guarded

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/order"
-	"github.com/nordvarg/crosscheck/source/session"
 )
 
 // shape is what a side's server says about the configured table.
@@ -50,7 +49,8 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 	if sh.oid, sh.relation, err = s.resolveTable(ctx); err != nil {
 		return sh, err
 	}
-	if sh.keyIndex, err = s.indexed(ctx, s.rangeSQL(sh.keyType)); err != nil || s.config.ChangedAt == "" {
+	// Text is in the order of bytes; an index in another order does not help.
+	if sh.keyIndex, err = s.ordered(ctx, keySQL(sh.keyType, s.config.Key), keyCast(sh.keyType), zeroKey(sh.keyType)); err != nil || s.config.ChangedAt == "" {
 		return sh, err
 	}
 	sh.timeIndex, err = s.timeIndexed(ctx)
@@ -59,7 +59,7 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 
 // timeIndexed returns true if the newest change can be read through an index.
 func (s *Side) timeIndexed(ctx context.Context) (bool, error) {
-	return s.indexed(ctx, s.newestSQL("1", "true", 1))
+	return s.inOrder(ctx, s.newestSQL("1", "true", 1))
 }
 
 // isSubquery returns true if the configured table is a subquery in parentheses.
@@ -153,62 +153,8 @@ func (s *Side) typeOf(ctx context.Context, expr string) (native, error) {
 
 // keyedSQL reads orders by their keys.
 func (s *Side) keyedSQL(t order.KeyType) string {
-	return fmt.Sprintf("SELECT 1 FROM %s WHERE (%s) = ANY('{%s}'::%s[])", s.from(), cmp.Or(s.lookup, s.config.Key), zeroKey(t), keyCast(t))
+	return fmt.Sprintf("SELECT 1 FROM %s WHERE (%s) = ANY('{%s}'::%s[])", s.from(), s.stored(), zeroKey(t), keyCast(t))
 }
 
-// rangeSQL reads a range of keys. Text is in the order of bytes; an index in another order does not help.
-func (s *Side) rangeSQL(t order.KeyType) string {
-	key, zero, cast := keySQL(t, s.config.Key), zeroKey(t), keyCast(t)
-	return fmt.Sprintf("SELECT 1 FROM %s WHERE %s >= '%s'::%s AND %s < '%s'::%s", s.from(), key, zero, cast, key, zero, cast)
-}
-
-// indexed asks the planner whether a query can use an index. For a view or an expression the planner knows more than
-// the catalogue.
-func (s *Side) indexed(ctx context.Context, query string) (bool, error) {
-	root, err := s.byIndex(ctx, query)
-	return err == nil && root.keyed(), err
-}
-
-// byIndex is the plan of a query that uses an index if it can.
-func (s *Side) byIndex(ctx context.Context, query string) (root plan, err error) {
-	err = s.pool.Read(ctx, func(tx *session.Tx) error {
-		if err := tx.Set(ctx, "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"); err != nil {
-			return err
-		}
-		root, err = explain(ctx, tx, "(FORMAT JSON)", query)
-		return err
-	})
-	if err != nil {
-		return plan{}, fmt.Errorf("looking for indexes: %w", err)
-	}
-	return root, nil
-}
-
-type plan struct {
-	Node string  `json:"Node Type"`
-	Cond string  `json:"Index Cond"`
-	Rows float64 `json:"Plan Rows"`
-	Cost float64 `json:"Total Cost"`
-	// Remote is the statement for a foreign server; only in a verbose plan.
-	Remote string `json:"Remote SQL"`
-	// Schema and Relation are the table that the node reads; the schema only in a verbose plan.
-	Schema   string `json:"Schema"`
-	Relation string `json:"Relation Name"`
-	Plans    []plan
-}
-
-// keyed returns true if no node of the plan scans a whole table or index, or sorts.
-func (p plan) keyed() bool {
-	if p.Node == "Seq Scan" || p.Node == "Sort" || p.Node == "Foreign Scan" {
-		return false
-	}
-	if strings.Contains(p.Node, "Index") && p.Cond == "" { // all of the index
-		return false
-	}
-	for _, child := range p.Plans {
-		if !child.keyed() {
-			return false
-		}
-	}
-	return true
-}
+// stored is the key as it is looked up.
+func (s *Side) stored() string { return cmp.Or(s.lookup, s.config.Key) }
