@@ -13,11 +13,13 @@ import (
 // an event was lost before the projection, legacy and projection may agree; only this comparison finds it.
 //
 // The walk has its own snapshots, taken later. It only says which orders to compare. Those are read in the pass's first
-// snapshots, in which they were counted, with their histories, and are judged like all suspects.
-func (p *pass) compareFolded(ctx context.Context, first snapshots, scan *Scan, facts *FullFacts) error {
+// snapshots, in which they were counted, with their histories, and are judged like all suspects. The bounds of the walk
+// before cut these keys as well.
+func (p *pass) compareFolded(ctx context.Context, before *walk, scan *Scan, facts *FullFacts) error {
 	if p.c.Folded == nil {
 		return nil
 	}
+	first := before.sides
 	d := &differing{p: p, first: first}
 	archived, err := first.legacy.Archived(ctx)
 	if err != nil {
@@ -25,7 +27,7 @@ func (p *pass) compareFolded(ctx context.Context, first snapshots, scan *Scan, f
 	}
 	w := &walk{
 		p: p, scan: &Scan{}, facts: &FullFacts{}, differ: d.collect, hop: order.LegacyToEvents, fields: p.c.Folded.Fields,
-		archived: archived > 0,
+		archived: archived > 0, layout: before.layout,
 	}
 	estimate, err := w.open(ctx, p.c.Folded.Legacy, p.c.Folded.Events)
 	if err != nil {

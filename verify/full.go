@@ -123,7 +123,7 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 	if err := p.byAge(ctx, w.sides.legacy, facts); err != nil {
 		return err
 	}
-	if err := p.compareFolded(ctx, w.sides, scan, facts); err != nil {
+	if err := p.compareFolded(ctx, w, scan, facts); err != nil {
 		scan.Coverage = 0.5 // one of the two comparisons was made
 		return fmt.Errorf("comparing legacy with the events: %w", err)
 	}
@@ -158,7 +158,9 @@ func (w *walk) open(ctx context.Context, legacy, other Side) (estimate int64, er
 		return 0, err
 	}
 	w.indexed = l.Indexed && o.Indexed
-	w.layout, err = layout(ctx, w.keyType, w.hash, w.sides, l, o)
+	if !w.layout.ByBounds { // of an earlier walk
+		w.layout, err = layout(ctx, w.keyType, w.hash, w.sides, l, o)
+	}
 	return l.Rows + o.Rows, err
 }
 
@@ -338,13 +340,4 @@ func (w *walk) confirm(ctx context.Context, same buckets) error {
 		}
 	}
 	return nil
-}
-
-// pick takes a small part of a bucket: a second-level bucket if there are any.
-func (w *walk) pick(number int64) (Layout, []int64) {
-	if w.layout.ByBounds || w.layout.Shift <= refineBits {
-		return w.layout, []int64{number}
-	}
-	fine := Layout{Shift: w.layout.Shift - refineBits}
-	return fine, []int64{number<<refineBits + w.p.c.Random.Int64N(1<<refineBits)}
 }
