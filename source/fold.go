@@ -28,7 +28,7 @@ type FoldConfig struct {
 //
 // The server sends events in the order of key and position, as binary COPY, which costs it least. They are folded here,
 // and rows are digested here, with the hash functions of the other side's server. A digest of everything reads two
-// halves of the key space at the same time, in one snapshot. order.Replay folds every order with the results of
+// ranges of keys at the same time, in one snapshot. A key with a prefix is sorted as it is stored, and stripped here. order.Replay folds every order with the results of
 // order.Fold, and uses order.Fold itself for everything that is not plain. Memory does not grow with the store.
 //
 // With an index on key and position, the store need not be sorted, and a range of keys costs only what the range holds.
@@ -42,8 +42,8 @@ type Fold struct {
 	whole       eventOrder // in which everything is read
 	byKey       eventOrder // in which buckets are read
 	prefix      string     // of stored keys, in the encoding of the database
-	rangeEvents int64
-	at          string // SQL of an event's time, in microseconds since 2000 as it is sent
+	rangeEvents int64      // about how many events one statement reads
+	at          string     // SQL of an event's time, in microseconds since 2000 as it is sent
 	// uncreated is true if an order without a creation has a row.
 	uncreated bool
 }

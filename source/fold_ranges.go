@@ -121,6 +121,7 @@ func (n *folded) ranges(ctx context.Context, l verify.Layout) ([]keyRange, error
 	if count < foldStreams {
 		return everything, nil
 	}
+	count += count % foldStreams // so that no stream has one more than the others
 	cuts, err := n.cuts(ctx, l, count)
 	if err != nil || len(cuts) == 0 {
 		return everything, err
