@@ -28,8 +28,9 @@ type FoldConfig struct {
 //
 // The server sends events in the order of key and position, as binary COPY, which costs it least. They are folded here,
 // and rows are digested here, with the hash functions of the other side's server. A digest of everything reads two
-// ranges of keys at the same time, in one snapshot. A key with a prefix is sorted as it is stored, and stripped here. order.Replay folds every order with the results of
-// order.Fold, and uses order.Fold itself for everything that is not plain. Memory does not grow with the store.
+// ranges of keys at the same time, in one snapshot. A key with a prefix is sorted as it is stored, and stripped here.
+// order.Replay folds every order with the results of order.Fold, and uses order.Fold itself for everything that is not
+// plain. Memory does not grow with the store.
 //
 // With an index on key and position, the store need not be sorted, and a range of keys costs only what the range holds.
 type Fold struct {
