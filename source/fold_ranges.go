@@ -126,10 +126,7 @@ func (n *folded) ranges(ctx context.Context, l verify.Layout) ([]keyRange, error
 	if err != nil || len(cuts) == 0 {
 		return everything, err
 	}
-	var out []keyRange
-	if !by.stored {
-		out = append(out, keyRange{by.key + " IS NULL", false})
-	}
+	out := []keyRange{{by.key + " IS NULL", false}}
 	for i := range len(cuts) + 1 {
 		condition := by.key + " IS NOT NULL"
 		if i > 0 {
