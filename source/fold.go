@@ -85,8 +85,9 @@ func (f *Fold) open(ctx context.Context, c FoldConfig) error {
 		return err
 	}
 	f.at = f.events.config.At
-	if f.at != c.Events.At && strings.EqualFold(c.Events.Zone, "UTC") {
-		f.at = "(" + c.Events.At + ")" // a time without a zone is sent as the same number
+	plain := "(" + c.Events.At + ")"
+	if strings.EqualFold(c.Events.Zone, "UTC") && f.at == plain+" AT TIME ZONE"+literal(c.Events.Zone) {
+		f.at = plain // a time without a zone is sent as the same number
 	}
 	return f.arrange(ctx)
 }
