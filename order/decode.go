@@ -35,6 +35,14 @@ func (r *Rules) decode(raw RawEvent) (*Said, *SchemaError) {
 	if rule.ignored {
 		return &Said{rule: rule, named: -1}, nil
 	}
+	if raw.Payload == nil || string(raw.Payload) == "null" {
+		if said := rule.withoutPayload(raw); said != nil {
+			return said, nil
+		}
+	}
+	if raw.Payload == nil {
+		return nil, &SchemaError{Kind: NoPlace, Name: "payload", Detail: "the event has no payload"}
+	}
 	if len(raw.Payload) > MaxPayload {
 		return nil, &SchemaError{Kind: TooLarge, Detail: fmt.Sprintf("the payload is larger than %d bytes", MaxPayload)}
 	}
@@ -67,10 +75,28 @@ func (e RawEvent) noPlace() *SchemaError {
 		return none("event_type", "type")
 	case e.At.IsZero():
 		return none("timestamp", "time, or its time is not within the years 1 to 9999")
-	case e.Payload == nil:
-		return none("payload", "payload")
 	}
 	return nil
+}
+
+// withoutPayload is what an event says that has no payload; nil if its rule needs one.
+func (r *rule) withoutPayload(raw RawEvent) *Said {
+	d := decoder{rule: r, raw: raw}
+	if said := d.said(nil); d.finding == nil {
+		return said
+	}
+	return nil
+}
+
+// NeedNoPayload are the types of which an event says all by its type.
+func (r *Rules) NeedNoPayload() (types []string) {
+	for name, rule := range r.events {
+		if rule.ignored || rule.withoutPayload(RawEvent{}) != nil {
+			types = append(types, name)
+		}
+	}
+	slices.Sort(types)
+	return types
 }
 
 // keyName is a key of a payload as findings show it. One that cannot be seen is quoted.

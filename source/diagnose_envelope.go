@@ -77,6 +77,20 @@ func (e *eventsExamination) orderLacking() string {
 	return fmt.Sprintf("order (%s must be %s as PostgreSQL writes it, because it is looked up as it is stored)", what, map[order.KeyType]string{order.KeyUUID: "a uuid", order.KeyInteger: "an integer", order.KeyText: "a text"}[e.shape.keyType])
 }
 
+// payloadLacking is the condition for events that lack a payload. An event may say all by its type.
+func (e *eventsExamination) payloadLacking() string {
+	c := e.events.config
+	lacking := "(" + c.Payload + ") IS NULL"
+	types := c.Rules.NeedNoPayload()
+	if len(types) == 0 {
+		return lacking
+	}
+	for i, t := range types {
+		types[i] = literal(t)
+	}
+	return lacking + " AND (" + c.Type + ")::text NOT IN (" + strings.Join(types, ",") + ")"
+}
+
 // limits are the settings that say which rows belong.
 func (e *eventsExamination) limits() (out []string) {
 	if e.events.config.Where != "" {

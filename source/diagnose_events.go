@@ -240,7 +240,7 @@ func (e *eventsExamination) examinePlaces(ctx context.Context) {
 		{e.orderLacking(), "(" + e.lookup + ") IS NULL"},
 		{"type", "(" + c.Type + ") IS NULL"},
 		{"time within the years 1 to 9999", e.events.timed("true") + " IS NULL"},
-		{"payload", "(" + c.Payload + ") IS NULL"},
+		{"payload", e.payloadLacking()},
 	}
 	for _, l := range lacks {
 		var count int64
