@@ -28,6 +28,15 @@ type foldedOrder struct {
 // noOrder stands for a field where the events create no order.
 const noOrder = -1
 
+// Differs is true if the row equals no state of the history, which must not be older.
+func (f *Folds) Differs(row order.Row, events []order.Event) bool {
+	if len(events) == 0 || slices.ContainsFunc(events, func(e order.Event) bool { return e.Said == nil }) {
+		return false
+	}
+	kind := f.Place(events, []order.Row{row}).Kind
+	return kind != PlacedWhole && kind != PlacedPrefix
+}
+
 // Add compares the row of an order with its history, which must not be older.
 func (f *Folds) Add(row order.Row, events []order.Event) {
 	if len(events) == 0 {

@@ -3,7 +3,9 @@ package verify
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
@@ -14,13 +16,18 @@ type Folds struct {
 	Projection Side
 	Events     Events
 	Random     Random
+	Wait       func(ctx context.Context, d time.Duration) error // as in [Comparison]
 }
 
 // foldBatch is how many histories are read at once. It is small, because what was read before a deadline counts.
 const foldBatch = 100
 
-// Compare draws up to size orders, of a small projection all, and adds them. It returns why none can be drawn. At a deadline it
-// ends early, and the error is that of the context.
+// secondFold is how long after the first look an order that differs is looked at again. Its events may have been stored in
+// another order than that of their positions.
+const secondFold = 2 * time.Second
+
+// Compare draws up to size orders, of a small projection all, and adds them; what differs, as it is at a second look. It returns
+// why none can be drawn. At a deadline it ends early, and the error is that of the context.
 func (f Folds) Compare(ctx context.Context, size int, into *compare.Folds) (refused string, err error) {
 	n, err := f.Projection.Begin(ctx)
 	if err != nil {
@@ -31,24 +38,47 @@ func (f Folds) Compare(ctx context.Context, size int, into *compare.Folds) (refu
 	if err != nil || refused != "" {
 		return refused, err
 	}
-	for len(keys) > 0 {
-		part := keys[:min(foldBatch, len(keys))]
-		keys = keys[len(part):]
+	var again []order.Key
+	err = f.look(ctx, n, keys, func(row order.Row, history []order.Event) {
+		if into.Differs(row, history) {
+			again = append(again, row.Key)
+			return
+		}
+		into.Add(row, history)
+	})
+	n.Close()
+	if err != nil || len(again) == 0 {
+		return "", err
+	}
+	if err := f.Wait(ctx, secondFold); err != nil {
+		return "", err
+	}
+	second, err := f.Projection.Begin(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer second.Close()
+	return "", f.look(ctx, second, again, into.Add)
+}
+
+// look calls fn for each of the orders that has one row.
+func (f Folds) look(ctx context.Context, n Snapshot, keys []order.Key, fn func(order.Row, []order.Event)) error {
+	for part := range slices.Chunk(keys, foldBatch) {
 		rows, err := n.Rows(ctx, part)
 		if err != nil {
-			return "", err
+			return err
 		}
 		histories, err := f.Events.Histories(ctx, part) // after the rows, which must not be newer
 		if err != nil {
-			return "", err
+			return err
 		}
 		for key, rows := range byKey(rows) {
 			if len(rows) == 1 { // a key that is there twice has its own finding
-				into.Add(rows[0], histories[key])
+				fn(rows[0], histories[key])
 			}
 		}
 	}
-	return "", nil
+	return nil
 }
 
 // draw draws by address, or, where rows have none, integers from the range of the keys.
