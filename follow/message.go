@@ -58,7 +58,7 @@ func (w *work) gap(ctx context.Context, g Gap, p *PartitionState) error {
 	w.step.commit.Gaps++
 	if g.Kind == GapTruncated {
 		p.ReplayTo = max(p.ReplayTo, g.Expected)
-		w.recent = lastMessages{} // the topic may have been created again, with other partitions
+		w.recent, w.unsure = lastMessages{}, unsureOrder{} // the topic may have been created again, with other partitions
 	}
 	w.Log.WarnContext(ctx, "the stream has a hole", slog.Int("partition", g.Partition), slog.String("kind", string(g.Kind)),
 		slog.Int64("expected", g.Expected), slog.Int64("got", g.Got))

@@ -119,6 +119,8 @@ func (c *Client) ask(ctx context.Context, path string) (answer, error) {
 		return answer{}, fmt.Errorf("it answers %s", response.Status)
 	case err != nil:
 		return answer{}, fmt.Errorf("reading its answer: %w", err)
+	case a.Schema == "":
+		return answer{}, errors.New("its answer has no schema")
 	case a.Kind == "": // the registry leaves out its default
 		a.Kind = "AVRO"
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/verify"
 )
 
 // encoded gives a side a database in an encoding, in which statements are run as bytes.
@@ -177,6 +178,38 @@ func TestHistoryOfAnyEncoding(t *testing.T) {
 			found, err := records.Records(t.Context(), []order.Key{order.Key(test.text)})
 			if err != nil || len(found[order.Key(test.text)].Audit) != 1 || found[order.Key(test.text)].Audit[0].New.Text != test.text {
 				t.Fatalf("%+v: %v", found, err)
+			}
+		})
+	}
+}
+
+// TestEventsAreCountedAndReadInTheSameBuckets: a bucket by hash is computed here for the digests, and by the server for the rows.
+func TestEventsAreCountedAndReadInTheSameBuckets(t *testing.T) {
+	for name, test := range encodingCases {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t, nil)
+			conn := p.encoded(0, name)
+			p.exec(conn, fmt.Sprintf(`CREATE TABLE events (event_id bigint PRIMARY KEY, order_id text, event_type text, "timestamp" timestamptz, payload json);
+				INSERT INTO events SELECT n, CASE WHEN n %% 2 = 0 THEN '%s' ELSE 'a' END || n, 'OrderCreated', now(), '{"trader_id": 7, "symbol": "x", "side": "BUY", "quantity": 1, "price": 1}' FROM generate_series(1, 20) AS n`, test.stored))
+			config := source.EventsConfig{DSN: p.config[0].DSN, Table: "public.events", Position: "event_id", Key: "order_id", Type: "event_type", At: `"timestamp"`, Payload: "payload", Rules: order.Defaults()}
+			fold := openFold(t, source.FoldConfig{Events: config, Fields: []order.Field{statusField()}})
+			for _, portable := range []bool{false, true} {
+				l := verify.Layout{ByHash: true, Bits: 16, Hash: verify.Hash{Seed: 7, Portable: portable}}
+				counted, read := map[int64]int64{}, map[int64]int64{}
+				for _, d := range digests(t, fold, verify.DigestQuery{Layout: l, Hash: l.Hash}) {
+					if !d.NullKey {
+						counted[d.Bucket] += d.Rows
+					}
+				}
+				n := begin(t, fold)
+				for b := range counted {
+					if err := n.Scan(t.Context(), l, []int64{b}, func(order.Row) error { read[b]++; return nil }); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if d := cmp.Diff(counted, read); d != "" || len(read) < 10 {
+					t.Errorf("portable %t: counted, and read: %s", portable, d)
+				}
 			}
 		})
 	}

@@ -71,9 +71,9 @@ func TestHistoriesAreInTheOrderOfPositionsAndExact(t *testing.T) {
 
 func TestEventStoreWithAnotherColumnTypeIsNamed(t *testing.T) {
 	c := eventStore(t)
-	c.At = "event_type"
+	c.At = "payload"
 	if _, err := source.OpenEvents(t.Context(), c); !errors.Is(err, source.ErrUnsupported) {
-		t.Errorf("a text column as the events' time gives %v", err)
+		t.Errorf("a column of JSON as the events' time gives %v", err)
 	}
 }
 
@@ -267,4 +267,26 @@ func allocated() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.TotalAlloc
+}
+
+// TestAFoldReadsEventsWithoutAPayload as histories do, however payloads are kept.
+func TestAFoldReadsEventsWithoutAPayload(t *testing.T) {
+	status := func(text string) map[string]order.Source { return map[string]order.Source{"status": {Text: &text}} }
+	rules, err := order.NewRules(order.FoldRules{Events: map[string]order.EventRule{
+		"Opened": {Create: order.Creates, Set: status("OPEN")}, "Closed": {Set: status("CLOSED")},
+	}}, []order.Field{statusField()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []string{"json", "jsonb", "text", "bytea"} {
+		c := eventStore(t, "ALTER TABLE event_store ALTER payload DROP NOT NULL, ALTER payload TYPE "+form+" USING NULL",
+			"INSERT INTO event_store VALUES (1, 1, 'Opened', '2024-01-01 00:00:00+00', NULL), (2, 1, 'Closed', '2024-01-01 00:00:00+00', NULL)")
+		c.Rules = rules
+		var rows []order.Row
+		err := begin(t, openFold(t, source.FoldConfig{Events: c, Fields: []order.Field{statusField()}})).Scan(t.Context(), verify.Layout{ByBounds: true}, []int64{0},
+			func(r order.Row) error { rows = append(rows, r); return nil })
+		if err != nil || len(rows) != 1 || rows[0].Flawed || rows[0].Values[0].Text != "CLOSED" {
+			t.Errorf("%s: %+v, %v", form, rows, err)
+		}
+	}
 }

@@ -88,15 +88,15 @@ type folding struct {
 
 func (n *folded) newFolding(q verify.DigestQuery, progress func(int64)) (*folding, error) {
 	keyType := n.side.shape.keyType
-	bucket, err := bucketOf(keyType, q.Layout)
+	bucket, err := bucketOf(keyType, n.tx.Encoding(), q.Layout)
 	return &folding{fold: n.fold, hash: newRowHash(keyType, n.fold.fields, q.Hash), bucket: bucket, progress: progress}, err
 }
 
 // bucketOf returns the bucket of a key in a layout.
-func bucketOf(t order.KeyType, l verify.Layout) (func(cellKey) int64, error) {
+func bucketOf(t order.KeyType, e session.Encoding, l verify.Layout) (func(cellKey) int64, error) {
 	switch {
 	case l.ByHash:
-		return hashBucketOf(t, l), nil
+		return hashBucketOf(t, e, l), nil
 	case !l.ByBounds:
 		return func(k cellKey) int64 { return k.n >> l.Shift }, nil
 	case t == order.KeyInteger:
@@ -117,16 +117,19 @@ func bucketOf(t order.KeyType, l verify.Layout) (func(cellKey) int64, error) {
 	}
 }
 
-// hashBucketOf is [hashBucket] in Go.
-func hashBucketOf(t order.KeyType, l verify.Layout) func(cellKey) int64 {
+// hashBucketOf is [hashBucket] in Go. The server hashes the bytes of its encoding.
+func hashBucketOf(t order.KeyType, e session.Encoding, l verify.Layout) func(cellKey) int64 {
 	if l.Hash.Portable {
 		return func(k cellKey) int64 {
-			sum := md5.Sum(k.text)
+			sum := md5.Sum([]byte(e.Encode(string(k.text))))
 			return int64(binary.BigEndian.Uint16(sum[:]) >> (hashBits - l.Bits))
 		}
 	}
 	hash := newRowHash(t, nil, l.Hash)
-	return func(k cellKey) int64 { return int64(uint64(hash.key(k)) >> (64 - l.Bits)) }
+	return func(k cellKey) int64 {
+		k.text = []byte(e.Encode(string(k.text)))
+		return int64(uint64(hash.key(k)) >> (64 - l.Bits))
+	}
 }
 
 // errDisorder says that the events of an order did not come by position.

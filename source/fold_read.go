@@ -94,7 +94,7 @@ func (r *eventReader) payload() string {
 	if form == formBytes {
 		size = "octet_length(%[1]s)"
 	}
-	return fmt.Sprintf(`CASE WHEN pg_catalog.pg_column_size(%[1]s) < %[2]d OR `+size+` <= %[3]d THEN %[1]s ELSE '"too large"'::%[4]s END`,
+	return fmt.Sprintf(`CASE WHEN (%[1]s) IS NULL OR pg_catalog.pg_column_size(%[1]s) < %[2]d OR `+size+` <= %[3]d THEN %[1]s ELSE '"too large"'::%[4]s END`,
 		r.fold.events.config.Payload, surelySmall, order.MaxPayload, form)
 }
 
