@@ -125,6 +125,11 @@ type Layout struct {
 	Hash   Hash
 }
 
+// DigestVersion is the version of row digests. It is stored with everything that is made of them. Raise it if a row has
+// another digest than before under the same [Hash], or if a fault in the digests was mended. Then nothing that an older
+// version has stored is compared with a new digest, and older programs no longer write into the ledger.
+const DigestVersion = 1
+
 // Hash says how a row is digested.
 type Hash struct {
 	Seed int64 // of this pass, the same on both sides
