@@ -77,3 +77,23 @@ func TestTheEnvelopeIsRead(t *testing.T) {
 		prints[print] = lines
 	}
 }
+
+// TestAColumnIsNoPath: a path of the payload where a column is asked for would only fail in the database.
+func TestAColumnIsNoPath(t *testing.T) {
+	const file = `legacy: {dsn: "postgres://x"}
+projection: {dsn: "postgres://x"}
+ledger: {dsn: "postgres://x"}
+compare: {fields: [{name: status, type: text}]}
+events: {dsn: "postgres://x", %s}
+`
+	for text, want := range map[string]string{
+		"key: $.id":           ":5:36: events.key: \"$.id\" is a path, and no column\n    hint: name the column, or write an expression in SQL, such as payload->>'id'",
+		"key: {column: $.id}": ":5:45: events.key.column: \"$.id\" is a path, and no column",
+		"type: $.type":        ":5:37: events.type: \"$.type\" is a path, and no column",
+		"payload: $.data":     ":5:40: events.payload: \"$.data\" is a path, and no column",
+	} {
+		if _, err := parse(t, fmt.Sprintf(file, text)); err == nil || !strings.Contains(render(t, err), want) {
+			t.Errorf("%s: %v, want %q", text, render(t, err), want)
+		}
+	}
+}

@@ -83,8 +83,10 @@ func TestMistakesInFoldRules(t *testing.T) {
     hint: write it in plain digits, such as 10000`},
 		{"a scale of text", `fold: {Placed: {create: true, set: {side: {path: $.side, scale: 2}}}}`, `config.yaml:9:67: events.fold.Placed.set.side.scale: is for a number in the payload, from 1 to 1000
     hint: a value in cents is {path: $.cents, scale: 2}`},
-		{"a unit of a number", `fold: {Placed: {create: true, set: {price: {path: $.price, unit: ms}}}}`, `config.yaml:9:68: events.fold.Placed.set.price.unit: is for a time in the payload
+		{"a unit of a number", `fold: {Placed: {create: true, set: {price: {path: $.price, unit: ms}}}}`, `config.yaml:9:68: events.fold.Placed.set.price.unit: is for a field of type timestamptz, whose value is in the payload
     hint: milliseconds since 1970 are {path: $.at, unit: ms}`},
+		{"a scale of a field that the event names", `fold: {Placed: {create: true}, Changed: {set_named: {field: $.field, to: {path: $.new, scale: 2}, only: [price]}}}`, `config.yaml:9:97: events.fold.Changed.set_named.to.scale: is for a number in the payload, from 1 to 1000
+    hint: set_named takes values as they are; use set for a field whose value has a scale or a unit`},
 		{"an unknown unit", `fold: {Placed: {create: true, set: {created_at: {path: $.at, unit: minutes}}}}`, `config.yaml:9:70: events.fold.Placed.set.created_at.unit: unknown unit "minutes"
     hint: use one of s, ms, us, ns, since 1970; a text in RFC 3339 needs no unit`},
 		{"an unknown part of the event", `fold: {Placed: {create: true, set: {created_at: {event: time}}}}`, `config.yaml:9:59: events.fold.Placed.set.created_at.event: "time" is no part of an event

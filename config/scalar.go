@@ -41,7 +41,12 @@ func (o *object) sql(key string, into *string) {
 
 // relation reads an SQL expression, or the name of a table or a column, which name reads.
 func (o *object) relation(key string, into *string, name func(string, *string)) {
-	if n := o.child(key); n != nil && sqlText.MatchString(strings.TrimSpace(target(n).Value)) {
+	n := o.child(key)
+	if n != nil && strings.HasPrefix(target(n).Value, "$.") {
+		o.at(target(n), join(o.path, key), found(target(n))+" is a path, and no column", "name the column, or write an expression in SQL, such as payload->>'"+strings.TrimPrefix(target(n).Value, "$.")+"'")
+		return
+	}
+	if n != nil && sqlText.MatchString(strings.TrimSpace(target(n).Value)) {
 		name = o.sql
 	}
 	name(key, into)

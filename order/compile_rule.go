@@ -144,6 +144,14 @@ func (c *compiler) namedOp(r *rule, at []string, n Named) *namedOp {
 	return out
 }
 
+// misplaced is the hint for a unit or a scale where none can be.
+func misplaced(at []string, hint string) string {
+	if slices.Contains(at, "set_named") {
+		return "set_named takes values as they are; use set for a field whose value has a scale or a unit"
+	}
+	return hint
+}
+
 // source adds a source to a rule, and returns its index. The same source counts once.
 func (c *compiler) source(r *rule, at []string, s Source, k kind) int {
 	out := source{Source: s, kind: k}
@@ -168,11 +176,11 @@ func (c *compiler) source(r *rule, at []string, s Source, k kind) int {
 	case given != 1:
 		c.mistake(at, "must have exactly one of path, text, number and event").Hint = "such as {path: $.price, scale: 4} or {text: OPEN}"
 	case s.Scale != 0 && (k != kindNumber || s.Path == "" || s.Scale < 0 || s.Scale > maxDigits):
-		c.mistake(append(at, "scale"), "is for a number in the payload, from 1 to %d", maxDigits).Hint = "a value in cents is {path: $.cents, scale: 2}"
+		c.mistake(append(at, "scale"), "is for a number in the payload, from 1 to %d", maxDigits).Hint = misplaced(at, "a value in cents is {path: $.cents, scale: 2}")
 	case s.Unit != "" && units[s.Unit] == 0:
 		c.mistake(append(at, "unit"), "unknown unit %q", s.Unit).Hint = "use one of s, ms, us, ns, since 1970; a text in RFC 3339 needs no unit"
 	case s.Unit != "" && (k != kindTime || s.Path == ""):
-		c.mistake(append(at, "unit"), "is for a time in the payload").Hint = "milliseconds since 1970 are {path: $.at, unit: ms}"
+		c.mistake(append(at, "unit"), "is for a field of type timestamptz, whose value is in the payload").Hint = misplaced(at, "milliseconds since 1970 are {path: $.at, unit: ms}")
 	case s.Map != nil && (s.Path == "" || s.Scale != 0 || s.Unit != ""):
 		c.mistake(append(at, "map"), "is for a text in the payload, without scale and unit").Hint = `such as {path: $.side, map: {"1": BUY, "2": SELL}}`
 	}
