@@ -26,10 +26,10 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 	defer n.side.observe("digest")()
 	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
 	defer cancel()
-	if q.Buckets != nil {
-		found, err := n.digestBuckets(ctx, q)
+	if q.Buckets != nil || q.Keys != nil {
+		found, err := n.digestSome(ctx, q)
 		if err != nil {
-			return nil, n.fail("digesting buckets", err)
+			return nil, n.fail("digesting a part", err)
 		}
 		return found, nil
 	}
@@ -111,14 +111,41 @@ func (n *snapshot) digestUpTo(rows string, h verify.Hash, bucket, condition stri
 }
 
 func (n *snapshot) digest(ctx context.Context, q verify.DigestQuery, condition string, args ...any) ([]verify.Digest, error) {
+	if q.Layout.Whole {
+		return n.number(ctx, q.Hash, condition, args...)
+	}
 	bucket, args := n.bucket(q.Layout, args)
 	selecting, from := n.digestOf(q.Hash, bucket, condition)
 	return n.collect(ctx, selecting+from, args...)
 }
 
+// digestSome reads the digests of some keys, or of some buckets.
+func (n *snapshot) digestSome(ctx context.Context, q verify.DigestQuery) ([]verify.Digest, error) {
+	if q.Keys == nil {
+		return n.digestBuckets(ctx, q)
+	}
+	condition, args := n.side.exactly(), []any{texts(q.Keys)}
+	if q.Buckets != nil {
+		var parent string
+		parent, args = n.bucket(q.Parent, args)
+		args = append(args, q.Buckets)
+		condition += fmt.Sprintf(" AND %s = ANY($%d::bigint[])", parent, len(args))
+	}
+	return n.digest(ctx, q, condition, args...)
+}
+
+// exactly is the condition for rows with the keys of the first argument. Equality in the collation of the index may find more.
+func (s *Side) exactly() string {
+	condition := s.byKey()
+	if s.shape.keyType == order.KeyText {
+		condition += fmt.Sprintf(" AND %s = ANY($1::text[])", keySQL(s.shape.keyType, s.config.Key))
+	}
+	return condition
+}
+
 // digestBuckets reads the digests of some buckets of a coarser layout. If an index helps, it reads ranges of keys.
 func (n *snapshot) digestBuckets(ctx context.Context, q verify.DigestQuery) ([]verify.Digest, error) {
-	if !n.side.shape.keyIndex || q.Parent.ByBounds || q.Parent.ByHash {
+	if !n.side.shape.keyIndex || q.Parent.ByBounds || q.Parent.ByHash || q.Parent.Whole || q.Layout.Whole {
 		parent, args := n.bucket(q.Parent, nil)
 		args = append(args, q.Buckets)
 		return n.digest(ctx, q, fmt.Sprintf("%s = ANY($%d::bigint[])", parent, len(args)), args...)
@@ -136,7 +163,7 @@ func (n *snapshot) bucket(l verify.Layout, args []any) (string, []any) {
 	switch {
 	case l.ByHash:
 		return hashBucket(n.side.shape.keyType, n.side.config.Key, l), args
-	case !l.ByBounds:
+	case !l.ByBounds && !l.Whole:
 		return fmt.Sprintf("(%s::bigint >> %d)", key, l.Shift), args
 	}
 	args = append(args, texts(l.Bounds))

@@ -13,6 +13,9 @@ import (
 // statement for all.
 func (f *Fold) queries(r *eventReader, l verify.Layout, buckets []int64) []string {
 	of := f.config.Key
+	if l.Whole {
+		l = verify.Layout{ByBounds: true}
+	}
 	if l.ByHash {
 		return []string{r.query(fmt.Sprintf("%s = ANY('%s'::bigint[])", hashBucket(f.events.keyType, of, l), array(buckets)))}
 	}

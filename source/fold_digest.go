@@ -31,9 +31,12 @@ func (n *folded) Digests(ctx context.Context, q verify.DigestQuery, progress fun
 	if err := n.tx.Set(ctx, foldSettings); err != nil {
 		return nil, n.fail("digesting", err)
 	}
-	if q.Buckets == nil {
+	switch {
+	case q.Keys != nil:
+		err = n.foldKeys(ctx, d, q)
+	case q.Buckets == nil:
 		err = n.foldAll(ctx, d, q.Layout)
-	} else if len(q.Buckets) > 0 {
+	case len(q.Buckets) > 0:
 		err = n.foldBuckets(ctx, d, q)
 	}
 	if err != nil {
@@ -79,6 +82,8 @@ type folding struct {
 	hash     *rowHash
 	bucket   func(cellKey) int64
 	progress func(int64)
+	grouped  bool               // by the grouping field
+	skip     func(cellKey) bool // orders that are not asked for; nil for none
 
 	disorder atomic.Bool // somewhere, so that the server is asked to sort by position
 
@@ -89,12 +94,17 @@ type folding struct {
 func (n *folded) newFolding(q verify.DigestQuery, progress func(int64)) (*folding, error) {
 	keyType := n.side.shape.keyType
 	bucket, err := bucketOf(keyType, n.tx.Encoding(), q.Layout)
-	return &folding{fold: n.fold, hash: newRowHash(keyType, n.fold.fields, q.Hash), bucket: bucket, progress: progress}, err
+	return &folding{
+		fold: n.fold, hash: newRowHash(keyType, n.fold.fields, q.Hash), bucket: bucket, progress: progress,
+		grouped: n.fold.groupBy >= 0 && !q.Layout.Whole,
+	}, err
 }
 
 // bucketOf returns the bucket of a key in a layout.
 func bucketOf(t order.KeyType, e session.Encoding, l verify.Layout) (func(cellKey) int64, error) {
 	switch {
+	case l.Whole:
+		return func(cellKey) int64 { return 0 }, nil
 	case l.ByHash:
 		return hashBucketOf(t, e, l), nil
 	case !l.ByBounds:
@@ -143,9 +153,12 @@ func (f *folding) run(ctx context.Context, tx *session.Tx, r *eventReader, queri
 		if key.null {
 			return t.add(0, true, &cell{null: true}, 0)
 		}
+		if f.skip != nil && f.skip(key) {
+			return nil
+		}
 		hash := d.row(key, r.replay)
 		group := &cell{null: true}
-		if f.fold.groupBy >= 0 {
+		if f.grouped {
 			if group = &d.cells[f.fold.groupBy]; f.fold.fields[f.fold.groupBy].Type == order.Numeric {
 				group = &cell{null: group.null, text: []byte(order.TrimScale(string(group.text)))}
 			}

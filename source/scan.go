@@ -20,7 +20,7 @@ func (n *snapshot) Scan(ctx context.Context, l verify.Layout, buckets []int64, f
 	switch {
 	case !n.side.shape.keyIndex || l.ByHash:
 		err = n.scanAll(ctx, l, buckets, fn)
-	case l.ByBounds:
+	case l.ByBounds || l.Whole:
 		err = n.scanBounds(ctx, l, buckets, fn)
 	default:
 		err = n.scanRanges(ctx, l, buckets, fn)

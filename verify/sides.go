@@ -36,7 +36,7 @@ type Snapshot interface {
 	// Bounds returns some 10,000 keys, sorted, that cut the key space into parts of roughly equal size.
 	Bounds(context.Context, Extent) ([]order.Key, error)
 	// Digests returns one digest per bucket and group that has rows, in no particular order. A flawed row has a digest
-	// that no other row has. An empty list of ranges means everything, including rows with a NULL key. Progress is
+	// that no other row has. Without a restriction it reads everything, including rows with a NULL key. Progress is
 	// called with the rows digested so far.
 	Digests(ctx context.Context, q DigestQuery, progress func(rows int64)) ([]Digest, error)
 	// Scan calls fn for every row in the buckets, ordered by key (integers by value, the others by bytes).
@@ -112,6 +112,8 @@ type Extent struct {
 // Layout cuts the key space into buckets. Every key is in exactly one bucket, the same on both sides, because the
 // bucket is a function of the key alone. This includes keys below the first and above the last known one.
 type Layout struct {
+	// Whole is one bucket for everything, with the number 0 and no groups: one number for a side, which costs least.
+	Whole bool
 	// Shift is for integer keys: the bucket is key >> Shift, which floors, for negative keys too.
 	Shift uint
 	// Bounds is for all other keys: the bucket is the number of bounds not greater than the key. Sorted by bytes.
@@ -144,13 +146,15 @@ type DigestQuery struct {
 	// Buckets restricts the digests to buckets of Parent; nil is everything.
 	Buckets []int64
 	Parent  Layout
+	// Keys restricts the digests to rows with these keys; nil is everything. Both restrictions may be given.
+	Keys []order.Key
 }
 
 // Digest sums up the rows of one group (status) in one bucket.
 type Digest struct {
 	Bucket  int64
 	NullKey bool        // rows whose key is NULL; Bucket means nothing then
-	Group   order.Value // of the grouping field; NULL where none is configured
+	Group   order.Value // of the grouping field; NULL where none is configured, and in Layout.Whole
 	Rows    int64
 	Sum     string // exact decimal sum of the row digests
 }

@@ -2,6 +2,7 @@ package sourcetest
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 func (x *exercise) layouts() []verify.Layout {
 	all := slices.Compact(x.sorted())
 	out := []verify.Layout{
+		{Whole: true},
 		{ByBounds: true},
 		{ByBounds: true, Bounds: all},
 		{ByBounds: true, Bounds: []order.Key{all[2], all[9]}},
@@ -38,7 +40,11 @@ func (x *exercise) partition(t *testing.T) {
 	for _, l := range x.layouts() {
 		want, got := map[cell]int64{}, map[cell]int64{}
 		for _, r := range x.table.Rows {
-			want[cell{bucket: model.bucket(l, r.Key), group: model.group(r)}]++
+			group := model.group(r)
+			if l.Whole {
+				group = order.Null
+			}
+			want[cell{bucket: model.bucket(l, r.Key), group: group}]++
 		}
 		if x.table.NoKey > 0 {
 			want[cell{noKey: true, group: order.Null}] = int64(x.table.NoKey)
@@ -60,7 +66,7 @@ func (x *exercise) restricted(t *testing.T) {
 	n := x.begin(t)
 	for _, parent := range x.layouts() {
 		for _, fine := range x.layouts() {
-			if parent.ByBounds || fine.ByBounds || fine.Shift > parent.Shift {
+			if parent.ByBounds || fine.ByBounds || parent.Whole || fine.Whole || fine.Shift > parent.Shift {
 				continue
 			}
 			bits, hash := parent.Shift-fine.Shift, verify.Hash{Seed: 7}
@@ -86,6 +92,55 @@ func (x *exercise) restricted(t *testing.T) {
 			slices.Sort(got)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("buckets %v of %+v by %+v: %s", parts, parent, fine, diff)
+			}
+		}
+	}
+}
+
+// whole checks that one number is the sum of all buckets, whatever the hash, and that the numbers of some keys and of the others
+// add up to it.
+func (x *exercise) whole(t *testing.T) {
+	n, all := x.begin(t), slices.Compact(x.sorted())
+	for _, h := range []verify.Hash{{Seed: 7}, {Seed: -7}, {Seed: 7, Portable: true}} {
+		sum := func(q verify.DigestQuery) (string, int64) {
+			q.Hash = h
+			total, rows := new(big.Int), int64(0)
+			for _, d := range x.digests(t, n, q) {
+				if d.NullKey {
+					continue
+				}
+				rows += d.Rows
+				if term, ok := new(big.Int).SetString(d.Sum, 10); ok {
+					total.Add(total, term)
+				} else {
+					t.Errorf("a sum is %q", d.Sum)
+				}
+			}
+			return total.String(), rows
+		}
+		want, rows := sum(verify.DigestQuery{Layout: verify.Layout{Whole: true}})
+		if rows != int64(len(x.table.Rows)) {
+			t.Errorf("%d rows", rows)
+		}
+		for _, l := range x.layouts()[:3] {
+			if got, counted := sum(verify.DigestQuery{Layout: l}); got != want || counted != rows {
+				t.Errorf("%+v, %+v: %d rows with %s, not %d with %s", h, l, counted, got, rows, want)
+			}
+			if got, counted := sum(verify.DigestQuery{Layout: l, Keys: []order.Key{}}); got != "0" || counted != 0 {
+				t.Errorf("no keys: %d rows with %s", counted, got)
+			}
+			some := append([]order.Key{absent[x.table.KeyType][0]}, all[3], all[7], all[8])
+			part, fewer := sum(verify.DigestQuery{Layout: l, Keys: some})
+			rest := slices.DeleteFunc(slices.Clone(all), func(k order.Key) bool { return slices.Contains(some, k) })
+			other, more := sum(verify.DigestQuery{Layout: l, Keys: rest})
+			a, _ := new(big.Int).SetString(part, 10)
+			b, _ := new(big.Int).SetString(other, 10)
+			if a.Add(a, b).String() != want || fewer+more != rows || fewer < 3 {
+				t.Errorf("%+v, %+v: %d and %d rows of some keys and of the others add up to %s, not %s", h, l, fewer, more, a, want)
+			}
+			bucket := x.model().bucket(l, all[3])
+			if _, counted := sum(verify.DigestQuery{Layout: verify.Layout{Whole: true}, Keys: []order.Key{all[3]}, Parent: l, Buckets: []int64{bucket + 1}}); counted != 0 {
+				t.Errorf("%+v: a key is in another bucket too", l)
 			}
 		}
 	}

@@ -15,6 +15,9 @@ import (
 )
 
 func (n *snapshot) bucket(l verify.Layout, key order.Key) int64 {
+	if l.Whole {
+		return 0
+	}
 	if l.ByHash {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", l.Hash.Seed, key))
 		return int64(binary.BigEndian.Uint16(sum[:]) >> (16 - l.Bits))
@@ -46,7 +49,13 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 		if q.Buckets != nil && !slices.Contains(q.Buckets, n.bucket(q.Parent, r.Key)) {
 			continue
 		}
+		if q.Keys != nil && !slices.Contains(q.Keys, r.Key) {
+			continue
+		}
 		at := cell{bucket: n.bucket(q.Layout, r.Key), group: n.group(r)}
+		if q.Layout.Whole {
+			at.group = order.Null
+		}
 		if sums[at] == nil {
 			sums[at] = new(big.Int)
 		}
@@ -57,7 +66,7 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 	for at, sum := range sums {
 		out = append(out, verify.Digest{Bucket: at.bucket, Group: at.group, Rows: rows[at], Sum: sum.String()})
 	}
-	if n.table.NoKey > 0 && q.Buckets == nil {
+	if n.table.NoKey > 0 && q.Buckets == nil && q.Keys == nil {
 		out = append(out, verify.Digest{NullKey: true, Group: order.Null, Rows: int64(n.table.NoKey)})
 	}
 	progress(int64(len(n.table.Rows)))

@@ -1,0 +1,56 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// number sums the digests of all rows of a condition, without buckets and groups. The sum needs no hash table, which is a third
+// of the time of a digest of three fields.
+func (n *snapshot) number(ctx context.Context, h verify.Hash, condition string, args ...any) ([]verify.Digest, error) {
+	row := n.side.unequal(rowDigest(n.side.shape.keyType, n.side.config.Key, n.side.config.Fields, h), h.Seed)
+	query := fmt.Sprintf("SELECT count(*)::text, count(%[1]s)::text, sum(%[2]s)%[3]s::text FROM %[4]s WHERE %[5]s",
+		n.side.config.Key, row, ofKeys(h, n.side.config.Key), n.side.from(), condition)
+	result, err := n.tx.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer result.Close()
+	var all, withKey int64
+	var sum pgtype.Text
+	for result.Next() {
+		raw := result.RawValues()
+		if all, err = strconv.ParseInt(string(raw[0]), 10, 64); err != nil {
+			return nil, fmt.Errorf("reading a row count: %w", err)
+		}
+		if withKey, err = strconv.ParseInt(string(raw[1]), 10, 64); err != nil {
+			return nil, fmt.Errorf("reading a row count: %w", err)
+		}
+		sum = pgtype.Text{String: string(raw[2]), Valid: raw[2] != nil}
+	}
+	if err := result.Err(); err != nil {
+		return nil, err
+	}
+	var out []verify.Digest
+	if withKey > 0 {
+		out = append(out, verify.Digest{Group: order.Null, Rows: withKey, Sum: sum.String})
+	}
+	if all > withKey {
+		out = append(out, verify.Digest{NullKey: true, Group: order.Null, Rows: all - withKey})
+	}
+	return out, nil
+}
+
+// ofKeys leaves rows without a key out of a sum. Only portable digests of them are not NULL anyway.
+func ofKeys(h verify.Hash, key string) string {
+	if !h.Portable {
+		return ""
+	}
+	return fmt.Sprintf(" FILTER (WHERE (%s) IS NOT NULL)", key)
+}
