@@ -12,6 +12,8 @@ type sizes struct{ legacy, projection int64 }
 
 func (s sizes) rows() int64 { return s.legacy + s.projection }
 
+func (s sizes) plus(o sizes) sizes { return sizes{s.legacy + o.legacy, s.projection + o.projection} }
+
 // buckets are a part of the buckets of both sides.
 type buckets struct {
 	byNumber map[int64]sizes
@@ -25,6 +27,22 @@ func newBuckets() buckets {
 
 // numbers are the buckets' numbers, ascending.
 func (b buckets) numbers() []int64 { return slices.Sorted(maps.Keys(b.byNumber)) }
+
+// of are the rows of some of the buckets.
+func (b buckets) of(numbers []int64) (total sizes) {
+	for _, n := range numbers {
+		total = total.plus(b.byNumber[n])
+	}
+	return total
+}
+
+// all are the rows of all of them.
+func (b buckets) all() (total sizes) {
+	for _, size := range b.byNumber {
+		total = total.plus(size)
+	}
+	return total
+}
 
 type cell struct {
 	bucket  int64
@@ -80,8 +98,7 @@ func (b buckets) add(key cell, s sizes) {
 		return
 	}
 	n, g := b.byNumber[key.bucket], b.groups[key.group]
-	b.byNumber[key.bucket] = sizes{n.legacy + s.legacy, n.projection + s.projection}
-	b.groups[key.group] = sizes{g.legacy + s.legacy, g.projection + s.projection}
+	b.byNumber[key.bucket], b.groups[key.group] = n.plus(s), g.plus(s)
 }
 
 // groupName is the name of a group in counts.

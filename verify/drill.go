@@ -31,12 +31,12 @@ func (w *walk) drill(ctx context.Context, differing buckets) error {
 		w.p.progress("drill-down", done, total)
 		done += int64(len(part))
 		if !refine {
-			if err := w.read(ctx, w.layout, part); err != nil {
+			if err := w.read(ctx, w.layout, part, differing.of(part)); err != nil {
 				return err
 			}
 			continue
 		}
-		narrowed, err := w.refine(ctx, part)
+		narrowed, err := w.refine(ctx, part, differing.of(part))
 		if err != nil {
 			return err
 		}
@@ -68,29 +68,46 @@ func (w *walk) parts(b buckets) [][]int64 {
 
 // refine digests the given buckets again, 128 times finer, and reads what differs. It reports whether that narrowed the
 // work down.
-func (w *walk) refine(ctx context.Context, part []int64) (bool, error) {
+func (w *walk) refine(ctx context.Context, part []int64, counted sizes) (bool, error) {
 	fine := Layout{Shift: w.layout.Shift - refineBits}
 	differing, same, err := w.digest(ctx, DigestQuery{Layout: fine, Hash: w.hash, Parent: w.layout, Buckets: part}, 0)
 	if err != nil {
 		return false, err
 	}
+	again := differing.all().plus(same.all())
+	if again != counted {
+		return false, uncounted(again, counted)
+	}
 	for _, b := range same.byNumber {
 		w.scan.Compared += b.legacy
 	}
-	if err := w.read(ctx, fine, differing.numbers()); err != nil {
+	if err := w.read(ctx, fine, differing.numbers(), differing.all()); err != nil {
 		return false, err
 	}
 	return len(differing.byNumber) <= len(same.byNumber), nil
 }
 
-// read compares the rows of buckets by value.
-func (w *walk) read(ctx context.Context, l Layout, part []int64) error {
+// errUncounted is returned if a bucket has not the rows that its digest counted in the same snapshot.
+var errUncounted = errors.New("the rows that were read are not those that were counted; is an index damaged?")
+
+// read compares the rows of buckets by value. All that were counted must be read, or an order might be missed.
+func (w *walk) read(ctx context.Context, l Layout, part []int64, counted sizes) error {
+	var read sizes
 	compared, err := w.merge(ctx, l, part, func(ctx context.Context, key order.Key, legacy, other []order.Row) (bool, error) {
+		read.legacy += int64(len(legacy))
+		read.projection += int64(len(other))
 		delete(w.unseen, key)
 		return w.differ(ctx, key, legacy, other)
 	})
 	w.scan.Compared += compared
+	if err == nil && read != counted {
+		err = uncounted(read, counted)
+	}
 	return err
+}
+
+func uncounted(read, counted sizes) error {
+	return fmt.Errorf("%w (%d and %d read, %d and %d counted)", errUncounted, read.legacy, read.projection, counted.legacy, counted.projection)
 }
 
 // merge streams both sides in key order, compares key by key, and returns the number of distinct keys. Memory is

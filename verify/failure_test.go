@@ -153,6 +153,15 @@ func TestDamageIsNoticed(t *testing.T) {
 			w.projection.Unsorted = true
 			return w
 		}, nil, "out of order"},
+		{"a row that differs and is in no index", func(t *testing.T) *world { return unread(t, 100) }, nil, "99 and 99 read, 100 and 100 counted"},
+		{"a row that differs and is in no index, where digests are refined", func(t *testing.T) *world {
+			return unread(t, 300)
+		}, nil, "299 and 299 read, 300 and 300 counted"},
+		{"a row that one side does not read", func(t *testing.T) *world {
+			w := unread(t, 100)
+			w.legacy.Lost = nil
+			return w
+		}, nil, "100 and 99 read, 100 and 100 counted"},
 		{"servers that hash nothing alike", func(t *testing.T) *world {
 			w := newWorld(t, dense(3), dense(3))
 			w.legacy.Native, w.legacy.Portable = 1, 1
@@ -174,6 +183,16 @@ func TestDamageIsNoticed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unread is a world in which one order differs, and is read only with the whole table. The others agree.
+func unread(t *testing.T, orders int) *world {
+	t.Helper()
+	changed := dense(orders)
+	changed[40].Values[0].Text = "FILLED"
+	w := newWorld(t, dense(orders), changed)
+	w.legacy.Lost, w.projection.Lost = []order.Key{changed[40].Key}, []order.Key{changed[40].Key}
+	return w
 }
 
 // TestAStreamThatEndsEarlyAccusesNobody: what one side could not say is neither missing nor phantom.

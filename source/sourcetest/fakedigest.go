@@ -46,7 +46,7 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 	}
 	sums, rows := map[cell]*big.Int{}, map[cell]int64{}
 	for _, r := range n.table.Rows {
-		if q.Buckets != nil && !slices.Contains(q.Buckets, n.bucket(q.Parent, r.Key)) {
+		if q.Buckets != nil && (slices.Contains(n.Lost, r.Key) || !slices.Contains(q.Buckets, n.bucket(q.Parent, r.Key))) {
 			continue
 		}
 		if q.Keys != nil && !slices.Contains(q.Keys, r.Key) {
