@@ -45,6 +45,8 @@ type Config struct {
 	// No verb of fmt prints what a function knows.
 	mask      func(string) string
 	checkDSNs func(fault func(dsn string) (message, hint string)) error
+	place     func(path string) *Error
+	warnings  Errors
 }
 
 // Side is one representation: a table with one row for each order.
@@ -54,6 +56,8 @@ type Side struct {
 	// Table is a table, a view, a materialized view or "(select …)". Default public.orders for legacy,
 	// public.current_orders for the projection.
 	Table string
+	// Where is an SQL condition for the rows that belong here: the slice. Default "", all rows.
+	Where string
 	// Key is the column that identifies an order: integer, uuid or text. Default order_id.
 	Key string
 	// ChangedAt is the column with the time at which the row was last written. For the projection it is the time of the

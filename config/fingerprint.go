@@ -28,6 +28,11 @@ func (c *Config) Basis() (fingerprint string, parts []gate.Part) {
 	h.add("config.yaml", "config", "1") // the version of this list
 	h.add("legacy", "side", c.Legacy.Table, c.Legacy.Key, c.Legacy.ChangedAt)
 	h.add("projection", "side", c.Projection.Table, c.Projection.Key, c.Projection.ChangedAt)
+	for _, slice := range [][2]string{{"legacy", c.Legacy.Where}, {"projection", c.Projection.Where}} {
+		if slice[1] != "" { // without one, a system keeps its fingerprint
+			h.add(slice[0]+".where", slice[0]+" where", slice[1])
+		}
+	}
 	fields := slices.Clone(c.Compare.Fields)
 	slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	for _, f := range fields {

@@ -75,7 +75,7 @@ func readEventStore(o *object) Events {
 	} {
 		o.relation(key, into, o.text)
 	}
-	o.sql("where", &e.Where)
+	o.condition("where", &e.Where)
 	o.eventPosition(&e)
 	o.eventKey(&e)
 	o.eventTime(&e)

@@ -65,6 +65,7 @@ func Parse(name string, src []byte, getenv func(string) (string, bool)) (*Config
 	}
 	c.findSecrets(getenv)
 	c.checkDSNs = r.checkDSNs
+	c.place, c.warnings = r.place, r.warnings.sorted()
 	return &c, nil
 }
 

@@ -15,7 +15,10 @@ type reader struct {
 	getenv func(string) (string, bool)
 	errs   Errors
 	dsns   []dsnAt
-	fold   *foldReader // nil without an event store
+	// conditions are the nodes of SQL conditions, by key path. Only a database can tell whether they are right.
+	conditions map[string]*yaml.Node
+	warnings   Errors
+	fold       *foldReader // nil without an event store
 }
 
 func (r *reader) add(e *Error) {

@@ -39,6 +39,7 @@ func readConfig(o *object, c *Config) {
 		o.at(target(o.values["stream"]), "stream", "needs the section events, because messages are matched with stored events", "")
 	}
 	c.checkFold(o.object("events"))
+	c.warnOfSlices(o)
 	c.History = readHistory(o.object("history"))
 	c.Gate.Criteria.ShadowWriteCompleteness.Changes = c.Events.Given() && c.History.Given()
 	o.done()
@@ -50,6 +51,7 @@ func readSide(o *object, s *Side) {
 	}
 	o.dsn(&s.DSN)
 	o.relation("table", &s.Table, o.text)
+	o.condition("where", &s.Where)
 	o.relation("key", &s.Key, o.text)
 	o.relation("changed_at", &s.ChangedAt, o.optionalText)
 	o.done()

@@ -20,7 +20,7 @@ import (
 func (w *work) archived(ctx context.Context, due []UnmatchedMessage, arrivals []arrival) (map[int]bool, error) {
 	b := backlog{keys: map[order.Key]bool{}, created: map[order.Key]bool{}}
 	for i, s := range due {
-		if a := &arrivals[i]; !a.stored && a.key != "" && s.Offset < w.state.Partitions[s.Partition].Backlog {
+		if a := &arrivals[i]; !a.stored && !a.outside && a.key != "" && s.Offset < w.state.Partitions[s.Partition].Backlog {
 			b.messages = append(b.messages, i)
 			b.keys[a.key] = true
 			if !w.later(a) {

@@ -18,6 +18,7 @@ type arrival struct {
 	key      order.Key      // as the store spells it; empty if it is not a key
 	drift    error          // why it cannot be read as agreed
 	ignored  bool           // of another system, or it changes nothing
+	outside  bool           // of an order that is not in the slice
 	next     int32          // a message of the same event in the same batch; -1 if none
 
 	stored    bool
@@ -151,6 +152,9 @@ func (f *Follower) arrivals(ctx context.Context, messages []Message) ([]arrival,
 			func(at []order.Position, fn func(order.StoredRow) error) error { return f.Store.Rows(ctx, at, fn) },
 			func(row order.StoredRow) order.Position { return row.Position },
 			func(i int32, row order.StoredRow) { f.match(&arrivals[i], &readings[i], row) })
+	}
+	if err == nil {
+		err = f.passOver(ctx, arrivals)
 	}
 	if err != nil {
 		return arrivals, err

@@ -172,6 +172,8 @@ type work struct {
 	recent  lastMessages
 	unsure  unsureOrder
 	routing routing
+	// toldOutside is true once it was said that messages outside of the slice are passed over.
+	toldOutside bool
 
 	step     step
 	progress progress

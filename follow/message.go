@@ -38,7 +38,7 @@ func (w *work) batch(ctx context.Context, b readBatch) error {
 		if err := w.arrived(ctx, a, behind, &p); err != nil {
 			return err
 		}
-		if keepsUp && a.key != "" {
+		if keepsUp && a.key != "" && !a.outside {
 			w.step.commit.Changed[a.key] = true
 		}
 	}
@@ -79,13 +79,15 @@ func (w *work) histories(ctx context.Context, arrivals []arrival, p PartitionSta
 	for i := range arrivals {
 		a := &arrivals[i]
 		at, key := a.position, a.key
-		if at < newest && at != order.NoPosition && key != "" && a.Key != nil && a.Offset >= p.ReplayTo && !asked[key] {
+		if !a.outside && at < newest && at != order.NoPosition && key != "" && a.Key != nil && a.Offset >= p.ReplayTo && !asked[key] {
 			if _, known := w.recent.of(key); !known {
 				asked[key] = true
 				keys = append(keys, key)
 			}
 		}
-		newest = max(newest, at)
+		if !a.outside {
+			newest = max(newest, at)
+		}
 	}
 	if len(keys) == 0 {
 		return nil, nil
@@ -96,6 +98,10 @@ func (w *work) histories(ctx context.Context, arrivals []arrival, p PartitionSta
 // arrived matches one message.
 func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]order.Event, p *PartitionState) error {
 	if a.ignored {
+		return nil
+	}
+	if a.outside {
+		w.tellOutside(a)
 		return nil
 	}
 	at, key := a.position, a.key
@@ -242,13 +248,16 @@ func (w *work) judgeUnmatched(ctx context.Context) error {
 	if err := w.loadClosedOf(ctx, arrivals, nil); err != nil {
 		return err
 	}
+	if err := w.passOverOrders(ctx, arrivals); err != nil {
+		return err
+	}
 	archived, err := w.archived(ctx, due, arrivals)
 	if err != nil {
 		return err
 	}
 	for i, s := range due {
 		a := &arrivals[i]
-		if archived[i] {
+		if archived[i] || a.outside {
 			w.step.commit.Matched = append(w.step.commit.Matched, s)
 			if s.Ghost {
 				w.step.commit.MatchedOrders = append(w.step.commit.MatchedOrders, a.key)

@@ -44,6 +44,9 @@ type shop struct {
 
 	archived []order.Key // according to legacy
 
+	outside map[order.Position]order.RawEvent // stored, and not in the slice; nil without a slice
+	changed map[order.Key]bool                // of all commits
+
 	counted     [][2]order.Position // what was asked for
 	countAtOnce int64               // so many events at least, however many more are asked for
 
@@ -67,7 +70,7 @@ func newShop(t *testing.T, partitions int) *shop {
 	return &shop{
 		Fake: followtest.New(),
 		t:    t, stored: map[order.Position]order.RawEvent{}, partitions: make([][]follow.Message, partitions), deleted: make([]int64, partitions),
-		grown: make(chan struct{}), now: time.Unix(1_700_000_000, 0), countAtOnce: math.MaxInt64, rules: order.Defaults(),
+		changed: map[order.Key]bool{}, grown: make(chan struct{}), now: time.Unix(1_700_000_000, 0), countAtOnce: math.MaxInt64, rules: order.Defaults(),
 	}
 }
 
@@ -336,6 +339,7 @@ var errGone = errors.New("the ledger is gone")
 func (s *shop) CommitStream(ctx context.Context, l lease.Lease, c follow.Commit) error {
 	s.mu.Lock()
 	s.commits++
+	maps.Copy(s.changed, c.Changed)
 	gone := s.commits == s.failCommit || s.failWhen != nil && s.failWhen(c)
 	s.mu.Unlock()
 	if gone {

@@ -80,7 +80,8 @@ func examine(ctx context.Context, c Config, now func() time.Time) *examination {
 	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
 	defer cancel()
 	e.examineServer(ctx)
-	if e.examineTable(ctx); !e.readable {
+	e.config.Where = "" // until it is known to be a condition
+	if e.examineTable(ctx); !e.readable || !e.examineSlice(ctx, c.Where) {
 		return e
 	}
 	e.examineKey(ctx)

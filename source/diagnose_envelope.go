@@ -30,7 +30,7 @@ func (e *eventsExamination) unfit(check string, err error) {
 
 // examineWhere returns false if nothing can be asked about the rows that belong.
 func (e *eventsExamination) examineWhere(ctx context.Context) bool {
-	if err := e.events.readWhere(ctx); err != nil {
+	if err := e.readWhere(ctx, e.events.config.Where); err != nil {
 		e.unfit(CheckWhere, err)
 		return false
 	}

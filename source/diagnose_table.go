@@ -151,6 +151,9 @@ func (e *examination) examineRows(ctx context.Context) {
 		e.failed(CheckRows, "looking for a first row", err)
 		return
 	}
+	if !any && e.config.Where != "" {
+		return // said with the size of the slice
+	}
 	if !any {
 		e.add(doctor.Warning, CheckRows, "the table is empty", "check that the dsn, the table and the role's row-level security are right; an empty table is never a match")
 		return

@@ -61,7 +61,7 @@ func (n *snapshot) noLookup(ctx context.Context) (string, error) {
 // findHeaps fills in the files of the relation, and says why there are none.
 func (n *snapshot) findHeaps(ctx context.Context) (why string, err error) {
 	switch {
-	case n.side.shape.oid == 0 || n.side.config.Where != "":
+	case n.side.shape.oid == 0:
 		return "it is a subquery", nil
 	case n.side.shape.relation == "v" || n.side.shape.relation == "f":
 		return "it is a " + kinds[n.side.shape.relation], nil
@@ -92,7 +92,7 @@ func (n *snapshot) findHeaps(ctx context.Context) (why string, err error) {
 		case method != "heap":
 			why = fmt.Sprintf("%s is stored by the access method %s", name, method)
 		case direct:
-			h.from = "ONLY " + name + " AS t"
+			h.from = n.side.slice("ONLY "+name, "")
 		}
 		n.heaps = append(n.heaps, h)
 		return nil

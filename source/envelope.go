@@ -18,7 +18,7 @@ import (
 func (c EventsConfig) belongs() string {
 	var all []string
 	if c.Where != "" {
-		all = append(all, "("+c.Where+")")
+		all = append(all, condition(c.Where))
 	}
 	if c.Strip != "" {
 		all = append(all, "("+c.Key+") LIKE"+literal(strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(c.Strip)+"%"))
@@ -94,34 +94,13 @@ type unfitError struct{ what, instead string }
 func (u *unfitError) Error() string { return u.what + ": " + ErrUnsupported.Error() + "; " + u.instead }
 func (u *unfitError) Unwrap() error { return ErrUnsupported }
 
-// whole is the table with all its rows.
-func (e *Events) whole() *Side {
-	return &Side{config: Config{Table: e.config.Table}, pool: e.side.pool}
-}
-
-// readWhere proves that the condition is one.
-func (e *Events) readWhere(ctx context.Context) error {
-	where := e.config.Where
-	if where == "" {
-		return nil
-	}
-	n, err := e.whole().typeOf(ctx, where)
-	switch {
-	case err != nil:
-		return fmt.Errorf("events.where %s: %w", where, err)
-	case n.oid != pgtype.BoolOID:
-		return &unfitError{fmt.Sprintf("events.where %s is %s, not a condition", where, n.name), "write what is true for the rows that belong here, such as \"category = 'order'\""}
-	}
-	return nil
-}
-
 // readKey finds out of which type the orders of a stored key are.
 func (e *Events) readKey(ctx context.Context) error {
 	c := e.config
 	if c.Strip == "" && !c.AsStored {
 		return nil
 	}
-	switch n, err := e.whole().typeOf(ctx, c.Key); {
+	switch n, err := e.side.unsliced().typeOf(ctx, c.Key); {
 	case err != nil:
 		return fmt.Errorf("events.key.column %s: %w", c.Key, err)
 	case n.oid == pgtype.TextOID || n.oid == pgtype.VarcharOID:

@@ -104,7 +104,7 @@ func (e *Events) resolve(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var err error
-	if err := e.readWhere(ctx); err != nil {
+	if err := e.side.readWhere(ctx, e.config.Where); err != nil {
 		return err
 	}
 	if err := e.readKey(ctx); err != nil {

@@ -115,15 +115,15 @@ func (n *snapshot) Bounds(ctx context.Context, e verify.Extent) ([]order.Key, er
 	rows := e.Rows
 	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
 	defer cancel()
-	sample := ""
+	from := n.side.keys()
 	want := min(wantBounds, max(rows/rowsPerBound, 1))
 	read := min(rows, max(boundsSample*want, leastSample))
 	if n.side.shape.pages() && read < rows {
-		sample = fmt.Sprintf(" TABLESAMPLE SYSTEM (%f) REPEATABLE (1)", min(100, 100*float64(read)/float64(rows)))
+		from = n.side.slice(n.side.config.Table, fmt.Sprintf(" TABLESAMPLE SYSTEM (%f) REPEATABLE (1)", min(100, 100*float64(read)/float64(rows))))
 	}
 	every := max(1, read/want)
-	query := fmt.Sprintf("SELECT k::text AS bound FROM (SELECT k, row_number() OVER (ORDER BY k) AS place FROM (SELECT %s AS k FROM %s%s) s WHERE k IS NOT NULL) s WHERE place %% %d = 0 ORDER BY k",
-		keySQL(n.side.shape.keyType, n.side.config.Key), n.side.keys(), sample, every)
+	query := fmt.Sprintf("SELECT k::text AS bound FROM (SELECT k, row_number() OVER (ORDER BY k) AS place FROM (SELECT %s AS k FROM %s) s WHERE k IS NOT NULL) s WHERE place %% %d = 0 ORDER BY k",
+		keySQL(n.side.shape.keyType, n.side.config.Key), from, every)
 	result, err := n.tx.Query(ctx, query)
 	if err != nil {
 		return nil, n.fail("cutting the key space", err)

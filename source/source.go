@@ -36,7 +36,7 @@ type Config struct {
 	// Table is a table, view, materialized view, or a subquery in parentheses.
 	Table string
 	Key   string // column, or SQL expression
-	// Where is a condition for rows to be read; empty for all.
+	// Where is a condition for the rows that belong here, the slice; empty for all.
 	Where string
 	// ChangedAt is the column with the time of the last write; empty if there is none.
 	ChangedAt string
@@ -90,13 +90,12 @@ func Open(ctx context.Context, c Config) (*Side, error) {
 	}
 	c.Fields = slices.Clone(c.Fields)
 	s := &Side{config: c, pool: pool}
-	s.shape, err = s.resolve(ctx)
+	if err = s.readWhere(ctx, c.Where); err == nil {
+		s.shape, err = s.resolve(ctx)
+	}
 	if err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("resolving %s %s: %w", c.Representation, c.Table, err)
-	}
-	if c.Where != "" {
-		s.shape.relation = "" // its rows have no addresses
 	}
 	return s, nil
 }
@@ -147,12 +146,7 @@ func (s *Side) probe(ctx context.Context) error {
 }
 
 // from is the FROM item of every query.
-func (s *Side) from() string {
-	if s.config.Where != "" {
-		return "(SELECT * FROM " + s.config.Table + " AS t WHERE " + s.config.Where + ") AS t"
-	}
-	return s.config.Table + " AS t"
-}
+func (s *Side) from() string { return s.slice(s.config.Table, "") }
 
 // keys is the FROM item of queries for the bounds and the size of the key space.
 func (s *Side) keys() string {

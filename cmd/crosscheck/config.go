@@ -22,6 +22,10 @@ func (*configCheckCommand) run(_ context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
+	for _, w := range c.Warnings() {
+		_, _ = fmt.Fprintf(p.stderr, "crosscheck: warning: %s\n", printable(w.Error()))
+		_, _ = fmt.Fprintf(p.stderr, "crosscheck: hint: %s\n", w.Hint)
+	}
 	if _, err := fmt.Fprintf(p.stdout, "%s: no mistakes: %s\n", printable(filepath.Base(p.configFile)), printable(contents(c))); err != nil {
 		return exitError, fmt.Errorf("writing what the configuration has: %w", err)
 	}
@@ -31,7 +35,7 @@ func (*configCheckCommand) run(_ context.Context, p *program) (int, error) {
 // contents says in a line what a configuration has.
 func contents(c *config.Config) string {
 	fields := human.Quantity(int64(len(c.Compare.Fields)), "field", "fields")
-	parts := []string{"legacy " + tableName(c.Legacy.Table), "projection " + tableName(c.Projection.Table), fields}
+	parts := []string{"legacy " + tableName(c.Legacy.Table, c.Legacy.Where), "projection " + tableName(c.Projection.Table, c.Projection.Where), fields}
 	if c.Events.Given() {
 		judged := 0
 		for _, f := range c.Compare.Fields {
@@ -41,7 +45,7 @@ func contents(c *config.Config) string {
 		}
 		parts[2] = fmt.Sprintf("%s (%d judged by events)", fields, judged)
 		types := human.Quantity(int64(len(c.Events.Fold.Events)), "type", "types")
-		parts = append(parts, fmt.Sprintf("events %s (%s)", tableName(c.Events.Table), types))
+		parts = append(parts, fmt.Sprintf("events %s (%s)", tableName(c.Events.Table, c.Events.Where), types))
 	}
 	if c.Stream.Given() {
 		parts = append(parts, "stream "+c.Stream.Topic)
@@ -56,9 +60,12 @@ func contents(c *config.Config) string {
 }
 
 // tableName is a table as a line shows it.
-func tableName(table string) string {
+func tableName(table, where string) string {
 	if strings.HasPrefix(strings.TrimSpace(table), "(") {
-		return "(select …)"
+		table = "(select …)"
+	}
+	if where != "" {
+		table += " where …"
 	}
 	return table
 }

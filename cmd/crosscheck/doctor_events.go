@@ -68,7 +68,11 @@ func countArchived(ctx context.Context, c *config.Config) (orders int64, rest bo
 	if err != nil {
 		return 0, false, err
 	}
-	legacy.Where = "(" + c.Events.Archived + ") IS NOT TRUE"
+	others := "(" + c.Events.Archived + "\n) IS NOT TRUE"
+	if legacy.Where != "" {
+		others += " AND (" + legacy.Where + "\n)"
+	}
+	legacy.Where = others
 	err = withSnapshot(ctx, legacy, func(n verify.Snapshot) error {
 		e, err := n.Extent(ctx)
 		rest = !e.Empty

@@ -57,7 +57,11 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	}
 	r, err := x.Explain(ctx, key)
 	if errors.Is(err, explain.ErrNoSuchOrder) {
-		err = withHint(fmt.Errorf("%w: %s", err, key), "check the order's key; in text keys upper and lower case differ")
+		hint := "check the order's key; in text keys upper and lower case differ"
+		if c.Legacy.Where != "" || c.Projection.Where != "" {
+			hint = "the order may be outside of the slice, which where restricts the comparison to; or check its key"
+		}
+		err = withHint(fmt.Errorf("%w: %s", err, key), hint)
 	}
 	if err = errors.Join(unreadable, err); err != nil {
 		return 0, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -108,7 +109,7 @@ func openBoth(ctx context.Context, c *config.Config, observe observer) (s sides,
 func openSides(ctx context.Context, c *config.Config, observe observer) (sides, error) {
 	s, err := openBoth(ctx, c, observe)
 	if err != nil {
-		return sides{}, withoutSecrets(c, err)
+		return sides{}, placed(c, withoutSecrets(c, err))
 	}
 	if a, b := s.legacy.KeyType(), s.projection.KeyType(); a != b { // before a pass begins, because no pass can fix it
 		s.close()
@@ -117,10 +118,19 @@ func openSides(ctx context.Context, c *config.Config, observe observer) (sides, 
 	if c.Events.Given() {
 		if s.events, err = openEvents(ctx, c, observe); err != nil {
 			s.close()
-			return sides{}, withoutSecrets(c, err)
+			return sides{}, placed(c, withoutSecrets(c, err))
 		}
 	}
 	return s, nil
+}
+
+// placed adds to an error about a condition where it is in the file.
+func placed(c *config.Config, err error) error {
+	found, ok := errors.AsType[*source.ConditionError](err)
+	if !ok {
+		return err
+	}
+	return c.Misplaced(found.Setting, c.Mask(found.Error()), source.Hint(found), err)
 }
 
 func openEvents(ctx context.Context, c *config.Config, observe observer) (*source.Events, error) {
@@ -176,7 +186,7 @@ func projectionConfig(c *config.Config, observe observer) source.Config {
 
 func sideConfig(is order.Representation, role order.Role, c *config.Config, s config.Side, observe observer) source.Config {
 	return source.Config{
-		Representation: is, Role: role, DSN: s.DSN.Reveal(), Table: s.Table, Key: s.Key, ChangedAt: s.ChangedAt,
+		Representation: is, Role: role, DSN: s.DSN.Reveal(), Table: s.Table, Where: s.Where, Key: s.Key, ChangedAt: s.ChangedAt,
 		GroupBy: c.Compare.GroupBy, ObserveQuery: observe,
 	}
 }

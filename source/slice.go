@@ -1,0 +1,66 @@
+package source
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// ConditionError says that the condition of a slice is not one.
+type ConditionError struct {
+	// Setting is its key path in the configuration, such as legacy.where.
+	Setting string
+	err     error
+}
+
+func (c *ConditionError) Error() string { return c.err.Error() }
+func (c *ConditionError) Unwrap() error { return c.err }
+
+// condition is a condition in parentheses. A comment at its end must not go on behind them.
+func condition(sql string) string { return "(\n" + sql + "\n)" }
+
+// slice is the FROM item of a table, or of a part of it, with the rows that belong here. The planner looks through it, so
+// indexes and addresses of rows serve as without a condition. sample is a clause that follows the table.
+func (s *Side) slice(table, sample string) string {
+	if s.config.Where == "" {
+		return table + " AS t" + sample
+	}
+	return "(SELECT " + s.shape.addresses() + "t.* FROM " + table + " AS t" + sample + " WHERE " + condition(s.config.Where) + ") AS t"
+}
+
+// addresses are the columns of a table that * leaves out; empty if there are none.
+func (s shape) addresses() string {
+	switch s.relation {
+	case "r", "m", "p":
+		return "t.tableoid, t.ctid, t.xmin, "
+	}
+	return ""
+}
+
+// unsliced is the table with all its rows.
+func (s *Side) unsliced() *Side { return &Side{config: Config{Table: s.config.Table}, pool: s.pool} }
+
+// readWhere proves that a condition is one.
+func (s *Side) readWhere(ctx context.Context, where string) error {
+	if where == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	setting := string(s.config.Representation) + ".where"
+	n, err := s.unsliced().typeOf(ctx, "\n"+where+"\n")
+	if err == nil && n.oid != pgtype.BoolOID {
+		return &ConditionError{setting, &unfitError{fmt.Sprintf("%s %s is %s, not a condition", setting, where, n.name), "write what is true for the rows that belong here, such as \"category = 'order'\""}}
+	}
+	if err == nil { // there are conditions that SELECT takes and WHERE does not
+		_, err = (&Side{config: Config{Table: s.config.Table, Where: where}, pool: s.pool}).typeOf(ctx, "1")
+	}
+	if err == nil || Passes(err) {
+		return err
+	}
+	if table := s.unsliced().probe(ctx); table != nil { // not the condition's fault
+		return table
+	}
+	return &ConditionError{setting, fmt.Errorf("%s %s: %w", setting, where, err)}
+}
