@@ -22,32 +22,33 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose"},
+	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
-	"source":   {"verify", "follow", "propose", "compare", "order", "doctor", "human"},
+	"source":   {"throttle", "verify", "follow", "propose", "compare", "order", "doctor", "human"},
 	"topic":    {"follow", "doctor", "order", "human"},
 	"registry": {"order"},
-	"ledger":   {"board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
+	"ledger":   {"throttle", "board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
 	"alerts":   {"incident", "lease", "doctor"},
 	"web":      {"board", "verify", "compare", "gate", "order", "human"},
 	"lab":      {}, // shares no code with what judges it
 
 	"sampler": {"verify", "lease"},
 	"explain": {"verify", "follow", "compare", "order", "human"},
-	"verify":  {"compare", "order", "lease", "human"},
+	"verify":  {"throttle", "compare", "order", "lease", "human"},
 	"follow":  {"compare", "order", "lease"},
 	"board":   {"verify", "compare", "gate", "incident", "metrics", "order"},
 
 	"propose": {"config", "order", "human"},
-	"config":  {"compare", "gate", "order"}, // reads into their own types; only wiring reads it
+	"config":  {"throttle", "compare", "gate", "order"}, // reads into their own types; only wiring reads it
 
 	"compare":  {"order", "human"},
 	"gate":     {"order", "human"},
 	"incident": {"order", "human"},
 
-	"order": {},
-	"lease": {},
+	"order":    {},
+	"lease":    {},
+	"throttle": {},
 
 	"metrics":    {},
 	"doctor":     {},

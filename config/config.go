@@ -12,6 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/throttle"
 )
 
 // Config is the whole of config.yaml, with defaults filled in.
@@ -35,6 +36,8 @@ type Config struct {
 	Compare Compare
 	// Sampler says which checks run when. Default: see Sampler.
 	Sampler Sampler
+	// Throttle limits what a full verification costs the databases. Default no limits.
+	Throttle throttle.Limits
 	// Alerts says how people are told of incidents; optional.
 	Alerts Alerts
 	// Gate holds the criteria of the decision, and the waivers. Default: gate.Defaults, no waivers.

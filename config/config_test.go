@@ -19,6 +19,7 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/throttle"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -121,6 +122,10 @@ func TestEverything(t *testing.T) {
 			GroupBy: "side",
 		},
 		Sampler: config.Sampler{Schedule: schedule(t, "*/30 0 * * * *"), Size: 250},
+		Throttle: throttle.Limits{
+			RowsPerSecond: 50_000, MaxSessions: 12, MaxReplicaLag: 10 * time.Second,
+			Hours: throttle.Hours{From: 22 * time.Hour, To: 6 * time.Hour, Zone: time.UTC},
+		},
 		Gate: gate.Policy{Criteria: criteria, Waivers: []gate.Waiver{
 			{Criterion: "counts", Who: "Alice", Why: "ticket 7", Until: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)},
 			{Criterion: "coverage", Who: "Bob", Why: "ticket 8", Until: time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)},

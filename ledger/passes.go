@@ -2,14 +2,17 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -65,6 +68,22 @@ func (l *Ledger) ScanDone(ctx context.Context, held lease.Lease, id verify.PassI
 	})
 	if err != nil {
 		return fmt.Errorf("storing the scan: %w", err)
+	}
+	return nil
+}
+
+// Slowed implements [verify.Journal].
+func (l *Ledger) Slowed(ctx context.Context, held lease.Lease, id verify.PassID, sides []throttle.State) error {
+	text, err := marshalText(slices.Concat([]throttle.State{}, sides))
+	if err != nil {
+		return fmt.Errorf("encoding what slows a pass down: %w", err)
+	}
+	err = l.writePass(ctx, held, id, exclusive, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE pass SET slowed = $2::jsonb WHERE id = $1`, id, text)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("noting what slows a pass down: %w", err)
 	}
 	return nil
 }
@@ -125,19 +144,23 @@ func emptyQueue(ctx context.Context, tx pgx.Tx, id verify.PassID) (waiting, samp
 
 // passColumns are what scanPass reads.
 const passColumns = `id, pair, kind, state, trigger, scheduled_at, fingerprint, started_at, finished_at,
-	compared, coverage, scan_reason, mismatches, facts, settled, verdict, diverged, lagging, unverified, reason`
+	compared, coverage, scan_reason, mismatches, facts, settled, verdict, diverged, lagging, unverified, reason,
+	CASE WHEN state <> 'done' THEN slowed END`
 
 func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	var p verify.Pass
 	var scheduled, finished *time.Time
-	var facts, settled []byte
+	var facts, settled, slowed []byte
 	s, r := &p.Scan, &p.Result
 	err := row.Scan(&p.ID, &p.Pair, &p.Kind, &p.State, &p.Trigger, &scheduled, &p.Fingerprint, &p.StartedAt, &finished,
-		&s.Compared, &s.Coverage, &s.Reason, &s.Mismatches, &facts, &settled, &r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason)
+		&s.Compared, &s.Coverage, &s.Reason, &s.Mismatches, &facts, &settled, &r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &slowed)
 	if err != nil {
 		return p, err
 	}
 	p.ScheduledAt, p.StartedAt, p.FinishedAt = orZero(scheduled), p.StartedAt.UTC(), orZero(finished)
+	if p.Slowed, err = decodeSlowed(slowed); err != nil {
+		return p, fmt.Errorf("pass %d: %w", p.ID, err)
+	}
 	if s.Facts = verify.DecodeFacts(p.Kind, facts); s.Facts == nil {
 		return p, nil
 	}
@@ -147,6 +170,19 @@ func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	}
 	s.Facts = s.Facts.Settled(since)
 	return p, nil
+}
+
+// decodeSlowed returns nil if nothing slows the pass down.
+func decodeSlowed(stored []byte) (sides []throttle.State, err error) {
+	if len(stored) > 0 {
+		if err = json.Unmarshal(stored, &sides); err != nil {
+			err = fmt.Errorf("decoding what slows it down: %w", err)
+		}
+	}
+	if len(sides) == 0 {
+		sides = nil
+	}
+	return sides, err
 }
 
 // encodeFacts returns NULL if there are no facts.

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,30 +25,29 @@ const (
 // Digests sums row digests by bucket and group in one scan.
 func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress func(int64)) ([]verify.Digest, error) {
 	defer n.side.observe("digest")()
-	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
-	defer cancel()
 	if q.Buckets != nil || q.Keys != nil {
-		found, err := n.digestSome(ctx, q)
+		found, err := n.bounded(ctx, q.Pace, func(ctx context.Context) ([]verify.Digest, error) { return n.digestSome(ctx, q) })
 		if err != nil {
 			return nil, n.fail("digesting a part", err)
 		}
 		return found, nil
 	}
-	chunks, err := n.chunks(ctx)
-	if err != nil {
-		return nil, n.fail("planning the digest", err)
-	}
 	var sums summing
-	for _, where := range chunks {
-		var found []verify.Digest
-		err := n.tolerant(ctx, nil, func() (err error) {
-			found, err = n.digest(ctx, q, where)
-			return err
-		})
+	for part, err := range n.chunks(ctx, q.Pace) {
 		if err != nil {
-			return nil, n.fail("digesting", err)
+			return nil, n.fail("planning the digest", err)
 		}
-		if err := sums.add(found); err != nil {
+		found, err := n.bounded(ctx, q.Pace, func(ctx context.Context) (found []verify.Digest, err error) {
+			err = n.tolerant(ctx, nil, func() (err error) {
+				found, err = n.digest(ctx, q, part.where, part.args...)
+				return err
+			})
+			return found, err
+		})
+		if err == nil {
+			err = sums.add(found)
+		}
+		if err != nil {
 			return nil, n.fail("digesting", err)
 		}
 		progress(sums.rows)
@@ -59,39 +59,19 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 	return sums.digests(), nil
 }
 
-// chunks returns conditions that divide the rows of the snapshot by their address. The last one has no upper end. Rows
-// that were appended after the size was read are not in the snapshot, and if one were, it would be counted.
-func (n *snapshot) chunks(ctx context.Context) ([]string, error) {
-	rows, err := n.estimate(ctx)
-	if err != nil {
-		return nil, err
+// bounded gives a statement its deadline, and pauses after it.
+func (n *snapshot) bounded(ctx context.Context, pace *verify.Pace, read func(context.Context) ([]verify.Digest, error)) ([]verify.Digest, error) {
+	reading, cancel := context.WithTimeout(ctx, digestTimeout)
+	defer cancel()
+	found, err := read(reading)
+	if err != nil || pace == nil {
+		return found, err
 	}
-	jit := "off"
-	if rows > jitRows {
-		jit = "on"
+	var rows int64
+	for _, d := range found {
+		rows += d.Rows
 	}
-	settings := fmt.Sprintf("SET LOCAL jit = %s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0", jit)
-	if err := n.tx.Set(ctx, settings); err != nil {
-		return nil, err
-	}
-	count := rows / chunkRows
-	if count < 2 || !n.side.shape.pages() {
-		return []string{"true"}, nil
-	}
-	var pages int64
-	err = n.tx.QueryRow(ctx, "SELECT pg_catalog.pg_relation_size($1::oid) / current_setting('block_size')::bigint", n.side.shape.oid).Scan(&pages)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]string, 0, count)
-	for i := range count {
-		where := fmt.Sprintf("t.ctid >= '(%d,0)'", pages*i/count)
-		if i < count-1 {
-			where += fmt.Sprintf(" AND t.ctid < '(%d,0)'", pages*(i+1)/count)
-		}
-		out = append(out, where)
-	}
-	return out, nil
+	return found, pace.After(ctx, rows)
 }
 
 // digestOf returns a digest statement over the text after FROM.
@@ -240,7 +220,7 @@ func (s *summing) add(found []verify.Digest) error {
 			t = &total{}
 			s.sums[key] = t
 		}
-		if _, ok := term.SetString(d.Sum, 10); !ok && d.Sum != "" {
+		if _, ok := term.SetString(cmp.Or(d.Sum, "0"), 10); !ok { // rows without a key have no sum
 			return fmt.Errorf("reading a digest: %q is not a number", d.Sum)
 		}
 		t.sum.Add(&t.sum, &term)

@@ -22,8 +22,11 @@ import (
 // Digests folds events and sums the digests of the orders.
 func (n *folded) Digests(ctx context.Context, q verify.DigestQuery, progress func(int64)) ([]verify.Digest, error) {
 	defer n.side.observe("digest")()
-	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
-	defer cancel()
+	if q.Pace == nil { // with pauses there is no telling how long it takes
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, digestTimeout)
+		defer cancel()
+	}
 	d, err := n.newFolding(q, progress)
 	if err != nil {
 		return nil, n.fail("digesting", err)
@@ -84,6 +87,7 @@ type folding struct {
 	progress func(int64)
 	grouped  bool               // by the grouping field
 	skip     func(cellKey) bool // orders that are not asked for; nil for none
+	pace     *verify.Pace       // nil without pauses
 
 	disorder atomic.Bool // somewhere, so that the server is asked to sort by position
 
@@ -96,7 +100,7 @@ func (n *folded) newFolding(q verify.DigestQuery, progress func(int64)) (*foldin
 	bucket, err := bucketOf(keyType, n.tx.Encoding(), q.Layout)
 	return &folding{
 		fold: n.fold, hash: newRowHash(keyType, n.fold.fields, q.Hash), bucket: bucket, progress: progress,
-		grouped: n.fold.groupBy >= 0 && !q.Layout.Whole,
+		grouped: n.fold.groupBy >= 0 && !q.Layout.Whole, pace: q.Pace,
 	}, err
 }
 
@@ -148,6 +152,7 @@ var errDisorder = errors.New("events are not in the order of their positions")
 // run folds the results of some statements, and adds them up.
 func (f *folding) run(ctx context.Context, tx *session.Tx, r *eventReader, queries []string) error {
 	d := newDigester(f.fold, f.hash)
+	r.pace = f.pace
 	var t tally
 	r.each = func(key cellKey) error {
 		if key.null {
@@ -168,6 +173,13 @@ func (f *folding) run(ctx context.Context, tx *session.Tx, r *eventReader, queri
 	for _, query := range queries {
 		if err := r.read(ctx, tx, query); err != nil {
 			return err
+		}
+		if r.pace != nil {
+			unpaid := r.unpaid
+			r.unpaid = 0
+			if err := r.pace.After(ctx, unpaid); err != nil {
+				return err
+			}
 		}
 		if r.disorder {
 			return errDisorder

@@ -24,6 +24,8 @@ const (
 	// planner uses the index. For many more events of a store larger than effective_cache_size it does not.
 	rangeEvents = 75_000
 	maxRanges   = 1000
+	// pacedChunks are how many chunks of a throttle one statement sends.
+	pacedChunks = 10
 )
 
 // keyRange is a part of the events by their keys.
@@ -35,7 +37,11 @@ type keyRange struct {
 
 // foldAll folds everything. If ranges of keys can be read, it uses several connections.
 func (n *folded) foldAll(ctx context.Context, d *folding, l verify.Layout) error {
-	ranges, err := n.ranges(ctx, l)
+	each, streams := n.fold.rangeEvents, foldStreams
+	if d.pace != nil {
+		each, streams = min(each, pacedChunks*d.pace.Rows), 1
+	}
+	ranges, err := n.ranges(ctx, l, each)
 	if err != nil {
 		return err
 	}
@@ -54,7 +60,7 @@ func (n *folded) foldAll(ctx context.Context, d *folding, l verify.Layout) error
 		}
 		return nil
 	}
-	others, err := n.others(ctx, min(foldStreams, len(ranges))-1)
+	others, err := n.others(ctx, min(streams, len(ranges))-1)
 	if err != nil {
 		return err
 	}
@@ -103,8 +109,8 @@ func (n *folded) others(ctx context.Context, want int) (out []*session.Tx, err e
 	return out, nil
 }
 
-// ranges divide the events by their keys, NULL included.
-func (n *folded) ranges(ctx context.Context, l verify.Layout) ([]keyRange, error) {
+// ranges divide the events by their keys, NULL included. Each has about as many events.
+func (n *folded) ranges(ctx context.Context, l verify.Layout, each int64) ([]keyRange, error) {
 	by := n.fold.whole
 	foreign := by.collation != "" // an index in it does not serve the condition for the prefix
 	everything := []keyRange{{"true", true}}
@@ -117,7 +123,7 @@ func (n *folded) ranges(ctx context.Context, l verify.Layout) ([]keyRange, error
 	if err != nil {
 		return nil, err
 	}
-	count := min(events/n.fold.rangeEvents, maxRanges)
+	count := min(events/each, maxRanges)
 	if count < foldStreams {
 		return everything, nil
 	}

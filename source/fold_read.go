@@ -29,7 +29,9 @@ type eventReader struct {
 	keyless    bool // events without an order are passed over
 	encoding   session.Encoding
 	tuples     copyTuples
-	raw        []byte // the key of the current order, as it was sent
+	pace       *verify.Pace // nil without pauses
+	unpaid     int64        // events since the last pause
+	raw        []byte       // the key of the current order, as it was sent
 	key        cellKey
 	started    bool
 	events     order.Position // of that order; counted if positions are not sent
@@ -41,6 +43,14 @@ type eventReader struct {
 // read sends a query as COPY and reads its events.
 func (r *eventReader) read(ctx context.Context, tx *session.Tx, query string) error {
 	r.tuples = copyTuples{each: r.event}
+	if r.pace != nil {
+		r.tuples.each = func(columns [][]byte) error {
+			if err := r.pay(ctx); err != nil {
+				return err
+			}
+			return r.event(columns)
+		}
+	}
 	r.started, r.disorder = false, false
 	r.encoding = tx.Encoding()
 	query = r.encoding.Encode("COPY (" + query + ") TO STDOUT (FORMAT binary)")
@@ -52,6 +62,15 @@ func (r *eventReader) read(ctx context.Context, tx *session.Tx, query string) er
 		return err
 	}
 	return r.finish()
+}
+
+// pay pauses from time to time. Meanwhile the server waits, because nobody takes what it sends.
+func (r *eventReader) pay(ctx context.Context) error {
+	if r.unpaid++; r.unpaid < r.pace.Rows {
+		return nil
+	}
+	r.unpaid = 0
+	return r.pace.During(ctx, r.pace.Rows)
 }
 
 // columns returns what is read of an event. Columns that are not needed are not sent.

@@ -44,7 +44,11 @@ type Comparison struct {
 	OnMismatch func(compare.Mismatch)
 	// Progress is called with the progress of a pass; may be nil.
 	Progress func(Progress)
-	Log      *slog.Logger
+	// Throttle limits what a full pass costs; nil is no limit.
+	Throttle *Throttle
+	// Pace is called before a pass takes snapshots, and waits until it may. It is set for passes with a throttle.
+	Pace func(ctx context.Context, rows int64) error
+	Log  *slog.Logger
 }
 
 // Progress is how far a stage of a pass has come.
@@ -64,6 +68,7 @@ type pass struct {
 	// at is when both snapshots had been taken. reached is the newest change that the projection showed in its
 	// snapshot.
 	at, reached time.Time
+	slowed      slowed
 	width       int64       // bytes of the widest average row that a read brought
 	strata      strataCount // of compared orders, in a sample; nil in other passes
 }
@@ -104,6 +109,7 @@ func (c *Comparison) Sample(ctx context.Context, l lease.Lease, s Start, size in
 // Resume settles and finishes a pass whose process ended after its scan. The caller has adopted it under the lease.
 func (c *Comparison) Resume(ctx context.Context, l lease.Lease, found Pass) (Pass, error) {
 	p := &pass{c: c, lease: l, id: found.ID}
+	p.throttle(found.Kind)
 	return p.conclude(ctx, found)
 }
 
@@ -117,7 +123,10 @@ func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(
 		ID: id, Pair: c.Ledger.Pair(), Kind: s.Kind, State: Scanning, Trigger: s.Trigger,
 		ScheduledAt: s.ScheduledAt, Fingerprint: s.Fingerprint, StartedAt: s.At,
 	}
-	err = scan(p, ctx, &done.Scan)
+	p.throttle(s.Kind)
+	if err = p.pace(ctx); err == nil {
+		err = scan(p, ctx, &done.Scan)
+	}
 	if err == nil {
 		err = p.flush(ctx)
 	}

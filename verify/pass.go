@@ -5,6 +5,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/throttle"
 )
 
 // PassKind names a check; the same string in CLI, ledger, metric labels and JSON.
@@ -48,6 +49,8 @@ type Pass struct {
 	FinishedAt  time.Time // zero until Done
 	Scan        Scan
 	Result      Result
+	// Slowed are the sides that are not read at full speed now, and why; nil once it is Done.
+	Slowed []throttle.State
 }
 
 // Scan is what a pass read, written once when the scan has ended.

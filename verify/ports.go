@@ -7,6 +7,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/throttle"
 )
 
 // ErrAlreadyRun is returned when a scheduled run has a pass in the ledger already.
@@ -29,6 +30,8 @@ type Journal interface {
 	BeginPass(context.Context, lease.Lease, Start) (PassID, error)
 	// ScanDone stores what was read and moves the pass to Settling.
 	ScanDone(context.Context, lease.Lease, PassID, Scan) error
+	// Slowed replaces what is noted of the sides that a running pass does not read at full speed.
+	Slowed(context.Context, lease.Lease, PassID, []throttle.State) error
 	// FinishPass stores the final verdict and moves the pass to Done.
 	FinishPass(ctx context.Context, l lease.Lease, id PassID, r Result, at time.Time) error
 }

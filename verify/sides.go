@@ -148,6 +148,8 @@ type DigestQuery struct {
 	Parent  Layout
 	// Keys restricts the digests to rows with these keys; nil is everything. Both restrictions may be given.
 	Keys []order.Key
+	// Pace makes the digests of everything be read in small pieces; nil if nothing slows them down.
+	Pace *Pace
 }
 
 // Digest sums up the rows of one group (status) in one bucket.

@@ -1,12 +1,15 @@
 package sourcetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -145,6 +148,34 @@ func (x *exercise) whole(t *testing.T) {
 		}
 	}
 }
+
+// paced checks that digests in pieces are the same, that every row is paid for, and that a refusal ends the read.
+func (x *exercise) paced(t *testing.T) {
+	n := x.begin(t)
+	q := verify.DigestQuery{Layout: x.layouts()[2], Hash: verify.Hash{Seed: 7}}
+	want := x.digests(t, n, q)
+	var rows, paid int64
+	for _, d := range want {
+		rows += d.Rows
+	}
+	pay := func(_ context.Context, rows int64) error { paid += rows; return nil }
+	q.Pace = &verify.Pace{Rows: 2, After: pay, During: pay}
+	got := x.digests(t, n, q)
+	less := func(a, b verify.Digest) bool { return fmt.Sprint(a) < fmt.Sprint(b) }
+	if diff := cmp.Diff(want, got, cmpopts.SortSlices(less)); diff != "" {
+		t.Error(diff)
+	}
+	if paid < rows {
+		t.Errorf("%d rows were paid for, of %d", paid, rows)
+	}
+	refuse := func(context.Context, int64) error { return errTest }
+	q.Pace = &verify.Pace{Rows: 2, After: refuse, During: refuse}
+	if _, err := n.Digests(t.Context(), q, func(int64) {}); !errors.Is(err, errTest) {
+		t.Errorf("refused: %v", err)
+	}
+}
+
+var errTest = errors.New("no more")
 
 // hashed checks buckets by hash: reading one gives the rows that its digest counts, and all of them hold each row once.
 func (x *exercise) hashed(t *testing.T) {

@@ -70,7 +70,22 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 		out = append(out, verify.Digest{NullKey: true, Group: order.Null, Rows: int64(n.table.NoKey)})
 	}
 	progress(int64(len(n.table.Rows)))
-	return out, nil
+	return out, pay(ctx, q.Pace, out)
+}
+
+// pay pauses as often as a database would between its statements.
+func pay(ctx context.Context, p *verify.Pace, read []verify.Digest) error {
+	var rows int64
+	for _, d := range read {
+		rows += d.Rows
+	}
+	for p != nil && rows > 0 {
+		if err := p.After(ctx, min(rows, p.Rows)); err != nil {
+			return err
+		}
+		rows -= p.Rows
+	}
+	return nil
 }
 
 func (n *snapshot) group(r order.Row) order.Value {

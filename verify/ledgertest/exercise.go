@@ -13,6 +13,7 @@ import (
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/lease/leasetest"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -192,6 +193,13 @@ func passRoundTrip(t *testing.T, s Store) {
 	}
 	same(t, newest(t, s), want, "scanning")
 
+	busy := throttle.State{Side: "legacy", Reason: throttle.TooBusy, Text: "14 active sessions on legacy, limit 12", Since: micros(t0.Add(time.Minute))}
+	paced := throttle.State{Side: "projection", Reason: throttle.Paced, Text: "at most 7 rows", Since: micros(t0)}
+	for _, want.Slowed = range [][]throttle.State{{busy, paced}, {paced}, nil, {busy}} {
+		noError(t, s.Slowed(t.Context(), l, id, want.Slowed), "noting what slows it down")
+		same(t, newest(t, s), want, "slowed down")
+	}
+
 	scan := verify.Scan{
 		Compared: 9_200_001, Coverage: 0.1, Reason: "why", Mismatches: 2,
 		Facts: verify.FullFacts{
@@ -206,6 +214,7 @@ func passRoundTrip(t *testing.T, s Store) {
 
 	result := verify.Result{Verdict: compare.Diverged, Diverged: 1, Lagging: 2, Unverified: 3, Reason: "because"}
 	noError(t, s.FinishPass(t.Context(), l, id, result, t0.Add(time.Hour)), "finishing")
+	want.Slowed = nil
 	want.State, want.Result, want.FinishedAt = verify.Done, result, micros(t0.Add(time.Hour))
 	same(t, newest(t, s), want, "done")
 	if err := s.FinishPass(t.Context(), l, id, result, t0); err == nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -20,6 +21,9 @@ func writes(s Store, id verify.PassID) map[string]func(t *testing.T, l lease.Lea
 		},
 		"ScanDone": func(t *testing.T, l lease.Lease) error {
 			return s.ScanDone(t.Context(), l, id, verify.Scan{Coverage: 1})
+		},
+		"Slowed": func(t *testing.T, l lease.Lease) error {
+			return s.Slowed(t.Context(), l, id, []throttle.State{{Side: "legacy", Reason: throttle.TooBusy}})
 		},
 		"AddSuspects": func(t *testing.T, l lease.Lease) error {
 			return s.AddSuspects(t.Context(), l, id, []verify.Suspect{suspect("2", t0)})

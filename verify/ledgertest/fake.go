@@ -18,6 +18,7 @@ import (
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/lease/leasetest"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -179,6 +180,20 @@ func throughJSON(kind verify.PassKind, f verify.Facts) (verify.Facts, error) {
 	return verify.DecodeFacts(kind, raw), err
 }
 
+// Slowed implements [verify.Journal].
+func (f *Fake) Slowed(ctx context.Context, l lease.Lease, id verify.PassID, sides []throttle.State) error {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	p, err := f.owned(l, id)
+	if err == nil {
+		p.Slowed = slices.Clone(sides)
+	}
+	return err
+}
+
 // FinishPass implements [verify.Journal].
 func (f *Fake) FinishPass(ctx context.Context, l lease.Lease, id verify.PassID, r verify.Result, at time.Time) error {
 	err := f.lock(ctx)
@@ -200,7 +215,7 @@ func (f *Fake) FinishPass(ctx context.Context, l lease.Lease, id verify.PassID, 
 		p.settled.Unjudged(s.Counted, 1)
 	}
 	clear(p.queue)
-	p.Result, p.State, p.FinishedAt = r, verify.Done, micro(at)
+	p.Result, p.State, p.FinishedAt, p.Slowed = r, verify.Done, micro(at), nil
 	return nil
 }
 

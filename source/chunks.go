@@ -1,0 +1,127 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// chunk is a condition for a part of the rows, with its arguments.
+type chunk struct {
+	where string
+	args  []any
+}
+
+// chunks divides the rows of the snapshot.
+func (n *snapshot) chunks(ctx context.Context, pace *verify.Pace) iter.Seq2[chunk, error] {
+	return func(yield func(chunk, error) bool) {
+		rows, err := n.estimate(ctx)
+		if err == nil {
+			err = n.settings(ctx, rows > jitRows && pace == nil) // small statements do not earn the compiler's time
+		}
+		count := rows / chunkRows
+		if pace != nil {
+			count = rows/pace.Rows + 1
+		}
+		switch {
+		case err != nil:
+			yield(chunk{}, err)
+		case count >= 2 && n.side.shape.pages():
+			n.byAddress(ctx, count, yield)
+		case count >= 2 && pace != nil && n.side.shape.keyIndex:
+			n.byKey(ctx, pace.Rows, yield)
+		default:
+			yield(chunk{where: "true"}, nil)
+		}
+	}
+}
+
+func (n *snapshot) settings(ctx context.Context, compile bool) error {
+	jit := "off"
+	if compile {
+		jit = "on"
+	}
+	return n.tx.Set(ctx, fmt.Sprintf("SET LOCAL jit = %s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0", jit))
+}
+
+// byAddress divides rows by their address. The last chunk has no upper end. Rows that were appended after the size was
+// read are not in the snapshot, and if one were, it would be counted.
+func (n *snapshot) byAddress(ctx context.Context, count int64, yield func(chunk, error) bool) {
+	var pages int64
+	err := n.tx.QueryRow(ctx, "SELECT pg_catalog.pg_relation_size($1::oid) / current_setting('block_size')::bigint", n.side.shape.oid).Scan(&pages)
+	if err != nil {
+		yield(chunk{}, err)
+		return
+	}
+	count = max(min(count, pages), 1)
+	for i := range count {
+		where := fmt.Sprintf("t.ctid >= '(%d,0)'", pages*i/count)
+		if i < count-1 {
+			where += fmt.Sprintf(" AND t.ctid < '(%d,0)'", pages*(i+1)/count)
+		}
+		if !yield(chunk{where: where}, nil) {
+			return
+		}
+	}
+}
+
+// byKey divides rows without an address by their keys, through the index. It looks for the end of each chunk when the one
+// before it has been read.
+func (n *snapshot) byKey(ctx context.Context, rows int64, yield func(chunk, error) bool) {
+	key := keySQL(n.side.shape.keyType, n.side.config.Key)
+	bound := "$1::text::" + keyCast(n.side.shape.keyType)
+	if !yield(chunk{where: key + " IS NULL"}, nil) {
+		return
+	}
+	from, args := "", []any(nil)
+	for most := rows; ; {
+		var next string
+		query := fmt.Sprintf("SELECT (%[1]s)::text AS crosscheck_key FROM %[2]s WHERE %[1]s IS NOT NULL%[3]s ORDER BY %[1]s OFFSET %[4]d LIMIT 1", key, n.side.from(), from, most)
+		err := n.tx.QueryRow(ctx, query, args...).Scan(&next)
+		if errors.Is(err, pgx.ErrNoRows) {
+			yield(chunk{where: key + " IS NOT NULL" + from, args: args}, nil)
+			return
+		}
+		if err != nil {
+			yield(chunk{}, fmt.Errorf("looking for the end of a chunk: %w", err))
+			return
+		}
+		// A key that fills more than a chunk ends it where it began. Then the chunk is empty, and the next one must not be.
+		if len(args) > 0 && args[0] == next {
+			most *= 2
+			continue
+		}
+		below := fmt.Sprintf(" AND %s < $%d::text::%s", key, len(args)+1, keyCast(n.side.shape.keyType))
+		if !yield(chunk{where: key + " IS NOT NULL" + from + below, args: append(args[:len(args):len(args)], next)}, nil) {
+			return
+		}
+		from, args, most = " AND "+key+" >= "+bound, []any{next}, rows
+	}
+}
+
+// Unpaced says why everything that a side has is read in one statement even where a throttle asks for pauses; empty if it is
+// not.
+func (s *Side) Unpaced() string {
+	if s.shape.pages() || s.shape.keyIndex {
+		return ""
+	}
+	return "its rows have no addresses and its keys no index"
+}
+
+// Unpaced is that of the events. They are sent no faster than they are received, but the server may sort them first, and
+// it is not asked meanwhile what else it does.
+func (f *Fold) Unpaced() string {
+	switch {
+	case !f.whole.indexed:
+		return "events have no index on the key"
+	case f.events.keyType == order.KeyText:
+		return "events with text keys are not read in ranges"
+	}
+	return ""
+}
