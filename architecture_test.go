@@ -30,14 +30,14 @@ var mayImport = map[string][]string{
 	"registry": {"order"},
 	"ledger":   {"throttle", "board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
 	"alerts":   {"incident", "lease", "doctor"},
-	"web":      {"board", "verify", "compare", "gate", "order", "human"},
+	"web":      {"throttle", "board", "verify", "compare", "gate", "order", "human"},
 	"lab":      {}, // shares no code with what judges it
 
 	"sampler": {"verify", "lease"},
 	"explain": {"verify", "follow", "compare", "order", "human"},
 	"verify":  {"throttle", "compare", "order", "lease", "human"},
 	"follow":  {"compare", "order", "lease"},
-	"board":   {"verify", "compare", "gate", "incident", "metrics", "order"},
+	"board":   {"throttle", "verify", "compare", "gate", "incident", "metrics", "order"},
 
 	"propose": {"config", "order", "human"},
 	"config":  {"throttle", "compare", "gate", "order"}, // reads into their own types; only wiring reads it

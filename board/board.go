@@ -13,6 +13,8 @@ import (
 
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/incident"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -104,10 +106,12 @@ type Settings struct {
 	Fields *gate.Fields // compared fields, and which of them events judge
 	// Schedules has the kinds of pass that are scheduled.
 	Schedules map[verify.PassKind]Schedule
-	Window    time.Duration // the settle window
-	Stream    bool          // a stream is configured
-	Alerts    bool          // alerts are configured
-	Values    bool          // alerts may contain values of orders
+	Window    time.Duration          // the settle window
+	Stream    bool                   // a stream is configured
+	Alerts    bool                   // alerts are configured
+	Throttle  []throttle.Reason      // the limits that are configured
+	Sides     []order.Representation // that have limits
+	Values    bool                   // alerts may contain values of orders
 }
 
 // Schedule is when passes of a kind run.

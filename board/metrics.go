@@ -23,6 +23,7 @@ func (b Board) Metrics() metrics.Snapshot {
 	for _, k := range b.Kinds {
 		m.Passes = append(m.Passes, k.metrics())
 	}
+	m.Throttled = b.throttled()
 	if b.Fingerprint != "" {
 		b.streamMetrics(&m)
 	}
@@ -31,6 +32,25 @@ func (b Board) Metrics() metrics.Snapshot {
 		judgedParts(&m, b.Evidence)
 	}
 	return m
+}
+
+// throttled has a series for each limit of each side.
+func (b Board) throttled() (out []metrics.Throttled) {
+	now := map[[2]string]bool{}
+	for _, k := range b.Kinds {
+		if k.Newest != nil {
+			for _, s := range k.Newest.Slowed {
+				now[[2]string{s.Side, string(s.Reason)}] = true
+			}
+		}
+	}
+	for _, side := range b.Settings.Sides {
+		for _, reason := range b.Settings.Throttle {
+			is := [2]string{string(side), string(reason)}
+			out = append(out, metrics.Throttled{Side: is[0], Reason: is[1], Now: now[is]})
+		}
+	}
+	return out
 }
 
 func (k Kind) metrics() metrics.Pass {

@@ -61,7 +61,7 @@ func (l *Ledger) ScanDone(ctx context.Context, held lease.Lease, id verify.PassI
 	err = l.writePass(ctx, held, id, exclusive, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			UPDATE pass SET state = 'settling', scanned_at = clock_timestamp(), compared = $2, coverage = $3, scan_reason = $4,
-				mismatches = $5, facts = $6::jsonb
+				mismatches = $5, facts = $6::jsonb, slowed = '[]'
 			WHERE id = $1`,
 			id, s.Compared, s.Coverage, s.Reason, s.Mismatches, facts)
 		return err

@@ -38,6 +38,7 @@ type Metrics struct {
 	readSeconds   *prometheus.HistogramVec
 	queries       *prometheus.CounterVec
 	sourceSeconds *prometheus.HistogramVec
+	waitSeconds   *prometheus.CounterVec
 }
 
 // New builds and registers all metrics on a registry of their own.
@@ -67,6 +68,9 @@ func New(o Options) *Metrics {
 			Name: "crosscheck_source_seconds", Help: "Time that one side was busy with a query of crosscheck, as a measure of its load.",
 			Buckets: readBuckets,
 		}, []string{"side", "query"}),
+		waitSeconds: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "crosscheck_throttle_wait_seconds_total", Help: "Time that passes have waited because of a limit of throttle.",
+		}, []string{"side", "reason"}),
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "crosscheck_build_info", Help: "Always 1; the labels name the running version.",
@@ -76,7 +80,7 @@ func New(o Options) *Metrics {
 		Name: "crosscheck_system_info", Help: "Always 1; the labels are the name and environment of the compared system, from the configuration.",
 		ConstLabels: prometheus.Labels{"name": o.System, "environment": o.Environment},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(build, system, m.ledger, m.compared, m.mismatches, m.passSeconds, m.readSeconds, m.queries, m.sourceSeconds,
+	m.registry.MustRegister(build, system, m.ledger, m.compared, m.mismatches, m.passSeconds, m.readSeconds, m.queries, m.sourceSeconds, m.waitSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, pass := range o.Passes {
 		m.compared.WithLabelValues(pass)
@@ -107,6 +111,11 @@ func (m *Metrics) ObserveRead(side, query string, took time.Duration) {
 func (m *Metrics) ObserveQuery(side, query string, took time.Duration) {
 	m.queries.WithLabelValues(side, query).Inc()
 	m.sourceSeconds.WithLabelValues(side, query).Observe(took.Seconds())
+}
+
+// ObserveWait counts the time of a pause that a limit asked for.
+func (m *Metrics) ObserveWait(side, reason string, took time.Duration) {
+	m.waitSeconds.WithLabelValues(side, reason).Add(max(took, 0).Seconds())
 }
 
 // Handler serves a scrape. It reads the ledger first, within the scrape's own context. However many scrapers there are,

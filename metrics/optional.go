@@ -21,6 +21,14 @@ type Optional struct {
 	Coverage                                  []Coverage
 	AlertsPending                             *int64 // messages in the outbox that are not delivered yet
 	CutoverStep                               []CutoverStep
+	Throttled                                 []Throttled
+}
+
+// Throttled says whether running passes do not read a side at full speed because of a limit. List each limit that is
+// configured, so that a change is a step of the series and not a gap.
+type Throttled struct {
+	Side, Reason string
+	Now          bool
 }
 
 // StreamLag is the number of messages of one partition that are not yet matched.
@@ -59,11 +67,12 @@ var (
 	changeCompleteness   = gauge("change_completeness_ratio", "Share of legacy's recorded changes of sampled orders that have reached the end of a hop.", "hop")
 	coverageByAge        = gauge("coverage_ratio", "Share of the orders of one status and age that the newest full verification judged.", "status", "age")
 	alertsPending        = gauge("alerts_pending", "Messages to Slack in the outbox that are not delivered yet.")
+	throttleWaiting      = gauge("throttle_waiting", "1 while a running pass does not read a side at full speed because of that limit, else 0.", "side", "reason")
 	cutoverStep          = gauge("cutover_step", "1 for the current state of a step of the newest cutover, 0 for the other states.", "step", "state")
 )
 
 func describeOptional(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, streamLastLook, streamWaiting, streamBeforeStore, completeness, changeCompleteness, coverageByAge, alertsPending, cutoverStep} {
+	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, streamLastLook, streamWaiting, streamBeforeStore, completeness, changeCompleteness, coverageByAge, alertsPending, throttleWaiting, cutoverStep} {
 		ch <- d
 	}
 }
@@ -96,6 +105,9 @@ func (e *emitter) optional(o Optional) {
 	e.coverage(o.Coverage)
 	if o.AlertsPending != nil {
 		e.add(alertsPending, float64(*o.AlertsPending))
+	}
+	for _, t := range o.Throttled {
+		e.add(throttleWaiting, truth(t.Now), t.Side, t.Reason)
 	}
 	for _, s := range o.CutoverStep {
 		e.add(cutoverStep, truth(s.Now), s.Step, s.State)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -98,7 +99,7 @@ func (n *snapshot) byKey(ctx context.Context, rows int64, yield func(chunk, erro
 			continue
 		}
 		below := fmt.Sprintf(" AND %s < $%d::text::%s", key, len(args)+1, keyCast(n.side.shape.keyType))
-		if !yield(chunk{where: key + " IS NOT NULL" + from + below, args: append(args[:len(args):len(args)], next)}, nil) {
+		if !yield(chunk{where: key + " IS NOT NULL" + from + below, args: append(slices.Clip(args), next)}, nil) {
 			return
 		}
 		from, args, most = " AND "+key+" >= "+bound, []any{next}, rows

@@ -45,6 +45,9 @@ func (h Hours) Given() bool { return h.From != h.To }
 
 // String returns the hours with their zone.
 func (h Hours) String() string {
+	if !h.Given() {
+		return "always"
+	}
 	at := func(clock time.Duration) string { return time.Time{}.Add(clock).Format("15:04") }
 	return at(h.From) + "-" + at(h.To) + " " + h.Zone.String()
 }

@@ -15,6 +15,18 @@ type State struct {
 	Since  time.Time `json:"since"`
 }
 
+// String says in a line what slows the side down.
+func (s State) String() string {
+	switch s.Reason {
+	case "":
+		return s.Side + " goes on"
+	case Paced:
+		return "paced: " + s.Text
+	case OutOfHours, TooBusy, ReplicaBehind:
+	}
+	return "waiting: " + s.Text
+}
+
 // Pacer makes the readers of one side keep its limits. Its methods may be called at the same time.
 type Pacer struct {
 	Limits Limits

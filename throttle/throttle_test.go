@@ -22,7 +22,8 @@ func TestDecide(t *testing.T) {
 		{throttle.Load{Sessions: 12, ReplicaLag: 5 * time.Second}, at, throttle.Decision{}},
 		{throttle.Load{Sessions: 14}, at, throttle.Decision{Reason: throttle.TooBusy, Text: "14 active sessions on legacy, limit 12"}},
 		{
-			throttle.Load{ReplicaLag: 61234 * time.Millisecond, Replica: "standby_b"}, at,
+			throttle.Load{ReplicaLag: 61234 * time.Millisecond, Replica: "standby_b"},
+			at,
 			throttle.Decision{Reason: throttle.ReplicaBehind, Text: "standby standby_b of legacy is 1m1.2s behind, limit 5s"},
 		},
 		{throttle.Load{Sessions: 99}, at.Add(9 * time.Hour), throttle.Decision{

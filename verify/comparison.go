@@ -138,6 +138,7 @@ func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(
 		return p.abort(ctx, done, err)
 	}
 	done.State = Settling
+	p.slowed.clear()
 	return p.conclude(ctx, done)
 }
 

@@ -41,6 +41,13 @@ type slowed struct {
 	sides map[string]throttle.State
 }
 
+// clear forgets what has slowed a scan down that has ended.
+func (s *slowed) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.sides)
+}
+
 // throttle makes everything that the pass reads from now on keep the limits. Passes that read a few orders by key have
 // none, and only those that read everything keep the hours.
 func (p *pass) throttle(kind PassKind) {
@@ -98,13 +105,10 @@ func (p *pass) slow(ctx context.Context, s throttle.State) error {
 	if p.slowed.sides == nil {
 		p.slowed.sides = map[string]throttle.State{}
 	}
-	message := "goes on"
 	if p.slowed.sides[s.Side] = s; s.Reason == "" {
 		delete(p.slowed.sides, s.Side)
-	} else {
-		message = "throttled: " + s.Text
 	}
-	p.c.Log.InfoContext(ctx, message, slog.Int64("pass", int64(p.id)), slog.String("side", s.Side), slog.String("limit", string(s.Reason)))
+	p.c.Log.InfoContext(ctx, "throttle", slog.String("state", s.String()), slog.Int64("pass", int64(p.id)), slog.String("side", s.Side))
 	if p.c.Throttle.Changed != nil {
 		p.c.Throttle.Changed(s)
 	}

@@ -188,6 +188,9 @@ func passOf(p Pass, now time.Time) passView {
 	switch {
 	case p.State != "done":
 		v.Verdict, v.Tone, v.Took = p.State, "quiet", "running"
+		for _, s := range p.Throttled {
+			v.Reason = strings.TrimPrefix(v.Reason+"; "+s.String(), "; ")
+		}
 	case p.Diverged > 0:
 		v.Reason = strings.TrimSpace(human.Quantity(p.Diverged, "order diverged.", "orders diverged.") + " " + v.Reason)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/throttle"
 )
 
 // MaxDivergences is how many open divergences the page lists, oldest first. The ledger has all of them.
@@ -74,6 +75,8 @@ type Pass struct {
 	Diverged        int64      `json:"diverged"`
 	Unverified      int64      `json:"unverified"`
 	Reason          string     `json:"reason,omitempty"`
+	// Throttled are the sides that a running pass does not read at full speed, and why.
+	Throttled []throttle.State `json:"throttled,omitempty"`
 }
 
 // Divergence is one divergence as the page, the API, the report and the commands show it.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/web"
 )
@@ -15,6 +16,10 @@ func boardSettings(c *config.Config) board.Settings {
 	s := board.Settings{
 		Policy: c.Gate, Fields: comparedFields(c), Schedules: map[verify.PassKind]board.Schedule{}, Window: c.Compare.Settle.Window,
 		Stream: c.Stream.Given(), Alerts: c.Alerts.Given(), Values: c.Alerts.IncludeValues,
+		Throttle: c.Throttle.Reasons(), Sides: []order.Representation{order.Legacy, order.Projection},
+	}
+	if c.Events.Given() {
+		s.Sides = append(s.Sides, order.Events)
 	}
 	for _, pass := range scheduledPasses(c) {
 		if !pass.schedule.Off() {

@@ -8,6 +8,7 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -67,6 +68,10 @@ func hintFor(err error) string {
 		return topic.Hint(err)
 	case passes(err):
 		return "check host and port in the dsn, and that the server is running; crosscheck doctor tells more"
+	case errors.Is(err, throttle.ErrUnseen):
+		return "GRANT pg_read_all_stats TO the role, or leave out max_sessions and max_replica_lag of throttle"
+	case errors.Is(err, throttle.ErrHours):
+		return "set a higher rows_per_second or longer hours in throttle"
 	case errors.Is(err, ledger.ErrNewerSchema):
 		return "use the newer crosscheck, or another ledger.schema"
 	case errors.Is(err, verify.ErrDigestBlind):

@@ -44,6 +44,9 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 		if err := s.openFolded(ctx, c, nil); err != nil {
 			return o.unverified(err)
 		}
+		if err := s.keepsLimits(ctx, c, o.log()); err != nil {
+			return o.unverified(err)
+		}
 	}
 	basis, err := s.basis(ctx, c)
 	if err != nil {
@@ -59,6 +62,9 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	defer bar.close()
 	cmp := comparison(c, s, l, o.log())
 	cmp.Progress = bar.show
+	if cmp.Throttle != nil {
+		cmp.Throttle.Changed = bar.throttled
+	}
 	pass, err := o.execute(ctx, l, cmp, c, basis.Fingerprint)
 	bar.close()
 	if pass.ID == 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -64,6 +65,17 @@ func (p *progress) show(v verify.Progress) {
 		p.lastLine = time.Now()
 		_, _ = fmt.Fprintf(p.out, "crosscheck: %s\n", line(v, time.Since(p.started)))
 	}
+}
+
+// throttled says what a pass waits for, above the bar.
+func (p *progress) throttled(s throttle.State) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := p.out
+	if p.bars != nil {
+		out = p.bars
+	}
+	_, _ = fmt.Fprintf(out, "crosscheck: %s\n", s)
 }
 
 // end ends the bar, if there is one.

@@ -18,6 +18,7 @@ import (
 	"github.com/nordvarg/crosscheck/metrics"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/sampler"
+	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/web"
 )
@@ -144,7 +145,9 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 		return nil, "", nil, err
 	}
 	if kind == verify.Full {
-		err = opened.openFolded(ctx, s.config, s.observeQuery)
+		if err = opened.openFolded(ctx, s.config, s.observeQuery); err == nil {
+			err = opened.keepsLimits(ctx, s.config, s.log)
+		}
 	}
 	if err == nil {
 		fingerprint, err = opened.known(ctx, s.config, s.ledger, s.log)
@@ -154,6 +157,9 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 		return nil, "", nil, err
 	}
 	c = comparison(s.config, opened, s.ledger, s.log)
+	if c.Throttle != nil {
+		c.Throttle.Paused = func(side string, r throttle.Reason, took time.Duration) { s.metrics.ObserveWait(side, string(r), took) }
+	}
 	c.OnMismatch = func(m compare.Mismatch) { s.observeMismatch(kind, m) }
 	return c, fingerprint, opened.close, nil
 }

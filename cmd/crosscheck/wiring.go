@@ -222,7 +222,7 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 			cmp.Records = &source.Records{Legacy: s.legacy, Config: source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}}
 		}
 	}
-	cmp.Folded = s.folded.pair(s.legacy)
+	cmp.Folded, cmp.Throttle = s.folded.pair(s.legacy), s.throttled(c.Throttle)
 	return cmp
 }
 

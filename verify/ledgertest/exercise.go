@@ -209,12 +209,11 @@ func passRoundTrip(t *testing.T, s Store) {
 		},
 	}
 	noError(t, s.ScanDone(t.Context(), l, id, scan), "ending the scan")
-	want.State, want.Scan = verify.Settling, scan
+	want.State, want.Scan, want.Slowed = verify.Settling, scan, nil
 	same(t, newest(t, s), want, "settling")
 
 	result := verify.Result{Verdict: compare.Diverged, Diverged: 1, Lagging: 2, Unverified: 3, Reason: "because"}
 	noError(t, s.FinishPass(t.Context(), l, id, result, t0.Add(time.Hour)), "finishing")
-	want.Slowed = nil
 	want.State, want.Result, want.FinishedAt = verify.Done, result, micros(t0.Add(time.Hour))
 	same(t, newest(t, s), want, "done")
 	if err := s.FinishPass(t.Context(), l, id, result, t0); err == nil {

@@ -167,7 +167,7 @@ func (f *Fake) ScanDone(ctx context.Context, l lease.Lease, id verify.PassID, s 
 	if s.Facts, err = throughJSON(p.Kind, s.Facts); err != nil {
 		return err
 	}
-	p.Scan, p.State, p.scanned = s, verify.Settling, true
+	p.Scan, p.State, p.scanned, p.Slowed = s, verify.Settling, true, nil
 	return nil
 }
 
