@@ -171,7 +171,7 @@ func (n *pacedSnapshot) Extent(ctx context.Context) (Extent, error) {
 // Digests implements [Snapshot].
 func (n *pacedSnapshot) Digests(ctx context.Context, q DigestQuery, progress func(rows int64)) ([]Digest, error) {
 	q.Pace = &Pace{Rows: n.pacer.Limits.Chunk(), After: n.pacer.Read, During: n.pacer.Pay}
-	if q.Buckets == nil || !n.cuts(q.Parent) {
+	if q.Buckets == nil || q.Keys != nil || !n.cuts(q.Parent) || !n.cuts(q.Layout) {
 		return n.Snapshot.Digests(ctx, q, progress)
 	}
 	var out []Digest // a bucket is in one of the parts
@@ -226,7 +226,7 @@ func (n *pacedSnapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row
 }
 
 // cuts is true if reading a part of the buckets costs what the part holds.
-func (n *pacedSnapshot) cuts(l Layout) bool { return n.indexed && !l.ByHash && !l.ByBounds }
+func (n *pacedSnapshot) cuts(l Layout) bool { return n.indexed && !l.ByHash && !l.ByBounds && !l.Whole }
 
 // parts are sorted parts of the buckets, each of about a chunk of rows.
 func (n *pacedSnapshot) parts(buckets []int64) iter.Seq[[]int64] {
