@@ -147,8 +147,8 @@ func (b Board) judgedMetrics(m *metrics.Snapshot) {
 			Ratio:      gate.BoundOf(evidence.Sampling, confidence).Upper,
 		}
 	}
-	if evidence.Full != nil {
-		for _, g := range evidence.Full.Counts {
+	if counted := evidence.Counting(); counted != nil {
+		for _, g := range counted.Counts {
 			m.Orders = append(m.Orders,
 				metrics.Orders{Representation: string(order.Legacy), Status: g.Group, Count: g.Legacy},
 				metrics.Orders{Representation: string(order.Projection), Status: g.Group, Count: g.Projection})
@@ -163,8 +163,8 @@ func judgedParts(m *metrics.Snapshot, e gate.Evidence) {
 			Hop: string(order.LegacyToEvents), Ratio: float64(c.WithEvents) / float64(c.Changes),
 		})
 	}
-	if e.Full != nil {
-		for _, s := range e.Full.Strata {
+	if counted := e.Counting(); counted != nil {
+		for _, s := range counted.Strata {
 			m.Coverage = append(m.Coverage, metrics.Coverage{Status: s.Group, Age: s.Age, Ratio: s.Share()})
 		}
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // CountsCriterion asks that both sides have the same number of rows in every status, at the snapshots of the last full
-// pass.
+// pass that counted them.
 //
 // # Orders in flight
 //
@@ -34,16 +34,17 @@ func (c *CountsCriterion) byDefault() {
 	*c = CountsCriterion{Rule: Rule{Enabled: true, Severity: Blocking}, MaxAge: defaultFullAge}
 }
 
-// EvidenceAt is when the full pass started.
-func (CountsCriterion) EvidenceAt(e Evidence) time.Time { return e.Full.started() }
+// EvidenceAt is when the pass that counted started.
+func (CountsCriterion) EvidenceAt(e Evidence) time.Time { return e.Counting().started() }
 
-// Judge compares the groups of the last full pass. Observed is the number of rows by which the groups differ without an
+// Judge compares the groups of the last full pass that counted. Observed is the number of rows by which the groups differ without an
 // explanation.
 func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 	const limit = int64(0)
 	if r, bad := senseless(&c, limit); bad {
 		return r
 	}
+	e.Full = e.Counting()
 	p, r, ok := fullPass(e, limit, now)
 	if !ok {
 		return r

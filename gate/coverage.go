@@ -65,6 +65,9 @@ func (c CoverageCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	said := fmt.Sprintf("%s. It verified %s of", passWhen(p, now), human.Percent(share))
 	switch {
+	case share < 1 && e.Counted != nil:
+		return inconclusive(share, limit, nextFull(e, now), "%s %s. It did not count rows%s: the rest may be all orders of one %s.",
+			said, where, e.Fields.byGroup(), cmp.Or(e.Fields.grouping(), "group"))
 	case share < 1 && p.Strata == nil: // an unknown part must not look better than a known one
 		return inconclusive(share, limit, "create an index on legacy.changed_at and configure compare.group_by, then run crosscheck verify",
 			"%s %s. Coverage%s and age is not known: the rest may be all orders of one %s or age.", said, where, cmp.Or(e.Fields.byGroup(), " by group"), cmp.Or(e.Fields.grouping(), "group"))

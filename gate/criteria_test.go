@@ -189,6 +189,17 @@ func TestCounts(t *testing.T) {
 	check(t, c, append(unusableFullPass(),
 		given("equal counts", func(*Evidence) {}, Passes, "2 statuses", "1,000 in all"),
 		given("no counts", func(e *Evidence) { e.Full.Counts = nil }, Inconclusive, "did not count"),
+		given("counts of an older pass, after one that proved all equal by numbers", func(e *Evidence) {
+			e.byNumber()
+		}, Passes, "Full verification 11", "2 statuses, 1,000 in all"),
+		given("an older pass that counted other numbers", func(e *Evidence) {
+			e.byNumber()
+			e.Counted.Counts[0].Projection, e.Counted.ProjectionRows = 899, 999
+		}, Fails, "contradict each other"),
+		given("counts of an older pass that is too old", func(e *Evidence) {
+			e.byNumber()
+			e.Counted.StartedAt = e.Counted.StartedAt.Add(-48 * time.Hour)
+		}, Inconclusive, "the limit is 26h"),
 		given("three fills in flight that settled", func(e *Evidence) {
 			threeFills(e)
 			filled(e).SettledLegacy, openGroup(e).SettledProjection = 3, 3
@@ -229,6 +240,14 @@ func TestCounts(t *testing.T) {
 	))
 }
 
+// byNumber makes the full pass one that did not count rows, after another one that did.
+func (e *Evidence) byNumber() {
+	older := *e.Full
+	older.ID--
+	e.Counted = &older
+	e.Full.ByNumber, e.Full.Counts, e.Full.Strata = true, nil, nil
+}
+
 func TestCoverage(t *testing.T) {
 	c := Defaults().Coverage
 	check(t, c, append(unusableFullPass(),
@@ -236,6 +255,7 @@ func TestCoverage(t *testing.T) {
 		given("everything verified, without ages", func(e *Evidence) { e.Full.Strata = nil }, Passes, "2 statuses", "Coverage by age is not known"),
 		given("everything verified, by another field", func(e *Evidence) { e.Fields = &Fields{GroupBy: "lots"} }, Passes, "2 values of lots", "3 parts by lots and age"),
 		given("everything verified, without statuses", func(e *Evidence) { e.Full.Counts, e.Full.Strata = nil, nil }, Passes, "not counted by status"),
+		given("everything verified by numbers", func(e *Evidence) { e.byNumber() }, Passes, "100 %", "not counted by status"),
 		given("one order of a thousand left unjudged", func(e *Evidence) { e.Full.Unverified = 1 }, Inconclusive, "99.9 % of all orders"),
 		given("half of the scan lost", func(e *Evidence) { e.Full.Coverage, e.Full.Reason = 0.5, "legacy timed out" }, Inconclusive, "50 %", "legacy timed out"),
 		given("fewer orders compared than rows", func(e *Evidence) { e.Full.Compared = 990 }, Inconclusive, "99 %"),
@@ -248,6 +268,7 @@ func TestCoverage(t *testing.T) {
 	))
 	c.Min = 0.95
 	check(t, c, []sentence{
+		given("one percent left unjudged beside numbers", func(e *Evidence) { e.byNumber(); e.Full.Unverified = 10 }, Inconclusive, "It did not count rows by status"),
 		given("one percent left unjudged of five, and nobody knows of which age", func(e *Evidence) {
 			e.Full.Unverified, e.Full.Counts[0].Unverified, e.Full.Strata = 10, 10, nil
 		}, Inconclusive, "may be all orders of one status or age"),

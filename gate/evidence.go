@@ -16,6 +16,8 @@ type Evidence struct {
 	Accepted int64
 	// Full and Sample are the newest finished pass of each kind under the current fingerprint; nil if there is none.
 	Full, Sample *Pass
+	// Counted is the newest full pass that counted rows by group, if Full proved without counting that all are equal; nil otherwise.
+	Counted *Pass `json:",omitempty"`
 	// VoidFull and VoidSample are true if passes of the kind have finished, but only under other fingerprints.
 	VoidFull, VoidSample bool
 	// Changed says what has changed since those passes; empty if that is not known.
@@ -42,6 +44,14 @@ type Evidence struct {
 	Rehearsals *RehearsalEvidence
 }
 
+// Counting is the pass with the counts by group; nil if there is none.
+func (e Evidence) Counting() *Pass {
+	if e.Counted != nil {
+		return e.Counted
+	}
+	return e.Full
+}
+
 // OpenDivergences is a group of open divergences.
 type OpenDivergences struct {
 	Hop         order.Hop
@@ -62,7 +72,9 @@ type Pass struct {
 	Coverage                   float64
 	Diverged                   int64
 	Unverified                 int64 // orders left unjudged, including those still lagging
-	Counts                     []GroupCount
+	// ByNumber is true if the two sides were compared by one number each.
+	ByNumber bool `json:",omitempty"`
+	Counts   []GroupCount
 	// Unsampled says why no uniform sample of the two sides can be drawn, or only a small one; empty if one can.
 	Unsampled string `json:",omitempty"`
 	// Strata is what the pass looked at by status and age; nil if ages were not recorded.

@@ -12,7 +12,7 @@ const Hidden = "hidden, because it may quote a value; the ledger has it"
 // gaps, which may quote a server's error or an event. It gives the same verdicts.
 func (e Evidence) WithoutValues() Evidence {
 	names := map[string]string{"": ""} // group → the name in its place
-	e.Full, e.Sample = e.Full.withoutValues(names), e.Sample.withoutValues(names)
+	e.Full, e.Sample, e.Counted = e.Full.withoutValues(names), e.Sample.withoutValues(names), e.Counted.withoutValues(names)
 	e.Gaps = slices.Clone(e.Gaps)
 	for i := range e.Gaps {
 		e.Gaps[i].Reason = Hidden

@@ -35,6 +35,9 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if e.Full, e.VoidFull, err = l.newestPass(ctx, tx, verify.Full, fingerprint); err != nil {
 				return err
 			}
+			if e.Counted, err = countedBefore(ctx, tx, e.Full, fingerprint); err != nil {
+				return err
+			}
 			if e.Sample, e.VoidSample, err = l.newestPass(ctx, tx, verify.Sample, fingerprint); err != nil {
 				return err
 			}

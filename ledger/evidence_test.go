@@ -145,6 +145,14 @@ func TestEvidenceHasTheNewestPassAndAllSamples(t *testing.T) {
 	if e.SampleEvery != time.Hour || !e.NextFull.Equal(t0.Add(4*day)) || e.Sample.StartedAt != t0.Add(2*day) {
 		t.Errorf("schedule or newest sample: %+v", e)
 	}
+	if e.Counted != nil {
+		t.Errorf("counted by %+v", e.Counted)
+	}
+	scan = verify.Scan{Compared: 9, Coverage: 1, Facts: verify.FullFacts{Plan: verify.ByNumber, Rows: verify.Rows{Legacy: 9, Projection: 9}}}
+	run{verify.Full, "now", t0.Add(3 * day), scan, nil, compare.Match}.in(t, l)
+	if e = evidence(t, l, t0.Add(4*day), 3*day); !e.Full.ByNumber || e.Full.Counts != nil || e.Counted == nil || e.Counted.ID != int64(full) || len(e.Counting().Counts) != 1 {
+		t.Errorf("after a pass by numbers the evidence is %+v, counted by %+v", e.Full, e.Counted)
+	}
 }
 
 func TestKindsShowWhatIsOverdue(t *testing.T) {

@@ -6,13 +6,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
-	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/verify"
@@ -243,17 +241,6 @@ func subqueries(t *testing.T, dsn string, fields []source.Field, legacy, project
 		}
 	}
 	return p
-}
-
-// fullWith runs a full pass with the native or the portable hash.
-func (p *pair) fullWith(portable bool) (verify.Pass, []string) {
-	p.t.Helper()
-	return p.found(func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
-		if portable {
-			c.Legacy = onlyPortable{c.Legacy}
-		}
-		return c.Full(p.t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()})
-	})
 }
 
 // TestEqualValuesDigestAlike is about cost: what differs by digest is read by value, so nothing would be reported

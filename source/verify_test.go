@@ -27,6 +27,8 @@ type pair struct {
 	t                  *testing.T
 	legacy, projection *pgx.Conn
 	config             [2]source.Config
+	// clean makes passes begin with one number for each side, as after a clean one.
+	clean bool
 }
 
 func newPair(t *testing.T, fields []source.Field) *pair {
@@ -89,15 +91,21 @@ func (p *pair) comparison() *verify.Comparison {
 	for _, f := range p.config[0].Fields {
 		fields = append(fields, f.Field)
 	}
-	return &verify.Comparison{
+	store := ledgertest.New(nil)
+	c := &verify.Comparison{
 		Legacy: legacy, Projection: projection, Fields: fields,
 		Settle: compare.Settle{Rechecks: 3, MaxLag: time.Minute},
-		Ledger: ledgertest.New(nil),
+		Ledger: store,
 		Random: rand.New(rand.NewPCG(1, 2)),
 		Now:    time.Now,
 		Wait:   func(ctx context.Context, d time.Duration) error { return ctx.Err() },
 		Log:    slog.New(slog.DiscardHandler),
 	}
+	if p.clean {
+		store.AddClean("", time.Now())
+		c.Recount = time.Hour
+	}
+	return c
 }
 
 // found runs a pass and returns what it found as "key kind fields", sorted.
@@ -137,11 +145,36 @@ func (p *pair) run(c *verify.Comparison, store *ledgertest.Fake, run func(lease.
 	return pass, out
 }
 
+// full runs a full pass by buckets, and another one by numbers, which must say the same.
 func (p *pair) full() (verify.Pass, []string) {
 	p.t.Helper()
-	return p.found(func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
+	return p.fullWith(false)
+}
+
+// fullWith runs full passes with the native or the portable hash.
+func (p *pair) fullWith(portable bool) (verify.Pass, []string) {
+	p.t.Helper()
+	run := func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
+		if portable {
+			c.Legacy = onlyPortable{c.Legacy}
+		}
 		return c.Full(p.t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()})
-	})
+	}
+	pass, got := p.found(run)
+	p.clean = true
+	second, same := p.found(run)
+	p.clean = false
+	if diff := cmp.Diff(got, same); diff != "" {
+		p.t.Errorf("found by buckets (-), and after numbers (+):\n%s", diff)
+	}
+	first, again := pass.Scan.Facts.(verify.FullFacts), second.Scan.Facts.(verify.FullFacts)
+	if pass.Result.Verdict != second.Result.Verdict || pass.Scan.Coverage != second.Scan.Coverage || pass.Scan.Compared != second.Scan.Compared || first.Rows != again.Rows {
+		p.t.Errorf("by buckets %+v, after numbers %+v", pass, second)
+	}
+	if want := map[bool]verify.Plan{true: verify.ByNumber, false: verify.ByBoth}[len(got) == 0]; again.Plan != want && first.Larger() > 0 {
+		p.t.Errorf("compared by %q, not by %q", again.Plan, want)
+	}
+	return pass, got
 }
 
 func field(name string, t order.FieldType) source.Field {

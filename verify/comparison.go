@@ -28,6 +28,8 @@ type Comparison struct {
 	Rules *order.Rules
 	// GroupBy is the field by whose values rows are counted; empty counts all as one group.
 	GroupBy string
+	// Recount is how old counts by group may be before a full pass counts again; zero counts in each.
+	Recount time.Duration
 	Settle  compare.Settle
 	// Events tells at which hop an order parts, and why; nil if there is no event store.
 	Events Events
@@ -53,7 +55,7 @@ type Comparison struct {
 
 // Progress is how far a stage of a pass has come.
 type Progress struct {
-	Stage string // "digest", "drill-down", "sample", "settle"
+	Stage string // "number", "digest", "drill-down", "sample", "settle"
 	Done  int64
 	Total int64 // an estimate; 0 when unknown
 }

@@ -70,7 +70,7 @@ func (w *walk) parts(b buckets) [][]int64 {
 // work down.
 func (w *walk) refine(ctx context.Context, part []int64, counted sizes) (bool, error) {
 	fine := Layout{Shift: w.layout.Shift - refineBits}
-	differing, same, err := w.digest(ctx, DigestQuery{Layout: fine, Hash: w.hash, Parent: w.layout, Buckets: part}, 0)
+	differing, same, err := w.digest(ctx, DigestQuery{Layout: fine, Hash: w.hash, Parent: w.layout, Buckets: part}, nil, 0)
 	if err != nil {
 		return false, err
 	}

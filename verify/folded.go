@@ -27,7 +27,7 @@ func (p *pass) compareFolded(ctx context.Context, before *walk, scan *Scan, fact
 	}
 	w := &walk{
 		p: p, scan: &Scan{}, facts: &FullFacts{}, differ: d.collect, hop: order.LegacyToEvents, fields: p.c.Folded.Fields,
-		archived: archived > 0, layout: before.layout,
+		archived: archived > 0, layout: before.layout, folds: true,
 	}
 	estimate, err := w.open(ctx, p.c.Folded.Legacy, p.c.Folded.Events)
 	if err != nil {
@@ -44,7 +44,7 @@ func (p *pass) compareFolded(ctx context.Context, before *walk, scan *Scan, fact
 	}
 	facts.Portable = facts.Portable || w.facts.Portable
 	facts.Widespread = append(facts.Widespread, w.facts.Widespread...)
-	facts.Events = &EventsFacts{Orders: w.facts.Projection, Archived: archived - d.there}
+	facts.Events = &EventsFacts{Plan: w.facts.Plan, Orders: w.facts.Projection, Archived: archived - d.there}
 	if w.scan.Coverage < 1 && estimate > 0 {
 		scan.Coverage = min(scan.Coverage, w.scan.Coverage)
 		scan.Reason = strings.TrimPrefix(scan.Reason+"; legacy and events: "+w.scan.Reason, "; ")

@@ -28,7 +28,9 @@ var (
 
 // FullFacts are what a full verification knows.
 type FullFacts struct {
-	Rows                 // of each side at its snapshot
+	Rows // of each side at its snapshot
+	// Plan is how legacy and projection were compared.
+	Plan    Plan         `json:"plan,omitempty"`
 	Counts  []GroupCount `json:"counts"`           // rows per status at the snapshot; nil if not counted
 	Strata  []Stratum    `json:"strata"`           // legacy's rows by status and age; nil if ages are not known
 	Events  *EventsFacts `json:"events,omitempty"` // nil if legacy was not compared with the events
@@ -43,7 +45,8 @@ type FullFacts struct {
 
 // EventsFacts are the result of a comparison of all of legacy with the events. They also exist if there were no events.
 type EventsFacts struct {
-	Orders int64 `json:"orders"` // orders that the events give, at the events' snapshot
+	Plan   Plan  `json:"plan,omitempty"` // how legacy was compared with the events
+	Orders int64 `json:"orders"`         // orders that the events give, at the events' snapshot
 	// Archived is how many orders of legacy were not compared: they have no events, and the configuration says that these
 	// were archived.
 	Archived int64        `json:"archived,omitempty"`
@@ -73,14 +76,18 @@ type walk struct {
 	keyType order.KeyType
 	hash    Hash
 	layout  Layout
-	indexed bool
-	unseen  map[order.Key]bool // orders that were drawn and differ, and that the drill-down has not read yet
-	hop     order.Hop          // between the two sides
-	fields  []order.Field      // that are compared
-	differ  differFunc
-	differs int64 // orders that do
+	// first and last are the ends of the buckets of integer keys.
+	first, last int64
+	indexed     bool
+	unseen      map[order.Key]bool // orders that were drawn and differ, and that the drill-down has not read yet
+	hop         order.Hop          // between the two sides
+	fields      []order.Field      // that are compared
+	differ      differFunc
+	differs     int64 // orders that do
 	// archived is true if legacy leaves out orders whose events may be there.
 	archived bool
+	// folds is true if the other side is folded from events.
+	folds bool
 }
 
 // differFunc is called for every current key, and reports whether its rows disagree.
@@ -161,6 +168,9 @@ func (w *walk) open(ctx context.Context, legacy, other Side) (estimate int64, er
 	if !w.layout.ByBounds { // of an earlier walk
 		w.layout, err = layout(ctx, w.keyType, w.hash, w.sides, l, o)
 	}
+	if err == nil {
+		err = w.bucketsOf(l, o)
+	}
 	return l.Rows + o.Rows, err
 }
 
@@ -192,7 +202,11 @@ func digestAlike(ctx context.Context, legacy, other Side, h Hash) (bool, error) 
 }
 
 func (w *walk) compareAll(ctx context.Context, estimate int64) error {
-	differing, same, err := w.digest(ctx, DigestQuery{Layout: w.layout, Hash: w.hash}, estimate)
+	proven, other, err := w.byNumber(ctx, estimate)
+	if err != nil || proven {
+		return err
+	}
+	differing, same, err := w.digest(ctx, DigestQuery{Layout: w.layout, Hash: w.hash}, other, estimate)
 	if err != nil {
 		return err
 	}
@@ -231,26 +245,42 @@ func (w *walk) covered(nullKeys int64) {
 	w.scan.Reason = strings.Join(reasons, "; ")
 }
 
-// digest asks both sides at once.
-func (w *walk) digest(ctx context.Context, q DigestQuery, estimate int64) (differing, same buckets, err error) {
+// digest asks both sides at once for the digests of buckets; only legacy if those of the other are known.
+func (w *walk) digest(ctx context.Context, q DigestQuery, other []Digest, estimate int64) (differing, same buckets, err error) {
+	var legacy []Digest
+	if other == nil {
+		legacy, other, err = w.ask(ctx, "digest", q, q, estimate)
+	} else {
+		legacy, err = w.sides.legacy.Digests(ctx, q, w.reporter("digest", estimate)(0))
+	}
+	if err != nil {
+		return buckets{}, buckets{}, err
+	}
+	differing, same = split(legacy, other)
+	return differing, same, nil
+}
+
+// ask asks both sides at once.
+func (w *walk) ask(ctx context.Context, stage string, ofLegacy, ofOther DigestQuery, estimate int64) (legacy, other []Digest, err error) {
+	report := w.reporter(stage, estimate)
+	g, ctx := errgroup.WithContext(ctx) // one side's failure ends the other's work too
+	g.Go(func() (err error) { legacy, err = w.sides.legacy.Digests(ctx, ofLegacy, report(0)); return err })
+	g.Go(func() (err error) { other, err = w.sides.projection.Digests(ctx, ofOther, report(1)); return err })
+	err = g.Wait()
+	return legacy, other, err
+}
+
+// reporter adds up the progress of both sides.
+func (w *walk) reporter(stage string, estimate int64) func(side int) func(int64) {
 	var done [2]atomic.Int64
-	report := func(side int) func(int64) {
+	return func(side int) func(int64) {
 		return func(rows int64) {
 			done[side].Store(rows)
 			if estimate > 0 {
-				w.p.progress("digest", done[0].Load()+done[1].Load(), estimate)
+				w.p.progress(stage, done[0].Load()+done[1].Load(), estimate)
 			}
 		}
 	}
-	g, ctx := errgroup.WithContext(ctx) // one side's failure ends the other's work too
-	var legacy, projection []Digest
-	g.Go(func() (err error) { legacy, err = w.sides.legacy.Digests(ctx, q, report(0)); return err })
-	g.Go(func() (err error) { projection, err = w.sides.projection.Digests(ctx, q, report(1)); return err })
-	if err := g.Wait(); err != nil {
-		return buckets{}, buckets{}, err
-	}
-	differing, same = split(legacy, projection)
-	return differing, same, nil
 }
 
 // count fills in the row counts. The compared orders are the distinct keys of both sides. Equal buckets hold the same
@@ -321,23 +351,32 @@ func (w *walk) draw(ctx context.Context) error {
 // confirm reads a few buckets that are equal by digest. If their orders differ, no digest can be trusted. The same holds if an
 // order that was drawn differs, and is not in a bucket that does.
 func (w *walk) confirm(ctx context.Context, same buckets) error {
-	for key := range w.unseen {
-		return fmt.Errorf("%w (order %s)", ErrDigestBlind, key)
-	}
-	if !w.ranged() {
-		return nil
+	if err := w.seen(); err != nil || !w.ranged() {
+		return err
 	}
 	numbers := same.numbers()
 	for range min(confirmed, len(numbers)) {
-		number := numbers[w.p.c.Random.Int64N(int64(len(numbers)))]
-		layout, part := w.pick(number)
-		before := w.differs
-		if _, err := w.merge(ctx, layout, part, w.differ); err != nil {
+		if _, err := w.confirmBucket(ctx, numbers[w.p.c.Random.Int64N(int64(len(numbers)))], w.differ); err != nil {
 			return err
-		}
-		if w.differs != before {
-			return fmt.Errorf("%w (bucket %d)", ErrDigestBlind, number)
 		}
 	}
 	return nil
+}
+
+// seen returns an error if an order that was drawn differs, and was not found.
+func (w *walk) seen() error {
+	for key := range w.unseen {
+		return fmt.Errorf("%w (order %s)", ErrDigestBlind, key)
+	}
+	return nil
+}
+
+func (w *walk) confirmBucket(ctx context.Context, number int64, differ differFunc) (compared int64, err error) {
+	layout, part := w.pick(number)
+	before := w.differs
+	compared, err = w.merge(ctx, layout, part, differ)
+	if err == nil && w.differs != before {
+		err = fmt.Errorf("%w (bucket %d)", ErrDigestBlind, number)
+	}
+	return compared, err
 }

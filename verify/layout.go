@@ -51,22 +51,27 @@ func layout(ctx context.Context, keyType order.KeyType, hash Hash, s snapshots, 
 
 // span is the number of possible keys between the smallest and the largest of both sides, less one.
 func span(legacy, projection Extent) (uint64, error) {
-	var low, high int64
+	low, high, err := ends(legacy, projection)
+	return uint64(high) - uint64(low), err // exact even if high-low overflows an int64
+}
+
+// ends are the smallest and the largest integer key of both sides.
+func ends(legacy, projection Extent) (low, high int64, err error) {
 	for i, e := range nonEmpty(legacy, projection) {
 		from, err := strconv.ParseInt(string(e.Min), 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("reading the smallest key: %w", err)
+			return 0, 0, fmt.Errorf("reading the smallest key: %w", err)
 		}
 		to, err := strconv.ParseInt(string(e.Max), 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("reading the largest key: %w", err)
+			return 0, 0, fmt.Errorf("reading the largest key: %w", err)
 		}
 		if i == 0 {
 			low, high = from, to
 		}
 		low, high = min(low, from), max(high, to)
 	}
-	return uint64(high) - uint64(low), nil // exact even if high-low overflows an int64
+	return low, high, nil
 }
 
 func nonEmpty(extents ...Extent) []Extent {

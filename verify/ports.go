@@ -66,6 +66,8 @@ type Findings interface {
 	// pass's fingerprint, in key order, beginning with the given key. Divergences under another fingerprint are not
 	// returned, because the pass may compare less.
 	OpenKeys(ctx context.Context, id PassID, from order.Key, limit int) ([]order.Key, error)
+	// Earlier returns what full passes before the pass have left under its fingerprint.
+	Earlier(context.Context, PassID) (Earlier, error)
 }
 
 // Ledger is what a pass stores and reads.

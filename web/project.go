@@ -60,7 +60,7 @@ func newSchedule(k board.Kind) Schedule {
 // NewReport is a report as it is written down. Who writes it adds the version, and the limits of the configuration.
 func NewReport(r board.Report) Report {
 	out := Report{
-		Decision: r.Decision, Full: r.Evidence.Full, Sample: r.Evidence.Sample, Open: r.Open, Accepted: r.Accepted,
+		Decision: r.Decision, Full: r.Evidence.Full, Counted: r.Evidence.Counted, Sample: r.Evidence.Sample, Open: r.Open, Accepted: r.Accepted,
 		OpenListed: newDivergences(r.OpenListed, r.Decision.At, r.ValuesHidden), AcceptedListed: newDivergences(r.AcceptedListed, r.Decision.At, r.ValuesHidden),
 		Confidence: r.Bound.Confidence, MaxRatio: r.Bound.MaxRatio,
 	}

@@ -20,6 +20,8 @@ type Report struct {
 	System            System
 	// Full is the last full pass; nil if there is none.
 	Full *gate.Pass
+	// Counted is the pass that counted rows by group, if that is an older one; nil otherwise.
+	Counted *gate.Pass
 	// Sample is the newest sample; nil if there is none.
 	Sample *gate.Pass
 	// Open is how many divergences are open; OpenListed are the oldest of them. Accepted is how many are accepted, and
@@ -127,7 +129,14 @@ func WriteReport(w io.Writer, r Report) error {
 		v.AcceptedRest = fmt.Sprintf("%s more are in the ledger.", human.Number(rest))
 	}
 	v.full(r.Full, r.Decision.At)
-	v.ages(r.Full, r.Sample)
+	v.counts(r.Full)
+	if r.Counted != nil {
+		v.FullScore += fmt.Sprintf(". It did not count rows by %s; full verification %d did, started at %s", v.GroupTitle, r.Counted.ID, human.Instant(r.Counted.StartedAt))
+		v.counts(r.Counted)
+		v.ages(r.Counted, r.Sample)
+	} else {
+		v.ages(r.Full, r.Sample)
+	}
 	if err := reportTemplate.Execute(w, v); err != nil {
 		return fmt.Errorf("rendering the report: %w", err)
 	}
@@ -143,6 +152,13 @@ func (v *reportView) full(p *gate.Pass, now time.Time) {
 	v.FullScore = fmt.Sprintf("%s covered, %s diverged, %s left unjudged", human.Percent(p.Coverage), human.Number(p.Diverged), human.Number(p.Unverified))
 	if p.Coverage < 1 && p.Reason != "" {
 		v.FullScore += ": " + strings.TrimRight(p.Reason, ". ")
+	}
+}
+
+// counts adds the rows of each group.
+func (v *reportView) counts(p *gate.Pass) {
+	if p == nil {
+		return
 	}
 	for _, g := range p.Counts {
 		row := coverageRow{

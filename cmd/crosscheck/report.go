@@ -34,6 +34,8 @@ type passReport struct {
 	Widespread []verify.Widespread `json:"widespread,omitempty"` // what most orders have; only examples of it are divergences
 	// PortableDigests is true if the servers' own hash functions could not be used.
 	PortableDigests bool `json:"portable_digests,omitempty"`
+	// Plan is how the two sides were compared; empty if by buckets at once.
+	Plan verify.Plan `json:"plan,omitempty"`
 	// Archived is how many orders were compared without their events, because of events.archived.
 	Archived int64 `json:"archived,omitempty"`
 	// EstimatedRows is what a sample knows instead.
@@ -102,7 +104,8 @@ func (r *passReport) addFacts(p verify.Pass) {
 		if f.Events != nil {
 			r.Archived = f.Events.Archived
 		}
-		if f.Counts != nil { // else the pass ended before it had counted
+		r.Plan = f.Plan
+		if f.Counts != nil || f.Plan == verify.ByNumber { // else the pass ended before it had counted
 			r.LegacyRows, r.ProjectionRows = &f.Legacy, &f.Projection
 		}
 		for _, c := range f.Counts {

@@ -45,11 +45,15 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 		return nil, err
 	}
 	sums, rows := map[cell]*big.Int{}, map[cell]int64{}
+	asked := map[order.Key]bool{}
+	for _, k := range q.Keys {
+		asked[k] = true
+	}
 	for _, r := range n.table.Rows {
 		if q.Buckets != nil && (slices.Contains(n.Lost, r.Key) || !slices.Contains(q.Buckets, n.bucket(q.Parent, r.Key))) {
 			continue
 		}
-		if q.Keys != nil && !slices.Contains(q.Keys, r.Key) {
+		if q.Keys != nil && !asked[r.Key] {
 			continue
 		}
 		at := cell{bucket: n.bucket(q.Layout, r.Key), group: n.group(r)}

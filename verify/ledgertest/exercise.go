@@ -44,6 +44,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"a pass under another fingerprint resolves nothing", otherFingerprint},
 		{"passes beside do not take findings from each other", concurrentPasses},
 		{"keys of open divergences are paged", openKeys},
+		{"earlier full passes are known", earlierPasses},
 		{"a stale token is refused by every write", staleToken},
 		{"a lease does not write to another job's pass", foreignPass},
 		{"an abandoned scan ends unverified", abandonedScan},

@@ -295,5 +295,40 @@ func (f *Fake) Passes(ctx context.Context, limit int) ([]verify.Pass, error) {
 	return passes, nil
 }
 
+// AddClean adds a full pass that found nothing and counted rows at a time, so that the next one may compare by numbers.
+func (f *Fake) AddClean(fingerprint string, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.append(verify.Pass{
+		Pair: f.Pair(), Kind: verify.Full, State: verify.Done, Trigger: "manual", Fingerprint: fingerprint, StartedAt: micro(at), FinishedAt: micro(at),
+		Scan:   verify.Scan{Compared: 1, Coverage: 1, Facts: verify.FullFacts{Counts: []verify.GroupCount{{Group: "(all)"}}, Events: &verify.EventsFacts{}}},
+		Result: verify.Result{Verdict: compare.Match},
+	}, lease.Lease{Job: "earlier"})
+}
+
+// Earlier implements [verify.Findings].
+func (f *Fake) Earlier(ctx context.Context, id verify.PassID) (e verify.Earlier, err error) {
+	err = f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return e, err
+	}
+	this, err := f.pass(id)
+	if err != nil {
+		return e, err
+	}
+	for _, p := range f.passes {
+		if p.Kind != verify.Full || p.State != verify.Done || p.Fingerprint != this.Fingerprint || p.lease == (lease.Lease{}) {
+			continue
+		}
+		last := p.copied()
+		e.Last = &last
+		if facts, ok := last.Scan.Facts.(verify.FullFacts); ok && facts.Counts != nil {
+			e.Counted = last.StartedAt
+		}
+	}
+	return e, nil
+}
+
 // micro returns t with PostgreSQL's precision.
 func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
