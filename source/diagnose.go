@@ -89,6 +89,7 @@ func examine(ctx context.Context, c Config, now func() time.Time) *examination {
 	e.examineChangedAt(ctx)
 	e.examineRows(ctx) // late, because a view may take long to return its first row
 	e.examineReads(ctx)
+	e.examineSigns(ctx)
 	return e
 }
 

@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nordvarg/crosscheck/order"
@@ -95,14 +96,16 @@ func rowDigest(t order.KeyType, key string, fields []Field, h verify.Hash) strin
 		return portableDigest(key, fields, h.Seed)
 	}
 	chain := keySeed(t, key, h.Seed)
-	if s := signs(fields); s != "" {
+	if s := signs(fields, h); s != "" {
 		chain = fmt.Sprintf("%s # %s", chain, s)
 	}
-	if s := timestamps(fields); s != "" {
+	null := newNulls(h.Seed)
+	if h.WholeTimes {
+		chain = wholeTimestamps(fields, chain, null)
+	} else if s := timestamps(fields); s != "" {
 		chain = fmt.Sprintf("hash_array_extended(%s, %s)", s, chain)
 	}
 	numerics, others := parted(fields)
-	null := newNulls(h.Seed)
 	for i, f := range numerics {
 		if i > 0 {
 			chain = fmt.Sprintf("%s # '%d'::bigint", chain, mix(uint64(i))|1)
@@ -165,20 +168,28 @@ func chained(f Field, seed string, null nulls) string {
 }
 
 // signs is a constant that depends on which numerics are negative or infinite. Most rows have none, so one test comes
-// first. A column with a precision holds no Infinity and needs no test for it.
-func signs(fields []Field) string {
+// first. A column with a precision holds no Infinity and needs no test for it, and a field that is negative on no side
+// needs none for that.
+func signs(fields []Field, h verify.Hash) string {
 	var tests, each []string
 	for i, f := range fields {
 		if f.Type != order.Numeric {
 			continue
 		}
-		value, infinite := canonical(f), ""
-		tests = append(tests, value+" < 0")
-		if !f.finite {
-			tests = append(tests, value+" = 'Infinity'")
-			infinite = fmt.Sprintf(" WHEN %s = 'Infinity' THEN '%d'::bigint", value, mix(uint64(i)+1<<32))
+		var cases []string
+		test := func(condition string, constant int64) {
+			tests = append(tests, canonical(f)+condition)
+			cases = append(cases, fmt.Sprintf("WHEN %s%s THEN '%d'::bigint", canonical(f), condition, constant))
 		}
-		each = append(each, fmt.Sprintf("CASE WHEN %s < 0 THEN '%d'::bigint%s ELSE 0 END", value, mix(uint64(i)+1), infinite))
+		if !slices.Contains(h.Unsigned, f.Name) {
+			test(" < 0", mix(uint64(i)+1))
+		}
+		if !f.finite {
+			test(" = 'Infinity'", mix(uint64(i)+1<<32))
+		}
+		if len(cases) > 0 {
+			each = append(each, "CASE "+strings.Join(cases, " ")+" ELSE 0 END")
+		}
 	}
 	if len(tests) == 0 {
 		return ""
@@ -199,6 +210,16 @@ func timestamps(fields []Field) string {
 		return ""
 	}
 	return "ARRAY[" + strings.Join(parts, ", ") + ", 'epoch'::timestamptz]"
+}
+
+// wholeTimestamps hashes the bytes of each timestamp, of which there are eight. That of NULL is longer.
+func wholeTimestamps(fields []Field, chain string, null nulls) string {
+	for _, f := range fields {
+		if f.Type == order.Timestamptz {
+			chain = fmt.Sprintf("hashbyteaextended(coalesce(timestamptz_send(%s), %s::bytea), %s)", canonical(f), null.text, chain)
+		}
+	}
+	return chain
 }
 
 // portableDigest is for two servers with different hash functions: MD5 of the length-prefixed canonical texts.

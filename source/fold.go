@@ -140,6 +140,11 @@ func (f *Fold) Begin(ctx context.Context) (verify.Snapshot, error) {
 	return &folded{snapshot: n, fold: f}, nil
 }
 
+// Traits says nothing of signs: no constraint guards what events say.
+func (n *folded) Traits(context.Context) (verify.Traits, error) {
+	return verify.Traits{WholeTimes: true}, nil
+}
+
 // Probe digests the table of known values here, because this side's rows are digested here too.
 func (f *Fold) Probe(_ context.Context, h verify.Hash) ([]int64, error) {
 	hash := newRowHash(order.KeyInteger, probeTypes(), h)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,7 +67,9 @@ func (r *rowHash) row(key cellKey, cells []cell) int64 {
 		return r.portable(key, cells)
 	}
 	chain := r.key(key) ^ r.signs(cells)
-	if len(r.timestamps) > 0 {
+	if r.hash.WholeTimes {
+		chain = r.wholeTimes(cells, chain)
+	} else if len(r.timestamps) > 0 {
 		chain = r.times(cells, chain)
 	}
 	for i, f := range r.numerics {
@@ -135,6 +138,7 @@ func (r *rowHash) signs(cells []cell) (out int64) {
 	for i := range cells {
 		if c := &cells[i]; r.fields[i].Type == order.Numeric && !c.null && !c.alien {
 			switch {
+			case c.number.negative && slices.Contains(r.hash.Unsigned, r.fields[i].Name):
 			case c.number.negative:
 				out ^= mix(uint64(i) + 1)
 			case c.number.infinite:
@@ -174,6 +178,20 @@ func (r *rowHash) times(cells []cell, seed int64) int64 {
 	}
 	add(hashInt64(unixEpoch, seed))
 	return sum
+}
+
+// wholeTimes does what wholeTimestamps in expr.go does.
+func (r *rowHash) wholeTimes(cells []cell, chain int64) int64 {
+	for _, f := range r.timestamps {
+		if cells[f].null {
+			chain = hashBytes(r.null.text, chain)
+			continue
+		}
+		var sent [8]byte
+		binary.BigEndian.PutUint64(sent[:], uint64(cells[f].n))
+		chain = hashBytes(sent[:], chain)
+	}
+	return chain
 }
 
 // infinity is PostgreSQL's last timestamp; its negation less one is the first.
@@ -233,6 +251,8 @@ func probeCells() []probeRow {
 		{5, probed("", "0", 0, false, infinity, "infinity", last, "infinity")},
 		{6, probed("plain text, and longer", "NaN", -1, false, -infinity-1, "-infinity", last, "-infinity")},
 		{7, probed("x", "123456789012345678901234567890.000000001", 9223372036854775807, false, unixEpoch-1, "1969-12-31 23:59:59.999999+00", last, "0001-01-01")},
+		{8, probed("x", "1", 1, false, 1, "2000-01-01 00:00:00.000001+00", last, "2024-01-01")},
+		{8, probed("x", "1", 1, false, 1<<32, "2000-01-01 01:11:34.967296+00", last, "2024-01-01")},
 	}
 }
 

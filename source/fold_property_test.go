@@ -145,7 +145,7 @@ func theFastFoldIsTheFold(t *testing.T, c source.FoldConfig, orders int) {
 		t.Errorf("only %d orders exist: nothing is proven by them", len(slow))
 	}
 	table, refused := tableOf(t, c, slow)
-	for _, hash := range []verify.Hash{{}, {Seed: 7}, {Seed: -1 << 62}, {Seed: 7, Portable: true}} {
+	for _, hash := range []verify.Hash{{}, {Seed: 7}, {Seed: -1 << 62}, {Seed: 7, Portable: true}, {Seed: 7, Unsigned: numericNames(c.Fields)}} {
 		want, got := digestsBy(t, table, hash), digestsBy(t, fold, hash)
 		out := 0
 		for key, row := range slow {
@@ -174,6 +174,15 @@ func theFastFoldIsTheFold(t *testing.T, c source.FoldConfig, orders int) {
 			t.Errorf("%+v: known values, as the server digests them and as we do (%v):\n%s", hash, err, d)
 		}
 	}
+}
+
+func numericNames(fields []order.Field) (names []string) {
+	for _, f := range fields {
+		if f.Type == order.Numeric {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // histories are random, of orders 0 and up, many of them odd.

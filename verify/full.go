@@ -148,10 +148,6 @@ func (w *walk) open(ctx context.Context, legacy, other Side) (estimate int64, er
 	if w.keyType != other.KeyType() {
 		return 0, fmt.Errorf("%w: %s and %s", ErrKeyTypes, w.keyType, other.KeyType())
 	}
-	if w.hash, err = w.p.agreedHash(ctx, legacy, other); err != nil {
-		return 0, err
-	}
-	w.facts.Portable = w.hash.Portable
 	if w.sides, err = beginBoth(ctx, legacy, other); err != nil {
 		return 0, err
 	}
@@ -160,6 +156,10 @@ func (w *walk) open(ctx context.Context, legacy, other Side) (estimate int64, er
 			w.sides.close()
 		}
 	}()
+	if w.hash, err = w.p.agreedHash(ctx, legacy, other, w.sides); err != nil {
+		return 0, err
+	}
+	w.facts.Portable = w.hash.Portable
 	l, o, err := both(w.sides, func(n Snapshot) (Extent, error) { return n.Extent(ctx) })
 	if err != nil || l.Empty && o.Empty {
 		return 0, err
@@ -174,14 +174,26 @@ func (w *walk) open(ctx context.Context, legacy, other Side) (estimate int64, er
 	return l.Rows + o.Rows, err
 }
 
-// agreedHash proves on known values that both servers digest alike, with a seed of this pass. If a server lacks the
-// native functions, or the two disagree, the portable ones are used.
-func (p *pass) agreedHash(ctx context.Context, legacy, other Side) (Hash, error) {
-	h := Hash{Seed: int64(p.c.Random.Uint64())}
-	if agree, err := digestAlike(ctx, legacy, other, h); agree && err == nil {
-		return h, nil
+// agreedHash proves on known values that both servers digest alike, with a seed of this pass. What is left out of the
+// digest is what both sides need not. If a server lacks the native functions, or the two disagree, the portable ones are
+// used.
+func (p *pass) agreedHash(ctx context.Context, legacy, other Side, s snapshots) (Hash, error) {
+	l, o, err := both(s, func(n Snapshot) (Traits, error) { return n.Traits(ctx) })
+	if err != nil {
+		return Hash{}, err
 	}
-	h.Portable = true
+	seed := int64(p.c.Random.Uint64())
+	native := []Hash{{Seed: seed}}
+	if l.WholeTimes && o.WholeTimes {
+		native = []Hash{{Seed: seed, WholeTimes: true}, {Seed: seed}}
+	}
+	for _, h := range native {
+		if agree, err := digestAlike(ctx, legacy, other, h); agree && err == nil {
+			h.Unsigned = slices.DeleteFunc(slices.Clone(l.Unsigned), func(name string) bool { return !slices.Contains(o.Unsigned, name) })
+			return h, nil
+		}
+	}
+	h := Hash{Seed: seed, Portable: true}
 	agree, err := digestAlike(ctx, legacy, other, h)
 	switch {
 	case err != nil:

@@ -31,6 +31,8 @@ type Side interface {
 
 // Snapshot reads one side at one instant. It is for one goroutine at a time and must be closed.
 type Snapshot interface {
+	// Traits tells what holds for all rows of the snapshot.
+	Traits(context.Context) (Traits, error)
 	// Extent returns the bounds and the size of the key space.
 	Extent(context.Context) (Extent, error)
 	// Bounds returns some 10,000 keys, sorted, that cut the key space into parts of roughly equal size.
@@ -137,6 +139,18 @@ type Hash struct {
 	Seed int64 // of this pass, the same on both sides
 	// Portable replaces PostgreSQL's own hash functions, which two servers may not have in common, by MD5.
 	Portable bool
+	// Unsigned are the names of numeric fields that are negative in no row of either side. Their signs are not digested.
+	Unsigned []string
+	// WholeTimes digests all 64 bits of a time at once, which takes less time. Servers before PostgreSQL 18 cannot.
+	WholeTimes bool
+}
+
+// Traits are what a side's digests may rely on.
+type Traits struct {
+	// Unsigned are the names of numeric fields that are negative in no row of the snapshot. Their servers see to that.
+	Unsigned []string
+	// WholeTimes is true if all 64 bits of a time can be hashed.
+	WholeTimes bool
 }
 
 // DigestQuery asks for digests.

@@ -156,6 +156,11 @@ func integer(k order.Key) int64 {
 // Close implements [verify.Snapshot].
 func (n *snapshot) Close() { n.closed = true }
 
+// Traits implements [verify.Snapshot].
+func (n *snapshot) Traits(ctx context.Context) (verify.Traits, error) {
+	return verify.Traits{}, n.before(ctx, "traits")
+}
+
 // Extent implements [verify.Snapshot].
 func (n *snapshot) Extent(ctx context.Context) (verify.Extent, error) {
 	if err := n.before(ctx, "extent"); err != nil {
