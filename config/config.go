@@ -36,6 +36,8 @@ type Config struct {
 	Compare Compare
 	// Sampler says which checks run when. Default: see Sampler.
 	Sampler Sampler
+	// Verify says how full verifications read. Default: see Verify.
+	Verify Verify
 	// Throttle limits what a full verification costs the databases. Default no limits.
 	Throttle throttle.Limits
 	// Alerts says how people are told of incidents; optional.

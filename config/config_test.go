@@ -74,6 +74,7 @@ func TestDefaults(t *testing.T) {
 			GroupBy: "status",
 		},
 		Sampler: config.Sampler{Schedule: schedule(t, "0 * * * *"), Size: 10000, Full: schedule(t, "0 2 * * *")},
+		Verify:  config.Verify{Connections: 1},
 		Gate:    gate.Policy{Criteria: gate.Defaults()},
 		Web:     config.Web{Listen: "127.0.0.1:8080", ShowValues: true},
 	}
@@ -122,6 +123,7 @@ func TestEverything(t *testing.T) {
 			GroupBy: "side",
 		},
 		Sampler: config.Sampler{Schedule: schedule(t, "*/30 0 * * * *"), Size: 250},
+		Verify:  config.Verify{Connections: 3},
 		Throttle: throttle.Limits{
 			RowsPerSecond: 50_000, MaxSessions: 12, MaxReplicaLag: 10 * time.Second,
 			Hours: throttle.Hours{From: 22 * time.Hour, To: 6 * time.Hour, Zone: time.UTC},

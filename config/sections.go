@@ -26,6 +26,7 @@ func readConfig(o *object, c *Config) {
 	readLedger(o.object("ledger"), &c.Ledger)
 	readCompare(o.object("compare"), &c.Compare)
 	readSampler(o.object("sampler"), &c.Sampler)
+	readVerify(o.object("verify"), &c.Verify)
 	readThrottle(o.object("throttle"), &c.Throttle)
 	if decision := o.object("gate"); decision != nil {
 		readGate(decision, &c.Gate)

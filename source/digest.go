@@ -32,6 +32,9 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 		}
 		return found, nil
 	}
+	if found, err := n.onSeveral(ctx, q, progress); found != nil || err != nil {
+		return found, err
+	}
 	var sums summing
 	for part, err := range n.chunks(ctx, q.Pace) {
 		if err != nil {

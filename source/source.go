@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -45,6 +46,8 @@ type Config struct {
 	Fields   []Field
 	// GroupBy is the name of the field whose values' counts are kept; empty for none.
 	GroupBy string
+	// Connections is how many connections a digest of everything uses; 0 is 1.
+	Connections int
 	// ObserveQuery is called for every query with its purpose and duration. May be nil.
 	ObserveQuery func(side order.Representation, kind string, took time.Duration)
 }
@@ -77,6 +80,7 @@ type Side struct {
 	keysFrom string
 	// failing are the keys of rows that agree with nothing, as an array in SQL; empty if there are none.
 	failing string
+	log     *slog.Logger // nil for none
 }
 
 var _ verify.Side = (*Side)(nil)
@@ -84,7 +88,7 @@ var _ verify.Side = (*Side)(nil)
 // Open connects and resolves the columns. It returns an error that wraps ErrUnreachable or ErrUnsupported, or
 // PostgreSQL's own error for something that is missing.
 func Open(ctx context.Context, c Config) (*Side, error) {
-	pool, err := connect(ctx, string(c.Representation), c.DSN)
+	pool, err := connectWith(ctx, string(c.Representation), c.DSN, max(c.Connections-1, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -101,11 +105,17 @@ func Open(ctx context.Context, c Config) (*Side, error) {
 }
 
 func connect(ctx context.Context, name, dsn string) (*session.Pool, error) {
+	return connectWith(ctx, name, dsn, 0)
+}
+
+// connectWith connects with so many more connections than usual.
+func connectWith(ctx context.Context, name, dsn string, more int) (*session.Pool, error) {
 	settings, err := session.Parse(dsn)
 	if err != nil {
 		// pgx's error quotes the dsn, and masks a password only if it recognises one.
 		return nil, fmt.Errorf("reading the dsn of %s: %w", name, ErrDSN)
 	}
+	settings.Add(more)
 	pool, err := session.Open(ctx, settings)
 	if err != nil {
 		if Unreachable(err) {

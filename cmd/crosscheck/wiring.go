@@ -187,7 +187,7 @@ func projectionConfig(c *config.Config, observe observer) source.Config {
 func sideConfig(is order.Representation, role order.Role, c *config.Config, s config.Side, observe observer) source.Config {
 	return source.Config{
 		Representation: is, Role: role, DSN: s.DSN.Reveal(), Table: s.Table, Where: s.Where, Key: s.Key, ChangedAt: s.ChangedAt,
-		GroupBy: c.Compare.GroupBy, ObserveQuery: observe,
+		GroupBy: c.Compare.GroupBy, Connections: c.Verify.Connections, ObserveQuery: observe,
 	}
 }
 
@@ -220,6 +220,11 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 		cmp.Events, cmp.Rules = s.events, s.events.Rules()
 		if h := c.History; h.Given() {
 			cmp.Records = &source.Records{Legacy: s.legacy, Config: source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}}
+		}
+	}
+	for _, side := range []*source.Side{s.legacy, s.projection} {
+		if side != nil { // doctor opens one
+			side.LogTo(log)
 		}
 	}
 	cmp.Folded, cmp.Throttle = s.folded.pair(s.legacy), s.throttled(c.Throttle)

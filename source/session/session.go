@@ -77,6 +77,9 @@ func Parse(dsn string) (*Config, error) {
 	return &Config{Limits: Limits{defaultQuiet, defaultIdle, defaultCheck}, pool: c}, nil
 }
 
+// Add allows so many further connections.
+func (c *Config) Add(connections int) { c.pool.MaxConns += int32(connections) }
+
 // Open connects, and proves that a transaction can begin.
 func Open(ctx context.Context, c *Config) (*Pool, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
