@@ -52,6 +52,7 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 	if c.Stream.Given() {
 		r.Findings = append(r.Findings, diagnoseStream(ctx, c)...)
 	}
+	r.Findings = append(r.Findings, diagnoseThrottle(ctx, c, now())...)
 	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
 	if !r.has(string(order.Legacy), doctor.Connection, doctor.Busy, doctor.Login, source.CheckDSN, source.CheckPooler) {
 		r.Findings = append(r.Findings, ledgerPlace(ctx, c)...)
