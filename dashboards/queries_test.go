@@ -33,6 +33,7 @@ func everything() metrics.Snapshot {
 			ChangeCompleteness: []metrics.Completeness{{Hop: "legacy->events", Ratio: 1}},
 			Coverage:           []metrics.Coverage{{Status: "FILLED", Age: "older", Ratio: 1}},
 			AlertsPending:      new(int64(1)),
+			Throttled:          []metrics.Throttled{{Side: "legacy", Reason: "max_sessions", Now: true}},
 			CutoverStep:        []metrics.CutoverStep{{Step: "fence", State: "done", Now: true}},
 		},
 	}
@@ -51,6 +52,7 @@ func exposed(t *testing.T) map[string][]string {
 	m.ObserveMismatch("full", "legacy->events", "differs", "status")
 	m.ObserveRead("legacy", "keys", time.Second)
 	m.ObserveQuery("legacy", "keys", time.Second)
+	m.ObserveWait("legacy", "max_sessions", time.Second)
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	text := expfmt.NewTextParser(model.UTF8Validation)

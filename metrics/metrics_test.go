@@ -41,6 +41,7 @@ func full() Snapshot {
 			ChangeCompleteness: []Completeness{{"legacy->events", 0.98}},
 			Coverage:           []Coverage{{"FILLED", "under 1h", 0.5}, {"FILLED", "older", 1}, {"", "older", 1}},
 			AlertsPending:      new(int64(2)),
+			Throttled:          []Throttled{{"legacy", "max_sessions", true}, {"projection", "max_sessions", false}},
 			CutoverStep:        []CutoverStep{{"fence", "done", true}, {"fence", "failed", false}},
 		},
 	}
@@ -57,6 +58,7 @@ func used(read func(context.Context) (Snapshot, error)) *Metrics {
 	m.ObserveMismatch("sample", "legacy->projection", "differs", "status")
 	m.ObserveRead("legacy", "keys", 20*time.Millisecond)
 	m.ObserveQuery("legacy", "keys", 15*time.Millisecond)
+	m.ObserveWait("legacy", "max_sessions", 2500*time.Millisecond)
 	return m
 }
 

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/throttle"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -65,6 +66,12 @@ func noGo() Status {
 			},
 		},
 		Passes: []Pass{
+			{
+				ID: 46, Pass: "full", State: "scanning", Trigger: "schedule", StartedAt: now.Add(-5 * time.Second), Throttled: []throttle.State{
+					{Side: "legacy", Reason: throttle.TooBusy, Text: "14 active sessions on legacy, limit 12", Since: now.Add(-4 * time.Second)},
+					{Side: "projection", Reason: throttle.Paced, Text: "at most 50000 rows per second of projection", Since: now.Add(-5 * time.Second)},
+				},
+			},
 			{ID: 45, Pass: "sample", State: "settling", Trigger: "schedule", StartedAt: now.Add(-9 * time.Second), Compared: 10_000, Coverage: 1},
 			{
 				ID: 44, Pass: "sample", State: "done", Verdict: "diverged", Trigger: "schedule", StartedAt: now.Add(-time.Hour), FinishedAt: new(now.Add(-59 * time.Minute)),
@@ -104,7 +111,7 @@ func goes() Status {
 	s := noGo()
 	s.Decision.Decision = gate.Go
 	s.Decision.Criteria = []gate.Result{{Name: "open_divergences", Verdict: gate.Passes, Observed: int64(0), Limit: int64(0), Reason: "No divergence is open. The newest pass: sample pass 43."}}
-	s.Open, s.Divergences, s.Suspects, s.Passes, s.Schedule = 0, nil, 1, s.Passes[2:3], s.Schedule[:1]
+	s.Open, s.Divergences, s.Suspects, s.Passes, s.Schedule = 0, nil, 1, s.Passes[3:4], s.Schedule[:1]
 	return s
 }
 
