@@ -15,6 +15,7 @@ type benchCmd struct {
 	Orders     int64  `default:"9200000" env:"BENCH_ORDERS" help:"About how many orders each side has."`
 	Runs       int    `default:"5" env:"BENCH_RUNS" help:"How often each contender runs, in turn with the others."`
 	Stores     bool   `help:"Measure only the same histories in other event stores."`
+	Throttle   bool   `help:"Measure only what another user of the server feels of full passes."`
 	Dir        string `env:"BENCH_DIR" help:"Folder that keeps the generated data for the next run. Default: in the user's cache." placeholder:"DIR" type:"path"`
 	Markdown   string `env:"BENCH_MARKDOWN" help:"Write the table to this file too. If the file has marks, write it between them." placeholder:"FILE" type:"path"`
 	Crosscheck string `help:"The program to measure. Default: the one in the same folder as this program." placeholder:"FILE" type:"path"`
@@ -35,7 +36,7 @@ func (c *benchCmd) Run(s *session) error {
 	}
 	s.out.line("bench: the data stay in %s; delete this folder when you need no more runs", dir)
 	report, err := bench.Run(s.ctx, bench.Options{
-		Orders: c.Orders, Runs: c.Runs, Stores: c.Stores, Dir: dir, Crosscheck: path,
+		Orders: c.Orders, Runs: c.Runs, Stores: c.Stores, Throttle: c.Throttle, Dir: dir, Crosscheck: path,
 		Log: func(format string, args ...any) { s.out.line("bench: "+format, args...) },
 	})
 	if report != nil && len(report.Rows) > 0 {

@@ -25,6 +25,8 @@ type Options struct {
 	Runs int
 	// Stores leaves out all but the other event stores.
 	Stores bool
+	// Throttle leaves out all but what another user of the server feels of full passes.
+	Throttle bool
 	// Dir keeps the generated data for the next run.
 	Dir string
 	// Crosscheck is the program to measure.
@@ -54,7 +56,14 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
-	b := &bench{Options: o, crosscheck: program{path: o.Crosscheck, folder: folder}, random: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // not for secrets
+	b := &bench{Options: o, server: server, crosscheck: program{path: o.Crosscheck, folder: folder}, random: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // not for secrets
+	if o.Throttle {
+		if b.large, err = prepare(ctx, server, o.Orders, o.Log); err != nil {
+			return nil, err
+		}
+		b.report = newReport(ctx, b.large, o.Runs)
+		return b.report, errors.Join(b.large.forget(ctx), b.throttle(ctx))
+	}
 	if b.histories, err = prepareStores(ctx, server, min(storeOrders, o.Orders), o.Log); err != nil {
 		return nil, err
 	}
@@ -95,6 +104,7 @@ func start(ctx context.Context, o Options) (*pgserver.Server, error) {
 type bench struct {
 	Options
 
+	server       *pgserver.Server
 	crosscheck   program
 	random       *rand.Rand
 	small, large *dataset
@@ -125,6 +135,9 @@ func (b *bench) measure(ctx context.Context) (err error) {
 		return err
 	}
 	if err := b.many(ctx); err != nil {
+		return err
+	}
+	if err := b.throttle(ctx); err != nil {
 		return err
 	}
 	return b.stores(ctx)
