@@ -123,7 +123,7 @@ func TestEverything(t *testing.T) {
 			GroupBy: "side",
 		},
 		Sampler: config.Sampler{Schedule: schedule(t, "*/30 0 * * * *"), Size: 250},
-		Verify:  config.Verify{Connections: 3},
+		Verify:  config.Verify{Connections: 3, MaxSnapshot: 45 * time.Second},
 		Throttle: throttle.Limits{
 			RowsPerSecond: 50_000, MaxSessions: 12, MaxReplicaLag: 10 * time.Second,
 			Hours: throttle.Hours{From: 22 * time.Hour, To: 6 * time.Hour, Zone: time.UTC},

@@ -24,11 +24,11 @@ func (l *Ledger) BeginPass(ctx context.Context, held lease.Lease, s verify.Start
 			return err
 		}
 		err := tx.QueryRow(ctx, `
-			INSERT INTO pass (pair, kind, state, trigger, scheduled_at, fingerprint, job, token, started_at)
-			VALUES ($8, $1, 'scanning', $2, $3, $4, $5, $6, $7)
+			INSERT INTO pass (pair, kind, state, trigger, scheduled_at, fingerprint, job, token, started_at, ranged)
+			VALUES ($8, $1, 'scanning', $2, $3, $4, $5, $6, $7, $9)
 			ON CONFLICT (pair, kind, scheduled_at) WHERE scheduled_at IS NOT NULL DO NOTHING
 			RETURNING id`,
-			s.Kind, s.Trigger, orNull(s.ScheduledAt), s.Fingerprint, held.Job, held.Token, micro(s.At), l.pair).Scan(&id)
+			s.Kind, s.Trigger, orNull(s.ScheduledAt), s.Fingerprint, held.Job, held.Token, micro(s.At), l.pair, s.Ranged).Scan(&id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return verify.ErrAlreadyRun
 		}
@@ -145,7 +145,7 @@ func emptyQueue(ctx context.Context, tx pgx.Tx, id verify.PassID) (waiting, samp
 // passColumns are what scanPass reads.
 const passColumns = `id, pair, kind, state, trigger, scheduled_at, fingerprint, started_at, finished_at,
 	compared, coverage, scan_reason, mismatches, facts, settled, verdict, diverged, lagging, unverified, reason,
-	CASE WHEN state <> 'done' THEN slowed END`
+	CASE WHEN state <> 'done' THEN slowed END, ranged`
 
 func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	var p verify.Pass
@@ -153,7 +153,7 @@ func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	var facts, settled, slowed []byte
 	s, r := &p.Scan, &p.Result
 	err := row.Scan(&p.ID, &p.Pair, &p.Kind, &p.State, &p.Trigger, &scheduled, &p.Fingerprint, &p.StartedAt, &finished,
-		&s.Compared, &s.Coverage, &s.Reason, &s.Mismatches, &facts, &settled, &r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &slowed)
+		&s.Compared, &s.Coverage, &s.Reason, &s.Mismatches, &facts, &settled, &r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &slowed, &p.Ranged)
 	if err != nil {
 		return p, err
 	}

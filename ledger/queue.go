@@ -83,21 +83,25 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 // AddSuspects implements [verify.Queue]. If several suspects have one key, the last one counts.
 func (l *Ledger) AddSuspects(ctx context.Context, held lease.Lease, id verify.PassID, suspects []verify.Suspect) error {
 	err := l.writePass(ctx, held, id, shared, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
-		for chunk := range slices.Chunk(suspects, batchRows) {
-			var arrays suspectArrays
-			for _, s := range lastByKey(chunk, verify.Suspect.Key) {
-				if err := arrays.add(s); err != nil {
-					return err
-				}
-			}
-			if err := arrays.write(ctx, tx, id, ifMoved); err != nil {
-				return err
-			}
-		}
-		return nil
+		return addSuspects(ctx, tx, id, suspects)
 	})
 	if err != nil {
 		return fmt.Errorf("queueing %d suspects: %w", len(suspects), err)
+	}
+	return nil
+}
+
+func addSuspects(ctx context.Context, tx pgx.Tx, id verify.PassID, suspects []verify.Suspect) error {
+	for chunk := range slices.Chunk(suspects, batchRows) {
+		var arrays suspectArrays
+		for _, s := range lastByKey(chunk, verify.Suspect.Key) {
+			if err := arrays.add(s); err != nil {
+				return err
+			}
+		}
+		if err := arrays.write(ctx, tx, id, ifMoved); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -17,10 +17,13 @@ const reasonAbandoned = "process ended during the scan"
 // orphan is true for a pass p whose lease is not live. An expired lease never comes back (see Renew).
 const orphan = `NOT EXISTS (SELECT FROM lease l WHERE l.job = p.job AND l.token = p.token AND l.expires_at > clock_timestamp())`
 
+// resumable is true for a pass with which another process can go on.
+const resumable = `(state = 'settling' OR state = 'scanning' AND ranged)`
+
 // Abandoned looks for passes of the given kinds (all if none is given) whose process is gone. Passes that were scanning
-// become Done and unverified, because what they had read is lost. Passes that were settling are returned, oldest first,
-// for the holder of their job's lease to Adopt; their suspects are all in the queue. Any process may call it at any
-// time.
+// become Done and unverified, because what they had read is lost. Passes that were settling, whose suspects are all in the
+// queue, and passes in ranges are returned, oldest first, for the holder of their job's lease to Adopt. Any process may
+// call it at any time.
 func (l *Ledger) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verify.Pass, error) {
 	err := l.write(ctx, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
 		return closeScanning(ctx, tx, l.pair, kinds)
@@ -30,7 +33,7 @@ func (l *Ledger) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]ver
 	}
 	passes, err := l.queryPasses(ctx, `
 		SELECT `+passColumns+` FROM pass p
-		WHERE state = 'settling' AND pair = $2 AND (cardinality($1::text[]) = 0 OR kind = ANY($1)) AND `+orphan+`
+		WHERE `+resumable+` AND pair = $2 AND (cardinality($1::text[]) = 0 OR kind = ANY($1)) AND `+orphan+`
 		ORDER BY id`, texts(kinds), l.pair)
 	if err != nil {
 		return nil, fmt.Errorf("reading abandoned passes: %w", err)
@@ -42,7 +45,7 @@ func (l *Ledger) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]ver
 func closeScanning(ctx context.Context, tx pgx.Tx, pair verify.PairID, kinds []verify.PassKind) error {
 	rows, err := tx.Query(ctx, `
 		SELECT id FROM pass p
-		WHERE state = 'scanning' AND pair = $2 AND (cardinality($1::text[]) = 0 OR kind = ANY($1)) AND `+orphan+`
+		WHERE state = 'scanning' AND NOT ranged AND pair = $2 AND (cardinality($1::text[]) = 0 OR kind = ANY($1)) AND `+orphan+`
 		ORDER BY id FOR NO KEY UPDATE`, texts(kinds), pair)
 	if err != nil {
 		return err
@@ -62,7 +65,7 @@ func closeScanning(ctx context.Context, tx pgx.Tx, pair verify.PairID, kinds []v
 	return err
 }
 
-// Adopt makes the lease's holder the owner of a settling pass whose own lease is not live, whatever its job was. A
+// Adopt makes the lease's holder the owner of a pass that can be resumed whose own lease is not live, whatever its job was. A
 // manual pass has its own job, which no process takes again. Adopt returns ErrFenced if the lease is not valid, and
 // ErrNotSettling if the pass does not wait for rechecks or has an owner.
 func (l *Ledger) Adopt(ctx context.Context, held lease.Lease, id verify.PassID) error {
@@ -70,7 +73,7 @@ func (l *Ledger) Adopt(ctx context.Context, held lease.Lease, id verify.PassID) 
 		if err := holdLease(ctx, tx, held); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `UPDATE pass p SET token = $2, job = $3 WHERE id = $1 AND state = 'settling' AND `+orphan,
+		tag, err := tx.Exec(ctx, `UPDATE pass p SET token = $2, job = $3 WHERE id = $1 AND `+resumable+` AND `+orphan,
 			id, held.Token, held.Job)
 		if err == nil && tag.RowsAffected() == 0 {
 			return ErrNotSettling

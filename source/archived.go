@@ -18,7 +18,7 @@ func (n *snapshot) Archived(ctx context.Context) (orders int64, err error) {
 	defer n.side.observe("archived")()
 	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
 	defer cancel()
-	query := fmt.Sprintf("SELECT count(*) FROM %s WHERE (%s) AND (%s) IS NOT NULL", n.side.from(), c.Archived, c.Key)
+	query := fmt.Sprintf("SELECT count(*) FROM %s WHERE (%s) AND (%s) IS NOT NULL AND %s", n.side.from(), c.Archived, c.Key, n.inRange())
 	if err := n.tx.QueryRow(ctx, query).Scan(&orders); err != nil {
 		return 0, n.fail("counting the archived orders", err)
 	}

@@ -22,7 +22,7 @@ type chunk struct {
 // chunks divides the rows of the snapshot.
 func (n *snapshot) chunks(ctx context.Context, pace *verify.Pace) iter.Seq2[chunk, error] {
 	return func(yield func(chunk, error) bool) {
-		rows, err := n.estimate(ctx)
+		rows, err := n.expected(ctx)
 		if err == nil {
 			err = n.settings(ctx, rows > jitRows && pace == nil) // small statements do not earn the compiler's time
 		}
@@ -33,7 +33,7 @@ func (n *snapshot) chunks(ctx context.Context, pace *verify.Pace) iter.Seq2[chun
 		switch {
 		case err != nil:
 			yield(chunk{}, err)
-		case count >= 2 && n.side.shape.pages():
+		case count >= 2 && n.side.shape.pages() && n.within.Whole():
 			n.byAddress(ctx, count, yield)
 		case count >= 2 && pace != nil && n.side.shape.keyIndex:
 			n.byKey(ctx, pace.Rows, yield)
@@ -41,6 +41,14 @@ func (n *snapshot) chunks(ctx context.Context, pace *verify.Pace) iter.Seq2[chun
 			yield(chunk{where: "true"}, nil)
 		}
 	}
+}
+
+// expected is how many rows of the snapshot's range the planner expects.
+func (n *snapshot) expected(ctx context.Context) (int64, error) {
+	if n.within.Whole() {
+		return n.estimate(ctx)
+	}
+	return n.planned(ctx, "SELECT 1 FROM "+n.side.keys()+" WHERE "+n.inRange())
 }
 
 func (n *snapshot) settings(ctx context.Context, compile bool) error {
@@ -83,7 +91,8 @@ func (n *snapshot) byKey(ctx context.Context, rows int64, yield func(chunk, erro
 	from, args := "", []any(nil)
 	for most := rows; ; {
 		var next string
-		query := fmt.Sprintf("SELECT (%[1]s)::text AS crosscheck_key FROM %[2]s WHERE %[1]s IS NOT NULL%[3]s ORDER BY %[1]s OFFSET %[4]d LIMIT 1", key, n.side.from(), from, most)
+		query := fmt.Sprintf("SELECT (%[1]s)::text AS crosscheck_key FROM %[2]s WHERE %[1]s IS NOT NULL%[3]s AND %[5]s ORDER BY %[1]s OFFSET %[4]d LIMIT 1",
+			key, n.side.from(), from, most, n.inRange())
 		err := n.tx.QueryRow(ctx, query, args...).Scan(&next)
 		if errors.Is(err, pgx.ErrNoRows) {
 			yield(chunk{where: key + " IS NOT NULL" + from, args: args}, nil)

@@ -94,6 +94,7 @@ func (n *snapshot) digestUpTo(rows string, h verify.Hash, bucket, condition stri
 }
 
 func (n *snapshot) digest(ctx context.Context, q verify.DigestQuery, condition string, args ...any) ([]verify.Digest, error) {
+	condition += " AND " + n.inRange()
 	if q.Layout.Whole {
 		return n.number(ctx, q.Hash, condition, args...)
 	}
@@ -135,7 +136,7 @@ func (n *snapshot) digestBuckets(ctx context.Context, q verify.DigestQuery) ([]v
 	}
 	low, high := keyRanges(q.Parent.Shift, q.Buckets)
 	bucket, args := n.bucket(q.Layout, []any{low, high})
-	condition := fmt.Sprintf("(%[1]s) >= r.low AND (%[1]s) <= r.high", n.side.config.Key)
+	condition := fmt.Sprintf("(%[1]s) >= r.low AND (%[1]s) <= r.high AND %[2]s", n.side.config.Key, n.inRange())
 	selecting, from := n.digestOf(q.Hash, bucket, condition)
 	return n.collect(ctx, selecting+"unnest($1::bigint[], $2::bigint[]) AS r(low, high) CROSS JOIN LATERAL "+from, args...)
 }

@@ -52,7 +52,7 @@ func (n *folded) foldBuckets(ctx context.Context, d *folding, q verify.DigestQue
 	if err := n.prefersIndex(ctx, q.Parent); err != nil {
 		return err
 	}
-	r := n.fold.reader(n.fold.byKey, n.fold.comparesTimes())
+	r := n.reader(n.fold.byKey, n.fold.comparesTimes())
 	r.keyless = true
 	return d.run(ctx, n.tx, r, n.fold.queries(r, q.Parent, q.Buckets))
 }

@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"testing"
@@ -20,7 +21,7 @@ func TestCutsAscend(t *testing.T) {
 		{Min: "7", Max: "7"},
 	} {
 		for _, parts := range []int64{2, 7, maxRanges} {
-			found, err := cutKeys(order.KeyInteger, e, verify.Layout{}, parts)
+			found, err := cutKeys(order.KeyInteger, e, verify.KeyRange{}, verify.Layout{}, parts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -37,9 +38,31 @@ func TestCutsAscend(t *testing.T) {
 			}
 		}
 	}
-	found, err := cutKeys(order.KeyUUID, verify.Extent{}, verify.Layout{}, maxRanges)
+	found, err := cutKeys(order.KeyUUID, verify.Extent{}, verify.KeyRange{}, verify.Layout{}, maxRanges)
 	if err != nil || len(found) != maxRanges-1 || !slices.IsSorted(found) || found[0] != "00418937-0000-0000-0000-000000000000" {
 		t.Errorf("cuts of uuids are %v, %v", found, err)
+	}
+}
+
+// TestCutsOfARange asks for cuts inside of it only.
+func TestCutsOfARange(t *testing.T) {
+	for _, test := range []struct {
+		key  order.KeyType
+		of   verify.KeyRange
+		want string
+	}{
+		{order.KeyInteger, verify.KeyRange{From: "100", Below: "200"}, "[125 150 175]"},
+		{order.KeyInteger, verify.KeyRange{From: "900"}, "[925 950 975]"},
+		{order.KeyInteger, verify.KeyRange{Below: "100"}, "[25 50 75]"},
+		{order.KeyInteger, verify.KeyRange{From: "2000"}, "[]"}, // all keys were added since
+		{order.KeyUUID, verify.KeyRange{From: "00000100-1111-0000-0000-000000000000", Below: "00000200-0000-0000-0000-000000000000"}, "[00000140-0000-0000-0000-000000000000 00000180-0000-0000-0000-000000000000 000001c0-0000-0000-0000-000000000000]"},
+		{order.KeyUUID, verify.KeyRange{From: "c0000000-0000-0000-0000-000000000000"}, "[d0000000-0000-0000-0000-000000000000 e0000000-0000-0000-0000-000000000000 f0000000-0000-0000-0000-000000000000]"},
+		{order.KeyUUID, verify.KeyRange{From: "00000100-0000-0000-0000-000000000000", Below: "00000101-0000-0000-0000-000000000000"}, "[]"},
+	} {
+		got, err := cutKeys(test.key, verify.Extent{Min: "0", Max: "1000"}, test.of, verify.Layout{}, 4)
+		if err != nil || fmt.Sprint(got) != test.want {
+			t.Errorf("%+v: %v, %v; want %s", test.of, got, err, test.want)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ func (n *folded) foldKeys(ctx context.Context, d *folding, q verify.DigestQuery)
 	if err := n.tx.Set(ctx, scanSettings(true)); err != nil {
 		return err
 	}
-	r := n.fold.reader(n.fold.byKey, n.fold.comparesTimes())
+	r := n.reader(n.fold.byKey, n.fold.comparesTimes())
 	r.keyless = true
 	return d.run(ctx, n.tx, r, []string{r.query(n.fold.ofKeys(q.Keys))})
 }

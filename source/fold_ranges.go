@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func (n *folded) foldAll(ctx context.Context, d *folding, l verify.Layout) error
 	close(todo)
 	g, ctx := errgroup.WithContext(ctx)
 	work := func(tx *session.Tx) error {
-		r := n.fold.reader(n.fold.whole, n.fold.comparesTimes())
+		r := n.reader(n.fold.whole, n.fold.comparesTimes())
 		for part := range todo {
 			if err := d.part(ctx, tx, r, part); err != nil {
 				return err
@@ -113,13 +114,13 @@ func (n *folded) others(ctx context.Context, want int) (out []*session.Tx, err e
 func (n *folded) ranges(ctx context.Context, l verify.Layout, each int64) ([]keyRange, error) {
 	by := n.fold.whole
 	foreign := by.collation != "" // an index in it does not serve the condition for the prefix
-	everything := []keyRange{{"true", true}}
+	everything := []keyRange{{"true", n.within.Whole()}}
 	if !by.indexed {
 		return everything, nil
 	}
 	// Do not use the planner's number of orders: if the events of a key are in neighbouring rows, ANALYZE counts far
 	// too few.
-	events, err := n.planned(ctx, "SELECT 1 FROM "+n.side.from())
+	events, err := n.planned(ctx, "SELECT 1 FROM "+n.side.from()+" WHERE "+n.inRange())
 	if err != nil {
 		return nil, err
 	}
@@ -156,10 +157,11 @@ func (n *folded) cuts(ctx context.Context, l verify.Layout, parts int64) ([]stri
 			return nil, err
 		}
 	}
-	keys, err := cutKeys(keyType, e, l, parts)
+	keys, err := cutKeys(keyType, e, n.within, l, parts)
 	if err != nil {
 		return nil, err
 	}
+	keys = slices.DeleteFunc(keys, func(key string) bool { return !n.within.Has(keyType, order.Key(key)) })
 	by, suffix := n.fold.whole, "::"+keyCast(keyType)
 	if by.stored {
 		suffix = ""
@@ -194,11 +196,18 @@ func (n *folded) storedCuts(ctx context.Context, keys []string) ([]string, error
 
 // cutKeys ascend by value, and divide the keys into parts of equal width. If keys are numbered or random, these hold about as
 // many orders. Otherwise the fold takes longer. Texts are divided as the buckets are.
-func cutKeys(t order.KeyType, e verify.Extent, l verify.Layout, parts int64) (out []string, err error) {
+func cutKeys(t order.KeyType, e verify.Extent, within verify.KeyRange, l verify.Layout, parts int64) (out []string, err error) {
 	switch t {
 	case order.KeyUUID:
-		for i := int64(1); i < parts; i++ {
-			out = append(out, fmt.Sprintf("%08x-0000-0000-0000-000000000000", i<<32/parts))
+		from, width := int64(0), int64(1)<<32
+		if bits, err := strconv.ParseUint(firstBits(within.From), 16, 32); err == nil {
+			from, width = int64(bits), width-int64(bits)
+		}
+		if bits, err := strconv.ParseUint(firstBits(within.Below), 16, 32); err == nil {
+			width = int64(bits) - from
+		}
+		for i := int64(1); i < parts && width > parts; i++ {
+			out = append(out, fmt.Sprintf("%08x-0000-0000-0000-000000000000", from+i*width/parts))
 		}
 		return out, nil
 	case order.KeyText:
@@ -209,20 +218,23 @@ func cutKeys(t order.KeyType, e verify.Extent, l verify.Layout, parts int64) (ou
 		return slices.Compact(out), nil
 	case order.KeyInteger:
 	}
-	low, err := strconv.ParseInt(string(e.Min), 10, 64)
+	low, err := strconv.ParseInt(string(cmp.Or(within.From, e.Min)), 10, 64)
 	if err != nil {
 		return nil, fmt.Errorf("reading the smallest key: %w", err)
 	}
-	high, err := strconv.ParseInt(string(e.Max), 10, 64)
+	high, err := strconv.ParseInt(string(cmp.Or(within.Below, e.Max)), 10, 64)
 	if err != nil {
 		return nil, fmt.Errorf("reading the largest key: %w", err)
 	}
 	width := (uint64(high) - uint64(low)) / uint64(parts)
-	for i := int64(1); i < parts && width > 0; i++ {
+	for i := int64(1); i < parts && width > 0 && low < high; i++ {
 		out = append(out, strconv.FormatInt(int64(uint64(low)+uint64(i)*width), 10))
 	}
 	return out, nil
 }
+
+// firstBits are the first 32 bits of a uuid, in hexadecimal.
+func firstBits(key order.Key) string { return string(key[:min(len(key), 8)]) }
 
 // Extent is that of the keys. Of keys that are read as they are stored, no index knows the smallest and the largest; only for
 // integers do they matter.

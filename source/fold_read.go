@@ -26,7 +26,8 @@ type eventReader struct {
 	timed bool // times are sent
 	// positioned is true if the server sorts by position too.
 	positioned bool
-	keyless    bool // events without an order are passed over
+	keyless    bool   // events without an order are passed over
+	within     string // condition for the events of the snapshot's range; empty for everything
 	encoding   session.Encoding
 	tuples     copyTuples
 	pace       *verify.Pace // nil without pauses
@@ -122,6 +123,9 @@ func (r *eventReader) query(condition string) string {
 	sort := r.by.key
 	if r.positioned {
 		sort += ", (" + r.fold.events.config.Position + ")"
+	}
+	if r.within != "" {
+		condition = fmt.Sprintf("(%s) AND %s", condition, r.within)
 	}
 	return fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s ORDER BY %s", r.columns(), r.fold.events.within(), condition, sort)
 }
@@ -296,7 +300,7 @@ func (n *folded) Scan(ctx context.Context, l verify.Layout, buckets []int64, fn 
 	if len(buckets) == 0 {
 		return nil
 	}
-	r := n.fold.reader(n.fold.byKey, true)
+	r := n.reader(n.fold.byKey, true)
 	r.keyless = true
 	if err := n.prefersIndex(ctx, l); err != nil {
 		return n.fail("reading buckets", err)
@@ -317,3 +321,15 @@ func (n *folded) Scan(ctx context.Context, l verify.Layout, buckets []int64, fn 
 func (f *Fold) reader(by eventOrder, timed bool) *eventReader {
 	return &eventReader{fold: f, replay: order.NewReplay(f.events.config.Rules), by: by, timed: timed, positioned: true}
 }
+
+// reader reads events of the snapshot's range.
+func (n *folded) reader(by eventOrder, timed bool) *eventReader {
+	r := n.fold.reader(by, timed)
+	if !n.within.Whole() {
+		r.within = n.inRange()
+	}
+	return r
+}
+
+// inRange is the condition for an event of the snapshot's range. Literals are encoded with the whole statement.
+func (n *folded) inRange() string { return within(n.snapshot.within, n.fold.byKey.key, n.fold.bound) }

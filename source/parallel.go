@@ -35,10 +35,11 @@ func (e *examination) examineConnections() {
 func (s *Side) LogTo(log *slog.Logger) { s.log = log }
 
 // onSeveral digests everything on several connections in one snapshot, each with ranges of blocks of its own. It returns nil if
-// that is not possible, or if a row fails: then one connection does it.
+// that is not possible, or not wanted because the snapshot is restricted to a range of keys, or if a row fails: then one connection
+// does it.
 func (n *snapshot) onSeveral(ctx context.Context, q verify.DigestQuery, progress func(int64)) ([]verify.Digest, error) {
 	want := n.side.config.Connections
-	if want <= 1 {
+	if want <= 1 || !n.within.Whole() { // a range of keys is no range of blocks
 		return nil, nil
 	}
 	var others []*session.Tx

@@ -35,7 +35,8 @@ func (n *snapshot) scanAll(ctx context.Context, l verify.Layout, buckets []int64
 	bucket, args := n.bucket(l, nil)
 	args = append(args, buckets)
 	key := keySQL(n.side.shape.keyType, n.side.config.Key)
-	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s = ANY($%d::bigint[]) ORDER BY %s", n.side.columns(n.side.config.Key), n.side.from(), bucket, len(args), key)
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s = ANY($%d::bigint[]) AND %s ORDER BY %s",
+		n.side.columns(n.side.config.Key), n.side.from(), bucket, len(args), n.inRange(), key)
 	return n.each(ctx, fn, query, args...)
 }
 
@@ -46,15 +47,15 @@ func (n *snapshot) scanAll(ctx context.Context, l verify.Layout, buckets []int64
 func (n *snapshot) scanRanges(ctx context.Context, l verify.Layout, buckets []int64, fn func(order.Row) error) error {
 	low, high := keyRanges(l.Shift, buckets)
 	query := fmt.Sprintf(`SELECT s.* FROM unnest($1::bigint[], $2::bigint[]) AS r(low, high)
-		CROSS JOIN LATERAL (SELECT %[1]s FROM %[2]s WHERE (%[3]s) >= r.low AND (%[3]s) <= r.high ORDER BY (%[3]s) OFFSET 0) s`,
-		n.side.columns(n.side.config.Key), n.side.from(), n.side.config.Key)
+		CROSS JOIN LATERAL (SELECT %[1]s FROM %[2]s WHERE (%[3]s) >= r.low AND (%[3]s) <= r.high AND %[4]s ORDER BY (%[3]s) OFFSET 0) s`,
+		n.side.columns(n.side.config.Key), n.side.from(), n.side.config.Key, n.inRange())
 	return n.each(ctx, fn, query, low, high)
 }
 
 func (n *snapshot) scanBounds(ctx context.Context, l verify.Layout, buckets []int64, fn func(order.Row) error) error {
 	key, cast := keySQL(n.side.shape.keyType, n.side.config.Key), keyCast(n.side.shape.keyType)
 	for _, run := range runs(buckets) {
-		query := fmt.Sprintf("SELECT %s FROM %s WHERE true", n.side.columns(n.side.config.Key), n.side.from())
+		query := fmt.Sprintf("SELECT %s FROM %s WHERE %s", n.side.columns(n.side.config.Key), n.side.from(), n.inRange())
 		var args []any
 		if run.first > 0 {
 			args = append(args, string(l.Bounds[run.first-1]))

@@ -21,7 +21,7 @@ func (n *snapshot) Since(ctx context.Context, times []time.Time) ([]verify.Recen
 	defer n.side.observe("since")()
 	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
 	defer cancel()
-	query, args := n.side.sinceSQL(times)
+	query, args := n.side.sinceSQL(times, n.inRange())
 	result, err := n.tx.Query(ctx, query, args...)
 	if err != nil {
 		return nil, n.fail("counting recent changes", err)
@@ -39,12 +39,12 @@ func (n *snapshot) Since(ctx context.Context, times []time.Time) ([]verify.Recen
 	return found, nil
 }
 
-func (s *Side) sinceSQL(times []time.Time) (query string, args []any) {
+func (s *Side) sinceSQL(times []time.Time, condition string) (query string, args []any) {
 	var bands strings.Builder
 	for i, t := range times {
 		args = append(args, t)
 		fmt.Fprintf(&bands, " WHEN %s >= $%d::timestamptz THEN %d", s.config.ChangedAt, i+1, i)
 	}
-	return fmt.Sprintf("SELECT %s, (CASE%s END)::int AS band, count(*) FROM %s WHERE %[4]s >= $%[5]d::timestamptz AND isfinite(%[4]s) GROUP BY 1, 2",
-		s.groupSQL(), bands.String(), s.from(), s.config.ChangedAt, len(times)), args
+	return fmt.Sprintf("SELECT %s, (CASE%s END)::int AS band, count(*) FROM %s WHERE %[4]s >= $%[5]d::timestamptz AND isfinite(%[4]s) AND %[6]s GROUP BY 1, 2",
+		s.groupSQL(), bands.String(), s.from(), s.config.ChangedAt, len(times), condition), args
 }

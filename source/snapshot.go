@@ -26,6 +26,7 @@ type snapshot struct {
 	slots int64
 	// failing are the rows that are read without some fields.
 	failing failing
+	within  verify.KeyRange
 }
 
 var _ verify.Snapshot = (*snapshot)(nil)
@@ -54,6 +55,31 @@ func (s *Side) begin(ctx context.Context, reads ...string) (*snapshot, error) {
 
 // Close ends the transaction, even if the caller's context has ended.
 func (n *snapshot) Close() { n.tx.Close() }
+
+// Within implements [verify.Snapshot].
+func (n *snapshot) Within(r verify.KeyRange) { n.within = r }
+
+// inRange is the condition for a row of the snapshot's range.
+func (n *snapshot) inRange() string {
+	t := n.side.shape.keyType
+	return within(n.within, keySQL(t, n.side.config.Key), func(key order.Key) string {
+		return literal(string(key)) + "::" + keyCast(t)
+	})
+}
+
+// within is the condition for a key of a range. Bound is the SQL of an end.
+func within(r verify.KeyRange, key string, bound func(order.Key) string) string {
+	switch below := key + " < "; {
+	case r.Whole():
+		return "true"
+	case r.From == "":
+		return fmt.Sprintf("(%s%s OR %s IS NULL)", below, bound(r.Below), key)
+	case r.Below == "":
+		return fmt.Sprintf("(%s >= %s)", key, bound(r.From))
+	default:
+		return fmt.Sprintf("(%s >= %s AND %s%s)", key, bound(r.From), below, bound(r.Below))
+	}
+}
 
 // fail names the side and the action.
 func (n *snapshot) fail(doing string, err error) error {

@@ -31,6 +31,11 @@ type Comparison struct {
 	// Recount is how old counts by group may be before a full pass counts again; zero counts in each.
 	Recount time.Duration
 	Settle  compare.Settle
+	// MaxSnapshot is how long a full pass may hold a snapshot: it compares ranges of keys, one after another, each in its own.
+	// Zero compares everything in one.
+	MaxSnapshot time.Duration
+	// Passes returns true for an error after which a range is tried again; nil for none.
+	Passes func(error) bool
 	// Events tells at which hop an order parts, and why; nil if there is no event store.
 	Events Events
 	// Records is legacy's own record, as further evidence; nil if there is none. It is used only together with Events.
@@ -51,6 +56,8 @@ type Comparison struct {
 	// Pace is called before a pass takes snapshots, and waits until it may. It is set for passes with a throttle.
 	Pace func(ctx context.Context, rows int64) error
 	Log  *slog.Logger
+
+	firstRange int64 // rows; 0 is the constant
 }
 
 // Progress is how far a stage of a pass has come.
@@ -73,6 +80,7 @@ type pass struct {
 	slowed      slowed
 	width       int64       // bytes of the widest average row that a read brought
 	strata      strataCount // of compared orders, in a sample; nil in other passes
+	quiet       bool        // the pass tells its progress itself
 }
 
 const (
@@ -97,7 +105,7 @@ const finishTimeout = 10 * time.Second
 
 // Full compares every order.
 func (c *Comparison) Full(ctx context.Context, l lease.Lease, s Start) (Pass, error) {
-	s.Kind = Full
+	s.Kind, s.Ranged = Full, c.MaxSnapshot > 0
 	return c.run(ctx, l, s, (*pass).full)
 }
 
@@ -108,11 +116,21 @@ func (c *Comparison) Sample(ctx context.Context, l lease.Lease, s Start, size in
 	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error { return p.sample(ctx, scan, size) })
 }
 
-// Resume settles and finishes a pass whose process ended after its scan. The caller has adopted it under the lease.
+// ErrNotRanged is returned by Resume for a pass that was scanning, if it cannot go on in ranges.
+var ErrNotRanged = errors.New("a full pass can be resumed only in ranges (verify.max_snapshot)")
+
+// Resume goes on with a pass whose process ended: with the ranges that are not done, or with its suspects. The caller has
+// adopted it under the lease.
 func (c *Comparison) Resume(ctx context.Context, l lease.Lease, found Pass) (Pass, error) {
 	p := &pass{c: c, lease: l, id: found.ID}
 	p.throttle(found.Kind)
-	return p.conclude(ctx, found)
+	switch {
+	case found.State == Settling:
+		return p.conclude(ctx, found)
+	case found.Kind != Full || !found.Ranged || c.MaxSnapshot == 0:
+		return found, ErrNotRanged
+	}
+	return p.scan(ctx, found, (*pass).full)
 }
 
 func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(*pass, context.Context, *Scan) error) (Pass, error) {
@@ -123,10 +141,16 @@ func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(
 	p := &pass{c: c, lease: l, id: id}
 	done := Pass{
 		ID: id, Pair: c.Ledger.Pair(), Kind: s.Kind, State: Scanning, Trigger: s.Trigger,
-		ScheduledAt: s.ScheduledAt, Fingerprint: s.Fingerprint, StartedAt: s.At,
+		ScheduledAt: s.ScheduledAt, Fingerprint: s.Fingerprint, StartedAt: s.At, Ranged: s.Ranged,
 	}
 	p.throttle(s.Kind)
-	if err = p.pace(ctx); err == nil {
+	return p.scan(ctx, done, scan)
+}
+
+// scan reads both sides, and goes on with the suspects.
+func (p *pass) scan(ctx context.Context, done Pass, scan func(*pass, context.Context, *Scan) error) (Pass, error) {
+	err := p.pace(ctx)
+	if err == nil {
 		err = scan(p, ctx, &done.Scan)
 	}
 	if err == nil {
@@ -136,7 +160,7 @@ func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(
 	if err != nil {
 		return p.abort(ctx, done, err)
 	}
-	if err := c.Ledger.ScanDone(ctx, l, id, done.Scan); err != nil {
+	if err := p.c.Ledger.ScanDone(ctx, p.lease, p.id, done.Scan); err != nil {
 		return p.abort(ctx, done, err)
 	}
 	done.State = Settling
@@ -202,9 +226,11 @@ func (p *pass) finish(ctx context.Context, done Pass, r Result) (Pass, error) {
 
 // abort ends a pass after an error: unverified, with the coverage so far. It returns the pass with the error, so that a
 // caller can report it. It does not touch a pass that lost its lease, because it belongs to another process. It also
-// leaves a completely scanned pass to the next process if this one was told to stop.
+// leaves a pass that can be resumed to the next process if this one was told to stop, or lost a database.
 func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) {
-	if errors.Is(cause, lease.ErrFenced) || (done.State == Settling && ctx.Err() != nil) {
+	resumable := done.State == Settling || done.Ranged && p.c.MaxSnapshot > 0
+	lost := done.State == Scanning && p.c.Passes != nil && p.c.Passes(cause) && !errors.Is(cause, errTooLong)
+	if errors.Is(cause, lease.ErrFenced) || resumable && (ctx.Err() != nil || lost) {
 		return done, cause
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
@@ -252,7 +278,7 @@ func (p *pass) flush(ctx context.Context) error {
 }
 
 func (p *pass) progress(stage string, done, total int64) {
-	if p.c.Progress != nil {
+	if p.c.Progress != nil && !p.quiet {
 		p.c.Progress(Progress{Stage: stage, Done: done, Total: total})
 	}
 }

@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
@@ -15,25 +14,33 @@ import (
 // The walk has its own snapshots, taken later. It only says which orders to compare. Those are read in the pass's first
 // snapshots, in which they were counted, with their histories, and are judged like all suspects. The bounds of the walk
 // before cut these keys as well.
-func (p *pass) compareFolded(ctx context.Context, before *walk, scan *Scan, facts *FullFacts) error {
+func (p *pass) compareFolded(ctx context.Context, before *walk, facts *FullFacts) (Covered, error) {
 	if p.c.Folded == nil {
-		return nil
+		return Covered{}, nil
 	}
-	first := before.sides
-	d := &differing{p: p, first: first}
+	w := p.foldedWalk(before.layout)
+	estimate, err := w.open(ctx, p.c.Folded.Legacy, p.c.Folded.Events)
+	if err != nil {
+		return Covered{}, err
+	}
+	defer w.sides.close()
+	err = p.compareFoldedBy(ctx, w, before.sides, estimate, facts)
+	return w.covers, err
+}
+
+// foldedWalk walks over legacy and the events.
+func (p *pass) foldedWalk(l Layout) *walk {
+	return &walk{p: p, scan: &Scan{}, facts: &FullFacts{}, hop: order.LegacyToEvents, fields: p.c.Folded.Fields, layout: l, folds: true}
+}
+
+// compareFoldedBy compares legacy and the events in the walk's snapshots; first are those of the pass.
+func (p *pass) compareFoldedBy(ctx context.Context, w *walk, first snapshots, estimate int64, facts *FullFacts) error {
 	archived, err := first.legacy.Archived(ctx)
 	if err != nil {
 		return err
 	}
-	w := &walk{
-		p: p, scan: &Scan{}, facts: &FullFacts{}, differ: d.collect, hop: order.LegacyToEvents, fields: p.c.Folded.Fields,
-		archived: archived > 0, layout: before.layout, folds: true,
-	}
-	estimate, err := w.open(ctx, p.c.Folded.Legacy, p.c.Folded.Events)
-	if err != nil {
-		return err
-	}
-	defer w.sides.close()
+	d := &differing{p: p, first: first}
+	w.differ, w.archived = d.collect, archived > 0
 	if estimate > 0 {
 		if err := w.compareAll(ctx, estimate); err != nil {
 			return err
@@ -45,10 +52,6 @@ func (p *pass) compareFolded(ctx context.Context, before *walk, scan *Scan, fact
 	facts.Portable = facts.Portable || w.facts.Portable
 	facts.Widespread = append(facts.Widespread, w.facts.Widespread...)
 	facts.Events = &EventsFacts{Plan: w.facts.Plan, Orders: w.facts.Projection, Archived: archived - d.there}
-	if w.scan.Coverage < 1 && estimate > 0 {
-		scan.Coverage = min(scan.Coverage, w.scan.Coverage)
-		scan.Reason = strings.TrimPrefix(scan.Reason+"; legacy and events: "+w.scan.Reason, "; ")
-	}
 	return nil
 }
 

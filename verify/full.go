@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nordvarg/crosscheck/compare"
-	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -41,6 +39,8 @@ type FullFacts struct {
 	Unsampled string `json:"unsampled,omitempty"`
 	// Widespread is what most orders have; nil if there is nothing.
 	Widespread []Widespread `json:"widespread,omitempty"`
+	// Ranges is how many ranges of keys the pass was cut into; 0 if it was not.
+	Ranges int64 `json:"ranges,omitempty"`
 }
 
 // EventsFacts are the result of a comparison of all of legacy with the events. They also exist if there were no events.
@@ -84,6 +84,13 @@ type walk struct {
 	fields      []order.Field      // that are compared
 	differ      differFunc
 	differs     int64 // orders that do
+	covers      Covered
+	// The walk may be one of many over ranges of a table of about so many rows. Then it knows of which combinations of
+	// symptoms examples were recorded, and may be told to read everything that differs.
+	within   KeyRange
+	table    int64
+	examples map[string]int
+	noSurvey bool
 	// archived is true if legacy leaves out orders whose events may be there.
 	archived bool
 	// folds is true if the other side is folded from events.
@@ -101,44 +108,60 @@ type differFunc func(ctx context.Context, key order.Key, legacy, other []order.R
 // rows counted in them are the rows of the snapshot. A bucket counts as equal only if every group in it has the same
 // number of rows and the same exact sum of row digests. A sample of equal buckets is also read by value.
 func (p *pass) full(ctx context.Context, scan *Scan) error {
+	if p.c.MaxSnapshot > 0 {
+		return p.inRanges(ctx, scan)
+	}
 	facts := &FullFacts{}
 	defer func() { scan.Facts = *facts }()
+	w := p.sidesWalk(scan, facts)
+	estimate, err := w.open(ctx, p.c.Legacy, p.c.Projection)
+	if err != nil {
+		return err
+	}
+	defer w.sides.close()
+	if estimate == 0 {
+		scan.Reason = "both sides are empty"
+		return p.mark(ctx, w.sides)
+	}
+	if facts.Unsampled, err = Unsampled(ctx, w.keyType, w.sides.legacy, w.sides.projection); err != nil {
+		return err
+	}
+	if err := p.compareSides(ctx, w, estimate); err != nil {
+		return err
+	}
+	events, err := p.compareFolded(ctx, w, facts)
+	if err != nil {
+		scan.Coverage = 0.5 // one of the two comparisons was made
+		return fmt.Errorf("comparing legacy with the events: %w", err)
+	}
+	scan.covered(w.covers, events)
+	if err := p.someChanges(ctx, w.sides.legacy, facts); err != nil {
+		return err
+	}
+	_, err = p.revisit(ctx, w.sides, func(order.Key) bool { return true })
+	return err
+}
+
+// sidesWalk walks over legacy and projection.
+func (p *pass) sidesWalk(scan *Scan, facts *FullFacts) *walk {
 	w := &walk{p: p, scan: scan, facts: facts, hop: order.LegacyToProjection, fields: p.c.Fields}
 	w.differ = func(ctx context.Context, key order.Key, legacy, projection []order.Row) (bool, error) {
 		before := p.suspects
 		err := p.compareRows(ctx, key, legacy, projection, false)
 		return p.suspects != before, err
 	}
-	estimate, err := w.open(ctx, p.c.Legacy, p.c.Projection)
-	if err != nil {
-		return err
-	}
-	defer w.sides.close()
+	return w
+}
+
+// compareSides compares legacy and projection in the walk's snapshots.
+func (p *pass) compareSides(ctx context.Context, w *walk, estimate int64) error {
 	if err := p.mark(ctx, w.sides); err != nil {
-		return err
-	}
-	if estimate == 0 {
-		scan.Reason = "both sides are empty"
-		return nil
-	}
-	if facts.Unsampled, err = Unsampled(ctx, w.keyType, w.sides.legacy, w.sides.projection); err != nil {
 		return err
 	}
 	if err := w.compareAll(ctx, estimate); err != nil {
 		return err
 	}
-	if err := p.byAge(ctx, w.sides.legacy, facts); err != nil {
-		return err
-	}
-	if err := p.compareFolded(ctx, w, scan, facts); err != nil {
-		scan.Coverage = 0.5 // one of the two comparisons was made
-		return fmt.Errorf("comparing legacy with the events: %w", err)
-	}
-	if err := p.someChanges(ctx, w.sides.legacy, facts); err != nil {
-		return err
-	}
-	_, err = p.revisit(ctx, w.sides, func(order.Key) bool { return true })
-	return err
+	return p.byAge(ctx, w.sides.legacy, w.facts)
 }
 
 // open begins both snapshots, proves that the two digest alike, and cuts the key space. It returns an estimate of the
@@ -241,20 +264,13 @@ func (w *walk) compareAll(ctx context.Context, estimate int64) error {
 	return w.confirm(ctx, same)
 }
 
-// covered says what was not compared.
+// covered notes what was compared, and what was not.
 func (w *walk) covered(nullKeys int64) {
-	w.scan.Coverage = 1
-	var reasons []string
+	w.covers = Covered{Compared: w.scan.Compared, NullKeys: nullKeys, Widespread: w.facts.Widespread}
 	if len(w.facts.Widespread) > 0 {
-		rest := max(w.facts.Larger()-w.scan.Compared, 1)
-		w.scan.Coverage = float64(w.scan.Compared) / float64(w.scan.Compared+rest)
-		reasons = append(reasons, stoppedAt(w.facts.Widespread, "", rest))
+		w.covers.Left = max(w.facts.Larger()-w.scan.Compared, 1)
 	}
-	if nullKeys > 0 {
-		w.scan.Coverage *= float64(w.scan.Compared) / float64(max(w.scan.Compared, 1)+nullKeys)
-		reasons = append(reasons, human.Quantity(nullKeys, "row has no key", "rows have no key"))
-	}
-	w.scan.Reason = strings.Join(reasons, "; ")
+	w.scan.Coverage, w.scan.Reason = w.covers.share(), w.covers.reason()
 }
 
 // digest asks both sides at once for the digests of buckets; only legacy if those of the other are known.
@@ -347,7 +363,8 @@ func (w *walk) draw(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := w.p.readRows(ctx, w.sides, distinct(keys))
+	keys = slices.DeleteFunc(distinct(keys), func(key order.Key) bool { return !w.within.Has(w.keyType, key) })
+	r, err := w.p.readRows(ctx, w.sides, keys)
 	if err != nil {
 		return err
 	}

@@ -162,7 +162,7 @@ func (w *walk) takeOff(ctx context.Context, whole DigestQuery, legacy, other *nu
 	}
 	var keys []order.Key
 	for _, c := range append(left, right...) {
-		if c.At.After(since) {
+		if c.At.After(since) && w.within.Has(w.keyType, c.Key) {
 			keys = append(keys, c.Key)
 		}
 	}

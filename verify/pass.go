@@ -22,7 +22,7 @@ type PassState string
 
 // The states of a pass, in order. A pass that ended early is Done with the verdict unverified.
 const (
-	Scanning PassState = "scanning" // reading both sides; without a live lease it was abandoned
+	Scanning PassState = "scanning" // reading both sides; without a live lease it was abandoned, or can be resumed
 	Settling PassState = "settling" // everything was read; suspects wait for their recheck
 	Done     PassState = "done"     // has its final verdict
 )
@@ -47,6 +47,7 @@ type Pass struct {
 	Fingerprint string    // configuration, comparator and database identities that the evidence is valid for
 	StartedAt   time.Time
 	FinishedAt  time.Time // zero until Done
+	Ranged      bool      // as in [Start]
 	Scan        Scan
 	Result      Result
 	// Slowed are the sides that are not read at full speed now, and why; nil once it is Done.

@@ -20,6 +20,7 @@ type Start struct {
 	ScheduledAt time.Time // zero for a pass of no schedule; unique by kind otherwise
 	Fingerprint string
 	At          time.Time
+	Ranged      bool // the pass stores each range of keys, and can be resumed
 }
 
 // Journal records passes. Every write returns lease.ErrFenced if the lease is not the job's newest or has expired.
@@ -34,6 +35,15 @@ type Journal interface {
 	Slowed(context.Context, lease.Lease, PassID, []throttle.State) error
 	// FinishPass stores the final verdict and moves the pass to Done.
 	FinishPass(ctx context.Context, l lease.Lease, id PassID, r Result, at time.Time) error
+}
+
+// Ranges holds the ranges of keys that a full pass has compared.
+type Ranges interface {
+	// AddRange stores a range and the suspects that were found in it, in one transaction. It replaces a range of the same
+	// number.
+	AddRange(context.Context, lease.Lease, PassID, Range, []Suspect) error
+	// Ranges returns what was stored, by number.
+	Ranges(context.Context, PassID) ([]Range, error)
 }
 
 // Queue holds the suspects of passes until they are judged. It survives the process.
@@ -73,6 +83,7 @@ type Findings interface {
 // Ledger is what a pass stores and reads.
 type Ledger interface {
 	Journal
+	Ranges
 	Queue
 	Findings
 }

@@ -106,7 +106,7 @@ func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 
 // revisit looks at every order with an open divergence. An order that agrees now is resolved. One that does not becomes
 // a suspect of this pass, unless it is one already. When it is judged, each of its divergences is renewed, or resolved by
-// agreement at its own hop. revisit returns how many were new.
+// agreement at its own hop. revisit returns how many were new. Without snapshots it opens some for each batch.
 func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) bool) (int64, error) {
 	var from order.Key
 	var more int64
@@ -119,7 +119,7 @@ func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) b
 			return more, nil
 		}
 		from = keys[len(keys)-1].Next()
-		if err := p.resolve(ctx, s, keys, known); err != nil {
+		if err := p.apart(ctx, s, func(s snapshots) error { return p.resolve(ctx, s, keys, known) }); err != nil {
 			return more, err
 		}
 		for _, key := range keys {

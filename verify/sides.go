@@ -58,6 +58,8 @@ type Snapshot interface {
 	// NewestChange is the newest change that any row shows, except for the future; zero if no column tells it. It
 	// returns ErrNotIndexed instead of scanning.
 	NewestChange(context.Context) (time.Time, error)
+	// Within restricts Digests, Scan, Archived and Since to the rows of a range from now on. Other reads see everything.
+	Within(KeyRange)
 	// Close ends the snapshot. It may be called twice.
 	Close()
 }

@@ -32,7 +32,7 @@ func (w *walk) survey(ctx context.Context, differing buckets) (stop bool, err er
 		other += b.projection
 	}
 	part := float64(max(legacy, other)) / float64(max(w.facts.Larger(), 1))
-	if w.facts.Larger() < manyOrders || part <= most {
+	if w.noSurvey || max(w.facts.Larger(), w.table) < manyOrders || part <= most {
 		return false, nil
 	}
 	s := newSurvey[example]()
@@ -53,7 +53,10 @@ func (w *walk) survey(ctx context.Context, differing buckets) (stop bool, err er
 	if w.facts.Widespread = s.widespread(part); w.facts.Widespread == nil {
 		return false, nil
 	}
-	examples := s.examples(w.facts.Widespread)
+	if w.examples == nil {
+		w.examples = map[string]int{}
+	}
+	examples := s.examples(w.facts.Widespread, w.examples)
 	for _, e := range examples {
 		if _, err := w.differ(ctx, e.key, e.legacy, e.other); err != nil {
 			return false, err
@@ -133,5 +136,5 @@ func (d *draw) survey(ctx context.Context, looks []compare.Observation, r readin
 	if len(open) == recorded {
 		return agree, nil
 	}
-	return append(agree, s.examples(d.widespread)...), nil
+	return append(agree, s.examples(d.widespread, map[string]int{})...), nil
 }

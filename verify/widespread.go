@@ -189,8 +189,8 @@ func (c *combination[E]) others(known []Widespread) []Symptom {
 }
 
 // examples returns some orders of those that have the same symptoms besides the widespread ones. So a rarer fault has its
-// own examples.
-func (s *survey[E]) examples(known []Widespread) []E {
+// own examples. Taken is how many are recorded already, by the other symptoms.
+func (s *survey[E]) examples(known []Widespread, taken map[string]int) []E {
 	sorted := make([]*combination[E], 0, len(s.combinations))
 	for _, c := range s.combinations {
 		sorted = append(sorted, c)
@@ -198,7 +198,6 @@ func (s *survey[E]) examples(known []Widespread) []E {
 	slices.SortFunc(sorted, func(a, b *combination[E]) int {
 		return cmp.Or(cmp.Compare(b.orders, a.orders), cmp.Compare(fmt.Sprint(a.symptoms), fmt.Sprint(b.symptoms)))
 	})
-	taken := map[string]int{} // other symptoms → examples
 	var out []E
 	for _, c := range sorted {
 		others := fmt.Sprint(c.others(known))

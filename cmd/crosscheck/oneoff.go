@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lease"
@@ -24,6 +23,7 @@ type oneOff struct {
 	maxDivergences int
 	fields         *gate.Fields // nil before the configuration is known
 	pass           passFunc
+	resume         bool // the last pass of this kind, instead of a new one
 }
 
 func (o oneOff) run(ctx context.Context) (int, error) {
@@ -73,9 +73,7 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	if err != nil {
 		printError(o.logs(), err.Error(), hintFor(err))
 	}
-	if pass.State != verify.Done {
-		pass.Result = verify.Result{Verdict: compare.Unverified, Reason: "stopped before the suspects were judged; the next pass goes on with them"}
-	}
+	pass.Result = stopped(pass)
 	return o.present(ctx, l, pass)
 }
 
@@ -83,6 +81,11 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 func (o oneOff) execute(ctx context.Context, l *ledger.Ledger, cmp *verify.Comparison, c *config.Config, fingerprint string) (pass verify.Pass, err error) {
 	job := fmt.Sprintf("manual %s %x", o.kind, rand.Uint64())
 	err = holding(l, job, leaseTime, o.log()).Do(ctx, func(ctx context.Context, held lease.Lease) error {
+		if o.resume {
+			var err error
+			pass, err = o.goOn(ctx, l, cmp, held, fingerprint)
+			return err
+		}
 		if err := o.recover(ctx, l, cmp, held, fingerprint); err != nil {
 			return err
 		}
@@ -94,7 +97,7 @@ func (o oneOff) execute(ctx context.Context, l *ledger.Ledger, cmp *verify.Compa
 }
 
 // recover ends the passes of killed processes, because there may be no sidecar that does. Passes that were scanning are
-// unverified. Passes whose suspects were waiting go on, unless the comparison has changed since.
+// unverified, because this one begins anew. Passes whose suspects were waiting go on, unless the comparison has changed since.
 func (o oneOff) recover(ctx context.Context, l *ledger.Ledger, cmp *verify.Comparison, held lease.Lease, fingerprint string) error {
 	orphans, err := l.Abandoned(ctx, o.kind)
 	if err != nil {
@@ -106,6 +109,8 @@ func (o oneOff) recover(ctx context.Context, l *ledger.Ledger, cmp *verify.Compa
 		case errors.Is(err, ledger.ErrNotSettling): // a sidecar was faster
 		case err != nil:
 			return err
+		case found.State == verify.Scanning:
+			err = giveUp(ctx, l, held, found, "process ended during the scan")
 		case found.Fingerprint == fingerprint:
 			_, err = cmp.Resume(ctx, held, found)
 		default:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/nordvarg/crosscheck/config"
@@ -57,7 +58,11 @@ func (s *sidecar) job(pass scheduledPass) sampler.Job {
 				return verify.Pass{}, fmt.Errorf("%w: %s", sampler.ErrNotResumable,
 					changed(ctx, s.ledger, "configuration, comparator or databases have changed since", found.Fingerprint, fingerprint))
 			}
-			return c.Resume(ctx, l, found)
+			pass, err := c.Resume(ctx, l, found)
+			if errors.Is(err, verify.ErrNotRanged) {
+				err = fmt.Errorf("%w: %w", sampler.ErrNotResumable, err)
+			}
+			return pass, err
 		},
 	}
 	if pass.atStart {

@@ -13,6 +13,7 @@ import (
 type verifyCommand struct {
 	JSON           bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 	AnyHour        bool `help:"Do not wait for throttle.hours; the other limits of throttle hold."`
+	Resume         bool `help:"Go on with the last full verification, whose process ended: ranges of keys that it has compared are not read again (verify.max_snapshot)."`
 	MaxDivergences int  `help:"How many divergences to print; the ledger has all." default:"10000"`
 }
 
@@ -28,7 +29,7 @@ func validMaxDivergences(n int) error {
 
 func (v *verifyCommand) run(ctx context.Context, p *program) (int, error) {
 	return oneOff{
-		program: p, kind: verify.Full, json: v.JSON, maxDivergences: v.MaxDivergences,
+		program: p, kind: verify.Full, json: v.JSON, maxDivergences: v.MaxDivergences, resume: v.Resume,
 		pass: func(ctx context.Context, c *verify.Comparison, _ *config.Config, l lease.Lease, s verify.Start) (verify.Pass, error) {
 			if v.AnyHour && c.Throttle != nil {
 				c.Throttle.Limits.Hours = throttle.Hours{}

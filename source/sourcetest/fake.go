@@ -129,8 +129,14 @@ func (f *Fake) version(h verify.Hash) int64 {
 type snapshot struct {
 	*Fake
 	table  Table
+	within verify.KeyRange
 	closed bool
 }
+
+// Within implements [verify.Snapshot].
+func (n *snapshot) Within(r verify.KeyRange) { n.within = r }
+
+func (n *snapshot) has(r order.Row) bool { return n.within.Has(n.table.KeyType, r.Key) }
 
 var errClosed = errors.New("snapshot is closed")
 
@@ -197,7 +203,7 @@ func (n *snapshot) Scan(ctx context.Context, l verify.Layout, buckets []int64, f
 		slices.Reverse(rows)
 	}
 	for _, r := range rows {
-		if slices.Contains(n.Lost, r.Key) || !slices.Contains(buckets, n.bucket(l, r.Key)) {
+		if !n.has(r) || slices.Contains(n.Lost, r.Key) || !slices.Contains(buckets, n.bucket(l, r.Key)) {
 			continue
 		}
 		if err := n.before(ctx, "row"); err != nil {
@@ -225,7 +231,7 @@ func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, err
 // Archived implements [verify.Snapshot].
 func (n *snapshot) Archived(ctx context.Context) (orders int64, err error) {
 	for _, r := range n.table.Rows {
-		if r.Archived {
+		if r.Archived && n.has(r) {
 			orders++
 		}
 	}

@@ -50,7 +50,7 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 		asked[k] = true
 	}
 	for _, r := range n.table.Rows {
-		if q.Buckets != nil && (slices.Contains(n.Lost, r.Key) || !slices.Contains(q.Buckets, n.bucket(q.Parent, r.Key))) {
+		if !n.has(r) || q.Buckets != nil && (slices.Contains(n.Lost, r.Key) || !slices.Contains(q.Buckets, n.bucket(q.Parent, r.Key))) {
 			continue
 		}
 		if q.Keys != nil && !asked[r.Key] {
@@ -70,7 +70,7 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 	for at, sum := range sums {
 		out = append(out, verify.Digest{Bucket: at.bucket, Group: at.group, Rows: rows[at], Sum: sum.String()})
 	}
-	if n.table.NoKey > 0 && q.Buckets == nil && q.Keys == nil {
+	if n.table.NoKey > 0 && q.Buckets == nil && q.Keys == nil && n.within.From == "" {
 		out = append(out, verify.Digest{NullKey: true, Group: order.Null, Rows: int64(n.table.NoKey)})
 	}
 	progress(int64(len(n.table.Rows)))

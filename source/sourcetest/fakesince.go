@@ -22,7 +22,7 @@ func (n *snapshot) Since(ctx context.Context, times []time.Time) ([]verify.Recen
 	var found []verify.Recent
 	for _, r := range n.table.Rows {
 		index := slices.IndexFunc(times, func(t time.Time) bool { return !r.ChangedAt.IsZero() && !r.ChangedAt.Before(t) })
-		if index < 0 {
+		if index < 0 || !n.has(r) {
 			continue
 		}
 		group := order.Null

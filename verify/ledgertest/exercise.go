@@ -49,6 +49,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"a lease does not write to another job's pass", foreignPass},
 		{"an abandoned scan ends unverified", abandonedScan},
 		{"an abandoned recheck is adopted", abandonedSettling},
+		{"another process goes on with ranges", rangesGoOn},
 		{"another job adopts what is abandoned", adoptForeign},
 		{"a missed run is recorded once", missedOnce},
 	} {

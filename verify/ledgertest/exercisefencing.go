@@ -28,6 +28,9 @@ func writes(s Store, id verify.PassID) map[string]func(t *testing.T, l lease.Lea
 		"AddSuspects": func(t *testing.T, l lease.Lease) error {
 			return s.AddSuspects(t.Context(), l, id, []verify.Suspect{suspect("2", t0)})
 		},
+		"AddRange": func(t *testing.T, l lease.Lease) error {
+			return s.AddRange(t.Context(), l, id, verify.Range{Number: 1}, nil)
+		},
 		"no suspects": func(t *testing.T, l lease.Lease) error { return s.AddSuspects(t.Context(), l, id, nil) },
 		"Settle": func(t *testing.T, l lease.Lease) error {
 			return s.Settle(t.Context(), l, id, []verify.Outcome{final(suspect("1", t0), compare.Diverged)}, t0)

@@ -54,6 +54,7 @@ type pass struct {
 	scanned bool
 	queue   map[order.Key]verify.Suspect
 	tally   verify.Tally
+	ranges  map[int]verify.Range
 	settled verify.Settled
 	seen    map[int64]bool // IDs of divergences that the pass opened or renewed
 }
@@ -118,7 +119,7 @@ func (f *Fake) BeginPass(ctx context.Context, l lease.Lease, s verify.Start) (ve
 	}
 	return f.append(verify.Pass{
 		Pair: f.Pair(), Kind: s.Kind, State: verify.Scanning, Trigger: s.Trigger, ScheduledAt: micro(s.ScheduledAt),
-		Fingerprint: s.Fingerprint, StartedAt: micro(s.At),
+		Fingerprint: s.Fingerprint, StartedAt: micro(s.At), Ranged: s.Ranged,
 	}, l), nil
 }
 
@@ -219,20 +220,25 @@ func (f *Fake) FinishPass(ctx context.Context, l lease.Lease, id verify.PassID, 
 	return nil
 }
 
-// Abandoned closes scanning passes without a live lease, and returns settling ones.
+// resumable returns true for a pass with which another process can go on.
+func (p *pass) resumable() bool {
+	return p.State == verify.Settling || p.State == verify.Scanning && p.Ranged
+}
+
+// Abandoned closes passes without a live lease, except those that can be resumed, which it returns.
 func (f *Fake) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verify.Pass, error) {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	var settling []verify.Pass
+	var found []verify.Pass
 	for _, p := range f.passes {
 		if p.State == verify.Done || f.Live(p.lease) || len(kinds) > 0 && !slices.Contains(kinds, p.Kind) {
 			continue
 		}
-		if p.State == verify.Settling {
-			settling = append(settling, p.copied())
+		if p.resumable() {
+			found = append(found, p.copied())
 			continue
 		}
 		t := p.tally
@@ -243,10 +249,10 @@ func (f *Fake) Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verif
 		p.State, p.FinishedAt = verify.Done, micro(f.now())
 		clear(p.queue)
 	}
-	return settling, nil
+	return found, nil
 }
 
-// Adopt gives a settling pass without a live lease to the lease.
+// Adopt gives a pass that can be resumed and is without a live lease to the lease.
 func (f *Fake) Adopt(ctx context.Context, l lease.Lease, id verify.PassID) error {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
@@ -257,7 +263,7 @@ func (f *Fake) Adopt(ctx context.Context, l lease.Lease, id verify.PassID) error
 	switch {
 	case !f.Live(l):
 		return lease.ErrFenced
-	case err != nil || p.State != verify.Settling || f.Live(p.lease):
+	case err != nil || !p.resumable() || f.Live(p.lease):
 		return errAdopt
 	}
 	p.lease = l
