@@ -35,6 +35,7 @@ test-race: setup kafka registry pgbouncer ## run the packages with goroutines un
 bench: setup kafka build ## measure against hand-written SQL and a bare reader; print the figures of docs/performance.md (BENCH_ORDERS=9200000)
 	./bin/crosscheck-lab bench
 	go test -run '^$$' -bench '^Benchmark(Replay|Fold|Flat)$$' -benchmem ./order
+	go test -run '^$$' -bench DigestOnConnections -benchtime 5x -timeout 30m ./source
 	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./topic/topictest
 	BENCH_KEYS=$${BENCH_KEYS:-3000000} go test -run '^$$' -bench VerifyByKeyType -benchtime 5x -timeout 2h ./cmd/crosscheck
 	FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck

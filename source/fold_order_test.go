@@ -123,6 +123,13 @@ func theSameFold(t *testing.T, want, got *source.Fold, k keyKind) {
 	if d := cmp.Diff(rows[0], rows[1]); d != "" || len(rows[0]) == 0 {
 		t.Errorf("%d orders by key (-), and by stored key (+):\n%.3000s", len(rows[0]), d)
 	}
+	alone := whole
+	for _, r := range rows[0][:min(5, len(rows[0]))] {
+		alone.Keys = append(alone.Keys, r.Key)
+	}
+	if found := sorted(t, n, alone); len(found) == 0 || cmp.Diff(found, sorted(t, m, alone)) != "" {
+		t.Errorf("digests of keys %v by key, and by stored key: %v, %v", alone.Keys, found, sorted(t, m, alone))
+	}
 }
 
 func sorted(t *testing.T, n verify.Snapshot, q verify.DigestQuery) []verify.Digest {

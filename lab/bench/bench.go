@@ -110,6 +110,7 @@ type bench struct {
 	small, large *dataset
 	histories    *dataset // in all event stores
 	report       *Report
+	reladiff     string // the program; empty if there is none
 }
 
 func (b *bench) measure(ctx context.Context) (err error) {
@@ -126,6 +127,7 @@ func (b *bench) measure(ctx context.Context) (err error) {
 		defer cancel()
 		err = errors.Join(err, b.large.unplant(ctx), b.large.dropMany(ctx), b.large.forget(ctx), b.small.forget(ctx))
 	}()
+	b.reladiff = installReladiff(ctx, filepath.Join(os.TempDir(), "crosscheck-bench-reladiff"), b.Log)
 	for _, f := range []fields{threeFields, allFields} {
 		if err := b.verify(ctx, f); err != nil {
 			return err
@@ -145,7 +147,7 @@ func (b *bench) measure(ctx context.Context) (err error) {
 
 // forget drops the ledgers, so that a run does not revisit the divergences of another run.
 func (d *dataset) forget(ctx context.Context) error {
-	for _, name := range []string{"clean", "few", "many"} {
+	for _, name := range []string{"clean", "buckets", "few", "many"} {
 		if err := execute(ctx, d.projection, "SET client_min_messages = error", "DROP SCHEMA IF EXISTS "+ledgerSchema(name)+" CASCADE"); err != nil {
 			return err
 		}
@@ -160,28 +162,25 @@ func (b *bench) verify(ctx context.Context, f fields) error {
 	if err != nil {
 		return err
 	}
-	few, err := b.crosscheck.configure("few", b.large, "public.current_orders", f)
+	if _, err := b.crosscheck.clean(ctx, clean, "verify"); err != nil { // the first run of a configuration creates its ledger
+		return err
+	}
+	n, err := b.byNumber(ctx, f)
 	if err != nil {
 		return err
 	}
-	for _, config := range []string{clean, few} { // the first run of a configuration creates its ledger
-		if _, err := b.crosscheck.clean(ctx, config, "verify"); err != nil {
-			return err
-		}
-	}
-	var inside, insideFew sample // as crosscheck itself measures the pass
-	samples, err := interleave(ctx, b.Runs, b.Log, []contender{
+	var inside sample // as crosscheck itself measures the pass
+	samples, err := interleave(ctx, b.Runs, b.Log, append([]contender{
 		{"verify", func(ctx context.Context) (time.Duration, error) { return b.cleanVerify(ctx, clean, &inside) }},
 		{"bare digests", func(ctx context.Context) (time.Duration, error) { return b.large.digests(ctx, f) }},
-		{"verify with 40 differences", func(ctx context.Context) (time.Duration, error) { return b.fewVerify(ctx, few, &insideFew) }},
 		{"full join", func(ctx context.Context) (time.Duration, error) { return b.large.join(ctx, f) }},
 		{"md5", func(ctx context.Context) (time.Duration, error) { return b.large.md5(ctx, f) }},
 		{"count(*)", b.large.counts},
-	})
+	}, n.contenders()...))
 	if err != nil {
 		return err
 	}
-	b.report.verify(f, samples, inside, insideFew)
+	b.report.verify(f, samples, inside, n)
 	return nil
 }
 
@@ -195,26 +194,6 @@ func (b *bench) cleanVerify(ctx context.Context, config string, inside *sample) 
 	}
 	*inside = append(*inside, r.duration())
 	return r.wall, nil
-}
-
-func (b *bench) fewVerify(ctx context.Context, config string, inside *sample) (time.Duration, error) {
-	planted, err := b.large.plant(ctx, b.random, fewDifferences)
-	if err != nil {
-		return 0, err
-	}
-	r, err := b.crosscheck.run(ctx, config, "verify")
-	if err != nil {
-		return 0, err
-	}
-	if err := exactly(r, planted); err != nil {
-		return 0, err
-	}
-	*inside = append(*inside, r.duration())
-	if err := b.large.unplant(ctx); err != nil {
-		return 0, err
-	}
-	// Resolve what was open outside of the measured time. Otherwise the next run would look at it too.
-	return r.wall, execute(ctx, b.large.projection, "SET client_min_messages = error; TRUNCATE "+ledgerSchema("few")+".divergence CASCADE")
 }
 
 // sample measures samples of a large and of a small table, next to bare reads of as many keys.

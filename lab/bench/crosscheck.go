@@ -34,6 +34,7 @@ type program struct {
 // pass is what one run printed, and what it used.
 type pass struct {
 	Verdict     string       `json:"verdict"`
+	Plan        string       `json:"plan"`
 	Reason      string       `json:"reason"`
 	LegacyRows  int64        `json:"legacy_rows"`
 	Compared    int64        `json:"compared"`

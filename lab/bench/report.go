@@ -25,18 +25,16 @@ type Row struct {
 // limits of the ratios: the most that verify may take compared with each rival, and so on.
 const (
 	ofDigests     = 1.25
-	ofJoin        = 0.5
 	ofMD5Three    = 1.0 / 6
 	ofMD5All      = 1.0 / 10
-	ofClean       = 1.1
 	ofReads       = 2.0
 	ofSmallSample = 1.5
 	ofDefault     = 1.5
 )
 
 // verify adds the samples in the order of bench.verify.
-func (r *Report) verify(f fields, s []sample, inside, insideFew sample) {
-	verify, digests, few, join, md5, count := s[0], s[1], s[2], s[3], s[4], s[5]
+func (r *Report) verify(f fields, s []sample, inside sample, n *number) {
+	verify, digests, join, md5, count := s[0], s[1], s[2], s[3], s[4]
 	md5Limit := ofMD5All
 	if f.name == threeFields.name {
 		md5Limit = ofMD5Three
@@ -44,11 +42,10 @@ func (r *Report) verify(f fields, s []sample, inside, insideFew sample) {
 	r.add(f.name+": `crosscheck verify`, whole process", verify)
 	r.add("the pass in it, as it reports itself", inside)
 	r.against("the two bare bucketed digests at once", digests, "verify / this", verify, digests, ofDigests)
-	r.against("`FULL JOIN … IS DISTINCT FROM` in one database", join, "verify / this", verify, join, ofJoin)
 	r.against("data-diff's md5 of both sides, first level", md5, "verify / this", verify, md5, md5Limit)
 	r.against("`count(*)` of both sides at once", count, "verify / this", verify, count, 0)
-	r.against("verify, 40 orders differ, all found exactly", few, "this / verify", few, verify, ofClean)
-	r.against("the pass in it", insideFew, "this / pass of verify", insideFew, inside, 0)
+	r.number(f, verify, join, s[5:])
+	r.against("the pass in it by buckets", n.inside, "pass of verify / this", inside, n.inside, 0)
 }
 
 // sample adds the samples in the order of bench.sample. Each limit applies to the whole process and to the pass in it.
