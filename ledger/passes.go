@@ -197,6 +197,20 @@ func encodeFacts(f verify.Facts) (*string, error) {
 	return text, nil
 }
 
+// Clean implements [verify.Findings].
+func (l *Ledger) Clean(ctx context.Context, fingerprint string) (verify.Pass, error) {
+	passes, err := l.queryPasses(ctx, `SELECT `+passColumns+` FROM pass
+		WHERE pair = $1 AND fingerprint = $2 AND kind IN ($3, $4) AND state = 'done' AND token > 0 AND verdict = $5 AND coverage >= 1
+		ORDER BY id DESC LIMIT 1`, l.pair, fingerprint, verify.Full, verify.Delta, compare.Match)
+	if err != nil {
+		return verify.Pass{}, fmt.Errorf("reading the last clean pass: %w", err)
+	}
+	if len(passes) == 0 {
+		return verify.Pass{}, nil
+	}
+	return passes[0], nil
+}
+
 // Passes returns up to limit passes, newest first.
 func (l *Ledger) Passes(ctx context.Context, limit int) ([]verify.Pass, error) {
 	passes, err := l.queryPasses(ctx, `SELECT `+passColumns+` FROM pass WHERE pair = $1 ORDER BY id DESC LIMIT $2`, l.pair, limit)

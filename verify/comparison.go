@@ -81,6 +81,10 @@ type pass struct {
 	width       int64       // bytes of the widest average row that a read brought
 	strata      strataCount // of compared orders, in a sample; nil in other passes
 	quiet       bool        // the pass tells its progress itself
+	// soon is true if suspects are looked at again before a settle window has passed. instead says why a full pass is made
+	// instead of a delta pass; empty if it is none.
+	soon    bool
+	instead string
 }
 
 const (
@@ -122,7 +126,7 @@ var ErrNotRanged = errors.New("a full pass can be resumed only in ranges (verify
 // Resume goes on with a pass whose process ended: with the ranges that are not done, or with its suspects. The caller has
 // adopted it under the lease.
 func (c *Comparison) Resume(ctx context.Context, l lease.Lease, found Pass) (Pass, error) {
-	p := &pass{c: c, lease: l, id: found.ID}
+	p := &pass{c: c, lease: l, id: found.ID, soon: found.Kind == Delta}
 	p.throttle(found.Kind)
 	switch {
 	case found.State == Settling:
@@ -138,7 +142,7 @@ func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(
 	if err != nil {
 		return Pass{}, fmt.Errorf("beginning a %s pass: %w", s.Kind, err)
 	}
-	p := &pass{c: c, lease: l, id: id}
+	p := &pass{c: c, lease: l, id: id, soon: s.Kind == Delta}
 	done := Pass{
 		ID: id, Pair: c.Ledger.Pair(), Kind: s.Kind, State: Scanning, Trigger: s.Trigger,
 		ScheduledAt: s.ScheduledAt, Fingerprint: s.Fingerprint, StartedAt: s.At, Ranged: s.Ranged,
@@ -190,7 +194,7 @@ func result(scan Scan, t Tally) Result {
 		if len(scan.Widespread()) > 0 {
 			r.Reason = scan.Reason
 		}
-	case scan.Compared == 0:
+	case scan.Compared == 0 && !scan.extends():
 		r.Verdict = compare.Unverified
 		r.Reason = "nothing was compared: " + scan.Reason
 	case scan.Coverage < 1:

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// Facts are what only one kind of pass knows: [SampleFacts], [FullFacts], [StreamFacts]. They are stored as one JSON
+// Facts are what only one kind of pass knows: [SampleFacts], [FullFacts], [DeltaFacts], [StreamFacts]. They are stored as one JSON
 // value whose names are part of the ledger's schema, so changing one needs a migration.
 type Facts interface {
 	// Settled returns the facts with the outcomes of the suspects that were settled after the scan.
@@ -16,6 +16,7 @@ type Facts interface {
 var decoders = map[PassKind]func(json.RawMessage) Facts{
 	Sample:     decode[SampleFacts],
 	Full:       decode[FullFacts],
+	Delta:      decode[DeltaFacts],
 	StreamPass: decode[StreamFacts],
 }
 

@@ -41,6 +41,10 @@ type FullFacts struct {
 	Widespread []Widespread `json:"widespread,omitempty"`
 	// Ranges is how many ranges of keys the pass was cut into; 0 if it was not.
 	Ranges int64 `json:"ranges,omitempty"`
+	// Instead says why it was made instead of a delta pass; empty if it was asked for.
+	Instead string `json:"instead,omitempty"`
+	// Marks are where a delta pass goes on, if this pass is clean; nil if it ended too early.
+	Marks *Marks `json:"marks,omitempty"`
 }
 
 // EventsFacts are the result of a comparison of all of legacy with the events. They also exist if there were no events.
@@ -111,9 +115,10 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 	if p.c.MaxSnapshot > 0 {
 		return p.inRanges(ctx, scan)
 	}
-	facts := &FullFacts{}
+	facts := &FullFacts{Instead: p.instead}
 	defer func() { scan.Facts = *facts }()
 	w := p.sidesWalk(scan, facts)
+	began := p.c.Now()
 	estimate, err := w.open(ctx, p.c.Legacy, p.c.Projection)
 	if err != nil {
 		return err
@@ -122,6 +127,9 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 	if estimate == 0 {
 		scan.Reason = "both sides are empty"
 		return p.mark(ctx, w.sides)
+	}
+	if facts.Marks, err = p.c.marks(ctx, began, w.sides); err != nil {
+		return err
 	}
 	if facts.Unsampled, err = Unsampled(ctx, w.keyType, w.sides.legacy, w.sides.projection); err != nil {
 		return err

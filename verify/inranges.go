@@ -70,6 +70,7 @@ func (p *pass) inRanges(ctx context.Context, scan *Scan) (err error) {
 func (r *ranged) fill(scan *Scan, err error) {
 	sides, events, facts := merged(r.done)
 	facts.Unsampled, facts.Changes = r.facts.Unsampled, r.facts.Changes
+	facts.Instead, facts.Marks = r.p.instead, r.facts.Marks
 	scan.Facts = facts
 	scan.covered(sides, events)
 	switch {
@@ -85,6 +86,7 @@ func (r *ranged) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.p.c.MaxSnapshot, errTooLong)
 	defer cancel()
 	r.sides = r.p.sidesWalk(&Scan{}, &FullFacts{})
+	began := r.p.c.Now()
 	estimate, err := r.sides.open(ctx, r.p.c.Legacy, r.p.c.Projection)
 	if err != nil {
 		return reason(ctx, err)
@@ -96,6 +98,13 @@ func (r *ranged) open(ctx context.Context) error {
 	}
 	if !r.sides.indexed {
 		return fmt.Errorf("%w: legacy and projection need an index on the key, in the order of bytes for text", ErrNoRanges)
+	}
+	// The first snapshot is the one that a delta goes on from. A process that resumes the pass did not see it, and counting
+	// the events takes longer than a range.
+	if len(r.done) == 0 && r.p.c.Events == nil {
+		if r.facts.Marks, err = r.p.c.marks(ctx, began, r.sides.sides); err != nil {
+			return reason(ctx, err)
+		}
 	}
 	if r.facts.Unsampled, err = Unsampled(ctx, r.sides.keyType, r.sides.sides.legacy, r.sides.sides.projection); err != nil {
 		return reason(ctx, err)

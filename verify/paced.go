@@ -108,6 +108,9 @@ func (p *pass) slow(ctx context.Context, s throttle.State) error {
 	if p.slowed.sides[s.Side] = s; s.Reason == "" {
 		delete(p.slowed.sides, s.Side)
 	}
+	if p.id == 0 { // it has not begun
+		return nil
+	}
 	p.c.Log.InfoContext(ctx, "throttle", slog.String("state", s.String()), slog.Int64("pass", int64(p.id)), slog.String("side", s.Side))
 	if p.c.Throttle.Changed != nil {
 		p.c.Throttle.Changed(s)

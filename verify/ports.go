@@ -78,6 +78,9 @@ type Findings interface {
 	OpenKeys(ctx context.Context, id PassID, from order.Key, limit int) ([]order.Key, error)
 	// Earlier returns what full passes before the pass have left under its fingerprint.
 	Earlier(context.Context, PassID) (Earlier, error)
+	// Clean returns the newest full or delta pass under the fingerprint that has compared everything and found no
+	// difference; the zero Pass if there is none.
+	Clean(ctx context.Context, fingerprint string) (Pass, error)
 }
 
 // Ledger is what a pass stores and reads.

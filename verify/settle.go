@@ -89,7 +89,10 @@ func (p *pass) outcomes(ctx context.Context, suspects []Suspect) ([]Outcome, err
 func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 	was := suspect.Observation
 	j := p.c.Settle.Judge(was, is, suspect.Attempts, suspect.FirstSeen)
-	if j.Moved {
+	next := p.early(suspect, is)
+	if !next.IsZero() {
+		j.Verdict, j.Final, j.Reason, j.Diverged = compare.Lagging, false, "", nil
+	} else if j.Moved {
 		suspect.Attempts++
 	}
 	rest := is.At
@@ -101,7 +104,36 @@ func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 		suspect.Observation.At = rest
 		suspect.Due = p.c.Settle.Again(rest, is.At, suspect.FirstSeen)
 	}
+	if !next.IsZero() {
+		suspect.Due = next
+	}
 	return Outcome{Suspect: suspect, Verdict: j.Verdict, Final: j.Final, Reason: j.Reason, LookedAt: is.At, Diverged: j.Diverged}
+}
+
+// soonest is how long after the scan a pass that is in a hurry looks at its suspects again. Each wait is then as long as all
+// before, until the settle window has passed.
+const soonest = time.Second
+
+// early returns when to look again at a suspect that still differs at a look within the first settle window; zero for all other
+// looks. Such a look can only find agreement, which is final at any time. That the order has moved does not count.
+func (p *pass) early(suspect Suspect, is compare.Observation) time.Time {
+	end := suspect.FirstSeen.Add(p.c.Settle.Window)
+	if !p.soon || len(is.Mismatches) == 0 || !is.At.Before(end) {
+		return time.Time{}
+	}
+	next := is.At.Add(max(is.At.Sub(suspect.FirstSeen), soonest))
+	if next.After(end) {
+		return end
+	}
+	return next
+}
+
+// firstLook returns when to look at a new suspect again.
+func (p *pass) firstLook() time.Time {
+	if p.soon {
+		return p.at.Add(min(p.c.Settle.Window, soonest))
+	}
+	return p.at.Add(p.c.Settle.Window)
 }
 
 // revisit looks at every order with an open divergence. An order that agrees now is resolved. One that does not becomes
@@ -171,7 +203,7 @@ func (p *pass) suspect(ctx context.Context, o compare.Observation, legacy, proje
 	}
 	p.suspects++
 	p.pending = append(p.pending, Suspect{
-		Observation: o, FirstSeen: p.at, Due: p.at.Add(p.c.Settle.Window), InSample: inSample,
+		Observation: o, FirstSeen: p.at, Due: p.firstLook(), InSample: inSample,
 		Counted: Counted{Legacy: p.groupOf(legacy), Projection: p.groupOf(projection), Age: p.ageOf(legacy)},
 	})
 	if len(p.pending) < batch {

@@ -40,7 +40,7 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	if err := s.readable(ctx, c); err != nil {
 		return o.unverified(err)
 	}
-	if o.kind == verify.Full {
+	if o.kind == verify.Full || o.kind == verify.Delta { // which may have to be full
 		if err := s.openFolded(ctx, c, nil); err != nil {
 			return o.unverified(err)
 		}
@@ -99,7 +99,11 @@ func (o oneOff) execute(ctx context.Context, l *ledger.Ledger, cmp *verify.Compa
 // recover ends the passes of killed processes, because there may be no sidecar that does. Passes that were scanning are
 // unverified, because this one begins anew. Passes whose suspects were waiting go on, unless the comparison has changed since.
 func (o oneOff) recover(ctx context.Context, l *ledger.Ledger, cmp *verify.Comparison, held lease.Lease, fingerprint string) error {
-	orphans, err := l.Abandoned(ctx, o.kind)
+	kinds := []verify.PassKind{o.kind}
+	if o.kind == verify.Delta {
+		kinds = append(kinds, verify.Full) // that a delta had to be
+	}
+	orphans, err := l.Abandoned(ctx, kinds...)
 	if err != nil {
 		return err
 	}

@@ -38,12 +38,33 @@ type passReport struct {
 	Plan verify.Plan `json:"plan,omitempty"`
 	// Archived is how many orders were compared without their events, because of events.archived.
 	Archived int64 `json:"archived,omitempty"`
+	// Proof is what a clean full verification or delta has proven, and since when it is so.
+	Proof *proofReport `json:"proof,omitempty"`
+	// Delta is what a pass of that kind has read.
+	Delta *deltaReport `json:"delta,omitempty"`
+	// Instead says why everything was compared where only changes were asked for.
+	Instead string `json:"full_because,omitempty"`
 	// EstimatedRows is what a sample knows instead.
 	EstimatedRows *rowsEstimate    `json:"estimated_rows,omitempty"`
 	Counts        []countReport    `json:"counts,omitempty"`
 	Bound         *boundReport     `json:"bound,omitempty"`
 	Divergences   []web.Divergence `json:"divergences"`
 	Truncated     bool             `json:"truncated,omitempty"`
+}
+
+// proofReport says that every order was compared by a full pass, and every change since by passes that went on from it.
+type proofReport struct {
+	Through time.Time `json:"through"` // every change until then was compared
+	Full    int64     `json:"full"`    // the full pass
+	FullAt  time.Time `json:"full_at"`
+}
+
+// deltaReport is what was written since the pass that a delta goes on from.
+type deltaReport struct {
+	Since          int64 `json:"since"` // the pass
+	LegacyRows     int64 `json:"legacy_rows"`
+	ProjectionRows int64 `json:"projection_rows"`
+	Events         int64 `json:"events"`
 }
 
 type countReport struct {
@@ -98,9 +119,15 @@ func ordersIn(found []web.Divergence) int64 {
 }
 
 func (r *passReport) addFacts(p verify.Pass) {
+	if proof := p.Proof(); proof.Full != 0 {
+		r.Proof = &proofReport{proof.Through, int64(proof.Full), proof.FullAt}
+	}
 	switch f := p.Scan.Facts.(type) {
+	case verify.DeltaFacts:
+		r.LegacyRows, r.ProjectionRows = &f.Legacy, &f.Projection
+		r.Delta = &deltaReport{int64(f.Since), f.Changed.Legacy, f.Changed.Projection, f.Events}
 	case verify.FullFacts:
-		r.PortableDigests = f.Portable
+		r.PortableDigests, r.Instead = f.Portable, f.Instead
 		if f.Events != nil {
 			r.Archived = f.Events.Archived
 		}
@@ -161,6 +188,7 @@ func (r passReport) writeText(w io.Writer) error {
 	if r.Reason != "" {
 		fmt.Fprintf(&b, "  %s\n", printable(r.Reason))
 	}
+	r.writeDelta(&b)
 	if r.PortableDigests {
 		b.WriteString("  the servers' own hash functions cannot be used: portable digests, which take several times as long\n")
 	}
@@ -223,5 +251,24 @@ func (r passReport) writeDivergences(b *strings.Builder) {
 	_ = t.Flush()
 	if rest := r.Diverged - ordersIn(r.Divergences[:min(len(r.Divergences), textDivergences)]); rest > 0 {
 		fmt.Fprintf(b, "  … and %d more; --json lists up to --max-divergences, the ledger has all\n", rest)
+	}
+}
+
+func (r passReport) writeDelta(b *strings.Builder) {
+	if r.Instead != "" {
+		fmt.Fprintf(b, "  everything was compared, because it is not certain what was written since the last clean pass: %s\n", printable(r.Instead))
+	}
+	if r.Delta == nil {
+		return
+	}
+	fmt.Fprintf(b, "  written since pass %d: %s of legacy, %s of the projection", r.Delta.Since,
+		human.Quantity(r.Delta.LegacyRows, "row", "rows"), human.Quantity(r.Delta.ProjectionRows, "row", "rows"))
+	if r.Delta.Events > 0 {
+		fmt.Fprintf(b, ", %s", human.Quantity(r.Delta.Events, "event", "events"))
+	}
+	b.WriteString("\n")
+	if r.Proof != nil {
+		fmt.Fprintf(b, "  proven until %s: every order by full pass %d at %s, and every change since\n",
+			r.Proof.Through.UTC().Format(time.RFC3339), r.Proof.Full, r.Proof.FullAt.UTC().Format(time.RFC3339))
 	}
 }

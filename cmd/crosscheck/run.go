@@ -144,7 +144,7 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 	if err != nil {
 		return nil, "", nil, err
 	}
-	if kind == verify.Full {
+	if kind == verify.Full || kind == verify.Delta { // which may have to be full
 		if err = opened.openFolded(ctx, s.config, s.observeQuery); err == nil {
 			err = opened.keepsLimits(ctx, s.config, s.log)
 		}

@@ -11,6 +11,7 @@ import (
 )
 
 type verifyCommand struct {
+	SinceLast      bool `help:"Compare only what was written since the last clean verification; everything if that cannot be told."`
 	JSON           bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 	AnyHour        bool `help:"Do not wait for throttle.hours; the other limits of throttle hold."`
 	Resume         bool `help:"Go on with the last full verification, whose process ended: ranges of keys that it has compared are not read again (verify.max_snapshot)."`
@@ -28,6 +29,14 @@ func validMaxDivergences(n int) error {
 }
 
 func (v *verifyCommand) run(ctx context.Context, p *program) (int, error) {
+	if v.SinceLast {
+		return oneOff{
+			program: p, kind: verify.Delta, json: v.JSON, maxDivergences: v.MaxDivergences,
+			pass: func(ctx context.Context, c *verify.Comparison, _ *config.Config, l lease.Lease, s verify.Start) (verify.Pass, error) {
+				return c.Delta(ctx, l, s)
+			},
+		}.run(ctx)
+	}
 	return oneOff{
 		program: p, kind: verify.Full, json: v.JSON, maxDivergences: v.MaxDivergences, resume: v.Resume,
 		pass: func(ctx context.Context, c *verify.Comparison, _ *config.Config, l lease.Lease, s verify.Start) (verify.Pass, error) {

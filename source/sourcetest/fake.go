@@ -42,10 +42,11 @@ type Fake struct {
 	// Native and Portable are versions of the hash functions: sides of different versions digest differently.
 	Native, Portable int64
 
-	is    order.Representation
-	role  order.Role
-	mu    sync.Mutex
-	table Table
+	is     order.Representation
+	role   order.Role
+	mu     sync.Mutex
+	table  Table
+	writes writes
 }
 
 var _ verify.Side = (*Fake)(nil)
@@ -71,6 +72,7 @@ func (f *Fake) Add(r order.Row) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.table.Rows = append(slices.Clone(f.table.Rows), r)
+	f.writes.write(r.Key)
 }
 
 // Delete removes all rows with that key. Open snapshots keep them.
@@ -105,7 +107,7 @@ func (f *Fake) Begin(ctx context.Context) (verify.Snapshot, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := &snapshot{Fake: f, table: f.table}
+	n := &snapshot{Fake: f, table: f.table, writes: f.writes}
 	n.table.Rows = slices.SortedStableFunc(slices.Values(f.table.Rows), func(a, b order.Row) int { return n.compare(a.Key, b.Key) })
 	return n, nil
 }
@@ -130,6 +132,7 @@ type snapshot struct {
 	*Fake
 	table  Table
 	within verify.KeyRange
+	writes writes
 	closed bool
 }
 

@@ -235,6 +235,22 @@ func (f *Fake) OpenKeys(ctx context.Context, id verify.PassID, from order.Key, l
 	return keys[:min(limit, len(keys))], nil
 }
 
+// Clean implements [verify.Findings].
+func (f *Fake) Clean(ctx context.Context, fingerprint string) (verify.Pass, error) {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return verify.Pass{}, err
+	}
+	for _, p := range slices.Backward(f.passes) {
+		known := p.Kind == verify.Full || p.Kind == verify.Delta
+		if known && p.Fingerprint == fingerprint && p.Result.Verdict == compare.Match && p.Scan.Coverage >= 1 {
+			return p.Pass, nil
+		}
+	}
+	return verify.Pass{}, nil
+}
+
 // PassDivergences returns what the pass opened or renewed and what is open or accepted, oldest first.
 func (f *Fake) PassDivergences(ctx context.Context, id verify.PassID, limit int) ([]verify.Divergence, error) {
 	return f.list(ctx, limit, func(d *divergence) bool {

@@ -22,7 +22,7 @@ import (
 const timeout = 30 * time.Second
 
 // settings spare the tests the compiling of queries on tables that are small.
-var settings = map[string]string{"jit": "off"}
+var settings = map[string]string{"jit": "off", "max_prepared_transactions": "20"}
 
 var (
 	one = childtest.One[*pgserver.Server]{

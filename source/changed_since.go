@@ -1,0 +1,214 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/session"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+var _ verify.Tracked = (*snapshot)(nil)
+
+// Mark notes the oldest transaction that the snapshot does not see. Rows that a later snapshot sees and this one does not were
+// written by that one or by a younger one, also if they were committed late.
+func (n *snapshot) Mark(ctx context.Context) (verify.Mark, error) {
+	defer n.side.observe("mark")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	c := n.side.config
+	columns := []string{c.Key}
+	for _, f := range c.Fields {
+		columns = append(columns, f.Expr)
+	}
+	if c.Archived != "" {
+		columns = append(columns, c.Archived)
+	}
+	m, err := n.side.mark(ctx, n.tx, columns...)
+	if err != nil {
+		return m, n.fail("noting how far it was read", err)
+	}
+	return m, nil
+}
+
+// Written reads all rows once, in chunks, and returns those that were written.
+func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.WrittenQuery, progress func(int64)) (verify.Written, error) {
+	defer n.side.observe("written")()
+	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
+	defer cancel()
+	var out verify.Written
+	chunks, err := n.side.pieces(ctx, n.tx, since, q.Pace)
+	if err != nil {
+		return out, n.fail("planning to look for what was written", err)
+	}
+	var keys summing
+	for _, chunk := range chunks {
+		before := out
+		err := n.tolerant(ctx, nil, func() error {
+			out = before
+			return n.writtenIn(ctx, chunk, since, q, &out, &keys)
+		})
+		if err != nil {
+			return out, n.fail("looking for what was written", err)
+		}
+		if out.Stopped = int64(len(out.Written)) > q.Most; out.Stopped {
+			return out, nil
+		}
+		progress(out.Rows)
+		if err := paused(ctx, q.Pace, out.Rows-before.Rows); err != nil {
+			return out, err
+		}
+	}
+	out.Sum = "0"
+	for _, d := range keys.digests() {
+		out.Sum = d.Sum
+	}
+	if err := n.tx.Set(ctx, "SET LOCAL jit = off"); err != nil {
+		return out, n.fail("looking for what was written", err)
+	}
+	return out, nil
+}
+
+// writtenIn reads a chunk in one statement, because a second scan would cost as much as the first. Each of its rows has the sums
+// of the chunk.
+func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mark, q verify.WrittenQuery, out *verify.Written, keys *summing) error {
+	s := n.side
+	hash := keyHash(s.shape.keyType, s.config.Key, q.Hash)
+	digest := "0::bigint"
+	if q.Digests {
+		digest = s.unequal(rowDigest(s.shape.keyType, s.config.Key, s.config.Fields, q.Hash), q.Hash.Seed)
+	}
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT s.rows::text, s.sum::text, w.key, w.hash::text, w.digest::text FROM (
+		SELECT count(*) AS rows, sum(%[1]s) AS sum, array_agg(ROW((%[2]s)::text, %[1]s, %[3]s)) FILTER (WHERE %[4]s) AS written
+		FROM %[5]s WHERE %[6]s) AS s LEFT JOIN LATERAL unnest(s.written) AS w(key text, hash bigint, digest bigint) ON true`,
+		hash, s.config.Key, digest, writtenSince(since), s.itself(), chunk))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var sums verify.Digest
+	for rows.Next() {
+		raw := rows.RawValues()
+		if sums.Rows == 0 {
+			sums.Sum = string(raw[1])
+			if sums.Rows, err = parseInt(raw[0]); err != nil {
+				return err
+			}
+		}
+		switch {
+		case raw[4] == nil: // nothing was written
+			continue
+		case raw[2] == nil:
+			out.NoKey++
+			continue
+		}
+		w := verify.WrittenRow{Key: order.Key(raw[2])}
+		if w.Hash, err = parseInt(raw[3]); err != nil {
+			return err
+		}
+		if w.Digest, err = parseInt(raw[4]); err != nil {
+			return err
+		}
+		out.Written = append(out.Written, w)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if sums.Rows == 0 {
+		return nil
+	}
+	out.Rows += sums.Rows
+	return keys.add([]verify.Digest{{Rows: sums.Rows, Sum: sums.Sum}})
+}
+
+// keyHash is the SQL of a hash of the key alone: 64 bits, not linear.
+func keyHash(t order.KeyType, key string, h verify.Hash) string {
+	switch {
+	case h.Portable:
+		return portableDigest(key, nil, h.Seed)
+	case t == order.KeyInteger: // hashint8 folds to 32 bits, so the key is in the seed too
+		return fmt.Sprintf("hashint8extended((%s)::bigint, %s)", key, keySeed(t, key, h.Seed))
+	}
+	return keySeed(t, key, h.Seed)
+}
+
+// writtenSince is the condition for rows that a transaction has written which the mark did not see. A number in a row has 32
+// bits. One that is more than half of their range old looks like one of the future; such a row is frozen.
+func writtenSince(m verify.Mark) string {
+	return fmt.Sprintf("age(t.xmin) <= age('%d'::xid) AND age(t.xmin) >= 0", uint32(m.Oldest)) //nolint:gosec // as PostgreSQL does it
+}
+
+// itself is the FROM item of the table with its system columns, which a subquery hides.
+func (s *Side) itself() string { return s.config.Table + " AS t" }
+
+// within is the condition for rows that belong to the side.
+func (s *Side) within() string {
+	if s.config.Where == "" {
+		return "true"
+	}
+	return condition(s.config.Where)
+}
+
+const pieceRows = 3_000_000 // of which all may have been written, and are in the server's memory then
+
+// paused waits until the next piece may be read.
+func paused(ctx context.Context, p *verify.Pace, rows int64) error {
+	if p == nil {
+		return nil
+	}
+	return p.After(ctx, rows)
+}
+
+// pieces returns conditions that divide the rows by their address.
+func (s *Side) pieces(ctx context.Context, tx *session.Tx, m verify.Mark, p *verify.Pace) ([]string, error) {
+	root, err := explain(ctx, tx, "(FORMAT JSON)", "SELECT 1 FROM "+s.from())
+	if err != nil {
+		return nil, err
+	}
+	jit := "off"
+	if root.Rows > jitRows {
+		jit = "on"
+	}
+	if err := tx.Set(ctx, fmt.Sprintf("SET LOCAL jit = %s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0", jit)); err != nil {
+		return nil, err
+	}
+	most := int64(pieceRows)
+	if p != nil {
+		most = min(most, max(p.Rows, 1))
+	}
+	count := int64(root.Rows) / most
+	if count < 2 {
+		return []string{s.within()}, nil
+	}
+	var pages int64 // of the largest partition: an address is tried in each
+	oids := make([]string, len(m.Files))
+	for i, f := range m.Files {
+		oids[i], _, _ = strings.Cut(f, " ")
+	}
+	err = tx.QueryRow(ctx, `SELECT max(pg_catalog.pg_relation_size(f::oid)) / current_setting('block_size')::bigint
+		FROM unnest($1::text[]) AS f`, oids).Scan(&pages)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, 0, count)
+	for i := range count {
+		where := fmt.Sprintf("%s AND t.ctid >= '(%d,0)'", s.within(), pages*i/count)
+		if i < count-1 {
+			where += fmt.Sprintf(" AND t.ctid < '(%d,0)'", pages*(i+1)/count)
+		}
+		out = append(out, where)
+	}
+	return out, nil
+}
+
+// parseInt reads a number that the server has printed.
+func parseInt(text []byte) (int64, error) {
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("reading a number: %w", err)
+	}
+	return n, nil
+}

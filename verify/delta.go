@@ -1,0 +1,316 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Delta compares every order that was written since the last clean full or delta pass.
+const Delta PassKind = "delta"
+
+// DeltaFacts are what a delta pass knows.
+type DeltaFacts struct {
+	Rows              // of each side at its snapshot
+	Since   PassID    `json:"since"`   // the clean pass that this one extends
+	Full    PassID    `json:"full"`    // the full pass that proved every order
+	FullAt  time.Time `json:"full_at"` // when
+	Changed Rows      `json:"changed"` // rows of each side that were written since
+	Events  int64     `json:"events"`  // events that were written since
+	// Marks say, by their time, until when everything is verified if the pass is clean.
+	Marks *Marks `json:"marks"`
+}
+
+// Settled returns the facts unchanged.
+func (f DeltaFacts) Settled(Settled) Facts { return f }
+
+// Proof is until when a clean pass has verified every order, and the full pass that has read them all.
+type Proof struct {
+	Through time.Time
+	Full    PassID
+	FullAt  time.Time
+}
+
+// Proof is zero for a pass that is not clean, and for one of another kind than full and delta.
+func (p Pass) Proof() Proof {
+	if p.Result.Verdict != "match" || p.Scan.Coverage < 1 {
+		return Proof{}
+	}
+	switch f := p.Scan.Facts.(type) {
+	case FullFacts:
+		if f.Marks != nil {
+			return Proof{f.Marks.At, p.ID, f.Marks.At}
+		}
+	case DeltaFacts:
+		if f.Marks != nil {
+			return Proof{f.Marks.At, f.Full, f.FullAt}
+		}
+	}
+	return Proof{}
+}
+
+// marks are what a clean pass has left behind; nil if there are none.
+func (p Pass) marks() *Marks {
+	switch f := p.Scan.Facts.(type) {
+	case FullFacts:
+		return f.Marks
+	case DeltaFacts:
+		return f.Marks
+	}
+	return nil
+}
+
+// Delta compares the orders that were written since the last clean pass, on any side, and those with an open divergence.
+// Where that may not be all that changed, it is a full pass, which says why.
+func (c *Comparison) Delta(ctx context.Context, l lease.Lease, s Start) (Pass, error) {
+	s.Kind = Delta
+	d, err := c.sinceLast(ctx, s.Fingerprint)
+	defer d.sides.close()
+	if err != nil {
+		return c.run(ctx, l, s, func(*pass, context.Context, *Scan) error { return err })
+	}
+	if d.refused == "" {
+		return c.run(ctx, l, s, d.compare)
+	}
+	d.sides.close()
+	c.Log.InfoContext(ctx, "a full pass instead of a delta", slog.String("reason", d.refused))
+	s.Kind = Full
+	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
+		p.instead = d.refused
+		return p.full(ctx, scan)
+	})
+}
+
+// delta is what was found before a pass begins, because its kind depends on it.
+type delta struct {
+	c     *Comparison
+	base  Pass
+	marks *Marks
+	sides snapshots
+	at    time.Time // when both snapshots had been taken
+	// refused says why only a full pass is certain to find everything.
+	refused            string
+	legacy, projection written
+	events             []order.Key // orders whose events were written
+	changed            int64       // events that were
+	look               []order.Key // orders to be read by value
+	equal              int64       // orders that were written on both sides, with equal digests
+}
+
+// maxWritten is how many rows of a side may have been written. Above, a full pass takes less memory and not much longer.
+const maxWritten = 2_000_000
+
+// sinceLast finds what was written since the last clean pass. The caller closes the snapshots, even after an error.
+func (c *Comparison) sinceLast(ctx context.Context, fingerprint string) (d *delta, err error) {
+	d = &delta{c: c}
+	if d.base, err = c.Ledger.Clean(ctx, fingerprint); err != nil {
+		return d, fmt.Errorf("looking for the last clean pass: %w", err)
+	}
+	before := d.base.marks()
+	switch {
+	case d.base.ID == 0:
+		d.refused = "there is no clean full pass of what is compared now"
+	case before == nil:
+		d.refused = fmt.Sprintf("pass %d did not note how far it had read", d.base.ID)
+	case before.Digests != DigestVersion:
+		d.refused = fmt.Sprintf("pass %d was made by another version of crosscheck", d.base.ID)
+	default:
+		d.refused = before.unknown()
+	}
+	if d.refused != "" {
+		return d, nil
+	}
+	if err := d.find(ctx, before); err != nil {
+		return d, fmt.Errorf("looking for what was written since pass %d: %w", d.base.ID, err)
+	}
+	if d.refused != "" {
+		d.refused += fmt.Sprintf(" since pass %d", d.base.ID)
+	}
+	return d, nil
+}
+
+// find stops as soon as a full pass is needed.
+func (d *delta) find(ctx context.Context, before *Marks) (err error) {
+	p := &pass{c: d.c}
+	p.throttle(Delta)
+	d.c = p.c
+	at := d.c.Now()
+	if d.sides, err = d.c.begin(ctx); err != nil {
+		return err
+	}
+	d.at = d.c.Now()
+	hash, err := p.agreedHash(ctx, d.c.Legacy, d.c.Projection, d.sides)
+	if err != nil {
+		return err
+	}
+	d.marks = &Marks{At: at, Digests: DigestVersion}
+	d.marks.Legacy, d.marks.Projection, err = both(d.sides, func(n Snapshot) (Mark, error) { return markOf(ctx, n) })
+	if err != nil {
+		return err
+	}
+	if d.refused = d.marks.since(before); d.refused != "" {
+		return nil
+	}
+	if err := d.findRows(ctx, before, WrittenQuery{Hash: hash, Digests: d.c.Events == nil, Most: maxWritten}); err != nil || d.refused != "" {
+		return err
+	}
+	if err := d.findEvents(ctx, before); err != nil || d.refused != "" {
+		return err
+	}
+	d.choose()
+	return d.sameKeys(ctx)
+}
+
+func (d *delta) findRows(ctx context.Context, before *Marks, q WrittenQuery) error {
+	var done [2]atomic.Int64
+	report := func(side int) func(int64) {
+		return func(rows int64) {
+			done[side].Store(rows)
+			(&pass{c: d.c}).progress("changes", done[0].Load()+done[1].Load(), d.base.rows())
+		}
+	}
+	var legacy, projection Written
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		legacy, err = writtenSince(ctx, d.sides.legacy, before.Legacy, q, report(0))
+		return err
+	})
+	g.Go(func() (err error) {
+		projection, err = writtenSince(ctx, d.sides.projection, before.Projection, q, report(1))
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, side := range []Written{legacy, projection} {
+		switch {
+		case side.Stopped:
+			d.refused = fmt.Sprintf("more than %d rows of a side were written", maxWritten)
+		case side.NoKey > 0:
+			d.refused = "rows without a key were written"
+		}
+	}
+	d.legacy, d.projection = newWritten(legacy), newWritten(projection)
+	return nil
+}
+
+func writtenSince(ctx context.Context, n Snapshot, since Mark, q WrittenQuery, progress func(int64)) (Written, error) {
+	t, ok := n.(Tracked)
+	if !ok {
+		return Written{Stopped: true}, nil
+	}
+	return t.Written(ctx, since, q, progress)
+}
+
+// findEvents reads the event store after the rows, so that no row is newer than what is known of its events.
+//
+// Events are only added. If fewer than before are as old as the mark, some were edited or deleted, and the orders of the deleted
+// ones are not known.
+func (d *delta) findEvents(ctx context.Context, before *Marks) error {
+	if d.c.Events == nil {
+		return nil
+	}
+	g, ok := d.c.Events.(Growing)
+	if !ok || before.Events == nil {
+		d.refused = "events: it is not known which ones were written"
+		return nil
+	}
+	keys, written, now, err := g.Written(ctx, *before.Events, EventsQuery{Most: maxWritten})
+	if err != nil {
+		return err
+	}
+	d.marks.Events, d.events, d.changed = &now, keys, written
+	switch why := now.since(*before.Events); {
+	case why != "":
+		d.refused = "events: " + why
+	case written > maxWritten:
+		d.refused = fmt.Sprintf("events: more than %d were written", maxWritten)
+	case now.Events-written != before.Events.Events:
+		d.refused = "events: old ones were edited or deleted"
+	}
+	return nil
+}
+
+// choose divides the written orders into those that need a look, and those whose digests are enough.
+func (d *delta) choose() {
+	digests := d.c.Events == nil
+	for key, l := range d.legacy.orders {
+		if p, ok := d.projection.orders[key]; digests && ok && l.rows == 1 && p.rows == 1 && l.digest == p.digest {
+			d.equal++
+			continue
+		}
+		d.look = append(d.look, key)
+	}
+	for key := range d.projection.orders {
+		if _, ok := d.legacy.orders[key]; !ok {
+			d.look = append(d.look, key)
+		}
+	}
+	d.look = distinct(append(d.look, d.events...))
+}
+
+// compare is the scan of the pass.
+func (d *delta) compare(p *pass, ctx context.Context, scan *Scan) error {
+	facts := DeltaFacts{
+		Rows: Rows{d.legacy.all, d.projection.all}, Since: d.base.ID, Full: d.base.Proof().Full, FullAt: d.base.Proof().FullAt,
+		Changed: Rows{d.legacy.changed, d.projection.changed}, Events: d.changed, Marks: d.marks,
+	}
+	scan.Facts = facts
+	if err := p.mark(ctx, d.sides); err != nil {
+		return err
+	}
+	p.at = d.at
+	if facts.Larger() == 0 {
+		scan.Reason = "both sides are empty"
+		return nil
+	}
+	judged := &differing{p: p, first: d.sides}
+	for rest := d.look; len(rest) > 0; {
+		judged.keys = rest[:min(p.batchSize(batch), len(rest))]
+		rest = rest[len(judged.keys):]
+		if err := judged.compare(ctx); err != nil {
+			return err
+		}
+		p.progress("changed orders", int64(len(d.look)-len(rest)), int64(len(d.look)))
+	}
+	scan.Compared = d.equal + int64(len(d.look))
+	more, err := p.revisit(ctx, d.sides, func(k order.Key) bool {
+		_, found := slices.BinarySearch(d.look, k)
+		return found || d.isEqual(k)
+	})
+	scan.Compared += more
+	scan.Coverage = 1
+	return err
+}
+
+// isEqual returns true for orders that were written on both sides and have equal digests.
+func (d *delta) isEqual(key order.Key) bool {
+	_, legacy := d.legacy.orders[key]
+	_, found := slices.BinarySearch(d.look, key)
+	return legacy && !found
+}
+
+// rows is how many rows the pass saw on both sides.
+func (p Pass) rows() int64 {
+	switch f := p.Scan.Facts.(type) {
+	case FullFacts:
+		return f.Legacy + f.Projection
+	case DeltaFacts:
+		return f.Legacy + f.Projection
+	}
+	return 0
+}
+
+// extends returns true if the scan goes on from a pass that has compared everything, so that it may have nothing to compare.
+func (s Scan) extends() bool {
+	f, ok := s.Facts.(DeltaFacts)
+	return ok && f.Larger() > 0
+}

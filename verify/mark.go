@@ -1,0 +1,169 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Mark is what a snapshot leaves behind, so that a later one can tell which rows were written since.
+type Mark struct {
+	// Unknown says why that cannot be told; empty if it can.
+	Unknown string `json:"unknown,omitempty"`
+	// Server is the running server: its system identifier, and when it was started. A server that was restored from a copy
+	// counts transactions that it has counted before.
+	Server string `json:"server,omitempty"`
+	// Oldest is the oldest transaction that the snapshot does not see, as PostgreSQL's 64-bit number. All older ones had ended.
+	Oldest int64 `json:"oldest,omitempty"`
+	// Files are the table and its partitions: each one's identity, its file, and its columns.
+	Files []string `json:"files,omitempty"`
+	// Meaning is what else decides on values: labels of enums, and the functions that are called.
+	Meaning string `json:"meaning,omitempty"`
+	// Events is the number of events; 0 for other sides.
+	Events int64 `json:"events,omitempty"`
+}
+
+// tooOld is how many transactions later a mark is not used any more. A row has 32 bits of its transaction's number.
+const tooOld = 1_000_000_000
+
+// Unlike returns true if what was written since an earlier mark cannot be told.
+func (m Mark) Unlike(before Mark) bool { return m.since(before) != "" }
+
+// since says why what was written since an earlier mark cannot be told; empty if it can.
+func (m Mark) since(before Mark) string {
+	switch {
+	case before.Unknown != "":
+		return before.Unknown
+	case m.Unknown != "":
+		return m.Unknown
+	case m.Server != before.Server:
+		return "the server was started again, or is another one"
+	case !slices.Equal(m.Files, before.Files):
+		return "the table or one of its partitions was altered, rewritten, restored or replaced"
+	case m.Meaning != before.Meaning:
+		return "labels of an enum or functions were replaced"
+	case m.Oldest < before.Oldest:
+		return "the server is behind the one that was read before"
+	case m.Oldest-before.Oldest > tooOld:
+		return fmt.Sprintf("more than %d transactions have begun", tooOld)
+	}
+	return ""
+}
+
+// Marks are those of one pass. At is when the first of its snapshots was about to be taken, by the comparer's clock.
+type Marks struct {
+	At         time.Time `json:"at"`
+	Digests    int       `json:"digests"` // the version of digests, and of everything else that a mark relies on
+	Legacy     Mark      `json:"legacy"`
+	Projection Mark      `json:"projection"`
+	Events     *Mark     `json:"events,omitempty"` // nil if there is no event store
+}
+
+// Tracked is a Snapshot that can tell which rows were written since an earlier one.
+type Tracked interface {
+	// Mark marks the snapshot.
+	Mark(context.Context) (Mark, error)
+	// Written reads the rows written since an earlier mark, which this snapshot's own mark can be compared with, and the sum
+	// over the keys of all rows. It stops after most rows. Digests are those of Digests; 0 if they are not wanted.
+	Written(ctx context.Context, since Mark, q WrittenQuery, progress func(rows int64)) (Written, error)
+}
+
+// WrittenQuery asks for what was written.
+type WrittenQuery struct {
+	Hash    Hash
+	Digests bool
+	Most    int64 // rows that were written
+	Pace    *Pace // nil for full speed
+}
+
+// EventsQuery asks for the events that were written.
+type EventsQuery struct {
+	Most int64 // events that were written
+	Pace *Pace // nil for full speed
+}
+
+// Written is what was written since a mark.
+type Written struct {
+	Rows    int64  // all that the snapshot has
+	Sum     string // exact decimal sum of the hashes of all rows' keys
+	Written []WrittenRow
+	NoKey   int64 // rows with a NULL key that were written
+	Stopped bool  // there is more than was asked for
+}
+
+// WrittenRow is a row that was written.
+type WrittenRow struct {
+	Key    order.Key
+	Hash   int64 // of the key: 64 bits, seeded with the pass, the same on both sides
+	Digest int64
+}
+
+// Growing is an event store that can tell which orders have events that were written since an earlier mark.
+type Growing interface {
+	// Mark marks the events of one instant, and counts them. Pace is nil for full speed.
+	Mark(ctx context.Context, pace *Pace) (Mark, error)
+	// Written returns the orders of all events that were written since an earlier mark, sorted, the number of these events,
+	// and the mark of the snapshot that was read. If that one cannot be compared with the earlier one, it returns only the
+	// mark.
+	Written(ctx context.Context, since Mark, q EventsQuery) (keys []order.Key, events int64, now Mark, err error)
+}
+
+const notGrowing = "it cannot tell which events were written"
+
+// marks marks the snapshots of a pass, and the events after them.
+func (c *Comparison) marks(ctx context.Context, at time.Time, s snapshots) (*Marks, error) {
+	m := &Marks{At: at, Digests: DigestVersion}
+	var err error
+	if m.Legacy, m.Projection, err = both(s, func(n Snapshot) (Mark, error) { return markOf(ctx, n) }); err != nil {
+		return nil, err
+	}
+	if c.Events != nil && c.Folded != nil && m.unknown() == "" {
+		events, err := c.markEvents(ctx)
+		if err != nil {
+			return nil, err
+		}
+		m.Events = &events
+	}
+	return m, nil
+}
+
+func markOf(ctx context.Context, n Snapshot) (Mark, error) {
+	if t, ok := n.(Tracked); ok {
+		return t.Mark(ctx)
+	}
+	return Mark{Unknown: "it cannot tell which rows were written"}, nil
+}
+
+func (c *Comparison) markEvents(ctx context.Context) (Mark, error) {
+	if g, ok := c.Events.(Growing); ok {
+		return g.Mark(ctx, nil)
+	}
+	return Mark{Unknown: notGrowing}, nil
+}
+
+// unknown says why the marks are of no use to a later pass.
+func (m *Marks) unknown() string {
+	switch {
+	case m.Legacy.Unknown != "":
+		return "legacy: " + m.Legacy.Unknown
+	case m.Projection.Unknown != "":
+		return "projection: " + m.Projection.Unknown
+	case m.Events != nil && m.Events.Unknown != "":
+		return "events: " + m.Events.Unknown
+	}
+	return ""
+}
+
+// since says why the marks cannot be compared with earlier ones. It leaves out the events.
+func (m *Marks) since(before *Marks) string {
+	if why := m.Legacy.since(before.Legacy); why != "" {
+		return "legacy: " + why
+	}
+	if why := m.Projection.since(before.Projection); why != "" {
+		return "projection: " + why
+	}
+	return ""
+}

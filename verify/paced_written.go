@@ -1,0 +1,47 @@
+package verify
+
+import (
+	"context"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+var (
+	_ Tracked = (*pacedSnapshot)(nil)
+	_ Growing = pacedEvents{}
+)
+
+// pace is that of a read over everything.
+func (n *pacedSnapshot) pace() *Pace {
+	return &Pace{Rows: n.pacer.Limits.Chunk(), After: n.pacer.Read, During: n.pacer.Pay}
+}
+
+// Mark implements [Tracked].
+func (n *pacedSnapshot) Mark(ctx context.Context) (Mark, error) { return markOf(ctx, n.Snapshot) }
+
+// Written implements [Tracked].
+func (n *pacedSnapshot) Written(ctx context.Context, since Mark, q WrittenQuery, progress func(rows int64)) (Written, error) {
+	q.Pace = n.pace()
+	return writtenSince(ctx, n.Snapshot, since, q, progress)
+}
+
+func (e pacedEvents) pace() *Pace {
+	return &Pace{Rows: e.pacer.Limits.Chunk(), After: e.pacer.Read, During: e.pacer.Pay}
+}
+
+// Mark implements [Growing].
+func (e pacedEvents) Mark(ctx context.Context, _ *Pace) (Mark, error) {
+	if g, ok := e.Events.(Growing); ok {
+		return g.Mark(ctx, e.pace())
+	}
+	return Mark{Unknown: notGrowing}, nil
+}
+
+// Written implements [Growing].
+func (e pacedEvents) Written(ctx context.Context, since Mark, q EventsQuery) (keys []order.Key, events int64, now Mark, err error) {
+	q.Pace = e.pace()
+	if g, ok := e.Events.(Growing); ok {
+		return g.Written(ctx, since, q)
+	}
+	return nil, 0, Mark{Unknown: notGrowing}, nil
+}
