@@ -82,7 +82,7 @@ func (c *Comparison) Delta(ctx context.Context, l lease.Lease, s Start) (Pass, e
 	}
 	d.sides.close()
 	c.Log.InfoContext(ctx, "a full pass instead of a delta", slog.String("reason", d.refused))
-	s.Kind = Full
+	s.Kind, s.Ranged = Full, c.MaxSnapshot > 0
 	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
 		p.instead = d.refused
 		return p.full(ctx, scan)

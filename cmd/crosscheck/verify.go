@@ -19,7 +19,12 @@ type verifyCommand struct {
 }
 
 // Validate is called when the command line was parsed.
-func (v *verifyCommand) Validate() error { return validMaxDivergences(v.MaxDivergences) }
+func (v *verifyCommand) Validate() error {
+	if v.SinceLast && v.Resume {
+		return errors.New("--since-last and --resume exclude each other: what is resumed compares every order")
+	}
+	return validMaxDivergences(v.MaxDivergences)
+}
 
 func validMaxDivergences(n int) error {
 	if n < 0 {
@@ -29,21 +34,17 @@ func validMaxDivergences(n int) error {
 }
 
 func (v *verifyCommand) run(ctx context.Context, p *program) (int, error) {
+	kind, pass := verify.Full, (*verify.Comparison).Full
 	if v.SinceLast {
-		return oneOff{
-			program: p, kind: verify.Delta, json: v.JSON, maxDivergences: v.MaxDivergences,
-			pass: func(ctx context.Context, c *verify.Comparison, _ *config.Config, l lease.Lease, s verify.Start) (verify.Pass, error) {
-				return c.Delta(ctx, l, s)
-			},
-		}.run(ctx)
+		kind, pass = verify.Delta, (*verify.Comparison).Delta
 	}
 	return oneOff{
-		program: p, kind: verify.Full, json: v.JSON, maxDivergences: v.MaxDivergences, resume: v.Resume,
+		program: p, kind: kind, json: v.JSON, maxDivergences: v.MaxDivergences, resume: v.Resume,
 		pass: func(ctx context.Context, c *verify.Comparison, _ *config.Config, l lease.Lease, s verify.Start) (verify.Pass, error) {
 			if v.AnyHour && c.Throttle != nil {
 				c.Throttle.Limits.Hours = throttle.Hours{}
 			}
-			return c.Full(ctx, l, s)
+			return pass(c, ctx, l, s)
 		},
 	}.run(ctx)
 }
