@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -97,6 +99,24 @@ func TestVerifyThatIsStoppedWhileItWaitsEndsWell(t *testing.T) {
 		t.Errorf("exit code %d: %s", got, out)
 	}
 	eventually(t, c.ledger, "SELECT state || ' ' || verdict FROM crosscheck.pass", "done unverified")
+}
+
+// TestVerifyWaitsForTheHours, unless it is told not to.
+func TestVerifyWaitsForTheHours(t *testing.T) {
+	c := newClinic(t)
+	later := time.Now().UTC().Add(12 * time.Hour)
+	c.window, c.sections = "0s", fmt.Sprintf("throttle: {hours: %q}", later.Format("15:04")+"-"+later.Add(time.Hour).Format("15:04"))
+	ctx, cancel := context.WithCancel(t.Context())
+	out, code := c.verifying(ctx)
+	eventually(t, c.ledger, newestPass, "scanning  hours")
+	cancel()
+	if got := <-code; got != exitUnverified || !strings.Contains(out.String(), "waiting: outside the hours") {
+		t.Errorf("exit code %d: %s", got, out)
+	}
+	out, code = c.verifying(t.Context(), "--any-hour")
+	if got := <-code; got != exitAgrees {
+		t.Errorf("exit code %d: %s", got, out)
+	}
 }
 
 // TestALimitThatCannotBeKeptIsAnError, of verify and of doctor, and no pass begins.
