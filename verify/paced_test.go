@@ -110,19 +110,31 @@ func TestHoursEndAPassWithASnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	throttled(w, throttle.Limits{RowsPerSecond: 100, Hours: hours}, idle)
-	began := time.Time{}
-	w.meanwhile = func(int) {
-		if began.IsZero() && len(w.stored(1).Slowed) > 0 && w.stored(1).Slowed[0].Reason == throttle.Paced {
-			began = w.now
-		}
-	}
+	paused := throttled(w, throttle.Limits{RowsPerSecond: 100, Hours: hours}, idle)
 	pass, err := w.full(t.Context())
 	if !errors.Is(err, throttle.ErrHours) || pass.Result.Verdict != compare.Unverified || !strings.Contains(pass.Result.Reason, "22:00-22:01 UTC") {
 		t.Errorf("%v: %+v", err, pass.Result)
 	}
-	if h := began.Format("15:04"); h != "22:00" {
-		t.Errorf("began to read at %s", h)
+	if paused[throttle.OutOfHours] != 10*time.Hour || paused[throttle.Paced] == 0 || w.now.Format("15:04") != "22:01" {
+		t.Errorf("paused %v until %v", paused, w.now)
+	}
+}
+
+// TestHoursAreWaitedForBetweenRanges, where no snapshot is held.
+func TestHoursAreWaitedForBetweenRanges(t *testing.T) {
+	w := newWorld(t, dense(10_000), dense(10_000))
+	hours, err := throttle.ParseHours("00:00-12:10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paused := throttled(w, throttle.Limits{RowsPerSecond: 10, Hours: hours}, idle)
+	w.MaxSnapshot = time.Minute
+	pass := w.must(w.full(t.Context()))
+	if pass.Result.Verdict != compare.Match || pass.Scan.Compared != 10_000 {
+		t.Errorf("%+v, %d compared", pass.Result, pass.Scan.Compared)
+	}
+	if night := paused[throttle.OutOfHours]; night < 11*time.Hour || night > 12*time.Hour {
+		t.Errorf("waited for the hours for %v", night)
 	}
 }
 

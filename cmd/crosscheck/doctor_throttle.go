@@ -43,13 +43,13 @@ func diagnoseThrottle(ctx context.Context, c *config.Config, now time.Time) (fin
 	}
 	for _, is := range []order.Representation{order.Legacy, order.Projection, order.Events} {
 		if side := s.limited()[is]; side != nil {
-			findings = append(findings, throttleFindings(ctx, string(is), side, c.Throttle)...)
+			findings = append(findings, throttleFindings(ctx, string(is), side, c.Throttle, c.Verify.MaxSnapshot > 0)...)
 		}
 	}
 	return findings
 }
 
-func throttleFindings(ctx context.Context, name string, side loaded, limits throttle.Limits) (findings []doctor.Finding) {
+func throttleFindings(ctx context.Context, name string, side loaded, limits throttle.Limits, ranged bool) (findings []doctor.Finding) {
 	add := func(level doctor.Level, message, hint string) {
 		findings = append(findings, doctor.Finding{Side: name, Check: checkThrottle, Level: level, Message: message, Hint: hint})
 	}
@@ -70,10 +70,12 @@ func throttleFindings(ctx context.Context, name string, side loaded, limits thro
 	if took := atRate(ctx, side, limits.RowsPerSecond); took > 0 {
 		message := fmt.Sprintf("at %s rows per second a full verification takes about %s", human.Number(limits.RowsPerSecond), human.Duration(took))
 		switch {
+		case ranged:
+			add(doctor.OK, message, "")
 		case limits.Hours.Given() && took > limits.Hours.Length():
-			add(doctor.Warning, message+", longer than throttle.hours: it will end unverified", "set a higher rows_per_second, or longer hours")
+			add(doctor.Warning, message+", longer than throttle.hours: it will end unverified", "set verify.max_snapshot, a higher rows_per_second, or longer hours")
 		case took > longSnapshot:
-			add(doctor.Warning, message+", and holds a snapshot as long: VACUUM cannot remove rows that were replaced meanwhile", "set a higher rows_per_second")
+			add(doctor.Warning, message+", and holds a snapshot as long: VACUUM cannot remove rows that were replaced meanwhile", "set verify.max_snapshot, or a higher rows_per_second")
 		default:
 			add(doctor.OK, message, "")
 		}

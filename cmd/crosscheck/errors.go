@@ -71,7 +71,7 @@ func hintFor(err error) string {
 	case errors.Is(err, throttle.ErrUnseen):
 		return "GRANT pg_read_all_stats TO the role, or leave out max_sessions and max_replica_lag of throttle"
 	case errors.Is(err, throttle.ErrHours):
-		return "set a higher rows_per_second or longer hours in throttle"
+		return "set verify.max_snapshot, so that a pass can wait between ranges, or a higher rows_per_second or longer hours in throttle"
 	case errors.Is(err, ledger.ErrNewerSchema):
 		return "use the newer crosscheck, or another ledger.schema"
 	case errors.Is(err, verify.ErrDigestBlind):
