@@ -72,7 +72,7 @@ type Pass struct {
 	Coverage                   float64
 	Diverged                   int64
 	Unverified                 int64 // orders left unjudged, including those still lagging
-	// ByNumber is true if the two sides were compared by one number each.
+	// ByNumber is true if the two sides, or some ranges of their keys, were compared by one number each.
 	ByNumber bool `json:",omitempty"`
 	Counts   []GroupCount
 	// Unsampled says why no uniform sample of the two sides can be drawn, or only a small one; empty if one can.

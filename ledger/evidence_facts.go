@@ -29,7 +29,7 @@ func evidencePass(p verify.Pass) *gate.Pass {
 	switch f := p.Scan.Facts.(type) {
 	case verify.FullFacts:
 		g.LegacyRows, g.ProjectionRows, g.Unsampled = f.Legacy, f.Projection, f.Unsampled
-		g.ByNumber = f.Plan == verify.ByNumber
+		g.ByNumber = f.Plan == verify.ByNumber || f.Plan == verify.ByBoth && f.Ranges > 0 && f.Counts == nil
 		g.Counts, g.Strata = evidenceCounts(f.Counts), evidenceStrata(f.Strata)
 	case verify.SampleFacts:
 		g.Strata, g.Unsampled = evidenceStrata(f.Strata), f.Refused // its numbers of rows are estimates

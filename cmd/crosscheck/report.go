@@ -132,7 +132,7 @@ func (r *passReport) addFacts(p verify.Pass) {
 			r.Archived = f.Events.Archived
 		}
 		r.Plan = f.Plan
-		if f.Counts != nil || f.Plan == verify.ByNumber { // else the pass ended before it had counted
+		if f.Counts != nil || f.Plan == verify.ByNumber || f.Ranges > 0 { // else the pass ended before it had counted
 			r.LegacyRows, r.ProjectionRows = &f.Legacy, &f.Projection
 		}
 		for _, c := range f.Counts {
