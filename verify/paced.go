@@ -145,7 +145,7 @@ func (s pacedSide) Begin(ctx context.Context) (Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pacedSnapshot{n, s.pacer, s.indexed}, nil
+	return &pacedSnapshot{n, s.pacer, s.indexed}, nil
 }
 
 // pacedSnapshot pauses between small statements.
@@ -155,10 +155,10 @@ type pacedSnapshot struct {
 	indexed *atomic.Bool
 }
 
-var _ Dated = pacedSnapshot{}
+var _ Dated = (*pacedSnapshot)(nil)
 
 // Since implements [Dated].
-func (n pacedSnapshot) Since(ctx context.Context, times []time.Time) ([]Recent, error) {
+func (n *pacedSnapshot) Since(ctx context.Context, times []time.Time) ([]Recent, error) {
 	dated, ok := n.Snapshot.(Dated)
 	if !ok {
 		return nil, ErrNotIndexed
@@ -167,14 +167,14 @@ func (n pacedSnapshot) Since(ctx context.Context, times []time.Time) ([]Recent, 
 }
 
 // Extent implements [Snapshot].
-func (n pacedSnapshot) Extent(ctx context.Context) (Extent, error) {
+func (n *pacedSnapshot) Extent(ctx context.Context) (Extent, error) {
 	e, err := n.Snapshot.Extent(ctx)
 	n.indexed.Store(e.Indexed)
 	return e, err
 }
 
 // Digests implements [Snapshot].
-func (n pacedSnapshot) Digests(ctx context.Context, q DigestQuery, progress func(rows int64)) ([]Digest, error) {
+func (n *pacedSnapshot) Digests(ctx context.Context, q DigestQuery, progress func(rows int64)) ([]Digest, error) {
 	q.Pace = &Pace{Rows: n.pacer.Limits.Chunk(), After: n.pacer.Read, During: n.pacer.Pay}
 	if q.Buckets == nil || q.Keys != nil || !n.cuts(q.Parent) || !n.cuts(q.Layout) {
 		return n.Snapshot.Digests(ctx, q, progress)
@@ -193,7 +193,7 @@ func (n pacedSnapshot) Digests(ctx context.Context, q DigestQuery, progress func
 
 // Scan implements [Snapshot]. A scan that cannot be cut only keeps the rate: the server waits while nobody takes its
 // rows, but not for long.
-func (n pacedSnapshot) Scan(ctx context.Context, l Layout, buckets []int64, fn func(order.Row) error) error {
+func (n *pacedSnapshot) Scan(ctx context.Context, l Layout, buckets []int64, fn func(order.Row) error) error {
 	cut := n.cuts(l)
 	parts := n.parts(buckets)
 	if !cut {
@@ -222,7 +222,7 @@ func (n pacedSnapshot) Scan(ctx context.Context, l Layout, buckets []int64, fn f
 }
 
 // Rows implements [Snapshot].
-func (n pacedSnapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error) {
+func (n *pacedSnapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error) {
 	rows, err := n.Snapshot.Rows(ctx, keys)
 	if err == nil {
 		err = n.pacer.Read(ctx, int64(len(rows)))
@@ -231,12 +231,12 @@ func (n pacedSnapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row,
 }
 
 // cuts is true if reading a part of the buckets costs what the part holds.
-func (n pacedSnapshot) cuts(l Layout) bool {
+func (n *pacedSnapshot) cuts(l Layout) bool {
 	return n.indexed.Load() && !l.ByHash && !l.ByBounds && !l.Whole
 }
 
 // parts are sorted parts of the buckets, each of about a chunk of rows.
-func (n pacedSnapshot) parts(buckets []int64) iter.Seq[[]int64] {
+func (n *pacedSnapshot) parts(buckets []int64) iter.Seq[[]int64] {
 	return slices.Chunk(slices.Sorted(slices.Values(buckets)), int(max(n.pacer.Limits.Chunk()/rowsPerBucket, 1)))
 }
 
