@@ -76,6 +76,13 @@ func TestASliceIsJudgedAloneAndExactly(t *testing.T) {
 			if facts := pass.Scan.Facts.(verify.FullFacts); facts.Legacy != 600 || pass.Scan.Compared != 601 || pass.Scan.Coverage != 1 {
 				t.Errorf("full: %d rows of legacy, %+v", facts.Legacy, pass.Scan)
 			}
+			_, found = p.found(func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
+				c.MaxSnapshot = time.Minute
+				return c.Full(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()})
+			})
+			if d := cmp.Diff(want, found); d != "" {
+				t.Errorf("full, in ranges of keys: %s", d)
+			}
 			pass, found = p.found(func(c *verify.Comparison, l lease.Lease) (verify.Pass, error) {
 				return c.Sample(t.Context(), l, verify.Start{Trigger: "manual", At: time.Now()}, 601)
 			})
