@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -151,6 +152,54 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 				t.Errorf("migrating: %v, want %v", err, test.want)
 			}
 		}
+	}
+}
+
+// TestANewerFormStopsWritesOfARunningProgram that has read the version long before, but not its reads.
+func TestANewerFormStopsWritesOfARunningProgram(t *testing.T) {
+	for name, raise := range map[string]string{
+		"digest": `UPDATE crosscheck.form SET version = version + 1 WHERE name = 'digest'`,
+		"schema": `INSERT INTO crosscheck.goose_db_version (version_id, is_applied) VALUES (99999, true)`,
+		"other":  `INSERT INTO crosscheck.form VALUES ('other', 1)`,
+	} {
+		dsn := pgtest.Database(t)
+		l := migrated(t, dsn)
+		held, err := l.Acquire(t.Context(), "full", "test", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exec(t, connect(t, dsn), raise)
+		if _, err := l.Acquire(t.Context(), "sample", "test", time.Minute); !errors.Is(err, ledger.ErrNewerSchema) || !strings.Contains(err.Error(), "its "+name+" has version") {
+			t.Errorf("%s: acquiring: %v", name, err)
+		}
+		if _, err := l.BeginPass(t.Context(), held, verify.Start{Kind: verify.Full, Trigger: "manual", At: time.Now()}); !errors.Is(err, ledger.ErrNewerSchema) {
+			t.Errorf("%s: beginning a pass: %v", name, err)
+		}
+		if _, err := l.Passes(t.Context(), 10); err != nil {
+			t.Errorf("%s: reading: %v", name, err)
+		}
+		if err := opened(t, ledger.Config{DSN: dsn}).Migrate(t.Context()); !errors.Is(err, ledger.ErrNewerSchema) {
+			t.Errorf("%s: migrating: %v", name, err)
+		}
+	}
+}
+
+// TestAProgramRaisesOlderForms when it migrates, even if the tables are as it needs them.
+func TestAProgramRaisesOlderForms(t *testing.T) {
+	dsn := pgtest.Database(t)
+	migrated(t, dsn)
+	conn := connect(t, dsn)
+	exec(t, conn, `UPDATE crosscheck.form SET version = 0`)
+	l := opened(t, ledger.Config{DSN: dsn})
+	if err := l.Ready(t.Context()); !errors.Is(err, board.ErrNotMigrated) {
+		t.Errorf("before: %v", err)
+	}
+	if err := l.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var version int
+	if err := conn.QueryRow(t.Context(), `SELECT version FROM crosscheck.form WHERE name = 'digest'`).Scan(&version); err != nil || version != verify.DigestVersion {
+		t.Errorf("the ledger has digests of version %d, %v", version, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,6 +40,9 @@ func (l *Ledger) Migrate(ctx context.Context) error {
 	}
 	if err := l.migrate(ctx); err != nil {
 		return fmt.Errorf("migrating schema %s: %w", l.schema, err)
+	}
+	if err := l.raise(ctx); err != nil {
+		return fmt.Errorf("raising the forms of schema %s: %w", l.schema, err)
 	}
 	return l.Ready(ctx)
 }
@@ -132,6 +136,13 @@ func (l *Ledger) Ready(ctx context.Context) error {
 		return fmt.Errorf("%w: schema %q has version %d, this program needs %d", board.ErrNotMigrated, l.schema, have, want)
 	case have > want:
 		return fmt.Errorf("%w: schema %q has version %d, this program knows %d", ErrNewerSchema, l.schema, have, want)
+	}
+	old, err := l.outdated(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the forms of ledger schema %s: %w", l.schema, err)
+	}
+	if len(old) > 0 {
+		return fmt.Errorf("%w: schema %q has old forms of %s", board.ErrNotMigrated, l.schema, strings.Join(old, ", "))
 	}
 	l.current.Store(true)
 	return nil

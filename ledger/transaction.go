@@ -48,6 +48,9 @@ func (l *Ledger) transaction(ctx context.Context, timeout time.Duration, fn func
 				return err
 			}
 		}
+		if err := writable(ctx, tx); err != nil {
+			return err
+		}
 		return fn(ctx, tx)
 	})
 }
