@@ -106,6 +106,18 @@ func addSuspects(ctx context.Context, tx pgx.Tx, id verify.PassID, suspects []ve
 	return nil
 }
 
+// DropSuspects implements [verify.Queue].
+func (l *Ledger) DropSuspects(ctx context.Context, held lease.Lease, id verify.PassID) error {
+	err := l.writePass(ctx, held, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM suspect WHERE pass_id = $1`, id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("dropping the suspects of pass %d: %w", id, err)
+	}
+	return nil
+}
+
 // lastByKey drops all but the last item of each key, because one statement cannot write a row twice.
 func lastByKey[T any](items []T, key func(T) order.Key) []T {
 	last := make(map[order.Key]int, len(items)) // key → index of its last item

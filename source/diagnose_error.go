@@ -108,6 +108,8 @@ func Hint(err error) string {
 		return PoolerHint
 	case errors.Is(err, errGroups):
 		return "set compare.group_by to a field with few values, such as a status"
+	case Conflict(err):
+		return conflictHint
 	case errors.Is(err, session.ErrLost):
 		return "the network drops packets silently, or the server's machine is down; the next pass connects again"
 	}

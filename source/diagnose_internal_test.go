@@ -13,6 +13,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
 )
 
 // What takes another server, a standby or a stopped one to see is judged from values here.
@@ -27,8 +28,13 @@ func TestVersionFinding(t *testing.T) {
 }
 
 func TestReplicaFinding(t *testing.T) {
-	f := replicaFinding("legacy", 2500*time.Millisecond)
-	if f.Level != doctor.Info || !strings.Contains(f.Message, "2.5s behind") || !strings.Contains(f.Hint, "settle.window") {
+	lag := 2.5
+	f := replicaFinding("legacy", verify.Position{Standby: true, LSN: "0/3000060", Lag: &lag})
+	if f.Level != doctor.Info || !strings.Contains(f.Message, "a standby at 0/3000060, up to 2.5s behind") || !strings.Contains(f.Hint, "settle.window") {
+		t.Errorf("%+v", f)
+	}
+	f = replicaFinding("legacy", verify.Position{Standby: true, Stopped: "replay is paused"})
+	if f.Level != doctor.Warning || !strings.Contains(f.Message, "an unknown time behind its primary: replay is paused") {
 		t.Errorf("%+v", f)
 	}
 }

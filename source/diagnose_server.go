@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/verify"
 )
 
 // server is what a server says about itself and about the session. Its zero value is a server that was not asked.
@@ -16,34 +17,33 @@ type server struct {
 	role      string
 	superuser bool
 	encoding  string
-	standby   bool
-	replayLag time.Duration
+	at        verify.Position
 	skew      time.Duration // the server's clock minus ours; positive if it is ahead
 	precision time.Duration // half a round trip: the skew is not known better than this
 }
 
 func (e *examination) examineServer(ctx context.Context) {
 	var s server
-	var lag float64
 	var clock time.Time
 	before := e.now()
 	err := e.pool.QueryRow(ctx, `SELECT clock_timestamp(), current_setting('server_version'), current_setting('server_version_num')::int,
 			current_database()::text, current_user::text, coalesce((SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user), false),
-			current_setting('server_encoding'), pg_is_in_recovery(),
-			CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-				ELSE coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END::float8`).
-		Scan(&clock, &s.version, &s.number, &s.database, &s.role, &s.superuser, &s.encoding, &s.standby, &lag)
+			current_setting('server_encoding')`).
+		Scan(&clock, &s.version, &s.number, &s.database, &s.role, &s.superuser, &s.encoding)
 	if err != nil {
 		e.failed(CheckServer, "asking the server about itself", err)
 		return
 	}
 	s.skew, s.precision = Skew(clock, before, e.now())
-	s.replayLag = time.Duration(lag * float64(time.Second))
+	if s.at, err = e.Position(ctx); err != nil {
+		e.failed(CheckReplica, "asking the server for its position", err)
+		return
+	}
 	e.server = s
 	name := e.side()
 	e.findings = append(e.findings, versionFinding(name, s), encodingFinding(name, s.encoding), ClockFinding(name, s.skew, s.precision))
-	if s.standby {
-		e.findings = append(e.findings, replicaFinding(name, s.replayLag))
+	if s.at.Standby {
+		e.findings = append(e.findings, replicaFinding(name, s.at))
 	}
 }
 
@@ -74,12 +74,17 @@ func encodingFinding(side, encoding string) doctor.Finding {
 	return f
 }
 
-func replicaFinding(side string, lag time.Duration) doctor.Finding {
-	return doctor.Finding{
+func replicaFinding(side string, at verify.Position) doctor.Finding {
+	f := doctor.Finding{
 		Side: side, Check: CheckReplica, Level: doctor.Info,
-		Message: fmt.Sprintf("the server is a replica, %s behind its primary", lag.Round(time.Millisecond)),
-		Hint:    "set settle.window to more than the replay lag; set hot_standby_feedback, or a larger max_standby_streaming_delay, so that long reads are not cancelled",
+		Message: "the server is " + at.String(),
+		Hint:    "set settle.window to more than the replay lag; " + conflictHint,
 	}
+	if at.Stopped != "" {
+		f.Level = doctor.Warning
+		f.Hint = "let the standby follow its primary again; a pass ends unverified if the standby is farther behind than settle.max_lag"
+	}
+	return f
 }
 
 // maxSkew is how far a server's clock may be from ours.

@@ -43,7 +43,9 @@ type Comparison struct {
 	// Folded lets full verification compare legacy with the events too; nil leaves that out.
 	Folded *Folded
 	Ledger Ledger
-	Random Random
+	// Conflict tells whether a standby has cancelled a read, which succeeds in a new snapshot; nil if none can.
+	Conflict func(error) bool
+	Random   Random
 	// Now is the comparer's clock. Wait sleeps, and returns early with the context's error.
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error
@@ -74,6 +76,7 @@ type pass struct {
 	id       PassID
 	pending  []Suspect // not yet in the ledger
 	suspects int64
+	restarts int // of the scan, after a standby has cancelled reads
 	// at is when both snapshots had been taken. reached is the newest change that the projection showed in its
 	// snapshot.
 	at, reached time.Time
@@ -110,14 +113,17 @@ const finishTimeout = 10 * time.Second
 // Full compares every order.
 func (c *Comparison) Full(ctx context.Context, l lease.Lease, s Start) (Pass, error) {
 	s.Kind, s.Ranged = Full, c.MaxSnapshot > 0
-	return c.run(ctx, l, s, (*pass).full)
+	if s.Ranged { // each range is tried again by itself
+		return c.run(ctx, l, s, (*pass).full)
+	}
+	return c.run(ctx, l, s, again((*pass).full))
 }
 
 // Sample compares size orders drawn uniformly from both sides' key space, the orders changed last, and all with an open
 // divergence.
 func (c *Comparison) Sample(ctx context.Context, l lease.Lease, s Start, size int) (Pass, error) {
 	s.Kind = Sample
-	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error { return p.sample(ctx, scan, size) })
+	return c.run(ctx, l, s, again(func(p *pass, ctx context.Context, scan *Scan) error { return p.sample(ctx, scan, size) }))
 }
 
 // ErrNotRanged is returned by Resume for a pass that was scanning, if it cannot go on in ranges.
@@ -282,6 +288,9 @@ func (p *pass) flush(ctx context.Context) error {
 }
 
 func (p *pass) progress(stage string, done, total int64) {
+	if p.restarts > 0 && stage != "settle" {
+		stage = fmt.Sprintf("%s (restart %d)", stage, p.restarts)
+	}
 	if p.c.Progress != nil && !p.quiet {
 		p.c.Progress(Progress{Stage: stage, Done: done, Total: total})
 	}

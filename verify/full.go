@@ -35,6 +35,12 @@ type FullFacts struct {
 	Changes Changes      `json:"changes,omitzero"`
 	// Portable is true if the servers' own hash functions could not be used, which takes several times as long.
 	Portable bool `json:"portable_digests,omitempty"`
+	// DigestVersion is the version of the digests that were compared.
+	DigestVersion int `json:"digest_version,omitempty"`
+	// Positions are where the two servers were just before the snapshots.
+	Positions Positions `json:"positions,omitzero"`
+	// Restarts is how often the scan began again because a standby had cancelled its reads.
+	Restarts int `json:"restarts,omitempty"`
 	// Unsampled says why no uniform sample of the two sides can be drawn; empty if one can.
 	Unsampled string `json:"unsampled,omitempty"`
 	// Widespread is what most orders have; nil if there is nothing.
@@ -115,10 +121,14 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 	if p.c.MaxSnapshot > 0 {
 		return p.inRanges(ctx, scan)
 	}
-	facts := &FullFacts{Instead: p.instead}
+	facts := &FullFacts{Instead: p.instead, DigestVersion: DigestVersion, Restarts: p.restarts}
 	defer func() { scan.Facts = *facts }()
 	w := p.sidesWalk(scan, facts)
 	began := p.c.Now()
+	var err error
+	if facts.Positions, err = p.locate(ctx); err != nil {
+		return err
+	}
 	estimate, err := w.open(ctx, p.c.Legacy, p.c.Projection)
 	if err != nil {
 		return err

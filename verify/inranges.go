@@ -69,7 +69,8 @@ func (p *pass) inRanges(ctx context.Context, scan *Scan) (err error) {
 // fill sets what the ranges add up to.
 func (r *ranged) fill(scan *Scan, err error) {
 	sides, events, facts := merged(r.done)
-	facts.Unsampled, facts.Changes = r.facts.Unsampled, r.facts.Changes
+	facts.Unsampled, facts.Changes, facts.Positions = r.facts.Unsampled, r.facts.Changes, r.facts.Positions
+	facts.DigestVersion, facts.Restarts = DigestVersion, r.p.restarts
 	facts.Instead, facts.Marks = r.p.instead, r.facts.Marks
 	scan.Facts = facts
 	scan.covered(sides, events)
@@ -279,6 +280,9 @@ func (r *ranged) persist(ctx context.Context, number int, within KeyRange, every
 		if errors.Is(err, errTooLong) || ctx.Err() != nil || try == rangeTries || r.p.c.Passes == nil || !r.p.c.Passes(err) || errors.Is(err, lease.ErrFenced) {
 			return done, err
 		}
+		if r.p.c.Conflict != nil && r.p.c.Conflict(err) {
+			r.p.restarts++
+		}
 		r.p.c.Log.WarnContext(ctx, "a range of keys could not be compared, will try again", slog.String("error", oneLine(err)))
 		if err := r.p.c.Wait(ctx, time.Duration(try)*time.Duration(try)*time.Second); err != nil {
 			return done, err
@@ -319,6 +323,9 @@ func (r *ranged) once(ctx context.Context, within KeyRange, everything bool) (fo
 			err = reason(ctx, err)
 		}
 	}()
+	if r.facts.Positions, err = r.p.locate(ctx); err != nil {
+		return found, err
+	}
 	w := r.sides.copyFor(within, everything)
 	w.differ = r.p.sidesWalk(nil, nil).differ
 	if err := w.begin(ctx, r.p.c.Legacy, r.p.c.Projection); err != nil {

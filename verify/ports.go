@@ -51,6 +51,8 @@ type Queue interface {
 	// AddSuspects appends. If the pass has the key in the queue already, the entry is replaced only if the order has
 	// changed. Otherwise it keeps its wait, so that a look does not start the wait again.
 	AddSuspects(context.Context, lease.Lease, PassID, []Suspect) error
+	// DropSuspects forgets the pass's suspects that wait, because its scan starts again.
+	DropSuspects(context.Context, lease.Lease, PassID) error
 	// DueSuspects returns up to limit suspects due at the given time, in key order, beginning with the given key.
 	DueSuspects(ctx context.Context, id PassID, at time.Time, from order.Key, limit int) ([]Suspect, error)
 	// NextDue returns how many suspects wait, and when the first of them is due.

@@ -17,6 +17,9 @@ type SampleFacts struct {
 	Changes Changes   `json:"changes,omitzero"`
 	// Archived is how many orders were compared without their events, which the configuration says to be archived.
 	Archived int64 `json:"archived,omitempty"`
+	// Positions and Restarts are as those of [FullFacts].
+	Positions Positions `json:"positions,omitzero"`
+	Restarts  int       `json:"restarts,omitempty"`
 	// Refused says why no uniform sample could be drawn, or only a small one; empty if nothing was in the way.
 	Refused string `json:"refused,omitempty"`
 	// Widespread is what most orders have; nil if there is nothing.
@@ -35,6 +38,12 @@ const recent = 10 // one in ten
 // sample draws orders uniformly from the key space of both sides, and adds groups that a uniform draw rarely holds: the
 // orders changed last, and those with an open divergence. Only the uniform part counts for a bound.
 func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
+	facts := SampleFacts{Restarts: p.restarts}
+	defer func() { scan.Facts = facts }()
+	var err error
+	if facts.Positions, err = p.locate(ctx); err != nil {
+		return err
+	}
 	s, err := p.c.begin(ctx)
 	if err != nil {
 		return err
@@ -43,8 +52,6 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 	if err := p.mark(ctx, s); err != nil {
 		return err
 	}
-	var facts SampleFacts
-	defer func() { scan.Facts = facts }()
 	p.strata = strataCount{}
 	d := draw{p: p, sides: s, size: size, known: map[order.Key]bool{}}
 	if d.legacy, d.projection, err = both(s, func(n Snapshot) (Draws, error) { return n.Draws(ctx) }); err != nil {

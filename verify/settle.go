@@ -74,6 +74,9 @@ func (p *pass) outcomes(ctx context.Context, suspects []Suspect) ([]Outcome, err
 	for i, suspect := range suspects {
 		keys[i] = suspect.Key()
 	}
+	if _, err := p.locate(ctx); err != nil {
+		return nil, err
+	}
 	r, err := p.readAll(ctx, keys)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,8 @@ type Side interface {
 	Role() order.Role
 	// KeyType is the type of the side's key column.
 	KeyType() order.KeyType
+	// Position says how far the side's server is. A snapshot that begins later is not older.
+	Position(context.Context) (Position, error)
 	// Begin fixes a snapshot: everything that is read through it is of one instant.
 	Begin(context.Context) (Snapshot, error)
 	// Probe returns the digests of a table of known values, one per value, computed by the side's own server.

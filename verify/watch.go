@@ -159,6 +159,9 @@ func (w *watch) changes(ctx context.Context, limit int) ([]Change, error) {
 
 // compare compares the orders. Divergences of those that agree are resolved; the others become suspects.
 func (w *watch) compare(ctx context.Context, keys []order.Key) error {
+	if _, err := w.p.locate(ctx); err != nil {
+		return err
+	}
 	s, err := w.p.c.begin(ctx)
 	if err != nil {
 		return err

@@ -36,6 +36,10 @@ type passReport struct {
 	PortableDigests bool `json:"portable_digests,omitempty"`
 	// Plan is how the two sides were compared; empty if by buckets at once.
 	Plan verify.Plan `json:"plan,omitempty"`
+	// Positions are where the servers of the two sides were, and Restarts how often a standby's cancels made the scan begin
+	// again.
+	Positions *verify.Positions `json:"positions,omitempty"`
+	Restarts  int               `json:"restarts,omitempty"`
 	// Archived is how many orders were compared without their events, because of events.archived.
 	Archived int64 `json:"archived,omitempty"`
 	// Proof is what a clean full verification or delta has proven, and since when it is so.
@@ -128,6 +132,7 @@ func (r *passReport) addFacts(p verify.Pass) {
 		r.Delta = &deltaReport{int64(f.Since), f.Changed.Legacy, f.Changed.Projection, f.Events}
 	case verify.FullFacts:
 		r.PortableDigests, r.Instead = f.Portable, f.Instead
+		r.addPositions(f.Positions, f.Restarts)
 		if f.Events != nil {
 			r.Archived = f.Events.Archived
 		}
@@ -140,12 +145,36 @@ func (r *passReport) addFacts(p verify.Pass) {
 		}
 	case verify.SampleFacts:
 		r.Archived = f.Archived
+		r.addPositions(f.Positions, f.Restarts)
 		if f.Larger() > 0 {
 			r.EstimatedRows = &rowsEstimate{f.Legacy, f.Projection}
 		}
 		if f.Sampled > 0 {
 			r.Bound = newBound(f, p.Result.Diverged+p.Result.Unverified)
 		}
+	}
+}
+
+func (r *passReport) addPositions(at verify.Positions, restarts int) {
+	if r.Restarts = restarts; at != (verify.Positions{}) {
+		r.Positions = &at
+	}
+}
+
+// writeStandbys says which sides are read from standbys.
+func (r passReport) writeStandbys(b *strings.Builder) {
+	if r.Positions != nil {
+		for _, side := range []struct {
+			name string
+			at   verify.Position
+		}{{"legacy", r.Positions.Legacy}, {"projection", r.Positions.Projection}} {
+			if side.at.Standby {
+				fmt.Fprintf(b, "  %s is read from %s\n", side.name, side.at)
+			}
+		}
+	}
+	if r.Restarts > 0 {
+		fmt.Fprintf(b, "  began again %s, because a standby cancelled its reads\n", human.Quantity(int64(r.Restarts), "time", "times"))
 	}
 }
 
@@ -192,6 +221,7 @@ func (r passReport) writeText(w io.Writer) error {
 	if r.PortableDigests {
 		b.WriteString("  the servers' own hash functions cannot be used: portable digests, which take several times as long\n")
 	}
+	r.writeStandbys(&b)
 	if r.Archived > 0 {
 		fmt.Fprintf(&b, "  %s compared between legacy and projection only: the store has no event of them, and events.archived says why\n",
 			human.Quantity(r.Archived, "order was", "orders were"))

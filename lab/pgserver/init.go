@@ -16,22 +16,23 @@ import (
 // settings merges the defaults with what the caller wants.
 func settings(o Options) map[string]string {
 	m := map[string]string{
-		"fsync":                "off",
-		"synchronous_commit":   "off",
-		"full_page_writes":     "off",
-		"wal_level":            "logical",
-		"max_connections":      "200",
-		"shared_buffers":       "128MB",
-		"listen_addresses":     "127.0.0.1",
-		"timezone":             "UTC",
-		"log_timezone":         "UTC",
-		"log_checkpoints":      "off",
-		"logging_collector":    "off",
-		"max_wal_size":         "2GB",
-		"min_wal_size":         "80MB",
-		"client_min_messages":  "warning",
-		"autovacuum_naptime":   "10s",
-		"max_worker_processes": "16",
+		"fsync":                  "off",
+		"synchronous_commit":     "off",
+		"full_page_writes":       "off",
+		"wal_level":              "logical",
+		"max_connections":        "200",
+		"shared_buffers":         "128MB",
+		"listen_addresses":       "127.0.0.1",
+		"timezone":               "UTC",
+		"log_timezone":           "UTC",
+		"log_checkpoints":        "off",
+		"logging_collector":      "off",
+		"max_wal_size":           "2GB",
+		"max_slot_wal_keep_size": "256MB",
+		"min_wal_size":           "80MB",
+		"client_min_messages":    "warning",
+		"autovacuum_naptime":     "10s",
+		"max_worker_processes":   "16",
 	}
 	if o.SharedBuffers != "" {
 		m["shared_buffers"] = o.SharedBuffers
@@ -69,7 +70,7 @@ func (s *Server) makeFolders(dir string) error {
 	return nil
 }
 
-// init creates the database cluster, unless the data folder has one.
+// init creates the database cluster, or copies that of the primary, unless the data folder has one.
 func (s *Server) init(ctx context.Context) error {
 	_, err := os.Stat(filepath.Join(s.data, "PG_VERSION"))
 	if err == nil {
@@ -77,6 +78,9 @@ func (s *Server) init(ctx context.Context) error {
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading the data directory: %w", err)
+	}
+	if s.primary != nil {
+		return s.copyPrimary(ctx)
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"),
 		"-D", s.data, "-U", superuser, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")

@@ -37,6 +37,8 @@ type Options struct {
 	Bin string
 	// SharedBuffers is PostgreSQL's shared_buffers; empty: 128MB.
 	SharedBuffers string
+	// Primary is the server of which this one becomes a physical standby; nil for none. It has the primary's programs.
+	Primary *Server
 	// Settings are further server settings; they override the defaults of this package.
 	Settings map[string]string
 }
@@ -48,6 +50,7 @@ type Server struct {
 
 	bin      string // folder of initdb and postgres
 	account  account
+	primary  *Server // nil for none
 	settings map[string]string
 	run      string // temporary folder: sockets, log, and data if Options.Dir is empty
 	data     string
@@ -59,6 +62,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	bin := o.Bin
+	if o.Primary != nil {
+		bin = o.Primary.bin
+	}
 	if bin == "" {
 		var err error
 		if bin, err = binaries(ctx); err != nil {
@@ -69,7 +75,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{bin: bin, account: acc, settings: settings(o)}
+	s := &Server{bin: bin, account: acc, primary: o.Primary, settings: settings(o)}
 	if err := s.makeFolders(o.Dir); err != nil {
 		return nil, errors.Join(err, s.cleanUp())
 	}

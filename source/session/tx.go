@@ -21,6 +21,7 @@ type Tx struct {
 	using   sync.Mutex // held while a statement runs, until its rows have been read
 	wire    *wire
 	lost    atomic.Bool // the watch has closed the wire
+	ended   atomic.Pointer[pgconn.PgError]
 	unwatch func()
 }
 
@@ -85,6 +86,9 @@ func (t *Tx) query(ctx context.Context, then func(), sql string, args ...any) (p
 
 // reason says why a connection failed that crosscheck has closed itself.
 func (t *Tx) reason(err error) error {
+	if said := t.ended.Load(); err != nil && said != nil {
+		return fmt.Errorf("%w: %w", said, err)
+	}
 	if err != nil && t.lost.Load() {
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	}

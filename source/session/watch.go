@@ -43,7 +43,7 @@ func (t *Tx) watch(ctx context.Context, p *Pool) {
 }
 
 // beat sends a statement that does nothing. If it is not answered, pgx closes the connection, and the next statement
-// fails.
+// fails. What the server said at the end, such as that a standby has ended the session, is kept for it.
 func (t *Tx) beat(ctx context.Context) {
 	conn := t.conn.Conn().PgConn()
 	if conn.IsClosed() {
@@ -51,7 +51,10 @@ func (t *Tx) beat(ctx context.Context) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	_ = conn.Exec(bounded, "SELECT 1").Close()
+	err := conn.Exec(bounded, "SELECT 1").Close()
+	if said, ok := errors.AsType[*pgconn.PgError](err); ok {
+		t.ended.Store(said)
+	}
 	t.lost.Store(conn.IsClosed() && ctx.Err() == nil)
 }
 

@@ -41,6 +41,8 @@ type Fake struct {
 	Lost []order.Key
 	// Native and Portable are versions of the hash functions: sides of different versions digest differently.
 	Native, Portable int64
+	// At is the position of the server.
+	At verify.Position
 
 	is     order.Representation
 	role   order.Role
@@ -98,6 +100,11 @@ func (f *Fake) before(ctx context.Context, read string) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// Position implements [verify.Side].
+func (f *Fake) Position(ctx context.Context) (verify.Position, error) {
+	return f.At, f.before(ctx, "position")
 }
 
 // Begin implements [verify.Side].

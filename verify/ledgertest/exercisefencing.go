@@ -31,7 +31,8 @@ func writes(s Store, id verify.PassID) map[string]func(t *testing.T, l lease.Lea
 		"AddRange": func(t *testing.T, l lease.Lease) error {
 			return s.AddRange(t.Context(), l, id, verify.Range{Number: 1}, nil)
 		},
-		"no suspects": func(t *testing.T, l lease.Lease) error { return s.AddSuspects(t.Context(), l, id, nil) },
+		"no suspects":  func(t *testing.T, l lease.Lease) error { return s.AddSuspects(t.Context(), l, id, nil) },
+		"DropSuspects": func(t *testing.T, l lease.Lease) error { return s.DropSuspects(t.Context(), l, id) },
 		"Settle": func(t *testing.T, l lease.Lease) error {
 			return s.Settle(t.Context(), l, id, []verify.Outcome{final(suspect("1", t0), compare.Diverged)}, t0)
 		},

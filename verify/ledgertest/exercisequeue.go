@@ -38,6 +38,10 @@ func dueOrder(t *testing.T, s Store) {
 	if n != 5 || !due.Equal(micros(t0.Add(30*time.Second))) {
 		t.Errorf("queue: %d waiting, due %s", n, due)
 	}
+	noError(t, s.DropSuspects(t.Context(), l, id), "dropping the suspects")
+	if n, _, err = s.NextDue(t.Context(), id); n != 0 || err != nil {
+		t.Errorf("%d wait in a queue that was dropped, %v", n, err)
+	}
 }
 
 func requeue(t *testing.T, s Store) {

@@ -36,6 +36,21 @@ func (f *Fake) AddSuspects(ctx context.Context, l lease.Lease, id verify.PassID,
 	return nil
 }
 
+// DropSuspects implements [verify.Queue].
+func (f *Fake) DropSuspects(ctx context.Context, l lease.Lease, id verify.PassID) error {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	p, err := f.owned(l, id)
+	if err != nil {
+		return err
+	}
+	clear(p.queue)
+	return nil
+}
+
 // stored returns the suspect as it comes back from the database.
 func stored(s verify.Suspect) verify.Suspect {
 	o := &s.Observation

@@ -6,6 +6,7 @@ package pgtest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -72,6 +73,23 @@ func Version(t testing.TB, major int) *pgserver.Server {
 	s, err := pgserver.Start(t.Context(), pgserver.Options{Bin: bin, Settings: settings})
 	if err != nil {
 		t.Fatalf("starting PostgreSQL %d: %v", major, err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Standby starts a physical standby of [Server], for this test alone.
+func Standby(t testing.TB, own map[string]string) *pgserver.Server {
+	t.Helper()
+	with := maps.Clone(settings)
+	maps.Copy(with, own)
+	s, err := pgserver.Start(t.Context(), pgserver.Options{Primary: Server(t), Settings: with})
+	if err != nil {
+		t.Fatalf("starting a standby: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
