@@ -108,6 +108,8 @@ type Sampler struct {
 	Size int
 	// Full is when a full verification runs. Default "0 2 * * *", every night; off switches it off.
 	Full Schedule
+	// Delta is the time between two passes over what has changed, from 1s to 24h. Default off.
+	Delta Schedule
 }
 
 // defaults is the configuration before the file is read.

@@ -311,3 +311,28 @@ func (o *object) schedule(key string, into *Schedule) {
 	}
 	*into = schedule
 }
+
+// interval reads the time between two runs.
+func (o *object) interval(key string, into *Schedule) {
+	s, ok := o.scalar(key)
+	if !ok {
+		return
+	}
+	const (
+		least, most = time.Second, 24 * time.Hour
+		hint        = "a duration from 1s to 24h, such as 10s; off switches it off"
+	)
+	if s.is("!!str") && s.text == "off" {
+		*into = Schedule{}
+		return
+	}
+	d, err := time.ParseDuration(s.text)
+	switch {
+	case err != nil || !s.is("!!str"):
+		o.wrong(s, "must be a duration with a unit, found "+s.shown(), hint)
+	case d < least || d > most:
+		o.wrong(s, fmt.Sprintf("must be from %v to %v, found %s", least, most, s.shown()), hint)
+	default:
+		*into = Interval(d)
+	}
+}

@@ -9,10 +9,11 @@ import (
 	"github.com/robfig/cron/v3"
 )
 
-// Schedule says when something runs: a cron line of five fields, or of six with seconds first. The zero value is off.
-// Cron lines are in UTC, so that every replica means the same instants, unless they begin with CRON_TZ=<time zone>.
+// Schedule says when something runs: a cron line of five fields, or of six with seconds first, or an interval. The zero
+// value is off. Cron lines are in UTC, so that every replica means the same instants, unless they begin with
+// CRON_TZ=<time zone>.
 type Schedule struct {
-	// Expr is the cron line; "" if off.
+	// Expr is the cron line or the interval; "" if off.
 	Expr string
 
 	next cron.Schedule
@@ -49,6 +50,24 @@ func ParseSchedule(expr string) (Schedule, error) {
 	return s, nil
 }
 
+// Interval returns the schedule of a run in each interval. The runs are counted from the Unix epoch, so that every replica
+// means the same instants. An interval of 0 is off.
+func Interval(d time.Duration) Schedule {
+	if d <= 0 {
+		return Schedule{}
+	}
+	return Schedule{Expr: "every " + d.String(), next: interval(d)}
+}
+
+// interval is the time between two runs.
+type interval time.Duration
+
+func (i interval) Next(t time.Time) time.Time {
+	d := time.Duration(i)
+	since := t.Sub(time.Unix(0, 0))
+	return t.Add(d - since%d)
+}
+
 // Off reports whether the schedule never runs.
 func (s Schedule) Off() bool { return s.next == nil }
 
@@ -64,7 +83,7 @@ func (s Schedule) Next(t time.Time) time.Time {
 	return next.UTC()
 }
 
-// String returns the cron line, or off.
+// String returns the cron line or the interval, or off.
 func (s Schedule) String() string {
 	if s.Off() {
 		return "off"
@@ -72,7 +91,7 @@ func (s Schedule) String() string {
 	return s.Expr
 }
 
-// Equal reports whether both are the same cron line.
+// Equal reports whether both are the same cron line or interval.
 func (s Schedule) Equal(other Schedule) bool { return s.Expr == other.Expr }
 
 func mustSchedule(expr string) Schedule {

@@ -185,5 +185,6 @@ func readSampler(o *object, s *Sampler) {
 	o.whole("size", &size, 1, mostOrders)
 	s.Size = int(size)
 	o.schedule("full", &s.Full)
+	o.interval("delta", &s.Delta)
 	o.done()
 }

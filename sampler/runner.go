@@ -32,6 +32,7 @@ type runner struct {
 	announced bool        // the ledger has stored when the next run is due
 	begun     bool        // a pass under the present configuration is in the ledger, or nobody asks for one
 	missed    []missedRun // not in the ledger yet, oldest first
+	noted     bool        // of a job with an interval: a missed run is noted, and none has begun since
 
 	runs, recovery, start complaint
 }
@@ -138,14 +139,16 @@ func (r *runner) close(ctx context.Context) {
 func (r *runner) run(ctx context.Context, l lease.Lease, at time.Time) (begun bool, err error) {
 	start := verify.Start{Kind: r.job.Kind, Trigger: "schedule", ScheduledAt: at, At: time.Now()}
 	begun, err = r.make(ctx, l, start)
-	if p, ok := errors.AsType[*panicError](err); ok {
+	p, panicked := errors.AsType[*panicError](err)
+	if panicked {
 		// This has no effect if there is a pass.
-		r.missed = append(r.missed, missedRun{at, reasonPanic + p.Error()})
+		r.note(reasonPanic+p.Error(), at)
 	}
 	if ctx.Err() != nil {
 		return begun, err // the process stops, or the lease was lost
 	}
 	if begun {
+		r.noted = r.noted && panicked
 		r.miss(ctx, slog.LevelWarn, reasonOverrun, r.ticks.pass(time.Now())...)
 	}
 	if len(r.missed) == 0 {
@@ -175,14 +178,29 @@ func (r *runner) announce(ctx context.Context) error {
 // miss notes runs that will not take place. The next holder of the lease records them, because only it knows that no
 // other process is about to begin them.
 func (r *runner) miss(ctx context.Context, level slog.Level, reason string, runs ...time.Time) {
-	for _, at := range runs {
-		r.missed = append(r.missed, missedRun{at, reason})
+	if r.note(reason, runs...) == 0 {
+		level = slog.LevelDebug
 	}
-	r.missed = r.missed[max(0, len(r.missed)-maxMissed):]
 	if len(runs) > 0 {
 		r.Log.LogAttrs(ctx, level, "scheduled runs missed", r.kind(), slog.Int("runs", len(runs)),
 			slog.Time("scheduled_at", runs[0]), slog.String("reason", reason))
 	}
+}
+
+// note remembers missed runs for the ledger, and returns how many. Of a job with an interval it is the first since a run
+// began, and none that fell due while another run worked, in this process or in another.
+func (r *runner) note(reason string, runs ...time.Time) int {
+	if r.job.Interval {
+		if r.noted || len(runs) == 0 || reason == reasonOverrun || reason == reasonHeld {
+			return 0
+		}
+		r.noted, runs = true, runs[:1]
+	}
+	for _, at := range runs {
+		r.missed = append(r.missed, missedRun{at, reason})
+	}
+	r.missed = r.missed[max(0, len(r.missed)-maxMissed):]
+	return len(runs)
 }
 
 func (r *runner) writeMissed(ctx context.Context) error {

@@ -6,6 +6,10 @@
 // schedule and not from the clock, so that all sidecars mean the same run. A pass is worked on only under a lease that
 // is renewed all the time, and is cancelled as soon as another process may have the lease.
 //
+// Jobs with an interval ([Job.Interval]) are the exception. Each of their passes covers everything since the one before.
+// So a run that falls due while another works has missed nothing, and leaves no record. Of runs in a row that could not
+// take place, the first is recorded. An outage does not fill the ledger, even if the interval is a second.
+//
 // Time is the process's own (package time), because gocron's is; tests run in a bubble of testing/synctest.
 package sampler
 
@@ -65,6 +69,9 @@ type Job struct {
 	// Schedule is when the job runs. If it is nil, or its Next is zero, the job never runs, but its orphans are
 	// adopted.
 	Schedule Schedule
+	// Interval says that the schedule is an interval of perhaps seconds, and that a pass covers everything since the one
+	// before. It changes which runs are recorded as missed; see the package.
+	Interval bool
 	// First reports whether the ledger has no pass of this kind under the present configuration. Then the sampler makes
 	// one at its start, under the lease and outside the schedule. Nil is no such pass.
 	First func(context.Context) (bool, error)
