@@ -92,9 +92,13 @@ type KindStatus struct {
 	FailingSince time.Time
 }
 
-// Overdue reports whether the scheduled run should have begun more than grace ago, but has not.
+// Overdue reports whether the scheduled run should have begun more than grace ago, but has not. If runs are due more often
+// than that, one that still works is not overdue: it covers the time of the next ones.
 func (s KindStatus) Overdue(now time.Time, grace time.Duration) bool {
 	if s.NextDue.IsZero() || !now.After(s.NextDue.Add(grace)) {
+		return false
+	}
+	if s.Newest != nil && s.Newest.State != verify.Done && s.Every > 0 && s.Every < grace {
 		return false
 	}
 	return s.Newest == nil || s.Newest.ScheduledAt.Before(s.NextDue)

@@ -54,6 +54,10 @@ func number(v any) bool {
 	}
 }
 
+// deltaFailures is how many delta passes in a row must be unverified before people are told. There is one every few
+// seconds, and the next one covers what it left out.
+const deltaFailures = 3
+
 func (b Board) passFacts() []incident.Pass {
 	var facts []incident.Pass
 	for _, k := range b.Kinds {
@@ -63,6 +67,9 @@ func (b Board) passFacts() []incident.Pass {
 		p := incident.Pass{
 			Kind: string(k.Kind), ID: int64(k.Finished.ID), Unverified: k.Finished.Result.Verdict == compare.Unverified,
 			Coverage: k.Finished.Scan.Coverage, Overdue: k.Overdue, Due: k.NextDue, Widespread: verify.Told(k.Finished.Scan.Widespread()),
+		}
+		if k.Kind == verify.Delta && k.Failures < deltaFailures {
+			p.Unverified, p.Coverage = false, 1
 		}
 		if b.Settings.Values { // the reason may quote a server's error, and a value in it
 			p.Reason = k.Finished.Result.Reason

@@ -64,6 +64,9 @@ func (k Kind) metrics() metrics.Pass {
 		p.Coverage = k.Newest.Scan.Coverage
 	}
 	p.Unscheduled = k.Kind != verify.StreamPass && k.Schedule == nil
+	if k.Schedule != nil {
+		p.Interval = k.Every
+	}
 	return p
 }
 
@@ -146,6 +149,9 @@ func (b Board) judgedMetrics(m *metrics.Snapshot) {
 			Confidence: strconv.FormatFloat(confidence, 'g', -1, 64),
 			Ratio:      gate.BoundOf(evidence.Sampling, confidence).Upper,
 		}
+	}
+	if w := evidence.Verified; w != nil {
+		m.VerifiedThrough = &w.Through
 	}
 	if counted := evidence.Counting(); counted != nil {
 		for _, g := range counted.Counts {

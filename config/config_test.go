@@ -102,6 +102,7 @@ func TestEverything(t *testing.T) {
 	criteria.HistoryAccuracy = gate.HistoryAccuracyCriterion{Rule: inForce, Min: 1, MaxAge: 168 * time.Hour}
 	criteria.Rehearsals = gate.RehearsalsCriterion{Rule: inForce, Count: 2, MaxDuration: 3 * time.Minute, MaxAge: 10 * time.Hour}
 	criteria.RollbackRehearsals = gate.RollbackRehearsalsCriterion{Rule: inForce, Count: 5, MaxDuration: 4 * time.Minute, MaxAge: 11 * time.Hour}
+	criteria.VerifiedThrough = gate.VerifiedThroughCriterion{Rule: inForce, MaxAge: 90 * time.Second}
 	want := &config.Config{
 		Legacy: config.Side{
 			DSN:   config.NewSecret("host=db1 user=app password=$tr$ngpostgres://legacy:hunter2@db1/orders"),
@@ -122,7 +123,7 @@ func TestEverything(t *testing.T) {
 			Settle:  compare.Settle{Rechecks: 1, MaxLag: 90 * time.Minute},
 			GroupBy: "side",
 		},
-		Sampler: config.Sampler{Schedule: schedule(t, "*/30 0 * * * *"), Size: 250},
+		Sampler: config.Sampler{Schedule: schedule(t, "*/30 0 * * * *"), Size: 250, Delta: config.Interval(10 * time.Second)},
 		Verify:  config.Verify{Connections: 3, MaxSnapshot: 45 * time.Second},
 		Throttle: throttle.Limits{
 			RowsPerSecond: 50_000, MaxSessions: 12, MaxReplicaLag: 10 * time.Second,

@@ -63,6 +63,15 @@ func TestScheduleNext(t *testing.T) {
 			t.Errorf("%s: next is %s, want %s", expr, got, want)
 		}
 	}
+	every := config.Interval(10 * time.Second)
+	for _, minute := range []time.Duration{0, 1, 9_999_999_999} { // all replicas mean the same instants
+		if next := every.Next(at.Add(minute)); !next.Equal(at.Add(10 * time.Second)) {
+			t.Errorf("the next interval after %s begins at %s", at.Add(minute), next)
+		}
+	}
+	if config.Interval(0).String() != "off" || every.String() != "every 10s" || every.Equal(config.Interval(time.Minute)) {
+		t.Errorf("an interval is written as %s, none as %s", every, config.Interval(0))
+	}
 	off := schedule(t, "off")
 	if !off.Off() || !off.Next(at).IsZero() || off.String() != "off" {
 		t.Errorf("off is %v, next %v", off, off.Next(at))

@@ -65,6 +65,7 @@ type Criteria struct {
 	HistoryAccuracy         HistoryAccuracyCriterion
 	Rehearsals              RehearsalsCriterion
 	RollbackRehearsals      RollbackRehearsalsCriterion
+	VerifiedThrough         VerifiedThroughCriterion
 }
 
 // defaultFullAge is how old a full pass may be. A full pass is scheduled daily and has two hours to spare.
@@ -75,7 +76,7 @@ func (c *Criteria) all() []configured {
 	return []configured{
 		&c.OpenDivergences, &c.FullVerification, &c.Counts, &c.SampleBound, &c.Coverage,
 		&c.ShadowWriteCompleteness, &c.EventGaps, &c.StreamCompleteness, &c.ProjectionLag, &c.StreamLag,
-		&c.CleanStreak, &c.HistoryAccuracy, &c.Rehearsals, &c.RollbackRehearsals,
+		&c.CleanStreak, &c.HistoryAccuracy, &c.Rehearsals, &c.RollbackRehearsals, &c.VerifiedThrough,
 	}
 }
 

@@ -22,12 +22,20 @@ type Evidence struct {
 	VoidFull, VoidSample bool
 	// Changed says what has changed since those passes; empty if that is not known.
 	Changed string
+	// Verified is the watermark: up to when everything has been verified under the current fingerprint; nil if nothing
+	// has. VoidVerified is true if there is one only under other fingerprints.
+	Verified     *Watermark
+	VoidVerified bool
+	// Delta is the newest finished delta pass under the current fingerprint; nil if there is none.
+	Delta *Pass
 	// Sampling sums all finished sample passes under the current fingerprint that started after the evidence horizon.
 	Sampling Sampling
 	// SampleEvery is the time between two scheduled samples; zero when unknown.
 	SampleEvery time.Duration
 	// NextFull is when the next full pass is scheduled; zero when unknown.
 	NextFull time.Time
+	// NextDelta is when the next delta pass is scheduled; zero when unknown.
+	NextDelta time.Time
 	// Fields are the compared fields; nil if they are not known.
 	Fields *Fields
 

@@ -30,6 +30,15 @@ func TestTruthTable(t *testing.T) {
 	audit := func(good int64) func(*Evidence) {
 		return func(e *Evidence) { e.History = &HistoryEvidence{9, good, now} }
 	}
+	verified := func(ago time.Duration, newest Pass) func(*Evidence) {
+		return func(e *Evidence) {
+			if newest.Diverged > 0 {
+				open(e)
+			}
+			newest.ID, newest.Kind, newest.StartedAt = 9, "delta", now
+			e.Verified, e.Delta = &Watermark{Through: now.Add(-ago), Pass: 8, Kind: "delta", FinishedAt: now.Add(-ago)}, &newest
+		}
+	}
 	rehearsed := func(took time.Duration) func(*Evidence) {
 		r := slices.Repeat([]Rehearsal{{now.Add(-time.Hour), took, true}}, 3)
 		return func(e *Evidence) { e.Rehearsals = &RehearsalEvidence{r, r} }
@@ -129,6 +138,13 @@ func TestTruthTable(t *testing.T) {
 			given("the last took ten", rehearsed(10*time.Minute), Fails),
 			given("none took place", nothing, Inconclusive),
 			given("the last took less than nothing", rehearsed(-1), Errored),
+		}},
+		{d.VerifiedThrough, []sentence{
+			given("everything is verified up to ten seconds ago", verified(10*time.Second, Pass{}), Passes),
+			given("the watermark is an hour old, because an order is open", verified(time.Hour, Pass{Verdict: "diverged", Diverged: 1}), Fails),
+			given("the watermark is an hour old, because the last pass broke off", verified(time.Hour, Pass{Verdict: "unverified", Reason: "timeout"}), Inconclusive),
+			given("nothing has been verified", nothing, Inconclusive),
+			given("the watermark is of tomorrow", verified(-24*time.Hour, Pass{}), Errored),
 		}},
 	}
 	var names []string

@@ -32,19 +32,8 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if e.Accepted, err = acceptedCount(ctx, tx, fingerprint); err != nil {
 				return err
 			}
-			if e.Full, e.VoidFull, err = l.newestPass(ctx, tx, verify.Full, fingerprint); err != nil {
+			if err = l.passEvidence(ctx, tx, fingerprint, &e); err != nil {
 				return err
-			}
-			if e.Counted, err = countedBefore(ctx, tx, e.Full, fingerprint); err != nil {
-				return err
-			}
-			if e.Sample, e.VoidSample, err = l.newestPass(ctx, tx, verify.Sample, fingerprint); err != nil {
-				return err
-			}
-			if e.VoidFull || e.VoidSample {
-				if e.Changed, err = l.changed(ctx, tx, fingerprint); err != nil {
-					return err
-				}
 			}
 			if e.Sampling, err = sampling(ctx, tx, fingerprint, since); err != nil {
 				return err
@@ -71,6 +60,31 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 		return gate.Evidence{}, fmt.Errorf("gathering evidence: %w", err)
 	}
 	return e, nil
+}
+
+// passEvidence adds the newest pass of each kind and the watermark.
+func (l *Ledger) passEvidence(ctx context.Context, tx pgx.Tx, fingerprint string, e *gate.Evidence) (err error) {
+	if e.Full, e.VoidFull, err = l.newestPass(ctx, tx, verify.Full, fingerprint); err != nil {
+		return err
+	}
+	if e.Counted, err = countedBefore(ctx, tx, e.Full, fingerprint); err != nil {
+		return err
+	}
+	if e.Sample, e.VoidSample, err = l.newestPass(ctx, tx, verify.Sample, fingerprint); err != nil {
+		return err
+	}
+	if e.Verified, e.VoidVerified, err = watermark(ctx, tx, l.pair, fingerprint); err != nil {
+		return err
+	}
+	if e.Delta, _, err = l.newestPass(ctx, tx, verify.Delta, fingerprint); err != nil {
+		return err
+	}
+	if e.VoidFull || e.VoidSample || e.VoidVerified {
+		if e.Changed, err = l.changed(ctx, tx, fingerprint); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newestPass returns the newest finished pass of the kind under the fingerprint. If there is none, it reports whether
@@ -125,11 +139,12 @@ func sampling(ctx context.Context, tx pgx.Tx, fingerprint string, since time.Tim
 }
 
 func schedules(ctx context.Context, tx pgx.Tx, pair verify.PairID, e *gate.Evidence) error {
-	var next *time.Time
+	var next, delta *time.Time
 	err := tx.QueryRow(ctx, `
 		SELECT coalesce((SELECT every FROM schedule WHERE pair = $1 AND kind = $2), interval '0'),
-			(SELECT next_due FROM schedule WHERE pair = $1 AND kind = $3)`, pair, verify.Sample, verify.Full).Scan(&e.SampleEvery, &next)
-	e.NextFull = orZero(next)
+			(SELECT next_due FROM schedule WHERE pair = $1 AND kind = $3), (SELECT next_due FROM schedule WHERE pair = $1 AND kind = $4)`,
+		pair, verify.Sample, verify.Full, verify.Delta).Scan(&e.SampleEvery, &next, &delta)
+	e.NextFull, e.NextDelta = orZero(next), orZero(delta)
 	return err
 }
 

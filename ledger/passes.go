@@ -61,9 +61,9 @@ func (l *Ledger) ScanDone(ctx context.Context, held lease.Lease, id verify.PassI
 	err = l.writePass(ctx, held, id, exclusive, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
 			UPDATE pass SET state = 'settling', scanned_at = clock_timestamp(), compared = $2, coverage = $3, scan_reason = $4,
-				mismatches = $5, facts = $6::jsonb, slowed = '[]'
+				mismatches = $5, facts = $6::jsonb, slowed = '[]', through = $7
 			WHERE id = $1`,
-			id, s.Compared, s.Coverage, s.Reason, s.Mismatches, facts)
+			id, s.Compared, s.Coverage, s.Reason, s.Mismatches, facts, orNull(s.Through))
 		return err
 	})
 	if err != nil {
@@ -107,7 +107,13 @@ func (l *Ledger) FinishPass(ctx context.Context, held lease.Lease, id verify.Pas
 		if err != nil {
 			return err
 		}
-		return countEvents(ctx, tx, id)
+		if err := countEvents(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := prove(ctx, tx, id); err != nil {
+			return err
+		}
+		return l.dropDeltas(ctx, tx, id, at)
 	})
 	if err != nil {
 		return fmt.Errorf("finishing the pass: %w", err)
@@ -144,20 +150,21 @@ func emptyQueue(ctx context.Context, tx pgx.Tx, id verify.PassID) (waiting, samp
 
 // passColumns are what scanPass reads.
 const passColumns = `id, pair, kind, state, trigger, scheduled_at, fingerprint, started_at, finished_at,
-	compared, coverage, scan_reason, mismatches, facts, settled, verdict, diverged, lagging, unverified, reason,
+	compared, coverage, scan_reason, mismatches, facts, through, settled, verdict, diverged, lagging, unverified, reason,
 	CASE WHEN state <> 'done' THEN slowed END, ranged`
 
 func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	var p verify.Pass
-	var scheduled, finished *time.Time
+	var scheduled, finished, through *time.Time
 	var facts, settled, slowed []byte
 	s, r := &p.Scan, &p.Result
 	err := row.Scan(&p.ID, &p.Pair, &p.Kind, &p.State, &p.Trigger, &scheduled, &p.Fingerprint, &p.StartedAt, &finished,
-		&s.Compared, &s.Coverage, &s.Reason, &s.Mismatches, &facts, &settled, &r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &slowed, &p.Ranged)
+		&s.Compared, &s.Coverage, &s.Reason, &s.Mismatches, &facts, &through, &settled, &r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &slowed, &p.Ranged)
 	if err != nil {
 		return p, err
 	}
 	p.ScheduledAt, p.StartedAt, p.FinishedAt = orZero(scheduled), p.StartedAt.UTC(), orZero(finished)
+	s.Through = orZero(through)
 	if p.Slowed, err = decodeSlowed(slowed); err != nil {
 		return p, fmt.Errorf("pass %d: %w", p.ID, err)
 	}
@@ -211,9 +218,12 @@ func (l *Ledger) Clean(ctx context.Context, fingerprint string) (verify.Pass, er
 	return passes[0], nil
 }
 
-// Passes returns up to limit passes, newest first.
+// Passes returns up to limit passes, newest first. Of delta passes, of which there may be one every second, it is only the
+// newest.
 func (l *Ledger) Passes(ctx context.Context, limit int) ([]verify.Pass, error) {
-	passes, err := l.queryPasses(ctx, `SELECT `+passColumns+` FROM pass WHERE pair = $1 ORDER BY id DESC LIMIT $2`, l.pair, limit)
+	passes, err := l.queryPasses(ctx, `SELECT `+passColumns+` FROM pass
+		WHERE pair = $1 AND (kind <> $3 OR id = (SELECT max(id) FROM pass WHERE pair = $1 AND kind = $3))
+		ORDER BY id DESC LIMIT $2`, l.pair, limit, verify.Delta)
 	if err != nil {
 		return nil, fmt.Errorf("reading passes: %w", err)
 	}

@@ -32,8 +32,8 @@ func (r Retention) withDefaults() Retention {
 // Pruned counts what Prune deleted.
 type Pruned struct{ Passes, Divergences int64 }
 
-// Prune deletes what is older than the retention. The newest finished pass of each kind and fingerprint always stays,
-// whatever its verdict, because the gate judges it. Prune works in small transactions and may run at any time.
+// Prune deletes what is older than the retention. Of each kind and fingerprint, the newest finished pass always stays,
+// whatever its verdict, because the gate judges it. So does the one that moved the watermark last. Prune works in small transactions and may run at any time.
 func (l *Ledger) Prune(ctx context.Context, now time.Time, r Retention) (Pruned, error) {
 	r = r.withDefaults()
 	var pruned Pruned
@@ -49,6 +49,7 @@ func (l *Ledger) Prune(ctx context.Context, now time.Time, r Retention) (Pruned,
 				SELECT id FROM pass
 				WHERE state = 'done' AND finished_at < CASE verdict WHEN 'match' THEN $2::timestamptz ELSE $3::timestamptz END
 					AND id NOT IN (SELECT max(id) FROM pass WHERE state = 'done' GROUP BY pair, kind, fingerprint)
+					AND id NOT IN (SELECT (array_agg(id ORDER BY through DESC, id DESC))[1] FROM pass WHERE proves GROUP BY pair, kind, fingerprint)
 				LIMIT $1)`,
 			[]any{micro(now.Add(-r.Clean)), micro(now.Add(-r.Failed))},
 		},

@@ -64,6 +64,7 @@ type Pass struct {
 	Overdue bool
 	// Unscheduled is true if the pass is only made by hand. Then it cannot be overdue, and there is no series for that.
 	Unscheduled bool
+	Interval    time.Duration // between two scheduled passes; 0 if that is not known, and then there is no series
 }
 
 // SampleBound is the anytime-valid upper bound of the share of bad orders.
@@ -232,6 +233,9 @@ func (e *emitter) snapshot(s Snapshot) {
 		}
 		if p.Failures >= 0 {
 			e.add(failures, float64(p.Failures), p.Pass)
+		}
+		if p.Interval > 0 {
+			e.add(passInterval, p.Interval.Seconds(), p.Pass)
 		}
 		if !p.Unscheduled {
 			e.add(overdue, truth(p.Overdue), p.Pass)

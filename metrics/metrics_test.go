@@ -27,7 +27,7 @@ func full() Snapshot {
 		Accepted:            2,
 		Passes: []Pass{
 			{Pass: "sample", LastSuccess: time.UnixMilli(1_700_000_000_500), Coverage: 1},
-			{Pass: "full", Coverage: -1, Overdue: true, Failures: 3},
+			{Pass: "full", Coverage: -1, Overdue: true, Failures: 3, Interval: 24 * time.Hour},
 		},
 		SampleBound: &SampleBound{"0.95", 0.00082},
 		Gate:        &Gate{"NO-GO", []Criterion{{"open_divergences", "fail"}, {"coverage", "pass"}}},
@@ -43,6 +43,7 @@ func full() Snapshot {
 			AlertsPending:      new(int64(2)),
 			Throttled:          []Throttled{{"legacy", "max_sessions", true}, {"projection", "max_sessions", false}},
 			CutoverStep:        []CutoverStep{{"fence", "done", true}, {"fence", "failed", false}},
+			VerifiedThrough:    new(time.UnixMilli(1_700_000_090_500)),
 		},
 	}
 }
@@ -119,7 +120,7 @@ func TestEveryMetricOfTheContractIsThere(t *testing.T) {
 		"pass_duration_seconds", "pass_last_success_timestamp_seconds", "pass_coverage_ratio", "pass_overdue", "pass_consecutive_failures", "sample_bound_ratio",
 		"gate_decision", "gate_criterion", "read_seconds", "source_queries_total", "source_seconds", "build_info", "system_info", "ledger_up",
 		"projection_lag_seconds", "projection_lag_events", "stream_lag_messages", "stream_last_look_timestamp_seconds", "stream_waiting_seconds", "stream_before_store_messages", "completeness_ratio",
-		"change_completeness_ratio", "coverage_ratio", "alerts_pending", "cutover_step",
+		"change_completeness_ratio", "coverage_ratio", "alerts_pending", "cutover_step", "verified_through_timestamp_seconds", "pass_interval_seconds",
 	} {
 		if !strings.Contains(page, "# HELP crosscheck_"+name+" ") {
 			t.Errorf("crosscheck_%s is missing", name)

@@ -22,6 +22,7 @@ type Optional struct {
 	AlertsPending                             *int64 // messages in the outbox that are not delivered yet
 	CutoverStep                               []CutoverStep
 	Throttled                                 []Throttled
+	VerifiedThrough                           *time.Time // nil if nothing has been verified completely
 }
 
 // Throttled says whether running passes do not read a side at full speed because of a limit. List each limit that is
@@ -68,11 +69,13 @@ var (
 	coverageByAge        = gauge("coverage_ratio", "Share of the orders of one status and age that the newest full verification judged.", "status", "age")
 	alertsPending        = gauge("alerts_pending", "Messages to Slack in the outbox that are not delivered yet.")
 	throttleWaiting      = gauge("throttle_waiting", "1 while a running pass does not read a side at full speed because of that limit, else 0.", "side", "reason")
+	verifiedThrough      = gauge("verified_through_timestamp_seconds", "The watermark: everything up to this time has been verified by a full pass and the delta passes since.")
+	passInterval         = gauge("pass_interval_seconds", "Time between two scheduled passes; absent where a pass has no schedule.", "pass")
 	cutoverStep          = gauge("cutover_step", "1 for the current state of a step of the newest cutover, 0 for the other states.", "step", "state")
 )
 
 func describeOptional(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, streamLastLook, streamWaiting, streamBeforeStore, completeness, changeCompleteness, coverageByAge, alertsPending, throttleWaiting, cutoverStep} {
+	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, streamLastLook, streamWaiting, streamBeforeStore, completeness, changeCompleteness, coverageByAge, alertsPending, throttleWaiting, verifiedThrough, passInterval, cutoverStep} {
 		ch <- d
 	}
 }
@@ -108,6 +111,9 @@ func (e *emitter) optional(o Optional) {
 	}
 	for _, t := range o.Throttled {
 		e.add(throttleWaiting, truth(t.Now), t.Side, t.Reason)
+	}
+	if at := o.VerifiedThrough; at != nil {
+		e.add(verifiedThrough, float64(at.UnixMilli())/1000)
 	}
 	for _, s := range o.CutoverStep {
 		e.add(cutoverStep, truth(s.Now), s.Step, s.State)

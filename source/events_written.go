@@ -24,7 +24,8 @@ func (e *Events) Mark(ctx context.Context, p *verify.Pace) (m verify.Mark, err e
 		}
 		for _, chunk := range chunks {
 			var n int64
-			if err := tx.QueryRow(ctx, "SELECT count(*) FROM "+e.side.itself()+" WHERE "+chunk).Scan(&n); err != nil {
+			query := fmt.Sprintf("SELECT count(*) FILTER (WHERE NOT (%s)) FROM %s WHERE %s", writtenSince(m), e.side.itself(), chunk)
+			if err := tx.QueryRow(ctx, query).Scan(&n); err != nil {
 				return err
 			}
 			m.Events += n
@@ -41,35 +42,31 @@ func (e *Events) Mark(ctx context.Context, p *verify.Pace) (m verify.Mark, err e
 }
 
 // Written reads the whole store: an event that was committed late has an old position.
-func (e *Events) Written(ctx context.Context, since verify.Mark, q verify.EventsQuery) (keys []order.Key, written int64, now verify.Mark, err error) {
+func (e *Events) Written(ctx context.Context, since verify.Mark, q verify.EventsQuery) (w verify.WrittenEvents, err error) {
 	defer e.side.observe("written")()
 	err = e.atOnce(ctx, func(tx *session.Tx) error {
-		if now, err = e.mark(ctx, tx); err != nil || now.Unlike(since) {
+		if w.Now, err = e.mark(ctx, tx); err != nil || w.Now.Unlike(since) {
 			return err
 		}
-		chunks, err := e.side.pieces(ctx, tx, now, q.Pace)
+		chunks, err := e.side.pieces(ctx, tx, w.Now, q.Pace)
 		if err != nil {
 			return err
 		}
 		for _, chunk := range chunks {
-			more, all, changed, err := e.writtenIn(ctx, tx, chunk, since)
-			if err != nil {
+			before := w.Written + w.Old
+			if err := e.writtenIn(ctx, tx, chunk, since, &w); err != nil || w.Written > q.Most {
 				return err
 			}
-			keys, written, now.Events = append(keys, more...), written+changed, now.Events+all
-			if written > q.Most {
-				return nil
-			}
-			if err := paused(ctx, q.Pace, all); err != nil {
+			if err := paused(ctx, q.Pace, w.Written+w.Old-before); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, 0, now, fmt.Errorf("looking for events that were written: %w", err)
+		return w, fmt.Errorf("looking for events that were written: %w", err)
 	}
-	return keys, written, now, nil
+	return w, nil
 }
 
 // atOnce runs fn in a snapshot of its own.
@@ -90,26 +87,29 @@ func (e *Events) mark(ctx context.Context, tx *session.Tx) (verify.Mark, error) 
 	return e.side.mark(ctx, tx, c.Key, c.Position, c.Type, c.At, c.Payload)
 }
 
-func (e *Events) writtenIn(ctx context.Context, tx *session.Tx, chunk string, since verify.Mark) (keys []order.Key, all, written int64, err error) {
-	rows, err := tx.Query(ctx, fmt.Sprintf(`SELECT s.events::text, s.changed::text, k.key FROM (
-		SELECT count(*) AS events, count(*) FILTER (WHERE %[2]s) AS changed, array_agg(DISTINCT (%[1]s)::text) FILTER (WHERE %[2]s) AS keys
+// writtenIn adds a part of the store.
+func (e *Events) writtenIn(ctx context.Context, tx *session.Tx, chunk string, since verify.Mark, w *verify.WrittenEvents) error {
+	rows, err := tx.Query(ctx, fmt.Sprintf(`SELECT s.events::text, s.changed::text, s.young::text, k.key FROM (
+		SELECT count(*) AS events, count(*) FILTER (WHERE %[2]s) AS changed, count(*) FILTER (WHERE %[2]s AND %[5]s) AS young,
+			array_agg(DISTINCT (%[1]s)::text) FILTER (WHERE %[2]s) AS keys
 		FROM %[3]s WHERE %[4]s) AS s LEFT JOIN LATERAL unnest(s.keys) AS k(key) ON true`,
-		e.config.Key, writtenSince(since), e.side.itself(), chunk))
+		e.config.Key, writtenSince(since), e.side.itself(), chunk, writtenSince(w.Now)))
 	if err != nil {
-		return nil, 0, 0, err
+		return err
 	}
 	defer rows.Close()
+	var all, written, young int64
 	for rows.Next() {
 		raw := rows.RawValues()
-		if all, err = parseInt(raw[0]); err != nil {
-			return nil, 0, 0, err
+		for i, into := range []*int64{&all, &written, &young} {
+			if *into, err = parseInt(raw[i]); err != nil {
+				return err
+			}
 		}
-		if written, err = parseInt(raw[1]); err != nil {
-			return nil, 0, 0, err
-		}
-		if raw[2] != nil {
-			keys = append(keys, order.Key(raw[2]))
+		if raw[3] != nil {
+			w.Keys = append(w.Keys, order.Key(raw[3]))
 		}
 	}
-	return keys, all, written, rows.Err()
+	w.Written, w.Old, w.Now.Events = w.Written+written, w.Old+all-written, w.Now.Events+all-young
+	return rows.Err()
 }

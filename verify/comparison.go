@@ -51,6 +51,9 @@ type Comparison struct {
 	Wait func(context.Context, time.Duration) error
 	// OnMismatch is called for every mismatch that a scan finds, including lag; may be nil.
 	OnMismatch func(compare.Mismatch)
+	// Instead is asked before a full pass is made instead of a delta pass, with the reason. If it returns an error, no pass
+	// begins. Nil agrees.
+	Instead func(reason string) error
 	// Progress is called with the progress of a pass; may be nil.
 	Progress func(Progress)
 	// Throttle limits what a full pass costs; nil is no limit.
@@ -113,10 +116,16 @@ const finishTimeout = 10 * time.Second
 // Full compares every order.
 func (c *Comparison) Full(ctx context.Context, l lease.Lease, s Start) (Pass, error) {
 	s.Kind, s.Ranged = Full, c.MaxSnapshot > 0
-	if s.Ranged { // each range is tried again by itself
-		return c.run(ctx, l, s, (*pass).full)
+	scan := func(p *pass, ctx context.Context, scan *Scan) (err error) {
+		if scan.Through, err = c.through(ctx, s.At); err != nil {
+			return err
+		}
+		return p.full(ctx, scan)
 	}
-	return c.run(ctx, l, s, again((*pass).full))
+	if !s.Ranged { // each range is tried again by itself
+		scan = again(scan)
+	}
+	return c.run(ctx, l, s, scan)
 }
 
 // Sample compares size orders drawn uniformly from both sides' key space, the orders changed last, and all with an open
@@ -228,7 +237,11 @@ func (p *pass) finish(ctx context.Context, done Pass, r Result) (Pass, error) {
 	if err := p.c.Ledger.FinishPass(ctx, p.lease, p.id, r, done.FinishedAt); err != nil {
 		return done, err
 	}
-	p.c.Log.InfoContext(ctx, "pass finished", slog.String("pass", string(done.Kind)), slog.Int64("id", int64(p.id)),
+	level := slog.LevelInfo
+	if done.Kind == Delta && r.Verdict == compare.Match { // every few seconds
+		level = slog.LevelDebug
+	}
+	p.c.Log.Log(ctx, level, "pass finished", slog.String("pass", string(done.Kind)), slog.Int64("id", int64(p.id)),
 		slog.String("verdict", string(r.Verdict)), slog.Int64("compared", done.Scan.Compared), slog.Float64("coverage", done.Scan.Coverage),
 		slog.Int64("diverged", r.Diverged), slog.Int64("unverified", r.Unverified), slog.Duration("took", done.FinishedAt.Sub(done.StartedAt)))
 	return done, nil

@@ -72,19 +72,31 @@ func (p Pass) marks() *Marks {
 // Where that may not be all that changed, it is a full pass, which says why.
 func (c *Comparison) Delta(ctx context.Context, l lease.Lease, s Start) (Pass, error) {
 	s.Kind = Delta
-	d, err := c.sinceLast(ctx, s.Fingerprint)
+	through, err := c.through(ctx, s.At)
+	d := &delta{c: c}
+	if err == nil {
+		err = d.sinceLast(ctx, s.Fingerprint)
+	}
 	defer d.sides.close()
+	if err == nil && d.refused != "" && c.Instead != nil {
+		if err := c.Instead(d.refused); err != nil {
+			return Pass{}, err
+		}
+	}
 	if err != nil {
 		return c.run(ctx, l, s, func(*pass, context.Context, *Scan) error { return err })
 	}
 	if d.refused == "" {
-		return c.run(ctx, l, s, d.compare)
+		return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
+			scan.Through = through
+			return d.compare(p, ctx, scan)
+		})
 	}
 	d.sides.close()
 	c.Log.InfoContext(ctx, "a full pass instead of a delta", slog.String("reason", d.refused))
 	s.Kind, s.Ranged = Full, c.MaxSnapshot > 0
 	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
-		p.instead = d.refused
+		p.instead, scan.Through = d.refused, through
 		return p.full(ctx, scan)
 	})
 }
@@ -109,10 +121,9 @@ type delta struct {
 const maxWritten = 2_000_000
 
 // sinceLast finds what was written since the last clean pass. The caller closes the snapshots, even after an error.
-func (c *Comparison) sinceLast(ctx context.Context, fingerprint string) (d *delta, err error) {
-	d = &delta{c: c}
-	if d.base, err = c.Ledger.Clean(ctx, fingerprint); err != nil {
-		return d, fmt.Errorf("looking for the last clean pass: %w", err)
+func (d *delta) sinceLast(ctx context.Context, fingerprint string) (err error) {
+	if d.base, err = d.c.Ledger.Clean(ctx, fingerprint); err != nil {
+		return fmt.Errorf("looking for the last clean pass: %w", err)
 	}
 	before := d.base.marks()
 	switch {
@@ -126,15 +137,15 @@ func (c *Comparison) sinceLast(ctx context.Context, fingerprint string) (d *delt
 		d.refused = before.unknown()
 	}
 	if d.refused != "" {
-		return d, nil
+		return nil
 	}
 	if err := d.find(ctx, before); err != nil {
-		return d, fmt.Errorf("looking for what was written since pass %d: %w", d.base.ID, err)
+		return fmt.Errorf("looking for what was written since pass %d: %w", d.base.ID, err)
 	}
 	if d.refused != "" {
 		d.refused += fmt.Sprintf(" since pass %d", d.base.ID)
 	}
-	return d, nil
+	return nil
 }
 
 // find stops as soon as a full pass is needed.
@@ -223,17 +234,17 @@ func (d *delta) findEvents(ctx context.Context, before *Marks) error {
 		d.refused = "events: it is not known which ones were written"
 		return nil
 	}
-	keys, written, now, err := g.Written(ctx, *before.Events, EventsQuery{Most: maxWritten})
+	w, err := g.Written(ctx, *before.Events, EventsQuery{Most: maxWritten})
 	if err != nil {
 		return err
 	}
-	d.marks.Events, d.events, d.changed = &now, keys, written
-	switch why := now.since(*before.Events); {
+	d.marks.Events, d.events, d.changed = &w.Now, w.Keys, w.Written
+	switch why := w.Now.since(*before.Events); {
 	case why != "":
 		d.refused = "events: " + why
-	case written > maxWritten:
+	case w.Written > maxWritten:
 		d.refused = fmt.Sprintf("events: more than %d were written", maxWritten)
-	case now.Events-written != before.Events.Events:
+	case w.Old != before.Events.Events:
 		d.refused = "events: old ones were edited or deleted"
 	}
 	return nil

@@ -22,7 +22,8 @@ type Mark struct {
 	Files []string `json:"files,omitempty"`
 	// Meaning is what else decides on values: labels of enums, and the functions that are called.
 	Meaning string `json:"meaning,omitempty"`
-	// Events is the number of events; 0 for other sides.
+	// Events is the number of events that older transactions have written; 0 for other sides. A snapshot may show younger ones,
+	// which also count as written since.
 	Events int64 `json:"events,omitempty"`
 }
 
@@ -105,10 +106,17 @@ type WrittenRow struct {
 type Growing interface {
 	// Mark marks the events of one instant, and counts them. Pace is nil for full speed.
 	Mark(ctx context.Context, pace *Pace) (Mark, error)
-	// Written returns the orders of all events that were written since an earlier mark, sorted, the number of these events,
-	// and the mark of the snapshot that was read. If that one cannot be compared with the earlier one, it returns only the
-	// mark.
-	Written(ctx context.Context, since Mark, q EventsQuery) (keys []order.Key, events int64, now Mark, err error)
+	// Written returns what was written since an earlier mark. If the mark of the snapshot that was read cannot be compared
+	// with the earlier one, it returns only that mark.
+	Written(ctx context.Context, since Mark, q EventsQuery) (WrittenEvents, error)
+}
+
+// WrittenEvents are the events that were written since a mark.
+type WrittenEvents struct {
+	Keys    []order.Key // the orders of all of them, sorted
+	Written int64       // these events
+	Old     int64       // all others
+	Now     Mark        // of the snapshot that was read
 }
 
 const notGrowing = "it cannot tell which events were written"

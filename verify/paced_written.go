@@ -1,10 +1,6 @@
 package verify
 
-import (
-	"context"
-
-	"github.com/nordvarg/crosscheck/order"
-)
+import "context"
 
 var (
 	_ Tracked = (*pacedSnapshot)(nil)
@@ -38,10 +34,10 @@ func (e pacedEvents) Mark(ctx context.Context, _ *Pace) (Mark, error) {
 }
 
 // Written implements [Growing].
-func (e pacedEvents) Written(ctx context.Context, since Mark, q EventsQuery) (keys []order.Key, events int64, now Mark, err error) {
+func (e pacedEvents) Written(ctx context.Context, since Mark, q EventsQuery) (WrittenEvents, error) {
 	q.Pace = e.pace()
 	if g, ok := e.Events.(Growing); ok {
 		return g.Written(ctx, since, q)
 	}
-	return nil, 0, Mark{Unknown: notGrowing}, nil
+	return WrittenEvents{Now: Mark{Unknown: notGrowing}}, nil
 }

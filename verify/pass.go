@@ -61,6 +61,9 @@ type Scan struct {
 	Reason     string  // why coverage is below 1; empty otherwise
 	Mismatches int64   // suspects that the scan found
 	Facts      Facts   // what only this kind of pass knows; nil if it ended too early
+	// Through is a time up to which both sides' snapshots have every commit; see [Watermark]. It is zero if it is not
+	// known, and for passes that do not cover every order.
+	Through time.Time
 }
 
 // Result is how a pass ended.

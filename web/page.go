@@ -48,6 +48,7 @@ type view struct {
 	Rest      string // divergences that are not listed
 	Listed    []divergenceView
 	Suspected string
+	Verified  string // the watermark
 	Runs      []runView
 	Known     []partView // the configured parts
 }
@@ -111,6 +112,10 @@ func (v *view) show(s Status) {
 		v.Rest = fmt.Sprintf("The oldest %s are listed; %s more are in the ledger.", human.Number(int64(len(s.Divergences))), human.Number(rest))
 	}
 	v.Suspected = human.Quantity(s.Suspects, "suspect waits for its recheck", "suspects wait for their recheck")
+	v.Verified = "nothing is verified completely yet"
+	if w := s.VerifiedThrough; w != nil {
+		v.Verified = "verified through " + throughOf(*w, s.At, "ago")
+	}
 	for _, run := range s.Schedule {
 		v.Runs = append(v.Runs, runOf(run, s.At))
 		if run.Overdue {
@@ -177,6 +182,15 @@ func verb(n int, one, many string) string {
 		return one
 	}
 	return many
+}
+
+// throughOf says how old the watermark is, and which pass moved it there.
+func throughOf(w Watermark, now time.Time, ago string) string {
+	said := fmt.Sprintf("%s, %s %s, by %s pass %d", human.Instant(w.At), human.Duration(now.Sub(w.At)), ago, w.Pass, w.PassID)
+	if w.Accepted > 0 {
+		said += ", with " + human.Quantity(w.Accepted, "diverged order that is accepted", "diverged orders that are accepted")
+	}
+	return said
 }
 
 func passOf(p Pass, now time.Time) passView {

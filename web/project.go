@@ -6,6 +6,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -16,6 +17,7 @@ func NewStatus(b board.Board) Status {
 		At: b.At.UTC(), Decision: b.Decision, Open: b.OpenCount(), Accepted: b.Accepted, Suspects: b.Suspects,
 		Divergences: newDivergences(b.Listed, b.At, b.ValuesHidden),
 	}
+	status.VerifiedThrough = newWatermark(b.Evidence.Verified, b.At)
 	for _, p := range b.Passes {
 		status.Passes = append(status.Passes, newPass(p, b.At))
 	}
@@ -25,6 +27,15 @@ func NewStatus(b board.Board) Status {
 		}
 	}
 	return status
+}
+
+func newWatermark(w *gate.Watermark, now time.Time) *Watermark {
+	if w == nil {
+		return nil
+	}
+	return &Watermark{
+		At: w.Through, AgeSeconds: now.Sub(w.Through).Round(time.Millisecond).Seconds(), Pass: w.Kind, PassID: w.Pass, Accepted: w.Accepted,
+	}
 }
 
 func newPass(p verify.Pass, now time.Time) Pass {
@@ -62,7 +73,7 @@ func NewReport(r board.Report) Report {
 	out := Report{
 		Decision: r.Decision, Full: r.Evidence.Full, Counted: r.Evidence.Counted, Sample: r.Evidence.Sample, Open: r.Open, Accepted: r.Accepted,
 		OpenListed: newDivergences(r.OpenListed, r.Decision.At, r.ValuesHidden), AcceptedListed: newDivergences(r.AcceptedListed, r.Decision.At, r.ValuesHidden),
-		Confidence: r.Bound.Confidence, MaxRatio: r.Bound.MaxRatio,
+		Confidence: r.Bound.Confidence, MaxRatio: r.Bound.MaxRatio, Verified: newWatermark(r.Evidence.Verified, r.Decision.At),
 	}
 	if f := r.Evidence.Fields; f != nil {
 		out.GroupBy = f.GroupBy

@@ -30,6 +30,8 @@ type Report struct {
 	OpenListed, AcceptedListed []Divergence
 	// Trend has the finished passes, the oldest first.
 	Trend []TrendPoint
+	// Verified is the watermark; nil if nothing has been verified completely.
+	Verified *Watermark
 	// Confidence and MaxRatio are settings of the criterion sample_bound.
 	Confidence, MaxRatio float64
 	// GroupBy is the field by whose values orders are counted; empty for none.
@@ -77,6 +79,7 @@ type reportView struct {
 	Coverage                      []coverageRow
 	Ages                          []ageRow
 	FullWhen, FullWhat, FullScore string
+	Watermark                     string
 	GroupTitle                    string
 	Blind                         []string
 }
@@ -127,6 +130,10 @@ func WriteReport(w io.Writer, r Report) error {
 	}
 	if rest := r.Accepted - int64(len(r.AcceptedListed)); rest > 0 {
 		v.AcceptedRest = fmt.Sprintf("%s more are in the ledger.", human.Number(rest))
+	}
+	v.Watermark = "nothing is verified completely yet"
+	if r.Verified != nil {
+		v.Watermark = throughOf(*r.Verified, r.Decision.At, "before this decision")
 	}
 	v.full(r.Full, r.Decision.At)
 	v.counts(r.Full)

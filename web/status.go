@@ -54,10 +54,21 @@ type Status struct {
 	Accepted int64 `json:"accepted_divergences"`
 	// Parts are the configured parts, and whether they can be used now.
 	Parts []Part `json:"parts"`
+	// VerifiedThrough is the watermark: up to when everything has been verified; null if nothing has.
+	VerifiedThrough *Watermark `json:"verified_through"`
 	// Suspects is how many orders wait for their recheck.
 	Suspects int64 `json:"suspects"`
 	// Schedule says for each kind of pass when it runs next, and whether it is overdue.
 	Schedule []Schedule `json:"schedule"`
+}
+
+// Watermark says that everything up to At has been verified.
+type Watermark struct {
+	At         time.Time `json:"at"`
+	AgeSeconds float64   `json:"age_seconds"`
+	Pass       string    `json:"pass"` // the kind of the pass that moved it there
+	PassID     int64     `json:"pass_id"`
+	Accepted   int64     `json:"accepted,omitempty"` // orders that the pass found diverged, and that were accepted
 }
 
 // Pass is one pass as it is shown.
@@ -119,7 +130,7 @@ type Values struct {
 // Schedule is one scheduled kind of pass.
 type Schedule struct {
 	Pass string `json:"pass"`
-	Cron string `json:"cron"`
+	Cron string `json:"cron"` // or the interval, such as "every 10s"
 	// Next is null if it is not known.
 	Next *time.Time `json:"next"`
 	// Overdue is true if a run was missed or takes too long; Reason says which, in a sentence.

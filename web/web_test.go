@@ -98,7 +98,8 @@ func noGo() Status {
 				Fields: []Field{{Name: "filled_quantity", Values: &Values{Legacy: new("100.005"), Projection: new("100")}}},
 			},
 		},
-		Suspects: 1204,
+		VerifiedThrough: &Watermark{At: now.Add(-2 * time.Hour), AgeSeconds: 7200, Pass: "delta", PassID: 40, Accepted: 2},
+		Suspects:        1204,
 		Schedule: []Schedule{
 			{Pass: "sample", Cron: "0 * * * *", Next: new(now.Add(time.Hour))},
 			{Pass: "full", Cron: "0 2 * * *", Overdue: true, Reason: "The run of 2026-11-23 02:00:00 UTC ended unverified, and none has replaced it."},

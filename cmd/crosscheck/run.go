@@ -37,6 +37,7 @@ type sidecar struct {
 
 	following following
 	gaps      *gaps
+	instead   instead // of the job of delta passes alone
 
 	mu    sync.Mutex
 	known sides // for the page and readiness; opened at the first use
@@ -140,11 +141,12 @@ func (s *sidecar) migrate(ctx context.Context) error {
 }
 
 func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *verify.Comparison, fingerprint string, done func(), err error) {
-	opened, err := openSides(ctx, s.config, s.observeQuery)
+	sides, err := openSides(ctx, s.config, s.observeQuery)
 	if err != nil {
 		return nil, "", nil, err
 	}
-	if kind == verify.Full || kind == verify.Delta { // which may have to be full
+	opened := &sides
+	if kind == verify.Full {
 		if err = opened.openFolded(ctx, s.config, s.observeQuery); err == nil {
 			err = opened.keepsLimits(ctx, s.config, s.log)
 		}
@@ -156,12 +158,15 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 		opened.close()
 		return nil, "", nil, err
 	}
-	c = comparison(s.config, opened, s.ledger, s.log)
+	c = comparison(s.config, *opened, s.ledger, s.log)
 	if c.Throttle != nil {
 		c.Throttle.Paused = func(side string, r throttle.Reason, took time.Duration) { s.metrics.ObserveWait(side, string(r), took) }
 	}
 	c.OnMismatch = func(m compare.Mismatch) { s.observeMismatch(kind, m) }
-	return c, fingerprint, opened.close, nil
+	if kind == verify.Delta {
+		s.fullWhenNeeded(ctx, c, opened)
+	}
+	return c, fingerprint, func() { opened.close() }, nil
 }
 
 func (s *sidecar) prune(ctx context.Context) error {

@@ -20,17 +20,22 @@ type scheduledPass struct {
 	// atStart asks for a pass at the start of a sidecar whose ledger has none under its configuration. A full pass waits
 	// for its schedule: the time of its load on the databases is the owner's choice.
 	atStart bool
-	run     passFunc
+	// interval says that the schedule is one, as in sampler.Job.
+	interval bool
+	run      passFunc
 }
 
 // scheduledPasses has one line for each of them: what runs, and what the board and the metrics need to know.
 func scheduledPasses(c *config.Config) []scheduledPass {
 	return []scheduledPass{
-		{verify.Sample, c.Sampler.Schedule, true, func(ctx context.Context, cmp *verify.Comparison, c *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
+		{verify.Sample, c.Sampler.Schedule, true, false, func(ctx context.Context, cmp *verify.Comparison, c *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			return cmp.Sample(ctx, l, start, c.Sampler.Size)
 		}},
-		{verify.Full, c.Sampler.Full, false, func(ctx context.Context, cmp *verify.Comparison, _ *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
+		{verify.Full, c.Sampler.Full, false, false, func(ctx context.Context, cmp *verify.Comparison, _ *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			return cmp.Full(ctx, l, start)
+		}},
+		{verify.Delta, c.Sampler.Delta, false, true, func(ctx context.Context, cmp *verify.Comparison, _ *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
+			return cmp.Delta(ctx, l, start)
 		}},
 	}
 }
@@ -38,7 +43,7 @@ func scheduledPasses(c *config.Config) []scheduledPass {
 // job opens the sides again for every pass, so that it notices changes such as a new index.
 func (s *sidecar) job(pass scheduledPass) sampler.Job {
 	job := sampler.Job{
-		Kind: pass.kind, Schedule: pass.schedule,
+		Kind: pass.kind, Schedule: pass.schedule, Interval: pass.interval,
 		Run: func(ctx context.Context, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			c, fingerprint, done, err := s.comparison(ctx, pass.kind)
 			if err != nil {
@@ -46,7 +51,11 @@ func (s *sidecar) job(pass scheduledPass) sampler.Job {
 			}
 			defer done()
 			start.Fingerprint = fingerprint
-			return pass.run(ctx, c, s.config, l, start)
+			made, err := pass.run(ctx, c, s.config, l, start)
+			if pass.kind == verify.Delta {
+				return s.paced(made, err)
+			}
+			return made, err
 		},
 		Resume: func(ctx context.Context, l lease.Lease, found verify.Pass) (verify.Pass, error) {
 			c, fingerprint, done, err := s.comparison(ctx, pass.kind)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,10 +30,22 @@ func (s *system) sidecar(sections ...string) *sidecarProcess {
 // scheduled is a sidecar with its section sampler.
 func (s *system) scheduled(sampler string, sections ...string) *sidecarProcess {
 	s.t.Helper()
+	return s.scheduledOn("public.current_orders", sampler, sections...)
+}
+
+// scheduledOn is a sidecar whose projection is the table. Rows of the materialized view current_orders do not tell when they
+// were written; those of the projector's own table public.orders_projection do.
+func (s *system) scheduledOn(table, sampler string, sections ...string) *sidecarProcess {
+	s.t.Helper()
 	address := freeAddress(s.t)
 	config := s.config("crosscheck", labWindow, append(sections, `
 sampler: `+sampler+`
 web: {listen: "`+address+`"}`)...)
+	text, err := os.ReadFile(config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	config = writeConfig(s.t, "crosscheck", strings.Replace(string(text), "public.current_orders", table, 1))
 	return &sidecarProcess{start(s.t, "run", "--config", config), "http://" + address}
 }
 

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/lab"
+)
+
+const (
+	watermarkVariable = "WATERMARK_ORDERS" // how many orders the lab has; without it there is no measurement
+	watermarkRate     = 200                // deals in a second
+	watermarkSeconds  = 120
+	watermarkBehind   = 15 * time.Second // limits
+	watermarkLoad     = 0.05
+)
+
+// TestWatermarkAtARate measures how old the watermark of a sidecar is while the desk trades, with a delta pass every ten seconds,
+// and how much processor time all of crosscheck's sessions take in the server. A limit that is missed is printed, and is no
+// failure: times depend on the machine.
+func TestWatermarkAtARate(t *testing.T) {
+	orders, err := strconv.Atoi(os.Getenv(watermarkVariable))
+	if err != nil {
+		t.Skip("set " + watermarkVariable + " to measure")
+	}
+	s := newSystem(t, lab.Options{Server: ownServer(t), History: lab.History{Orders: int64(orders)}, Rate: watermarkRate, RefreshEvery: time.Hour})
+	s.live()
+	p := s.scheduledOn("public.orders_projection", `{schedule: off, full: off, delta: 10s}`, s.eventSections())
+	p.passes(p.passes(time.Time{}).At) // the first is of a full pass
+	spent := newSessionTime(t, s.EventsDSN)
+	began := time.Now()
+	before := spent.look(t)
+	var oldest, sum time.Duration
+	var looks int
+	for time.Since(began) < watermarkSeconds*time.Second {
+		age := time.Since(p.through().At)
+		oldest, sum, looks = max(oldest, age), sum+age, looks+1
+		for range 10 { // a session lasts for a second or more after its scan
+			spent.look(t)
+			time.Sleep(50 * time.Millisecond) //nolint:forbidigo // a measurement
+		}
+	}
+	load := (spent.look(t) - before).Seconds() / time.Since(began).Seconds()
+	counts := rows(t, s.EventsDSN, `SELECT count(*) FILTER (WHERE verdict = 'match'), count(*), max(finished_at - started_at) FROM crosscheck.pass WHERE kind = 'delta'`)
+	t.Logf("%d orders, %s events, %d deals a second: the watermark was %s behind on average and %s at most (limit %s); the sessions took %.1f %% of a core (limit %.0f %%); delta passes that matched, all, longest: %s",
+		orders, rows(t, s.EventsDSN, "SELECT count(*) FROM event_store"), watermarkRate, (sum / time.Duration(looks)).Round(time.Millisecond), oldest.Round(time.Millisecond), watermarkBehind,
+		load*100, watermarkLoad*100, counts)
+	if oldest > watermarkBehind || load > watermarkLoad {
+		t.Log("missed")
+	}
+	p.drains()
+}
+
+// sessionTime adds up the processor time of crosscheck's sessions in a server on this machine.
+type sessionTime struct {
+	conn *pgx.Conn
+	of   map[int]time.Duration // process → time so far
+}
+
+func newSessionTime(t *testing.T, dsn string) *sessionTime {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return &sessionTime{conn, map[int]time.Duration{}}
+}
+
+func (s *sessionTime) look(t *testing.T) (sum time.Duration) {
+	t.Helper()
+	found, err := s.conn.Query(t.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'crosscheck%'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids, err := pgx.CollectRows(found, pgx.RowTo[int])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range pids {
+		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "schedstat"))
+		if err != nil {
+			continue // it has just ended
+		}
+		if ran, err := strconv.ParseInt(strings.Fields(string(text))[0], 10, 64); err == nil {
+			s.of[pid] = time.Duration(ran)
+		}
+	}
+	for _, took := range s.of {
+		sum += took
+	}
+	return sum
+}
