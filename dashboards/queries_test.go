@@ -22,7 +22,7 @@ func everything() metrics.Snapshot {
 	return metrics.Snapshot{
 		Orders:      []metrics.Orders{{Representation: "legacy", Status: "FILLED", Count: 1}},
 		Open:        []metrics.OpenDivergences{{Hop: "legacy->events", Kind: "missing", Cause: "lost_shadow_write", Count: 1}},
-		Passes:      []metrics.Pass{{Pass: "full", LastSuccess: time.Unix(1, 0), Coverage: 1}},
+		Passes:      []metrics.Pass{{Pass: "full", LastSuccess: time.Unix(1, 0), Coverage: 1, Interval: time.Hour}},
 		SampleBound: &metrics.SampleBound{Confidence: "0.95", Ratio: 0.1},
 		Gate:        &metrics.Gate{Decision: "GO", Criteria: []metrics.Criterion{{Name: "coverage", Verdict: "pass"}}},
 		Optional: metrics.Optional{
@@ -35,6 +35,7 @@ func everything() metrics.Snapshot {
 			AlertsPending:      new(int64(1)),
 			Throttled:          []metrics.Throttled{{Side: "legacy", Reason: "max_sessions", Now: true}},
 			CutoverStep:        []metrics.CutoverStep{{Step: "fence", State: "done", Now: true}},
+			VerifiedThrough:    new(time.Unix(1, 0)),
 		},
 	}
 }
