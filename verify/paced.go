@@ -53,7 +53,7 @@ func (s *slowed) clear() {
 // none, and only those that read everything keep the hours.
 func (p *pass) throttle(kind PassKind) {
 	t := p.c.Throttle
-	if t == nil || kind != Full && kind != "delta" {
+	if t == nil || kind != Full && kind != Delta {
 		return
 	}
 	limits := t.Limits

@@ -146,3 +146,30 @@ func TestASampleHasNoThrottle(t *testing.T) {
 		t.Errorf("%d waits: %+v", w.waits, pass.Result)
 	}
 }
+
+// TestADeltaKeepsTheLimitsButNotTheHours, and stays a delta.
+func TestADeltaKeepsTheLimitsButNotTheHours(t *testing.T) {
+	w := newWorld(t, dense(100), dense(100))
+	w.must(w.full(t.Context()))
+	w.now = w.now.Add(time.Hour)
+	w.legacy.Put(row(5, "FILLED", "7"))
+	w.projection.Put(row(5, "FILLED", "7"))
+	hours, err := throttle.ParseHours("00:00-01:00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy := w.now.Add(30 * time.Second)
+	paused := throttled(w, throttle.Limits{MaxSessions: 12, Hours: hours}, func(order.Representation) throttle.Load {
+		if w.now.Before(busy) {
+			return throttle.Load{Sessions: 13}
+		}
+		return throttle.Load{}
+	})
+	pass := w.must(w.delta(t.Context()))
+	if pass.Kind != verify.Delta || pass.Result.Verdict != compare.Match {
+		t.Errorf("the pass ended %+v", pass)
+	}
+	if paused[throttle.TooBusy] != 30*time.Second || paused[throttle.OutOfHours] != 0 {
+		t.Errorf("waited %v", paused)
+	}
+}
