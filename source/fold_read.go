@@ -332,4 +332,4 @@ func (n *folded) reader(by eventOrder, timed bool) *eventReader {
 }
 
 // inRange is the condition for an event of the snapshot's range. Literals are encoded with the whole statement.
-func (n *folded) inRange() string { return within(n.snapshot.within, n.fold.byKey.key, n.fold.bound) }
+func (n *folded) inRange() string { return within(n.within, n.fold.byKey.key, n.fold.bound) }

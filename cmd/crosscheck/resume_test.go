@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -86,4 +88,50 @@ func TestOneStatementCannotBeResumed(t *testing.T) {
 	if p.end() == exitAgrees || !strings.Contains(p.stderr.String(), "in one statement, and cannot be resumed") || !strings.Contains(p.stderr.String(), "verify.max_snapshot") {
 		t.Errorf("%s", &p.stderr)
 	}
+}
+
+// TestPassesKilledAtRandomMoments kills ten passes, each at another moment, and lets them be resumed. Legacy reads at most a
+// tenth more than its rows each time.
+func TestPassesKilledAtRandomMoments(t *testing.T) {
+	if !soak() {
+		t.Skipf("a long proof: set %s", soakVariable)
+	}
+	t.Parallel()
+	h := newHeld(t, pgtest.Database(t), pgtest.Database(t))
+	const orders = 300_000
+	for _, dsn := range []string{h.legacy, h.projection} {
+		rows(t, dsn, fmt.Sprintf(`INSERT INTO orders SELECT g, 'BUY', g, 'OPEN', 0, NULL, now() FROM generate_series(10000, %d) AS g; ANALYZE orders`, orders+8_000-1))
+	}
+	h.config = h.inRanges()
+	const read = "SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::bigint FROM pg_stat_user_tables WHERE relname = 'orders'"
+	for round := range 10 {
+		from := counted(t, rows(t, h.legacy, read))
+		p := start(t, "verify", "--json", "--config", h.config)
+		random := 1 + rand.IntN(14)
+		eventually(t, h.legacy, fmt.Sprintf("SELECT count(*) >= %d FROM crosscheck.pass_range WHERE pass_id = %d", random, round+1), "t")
+		h.kill(p)
+		eventually(t, h.legacy, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'crosscheck' AND datname = current_database() AND pid <> pg_backend_pid()", "0")
+		before := counted(t, rows(t, h.legacy, fmt.Sprintf("SELECT count(*) FROM crosscheck.pass_range WHERE pass_id = %d", round+1)))
+		h.leasesRunOut()
+		code, r := pass(t, "verify", "--resume", "--config", h.config)
+		if code != exitAgrees || r.ID != int64(round+1) || r.Compared != orders || *r.LegacyRows != orders {
+			t.Fatalf("round %d: exit code %d, %+v", round, code, r)
+		}
+		eventually(t, h.legacy, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'crosscheck' AND datname = current_database() AND pid <> pg_backend_pid()", "0")
+		total := float64(counted(t, rows(t, h.legacy, read))-from) / orders
+		t.Logf("round %d: killed after %d ranges of %s; legacy read %.3f times its rows", round+1, before,
+			rows(t, h.legacy, fmt.Sprintf("SELECT count(*) FROM crosscheck.pass_range WHERE pass_id = %d", round+1)), total)
+		if total > 1.1 {
+			t.Errorf("round %d: legacy read %.3f times its rows", round+1, total)
+		}
+	}
+}
+
+func counted(t *testing.T, text string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

@@ -163,6 +163,7 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 		c.Throttle.Paused = func(side string, r throttle.Reason, took time.Duration) { s.metrics.ObserveWait(side, string(r), took) }
 	}
 	c.OnMismatch = func(m compare.Mismatch) { s.observeMismatch(kind, m) }
+	c.Progress = newLoggedProgress(kind, s.log).show
 	if kind == verify.Delta {
 		s.fullWhenNeeded(ctx, c, opened)
 	}

@@ -133,6 +133,9 @@ func (b *bench) measure(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := b.ranges(ctx); err != nil {
+		return err
+	}
 	if err := b.sample(ctx); err != nil {
 		return err
 	}
@@ -147,7 +150,7 @@ func (b *bench) measure(ctx context.Context) (err error) {
 
 // forget drops the ledgers, so that a run does not revisit the divergences of another run.
 func (d *dataset) forget(ctx context.Context) error {
-	for _, name := range []string{"clean", "buckets", "few", "many"} {
+	for _, name := range []string{"clean", "buckets", "few", "many", "ranges"} {
 		if err := execute(ctx, d.projection, "SET client_min_messages = error", "DROP SCHEMA IF EXISTS "+ledgerSchema(name)+" CASCADE"); err != nil {
 			return err
 		}
