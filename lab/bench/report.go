@@ -65,13 +65,6 @@ func (r *Report) sample(large, small *dataset, s, inside []sample) {
 	r.against("bare reads, for comparison", s[1], versus, s[1], s[3], 0)
 }
 
-func (r *Report) many(planted int64, p *pass) {
-	row := Row{What: fmt.Sprintf("verify, %d orders differ, all found", planted), Median: seconds(p.wall), Best: seconds(p.wall)}
-	row.Ratio, row.OfMedians = "resident memory", fmt.Sprintf("%d MiB", p.memory>>20)
-	row.Limit, row.Held = fmt.Sprintf("%d MiB", memoryLimit>>20), p.memory < memoryLimit
-	r.Rows = append(r.Rows, row)
-}
-
 // stores adds the samples in the order of eventStores. The limit is for libraries, against the default schema.
 func (r *Report) stores(events int64, s, work []sample) {
 	for i, store := range eventStores {
