@@ -15,8 +15,14 @@ import (
 // Usually that is one row on each side, or none on both. If the key is not unique, as in a view that joins, the same
 // duplicates on both sides agree, as they do by digest. Any other number of rows is a Duplicate.
 func Rows(fields []order.Field, key order.Key, legacy, projection []order.Row) *Mismatch {
+	var found []FieldDifference
+	if len(legacy) == 1 && len(projection) == 1 {
+		if found = differences(fields, legacy[0].Values, projection[0].Values); len(found) == 0 {
+			return nil // as most orders
+		}
+	}
 	m := Mismatch{
-		Key: key, Hop: order.LegacyToProjection,
+		Key: key, Hop: order.LegacyToProjection, Fields: found,
 		LegacyCopies: len(legacy), ProjectionCopies: len(projection),
 	}
 	switch {
@@ -33,10 +39,6 @@ func Rows(fields []order.Field, key order.Key, legacy, projection []order.Row) *
 		m.Kind = Phantom
 	default:
 		m.Kind = Differs
-		m.Fields = differences(fields, legacy[0].Values, projection[0].Values)
-		if len(m.Fields) == 0 {
-			return nil
-		}
 	}
 	return &m
 }
@@ -122,13 +124,16 @@ func state(rows []order.Row) string {
 	if len(rows) == 0 {
 		return ""
 	}
-	var buf []byte
+	buf := make([]byte, 0, 256)
 	part := func(s string) {
 		buf = strconv.AppendInt(buf, int64(len(s)), 10)
 		buf = append(buf, ':')
 		buf = append(buf, s...)
 	}
-	for _, r := range sorted(rows) {
+	if len(rows) > 1 {
+		rows = sorted(rows)
+	}
+	for _, r := range rows {
 		for _, v := range r.Values {
 			if v.Null {
 				buf = append(buf, 'N')

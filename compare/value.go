@@ -30,6 +30,11 @@ func Equal(f order.Field, a, b order.Value) bool {
 }
 
 func equalNumbers(tolerance *apd.Decimal, a, b string) bool {
+	if tolerance == nil || tolerance.IsZero() {
+		if x, y := decimals(a), decimals(b); x >= 0 && x == y {
+			return false // they are different texts
+		}
+	}
 	x, y := number(a), number(b)
 	if x == nil || y == nil {
 		return false
@@ -48,6 +53,25 @@ func equalNumbers(tolerance *apd.Decimal, a, b string) bool {
 		return false
 	}
 	return difference.Abs(&difference).Cmp(tolerance) <= 0
+}
+
+// decimals is how many digits a number has after its point; -1 if it is not written in the one way in which PostgreSQL prints
+// numbers with as many.
+func decimals(s string) int {
+	whole, fraction, _ := strings.Cut(strings.TrimPrefix(s, "-"), ".")
+	if !digits(whole) || len(whole) > 1 && whole[0] == '0' || fraction != "" && !digits(fraction) || s[len(s)-1] == '.' || s[0] == '-' && strings.Trim(s, "-0.") == "" {
+		return -1
+	}
+	return len(fraction)
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // exact never rounds: with precision 0, apd keeps every digit of a sum or difference.

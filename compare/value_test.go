@@ -58,6 +58,11 @@ func numberCases() []numberCase {
 		{"Infinity", "Infinity", "", true, "infinity is itself"},
 		{"Infinity", "-Infinity", "1000", false, "and has a sign"},
 		{"Infinity", huge, "1000", false, "nothing is near infinity"},
+		{"1.10", "1.01", "", false, "digits are in other places"},
+		{"-1.10", "1.10", "", false, "the sign counts"},
+		{"01.0", "1.0", "", true, "a leading zero does not count"},
+		{"-0.0", "0.0", "", true, "zero has no sign"},
+		{"5.", "5", "", true, "nothing is after the point"},
 		{"", "0", "", false, "what is no number equals none"},
 		{"", "", "", true, "unless it is the same"},
 	}

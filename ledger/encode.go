@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -28,32 +29,41 @@ type storedField struct {
 	Projection json.RawMessage `json:"projection,omitempty"`
 }
 
-func encodeFields(fields []compare.FieldDifference) ([]storedField, error) {
-	stored := make([]storedField, len(fields))
+// appendFields writes what [decodeFields] reads. It is written by hand, because there may be a million suspects.
+func appendFields(b []byte, fields []compare.FieldDifference) []byte {
+	b = append(b, '[')
 	for i, f := range fields {
-		stored[i].Name = f.Name
-		for _, side := range []struct {
-			value *order.Value
-			into  *json.RawMessage
-		}{{f.Legacy, &stored[i].Legacy}, {f.Events, &stored[i].Events}, {f.Projection, &stored[i].Projection}} {
-			raw, err := encodeValue(side.value)
-			if err != nil {
-				return nil, fmt.Errorf("encoding field %s: %w", f.Name, err)
-			}
-			*side.into = raw
+		if i > 0 {
+			b = append(b, ',')
 		}
+		b = appendText(append(b, `{"name":`...), f.Name)
+		b = appendValue(b, `,"legacy":`, f.Legacy)
+		b = appendValue(b, `,"events":`, f.Events)
+		b = append(appendValue(b, `,"projection":`, f.Projection), '}')
 	}
-	return stored, nil
+	return append(b, ']')
 }
 
-func encodeValue(v *order.Value) (json.RawMessage, error) {
+func appendValue(b []byte, name string, v *order.Value) []byte {
 	switch {
 	case v == nil:
-		return nil, nil
+		return b
 	case v.Null:
-		return json.RawMessage("null"), nil
+		return append(append(b, name...), "null"...)
 	}
-	return json.Marshal(v.Text)
+	return appendText(append(b, name...), v.Text)
+}
+
+// appendText writes a string as JSON.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			encoded, _ := json.Marshal(s) // a string has no error
+			return append(b, spelt.Replace(string(encoded))...)
+		}
+	}
+	b = append(append(b, '"'), s...)
+	return append(b, '"')
 }
 
 func decodeFields(stored []storedField) ([]compare.FieldDifference, error) {
@@ -93,19 +103,27 @@ func decodeValue(raw json.RawMessage) (*order.Value, error) {
 }
 
 // encodeMismatches leaves out the key, which is stored in the row.
-func encodeMismatches(found []compare.Mismatch) (*string, error) {
-	stored := make([]storedMismatch, len(found))
+func encodeMismatches(found []compare.Mismatch) string {
+	b := append(make([]byte, 0, 256), '[')
 	for i, m := range found {
-		fields, err := encodeFields(m.Fields)
-		if err != nil {
-			return nil, err
+		if i > 0 {
+			b = append(b, ',')
 		}
-		stored[i] = storedMismatch{m.Kind, m.Hop, m.Cause, fields, m.LegacyCopies, m.ProjectionCopies}
+		b = appendText(append(b, `{"kind":`...), string(m.Kind))
+		b = appendText(append(b, `,"hop":`...), string(m.Hop))
+		b = appendText(append(b, `,"cause":`...), string(m.Cause))
+		b = appendFields(append(b, `,"fields":`...), m.Fields)
+		b = strconv.AppendInt(append(b, `,"legacy_copies":`...), int64(m.LegacyCopies), 10)
+		b = strconv.AppendInt(append(b, `,"projection_copies":`...), int64(m.ProjectionCopies), 10)
+		b = append(b, '}')
 	}
-	return marshalText(stored)
+	return string(append(b, ']'))
 }
 
 func decodeMismatches(key order.Key, text []byte) ([]compare.Mismatch, error) {
+	if found, ok := readMismatches(key, text); ok {
+		return found, nil
+	}
 	var stored []storedMismatch
 	if err := json.Unmarshal(text, &stored); err != nil {
 		return nil, fmt.Errorf("decoding the mismatches of order %s: %w", key, err)

@@ -16,41 +16,65 @@ import (
 // batchRows is the most rows that one statement writes. Larger requests are split, within one transaction.
 const batchRows = 10_000
 
-// suspectArrays are suspects as columns, as unnest needs them: one statement for a batch of any size.
+// suspectArrays are suspects as columns, as unnest needs them: one statement for a batch of any size. What many of a batch have
+// in common is sent once.
 type suspectArrays struct {
-	keys                                                       []string
-	observed, legacyChanged, projectionReached, firstSeen, due []time.Time
-	legacyState, projectionState, eventsState                  [][]byte
-	mismatches                                                 []string // jsonb as text
-	attempts                                                   []int32
-	inSample                                                   []bool
-	counted                                                    []string // likewise
+	keys                                      []string
+	legacyState, projectionState, eventsState [][]byte
+	mismatches                                []string // jsonb as text
+	legacyChanged                             []time.Time
+	looks, counted                            []int32 // places in the following
+	look                                      dictionary[look]
+	count                                     dictionary[verify.Counted]
 }
 
-func (a *suspectArrays) add(s verify.Suspect) error {
+// look is what suspects have in common that were seen together.
+type look struct {
+	observed, reached, firstSeen, due time.Time
+	attempts                          int32
+	inSample                          bool
+}
+
+// dictionary gives each value a place, from 1 on.
+type dictionary[T comparable] struct {
+	places map[T]int32
+	values []T
+}
+
+func (d *dictionary[T]) place(v T) int32 {
+	at, ok := d.places[v]
+	if !ok {
+		if d.places == nil {
+			d.places = map[T]int32{}
+		}
+		d.values = append(d.values, v)
+		at = int32(len(d.values))
+		d.places[v] = at
+	}
+	return at
+}
+
+// column is one part of all values.
+func column[T comparable, P any](d dictionary[T], part func(T) P) []P {
+	out := make([]P, len(d.values))
+	for i, v := range d.values {
+		out[i] = part(v)
+	}
+	return out
+}
+
+func (a *suspectArrays) add(s verify.Suspect) {
 	o := s.Observation
-	mismatches, err := encodeMismatches(o.Mismatches)
-	if err != nil {
-		return err
-	}
-	counted, err := marshalText(s.Counted)
-	if err != nil {
-		return err
-	}
 	a.keys = append(a.keys, string(o.Key))
-	a.observed = append(a.observed, micro(o.At))
 	a.legacyState = append(a.legacyState, []byte(o.LegacyState))
 	a.projectionState = append(a.projectionState, []byte(o.ProjectionState))
 	a.eventsState = append(a.eventsState, []byte(o.EventsState))
-	a.mismatches = append(a.mismatches, *mismatches)
+	a.mismatches = append(a.mismatches, encodeMismatches(o.Mismatches))
 	a.legacyChanged = append(a.legacyChanged, micro(o.LegacyChangedAt))
-	a.projectionReached = append(a.projectionReached, micro(o.ProjectionReached))
-	a.attempts = append(a.attempts, int32(s.Attempts))
-	a.firstSeen = append(a.firstSeen, micro(s.FirstSeen))
-	a.due = append(a.due, micro(s.Due))
-	a.inSample = append(a.inSample, s.InSample)
-	a.counted = append(a.counted, *counted)
-	return nil
+	a.looks = append(a.looks, a.look.place(look{
+		micro(o.At), micro(o.ProjectionReached), micro(s.FirstSeen), micro(s.Due), int32(s.Attempts), s.InSample,
+	}))
+	a.counted = append(a.counted, a.count.place(s.Counted))
 }
 
 // ifMoved is the condition that a suspect in the queue has another state than the new one.
@@ -62,21 +86,31 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 	if len(a.keys) == 0 {
 		return nil
 	}
+	var counted []string
+	for _, c := range a.count.values {
+		text, err := marshalText(c)
+		if err != nil {
+			return err
+		}
+		counted = append(counted, *text)
+	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO suspect (pass_id, order_key, observed_at, legacy_state, projection_state, mismatches,
-			legacy_changed_at, projection_reached, attempts, first_seen, due, in_sample, events_state, counted)
-		SELECT $1, k, o, ls, ps, m::jsonb, lc, pr, n, f, d, s, es, c::jsonb
-		FROM unnest($2::text[], $3::timestamptz[], $4::bytea[], $5::bytea[], $6::text[], $7::timestamptz[],
-			$8::timestamptz[], $9::integer[], $10::timestamptz[], $11::timestamptz[], $12::boolean[], $13::bytea[], $14::text[])
-			AS u(k, o, ls, ps, m, lc, pr, n, f, d, s, es, c)
+		INSERT INTO suspect (pass_id, order_key, legacy_state, projection_state, events_state, mismatches, legacy_changed_at,
+			observed_at, projection_reached, first_seen, due, attempts, in_sample, counted)
+		SELECT $1, k, ls, ps, es, m::jsonb, lc, ($10::timestamptz[])[l], ($11::timestamptz[])[l], ($12::timestamptz[])[l],
+			($13::timestamptz[])[l], ($14::integer[])[l], ($15::boolean[])[l], ($16::text[]::jsonb[])[c]
+		FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[], $7::timestamptz[], $8::integer[], $9::integer[])
+			AS u(k, ls, ps, es, m, lc, l, c)
 		ON CONFLICT (pass_id, order_key) DO UPDATE SET observed_at = excluded.observed_at,
 			legacy_state = excluded.legacy_state, projection_state = excluded.projection_state,
 			mismatches = excluded.mismatches, legacy_changed_at = excluded.legacy_changed_at,
 			projection_reached = excluded.projection_reached, attempts = excluded.attempts,
 			first_seen = excluded.first_seen, due = excluded.due, in_sample = excluded.in_sample,
 			events_state = excluded.events_state, counted = excluded.counted WHERE `+replace,
-		id, a.keys, a.observed, a.legacyState, a.projectionState, a.mismatches, a.legacyChanged,
-		a.projectionReached, a.attempts, a.firstSeen, a.due, a.inSample, a.eventsState, a.counted)
+		id, a.keys, a.legacyState, a.projectionState, a.eventsState, a.mismatches, a.legacyChanged, a.looks, a.counted,
+		column(a.look, func(l look) time.Time { return l.observed }), column(a.look, func(l look) time.Time { return l.reached }),
+		column(a.look, func(l look) time.Time { return l.firstSeen }), column(a.look, func(l look) time.Time { return l.due }),
+		column(a.look, func(l look) int32 { return l.attempts }), column(a.look, func(l look) bool { return l.inSample }), counted)
 	return err
 }
 
@@ -95,9 +129,7 @@ func addSuspects(ctx context.Context, tx pgx.Tx, id verify.PassID, suspects []ve
 	for chunk := range slices.Chunk(suspects, batchRows) {
 		var arrays suspectArrays
 		for _, s := range lastByKey(chunk, verify.Suspect.Key) {
-			if err := arrays.add(s); err != nil {
-				return err
-			}
+			arrays.add(s)
 		}
 		if err := arrays.write(ctx, tx, id, ifMoved); err != nil {
 			return err
@@ -147,7 +179,7 @@ func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time
 		if err != nil {
 			return err
 		}
-		due, err = pgx.CollectRows(rows, scanSuspect)
+		due, err = pgx.AppendRows(make([]verify.Suspect, 0, limit), rows, newSuspectScan())
 		return err
 	})
 	if err != nil {
@@ -162,7 +194,13 @@ const dueSuspects = `
 		projection_reached, attempts, first_seen, due, in_sample, events_state, counted
 	FROM suspect WHERE pass_id = $1 AND due <= $2 AND order_key >= $3 ORDER BY order_key LIMIT $4`
 
-func scanSuspect(row pgx.CollectableRow) (verify.Suspect, error) {
+// newSuspectScan reads suspects. Where they were counted is decoded once for all of the same.
+func newSuspectScan() pgx.RowToFunc[verify.Suspect] {
+	known := map[string]verify.Counted{}
+	return func(row pgx.CollectableRow) (verify.Suspect, error) { return scanSuspect(row, known) }
+}
+
+func scanSuspect(row pgx.CollectableRow, known map[string]verify.Counted) (verify.Suspect, error) {
 	var s verify.Suspect
 	var legacy, projection, events, mismatches, counted []byte
 	o := &s.Observation
@@ -175,8 +213,12 @@ func scanSuspect(row pgx.CollectableRow) (verify.Suspect, error) {
 	for _, t := range []*time.Time{&o.At, &o.LegacyChangedAt, &o.ProjectionReached, &s.FirstSeen, &s.Due} {
 		*t = t.UTC()
 	}
-	if s.Counted, err = decodeCounted(counted); err != nil {
-		return s, err
+	var ok bool
+	if s.Counted, ok = known[string(counted)]; !ok {
+		if s.Counted, err = decodeCounted(counted); err != nil {
+			return s, err
+		}
+		known[string(counted)] = s.Counted
 	}
 	o.Mismatches, err = decodeMismatches(o.Key, mismatches)
 	return s, err

@@ -82,14 +82,10 @@ func sortOutcomes(outcomes []verify.Outcome, at time.Time) (*settling, error) {
 		}
 		b.agreed.add(o, seen)
 		for _, m := range o.Diverged {
-			if err := b.diverged.add(m, o.Suspect, seen); err != nil {
-				return nil, err
-			}
+			b.diverged.add(m, o.Suspect, seen)
 		}
 		if !o.Final {
-			if err := b.again.add(o.Suspect); err != nil {
-				return nil, err
-			}
+			b.again.add(o.Suspect)
 			continue
 		}
 		b.final = append(b.final, string(o.Suspect.Key()))
@@ -176,37 +172,30 @@ func (a *agreements) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at 
 	return err
 }
 
-// divergences are those of one batch, as columns.
+// divergences are those of one batch, as columns. What many have in common is sent once.
 type divergences struct {
-	keys, hops, kinds, causes      []string
-	fields                         []string
-	legacyCopies, projectionCopies []int32
-	firstSeen, lastSeen            []time.Time
+	keys, fields []string
+	kinds, looks []int32 // places in the following
+	kind         dictionary[kindOf]
+	seen         dictionary[seen]
 }
 
-func (d *divergences) add(m compare.Mismatch, s verify.Suspect, seen time.Time) error {
-	stored, err := encodeFields(m.Fields)
-	if err != nil {
-		return err
-	}
-	fields, err := marshalText(stored)
-	if err != nil {
-		return err
-	}
+type kindOf struct{ hop, kind, cause string }
+
+type seen struct {
+	legacyCopies, projectionCopies int32
+	first, last                    time.Time
+}
+
+func (d *divergences) add(m compare.Mismatch, s verify.Suspect, last time.Time) {
 	first := micro(s.FirstSeen)
-	if first.IsZero() || first.After(seen) {
-		first = seen
+	if first.IsZero() || first.After(last) {
+		first = last
 	}
 	d.keys = append(d.keys, string(s.Key()))
-	d.hops = append(d.hops, string(m.Hop))
-	d.kinds = append(d.kinds, string(m.Kind))
-	d.causes = append(d.causes, string(m.Cause))
-	d.fields = append(d.fields, *fields)
-	d.legacyCopies = append(d.legacyCopies, int32(m.LegacyCopies))
-	d.projectionCopies = append(d.projectionCopies, int32(m.ProjectionCopies))
-	d.firstSeen = append(d.firstSeen, first)
-	d.lastSeen = append(d.lastSeen, seen)
-	return nil
+	d.fields = append(d.fields, string(appendFields(nil, m.Fields)))
+	d.kinds = append(d.kinds, d.kind.place(kindOf{string(m.Hop), string(m.Kind), string(m.Cause)}))
+	d.looks = append(d.looks, d.seen.place(seen{int32(m.LegacyCopies), int32(m.ProjectionCopies), first, last}))
 }
 
 // write opens divergences, renews those that are not resolved, and notes that the pass saw them. An accepted divergence
@@ -220,9 +209,9 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) er
 		WITH written AS (
 			INSERT INTO divergence AS d (fingerprint, order_key, hop, kind, cause, fields, legacy_copies, projection_copies, state,
 				first_seen, last_seen, found_by, first_pass, last_pass)
-			SELECT p.fingerprint, k, h, u.kind, c, f::jsonb, lc, pc, 'open', first, last, p.kind, $1, $1
-			FROM (SELECT fingerprint, kind FROM pass WHERE id = $1) p, unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::integer[],
-				$8::timestamptz[], $9::timestamptz[], $10::text[]) AS u(k, h, kind, f, lc, pc, first, last, c)
+			SELECT p.fingerprint, k, ($6::text[])[w], ($7::text[])[w], ($8::text[])[w], f::jsonb, ($9::integer[])[s], ($10::integer[])[s], 'open',
+				($11::timestamptz[])[s], ($12::timestamptz[])[s], p.kind, $1, $1
+			FROM (SELECT fingerprint, kind FROM pass WHERE id = $1) p, unnest($2::text[], $3::text[], $4::integer[], $5::integer[]) AS u(k, f, w, s)
 			ON CONFLICT (fingerprint, order_key, hop) WHERE state <> 'resolved' DO UPDATE SET
 				kind = excluded.kind, cause = excluded.cause, fields = excluded.fields, legacy_copies = excluded.legacy_copies,
 				projection_copies = excluded.projection_copies, last_pass = excluded.last_pass,
@@ -234,7 +223,11 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) er
 					THEN 'open' ELSE d.state END
 			RETURNING d.id)
 		INSERT INTO sighting (pass_id, divergence_id) SELECT $1, id FROM written ON CONFLICT DO NOTHING`,
-		id, d.keys, d.hops, d.kinds, d.fields, d.legacyCopies, d.projectionCopies, d.firstSeen, d.lastSeen, d.causes)
+		id, d.keys, d.fields, d.kinds, d.looks,
+		column(d.kind, func(k kindOf) string { return k.hop }), column(d.kind, func(k kindOf) string { return k.kind }),
+		column(d.kind, func(k kindOf) string { return k.cause }),
+		column(d.seen, func(s seen) int32 { return s.legacyCopies }), column(d.seen, func(s seen) int32 { return s.projectionCopies }),
+		column(d.seen, func(s seen) time.Time { return s.first }), column(d.seen, func(s seen) time.Time { return s.last }))
 	return err
 }
 

@@ -200,14 +200,6 @@ func writeStreamFindings(ctx context.Context, tx pgx.Tx, c follow.Commit) error 
 	var batch pgx.Batch
 	for _, f := range c.Findings {
 		m := f.Mismatch
-		stored, err := encodeFields(m.Fields)
-		if err != nil {
-			return err
-		}
-		fields, err := marshalText(stored)
-		if err != nil {
-			return err
-		}
 		batch.Queue(`
 			INSERT INTO divergence AS d (fingerprint, order_key, hop, kind, cause, fields, legacy_copies, projection_copies, state,
 				first_seen, last_seen, found_by, first_pass, last_pass)
@@ -219,7 +211,7 @@ func writeStreamFindings(ctx context.Context, tx pgx.Tx, c follow.Commit) error 
 				last_seen = greatest(d.last_seen, excluded.last_seen),
 				state = CASE WHEN d.state = 'accepted' AND (d.cause <> excluded.cause OR d.accepted_until <= clock_timestamp()
 					OR NOT $9 AND excluded.last_seen > d.accepted_at) THEN 'open' ELSE d.state END`,
-			c.Fingerprint, string(m.Key), string(m.Hop), string(m.Kind), string(m.Cause), *fields, micro(f.Seen), verify.StreamPass, f.Again)
+			c.Fingerprint, string(m.Key), string(m.Hop), string(m.Kind), string(m.Cause), string(appendFields(nil, m.Fields)), micro(f.Seen), verify.StreamPass, f.Again)
 	}
 	return tx.SendBatch(ctx, &batch).Close()
 }

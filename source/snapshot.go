@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -198,7 +200,7 @@ func (s *Side) columns(key string) string {
 	// Each has its own name, because ORDER BY prefers the name of an output column, and would sort integers as text.
 	parts := []string{
 		"(" + key + ")::text AS crosscheck_key",
-		microsSQL(changed+"::timestamptz") + " AS crosscheck_changed",
+		sentSQL(changed+"::timestamptz") + " AS crosscheck_changed",
 	}
 	archived := "NULL"
 	if c.Archived != "" {
@@ -211,11 +213,26 @@ func (s *Side) columns(key string) string {
 	return strings.Join(parts, ", ")
 }
 
-// microsSQL is a time in microseconds since 1970, as text. PostgreSQL counts from 2000, so its last 30 years do not fit, and
-// count as the last time that does.
-func microsSQL(at string) string {
-	return fmt.Sprintf(`CASE WHEN %[1]s >= '294247-01-10 00:00:00+00'::timestamptz AND isfinite(%[1]s) THEN '9223372036854775807'
-		WHEN isfinite(%[1]s) THEN (extract(epoch FROM %[1]s) * 1000000)::bigint::text END`, at)
+// sentSQL is a time as the server sends it, in hexadecimal digits. Printing it in another way takes several times as long.
+func sentSQL(at string) string {
+	return "encode(pg_catalog.timestamptz_send(" + at + "), 'hex')"
+}
+
+// sentTime reads what [sentSQL] selects: microseconds since 2000. The infinite ones are no time. Those of the last 30 years do
+// not fit, counted from 1970, and count as the last time that does.
+func sentTime(digits []byte) (time.Time, error) {
+	if digits == nil {
+		return time.Time{}, nil
+	}
+	bits, err := strconv.ParseUint(string(digits), 16, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the time of a change: %w", err)
+	}
+	micros := int64(bits)
+	if micros == math.MinInt64 || micros == math.MaxInt64 {
+		return time.Time{}, nil
+	}
+	return time.UnixMicro(min(micros, math.MaxInt64+unixEpoch) - unixEpoch).UTC(), nil
 }
 
 // each streams rows that were selected as columns.
@@ -225,11 +242,17 @@ func (n *snapshot) each(ctx context.Context, fn func(order.Row) error, query str
 		return err
 	}
 	defer result.Close()
+	var values []order.Value // of some rows: one allocation for all
 	for result.Next() {
-		row, err := decode(result.RawValues())
+		raw := result.RawValues()
+		if fields := len(raw) - firstField; len(values) < fields {
+			values = make([]order.Value, fields*valuesOf)
+		}
+		row, err := decode(raw, values)
 		if err != nil {
 			return err
 		}
+		values = values[len(row.Values):]
 		n.failing.mark(row)
 		if err := fn(row); err != nil {
 			return err
@@ -238,31 +261,32 @@ func (n *snapshot) each(ctx context.Context, fn func(order.Row) error, query str
 	return result.Err()
 }
 
-// decode copies a row out of the connection's buffer, with all its values in one string. A sample has about 200,000
-// values.
-func decode(raw [][]byte) (order.Row, error) {
-	const first = 3 // of the fields
-	row := order.Row{Values: make([]order.Value, len(raw)-first), Archived: raw[2] != nil}
-	if raw[1] != nil {
-		at, err := parseMicros(raw[1])
-		if err != nil {
-			return row, err
-		}
-		row.ChangedAt = at
+const (
+	firstField = 3  // of those that are selected as columns
+	valuesOf   = 16 // rows whose values are in one allocation
+)
+
+// decode copies a row out of the connection's buffer, with all its texts in one string. A sample has about 200,000 values.
+func decode(raw [][]byte, values []order.Value) (order.Row, error) {
+	fields := raw[firstField:]
+	row := order.Row{Values: values[:len(fields):len(fields)], Archived: raw[2] != nil}
+	var err error
+	if row.ChangedAt, err = sentTime(raw[1]); err != nil {
+		return row, err
 	}
 	size := len(raw[0])
-	for _, v := range raw[first:] {
+	for _, v := range fields {
 		size += len(v)
 	}
 	var all strings.Builder
 	all.Grow(size)
 	all.Write(raw[0])
-	for _, v := range raw[first:] {
+	for _, v := range fields {
 		all.Write(v)
 	}
 	text := all.String()
 	row.Key, text = order.Key(text[:len(raw[0])]), text[len(raw[0]):]
-	for i, v := range raw[first:] {
+	for i, v := range fields {
 		row.Values[i] = order.Value{Text: text[:len(v)], Null: v == nil}
 		text = text[len(v):]
 	}

@@ -78,6 +78,8 @@ type pass struct {
 	lease    lease.Lease
 	id       PassID
 	pending  []Suspect // not yet in the ledger
+	written  []Suspect // those that are being stored
+	aside    aside
 	suspects int64
 	restarts int // of the scan, after a standby has cancelled reads
 	// at is when both snapshots had been taken. reached is the newest change that the projection showed in its
@@ -175,6 +177,7 @@ func (p *pass) scan(ctx context.Context, done Pass, scan func(*pass, context.Con
 	if err == nil {
 		err = p.flush(ctx)
 	}
+	_ = p.aside.wait() // after an error: it was told already, or followed from it
 	done.Scan.Mismatches = p.suspects
 	if err != nil {
 		return p.abort(ctx, done, err)
@@ -280,24 +283,11 @@ func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) 
 // compareRows compares all rows that the two sides have for one key, and queues a suspect if they disagree. The events
 // are read when the suspect is judged, because there may be a million suspects.
 func (p *pass) compareRows(ctx context.Context, key order.Key, legacy, projection []order.Row, inSample bool) error {
+	if compare.Rows(p.c.Fields, key, legacy, projection) == nil {
+		return nil
+	}
 	o := compare.Observe(p.c.Fields, key, legacy, projection, p.at, p.reached)
-	if len(o.Mismatches) == 0 {
-		return nil
-	}
 	return p.suspect(ctx, o, legacy, projection, inSample)
-}
-
-// flush stores pending suspects. So memory stays bounded, and a killed process loses at most a batch of a pass that
-// does not count.
-func (p *pass) flush(ctx context.Context) error {
-	if len(p.pending) == 0 {
-		return nil
-	}
-	if err := p.c.Ledger.AddSuspects(ctx, p.lease, p.id, p.pending); err != nil {
-		return fmt.Errorf("storing suspects: %w", err)
-	}
-	p.pending = p.pending[:0]
-	return nil
 }
 
 func (p *pass) progress(stage string, done, total int64) {

@@ -11,11 +11,18 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// drillRows is how many rows of both sides are digested again, or read, in one go.
-const drillRows = 1_000_000
+// drillRows is how many rows of both sides are digested again, or read, in one go. The first time there are fewer, which tell
+// whether another digest helps.
+const (
+	drillRows = 1_000_000
+	firstRows = drillRows / 8
+)
 
-// streamed is how many rows of a side are in memory at once, because rows may be wide.
-const streamed = 64
+// Rows of a side are streamed in groups, of which a few are in memory at once. There are not many, because rows may be wide.
+const (
+	groupRows = 16
+	groups    = 2 // waiting; one more is being filled, and one is being compared
+)
 
 // errUnordered is returned if a side streams its keys out of order, because a merge would then give wrong results.
 var errUnordered = errors.New("keys came out of order; is the key's index damaged?")
@@ -48,7 +55,7 @@ func (w *walk) drill(ctx context.Context, differing buckets) error {
 // parts groups buckets so that each part is a bounded amount of work. If each part is a scan of the table, there is one. Rows
 // are streamed in both cases.
 func (w *walk) parts(b buckets) [][]int64 {
-	limit := int64(drillRows)
+	limit := int64(firstRows)
 	if !w.ranged() {
 		limit = math.MaxInt64
 	}
@@ -56,6 +63,9 @@ func (w *walk) parts(b buckets) [][]int64 {
 	var rows int64
 	for _, number := range b.numbers() {
 		if size := b.byNumber[number].rows(); len(out) == 0 || rows+size > limit {
+			if len(out) > 0 {
+				limit = drillRows
+			}
 			out = append(out, nil)
 			rows = 0
 		}
@@ -125,8 +135,11 @@ func (w *walk) merge(ctx context.Context, l Layout, part []int64, differ differF
 		for {
 			key, left, right := nextKey(legacy, projection)
 			// This is checked first, because a stream that broke off makes all other orders look missing or phantom.
-			if err := errors.Join(legacy.failed(), projection.failed()); err != nil || len(left)+len(right) == 0 {
+			if err := errors.Join(legacy.failed(), projection.failed()); err != nil {
 				return err
+			}
+			if len(left)+len(right) == 0 {
+				return w.p.aside.wait() // before ctx ends
 			}
 			compared++
 			differs, err := differ(ctx, key, left, right)
@@ -141,37 +154,51 @@ func (w *walk) merge(ctx context.Context, l Layout, part []int64, differ differF
 	return compared, g.Wait()
 }
 
-// rowStream is one side's rows in key order, with the next one in memory.
+// rowStream is one side's rows in key order.
 type rowStream struct {
-	rows    chan order.Row
-	head    order.Row
-	ok      bool
-	started bool
+	groups  chan []order.Row
+	rows    []order.Row // of the current group, not taken yet
+	ended   bool
 	compare func(a, b order.Key) int
 	err     error // what the merge found wrong
-	scanErr error // why reading ended; set before rows is closed
+	scanErr error // why reading ended; set before groups is closed
 }
 
 // failed returns why the stream is not complete.
 func (s *rowStream) failed() error {
-	if s.err != nil || !s.started || s.ok {
+	if s.err != nil || !s.ended {
 		return s.err
 	}
 	return s.scanErr
 }
 
 func (w *walk) stream(ctx context.Context, g *errgroup.Group, n Snapshot, l Layout, part []int64) *rowStream {
-	s := &rowStream{rows: make(chan order.Row, streamed), compare: keyOrder(w.keyType)}
+	s := &rowStream{groups: make(chan []order.Row, groups), compare: keyOrder(w.keyType)}
 	g.Go(func() error {
-		defer close(s.rows)
-		s.scanErr = n.Scan(ctx, l, part, func(r order.Row) error {
+		defer close(s.groups)
+		send := func(rows []order.Row) error {
 			select {
-			case s.rows <- r:
+			case s.groups <- rows:
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
 			}
+		}
+		var rows []order.Row
+		s.scanErr = n.Scan(ctx, l, part, func(r order.Row) error {
+			if rows == nil {
+				rows = make([]order.Row, 0, groupRows)
+			}
+			if rows = append(rows, r); len(rows) < groupRows {
+				return nil
+			}
+			full := rows
+			rows = nil
+			return send(full)
 		})
+		if s.scanErr == nil && len(rows) > 0 {
+			s.scanErr = send(rows)
+		}
 		return s.scanErr
 	})
 	return s
@@ -179,11 +206,14 @@ func (w *walk) stream(ctx context.Context, g *errgroup.Group, n Snapshot, l Layo
 
 // peek is the next row's key.
 func (s *rowStream) peek() (order.Key, bool) {
-	if !s.started {
-		s.head, s.ok = <-s.rows
-		s.started = true
+	for len(s.rows) == 0 && !s.ended {
+		rows, ok := <-s.groups
+		s.rows, s.ended = rows, !ok
 	}
-	return s.head.Key, s.ok
+	if s.err != nil || len(s.rows) == 0 {
+		return "", false
+	}
+	return s.rows[0].Key, true
 }
 
 // take returns all rows with the given key.
@@ -193,12 +223,20 @@ func (s *rowStream) take(key order.Key) []order.Row {
 		next, ok := s.peek()
 		if !ok || next != key {
 			if ok && len(out) > 0 && s.compare(next, key) < 0 {
-				s.err, s.ok = fmt.Errorf("%w: %q after %q", errUnordered, next, key), false
+				s.err = fmt.Errorf("%w: %q after %q", errUnordered, next, key)
 			}
 			return out
 		}
-		out = append(out, s.head)
-		s.head, s.ok = <-s.rows
+		n := 1
+		for n < len(s.rows) && s.rows[n].Key == key {
+			n++
+		}
+		if out == nil {
+			out = s.rows[:n:n] // usually all
+		} else {
+			out = append(out, s.rows[:n]...)
+		}
+		s.rows = s.rows[n:]
 	}
 }
 
@@ -207,13 +245,12 @@ func nextKey(legacy, projection *rowStream) (key order.Key, left, right []order.
 	l, haveLeft := legacy.peek()
 	r, haveRight := projection.peek()
 	switch {
-	case !haveLeft && !haveRight:
-		return "", nil, nil
-	case !haveRight || haveLeft && legacy.compare(l, r) < 0:
-		return l, legacy.take(l), nil
-	case !haveLeft || legacy.compare(l, r) > 0:
-		return r, nil, projection.take(r)
-	default:
+	case haveLeft && haveRight && l == r:
 		return l, legacy.take(l), projection.take(l)
+	case haveLeft && (!haveRight || legacy.compare(l, r) < 0):
+		return l, legacy.take(l), nil
+	case haveRight:
+		return r, nil, projection.take(r)
 	}
+	return "", nil, nil
 }

@@ -275,6 +275,7 @@ func (r *ranged) persist(ctx context.Context, number int, within KeyRange, every
 		if err == nil {
 			return done, nil
 		}
+		_ = r.p.aside.wait() // what this try has stored does no harm
 		r.p.suspects, r.p.pending = suspects, r.p.pending[:0]
 		examples()
 		if errors.Is(err, errTooLong) || ctx.Err() != nil || try == rangeTries || r.p.c.Passes == nil || !r.p.c.Passes(err) || errors.Is(err, lease.ErrFenced) {
@@ -307,6 +308,9 @@ func (r *ranged) recorded() (forget func()) {
 }
 
 func (r *ranged) store(ctx context.Context, done Range) error {
+	if err := r.p.aside.wait(); err != nil { // a range that is done has all its suspects
+		return err
+	}
 	if err := r.p.c.Ledger.AddRange(ctx, r.p.lease, r.p.id, done, r.p.pending); err != nil {
 		return fmt.Errorf("storing a range: %w", err)
 	}

@@ -103,13 +103,17 @@ func thin(bounds []order.Key, rows int64) []order.Key {
 	return out
 }
 
-// keyOrder orders keys as the sides stream them: integers by value, all others by bytes.
+// keyOrder orders keys as the sides stream them: integers by value, all others by bytes. The server prints its own integers, so
+// the longer of two is larger.
 func keyOrder(t order.KeyType) func(a, b order.Key) int {
 	if t != order.KeyInteger {
 		return func(a, b order.Key) int { return strings.Compare(string(a), string(b)) }
 	}
 	return func(a, b order.Key) int {
-		x, _ := strconv.ParseInt(string(a), 10, 64) // the server prints its own integers
+		if !strings.HasPrefix(string(a), "-") && !strings.HasPrefix(string(b), "-") {
+			return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(string(a), string(b)))
+		}
+		x, _ := strconv.ParseInt(string(a), 10, 64)
 		y, _ := strconv.ParseInt(string(b), 10, 64)
 		return cmp.Compare(x, y)
 	}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -48,12 +49,13 @@ func (p *pass) settle(ctx context.Context) error {
 	}
 }
 
-// recheck looks again at all suspects that are due now, a batch at a time. Its errors distinguish what the sides could
-// not read (unread) from what the ledger refused.
+// recheck looks again at all suspects that are due now, a batch at a time. While a batch is stored, the next one is read. Its
+// errors distinguish what the sides could not read (unread) from what the ledger refused.
 func (p *pass) recheck(ctx context.Context) (unread, err error) {
-	var from order.Key // those before it have left the queue, or are not due any more
+	defer func() { err = errors.Join(err, p.aside.wait()) }()
+	var from order.Key // those before it have left the queue, are about to, or are not due any more
 	for now := p.c.Now(); ; {
-		suspects, err := p.c.Ledger.DueSuspects(ctx, p.id, now, from, p.batchSize(batch))
+		suspects, err := p.c.Ledger.DueSuspects(ctx, p.id, now, from, p.batchSize(atOnce))
 		if err != nil || len(suspects) == 0 {
 			return nil, err
 		}
@@ -62,8 +64,15 @@ func (p *pass) recheck(ctx context.Context) (unread, err error) {
 		if err != nil {
 			return err, nil
 		}
-		if err := p.c.Ledger.Settle(ctx, p.lease, p.id, outcomes, p.c.Now()); err != nil {
-			return nil, fmt.Errorf("storing verdicts: %w", err)
+		at := p.c.Now()
+		err = p.aside.start(func() error {
+			if err := p.c.Ledger.Settle(ctx, p.lease, p.id, outcomes, at); err != nil {
+				return fmt.Errorf("storing verdicts: %w", err)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 }
@@ -209,8 +218,8 @@ func (p *pass) suspect(ctx context.Context, o compare.Observation, legacy, proje
 		Observation: o, FirstSeen: p.at, Due: p.firstLook(), InSample: inSample,
 		Counted: Counted{Legacy: p.groupOf(legacy), Projection: p.groupOf(projection), Age: p.ageOf(legacy)},
 	})
-	if len(p.pending) < batch {
+	if len(p.pending) < atOnce {
 		return nil
 	}
-	return p.flush(ctx)
+	return p.store(ctx)
 }

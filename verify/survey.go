@@ -41,7 +41,7 @@ func (w *walk) survey(ctx context.Context, differing buckets) (stop bool, err er
 		m := compare.Rows(w.fields, key, legacy, other)
 		found := w.symptoms(m, legacy, other)
 		s.measure(w.hop, m)
-		s.add(key, len(legacy) > 0, len(other) > 0, found, example{key, legacy, other})
+		s.add(key, len(legacy) > 0, len(other) > 0, found, example{key, kept(legacy), kept(other)})
 		if len(found) == 0 {
 			equal++
 		}
@@ -64,6 +64,15 @@ func (w *walk) survey(ctx context.Context, differing buckets) (stop bool, err er
 	}
 	w.scan.Compared += equal + int64(len(examples))
 	return true, nil
+}
+
+// kept copies rows, so that those that were read with them are not kept too.
+func kept(rows []order.Row) []order.Row {
+	out := slices.Clone(rows)
+	for i := range out {
+		out[i].Values = slices.Clone(out[i].Values)
+	}
+	return out
 }
 
 func (w *walk) symptoms(m *compare.Mismatch, legacy, other []order.Row) []Symptom {
