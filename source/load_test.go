@@ -75,7 +75,9 @@ func openLoaded(t *testing.T, dsn string) *source.Side {
 
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for deadline := time.Now().Add(time.Minute); !is(); <-look.C {
 		if time.Now().After(deadline) {
 			t.Fatal("never:", what)
 		}

@@ -47,13 +47,13 @@ func TestSeveralConnectionsDigestOneSnapshot(t *testing.T) {
 		for _, l := range []verify.Layout{{Whole: true}, {Shift: 6}} {
 			want := test.config
 			want.Connections = 1
-			var log bytes.Buffer
-			got, pieces := digestOnce(t, test.config, l, &log, func() {})
+			var logged bytes.Buffer
+			got, pieces := digestOnce(t, test.config, l, &logged, func() {})
 			if diff := cmp.Diff(digestsOf(digestOnce(t, want, l, &bytes.Buffer{}, func() {})), got); diff != "" {
 				t.Errorf("%s, %+v: by one connection (-), and by three (+):\n%.2000s", name, l, diff)
 			}
-			if said := strings.Contains(log.String(), "fewer connections"); pieces < test.pieces || said != (test.log != "") || !strings.Contains(log.String(), test.log) {
-				t.Errorf("%s, %+v: %d pieces, log %s", name, l, pieces, log.String())
+			if said := strings.Contains(logged.String(), "fewer connections"); pieces < test.pieces || said != (test.log != "") || !strings.Contains(logged.String(), test.log) {
+				t.Errorf("%s, %+v: %d pieces, log %s", name, l, pieces, logged.String())
 			}
 		}
 	}
