@@ -77,14 +77,10 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mark, q verify.WrittenQuery, out *verify.Written, keys *summing) error {
 	s := n.side
 	hash := keyHash(s.shape.keyType, s.config.Key, q.Hash)
-	digest := "0::bigint"
-	if q.Digests {
-		digest = s.unequal(rowDigest(s.shape.keyType, s.config.Key, s.config.Fields, q.Hash), q.Hash.Seed)
-	}
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT s.rows::text, s.sum::text, w.key, w.hash::text, w.digest::text FROM (
-		SELECT count(*) AS rows, sum(%[1]s) AS sum, array_agg(ROW((%[2]s)::text, %[1]s, %[3]s)) FILTER (WHERE %[4]s) AS written
-		FROM %[5]s WHERE %[6]s) AS s LEFT JOIN LATERAL unnest(s.written) AS w(key text, hash bigint, digest bigint) ON true`,
-		hash, s.config.Key, digest, writtenSince(since), s.itself(), chunk))
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT s.rows::text, s.sum::text, w.key, w.hash::text, w.here::text FROM (
+		SELECT count(*) AS rows, sum(%[1]s) AS sum, array_agg(ROW((%[2]s)::text, %[1]s, true)) FILTER (WHERE %[3]s) AS written
+		FROM %[4]s WHERE %[5]s) AS s LEFT JOIN LATERAL unnest(s.written) AS w(key text, hash bigint, here boolean) ON true`,
+		hash, s.config.Key, writtenSince(since), s.itself(), chunk))
 	if err != nil {
 		return err
 	}
@@ -107,9 +103,6 @@ func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mar
 		}
 		w := verify.WrittenRow{Key: order.Key(raw[2])}
 		if w.Hash, err = parseInt(raw[3]); err != nil {
-			return err
-		}
-		if w.Digest, err = parseInt(raw[4]); err != nil {
 			return err
 		}
 		out.Written = append(out.Written, w)

@@ -106,8 +106,11 @@ func (e *Events) writtenIn(ctx context.Context, tx *session.Tx, chunk string, si
 				return err
 			}
 		}
-		if raw[3] != nil {
+		switch {
+		case raw[3] != nil:
 			w.Keys = append(w.Keys, order.Key(raw[3]))
+		case written > 0: // the list is not empty, so that this is the key of an event
+			w.NoOrder = true
 		}
 	}
 	w.Written, w.Old, w.Now.Events = w.Written+written, w.Old+all-written, w.Now.Events+all-young

@@ -20,7 +20,10 @@ func (s *Side) mark(ctx context.Context, tx *session.Tx, columns ...string) (m v
 	if s.isSubquery() {
 		return verify.Mark{Unknown: "rows of a subquery do not tell which transaction has written them"}, nil
 	}
-	const now = `SELECT pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()), extract(epoch FROM pg_catalog.pg_postmaster_start_time())::text`
+	// After a crash a server may give numbers again that it had given to transactions which were lost. Its statistics begin again
+	// then too, if it does not start anew.
+	const now = `SELECT pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()), concat(extract(epoch FROM pg_catalog.pg_postmaster_start_time()), ' ',
+		(SELECT extract(epoch FROM stats_reset) FROM pg_catalog.pg_stat_bgwriter))`
 	if err := tx.QueryRow(ctx, now).Scan(&m.Oldest, &m.Server); err != nil {
 		return m, fmt.Errorf("asking for the oldest transaction: %w", err)
 	}
@@ -107,6 +110,9 @@ var pinned = []string{
 	"date_subtract", "upper", "lower", "pg_collation_for",
 }
 
+// firstOfUsers is the first number of objects that PostgreSQL has not brought with it (FirstNormalObjectId).
+const firstOfUsers = 16384
+
 // meaning returns what else decides on the values of rows, or why they can change although nobody writes the rows.
 func (s *Side) meaning(ctx context.Context, tx *session.Tx, files []file, columns []string) (text, unknown string, err error) {
 	root, plan, err := explained(ctx, tx, "(VERBOSE, FORMAT JSON)", "SELECT ("+strings.Join(columns, "), (")+") FROM "+s.from())
@@ -123,14 +129,15 @@ func (s *Side) meaning(ctx context.Context, tx *session.Tx, files []file, column
 	if err != nil || unknown != "" {
 		return "", unknown, err
 	}
-	var enums *string
-	if err := tx.QueryRow(ctx, `SELECT pg_catalog.md5(string_agg(enumtypid || ' ' || oid || ' ' || enumlabel, ',' ORDER BY oid)) FROM pg_catalog.pg_enum`).Scan(&enums); err != nil {
+	// A plan does not show functions that were put into it or computed before, nor those of operators and casts.
+	var others string
+	if err := tx.QueryRow(ctx, `SELECT concat(
+		(SELECT pg_catalog.md5(string_agg(enumtypid || ' ' || oid || ' ' || enumlabel, ',' ORDER BY oid)) FROM pg_catalog.pg_enum), ' ',
+		(SELECT pg_catalog.md5(string_agg(oid || ' ' || xmin::text, ',' ORDER BY oid)) FROM pg_catalog.pg_proc WHERE oid >= $1))`,
+		firstOfUsers).Scan(&others); err != nil {
 		return "", "", err
 	}
-	if enums != nil {
-		functions = append(functions, *enums)
-	}
-	sum := sha256.Sum256([]byte(strings.Join(functions, "\n")))
+	sum := sha256.Sum256([]byte(strings.Join(append(functions, others), "\n")))
 	return hex.EncodeToString(sum[:8]), "", nil
 }
 

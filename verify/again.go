@@ -49,6 +49,7 @@ func again(scan func(*pass, context.Context, *Scan) error) func(*pass, context.C
 
 // forget drops what an attempt has found.
 func (p *pass) forget(ctx context.Context, s *Scan) error {
+	_ = p.aside.wait() // what that attempt stored is dropped too, and its error was told
 	*s = Scan{}
 	p.pending, p.suspects, p.strata = nil, 0, nil
 	if err := p.c.Ledger.DropSuspects(ctx, p.lease, p.id); err != nil {

@@ -75,6 +75,7 @@ type Progress struct {
 // pass is one running execution.
 type pass struct {
 	c        *Comparison
+	unpaced  *Comparison // c before a throttle; nil if there is none
 	lease    lease.Lease
 	id       PassID
 	pending  []Suspect // not yet in the ledger
@@ -118,8 +119,13 @@ const finishTimeout = 10 * time.Second
 // Full compares every order.
 func (c *Comparison) Full(ctx context.Context, l lease.Lease, s Start) (Pass, error) {
 	s.Kind, s.Ranged = Full, c.MaxSnapshot > 0
+	return c.runFull(ctx, l, s, func(_ *pass, ctx context.Context) (time.Time, error) { return c.through(ctx, s.At) })
+}
+
+// runFull runs a full pass, after it was asked up to when its snapshots will have every commit.
+func (c *Comparison) runFull(ctx context.Context, l lease.Lease, s Start, through func(*pass, context.Context) (time.Time, error)) (Pass, error) {
 	scan := func(p *pass, ctx context.Context, scan *Scan) (err error) {
-		if scan.Through, err = c.through(ctx, s.At); err != nil {
+		if scan.Through, err = through(p, ctx); err != nil {
 			return err
 		}
 		return p.full(ctx, scan)
@@ -144,7 +150,7 @@ var ErrNotRanged = errors.New("a full pass can be resumed only in ranges (verify
 // adopted it under the lease.
 func (c *Comparison) Resume(ctx context.Context, l lease.Lease, found Pass) (Pass, error) {
 	p := &pass{c: c, lease: l, id: found.ID, soon: found.Kind == Delta}
-	p.throttle(found.Kind)
+	p.throttle(found.Kind, found.Kind == Full && found.State == Scanning)
 	switch {
 	case found.State == Settling:
 		return p.conclude(ctx, found)
@@ -164,7 +170,7 @@ func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(
 		ID: id, Pair: c.Ledger.Pair(), Kind: s.Kind, State: Scanning, Trigger: s.Trigger,
 		ScheduledAt: s.ScheduledAt, Fingerprint: s.Fingerprint, StartedAt: s.At, Ranged: s.Ranged,
 	}
-	p.throttle(s.Kind)
+	p.throttle(s.Kind, s.Kind == Full)
 	return p.scan(ctx, done, scan)
 }
 
@@ -187,6 +193,7 @@ func (p *pass) scan(ctx context.Context, done Pass, scan func(*pass, context.Con
 	}
 	done.State = Settling
 	p.slowed.clear()
+	p.throttle(done.Kind, false)
 	return p.conclude(ctx, done)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -95,9 +96,9 @@ func (c *Comparison) Delta(ctx context.Context, l lease.Lease, s Start) (Pass, e
 	d.sides.close()
 	c.Log.InfoContext(ctx, "a full pass instead of a delta", slog.String("reason", d.refused))
 	s.Kind, s.Ranged = Full, c.MaxSnapshot > 0
-	return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
-		p.instead, scan.Through = d.refused, through
-		return p.full(ctx, scan)
+	return c.runFull(ctx, l, s, func(p *pass, _ context.Context) (time.Time, error) {
+		p.instead = d.refused
+		return through, nil
 	})
 }
 
@@ -113,8 +114,7 @@ type delta struct {
 	legacy, projection written
 	events             []order.Key // orders whose events were written
 	changed            int64       // events that were
-	look               []order.Key // orders to be read by value
-	equal              int64       // orders that were written on both sides, with equal digests
+	look               []order.Key // orders that were written, or whose events were; sorted
 }
 
 // maxWritten is how many rows of a side may have been written. Above, a full pass takes less memory and not much longer.
@@ -151,9 +151,12 @@ func (d *delta) sinceLast(ctx context.Context, fingerprint string) (err error) {
 // find stops as soon as a full pass is needed.
 func (d *delta) find(ctx context.Context, before *Marks) (err error) {
 	p := &pass{c: d.c}
-	p.throttle(Delta)
+	p.throttle(Delta, false)
 	d.c = p.c
 	at := d.c.Now()
+	if _, err = p.locate(ctx); err != nil {
+		return err
+	}
 	if d.sides, err = d.c.begin(ctx); err != nil {
 		return err
 	}
@@ -170,7 +173,7 @@ func (d *delta) find(ctx context.Context, before *Marks) (err error) {
 	if d.refused = d.marks.since(before); d.refused != "" {
 		return nil
 	}
-	if err := d.findRows(ctx, before, WrittenQuery{Hash: hash, Digests: d.c.Events == nil, Most: maxWritten}); err != nil || d.refused != "" {
+	if err := d.findRows(ctx, before, WrittenQuery{Hash: hash, Most: maxWritten}); err != nil || d.refused != "" {
 		return err
 	}
 	if err := d.findEvents(ctx, before); err != nil || d.refused != "" {
@@ -244,28 +247,21 @@ func (d *delta) findEvents(ctx context.Context, before *Marks) error {
 		d.refused = "events: " + why
 	case w.Written > maxWritten:
 		d.refused = fmt.Sprintf("events: more than %d were written", maxWritten)
+	case w.NoOrder:
+		d.refused = "events without an order were written"
 	case w.Old != before.Events.Events:
 		d.refused = "events: old ones were edited or deleted"
 	}
 	return nil
 }
 
-// choose divides the written orders into those that need a look, and those whose digests are enough.
+// choose takes every order that was written. All its rows are read by value: one that was not written may have the same key.
 func (d *delta) choose() {
-	digests := d.c.Events == nil
-	for key, l := range d.legacy.orders {
-		if p, ok := d.projection.orders[key]; digests && ok && l.rows == 1 && p.rows == 1 && l.digest == p.digest {
-			d.equal++
-			continue
-		}
-		d.look = append(d.look, key)
+	d.look = slices.Clone(d.events)
+	for _, w := range []written{d.legacy, d.projection} {
+		d.look = slices.AppendSeq(d.look, maps.Keys(w.orders))
 	}
-	for key := range d.projection.orders {
-		if _, ok := d.legacy.orders[key]; !ok {
-			d.look = append(d.look, key)
-		}
-	}
-	d.look = distinct(append(d.look, d.events...))
+	d.look = distinct(d.look)
 }
 
 // compare is the scan of the pass.
@@ -292,21 +288,14 @@ func (d *delta) compare(p *pass, ctx context.Context, scan *Scan) error {
 		}
 		p.progress("changed orders", int64(len(d.look)-len(rest)), int64(len(d.look)))
 	}
-	scan.Compared = d.equal + int64(len(d.look))
+	scan.Compared = int64(len(d.look))
 	more, err := p.revisit(ctx, d.sides, func(k order.Key) bool {
 		_, found := slices.BinarySearch(d.look, k)
-		return found || d.isEqual(k)
+		return found
 	})
 	scan.Compared += more
 	scan.Coverage = 1
 	return err
-}
-
-// isEqual returns true for orders that were written on both sides and have equal digests.
-func (d *delta) isEqual(key order.Key) bool {
-	_, legacy := d.legacy.orders[key]
-	_, found := slices.BinarySearch(d.look, key)
-	return legacy && !found
 }
 
 // rows is how many rows the pass saw on both sides.

@@ -39,6 +39,28 @@ func TestDeltaExtendsTheLastCleanPass(t *testing.T) {
 	}
 }
 
+// TestDeltaFindsAPhantom: no other pass has looked at an order that only the projection has.
+func TestDeltaFindsAPhantom(t *testing.T) {
+	w := newWorld(t, dense(100), dense(100))
+	w.must(w.full(t.Context()))
+	w.now = w.now.Add(time.Hour)
+	w.projection.Put(row(101, "OPEN", "7"))
+	if pass := w.must(w.delta(t.Context())); pass.Kind != verify.Delta || pass.Result.Verdict != compare.Diverged || w.open() == "" {
+		t.Errorf("a phantom ended %+v, and %q is open", pass, w.open())
+	}
+}
+
+// TestDeltaReadsNoStaleStandby, like all other passes.
+func TestDeltaReadsNoStaleStandby(t *testing.T) {
+	w := newWorld(t, dense(100), dense(100))
+	w.must(w.full(t.Context()))
+	w.now = w.now.Add(time.Hour)
+	w.legacy.At = verify.Position{Standby: true, Stopped: "replay is paused"}
+	if pass, err := w.delta(t.Context()); !errors.Is(err, verify.ErrStale) || pass.Result.Verdict != compare.Unverified {
+		t.Errorf("%v: %+v", err, pass.Result)
+	}
+}
+
 // TestDeltaDoesNotWaitForLag, because agreement is final at any time. A divergence is proven only after the window.
 func TestDeltaDoesNotWaitForLag(t *testing.T) {
 	for _, late := range []bool{false, true} {

@@ -95,6 +95,7 @@ func (r *ranged) open(ctx context.Context) error {
 	defer r.sides.sides.close()
 	r.rows, r.sides.table = estimate, estimate/2
 	if estimate == 0 {
+		r.sizing = newSizing(r.p.c.MaxSnapshot, 1, 0, 1) // a pass that is resumed may have read other rows
 		return nil
 	}
 	if !r.sides.indexed {
@@ -278,7 +279,7 @@ func (r *ranged) persist(ctx context.Context, number int, within KeyRange, every
 		_ = r.p.aside.wait() // what this try has stored does no harm
 		r.p.suspects, r.p.pending = suspects, r.p.pending[:0]
 		examples()
-		if errors.Is(err, errTooLong) || ctx.Err() != nil || try == rangeTries || r.p.c.Passes == nil || !r.p.c.Passes(err) || errors.Is(err, lease.ErrFenced) {
+		if errors.Is(err, errTooLong) || ctx.Err() != nil || try == rangeTries || !r.p.mayPass(err) || errors.Is(err, lease.ErrFenced) {
 			return done, err
 		}
 		if r.p.c.Conflict != nil && r.p.c.Conflict(err) {
@@ -289,6 +290,11 @@ func (r *ranged) persist(ctx context.Context, number int, within KeyRange, every
 			return done, err
 		}
 	}
+}
+
+// mayPass returns true for an error after which the same read may succeed.
+func (p *pass) mayPass(err error) bool {
+	return p.c.Passes != nil && p.c.Passes(err) || p.c.Conflict != nil && p.c.Conflict(err)
 }
 
 // recorded returns a function that forgets the examples which surveys recorded since.
@@ -308,9 +314,6 @@ func (r *ranged) recorded() (forget func()) {
 }
 
 func (r *ranged) store(ctx context.Context, done Range) error {
-	if err := r.p.aside.wait(); err != nil { // a range that is done has all its suspects
-		return err
-	}
 	if err := r.p.c.Ledger.AddRange(ctx, r.p.lease, r.p.id, done, r.p.pending); err != nil {
 		return fmt.Errorf("storing a range: %w", err)
 	}
@@ -349,6 +352,9 @@ func (r *ranged) once(ctx context.Context, within KeyRange, everything bool) (fo
 			return found, fmt.Errorf("comparing legacy with the events: %w", err)
 		}
 		found.Events = &RangeEvents{Covered: events.covers, Plan: events.facts.Plan, Orders: w.facts.Events.Orders, Archived: w.facts.Events.Archived}
+	}
+	if err := r.p.aside.wait(); err != nil { // it is stored under the context of this range
+		return found, err
 	}
 	found.Rows, found.Counts, found.Strata, found.Sides = w.facts.Rows, w.facts.Counts, w.facts.Strata, w.covers
 	found.Portable, found.Plan = w.facts.Portable || w.hash.Portable, w.facts.Plan

@@ -68,16 +68,15 @@ type Tracked interface {
 	// Mark marks the snapshot.
 	Mark(context.Context) (Mark, error)
 	// Written reads the rows written since an earlier mark, which this snapshot's own mark can be compared with, and the sum
-	// over the keys of all rows. It stops after most rows. Digests are those of Digests; 0 if they are not wanted.
+	// over the keys of all rows. It stops after most rows.
 	Written(ctx context.Context, since Mark, q WrittenQuery, progress func(rows int64)) (Written, error)
 }
 
 // WrittenQuery asks for what was written.
 type WrittenQuery struct {
-	Hash    Hash
-	Digests bool
-	Most    int64 // rows that were written
-	Pace    *Pace // nil for full speed
+	Hash Hash
+	Most int64 // rows that were written
+	Pace *Pace // nil for full speed
 }
 
 // EventsQuery asks for the events that were written.
@@ -97,9 +96,8 @@ type Written struct {
 
 // WrittenRow is a row that was written.
 type WrittenRow struct {
-	Key    order.Key
-	Hash   int64 // of the key: 64 bits, seeded with the pass, the same on both sides
-	Digest int64
+	Key  order.Key
+	Hash int64 // of the key: 64 bits, seeded with the pass, the same on both sides
 }
 
 // Growing is an event store that can tell which orders have events that were written since an earlier mark.
@@ -116,6 +114,7 @@ type WrittenEvents struct {
 	Keys    []order.Key // the orders of all of them, sorted
 	Written int64       // these events
 	Old     int64       // all others
+	NoOrder bool        // some of them have no order
 	Now     Mark        // of the snapshot that was read
 }
 

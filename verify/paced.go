@@ -50,20 +50,24 @@ func (s *slowed) clear() {
 }
 
 // throttle makes everything that the pass reads from now on keep the limits. Passes that read a few orders by key have
-// none, and only those that read everything keep the hours.
-func (p *pass) throttle(kind PassKind) {
+// none, and only a read of everything keeps the hours.
+func (p *pass) throttle(kind PassKind, everything bool) {
 	t := p.c.Throttle
 	if t == nil || kind != Full && kind != Delta {
 		return
 	}
+	if p.unpaced == nil {
+		p.unpaced = p.c
+	}
+	p.c = p.unpaced
 	limits := t.Limits
-	if kind != Full {
+	if !everything {
 		limits.Hours = throttle.Hours{}
 	}
 	if !limits.Given() {
 		return
 	}
-	c := *p.c
+	c := *p.unpaced
 	pacers := map[order.Representation]*throttle.Pacer{}
 	pacer := func(is order.Representation) *throttle.Pacer {
 		if pacers[is] == nil {

@@ -120,6 +120,24 @@ func TestHoursEndAPassWithASnapshot(t *testing.T) {
 	}
 }
 
+// TestRechecksKeepNoHours: what was found before they end is judged.
+func TestRechecksKeepNoHours(t *testing.T) {
+	wrong := dense(100)
+	wrong[7].Values[0].Text = "FILLED"
+	for _, limit := range []int64{0, 1_000_000} {
+		w := newWorld(t, dense(100), wrong)
+		hours, err := throttle.ParseHours("00:00-12:01")
+		if err != nil {
+			t.Fatal(err)
+		}
+		throttled(w, throttle.Limits{RowsPerSecond: limit, Hours: hours}, idle)
+		w.Settle.Window = 5 * time.Minute
+		if pass := w.must(w.full(t.Context())); pass.Result.Verdict != compare.Diverged || w.open() == "" {
+			t.Errorf("%+v, and %q is open", pass.Result, w.open())
+		}
+	}
+}
+
 // TestHoursAreWaitedForBetweenRanges, where no snapshot is held.
 func TestHoursAreWaitedForBetweenRanges(t *testing.T) {
 	w := newWorld(t, dense(10_000), dense(10_000))

@@ -16,15 +16,14 @@ type written struct {
 }
 
 type writtenOrder struct {
-	rows         int64
-	hash, digest int64
+	rows, hash int64
 }
 
 func newWritten(w Written) written {
 	out := written{all: w.Rows, changed: int64(len(w.Written)), sum: w.Sum, orders: make(map[order.Key]writtenOrder, len(w.Written))}
 	for _, r := range w.Written {
 		o := out.orders[r.Key]
-		out.orders[r.Key] = writtenOrder{o.rows + 1, r.Hash, r.Digest}
+		out.orders[r.Key] = writtenOrder{o.rows + 1, r.Hash}
 	}
 	return out
 }
@@ -40,7 +39,7 @@ type untouched struct {
 //
 // # Why nothing can be missed
 //
-// The last clean pass has found the same keys on both sides, each once. Those that were written since are taken out of the sums
+// The last clean pass has found the same keys on both sides. Those that were written since are taken out of the sums
 // over all keys, on both sides, and are judged by themselves. What remains is a part of the old keys. If it is not the same part
 // on both sides, the sums of 64-bit hashes, whose seed is new for each pass, differ but for a chance of 1 in 2^64.
 func (d *delta) sameKeys(ctx context.Context) error {

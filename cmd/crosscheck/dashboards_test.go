@@ -32,7 +32,7 @@ func TestPrometheusAnswersEveryPanel(t *testing.T) {
 	s := newSystem(t, lab.Options{History: lab.History{Orders: 2000}, Rate: 30, RefreshEvery: labRefresh})
 	s.live()
 	p := s.sidecar(s.eventSections(), "throttle: {rows_per_second: 20000}")
-	p.shows("/readyz", http.StatusOK, "")
+	p.shows("/metrics", http.StatusOK, "\ncrosscheck_verified_through_timestamp_seconds ") // a full pass was clean
 	if _, err := s.Plant(deadline(t), "swapped_status", 2); err != nil {
 		t.Fatal(err)
 	}
