@@ -75,7 +75,7 @@ func evidenceEvents(p *verify.Pass) *gate.EventsEvidence {
 	}
 	legacy := f.Legacy - f.Events.Archived
 	return &gate.EventsEvidence{
-		Legacy: legacy, Archived: f.Events.Archived, Orders: f.Events.Orders, Flawed: f.Events.Found.Flawed, Gaps: f.Events.Found.Gaps, At: p.FinishedAt,
+		Legacy: legacy, Archived: f.Events.Archived, Orders: f.Events.Orders, Flawed: f.Events.Found.Flawed, Gaps: f.Events.Found.Gaps, At: p.StartedAt,
 		WithEvents: min(max(0, legacy-f.Events.Found.Without-p.Result.Unverified), f.Events.Orders),
 	}
 }
