@@ -179,6 +179,7 @@ func TestDeltaIsAFullPassForExpressions(t *testing.T) {
 	p := deltaPair(t)
 	for _, test := range []struct{ expr, why string }{
 		{"(SELECT s.name FROM public.states AS s WHERE s.id = filled % 2)", "public.states"},
+		{"(SELECT o.status FROM public.orders AS o WHERE o.order_id = t.order_id % 7)", "other rows"},
 		{"public.named(status)", "public.named"},
 		{"status || (now() > '2000-01-01'::timestamptz)::text", "now"},
 		{"status || CURRENT_DATE", "moment"},

@@ -122,6 +122,9 @@ func (s *Side) meaning(ctx context.Context, tx *session.Tx, files []file, column
 	if unknown = readsElse(root, files); unknown != "" {
 		return "", unknown, nil
 	}
+	if strings.Contains(plan, `"Subplan Name"`) {
+		return "", "its columns are computed from other rows too", nil
+	}
 	if found := moment.FindString(plan); found != "" {
 		return "", "an expression depends on the moment or on the user", nil
 	}

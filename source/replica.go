@@ -2,9 +2,12 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/verify"
@@ -29,7 +32,11 @@ func (s *Side) Behind(ctx context.Context) (time.Duration, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var seconds pgtype.Float8
-	if err := s.pool.QueryRow(ctx, behindSQL).Scan(&seconds); err != nil {
+	err := s.pool.QueryRow(ctx, behindSQL).Scan(&seconds)
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && !slices.Contains(passing, refused.Code[:2]) {
+		return 0, false, nil // a service that does not tell
+	}
+	if err != nil {
 		return 0, false, fmt.Errorf("reading the position of %s: %w", s.config.Representation, err)
 	}
 	return time.Duration(max(0, seconds.Float64) * float64(time.Second)), seconds.Valid, nil
