@@ -3,6 +3,7 @@ package sampler_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,9 +65,10 @@ func TestAnOutageOfAnIntervalIsOneRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &checker{store: newStore()}
 		s, out := often(t, c)
-		run, away := s.Jobs[0].Run, false
+		run := s.Jobs[0].Run
+		var away atomic.Bool
 		s.Jobs[0].Run = func(ctx context.Context, l lease.Lease, start verify.Start) (verify.Pass, error) {
-			if away {
+			if away.Load() {
 				return verify.Pass{}, errors.New("no route to legacy")
 			}
 			return run(ctx, l, start)
@@ -74,9 +76,9 @@ func TestAnOutageOfAnIntervalIsOneRecord(t *testing.T) {
 		stop := begin(t, s)
 		for day := 1; day <= 2; day++ {
 			advance(time.Minute)
-			away = true
+			away.Store(true)
 			advance(24 * time.Hour)
-			away = false
+			away.Store(false)
 			advance(time.Minute)
 			if made, missed := c.store.runs(t); missed != day || made < 10*day {
 				t.Errorf("day %d: %d passes, %d missed", day, made, missed)
