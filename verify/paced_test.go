@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 // throttled is a world whose passes have limits. Its paused says how long they waited for which.
 func throttled(w *world, limits throttle.Limits, load func(order.Representation) throttle.Load) (paused map[throttle.Reason]time.Duration) {
 	paused = map[throttle.Reason]time.Duration{}
+	var mu sync.Mutex
 	observe := func(is order.Representation) func(context.Context) (throttle.Load, error) {
 		return func(context.Context) (throttle.Load, error) { return load(is), nil }
 	}
@@ -24,7 +26,11 @@ func throttled(w *world, limits throttle.Limits, load func(order.Representation)
 		Observe: map[order.Representation]func(context.Context) (throttle.Load, error){
 			order.Legacy: observe(order.Legacy), order.Projection: observe(order.Projection),
 		},
-		Paused: func(_ string, r throttle.Reason, took time.Duration) { paused[r] += took },
+		Paused: func(_ string, r throttle.Reason, took time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			paused[r] += took
+		},
 	}
 	return paused
 }
@@ -36,7 +42,7 @@ func TestAPassSaysWhatItWaitsFor(t *testing.T) {
 	w := newWorld(t, dense(3000), dense(3000))
 	busy := w.now.Add(time.Minute)
 	paused := throttled(w, throttle.Limits{MaxSessions: 12}, func(is order.Representation) throttle.Load {
-		if is == order.Legacy && w.now.Before(busy) {
+		if is == order.Legacy && w.clock().Before(busy) {
 			return throttle.Load{Sessions: 14}
 		}
 		return throttle.Load{Sessions: 3}
@@ -178,7 +184,7 @@ func TestADeltaKeepsTheLimitsButNotTheHours(t *testing.T) {
 	}
 	busy := w.now.Add(30 * time.Second)
 	paused := throttled(w, throttle.Limits{MaxSessions: 12, Hours: hours}, func(order.Representation) throttle.Load {
-		if w.now.Before(busy) {
+		if w.clock().Before(busy) {
 			return throttle.Load{Sessions: 13}
 		}
 		return throttle.Load{}

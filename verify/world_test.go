@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 
 // world is two sides in memory, a ledger in memory, and a clock that only waiting moves.
 type world struct {
+	mu sync.Mutex // of now and waits, while a pass runs
 	*verify.Comparison
 	t                  *testing.T
 	legacy, projection *sourcetest.Fake
@@ -61,23 +63,34 @@ func worldOf(t *testing.T, legacy, projection sourcetest.Table) *world {
 		t: t, legacy: sourcetest.New(order.Legacy, legacy), projection: sourcetest.New(order.Projection, projection),
 		now: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC),
 	}
-	w.store = ledgertest.New(func() time.Time { return w.now })
+	w.store = ledgertest.New(w.clock)
 	w.Comparison = &verify.Comparison{
 		Legacy: w.legacy, Projection: w.projection, Fields: fields,
 		Settle: compare.Settle{Window: 30 * time.Second, Rechecks: 3, MaxLag: 5 * time.Minute},
 		Ledger: w.store, Random: rand.New(rand.NewPCG(1, 2)),
-		Now: func() time.Time { return w.now }, Wait: w.wait,
+		Now: w.clock, Wait: w.wait,
 		Log: slog.New(slog.DiscardHandler),
 	}
 	w.lease = w.acquire()
 	return w
 }
 
+// clock is what the time is; both sides of a pass may ask and wait at once.
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
 func (w *world) wait(ctx context.Context, d time.Duration) error {
+	w.mu.Lock()
 	if w.waits++; w.waits > 1000 {
-		w.t.Fatal("waits for ever")
+		w.t.Error("waits for ever")
+		w.mu.Unlock()
+		return context.DeadlineExceeded
 	}
 	w.now = w.now.Add(d)
+	w.mu.Unlock()
 	if w.meanwhile != nil {
 		w.meanwhile(w.waits)
 	}
