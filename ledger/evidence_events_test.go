@@ -55,13 +55,13 @@ func TestAPassThatFindsNoEventIsNotPassedOver(t *testing.T) {
 		t.Fatalf("a pass that found the events: %+v", e)
 	}
 	run{kind: verify.Full, fingerprint: "now", at: t0.Add(time.Hour), scan: verify.Scan{Coverage: 1, Facts: verify.FullFacts{Rows: verify.Rows{Legacy: 10}}}, verdict: compare.Match}.in(t, l)
-	if e := evidence(t, l, t0, 0).Events; e == nil || !e.At.Equal(t0.Add(time.Minute)) {
+	if e := evidence(t, l, t0, 0).Events; e == nil || !e.At.Equal(t0) {
 		t.Errorf("a pass that did not look at the events took the place of one that did: %+v", e)
 	}
 	broken := folding(t0.Add(2*time.Hour), 0, nil)
 	broken.scan.Coverage = 0.5
 	broken.in(t, l)
-	if e := evidence(t, l, t0, 0).Events; e == nil || !e.At.Equal(t0.Add(time.Minute)) {
+	if e := evidence(t, l, t0, 0).Events; e == nil || !e.At.Equal(t0) {
 		t.Errorf("a pass that broke off took the place of one that did not: %+v", e)
 	}
 	folding(t0.Add(3*time.Hour), 0, nil).in(t, l)
