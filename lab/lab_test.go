@@ -47,7 +47,7 @@ func traded(t *testing.T, l *lab.Lab, more int64) {
 	want := l.Desk.Deals() + more
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for l.Desk.Deals() < want {
 		select {
