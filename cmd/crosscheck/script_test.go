@@ -129,6 +129,10 @@ func query(dsn, statements string) (string, error) {
 		return "", fmt.Errorf("connecting to run SQL: %w", err)
 	}
 	defer conn.Close(ctx)
+	return queryOn(ctx, conn, statements)
+}
+
+func queryOn(ctx context.Context, conn *pgx.Conn, statements string) (string, error) {
 	results, err := conn.PgConn().Exec(ctx, statements).ReadAll()
 	if err != nil {
 		return "", fmt.Errorf("running %s: %w", statements, err)

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/nordvarg/crosscheck/lab"
 	"github.com/nordvarg/crosscheck/lab/broker"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
@@ -216,15 +218,25 @@ func rows(t *testing.T, dsn, statements string) string {
 	return strings.TrimSuffix(out, "\n")
 }
 
-// eventually polls until the SQL prints what is wanted.
+// eventually polls until the SQL prints what is wanted. It keeps its connection: opening one costs the server more than a
+// hundred answers.
 func eventually(t *testing.T, dsn, statements, want string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), eventualTimeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	var conn *pgx.Conn
+	defer func() { hangUp(conn) }()
 	for {
-		got, err := query(dsn, statements)
+		var got string
+		var err error
+		if conn == nil || conn.IsClosed() {
+			conn, err = pgx.Connect(ctx, dsn)
+		}
+		if err == nil {
+			got, err = queryOn(ctx, conn, statements)
+		}
 		if err == nil && strings.TrimSuffix(got, "\n") == want {
 			return
 		}
@@ -233,6 +245,12 @@ func eventually(t *testing.T, dsn, statements, want string) {
 			t.Fatalf("%s: still %q (%v), want %q", statements, got, err, want)
 		case <-tick.C:
 		}
+	}
+}
+
+func hangUp(conn *pgx.Conn) {
+	if conn != nil {
+		conn.Close(context.Background()) //nolint:errcheck // it has shown what was asked for
 	}
 }
 
