@@ -111,6 +111,16 @@ func (s Settle) Judge(was, is Observation, moves int, firstSeen time.Time) Judge
 	return out
 }
 
+// Unproven returns true if the order has a hop that could not be judged, whatever was proven at its other hops.
+func (j Judgement) Unproven() bool {
+	for _, v := range j.Hops {
+		if v == Unverified {
+			return true
+		}
+	}
+	return false
+}
+
 // weight orders the judgements of hops: the heaviest is that of the order. What is not final comes first.
 func weight(j Judgement) int {
 	return slices.Index([]Verdict{Match, Unverified, Diverged, Lagging}, j.Verdict)

@@ -186,6 +186,9 @@ func TestEachHopSettlesByItself(t *testing.T) {
 		if j.Hops[order.LegacyToEvents] != test.events || j.Hops[order.EventsToProjection] != test.projection || j.Verdict != test.want || j.Final != test.final {
 			t.Errorf("%s: judged %+v", test.name, j)
 		}
+		if unproven := test.events == compare.Unverified || test.projection == compare.Unverified; j.Unproven() != unproven {
+			t.Errorf("%s: unproven is %t", test.name, !unproven)
+		}
 		for _, m := range test.is.Mismatches {
 			proven := slices.ContainsFunc(j.Diverged, func(d compare.Mismatch) bool { return d.Hop == m.Hop })
 			if proven != (j.Hops[m.Hop] == compare.Diverged) {

@@ -204,18 +204,28 @@ func encodeFacts(f verify.Facts) (*string, error) {
 	return text, nil
 }
 
-// Clean implements [verify.Findings].
-func (l *Ledger) Clean(ctx context.Context, fingerprint string) (verify.Pass, error) {
-	passes, err := l.queryPasses(ctx, `SELECT `+passColumns+` FROM pass
-		WHERE pair = $1 AND fingerprint = $2 AND kind IN ($3, $4) AND state = 'done' AND token > 0 AND verdict = $5 AND coverage >= 1
-		ORDER BY id DESC LIMIT 1`, l.pair, fingerprint, verify.Full, verify.Delta, compare.Match)
-	if err != nil {
-		return verify.Pass{}, fmt.Errorf("reading the last clean pass: %w", err)
+// judgedAll is true of a pass that left no order unjudged: each agrees, or has a divergence. marked is true of one that noted how
+// far it had read.
+const (
+	judgedAll = `(state = 'done' AND token > 0 AND coverage >= 1 AND verdict IN ('match', 'diverged')
+		AND unverified = 0 AND tally_unverified = 0 AND tally_lagging = 0)`
+	marked = `jsonb_typeof(facts->'marks') = 'object'`
+)
+
+// Base implements [verify.Findings].
+func (l *Ledger) Base(ctx context.Context, fingerprint string) (verify.Pass, error) {
+	for _, condition := range []string{marked, "true"} {
+		passes, err := l.queryPasses(ctx, `SELECT `+passColumns+` FROM pass
+			WHERE pair = $1 AND fingerprint = $2 AND kind IN ($3, $4) AND `+judgedAll+` AND `+condition+`
+			ORDER BY id DESC LIMIT 1`, l.pair, fingerprint, verify.Full, verify.Delta)
+		if err != nil {
+			return verify.Pass{}, fmt.Errorf("reading the last pass that judged everything: %w", err)
+		}
+		if len(passes) > 0 {
+			return passes[0], nil
+		}
 	}
-	if len(passes) == 0 {
-		return verify.Pass{}, nil
-	}
-	return passes[0], nil
+	return verify.Pass{}, nil
 }
 
 // Passes returns up to limit passes, newest first. Of delta passes, of which there may be one every second, it is only the

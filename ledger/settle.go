@@ -107,6 +107,9 @@ func (b *settling) count(o verify.Outcome) error {
 			return fmt.Errorf("order %s is diverged without a mismatch", o.Suspect.Key())
 		}
 		b.tally.Diverged++
+		if o.Unproven {
+			b.tally.Unverified++
+		}
 		if o.Suspect.InSample {
 			b.tally.SampledDiverged++
 		}

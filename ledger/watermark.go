@@ -22,7 +22,7 @@ func prove(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
 		FROM (
 			SELECT count(*) FILTER (WHERE `+openNow+`) AS open, count(DISTINCT d.order_key) FILTER (WHERE `+acceptedNow+`) AS accepted
 			FROM sighting s JOIN divergence d ON d.id = s.divergence_id WHERE s.pass_id = $1) seen
-		WHERE p.id = $1 AND p.through IS NOT NULL AND p.coverage >= 1 AND p.unverified = 0
+		WHERE p.id = $1 AND p.through IS NOT NULL AND `+judgedAll+`
 			AND (p.verdict = 'match' OR p.verdict = 'diverged' AND seen.open = 0 AND seen.accepted > 0)
 			AND NOT EXISTS (SELECT FROM divergence d
 				WHERE d.fingerprint = p.fingerprint AND d.hop = ANY ($2) AND d.first_seen <= p.through AND `+openNow+`)
@@ -63,15 +63,15 @@ const (
 )
 
 // dropDeltas deletes old delta passes when another one ends, a few at a time. So the ledger does not grow with their number.
-// What later passes and the board go back to stays: of each fingerprint the newest that proves, and the newest that judged
-// everything.
+// What later passes and the board go back to stays: of each fingerprint the newest that proves, the newest that the next delta
+// goes on from, and the newest that reached a verdict.
 func (l *Ledger) dropDeltas(ctx context.Context, tx pgx.Tx, id verify.PassID, now time.Time) error {
 	_, err := tx.Exec(ctx, `
 		WITH old AS (
 			SELECT id FROM pass
 			WHERE pair = $1 AND kind = $2 AND $2 = (SELECT kind FROM pass WHERE id = $3) AND state = 'done' AND id < $3 AND finished_at < CASE verdict WHEN 'match' THEN $4::timestamptz ELSE $5::timestamptz END
 				AND id <> ALL (ARRAY(
-					SELECT unnest(ARRAY[max(id) FILTER (WHERE verdict <> 'unverified'), (array_agg(id ORDER BY through DESC, id DESC) FILTER (WHERE proves))[1]])
+					SELECT unnest(array_remove(ARRAY[max(id) FILTER (WHERE `+judgedAll+` AND `+marked+`), max(id) FILTER (WHERE verdict <> 'unverified'), (array_agg(id ORDER BY through DESC, id DESC) FILTER (WHERE proves))[1]], NULL))
 					FROM pass WHERE pair = $1 AND kind = $2 GROUP BY fingerprint)::bigint[])
 			ORDER BY id LIMIT $6),
 		unseen AS (DELETE FROM sighting WHERE pass_id IN (SELECT id FROM old))

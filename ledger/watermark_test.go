@@ -138,6 +138,10 @@ func TestTheWatermarkMovesWithWhatIsAccepted(t *testing.T) {
 	watermarkIs(t, l, 1, full, 0, "before the next pass")
 	delta := diverged(4)
 	watermarkIs(t, l, 4, delta, 2, "after a pass that found both again")
+	half := seen(minutes(5), compare.Diverged)
+	half[1].Unproven = true
+	proof{kind: verify.Delta, through: minutes(5), verdict: compare.Diverged, outcomes: half}.in(t, l)
+	watermarkIs(t, l, 4, delta, 2, "while another hop of an accepted order could not be judged")
 	exec(t, conn, `UPDATE crosscheck.divergence SET accepted_until = now() WHERE order_key = '1'`)
 	diverged(5)
 	watermarkIs(t, l, 4, delta, 2, "when the time of one acceptance is over")
@@ -164,6 +168,9 @@ func TestADeltaDoesNotProveWhatAFullPassLeftOut(t *testing.T) {
 func TestTheLedgerDoesNotGrowWithDeltas(t *testing.T) {
 	dsn := database(t)
 	l, conn := migrated(t, dsn), connect(t, dsn)
+	for range 3 { // under another fingerprint, nothing proves at all
+		proof{kind: verify.Delta, fingerprint: "other", through: minutes(1), verdict: compare.Unverified}.in(t, l)
+	}
 	full := proof{kind: verify.Full, through: minutes(1)}.in(t, l)
 	first := proof{kind: verify.Delta, through: minutes(2)}.in(t, l)
 	proof{kind: verify.Delta, through: minutes(3), verdict: compare.Diverged, outcomes: seen(minutes(3), compare.Diverged)}.in(t, l)

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source/session"
 	"github.com/nordvarg/crosscheck/verify"
@@ -115,6 +117,33 @@ func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mar
 	}
 	out.Rows += sums.Rows
 	return keys.add([]verify.Digest{{Rows: sums.Rows, Sum: sums.Sum}})
+}
+
+// Keyed reads by key, as Rows does. The key's collation may treat other keys as equal, and their rows are left out.
+func (n *snapshot) Keyed(ctx context.Context, keys []order.Key, h verify.Hash) ([]verify.WrittenRow, error) {
+	defer n.side.observe("written")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	s := n.side
+	var out []verify.WrittenRow
+	err := n.tolerant(ctx, keys, func() error {
+		result, err := n.tx.Query(ctx, fmt.Sprintf("SELECT (%s)::text, (%s)::text FROM %s WHERE %s AND (%[1]s)::text = ANY($1::text[])",
+			s.config.Key, keyHash(s.shape.keyType, s.config.Key, h), s.from(), s.byKey()), texts(keys))
+		if err != nil {
+			return err
+		}
+		out, err = pgx.CollectRows(result, func(row pgx.CollectableRow) (w verify.WrittenRow, err error) {
+			raw := row.RawValues()
+			w.Key = order.Key(raw[0])
+			w.Hash, err = parseInt(raw[1])
+			return w, err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, n.fail("reading the keys of orders", err)
+	}
+	return out, nil
 }
 
 // keyHash is the SQL of a hash of the key alone: 64 bits, not linear.

@@ -75,7 +75,7 @@ func (p *pair) anew() *pair {
 func TestDeltaComparesOnlyWhatChanged(t *testing.T) {
 	c := newChain(deltaPair(t))
 	first, _ := c.delta()
-	if first.Kind != verify.Full || !strings.Contains(instead(first), "no clean full pass") {
+	if first.Kind != verify.Full || !strings.Contains(instead(first), "no full pass") {
 		t.Fatalf("without a pass before it, the delta is %s: %+v", first.Kind, first.Scan)
 	}
 	c.both("UPDATE orders SET filled = 5 WHERE order_id = 7; DELETE FROM orders WHERE order_id = 8; INSERT INTO orders VALUES (2000, 'OPEN', 1)")
@@ -96,11 +96,42 @@ func TestDeltaComparesOnlyWhatChanged(t *testing.T) {
 		t.Errorf("found %v by %s", found, pass.Kind)
 	}
 	if pass, found := c.delta(); pass.Scan.Compared != 1 || !slices.Equal(found, []string{"7 differs filled"}) {
-		t.Errorf("a pass that is not clean was extended: found %v of %d orders", found, pass.Scan.Compared)
+		t.Errorf("found %v again, of %d orders", found, pass.Scan.Compared)
 	}
 	c.exec(c.projection, "UPDATE orders SET filled = 5 WHERE order_id = 7")
 	if pass, _ := c.delta(); pass.Result.Verdict != compare.Match {
 		t.Errorf("after the repair the pass ended %+v", pass.Result)
+	}
+}
+
+// TestDeltaGoesOnFromKnownDivergences, accepted or not: they neither hide what is new nor make a full pass necessary.
+func TestDeltaGoesOnFromKnownDivergences(t *testing.T) {
+	c := newChain(deltaPair(t))
+	c.exec(c.projection, "UPDATE orders SET filled = 0 WHERE order_id = 7; DELETE FROM orders WHERE order_id = 8; INSERT INTO orders VALUES (2000, 'OPEN', 1)")
+	if pass, found := c.delta(); pass.Kind != verify.Full || len(found) != 3 {
+		t.Fatalf("the %s pass found %v", pass.Kind, found)
+	}
+	c.store.Accept("7")
+	c.store.Accept("8")
+	for _, step := range []struct{ legacy, projection, found string }{
+		{"", "", "2000 phantom, 7 differs filled, 8 missing"},
+		{"", "UPDATE orders SET status = 'NEW' WHERE order_id = 9", "2000 phantom, 7 differs filled, 8 missing, 9 differs status"},
+		{"", "UPDATE orders SET filled = 1 WHERE order_id = 7", "2000 phantom, 7 differs filled, 8 missing, 9 differs status"},
+		{"DELETE FROM orders WHERE order_id = 8", "DELETE FROM orders WHERE order_id = 2000", "7 differs filled, 9 differs status"},
+		{"UPDATE orders SET filled = 1 WHERE order_id = 7", "UPDATE orders SET status = 'OPEN' WHERE order_id = 9", ""},
+	} {
+		c.exec(c.legacy, step.legacy)
+		c.exec(c.projection, step.projection)
+		if pass, found := c.delta(); pass.Kind != verify.Delta || strings.Join(found, ", ") != step.found {
+			t.Errorf("after %+v: a %s pass (%s) found %v", step, pass.Kind, instead(pass), found)
+		}
+		if accepted, err := c.store.Divergences(t.Context(), verify.Accepted, 10); err != nil || step.projection == "" && len(accepted) != 2 {
+			t.Errorf("after %+v: %d accepted, %v", step, len(accepted), err)
+		}
+	}
+	c.exec(c.projection, "DELETE FROM orders WHERE order_id = 10")
+	if pass, found := c.delta(); pass.Kind != verify.Full || strings.Join(found, ", ") != "10 missing" {
+		t.Errorf("a %s pass found %v", pass.Kind, found)
 	}
 }
 
@@ -112,8 +143,11 @@ func TestDeltaReadsAllRowsOfAKey(t *testing.T) {
 	c.clean()
 	c.exec(c.legacy, "UPDATE orders SET status = 'NEW' WHERE order_id = 7 AND status = 'OPEN'")
 	c.exec(c.projection, "UPDATE orders SET status = 'NEW' WHERE order_id = 7 AND status = 'FILLED'")
-	if pass, found := c.delta(); pass.Kind != verify.Delta || len(found) != 1 {
-		t.Errorf("a %s pass found %v", pass.Kind, found)
+	for range 2 { // the second time it is known
+		if pass, found := c.delta(); pass.Kind != verify.Delta || len(found) != 1 {
+			t.Errorf("a %s pass found %v", pass.Kind, found)
+		}
+		c.exec(c.legacy, "UPDATE orders SET status = 'NEW' WHERE order_id = 7 AND status = 'FILLED'")
 	}
 }
 
@@ -329,7 +363,7 @@ func rounds(short int) int {
 }
 
 // TestDeltaFindsWhatAFullPassFinds after random histories of writes on either side, rolled-back and late ones, deletes, changes
-// of keys, prepared transactions, VACUUM FREEZE. Every delta is compared with a full pass of the same moment.
+// of keys, prepared transactions, VACUUM FREEZE, over divergences that are repaired, accepted or neither. Every delta is compared with a full pass of the same moment.
 func TestDeltaFindsWhatAFullPassFinds(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	if s, err := strconv.ParseUint(os.Getenv("CROSSCHECK_SEED"), 10, 64); err == nil {
@@ -342,6 +376,7 @@ func TestDeltaFindsWhatAFullPassFinds(t *testing.T) {
 	defer h.end(true)
 	h.clean()
 	kinds, findings := map[verify.PassKind]int{}, 0
+	diverged, over := map[verify.PassID]bool{}, 0 // passes that found something, and deltas that went on from one
 	for round := range rounds(12) {
 		for range 1 + h.random.IntN(8) {
 			h.step(h.random.IntN(2))
@@ -351,15 +386,23 @@ func TestDeltaFindsWhatAFullPassFinds(t *testing.T) {
 		want := h.alone()
 		kinds[pass.Kind]++
 		findings += len(want)
+		diverged[pass.ID] = len(found) > 0
+		if f, ok := pass.Scan.Facts.(verify.DeltaFacts); ok && diverged[f.Since] {
+			over++
+		}
 		if diff := cmp.Diff(want, found); diff != "" {
 			t.Fatalf("seed %d, round %d: the %s pass (%s) differs from a full one: %s", seed, round, pass.Kind, instead(pass), diff)
 		}
-		if h.random.IntN(2) == 0 { // else the next delta goes on from an older pass
+		switch h.random.IntN(3) {
+		case 0:
 			h.repair()
+		case 1:
+			h.accept(found)
 		}
 	}
-	t.Logf("seed %d: %d deltas, %d full passes instead, %d differences found; %v", seed, kinds[verify.Delta], kinds[verify.Full], findings, h.count)
-	if kinds[verify.Delta] == 0 || findings == 0 {
+	t.Logf("seed %d: %d deltas, %d of them over divergences, %d full passes instead, %d differences found; %v",
+		seed, kinds[verify.Delta], over, kinds[verify.Full], findings, h.count)
+	if kinds[verify.Delta] == 0 || over == 0 || findings == 0 {
 		t.Error("nothing was proven")
 	}
 }
@@ -371,6 +414,16 @@ func (h *history) alone() []string {
 	c.Ledger = store
 	_, found := h.run(&c, store, func(l lease.Lease) (verify.Pass, error) { return c.Full(h.t.Context(), l, start()) })
 	return found
+}
+
+// accept accepts some of what a pass has found, as "key kind fields".
+func (h *history) accept(found []string) {
+	for _, text := range found {
+		if key, _, _ := strings.Cut(text, " "); h.random.IntN(3) > 0 {
+			h.store.Accept(order.Key(key))
+			h.count["accepted"]++
+		}
+	}
 }
 
 // repair writes the projection as legacy is, and leaves what others have locked.

@@ -15,14 +15,14 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Delta compares every order that was written since the last clean full or delta pass.
+// Delta compares every order that was written since an earlier full or delta pass, and those with a divergence.
 const Delta PassKind = "delta"
 
 // DeltaFacts are what a delta pass knows.
 type DeltaFacts struct {
 	Rows              // of each side at its snapshot
-	Since   PassID    `json:"since"`   // the clean pass that this one extends
-	Full    PassID    `json:"full"`    // the full pass that proved every order
+	Since   PassID    `json:"since"`   // the pass that this one extends
+	Full    PassID    `json:"full"`    // the full pass that judged every order
 	FullAt  time.Time `json:"full_at"` // when
 	Changed Rows      `json:"changed"` // rows of each side that were written since
 	Events  int64     `json:"events"`  // events that were written since
@@ -45,20 +45,28 @@ func (p Pass) Proof() Proof {
 	if p.Result.Verdict != "match" || p.Scan.Coverage < 1 {
 		return Proof{}
 	}
+	m := p.marks()
+	if m == nil {
+		return Proof{}
+	}
+	full, at := p.origin()
+	return Proof{m.At, full, at}
+}
+
+// origin is the full pass that has read every order, and when.
+func (p Pass) origin() (PassID, time.Time) {
 	switch f := p.Scan.Facts.(type) {
 	case FullFacts:
 		if f.Marks != nil {
-			return Proof{f.Marks.At, p.ID, f.Marks.At}
+			return p.ID, f.Marks.At
 		}
 	case DeltaFacts:
-		if f.Marks != nil {
-			return Proof{f.Marks.At, f.Full, f.FullAt}
-		}
+		return f.Full, f.FullAt
 	}
-	return Proof{}
+	return 0, time.Time{}
 }
 
-// marks are what a clean pass has left behind; nil if there are none.
+// marks are what a pass has left behind; nil if there are none.
 func (p Pass) marks() *Marks {
 	switch f := p.Scan.Facts.(type) {
 	case FullFacts:
@@ -69,7 +77,8 @@ func (p Pass) marks() *Marks {
 	return nil
 }
 
-// Delta compares the orders that were written since the last clean pass, on any side, and those with an open divergence.
+// Delta compares the orders that were written since the last pass that judged every order, on any side, and those whose divergence
+// is not resolved.
 // Where that may not be all that changed, it is a full pass, which says why.
 func (c *Comparison) Delta(ctx context.Context, l lease.Lease, s Start) (Pass, error) {
 	s.Kind = Delta
@@ -115,20 +124,21 @@ type delta struct {
 	events             []order.Key // orders whose events were written
 	changed            int64       // events that were
 	look               []order.Key // orders that were written, or whose events were; sorted
+	known              []order.Key // orders whose divergence is not resolved; sorted
 }
 
 // maxWritten is how many rows of a side may have been written. Above, a full pass takes less memory and not much longer.
 const maxWritten = 2_000_000
 
-// sinceLast finds what was written since the last clean pass. The caller closes the snapshots, even after an error.
+// sinceLast finds what was written since the last pass that judged every order. The caller closes the snapshots, even after an error.
 func (d *delta) sinceLast(ctx context.Context, fingerprint string) (err error) {
-	if d.base, err = d.c.Ledger.Clean(ctx, fingerprint); err != nil {
-		return fmt.Errorf("looking for the last clean pass: %w", err)
+	if d.base, err = d.c.Ledger.Base(ctx, fingerprint); err != nil {
+		return fmt.Errorf("looking for the pass to go on from: %w", err)
 	}
 	before := d.base.marks()
 	switch {
 	case d.base.ID == 0:
-		d.refused = "there is no clean full pass of what is compared now"
+		d.refused = "no full pass has judged every order of what is compared now"
 	case before == nil:
 		d.refused = fmt.Sprintf("pass %d did not note how far it had read", d.base.ID)
 	case before.Digests != DigestVersion:
@@ -173,6 +183,9 @@ func (d *delta) find(ctx context.Context, before *Marks) (err error) {
 	if d.refused = d.marks.since(before); d.refused != "" {
 		return nil
 	}
+	if err := d.findKnown(ctx); err != nil || d.refused != "" {
+		return err
+	}
 	if err := d.findRows(ctx, before, WrittenQuery{Hash: hash, Most: maxWritten}); err != nil || d.refused != "" {
 		return err
 	}
@@ -180,7 +193,26 @@ func (d *delta) find(ctx context.Context, before *Marks) (err error) {
 		return err
 	}
 	d.choose()
-	return d.sameKeys(ctx)
+	return d.sameKeys(ctx, hash)
+}
+
+// findKnown looks up the orders that differ and are known to, also if that is accepted.
+func (d *delta) findKnown(ctx context.Context) error {
+	for from := order.Key(""); ; {
+		keys, err := d.c.Ledger.OpenKeys(ctx, d.base.ID, from, batch)
+		if err != nil {
+			return fmt.Errorf("reading divergences: %w", err)
+		}
+		if len(keys) == 0 {
+			return nil
+		}
+		d.known = append(d.known, keys...)
+		from = keys[len(keys)-1].Next()
+		if len(d.known) > maxWritten {
+			d.refused = fmt.Sprintf("more than %d orders have a divergence", maxWritten)
+			return nil
+		}
+	}
 }
 
 func (d *delta) findRows(ctx context.Context, before *Marks, q WrittenQuery) error {
@@ -266,8 +298,9 @@ func (d *delta) choose() {
 
 // compare is the scan of the pass.
 func (d *delta) compare(p *pass, ctx context.Context, scan *Scan) error {
+	full, at := d.base.origin()
 	facts := DeltaFacts{
-		Rows: Rows{d.legacy.all, d.projection.all}, Since: d.base.ID, Full: d.base.Proof().Full, FullAt: d.base.Proof().FullAt,
+		Rows: Rows{d.legacy.all, d.projection.all}, Since: d.base.ID, Full: full, FullAt: at,
 		Changed: Rows{d.legacy.changed, d.projection.changed}, Events: d.changed, Marks: d.marks,
 	}
 	scan.Facts = facts
@@ -289,13 +322,20 @@ func (d *delta) compare(p *pass, ctx context.Context, scan *Scan) error {
 		p.progress("changed orders", int64(len(d.look)-len(rest)), int64(len(d.look)))
 	}
 	scan.Compared = int64(len(d.look))
-	more, err := p.revisit(ctx, d.sides, func(k order.Key) bool {
+	looked := func(k order.Key) bool {
 		_, found := slices.BinarySearch(d.look, k)
 		return found
-	})
-	scan.Compared += more
+	}
+	for rest := d.known; len(rest) > 0; {
+		keys := rest[:min(p.batchSize(batch), len(rest))]
+		rest = rest[len(keys):]
+		if err := p.resolve(ctx, d.sides, keys, looked); err != nil {
+			return err
+		}
+		scan.Compared += int64(unknown(keys, looked))
+	}
 	scan.Coverage = 1
-	return err
+	return nil
 }
 
 // rows is how many rows the pass saw on both sides.

@@ -15,8 +15,8 @@ func (w *world) delta(ctx context.Context) (verify.Pass, error) {
 	return w.Delta(ctx, w.lease, w.start())
 }
 
-// TestDeltaExtendsTheLastCleanPass, also over passes that were not clean.
-func TestDeltaExtendsTheLastCleanPass(t *testing.T) {
+// TestDeltaExtendsTheLastPass, also if it has found a divergence.
+func TestDeltaExtendsTheLastPass(t *testing.T) {
 	w := newWorld(t, dense(100), dense(100))
 	first := w.must(w.delta(t.Context()))
 	if first.Kind != verify.Full || first.Scan.Facts.(verify.FullFacts).Instead == "" || first.Proof().Full != first.ID {
@@ -34,7 +34,7 @@ func TestDeltaExtendsTheLastCleanPass(t *testing.T) {
 	through := w.now
 	good := w.stored(w.must(w.delta(t.Context())).ID)
 	want := verify.Proof{Through: through, Full: first.ID, FullAt: began}
-	if good.Kind != verify.Delta || good.Proof() != want || good.Scan.Facts.(verify.DeltaFacts).Since != first.ID || w.open() != "" {
+	if good.Kind != verify.Delta || good.Proof() != want || good.Scan.Facts.(verify.DeltaFacts).Since != bad.ID || w.open() != "" {
 		t.Errorf("the pass ended %+v with %+v, and %q is open", good, good.Proof(), w.open())
 	}
 }

@@ -70,6 +70,8 @@ type Tracked interface {
 	// Written reads the rows written since an earlier mark, which this snapshot's own mark can be compared with, and the sum
 	// over the keys of all rows. It stops after most rows.
 	Written(ctx context.Context, since Mark, q WrittenQuery, progress func(rows int64)) (Written, error)
+	// Keyed returns all rows with these keys, written or not, in no particular order. The hash is that of Written.
+	Keyed(ctx context.Context, keys []order.Key, h Hash) ([]WrittenRow, error)
 }
 
 // WrittenQuery asks for what was written.

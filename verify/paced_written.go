@@ -1,6 +1,10 @@
 package verify
 
-import "context"
+import (
+	"context"
+
+	"github.com/nordvarg/crosscheck/order"
+)
 
 var (
 	_ Tracked = (*pacedSnapshot)(nil)
@@ -19,6 +23,15 @@ func (n *pacedSnapshot) Mark(ctx context.Context) (Mark, error) { return markOf(
 func (n *pacedSnapshot) Written(ctx context.Context, since Mark, q WrittenQuery, progress func(rows int64)) (Written, error) {
 	q.Pace = n.pace()
 	return writtenSince(ctx, n.Snapshot, since, q, progress)
+}
+
+// Keyed implements [Tracked].
+func (n *pacedSnapshot) Keyed(ctx context.Context, keys []order.Key, h Hash) ([]WrittenRow, error) {
+	rows, err := keyed(ctx, n.Snapshot, keys, h)
+	if err == nil {
+		err = n.pacer.Read(ctx, int64(len(rows)))
+	}
+	return rows, err
 }
 
 func (e pacedEvents) pace() *Pace {

@@ -71,7 +71,7 @@ type Result struct {
 	Verdict    compare.Verdict
 	Diverged   int64  // orders found diverged, all of them
 	Lagging    int64  // orders still moving when rechecks ended (a part of Unverified)
-	Unverified int64  // orders that could not be judged
+	Unverified int64  // orders that could not be judged at all their hops
 	Reason     string // why it is not a match, in a sentence
 }
 
@@ -99,6 +99,9 @@ type Outcome struct {
 	LookedAt time.Time
 	// Diverged are the mismatches that are proven. A suspect that waits for another hop may have some.
 	Diverged []compare.Mismatch
+	// Unproven is true if a hop of the order could not be judged. The order counts as unverified, also if it has diverged at
+	// another hop.
+	Unproven bool
 }
 
 // Agreed returns the hops of rows at which the look found agreement.

@@ -64,7 +64,8 @@ type Queue interface {
 	Settle(context.Context, lease.Lease, PassID, []Outcome, time.Time) error
 }
 
-// Tally counts the final outcomes of a pass's suspects.
+// Tally counts the final outcomes of a pass's suspects. An order that has diverged at one hop and could not be judged at
+// another is counted twice: as diverged and as unverified.
 type Tally struct {
 	Match, Diverged, Lagging, Unverified int64
 	SampledDiverged                      int64 // of the diverged, those drawn uniformly
@@ -80,9 +81,10 @@ type Findings interface {
 	OpenKeys(ctx context.Context, id PassID, from order.Key, limit int) ([]order.Key, error)
 	// Earlier returns what full passes before the pass have left under its fingerprint.
 	Earlier(context.Context, PassID) (Earlier, error)
-	// Clean returns the newest full or delta pass under the fingerprint that has compared everything and found no
-	// difference; the zero Pass if there is none.
-	Clean(ctx context.Context, fingerprint string) (Pass, error)
+	// Base returns the newest full or delta pass under the fingerprint after which every order is known to agree or to have a
+	// divergence: it covered everything, and left no order unjudged. Those with marks come first. It returns the zero Pass if
+	// there is none.
+	Base(ctx context.Context, fingerprint string) (Pass, error)
 }
 
 // Ledger is what a pass stores and reads.

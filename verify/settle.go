@@ -119,7 +119,7 @@ func (p *pass) outcome(suspect Suspect, is compare.Observation) Outcome {
 	if !next.IsZero() {
 		suspect.Due = next
 	}
-	return Outcome{Suspect: suspect, Verdict: j.Verdict, Final: j.Final, Reason: j.Reason, LookedAt: is.At, Diverged: j.Diverged}
+	return Outcome{Suspect: suspect, Verdict: j.Verdict, Final: j.Final, Reason: j.Reason, LookedAt: is.At, Diverged: j.Diverged, Unproven: j.Unproven()}
 }
 
 // soonest is how long after the scan a pass that is in a hurry looks at its suspects again. Each wait is then as long as all
@@ -166,12 +166,17 @@ func (p *pass) revisit(ctx context.Context, s snapshots, known func(order.Key) b
 		if err := p.apart(ctx, s, func(s snapshots) error { return p.resolve(ctx, s, keys, known) }); err != nil {
 			return more, err
 		}
-		for _, key := range keys {
-			if !known(key) {
-				more++
-			}
+		more += int64(unknown(keys, known))
+	}
+}
+
+func unknown(keys []order.Key, known func(order.Key) bool) (n int) {
+	for _, key := range keys {
+		if !known(key) {
+			n++
 		}
 	}
+	return n
 }
 
 func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known func(order.Key) bool) error {

@@ -9,8 +9,8 @@ import (
 // Watermark says up to when everything has been verified: each change that was committed before Through was covered by a
 // pass that found every order equal, or answered for.
 //
-// A full pass covers every order, and a delta pass every order that changed since a clean pass before it. Such a pass
-// moves the watermark to the time of its snapshots if it ended as a match. It also does so if all that it found diverged is accepted
+// A full pass covers every order. A delta pass covers every order that changed since a pass before it, or had a divergence. Such a
+// pass moves the watermark to the time of its snapshots if it ended as a match. It also does so if all that it found diverged is accepted
 // when it ends. A pass that finds anything else leaves the watermark where it is. So the watermark never goes back,
 // except that none is left when the fingerprint changes.
 type Watermark struct {

@@ -286,7 +286,7 @@ func (r passReport) writeDivergences(b *strings.Builder) {
 
 func (r passReport) writeDelta(b *strings.Builder) {
 	if r.Instead != "" {
-		fmt.Fprintf(b, "  everything was compared, because it is not certain what was written since the last clean pass: %s\n", printable(r.Instead))
+		fmt.Fprintf(b, "  everything was compared, because it is not certain what was written since the pass before: %s\n", printable(r.Instead))
 	}
 	if r.Delta == nil {
 		return

@@ -11,7 +11,7 @@ import (
 )
 
 type verifyCommand struct {
-	SinceLast      bool `help:"Compare only what was written since the last clean verification; everything if that cannot be told."`
+	SinceLast      bool `help:"Compare only what was written since the last verification; everything if that cannot be told."`
 	JSON           bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 	AnyHour        bool `help:"Do not wait for throttle.hours; the other limits of throttle hold."`
 	Resume         bool `help:"Go on with the last full verification, whose process ended: ranges of keys that it has compared are not read again (verify.max_snapshot)."`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"slices"
 
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -42,8 +43,7 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 	out := verify.Written{Rows: int64(len(n.table.Rows) + n.table.NoKey)}
 	var all big.Int
 	for _, r := range n.table.Rows {
-		sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", q.Hash.Seed, r.Key))
-		hash := int64(binary.BigEndian.Uint64(sum[:])) //nolint:gosec // all bits
+		hash := keyHash(r.Key, q.Hash)
 		all.Add(&all, big.NewInt(hash))
 		if n.writes.of[r.Key] < since.Oldest {
 			continue
@@ -54,4 +54,19 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 	out.Sum, out.Stopped = all.String(), int64(len(out.Written)) > q.Most
 	progress(out.Rows)
 	return out, nil
+}
+
+// Keyed implements [verify.Tracked].
+func (n *snapshot) Keyed(ctx context.Context, keys []order.Key, h verify.Hash) (out []verify.WrittenRow, err error) {
+	for _, r := range n.table.Rows {
+		if slices.Contains(keys, r.Key) {
+			out = append(out, verify.WrittenRow{Key: r.Key, Hash: keyHash(r.Key, h)})
+		}
+	}
+	return out, n.before(ctx, "written")
+}
+
+func keyHash(key order.Key, h verify.Hash) int64 {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", h.Seed, key))
+	return int64(binary.BigEndian.Uint64(sum[:])) //nolint:gosec // all bits
 }

@@ -89,6 +89,12 @@ func tallies(t *testing.T, s Store) {
 	tally, err := s.Tally(t.Context(), id)
 	noError(t, err, "reading the tally")
 	same(t, tally, verify.Tally{Match: 2, Diverged: 2, Lagging: 1, Unverified: 1, SampledDiverged: 1}, "tally")
+	half := final(suspect("6", t0), compare.Diverged)
+	half.Unproven = true
+	settle(t, s, l, id, t0, half)
+	tally, err = s.Tally(t.Context(), id)
+	noError(t, err, "reading the tally")
+	same(t, tally, verify.Tally{Match: 2, Diverged: 3, Lagging: 1, Unverified: 2, SampledDiverged: 1}, "tally with an order that could not be judged at another hop")
 	same(t, dueKeys(t, s, id, t0.Add(time.Hour), 10), []order.Key{}, "the queue afterwards")
 }
 

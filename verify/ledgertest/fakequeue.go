@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -169,6 +170,9 @@ func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
 		p.settled.Matched(s.Counted)
 	case compare.Diverged:
 		p.tally.Diverged++
+		if o.Unproven {
+			p.tally.Unverified++
+		}
 		if s.InSample {
 			p.tally.SampledDiverged++
 		}
@@ -204,6 +208,9 @@ func (f *Fake) diverge(p *pass, s verify.Suspect, m compare.Mismatch, seen time.
 		f.unresolved[where] = d
 	}
 	m.Fields = slices.Clone(m.Fields)
+	if !reflect.DeepEqual(d.Mismatch, m) {
+		d.State = verify.Open // what was accepted was another
+	}
 	d.Mismatch = m
 	if first.Before(d.FirstSeen) {
 		d.FirstSeen = first
@@ -241,7 +248,7 @@ func (f *Fake) OpenKeys(ctx context.Context, id verify.PassID, from order.Key, l
 	}
 	var keys []order.Key
 	for _, d := range f.divergences {
-		if d.State == verify.Open && d.fingerprint == p.Fingerprint && d.Mismatch.Key >= from && slices.Contains(order.RowHops(), d.Mismatch.Hop) {
+		if d.State != verify.Resolved && d.fingerprint == p.Fingerprint && d.Mismatch.Key >= from && slices.Contains(order.RowHops(), d.Mismatch.Hop) {
 			keys = append(keys, d.Mismatch.Key)
 		}
 	}
@@ -250,27 +257,54 @@ func (f *Fake) OpenKeys(ctx context.Context, id verify.PassID, from order.Key, l
 	return keys[:min(limit, len(keys))], nil
 }
 
-// Clean implements [verify.Findings].
-func (f *Fake) Clean(ctx context.Context, fingerprint string) (verify.Pass, error) {
-	err := f.lock(ctx)
+// Base implements [verify.Findings].
+func (f *Fake) Base(ctx context.Context, fingerprint string) (base verify.Pass, err error) {
+	err = f.lock(ctx)
 	defer f.mu.Unlock()
 	if err != nil {
-		return verify.Pass{}, err
+		return base, err
 	}
-	for _, p := range slices.Backward(f.passes) {
+	for _, p := range f.passes {
 		known := p.Kind == verify.Full || p.Kind == verify.Delta
-		if known && p.Fingerprint == fingerprint && p.Result.Verdict == compare.Match && p.Scan.Coverage >= 1 {
-			return p.Pass, nil
+		if known && p.Fingerprint == fingerprint && p.judgedAll() && (p.marked() || base.ID == 0 || !f.passes[base.ID-1].marked()) {
+			base = p.copied()
 		}
 	}
-	return verify.Pass{}, nil
+	return base, nil
+}
+
+// judgedAll is true of a pass that left no order unjudged: each agrees, or has a divergence.
+func (p *pass) judgedAll() bool {
+	judged := p.Result.Verdict == compare.Match || p.Result.Verdict == compare.Diverged
+	return judged && p.lease != (lease.Lease{}) && p.Scan.Coverage >= 1 && p.Result.Unverified == 0 && p.tally.Unverified == 0 && p.tally.Lagging == 0
+}
+
+func (p *pass) marked() bool {
+	switch f := p.Scan.Facts.(type) {
+	case verify.FullFacts:
+		return f.Marks != nil
+	case verify.DeltaFacts:
+		return f.Marks != nil
+	}
+	return false
+}
+
+// Accept accepts all divergences of an order for ever.
+func (f *Fake) Accept(key order.Key) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, d := range f.divergences {
+		if d.State == verify.Open && d.Mismatch.Key == key {
+			d.State = verify.Accepted
+		}
+	}
 }
 
 // PassDivergences returns what the pass opened or renewed and what is open or accepted, oldest first.
 func (f *Fake) PassDivergences(ctx context.Context, id verify.PassID, limit int) ([]verify.Divergence, error) {
 	return f.list(ctx, limit, func(d *divergence) bool {
 		p, err := f.pass(id)
-		return err == nil && p.seen[d.ID] && d.State == verify.Open
+		return err == nil && p.seen[d.ID] && d.State != verify.Resolved
 	})
 }
 
