@@ -90,6 +90,7 @@ func examine(ctx context.Context, c Config, now func() time.Time) *examination {
 	e.examineRows(ctx) // late, because a view may take long to return its first row
 	e.examineReads(ctx)
 	e.examineSigns(ctx)
+	e.examineDelta(ctx)
 	e.examineConnections()
 	return e
 }

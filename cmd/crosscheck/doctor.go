@@ -58,6 +58,11 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 		r.Findings = append(r.Findings, ledgerPlace(ctx, c)...)
 	}
 	for i, f := range r.Findings {
+		if f.Check == source.CheckDelta && f.Level == doctor.Info && !c.Sampler.Delta.Off() {
+			f.Level = doctor.Warning // what is configured is not what is done
+			f.Message += "; the sidecar makes full verifications instead (sampler.delta), in at most a tenth of the time"
+			r.Findings[i] = f
+		}
 		r.Findings[i].Message = c.Mask(f.Message)
 		if f.Level.Worse(r.Worst) {
 			r.Worst = f.Level

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -211,6 +212,20 @@ func TestDoctorExits(t *testing.T) {
 				t.Errorf("worst is %s, want %s", d.Worst, c.level)
 			}
 		})
+	}
+}
+
+func TestDoctorWarnsOfDeltasThatCannotBe(t *testing.T) {
+	c := newClinic(t)
+	c.exec(c.legacy, "ALTER TABLE orders RENAME TO rows; CREATE VIEW orders AS SELECT * FROM rows; GRANT SELECT ON orders TO "+c.role)
+	for sections, want := range map[string]doctor.Level{"": doctor.Info, "sampler: {delta: 10s}": doctor.Warning} {
+		c.sections = sections
+		is := func(f doctor.Finding) bool {
+			return f.Side == "legacy" && f.Check == source.CheckDelta && f.Level == want
+		}
+		if d := c.diagnosis(exitAgrees); !slices.ContainsFunc(d.Findings, is) {
+			t.Errorf("with %q, no %s of delta passes: %+v", sections, want, d.Findings)
+		}
 	}
 }
 
