@@ -14,6 +14,9 @@ type Watermark struct {
 	Kind       string // "full" or "delta"
 	FinishedAt time.Time
 	Accepted   int64 // orders that the pass found diverged, and that were accepted
+	// OldEventsAt is when edits and deletions of events up to the position OldEvents were last looked for; zero if it was then too.
+	OldEventsAt time.Time
+	OldEvents   int64
 }
 
 func (w *Watermark) through() time.Time {
@@ -67,6 +70,9 @@ func (c VerifiedThroughCriterion) Judge(e Evidence, now time.Time) Result {
 	said := fmt.Sprintf("Everything up to %s, %s ago, has been verified, last by %s pass %d", human.Instant(w.Through), human.Duration(age), w.Kind, w.Pass)
 	if w.Accepted > 0 {
 		said += fmt.Sprintf(", with %s", human.Quantity(w.Accepted, "diverged order that is accepted", "diverged orders that are accepted"))
+	}
+	if !w.OldEventsAt.IsZero() {
+		said += fmt.Sprintf("; changes of events up to position %d were last looked for at %s", w.OldEvents, human.Instant(w.OldEventsAt))
 	}
 	if age <= c.MaxAge {
 		return pass(age.Seconds(), limit, "%s.", said)

@@ -40,11 +40,16 @@ func prove(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
 // another fingerprint.
 func watermark(ctx context.Context, tx pgx.Tx, pair verify.PairID, fingerprint string) (*gate.Watermark, bool, error) {
 	var w gate.Watermark
+	var old *int64
+	var oldAt *time.Time
 	err := tx.QueryRow(ctx, `
-		SELECT through, id, kind, finished_at, accepted FROM pass WHERE pair = $1 AND fingerprint = $2 AND proves
-		ORDER BY through DESC, id DESC LIMIT 1`, pair, fingerprint).Scan(&w.Through, &w.Pass, &w.Kind, &w.FinishedAt, &w.Accepted)
+		SELECT through, id, kind, finished_at, accepted, (facts->'old_events'->>'up_to')::bigint, (facts->'old_events'->>'looked_at')::timestamptz FROM pass WHERE pair = $1 AND fingerprint = $2 AND proves
+		ORDER BY through DESC, id DESC LIMIT 1`, pair, fingerprint).Scan(&w.Through, &w.Pass, &w.Kind, &w.FinishedAt, &w.Accepted, &old, &oldAt)
 	if err == nil {
 		w.Through, w.FinishedAt = w.Through.UTC(), w.FinishedAt.UTC()
+		if old != nil && oldAt != nil {
+			w.OldEvents, w.OldEventsAt = *old, oldAt.UTC()
+		}
 		return &w, false, nil
 	}
 	if !errors.Is(err, pgx.ErrNoRows) {

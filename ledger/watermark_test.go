@@ -123,6 +123,17 @@ func TestTheWatermarkMovesWithCleanPassesAndNeverBack(t *testing.T) {
 	watermarkIs(t, l, 8, delta, 0, "after a pass whose snapshots have no known age")
 }
 
+// TestTheWatermarkNamesOldEvents at which its pass did not look.
+func TestTheWatermarkNamesOldEvents(t *testing.T) {
+	l := migrated(t, database(t))
+	proof{kind: verify.Full, through: minutes(2)}.in(t, l)
+	facts := verify.DeltaFacts{OldEvents: &verify.OldEvents{UpTo: 4711, LookedAt: minutes(2)}}
+	proof{kind: verify.Delta, through: minutes(5), facts: facts}.in(t, l)
+	if w := evidence(t, l, minutes(60), 0).Verified; w == nil || w.OldEvents != 4711 || !w.OldEventsAt.Equal(minutes(2)) {
+		t.Errorf("the watermark is %+v", w)
+	}
+}
+
 func TestTheWatermarkMovesWithWhatIsAccepted(t *testing.T) {
 	dsn := database(t)
 	l, conn := migrated(t, dsn), connect(t, dsn)

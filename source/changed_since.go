@@ -160,7 +160,11 @@ func keyHash(t order.KeyType, key string, h verify.Hash) string {
 // writtenSince is the condition for rows that a transaction has written which the mark did not see. A number in a row has 32
 // bits. One that is more than half of their range old looks like one of the future; such a row is frozen.
 func writtenSince(m verify.Mark) string {
-	return fmt.Sprintf("age(t.xmin) <= age('%d'::xid) AND age(t.xmin) >= 0", uint32(m.Oldest)) //nolint:gosec // as PostgreSQL does it
+	return "age(t.xmin) <= " + ageOf(m) + " AND age(t.xmin) >= 0"
+}
+
+func ageOf(m verify.Mark) string {
+	return fmt.Sprintf("age('%d'::xid)", uint32(m.Oldest)) //nolint:gosec // as PostgreSQL does it
 }
 
 // itself is the FROM item of the table with its system columns, which a subquery hides.
@@ -182,6 +186,15 @@ func paused(ctx context.Context, p *verify.Pace, rows int64) error {
 		return nil
 	}
 	return p.After(ctx, rows)
+}
+
+// oids are the numbers of a mark's files.
+func oids(m verify.Mark) []string {
+	out := make([]string, len(m.Files))
+	for i, f := range m.Files {
+		out[i], _, _ = strings.Cut(f, " ")
+	}
+	return out
 }
 
 // pieces returns conditions that divide the rows by their address.
@@ -206,12 +219,8 @@ func (s *Side) pieces(ctx context.Context, tx *session.Tx, m verify.Mark, p *ver
 		return []string{s.within()}, nil
 	}
 	var pages int64 // of the largest partition: an address is tried in each
-	oids := make([]string, len(m.Files))
-	for i, f := range m.Files {
-		oids[i], _, _ = strings.Cut(f, " ")
-	}
 	err = tx.QueryRow(ctx, `SELECT max(pg_catalog.pg_relation_size(f::oid)) / current_setting('block_size')::bigint
-		FROM unnest($1::text[]) AS f`, oids).Scan(&pages)
+		FROM unnest($1::text[]) AS f`, oids(m)).Scan(&pages)
 	if err != nil {
 		return nil, err
 	}

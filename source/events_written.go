@@ -12,13 +12,16 @@ import (
 var _ verify.Growing = (*Events)(nil)
 
 // Mark counts the events too, because a deleted one leaves nothing else.
-func (e *Events) Mark(ctx context.Context, p *verify.Pace) (m verify.Mark, err error) {
+func (e *Events) Mark(ctx context.Context, q verify.EventsQuery) (m verify.Mark, err error) {
 	defer e.side.observe("mark")()
 	err = e.atOnce(ctx, func(tx *session.Tx) error {
 		if m, err = e.mark(ctx, tx); err != nil || m.Unknown != "" {
 			return err
 		}
-		chunks, err := e.side.pieces(ctx, tx, m, p)
+		if err = e.firstTail(ctx, tx, q, &m); err != nil {
+			return err
+		}
+		chunks, err := e.side.pieces(ctx, tx, m, q.Pace)
 		if err != nil {
 			return err
 		}
@@ -29,7 +32,7 @@ func (e *Events) Mark(ctx context.Context, p *verify.Pace) (m verify.Mark, err e
 				return err
 			}
 			m.Events += n
-			if err := paused(ctx, p, n); err != nil {
+			if err := paused(ctx, q.Pace, n); err != nil {
 				return err
 			}
 		}
@@ -41,32 +44,39 @@ func (e *Events) Mark(ctx context.Context, p *verify.Pace) (m verify.Mark, err e
 	return m, nil
 }
 
-// Written reads the whole store: an event that was committed late has an old position.
+// Written reads the whole store, because an event that was committed late has an old position; or only its tail.
 func (e *Events) Written(ctx context.Context, since verify.Mark, q verify.EventsQuery) (w verify.WrittenEvents, err error) {
 	defer e.side.observe("written")()
 	err = e.atOnce(ctx, func(tx *session.Tx) error {
 		if w.Now, err = e.mark(ctx, tx); err != nil || w.Now.Unlike(since) {
 			return err
 		}
-		chunks, err := e.side.pieces(ctx, tx, w.Now, q.Pace)
-		if err != nil {
-			return err
+		if since.Tail != nil {
+			return e.writtenWithTail(ctx, tx, since, q, &w)
 		}
-		for _, chunk := range chunks {
-			before := w.Written + w.Old
-			if err := e.writtenIn(ctx, tx, chunk, since, &w); err != nil || w.Written > q.Most {
-				return err
-			}
-			if err := paused(ctx, q.Pace, w.Written+w.Old-before); err != nil {
-				return err
-			}
-		}
-		return nil
+		return e.writtenInAll(ctx, tx, since, q, &w)
 	})
 	if err != nil {
 		return w, fmt.Errorf("looking for events that were written: %w", err)
 	}
 	return w, nil
+}
+
+func (e *Events) writtenInAll(ctx context.Context, tx *session.Tx, since verify.Mark, q verify.EventsQuery, w *verify.WrittenEvents) error {
+	chunks, err := e.side.pieces(ctx, tx, w.Now, q.Pace)
+	if err != nil {
+		return err
+	}
+	for _, chunk := range chunks {
+		before := w.Written + w.Old
+		if _, err := e.writtenIn(ctx, tx, chunk, since, w); err != nil || w.Written > q.Most {
+			return err
+		}
+		if err := paused(ctx, q.Pace, w.Written+w.Old-before); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // atOnce runs fn in a snapshot of its own.
@@ -87,32 +97,49 @@ func (e *Events) mark(ctx context.Context, tx *session.Tx) (verify.Mark, error) 
 	return e.side.mark(ctx, tx, c.Key, c.Position, c.Type, c.At, c.Payload)
 }
 
-// writtenIn adds a part of the store.
-func (e *Events) writtenIn(ctx context.Context, tx *session.Tx, chunk string, since verify.Mark, w *verify.WrittenEvents) error {
-	rows, err := tx.Query(ctx, fmt.Sprintf(`SELECT s.events::text, s.changed::text, s.young::text, k.key FROM (
-		SELECT count(*) AS events, count(*) FILTER (WHERE %[2]s) AS changed, count(*) FILTER (WHERE %[2]s AND %[5]s) AS young,
-			array_agg(DISTINCT (%[1]s)::text) FILTER (WHERE %[2]s) AS keys
-		FROM %[3]s WHERE %[4]s) AS s LEFT JOIN LATERAL unnest(s.keys) AS k(key) ON true`,
-		e.config.Key, writtenSince(since), e.side.itself(), chunk, writtenSince(w.Now)))
+// writtenIn adds a part of the store. It returns the sum of hashes of the positions of events that were written since the earlier
+// mark and before the snapshot's own.
+//
+// Each row of the store is asked only once for its transaction. What follows is decided for the few that are young.
+func (e *Events) writtenIn(ctx context.Context, tx *session.Tx, chunk string, since verify.Mark, w *verify.WrittenEvents) (sum string, err error) {
+	first := since
+	if since.Tail != nil && !w.Tail {
+		first.Oldest = since.Tail.Oldest
+	}
+	rows, err := tx.Query(ctx, fmt.Sprintf(`SELECT s.events::text, w.changed::text, w.young::text, w.between::text, w.between_sum::text, w.sum::text, k.key FROM (
+		SELECT count(*) AS events, array_agg(ROW((%[1]s)::text, (%[2]s)::bigint, age(t.xmin))) FILTER (WHERE %[3]s) AS rows FROM %[4]s WHERE %[5]s) AS s
+		CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE x.age <= %[6]s) AS changed, count(*) FILTER (WHERE x.age <= %[7]s) AS young,
+			count(*) FILTER (WHERE x.age > %[6]s) AS between, sum(x.hash) FILTER (WHERE x.age > %[6]s) AS between_sum,
+			sum(x.hash) FILTER (WHERE x.age <= %[6]s AND x.age > %[7]s) AS sum, array_agg(DISTINCT x.key) FILTER (WHERE x.age <= %[6]s) AS keys
+			FROM (SELECT key, age, pg_catalog.hashint8extended(position, 0) AS hash FROM unnest(s.rows) AS x(key text, position bigint, age integer)) AS x) AS w
+		LEFT JOIN LATERAL unnest(w.keys) AS k(key) ON true`,
+		e.config.Key, e.config.Position, writtenSince(first), e.side.itself(), chunk, ageOf(since), ageOf(w.Now)))
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer rows.Close()
-	var all, written, young int64
+	var all, written, young, between int64
+	var betweenSum string
 	for rows.Next() {
 		raw := rows.RawValues()
-		for i, into := range []*int64{&all, &written, &young} {
+		for i, into := range []*int64{&all, &written, &young, &between} {
 			if *into, err = parseInt(raw[i]); err != nil {
-				return err
+				return "", err
 			}
 		}
+		betweenSum, sum = string(raw[4]), string(raw[5])
 		switch {
-		case raw[3] != nil:
-			w.Keys = append(w.Keys, order.Key(raw[3]))
+		case raw[6] != nil:
+			w.Keys = append(w.Keys, order.Key(raw[6]))
 		case written > 0: // the list is not empty, so that this is the key of an event
 			w.NoOrder = true
 		}
 	}
 	w.Written, w.Old, w.Now.Events = w.Written+written, w.Old+all-written, w.Now.Events+all-young
-	return rows.Err()
+	w.Between += between
+	if err := rows.Err(); err != nil {
+		return "", err
+	}
+	w.BetweenSum, err = verify.AddSums(w.BetweenSum, betweenSum)
+	return sum, err
 }

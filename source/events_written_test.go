@@ -32,7 +32,7 @@ func TestEventsWrittenWhileOthersAreNotCommitted(t *testing.T) {
 	exec(late, "BEGIN; "+fmt.Sprintf(cancelled, "4"))
 	exec(other, fmt.Sprintf(cancelled, "5"))
 	events := openEvents(t, c)
-	mark, err := events.Mark(t.Context(), nil)
+	mark, err := events.Mark(t.Context(), verify.EventsQuery{})
 	if err != nil || mark.Events != 3 {
 		t.Fatalf("the mark is %+v, %v; want three events of older transactions", mark, err)
 	}

@@ -91,9 +91,9 @@ type pass struct {
 	strata      strataCount // of compared orders, in a sample; nil in other passes
 	quiet       bool        // the pass tells its progress itself
 	// soon is true if suspects are looked at again before a settle window has passed. instead says why a full pass is made
-	// instead of a delta pass; empty if it is none.
-	soon    bool
-	instead string
+	// instead of a delta pass; empty if it is none. irregular is true if looks after this pass have to read all events.
+	soon, irregular bool
+	instead         string
 }
 
 const (

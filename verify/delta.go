@@ -26,6 +26,8 @@ type DeltaFacts struct {
 	FullAt  time.Time `json:"full_at"` // when
 	Changed Rows      `json:"changed"` // rows of each side that were written since
 	Events  int64     `json:"events"`  // events that were written since
+	// OldEvents are those at which the pass did not look; nil if it has read the whole store.
+	OldEvents *OldEvents `json:"old_events,omitempty"`
 	// Marks say, by their time, until when everything is verified if the pass is clean.
 	Marks *Marks `json:"marks"`
 }
@@ -83,7 +85,7 @@ func (p Pass) marks() *Marks {
 func (c *Comparison) Delta(ctx context.Context, l lease.Lease, s Start) (Pass, error) {
 	s.Kind = Delta
 	through, err := c.through(ctx, s.At)
-	d := &delta{c: c}
+	d := &delta{c: c, tail: s.Trigger == "schedule"}
 	if err == nil {
 		err = d.sinceLast(ctx, s.Fingerprint)
 	}
@@ -106,7 +108,7 @@ func (c *Comparison) Delta(ctx context.Context, l lease.Lease, s Start) (Pass, e
 	c.Log.InfoContext(ctx, "a full pass instead of a delta", slog.String("reason", d.refused))
 	s.Kind, s.Ranged = Full, c.MaxSnapshot > 0
 	return c.runFull(ctx, l, s, func(p *pass, _ context.Context) (time.Time, error) {
-		p.instead = d.refused
+		p.instead, p.irregular = d.refused, d.irregular
 		return through, nil
 	})
 }
@@ -116,13 +118,16 @@ type delta struct {
 	c     *Comparison
 	base  Pass
 	marks *Marks
+	tail  bool // looks at events may leave out the old ones for a while
 	sides snapshots
 	at    time.Time // when both snapshots had been taken
-	// refused says why only a full pass is certain to find everything.
+	// refused says why only a full pass is certain to find everything. irregular is true if events did not follow their positions.
 	refused            string
+	irregular          bool
 	legacy, projection written
 	events             []order.Key // orders whose events were written
 	changed            int64       // events that were
+	old                *OldEvents
 	look               []order.Key // orders that were written, or whose events were; sorted
 	known              []order.Key // orders whose divergence is not resolved; sorted
 }
@@ -269,11 +274,15 @@ func (d *delta) findEvents(ctx context.Context, before *Marks) error {
 		d.refused = "events: it is not known which ones were written"
 		return nil
 	}
-	w, err := g.Written(ctx, *before.Events, EventsQuery{Most: maxWritten})
+	tail, now := before.Events.Tail, d.c.Now()
+	w, err := g.Written(ctx, *before.Events, EventsQuery{Most: maxWritten, At: now, Tail: d.tail && !tail.due(now)})
 	if err != nil {
 		return err
 	}
 	d.marks.Events, d.events, d.changed = &w.Now, w.Keys, w.Written
+	if w.Tail {
+		d.old = &OldEvents{UpTo: w.Newest, LookedAt: tail.Whole.At}
+	}
 	switch why := w.Now.since(*before.Events); {
 	case why != "":
 		d.refused = "events: " + why
@@ -281,6 +290,8 @@ func (d *delta) findEvents(ctx context.Context, before *Marks) error {
 		d.refused = fmt.Sprintf("events: more than %d were written", maxWritten)
 	case w.NoOrder:
 		d.refused = "events without an order were written"
+	case !w.Tail && tail != nil && !tail.Holds(w):
+		d.refused, d.irregular = "events: some were edited or deleted, or stored long after they had got their position", true
 	case w.Old != before.Events.Events:
 		d.refused = "events: old ones were edited or deleted"
 	}
@@ -301,7 +312,7 @@ func (d *delta) compare(p *pass, ctx context.Context, scan *Scan) error {
 	full, at := d.base.origin()
 	facts := DeltaFacts{
 		Rows: Rows{d.legacy.all, d.projection.all}, Since: d.base.ID, Full: full, FullAt: at,
-		Changed: Rows{d.legacy.changed, d.projection.changed}, Events: d.changed, Marks: d.marks,
+		Changed: Rows{d.legacy.changed, d.projection.changed}, Events: d.changed, OldEvents: d.old, Marks: d.marks,
 	}
 	scan.Facts = facts
 	if err := p.mark(ctx, d.sides); err != nil {

@@ -141,6 +141,9 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 	if facts.Marks, err = p.c.marks(ctx, began, w.sides); err != nil {
 		return err
 	}
+	if p.irregular && facts.Marks.Events != nil {
+		facts.Marks.Events.Tail = nil
+	}
 	if facts.Unsampled, err = Unsampled(ctx, w.keyType, w.sides.legacy, w.sides.projection); err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ type Mark struct {
 	// Events is the number of events that older transactions have written; 0 for other sides. A snapshot may show younger ones,
 	// which also count as written since.
 	Events int64 `json:"events,omitempty"`
+	// Tail is what lets a later look read only the newest events; nil if it must read all, and for other sides.
+	Tail *Tail `json:"tail,omitempty"`
 }
 
 // tooOld is how many transactions later a mark is not used any more. A row has 32 bits of its transaction's number.
@@ -83,8 +85,11 @@ type WrittenQuery struct {
 
 // EventsQuery asks for the events that were written.
 type EventsQuery struct {
-	Most int64 // events that were written
-	Pace *Pace // nil for full speed
+	Most int64     // events that were written
+	Pace *Pace     // nil for full speed
+	At   time.Time // when the look begins
+	// Tail allows to read only the events behind the mark's floor.
+	Tail bool
 }
 
 // Written is what was written since a mark.
@@ -104,8 +109,8 @@ type WrittenRow struct {
 
 // Growing is an event store that can tell which orders have events that were written since an earlier mark.
 type Growing interface {
-	// Mark marks the events of one instant, and counts them. Pace is nil for full speed.
-	Mark(ctx context.Context, pace *Pace) (Mark, error)
+	// Mark marks the events of one instant, and counts them.
+	Mark(ctx context.Context, q EventsQuery) (Mark, error)
 	// Written returns what was written since an earlier mark. If the mark of the snapshot that was read cannot be compared
 	// with the earlier one, it returns only that mark.
 	Written(ctx context.Context, since Mark, q EventsQuery) (WrittenEvents, error)
@@ -118,6 +123,13 @@ type WrittenEvents struct {
 	Old     int64       // all others
 	NoOrder bool        // some of them have no order
 	Now     Mark        // of the snapshot that was read
+	// Tail says that only events behind the mark's floor were read. Then Old is taken from the mark.
+	Tail   bool
+	Newest order.Position // of all events
+	// Between are the events that the mark has seen and the look at the whole store before it has not, and BetweenSum is the sum
+	// of the hashes of their positions. They are counted only where the whole store is read.
+	Between    int64
+	BetweenSum string
 }
 
 const notGrowing = "it cannot tell which events were written"
@@ -130,7 +142,7 @@ func (c *Comparison) marks(ctx context.Context, at time.Time, s snapshots) (*Mar
 		return nil, err
 	}
 	if c.Events != nil && c.Folded != nil && m.unknown() == "" {
-		events, err := c.markEvents(ctx)
+		events, err := c.markEvents(ctx, at)
 		if err != nil {
 			return nil, err
 		}
@@ -146,9 +158,9 @@ func markOf(ctx context.Context, n Snapshot) (Mark, error) {
 	return Mark{Unknown: "it cannot tell which rows were written"}, nil
 }
 
-func (c *Comparison) markEvents(ctx context.Context) (Mark, error) {
+func (c *Comparison) markEvents(ctx context.Context, at time.Time) (Mark, error) {
 	if g, ok := c.Events.(Growing); ok {
-		return g.Mark(ctx, nil)
+		return g.Mark(ctx, EventsQuery{At: at})
 	}
 	return Mark{Unknown: notGrowing}, nil
 }

@@ -39,9 +39,10 @@ func (e pacedEvents) pace() *Pace {
 }
 
 // Mark implements [Growing].
-func (e pacedEvents) Mark(ctx context.Context, _ *Pace) (Mark, error) {
+func (e pacedEvents) Mark(ctx context.Context, q EventsQuery) (Mark, error) {
+	q.Pace = e.pace()
 	if g, ok := e.Events.(Growing); ok {
-		return g.Mark(ctx, e.pace())
+		return g.Mark(ctx, q)
 	}
 	return Mark{Unknown: notGrowing}, nil
 }

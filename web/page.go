@@ -190,6 +190,9 @@ func throughOf(w Watermark, now time.Time, ago string) string {
 	if w.Accepted > 0 {
 		said += ", with " + human.Quantity(w.Accepted, "diverged order that is accepted", "diverged orders that are accepted")
 	}
+	if w.OldEvents != nil {
+		said += fmt.Sprintf("; changes of events up to position %d were last looked for at %s", w.OldEvents.UpTo, human.Instant(w.OldEvents.LookedAt))
+	}
 	return said
 }
 

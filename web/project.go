@@ -33,8 +33,12 @@ func newWatermark(w *gate.Watermark, now time.Time) *Watermark {
 	if w == nil {
 		return nil
 	}
+	var old *OldEvents
+	if !w.OldEventsAt.IsZero() {
+		old = &OldEvents{w.OldEvents, w.OldEventsAt}
+	}
 	return &Watermark{
-		At: w.Through, AgeSeconds: now.Sub(w.Through).Round(time.Millisecond).Seconds(), Pass: w.Kind, PassID: w.Pass, Accepted: w.Accepted,
+		OldEvents: old, At: w.Through, AgeSeconds: now.Sub(w.Through).Round(time.Millisecond).Seconds(), Pass: w.Kind, PassID: w.Pass, Accepted: w.Accepted,
 	}
 }
 

@@ -69,6 +69,14 @@ type Watermark struct {
 	Pass       string    `json:"pass"` // the kind of the pass that moved it there
 	PassID     int64     `json:"pass_id"`
 	Accepted   int64     `json:"accepted,omitempty"` // orders that the pass found diverged, and that were accepted
+	// OldEvents are those at which the pass did not look again; nil if there are none.
+	OldEvents *OldEvents `json:"old_events,omitempty"`
+}
+
+// OldEvents says when edits and deletions of events up to a position were last looked for.
+type OldEvents struct {
+	UpTo     int64     `json:"up_to"`
+	LookedAt time.Time `json:"looked_at"`
 }
 
 // Pass is one pass as it is shown.

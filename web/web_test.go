@@ -98,7 +98,7 @@ func noGo() Status {
 				Fields: []Field{{Name: "filled_quantity", Values: &Values{Legacy: new("100.005"), Projection: new("100")}}},
 			},
 		},
-		VerifiedThrough: &Watermark{At: now.Add(-2 * time.Hour), AgeSeconds: 7200, Pass: "delta", PassID: 40, Accepted: 2},
+		VerifiedThrough: &Watermark{At: now.Add(-2 * time.Hour), AgeSeconds: 7200, Pass: "delta", PassID: 40, Accepted: 2, OldEvents: &OldEvents{4711, now.Add(-3 * time.Hour)}},
 		Suspects:        1204,
 		Schedule: []Schedule{
 			{Pass: "sample", Cron: "0 * * * *", Next: new(now.Add(time.Hour))},
