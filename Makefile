@@ -32,15 +32,20 @@ test-race: setup kafka registry pgbouncer ## run the packages with goroutines un
 	go test -race -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
 	@echo "test-race: all packages passed"
 
-bench: setup kafka build ## measure against hand-written SQL and a bare reader; print the figures of docs/performance.md (BENCH_ORDERS=9200000)
-	./bin/crosscheck-lab bench
-	go test -run '^$$' -bench '^Benchmark(Replay|Fold|Flat)$$' -benchmem ./order
-	go test -run '^$$' -bench DigestOnConnections -benchtime 5x -timeout 30m ./source
-	go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./topic/topictest
-	BENCH_KEYS=$${BENCH_KEYS:-3000000} go test -run '^$$' -bench VerifyByKeyType -benchtime 5x -timeout 2h ./cmd/crosscheck
-	FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck
-	BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck
-	WATERMARK_ORDERS=$${WATERMARK_ORDERS:-1000000} go test -run '^TestWatermarkAtARate$$' -count 1 -v -timeout 1h ./cmd/crosscheck
+# A part of bench, which BENCH_ONLY may leave out.
+part = @case ",$${BENCH_ONLY:-$(1)}," in *,$(1),*) set -x; $(2) ;; esac
+BENCH_LAB := verify ranges delta sample many throttle stores
+
+bench: setup kafka build ## measure against hand-written SQL and a bare reader; print the figures of docs/performance.md (BENCH_ORDERS=9200000, BENCH_ONLY=delta,many)
+	@only=; for part in $(BENCH_LAB); do case ",$$BENCH_ONLY," in *,$$part,*) only=$$only,$$part ;; esac; done; \
+	  if [ -z "$$BENCH_ONLY" ] || [ -n "$$only" ]; then set -x; BENCH_ONLY=$${only#,} ./bin/crosscheck-lab bench; fi
+	$(call part,order,go test -run '^$$' -bench '^Benchmark(Replay|Fold|Flat)$$' -benchmem ./order)
+	$(call part,connections,go test -run '^$$' -bench DigestOnConnections -benchtime 5x -timeout 30m ./source)
+	$(call part,backlog,go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./topic/topictest)
+	$(call part,keys,BENCH_KEYS=$${BENCH_KEYS:-3000000} go test -run '^$$' -bench VerifyByKeyType -benchtime 5x -timeout 2h ./cmd/crosscheck)
+	$(call part,follow,FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck)
+	$(call part,fold,BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck)
+	$(call part,watermark,WATERMARK_ORDERS=$${WATERMARK_ORDERS:-1000000} go test -run '^TestWatermarkAtARate$$' -count 1 -v -timeout 1h ./cmd/crosscheck)
 
 soak: setup kafka registry prometheus postgres-versions ## run the long proofs at length (CROSSCHECK_SOAK=10m), the grammar of faults (GRAMMAR_ROUNDS=20), and all tests many times over (SOAK_ROUNDS=10)
 	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'UnderLoad|KilledAtRandom|LivingSystem|EveryCheckSays|NeverAccused|EveryPair|InAnotherStore' ./cmd/crosscheck ./cmd/crosscheck-lab

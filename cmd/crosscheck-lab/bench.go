@@ -6,19 +6,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/nordvarg/crosscheck/lab/bench"
 )
 
 type benchCmd struct {
-	Orders     int64  `default:"9200000" env:"BENCH_ORDERS" help:"About how many orders each side has."`
-	Runs       int    `default:"5" env:"BENCH_RUNS" help:"How often each contender runs, in turn with the others."`
-	Stores     bool   `help:"Measure only the same histories in other event stores."`
-	Throttle   bool   `help:"Measure only what another user of the server feels of full passes."`
-	Dir        string `env:"BENCH_DIR" help:"Folder that keeps the generated data for the next run. Default: in the user's cache." placeholder:"DIR" type:"path"`
-	Markdown   string `env:"BENCH_MARKDOWN" help:"Write the table to this file too. If the file has marks, write it between them." placeholder:"FILE" type:"path"`
-	Crosscheck string `help:"The program to measure. Default: the one in the same folder as this program." placeholder:"FILE" type:"path"`
+	Orders     int64    `default:"9200000" env:"BENCH_ORDERS" help:"About how many orders each side has."`
+	Runs       int      `default:"5" env:"BENCH_RUNS" help:"How often each contender runs, in turn with the others."`
+	Only       []string `env:"BENCH_ONLY" help:"Measure only these parts: ${bench_parts}." placeholder:"PART,…"`
+	Dir        string   `env:"BENCH_DIR" help:"Folder that keeps the generated data for the next run. Default: in the user's cache." placeholder:"DIR" type:"path"`
+	Markdown   string   `env:"BENCH_MARKDOWN" help:"Write the table to this file too. If the file has marks, write it between them." placeholder:"FILE" type:"path"`
+	Crosscheck string   `help:"The program to measure. Default: the one in the same folder as this program." placeholder:"FILE" type:"path"`
 }
 
 // Run measures and prints the table. It fails only for a wrong result, because times depend on the machine.
@@ -30,13 +30,18 @@ func (c *benchCmd) Run(s *session) error {
 	if c.Orders < 1000 || c.Runs < 1 {
 		return errors.New("at least 1000 orders and one run are needed")
 	}
+	for _, part := range c.Only {
+		if !slices.Contains(bench.Parts, part) {
+			return withHint(fmt.Errorf("--only: there is no part %q", part), "the parts are "+strings.Join(bench.Parts, ", "))
+		}
+	}
 	dir, err := c.dir()
 	if err != nil {
 		return err
 	}
 	s.out.line("bench: the data stay in %s; delete this folder when you need no more runs", dir)
 	report, err := bench.Run(s.ctx, bench.Options{
-		Orders: c.Orders, Runs: c.Runs, Stores: c.Stores, Throttle: c.Throttle, Dir: dir, Crosscheck: path,
+		Orders: c.Orders, Runs: c.Runs, Only: c.Only, Dir: dir, Crosscheck: path,
 		Log: func(format string, args ...any) { s.out.line("bench: "+format, args...) },
 	})
 	if report != nil && len(report.Rows) > 0 {

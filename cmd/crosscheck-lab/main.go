@@ -21,6 +21,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/bench"
 )
 
 // Exit codes. 1 means that crosscheck was wrong in a demonstration.
@@ -72,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("crosscheck-lab"),
 		kong.Description("A migrating trading system in miniature, with faults that can be switched on."),
-		kong.Vars{"socket": defaultSocket(), "faults": faultNames(), "stores": storeNames()},
+		kong.Vars{"socket": defaultSocket(), "faults": faultNames(), "stores": storeNames(), "bench_parts": strings.Join(bench.Parts, ", ")},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),
 	)

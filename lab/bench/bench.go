@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/nordvarg/crosscheck/lab/pgserver"
@@ -23,10 +24,8 @@ type Options struct {
 	Orders int64
 	// Runs is how often each contender runs.
 	Runs int
-	// Stores leaves out all but the other event stores.
-	Stores bool
-	// Throttle leaves out all but what another user of the server feels of full passes.
-	Throttle bool
+	// Only are the parts to measure; empty for all.
+	Only []string
 	// Dir keeps the generated data for the next run.
 	Dir string
 	// Crosscheck is the program to measure.
@@ -57,29 +56,29 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
 	b := &bench{Options: o, server: server, crosscheck: program{path: o.Crosscheck, folder: folder}, random: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // not for secrets
-	if o.Throttle {
+	if b.wants("stores") {
+		if b.histories, err = prepareStores(ctx, server, min(storeOrders, o.Orders), o.Log); err != nil {
+			return nil, err
+		}
+	}
+	if b.wants("sample") {
+		if b.small, err = prepare(ctx, server, min(smallOrders, max(o.Orders/9, 1)), o.Log); err != nil {
+			return nil, err
+		}
+	}
+	if b.large = b.histories; b.large == nil || len(o.Only) != 1 { // the stores alone need no others
 		if b.large, err = prepare(ctx, server, o.Orders, o.Log); err != nil {
 			return nil, err
 		}
-		b.report = newReport(ctx, b.large, o.Runs)
-		return b.report, errors.Join(b.large.forget(ctx), b.throttle(ctx))
-	}
-	if b.histories, err = prepareStores(ctx, server, min(storeOrders, o.Orders), o.Log); err != nil {
-		return nil, err
-	}
-	if o.Stores {
-		b.report = newReport(ctx, b.histories, o.Runs)
-		return b.report, b.stores(ctx)
-	}
-	if b.small, err = prepare(ctx, server, min(smallOrders, max(o.Orders/9, 1)), o.Log); err != nil {
-		return nil, err
-	}
-	if b.large, err = prepare(ctx, server, o.Orders, o.Log); err != nil {
-		return nil, err
 	}
 	b.report = newReport(ctx, b.large, o.Runs)
 	return b.report, b.measure(ctx)
 }
+
+// Parts are what can be measured alone.
+var Parts = []string{"verify", "ranges", "delta", "sample", "many", "throttle", "stores"}
+
+func (b *bench) wants(part string) bool { return len(b.Only) == 0 || slices.Contains(b.Only, part) }
 
 // start runs a server whose cache holds all tables and indexes, up to half of the memory. It turns the write-ahead log
 // down, because the data can be generated again.
@@ -114,43 +113,51 @@ type bench struct {
 }
 
 func (b *bench) measure(ctx context.Context) (err error) {
+	var all []*dataset
 	for _, d := range []*dataset{b.small, b.large} {
-		if err := d.unplant(ctx); err != nil {
-			return err
+		if d != nil && d != b.histories {
+			all = append(all, d)
 		}
-		if err := d.forget(ctx); err != nil {
+	}
+	for _, d := range all {
+		if err := errors.Join(d.unplant(ctx), d.forget(ctx)); err != nil {
 			return err
 		}
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpBudget)
 		defer cancel()
-		err = errors.Join(err, b.large.unplant(ctx), b.large.dropMany(ctx), b.large.forget(ctx), b.small.forget(ctx))
+		for _, d := range all {
+			err = errors.Join(err, d.unplant(ctx), d.drop(ctx), d.forget(ctx))
+		}
 	}()
+	parts := map[string]func(context.Context) error{
+		"verify": b.verifications, "ranges": b.ranges, "delta": b.delta, "sample": b.sample, "many": b.many, "throttle": b.throttle, "stores": b.stores,
+	}
+	for _, name := range Parts {
+		if !b.wants(name) {
+			continue
+		}
+		if err := parts[name](ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) verifications(ctx context.Context) error {
 	b.reladiff = installReladiff(ctx, filepath.Join(os.TempDir(), "crosscheck-bench-reladiff"), b.Log)
 	for _, f := range []fields{threeFields, allFields} {
 		if err := b.verify(ctx, f); err != nil {
 			return err
 		}
 	}
-	if err := b.ranges(ctx); err != nil {
-		return err
-	}
-	if err := b.sample(ctx); err != nil {
-		return err
-	}
-	if err := b.many(ctx); err != nil {
-		return err
-	}
-	if err := b.throttle(ctx); err != nil {
-		return err
-	}
-	return b.stores(ctx)
+	return nil
 }
 
 // forget drops the ledgers, so that a run does not revisit the divergences of another run.
 func (d *dataset) forget(ctx context.Context) error {
-	for _, name := range []string{"clean", "buckets", "few", "many", "ranges"} {
+	for _, name := range []string{"clean", "buckets", "few", "many", "ranges", "delta", "delta_full"} {
 		if err := execute(ctx, d.projection, "SET client_min_messages = error", "DROP SCHEMA IF EXISTS "+ledgerSchema(name)+" CASCADE"); err != nil {
 			return err
 		}

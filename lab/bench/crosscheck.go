@@ -33,6 +33,7 @@ type program struct {
 
 // pass is what one run printed, and what it used.
 type pass struct {
+	Kind        string       `json:"pass"`
 	Verdict     string       `json:"verdict"`
 	Plan        string       `json:"plan"`
 	Reason      string       `json:"reason"`

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,6 +21,8 @@ const (
 	ofReladiffAll   = 1.0 / 6
 	ofExpected      = 1.05
 	ofUnexpected    = 1.85
+	ofUnsignedThree = 0.58
+	ofUnsignedAll   = 0.70
 )
 
 // byBuckets makes rows by status always due, and so each pass one by buckets.
@@ -70,6 +73,7 @@ func (n *number) contenders() []contender {
 		{"by buckets", func(ctx context.Context) (time.Duration, error) { return n.b.cleanVerify(ctx, n.buckets, &n.inside) }},
 		{"40 not expected", n.unexpected},
 		{"40 expected", n.open},
+		{"signs excluded", n.unsigned},
 	}
 	if n.b.reladiff != "" {
 		all = append(all, contender{"reladiff", func(ctx context.Context) (time.Duration, error) { return n.b.runReladiff(ctx, n.fields) }})
@@ -97,6 +101,32 @@ func (n *number) open(ctx context.Context) (time.Duration, error) {
 	return took, err
 }
 
+// unsigned is a clean pass where a CHECK excludes negative numbers on both sides.
+func (n *number) unsigned(ctx context.Context) (took time.Duration, err error) {
+	var conditions []string
+	for _, c := range n.fields.of("numeric") {
+		conditions = append(conditions, c.name+" >= 0")
+	}
+	large := n.b.large
+	for _, dsn := range []string{large.legacy, large.projection} {
+		const name = " CONSTRAINT bench_signs"
+		table := "ALTER TABLE " + large.table(dsn)
+		add := fmt.Sprintf("%s ADD%s CHECK (%s)", table, name, strings.Join(conditions, " AND "))
+		if err := execute(ctx, dsn, table+" DROP CONSTRAINT IF EXISTS bench_signs", add); err != nil {
+			return 0, err
+		}
+		defer func() {
+			err = errors.Join(err, execute(context.WithoutCancel(ctx), dsn, table+" DROP"+name))
+		}()
+	}
+	config, err := n.b.crosscheck.configure("clean", large, "public.current_orders", n.fields)
+	if err != nil {
+		return 0, err
+	}
+	var inside sample
+	return n.b.cleanVerify(ctx, config, &inside)
+}
+
 func (n *number) find(ctx context.Context, plan string, inside *sample) (time.Duration, error) {
 	r, err := n.b.crosscheck.run(ctx, n.few, "verify")
 	if err == nil {
@@ -114,17 +144,18 @@ func (n *number) find(ctx context.Context, plan string, inside *sample) (time.Du
 
 // number adds the samples in the order of number.contenders, after those of bench.verify.
 func (r *Report) number(f fields, verify, join sample, s []sample) {
-	ofBuckets, ofJoin, ofReladiff := ofBucketsAll, ofJoinAll, ofReladiffAll
+	ofBuckets, ofJoin, ofReladiff, ofUnsigned := ofBucketsAll, ofJoinAll, ofReladiffAll, ofUnsignedAll
 	if f.name == threeFields.name {
-		ofBuckets, ofJoin, ofReladiff = ofBucketsThree, ofJoinThree, ofReladiffThree
+		ofBuckets, ofJoin, ofReladiff, ofUnsigned = ofBucketsThree, ofJoinThree, ofReladiffThree, ofUnsignedThree
 	}
 	buckets, surprise, expected := s[0], s[1], s[2]
 	r.against("the same by buckets at once, as where something is open", buckets, "verify / this", verify, buckets, ofBuckets)
 	r.against("`FULL JOIN … IS DISTINCT FROM` in one database", join, "verify / this", verify, join, ofJoin)
 	r.against("verify, 40 orders differ, expected, all found exactly", expected, "this / by buckets", expected, buckets, ofExpected)
 	r.against("verify, 40 orders differ, not expected, all found exactly", surprise, "this / by buckets", surprise, buckets, ofUnexpected)
-	if len(s) > 3 {
-		r.against("reladiff with its defaults", s[3], "verify / this", verify, s[3], ofReladiff)
+	r.against("verify, negative numbers excluded by CHECK on both sides", s[3], "this / by buckets", s[3], buckets, ofUnsigned)
+	if len(s) > 4 {
+		r.against("reladiff with its defaults", s[4], "verify / this", verify, s[4], ofReladiff)
 	}
 }
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -124,6 +125,7 @@ func (d *dataset) plantMany(ctx context.Context, about int64) (int64, error) {
 	return planted, scalar(ctx, d.projection, "SELECT count(*) FROM "+manyTable+" WHERE "+differs, &planted)
 }
 
-func (d *dataset) dropMany(ctx context.Context) error {
-	return execute(ctx, d.projection, "DROP TABLE IF EXISTS "+manyTable)
+// drop removes the copies.
+func (d *dataset) drop(ctx context.Context) error {
+	return errors.Join(execute(ctx, d.projection, "DROP TABLE IF EXISTS "+manyTable+", "+deltaProjection), execute(ctx, d.legacy, "DROP TABLE IF EXISTS "+deltaLegacy))
 }

@@ -83,7 +83,7 @@ func TestPlantMany(t *testing.T) {
 	if err != nil || differ != planted {
 		t.Errorf("%d differ, %d planted, %v", differ, planted, err)
 	}
-	if err := d.dropMany(ctx); err != nil {
+	if err := d.drop(ctx); err != nil {
 		t.Error(err)
 	}
 }
