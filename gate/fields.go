@@ -12,10 +12,38 @@ type Fields struct {
 	// NotJudged are compared between legacy and projection only. A value that is wrong in the same way on both is not
 	// found.
 	NotJudged []string `json:"not_judged_fields"`
+	// Slice has the conditions that restrict what is compared to a part of the orders; empty if all are compared.
+	Slice []Condition `json:"slice,omitempty"`
 	// Events is true if there is an event store.
 	Events bool `json:"-"`
 	// GroupBy is the field by whose values rows are counted; empty for none.
 	GroupBy string `json:"-"`
+}
+
+// Condition is a condition for the rows of a representation that belong to the slice.
+type Condition struct {
+	Side  string `json:"side"`
+	Where string `json:"where"`
+}
+
+// OfSlice is a sentence that says which orders are compared; empty if all are. Representations with the same condition are named
+// together.
+func (f *Fields) OfSlice() string {
+	if f == nil || len(f.Slice) == 0 {
+		return ""
+	}
+	var conditions []string
+	sides := map[string][]string{}
+	for _, c := range f.Slice {
+		if sides[c.Where] == nil {
+			conditions = append(conditions, c.Where)
+		}
+		sides[c.Where] = append(sides[c.Where], c.Side)
+	}
+	for i, where := range conditions {
+		conditions[i] = strings.Join(sides[where], " and ") + " where " + strings.Join(strings.Fields(where), " ")
+	}
+	return "Only a slice is compared: " + strings.Join(conditions, "; ") + "."
 }
 
 // grouping is the field by whose values rows are counted; empty for none.

@@ -47,6 +47,10 @@ func Text(d Decision) string {
 		b.WriteString("\n")
 		wrap(&b, "not asked: ", strings.Join(d.NotAsked, ", "))
 	}
+	if slice := d.OfSlice(); slice != "" {
+		b.WriteString("\n")
+		wrap(&b, "slice: ", slice)
+	}
 	if unjudged := d.Unjudged(); unjudged != "" {
 		b.WriteString("\n")
 		wrap(&b, "fields: ", unjudged)

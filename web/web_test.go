@@ -46,6 +46,7 @@ func noGo() Status {
 		At: now, Version: "0.2.0", Revision: "3b216b1",
 		Decision: gate.Decision{
 			Decision: gate.NoGo, At: now, Fingerprint: "5f2a9c0d77e1beef",
+			Fields: &gate.Fields{Slice: []gate.Condition{{Side: "legacy", Where: "trader_id < 100"}, {Side: "projection", Where: "trader_id < 100"}}},
 			Criteria: []gate.Result{
 				{
 					Name: "open_divergences", Verdict: gate.Fails, Observed: int64(3), Limit: int64(0),

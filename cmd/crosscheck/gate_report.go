@@ -75,6 +75,9 @@ func reportLimits(c *config.Config) []string {
 	if !c.Events.Given() {
 		limits = append(limits, "No event store is configured: only the projection is compared, and the events are not checked.")
 	}
+	if slice := comparedFields(c).OfSlice(); slice != "" {
+		limits = append(limits, slice+" Nothing is known of the other orders.")
+	}
 	if unjudged := comparedFields(c).Unjudged(); unjudged != "" {
 		limits = append(limits, unjudged+" A value that is wrong in the same way on both sides is not found there.")
 	}

@@ -21,7 +21,25 @@ func comparedFields(c *config.Config) *gate.Fields {
 			f.NotJudged = append(f.NotJudged, field.Name)
 		}
 	}
+	f.Slice = slice(c)
 	return f
+}
+
+// slice is what the comparison is restricted to. A condition of the event store alone may only leave out what is no order.
+func slice(c *config.Config) (out []gate.Condition) {
+	if c.Legacy.Where == "" && c.Projection.Where == "" {
+		return nil
+	}
+	for _, side := range []gate.Condition{
+		{Side: string(order.Legacy), Where: c.Legacy.Where},
+		{Side: string(order.Projection), Where: c.Projection.Where},
+		{Side: string(order.Events), Where: c.Events.Where},
+	} {
+		if side.Where != "" {
+			out = append(out, side)
+		}
+	}
+	return out
 }
 
 // judgedFinding says which fields events judge, if there is an event store.

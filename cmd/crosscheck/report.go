@@ -230,6 +230,9 @@ func (r passReport) writeText(w io.Writer) error {
 		fmt.Fprintf(&b, "  %d drawn uniformly: at %g %% confidence at most %.4g %% of all orders are bad, about %d\n",
 			r.Bound.Sampled, 100*r.Bound.Confidence, 100*r.Bound.MaxRatio, r.Bound.MaxOrders)
 	}
+	if slice := r.OfSlice(); slice != "" {
+		fmt.Fprintf(&b, "  %s\n", printable(slice))
+	}
 	if unjudged := r.Unjudged(); unjudged != "" {
 		fmt.Fprintf(&b, "  %s\n", printable(unjudged))
 	}
