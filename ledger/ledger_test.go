@@ -184,6 +184,33 @@ func TestANewerFormStopsWritesOfARunningProgram(t *testing.T) {
 	}
 }
 
+// TestAMigrationWaitsForWrites that have begun under the version of before.
+func TestAMigrationWaitsForWrites(t *testing.T) {
+	dsn := pgtest.Database(t)
+	migrated(t, dsn)
+	conn := connect(t, dsn)
+	exec(t, conn, `DELETE FROM crosscheck.goose_db_version WHERE version_id = (SELECT max(version_id) FROM crosscheck.goose_db_version); ALTER TABLE crosscheck.suspect DROP range`)
+	exec(t, conn, `BEGIN; SET LOCAL search_path = crosscheck; SELECT pg_advisory_xact_lock_shared(hashtextextended('crosscheck form ' || current_schema(), 0))`)
+	done := make(chan error, 1)
+	l := opened(t, ledger.Config{DSN: dsn})
+	go func() { done <- l.Migrate(t.Context()) }()
+	eventually(t, "the migration waits", func() bool {
+		var waits bool
+		if err := conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND mode = 'ExclusiveLock'
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+		return waits
+	})
+	if err := l.Ready(t.Context()); !errors.Is(err, board.ErrNotMigrated) {
+		t.Errorf("while a write has not ended: %v", err)
+	}
+	exec(t, conn, `COMMIT`)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAProgramRaisesOlderForms when it migrates, even if the tables are as it needs them.
 func TestAProgramRaisesOlderForms(t *testing.T) {
 	dsn := pgtest.Database(t)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -77,6 +78,11 @@ func (l *Ledger) migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	release, err := l.lockForms(ctx, db)
+	if err != nil {
+		return fmt.Errorf("waiting for the writes of other processes: %w", err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	applied, err := p.Up(ctx)
 	if err != nil {
 		return err
@@ -85,6 +91,25 @@ func (l *Ledger) migrate(ctx context.Context) (err error) {
 		l.log.InfoContext(ctx, "ledger migrated", "schema", l.schema, "version", m.Source.Version, "took", m.Duration)
 	}
 	return nil
+}
+
+// lockForms waits until the writes end that have begun under the version of before, and keeps others from beginning.
+func (l *Ledger) lockForms(ctx context.Context, db *sql.DB) (release func() error, err error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, migrationTries*time.Second)
+	defer cancel()
+	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock`+formLock); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.bulkTimeout())
+		defer cancel()
+		_, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock`+formLock)
+		return errors.Join(err, conn.Close())
+	}, nil
 }
 
 func provider(db *sql.DB, l *Ledger) (*goose.Provider, error) {

@@ -31,7 +31,7 @@ type suspectArrays struct {
 // look is what suspects have in common that were seen together.
 type look struct {
 	observed, reached, firstSeen, due time.Time
-	attempts                          int32
+	attempts, number                  int32
 	inSample                          bool
 }
 
@@ -72,7 +72,7 @@ func (a *suspectArrays) add(s verify.Suspect) {
 	a.mismatches = append(a.mismatches, encodeMismatches(o.Mismatches))
 	a.legacyChanged = append(a.legacyChanged, micro(o.LegacyChangedAt))
 	a.looks = append(a.looks, a.look.place(look{
-		micro(o.At), micro(o.ProjectionReached), micro(s.FirstSeen), micro(s.Due), int32(s.Attempts), s.InSample,
+		micro(o.At), micro(o.ProjectionReached), micro(s.FirstSeen), micro(s.Due), int32(s.Attempts), int32(s.Range), s.InSample,
 	}))
 	a.counted = append(a.counted, a.count.place(s.Counted))
 }
@@ -96,9 +96,9 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO suspect (pass_id, order_key, legacy_state, projection_state, events_state, mismatches, legacy_changed_at,
-			observed_at, projection_reached, first_seen, due, attempts, in_sample, counted)
+			observed_at, projection_reached, first_seen, due, attempts, in_sample, counted, range)
 		SELECT $1, k, ls, ps, es, m::jsonb, lc, ($10::timestamptz[])[l], ($11::timestamptz[])[l], ($12::timestamptz[])[l],
-			($13::timestamptz[])[l], ($14::integer[])[l], ($15::boolean[])[l], ($16::text[]::jsonb[])[c]
+			($13::timestamptz[])[l], ($14::integer[])[l], ($15::boolean[])[l], ($16::text[]::jsonb[])[c], ($17::integer[])[l]
 		FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[], $7::timestamptz[], $8::integer[], $9::integer[])
 			AS u(k, ls, ps, es, m, lc, l, c)
 		ON CONFLICT (pass_id, order_key) DO UPDATE SET observed_at = excluded.observed_at,
@@ -106,11 +106,12 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 			mismatches = excluded.mismatches, legacy_changed_at = excluded.legacy_changed_at,
 			projection_reached = excluded.projection_reached, attempts = excluded.attempts,
 			first_seen = excluded.first_seen, due = excluded.due, in_sample = excluded.in_sample,
-			events_state = excluded.events_state, counted = excluded.counted WHERE `+replace,
+			events_state = excluded.events_state, counted = excluded.counted, range = excluded.range WHERE `+replace,
 		id, a.keys, a.legacyState, a.projectionState, a.eventsState, a.mismatches, a.legacyChanged, a.looks, a.counted,
 		column(a.look, func(l look) time.Time { return l.observed }), column(a.look, func(l look) time.Time { return l.reached }),
 		column(a.look, func(l look) time.Time { return l.firstSeen }), column(a.look, func(l look) time.Time { return l.due }),
-		column(a.look, func(l look) int32 { return l.attempts }), column(a.look, func(l look) bool { return l.inSample }), counted)
+		column(a.look, func(l look) int32 { return l.attempts }), column(a.look, func(l look) bool { return l.inSample }), counted,
+		column(a.look, func(l look) int32 { return l.number }))
 	return err
 }
 
@@ -140,12 +141,16 @@ func addSuspects(ctx context.Context, tx pgx.Tx, id verify.PassID, suspects []ve
 
 // DropSuspects implements [verify.Queue].
 func (l *Ledger) DropSuspects(ctx context.Context, held lease.Lease, id verify.PassID) error {
-	err := l.writePass(ctx, held, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM suspect WHERE pass_id = $1`, id)
+	return l.dropSuspects(ctx, held, id, exclusive, "true")
+}
+
+func (l *Ledger) dropSuspects(ctx context.Context, held lease.Lease, id verify.PassID, lock passLock, where string, args ...any) error {
+	err := l.writePass(ctx, held, id, lock, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM suspect WHERE pass_id = $1 AND `+where, append([]any{id}, args...)...)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("dropping the suspects of pass %d: %w", id, err)
+		return fmt.Errorf("dropping suspects of pass %d: %w", id, err)
 	}
 	return nil
 }
@@ -191,7 +196,7 @@ func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time
 // dueSuspects reads a part of the queue in the order of its index.
 const dueSuspects = `
 	SELECT order_key, observed_at, legacy_state, projection_state, mismatches, legacy_changed_at,
-		projection_reached, attempts, first_seen, due, in_sample, events_state, counted
+		projection_reached, attempts, first_seen, due, in_sample, events_state, counted, range
 	FROM suspect WHERE pass_id = $1 AND due <= $2 AND order_key >= $3 ORDER BY order_key LIMIT $4`
 
 // newSuspectScan reads suspects. Where they were counted is decoded once for all of the same.
@@ -205,7 +210,7 @@ func scanSuspect(row pgx.CollectableRow, known map[string]verify.Counted) (verif
 	var legacy, projection, events, mismatches, counted []byte
 	o := &s.Observation
 	err := row.Scan(&o.Key, &o.At, &legacy, &projection, &mismatches, &o.LegacyChangedAt,
-		&o.ProjectionReached, &s.Attempts, &s.FirstSeen, &s.Due, &s.InSample, &events, &counted)
+		&o.ProjectionReached, &s.Attempts, &s.FirstSeen, &s.Due, &s.InSample, &events, &counted, &s.Range)
 	if err != nil {
 		return s, err
 	}

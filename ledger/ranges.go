@@ -34,6 +34,11 @@ func (l *Ledger) AddRange(ctx context.Context, held lease.Lease, id verify.PassI
 	return nil
 }
 
+// DropRange implements [verify.Ranges].
+func (l *Ledger) DropRange(ctx context.Context, held lease.Lease, id verify.PassID, number int) error {
+	return l.dropSuspects(ctx, held, id, shared, "range = $2", number)
+}
+
 // Ranges implements [verify.Ranges].
 func (l *Ledger) Ranges(ctx context.Context, id verify.PassID) (ranges []verify.Range, err error) {
 	err = l.read(ctx, l.timeout, func(ctx context.Context) error {

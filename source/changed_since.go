@@ -42,7 +42,7 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
 	defer cancel()
 	var out verify.Written
-	chunks, err := n.side.pieces(ctx, n.tx, since, q.Pace)
+	chunks, err := n.side.pieces(ctx, n.tx, since, atOnce(q.Pace))
 	if err != nil {
 		return out, n.fail("planning to look for what was written", err)
 	}
@@ -197,42 +197,32 @@ func oids(m verify.Mark) []string {
 	return out
 }
 
-// pieces returns conditions that divide the rows by their address.
-func (s *Side) pieces(ctx context.Context, tx *session.Tx, m verify.Mark, p *verify.Pace) ([]string, error) {
+// pieces returns conditions that divide the rows of a mark by their address, into pieces of about most rows.
+func (s *Side) pieces(ctx context.Context, tx *session.Tx, m verify.Mark, most int64) ([]string, error) {
 	root, err := explain(ctx, tx, "(FORMAT JSON)", "SELECT 1 FROM "+s.from())
 	if err != nil {
 		return nil, err
 	}
-	jit := "off"
-	if root.Rows > jitRows {
-		jit = "on"
-	}
-	if err := tx.Set(ctx, fmt.Sprintf("SET LOCAL jit = %s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0", jit)); err != nil {
+	if err := wholeSettings(ctx, tx, root.Rows > jitRows); err != nil {
 		return nil, err
 	}
-	most := int64(pieceRows)
-	if p != nil {
-		most = min(most, max(p.Rows, 1))
-	}
-	count := int64(root.Rows) / most
+	count := int64(root.Rows) / max(most, 1)
 	if count < 2 {
 		return []string{s.within()}, nil
 	}
-	var pages int64 // of the largest partition: an address is tried in each
-	err = tx.QueryRow(ctx, `SELECT max(pg_catalog.pg_relation_size(f::oid)) / current_setting('block_size')::bigint
-		FROM unnest($1::text[]) AS f`, oids(m)).Scan(&pages)
-	if err != nil {
-		return nil, err
+	parts, err := byAddress(ctx, tx, oids(m), count)
+	for i := range parts {
+		parts[i] = s.within() + " AND " + parts[i]
 	}
-	out := make([]string, 0, count)
-	for i := range count {
-		where := fmt.Sprintf("%s AND t.ctid >= '(%d,0)'", s.within(), pages*i/count)
-		if i < count-1 {
-			where += fmt.Sprintf(" AND t.ctid < '(%d,0)'", pages*(i+1)/count)
-		}
-		out = append(out, where)
+	return parts, err
+}
+
+// atOnce is how many rows are in a piece.
+func atOnce(p *verify.Pace) int64 {
+	if p == nil {
+		return pieceRows
 	}
-	return out, nil
+	return min(pieceRows, p.Rows)
 }
 
 // parseInt reads a number that the server has printed.

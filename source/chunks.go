@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/session"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -52,32 +54,50 @@ func (n *snapshot) expected(ctx context.Context) (int64, error) {
 }
 
 func (n *snapshot) settings(ctx context.Context, compile bool) error {
+	return wholeSettings(ctx, n.tx, compile)
+}
+
+// wholeSettings are those of a transaction that reads all rows once.
+func wholeSettings(ctx context.Context, tx *session.Tx, compile bool) error {
 	jit := "off"
 	if compile {
 		jit = "on"
 	}
-	return n.tx.Set(ctx, fmt.Sprintf("SET LOCAL jit = %s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0", jit))
+	return tx.Set(ctx, fmt.Sprintf("SET LOCAL jit = %s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0", jit))
 }
 
-// byAddress divides rows by their address. The last chunk has no upper end. Rows that were appended after the size was
-// read are not in the snapshot, and if one were, it would be counted.
+// byAddress divides rows by their address.
 func (n *snapshot) byAddress(ctx context.Context, count int64, yield func(chunk, error) bool) {
-	var pages int64
-	err := n.tx.QueryRow(ctx, "SELECT pg_catalog.pg_relation_size($1::oid) / current_setting('block_size')::bigint", n.side.shape.oid).Scan(&pages)
+	parts, err := byAddress(ctx, n.tx, []string{strconv.FormatUint(uint64(n.side.shape.oid), 10)}, count)
 	if err != nil {
 		yield(chunk{}, err)
 		return
 	}
-	count = max(min(count, pages), 1)
-	for i := range count {
-		where := fmt.Sprintf("t.ctid >= '(%d,0)'", pages*i/count)
-		if i < count-1 {
-			where += fmt.Sprintf(" AND t.ctid < '(%d,0)'", pages*(i+1)/count)
-		}
+	for _, where := range parts {
 		if !yield(chunk{where: where}, nil) {
 			return
 		}
 	}
+}
+
+// byAddress returns conditions on the rows of tables: the addresses of the largest are divided, and tried in each. The last
+// condition has no upper end. Rows that were appended after the size was read are not in the snapshot, and if one were, it would be
+// counted.
+func byAddress(ctx context.Context, tx *session.Tx, tables []string, count int64) ([]string, error) {
+	var pages int64
+	err := tx.QueryRow(ctx, `SELECT max(pg_catalog.pg_relation_size(f::oid)) / current_setting('block_size')::bigint FROM unnest($1::text[]) AS f`, tables).Scan(&pages)
+	if err != nil {
+		return nil, err
+	}
+	count = max(min(count, pages), 1)
+	out := make([]string, count)
+	for i := range count {
+		out[i] = fmt.Sprintf("t.ctid >= '(%d,0)'", pages*i/count)
+		if i < count-1 {
+			out[i] += fmt.Sprintf(" AND t.ctid < '(%d,0)'", pages*(i+1)/count)
+		}
+	}
+	return out, nil
 }
 
 // byKey divides rows without an address by their keys, through the index. It looks for the end of each chunk when the one

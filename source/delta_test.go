@@ -135,6 +135,31 @@ func TestDeltaGoesOnFromKnownDivergences(t *testing.T) {
 	}
 }
 
+// TestDeltaOfASlice: rows outside of it do not count, and may enter and leave it.
+func TestDeltaOfASlice(t *testing.T) {
+	p := deltaPair(t)
+	p.config[0].Where, p.config[1].Where = "filled <> 0", "filled <> 0"
+	c := newChain(p)
+	c.both("INSERT INTO orders VALUES (2000, 'OPEN', 0)")
+	c.clean()
+	for _, step := range []struct{ both, projection, found, kind string }{
+		{"UPDATE orders SET status = 'NEW' WHERE order_id = 5", "INSERT INTO orders VALUES (2001, 'OPEN', 0)", "", "delta"},
+		{"", "UPDATE orders SET status = 'NEW' WHERE order_id = 6", "6 differs status", "delta"},
+		{"UPDATE orders SET filled = 0 WHERE order_id = 7", "", "6 differs status", "delta"},
+		{"UPDATE orders SET filled = 1 WHERE order_id = 2000", "", "6 differs status", "delta"},
+		{"", "UPDATE orders SET filled = 1 WHERE order_id = 2001", "2001 phantom, 6 differs status", "delta"},
+		{"", "UPDATE orders SET filled = 0 WHERE order_id IN (8, 2001)", "6 differs status, 8 missing", "full"},
+		{"DELETE FROM orders WHERE order_id = 9", "", "6 differs status, 8 missing", "delta"},
+		{"UPDATE orders SET filled = 0 WHERE order_id IN (6, 8)", "", "", "delta"},
+	} {
+		c.both(step.both)
+		c.exec(c.projection, step.projection)
+		if pass, found := c.delta(); string(pass.Kind) != step.kind || strings.Join(found, ", ") != step.found {
+			t.Errorf("after %+v: a %s pass (%s) found %v", step, pass.Kind, instead(pass), found)
+		}
+	}
+}
+
 // TestDeltaReadsAllRowsOfAKey: without a unique key, an order has rows that were written and rows that were not.
 func TestDeltaReadsAllRowsOfAKey(t *testing.T) {
 	p := deltaPair(t)

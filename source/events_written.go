@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source/session"
@@ -11,43 +12,68 @@ import (
 
 var _ verify.Growing = (*Events)(nil)
 
-// Mark counts the events too, because a deleted one leaves nothing else.
+// briefRows is how many events are counted at once if a snapshot may not be held for long.
+const briefRows = 200_000
+
+// Mark counts the events too, because a deleted one leaves nothing else. What older transactions have written
+// grows no more, so later snapshots may count the rest. Only what is deleted after it was counted is noticed by a later look.
 func (e *Events) Mark(ctx context.Context, q verify.EventsQuery) (m verify.Mark, err error) {
 	defer e.side.observe("mark")()
-	err = e.atOnce(ctx, func(tx *session.Tx) error {
+	var rest []string // pieces that are not counted yet
+	err = e.inSnapshot(ctx, func(tx *session.Tx) error {
 		if m, err = e.mark(ctx, tx); err != nil || m.Unknown != "" {
 			return err
 		}
-		if err = e.firstTail(ctx, tx, q, &m); err != nil {
+		if err := e.firstTail(ctx, tx, q, &m); err != nil {
 			return err
 		}
-		chunks, err := e.side.pieces(ctx, tx, m, q.Pace)
-		if err != nil {
-			return err
+		most := atOnce(q.Pace)
+		if q.Hold > 0 {
+			most = min(most, briefRows)
 		}
-		for _, chunk := range chunks {
-			var n int64
-			query := fmt.Sprintf("SELECT count(*) FILTER (WHERE NOT (%s)) FROM %s WHERE %s", writtenSince(m), e.side.itself(), chunk)
-			if err := tx.QueryRow(ctx, query).Scan(&n); err != nil {
-				return err
-			}
-			m.Events += n
-			if err := paused(ctx, q.Pace, n); err != nil {
-				return err
-			}
+		if rest, err = e.side.pieces(ctx, tx, m, most); err == nil && q.Hold == 0 {
+			err = e.countOld(ctx, tx, &m, &rest, q)
 		}
-		return nil
+		return err
 	})
+	for err == nil && len(rest) > 0 {
+		err = e.inSnapshot(ctx, func(tx *session.Tx) error {
+			if err := wholeSettings(ctx, tx, false); err != nil {
+				return err
+			}
+			return e.countOld(ctx, tx, &m, &rest, q)
+		})
+	}
 	if err != nil {
 		return m, fmt.Errorf("counting the events: %w", err)
 	}
 	return m, nil
 }
 
+// countOld counts events that are older than the mark, until the snapshot has been held for long enough.
+func (e *Events) countOld(ctx context.Context, tx *session.Tx, m *verify.Mark, rest *[]string, q verify.EventsQuery) error {
+	for began := time.Now(); len(*rest) > 0; {
+		var n int64
+		query := fmt.Sprintf("SELECT count(*) FILTER (WHERE NOT (%s)) FROM %s WHERE %s", writtenSince(*m), e.side.itself(), (*rest)[0])
+		if err := tx.QueryRow(ctx, query).Scan(&n); err != nil {
+			return err
+		}
+		m.Events += n
+		*rest = (*rest)[1:]
+		if err := paused(ctx, q.Pace, n); err != nil {
+			return err
+		}
+		if q.Hold > 0 && time.Since(began) > q.Hold/2 {
+			return nil
+		}
+	}
+	return nil
+}
+
 // Written reads the whole store, because an event that was committed late has an old position; or only its tail.
 func (e *Events) Written(ctx context.Context, since verify.Mark, q verify.EventsQuery) (w verify.WrittenEvents, err error) {
 	defer e.side.observe("written")()
-	err = e.atOnce(ctx, func(tx *session.Tx) error {
+	err = e.inSnapshot(ctx, func(tx *session.Tx) error {
 		if w.Now, err = e.mark(ctx, tx); err != nil || w.Now.Unlike(since) {
 			return err
 		}
@@ -63,7 +89,7 @@ func (e *Events) Written(ctx context.Context, since verify.Mark, q verify.Events
 }
 
 func (e *Events) writtenInAll(ctx context.Context, tx *session.Tx, since verify.Mark, q verify.EventsQuery, w *verify.WrittenEvents) error {
-	chunks, err := e.side.pieces(ctx, tx, w.Now, q.Pace)
+	chunks, err := e.side.pieces(ctx, tx, w.Now, atOnce(q.Pace))
 	if err != nil {
 		return err
 	}
@@ -79,8 +105,8 @@ func (e *Events) writtenInAll(ctx context.Context, tx *session.Tx, since verify.
 	return nil
 }
 
-// atOnce runs fn in a snapshot of its own.
-func (e *Events) atOnce(ctx context.Context, fn func(*session.Tx) error) error {
+// inSnapshot runs fn in a snapshot of its own.
+func (e *Events) inSnapshot(ctx context.Context, fn func(*session.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
 	defer cancel()
 	n, err := e.side.begin(ctx, "SELECT 1 FROM "+e.side.from()+" LIMIT 0")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -35,6 +36,9 @@ func TestEventsWrittenWhileOthersAreNotCommitted(t *testing.T) {
 	mark, err := events.Mark(t.Context(), verify.EventsQuery{})
 	if err != nil || mark.Events != 3 {
 		t.Fatalf("the mark is %+v, %v; want three events of older transactions", mark, err)
+	}
+	if brief, err := events.Mark(t.Context(), verify.EventsQuery{Hold: time.Nanosecond}); err != nil || brief.Events != 3 || brief.Oldest != mark.Oldest {
+		t.Errorf("counted in later snapshots, the mark is %+v, %v", brief, err)
 	}
 	exec(late, "COMMIT")
 	w := writtenEvents(t, events, mark)

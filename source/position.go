@@ -13,6 +13,8 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
+var _ verify.Placed = (*Events)(nil)
+
 // positionSQL returns what a server says of its place in the log. CASE keeps a primary from being asked what only a standby
 // knows. Who may not see the state of the receiver sees at least whether there is one.
 const positionSQL = `SELECT r.standby,
@@ -62,6 +64,9 @@ func (s *Side) Position(ctx context.Context) (verify.Position, error) {
 	p.Lag = age
 	return p, nil
 }
+
+// Position implements [verify.Placed].
+func (e *Events) Position(ctx context.Context) (verify.Position, error) { return e.side.Position(ctx) }
 
 // conflictHint is for reads that a standby cancels.
 const conflictHint = "set hot_standby_feedback = on, or a larger max_standby_streaming_delay, on the standby, so that long reads are not cancelled"

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/nordvarg/crosscheck/order"
 )
 
 var (
@@ -97,13 +99,18 @@ func (p Position) stale(limit time.Duration) bool {
 	return p.Standby && time.Duration(*p.Lag*float64(time.Second)) > limit
 }
 
+// Placed is an event store that says how far its server is.
+type Placed interface {
+	Position(context.Context) (Position, error)
+}
+
 // Positions are those of both sides, read just before their snapshots.
 type Positions struct {
 	Legacy     Position `json:"legacy"`
 	Projection Position `json:"projection"`
 }
 
-// locate asks both sides where they are. Equal rows of a standby that has stopped would look like a fresh match, and other
+// locate asks both sides, and the event store, where they are. Equal rows of a standby that has stopped would look like a fresh match, and other
 // rows like a divergence. So a standby that is farther behind than lag may be is not read.
 func (p *pass) locate(ctx context.Context) (at Positions, err error) {
 	if at.Legacy, err = p.c.Legacy.Position(ctx); err != nil {
@@ -112,10 +119,16 @@ func (p *pass) locate(ctx context.Context) (at Positions, err error) {
 	if at.Projection, err = p.c.Projection.Position(ctx); err != nil {
 		return at, err
 	}
-	for i, position := range []Position{at.Legacy, at.Projection} {
+	var events Position
+	if store, ok := p.c.Events.(Placed); ok {
+		if events, err = store.Position(ctx); err != nil {
+			return at, err
+		}
+	}
+	for i, position := range []Position{at.Legacy, at.Projection, events} {
 		if position.stale(p.c.Settle.MaxLag) {
-			side := []Side{p.c.Legacy, p.c.Projection}[i]
-			return at, fmt.Errorf("%w: %s is %s; at most %s is allowed (settle.max_lag)", ErrStale, side.Representation(), position, p.c.Settle.MaxLag)
+			side := []order.Representation{order.Legacy, order.Projection, order.Events}[i]
+			return at, fmt.Errorf("%w: %s is %s; at most %s is allowed (settle.max_lag)", ErrStale, side, position, p.c.Settle.MaxLag)
 		}
 	}
 	return at, nil

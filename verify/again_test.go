@@ -1,13 +1,16 @@
 package verify_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source/sourcetest"
+	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -112,5 +115,26 @@ func TestAStandbyThatHasStoppedProvesNothing(t *testing.T) {
 	w.meanwhile = func(int) { w.legacy.At = verify.Position{Standby: true, Lag: seconds(3000)} } // after the scan
 	if pass, err := w.full(t.Context()); pass.Result.Verdict != compare.Unverified || !errors.Is(err, verify.ErrStale) || w.open() != "" {
 		t.Errorf("an order was judged by a stale row: %+v, %v, %s", pass.Result, err, w.open())
+	}
+}
+
+// stopped is an event store on a standby that does not come nearer.
+type stopped struct{ eventStore }
+
+func (*stopped) Position(context.Context) (verify.Position, error) {
+	return verify.Position{Standby: true, Stopped: "replay is paused"}, nil
+}
+
+// TestTheStandbyOfTheEventsIsAskedToo, also behind a throttle.
+func TestTheStandbyOfTheEventsIsAskedToo(t *testing.T) {
+	for _, limited := range []bool{false, true} {
+		w := newWorld(t, dense(10), dense(10))
+		w.Events = &stopped{}
+		if limited {
+			throttled(w, throttle.Limits{RowsPerSecond: 1_000_000}, func(order.Representation) throttle.Load { return throttle.Load{} })
+		}
+		if pass, err := w.full(t.Context()); !errors.Is(err, verify.ErrStale) || !strings.Contains(err.Error(), "events is a standby") || pass.Result.Verdict != compare.Unverified {
+			t.Errorf("limited %t: %v: %+v", limited, err, pass.Result)
+		}
 	}
 }

@@ -90,6 +90,7 @@ type pass struct {
 	width       int64       // bytes of the widest average row that a read brought
 	strata      strataCount // of compared orders, in a sample; nil in other passes
 	quiet       bool        // the pass tells its progress itself
+	part        int         // the range of keys that is compared; 0 if there are none
 	// soon is true if suspects are looked at again before a settle window has passed. instead says why a full pass is made
 	// instead of a delta pass; empty if it is none. irregular is true if looks after this pass have to read all events.
 	soon, irregular bool
@@ -262,7 +263,7 @@ func (p *pass) finish(ctx context.Context, done Pass, r Result) (Pass, error) {
 // leaves a pass that can be resumed to the next process if this one was told to stop, or lost a database.
 func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) {
 	resumable := done.State == Settling || done.Ranged && p.c.MaxSnapshot > 0
-	lost := done.State == Scanning && p.c.Passes != nil && p.c.Passes(cause) && !errors.Is(cause, errTooLong)
+	lost := done.State == Scanning && p.c.Passes != nil && p.c.Passes(cause) && !errors.Is(cause, errTooLong) && !errors.Is(cause, ErrConflicts)
 	if errors.Is(cause, lease.ErrFenced) || resumable && (ctx.Err() != nil || lost) {
 		return done, cause
 	}

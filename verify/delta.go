@@ -87,9 +87,9 @@ func (c *Comparison) Delta(ctx context.Context, l lease.Lease, s Start) (Pass, e
 	through, err := c.through(ctx, s.At)
 	d := &delta{c: c, tail: s.Trigger == "schedule"}
 	if err == nil {
-		err = d.sinceLast(ctx, s.Fingerprint)
+		err = d.insist(ctx, c, s.Fingerprint)
 	}
-	defer d.sides.close()
+	defer func() { d.sides.close() }()
 	if err == nil && d.refused != "" && c.Instead != nil {
 		if err := c.Instead(d.refused); err != nil {
 			return Pass{}, err
@@ -99,10 +99,15 @@ func (c *Comparison) Delta(ctx context.Context, l lease.Lease, s Start) (Pass, e
 		return c.run(ctx, l, s, func(*pass, context.Context, *Scan) error { return err })
 	}
 	if d.refused == "" {
-		return c.run(ctx, l, s, func(p *pass, ctx context.Context, scan *Scan) error {
+		return c.run(ctx, l, s, again(func(p *pass, ctx context.Context, scan *Scan) error {
+			if p.restarts > 0 {
+				if err := d.anew(ctx, c, s.Fingerprint); err != nil {
+					return err
+				}
+			}
 			scan.Through = through
 			return d.compare(p, ctx, scan)
-		})
+		}))
 	}
 	d.sides.close()
 	c.Log.InfoContext(ctx, "a full pass instead of a delta", slog.String("reason", d.refused))
@@ -130,6 +135,38 @@ type delta struct {
 	old                *OldEvents
 	look               []order.Key // orders that were written, or whose events were; sorted
 	known              []order.Key // orders whose divergence is not resolved; sorted
+}
+
+// insist looks for what was written, again if a standby cancels it.
+func (d *delta) insist(ctx context.Context, c *Comparison, fingerprint string) error {
+	for try, pause := 1, firstPause; ; try, pause = try+1, pause*2 {
+		err := d.sinceLast(ctx, fingerprint)
+		switch {
+		case err == nil || c.Conflict == nil || !c.Conflict(err) || ctx.Err() != nil:
+			return err
+		case try == scanTries:
+			return fmt.Errorf("%w: %d attempts: %w", ErrConflicts, scanTries, err)
+		}
+		c.Log.WarnContext(ctx, "a standby cancelled a read; a delta pass looks again for what was written", slog.String("error", err.Error()))
+		d.sides.close()
+		*d = delta{c: c}
+		if err := c.Wait(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// anew looks again for what was written, in new snapshots, because a standby has cancelled a read of the pass.
+func (d *delta) anew(ctx context.Context, c *Comparison, fingerprint string) error {
+	d.sides.close()
+	*d = delta{c: c}
+	if err := d.sinceLast(ctx, fingerprint); err != nil {
+		return err
+	}
+	if d.refused != "" {
+		return fmt.Errorf("a full pass is needed now: %s", d.refused)
+	}
+	return nil
 }
 
 // maxWritten is how many rows of a side may have been written. Above, a full pass takes less memory and not much longer.

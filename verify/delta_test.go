@@ -135,3 +135,36 @@ func TestDeltaLooksAtOpenDivergences(t *testing.T) {
 		t.Errorf("the pass ended %+v, and %q is open", pass.Result, w.open())
 	}
 }
+
+// TestDeltaStartsAgainIfAStandbyCancelsIt, while it looks for what was written and while it compares.
+func TestDeltaStartsAgainIfAStandbyCancelsIt(t *testing.T) {
+	for _, read := range []string{"mark", "written", "rows"} {
+		for _, times := range []int{1, 4, 5} {
+			w := newWorld(t, dense(100), dense(100))
+			w.Conflict = func(err error) bool { return errors.Is(err, errCancelled) }
+			w.must(w.full(t.Context()))
+			w.legacy.Put(row(5, "FILLED", "7"))
+			left := times
+			w.projection.Before = func(r string) error {
+				if r != read || left == 0 {
+					return nil
+				}
+				if left--; left == 0 { // what is written meanwhile is in the new snapshots
+					w.projection.Put(row(5, "FILLED", "7"))
+					w.legacy.Put(row(6, "FILLED", "7"))
+				}
+				return errCancelled
+			}
+			pass, err := w.delta(t.Context())
+			if times == 5 {
+				if !errors.Is(err, verify.ErrConflicts) || pass.Result.Verdict != compare.Unverified {
+					t.Errorf("%s: %v: %+v", read, err, pass.Result)
+				}
+				continue
+			}
+			if err != nil || pass.Kind != verify.Delta || w.open() != "6 differs status filled" || pass.Result.Diverged != 1 {
+				t.Errorf("%s, %d times: %v: %s %+v, open is %q", read, times, err, pass.Kind, pass.Result, w.open())
+			}
+		}
+	}
+}

@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
 
-	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -24,9 +22,6 @@ var (
 	errScattered = errors.New("the ranges of the pass do not follow one another")
 )
 
-// rangeTries is how often a range is tried whose connection is lost.
-const rangeTries = 5
-
 // ranged is a full pass in ranges of keys.
 type ranged struct {
 	p      *pass
@@ -37,12 +32,18 @@ type ranged struct {
 	sizing *sizing
 	done   []Range // each begins where the one before ends
 	facts  FullFacts
+	// through is up to when the snapshots of all ranges have every commit.
+	through time.Time
+	// left is true if an attempt at a range may have left suspects in the queue, of this process or one before.
+	left bool
+	// piece is how many grains a piece of a second look has; 0 for all of a range.
+	piece int
 }
 
 // inRanges compares range after range, each in its own snapshots of all sides, which are taken together. So each order is judged
 // as in one snapshot. No two ranges have a key in common, and together they have all: see KeyRange.
 func (p *pass) inRanges(ctx context.Context, scan *Scan) (err error) {
-	r := &ranged{p: p}
+	r := &ranged{p: p, through: scan.Through, left: true}
 	p.quiet = true
 	defer func() { p.quiet = false; r.fill(scan, err) }()
 	if r.done, err = p.c.Ledger.Ranges(ctx, p.id); err != nil {
@@ -54,7 +55,10 @@ func (p *pass) inRanges(ctx context.Context, scan *Scan) (err error) {
 		}
 		p.suspects += done.Found.Mismatches
 	}
-	if err := r.open(ctx); err != nil {
+	if err := r.insist(ctx, r.open); err != nil {
+		return err
+	}
+	if err := r.insist(ctx, r.mark); err != nil {
 		return err
 	}
 	if r.rows == 0 && len(r.done) == 0 {
@@ -63,7 +67,23 @@ func (p *pass) inRanges(ctx context.Context, scan *Scan) (err error) {
 	if err := r.all(ctx); err != nil {
 		return err
 	}
-	return r.conclude(ctx)
+	return r.insist(ctx, r.conclude)
+}
+
+// mark notes what a later pass goes on from: everything that was written since the first snapshot is looked at again, so it does not
+// matter when the ranges were read. A process that resumes the pass takes it from the first range.
+func (r *ranged) mark(ctx context.Context) error {
+	if len(r.done) > 0 {
+		r.facts.Marks, r.through = r.done[0].Found.Marks, r.done[0].Found.Through
+		return nil
+	}
+	if r.facts.Marks == nil {
+		return nil
+	}
+	if err := r.p.c.markEvents(ctx, r.facts.Marks, r.p.c.MaxSnapshot); err != nil {
+		return fmt.Errorf("noting how far the events were read: %w", err)
+	}
+	return nil
 }
 
 // fill sets what the ranges add up to.
@@ -72,7 +92,7 @@ func (r *ranged) fill(scan *Scan, err error) {
 	facts.Unsampled, facts.Changes, facts.Positions = r.facts.Unsampled, r.facts.Changes, r.facts.Positions
 	facts.DigestVersion, facts.Restarts = DigestVersion, r.p.restarts
 	facts.Instead, facts.Marks = r.p.instead, r.facts.Marks
-	scan.Facts = facts
+	scan.Facts, scan.Through = facts, r.through
 	scan.covered(sides, events)
 	switch {
 	case err != nil:
@@ -83,11 +103,16 @@ func (r *ranged) fill(scan *Scan, err error) {
 }
 
 // open finds out how the key space of both sides is cut. It holds a snapshot no longer than a range.
-func (r *ranged) open(ctx context.Context) error {
+func (r *ranged) open(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.p.c.MaxSnapshot, errTooLong)
 	defer cancel()
 	r.sides = r.p.sidesWalk(&Scan{}, &FullFacts{})
 	began := r.p.c.Now()
+	if len(r.done) == 0 && r.through.IsZero() { // the process that began the pass has stored nothing
+		if r.through, err = r.p.c.through(ctx, began); err != nil {
+			return reason(ctx, err)
+		}
+	}
 	estimate, err := r.sides.open(ctx, r.p.c.Legacy, r.p.c.Projection)
 	if err != nil {
 		return reason(ctx, err)
@@ -101,10 +126,8 @@ func (r *ranged) open(ctx context.Context) error {
 	if !r.sides.indexed {
 		return fmt.Errorf("%w: legacy and projection need an index on the key, in the order of bytes for text", ErrNoRanges)
 	}
-	// The first snapshot is the one that a delta goes on from. A process that resumes the pass did not see it, and counting
-	// the events takes longer than a range.
-	if len(r.done) == 0 && r.p.c.Events == nil {
-		if r.facts.Marks, err = r.p.c.marks(ctx, began, r.sides.sides); err != nil {
+	if len(r.done) == 0 {
+		if r.facts.Marks, err = marksOf(ctx, began, r.sides.sides); err != nil {
 			return reason(ctx, err)
 		}
 	}
@@ -198,6 +221,7 @@ func (r *ranged) all(ctx context.Context) error {
 		if !found.stopped() {
 			continue
 		}
+		r.p.suspects -= found.Found.Mismatches // they leave the queue
 		done, err := r.persist(ctx, found.Number, found.KeyRange, true)
 		if err != nil {
 			return err
@@ -258,107 +282,6 @@ func (r *ranged) at(from order.Key) int {
 		i++
 	}
 	return i
-}
-
-// persist compares a range and stores it. It tries again if that fails for a reason that may pass.
-func (r *ranged) persist(ctx context.Context, number int, within KeyRange, everything bool) (Range, error) {
-	for try := 1; ; try++ {
-		done := Range{Number: number, KeyRange: within}
-		if err := r.p.pace(ctx); err != nil {
-			return done, err
-		}
-		suspects, examples := r.p.suspects, r.recorded()
-		var err error
-		if done.Found, err = r.once(ctx, within, everything); err == nil {
-			done.Found.Mismatches = r.p.suspects - suspects
-			err = r.store(ctx, done)
-		}
-		if err == nil {
-			return done, nil
-		}
-		_ = r.p.aside.wait() // what this try has stored does no harm
-		r.p.suspects, r.p.pending = suspects, r.p.pending[:0]
-		examples()
-		if errors.Is(err, errTooLong) || ctx.Err() != nil || try == rangeTries || !r.p.mayPass(err) || errors.Is(err, lease.ErrFenced) {
-			return done, err
-		}
-		if r.p.c.Conflict != nil && r.p.c.Conflict(err) {
-			r.p.restarts++
-		}
-		r.p.c.Log.WarnContext(ctx, "a range of keys could not be compared, will try again", slog.String("error", oneLine(err)))
-		if err := r.p.c.Wait(ctx, time.Duration(try)*time.Duration(try)*time.Second); err != nil {
-			return done, err
-		}
-	}
-}
-
-// mayPass returns true for an error after which the same read may succeed.
-func (p *pass) mayPass(err error) bool {
-	return p.c.Passes != nil && p.c.Passes(err) || p.c.Conflict != nil && p.c.Conflict(err)
-}
-
-// recorded returns a function that forgets the examples which surveys recorded since.
-func (r *ranged) recorded() (forget func()) {
-	var before []func()
-	for _, w := range []*walk{r.sides, r.folded} {
-		if w != nil {
-			examples := maps.Clone(w.examples)
-			before = append(before, func() { w.examples = examples })
-		}
-	}
-	return func() {
-		for _, undo := range before {
-			undo()
-		}
-	}
-}
-
-func (r *ranged) store(ctx context.Context, done Range) error {
-	if err := r.p.c.Ledger.AddRange(ctx, r.p.lease, r.p.id, done, r.p.pending); err != nil {
-		return fmt.Errorf("storing a range: %w", err)
-	}
-	r.p.pending = r.p.pending[:0]
-	return nil
-}
-
-// once compares a range. Snapshots of all sides are open at the same time, and no longer than allowed.
-func (r *ranged) once(ctx context.Context, within KeyRange, everything bool) (found RangeFacts, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.p.c.MaxSnapshot, errTooLong)
-	defer cancel()
-	defer func() {
-		if err != nil {
-			err = reason(ctx, err)
-		}
-	}()
-	if r.facts.Positions, err = r.p.locate(ctx); err != nil {
-		return found, err
-	}
-	w := r.sides.copyFor(within, everything)
-	w.differ = r.p.sidesWalk(nil, nil).differ
-	if err := w.begin(ctx, r.p.c.Legacy, r.p.c.Projection); err != nil {
-		return found, err
-	}
-	defer w.sides.close()
-	if err := r.p.compareSides(ctx, w, 0); err != nil {
-		return found, err
-	}
-	if r.folded != nil {
-		events := r.folded.copyFor(within, everything)
-		if err := events.begin(ctx, r.p.c.Folded.Legacy, r.p.c.Folded.Events); err != nil {
-			return found, err
-		}
-		defer events.sides.close()
-		if err := r.p.compareFoldedBy(ctx, events, w.sides, 1, w.facts); err != nil {
-			return found, fmt.Errorf("comparing legacy with the events: %w", err)
-		}
-		found.Events = &RangeEvents{Covered: events.covers, Plan: events.facts.Plan, Orders: w.facts.Events.Orders, Archived: w.facts.Events.Archived}
-	}
-	if err := r.p.aside.wait(); err != nil { // it is stored under the context of this range
-		return found, err
-	}
-	found.Rows, found.Counts, found.Strata, found.Sides = w.facts.Rows, w.facts.Counts, w.facts.Strata, w.covers
-	found.Portable, found.Plan = w.facts.Portable || w.hash.Portable, w.facts.Plan
-	return found, nil
 }
 
 // copyFor returns a walk over a range.

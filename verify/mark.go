@@ -88,6 +88,8 @@ type EventsQuery struct {
 	Most int64     // events that were written
 	Pace *Pace     // nil for full speed
 	At   time.Time // when the look begins
+	// Hold is how long a snapshot may be held while events are marked; 0 is no limit.
+	Hold time.Duration
 	// Tail allows to read only the events behind the mark's floor.
 	Tail bool
 }
@@ -110,6 +112,9 @@ type WrittenRow struct {
 // Growing is an event store that can tell which orders have events that were written since an earlier mark.
 type Growing interface {
 	// Mark marks the events of one instant, and counts them.
+	//
+	// If a snapshot may be held only for a time, later snapshots count the rest. Then nobody notices an event of the instant that was
+	// deleted before Mark returns.
 	Mark(ctx context.Context, q EventsQuery) (Mark, error)
 	// Written returns what was written since an earlier mark. If the mark of the snapshot that was read cannot be compared
 	// with the earlier one, it returns only that mark.
@@ -136,19 +141,32 @@ const notGrowing = "it cannot tell which events were written"
 
 // marks marks the snapshots of a pass, and the events after them.
 func (c *Comparison) marks(ctx context.Context, at time.Time, s snapshots) (*Marks, error) {
-	m := &Marks{At: at, Digests: DigestVersion}
-	var err error
-	if m.Legacy, m.Projection, err = both(s, func(n Snapshot) (Mark, error) { return markOf(ctx, n) }); err != nil {
+	m, err := marksOf(ctx, at, s)
+	if err != nil {
 		return nil, err
 	}
-	if c.Events != nil && c.Folded != nil && m.unknown() == "" {
-		events, err := c.markEvents(ctx, at)
-		if err != nil {
-			return nil, err
-		}
-		m.Events = &events
+	return m, c.markEvents(ctx, m, 0)
+}
+
+func marksOf(ctx context.Context, at time.Time, s snapshots) (m *Marks, err error) {
+	m = &Marks{At: at, Digests: DigestVersion}
+	m.Legacy, m.Projection, err = both(s, func(n Snapshot) (Mark, error) { return markOf(ctx, n) })
+	return m, err
+}
+
+// markEvents marks the events too, and holds no snapshot of them for longer than hold; zero is no limit.
+func (c *Comparison) markEvents(ctx context.Context, m *Marks, hold time.Duration) error {
+	if c.Events == nil || c.Folded == nil || m.unknown() != "" {
+		return nil
 	}
-	return m, nil
+	m.Events = &Mark{Unknown: notGrowing}
+	g, ok := c.Events.(Growing)
+	if !ok {
+		return nil
+	}
+	events, err := g.Mark(ctx, EventsQuery{At: m.At, Hold: hold})
+	m.Events = &events
+	return err
 }
 
 func markOf(ctx context.Context, n Snapshot) (Mark, error) {
@@ -156,13 +174,6 @@ func markOf(ctx context.Context, n Snapshot) (Mark, error) {
 		return t.Mark(ctx)
 	}
 	return Mark{Unknown: "it cannot tell which rows were written"}, nil
-}
-
-func (c *Comparison) markEvents(ctx context.Context, at time.Time) (Mark, error) {
-	if g, ok := c.Events.(Growing); ok {
-		return g.Mark(ctx, EventsQuery{At: at})
-	}
-	return Mark{Unknown: notGrowing}, nil
 }
 
 // unknown says why the marks are of no use to a later pass.

@@ -9,6 +9,7 @@ import (
 var (
 	_ Tracked = (*pacedSnapshot)(nil)
 	_ Growing = pacedEvents{}
+	_ Placed  = pacedEvents{}
 )
 
 // pace is that of a read over everything.
@@ -36,6 +37,14 @@ func (n *pacedSnapshot) Keyed(ctx context.Context, keys []order.Key, h Hash) ([]
 
 func (e pacedEvents) pace() *Pace {
 	return &Pace{Rows: e.pacer.Limits.Chunk(), After: e.pacer.Read, During: e.pacer.Pay}
+}
+
+// Position implements [Placed].
+func (e pacedEvents) Position(ctx context.Context) (Position, error) {
+	if store, ok := e.Events.(Placed); ok {
+		return store.Position(ctx)
+	}
+	return Position{}, nil
 }
 
 // Mark implements [Growing].

@@ -83,6 +83,7 @@ type Suspect struct {
 	Due         time.Time // not to be rechecked before
 	InSample    bool      // drawn uniformly, so it counts for the sample's bound
 	Counted     Counted   // where the scan has counted it
+	Range       int       // the number of the range whose scan that was; 0 in a pass without ranges
 }
 
 // Key is the suspect's order.

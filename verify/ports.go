@@ -42,6 +42,8 @@ type Ranges interface {
 	// AddRange stores a range and the suspects that were found in it, in one transaction. It replaces a range of the same
 	// number.
 	AddRange(context.Context, lease.Lease, PassID, Range, []Suspect) error
+	// DropRange forgets the suspects of a range that wait, because it is compared again.
+	DropRange(ctx context.Context, l lease.Lease, id PassID, number int) error
 	// Ranges returns what was stored, by number.
 	Ranges(context.Context, PassID) ([]Range, error)
 }

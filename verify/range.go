@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -27,6 +28,9 @@ type RangeFacts struct {
 	Portable bool `json:"portable_digests,omitempty"`
 	// Mismatches is how many suspects were found.
 	Mismatches int64 `json:"mismatches,omitempty"`
+	// Marks and Through are those of the pass. The first range has them, so that a process that resumes the pass knows them.
+	Marks   *Marks    `json:"marks,omitempty"`
+	Through time.Time `json:"through,omitzero"`
 }
 
 // RangeEvents are what the comparison of legacy with the events found in a range.
@@ -96,6 +100,19 @@ func merged(ranges []Range) (sides, events Covered, facts FullFacts) {
 	facts.Widespread = slices.Concat(sides.Widespread, events.Widespread)
 	facts.Ranges = int64(len(ranges))
 	return sides, events, facts
+}
+
+// summed are ranges as one. They were compared order by order.
+func summed(ranges []Range) RangeFacts {
+	if len(ranges) == 1 {
+		return ranges[0].Found
+	}
+	sides, events, f := merged(ranges)
+	out := RangeFacts{Rows: f.Rows, Counts: f.Counts, Strata: f.Strata, Sides: sides, Plan: f.Plan, Portable: f.Portable}
+	if f.Events != nil {
+		out.Events = &RangeEvents{Covered: events, Plan: f.Events.Plan, Orders: f.Events.Orders, Archived: f.Events.Archived}
+	}
+	return out
 }
 
 // planned is the plan of some ranges and one more.

@@ -220,7 +220,7 @@ func (p *pass) suspect(ctx context.Context, o compare.Observation, legacy, proje
 	}
 	p.suspects++
 	p.pending = append(p.pending, Suspect{
-		Observation: o, FirstSeen: p.at, Due: p.firstLook(), InSample: inSample,
+		Observation: o, FirstSeen: p.at, Due: p.firstLook(), InSample: inSample, Range: p.part,
 		Counted: Counted{Legacy: p.groupOf(legacy), Projection: p.groupOf(projection), Age: p.ageOf(legacy)},
 	})
 	if len(p.pending) < atOnce {

@@ -44,7 +44,8 @@ func Exercise(t *testing.T, open func(t *testing.T, table Table) Opened) {
 		{"changed since", (*exercise).since},
 		{"probe", (*exercise).probe},
 		{"ended context", (*exercise).ended},
-		{"a snapshot is of one instant", (*exercise).instant}, // last: it changes the table
+		{"a snapshot is of one instant", (*exercise).instant}, // it and the next change the table
+		{"what was written", (*exercise).written},
 	})
 	t.Run("empty", func(t *testing.T) {
 		x := exercise{table: table(order.KeyInteger, true)}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -28,6 +29,17 @@ func rangesGoOn(t *testing.T, s Store) {
 	noError(t, err, "reading ranges")
 	same(t, stored, []verify.Range{again, second}, "the ranges")
 	same(t, len(dueKeys(t, s, id, t0.Add(time.Hour), 10)), 1, "the queue")
+
+	left := suspect("11", t0)
+	left.Range = 2
+	add(t, s, l, id, left)
+	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), "11", 10)
+	noError(t, err, "reading due suspects")
+	if len(due) != 1 || due[0].Key() != "11" || due[0].Range != 2 {
+		t.Errorf("a suspect of a range came back as %+v", due)
+	}
+	noError(t, s.DropRange(t.Context(), l, id, 2), "dropping the suspects of a range")
+	same(t, dueKeys(t, s, id, t0.Add(time.Hour), 10), []order.Key{"1"}, "the queue without those of a range")
 
 	same(t, len(abandoned(t, s)), 0, "abandoned passes of a process that lives")
 	noError(t, s.Release(t.Context(), l), "releasing")

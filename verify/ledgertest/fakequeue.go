@@ -39,6 +39,10 @@ func (f *Fake) AddSuspects(ctx context.Context, l lease.Lease, id verify.PassID,
 
 // DropSuspects implements [verify.Queue].
 func (f *Fake) DropSuspects(ctx context.Context, l lease.Lease, id verify.PassID) error {
+	return f.drop(ctx, l, id, func(verify.Suspect) bool { return true })
+}
+
+func (f *Fake) drop(ctx context.Context, l lease.Lease, id verify.PassID, which func(verify.Suspect) bool) error {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	if err != nil {
@@ -48,7 +52,7 @@ func (f *Fake) DropSuspects(ctx context.Context, l lease.Lease, id verify.PassID
 	if err != nil {
 		return err
 	}
-	clear(p.queue)
+	maps.DeleteFunc(p.queue, func(_ order.Key, s verify.Suspect) bool { return which(s) })
 	return nil
 }
 

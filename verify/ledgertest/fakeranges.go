@@ -34,6 +34,11 @@ func (f *Fake) AddRange(ctx context.Context, l lease.Lease, id verify.PassID, r 
 	return err
 }
 
+// DropRange implements [verify.Ranges].
+func (f *Fake) DropRange(ctx context.Context, l lease.Lease, id verify.PassID, number int) error {
+	return f.drop(ctx, l, id, func(s verify.Suspect) bool { return s.Range == number })
+}
+
 // Ranges implements [verify.Ranges].
 func (f *Fake) Ranges(ctx context.Context, id verify.PassID) (out []verify.Range, err error) {
 	err = f.lock(ctx)
