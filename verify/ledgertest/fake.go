@@ -147,15 +147,8 @@ func (f *Fake) owned(l lease.Lease, id verify.PassID) (*pass, error) {
 	return p, nil
 }
 
-func (f *Fake) pass(id verify.PassID) (*pass, error) {
-	if id < 1 || int(id) > len(f.passes) {
-		return nil, fmt.Errorf("pass %d: %w", id, errUnknown)
-	}
-	return f.passes[id-1], nil
-}
-
-// ScanDone implements [verify.Journal].
-func (f *Fake) ScanDone(ctx context.Context, l lease.Lease, id verify.PassID, s verify.Scan) error {
+// write runs fn on a pass that the lease may write to.
+func (f *Fake) write(ctx context.Context, l lease.Lease, id verify.PassID, fn func(*pass) error) error {
 	err := f.lock(ctx)
 	defer f.mu.Unlock()
 	if err != nil {
@@ -165,11 +158,40 @@ func (f *Fake) ScanDone(ctx context.Context, l lease.Lease, id verify.PassID, s 
 	if err != nil {
 		return err
 	}
-	if s.Facts, err = throughJSON(p.Kind, s.Facts); err != nil {
+	return fn(p)
+}
+
+// read runs fn on a pass.
+func (f *Fake) read(ctx context.Context, id verify.PassID, fn func(*pass)) error {
+	err := f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
 		return err
 	}
-	p.Scan, p.State, p.scanned, p.Slowed = s, verify.Settling, true, nil
-	return nil
+	p, err := f.pass(id)
+	if err == nil {
+		fn(p)
+	}
+	return err
+}
+
+func (f *Fake) pass(id verify.PassID) (*pass, error) {
+	if id < 1 || int(id) > len(f.passes) {
+		return nil, fmt.Errorf("pass %d: %w", id, errUnknown)
+	}
+	return f.passes[id-1], nil
+}
+
+// ScanDone implements [verify.Journal].
+func (f *Fake) ScanDone(ctx context.Context, l lease.Lease, id verify.PassID, s verify.Scan) error {
+	return f.write(ctx, l, id, func(p *pass) error {
+		var err error
+		if s.Facts, err = throughJSON(p.Kind, s.Facts); err != nil {
+			return err
+		}
+		p.Scan, p.State, p.scanned, p.Slowed = s, verify.Settling, true, nil
+		return nil
+	})
 }
 
 // throughJSON returns the facts as they come back from the database.
@@ -183,41 +205,29 @@ func throughJSON(kind verify.PassKind, f verify.Facts) (verify.Facts, error) {
 
 // Slowed implements [verify.Journal].
 func (f *Fake) Slowed(ctx context.Context, l lease.Lease, id verify.PassID, sides []throttle.State) error {
-	err := f.lock(ctx)
-	defer f.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	p, err := f.owned(l, id)
-	if err == nil {
+	return f.write(ctx, l, id, func(p *pass) error {
 		p.Slowed = slices.Clone(sides)
-	}
-	return err
+		return nil
+	})
 }
 
 // FinishPass implements [verify.Journal].
 func (f *Fake) FinishPass(ctx context.Context, l lease.Lease, id verify.PassID, r verify.Result, at time.Time) error {
-	err := f.lock(ctx)
-	defer f.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	p, err := f.owned(l, id)
-	switch {
-	case err != nil:
-		return err
-	case r.Verdict == compare.Match && len(p.queue) > 0:
-		return errWaiting
-	case r.Verdict == compare.Match && !p.scanned:
-		return errNoScan
-	}
-	p.tally.Unverified += int64(len(p.queue))
-	for _, s := range p.queue {
-		p.settled.Unjudged(s.Counted, 1)
-	}
-	clear(p.queue)
-	p.Result, p.State, p.FinishedAt, p.Slowed = r, verify.Done, micro(at), nil
-	return nil
+	return f.write(ctx, l, id, func(p *pass) error {
+		switch {
+		case r.Verdict == compare.Match && len(p.queue) > 0:
+			return errWaiting
+		case r.Verdict == compare.Match && !p.scanned:
+			return errNoScan
+		}
+		p.tally.Unverified += int64(len(p.queue))
+		for _, s := range p.queue {
+			p.settled.Unjudged(s.Counted, 1)
+		}
+		clear(p.queue)
+		p.Result, p.State, p.FinishedAt, p.Slowed = r, verify.Done, micro(at), nil
+		return nil
+	})
 }
 
 // resumable returns true for a pass with which another process can go on.

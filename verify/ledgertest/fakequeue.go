@@ -18,23 +18,16 @@ import (
 
 // AddSuspects implements [verify.Queue].
 func (f *Fake) AddSuspects(ctx context.Context, l lease.Lease, id verify.PassID, suspects []verify.Suspect) error {
-	err := f.lock(ctx)
-	defer f.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	p, err := f.owned(l, id)
-	if err != nil {
-		return err
-	}
-	for _, s := range suspects {
-		was, waits := p.queue[s.Key()]
-		if o, is := was.Observation, s.Observation; waits && o.LegacyState == is.LegacyState && o.ProjectionState == is.ProjectionState && o.EventsState == is.EventsState {
-			continue
+	return f.write(ctx, l, id, func(p *pass) error {
+		for _, s := range suspects {
+			was, waits := p.queue[s.Key()]
+			if o, is := was.Observation, s.Observation; waits && o.LegacyState == is.LegacyState && o.ProjectionState == is.ProjectionState && o.EventsState == is.EventsState {
+				continue
+			}
+			p.queue[s.Key()] = stored(s)
 		}
-		p.queue[s.Key()] = stored(s)
-	}
-	return nil
+		return nil
+	})
 }
 
 // DropSuspects implements [verify.Queue].
@@ -43,17 +36,10 @@ func (f *Fake) DropSuspects(ctx context.Context, l lease.Lease, id verify.PassID
 }
 
 func (f *Fake) drop(ctx context.Context, l lease.Lease, id verify.PassID, which func(verify.Suspect) bool) error {
-	err := f.lock(ctx)
-	defer f.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	p, err := f.owned(l, id)
-	if err != nil {
-		return err
-	}
-	maps.DeleteFunc(p.queue, func(_ order.Key, s verify.Suspect) bool { return which(s) })
-	return nil
+	return f.write(ctx, l, id, func(p *pass) error {
+		maps.DeleteFunc(p.queue, func(_ order.Key, s verify.Suspect) bool { return which(s) })
+		return nil
+	})
 }
 
 // stored returns the suspect as it comes back from the database.
@@ -115,28 +101,21 @@ func (f *Fake) NextDue(ctx context.Context, id verify.PassID) (int64, time.Time,
 
 // Settle implements [verify.Queue].
 func (f *Fake) Settle(ctx context.Context, l lease.Lease, id verify.PassID, outcomes []verify.Outcome, at time.Time) error {
-	err := f.lock(ctx)
-	defer f.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	p, err := f.owned(l, id)
-	if err != nil {
-		return err
-	}
-	last := map[order.Key]int{} // key → index of its last outcome, the one that counts
-	for i, o := range outcomes {
-		if err := valid(o); err != nil {
-			return err // before anything is written
+	return f.write(ctx, l, id, func(p *pass) error {
+		last := map[order.Key]int{} // key → index of its last outcome, the one that counts
+		for i, o := range outcomes {
+			if err := valid(o); err != nil {
+				return err // before anything is written
+			}
+			last[o.Suspect.Key()] = i
 		}
-		last[o.Suspect.Key()] = i
-	}
-	for i, o := range outcomes {
-		if last[o.Suspect.Key()] == i {
-			f.settle(p, o, micro(at))
+		for i, o := range outcomes {
+			if last[o.Suspect.Key()] == i {
+				f.settle(p, o, micro(at))
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func valid(o verify.Outcome) error {
@@ -226,39 +205,23 @@ func (f *Fake) diverge(p *pass, s verify.Suspect, m compare.Mismatch, seen time.
 }
 
 // Tally implements [verify.Findings].
-func (f *Fake) Tally(ctx context.Context, id verify.PassID) (verify.Tally, error) {
-	err := f.lock(ctx)
-	defer f.mu.Unlock()
-	if err != nil {
-		return verify.Tally{}, err
-	}
-	p, err := f.pass(id)
-	if err != nil {
-		return verify.Tally{}, err
-	}
-	return p.tally, nil
+func (f *Fake) Tally(ctx context.Context, id verify.PassID) (tally verify.Tally, err error) {
+	err = f.read(ctx, id, func(p *pass) { tally = p.tally })
+	return tally, err
 }
 
 // OpenKeys implements [verify.Findings].
-func (f *Fake) OpenKeys(ctx context.Context, id verify.PassID, from order.Key, limit int) ([]order.Key, error) {
-	err := f.lock(ctx)
-	defer f.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	p, err := f.pass(id)
-	if err != nil {
-		return nil, err
-	}
-	var keys []order.Key
-	for _, d := range f.divergences {
-		if d.State != verify.Resolved && d.fingerprint == p.Fingerprint && d.Mismatch.Key >= from && slices.Contains(order.RowHops(), d.Mismatch.Hop) {
-			keys = append(keys, d.Mismatch.Key)
+func (f *Fake) OpenKeys(ctx context.Context, id verify.PassID, from order.Key, limit int) (keys []order.Key, err error) {
+	err = f.read(ctx, id, func(p *pass) {
+		for _, d := range f.divergences {
+			if d.State != verify.Resolved && d.fingerprint == p.Fingerprint && d.Mismatch.Key >= from && slices.Contains(order.RowHops(), d.Mismatch.Hop) {
+				keys = append(keys, d.Mismatch.Key)
+			}
 		}
-	}
+	})
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
-	return keys[:min(limit, len(keys))], nil
+	return keys[:min(limit, len(keys))], err
 }
 
 // Base implements [verify.Findings].

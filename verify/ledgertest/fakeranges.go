@@ -15,23 +15,19 @@ func (f *Fake) AddRange(ctx context.Context, l lease.Lease, id verify.PassID, r 
 	if err := f.AddSuspects(ctx, l, id, suspects); err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	p, err := f.owned(l, id)
-	if err != nil {
-		return err
-	}
 	text, err := json.Marshal(r.Found)
 	if err != nil {
 		return err
 	}
-	r.Found = verify.RangeFacts{}
-	if p.ranges == nil {
-		p.ranges = map[int]verify.Range{}
-	}
-	err = json.Unmarshal(text, &r.Found)
-	p.ranges[r.Number] = r
-	return err
+	return f.write(ctx, l, id, func(p *pass) error {
+		r.Found = verify.RangeFacts{}
+		if p.ranges == nil {
+			p.ranges = map[int]verify.Range{}
+		}
+		err := json.Unmarshal(text, &r.Found)
+		p.ranges[r.Number] = r
+		return err
+	})
 }
 
 // DropRange implements [verify.Ranges].
@@ -41,17 +37,10 @@ func (f *Fake) DropRange(ctx context.Context, l lease.Lease, id verify.PassID, n
 
 // Ranges implements [verify.Ranges].
 func (f *Fake) Ranges(ctx context.Context, id verify.PassID) (out []verify.Range, err error) {
-	err = f.lock(ctx)
-	defer f.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	p, err := f.pass(id)
-	if err != nil {
-		return nil, err
-	}
-	for _, number := range slices.Sorted(maps.Keys(p.ranges)) {
-		out = append(out, p.ranges[number])
-	}
-	return out, nil
+	err = f.read(ctx, id, func(p *pass) {
+		for _, number := range slices.Sorted(maps.Keys(p.ranges)) {
+			out = append(out, p.ranges[number])
+		}
+	})
+	return out, err
 }
