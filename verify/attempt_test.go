@@ -81,7 +81,7 @@ func TestAStandbyThatAlwaysCancelsIsGivenUp(t *testing.T) {
 		w.projection.Put(row(5, "FILLED", "1"))
 		w.must(w.sample(t.Context(), 100))
 		w.Passes = func(err error) bool { return errors.Is(err, errCancelled) }
-		w.Conflict = w.Passes
+		w.Conflict, w.Lost = w.Passes, w.Passes
 		w.projection.Before = func(r string) error {
 			if r == read {
 				return errCancelled

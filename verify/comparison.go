@@ -36,6 +36,9 @@ type Comparison struct {
 	MaxSnapshot time.Duration
 	// Passes returns true for an error after which a range is tried again; nil for none.
 	Passes func(error) bool
+	// Lost returns true for those of these errors after which another process is to go on with the pass, because a database cannot
+	// be reached; nil for none.
+	Lost func(error) bool
 	// Events tells at which hop an order parts, and why; nil if there is no event store.
 	Events Events
 	// Records is legacy's own record, as further evidence; nil if there is none. It is used only together with Events.
@@ -263,7 +266,7 @@ func (p *pass) finish(ctx context.Context, done Pass, r Result) (Pass, error) {
 // leaves a pass that can be resumed to the next process if this one was told to stop, or lost a database.
 func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) {
 	resumable := done.State == Settling || done.Ranged && p.c.MaxSnapshot > 0
-	lost := done.State == Scanning && p.c.Passes != nil && p.c.Passes(cause) && !errors.Is(cause, errTooLong) && !errors.Is(cause, ErrConflicts)
+	lost := done.State == Scanning && p.c.Lost != nil && p.c.Lost(cause) && !errors.Is(cause, errTooLong) && !errors.Is(cause, ErrConflicts)
 	if errors.Is(cause, lease.ErrFenced) || resumable && (ctx.Err() != nil || lost) {
 		return done, cause
 	}

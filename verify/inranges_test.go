@@ -194,6 +194,7 @@ func TestAKilledPassGoesOnAtTheFirstRangeThatIsNotDone(t *testing.T) {
 func TestALostConnectionCostsARange(t *testing.T) {
 	w := newWorld(t, dense(100), dense(100)).inRanges()
 	w.Passes = func(err error) bool { return errors.Is(err, errAway) }
+	w.Lost = w.Passes
 	digests := 0
 	w.projection.Before = func(read string) error {
 		if read != "digests" {
@@ -218,6 +219,10 @@ func TestALostConnectionCostsARange(t *testing.T) {
 	pass, err := w.full(t.Context())
 	if !errors.Is(err, errAway) || pass.State != verify.Scanning || w.stored(pass.ID).State != verify.Scanning {
 		t.Errorf("it cannot be resumed: %+v, %v", pass, err)
+	}
+	w.Lost = nil // it would meet the next process too
+	if pass, err = w.full(t.Context()); !errors.Is(err, errAway) || pass.State != verify.Done || pass.Result.Verdict != compare.Unverified {
+		t.Errorf("an error that passes at no attempt: %+v, %v", pass, err)
 	}
 	w.Passes = nil
 	if pass, err = w.full(t.Context()); !errors.Is(err, errAway) || pass.State != verify.Done || pass.Result.Verdict != compare.Unverified {
