@@ -93,7 +93,7 @@ func (e *Events) writtenInTail(ctx context.Context, tx *session.Tx, since verify
 	if found.Sum, err = e.writtenIn(ctx, tx, tail, since, w); err != nil {
 		return false, err
 	}
-	found.Added = w.Now.Events - (w.Old) // of what was read: all but the young ones, less those that the mark has seen
+	found.Added = w.Now.Events - w.Old // of what was read: all but the young ones, less those that the mark has seen
 	w.Old = since.Events
 	w.Now.Events = since.Events + found.Added
 	return true, nil
