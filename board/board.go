@@ -112,6 +112,7 @@ type Settings struct {
 	Schedules map[verify.PassKind]Schedule
 	Window    time.Duration          // the settle window
 	Stream    bool                   // a stream is configured
+	Shared    bool                   // sidecars share its partitions
 	Alerts    bool                   // alerts are configured
 	Throttle  []throttle.Reason      // the limits that are configured
 	Sides     []order.Representation // that have limits
@@ -168,6 +169,8 @@ type Passed interface {
 	Kinds(context.Context) ([]KindStatus, error)
 	NewestFinished(context.Context) ([]verify.Pass, error)
 	SuspectCount(context.Context) (int64, error)
+	// StreamReaders returns who reads which partition, in the order of partitions; nothing if sidecars do not share them.
+	StreamReaders(ctx context.Context, fingerprint string) ([]Reader, error)
 }
 
 // Alerted is what alerts tell in detail.

@@ -58,6 +58,9 @@ func (*fakeLedger) Kinds(context.Context) ([]KindStatus, error) {
 }
 func (*fakeLedger) NewestFinished(context.Context) ([]verify.Pass, error) { return nil, nil }
 func (*fakeLedger) SuspectCount(context.Context) (int64, error)           { return 5, nil }
+func (*fakeLedger) StreamReaders(context.Context, string) ([]Reader, error) {
+	return []Reader{{Partition: 0, Name: "a", Waiting: 2}}, nil
+}
 
 func (*fakeLedger) OpenGroups(context.Context, string, bool) ([]incident.Group, error) {
 	return []incident.Group{{Hop: "legacy->projection", Count: 1}}, nil

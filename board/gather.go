@@ -127,7 +127,10 @@ func (s Sources) stream(ctx context.Context, b *Board) error {
 		return err
 	}
 	b.Stream = streamOf(e, lag, s.Following, b.At, s.Window)
-	return nil
+	if s.Shared {
+		b.Stream.Readers, err = s.Ledger.StreamReaders(ctx, b.Fingerprint)
+	}
+	return err
 }
 
 func (s Sources) pending(ctx context.Context, b *Board) error {

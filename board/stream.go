@@ -12,6 +12,15 @@ type Stream struct {
 	Lag      map[int]int64        // messages, by partition
 	// Stopped is since when the stream is not followed any more; zero while it is followed.
 	Stopped time.Time
+	// Readers are the sidecars that share the partitions; nothing if one follows them all.
+	Readers []Reader
+}
+
+// Reader is the sidecar that reads a partition for the one that follows the stream.
+type Reader struct {
+	Partition int
+	Name      string // empty if nobody reads it
+	Waiting   int64  // what it has read and was not matched yet, in parcels
 }
 
 // stoppedAfter is how long the follower of the stream may record nothing. It asks the broker each time that a settle

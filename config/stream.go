@@ -1,6 +1,9 @@
 package config
 
 import (
+	"strings"
+	"unicode"
+
 	"go.yaml.in/yaml/v4"
 
 	"github.com/nordvarg/crosscheck/order"
@@ -10,8 +13,10 @@ import (
 type Stream struct {
 	// Brokers are host:port of some of the cluster's brokers. At least one.
 	Brokers []string
-	// Topic is read as a whole, by partition, without a consumer group. Required.
+	// Topic is read as a whole, by partition. Required.
 	Topic string
+	// Group is the consumer group in which sidecars share the partitions. Default "": one sidecar reads them all.
+	Group string
 	// IgnoreTypes are types of messages that are passed over, beside those that events.fold ignores. Default none.
 	IgnoreTypes []string
 	// Types are the types of messages that belong here, if the topic carries others too: all that change orders, by the
@@ -93,6 +98,7 @@ func readStream(o *object, events Events) Stream {
 		s.Brokers = append(s.Brokers, text)
 	})
 	o.text("topic", &s.Topic)
+	o.group("group", &s.Group)
 	readRegistry(o, &s.Registry)
 	s.Envelope = readEnvelope(o, events)
 	o.ignoredTypes(events.Fold, &s.IgnoreTypes)
@@ -101,6 +107,20 @@ func readStream(o *object, events Events) Stream {
 	readStreamSASL(o.object("sasl"), &s.SASL)
 	o.done()
 	return s
+}
+
+// group reads the name of a consumer group.
+func (o *object) group(key string, into *string) {
+	const most = 249 // as of a topic
+	v, text, ok := o.filledScalar(key)
+	if !ok {
+		return
+	}
+	if len(text) > most || strings.TrimSpace(text) != text || strings.ContainsFunc(text, unicode.IsControl) {
+		o.wrong(v, "must be one line of at most 249 bytes without spaces around it", "such as group: crosscheck")
+		return
+	}
+	*into = text
 }
 
 func readStreamTLS(o *object, t *StreamTLS) {

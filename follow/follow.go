@@ -40,6 +40,8 @@ type Follower struct {
 	Stream Stream
 	Store  EventStore
 	Ledger Ledger
+	// Intake has what the members of a group have read, and is followed in place of the topic; nil without a group.
+	Intake Intake
 	// Legacy knows which orders were archived; may be nil.
 	Legacy Legacy
 	// Topic names the topic in findings without an order.
@@ -92,8 +94,12 @@ func (f *Follower) Run(ctx context.Context, l lease.Lease) error {
 	batches := make(chan readBatch) // not buffered, so that messages wait at the broker
 	lookups := make(chan struct{}, maxLookups)
 	g, ctx := errgroup.WithContext(ctx)
+	from, places := w.offsets(), w.places()
 	g.Go(func() error {
-		err := f.Stream.Read(ctx, Range{From: w.offsets()}, func(ctx context.Context, b Batch) error {
+		if f.Intake != nil {
+			return f.take(ctx, l, places, batches)
+		}
+		err := f.Stream.Read(ctx, Range{From: from}, func(ctx context.Context, b Batch) error {
 			return f.deliver(ctx, b, lookups, batches)
 		})
 		if err == nil {
@@ -109,6 +115,7 @@ func (f *Follower) Run(ctx context.Context, l lease.Lease) error {
 type readBatch struct {
 	Batch
 	arrivals []arrival
+	number   int64 // of its parcel; 0 if it was read from the topic
 }
 
 // deliver looks a batch up in the store while the loop takes others. If an event becomes visible in between, it is
@@ -125,7 +132,7 @@ func (f *Follower) deliver(ctx context.Context, b Batch, lookups chan struct{}, 
 		return err
 	}
 	select {
-	case batches <- readBatch{b, arrivals}:
+	case batches <- readBatch{Batch: b, arrivals: arrivals}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -253,11 +260,7 @@ func (w *work) offsets() map[int]int64 {
 
 // loop takes batches one at a time. At each tick it does what has become due.
 func (w *work) loop(ctx context.Context, batches <-chan readBatch) error {
-	every := w.Every
-	if every == 0 {
-		every = defaultEvery
-	}
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(w.pause(defaultEvery))
 	defer tick.Stop()
 	for {
 		in := batches
@@ -280,6 +283,14 @@ func (w *work) loop(ctx context.Context, batches <-chan readBatch) error {
 			return err
 		}
 	}
+}
+
+// pause returns a time that is as much shorter as ticks are.
+func (f *Follower) pause(d time.Duration) time.Duration {
+	if f.Every == 0 {
+		return d
+	}
+	return time.Duration(float64(d) * f.Every.Seconds() / defaultEvery.Seconds())
 }
 
 // tick does what is due: unmatched messages, and missing events. It ends with a commit, so that a message is committed

@@ -42,9 +42,9 @@ func (w *work) batch(ctx context.Context, b readBatch) error {
 			w.step.commit.Changed[a.key] = true
 		}
 	}
-	p.Next, p.End = b.Next, b.End
+	p.Next, p.End, p.Taken = b.Next, b.End, max(p.Taken, b.number)
 	w.state.Partitions[b.Partition] = p
-	w.step.messages += len(b.Messages) + 1
+	w.step.messages += len(b.arrivals) + 1
 	return nil
 }
 

@@ -73,6 +73,8 @@ type PartitionState struct {
 	ReplayTo int64
 	// Backlog is the offset at which the partition ended when the topic was first read.
 	Backlog int64
+	// Taken is the number of the last parcel that was matched; 0 if none was.
+	Taken int64
 }
 
 // Bucket remembers which positions of a bucket were seen on the stream.

@@ -2,6 +2,8 @@ package follow
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -72,6 +74,19 @@ type Range struct {
 	// To is where reading ends, exclusive, for the partitions to read; it is at most their End. nil follows all
 	// partitions for ever, including added ones.
 	To map[int]int64
+}
+
+// Gone returns a gap for each partition that was read from and no longer exists, because the topic was created again with
+// fewer partitions.
+func Gone(from map[int]int64, exists map[int]bool) []Batch {
+	var gaps []Batch
+	for _, partition := range slices.Sorted(maps.Keys(from)) {
+		if expected := from[partition]; !exists[partition] && expected > 0 {
+			gap := &Gap{Partition: partition, Kind: GapTruncated, Expected: expected}
+			gaps = append(gaps, Batch{Partition: partition, Gap: gap})
+		}
+	}
+	return gaps
 }
 
 // Stream reads a topic. It writes nothing to the broker: no offsets, no groups, no topic.

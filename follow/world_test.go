@@ -3,6 +3,7 @@ package follow_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/follow/followtest"
@@ -55,6 +58,10 @@ type shop struct {
 	beat   func()
 	readTo map[int]int64 // by partition
 
+	// members is how many members of a group read; 0: the follower reads by itself.
+	members   int
+	everybody bool // believes that all partitions are its own
+
 	commits    int
 	failCommit int // commit at which the ledger goes away; 0 for never
 	failWhen   func(follow.Commit) bool
@@ -68,8 +75,8 @@ const (
 
 func newShop(t *testing.T, partitions int) *shop {
 	return &shop{
-		Fake: followtest.New(),
-		t:    t, stored: map[order.Position]order.RawEvent{}, partitions: make([][]follow.Message, partitions), deleted: make([]int64, partitions),
+		Fake:    followtest.New(),
+		members: *grouped, t: t, stored: map[order.Position]order.RawEvent{}, partitions: make([][]follow.Message, partitions), deleted: make([]int64, partitions),
 		changed: map[order.Key]bool{}, grown: make(chan struct{}), now: time.Unix(1_700_000_000, 0), countAtOnce: math.MaxInt64, rules: order.Defaults(),
 	}
 }
@@ -158,10 +165,13 @@ func (s *shop) Partitions(context.Context) ([]follow.Partition, error) {
 	return out, nil
 }
 
-func (s *shop) next(from map[int]int64) (batches []follow.Batch, grown chan struct{}) {
+func (s *shop) next(r follow.Range, from map[int]int64) (batches []follow.Batch, grown chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, m := range s.partitions {
+		if _, wanted := r.To[i]; r.To != nil && !wanted {
+			continue
+		}
 		b := follow.Batch{Partition: i, Next: int64(len(m)), End: int64(len(m))}
 		first := from[i]
 		if first < s.deleted[i] {
@@ -183,10 +193,13 @@ func (s *shop) next(from map[int]int64) (batches []follow.Batch, grown chan stru
 func (s *shop) Read(ctx context.Context, r follow.Range, deliver func(context.Context, follow.Batch) error) error {
 	from := maps.Clone(r.From)
 	s.mu.Lock()
-	s.readTo = maps.Clone(r.From)
+	if s.readTo == nil || r.To == nil {
+		s.readTo = map[int]int64{}
+	}
+	maps.Copy(s.readTo, r.From)
 	s.mu.Unlock()
 	for {
-		batches, grown := s.next(from)
+		batches, grown := s.next(r, from)
 		for _, b := range batches {
 			if err := deliver(ctx, b); err != nil {
 				return err
@@ -315,10 +328,11 @@ func (s *shop) Horizon(context.Context) (follow.Horizon, error) {
 }
 
 func (s *shop) allRead() bool {
+	matched := s.state().Partitions // by then, of what members have read
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, messages := range s.partitions {
-		if s.readTo[i] < int64(len(messages)) {
+		if s.readTo[i] < int64(len(messages)) || s.members > 0 && matched[i].Next < int64(len(messages)) {
 			return false
 		}
 	}
@@ -376,7 +390,15 @@ func (s *shop) follow(what string, until func() bool) error {
 	ctx, stop := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- f.Run(ctx, held) }()
+	g, members := errgroup.WithContext(ctx)
+	if s.members > 0 {
+		f.Intake = s
+	}
+	for i := range s.members {
+		g.Go(func() error { return s.share(members, f, i) })
+	}
+	g.Go(func() error { return f.Run(members, held) })
+	go func() { ended <- g.Wait() }()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -396,6 +418,44 @@ func (s *shop) follow(what string, until func() bool) error {
 			}
 		}
 	}
+}
+
+// grouped is for running all tests with members of a group.
+var grouped = flag.Int("group", 0, "let so many members of a group read")
+
+// share lets a member read its part of the partitions, as they become more.
+func (s *shop) share(ctx context.Context, f *follow.Follower, number int) error {
+	m := follow.Member{Follower: f, Name: fmt.Sprint("member ", number)}
+	for ctx.Err() == nil {
+		s.mu.Lock()
+		all, grown := len(s.partitions), s.grown
+		s.mu.Unlock()
+		var mine []int
+		for p := range all {
+			if s.everybody || p%s.members == number {
+				mine = append(mine, p)
+			}
+		}
+		during, stop := context.WithCancel(ctx)
+		over := make(chan error, 1)
+		go func() { over <- m.Run(during, mine) }()
+		for same := true; same; {
+			select {
+			case <-grown:
+				s.mu.Lock()
+				same, grown = len(s.partitions) == all, s.grown
+				s.mu.Unlock()
+			case err := <-over:
+				stop()
+				return err
+			}
+		}
+		stop()
+		if err := <-over; !errors.Is(err, context.Canceled) {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 // settled follows until everything up to a position was checked and judged, and returns what is open.

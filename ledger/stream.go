@@ -50,7 +50,7 @@ func (l *Ledger) LoadStream(ctx context.Context, fingerprint string) (follow.Sta
 
 func streamPartitions(ctx context.Context, q querier, fingerprint string) (map[int]follow.PartitionState, error) {
 	rows, err := q.Query(ctx, `
-		SELECT number, next_offset, end_offset, newest, first_position, cut, replay_to, backlog
+		SELECT number, next_offset, end_offset, newest, first_position, cut, replay_to, backlog, taken
 		FROM stream_partition WHERE fingerprint = $1`, fingerprint)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func streamPartitions(ctx context.Context, q querier, fingerprint string) (map[i
 	found := map[int]follow.PartitionState{}
 	var id int
 	var p follow.PartitionState
-	_, err = pgx.ForEachRow(rows, []any{&id, &p.Next, &p.End, &p.Newest, &p.First, &p.Cut, &p.ReplayTo, &p.Backlog}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &p.Next, &p.End, &p.Newest, &p.First, &p.Cut, &p.ReplayTo, &p.Backlog, &p.Taken}, func() error {
 		found[id] = p
 		return nil
 	})
@@ -141,11 +141,12 @@ func writeStreamState(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	}
 	for id, p := range s.Partitions {
 		_, err := tx.Exec(ctx, `
-			INSERT INTO stream_partition (fingerprint, number, next_offset, end_offset, newest, first_position, cut, replay_to, backlog)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+			INSERT INTO stream_partition (fingerprint, number, next_offset, end_offset, newest, first_position, cut, replay_to, backlog, taken)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 			ON CONFLICT (fingerprint, number) DO UPDATE SET next_offset = excluded.next_offset, end_offset = excluded.end_offset,
-				newest = excluded.newest, first_position = excluded.first_position, replay_to = excluded.replay_to`,
-			c.Fingerprint, id, p.Next, p.End, p.Newest, p.First, p.Cut, p.ReplayTo, p.Backlog)
+				newest = excluded.newest, first_position = excluded.first_position, replay_to = excluded.replay_to,
+				taken = excluded.taken`,
+			c.Fingerprint, id, p.Next, p.End, p.Newest, p.First, p.Cut, p.ReplayTo, p.Backlog, p.Taken)
 		if err != nil {
 			return err
 		}

@@ -24,6 +24,7 @@ const (
 	CheckRetention  = "retention"
 	CheckMessages   = "messages"
 	CheckMessageKey = "message_key"
+	CheckGroup      = "group"
 )
 
 // diagnosisTimeout is for all requests together. Each request is small.
@@ -49,6 +50,7 @@ func Diagnose(ctx context.Context, c Config, each func(follow.Message) error) []
 	e.add(doctor.OK, doctor.Connection, "connected to "+t.at(), "")
 	e.add(doctor.OK, CheckTopic, fmt.Sprintf("topic %s has %s", c.Topic, human.Quantity(int64(len(partitions)), "partition", "partitions")), "")
 	e.examineSettings(ctx)
+	e.examineGroup(ctx)
 	e.examineMessages(ctx, partitions, each)
 	return e.findings
 }
@@ -104,6 +106,27 @@ func (e *examination) examineSettings(ctx context.Context) {
 
 // shortRetention is less than a weekend, when nobody may look.
 const shortRetention = 72 * time.Hour
+
+// examineGroup asks whether partitions can be shared. Without the right to do so, one sidecar follows them all.
+func (e *examination) examineGroup(ctx context.Context) {
+	group := e.config.Group
+	if group == "" {
+		return
+	}
+	switch err := e.MayJoin(ctx, group); {
+	case err == nil:
+		e.add(doctor.OK, CheckGroup, "sidecars share the partitions in group "+group, "")
+	case errors.Is(err, ErrGroup):
+		user := "NAME"
+		if e.config.SASL != nil {
+			user = e.config.SASL.User
+		}
+		e.add(doctor.Warning, CheckGroup, "one sidecar follows all partitions, because the user may not join group "+group,
+			fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --add --allow-principal User:%s --operation Read --group %s", e.config.Brokers[0], user, group))
+	default:
+		e.failed(err)
+	}
+}
 
 // examineMessages looks at the end of each partition.
 func (e *examination) examineMessages(ctx context.Context, partitions []follow.Partition, each func(follow.Message) error) {

@@ -41,6 +41,7 @@ func classify(err error) error {
 	}{
 		{ErrUnopened, func(error) bool { return false }},
 		{ErrUnknown, unknownTopic},
+		{ErrGroup, isAny(kafka.GroupAuthorizationFailed)},
 		{ErrDenied, isAny(kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed)},
 		{ErrTLS, refusedTLS},
 		{ErrLogin, isAny(kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState)},
@@ -96,7 +97,7 @@ func leaderless(err error) bool {
 
 // final is true for an error that another attempt cannot fix.
 func final(err error) bool {
-	return errors.Is(err, ErrTLS) || errors.Is(err, ErrLogin) || errors.Is(err, ErrDenied)
+	return errors.Is(err, ErrTLS) || errors.Is(err, ErrLogin) || errors.Is(err, ErrDenied) || errors.Is(err, ErrGroup)
 }
 
 var tlsSettings = doctor.TLSSettings{
@@ -112,6 +113,7 @@ var hints = []struct {
 	{ErrUnopened, "check that the schema registry answers, and url, user, password and ca_file in stream.registry"},
 	{ErrUnknown, "check the topic's name in stream.topic; a user without DESCRIBE on the topic does not see it"},
 	{ErrDenied, "the user needs READ and DESCRIBE on the topic"},
+	{ErrGroup, "the user needs READ on the group of stream.group; without it one sidecar follows all partitions"},
 	{ErrLogin, "check user, password and mechanism in stream.sasl"},
 	{ErrUnreachable, "check host and port in stream.brokers, and advertised.listeners on the brokers: crosscheck must be able to reach the advertised addresses; a broker also closes the connection if it expects TLS or a login and gets none, or gets TLS and expects none"},
 	{ErrCompacted, "follow a topic with cleanup.policy=delete; crosscheck cannot tell a compacted message from a lost one"},

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -84,8 +82,10 @@ func (t *Topic) follow(ctx context.Context, from map[int]int64, run func(int, in
 		}
 		if first {
 			first = false
-			if err := tellGone(ctx, from, running, deliver); err != nil {
-				return err
+			for _, gap := range follow.Gone(from, running) {
+				if err := deliver(ctx, gap); err != nil {
+					return err
+				}
 			}
 		}
 		select {
@@ -94,20 +94,6 @@ func (t *Topic) follow(ctx context.Context, from map[int]int64, run func(int, in
 		case <-watch.C:
 		}
 	}
-}
-
-// tellGone delivers a gap for each partition that was read from and no longer exists, because the topic was created
-// again with fewer partitions.
-func tellGone(ctx context.Context, from map[int]int64, running map[int]bool, deliver func(context.Context, follow.Batch) error) error {
-	for _, partition := range slices.Sorted(maps.Keys(from)) {
-		if expected := from[partition]; !running[partition] && expected > 0 {
-			gap := &follow.Gap{Partition: partition, Kind: follow.GapTruncated, Expected: expected}
-			if err := deliver(ctx, follow.Batch{Partition: partition, Gap: gap}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // partitionReader reads one partition and finds out what is missing in it.

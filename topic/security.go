@@ -44,16 +44,18 @@ const (
 	maxRefusals = 3 // after this many answers, an offset beyond the end is not just a recovering broker
 )
 
-// newTransport reads certificates and credentials once, and returns what opens connections with them.
-func (c Config) newTransport() (func() *kafka.Transport, error) {
+// connecting reads certificates and credentials once, and returns what opens connections with them: for requests, and as a
+// member of a group.
+func (c Config) connecting() (func() *kafka.Transport, *kafka.Dialer, error) {
 	encryption, err := c.TLS.load()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	login, err := c.SASL.mechanism()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	member := &kafka.Dialer{ClientID: clientID, Timeout: dialTimeout, KeepAlive: keepAlive, DualStack: true, TLS: encryption, SASLMechanism: login}
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
 	return func() *kafka.Transport {
 		return &kafka.Transport{
@@ -66,7 +68,7 @@ func (c Config) newTransport() (func() *kafka.Transport, error) {
 			TLS:            encryption,
 			SASL:           login,
 		}
-	}, nil
+	}, member, nil
 }
 
 func (t *TLS) load() (*tls.Config, error) {

@@ -1,7 +1,7 @@
 // Package topic reads the topic with the events. It is the only package that uses kafka-go.
 //
-// Invariant: it writes nothing to the brokers: no offsets, no group, no topic. If the topic had a message that was not
-// delivered, it reports a gap.
+// Invariant: it writes nothing to the brokers: no offsets and no topic, and no group unless it is told to join one. If the
+// topic had a message that was not delivered, it reports a gap.
 package topic
 
 import (
@@ -29,6 +29,8 @@ type Config struct {
 	TLS *TLS
 	// SASL says how crosscheck logs in; nil means no login.
 	SASL *SASL
+	// Group is the group in which sidecars share the partitions; empty if they do not. Only Diagnose looks at it.
+	Group string
 	// Patience is how long a broker may be out of reach before Read gives up. Zero means one minute.
 	Patience time.Duration
 	// WatchEvery is how often a Read without end looks for added partitions. Zero means ten seconds.
@@ -53,6 +55,7 @@ const (
 type Topic struct {
 	config    Config
 	transport func() *kafka.Transport
+	dialer    *kafka.Dialer // of a member of a group
 	decoding  chan struct{} // one place for each answer that is decoded
 }
 
@@ -74,11 +77,11 @@ func open(c Config) (*Topic, error) {
 	}
 	c.Patience = cmp.Or(c.Patience, defaultPatience)
 	c.WatchEvery = cmp.Or(c.WatchEvery, defaultWatchEvery)
-	transport, err := c.newTransport()
+	transport, dialer, err := c.connecting()
 	if err != nil {
 		return nil, fmt.Errorf("preparing to connect to the stream: %w", err)
 	}
-	return &Topic{config: c, transport: transport, decoding: make(chan struct{}, maxDecoding)}, nil
+	return &Topic{config: c, transport: transport, dialer: dialer, decoding: make(chan struct{}, maxDecoding)}, nil
 }
 
 // Ping checks whether the topic can be reached now.

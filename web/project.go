@@ -18,6 +18,9 @@ func NewStatus(b board.Board) Status {
 		Divergences: newDivergences(b.Listed, b.At, b.ValuesHidden),
 	}
 	status.VerifiedThrough = newWatermark(b.Evidence.Verified, b.At)
+	for _, r := range b.Stream.Readers {
+		status.Readers = append(status.Readers, Reader{Partition: r.Partition, Reader: r.Name, Waiting: r.Waiting})
+	}
 	for _, p := range b.Passes {
 		status.Passes = append(status.Passes, newPass(p, b.At))
 	}

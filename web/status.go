@@ -58,8 +58,17 @@ type Status struct {
 	VerifiedThrough *Watermark `json:"verified_through"`
 	// Suspects is how many orders wait for their recheck.
 	Suspects int64 `json:"suspects"`
+	// Readers are the sidecars that share the partitions of the stream; nothing if one follows them all.
+	Readers []Reader `json:"stream_readers,omitempty"`
 	// Schedule says for each kind of pass when it runs next, and whether it is overdue.
 	Schedule []Schedule `json:"schedule"`
+}
+
+// Reader is the sidecar that reads a partition.
+type Reader struct {
+	Partition int    `json:"partition"`
+	Reader    string `json:"reader"`  // empty if nobody reads it
+	Waiting   int64  `json:"waiting"` // parcels that it has read and that were not matched yet
 }
 
 // Watermark says that everything up to At has been verified.

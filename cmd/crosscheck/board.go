@@ -15,7 +15,7 @@ import (
 func boardSettings(c *config.Config) board.Settings {
 	s := board.Settings{
 		Policy: c.Gate, Fields: comparedFields(c), Schedules: map[verify.PassKind]board.Schedule{}, Window: c.Compare.Settle.Window,
-		Stream: c.Stream.Given(), Alerts: c.Alerts.Given(), Values: c.Alerts.IncludeValues,
+		Stream: c.Stream.Given(), Shared: c.Stream.Group != "", Alerts: c.Alerts.Given(), Values: c.Alerts.IncludeValues,
 		Throttle: c.Throttle.Reasons(), Sides: []order.Representation{order.Legacy, order.Projection},
 	}
 	if c.Events.Given() {

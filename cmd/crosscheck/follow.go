@@ -31,7 +31,7 @@ const (
 )
 
 func topicConfig(c config.Stream, observe observer, log *slog.Logger) topic.Config {
-	s := topic.Config{Brokers: c.Brokers, Topic: c.Topic, ObserveQuery: observe, Log: log}
+	s := topic.Config{Brokers: c.Brokers, Topic: c.Topic, Group: c.Group, ObserveQuery: observe, Log: log}
 	if !c.Envelope.Usual() || c.Registry.URL != "" {
 		s.Open, _ = opening(c)
 	}
@@ -78,7 +78,7 @@ func (s *sidecar) follow(ctx context.Context) error {
 	s.following.set(errNotBegun)
 	for ctx.Err() == nil {
 		err := s.followOnce(ctx)
-		if errors.Is(err, lease.ErrHeld) || errors.Is(err, errSwapped) {
+		if errors.Is(err, lease.ErrHeld) || errors.Is(err, errSwapped) || errors.Is(err, errRight) {
 			s.following.set(nil)
 		} else {
 			s.following.set(err)
@@ -86,7 +86,7 @@ func (s *sidecar) follow(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, errSwapped):
+		case errors.Is(err, errSwapped), errors.Is(err, errRight):
 			s.log.InfoContext(ctx, "following the stream starts again", slog.Any("reason", err))
 			continue
 		case errors.Is(err, lease.ErrHeld):
@@ -113,6 +113,27 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	follower, stream, err := s.follower(ctx, opened, fingerprint)
+	if err != nil {
+		return err
+	}
+	if follower.Intake, err = s.intake(ctx, stream); err != nil {
+		return err
+	}
+	return holding(s.ledger, followJob, followTime, s.log).Do(ctx, func(ctx context.Context, l lease.Lease) error {
+		s.following.set(nil)
+		s.log.InfoContext(ctx, "following the stream", slog.String("topic", s.config.Stream.Topic), slog.Bool("shared", follower.Intake != nil))
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return follower.Run(ctx, l) })
+		g.Go(func() error { return s.watch(ctx, opened, l, fingerprint) })
+		g.Go(func() error { return s.whileSame(ctx, opened, fingerprint) })
+		g.Go(func() error { return s.whileShared(ctx, stream, follower.Intake != nil) })
+		return g.Wait()
+	})
+}
+
+// follower is what reads and compares messages, without the group.
+func (s *sidecar) follower(ctx context.Context, opened sides, fingerprint string) (*follow.Follower, *topic.Topic, error) {
 	messages := topicConfig(s.config.Stream, s.observeQuery, s.log)
 	if s.config.Stream.Registry.URL != "" {
 		var schemas *registry.Client
@@ -121,25 +142,16 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 	}
 	stream, err := topic.Open(ctx, messages)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	rules, err := s.config.MessageRules()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	follower := &follow.Follower{
+	return &follow.Follower{
 		Stream: stream, Store: opened.events, Legacy: opened.legacy, Ledger: s.ledger, Topic: s.config.Stream.Topic, Fingerprint: fingerprint,
 		Rules: rules, KeyType: opened.legacy.KeyType(), IDType: opened.events.IDType(), Window: s.config.Compare.Settle.Window, MaxLag: s.config.Compare.Settle.MaxLag, Now: time.Now, Log: s.log,
-	}
-	return holding(s.ledger, followJob, followTime, s.log).Do(ctx, func(ctx context.Context, l lease.Lease) error {
-		s.following.set(nil)
-		s.log.InfoContext(ctx, "following the stream", slog.String("topic", s.config.Stream.Topic))
-		g, ctx := errgroup.WithContext(ctx)
-		g.Go(func() error { return follower.Run(ctx, l) })
-		g.Go(func() error { return s.watch(ctx, opened, l, fingerprint) })
-		g.Go(func() error { return s.whileSame(ctx, opened, fingerprint) })
-		return g.Wait()
-	})
+	}, stream, nil
 }
 
 // whileSame returns errSwapped if the fingerprint has changed. While the databases cannot be asked, it waits; the

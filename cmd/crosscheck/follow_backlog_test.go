@@ -44,8 +44,9 @@ type backlog struct {
 	*backlogs
 	name, table, topic string
 	messages           int
-	form               string // of the messages; empty for the lab's
-	runs               int    // ledgers made for it
+	form               string      // of the messages; empty for the lab's
+	runs               int         // ledgers made for it
+	handed             *handedOver // nil without a group
 }
 
 func newBacklogs(b *testing.B) *backlogs {

@@ -46,7 +46,9 @@ func BenchmarkFollowBacklog(b *testing.B) {
 		l := server.fill(b, n, "")
 		b.Run(strconv.Itoa(n), func(b *testing.B) { l.measure(b) })
 	}
-	l := server.fill(b, messages/4, unusual)
+	l := server.fill(b, messages/2, "shared")
+	b.Run(fmt.Sprintf("%d/shared", l.messages), func(b *testing.B) { l.measureShared(b) })
+	l = server.fill(b, messages/4, unusual)
 	b.Run(fmt.Sprintf("%d/unusual", l.messages), func(b *testing.B) { l.measure(b) })
 }
 
@@ -81,6 +83,56 @@ func spend(b *testing.B, work func()) spent {
 	processor, wall := processorTime(b), time.Now()
 	work()
 	return spent{wall: time.Since(wall), processor: processorTime(b) - processor}
+}
+
+// measureShared follows with a group of one member beside the follower: what the member hands over, and what that costs beside
+// following alone.
+func (l *backlog) measureShared(b *testing.B) {
+	var alone, shared spent
+	var aloneWAL, wal, bytes int64
+	rounds := 0
+	for b.Loop() {
+		rounds++
+		begin := l.wal(b)
+		alone.add(l.follow(b))
+		l.handed = &handedOver{}
+		between := l.wal(b)
+		shared.add(l.follow(b))
+		aloneWAL, wal = aloneWAL+between-begin, wal+l.wal(b)-between
+		bytes += l.handed.bytes.Load()
+		l.handed = nil
+	}
+	n := float64(rounds * l.messages)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(n/alone.processor.Seconds(), "alone-messages/cpu-s")
+	b.ReportMetric(n/shared.processor.Seconds(), "messages/cpu-s")
+	b.ReportMetric(n/alone.wall.Seconds(), "alone-messages/s")
+	b.ReportMetric(n/shared.wall.Seconds(), "messages/s")
+	b.ReportMetric(float64(bytes)/n, "B/message")
+	b.ReportMetric(float64(aloneWAL)/n, "alone-WAL-B/message")
+	b.ReportMetric(float64(wal)/n, "WAL-B/message")
+}
+
+func (l *backlog) wal(b *testing.B) (at int64) {
+	b.Helper()
+	if err := l.conn.QueryRow(b.Context(), `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint`).Scan(&at); err != nil {
+		b.Fatal(err)
+	}
+	return at
+}
+
+// handedOver counts what members hand over.
+type handedOver struct {
+	*ledger.Ledger
+	bytes atomic.Int64
+}
+
+func (h *handedOver) AddParcel(ctx context.Context, fingerprint string, c follow.Claim, p follow.Parcel) error {
+	err := h.Ledger.AddParcel(ctx, fingerprint, c, p)
+	if err == nil {
+		h.bytes.Add(int64(len(p.Content)))
+	}
+	return err
 }
 
 // count reads everything with kafka-go's own reader, and does nothing with it.
@@ -141,8 +193,19 @@ func (l *backlog) follow(b *testing.B) spent {
 		b.Fatal(err)
 	}
 	ended := make(chan error, 1)
+	if l.handed != nil {
+		l.handed.Ledger, follower.Intake = record, l.handed
+	}
 	took := spend(b, func() {
-		go func() { ended <- follower.Run(ctx, held) }()
+		go func() {
+			g, ctx := errgroup.WithContext(ctx)
+			g.Go(func() error { return follower.Run(ctx, held) })
+			if l.handed != nil {
+				member := follow.Member{Follower: follower, Name: "bench"}
+				g.Go(func() error { return member.Run(ctx, []int{0, 1, 2}) })
+			}
+			ended <- g.Wait()
+		}()
 		await(b, ended, progress.matched)
 	})
 	await(b, ended, progress.proven)

@@ -115,6 +115,7 @@ func (s *sidecar) serve(ctx context.Context) error {
 		g.Go(func() error { return flips.Run(ctx) })
 		g.Go(func() error { return s.alert(ctx, known) })
 		g.Go(func() error { return s.follow(ctx) })
+		g.Go(func() error { return s.share(ctx) })
 		g.Go(func() error { return s.countGaps(ctx) })
 		return passes.Run(ctx)
 	})

@@ -22,6 +22,7 @@ import (
 // Store is a follower's ledger with its leases, as [Exercise] needs it.
 type Store interface {
 	follow.Ledger
+	follow.Intake
 	lease.Store
 	Divergences(ctx context.Context, state verify.DivergenceState, limit int) ([]verify.Divergence, error)
 }
@@ -46,6 +47,11 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"a ghost is resolved when its event is stored", ghostResolves},
 		{"fingerprints do not touch each other", streamsApart},
 		{"a lease that is lost writes nothing", streamFenced},
+		{"parcels are taken in their order", parcelsInOrder},
+		{"only the last claim adds parcels, each once", parcelsFenced},
+		{"parcels that go on are kept", intakeOpenedAgain},
+		{"parcels that wait are limited", intakeIsFull},
+		{"the intake is opened under the lease", intakeNeedsTheLease},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := &stream{Store: open(t), t: t}
@@ -167,7 +173,7 @@ func streamUnknown(t *testing.T, s *stream) {
 func streamRoundTrip(t *testing.T, s *stream) {
 	caughtUp := micro(t0)
 	state := follow.State{
-		Partitions: map[int]follow.PartitionState{0: {Next: 5, End: 9, Newest: 7, First: 3, Cut: true, ReplayTo: 2, Backlog: 8}, 1: {}},
+		Partitions: map[int]follow.PartitionState{0: {Next: 5, End: 9, Newest: 7, First: 3, Cut: true, ReplayTo: 2, Backlog: 8, Taken: 6}, 1: {}},
 		Buckets:    map[int64]*follow.Bucket{4: {Seen: bits(1, 9), Stored: 3, Missing: 1, Sum: 1<<63 - 1}, 5: {Seen: bits()}},
 		From:       3, Frontier: 4, Kept: 2, UncertainTo: 5, Complete: 6,
 		Evidence: follow.Totals{

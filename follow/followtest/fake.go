@@ -27,13 +27,18 @@ type Fake struct {
 	*leasetest.Fake
 
 	mu      sync.Mutex
-	streams map[string]*stored // by fingerprint
+	streams map[string]*stored         // by fingerprint
+	intakes map[string]map[int]*intake // by fingerprint and partition
+	tokens  int64                      // of claims
+	marks   int64                      // of parcels
 }
 
 var _ Store = (*Fake)(nil)
 
 // New makes an empty fake.
-func New() *Fake { return &Fake{Fake: leasetest.New(nil), streams: map[string]*stored{}} }
+func New() *Fake {
+	return &Fake{Fake: leasetest.New(nil), streams: map[string]*stored{}, intakes: map[string]map[int]*intake{}}
+}
 
 // stored is what the fake remembers under one fingerprint.
 type stored struct {

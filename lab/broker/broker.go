@@ -125,6 +125,15 @@ func (b *Broker) FailFetches(topic string, code int16, n int) {
 	b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: topic, Err: failure, Count: n})
 }
 
+// DenyGroup answers requests about a consumer group as it answers users without a right to it.
+func (b *Broker) DenyGroup(group string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cluster != nil {
+		b.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat, kmsg.JoinGroup}, Group: group, TopLevel: true, Err: kerr.GroupAuthorizationFailed, Count: -1})
+	}
+}
+
 // IgnoreFetches answers no fetch any more.
 func (b *Broker) IgnoreFetches() {
 	b.mu.Lock()

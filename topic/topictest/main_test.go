@@ -61,6 +61,7 @@ var cases = []struct {
 	{"login", login},
 	{"deliver's error ends Read", deliverError},
 	{"diagnosis", diagnosis},
+	{"members share partitions", membersShare},
 	{"broker crashes in mid-read", brokerCrash},
 	{"broker stays away", brokerStaysAway},
 }

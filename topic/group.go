@@ -1,0 +1,147 @@
+package topic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+)
+
+// ErrGroup is returned when the user may not join the group.
+var ErrGroup = errors.New("broker denied access to the group")
+
+// Timeouts of a member. A member that has died is noticed after sessionTimeout.
+const (
+	heartbeatEvery   = time.Second
+	sessionTimeout   = 10 * time.Second
+	rebalanceTimeout = 10 * time.Second
+	joinAgain        = time.Second
+)
+
+// MayJoin asks whether the user may join a group, without joining it. It returns ErrGroup if not.
+func (t *Topic) MayJoin(ctx context.Context, group string) error {
+	return t.ask(ctx, "group", func(ctx context.Context, c *kafka.Client) error {
+		found, err := c.Transport.RoundTrip(ctx, t.address(), &heartbeat{GroupID: group, GenerationID: -1})
+		if answer, ok := found.(*heartbeatAnswer); ok && kafka.Error(answer.ErrorCode) == kafka.GroupAuthorizationFailed {
+			return kafka.GroupAuthorizationFailed
+		}
+		return err // other codes say that there is no such member, or no group yet
+	})
+}
+
+func init() { protocol.Register(&heartbeat{}, &heartbeatAnswer{}) }
+
+// heartbeat and heartbeatAnswer replace the library's, which reads the two fields of the answer in the wrong order and thus never
+// sees an error.
+type heartbeat struct {
+	GroupID         string `kafka:"min=v0,max=v3"`
+	GenerationID    int32  `kafka:"min=v0,max=v3"`
+	MemberID        string `kafka:"min=v0,max=v3"`
+	GroupInstanceID string `kafka:"min=v3,max=v3,nullable"`
+}
+
+type heartbeatAnswer struct {
+	ThrottleTimeMs int32 `kafka:"min=v1,max=v3"`
+	ErrorCode      int16 `kafka:"min=v0,max=v3"`
+}
+
+// ApiKey is the kind of request.
+func (*heartbeat) ApiKey() protocol.ApiKey { return protocol.Heartbeat } //nolint:revive,staticcheck // the library's name
+
+// ApiKey is the request that it answers.
+func (*heartbeatAnswer) ApiKey() protocol.ApiKey { return protocol.Heartbeat } //nolint:revive,staticcheck // the library's name
+
+// Share joins a group, and calls hold with the partitions that Kafka gives to this member: again and again, whenever they
+// change. Members of one kind share all partitions; members of another kind have all partitions too. hold's context ends
+// when the partitions may become another's; the group waits for hold to return. No offsets are committed. Share returns
+// ErrGroup if the user may not join, hold's error, or ctx's.
+func (t *Topic) Share(ctx context.Context, group, kind string, hold func(ctx context.Context, partitions []int) error) error {
+	members, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
+		ID: group, Brokers: t.config.Brokers, Dialer: t.dialer, Topics: []string{t.config.Topic},
+		GroupBalancers: []kafka.GroupBalancer{balancer{kind}}, WatchPartitionChanges: true, PartitionWatchInterval: t.config.WatchEvery,
+		HeartbeatInterval: heartbeatEvery, SessionTimeout: sessionTimeout, RebalanceTimeout: rebalanceTimeout, JoinGroupBackoff: joinAgain,
+	})
+	if err != nil {
+		return fmt.Errorf("joining group %s: %w", group, err)
+	}
+	defer func() { _ = members.Close() }() // leaves; returns nil
+	var outage outage
+	defer outage.end()
+	for {
+		generation, err := members.Next(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, kafka.RebalanceInProgress):
+			continue
+		case err != nil:
+			err = classify(err)
+			if outage.begin(t.config.Patience) {
+				t.config.Log.WarnContext(ctx, "group cannot be joined, trying again", slog.String("group", group), slog.Any("error", err))
+			}
+			if final(err) || !outage.pause(ctx) {
+				return fmt.Errorf("joining group %s at %s: %w", group, t.at(), err)
+			}
+			continue
+		}
+		outage.end()
+		held := make(chan error, 1)
+		generation.Start(func(ended context.Context) {
+			during, stop := context.WithCancel(ctx)
+			defer stop()
+			defer context.AfterFunc(ended, stop)()
+			err := hold(during, t.assigned(generation))
+			if during.Err() != nil { // the next turn says why
+				err = nil
+			}
+			held <- err
+		})
+		if err := <-held; err != nil {
+			return err
+		}
+	}
+}
+
+// assigned are the partitions of this member.
+func (t *Topic) assigned(g *kafka.Generation) []int {
+	var partitions []int
+	for _, p := range g.Assignments[t.config.Topic] {
+		partitions = append(partitions, p.ID)
+	}
+	slices.Sort(partitions)
+	return partitions
+}
+
+// balancer gives the partitions to members in turn, for each kind of members.
+type balancer struct{ kind string }
+
+// ProtocolName must differ from those of other consumers, so that they cannot join the same group.
+func (balancer) ProtocolName() string { return "crosscheck" }
+
+// UserData is what the member who assigns knows of the others.
+func (b balancer) UserData() ([]byte, error) { return []byte(b.kind), nil }
+
+// AssignGroups is called in one of the members.
+func (balancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
+	members = slices.SortedFunc(slices.Values(members), func(a, b kafka.GroupMember) int { return strings.Compare(a.ID, b.ID) })
+	kinds := map[string][]kafka.GroupMember{}
+	assigned := kafka.GroupMemberAssignments{}
+	for _, m := range members {
+		kinds[string(m.UserData)] = append(kinds[string(m.UserData)], m)
+		assigned[m.ID] = map[string][]int{}
+	}
+	partitions = slices.SortedFunc(slices.Values(partitions), func(a, b kafka.Partition) int { return a.ID - b.ID })
+	for _, same := range kinds {
+		for i, p := range partitions {
+			to := assigned[same[i%len(same)].ID]
+			to[p.Topic] = append(to[p.Topic], p.ID)
+		}
+	}
+	return assigned
+}
