@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,22 +38,23 @@ func TestWatermarkAtARate(t *testing.T) {
 	spent := newSessionTime(t, s.EventsDSN)
 	began := time.Now()
 	before := spent.look(t)
-	var oldest, sum time.Duration
-	var looks int
+	var ages []time.Duration
 	for time.Since(began) < watermarkSeconds*time.Second {
-		age := time.Since(p.through().At)
-		oldest, sum, looks = max(oldest, age), sum+age, looks+1
+		ages = append(ages, spent.behind(t))
 		for range 10 { // a session lasts for a second or more after its scan
 			spent.look(t)
 			time.Sleep(50 * time.Millisecond) //nolint:forbidigo // a measurement
 		}
 	}
 	load := (spent.look(t) - before).Seconds() / time.Since(began).Seconds()
+	slices.Sort(ages)
+	worst, median := ages[len(ages)-1], ages[len(ages)/2]
 	counts := rows(t, s.EventsDSN, `SELECT count(*) FILTER (WHERE verdict = 'match'), count(*), max(finished_at - started_at) FROM crosscheck.pass WHERE kind = 'delta'`)
-	t.Logf("%d orders, %s events, %d deals a second: the watermark was %s behind on average and %s at most (limit %s); the sessions took %.1f %% of a core (limit %.0f %%); delta passes that matched, all, longest: %s",
-		orders, rows(t, s.EventsDSN, "SELECT count(*) FROM event_store"), watermarkRate, (sum / time.Duration(looks)).Round(time.Millisecond), oldest.Round(time.Millisecond), watermarkBehind,
-		load*100, watermarkLoad*100, counts)
-	if oldest > watermarkBehind || load > watermarkLoad {
+	t.Logf("%d orders, %s events, %d deals a second, a delta pass every 10 s; delta passes that matched, all, longest: %s", orders,
+		rows(t, s.EventsDSN, "SELECT count(*) FROM event_store"), watermarkRate, counts)
+	t.Logf("seconds behind: worst %.1f, median %.1f (limit %.0f)", worst.Seconds(), median.Seconds(), watermarkBehind.Seconds())
+	t.Logf("load of the primary: %.1f %% of a core (limit %.0f %%)", load*100, watermarkLoad*100)
+	if worst > watermarkBehind || load > watermarkLoad {
 		t.Log("missed")
 	}
 	p.drains()
@@ -72,6 +74,16 @@ func newSessionTime(t *testing.T, dsn string) *sessionTime {
 	}
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return &sessionTime{conn, map[int]time.Duration{}}
+}
+
+// behind is the age of the watermark, read past the sidecar, whose page would cost the server more.
+func (s *sessionTime) behind(t *testing.T) time.Duration {
+	t.Helper()
+	var through time.Time
+	if err := s.conn.QueryRow(t.Context(), "SELECT max(through) FROM crosscheck.pass WHERE proves").Scan(&through); err != nil {
+		t.Fatal(err)
+	}
+	return time.Since(through)
 }
 
 func (s *sessionTime) look(t *testing.T) (sum time.Duration) {
