@@ -22,13 +22,14 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle"},
+	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
 	"source":   {"throttle", "verify", "follow", "propose", "compare", "order", "doctor", "human"},
 	"topic":    {"follow", "doctor", "order", "human"},
 	"registry": {"order"},
 	"ledger":   {"throttle", "board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
+	"jobs":     {"verify"},
 	"alerts":   {"incident", "lease", "doctor"},
 	"web":      {"throttle", "board", "verify", "compare", "gate", "order", "human"},
 	"lab":      {}, // shares no code with what judges it
@@ -58,8 +59,9 @@ var mayImport = map[string][]string{
 
 // livesIn says which packages may import a library in code that ships; "*" is all of them, none is tests only.
 var livesIn = map[string][]string{
-	"github.com/jackc/pgx/v5":                    {"source", "ledger", "lab"},
+	"github.com/jackc/pgx/v5":                    {"source", "ledger", "jobs", "lab"},
 	"github.com/pressly/goose/v3":                {"ledger"},
+	"github.com/riverqueue/river":                {"jobs"},
 	"github.com/cockroachdb/apd/v3":              {"order", "compare", "config"},
 	"go.yaml.in/yaml/v4":                         {"config"},
 	"github.com/robfig/cron/v3":                  {"config"},

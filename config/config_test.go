@@ -124,7 +124,7 @@ func TestEverything(t *testing.T) {
 			GroupBy: "side",
 		},
 		Sampler: config.Sampler{Schedule: schedule(t, "*/30 0 * * * *"), Size: 250, Delta: config.Interval(10 * time.Second)},
-		Verify:  config.Verify{Connections: 3, MaxSnapshot: 45 * time.Second},
+		Verify:  config.Verify{Connections: 3, MaxSnapshot: 45 * time.Second, Shared: true},
 		Throttle: throttle.Limits{
 			RowsPerSecond: 50_000, MaxSessions: 12, MaxReplicaLag: 10 * time.Second,
 			Hours: throttle.Hours{From: 22 * time.Hour, To: 6 * time.Hour, Zone: time.UTC},

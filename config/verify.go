@@ -14,6 +14,8 @@ type Verify struct {
 	// another, each in its own snapshots of all sides, and can be resumed. 0s compares everything in one snapshot; otherwise at
 	// least 100ms. Default 0s.
 	MaxSnapshot time.Duration
+	// Shared lets all sidecars with this ledger compare ranges of a full verification together. It needs MaxSnapshot.
+	Shared bool
 }
 
 const (
@@ -38,6 +40,10 @@ func readVerify(o *object, v *Verify) {
 		o.warnings = append(o.warnings, &Error{
 			File: o.file, Line: n.Line, Column: n.Column, Path: "verify.connections", Message: "is not used with max_snapshot: a range of keys is read on one connection of each side",
 		})
+	}
+	o.boolean("shared", &v.Shared)
+	if v.Shared && v.MaxSnapshot == 0 && o.values["shared"] != nil {
+		o.at(target(o.values["shared"]), "verify.shared", "needs verify.max_snapshot, above 0s", "sidecars share ranges of keys, each of which is read in this time; 30s is usual")
 	}
 	o.done()
 }

@@ -20,6 +20,11 @@ verify: `
 		"{max_snapshot: -1s}":                "must be 0s or more",
 		"{max_snapshot: 30}":                 "must be a duration with a unit",
 		"{max_snapshot: 30s}":                "",
+		"{max_snapshot: 30s, shared: true}":  "",
+		"{shared: false}":                    "",
+		"{shared: true}":                     "needs verify.max_snapshot",
+		"{max_snapshot: 0s, shared: true}":   "needs verify.max_snapshot",
+		"{max_snapshot: 30s, shared: 1}":     "must be true or false",
 		"{max_snapshot: 0s, connections: 2}": "",
 	} {
 		c, err := config.Parse("config.yaml", []byte(minimal+text), func(string) (string, bool) { return "", false })

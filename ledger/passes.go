@@ -151,15 +151,16 @@ func emptyQueue(ctx context.Context, tx pgx.Tx, id verify.PassID) (waiting, samp
 // passColumns are what scanPass reads.
 const passColumns = `id, pair, kind, state, trigger, scheduled_at, fingerprint, started_at, finished_at,
 	compared, coverage, scan_reason, mismatches, facts, through, settled, verdict, diverged, lagging, unverified, reason,
-	CASE WHEN state <> 'done' THEN slowed END, ranged`
+	CASE WHEN state <> 'done' THEN slowed END, ranged, ` + sharing
 
 func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	var p verify.Pass
 	var scheduled, finished, through *time.Time
 	var facts, settled, slowed []byte
+	var sharing []int
 	s, r := &p.Scan, &p.Result
 	err := row.Scan(&p.ID, &p.Pair, &p.Kind, &p.State, &p.Trigger, &scheduled, &p.Fingerprint, &p.StartedAt, &finished,
-		&s.Compared, &s.Coverage, &s.Reason, &s.Mismatches, &facts, &through, &settled, &r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &slowed, &p.Ranged)
+		&s.Compared, &s.Coverage, &s.Reason, &s.Mismatches, &facts, &through, &settled, &r.Verdict, &r.Diverged, &r.Lagging, &r.Unverified, &r.Reason, &slowed, &p.Ranged, &sharing)
 	if err != nil {
 		return p, err
 	}
@@ -167,6 +168,9 @@ func scanPass(row pgx.CollectableRow) (verify.Pass, error) {
 	s.Through = orZero(through)
 	if p.Slowed, err = decodeSlowed(slowed); err != nil {
 		return p, fmt.Errorf("pass %d: %w", p.ID, err)
+	}
+	if len(sharing) == 3 {
+		p.Sharing = &verify.Sharing{Compared: sharing[0], Ranges: sharing[0] + sharing[1], Sidecars: sharing[2]}
 	}
 	if s.Facts = verify.DecodeFacts(p.Kind, facts); s.Facts == nil {
 		return p, nil

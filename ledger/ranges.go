@@ -22,10 +22,10 @@ func (l *Ledger) AddRange(ctx context.Context, held lease.Lease, id verify.PassI
 			return err
 		}
 		_, err := tx.Exec(ctx, `
-			INSERT INTO pass_range (pass_id, number, from_key, below_key, token, found) VALUES ($1, $2, $3, $4, $5, $6::jsonb)
+			INSERT INTO pass_range (pass_id, number, from_key, below_key, token, found, worker) VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7)
 			ON CONFLICT (pass_id, number) DO UPDATE SET from_key = excluded.from_key, below_key = excluded.below_key,
-				token = excluded.token, found = excluded.found, at = clock_timestamp()`,
-			id, r.Number, string(r.From), string(r.Below), held.Token, found)
+				token = excluded.token, found = excluded.found, worker = excluded.worker, at = clock_timestamp()`,
+			id, r.Number, string(r.From), string(r.Below), held.Token, found, r.Worker)
 		return err
 	})
 	if err != nil {
@@ -42,13 +42,13 @@ func (l *Ledger) DropRange(ctx context.Context, held lease.Lease, id verify.Pass
 // Ranges implements [verify.Ranges].
 func (l *Ledger) Ranges(ctx context.Context, id verify.PassID) (ranges []verify.Range, err error) {
 	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
-		rows, err := l.pool.Query(ctx, `SELECT number, from_key, below_key, found FROM pass_range WHERE pass_id = $1 ORDER BY number`, id)
+		rows, err := l.pool.Query(ctx, `SELECT number, from_key, below_key, found, worker FROM pass_range WHERE pass_id = $1 ORDER BY number`, id)
 		if err != nil {
 			return err
 		}
 		ranges, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r verify.Range, err error) {
 			var found []byte
-			if err := row.Scan(&r.Number, &r.From, &r.Below, &found); err != nil {
+			if err := row.Scan(&r.Number, &r.From, &r.Below, &found, &r.Worker); err != nil {
 				return r, err
 			}
 			return r, json.Unmarshal(found, &r.Found)

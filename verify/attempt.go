@@ -30,8 +30,9 @@ func (r *ranged) persist(ctx context.Context, number int, within KeyRange, every
 
 // try compares a range once, and stores it. What attempts before it have queued was counted in other snapshots, and leaves the queue.
 func (r *ranged) try(ctx context.Context, number int, within KeyRange, everything bool) (done Range, err error) {
-	done = Range{Number: number, KeyRange: within}
-	if r.left || everything {
+	done = Range{Number: number, KeyRange: within, Worker: r.p.c.Worker}
+	r.p.hold = r.planned && !everything
+	if (r.left || everything) && !r.p.hold {
 		if err := r.p.c.Ledger.DropRange(ctx, r.p.lease, r.p.id, number); err != nil {
 			return done, fmt.Errorf("dropping the suspects of an attempt: %w", err)
 		}
@@ -44,9 +45,9 @@ func (r *ranged) try(ctx context.Context, number int, within KeyRange, everythin
 		if number == 1 {
 			done.Found.Marks, done.Found.Through = r.facts.Marks, r.through
 		}
-		err = r.store(ctx, done)
+		err = r.store(ctx, done, everything)
 	}
-	r.left = err != nil
+	r.p.hold, r.left = false, err != nil
 	if err != nil {
 		examples()
 	}
@@ -100,14 +101,6 @@ func (r *ranged) recorded() (forget func()) {
 			undo()
 		}
 	}
-}
-
-func (r *ranged) store(ctx context.Context, done Range) error {
-	if err := r.p.c.Ledger.AddRange(ctx, r.p.lease, r.p.id, done, r.p.pending); err != nil {
-		return fmt.Errorf("storing a range: %w", err)
-	}
-	r.p.pending = r.p.pending[:0]
-	return nil
 }
 
 // look compares a range. If every order that differs is read, that may take much longer than before. Then the range is read in

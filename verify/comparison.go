@@ -65,6 +65,10 @@ type Comparison struct {
 	Pace func(ctx context.Context, rows int64) error
 	Log  *slog.Logger
 
+	// Jobs hands ranges of a full pass to other processes too; nil compares all in this one. Worker names this process.
+	Jobs   Jobs
+	Worker string
+
 	firstRange int64 // rows; 0 is the constant
 }
 
@@ -73,19 +77,23 @@ type Progress struct {
 	Stage string // "number", "digest", "drill-down", "sample", "settle"
 	Done  int64
 	Total int64 // an estimate; 0 when unknown
+	// Note says who works on it, if there are several; empty otherwise.
+	Note string
 }
 
 // pass is one running execution.
 type pass struct {
-	c        *Comparison
-	unpaced  *Comparison // c before a throttle; nil if there is none
-	lease    lease.Lease
-	id       PassID
-	pending  []Suspect // not yet in the ledger
-	written  []Suspect // those that are being stored
-	aside    aside
-	suspects int64
-	restarts int // of the scan, after a standby has cancelled reads
+	c       *Comparison
+	unpaced *Comparison // c before a throttle; nil if there is none
+	lease   lease.Lease
+	id      PassID
+	// fingerprint is that of the pass.
+	fingerprint string
+	pending     []Suspect // not yet in the ledger
+	written     []Suspect // those that are being stored
+	aside       aside
+	suspects    int64
+	restarts    int // of the scan, after a standby has cancelled reads
 	// at is when both snapshots had been taken. reached is the newest change that the projection showed in its
 	// snapshot.
 	at, reached time.Time
@@ -94,6 +102,8 @@ type pass struct {
 	strata      strataCount // of compared orders, in a sample; nil in other passes
 	quiet       bool        // the pass tells its progress itself
 	part        int         // the range of keys that is compared; 0 if there are none
+	hold        bool        // suspects are stored with their range, in one transaction
+	helps       bool        // another process holds the pass
 	// soon is true if suspects are looked at again before a settle window has passed. instead says why a full pass is made
 	// instead of a delta pass; empty if it is none. irregular is true if looks after this pass have to read all events.
 	soon, irregular bool
@@ -153,7 +163,7 @@ var ErrNotRanged = errors.New("a full pass can be resumed only in ranges (verify
 // Resume goes on with a pass whose process ended: with the ranges that are not done, or with its suspects. The caller has
 // adopted it under the lease.
 func (c *Comparison) Resume(ctx context.Context, l lease.Lease, found Pass) (Pass, error) {
-	p := &pass{c: c, lease: l, id: found.ID, soon: found.Kind == Delta}
+	p := &pass{c: c, lease: l, id: found.ID, fingerprint: found.Fingerprint, soon: found.Kind == Delta}
 	p.throttle(found.Kind, found.Kind == Full && found.State == Scanning)
 	switch {
 	case found.State == Settling:
@@ -169,7 +179,7 @@ func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(
 	if err != nil {
 		return Pass{}, fmt.Errorf("beginning a %s pass: %w", s.Kind, err)
 	}
-	p := &pass{c: c, lease: l, id: id, soon: s.Kind == Delta}
+	p := &pass{c: c, lease: l, id: id, fingerprint: s.Fingerprint, soon: s.Kind == Delta}
 	done := Pass{
 		ID: id, Pair: c.Ledger.Pair(), Kind: s.Kind, State: Scanning, Trigger: s.Trigger,
 		ScheduledAt: s.ScheduledAt, Fingerprint: s.Fingerprint, StartedAt: s.At, Ranged: s.Ranged,

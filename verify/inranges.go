@@ -30,8 +30,11 @@ type ranged struct {
 	grains []order.Key
 	rows   int64 // of both sides, estimated
 	sizing *sizing
-	done   []Range // each begins where the one before ends
-	facts  FullFacts
+	done   []Range // each begins where the one before ends, unless planned
+	// planned is true if ranges are compared in any order, perhaps by other processes too.
+	planned bool
+	note    string // who works on it
+	facts   FullFacts
 	// through is up to when the snapshots of all ranges have every commit.
 	through time.Time
 	// left is true if an attempt at a range may have left suspects in the queue, of this process or one before.
@@ -46,14 +49,8 @@ func (p *pass) inRanges(ctx context.Context, scan *Scan) (err error) {
 	r := &ranged{p: p, through: scan.Through, left: true}
 	p.quiet = true
 	defer func() { p.quiet = false; r.fill(scan, err) }()
-	if r.done, err = p.c.Ledger.Ranges(ctx, p.id); err != nil {
-		return fmt.Errorf("reading the ranges of the pass: %w", err)
-	}
-	for i, done := range r.done {
-		if i == 0 && done.From != "" || i > 0 && done.From != r.done[i-1].Below {
-			return fmt.Errorf("%w: range %d begins at %q", errScattered, done.Number, done.From)
-		}
-		p.suspects += done.Found.Mismatches
+	if err := r.load(ctx); err != nil {
+		return err
 	}
 	if err := r.insist(ctx, r.open); err != nil {
 		return err
@@ -61,7 +58,7 @@ func (p *pass) inRanges(ctx context.Context, scan *Scan) (err error) {
 	if err := r.insist(ctx, r.mark); err != nil {
 		return err
 	}
-	if r.rows == 0 && len(r.done) == 0 {
+	if r.rows == 0 && len(r.done) == 0 && !r.planned {
 		return p.markApart(ctx)
 	}
 	if err := r.all(ctx); err != nil {
@@ -108,7 +105,8 @@ func (r *ranged) open(ctx context.Context) (err error) {
 	defer cancel()
 	r.sides = r.p.sidesWalk(&Scan{}, &FullFacts{})
 	began := r.p.c.Now()
-	if len(r.done) == 0 && r.through.IsZero() { // the process that began the pass has stored nothing
+	first := len(r.done) == 0 && !r.p.helps
+	if first && r.through.IsZero() { // the process that began the pass has stored nothing
 		if r.through, err = r.p.c.through(ctx, began); err != nil {
 			return reason(ctx, err)
 		}
@@ -126,7 +124,7 @@ func (r *ranged) open(ctx context.Context) (err error) {
 	if !r.sides.indexed {
 		return fmt.Errorf("%w: legacy and projection need an index on the key, in the order of bytes for text", ErrNoRanges)
 	}
-	if len(r.done) == 0 {
+	if first {
 		if r.facts.Marks, err = marksOf(ctx, began, r.sides.sides); err != nil {
 			return reason(ctx, err)
 		}
@@ -138,6 +136,7 @@ func (r *ranged) open(ctx context.Context) (err error) {
 		return reason(ctx, err)
 	}
 	r.sizing = newSizing(r.p.c.MaxSnapshot, len(r.grains)+1, estimate/2, cmp.Or(r.p.c.firstRange, firstRange))
+	r.sizing.share(r.p.c.Jobs != nil)
 	return r.openFolded(ctx)
 }
 
@@ -205,13 +204,22 @@ func evenly(low int64, width uint64) (keys []order.Key) {
 // all compares the ranges that are not done, and then again those that were left for a symptom that most of their orders have and
 // most of all orders do not.
 func (r *ranged) all(ctx context.Context) error {
-	for from, more := after(r.done); more; from, more = after(r.done) {
+	for from, more := after(r.done); more && !r.planned; from, more = after(r.done) {
 		r.progress()
+		if r.p.c.Jobs != nil && r.sizing.settled {
+			if err := r.plan(ctx, from); err != nil {
+				return err
+			}
+			break
+		}
 		done, err := r.next(ctx, from)
 		if err != nil {
 			return err
 		}
 		r.done = append(r.done, done)
+	}
+	if err := r.share(ctx); err != nil {
+		return err
 	}
 	r.progress()
 	if widespreadInAll(r.done) {
@@ -229,17 +237,6 @@ func (r *ranged) all(ctx context.Context) error {
 		r.done[i] = done
 	}
 	return nil
-}
-
-func (r *ranged) progress() {
-	if r.p.c.Progress == nil {
-		return
-	}
-	var rows int64
-	for _, done := range r.done {
-		rows += done.Found.Legacy + done.Found.Projection
-	}
-	r.p.c.Progress(Progress{Stage: "ranges", Done: rows, Total: r.rows})
 }
 
 // next compares the range that begins at a key. If one takes too long, it is made smaller.

@@ -124,6 +124,9 @@ func (p *pass) slow(ctx context.Context, s throttle.State) error {
 	for _, side := range slices.Sorted(maps.Keys(p.slowed.sides)) {
 		sides = append(sides, p.slowed.sides[side])
 	}
+	if p.helps { // the holder tells what slows itself down
+		return nil
+	}
 	err := p.c.Ledger.Slowed(ctx, p.lease, p.id, sides)
 	if err == nil || errors.Is(err, lease.ErrFenced) {
 		return err

@@ -52,6 +52,8 @@ type Pass struct {
 	Result      Result
 	// Slowed are the sides that are not read at full speed now, and why; nil once it is Done.
 	Slowed []throttle.State
+	// Sharing is how far a pass is whose ranges several processes compare; nil for all others, and once everything was read.
+	Sharing *Sharing
 }
 
 // Scan is what a pass read, written once when the scan has ended.

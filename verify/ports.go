@@ -93,6 +93,7 @@ type Findings interface {
 type Ledger interface {
 	Journal
 	Ranges
+	Plans
 	Queue
 	Findings
 }

@@ -13,7 +13,8 @@ import (
 type Range struct {
 	Number int // by which a range that is compared once more replaces the one before
 	KeyRange
-	Found RangeFacts
+	Found  RangeFacts
+	Worker string // the process that compared it; empty if the pass is not shared
 }
 
 // RangeFacts are what was found in a range. Those of all ranges add up to the facts of the pass.

@@ -223,7 +223,10 @@ func (p *pass) suspect(ctx context.Context, o compare.Observation, legacy, proje
 		Observation: o, FirstSeen: p.at, Due: p.firstLook(), InSample: inSample, Range: p.part,
 		Counted: Counted{Legacy: p.groupOf(legacy), Projection: p.groupOf(projection), Age: p.ageOf(legacy)},
 	})
-	if len(p.pending) < atOnce {
+	switch {
+	case p.hold && len(p.pending) >= mostHeld:
+		return errTooMany
+	case p.hold || len(p.pending) < atOnce:
 		return nil
 	}
 	return p.store(ctx)

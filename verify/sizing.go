@@ -5,8 +5,10 @@ import "time"
 const (
 	// firstRange is about how many rows of a side the first range has, when nothing is known of the speed.
 	firstRange = 5_000
-	// fewestRanges is how many ranges a pass has at least, so that little is read again if one is lost.
+	// fewestRanges is how many ranges a pass has at least, so that little is read again if one is lost. If they are shared, there
+	// are fewestShared, so that no process waits long for the last one.
 	fewestRanges = 16
+	fewestShared = 64
 	// steepest is how many times a range may be as large as the one before.
 	steepest = 4
 )
@@ -16,6 +18,8 @@ type sizing struct {
 	limit time.Duration
 	size  int // of the next range
 	most  int
+	// settled is true once the size does not grow much any more.
+	settled bool
 }
 
 func newSizing(limit time.Duration, grains int, rows, firstRows int64) *sizing {
@@ -28,6 +32,15 @@ func newSizing(limit time.Duration, grains int, rows, firstRows int64) *sizing {
 func (s *sizing) took(grains int, d time.Duration) {
 	factor := float64(s.limit) * 2 / 3 / float64(max(d, time.Microsecond))
 	s.size = min(max(int(float64(grains)*min(factor, steepest)), 1), s.most)
+	s.settled = factor < steepest || s.size == s.most
+}
+
+// share makes ranges smaller if several processes compare them.
+func (s *sizing) share(shared bool) {
+	if shared {
+		s.most = max(s.most*fewestRanges/fewestShared, 1)
+		s.size = min(s.size, s.most)
+	}
 }
 
 // tooLong is told that a range of so many grains took longer than the limit. It returns false if none can be smaller.

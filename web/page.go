@@ -205,6 +205,9 @@ func passOf(p Pass, now time.Time) passView {
 	switch {
 	case p.State != "done":
 		v.Verdict, v.Tone, v.Took = p.State, "quiet", "running"
+		if p.Sharing != nil {
+			v.Reason = p.Sharing.String()
+		}
 		for _, s := range p.Throttled {
 			v.Reason = strings.TrimPrefix(v.Reason+"; "+s.String(), "; ")
 		}

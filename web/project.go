@@ -48,7 +48,7 @@ func newWatermark(w *gate.Watermark, now time.Time) *Watermark {
 func newPass(p verify.Pass, now time.Time) Pass {
 	w := Pass{
 		ID: int64(p.ID), Pass: string(p.Kind), State: string(p.State), Trigger: p.Trigger, StartedAt: p.StartedAt,
-		DurationSeconds: now.Sub(p.StartedAt).Seconds(), Compared: p.Scan.Compared, Coverage: p.Scan.Coverage, Throttled: p.Slowed,
+		DurationSeconds: now.Sub(p.StartedAt).Seconds(), Compared: p.Scan.Compared, Coverage: p.Scan.Coverage, Throttled: p.Slowed, Sharing: p.Sharing,
 	}
 	if p.State == verify.Done {
 		w.Verdict = string(p.Result.Verdict)

@@ -13,6 +13,7 @@ import (
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/throttle"
+	"github.com/nordvarg/crosscheck/verify"
 )
 
 // MaxDivergences is how many open divergences the page lists, oldest first. The ledger has all of them.
@@ -105,6 +106,8 @@ type Pass struct {
 	Reason          string     `json:"reason,omitempty"`
 	// Throttled are the sides that a running pass does not read at full speed, and why.
 	Throttled []throttle.State `json:"throttled,omitempty"`
+	// Sharing is how far the sidecars are that compare the ranges of a running pass together.
+	Sharing *verify.Sharing `json:"sharing,omitempty"`
 }
 
 // Divergence is one divergence as the page, the API, the report and the commands show it.

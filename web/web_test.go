@@ -20,6 +20,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/throttle"
+	"github.com/nordvarg/crosscheck/verify"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -68,7 +69,7 @@ func noGo() Status {
 		},
 		Passes: []Pass{
 			{
-				ID: 46, Pass: "full", State: "scanning", Trigger: "schedule", StartedAt: now.Add(-5 * time.Second), Throttled: []throttle.State{
+				ID: 46, Pass: "full", State: "scanning", Trigger: "schedule", StartedAt: now.Add(-5 * time.Second), Sharing: &verify.Sharing{Compared: 7, Ranges: 40, Sidecars: 2}, Throttled: []throttle.State{
 					{Side: "legacy", Reason: throttle.TooBusy, Text: "14 active sessions on legacy, limit 12", Since: now.Add(-4 * time.Second)},
 					{Side: "projection", Reason: throttle.Paced, Text: "at most 50000 rows per second of projection", Since: now.Add(-5 * time.Second)},
 				},

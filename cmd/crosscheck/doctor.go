@@ -54,6 +54,7 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 	}
 	r.Findings = append(r.Findings, diagnoseThrottle(ctx, c, now())...)
 	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
+	r.Findings = append(r.Findings, examineJobs(ctx, c)...)
 	if !r.has(string(order.Legacy), doctor.Connection, doctor.Busy, doctor.Login, source.CheckDSN, source.CheckPooler) {
 		r.Findings = append(r.Findings, ledgerPlace(ctx, c)...)
 	}

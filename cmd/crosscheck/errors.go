@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/jobs"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/throttle"
@@ -72,7 +73,7 @@ func hintFor(err error) string {
 		return "GRANT pg_read_all_stats TO the role, or leave out max_sessions and max_replica_lag of throttle"
 	case errors.Is(err, throttle.ErrHours):
 		return "set verify.max_snapshot, so that a pass can wait between ranges, or a higher rows_per_second or longer hours in throttle"
-	case errors.Is(err, ledger.ErrNewerSchema):
+	case errors.Is(err, ledger.ErrNewerSchema), errors.Is(err, jobs.ErrNewer):
 		return "use the newer crosscheck, or another ledger.schema"
 	case errors.Is(err, verify.ErrDigestBlind):
 		return "this should not be possible; please report it with the two servers' versions"

@@ -12,6 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -24,6 +25,7 @@ type oneOff struct {
 	fields         *gate.Fields // nil before the configuration is known
 	pass           passFunc
 	resume         bool // the last pass of this kind, instead of a new one
+	anyHour        bool // throttle.hours do not hold
 }
 
 func (o oneOff) run(ctx context.Context) (int, error) {
@@ -32,23 +34,8 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 		return exitError, err
 	}
 	o.fields = comparedFields(c)
-	s, err := openSides(ctx, c, nil)
-	if err != nil {
-		return o.unverified(err)
-	}
-	defer func() { s.close() }() // the text as it is then
-	if err := s.readable(ctx, c); err != nil {
-		return o.unverified(err)
-	}
-	if o.kind == verify.Full || o.kind == verify.Delta { // which may have to be full
-		if err := s.openFolded(ctx, c, nil); err != nil {
-			return o.unverified(err)
-		}
-		if err := s.keepsLimits(ctx, c, o.log()); err != nil {
-			return o.unverified(err)
-		}
-	}
-	basis, err := s.basis(ctx, c)
+	s, basis, err := o.open(ctx, c)
+	defer func() { s.close() }() // as it is then
 	if err != nil {
 		return o.unverified(err)
 	}
@@ -57,15 +44,27 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 		return o.unverified(fmt.Errorf("opening the ledger: %w", err))
 	}
 	defer l.Close()
+	q, err := o.jobs(ctx, c)
+	if err != nil {
+		return o.unverified(err)
+	}
+	if q != nil {
+		defer q.Close()
+	}
 	store(ctx, basis, l, o.log())
 	bar := newProgress(o.stderr)
 	defer bar.close()
-	cmp := comparison(c, s, l, o.log())
+	cmp := o.comparison(c, s, l)
+	shareWith(cmp, q)
 	cmp.Progress = bar.show
 	if cmp.Throttle != nil {
 		cmp.Throttle.Changed = bar.throttled
 	}
-	pass, err := o.execute(ctx, l, cmp, c, basis.Fingerprint)
+	var pass verify.Pass
+	err = o.helping(ctx, q, l, c, basis.Fingerprint, func(ctx context.Context) (err error) {
+		pass, err = o.execute(ctx, l, cmp, c, basis.Fingerprint)
+		return err
+	})
 	bar.close()
 	if pass.ID == 0 {
 		return o.unverified(err)
@@ -75,6 +74,35 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	}
 	pass.Result = stopped(pass)
 	return o.present(ctx, l, pass)
+}
+
+// open opens what the pass reads. What was opened before an error is returned too.
+func (o oneOff) open(ctx context.Context, c *config.Config) (s sides, basis gate.Basis, err error) {
+	if s, err = openSides(ctx, c, nil); err != nil {
+		return s, basis, err
+	}
+	if err := s.readable(ctx, c); err != nil {
+		return s, basis, err
+	}
+	if o.kind == verify.Full || o.kind == verify.Delta { // which may have to be full
+		if err := s.openFolded(ctx, c, nil); err != nil {
+			return s, basis, err
+		}
+		if err := s.keepsLimits(ctx, c, o.log()); err != nil {
+			return s, basis, err
+		}
+	}
+	basis, err = s.basis(ctx, c)
+	return s, basis, err
+}
+
+// comparison connects the sides and the ledger for this command.
+func (o oneOff) comparison(c *config.Config, s sides, l *ledger.Ledger) *verify.Comparison {
+	cmp := comparison(c, s, l, o.log())
+	if o.anyHour && cmp.Throttle != nil {
+		cmp.Throttle.Limits.Hours = throttle.Hours{}
+	}
+	return cmp
 }
 
 // execute runs the pass under its own lease, so that it does not wait for the sidecar.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -25,7 +26,8 @@ type progress struct {
 	bars     *mpb.Progress // nil without a terminal
 	bar      *mpb.Bar
 	last     verify.Progress
-	started  time.Time // of the stage
+	note     atomic.Value // a string, which the bar reads
+	started  time.Time    // of the stage
 	lastLine time.Time
 }
 
@@ -53,6 +55,7 @@ func (p *progress) show(v verify.Progress) {
 		p.started = time.Now()
 	}
 	p.last = v
+	p.note.Store(noted(v))
 	switch {
 	case v.Total == 0 && v.Done == 0: // a stage with nothing to do
 	case p.bars != nil:
@@ -90,11 +93,22 @@ func (p *progress) end() {
 func (p *progress) newBar(v verify.Progress) *mpb.Bar {
 	return p.bars.AddBar(0,
 		mpb.PrependDecorators(decor.Name(v.Stage, decor.WC{W: 11, C: decor.DindentRight}), decor.CountersNoUnit("%d / %d")),
-		mpb.AppendDecorators(decor.Percentage(decor.WCSyncSpace), decor.AverageSpeed(0, " %.0f/s"), decor.Name("  ETA "), decor.AverageETA(decor.ET_STYLE_GO)))
+		mpb.AppendDecorators(decor.Percentage(decor.WCSyncSpace), decor.AverageSpeed(0, " %.0f/s"), decor.Name("  ETA "), decor.AverageETA(decor.ET_STYLE_GO),
+			decor.Any(func(decor.Statistics) string { return p.note.Load().(string) })))
+}
+
+// noted is a note after something else.
+func noted(v verify.Progress) string {
+	if v.Note == "" {
+		return ""
+	}
+	return ", " + v.Note
 }
 
 // line says the same as the bar.
-func line(v verify.Progress, took time.Duration) string {
+func line(v verify.Progress, took time.Duration) string { return rated(v, took) + noted(v) }
+
+func rated(v verify.Progress, took time.Duration) string {
 	if v.Stage == "settle" { // its pace is the settle window's
 		return fmt.Sprintf("settle: %d of %d suspects judged", v.Done, v.Total)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/jobs"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/metrics"
@@ -35,6 +36,7 @@ type sidecar struct {
 	metrics *metrics.Metrics
 	log     *slog.Logger
 
+	jobs      *jobs.Queue // nil unless sidecars share ranges
 	following following
 	gaps      *gaps
 	instead   instead // of the job of delta passes alone
@@ -55,6 +57,12 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 		return exitError, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer s.ledger.Close()
+	if s.jobs, err = openJobs(ctx, c, s.log); err != nil {
+		return exitError, err
+	}
+	if s.jobs != nil {
+		defer s.jobs.Close()
+	}
 	defer s.close()
 	if err := s.fits(ctx); err != nil {
 		if !passes(err) {
@@ -117,6 +125,7 @@ func (s *sidecar) serve(ctx context.Context) error {
 		g.Go(func() error { return s.follow(ctx) })
 		g.Go(func() error { return s.share(ctx) })
 		g.Go(func() error { return s.countGaps(ctx) })
+		g.Go(func() error { return s.help(ctx) })
 		return passes.Run(ctx)
 	})
 	return g.Wait()
@@ -126,6 +135,9 @@ func (s *sidecar) serve(ctx context.Context) error {
 func (s *sidecar) migrate(ctx context.Context) error {
 	for {
 		err := s.ledger.Migrate(ctx)
+		if err == nil && s.jobs != nil {
+			err = s.jobs.Migrate(ctx)
+		}
 		switch {
 		case err == nil:
 			return nil
@@ -160,6 +172,7 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 		return nil, "", nil, err
 	}
 	c = comparison(s.config, *opened, s.ledger, s.log)
+	shareWith(c, s.jobs)
 	if c.Throttle != nil {
 		c.Throttle.Paused = func(side string, r throttle.Reason, took time.Duration) { s.metrics.ObserveWait(side, string(r), took) }
 	}

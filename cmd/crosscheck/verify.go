@@ -6,7 +6,6 @@ import (
 
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/lease"
-	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -39,11 +38,8 @@ func (v *verifyCommand) run(ctx context.Context, p *program) (int, error) {
 		kind, pass = verify.Delta, (*verify.Comparison).Delta
 	}
 	return oneOff{
-		program: p, kind: kind, json: v.JSON, maxDivergences: v.MaxDivergences, resume: v.Resume,
+		program: p, kind: kind, json: v.JSON, maxDivergences: v.MaxDivergences, resume: v.Resume, anyHour: v.AnyHour,
 		pass: func(ctx context.Context, c *verify.Comparison, _ *config.Config, l lease.Lease, s verify.Start) (verify.Pass, error) {
-			if v.AnyHour && c.Throttle != nil {
-				c.Throttle.Limits.Hours = throttle.Hours{}
-			}
 			return pass(c, ctx, l, s)
 		},
 	}.run(ctx)

@@ -51,6 +51,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"an abandoned scan ends unverified", abandonedScan},
 		{"an abandoned recheck is adopted", abandonedSettling},
 		{"another process goes on with ranges", rangesGoOn},
+		{"processes share ranges", rangesAreShared},
 		{"another job adopts what is abandoned", adoptForeign},
 		{"a missed run is recorded once", missedOnce},
 	} {

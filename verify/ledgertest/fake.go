@@ -55,6 +55,7 @@ type pass struct {
 	queue   map[order.Key]verify.Suspect
 	tally   verify.Tally
 	ranges  map[int]verify.Range
+	plan    []verify.Planned
 	settled verify.Settled
 	seen    map[int64]bool // IDs of divergences that the pass opened or renewed
 }

@@ -1,0 +1,79 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+const (
+	// storing is how long a job may take beyond its range. Longer than that, it is rescued.
+	storing = time.Minute
+	// later is how long a job waits that cannot be done now.
+	later = time.Second
+)
+
+// Work does jobs of a fingerprint, one at a time, until ctx ends. A job takes no longer than a limit, and some time to store.
+func (q *Queue) Work(ctx context.Context, fingerprint string, limit time.Duration, do func(context.Context, verify.Job) (verify.Answer, error)) error {
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &worker{do: do, stopped: ctx})
+	client, err := river.NewClient(riverpgxv5.New(q.pool), &river.Config{
+		Queues: map[string]river.QueueConfig{queueOf(fingerprint): {MaxWorkers: 1}}, Workers: workers, Logger: q.log,
+		PollOnly: true, FetchPollInterval: pollEvery, FetchCooldown: fetchEvery, RetryPolicy: policy{},
+		JobTimeout: limit + storing, RescueStuckJobsAfter: limit + 2*storing, SoftStopTimeout: fetchEvery,
+		ReindexerIndexNames: []string{}, // the tables are small
+	})
+	if err != nil {
+		return fmt.Errorf("working on jobs: %w", err)
+	}
+	if err := client.Start(ctx); err != nil {
+		return fmt.Errorf("working on jobs: %w", err)
+	}
+	q.mu.Lock()
+	q.working = client
+	q.mu.Unlock()
+	<-client.Stopped()
+	q.mu.Lock()
+	q.working = nil
+	q.mu.Unlock()
+	return ctx.Err()
+}
+
+// policy is a [river.ClientRetryPolicy].
+type policy struct{}
+
+// NextRetry implements [river.ClientRetryPolicy].
+func (policy) NextRetry(job *rivertype.JobRow) time.Time { return nextRetry(job) }
+
+// worker is a [river.Worker].
+type worker struct {
+	river.WorkerDefaults[rangeJob]
+
+	do      func(context.Context, verify.Job) (verify.Answer, error)
+	stopped context.Context //nolint:containedctx // of the worker as a whole: ends before that of its job
+}
+
+var errGivenUp = errors.New("the holder of the pass does it")
+
+// Work implements [river.Worker].
+func (w *worker) Work(ctx context.Context, job *river.Job[rangeJob]) error {
+	answer, err := w.do(ctx, verify.Job{Pass: verify.PassID(job.Args.Pass), Number: job.Args.Number})
+	switch {
+	case w.stopped.Err() != nil && answer != verify.Finished:
+		return river.JobSnooze(0)
+	case answer == verify.Later:
+		return river.JobSnooze(later)
+	case answer == verify.GivenUp:
+		return river.JobCancel(errors.Join(errGivenUp, err))
+	case answer == verify.Failed:
+		return errors.Join(errors.New("a range of keys could not be compared"), err)
+	}
+	return nil
+}
