@@ -73,7 +73,8 @@ func (q *Queue) Check(ctx context.Context) (Checkup, error) {
 	defer cancel()
 	err = q.pool.QueryRow(ctx, `
 		SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), true), NOT EXISTS (
-			SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'S' AND NOT has_sequence_privilege(oid, 'USAGE'))`).
+			SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+				AND CASE WHEN relkind = 'S' THEN NOT has_sequence_privilege(oid, 'USAGE') ELSE false END)`).
 		Scan(&c.MayCreate, &c.MayNumber)
 	if err != nil {
 		return c, fmt.Errorf("checking the jobs: %w", err)
