@@ -12,42 +12,23 @@ import (
 
 // Plan implements [verify.Plans].
 func (f *Fake) Plan(ctx context.Context, l lease.Lease, id verify.PassID, ranges []verify.Planned) error {
-	return f.planning(ctx, l, id, func(p *pass) error {
+	return f.write(ctx, l, id, func(p *pass) error {
 		p.plan = append(p.plan, ranges...)
 		return nil
 	})
 }
 
-func (f *Fake) planning(ctx context.Context, l lease.Lease, id verify.PassID, fn func(*pass) error) error {
-	err := f.lock(ctx)
-	defer f.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	p, err := f.owned(l, id)
-	if err != nil {
-		return err
-	}
-	return fn(p)
-}
-
 // Planned implements [verify.Plans].
 func (f *Fake) Planned(ctx context.Context, id verify.PassID) (left []verify.Planned, all int, err error) {
-	err = f.lock(ctx)
-	defer f.mu.Unlock()
-	if err != nil {
-		return nil, 0, err
-	}
-	p, err := f.pass(id)
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, planned := range p.plan {
-		if _, compared := p.ranges[planned.Number]; !compared {
-			left = append(left, planned)
+	err = f.read(ctx, id, func(p *pass) {
+		for _, planned := range p.plan {
+			if _, compared := p.ranges[planned.Number]; !compared {
+				left = append(left, planned)
+			}
 		}
-	}
-	return left, len(p.plan), nil
+		all = len(p.plan)
+	})
+	return left, all, err
 }
 
 // waits returns the place of a planned range that is not compared; -1 if there is none with these ends.
@@ -60,7 +41,7 @@ func (p *pass) waits(r verify.Planned) int {
 
 // AddPlanned implements [verify.Plans].
 func (f *Fake) AddPlanned(ctx context.Context, l lease.Lease, id verify.PassID, r verify.Range, suspects []verify.Suspect) (first bool, err error) {
-	err = f.planning(ctx, l, id, func(p *pass) error {
+	err = f.write(ctx, l, id, func(p *pass) error {
 		first = p.waits(verify.Planned{Number: r.Number, KeyRange: r.KeyRange}) >= 0
 		return nil
 	})
@@ -72,7 +53,7 @@ func (f *Fake) AddPlanned(ctx context.Context, l lease.Lease, id verify.PassID, 
 
 // Split implements [verify.Plans].
 func (f *Fake) Split(ctx context.Context, l lease.Lease, id verify.PassID, r verify.Planned, at []order.Key) (numbers []int, err error) {
-	err = f.planning(ctx, l, id, func(p *pass) error {
+	err = f.write(ctx, l, id, func(p *pass) error {
 		i := p.waits(r)
 		if i < 0 || len(at) == 0 {
 			return nil
