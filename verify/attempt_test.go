@@ -3,6 +3,7 @@ package verify_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,19 +25,19 @@ func TestARangeThatIsReadAgainCountsAnew(t *testing.T) {
 	w := worldOf(t, legacy, projection).inRanges()
 	w.GroupBy, w.Passes = "status", func(err error) bool { return errors.Is(err, errAway) }
 	w.FirstRange(6000)
-	found, away := 0, false
-	w.OnMismatch = func(compare.Mismatch) { found++ }
+	var found atomic.Int64
+	var away atomic.Bool
+	w.OnMismatch = func(compare.Mismatch) { found.Add(1) }
 	w.projection.Before = func(string) error {
-		if found < 2600 || away {
+		if found.Load() < 2600 || away.Swap(true) {
 			return nil
 		}
-		away = true
 		w.projection.Put(legacy.Rows[0])
 		return errAway
 	}
 	pass := w.stored(w.must(w.full(t.Context())).ID)
 	want := []verify.GroupCount{{Group: "FILLED", Projection: 2899}, {Group: "OPEN", Legacy: 6000, Projection: 3101}}
-	if diff := cmp.Diff(want, pass.Scan.Facts.(verify.FullFacts).Counts); diff != "" || !away || pass.Result.Diverged != 2899 {
+	if diff := cmp.Diff(want, pass.Scan.Facts.(verify.FullFacts).Counts); diff != "" || !away.Load() || pass.Result.Diverged != 2899 {
 		t.Errorf("%+v; rows were counted (-want +got): %s", pass.Result, diff)
 	}
 }
@@ -61,7 +62,7 @@ func TestASecondLookTakesPieces(t *testing.T) {
 	w := newWorld(t, dense(6000), wrong).inRanges()
 	w.FirstRange(300)
 	side := &slow{w.projection, 6000}
-	w.Projection, w.MaxSnapshot = side, 300*time.Millisecond
+	w.Projection, w.MaxSnapshot = side, 3*time.Second
 	w.Ledger = watched{w.store, func(r verify.Range) {
 		if r.Below == "" {
 			side.most = 100
