@@ -57,7 +57,7 @@ type worker struct {
 	river.WorkerDefaults[rangeJob]
 
 	do      func(context.Context, verify.Job) (verify.Answer, error)
-	stopped context.Context //nolint:containedctx // of the worker as a whole: ends before that of its job
+	stopped context.Context // of the worker as a whole: ends before that of its job
 }
 
 var errGivenUp = errors.New("the holder of the pass does it")

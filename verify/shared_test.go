@@ -3,7 +3,6 @@ package verify_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -253,7 +252,7 @@ func TestTheHolderDoesWhatNobodyDoes(t *testing.T) {
 func TestARangeThatCannotBeSharedEndsThePass(t *testing.T) {
 	w := newWorld(t, dense(300), dense(300))
 	w.sharedBy("a", "b")
-	broken := fmt.Errorf("the table is damaged")
+	broken := errors.New("the table is damaged")
 	var trouble error
 	w.projection.Before = func(string) error { return trouble }
 	work := w.meanwhile

@@ -20,8 +20,8 @@ func (h *held) sharing(sections ...string) string {
 	return writeConfig(h.t, "shared", string(plain)+"verify: {max_snapshot: 3s, shared: true}\n"+strings.Join(sections, "\n"))
 }
 
-// bothIn holds two processes in ranges of the same pass, of which a person has begun one. Both have work left.
-func (h *held) bothIn(p *process) {
+// bothIn waits until two processes hang in ranges of the same pass.
+func (h *held) bothIn() {
 	h.t.Helper()
 	eventually(h.t, h.projection, "SELECT count(DISTINCT pid) >= 2 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()", "t")
 	eventually(h.t, h.legacy, "SELECT state FROM crosscheck.pass ORDER BY id DESC LIMIT 1", "scanning")
@@ -76,7 +76,7 @@ func TestSidecarsShareAPass(t *testing.T) {
 	begin := func(args ...string) *process {
 		rows(t, h.projection, "INSERT INTO hold VALUES ('%<%E''5____''::bigint%')")
 		p := start(t, append([]string{"verify", "--json", "--config", h.config}, args...)...)
-		h.bothIn(p)
+		h.bothIn()
 		return p
 	}
 	examined := func(want string) {

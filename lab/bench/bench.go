@@ -6,6 +6,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,12 +62,17 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 			return nil, err
 		}
 	}
+	if b.wants("shared") {
+		if b.events, err = prepareEvents(ctx, server, min(sharedOrders, o.Orders), o.Log); err != nil {
+			return nil, err
+		}
+	}
 	if b.wants("sample") {
 		if b.small, err = prepare(ctx, server, min(smallOrders, max(o.Orders/9, 1)), o.Log); err != nil {
 			return nil, err
 		}
 	}
-	if b.large = b.histories; b.large == nil || len(o.Only) != 1 { // the stores alone need no others
+	if b.large = cmp.Or(b.histories, b.events); b.large == nil || len(o.Only) != 1 { // histories alone need no others
 		if b.large, err = prepare(ctx, server, o.Orders, o.Log); err != nil {
 			return nil, err
 		}
@@ -76,7 +82,7 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 }
 
 // Parts are what can be measured alone.
-var Parts = []string{"verify", "ranges", "delta", "sample", "many", "throttle", "stores"}
+var Parts = []string{"verify", "ranges", "delta", "sample", "many", "throttle", "stores", "shared"}
 
 func (b *bench) wants(part string) bool { return len(b.Only) == 0 || slices.Contains(b.Only, part) }
 
@@ -108,6 +114,7 @@ type bench struct {
 	random       *rand.Rand
 	small, large *dataset
 	histories    *dataset // in all event stores
+	events       *dataset // more of them, in the default schema
 	report       *Report
 	reladiff     string // the program; empty if there is none
 }
@@ -115,7 +122,7 @@ type bench struct {
 func (b *bench) measure(ctx context.Context) (err error) {
 	var all []*dataset
 	for _, d := range []*dataset{b.small, b.large} {
-		if d != nil && d != b.histories {
+		if d != nil && d != b.histories && d != b.events {
 			all = append(all, d)
 		}
 	}
@@ -132,7 +139,7 @@ func (b *bench) measure(ctx context.Context) (err error) {
 		}
 	}()
 	parts := map[string]func(context.Context) error{
-		"verify": b.verifications, "ranges": b.ranges, "delta": b.delta, "sample": b.sample, "many": b.many, "throttle": b.throttle, "stores": b.stores,
+		"verify": b.verifications, "ranges": b.ranges, "delta": b.delta, "sample": b.sample, "many": b.many, "throttle": b.throttle, "stores": b.stores, "shared": b.shared,
 	}
 	for _, name := range Parts {
 		if !b.wants(name) {

@@ -56,7 +56,16 @@ const named = `CREATE SCHEMA named; CREATE TABLE named.%[1]s AS SELECT md5(order
 
 // prepareStores makes sure that histories of so many orders exist in all schemas.
 func prepareStores(ctx context.Context, server *pgserver.Server, orders int64, log func(string, ...any)) (*dataset, error) {
-	legacy, events := fmt.Sprintf("stores_legacy_%d", orders), fmt.Sprintf("stores_events_%d", orders)
+	return prepareHistories(ctx, server, "stores", orders, eventStores, log)
+}
+
+// prepareEvents makes sure that histories of so many orders exist in the default schema.
+func prepareEvents(ctx context.Context, server *pgserver.Server, orders int64, log func(string, ...any)) (*dataset, error) {
+	return prepareHistories(ctx, server, "events", orders, eventStores[:1], log)
+}
+
+func prepareHistories(ctx context.Context, server *pgserver.Server, kind string, orders int64, stores []eventStore, log func(string, ...any)) (*dataset, error) {
+	legacy, events := fmt.Sprintf("%s_legacy_%d", kind, orders), fmt.Sprintf("%s_events_%d", kind, orders)
 	d := &dataset{legacy: server.DSN(legacy), projection: server.DSN(events)}
 	ready, err := isReady(ctx, d.legacy)
 	if err != nil {
@@ -69,10 +78,10 @@ func prepareStores(ctx context.Context, server *pgserver.Server, orders int64, l
 				return nil, err
 			}
 		}
-		if err := d.generateStores(ctx, orders); err != nil {
+		if err := d.generateStores(ctx, orders, stores[1:]); err != nil {
 			return nil, err
 		}
-		log("generated histories of %d orders in %d schemas in %s", orders, len(eventStores), time.Since(began).Round(time.Second))
+		log("generated histories of %d orders in %d schemas in %s", orders, len(stores), time.Since(began).Round(time.Second))
 	}
 	if err := d.warm(ctx); err != nil {
 		return nil, err
@@ -80,7 +89,7 @@ func prepareStores(ctx context.Context, server *pgserver.Server, orders int64, l
 	return d, d.count(ctx)
 }
 
-func (d *dataset) generateStores(ctx context.Context, orders int64) error {
+func (d *dataset) generateStores(ctx context.Context, orders int64, libraries []eventStore) error {
 	ids := int64(float64(orders)/(1-gaps) + 0.5)
 	if err := lab.Generate(ctx, d.legacy, d.projection, lab.History{Orders: ids, Events: true, Seed: 1, End: historyEnd}); err != nil {
 		return err
@@ -88,7 +97,7 @@ func (d *dataset) generateStores(ctx context.Context, orders int64) error {
 	if err := execute(ctx, d.projection, fmt.Sprintf(named, "current_orders")); err != nil {
 		return err
 	}
-	for _, s := range eventStores[1:] {
+	for _, s := range libraries {
 		sql, err := s.file(".sql")
 		if err != nil {
 			return err

@@ -75,7 +75,9 @@ func add(t *testing.T, q Queue, fingerprint string, id verify.PassID, numbers ..
 func wantHeld(t *testing.T, q Queue, id verify.PassID, want ...int) {
 	t.Helper()
 	var held []int
-	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(most); time.Now().Before(end); <-tick.C {
 		var err error
 		if held, err = q.Held(t.Context(), id, time.Minute); err != nil {
 			t.Fatal(err)
