@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -69,7 +70,7 @@ func Open(ctx context.Context, c Config) (*Queue, error) {
 		return nil, ErrDSN // the library's error quotes the dsn
 	}
 	q := &Queue{log: quiet(c.Log), timeout: cmp.Or(c.Timeout, defaultTimeout)}
-	for name, value := range map[string]string{
+	maps.Copy(cfg.ConnConfig.RuntimeParams, map[string]string{
 		"search_path":                         pgx.Identifier{c.Schema}.Sanitize(), // River then needs no schema, whose name it would restrict
 		"application_name":                    "crosscheck-ledger",
 		"timezone":                            "UTC",
@@ -77,9 +78,7 @@ func Open(ctx context.Context, c Config) (*Queue, error) {
 		"lock_timeout":                        milliseconds(q.timeout),
 		"row_security":                        "off",
 		"idle_in_transaction_session_timeout": milliseconds(2 * q.timeout),
-	} {
-		cfg.ConnConfig.RuntimeParams[name] = value
-	}
+	})
 	cfg.MaxConns = connections
 	if q.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("opening the jobs: %w", err)
@@ -189,11 +188,11 @@ func (l leveled) WithAttrs(a []slog.Attr) slog.Handler { return leveled{l.Handle
 // WithGroup implements [slog.Handler].
 func (l leveled) WithGroup(name string) slog.Handler { return leveled{l.Handler.WithGroup(name)} }
 
-func quiet(log *slog.Logger) *slog.Logger {
-	if log == nil {
+func quiet(l *slog.Logger) *slog.Logger {
+	if l == nil {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(leveled{log.Handler()})
+	return slog.New(leveled{l.Handler()})
 }
 
 // nextRetry is when a job is tried again that has failed so often.
