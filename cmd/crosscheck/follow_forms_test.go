@@ -18,6 +18,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
 	"github.com/nordvarg/crosscheck/registry/registrytest"
@@ -170,7 +171,7 @@ func TestFormsOfMessagesOnApacheKafka(t *testing.T) {
 	t.Parallel()
 	real := registrytest.Start(t)
 	registry := newGuarded(t, real)
-	brokers := kafkaAlone(t).Brokers()
+	brokers := kafkatest.Server(t).Brokers()
 	s := newSystem(t, lab.Options{History: lab.History{Orders: 100}, RefreshEvery: labRefresh})
 	events, fills := storedEvents(t, s.EventsDSN)
 	transport := &kafka.Transport{MetadataTTL: time.Second} // its own, which knows the topics

@@ -3,28 +3,16 @@ package main
 import (
 	"slices"
 	"strconv"
-	"sync"
 	"testing"
 
-	"github.com/nordvarg/crosscheck/lab/kafkaserver"
 	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
 )
-
-// kafkaTurn is held by the test that uses Apache Kafka, because one of them restarts it.
-var kafkaTurn sync.Mutex
-
-func kafkaAlone(t *testing.T) *kafkaserver.Server {
-	t.Helper()
-	kafkaTurn.Lock()
-	t.Cleanup(kafkaTurn.Unlock)
-	return kafkatest.Server(t)
-}
 
 // TestFollowerOfApacheKafka runs the whole way on Apache Kafka itself: a sidecar follows a desk that trades, over a restart of
 // the broker. What is not published is found, before and after it, and nothing else is.
 func TestFollowerOfApacheKafka(t *testing.T) {
 	t.Parallel()
-	kafka := kafkaAlone(t)
+	kafka := kafkatest.Own(t)
 	s := newStreamingOn(t, kafka.Brokers(), 1000)
 	s.live()
 	s.follow()

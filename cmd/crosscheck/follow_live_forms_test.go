@@ -15,6 +15,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
 )
@@ -58,7 +59,7 @@ func (f *formed) Publish(ctx context.Context, messages ...lab.Message) error {
 // nothing else.
 func TestALiveDeskInOtherFormsOnApacheKafka(t *testing.T) {
 	t.Parallel()
-	brokers := kafkaAlone(t).Brokers()
+	brokers := kafkatest.Server(t).Brokers()
 	for i, name := range []string{"CloudEvents binary by uuid", "Debezium change with schema"} {
 		t.Run(name, func(t *testing.T) {
 			is, byID := strings.CutSuffix(name, " by uuid")

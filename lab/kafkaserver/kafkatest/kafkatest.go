@@ -35,11 +35,29 @@ func Stop() error { return one.Stop() }
 func Server(t testing.TB) *kafkaserver.Server {
 	t.Helper()
 	s, err := one.Get()
+	started(t, err)
+	return s
+}
+
+// Own starts a server that is the test's own, for a test that restarts it. Without Kafka it is as Server.
+func Own(t testing.TB) *kafkaserver.Server {
+	t.Helper()
+	s, err := kafkaserver.Start(t.Context(), kafkaserver.Options{})
+	started(t, err)
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func started(t testing.TB, err error) {
+	t.Helper()
 	switch {
 	case errors.Is(err, kafkaserver.ErrNoKafka) && os.Getenv("CI") != "true":
 		t.Skip(err)
 	case err != nil:
 		t.Fatalf("starting Apache Kafka: %v", err)
 	}
-	return s
 }
