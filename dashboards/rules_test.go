@@ -63,13 +63,10 @@ func TestPrometheusAcceptsTheRules(t *testing.T) {
 }
 
 func TestEachAlertFiresAndStaysSilent(t *testing.T) {
-	promtest.Tool(t, "promtool", "test", "rules", "rules_test.yaml")
+	files := []string{"rules_test.yaml", "rules_hours_test.yaml"}
+	promtest.Tool(t, "promtool", append([]string{"test", "rules"}, files...)...)
 
-	src, err := os.ReadFile("rules_test.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var f struct {
+	type testFile struct {
 		Tests []struct {
 			Cases []struct {
 				Alert    string `yaml:"alertname"`
@@ -77,11 +74,16 @@ func TestEachAlertFiresAndStaysSilent(t *testing.T) {
 			} `yaml:"alert_rule_test"`
 		} `yaml:"tests"`
 	}
-	if err := yaml.Load(src, &f); err != nil {
-		t.Fatal(err)
+	var all testFile
+	for _, file := range files {
+		var f testFile
+		if err := yaml.Load(read(t, file), &f); err != nil {
+			t.Fatal(err)
+		}
+		all.Tests = append(all.Tests, f.Tests...)
 	}
 	fires, silent := map[string]bool{}, map[string]bool{}
-	for _, test := range f.Tests {
+	for _, test := range all.Tests {
 		for _, c := range test.Cases {
 			if len(c.Expected) > 0 {
 				fires[c.Alert] = true
