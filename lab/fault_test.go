@@ -32,16 +32,17 @@ var said = gocmp.Options{
 	cmpopts.EquateEmpty(),
 }
 
-// broken is a live system with a stream. It refreshes seldom, because that costs more than the trading.
+// broken is a live system with a stream. It refreshes seldom, and trades no faster than tests need, because both take most of
+// the processors.
 func broken(t *testing.T) (*lab.Lab, *topic) {
 	t.Helper()
-	return brokenIn(t, lab.OrdersStore)
+	return brokenIn(t, lab.OrdersStore, 120)
 }
 
-func brokenIn(t *testing.T, store *lab.Store) (*lab.Lab, *topic) {
+func brokenIn(t *testing.T, store *lab.Store, rate float64) (*lab.Lab, *topic) {
 	t.Helper()
 	p := &topic{}
-	l := up(t, nil, lab.Options{History: lab.History{Orders: 800, Store: store}, Rate: 500, RefreshEvery: 2 * time.Second, Publisher: p, PublishHistory: 100})
+	l := up(t, nil, lab.Options{History: lab.History{Orders: 800, Store: store}, Rate: rate, RefreshEvery: 2 * time.Second, Publisher: p, PublishHistory: 100})
 	l.StartProjector()
 	l.StartDesk()
 	traded(t, l, 20)
@@ -101,7 +102,7 @@ func TestAllFaultsTogetherInAnotherStore(t *testing.T) {
 
 func allFaults(t *testing.T, store *lab.Store, rounds int) {
 	t.Helper()
-	l, p := brokenIn(t, store)
+	l, p := brokenIn(t, store, 120)
 	for round := range rounds {
 		var planted []lab.Planted
 		for _, f := range lab.AllFaults() {
@@ -197,7 +198,7 @@ func TestStoppedShadowWriterWritesNothing(t *testing.T) {
 
 func TestShadowWriterCatchesUpUnderLoad(t *testing.T) {
 	t.Parallel()
-	l, p := broken(t)
+	l, p := brokenIn(t, lab.OrdersStore, 500)
 	plant(t, l, "stopped_shadow_writer", 3)
 	traded(t, l, 200)
 	if err := l.Repair(deadline(t)); err != nil { // the desk trades on meanwhile
