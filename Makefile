@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 
 # The race detector needs a C compiler and makes the lab's timings meaningless: it runs on the packages with
-# goroutines of their own.
+# goroutines of their own. With -short, long tables and rounds of one kind have a part of their cases there: the others
+# take the same ways. make test has them all.
 RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard alerts follow ledger metrics sampler source topic verify web)))
 TEST_TIMEOUT  ?= 20m
 # How many packages are tested at once: tests wait so much that the processors have time for more than one each.
@@ -29,7 +30,7 @@ test: setup kafka registry prometheus pgbouncer postgres-versions ## run all tes
 	@echo "test: all packages passed"
 
 test-race: setup kafka registry pgbouncer ## run the packages with goroutines under the race detector
-	go test -race -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
+	go test -race -short -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
 	@echo "test-race: all packages passed"
 
 # A part of bench, which BENCH_ONLY may leave out.

@@ -91,7 +91,7 @@ func TestAnIndexServesOnlyThroughTheKey(t *testing.T) {
 		{name: "view of a column in quotes", make: store + `ALTER TABLE store RENAME k TO "Order No"; CREATE VIEW shown AS SELECT p, "Order No" AS k, type, at, body FROM store`, table: "public.shown", hint: `ON "public"."store" ("Order No")`},
 	} {
 		sizes := []string{"2"}
-		if !strings.Contains(test.name, ",") {
+		if !strings.Contains(test.name, ",") && !testing.Short() {
 			sizes = append(sizes, "4000") // without costs that are equal
 		}
 		for _, rows := range sizes {
@@ -112,7 +112,7 @@ func TestAnIndexServesOnlyThroughTheKey(t *testing.T) {
 						of = `"Order No"`
 					}
 					run(`INSERT INTO store (p, ` + of + `, n, u, kind, type, at, body) SELECT i, i, 'order-' || i, md5(i::text)::uuid, CASE WHEN i % 3 = 0 THEN 'cart' ELSE 'order' END, 'Noted', now(), jsonb_build_object('k', i)
-						FROM generate_series(1, ` + rows + `) i; ANALYZE`)
+						FROM generate_series(1, ` + rows + `) i; DO $$BEGIN EXECUTE (SELECT 'ANALYZE ' || string_agg(oid::regclass::text, ', ') FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p'));END$$`)
 				}
 				c := c
 				c.Table, c.Key, c.Strip, c.Where = "public.store", "k", test.strip, test.with

@@ -212,7 +212,10 @@ var traps = []trap{
 
 func TestTraps(t *testing.T) {
 	dsn := pgtest.Database(t)
-	for _, trap := range traps {
+	for i, trap := range traps {
+		if leftOut(i) {
+			continue
+		}
 		t.Run(trap.name, func(t *testing.T) {
 			p := subqueries(t, dsn, trap.fields, trap.legacy, trap.projection)
 			legacy, projection := p.open()

@@ -48,7 +48,11 @@ func (l *largest) AddSuspects(ctx context.Context, held lease.Lease, id verify.P
 // TestEveryOrderHasTheSameChance over many samples: in a dense run or alone in a gap, at either end, missing or
 // phantom. All orders differ, so that those drawn show as suspects.
 func TestEveryOrderHasTheSameChance(t *testing.T) {
-	const rounds, size = 3000, 10
+	const size = 10
+	rounds := 3000
+	if testing.Short() {
+		rounds = 300
+	}
 	for name, spread := range map[string]int64{"by key": 1, "by address": 1 << 50} {
 		t.Run(name, func(t *testing.T) {
 			var legacy, projection []order.Row
