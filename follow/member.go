@@ -99,10 +99,13 @@ func (r *memberReader) deliver(ctx context.Context, b Batch) error {
 	if err != nil {
 		return err
 	}
-	for {
+	for waits := false; ; waits = true {
 		err = r.Intake.AddParcel(ctx, r.Fingerprint, r.claim, p)
 		if !errors.Is(err, ErrFull) {
 			break
+		}
+		if !waits {
+			r.Log.InfoContext(ctx, "reading waits until messages are matched", slog.Int("partition", b.Partition), slog.Int("parcels", MaxParcels))
 		}
 		if err := lease.Sleep(ctx, r.pause(addAgain)); err != nil {
 			return err

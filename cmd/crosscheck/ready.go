@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -68,7 +69,7 @@ func (s *sidecar) ready(ctx context.Context) []web.Part {
 		}
 	}
 	if s.config.Stream.Given() {
-		parts = append(parts, asked{string(order.Stream), func(context.Context) error { return s.following.get() }})
+		parts = append(parts, asked{string(order.Stream), func(context.Context) error { return cmp.Or(s.following.get(), s.sharing.get()) }})
 	}
 	return askAll(ctx, s.config, parts)
 }

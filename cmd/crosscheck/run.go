@@ -38,6 +38,7 @@ type sidecar struct {
 
 	jobs      *jobs.Queue // nil unless sidecars share ranges
 	following following
+	sharing   following // the same of reading partitions as a member of a group
 	gaps      *gaps
 	instead   instead // of the job of delta passes alone
 

@@ -56,12 +56,14 @@ func (s *sidecar) share(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := s.shareOnce(ctx)
 		pause := followAgain
+		s.sharing.set(err)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, errSwapped):
 			s.log.InfoContext(ctx, "reading partitions starts again", slog.Any("reason", err))
 		case errors.Is(err, topic.ErrGroup): // the follower says so
+			s.sharing.set(nil)
 			pause = mayJoinEvery
 		default:
 			s.log.WarnContext(ctx, "reading partitions has stopped, will go on", slog.Any("error", err))
@@ -95,6 +97,7 @@ func (s *sidecar) shareOnce(ctx context.Context) error {
 	g.Go(func() error { return s.whileSame(ctx, opened, fingerprint) })
 	g.Go(func() error {
 		return stream.Share(ctx, s.config.Stream.Group, fingerprint, func(ctx context.Context, partitions []int) error {
+			s.sharing.set(nil)
 			s.log.InfoContext(ctx, "reading partitions", slog.String("group", s.config.Stream.Group), slog.Any("partitions", partitions))
 			return member.Run(ctx, partitions)
 		})

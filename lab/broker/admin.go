@@ -187,6 +187,25 @@ func (a *Admin) Set(ctx context.Context, topic, name, value string) error {
 	return nil
 }
 
+// DenyGroup forbids all users to join a consumer group. The brokers need an authorizer.
+func (a *Admin) DenyGroup(ctx context.Context, group string) error {
+	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
+	defer cancel()
+	c := kmsg.NewCreateACLsRequestCreation()
+	c.ResourceType, c.ResourceName, c.ResourcePatternType = kmsg.ACLResourceTypeGroup, group, kmsg.ACLResourcePatternTypeLiteral
+	c.Principal, c.Host, c.Operation, c.PermissionType = "User:*", "*", kmsg.ACLOperationRead, kmsg.ACLPermissionTypeDeny
+	request := kmsg.NewPtrCreateACLsRequest()
+	request.Creations = append(request.Creations, c)
+	answer, err := request.RequestWith(ctx, a.client)
+	if err == nil {
+		err = kerr.ErrorForCode(answer.Results[0].ErrorCode)
+	}
+	if err != nil {
+		return fmt.Errorf("denying group %s: %w", group, err)
+	}
+	return nil
+}
+
 // await polls until the topic has that many partitions with a leader; 0 means until it is gone.
 func (a *Admin) await(ctx context.Context, topic string, partitions int) error {
 	return poll(ctx, func() (bool, error) {

@@ -91,6 +91,10 @@ func (s *Server) settings() string {
 		"listener.name.login.scram-sha-256.sasl.jaas.config": jaas + "scram.ScramLoginModule required;",
 		"listener.name.login.scram-sha-512.sasl.jaas.config": jaas + "scram.ScramLoginModule required;",
 
+		// All is allowed that no rule denies.
+		"authorizer.class.name":          "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+		"allow.everyone.if.no.acl.found": "true",
+
 		"offsets.topic.replication.factor":         "1",
 		"offsets.topic.num.partitions":             "1",
 		"transaction.state.log.replication.factor": "1",

@@ -245,8 +245,14 @@ func login(t *testing.T, c cluster, name string) {
 		if r := readAll(t, s, nil); r.count() != 1 {
 			t.Errorf("%s: %d messages, want 1", mechanism, r.count())
 		}
+		err = s.Share(t.Context(), "group of "+name, "", func(context.Context, []int) error { return errJoined })
+		if !errors.Is(err, errJoined) {
+			t.Errorf("%s: sharing ended with %v", mechanism, err)
+		}
 	}
 }
+
+var errJoined = errors.New("joined")
 
 func diagnosis(t *testing.T, c cluster, name string) {
 	levels := func() map[string]doctor.Level {

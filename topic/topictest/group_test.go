@@ -12,7 +12,6 @@ import (
 
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/follow"
-	"github.com/nordvarg/crosscheck/lab/broker"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/topic"
 )
@@ -106,12 +105,12 @@ func membersShare(t *testing.T, c cluster, name string) {
 	s.want(6, map[string]int{"a1": 6})
 }
 
-// TestAGroupThatIsDenied asks for a group without a right to it.
-func TestAGroupThatIsDenied(t *testing.T) {
-	b, c := embedded(t, broker.Options{})
-	c.create(t, "orders", 2, nil)
-	config := c.config(t, "orders")
-	config.Group = "crosscheck"
+// aGroupIsDenied asks for groups with and without a right to them.
+func aGroupIsDenied(t *testing.T, c cluster, name string) {
+	c.create(t, name, 2, nil)
+	group := "group of " + name
+	config := c.config(t, name)
+	config.Group = group
 	stream, err := topic.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -124,21 +123,28 @@ func TestAGroupThatIsDenied(t *testing.T) {
 		}
 		return "", ""
 	}
-	if err := stream.MayJoin(t.Context(), "crosscheck"); err != nil {
+	if err := stream.MayJoin(t.Context(), group); err != nil {
 		t.Errorf("a group that may be joined: %v", err)
 	}
 	if l, hint := level(); l != doctor.OK || hint != "" {
 		t.Errorf("doctor says %s, %s", l, hint)
 	}
-	b.DenyGroup("crosscheck")
-	if err := stream.MayJoin(t.Context(), "crosscheck"); !errors.Is(err, topic.ErrGroup) || topic.Hint(err) == "" {
-		t.Errorf("error is %v, or has no hint", err)
+	c.deny(t, group)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for err = nil; !errors.Is(err, topic.ErrGroup); err = stream.MayJoin(t.Context(), group) { // a rule takes a moment to reach the brokers
+		if lease.Sleep(ctx, 20*time.Millisecond) != nil {
+			t.Fatalf("a group that is denied: %v", err)
+		}
 	}
-	err = stream.Share(t.Context(), "crosscheck", "", func(context.Context, []int) error { return errors.New("held") })
+	if topic.Hint(err) == "" {
+		t.Errorf("no hint for %v", err)
+	}
+	err = stream.Share(t.Context(), group, "", func(context.Context, []int) error { return errors.New("held") })
 	if !errors.Is(err, topic.ErrGroup) {
 		t.Errorf("sharing ended with %v", err)
 	}
-	if l, hint := level(); l != doctor.Warning || !strings.Contains(hint, "--operation Read --group crosscheck") {
+	if l, hint := level(); l != doctor.Warning || !strings.Contains(hint, "--operation Read --group "+group) {
 		t.Errorf("doctor says %s, %s", l, hint)
 	}
 }

@@ -26,8 +26,9 @@ type cluster struct {
 	brokers []string
 	login   []string // listener that wants the lab's user and password
 	admin   *broker.Admin
-	hangsUp bool   // on a wrong password, where Kafka says what was wrong
-	compact func() // at once; nil where the broker does it by itself
+	hangsUp bool                     // on a wrong password, where Kafka says what was wrong
+	deny    func(*testing.T, string) // joining a group
+	compact func()                   // at once; nil where the broker does it by itself
 	crash   func() error
 	revive  func(context.Context) error
 }
@@ -62,6 +63,7 @@ var cases = []struct {
 	{"deliver's error ends Read", deliverError},
 	{"diagnosis", diagnosis},
 	{"members share partitions", membersShare},
+	{"a group is denied", aGroupIsDenied},
 	{"broker crashes in mid-read", brokerCrash},
 	{"broker stays away", brokerStaysAway},
 }
@@ -85,6 +87,7 @@ func TestEmbeddedBroker(t *testing.T) {
 		closed = append(closed, lab(&broker.Login{Mechanism: mechanism, User: kafkaserver.User, Password: kafkaserver.Password}).Brokers()...)
 	}
 	runAll(t, cluster{
+		deny:    func(_ *testing.T, group string) { open.DenyGroup(group) },
 		brokers: open.Brokers(), login: closed, admin: connect(t, open.Brokers()), compact: open.Compact, hangsUp: true,
 		crash: func() error { open.Down(); return nil }, revive: open.Restart,
 	})
@@ -92,8 +95,15 @@ func TestEmbeddedBroker(t *testing.T) {
 
 func TestApacheKafka(t *testing.T) {
 	s := kafkatest.Server(t)
+	admin := connect(t, s.Brokers())
 	runAll(t, cluster{
-		brokers: s.Brokers(), login: s.LoginBrokers(), admin: connect(t, s.Brokers()),
+		deny: func(t *testing.T, group string) {
+			t.Helper()
+			if err := admin.DenyGroup(t.Context(), group); err != nil {
+				t.Fatal(err)
+			}
+		},
+		brokers: s.Brokers(), login: s.LoginBrokers(), admin: admin,
 		crash: s.Kill, revive: s.Restart,
 	})
 }
