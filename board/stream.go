@@ -19,7 +19,7 @@ type Stream struct {
 // Reader is the sidecar that reads a partition for the one that follows the stream.
 type Reader struct {
 	Partition int
-	Name      string // empty if nobody reads it
+	Name      string // the last that has claimed it; empty if none has
 	Waiting   int64  // what it has read and was not matched yet, in parcels
 }
 

@@ -68,7 +68,7 @@ type Status struct {
 // Reader is the sidecar that reads a partition.
 type Reader struct {
 	Partition int    `json:"partition"`
-	Reader    string `json:"reader"`  // empty if nobody reads it
+	Reader    string `json:"reader"`  // the last that has claimed it; empty if none has
 	Waiting   int64  `json:"waiting"` // parcels that it has read and that were not matched yet
 }
 

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/nordvarg/crosscheck/lab/broker"
 )
@@ -66,7 +70,20 @@ func (s *sharing) plant(during func()) {
 // and doubled.
 func TestSidecarsShareAStream(t *testing.T) {
 	t.Parallel()
-	s := newSharing(t, kafkaAlone(t).Brokers())
+	brokers := kafkaAlone(t).Brokers()
+	admin, err := broker.Connect(brokers, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(admin.Close)
+	forget := func() { // another test uses the same topic
+		if err := admin.DeleteTopic(context.WithoutCancel(t.Context()), "orders"); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			t.Error(err)
+		}
+	}
+	forget()
+	t.Cleanup(forget)
+	s := newSharing(t, brokers)
 	s.live()
 	first := s.join()
 	s.shared(1)
