@@ -79,10 +79,14 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mark, q verify.WrittenQuery, out *verify.Written, keys *summing) error {
 	s := n.side
 	hash := keyHash(s.shape.keyType, s.config.Key, q.Hash)
+	sum := "sum(" + hash + ")"
+	if q.NoSum {
+		sum = "0"
+	}
 	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT s.rows::text, s.sum::text, w.key, w.hash::text, w.here::text FROM (
-		SELECT count(*) AS rows, sum(%[1]s) AS sum, array_agg(ROW((%[2]s)::text, %[1]s, true)) FILTER (WHERE %[3]s) AS written
+		SELECT count(*) AS rows, %[6]s AS sum, array_agg(ROW((%[2]s)::text, %[1]s, true)) FILTER (WHERE %[3]s) AS written
 		FROM %[4]s WHERE %[5]s) AS s LEFT JOIN LATERAL unnest(s.written) AS w(key text, hash bigint, here boolean) ON true`,
-		hash, s.config.Key, writtenSince(since), s.itself(), chunk))
+		hash, s.config.Key, writtenSince(since), s.itself(), chunk, sum))
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,11 @@ func (s *Side) mark(ctx context.Context, tx *session.Tx, columns ...string) (m v
 	if m.Unknown != "" {
 		return verify.Mark{Unknown: m.Unknown}, nil
 	}
+	if err := tx.QueryRow(ctx, `SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN -1
+		ELSE coalesce(sum(pg_catalog.pg_stat_get_tuples_updated(f::oid) + pg_catalog.pg_stat_get_tuples_deleted(f::oid)), 0)::bigint END
+		FROM unnest($1::text[]) AS f`, oids(m)).Scan(&m.Edits); err != nil {
+		return m, fmt.Errorf("asking how many rows were edited: %w", err)
+	}
 	m.Meaning, m.Unknown, err = s.meaning(ctx, tx, files, columns)
 	return m, err
 }
