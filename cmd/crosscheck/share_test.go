@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/nordvarg/crosscheck/lab/broker"
+	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
 )
 
 // sharing is a system whose stream several sidecars share.
@@ -70,7 +71,7 @@ func (s *sharing) plant(during func()) {
 // and doubled.
 func TestSidecarsShareAStream(t *testing.T) {
 	t.Parallel()
-	brokers := kafkaAlone(t).Brokers()
+	brokers := kafkatest.Own(t).Brokers()
 	admin, err := broker.Connect(brokers, nil, nil)
 	if err != nil {
 		t.Fatal(err)
