@@ -126,6 +126,22 @@ func (l *Ledger) Pair() verify.PairID { return l.pair }
 // Schema is the name of the schema that holds the tables.
 func (l *Ledger) Schema() string { return l.schema }
 
+// Identity is the same for all processes that use this ledger, and differs from that of every other one. Without the right to
+// ask for the server's own number, ledgers of one name on two servers have the same.
+func (l *Ledger) Identity(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	var system, database string
+	err := l.pool.QueryRow(ctx, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()").Scan(&system)
+	if err == nil || isCode(err, insufficientPrivilege) {
+		err = l.pool.QueryRow(ctx, "SELECT current_database()").Scan(&database)
+	}
+	if err != nil {
+		return "", fmt.Errorf("asking for the identity of the ledger: %w", err)
+	}
+	return system + "/" + database + "/" + l.schema, nil
+}
+
 func checkSchemaName(name string) error {
 	switch {
 	case len(name) > maxIdentifier:

@@ -307,3 +307,32 @@ func TestHiddenRowsAreAnError(t *testing.T) {
 		t.Errorf("with hidden rows it reads %v", keys)
 	}
 }
+
+// TestEachLedgerHasAnIdentity asks with and without the right to the server's own number.
+func TestEachLedgerHasAnIdentity(t *testing.T) {
+	dsn := database(t)
+	identity := func(c ledger.Config) string {
+		t.Helper()
+		id, err := opened(t, c).Identity(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	first, again := identity(ledger.Config{DSN: dsn}), identity(ledger.Config{DSN: dsn})
+	if first != again || strings.HasPrefix(first, "/") {
+		t.Errorf("one ledger is %s and %s", first, again)
+	}
+	for _, c := range []ledger.Config{{DSN: dsn, Schema: "other"}, {DSN: database(t)}} {
+		if id := identity(c); id == first {
+			t.Errorf("two ledgers are %s", id)
+		}
+	}
+	conn := connect(t, dsn)
+	exec(t, conn, `CREATE ROLE ledger_stranger LOGIN`)
+	t.Cleanup(func() { exec(t, conn, `DROP ROLE ledger_stranger`) })
+	exec(t, conn, `REVOKE EXECUTE ON FUNCTION pg_control_system() FROM public`)
+	if id := identity(ledger.Config{DSN: as(t, dsn, "ledger_stranger")}); !strings.HasPrefix(id, "/") || !strings.HasSuffix(first, id) {
+		t.Errorf("without the right the ledger is %s", id)
+	}
+}

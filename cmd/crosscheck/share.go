@@ -75,8 +75,8 @@ func (s *sidecar) share(ctx context.Context) error {
 	return nil
 }
 
-// shareOnce is a member of the group until something fails. Members with another fingerprint have all partitions too, because
-// what one has compared says nothing to the other.
+// shareOnce is a member of the group until something fails. Members with another fingerprint or ledger have all partitions too,
+// because what one has compared says nothing to the other.
 func (s *sidecar) shareOnce(ctx context.Context) error {
 	opened, err := openSides(ctx, s.config, s.observeQuery)
 	if err != nil {
@@ -84,6 +84,10 @@ func (s *sidecar) shareOnce(ctx context.Context) error {
 	}
 	defer opened.close()
 	fingerprint, err := opened.known(ctx, s.config, s.ledger, s.log)
+	if err != nil {
+		return err
+	}
+	ledger, err := s.ledger.Identity(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,7 +100,7 @@ func (s *sidecar) shareOnce(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.whileSame(ctx, opened, fingerprint) })
 	g.Go(func() error {
-		return stream.Share(ctx, s.config.Stream.Group, fingerprint, func(ctx context.Context, partitions []int) error {
+		return stream.Share(ctx, s.config.Stream.Group, fingerprint+" "+ledger, func(ctx context.Context, partitions []int) error {
 			s.sharing.set(nil)
 			s.log.InfoContext(ctx, "reading partitions", slog.String("group", s.config.Stream.Group), slog.Any("partitions", partitions))
 			return member.Run(ctx, partitions)
