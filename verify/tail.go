@@ -21,6 +21,8 @@ type Tail struct {
 	// Floor is the position behind which events are read; nil until it is known. Next is the look that decides on the next one.
 	Floor *order.Position `json:"floor,omitempty"`
 	Next  TailLook        `json:"next"`
+	// Ripe is true if Next.Begun is of a later look. By then, all transactions that had a position at Next have a number too.
+	Ripe bool `json:"ripe,omitempty"`
 	// Edits is what the server has counted of updates and deletions.
 	Edits int64 `json:"edits,omitempty"`
 }
@@ -53,9 +55,12 @@ type TailFound struct {
 func (t Tail) After(found TailFound, whole bool, oldest int64) (Tail, error) {
 	next := found.Look
 	next.Newest = max(next.Newest, t.Next.Newest)
-	if t.Next.Begun <= oldest && next.At.Sub(t.Next.At) >= numberless {
+	if !t.Ripe && next.At.Sub(t.Next.At) >= numberless {
+		t.Next.Begun, t.Ripe = next.Begun, true
+	}
+	if t.Ripe && t.Next.Begun <= oldest {
 		floor := t.Next.Newest
-		t.Floor, t.Next = &floor, next
+		t.Floor, t.Next, t.Ripe = &floor, next, false
 	}
 	if whole {
 		t.Whole, t.Oldest, t.Added, t.Sum, t.Edits = next, oldest, 0, "", found.Edits
