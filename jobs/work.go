@@ -16,8 +16,8 @@ import (
 const (
 	// storing is how long a job may take beyond its range. Longer than that, it is rescued.
 	storing = time.Minute
-	// later is how long a job waits that cannot be done now.
-	later = time.Second
+	// later is how long a job waits that cannot be done now, and alone one whose pass nobody holds.
+	later, alone = time.Second, 5 * time.Second
 )
 
 // Work does jobs of a fingerprint, one at a time, until ctx ends. A job takes no longer than a limit, and some time to store.
@@ -68,6 +68,8 @@ func (w *worker) Work(ctx context.Context, job *river.Job[rangeJob]) error {
 	switch {
 	case w.stopped.Err() != nil && answer != verify.Finished:
 		return river.JobSnooze(0)
+	case answer == verify.Unheld:
+		return river.JobSnooze(alone)
 	case answer == verify.Later:
 		return river.JobSnooze(later)
 	case answer == verify.GivenUp:

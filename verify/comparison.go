@@ -272,12 +272,12 @@ func (p *pass) finish(ctx context.Context, done Pass, r Result) (Pass, error) {
 }
 
 // abort ends a pass after an error: unverified, with the coverage so far. It returns the pass with the error, so that a
-// caller can report it. It does not touch a pass that lost its lease, because it belongs to another process. It also
+// caller can report it. It does not touch a pass that lost its lease, because it belongs to another process, nor one that was ended. It also
 // leaves a pass that can be resumed to the next process if this one was told to stop, or lost a database.
 func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) {
 	resumable := done.State == Settling || done.Ranged && p.c.MaxSnapshot > 0
 	lost := done.State == Scanning && p.c.Lost != nil && p.c.Lost(cause) && !errors.Is(cause, errTooLong) && !errors.Is(cause, ErrConflicts)
-	if errors.Is(cause, lease.ErrFenced) || resumable && (ctx.Err() != nil || lost) {
+	if errors.Is(cause, lease.ErrFenced) || errors.Is(cause, ErrNotScanning) || resumable && (ctx.Err() != nil || lost) {
 		return done, cause
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)

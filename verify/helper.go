@@ -37,7 +37,7 @@ const patience = 2 * time.Second
 // errOther says that this process compares something else than the pass.
 var errOther = errors.New("the pass compares something else")
 
-// Do does a job. An error that comes with Later or Finished is only told.
+// Do does a job. An error that comes with Later, Unheld or Finished is only told.
 func (h *Helper) Do(ctx context.Context, job Job) (Answer, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -45,7 +45,9 @@ func (h *Helper) Do(ctx context.Context, job Job) (Answer, error) {
 	switch {
 	case err == nil:
 		return answer, nil
-	case ctx.Err() != nil, errors.Is(err, lease.ErrFenced): // stopped, or the next holder goes on with the pass
+	case errors.Is(err, lease.ErrFenced): // the next holder goes on with the pass
+		return Unheld, err
+	case ctx.Err() != nil: // stopped
 		answer = Later
 	case errors.Is(err, ErrNotScanning):
 		return Finished, nil
@@ -78,7 +80,11 @@ func (h *Helper) do(ctx context.Context, job Job) (Answer, error) {
 		return Failed, err
 	}
 	r.p.lease = held
-	return r.help(ctx, left[i])
+	answer, err := r.help(ctx, left[i])
+	if errors.Is(err, ErrDigestBlind) { // another attempt has another seed, and may not notice
+		_, err = r.p.abort(ctx, pass, err)
+	}
+	return answer, err
 }
 
 // open returns the pass with open sides.

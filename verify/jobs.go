@@ -61,6 +61,7 @@ type Answer int
 const (
 	Finished Answer = iota // the range is compared, or nobody needs it
 	Later                  // it cannot be compared now
+	Unheld                 // nobody holds the pass at this time
 	Failed                 // another attempt may succeed
 	GivenUp                // none will; the holder of the pass tries it, and says why
 )

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -74,7 +75,7 @@ func (r *ranged) share(ctx context.Context) (err error) {
 		if err := r.hire(ctx); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, r.p.c.Jobs.Forget(context.WithoutCancel(ctx), r.p.id)) }()
+		defer func() { r.forget(context.WithoutCancel(ctx), err) }()
 	}
 	began := r.p.c.Now()
 	taken := 0 // ranges
@@ -85,6 +86,9 @@ func (r *ranged) share(ctx context.Context) (err error) {
 		}
 		if len(left) == 0 {
 			return r.whole()
+		}
+		if _, _, err := r.p.c.Ledger.Lent(ctx, r.p.id); err != nil { // a helper ends a pass whose digests it has found wrong
+			return err
 		}
 		now := r.p.c.Now()
 		if stored := len(r.done) - taken; stored > others {
@@ -103,6 +107,16 @@ func (r *ranged) share(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// forget drops the jobs that are left. Those of a pass that another process holds by now are its own.
+func (r *ranged) forget(ctx context.Context, err error) {
+	if errors.Is(err, lease.ErrFenced) {
+		return
+	}
+	if err := r.p.c.Jobs.Forget(ctx, r.p.id); err != nil { // they would find nothing to do
+		r.p.c.Log.WarnContext(ctx, "the jobs of a shared pass are left in the queue", slog.Int64("id", int64(r.p.id)), slog.String("error", oneLine(err)))
 	}
 }
 

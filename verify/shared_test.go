@@ -266,6 +266,31 @@ func TestARangeThatCannotBeSharedEndsThePass(t *testing.T) {
 	}
 }
 
+// TestAHelperThatFindsDigestsBlindEndsThePass: another process, with another seed, might not notice.
+func TestAHelperThatFindsDigestsBlindEndsThePass(t *testing.T) {
+	projection := dense(300)
+	for i := range projection {
+		projection[i].Values = []order.Value{{Text: "WRONG"}, {Text: "0"}}
+	}
+	w := newWorld(t, dense(300), projection)
+	w.sharedBy("a")
+	blind := func(is bool) { w.legacy.Blind, w.projection.Blind = is, is }
+	work := w.meanwhile
+	w.meanwhile = func(wait int) { blind(true); work(wait); blind(false) }
+	pass, err := w.full(t.Context())
+	if !errors.Is(err, verify.ErrNotScanning) {
+		t.Errorf("the holder says %v", err)
+	}
+	all, err := w.store.Passes(t.Context(), 1)
+	if err != nil || len(all) == 0 || all[0].ID != pass.ID {
+		t.Fatalf("the ledger has %+v, %v", all, err)
+	}
+	stored := all[0]
+	if stored.State != verify.Done || stored.Result.Verdict != compare.Unverified || !strings.Contains(stored.Result.Reason, "digests are equal") {
+		t.Errorf("the pass ended as %+v", stored.Result)
+	}
+}
+
 // TestWidespreadDifferencesAreToldBySeveral has a field that differs everywhere, and then in a third of the keys.
 func TestWidespreadDifferencesAreToldBySeveral(t *testing.T) {
 	for from, widespread := range map[int]bool{0: true, 4000: false} {

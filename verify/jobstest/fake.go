@@ -111,7 +111,7 @@ func (f *Fake) Once(ctx context.Context, fingerprint string, do func(context.Con
 	}
 	j.since = time.Time{}
 	f.jobs = slices.DeleteFunc(f.jobs, func(other *job) bool { return other == j })
-	if answer == verify.Later || answer == verify.Failed && j.failed < Attempts {
+	if answer == verify.Later || answer == verify.Unheld || answer == verify.Failed && j.failed < Attempts {
 		f.jobs = append(f.jobs, j)
 		f.wake()
 	}
