@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,11 +61,15 @@ func (*heartbeatAnswer) ApiKey() protocol.ApiKey { return protocol.Heartbeat } /
 // Share joins a group, and calls hold with the partitions that Kafka gives to this member: again and again, whenever they
 // change. Members of one kind share all partitions; members of another kind have all partitions too. hold's context ends
 // when the partitions may become another's; the group waits for hold to return. No offsets are committed. Share returns
-// ErrGroup if the user may not join, hold's error, or ctx's.
+// ErrGroup if the user may not join, ErrUnknown if the topic is gone, hold's error, or ctx's.
 func (t *Topic) Share(ctx context.Context, group, kind string, hold func(ctx context.Context, partitions []int) error) error {
+	known, err := t.count(ctx) // a member that joins for a topic that is gone may create it
+	if err != nil {
+		return err
+	}
 	members, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID: group, Brokers: t.config.Brokers, Dialer: t.dialer, Topics: []string{t.config.Topic},
-		GroupBalancers: []kafka.GroupBalancer{balancer{kind}}, WatchPartitionChanges: true, PartitionWatchInterval: t.config.WatchEvery,
+		GroupBalancers:    []kafka.GroupBalancer{balancer{kind}}, // its watcher of partitions creates a topic that is gone: see whileSame
 		HeartbeatInterval: heartbeatEvery, SessionTimeout: sessionTimeout, RebalanceTimeout: rebalanceTimeout, JoinGroupBackoff: joinAgain,
 	})
 	if err != nil {
@@ -81,6 +86,9 @@ func (t *Topic) Share(ctx context.Context, group, kind string, hold func(ctx con
 		case errors.Is(err, kafka.RebalanceInProgress):
 			continue
 		case err != nil:
+			if _, gone := t.count(ctx); errors.Is(gone, ErrUnknown) {
+				return gone
+			}
 			err = classify(err)
 			if outage.begin(t.config.Patience) {
 				t.config.Log.WarnContext(ctx, "group cannot be joined, trying again", slog.String("group", group), slog.Any("error", err))
@@ -93,19 +101,64 @@ func (t *Topic) Share(ctx context.Context, group, kind string, hold func(ctx con
 		outage.end()
 		held := make(chan error, 1)
 		generation.Start(func(ended context.Context) {
-			during, stop := context.WithCancel(ctx)
-			defer stop()
-			defer context.AfterFunc(ended, stop)()
-			err := hold(during, t.assigned(generation))
-			if during.Err() != nil { // the next turn says why
-				err = nil
+			err := t.hold(ctx, ended, &known, func(ctx context.Context) error { return hold(ctx, t.assigned(generation)) })
+			if held <- err; err != nil {
+				<-ended.Done() // else it would join again
 			}
-			held <- err
 		})
 		if err := <-held; err != nil {
 			return err
 		}
 	}
+}
+
+// hold calls do until ctx or the generation ends, or the topic has another number of partitions than is known.
+func (t *Topic) hold(ctx, ended context.Context, known *int, do func(context.Context) error) error {
+	during, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(ended, stop)()
+	watched := make(chan error, 1)
+	go func() {
+		defer stop()
+		watched <- t.whileSame(during, known)
+	}()
+	err := do(during)
+	if during.Err() != nil { // the next turn says why
+		err = nil
+	}
+	stop()
+	return cmp.Or(<-watched, err)
+}
+
+// whileSame returns nil when ctx has ended or the topic has another number of partitions, and ErrUnknown if it is gone.
+func (t *Topic) whileSame(ctx context.Context, known *int) error {
+	tick := time.NewTicker(t.config.WatchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now, err := t.count(ctx)
+		switch {
+		case errors.Is(err, ErrUnknown):
+			return err
+		case err == nil && now != *known:
+			*known = now
+			return nil
+		}
+	}
+}
+
+// count returns how many partitions the topic has. Unlike what the library asks, it creates no topic.
+func (t *Topic) count(ctx context.Context) (n int, err error) {
+	err = t.ask(ctx, "partitions", func(ctx context.Context, c *kafka.Client) error {
+		ids, err := t.partitionIDs(ctx, c)
+		n = len(ids)
+		return err
+	})
+	return n, err
 }
 
 // assigned are the partitions of this member.

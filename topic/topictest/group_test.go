@@ -105,6 +105,26 @@ func membersShare(t *testing.T, c cluster, name string) {
 	s.want(6, map[string]int{"a1": 6})
 }
 
+// aTopicThatIsGoneIsNotCreated deletes the topic while it is shared.
+func aTopicThatIsGoneIsNotCreated(t *testing.T, c cluster, name string) {
+	c.create(t, name, 2, nil)
+	stream := c.open(t, name)
+	err := stream.Share(t.Context(), "group of "+name, "", func(ctx context.Context, _ []int) error {
+		if err := c.admin.DeleteTopic(ctx, name); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	if !errors.Is(err, topic.ErrUnknown) {
+		t.Errorf("sharing ended with %v", err)
+	}
+	if err := stream.Share(t.Context(), "group of "+name, "", nil); !errors.Is(err, topic.ErrUnknown) {
+		t.Errorf("sharing what is gone ended with %v", err)
+	}
+	c.create(t, name, 1, nil) // fails if it exists
+}
+
 // aGroupIsDenied asks for groups with and without a right to them.
 func aGroupIsDenied(t *testing.T, c cluster, name string) {
 	c.create(t, name, 2, nil)

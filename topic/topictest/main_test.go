@@ -63,6 +63,7 @@ var cases = []struct {
 	{"deliver's error ends Read", deliverError},
 	{"diagnosis", diagnosis},
 	{"members share partitions", membersShare},
+	{"a topic that is gone is not created for a group", aTopicThatIsGoneIsNotCreated},
 	{"a group is denied", aGroupIsDenied},
 	{"broker crashes in mid-read", brokerCrash},
 	{"broker stays away", brokerStaysAway},
