@@ -169,6 +169,11 @@ func (r *ranged) once(ctx context.Context, within KeyRange, everything bool) (fo
 	if r.facts.Positions, err = r.p.locate(ctx); err != nil {
 		return found, err
 	}
+	if r.folded == nil { // both tables were empty when the pass was opened
+		if err := r.openFolded(ctx); err != nil {
+			return found, err
+		}
+	}
 	w := r.sides.copyFor(within, everything)
 	w.differ = r.p.sidesWalk(nil, nil).differ
 	if err := w.begin(ctx, r.p.c.Legacy, r.p.c.Projection); err != nil {

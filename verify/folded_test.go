@@ -290,3 +290,54 @@ func TestAnImpossibleStateIsProvenByAWindowAtRest(t *testing.T) {
 		t.Errorf("ended %+v, open are %q", pass, f.open())
 	}
 }
+
+// TestEventsAreComparedAlsoIfTablesWereEmptyWhenAPassWentOn: they are empty for the moment in which the next process opens them.
+func TestEventsAreComparedAlsoIfTablesWereEmptyWhenAPassWentOn(t *testing.T) {
+	f := newFour(t)
+	f.inRanges()
+	delete(f.events.histories, "10")
+	f.folded.Delete("10")
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	stored := 0
+	f.Ledger = watched{f.store, func(verify.Range) {
+		if stored++; stored == 2 {
+			kill()
+		}
+	}}
+	stopped, _ := f.full(ctx)
+	ranges, err := f.store.Ranges(t.Context(), stopped.ID)
+	if err != nil || len(ranges) != 1 || stopped.State != verify.Scanning {
+		t.Fatalf("stopped as %+v after %v, %v", stopped, ranges, err)
+	}
+	f.Ledger = f.store
+	for _, side := range []*sourcetest.Fake{f.legacy, f.projection} {
+		for key := range int64(10) {
+			side.Delete(order.Key(strconv.FormatInt(key+1, 10)))
+		}
+		empty := true
+		side.Before = func(read string) error {
+			if read != "position" || !empty { // a range begins
+				return nil
+			}
+			empty = false
+			side.Put(row(1, "FILLED", "10"))
+			for key := range int64(9) {
+				side.Put(row(key+2, "OPEN", "0"))
+			}
+			return nil
+		}
+	}
+	if err := f.store.Release(t.Context(), f.lease); err != nil {
+		t.Fatal(err)
+	}
+	f.lease = f.acquire()
+	if err := f.store.Adopt(t.Context(), f.lease, stopped.ID); err != nil {
+		t.Fatal(err)
+	}
+	pass := f.must(f.Resume(t.Context(), f.lease, f.stored(stopped.ID)))
+	facts := pass.Scan.Facts.(verify.FullFacts)
+	if pass.Result.Diverged != 1 || f.open() == "" || facts.Events == nil || facts.Events.Orders != 9 || pass.Scan.Compared != 10 {
+		t.Errorf("%+v, open is %q; of the events was seen %+v", pass.Result, f.open(), facts.Events)
+	}
+}

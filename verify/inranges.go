@@ -20,6 +20,8 @@ var (
 	errTooLong = errors.New("a range of keys took longer than verify.max_snapshot")
 	// errScattered says that the stored ranges of a pass do not follow one another.
 	errScattered = errors.New("the ranges of the pass do not follow one another")
+	// errNoEvents says that a stored range was compared without the events.
+	errNoEvents = errors.New("legacy was not compared with the events in all ranges of the pass")
 )
 
 // ranged is a full pass in ranges of keys.
@@ -144,16 +146,17 @@ func (r *ranged) openFolded(ctx context.Context) error {
 	if r.p.c.Folded == nil {
 		return nil
 	}
-	r.folded = r.p.foldedWalk(r.sides.layout)
-	estimate, err := r.folded.open(ctx, r.p.c.Folded.Legacy, r.p.c.Folded.Events)
+	w := r.p.foldedWalk(r.sides.layout)
+	estimate, err := w.open(ctx, r.p.c.Folded.Legacy, r.p.c.Folded.Events)
 	if err != nil {
 		return reason(ctx, err)
 	}
-	r.folded.sides.close()
-	r.folded.table = estimate / 2
-	if estimate > 0 && !r.folded.indexed {
+	w.sides.close()
+	w.table = estimate / 2
+	if estimate > 0 && !w.indexed {
 		return fmt.Errorf("%w: the event store needs an index on the order's key as it is compared, in the order of bytes for text", ErrNoRanges)
 	}
+	r.folded = w
 	return nil
 }
 
@@ -326,6 +329,9 @@ func (w *walk) begin(ctx context.Context, legacy, other Side) (err error) {
 
 // conclude looks at what does not belong to a range, each in a snapshot of its own.
 func (r *ranged) conclude(ctx context.Context) error {
+	if r.p.c.Folded != nil && slices.ContainsFunc(r.done, func(done Range) bool { return done.Found.Events == nil }) {
+		return errNoEvents
+	}
 	_, _, facts := merged(r.done)
 	r.facts.Events = facts.Events
 	err := r.p.apart(ctx, snapshots{}, func(s snapshots) error { return r.p.someChanges(ctx, s.legacy, &r.facts) })
