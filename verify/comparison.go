@@ -171,6 +171,7 @@ func (c *Comparison) Resume(ctx context.Context, l lease.Lease, found Pass) (Pas
 	case found.Kind != Full || !found.Ranged || c.MaxSnapshot == 0:
 		return found, ErrNotRanged
 	}
+	p.irregular = true // nothing tells whether the process that began it knew of such events
 	return p.scan(ctx, found, (*pass).full)
 }
 

@@ -138,11 +138,8 @@ func (p *pass) full(ctx context.Context, scan *Scan) error {
 		scan.Reason = "both sides are empty"
 		return p.mark(ctx, w.sides)
 	}
-	if facts.Marks, err = p.c.marks(ctx, began, w.sides); err != nil {
+	if facts.Marks, err = p.marks(ctx, began, w.sides); err != nil {
 		return err
-	}
-	if p.irregular && facts.Marks.Events != nil {
-		facts.Marks.Events.Tail = nil
 	}
 	if facts.Unsampled, err = Unsampled(ctx, w.keyType, w.sides.legacy, w.sides.projection); err != nil {
 		return err

@@ -79,7 +79,7 @@ func (r *ranged) mark(ctx context.Context) error {
 	if r.facts.Marks == nil {
 		return nil
 	}
-	if err := r.p.c.markEvents(ctx, r.facts.Marks, r.p.c.MaxSnapshot); err != nil {
+	if err := r.p.markEvents(ctx, r.facts.Marks, r.p.c.MaxSnapshot); err != nil {
 		return fmt.Errorf("noting how far the events were read: %w", err)
 	}
 	return nil

@@ -148,12 +148,12 @@ type WrittenEvents struct {
 const notGrowing = "it cannot tell which events were written"
 
 // marks marks the snapshots of a pass, and the events after them.
-func (c *Comparison) marks(ctx context.Context, at time.Time, s snapshots) (*Marks, error) {
+func (p *pass) marks(ctx context.Context, at time.Time, s snapshots) (*Marks, error) {
 	m, err := marksOf(ctx, at, s)
 	if err != nil {
 		return nil, err
 	}
-	return m, c.markEvents(ctx, m, 0)
+	return m, p.markEvents(ctx, m, 0)
 }
 
 func marksOf(ctx context.Context, at time.Time, s snapshots) (m *Marks, err error) {
@@ -163,16 +163,19 @@ func marksOf(ctx context.Context, at time.Time, s snapshots) (m *Marks, err erro
 }
 
 // markEvents marks the events too, and holds no snapshot of them for longer than hold; zero is no limit.
-func (c *Comparison) markEvents(ctx context.Context, m *Marks, hold time.Duration) error {
-	if c.Events == nil || c.Folded == nil || m.unknown() != "" {
+func (p *pass) markEvents(ctx context.Context, m *Marks, hold time.Duration) error {
+	if p.c.Events == nil || p.c.Folded == nil || m.unknown() != "" {
 		return nil
 	}
 	m.Events = &Mark{Unknown: notGrowing}
-	g, ok := c.Events.(Growing)
+	g, ok := p.c.Events.(Growing)
 	if !ok {
 		return nil
 	}
 	events, err := g.Mark(ctx, EventsQuery{At: m.At, Hold: hold})
+	if p.irregular {
+		events.Tail = nil
+	}
 	m.Events = &events
 	return err
 }

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -39,6 +40,68 @@ func TestTheFloorWaitsForATransactionThatHadAPositionButNoNumber(t *testing.T) {
 		}
 		if floor != step.floor {
 			t.Errorf("after %s the floor is %d, want %d", step.after, floor, step.floor)
+		}
+	}
+}
+
+// straying is an event store of which a look at all of it finds an event that looks at its tail had not.
+type straying struct{ *eventStore }
+
+func (straying) Mark(context.Context, verify.EventsQuery) (verify.Mark, error) {
+	return verify.Mark{Events: 11, Tail: &verify.Tail{}}, nil
+}
+
+func (s straying) Written(ctx context.Context, _ verify.Mark, q verify.EventsQuery) (verify.WrittenEvents, error) {
+	now, err := s.Mark(ctx, q)
+	return verify.WrittenEvents{Old: now.Events, Now: now, Between: 1, BetweenSum: "1"}, err
+}
+
+// TestAllEventsAreReadAfterSomeHadStrayed, until the next full pass, also if the pass was made in ranges or was resumed before the
+// first of them.
+func TestAllEventsAreReadAfterSomeHadStrayed(t *testing.T) {
+	for _, how := range []string{"whole", "in ranges", "resumed"} {
+		f := newFour(t)
+		f.Events = straying{f.events}
+		if how != "whole" {
+			f.inRanges()
+		}
+		tail := func(pass verify.Pass) *verify.Tail {
+			t.Helper()
+			facts, ok := pass.Scan.Facts.(verify.FullFacts)
+			if !ok || facts.Marks == nil || facts.Marks.Events == nil {
+				t.Fatalf("%s: %+v has no mark of the events", how, pass)
+			}
+			return facts.Marks.Events.Tail
+		}
+		if tail(f.must(f.full(t.Context()))) == nil {
+			t.Errorf("%s: a pass of which nothing is known lets no look read the tail", how)
+		}
+		ctx, kill := context.WithCancel(t.Context())
+		defer kill()
+		if how == "resumed" {
+			f.projection.Before = func(read string) error {
+				if read == "digests" {
+					kill()
+				}
+				return ctx.Err()
+			}
+		}
+		pass, err := f.delta(ctx)
+		if f.projection.Before = nil; how == "resumed" {
+			if err == nil || pass.State != verify.Scanning {
+				t.Fatalf("%s: %+v, %v", how, pass, err)
+			}
+			if err := f.store.Release(t.Context(), f.lease); err != nil {
+				t.Fatal(err)
+			}
+			f.lease = f.acquire()
+			if err := f.store.Adopt(t.Context(), f.lease, pass.ID); err != nil {
+				t.Fatal(err)
+			}
+			pass, err = f.Resume(t.Context(), f.lease, f.stored(pass.ID))
+		}
+		if got := tail(f.must(pass, err)); got != nil {
+			t.Errorf("%s: looks after the pass may read the tail: %+v", how, got)
 		}
 	}
 }
