@@ -14,7 +14,7 @@ type Watermark struct {
 	Kind       string // "full" or "delta"
 	FinishedAt time.Time
 	Accepted   int64 // orders that the pass found diverged, and that were accepted
-	// OldEventsAt is when edits and deletions of events up to the position OldEvents were last looked for; zero if it was then too.
+	// OldEventsAt is when additions, edits and deletions of events up to the position OldEvents were last looked for; zero if it was then too.
 	OldEventsAt time.Time
 	OldEvents   int64
 }
@@ -72,7 +72,7 @@ func (c VerifiedThroughCriterion) Judge(e Evidence, now time.Time) Result {
 		said += fmt.Sprintf(", with %s", human.Quantity(w.Accepted, "diverged order that is accepted", "diverged orders that are accepted"))
 	}
 	if !w.OldEventsAt.IsZero() {
-		said += fmt.Sprintf("; changes of events up to position %d were last looked for at %s", w.OldEvents, human.Instant(w.OldEventsAt))
+		said += fmt.Sprintf("; additions, edits and deletions of events up to position %d were last looked for at %s", w.OldEvents, human.Instant(w.OldEventsAt))
 	}
 	if age <= c.MaxAge {
 		return pass(age.Seconds(), limit, "%s.", said)

@@ -101,6 +101,6 @@ func AddSums(a, b string) (string, error) {
 
 // OldEvents are those at which a pass did not look.
 type OldEvents struct {
-	UpTo     order.Position `json:"up_to"`     // edits and deletions of events up to this position
+	UpTo     order.Position `json:"up_to"`     // additions, edits and deletions of events up to this position
 	LookedAt time.Time      `json:"looked_at"` // were last looked for then
 }

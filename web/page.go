@@ -191,7 +191,7 @@ func throughOf(w Watermark, now time.Time, ago string) string {
 		said += ", with " + human.Quantity(w.Accepted, "diverged order that is accepted", "diverged orders that are accepted")
 	}
 	if w.OldEvents != nil {
-		said += fmt.Sprintf("; changes of events up to position %d were last looked for at %s", w.OldEvents.UpTo, human.Instant(w.OldEvents.LookedAt))
+		said += fmt.Sprintf("; additions, edits and deletions of events up to position %d were last looked for at %s", w.OldEvents.UpTo, human.Instant(w.OldEvents.LookedAt))
 	}
 	return said
 }

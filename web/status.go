@@ -83,7 +83,7 @@ type Watermark struct {
 	OldEvents *OldEvents `json:"old_events,omitempty"`
 }
 
-// OldEvents says when edits and deletions of events up to a position were last looked for.
+// OldEvents says when additions, edits and deletions of events up to a position were last looked for.
 type OldEvents struct {
 	UpTo     int64     `json:"up_to"`
 	LookedAt time.Time `json:"looked_at"`
