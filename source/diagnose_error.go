@@ -23,6 +23,12 @@ import (
 // Unreachable returns true for the errors of a database that is down, starting, stopping or full, or that does not
 // answer. Nothing is proven, and the next attempt may succeed.
 func Unreachable(err error) bool {
+	_, answered := errors.AsType[*pgconn.PgError](err)
+	return Lost(err) || !answered && !errors.Is(err, session.ErrShared) && errors.Is(err, context.DeadlineExceeded)
+}
+
+// Lost returns true for the same errors, but not for a read that was not answered in time: each attempt may need too long.
+func Lost(err error) bool {
 	if errors.Is(err, session.ErrShared) {
 		return false
 	}
@@ -30,7 +36,7 @@ func Unreachable(err error) bool {
 		return strings.HasPrefix(pg.Code, "08") || slices.Contains([]string{"53300", "57P01", "57P02", "57P03"}, pg.Code)
 	}
 	_, broken := errors.AsType[*net.OpError](err)
-	return connecting(err) || broken || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, session.ErrLost)
+	return connecting(err) || broken || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, session.ErrLost)
 }
 
 // connecting returns true for an error of the attempt to connect. Nothing of the configuration but the dsn was used then.

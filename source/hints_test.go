@@ -1,8 +1,11 @@
 package source_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"strings"
 	"testing"
@@ -14,6 +17,7 @@ import (
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/source/session"
 )
 
 // TestErrorsOfConnectingHaveTheirOwnHints has the server refuse what the dsn asks for. The same codes have other hints
@@ -69,5 +73,18 @@ func TestSomeErrorsPass(t *testing.T) {
 	}
 	if source.Passes(errors.New("no such column")) {
 		t.Error("any error passes")
+	}
+}
+
+// TestAReadThatTakesTooLongIsNotALostServer: the next process would go on with the pass, and need too long too.
+func TestAReadThatTakesTooLongIsNotALostServer(t *testing.T) {
+	late := fmt.Errorf("reading rows: %w", context.DeadlineExceeded)
+	if source.Lost(late) || !source.Unreachable(late) || !source.Passes(late) {
+		t.Error("a read that was not answered in time")
+	}
+	for _, err := range []error{fmt.Errorf("%w: %w", session.ErrLost, late), &pgconn.PgError{Code: "57P01"}, &net.OpError{Op: "read", Err: io.EOF}} {
+		if err = fmt.Errorf("reading rows: %w", err); !source.Lost(err) || !source.Unreachable(err) {
+			t.Errorf("%v is not lost", err)
+		}
 	}
 }

@@ -211,7 +211,7 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 	}
 	cmp := &verify.Comparison{
 		Legacy: s.legacy, Projection: s.projection, Fields: fields, GroupBy: c.Compare.GroupBy,
-		Settle: c.Compare.Settle, Recount: c.Gate.Criteria.Counts.MaxAge / 2, MaxSnapshot: c.Verify.MaxSnapshot, Passes: source.Passes, Lost: source.Unreachable,
+		Settle: c.Compare.Settle, Recount: c.Gate.Criteria.Counts.MaxAge / 2, MaxSnapshot: c.Verify.MaxSnapshot, Passes: source.Passes, Lost: source.Lost,
 		Ledger: l, Conflict: source.Conflict,
 		Random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), //nolint:gosec // a sample, not a secret
 		Now:    time.Now, Wait: lease.Sleep, Log: log,
