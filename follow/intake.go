@@ -40,6 +40,8 @@ var (
 	ErrFull = errors.New("too many parcels of messages wait to be matched")
 	// ErrLost is returned if parcels are gone that were not taken. They are read from the topic again.
 	ErrLost = errors.New("the parcels of messages are gone, and are read again")
+	// errFewer ends a follower, so that it starts again and finds a gap.
+	errFewer = errors.New("the topic was created again with fewer partitions")
 )
 
 // MaxParcels is how many may wait, over all partitions.
@@ -91,12 +93,12 @@ func (f *Follower) take(ctx context.Context, l lease.Lease, at map[int]Place, ba
 		for i := range parcels {
 			b, err := parcels[i].unpack()
 			if err != nil {
-				return err
+				return errors.Join(err, t.drop(ctx))
 			}
 			if err := t.deliver(ctx, b); err != nil {
 				return err
 			}
-			t.after[b.Partition] = b.number
+			t.after[b.Partition], t.places[b.Partition] = b.number, Place{b.Next, b.number}
 		}
 		if len(parcels) == 0 {
 			if err := lease.Sleep(ctx, t.pause(takeEvery)); err != nil {
@@ -125,17 +127,29 @@ func (t *taker) open(ctx context.Context, at map[int]Place) error {
 	return nil
 }
 
+// drop drops all parcels, so that they are read from the topic again: those of other fingerprints than one that nobody has.
+func (t *taker) drop(ctx context.Context) error {
+	if err := t.Intake.OpenIntake(ctx, t.lease, "none", nil); err != nil {
+		return fmt.Errorf("dropping what members of the group have read: %w", err)
+	}
+	return nil
+}
+
 // added opens the partitions that are new.
 func (t *taker) added(ctx context.Context) error {
 	partitions, err := t.Stream.Partitions(ctx)
 	if err != nil {
 		return err
 	}
-	at := map[int]Place{}
+	at, exists := map[int]Place{}, map[int]bool{}
 	for _, p := range partitions {
+		exists[p.Partition] = true
 		if _, known := t.after[p.Partition]; !known {
 			at[p.Partition] = Place{}
 		}
+	}
+	if gaps := Gone(offsetsOf(t.places), exists); len(gaps) > 0 { // the next turn reports them
+		return fmt.Errorf("%w: partition %d is gone", errFewer, gaps[0].Partition)
 	}
 	if len(at) == 0 {
 		return nil

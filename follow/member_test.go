@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lease"
@@ -98,6 +99,58 @@ func TestParcelsThatAreGoneAreReadAgain(t *testing.T) {
 	}
 	if got := group.settled(140); got != want {
 		t.Errorf("found %s, want %s", got, want)
+	}
+}
+
+// TestParcelsOfAnotherFormAreReadAgain lets a member of another version add one.
+func TestParcelsOfAnotherFormAreReadAgain(t *testing.T) {
+	alone, group := newShop(t, 4), newGroup(t)
+	for _, s := range []*shop{alone, group} {
+		s.trouble(1)
+	}
+	want := alone.settled(40)
+	held, err := group.Acquire(t.Context(), "stream", "test", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := map[int]follow.Place{0: {}, 1: {}, 2: {}, 3: {}}
+	if err := group.OpenIntake(t.Context(), held, "", places); err != nil {
+		t.Fatal(err)
+	}
+	claims, err := group.ClaimIntake(t.Context(), "", "newer", []int{0})
+	if err != nil || len(claims) != 1 {
+		t.Fatal(claims, err)
+	}
+	if err := group.AddParcel(t.Context(), "", claims[0], follow.Parcel{Partition: 0, Next: 3, End: 3, Content: []byte{99}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := group.Release(t.Context(), held); err != nil {
+		t.Fatal(err)
+	}
+	if err := group.follow("another form", func() bool { return false }); err == nil {
+		t.Error("another form is read")
+	}
+	if got := group.settled(40); got != want {
+		t.Errorf("found %s, want %s", got, want)
+	}
+}
+
+// TestATopicWithFewerPartitionsIsNoticedWhileItIsTaken takes partition 3 away.
+func TestATopicWithFewerPartitionsIsNoticedWhileItIsTaken(t *testing.T) {
+	group := newGroup(t)
+	group.trouble(1)
+	group.settled(40)
+	err := group.follow("fewer partitions", func() bool {
+		group.mu.Lock()
+		defer group.mu.Unlock()
+		group.partitions, group.deleted = group.partitions[:3], group.deleted[:3]
+		return false
+	})
+	if err == nil || !strings.Contains(err.Error(), "partition 3 is gone") {
+		t.Errorf("the follower ends with %v", err)
+	}
+	if err := group.follow("the gap", func() bool { return group.state().Partitions[3].Next == 0 }); err != nil {
+		t.Error(err)
 	}
 }
 
