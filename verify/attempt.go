@@ -13,6 +13,9 @@ import (
 	"github.com/nordvarg/crosscheck/lease"
 )
 
+// errBehind says that a range was read from a server that may be behind the first one.
+var errBehind = errors.New("another server is read than for the first range of the pass, or one that is behind it")
+
 // rangeTries is how often a range is tried whose connection is lost.
 const rangeTries = 5
 
@@ -180,6 +183,9 @@ func (r *ranged) once(ctx context.Context, within KeyRange, everything bool) (fo
 		return found, err
 	}
 	defer w.sides.close()
+	if found.Behind, err = r.behind(ctx, w.sides); err != nil {
+		return found, err
+	}
 	if err := r.p.compareSides(ctx, w, 0); err != nil {
 		return found, err
 	}
@@ -200,4 +206,22 @@ func (r *ranged) once(ctx context.Context, within KeyRange, everything bool) (fo
 	found.Rows, found.Counts, found.Strata, found.Sides = w.facts.Rows, w.facts.Counts, w.facts.Strata, w.covers
 	found.Portable, found.Plan = w.facts.Portable || w.hash.Portable, w.facts.Plan
 	return found, nil
+}
+
+// behind returns true if snapshots of a range may lack what those show of which the pass has marks. A process that does not hold the
+// pass returns an error instead: another one may read the right servers.
+func (r *ranged) behind(ctx context.Context, s snapshots) (bool, error) {
+	marks := r.facts.Marks
+	if marks == nil {
+		return false, nil
+	}
+	legacy, projection, err := both(s, func(n Snapshot) (Mark, error) { return markOf(ctx, n) })
+	switch {
+	case err != nil || legacy.reaches(marks.Legacy) && projection.reaches(marks.Projection):
+		return false, err
+	case r.p.helps:
+		return true, errBehind
+	}
+	r.p.c.Log.WarnContext(ctx, "a range of keys was read from another server than the first, or from one that is behind it", slog.Int64("id", int64(r.p.id)))
+	return true, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/sourcetest"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -137,6 +138,59 @@ func TestARangedPassLeavesMarks(t *testing.T) {
 		}
 		if delta := w.must(w.delta(t.Context())); delta.Kind != verify.Delta || w.open() != "1 differs status filled" {
 			t.Errorf("killed %t: a %s pass, open is %q", killed, delta.Kind, w.open())
+		}
+	}
+}
+
+// standby shows an earlier state of a side from a moment on.
+type standby struct {
+	*sourcetest.Fake
+	from *atomic.Bool
+}
+
+func (s standby) Begin(ctx context.Context) (verify.Snapshot, error) {
+	n, err := s.Fake.Begin(ctx)
+	if err != nil || !s.from.Load() {
+		return n, err
+	}
+	return standbySnapshot{n, n.(verify.Tracked)}, nil
+}
+
+type standbySnapshot struct {
+	verify.Snapshot
+	verify.Tracked
+}
+
+func (s standbySnapshot) Mark(ctx context.Context) (verify.Mark, error) {
+	m, err := s.Tracked.Mark(ctx)
+	m.Oldest--
+	return m, err
+}
+
+// TestARangeOfAServerThatIsBehindTakesTheMarks and the time up to which everything was verified, since it may lack what came before.
+func TestARangeOfAServerThatIsBehindTakesTheMarks(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		w := newWorld(t, dense(300), dense(300)).inRanges()
+		var behind atomic.Bool
+		w.Legacy = standby{w.legacy, &behind}
+		if shared {
+			w.sharedBy("a")
+			work := w.meanwhile
+			w.meanwhile = func(wait int) { // only the other process meets it
+				behind.Store(true)
+				work(wait)
+				behind.Store(false)
+			}
+		} else {
+			w.Ledger = watched{w.store, func(r verify.Range) { behind.Store(r.Number == 2) }}
+		}
+		pass := w.must(w.full(t.Context()))
+		kept := pass.Scan.Facts.(verify.FullFacts).Marks != nil && !pass.Scan.Through.IsZero()
+		if pass.Result.Verdict != compare.Match || kept != shared {
+			t.Errorf("shared %t: %+v, marks and time kept: %t", shared, pass.Result, kept)
+		}
+		if by := w.workers(pass.ID); by["a"] > 0 {
+			t.Errorf("compared by %v", by)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,6 +105,13 @@ func (h *Helper) open(ctx context.Context, found Pass) (*ranged, error) {
 	p := &pass{c: c, id: found.ID, fingerprint: found.Fingerprint, quiet: true, helps: true}
 	p.throttle(Full, true)
 	h.helped = &helped{ranged: ranged{p: p, planned: true}, done: done}
+	ranges, err := h.Ledger.Ranges(ctx, found.ID)
+	if err != nil {
+		return nil, fmt.Errorf("reading the ranges of the pass: %w", err)
+	}
+	for _, r := range ranges {
+		h.helped.facts.Marks = cmp.Or(h.helped.facts.Marks, r.Found.Marks)
+	}
 	return &h.helped.ranged, h.helped.open(ctx)
 }
 
@@ -132,7 +140,7 @@ func (r *ranged) help(ctx context.Context, planned Planned) (Answer, error) {
 		r.p.c.Log.InfoContext(ctx, "compared a range of keys of a shared pass", slog.Int64("id", int64(r.p.id)), slog.Int("range", planned.Number),
 			slog.Duration("took", r.p.c.Now().Sub(began)))
 		return Finished, nil
-	case r.p.mayPass(err):
+	case r.p.mayPass(err), errors.Is(err, errBehind): // anew, maybe from another server
 		return Failed, err
 	}
 	return GivenUp, err

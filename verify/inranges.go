@@ -87,6 +87,9 @@ func (r *ranged) mark(ctx context.Context) error {
 
 // fill sets what the ranges add up to.
 func (r *ranged) fill(scan *Scan, err error) {
+	if anyBehind(r.done) { // nobody may go on from them
+		r.facts.Marks, r.through = nil, time.Time{}
+	}
 	sides, events, facts := merged(r.done)
 	facts.Unsampled, facts.Changes, facts.Positions = r.facts.Unsampled, r.facts.Changes, r.facts.Positions
 	facts.DigestVersion, facts.Restarts = DigestVersion, r.p.restarts

@@ -62,6 +62,11 @@ func (m Mark) since(before Mark) string {
 	return ""
 }
 
+// reaches returns false if the snapshot may lack what an earlier one shows, as far as that one's mark tells.
+func (m Mark) reaches(before Mark) bool {
+	return before.Unknown != "" || m.Server == before.Server && m.Oldest >= before.Oldest
+}
+
 // Marks are those of one pass. At is when the first of its snapshots was about to be taken, by the comparer's clock.
 type Marks struct {
 	At         time.Time `json:"at"`

@@ -29,6 +29,8 @@ type RangeFacts struct {
 	Portable bool `json:"portable_digests,omitempty"`
 	// Mismatches is how many suspects were found.
 	Mismatches int64 `json:"mismatches,omitempty"`
+	// Behind is true if the range was read from another server than the marks, or from one that was behind.
+	Behind bool `json:"behind,omitempty"`
 	// Marks and Through are those of the pass. The first range has them, so that a process that resumes the pass knows them.
 	Marks   *Marks    `json:"marks,omitempty"`
 	Through time.Time `json:"through,omitzero"`
@@ -109,11 +111,15 @@ func summed(ranges []Range) RangeFacts {
 		return ranges[0].Found
 	}
 	sides, events, f := merged(ranges)
-	out := RangeFacts{Rows: f.Rows, Counts: f.Counts, Strata: f.Strata, Sides: sides, Plan: f.Plan, Portable: f.Portable}
+	out := RangeFacts{Rows: f.Rows, Counts: f.Counts, Strata: f.Strata, Sides: sides, Plan: f.Plan, Portable: f.Portable, Behind: anyBehind(ranges)}
 	if f.Events != nil {
 		out.Events = &RangeEvents{Covered: events, Plan: f.Events.Plan, Orders: f.Events.Orders, Archived: f.Events.Archived}
 	}
 	return out
+}
+
+func anyBehind(ranges []Range) bool {
+	return slices.ContainsFunc(ranges, func(r Range) bool { return r.Found.Behind })
 }
 
 // planned is the plan of some ranges and one more.
