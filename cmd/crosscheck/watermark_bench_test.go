@@ -97,7 +97,7 @@ func (s *sessionTime) settled(ctx context.Context, t *testing.T) {
 	t.Helper()
 	for {
 		var is bool
-		err := s.conn.QueryRow(ctx, `SELECT to_regclass('crosscheck.pass') IS NOT NULL`).Scan(&is)
+		err := s.conn.QueryRow(ctx, `SELECT count(*) > 0 FROM information_schema.columns WHERE table_schema = 'crosscheck' AND table_name = 'pass' AND column_name = 'proves'`).Scan(&is)
 		if is && err == nil {
 			err = s.conn.QueryRow(ctx, `SELECT count(*) > 0 FROM crosscheck.pass WHERE proves AND facts ? 'old_events'`).Scan(&is)
 		}
