@@ -253,11 +253,14 @@ type slow struct {
 
 func (s slow) Begin(ctx context.Context) (verify.Snapshot, error) {
 	n, err := s.Fake.Begin(ctx)
-	return slowSnapshot{n, s.most}, err
+	tracked, _ := n.(verify.Tracked)
+	return slowSnapshot{n, tracked, s.most}, err
 }
 
 type slowSnapshot struct {
 	verify.Snapshot
+	verify.Tracked
+
 	most int64
 }
 
