@@ -30,6 +30,7 @@ type helped struct {
 	ranged
 
 	done func()
+	told bool // that its clock is wrong
 }
 
 // patience is how long a job waits for a throttle. Then another process may have it.
@@ -80,6 +81,9 @@ func (h *Helper) do(ctx context.Context, job Job) (Answer, error) {
 	case err != nil:
 		return Failed, err
 	}
+	if wrong, err := h.clockIsWrong(ctx, r.p.c.Now); err != nil || wrong {
+		return Later, err
+	}
 	r.p.lease = held
 	answer, err := r.help(ctx, left[i])
 	if errors.Is(err, ErrDigestBlind) { // another attempt has another seed, and may not notice
@@ -113,6 +117,24 @@ func (h *Helper) open(ctx context.Context, found Pass) (*ranged, error) {
 		h.helped.facts.Marks = cmp.Or(h.helped.facts.Marks, r.Found.Marks)
 	}
 	return &h.helped.ranged, h.helped.open(ctx)
+}
+
+// maxSkew is how wrong the clock may be by which suspects are queued. The holder waits for them by its own.
+const maxSkew = time.Second
+
+// clockIsWrong returns true if this process's clock is not that of the ledger. A job then waits for another process.
+func (h *Helper) clockIsWrong(ctx context.Context, now func() time.Time) (bool, error) {
+	before := now()
+	clock, err := h.Ledger.Clock(ctx)
+	if err != nil {
+		return false, fmt.Errorf("asking for the ledger's time: %w", err)
+	}
+	wrong := before.Sub(clock) > maxSkew || clock.Sub(now()) > maxSkew
+	if wrong && !h.helped.told {
+		h.helped.told = true
+		h.Log.WarnContext(ctx, "this process compares no ranges of a shared pass: its clock is more than a second wrong", slog.Int64("id", int64(h.helped.p.id)))
+	}
+	return wrong, nil
 }
 
 // help compares a planned range.

@@ -34,6 +34,8 @@ type Plans interface {
 	// Lent returns a pass that is scanning, with the lease of its holder. Another process may store ranges under it for as
 	// long as the holder keeps it. It returns lease.ErrFenced if the holder is gone, and ErrNotScanning if there is nothing to do.
 	Lent(context.Context, PassID) (Pass, lease.Lease, error)
+	// Clock is what the time is for all processes that use the ledger.
+	Clock(context.Context) (time.Time, error)
 }
 
 // Sharing is how far the processes are that share a pass.

@@ -315,3 +315,22 @@ func TestWidespreadDifferencesAreToldBySeveral(t *testing.T) {
 		}
 	}
 }
+
+// TestAProcessWithAWrongClockSharesNothing: the holder would look at its suspects again before the settle window has passed.
+func TestAProcessWithAWrongClockSharesNothing(t *testing.T) {
+	for _, off := range []time.Duration{-20 * time.Second, 20 * time.Second} {
+		legacy, projection := faulty(rand.New(rand.NewPCG(3, 3)), order.KeyInteger, 300)
+		w := newWorld(t, legacy, projection)
+		team := w.sharedBy("a", "b")
+		open := team.helpers[0].Open
+		team.helpers[0].Open = func(ctx context.Context) (*verify.Comparison, string, func(), error) {
+			c, fingerprint, done, err := open(ctx)
+			c.Now = func() time.Time { return w.clock().Add(off) }
+			return c, fingerprint, done, err
+		}
+		pass := w.must(w.full(t.Context()))
+		if by := w.workers(pass.ID); by["a"] > 0 || by["b"] == 0 || pass.Scan.Coverage != 1 {
+			t.Errorf("off by %s: compared by %v", off, by)
+		}
+	}
+}

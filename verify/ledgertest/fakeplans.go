@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
@@ -94,4 +95,13 @@ func (f *Fake) Lent(ctx context.Context, id verify.PassID) (verify.Pass, lease.L
 		return verify.Pass{}, lease.Lease{}, fmt.Errorf("pass %d: %w", id, lease.ErrFenced)
 	}
 	return p.copied(), p.lease, nil
+}
+
+// Clock implements [verify.Plans].
+func (f *Fake) Clock(ctx context.Context) (time.Time, error) {
+	if err := f.lock(ctx); err != nil {
+		return time.Time{}, err
+	}
+	defer f.mu.Unlock()
+	return f.now(), nil
 }
