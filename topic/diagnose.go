@@ -116,6 +116,8 @@ func (e *examination) examineGroup(ctx context.Context) {
 	switch err := e.MayJoin(ctx, group); {
 	case err == nil:
 		e.add(doctor.OK, CheckGroup, "sidecars share the partitions in group "+group, "")
+	case errors.Is(err, ErrForeign):
+		e.add(doctor.Warning, CheckGroup, "one sidecar follows all partitions: "+doctor.OneLine(err.Error()), Hint(err))
 	case errors.Is(err, ErrGroup):
 		user := "NAME"
 		if e.config.SASL != nil {

@@ -89,10 +89,11 @@ func unanswered(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || ok && network.Timeout()
 }
 
-// leaderless is true while no broker leads a partition, but brokers answer.
+// leaderless is true while no broker leads a partition or coordinates a group, but brokers answer.
 func leaderless(err error) bool {
 	return isAny(protocol.ErrNoLeader, kafka.LeaderNotAvailable, kafka.BrokerNotAvailable, kafka.NotLeaderForPartition,
-		kafka.ReplicaNotAvailable, kafka.OffsetNotAvailable)(err)
+		kafka.ReplicaNotAvailable, kafka.OffsetNotAvailable,
+		kafka.GroupCoordinatorNotAvailable, kafka.NotCoordinatorForGroup, kafka.GroupLoadInProgress)(err)
 }
 
 // final is true for an error that another attempt cannot fix.
@@ -113,6 +114,7 @@ var hints = []struct {
 	{ErrUnopened, "check that the schema registry answers, and url, user, password and ca_file in stream.registry"},
 	{ErrUnknown, "check the topic's name in stream.topic; a user without DESCRIBE on the topic does not see it"},
 	{ErrDenied, "the user needs READ and DESCRIBE on the topic"},
+	{ErrForeign, "name in stream.group a group that no other consumer uses; without one, one sidecar follows all partitions"},
 	{ErrGroup, "the user needs READ on the group of stream.group; without it one sidecar follows all partitions"},
 	{ErrLogin, "check user, password and mechanism in stream.sasl"},
 	{ErrUnreachable, "check host and port in stream.brokers, and advertised.listeners on the brokers: crosscheck must be able to reach the advertised addresses; a broker also closes the connection if it expects TLS or a login and gets none, or gets TLS and expects none"},

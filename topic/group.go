@@ -12,10 +12,15 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/describegroups"
 )
 
-// ErrGroup is returned when the user may not join the group.
-var ErrGroup = errors.New("broker denied access to the group")
+var (
+	// ErrGroup is returned when the group may not be joined.
+	ErrGroup = errors.New("the group may not be joined")
+	// ErrForeign is an ErrGroup: other consumers use the group.
+	ErrForeign = fmt.Errorf("%w: other consumers use it", ErrGroup)
+)
 
 // Timeouts of a member. A member that has died is noticed after sessionTimeout.
 const (
@@ -25,15 +30,48 @@ const (
 	joinAgain        = time.Second
 )
 
-// MayJoin asks whether the user may join a group, without joining it. It returns ErrGroup if not.
+// MayJoin asks whether the user may join a group, without joining it. It returns ErrGroup if not, which is ErrForeign if the group
+// is another consumer's.
 func (t *Topic) MayJoin(ctx context.Context, group string) error {
 	return t.ask(ctx, "group", func(ctx context.Context, c *kafka.Client) error {
 		found, err := c.Transport.RoundTrip(ctx, t.address(), &heartbeat{GroupID: group, GenerationID: -1})
 		if answer, ok := found.(*heartbeatAnswer); ok && kafka.Error(answer.ErrorCode) == kafka.GroupAuthorizationFailed {
 			return kafka.GroupAuthorizationFailed
 		}
-		return err // other codes say that there is no such member, or no group yet
+		if err != nil { // other codes say that there is no such member, or no group yet
+			return err
+		}
+		return t.own(ctx, c, group)
 	})
+}
+
+// own returns ErrForeign if a group has members of another protocol, or committed offsets: crosscheck commits none.
+func (t *Topic) own(ctx context.Context, c *kafka.Client, group string) error {
+	found, err := c.Transport.RoundTrip(ctx, t.address(), &describegroups.Request{Groups: []string{group}})
+	if err != nil {
+		return err
+	}
+	for _, g := range found.(*describegroups.Response).Groups { //nolint:errcheck,forcetypeassert // the library's
+		if err := kafka.Error(g.ErrorCode); err != 0 && err != kafka.GroupIdNotFound {
+			return err
+		}
+		if g.ProtocolData != "" && g.ProtocolData != (balancer{}).ProtocolName() {
+			return fmt.Errorf("%w, with protocol %s", ErrForeign, g.ProtocolData)
+		}
+	}
+	committed, err := c.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group})
+	switch {
+	case err != nil:
+		return err
+	case errors.Is(committed.Error, kafka.GroupIdNotFound):
+		return nil
+	case committed.Error != nil:
+		return committed.Error
+	}
+	for name := range committed.Topics {
+		return fmt.Errorf("%w, and have committed offsets of topic %s", ErrForeign, name)
+	}
+	return nil
 }
 
 func init() { protocol.Register(&heartbeat{}, &heartbeatAnswer{}) }
@@ -63,6 +101,9 @@ func (*heartbeatAnswer) ApiKey() protocol.ApiKey { return protocol.Heartbeat } /
 // when the partitions may become another's; the group waits for hold to return. No offsets are committed. Share returns
 // ErrGroup if the user may not join, ErrUnknown if the topic is gone, hold's error, or ctx's.
 func (t *Topic) Share(ctx context.Context, group, kind string, hold func(ctx context.Context, partitions []int) error) error {
+	if err := t.MayJoin(ctx, group); err != nil {
+		return err
+	}
 	known, err := t.count(ctx) // a member that joins for a topic that is gone may create it
 	if err != nil {
 		return err

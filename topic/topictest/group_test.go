@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/follow"
 	"github.com/nordvarg/crosscheck/lease"
@@ -123,6 +125,33 @@ func aTopicThatIsGoneIsNotCreated(t *testing.T, c cluster, name string) {
 		t.Errorf("sharing what is gone ended with %v", err)
 	}
 	c.create(t, name, 1, nil) // fails if it exists
+}
+
+// aGroupOfOthersIsLeftAlone has another consumer's group, first with its members and then with what they have committed.
+func aGroupOfOthersIsLeftAlone(t *testing.T, c cluster, name string) {
+	c.create(t, name, 2, nil)
+	c.write(t, name, 2, 0, 1)
+	group := "group of " + name
+	other, err := kgo.NewClient(kgo.SeedBrokers(c.brokers...), kgo.ConsumerGroup(group), kgo.ConsumeTopics(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if f := other.PollFetches(t.Context()); f.Err() != nil {
+		t.Fatal(f.Err())
+	}
+	stream := c.open(t, name)
+	if err := stream.MayJoin(t.Context(), group); !errors.Is(err, topic.ErrForeign) {
+		t.Errorf("beside other members: %v", err)
+	}
+	if err := other.CommitUncommittedOffsets(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other.Close()
+	err = stream.Share(t.Context(), group, "", func(context.Context, []int) error { return errJoined })
+	if !errors.Is(err, topic.ErrForeign) || !errors.Is(err, topic.ErrGroup) {
+		t.Errorf("beside committed offsets: %v", err)
+	}
 }
 
 // aGroupIsDenied asks for groups with and without a right to them.

@@ -64,6 +64,7 @@ var cases = []struct {
 	{"diagnosis", diagnosis},
 	{"members share partitions", membersShare},
 	{"a topic that is gone is not created for a group", aTopicThatIsGoneIsNotCreated},
+	{"a group of others is left alone", aGroupOfOthersIsLeftAlone},
 	{"a group is denied", aGroupIsDenied},
 	{"broker crashes in mid-read", brokerCrash},
 	{"broker stays away", brokerStaysAway},
