@@ -41,6 +41,7 @@ type sidecar struct {
 	sharing   following // the same of reading partitions as a member of a group
 	gaps      *gaps
 	instead   instead // of the job of delta passes alone
+	kept      *kept   // of the same job; nil if no sides stay open
 
 	mu    sync.Mutex
 	known sides // for the page and readiness; opened at the first use
@@ -234,6 +235,9 @@ func (s *sidecar) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known.close()
+	if s.kept != nil { // its job has ended
+		s.kept.close()
+	}
 }
 
 func (s *sidecar) fingerprint(ctx context.Context) (string, error) {

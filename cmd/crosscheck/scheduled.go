@@ -22,7 +22,7 @@ type scheduledPass struct {
 	atStart bool
 	// interval says that the schedule is one, as in sampler.Job.
 	interval bool
-	run      passFunc
+	run      passFunc // nil for delta passes, which keep their sides open: [sidecar.delta]
 }
 
 // scheduledPasses has one line for each of them: what runs, and what the board and the metrics need to know.
@@ -34,28 +34,25 @@ func scheduledPasses(c *config.Config) []scheduledPass {
 		{verify.Full, c.Sampler.Full, false, false, func(ctx context.Context, cmp *verify.Comparison, _ *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			return cmp.Full(ctx, l, start)
 		}},
-		{verify.Delta, c.Sampler.Delta, false, true, func(ctx context.Context, cmp *verify.Comparison, _ *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
-			return cmp.Delta(ctx, l, start)
-		}},
+		{verify.Delta, c.Sampler.Delta, false, true, nil},
 	}
 }
 
-// job opens the sides again for every pass, so that it notices changes such as a new index.
+// job opens the sides again for every pass but a delta, so that it notices changes such as a new index.
 func (s *sidecar) job(pass scheduledPass) sampler.Job {
 	job := sampler.Job{
 		Kind: pass.kind, Schedule: pass.schedule, Interval: pass.interval,
 		Run: func(ctx context.Context, l lease.Lease, start verify.Start) (verify.Pass, error) {
+			if pass.kind == verify.Delta {
+				return s.delta(ctx, l, start)
+			}
 			c, fingerprint, done, err := s.comparison(ctx, pass.kind)
 			if err != nil {
 				return verify.Pass{}, err
 			}
 			defer done()
 			start.Fingerprint = fingerprint
-			made, err := pass.run(ctx, c, s.config, l, start)
-			if pass.kind == verify.Delta {
-				return s.paced(made, err)
-			}
-			return made, err
+			return pass.run(ctx, c, s.config, l, start)
 		},
 		Resume: func(ctx context.Context, l lease.Lease, found verify.Pass) (verify.Pass, error) {
 			c, fingerprint, done, err := s.comparison(ctx, pass.kind)
