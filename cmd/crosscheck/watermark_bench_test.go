@@ -123,7 +123,7 @@ func (s *sessionTime) behind(t *testing.T) time.Duration {
 
 func (s *sessionTime) look(t *testing.T) (sum time.Duration) {
 	t.Helper()
-	found, err := s.conn.Query(t.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'crosscheck%'")
+	found, err := s.conn.Query(t.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'crosscheck%' AND application_name <> 'crosscheck-lab'")
 	if err != nil {
 		t.Fatal(err)
 	}
