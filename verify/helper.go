@@ -124,17 +124,22 @@ const maxSkew = time.Second
 
 // clockIsWrong returns true if this process's clock is not that of the ledger. A job then waits for another process.
 func (h *Helper) clockIsWrong(ctx context.Context, now func() time.Time) (bool, error) {
-	before := now()
-	clock, err := h.Ledger.Clock(ctx)
-	if err != nil {
-		return false, fmt.Errorf("asking for the ledger's time: %w", err)
-	}
-	wrong := before.Sub(clock) > maxSkew || clock.Sub(now()) > maxSkew
+	wrong, err := skewed(ctx, h.Ledger, now)
 	if wrong && !h.helped.told {
 		h.helped.told = true
 		h.Log.WarnContext(ctx, "this process compares no ranges of a shared pass: its clock is more than a second wrong", slog.Int64("id", int64(h.helped.p.id)))
 	}
-	return wrong, nil
+	return wrong, err
+}
+
+// skewed returns true if a clock is not that of the ledger.
+func skewed(ctx context.Context, l Plans, now func() time.Time) (bool, error) {
+	before := now()
+	clock, err := l.Clock(ctx)
+	if err != nil {
+		return false, fmt.Errorf("asking for the ledger's time: %w", err)
+	}
+	return before.Sub(clock) > maxSkew || clock.Sub(now()) > maxSkew, nil
 }
 
 // help compares a planned range.

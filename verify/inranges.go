@@ -141,6 +141,9 @@ func (r *ranged) open(ctx context.Context) (err error) {
 		return reason(ctx, err)
 	}
 	r.sizing = newSizing(r.p.c.MaxSnapshot, len(r.grains)+1, estimate/2, cmp.Or(r.p.c.firstRange, firstRange))
+	if err := r.alone(ctx); err != nil {
+		return err
+	}
 	r.sizing.share(r.p.c.Jobs != nil)
 	return r.openFolded(ctx)
 }

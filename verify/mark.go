@@ -177,7 +177,7 @@ func (p *pass) markEvents(ctx context.Context, m *Marks, hold time.Duration) err
 	if !ok {
 		return nil
 	}
-	events, err := g.Mark(ctx, EventsQuery{At: m.At, Hold: hold})
+	events, err := g.Mark(ctx, EventsQuery{At: p.c.Now(), Hold: hold})
 	if p.irregular {
 		events.Tail = nil
 	}

@@ -45,6 +45,20 @@ func (r *ranged) load(ctx context.Context) (err error) {
 	return nil
 }
 
+// alone has nobody help if this process's clock is not that of the ledger: it judges by its own how long suspects of others have held
+// still.
+func (r *ranged) alone(ctx context.Context) error {
+	if r.p.c.Jobs == nil || r.p.helps {
+		return nil
+	}
+	wrong, err := skewed(ctx, r.p.c.Ledger, r.p.c.Now)
+	if wrong {
+		r.p.c.Log.WarnContext(ctx, "nobody helps with this pass: the clock of this process is more than a second wrong", slog.Int64("id", int64(r.p.id)))
+		r.p.c.Jobs = nil
+	}
+	return err
+}
+
 // plan cuts the rest of the key space into ranges.
 func (r *ranged) plan(ctx context.Context, from order.Key) error {
 	var out []Planned

@@ -332,5 +332,12 @@ func TestAProcessWithAWrongClockSharesNothing(t *testing.T) {
 		if by := w.workers(pass.ID); by["a"] > 0 || by["b"] == 0 || pass.Scan.Coverage != 1 {
 			t.Errorf("off by %s: compared by %v", off, by)
 		}
+		w = newWorld(t, legacy, projection)
+		w.sharedBy("a")
+		w.Now = func() time.Time { return w.clock().Add(off) }
+		pass = w.must(w.full(t.Context()))
+		if by := w.workers(pass.ID); by["a"] > 0 || pass.Scan.Coverage != 1 {
+			t.Errorf("the holder off by %s: compared by %v", off, by)
+		}
 	}
 }

@@ -38,12 +38,15 @@ func (s *sidecar) delta(ctx context.Context, l lease.Lease, start verify.Start) 
 		}
 		k = &kept{c, fingerprint, done, time.Now().Add(keptFor)}
 	}
+	defer func() {
+		if s.kept != k {
+			k.close()
+		}
+	}()
 	start.Fingerprint = k.fingerprint
 	made, err := k.comparison.Delta(ctx, l, start)
 	if err == nil && made.Kind == verify.Delta && made.Result.Verdict == compare.Match {
 		s.kept = k
-	} else {
-		k.close()
 	}
 	return s.paced(made, err)
 }
