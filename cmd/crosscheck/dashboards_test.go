@@ -115,7 +115,7 @@ func fires(t *testing.T, p *promtest.Server, alert string) {
 }
 
 // holds polls for a while until it holds.
-func holds(t *testing.T, it func(context.Context) bool) bool {
+func holds(t testing.TB, it func(context.Context) bool) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), eventualTimeout)
 	defer cancel()

@@ -104,32 +104,51 @@ func (s *sidecar) follow(ctx context.Context) error {
 // followOnce follows under the lease until something fails. It opens everything again, so that it goes on from what the
 // ledger knows.
 func (s *sidecar) followOnce(ctx context.Context) error {
-	opened, err := openSides(ctx, s.config, s.observeQuery)
+	r, err := s.reader(ctx)
 	if err != nil {
 		return err
 	}
-	defer opened.close()
-	fingerprint, err := opened.known(ctx, s.config, s.ledger, s.log)
-	if err != nil {
-		return err
-	}
-	follower, stream, err := s.follower(ctx, opened, fingerprint)
-	if err != nil {
-		return err
-	}
-	if follower.Intake, err = s.intake(ctx, stream); err != nil {
+	defer r.sides.close()
+	if r.Intake, err = s.intake(ctx, r.stream); err != nil {
 		return err
 	}
 	return holding(s.ledger, followJob, followTime, s.log).Do(ctx, func(ctx context.Context, l lease.Lease) error {
 		s.following.set(nil)
-		s.log.InfoContext(ctx, "following the stream", slog.String("topic", s.config.Stream.Topic), slog.Bool("shared", follower.Intake != nil))
+		s.log.InfoContext(ctx, "following the stream", slog.String("topic", s.config.Stream.Topic), slog.Bool("shared", r.Intake != nil))
 		g, ctx := errgroup.WithContext(ctx)
-		g.Go(func() error { return follower.Run(ctx, l) })
-		g.Go(func() error { return s.watch(ctx, opened, l, fingerprint) })
-		g.Go(func() error { return s.whileSame(ctx, opened, fingerprint) })
-		g.Go(func() error { return s.whileShared(ctx, stream, follower.Intake != nil) })
+		g.Go(func() error { return r.Run(ctx, l) })
+		g.Go(func() error { return s.watch(ctx, r.sides, l, r.Fingerprint) })
+		g.Go(func() error { return s.whileSame(ctx, r.sides, r.Fingerprint) })
+		g.Go(func() error { return s.whileShared(ctx, r.stream, r.Intake != nil) })
 		return g.Wait()
 	})
+}
+
+// reader reads and compares messages, with what it reads opened.
+type reader struct {
+	*follow.Follower
+
+	sides  sides
+	stream *topic.Topic
+}
+
+// reader opens everything anew. The caller closes the sides.
+func (s *sidecar) reader(ctx context.Context) (*reader, error) {
+	opened, err := openSides(ctx, s.config, s.observeQuery)
+	if err != nil {
+		return nil, err
+	}
+	fingerprint, err := opened.known(ctx, s.config, s.ledger, s.log)
+	if err != nil {
+		opened.close()
+		return nil, err
+	}
+	follower, stream, err := s.follower(ctx, opened, fingerprint)
+	if err != nil {
+		opened.close()
+		return nil, err
+	}
+	return &reader{follower, opened, stream}, nil
 }
 
 // follower is what reads and compares messages, without the group.

@@ -111,7 +111,7 @@ func fits(rows []order.Row) bool {
 
 // writer writes orders into all representations.
 type writer struct {
-	t              *testing.T
+	t              testing.TB
 	topic          *lab.Kafka
 	legacy, events *pgx.Conn
 }

@@ -213,7 +213,7 @@ func (h *held) signal(p *process, s os.Signal) {
 }
 
 // ownServer is a server that a test may kill. It keeps what was committed.
-func ownServer(t *testing.T) *pgserver.Server {
+func ownServer(t testing.TB) *pgserver.Server {
 	t.Helper()
 	s, err := pgserver.Start(deadline(t), pgserver.Options{Settings: map[string]string{"synchronous_commit": "on"}})
 	if err != nil {

@@ -78,29 +78,21 @@ func (s *sidecar) share(ctx context.Context) error {
 // shareOnce is a member of the group until something fails. Members with another fingerprint or ledger have all partitions too,
 // because what one has compared says nothing to the other.
 func (s *sidecar) shareOnce(ctx context.Context) error {
-	opened, err := openSides(ctx, s.config, s.observeQuery)
+	r, err := s.reader(ctx)
 	if err != nil {
 		return err
 	}
-	defer opened.close()
-	fingerprint, err := opened.known(ctx, s.config, s.ledger, s.log)
-	if err != nil {
-		return err
-	}
+	defer r.sides.close()
 	ledger, err := s.ledger.Identity(ctx)
 	if err != nil {
 		return err
 	}
-	follower, stream, err := s.follower(ctx, opened, fingerprint)
-	if err != nil {
-		return err
-	}
-	follower.Intake = s.ledger
-	member := follow.Member{Follower: follower, Name: holder()}
+	r.Intake = s.ledger
+	member := follow.Member{Follower: r.Follower, Name: holder()}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.whileSame(ctx, opened, fingerprint) })
+	g.Go(func() error { return s.whileSame(ctx, r.sides, r.Fingerprint) })
 	g.Go(func() error {
-		return stream.Share(ctx, s.config.Stream.Group, fingerprint+" "+ledger, func(ctx context.Context, partitions []int) error {
+		return r.stream.Share(ctx, s.config.Stream.Group, r.Fingerprint+" "+ledger, func(ctx context.Context, partitions []int) error {
 			s.sharing.set(nil)
 			s.log.InfoContext(ctx, "reading partitions", slog.String("group", s.config.Stream.Group), slog.Any("partitions", partitions))
 			return member.Run(ctx, partitions)

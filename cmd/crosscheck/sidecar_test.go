@@ -50,7 +50,7 @@ web: {listen: "`+address+`"}`)...)
 }
 
 // freeAddress is a local address on which nobody listens.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -90,7 +90,7 @@ func newOdd(t *testing.T) *odd {
 }
 
 // publish publishes what is stored.
-func (o *odd) publish(t *testing.T, events, which string) {
+func (o *odd) publish(t testing.TB, events, which string) {
 	t.Helper()
 	stored := rows(t, events, `SELECT order_id, json_build_object('event_id', event_id, 'order_id', order_id, 'event_type', event_type,
 		'timestamp', to_char(timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'payload', payload)::text

@@ -15,7 +15,7 @@ const soakVariable = "CROSSCHECK_SOAK"
 func soak() bool { return os.Getenv(soakVariable) != "" }
 
 // loadTime is how long a proof under load runs: short, unless somebody asks for more.
-func loadTime(t *testing.T, short time.Duration) time.Duration {
+func loadTime(t testing.TB, short time.Duration) time.Duration {
 	t.Helper()
 	text := os.Getenv(soakVariable)
 	if text == "" {

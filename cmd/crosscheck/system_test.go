@@ -32,7 +32,7 @@ const eventualTimeout = 90 * time.Second
 // system is a lab that trades, in databases of its own.
 type system struct {
 	*lab.Lab
-	t *testing.T
+	t testing.TB
 }
 
 func newSystem(t *testing.T, o lab.Options) *system {
@@ -114,7 +114,7 @@ compare:
 %s%s`, s.LegacyDSN, s.EventsDSN, s.EventsDSN, ledger, window, s.Store.Fields, strings.Join(sections, "\n")))
 }
 
-func writeConfig(t *testing.T, name, text string) string {
+func writeConfig(t testing.TB, name, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name+".yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -126,11 +126,11 @@ func writeConfig(t *testing.T, name, text string) string {
 // process is a crosscheck under way, in a process of its own.
 type process struct {
 	*exec.Cmd
-	t              *testing.T
+	t              testing.TB
 	stdout, stderr bytes.Buffer
 }
 
-func start(t *testing.T, args ...string) *process {
+func start(t testing.TB, args ...string) *process {
 	t.Helper()
 	p := prepare(t, args...)
 	if err := p.Start(); err != nil {
@@ -140,7 +140,7 @@ func start(t *testing.T, args ...string) *process {
 }
 
 // prepare is a process that is not started yet.
-func prepare(t *testing.T, args ...string) *process {
+func prepare(t testing.TB, args ...string) *process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout+2*loadTime(t, 0))
 	t.Cleanup(cancel)
@@ -172,7 +172,7 @@ func (p *process) report() passReport {
 }
 
 // pass runs verify or sample to its end.
-func pass(t *testing.T, args ...string) (int, passReport) {
+func pass(t testing.TB, args ...string) (int, passReport) {
 	t.Helper()
 	p := start(t, append(args, "--json")...)
 	code := p.end()
@@ -209,7 +209,7 @@ func asFound(planted []lab.Planted) []string {
 }
 
 // rows runs SQL and returns what it printed, without the last line feed.
-func rows(t *testing.T, dsn, statements string) string {
+func rows(t testing.TB, dsn, statements string) string {
 	t.Helper()
 	out, err := query(dsn, statements)
 	if err != nil {
@@ -220,7 +220,7 @@ func rows(t *testing.T, dsn, statements string) string {
 
 // eventually polls until the SQL prints what is wanted. It keeps its connection: opening one costs the server more than a
 // hundred answers.
-func eventually(t *testing.T, dsn, statements, want string) {
+func eventually(t testing.TB, dsn, statements, want string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), eventualTimeout)
 	defer cancel()
@@ -254,7 +254,7 @@ func hangUp(conn *pgx.Conn) {
 	}
 }
 
-func deadline(t *testing.T) context.Context {
+func deadline(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
 	t.Cleanup(cancel)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -17,20 +18,20 @@ import (
 )
 
 const (
-	watermarkVariable = "WATERMARK_ORDERS" // how many orders the lab has; without it there is no measurement
+	watermarkVariable = "WATERMARK_ORDERS" // how many orders the lab has
 	watermarkRate     = 200                // deals in a second
 	watermarkSeconds  = 120
 	watermarkBehind   = 15 * time.Second // limits
 	watermarkLoad     = 0.05
 )
 
-// TestWatermarkAtARate measures how old the watermark of a sidecar is while the desk trades, with a delta pass every ten seconds,
+// BenchmarkWatermark measures how old the watermark of a sidecar is while the desk trades, with a delta pass every ten seconds,
 // and how much processor time all of crosscheck's sessions take in the server. A limit that is missed is printed, and is no
 // failure: times depend on the machine.
-func TestWatermarkAtARate(t *testing.T) {
-	orders, err := strconv.Atoi(os.Getenv(watermarkVariable))
+func BenchmarkWatermark(t *testing.B) {
+	orders, err := strconv.Atoi(cmp.Or(os.Getenv(watermarkVariable), "1000000"))
 	if err != nil {
-		t.Skip("set " + watermarkVariable + " to measure")
+		t.Fatal(err)
 	}
 	// A history of this size takes longer than the tests' deadlines.
 	filling, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
@@ -68,6 +69,9 @@ func TestWatermarkAtARate(t *testing.T) {
 	counts := rows(t, s.EventsDSN, `SELECT count(*) FILTER (WHERE verdict = 'match'), count(*), max(finished_at - started_at) FROM crosscheck.pass WHERE kind = 'delta'`)
 	t.Logf("%d orders, %s events, %d deals a second, a delta pass every 10 s; delta passes that matched, all, longest: %s", orders,
 		rows(t, s.EventsDSN, "SELECT count(*) FROM event_store"), watermarkRate, counts)
+	t.ReportMetric(0, "ns/op")
+	t.ReportMetric(worst.Seconds(), "s-behind")
+	t.ReportMetric(load*100, "%-of-a-core")
 	t.Logf("seconds behind: worst %.1f, median %.1f (limit %.0f)", worst.Seconds(), median.Seconds(), watermarkBehind.Seconds())
 	t.Logf("load of the primary: %.1f %% of a core (limit %.0f %%)", load*100, watermarkLoad*100)
 	if worst > watermarkBehind || load > watermarkLoad {
@@ -82,7 +86,7 @@ type sessionTime struct {
 	of   map[int]time.Duration // process → time so far
 }
 
-func newSessionTime(t *testing.T, dsn string) *sessionTime {
+func newSessionTime(t testing.TB, dsn string) *sessionTime {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
@@ -93,7 +97,7 @@ func newSessionTime(t *testing.T, dsn string) *sessionTime {
 }
 
 // settled waits until delta passes read only new events.
-func (s *sessionTime) settled(ctx context.Context, t *testing.T) {
+func (s *sessionTime) settled(ctx context.Context, t testing.TB) {
 	t.Helper()
 	for {
 		var is bool
@@ -112,7 +116,7 @@ func (s *sessionTime) settled(ctx context.Context, t *testing.T) {
 }
 
 // behind is the age of the watermark, read past the sidecar, whose page would cost the server more.
-func (s *sessionTime) behind(t *testing.T) time.Duration {
+func (s *sessionTime) behind(t testing.TB) time.Duration {
 	t.Helper()
 	var through time.Time
 	if err := s.conn.QueryRow(t.Context(), "SELECT max(through) FROM crosscheck.pass WHERE proves").Scan(&through); err != nil {
@@ -121,7 +125,7 @@ func (s *sessionTime) behind(t *testing.T) time.Duration {
 	return time.Since(through)
 }
 
-func (s *sessionTime) look(t *testing.T) (sum time.Duration) {
+func (s *sessionTime) look(t testing.TB) (sum time.Duration) {
 	t.Helper()
 	found, err := s.conn.Query(t.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'crosscheck%' AND application_name <> 'crosscheck-lab'")
 	if err != nil {

@@ -102,17 +102,26 @@ func clonedBucket(b *follow.Bucket) *follow.Bucket {
 	return &c
 }
 
+// writing begins a write under a lease. The caller unlocks, unless there is an error.
+func (f *Fake) writing(ctx context.Context, l lease.Lease) (unlock func(), err error) {
+	if err := f.Err(ctx); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	if !f.Live(l) {
+		f.mu.Unlock()
+		return nil, lease.ErrFenced
+	}
+	return f.mu.Unlock, nil
+}
+
 // CommitStream implements [follow.Ledger].
 func (f *Fake) CommitStream(ctx context.Context, l lease.Lease, c follow.Commit) error {
-	err := f.Err(ctx)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case err != nil:
+	unlock, err := f.writing(ctx, l)
+	if err != nil {
 		return err
-	case !f.Live(l):
-		return lease.ErrFenced
 	}
+	defer unlock()
 	s := f.stream(c.Fingerprint)
 	s.remember(c.State)
 	for _, k := range c.Closed {

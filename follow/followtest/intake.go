@@ -25,15 +25,11 @@ type marked struct {
 
 // OpenIntake implements [follow.Intake].
 func (f *Fake) OpenIntake(ctx context.Context, l lease.Lease, fingerprint string, at map[int]follow.Place) error {
-	err := f.Err(ctx)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case err != nil:
+	unlock, err := f.writing(ctx, l)
+	if err != nil {
 		return err
-	case !f.Live(l):
-		return lease.ErrFenced
 	}
+	defer unlock()
 	for other := range f.intakes {
 		if other != fingerprint {
 			delete(f.intakes, other)
