@@ -121,7 +121,7 @@ func (a *arrival) said() (bits byte, more []byte, err error) {
 // unpack reads what pack has written.
 func (p *Parcel) unpack() (readBatch, error) {
 	b := readBatch{Batch: Batch{Partition: p.Partition, Next: p.Next, End: p.End}, number: p.Number}
-	r := parcelReader{rest: string(p.Content)}
+	r := parcelReader{rest: p.Content}
 	if form := r.byte(); form != parcelForm {
 		return b, fmt.Errorf("%w: form %d", errParcel, form)
 	}
@@ -130,7 +130,7 @@ func (p *Parcel) unpack() (readBatch, error) {
 	}
 	var offset, position int64
 	at := time.Time{}.UnixMilli()
-	for r.rest != "" && !r.bad {
+	for len(r.rest) > 0 && !r.bad {
 		a := arrival{next: -1}
 		bits := r.byte()
 		offset, position = offset+r.number(), position+r.number()
@@ -185,14 +185,14 @@ func (a *arrival) unfold(text string) error {
 	return nil
 }
 
-// parcelReader reads a parcel's content, whose texts are parts of one string. After an error all is empty, and bad is true.
+// parcelReader reads a parcel from its beginning. After the first mistake it reads nothing but zeros.
 type parcelReader struct {
-	rest string
+	rest []byte
 	bad  bool
 }
 
 func (r *parcelReader) byte() (b byte) {
-	if r.rest == "" {
+	if len(r.rest) == 0 {
 		r.bad = true
 		return 0
 	}
@@ -200,30 +200,28 @@ func (r *parcelReader) byte() (b byte) {
 	return b
 }
 
-func (r *parcelReader) unsigned() (n uint64) {
-	for shift := 0; shift < 64; shift += 7 {
-		b := r.byte()
-		n |= uint64(b&0x7f) << shift
-		if b < 0x80 {
-			return n
-		}
+// skip passes over what a number took; not above zero is a mistake.
+func (r *parcelReader) skip(n int) {
+	if n <= 0 {
+		r.bad, r.rest = true, nil
+		return
 	}
-	r.bad = true
-	return 0
+	r.rest = r.rest[n:]
 }
 
-// number reads what binary.AppendVarint writes.
 func (r *parcelReader) number() int64 {
-	n := r.unsigned()
-	return int64(n>>1) ^ -int64(n&1) //nolint:gosec // zigzag
+	v, n := binary.Varint(r.rest)
+	r.skip(n)
+	return v
 }
 
-func (r *parcelReader) text() (text string) {
-	n := r.unsigned()
-	if n > uint64(len(r.rest)) {
-		r.bad, r.rest = true, ""
+func (r *parcelReader) text() string {
+	length, n := binary.Uvarint(r.rest)
+	if r.skip(n); length > uint64(len(r.rest)) {
+		r.bad, r.rest = true, nil
 		return ""
 	}
-	text, r.rest = r.rest[:n], r.rest[n:]
+	text := string(r.rest[:length])
+	r.rest = r.rest[length:]
 	return text
 }

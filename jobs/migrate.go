@@ -36,7 +36,9 @@ func (q *Queue) Migrate(ctx context.Context) (err error) {
 		return fmt.Errorf("waiting for another process that migrates the jobs: %w", err)
 	}
 	defer func() {
-		_, unlock := conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock(`+migrating+`)`)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), q.timeout)
+		defer cancel()
+		_, unlock := conn.Exec(ctx, `SELECT pg_advisory_unlock(`+migrating+`)`)
 		err = errors.Join(err, unlock)
 	}()
 	switch have, err := q.version(ctx); {

@@ -65,8 +65,7 @@ func (r *ranged) insist(ctx context.Context, do func(context.Context) error) err
 		if err == nil {
 			return nil
 		}
-		_ = r.p.aside.wait() // its error was told, or followed from this one
-		r.p.suspects, r.p.pending = suspects, r.p.pending[:0]
+		r.p.rewind(suspects)
 		conflict := r.p.c.Conflict != nil && r.p.c.Conflict(err)
 		switch {
 		case errors.Is(err, errTooLong) || ctx.Err() != nil || !r.p.mayPass(err) || errors.Is(err, lease.ErrFenced):
@@ -83,6 +82,12 @@ func (r *ranged) insist(ctx context.Context, do func(context.Context) error) err
 			return err
 		}
 	}
+}
+
+// rewind forgets the suspects of an attempt that has failed; so many were there before it.
+func (p *pass) rewind(suspects int64) {
+	_ = p.aside.wait() // its error was told, or followed from that of the attempt; what it has stored is dropped
+	p.suspects, p.pending = suspects, p.pending[:0]
 }
 
 // mayPass returns true for an error after which the same read may succeed.
@@ -120,8 +125,7 @@ func (r *ranged) look(ctx context.Context, number int, within KeyRange, everythi
 			return found, err
 		}
 		r.piece = max(size/steepest, 1)
-		_ = r.p.aside.wait() // what it has stored is dropped
-		r.p.suspects, r.p.pending = suspects, r.p.pending[:0]
+		r.p.rewind(suspects)
 		if err := r.p.c.Ledger.DropRange(ctx, r.p.lease, r.p.id, number); err != nil {
 			return found, fmt.Errorf("dropping the suspects of an attempt: %w", err)
 		}
