@@ -44,6 +44,11 @@ func Orders() FoldRules {
 			}},
 			"OrderPartiallyFilled": part,
 			"OrderFilled":          trade("quantity", StatusFilled),
+			"OrderImported": {Create: CreatesIfAbsent, Keys: may, Set: map[string]Source{
+				"order_id": {Of: PartKey}, "status": path("status"), "created_at": path("created_at"), "updated_at": at,
+				"trader_id": path("trader_id"), "symbol": path("symbol"), "side": path("side"),
+				"quantity": path("quantity"), "price": nullable("price"), "filled_quantity": path("filled_quantity"), "notional": path("notional"),
+			}},
 			"OrderCanceled": {Keys: may, Set: map[string]Source{
 				"status": text(StatusCanceled), "reason": nullable("reason"), "updated_at": at,
 			}},

@@ -1,0 +1,61 @@
+// Package history is what legacy itself remembers of an order, and what can be made of it: a reading of its records, the
+// events that they allow, and what contradicts itself in them.
+//
+// Invariant: nothing is invented. A deed without a record says so in its evidence, and a time without a source has bounds.
+package history
+
+import (
+	"time"
+
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Record is legacy's own record of one order, read in the same snapshot as its row. A nil slice is unknown; an empty one
+// says that there are no lines.
+type Record struct {
+	Audit  []Line // in the order in which they were written
+	Trades []Trade
+}
+
+// Line is a line of legacy's audit log.
+type Line struct {
+	Key      string // in the log; empty if it has none
+	At       time.Time
+	Field    string
+	Old, New order.Value
+	Actor    order.Value // who changed the field, if the configuration names the column
+}
+
+// Trade is one execution as legacy recorded it.
+type Trade struct {
+	Key             string // in the table; empty if it has none
+	At              time.Time
+	Quantity, Price apd.Decimal
+}
+
+// Row is an order as legacy has it.
+type Row struct {
+	Key    order.Key
+	Values []order.Value // of the fields of the schema
+	// CreatedAt and ChangedAt are when the row says that it was created and last written; zero if it does not say.
+	CreatedAt, ChangedAt time.Time
+}
+
+// Schema says what the values of rows mean.
+type Schema struct {
+	Fields []string // names as the fold rules use them
+	Rules  *order.Rules
+	Actors bool // the audit log says who changed a field
+}
+
+// at is the place of a field in rows; -1 if it is not there.
+func (s Schema) at(field string) int {
+	for i, name := range s.Fields {
+		if field != "" && name == field {
+			return i
+		}
+	}
+	return -1
+}

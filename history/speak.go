@@ -1,0 +1,206 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// ErrUnspeakable is wrapped if a deed cannot be said in the store's words.
+var ErrUnspeakable = errors.New("cannot be said in the store's words")
+
+// Speaker says deeds in the words of one event store.
+type Speaker struct {
+	schema   Schema
+	roles    order.Roles
+	spec     order.FoldRules
+	creates  form
+	imports  form
+	trades   []form
+	cancels  []form
+	modifies map[string]form // by field
+}
+
+// NewSpeaker turns fold rules round. The error joins one error for each rule that cannot be turned round, and for each kind
+// of deed that no event of the store says. Each wraps [ErrCannotTurn].
+func NewSpeaker(spec order.FoldRules, schema Schema) (*Speaker, error) {
+	t := turner{Schema: schema, spec: spec, roles: schema.Rules.Roles()}
+	s := &Speaker{schema: schema, roles: t.roles, spec: spec, modifies: map[string]form{}}
+	for name, rule := range sorted(spec.Events) {
+		s.learn(&t, name, rule)
+	}
+	for what, there := range map[string]bool{
+		"that creates an order": s.creates.name != "", "that trades": len(s.trades) > 0, "that cancels": len(s.cancels) > 0 || len(t.roles.Canceled) == 0,
+		"that imports an order as it is (create: if_absent, and sets " + t.roles.Filled + ")": s.imports.name != "",
+	} {
+		if !there {
+			t.wrong = append(t.wrong, fmt.Errorf("events.fold: %w: there is no type %s", ErrCannotTurn, what))
+		}
+	}
+	slices.SortFunc(t.wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return s, errors.Join(t.wrong...)
+}
+
+// learn finds out what events of a type are for.
+func (s *Speaker) learn(t *turner, name string, rule order.EventRule) {
+	_, fills := rule.Set[s.roles.Filled]
+	_, trades := rule.Add[s.roles.Filled]
+	status, ends := rule.Set[s.roles.Status]
+	switch {
+	case rule.Ignore:
+	case rule.Create != order.CreatesNot && fills:
+		s.imports = t.form(name, rule, true)
+	case rule.Create != order.CreatesNot:
+		s.creates = t.form(name, rule, false)
+	case trades:
+		s.trades = append(s.trades, t.form(name, rule, false))
+	case ends && status.Text != nil && slices.Contains(s.roles.Canceled, *status.Text):
+		s.cancels = append(s.cancels, t.form(name, rule, false))
+	case rule.SetNamed != nil:
+		f := t.form(name, rule, false)
+		for _, field := range rule.SetNamed.Only {
+			s.modifies[field] = f
+		}
+	default:
+		s.one(t.form(name, rule, false))
+	}
+}
+
+// one learns a type that changes one field.
+func (s *Speaker) one(f form) {
+	var fields []int
+	for _, slot := range f.slots {
+		if slot.term == termField && !slices.Contains(fields, slot.field) {
+			fields = append(fields, slot.field)
+		}
+	}
+	if len(fields) == 1 {
+		s.modifies[s.schema.Fields[fields[0]]] = f
+	}
+}
+
+// Say returns the event's type and its payload, with what is known of the event under _backfill.
+func (s *Speaker) Say(d Deed, about Metadata) (eventType string, payload []byte, err error) {
+	f, err := s.choose(d)
+	if err != nil {
+		return "", nil, err
+	}
+	o := object{}
+	for _, slot := range f.slots {
+		if err := s.fill(o, f, slot, d); err != nil {
+			return "", nil, fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
+	o[metadataKey] = about.of(d)
+	return f.name, o.json(), nil
+}
+
+// choose returns the form for a deed.
+func (s *Speaker) choose(d Deed) (*form, error) {
+	switch d.Kind {
+	case Created:
+		return &s.creates, nil
+	case Imported:
+		return &s.imports, nil
+	case Modified:
+		if f, ok := s.modifies[d.Field]; ok {
+			return &f, nil
+		}
+		return nil, fmt.Errorf("a change of %s %w: no type changes it", d.Field, ErrUnspeakable)
+	case Canceled:
+		for i := range s.cancels {
+			if s.cancels[i].status == d.Status {
+				return &s.cancels[i], nil
+			}
+		}
+		return nil, fmt.Errorf("the end %q %w: no type sets it", d.Status, ErrUnspeakable)
+	}
+	for i := range s.trades {
+		if status := s.trades[i].status; status == "" || s.schema.Rules.Agrees(status, &d.Filled, &d.Ordered) {
+			return &s.trades[i], nil
+		}
+	}
+	for i := range s.trades { // more than the order is filled
+		if !s.schema.Rules.Partial(s.trades[i].name) {
+			return &s.trades[i], nil
+		}
+	}
+	return &s.trades[len(s.trades)-1], nil
+}
+
+// fill writes one value of a payload.
+func (s *Speaker) fill(o object, f *form, at slot, d Deed) error {
+	v, err := s.value(f, at, d)
+	if err != nil {
+		return err
+	}
+	if v.Null && at.source.Optional {
+		return nil
+	}
+	text, err := at.text(v, slices.Contains(f.null, d.Field) && at.term == termNew || at.term == termOld)
+	if err != nil {
+		return fmt.Errorf("%s: %w", at.source.Path, err)
+	}
+	o.put(at.path, text)
+	return nil
+}
+
+// value is what a slot says of a deed.
+func (s *Speaker) value(f *form, at slot, d Deed) (order.Value, error) {
+	switch at.term {
+	case termField:
+		if d.Kind == Modified {
+			return d.New, nil
+		}
+		return d.Sets[at.field], nil
+	case termQuantity:
+		return plain(&d.Quantity), nil
+	case termPrice:
+		return plain(&d.Price), nil
+	case termLeft:
+		var left apd.Decimal
+		exactly(apd.BaseContext.Sub(&left, &d.Ordered, &d.Filled))
+		return plain(&left), nil
+	case termName:
+		return order.Value{Text: f.named[d.Field]}, nil
+	case termNew:
+		return d.New, nil
+	case termOld:
+		return d.Old, nil
+	case termPaid:
+		return s.paid(d), nil
+	default:
+		return order.Null, nil
+	}
+}
+
+// paid is what was paid for an imported order: what is filled, times the average price. Zero if there is no average.
+func (s *Speaker) paid(d Deed) order.Value {
+	value := func(field string) apd.Decimal {
+		if i := s.schema.at(field); i >= 0 {
+			n, _ := number(d.Sets[i])
+			return n
+		}
+		return apd.Decimal{}
+	}
+	filled, average := value(s.roles.Filled), value(s.roles.Average)
+	exactly(apd.BaseContext.Mul(&filled, &filled, &average))
+	return plain(&filled)
+}
+
+func plain(d *apd.Decimal) order.Value { return order.Value{Text: d.Text('f')} }
+
+// Types are the types that the speaker uses, sorted.
+func (s *Speaker) Types() []string {
+	names := map[string]bool{s.creates.name: true, s.imports.name: true}
+	for _, f := range slices.Concat(s.trades, s.cancels, slices.Collect(maps.Values(s.modifies))) {
+		names[f.name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
