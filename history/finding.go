@@ -57,7 +57,7 @@ func (b *builder) judge() {
 		if filled.Cmp(&ordered) > 0 {
 			b.find(Overfill, time.Time{}, "%s of %s is filled", filled.Text('f'), ordered.Text('f'))
 		}
-		if status := b.value(b.roles.Status); !status.Null && !b.Rules.Agrees(status.Text, &filled, &ordered) && filled.Cmp(&ordered) <= 0 {
+		if status := b.value(b.roles.Status); !status.Null && filled.Cmp(&ordered) <= 0 && !b.agrees(status.Text, &filled, &ordered) {
 			b.find(StatusMismatch, time.Time{}, "the row is %s, and %s of %s is filled", status.Text, filled.Text('f'), ordered.Text('f'))
 		}
 	}
@@ -66,6 +66,11 @@ func (b *builder) judge() {
 	}
 	b.times()
 	b.actors()
+}
+
+// agrees is true if a status fits what is filled by the row, or by the trades: then the quantity is wrong, and not the status.
+func (b *builder) agrees(status string, filled, ordered *apd.Decimal) bool {
+	return b.Rules.Agrees(status, filled, ordered) || len(b.record.Trades) > 0 && b.Rules.Agrees(status, &b.filled, ordered)
 }
 
 // average compares the average price of the row with that of the trades.
