@@ -44,17 +44,24 @@ func set(row *history.Row, name, value string) { row.Values[field(name)] = order
 
 func TestContradictionsAreFoundByKind(t *testing.T) {
 	tests := map[history.Contradiction]func(*history.Row, *history.Record){
-		history.FilledMismatch:   func(row *history.Row, _ *history.Record) { set(row, "filled_quantity", "90") },
-		history.AverageMismatch:  func(row *history.Row, _ *history.Record) { set(row, "avg_fill_price", "10.29") },
-		history.StatusMismatch:   func(row *history.Row, _ *history.Record) { set(row, "status", "OPEN") },
-		history.BrokenChain:      func(_ *history.Row, r *history.Record) { r.Audit[1].Old.Text = "10.3" },
-		history.TimeDisorder:     func(row *history.Row, _ *history.Record) { row.CreatedAt = minute(4) },
-		history.TradeAfterCancel: func(_ *history.Row, r *history.Record) { r.Audit = append(r.Audit, line(6, "status", "PARTIALLY_FILLED", "CANCELED")) },
-		history.NegativeQuantity: func(row *history.Row, r *history.Record) { r.Trades = append(r.Trades, trade(9, "-1", "10.5"), trade(9, "1", "10.5")) },
-		history.Overfill:         func(row *history.Row, r *history.Record) { set(row, "quantity", "99") },
-		history.ActorMissing:     func(_ *history.Row, r *history.Record) { r.Audit[0].Actor = order.Null },
-		history.UnknownField:     func(_ *history.Row, r *history.Record) { r.Audit = append(r.Audit, line(3, "colour", "red", "blue")) },
-		history.DuplicateTrade:   func(_ *history.Row, r *history.Record) { r.Trades[1].Key = "t2"; r.Trades = append(r.Trades, r.Trades[1]) },
+		history.FilledMismatch:  func(row *history.Row, _ *history.Record) { set(row, "filled_quantity", "90") },
+		history.AverageMismatch: func(row *history.Row, _ *history.Record) { set(row, "avg_fill_price", "10.29") },
+		history.StatusMismatch:  func(row *history.Row, _ *history.Record) { set(row, "status", "OPEN") },
+		history.BrokenChain:     func(_ *history.Row, r *history.Record) { r.Audit[1].Old.Text = "10.3" },
+		history.TimeDisorder:    func(row *history.Row, _ *history.Record) { row.CreatedAt = minute(4) },
+		history.TradeAfterCancel: func(_ *history.Row, r *history.Record) {
+			r.Audit = append(r.Audit, line(6, "status", "PARTIALLY_FILLED", "CANCELED"))
+		},
+		history.NegativeQuantity: func(row *history.Row, r *history.Record) {
+			r.Trades = append(r.Trades, trade(9, "-1", "10.5"), trade(9, "1", "10.5"))
+		},
+		history.Overfill:     func(row *history.Row, r *history.Record) { set(row, "quantity", "99") },
+		history.ActorMissing: func(_ *history.Row, r *history.Record) { r.Audit[0].Actor = order.Null },
+		history.UnknownField: func(_ *history.Row, r *history.Record) { r.Audit = append(r.Audit, line(3, "colour", "red", "blue")) },
+		history.DuplicateTrade: func(_ *history.Row, r *history.Record) {
+			r.Trades[1].Key = "t2"
+			r.Trades = append(r.Trades, r.Trades[1])
+		},
 	}
 	schema := schemas(t)
 	row, record := clean()
@@ -117,7 +124,9 @@ func TestEvidence(t *testing.T) {
 			},
 		},
 		"only the row": {
-			func(_ *history.Row, r *history.Record) { *r = history.Record{Audit: []history.Line{}, Trades: []history.Trade{}} },
+			func(_ *history.Row, r *history.Record) {
+				*r = history.Record{Audit: []history.Line{}, Trades: []history.Trade{}}
+			},
 			[]want{{history.Imported, history.FromRow, minute(9)}},
 		},
 		"no audit log": {

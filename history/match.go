@@ -33,25 +33,28 @@ type Deviant struct {
 	Detail string
 }
 
-// Match pairs the stored events of an order with its deeds. Wanted are the deeds as the store would say them, in their order;
-// stored are in the order of positions, without those whose types are passed over.
-func Match(deeds []Deed, wanted, stored []order.Event) []Deviant {
-	m := matching{deeds: deeds, wanted: wanted, stored: stored, of: make([]int, len(deeds)), taken: make([]bool, len(stored))}
-	for i := range m.of {
+// Match pairs the stored events of an order with its deeds. The events are in the order of their positions, without those
+// whose types are passed over.
+func (s *Speaker) Match(deeds []Deed, stored []order.Event) []Deviant {
+	m := matching{speaker: s, deeds: deeds, stored: stored, forms: make([]*form, len(deeds)), of: make([]int, len(deeds)), taken: make([]bool, len(stored))}
+	for i := range deeds {
 		m.of[i] = -1
+		m.forms[i], _ = s.choose(&deeds[i]) // nil: no event can say it
 	}
-	m.pair(func(i int, e order.Event) bool { return m.says(i, e) && m.inTime(i, e) })
+	left := m.pair(func(i int, e *order.Event) bool { return m.inTime(i, e) && m.says(i, e) })
 	m.disordered()
 	exact := slices.Clone(m.of)
-	m.pair(func(i int, e order.Event) bool { return m.says(i, e) })
-	m.pair(func(i int, e order.Event) bool { return m.alike(i, e) && m.inTime(i, e) })
-	m.pair(m.alike)
+	if left {
+		m.pair(m.says)
+		m.pair(func(i int, e *order.Event) bool { return m.alike(i, e) && m.inTime(i, e) })
+		m.pair(m.alike)
+	}
 	for i, at := range m.of {
 		switch {
 		case at < 0:
 			m.found(Deviant{Kind: MissingEvent, Deed: &deeds[i], Detail: fmt.Sprintf("no event says that the order was %s at %s", deeds[i].Kind, stamp(deeds[i].At))})
 		case exact[i] < 0:
-			m.found(Deviant{Kind: DifferentEvent, Deed: &deeds[i], Event: &stored[at], Detail: m.unlike(i, stored[at])})
+			m.found(Deviant{Kind: DifferentEvent, Deed: &deeds[i], Event: &stored[at], Detail: m.unlike(i, &stored[at])})
 		}
 	}
 	m.extra()
@@ -59,55 +62,52 @@ func Match(deeds []Deed, wanted, stored []order.Event) []Deviant {
 }
 
 type matching struct {
-	deeds          []Deed
-	wanted, stored []order.Event
-	of             []int // the stored event of each deed; -1 for none
-	taken          []bool
-	deviants       []Deviant
+	speaker  *Speaker
+	deeds    []Deed
+	forms    []*form // of the deeds
+	stored   []order.Event
+	of       []int // the stored event of each deed; -1 for none
+	taken    []bool
+	deviants []Deviant
 }
 
 func (m *matching) found(d Deviant) { m.deviants = append(m.deviants, d) }
 
-// pair gives each deed that has no event the first free one that fits.
-func (m *matching) pair(fits func(int, order.Event) bool) {
+// pair gives each deed that has no event the first free one that fits. It reports whether some deed still has none.
+func (m *matching) pair(fits func(int, *order.Event) bool) (left bool) {
 	for i := range m.of {
 		if m.of[i] >= 0 {
 			continue
 		}
-		at := slices.IndexFunc(m.stored, func(e order.Event) bool { return fits(i, e) })
-		for at >= 0 && m.taken[at] {
-			next := slices.IndexFunc(m.stored[at+1:], func(e order.Event) bool { return fits(i, e) })
-			if next < 0 {
-				at = -1
+		for at := range m.stored {
+			if !m.taken[at] && fits(i, &m.stored[at]) {
+				m.of[i], m.taken[at] = at, true
 				break
 			}
-			at += 1 + next
 		}
-		if at >= 0 {
-			m.of[i], m.taken[at] = at, true
-		}
+		left = left || m.of[i] < 0
 	}
+	return left
 }
 
-// says is true if an event says what happened. An imported order may be told in any way that legacy cannot contradict.
-func (m *matching) says(i int, e order.Event) bool {
-	w := m.wanted[i]
-	return w.Said != nil && e.Said != nil && w.Said.Same(e.Said)
+// says is true if an event says what happened, in the words that the store has for it.
+func (m *matching) says(i int, e *order.Event) bool {
+	f := m.forms[i]
+	return f != nil && e.Said != nil && f.name == string(e.Type) && m.speaker.unlike(f, &m.deeds[i], e) == ""
 }
 
 // alike is true for an event of the same kind.
-func (m *matching) alike(i int, e order.Event) bool {
-	w := m.wanted[i]
-	if w.Said == nil || e.Said == nil {
+func (m *matching) alike(i int, e *order.Event) bool {
+	f, d := m.forms[i], &m.deeds[i]
+	if f == nil || e.Said == nil {
 		return false
 	}
-	_, _, wanted := w.Said.Trade()
 	_, _, trades := e.Said.Trade()
-	return w.Type == e.Type || wanted && trades || w.Said.Creates() && e.Said.Creates()
+	return f.name == string(e.Type) || d.Kind == Traded && trades || (d.Kind == Created || d.Kind == Imported) && e.Said.Creates()
 }
 
 // inTime is true if an event has the time of a deed, or one within its bounds.
-func (m *matching) inTime(i int, e order.Event) bool {
+func (m *matching) inTime(i int, e *order.Event) bool {
 	d := &m.deeds[i]
 	if d.NotBefore.IsZero() && d.NotAfter.IsZero() {
 		return sameTime(d.At, e.At)
@@ -139,22 +139,16 @@ func (m *matching) disordered() {
 }
 
 // unlike says in what an event differs from the deed.
-func (m *matching) unlike(i int, e order.Event) string {
-	w := m.wanted[i]
-	switch {
-	case m.says(i, e):
-		return fmt.Sprintf("event %s is of %s, and legacy's record says %s", e.Name(), stamp(e.At), stamp(w.At))
-	case e.Type != w.Type:
-		return fmt.Sprintf("event %s is %s, and legacy's record says %s", e.Name(), e.Type, w.Type)
+func (m *matching) unlike(i int, e *order.Event) string {
+	f, d := m.forms[i], &m.deeds[i]
+	switch detail := m.speaker.unlike(f, d, e); {
+	case f.name != string(e.Type):
+		return fmt.Sprintf("event %s is %s, and legacy's record says %s", e.Name(), e.Type, f.name)
+	case detail != "":
+		return fmt.Sprintf("event %s says %s", e.Name(), detail)
+	default:
+		return fmt.Sprintf("event %s is of %s, and legacy's record says %s", e.Name(), stamp(e.At), stamp(d.At))
 	}
-	said := e.Said.Values()
-	for _, want := range w.Said.Values() {
-		at := slices.IndexFunc(said, func(v order.SaidValue) bool { return v.Path == want.Path })
-		if at >= 0 && !same(said[at].Value, want.Value) {
-			return fmt.Sprintf("event %s says %s: %s, and legacy's record says %s", e.Name(), want.Path, show(said[at].Value), show(want.Value))
-		}
-	}
-	return fmt.Sprintf("event %s does not say what legacy's record says", e.Name())
 }
 
 // extra finds events that no deed asks for.

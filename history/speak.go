@@ -24,14 +24,14 @@ type Speaker struct {
 	imports  form
 	trades   []form
 	cancels  []form
-	modifies map[string]form // by field
+	modifies map[string]*form // by field
 }
 
 // NewSpeaker turns fold rules round. The error joins one error for each rule that cannot be turned round, and for each kind
 // of deed that no event of the store says. Each wraps [ErrCannotTurn].
 func NewSpeaker(spec order.FoldRules, schema Schema) (*Speaker, error) {
 	t := turner{Schema: schema, spec: spec, roles: schema.Rules.Roles()}
-	s := &Speaker{schema: schema, roles: t.roles, spec: spec, modifies: map[string]form{}}
+	s := &Speaker{schema: schema, roles: t.roles, spec: spec, modifies: map[string]*form{}}
 	for name, rule := range sorted(spec.Events) {
 		s.learn(&t, name, rule)
 	}
@@ -65,7 +65,7 @@ func (s *Speaker) learn(t *turner, name string, rule order.EventRule) {
 	case rule.SetNamed != nil:
 		f := t.form(name, rule, false)
 		for _, field := range rule.SetNamed.Only {
-			s.modifies[field] = f
+			s.modifies[field] = &f
 		}
 	default:
 		s.one(t.form(name, rule, false))
@@ -81,13 +81,13 @@ func (s *Speaker) one(f form) {
 		}
 	}
 	if len(fields) == 1 {
-		s.modifies[s.schema.Fields[fields[0]]] = f
+		s.modifies[s.schema.Fields[fields[0]]] = &f
 	}
 }
 
 // Say returns the event's type and its payload, with what is known of the event under _backfill.
 func (s *Speaker) Say(d Deed, about Metadata) (eventType string, payload []byte, err error) {
-	f, err := s.choose(d)
+	f, err := s.choose(&d)
 	if err != nil {
 		return "", nil, err
 	}
@@ -102,7 +102,7 @@ func (s *Speaker) Say(d Deed, about Metadata) (eventType string, payload []byte,
 }
 
 // choose returns the form for a deed.
-func (s *Speaker) choose(d Deed) (*form, error) {
+func (s *Speaker) choose(d *Deed) (*form, error) {
 	switch d.Kind {
 	case Created:
 		return &s.creates, nil
@@ -110,7 +110,7 @@ func (s *Speaker) choose(d Deed) (*form, error) {
 		return &s.imports, nil
 	case Modified:
 		if f, ok := s.modifies[d.Field]; ok {
-			return &f, nil
+			return f, nil
 		}
 		return nil, fmt.Errorf("a change of %s %w: no type changes it", d.Field, ErrUnspeakable)
 	case Canceled:
@@ -199,8 +199,45 @@ func plain(d *apd.Decimal) order.Value { return order.Value{Text: d.Text('f')} }
 // Types are the types that the speaker uses, sorted.
 func (s *Speaker) Types() []string {
 	names := map[string]bool{s.creates.name: true, s.imports.name: true}
-	for _, f := range slices.Concat(s.trades, s.cancels, slices.Collect(maps.Values(s.modifies))) {
+	for _, f := range slices.Concat(s.trades, s.cancels) {
+		names[f.name] = true
+	}
+	for _, f := range s.modifies {
 		names[f.name] = true
 	}
 	return slices.Sorted(maps.Keys(names))
+}
+
+// unlike says in what an event of the form's type, or of one like it, differs from a deed; empty if in nothing.
+func (s *Speaker) unlike(f *form, d *Deed, e *order.Event) string {
+	differs := func(what string, said, is order.Value) string {
+		return fmt.Sprintf("%s: %s, and legacy's record says %s", what, show(said), show(is))
+	}
+	switch d.Kind {
+	case Traded:
+		quantity, price, _ := e.Said.Trade()
+		if quantity.Cmp(&d.Quantity) != 0 {
+			return differs("quantity", plain(&quantity), plain(&d.Quantity))
+		}
+		if price.Cmp(&d.Price) != 0 {
+			return differs("price", plain(&price), plain(&d.Price))
+		}
+	case Modified:
+		if said, ok := e.Said.Sets(d.Field); !ok || !same(said, d.New) {
+			return differs(d.Field, said, d.New)
+		}
+		if was, ok := e.Said.Was(d.Field); ok && !same(was, d.Old) {
+			return differs("the old "+d.Field, was, d.Old)
+		}
+	case Created, Imported:
+		for i := range f.slots {
+			if at := &f.slots[i]; at.term == termField {
+				if said, ok := e.Said.Sets(s.schema.Fields[at.field]); ok && !same(said, d.Sets[at.field]) {
+					return differs(s.schema.Fields[at.field], said, d.Sets[at.field])
+				}
+			}
+		}
+	case Canceled:
+	}
+	return ""
 }

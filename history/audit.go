@@ -1,0 +1,56 @@
+package history
+
+import (
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Auditor audits orders one by one.
+type Auditor struct {
+	Schema
+	Speaker *Speaker
+	// Judged are the fields that events determine: those that the end of the events is compared in.
+	Judged []string
+}
+
+// Case is all that is known of one order.
+type Case struct {
+	Row    Row // of legacy
+	Record Record
+	Events []order.Event // in the order of their positions
+}
+
+// Audited is the audit of one order. The three lists keep legacy's own faults apart from those of the migration.
+type Audited struct {
+	Deeds    []Deed
+	Legacy   []Finding // legacy against its own record
+	Deviants []Deviant // stored events against what the records allow
+	Moments  []Moment  // the fold against the audit log
+	Ends     []Moment  // the fold of all events against the row
+	Tally    Tally
+}
+
+// Audit judges one order.
+func (a *Auditor) Audit(c Case) Audited {
+	account := a.Reconstruct(c.Row, c.Record)
+	out := Audited{Deeds: account.Deeds, Legacy: account.Findings, Deviants: a.Speaker.Match(account.Deeds, c.Events)}
+	var compared int
+	compared, out.Moments = a.Schema.Moments(c.Record, c.Events)
+	out.Ends = a.ends(c)
+	out.tally(c, compared)
+	return out
+}
+
+// ends compares the row with the order after all events.
+func (a *Auditor) ends(c Case) (differ []Moment) {
+	state, _ := order.Fold(c.Events)
+	for _, field := range a.Judged {
+		i := a.at(field)
+		if i < 0 {
+			continue
+		}
+		if got, ok := state.Value(field); !ok || !same(got, c.Row.Values[i]) {
+			differ = append(differ, Moment{At: c.Row.ChangedAt, Field: field, Log: c.Row.Values[i], Fold: got})
+		}
+	}
+	return differ
+}
