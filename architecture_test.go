@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
-	"source":   {"throttle", "verify", "follow", "propose", "compare", "order", "doctor", "human"},
+	"source":   {"throttle", "verify", "follow", "propose", "history", "order", "doctor", "human"},
 	"topic":    {"follow", "doctor", "order", "human"},
 	"registry": {"order"},
 	"ledger":   {"throttle", "board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
@@ -35,15 +35,16 @@ var mayImport = map[string][]string{
 	"lab":      {}, // shares no code with what judges it
 
 	"sampler": {"verify", "lease"},
-	"explain": {"verify", "follow", "compare", "order", "human"},
-	"verify":  {"throttle", "compare", "order", "lease", "human"},
+	"explain": {"verify", "follow", "compare", "history", "order", "human"},
+	"verify":  {"throttle", "compare", "history", "order", "lease", "human"},
 	"follow":  {"compare", "order", "lease"},
 	"board":   {"throttle", "verify", "compare", "gate", "incident", "metrics", "order"},
 
 	"propose": {"config", "order", "human"},
 	"config":  {"throttle", "compare", "gate", "order"}, // reads into their own types; only wiring reads it
 
-	"compare":  {"order", "human"},
+	"compare":  {"history", "order", "human"},
+	"history":  {"order"},
 	"gate":     {"order", "human"},
 	"incident": {"order", "human"},
 
@@ -62,7 +63,8 @@ var livesIn = map[string][]string{
 	"github.com/jackc/pgx/v5":                    {"source", "ledger", "jobs", "lab"},
 	"github.com/pressly/goose/v3":                {"ledger"},
 	"github.com/riverqueue/river":                {"jobs"},
-	"github.com/cockroachdb/apd/v3":              {"order", "compare", "config"},
+	"github.com/cockroachdb/apd/v3":              {"order", "history", "compare", "config"},
+	"github.com/google/uuid":                     {"history"},
 	"go.yaml.in/yaml/v4":                         {"config"},
 	"github.com/robfig/cron/v3":                  {"config"},
 	"github.com/go-co-op/gocron/v2":              {"sampler"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -26,7 +27,7 @@ type Evidence struct {
 	Legacy     []order.Row
 	Projection []order.Row
 	// History is legacy's own record of the order; nil if unknown.
-	History *History
+	History *history.Record
 	// ProjectionReached is the newest change of any order that the projection shows; zero if unknown. If the whole
 	// projection has not reached an event, it has not skipped the event: it is late, or it has stopped.
 	ProjectionReached time.Time

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -344,7 +345,7 @@ func (c *placedOrder) onRecord(i int) bool {
 		if c.rules().Modifies(name) {
 			return c.History.Audit != nil
 		}
-		return slices.ContainsFunc(c.History.Audit, func(x Change) bool { return x.Field == name })
+		return slices.ContainsFunc(c.History.Audit, func(x history.Line) bool { return x.Field == name })
 	}
 }
 

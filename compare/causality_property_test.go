@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
 )
@@ -227,9 +228,9 @@ func TestDiagnosisIsTotal(t *testing.T) {
 			Legacy: oddRows(t), Projection: oddRows(t),
 		}
 		if rapid.Bool().Draw(t, "with history") {
-			e.History = &compare.History{
-				Trades: []compare.Trade{{At: ordertest.Start, Quantity: ordertest.Cents(5)}},
-				Audit:  []compare.Change{{At: ordertest.Start, Field: "price"}},
+			e.History = &history.Record{
+				Trades: []history.Trade{{At: ordertest.Start, Quantity: ordertest.Cents(5)}},
+				Audit:  []history.Line{{At: ordertest.Start, Field: "price"}},
 			}
 		}
 		d := oracle.Diagnose(e)
@@ -256,7 +257,7 @@ func oddRows(t *rapid.T) []order.Row {
 }
 
 func BenchmarkDiagnoseOfALongHistory(b *testing.B) {
-	events := history(b, "create 100000@10"+strings.Repeat("; part 1@10; price 11; price 10", 300))
+	events := eventsOf(b, "create 100000@10"+strings.Repeat("; part 1@10; price 11; price 10", 300))
 	e := compare.Evidence{Events: events, Legacy: one(rowOf(oracle, events)), Projection: one(but(rowOf(oracle, events), "price=1"))}
 	for b.Loop() {
 		oracle.Diagnose(e)

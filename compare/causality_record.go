@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/apd/v3"
 
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -105,7 +106,7 @@ func (c *placedOrder) againstTrades(f order.Field, v order.Value) (reason string
 }
 
 // traded is what is filled, or the average, after these trades.
-func (c *placedOrder) traded(f order.Field, trades []Trade) order.Value {
+func (c *placedOrder) traded(f order.Field, trades []history.Trade) order.Value {
 	var filled, notional apd.Decimal
 	for _, t := range trades {
 		var value apd.Decimal
@@ -124,7 +125,7 @@ func (c *placedOrder) traded(f order.Field, trades []Trade) order.Value {
 
 // againstAudit compares a field with its last line in the audit log.
 func (c *placedOrder) againstAudit(f order.Field, v order.Value) (reason string, before bool) {
-	var changes []Change
+	var changes []history.Line
 	for _, change := range c.History.Audit {
 		if change.Field == f.Name {
 			changes = append(changes, change)
@@ -138,7 +139,7 @@ func (c *placedOrder) againstAudit(f order.Field, v order.Value) (reason string,
 		return "", false
 	}
 	return fmt.Sprintf("legacy has %s %s, but the last line of its own audit log says %s", f.Name, show(v), show(last.New)),
-		slices.ContainsFunc(changes, func(x Change) bool { return Equal(f, v, x.Old) || Equal(f, v, x.New) })
+		slices.ContainsFunc(changes, func(x history.Line) bool { return Equal(f, v, x.Old) || Equal(f, v, x.New) })
 }
 
 // againstItself says how the row's status contradicts what the row says is filled and ordered.

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/apd/v3"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
 )
@@ -38,9 +39,9 @@ var start = time.Date(2024, 1, 1, 9, 30, 0, 0, time.UTC)
 // second is the time of the n-th event of a history.
 func second(n int) time.Time { return start.Add(time.Duration(n) * time.Second) }
 
-// history is written as "create 100@10; part 40@10; price 11; quantity 150; fill 60@10; cancel". An event followed by
+// eventsOf is written as "create 100@10; part 40@10; price 11; quantity 150; fill 60@10; cancel". An event followed by
 // "again" has the time of the one before it. Broken ones cannot be decoded.
-func history(t testing.TB, life string) []order.Event {
+func eventsOf(t testing.TB, life string) []order.Event {
 	t.Helper()
 	var events []order.Event
 	quantity, price, filled := "0", "0", 0.0
@@ -131,8 +132,8 @@ type placeCase struct {
 }
 
 func placeCases(t testing.TB) []placeCase {
-	events := history(t, "create 100@10; part 40@10; price 11; fill 60@10.01")
-	back := history(t, "create 100@10; price 11; price 10")
+	events := eventsOf(t, "create 100@10; part 40@10; price 11; fill 60@10.01")
+	back := eventsOf(t, "create 100@10; price 11; price 10")
 	withoutTime := compare.Oracle{Fields: fieldsOf("price", "status")}
 	unstamped := func(r order.Row) order.Row { r.ChangedAt = time.Time{}; return r }
 	return []placeCase{
@@ -247,9 +248,9 @@ func projectionCases(t testing.TB) (cases []diagnosisCase) {
 		{reason: "another order's status", life: life + "; cancel", wrong: has("status=PARTIALLY_FILLED"), want: "diverged events->projection wrong_value at 5", sure: compare.Low},
 		{reason: "a price far off", life: life, wrong: has("price=99"), want: "diverged events->projection wrong_value at 3", sure: compare.Low},
 		{reason: "the row twice", life: life, wrong: func(e []order.Event) []order.Row { return append(shows(4)(e), shows(4)(e)...) }, want: "diverged events->projection duplicate_row", sure: compare.High},
-		{reason: "a row of nothing", life: "part 40@10", wrong: func([]order.Event) []order.Row { return one(but(rowOf(oracle, history(t, life)), "changed_at=1")) }, want: "diverged events->projection ghost_row at 1", sure: compare.High},
+		{reason: "a row of nothing", life: "part 40@10", wrong: func([]order.Event) []order.Row { return one(but(rowOf(oracle, eventsOf(t, life)), "changed_at=1")) }, want: "diverged events->projection ghost_row at 1", sure: compare.High},
 	} {
-		events := history(t, test.life)
+		events := eventsOf(t, test.life)
 		e := compare.Evidence{Events: events, Legacy: one(rowOf(oracle, events)), Projection: test.wrong(events)}
 		if state, _ := order.Fold(events); !state.Exists() {
 			e.Legacy = nil
@@ -296,16 +297,16 @@ func legacyCases(t testing.TB) (cases []diagnosisCase) {
 	const life = "create 100@10; part 40@10; price 11.5; part 20@10.01"
 	trades := func(quantities ...int64) func(*compare.Evidence) {
 		return func(e *compare.Evidence) {
-			e.History = &compare.History{Audit: []compare.Change{}, Trades: []compare.Trade{}}
+			e.History = &history.Record{Audit: []history.Line{}, Trades: []history.Trade{}}
 			for i, q := range quantities {
 				at := second([]int{2, 4, 5}[i])
-				e.History.Trades = append(e.History.Trades, compare.Trade{At: at, Quantity: *apd.New(q, 0), Price: *apd.New([]int64{1000, 1001, 1000}[i], -2)})
+				e.History.Trades = append(e.History.Trades, history.Trade{At: at, Quantity: *apd.New(q, 0), Price: *apd.New([]int64{1000, 1001, 1000}[i], -2)})
 			}
-			e.History.Audit = append(e.History.Audit, compare.Change{At: second(3), Field: "price", Old: text("10"), New: text("11.5")})
+			e.History.Audit = append(e.History.Audit, history.Line{At: second(3), Field: "price", Old: text("10"), New: text("11.5")})
 		}
 	}
 	unchanged := func(e *compare.Evidence) {
-		e.History = &compare.History{Audit: []compare.Change{}, Trades: []compare.Trade{}}
+		e.History = &history.Record{Audit: []history.Line{}, Trades: []history.Trade{}}
 	}
 	for _, test := range []struct {
 		reason string
@@ -322,7 +323,7 @@ func legacyCases(t testing.TB) (cases []diagnosisCase) {
 		{reason: "a trailing event that is in legacy's own record", life: life, legacy: shows(3), more: trades(40, 20), want: "lagging legacy lost_update at 4", sure: compare.Medium},
 		{reason: "an event in the middle that was rolled back", life: "create 100@10; price 12; part 40@10", legacy: applies(0, 2), more: func(e *compare.Evidence) {
 			unchanged(e)
-			e.History.Trades = append(e.History.Trades, compare.Trade{At: second(3), Quantity: *apd.New(40, 0), Price: *apd.New(10, 0)})
+			e.History.Trades = append(e.History.Trades, history.Trade{At: second(3), Quantity: *apd.New(40, 0), Price: *apd.New(10, 0)})
 		}, want: "lagging legacy->events ghost_event at 2", sure: compare.High},
 		{reason: "an overwritten fill", life: life, legacy: applies(0, 2, 3), more: trades(40, 20), want: "lagging legacy lost_update at 2", sure: compare.Medium},
 		{reason: "an overwritten fill, without a record", life: life, legacy: applies(0, 2, 3), want: "lagging legacy lost_update at 2", sure: compare.Low},
@@ -335,7 +336,7 @@ func legacyCases(t testing.TB) (cases []diagnosisCase) {
 		{reason: "a status of which no record speaks", life: life, legacy: has("status=CANCELED"), more: trades(40, 20), want: "lagging legacy->events wrong_event_content at 2", sure: compare.Low},
 		{reason: "the event has the old price", life: life + "; price 11.5", legacy: has("price=12"), more: func(e *compare.Evidence) {
 			trades(40, 20)(e)
-			e.History.Audit = append(e.History.Audit, compare.Change{At: second(5), Field: "price", Old: text("11.5"), New: text("12")})
+			e.History.Audit = append(e.History.Audit, history.Line{At: second(5), Field: "price", Old: text("11.5"), New: text("12")})
 		}, want: "lagging legacy->events wrong_event_content at 5", sure: compare.High},
 		{reason: "another price, without a record", life: life, legacy: has("price=77"), want: "lagging legacy->events wrong_event_content at 3", sure: compare.Low},
 
@@ -346,7 +347,7 @@ func legacyCases(t testing.TB) (cases []diagnosisCase) {
 			e.Events[1] = ordertest.Event(2, e.Events[1].Key, e.Events[1].At, part)
 		}, want: "lagging legacy->events lost_shadow_write at 2", sure: compare.Low},
 		{reason: "more filled than the events say", life: life, legacy: has("filled_quantity=65"), want: "lagging legacy->events lost_shadow_write", sure: compare.Low},
-		{reason: "the creation has no event", life: "part 40@10", legacy: func([]order.Event) []order.Row { return one(rowOf(oracle, history(t, life))) }, want: "lagging legacy->events lost_shadow_write at 1", sure: compare.High},
+		{reason: "the creation has no event", life: "part 40@10", legacy: func([]order.Event) []order.Row { return one(rowOf(oracle, eventsOf(t, life))) }, want: "lagging legacy->events lost_shadow_write at 1", sure: compare.High},
 
 		{reason: "one fill, two events", life: "create 100@10; part 25@10; part 25@10 again", legacy: shows(2), more: func(e *compare.Evidence) { e.Events[2].Said = e.Events[1].Said }, want: "lagging legacy->events duplicate_event at 3", sure: compare.High},
 		{reason: "one fill, two events, and more behind", life: "create 100@10; part 25@10; part 25@10 again; price 12", legacy: applies(0, 1, 3), more: func(e *compare.Evidence) { e.Events[2].Said = e.Events[1].Said }, want: "lagging legacy->events duplicate_event at 3", sure: compare.High},
@@ -358,7 +359,7 @@ func legacyCases(t testing.TB) (cases []diagnosisCase) {
 		{reason: "an event's price through a float", life: "create 100@10; price 12345.679", legacy: has("price=12345.6789"), want: "lagging legacy->events float_rounding at 2", sure: compare.Medium},
 		{reason: "the row twice", life: life, legacy: func(e []order.Event) []order.Row { return append(shows(4)(e), shows(4)(e)...) }, want: "lagging legacy duplicate_row", sure: compare.High},
 	} {
-		events := history(t, test.life)
+		events := eventsOf(t, test.life)
 		e := compare.Evidence{Events: events, Legacy: test.legacy(events)}
 		if test.more != nil {
 			test.more(&e)
@@ -373,7 +374,7 @@ func legacyCases(t testing.TB) (cases []diagnosisCase) {
 
 func TestDiagnosesOfBoth(t *testing.T) {
 	diagnosed(t, bothCases(t))
-	events := history(t, "create 100@10; part 40@10; price 11.5")
+	events := eventsOf(t, "create 100@10; part 40@10; price 11.5")
 	d := oracle.Diagnose(compare.Evidence{Events: events, Legacy: one(rowOf(oracle, events)), Projection: one(rowOf(oracle, events[:1]))})
 	if d.Behind != 2 || !d.Since.Equal(second(2)) {
 		t.Errorf("behind by %d since %s, want 2 since the second event", d.Behind, d.Since)
@@ -381,7 +382,7 @@ func TestDiagnosesOfBoth(t *testing.T) {
 }
 
 func bothCases(t testing.TB) []diagnosisCase {
-	events := history(t, "create 100@10; part 40@10; price 11.5")
+	events := eventsOf(t, "create 100@10; part 40@10; price 11.5")
 	right := rowOf(oracle, events)
 	venue, nothing := compare.Oracle{Fields: fieldsOf("price", "venue")}, compare.Oracle{Fields: fieldsOf("venue")}
 	rows := func(v string) []order.Row { return one(order.Row{Values: []order.Value{text("11.5"), text(v)}}) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/compare/corpustest"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -40,7 +41,7 @@ func fromTables(t testing.TB) (out []askedCase) {
 		add("again", c.name, q)
 	}
 	for _, c := range recordedCases() {
-		h := compare.History{Audit: c.audit, Trades: c.trades}
+		h := history.Record{Audit: c.audit, Trades: c.trades}
 		add("recorded", c.given, &recordedQuestion{storedHistoryOf(h), storedEvents(c.events), recordedBefore})
 	}
 	for _, c := range publishedCases(t) {

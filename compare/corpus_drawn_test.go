@@ -11,6 +11,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/compare/corpustest"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
 )
@@ -101,18 +102,18 @@ func drawEvidence(t *rapid.T, e compare.Evidence) compare.Evidence {
 }
 
 // drawHistory is legacy's own record of the events, of which a line may be missing.
-func drawHistory(t *rapid.T, events []order.Event) compare.History {
-	h := compare.History{Audit: []compare.Change{}, Trades: []compare.Trade{}}
+func drawHistory(t *rapid.T, events []order.Event) history.Record {
+	h := history.Record{Audit: []history.Line{}, Trades: []history.Trade{}}
 	for _, e := range events {
 		if rapid.IntRange(0, 7).Draw(t, "lost") == 0 {
 			continue
 		}
 		if quantity, price, ok := e.Said.Trade(); ok {
-			h.Trades = append(h.Trades, compare.Trade{At: e.At, Quantity: quantity, Price: price})
+			h.Trades = append(h.Trades, history.Trade{At: e.At, Quantity: quantity, Price: price})
 		}
 		for _, field := range e.Said.Modifies() {
 			to, _ := e.Said.Sets(field)
-			h.Audit = append(h.Audit, compare.Change{At: e.At, Field: field, New: to})
+			h.Audit = append(h.Audit, history.Line{At: e.At, Field: field, New: to})
 		}
 	}
 	return h

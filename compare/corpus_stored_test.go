@@ -6,6 +6,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/compare/corpustest"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
 )
@@ -82,7 +83,7 @@ func storedRows(rows []order.Row) (out []corpustest.Row) {
 	return out
 }
 
-func storedHistoryOf(h compare.History) (out corpustest.History) {
+func storedHistoryOf(h history.Record) (out corpustest.History) {
 	if h.Audit != nil {
 		out.Audit = []corpustest.Change{}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -26,17 +27,17 @@ const (
 )
 
 func hopsCases(t testing.TB) []hopsCase {
-	events := history(t, "create 100@10; part 40@10; price 11.5")
+	events := eventsOf(t, "create 100@10; part 40@10; price 11.5")
 	right := rowOf(oracle, events)
 	ahead := but(right, "changed_at=9", "status=CANCELED")
-	record := func(audit ...compare.Change) *compare.History {
-		return &compare.History{Audit: append([]compare.Change{}, audit...), Trades: trades(t, 40)}
+	record := func(audit ...history.Line) *history.Record {
+		return &history.Record{Audit: append([]history.Line{}, audit...), Trades: trades(t, 40)}
 	}
-	price := func(v string, n int) compare.Change {
-		return compare.Change{At: second(n), Field: "price", Old: text("10"), New: text(v)}
+	price := func(v string, n int) history.Line {
+		return history.Line{At: second(n), Field: "price", Old: text("10"), New: text(v)}
 	}
 	rows := func(r ...order.Row) []order.Row { return r }
-	with := func(h *compare.History, legacy, projection []order.Row) compare.Evidence {
+	with := func(h *history.Record, legacy, projection []order.Row) compare.Evidence {
 		return compare.Evidence{Events: events, Legacy: legacy, Projection: projection, History: h, Recorded: h != nil}
 	}
 	unread := with(nil, rows(ahead), rows(right))
@@ -45,7 +46,7 @@ func hopsCases(t testing.TB) []hopsCase {
 		r.Values = append(slices.Clone(r.Values), text(venue))
 		return r
 	}
-	cancelled := history(t, "create 100@10; fill 100@10; cancel")
+	cancelled := eventsOf(t, "create 100@10; fill 100@10; cancel")
 	impossible := rowOf(oracle, cancelled)
 	return []hopsCase{
 		{"all agree", with(nil, rows(right), rows(right)), "", allHops},
@@ -62,7 +63,7 @@ func hopsCases(t testing.TB) []hopsCase {
 		{"a record that could not be read", unread, "legacy->events lost_shadow_write", "events->projection legacy->projection"},
 		{"the row twice in legacy hides what its events lack", with(nil, rows(ahead, ahead), rows(right)), "legacy duplicate_row", "events->projection"},
 		{
-			"the row twice in legacy, and a trade without an event", with(&compare.History{Trades: trades(t, 40, 10)}, rows(ahead, ahead), rows(right)),
+			"the row twice in legacy, and a trade without an event", with(&history.Record{Trades: trades(t, 40, 10)}, rows(ahead, ahead), rows(right)),
 			"legacy duplicate_row, legacy->events lost_shadow_write", "events->projection",
 		},
 		{"a direct edit", with(record(price("11.5", 3)), rows(but(right, "price=77")), rows(right)), "legacy direct_edit", "legacy->events events->projection legacy->projection"},
@@ -86,16 +87,16 @@ func hopsCases(t testing.TB) []hopsCase {
 		{"a lost event, and a field that events do not judge", with(nil, rows(at(ahead, "X")), rows(at(right, "Y"))), "legacy->events lost_shadow_write", "legacy events->projection"},
 		{
 			"an event that cannot be read hides the rest",
-			compare.Evidence{Events: history(t, "create 100@10; broken"), Legacy: rows(ahead), Projection: rows(right)},
+			compare.Evidence{Events: eventsOf(t, "create 100@10; broken"), Legacy: rows(ahead), Projection: rows(right)},
 			"legacy->events schema_drift", "",
 		},
 	}
 }
 
-func trades(t testing.TB, quantities ...int) []compare.Trade {
-	var out []compare.Trade
+func trades(t testing.TB, quantities ...int) []history.Trade {
+	var out []history.Trade
 	for i, q := range quantities {
-		trade, err := compare.NewTrade(second(2+4*i), fmt.Sprint(q), "10")
+		trade, err := history.NewTrade(second(2+4*i), fmt.Sprint(q), "10")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +132,7 @@ func TestEachHopIsJudgedByItself(t *testing.T) {
 
 // TestAFaultAtAnotherHopLeavesAMismatchAsItIs: an accepted divergence must not be open again because of it.
 func TestAFaultAtAnotherHopLeavesAMismatchAsItIs(t *testing.T) {
-	events := history(t, "create 100@10; part 40@10; price 11.5")
+	events := eventsOf(t, "create 100@10; part 40@10; price 11.5")
 	right := rowOf(oracle, events)
 	ahead, wrong := but(right, "changed_at=9", "status=CANCELED"), but(right, "price=88")
 	at := func(hop order.Hop, legacy, projection order.Row) string {

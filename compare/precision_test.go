@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -32,7 +33,7 @@ func TestTimesOfACoarserPrecisionAccuseNobody(t *testing.T) {
 		{"events of dates", at.Truncate(24 * time.Hour), at, compare.WrongEventContent, compare.Low},
 		{"events of dates, written the next day", at.Truncate(24 * time.Hour), at.Add(24 * time.Hour), compare.LostShadowWrite, compare.Medium},
 	} {
-		events := history(t, "create 100@10; part 40@10")
+		events := eventsOf(t, "create 100@10; part 40@10")
 		events[1].At = c.event
 		row := but(rowOf(oracle, events), "price=10.01") // by hand
 		row.ChangedAt = c.written
@@ -65,16 +66,16 @@ func TestRecordsAreMatchedAtTheCoarserPrecision(t *testing.T) {
 		{"events of dates", cut(24 * time.Hour), asIs},
 		{"records of dates", asIs, cut(24 * time.Hour)},
 	} {
-		events := history(t, "create 100@10; part 40@10; part 20@10; price 11")
-		var h compare.History
+		events := eventsOf(t, "create 100@10; part 40@10; part 20@10; price 11")
+		var h history.Record
 		for i, e := range events {
 			was := at.Add(time.Duration(i) * 300 * time.Millisecond)
 			events[i].At = c.events(was)
 			switch e.Type {
 			case "OrderPartiallyFilled":
-				h.Trades = append(h.Trades, compare.Trade{At: c.records(was)})
+				h.Trades = append(h.Trades, history.Trade{At: c.records(was)})
 			case "OrderModified":
-				h.Audit = append(h.Audit, compare.Change{At: c.records(was), Field: "price"})
+				h.Audit = append(h.Audit, history.Line{At: c.records(was), Field: "price"})
 			}
 		}
 		for lost := range 3 { // a lost modification hides behind a fill of the same unit, which may change any column

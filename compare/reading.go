@@ -3,6 +3,7 @@ package compare
 import (
 	"time"
 
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -15,8 +16,8 @@ type Reading struct {
 
 	Key                order.Key
 	Legacy, Projection []order.Row
-	Events             []order.Event // in the order of their positions
-	History            *History      // legacy's own record; nil is unknown
+	Events             []order.Event   // in the order of their positions
+	History            *history.Record // legacy's own record; nil is unknown
 
 	after *string // the state of legacy's rows after its record was read; nil if it is that of Legacy
 }

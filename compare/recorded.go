@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -14,10 +15,10 @@ import (
 // modification explains one line of the audit log for each field that it changes: the line of that field, if there is one. All
 // other events explain any number of lines, because a trade or a cancel changes several columns. An event that cannot be read
 // explains nothing.
-func Recorded(h History, events []order.Event, before time.Time) (changes, withEvents int64) {
+func Recorded(h history.Record, events []order.Event, before time.Time) (changes, withEvents int64) {
 	events = slices.DeleteFunc(slices.Clone(events), func(e order.Event) bool { return e.Said == nil })
-	h.Trades = slices.DeleteFunc(slices.Clone(h.Trades), func(t Trade) bool { return !t.At.Before(before) })
-	h.Audit = slices.DeleteFunc(slices.Clone(h.Audit), func(c Change) bool { return !c.At.Before(before) })
+	h.Trades = slices.DeleteFunc(slices.Clone(h.Trades), func(t history.Trade) bool { return !t.At.Before(before) })
+	h.Audit = slices.DeleteFunc(slices.Clone(h.Audit), func(c history.Line) bool { return !c.At.Before(before) })
 	unit := recordedUnit(h, events)
 	changes, withEvents = recordedAt(h, events, func(t time.Time) time.Time { return t.Truncate(unit) })
 	if withEvents < changes && unit > time.Microsecond { // some systems cut times, others round them
@@ -28,7 +29,7 @@ func Recorded(h History, events []order.Event, before time.Time) (changes, withE
 }
 
 // recordedUnit is the coarsest precision of the times. Whole days count only if all times of one side have no other.
-func recordedUnit(h History, events []order.Event) time.Duration {
+func recordedUnit(h history.Record, events []order.Event) time.Duration {
 	unit, eventDays, recordDays := time.Microsecond, len(events) > 0, len(h.Trades)+len(h.Audit) > 0
 	note := func(t time.Time, days *bool) {
 		u := order.Unit(t)
@@ -51,7 +52,7 @@ func recordedUnit(h History, events []order.Event) time.Duration {
 }
 
 // recordedAt counts by moments. All times that at makes equal are one.
-func recordedAt(h History, events []order.Event, at func(time.Time) time.Time) (changes, withEvents int64) {
+func recordedAt(h history.Record, events []order.Event, at func(time.Time) time.Time) (changes, withEvents int64) {
 	all := map[time.Time]*moment{}
 	moments := func(t time.Time) *moment {
 		t = at(order.Microseconds(t).UTC())

@@ -85,3 +85,10 @@ func number(s string) *apd.Decimal {
 	}
 	return d
 }
+
+func show(v order.Value) string {
+	if v.Null {
+		return "NULL"
+	}
+	return v.Text
+}

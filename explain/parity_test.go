@@ -13,6 +13,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/compare/corpustest"
 	"github.com/nordvarg/crosscheck/explain"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
@@ -262,10 +263,10 @@ func (s *store) rows(fields []order.Field, keys ...order.Key) (out []order.Row) 
 }
 
 // records are legacy's own; nil could not be read.
-type records struct{ history *compare.History }
+type records struct{ history *history.Record }
 
-func (r records) Records(_ context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
-	out := map[order.Key]compare.History{}
+func (r records) Records(_ context.Context, keys []order.Key) (map[order.Key]history.Record, error) {
+	out := map[order.Key]history.Record{}
 	for _, k := range keys {
 		if k == key && r.history != nil {
 			out[k] = *r.history

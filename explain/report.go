@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -174,7 +175,7 @@ func (x *Explainer) eventMoments(l look) []Moment {
 	return out
 }
 
-func historyMoments(h *compare.History) []Moment {
+func historyMoments(h *history.Record) []Moment {
 	var out []Moment
 	for _, c := range h.Audit {
 		out = append(out, Moment{At: c.At.UTC(), Source: "audit_log", What: fmt.Sprintf("%s: %s -> %s", c.Field, valueShown(c.Old), valueShown(c.New))})

@@ -34,7 +34,7 @@ func (a *Auditor) Audit(c Case) Audited {
 	account := a.Reconstruct(c.Row, c.Record)
 	out := Audited{Deeds: account.Deeds, Legacy: account.Findings, Deviants: a.Speaker.Match(account.Deeds, c.Events)}
 	var compared int
-	compared, out.Moments = a.Schema.Moments(c.Record, c.Events)
+	compared, out.Moments = a.Moments(c.Record, c.Events)
 	out.Ends = a.ends(c)
 	out.tally(c, compared)
 	return out

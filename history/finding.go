@@ -118,7 +118,7 @@ func (b *builder) times() {
 
 func (b *builder) actors() {
 	for _, line := range b.record.Audit {
-		if b.Schema.Actors && (line.Actor.Null || line.Actor.Text == "") {
+		if b.Actors && (line.Actor.Null || line.Actor.Text == "") {
 			b.find(ActorMissing, line.At, "nobody is named for the change of %s", line.Field)
 		}
 	}

@@ -112,15 +112,23 @@ func TestEvidence(t *testing.T) {
 				set(row, "status", "CANCELED")
 			},
 			[]want{
-				{history.Created, history.Exact, start}, {history.Modified, history.Exact, minute(1)}, {history.Modified, history.Exact, minute(2)},
-				{history.Traded, history.Exact, minute(5)}, {history.Traded, history.Exact, minute(9)}, {history.Canceled, history.Approximated, minute(9)},
+				{history.Created, history.Exact, start},
+				{history.Modified, history.Exact, minute(1)},
+				{history.Modified, history.Exact, minute(2)},
+				{history.Traded, history.Exact, minute(5)},
+				{history.Traded, history.Exact, minute(9)},
+				{history.Canceled, history.Approximated, minute(9)},
 			},
 		},
 		"a change without a line is between two others": {
 			func(_ *history.Row, r *history.Record) { r.Audit[1].Old.Text = "10.3" },
 			[]want{
-				{history.Created, history.Exact, start}, {history.Modified, history.Exact, minute(1)}, {history.Modified, history.Approximated, minute(2)},
-				{history.Modified, history.Exact, minute(2)}, {history.Traded, history.Exact, minute(5)}, {history.Traded, history.Exact, minute(9)},
+				{history.Created, history.Exact, start},
+				{history.Modified, history.Exact, minute(1)},
+				{history.Modified, history.Approximated, minute(2)},
+				{history.Modified, history.Exact, minute(2)},
+				{history.Traded, history.Exact, minute(5)},
+				{history.Traded, history.Exact, minute(9)},
 			},
 		},
 		"only the row": {

@@ -41,7 +41,6 @@ type builder struct {
 	record  Record
 	roles   order.Roles
 	first   []order.Value // of the fields, when the order was created
-	unsure  bool          // a field's value at the creation has no record
 	last    time.Time     // of the newest record
 	filled  apd.Decimal   // by all trades
 	paid    apd.Decimal   // for all trades

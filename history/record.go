@@ -5,6 +5,7 @@
 package history
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
@@ -58,4 +59,14 @@ func (s Schema) at(field string) int {
 		}
 	}
 	return -1
+}
+
+// NewTrade reads a trade from the text that a database prints for its numbers.
+func NewTrade(at time.Time, quantity, price string) (Trade, error) {
+	q, _, badQuantity := apd.NewFromString(quantity)
+	p, _, badPrice := apd.NewFromString(price)
+	if badQuantity != nil || badPrice != nil {
+		return Trade{}, fmt.Errorf("a trade of %q at %q: these are not two numbers", quantity, price)
+	}
+	return Trade{At: at, Quantity: *q, Price: *p}, nil
 }

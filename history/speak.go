@@ -120,18 +120,24 @@ func (s *Speaker) choose(d *Deed) (*form, error) {
 			}
 		}
 		return nil, fmt.Errorf("the end %q %w: no type sets it", d.Status, ErrUnspeakable)
+	case Traded:
 	}
+	return s.trade(d), nil
+}
+
+// trade returns the form for a trade.
+func (s *Speaker) trade(d *Deed) *form {
 	for i := range s.trades {
 		if status := s.trades[i].status; status == "" || s.schema.Rules.Agrees(status, &d.Filled, &d.Ordered) {
-			return &s.trades[i], nil
+			return &s.trades[i]
 		}
 	}
 	for i := range s.trades { // more than the order is filled
 		if !s.schema.Rules.Partial(s.trades[i].name) {
-			return &s.trades[i], nil
+			return &s.trades[i]
 		}
 	}
-	return &s.trades[len(s.trades)-1], nil
+	return &s.trades[len(s.trades)-1]
 }
 
 // fill writes one value of a payload.

@@ -49,8 +49,16 @@ type Tally struct {
 func (t *Tally) Add(u Tally) {
 	t.Orders += u.Orders
 	for _, pair := range []struct{ to, from *Share }{
-		{&t.Whole, &u.Whole}, {&t.TradesTold, &u.TradesTold}, {&t.LinesTold, &u.LinesTold}, {&t.EventsKnown, &u.EventsKnown}, {&t.Ends, &u.Ends},
-		{&t.Moments, &u.Moments}, {&t.Errors, &u.Errors}, {&t.Coarse, &u.Coarse}, {&t.Early, &u.Early}, {&t.Faulty, &u.Faulty},
+		{&t.Whole, &u.Whole},
+		{&t.TradesTold, &u.TradesTold},
+		{&t.LinesTold, &u.LinesTold},
+		{&t.EventsKnown, &u.EventsKnown},
+		{&t.Ends, &u.Ends},
+		{&t.Moments, &u.Moments},
+		{&t.Errors, &u.Errors},
+		{&t.Coarse, &u.Coarse},
+		{&t.Early, &u.Early},
+		{&t.Faulty, &u.Faulty},
 	} {
 		pair.to.add(*pair.from)
 	}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -79,7 +79,7 @@ func (e *examination) tryRecords(ctx context.Context, t historyTable, legacy *Si
 		defer opened.Close()
 		if n, ok := opened.(*snapshot); ok {
 			keys := []order.Key{order.Key(zeroKey(legacy.shape.keyType))}
-			err = t.read(n, ctx, t.table, keys, records{of: map[order.Key]compare.History{}, unreadable: map[order.Key]bool{}})
+			err = t.read(n, ctx, t.table, keys, records{of: map[order.Key]history.Record{}, unreadable: map[order.Key]bool{}})
 		}
 	}
 	if err != nil {

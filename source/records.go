@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -28,7 +28,7 @@ type Records struct {
 var _ verify.Records = (*Records)(nil)
 
 // Records reads audit log and trades of some orders. They are read after the rows, so they may be newer.
-func (r *Records) Records(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
+func (r *Records) Records(ctx context.Context, keys []order.Key) (map[order.Key]history.Record, error) {
 	defer r.Legacy.observe("records")()
 	n, err := r.Legacy.begin(ctx, "SELECT "+changeColumns+" FROM "+r.Config.AuditLog+" AS t LIMIT 0", "SELECT "+tradeColumns+" FROM "+r.Config.Trades+" AS t LIMIT 0")
 	if err != nil {
@@ -52,12 +52,12 @@ func (r *Records) Ping(ctx context.Context) error {
 
 // histories reads audit log and trades of some orders in one statement each. An order with a line that cannot be read has
 // no history: nothing is known of what legacy recorded of it, and the others are judged by theirs.
-func (n *snapshot) histories(ctx context.Context, c HistoryConfig, keys []order.Key) (map[order.Key]compare.History, error) {
+func (n *snapshot) histories(ctx context.Context, c HistoryConfig, keys []order.Key) (map[order.Key]history.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	h := records{of: make(map[order.Key]compare.History, len(keys)), unreadable: map[order.Key]bool{}}
+	h := records{of: make(map[order.Key]history.Record, len(keys)), unreadable: map[order.Key]bool{}}
 	for _, k := range keys {
-		h.of[k] = compare.History{Audit: []compare.Change{}, Trades: []compare.Trade{}}
+		h.of[k] = history.Record{Audit: []history.Line{}, Trades: []history.Trade{}}
 	}
 	if err := n.changes(ctx, c.AuditLog, keys, h); err != nil {
 		return nil, n.fail("reading the audit log", hidden(err))
@@ -68,16 +68,16 @@ func (n *snapshot) histories(ctx context.Context, c HistoryConfig, keys []order.
 	for key := range h.unreadable {
 		delete(h.of, key)
 	}
-	for key, history := range h.of {
-		history.Audit = compare.InSequence(history.Audit)
-		h.of[key] = history
+	for key, record := range h.of {
+		record.Audit = history.InSequence(record.Audit)
+		h.of[key] = record
 	}
 	return h.of, nil
 }
 
 // records are what was read of orders, and the orders of which something could not be read.
 type records struct {
-	of         map[order.Key]compare.History
+	of         map[order.Key]history.Record
 	unreadable map[order.Key]bool
 }
 
@@ -110,7 +110,7 @@ func (n *snapshot) changes(ctx context.Context, table string, keys []order.Key, 
 			return nil
 		}
 		h := to.of[key]
-		h.Audit = append(h.Audit, compare.Change{At: *at, Field: *field, Old: textOrNull(was), New: textOrNull(is)})
+		h.Audit = append(h.Audit, history.Line{At: *at, Field: *field, Old: textOrNull(was), New: textOrNull(is)})
 		to.of[key] = h
 		return nil
 	})
@@ -131,7 +131,7 @@ func (n *snapshot) trades(ctx context.Context, table string, keys []order.Key, t
 			to.unreadable[key] = true
 			return nil
 		}
-		trade, err := compare.NewTrade(*at, *quantity, *price)
+		trade, err := history.NewTrade(*at, *quantity, *price)
 		if err != nil {
 			to.unreadable[key] = true
 			return nil //nolint:nilerr // a line that cannot be read says nothing of other orders

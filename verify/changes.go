@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -41,7 +42,7 @@ func (p *pass) someChanges(ctx context.Context, legacy Snapshot, facts *FullFact
 
 // countChanges counts recorded changes, and those with their event. It does not count changes younger than the possible
 // lag, because their events may be on the way, and those of archived orders.
-func (p *pass) countChanges(records map[order.Key]compare.History, r reading) (counted Changes) {
+func (p *pass) countChanges(records map[order.Key]history.Record, r reading) (counted Changes) {
 	before := p.at.Add(-max(p.c.Settle.MaxLag, p.c.Settle.Window))
 	for key, record := range records {
 		if len(r.events[key]) == 0 && compare.Archived(r.legacy[key]) {

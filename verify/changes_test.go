@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
 	"github.com/nordvarg/crosscheck/verify"
@@ -16,14 +17,14 @@ import (
 
 // recordBook is legacy's own record in memory.
 type recordBook struct {
-	histories map[order.Key]compare.History
+	histories map[order.Key]history.Record
 	asked     int // orders
 	err       error
 }
 
-func (r *recordBook) Records(_ context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
+func (r *recordBook) Records(_ context.Context, keys []order.Key) (map[order.Key]history.Record, error) {
 	r.asked += len(keys)
-	out := map[order.Key]compare.History{}
+	out := map[order.Key]history.Record{}
 	for _, k := range keys {
 		out[k] = r.histories[k]
 	}
@@ -33,15 +34,15 @@ func (r *recordBook) Records(_ context.Context, keys []order.Key) (map[order.Key
 // recorded is a world in which every order was changed twice a day before, which the rows do not show.
 func recorded(t *testing.T) (*four, *recordBook) {
 	t.Helper()
-	f, book := newFour(t), &recordBook{histories: map[order.Key]compare.History{}}
+	f, book := newFour(t), &recordBook{histories: map[order.Key]history.Record{}}
 	f.Records = book
 	before := f.now.Add(-24 * time.Hour)
 	for key := range int64(10) {
-		var h compare.History
+		var h history.Record
 		was := order.Null
 		for second, price := range []string{"2", "3"} {
 			at, is := before.Add(time.Duration(second)*time.Second), order.Value{Text: price}
-			h.Audit = append(h.Audit, compare.Change{At: at, Field: "price"})
+			h.Audit = append(h.Audit, history.Line{At: at, Field: "price"})
 			f.events.insert(key+1, at, ordertest.Modified{Field: "price", Old: was, New: is})
 			was = is
 		}
@@ -87,7 +88,7 @@ func TestASampleCountsChangesWithTheirEvents(t *testing.T) {
 
 	// What was changed a moment ago may have its event on the way.
 	young := book.histories["5"]
-	young.Trades = []compare.Trade{{At: f.now.Add(-f.Settle.MaxLag + time.Second)}}
+	young.Trades = []history.Trade{{At: f.now.Add(-f.Settle.MaxLag + time.Second)}}
 	book.histories["5"] = young
 	counted(t, f, f.must(f.sample(t.Context(), 100)), 20, 19)
 	f.now = f.now.Add(2 * time.Second)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -21,7 +21,7 @@ type Events interface {
 type Records interface {
 	// Records returns what legacy recorded of each of the orders. For an order without an entry the lists are empty,
 	// not nil.
-	Records(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error)
+	Records(ctx context.Context, keys []order.Key) (map[order.Key]history.Record, error)
 }
 
 // Folded is the pair that full verification compares after legacy and projection: legacy, and every order according to

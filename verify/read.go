@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -16,7 +17,7 @@ import (
 type reading struct {
 	legacy, projection map[order.Key][]order.Row
 	events             map[order.Key][]order.Event
-	records            map[order.Key]compare.History
+	records            map[order.Key]history.Record
 	reread             map[order.Key][]order.Row // nil if legacy was not read again
 	system             compare.System
 }
@@ -158,7 +159,7 @@ func silentSince(ctx context.Context, truth Snapshot, newest time.Time) (bool, e
 //
 // If a record cannot be read, the pass only lacks what it would have told, the cause. An audit log without an index may
 // be too slow. Rows that are hidden from the role are an error, because the visible rest may lead to a wrong judgement.
-func (p *pass) readRecords(ctx context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
+func (p *pass) readRecords(ctx context.Context, keys []order.Key) (map[order.Key]history.Record, error) {
 	if p.c.Events == nil || p.c.Records == nil || len(keys) == 0 {
 		return nil, nil
 	}

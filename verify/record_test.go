@@ -8,23 +8,23 @@ import (
 
 	"github.com/cockroachdb/apd/v3"
 
-	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
 // racingBook has a trade booked between the look at the rows and the look at the record, at those looks that it is told.
 type racingBook struct {
-	record compare.History
+	record history.Record
 	looks  int
 	races  func(look int) bool
-	trade  func(n int) compare.Trade
+	trade  func(n int) history.Trade
 }
 
-func (r *racingBook) Records(_ context.Context, keys []order.Key) (map[order.Key]compare.History, error) {
+func (r *racingBook) Records(_ context.Context, keys []order.Key) (map[order.Key]history.Record, error) {
 	if r.looks++; r.races(r.looks) {
 		r.record.Trades = append(r.record.Trades, r.trade(len(r.record.Trades)))
 	}
-	out := map[order.Key]compare.History{}
+	out := map[order.Key]history.Record{}
 	for _, k := range keys {
 		out[k] = r.record
 	}
@@ -47,11 +47,11 @@ func TestATradeWhileAnOrderIsReadDoesNotAccuseLegacy(t *testing.T) {
 		f := newFour(t)
 		f.projection.Put(row(2, "OPEN", "0"))
 		at := f.now
-		trade := func(n int) compare.Trade {
+		trade := func(n int) history.Trade {
 			f.legacy.Put(row(2, "PARTIALLY_FILLED", strconv.Itoa(n+1)))
-			return compare.Trade{At: at.Add(time.Duration(n) * time.Second), Quantity: *apd.New(1, 0), Price: *apd.New(1, 0)}
+			return history.Trade{At: at.Add(time.Duration(n) * time.Second), Quantity: *apd.New(1, 0), Price: *apd.New(1, 0)}
 		}
-		f.Records = &racingBook{races: c.races, trade: trade, record: compare.History{Audit: []compare.Change{}, Trades: []compare.Trade{trade(0)}}}
+		f.Records = &racingBook{races: c.races, trade: trade, record: history.Record{Audit: []history.Line{}, Trades: []history.Trade{trade(0)}}}
 		pass := f.must(f.full(t.Context()))
 		if got := f.hops(t); got != c.want {
 			t.Errorf("%s: found %q, want %q (%+v)", name, got, c.want, pass.Result)

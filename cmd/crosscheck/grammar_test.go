@@ -14,6 +14,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/compare/faulttest"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/lab"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
@@ -165,7 +166,7 @@ func (w *writer) order(id int, c faulttest.Case) {
 	}
 }
 
-func (w *writer) record(id int, h *compare.History) {
+func (w *writer) record(id int, h *history.Record) {
 	w.t.Helper()
 	if h == nil {
 		return

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/apd/v3"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -137,18 +138,18 @@ type Trade struct {
 }
 
 // Decode decodes the record.
-func (h History) Decode() (out compare.History) {
+func (h History) Decode() (out history.Record) {
 	if h.Audit != nil {
-		out.Audit = []compare.Change{}
+		out.Audit = []history.Line{}
 	}
 	for _, c := range h.Audit {
-		out.Audit = append(out.Audit, compare.Change{At: c.At, Field: c.Field, Old: Value(c.Old), New: Value(c.New)})
+		out.Audit = append(out.Audit, history.Line{At: c.At, Field: c.Field, Old: Value(c.Old), New: Value(c.New)})
 	}
 	if h.Trades != nil {
-		out.Trades = []compare.Trade{}
+		out.Trades = []history.Trade{}
 	}
 	for _, t := range h.Trades {
-		trade, err := compare.NewTrade(t.At, t.Quantity, t.Price)
+		trade, err := history.NewTrade(t.At, t.Quantity, t.Price)
 		if err != nil {
 			panic(err) // the corpus holds numbers
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -146,7 +147,7 @@ func AllFields() []order.Field {
 }
 
 // drawRecord is legacy's own record, a part of it, or none.
-func drawRecord(d dice, ops []op) *compare.History {
+func drawRecord(d dice, ops []op) *history.Record {
 	h := record(ops, d.oneIn(3))
 	return known(h, d.index(recordParts))
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -33,7 +34,7 @@ type world struct {
 	applied    []op // what the projector applies, in its order
 	legacy     []row
 	projection []row
-	history    *compare.History
+	history    *history.Record
 	right      []compare.Cause // causes that are right too, by what the fault has met
 }
 

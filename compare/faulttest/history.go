@@ -6,7 +6,7 @@ import (
 
 	"github.com/cockroachdb/apd/v3"
 
-	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -113,21 +113,21 @@ func (l *life) step() {
 
 // record is what legacy itself writes about the ops: modifications into the audit log, fills into the trades. Some
 // applications log changes of the status too.
-func record(ops []op, statusToo bool) compare.History {
-	h := compare.History{Audit: []compare.Change{}, Trades: []compare.Trade{}}
+func record(ops []op, statusToo bool) history.Record {
+	h := history.Record{Audit: []history.Line{}, Trades: []history.Trade{}}
 	r := row{setsStatus: true}
 	for _, o := range ops {
 		was := r
 		r.apply(o)
 		switch o.kind {
 		case modify:
-			h.Audit = append(h.Audit, compare.Change{At: o.at, Field: o.field, Old: was.value(o.field), New: r.value(o.field)})
+			h.Audit = append(h.Audit, history.Line{At: o.at, Field: o.field, Old: was.value(o.field), New: r.value(o.field)})
 		case part, fill:
-			h.Trades = append(h.Trades, compare.Trade{At: o.at, Quantity: *apd.New(o.quantity, -4), Price: *apd.New(o.price, -4)})
+			h.Trades = append(h.Trades, history.Trade{At: o.at, Quantity: *apd.New(o.quantity, -4), Price: *apd.New(o.price, -4)})
 		case create, cancel: // nothing
 		}
 		if statusToo && was.exists && was.status != r.status {
-			h.Audit = append(h.Audit, compare.Change{At: o.at, Field: "status", Old: was.value("status"), New: r.value("status")})
+			h.Audit = append(h.Audit, history.Line{At: o.at, Field: "status", Old: was.value("status"), New: r.value("status")})
 		}
 	}
 	return h

@@ -6,6 +6,7 @@ import (
 	"github.com/cockroachdb/apd/v3"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/order/ordertest"
 )
@@ -47,7 +48,7 @@ func (l *Language) name(field string) string {
 }
 
 // record is legacy's own record with the names of the language.
-func (l *Language) record(h *compare.History) *compare.History {
+func (l *Language) record(h *history.Record) *history.Record {
 	if h == nil || l.fields == nil || h.Audit == nil {
 		return h
 	}

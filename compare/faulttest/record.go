@@ -6,13 +6,13 @@ import (
 
 	"github.com/cockroachdb/apd/v3"
 
-	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 )
 
 const recordParts = 8
 
 // known is what is known of legacy's own record: nothing, no audit log, no trades, or (most often) all of it.
-func known(h compare.History, part int) *compare.History {
+func known(h history.Record, part int) *history.Record {
 	switch part {
 	case 0:
 		return nil
@@ -35,7 +35,7 @@ func rowAsRecorded(w *world) bool {
 	}
 	r := w.legacy[0]
 	for i, line := range h.Audit {
-		last := !slices.ContainsFunc(h.Audit[i+1:], func(c compare.Change) bool { return c.Field == line.Field })
+		last := !slices.ContainsFunc(h.Audit[i+1:], func(c history.Line) bool { return c.Field == line.Field })
 		if last && !same(r.value(line.Field), line.New) {
 			return false
 		}
@@ -79,14 +79,14 @@ func statusPossible(r row) bool {
 }
 
 // writtenBefore is true of a row that is older than something in the record.
-func writtenBefore(h *compare.History, r row) bool {
+func writtenBefore(h *history.Record, r row) bool {
 	at := r.updated
 	if v, ok := r.edited["updated_at"]; ok {
 		at, _ = time.Parse("2006-01-02 15:04:05.999999-07", v.Text)
 	}
 	const began = time.Second // earlier, and written later
-	return slices.ContainsFunc(h.Trades, func(t compare.Trade) bool { return t.At.After(at.Add(began)) }) ||
-		slices.ContainsFunc(h.Audit, func(c compare.Change) bool { return c.At.After(at.Add(began)) })
+	return slices.ContainsFunc(h.Trades, func(t history.Trade) bool { return t.At.After(at.Add(began)) }) ||
+		slices.ContainsFunc(h.Audit, func(c history.Line) bool { return c.At.After(at.Add(began)) })
 }
 
 // eventsAsRecorded is true if legacy's own record has each stored trade and modification, and nothing else.
@@ -94,16 +94,16 @@ func eventsAsRecorded(w *world) bool {
 	if w.history == nil {
 		return true
 	}
-	var made compare.History
+	var made history.Record
 	if slices.ContainsFunc(w.stored, func(o op) bool { return o.broken }) {
 		return false
 	}
 	made = record(w.stored, false)
-	trade := func(a, b compare.Trade) bool {
+	trade := func(a, b history.Trade) bool {
 		return a.At.Equal(b.At) && a.Quantity.Cmp(&b.Quantity) == 0 && a.Price.Cmp(&b.Price) == 0
 	}
-	change := func(a, b compare.Change) bool { return a.At.Equal(b.At) && a.Field == b.Field && same(a.New, b.New) }
-	audited := slices.DeleteFunc(slices.Clone(w.history.Audit), func(c compare.Change) bool { return c.Field == "status" })
+	change := func(a, b history.Line) bool { return a.At.Equal(b.At) && a.Field == b.Field && same(a.New, b.New) }
+	audited := slices.DeleteFunc(slices.Clone(w.history.Audit), func(c history.Line) bool { return c.Field == "status" })
 	return (w.history.Trades == nil || slices.EqualFunc(made.Trades, w.history.Trades, trade)) &&
 		(w.history.Audit == nil || slices.EqualFunc(made.Audit, audited, change))
 }

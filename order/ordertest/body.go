@@ -21,6 +21,13 @@ type Created struct {
 	Price                apd.NullDecimal
 }
 
+// Imported enters an order as it was found, with what is filled of it.
+type Imported struct {
+	Trader, Symbol, Side, Status      string
+	At                                time.Time // when it was created
+	Quantity, Price, Filled, Notional apd.Decimal
+}
+
 // Modified changes one field of an order.
 type Modified struct {
 	Field    string
@@ -43,6 +50,13 @@ func (b Created) payload() (string, map[string]any) {
 	}
 	return "OrderCreated", map[string]any{
 		"trader_id": b.Trader, "symbol": b.Symbol, "side": b.Side, "quantity": number(b.Quantity), "price": price,
+	}
+}
+
+func (b Imported) payload() (string, map[string]any) {
+	return "OrderImported", map[string]any{
+		"trader_id": b.Trader, "symbol": b.Symbol, "side": b.Side, "status": b.Status, "created_at": b.At.Format(time.RFC3339Nano),
+		"quantity": number(b.Quantity), "price": number(b.Price), "filled_quantity": number(b.Filled), "notional": number(b.Notional),
 	}
 }
 

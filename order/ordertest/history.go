@@ -26,10 +26,7 @@ func Cents(units int64) apd.Decimal { return *apd.New(units, -4) }
 // changes the order.
 func Clean(t *rapid.T, most int) []order.Event {
 	b := builder{t: t, at: Start, quantity: 10_000 * rapid.Int64Range(2, 20_000).Draw(t, "quantity"), price: rapid.Int64Range(10_000, 5_000_000).Draw(t, "price")}
-	b.add(Created{
-		Trader: "7", Symbol: "NVDA", Side: rapid.SampledFrom([]string{"BUY", "SELL"}).Draw(t, "side"),
-		Quantity: Cents(b.quantity), Price: apd.NullDecimal{Decimal: Cents(b.price), Valid: true},
-	})
+	b.enter()
 	for n := rapid.IntRange(0, most).Draw(t, "events"); n > 0 && !b.ended; n-- {
 		b.step()
 	}
@@ -50,6 +47,22 @@ func (b *builder) add(body Body) {
 	b.position += order.Position(rapid.Int64Range(1, 5).Draw(b.t, "gap"))
 	b.at = b.at.Add(time.Duration(rapid.Int64Range(1, 5_000_000).Draw(b.t, "pause")) * time.Microsecond)
 	b.events = append(b.events, Event(b.position, Key, b.at, body))
+}
+
+// enter begins with a creation, or now and then with an import of an order that nothing has happened to.
+func (b *builder) enter() {
+	side := rapid.SampledFrom([]string{"BUY", "SELL"}).Draw(b.t, "side")
+	if rapid.IntRange(0, 9).Draw(b.t, "imported") == 9 {
+		b.add(Imported{
+			Trader: "7", Symbol: "NVDA", Side: side, Status: order.StatusOpen, At: Start,
+			Quantity: Cents(b.quantity), Price: Cents(b.price),
+		})
+		return
+	}
+	b.add(Created{
+		Trader: "7", Symbol: "NVDA", Side: side,
+		Quantity: Cents(b.quantity), Price: apd.NullDecimal{Decimal: Cents(b.price), Valid: true},
+	})
 }
 
 func (b *builder) step() {
