@@ -110,6 +110,9 @@ func (l *Ledger) FinishPass(ctx context.Context, held lease.Lease, id verify.Pas
 		if err := countEvents(ctx, tx, id); err != nil {
 			return err
 		}
+		if err := countAudit(ctx, tx, id); err != nil {
+			return err
+		}
 		if err := prove(ctx, tx, id); err != nil {
 			return err
 		}

@@ -60,6 +60,11 @@ func (l *Ledger) Prune(ctx context.Context, now time.Time, r Retention) (Pruned,
 			[]any{micro(now.Add(-r.Failed))},
 		},
 		{
+			"findings of audits", new(int64), `
+			DELETE FROM audit_finding WHERE id IN (SELECT id FROM audit_finding WHERE state = 'resolved' AND resolved_at < $2 LIMIT $1)`,
+			[]any{micro(now.Add(-r.Failed))},
+		},
+		{
 			"sightings", new(int64), `
 			DELETE FROM sighting WHERE (pass_id, divergence_id) IN (
 				SELECT s.pass_id, s.divergence_id FROM sighting s LEFT JOIN pass p ON p.id = s.pass_id

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// Facts are what only one kind of pass knows: [SampleFacts], [FullFacts], [DeltaFacts], [StreamFacts]. They are stored as one JSON
+// Facts are what only one kind of pass knows: [SampleFacts], [FullFacts], [DeltaFacts], [StreamFacts], [AuditFacts]. They are stored as one JSON
 // value whose names are part of the ledger's schema, so changing one needs a migration.
 type Facts interface {
 	// Settled returns the facts with the outcomes of the suspects that were settled after the scan.
@@ -18,6 +18,7 @@ var decoders = map[PassKind]func(json.RawMessage) Facts{
 	Full:       decode[FullFacts],
 	Delta:      decode[DeltaFacts],
 	StreamPass: decode[StreamFacts],
+	Audit:      decode[AuditFacts],
 }
 
 // UnknownFacts are facts that this program cannot read: of another kind, or with an unknown part. They are kept

@@ -27,6 +27,8 @@ type RangeFacts struct {
 	Plan   Plan         `json:"plan,omitempty"`
 	// Portable is as in FullFacts.
 	Portable bool `json:"portable_digests,omitempty"`
+	// Audit is what an audit found in the range; nil in other passes.
+	Audit *AuditFacts `json:"audit,omitempty"`
 	// Mismatches is how many suspects were found.
 	Mismatches int64 `json:"mismatches,omitempty"`
 	// Behind is true if the range was read from another server than the marks, or from one that was behind.

@@ -1,0 +1,128 @@
+package ledger_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
+	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// auditing is one audit in a ledger.
+type auditing struct {
+	*testing.T
+	l    *ledger.Ledger
+	held lease.Lease
+	id   verify.PassID
+	at   time.Time
+}
+
+func beginAudit(t *testing.T, l *ledger.Ledger, at time.Time) auditing {
+	t.Helper()
+	held, err := l.Acquire(t.Context(), fmt.Sprint("audit ", at), "me", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := l.BeginPass(t.Context(), held, verify.Start{Kind: verify.Audit, Trigger: "manual", Fingerprint: "f", At: at, Ranged: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = l.ScanDone(t.Context(), held, id, verify.Scan{Compared: 10, Coverage: 1, Facts: verify.AuditFacts{Counted: verify.AuditCounts{Orders: 10}, Tally: history.Tally{Orders: 8}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return auditing{t, l, held, id, at}
+}
+
+// settle stores the findings of some orders; an order without any is a match.
+func (a auditing) settle(found map[order.Key][]verify.AuditFinding) {
+	a.Helper()
+	var outcomes []verify.AuditOutcome
+	for key, findings := range found {
+		o := verify.Outcome{Suspect: verify.Suspect{Observation: compare.Observation{Key: key, At: a.at}, FirstSeen: a.at}, Verdict: compare.Match, Final: true}
+		if len(findings) > 0 {
+			o.Verdict = compare.Diverged
+		}
+		outcomes = append(outcomes, verify.AuditOutcome{Outcome: o, Findings: findings})
+	}
+	if err := a.l.SettleAudit(a.Context(), a.held, a.id, outcomes, verify.AuditFacts{Tally: history.Tally{Orders: int64(len(found))}}, a.at); err != nil {
+		a.Fatal(err)
+	}
+}
+
+func (a auditing) finish(v compare.Verdict) verify.AuditFacts {
+	a.Helper()
+	if err := a.l.FinishPass(a.Context(), a.held, a.id, verify.Result{Verdict: v}, a.at); err != nil {
+		a.Fatal(err)
+	}
+	passes, err := a.l.Passes(a.Context(), 1)
+	if err != nil {
+		a.Fatal(err)
+	}
+	return passes[0].Scan.Facts.(verify.AuditFacts)
+}
+
+func (a auditing) states() string {
+	a.Helper()
+	var out []string
+	for _, state := range []verify.DivergenceState{verify.Open, verify.Accepted, verify.Resolved} {
+		found, err := a.l.AuditFindings(a.Context(), "f", state, 100)
+		if err != nil {
+			a.Fatal(err)
+		}
+		for _, f := range found {
+			out = append(out, fmt.Sprintf("%s %s %s %s %s", f.Key, f.Kind, f.Cause, f.State, f.LastSeen.Sub(f.FirstSeen)))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func TestFindingsOfAuditsAreOpenedRenewedAndResolved(t *testing.T) {
+	dsn := database(t)
+	l := migrated(t, dsn)
+	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	extra := verify.AuditFinding{Key: "1", Part: verify.EventsPart, Kind: "event_extra", Cause: "backfill_twice", At: at, Position: 7, Detail: "twice"}
+	missing := verify.AuditFinding{Key: "2", Part: verify.EventsPart, Kind: "event_missing", Cause: "lost_shadow_write", Position: order.NoPosition, Detail: "gone"}
+	overfill := verify.AuditFinding{Key: "2", Part: verify.LegacyPart, Kind: "overfill", Position: order.NoPosition, Detail: "120 of 100 is filled"}
+
+	first := beginAudit(t, l, at)
+	first.settle(map[order.Key][]verify.AuditFinding{"1": {extra, extra}, "2": {missing, overfill}})
+	if err := l.RenameCause(t.Context(), first.held, first.id, string(history.BackfilledTwice), string(history.BackfilledBoundary)); err != nil {
+		t.Fatal(err)
+	}
+	facts := first.finish(compare.Diverged)
+	if facts.Tally.Orders != 10 || facts.Counted.Orders != 10 || facts.Findings("") != 3 || facts.Findings(verify.LegacyPart) != 1 || len(facts.Found) != 3 {
+		t.Errorf("facts %+v", facts)
+	}
+	if got, want := first.states(), "1 event_extra backfill_boundary open 0s, 2 event_missing lost_shadow_write open 0s, 2 overfill  open 0s"; got != want {
+		t.Errorf("after the first audit: %s", got)
+	}
+	exec(t, connect(t, dsn), `UPDATE crosscheck.audit_finding SET state = 'accepted', accepted_by = 'ada', accepted_why = 'known', accepted_at = now(), accepted_until = now() + interval '1 day'
+		WHERE kind = 'overfill'`)
+
+	second := beginAudit(t, l, at.Add(time.Hour))
+	if keys, err := l.AuditedBefore(t.Context(), second.id, []order.Key{"2", "3"}); err != nil || fmt.Sprint(keys) != "[2]" {
+		t.Errorf("audited before: %v, %v", keys, err)
+	}
+	second.settle(map[order.Key][]verify.AuditFinding{"2": {overfill}})
+	if got, want := second.states(), "1 event_extra backfill_boundary open 0s, 2 overfill  accepted 1h0m0s, 2 event_missing lost_shadow_write resolved 0s"; got != want {
+		t.Errorf("after the second: %s", got)
+	}
+	if keys, err := l.UnresolvedAudits(t.Context(), second.id, "", 10); err != nil || fmt.Sprint(keys) != "[1]" {
+		t.Errorf("not found again: %v, %v", keys, err)
+	}
+	second.settle(map[order.Key][]verify.AuditFinding{"1": nil})
+	if open, err := l.OpenAudit(t.Context(), "f"); err != nil || len(open) > 0 {
+		t.Errorf("open: %v, %v", open, err)
+	}
+	var listed int
+	if err := l.PassAudit(t.Context(), second.id, func(verify.AuditFinding) error { listed++; return nil }); err != nil || listed != 1 {
+		t.Errorf("the second pass lists %d, %v", listed, err)
+	}
+}
