@@ -46,6 +46,11 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 	if err != nil {
 		return out, n.fail("planning to look for what was written", err)
 	}
+	unique, err := n.unique(ctx)
+	if err != nil {
+		return out, n.fail("looking for a unique index on the key", err)
+	}
+	q.Digests = q.Digests && unique
 	var keys summing
 	for _, chunk := range chunks {
 		before := out
@@ -74,6 +79,15 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 	return out, nil
 }
 
+// unique returns true if an index makes sure that each key has one row.
+func (n *snapshot) unique(ctx context.Context) (unique bool, err error) {
+	if n.side.shape.keyColumn == 0 {
+		return false, nil
+	}
+	err = n.tx.QueryRow(ctx, uniqueIndex, n.side.shape.oid, int16(n.side.shape.keyColumn)).Scan(&unique) //nolint:gosec // a column's number
+	return unique, err
+}
+
 // writtenIn reads a chunk in one statement, because a second scan would cost as much as the first. Each of its rows has the sums
 // of the chunk.
 func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mark, q verify.WrittenQuery, out *verify.Written, keys *summing) error {
@@ -83,10 +97,14 @@ func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mar
 	if q.NoSum {
 		sum = "0"
 	}
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT s.rows::text, s.sum::text, w.key, w.hash::text, w.here::text FROM (
-		SELECT count(*) AS rows, %[6]s AS sum, array_agg(ROW((%[2]s)::text, %[1]s, true)) FILTER (WHERE %[3]s) AS written
-		FROM %[4]s WHERE %[5]s) AS s LEFT JOIN LATERAL unnest(s.written) AS w(key text, hash bigint, here boolean) ON true`,
-		hash, s.config.Key, writtenSince(since), s.itself(), chunk, sum))
+	digest := "0::bigint"
+	if q.Digests {
+		digest = s.unequal(rowDigest(s.shape.keyType, s.config.Key, s.config.Fields, q.Hash), q.Hash.Seed)
+	}
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT s.rows::text, s.sum::text, w.key, w.hash::text, w.digest::text, w.here::text FROM (
+		SELECT count(*) AS rows, %[6]s AS sum, array_agg(ROW((%[2]s)::text, %[1]s, %[7]s, true)) FILTER (WHERE %[3]s) AS written
+		FROM %[4]s WHERE %[5]s) AS s LEFT JOIN LATERAL unnest(s.written) AS w(key text, hash bigint, digest bigint, here boolean) ON true`,
+		hash, s.config.Key, writtenSince(since), s.itself(), chunk, sum, digest))
 	if err != nil {
 		return err
 	}
@@ -101,7 +119,7 @@ func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mar
 			}
 		}
 		switch {
-		case raw[4] == nil: // nothing was written
+		case raw[5] == nil: // nothing was written
 			continue
 		case raw[2] == nil:
 			out.NoKey++
@@ -109,6 +127,9 @@ func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mar
 		}
 		w := verify.WrittenRow{Key: order.Key(raw[2])}
 		if w.Hash, err = parseInt(raw[3]); err != nil {
+			return err
+		}
+		if w.Digest, err = parseInt(raw[4]); err != nil {
 			return err
 		}
 		out.Written = append(out.Written, w)

@@ -86,8 +86,7 @@ func (e *examination) ownColumn(n native) bool {
 }
 
 func (e *examination) unique(ctx context.Context, n native) (unique bool, err error) {
-	err = e.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = $1 AND indisunique AND indisvalid
-		AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = $2)`, e.relation.oid, int16(n.column)).Scan(&unique)
+	err = e.pool.QueryRow(ctx, uniqueIndex, e.relation.oid, int16(n.column)).Scan(&unique)
 	return unique, err
 }
 

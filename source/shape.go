@@ -15,6 +15,7 @@ import (
 // shape is what a side's server says about the configured table.
 type shape struct {
 	keyType   order.KeyType
+	keyColumn uint16 // of the relation; 0 if the key is an expression, or the relation is no table
 	relation  string // kind as in pg_class.relkind; empty for a subquery
 	oid       uint32 // of the relation; 0 for a subquery
 	version   int    // server_version_num
@@ -31,8 +32,8 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var sh shape
-	var err error
-	if sh.keyType, _, err = s.resolveKey(ctx); err != nil {
+	keyType, key, err := s.resolveKey(ctx)
+	if sh.keyType = keyType; err != nil {
 		return sh, err
 	}
 	s.config.Fields = slices.Clone(s.config.Fields) // the other side may have been given the same list
@@ -49,6 +50,9 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 	if sh.oid, sh.relation, err = s.resolveTable(ctx); err != nil {
 		return sh, err
 	}
+	if sh.relation == "r" && key.table == sh.oid {
+		sh.keyColumn = key.column
+	}
 	// Text is in the order of bytes; an index in another order does not help.
 	if sh.keyIndex, err = s.ordered(ctx, keySQL(sh.keyType, s.config.Key), keyCast(sh.keyType), zeroKey(sh.keyType)); err != nil || s.config.ChangedAt == "" {
 		return sh, err
@@ -56,6 +60,10 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 	sh.timeIndex, err = s.timeIndexed(ctx)
 	return sh, err
 }
+
+// uniqueIndex asks whether an index makes sure that no key of a table occurs twice.
+const uniqueIndex = `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = $1 AND indisunique AND indisvalid
+	AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = $2)`
 
 // timeIndexed returns true if the newest change can be read through an index.
 func (s *Side) timeIndexed(ctx context.Context) (bool, error) {

@@ -94,6 +94,8 @@ type WrittenQuery struct {
 	Pace *Pace // nil for full speed
 	// NoSum leaves the sum out, which takes a third of the time.
 	NoSum bool
+	// Digests asks for the digest of each row that was written. There are none if a key may occur twice.
+	Digests bool
 }
 
 // EventsQuery asks for the events that were written.
@@ -120,6 +122,8 @@ type Written struct {
 type WrittenRow struct {
 	Key  order.Key
 	Hash int64 // of the key: 64 bits, seeded with the pass, the same on both sides
+	// Digest is that of the whole row, as in [Snapshot.Digests]; 0 if it is not known.
+	Digest int64
 }
 
 // Growing is an event store that can tell which orders have events that were written since an earlier mark.

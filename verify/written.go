@@ -18,13 +18,14 @@ type written struct {
 
 type writtenOrder struct {
 	rows, hash int64
+	digest     int64 // 0 if it is not known
 }
 
 func newWritten(w Written) written {
 	out := written{all: w.Rows, changed: int64(len(w.Written)), sum: w.Sum, orders: make(map[order.Key]writtenOrder, len(w.Written))}
 	for _, r := range w.Written {
 		o := out.orders[r.Key]
-		out.orders[r.Key] = writtenOrder{o.rows + 1, r.Hash}
+		out.orders[r.Key] = writtenOrder{o.rows + 1, r.Hash, r.Digest}
 	}
 	return out
 }

@@ -42,6 +42,10 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 	}
 	out := verify.Written{Rows: int64(len(n.table.Rows) + n.table.NoKey)}
 	var all big.Int
+	keys := map[order.Key]int{}
+	for _, r := range n.table.Rows {
+		keys[r.Key]++
+	}
 	for _, r := range n.table.Rows {
 		hash := keyHash(r.Key, q.Hash)
 		all.Add(&all, big.NewInt(hash))
@@ -49,6 +53,9 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 			continue
 		}
 		w := verify.WrittenRow{Key: r.Key, Hash: hash}
+		if q.Digests && keys[r.Key] == 1 {
+			w.Digest = n.digest(r, q.Hash)
+		}
 		out.Written = append(out.Written, w)
 	}
 	out.Sum, out.Stopped = all.String(), int64(len(out.Written)) > q.Most
