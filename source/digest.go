@@ -13,11 +13,11 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// Digests of a large table are read in chunks of its file, so that there is progress to show. Fewer and larger chunks
-// are faster, because a just-in-time compiler compiles each statement again. The compiler takes about 0.2 s, and saves
-// a fifth of a scan of millions of rows.
+// Digests of a large table are read in chunks of its file, so that there is progress to show. A just-in-time compiler compiles the
+// statement of each chunk again, for 0.05 to 0.2 s, and saves a fifth of a scan of millions of rows. Three chunks of three million
+// rows took as long as one of nine.
 const (
-	chunkRows = 10_000_000
+	chunkRows = 3_000_000
 	jitRows   = 3_000_000
 	maxGroups = 1000
 )
