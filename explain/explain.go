@@ -23,6 +23,11 @@ type Explainer struct {
 	Comparison *verify.Comparison
 	// Stream is nil if no stream is configured. It needs an event store.
 	Stream *Stream
+	// Step adds the steps to reports, and AsOf the order at that time, if it is not zero. Both need an event store.
+	Step bool
+	AsOf time.Time
+	// Fold are the rules that Comparison.Rules were made of; only needed for steps.
+	Fold order.FoldRules
 	// Waiting is called before an order that may still be on its way is looked at again; may be nil.
 	Waiting func(time.Duration)
 }

@@ -2,7 +2,6 @@ package explain
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +32,15 @@ type Report struct {
 	Stream []Finding `json:"stream,omitempty"`
 	// Topic says how much of the topic was read for the representation stream; absent if no stream is configured.
 	Topic *TopicRead `json:"topic,omitempty"`
+
+	// Steps are the events one by one, with legacy's records of the same moments; absent unless they were asked for.
+	Steps []Step `json:"steps,omitempty"`
+	// Faults are contradictions within legacy's own row and record; told with the steps.
+	Faults []Fault `json:"legacy_faults,omitempty"`
+	// Unrecorded is true if there are steps, and legacy's own record is not known.
+	Unrecorded bool `json:"legacy_unrecorded,omitempty"`
+	// AsOf is the order at the time that was asked for.
+	AsOf *AsOf `json:"as_of,omitempty"`
 
 	Fields []string `json:"-"` // the names of the compared fields, in order
 }
@@ -91,6 +99,13 @@ func (x *Explainer) report(l look, verdict compare.Verdict) Report {
 		r.Timeline = append(r.Timeline, historyMoments(h)...)
 	}
 	inOrder(r.Timeline)
+	if x.Step {
+		r.Steps, r.Faults = x.walk(l)
+		r.Unrecorded = l.History == nil
+	}
+	if !x.AsOf.IsZero() {
+		r.AsOf = x.asOf(l, x.AsOf)
+	}
 	return r
 }
 
@@ -177,11 +192,12 @@ func (x *Explainer) eventMoments(l look) []Moment {
 
 func historyMoments(h *history.Record) []Moment {
 	var out []Moment
-	for _, c := range h.Audit {
-		out = append(out, Moment{At: c.At.UTC(), Source: "audit_log", What: fmt.Sprintf("%s: %s -> %s", c.Field, valueShown(c.Old), valueShown(c.New))})
+	add := func(t Told) { out = append(out, Moment{At: t.At, Source: t.Source, What: t.What}) }
+	for _, l := range h.Audit {
+		add(toldByLine(l))
 	}
 	for _, t := range h.Trades {
-		out = append(out, Moment{At: t.At.UTC(), Source: "trades", What: fmt.Sprintf("%s at %s", t.Quantity.Text('f'), t.Price.Text('f'))})
+		add(toldByTrade(t))
 	}
 	return out
 }

@@ -36,6 +36,12 @@ type Deviant struct {
 // Match pairs the stored events of an order with its deeds. The events are in the order of their positions, without those
 // whose types are passed over.
 func (s *Speaker) Match(deeds []Deed, stored []order.Event) []Deviant {
+	_, deviants := s.Pair(deeds, stored)
+	return deviants
+}
+
+// Pair is [Speaker.Match] that also returns which event tells each deed: its place in stored, or -1.
+func (s *Speaker) Pair(deeds []Deed, stored []order.Event) (of []int, deviants []Deviant) {
 	m := matching{speaker: s, deeds: deeds, stored: stored, forms: make([]*form, len(deeds)), of: make([]int, len(deeds)), taken: make([]bool, len(stored))}
 	for i := range deeds {
 		m.of[i] = -1
@@ -58,7 +64,7 @@ func (s *Speaker) Match(deeds []Deed, stored []order.Event) []Deviant {
 		}
 	}
 	m.extra()
-	return m.deviants
+	return m.of, m.deviants
 }
 
 type matching struct {

@@ -105,9 +105,9 @@ func (s *Speaker) Say(d Deed, about Metadata) (eventType string, payload []byte,
 func (s *Speaker) choose(d *Deed) (*form, error) {
 	switch d.Kind {
 	case Created:
-		return &s.creates, nil
+		return s.creates.known(d.Kind)
 	case Imported:
-		return &s.imports, nil
+		return s.imports.known(d.Kind)
 	case Modified:
 		if f, ok := s.modifies[d.Field]; ok {
 			return f, nil
@@ -121,8 +121,19 @@ func (s *Speaker) choose(d *Deed) (*form, error) {
 		}
 		return nil, fmt.Errorf("the end %q %w: no type sets it", d.Status, ErrUnspeakable)
 	case Traded:
+		if len(s.trades) == 0 {
+			return nil, fmt.Errorf("a trade %w: no type trades", ErrUnspeakable)
+		}
 	}
 	return s.trade(d), nil
+}
+
+// known is the form, if the store has a type for it.
+func (f *form) known(kind Kind) (*form, error) {
+	if f.name == "" {
+		return nil, fmt.Errorf("that an order was %s %w: no type says it", kind, ErrUnspeakable)
+	}
+	return f, nil
 }
 
 // trade returns the form for a trade.

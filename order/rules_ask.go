@@ -172,3 +172,20 @@ func (r *Rules) Creates(eventType string) bool {
 	rule := r.events[eventType]
 	return rule != nil && rule.create != CreatesNot
 }
+
+// CreatedAt is the field that a creation sets to its own time, and no other event changes. Empty if there is none.
+func (r *Rules) CreatedAt() string {
+	for i, register := range r.registers {
+		created, others := false, false
+		for _, rule := range r.events {
+			for _, o := range rule.ops {
+				created = created || o.register == i && rule.create == Creates && rule.sources[o.a].Of == PartAt
+				others = others || o.register == i && rule.create == CreatesNot
+			}
+		}
+		if created && !others && register.kind == kindTime {
+			return register.name
+		}
+	}
+	return ""
+}

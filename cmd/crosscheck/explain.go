@@ -21,10 +21,16 @@ import (
 
 type explainCommand struct {
 	OrderID string `arg:"" help:"The order's key."`
+	Step    bool   `help:"Tell the order event by event: what each says and changes, legacy's records of the moment, and what parts there."`
+	AsOf    string `help:"Show the order at this time too, as the events give it and as legacy's records tell it." placeholder:"TIME"`
 	JSON    bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 }
 
-var errNoKey = errors.New("not a key of these orders")
+var (
+	errNoKey    = errors.New("not a key of these orders")
+	errAsOf     = errors.New("--as-of is no time in the past")
+	errNoEvents = errors.New("--step and --as-of need an event store")
+)
 
 // What explain reads of a topic, which cannot be read by order.
 const (
@@ -34,7 +40,7 @@ const (
 )
 
 func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
-	c, err := p.load()
+	asOf, c, err := e.given(p)
 	if err != nil {
 		return exitError, err
 	}
@@ -52,6 +58,7 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	}
 	var unreadable error // the topic
 	x := explainer(c, s, p.log(), &unreadable)
+	x.Step, x.AsOf, x.Fold = e.Step, asOf, c.Events.Fold
 	x.Waiting = func(window time.Duration) {
 		_, _ = fmt.Fprintf(p.stderr, "crosscheck: order %s may still be on its way; looking again in %s\n", human.Shown(string(key)), window)
 	}
@@ -69,12 +76,28 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	if e.JSON {
 		err = writeObject(p.stdout, r)
 	} else {
-		_, err = io.WriteString(p.stdout, explained{r}.text())
+		_, err = io.WriteString(p.stdout, explained{r, p.width()}.text())
 	}
 	if err != nil {
 		return exitError, fmt.Errorf("writing the report: %w", err)
 	}
 	return exitCode(r.Verdict), nil
+}
+
+// given reads the flags and the configuration.
+func (e *explainCommand) given(p *program) (asOf time.Time, c *config.Config, err error) {
+	if e.AsOf != "" {
+		if asOf, err = asOfTime(e.AsOf, time.Now()); err != nil {
+			return asOf, nil, err
+		}
+	}
+	if c, err = p.load(); err != nil {
+		return asOf, nil, err
+	}
+	if (e.Step || e.AsOf != "") && !c.Events.Given() {
+		err = withHint(errNoEvents, "add the section events to the configuration; config.yaml and docs/fold.md have an example")
+	}
+	return asOf, c, err
 }
 
 // orderKey returns the key as the databases print it. An impossible key is the user's mistake, not a server's.

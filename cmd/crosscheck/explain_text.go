@@ -15,7 +15,11 @@ import (
 )
 
 // explained is a report of explain, for people.
-type explained struct{ explain.Report }
+type explained struct {
+	explain.Report
+
+	width int // of the text of steps, in columns
+}
 
 // text is the report for people.
 func (r explained) text() string {
@@ -47,7 +51,14 @@ func (r explained) text() string {
 		line("topic", topicText(*r.Topic))
 	}
 	r.writeValues(&b)
-	r.writeTimeline(&b)
+	if r.AsOf != nil {
+		r.writeAsOf(&b)
+	}
+	if len(r.Steps) > 0 {
+		r.writeSteps(&b)
+	} else {
+		r.writeTimeline(&b)
+	}
 	return b.String()
 }
 

@@ -107,7 +107,7 @@ func withNegativeKey(args []string) []string {
 		return args
 	}
 	for i, a := range args {
-		value := i > 0 && slices.Contains([]string{"--why", "--until", "--as", "--hop", "--config"}, args[i-1])
+		value := i > 0 && slices.Contains([]string{"--why", "--until", "--as", "--hop", "--config", "--as-of"}, args[i-1])
 		if len(a) > 1 && a[0] == '-' && a[1] >= '0' && a[1] <= '9' && !value {
 			return append(slices.Delete(slices.Clone(args), i, i+1), "--", a)
 		}
