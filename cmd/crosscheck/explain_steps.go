@@ -108,8 +108,8 @@ func (r explained) shownAt(name order.Representation) string {
 	if r.Representations[name] == nil {
 		return "not there"
 	}
-	for i := len(r.Steps) - 1; i >= 0; i-- {
-		if slices.Contains(r.Steps[i].Shows, name) {
+	for i, s := range slices.Backward(r.Steps) {
+		if slices.Contains(s.Shows, name) {
 			return fmt.Sprintf("as after step %d", i+1)
 		}
 	}
@@ -156,7 +156,7 @@ func (r explained) labelled(b *strings.Builder, label, text string) {
 func (r explained) wrapped(b *strings.Builder, first, indent, text string) {
 	line := first
 	used := false
-	for _, word := range strings.Fields(printable(text)) {
+	for word := range strings.FieldsSeq(printable(text)) {
 		space := 1
 		if !used {
 			space = 0
