@@ -61,6 +61,7 @@ type Lab struct {
 	Desk      *Desk
 	Projector *Projector
 
+	cutOver        int64           // the newest order that the backfill has written; 0 if there was none
 	base           context.Context //nolint:containedctx // what desk and projector run under, until they are stopped
 	ownServer      bool
 	legacy, events *pgxpool.Pool
@@ -79,7 +80,7 @@ type Lab struct {
 // Up sets the system up: server, databases, history, projection. Nothing moves yet.
 func Up(ctx context.Context, o Options) (*Lab, error) {
 	o = o.withDefaults()
-	l := &Lab{Server: o.Server, Store: o.History.store(), base: context.WithoutCancel(ctx)}
+	l := &Lab{Server: o.Server, Store: o.History.store(), cutOver: o.History.cutOver(), base: context.WithoutCancel(ctx)}
 	if l.Server == nil {
 		s, err := pgserver.Start(ctx, pgserver.Options{})
 		if err != nil {
@@ -171,7 +172,7 @@ func openPool(ctx context.Context, dsn string, workers int, statementTimeout tim
 // takeOver fills the desk's book with the newest working orders of the legacy table.
 func (d *Desk) takeOver(ctx context.Context) error {
 	const newest = `SELECT order_id, trader_id, symbol, side, quantity::text, price::text, filled_quantity::text, status, updated_at
-		FROM (SELECT * FROM orders WHERE status IN ('OPEN', 'PARTIALLY_FILLED') ORDER BY order_id DESC LIMIT $1) AS newest
+		FROM (SELECT * FROM orders WHERE status IN ('OPEN', 'PARTIALLY_FILLED') AND filled_quantity < quantity ORDER BY order_id DESC LIMIT $1) AS newest
 		ORDER BY order_id`
 	rows, err := d.legacy.Query(ctx, newest, bookLoad)
 	if err != nil {
