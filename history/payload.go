@@ -116,6 +116,9 @@ func (s slot) text(v order.Value, nullable bool) (json.RawMessage, error) {
 		return s.epoch(v)
 	case s.number:
 		return s.numeral(v)
+	case s.moment:
+		at, err := moment(v)
+		return quoted(at.UTC().Format(time.RFC3339Nano)), err
 	default:
 		return quoted(v.Text), nil
 	}
@@ -140,11 +143,20 @@ func (s slot) numeral(v order.Value) (json.RawMessage, error) {
 
 var units = map[string]time.Duration{"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond, "ns": 1}
 
+// moment reads a time as PostgreSQL prints it in zone UTC.
+func moment(v order.Value) (time.Time, error) {
+	at, err := time.Parse("2006-01-02 15:04:05.999999999Z07", v.Text)
+	if err != nil {
+		return at, fmt.Errorf("%.60q is no time, so it %w", v.Text, ErrUnspeakable)
+	}
+	return at, nil
+}
+
 // epoch is a time as a number of units since 1970. A fraction keeps what is below the unit.
 func (s slot) epoch(v order.Value) (json.RawMessage, error) {
-	at, err := time.Parse("2006-01-02 15:04:05.999999999Z07", v.Text) // as PostgreSQL prints it in zone UTC
+	at, err := moment(v)
 	if err != nil {
-		return nil, fmt.Errorf("%.60q is no time, so it %w", v.Text, ErrUnspeakable)
+		return nil, err
 	}
 	var n apd.Decimal
 	exactly(apd.BaseContext.Mul(&n, apd.New(at.Unix(), 9), apd.New(1, 0)))

@@ -38,6 +38,7 @@ type slot struct {
 	source order.Source
 	back   map[string]string // of a map: the text for each value
 	number bool
+	moment bool // a time in RFC 3339
 }
 
 // form is how events of one type look.
@@ -119,6 +120,7 @@ func (t *turner) set(f *form, field string, source order.Source, imported bool) 
 	if field == t.roles.Ordered || field == t.roles.Filled {
 		s.number = true
 	}
+	s.moment = source.Unit == "" && t.spec.Types[field] == order.Timestamptz
 	t.put(f, s)
 }
 
