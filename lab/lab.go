@@ -195,6 +195,9 @@ func (d *Desk) takeOver(ctx context.Context) error {
 	return nil
 }
 
+// CutOver is the newest order whose events the backfill has written; 0 if there was no backfill.
+func (l *Lab) CutOver() int64 { return l.cutOver }
+
 // Refresh makes everything that was written so far visible in current_orders.
 func (l *Lab) Refresh(ctx context.Context) error { return l.Projector.Refresh(ctx) }
 
