@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // backfillLimit: the backfill selects the orders of a range with a LIMIT, as in the case study. What is beyond it is never
@@ -42,8 +43,8 @@ func (l *Lab) newestRun(ctx context.Context, n int) ([]past, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i := len(pasts) - 1; i >= 0; i-- {
-			if p := pasts[i]; l.untold(p) && l.takeOld(p) {
+		for _, p := range slices.Backward(pasts) {
+			if l.untold(p) && l.takeOld(p) {
 				if run = append(run, p); len(run) == n {
 					return run, nil
 				}

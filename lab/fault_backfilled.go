@@ -38,9 +38,9 @@ func (l *Lab) old(ctx context.Context, n int, suits func(past) bool) ([]past, er
 	return found, nil
 }
 
-// untold is true if no fault was planted in the order.
+// untold is true if neither a fault nor the desk has come to the order since it was backfilled.
 func (l *Lab) untold(p past) bool {
-	return !slices.ContainsFunc(l.planted, func(other Planted) bool { return other.OrderID == p.id })
+	return p.updatedAt.Before(l.opened) && !slices.ContainsFunc(l.planted, func(other Planted) bool { return other.OrderID == p.id })
 }
 
 // takeOld keeps the desk from an order. It reports false if the desk has written it since, or is about to.

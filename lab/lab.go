@@ -62,6 +62,7 @@ type Lab struct {
 	Projector *Projector
 
 	cutOver        int64           // the newest order that the backfill has written; 0 if there was none
+	opened         time.Time       // later than anything of the history, and earlier than anything of the desk
 	base           context.Context //nolint:containedctx // what desk and projector run under, until they are stopped
 	ownServer      bool
 	legacy, events *pgxpool.Pool
@@ -149,7 +150,22 @@ func (l *Lab) open(ctx context.Context, o Options) error {
 	if err := l.publishHistory(ctx, o.PublishHistory); err != nil {
 		return err
 	}
+	if l.opened, err = l.historyEnd(ctx); err != nil {
+		return err
+	}
 	return l.Desk.takeOver(ctx)
+}
+
+// historyEnd is when the last order of the backfill was over. The desk opens later than that.
+func (l *Lab) historyEnd(ctx context.Context) (end time.Time, err error) {
+	if l.cutOver == 0 {
+		return end, nil
+	}
+	const last = "SELECT coalesce(max(created_at), 'epoch') FROM orders WHERE order_id <= $1"
+	if err := l.legacy.QueryRow(ctx, last, l.cutOver).Scan(&end); err != nil {
+		return end, fmt.Errorf("looking for the end of the history: %w", err)
+	}
+	return end.Add(historyQuiet / 2), nil
 }
 
 // openPool opens a pool that has room for all workers, the projector and a fault.
