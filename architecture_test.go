@@ -22,26 +22,28 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "config", "compare", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle"},
+	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "backfill", "eventlog", "config", "compare", "history", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
 	"source":   {"throttle", "verify", "follow", "propose", "history", "order", "doctor", "human"},
 	"topic":    {"follow", "doctor", "order", "human"},
 	"registry": {"order"},
-	"ledger":   {"throttle", "board", "verify", "follow", "compare", "gate", "incident", "order", "lease"},
+	"ledger":   {"throttle", "board", "verify", "follow", "backfill", "compare", "gate", "incident", "order", "lease"},
 	"jobs":     {"verify"},
+	"eventlog": {"throttle", "backfill", "doctor", "order"}, // the only room that writes to the event store
 	"alerts":   {"incident", "lease", "doctor"},
 	"web":      {"throttle", "board", "verify", "compare", "gate", "order", "human"},
 	"lab":      {}, // shares no code with what judges it
 
-	"sampler": {"verify", "lease"},
-	"explain": {"verify", "follow", "compare", "history", "order", "human"},
-	"verify":  {"throttle", "compare", "history", "order", "lease", "human"},
-	"follow":  {"compare", "order", "lease"},
-	"board":   {"throttle", "verify", "compare", "gate", "incident", "metrics", "order"},
+	"sampler":  {"verify", "lease"},
+	"explain":  {"verify", "follow", "compare", "history", "order", "human"},
+	"verify":   {"throttle", "compare", "history", "order", "lease", "human"},
+	"follow":   {"compare", "order", "lease"},
+	"backfill": {"throttle", "verify", "history", "order", "lease"},
+	"board":    {"throttle", "verify", "compare", "gate", "incident", "metrics", "order"},
 
 	"propose": {"config", "order", "human"},
-	"config":  {"throttle", "compare", "gate", "order"}, // reads into their own types; only wiring reads it
+	"config":  {"throttle", "compare", "history", "gate", "order"}, // reads into their own types; only wiring reads it
 
 	"compare":  {"history", "order", "human"},
 	"history":  {"order"},
@@ -60,7 +62,7 @@ var mayImport = map[string][]string{
 
 // livesIn says which packages may import a library in code that ships; "*" is all of them, none is tests only.
 var livesIn = map[string][]string{
-	"github.com/jackc/pgx/v5":                    {"source", "ledger", "jobs", "lab"},
+	"github.com/jackc/pgx/v5":                    {"source", "ledger", "jobs", "eventlog", "lab"},
 	"github.com/pressly/goose/v3":                {"ledger"},
 	"github.com/riverqueue/river":                {"jobs"},
 	"github.com/cockroachdb/apd/v3":              {"order", "history", "compare", "config"},

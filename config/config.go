@@ -30,6 +30,8 @@ type Config struct {
 	Stream Stream
 	// History is legacy's own record of its orders; optional.
 	History History
+	// Backfill says how events that the store misses are written. Default not at all.
+	Backfill Backfill
 	// Ledger is where crosscheck keeps its records. Required.
 	Ledger Ledger
 	// Compare says which fields are compared and how lag is told from divergence. Required.

@@ -43,6 +43,9 @@ func readConfig(o *object, c *Config) {
 	c.checkFold(o.object("events"))
 	c.warnOfSlices(o)
 	c.History = readHistory(o.object("history"))
+	backfill := o.object("backfill")
+	readBackfill(backfill, &c.Backfill, c.Events)
+	c.checkBackfill(backfill)
 	c.Gate.Criteria.ShadowWriteCompleteness.Changes = c.Events.Given() && c.History.Given()
 	o.done()
 }

@@ -76,3 +76,19 @@ func TestEachDeviationIsFound(t *testing.T) {
 		}
 	}
 }
+
+// TestAnImportedOrderIsWhatItsRowSays: the snapshot can be read again, in every set of rules, and folds to the row.
+func TestAnImportedOrderIsWhatItsRowSays(t *testing.T) {
+	for _, v := range vocabularies(t) {
+		t.Run(v.name, func(t *testing.T) {
+			a := auditor(t, v)
+			row, _ := clean()
+			unknown := history.Record{Audit: []history.Line{}, Trades: []history.Trade{}}
+			events := told(t, v.rules, a.Speaker, a.Reconstruct(row, unknown))
+			got := a.Audit(history.Case{Row: row, Record: unknown, Events: events})
+			if len(events) != 1 || len(got.Deviants)+len(got.Ends) > 0 || got.Tally.Evidence[history.FromRow] != 1 {
+				t.Errorf("%d events, %+v, %+v", len(events), got.Deviants, got.Ends)
+			}
+		})
+	}
+}

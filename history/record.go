@@ -44,6 +44,16 @@ type Row struct {
 	CreatedAt, ChangedAt time.Time
 }
 
+// Page is what was read of some orders in one snapshot of legacy.
+type Page struct {
+	At    time.Time // of the snapshot, by the server's clock
+	Cases []Case    // in the order of their keys, without events
+	// Unreadable are orders of which a line of their record cannot be read.
+	Unreadable []order.Key
+	// Archived is how many further orders have no events in the store, because these were moved out of it.
+	Archived int64
+}
+
 // Schema says what the values of rows mean.
 type Schema struct {
 	Fields []string // names as the fold rules use them

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -17,6 +18,8 @@ import (
 type HistoryConfig struct {
 	AuditLog string // entity_id, timestamp, field_changed, old_value, new_value
 	Trades   string // order_id, executed_at, quantity, price
+
+	auditKey, tradeKey string // SQL of what identifies a line as text; empty if nothing does
 }
 
 // Records is legacy's own record of its orders, in legacy's database.
@@ -55,7 +58,7 @@ func (r *Records) Ping(ctx context.Context) error {
 func (n *snapshot) histories(ctx context.Context, c HistoryConfig, keys []order.Key) (map[order.Key]history.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	h := records{of: make(map[order.Key]history.Record, len(keys)), unreadable: map[order.Key]bool{}}
+	h := records{of: make(map[order.Key]history.Record, len(keys)), unreadable: map[order.Key]bool{}, auditKey: c.auditKey, tradeKey: c.tradeKey}
 	for _, k := range keys {
 		h.of[k] = history.Record{Audit: []history.Line{}, Trades: []history.Trade{}}
 	}
@@ -77,8 +80,9 @@ func (n *snapshot) histories(ctx context.Context, c HistoryConfig, keys []order.
 
 // records are what was read of orders, and the orders of which something could not be read.
 type records struct {
-	of         map[order.Key]history.Record
-	unreadable map[order.Key]bool
+	of                 map[order.Key]history.Record
+	unreadable         map[order.Key]bool
+	auditKey, tradeKey string // as in [HistoryConfig]
 }
 
 // hidden says of an error that rows exist which the role cannot see.
@@ -96,21 +100,21 @@ const (
 
 // Lines of one time come in an order that depends on nothing but themselves, so that every check reads the same.
 func (n *snapshot) changes(ctx context.Context, table string, keys []order.Key, to records) error {
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT `+changeColumns+` FROM %s AS t
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT `+changeColumns+`, `+cmp.Or(to.auditKey, "NULL")+` FROM %s AS t
 		WHERE entity_id = ANY($1::text[]::%s[]) ORDER BY "timestamp", field_changed, old_value::text, new_value::text`, table, keyCast(n.side.shape.keyType)), texts(keys))
 	if err != nil {
 		return err
 	}
 	var key order.Key
 	var at *time.Time
-	var field, was, is *string
-	_, err = pgx.ForEachRow(rows, []any{&key, &at, &field, &was, &is}, func() error {
+	var field, was, is, line *string
+	_, err = pgx.ForEachRow(rows, []any{&key, &at, &field, &was, &is, &line}, func() error {
 		if at == nil || field == nil {
 			to.unreadable[key] = true
 			return nil
 		}
 		h := to.of[key]
-		h.Audit = append(h.Audit, history.Line{At: *at, Field: *field, Old: textOrNull(was), New: textOrNull(is)})
+		h.Audit = append(h.Audit, history.Line{Key: textOrNull(line).Text, At: *at, Field: *field, Old: textOrNull(was), New: textOrNull(is)})
 		to.of[key] = h
 		return nil
 	})
@@ -118,15 +122,15 @@ func (n *snapshot) changes(ctx context.Context, table string, keys []order.Key, 
 }
 
 func (n *snapshot) trades(ctx context.Context, table string, keys []order.Key, to records) error {
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT `+tradeColumns+` FROM %s AS t
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT `+tradeColumns+`, `+cmp.Or(to.tradeKey, "NULL")+` FROM %s AS t
 		WHERE order_id = ANY($1::text[]::%s[]) ORDER BY executed_at, quantity, price`, table, keyCast(n.side.shape.keyType)), texts(keys))
 	if err != nil {
 		return err
 	}
 	var key order.Key
 	var at *time.Time
-	var quantity, price *string
-	_, err = pgx.ForEachRow(rows, []any{&key, &at, &quantity, &price}, func() error {
+	var quantity, price, line *string
+	_, err = pgx.ForEachRow(rows, []any{&key, &at, &quantity, &price, &line}, func() error {
 		if at == nil || quantity == nil || price == nil {
 			to.unreadable[key] = true
 			return nil
@@ -136,6 +140,7 @@ func (n *snapshot) trades(ctx context.Context, table string, keys []order.Key, t
 			to.unreadable[key] = true
 			return nil //nolint:nilerr // a line that cannot be read says nothing of other orders
 		}
+		trade.Key = textOrNull(line).Text
 		h := to.of[key]
 		h.Trades = append(h.Trades, trade)
 		to.of[key] = h

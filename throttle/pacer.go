@@ -22,7 +22,7 @@ func (s State) String() string {
 		return s.Side + " goes on"
 	case Paced:
 		return "paced: " + s.Text
-	case OutOfHours, TooBusy, ReplicaBehind:
+	case OutOfHours, TooBusy, ReplicaBehind, SlotBehind:
 	}
 	return "waiting: " + s.Text
 }

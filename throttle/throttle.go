@@ -27,13 +27,16 @@ type Limits struct {
 	MaxReplicaLag time.Duration
 	// Hours are when passes over everything may read.
 	Hours Hours
+	// SlotReserve is how many bytes of WAL must be left before a replication slot loses what its consumer has not read.
+	// Only work that writes has it.
+	SlotReserve int64
 }
 
 // Given is true if there is a limit.
 func (l Limits) Given() bool { return l.RowsPerSecond > 0 || l.Observed() || l.Hours.Given() }
 
 // Observed is true if a server must be asked.
-func (l Limits) Observed() bool { return l.MaxSessions > 0 || l.MaxReplicaLag > 0 }
+func (l Limits) Observed() bool { return l.MaxSessions > 0 || l.MaxReplicaLag > 0 || l.SlotReserve > 0 }
 
 // Reason names the limit that a pass waits for; the same string in configuration, metrics and API.
 type Reason string
@@ -43,6 +46,7 @@ const (
 	OutOfHours    Reason = "hours"
 	TooBusy       Reason = "max_sessions"
 	ReplicaBehind Reason = "max_replica_lag"
+	SlotBehind    Reason = "slot_reserve"
 	Paced         Reason = "rows_per_second"
 )
 
@@ -51,7 +55,7 @@ func (l Limits) Reasons() (given []Reason) {
 	for _, r := range []struct {
 		Reason
 		given bool
-	}{{OutOfHours, l.Hours.Given()}, {TooBusy, l.MaxSessions > 0}, {ReplicaBehind, l.MaxReplicaLag > 0}, {Paced, l.RowsPerSecond > 0}} {
+	}{{OutOfHours, l.Hours.Given()}, {TooBusy, l.MaxSessions > 0}, {ReplicaBehind, l.MaxReplicaLag > 0}, {SlotBehind, l.SlotReserve > 0}, {Paced, l.RowsPerSecond > 0}} {
 		if r.given {
 			given = append(given, r.Reason)
 		}
@@ -64,6 +68,13 @@ type Load struct {
 	Sessions   int64 // active sessions of others
 	ReplicaLag time.Duration
 	Replica    string // the standby that is furthest behind
+	Slot       Slot   // the replication slot that is nearest to losing its WAL
+}
+
+// Slot is a replication slot, whose consumer needs WAL that the server keeps only up to a limit.
+type Slot struct {
+	Name, Status string // as in pg_replication_slots; no name if there is none
+	Safe         int64  // bytes that can be written before it loses something
 }
 
 // Decision is whether to go on.
@@ -86,8 +97,16 @@ func (l Limits) Decide(side string, seen Load, now time.Time) Decision {
 		return Decision{Reason: TooBusy, Text: fmt.Sprintf("%d active %s on %s, limit %d", seen.Sessions, plural(seen.Sessions, "session"), side, l.MaxSessions)}
 	case l.MaxReplicaLag > 0 && seen.ReplicaLag > l.MaxReplicaLag:
 		return Decision{Reason: ReplicaBehind, Text: fmt.Sprintf("standby %s of %s is %s behind, limit %s", seen.Replica, side, seen.ReplicaLag.Round(100*time.Millisecond), l.MaxReplicaLag)}
+	case l.ForSlot(seen):
+		return Decision{Reason: SlotBehind, Text: fmt.Sprintf("replication slot %s of %s is %s, with %d MiB of WAL left before it loses something, limit %d MiB",
+			seen.Slot.Name, side, seen.Slot.Status, seen.Slot.Safe>>20, l.SlotReserve>>20)}
 	}
 	return Decision{}
+}
+
+// ForSlot is true if a replication slot has too little WAL left.
+func (l Limits) ForSlot(seen Load) bool {
+	return l.SlotReserve > 0 && seen.Slot.Name != "" && (seen.Slot.Safe < l.SlotReserve || seen.Slot.Status == "unreserved")
 }
 
 func plural(n int64, one string) string {

@@ -11,6 +11,7 @@ import (
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/eventlog"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 )
@@ -53,6 +54,9 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 		r.Findings = append(r.Findings, diagnoseStream(ctx, c)...)
 	}
 	r.Findings = append(r.Findings, diagnoseThrottle(ctx, c, now())...)
+	if c.Backfill.Enabled && c.Events.Given() {
+		r.Findings = append(r.Findings, eventlog.Diagnose(ctx, logConfig(c, 1), c.Backfill.SlotReserve<<20)...)
+	}
 	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
 	r.Findings = append(r.Findings, examineJobs(ctx, c)...)
 	if !r.has(string(order.Legacy), doctor.Connection, doctor.Busy, doctor.Login, source.CheckDSN, source.CheckPooler) {

@@ -59,6 +59,8 @@ func hintFor(err error) string {
 	switch {
 	case errors.As(err, &h):
 		return h.hint
+	case backfillHint(err) != "":
+		return backfillHint(err)
 	case ledger.Pooled(err):
 		return ledgerPooledHint
 	case errors.Is(err, topic.ErrTLS), errors.Is(err, topic.ErrUnopened): // before databases, which know TLS too

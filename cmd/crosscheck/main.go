@@ -38,15 +38,16 @@ type cli struct {
 	Verbose bool             `short:"v" help:"Log details on standard error."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Run     runCommand     `cmd:"" help:"Run the sidecar: sample and verify on schedule, and serve metrics and a status page, until it is stopped."`
-	Sample  sampleCommand  `cmd:"" help:"Make one sampling pass now."`
-	Verify  verifyCommand  `cmd:"" help:"Verify every order, and name the exact orders and fields that differ."`
-	Explain explainCommand `cmd:"" help:"Show one order in all representations: the timeline of its events, and where, at which hop and why they part."`
-	Accept  acceptCommand  `cmd:"" help:"Accept a divergence that cannot be repaired, until a time."`
-	Gate    gateCommand    `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
-	Alerts  alertsCommand  `cmd:"" help:"Commands for alerts."`
-	Setup   configCommand  `cmd:"" name:"config" help:"Commands for the configuration file."`
-	Doctor  doctorCommand  `cmd:"" help:"Check connections, privileges, columns, types, indexes and clocks; each finding comes with a hint."`
+	Run      runCommand      `cmd:"" help:"Run the sidecar: sample and verify on schedule, and serve metrics and a status page, until it is stopped."`
+	Sample   sampleCommand   `cmd:"" help:"Make one sampling pass now."`
+	Verify   verifyCommand   `cmd:"" help:"Verify every order, and name the exact orders and fields that differ."`
+	Explain  explainCommand  `cmd:"" help:"Show one order in all representations: the timeline of its events, and where, at which hop and why they part."`
+	Backfill backfillCommand `cmd:"" help:"Write the events that the event store misses, from what legacy has recorded; only with backfill.enabled."`
+	Accept   acceptCommand   `cmd:"" help:"Accept a divergence that cannot be repaired, until a time."`
+	Gate     gateCommand     `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
+	Alerts   alertsCommand   `cmd:"" help:"Commands for alerts."`
+	Setup    configCommand   `cmd:"" name:"config" help:"Commands for the configuration file."`
+	Doctor   doctorCommand   `cmd:"" help:"Check connections, privileges, columns, types, indexes and clocks; each finding comes with a hint."`
 }
 
 // program is what a command gets from its environment.
@@ -71,8 +72,12 @@ type exited int
 // run is the whole program; tests call it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv func(string) (string, bool)) (code int) {
 	defer func() {
-		if e, ok := recover().(exited); ok {
+		switch e := recover().(type) {
+		case nil:
+		case exited:
 			code = int(e)
+		default:
+			panic(e) // a mistake of ours must not look like agreement
 		}
 	}()
 	var c cli

@@ -29,9 +29,8 @@ import (
 	"github.com/nordvarg/crosscheck/verify/ledgertest"
 )
 
-// TestEveryCheckSaysTheSameOfEveryFault plants all faults of the lab in one live system, but not those of a backfill, which
-// publishes nothing. Every check that looks at a fault's hop (docs/guarantees.md has which does) must name the hop and cause that
-// the lab gives for it.
+// TestEveryCheckSaysTheSameOfEveryFault plants all faults of the lab in one live system. Every check that looks at a fault's hop
+// (docs/guarantees.md has which does) must name the hop and cause that the lab gives for it.
 func TestEveryCheckSaysTheSameOfEveryFault(t *testing.T) {
 	t.Parallel()
 	p := newParity(t)
@@ -42,7 +41,7 @@ func TestEveryCheckSaysTheSameOfEveryFault(t *testing.T) {
 	}
 	p.ofRetention()
 	for _, fault := range lab.AllFaults() {
-		if !p.planted[fault.Name] && !fault.Backfill {
+		if !p.planted[fault.Name] {
 			t.Errorf("%s was not planted", fault.Name)
 		}
 	}
@@ -88,7 +87,7 @@ func (p *parity) ofOrders() {
 	stop := p.follow()
 	rows, streamed := causes{}, causes{}
 	for _, fault := range lab.AllFaults() {
-		if strings.HasPrefix(fault.Name, "stopped_") || fault.Name == "retention_gap" || fault.Backfill {
+		if strings.HasPrefix(fault.Name, "stopped_") || fault.Name == "retention_gap" {
 			continue
 		}
 		for _, planted := range p.plant(fault.Name, 1) {

@@ -1,0 +1,117 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/nordvarg/crosscheck/backfill"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// Append implements [backfill.Store].
+func (l *Log) Append(ctx context.Context, b backfill.Batch) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	err := pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		if err := l.stillOurs(ctx, tx); err != nil {
+			return err
+		}
+		if len(b.Events) > 0 {
+			if err := l.copy(ctx, tx, b.Events); err != nil {
+				return err
+			}
+			if err := l.unmoved(ctx, tx, b); err != nil {
+				return err
+			}
+		}
+		return l.note(ctx, tx, b)
+	})
+	return refused(err, b.Events)
+}
+
+// copy sends the events in binary form.
+func (l *Log) copy(ctx context.Context, tx pgx.Tx, events []backfill.Event) error {
+	names := make([]string, len(l.columns))
+	for i, c := range l.columns {
+		names[i] = c.Name
+	}
+	row := make([]any, len(l.columns))
+	next := 0
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{l.table.schema, l.table.name}, names, pgx.CopyFromFunc(func() ([]any, error) {
+		if next == len(events) {
+			return nil, nil
+		}
+		e := &events[next]
+		next++
+		for i := range l.columns {
+			var err error
+			if row[i], err = l.columns[i].value(e); err != nil {
+				return nil, &backfill.RefusedError{Key: e.Key, Type: e.Type, ID: e.Deed.ID.String(), Err: fmt.Errorf("column %s: %w", l.columns[i].Name, err)}
+			}
+		}
+		return row, nil
+	}))
+	return err
+}
+
+// unmoved returns [backfill.ErrMoved] unless the orders have the events that they had, and the new ones. It sees what
+// others have committed by now.
+func (l *Log) unmoved(ctx context.Context, tx pgx.Tx, b backfill.Batch) error {
+	var n int64
+	query := "SELECT count(*) FROM " + l.config.ReadTable + " AS t WHERE " + l.ofKeys()
+	if err := tx.QueryRow(ctx, query, l.stored(b.Keys)).Scan(&n); err != nil {
+		return fmt.Errorf("counting the events of the orders: %w", err)
+	}
+	if n != b.Stored+int64(len(b.Events)) {
+		return backfill.ErrMoved
+	}
+	return nil
+}
+
+// ofKeys is the condition for events of the orders of the first argument.
+func (l *Log) ofKeys() string {
+	of := "(" + l.config.ReadKey + ") = ANY($1::text[]::" + l.keyType + "[])"
+	if l.config.Where != "" {
+		of += " AND (" + l.config.Where + "\n)"
+	}
+	return of
+}
+
+// stored are keys as the store has them.
+func (l *Log) stored(keys []order.Key) []string {
+	out := make([]string, len(keys))
+	for i, key := range keys {
+		out[i] = l.config.Strip + string(key)
+	}
+	return out
+}
+
+// copied is how the server says at which row of a COPY something happened.
+var copied = regexp.MustCompile(`(?m)^COPY .*, line (\d+)`)
+
+// refused names the event that the server does not take.
+func refused(err error, events []backfill.Event) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err
+	}
+	r := &backfill.RefusedError{Err: err}
+	switch pg.Code[:2] {
+	case "22", "23", "P0", "42", "53", "58": // data, constraint, raised, rights, no room, the system
+	default:
+		return err
+	}
+	if at := copied.FindStringSubmatch(pg.Where); at != nil {
+		if line, err := strconv.Atoi(at[1]); err == nil && line >= 1 && line <= len(events) {
+			e := events[line-1]
+			r.Key, r.Type, r.ID = e.Key, e.Type, e.Deed.ID.String()
+		}
+	}
+	return r
+}

@@ -1,0 +1,95 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/throttle"
+)
+
+// Checks are the names of doctor's checks.
+const (
+	CheckWrite       = "write"
+	CheckCheckpoints = "checkpoints"
+	CheckSlots       = "slots"
+)
+
+const side = "backfill"
+
+// Diagnose finds out whether events can be written, without writing any.
+func Diagnose(ctx context.Context, c Config, reserve int64) []doctor.Finding {
+	l, err := Open(ctx, c)
+	if err != nil {
+		f := doctor.Finding{Side: side, Check: CheckWrite, Level: doctor.Error, Message: doctor.OneLine(err.Error()), Hint: "docs/backfill.md says what backfill.table and backfill.columns are"}
+		if errors.Is(err, ErrPublished) {
+			f.Hint = "set backfill.publish: true if old events may be passed on, or disable the trigger or the publication meanwhile"
+		}
+		return []doctor.Finding{f}
+	}
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return []doctor.Finding{l.mayWrite(ctx), l.mayNote(ctx), l.slots(ctx, reserve)}
+}
+
+func (l *Log) mayWrite(ctx context.Context) doctor.Finding {
+	f := doctor.Finding{Side: side, Check: CheckWrite, Level: doctor.Error}
+	var insert, reads bool
+	err := l.pool.QueryRow(ctx, "SELECT pg_catalog.has_table_privilege($1::oid, 'INSERT'), pg_catalog.has_table_privilege($1::oid, 'SELECT')", l.table.oid).Scan(&insert, &reads)
+	switch {
+	case err != nil:
+		f.Message = doctor.OneLine(err.Error())
+	case !insert || !reads:
+		f.Message, f.Hint = fmt.Sprintf("the role may not insert into %s and read it", l.table), fmt.Sprintf("GRANT SELECT, INSERT ON %s TO the role of backfill.dsn", l.table)
+	default:
+		f.Level, f.Message = doctor.OK, fmt.Sprintf("events can be appended to %s", l.table)
+	}
+	return f
+}
+
+// mayNote asks whether ranges can be noted beside the store.
+func (l *Log) mayNote(ctx context.Context) doctor.Finding {
+	f := doctor.Finding{Side: side, Check: CheckCheckpoints, Level: doctor.OK}
+	var may bool
+	var err error
+	if l.notes != "" {
+		err = l.pool.QueryRow(ctx, "SELECT pg_catalog.has_table_privilege($1::text::regclass, 'SELECT') AND pg_catalog.has_table_privilege($1::text::regclass, 'INSERT') "+
+			"AND pg_catalog.has_table_privilege($1::text::regclass, 'UPDATE') AND pg_catalog.has_table_privilege($1::text::regclass, 'DELETE')", l.notes).Scan(&may)
+	} else {
+		err = l.pool.QueryRow(ctx, "SELECT pg_catalog.has_schema_privilege($1::text, 'CREATE')", l.table.schema).Scan(&may)
+	}
+	switch {
+	case err != nil:
+		f.Level, f.Message = doctor.Error, doctor.OneLine(err.Error())
+	case !may && l.notes != "":
+		f.Level, f.Message = doctor.Error, fmt.Sprintf("the role may not write %s, which says what is done", l.notes)
+		f.Hint = fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO the role of backfill.dsn", l.notes)
+	case !may:
+		f.Level, f.Message = doctor.Info, fmt.Sprintf("the role may not create %s, so the ledger notes what is done, after each commit", l.notesIn())
+		f.Hint = fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO the role of backfill.dsn, to have both in one transaction", l.table.schema)
+	case l.notes == "":
+		f.Message = fmt.Sprintf("%s will be created, in which each range is noted with its events", strings.ReplaceAll(l.notesIn(), `"`, ""))
+	default:
+		f.Message = fmt.Sprintf("%s notes each range with its events", strings.ReplaceAll(l.notes, `"`, ""))
+	}
+	return f
+}
+
+func (l *Log) slots(ctx context.Context, reserve int64) doctor.Finding {
+	f := doctor.Finding{Side: side, Check: CheckSlots, Level: doctor.OK, Message: "no replication slot has a limit of WAL"}
+	s, err := l.slot(ctx)
+	switch {
+	case err != nil:
+		f.Level, f.Message = doctor.Warning, doctor.OneLine(err.Error())
+	case s.Name == "":
+	default:
+		f.Message = fmt.Sprintf("replication slot %s is %s, and %d MiB of WAL can be written before it loses something", s.Name, s.Status, s.Safe>>20)
+		if (throttle.Limits{SlotReserve: reserve}).ForSlot(throttle.Load{Slot: s}) {
+			f.Level, f.Hint = doctor.Warning, "backfill waits until its consumer has read more, or max_slot_wal_keep_size is larger"
+		}
+	}
+	return f
+}

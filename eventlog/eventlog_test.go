@@ -1,0 +1,173 @@
+package eventlog_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/backfill"
+	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/eventlog"
+	"github.com/nordvarg/crosscheck/history"
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func database(t *testing.T, statements ...string) (string, *pgx.Conn) {
+	t.Helper()
+	dsn := pgtest.Database(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(t.Context()) })
+	for _, s := range statements {
+		if _, err := conn.Exec(t.Context(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	return dsn, conn
+}
+
+// streams is a store in other words: an enum, a time without a zone, a number, JSON in bytes.
+func streams(dsn string) eventlog.Config {
+	return eventlog.Config{
+		DSN: dsn, Table: "streams", ReadTable: "streams", ReadKey: "stream", ReadPayload: "data", Strip: "order-", Zone: "America/New_York",
+		Columns: map[string]string{
+			"id": "{id}", "stream": "order-{key}", "kind": "{type}", "time": "{at}", "data": "{payload}", "version": "{number}", "origin": "backfill {batch}",
+		},
+	}
+}
+
+const createStreams = `CREATE TYPE kinds AS ENUM ('Placed', 'Filled');
+	CREATE TABLE streams (position bigint GENERATED ALWAYS AS IDENTITY, id uuid NOT NULL, stream text NOT NULL, kind kinds NOT NULL, time timestamp NOT NULL,
+		data bytea NOT NULL, version int NOT NULL, origin varchar(20), UNIQUE (stream, version))`
+
+func event(key order.Key, number int64) backfill.Event {
+	return backfill.Event{
+		Key: key, Type: "Placed", Number: number, Batch: "b", Payload: []byte(`{"a":1,"_backfill":{"id":"x` + string(key) + `"}}`),
+		Deed: history.Deed{ID: uuid.MustParse("6f3f1f0e-6a4e-5d0b-9d5f-1a2f8f5b7c11"), At: time.Date(2025, 1, 2, 3, 4, 5, 600_000_000, time.UTC)},
+	}
+}
+
+func batch(number int64, events ...backfill.Event) backfill.Batch {
+	b := backfill.Batch{Run: backfill.Run{Name: "r"}, Range: backfill.Range{Number: number, KeyRange: verify.KeyRange{From: "1", Below: "9"}, Again: []order.Key{"5"}}, Events: events}
+	for _, e := range events {
+		b.Keys = append(b.Keys, e.Key)
+	}
+	return b
+}
+
+func open(t *testing.T, c eventlog.Config) *eventlog.Log {
+	t.Helper()
+	l, err := eventlog.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	if err := l.MakeNotes(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Claim(t.Context(), backfill.Run{Name: "r", Holder: "me"}); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// TestEventsAreStoredInTheWordsOfTheTable: each column gets its value in its own type.
+func TestEventsAreStoredInTheWordsOfTheTable(t *testing.T) {
+	t.Parallel()
+	dsn, conn := database(t, createStreams)
+	l := open(t, streams(dsn))
+	if err := l.Append(t.Context(), batch(1, event("4", 1))); err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	const all = `SELECT concat_ws('|', id, stream, kind, time, convert_from(data, 'UTF8'), version, origin) FROM streams`
+	if err := conn.QueryRow(t.Context(), all).Scan(&got); err != nil {
+		t.Fatal(err)
+	}
+	if want := `6f3f1f0e-6a4e-5d0b-9d5f-1a2f8f5b7c11|order-4|Placed|2025-01-01 22:04:05.6|{"a":1,"_backfill":{"id":"x4"}}|1|backfill b`; got != want {
+		t.Errorf("stored\n%s, want\n%s", got, want)
+	}
+	known, err := l.Known(t.Context(), []order.Key{"4", "5"})
+	if err != nil || len(known) != 1 || !known["x4"] {
+		t.Errorf("known are %v, %v", known, err)
+	}
+	done, err := l.Claim(t.Context(), backfill.Run{Name: "r", Holder: "me"})
+	if err != nil || len(done) != 1 || done[0].From != "1" || done[0].Below != "9" || len(done[0].Again) != 1 {
+		t.Errorf("done is %+v, %v", done, err)
+	}
+}
+
+// TestNothingIsStoredInPart: whatever keeps a range from being stored, no event of it is, and it is not noted.
+func TestNothingIsStoredInPart(t *testing.T) {
+	t.Parallel()
+	dsn, conn := database(t, createStreams)
+	l := open(t, streams(dsn))
+	bad := event("5", 1)
+	bad.Type = "Unheard"
+	tests := map[string]struct {
+		batch backfill.Batch
+		is    func(error) bool
+	}{
+		"an event that the column does not take": {batch(1, event("4", 1), bad), func(err error) bool {
+			r, ok := errors.AsType[*backfill.RefusedError](err)
+			return ok && r.Key == "5" && r.Type == "Unheard"
+		}},
+		"an event that is there": {batch(1, event("4", 1), event("6", 1), event("6", 1)), func(err error) bool {
+			r, ok := errors.AsType[*backfill.RefusedError](err)
+			return ok && r.Key == "6"
+		}},
+		"orders that have got another event": {func() backfill.Batch { b := batch(1, event("4", 1)); b.Stored = 3; return b }(), func(err error) bool { return errors.Is(err, backfill.ErrMoved) }},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if err := l.Append(t.Context(), test.batch); !test.is(err) {
+				t.Errorf("the error is %v", err)
+			}
+			var rows int
+			if err := conn.QueryRow(t.Context(), "SELECT (SELECT count(*) FROM streams) + (SELECT count(*) FROM crosscheck_backfill WHERE number > 0)").Scan(&rows); err != nil || rows != 0 {
+				t.Errorf("%d rows, %v", rows, err)
+			}
+		})
+	}
+}
+
+// TestATableThatCannotTakeEventsIsRefused before anything is read.
+func TestATableThatCannotTakeEventsIsRefused(t *testing.T) {
+	t.Parallel()
+	dsn, conn := database(t, createStreams)
+	refused := func(want string, is error, change func(*eventlog.Config)) {
+		t.Helper()
+		c := streams(dsn)
+		change(&c)
+		if _, err := eventlog.Open(t.Context(), c); !errors.Is(err, is) || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want one with %q", err, want)
+		}
+	}
+	refused("column version", eventlog.ErrTable, func(c *eventlog.Config) { delete(c.Columns, "version") })
+	refused("no column ghost", eventlog.ErrTable, func(c *eventlog.Config) { c.Columns["ghost"] = "1" })
+	refused("braces", eventlog.ErrTable, func(c *eventlog.Config) { c.Columns["origin"] = "{kee}" })
+	for _, s := range []string{
+		"CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'", "CREATE TRIGGER outbox BEFORE INSERT ON streams FOR EACH ROW EXECUTE FUNCTION tell()",
+	} {
+		if _, err := conn.Exec(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused("trigger outbox", eventlog.ErrPublished, func(*eventlog.Config) {})
+	c := streams(dsn)
+	c.Publish = true
+	findings := eventlog.Diagnose(t.Context(), c, 0)
+	if len(findings) != 3 || findings[0].Level != doctor.OK || findings[1].Level != doctor.OK || findings[2].Level != doctor.OK {
+		t.Errorf("the diagnosis is %+v", findings)
+	}
+}

@@ -1,0 +1,76 @@
+package source_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// TestThePastIsReadByRangesOfKeys holds that ranges have each order of the time once, with the keys of its lines.
+func TestThePastIsReadByRangesOfKeys(t *testing.T) {
+	dsn := pgtest.Database(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	for _, s := range []string{
+		`CREATE TABLE orders (order_id bigint PRIMARY KEY, status text, created_at timestamptz, updated_at timestamptz, gone boolean)`,
+		`CREATE TABLE audit_log (audit_id bigint GENERATED ALWAYS AS IDENTITY (START 100) PRIMARY KEY, entity_id bigint, "timestamp" timestamptz, field_changed text, old_value text, new_value text)`,
+		`CREATE TABLE trades (order_id bigint, executed_at timestamptz, quantity numeric, price numeric)`,
+		`INSERT INTO orders SELECT n, 'OPEN', '2024-01-01Z'::timestamptz + n * interval '1 day', '2024-06-01 00:00:00.5Z', n = 9 FROM generate_series(1, 12) n`,
+		`INSERT INTO audit_log (entity_id, "timestamp", field_changed) VALUES (3, '2024-01-02Z', 'status'), (4, 'infinity', 'status')`,
+		`INSERT INTO trades VALUES (3, '2024-01-01Z', 1, 2)`,
+	} {
+		if _, err := conn.Exec(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	day := func(n int) time.Time { return time.Date(2024, 1, n, 0, 0, 0, 0, time.UTC) }
+	p, err := source.OpenPast(t.Context(), source.PastConfig{
+		Legacy: source.Config{
+			Representation: order.Legacy, DSN: dsn, Table: "public.orders", Key: "order_id", ChangedAt: "updated_at", Archived: "gone",
+			Fields: []source.Field{{Field: order.Field{Name: "status", Type: order.Text}, Expr: "status"}},
+		},
+		History: source.HistoryConfig{AuditLog: "public.audit_log", Trades: "public.trades"}, CreatedAt: "created_at", From: day(3), To: day(12),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var keys, unreadable []order.Key
+	archived := int64(0)
+	for r := (verify.KeyRange{}); ; {
+		if r.Below, err = p.Cut(t.Context(), verify.KeyRange{From: r.From}, 4); err != nil {
+			t.Fatal(err)
+		}
+		page, err := p.Range(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		archived += page.Archived
+		unreadable = append(unreadable, page.Unreadable...)
+		for _, c := range page.Cases {
+			keys = append(keys, c.Row.Key)
+			n := len(keys) + 1
+			if n == 3 && (len(c.Record.Audit) != 1 || c.Record.Audit[0].Key != "100" || len(c.Record.Trades) != 1 || c.Record.Trades[0].Key != "" || len(c.Row.Values) != 1 ||
+				!c.Row.CreatedAt.Equal(day(4)) || c.Row.ChangedAt.Nanosecond() != 500_000_000) {
+				t.Errorf("order 3 is %+v", c)
+			}
+		}
+		if r.Below == "" {
+			break
+		}
+		r.From = r.Below
+	}
+	if want := []order.Key{"2", "3", "5", "6", "7", "8", "10"}; !slices.Equal(keys, want) || !slices.Equal(unreadable, []order.Key{"4"}) || archived != 1 {
+		t.Errorf("read %v, unreadable %v, %d archived; want %v, 4 and one", keys, unreadable, archived, want)
+	}
+}
