@@ -17,6 +17,7 @@ CROSSCHECK_SOAK ?= 10m
 .PHONY: help demo test test-race bench soak fuzz lint fmt build check sbom vulncheck clean setup kafka registry prometheus pgbouncer postgres-versions
 
 # Tests keep their servers in memory where there is room.
+# Lint vets all packages, so the tests need not.
 test test-race: export TMPDIR := $(shell scripts/scratch)
 
 help: ## list the targets
@@ -26,11 +27,11 @@ demo: setup build ## watch crosscheck find the faults of a small trading system
 	./bin/crosscheck-lab demo
 
 test: setup kafka registry prometheus pgbouncer postgres-versions ## run all tests against a real PostgreSQL, a real Kafka, a real schema registry and a real Prometheus
-	go test -p $(TEST_PACKAGES) -timeout $(TEST_TIMEOUT) ./...
+	go test -vet=off -p $(TEST_PACKAGES) -timeout $(TEST_TIMEOUT) ./...
 	@echo "test: all packages passed"
 
 test-race: setup kafka registry pgbouncer ## run the packages with goroutines under the race detector
-	go test -race -short -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
+	go test -vet=off -race -short -timeout $(TEST_TIMEOUT) $(RACE_PACKAGES)
 	@echo "test-race: all packages passed"
 
 # A part of bench, which BENCH_ONLY may leave out.

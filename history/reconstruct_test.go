@@ -208,6 +208,11 @@ func TestTheEventsOfALifeFoldToItsRow(t *testing.T) {
 					}
 				}
 				folds(t, v.rules, schema, speaker, a, l.row)
+				bare := schema.Reconstruct(l.row, history.Record{Audit: []history.Line{}, Trades: []history.Trade{}})
+				folds(t, v.rules, schema, speaker, bare, l.row)
+				if found := speaker.Match(bare.Deeds, told(t, v.rules, speaker, bare)); len(found) > 0 {
+					t.Fatalf("what was said of the row alone deviates: %+v", found)
+				}
 			})
 		})
 	}

@@ -38,7 +38,7 @@ type slot struct {
 	source order.Source
 	back   map[string]string // of a map: the text for each value
 	number bool
-	time   bool
+	moment bool // a time in RFC 3339
 }
 
 // form is how events of one type look.
@@ -105,7 +105,6 @@ func (t *turner) form(name string, rule order.EventRule, imported bool) form {
 // set is the slot of a field that the type sets.
 func (t *turner) set(f *form, field string, source order.Source, imported bool) {
 	s := slot{term: termField, field: t.at(field), source: source, number: source.Scale > 0 || t.spec.Types[field] == order.Numeric || t.spec.Types[field] == order.Integer}
-	s.time = t.Rules.IsTime(field)
 	paid := imported && field == t.spec.Derive[t.roles.Average].Ratio[0]
 	switch {
 	case source.Path == "" || source.Optional && s.field < 0:
@@ -121,6 +120,7 @@ func (t *turner) set(f *form, field string, source order.Source, imported bool) 
 	if field == t.roles.Ordered || field == t.roles.Filled {
 		s.number = true
 	}
+	s.moment = source.Unit == "" && t.spec.Types[field] == order.Timestamptz
 	t.put(f, s)
 }
 

@@ -59,6 +59,17 @@ func (b *book) takeUntouched() (workingOrder, bool) {
 	return workingOrder{}, false
 }
 
+// takeOrder removes the order with this id. It reports false if the book does not have it: it is over, or a worker uses it.
+func (b *book) takeOrder(id int64) (workingOrder, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := slices.IndexFunc(b.orders, func(o workingOrder) bool { return o.id == id })
+	if i < 0 {
+		return workingOrder{}, false
+	}
+	return b.removeLocked(i), true
+}
+
 // put gives an order back. An order that can no longer change leaves the book.
 func (b *book) put(o workingOrder) {
 	if !o.working() {

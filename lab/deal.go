@@ -1,6 +1,9 @@
 package lab
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // kind is what happened to an order, in no store's words.
 type kind string
@@ -10,6 +13,7 @@ const (
 	kindChange kind = "modification"
 	kindTrade  kind = "fill"
 	kindCancel kind = "cancel"
+	kindImport kind = "import" // of the row as it is; only a backfill writes it
 )
 
 // event is what the new system stores of a deal, in no store's words. An order's timestamps only grow, and only a fault
@@ -19,10 +23,14 @@ type event struct {
 	kind  kind
 	at    time.Time
 
-	entry                 workingOrder // of kindEntry
+	entry                 workingOrder // of kindEntry and kindImport
 	field                 string       // of kindChange: price or quantity, and its values
 	before, value         amount
 	quantity, left, price amount // of kindTrade: what is filled, and what is left of the order
+
+	createdAt time.Time       // of kindImport
+	paid      json.RawMessage // of kindImport: what was paid for what is filled
+	origin    *origin         // of an event that a backfill has written
 
 	// Faults of the writer, of kindChange: the value that a float has left of value, and a key in another spelling.
 	float    float32

@@ -13,6 +13,8 @@ var (
 	// ErrStopped is returned if an earlier fault has stopped a part of the system, because the new fault could not be
 	// seen.
 	ErrStopped = errors.New("a part of the system is stopped by a fault; repair it first")
+	// ErrNoBackfill is returned for a fault of the backfill if the lab has too few old orders that it can happen to.
+	ErrNoBackfill = errors.New("the lab has not enough backfilled orders of the kind")
 )
 
 // The edges between two representations, and legacy itself.
@@ -36,6 +38,10 @@ type Fault struct {
 	Hop   string // the hop at which representations part
 	Cause string // the cause that crosscheck should name
 	Pass  string // FullPass or StreamPass
+	// Audited is the cause that crosscheck's audit should name; empty where it is Cause.
+	Audited string
+	// Backfill says that it happened when the history was backfilled: only orders of a backfilled history have it.
+	Backfill bool
 
 	whole bool // the fault is of the hop as a whole, not of single orders
 	marks bool // it leaves something on the stream that Repair cannot take back
@@ -50,7 +56,7 @@ func Faults() []Fault {
 	}
 }
 
-// AllFaults lists every fault: first those of Faults, then the others by their hop.
+// AllFaults lists every fault: first those of Faults, then the others by their hop, then those of the backfill.
 func AllFaults() []Fault {
 	return append(Faults(),
 		directLegacyEdit, lostUpdate,
@@ -58,6 +64,7 @@ func AllFaults() []Fault {
 		cancelAfterFill, overfill, stoppedShadowWriter,
 		lostPublish, duplicatePublish, disorderedPublish, unkeyedPublish, retentionGap,
 		doubleApply, nullFilled, sameTimestampSkip, lateCommitSkip, stoppedProjector,
+		backfillLimit, backfillCancelTime, backfillPartialAsFull, backfillTwice, backfillBoundary, backfillAfterLive, coarseTimestamps,
 	)
 }
 

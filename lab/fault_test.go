@@ -20,6 +20,9 @@ func everything(t *testing.T, l *lab.Lab, p readable) []lab.Planted {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if p == nil { // there is no stream
+		return found
+	}
 	return append(found, streamDifferences(t, l, p)...)
 }
 
@@ -67,7 +70,7 @@ func TestFaultPlantsExactlyWhatItSays(t *testing.T) {
 	t.Parallel()
 	l, p := broken(t)
 	for _, f := range lab.AllFaults() {
-		if stops(f.Name) {
+		if stops(f.Name) || f.Backfill {
 			continue
 		}
 		ok := t.Run(f.Name, func(t *testing.T) {
@@ -106,7 +109,7 @@ func allFaults(t *testing.T, store *lab.Store, rounds int) {
 	for round := range rounds {
 		var planted []lab.Planted
 		for _, f := range lab.AllFaults() {
-			if !stops(f.Name) {
+			if !stops(f.Name) && !f.Backfill {
 				planted = append(planted, plant(t, l, f.Name, 3+round)...)
 			}
 		}
@@ -245,18 +248,38 @@ func TestFaultsSayWhatIsToBeFound(t *testing.T) {
 		}
 		names[f.Name] = true
 		hops := []string{lab.LegacyItself, lab.LegacyToEvents, lab.EventsToStream, lab.EventsToProjection}
-		if f.About == "" || f.Cause == "" || !slices.Contains(hops, f.Hop) || (f.Pass == lab.StreamPass) != (f.Hop == lab.EventsToStream) {
+		if f.About == "" || f.Cause == "" || !slices.Contains(hops, f.Hop) || (f.Pass == lab.StreamPass) != (f.Hop == lab.EventsToStream) || f.Backfill != (f.Audited != "") {
 			t.Errorf("%s does not say what is to be found: %+v", f.Name, f)
 		}
 	}
-	if len(names) != 28 {
-		t.Errorf("%d faults, want 28", len(names))
+	if len(names) != 35 {
+		t.Errorf("%d faults, want 35", len(names))
 	}
 	for _, f := range lab.Faults() {
 		if !names[f.Name] {
 			t.Errorf("%s is in the demonstration only", f.Name)
 		}
 	}
+}
+
+// TestTheBackfillFailsExactlyAsItSays plants the faults of the backfill one by one, and then all together.
+func TestTheBackfillFailsExactlyAsItSays(t *testing.T) {
+	t.Parallel()
+	l := up(t, nil, lab.Options{History: lab.History{Orders: 4000, Backfilled: 90}, Rate: 120, RefreshEvery: 2 * time.Second})
+	l.StartProjector()
+	l.StartDesk()
+	traded(t, l, 20)
+	var planted []lab.Planted
+	for _, f := range lab.AllFaults() {
+		if f.Backfill {
+			planted = append(planted, plant(t, l, f.Name, 3)...)
+		}
+	}
+	if len(planted) != 7*3 {
+		t.Errorf("planted %d orders: %+v", len(planted), planted)
+	}
+	wantPlanted(t, l, nil, planted)
+	wantRepaired(t, l, nil)
 }
 
 func TestUnknownFault(t *testing.T) {
@@ -267,6 +290,9 @@ func TestUnknownFault(t *testing.T) {
 	}
 	if _, err := l.Plant(deadline(t), "lost_publish", 1); !errors.Is(err, lab.ErrNoStream) {
 		t.Errorf("a fault of the stream was planted where there is none: %v", err)
+	}
+	if _, err := l.Plant(deadline(t), "backfill_twice", 1); !errors.Is(err, lab.ErrNoBackfill) {
+		t.Errorf("a fault of the backfill was planted where nothing was backfilled: %v", err)
 	}
 	if _, err := l.Plant(deadline(t), "lost_event", 0); err == nil {
 		t.Error("a fault that happens to no order was planted")

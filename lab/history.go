@@ -16,8 +16,12 @@ const (
 	historyBatch = 100_000                  // orders in one statement
 )
 
-// ErrOtherHistory is returned when the databases hold a history that was generated with other parameters.
-var ErrOtherHistory = errors.New("the databases hold another history")
+var (
+	// ErrOtherHistory is returned when the databases hold a history that was generated with other parameters.
+	ErrOtherHistory = errors.New("the databases hold another history")
+	// ErrCannotBackfill is returned for a backfilled history that cannot be generated.
+	ErrCannotBackfill = errors.New("the history cannot be backfilled")
+)
 
 // History says what is generated before the desk opens. The same values give the same rows on any machine.
 type History struct {
@@ -28,10 +32,37 @@ type History struct {
 	Events bool
 	// Store is the language of the event store; default OrdersStore.
 	Store *Store
+	// Backfilled is the share of the orders, in per cent, that are older than the shadow writes. Their events were written
+	// afterwards by the lab's own backfill, from what legacy has kept of them. Only OrdersStore has the words for all of it.
+	Backfilled int
+	// WholeSeconds says that the clock of those old days had no fractions.
+	WholeSeconds bool
 	// Seed selects the history.
 	Seed int64
 	// End is when the last order was created. Zero means an hour before now, at a full hour.
 	End time.Time
+}
+
+// cutOver is the newest order that the backfill has written; 0 if there was none.
+func (h History) cutOver() int64 { return h.Orders * int64(h.Backfilled) / 100 }
+
+// shape is what a backfilled history has besides its orders, for people and for the next run.
+func (h History) shape() string {
+	if h.Backfilled == 0 {
+		return ""
+	}
+	return fmt.Sprintf("backfilled %d whole seconds %t", h.Backfilled, h.WholeSeconds)
+}
+
+func (h History) check() error {
+	switch {
+	case h.Backfilled < 0 || h.Backfilled > 100:
+		return fmt.Errorf("%w: %d per cent", ErrCannotBackfill, h.Backfilled)
+	case h.Backfilled > 0 && (!h.Events || h.store() != OrdersStore):
+		return fmt.Errorf("%w without events in the words of the store %s", ErrCannotBackfill, OrdersStore.Name)
+	default:
+		return nil
+	}
 }
 
 func (h History) store() *Store {
@@ -53,12 +84,19 @@ func generate(ctx context.Context, legacyDSN, eventsDSN string, h History) (fres
 	if h.End.IsZero() {
 		h.End = time.Now().UTC().Add(-historyQuiet).Truncate(time.Hour)
 	}
+	if err := h.check(); err != nil {
+		return false, err
+	}
 	if there, err := generated(ctx, legacyDSN, h); err != nil || there {
 		return false, err
 	}
 	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(2)
+	if h.Backfilled > 0 {
+		g.SetLimit(1) // the backfill reads what legacy has
+	}
 	g.Go(func() error { return generateSide(gctx, legacyDSN, h, legacyTables(h)) })
-	g.Go(func() error { return generateSide(gctx, eventsDSN, h, eventsTables(h)) })
+	g.Go(func() error { return generateSide(gctx, eventsDSN, h, eventsTables(h, legacyDSN)) })
 	if err := g.Wait(); err != nil {
 		return false, err
 	}
@@ -72,10 +110,12 @@ func generate(ctx context.Context, legacyDSN, eventsDSN string, h History) (fres
 
 // tables says how one database is filled.
 type tables struct {
-	before, after []string          // scripts
-	fill          map[string]string // table with columns → script with its rows
+	before, after []string                               // scripts
+	fill          map[string]string                      // table with columns → script with its rows
+	more          func(context.Context, *pgx.Conn) error // the rest of the rows, before the scripts after; nil for none
 	vacuum        []string
-	identity      bool // the keys come from a sequence that must continue after the history
+	identity      bool  // the keys come from a sequence that must continue after the history
+	from          int64 // the order before the first one
 }
 
 func legacyTables(h History) tables {
@@ -94,7 +134,7 @@ func legacyTables(h History) tables {
 	return t
 }
 
-func eventsTables(h History) tables {
+func eventsTables(h History, legacyDSN string) tables {
 	s := h.store()
 	if !h.Events {
 		return tables{
@@ -104,12 +144,19 @@ func eventsTables(h History) tables {
 			vacuum: []string{"current_orders"},
 		}
 	}
-	return tables{
+	t := tables{
 		before: []string{s.script("store"), "projection"},
 		after:  []string{s.script("indexes")},
 		fill:   map[string]string{s.table + " (" + s.columns + ")": s.script("history")},
 		vacuum: []string{s.table},
+		from:   h.cutOver(),
 	}
+	if h.Backfilled > 0 {
+		t.more = func(ctx context.Context, events *pgx.Conn) error {
+			return backfillAll(ctx, legacyDSN, events, h.cutOver())
+		}
+	}
+	return t
 }
 
 // generateSide fills one database over one connection.
@@ -126,17 +173,27 @@ func generateSide(ctx context.Context, dsn string, h History, t tables) error {
 		return err
 	}
 	step := historySpan.Microseconds() / max(h.Orders, 1)
-	for lo := int64(1); lo <= h.Orders; lo += historyBatch {
+	for lo := t.from + 1; lo <= h.Orders; lo += historyBatch {
 		hi := min(lo+historyBatch-1, h.Orders)
 		// Simple protocol: CREATE TABLE AS takes no parameters from the server.
 		args := []any{pgx.QueryExecModeSimpleProtocol, lo, hi, h.Seed, h.End.Add(-historySpan), step}
 		if _, err := conn.Exec(ctx, script("history"), args...); err != nil {
 			return fmt.Errorf("generating orders %d to %d: %w", lo, hi, err)
 		}
+		if lo <= h.cutOver() {
+			if _, err := conn.Exec(ctx, script("history_old"), h.cutOver(), h.WholeSeconds, h.Seed); err != nil {
+				return fmt.Errorf("losing records of orders %d to %d: %w", lo, hi, err)
+			}
+		}
 		for into, rows := range t.fill {
 			if _, err := conn.Exec(ctx, "INSERT INTO "+into+" "+script(rows)); err != nil {
 				return fmt.Errorf("generating %s for orders %d to %d: %w", rows, lo, hi, err)
 			}
+		}
+	}
+	if t.more != nil {
+		if err := t.more(ctx, conn); err != nil {
+			return err
 		}
 	}
 	if err := runScripts(ctx, conn, t.after); err != nil {

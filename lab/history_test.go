@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -51,6 +52,7 @@ func TestGeneratedHistoryAgrees(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]lab.History{
 		"folded from events": {Events: true}, "folded from events of another store": {Events: true, Store: lab.DeskStore}, "filled directly": {},
+		"backfilled": {Events: true, Backfilled: 80}, "backfilled in whole seconds": {Events: true, Backfilled: 100, WholeSeconds: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			legacy, projection := pgtest.Database(t), pgtest.Database(t)
@@ -74,9 +76,37 @@ func TestGeneratedHistoryAgrees(t *testing.T) {
 	}
 }
 
+// TestOldOrdersHaveLostRecords holds that the backfill had something to reconstruct, of each evidence.
+func TestOldOrdersHaveLostRecords(t *testing.T) {
+	t.Parallel()
+	legacy, events := pgtest.Database(t), pgtest.Database(t)
+	h := lab.History{Orders: 2000, Events: true, Backfilled: 80, WholeSeconds: true, Seed: 7}
+	if err := lab.Generate(deadline(t), legacy, events, h); err != nil {
+		t.Fatal(err)
+	}
+	for _, evidence := range []string{"exact", "derived", "approximated", "imported"} {
+		const count = "SELECT count(*) FROM event_store WHERE payload -> '_backfill' ->> 'evidence' = "
+		if n := number(t, events, count+"'"+evidence+"'"); n < 10 {
+			t.Errorf("%d events are %s", n, evidence)
+		}
+	}
+	const live = "SELECT count(*) FROM event_store WHERE (order_id > 1600) = (payload ? '_backfill') OR (order_id > 1600) = (timestamp = date_trunc('second', timestamp))"
+	if n := number(t, events, live); n > 0 {
+		t.Errorf("%d events are not what the backfill writes of old orders and live writes of new ones", n)
+	}
+	h.Backfilled = 70
+	if err := lab.Generate(deadline(t), legacy, events, h); !errors.Is(err, lab.ErrOtherHistory) {
+		t.Errorf("another share is taken for the same history: %v", err)
+	}
+	h.Store = lab.DeskStore
+	if err := lab.Generate(deadline(t), legacy, events, h); !errors.Is(err, lab.ErrCannotBackfill) {
+		t.Errorf("a store without the words was backfilled: %v", err)
+	}
+}
+
 // BenchmarkGenerate makes a million orders with all that belongs to them; less than a minute is wanted.
 func BenchmarkGenerate(b *testing.B) {
-	h := lab.History{Orders: 1_000_000, Events: true, Seed: 1}
+	h := lab.History{Orders: 1_000_000, Events: true, Seed: 1, Backfilled: 90}
 	for b.Loop() {
 		b.StopTimer()
 		legacy, events := pgtest.Database(b), pgtest.Database(b)

@@ -61,6 +61,8 @@ type Lab struct {
 	Desk      *Desk
 	Projector *Projector
 
+	cutOver        int64           // the newest order that the backfill has written; 0 if there was none
+	opened         time.Time       // later than anything of the history, and earlier than anything of the desk
 	base           context.Context //nolint:containedctx // what desk and projector run under, until they are stopped
 	ownServer      bool
 	legacy, events *pgxpool.Pool
@@ -79,7 +81,7 @@ type Lab struct {
 // Up sets the system up: server, databases, history, projection. Nothing moves yet.
 func Up(ctx context.Context, o Options) (*Lab, error) {
 	o = o.withDefaults()
-	l := &Lab{Server: o.Server, Store: o.History.store(), base: context.WithoutCancel(ctx)}
+	l := &Lab{Server: o.Server, Store: o.History.store(), cutOver: o.History.cutOver(), base: context.WithoutCancel(ctx)}
 	if l.Server == nil {
 		s, err := pgserver.Start(ctx, pgserver.Options{})
 		if err != nil {
@@ -148,7 +150,22 @@ func (l *Lab) open(ctx context.Context, o Options) error {
 	if err := l.publishHistory(ctx, o.PublishHistory); err != nil {
 		return err
 	}
+	if l.opened, err = l.historyEnd(ctx); err != nil {
+		return err
+	}
 	return l.Desk.takeOver(ctx)
+}
+
+// historyEnd is when the last order of the backfill was over. The desk opens later than that.
+func (l *Lab) historyEnd(ctx context.Context) (end time.Time, err error) {
+	if l.cutOver == 0 {
+		return end, nil
+	}
+	const last = "SELECT coalesce(max(created_at), 'epoch') FROM orders WHERE order_id <= $1"
+	if err := l.legacy.QueryRow(ctx, last, l.cutOver).Scan(&end); err != nil {
+		return end, fmt.Errorf("looking for the end of the history: %w", err)
+	}
+	return end.Add(historyQuiet / 2), nil
 }
 
 // openPool opens a pool that has room for all workers, the projector and a fault.
@@ -171,7 +188,7 @@ func openPool(ctx context.Context, dsn string, workers int, statementTimeout tim
 // takeOver fills the desk's book with the newest working orders of the legacy table.
 func (d *Desk) takeOver(ctx context.Context) error {
 	const newest = `SELECT order_id, trader_id, symbol, side, quantity::text, price::text, filled_quantity::text, status, updated_at
-		FROM (SELECT * FROM orders WHERE status IN ('OPEN', 'PARTIALLY_FILLED') ORDER BY order_id DESC LIMIT $1) AS newest
+		FROM (SELECT * FROM orders WHERE status IN ('OPEN', 'PARTIALLY_FILLED') AND filled_quantity < quantity ORDER BY order_id DESC LIMIT $1) AS newest
 		ORDER BY order_id`
 	rows, err := d.legacy.Query(ctx, newest, bookLoad)
 	if err != nil {
@@ -193,6 +210,9 @@ func (d *Desk) takeOver(ctx context.Context) error {
 	}
 	return nil
 }
+
+// CutOver is the newest order whose events the backfill has written; 0 if there was no backfill.
+func (l *Lab) CutOver() int64 { return l.cutOver }
 
 // Refresh makes everything that was written so far visible in current_orders.
 func (l *Lab) Refresh(ctx context.Context) error { return l.Projector.Refresh(ctx) }

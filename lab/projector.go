@@ -114,6 +114,21 @@ func (p *Projector) breakWith(ctx context.Context, change func(*faults), meanwhi
 func (p *Projector) rebuild(ctx context.Context, orders []int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := p.refoldLocked(ctx, orders); err != nil {
+		return err
+	}
+	p.faults = faults{}
+	return nil
+}
+
+// refold rebuilds orders from their events, after these were changed.
+func (p *Projector) refold(ctx context.Context, orders []int64) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refoldLocked(ctx, orders)
+}
+
+func (p *Projector) refoldLocked(ctx context.Context, orders []int64) error {
 	if err := p.projectLocked(ctx); err != nil {
 		return err
 	}
@@ -129,7 +144,6 @@ func (p *Projector) rebuild(ctx context.Context, orders []int64) error {
 	if err != nil {
 		return fmt.Errorf("rebuilding %d orders: %w", len(orders), err)
 	}
-	p.faults = faults{}
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package lab
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // OrdersStore is the store of the default schema.
 var OrdersStore = &Store{
@@ -19,6 +22,14 @@ var OrdersStore = &Store{
 }
 
 func ordersWords(e event) (string, any) {
+	kind, says := ordersSays(e)
+	if e.origin != nil {
+		says["_backfill"] = e.origin
+	}
+	return kind, says
+}
+
+func ordersSays(e event) (string, map[string]any) {
 	switch e.kind {
 	case kindEntry:
 		return "OrderCreated", map[string]any{
@@ -38,7 +49,16 @@ func ordersWords(e event) (string, any) {
 			return "OrderFilled", map[string]any{"quantity": e.quantity, "price": e.price}
 		}
 		return "OrderPartiallyFilled", map[string]any{"filled_quantity": e.quantity, "remaining_quantity": e.left, "price": e.price}
+	case kindImport:
+		return "OrderImported", map[string]any{
+			"trader_id": e.entry.trader, "symbol": e.entry.symbol, "side": e.entry.side, "quantity": e.entry.quantity, "price": e.entry.price,
+			"status": e.entry.status, "filled_quantity": e.entry.filled, "notional": e.paid,
+			"created_at": e.createdAt.UTC().Format(time.RFC3339Nano),
+		}
 	default:
+		if e.origin != nil {
+			return "OrderCanceled", map[string]any{"reason": nil} // legacy does not record it
+		}
 		return "OrderCanceled", map[string]any{"reason": "TRADER_CANCEL"}
 	}
 }

@@ -88,12 +88,6 @@ func (r *Rules) Judges(f Field) bool {
 	}
 }
 
-// IsTime returns true for a field that events set to a time.
-func (r *Rules) IsTime(field string) bool {
-	i, ok := r.index[field]
-	return ok && r.registers[i].kind == kindTime
-}
-
 // Roles are the fields that mean something for an order; empty for none.
 type Roles struct {
 	Ordered, Filled, Average, Status string

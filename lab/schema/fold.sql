@@ -7,12 +7,14 @@ WITH batch AS MATERIALIZED (
            CASE event_type
                WHEN 'OrderPartiallyFilled' THEN (payload ->> 'filled_quantity')::numeric(18, 4)
                WHEN 'OrderFilled' THEN (payload ->> 'quantity')::numeric(18, 4)
+               WHEN 'OrderImported' THEN (payload ->> 'filled_quantity')::numeric(18, 4)
            END AS fill,
            CASE event_type
                WHEN 'OrderCreated' THEN 'OPEN'
                WHEN 'OrderPartiallyFilled' THEN 'PARTIALLY_FILLED'
                WHEN 'OrderFilled' THEN 'FILLED'
                WHEN 'OrderCanceled' THEN 'CANCELED'
+               WHEN 'OrderImported' THEN payload ->> 'status'
            END AS status
     FROM {{events}} AS e
     WHERE {{batch}}
@@ -22,14 +24,16 @@ WITH batch AS MATERIALIZED (
                AND timestamp <= (SELECT p.updated_at FROM orders_projection AS p WHERE p.order_id = e.order_id))
 ), change AS (
     SELECT order_id,
-           (array_agg(payload ORDER BY event_id) FILTER (WHERE event_type = 'OrderCreated'))[1] AS created,
-           min(timestamp) FILTER (WHERE event_type = 'OrderCreated') AS created_at,
+           (array_agg(payload ORDER BY event_id) FILTER (WHERE event_type IN ('OrderCreated', 'OrderImported')))[1] AS created,
+           coalesce(min(timestamp) FILTER (WHERE event_type = 'OrderCreated'),
+                    min((payload ->> 'created_at')::timestamptz) FILTER (WHERE event_type = 'OrderImported')) AS created_at,
            (array_agg(payload ->> 'new_value' ORDER BY event_id DESC)
                FILTER (WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'quantity' AND payload ->> 'new_value' IS NOT NULL))[1]::numeric(18, 4) AS quantity,
            (array_agg(payload ->> 'new_value' ORDER BY event_id DESC)
                FILTER (WHERE event_type = 'OrderModified' AND payload ->> 'field' = 'price' AND payload ->> 'new_value' IS NOT NULL))[1]::numeric(18, 4) AS price,
            CASE WHEN order_id = ANY (@nulled::bigint[]) THEN sum(fill) ELSE coalesce(sum(fill), 0) END AS filled,
-           coalesce(sum(fill * (payload ->> 'price')::numeric(18, 4)) FILTER (WHERE fill IS NOT NULL), 0) AS notional,
+           coalesce(sum(CASE event_type WHEN 'OrderImported' THEN (payload ->> 'notional')::numeric
+                                        ELSE fill * (payload ->> 'price')::numeric(18, 4) END) FILTER (WHERE fill IS NOT NULL), 0) AS notional,
            (array_agg(status ORDER BY event_id DESC) FILTER (WHERE status IS NOT NULL))[1] AS status,
            (array_agg(timestamp ORDER BY event_id DESC))[1] AS updated_at,
            CASE WHEN order_id = ANY (@drift::bigint[]) AND sum(fill) > 0 THEN @drift_by::numeric ELSE 0 END AS drift

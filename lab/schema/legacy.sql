@@ -19,7 +19,8 @@ CREATE TABLE audit_log (
     timestamp     timestamptz NOT NULL,
     field_changed text        NOT NULL,
     old_value     text,
-    new_value     text
+    new_value     text,
+    changed_by    text DEFAULT 'desk'
 );
 
 CREATE TABLE trades (
