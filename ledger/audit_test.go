@@ -126,3 +126,57 @@ func TestFindingsOfAuditsAreOpenedRenewedAndResolved(t *testing.T) {
 		t.Errorf("the second pass lists %d, %v", listed, err)
 	}
 }
+
+// TestGroupsAreAcceptedTogether: a cause of divergences and of findings, a kind of findings, an order; nothing else, and nothing of
+// other people.
+func TestGroupsAreAcceptedTogether(t *testing.T) {
+	l := migrated(t, database(t))
+	found := outcomes(suspects(3), compare.Diverged)
+	for i := range found {
+		found[i].Diverged[0].Cause = []compare.Cause{compare.LostUpdate, compare.GhostEvent, compare.GhostEvent}[i]
+	}
+	run{verify.Full, "f", t0, verify.Scan{}, found, compare.Diverged}.in(t, l)
+	finding := func(key order.Key, part verify.AuditPart, kind, cause, detail string) verify.AuditFinding {
+		return verify.AuditFinding{Key: key, Part: part, Kind: kind, Cause: cause, Position: order.NoPosition, Detail: detail}
+	}
+	audit := beginAudit(t, l, t0)
+	audit.settle(map[order.Key][]verify.AuditFinding{
+		"1": {finding("1", verify.EventsPart, "event_extra", "ghost_event", "a"), finding("1", verify.EventsPart, "event_extra", "ghost_event", "b")},
+		"7": {finding("7", verify.LegacyPart, "overfill", "", "c"), finding("7", verify.EventsPart, "event_extra", "backfill_twice", "d")},
+	})
+	audit.finish(compare.Diverged)
+	all := func(s ledger.Selection, who string, dry bool) string {
+		a := answered(never)
+		a.Who = who
+		groups, err := l.AcceptAll(t.Context(), "f", s, a, dry)
+		return fmt.Sprint(groups, err)
+	}
+	ghosts, twice := ledger.Selection{Cause: "ghost_event"}, ledger.Selection{Kind: "event_extra"}
+	const nothing = "[] answering for a group: nothing is selected"
+	for _, step := range []struct{ what, got, want string }{
+		{"counted", all(ghosts, "ada", true), "[{legacy->projection  missing ghost_event 2 2 <nil>} { events event_extra ghost_event 2 1 <nil>}] <nil>"},
+		{"accepted", all(ghosts, "ada", false), "[{legacy->projection  missing ghost_event 2 2 <nil>} { events event_extra ghost_event 2 1 <nil>}] <nil>"},
+		{"by another", all(ghosts, "bob", false), nothing},
+		{"anew by the same", all(ledger.Selection{Cause: "ghost_event", Hop: order.LegacyToProjection}, "ada", false), "[{legacy->projection  missing ghost_event 2 2 <nil>}] <nil>"},
+		{"the rest of a kind by another", all(twice, "bob", false), "[{ events event_extra backfill_twice 1 1 <nil>}] <nil>"},
+		{"an order", all(ledger.Selection{Key: "7"}, "ada", false), "[{ legacy overfill  1 1 <nil>}] <nil>"},
+		{"of another fingerprint", fmt.Sprint(l.WithdrawAll(t.Context(), "other", twice, false)), nothing},
+		{"everything", all(ledger.Selection{}, "ada", false), "[] " + ledger.ErrNothingSelected.Error()},
+	} {
+		if step.got != step.want {
+			t.Errorf("%s:\n got %s\nwant %s", step.what, step.got, step.want)
+		}
+	}
+	if e, err := l.Evidence(t.Context(), "f", t0, 0); err != nil || e.Accepted != 2 || len(e.Open) != 1 || e.Open[0].Cause != string(compare.LostUpdate) {
+		t.Errorf("accepted %d, open %v, %v", e.Accepted, e.Open, err)
+	}
+	if listed, err := l.AcceptedFindings(t.Context(), "f"); err != nil || len(listed) != 3 || listed[0].Acceptance.Who != "bob" || listed[1].Count != 2 {
+		t.Errorf("listed %v, %v", listed, err)
+	}
+	if back, err := l.WithdrawAll(t.Context(), "f", twice, false); err != nil || len(back) != 2 {
+		t.Errorf("withdrawn %v, %v", back, err)
+	}
+	if open, err := l.OpenAudit(t.Context(), "f"); err != nil || len(open) != 2 {
+		t.Errorf("open %v, %v", open, err)
+	}
+}

@@ -43,7 +43,7 @@ type cli struct {
 	Verify   verifyCommand   `cmd:"" help:"Verify every order, and name the exact orders and fields that differ."`
 	Explain  explainCommand  `cmd:"" help:"Show one order in all representations: the timeline of its events, and where, at which hop and why they part."`
 	Backfill backfillCommand `cmd:"" help:"Write the events that the event store misses, from what legacy has recorded; only with backfill.enabled."`
-	Accept   acceptCommand   `cmd:"" help:"Accept a divergence that cannot be repaired, until a time."`
+	Accept   acceptCommand   `cmd:"" help:"Accept divergences and findings of audits that cannot be repaired, until a time."`
 	Gate     gateCommand     `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
 	Alerts   alertsCommand   `cmd:"" help:"Commands for alerts."`
 	Setup    configCommand   `cmd:"" name:"config" help:"Commands for the configuration file."`
@@ -112,7 +112,7 @@ func withNegativeKey(args []string) []string {
 		return args
 	}
 	for i, a := range args {
-		value := i > 0 && slices.Contains([]string{"--why", "--until", "--as", "--hop", "--config", "--as-of"}, args[i-1])
+		value := i > 0 && slices.Contains([]string{"--why", "--until", "--as", "--hop", "--kind", "--cause", "--config", "--as-of"}, args[i-1])
 		if len(a) > 1 && a[0] == '-' && a[1] >= '0' && a[1] <= '9' && !value {
 			return append(slices.Delete(slices.Clone(args), i, i+1), "--", a)
 		}
