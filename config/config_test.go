@@ -99,7 +99,9 @@ func TestEverything(t *testing.T) {
 	criteria.ProjectionLag = gate.ProjectionLagCriterion{Rule: inForce, Max: 2 * time.Second, MaxAge: 6 * time.Hour}
 	criteria.StreamLag = gate.StreamLagCriterion{Rule: inForce, Max: 8, MaxAge: 7 * time.Hour}
 	criteria.CleanStreak = gate.CleanStreakCriterion{Rule: inForce, Passes: 9, Duration: 8 * time.Hour, MaxAge: 9 * time.Hour}
-	criteria.HistoryAccuracy = gate.HistoryAccuracyCriterion{Rule: inForce, Min: 1, MaxAge: 168 * time.Hour}
+	criteria.HistoryAccuracy = gate.HistoryAccuracyCriterion{
+		Rule: off, MaxErrorRate: 0.003, MinCoverage: 0.99, MinLinkage: 0.98, MinFidelity: 0.97, MinConsistency: 0.96, MinEvidence: 0.5, MaxAge: 12 * time.Hour,
+	}
 	criteria.Rehearsals = gate.RehearsalsCriterion{Rule: inForce, Count: 2, MaxDuration: 3 * time.Minute, MaxAge: 10 * time.Hour}
 	criteria.RollbackRehearsals = gate.RollbackRehearsalsCriterion{Rule: inForce, Count: 5, MaxDuration: 4 * time.Minute, MaxAge: 11 * time.Hour}
 	criteria.VerifiedThrough = gate.VerifiedThroughCriterion{Rule: inForce, MaxAge: 90 * time.Second}

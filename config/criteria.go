@@ -21,6 +21,20 @@ func readGate(o *object, p *gate.Policy) {
 	o.done()
 }
 
+// warnOfAudits finds a criterion that judges audits where there can be none.
+func (c *Config) warnOfAudits(o *object) {
+	if c.Events.Given() && c.History.Given() || !c.Gate.Criteria.HistoryAccuracy.Enabled {
+		return
+	}
+	const path = "gate.criteria.history_accuracy"
+	n := target(o.object("gate").object("criteria").values["history_accuracy"])
+	o.warnings = append(o.warnings, &Error{
+		File: o.file, Line: n.Line, Column: n.Column, Path: path,
+		Message: "there can be no audit without the sections events and history: the criterion is always inconclusive",
+		Hint:    "add events and history, or leave " + path + " out",
+	})
+}
+
 // settings reads the keys of one criterion.
 type settings struct{ o *object }
 

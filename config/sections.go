@@ -43,6 +43,7 @@ func readConfig(o *object, c *Config) {
 	c.checkFold(o.object("events"))
 	c.warnOfSlices(o)
 	c.History = readHistory(o.object("history"))
+	c.warnOfAudits(o)
 	backfill := o.object("backfill")
 	readBackfill(backfill, &c.Backfill, c.Events)
 	c.checkBackfill(backfill)

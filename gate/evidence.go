@@ -20,6 +20,8 @@ type Evidence struct {
 	Counted *Pass `json:",omitempty"`
 	// VoidFull and VoidSample are true if passes of the kind have finished, but only under other fingerprints.
 	VoidFull, VoidSample bool
+	// VoidHistory is true if audits have finished, but only under other fingerprints.
+	VoidHistory bool `json:",omitempty"`
 	// Changed says what has changed since those passes; empty if that is not known.
 	Changed string
 	// Verified is the watermark: up to when everything has been verified under the current fingerprint; nil if nothing

@@ -13,6 +13,10 @@ const Hidden = "hidden, because it may quote a value; the ledger has it"
 func (e Evidence) WithoutValues() Evidence {
 	names := map[string]string{"": ""} // group → the name in its place
 	e.Full, e.Sample, e.Counted = e.Full.withoutValues(names), e.Sample.withoutValues(names), e.Counted.withoutValues(names)
+	if e.History != nil && e.History.Reason != "" {
+		hidden := *e.History
+		hidden.Reason, e.History = Hidden, &hidden
+	}
 	e.Gaps = slices.Clone(e.Gaps)
 	for i := range e.Gaps {
 		e.Gaps[i].Reason = Hidden

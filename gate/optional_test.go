@@ -167,23 +167,6 @@ func TestCleanStreak(t *testing.T) {
 	check(t, c, []sentence{given("no pass asked for", func(*Evidence) {}, Errored, "passes")})
 }
 
-func TestHistoryAccuracy(t *testing.T) {
-	c := Defaults().HistoryAccuracy
-	audit := func(good, all int64, ago time.Duration) func(*Evidence) {
-		return func(e *Evidence) { e.History = &HistoryEvidence{Orders: all, Consistent: good, At: now.Add(-ago)} }
-	}
-	check(t, c, []sentence{
-		given("no audit", func(*Evidence) {}, Inconclusive, "no evidence", "run crosscheck audit"),
-		given("a clean audit", audit(200, 200, time.Hour), Passes, "200 of 200 orders agree with their audit log and trades"),
-		given("an order that contradicts its audit log", audit(199, 200, time.Hour), Fails, "99.5 %"),
-		given("an audit of no order", audit(0, 0, time.Hour), Inconclusive, "no orders"),
-		given("an audit too long ago", audit(200, 200, 200*time.Hour), Inconclusive, "the limit is 7d"),
-		given("more consistent orders than orders", audit(201, 200, time.Hour), Errored, "impossible"),
-	})
-	c.Min = 2
-	check(t, c, []sentence{given("a limit above one", func(*Evidence) {}, Errored, "min")})
-}
-
 func TestRehearsals(t *testing.T) {
 	ok := func(ago, took time.Duration) Rehearsal { return Rehearsal{now.Add(-ago), took, true} }
 	failed := func(ago time.Duration) Rehearsal { return Rehearsal{now.Add(-ago), time.Minute, false} }

@@ -7,63 +7,6 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-// HistoryEvidence is what an audit of legacy's own history found. Orders is the number of orders audited. Consistent is
-// how many of them agree with their audit log and trades.
-type HistoryEvidence struct {
-	Orders, Consistent int64
-	At                 time.Time
-}
-
-func (e *HistoryEvidence) at() time.Time {
-	if e == nil {
-		return time.Time{}
-	}
-	return e.At
-}
-
-// HistoryAccuracyCriterion asks that at least the share Min of legacy's orders agree with their own audit log and trades.
-type HistoryAccuracyCriterion struct {
-	Rule
-	// Min is the smallest accepted share; default 1, every order.
-	Min float64
-	// MaxAge is how long ago the audit may have been; default 168h.
-	MaxAge time.Duration
-}
-
-// Name is the criterion's identifier everywhere.
-func (HistoryAccuracyCriterion) Name() string { return "history_accuracy" }
-
-func (c *HistoryAccuracyCriterion) settings(s Settings) {
-	shareSettings(s, &c.Min, &c.MaxAge)
-}
-
-func (c *HistoryAccuracyCriterion) byDefault() {
-	*c = HistoryAccuracyCriterion{Rule: Rule{Severity: Blocking}, Min: 1, MaxAge: 7 * 24 * time.Hour}
-}
-
-// EvidenceAt is when legacy was audited.
-func (HistoryAccuracyCriterion) EvidenceAt(e Evidence) time.Time { return e.History.at() }
-
-const historyFrom = "run crosscheck audit"
-
-// Judge looks at the last audit.
-func (c HistoryAccuracyCriterion) Judge(e Evidence, now time.Time) Result {
-	limit := scalar(c.Min)
-	if r, bad := senseless(&c, limit); bad {
-		return r
-	}
-	from := collection{what: "Legacy's own history", from: historyFrom}
-	if e.History == nil {
-		return from.nothing(limit)
-	}
-	from.at = e.History.At
-	s := share{
-		part: e.History.Consistent, whole: e.History.Orders, min: c.Min, of: "orders", good: "agree with their audit log and trades",
-		repair: "see the inconsistencies that crosscheck audit lists",
-	}
-	return s.judge(from, c.MaxAge, now)
-}
-
 // Rehearsal is one rehearsed cutover or rollback.
 type Rehearsal struct {
 	At   time.Time // start

@@ -1,0 +1,145 @@
+package gate
+
+import (
+	"testing"
+	"time"
+)
+
+// audited is a clean audit of 100 orders, with 500 events.
+func audited() *HistoryEvidence {
+	return &HistoryEvidence{
+		Pass: 7, At: now.Add(-time.Hour), Covered: 1, Orders: 100,
+		Numbers: []HistoryNumber{
+			{Name: "error_rate", All: 500},
+			{Name: "coverage", Of: 100, All: 100},
+			{Name: "linkage_trades", Of: 200, All: 200},
+			{Name: "linkage_lines", Of: 80, All: 80},
+			{Name: "linkage_events", Of: 500, All: 500},
+			{Name: "fidelity_end", Of: 100, All: 100},
+			{Name: "fidelity_moments", Of: 80, All: 80},
+			{Name: "legacy_consistency", Of: 100, All: 100},
+			{Name: "evidence_exact", Of: 450, All: 500},
+			{Name: "evidence_derived", Of: 30, All: 500},
+			{Name: "evidence_approximated", Of: 20, All: 500},
+			{Name: "evidence_imported", All: 500},
+		},
+	}
+}
+
+// history changes a clean audit.
+func history(change func(*HistoryEvidence)) func(*Evidence) {
+	return func(e *Evidence) {
+		e.History = audited()
+		change(e.History)
+	}
+}
+
+// misses takes some off a number, or adds them to the error rate.
+func (e *HistoryEvidence) misses(name string, n int64) {
+	for i := range e.Numbers {
+		switch {
+		case e.Numbers[i].Name != name:
+		case name == errorRate:
+			e.Numbers[i].Of += n
+		default:
+			e.Numbers[i].Of -= n
+		}
+	}
+}
+
+// lost loses events of orders: the numbers of a real audit move together.
+func (e *HistoryEvidence) lost(orders int64) {
+	for _, name := range []string{"error_rate", "coverage", "linkage_trades", "fidelity_end"} {
+		e.misses(name, orders)
+	}
+	e.Found, e.OpenOrders = []HistoryFound{{Part: "events", Kind: "event_missing", Cause: "lost_shadow_write", Open: orders}}, orders
+}
+
+func (e *HistoryEvidence) accepted(n int64) {
+	e.Found[0].Open, e.Found[0].Accepted, e.OpenOrders = e.Found[0].Open-n, n, e.OpenOrders-n
+}
+
+func TestHistoryAccuracy(t *testing.T) {
+	c := Defaults().HistoryAccuracy
+	check(t, c, []sentence{
+		given("no audit", func(*Evidence) {}, Inconclusive, "No audit of all orders has finished", "run crosscheck audit"),
+		given("an audit of another configuration", func(e *Evidence) { e.VoidHistory = true }, Inconclusive, "The evidence of the last audit is void"),
+		given("a clean audit", history(func(*HistoryEvidence) {}), Passes, "Audit 7 started at", "over 100 orders", "coverage 100 %", "No finding is open"),
+		given("an audit too long ago", history(func(e *HistoryEvidence) { e.At = now.Add(-200 * time.Hour) }), Inconclusive, "the limit is 7d"),
+		given("an audit of tomorrow", history(func(e *HistoryEvidence) { e.At = now.Add(24 * time.Hour) }), Errored, "now is"),
+		given("an audit of no order", history(func(e *HistoryEvidence) { e.Orders = 0 }), Inconclusive, "nothing to judge"),
+		given("rows without a key", history(func(e *HistoryEvidence) { e.Covered, e.Reason = 0.99, "1 row of legacy has no key" }), Inconclusive, "covered only 99 %", "no key"),
+		given("an audit that found nothing to ask for", history(func(e *HistoryEvidence) { e.Numbers[0].All = 0 }), Inconclusive, "there was no event"),
+		given("an audit without one of the numbers", history(func(e *HistoryEvidence) { e.Numbers = e.Numbers[:1] }), Inconclusive, "coverage is not known"),
+		given("no line of the audit log", history(func(e *HistoryEvidence) { e.Numbers[3] = HistoryNumber{Name: "linkage_lines"} }), Passes, "linkage_lines 100 %"),
+
+		given("three lost events", history(func(e *HistoryEvidence) { e.lost(3) }), Fails,
+			"error_rate is 0.6 % (3 of 500), and has to be at most 0 %", "3 findings are open: 3 event_missing by lost_shadow_write", "accept them"),
+		given("an extra event", history(func(e *HistoryEvidence) { e.misses("linkage_events", 1) }), Fails, "linkage_events is 99.8 %"),
+		given("a trade that no event tells", history(func(e *HistoryEvidence) { e.misses("linkage_trades", 1) }), Fails, "linkage_trades is 99.5 % (199 of 200)"),
+		given("a line that no event tells", history(func(e *HistoryEvidence) { e.misses("linkage_lines", 1) }), Fails, "linkage_lines"),
+		given("an order that folds to another row", history(func(e *HistoryEvidence) { e.misses("fidelity_end", 1) }), Fails, "fidelity_end is 99 %"),
+		given("a moment that was different", history(func(e *HistoryEvidence) { e.misses("fidelity_moments", 1) }), Fails, "fidelity_moments"),
+		given("an order without its events", history(func(e *HistoryEvidence) { e.misses("coverage", 1) }), Fails, "coverage is 99 %"),
+		given("a contradiction of legacy", history(func(e *HistoryEvidence) { e.misses("legacy_consistency", 1) }), Fails, "legacy_consistency is 99 %"),
+
+		given("a newer audit of a part that found something", history(func(e *HistoryEvidence) { e.Newer = 2 }), Inconclusive, "a newer audit of a part of them has 2 open findings"),
+		given("more than there is", history(func(e *HistoryEvidence) { e.Numbers[1].Of = 101 }), Errored, "coverage is 101 of 100", "impossible"),
+		given("a negative number", history(func(e *HistoryEvidence) { e.OpenOrders = -1 }), Errored, "negative"),
+	})
+}
+
+func TestHistoryAccuracyCountsWhatIsAcceptedAsAnswered(t *testing.T) {
+	c := Defaults().HistoryAccuracy
+	check(t, c, []sentence{
+		given("three lost events, all accepted", history(func(e *HistoryEvidence) { e.lost(3); e.accepted(3) }), Passes, "No finding is open; 3 are accepted and count as answered for"),
+		given("all but one", history(func(e *HistoryEvidence) { e.lost(3); e.accepted(2) }), Fails, "2 are answered for", "1 finding is open", "2 are accepted"),
+		given("all, and others that the ledger does not list", history(func(e *HistoryEvidence) { e.lost(3); e.accepted(3); e.Unlisted = 1 }), Fails),
+		given("all, and moments that follow from them", history(func(e *HistoryEvidence) { e.lost(3); e.misses("fidelity_moments", 20); e.accepted(3) }), Passes),
+		given("all but one, and moments that may follow from it", history(func(e *HistoryEvidence) {
+			e.lost(3)
+			e.misses("fidelity_moments", 20)
+			e.accepted(2)
+			for i := range e.Numbers {
+				if e.Numbers[i].Name != "fidelity_moments" {
+					e.Numbers[i] = audited().Numbers[i]
+				}
+			}
+		}), Fails, "fidelity_moments is 75 %"),
+		given("three that were resolved since", history(func(e *HistoryEvidence) { e.lost(3); e.Found[0].Open, e.Found[0].Resolved, e.OpenOrders = 0, 3, 0 }), Inconclusive,
+			"3 were resolved since", "needs another audit"),
+		given("an order that never held still", history(func(e *HistoryEvidence) {
+			for _, i := range []int{1, 5, 7} {
+				e.Numbers[i].Of, e.Numbers[i].Unknown = 99, 1
+			}
+			e.Unsettled = 1
+		}), Inconclusive, "coverage is 99 %", "of 1 nothing is known"),
+		given("an order that cannot be read, accepted", history(func(e *HistoryEvidence) {
+			for _, i := range []int{1, 2, 5, 7} {
+				e.Numbers[i].Of, e.Numbers[i].Unknown = e.Numbers[i].Of-1, 1
+			}
+			e.Found = []HistoryFound{{Part: "legacy", Kind: "unreadable_record", Accepted: 1}}
+		}), Passes, "1 is accepted and counts as answered for"),
+	})
+}
+
+func TestHistoryAccuracyHasALimitForEachNumber(t *testing.T) {
+	c := Defaults().HistoryAccuracy
+	c.MaxErrorRate, c.MinCoverage, c.MinLinkage, c.MinFidelity, c.MinEvidence = 0.003, 0.99, 0.99, 0.99, 0.96
+	check(t, c, []sentence{
+		given("the accuracy of 99.7 %", history(func(e *HistoryEvidence) {
+			for i := range e.Numbers {
+				e.Numbers[i].Of, e.Numbers[i].All = e.Numbers[i].Of*10, e.Numbers[i].All*10
+			}
+			e.misses(errorRate, 15)
+		}), Passes, "error_rate 0.3 %", "evidence 96 %"),
+		given("a worse one", history(func(e *HistoryEvidence) { e.misses(errorRate, 2) }), Fails, "error_rate is 0.4 % (2 of 500), and has to be at most 0.3 %"),
+		given("too much that is approximated", history(func(e *HistoryEvidence) { e.misses("evidence_exact", 1) }), Fails, "evidence is 95.8 % (479 of 500)"),
+		given("too much that is approximated, whatever is accepted", history(func(e *HistoryEvidence) {
+			e.misses("evidence_exact", 1)
+			e.Found = []HistoryFound{{Kind: "overfill", Accepted: 9}}
+		}), Fails, "evidence is 95.8 %"),
+	})
+	c.MinLinkage = 2
+	check(t, c, []sentence{given("a limit above one", func(*Evidence) {}, Errored, "min_linkage")})
+}
