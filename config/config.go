@@ -112,6 +112,8 @@ type Sampler struct {
 	Full Schedule
 	// Delta is the time between two passes over what has changed, from 1s to 24h. Default off.
 	Delta Schedule
+	// Audit is when the history of all orders is audited. It needs the sections events and history. Default off.
+	Audit Schedule
 }
 
 // defaults is the configuration before the file is read.

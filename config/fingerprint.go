@@ -63,6 +63,12 @@ func (c *Config) addEvents(h *summed) {
 	}
 	if c.History.Given() {
 		h.add("history", "history", c.History.AuditLog, c.History.Trades)
+		if c.History.Actor != "" {
+			h.add("history.actor", "history actor", c.History.Actor)
+		}
+		if c.History.CreatedAt != "" {
+			h.add("history.created_at", "history created_at", c.History.CreatedAt)
+		}
 	}
 	if c.Stream.Given() {
 		// The cluster's own id would be better, but it is not available while the brokers are down, and the gate must

@@ -55,6 +55,8 @@ type History struct {
 	AuditLog string
 	// Trades is the table with order_id, executed_at, quantity, price. Default public.trades.
 	Trades string
+	// Actor is the column of the audit log that says who changed a field. Default "": there is none.
+	Actor string
 	// CreatedAt is the SQL of the time at which an order was created, over the columns of legacy's table. Default the
 	// compared field created_at, if there is one.
 	CreatedAt string
@@ -100,6 +102,7 @@ func readHistory(o *object) History {
 	h := History{AuditLog: "public.audit_log", Trades: "public.trades"}
 	o.relation("audit_log", &h.AuditLog, o.text)
 	o.relation("trades", &h.Trades, o.text)
+	o.relation("actor", &h.Actor, o.text)
 	o.relation("created_at", &h.CreatedAt, o.text)
 	o.done()
 	return h

@@ -47,6 +47,10 @@ func readConfig(o *object, c *Config) {
 	backfill := o.object("backfill")
 	readBackfill(backfill, &c.Backfill, c.Events)
 	c.checkBackfill(backfill)
+	if !c.Sampler.Audit.Off() && !(c.Events.Given() && c.History.Given()) {
+		sampler := o.object("sampler")
+		sampler.at(target(sampler.values["audit"]), "sampler.audit", "needs the sections events and history, because an audit compares them", "")
+	}
 	c.Gate.Criteria.ShadowWriteCompleteness.Changes = c.Events.Given() && c.History.Given()
 	o.done()
 }
@@ -190,5 +194,6 @@ func readSampler(o *object, s *Sampler) {
 	s.Size = int(size)
 	o.schedule("full", &s.Full)
 	o.interval("delta", &s.Delta)
+	o.schedule("audit", &s.Audit)
 	o.done()
 }

@@ -1,6 +1,8 @@
 package history
 
 import (
+	"slices"
+
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -22,22 +24,53 @@ type Case struct {
 // Audited is the audit of one order. The three lists keep legacy's own faults apart from those of the migration.
 type Audited struct {
 	Deeds    []Deed
-	Legacy   []Finding // legacy against its own record
-	Deviants []Deviant // stored events against what the records allow
-	Moments  []Moment  // the fold against the audit log
-	Ends     []Moment  // the fold of all events against the row
+	excused  map[*Deed]bool // of Deeds: nobody can ask for their events
+	Legacy   []Finding      // legacy against its own record
+	Deviants []Deviant      // stored events against what the records allow
+	Moments  []Moment       // the fold against the audit log
+	Ends     []Moment       // the fold of all events against the row
 	Tally    Tally
 }
 
 // Audit judges one order.
 func (a *Auditor) Audit(c Case) Audited {
 	account := a.Reconstruct(c.Row, c.Record)
+	c.Events = a.judged(c.Events)
 	out := Audited{Deeds: account.Deeds, Legacy: account.Findings, Deviants: a.Speaker.Match(account.Deeds, c.Events)}
+	out.excuse(a.Speaker)
 	var compared int
 	compared, out.Moments = a.Moments(c.Record, c.Events)
 	out.Ends = a.ends(c)
 	out.tally(c, compared)
 	return out
+}
+
+// judged are the events without those whose types the rules pass over.
+func (a *Auditor) judged(events []order.Event) []order.Event {
+	ignored := a.Rules.IgnoredTypes()
+	if len(ignored) == 0 {
+		return events
+	}
+	return slices.DeleteFunc(slices.Clone(events), func(e order.Event) bool { return slices.Contains(ignored, string(e.Type)) })
+}
+
+// excuse passes over missing events of deeds that no event of the store can say, and of those that only a contradiction of legacy
+// asks for: which of its sides is wrong is not known, and it has a finding of its own.
+func (out *Audited) excuse(s *Speaker) {
+	torn := slices.ContainsFunc(out.Legacy, func(f Finding) bool { return f.Kind == FilledMismatch })
+	out.excused = map[*Deed]bool{}
+	out.Deviants = slices.DeleteFunc(out.Deviants, func(d Deviant) bool {
+		if d.Kind != MissingEvent {
+			return false
+		}
+		f, err := s.choose(d.Deed)
+		gap := d.Deed.Kind == Modified && d.Deed.Evidence == Approximated
+		if err == nil && f.name != "" && !gap && (d.Deed.Kind != Imported || !torn) {
+			return false
+		}
+		out.excused[d.Deed] = true
+		return true
+	})
 }
 
 // ends compares the row with the order after all events.

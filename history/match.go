@@ -124,14 +124,18 @@ func (m *matching) inTime(i int, e *order.Event) bool {
 // sameTime compares to the microsecond, which is what PostgreSQL stores.
 func sameTime(a, b time.Time) bool { return a.Sub(b).Abs() < time.Microsecond }
 
-// disordered finds events that are stored before one that happened earlier. Deeds of one time may have any order.
+// disordered finds events that are stored after one that happened later. Deeds of one time may have any order.
 func (m *matching) disordered() {
-	last := -1 // the deed whose event is the last so far
+	last, told := -1, -1 // the deed whose event is the last so far, and the last one that was found
 	for i, at := range m.of {
 		if at < 0 {
 			continue
 		}
 		if last >= 0 && at < m.of[last] && m.deeds[last].At.Before(m.deeds[i].At) {
+			if told == last {
+				continue
+			}
+			told = last
 			m.found(Deviant{
 				Kind: DisorderedEvent, Deed: &m.deeds[last], Event: &m.stored[m.of[last]],
 				Detail: fmt.Sprintf("event %s happened before event %s, and is stored after it", m.stored[m.of[last]].Name(), m.stored[at].Name()),

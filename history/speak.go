@@ -125,6 +125,9 @@ func (s *Speaker) choose(d *Deed) (*form, error) {
 			return nil, fmt.Errorf("a trade %w: no type trades", ErrUnspeakable)
 		}
 	}
+	if len(s.trades) == 0 {
+		return nil, fmt.Errorf("a trade %w: no type trades", ErrUnspeakable)
+	}
 	return s.trade(d), nil
 }
 

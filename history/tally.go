@@ -41,6 +41,9 @@ type Tally struct {
 	// Coarse are the events whose time has no digits below the second. Early are those that are older than the event before.
 	Coarse Share `json:"coarse_times"`
 	Early  Share `json:"early_times"`
+	// Excused are deeds without an event that are in no other number: the store has no words for them, or only a contradiction of
+	// legacy asks for them.
+	Excused int64 `json:"excused,omitempty"`
 	// Faulty are the orders whose legacy row contradicts its own record.
 	Faulty Share `json:"faulty"`
 }
@@ -48,6 +51,7 @@ type Tally struct {
 // Add adds the numbers of other orders.
 func (t *Tally) Add(u Tally) {
 	t.Orders += u.Orders
+	t.Excused += u.Excused
 	for _, pair := range []struct{ to, from *Share }{
 		{&t.Whole, &u.Whole},
 		{&t.TradesTold, &u.TradesTold},
@@ -89,6 +93,10 @@ func (a *Audited) tally(c Case, moments int) {
 	t.Evidence = map[Evidence]int64{}
 	for i := range a.Deeds {
 		d := &a.Deeds[i]
+		if a.excused[d] {
+			t.Excused++
+			continue
+		}
 		t.Evidence[d.Evidence]++
 		t.Errors.count(wrong[d])
 		switch d.From.Table {

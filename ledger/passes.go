@@ -235,6 +235,18 @@ func (l *Ledger) Base(ctx context.Context, fingerprint string) (verify.Pass, err
 	return verify.Pass{}, nil
 }
 
+// Pass returns a pass.
+func (l *Ledger) Pass(ctx context.Context, id verify.PassID) (verify.Pass, error) {
+	passes, err := l.queryPasses(ctx, `SELECT `+passColumns+` FROM pass WHERE id = $1`, id)
+	if err == nil && len(passes) == 0 {
+		err = pgx.ErrNoRows
+	}
+	if err != nil {
+		return verify.Pass{}, fmt.Errorf("reading pass %d: %w", id, err)
+	}
+	return passes[0], nil
+}
+
 // Passes returns up to limit passes, newest first. Of delta passes, of which there may be one every second, it is only the
 // newest.
 func (l *Ledger) Passes(ctx context.Context, limit int) ([]verify.Pass, error) {

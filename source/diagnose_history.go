@@ -17,7 +17,7 @@ import (
 type historyTable struct {
 	setting, table, key string
 	columns             []historyColumn
-	read                func(*snapshot, context.Context, string, []order.Key, records) error
+	read                func(*snapshot, context.Context, HistoryConfig, []order.Key, records) error
 }
 
 type historyColumn struct {
@@ -30,7 +30,7 @@ func (c HistoryConfig) tables() []historyTable {
 	text := []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID}
 	instant := []uint32{pgtype.TimestamptzOID}
 	decimal := []uint32{pgtype.NumericOID, pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID}
-	return []historyTable{
+	tables := []historyTable{
 		{"audit_log", c.AuditLog, "entity_id", []historyColumn{
 			{`"timestamp"`, instant, "timestamptz"}, {"field_changed", text, "text"}, {"old_value", nil, ""}, {"new_value", nil, ""},
 		}, (*snapshot).changes},
@@ -38,6 +38,10 @@ func (c HistoryConfig) tables() []historyTable {
 			{"executed_at", instant, "timestamptz"}, {"quantity", decimal, "numeric"}, {"price", decimal, "numeric"},
 		}, (*snapshot).trades},
 	}
+	if c.Actor != "" {
+		tables[0].columns = append(tables[0].columns, historyColumn{c.Actor, nil, ""})
+	}
+	return tables
 }
 
 // DiagnoseHistory examines audit log and trades, which are in legacy's database. If legacy's own connection or key is
@@ -62,15 +66,38 @@ func DiagnoseHistory(ctx context.Context, legacy Config, c HistoryConfig, now fu
 		e.findings = nil
 		if e.examineTable(ctx); e.readable {
 			e.examineRecords(ctx, t, keyType)
-			e.tryRecords(ctx, t, &Side{config: legacy, pool: pool, shape: shape{keyType: keyType}})
+			e.tryRecords(ctx, t, c, &Side{config: legacy, pool: pool, shape: shape{keyType: keyType}})
 		}
 		findings = append(findings, e.findings...)
 	}
-	return findings
+	return append(findings, diagnoseAudit(ctx, &Side{config: legacy, pool: pool}, c, now)...)
+}
+
+// CheckAudit is the check whether the history can be audited.
+const CheckAudit = "audit"
+
+// diagnoseAudit examines the column that only audits need. Without it all else works.
+func diagnoseAudit(ctx context.Context, legacy *Side, c HistoryConfig, now func() time.Time) []doctor.Finding {
+	if c.CreatedAt == "" {
+		return nil
+	}
+	e := &examination{Side: legacy, named: "history", now: now}
+	n, err := e.typeOf(ctx, c.CreatedAt)
+	hint := "name the column of legacy's table that tells when an order was created in history.created_at"
+	switch {
+	case err != nil && e.lost("looking for history.created_at", err):
+	case err != nil:
+		e.add(doctor.Warning, CheckAudit, fmt.Sprintf("crosscheck audit is not possible: history.created_at %s: %s", c.CreatedAt, saidBy(err)), hint)
+	case !slices.Contains(instants, n.oid):
+		e.add(doctor.Warning, CheckAudit, fmt.Sprintf("crosscheck audit is not possible: history.created_at %s is %s, and no time", c.CreatedAt, n.name), hint)
+	default:
+		e.add(doctor.OK, CheckAudit, fmt.Sprintf("the history can be audited: %s tells when an order was created", c.CreatedAt), "")
+	}
+	return e.findings
 }
 
 // tryRecords reads the record of an order as passes do.
-func (e *examination) tryRecords(ctx context.Context, t historyTable, legacy *Side) {
+func (e *examination) tryRecords(ctx context.Context, t historyTable, c HistoryConfig, legacy *Side) {
 	if e.hasError() {
 		return
 	}
@@ -79,7 +106,7 @@ func (e *examination) tryRecords(ctx context.Context, t historyTable, legacy *Si
 		defer opened.Close()
 		if n, ok := opened.(*snapshot); ok {
 			keys := []order.Key{order.Key(zeroKey(legacy.shape.keyType))}
-			err = t.read(n, ctx, t.table, keys, records{of: map[order.Key]history.Record{}, unreadable: map[order.Key]bool{}})
+			err = t.read(n, ctx, c, keys, records{of: map[order.Key]history.Record{}, unreadable: map[order.Key]bool{}})
 		}
 	}
 	if err != nil {

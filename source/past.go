@@ -188,7 +188,7 @@ func (p *Past) recorded() bool { return p.history.AuditLog != "" }
 func (p *Past) reads() []string {
 	out := []string{"SELECT " + p.legacy.columns(p.legacy.stored()) + " FROM " + p.legacy.from() + " LIMIT 0"}
 	if p.recorded() {
-		out = append(out, "SELECT "+changeColumns+" FROM "+p.history.AuditLog+" AS t LIMIT 0", "SELECT "+tradeColumns+" FROM "+p.history.Trades+" AS t LIMIT 0")
+		out = append(out, "SELECT "+p.history.changeColumns()+" FROM "+p.history.AuditLog+" AS t LIMIT 0", "SELECT "+p.history.tradeColumns()+" FROM "+p.history.Trades+" AS t LIMIT 0")
 	}
 	return out
 }

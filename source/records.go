@@ -18,6 +18,10 @@ import (
 type HistoryConfig struct {
 	AuditLog string // entity_id, timestamp, field_changed, old_value, new_value
 	Trades   string // order_id, executed_at, quantity, price
+	// Actor is the column of the audit log that says who changed a field; empty for none.
+	Actor string
+	// CreatedAt is the column of legacy's table that says when an order was created. Only audits read it.
+	CreatedAt string
 
 	auditKey, tradeKey string // SQL of what identifies a line as text; empty if nothing does
 }
@@ -33,7 +37,7 @@ var _ verify.Records = (*Records)(nil)
 // Records reads audit log and trades of some orders. They are read after the rows, so they may be newer.
 func (r *Records) Records(ctx context.Context, keys []order.Key) (map[order.Key]history.Record, error) {
 	defer r.Legacy.observe("records")()
-	n, err := r.Legacy.begin(ctx, "SELECT "+changeColumns+" FROM "+r.Config.AuditLog+" AS t LIMIT 0", "SELECT "+tradeColumns+" FROM "+r.Config.Trades+" AS t LIMIT 0")
+	n, err := r.Legacy.begin(ctx, "SELECT "+r.Config.changeColumns()+" FROM "+r.Config.AuditLog+" AS t LIMIT 0", "SELECT "+r.Config.tradeColumns()+" FROM "+r.Config.Trades+" AS t LIMIT 0")
 	if err != nil {
 		return nil, hidden(err)
 	}
@@ -58,14 +62,14 @@ func (r *Records) Ping(ctx context.Context) error {
 func (n *snapshot) histories(ctx context.Context, c HistoryConfig, keys []order.Key) (map[order.Key]history.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	h := records{of: make(map[order.Key]history.Record, len(keys)), unreadable: map[order.Key]bool{}, auditKey: c.auditKey, tradeKey: c.tradeKey}
+	h := records{of: make(map[order.Key]history.Record, len(keys)), unreadable: map[order.Key]bool{}}
 	for _, k := range keys {
 		h.of[k] = history.Record{Audit: []history.Line{}, Trades: []history.Trade{}}
 	}
-	if err := n.changes(ctx, c.AuditLog, keys, h); err != nil {
+	if err := n.changes(ctx, c, keys, h); err != nil {
 		return nil, n.fail("reading the audit log", hidden(err))
 	}
-	if err := n.trades(ctx, c.Trades, keys, h); err != nil {
+	if err := n.trades(ctx, c, keys, h); err != nil {
 		return nil, n.fail("reading the trades", hidden(err))
 	}
 	for key := range h.unreadable {
@@ -80,9 +84,8 @@ func (n *snapshot) histories(ctx context.Context, c HistoryConfig, keys []order.
 
 // records are what was read of orders, and the orders of which something could not be read.
 type records struct {
-	of                 map[order.Key]history.Record
-	unreadable         map[order.Key]bool
-	auditKey, tradeKey string // as in [HistoryConfig]
+	of         map[order.Key]history.Record
+	unreadable map[order.Key]bool
 }
 
 // hidden says of an error that rows exist which the role cannot see.
@@ -93,44 +96,51 @@ func hidden(err error) error {
 	return err
 }
 
-const (
-	changeColumns = `entity_id::text, CASE WHEN isfinite("timestamp") THEN "timestamp" END, field_changed, old_value::text, new_value::text`
-	tradeColumns  = "order_id::text, CASE WHEN isfinite(executed_at) THEN executed_at END, quantity::text, price::text"
-)
+// noKey is the SQL of a primary key that there is not, or that nobody needs.
+const noKey = "NULL::text"
+
+func (c HistoryConfig) changeColumns() string {
+	return `entity_id::text, CASE WHEN isfinite("timestamp") THEN "timestamp" END, field_changed, old_value::text, new_value::text, ` +
+		cmp.Or(c.auditKey, noKey) + ", (" + cmp.Or(c.Actor, "NULL") + ")::text"
+}
+
+func (c HistoryConfig) tradeColumns() string {
+	return "order_id::text, CASE WHEN isfinite(executed_at) THEN executed_at END, quantity::text, price::text, " + cmp.Or(c.tradeKey, noKey)
+}
 
 // Lines of one time come in an order that depends on nothing but themselves, so that every check reads the same.
-func (n *snapshot) changes(ctx context.Context, table string, keys []order.Key, to records) error {
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT `+changeColumns+`, `+cmp.Or(to.auditKey, "NULL")+` FROM %s AS t
-		WHERE entity_id = ANY($1::text[]::%s[]) ORDER BY "timestamp", field_changed, old_value::text, new_value::text`, table, keyCast(n.side.shape.keyType)), texts(keys))
+func (n *snapshot) changes(ctx context.Context, c HistoryConfig, keys []order.Key, to records) error {
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT %s FROM %s AS t
+		WHERE entity_id = ANY($1::text[]::%s[]) ORDER BY "timestamp", field_changed, old_value::text, new_value::text`, c.changeColumns(), c.AuditLog, keyCast(n.side.shape.keyType)), texts(keys))
 	if err != nil {
 		return err
 	}
 	var key order.Key
 	var at *time.Time
-	var field, was, is, line *string
-	_, err = pgx.ForEachRow(rows, []any{&key, &at, &field, &was, &is, &line}, func() error {
+	var field, was, is, own, actor *string
+	_, err = pgx.ForEachRow(rows, []any{&key, &at, &field, &was, &is, &own, &actor}, func() error {
 		if at == nil || field == nil {
 			to.unreadable[key] = true
 			return nil
 		}
 		h := to.of[key]
-		h.Audit = append(h.Audit, history.Line{Key: textOrNull(line).Text, At: *at, Field: *field, Old: textOrNull(was), New: textOrNull(is)})
+		h.Audit = append(h.Audit, history.Line{Key: textOrNull(own).Text, At: *at, Field: *field, Old: textOrNull(was), New: textOrNull(is), Actor: textOrNull(actor)})
 		to.of[key] = h
 		return nil
 	})
 	return err
 }
 
-func (n *snapshot) trades(ctx context.Context, table string, keys []order.Key, to records) error {
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT `+tradeColumns+`, `+cmp.Or(to.tradeKey, "NULL")+` FROM %s AS t
-		WHERE order_id = ANY($1::text[]::%s[]) ORDER BY executed_at, quantity, price`, table, keyCast(n.side.shape.keyType)), texts(keys))
+func (n *snapshot) trades(ctx context.Context, c HistoryConfig, keys []order.Key, to records) error {
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT %s FROM %s AS t
+		WHERE order_id = ANY($1::text[]::%s[]) ORDER BY executed_at, quantity, price`, c.tradeColumns(), c.Trades, keyCast(n.side.shape.keyType)), texts(keys))
 	if err != nil {
 		return err
 	}
 	var key order.Key
 	var at *time.Time
-	var quantity, price, line *string
-	_, err = pgx.ForEachRow(rows, []any{&key, &at, &quantity, &price, &line}, func() error {
+	var quantity, price, own *string
+	_, err = pgx.ForEachRow(rows, []any{&key, &at, &quantity, &price, &own}, func() error {
 		if at == nil || quantity == nil || price == nil {
 			to.unreadable[key] = true
 			return nil
@@ -140,7 +150,7 @@ func (n *snapshot) trades(ctx context.Context, table string, keys []order.Key, t
 			to.unreadable[key] = true
 			return nil //nolint:nilerr // a line that cannot be read says nothing of other orders
 		}
-		trade.Key = textOrNull(line).Text
+		trade.Key = textOrNull(own).Text
 		h := to.of[key]
 		h.Trades = append(h.Trades, trade)
 		to.of[key] = h

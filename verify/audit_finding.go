@@ -83,6 +83,10 @@ type AuditCounts struct {
 	Orders int64 `json:"orders"`
 	Trades int64 `json:"trades"`
 	Lines  int64 `json:"lines"` // of the audit log
+	// LinesToTell are those of them of which an event can tell. Moments are the different times and fields of those that change a
+	// field.
+	LinesToTell int64 `json:"lines_to_tell"`
+	Moments     int64 `json:"moments"`
 	// TradesAlone and LinesAlone are those of them whose orders do not exist.
 	TradesAlone int64 `json:"trades_alone"`
 	LinesAlone  int64 `json:"lines_alone"`
@@ -95,6 +99,8 @@ func (c *AuditCounts) Add(o AuditCounts) {
 	c.Orders += o.Orders
 	c.Trades += o.Trades
 	c.Lines += o.Lines
+	c.LinesToTell += o.LinesToTell
+	c.Moments += o.Moments
 	c.TradesAlone += o.TradesAlone
 	c.LinesAlone += o.LinesAlone
 	c.NullKeys += o.NullKeys
@@ -110,6 +116,8 @@ type AuditFacts struct {
 	// Unaudited are orders that exist and are in no number of Tally: those whose record cannot be read, those that legacy has
 	// several times, and those that did not hold still.
 	Unaudited int64 `json:"unaudited"`
+	// Archived are orders whose events the configuration says to be archived, with their records. Only legacy itself was audited.
+	Archived AuditCounts `json:"archived,omitzero"`
 	// Found are the findings of the pass that are open when it ends. Unlisted are findings that were counted and not stored,
 	// because there were too many of the kind.
 	Found    []AuditFound `json:"found"`
@@ -127,6 +135,7 @@ func (f *AuditFacts) Add(o AuditFacts) {
 	f.Counted.Add(o.Counted)
 	f.Tally.Add(o.Tally)
 	f.Unaudited += o.Unaudited
+	f.Archived.Add(o.Archived)
 	f.Unlisted += o.Unlisted
 	f.Clues.Add(o.Clues)
 	f.Ranges += o.Ranges

@@ -43,6 +43,8 @@ type Comparison struct {
 	Events Events
 	// Records is legacy's own record, as further evidence; nil if there is none. It is used only together with Events.
 	Records Records
+	// Audits is what audits need; nil if the history cannot be audited.
+	Audits *Audits
 	// Folded lets full verification compare legacy with the events too; nil leaves that out.
 	Folded *Folded
 	Ledger Ledger
@@ -108,6 +110,8 @@ type pass struct {
 	// instead of a delta pass; empty if it is none. irregular is true if looks after this pass have to read all events.
 	soon, irregular bool
 	instead         string
+	listed          map[string]int // findings of an audit that were stored, by kind
+	audits          bool           // the pass is an audit
 }
 
 const (
@@ -163,11 +167,13 @@ var ErrNotRanged = errors.New("a full pass can be resumed only in ranges (verify
 // Resume goes on with a pass whose process ended: with the ranges that are not done, or with its suspects. The caller has
 // adopted it under the lease.
 func (c *Comparison) Resume(ctx context.Context, l lease.Lease, found Pass) (Pass, error) {
-	p := &pass{c: c, lease: l, id: found.ID, fingerprint: found.Fingerprint, soon: found.Kind == Delta}
-	p.throttle(found.Kind, found.Kind == Full && found.State == Scanning)
+	p := &pass{c: c, lease: l, id: found.ID, fingerprint: found.Fingerprint, soon: found.Kind == Delta, audits: found.Kind == Audit}
+	p.throttle(found.Kind, (found.Kind == Full || found.Kind == Audit) && found.State == Scanning)
 	switch {
 	case found.State == Settling:
 		return p.conclude(ctx, found)
+	case found.Kind == Audit:
+		return p.scan(ctx, found, (*pass).resumeAudit)
 	case found.Kind != Full || !found.Ranged || c.MaxSnapshot == 0:
 		return found, ErrNotRanged
 	}
@@ -180,12 +186,12 @@ func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(
 	if err != nil {
 		return Pass{}, fmt.Errorf("beginning a %s pass: %w", s.Kind, err)
 	}
-	p := &pass{c: c, lease: l, id: id, fingerprint: s.Fingerprint, soon: s.Kind == Delta}
+	p := &pass{c: c, lease: l, id: id, fingerprint: s.Fingerprint, soon: s.Kind == Delta, audits: s.Kind == Audit}
 	done := Pass{
 		ID: id, Pair: c.Ledger.Pair(), Kind: s.Kind, State: Scanning, Trigger: s.Trigger,
 		ScheduledAt: s.ScheduledAt, Fingerprint: s.Fingerprint, StartedAt: s.At, Ranged: s.Ranged,
 	}
-	p.throttle(s.Kind, s.Kind == Full)
+	p.throttle(s.Kind, s.Kind == Full || s.Kind == Audit)
 	return p.scan(ctx, done, scan)
 }
 
@@ -217,6 +223,11 @@ func (p *pass) conclude(ctx context.Context, done Pass) (Pass, error) {
 	if err := p.settle(ctx); err != nil {
 		return p.abort(ctx, done, err)
 	}
+	if f, ok := done.Scan.Facts.(AuditFacts); ok {
+		if err := p.groupCauses(ctx, f.Clues); err != nil {
+			return p.abort(ctx, done, err)
+		}
+	}
 	tally, err := p.c.Ledger.Tally(ctx, p.id)
 	if err != nil {
 		return p.abort(ctx, done, err)
@@ -231,6 +242,9 @@ func result(scan Scan, t Tally) Result {
 	case t.Diverged > 0:
 		r.Verdict = compare.Diverged
 		r.Reason = count(t.Diverged, "order has diverged", "orders have diverged")
+		if _, audit := scan.Facts.(AuditFacts); audit {
+			r.Reason = count(t.Diverged, "order has findings", "orders have findings")
+		}
 		if len(scan.Widespread()) > 0 {
 			r.Reason = scan.Reason
 		}
@@ -276,7 +290,7 @@ func (p *pass) finish(ctx context.Context, done Pass, r Result) (Pass, error) {
 // caller can report it. It does not touch a pass that lost its lease, because it belongs to another process, nor one that was ended. It also
 // leaves a pass that can be resumed to the next process if this one was told to stop, or lost a database.
 func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) {
-	resumable := done.State == Settling || done.Ranged && p.c.MaxSnapshot > 0
+	resumable := done.State == Settling || done.Ranged && (p.c.MaxSnapshot > 0 || done.Kind == Audit)
 	lost := done.State == Scanning && p.c.Lost != nil && p.c.Lost(cause) && !errors.Is(cause, errTooLong) && !errors.Is(cause, ErrConflicts)
 	if errors.Is(cause, lease.ErrFenced) || errors.Is(cause, ErrNotScanning) || resumable && (ctx.Err() != nil || lost) {
 		return done, cause

@@ -53,7 +53,7 @@ func (s *slowed) clear() {
 // none, and only a read of everything keeps the hours.
 func (p *pass) throttle(kind PassKind, everything bool) {
 	t := p.c.Throttle
-	if t == nil || kind != Full && kind != Delta {
+	if t == nil || kind != Full && kind != Delta && kind != Audit {
 		return
 	}
 	if p.unpaced == nil {
@@ -72,7 +72,7 @@ func (p *pass) throttle(kind PassKind, everything bool) {
 	pacer := func(is order.Representation) *throttle.Pacer {
 		if pacers[is] == nil {
 			pacers[is] = &throttle.Pacer{
-				Limits: limits, Side: string(is), Ranged: kind == Full && c.MaxSnapshot > 0, Observe: t.Observe[is], Now: c.Now, Wait: c.Wait, Changed: p.slow, Paused: t.Paused,
+				Limits: limits, Side: string(is), Ranged: kind == Full && c.MaxSnapshot > 0 || kind == Audit, Observe: t.Observe[is], Now: c.Now, Wait: c.Wait, Changed: p.slow, Paused: t.Paused,
 			}
 		}
 		return pacers[is]
@@ -83,6 +83,9 @@ func (p *pass) throttle(kind PassKind, everything bool) {
 	}
 	if f := c.Folded; f != nil {
 		c.Folded = &Folded{Legacy: paced(f.Legacy, pacer), Events: paced(f.Events, pacer), Fields: f.Fields}
+	}
+	if a := c.Audits; a != nil {
+		c.Audits = &Audits{Source: pacedAudits{a.Source, pacer(order.Legacy)}, Auditor: a.Auditor, Ledger: a.Ledger}
 	}
 	c.Pace = func(ctx context.Context, _ int64) error {
 		for _, is := range slices.Sorted(maps.Keys(pacers)) {
@@ -264,4 +267,33 @@ func (e pacedEvents) Histories(ctx context.Context, keys []order.Key) (map[order
 		err = e.pacer.Read(ctx, rows)
 	}
 	return found, err
+}
+
+// pacedAudits are orders with their record that are read within limits.
+type pacedAudits struct {
+	AuditSource
+	pacer *throttle.Pacer
+}
+
+// Begin implements [AuditSource].
+func (s pacedAudits) Begin(ctx context.Context) (AuditSnapshot, error) {
+	n, err := s.AuditSource.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return pacedAudit{n, s.pacer}, nil
+}
+
+type pacedAudit struct {
+	AuditSnapshot
+	pacer *throttle.Pacer
+}
+
+// Page implements [AuditSnapshot].
+func (n pacedAudit) Page(ctx context.Context, from order.Key, created Span, limit int) (AuditPage, error) {
+	page, err := n.AuditSnapshot.Page(ctx, from, created, limit)
+	if err == nil {
+		err = n.pacer.Read(ctx, page.rows())
+	}
+	return page, err
 }

@@ -60,21 +60,30 @@ func (p *pass) recheck(ctx context.Context) (unread, err error) {
 			return nil, err
 		}
 		from = suspects[len(suspects)-1].Key().Next()
-		outcomes, err := p.outcomes(ctx, suspects)
+		store, err := p.second(ctx, suspects)
 		if err != nil {
 			return err, nil
 		}
 		at := p.c.Now()
-		err = p.aside.start(func() error {
-			if err := p.c.Ledger.Settle(ctx, p.lease, p.id, outcomes, at); err != nil {
-				return fmt.Errorf("storing verdicts: %w", err)
-			}
-			return nil
-		})
+		err = p.aside.start(func() error { return store(ctx, at) })
 		if err != nil {
 			return nil, err
 		}
 	}
+}
+
+// second looks at suspects again. It returns what stores the outcomes.
+func (p *pass) second(ctx context.Context, suspects []Suspect) (store func(context.Context, time.Time) error, err error) {
+	if p.audits {
+		return p.auditAgain(ctx, suspects)
+	}
+	outcomes, err := p.outcomes(ctx, suspects)
+	return func(ctx context.Context, at time.Time) error {
+		if err := p.c.Ledger.Settle(ctx, p.lease, p.id, outcomes, at); err != nil {
+			return fmt.Errorf("storing verdicts: %w", err)
+		}
+		return nil
+	}, err
 }
 
 // outcomes looks at suspects again, and judges them.

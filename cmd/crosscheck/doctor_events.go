@@ -37,9 +37,8 @@ func diagnoseEvents(ctx context.Context, c *config.Config, now func() time.Time)
 	if c.Events.Archived != "" {
 		findings = append(findings, archivedFinding(ctx, c))
 	}
-	if h := c.History; h.Given() {
-		history := source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}
-		findings = append(findings, source.DiagnoseHistory(ctx, legacyConfig(c, nil), history, now)...)
+	if c.History.Given() {
+		findings = append(findings, source.DiagnoseHistory(ctx, legacyConfig(c, nil), historyConfig(c), now)...)
 	}
 	return findings
 }

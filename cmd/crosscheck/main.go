@@ -41,6 +41,7 @@ type cli struct {
 	Run      runCommand      `cmd:"" help:"Run the sidecar: sample and verify on schedule, and serve metrics and a status page, until it is stopped."`
 	Sample   sampleCommand   `cmd:"" help:"Make one sampling pass now."`
 	Verify   verifyCommand   `cmd:"" help:"Verify every order, and name the exact orders and fields that differ."`
+	Audit    auditCommand    `cmd:"" help:"Audit the history: legacy against its own record, and the stored events against both."`
 	Explain  explainCommand  `cmd:"" help:"Show one order in all representations: the timeline of its events, and where, at which hop and why they part."`
 	Backfill backfillCommand `cmd:"" help:"Write the events that the event store misses, from what legacy has recorded; only with backfill.enabled."`
 	Accept   acceptCommand   `cmd:"" help:"Accept divergences and findings of audits that cannot be repaired, until a time."`

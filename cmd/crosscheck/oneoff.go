@@ -26,6 +26,8 @@ type oneOff struct {
 	pass           passFunc
 	resume         bool // the last pass of this kind, instead of a new one
 	anyHour        bool // throttle.hours do not hold
+	// show writes the report of a pass that compares no sides; nil for the usual one.
+	show func(context.Context, oneOff, *ledger.Ledger, verify.Pass) error
 }
 
 func (o oneOff) run(ctx context.Context) (int, error) {
@@ -89,6 +91,11 @@ func (o oneOff) open(ctx context.Context, c *config.Config) (s sides, basis gate
 			return s, basis, err
 		}
 		if err := s.keepsLimits(ctx, c, o.log()); err != nil {
+			return s, basis, err
+		}
+	}
+	if o.kind == verify.Audit {
+		if err := s.openAudits(ctx, c, nil); err != nil {
 			return s, basis, err
 		}
 	}
@@ -178,6 +185,17 @@ func (o oneOff) unverified(err error) (int, error) {
 func (o oneOff) present(ctx context.Context, l *ledger.Ledger, pass verify.Pass) (int, error) {
 	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
+	if o.show != nil {
+		stored, err := l.Pass(reading, pass.ID)
+		if err != nil {
+			return exitError, err
+		}
+		stored.Result = stopped(stored)
+		if err := o.show(reading, o, l, stored); err != nil {
+			return exitError, err
+		}
+		return exitCode(stored.Result.Verdict), nil
+	}
 	limit := o.maxDivergences
 	if !o.json {
 		limit = min(limit, textDivergences)

@@ -64,7 +64,7 @@ func (s *sidecar) ready(ctx context.Context) []web.Part {
 			parts = append(parts, asked{string(order.Events), opened.events.Ping})
 		}
 		if h := s.config.History; h.Given() {
-			records := &source.Records{Legacy: opened.legacy, Config: source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}}
+			records := &source.Records{Legacy: opened.legacy, Config: historyConfig(s.config)}
 			parts = append(parts, asked{"history", records.Ping})
 		}
 	}

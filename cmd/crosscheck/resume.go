@@ -25,20 +25,39 @@ func (o oneOff) goOn(ctx context.Context, l *ledger.Ledger, cmp *verify.Comparis
 	case err != nil:
 		return verify.Pass{}, err
 	case found.ID == 0:
-		return verify.Pass{}, withHint(fmt.Errorf("%w: the last full verification has ended", errNothingToResume), "run verify without --resume")
+		return verify.Pass{}, withHint(fmt.Errorf("%w: the last %s has ended", errNothingToResume, o.called()), o.anew())
 	case found.Fingerprint != fingerprint:
-		return verify.Pass{}, withHint(errors.New(changed(ctx, l, fmt.Sprintf("pass %d cannot be resumed, because what is compared has changed since", found.ID), found.Fingerprint, fingerprint)),
-			"run verify without --resume")
+		return verify.Pass{}, withHint(errors.New(changed(ctx, l, fmt.Sprintf("pass %d cannot be resumed, because what is compared has changed since", found.ID), found.Fingerprint, fingerprint)), o.anew())
 	case found.State == verify.Scanning && !found.Ranged:
 		return verify.Pass{}, withHint(fmt.Errorf("pass %d reads each side in one statement, and cannot be resumed", found.ID),
 			"run verify without --resume; with verify.max_snapshot, such as 30s, the next one can be resumed")
-	case found.State == verify.Scanning && cmp.MaxSnapshot == 0:
+	case found.State == verify.Scanning && cmp.MaxSnapshot == 0 && o.kind != verify.Audit:
 		return verify.Pass{}, withHint(fmt.Errorf("pass %d: %w", found.ID, verify.ErrNotRanged), "set verify.max_snapshot, such as 30s")
 	}
 	if err := l.Adopt(ctx, held, found.ID); err != nil {
 		return verify.Pass{}, err
 	}
-	return cmp.Resume(ctx, held, found.Pass)
+	pass, err := cmp.Resume(ctx, held, found.Pass)
+	if errors.Is(err, verify.ErrSpanUnknown) {
+		err = withHint(err, o.anew())
+	}
+	return pass, err
+}
+
+// called is what people call the kind of pass.
+func (o oneOff) called() string {
+	if o.kind == verify.Audit {
+		return "audit"
+	}
+	return "full verification"
+}
+
+// anew is the hint for a pass that cannot be resumed.
+func (o oneOff) anew() string {
+	if o.kind == verify.Audit {
+		return "run audit without --resume"
+	}
+	return "run verify without --resume"
 }
 
 // unfinished waits until the lease of a process that was killed has run out. One that lives renews it, and is left alone.
@@ -67,7 +86,11 @@ func stopped(pass verify.Pass) verify.Result {
 	case verify.Done:
 		return pass.Result
 	case verify.Scanning:
-		return verify.Result{Verdict: compare.Unverified, Reason: "stopped before everything was compared; verify --resume goes on with the rest"}
+		command := "verify"
+		if pass.Kind == verify.Audit {
+			command = "audit"
+		}
+		return verify.Result{Verdict: compare.Unverified, Reason: "stopped before everything was compared; " + command + " --resume goes on with the rest"}
 	default:
 		return verify.Result{Verdict: compare.Unverified, Reason: "stopped before the suspects were judged; the next pass goes on with them"}
 	}

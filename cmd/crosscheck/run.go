@@ -166,6 +166,9 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 			err = opened.keepsLimits(ctx, s.config, s.log)
 		}
 	}
+	if kind == verify.Audit {
+		err = opened.openAudits(ctx, s.config, s.observeQuery)
+	}
 	if err == nil {
 		fingerprint, err = opened.known(ctx, s.config, s.ledger, s.log)
 	}

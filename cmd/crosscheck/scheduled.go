@@ -35,6 +35,9 @@ func scheduledPasses(c *config.Config) []scheduledPass {
 			return cmp.Full(ctx, l, start)
 		}},
 		{verify.Delta, c.Sampler.Delta, false, true, nil},
+		{verify.Audit, c.Sampler.Audit, false, false, func(ctx context.Context, cmp *verify.Comparison, _ *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
+			return cmp.Audit(ctx, l, start, verify.Span{})
+		}},
 	}
 }
 
@@ -65,7 +68,7 @@ func (s *sidecar) job(pass scheduledPass) sampler.Job {
 					changed(ctx, s.ledger, "configuration, comparator or databases have changed since", found.Fingerprint, fingerprint))
 			}
 			pass, err := c.Resume(ctx, l, found)
-			if errors.Is(err, verify.ErrNotRanged) {
+			if errors.Is(err, verify.ErrNotRanged) || errors.Is(err, verify.ErrSpanUnknown) {
 				err = fmt.Errorf("%w: %w", sampler.ErrNotResumable, err)
 			}
 			return pass, err

@@ -81,6 +81,7 @@ type sides struct {
 	legacy, projection *source.Side
 	events             *source.Events // nil if there is no event store
 	folded             folded         // opened for full verification only
+	audits             *source.Audits // opened for audits only
 }
 
 // observer is called for every query to a side, with its purpose and duration.
@@ -165,6 +166,9 @@ func (s sides) close() {
 		s.events.Close()
 	}
 	s.folded.close()
+	if s.audits != nil {
+		s.audits.Close()
+	}
 }
 
 func legacyConfig(c *config.Config, observe observer) source.Config {
@@ -218,9 +222,10 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 	}
 	if s.events != nil { // a nil pointer in the interface would count as an event store
 		cmp.Events, cmp.Rules = s.events, s.events.Rules()
-		if h := c.History; h.Given() {
-			cmp.Records = &source.Records{Legacy: s.legacy, Config: source.HistoryConfig{AuditLog: h.AuditLog, Trades: h.Trades}}
+		if c.History.Given() {
+			cmp.Records = &source.Records{Legacy: s.legacy, Config: historyConfig(c)}
 		}
+		cmp.Audits = s.auditing(c, l)
 	}
 	for _, side := range []*source.Side{s.legacy, s.projection} {
 		if side != nil { // doctor opens one

@@ -1,0 +1,328 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// Audits reads legacy's orders with their record, for audits.
+type Audits struct {
+	side    *Side // whose last field is the time of the creation, as it is sent
+	records HistoryConfig
+	rules   *order.Rules
+	fields  []string
+}
+
+var _ verify.AuditSource = (*Audits)(nil)
+
+// ErrNotAudited is wrapped by errors that say why legacy cannot be audited.
+var ErrNotAudited = errors.New("the history cannot be audited")
+
+// OpenAudits connects to legacy. Beside its fields, those registers of the rules are read that are columns of its table.
+func OpenAudits(ctx context.Context, legacy Config, c HistoryConfig, rules *order.Rules) (*Audits, error) {
+	side, err := Open(ctx, legacy)
+	if err != nil {
+		return nil, err
+	}
+	a := &Audits{side: side, records: c, rules: rules}
+	if err := a.resolve(ctx); err != nil {
+		side.Close()
+		return nil, fmt.Errorf("resolving what an audit reads of legacy %s: %w", legacy.Table, err)
+	}
+	return a, nil
+}
+
+func (a *Audits) resolve(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	s := a.side
+	if !s.shape.keyIndex {
+		return fmt.Errorf("%w: legacy needs an index on the key, in the order of bytes for text", ErrNotAudited)
+	}
+	for _, name := range a.rules.Names() {
+		if slices.ContainsFunc(s.config.Fields, func(f Field) bool { return f.Name == name }) {
+			continue
+		}
+		f, err := s.columnOf(ctx, name)
+		if err != nil {
+			return err
+		}
+		if f.Name != "" {
+			s.config.Fields = append(s.config.Fields, f)
+		}
+	}
+	for _, f := range s.config.Fields {
+		a.fields = append(a.fields, f.Name)
+	}
+	n, err := s.typeOf(ctx, a.records.CreatedAt)
+	if err != nil {
+		return fmt.Errorf("history.created_at %s: %w: %w", a.records.CreatedAt, ErrNotAudited, err)
+	}
+	if !slices.Contains(instants, n.oid) {
+		return fmt.Errorf("history.created_at %s is %s: %w: it must tell when an order was created", a.records.CreatedAt, n.name, ErrNotAudited)
+	}
+	s.config.Fields = append(s.config.Fields, Field{Field: order.Field{Name: a.records.CreatedAt, Type: order.Text}, Expr: sentSQL("(" + a.records.CreatedAt + ")::timestamptz")})
+	if a.records.auditKey, err = s.primaryKey(ctx, a.records.AuditLog); err != nil {
+		return fmt.Errorf("history.audit_log %s: %w", a.records.AuditLog, err)
+	}
+	if a.records.tradeKey, err = s.primaryKey(ctx, a.records.Trades); err != nil {
+		return fmt.Errorf("history.trades %s: %w", a.records.Trades, err)
+	}
+	return nil
+}
+
+// instants are the types of columns that can tell when an order was created.
+var instants = []uint32{pgtype.TimestamptzOID, pgtype.TimestampOID, pgtype.DateOID}
+
+// columnOf is the column of a name as a field; a field without a name if there is none.
+func (s *Side) columnOf(ctx context.Context, name string) (Field, error) {
+	f := Field{Field: order.Field{Name: name, Type: order.Text}, Expr: pgx.Identifier{name}.Sanitize()}
+	n, err := s.typeOf(ctx, f.Expr)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42703" { // undefined_column
+		return Field{}, nil
+	}
+	if err != nil {
+		return f, fmt.Errorf("looking for column %s: %w", name, err)
+	}
+	for _, t := range []order.FieldType{order.Integer, order.Numeric, order.Boolean, order.Timestamptz, order.UUID, order.Date} {
+		if accepts(t, n) {
+			f.Type = t
+			break
+		}
+	}
+	return f, nil
+}
+
+// Close closes all connections.
+func (a *Audits) Close() { a.side.Close() }
+
+// Fields are the names of the fields in the order of [history.Row.Values].
+func (a *Audits) Fields() []string { return a.fields }
+
+// Actors returns true if the audit log says who changed a field.
+func (a *Audits) Actors() bool { return a.records.Actor != "" }
+
+// Begin implements [verify.AuditSource]. Rows and records are of one snapshot.
+func (a *Audits) Begin(ctx context.Context) (verify.AuditSnapshot, error) {
+	c := a.records
+	n, err := a.side.begin(ctx, "SELECT "+a.side.columns(a.side.stored())+" FROM "+a.side.from()+" LIMIT 0",
+		"SELECT "+c.changeColumns()+" FROM "+c.AuditLog+" AS t LIMIT 0", "SELECT "+c.tradeColumns()+" FROM "+c.Trades+" AS t LIMIT 0")
+	if err != nil {
+		return nil, hidden(err)
+	}
+	return &auditSnapshot{n, a}, nil
+}
+
+// auditSnapshot is a snapshot of legacy with its record.
+type auditSnapshot struct {
+	*snapshot
+
+	audits *Audits
+}
+
+// created is the condition for a row that was created in a span.
+func (n *auditSnapshot) created(s verify.Span) string {
+	return during("("+n.audits.records.CreatedAt+")::timestamptz", s)
+}
+
+func during(at string, s verify.Span) string {
+	condition := "true"
+	if !s.From.IsZero() {
+		condition = at + " >= " + literal(s.From.UTC().Format(time.RFC3339Nano)) + "::timestamptz"
+	}
+	if !s.Until.IsZero() {
+		condition += " AND " + at + " < " + literal(s.Until.UTC().Format(time.RFC3339Nano)) + "::timestamptz"
+	}
+	return condition
+}
+
+// Estimate implements [verify.AuditSnapshot].
+func (n *auditSnapshot) Estimate(ctx context.Context, created verify.Span) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return n.planned(ctx, "SELECT 1 FROM "+n.side.from()+" WHERE "+n.created(created))
+}
+
+// Page implements [verify.AuditSnapshot].
+func (n *auditSnapshot) Page(ctx context.Context, from order.Key, created verify.Span, limit int) (verify.AuditPage, error) {
+	defer n.side.observe("audit")()
+	ctx, cancel := context.WithTimeout(ctx, digestTimeout) // few orders of a span may be among many others
+	defer cancel()
+	page := verify.AuditPage{KeyRange: verify.KeyRange{From: from}}
+	n.Within(page.KeyRange)
+	key := keySQL(n.side.shape.keyType, n.side.config.Key)
+	var rows []order.Row
+	err := n.each(ctx, func(r order.Row) error { rows = append(rows, r); return nil },
+		fmt.Sprintf("SELECT %s FROM %s WHERE %s AND %s IS NOT NULL AND %s ORDER BY %s LIMIT %d", n.side.columns(n.side.config.Key), n.side.from(), n.inRange(), key, n.created(created), key, limit+1))
+	if err != nil {
+		return page, n.fail("reading a page of orders", err)
+	}
+	if len(rows) > limit {
+		page.Below, rows = rows[limit].Key, rows[:limit]
+		for len(rows) > 0 && rows[len(rows)-1].Key == page.Below { // of a key that is there twice
+			rows = rows[:len(rows)-1]
+		}
+		if len(rows) == 0 {
+			return page, n.fail("reading a page of orders", fmt.Errorf("key %.60s is there more than %d times", page.Below, limit))
+		}
+	}
+	n.Within(page.KeyRange)
+	keys := make([]order.Key, 0, len(rows))
+	for _, r := range rows {
+		keys = append(keys, r.Key)
+	}
+	if page.Orders, err = n.withRecords(ctx, slices.Compact(keys), rows); err != nil {
+		return page, err
+	}
+	page.Counted, page.Alone, err = n.count(ctx, created)
+	return page, err
+}
+
+// Orders implements [verify.AuditSnapshot].
+func (n *auditSnapshot) Orders(ctx context.Context, keys []order.Key) ([]verify.AuditOrder, error) {
+	rows, err := n.Rows(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	return n.withRecords(ctx, keys, rows)
+}
+
+// withRecords reads the records of orders whose rows were read.
+func (n *auditSnapshot) withRecords(ctx context.Context, keys []order.Key, rows []order.Row) ([]verify.AuditOrder, error) {
+	records, err := n.histories(ctx, n.audits.records, keys)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]verify.AuditOrder, len(keys))
+	place := make(map[order.Key]int, len(keys))
+	for i, key := range keys {
+		out[i].Key = key
+		record, ok := records[key]
+		out[i].Record, out[i].Unreadable, place[key] = record, !ok, i
+	}
+	fields := len(n.audits.fields)
+	for _, r := range rows {
+		i, ok := place[r.Key]
+		if !ok { // of a collation for which it is the same as another key
+			continue
+		}
+		o := &out[i]
+		o.Rows++
+		o.Values, o.ChangedAt, o.Archived = r.Values[:fields:fields], r.ChangedAt, r.Archived
+		if created := r.Values[fields]; !created.Null {
+			if o.CreatedAt, err = sentTime([]byte(created.Text)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// mostAlone is how many orders that do not exist a page names.
+const mostAlone = 10_000
+
+// count counts what there is in the snapshot's range. Nothing that audits compute goes into it.
+func (n *auditSnapshot) count(ctx context.Context, created verify.Span) (c verify.AuditCounts, alone []order.Key, err error) {
+	key := keySQL(n.side.shape.keyType, n.side.config.Key)
+	query := fmt.Sprintf("SELECT count(*) FILTER (WHERE %[1]s IS NOT NULL), count(*) FILTER (WHERE %[1]s IS NULL) FROM %[2]s WHERE %[3]s AND %[4]s",
+		key, n.side.from(), n.inRange(), n.created(created))
+	if err := n.tx.QueryRow(ctx, query).Scan(&c.Orders, &c.NullKeys); err != nil {
+		return c, nil, n.fail("counting orders", err)
+	}
+	var lines, trades []order.Key
+	c.Lines, c.LinesAlone, lines, err = n.countRecords(ctx, counting{n.audits.records.AuditLog, "entity_id", `r."timestamp"`, n.told(), []*int64{&c.LinesToTell, &c.Moments}}, created)
+	if err != nil {
+		return c, nil, n.fail("counting lines of the audit log", hidden(err))
+	}
+	c.Trades, c.TradesAlone, trades, err = n.countRecords(ctx, counting{n.audits.records.Trades, "order_id", "r.executed_at", nil, nil}, created)
+	if err != nil {
+		return c, nil, n.fail("counting trades", hidden(err))
+	}
+	alone = slices.Concat(lines, trades)
+	slices.Sort(alone)
+	return c, slices.Compact(alone), nil
+}
+
+// told counts the lines of which an event can tell, and the moments of those that change a field.
+func (n *auditSnapshot) told() []string {
+	roles := n.audits.rules.Roles()
+	var changed []string
+	for _, name := range n.audits.fields {
+		if n.audits.rules.Modifies(name) && name != roles.Status {
+			changed = append(changed, name)
+		}
+	}
+	changes := "r.field_changed::text = ANY (" + texted(changed) + ")"
+	ends := "false"
+	if slices.Contains(n.audits.fields, roles.Status) {
+		ends = "r.field_changed::text = " + literal(roles.Status) + " AND r.new_value::text = ANY (" + texted(roles.Canceled) + ")"
+	}
+	return []string{
+		"count(*) FILTER (WHERE " + changes + " OR " + ends + ")",
+		`count(DISTINCT (r.entity_id, r."timestamp", r.field_changed::text)) FILTER (WHERE ` + changes + ")",
+	}
+}
+
+// texted is an array of texts.
+func texted(texts []string) string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = literal(t)
+	}
+	return "ARRAY[" + strings.Join(out, ", ") + "]::text[]"
+}
+
+// counting is a table whose records are counted.
+type counting struct {
+	table, of, at string   // of is the column of the order, at the time
+	more          []string // further counts
+	into          []*int64
+}
+
+// countRecords counts the records of a table whose orders are in the range and the span, and those of no order. The latter are in
+// the span by their own time.
+func (n *auditSnapshot) countRecords(ctx context.Context, c counting, created verify.Span) (all, alone int64, keys []order.Key, err error) {
+	t := n.side.shape.keyType
+	in := within(n.within, keySQL(t, "r."+c.of), func(key order.Key) string { return literal(string(key)) + "::" + keyCast(t) })
+	// The range stands in both, or the server would read all orders for each page.
+	owner := func(from, condition string) string {
+		return fmt.Sprintf("EXISTS (SELECT FROM %s WHERE (%s) = r.%s AND %s AND %s)", from, n.side.stored(), c.of, n.inRange(), condition)
+	}
+	none := "NOT " + owner(n.side.config.Table+" AS t", "true") + " AND " + during(c.at, created)
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT coalesce((r.%[1]s)::text, ''), count(*) FROM %[2]s AS r WHERE %[3]s AND %[4]s GROUP BY 1 ORDER BY 1`, c.of, c.table, in, none))
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	key, records := "", int64(0)
+	_, err = pgx.ForEachRow(rows, []any{&key, &records}, func() error {
+		alone += records
+		if key != "" && len(keys) < mostAlone {
+			keys = append(keys, order.Key(key))
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	which := "true"
+	if !created.Whole() || n.side.config.Where != "" {
+		which = "(" + owner(n.side.from(), n.created(created)) + " OR " + none + ")"
+	}
+	into := []any{&all}
+	for _, count := range c.into {
+		into = append(into, count)
+	}
+	err = n.tx.QueryRow(ctx, fmt.Sprintf("SELECT %s FROM %s AS r WHERE %s AND %s", strings.Join(append([]string{"count(*)"}, c.more...), ", "), c.table, in, which)).Scan(into...)
+	return all, alone, keys, err
+}

@@ -1,0 +1,165 @@
+package verify
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// auditLook is one look at the history of an order.
+type auditLook struct {
+	order    AuditOrder
+	events   []order.Event
+	findings []AuditFinding
+	deviants []history.Deviant
+	facts    AuditFacts // of this order alone
+}
+
+// look audits an order.
+func (a *Audits) look(o AuditOrder, events []order.Event) auditLook {
+	l := auditLook{order: o, events: events}
+	switch {
+	case o.Rows == 0:
+		l.alone()
+		return l
+	case o.Rows > 1 || o.Unreadable:
+		l.unaudited()
+		return l
+	case o.Archived && len(events) == 0:
+		l.facts.Archived = a.counted(o)
+		l.legacy(a.Auditor.Reconstruct(o.Row, o.Record).Findings)
+		return l
+	}
+	found := a.Auditor.Audit(history.Case{Row: o.Row, Record: o.Record, Events: events})
+	l.facts.Tally, l.deviants = found.Tally, found.Deviants
+	l.legacy(found.Legacy)
+	for _, d := range found.Deviants {
+		l.deviates(d, a.Auditor.Speaker)
+	}
+	if len(l.findings) == 0 { // else it follows from them
+		l.folds(found)
+	}
+	return l
+}
+
+// counted is what legacy's server has counted of an order.
+func (a *Audits) counted(o AuditOrder) AuditCounts {
+	c := AuditCounts{Orders: 1, Trades: int64(len(o.Record.Trades)), Lines: int64(len(o.Record.Audit))}
+	for _, d := range a.Auditor.Reconstruct(o.Row, o.Record).Deeds {
+		if d.From.Table == "audit_log" {
+			c.LinesToTell++
+		}
+	}
+	compared, _ := a.Auditor.Moments(o.Record, nil)
+	c.Moments = int64(compared)
+	return c
+}
+
+func (l *auditLook) found(f AuditFinding) {
+	f.Key = l.order.Key
+	l.findings = append(l.findings, f)
+}
+
+func (l *auditLook) legacy(found []history.Finding) {
+	for _, f := range found {
+		l.found(AuditFinding{Part: LegacyPart, Kind: string(f.Kind), At: f.At, Position: order.NoPosition, Detail: f.Detail})
+	}
+}
+
+// deviates adds a deviation of the events. That of an order without any event may be one of many that a backfill has not reached.
+func (l *auditLook) deviates(d history.Deviant, s *history.Speaker) {
+	f := AuditFinding{Part: EventsPart, Kind: string(d.Kind), Cause: string(s.CauseOf(l.order.Row, d)), Position: order.NoPosition, Detail: d.Detail}
+	if d.Kind == history.MissingEvent && len(l.events) == 0 {
+		f.Cause = string(history.BackfillLimitReached)
+	}
+	if d.Deed != nil {
+		f.At = d.Deed.At
+	}
+	if d.Event != nil {
+		f.At, f.Position = d.Event.At, d.Event.Position
+	}
+	l.found(f)
+}
+
+// folds adds what the events fold to, and should not.
+func (l *auditLook) folds(found history.Audited) {
+	add := func(kind string, m history.Moment, where string) {
+		l.found(AuditFinding{
+			Part: FoldPart, Kind: kind, At: m.At, Position: order.NoPosition,
+			Detail: fmt.Sprintf("%s is %s in %s, and %s by the events", m.Field, shown(m.Log), where, shown(m.Fold)),
+		})
+	}
+	for _, m := range found.Ends {
+		add(EndDiffers, m, "the row")
+	}
+	for _, m := range found.Moments {
+		add(MomentDiffers, m, "the audit log before "+m.At.UTC().Format(time.RFC3339Nano))
+	}
+}
+
+func shown(v order.Value) string {
+	if v.Null {
+		return "NULL"
+	}
+	return fmt.Sprintf("%.60s", v.Text)
+}
+
+// alone adds each record of an order that does not exist.
+func (l *auditLook) alone() {
+	add := func(at time.Time, what string, args ...any) {
+		l.found(AuditFinding{Part: LegacyPart, Kind: RecordWithoutOrder, At: at, Position: order.NoPosition, Detail: fmt.Sprintf(what, args...) + ", and there is no such order"})
+	}
+	if l.order.Unreadable {
+		add(time.Time{}, "there are records that cannot be read")
+	}
+	for _, t := range l.order.Record.Trades {
+		add(t.At, "trade %s of %s at %s", named(t.Key), t.Quantity.Text('f'), t.At.UTC().Format(time.RFC3339Nano))
+	}
+	for _, line := range l.order.Record.Audit {
+		add(line.At, "line %s of the audit log, of %.60q at %s", named(line.Key), line.Field, line.At.UTC().Format(time.RFC3339Nano))
+	}
+}
+
+func named(key string) string {
+	if key == "" {
+		return "without a key"
+	}
+	return key
+}
+
+// unaudited is an order that cannot be audited.
+func (l *auditLook) unaudited() {
+	l.facts.Unaudited = 1
+	f := AuditFinding{Part: LegacyPart, Kind: UnreadableRecord, Position: order.NoPosition, Detail: "a trade or a line of the audit log lacks its time, its field or a number"}
+	if l.order.Rows > 1 {
+		f.Kind, f.Detail = RepeatedOrder, fmt.Sprintf("legacy has the order %d times", l.order.Rows)
+	}
+	l.found(f)
+}
+
+// observation is what a later look needs to see whether the order has moved.
+func (l *auditLook) observation(at time.Time) compare.Observation {
+	o := l.order
+	h := sha256.New()
+	fmt.Fprint(h, o.Rows, o.Unreadable, o.CreatedAt.UnixNano(), o.ChangedAt.UnixNano())
+	for _, v := range o.Values {
+		fmt.Fprintf(h, "%t%d:%s", v.Null, len(v.Text), v.Text)
+	}
+	for _, line := range o.Record.Audit {
+		fmt.Fprintf(h, "%q%d%q%q%t%q%t", line.Key, line.At.UnixNano(), line.Field, line.Old.Text, line.Old.Null, line.New.Text, line.New.Null)
+	}
+	for i := range o.Record.Trades {
+		t := &o.Record.Trades[i]
+		fmt.Fprintf(h, "%q%d%s %s", t.Key, t.At.UnixNano(), t.Quantity.Text('f'), t.Price.Text('f'))
+	}
+	events := sha256.New()
+	for _, e := range l.events {
+		_ = binary.Write(events, binary.BigEndian, [2]int64{int64(e.Position), e.At.UnixNano()}) // a hash takes everything
+	}
+	return compare.Observation{Key: o.Key, At: at, LegacyState: string(h.Sum(nil)[:16]), EventsState: string(events.Sum(nil)[:16]), LegacyChangedAt: o.ChangedAt}
+}

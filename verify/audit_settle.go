@@ -1,0 +1,108 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// auditAgain looks at suspects of an audit again. It returns what stores the outcomes.
+func (p *pass) auditAgain(ctx context.Context, suspects []Suspect) (store func(context.Context, time.Time) error, err error) {
+	keys := make([]order.Key, len(suspects))
+	for i, suspect := range suspects {
+		keys[i] = suspect.Key()
+	}
+	if _, err := p.locate(ctx); err != nil {
+		return nil, err
+	}
+	orders, at, err := p.readOrders(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	events, err := p.c.Events.Histories(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	outcomes, more := make([]AuditOutcome, len(suspects)), AuditFacts{}
+	for i, o := range orders {
+		l := p.c.Audits.look(o, events[o.Key])
+		outcomes[i] = p.auditOutcome(suspects[i], &l, at)
+		switch {
+		case !outcomes[i].Final:
+		case outcomes[i].Verdict == compare.Unverified:
+			more.Unaudited++
+		default:
+			more.Add(l.facts)
+			more.Unlisted += p.list(&outcomes[i])
+		}
+	}
+	return func(ctx context.Context, now time.Time) error {
+		err := p.c.Audits.Ledger.SettleAudit(ctx, p.lease, p.id, outcomes, more, now)
+		if err != nil {
+			return fmt.Errorf("storing findings: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+// auditOutcome is the result of one more look. Agreement is final at any time. Findings are so if neither row nor events have moved
+// since the look before, which was a settle window ago.
+func (p *pass) auditOutcome(suspect Suspect, l *auditLook, at time.Time) AuditOutcome {
+	was, is := suspect.Observation, l.observation(at)
+	suspect.Observation = is
+	out := Outcome{Suspect: suspect, Verdict: compare.Lagging, LookedAt: at}
+	switch moved := was.LegacyState != is.LegacyState || was.EventsState != is.EventsState; {
+	case len(l.findings) == 0:
+		out.Verdict, out.Final = compare.Match, true
+	case !moved:
+		out.Verdict, out.Final = compare.Diverged, true
+	case suspect.Attempts >= p.c.Settle.Rechecks:
+		out.Verdict, out.Final, out.Reason = compare.Unverified, true, "the order never held still"
+	default:
+		out.Suspect.Attempts++
+		out.Suspect.Due = at.Add(p.c.Settle.Window)
+	}
+	if out.Verdict != compare.Diverged {
+		return AuditOutcome{Outcome: out}
+	}
+	return AuditOutcome{Outcome: out, Findings: l.findings}
+}
+
+// list leaves out the findings of kinds of which many are stored already. It returns how many.
+func (p *pass) list(o *AuditOutcome) (unlisted int64) {
+	if p.listed == nil {
+		p.listed = map[string]int{}
+	}
+	kept := o.Findings[:0]
+	for _, f := range o.Findings {
+		kind := string(f.Part) + " " + f.Kind
+		if p.listed[kind] >= mostListed {
+			unlisted++
+			continue
+		}
+		p.listed[kind]++
+		kept = append(kept, f)
+	}
+	o.Findings = kept
+	return unlisted
+}
+
+// groupCauses replaces causes that single orders suggest by what all orders show together.
+func (p *pass) groupCauses(ctx context.Context, clues history.Clues) error {
+	rename := func(from, to history.Cause) error {
+		return p.c.Audits.Ledger.RenameCause(ctx, p.lease, p.id, string(from), string(to))
+	}
+	if clues.Without > 0 && !clues.Cut() {
+		if err := rename(history.BackfillLimitReached, history.LostShadowWrite); err != nil {
+			return err
+		}
+	}
+	if clues.OnBoundaries() {
+		return rename(history.BackfilledTwice, history.BackfilledBoundary)
+	}
+	return nil
+}
