@@ -40,7 +40,7 @@ func (l *Lab) old(ctx context.Context, n int, suits func(past) bool) ([]past, er
 
 // untold is true if neither a fault nor the desk has come to the order since it was backfilled.
 func (l *Lab) untold(p past) bool {
-	return p.updatedAt.Before(l.opened) && !slices.ContainsFunc(l.planted, func(other Planted) bool { return other.OrderID == p.id })
+	return p.updatedAt.Before(l.opened) && !l.inconsistent[p.id] && !slices.ContainsFunc(l.planted, func(other Planted) bool { return other.OrderID == p.id })
 }
 
 // takeOld keeps the desk from an order. It reports false if the desk has written it since, or is about to.

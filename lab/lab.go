@@ -76,12 +76,14 @@ type Lab struct {
 	frozen     []workingOrder                // orders that go back to the desk after Repair
 	marked     bool                          // a fault left a permanent mark on the stream
 	streamFrom int64                         // see StreamFrom
+
+	inconsistent map[int64]bool // orders of PlantInconsistencies
 }
 
 // Up sets the system up: server, databases, history, projection. Nothing moves yet.
 func Up(ctx context.Context, o Options) (*Lab, error) {
 	o = o.withDefaults()
-	l := &Lab{Server: o.Server, Store: o.History.store(), cutOver: o.History.cutOver(), base: context.WithoutCancel(ctx)}
+	l := &Lab{Server: o.Server, Store: o.History.store(), cutOver: o.History.cutOver(), inconsistent: map[int64]bool{}, base: context.WithoutCancel(ctx)}
 	if l.Server == nil {
 		s, err := pgserver.Start(ctx, pgserver.Options{})
 		if err != nil {
