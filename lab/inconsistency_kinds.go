@@ -73,11 +73,11 @@ func inconsistencies() []inconsistency {
 		},
 		{
 			"trade_without_order", "", `INSERT INTO trades (order_id, executed_at, quantity, price)
-			SELECT i, (SELECT max(created_at) FROM orders WHERE order_id < i), 100, 10 FROM unnest($1::bigint[]) AS i`, []string{"legacy/record_without_order"},
+			SELECT i, (SELECT created_at FROM orders WHERE order_id < i ORDER BY order_id DESC LIMIT 1), 100, 10 FROM unnest($1::bigint[]) AS i`, []string{"legacy/record_without_order"},
 		},
 		{
 			"line_without_order", "", `INSERT INTO audit_log (entity_id, timestamp, field_changed, old_value, new_value)
-			SELECT i, (SELECT max(created_at) FROM orders WHERE order_id < i), 'price', '10.0000', '10.5000' FROM unnest($1::bigint[]) AS i`,
+			SELECT i, (SELECT created_at FROM orders WHERE order_id < i ORDER BY order_id DESC LIMIT 1), 'price', '10.0000', '10.5000' FROM unnest($1::bigint[]) AS i`,
 			[]string{"legacy/record_without_order"},
 		},
 	}

@@ -29,10 +29,10 @@ projection:
   changed_at: updated_at
 events:
   dsn: {{printf "%q" .EventsDSN}}
-{{.Store.Events}}stream:
+{{.Store.Events}}{{if .Brokers}}stream:
   brokers: [{{range $i, $b := .Brokers}}{{if $i}}, {{end}}{{printf "%q" $b}}{{end}}]
   topic: {{printf "%q" .Topic}}
-{{.Store.Stream}}history:
+{{.Store.Stream}}{{end}}history:
   audit_log: public.audit_log
   trades: public.trades
 ledger:
@@ -61,7 +61,7 @@ var (
 	hurried = pace{Sample: lively.Sample, Size: lively.Size, Full: lively.Full, MaxLag: "10s"}
 )
 
-// configuration returns a config.yaml that points crosscheck at all four representations of the lab.
+// configuration returns a config.yaml that points crosscheck at all representations of the lab. A nil stream is none.
 func configuration(l *lab.Lab, st *stream, listen string, p pace) ([]byte, error) {
 	var b bytes.Buffer
 	values := struct {
@@ -70,7 +70,10 @@ func configuration(l *lab.Lab, st *stream, listen string, p pace) ([]byte, error
 		Store                               *lab.Store
 		LegacyDSN, EventsDSN, Listen, Topic string
 		Brokers                             []string
-	}{pace: p, Store: l.Store, LegacyDSN: l.LegacyDSN, EventsDSN: l.EventsDSN, Listen: listen, Topic: st.topic, Brokers: st.brokers}
+	}{pace: p, Store: l.Store, LegacyDSN: l.LegacyDSN, EventsDSN: l.EventsDSN, Listen: listen}
+	if st != nil {
+		values.Topic, values.Brokers = st.topic, st.brokers
+	}
 	if err := configTemplate.Execute(&b, values); err != nil {
 		return nil, fmt.Errorf("writing configuration: %w", err)
 	}

@@ -53,7 +53,7 @@ func (t *trial) all(only []string) error {
 	groups := [][]lab.Fault{nil}
 	for _, f := range lab.AllFaults() {
 		switch {
-		case len(only) > 0 && !slices.Contains(only, f.Name), f.Backfill && t.lab.CutOver() == 0:
+		case len(only) > 0 && !slices.Contains(only, f.Name), len(only) == 0 && f.Backfill && t.lab.CutOver() == 0:
 		case alone(f):
 			groups = append(groups, []lab.Fault{f})
 		default:

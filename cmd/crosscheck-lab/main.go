@@ -34,6 +34,7 @@ const (
 type cli struct {
 	Demo     demoCmd     `cmd:"" help:"Show a whole demonstration in the terminal: clean, broken, found, repaired."`
 	Up       upCmd       `cmd:"" help:"Start the system, write a config.yaml for crosscheck, and keep trading until Ctrl-C."`
+	History  historyCmd  `cmd:"" help:"Start a system whose old orders were backfilled and whose records contradict themselves, write a config.yaml and what was planted, and wait until Ctrl-C."`
 	Fault    faultCmd    `cmd:"" help:"Cause a fault in the system that 'up' runs."`
 	Repair   repairCmd   `cmd:"" help:"Undo all faults in the system that 'up' runs."`
 	Detect   detectCmd   `cmd:"" help:"Plant every fault while a sidecar runs, and print which check found it, when, and with which hop and cause."`
@@ -49,6 +50,9 @@ type system struct {
 	Workers int           `default:"4" help:"Deals made at the same time."`
 	Refresh time.Duration `default:"2s" help:"Time between two refreshes of the projection."`
 	Store   string        `default:"orders" enum:"${stores}" help:"Language of the event store, one of ${stores}."`
+
+	Backfilled   int `default:"0" help:"Share of the history, in per cent, that was backfilled. Faults of the backfill need one."`
+	wholeSeconds bool
 }
 
 // session is what every sub-command gets.
@@ -73,7 +77,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("crosscheck-lab"),
 		kong.Description("A migrating trading system in miniature, with faults that can be switched on."),
-		kong.Vars{"socket": defaultSocket(), "faults": faultNames(), "stores": storeNames(), "bench_parts": strings.Join(bench.Parts, ", ")},
+		kong.Vars{"socket": defaultSocket(), "faults": faultNames(), "stores": storeNames(), "backfill_faults": backfillFaultNames(), "bench_parts": strings.Join(bench.Parts, ", ")},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),
 	)
@@ -124,6 +128,26 @@ func faultNames() string {
 		names = append(names, f.Name)
 	}
 	return strings.Join(names, ",")
+}
+
+// backfillFaultNames lists those of a backfill.
+func backfillFaultNames() string {
+	var names []string
+	for _, f := range lab.AllFaults() {
+		if f.Backfill {
+			names = append(names, f.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func faultNamed(name string) (lab.Fault, bool) {
+	for _, f := range lab.AllFaults() {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return lab.Fault{}, false
 }
 
 // storeNames lists the languages of the event store.

@@ -207,6 +207,44 @@ func TestUpFaultRepair(t *testing.T) {
 	}
 }
 
+// TestHistoryWritesWhatIsPlanted starts a backfilled history with two mistakes of the backfill and all inconsistencies.
+func TestHistoryWritesWhatIsPlanted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, lines, socket := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "planted.jsonl"), filepath.Join(dir, "lab.sock")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var out bytes.Buffer
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{
+			"history", "--orders", "2000", "--inconsistent", "2", "--break", "backfill_twice,backfill_limit", "--broken", "3",
+			"--config", file, "--planted", lines, "--socket", socket,
+		}, &out, &out)
+	}()
+	waitFor(t, "the control socket", func() bool { _, err := os.Stat(socket); return err == nil })
+	stop()
+	if code := <-ended; code != exitOK {
+		t.Errorf("history: exit code %d, %s", code, &out)
+	}
+	wantConfig(t, file)
+	text, err := os.ReadFile(lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]int{}
+	for line := range strings.Lines(string(text)) {
+		var p planted
+		if err := json.Unmarshal([]byte(line), &p); err != nil || p.OrderID == 0 {
+			t.Errorf("%v: %s", err, line)
+		}
+		kinds[p.Kind]++
+	}
+	if kinds["backfill_twice"] != 3 || kinds["backfill_limit"] != 3 || kinds["overfill"] != 2 || len(kinds) != 2+len(lab.InconsistencyKinds()) {
+		t.Errorf("planted %v", kinds)
+	}
+}
+
 func typed(t *testing.T, args ...string) (int, string) {
 	t.Helper()
 	var out bytes.Buffer
@@ -281,6 +319,8 @@ func TestUsage(t *testing.T) {
 		"hint: crosscheck-lab --help":        {"no_such_command"},
 		"must be one of":                     {"fault", "no_such_fault"},
 		"must be one of \"orders\",\"desk\"": {"detect", "--store", "no_such_store"},
+		"hint: they are backfill_limit, ":    {"history", "--break", "lost_event"},
+		"hint: --inconsistent is 0":          {"history", "--inconsistent=-1"},
 		"the faults are lost_event, ":        {"detect", "--only", "ghost_event,no_such_fault"},
 	} {
 		code, output := typed(t, args...)

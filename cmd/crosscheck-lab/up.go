@@ -69,13 +69,15 @@ func (c *system) start(s *session, dir string, o lab.Options) (*lab.Lab, error) 
 	s.out.line("  PostgreSQL on port %d, from %s (%s)", server.Port(), server.Bin(), since(began))
 	began = time.Now()
 	o.Server, o.OwnServer, o.Log = server, true, s.log
-	o.History = lab.History{Orders: c.Orders, Events: true, Seed: c.Seed, Store: lab.StoreNamed(c.Store)}
+	o.History = lab.History{
+		Orders: c.Orders, Events: true, Seed: c.Seed, Store: lab.StoreNamed(c.Store), Backfilled: c.Backfilled, WholeSeconds: c.wholeSeconds,
+	}
 	o.Rate, o.Workers, o.RefreshEvery = c.Rate, c.Workers, c.Refresh
 	l, err := lab.Up(s.ctx, o)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("setting the system up: %w", err), server.Stop())
 		if errors.Is(err, lab.ErrOtherHistory) {
-			err = withHint(err, "use the --orders, --seed and --store of the first run, or another --dir")
+			err = withHint(err, "use the --orders, --seed, --store and --backfilled of the first run, or another --dir")
 		}
 		return nil, err
 	}
@@ -94,6 +96,9 @@ func (c *upCmd) explain(out *printer, l *lab.Lab, st *stream) {
 	out.command(program("crosscheck") + " verify --config " + c.Config)
 	out.command(program("crosscheck") + " run --config " + c.Config)
 	for _, f := range lab.AllFaults() {
+		if f.Backfill && l.CutOver() == 0 {
+			continue
+		}
 		out.line("  %s  %s", out.paint(cyan, fmt.Sprintf("$ %s fault %-24s", program("crosscheck-lab"), f.Name)), out.paint(dim, f.About))
 	}
 	out.command(program("crosscheck-lab") + " repair")
