@@ -38,8 +38,8 @@ type Fault struct {
 	Hop   string // the hop at which representations part
 	Cause string // the cause that crosscheck should name
 	Pass  string // FullPass or StreamPass
-	// Audited is the cause that crosscheck's audit should name; empty where it is Cause.
-	Audited string
+	// Leaves is what an audit has to find, as in [Inconsistency]; empty for a fault that is not of the backfill.
+	Leaves string
 	// Backfill says that it happened when the history was backfilled: only orders of a backfilled history have it.
 	Backfill bool
 

@@ -10,7 +10,7 @@ var backfillAfterLive = Fault{
 	About:    "an order trades on before it is backfilled, so its old events are stored after a new one",
 	Hop:      LegacyToEvents,
 	Cause:    "wrong_event_content",
-	Audited:  "backfill_after_live",
+	Leaves:   "events/event_disordered/backfill_after_live",
 	Pass:     FullPass,
 	Backfill: true,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {

@@ -12,7 +12,7 @@ var backfillBoundary = Fault{
 	About:    "two ranges of the backfill include the time at which they meet, so orders of that time are stored twice",
 	Hop:      LegacyToEvents,
 	Cause:    "duplicate_event",
-	Audited:  "backfill_boundary",
+	Leaves:   "events/event_extra/backfill_boundary",
 	Pass:     FullPass,
 	Backfill: true,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {

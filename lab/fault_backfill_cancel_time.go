@@ -12,7 +12,7 @@ var backfillCancelTime = Fault{
 	About:    "the backfill makes up the time of a cancel: an hour after the creation",
 	Hop:      LegacyToEvents,
 	Cause:    "wrong_event_content",
-	Audited:  "backfill_cancel_time",
+	Leaves:   "events/event_different/backfill_cancel_time",
 	Pass:     FullPass,
 	Backfill: true,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {

@@ -13,7 +13,7 @@ var backfillLimit = Fault{
 	About:    "the backfill reads its last range with a LIMIT, so the newest old orders have no events",
 	Hop:      LegacyToEvents,
 	Cause:    "lost_shadow_write",
-	Audited:  "backfill_limit",
+	Leaves:   "events/event_missing/backfill_limit",
 	Pass:     FullPass,
 	Backfill: true,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {

@@ -9,7 +9,7 @@ var backfillPartialAsFull = Fault{
 	About:    "the backfill calls the last partial fill of an order full, because of a wrong running sum",
 	Hop:      LegacyToEvents,
 	Cause:    "wrong_event_content",
-	Audited:  "backfill_partial_as_full",
+	Leaves:   "events/event_different/backfill_partial_as_full",
 	Pass:     FullPass,
 	Backfill: true,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {

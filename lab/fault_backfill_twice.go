@@ -8,7 +8,7 @@ var backfillTwice = Fault{
 	About:    "the backfill of some orders ran twice, so each of their events is stored twice",
 	Hop:      LegacyToEvents,
 	Cause:    "duplicate_event",
-	Audited:  "backfill_twice",
+	Leaves:   "events/event_extra/backfill_twice",
 	Pass:     FullPass,
 	Backfill: true,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {

@@ -8,7 +8,7 @@ var coarseTimestamps = Fault{
 	About:    "the backfill cuts the times of events off below the second",
 	Hop:      LegacyToEvents,
 	Cause:    "wrong_event_content",
-	Audited:  "coarse_timestamps",
+	Leaves:   "events/event_different/coarse_timestamps",
 	Pass:     FullPass,
 	Backfill: true,
 	plant: func(ctx context.Context, l *Lab, n int) ([]Planted, error) {

@@ -248,7 +248,7 @@ func TestFaultsSayWhatIsToBeFound(t *testing.T) {
 		}
 		names[f.Name] = true
 		hops := []string{lab.LegacyItself, lab.LegacyToEvents, lab.EventsToStream, lab.EventsToProjection}
-		if f.About == "" || f.Cause == "" || !slices.Contains(hops, f.Hop) || (f.Pass == lab.StreamPass) != (f.Hop == lab.EventsToStream) || f.Backfill != (f.Audited != "") {
+		if f.About == "" || f.Cause == "" || !slices.Contains(hops, f.Hop) || (f.Pass == lab.StreamPass) != (f.Hop == lab.EventsToStream) || f.Backfill != (f.Leaves != "") {
 			t.Errorf("%s does not say what is to be found: %+v", f.Name, f)
 		}
 	}

@@ -38,7 +38,7 @@ func inconsistencies() []inconsistency {
 				AND (SELECT count(*) FROM trades AS t WHERE t.order_id = o.order_id) = 1`,
 			`INSERT INTO audit_log (entity_id, timestamp, field_changed, old_value, new_value)
 			SELECT order_id, executed_at - interval '40 seconds', 'status', 'OPEN', 'CANCELED' FROM trades` + orders,
-			[]string{"events/event_different", "legacy/trade_after_cancel"},
+			[]string{"events/event_different/wrong_event_content", "legacy/trade_after_cancel"},
 		},
 		{
 			"negative_quantity", traded, "UPDATE orders SET filled_quantity = - filled_quantity" + orders,
@@ -55,7 +55,7 @@ func inconsistencies() []inconsistency {
 			UPDATE orders AS o SET filled_quantity = o.filled_quantity + m.quantity,
 				avg_fill_price = round(((SELECT sum(quantity * price) FROM trades AS t WHERE t.order_id = o.order_id) + m.quantity * m.price)::numeric(38, 8)
 					/ (o.filled_quantity + m.quantity)::numeric(18, 4), 6)
-			FROM more AS m WHERE m.order_id = o.order_id`, []string{"events/event_missing", "legacy/overfill"},
+			FROM more AS m WHERE m.order_id = o.order_id`, []string{"events/event_missing/lost_shadow_write", "legacy/overfill"},
 		},
 		{
 			"actor_missing", "EXISTS (SELECT FROM audit_log AS a WHERE a.entity_id = o.order_id)",

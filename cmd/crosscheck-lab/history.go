@@ -89,15 +89,8 @@ func (c *historyCmd) open(s *session) (*lab.Lab, error) {
 	return of.start(s, c.Dir, lab.Options{})
 }
 
-// planted is a line of the file.
-type planted struct {
-	lab.Inconsistency
-
-	Cause string `json:"cause,omitempty"` // that the audit should name, if the kind is a fault of the backfill
-}
-
 // plant plants the faults of the backfill first: inconsistencies come later in the life of a system, and to other orders.
-func (c *historyCmd) plant(s *session, l *lab.Lab) (all []planted, err error) {
+func (c *historyCmd) plant(s *session, l *lab.Lab) (all []lab.Inconsistency, err error) {
 	for _, name := range c.Break {
 		orders, err := l.Plant(s.ctx, name, c.Broken)
 		if err != nil {
@@ -105,20 +98,17 @@ func (c *historyCmd) plant(s *session, l *lab.Lab) (all []planted, err error) {
 		}
 		f, _ := faultNamed(name)
 		for _, p := range orders {
-			all = append(all, planted{lab.Inconsistency{OrderID: p.OrderID, Kind: name}, f.Audited})
+			all = append(all, lab.Inconsistency{OrderID: p.OrderID, Kind: name, Leaves: []string{f.Leaves}})
 		}
 	}
 	if c.Inconsistent == 0 {
 		return all, nil
 	}
 	inconsistencies, err := l.PlantInconsistencies(s.ctx, c.Inconsistent)
-	for _, i := range inconsistencies {
-		all = append(all, planted{i, ""})
-	}
 	if errors.Is(err, lab.ErrTooFewOrders) || errors.Is(err, lab.ErrOtherInconsistencies) {
 		err = withHint(err, "use fewer with --inconsistent, more --orders, or another --dir")
 	}
-	return all, err
+	return append(all, inconsistencies...), err
 }
 
 func (c *historyCmd) explain(out *printer, l *lab.Lab, planted int) {
@@ -137,7 +127,7 @@ func (c *historyCmd) explain(out *printer, l *lab.Lab, planted int) {
 }
 
 // writeLines writes JSON, one object a line.
-func writeLines(file string, all []planted) (err error) {
+func writeLines(file string, all []lab.Inconsistency) (err error) {
 	f, err := os.Create(file)
 	if err != nil {
 		return fmt.Errorf("writing what was planted: %w", err)

@@ -234,7 +234,7 @@ func TestHistoryWritesWhatIsPlanted(t *testing.T) {
 	}
 	kinds := map[string]int{}
 	for line := range strings.Lines(string(text)) {
-		var p planted
+		var p lab.Inconsistency
 		if err := json.Unmarshal([]byte(line), &p); err != nil || p.OrderID == 0 {
 			t.Errorf("%v: %s", err, line)
 		}
