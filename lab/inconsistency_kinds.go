@@ -22,13 +22,15 @@ func inconsistencies() []inconsistency {
 			FROM (SELECT order_id, sum(quantity) AS quantity, sum(quantity * price) AS notional FROM trades AS t
 				WHERE order_id = ANY ($1) AND executed_at > (SELECT min(executed_at) FROM trades AS f WHERE f.order_id = t.order_id)
 				GROUP BY order_id) AS t
-			WHERE t.order_id = o.order_id`, []string{"legacy/filled_mismatch"},
+			WHERE t.order_id = o.order_id`,
+			[]string{"legacy/filled_mismatch"},
 		},
 		{"average_mismatch", traded, "UPDATE orders SET avg_fill_price = avg_fill_price + 0.01" + orders, []string{"legacy/average_mismatch"}},
 		{"status_mismatch", traded, "UPDATE orders SET status = 'PARTIALLY_FILLED'" + orders, []string{"legacy/status_mismatch"}},
 		{
 			"broken_chain", traded + " AND EXISTS (SELECT FROM audit_log AS a WHERE a.entity_id = o.order_id)",
-			"UPDATE orders SET price = price + 1" + orders, []string{"legacy/broken_chain"},
+			"UPDATE orders SET price = price + 1" + orders,
+			[]string{"legacy/broken_chain"},
 		},
 		{"time_disorder", traded, "UPDATE orders SET updated_at = created_at" + orders, []string{"legacy/time_disorder"}},
 		{
@@ -59,7 +61,8 @@ func inconsistencies() []inconsistency {
 		},
 		{
 			"actor_missing", "EXISTS (SELECT FROM audit_log AS a WHERE a.entity_id = o.order_id)",
-			"UPDATE audit_log SET changed_by = NULL WHERE entity_id = ANY ($1)", []string{"legacy/actor_missing"},
+			"UPDATE audit_log SET changed_by = NULL WHERE entity_id = ANY ($1)",
+			[]string{"legacy/actor_missing"},
 		},
 		{
 			"unknown_field", traded, `INSERT INTO audit_log (entity_id, timestamp, field_changed, old_value, new_value)
