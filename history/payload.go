@@ -3,8 +3,7 @@ package history
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,81 +23,87 @@ type Metadata struct {
 	Batch string
 }
 
-// of is the metadata of one event, as JSON.
-func (m Metadata) of(d Deed) json.RawMessage {
-	about := struct {
-		ID         string     `json:"id"`
-		Evidence   Evidence   `json:"evidence"`
-		Source     string     `json:"source"`
-		SourceKey  string     `json:"source_key"`
-		RecordedAt *time.Time `json:"recorded_at,omitempty"`
-		NotBefore  *time.Time `json:"not_before,omitempty"`
-		NotAfter   *time.Time `json:"not_after,omitempty"`
-		Version    int        `json:"version"`
-		Batch      string     `json:"batch,omitempty"`
-	}{d.ID.String(), d.Evidence, d.From.Table, d.From.Key, known(d.Recorded), known(d.NotBefore), known(d.NotAfter), Version, m.Batch}
-	text, err := json.Marshal(about)
-	if err != nil {
-		panic(err) // of texts, numbers and times in RFC 3339
-	}
-	return text
-}
-
-func known(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
-
-// object is a JSON object: its members are objects or raw JSON.
-type object map[string]any
-
-func (o object) put(path []string, text json.RawMessage) {
-	for _, name := range path[:len(path)-1] {
-		inner, ok := o[name].(object)
-		if !ok {
-			inner = object{}
-			o[name] = inner
+// append writes the metadata of one event, as JSON.
+func (m Metadata) append(to []byte, d *Deed) []byte {
+	text := func(name, value string) { to = appendQuoted(append(to, name...), value) }
+	at := func(name string, t time.Time) {
+		if !t.IsZero() {
+			to = append(t.UTC().AppendFormat(append(append(to, name...), '"'), time.RFC3339Nano), '"')
 		}
-		o = inner
 	}
-	o[path[len(path)-1]] = text
-}
-
-func (o object) json() []byte { return o.append(nil) }
-
-func (o object) append(to []byte) []byte {
-	to = append(to, '{')
-	for i, name := range slices.Sorted(maps.Keys(o)) {
-		if i > 0 {
-			to = append(to, ',')
-		}
-		to = append(append(to, quoted(name)...), ':')
-		switch v := o[name].(type) {
-		case object:
-			to = v.append(to)
-		case json.RawMessage:
-			to = append(to, v...)
-		}
+	text(`{"id":`, d.ID.String())
+	text(`,"evidence":`, string(d.Evidence))
+	text(`,"source":`, d.From.Table)
+	text(`,"source_key":`, d.From.Key)
+	at(`,"recorded_at":`, d.Recorded)
+	at(`,"not_before":`, d.NotBefore)
+	at(`,"not_after":`, d.NotAfter)
+	to = strconv.AppendInt(append(to, `,"version":`...), Version, 10)
+	if m.Batch != "" {
+		text(`,"batch":`, m.Batch)
 	}
 	return append(to, '}')
 }
 
+// object writes a JSON object whose members come in the order of their paths.
+type object struct {
+	text []byte
+	open []string // the objects in it that are open
+}
+
+// member begins a member: its value comes next.
+func (o *object) member(path []string) {
+	inside := path[:len(path)-1]
+	same := 0
+	for same < len(o.open) && same < len(inside) && o.open[same] == inside[same] {
+		same++
+	}
+	for range len(o.open) - same {
+		o.text = append(o.text, '}')
+	}
+	o.open = append(o.open[:same], inside[same:]...)
+	for _, name := range path[same:len(path)] {
+		if last := len(o.text) - 1; last >= 0 && o.text[last] != '{' {
+			o.text = append(o.text, ',')
+		}
+		o.text = append(appendQuoted(o.text, name), ':', '{')
+	}
+	o.text = o.text[:len(o.text)-1]
+}
+
+// end closes everything.
+func (o *object) end() []byte {
+	for range len(o.open) + 1 {
+		o.text = append(o.text, '}')
+	}
+	return o.text
+}
+
 // quoted is a text as JSON, without the escapes that are for HTML.
-func quoted(text string) json.RawMessage {
+func quoted(text string) json.RawMessage { return appendQuoted(nil, text) }
+
+func appendQuoted(to []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return append(to, escaped(text)...)
+		}
+	}
+	return append(append(append(to, '"'), text...), '"')
+}
+
+// escaped is for a text with other than printable ASCII characters.
+func escaped(text string) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(text); err != nil {
 		panic(err) // of a text
 	}
-	return json.RawMessage(strings.TrimSuffix(b.String(), "\n"))
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // text is a value as the rule reads it back.
-func (s slot) text(v order.Value, nullable bool) (json.RawMessage, error) {
+func (s *slot) text(v order.Value, nullable bool) (json.RawMessage, error) {
 	switch {
 	case v.Failed:
 		return nil, fmt.Errorf("the value cannot be read (%s), so it %w", v.Text, ErrUnspeakable)
@@ -125,7 +130,10 @@ func (s slot) text(v order.Value, nullable bool) (json.RawMessage, error) {
 }
 
 // numeral is a number, in units if the rule has a scale.
-func (s slot) numeral(v order.Value) (json.RawMessage, error) {
+func (s *slot) numeral(v order.Value) (json.RawMessage, error) {
+	if s.source.Scale == 0 && plainNumber(v.Text) {
+		return json.RawMessage(v.Text), nil
+	}
 	n, ok := number(v)
 	if !ok {
 		return nil, fmt.Errorf("%.60q is no number, so it %w", v.Text, ErrUnspeakable)
@@ -141,6 +149,14 @@ func (s slot) numeral(v order.Value) (json.RawMessage, error) {
 	return json.RawMessage(n.Text('f')), nil
 }
 
+// plainNumber is true for a number that JSON has in the same form: digits, without leading zeros, and perhaps decimals.
+func plainNumber(text string) bool {
+	text = strings.TrimPrefix(text, "-")
+	whole, decimals, has := strings.Cut(text, ".")
+	digits := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	return digits(whole) && (whole == "0" || whole[0] != '0') && (!has || digits(decimals))
+}
+
 var units = map[string]time.Duration{"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond, "ns": 1}
 
 // moment reads a time as PostgreSQL prints it in zone UTC.
@@ -153,7 +169,7 @@ func moment(v order.Value) (time.Time, error) {
 }
 
 // epoch is a time as a number of units since 1970. A fraction keeps what is below the unit.
-func (s slot) epoch(v order.Value) (json.RawMessage, error) {
+func (s *slot) epoch(v order.Value) (json.RawMessage, error) {
 	at, err := moment(v)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ type Account struct {
 // the row, unless a finding says why not.
 func (s Schema) Reconstruct(row Row, record Record) Account {
 	b := builder{Schema: s, row: row, record: record, roles: s.Rules.Roles(), first: slices.Clone(row.Values)}
+	b.account.Deeds = make([]Deed, 0, len(record.Trades)+len(record.Audit)+2)
 	b.trades()
 	b.lines()
 	if b.onlyRow() {

@@ -91,14 +91,18 @@ func (s *Speaker) Say(d Deed, about Metadata) (eventType string, payload []byte,
 	if err != nil {
 		return "", nil, err
 	}
-	o := object{}
-	for _, slot := range f.slots {
-		if err := s.fill(o, f, slot, d); err != nil {
+	o := object{text: append(make([]byte, 0, 512), '{')}
+	for _, i := range f.order {
+		if i == len(f.slots) {
+			o.member(f.path(i))
+			o.text = about.append(o.text, &d)
+			continue
+		}
+		if err := s.fill(&o, f, &f.slots[i], &d); err != nil {
 			return "", nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
-	o[metadataKey] = about.of(d)
-	return f.name, o.json(), nil
+	return f.name, o.end(), nil
 }
 
 // choose returns the form for a deed.
@@ -155,7 +159,7 @@ func (s *Speaker) trade(d *Deed) *form {
 }
 
 // fill writes one value of a payload.
-func (s *Speaker) fill(o object, f *form, at slot, d Deed) error {
+func (s *Speaker) fill(o *object, f *form, at *slot, d *Deed) error {
 	v, err := s.value(f, at, d)
 	if err != nil {
 		return err
@@ -167,12 +171,13 @@ func (s *Speaker) fill(o object, f *form, at slot, d Deed) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", at.source.Path, err)
 	}
-	o.put(at.path, text)
+	o.member(at.path)
+	o.text = append(o.text, text...)
 	return nil
 }
 
 // value is what a slot says of a deed.
-func (s *Speaker) value(f *form, at slot, d Deed) (order.Value, error) {
+func (s *Speaker) value(f *form, at *slot, d *Deed) (order.Value, error) {
 	switch at.term {
 	case termField:
 		if d.Kind == Modified {
@@ -201,7 +206,7 @@ func (s *Speaker) value(f *form, at slot, d Deed) (order.Value, error) {
 }
 
 // paid is what was paid for an imported order: what is filled, times the average price. Zero if there is no average.
-func (s *Speaker) paid(d Deed) order.Value {
+func (s *Speaker) paid(d *Deed) order.Value {
 	value := func(field string) apd.Decimal {
 		if i := s.schema.at(field); i >= 0 {
 			n, _ := number(d.Sets[i])

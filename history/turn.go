@@ -45,6 +45,7 @@ type slot struct {
 type form struct {
 	name   string
 	slots  []slot
+	order  []int  // the places of the slots, by their paths; len(slots) is that of the metadata
 	status string // that the type gives; empty if it does not
 	named  map[string]string
 	null   []string
@@ -99,7 +100,27 @@ func (t *turner) form(name string, rule order.EventRule, imported bool) form {
 	if n := rule.SetNamed; n != nil {
 		t.named(&f, *n)
 	}
+	f.arrange()
 	return f
+}
+
+// arrange finds the order in which values stand in a payload. Of slots with one path, the last one counts.
+func (f *form) arrange() {
+	for i, s := range f.slots {
+		if !slices.ContainsFunc(f.slots[i+1:], func(o slot) bool { return slices.Equal(o.path, s.path) }) {
+			f.order = append(f.order, i)
+		}
+	}
+	f.order = append(f.order, len(f.slots))
+	slices.SortFunc(f.order, func(a, b int) int { return slices.Compare(f.path(a), f.path(b)) })
+}
+
+// path is where a slot, or the metadata, stands in a payload.
+func (f *form) path(i int) []string {
+	if i == len(f.slots) {
+		return []string{metadataKey}
+	}
+	return f.slots[i].path
 }
 
 // set is the slot of a field that the type sets.
