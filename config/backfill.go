@@ -155,7 +155,7 @@ func (c *Config) checkBackfill(o *object) {
 	}
 	for _, part := range [][2]string{{"key", e.Key}, {"type", e.Type}, {"at", e.At}, {"payload", e.Payload}} {
 		has := slices.ContainsFunc(values(c.Backfill.Columns), func(s string) bool { return strings.Contains(s, "{"+part[0]+"}") })
-		if !has {
+		if !has && (part[0] != "at" || e.AtPath == nil) {
 			wrong(node, "backfill.columns", fmt.Sprintf("no column gets the event's %s, because events.%s is an expression", part[0], part[0]),
 				fmt.Sprintf("name its column, such as columns: {COLUMN: '{%s}'}", part[0]))
 		}

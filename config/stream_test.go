@@ -86,8 +86,8 @@ stream: {brokers: ["a:1"], topic: orders%s}
 	if err != nil || plain.Stream.Types != nil {
 		t.Fatalf("read %v, %v", plain, err)
 	}
-	c, err := parse(t, fmt.Sprintf(file, ", types: [OrderCreated, OrderModified, OrderPartiallyFilled, Fill, OrderCanceled, Noted]"))
-	if err != nil || len(c.Stream.Types) != 6 || c.Fingerprint() == plain.Fingerprint() {
+	c, err := parse(t, fmt.Sprintf(file, ", types: [OrderCreated, OrderImported, OrderModified, OrderPartiallyFilled, Fill, OrderCanceled, Noted]"))
+	if err != nil || len(c.Stream.Types) != 7 || c.Fingerprint() == plain.Fingerprint() {
 		t.Errorf("read %v, %v; evidence depends on it", c, err)
 	}
 	_, err = parse(t, fmt.Sprintf(file, ", types: [OrderCreated, OrderModified, OrderPartiallyFilled, OrderFilled]"))

@@ -175,7 +175,7 @@ func TestFingerprintIsStable(t *testing.T) {
 	for path, want := range map[string]string{
 		"testdata/minimal.yaml":    "b61f7bef46b3321b1f91218515e1aace1883f82ceb07ba644b17aa5a660890ba",
 		"testdata/everything.yaml": "67386959f76f828ba09ff406a3ad90ef3a73326b2a218ac1900f5437b94ffa5d",
-		"testdata/documented.yaml": "379b4a00d09740a95111c6f67f5002f886d15db375c52ad815ef3565f7ece92b",
+		"testdata/documented.yaml": "792ec32ff527e97c27c3a8f395f392a15d90f2badd4d4e97ce33d1e639b51ea1",
 		"../config.yaml":           "091da74f881d027034081d73fa7b9e69e9a0968a52beeb306c67f4909c3395ef",
 	} {
 		if got := load(t, path).Fingerprint(); got != want {
