@@ -112,22 +112,22 @@ func (l *Log) learnTypes(ctx context.Context, conn *pgx.Conn) error {
 // template is text with places for what an event has.
 type template []string // fixed text and places, in turn, fixed text first
 
-var place = regexp.MustCompile(`\{(key|id|type|at|payload|number|batch)\}`)
+var place = regexp.MustCompile(`\{([a-z_]+)\}`)
+
+var places = []string{"key", "id", "type", "at", "payload", "number", "batch"}
 
 func parse(text string) (template, error) {
 	var t template
 	last := 0
 	for _, at := range place.FindAllStringSubmatchIndex(text, -1) {
-		t = append(t, text[last:at[0]], text[at[2]:at[3]])
+		name := text[at[2]:at[3]]
+		if !slices.Contains(places, name) {
+			return nil, fmt.Errorf("%q has {%s}; there are {%s}", text, name, strings.Join(places, "}, {"))
+		}
+		t = append(t, text[last:at[0]], name)
 		last = at[1]
 	}
-	t = append(t, text[last:])
-	for i := 0; i < len(t); i += 2 {
-		if strings.ContainsAny(t[i], "{}") {
-			return nil, fmt.Errorf("%q has braces around something else than key, id, type, at, payload, number or batch", text)
-		}
-	}
-	return t, nil
+	return append(t, text[last:]), nil
 }
 
 // alone is the only thing in the template; empty if there is more, or only text.

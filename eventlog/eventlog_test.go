@@ -1,7 +1,9 @@
 package eventlog_test
 
 import (
+	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -111,7 +113,17 @@ func TestEventsAreStoredInTheWordsOfTheTable(t *testing.T) {
 func TestNothingIsStoredInPart(t *testing.T) {
 	t.Parallel()
 	dsn, conn := database(t, createStreams)
-	l := open(t, streams(dsn))
+	for _, s := range []string{
+		`CREATE FUNCTION fills() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no space left on device' USING ERRCODE = '53100'; END$$`,
+		`CREATE TRIGGER fills BEFORE INSERT ON streams FOR EACH ROW WHEN (NEW.stream = 'order-7') EXECUTE FUNCTION fills()`,
+	} {
+		if _, err := conn.Exec(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := streams(dsn)
+	c.Publish = true
+	l := open(t, c)
 	bad := event("5", 1)
 	bad.Type = "Unheard"
 	tests := map[string]struct {
@@ -125,6 +137,10 @@ func TestNothingIsStoredInPart(t *testing.T) {
 		"an event that is there": {batch(1, event("4", 1), event("6", 1), event("6", 1)), func(err error) bool {
 			r, ok := errors.AsType[*backfill.RefusedError](err)
 			return ok && r.Key == "6"
+		}},
+		"a disk that is full": {batch(1, event("4", 1), event("7", 1)), func(err error) bool {
+			r, ok := errors.AsType[*backfill.RefusedError](err)
+			return ok && r.Key == "7" && strings.Contains(err.Error(), "53100")
 		}},
 		"orders that have got another event": {func() backfill.Batch { b := batch(1, event("4", 1)); b.Stored = 3; return b }(), func(err error) bool { return errors.Is(err, backfill.ErrMoved) }},
 	}
@@ -155,7 +171,7 @@ func TestATableThatCannotTakeEventsIsRefused(t *testing.T) {
 	}
 	refused("column version", eventlog.ErrTable, func(c *eventlog.Config) { delete(c.Columns, "version") })
 	refused("no column ghost", eventlog.ErrTable, func(c *eventlog.Config) { c.Columns["ghost"] = "1" })
-	refused("braces", eventlog.ErrTable, func(c *eventlog.Config) { c.Columns["origin"] = "{kee}" })
+	refused("{kee}", eventlog.ErrTable, func(c *eventlog.Config) { c.Columns["origin"] = "{kee}" })
 	for _, s := range []string{
 		"CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'", "CREATE TRIGGER outbox BEFORE INSERT ON streams FOR EACH ROW EXECUTE FUNCTION tell()",
 	} {
@@ -169,5 +185,38 @@ func TestATableThatCannotTakeEventsIsRefused(t *testing.T) {
 	findings := eventlog.Diagnose(t.Context(), c, 0)
 	if len(findings) != 3 || findings[0].Level != doctor.OK || findings[1].Level != doctor.OK || findings[2].Level != doctor.OK {
 		t.Errorf("the diagnosis is %+v", findings)
+	}
+}
+
+// TestARoleThatMayCreateNoTableWritesWithoutNotes: the ledger keeps them then.
+func TestARoleThatMayCreateNoTableWritesWithoutNotes(t *testing.T) {
+	t.Parallel()
+	dsn, _ := database(t, createStreams, "CREATE ROLE backfiller LOGIN", "GRANT SELECT, INSERT ON streams TO backfiller", "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), dsn)
+		if err == nil {
+			_, err = conn.Exec(context.Background(), "DROP OWNED BY backfiller; DROP ROLE backfiller")
+			err = errors.Join(err, conn.Close(context.Background()))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.User("backfiller")
+	l := open(t, streams(u.String()))
+	if l.Keeps() {
+		t.Error("it keeps notes")
+	}
+	if err := l.Append(t.Context(), batch(1, event("4", 1))); err != nil {
+		t.Error(err)
+	}
+	for _, f := range eventlog.Diagnose(t.Context(), streams(u.String()), 0) {
+		if want := map[string]doctor.Level{eventlog.CheckWrite: doctor.OK, eventlog.CheckCheckpoints: doctor.Info, eventlog.CheckSlots: doctor.OK}[f.Check]; f.Level != want {
+			t.Errorf("found %+v", f)
+		}
 	}
 }

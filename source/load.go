@@ -22,7 +22,7 @@ func (s *Side) Load(ctx context.Context, limits throttle.Limits) (throttle.Load,
 	var load throttle.Load
 	var sees bool
 	err := s.pool.QueryRow(ctx, "SELECT "+maySee+`, (SELECT count(*) FROM pg_catalog.pg_stat_activity
-		WHERE backend_type = 'client backend' AND state = 'active' AND application_name <> 'crosscheck')`).Scan(&sees, &load.Sessions)
+		WHERE backend_type = 'client backend' AND state = 'active' AND application_name NOT IN ('crosscheck', 'crosscheck-backfill'))`).Scan(&sees, &load.Sessions)
 	if err != nil {
 		return load, fmt.Errorf("counting the active sessions: %w", err)
 	}

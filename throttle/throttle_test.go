@@ -34,6 +34,22 @@ func TestDecide(t *testing.T) {
 			t.Errorf("%+v at %v: %+v, want %+v", is.seen, is.at, got, is.want)
 		}
 	}
+	behind := throttle.Slot{Name: "debezium", Status: "extended", Safe: 100 << 20}
+	for _, is := range []struct {
+		slot    throttle.Slot
+		reserve int64
+		want    string
+	}{
+		{behind, 101 << 20, "replication slot debezium of events is extended, with 100 MiB of WAL left before it loses something, limit 101 MiB"},
+		{behind, 100 << 20, ""},
+		{behind, 0, ""},
+		{throttle.Slot{}, 1 << 40, ""},
+		{throttle.Slot{Name: "debezium", Status: "unreserved", Safe: 1 << 40}, 1, "replication slot debezium of events is unreserved, with 1048576 MiB of WAL left before it loses something, limit 0 MiB"},
+	} {
+		if got := (throttle.Limits{SlotReserve: is.reserve}).Decide("events", throttle.Load{Slot: is.slot}, at); got.Text != is.want || got.Reason != "" && got.Reason != throttle.SlotBehind {
+			t.Errorf("%+v, %d: %+v, want %q", is.slot, is.reserve, got, is.want)
+		}
+	}
 	if got := (throttle.Limits{RowsPerSecond: 1}).Decide("legacy", throttle.Load{Sessions: 1e6, ReplicaLag: time.Hour}, at); got.Reason != "" {
 		t.Errorf("without limits: %+v", got)
 	}
