@@ -36,7 +36,7 @@ test-race: setup kafka registry pgbouncer ## run the packages with goroutines un
 
 # A part of bench, which BENCH_ONLY may leave out.
 part = @case ",$${BENCH_ONLY:-$(1)}," in *,$(1),*) set -x; $(2) ;; esac
-BENCH_LAB := verify ranges delta sample many throttle stores shared
+BENCH_LAB := verify ranges delta sample many throttle stores shared history
 
 bench: setup kafka build ## measure against hand-written SQL and a bare reader; print the figures of docs/performance.md (BENCH_ORDERS=9200000, BENCH_ONLY=delta,many)
 	@only=; for part in $(BENCH_LAB); do case ",$$BENCH_ONLY," in *,$$part,*) only=$$only,$$part ;; esac; done; \

@@ -67,12 +67,17 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 			return nil, err
 		}
 	}
+	if b.wants("history") {
+		if b.past, err = prepareHistory(ctx, server, min(historyOrders, o.Orders), o.Log); err != nil {
+			return nil, err
+		}
+	}
 	if b.wants("sample") {
 		if b.small, err = prepare(ctx, server, min(smallOrders, max(o.Orders/9, 1)), o.Log); err != nil {
 			return nil, err
 		}
 	}
-	if b.large = cmp.Or(b.histories, b.events); b.large == nil || len(o.Only) != 1 { // histories alone need no others
+	if b.large = cmp.Or(b.histories, b.events, b.past); b.large == nil || len(o.Only) != 1 { // histories alone need no others
 		if b.large, err = prepare(ctx, server, o.Orders, o.Log); err != nil {
 			return nil, err
 		}
@@ -82,7 +87,7 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 }
 
 // Parts are what can be measured alone.
-var Parts = []string{"verify", "ranges", "delta", "sample", "many", "throttle", "stores", "shared"}
+var Parts = []string{"verify", "ranges", "delta", "sample", "many", "throttle", "stores", "shared", "history"}
 
 func (b *bench) wants(part string) bool { return len(b.Only) == 0 || slices.Contains(b.Only, part) }
 
@@ -115,6 +120,7 @@ type bench struct {
 	small, large *dataset
 	histories    *dataset // in all event stores
 	events       *dataset // more of them, in the default schema
+	past         *dataset // those of which a backfill writes the events
 	report       *Report
 	reladiff     string // the program; empty if there is none
 }
@@ -122,7 +128,7 @@ type bench struct {
 func (b *bench) measure(ctx context.Context) (err error) {
 	var all []*dataset
 	for _, d := range []*dataset{b.small, b.large} {
-		if d != nil && d != b.histories && d != b.events {
+		if d != nil && d != b.histories && d != b.events && d != b.past {
 			all = append(all, d)
 		}
 	}
@@ -139,7 +145,7 @@ func (b *bench) measure(ctx context.Context) (err error) {
 		}
 	}()
 	parts := map[string]func(context.Context) error{
-		"verify": b.verifications, "ranges": b.ranges, "delta": b.delta, "sample": b.sample, "many": b.many, "throttle": b.throttle, "stores": b.stores, "shared": b.shared,
+		"verify": b.verifications, "ranges": b.ranges, "delta": b.delta, "sample": b.sample, "many": b.many, "throttle": b.throttle, "stores": b.stores, "shared": b.shared, "history": b.history,
 	}
 	for _, name := range Parts {
 		if !b.wants(name) {

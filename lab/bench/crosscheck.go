@@ -43,6 +43,8 @@ type pass struct {
 	Seconds     float64      `json:"duration_seconds"`
 	Diverged    int64        `json:"diverged"`
 	Divergences []divergence `json:"divergences"`
+	Events      int64        `json:"events"` // written by a backfill
+	Error       string       `json:"error"`
 
 	wall   time.Duration // of the whole process
 	memory int64         // largest resident set, in bytes
