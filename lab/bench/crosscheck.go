@@ -44,7 +44,10 @@ type pass struct {
 	Diverged    int64        `json:"diverged"`
 	Divergences []divergence `json:"divergences"`
 	Events      int64        `json:"events"` // written by a backfill
-	Error       string       `json:"error"`
+	Counted     struct {
+		Orders int64 `json:"orders"`
+	} `json:"counted"` // by an audit
+	Error string `json:"error"`
 
 	wall   time.Duration // of the whole process
 	memory int64         // largest resident set, in bytes

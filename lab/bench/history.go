@@ -169,8 +169,8 @@ func (p *past) audit(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	if r.Compared != p.b.past.orders {
-		return 0, fmt.Errorf("%w: %d orders audited, and there are %d", ErrWrong, r.Compared, p.b.past.orders)
+	if r.Counted.Orders != p.b.past.orders {
+		return 0, fmt.Errorf("%w: %d orders audited, and there are %d", ErrWrong, r.Counted.Orders, p.b.past.orders)
 	}
 	p.memory[1] = max(p.memory[1], r.memory)
 	return r.wall, nil
