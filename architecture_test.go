@@ -22,10 +22,10 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "verify", "follow", "backfill", "eventlog", "config", "compare", "history", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle"},
+	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "repair", "verify", "follow", "backfill", "eventlog", "config", "compare", "history", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
-	"source":   {"throttle", "verify", "follow", "propose", "history", "order", "doctor", "human"},
+	"source":   {"throttle", "repair", "verify", "follow", "propose", "history", "order", "doctor", "human"},
 	"topic":    {"follow", "doctor", "order", "human"},
 	"registry": {"order"},
 	"ledger":   {"throttle", "board", "verify", "follow", "backfill", "compare", "gate", "incident", "order", "lease"},
@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 
 	"sampler":  {"verify", "lease"},
 	"explain":  {"verify", "follow", "compare", "history", "order", "human"},
+	"repair":   {"verify", "compare", "history", "order", "human"},
 	"verify":   {"throttle", "compare", "history", "order", "lease", "human"},
 	"follow":   {"compare", "order", "lease"},
 	"backfill": {"throttle", "verify", "history", "order", "lease"},

@@ -46,6 +46,8 @@ type Config struct {
 	Alerts Alerts
 	// Gate holds the criteria of the decision, and the waivers. Default: gate.Defaults, no waivers.
 	Gate gate.Policy
+	// Repair says where a plan of repairs writes. Default: see Repair.
+	Repair Repair
 	// Web is the status page and the metrics endpoint. Default: see Web.
 	Web Web
 

@@ -44,6 +44,7 @@ type cli struct {
 	Audit    auditCommand    `cmd:"" help:"Audit the history: legacy against its own record, and the stored events against both."`
 	Explain  explainCommand  `cmd:"" help:"Show one order in all representations: the timeline of its events, and where, at which hop and why they part."`
 	Backfill backfillCommand `cmd:"" help:"Write the events that the event store misses, from what legacy has recorded; only with backfill.enabled."`
+	Repair   repairCommand   `cmd:"" help:"Plan repairs of open divergences: SQL with its evidence, for people to review and apply. Nothing is applied by itself."`
 	Accept   acceptCommand   `cmd:"" help:"Accept divergences and findings of audits that cannot be repaired, until a time."`
 	Gate     gateCommand     `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
 	Alerts   alertsCommand   `cmd:"" help:"Commands for alerts."`
