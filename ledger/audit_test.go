@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
@@ -25,6 +26,11 @@ type auditing struct {
 
 func beginAudit(t *testing.T, l *ledger.Ledger, at time.Time) auditing {
 	t.Helper()
+	return beginAuditOf(t, l, at, verify.AuditFacts{Counted: verify.AuditCounts{Orders: 10}, Tally: history.Tally{Orders: 8}})
+}
+
+func beginAuditOf(t *testing.T, l *ledger.Ledger, at time.Time, facts verify.AuditFacts) auditing {
+	t.Helper()
 	held, err := l.Acquire(t.Context(), fmt.Sprint("audit ", at), "me", time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +39,7 @@ func beginAudit(t *testing.T, l *ledger.Ledger, at time.Time) auditing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = l.ScanDone(t.Context(), held, id, verify.Scan{Compared: 10, Coverage: 1, Facts: verify.AuditFacts{Counted: verify.AuditCounts{Orders: 10}, Tally: history.Tally{Orders: 8}}})
+	err = l.ScanDone(t.Context(), held, id, verify.Scan{Compared: 10, Coverage: 1, Facts: facts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,4 +185,72 @@ func TestGroupsAreAcceptedTogether(t *testing.T) {
 	if open, err := l.OpenAudit(t.Context(), "f"); err != nil || len(open) != 2 {
 		t.Errorf("open %v, %v", open, err)
 	}
+}
+
+// TestTheNewestAuditIsEvidence: of all orders, under the fingerprint, and with what has become of its findings.
+func TestTheNewestAuditIsEvidence(t *testing.T) {
+	l := migrated(t, database(t))
+	said := func(fingerprint string) string {
+		e, err := l.Evidence(t.Context(), fingerprint, t0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := fmt.Sprint(gate.Defaults().HistoryAccuracy.Judge(e, t0.Add(4*time.Hour)).Verdict)
+		if h := e.History; h != nil {
+			said += fmt.Sprintf(", pass %d, orders %d, found %v, open orders %d, newer %d", h.Pass, h.Orders, h.Found, h.OpenOrders, h.Newer)
+		}
+		if e.VoidHistory {
+			said += ", void"
+		}
+		return said
+	}
+	step := func(what, want string) {
+		t.Helper()
+		if got := said("f"); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", what, got, want)
+		}
+	}
+	whole := func(n int64) history.Share { return history.Share{Of: n, All: n} }
+	facts := func(whole history.Share) verify.AuditFacts {
+		return verify.AuditFacts{Counted: verify.AuditCounts{Orders: 10}, Tally: history.Tally{
+			Whole: whole, Ends: whole, Faulty: history.Share{All: whole.All}, EventsKnown: whole, Errors: history.Share{Of: whole.All - whole.Of, All: whole.All},
+			Evidence: map[history.Evidence]int64{history.Exact: whole.All},
+		}}
+	}
+	step("nothing", "inconclusive")
+	clean := beginAuditOf(t, l, t0, facts(whole(10)))
+	clean.finish(compare.Match)
+	step("a clean audit", "pass, pass 1, orders 10, found [], open orders 0, newer 0")
+	if got := said("other"); got != "inconclusive, void" {
+		t.Errorf("under another fingerprint: %s", got)
+	}
+
+	missing := func(key order.Key) verify.AuditFinding {
+		return verify.AuditFinding{Key: key, Part: verify.EventsPart, Kind: "event_missing", Cause: "lost_shadow_write", Position: order.NoPosition, Detail: "gone"}
+	}
+	found := beginAuditOf(t, l, t0.Add(time.Hour), facts(history.Share{Of: 8, All: 10}))
+	found.settle(map[order.Key][]verify.AuditFinding{"1": {missing("1")}, "2": {missing("2")}})
+	found.finish(compare.Diverged)
+	step("two events are missing", "fail, pass 2, orders 10, found [{events event_missing lost_shadow_write 2 0 0}], open orders 2, newer 0")
+	accept := func(key order.Key) {
+		t.Helper()
+		if _, err := l.AcceptAll(t.Context(), "f", ledger.Selection{Key: key, Kind: "event_missing"}, answered(never), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	accept("1")
+	step("one is accepted", "fail, pass 2, orders 10, found [{events event_missing lost_shadow_write 1 1 0}], open orders 1, newer 0")
+	accept("2")
+	step("both are", "pass, pass 2, orders 10, found [{events event_missing lost_shadow_write 0 2 0}], open orders 0, newer 0")
+
+	part := facts(whole(1))
+	part.Created.From = t0
+	again := beginAuditOf(t, l, t0.Add(2*time.Hour), part)
+	again.settle(map[order.Key][]verify.AuditFinding{"1": {missing("1")}})
+	again.finish(compare.Diverged)
+	step("an audit of a part that finds one of them again", "pass, pass 2, orders 10, found [{events event_missing lost_shadow_write 0 2 0}], open orders 0, newer 0")
+	more := beginAuditOf(t, l, t0.Add(3*time.Hour), part)
+	more.settle(map[order.Key][]verify.AuditFinding{"3": {missing("3")}, "2": nil})
+	more.finish(compare.Diverged)
+	step("one that finds another, and one repaired", "inconclusive, pass 2, orders 10, found [{events event_missing lost_shadow_write 0 1 1}], open orders 0, newer 1")
 }

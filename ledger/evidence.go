@@ -79,7 +79,10 @@ func (l *Ledger) passEvidence(ctx context.Context, tx pgx.Tx, fingerprint string
 	if e.Delta, _, err = l.newestPass(ctx, tx, verify.Delta, fingerprint); err != nil {
 		return err
 	}
-	if e.VoidFull || e.VoidSample || e.VoidVerified {
+	if e.History, e.VoidHistory, err = l.auditEvidence(ctx, tx, fingerprint); err != nil {
+		return err
+	}
+	if e.VoidFull || e.VoidSample || e.VoidVerified || e.VoidHistory {
 		if e.Changed, err = l.changed(ctx, tx, fingerprint); err != nil {
 			return err
 		}
@@ -97,11 +100,16 @@ func (l *Ledger) newestPass(ctx context.Context, tx pgx.Tx, kind verify.PassKind
 	if p != nil {
 		return evidencePass(*p), false, nil
 	}
-	var void bool
+	void, err := l.passedBefore(ctx, tx, kind, fingerprint)
+	return nil, void, err
+}
+
+// passedBefore reports whether passes of the kind have finished under another fingerprint.
+func (l *Ledger) passedBefore(ctx context.Context, tx pgx.Tx, kind verify.PassKind, fingerprint string) (void bool, err error) {
 	err = tx.QueryRow(ctx, `
 		SELECT EXISTS (SELECT FROM pass WHERE pair = $1 AND kind = $2 AND fingerprint <> $3 AND state = 'done' AND token > 0)`,
 		l.pair, kind, fingerprint).Scan(&void)
-	return nil, void, err
+	return void, err
 }
 
 // newestFinished returns the newest finished pass of the kinds under the fingerprint that meets the condition; nil if

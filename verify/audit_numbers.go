@@ -6,12 +6,14 @@ import (
 	"github.com/nordvarg/crosscheck/history"
 )
 
-// AuditNumber is one number of an audit: a share, and what is in none of its two parts.
+// AuditNumber is one number of an audit: Of out of All.
 type AuditNumber struct {
-	Name     string `json:"name"`
-	Of       int64  `json:"of"`
-	All      int64  `json:"all"`
+	Name string `json:"name"`
+	Of   int64  `json:"of"`
+	All  int64  `json:"all"`
+	// Excluded are in neither. Unknown are in All and not in Of, because their orders could not be audited; at most so many.
 	Excluded int64  `json:"excluded"`
+	Unknown  int64  `json:"unknown,omitempty"`
 	Meaning  string `json:"-"` // of Of
 	Why      string `json:"-"` // something is excluded
 }
@@ -29,29 +31,49 @@ func (n AuditNumber) Share() float64 {
 
 const archived = "their events are archived"
 
-// Numbers are the numbers of an audit. Orders, trades, lines and moments are counted by legacy's server: what could not be audited
-// counts as not accurate.
+// Numbers are the numbers of an audit, as docs/audit.md defines them. The server of legacy counts orders, trades, lines and moments:
+//
+//	All = counted - archived
+//	Of  = what the audit has seen and found right
+//
+// So what could not be audited counts as not right, and so does a record without an order. All others are counted by the audit itself.
 func (f AuditFacts) Numbers() []AuditNumber {
 	t, c, a := f.Tally, f.Counted, f.Archived
-	orders := c.Orders - a.Orders
+	sound := history.Share{Of: t.Faulty.All - t.Faulty.Of, All: t.Faulty.All}
+	lines := f.number("linkage_lines", "lines of the audit log that an event tells", t.LinesTold, c.LinesToTell, a.LinesToTell, 0)
+	lines.Excluded, lines.Why = lines.Excluded+c.Lines-c.LinesToTell, "no event can tell of such a field, or the events are archived"
+	wrong := AuditNumber{Name: "error_rate", Of: t.Errors.Of, All: t.Errors.All, Excluded: t.Excused, Meaning: "events that are missing, extra, different or disordered"}
+	wrong.Why = "only a contradiction of legacy asks for them, or the store has no words for them"
 	numbers := []AuditNumber{
-		{"legacy_consistency", t.Faulty.All - t.Faulty.Of, orders, a.Orders, "orders whose row agrees with its own audit log and trades", archived},
-		{"coverage", t.Whole.Of, orders, a.Orders, "orders whose events are all there", archived},
-		{"linkage_trades", t.TradesTold.Of, c.Trades - a.Trades, a.Trades, "trades that an event tells", archived},
-		{"linkage_lines", t.LinesTold.Of, c.LinesToTell - a.LinesToTell, a.LinesToTell + c.Lines - c.LinesToTell, "lines of the audit log that an event tells", "no event can tell of such a field, or the events are archived"},
-		{"linkage_events", t.EventsKnown.Of, t.EventsKnown.All, 0, "events that legacy's record tells", ""},
-		{"fidelity_end", t.Ends.Of, orders, a.Orders, "orders whose events fold to the row", archived},
-		{"fidelity_moments", t.Moments.Of, c.Moments - a.Moments, a.Moments, "moments of the audit log at which they fold to its old value", archived},
-		{"error_rate", t.Errors.Of, t.Errors.All, t.Excused, "events that are missing, extra, different or disordered", "only a contradiction of legacy asks for them, or the store has no words for them"},
-		{"coarse_times", t.Coarse.Of, t.Coarse.All, 0, "events whose time has no digits below the second", ""},
-		{"early_times", t.Early.Of, t.Early.All, 0, "events that are older than the one before", ""},
+		f.number("legacy_consistency", "orders whose row agrees with its own audit log and trades", sound, c.Orders, a.Orders, 0),
+		f.number("coverage", "orders whose events are all there", t.Whole, c.Orders, a.Orders, 0),
+		f.number("linkage_trades", "trades that an event tells", t.TradesTold, c.Trades, a.Trades, c.TradesAlone),
+		lines,
+		{Name: "linkage_events", Of: t.EventsKnown.Of, All: t.EventsKnown.All, Meaning: "events that legacy's record tells"},
+		f.number("fidelity_end", "orders whose events fold to the row", t.Ends, c.Orders, a.Orders, 0),
+		f.number("fidelity_moments", "moments of the audit log at which they fold to its old value", t.Moments, c.Moments, a.Moments, 0),
+		wrong,
+		{Name: "coarse_times", Of: t.Coarse.Of, All: t.Coarse.All, Meaning: "events whose time has no digits below the second"},
+		{Name: "early_times", Of: t.Early.Of, All: t.Early.All, Meaning: "events that are older than the one before"},
 	}
 	var deeds int64
 	for _, n := range t.Evidence {
 		deeds += n
 	}
 	for _, e := range history.Evidences() {
-		numbers = append(numbers, AuditNumber{"evidence_" + string(e), t.Evidence[e], deeds, t.Excused, "of what happened is " + string(e), "as in error_rate"})
+		numbers = append(numbers, AuditNumber{
+			Name: "evidence_" + string(e), Of: t.Evidence[e], All: deeds, Excluded: t.Excused, Meaning: "of what happened is " + string(e), Why: "as in error_rate",
+		})
 	}
 	return numbers
+}
+
+// number is one whose All legacy's server has counted. An order that moved may have more by the second look, at which it was audited:
+// All is never less than what was seen.
+func (f AuditFacts) number(name, meaning string, seen history.Share, counted, leftOut, alone int64) AuditNumber {
+	n := AuditNumber{Name: name, Of: seen.Of, All: max(counted-leftOut, seen.All+alone), Excluded: leftOut, Meaning: meaning, Why: archived}
+	if f.Unaudited > 0 {
+		n.Unknown = n.All - seen.All - alone
+	}
+	return n
 }

@@ -49,6 +49,7 @@ type view struct {
 	Listed    []divergenceView
 	Suspected string
 	Verified  string // the watermark
+	Audit     *historyView
 	Runs      []runView
 	Known     []partView // the configured parts
 }
@@ -116,6 +117,7 @@ func (v *view) show(s Status) {
 	if w := s.VerifiedThrough; w != nil {
 		v.Verified = "verified through " + throughOf(*w, s.At, "ago")
 	}
+	v.Audit = historyOf(s.History, s.At, "ago")
 	for _, run := range s.Schedule {
 		v.Runs = append(v.Runs, runOf(run, s.At))
 		if run.Overdue {

@@ -17,7 +17,7 @@ func NewStatus(b board.Board) Status {
 		At: b.At.UTC(), Decision: b.Decision, Open: b.OpenCount(), Accepted: b.Accepted, Suspects: b.Suspects,
 		Divergences: newDivergences(b.Listed, b.At, b.ValuesHidden),
 	}
-	status.VerifiedThrough = newWatermark(b.Evidence.Verified, b.At)
+	status.VerifiedThrough, status.History = newWatermark(b.Evidence.Verified, b.At), newHistory(b.Evidence.History, b.At)
 	for _, r := range b.Stream.Readers {
 		status.Readers = append(status.Readers, Reader{Partition: r.Partition, Reader: r.Name, Waiting: r.Waiting})
 	}
@@ -81,6 +81,7 @@ func NewReport(r board.Report) Report {
 		Decision: r.Decision, Full: r.Evidence.Full, Counted: r.Evidence.Counted, Sample: r.Evidence.Sample, Open: r.Open, Accepted: r.Accepted,
 		OpenListed: newDivergences(r.OpenListed, r.Decision.At, r.ValuesHidden), AcceptedListed: newDivergences(r.AcceptedListed, r.Decision.At, r.ValuesHidden),
 		Confidence: r.Bound.Confidence, MaxRatio: r.Bound.MaxRatio, Verified: newWatermark(r.Evidence.Verified, r.Decision.At),
+		History: newHistory(r.Evidence.History, r.Decision.At),
 	}
 	if f := r.Evidence.Fields; f != nil {
 		out.GroupBy = f.GroupBy

@@ -32,6 +32,8 @@ type Report struct {
 	Trend []TrendPoint
 	// Verified is the watermark; nil if nothing has been verified completely.
 	Verified *Watermark
+	// History is the newest audit of all orders; nil if there is none.
+	History *History
 	// Confidence and MaxRatio are settings of the criterion sample_bound.
 	Confidence, MaxRatio float64
 	// GroupBy is the field by whose values orders are counted; empty for none.
@@ -80,6 +82,7 @@ type reportView struct {
 	Ages                          []ageRow
 	FullWhen, FullWhat, FullScore string
 	Watermark                     string
+	Audit                         *historyView
 	GroupTitle                    string
 	Blind                         []string
 }
@@ -135,6 +138,7 @@ func WriteReport(w io.Writer, r Report) error {
 	if r.Verified != nil {
 		v.Watermark = throughOf(*r.Verified, r.Decision.At, "before this decision")
 	}
+	v.Audit = historyOf(r.History, r.Decision.At, "before this decision")
 	v.full(r.Full, r.Decision.At)
 	v.counts(r.Full)
 	if r.Counted != nil {

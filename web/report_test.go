@@ -92,6 +92,7 @@ func noGoReport() Report {
 			Counts: []gate.GroupCount{{Group: "<b>OPEN</b>", Legacy: 100, Projection: 99, Unverified: 12}, {Group: "none", Legacy: 0}},
 		},
 	}
+	r.History = newHistory(anAudit(), now)
 	r.Decision.Waivers = []gate.AppliedWaiver{
 		{Waiver: gate.Waiver{Criterion: "counts", Who: "Bob", Why: "last week's", Until: now.Add(-time.Hour)}, State: gate.WaiverExpired},
 	}

@@ -57,6 +57,8 @@ type Status struct {
 	Parts []Part `json:"parts"`
 	// VerifiedThrough is the watermark: up to when everything has been verified; null if nothing has.
 	VerifiedThrough *Watermark `json:"verified_through"`
+	// History is the newest audit of all orders; absent if there is none.
+	History *History `json:"history,omitempty"`
 	// Suspects is how many orders wait for their recheck.
 	Suspects int64 `json:"suspects"`
 	// Readers are the sidecars that share the partitions of the stream; nothing if one follows them all.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -101,6 +102,7 @@ func noGo() Status {
 			},
 		},
 		VerifiedThrough: &Watermark{At: now.Add(-2 * time.Hour), AgeSeconds: 7200, Pass: "delta", PassID: 40, Accepted: 2, OldEvents: &OldEvents{4711, now.Add(-3 * time.Hour)}},
+		History:         newHistory(anAudit(), now),
 		Suspects:        1204,
 		Schedule: []Schedule{
 			{Pass: "sample", Cron: "0 * * * *", Next: new(now.Add(time.Hour))},
@@ -109,12 +111,29 @@ func noGo() Status {
 	}
 }
 
+// anAudit has more kinds of findings than a page lists, and one whose name would be markup if it were not escaped.
+func anAudit() *gate.HistoryEvidence {
+	e := &gate.HistoryEvidence{
+		Pass: 39, At: now.Add(-30 * time.Hour), Covered: 1, Orders: 9_200_000, Unlisted: 12,
+		Numbers: []gate.HistoryNumber{
+			{Name: "error_rate", Of: 142, All: 47_000_000, Excluded: 3}, {Name: "coverage", Of: 9_199_900, All: 9_200_000, Unknown: 2}, {Name: "linkage_lines"},
+		},
+		Found: []gate.HistoryFound{
+			{Part: "legacy", Kind: "overfill", Open: 2, Accepted: 40}, {Part: "events", Kind: "event_extra", Cause: "<b>backfill_twice</b>", Open: 90, Resolved: 7},
+		},
+	}
+	for i := range 10 {
+		e.Found = append(e.Found, gate.HistoryFound{Part: "legacy", Kind: fmt.Sprintf("kind_%d", i), Open: 1})
+	}
+	return e
+}
+
 // goes is a clean system.
 func goes() Status {
 	s := noGo()
 	s.Decision.Decision = gate.Go
 	s.Decision.Criteria = []gate.Result{{Name: "open_divergences", Verdict: gate.Passes, Observed: int64(0), Limit: int64(0), Reason: "No divergence is open. The newest pass: sample pass 43."}}
-	s.Open, s.Divergences, s.Suspects, s.Passes, s.Schedule = 0, nil, 1, s.Passes[3:4], s.Schedule[:1]
+	s.Open, s.Divergences, s.Suspects, s.Passes, s.Schedule, s.History = 0, nil, 1, s.Passes[3:4], s.Schedule[:1], nil
 	return s
 }
 

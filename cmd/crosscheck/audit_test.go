@@ -70,6 +70,7 @@ projection: {dsn: %q, table: public.current_orders, key: order_id, changed_at: u
 ledger:     {dsn: %q}
 events:     {dsn: %q}
 history:    {}
+gate:       {criteria: {history_accuracy: {}}}
 compare:
   settle: {window: 100ms, rechecks: 5, max_lag: 1m}
   fields:
@@ -98,7 +99,16 @@ func (p *planting) plant(dsn, condition, statements string, found ...string) {
 	}
 }
 
-// TestAuditFindsEachPlantedInconsistency plants faults of legacy and of its events in a history in which an audit finds nothing.
+// judged holds what the gate says of the newest audit.
+func (p *planting) judged(want string) {
+	p.t.Helper()
+	if _, verdicts := criteria(p.t, p.config); verdicts["history_accuracy"] != want {
+		p.t.Errorf("history_accuracy: %s, want %s", verdicts["history_accuracy"], want)
+	}
+}
+
+// TestAuditFindsEachPlantedInconsistency plants faults of legacy and of its events in a history in which an audit finds nothing. The gate
+// takes the one for a fail, until each kind is accepted, and the other for a pass.
 func TestAuditFindsEachPlantedInconsistency(t *testing.T) {
 	t.Parallel()
 	p := newPlanting(t, 3000)
@@ -112,6 +122,7 @@ func TestAuditFindsEachPlantedInconsistency(t *testing.T) {
 			t.Errorf("%s is %s of %s", name, r.number(name), n)
 		}
 	}
+	p.judged("pass")
 
 	const filled, partly, open, canceled = "status = 'FILLED'", "status = 'PARTIALLY_FILLED'", "status = 'OPEN'", "status = 'CANCELED'"
 	p.plant(p.legacy, partly, "UPDATE orders SET filled_quantity = filled_quantity - 0.0001 WHERE order_id = $", "filled_mismatch")
@@ -149,6 +160,16 @@ func TestAuditFindsEachPlantedInconsistency(t *testing.T) {
 	if lacking := counted(t, orders) - 1; r.number("coverage") != fmt.Sprintf("%d/%s", lacking, orders) {
 		t.Errorf("coverage %s of %s orders", r.number("coverage"), orders)
 	}
+
+	p.judged("fail")
+	rows(t, p.events, `UPDATE crosscheck.audit_finding SET state = 'accepted', accepted_by = 'me', accepted_why = 'planted', accepted_at = now(), accepted_until = now() + interval '1 day'
+		WHERE kind <> 'event_different'`)
+	p.judged("fail")
+	accepted := start(t, "accept", "--kind", "event_different", "--why", "planted", "--until", "2999-01-01", "--config", p.config)
+	if code := accepted.end(); code != exitAgrees || !strings.Contains(accepted.stdout.String(), "1 finding event_different (audit, events) by backfill_cancel_time of 1 order") {
+		t.Errorf("exit code %d, %s%s", code, &accepted.stdout, &accepted.stderr)
+	}
+	p.judged("pass")
 
 	// What is repaired is resolved, and a backfill that ended early shows in all orders together.
 	rows(t, p.legacy, "DELETE FROM trades WHERE order_id = 999999; DELETE FROM audit_log WHERE entity_id = 0 OR field_changed = 'colour'")
