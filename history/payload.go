@@ -62,7 +62,7 @@ func (o *object) member(path []string) {
 		o.text = append(o.text, '}')
 	}
 	o.open = append(o.open[:same], inside[same:]...)
-	for _, name := range path[same:len(path)] {
+	for _, name := range path[same:] {
 		if last := len(o.text) - 1; last >= 0 && o.text[last] != '{' {
 			o.text = append(o.text, ',')
 		}

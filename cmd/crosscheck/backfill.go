@@ -101,10 +101,24 @@ func (b *backfillCommand) run(ctx context.Context, p *program) (int, error) {
 	if b.DryRun {
 		err = work(ctx, lease.Lease{})
 	} else {
-		err = holding(l, "backfill "+c.Backfill.Table, backfillLease, p.log()).Do(ctx, work)
+		err = alone(ctx, holding(l, "backfill "+c.Backfill.Table, backfillLease, p.log()), work)
 	}
 	bar.close()
 	return b.tell(p, c, backfillReport{Report: report, Run: run.Name, DryRun: b.DryRun, Seconds: time.Since(began).Seconds()}, err)
+}
+
+// alone does the work under the lease. It waits for the lease of a process that was killed, but not for one that lives.
+func alone(ctx context.Context, h lease.Holding, work func(context.Context, lease.Lease) error) error {
+	for giveUp := time.Now().Add(h.TTL + time.Second); ; {
+		err := h.Do(ctx, work)
+		if !errors.Is(err, lease.ErrHeld) || time.Now().After(giveUp) {
+			return err
+		}
+		h.Log.WarnContext(ctx, "waiting, because another process may be at work", slog.String("error", err.Error()))
+		if err := lease.Sleep(ctx, time.Until(giveUp)+time.Second); err != nil {
+			return err
+		}
+	}
 }
 
 // allowed says what in the configuration forbids the run.

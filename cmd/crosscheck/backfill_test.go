@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/nordvarg/crosscheck/lab"
+)
+
+// TestABackfillThatIsKilledLeavesNothingBehind kills the process in the middle of its ranges, and holds that the store is
+// then the same, event by event, as after a run that nobody has disturbed. It takes minutes, so it is for make soak.
+func TestABackfillThatIsKilledLeavesNothingBehind(t *testing.T) {
+	if !soak() {
+		t.Skip("each lease of a killed process lasts 15 seconds; package backfill stops its runs without them")
+	}
+	t.Parallel()
+	const kills, orders = 5, 20_000
+	s := newSystem(t, lab.Options{History: lab.History{Orders: orders}})
+	config := s.config("backfill", 0, fmt.Sprintf(`
+events:   {dsn: %q}
+history:  {audit_log: public.audit_log, trades: public.trades}
+backfill: {enabled: true, orders: 50, workers: 2}
+`, s.EventsDSN))
+	const stored = `SELECT md5(string_agg(concat_ws('|', order_id, event_type, "timestamp", payload::text), ',' ORDER BY order_id, event_id)) FROM event_store`
+	rows(t, s.EventsDSN, "TRUNCATE event_store")
+	if p := start(t, "backfill", "--config", config); p.end() != 0 {
+		t.Fatalf("%s%s", p.stdout.String(), p.stderr.String())
+	}
+	want := rows(t, s.EventsDSN, stored)
+	rows(t, s.EventsDSN, "TRUNCATE event_store")
+	for range kills {
+		before := rows(t, s.EventsDSN, "SELECT count(*) FROM crosscheck_backfill")
+		p := start(t, "backfill", "--config", config)
+		eventually(t, s.EventsDSN, "SELECT count(*) > "+before+" FROM crosscheck_backfill", "t")
+		if err := p.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		p.end()
+	}
+	p := start(t, "backfill", "--config", config) // waits for the lease of the one that was killed
+	if p.end() != 0 || !strings.Contains(p.stderr.String(), "another process may be at work") || !strings.Contains(p.stdout.String(), " of them before)") {
+		t.Errorf("%s%s", p.stdout.String(), p.stderr.String())
+	}
+	if got := rows(t, s.EventsDSN, stored); got != want {
+		t.Errorf("the store differs from that of a run that nobody has disturbed")
+	}
+}
