@@ -32,6 +32,8 @@ type Filler struct {
 
 	Schema  history.Schema
 	Speaker *history.Speaker
+	// Judged are the fields that events determine.
+	Judged []string
 
 	// Settle is how long legacy must not have written an order, and Rechecks how often one that it has is looked at again.
 	Settle   time.Duration
@@ -252,7 +254,11 @@ func (w *work) attempt(ctx context.Context, do func() (found, error), then func(
 		}
 		w.mu.Unlock()
 		for _, p := range w.Pacers {
-			if err := p.Pay(ctx, f.orders); err != nil {
+			rows := f.recorded
+			if p.Side == string(order.Events) {
+				rows = f.read + int64(len(f.events))
+			}
+			if err := p.Pay(ctx, rows); err != nil {
 				return err
 			}
 		}

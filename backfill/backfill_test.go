@@ -218,3 +218,17 @@ func TestAnOrderThatLegacyWritesIsLookedAtAgain(t *testing.T) {
 	w.whole()
 	w.folds()
 }
+
+// TestALiveHistoryWithoutARecordIsWhole: legacy may have no record of what live events say. They are not told once more.
+func TestALiveHistoryWithoutARecordIsWhole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, orders)
+	w.legacy("DELETE FROM trades t WHERE trade_id = (SELECT max(trade_id) FROM trades WHERE order_id = t.order_id)")
+	if r := w.whole(); r.Events != 0 || len(r.Left) != 0 {
+		t.Errorf("the report is %+v", r)
+	}
+	w.read(`UPDATE event_store SET payload = payload || '{"quantity": 1}' WHERE event_type = 'OrderFilled' AND order_id < 50`)
+	if r := w.whole(); r.Events != 0 || r.Left[backfill.Contradicted] == 0 || len(r.Left) != 1 {
+		t.Errorf("the report is %+v", r)
+	}
+}

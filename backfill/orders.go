@@ -13,6 +13,8 @@ import (
 // found is what some orders miss.
 type found struct {
 	orders, archived, present int64
+	recorded                  int64 // rows and lines that were read of legacy
+	read                      int64 // events that were read
 	events                    []Event
 	keys                      []order.Key // of the events
 	stored                    int64       // events that these orders have
@@ -49,6 +51,8 @@ func (w *work) look(ctx context.Context, page history.Page) (found, error) {
 	}
 	for _, c := range page.Cases {
 		c.Events = stored[c.Row.Key]
+		f.recorded += int64(1 + len(c.Record.Audit) + len(c.Record.Trades))
+		f.read += int64(len(c.Events))
 		w.order(&f, c, page.At, known)
 	}
 	return f, nil
@@ -70,13 +74,20 @@ func (w *work) order(f *found, c history.Case, at time.Time, known map[string]bo
 		leave(Undecodable, fmt.Sprintf("event %s cannot be read: %v", c.Events[i].Name(), c.Events[i].Schema))
 		return
 	}
-	missing := w.missing(deeds, c.Events, known)
+	missing, strange := w.missing(deeds, c.Events, known)
+	if len(missing) > 0 && strange && w.folds(c) { // they tell it in another way
+		missing = nil
+	}
 	f.present += int64(len(deeds) - len(missing))
 	if len(missing) == 0 {
 		return
 	}
 	if w.moves(c, at) {
 		f.moving = append(f.moving, c.Row.Key)
+		return
+	}
+	if strange {
+		leave(Contradicted, "the store has events that legacy has no record of, and they do not fold to the row")
 		return
 	}
 	if newer, ok := after(deeds, missing, c.Events); ok && !w.AfterLive {
@@ -97,26 +108,34 @@ func (w *work) order(f *found, c history.Case, at time.Time, known map[string]bo
 	f.events, f.keys, f.stored = append(f.events, events...), append(f.keys, c.Row.Key), f.stored+all
 }
 
-// missing are the places of the deeds that no stored event says, and whose ids are not stored.
-func (w *work) missing(deeds []history.Deed, stored []order.Event, known map[string]bool) (at []int) {
+// missing are the places of the deeds that no stored event says, and whose ids are not stored. Strange is true if an event
+// is stored that no deed asks for.
+func (w *work) missing(deeds []history.Deed, stored []order.Event, known map[string]bool) (at []int, strange bool) {
 	if len(stored) == 0 {
 		for i := range deeds {
 			at = append(at, i)
 		}
-		return at
+		return at, false
 	}
 	unsaid := map[*history.Deed]bool{}
 	for _, d := range w.Speaker.Match(deeds, stored) {
 		if d.Kind == history.MissingEvent {
 			unsaid[d.Deed] = true
 		}
+		strange = strange || d.Kind == history.ExtraEvent
 	}
 	for i := range deeds {
 		if unsaid[&deeds[i]] && !known[deeds[i].ID.String()] {
 			at = append(at, i)
 		}
 	}
-	return at
+	return at, strange
+}
+
+// folds is true if the stored events give the row.
+func (w *work) folds(c history.Case) bool {
+	a := history.Auditor{Schema: w.Schema, Speaker: w.Speaker, Judged: w.Judged}
+	return len(a.Audit(c).Ends) == 0
 }
 
 // moves is true for an order that legacy has written so lately that its live event may be on its way.

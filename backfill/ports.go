@@ -88,6 +88,8 @@ const (
 	Unspeakable Missing = "unspeakable" // the store has no words for what happened
 	AfterLive   Missing = "after_live"  // older events are missing in a history that has newer ones
 	Moving      Missing = "moving"      // legacy does not stop writing it
+	// Contradicted: the store has events that legacy has no record of, and they do not fold to the row.
+	Contradicted Missing = "contradicted"
 )
 
 // Left is an order that was left as it is.

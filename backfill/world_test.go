@@ -21,9 +21,9 @@ import (
 // world is legacy with a history, and the event store that the lab wrote for it.
 type world struct {
 	*backfill.Filler
-	t      testing.TB
-	events string
-	log    *eventlog.Log
+	t                testing.TB
+	inLegacy, events string
+	log              *eventlog.Log
 }
 
 const orders = 400 // of a world
@@ -46,7 +46,7 @@ func newWorld(t testing.TB, n int64, statements ...string) *world {
 	if err := lab.Generate(t.Context(), legacy, events, lab.History{Orders: n, Events: true, Seed: 7, End: time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC)}); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, events: events}
+	w := &world{t: t, inLegacy: legacy, events: events}
 	for _, s := range statements {
 		w.read(s)
 	}
@@ -78,7 +78,7 @@ func newWorld(t testing.TB, n int64, statements ...string) *world {
 		t.Fatal(err)
 	}
 	w.Filler = &backfill.Filler{
-		Legacy: past, Events: stored, Store: w.log, Schema: schema, Speaker: speaker, Settle: time.Minute, Rechecks: 1, Workers: 2, Page: 50,
+		Legacy: past, Events: stored, Store: w.log, Schema: schema, Speaker: speaker, Judged: schema.Fields, Settle: time.Minute, Rechecks: 1, Workers: 2, Page: 50,
 		Wait: func(context.Context, time.Duration) error { return nil },
 	}
 	return w
@@ -113,11 +113,23 @@ func (w *world) whole() backfill.Report {
 	return r
 }
 
-// read returns what a statement selects, a line for each row.
+// legacy does something in legacy's database.
+func (w *world) legacy(sql string) {
+	w.t.Helper()
+	w.ask(w.inLegacy, sql)
+}
+
+// read returns what a statement in the store's database selects.
 func (w *world) read(sql string) string {
 	w.t.Helper()
+	return w.ask(w.events, sql)
+}
+
+// ask returns a line for each row.
+func (w *world) ask(dsn, sql string) string {
+	w.t.Helper()
 	ctx := w.t.Context()
-	conn, err := pgx.Connect(ctx, w.events)
+	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		w.t.Fatal(err)
 	}

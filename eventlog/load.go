@@ -44,9 +44,9 @@ func (l *Log) Load(ctx context.Context, limits throttle.Limits) (load throttle.L
 // slot is the replication slot that is nearest to losing its WAL. One that has lost it cannot be saved by waiting. A slot
 // has a limit only if max_slot_wal_keep_size is set.
 func (l *Log) slot(ctx context.Context) (s throttle.Slot, err error) {
-	err = l.pool.QueryRow(ctx, `SELECT slot_name::text, wal_status, safe FROM (
+	err = l.pool.QueryRow(ctx, `SELECT slot_name::text, wal_status, safe, greatest(pg_catalog.pg_size_bytes(current_setting('max_slot_wal_keep_size', true)), 0) FROM (
 			SELECT slot_name, to_jsonb(s) ->> 'wal_status' AS wal_status, (to_jsonb(s) ->> 'safe_wal_size')::bigint AS safe FROM pg_catalog.pg_replication_slots s) s
-		WHERE wal_status <> 'lost' AND safe IS NOT NULL ORDER BY safe LIMIT 1`).Scan(&s.Name, &s.Status, &s.Safe) // both columns since PostgreSQL 13
+		WHERE wal_status <> 'lost' AND safe IS NOT NULL ORDER BY safe LIMIT 1`).Scan(&s.Name, &s.Status, &s.Safe, &s.Limit) // both columns since PostgreSQL 13
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return s, fmt.Errorf("asking for the replication slots: %w", err)
 	}

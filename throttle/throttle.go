@@ -75,6 +75,7 @@ type Load struct {
 type Slot struct {
 	Name, Status string // as in pg_replication_slots; no name if there is none
 	Safe         int64  // bytes that can be written before it loses something
+	Limit        int64  // bytes that the server keeps for it; 0 if that is not known
 }
 
 // Decision is whether to go on.
@@ -99,14 +100,23 @@ func (l Limits) Decide(side string, seen Load, now time.Time) Decision {
 		return Decision{Reason: ReplicaBehind, Text: fmt.Sprintf("standby %s of %s is %s behind, limit %s", seen.Replica, side, seen.ReplicaLag.Round(100*time.Millisecond), l.MaxReplicaLag)}
 	case l.ForSlot(seen):
 		return Decision{Reason: SlotBehind, Text: fmt.Sprintf("replication slot %s of %s is %s, with %d MiB of WAL left before it loses something, limit %d MiB",
-			seen.Slot.Name, side, seen.Slot.Status, seen.Slot.Safe>>20, l.SlotReserve>>20)}
+			seen.Slot.Name, side, seen.Slot.Status, seen.Slot.Safe>>20, l.reserve(seen.Slot)>>20)}
 	}
 	return Decision{}
 }
 
-// ForSlot is true if a replication slot has too little WAL left.
+// ForSlot is true if a replication slot has too little WAL left: less than the reserve, or than half of what the server
+// keeps if that is less.
 func (l Limits) ForSlot(seen Load) bool {
-	return l.SlotReserve > 0 && seen.Slot.Name != "" && (seen.Slot.Safe < l.SlotReserve || seen.Slot.Status == "unreserved")
+	s := seen.Slot
+	return l.SlotReserve > 0 && s.Name != "" && (s.Safe < l.reserve(s) || s.Status == "unreserved")
+}
+
+func (l Limits) reserve(s Slot) int64 {
+	if s.Limit > 0 {
+		return min(l.SlotReserve, s.Limit/2)
+	}
+	return l.SlotReserve
 }
 
 func plural(n int64, one string) string {

@@ -44,6 +44,7 @@ func TestDecide(t *testing.T) {
 		{behind, 100 << 20, ""},
 		{behind, 0, ""},
 		{throttle.Slot{}, 1 << 40, ""},
+		{throttle.Slot{Name: "debezium", Status: "reserved", Safe: 60 << 20, Limit: 100 << 20}, 1 << 40, ""},
 		{throttle.Slot{Name: "debezium", Status: "unreserved", Safe: 1 << 40}, 1, "replication slot debezium of events is unreserved, with 1048576 MiB of WAL left before it loses something, limit 0 MiB"},
 	} {
 		if got := (throttle.Limits{SlotReserve: is.reserve}).Decide("events", throttle.Load{Slot: is.slot}, at); got.Text != is.want || got.Reason != "" && got.Reason != throttle.SlotBehind {

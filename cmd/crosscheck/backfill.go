@@ -175,6 +175,12 @@ func (b *backfillCommand) filler(ctx context.Context, p *program, c *config.Conf
 	if err != nil {
 		return nil, nil, err
 	}
+	var judged []string
+	for _, field := range c.Compare.Fields {
+		if c.Judges(field.Field) {
+			judged = append(judged, field.Name)
+		}
+	}
 	past, err := source.OpenPast(ctx, b.past(c))
 	if err != nil {
 		return nil, nil, err
@@ -186,7 +192,7 @@ func (b *backfillCommand) filler(ctx context.Context, p *program, c *config.Conf
 	}
 	closers = append(closers, events.Close)
 	f = &backfill.Filler{
-		Legacy: past, Events: events, DryRun: b.DryRun, Schema: schema, Speaker: speaker,
+		Legacy: past, Events: events, DryRun: b.DryRun, Schema: schema, Speaker: speaker, Judged: judged,
 		Settle: c.Compare.Settle.Window, Rechecks: c.Compare.Settle.Rechecks, AfterLive: b.AfterLive, Workers: b.workers(c), Page: c.Backfill.Orders,
 		Progress: bar.show, Wait: lease.Sleep,
 	}
