@@ -23,10 +23,7 @@ var backfillLimit = Fault{
 		}
 		for _, p := range orders {
 			l.freeze(p.workingOrder)
-			l.later(func(ctx context.Context) error {
-				_, err := l.tell(ctx, right(p))
-				return err
-			})
+			l.later(func(ctx context.Context) error { return l.tellMissing(ctx, p) })
 			if err := l.untell(ctx, p.id); err != nil {
 				return nil, err
 			}
@@ -57,4 +54,14 @@ func (l *Lab) newestRun(ctx context.Context, n int) ([]past, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: want %d neighbours", ErrNoBackfill, n)
+}
+
+// tellMissing stores the events of an order, unless somebody else has backfilled it meanwhile.
+func (l *Lab) tellMissing(ctx context.Context, p past) error {
+	var there bool
+	if err := l.events.QueryRow(ctx, "SELECT EXISTS (SELECT FROM event_store WHERE order_id = $1)", p.id).Scan(&there); err != nil || there {
+		return err
+	}
+	_, err := l.tell(ctx, right(p))
+	return err
 }

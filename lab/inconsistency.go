@@ -24,7 +24,7 @@ type Inconsistency struct {
 }
 
 // PlantInconsistencies makes legacy contradict itself in so many orders of each kind, each in one way. It keeps the list in
-// the table lab.inconsistency of the legacy database. If there is one already, it plants nothing. Repair does not undo it.
+// the table lab.inconsistency of the legacy database. If there is one already, it plants nothing. MendLegacy undoes it.
 func (l *Lab) PlantInconsistencies(ctx context.Context, ofEach int) ([]Inconsistency, error) {
 	l.planting.Lock()
 	defer l.planting.Unlock()
@@ -32,6 +32,7 @@ func (l *Lab) PlantInconsistencies(ctx context.Context, ofEach int) ([]Inconsist
 	err := pgx.BeginFunc(ctx, l.legacy, func(tx pgx.Tx) (err error) {
 		const create = `SET LOCAL statement_timeout = 0;
 			CREATE TABLE IF NOT EXISTS lab.inconsistency (order_id bigint PRIMARY KEY, kind text NOT NULL, leaves text[] NOT NULL);
+			CREATE TABLE IF NOT EXISTS lab.before (LIKE orders);
 			CREATE TABLE IF NOT EXISTS trades_archived () INHERITS (trades);
 			CREATE INDEX IF NOT EXISTS trades_archived_order ON trades_archived (order_id, executed_at)`
 		if _, err := tx.Exec(ctx, create); err != nil {
@@ -97,6 +98,9 @@ func (i inconsistency) plant(ctx context.Context, tx pgx.Tx, n int) error {
 	if len(orders) < n {
 		return fmt.Errorf("%w: %d suit, want %d", ErrTooFewOrders, len(orders), n)
 	}
+	if _, err := tx.Exec(ctx, "INSERT INTO lab.before SELECT * FROM orders WHERE order_id = ANY ($1)", orders); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, i.happen, orders); err != nil {
 		return err
 	}
@@ -110,4 +114,34 @@ func readInconsistencies(ctx context.Context, tx pgx.Tx) ([]Inconsistency, error
 		return nil, fmt.Errorf("reading the list: %w", err)
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Inconsistency])
+}
+
+// MendLegacy makes legacy's records right again, as people do who go through a list of inconsistencies.
+func (l *Lab) MendLegacy(ctx context.Context) error {
+	l.planting.Lock()
+	defer l.planting.Unlock()
+	const kind = "(SELECT order_id FROM lab.inconsistency WHERE kind = "
+	err := pgx.BeginFunc(ctx, l.legacy, func(tx pgx.Tx) error {
+		for _, statement := range []string{
+			"SET LOCAL statement_timeout = 0",
+			`UPDATE orders AS o SET price = b.price, status = b.status, filled_quantity = b.filled_quantity, avg_fill_price = b.avg_fill_price, updated_at = b.updated_at
+				FROM lab.before AS b WHERE b.order_id = o.order_id`,
+			"DELETE FROM trades WHERE order_id IN " + kind + "'trade_without_order')",
+			// the second booking has the newest key
+			"DELETE FROM trades WHERE trade_id IN (SELECT max(trade_id) FROM trades WHERE order_id IN " + kind + "'overfill') GROUP BY order_id)",
+			"DELETE FROM audit_log WHERE entity_id IN " + kind + "'line_without_order')",
+			"DELETE FROM audit_log WHERE field_changed IN ('status', 'time_in_force')",
+			"UPDATE audit_log SET changed_by = 'desk' WHERE changed_by IS NULL",
+			"DROP TABLE trades_archived, lab.before, lab.inconsistency",
+		} {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return fmt.Errorf("mending legacy: %w", err)
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		clear(l.inconsistent)
+	}
+	return err
 }

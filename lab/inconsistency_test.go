@@ -12,6 +12,8 @@ import (
 func TestInconsistenciesAreOfAllKinds(t *testing.T) {
 	t.Parallel()
 	l := up(t, nil, lab.Options{History: lab.History{Orders: 3000, Backfilled: 80}})
+	const records = "SELECT (SELECT count(*) FROM trades) * 1000000 + (SELECT count(*) FROM audit_log)"
+	before := number(t, l.LegacyDSN, records)
 	planted, err := l.PlantInconsistencies(deadline(t), 5)
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +52,13 @@ func TestInconsistenciesAreOfAllKinds(t *testing.T) {
 	}
 	if _, err := l.PlantInconsistencies(deadline(t), 6); !errors.Is(err, lab.ErrOtherInconsistencies) {
 		t.Errorf("another number was taken for the same: %v", err)
+	}
+	if err := errors.Join(l.MendLegacy(deadline(t)), l.Refresh(deadline(t))); err != nil {
+		t.Fatal(err)
+	}
+	wantNoDifferences(t, l.LegacyDSN, l.EventsDSN)
+	if n := number(t, l.LegacyDSN, records); n != before {
+		t.Errorf("%d records (trades and lines), before it were %d", n, before)
 	}
 	few := up(t, nil, lab.Options{History: lab.History{Orders: 50}})
 	if _, err := few.PlantInconsistencies(deadline(t), 20); !errors.Is(err, lab.ErrTooFewOrders) {

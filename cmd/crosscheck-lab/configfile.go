@@ -34,8 +34,10 @@ events:
   topic: {{printf "%q" .Topic}}
 {{.Store.Stream}}{{end}}history:
   audit_log: public.audit_log
+  actor: changed_by
   trades: public.trades
-ledger:
+{{if not .Brokers}}backfill: {enabled: true}
+{{end}}ledger:
   dsn: {{printf "%q" .EventsDSN}}
   schema: crosscheck
 compare:

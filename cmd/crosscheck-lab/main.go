@@ -32,14 +32,15 @@ const (
 )
 
 type cli struct {
-	Demo     demoCmd     `cmd:"" help:"Show a whole demonstration in the terminal: clean, broken, found, repaired."`
-	Up       upCmd       `cmd:"" help:"Start the system, write a config.yaml for crosscheck, and keep trading until Ctrl-C."`
-	History  historyCmd  `cmd:"" help:"Start a system whose old orders were backfilled and whose records contradict themselves, write a config.yaml and what was planted, and wait until Ctrl-C."`
-	Fault    faultCmd    `cmd:"" help:"Cause a fault in the system that 'up' runs."`
-	Repair   repairCmd   `cmd:"" help:"Undo all faults in the system that 'up' runs."`
-	Detect   detectCmd   `cmd:"" help:"Plant every fault while a sidecar runs, and print which check found it, when, and with which hop and cause."`
-	Bench    benchCmd    `cmd:"" help:"Measure crosscheck against handwritten queries, on millions of orders."`
-	Simulate simulateCmd `cmd:"" help:"Print what larger stores cost, and what several sidecars bring."`
+	Demo        demoCmd        `cmd:"" help:"Show a whole demonstration in the terminal: clean, broken, found, repaired."`
+	DemoHistory demoHistoryCmd `cmd:"" help:"Show in the terminal how a backfilled history is audited, filled and mended."`
+	Up          upCmd          `cmd:"" help:"Start the system, write a config.yaml for crosscheck, and keep trading until Ctrl-C."`
+	History     historyCmd     `cmd:"" help:"Start a system whose old orders were backfilled and whose records contradict themselves, write a config.yaml and what was planted, and wait until Ctrl-C."`
+	Fault       faultCmd       `cmd:"" help:"Cause a fault in the system that 'up' runs."`
+	Repair      repairCmd      `cmd:"" help:"Undo all faults in the system that 'up' runs."`
+	Detect      detectCmd      `cmd:"" help:"Plant every fault while a sidecar runs, and print which check found it, when, and with which hop and cause."`
+	Bench       benchCmd       `cmd:"" help:"Measure crosscheck against handwritten queries, on millions of orders."`
+	Simulate    simulateCmd    `cmd:"" help:"Print what larger stores cost, and what several sidecars bring."`
 }
 
 // system is what 'up', 'demo' and 'detect' set up.

@@ -42,6 +42,13 @@ func fakeCrosscheck(mode string, args []string) int {
 		fmt.Println("MATCH  order " + args[1])
 		return agreement
 	}
+	if i := slices.Index(args, "--findings"); i >= 0 {
+		if err := os.WriteFile(args[i+1], []byte(`{"order_id": "1", "part": "legacy", "kind": "overfill"}`+"\n"), 0o600); err != nil {
+			return exitError
+		}
+		fmt.Println(`{"orders_with_findings": 1}`)
+		return agreement
+	}
 	fmt.Println(`{"decision": "GO", "criteria": [{"name": "counts", "verdict": "pass"}]}`)
 	return agreement
 }
@@ -204,6 +211,27 @@ func TestUpFaultRepair(t *testing.T) {
 	}
 	if code, output := typed(t, "repair", "--socket", socket); code != exitError || !strings.Contains(output, "hint: start one") {
 		t.Errorf("repair without a lab: exit code %d, %s", code, output)
+	}
+}
+
+// TestDemoHistoryNoticesAWrongAudit lets an audit find nothing of what was planted, and accuse an order that is right. A soak shows
+// the demonstration with crosscheck itself.
+func TestDemoHistoryNoticesAWrongAudit(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getenv("CROSSCHECK_SOAK") != "" {
+		if code, output := typed(t, "demo-history", "--crosscheck", built(t)); code != exitOK || strings.Contains(output, "✗") {
+			t.Errorf("exit code %d, %s", code, output)
+		}
+	}
+	t.Setenv("FAKE_CROSSCHECK", "blind")
+	code, output := typed(t, "demo-history", "--orders", "2000", "--inconsistent", "1", "--broken", "2", "--crosscheck", self)
+	for _, text := range []string{"✗ overfill                    0 of 1 orders", "✗ backfill_limit              0 of 2 orders", "✗ 1 orders have findings", "✓ legacy, events and projection are the same"} {
+		if code != exitWrong || !strings.Contains(output, text) {
+			t.Errorf("exit code %d, no %q in\n%s", code, text, output)
+		}
 	}
 }
 
