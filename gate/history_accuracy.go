@@ -125,6 +125,8 @@ func (c HistoryAccuracyCriterion) judge(h *HistoryEvidence, said string) Result 
 		return fail(scalar(worst.share), scalar(worst.limit), repair, "%s: %s. %s", said, worst.text, h.findings())
 	case worst != nil:
 		return inconclusive(scalar(worst.share), scalar(worst.limit), historyFrom, "%s: %s. %s", said, worst.text, h.findings())
+	case c.MinConsistency == 1 && h.openOfLegacy() > 0: // it may be of an order that no number counts, such as one whose events are archived
+		return fail(scalar(1-ratio(1, h.Orders)), scalar(c.MinConsistency), repair, "%s: legacy contradicts its own record. %s", said, h.findings())
 	case h.Newer > 0:
 		return inconclusive(nil, scalar(c.MaxErrorRate), historyFrom, "%s, and a newer audit of a part of them has %s. Only another audit of all orders can show the rest.", said,
 			human.Quantity(h.Newer, "open finding", "open findings"))

@@ -3,6 +3,8 @@ package gate
 import (
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 // audited is a clean audit of 100 orders, with 500 events.
@@ -82,6 +84,9 @@ func TestHistoryAccuracy(t *testing.T) {
 		given("a moment that was different", history(func(e *HistoryEvidence) { e.misses("fidelity_moments", 1) }), Fails, "fidelity_moments"),
 		given("an order without its events", history(func(e *HistoryEvidence) { e.misses("coverage", 1) }), Fails, "coverage is 99 %"),
 		given("a contradiction of legacy", history(func(e *HistoryEvidence) { e.misses("legacy_consistency", 1) }), Fails, "legacy_consistency is 99 %"),
+		given("a contradiction of legacy that no number counts", history(func(e *HistoryEvidence) {
+			e.Found = []HistoryFound{{Part: "legacy", Kind: "overfill", Open: 1}}
+		}), Fails, "legacy contradicts its own record", "1 overfill"),
 
 		given("a newer audit of a part that found something", history(func(e *HistoryEvidence) { e.Newer = 2 }), Inconclusive, "a newer audit of a part of them has 2 open findings"),
 		given("more than there is", history(func(e *HistoryEvidence) { e.Numbers[1].Of = 101 }), Errored, "coverage is 101 of 100", "impossible"),
@@ -125,8 +130,17 @@ func TestHistoryAccuracyCountsWhatIsAcceptedAsAnswered(t *testing.T) {
 
 func TestHistoryAccuracyHasALimitForEachNumber(t *testing.T) {
 	c := Defaults().HistoryAccuracy
-	c.MaxErrorRate, c.MinCoverage, c.MinLinkage, c.MinFidelity, c.MinEvidence = 0.003, 0.99, 0.99, 0.99, 0.96
+	c.MaxErrorRate, c.MinCoverage, c.MinLinkage, c.MinFidelity, c.MinEvidence = 0.003, 0.99, 0.99, 0.9, 0.96
+	someAccepted := []HistoryFound{{Part: "events", Kind: "event_extra", Open: 1, Accepted: 9}}
 	check(t, c, []sentence{
+		given("moments that may follow from the one finding that is open", history(func(e *HistoryEvidence) {
+			e.Found, e.OpenOrders = someAccepted, 1
+			e.misses("fidelity_moments", 20)
+		}), Fails, "fidelity_moments is 75 %"),
+		given("trades of an order that was not read, while a finding is open", history(func(e *HistoryEvidence) {
+			e.Found, e.OpenOrders = someAccepted, 1
+			e.Numbers[2].Of, e.Numbers[2].Unknown = 150, 50
+		}), Inconclusive, "linkage_trades is 75 %", "of 50 nothing is known"),
 		given("the accuracy of 99.7 %", history(func(e *HistoryEvidence) {
 			for i := range e.Numbers {
 				e.Numbers[i].Of, e.Numbers[i].All = e.Numbers[i].Of*10, e.Numbers[i].All*10
@@ -142,4 +156,93 @@ func TestHistoryAccuracyHasALimitForEachNumber(t *testing.T) {
 	})
 	c.MinLinkage = 2
 	check(t, c, []sentence{given("a limit above one", func(*Evidence) {}, Errored, "min_linkage")})
+}
+
+// anyAudit draws orders with faults, and counts them as an audit and the ledger do. It returns whether a fault is left that nobody has
+// answered for.
+func anyAudit(t *rapid.T) (e *HistoryEvidence, left bool) {
+	e = &HistoryEvidence{Pass: 7, At: now.Add(-time.Hour), Covered: 1}
+	count := map[string]*HistoryNumber{}
+	for _, n := range audited().Numbers {
+		e.Numbers = append(e.Numbers, HistoryNumber{Name: n.Name})
+	}
+	for i := range e.Numbers {
+		count[e.Numbers[i].Name] = &e.Numbers[i]
+	}
+	add := func(name string, of, all int64) {
+		count[name].Of, count[name].All = count[name].Of+of, count[name].All+all
+	}
+	upTo := func(most int64, label string) int64 { return rapid.Int64Range(0, most).Draw(t, label) }
+	for range rapid.IntRange(1, 8).Draw(t, "orders") {
+		e.Orders++
+		trades, moments := upTo(3, "trades"), upTo(3, "moments")
+		add("evidence_exact", trades, trades)
+		add("evidence_derived", 0, trades)
+		open := int64(0)
+		found := func(part string, n int64) {
+			accepted := upTo(n, "accepted")
+			e.Found = append(e.Found, HistoryFound{Part: part, Kind: "some", Open: n - accepted, Accepted: accepted})
+			open += n - accepted
+		}
+		state := rapid.SampledFrom([]string{"right", "right", "right", "wrong", "contradiction", "unreadable", "restless"}).Draw(t, "state")
+		lost, extra, moved := int64(0), int64(0), int64(0)
+		switch state {
+		case "unreadable", "restless":
+			for _, name := range []string{"coverage", "fidelity_end", "legacy_consistency"} {
+				add(name, 0, 1)
+				count[name].Unknown++
+			}
+			add("linkage_trades", 0, trades)
+			count["linkage_trades"].Unknown += trades
+			if state == "restless" {
+				e.Unsettled++
+				left = true
+				continue
+			}
+			found("legacy", 1)
+		case "contradiction":
+			found("legacy", 1)
+		case "wrong":
+			lost, extra, moved = upTo(trades, "lost"), 1+upTo(2, "extra"), upTo(moments, "moved")
+			found("events", lost+extra)
+		}
+		if state != "unreadable" {
+			whole, sound := int64(1), int64(1)
+			if lost > 0 {
+				whole = 0
+			}
+			if state == "contradiction" {
+				sound = 0
+			}
+			add("coverage", whole, 1)
+			add("fidelity_end", whole, 1)
+			add("legacy_consistency", sound, 1)
+			add("linkage_trades", trades-lost, trades)
+			add("linkage_events", 1+trades-lost, 1+trades-lost+extra)
+			add("fidelity_moments", moments-moved, moments)
+			add("error_rate", lost+extra, 1+trades+extra)
+		}
+		if open > 0 {
+			e.OpenOrders++
+			left = true
+		}
+	}
+	return e, left
+}
+
+// TestOnlyWhatIsAnsweredForPasses: an audit passes if, and only if, each of its faults is accepted and each order was audited.
+func TestOnlyWhatIsAnsweredForPasses(t *testing.T) {
+	seen := map[Verdict]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		h, left := anyAudit(t)
+		r := Defaults().HistoryAccuracy.Judge(Evidence{History: h}, now)
+		seen[r.Verdict]++
+		rate, _ := h.number(errorRate)
+		if left == (r.Verdict == Passes) && rate.All > 0 || r.Verdict == Errored {
+			t.Fatalf("left %v: %s, %s\n%+v", left, r.Verdict, r.Reason, h)
+		}
+	})
+	if seen[Passes] == 0 || seen[Fails] == 0 || seen[Inconclusive] == 0 {
+		t.Errorf("the generator only reaches %v", seen)
+	}
 }

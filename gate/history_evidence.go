@@ -55,6 +55,16 @@ func (e *HistoryEvidence) Totals() (t HistoryFound) {
 	return t
 }
 
+// openOfLegacy counts the open findings about legacy alone.
+func (e *HistoryEvidence) openOfLegacy() (n int64) {
+	for _, f := range e.Found {
+		if f.Part == "legacy" {
+			n += f.Open
+		}
+	}
+	return n
+}
+
 // number returns a number by its name. Evidence adds up the surest two.
 func (e *HistoryEvidence) number(name string) (n HistoryNumber, ok bool) {
 	for _, known := range e.Numbers {
