@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,9 @@ type Repair struct {
 	// Columns are columns of that table that have a field or a register of another name: column → field. Default none.
 	Columns map[string]string
 }
+
+// RepairedTable is the table that a plan of repairs writes rows to.
+func (c *Config) RepairedTable() string { return cmp.Or(c.Repair.Projection, c.Projection.Table) }
 
 // readRepair reads the optional section.
 func readRepair(o *object, c *Config) {

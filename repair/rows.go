@@ -26,7 +26,7 @@ func (p *Planner) row(c Case, d compare.Diagnosis) (s Statement, why string) {
 	switch {
 	case d.Cause == compare.StoppedProjector:
 		return s, "the projector would apply the events again when it goes on"
-	case !p.Rows.writable():
+	case !p.Rows.Writable():
 		return s, fmt.Sprintf("%s is no table; %s names the one that it shows", p.Rows.Name, p.Rows.Setting)
 	case len(c.Stored) > 1 || len(c.Projection) > 1:
 		return s, "the projection has the order more than once, and nothing tells which row to keep"
@@ -40,7 +40,7 @@ func (p *Planner) row(c Case, d compare.Diagnosis) (s Statement, why string) {
 	case !state.Exists():
 		return s, "there is no row, and no event that creates one"
 	}
-	want, why := p.folded(&state)
+	want, why := p.folded(c, &state)
 	switch {
 	case why != "":
 		return s, why
@@ -76,21 +76,23 @@ type assigned struct {
 	was, is order.Value
 }
 
-// folded is what the state gives for each column. Each compared field that the events determine must have a column.
-func (p *Planner) folded(state *order.State) (out []assigned, why string) {
+// folded is what the state gives for each column. A compared field that is wrong must have a column.
+func (p *Planner) folded(c Case, state *order.State) (out []assigned, why string) {
 	has := map[string]bool{}
-	for _, c := range p.Rows.Columns {
-		name, ok := p.Rows.Of[c.Name]
-		if !ok || c.Generated {
+	for _, column := range p.Rows.Columns {
+		name, ok := p.Rows.Of[column.Name]
+		if !ok || column.Generated {
 			continue
 		}
 		has[name] = true
 		if v, ok := state.Value(name); ok {
-			out = append(out, assigned{column: c.Name, is: v})
+			out = append(out, assigned{column: column.Name, is: v})
 		}
 	}
-	for _, f := range p.Fields {
-		if p.Rules.Judges(f) && !has[f.Name] {
+	for i, f := range p.Fields {
+		v, judged := state.Value(f.Name)
+		wrong := judged && p.Rules.Judges(f) && (len(c.Projection) == 0 || !compare.Equal(f, c.Projection[0].Values[i], v))
+		if wrong && !has[f.Name] {
 			return nil, fmt.Sprintf("no column of %s is known to have %s as it is", p.Rows.Name, f.Name)
 		}
 	}

@@ -27,7 +27,8 @@ type Column struct {
 
 func (c Column) needed() bool { return c.NotNull && !c.Default && !c.Generated }
 
-func (t *Table) writable() bool { return t.Kind == "r" || t.Kind == "p" }
+// Writable is true for a table, and false for what only shows one.
+func (t *Table) Writable() bool { return t.Kind == "r" || t.Kind == "p" }
 
 func (t *Table) column(name string) (Column, bool) {
 	for _, c := range t.Columns {

@@ -42,7 +42,7 @@ type newEvent struct {
 // insert is the statement that appends an event. Why says why there is none.
 func (s *Store) insert(e newEvent) (sql, why string) {
 	switch {
-	case !s.writable():
+	case !s.Writable():
 		return "", s.Name + " is no table; backfill.table names the one behind it"
 	case s.TimeElsewhere:
 		return "", "the store has the times of events in their payloads"

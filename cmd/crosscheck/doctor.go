@@ -57,6 +57,7 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 	if c.Backfill.Enabled && c.Events.Given() {
 		r.Findings = append(r.Findings, eventlog.Diagnose(ctx, logConfig(c, 1), c.Backfill.SlotReserve<<20)...)
 	}
+	r.Findings = append(r.Findings, diagnoseRepair(ctx, c)...)
 	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
 	r.Findings = append(r.Findings, examineJobs(ctx, c)...)
 	if !r.has(string(order.Legacy), doctor.Connection, doctor.Busy, doctor.Login, source.CheckDSN, source.CheckPooler) {

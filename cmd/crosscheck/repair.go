@@ -122,7 +122,7 @@ func openDivergences(ctx context.Context, c *config.Config, s sides, p *program)
 // write writes one file; one for each database, if store and projection are in two.
 func (r *repairCommand) write(ctx context.Context, w *planning, plan *repair.Plan, now time.Time) ([]string, error) {
 	h := repair.Header{At: now, Batch: w.batch, Events: w.config.Events.Table}
-	if base := w.config.Repair.Projection; base != "" && base != w.config.Projection.Table {
+	if w.config.RepairedTable() != w.config.Projection.Table {
 		h.View = w.config.Projection.Table
 	}
 	type part struct {

@@ -79,11 +79,7 @@ func (w *planning) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	table := c.Projection.Table
-	if c.Repair.Projection != "" {
-		table = c.Repair.Projection
-	}
-	kept, err := s.projection.Layout(ctx, table)
+	kept, err := s.projection.Layout(ctx, c.RepairedTable())
 	if err != nil {
 		return fmt.Errorf("reading repair.projection: %w", err)
 	}
@@ -144,8 +140,8 @@ func (w *planning) openPast(ctx context.Context) (history.Schema, error) {
 	}
 	for _, column := range t.Columns {
 		expr := `t."` + strings.ReplaceAll(column.Name, `"`, `""`) + `"`
-		if past.CreatedAt == "" && column.Name == schema.Rules.CreatedAt() {
-			past.CreatedAt = expr
+		if c.History.CreatedAt == "" && slices.Contains([]string{"created_at", schema.Rules.CreatedAt()}, column.Name) {
+			past.CreatedAt = expr // and not what is compared, which may be coarser
 		}
 		if slices.Contains(schema.Rules.Names(), column.Name) && !slices.Contains(schema.Fields, column.Name) {
 			schema.Fields = append(schema.Fields, column.Name)

@@ -22,7 +22,21 @@ import (
 // hand. Afterwards verify finds only what the plan has left to people. A second application changes nothing, and says so.
 func TestAPlanRepairsWhatItPromises(t *testing.T) {
 	t.Parallel()
-	s := newSystem(t, lab.Options{History: lab.History{Orders: 2000}, Rate: 30, RefreshEvery: labRefresh})
+	repairs(t, lab.OrdersStore, "event_store", "event_id")
+}
+
+// TestAPlanRepairsInAnotherStore: keys in streams, times without a zone, JSON in bytes, amounts in ten-thousandths.
+func TestAPlanRepairsInAnotherStore(t *testing.T) {
+	if !soak() {
+		t.Skip("part of make soak")
+	}
+	t.Parallel()
+	repairs(t, lab.DeskStore, "desk.messages", "global_position")
+}
+
+func repairs(t *testing.T, store *lab.Store, table, position string) {
+	t.Helper()
+	s := newSystem(t, lab.Options{History: lab.History{Orders: 2000, Store: store}, Rate: 30, RefreshEvery: labRefresh})
 	config := s.config("repair", labWindow, s.eventSections(), "repair: {projection: public.orders_projection, columns: {filled_notional: notional}}")
 	quick(t, config)
 	s.live()
@@ -59,14 +73,14 @@ func TestAPlanRepairsWhatItPromises(t *testing.T) {
 		t.Errorf("want (-) and planned (+):\n%s", diff)
 	}
 	said := s.apply(t, file)
-	state := s.written(t)
+	state := s.written(t, table, position)
 	again := s.apply(t, file)
 	for id := range planted {
 		if !people[id] && (!strings.Contains(said, "NOTICE:  order "+id+": ") || !strings.Contains(again, "order "+id+": repaired already; nothing is changed")) {
 			t.Errorf("nothing is said of order %s", id)
 		}
 	}
-	if s.written(t) != state {
+	if s.written(t, table, position) != state {
 		t.Error("a second application changes something")
 	}
 	if strings.Contains(said+again, "ERROR") {
@@ -151,13 +165,13 @@ func (s *system) apply(t *testing.T, file string) string {
 }
 
 // written is a digest of all events, and of all rows of the projection's table.
-func (s *system) written(t *testing.T) string {
+func (s *system) written(t *testing.T, table, position string) string {
 	t.Helper()
 	if err := s.Refresh(deadline(t)); err != nil {
 		t.Fatal(err)
 	}
-	out, err := query(s.EventsDSN, `SELECT md5(string_agg(e::text, E'\n' ORDER BY event_id)) FROM event_store e;
-		SELECT md5(string_agg(p::text, E'\n' ORDER BY order_id)) FROM orders_projection p`)
+	out, err := query(s.EventsDSN, fmt.Sprintf(`SELECT md5(string_agg(e::text, E'\n' ORDER BY %s)) FROM %s e;
+		SELECT md5(string_agg(p::text, E'\n' ORDER BY order_id)) FROM orders_projection p`, position, table))
 	if err != nil {
 		t.Fatal(err)
 	}
