@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nordvarg/crosscheck/lab"
 )
@@ -44,5 +45,30 @@ backfill: {enabled: true, orders: 50, workers: 2}
 	}
 	if got := rows(t, s.EventsDSN, stored); got != want {
 		t.Errorf("the store differs from that of a run that nobody has disturbed")
+	}
+}
+
+// TestABackfillBesideLiveWritersIsClean backfills orders of the past while the desk trades. An audit finds the history of
+// each order whole then, and nothing in it twice.
+func TestABackfillBesideLiveWritersIsClean(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, lab.Options{History: lab.History{Orders: 300}})
+	config := s.config("live", time.Second, fmt.Sprintf(`
+events:   {dsn: %q}
+history:  {audit_log: public.audit_log, trades: public.trades}
+backfill: {enabled: true, orders: 20}
+`, s.EventsDSN))
+	past := rows(t, s.LegacyDSN, "SELECT string_agg(order_id::text, ',') FROM orders WHERE status IN ('FILLED', 'CANCELED')")
+	rows(t, s.EventsDSN, "DELETE FROM event_store WHERE order_id IN ("+past+")")
+	s.StartDesk()
+	eventually(t, s.EventsDSN, `SELECT count(*) > 0 FROM event_store WHERE "timestamp" > now() - interval '1 minute'`, "t")
+	if p := start(t, "backfill", "--config", config); p.end() != 0 {
+		t.Error("the backfill has left orders")
+	}
+	if err := s.StopDesk(); err != nil {
+		t.Fatal(err)
+	}
+	if p := start(t, "audit", "--config", config); p.end() != 0 {
+		t.Error("the audit has found something")
 	}
 }
