@@ -321,6 +321,24 @@ func TestTheConfigurationOfEachStoreIsRead(t *testing.T) {
 	}
 }
 
+// TestGuaranteesListTheFaultsOfTheBackfill holds the page to the lab, as the test of crosscheck holds crosscheck to it.
+func TestGuaranteesListTheFaultsOfTheBackfill(t *testing.T) {
+	page, err := os.ReadFile("../../docs/guarantees.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range lab.AllFaults() {
+		if !f.Backfill {
+			continue
+		}
+		leaves := strings.Split(f.Leaves, "/")
+		row := fmt.Sprintf("| `%s` | %s | [%s](causes/%s.md) | %s | [%s](causes/%s.md) |\n", f.Name, f.About, f.Cause, f.Cause, leaves[1], leaves[2], leaves[2])
+		if !strings.Contains(string(page), row) {
+			t.Errorf("docs/guarantees.md lacks\n%s", row)
+		}
+	}
+}
+
 func TestForeignConfigIsNotOverwritten(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if got := freeConfig(); got != "config.yaml" {

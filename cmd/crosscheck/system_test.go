@@ -256,7 +256,7 @@ func hangUp(conn *pgx.Conn) {
 
 func deadline(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute+loadTime(t, 0))
 	t.Cleanup(cancel)
 	return ctx
 }
