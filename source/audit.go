@@ -293,8 +293,7 @@ type counting struct {
 // countRecords counts the records of a table whose orders are in the range and the span, and those of no order. The latter are in
 // the span by their own time.
 func (n *auditSnapshot) countRecords(ctx context.Context, c counting, created verify.Span) (all, alone int64, keys []order.Key, err error) {
-	t := n.side.shape.keyType
-	in := within(n.within, keySQL(t, "r."+c.of), func(key order.Key) string { return literal(string(key)) + "::" + keyCast(t) })
+	in := n.among("r." + c.of)
 	// The range stands in both, or the server would read all orders for each page.
 	owner := func(from, condition string) string {
 		return fmt.Sprintf("EXISTS (SELECT FROM %s WHERE (%s) = r.%s AND %s AND %s)", from, n.side.stored(), c.of, n.inRange(), condition)

@@ -63,10 +63,12 @@ func (n *snapshot) Within(r verify.KeyRange) { n.within = r }
 
 // inRange is the condition for a row of the snapshot's range.
 func (n *snapshot) inRange() string {
-	t := n.side.shape.keyType
-	return within(n.within, keySQL(t, n.side.config.Key), func(key order.Key) string {
-		return literal(string(key)) + "::" + keyCast(t)
-	})
+	return within(n.within, keySQL(n.side.shape.keyType, n.side.config.Key), n.bound)
+}
+
+// bound is the SQL of an end of a range.
+func (n *snapshot) bound(key order.Key) string {
+	return literal(string(key)) + "::" + keyCast(n.side.shape.keyType)
 }
 
 // within is the condition for a key of a range. Bound is the SQL of an end.

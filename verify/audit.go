@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/history"
@@ -62,18 +61,20 @@ func (p *pass) audit(ctx context.Context, scan *Scan, created Span) (err error) 
 	if err != nil {
 		return err
 	}
+	reader := pageReader{p: p, pages: pages, created: created}
+	defer reader.close()
 	for from, more := after(ranges); more; from, more = after(ranges) {
 		p.progress("audit", facts.Counted.Orders, max(total, facts.Counted.Orders))
-		var done Range
-		err := pages.insist(ctx, func(ctx context.Context) error {
-			done, err = p.auditPage(ctx, int(facts.Ranges)+1, from, created)
-			return err
-		})
+		page, err := reader.read(ctx, from)
 		if err != nil {
 			return err
 		}
+		done := p.judgePage(page, int(facts.Ranges)+1, created)
+		if err := p.storePage(ctx, pages, done); err != nil {
+			return err
+		}
 		facts.Add(*done.Found.Audit)
-		ranges = []Range{done}
+		ranges = []Range{done.Range}
 	}
 	return p.auditGone(ctx)
 }
@@ -106,86 +107,41 @@ func (p *pass) auditEstimate(ctx context.Context, created Span) (int64, error) {
 	return n.Estimate(ctx, created)
 }
 
-// auditPage audits one page and stores it.
-func (p *pass) auditPage(ctx context.Context, number int, from order.Key, created Span) (done Range, err error) {
-	if err := p.pace(ctx); err != nil {
-		return done, err
-	}
-	page, at, err := p.readPage(ctx, from, created)
-	if err != nil {
-		return done, err
-	}
-	events, before, err := p.readAudited(ctx, page)
-	if err != nil {
-		return done, err
-	}
+// judgedPage is a page with its suspects.
+type judgedPage struct {
+	Range
+	suspects []Suspect
+}
+
+// judgePage audits the orders of a page.
+func (p *pass) judgePage(page *readPage, number int, created Span) judgedPage {
 	facts := AuditFacts{Created: created, Counted: page.Counted, Ranges: 1}
-	var suspects []Suspect
+	done := judgedPage{Range: Range{Number: number, KeyRange: page.KeyRange, Worker: p.c.Worker}}
 	suspect := func(l *auditLook) {
-		suspects = append(suspects, Suspect{Observation: l.observation(at), FirstSeen: at, Due: at.Add(p.c.Settle.Window), Range: number})
+		done.suspects = append(done.suspects, Suspect{Observation: l.observation(page.at), FirstSeen: page.at, Due: page.at.Add(p.c.Settle.Window), Range: number})
 	}
 	for _, o := range page.Orders {
-		l := p.c.Audits.look(o, events[o.Key])
+		l := p.c.Audits.look(o, page.events[o.Key])
 		facts.Clues.Note(o.Row, l.events, l.deviants)
-		if len(l.findings) == 0 && !before[o.Key] {
+		if len(l.findings) == 0 && !page.before[o.Key] {
 			facts.Add(l.facts)
 			continue
 		}
 		suspect(&l)
 	}
 	for _, key := range page.Alone {
-		l := auditLook{order: AuditOrder{Row: history.Row{Key: key}}}
-		suspect(&l)
+		suspect(&auditLook{order: AuditOrder{Row: history.Row{Key: key}}})
 	}
-	done = Range{Number: number, KeyRange: page.KeyRange, Worker: p.c.Worker, Found: RangeFacts{Audit: &facts, Mismatches: int64(len(suspects))}}
-	if err := p.c.Ledger.AddRange(ctx, p.lease, p.id, done, suspects); err != nil {
-		return done, err
-	}
+	done.Found = RangeFacts{Audit: &facts, Mismatches: int64(len(done.suspects))}
+	return done
+}
+
+func (p *pass) storePage(ctx context.Context, pages *ranged, done judgedPage) error {
+	err := pages.insist(ctx, func(ctx context.Context) error {
+		return p.c.Ledger.AddRange(ctx, p.lease, p.id, done.Range, done.suspects)
+	})
 	p.suspects += done.Found.Mismatches
-	return done, nil
-}
-
-// readPage reads rows and record in one snapshot, which it does not keep. It returns when that was.
-func (p *pass) readPage(ctx context.Context, from order.Key, created Span) (AuditPage, time.Time, error) {
-	n, err := p.c.Audits.Source.Begin(ctx)
-	if err != nil {
-		return AuditPage{}, time.Time{}, err
-	}
-	defer n.Close()
-	at := p.c.Now()
-	page, err := n.Page(ctx, from, created, p.batchSize(auditPage))
-	if err != nil {
-		return page, at, err
-	}
-	var bytes int64
-	for i := range page.Orders {
-		bytes += page.Orders[i].size()
-	}
-	p.width = max(p.width, bytes/int64(max(len(page.Orders), 1)), 1)
-	return page, at, nil
-}
-
-// readAudited reads the events of a page, which must not be older than its rows, and which orders have findings of earlier audits.
-func (p *pass) readAudited(ctx context.Context, page AuditPage) (events map[order.Key][]order.Event, before map[order.Key]bool, err error) {
-	keys := make([]order.Key, len(page.Orders))
-	for i, o := range page.Orders {
-		keys[i] = o.Key
-	}
-	if len(keys) == 0 {
-		return nil, nil, nil
-	}
-	if events, err = p.c.Events.Histories(ctx, keys); err != nil {
-		return nil, nil, err
-	}
-	found, err := p.c.Audits.Ledger.AuditedBefore(ctx, p.id, keys)
-	if err != nil {
-		return nil, nil, err
-	}
-	before = make(map[order.Key]bool, len(found))
-	for _, key := range found {
-		before[key] = true
-	}
-	return events, before, nil
+	return err
 }
 
 // auditGone resolves the findings of orders of which legacy has nothing any more.
@@ -215,15 +171,4 @@ func (p *pass) auditGone(ctx context.Context) error {
 			return fmt.Errorf("resolving findings: %w", err)
 		}
 	}
-}
-
-func (p *pass) readOrders(ctx context.Context, keys []order.Key) ([]AuditOrder, time.Time, error) {
-	n, err := p.c.Audits.Source.Begin(ctx)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	defer n.Close()
-	at := p.c.Now()
-	orders, err := n.Orders(ctx, keys)
-	return orders, at, err
 }
