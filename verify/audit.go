@@ -127,6 +127,7 @@ func (p *pass) judgePage(page *readPage, number int, created Span) judgedPage {
 			facts.Add(l.facts)
 			continue
 		}
+		facts.Counted.Add(p.c.Audits.counted(o, -1))
 		suspect(&l)
 	}
 	for _, key := range page.Alone {

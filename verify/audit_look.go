@@ -31,7 +31,8 @@ func (a *Audits) look(o AuditOrder, events []order.Event) auditLook {
 		l.unaudited()
 		return l
 	case o.Archived && len(events) == 0:
-		l.facts.Archived = a.counted(o)
+		l.facts.Archived = a.counted(o, 1)
+		l.facts.Archived.Orders = 1
 		l.legacy(a.Auditor.Reconstruct(o.Row, o.Record).Findings)
 		return l
 	}
@@ -47,16 +48,20 @@ func (a *Audits) look(o AuditOrder, events []order.Event) auditLook {
 	return l
 }
 
-// counted is what legacy's server has counted of an order.
-func (a *Audits) counted(o AuditOrder) AuditCounts {
-	c := AuditCounts{Orders: 1, Trades: int64(len(o.Record.Trades)), Lines: int64(len(o.Record.Audit))}
+// counted is what legacy's server counts of an order's record, so many times. It is taken off what the server has counted at the first
+// look at a suspect, and added at the last one, because the order may have moved in between.
+func (a *Audits) counted(o AuditOrder, times int64) (c AuditCounts) {
+	if o.Rows != 1 || o.Unreadable {
+		return c
+	}
+	c.Trades, c.Lines = times*int64(len(o.Record.Trades)), times*int64(len(o.Record.Audit))
 	for _, d := range a.Auditor.Reconstruct(o.Row, o.Record).Deeds {
 		if d.From.Table == "audit_log" {
-			c.LinesToTell++
+			c.LinesToTell += times
 		}
 	}
 	compared, _ := a.Auditor.Moments(o.Record, nil)
-	c.Moments = int64(compared)
+	c.Moments = times * int64(compared)
 	return c
 }
 

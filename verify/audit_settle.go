@@ -35,8 +35,10 @@ func (p *pass) auditAgain(ctx context.Context, suspects []Suspect) (store func(c
 		case !outcomes[i].Final:
 		case outcomes[i].Verdict == compare.Unverified:
 			more.Unaudited++
+			more.Counted.Add(p.c.Audits.counted(o, 1))
 		default:
 			more.Add(l.facts)
+			more.Counted.Add(p.c.Audits.counted(o, 1))
 			more.Unlisted += p.list(&outcomes[i])
 		}
 	}

@@ -248,6 +248,11 @@ func TestAnAuditOfALiveSystemIsSilent(t *testing.T) {
 	if code != exitAgrees || len(findings) > 0 || r.Verdict != "match" || r.Counted.Orders < 500 {
 		t.Errorf("exit code %d, %v, %+v", code, findings, r)
 	}
+	for _, n := range r.Numbers {
+		if n.Of > n.All {
+			t.Errorf("%s counts %d of %d", n.Name, n.Of, n.All)
+		}
+	}
 	s.rest()
 	if code, r, _ = audited(t, "--config", config); code != exitAgrees || r.number("error_rate")[:2] != "0/" || r.Numbers[0].Share != 1 {
 		t.Errorf("at rest: exit code %d, %+v", code, r)
