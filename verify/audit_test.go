@@ -1,0 +1,144 @@
+package verify_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
+	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/verify/ledgertest"
+)
+
+// audits is legacy with its record in memory, an event store without events, and what audits store.
+type audits struct {
+	*ledgertest.Fake
+	orders   []verify.AuditOrder
+	fail     int // how many pages cannot be read, from the second on
+	pages    int
+	outcomes []verify.AuditOutcome
+	facts    verify.AuditFacts
+}
+
+var errPage = errors.New("a page cannot be read")
+
+func (a *audits) Begin(context.Context) (verify.AuditSnapshot, error) { return a, nil }
+func (a *audits) Close()                                              {}
+func (a *audits) Estimate(context.Context, verify.Span) (int64, error) {
+	return int64(len(a.orders)), nil
+}
+
+// Page has two orders.
+func (a *audits) Page(_ context.Context, from order.Key, _ verify.Span, _ int) (verify.AuditPage, error) {
+	if a.pages++; a.pages > 1 && a.fail > 0 {
+		a.fail--
+		return verify.AuditPage{}, errPage
+	}
+	at := slices.IndexFunc(a.orders, func(o verify.AuditOrder) bool { return o.Key >= from })
+	page := verify.AuditPage{KeyRange: verify.KeyRange{From: from}, Orders: a.orders[at:min(at+2, len(a.orders))]}
+	if at+2 < len(a.orders) {
+		page.Below = a.orders[at+2].Key
+	}
+	page.Counted.Orders = int64(len(page.Orders))
+	return page, nil
+}
+
+func (a *audits) Orders(_ context.Context, keys []order.Key) (out []verify.AuditOrder, err error) {
+	for _, key := range keys {
+		out = append(out, a.orders[slices.IndexFunc(a.orders, func(o verify.AuditOrder) bool { return o.Key == key })])
+	}
+	return out, nil
+}
+
+func (a *audits) Histories(context.Context, []order.Key) (map[order.Key][]order.Event, error) {
+	return nil, nil
+}
+func (a *audits) Newest(context.Context) (time.Time, error) { return time.Time{}, nil }
+
+func (a *audits) SettleAudit(ctx context.Context, l lease.Lease, id verify.PassID, outcomes []verify.AuditOutcome, more verify.AuditFacts, at time.Time) error {
+	a.outcomes = append(a.outcomes, outcomes...)
+	a.facts.Add(more)
+	var plain []verify.Outcome
+	for _, o := range outcomes {
+		if o.Verdict == compare.Diverged {
+			o.Diverged = []compare.Mismatch{{Key: o.Suspect.Key(), Hop: order.LegacyToEvents, Kind: compare.Differs}}
+		}
+		plain = append(plain, o.Outcome)
+	}
+	return a.Settle(ctx, l, id, plain, at)
+}
+
+func (a *audits) AuditedBefore(context.Context, verify.PassID, []order.Key) ([]order.Key, error) {
+	return nil, nil
+}
+
+func (a *audits) UnresolvedAudits(context.Context, verify.PassID, order.Key, int) ([]order.Key, error) {
+	return nil, nil
+}
+
+func (a *audits) RenameCause(context.Context, lease.Lease, verify.PassID, string, string) error {
+	return nil
+}
+
+// auditWorld has five orders of which legacy has nothing but the row, and no event. All of them lack their events.
+func auditWorld(t *testing.T) (*world, *audits) {
+	t.Helper()
+	w := newWorld(t, nil, nil)
+	a := &audits{Fake: w.store}
+	for i := range 5 {
+		a.orders = append(a.orders, verify.AuditOrder{Rows: 1, Row: history.Row{
+			Key: order.Key(fmt.Sprint(i)), CreatedAt: w.now.Add(-time.Hour), Values: []order.Value{{Text: "OPEN"}, {Text: "0"}},
+		}})
+	}
+	spec := order.Orders()
+	rules, err := order.NewRules(spec, []order.Field{{Name: "status", Type: order.Text}, {Name: "filled_quantity", Type: order.Numeric}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := history.Schema{Fields: []string{"status", "filled_quantity"}, Rules: rules}
+	speaker, _ := history.NewSpeaker(spec, schema)
+	w.Events, w.Passes = a, func(err error) bool { return errors.Is(err, errPage) }
+	w.Audits = &verify.Audits{Source: a, Ledger: a, Auditor: &history.Auditor{Schema: schema, Speaker: speaker}}
+	return w, a
+}
+
+// TestAnAuditJudgesWhatHoldsStill moves one order at every look and another one once.
+func TestAnAuditJudgesWhatHoldsStill(t *testing.T) {
+	w, a := auditWorld(t)
+	w.meanwhile = func(wait int) {
+		a.orders[3].ChangedAt = w.clock()
+		if wait == 1 {
+			a.orders[4].ChangedAt = w.clock()
+		}
+	}
+	pass := w.must(w.Audit(t.Context(), w.lease, w.start(), verify.Span{}))
+	if pass.Result.Diverged != 4 || pass.Result.Unverified != 1 || pass.Scan.Compared != 5 || a.facts.Unaudited != 1 || a.facts.Tally.Orders != 4 {
+		t.Errorf("pass %+v, facts %+v", pass.Result, a.facts)
+	}
+	looks := map[order.Key]int{}
+	for _, o := range a.outcomes {
+		looks[o.Suspect.Key()]++
+		if o.Final != (o.Verdict != compare.Lagging) || (o.Verdict == compare.Diverged) != (len(o.Findings) > 0) {
+			t.Errorf("order %s: %s with %d findings", o.Suspect.Key(), o.Verdict, len(o.Findings))
+		}
+	}
+	if looks["0"] != 1 || looks["4"] != 2 || looks["3"] != w.Settle.Rechecks+1 {
+		t.Errorf("looks %v", looks)
+	}
+}
+
+// TestAPageThatCannotBeReadAheadIsReadAgain loses two reads of pages.
+func TestAPageThatCannotBeReadAheadIsReadAgain(t *testing.T) {
+	w, a := auditWorld(t)
+	a.fail = 2
+	pass := w.must(w.Audit(t.Context(), w.lease, w.start(), verify.Span{}))
+	if pass.Result.Diverged != 5 || pass.Scan.Compared != 5 || a.pages != 5 {
+		t.Errorf("pass %+v after %d reads", pass.Result, a.pages)
+	}
+}
