@@ -47,7 +47,7 @@ func readConfig(o *object, c *Config) {
 	backfill := o.object("backfill")
 	readBackfill(backfill, &c.Backfill, c.Events)
 	c.checkBackfill(backfill)
-	if !c.Sampler.Audit.Off() && !(c.Events.Given() && c.History.Given()) {
+	if !c.Sampler.Audit.Off() && (!c.Events.Given() || !c.History.Given()) {
 		sampler := o.object("sampler")
 		sampler.at(target(sampler.values["audit"]), "sampler.audit", "needs the sections events and history, because an audit compares them", "")
 	}
