@@ -16,7 +16,9 @@ func (l *Log) Known(ctx context.Context, keys []order.Key) (map[string]bool, err
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	// The payload is sent as it is: what is no JSON is no reason to stop.
-	rows, err := l.pool.Query(ctx, "SELECT ("+l.config.ReadPayload+") FROM "+l.config.ReadTable+" AS t WHERE "+l.ofKeys(), pgx.QueryResultFormats{pgtype.TextFormatCode}, l.stored(keys))
+	of, args := l.ofKeys(keys)
+	args = append([]any{pgx.QueryResultFormats{pgtype.TextFormatCode}}, args...)
+	rows, err := l.pool.Query(ctx, "SELECT ("+l.config.ReadPayload+") FROM "+l.config.ReadTable+" AS t WHERE "+of, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading what was backfilled: %w", err)
 	}

@@ -59,3 +59,24 @@ func isCanonicalUUID(text string) bool {
 	}
 	return true
 }
+
+// fewKeys are looked up one by one.
+const fewKeys = 50
+
+// Dense returns the first and the last of many numbers that are keys, if at least half of the numbers between them are keys too.
+func Dense(keys []Key) (first, last int64, dense bool) {
+	if len(keys) < fewKeys {
+		return 0, 0, false
+	}
+	for i, k := range keys {
+		n, err := strconv.ParseInt(string(k), 10, 64)
+		if err != nil {
+			return 0, 0, false
+		}
+		if i == 0 {
+			first, last = n, n
+		}
+		first, last = min(first, n), max(last, n)
+	}
+	return first, last, uint64(last)-uint64(first) < 2*uint64(len(keys)) //nolint:gosec // the difference of any two fits
+}

@@ -76,16 +76,16 @@ func (e *Events) orderKey(c EventsConfig) string {
 	return c.storedKey(e.keyType)
 }
 
-// ofKeys is the condition for the events of some orders, with its argument.
-func (e *Events) ofKeys(keys []order.Key) (condition string, arg []string) {
-	arg = texts(keys)
+// ofKeys is the condition for the events of some orders, with its arguments.
+func (e *Events) ofKeys(keys []order.Key) (condition string, args []any) {
 	if e.stored == "" {
-		return fmt.Sprintf("(%s) = ANY($1::text[]::%s[])", e.config.Key, keyCast(e.keyType)), arg
+		return among(e.keyType, e.config.Key, keys)
 	}
+	arg := texts(keys)
 	for i := range arg {
 		arg[i] = e.config.Strip + arg[i]
 	}
-	return "(" + e.stored + ") = ANY($1::text[]) AND (" + e.config.Key + ") IS NOT NULL", arg
+	return "(" + e.stored + ") = ANY($1::text[]) AND (" + e.config.Key + ") IS NOT NULL", []any{arg}
 }
 
 // unfitError is returned for a column or an expression of a type that cannot be used. It wraps [ErrUnsupported].

@@ -207,9 +207,9 @@ type querier interface {
 
 func (e *Events) histories(ctx context.Context, from querier, keys []order.Key) (map[order.Key][]order.Event, error) {
 	histories := map[order.Key][]order.Event{}
-	of, arg := e.ofKeys(keys)
+	of, args := e.ofKeys(keys)
 	query := fmt.Sprintf("%s WHERE %s ORDER BY (%s)::bigint NULLS LAST", e.selecting(), of, e.config.Position)
-	err := e.each(ctx, from, func(event order.Event) { histories[event.Key] = append(histories[event.Key], event) }, query, arg)
+	err := e.each(ctx, from, func(event order.Event) { histories[event.Key] = append(histories[event.Key], event) }, query, args...)
 	return histories, err
 }
 

@@ -100,7 +100,7 @@ func (e *Events) foldProblems(ctx context.Context, newest []order.Event) (map[pl
 	states := map[order.Key]*order.State{}
 	problems := map[place]string{}
 	// In the order of positions, so that what the limit leaves is the beginning of each history.
-	of, arg := e.ofKeys(slices.Sorted(maps.Keys(keys)))
+	of, args := e.ofKeys(slices.Sorted(maps.Keys(keys)))
 	query := fmt.Sprintf("%s WHERE %s ORDER BY (%s)::bigint NULLS LAST LIMIT %d", e.selecting(), of, e.config.Position, censusHistory)
 	err := e.each(ctx, e.side.pool, func(event order.Event) {
 		state := states[event.Key]
@@ -114,6 +114,6 @@ func (e *Events) foldProblems(ctx context.Context, newest []order.Event) (map[pl
 				problems[at] = p.Detail
 			}
 		}
-	}, query, arg)
+	}, query, args...)
 	return problems, err
 }

@@ -67,9 +67,9 @@ func (e *Events) OutsideOrders(ctx context.Context, keys []order.Key) ([]order.K
 	defer e.side.observe("outside")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	is, arg := e.ofKeys(keys)
+	is, args := e.ofKeys(keys)
 	query := fmt.Sprintf("SELECT (%[1]s)::text FROM %[2]s AS t WHERE %[3]s GROUP BY 1 HAVING bool_and(%[4]s)", e.config.Key, e.config.Table, is, e.outside())
-	rows, err := e.side.pool.Query(ctx, query, arg)
+	rows, err := e.side.pool.Query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("looking for orders outside of the slice: %w", err)
 	}

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -38,10 +39,16 @@ func (n *folded) foldKeys(ctx context.Context, d *folding, q verify.DigestQuery)
 
 // ofKeys is the condition for the events of some orders, without an argument: a COPY has none.
 func (f *Fold) ofKeys(keys []order.Key) string {
-	condition, stored := f.events.ofKeys(keys)
-	list := make([]order.Key, len(stored))
-	for i, key := range stored {
-		list[i] = order.Key(key)
+	condition, args := f.events.ofKeys(keys)
+	var list []order.Key
+	for i, arg := range args {
+		if stored, ok := arg.([]string); ok {
+			for _, key := range stored {
+				list = append(list, order.Key(key))
+			}
+			continue
+		}
+		condition = strings.ReplaceAll(condition, fmt.Sprintf("$%d::", i+1), fmt.Sprintf("'%d'::", arg))
 	}
 	return strings.Replace(condition, "$1::text[]", keyArray(list), 1)
 }

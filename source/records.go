@@ -110,9 +110,9 @@ func (c HistoryConfig) tradeColumns() string {
 
 // Lines of one time come in an order that depends on nothing but themselves, so that every check reads the same.
 func (n *snapshot) changes(ctx context.Context, c HistoryConfig, keys []order.Key, to records) error {
+	of, args := among(n.side.shape.keyType, "entity_id", keys)
 	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT %s FROM %s AS t
-		WHERE entity_id = ANY($1::text[]::%s[]) AND %s ORDER BY "timestamp", field_changed, old_value::text, new_value::text`,
-		c.changeColumns(), c.AuditLog, keyCast(n.side.shape.keyType), n.among("entity_id")), texts(keys))
+		WHERE %s AND %s ORDER BY "timestamp", field_changed, old_value::text, new_value::text`, c.changeColumns(), c.AuditLog, of, n.among("entity_id")), args...)
 	if err != nil {
 		return err
 	}
@@ -133,9 +133,9 @@ func (n *snapshot) changes(ctx context.Context, c HistoryConfig, keys []order.Ke
 }
 
 func (n *snapshot) trades(ctx context.Context, c HistoryConfig, keys []order.Key, to records) error {
+	of, args := among(n.side.shape.keyType, "order_id", keys)
 	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT %s FROM %s AS t
-		WHERE order_id = ANY($1::text[]::%s[]) AND %s ORDER BY executed_at, quantity, price`,
-		c.tradeColumns(), c.Trades, keyCast(n.side.shape.keyType), n.among("order_id")), texts(keys))
+		WHERE %s AND %s ORDER BY executed_at, quantity, price`, c.tradeColumns(), c.Trades, of, n.among("order_id")), args...)
 	if err != nil {
 		return err
 	}

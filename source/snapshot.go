@@ -178,8 +178,9 @@ func (n *snapshot) Rows(ctx context.Context, keys []order.Key) ([]order.Row, err
 	var out []order.Row
 	err := n.tolerant(ctx, keys, func() error {
 		out = make([]order.Row, 0, len(keys))
-		query := fmt.Sprintf("SELECT %s FROM %s WHERE %s", n.side.columns(n.side.lookup), n.side.from(), n.side.byKey())
-		return n.each(ctx, func(r order.Row) error { out = append(out, r); return nil }, query, texts(keys))
+		of, args := among(n.side.shape.keyType, n.side.lookup, keys)
+		query := fmt.Sprintf("SELECT %s FROM %s WHERE %s", n.side.columns(n.side.lookup), n.side.from(), of)
+		return n.each(ctx, func(r order.Row) error { out = append(out, r); return nil }, query, args...)
 	})
 	if err != nil {
 		return nil, n.fail("reading orders", err)

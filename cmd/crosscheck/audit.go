@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/nordvarg/crosscheck/config"
@@ -53,6 +54,7 @@ func (a *auditCommand) Validate() error {
 }
 
 func (a *auditCommand) run(ctx context.Context, p *program) (int, error) {
+	debug.SetGCPercent(pagesAlive)
 	return oneOff{
 		program: p, kind: verify.Audit, json: a.JSON, resume: a.Resume, anyHour: a.AnyHour, show: a.show,
 		pass: func(ctx context.Context, c *verify.Comparison, _ *config.Config, l lease.Lease, s verify.Start) (verify.Pass, error) {

