@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -103,15 +104,12 @@ func (p *past) keep(ctx context.Context, part int, file string) error {
 	if err != nil {
 		return err
 	}
-	defer to.Close()
 	half := p.b.past.orders * int64(part) / backfillWorkers
 	next := p.b.past.orders * int64(part+1) / backfillWorkers
 	query := fmt.Sprintf(`COPY (SELECT %s FROM (SELECT *, dense_rank() OVER (ORDER BY order_id) AS n FROM event_store) AS e
 		WHERE n > %d AND n <= %d ORDER BY event_id) TO STDOUT (FORMAT binary)`, storedColumns, half, next)
-	if _, err := conn.PgConn().CopyTo(ctx, to, query); err != nil {
-		return err
-	}
-	return to.Close()
+	_, err = conn.PgConn().CopyTo(ctx, to, query)
+	return errors.Join(err, to.Close())
 }
 
 func (p *past) empty(ctx context.Context) error {
@@ -136,9 +134,8 @@ func (p *past) copy(ctx context.Context) (time.Duration, error) {
 			if err != nil {
 				return err
 			}
-			defer from.Close()
 			_, err = conn.PgConn().CopyFrom(ctx, from, "COPY event_store ("+storedColumns+") FROM STDIN (FORMAT binary)")
-			return err
+			return errors.Join(err, from.Close())
 		})
 	}
 	err := g.Wait()
