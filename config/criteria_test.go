@@ -15,10 +15,10 @@ compare: {fields: [{name: status, type: text}]}
 gate: {criteria: {history_accuracy: `
 	const warning = "config.yaml:6:37: gate.criteria.history_accuracy: there can be no audit without the sections events and history"
 	for text, want := range map[string]string{
-		"{}}}":                                   warning,
-		"{max_error_rate: 0.003}}}\nhistory: {}": warning,
-		"{enabled: false}}}":                     "",
-		"{}}}\nevents: {dsn: \"postgres://a/b\"}":                                                warning,
+		"{}}}":                                    warning,
+		"{max_error_rate: 0.003}}}\nhistory: {}":  warning,
+		"{enabled: false}}}":                      "",
+		"{}}}\nevents: {dsn: \"postgres://a/b\"}": warning,
 		"{min_evidence: 0, max_error_rate: 0}}}\nhistory: {}\nevents: {dsn: \"postgres://a/b\"}": "",
 	} {
 		c, err := parse(t, sides+text)
