@@ -14,13 +14,14 @@ ledger: {dsn: "postgres://a/b"}
 compare: {fields: [{name: status, type: text}]}
 gate: {criteria: {history_accuracy: `
 	const warning = "config.yaml:6:37: gate.criteria.history_accuracy: there can be no audit without the sections events and history"
-	for text, want := range map[string]string{
-		"{}}}":                                    warning,
-		"{max_error_rate: 0.003}}}\nhistory: {}":  warning,
-		"{enabled: false}}}":                      "",
-		"{}}}\nevents: {dsn: \"postgres://a/b\"}": warning,
-		"{min_evidence: 0, max_error_rate: 0}}}\nhistory: {}\nevents: {dsn: \"postgres://a/b\"}": "",
+	for _, test := range []struct{ text, want string }{
+		{"{}}}", warning},
+		{"{max_error_rate: 0.003}}}\nhistory: {}", warning},
+		{"{enabled: false}}}", ""},
+		{"{}}}\nevents: {dsn: \"postgres://a/b\"}", warning},
+		{"{min_evidence: 0, max_error_rate: 0}}}\nhistory: {}\nevents: {dsn: \"postgres://a/b\"}", ""},
 	} {
+		text, want := test.text, test.want
 		c, err := parse(t, sides+text)
 		switch {
 		case err != nil:
