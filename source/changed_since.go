@@ -79,12 +79,12 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 	return out, nil
 }
 
-// unique returns true if an index makes sure that each key has one row.
+// unique returns true if an index makes sure that each key has one row. It knows nothing of the tables that inherit from this one.
 func (n *snapshot) unique(ctx context.Context) (unique bool, err error) {
 	if n.side.shape.keyColumn == 0 {
 		return false, nil
 	}
-	err = n.tx.QueryRow(ctx, uniqueIndex, n.side.shape.oid, int16(n.side.shape.keyColumn)).Scan(&unique) //nolint:gosec // a column's number
+	err = n.tx.QueryRow(ctx, uniqueIndex+" AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = $1)", n.side.shape.oid, int16(n.side.shape.keyColumn)).Scan(&unique) //nolint:gosec // a column's number
 	return unique, err
 }
 

@@ -176,6 +176,19 @@ func TestDeltaReadsAllRowsOfAKey(t *testing.T) {
 	}
 }
 
+// TestDeltaReadsTablesThatInherit: an index of the table does not know their keys.
+func TestDeltaReadsTablesThatInherit(t *testing.T) {
+	p := deltaPair(t)
+	p.both("CREATE TABLE older (PRIMARY KEY (order_id)) INHERITS (orders)")
+	c := newChain(p)
+	c.clean()
+	c.exec(c.legacy, "UPDATE orders SET filled = 5 WHERE order_id = 7; INSERT INTO older VALUES (7, 'OPEN', 6)")
+	c.exec(c.projection, "UPDATE orders SET filled = 6 WHERE order_id = 7")
+	if pass, found := c.delta(); len(found) != 1 || !strings.HasPrefix(found[0], "7 ") {
+		t.Errorf("a %s pass found %v", pass.Kind, found)
+	}
+}
+
 // TestDeltaSeesDeletedRows, also where as many rows are missing on both sides.
 func TestDeltaSeesDeletedRows(t *testing.T) {
 	p := deltaPair(t)

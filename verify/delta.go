@@ -364,7 +364,7 @@ func (d *delta) choose() {
 	d.look = slices.Clone(d.events)
 	d.equal = 0
 	for key, o := range d.legacy.orders {
-		if p := d.projection.orders[key]; d.c.Events == nil && o.digest != 0 && o.digest == p.digest && !d.isKnown(key) {
+		if p := d.projection.orders[key]; d.c.Events == nil && o.digest != 0 && o.digest == p.digest && o.rows == 1 && p.rows == 1 && !d.isKnown(key) {
 			d.equal++
 			continue
 		}
