@@ -41,6 +41,11 @@ func (a *Auditor) Audit(c Case) Audited {
 	var compared int
 	compared, out.Moments = a.Moments(c.Record, c.Events)
 	out.Ends = a.ends(c)
+	for _, e := range c.Events {
+		if a.Speaker.silent[string(e.Type)] {
+			out.Tally.Silent++
+		}
+	}
 	out.tally(c, compared)
 	return out
 }
@@ -63,9 +68,8 @@ func (out *Audited) excuse(s *Speaker) {
 		if d.Kind != MissingEvent {
 			return false
 		}
-		f, err := s.choose(d.Deed)
 		gap := d.Deed.Kind == Modified && d.Deed.Evidence == Approximated
-		if err == nil && f.name != "" && !gap && (d.Deed.Kind != Imported || !torn) {
+		if s.tells(d.Deed) && !gap && (d.Deed.Kind != Imported || !torn) {
 			return false
 		}
 		out.excused[d.Deed] = true

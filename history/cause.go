@@ -52,11 +52,11 @@ func (s *Speaker) CauseOf(row Row, d Deviant) Cause {
 
 // differs tells why an event differs from the deed.
 func (s *Speaker) differs(row Row, d Deviant) Cause {
-	f, err := s.choose(d.Deed)
-	if err != nil || d.Event.Said == nil || s.unlike(f, d.Deed, d.Event) != "" {
+	f, _ := s.choose(d.Deed)
+	if !s.tells(d.Deed) || d.Event.Said == nil || s.unlike(f, d.Deed, d.Event) != "" {
 		return WrongEventContent
 	}
-	if f.name != string(d.Event.Type) {
+	if d.Deed.Kind != Modified && f.name != string(d.Event.Type) {
 		if d.Deed.Kind == Traded {
 			return PartialAsFull
 		}

@@ -86,7 +86,7 @@ func (m *matching) pair(fits func(int, *order.Event) bool) (left bool) {
 			continue
 		}
 		for at := range m.stored {
-			if !m.taken[at] && fits(i, &m.stored[at]) {
+			if m.free(i, at) && fits(i, &m.stored[at]) {
 				m.of[i], m.taken[at] = at, true
 				break
 			}
@@ -96,20 +96,47 @@ func (m *matching) pair(fits func(int, *order.Event) bool) (left bool) {
 	return left
 }
 
+// free is true for an event that tells no deed yet, and for one that changes several fields and tells a change of another one.
+func (m *matching) free(i, at int) bool {
+	if !m.taken[at] {
+		return true
+	}
+	d, e := &m.deeds[i], &m.stored[at]
+	if d.Kind != Modified || !m.inTime(i, e) {
+		return false
+	}
+	if _, sets := e.Said.Sets(d.Field); !sets { // it is taken, so it was read
+		return false
+	}
+	for other, of := range m.of {
+		if of == at && (m.deeds[other].Kind != Modified || m.deeds[other].Field == d.Field) {
+			return false
+		}
+	}
+	return true
+}
+
 // says is true if an event says what happened, in the words that the store has for it.
 func (m *matching) says(i int, e *order.Event) bool {
-	f := m.forms[i]
-	return f != nil && e.Said != nil && f.name == string(e.Type) && m.speaker.unlike(f, &m.deeds[i], e) == ""
+	return e.Said != nil && m.words(i, e) && m.speaker.unlike(m.forms[i], &m.deeds[i], e) == ""
+}
+
+// words is true if the event is of a type that says such a deed.
+func (m *matching) words(i int, e *order.Event) bool {
+	if d := &m.deeds[i]; d.Kind == Modified {
+		return m.speaker.changes(e, d.Field)
+	}
+	return m.forms[i] != nil && m.forms[i].name == string(e.Type)
 }
 
 // alike is true for an event of the same kind.
 func (m *matching) alike(i int, e *order.Event) bool {
-	f, d := m.forms[i], &m.deeds[i]
-	if f == nil || e.Said == nil {
-		return false
+	d := &m.deeds[i]
+	if e.Said == nil || m.words(i, e) {
+		return e.Said != nil
 	}
 	_, _, trades := e.Said.Trade()
-	return f.name == string(e.Type) || d.Kind == Traded && trades || (d.Kind == Created || d.Kind == Imported) && e.Said.Creates()
+	return m.forms[i] != nil && (d.Kind == Traded && trades || (d.Kind == Created || d.Kind == Imported) && e.Said.Creates())
 }
 
 // inTime is true if an event has the time of a deed, or one within its bounds.
@@ -152,7 +179,7 @@ func (m *matching) disordered() {
 func (m *matching) unlike(i int, e *order.Event) string {
 	f, d := m.forms[i], &m.deeds[i]
 	switch detail := m.speaker.unlike(f, d, e); {
-	case f.name != string(e.Type):
+	case !m.words(i, e):
 		return fmt.Sprintf("event %s is %s, and legacy's record says %s", e.Name(), e.Type, f.name)
 	case detail != "":
 		return fmt.Sprintf("event %s says %s", e.Name(), detail)
@@ -161,13 +188,13 @@ func (m *matching) unlike(i int, e *order.Event) string {
 	}
 }
 
-// extra finds events that no deed asks for.
+// extra finds events that no deed asks for. Of silent types nothing is known.
 func (m *matching) extra() {
 	for at := range m.stored {
-		if m.taken[at] {
+		e := &m.stored[at]
+		if m.taken[at] || m.speaker.silent[string(e.Type)] {
 			continue
 		}
-		e := &m.stored[at]
 		d := Deviant{Kind: ExtraEvent, Event: e, Detail: fmt.Sprintf("legacy's record has nothing of event %s (%s)", e.Name(), e.Type)}
 		for other := range m.stored {
 			if o := &m.stored[other]; other != at && e.Said != nil && o.Said != nil && o.Said.Same(e.Said) && o.At.Equal(e.At) {

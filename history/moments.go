@@ -15,8 +15,8 @@ type Moment struct {
 
 // Moments compares the order as its events give it with the old value of each line of the audit log, at the line's time. It
 // returns how many moments it has compared, and those that differ. Lines of fields that events do not determine are no
-// moments. Events must be in the order of their positions. An event belongs to a moment if it happened before it; what
-// happened at the same time is left to the first line of that time and field.
+// moments. Events must be in the order of their positions. An event belongs to a moment if it happened before it, or if it is
+// the creation at the same time: nothing changes before that. All else of that time is left to its first line of the field.
 func (s Schema) Moments(record Record, events []order.Event) (compared int, differ []Moment) {
 	var state order.State
 	next := 0
@@ -24,7 +24,7 @@ func (s Schema) Moments(record Record, events []order.Event) (compared int, diff
 		if s.at(line.Field) < 0 || !s.Rules.Modifies(line.Field) || again(record.Audit[:i], line) {
 			continue
 		}
-		for ; next < len(events) && events[next].At.Before(line.At); next++ {
+		for ; next < len(events) && (events[next].At.Before(line.At) || next == 0 && creates(events[0], line.At)); next++ {
 			state.Apply(events[next])
 		}
 		compared++
@@ -33,6 +33,11 @@ func (s Schema) Moments(record Record, events []order.Event) (compared int, diff
 		}
 	}
 	return compared, differ
+}
+
+// creates is true for an event that creates the order at a time.
+func creates(e order.Event, at time.Time) bool {
+	return e.Said != nil && e.Said.Creates() && sameTime(e.At, at)
 }
 
 // again is true for a line whose field has an earlier line of the same time.

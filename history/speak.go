@@ -24,14 +24,16 @@ type Speaker struct {
 	imports  form
 	trades   []form
 	cancels  []form
-	modifies map[string]*form // by field
+	modifies map[string]*form    // by field, of types that change it alone
+	changing map[string][]string // by field, all types that set it, also with others
+	silent   map[string]bool     // types of which legacy has no record, such as one that acknowledges
 }
 
 // NewSpeaker turns fold rules round. The error joins one error for each rule that cannot be turned round, and for each kind
 // of deed that no event of the store says. Each wraps [ErrCannotTurn].
 func NewSpeaker(spec order.FoldRules, schema Schema) (*Speaker, error) {
 	t := turner{Schema: schema, spec: spec, roles: schema.Rules.Roles()}
-	s := &Speaker{schema: schema, roles: t.roles, spec: spec, modifies: map[string]*form{}}
+	s := &Speaker{schema: schema, roles: t.roles, spec: spec, modifies: map[string]*form{}, changing: map[string][]string{}, silent: map[string]bool{}}
 	for name, rule := range sorted(spec.Events) {
 		s.learn(&t, name, rule)
 	}
@@ -41,6 +43,11 @@ func NewSpeaker(spec order.FoldRules, schema Schema) (*Speaker, error) {
 	} {
 		if !there {
 			t.wrong = append(t.wrong, fmt.Errorf("events.fold: %w: there is no type %s", ErrCannotTurn, what))
+		}
+	}
+	for field, types := range sorted(s.changing) {
+		if s.modifies[field] == nil {
+			t.cannot(types[0], "it changes %q only together with others, and no type changes it alone", field)
 		}
 	}
 	slices.SortFunc(t.wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
@@ -66,23 +73,40 @@ func (s *Speaker) learn(t *turner, name string, rule order.EventRule) {
 		f := t.form(name, rule, false)
 		for _, field := range rule.SetNamed.Only {
 			s.modifies[field] = &f
+			s.changing[field] = append(s.changing[field], name)
 		}
 	default:
-		s.one(t.form(name, rule, false))
+		s.changed(t.form(name, rule, false))
 	}
 }
 
-// one learns a type that changes one field.
-func (s *Speaker) one(f form) {
+// changed learns a type that changes fields. It can be said of a change only if it changes nothing else.
+func (s *Speaker) changed(f form) {
 	var fields []int
 	for _, slot := range f.slots {
 		if slot.term == termField && !slices.Contains(fields, slot.field) {
 			fields = append(fields, slot.field)
 		}
 	}
-	if len(fields) == 1 {
-		s.modifies[s.schema.Fields[fields[0]]] = &f
+	for _, at := range fields {
+		field := s.schema.Fields[at]
+		s.changing[field] = append(s.changing[field], f.name)
+		if len(fields) == 1 {
+			s.modifies[field] = &f
+		}
 	}
+	s.silent[f.name] = len(fields) == 0
+}
+
+// changes is true for an event of a type that changes the field.
+func (s *Speaker) changes(e *order.Event, field string) bool {
+	return slices.Contains(s.changing[field], string(e.Type))
+}
+
+// tells is true if some type tells such a deed.
+func (s *Speaker) tells(d *Deed) bool {
+	_, err := s.choose(d)
+	return err == nil || d.Kind == Modified && len(s.changing[d.Field]) > 0
 }
 
 // Say returns the event's type and its payload, with what is known of the event under _backfill.

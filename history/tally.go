@@ -44,6 +44,8 @@ type Tally struct {
 	// Excused are deeds without an event that are in no other number: the store has no words for them, or only a contradiction of
 	// legacy asks for them.
 	Excused int64 `json:"excused,omitempty"`
+	// Silent are the events that are in no share of errors or of what is known, because legacy has no record of their types.
+	Silent int64 `json:"silent,omitempty"`
 	// Faulty are the orders whose legacy row contradicts its own record.
 	Faulty Share `json:"faulty"`
 }
@@ -52,6 +54,7 @@ type Tally struct {
 func (t *Tally) Add(u Tally) {
 	t.Orders += u.Orders
 	t.Excused += u.Excused
+	t.Silent += u.Silent
 	for _, pair := range []struct{ to, from *Share }{
 		{&t.Whole, &u.Whole},
 		{&t.TradesTold, &u.TradesTold},
@@ -107,7 +110,8 @@ func (a *Audited) tally(c Case, moments int) {
 		}
 	}
 	t.Errors.add(Share{extra, extra})
-	t.EventsKnown = Share{int64(len(c.Events)) - extra, int64(len(c.Events))}
+	events := int64(len(c.Events)) - t.Silent
+	t.EventsKnown = Share{events - extra, events}
 	t.Ends.count(len(a.Ends) == 0)
 	t.Moments = Share{int64(moments - len(a.Moments)), int64(moments)}
 	t.Faulty.count(len(a.Legacy) > 0)

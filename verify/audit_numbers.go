@@ -49,7 +49,7 @@ func (f AuditFacts) Numbers() []AuditNumber {
 		f.number("coverage", "orders whose events are all there", t.Whole, c.Orders, a.Orders, 0),
 		f.number("linkage_trades", "trades that an event tells", t.TradesTold, c.Trades, a.Trades, c.TradesAlone),
 		lines,
-		{Name: "linkage_events", Of: t.EventsKnown.Of, All: t.EventsKnown.All, Meaning: "events that legacy's record tells"},
+		{Name: "linkage_events", Of: t.EventsKnown.Of, All: t.EventsKnown.All, Excluded: t.Silent, Meaning: "events that legacy's record tells", Why: "legacy has no record of their types"},
 		f.number("fidelity_end", "orders whose events fold to the row", t.Ends, c.Orders, a.Orders, 0),
 		f.number("fidelity_moments", "moments of the audit log at which they fold to its old value", t.Moments, c.Moments, a.Moments, 0),
 		wrong,
