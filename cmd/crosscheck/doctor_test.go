@@ -231,7 +231,7 @@ func TestDoctorWarnsOfDeltasThatCannotBe(t *testing.T) {
 
 func TestDoctorLooksAtEventsAndHistory(t *testing.T) {
 	c := newClinic(t)
-	c.sections = "events: {dsn: \"${PROJECTION}\"}\nhistory: {trades: public.deals}\n"
+	c.sections = "events: {dsn: \"${PROJECTION}\"}\nhistory: {trades: public.deals, created_at: now()}\n"
 	c.exec(c.projection, `CREATE TABLE event_store (event_id bigint GENERATED ALWAYS AS IDENTITY (CACHE 20) PRIMARY KEY, order_id bigint, event_type text,
 			timestamp timestamptz, payload jsonb);
 		CREATE INDEX ON event_store (order_id); INSERT INTO event_store (order_id, event_type, timestamp, payload) VALUES (1, 'OrderCreated', now(), '{"trader_id": 1, "symbol": "A", "side": "BUY", "quantity": 1, "price": 1}');
