@@ -111,6 +111,15 @@ func TestHistoryAccuracyCountsWhatIsAcceptedAsAnswered(t *testing.T) {
 				}
 			}
 		}), Fails, "fidelity_moments is 75 %"),
+		given("an actor that is missing, and moments that have another fault", history(func(e *HistoryEvidence) {
+			e.misses("legacy_consistency", 1)
+			e.misses("fidelity_moments", 20)
+			e.Found = []HistoryFound{{Part: "legacy", Kind: "actor_missing", Accepted: 1}}
+		}), Fails, "fidelity_moments is 75 %"),
+		given("one end, and another one that has no finding", history(func(e *HistoryEvidence) {
+			e.misses("fidelity_end", 2)
+			e.Found = []HistoryFound{{Part: "fold", Kind: "end_differs", Accepted: 1}}
+		}), Fails, "fidelity_end is 98 %", "1 is answered for"),
 		given("three that were resolved since", history(func(e *HistoryEvidence) { e.lost(3); e.Found[0].Open, e.Found[0].Resolved, e.OpenOrders = 0, 3, 0 }), Inconclusive,
 			"3 were resolved since", "needs another audit"),
 		given("an order that never held still", history(func(e *HistoryEvidence) {
@@ -179,9 +188,9 @@ func anyAudit(t *rapid.T) (e *HistoryEvidence, left bool) {
 		add("evidence_exact", trades, trades)
 		add("evidence_derived", 0, trades)
 		open := int64(0)
-		found := func(part string, n int64) {
+		found := func(part, kind string, n int64) {
 			accepted := upTo(n, "accepted")
-			e.Found = append(e.Found, HistoryFound{Part: part, Kind: "some", Open: n - accepted, Accepted: accepted})
+			e.Found = append(e.Found, HistoryFound{Part: part, Kind: kind, Open: n - accepted, Accepted: accepted})
 			open += n - accepted
 		}
 		state := rapid.SampledFrom([]string{"right", "right", "right", "wrong", "contradiction", "unreadable", "restless"}).Draw(t, "state")
@@ -199,12 +208,13 @@ func anyAudit(t *rapid.T) (e *HistoryEvidence, left bool) {
 				left = true
 				continue
 			}
-			found("legacy", 1)
+			found("legacy", "unreadable_record", 1)
 		case "contradiction":
-			found("legacy", 1)
+			found("legacy", "filled_mismatch", 1)
 		case "wrong":
 			lost, extra, moved = upTo(trades, "lost"), 1+upTo(2, "extra"), upTo(moments, "moved")
-			found("events", lost+extra)
+			found("events", "event_missing", lost)
+			found("events", "event_extra", extra)
 		}
 		if state != "unreadable" {
 			whole, sound := int64(1), int64(1)

@@ -79,10 +79,10 @@ func (e *HistoryEvidence) number(name string) (n HistoryNumber, ok bool) {
 }
 
 // answered is how many of a number's misses have only findings that are accepted or resolved, at least. It is not known which
-// finding is behind which miss, so as many as may have an open one do not count.
+// finding is behind which miss, so as many as may have an open one do not count, and no more than findings can be behind.
 func (e *HistoryEvidence) answered(n HistoryNumber, misses int64) int64 {
-	t := e.Totals()
-	if t.Accepted+t.Resolved == 0 {
+	t, most := e.Totals(), e.explained(n)
+	if most == 0 {
 		return 0
 	}
 	left := t.Open + e.Unlisted
@@ -95,7 +95,45 @@ func (e *HistoryEvidence) answered(n HistoryNumber, misses int64) int64 {
 			return 0
 		}
 	}
-	return max(misses-left, 0)
+	return min(max(misses-left, 0), most)
+}
+
+// explained is how many misses of a number the accepted and resolved findings can be behind, at most. One order that cannot be read
+// may have any of those that are unknown, and one wrong event may have many moments: a moment has no finding of its own then.
+func (e *HistoryEvidence) explained(n HistoryNumber) (most int64) {
+	unread := int64(0)
+	for _, f := range e.Found {
+		switch done := f.Accepted + f.Resolved; {
+		case done == 0:
+		case f.Kind == "unreadable_record" || f.Kind == "repeated_order":
+			unread = n.Unknown
+		case !f.explains(n.Name):
+		case n.Name == "fidelity_moments":
+			most = n.All
+		default:
+			most += done
+		}
+	}
+	return most + unread
+}
+
+// explains is true if such a finding can be behind a miss of a number.
+func (f HistoryFound) explains(number string) bool {
+	switch number {
+	case "coverage":
+		return f.Kind == "event_missing"
+	case errorRate:
+		return f.Part == "events"
+	case "linkage_events":
+		return f.Kind == "event_extra"
+	case "linkage_trades", "linkage_lines":
+		return f.Part == "events" && f.Kind != "event_extra" || f.Kind == "record_without_order"
+	case "legacy_consistency":
+		return f.Part == "legacy"
+	case "fidelity_end", "fidelity_moments":
+		return f.Part != "legacy" || slices.Contains([]string{"filled_mismatch", "average_mismatch", "status_mismatch", "broken_chain"}, f.Kind)
+	}
+	return false
 }
 
 // findings says which are open, the most frequent first, and how many are answered for.
