@@ -109,7 +109,7 @@ func (c *Config) Schema() (history.Schema, error) {
 	}
 	s := history.Schema{Rules: rules}
 	for _, f := range c.Compare.Fields {
-		s.Fields = append(s.Fields, f.Name)
+		s.Fields, s.Compared = append(s.Fields, f.Name), append(s.Compared, f.Field)
 	}
 	return s, nil
 }

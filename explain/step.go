@@ -98,7 +98,7 @@ func (x *Explainer) walk(l look) ([]Step, []Fault) {
 }
 
 func (x *Explainer) schema() history.Schema {
-	s := history.Schema{Rules: x.Comparison.Rules}
+	s := history.Schema{Rules: x.Comparison.Rules, Compared: x.Comparison.Fields}
 	for _, f := range x.Comparison.Fields {
 		s.Fields = append(s.Fields, f.Name)
 	}

@@ -85,7 +85,7 @@ func (a *Auditor) ends(c Case) (differ []Moment) {
 		if i < 0 {
 			continue
 		}
-		if got, ok := state.Value(field); !ok || !same(got, c.Row.Values[i]) {
+		if got, ok := state.Value(field); !ok || !a.equal(field, got, c.Row.Values[i]) {
 			differ = append(differ, Moment{At: c.Row.ChangedAt, Field: field, Log: c.Row.Values[i], Fold: got})
 		}
 	}

@@ -80,7 +80,7 @@ func (b *builder) average() {
 		return
 	}
 	want := b.Rules.AverageOf(b.paid, b.filled)
-	if !same(want, b.row.Values[has]) {
+	if !b.equal(b.roles.Average, want, b.row.Values[has]) {
 		b.find(AverageMismatch, time.Time{}, "the average price is %s, and that of the trades is %s", show(b.row.Values[has]), show(want))
 	}
 }

@@ -28,7 +28,7 @@ func (s Schema) Moments(record Record, events []order.Event) (compared int, diff
 			state.Apply(events[next])
 		}
 		compared++
-		if got, ok := state.Value(line.Field); !ok || !same(got, line.Old) {
+		if got, ok := state.Value(line.Field); !ok || !s.equal(line.Field, got, line.Old) {
 			differ = append(differ, Moment{At: line.At, Field: line.Field, Log: line.Old, Fold: got})
 		}
 	}

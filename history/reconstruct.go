@@ -106,7 +106,7 @@ func (b *builder) lines() {
 		}
 	}
 	for field, line := range was {
-		if line != nil && !same(line.New, b.row.Values[field]) {
+		if line != nil && !b.equal(line.Field, line.New, b.row.Values[field]) {
 			b.find(BrokenChain, line.At, "%s was set to %s, and the row has %s", line.Field, show(line.New), show(b.row.Values[field]))
 			b.gap(field, line, b.row.Values[field], b.row.ChangedAt)
 		}
@@ -118,7 +118,7 @@ func (b *builder) continues(field int, before, line *Line) {
 	switch {
 	case before == nil:
 		b.first[field] = line.Old
-	case !same(before.New, line.Old):
+	case !b.equal(line.Field, before.New, line.Old):
 		b.find(BrokenChain, line.At, "%s was set to %s, and the next change begins with %s", line.Field, show(before.New), show(line.Old))
 		b.gap(field, before, line.Old, line.At)
 	}

@@ -59,6 +59,8 @@ type Schema struct {
 	Fields []string // names as the fold rules use them
 	Rules  *order.Rules
 	Actors bool // the audit log says who changed a field
+	// Compared are the fields whose types and tolerances are known.
+	Compared []order.Field
 }
 
 // at is the place of a field in rows; -1 if it is not there.

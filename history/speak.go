@@ -272,18 +272,21 @@ func (s *Speaker) unlike(f *form, d *Deed, e *order.Event) string {
 			return differs("price", plain(&price), plain(&d.Price))
 		}
 	case Modified:
-		if said, ok := e.Said.Sets(d.Field); !ok || !same(said, d.New) {
+		if said, ok := e.Said.Sets(d.Field); !ok || !s.schema.equal(d.Field, said, d.New) {
 			return differs(d.Field, said, d.New)
 		}
-		if was, ok := e.Said.Was(d.Field); ok && !same(was, d.Old) {
+		if was, ok := e.Said.Was(d.Field); ok && !s.schema.equal(d.Field, was, d.Old) {
 			return differs("the old "+d.Field, was, d.Old)
 		}
 	case Created, Imported:
 		for i := range f.slots {
-			if at := &f.slots[i]; at.term == termField {
-				if said, ok := e.Said.Sets(s.schema.Fields[at.field]); ok && !same(said, d.Sets[at.field]) {
-					return differs(s.schema.Fields[at.field], said, d.Sets[at.field])
-				}
+			at := &f.slots[i]
+			if at.term != termField {
+				continue
+			}
+			field := s.schema.Fields[at.field]
+			if said, ok := e.Said.Sets(field); ok && !s.schema.equal(field, said, d.Sets[at.field]) {
+				return differs(field, said, d.Sets[at.field])
 			}
 		}
 	case Canceled:

@@ -158,6 +158,9 @@ func (s sides) auditing(c *config.Config, l *ledger.Ledger) *verify.Audits {
 		return nil
 	}
 	schema := history.Schema{Fields: s.audits.Fields(), Rules: s.events.Rules(), Actors: s.audits.Actors()}
+	for _, f := range c.Compare.Fields {
+		schema.Compared = append(schema.Compared, f.Field)
+	}
 	speaker, _ := history.NewSpeaker(c.Events.Fold, schema)
 	a := &history.Auditor{Schema: schema, Speaker: speaker}
 	for _, f := range judgedFields(c) {
