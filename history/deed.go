@@ -1,6 +1,7 @@
 package history
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
@@ -63,6 +64,11 @@ type Deed struct {
 	// Traded: what was traded, what was filled of the order after it, and what the order was for.
 	Quantity, Price, Filled, Ordered apd.Decimal
 	Status                           string // of the order after the deed; empty if nothing is bound to it
+}
+
+// Told is what the record says of the deed, beside kind and time.
+func (d *Deed) Told() string {
+	return fmt.Sprintf("%s %q %s %s %s %q %t %s", d.From.Table, d.From.Key, plain(&d.Quantity).Text, plain(&d.Price).Text, d.Field, d.New.Text, d.New.Null, d.Status)
 }
 
 // namespace is that of the ids of reconstructed events.

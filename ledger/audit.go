@@ -107,7 +107,7 @@ func (a *audits) add(o verify.AuditOutcome, seen time.Time) {
 
 // markOf identifies a finding among those of its order, part and kind.
 func markOf(f verify.AuditFinding) []byte {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", micro(f.At).UnixMicro(), f.Position, storable(f.Detail)))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %s", micro(f.At).UnixMicro(), f.Position, storable(f.Detail)+f.Told))
 	return sum[:16]
 }
 

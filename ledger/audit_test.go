@@ -213,7 +213,7 @@ func TestTheNewestAuditIsEvidence(t *testing.T) {
 	whole := func(n int64) history.Share { return history.Share{Of: n, All: n} }
 	facts := func(whole history.Share) verify.AuditFacts {
 		return verify.AuditFacts{Counted: verify.AuditCounts{Orders: 10}, Tally: history.Tally{
-			Whole: whole, Ends: whole, Faulty: history.Share{All: whole.All}, EventsKnown: whole, Errors: history.Share{Of: whole.All - whole.Of, All: whole.All},
+			Whole: whole, Ends: whole, Faulty: history.Share{All: whole.All}, EventsKnown: history.Share{Of: whole.Of, All: whole.Of}, Errors: history.Share{Of: whole.All - whole.Of, All: whole.All},
 			Evidence: map[history.Evidence]int64{history.Exact: whole.All},
 		}}
 	}
@@ -253,4 +253,36 @@ func TestTheNewestAuditIsEvidence(t *testing.T) {
 	more.settle(map[order.Key][]verify.AuditFinding{"3": {missing("3")}, "2": nil})
 	more.finish(compare.Diverged)
 	step("one that finds another, and one repaired", "inconclusive, pass 2, orders 10, found [{events event_missing lost_shadow_write 0 1 1}], open orders 0, newer 1")
+}
+
+// TestAnAcceptanceIsOfWhatTheRecordSaid: a trade that is corrected later is another one.
+func TestAnAcceptanceIsOfWhatTheRecordSaid(t *testing.T) {
+	l := migrated(t, database(t))
+	at := t0
+	open := func(told ...string) int {
+		var found []verify.AuditFinding
+		for _, what := range told {
+			found = append(found, verify.AuditFinding{Key: "1", Part: verify.EventsPart, Kind: "event_missing", At: t0, Position: order.NoPosition, Detail: "no event", Told: what})
+		}
+		at = at.Add(2 * time.Hour)
+		audit := beginAudit(t, l, at)
+		audit.settle(map[order.Key][]verify.AuditFinding{"1": found})
+		audit.finish(compare.Diverged)
+		all, err := l.OpenAudit(t.Context(), "f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := int64(0)
+		for _, f := range all {
+			n += f.Findings
+		}
+		return int(n)
+	}
+	before := open("40 at 10", "60 at 10")
+	if _, err := l.AcceptAll(t.Context(), "f", ledger.Selection{Kind: "event_missing"}, answered(never), false); err != nil {
+		t.Fatal(err)
+	}
+	if again, changed := open("40 at 10", "60 at 10"), open("40 at 10", "60 at 11"); before != 2 || again != 0 || changed != 1 {
+		t.Errorf("open %d, accepted %d, changed %d", before, again, changed)
+	}
 }

@@ -62,6 +62,7 @@ type AuditFinding struct {
 	At       time.Time      // of the record or the event; zero if it has none
 	Position order.Position // of the event; NoPosition if it is about none
 	Detail   string
+	Told     string // what legacy's record says of a missing event: if it changes, the finding is another one
 
 	State               DivergenceState
 	FirstSeen, LastSeen time.Time

@@ -85,6 +85,9 @@ func (l *auditLook) deviates(d history.Deviant, s *history.Speaker) {
 	if d.Deed != nil {
 		f.At = d.Deed.At
 	}
+	if d.Kind == history.MissingEvent {
+		f.Told = d.Deed.Told()
+	}
 	if d.Event != nil {
 		f.At, f.Position = d.Event.At, d.Event.Position
 	}
