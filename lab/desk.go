@@ -42,9 +42,11 @@ type Desk struct {
 	now            func() time.Time
 	log            *slog.Logger
 
-	book  book
-	held  held
-	deals atomic.Int64
+	book book
+	// oldest is the first working order of history that the desk took over; 0 if it took all of them.
+	oldest int64
+	held   held
+	deals  atomic.Int64
 
 	mu     sync.Mutex // guards random, because faults use it too
 	random *rand.Rand

@@ -31,7 +31,9 @@ func (l *Lab) old(ctx context.Context, n int, suits func(past) bool) ([]past, er
 	}
 	if len(found) < n {
 		for _, p := range found {
-			l.Desk.book.put(p.workingOrder)
+			if p.id >= l.Desk.oldest {
+				l.Desk.book.put(p.workingOrder)
+			}
 		}
 		return nil, fmt.Errorf("%w: found %d of %d", ErrNoBackfill, len(found), n)
 	}
@@ -45,7 +47,7 @@ func (l *Lab) untold(p past) bool {
 
 // takeOld keeps the desk from an order. It reports false if the desk has written it since, or is about to.
 func (l *Lab) takeOld(p past) bool {
-	if !p.working() {
+	if !p.working() || p.id < l.Desk.oldest {
 		return true
 	}
 	o, ok := l.Desk.book.takeOrder(p.id)

@@ -205,10 +205,16 @@ func (d *Desk) takeOver(ctx context.Context) error {
 		o.price, errs[1] = parseAmount(price)
 		o.filled, errs[2] = parseAmount(filled)
 		d.book.put(o)
+		if d.book.size() == 1 {
+			d.oldest = o.id
+		}
 		return errors.Join(errs[:]...)
 	})
 	if err != nil {
 		return fmt.Errorf("loading working orders: %w", err)
+	}
+	if d.book.size() < bookLoad {
+		d.oldest = 0
 	}
 	return nil
 }
