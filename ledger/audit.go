@@ -47,7 +47,7 @@ type audits struct {
 	final []string      // keys that leave it
 	tally verify.Tally
 
-	judged []string // those whose findings are known
+	judged []string // those whose findings are all known
 	seen   []time.Time
 
 	// The findings, as columns.
@@ -77,7 +77,9 @@ func sortAudits(outcomes []verify.AuditOutcome) *audits {
 			continue
 		}
 		seen := micro(o.Seen())
-		a.judged, a.seen = append(a.judged, key), append(a.seen, seen)
+		if !o.Cut {
+			a.judged, a.seen = append(a.judged, key), append(a.seen, seen)
+		}
 		a.add(o, seen)
 	}
 	return &a
@@ -141,7 +143,8 @@ func (a *audits) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time
 	return nil
 }
 
-// open opens findings, and renews those that are not resolved. An acceptance stays until it ends: what was accepted is the same.
+// open opens findings, and renews those that are not resolved. An acceptance stays until it ends: what was accepted is the same. One of
+// another cause is of something else.
 func (a *audits) open(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
 	if len(a.keys) == 0 {
 		return nil
@@ -154,7 +157,7 @@ func (a *audits) open(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
 			AS u(k, part, kind, cause, at, position, detail, mark, first, last)
 		ON CONFLICT (fingerprint, order_key, part, kind, mark) WHERE state <> 'resolved' DO UPDATE SET
 			cause = excluded.cause, last_pass = excluded.last_pass, last_seen = greatest(f.last_seen, excluded.last_seen),
-			state = CASE WHEN f.state = 'accepted' AND f.accepted_until <= clock_timestamp() THEN 'open' ELSE f.state END`,
+			state = CASE WHEN f.state = 'accepted' AND (f.accepted_until <= clock_timestamp() OR f.cause <> excluded.cause) THEN 'open' ELSE f.state END`,
 		id, a.keys, a.parts, a.kinds, a.causes, a.at, a.positions, a.details, a.marks, a.first, a.last)
 	return err
 }
@@ -176,18 +179,6 @@ func addAudit(ctx context.Context, tx pgx.Tx, id verify.PassID, more verify.Audi
 	}
 	_, err = tx.Exec(ctx, `UPDATE pass SET facts = $2::jsonb WHERE id = $1`, id, text)
 	return err
-}
-
-// RenameCause implements [verify.AuditLedger].
-func (l *Ledger) RenameCause(ctx context.Context, held lease.Lease, id verify.PassID, from, to string) error {
-	err := l.writePass(ctx, held, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE audit_finding SET cause = $3 WHERE last_pass = $1 AND cause = $2 AND state <> 'resolved'`, id, from, to)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("grouping the causes of an audit: %w", err)
-	}
-	return nil
 }
 
 // countAudit adds to the facts what an audit found. It counts when the pass ends. A finding that is accepted counts too.

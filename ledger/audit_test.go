@@ -93,15 +93,12 @@ func TestFindingsOfAuditsAreOpenedRenewedAndResolved(t *testing.T) {
 	dsn := database(t)
 	l := migrated(t, dsn)
 	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	extra := verify.AuditFinding{Key: "1", Part: verify.EventsPart, Kind: "event_extra", Cause: "backfill_twice", At: at, Position: 7, Detail: "twice"}
+	extra := verify.AuditFinding{Key: "1", Part: verify.EventsPart, Kind: "event_extra", Cause: "backfill_boundary", At: at, Position: 7, Detail: "twice"}
 	missing := verify.AuditFinding{Key: "2", Part: verify.EventsPart, Kind: "event_missing", Cause: "lost_shadow_write", Position: order.NoPosition, Detail: "gone"}
 	overfill := verify.AuditFinding{Key: "2", Part: verify.LegacyPart, Kind: "overfill", Position: order.NoPosition, Detail: "120 of 100 is filled"}
 
 	first := beginAudit(t, l, at)
 	first.settle(map[order.Key][]verify.AuditFinding{"1": {extra, extra}, "2": {missing, overfill}})
-	if err := l.RenameCause(t.Context(), first.held, first.id, string(history.BackfilledTwice), string(history.BackfilledBoundary)); err != nil {
-		t.Fatal(err)
-	}
 	facts := first.finish(compare.Diverged)
 	if facts.Tally.Orders != 10 || facts.Counted.Orders != 10 || facts.Findings("") != 3 || facts.Findings(verify.LegacyPart) != 1 || len(facts.Found) != 3 {
 		t.Errorf("facts %+v", facts)
@@ -130,6 +127,45 @@ func TestFindingsOfAuditsAreOpenedRenewedAndResolved(t *testing.T) {
 	var listed int
 	if err := l.PassAudit(t.Context(), second.id, func(verify.AuditFinding) error { listed++; return nil }); err != nil || listed != 1 {
 		t.Errorf("the second pass lists %d, %v", listed, err)
+	}
+
+	overfill.Cause = "another"
+	third := beginAudit(t, l, at.Add(2*time.Hour))
+	third.settle(map[order.Key][]verify.AuditFinding{"2": {overfill}})
+	if got, want := third.states(), "2 overfill another open 2h0m0s"; !strings.HasPrefix(got, want) {
+		t.Errorf("what was accepted has another cause now: %s", got)
+	}
+	cut := verify.Outcome{Suspect: verify.Suspect{Observation: compare.Observation{Key: "2", At: at.Add(3 * time.Hour)}}, Verdict: compare.Diverged, Final: true}
+	fourth := beginAudit(t, l, at.Add(3*time.Hour))
+	if err := l.SettleAudit(t.Context(), fourth.held, fourth.id, []verify.AuditOutcome{{Outcome: cut, Cut: true}}, verify.AuditFacts{}, fourth.at); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fourth.states(), "2 overfill another open 2h0m0s"; !strings.HasPrefix(got, want) {
+		t.Errorf("a finding that was left out: %s", got)
+	}
+}
+
+// TestAnAuditWithSuspectsIsNoEvidence, whoever ends it.
+func TestAnAuditWithSuspectsIsNoEvidence(t *testing.T) {
+	l := migrated(t, database(t))
+	held, err := l.Acquire(t.Context(), "audit", "me", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := l.BeginPass(t.Context(), held, verify.Start{Kind: verify.Audit, Trigger: "manual", Fingerprint: "f", At: t0, Ranged: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts := verify.AuditFacts{Counted: verify.AuditCounts{Orders: 10}}
+	if err := l.AddRange(t.Context(), held, id, verify.Range{Number: 1, Found: verify.RangeFacts{Audit: &facts, Mismatches: 3}}, suspects(3)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.ScanDone(t.Context(), held, id, verify.Scan{Compared: 10, Coverage: 1, Facts: facts}); err != nil {
+		t.Fatal(err)
+	}
+	auditing{t, l, held, id, t0}.finish(compare.Unverified)
+	if e, err := l.Evidence(t.Context(), "f", t0, 0); err != nil || e.History != nil {
+		t.Errorf("evidence %+v, %v", e.History, err)
 	}
 }
 

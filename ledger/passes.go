@@ -101,7 +101,8 @@ func (l *Ledger) FinishPass(ctx context.Context, held lease.Lease, id verify.Pas
 		}
 		_, err = tx.Exec(ctx, `
 			UPDATE pass SET state = 'done', finished_at = $2, verdict = $3, diverged = $4, lagging = $5, unverified = $6,
-				reason = $7, tally_unverified = tally_unverified + $8, sampled_unjudged = sampled_unjudged + $9
+				reason = $7, tally_unverified = tally_unverified + $8, sampled_unjudged = sampled_unjudged + $9,
+				coverage = CASE WHEN kind = 'audit' AND $8 > 0 THEN 0 ELSE coverage END -- its suspects are in no number
 			WHERE id = $1`,
 			id, micro(at), r.Verdict, r.Diverged, r.Lagging, r.Unverified, r.Reason, waiting, sampled)
 		if err != nil {

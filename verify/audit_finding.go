@@ -166,12 +166,13 @@ type AuditOutcome struct {
 	Outcome
 
 	Findings []AuditFinding // of an order that diverged
+	Cut      bool           // some of its findings are left out
 }
 
 // AuditLedger stores what audits find.
 type AuditLedger interface {
 	// SettleAudit stores outcomes, as Settle does. Each finding of a final outcome is opened, or renewed if it is open. All other
-	// findings of these orders are resolved. More is added to the facts of the pass, once its scan has ended. It is one
+	// findings of these orders are resolved, except where some were left out. More is added to the facts of the pass, once its scan has ended. It is one
 	// transaction.
 	SettleAudit(ctx context.Context, l lease.Lease, id PassID, outcomes []AuditOutcome, more AuditFacts, at time.Time) error
 	// AuditedBefore returns which of the orders have findings that are not resolved, under the pass's fingerprint.
@@ -179,6 +180,4 @@ type AuditLedger interface {
 	// UnresolvedAudits returns up to limit orders with such findings that the pass has not found itself, in key order, beginning with the
 	// given key.
 	UnresolvedAudits(ctx context.Context, id PassID, from order.Key, limit int) ([]order.Key, error)
-	// RenameCause replaces a cause of the pass's findings by another.
-	RenameCause(ctx context.Context, l lease.Lease, id PassID, from, to string) error
 }

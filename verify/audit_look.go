@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -42,10 +43,22 @@ func (a *Audits) look(o AuditOrder, events []order.Event) auditLook {
 	for _, d := range found.Deviants {
 		l.deviates(d, a.Auditor.Speaker)
 	}
-	if len(l.findings) == 0 { // else it follows from them
+	if !explained(found) {
 		l.folds(found)
 	}
 	return l
+}
+
+// explained returns true if what the events fold to follows from other findings: from those of the events, and from contradictions
+// of legacy in what events say.
+func explained(found history.Audited) bool {
+	return len(found.Deviants) > 0 || slices.ContainsFunc(found.Legacy, func(f history.Finding) bool {
+		switch f.Kind {
+		case history.FilledMismatch, history.AverageMismatch, history.StatusMismatch, history.BrokenChain:
+			return true
+		}
+		return false
+	})
 }
 
 // counted is what legacy's server counts of an order's record, so many times. It is taken off what the server has counted at the first

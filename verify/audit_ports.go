@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"time"
 
 	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
@@ -12,6 +13,8 @@ type Audits struct {
 	Source  AuditSource
 	Auditor *history.Auditor
 	Ledger  AuditLedger
+
+	read func(ctx context.Context, rows int64) error // pays for what was read, with no snapshot held; nil if that costs nothing
 }
 
 // AuditSource reads legacy's orders together with its own record of them.
@@ -56,6 +59,24 @@ type AuditOrder struct {
 // exists returns true if legacy has a row or a record of the order.
 func (o AuditOrder) exists() bool {
 	return o.Rows > 0 || o.Unreadable || len(o.Record.Audit)+len(o.Record.Trades) > 0
+}
+
+// lastWritten is the newest time of the row and its record.
+func (o AuditOrder) lastWritten() time.Time {
+	last := o.ChangedAt
+	newest := func(at time.Time) {
+		if at.After(last) {
+			last = at
+		}
+	}
+	newest(o.CreatedAt)
+	for _, line := range o.Record.Audit {
+		newest(line.At)
+	}
+	for i := range o.Record.Trades {
+		newest(o.Record.Trades[i].At)
+	}
+	return last
 }
 
 // size is about how many bytes the order takes.

@@ -73,6 +73,9 @@ func (p *pass) readPage(ctx context.Context, from order.Key, created Span) *read
 	if page.err == nil {
 		page.AuditPage, page.at, page.err = p.readRecorded(ctx, from, created)
 	}
+	if page.err == nil && p.c.Audits.read != nil {
+		page.err = p.c.Audits.read(ctx, page.rows())
+	}
 	if page.err == nil {
 		page.events, page.before, page.err = p.readAudited(ctx, page.AuditPage)
 	}

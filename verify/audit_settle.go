@@ -52,7 +52,7 @@ func (p *pass) auditAgain(ctx context.Context, suspects []Suspect) (store func(c
 }
 
 // auditOutcome is the result of one more look. Agreement is final at any time. Findings are so if neither row nor events have moved
-// since the look before, which was a settle window ago.
+// since the look before, which was a settle window ago, and the events cannot be on their way.
 func (p *pass) auditOutcome(suspect Suspect, l *auditLook, at time.Time) AuditOutcome {
 	was, is := suspect.Observation, l.observation(at)
 	suspect.Observation = is
@@ -60,6 +60,9 @@ func (p *pass) auditOutcome(suspect Suspect, l *auditLook, at time.Time) AuditOu
 	switch moved := was.LegacyState != is.LegacyState || was.EventsState != is.EventsState; {
 	case len(l.findings) == 0:
 		out.Verdict, out.Final = compare.Match, true
+	case !moved && p.lags(suspect, was.At, l, at):
+		out.Suspect.Observation.At = was.At
+		out.Suspect.Due = p.c.Settle.Again(was.At, at, suspect.FirstSeen)
 	case !moved:
 		out.Verdict, out.Final = compare.Diverged, true
 	case suspect.Attempts >= p.c.Settle.Rechecks:
@@ -71,7 +74,23 @@ func (p *pass) auditOutcome(suspect Suspect, l *auditLook, at time.Time) AuditOu
 	if out.Verdict != compare.Diverged {
 		return AuditOutcome{Outcome: out}
 	}
+	p.grouped(l.findings)
 	return AuditOutcome{Outcome: out, Findings: l.findings}
+}
+
+// lags returns true while the events of an order may be on their way: the newest is older than legacy's last write, and neither this nor
+// what was last seen to move is as old as events may lag.
+func (p *pass) lags(suspect Suspect, rest time.Time, l *auditLook, at time.Time) bool {
+	last := l.order.lastWritten()
+	for _, e := range l.events {
+		if !e.At.Before(last) {
+			return false
+		}
+	}
+	if suspect.FirstSeen.After(rest) {
+		rest = suspect.FirstSeen
+	}
+	return at.Sub(last) < p.c.Settle.MaxLag && at.Sub(rest) < p.c.Settle.MaxLag
 }
 
 // list leaves out the findings of kinds of which many are stored already. It returns how many.
@@ -89,22 +108,22 @@ func (p *pass) list(o *AuditOutcome) (unlisted int64) {
 		p.listed[kind]++
 		kept = append(kept, f)
 	}
-	o.Findings = kept
+	o.Findings, o.Cut = kept, unlisted > 0
 	return unlisted
 }
 
-// groupCauses replaces causes that single orders suggest by what all orders show together.
-func (p *pass) groupCauses(ctx context.Context, clues history.Clues) error {
-	rename := func(from, to history.Cause) error {
-		return p.c.Audits.Ledger.RenameCause(ctx, p.lease, p.id, string(from), string(to))
-	}
-	if clues.Without > 0 && !clues.Cut() {
-		if err := rename(history.BackfillLimitReached, history.LostShadowWrite); err != nil {
-			return err
+// grouped replaces causes that single orders suggest by what all orders of the scan show together.
+func (p *pass) grouped(findings []AuditFinding) {
+	for i, f := range findings {
+		switch history.Cause(f.Cause) {
+		case history.BackfillLimitReached:
+			if !p.clues.Cut() {
+				findings[i].Cause = string(history.LostShadowWrite)
+			}
+		case history.BackfilledTwice:
+			if p.clues.OnBoundaries() {
+				findings[i].Cause = string(history.BackfilledBoundary)
+			}
 		}
 	}
-	if clues.OnBoundaries() {
-		return rename(history.BackfilledTwice, history.BackfilledBoundary)
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/verify/ledgertest"
 )
@@ -24,12 +25,14 @@ type audits struct {
 	pages    int
 	outcomes []verify.AuditOutcome
 	facts    verify.AuditFacts
+	open     int   // snapshots
+	lost     error // of every look after the first
 }
 
 var errPage = errors.New("a page cannot be read")
 
-func (a *audits) Begin(context.Context) (verify.AuditSnapshot, error) { return a, nil }
-func (a *audits) Close()                                              {}
+func (a *audits) Begin(context.Context) (verify.AuditSnapshot, error) { a.open++; return a, nil }
+func (a *audits) Close()                                              { a.open-- }
 func (a *audits) Estimate(context.Context, verify.Span) (int64, error) {
 	return int64(len(a.orders)), nil
 }
@@ -51,6 +54,9 @@ func (a *audits) Page(_ context.Context, from order.Key, _ verify.Span, _ int) (
 
 func (a *audits) Orders(_ context.Context, keys []order.Key) (out []verify.AuditOrder, err error) {
 	for _, key := range keys {
+		if a.lost != nil {
+			return nil, a.lost
+		}
 		out = append(out, a.orders[slices.IndexFunc(a.orders, func(o verify.AuditOrder) bool { return o.Key == key })])
 	}
 	return out, nil
@@ -82,10 +88,6 @@ func (a *audits) UnresolvedAudits(context.Context, verify.PassID, order.Key, int
 	return nil, nil
 }
 
-func (a *audits) RenameCause(context.Context, lease.Lease, verify.PassID, string, string) error {
-	return nil
-}
-
 // auditWorld has five orders of which legacy has nothing but the row, and no event. All of them lack their events.
 func auditWorld(t *testing.T) (*world, *audits) {
 	t.Helper()
@@ -114,7 +116,7 @@ func TestAnAuditJudgesWhatHoldsStill(t *testing.T) {
 	w.meanwhile = func(wait int) {
 		a.orders[3].ChangedAt = w.clock()
 		if wait == 1 {
-			a.orders[4].ChangedAt = w.clock()
+			a.orders[4].Values = []order.Value{{Text: "OPEN"}, {Text: "1"}}
 		}
 	}
 	pass := w.must(w.Audit(t.Context(), w.lease, w.start(), verify.Span{}))
@@ -140,5 +142,56 @@ func TestAPageThatCannotBeReadAheadIsReadAgain(t *testing.T) {
 	pass := w.must(w.Audit(t.Context(), w.lease, w.start(), verify.Span{}))
 	if pass.Result.Diverged != 5 || pass.Scan.Compared != 5 || a.pages != 5 {
 		t.Errorf("pass %+v after %d reads", pass.Result, a.pages)
+	}
+}
+
+// TestEventsThatLagAreNoFindings: the newest order was changed a minute before, and its events may still come. Until the longest lag has
+// passed, nothing is said of it.
+func TestEventsThatLagAreNoFindings(t *testing.T) {
+	w, a := auditWorld(t)
+	changed := w.now.Add(-time.Minute)
+	a.orders[4].ChangedAt = changed
+	w.must(w.Audit(t.Context(), w.lease, w.start(), verify.Span{}))
+	for _, o := range a.outcomes {
+		lag := o.LookedAt.Sub(changed)
+		if key := o.Suspect.Key(); o.Final != (key != "4" || lag >= w.Settle.MaxLag) {
+			t.Errorf("order %s, %s after its change: %s, final %v", key, lag, o.Verdict, o.Final)
+		}
+	}
+}
+
+// TestACauseIsThatOfAllOrders from the first time that a finding is stored.
+func TestACauseIsThatOfAllOrders(t *testing.T) {
+	w, a := auditWorld(t)
+	w.must(w.Audit(t.Context(), w.lease, w.start(), verify.Span{}))
+	for _, o := range a.outcomes {
+		if cause := o.Findings[0].Cause; cause != string(history.LostShadowWrite) {
+			t.Errorf("order %s: %s, and no order has an event", o.Suspect.Key(), cause)
+		}
+	}
+}
+
+// TestAnAuditThatBreaksOffCoversNothing, even if it has read everything once.
+func TestAnAuditThatBreaksOffCoversNothing(t *testing.T) {
+	w, a := auditWorld(t)
+	a.lost = errPage
+	pass, err := w.Audit(t.Context(), w.lease, w.start(), verify.Span{})
+	if !errors.Is(err, errPage) || pass.Result.Verdict != compare.Unverified || pass.Scan.Coverage != 0 {
+		t.Errorf("%+v, coverage %v, %v", pass.Result, pass.Scan.Coverage, err)
+	}
+}
+
+// TestAnAuditWaitsWithoutASnapshot while it keeps a rate.
+func TestAnAuditWaitsWithoutASnapshot(t *testing.T) {
+	w, a := auditWorld(t)
+	paused := throttled(w, throttle.Limits{RowsPerSecond: 1}, idle)
+	w.meanwhile = func(int) {
+		if a.open > 0 {
+			t.Error("waits in a snapshot")
+		}
+	}
+	w.must(w.Audit(t.Context(), w.lease, w.start(), verify.Span{}))
+	if paused[throttle.Paced] == 0 {
+		t.Error("it has not waited")
 	}
 }

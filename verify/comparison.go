@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -112,6 +113,7 @@ type pass struct {
 	instead         string
 	listed          map[string]int // findings of an audit that were stored, by kind
 	audits          bool           // the pass is an audit
+	clues           history.Clues  // of its whole scan
 }
 
 const (
@@ -220,13 +222,11 @@ func (p *pass) scan(ctx context.Context, done Pass, scan func(*pass, context.Con
 
 // conclude waits for the suspects to settle and writes the verdict.
 func (p *pass) conclude(ctx context.Context, done Pass) (Pass, error) {
+	if f, ok := done.Scan.Facts.(AuditFacts); ok {
+		p.clues = f.Clues
+	}
 	if err := p.settle(ctx); err != nil {
 		return p.abort(ctx, done, err)
-	}
-	if f, ok := done.Scan.Facts.(AuditFacts); ok {
-		if err := p.groupCauses(ctx, f.Clues); err != nil {
-			return p.abort(ctx, done, err)
-		}
 	}
 	tally, err := p.c.Ledger.Tally(ctx, p.id)
 	if err != nil {
@@ -298,6 +298,9 @@ func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
 	r := Result{Verdict: compare.Unverified, Reason: oneLine(cause)}
+	if done.Kind == Audit && done.State == Settling { // its suspects are in no number
+		done.Scan.Coverage = 0
+	}
 	if done.State == Scanning {
 		done.Scan.Coverage = min(done.Scan.Coverage, 0.999999)
 		done.Scan.Reason = oneLine(cause)

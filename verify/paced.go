@@ -85,7 +85,9 @@ func (p *pass) throttle(kind PassKind, everything bool) {
 		c.Folded = &Folded{Legacy: paced(f.Legacy, pacer), Events: paced(f.Events, pacer), Fields: f.Fields}
 	}
 	if a := c.Audits; a != nil {
-		c.Audits = &Audits{Source: pacedAudits{a.Source, pacer(order.Legacy)}, Auditor: a.Auditor, Ledger: a.Ledger}
+		slower := *a
+		slower.read = pacer(order.Legacy).Read
+		c.Audits = &slower
 	}
 	c.Pace = func(ctx context.Context, _ int64) error {
 		for _, is := range slices.Sorted(maps.Keys(pacers)) {
@@ -267,33 +269,4 @@ func (e pacedEvents) Histories(ctx context.Context, keys []order.Key) (map[order
 		err = e.pacer.Read(ctx, rows)
 	}
 	return found, err
-}
-
-// pacedAudits are orders with their record that are read within limits.
-type pacedAudits struct {
-	AuditSource
-	pacer *throttle.Pacer
-}
-
-// Begin implements [AuditSource].
-func (s pacedAudits) Begin(ctx context.Context) (AuditSnapshot, error) {
-	n, err := s.AuditSource.Begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return pacedAudit{n, s.pacer}, nil
-}
-
-type pacedAudit struct {
-	AuditSnapshot
-	pacer *throttle.Pacer
-}
-
-// Page implements [AuditSnapshot].
-func (n pacedAudit) Page(ctx context.Context, from order.Key, created Span, limit int) (AuditPage, error) {
-	page, err := n.AuditSnapshot.Page(ctx, from, created, limit)
-	if err == nil {
-		err = n.pacer.Read(ctx, page.rows())
-	}
-	return page, err
 }
