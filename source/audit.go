@@ -185,17 +185,79 @@ func (n *auditSnapshot) Page(ctx context.Context, from order.Key, created verify
 	if page.Orders, err = n.withRecords(ctx, slices.Compact(keys), rows); err != nil {
 		return page, err
 	}
-	page.Counted, page.Alone, err = n.count(ctx, created)
-	return page, err
+	return page, n.count(ctx, created, &page)
 }
 
 // Orders implements [verify.AuditSnapshot].
 func (n *auditSnapshot) Orders(ctx context.Context, keys []order.Key) ([]verify.AuditOrder, error) {
-	rows, err := n.Rows(ctx, keys)
+	named, nobody := keys, slices.Index(keys, "")
+	if nobody >= 0 && n.side.shape.keyType != order.KeyText {
+		named = slices.Delete(slices.Clone(keys), nobody, nobody+1)
+	}
+	rows, err := n.Rows(ctx, named)
 	if err != nil {
 		return nil, err
 	}
-	return n.withRecords(ctx, keys, rows)
+	orders, err := n.withRecords(ctx, named, rows)
+	if err == nil {
+		err = n.elsewhere(ctx, orders)
+	}
+	if err != nil || nobody < 0 {
+		return orders, err
+	}
+	if len(named) < len(keys) {
+		orders = slices.Insert(orders, nobody, verify.AuditOrder{})
+	}
+	orders[nobody].Nameless, err = n.nameless(ctx)
+	return orders, err
+}
+
+// elsewhere notes which of the orders without a row have one that the filter leaves out.
+func (n *auditSnapshot) elsewhere(ctx context.Context, orders []verify.AuditOrder) error {
+	if n.side.config.Where == "" {
+		return nil
+	}
+	at := map[order.Key]int{}
+	var keys []order.Key
+	for i, o := range orders {
+		if o.Rows == 0 {
+			at[o.Key], keys = i, append(keys, o.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	of, args := among(n.side.shape.keyType, n.side.lookup, keys)
+	rows, err := n.tx.Query(ctx, fmt.Sprintf("SELECT (%s)::text FROM %s AS t WHERE %s", n.side.lookup, n.side.config.Table, of), args...)
+	if err != nil {
+		return n.fail("looking for orders outside the filter", err)
+	}
+	var key order.Key
+	_, err = pgx.ForEachRow(rows, []any{&key}, func() error {
+		if i, ok := at[key]; ok {
+			orders[i].Elsewhere = true
+		}
+		return nil
+	})
+	if err != nil {
+		return n.fail("looking for orders outside the filter", err)
+	}
+	return nil
+}
+
+// nameless counts the records that name no order.
+func (n *auditSnapshot) nameless(ctx context.Context) (none verify.Nameless, err error) {
+	ctx, cancel := context.WithTimeout(ctx, digestTimeout) // an index on the order need not be there
+	defer cancel()
+	c := n.audits.records
+	err = n.tx.QueryRow(ctx, "SELECT (SELECT count(*) FROM "+c.Trades+" AS r WHERE coalesce((r.order_id)::text, '') = ''), (SELECT count(*) FROM "+
+		c.AuditLog+" AS r WHERE coalesce((r.entity_id)::text, '') = '')").Scan(&none.Trades, &none.Lines)
+	if err != nil {
+		return none, n.fail("counting records that name no order", hidden(err))
+	}
+	return none, nil
 }
 
 // withRecords reads the records of orders whose rows were read.
@@ -233,25 +295,32 @@ func (n *auditSnapshot) withRecords(ctx context.Context, keys []order.Key, rows 
 const mostAlone = 10_000
 
 // count counts what there is in the snapshot's range. Nothing that audits compute goes into it.
-func (n *auditSnapshot) count(ctx context.Context, created verify.Span) (c verify.AuditCounts, alone []order.Key, err error) {
+func (n *auditSnapshot) count(ctx context.Context, created verify.Span, page *verify.AuditPage) error {
+	c := &page.Counted
 	key := keySQL(n.side.shape.keyType, n.side.config.Key)
 	query := fmt.Sprintf("SELECT count(*) FILTER (WHERE %[1]s IS NOT NULL), count(*) FILTER (WHERE %[1]s IS NULL) FROM %[2]s WHERE %[3]s AND %[4]s",
 		key, n.side.from(), n.inRange(), n.created(created))
 	if err := n.tx.QueryRow(ctx, query).Scan(&c.Orders, &c.NullKeys); err != nil {
-		return c, nil, n.fail("counting orders", err)
+		return n.fail("counting orders", err)
 	}
-	var lines, trades []order.Key
-	c.Lines, c.LinesAlone, lines, err = n.countRecords(ctx, counting{n.audits.records.AuditLog, "entity_id", `r."timestamp"`, n.told(), []*int64{&c.LinesToTell, &c.Moments}}, created)
+	lines, err := n.countRecords(ctx, counting{n.audits.records.AuditLog, "entity_id", `r."timestamp"`, n.told(), []*int64{&c.LinesToTell, &c.Moments}}, created)
 	if err != nil {
-		return c, nil, n.fail("counting lines of the audit log", hidden(err))
+		return n.fail("counting lines of the audit log", hidden(err))
 	}
-	c.Trades, c.TradesAlone, trades, err = n.countRecords(ctx, counting{n.audits.records.Trades, "order_id", "r.executed_at", nil, nil}, created)
+	trades, err := n.countRecords(ctx, counting{n.audits.records.Trades, "order_id", "r.executed_at", nil, nil}, created)
 	if err != nil {
-		return c, nil, n.fail("counting trades", hidden(err))
+		return n.fail("counting trades", hidden(err))
 	}
-	alone = slices.Concat(lines, trades)
+	c.Lines, c.LinesAlone, c.Trades, c.TradesAlone = lines.all, lines.alone, trades.all, trades.alone
+	page.Unlisted = lines.unlisted + trades.unlisted
+	alone := slices.Concat(lines.keys, trades.keys)
 	slices.Sort(alone)
-	return c, slices.Compact(alone), nil
+	if page.Alone, err = n.withRecords(ctx, slices.Compact(alone), nil); err != nil || lines.nameless+trades.nameless == 0 {
+		return err
+	}
+	none, err := n.nameless(ctx)
+	page.Alone = append(page.Alone, verify.AuditOrder{Nameless: none})
+	return err
 }
 
 // told counts the lines of which an event can tell, and the moments of those that change a field.
@@ -290,9 +359,15 @@ type counting struct {
 	into          []*int64
 }
 
+// counted are records of a page. Those that are alone are of no order: their keys, and how many have none, or one that is not listed.
+type counted struct {
+	all, alone, nameless, unlisted int64
+	keys                           []order.Key
+}
+
 // countRecords counts the records of a table whose orders are in the range and the span, and those of no order. The latter are in
 // the span by their own time.
-func (n *auditSnapshot) countRecords(ctx context.Context, c counting, created verify.Span) (all, alone int64, keys []order.Key, err error) {
+func (n *auditSnapshot) countRecords(ctx context.Context, c counting, created verify.Span) (found counted, err error) {
 	in := n.among("r." + c.of)
 	// The range stands in both, or the server would read all orders for each page.
 	owner := func(from, condition string) string {
@@ -301,27 +376,32 @@ func (n *auditSnapshot) countRecords(ctx context.Context, c counting, created ve
 	none := "NOT " + owner(n.side.config.Table+" AS t", "true") + " AND " + during(c.at, created)
 	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT coalesce((r.%[1]s)::text, ''), count(*) FROM %[2]s AS r WHERE %[3]s AND %[4]s GROUP BY 1 ORDER BY 1`, c.of, c.table, in, none))
 	if err != nil {
-		return 0, 0, nil, err
+		return found, err
 	}
 	key, records := "", int64(0)
 	_, err = pgx.ForEachRow(rows, []any{&key, &records}, func() error {
-		alone += records
-		if key != "" && len(keys) < mostAlone {
-			keys = append(keys, order.Key(key))
+		found.alone += records
+		switch {
+		case key == "":
+			found.nameless += records
+		case len(found.keys) < mostAlone:
+			found.keys = append(found.keys, order.Key(key))
+		default:
+			found.unlisted += records
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, 0, nil, err
+		return found, err
 	}
 	which := "true"
 	if !created.Whole() || n.side.config.Where != "" {
 		which = "(" + owner(n.side.from(), n.created(created)) + " OR " + none + ")"
 	}
-	into := []any{&all}
+	into := []any{&found.all}
 	for _, count := range c.into {
 		into = append(into, count)
 	}
 	err = n.tx.QueryRow(ctx, fmt.Sprintf("SELECT %s FROM %s AS r WHERE %s AND %s", strings.Join(append([]string{"count(*)"}, c.more...), ", "), c.table, in, which)).Scan(into...)
-	return all, alone, keys, err
+	return found, err
 }

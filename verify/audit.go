@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/nordvarg/crosscheck/compare"
-	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -64,7 +63,7 @@ func (p *pass) audit(ctx context.Context, scan *Scan, created Span) (err error) 
 	reader := pageReader{p: p, pages: pages, created: created}
 	defer reader.close()
 	for from, more := after(ranges); more; from, more = after(ranges) {
-		p.progress("audit", facts.Counted.Orders, max(total, facts.Counted.Orders))
+		p.progress("audit", facts.orders(), max(total, facts.orders()))
 		page, err := reader.read(ctx, from)
 		if err != nil {
 			return err
@@ -79,18 +78,21 @@ func (p *pass) audit(ctx context.Context, scan *Scan, created Span) (err error) 
 	return p.auditGone(ctx)
 }
 
+// orders are those that the scan has read.
+func (f *AuditFacts) orders() int64 { return f.Counted.Orders + f.Suspected }
+
 // fill sets what the pages add up to.
 func (f *AuditFacts) fill(scan *Scan, err error) {
-	scan.Facts, scan.Compared = *f, f.Counted.Orders
-	scan.Coverage = float64(f.Counted.Orders) / float64(max(f.Counted.Orders+f.Counted.NullKeys, 1))
+	scan.Facts, scan.Compared = *f, f.orders()
+	scan.Coverage = float64(f.orders()) / float64(max(f.orders()+f.Counted.NullKeys, 1))
 	switch {
 	case err != nil:
 		scan.Coverage = 0
 	case f.Counted.NullKeys > 0:
 		scan.Reason = count(f.Counted.NullKeys, "row of legacy has no key", "rows of legacy have no key")
-	case f.Counted.Orders == 0 && !f.Created.Whole():
+	case f.orders() == 0 && !f.Created.Whole():
 		scan.Reason = "legacy has no order that was created in that time"
-	case f.Counted.Orders == 0:
+	case f.orders() == 0:
 		scan.Reason = "legacy has no order"
 	}
 }
@@ -115,9 +117,11 @@ type judgedPage struct {
 
 // judgePage audits the orders of a page.
 func (p *pass) judgePage(page *readPage, number int, created Span) judgedPage {
-	facts := AuditFacts{Created: created, Counted: page.Counted, Ranges: 1}
+	facts := AuditFacts{Created: created, Counted: page.Counted, Unlisted: page.Unlisted, Ranges: 1}
 	done := judgedPage{Range: Range{Number: number, KeyRange: page.KeyRange, Worker: p.c.Worker}}
 	suspect := func(l *auditLook) {
+		facts.Counted.Add(p.c.Audits.counted(l.order, created, -1))
+		facts.Suspected += int64(l.order.Rows)
 		done.suspects = append(done.suspects, Suspect{Observation: l.observation(page.at), FirstSeen: page.at, Due: page.at.Add(p.c.Settle.Window), Range: number})
 	}
 	for _, o := range page.Orders {
@@ -127,11 +131,10 @@ func (p *pass) judgePage(page *readPage, number int, created Span) judgedPage {
 			facts.Add(l.facts)
 			continue
 		}
-		facts.Counted.Add(p.c.Audits.counted(o, -1))
 		suspect(&l)
 	}
-	for _, key := range page.Alone {
-		suspect(&auditLook{order: AuditOrder{Row: history.Row{Key: key}}})
+	for _, o := range page.Alone {
+		suspect(&auditLook{order: o})
 	}
 	done.Found = RangeFacts{Audit: &facts, Mismatches: int64(len(done.suspects))}
 	return done

@@ -111,9 +111,11 @@ func (c *AuditCounts) Add(o AuditCounts) {
 type AuditFacts struct {
 	// Created restricts the audit to orders that were created in a span of time; zero if all were audited.
 	Created Span `json:"created,omitzero"`
-	// Counted are the denominators. Tally holds the numbers of the orders that were audited.
-	Counted AuditCounts   `json:"counted"`
-	Tally   history.Tally `json:"tally"`
+	// Counted are the denominators. Tally holds the numbers of the orders that were audited. Suspected are orders that are in Counted
+	// only when they are judged.
+	Counted   AuditCounts   `json:"counted"`
+	Suspected int64         `json:"suspected,omitempty"`
+	Tally     history.Tally `json:"tally"`
 	// Unaudited are orders that exist and are in no number of Tally: those whose record cannot be read, those that legacy has
 	// several times, and those that did not hold still.
 	Unaudited int64 `json:"unaudited"`
@@ -134,6 +136,7 @@ func (f AuditFacts) Settled(Settled) Facts { return f }
 // Add adds what a range, or a second look, has found. Ranges are added in the order of their keys.
 func (f *AuditFacts) Add(o AuditFacts) {
 	f.Counted.Add(o.Counted)
+	f.Suspected += o.Suspected
 	f.Tally.Add(o.Tally)
 	f.Unaudited += o.Unaudited
 	f.Archived.Add(o.Archived)
@@ -156,6 +159,11 @@ func (f AuditFacts) Findings(part AuditPart) (n int64) {
 type Span struct {
 	From  time.Time `json:"from,omitzero"`
 	Until time.Time `json:"until,omitzero"`
+}
+
+// Has returns true for a time of the span.
+func (s Span) Has(at time.Time) bool {
+	return !at.Before(s.From) && (s.Until.IsZero() || at.Before(s.Until))
 }
 
 // Whole returns true for the span of everything.

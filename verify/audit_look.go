@@ -24,7 +24,10 @@ type auditLook struct {
 // look audits an order.
 func (a *Audits) look(o AuditOrder, events []order.Event) auditLook {
 	l := auditLook{order: o, events: events}
+	l.nameless()
 	switch {
+	case o.Elsewhere: // no audit is asked for
+		return l
 	case o.Rows == 0:
 		l.alone()
 		return l
@@ -32,8 +35,7 @@ func (a *Audits) look(o AuditOrder, events []order.Event) auditLook {
 		l.unaudited()
 		return l
 	case o.Archived && len(events) == 0:
-		l.facts.Archived = a.counted(o, 1)
-		l.facts.Archived.Orders = 1
+		l.facts.Archived = a.counted(o, Span{}, 1)
 		l.legacy(a.Auditor.Reconstruct(o.Row, o.Record).Findings)
 		return l
 	}
@@ -63,9 +65,20 @@ func explained(found history.Audited) bool {
 
 // counted is what legacy's server counts of an order's record, so many times. It is taken off what the server has counted at the first
 // look at a suspect, and added at the last one, because the order may have moved in between.
-func (a *Audits) counted(o AuditOrder, times int64) (c AuditCounts) {
-	if o.Rows != 1 || o.Unreadable {
+// Records of an order that does not exist are counted if they are of the span.
+func (a *Audits) counted(o AuditOrder, created Span, times int64) (c AuditCounts) {
+	if o.Elsewhere {
 		return c
+	}
+	c.Orders = times * int64(o.Rows)
+	if o.Unreadable {
+		return c
+	}
+	if o.Rows == 0 {
+		o.Values = slices.Repeat([]order.Value{order.Null}, len(a.Auditor.Fields))
+		o.Record.Trades = slices.DeleteFunc(slices.Clone(o.Record.Trades), func(t history.Trade) bool { return !created.Has(t.At) })
+		o.Record.Audit = slices.DeleteFunc(slices.Clone(o.Record.Audit), func(l history.Line) bool { return !created.Has(l.At) })
+		c.TradesAlone, c.LinesAlone = times*int64(len(o.Record.Trades)), times*int64(len(o.Record.Audit))
 	}
 	c.Trades, c.Lines = times*int64(len(o.Record.Trades)), times*int64(len(o.Record.Audit))
 	for _, d := range a.Auditor.Reconstruct(o.Row, o.Record).Deeds {
@@ -130,6 +143,18 @@ func shown(v order.Value) string {
 	return fmt.Sprintf("%.60s", v.Text)
 }
 
+// nameless adds how many records name no order. Which they are nobody can say.
+func (l *auditLook) nameless() {
+	for _, n := range []struct {
+		records   int64
+		one, many string
+	}{{l.order.Nameless.Trades, "trade names no order", "trades name no order"}, {l.order.Nameless.Lines, "line of the audit log names no order", "lines of the audit log name no order"}} {
+		if n.records > 0 {
+			l.found(AuditFinding{Part: LegacyPart, Kind: RecordWithoutOrder, Position: order.NoPosition, Detail: count(n.records, n.one, n.many)})
+		}
+	}
+}
+
 // alone adds each record of an order that does not exist.
 func (l *auditLook) alone() {
 	add := func(at time.Time, what string, args ...any) {
@@ -167,7 +192,7 @@ func (l *auditLook) unaudited() {
 func (l *auditLook) observation(at time.Time) compare.Observation {
 	o := l.order
 	h := sha256.New()
-	fmt.Fprint(h, o.Rows, o.Unreadable, o.CreatedAt.UnixNano(), o.ChangedAt.UnixNano())
+	fmt.Fprint(h, o.Rows, o.Unreadable, o.Nameless.Trades, o.Nameless.Lines, o.CreatedAt.UnixNano(), o.ChangedAt.UnixNano())
 	for _, v := range o.Values {
 		fmt.Fprintf(h, "%t%d:%s", v.Null, len(v.Text), v.Text)
 	}

@@ -42,8 +42,10 @@ type AuditPage struct {
 	Orders []AuditOrder
 	// Counted is what legacy's server counts in the range.
 	Counted AuditCounts
-	// Alone are orders of the range that do not exist and have records; the first ones, if there are very many.
-	Alone []order.Key
+	// Alone are orders of the range that do not exist and have records; the first ones, if there are very many. Unlisted are the records
+	// of the others.
+	Alone    []AuditOrder
+	Unlisted int64
 }
 
 // AuditOrder is an order as legacy has it.
@@ -54,11 +56,20 @@ type AuditOrder struct {
 	Rows       int  // that legacy has of it; 0 if there are only records
 	Archived   bool // its events are expected to be gone
 	Unreadable bool // a line of the record cannot be read, and Record is not known
+	Elsewhere  bool // legacy has it, but not among the orders that are compared
+	// Nameless are the records that name no order. They stand under the empty key.
+	Nameless Nameless
 }
 
-// exists returns true if legacy has a row or a record of the order.
+// Nameless counts records that name no order.
+type Nameless struct{ Trades, Lines int64 }
+
+// exists returns true if legacy has a row or a record of the order, and it is one of those that are compared.
 func (o AuditOrder) exists() bool {
-	return o.Rows > 0 || o.Unreadable || len(o.Record.Audit)+len(o.Record.Trades) > 0
+	if o.Elsewhere {
+		return false
+	}
+	return o.Nameless != Nameless{} || o.Rows > 0 || o.Unreadable || len(o.Record.Audit)+len(o.Record.Trades) > 0
 }
 
 // lastWritten is the newest time of the row and its record.

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -23,7 +24,8 @@ func (p *pass) auditAgain(ctx context.Context, suspects []Suspect) (store func(c
 	if err != nil {
 		return nil, err
 	}
-	events, err := p.c.Events.Histories(ctx, keys)
+	named := slices.DeleteFunc(slices.Clone(keys), func(k order.Key) bool { return k == "" && orders[slices.Index(keys, k)].Rows == 0 })
+	events, err := p.c.Events.Histories(ctx, named)
 	if err != nil {
 		return nil, err
 	}
@@ -35,10 +37,10 @@ func (p *pass) auditAgain(ctx context.Context, suspects []Suspect) (store func(c
 		case !outcomes[i].Final:
 		case outcomes[i].Verdict == compare.Unverified:
 			more.Unaudited++
-			more.Counted.Add(p.c.Audits.counted(o, 1))
+			more.Counted.Add(p.c.Audits.counted(o, p.created, 1))
 		default:
 			more.Add(l.facts)
-			more.Counted.Add(p.c.Audits.counted(o, 1))
+			more.Counted.Add(p.c.Audits.counted(o, p.created, 1))
 			more.Unlisted += p.list(&outcomes[i])
 		}
 	}
@@ -81,6 +83,9 @@ func (p *pass) auditOutcome(suspect Suspect, l *auditLook, at time.Time) AuditOu
 // lags returns true while the events of an order may be on their way: the newest is older than legacy's last write, and neither this nor
 // what was last seen to move is as old as events may lag.
 func (p *pass) lags(suspect Suspect, rest time.Time, l *auditLook, at time.Time) bool {
+	if !slices.ContainsFunc(l.findings, func(f AuditFinding) bool { return f.Part != LegacyPart }) {
+		return false
+	}
 	last := l.order.lastWritten()
 	for _, e := range l.events {
 		if !e.At.Before(last) {

@@ -25,8 +25,9 @@ type audits struct {
 	pages    int
 	outcomes []verify.AuditOutcome
 	facts    verify.AuditFacts
-	open     int   // snapshots
-	lost     error // of every look after the first
+	open     int               // snapshots
+	lost     error             // of every look after the first
+	alone    verify.AuditOrder // has a trade and no row at the first look; none if it has no key
 }
 
 var errPage = errors.New("a page cannot be read")
@@ -49,6 +50,10 @@ func (a *audits) Page(_ context.Context, from order.Key, _ verify.Span, _ int) (
 		page.Below = a.orders[at+2].Key
 	}
 	page.Counted.Orders = int64(len(page.Orders))
+	if page.Below == "" && a.alone.Key != "" {
+		page.Alone = []verify.AuditOrder{a.alone}
+		page.Counted.Trades, page.Counted.TradesAlone = 1, 1
+	}
 	return page, nil
 }
 
@@ -193,5 +198,31 @@ func TestAnAuditWaitsWithoutASnapshot(t *testing.T) {
 	w.must(w.Audit(t.Context(), w.lease, w.start(), verify.Span{}))
 	if paused[throttle.Paced] == 0 {
 		t.Error("it has not waited")
+	}
+}
+
+// TestWhatComesAndGoesIsCountedOnce: an order vanishes between the looks, one of which there was a trade alone appears, and one leaves the
+// filter.
+func TestWhatComesAndGoesIsCountedOnce(t *testing.T) {
+	w, a := auditWorld(t)
+	trade := history.Trade{At: w.now.Add(-time.Hour), Key: "t"}
+	a.alone = verify.AuditOrder{Row: history.Row{Key: "9"}, Record: history.Record{Trades: []history.Trade{trade}}}
+	w.meanwhile = func(int) {
+		if len(a.orders) == 5 {
+			a.orders[3].Rows, a.orders[3].Record, a.orders[3].Elsewhere = 0, a.alone.Record, true
+			a.orders[4].Rows, a.orders[4].Record = 0, a.alone.Record
+			a.orders = append(a.orders, verify.AuditOrder{Rows: 1, Record: a.alone.Record, Row: history.Row{Key: "9", CreatedAt: trade.At, Values: a.orders[0].Values}})
+		}
+	}
+	pass := w.must(w.Audit(t.Context(), w.lease, w.start(), verify.Span{}))
+	facts := pass.Scan.Facts.(verify.AuditFacts)
+	facts.Add(a.facts)
+	if got, want := facts.Counted, (verify.AuditCounts{Orders: 4, Trades: 2, TradesAlone: 1}); got != want || pass.Scan.Compared != 5 {
+		t.Errorf("counted %+v, want %+v; compared %d", got, want, pass.Scan.Compared)
+	}
+	for _, o := range a.outcomes {
+		if o.Suspect.Key() == "3" && o.Verdict != compare.Match {
+			t.Errorf("an order that left the filter: %s, %+v", o.Verdict, o.Findings)
+		}
 	}
 }

@@ -114,6 +114,7 @@ type pass struct {
 	listed          map[string]int // findings of an audit that were stored, by kind
 	audits          bool           // the pass is an audit
 	clues           history.Clues  // of its whole scan
+	created         Span           // of its orders
 }
 
 const (
@@ -223,7 +224,7 @@ func (p *pass) scan(ctx context.Context, done Pass, scan func(*pass, context.Con
 // conclude waits for the suspects to settle and writes the verdict.
 func (p *pass) conclude(ctx context.Context, done Pass) (Pass, error) {
 	if f, ok := done.Scan.Facts.(AuditFacts); ok {
-		p.clues = f.Clues
+		p.clues, p.created = f.Clues, f.Created
 	}
 	if err := p.settle(ctx); err != nil {
 		return p.abort(ctx, done, err)
