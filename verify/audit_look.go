@@ -54,13 +54,8 @@ func (a *Audits) look(o AuditOrder, events []order.Event) auditLook {
 // explained returns true if what the events fold to follows from other findings: from those of the events, and from contradictions
 // of legacy in what events say.
 func explained(found history.Audited) bool {
-	return len(found.Deviants) > 0 || slices.ContainsFunc(found.Legacy, func(f history.Finding) bool {
-		switch f.Kind {
-		case history.FilledMismatch, history.AverageMismatch, history.StatusMismatch, history.BrokenChain:
-			return true
-		}
-		return false
-	})
+	explaining := []history.Contradiction{history.FilledMismatch, history.AverageMismatch, history.StatusMismatch, history.BrokenChain}
+	return len(found.Deviants) > 0 || slices.ContainsFunc(found.Legacy, func(f history.Finding) bool { return slices.Contains(explaining, f.Kind) })
 }
 
 // counted is what legacy's server counts of an order's record, so many times. It is taken off what the server has counted at the first

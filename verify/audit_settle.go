@@ -120,15 +120,11 @@ func (p *pass) list(o *AuditOutcome) (unlisted int64) {
 // grouped replaces causes that single orders suggest by what all orders of the scan show together.
 func (p *pass) grouped(findings []AuditFinding) {
 	for i, f := range findings {
-		switch history.Cause(f.Cause) {
-		case history.BackfillLimitReached:
-			if !p.clues.Cut() {
-				findings[i].Cause = string(history.LostShadowWrite)
-			}
-		case history.BackfilledTwice:
-			if p.clues.OnBoundaries() {
-				findings[i].Cause = string(history.BackfilledBoundary)
-			}
+		switch cause := history.Cause(f.Cause); {
+		case cause == history.BackfillLimitReached && !p.clues.Cut():
+			findings[i].Cause = string(history.LostShadowWrite)
+		case cause == history.BackfilledTwice && p.clues.OnBoundaries():
+			findings[i].Cause = string(history.BackfilledBoundary)
 		}
 	}
 }
