@@ -54,7 +54,7 @@ func (a *Audits) look(o AuditOrder, events []order.Event) auditLook {
 // explained returns true if what the events fold to follows from other findings: from those of the events, and from contradictions
 // of legacy in what events say.
 func explained(found history.Audited) bool {
-	explaining := []history.Contradiction{history.FilledMismatch, history.AverageMismatch, history.StatusMismatch, history.BrokenChain}
+	explaining := []history.Contradiction{history.FilledMismatch, history.AverageMismatch, history.StatusMismatch, history.BrokenChain, history.TimeDisorder}
 	return len(found.Deviants) > 0 || slices.ContainsFunc(found.Legacy, func(f history.Finding) bool { return slices.Contains(explaining, f.Kind) })
 }
 
