@@ -113,14 +113,18 @@ func (p *Past) Cut(ctx context.Context, r verify.KeyRange, orders int) (order.Ke
 	defer p.legacy.observe("cut")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	keys, err := p.keys(ctx, p.legacy.pool, r, "OFFSET "+strconv.Itoa(orders)+" LIMIT 1")
-	if err != nil {
-		return "", fmt.Errorf("cutting the keys of legacy: %w", err)
+	for {
+		keys, err := p.keys(ctx, p.legacy.pool, r, "OFFSET "+strconv.Itoa(orders)+" LIMIT 1")
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("cutting the keys of legacy: %w", err)
+		case len(keys) == 0:
+			return r.Below, nil
+		case keys[0] != r.From:
+			return keys[0], nil
+		}
+		orders *= 2 // one key has all these rows
 	}
-	if len(keys) == 0 {
-		return r.Below, nil
-	}
-	return keys[0], nil
 }
 
 // keys are those of a range, sorted.
@@ -168,6 +172,7 @@ func (p *Past) read(ctx context.Context, which func(context.Context, *snapshot) 
 	if err != nil || len(keys) == 0 {
 		return page, err
 	}
+	keys = slices.Compact(keys) // a view may have an order twice
 	rows, err := n.Rows(ctx, keys)
 	if err != nil {
 		return page, err
@@ -193,11 +198,12 @@ func (p *Past) reads() []string {
 	return out
 }
 
-// fill makes cases of what was read, in the order of the keys.
+// fill makes cases of what was read, in the order of the keys. Of an order with two rows, it is not known which one is right.
 func (p *Past) fill(page *history.Page, keys []order.Key, rows []order.Row, records map[order.Key]history.Record) {
-	of := make(map[order.Key]order.Row, len(rows))
+	of, times := make(map[order.Key]order.Row, len(rows)), make(map[order.Key]int, len(rows))
 	for _, row := range rows {
 		of[row.Key] = row
+		times[row.Key]++
 	}
 	page.Cases = make([]history.Case, 0, len(rows))
 	for _, key := range keys {
@@ -207,7 +213,7 @@ func (p *Past) fill(page *history.Page, keys []order.Key, rows []order.Row, reco
 		case !there: // deleted since
 		case row.Archived:
 			page.Archived++
-		case p.recorded() && !readable:
+		case times[key] > 1, p.recorded() && !readable:
 			page.Unreadable = append(page.Unreadable, key)
 		default:
 			page.Cases = append(page.Cases, history.Case{Row: p.row(row), Record: record})

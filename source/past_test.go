@@ -74,3 +74,30 @@ func TestThePastIsReadByRangesOfKeys(t *testing.T) {
 		t.Errorf("read %v, unreadable %v, %d archived; want %v, 4 and one", keys, unreadable, archived, want)
 	}
 }
+
+// TestAnOrderThatIsThereTwiceIsUnreadable: legacy may be a view without a unique key. One key may have more rows than a range.
+func TestAnOrderThatIsThereTwiceIsUnreadable(t *testing.T) {
+	dsn := pgtest.Database(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `CREATE TABLE orders AS SELECT n::bigint AS order_id, 'OPEN' AS status FROM unnest('{1, 2, 2, 2, 2, 3}'::int[]) n`); err != nil {
+		t.Fatal(err)
+	}
+	p, err := source.OpenPast(t.Context(), source.PastConfig{Legacy: source.Config{
+		Representation: order.Legacy, DSN: dsn, Table: "public.orders", Key: "order_id", Fields: []source.Field{{Field: order.Field{Name: "status", Type: order.Text}, Expr: "status"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if below, err := p.Cut(t.Context(), verify.KeyRange{From: "2"}, 2); err != nil || below != "3" {
+		t.Errorf("the range after 2 ends at %q, %v", below, err)
+	}
+	page, err := p.Range(t.Context(), verify.KeyRange{})
+	if err != nil || len(page.Cases) != 2 || !slices.Equal(page.Unreadable, []order.Key{"2"}) {
+		t.Errorf("read %+v, %v", page, err)
+	}
+}
