@@ -131,6 +131,30 @@ func TestEvidence(t *testing.T) {
 				{history.Traded, history.Exact, minute(9)},
 			},
 		},
+		"a cancel that the log of the status has lost has bounds": {
+			func(row *history.Row, r *history.Record) {
+				r.Audit, r.Trades = []history.Line{line(3, "status", "OPEN", "PARTIALLY_FILLED")}, nil
+				set(row, "filled_quantity", "0")
+				set(row, "status", "CANCELED")
+			},
+			[]want{{history.Created, history.Exact, start}, {history.Canceled, history.Approximated, minute(9)}},
+		},
+		"a write after the cancel may have changed anything": {
+			func(row *history.Row, r *history.Record) {
+				r.Audit, r.Trades = []history.Line{line(3, "status", "OPEN", "CANCELED")}, nil
+				set(row, "filled_quantity", "0")
+				set(row, "status", "CANCELED")
+			},
+			[]want{{history.Created, history.Derived, start}, {history.Canceled, history.Exact, minute(3)}},
+		},
+		"a snapshot has all trades in it": {
+			func(row *history.Row, r *history.Record) {
+				r.Audit = r.Audit[:0]
+				row.ChangedAt = minute(8)
+				set(row, "filled_quantity", "110")
+			},
+			[]want{{history.Created, history.Exact, start}, {history.Traded, history.Exact, minute(5)}, {history.Traded, history.Exact, minute(9)}, {history.Imported, history.FromRow, minute(9)}},
+		},
 		"only the row": {
 			func(_ *history.Row, r *history.Record) {
 				*r = history.Record{Audit: []history.Line{}, Trades: []history.Trade{}}
@@ -174,5 +198,18 @@ func TestIdsAreThoseOfTheRecords(t *testing.T) {
 	}
 	if len(first.Findings) > 0 {
 		t.Errorf("findings: %v", first.Findings)
+	}
+}
+
+// TestGapsOfOneTimeAreTwo holds that the ids differ of changes that the log lacks after lines of one time.
+func TestGapsOfOneTimeAreTwo(t *testing.T) {
+	row, record := clean()
+	record.Audit = []history.Line{line(1, "price", "1", "2"), line(1, "price", "3", "4"), line(1, "price", "5", "6")}
+	seen := map[string]bool{}
+	for _, d := range schemas(t).Reconstruct(row, record).Deeds {
+		if seen[d.ID.String()] {
+			t.Errorf("two deeds have the id of %+v", d)
+		}
+		seen[d.ID.String()] = true
 	}
 }

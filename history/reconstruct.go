@@ -43,6 +43,7 @@ type builder struct {
 	roles   order.Roles
 	first   []order.Value // of the fields, when the order was created
 	last    time.Time     // of the newest record
+	gaps    names         // of changes that the log lacks
 	filled  apd.Decimal   // by all trades
 	paid    apd.Decimal   // for all trades
 	account Account
@@ -129,9 +130,13 @@ func (b *builder) gap(field int, before *Line, to order.Value, until time.Time) 
 	if until.Before(before.At) {
 		until = before.At
 	}
+	name := "after " + before.At.UTC().Format(time.RFC3339Nano) + " " + b.Fields[field]
+	if b.gaps.again(name) {
+		name += " " + strconv.Itoa(b.gaps[name])
+	}
 	b.add(Deed{
 		Kind: Modified, At: until, NotBefore: before.At, NotAfter: until, Evidence: Approximated, Field: b.Fields[field], Old: before.New, New: to,
-		From: Source{Table: "orders", Key: "after " + before.At.UTC().Format(time.RFC3339Nano) + " " + b.Fields[field]},
+		From: Source{Table: "orders", Key: name},
 	})
 }
 
@@ -146,11 +151,8 @@ func (b *builder) onlyRow() bool {
 
 // imported is the row as it is.
 func (b *builder) imported() {
-	at := b.row.ChangedAt
 	d := Deed{Kind: Imported, Evidence: FromRow, Sets: b.row.Values, From: b.origin()}
-	if at.IsZero() {
-		at = b.row.CreatedAt
-	}
+	at := newest(b.row.ChangedAt, b.row.CreatedAt, b.last) // what is recorded is in it
 	d.At, d.Recorded, d.NotBefore, d.NotAfter = at, b.row.ChangedAt, b.row.CreatedAt, at
 	b.add(d)
 }
@@ -170,7 +172,7 @@ func (b *builder) lost() {
 // created is the order as it was entered.
 func (b *builder) created() {
 	d := Deed{Kind: Created, At: b.row.CreatedAt, Recorded: b.row.CreatedAt, Evidence: Exact, Sets: b.first, From: b.origin()}
-	if b.record.Audit == nil || b.row.ChangedAt.After(b.last) && b.row.ChangedAt.After(b.row.CreatedAt) && !b.over() {
+	if b.record.Audit == nil || b.unrecorded() {
 		d.Evidence = Derived // a change may be unrecorded
 	}
 	if d.At.IsZero() {
@@ -184,6 +186,20 @@ func (b *builder) created() {
 	b.add(d)
 }
 
+// unrecorded is true if the row was written, or may have been, after all that is known of it. A cancel that no line tells is
+// known by that write.
+func (b *builder) unrecorded() bool {
+	if b.over() && !b.hasEnd() {
+		return false
+	}
+	return b.row.ChangedAt.IsZero() || b.row.ChangedAt.After(newest(b.last, b.row.CreatedAt))
+}
+
+// hasEnd is true if a line tells the cancel.
+func (b *builder) hasEnd() bool {
+	return slices.ContainsFunc(b.account.Deeds, func(d Deed) bool { return d.Kind == Canceled })
+}
+
 // over is true if the order was canceled.
 func (b *builder) over() bool {
 	status := b.value(b.roles.Status)
@@ -191,21 +207,23 @@ func (b *builder) over() bool {
 }
 
 // canceled is the end of an order whose row says so. If no line has its time, the last write of the row was the cancel,
-// unless another record is as new.
+// unless another record is as new, or the log has other changes of the status and must have lost this one.
 func (b *builder) canceled() {
-	if !b.over() || slices.ContainsFunc(b.account.Deeds, func(d Deed) bool { return d.Kind == Canceled }) {
+	if !b.over() || b.hasEnd() {
 		return
 	}
 	d := Deed{Kind: Canceled, Evidence: Derived, At: b.row.ChangedAt, Recorded: b.row.ChangedAt, From: b.origin(), Status: b.value(b.roles.Status).Text}
-	least := b.last
-	if least.Before(b.row.CreatedAt) {
-		least = b.row.CreatedAt
-	}
-	if !d.At.After(least) {
-		d.Evidence, d.At, d.NotBefore, d.NotAfter = Approximated, least, least, b.row.ChangedAt
+	least := newest(b.last, b.row.CreatedAt)
+	logged := slices.ContainsFunc(b.record.Audit, func(line Line) bool { return line.Field == b.roles.Status })
+	if logged || !d.At.After(least) {
+		d.At = newest(d.At, least)
+		d.Evidence, d.NotBefore, d.NotAfter = Approximated, least, d.At
 	}
 	b.add(d)
 }
+
+// newest is the last of some times.
+func newest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
 // origin is the order's row.
 func (b *builder) origin() Source { return Source{Table: "orders", Key: string(b.row.Key)} }

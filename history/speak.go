@@ -223,24 +223,27 @@ func (s *Speaker) value(f *form, at *slot, d *Deed) (order.Value, error) {
 	case termOld:
 		return d.Old, nil
 	case termPaid:
-		return s.paid(d), nil
+		return s.paid(d)
 	default:
 		return order.Null, nil
 	}
 }
 
-// paid is what was paid for an imported order: what is filled, times the average price. Zero if there is no average.
-func (s *Speaker) paid(d *Deed) order.Value {
-	value := func(field string) apd.Decimal {
+// paid is what was paid for an imported order: what is filled, times the average price. It is not known without an average.
+func (s *Speaker) paid(d *Deed) (order.Value, error) {
+	value := func(field string) (n apd.Decimal, ok bool) {
 		if i := s.schema.at(field); i >= 0 {
-			n, _ := number(d.Sets[i])
-			return n
+			return number(d.Sets[i])
 		}
-		return apd.Decimal{}
+		return n, false
 	}
-	filled, average := value(s.roles.Filled), value(s.roles.Average)
+	filled, _ := value(s.roles.Filled)
+	average, ok := value(s.roles.Average)
+	if !ok && filled.Sign() != 0 {
+		return order.Null, fmt.Errorf("what was paid %w: %s is filled, and there is no average price", ErrUnspeakable, filled.Text('f'))
+	}
 	exactly(apd.BaseContext.Mul(&filled, &filled, &average))
-	return plain(&filled)
+	return plain(&filled), nil
 }
 
 func plain(d *apd.Decimal) order.Value { return order.Value{Text: d.Text('f')} }
