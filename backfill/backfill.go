@@ -66,7 +66,7 @@ type Report struct {
 	Archived int64 `json:"archived,omitempty"`
 	// Evidence counts the written events by how sure they are.
 	Evidence map[history.Evidence]int64 `json:"evidence"`
-	// Left counts the orders that were left as they are, and Examples are some of them.
+	// Left counts the orders that were left as they are, before the run was resumed too. Examples are some that this process left.
 	Left     map[Missing]int64 `json:"left"`
 	Examples []Left            `json:"examples"`
 	// Samples are some of the events.
@@ -132,6 +132,9 @@ func (w *work) claim(ctx context.Context) (done []Range, err error) {
 	}
 	for _, r := range done {
 		w.report.Resumed += r.Orders
+		for why, n := range r.Left {
+			w.report.Left[why] += n
+		}
 		if len(r.Again) > 0 {
 			w.again = append(w.again, r)
 		}
@@ -222,7 +225,7 @@ func (w *work) fill(ctx context.Context, r Range) error {
 		if err != nil {
 			return f, err
 		}
-		r.Orders, r.Events, r.Again = f.orders, int64(len(f.events)), f.moving
+		r.Orders, r.Events, r.Again, r.Left = f.orders, int64(len(f.events)), f.moving, f.counts(nil)
 		return f, w.store(ctx, r, f)
 	}, func() {
 		if len(r.Again) > 0 {
@@ -319,7 +322,7 @@ func (w *work) refill(ctx context.Context, r Range) error {
 		}
 		f.orders = 0 // they have been counted
 		next := r
-		next.Events, next.Again = r.Events+int64(len(f.events)), f.moving
+		next.Events, next.Again, next.Left = r.Events+int64(len(f.events)), f.moving, f.counts(r.Left)
 		if err := w.store(ctx, next, f); err != nil {
 			return f, err
 		}

@@ -55,6 +55,8 @@ type Range struct {
 	Orders, Events int64
 	// Again are the orders that must be looked at once more, because legacy was writing them.
 	Again []order.Key
+	// Left counts the orders that were left as they are.
+	Left map[Missing]int64
 }
 
 // Batch is what is appended in one transaction.
@@ -83,7 +85,7 @@ type Missing string
 
 // The reasons for which an order is left as it is.
 const (
-	Unreadable  Missing = "unreadable"  // its row or its record cannot be read
+	Unreadable  Missing = "unreadable"  // its row or its record cannot be read, or it has two rows
 	Undecodable Missing = "undecodable" // the store has an event of it that cannot be decoded
 	Unspeakable Missing = "unspeakable" // the store has no words for what happened
 	AfterLive   Missing = "after_live"  // older events are missing in a history that has newer ones

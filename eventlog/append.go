@@ -27,6 +27,9 @@ func (l *Log) Append(ctx context.Context, b backfill.Batch) error {
 			if err := l.copy(ctx, tx, b.Events); err != nil {
 				return err
 			}
+			if err := l.alone(ctx, tx); err != nil {
+				return err
+			}
 			if err := l.unmoved(ctx, tx, b); err != nil {
 				return err
 			}
@@ -59,6 +62,18 @@ func (l *Log) copy(ctx context.Context, tx pgx.Tx, events []backfill.Event) erro
 		return row, nil
 	}))
 	return err
+}
+
+// alone lets one transaction after the other count, where no claim fences the store. The commit before, perhaps one of a process
+// that was killed, is visible then.
+func (l *Log) alone(ctx context.Context, tx pgx.Tx) error {
+	if l.notes != "" {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1::text, 0))", "crosscheck backfill "+l.table.String()); err != nil {
+		return fmt.Errorf("waiting for others that write to the event store: %w", err)
+	}
+	return nil
 }
 
 // unmoved returns [backfill.ErrMoved] unless the orders have the events that they had, and the new ones. It sees what

@@ -136,13 +136,13 @@ func (l *Log) readType(ctx context.Context) (name string, err error) {
 	return name, l.pool.QueryRow(ctx, "SELECT pg_catalog.format_type($1, NULL)", oid).Scan(&name)
 }
 
-// unpublished returns an error if a trigger or a publication would pass on what is written.
+// unpublished returns an error if a trigger or a publication would pass on what is written, of the table or of a partition.
 func (l *Log) unpublished(ctx context.Context) error {
 	rows, err := l.pool.Query(ctx, `
-		SELECT 'trigger ' || tgname FROM pg_catalog.pg_trigger
-			WHERE tgrelid = $1 AND NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & 4 = 4 -- for each INSERT
-		UNION ALL SELECT 'publication ' || p.pubname FROM pg_catalog.pg_publication_tables t JOIN pg_catalog.pg_publication p USING (pubname)
-			WHERE (quote_ident(t.schemaname) || '.' || quote_ident(t.tablename))::regclass = $1 AND p.pubinsert
+		SELECT DISTINCT 'trigger ' || tgname FROM pg_catalog.pg_trigger
+			WHERE tgrelid IN (SELECT $1::oid UNION SELECT relid FROM pg_catalog.pg_partition_tree($1::oid::regclass)) AND NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & 4 = 4 -- for each INSERT
+		UNION SELECT 'publication ' || p.pubname FROM pg_catalog.pg_publication_tables t JOIN pg_catalog.pg_publication p USING (pubname)
+			WHERE (quote_ident(t.schemaname) || '.' || quote_ident(t.tablename))::regclass IN (SELECT $1::oid UNION SELECT relid FROM pg_catalog.pg_partition_tree($1::oid::regclass)) AND p.pubinsert
 		ORDER BY 1`, l.table.oid)
 	if err != nil {
 		return fmt.Errorf("asking who gets what is written: %w", err)

@@ -60,7 +60,7 @@ func event(key order.Key, number int64) backfill.Event {
 }
 
 func batch(number int64, events ...backfill.Event) backfill.Batch {
-	b := backfill.Batch{Run: backfill.Run{Name: "r"}, Range: backfill.Range{Number: number, KeyRange: verify.KeyRange{From: "1", Below: "9"}, Again: []order.Key{"5"}}, Events: events}
+	b := backfill.Batch{Run: backfill.Run{Name: "r"}, Range: backfill.Range{Number: number, KeyRange: verify.KeyRange{From: "1", Below: "9"}, Again: []order.Key{"5"}, Left: map[backfill.Missing]int64{backfill.Moving: 3}}, Events: events}
 	for _, e := range events {
 		b.Keys = append(b.Keys, e.Key)
 	}
@@ -104,7 +104,7 @@ func TestEventsAreStoredInTheWordsOfTheTable(t *testing.T) {
 		t.Errorf("known are %v, %v", known, err)
 	}
 	done, err := l.Claim(t.Context(), backfill.Run{Name: "r", Holder: "me"})
-	if err != nil || len(done) != 1 || done[0].From != "1" || done[0].Below != "9" || len(done[0].Again) != 1 {
+	if err != nil || len(done) != 1 || done[0].From != "1" || done[0].Below != "9" || len(done[0].Again) != 1 || done[0].Left[backfill.Moving] != 3 {
 		t.Errorf("done is %+v, %v", done, err)
 	}
 }
@@ -185,6 +185,61 @@ func TestATableThatCannotTakeEventsIsRefused(t *testing.T) {
 	findings := eventlog.Diagnose(t.Context(), c, 0)
 	if len(findings) != 3 || findings[0].Level != doctor.OK || findings[1].Level != doctor.OK || findings[2].Level != doctor.OK {
 		t.Errorf("the diagnosis is %+v", findings)
+	}
+}
+
+// TestAPartitionThatIsPublishedIsSeen, and a trigger of one.
+func TestAPartitionThatIsPublishedIsSeen(t *testing.T) {
+	t.Parallel()
+	for name, statements := range map[string][]string{
+		"publication told": {"CREATE PUBLICATION told FOR TABLE streams"},
+		"trigger outbox": {
+			"CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'", "CREATE TRIGGER outbox BEFORE INSERT ON leaf FOR EACH ROW EXECUTE FUNCTION tell()",
+		},
+	} {
+		dsn, _ := database(t, append([]string{
+			`CREATE TABLE streams (id uuid, stream text, kind text, time timestamp, data bytea, version int, origin text) PARTITION BY LIST (kind)`, "CREATE TABLE leaf PARTITION OF streams DEFAULT",
+		}, statements...)...)
+		if _, err := eventlog.Open(t.Context(), streams(dsn)); !errors.Is(err, eventlog.ErrPublished) || !strings.Contains(err.Error(), name) {
+			t.Errorf("the error is %v, want one with %q", err, name)
+		}
+	}
+}
+
+// TestACommitInDoubtIsWaitedFor: without notes in the store nothing fences a process that was killed while its commit is on the
+// way. Whoever writes the same events then waits, and finds them.
+func TestACommitInDoubtIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	dsn, conn := database(t, createStreams, "ALTER TABLE streams DROP CONSTRAINT streams_stream_version_key",
+		`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END$$`,
+		`CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON streams DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold()`, "SELECT pg_advisory_lock(1)")
+	c := streams(dsn)
+	c.Publish = true
+	ends := make(chan error, 2)
+	for range cap(ends) {
+		l, err := eventlog.Open(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() { ends <- l.Append(t.Context(), batch(1, event("4", 1))) }()
+	}
+	for waiting := 0; waiting < cap(ends); {
+		const query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+		if err := conn.QueryRow(t.Context(), query).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := conn.Exec(t.Context(), "SELECT pg_advisory_unlock(1)"); err != nil {
+		t.Fatal(err)
+	}
+	first, second := <-ends, <-ends
+	if first != nil {
+		first, second = second, first
+	}
+	var rows int
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM streams").Scan(&rows); err != nil || rows != 1 || first != nil || !errors.Is(second, backfill.ErrMoved) {
+		t.Errorf("%d rows, %v; the errors are %v and %v", rows, err, first, second)
 	}
 }
 

@@ -24,6 +24,7 @@ const notesTable = `(
 	orders    bigint NOT NULL DEFAULT 0,
 	events    bigint NOT NULL DEFAULT 0,
 	again     text[] NOT NULL DEFAULT '{}',
+	remained  jsonb NOT NULL DEFAULT '{}',
 	holder    text NOT NULL DEFAULT '',
 	claim     text NOT NULL DEFAULT '',
 	at        timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -85,13 +86,13 @@ func (l *Log) Claim(ctx context.Context, r backfill.Run) (done []backfill.Range,
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, "SELECT number, from_key, below_key, orders, events, again FROM "+l.notes+" WHERE store = $1 AND run = $2 AND number > 0 ORDER BY number",
+		rows, err := tx.Query(ctx, "SELECT number, from_key, below_key, orders, events, again, remained FROM "+l.notes+" WHERE store = $1 AND run = $2 AND number > 0 ORDER BY number",
 			l.table.String(), r.Name)
 		if err != nil {
 			return err
 		}
 		done, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (d backfill.Range, err error) {
-			return d, row.Scan(&d.Number, &d.From, &d.Below, &d.Orders, &d.Events, &d.Again)
+			return d, row.Scan(&d.Number, &d.From, &d.Below, &d.Orders, &d.Events, &d.Again, &d.Left)
 		})
 		return err
 	})
@@ -126,9 +127,13 @@ func (l *Log) note(ctx context.Context, tx pgx.Tx, b backfill.Batch) error {
 	if again == nil {
 		again = []order.Key{}
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO "+l.notes+` (store, run, number, from_key, below_key, orders, events, again) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (store, run, number) DO UPDATE SET events = excluded.events, again = excluded.again, at = clock_timestamp()`,
-		l.table.String(), b.Run.Name, b.Range.Number, string(b.Range.From), string(b.Range.Below), b.Range.Orders, b.Range.Events, again)
+	left := b.Range.Left
+	if left == nil {
+		left = map[backfill.Missing]int64{}
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO "+l.notes+` (store, run, number, from_key, below_key, orders, events, again, remained) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (store, run, number) DO UPDATE SET events = excluded.events, again = excluded.again, remained = excluded.remained, at = clock_timestamp()`,
+		l.table.String(), b.Run.Name, b.Range.Number, string(b.Range.From), string(b.Range.Below), b.Range.Orders, b.Range.Events, again, left)
 	if err != nil {
 		return fmt.Errorf("noting that range %d is done: %w", b.Range.Number, err)
 	}

@@ -23,12 +23,12 @@ func TestWhatABackfillHasDoneIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := backfill.Range{Number: 1, KeyRange: verify.KeyRange{Below: "9"}, Orders: 8, Events: 20, Again: []order.Key{"5"}}
+	first := backfill.Range{Number: 1, KeyRange: verify.KeyRange{Below: "9"}, Orders: 8, Events: 20, Again: []order.Key{"5"}, Left: map[backfill.Missing]int64{backfill.Unspeakable: 2}}
 	if err := l.Note(t.Context(), held, "run", first); err != nil {
 		t.Fatal(err)
 	}
 	first.Events, first.Again = 21, []order.Key{}
-	want := []backfill.Range{first, {Number: 2, KeyRange: verify.KeyRange{From: "9"}, Again: []order.Key{}}}
+	want := []backfill.Range{first, {Number: 2, KeyRange: verify.KeyRange{From: "9"}, Again: []order.Key{}, Left: map[backfill.Missing]int64{}}}
 	for _, r := range want {
 		if err := l.Note(t.Context(), held, "run", r); err != nil {
 			t.Fatal(err)
