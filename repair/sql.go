@@ -110,11 +110,21 @@ func block(key order.Key, s steps) string {
 		raise(c)
 	}
 	fmt.Fprintf(&b, "  RAISE NOTICE %s;\nEND", message(s.done))
-	body, tag := b.String(), "$crosscheck$"
+	return do(b.String())
+}
+
+// do is a statement that runs a body.
+func do(body string) string {
+	tag := "$crosscheck$"
 	for n := 1; strings.Contains(body, tag); n++ {
 		tag = "$crosscheck" + strconv.Itoa(n) + "$"
 	}
 	return "DO " + tag + "\n" + body + "\n" + tag
+}
+
+// alone waits for others that apply a plan of the order. What they have committed is then seen.
+func alone(key order.Key) string {
+	return do("BEGIN PERFORM pg_advisory_xact_lock(hashtextextended(" + literal("crosscheck repair "+string(key)) + ", 0)); END")
 }
 
 // line makes one printable line of a text, so that it cannot leave its comment.

@@ -64,3 +64,13 @@ func TestNamesOfColumns(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoPeopleWait holds that whoever applies a plan second looks when the first has committed.
+func TestTwoPeopleWait(t *testing.T) {
+	var b strings.Builder
+	transaction(&b, "o'7", []Statement{{SQL: "CHECK"}})
+	_, after, ok := strings.Cut(b.String(), "hashtextextended('crosscheck repair o''7', 0)")
+	if !ok || !strings.Contains(after, "CHECK") || !strings.Contains(b.String(), "BEGIN ISOLATION LEVEL READ COMMITTED;") {
+		t.Error(b.String())
+	}
+}

@@ -76,7 +76,8 @@ func transaction(b *strings.Builder, key order.Key, statements []Statement) {
 			comment(b, "  "+e)
 		}
 	}
-	b.WriteString("BEGIN;\nSET LOCAL lock_timeout = '5s';\nSET LOCAL statement_timeout = '1min';\nSET LOCAL TimeZone = 'UTC';\n")
+	b.WriteString("BEGIN ISOLATION LEVEL READ COMMITTED;\nSET LOCAL lock_timeout = '5s';\nSET LOCAL statement_timeout = '1min';\nSET LOCAL TimeZone = 'UTC';\n")
+	b.WriteString(alone(key) + ";\n")
 	for _, s := range statements {
 		b.WriteString(s.SQL + ";\n")
 	}
