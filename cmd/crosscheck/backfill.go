@@ -143,7 +143,7 @@ func (b *backfillCommand) allowed(c *config.Config) error {
 // name is the same for a run over the same orders with the same rules.
 func (b *backfillCommand) name(c *config.Config) string {
 	created := "at any time"
-	switch from, to := b.from.Format(time.RFC3339), b.to.Format(time.RFC3339); {
+	switch from, to := b.from.Format(time.RFC3339Nano), b.to.Format(time.RFC3339Nano); {
 	case b.from.IsZero() && b.to.IsZero():
 	case b.to.IsZero():
 		created = "from " + from
@@ -156,7 +156,7 @@ func (b *backfillCommand) name(c *config.Config) string {
 	for _, column := range slices.Sorted(maps.Keys(c.Backfill.Columns)) {
 		_, _ = fmt.Fprintf(rules, "%q=%q;", column, c.Backfill.Columns[column])
 	}
-	_, _ = fmt.Fprintf(rules, "%s;%d", c.Fingerprint(), history.Version)
+	_, _ = fmt.Fprintf(rules, "%s;%d;%t;%s", c.Fingerprint(), history.Version, b.AfterLive, source.DatabaseOf(c.Legacy.DSN.Reveal()))
 	return created + " " + hex.EncodeToString(rules.Sum(nil)[:4])
 }
 

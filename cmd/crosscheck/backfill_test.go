@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/lab"
 )
 
@@ -100,5 +101,24 @@ func TestABackfillSpeaksAnotherLanguage(t *testing.T) {
 	}
 	if r.Coverage != 1 || len(r.Divergences) > 100 {
 		t.Errorf("verify says %+v", r)
+	}
+}
+
+// TestAnotherRunHasAnotherName, so that none goes on where one has ended that looked at other orders, or wrote fewer.
+func TestAnotherRunHasAnotherName(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, b := range []backfillCommand{{}, {AfterLive: true}, {From: "2024-01-01T00:00:00Z"}, {From: "2024-01-01T00:00:00.5Z"}} {
+		for _, database := range []string{"old", "older"} {
+			if err := b.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			c := &config.Config{}
+			c.Legacy.DSN = config.NewSecret("postgres://reader:secret@host/" + database)
+			names[b.name(c)] = true
+		}
+	}
+	if len(names) != 8 {
+		t.Errorf("eight runs have the names %v", names)
 	}
 }
