@@ -27,6 +27,7 @@ func (p *paper) Cut(context.Context, verify.KeyRange, int) (order.Key, error) { 
 func (p *paper) Range(context.Context, verify.KeyRange) (history.Page, error) {
 	return history.Page{At: noon.Add(time.Hour), Cases: []history.Case{p.of}}, nil
 }
+
 func (p *paper) Histories(context.Context, []order.Key) (map[order.Key][]order.Event, error) {
 	return map[order.Key][]order.Event{p.of.Row.Key: p.stored}, nil
 }
