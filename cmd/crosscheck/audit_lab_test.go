@@ -198,10 +198,11 @@ func (p *spoilt) evidence() map[string]int64 {
 	p.t.Helper()
 	const imported = "lines + trades = 0 AND filled_quantity <> 0"
 	const guessed = "status = 'CANCELED' AND status_line IS NOT TRUE AND NOT (" + imported + ")"
+	const rewritten = "coalesce(status_line AND updated_at > last, false)" // after the line of its cancel: the creation is derived
 	return map[string]int64{
-		"exact": counted(p.t, rows(p.t, p.LegacyDSN, "SELECT sum(1 + changes + trades + coalesce(status_line, false)::int) FROM "+records+
+		"exact": counted(p.t, rows(p.t, p.LegacyDSN, "SELECT sum(1 + changes + trades + coalesce(status_line, false)::int - "+rewritten+"::int) FROM "+records+
 			" WHERE NOT ("+imported+")")),
-		"derived":      p.count(p.LegacyDSN, "%s WHERE %s AND updated_at > last", records, guessed),
+		"derived":      p.count(p.LegacyDSN, "%s WHERE %s AND updated_at > last OR %s", records, guessed, rewritten),
 		"approximated": p.count(p.LegacyDSN, "%s WHERE %s AND updated_at <= last", records, guessed),
 		"imported":     p.count(p.LegacyDSN, "%s WHERE %s", records, imported),
 	}
