@@ -2,6 +2,8 @@ package ledger_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +52,8 @@ func beginAuditOf(t *testing.T, l *ledger.Ledger, at time.Time, facts verify.Aud
 func (a auditing) settle(found map[order.Key][]verify.AuditFinding) {
 	a.Helper()
 	var outcomes []verify.AuditOutcome
-	for key, findings := range found {
+	for _, key := range slices.Sorted(maps.Keys(found)) {
+		findings := found[key]
 		o := verify.Outcome{Suspect: verify.Suspect{Observation: compare.Observation{Key: key, At: a.at}, FirstSeen: a.at}, Verdict: compare.Match, Final: true}
 		if len(findings) > 0 {
 			o.Verdict = compare.Diverged
