@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lease"
@@ -338,17 +340,19 @@ func (h *history) step(i int) {
 	h.count[what]++
 	switch what {
 	case "commit":
-		h.exec(c, h.writes()+"; COMMIT")
+		h.try(c, h.writes()+"; COMMIT")
 	case "both sides":
-		h.both(h.write())
+		sql := h.write()
+		h.try(h.legacy, sql)
+		h.try(h.projection, sql)
 	case "abort":
-		h.exec(c, h.writes()+"; ROLLBACK")
+		h.try(c, h.writes()+"; ROLLBACK")
 	case "late":
 		h.late(c)
 	case "prepared":
 		name := fmt.Sprintf("p%d_%d", i, h.random.Int64())
 		conn := h.late(c)
-		if _, err := conn.Exec(h.t.Context(), "PREPARE TRANSACTION '"+name+"'"); err == nil {
+		if tag, err := conn.Exec(h.t.Context(), "PREPARE TRANSACTION '"+name+"'"); err == nil && tag.String() == "PREPARE TRANSACTION" { // not if late was refused
 			h.ready = append(h.ready, fmt.Sprint(i, " ", name))
 		}
 	case "freeze":
@@ -356,6 +360,19 @@ func (h *history) step(i int) {
 	case "vacuum":
 		h.exec(c, "VACUUM orders")
 	}
+}
+
+// try writes, unless a transaction that is open holds a lock: it would be waited for without end.
+func (h *history) try(c *pgx.Conn, sql string) {
+	h.t.Helper()
+	_, err := c.Exec(h.t.Context(), "SET lock_timeout = '50ms'; "+sql)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == "55P03" { // lock_not_available
+		h.count["refused"]++
+	} else if err != nil {
+		h.t.Fatalf("%s: %v", sql, err)
+	}
+	h.exec(c, "ROLLBACK; RESET lock_timeout")
 }
 
 // late begins a transaction that ends after the next pass, or not. It does not wait for locks of others.
