@@ -50,6 +50,7 @@ var mayImport = map[string][]string{
 	"history":  {"order"},
 	"gate":     {"order", "human"},
 	"incident": {"order", "human"},
+	"cutover":  {},
 
 	"order":    {},
 	"lease":    {},
