@@ -71,7 +71,7 @@ func (m *model) readBack(w world, a Action) Outcome {
 		case w.newTx && !m.has(proofSkipsOpen):
 			return Unknown
 		}
-	case Action{Verb: Do, Step: SwitchWrites}, Action{Verb: Do, Step: TailCheck}, Action{Verb: Do, Step: Release}:
+	case Action{Verb: Do, Step: SwitchWrites}, Action{Verb: Do, Step: Release}, Action{Verb: Do, Step: TailCheck}:
 		if w.accepted {
 			return Accepted
 		}

@@ -16,19 +16,23 @@ type Budget struct {
 // switch of writes are forecast to end before the reserve begins. The way back always fits, and so does what comes
 // before and after the window.
 func (b Budget) Fits(a Action, elapsed time.Duration) bool {
-	window := shipped.forward[slices.Index(shipped.forward, Fence) : slices.Index(shipped.forward, SwitchWrites)+1]
-	from := slices.Index(window, a.Step)
-	if a.Verb != Do || from < 0 {
-		return true
-	}
-	return elapsed+b.Rest(window[from:]...) <= b.Total-b.Reserve
+	return !inWindow(a) || b.Forecast[a.Step] <= b.Left(a, elapsed)
 }
 
-// Rest is how long the steps take by the forecast.
-func (b Budget) Rest(steps ...Step) time.Duration {
-	var sum time.Duration
-	for _, step := range steps {
-		sum += b.Forecast[step]
+// Left is how long an action may take that is begun after so much of the window. A step leaves the forecast time of the
+// later ones, and the reserve.
+func (b Budget) Left(a Action, elapsed time.Duration) time.Duration {
+	left := b.Total - elapsed
+	if inWindow(a) {
+		left -= b.Reserve
+		for _, later := range window[slices.Index(window, a.Step)+1:] {
+			left -= b.Forecast[later]
+		}
 	}
-	return sum
+	return left
 }
+
+// window has the steps that must end before the reserve begins.
+var window = shipped.forward[slices.Index(shipped.forward, Fence) : slices.Index(shipped.forward, SwitchWrites)+1]
+
+func inWindow(a Action) bool { return a.Verb == Do && slices.Contains(window, a.Step) }

@@ -31,8 +31,8 @@ const (
 	PermanentFence    Step = "permanent-fence"
 	SwitchReads       Step = "switch-reads"
 	SwitchWrites      Step = "switch-writes"
-	TailCheck         Step = "tail-check"
 	Release           Step = "release"
+	TailCheck         Step = "tail-check"
 	Proof             Step = "proof"
 )
 
@@ -64,6 +64,12 @@ func Start(slice string) State {
 
 // Ended reports whether there is nothing left to do.
 func (s State) Ended() bool { return s.Phase == Completed || s.Phase == RolledBack }
+
+// Stranded reports whether there may be no side to write to until somebody finishes the run, even if all its processes end.
+// It is the loudest alert where nobody does.
+func (s State) Stranded() bool {
+	return slices.Contains([]Step{PermanentFence, SwitchReads, Proof, SwitchWrites}, s.Step)
+}
 
 // Action is what the state asks for. It has no verb if the run has ended.
 func (s State) Action() Action {

@@ -30,6 +30,20 @@ func TestNoOrderOfEventsBreaksAnInvariant(t *testing.T) {
 	}
 }
 
+// TestStrandedIsNoFalseAlarm: in each state that says so, there may really be no side to write to. The search has the rest.
+func TestStrandedIsNoFalseAlarm(t *testing.T) {
+	m := newModel(shipped, false, false, "")
+	closed := map[State]bool{}
+	for _, w := range explore[world](m).worlds {
+		closed[m.states[w.run]] = closed[m.states[w.run]] || w.closed && !w.open
+	}
+	for s, is := range closed {
+		if s.Stranded() && !is {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
 // found is what the model finds wrong with a machine, or with a broken promise; empty if nothing.
 func found(of machine, broken flaw) string {
 	for _, m := range settings(of, broken) {

@@ -23,9 +23,9 @@ type (
 )
 
 // shipped is the machine of [Next]. The permanent fence comes before the switch of reads, because reads must not be at the
-// new side while a lost session can open legacy again.
+// new side while a lost session can open legacy again. The tail check comes last, because it looks at those who waited too.
 var shipped = machine{
-	forward: []Step{Preflight, Hold, Fence, Barrier, FinalVerification, PermanentFence, SwitchReads, SwitchWrites, TailCheck, Release},
+	forward: []Step{Preflight, Hold, Fence, Barrier, FinalVerification, PermanentFence, SwitchReads, SwitchWrites, Release, TailCheck},
 	back:    []Step{SwitchWrites, Proof, SwitchReads, PermanentFence, Fence},
 	rules: []rule{
 		{
@@ -40,7 +40,7 @@ var shipped = machine{
 			then: []effect{evict},
 		},
 		{
-			says: "Nothing of before can take effect any more: repeat the action.",
+			says: "While evicting: nothing of before can take effect any more, so repeat the action.",
 			on:   []Outcome{Done},
 			when: []condition{evicting},
 			then: []effect{evicted},
@@ -64,13 +64,13 @@ var shipped = machine{
 			then: []effect{proceed},
 		},
 		{
-			says: "The new side has acknowledged a write, so there is no return.",
+			says: "On the way forward: the new side has acknowledged a write, so there is no return.",
 			on:   []Outcome{Accepted},
 			when: []condition{forward},
 			then: []effect{noReturn, proceed},
 		},
 		{
-			says: "Legacy lacks a write that the new side has acknowledged: open the new side again.",
+			says: "On the way back: legacy lacks a write that the new side has acknowledged, so open the new side again.",
 			on:   []Outcome{Accepted},
 			then: []effect{noReturn, forwardAgain},
 		},

@@ -65,6 +65,8 @@ func (w world) broken(s State) string {
 		return "reads are at legacy, which misses an acknowledged write"
 	case w.told && !w.reversed && (s.Phase == Back || s.Phase == RolledBack):
 		return "the new side is closed although it is known to have acknowledged a write"
+	case w.closed && !w.open && !s.Stranded():
+		return "no side is writable, and nobody is told"
 	case s.Phase == RolledBack && (!w.legacyWritable() || w.standbyClosed || w.readsNew || w.newWrites() || w.accepted):
 		return "rolled back, but not all is as before"
 	case s.Phase == Completed && (!w.closed || !w.standbyClosed || w.session != nobody || !w.readsNew || !w.open):
