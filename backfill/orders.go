@@ -23,6 +23,17 @@ type found struct {
 	left                      []Left
 }
 
+// looking is a look at the orders of a page.
+type looking struct {
+	*work
+	found
+
+	at       time.Time // of the page
+	known    map[string]bool
+	proof    *history.Proof
+	payloads []byte // room for those of events
+}
+
 // look finds out what the orders of a page miss. The events are read after legacy.
 func (w *work) look(ctx context.Context, page history.Page) (found, error) {
 	f := found{orders: int64(len(page.Cases)+len(page.Unreadable)) + page.Archived, archived: page.Archived}
@@ -50,36 +61,45 @@ func (w *work) look(ctx context.Context, page history.Page) (found, error) {
 			return f, err
 		}
 	}
+	a := w.auditor()
+	l := looking{work: w, found: f, at: page.At, known: known, proof: a.Proof()}
+	for _, c := range page.Cases {
+		l.recorded += int64(1 + len(c.Record.Audit) + len(c.Record.Trades))
+	}
+	if len(stored) == 0 {
+		l.events = make([]Event, 0, l.recorded+int64(len(page.Cases)))
+	}
 	for _, c := range page.Cases {
 		c.Events = stored[c.Row.Key]
-		f.recorded += int64(1 + len(c.Record.Audit) + len(c.Record.Trades))
-		f.read += int64(len(c.Events))
-		w.order(&f, c, page.At, known)
+		l.read += int64(len(c.Events))
+		l.order(c)
 	}
-	return f, nil
+	return l.found, nil
 }
 
 // order adds what one order misses.
-func (w *work) order(f *found, c history.Case, at time.Time, known map[string]bool) {
-	leave := func(why Missing, detail string) { f.left = append(f.left, Left{c.Row.Key, why, detail}) }
+func (w *looking) order(c history.Case) {
+	leave := func(why Missing, detail string) { w.left = append(w.left, Left{c.Row.Key, why, detail}) }
 	account := w.Schema.Reconstruct(c.Row, c.Record)
 	deeds := account.Deeds
 	all, next := int64(len(c.Events)), following(c.Events)
-	c.Events = slices.DeleteFunc(slices.Clone(c.Events), func(e order.Event) bool { return slices.Contains(w.ignored, string(e.Type)) })
+	if len(w.ignored) > 0 {
+		c.Events = slices.DeleteFunc(slices.Clone(c.Events), func(e order.Event) bool { return slices.Contains(w.ignored, string(e.Type)) })
+	}
 	if i := slices.IndexFunc(c.Events, func(e order.Event) bool { return e.Said == nil }); i >= 0 {
 		leave(Undecodable, fmt.Sprintf("event %s cannot be read: %v", c.Events[i].Name(), c.Events[i].Schema))
 		return
 	}
-	missing, strange, different := w.missing(deeds, c.Events, known)
+	missing, strange, different := w.missing(deeds, c.Events, w.known)
 	if (len(missing) > 0 && strange || len(missing) == 0 && different != "") && w.folds(c) { // they tell it in another way
 		missing, different = nil, ""
 	}
-	f.present += int64(len(deeds) - len(missing))
+	w.present += int64(len(deeds) - len(missing))
 	if len(missing) == 0 && different == "" {
 		return
 	}
-	if w.moves(c, at) {
-		f.moving = append(f.moving, c.Row.Key)
+	if w.moves(c, w.at) {
+		w.moving = append(w.moving, c.Row.Key)
 		return
 	}
 	switch {
@@ -94,16 +114,18 @@ func (w *work) order(f *found, c history.Case, at time.Time, known map[string]bo
 		leave(AfterLive, newer)
 		return
 	}
-	events, err := w.say(c, deeds, missing, next)
-	if err != nil {
+	before := len(w.events)
+	if err := w.say(c, deeds, missing, next); err != nil {
+		w.events = w.events[:before]
 		leave(Unspeakable, err.Error())
 		return
 	}
-	if detail := w.contradicts(c, account.Findings, events); detail != "" {
+	if detail := w.contradicts(c, account.Findings, w.events[before:]); detail != "" {
+		w.events = w.events[:before]
 		leave(Contradicted, detail)
 		return
 	}
-	f.events, f.keys, f.stored = append(f.events, events...), append(f.keys, c.Row.Key), f.stored+all
+	w.keys, w.stored = append(w.keys, c.Row.Key), w.stored+all
 }
 
 // following is the number of an order's next event.
@@ -120,25 +142,35 @@ func following(stored []order.Event) int64 {
 	return next
 }
 
-// say says the missing deeds in the words of the store.
-func (w *work) say(c history.Case, deeds []history.Deed, missing []int, next int64) (events []Event, err error) {
+// say adds the missing deeds in the words of the store.
+func (w *looking) say(c history.Case, deeds []history.Deed, missing []int, next int64) error {
+	const usual, chunk = 1 << 10, 1 << 16
 	for i, at := range missing {
-		e := Event{Key: c.Row.Key, Deed: deeds[at], Number: next + int64(i), Batch: w.run.Name}
-		if e.Deed.At.IsZero() {
-			return nil, fmt.Errorf("no record has a time, so it %w", history.ErrUnspeakable)
+		d := &deeds[at]
+		if d.At.IsZero() {
+			return fmt.Errorf("no record has a time, so it %w", history.ErrUnspeakable)
 		}
-		if e.Type, e.Payload, err = w.Speaker.Say(e.Deed, history.Metadata{Batch: w.run.Name}); err != nil {
-			return nil, err
+		if cap(w.payloads)-len(w.payloads) < usual {
+			w.payloads = make([]byte, 0, chunk)
 		}
-		events = append(events, e)
+		from := len(w.payloads)
+		kind, payloads, err := w.Speaker.SayTo(w.payloads, d, history.Metadata{Batch: w.run.Name})
+		if err != nil {
+			return err
+		}
+		w.payloads = payloads
+		w.events = append(w.events, Event{Key: c.Row.Key, Deed: *d, Number: next + int64(i), Batch: w.run.Name, Type: kind, Payload: payloads[from:len(payloads):len(payloads)]})
 	}
-	return events, nil
+	return nil
 }
 
 // contradicts says why the history would be wrong with some more events; empty if it would not. Where legacy contradicts itself, it
 // need not end as the row.
-func (w *work) contradicts(c history.Case, legacy []history.Finding, more []Event) string {
+func (w *looking) contradicts(c history.Case, legacy []history.Finding, more []Event) string {
 	stored := len(c.Events)
+	if stored == 0 && w.proven(c.Row, more) {
+		return ""
+	}
 	c.Events = slices.Clip(c.Events)
 	for i, e := range more {
 		raw := order.RawEvent{Position: order.Position(e.Number), ID: order.ID(e.Deed.ID.String()), Key: e.Key, Type: e.Type, At: e.Deed.At, Payload: e.Payload}
@@ -157,17 +189,27 @@ func (w *work) contradicts(c history.Case, legacy []history.Finding, more []Even
 			c.Events[i].Position = order.Position(i + 1)
 		}
 	}
-	_, problems := order.Fold(c.Events)
+	problems, ends := w.outcome(c)
 	for _, p := range problems {
 		if p.Kind.Impossible() {
 			return "with the missing events the history would be impossible: " + p.Detail
 		}
 	}
 	torn := slices.ContainsFunc(legacy, func(f history.Finding) bool { return f.Kind != history.ActorMissing && f.Kind != history.UnknownField })
-	if ends := w.ends(c); len(ends) > 0 && !torn {
+	if len(ends) > 0 && !torn {
 		return fmt.Sprintf("with the missing events %s would be %s, and the row has %s", ends[0].Field, shown(ends[0].Fold), shown(ends[0].Log))
 	}
 	return ""
+}
+
+// proven is true if the events of an order that has none stored are right. If it is false, contradicts has to look.
+func (w *looking) proven(row history.Row, events []Event) bool {
+	w.proof.Start(row.Key)
+	for i := range events {
+		e := &events[i]
+		w.proof.Say(e.Type, order.StoredRow{Position: order.Position(e.Number), At: e.Deed.At, Payload: e.Payload})
+	}
+	return w.proof.Holds(row)
 }
 
 func shown(v order.Value) string {
@@ -207,11 +249,19 @@ func (w *work) missing(deeds []history.Deed, stored []order.Event, known map[str
 }
 
 // folds is true if the stored events give the row.
-func (w *work) folds(c history.Case) bool { return len(w.ends(c)) == 0 }
+func (w *work) folds(c history.Case) bool {
+	_, ends := w.outcome(c)
+	return len(ends) == 0
+}
 
-func (w *work) ends(c history.Case) []history.Moment {
-	a := history.Auditor{Schema: w.Schema, Speaker: w.Speaker, Judged: w.Judged}
-	return a.Ends(c)
+// outcome is what the events of a case come to.
+func (w *work) outcome(c history.Case) ([]order.Problem, []history.Moment) {
+	problems, ends := w.auditor().Outcome(c)
+	return problems, slices.DeleteFunc(ends, history.Moment.Unrecorded)
+}
+
+func (w *work) auditor() *history.Auditor {
+	return &history.Auditor{Schema: w.Schema, Speaker: w.Speaker, Judged: w.Judged}
 }
 
 // moves is true for an order that legacy has written so lately that its live event may be on its way, or that has got events

@@ -39,8 +39,9 @@ func (a *Auditor) Audit(c Case) Audited {
 	out := Audited{Deeds: account.Deeds, Legacy: account.Findings, Deviants: a.Speaker.Match(account.Deeds, c.Events)}
 	out.excuse(a.Speaker)
 	var compared int
-	compared, out.Moments = a.Moments(c.Record, c.Events)
-	out.Ends = a.ends(c)
+	var state order.State
+	compared, out.Moments, state = a.replay(c.Record, c.Events)
+	out.Ends = a.ends(c.Row, &state)
 	for _, e := range c.Events {
 		if a.Speaker.silent[string(e.Type)] {
 			out.Tally.Silent++
@@ -75,19 +76,4 @@ func (out *Audited) excuse(s *Speaker) {
 		out.excused[d.Deed] = true
 		return true
 	})
-}
-
-// ends compares the row with the order after all events.
-func (a *Auditor) ends(c Case) (differ []Moment) {
-	state, _ := order.Fold(c.Events)
-	for _, field := range a.Judged {
-		i := a.at(field)
-		if i < 0 {
-			continue
-		}
-		if got, ok := state.Value(field); !ok || !a.equal(field, got, c.Row.Values[i]) {
-			differ = append(differ, Moment{At: c.Row.ChangedAt, Field: field, Log: c.Row.Values[i], Fold: got})
-		}
-	}
-	return differ
 }

@@ -74,3 +74,52 @@ func BenchmarkAudit(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(events)*b.N)/b.Elapsed().Seconds(), "events/s")
 }
+
+// BenchmarkMoments measures how many moments of the audit log are re-created in a second: the stored events of an order are decoded,
+// folded up to each moment, and compared.
+func BenchmarkMoments(b *testing.B) {
+	v := vocabularies(b)[0]
+	a := auditor(b, v)
+	row, record := clean()
+	raw := make([]order.RawEvent, 0, 5)
+	for i, d := range a.Reconstruct(row, record).Deeds {
+		kind, payload, err := a.Speaker.Say(d, history.Metadata{Batch: "b"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		raw = append(raw, order.RawEvent{Position: order.Position(i), Key: row.Key, Type: kind, At: d.At, Payload: payload})
+	}
+	moments, events := 0, make([]order.Event, len(raw))
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range raw {
+			events[i], _ = order.Decode(raw[i], v.rules)
+		}
+		compared, differ := a.Moments(record, events)
+		if len(differ) > 0 {
+			b.Fatal(differ)
+		}
+		moments += compared
+	}
+	b.ReportMetric(float64(moments)/b.Elapsed().Seconds(), "moments/s")
+}
+
+// BenchmarkReconstruct measures how many events of an order are made from its records, and said.
+func BenchmarkReconstruct(b *testing.B) {
+	a := auditor(b, vocabularies(b)[0])
+	row, record := clean()
+	events, payloads := 0, []byte(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		payloads = payloads[:0]
+		deeds := a.Reconstruct(row, record).Deeds
+		for i := range deeds {
+			var err error
+			if _, payloads, err = a.Speaker.SayTo(payloads, &deeds[i], history.Metadata{Batch: "b"}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		events += len(deeds)
+	}
+	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+}

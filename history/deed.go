@@ -1,6 +1,7 @@
 package history
 
 import (
+	"crypto/sha1" //nolint:gosec // of RFC 9562
 	"fmt"
 	"time"
 
@@ -76,5 +77,16 @@ var namespace = uuid.MustParse("6f3f1f0e-6a4e-5d0b-9d5f-1a2f8f5b7c11")
 
 // identify returns the deed's id: UUID version 5 (RFC 9562, section 5.5) of order, source and its key.
 func identify(key order.Key, kind Kind, from Source) uuid.UUID {
-	return uuid.NewSHA1(namespace, []byte(string(key)+"\x00"+from.Table+"\x00"+from.Key+"\x00"+string(kind)))
+	var room [128]byte
+	name := append(room[:0], namespace[:]...)
+	for i, part := range [...]string{string(key), from.Table, from.Key, string(kind)} {
+		if i > 0 {
+			name = append(name, 0)
+		}
+		name = append(name, part...)
+	}
+	sum := sha1.Sum(name) //nolint:gosec // it is an id, and keeps no secret
+	id := uuid.UUID(sum[:16])
+	id[6], id[8] = id[6]&0x0f|0x50, id[8]&0x3f|0x80
+	return id
 }

@@ -95,12 +95,14 @@ func (b *builder) times() {
 		b.find(TimeDisorder, b.last, "a record is of %s, after the row was last written at %s", stamp(b.last), stamp(changed))
 	}
 	var canceled time.Time
-	for _, d := range b.account.Deeds {
-		if d.Kind == Canceled && d.Evidence == Exact {
+	deeds := b.account.Deeds
+	for i := range deeds {
+		if d := &deeds[i]; d.Kind == Canceled && d.Evidence == Exact {
 			canceled = d.At
 		}
 	}
-	for _, d := range b.account.Deeds {
+	for i := range deeds {
+		d := &deeds[i]
 		if (d.Kind == Traded || d.Kind == Modified) && d.Evidence == Exact && d.At.Before(created) {
 			b.find(TimeDisorder, d.At, "the order was %s at %s, before it was created at %s", d.Kind, stamp(d.At), stamp(created))
 		}
@@ -117,8 +119,11 @@ func (b *builder) times() {
 }
 
 func (b *builder) actors() {
+	if !b.Actors {
+		return
+	}
 	for _, line := range b.record.Audit {
-		if b.Actors && (line.Actor.Null || line.Actor.Text == "") {
+		if line.Actor.Null || line.Actor.Text == "" {
 			b.find(ActorMissing, line.At, "nobody is named for the change of %s", line.Field)
 		}
 	}
@@ -128,6 +133,9 @@ func (b *builder) actors() {
 func number(v order.Value) (d apd.Decimal, ok bool) {
 	if v.Null || v.Failed {
 		return d, false
+	}
+	if d, ok = order.SmallDecimal(v.Text); ok {
+		return d, true
 	}
 	_, _, err := d.SetString(v.Text)
 	return d, err == nil && d.Form == apd.Finite

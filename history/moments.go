@@ -18,21 +18,29 @@ type Moment struct {
 // moments. Events must be in the order of their positions. An event belongs to a moment if it happened before it, or if it is
 // the creation at the same time: nothing changes before that. All else of that time is left to its first line of the field.
 func (s Schema) Moments(record Record, events []order.Event) (compared int, differ []Moment) {
-	var state order.State
+	compared, differ, _ = s.replay(record, events)
+	return compared, differ
+}
+
+// replay is Moments that also returns the order after all events.
+func (s Schema) replay(record Record, events []order.Event) (compared int, differ []Moment, state order.State) {
 	next := 0
 	for i, line := range record.Audit {
 		if s.at(line.Field) < 0 || !s.Rules.Modifies(line.Field) || again(record.Audit[:i], line) {
 			continue
 		}
 		for ; next < len(events) && (events[next].At.Before(line.At) || next == 0 && creates(events[0], line.At)); next++ {
-			state.Apply(events[next])
+			state.Advance(events[next])
 		}
 		compared++
 		if got, ok := state.Value(line.Field); !ok || !s.equal(line.Field, got, line.Old) {
 			differ = append(differ, Moment{At: line.At, Field: line.Field, Log: line.Old, Fold: got})
 		}
 	}
-	return compared, differ
+	for ; next < len(events); next++ {
+		state.Advance(events[next])
+	}
+	return compared, differ, state
 }
 
 // creates is true for an event that creates the order at a time.

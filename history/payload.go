@@ -1,6 +1,7 @@
 package history
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
+	"github.com/google/uuid"
 
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -31,7 +33,7 @@ func (m Metadata) append(to []byte, d *Deed) []byte {
 			to = append(t.UTC().AppendFormat(append(append(to, name...), '"'), time.RFC3339Nano), '"')
 		}
 	}
-	text(`{"id":`, d.ID.String())
+	to = append(appendID(append(to, `{"id":"`...), d.ID), '"')
 	text(`,"evidence":`, string(d.Evidence))
 	text(`,"source":`, d.From.Table)
 	text(`,"source_key":`, d.From.Key)
@@ -43,6 +45,17 @@ func (m Metadata) append(to []byte, d *Deed) []byte {
 		text(`,"batch":`, m.Batch)
 	}
 	return append(to, '}')
+}
+
+// appendID writes an id as [uuid.UUID.String] does.
+func appendID(to []byte, id uuid.UUID) []byte {
+	for i, group := range [...][]byte{id[:4], id[4:6], id[6:8], id[8:10], id[10:]} {
+		if i > 0 {
+			to = append(to, '-')
+		}
+		to = hex.AppendEncode(to, group)
+	}
+	return to
 }
 
 // object writes a JSON object whose members come in the order of their paths.
@@ -79,9 +92,7 @@ func (o *object) end() []byte {
 	return o.text
 }
 
-// quoted is a text as JSON, without the escapes that are for HTML.
-func quoted(text string) json.RawMessage { return appendQuoted(nil, text) }
-
+// appendQuoted writes a text as JSON, without the escapes that are for HTML.
 func appendQuoted(to []byte, text string) []byte {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
@@ -102,51 +113,51 @@ func escaped(text string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// text is a value as the rule reads it back.
-func (s *slot) text(v order.Value, nullable bool) (json.RawMessage, error) {
+// append writes a value as the rule reads it back.
+func (s *slot) append(to []byte, v order.Value, nullable bool) ([]byte, error) {
 	switch {
 	case v.Failed:
-		return nil, fmt.Errorf("the value cannot be read (%s), so it %w", v.Text, ErrUnspeakable)
+		return to, fmt.Errorf("the value cannot be read (%s), so it %w", v.Text, ErrUnspeakable)
 	case v.Null && (s.source.Null || nullable):
-		return json.RawMessage("null"), nil
+		return append(to, "null"...), nil
 	case v.Null:
-		return nil, fmt.Errorf("NULL %w: the rule does not allow it", ErrUnspeakable)
+		return to, fmt.Errorf("NULL %w: the rule does not allow it", ErrUnspeakable)
 	case s.source.Map != nil:
 		text, ok := s.back[v.Text]
 		if !ok {
-			return nil, fmt.Errorf("%.60q %w: the map of the rule has no text for it", v.Text, ErrUnspeakable)
+			return to, fmt.Errorf("%.60q %w: the map of the rule has no text for it", v.Text, ErrUnspeakable)
 		}
-		return quoted(text), nil
+		return appendQuoted(to, text), nil
 	case s.source.Unit != "":
-		return s.epoch(v)
+		return s.epoch(to, v)
 	case s.number:
-		return s.numeral(v)
+		return s.numeral(to, v)
 	case s.moment:
 		at, err := moment(v)
-		return quoted(at.UTC().Format(time.RFC3339Nano)), err
+		return append(at.UTC().AppendFormat(append(to, '"'), time.RFC3339Nano), '"'), err
 	default:
-		return quoted(v.Text), nil
+		return appendQuoted(to, v.Text), nil
 	}
 }
 
 // numeral is a number, in units if the rule has a scale.
-func (s *slot) numeral(v order.Value) (json.RawMessage, error) {
+func (s *slot) numeral(to []byte, v order.Value) ([]byte, error) {
 	if s.source.Scale == 0 && plainNumber(v.Text) {
-		return json.RawMessage(v.Text), nil
+		return append(to, v.Text...), nil
 	}
 	n, ok := number(v)
 	if !ok {
-		return nil, fmt.Errorf("%.60q is no number, so it %w", v.Text, ErrUnspeakable)
+		return to, fmt.Errorf("%.60q is no number, so it %w", v.Text, ErrUnspeakable)
 	}
 	if s.source.Scale == 0 {
-		return json.RawMessage(n.Text('f')), nil
+		return n.Append(to, 'f'), nil
 	}
 	n.Exponent += int32(s.source.Scale) //nolint:gosec // at most 1000
 	n.Reduce(&n)
 	if n.Exponent < 0 {
-		return nil, fmt.Errorf("%s has more than %d decimals, so it %w", v.Text, s.source.Scale, ErrUnspeakable)
+		return to, fmt.Errorf("%s has more than %d decimals, so it %w", v.Text, s.source.Scale, ErrUnspeakable)
 	}
-	return json.RawMessage(n.Text('f')), nil
+	return n.Append(to, 'f'), nil
 }
 
 // plainNumber is true for a number that JSON has in the same form: digits, without leading zeros, and perhaps decimals.
@@ -169,10 +180,10 @@ func moment(v order.Value) (time.Time, error) {
 }
 
 // epoch is a time as a number of units since 1970. A fraction keeps what is below the unit.
-func (s *slot) epoch(v order.Value) (json.RawMessage, error) {
+func (s *slot) epoch(to []byte, v order.Value) ([]byte, error) {
 	at, err := moment(v)
 	if err != nil {
-		return nil, err
+		return to, err
 	}
 	var n apd.Decimal
 	exactly(apd.BaseContext.Mul(&n, apd.New(at.Unix(), 9), apd.New(1, 0)))
@@ -181,5 +192,5 @@ func (s *slot) epoch(v order.Value) (json.RawMessage, error) {
 		n.Exponent--
 	}
 	n.Reduce(&n)
-	return json.RawMessage(n.Text('f')), nil
+	return n.Append(to, 'f'), nil
 }

@@ -21,9 +21,13 @@ type Account struct {
 func (s Schema) Reconstruct(row Row, record Record) Account {
 	b := builder{Schema: s, row: row, record: record, roles: s.Rules.Roles(), first: slices.Clone(row.Values)}
 	b.account.Deeds = make([]Deed, 0, len(record.Trades)+len(record.Audit)+2)
+	onlyRow := b.onlyRow()
+	if !onlyRow {
+		b.add(Deed{Kind: Created, From: b.origin()}) // what else there is to say of it depends on the records
+	}
 	b.trades()
 	b.lines()
-	if b.onlyRow() {
+	if onlyRow {
 		b.imported()
 	} else {
 		b.created()
@@ -70,7 +74,7 @@ func (b *builder) trades() {
 		from := Source{Table: "trades", Key: t.Key}
 		if from.Key == "" {
 			from.Key = seen.name(t.At, t.Quantity.Text('f'), t.Price.Text('f'))
-		} else if seen.again(t.Key) {
+		} else if seen.times(t.Key) > 1 {
 			b.find(DuplicateTrade, t.At, "trade %s is recorded more than once", t.Key)
 			continue
 		}
@@ -85,6 +89,9 @@ func (b *builder) trades() {
 // lines makes a deed of each line that changes a field which events can change, and one of each change that lines have
 // left out.
 func (b *builder) lines() {
+	if len(b.record.Audit) == 0 {
+		return
+	}
 	var seen names
 	was := make([]*Line, len(b.Fields)) // the last line of each field
 	for i := range b.record.Audit {
@@ -131,9 +138,7 @@ func (b *builder) gap(field int, before *Line, to order.Value, until time.Time) 
 		until = before.At
 	}
 	name := "after " + before.At.UTC().Format(time.RFC3339Nano) + " " + b.Fields[field]
-	if b.gaps.again(name) {
-		name += " " + strconv.Itoa(b.gaps[name])
-	}
+	name = b.gaps.numbered(name)
 	b.add(Deed{
 		Kind: Modified, At: until, NotBefore: before.At, NotAfter: until, Evidence: Approximated, Field: b.Fields[field], Old: before.New, New: to,
 		From: Source{Table: "orders", Key: name},
@@ -171,19 +176,19 @@ func (b *builder) lost() {
 
 // created is the order as it was entered.
 func (b *builder) created() {
-	d := Deed{Kind: Created, At: b.row.CreatedAt, Recorded: b.row.CreatedAt, Evidence: Exact, Sets: b.first, From: b.origin()}
+	d := &b.account.Deeds[0]
+	d.At, d.Recorded, d.Evidence, d.Sets = b.row.CreatedAt, b.row.CreatedAt, Exact, b.first
 	if b.record.Audit == nil || b.unrecorded() {
 		d.Evidence = Derived // a change may be unrecorded
 	}
 	if d.At.IsZero() {
 		d.At, d.NotAfter, d.Evidence = b.last, b.last, Approximated
-		for _, known := range b.account.Deeds {
-			if known.At.Before(d.At) {
+		for i := range b.account.Deeds[1:] {
+			if known := &b.account.Deeds[i+1]; known.At.Before(d.At) {
 				d.At, d.NotAfter = known.At, known.At
 			}
 		}
 	}
-	b.add(d)
 }
 
 // unrecorded is true if the row was written, or may have been, after all that is known of it. A cancel that no line tells is
@@ -197,7 +202,12 @@ func (b *builder) unrecorded() bool {
 
 // hasEnd is true if a line tells the cancel.
 func (b *builder) hasEnd() bool {
-	return slices.ContainsFunc(b.account.Deeds, func(d Deed) bool { return d.Kind == Canceled })
+	for i := range b.account.Deeds {
+		if b.account.Deeds[i].Kind == Canceled {
+			return true
+		}
+	}
+	return false
 }
 
 // over is true if the order was canceled.
@@ -239,13 +249,8 @@ var rank = map[Kind]int{Created: 0, Modified: 1, Traded: 2, Canceled: 3, Importe
 
 // arrange sorts the deeds, and says of each trade what was filled, and what the order was for, after it.
 func (b *builder) arrange() {
+	b.sort()
 	deeds := b.account.Deeds
-	slices.SortStableFunc(deeds, func(x, y Deed) int {
-		if c := x.At.Compare(y.At); c != 0 {
-			return c
-		}
-		return rank[x.Kind] - rank[y.Kind]
-	})
 	ordered := order.Null
 	if i := b.at(b.roles.Ordered); i >= 0 {
 		ordered = b.first[i]
@@ -265,24 +270,81 @@ func (b *builder) arrange() {
 	}
 }
 
+// sort sorts the deeds, without moving them more than once: they are large.
+func (b *builder) sort() {
+	deeds := b.account.Deeds
+	compare := func(i, j int) int {
+		if c := deeds[i].At.Compare(deeds[j].At); c != 0 {
+			return c
+		}
+		return rank[deeds[i].Kind] - rank[deeds[j].Kind]
+	}
+	sorted := true
+	for i := range deeds[:len(deeds)-1] {
+		sorted = sorted && compare(i, i+1) <= 0
+	}
+	if sorted {
+		return
+	}
+	places := make([]int, len(deeds))
+	for i := range places {
+		places[i] = i
+	}
+	slices.SortStableFunc(places, compare)
+	b.account.Deeds = make([]Deed, len(deeds))
+	for i, at := range places {
+		b.account.Deeds[i] = deeds[at]
+	}
+}
+
 // names gives lines without a key a name by what they say. Equal lines are numbered.
-type names map[string]int
+type names struct {
+	few  []named // the first ones
+	many map[string]int
+}
+
+type named struct {
+	name  string
+	times int
+}
+
+// fewNames are found sooner one after another than in a map.
+const fewNames = 16
 
 func (n *names) name(at time.Time, says ...string) string {
-	name := at.UTC().Format(time.RFC3339Nano)
+	name := at.UTC().AppendFormat(nil, time.RFC3339Nano)
 	for _, s := range says {
-		name += " " + strconv.Quote(s)
+		name = strconv.AppendQuote(append(name, ' '), s)
 	}
-	if n.again(name) {
-		name += " " + strconv.Itoa((*n)[name])
+	return n.numbered(string(name))
+}
+
+// numbered is the name, with a number from the second time on.
+func (n *names) numbered(name string) string {
+	if times := n.times(name); times > 1 {
+		return name + " " + strconv.Itoa(times)
 	}
 	return name
 }
 
-func (n *names) again(name string) bool {
-	if *n == nil {
-		*n = names{}
+// times is how often there was the name, this time included.
+func (n *names) times(name string) int {
+	for i := range n.few {
+		if n.few[i].name == name {
+			n.few[i].times++
+			return n.few[i].times
+		}
 	}
-	(*n)[name]++
-	return (*n)[name] > 1
+	if n.few == nil {
+		n.few = make([]named, 0, 4)
+	}
+	if len(n.few) < fewNames {
+		n.few = append(n.few, named{name, 1})
+		return 1
+	}
+	if n.many == nil {
+		n.many = map[string]int{}
+	}
+	n.many[name]++
+	return n.many[name]
 }

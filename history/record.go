@@ -75,10 +75,18 @@ func (s Schema) at(field string) int {
 
 // NewTrade reads a trade from the text that a database prints for its numbers.
 func NewTrade(at time.Time, quantity, price string) (Trade, error) {
-	q, _, badQuantity := apd.NewFromString(quantity)
-	p, _, badPrice := apd.NewFromString(price)
-	if badQuantity != nil || badPrice != nil {
+	t := Trade{At: at}
+	var small, too bool
+	if t.Quantity, small = order.SmallDecimal(quantity); !small {
+		_, _, err := t.Quantity.SetString(quantity)
+		small = err == nil
+	}
+	if t.Price, too = order.SmallDecimal(price); !too {
+		_, _, err := t.Price.SetString(price)
+		too = err == nil
+	}
+	if !small || !too {
 		return Trade{}, fmt.Errorf("a trade of %q at %q: these are not two numbers", quantity, price)
 	}
-	return Trade{At: at, Quantity: *q, Price: *p}, nil
+	return t, nil
 }

@@ -11,7 +11,11 @@ func InSequence(lines []Line) []Line {
 		for to < len(lines) && lines[to].At.Equal(lines[from].At) && lines[to].Field == lines[from].Field {
 			to++
 		}
-		out = append(out, chained(slices.Clone(lines[from:to]))...)
+		if to-from == 1 {
+			out = append(out, lines[from])
+		} else {
+			out = append(out, chained(slices.Clone(lines[from:to]))...)
+		}
 		from = to
 	}
 	return out

@@ -111,19 +111,24 @@ func (s *Speaker) tells(d *Deed) bool {
 
 // Say returns the event's type and its payload, with what is known of the event under _backfill.
 func (s *Speaker) Say(d Deed, about Metadata) (eventType string, payload []byte, err error) {
-	f, err := s.choose(&d)
+	return s.SayTo(make([]byte, 0, 512), &d, about)
+}
+
+// SayTo is [Speaker.Say] that appends the payload to a buffer.
+func (s *Speaker) SayTo(to []byte, d *Deed, about Metadata) (eventType string, with []byte, err error) {
+	f, err := s.choose(d)
 	if err != nil {
-		return "", nil, err
+		return "", to, err
 	}
-	o := object{text: append(make([]byte, 0, 512), '{')}
+	o := object{text: append(to, '{')}
 	for _, i := range f.order {
 		if i == len(f.slots) {
 			o.member(f.path(i))
-			o.text = about.append(o.text, &d)
+			o.text = about.append(o.text, d)
 			continue
 		}
-		if err := s.fill(&o, f, &f.slots[i], &d); err != nil {
-			return "", nil, fmt.Errorf("%s: %w", f.name, err)
+		if err := s.fill(&o, f, &f.slots[i], d); err != nil {
+			return "", to, fmt.Errorf("%s: %w", f.name, err)
 		}
 	}
 	return f.name, o.end(), nil
@@ -183,7 +188,12 @@ func (s *Speaker) trade(d *Deed) *form {
 }
 
 // fill writes one value of a payload.
-func (s *Speaker) fill(o *object, f *form, at *slot, d *Deed) error {
+func (s *Speaker) fill(o *object, f *form, at *slot, d *Deed) (err error) {
+	if n := at.decimal(d); n != nil {
+		o.member(at.path)
+		o.text = n.Append(o.text, 'f')
+		return nil
+	}
 	v, err := s.value(f, at, d)
 	if err != nil {
 		return err
@@ -191,13 +201,23 @@ func (s *Speaker) fill(o *object, f *form, at *slot, d *Deed) error {
 	if v.Null && at.source.Optional {
 		return nil
 	}
-	text, err := at.text(v, slices.Contains(f.null, d.Field) && at.term == termNew || at.term == termOld)
-	if err != nil {
+	o.member(at.path)
+	if o.text, err = at.append(o.text, v, slices.Contains(f.null, d.Field) && at.term == termNew || at.term == termOld); err != nil {
 		return fmt.Errorf("%s: %w", at.source.Path, err)
 	}
-	o.member(at.path)
-	o.text = append(o.text, text...)
 	return nil
+}
+
+// decimal is a number of the deed that is said as it is; nil if the slot says something else.
+func (s *slot) decimal(d *Deed) *apd.Decimal {
+	n := &d.Quantity
+	if s.term == termPrice {
+		n = &d.Price
+	}
+	if s.term != termQuantity && s.term != termPrice || s.source.Scale != 0 || s.source.Map != nil || n.Form != apd.Finite {
+		return nil
+	}
+	return n
 }
 
 // value is what a slot says of a deed.

@@ -47,6 +47,14 @@ type Rules struct {
 	perOrder  bool
 	key       []string // path of the order's key in a payload; empty for none
 	roles     roles
+	answers   answers
+}
+
+// answers are what is often asked of rules.
+type answers struct {
+	ignored  []string         // IgnoredTypes
+	modified map[string]bool  // Modifies
+	phases   map[string]phase // of a status; all others are phaseAny
 }
 
 // kind is what a register holds.
@@ -200,6 +208,7 @@ func NewRules(spec FoldRules, fields []Field) (*Rules, error) {
 	if len(c.mistakes) > 0 {
 		return nil, c.mistakes
 	}
+	c.answer()
 	return c.Rules, nil
 }
 

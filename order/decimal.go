@@ -121,16 +121,16 @@ func TrimScale(text string) string {
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
-// smallDecimal reads a valid number without an exponent whose digits fit into an int64. Nearly all numbers are like
-// this, and apd would use big integers for them.
-func smallDecimal(s string) (d apd.Decimal, ok bool) {
+// SmallDecimal reads a number without an exponent whose digits fit into an int64. It is false for any other text. Nearly all
+// numbers are like this, and apd would use big integers for them.
+func SmallDecimal(s string) (d apd.Decimal, ok bool) {
 	const most = 18 // digits
 	text, negative := strings.CutPrefix(s, "-")
 	var coefficient int64
 	count, scale, point := 0, int32(0), int32(0)
 	for i := range len(text) {
 		c := text[i]
-		if c == '.' {
+		if c == '.' && point == 0 {
 			point = 1
 			continue
 		}
@@ -142,5 +142,5 @@ func smallDecimal(s string) (d apd.Decimal, ok bool) {
 	}
 	d.Coeff.SetInt64(coefficient)
 	d.Exponent, d.Negative = -scale, negative && coefficient != 0
-	return d, true
+	return d, count > 0
 }

@@ -29,7 +29,7 @@ func TestNumbersAreReadAsApdReadsThem(t *testing.T) {
 			s.WriteString("e" + strconv.Itoa(r.IntN(9)-4))
 		}
 		text := s.String()
-		if _, ok := smallDecimal(text); ok {
+		if _, ok := SmallDecimal(text); ok {
 			small++
 		}
 		got, ok := parseDecimal(text)

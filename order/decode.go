@@ -46,7 +46,15 @@ func (r *Rules) decode(raw RawEvent) (*Said, *SchemaError) {
 	if len(raw.Payload) > MaxPayload {
 		return nil, &SchemaError{Kind: TooLarge, Detail: fmt.Sprintf("the payload is larger than %d bytes", MaxPayload)}
 	}
-	d := decoder{rule: rule, raw: raw}
+	if said := rule.flatly(raw); said != nil {
+		return said, nil
+	}
+	return rule.thoroughly(raw)
+}
+
+// thoroughly reads any payload, and says what is wrong with it.
+func (r *rule) thoroughly(raw RawEvent) (*Said, *SchemaError) {
+	d := decoder{rule: r, raw: raw}
 	if d.root = d.members(raw.Payload, maxDepth); d.finding != nil {
 		d.finding.Detail = "payload: " + d.finding.Detail
 		return nil, d.finding
@@ -56,10 +64,23 @@ func (r *Rules) decode(raw RawEvent) (*Said, *SchemaError) {
 	if d.finding != nil {
 		return nil, d.finding
 	}
-	if unknown != nil && rule.strict {
+	if unknown != nil && r.strict {
 		return said, &SchemaError{Kind: UnknownKey, Name: unknown.name, Detail: "the payload has a key that is not in the rule: " + keyName(unknown.name)}
 	}
 	return said, nil
+}
+
+// flatly reads a payload that can be read without a copy of it; nil if it cannot, or if there may be a finding.
+func (r *rule) flatly(raw RawEvent) *Said {
+	var flat flatValues
+	if r.form == nil || !r.form.reads(raw.Payload, raw.Key, &flat) || flat.odd {
+		return nil
+	}
+	d := decoder{rule: r, raw: raw, flat: &flat}
+	if said := d.said(nil); d.finding == nil {
+		return said
+	}
+	return nil
 }
 
 // noPlace returns a finding if a column is NULL that every event must have. The key is always there, because events are
@@ -111,6 +132,7 @@ func keyName(name string) string {
 type decoder struct {
 	rule    *rule
 	raw     RawEvent
+	flat    *flatValues // in place of root; nil if it is not read like that
 	root    []member
 	objects map[string][]member // in the root, by their path
 	finding *SchemaError
@@ -185,6 +207,15 @@ func (d *decoder) at(path []string) (m member, ok bool) {
 	return m, false
 }
 
+// of is the value of a source.
+func (d *decoder) of(s *source) (m member, ok bool) {
+	if d.flat == nil {
+		return d.at(s.path)
+	}
+	t := d.flat.at[s.slot]
+	return member{token: t}, t.kind != 0
+}
+
 func (d *decoder) said(unknown *member) *Said {
 	out := &Said{rule: d.rule, values: make([]datum, len(d.rule.sources)), named: -1}
 	for i := range d.rule.sources {
@@ -221,7 +252,7 @@ func (d *decoder) value(s *source, k kind, nullable bool, unknown *member) datum
 	case s.Of == PartKey:
 		return datum{text: string(d.raw.Key)}
 	}
-	m, ok := d.at(s.path)
+	m, ok := d.of(s)
 	switch {
 	case ok && m.kind == jsonNull && nullable:
 		return datum{kind: k, null: true}

@@ -38,6 +38,15 @@ func (f Fixed) Rescaled(scale int) (uint64, bool) {
 	return lo, hi == 0
 }
 
+// fixedOf returns a decimal as a Fixed; false if it does not fit.
+func fixedOf(d *apd.Decimal) (Fixed, bool) {
+	if d.Form != apd.Finite || d.Negative || d.Exponent > 0 || !d.Coeff.IsUint64() {
+		return Fixed{}, false
+	}
+	f := Fixed{d.Coeff.Uint64(), -int(d.Exponent)}
+	return f, f.Coefficient < pow10[fixedDigits] && f.Scale <= fixedDigits
+}
+
 // decimal returns the number as an apd decimal.
 func (f Fixed) decimal() apd.Decimal {
 	var d apd.Decimal

@@ -15,6 +15,7 @@ const maxSlots = 12
 type flatValues struct {
 	at     [maxSlots]token
 	others fewNames
+	odd    bool // a payload has a key that its strict rule does not have
 }
 
 // form reads payloads of one event type without copying.
@@ -132,7 +133,7 @@ func (f *form) reads(payload []byte, of Key, into *flatValues) bool {
 // keys.
 func (f *form) read(s *scanner, of Key, into *flatValues) bool {
 	from := s.at
-	into.others.from, into.others.count = 0, 0
+	into.others.from, into.others.count, into.odd = 0, 0, false
 	return f.object(s, f.root, of, into) && s.at-from <= MaxPayload && f.fits(into)
 }
 
@@ -155,6 +156,7 @@ func (f *form) object(s *scanner, names []formName, of Key, into *flatValues) bo
 		if n := expected(names, &next, name); n != nil {
 			ok = f.member(s, n, into) && (n.slot >= 0 || others.add(name))
 		} else {
+			into.odd = into.odd || f.rule.strict && others.from == 0 && !f.rule.allows(name) // at the top, from is 0
 			ok = f.other(s, name, of) && others.add(name)
 		}
 		if !ok {
@@ -180,6 +182,12 @@ func expected(names []formName, next *int, name []byte) *formName {
 		}
 	}
 	return nil
+}
+
+// allows is true for a key at the top of a payload that the rule has.
+func (r *rule) allows(name []byte) bool {
+	is := func(key string) bool { return key == string(name) }
+	return slices.ContainsFunc(r.keys, is) || slices.ContainsFunc(r.first, is)
 }
 
 // other reads the order's key, or skips a value that no path leads to.

@@ -62,6 +62,9 @@ func (s *State) CreatedAt() time.Time { return s.createdAt }
 // Apply applies one event to the order, and returns what is wrong with the event.
 func (s *State) Apply(e Event) []Problem { return s.advance(e, false) }
 
+// Advance is [State.Apply] for a state of which there is no copy that must stay as it is.
+func (s *State) Advance(e Event) []Problem { return s.advance(e, true) }
+
 // advance applies one event. The state's values are its own if it has not been copied.
 func (s *State) advance(e Event, own bool) []Problem {
 	a := application{State: s, event: e, own: own}

@@ -82,8 +82,10 @@ func (s *State) status() string {
 // checkChange holds a creation and a modification against the order before it.
 func (a *application) checkChange(said *Said, before string) {
 	rule, roles := said.rule, a.rules.roles
-	if fields := said.Modifies(); len(fields) > 0 && slices.Contains(roles.terminal, before) {
-		a.report(ProblemModifyAfterEnd, "%s modified in an order that is %s", strings.Join(fields, ", "), before)
+	if slices.Contains(roles.terminal, before) {
+		if fields := said.Modifies(); len(fields) > 0 {
+			a.report(ProblemModifyAfterEnd, "%s modified in an order that is %s", strings.Join(fields, ", "), before)
+		}
 	}
 	if n := rule.named; n != nil && n.was >= 0 && said.named >= 0 && !said.values[n.was].absent {
 		if was := a.register(said.named); !was.same(&said.values[n.was]) {

@@ -16,7 +16,7 @@ func parseDecimal(s string) (apd.Decimal, bool) {
 	if len(s) > 3*maxDigits || !isNumber(s) {
 		return d, false
 	}
-	if small, ok := smallDecimal(s); ok {
+	if small, ok := SmallDecimal(s); ok {
 		return small, true
 	}
 	if _, _, err := d.SetString(s); err != nil || d.Form != apd.Finite {

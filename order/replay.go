@@ -3,6 +3,7 @@ package order
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type Replay struct {
 
 	key    []byte
 	plain  bool // the order is in values; otherwise it is in state
+	odd    bool // a plain event has a key that its rule does not have
 	flaw   bool // State.Flawed for the plain events
 	exists bool
 	values []plainValue // of the registers
@@ -88,7 +90,7 @@ func (r *Replay) Start(key []byte) {
 		v := &r.values[i]
 		v.set, v.null, v.number, v.sum, v.text = false, false, Fixed{}, wide{}, nil
 	}
-	r.plain, r.flaw, r.seen, r.exists, r.state = true, false, false, false, State{}
+	r.plain, r.odd, r.flaw, r.seen, r.exists, r.state = true, false, false, false, false, State{}
 }
 
 // Apply applies the next event to the order that was started, whatever the event's key. It keeps no reference to the
@@ -128,6 +130,48 @@ func (r *Replay) Flawed() bool { return r.flaw || r.state.flawed }
 
 // Plain is true if the order exists and all of it fits, so that Value can be asked.
 func (r *Replay) Plain() bool { return r.plain && r.exists }
+
+// Proven is true if [Decode] finds nothing in any of the events, and if the order is plain and not flawed.
+func (r *Replay) Proven() bool { return r.Plain() && !r.flaw && !r.odd }
+
+// Gives is true if the order is plain and the register has a value, as a database prints it. False proves nothing.
+func (r *Replay) Gives(register int, v Value) bool {
+	is, ok := r.Value(register)
+	if !ok || v.Failed || v.Null || is.Null {
+		return ok && v.Null && is.Null
+	}
+	switch r.rules.registers[register].kind {
+	case kindNumber:
+		n, ok := fixed([]byte(v.Text))
+		if !ok {
+			return false
+		}
+		above, fits := n.exceeds(is.Number)
+		below, fit := is.Number.exceeds(n)
+		return fits && fit && !above && !below
+	case kindTime:
+		at, ok := printedTime(v.Text)
+		return ok && at == is.Micros
+	default:
+		return string(is.Text) == v.Text
+	}
+}
+
+// printedTime reads a time as PostgreSQL prints it in UTC, in microseconds since 1970; false for all but the usual years.
+func printedTime(text string) (int64, bool) {
+	const day = len("2006-01-02")
+	clock, ok := strings.CutSuffix(text, "+00")
+	if !ok || len(clock) <= day || clock[day] != ' ' {
+		return 0, false
+	}
+	var at time.Time
+	b := append(append(make([]byte, 0, 32), clock...), 'Z')
+	b[day] = 'T'
+	if !flatTime(b, &at) {
+		return 0, false
+	}
+	return at.UnixMicro(), true
+}
 
 // Register returns the number of a field for Value; false if events do not determine it.
 func (r *Rules) Register(field string) (int, bool) {

@@ -34,6 +34,7 @@ func (r *Replay) applied(e StoredRow) bool {
 	if !rule.form.reads(e.Payload, Key(r.key), &r.flat) {
 		return false
 	}
+	r.odd = r.odd || r.flat.odd
 	creates := rule.create != CreatesNot
 	switch {
 	case creates && r.exists && rule.create == Creates:

@@ -40,13 +40,29 @@ func untyped(message []byte) bool {
 }
 
 // IgnoredTypes are the types whose events are passed over, sorted.
-func (r *Rules) IgnoredTypes() (out []string) {
+func (r *Rules) IgnoredTypes() []string { return r.answers.ignored }
+
+// answer prepares answers.
+func (r *Rules) answer() {
+	a := answers{modified: map[string]bool{}, phases: map[string]phase{}}
 	for _, name := range slices.Sorted(maps.Keys(r.events)) {
-		if r.events[name].ignored {
-			out = append(out, name)
+		rule := r.events[name]
+		if rule.ignored {
+			a.ignored = append(a.ignored, name)
+		}
+		for _, i := range rule.modifies {
+			a.modified[r.registers[i].name] = true
+		}
+		if rule.named != nil {
+			for _, i := range rule.named.registers {
+				a.modified[r.registers[i].name] = true
+			}
 		}
 	}
-	return out
+	for _, status := range r.statuses() {
+		a.phases[status] = r.phase(status)
+	}
+	r.answers = a
 }
 
 // Types are the types that change orders, sorted.
@@ -116,22 +132,18 @@ func (r *Rules) AverageOf(notional, filled apd.Decimal) Value {
 	if d == nil || !d.ratio {
 		return Null
 	}
+	above, fits := fixedOf(&notional)
+	below, fit := fixedOf(&filled)
+	if fits && fit {
+		if n, ok := average(wide{0, above.Coefficient, above.Scale}, below, d.scale); ok {
+			return Value{Text: plain(n.decimal())}
+		}
+	}
 	return Value{Text: plain(quotient(notional, filled, d.scale))}
 }
 
 // Modifies returns true if an event can change the field of an order, other than by creating, trading or ending it.
-func (r *Rules) Modifies(field string) bool {
-	i, ok := r.index[field]
-	if !ok {
-		return false
-	}
-	for _, rule := range r.events {
-		if slices.Contains(rule.modifies, i) || rule.named != nil && slices.Contains(slices.Collect(maps.Values(rule.named.registers)), i) {
-			return true
-		}
-	}
-	return false
-}
+func (r *Rules) Modifies(field string) bool { return r.answers.modified[field] }
 
 // WrittenAt is the field that every event that changes an order sets to its own time: that of the last write. Empty if there
 // is none.

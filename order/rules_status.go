@@ -16,7 +16,7 @@ func (r *Rules) Partial(eventType string) bool {
 // something but not all in one of a trade that does not end the order, and all in one of a trade that does.
 func (r *Rules) Agrees(status string, filled, ordered *apd.Decimal) bool {
 	none, rest := filled.Sign() == 0, ordered.Cmp(filled)
-	switch r.phase(status) {
+	switch r.answers.phases[status] {
 	case phaseNew:
 		return none && rest >= 0
 	case phasePartial:
@@ -37,6 +37,20 @@ const (
 	phasePartial
 	phaseComplete
 )
+
+// statuses are those that the rules name.
+func (r *Rules) statuses() []string {
+	out := slices.Concat(r.roles.terminal, r.roles.canceled)
+	if r.roles.status >= 0 && r.registers[r.roles.status].derived != nil {
+		for _, w := range r.registers[r.roles.status].derived.when {
+			out = append(out, w.then)
+		}
+	}
+	for _, rule := range r.events {
+		out = append(out, rule.status)
+	}
+	return out
+}
 
 func (r *Rules) phase(status string) phase {
 	if slices.Contains(r.roles.canceled, status) {

@@ -217,19 +217,27 @@ func (p *Planner) said(c Case, missing []history.Deed) (events []order.Event, in
 
 // contradicts says why the events, with others after them, are not what legacy has; empty if they are.
 func (p *Planner) contradicts(c Case, appended []order.Event) string {
-	state, problems := order.Fold(slices.Concat(c.Events, appended))
+	if len(c.Legacy) != 1 {
+		return "legacy has the order more than once"
+	}
+	problems, differ := p.auditor().Outcome(history.Case{Row: c.Past.Row, Events: slices.Concat(c.Events, appended)})
 	for _, problem := range problems {
 		if slices.ContainsFunc(appended, func(e order.Event) bool { return e.Position == problem.Position }) || problem.Kind.Impossible() {
 			return "a store appends at its end, and there the event cannot be: " + problem.Detail
 		}
 	}
-	if len(c.Legacy) != 1 {
-		return "legacy has the order more than once"
-	}
-	for i, f := range p.Fields {
-		if v, ok := state.Value(f.Name); p.Rules.Judges(f) && (!ok || !compare.Equal(f, c.Legacy[0].Values[i], v)) {
-			return fmt.Sprintf("with the missing events at the end of the store, %s would be %s, and legacy has %s", f.Name, shown(v), shown(c.Legacy[0].Values[i]))
-		}
+	for _, end := range differ {
+		return fmt.Sprintf("with the missing events at the end of the store, %s would be %s, and legacy has %s", end.Field, shown(end.Fold), shown(end.Log))
 	}
 	return ""
+}
+
+func (p *Planner) auditor() *history.Auditor {
+	a := &history.Auditor{Schema: p.Schema, Speaker: p.Speaker}
+	for _, f := range p.Fields {
+		if p.Rules.Judges(f) {
+			a.Judged = append(a.Judged, f.Name)
+		}
+	}
+	return a
 }
