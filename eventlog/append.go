@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -39,31 +38,6 @@ func (l *Log) Append(ctx context.Context, b backfill.Batch) error {
 	return refused(err, b.Events)
 }
 
-// copy sends the events in binary form.
-func (l *Log) copy(ctx context.Context, tx pgx.Tx, events []backfill.Event) error {
-	names := make([]string, len(l.columns))
-	for i, c := range l.columns {
-		names[i] = c.Name
-	}
-	row := make([]any, len(l.columns))
-	next := 0
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{l.table.schema, l.table.name}, names, pgx.CopyFromFunc(func() ([]any, error) {
-		if next == len(events) {
-			return nil, nil
-		}
-		e := &events[next]
-		next++
-		for i := range l.columns {
-			var err error
-			if row[i], err = l.columns[i].value(e); err != nil {
-				return nil, &backfill.RefusedError{Key: e.Key, Type: e.Type, ID: e.Deed.ID.String(), Err: fmt.Errorf("column %s: %w", l.columns[i].Name, err)}
-			}
-		}
-		return row, nil
-	}))
-	return err
-}
-
 // alone lets one transaction after the other count, where no claim fences the store. The commit before, perhaps one of a process
 // that was killed, is visible then.
 func (l *Log) alone(ctx context.Context, tx pgx.Tx) error {
@@ -91,16 +65,9 @@ func (l *Log) unmoved(ctx context.Context, tx pgx.Tx, b backfill.Batch) error {
 	return nil
 }
 
-// ofKeys is the condition for events of some orders, and its arguments. Numbers with few gaps are read as a range.
+// ofKeys is the condition for events of some orders, and its arguments.
 func (l *Log) ofKeys(keys []order.Key) (of string, args []any) {
-	args = []any{l.stored(keys)}
-	first, last, dense := order.Dense(keys)
-	if dense = dense && l.config.Strip == "" && slices.Contains([]string{"smallint", "integer", "bigint"}, l.keyType); dense {
-		of = fmt.Sprintf("(%[1]s) >= $2::bigint AND (%[1]s) <= $3::bigint AND (%[1]s)::text = ANY($1::text[])", l.config.ReadKey)
-		args = append(args, first, last)
-	} else {
-		of = "(" + l.config.ReadKey + ") = ANY($1::text[]::" + l.keyType + "[])"
-	}
+	of, args = order.AmongSQL(l.config.ReadKey, l.keyType, l.stored(keys))
 	if l.config.Where != "" {
 		of += " AND (" + l.config.Where + "\n)"
 	}
@@ -108,10 +75,13 @@ func (l *Log) ofKeys(keys []order.Key) (of string, args []any) {
 }
 
 // stored are keys as the store has them.
-func (l *Log) stored(keys []order.Key) []string {
-	out := make([]string, len(keys))
+func (l *Log) stored(keys []order.Key) []order.Key {
+	if l.config.Strip == "" {
+		return keys
+	}
+	out := make([]order.Key, len(keys))
 	for i, key := range keys {
-		out[i] = l.config.Strip + string(key)
+		out[i] = order.Key(l.config.Strip) + key
 	}
 	return out
 }

@@ -41,6 +41,7 @@ type column struct {
 	template template
 	zone     *time.Location
 	unit     time.Duration // of a number since 1970
+	append   appender      // nil if only the library knows how a value is written
 }
 
 // findTable looks the table up as the statements of this connection see it.
@@ -86,6 +87,7 @@ func (l *Log) plan(t target) (out []column, err error) {
 		if c.zone, err = time.LoadLocation(l.config.Zone); err != nil {
 			return nil, fmt.Errorf("%w: column %s: %w", ErrTable, d.Name, err)
 		}
+		c.append = c.form()
 		out = append(out, c)
 	}
 	for name := range given {

@@ -275,3 +275,46 @@ func TestARoleThatMayCreateNoTableWritesWithoutNotes(t *testing.T) {
 		}
 	}
 }
+
+// TestUsualTypesAreStoredAsTheyAre, though they are not sent by way of the library.
+func TestUsualTypesAreStoredAsTheyAre(t *testing.T) {
+	t.Parallel()
+	dsn, conn := database(t, `CREATE TABLE plain (id uuid, of bigint, small smallint, middle int, name text, short varchar(9), at timestamptz, millis bigint, data jsonb, text json, bytes bytea)`)
+	c := eventlog.Config{
+		DSN: dsn, Table: "plain", ReadTable: "plain", ReadKey: "of", ReadPayload: "data",
+		Columns: map[string]string{
+			"id": "{id}", "of": "{key}", "small": "{number}", "middle": "1{number}", "name": "{type} é of {id}", "short": "{batch}", "at": "{at}", "data": "{payload}", "text": "{payload}", "bytes": "{payload}",
+		},
+	}
+	l := open(t, c)
+	if err := l.Append(t.Context(), batch(1, event("4", 1), event("-5", 2))); err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	const all = `SELECT string_agg(concat_ws('|', id, of, small, middle, name, short, at AT TIME ZONE 'UTC', data->>'a', text->'_backfill'->>'id', convert_from(bytes, 'UTF8')::json->>'a'), ' ' ORDER BY small) FROM plain`
+	if err := conn.QueryRow(t.Context(), all).Scan(&got); err != nil {
+		t.Fatal(err)
+	}
+	const id = "6f3f1f0e-6a4e-5d0b-9d5f-1a2f8f5b7c11"
+	if want := id + "|4|1|11|Placed é of " + id + "|b|2025-01-02 03:04:05.6|1|x4|1 " + id + "|-5|2|12|Placed é of " + id + "|b|2025-01-02 03:04:05.6|1|x-5|1"; got != want {
+		t.Errorf("stored\n%s, want\n%s", got, want)
+	}
+	for reason, spoil := range map[string]func(*backfill.Event){
+		"a number that is too large":  func(e *backfill.Event) { e.Number = 40_000 },
+		"a text that is too long":     func(e *backfill.Event) { e.Batch = "0123456789" },
+		"a text with a zero":          func(e *backfill.Event) { e.Type = "\x00" },
+		"a key that is not a number":  func(e *backfill.Event) { e.Key = "ORD" },
+		"a payload that is no object": func(e *backfill.Event) { e.Payload = []byte("{") },
+	} {
+		good, bad := event("8", 1), event("9", 1)
+		spoil(&bad)
+		err := l.Append(t.Context(), batch(2, good, bad))
+		if refused, ok := errors.AsType[*backfill.RefusedError](err); !ok || refused.Key != bad.Key {
+			t.Errorf("%s: the error is %v", reason, err)
+		}
+	}
+	var rows int
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM plain").Scan(&rows); err != nil || rows != 2 {
+		t.Errorf("%d rows, %v", rows, err)
+	}
+}

@@ -2,6 +2,8 @@ package order
 
 import (
 	"encoding/hex"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -63,20 +65,36 @@ func isCanonicalUUID(text string) bool {
 // fewKeys are looked up one by one.
 const fewKeys = 50
 
-// Dense returns the first and the last of many numbers that are keys, if at least half of the numbers between them are keys too.
-func Dense(keys []Key) (first, last int64, dense bool) {
-	if len(keys) < fewKeys {
-		return 0, 0, false
+// AmongSQL is the condition for rows whose column of a type has one of the keys, and its arguments. Numbers with few gaps are a range
+// of the index, which is read faster than thousands of keys one by one. For these, a planner may even prefer to read the whole table.
+func AmongSQL(column, columnType string, keys []Key) (condition string, args []any) {
+	if slices.Contains([]string{"smallint", "integer", "bigint"}, columnType) {
+		if numbers, ok := dense(keys); ok {
+			// As a sum, the column cannot be looked up in the index for each number.
+			return fmt.Sprintf("(%[1]s) >= $2::bigint AND (%[1]s) <= $3::bigint AND (%[1]s)::bigint + 0 = ANY($1::bigint[])", column),
+				[]any{numbers, slices.Min(numbers), slices.Max(numbers)}
+		}
 	}
+	texts := make([]string, len(keys))
+	for i, key := range keys {
+		texts[i] = string(key)
+	}
+	return fmt.Sprintf("(%s) = ANY($1::text[]::%s[])", column, columnType), []any{texts}
+}
+
+// dense are many numbers that are keys, if at least half of the numbers between them are keys too.
+func dense(keys []Key) ([]int64, bool) {
+	if len(keys) < fewKeys {
+		return nil, false
+	}
+	numbers := make([]int64, len(keys))
 	for i, k := range keys {
 		n, err := strconv.ParseInt(string(k), 10, 64)
 		if err != nil {
-			return 0, 0, false
+			return nil, false
 		}
-		if i == 0 {
-			first, last = n, n
-		}
-		first, last = min(first, n), max(last, n)
+		numbers[i] = n
 	}
-	return first, last, uint64(last)-uint64(first) < 2*uint64(len(keys)) //nolint:gosec // the difference of any two fits
+	between := uint64(slices.Max(numbers)) - uint64(slices.Min(numbers)) //nolint:gosec // the difference of any two fits
+	return numbers, between < 2*uint64(len(keys))
 }

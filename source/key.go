@@ -66,13 +66,7 @@ const (
 		`|\u00f4[\u0080-\u008f][\u0080-\u00bf][\u0080-\u00bf])*$`
 )
 
-// among is the condition for rows with some keys, and its arguments. Numbers with few gaps are a range of the index, which is read
-// faster than thousands of keys one by one. For these, a planner may even prefer to read the whole table.
+// among is the condition for rows with some keys, and its arguments.
 func among(t order.KeyType, key string, keys []order.Key) (condition string, args []any) {
-	first, last, dense := order.Dense(keys)
-	if !dense || t != order.KeyInteger {
-		return fmt.Sprintf("(%s) = ANY($1::text[]::%s[])", key, keyCast(t)), []any{texts(keys)}
-	}
-	// As text, the list cannot be looked up in the index.
-	return fmt.Sprintf("(%[1]s) >= $2::bigint AND (%[1]s) <= $3::bigint AND (%[1]s)::text = ANY($1::text[])", key), []any{texts(keys), first, last}
+	return order.AmongSQL(key, keyCast(t), keys)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-func TestDense(t *testing.T) {
+func TestNumbersWithFewGapsAreARange(t *testing.T) {
 	keys := func(from, step, n int) (out []order.Key) {
 		for i := range n {
 			out = append(out, order.Key(strconv.Itoa(from+i*step)))
@@ -27,9 +27,12 @@ func TestDense(t *testing.T) {
 		{"no number", append(keys(1, 1, 100), "ORD-1"), false},
 		{"none", nil, false},
 	} {
-		first, last, dense := order.Dense(test.keys)
-		if dense != test.dense || dense && (order.Key(strconv.FormatInt(first, 10)) != test.keys[0] || order.Key(strconv.FormatInt(last, 10)) != test.keys[len(test.keys)-1]) {
-			t.Errorf("%s: %d to %d, %t", test.reason, first, last, dense)
+		_, args := order.AmongSQL("order_id", "integer", test.keys)
+		if dense := len(args) == 3; dense != test.dense || dense && (order.Key(strconv.FormatInt(args[1].(int64), 10)) != test.keys[0] || order.Key(strconv.FormatInt(args[2].(int64), 10)) != test.keys[len(test.keys)-1]) {
+			t.Errorf("%s: %v", test.reason, args)
 		}
+	}
+	if _, args := order.AmongSQL("order_id", "text", keys(1, 1, 100)); len(args) != 1 {
+		t.Errorf("a range of texts is not one of numbers: %v", args)
 	}
 }
