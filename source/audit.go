@@ -18,10 +18,10 @@ import (
 
 // Audits reads legacy's orders with their record, for audits.
 type Audits struct {
-	side    *Side // whose last field is the time of the creation, as it is sent
-	records HistoryConfig
-	rules   *order.Rules
-	fields  []string
+	archive
+
+	rules  *order.Rules
+	fields []string
 }
 
 var _ verify.AuditSource = (*Audits)(nil)
@@ -35,7 +35,7 @@ func OpenAudits(ctx context.Context, legacy Config, c HistoryConfig, rules *orde
 	if err != nil {
 		return nil, err
 	}
-	a := &Audits{side: side, records: c, rules: rules}
+	a := &Audits{archive: archive{side: side, records: c, dated: true}, rules: rules}
 	if err := a.resolve(ctx); err != nil {
 		side.Close()
 		return nil, fmt.Errorf("resolving what an audit reads of legacy %s: %w", legacy.Table, err)
@@ -72,14 +72,8 @@ func (a *Audits) resolve(ctx context.Context) (err error) {
 	if !slices.Contains(instants, n.oid) {
 		return fmt.Errorf("history.created_at %s is %s: %w: it must tell when an order was created", a.records.CreatedAt, n.name, ErrNotAudited)
 	}
-	s.config.Fields = append(s.config.Fields, Field{Field: order.Field{Name: a.records.CreatedAt, Type: order.Text}, Expr: sentSQL("(" + a.records.CreatedAt + ")::timestamptz")})
-	if a.records.auditKey, err = s.primaryKey(ctx, a.records.AuditLog); err != nil {
-		return fmt.Errorf("history.audit_log %s: %w", a.records.AuditLog, err)
-	}
-	if a.records.tradeKey, err = s.primaryKey(ctx, a.records.Trades); err != nil {
-		return fmt.Errorf("history.trades %s: %w", a.records.Trades, err)
-	}
-	return nil
+	s.config.Fields = append(s.config.Fields, createdField(a.records.CreatedAt))
+	return a.findKeys(ctx)
 }
 
 // instants are the types of columns that can tell when an order was created.
@@ -115,11 +109,9 @@ func (a *Audits) Actors() bool { return a.records.Actor != "" }
 
 // Begin implements [verify.AuditSource]. Rows and records are of one snapshot.
 func (a *Audits) Begin(ctx context.Context) (verify.AuditSnapshot, error) {
-	c := a.records
-	n, err := a.side.begin(ctx, "SELECT "+a.side.columns(a.side.stored())+" FROM "+a.side.from()+" LIMIT 0",
-		"SELECT "+c.changeColumns()+" FROM "+c.AuditLog+" AS t LIMIT 0", "SELECT "+c.tradeColumns()+" FROM "+c.Trades+" AS t LIMIT 0")
+	n, err := a.begin(ctx)
 	if err != nil {
-		return nil, hidden(err)
+		return nil, err
 	}
 	return &auditSnapshot{n, a}, nil
 }
@@ -161,10 +153,7 @@ func (n *auditSnapshot) Page(ctx context.Context, from order.Key, created verify
 	defer cancel()
 	page := verify.AuditPage{KeyRange: verify.KeyRange{From: from}}
 	n.Within(page.KeyRange)
-	key := keySQL(n.side.shape.keyType, n.side.config.Key)
-	var rows []order.Row
-	err := n.each(ctx, func(r order.Row) error { rows = append(rows, r); return nil },
-		fmt.Sprintf("SELECT %s FROM %s WHERE %s AND %s IS NOT NULL AND %s ORDER BY %s LIMIT %d", n.side.columns(n.side.config.Key), n.side.from(), n.inRange(), key, n.created(created), key, limit+1))
+	rows, err := n.inRangeWhere(ctx, n.created(created), limit+1)
 	if err != nil {
 		return page, n.fail("reading a page of orders", err)
 	}
@@ -178,14 +167,15 @@ func (n *auditSnapshot) Page(ctx context.Context, from order.Key, created verify
 		}
 	}
 	n.Within(page.KeyRange)
-	keys := make([]order.Key, 0, len(rows))
-	for _, r := range rows {
-		keys = append(keys, r.Key)
-	}
-	if page.Orders, err = n.withRecords(ctx, slices.Compact(keys), rows); err != nil {
+	whole := created.Whole() && n.side.config.Where == ""
+	var read readRecords
+	if page.Orders, read, err = n.audits.withRecords(ctx, n.snapshot, keysOf(rows), rows, whole); err != nil {
 		return page, err
 	}
-	return page, n.count(ctx, created, &page)
+	if !whole { // there are others
+		read = readRecords{-1, -1}
+	}
+	return page, n.count(ctx, created, read, &page)
 }
 
 // Orders implements [verify.AuditSnapshot].
@@ -198,7 +188,7 @@ func (n *auditSnapshot) Orders(ctx context.Context, keys []order.Key) ([]verify.
 	if err != nil {
 		return nil, err
 	}
-	orders, err := n.withRecords(ctx, named, rows)
+	orders, _, err := n.audits.withRecords(ctx, n.snapshot, named, rows, false)
 	if err == nil {
 		err = n.elsewhere(ctx, orders)
 	}
@@ -260,42 +250,11 @@ func (n *auditSnapshot) nameless(ctx context.Context) (none verify.Nameless, err
 	return none, nil
 }
 
-// withRecords reads the records of orders whose rows were read.
-func (n *auditSnapshot) withRecords(ctx context.Context, keys []order.Key, rows []order.Row) ([]verify.AuditOrder, error) {
-	records, err := n.histories(ctx, n.audits.records, keys)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]verify.AuditOrder, len(keys))
-	place := make(map[order.Key]int, len(keys))
-	for i, key := range keys {
-		out[i].Key = key
-		record, ok := records[key]
-		out[i].Record, out[i].Unreadable, place[key] = record, !ok, i
-	}
-	fields := len(n.audits.fields)
-	for _, r := range rows {
-		i, ok := place[r.Key]
-		if !ok { // of a collation for which it is the same as another key
-			continue
-		}
-		o := &out[i]
-		o.Rows++
-		o.Values, o.ChangedAt, o.Archived = r.Values[:fields:fields], r.ChangedAt, r.Archived
-		if created := r.Values[fields]; !created.Null {
-			if o.CreatedAt, err = sentTime([]byte(created.Text)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return out, nil
-}
-
 // mostAlone is how many orders that do not exist a page names.
 const mostAlone = 10_000
 
-// count counts what there is in the snapshot's range. Nothing that audits compute goes into it.
-func (n *auditSnapshot) count(ctx context.Context, created verify.Span, page *verify.AuditPage) error {
+// count counts what there is in the snapshot's range. Nothing that audits compute goes into it. Read is what was read of its orders.
+func (n *auditSnapshot) count(ctx context.Context, created verify.Span, read readRecords, page *verify.AuditPage) error {
 	c := &page.Counted
 	key := keySQL(n.side.shape.keyType, n.side.config.Key)
 	query := fmt.Sprintf("SELECT count(*) FILTER (WHERE %[1]s IS NOT NULL), count(*) FILTER (WHERE %[1]s IS NULL) FROM %[2]s WHERE %[3]s AND %[4]s",
@@ -303,19 +262,22 @@ func (n *auditSnapshot) count(ctx context.Context, created verify.Span, page *ve
 	if err := n.tx.QueryRow(ctx, query).Scan(&c.Orders, &c.NullKeys); err != nil {
 		return n.fail("counting orders", err)
 	}
-	lines, err := n.countRecords(ctx, counting{n.audits.records.AuditLog, "entity_id", `r."timestamp"`, n.told(), []*int64{&c.LinesToTell, &c.Moments}}, created)
+	lines, err := n.countRecords(ctx, counting{n.audits.records.AuditLog, "entity_id", `r."timestamp"`, n.told(), []*int64{&c.LinesToTell, &c.Moments}, read.lines}, created)
 	if err != nil {
 		return n.fail("counting lines of the audit log", hidden(err))
 	}
-	trades, err := n.countRecords(ctx, counting{n.audits.records.Trades, "order_id", "r.executed_at", nil, nil}, created)
+	trades, err := n.countRecords(ctx, counting{n.audits.records.Trades, "order_id", "r.executed_at", nil, nil, read.trades}, created)
 	if err != nil {
 		return n.fail("counting trades", hidden(err))
 	}
 	c.Lines, c.LinesAlone, c.Trades, c.TradesAlone = lines.all, lines.alone, trades.all, trades.alone
 	page.Unlisted = lines.unlisted + trades.unlisted
+	if lines.alone+trades.alone == 0 {
+		return nil
+	}
 	alone := slices.Concat(lines.keys, trades.keys)
 	slices.Sort(alone)
-	if page.Alone, err = n.withRecords(ctx, slices.Compact(alone), nil); err != nil || lines.nameless+trades.nameless == 0 {
+	if page.Alone, _, err = n.audits.withRecords(ctx, n.snapshot, slices.Compact(alone), nil, false); err != nil || lines.nameless+trades.nameless == 0 {
 		return err
 	}
 	none, err := n.nameless(ctx)
@@ -357,6 +319,7 @@ type counting struct {
 	table, of, at string   // of is the column of the order, at the time
 	more          []string // further counts
 	into          []*int64
+	read          int64 // how many records of the orders were read; -1 if these are not all orders of the range
 }
 
 // counted are records of a page. Those that are alone are of no order: their keys, and how many have none, or one that is not listed.
@@ -374,9 +337,27 @@ func (n *auditSnapshot) countRecords(ctx context.Context, c counting, created ve
 		return fmt.Sprintf("EXISTS (SELECT FROM %s WHERE (%s) = r.%s AND %s AND %s)", from, n.side.stored(), c.of, n.inRange(), condition)
 	}
 	none := "NOT " + owner(n.side.config.Table+" AS t", "true") + " AND " + during(c.at, created)
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT coalesce((r.%[1]s)::text, ''), count(*) FROM %[2]s AS r WHERE %[3]s AND %[4]s GROUP BY 1 ORDER BY 1`, c.of, c.table, in, none))
-	if err != nil {
+	which := "true"
+	if !created.Whole() || n.side.config.Where != "" {
+		which = "(" + owner(n.side.from(), n.created(created)) + " OR " + none + ")"
+	}
+	into := []any{&found.all}
+	for _, count := range c.into {
+		into = append(into, count)
+	}
+	err = n.tx.QueryRow(ctx, fmt.Sprintf("SELECT %s FROM %s AS r WHERE %s AND %s", strings.Join(append([]string{"count(*)"}, c.more...), ", "), c.table, in, which)).Scan(into...)
+	if err != nil || found.all == c.read { // then all records are of orders that were read
 		return found, err
+	}
+	err = n.countAlone(ctx, c, fmt.Sprintf("%s AS r WHERE %s AND %s", c.table, in, none), &found)
+	return found, err
+}
+
+// countAlone counts the records of no order.
+func (n *auditSnapshot) countAlone(ctx context.Context, c counting, from string, found *counted) error {
+	rows, err := n.tx.Query(ctx, fmt.Sprintf("SELECT coalesce((r.%s)::text, ''), count(*) FROM %s GROUP BY 1 ORDER BY 1", c.of, from))
+	if err != nil {
+		return err
 	}
 	key, records := "", int64(0)
 	_, err = pgx.ForEachRow(rows, []any{&key, &records}, func() error {
@@ -391,17 +372,5 @@ func (n *auditSnapshot) countRecords(ctx context.Context, c counting, created ve
 		}
 		return nil
 	})
-	if err != nil {
-		return found, err
-	}
-	which := "true"
-	if !created.Whole() || n.side.config.Where != "" {
-		which = "(" + owner(n.side.from(), n.created(created)) + " OR " + none + ")"
-	}
-	into := []any{&found.all}
-	for _, count := range c.into {
-		into = append(into, count)
-	}
-	err = n.tx.QueryRow(ctx, fmt.Sprintf("SELECT %s FROM %s AS r WHERE %s AND %s", strings.Join(append([]string{"count(*)"}, c.more...), ", "), c.table, in, which)).Scan(into...)
-	return found, err
+	return err
 }

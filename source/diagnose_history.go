@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/doctor"
-	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
 )
 
@@ -17,7 +16,7 @@ import (
 type historyTable struct {
 	setting, table, key string
 	columns             []historyColumn
-	read                func(*snapshot, context.Context, HistoryConfig, []order.Key, records) error
+	read                func(n *snapshot, ctx context.Context, c HistoryConfig, keys []order.Key, whole bool, to *records) error
 }
 
 type historyColumn struct {
@@ -106,7 +105,7 @@ func (e *examination) tryRecords(ctx context.Context, t historyTable, c HistoryC
 		defer opened.Close()
 		if n, ok := opened.(*snapshot); ok {
 			keys := []order.Key{order.Key(zeroKey(legacy.shape.keyType))}
-			err = t.read(n, ctx, c, keys, records{of: map[order.Key]history.Record{}, unreadable: map[order.Key]bool{}})
+			err = t.read(n, ctx, c, keys, false, newRecords(keys))
 		}
 	}
 	if err != nil {

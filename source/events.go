@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -208,9 +209,42 @@ type querier interface {
 func (e *Events) histories(ctx context.Context, from querier, keys []order.Key) (map[order.Key][]order.Event, error) {
 	histories := map[order.Key][]order.Event{}
 	of, args := e.ofKeys(keys)
-	query := fmt.Sprintf("%s WHERE %s ORDER BY (%s)::bigint NULLS LAST", e.selecting(), of, e.config.Position)
-	err := e.each(ctx, from, func(event order.Event) { histories[event.Key] = append(histories[event.Key], event) }, query, args...)
+	var last []order.Event // the history that grows: one order's events mostly come together
+	keep := func() {
+		if len(last) > 0 {
+			histories[last[0].Key] = last
+		}
+	}
+	err := e.each(ctx, from, func(event order.Event) {
+		if len(last) == 0 || event.Key != last[0].Key {
+			keep()
+			if last = histories[event.Key]; last == nil {
+				last = make([]order.Event, 0, usualEvents)
+			}
+		}
+		last = append(last, event)
+	}, e.selecting()+" WHERE "+of, args...)
+	keep()
+	for _, history := range histories { // a server would write so many events to its disk to sort them
+		slices.SortStableFunc(history, func(a, b order.Event) int {
+			return cmp.Or(compareBool(a.Position == order.NoPosition, b.Position == order.NoPosition), cmp.Compare(a.Position, b.Position))
+		})
+	}
 	return histories, err
+}
+
+// usualEvents is how many an order usually has at most.
+const usualEvents = 6
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	default:
+		return 1
+	}
 }
 
 // selecting is the beginning of a query for whole events.
@@ -237,8 +271,9 @@ func (e *Events) eachRaw(ctx context.Context, from querier, fn func(order.RawEve
 		return err
 	}
 	defer rows.Close()
+	var w words
 	for rows.Next() {
-		raw, err := e.rawEvent(rows.RawValues())
+		raw, err := e.rawEvent(rows.RawValues(), &w)
 		if err != nil {
 			return err
 		}
@@ -264,8 +299,8 @@ func tellable(at, of string) string {
 const surelySmall = order.MaxPayload / 256
 
 // rawEvent reads a row, whatever is missing in it. The payload is lent.
-func (e *Events) rawEvent(raw [][]byte) (order.RawEvent, error) {
-	event, err := decodeEvent(raw)
+func (e *Events) rawEvent(raw [][]byte, w *words) (order.RawEvent, error) {
+	event, err := decodeEvent(raw, w)
 	if err == nil && e.form == formBytes && raw[4] != nil {
 		event.Payload, err = unhex(raw[4])
 	}
@@ -273,8 +308,35 @@ func (e *Events) rawEvent(raw [][]byte) (order.RawEvent, error) {
 	return event, err
 }
 
-func decodeEvent(raw [][]byte) (order.RawEvent, error) {
-	e := order.RawEvent{Position: order.NoPosition, Key: order.Key(raw[0]), Type: string(raw[2]), Payload: raw[4]}
+// words are texts that most rows share with one before.
+type words struct {
+	key   order.Key
+	types []string
+}
+
+const mostTypes = 16
+
+func (w *words) keyOf(text []byte) order.Key {
+	if string(w.key) != string(text) {
+		w.key = order.Key(text)
+	}
+	return w.key
+}
+
+func (w *words) typeOf(text []byte) string {
+	for _, known := range w.types {
+		if known == string(text) {
+			return known
+		}
+	}
+	if len(w.types) < mostTypes {
+		w.types = append(w.types, string(text))
+	}
+	return string(text)
+}
+
+func decodeEvent(raw [][]byte, w *words) (order.RawEvent, error) {
+	e := order.RawEvent{Position: order.NoPosition, Key: w.keyOf(raw[0]), Type: w.typeOf(raw[2]), Payload: raw[4]}
 	if raw[1] != nil { // an event without a position has no identity either
 		e.ID = order.ID(raw[5])
 		position, err := strconv.ParseInt(string(raw[1]), 10, 64)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,10 +17,9 @@ import (
 
 // Past reads orders, with what legacy has recorded of them, by ranges of keys.
 type Past struct {
-	legacy  *Side // its last field is when the order was created
-	history HistoryConfig
-	when    string // the condition for orders of the configured time
-	dated   bool
+	archive
+
+	when string // the condition for orders of the configured time
 }
 
 // PastConfig says what is read.
@@ -36,23 +34,20 @@ type PastConfig struct {
 
 // OpenPast connects and resolves the columns. It looks up what identifies a line of the audit log and a trade.
 func OpenPast(ctx context.Context, c PastConfig) (*Past, error) {
-	p := &Past{history: c.History, when: "true", dated: c.CreatedAt != ""}
+	p := &Past{archive: archive{records: c.History, dated: c.CreatedAt != ""}, when: "true"}
 	if p.dated {
-		c.Legacy.Fields = append(slices.Clone(c.Legacy.Fields), Field{Field: order.Field{Name: "created", Type: order.Timestamptz}, Expr: c.CreatedAt})
+		c.Legacy.Fields = append(slices.Clone(c.Legacy.Fields), createdField(c.CreatedAt))
 		p.when = created(c)
 	}
 	var err error
-	if p.legacy, err = Open(ctx, c.Legacy); err != nil {
+	if p.side, err = Open(ctx, c.Legacy); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	if p.history.auditKey, err = p.legacy.primaryKey(ctx, c.History.AuditLog); err == nil {
-		p.history.tradeKey, err = p.legacy.primaryKey(ctx, c.History.Trades)
-	}
-	if err != nil {
+	if err := p.findKeys(ctx); err != nil {
 		p.Close()
-		return nil, fmt.Errorf("looking for the keys of audit log and trades: %w", err)
+		return nil, fmt.Errorf("looking for the keys of legacy's record: %w", err)
 	}
 	return p, nil
 }
@@ -70,14 +65,14 @@ func created(c PastConfig) string {
 }
 
 // Close closes all connections.
-func (p *Past) Close() { p.legacy.Close() }
+func (p *Past) Close() { p.side.Close() }
 
 // KeyType is the type of the orders' keys.
-func (p *Past) KeyType() order.KeyType { return p.legacy.KeyType() }
+func (p *Past) KeyType() order.KeyType { return p.side.KeyType() }
 
 // Load asks the server what else it does.
 func (p *Past) Load(ctx context.Context, limits throttle.Limits) (throttle.Load, error) {
-	return p.legacy.Load(ctx, limits)
+	return p.side.Load(ctx, limits)
 }
 
 // primaryKey is the SQL of a table's primary key as text; empty if there is none.
@@ -100,7 +95,7 @@ func (s *Side) primaryKey(ctx context.Context, table string) (string, error) {
 
 // Estimate is the planner's estimate of the orders that are read.
 func (p *Past) Estimate(ctx context.Context) (int64, error) {
-	root, err := explain(ctx, p.legacy.pool, "(FORMAT JSON)", "SELECT 1 FROM "+p.legacy.from()+" WHERE "+p.when)
+	root, err := explain(ctx, p.side.pool, "(FORMAT JSON)", "SELECT 1 FROM "+p.side.from()+" WHERE "+p.when)
 	if err != nil {
 		return 0, fmt.Errorf("estimating the orders: %w", err)
 	}
@@ -110,11 +105,11 @@ func (p *Past) Estimate(ctx context.Context) (int64, error) {
 // Cut is the key at which a range ends that begins as the given one and holds so many orders. It is the end of the given
 // range if that holds no more.
 func (p *Past) Cut(ctx context.Context, r verify.KeyRange, orders int) (order.Key, error) {
-	defer p.legacy.observe("cut")()
+	defer p.side.observe("cut")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	for {
-		keys, err := p.keys(ctx, p.legacy.pool, r, "OFFSET "+strconv.Itoa(orders)+" LIMIT 1")
+		keys, err := p.keys(ctx, r, orders)
 		switch {
 		case err != nil:
 			return "", fmt.Errorf("cutting the keys of legacy: %w", err)
@@ -127,12 +122,12 @@ func (p *Past) Cut(ctx context.Context, r verify.KeyRange, orders int) (order.Ke
 	}
 }
 
-// keys are those of a range, sorted.
-func (p *Past) keys(ctx context.Context, q querier, r verify.KeyRange, limit string) ([]order.Key, error) {
-	s := p.legacy
+// keys is the key of a range that comes after so many orders, if there is one.
+func (p *Past) keys(ctx context.Context, r verify.KeyRange, after int) ([]order.Key, error) {
+	s := p.side
 	key := keySQL(s.shape.keyType, s.config.Key)
-	rows, err := q.Query(ctx, fmt.Sprintf("SELECT (%s)::text AS crosscheck_key FROM %s WHERE %s AND %s IS NOT NULL AND %s ORDER BY %s %s",
-		s.config.Key, s.from(), (&snapshot{side: s, within: r}).inRange(), key, p.when, key, limit))
+	rows, err := s.pool.Query(ctx, fmt.Sprintf("SELECT (%s)::text AS crosscheck_key FROM %s WHERE %s AND %s IS NOT NULL AND %s ORDER BY %s OFFSET %d LIMIT 1",
+		s.config.Key, s.from(), (&snapshot{side: s, within: r}).inRange(), key, p.when, key, after))
 	if err != nil {
 		return nil, err
 	}
@@ -141,93 +136,56 @@ func (p *Past) keys(ctx context.Context, q querier, r verify.KeyRange, limit str
 
 // Range reads the orders of a range of keys in one snapshot.
 func (p *Past) Range(ctx context.Context, r verify.KeyRange) (history.Page, error) {
-	return p.read(ctx, func(ctx context.Context, n *snapshot) ([]order.Key, error) {
+	return p.read(ctx, func(ctx context.Context, n *snapshot) ([]verify.AuditOrder, error) {
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
-		keys, err := p.keys(ctx, n.tx, r, "")
+		n.Within(r)
+		rows, err := n.inRangeWhere(ctx, p.when, 0)
 		if err != nil {
-			return nil, n.fail("reading keys", err)
+			return nil, n.fail("reading orders", err)
 		}
-		return keys, nil
+		found, _, err := p.withRecords(ctx, n, keysOf(rows), rows, p.when == "true" && p.side.config.Where == "")
+		return found, err
 	})
 }
 
 // Orders reads some orders in one snapshot.
 func (p *Past) Orders(ctx context.Context, keys []order.Key) (history.Page, error) {
-	return p.read(ctx, func(context.Context, *snapshot) ([]order.Key, error) { return keys, nil })
+	return p.read(ctx, func(ctx context.Context, n *snapshot) ([]verify.AuditOrder, error) {
+		rows, err := n.Rows(ctx, keys)
+		if err != nil {
+			return nil, err
+		}
+		found, _, err := p.withRecords(ctx, n, slices.Compact(keys), rows, false)
+		return found, err
+	})
 }
 
-func (p *Past) read(ctx context.Context, which func(context.Context, *snapshot) ([]order.Key, error)) (page history.Page, err error) {
-	defer p.legacy.observe("past")()
-	s := p.legacy
-	n, err := s.begin(ctx, p.reads()...)
+func (p *Past) read(ctx context.Context, orders func(context.Context, *snapshot) ([]verify.AuditOrder, error)) (page history.Page, err error) {
+	defer p.side.observe("past")()
+	n, err := p.begin(ctx)
 	if err != nil {
-		return page, hidden(err)
+		return page, err
 	}
 	defer n.Close()
 	if err := n.tx.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&page.At); err != nil {
 		return page, n.fail("asking for the time", err)
 	}
-	keys, err := which(ctx, n)
-	if err != nil || len(keys) == 0 {
-		return page, err
-	}
-	keys = slices.Compact(keys) // a view may have an order twice
-	rows, err := n.Rows(ctx, keys)
+	found, err := orders(ctx, n)
 	if err != nil {
 		return page, err
 	}
-	var records map[order.Key]history.Record
-	if p.recorded() {
-		if records, err = n.histories(ctx, p.history, keys); err != nil {
-			return page, err
-		}
-	}
-	p.fill(&page, keys, rows, records)
-	return page, nil
-}
-
-func (p *Past) recorded() bool { return p.history.AuditLog != "" }
-
-// reads are statements that return nothing, of all that is read.
-func (p *Past) reads() []string {
-	out := []string{"SELECT " + p.legacy.columns(p.legacy.stored()) + " FROM " + p.legacy.from() + " LIMIT 0"}
-	if p.recorded() {
-		out = append(out, "SELECT "+p.history.changeColumns()+" FROM "+p.history.AuditLog+" AS t LIMIT 0", "SELECT "+p.history.tradeColumns()+" FROM "+p.history.Trades+" AS t LIMIT 0")
-	}
-	return out
-}
-
-// fill makes cases of what was read, in the order of the keys. Of an order with two rows, it is not known which one is right.
-func (p *Past) fill(page *history.Page, keys []order.Key, rows []order.Row, records map[order.Key]history.Record) {
-	of, times := make(map[order.Key]order.Row, len(rows)), make(map[order.Key]int, len(rows))
-	for _, row := range rows {
-		of[row.Key] = row
-		times[row.Key]++
-	}
-	page.Cases = make([]history.Case, 0, len(rows))
-	for _, key := range keys {
-		row, there := of[key]
-		record, readable := records[key]
+	page.Cases = make([]history.Case, 0, len(found))
+	for _, o := range found {
 		switch {
-		case !there: // deleted since
-		case row.Archived:
+		case o.Rows == 0: // deleted since
+		case o.Archived:
 			page.Archived++
-		case times[key] > 1, p.recorded() && !readable:
-			page.Unreadable = append(page.Unreadable, key)
+		case o.Rows > 1 || o.Unreadable: // of two rows it is not known which one is right
+			page.Unreadable = append(page.Unreadable, o.Key)
 		default:
-			page.Cases = append(page.Cases, history.Case{Row: p.row(row), Record: record})
+			page.Cases = append(page.Cases, history.Case{Row: o.Row, Record: o.Record})
 		}
 	}
-}
-
-// row takes the time of the creation out of the fields.
-func (p *Past) row(r order.Row) history.Row {
-	out := history.Row{Key: r.Key, Values: r.Values, ChangedAt: r.ChangedAt}
-	if p.dated {
-		last := len(r.Values) - 1
-		out.Values = r.Values[:last]
-		out.CreatedAt, _ = time.Parse("2006-01-02 15:04:05.999999999Z07", r.Values[last].Text) // one that is no time is not known
-	}
-	return out
+	return page, nil
 }

@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/order"
@@ -42,7 +39,11 @@ func (r *Records) Records(ctx context.Context, keys []order.Key) (map[order.Key]
 		return nil, hidden(err)
 	}
 	defer n.Close()
-	return n.histories(ctx, r.Config, keys)
+	h, err := n.histories(ctx, r.Config, keys, false)
+	if err != nil {
+		return nil, err
+	}
+	return h.readable(), nil
 }
 
 // Ping checks whether both tables can be read now. It reads no line of them.
@@ -58,34 +59,20 @@ func (r *Records) Ping(ctx context.Context) error {
 }
 
 // histories reads audit log and trades of some orders in one statement each. An order with a line that cannot be read has
-// no history: nothing is known of what legacy recorded of it, and the others are judged by theirs.
-func (n *snapshot) histories(ctx context.Context, c HistoryConfig, keys []order.Key) (map[order.Key]history.Record, error) {
+// no history: nothing is known of what legacy recorded of it, and the others are judged by theirs. Whole says that the orders are all
+// of the snapshot's range.
+func (n *snapshot) histories(ctx context.Context, c HistoryConfig, keys []order.Key, whole bool) (*records, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	h := records{of: make(map[order.Key]history.Record, len(keys)), unreadable: map[order.Key]bool{}}
-	for _, k := range keys {
-		h.of[k] = history.Record{Audit: []history.Line{}, Trades: []history.Trade{}}
-	}
-	if err := n.changes(ctx, c, keys, h); err != nil {
+	h := newRecords(keys)
+	if err := n.changes(ctx, c, keys, whole, h); err != nil {
 		return nil, n.fail("reading the audit log", hidden(err))
 	}
-	if err := n.trades(ctx, c, keys, h); err != nil {
+	if err := n.trades(ctx, c, keys, whole, h); err != nil {
 		return nil, n.fail("reading the trades", hidden(err))
 	}
-	for key := range h.unreadable {
-		delete(h.of, key)
-	}
-	for key, record := range h.of {
-		record.Audit = history.InSequence(record.Audit)
-		h.of[key] = record
-	}
-	return h.of, nil
-}
-
-// records are what was read of orders, and the orders of which something could not be read.
-type records struct {
-	of         map[order.Key]history.Record
-	unreadable map[order.Key]bool
+	h.arrange()
+	return h, nil
 }
 
 // hidden says of an error that rows exist which the role cannot see.
@@ -100,71 +87,106 @@ func hidden(err error) error {
 const noKey = "NULL::text"
 
 func (c HistoryConfig) changeColumns() string {
-	return `entity_id::text, CASE WHEN isfinite("timestamp") THEN "timestamp" END, field_changed, old_value::text, new_value::text, ` +
+	return "entity_id::text, " + sentSQL(`("timestamp")::timestamptz`) + ", field_changed::text, old_value::text, new_value::text, " +
 		cmp.Or(c.auditKey, noKey) + ", (" + cmp.Or(c.Actor, "NULL") + ")::text"
 }
 
 func (c HistoryConfig) tradeColumns() string {
-	return "order_id::text, CASE WHEN isfinite(executed_at) THEN executed_at END, quantity::text, price::text, " + cmp.Or(c.tradeKey, noKey)
+	return "order_id::text, " + sentSQL("(executed_at)::timestamptz") + ", quantity::text, price::text, " + cmp.Or(c.tradeKey, noKey)
 }
 
-// Lines of one time come in an order that depends on nothing but themselves, so that every check reads the same.
-func (n *snapshot) changes(ctx context.Context, c HistoryConfig, keys []order.Key, to records) error {
-	of, args := among(n.side.shape.keyType, "entity_id", keys)
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT %s FROM %s AS t
-		WHERE %s AND %s ORDER BY "timestamp", field_changed, old_value::text, new_value::text`, c.changeColumns(), c.AuditLog, of, n.among("entity_id")), args...)
-	if err != nil {
-		return err
-	}
-	var key order.Key
-	var at *time.Time
-	var field, was, is, own, actor *string
-	_, err = pgx.ForEachRow(rows, []any{&key, &at, &field, &was, &is, &own, &actor}, func() error {
-		if at == nil || field == nil {
-			to.unreadable[key] = true
+func (n *snapshot) changes(ctx context.Context, c HistoryConfig, keys []order.Key, whole bool, to *records) error {
+	of, args := n.recordsOf("entity_id", keys, whole)
+	return n.eachRecord(ctx, "SELECT "+c.changeColumns()+" FROM "+c.AuditLog+" AS t WHERE "+of, args, func(raw [][]byte) error {
+		r := to.at(raw[0])
+		if r == nil {
 			return nil
 		}
-		h := to.of[key]
-		h.Audit = append(h.Audit, history.Line{Key: textOrNull(own).Text, At: *at, Field: *field, Old: textOrNull(was), New: textOrNull(is), Actor: textOrNull(actor)})
-		to.of[key] = h
+		to.read.lines++
+		at, err := sentTime(raw[1])
+		if at.IsZero() || raw[2] == nil {
+			r.unreadable = true
+			return err
+		}
+		texts := textsOf(raw[2:])
+		r.Audit = append(r.Audit, history.Line{Key: texts[3].Text, At: at, Field: texts[0].Text, Old: texts[1], New: texts[2], Actor: texts[4]})
 		return nil
 	})
-	return err
 }
 
-func (n *snapshot) trades(ctx context.Context, c HistoryConfig, keys []order.Key, to records) error {
-	of, args := among(n.side.shape.keyType, "order_id", keys)
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT %s FROM %s AS t
-		WHERE %s AND %s ORDER BY executed_at, quantity, price`, c.tradeColumns(), c.Trades, of, n.among("order_id")), args...)
-	if err != nil {
-		return err
-	}
-	var key order.Key
-	var at *time.Time
-	var quantity, price, own *string
-	_, err = pgx.ForEachRow(rows, []any{&key, &at, &quantity, &price, &own}, func() error {
-		if at == nil || quantity == nil || price == nil {
-			to.unreadable[key] = true
+func (n *snapshot) trades(ctx context.Context, c HistoryConfig, keys []order.Key, whole bool, to *records) error {
+	of, args := n.recordsOf("order_id", keys, whole)
+	return n.eachRecord(ctx, "SELECT "+c.tradeColumns()+" FROM "+c.Trades+" AS t WHERE "+of, args, func(raw [][]byte) error {
+		r := to.at(raw[0])
+		if r == nil {
 			return nil
 		}
-		trade, err := history.NewTrade(*at, *quantity, *price)
+		to.read.trades++
+		at, err := sentTime(raw[1])
 		if err != nil {
-			to.unreadable[key] = true
-			return nil //nolint:nilerr // a line that cannot be read says nothing of other orders
+			return err
 		}
-		trade.Key = textOrNull(own).Text
-		h := to.of[key]
-		h.Trades = append(h.Trades, trade)
-		to.of[key] = h
+		trade, badNumber := history.NewTrade(at, string(raw[2]), string(raw[3]))
+		if at.IsZero() || badNumber != nil {
+			r.unreadable = true // a line that cannot be read says nothing of other orders
+			return nil
+		}
+		trade.Key = string(raw[4])
+		r.Trades = append(r.Trades, trade)
 		return nil
 	})
-	return err
 }
 
-// among is the condition for a record of the snapshot's range. It leaves nothing out, because the keys are of that range, but a server
-// reads a range of an index where it would read a whole table for thousands of keys.
+func (n *snapshot) eachRecord(ctx context.Context, query string, args []any, fn func(raw [][]byte) error) error {
+	rows, err := n.tx.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := fn(rows.RawValues()); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// recordsOf is the condition for records of some orders, and its arguments. A server reads a range of an index where it would read a
+// whole table for thousands of keys. An index on texts may have another order than the range.
+func (n *snapshot) recordsOf(column string, keys []order.Key, whole bool) (condition string, args []any) {
+	t := n.side.shape.keyType
+	if !whole || t == order.KeyText {
+		of, args := among(t, column, keys)
+		return of + " AND " + n.among(column), args
+	}
+	condition = "(" + column + ") IS NOT NULL"
+	if from := n.within.From; from != "" {
+		condition = "(" + column + ") >= " + n.bound(from)
+	}
+	if below := n.within.Below; below != "" {
+		condition += " AND (" + column + ") < " + n.bound(below)
+	}
+	return condition, nil
+}
+
+// among is the condition for a record of the snapshot's range. It leaves nothing out, because the keys are of that range.
 func (n *snapshot) among(column string) string {
 	return within(n.within, keySQL(n.side.shape.keyType, column), n.bound)
+}
+
+// textsOf are values with their texts in one string.
+func textsOf(raw [][]byte) (out [5]order.Value) {
+	var room [256]byte
+	all := room[:0]
+	for _, v := range raw {
+		all = append(all, v...)
+	}
+	text := string(all)
+	for i, v := range raw {
+		out[i] = order.Value{Text: text[:len(v)], Null: v == nil}
+		text = text[len(v):]
+	}
+	return out
 }
 
 func textOrNull(text *string) order.Value {
