@@ -45,7 +45,8 @@ type pass struct {
 	Divergences []divergence `json:"divergences"`
 	Events      int64        `json:"events"` // written by a backfill
 	Counted     struct {
-		Orders int64 `json:"orders"`
+		Orders  int64 `json:"orders"`
+		Moments int64 `json:"moments"`
 	} `json:"counted"` // by an audit
 	Error string `json:"error"`
 

@@ -34,6 +34,8 @@ type past struct {
 	files  []string // the rows that a backfill writes, as COPY sends them; one for each connection
 	events int64
 	memory [2]int64 // the most that a backfill and an audit took
+	// moments are those of the audit log at which the audit folds the events.
+	moments int64
 }
 
 // prepareHistory makes sure that legacy has the records of so many orders.
@@ -169,7 +171,7 @@ func (p *past) audit(ctx context.Context) (time.Duration, error) {
 	if r.Counted.Orders != p.b.past.orders {
 		return 0, fmt.Errorf("%w: %d orders audited, and there are %d", ErrWrong, r.Counted.Orders, p.b.past.orders)
 	}
-	p.memory[1] = max(p.memory[1], r.memory)
+	p.memory[1], p.moments = max(p.memory[1], r.memory), r.Counted.Moments
 	return r.wall, nil
 }
 
@@ -182,6 +184,7 @@ func (r *Report) history(p *past, s []sample) {
 		What: "events that it writes in a second", OfMedians: fmt.Sprintf("%.0f", rate), Limit: fmt.Sprintf(">= %d", leastEvents), Held: rate >= leastEvents,
 	})
 	r.against("`crosscheck audit` of them", s[2], "this / backfill", s[2], s[1], ofBackfill)
+	r.Rows = append(r.Rows, Row{What: "moments at which it folds them in a second, with all else that it does", OfMedians: fmt.Sprintf("%.0f", float64(p.moments)/s[2].median().Seconds())})
 	for i, what := range []string{"resident memory of the backfill", "resident memory of the audit"} {
 		r.Rows = append(r.Rows, Row{
 			What: what, OfMedians: fmt.Sprintf("%d MiB", p.memory[i]>>20), Limit: fmt.Sprintf("%d MiB", memoryLimit>>20), Held: p.memory[i] < memoryLimit,
