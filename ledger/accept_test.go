@@ -49,6 +49,7 @@ func accept(t *testing.T, l *ledger.Ledger, key order.Key, hop order.Hop) verify
 }
 
 func TestAnAcceptedDivergenceIsNotOpen(t *testing.T) {
+	t.Parallel()
 	dsn := database(t)
 	l, conn := migrated(t, dsn), connect(t, dsn)
 	full := func(found []verify.Outcome) verify.PassID {
@@ -84,6 +85,7 @@ func TestAnAcceptedDivergenceIsNotOpen(t *testing.T) {
 }
 
 func TestWhatBecomesAnotherIsOpenAgain(t *testing.T) {
+	t.Parallel()
 	fields := func(names ...string) []compare.FieldDifference {
 		var out []compare.FieldDifference
 		for _, n := range names {
@@ -127,6 +129,7 @@ func TestWhatBecomesAnotherIsOpenAgain(t *testing.T) {
 
 // TestAnAcceptanceIsOfItsHop: a fault at another hop, found or resolved, neither ends an acceptance nor profits from it.
 func TestAnAcceptanceIsOfItsHop(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	value := func(text string) *order.Value { return &order.Value{Text: text} }
 	lost := compare.Mismatch{
@@ -160,6 +163,7 @@ func TestAnAcceptanceIsOfItsHop(t *testing.T) {
 }
 
 func TestAFurtherMarkOnTheStreamIsOpenAgain(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	lease := acquire(t, l, "stream")
 	find := func(key order.Key, cause compare.Cause, seen time.Time) {
@@ -180,6 +184,7 @@ func TestAFurtherMarkOnTheStreamIsOpenAgain(t *testing.T) {
 }
 
 func TestAnswersThatAreNone(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	run{verify.Full, "now", t0, verify.Scan{}, outcomes(suspects(1), compare.Diverged), compare.Diverged}.in(t, l)
 	for want, answer := range map[error]func() error{
@@ -228,6 +233,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 
 // TestAFurtherLostEventIsNotAccepted: who answers for one event does not answer for those that are lost later.
 func TestAFurtherLostEventIsNotAccepted(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	lease := acquire(t, l, "stream")
 	lose := func(seen time.Time, again bool) {

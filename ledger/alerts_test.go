@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nordvarg/crosscheck/incident"
-	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 )
@@ -57,6 +56,7 @@ func sent(t *testing.T, l *ledger.Ledger, held lease.Lease, now time.Time) []str
 }
 
 func TestIncidentsAreReadAsTheyWereStored(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	held := sender(t, l)
 	change := opening("a", incident.Warning, time.Time{})
@@ -82,6 +82,7 @@ func TestIncidentsAreReadAsTheyWereStored(t *testing.T) {
 }
 
 func TestMessagesOfOneThreadKeepTheirOrder(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	held := sender(t, l)
 	night := t0.Add(time.Hour)
@@ -106,6 +107,7 @@ func TestMessagesOfOneThreadKeepTheirOrder(t *testing.T) {
 }
 
 func TestWhatBecomesCriticalDoesNotWait(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	held := sender(t, l)
 	if err := l.Apply(t.Context(), held, []incident.Change{opening("a", incident.Warning, t0.Add(time.Hour), incident.Parent)}, t0); err != nil {
@@ -129,6 +131,7 @@ func TestWhatBecomesCriticalDoesNotWait(t *testing.T) {
 
 // TestAnAttemptIsLeftAlone holds that a message with an attempt under way, and everything behind it, waits.
 func TestAnAttemptIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	held := sender(t, l)
 	changes := []incident.Change{opening("a", incident.Critical, time.Time{}, incident.Parent), opening("b", incident.Critical, time.Time{}, incident.Parent)}
@@ -162,7 +165,8 @@ func TestAnAttemptIsLeftAlone(t *testing.T) {
 }
 
 func TestALostLeaseChangesNothing(t *testing.T) {
-	dsn := pgtest.Database(t)
+	t.Parallel()
+	dsn := database(t)
 	l := migrated(t, dsn)
 	old := sender(t, l)
 	if err := l.Apply(t.Context(), old, []incident.Change{opening("a", incident.Critical, time.Time{}, incident.Parent)}, t0); err != nil {

@@ -93,6 +93,7 @@ func (a auditing) states() string {
 }
 
 func TestFindingsOfAuditsAreOpenedRenewedAndResolved(t *testing.T) {
+	t.Parallel()
 	dsn := database(t)
 	l := migrated(t, dsn)
 	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -150,6 +151,7 @@ func TestFindingsOfAuditsAreOpenedRenewedAndResolved(t *testing.T) {
 
 // TestAnAuditWithSuspectsIsNoEvidence, whoever ends it.
 func TestAnAuditWithSuspectsIsNoEvidence(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	held, err := l.Acquire(t.Context(), "audit", "me", time.Hour)
 	if err != nil {
@@ -175,6 +177,7 @@ func TestAnAuditWithSuspectsIsNoEvidence(t *testing.T) {
 // TestGroupsAreAcceptedTogether: a cause of divergences and of findings, a kind of findings, an order; nothing else, and nothing of
 // other people.
 func TestGroupsAreAcceptedTogether(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	found := outcomes(suspects(3), compare.Diverged)
 	for i := range found {
@@ -228,6 +231,7 @@ func TestGroupsAreAcceptedTogether(t *testing.T) {
 
 // TestTheNewestAuditIsEvidence: of all orders, under the fingerprint, and with what has become of its findings.
 func TestTheNewestAuditIsEvidence(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	said := func(fingerprint string) string {
 		e, err := l.Evidence(t.Context(), fingerprint, t0, 0)
@@ -296,6 +300,7 @@ func TestTheNewestAuditIsEvidence(t *testing.T) {
 
 // TestAnAcceptanceIsOfWhatTheRecordSaid: a trade that is corrected later is another one.
 func TestAnAcceptanceIsOfWhatTheRecordSaid(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	at := t0
 	open := func(told ...string) int {

@@ -73,6 +73,7 @@ func expire(t *testing.T, conn *pgx.Conn, job string) {
 }
 
 func TestOneOfManyGetsTheLease(t *testing.T) {
+	t.Parallel()
 	dsn := database(t)
 	first := migrated(t, dsn)
 	second := opened(t, ledger.Config{DSN: dsn})
@@ -100,6 +101,7 @@ func TestOneOfManyGetsTheLease(t *testing.T) {
 }
 
 func TestTakeOverWaitsForAWriteAndRenewalDoesNot(t *testing.T) {
+	t.Parallel()
 	dsn := database(t)
 	l := migrated(t, dsn)
 	held := acquire(t, l, "full")
@@ -156,6 +158,7 @@ func waiting(t *testing.T, conn *pgx.Conn) (n int) {
 }
 
 func TestConnectionLostInMidPassLeavesNoHalfPass(t *testing.T) {
+	t.Parallel()
 	dsn := database(t)
 	l := migrated(t, dsn)
 	held := acquire(t, l, "full")
@@ -202,6 +205,7 @@ func TestConnectionLostInMidPassLeavesNoHalfPass(t *testing.T) {
 }
 
 func TestHalfAPassIsRefusedByTheDatabaseItself(t *testing.T) {
+	t.Parallel()
 	dsn := database(t)
 	l := migrated(t, dsn)
 	begin(t, l, acquire(t, l, "full"), verify.Start{Kind: verify.Full})
@@ -212,6 +216,7 @@ func TestHalfAPassIsRefusedByTheDatabaseItself(t *testing.T) {
 }
 
 func TestPassesThatSettleTheSameOrdersAtOnce(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	forward := outcomes(suspects(2000), compare.Diverged)
 	backward := slices.Clone(forward)
@@ -236,6 +241,7 @@ func TestPassesThatSettleTheSameOrdersAtOnce(t *testing.T) {
 }
 
 func TestBulk(t *testing.T) {
+	t.Parallel()
 	const n = 20_000
 	l := migrated(t, database(t))
 	held := acquire(t, l, "full")
@@ -266,6 +272,7 @@ func TestBulk(t *testing.T) {
 }
 
 func TestUnreachableIsAnErrorInTime(t *testing.T) {
+	t.Parallel()
 	l := opened(t, ledger.Config{DSN: "postgres://nobody@127.0.0.1:1/none?connect_timeout=2", Timeout: 2 * time.Second})
 	if _, err := l.Passes(t.Context(), 1); err == nil || errors.Is(err, board.ErrNotMigrated) {
 		t.Errorf("error is %v, want that it cannot connect", err)

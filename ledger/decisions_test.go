@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nordvarg/crosscheck/gate"
-	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/ledger"
 )
 
@@ -32,6 +31,7 @@ func chain(t *testing.T, l *ledger.Ledger, head string) ledger.Chain {
 }
 
 func TestChainOfDecisions(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	same(t, chain(t, l, ""), ledger.Chain{}, "an empty chain")
 	first := record(t, l, gate.NoGo)
@@ -47,6 +47,7 @@ func TestChainOfDecisions(t *testing.T) {
 }
 
 func TestChainShowsWhatWasDoneToIt(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		deed, sql string
 		broken    int64
@@ -82,7 +83,8 @@ func TestChainShowsWhatWasDoneToIt(t *testing.T) {
 
 // A link that is put in with a hash of its own, as our program would compute it, breaks the link after it.
 func TestChainShowsALinkOfAnotherChain(t *testing.T) {
-	mine, theirs := pgtest.Database(t), pgtest.Database(t)
+	t.Parallel()
+	mine, theirs := database(t), database(t)
 	l, other := migrated(t, mine), migrated(t, theirs)
 	record(t, l, gate.NoGo)
 	record(t, l, gate.NoGo)
@@ -106,6 +108,7 @@ func TestChainShowsALinkOfAnotherChain(t *testing.T) {
 }
 
 func TestAChainThatWasCutOffDoesNotHoldItsHead(t *testing.T) {
+	t.Parallel()
 	dsn := database(t)
 	l := migrated(t, dsn)
 	record(t, l, gate.Go)
@@ -117,8 +120,8 @@ func TestAChainThatWasCutOffDoesNotHoldItsHead(t *testing.T) {
 }
 
 func TestDecisionsOfManyProcessesAreOneChain(t *testing.T) {
+	t.Parallel()
 	dsn := database(t)
-	migrated(t, dsn)
 	g, ctx := errgroup.WithContext(t.Context())
 	for range 4 {
 		l := opened(t, ledger.Config{DSN: dsn})
@@ -140,6 +143,7 @@ func TestDecisionsOfManyProcessesAreOneChain(t *testing.T) {
 }
 
 func TestFlipsAreRecordedOnce(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	flip := func(answer gate.Answer, fingerprint string) bool {
 		t.Helper()

@@ -13,6 +13,7 @@ import (
 
 // TestLedgerInAnotherEncodingRecordsAnyText: what legacy and projection hold may have letters that the ledger's encoding lacks.
 func TestLedgerInAnotherEncodingRecordsAnyText(t *testing.T) {
+	t.Parallel()
 	for _, encoding := range []string{"LATIN1", "SQL_ASCII"} {
 		t.Run(encoding, func(t *testing.T) {
 			l := migrated(t, pgtest.DatabaseIn(t, encoding))

@@ -29,6 +29,7 @@ func folding(at time.Time, events int64, found []verify.Outcome) run {
 }
 
 func TestEventEvidenceOutlivesTheSightings(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	lost := atEvents(3, compare.Differs, compare.LostShadowWrite)
 	folding(t0, 10, append(lost, atEvents(4, compare.Differs, compare.SchemaDrift)[3])).in(t, l)
@@ -49,6 +50,7 @@ func TestEventEvidenceOutlivesTheSightings(t *testing.T) {
 }
 
 func TestAPassThatFindsNoEventIsNotPassedOver(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	folding(t0, 10, nil).in(t, l)
 	if e := evidence(t, l, t0, 0).Events; e == nil || e.WithEvents != 8 {
@@ -69,6 +71,7 @@ func TestAPassThatFindsNoEventIsNotPassedOver(t *testing.T) {
 }
 
 func TestChangesAreThoseOfTheNewestSampleThatFoundSome(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	sample := func(hours int, changes, with int64) run {
 		scan := verify.Scan{Compared: 5, Coverage: 1, Facts: verify.SampleFacts{Sampled: 5, Changes: verify.Changes{Recorded: changes, WithEvents: with}}}

@@ -67,6 +67,7 @@ func same(t *testing.T, got, want any, what string) {
 }
 
 func TestEvidenceOfAnEmptyLedgerIsNone(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	same(t, evidence(t, l, t0, time.Hour), gate.Evidence{Fingerprint: "now"}, "empty ledger")
 	lease := acquire(t, l, "full")
@@ -78,7 +79,8 @@ func TestEvidenceOfAnEmptyLedgerIsNone(t *testing.T) {
 }
 
 func TestEvidenceOfAnotherFingerprintIsVoid(t *testing.T) {
-	dsn := pgtest.Database(t)
+	t.Parallel()
+	dsn := database(t)
 	l := migrated(t, dsn)
 	run{kind: verify.Full, fingerprint: "before", at: t0, verdict: compare.Match}.in(t, l)
 	run{kind: verify.Sample, fingerprint: "before", at: t0, scan: verify.Scan{Facts: verify.SampleFacts{Sampled: 5}}, verdict: compare.Match}.in(t, l)
@@ -102,6 +104,7 @@ func TestEvidenceOfAnotherFingerprintIsVoid(t *testing.T) {
 }
 
 func TestEvidenceHasTheNewestPassAndAllSamples(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	some := suspects(6)
 	for i := range some[:4] {
@@ -156,6 +159,7 @@ func TestEvidenceHasTheNewestPassAndAllSamples(t *testing.T) {
 }
 
 func TestKindsShowWhatIsOverdue(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	good := run{kind: verify.Full, fingerprint: "now", at: t0, verdict: compare.Diverged}.in(t, l)
 	if err := l.Missed(t.Context(), verify.Full, t0.Add(time.Hour), "nobody was there"); err != nil {
@@ -194,6 +198,7 @@ func TestKindsShowWhatIsOverdue(t *testing.T) {
 }
 
 func TestPruneKeepsFailuresLonger(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	day := 24 * time.Hour
 	now := t0.Add(400 * day)
@@ -242,6 +247,7 @@ func TestPruneKeepsFailuresLonger(t *testing.T) {
 }
 
 func TestCheckTellsWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.Database(t)
 	conn := connect(t, dsn)
 	check := func(l *ledger.Ledger) ledger.Checkup {
@@ -300,6 +306,7 @@ func as(t *testing.T, dsn, role string) string {
 }
 
 func TestStreakGoesBackToThePassThatDiverged(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	at := func(hours int) time.Time { return t0.Add(time.Duration(hours) * time.Hour) }
 	pass := func(kind verify.PassKind, fingerprint string, hour int, v compare.Verdict) {

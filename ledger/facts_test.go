@@ -35,6 +35,7 @@ INSERT INTO suspect SELECT 1, 'k', t, '', '', NULL, t, t, 0, t, t, true, 'OPEN',
 INSERT INTO schedule VALUES ('full', '2024-05-02Z', '1 day', '2024-05-01Z')`
 
 func TestFactsOfEarlierVersionsAreKept(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.Database(t)
 	exec(t, connect(t, dsn), `CREATE SCHEMA crosscheck`)
 	db, err := sql.Open("pgx", dsn+"&search_path=crosscheck")
@@ -87,7 +88,8 @@ func TestFactsOfEarlierVersionsAreKept(t *testing.T) {
 }
 
 func TestFactsOfAnotherVersionAreNotAMatch(t *testing.T) {
-	dsn := pgtest.Database(t)
+	t.Parallel()
+	dsn := database(t)
 	l := migrated(t, dsn)
 	scan := verify.Scan{Compared: 9, Coverage: 1, Facts: verify.FullFacts{Rows: verify.Rows{Legacy: 9, Projection: 9}}}
 	run{kind: verify.Full, fingerprint: "now", at: t0, scan: scan, verdict: compare.Match}.in(t, l)
@@ -105,7 +107,8 @@ func TestFactsOfAnotherVersionAreNotAMatch(t *testing.T) {
 }
 
 func TestPairsOfTablesKeepApart(t *testing.T) {
-	dsn := pgtest.Database(t)
+	t.Parallel()
+	dsn := database(t)
 	one := migrated(t, dsn)
 	other := opened(t, ledger.Config{DSN: dsn, Pair: "refunds"})
 	start := verify.Start{Kind: verify.Full, Trigger: "schedule", ScheduledAt: t0, Fingerprint: "now", At: t0}

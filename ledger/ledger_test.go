@@ -14,19 +14,26 @@ import (
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/follow/followtest"
+	"github.com/nordvarg/crosscheck/lab/child/childtest"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/verify"
 	"github.com/nordvarg/crosscheck/verify/ledgertest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	childtest.Waiting() // for locks
+	pgtest.Main(m)
+}
 
 func TestLedgerConforms(t *testing.T) {
+	t.Parallel()
 	ledgertest.Exercise(t, func(t *testing.T) ledgertest.Store { return migrated(t, database(t)) })
 }
 
 func TestLedgerOfTheStreamConforms(t *testing.T) {
+	t.Parallel()
 	followtest.Exercise(t, func(t *testing.T) followtest.Store { return migrated(t, database(t)) })
 }
 
@@ -85,15 +92,17 @@ func exec(t *testing.T, conn *pgx.Conn, sql string, args ...any) {
 // eventually polls until the condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		if condition() {
-			return
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for !condition() {
+		if lease.Sleep(ctx, 5*time.Millisecond) != nil {
+			t.Fatalf("did not happen: %s", what)
 		}
 	}
-	t.Fatalf("did not happen: %s", what)
 }
 
 func TestMigrateFromEmptyAndAgain(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.Database(t)
 	l := opened(t, ledger.Config{DSN: dsn, Schema: `odd "name", x`})
 	if _, err := l.Passes(t.Context(), 1); !errors.Is(err, board.ErrNotMigrated) {
@@ -117,6 +126,7 @@ func TestMigrateFromEmptyAndAgain(t *testing.T) {
 }
 
 func TestMigrateByManyAtOnce(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.Database(t)
 	var group sync.WaitGroup
 	for range 6 {
@@ -131,8 +141,8 @@ func TestMigrateByManyAtOnce(t *testing.T) {
 }
 
 func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
-	dsn := pgtest.Database(t)
-	migrated(t, dsn)
+	t.Parallel()
+	dsn := database(t)
 	conn := connect(t, dsn)
 	for _, test := range []struct {
 		sql   string
@@ -157,12 +167,13 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 
 // TestANewerFormStopsWritesOfARunningProgram that has read the version long before, but not its reads.
 func TestANewerFormStopsWritesOfARunningProgram(t *testing.T) {
+	t.Parallel()
 	for name, raise := range map[string]string{
 		"digest": `UPDATE crosscheck.form SET version = version + 1 WHERE name = 'digest'`,
 		"schema": `INSERT INTO crosscheck.goose_db_version (version_id, is_applied) VALUES (99999, true)`,
 		"other":  `INSERT INTO crosscheck.form VALUES ('other', 1)`,
 	} {
-		dsn := pgtest.Database(t)
+		dsn := database(t)
 		l := migrated(t, dsn)
 		held, err := l.Acquire(t.Context(), "full", "test", time.Minute)
 		if err != nil {
@@ -186,8 +197,8 @@ func TestANewerFormStopsWritesOfARunningProgram(t *testing.T) {
 
 // TestAMigrationWaitsForWrites that have begun under the version of before.
 func TestAMigrationWaitsForWrites(t *testing.T) {
-	dsn := pgtest.Database(t)
-	migrated(t, dsn)
+	t.Parallel()
+	dsn := database(t)
 	conn := connect(t, dsn)
 	exec(t, conn, `DELETE FROM crosscheck.goose_db_version WHERE version_id >= 23; DROP TABLE crosscheck.backfill_range`)
 	exec(t, conn, `BEGIN; SET LOCAL search_path = crosscheck; SELECT pg_advisory_xact_lock_shared(hashtextextended('crosscheck form ' || current_schema(), 0))`)
@@ -213,8 +224,8 @@ func TestAMigrationWaitsForWrites(t *testing.T) {
 
 // TestAProgramRaisesOlderForms when it migrates, even if the tables are as it needs them.
 func TestAProgramRaisesOlderForms(t *testing.T) {
-	dsn := pgtest.Database(t)
-	migrated(t, dsn)
+	t.Parallel()
+	dsn := database(t)
 	conn := connect(t, dsn)
 	exec(t, conn, `UPDATE crosscheck.form SET version = 0`)
 	l := opened(t, ledger.Config{DSN: dsn})
@@ -231,6 +242,7 @@ func TestAProgramRaisesOlderForms(t *testing.T) {
 }
 
 func TestSchemaNamesThatCannotBe(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"pg_mine", "$user", "information_schema", "a\x00b", string(make([]byte, 64))} {
 		if l, err := ledger.Open(t.Context(), ledger.Config{DSN: "postgres://x/y", Schema: name}); err == nil {
 			l.Close()
@@ -239,33 +251,37 @@ func TestSchemaNamesThatCannotBe(t *testing.T) {
 	}
 }
 
+// TestSessionIsPinnedWhateverTheRoleHas migrates under settings of a database, and does all that a ledger does.
 func TestSessionIsPinnedWhateverTheRoleHas(t *testing.T) {
-	dsn := pgtest.Database(t)
-	conn := connect(t, dsn)
-	var database string
-	if err := conn.QueryRow(t.Context(), `SELECT quote_ident(current_database())`).Scan(&database); err != nil {
-		t.Fatal(err)
-	}
-	for setting, value := range map[string]string{
-		"timezone": "'Asia/Kolkata'", "datestyle": "'German'", "search_path": "public",
-		"default_transaction_isolation": "'serializable'", "statement_timeout": "1",
-	} {
-		exec(t, conn, "ALTER DATABASE "+database+" SET "+setting+" = "+value)
-	}
-	schemas := 0
-	ledgertest.Exercise(t, func(t *testing.T) ledgertest.Store {
-		schemas++
-		l := opened(t, ledger.Config{DSN: dsn, Schema: fmt.Sprintf("schema %d", schemas)})
-		if err := l.Migrate(t.Context()); err != nil {
+	t.Parallel()
+	odd := func(t *testing.T, dsn string) {
+		t.Helper()
+		conn := connect(t, dsn)
+		var database string
+		if err := conn.QueryRow(t.Context(), `SELECT quote_ident(current_database())`).Scan(&database); err != nil {
 			t.Fatal(err)
 		}
-		return l
+		for setting, value := range map[string]string{
+			"timezone": "'Asia/Kolkata'", "datestyle": "'German'", "search_path": "public",
+			"default_transaction_isolation": "'serializable'", "statement_timeout": "1",
+		} {
+			exec(t, conn, "ALTER DATABASE "+database+" SET "+setting+" = "+value)
+		}
+	}
+	fresh := pgtest.Database(t)
+	odd(t, fresh)
+	migrated(t, fresh)
+	ledgertest.Exercise(t, func(t *testing.T) ledgertest.Store {
+		dsn := database(t)
+		odd(t, dsn)
+		return migrated(t, dsn)
 	})
 }
 
 // TestClockIsTheDatabases holds it between two readings of this machine's clock, which the server has in common with us. A
 // ledger without tables has a clock.
 func TestClockIsTheDatabases(t *testing.T) {
+	t.Parallel()
 	l, err := ledger.Open(t.Context(), ledger.Config{DSN: pgtest.Database(t)})
 	if err != nil {
 		t.Fatal(err)
@@ -280,7 +296,8 @@ func TestClockIsTheDatabases(t *testing.T) {
 
 // TestHiddenRowsAreAnError: a ledger of which a role sees a part would have no open divergence.
 func TestHiddenRowsAreAnError(t *testing.T) {
-	dsn := pgtest.Database(t)
+	t.Parallel()
+	dsn := database(t)
 	l := migrated(t, dsn)
 	conn := connect(t, dsn)
 	role := fmt.Sprintf("reader_%d", time.Now().UnixNano())
@@ -309,6 +326,7 @@ func TestHiddenRowsAreAnError(t *testing.T) {
 
 // TestEachLedgerHasAnIdentity asks with and without the right to the server's own number.
 func TestEachLedgerHasAnIdentity(t *testing.T) {
+	t.Parallel()
 	dsn := database(t)
 	identity := func(c ledger.Config) string {
 		t.Helper()

@@ -15,6 +15,7 @@ import (
 // TestManySuspectsAreReadByKey queues and settles many orders on a ledger that has no statistics: with plans for few rows,
 // each batch read whole tables.
 func TestManySuspectsAreReadByKey(t *testing.T) {
+	t.Parallel()
 	const n, batch = 12_000, 1000
 	dsn := pgtest.Database(t)
 	conn := connect(t, dsn)

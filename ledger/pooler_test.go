@@ -13,6 +13,7 @@ import (
 
 // TestAPoolerThatDropsSettingsIsRefused, and nothing is made or set behind it.
 func TestAPoolerThatDropsSettingsIsRefused(t *testing.T) {
+	t.Parallel()
 	const ignored = "ignore_startup_parameters = search_path, lock_timeout, statement_timeout, idle_in_transaction_session_timeout, default_transaction_isolation, jit"
 	for name, settings := range map[string][]string{
 		"it refuses them":             {"pool_mode = transaction"},

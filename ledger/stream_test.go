@@ -59,6 +59,7 @@ func wantOpen(t *testing.T, l *ledger.Ledger, want string) {
 }
 
 func TestTheEvidenceOfTheStreamIsWhatWasClaimed(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	held := streamLease(t, l)
 	state := follow.State{
@@ -87,6 +88,7 @@ func TestTheEvidenceOfTheStreamIsWhatWasClaimed(t *testing.T) {
 }
 
 func TestStreamAndRowsDoNotTouchEachOthersFindings(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	commit(t, l, streamLease(t, l), follow.Commit{
 		Findings: []follow.Finding{published("7", compare.LostPublish), published("(topic orders)", compare.UnkeyedPublish)},
@@ -112,6 +114,7 @@ func TestStreamAndRowsDoNotTouchEachOthersFindings(t *testing.T) {
 }
 
 func TestChangedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	held := streamLease(t, l)
 	changed := func(after int64, want ...order.Key) int64 {
@@ -149,6 +152,7 @@ func TestChangedOrdersWaitUntilTheyMustHaveBeenJudged(t *testing.T) {
 }
 
 func TestAStreamThatNobodyFollowsIsForgotten(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	held := streamLease(t, l)
 	commit(t, l, held, follow.Commit{

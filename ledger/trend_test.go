@@ -11,6 +11,7 @@ import (
 )
 
 func TestTrendIsTheNewestPassesOldestFirst(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	rows := verify.Rows{Legacy: 7, Projection: 8}
 	full := verify.Scan{Coverage: 1, Facts: verify.FullFacts{Rows: rows}}

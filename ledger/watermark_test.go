@@ -87,6 +87,7 @@ func seen(at time.Time, v compare.Verdict) []verify.Outcome {
 }
 
 func TestTheWatermarkMovesWithCleanPassesAndNeverBack(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	watermarkIs(t, l, -1, 0, 0, "before any pass")
 	proof{kind: verify.Sample}.in(t, l)
@@ -125,6 +126,7 @@ func TestTheWatermarkMovesWithCleanPassesAndNeverBack(t *testing.T) {
 
 // TestTheWatermarkNamesOldEvents at which its pass did not look.
 func TestTheWatermarkNamesOldEvents(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	proof{kind: verify.Full, through: minutes(2)}.in(t, l)
 	facts := verify.DeltaFacts{OldEvents: &verify.OldEvents{UpTo: 4711, LookedAt: minutes(2)}}
@@ -135,6 +137,7 @@ func TestTheWatermarkNamesOldEvents(t *testing.T) {
 }
 
 func TestTheWatermarkMovesWithWhatIsAccepted(t *testing.T) {
+	t.Parallel()
 	dsn := database(t)
 	l, conn := migrated(t, dsn), connect(t, dsn)
 	diverged := func(minute int) verify.PassID {
@@ -161,6 +164,7 @@ func TestTheWatermarkMovesWithWhatIsAccepted(t *testing.T) {
 // TestADeltaDoesNotProveWhatAFullPassLeftOut: a full pass that stopped because most orders had diverged has recorded
 // examples only. Repairing these shows nothing about the others.
 func TestADeltaDoesNotProveWhatAFullPassLeftOut(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	full := proof{kind: verify.Full, through: minutes(1)}.in(t, l)
 	proof{
@@ -177,6 +181,7 @@ func TestADeltaDoesNotProveWhatAFullPassLeftOut(t *testing.T) {
 
 // TestTheLedgerDoesNotGrowWithDeltas: of half a day of delta passes, an hour is kept.
 func TestTheLedgerDoesNotGrowWithDeltas(t *testing.T) {
+	t.Parallel()
 	dsn := database(t)
 	l, conn := migrated(t, dsn), connect(t, dsn)
 	for range 3 { // under another fingerprint, nothing proves at all
@@ -214,6 +219,7 @@ func TestTheLedgerDoesNotGrowWithDeltas(t *testing.T) {
 
 // TestPruningKeepsTheWatermark for as long as nothing moves it.
 func TestPruningKeepsTheWatermark(t *testing.T) {
+	t.Parallel()
 	l := migrated(t, database(t))
 	full := proof{kind: verify.Full, through: minutes(1)}.in(t, l)
 	proof{kind: verify.Full, through: minutes(3), verdict: compare.Unverified}.in(t, l)
