@@ -47,6 +47,7 @@ func trusting(server *tls.Config) *tls.Config {
 
 // TestPassingErrors fails fetches with what a cluster says while leaders move, and with noise.
 func TestPassingErrors(t *testing.T) {
+	t.Parallel()
 	b, c := embedded(t, broker.Options{})
 	for name, code := range map[string]int16{
 		"unknown server error": -1, "corrupt message": 2, "unknown topic": 3, "leader not available": 5, "not leader": 6, "timed out": 7,
@@ -66,6 +67,7 @@ func TestPassingErrors(t *testing.T) {
 
 // TestLastingErrors ends a Read for good, some kinds at once and others when patience has run out.
 func TestLastingErrors(t *testing.T) {
+	t.Parallel()
 	b, c := embedded(t, broker.Options{})
 	for _, test := range []struct {
 		name     string
@@ -99,6 +101,7 @@ func TestLastingErrors(t *testing.T) {
 
 // TestEndFallsBack reads to an end that the broker does not reach any more: that must be no success.
 func TestEndFallsBack(t *testing.T) {
+	t.Parallel()
 	_, c := embedded(t, broker.Options{})
 	name := topicFor(t)
 	c.create(t, name, 1, nil)
@@ -120,6 +123,7 @@ func TestEndFallsBack(t *testing.T) {
 }
 
 func TestReadEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	b, c := embedded(t, broker.Options{})
 	name := topicFor(t)
 	c.create(t, name, 3, nil)
@@ -144,6 +148,7 @@ func TestReadEndsWithItsContext(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	certificate := tlstest.New(t, "broker.example", time.Now().Add(time.Hour))
 	_, c := embedded(t, broker.Options{
 		TLS:   &tls.Config{Certificates: []tls.Certificate{certificate.Certificate}},
@@ -181,6 +186,7 @@ func TestTLS(t *testing.T) {
 
 // TestTLSWithABadCertificate: one that has expired, and a broker that wants one of ours.
 func TestTLSWithABadCertificate(t *testing.T) {
+	t.Parallel()
 	expired := tlstest.New(t, "broker.example", time.Now().Add(-time.Minute))
 	for name, test := range map[string]struct {
 		server        *tls.Config
@@ -217,6 +223,7 @@ func refuses(t *testing.T, name string, c topic.Config, want error, message, hin
 }
 
 func TestMistakesInTheConfiguration(t *testing.T) {
+	t.Parallel()
 	_, c := embedded(t, broker.Options{})
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	if err := os.WriteFile(empty, []byte("nothing"), 0o600); err != nil {

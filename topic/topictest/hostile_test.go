@@ -20,6 +20,7 @@ import (
 
 // TestCompressionBombsAreGaps reads messages of 80 MiB that are a few KiB on the wire, between messages that can be read.
 func TestCompressionBombsAreGaps(t *testing.T) {
+	t.Parallel()
 	const size = 80 << 20
 	_, c := embedded(t, broker.Options{Settings: map[string]string{"message.max.bytes": "67108864"}})
 	name := topicFor(t)
@@ -48,6 +49,7 @@ func TestCompressionBombsAreGaps(t *testing.T) {
 
 // TestABrokerThatNeverAnswersIsNamed accepts connections, and reads what comes.
 func TestABrokerThatNeverAnswersIsNamed(t *testing.T) {
+	t.Parallel()
 	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +77,7 @@ func TestABrokerThatNeverAnswersIsNamed(t *testing.T) {
 
 // TestABrokerThatFallsSilentIsNamed stops answering after the topic was opened.
 func TestABrokerThatFallsSilentIsNamed(t *testing.T) {
+	t.Parallel()
 	b, c := embedded(t, broker.Options{})
 	name := topicFor(t)
 	c.create(t, name, 1, nil)

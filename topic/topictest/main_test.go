@@ -14,12 +14,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/nordvarg/crosscheck/lab/broker"
+	"github.com/nordvarg/crosscheck/lab/child/childtest"
 	"github.com/nordvarg/crosscheck/lab/kafkaserver"
 	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
 	"github.com/nordvarg/crosscheck/topic"
 )
 
-func TestMain(m *testing.M) { kafkatest.Main(m) }
+func TestMain(m *testing.M) {
+	childtest.Waiting() // for brokers that are away
+	kafkatest.Main(m)
+}
 
 // cluster is what the suite runs against.
 type cluster struct {
@@ -71,6 +75,7 @@ var cases = []struct {
 }
 
 func TestEmbeddedBroker(t *testing.T) {
+	t.Parallel()
 	lab := func(login *broker.Login) *broker.Broker {
 		b, err := broker.Start(t.Context(), broker.Options{Login: login, Settings: map[string]string{"message.max.bytes": "16777216"}})
 		if err != nil {
@@ -96,6 +101,7 @@ func TestEmbeddedBroker(t *testing.T) {
 }
 
 func TestApacheKafka(t *testing.T) {
+	t.Parallel()
 	s := kafkatest.Server(t)
 	admin := connect(t, s.Brokers())
 	runAll(t, cluster{

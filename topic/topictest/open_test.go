@@ -19,6 +19,7 @@ import (
 // TestARegistryThatIsDownHoldsTheReaderBack: no message is delivered without its schema, and none is lost or comes twice
 // once the registry, which is a fake, answers again.
 func TestARegistryThatIsDownHoldsTheReaderBack(t *testing.T) {
+	t.Parallel()
 	_, c := embedded(t, broker.Options{})
 	fake := registrytest.New(t, "", "")
 	id := registrytest.Register(t, fake.URL, "json", registrytest.Schema{Kind: "JSON", Schema: "{}"})
