@@ -9,10 +9,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/child/childtest"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	childtest.Waiting() // for deals
+	pgtest.Main(m)
+}
 
 func deadline(t testing.TB) context.Context {
 	t.Helper()
