@@ -18,28 +18,42 @@ const (
 	everything = "1000000" // a sample larger than the table: these keys are in it
 )
 
-// TestEveryFaultIsFoundAndNamed plants each fault on a trading system. A sample and a full verification, each with
-// a ledger of its own, find these orders with their kind and fields, and accuse no other.
+// TestEveryFaultIsFoundAndNamed plants all faults on a trading system, and each on one of its own in a soak. A sample and a full
+// verification, each with a ledger of its own, find these orders with their kind and fields, and accuse no other.
 func TestEveryFaultIsFoundAndNamed(t *testing.T) {
+	t.Parallel()
+	if !soak() {
+		faultsAreFoundAndNamed(t, lab.Faults()...)
+		return
+	}
 	for _, f := range lab.Faults() {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
-			s := newSystem(t, lab.Options{History: lab.History{Orders: 3000}, Rate: 30, RefreshEvery: labRefresh})
-			bySample, byFull := s.config("by_sample", labWindow), s.config("by_full", labWindow)
-			s.live()
-			planted, err := s.Plant(deadline(t), f.Name, 4)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := asFound(planted)
-			s.wantFound("sample", bySample, want)
-			s.wantFound("verify", byFull, want)
-			if decision, verdicts := criteria(t, byFull); decision != "NO-GO" || verdicts["open_divergences"] != "fail" {
-				t.Errorf("the gate says %s: %v", decision, verdicts)
-			}
-			s.wantResolved(bySample, byFull, len(planted))
+			faultsAreFoundAndNamed(t, f)
 		})
 	}
+}
+
+func faultsAreFoundAndNamed(t *testing.T, faults ...lab.Fault) {
+	t.Helper()
+	s := newSystem(t, lab.Options{History: lab.History{Orders: 1000}, Rate: 30, RefreshEvery: labRefresh})
+	bySample, byFull := s.config("by_sample", labWindow), s.config("by_full", labWindow)
+	s.live()
+	for _, f := range faults {
+		if _, err := s.Plant(deadline(t), f.Name, 4); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := asFound(s.Planted())
+	if len(want) != 4*len(faults) {
+		t.Fatalf("planted %v", want)
+	}
+	s.wantFound("sample", bySample, want)
+	s.wantFound("verify", byFull, want)
+	if decision, verdicts := criteria(t, byFull); decision != "NO-GO" || verdicts["open_divergences"] != "fail" {
+		t.Errorf("the gate says %s: %v", decision, verdicts)
+	}
+	s.wantResolved(bySample, byFull, len(want))
 }
 
 func (s *system) wantFound(command, config string, want []string) {
@@ -91,7 +105,7 @@ func (s *system) wantResolved(bySample, byFull string, planted int) {
 // TestCleanSystemIsNeverAccused lets passes follow on each other while the desk trades and the projection lags.
 func TestCleanSystemIsNeverAccused(t *testing.T) {
 	t.Parallel()
-	s := newSystem(t, lab.Options{History: lab.History{Orders: 20_000}, Rate: 60, RefreshEvery: 1500 * time.Millisecond})
+	s := newSystem(t, lab.Options{History: lab.History{Orders: 5000}, Rate: 60, RefreshEvery: 1500 * time.Millisecond})
 	config := s.config("crosscheck", 4*time.Second)
 	s.live()
 	var verdicts []string

@@ -27,7 +27,7 @@ type alerted struct {
 
 func newAlerted(t *testing.T, fault func(string) slacktest.Fault) *alerted {
 	t.Helper()
-	s := newSystem(t, lab.Options{History: lab.History{Orders: 3000}, Rate: 30, RefreshEvery: labRefresh})
+	s := newSystem(t, lab.Options{History: lab.History{Orders: 1000}, Rate: 30, RefreshEvery: labRefresh})
 	s.live()
 	a := &alerted{system: s, slack: slacktest.New("xoxb-1", "C1", "#cutover")}
 	a.slack.Fault = fault

@@ -18,7 +18,7 @@ import (
 // on, and lets a full verification name each order's hop and cause, and accuse no other.
 func TestEveryFaultOfRowsIsNamed(t *testing.T) {
 	t.Parallel()
-	everyFaultIsNamed(t, lab.History{Orders: 3000}, func(f lab.Fault) bool { return !f.Backfill })
+	everyFaultIsNamed(t, lab.History{Orders: 1000}, func(f lab.Fault) bool { return !f.Backfill })
 }
 
 // TestEveryFaultOfTheBackfillIsNamed plants what a wrong backfill does to old orders. Verification finds that the events do not fold

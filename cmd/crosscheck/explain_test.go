@@ -21,7 +21,7 @@ func (s *system) eventSections() string {
 // divergences of a full verification carry hop and cause, and explain says the same of each order, from its history.
 func TestHopAndCauseAreNamed(t *testing.T) {
 	t.Parallel()
-	s := newSystem(t, lab.Options{History: lab.History{Orders: 3000}, Rate: 30, RefreshEvery: labRefresh})
+	s := newSystem(t, lab.Options{History: lab.History{Orders: 1000}, Rate: 30, RefreshEvery: labRefresh})
 	config := s.config("hops", labWindow, s.eventSections())
 	s.live()
 	want := map[string]string{}

@@ -182,48 +182,55 @@ func (s *streaming) wantFound(want []string) {
 	}
 }
 
+// TestFaultsOfTheStreamAreFoundAndNamed plants them one after the other on a system that trades.
 func TestFaultsOfTheStreamAreFoundAndNamed(t *testing.T) {
-	for _, fault := range []string{"lost_publish", "duplicate_publish", "disordered_publish", "unkeyed_publish", "schema_drift"} {
-		t.Run(fault, func(t *testing.T) {
-			t.Parallel()
-			s := newStreaming(t, 1000)
-			s.live()
-			sidecar := s.follow()
-			s.caughtUp()
-			s.wantFound(nil)
-			planted, err := s.Plant(deadline(t), fault, 3)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.caughtUp()
-			var want []string
-			for _, p := range planted {
-				want = append(want, strconv.FormatInt(p.OrderID, 10)+"|"+p.Kind+"|"+p.Cause)
-			}
-			if fault == "unkeyed_publish" { // of the topic, and not of each order
-				want = []string{"(topic orders)|disorder|unkeyed_publish"}
-			}
-			s.wantFound(want)
-			if fault != "lost_publish" {
-				return
-			}
-			if got := explainedAs(t, s.file, strconv.FormatInt(planted[0].OrderID, 10)); got != "events->stream lost_publish" {
-				t.Errorf("explain says %s", got)
-			}
-			doctor := start(t, "doctor", "--config", s.file)
-			if code := doctor.end(); code != exitAgrees || !strings.Contains(doctor.stdout.String(), "topic orders has 3 partitions") {
-				t.Errorf("doctor: exit code %d\n%s", code, &doctor.stdout)
-			}
-			sidecar.shows("/metrics", http.StatusOK, `crosscheck_completeness_ratio{hop="events->stream"} 0.9`)
-			sidecar.shows("/metrics", http.StatusOK, `crosscheck_stream_lag_messages{partition="2"} 0`)
-			if err := s.Repair(deadline(t)); err != nil {
-				t.Fatal(err)
-			}
-			eventually(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.divergence WHERE state = 'resolved'", "3")
-			s.caughtUp()
-			eventually(t, s.EventsDSN, "SELECT stored = seen FROM crosscheck.stream_state", "t")
-		})
+	t.Parallel()
+	s := newStreaming(t, 1000)
+	s.live()
+	sidecar := s.follow()
+	s.caughtUp()
+	s.wantFound(nil)
+	lost := s.plantedInStream("lost_publish")
+	s.wantFound(lost)
+	id, _, _ := strings.Cut(lost[0], "|")
+	if got := explainedAs(t, s.file, id); got != "events->stream lost_publish" {
+		t.Errorf("explain says %s", got)
 	}
+	doctor := start(t, "doctor", "--config", s.file)
+	if code := doctor.end(); code != exitAgrees || !strings.Contains(doctor.stdout.String(), "topic orders has 3 partitions") {
+		t.Errorf("doctor: exit code %d\n%s", code, &doctor.stdout)
+	}
+	sidecar.shows("/metrics", http.StatusOK, `crosscheck_completeness_ratio{hop="events->stream"} 0.9`)
+	sidecar.shows("/metrics", http.StatusOK, `crosscheck_stream_lag_messages{partition="2"} 0`)
+	if err := s.Repair(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, s.EventsDSN, "SELECT count(*) FROM crosscheck.divergence WHERE state = 'resolved'", "3")
+	s.caughtUp()
+	eventually(t, s.EventsDSN, "SELECT stored = seen FROM crosscheck.stream_state", "t")
+	var want []string
+	for _, fault := range []string{"duplicate_publish", "disordered_publish", "schema_drift", "unkeyed_publish"} {
+		planted := s.plantedInStream(fault)
+		if fault == "unkeyed_publish" { // of the topic, and not of each order
+			planted = []string{"(topic orders)|disorder|unkeyed_publish"}
+		}
+		want = append(want, planted...)
+		s.wantFound(want)
+	}
+}
+
+// plantedInStream plants a fault in three orders, and returns what is to be found when the follower has caught up.
+func (s *streaming) plantedInStream(fault string) (want []string) {
+	s.t.Helper()
+	planted, err := s.Plant(deadline(s.t), fault, 3)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, p := range planted {
+		want = append(want, strconv.FormatInt(p.OrderID, 10)+"|"+p.Kind+"|"+p.Cause)
+	}
+	s.caughtUp()
+	return want
 }
 
 // TestAnEventFarBelowTheOthersIsMissed stores an event where everything was proven to be published.

@@ -43,7 +43,7 @@ func newHeld(t *testing.T, legacy, projection string) *held {
 func (h *held) configure(tolerance string) string {
 	return writeConfig(h.t, "held", fmt.Sprintf(`
 legacy:     {dsn: %q, table: public.orders, key: order_id}
-projection: {dsn: %q, table: "(SELECT o.* FROM public.orders o WHERE public.passes())", key: order_id}
+projection: {dsn: %q, table: "(SELECT o.* FROM public.orders o WHERE (SELECT public.passes()))", key: order_id}
 ledger:     {dsn: %q}
 compare:
   fields: [{name: status, type: text}, {name: quantity, type: numeric, tolerance: %s}]

@@ -35,6 +35,7 @@ import (
 //	found 'ORDER KIND FIELDS'…  the divergences on stdout are exactly these, all of them open
 //	criterion NAME VERDICT  of the decision on stdout
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		Setup:               setUp,

@@ -109,7 +109,7 @@ func (p *sidecarProcess) shows(path string, status int, text string) {
 func TestSidecars(t *testing.T) {
 	t.Parallel()
 	server := ownServer(t)
-	s := newSystem(t, lab.Options{Server: server, History: lab.History{Orders: 3000}, Rate: 30, RefreshEvery: labRefresh})
+	s := newSystem(t, lab.Options{Server: server, History: lab.History{Orders: 1000}, Rate: 30, RefreshEvery: labRefresh})
 	s.live()
 	first, second := s.sidecar(), s.sidecar()
 	for _, p := range []*sidecarProcess{first, second} {

@@ -75,7 +75,7 @@ func newOdd(t *testing.T) *odd {
 	legacy, events := o.server.DSN("legacy"), o.server.DSN("events")
 	rows(t, o.server.DSN("postgres"), "CREATE DATABASE legacy")
 	rows(t, o.server.DSN("postgres"), "CREATE DATABASE events")
-	history := lab.History{Orders: 5000, Events: true, Seed: 7}
+	history := lab.History{Orders: 3000, Events: true, Seed: 7}
 	if err := lab.Generate(deadline(t), legacy, events, history); err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,7 @@ var writers = map[string]func(t *testing.T, dsn string) *exec.Cmd{
 // TestRealStoresAreJudged by the configurations of their pages: nothing is found in what their libraries wrote, and then a lost
 // event and a stale projection are, with hop and cause.
 func TestRealStoresAreJudged(t *testing.T) {
+	t.Parallel()
 	for name := range writers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,6 +76,7 @@ var documented = map[string]struct {
 
 // TestDocumentedStoresAreJudged by the configurations of their pages, as real ones are.
 func TestDocumentedStoresAreJudged(t *testing.T) {
+	t.Parallel()
 	for name, is := range documented {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

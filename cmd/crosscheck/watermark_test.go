@@ -37,7 +37,7 @@ func (p *sidecarProcess) passes(at time.Time) web.Watermark {
 // moment ago, until an order is wrong, and again when it is repaired.
 func TestTheWatermark(t *testing.T) {
 	t.Parallel()
-	s := newSystem(t, lab.Options{History: lab.History{Orders: 3000}, Rate: 30, RefreshEvery: labRefresh})
+	s := newSystem(t, lab.Options{History: lab.History{Orders: 1000}, Rate: 30, RefreshEvery: labRefresh})
 	s.live()
 	p := s.scheduledOn("public.orders_projection", `{schedule: off, full: off, delta: 1s}`, s.eventSections(), "gate: {criteria: {verified_through: {max_age: 1m}}}")
 	t.Cleanup(func() {
