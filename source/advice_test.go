@@ -43,6 +43,7 @@ func leftOut(i int) bool { return testing.Short() && i%6 != 0 }
 
 // TestAdviceKeepsEveryBit follows what is said of each type that cannot be compared: neighbouring values differ, equal ones do not.
 func TestAdviceKeepsEveryBit(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.both(`CREATE TYPE mood AS ENUM ('sad', 'glad'); CREATE DOMAIN weight AS real; CREATE DOMAIN heavy AS weight; CREATE TYPE couple AS (a real, b text)`)
 	for i, test := range []struct {
@@ -122,6 +123,7 @@ func TestAdviceKeepsEveryBit(t *testing.T) {
 
 // TestAdvisedIndexesCanBeMade runs each index statement that doctor gives, and wants it to help.
 func TestAdvisedIndexesCanBeMade(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	for name, test := range map[string]struct{ table, key, changedAt string }{
 		"column":                       {"%s", "order_id", "updated_at"},
@@ -211,6 +213,7 @@ func (p *patient) follow(c source.Config) (source.Config, int) {
 
 // TestAdviceIsAcceptedForEveryExpression follows the hints for keys and times of all types, in several expressions.
 func TestAdviceIsAcceptedForEveryExpression(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
 	var columns []string
 	types := []string{

@@ -43,6 +43,7 @@ var encodingCases = map[string]struct{ stored, text, odd string }{
 
 // TestAnyEncodingIsCompared: text beyond ASCII is the same text in every encoding, and what is no text ends no pass.
 func TestAnyEncodingIsCompared(t *testing.T) {
+	t.Parallel()
 	for name, test := range encodingCases {
 		for side, of := range []string{"legacy", "projection"} {
 			t.Run(name+" "+of, func(t *testing.T) {

@@ -78,6 +78,7 @@ const opened, closed, later = "2024-07-01 10:00:00+00", "2024-07-01 11:00:00+00"
 
 // TestEventsOfAnyEnvelopeAreRead by both readers: clean orders 1 and 2, and order 3, whose last event is lost.
 func TestEventsOfAnyEnvelopeAreRead(t *testing.T) {
+	t.Parallel()
 	// Each store has the same events. %s is a payload.
 	fill := func(key, at, payload string) string {
 		open, shut := `{"symbol": "Å", "meta": {"ts": "2024-07-01T10:00:00Z", "local": "2024-07-01T12:00:00", "ms": 1719828000000}}`,

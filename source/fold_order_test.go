@@ -74,6 +74,7 @@ func streams(t *testing.T, c source.EventsConfig, collation, version string) sou
 // TestTheFoldOfStoredKeysIsThatOfKeys, whatever the type of the keys, the collation of their column, and the order in which the
 // index has the events of a stream. What is stored that is no key is a row without one, and other streams are none at all.
 func TestTheFoldOfStoredKeysIsThatOfKeys(t *testing.T) {
+	t.Parallel()
 	for _, k := range kindsOfKeys {
 		c := named(t, k)
 		want := openFold(t, source.FoldConfig{Events: c, Fields: foldableFields(), GroupBy: "status"})

@@ -114,7 +114,11 @@ func keysUpTo(orders int) []order.Key {
 // every field of every order. Then the orders as order.Fold has them are put into a table, and the digests of that table
 // are compared with those of the events, order by order: PostgreSQL's own against what is made of them here.
 func TestTheFastFoldIsTheFold(t *testing.T) {
-	const orders = 1500
+	t.Parallel()
+	orders := 1500
+	if testing.Short() {
+		orders = 300
+	}
 	c := eventStore(t, "CREATE INDEX ON event_store (order_id, event_id)")
 	store(t, c.DSN, histories(orders, func(t *rapid.T, key order.Key, above order.Position) []order.RawEvent {
 		return ordertest.Raw(t, key, above, 8)
@@ -124,6 +128,7 @@ func TestTheFastFoldIsTheFold(t *testing.T) {
 
 // TestTheFastFoldOfRulesOfAUserIsTheFold as above, with registers of other names and of every kind.
 func TestTheFastFoldOfRulesOfAUserIsTheFold(t *testing.T) {
+	t.Parallel()
 	const orders = 600
 	c := eventStore(t, "CREATE INDEX ON event_store (order_id, event_id)")
 	c.Rules = ordertest.DeskRules()

@@ -307,8 +307,13 @@ func (p *pair) oracle() (found []string, orders int64) {
 
 // TestFullAgreesWithAFullJoin holds the digest walk against brute force, on random tables with random differences.
 func TestFullAgreesWithAFullJoin(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, oracleFields)
-	fewer(t, "25")
+	checks := "25"
+	if testing.Short() {
+		checks = "5"
+	}
+	fewer(t, checks)
 	names := slices.Sorted(func(yield func(string) bool) {
 		for name := range keySpaces {
 			if !yield(name) {

@@ -111,9 +111,13 @@ func (r relation) build(p *pair) {
 // TestSamplesOfAnyRelation are uniform over the orders that it shows, or refused with the reason. All orders differ, so
 // that a suspect is an order drawn.
 func TestSamplesOfAnyRelation(t *testing.T) {
+	t.Parallel()
 	const size, rounds = 100, 20
 	p := newPair(t, []source.Field{textField("status")})
-	for _, r := range relations {
+	for i, r := range relations {
+		if leftOut(i) {
+			continue
+		}
 		t.Run(r.name, func(t *testing.T) {
 			p := &pair{t: t, legacy: p.legacy, projection: p.projection, config: p.config}
 			r.build(p)

@@ -147,6 +147,7 @@ func TestSampleAmongDeadRows(t *testing.T) {
 
 // TestSampleIsUniform makes all orders differ, so that a suspect is an order drawn, and counts over many samples.
 func TestSampleIsUniform(t *testing.T) {
+	t.Parallel()
 	const orders, size, rounds = 1200, 150, 60
 	for _, k := range []struct{ name, column, key string }{
 		{"by key", "bigint", "n * 7 - 3000"},

@@ -61,6 +61,7 @@ func (p *pair) plant(key string) []string {
 
 // TestASliceIsJudgedAloneAndExactly, with rows drawn by their addresses and looked up by indexes as without a slice.
 func TestASliceIsJudgedAloneAndExactly(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ name, keyType, key, kind string }{
 		{"integer", "bigint", "n * 3", ""},
 		{"uuid", "uuid", "md5(n::text)::uuid", ""},

@@ -211,6 +211,7 @@ var traps = []trap{
 }
 
 func TestTraps(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.Database(t)
 	for i, trap := range traps {
 		if leftOut(i) {
@@ -249,6 +250,7 @@ func subqueries(t *testing.T, dsn string, fields []source.Field, legacy, project
 // TestEqualValuesDigestAlike is about cost: what differs by digest is read by value, so nothing would be reported
 // wrongly, but every order would be read.
 func TestEqualValuesDigestAlike(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.Database(t)
 	for _, test := range []struct {
 		name               string
@@ -329,6 +331,7 @@ func digests(t *testing.T, s verify.Side, q verify.DigestQuery) []verify.Digest 
 }
 
 func TestSeedsOfPassesGiveUnrelatedDigests(t *testing.T) {
+	t.Parallel()
 	fields := []source.Field{numericField("a"), textField("b")}
 	p := subqueries(t, pgtest.Database(t), fields, "(1, 5, 'x'), (2, 6, 'y')", "(1, 6, 'x'), (2, 5, 'y')")
 	legacy, projection := p.open()
