@@ -170,7 +170,6 @@ func storedEvents(t *testing.T, dsn string) (events []order.RawEvent, fills []in
 func TestFormsOfMessagesOnApacheKafka(t *testing.T) {
 	t.Parallel()
 	real := registrytest.Start(t)
-	registry := newGuarded(t, real)
 	brokers := kafkatest.Server(t).Brokers()
 	s := newSystem(t, lab.Options{History: lab.History{Orders: 100}, RefreshEvery: labRefresh})
 	events, fills := storedEvents(t, s.EventsDSN)
@@ -194,7 +193,8 @@ func TestFormsOfMessagesOnApacheKafka(t *testing.T) {
 	}
 	for i, form := range forms {
 		t.Run(form.name, func(t *testing.T) {
-			topic := fmt.Sprint("forms-", i)
+			t.Parallel()
+			topic, registry := fmt.Sprint("forms-", i), newGuarded(t, real)
 			want := form.publishedAs(t, w, topic, events, fills)
 			stream := fmt.Sprintf("{brokers: [%q], topic: %s%s}", brokers[0], topic, strings.ReplaceAll(form.config, real, registry.url))
 			form.isFollowed(t, s, registry, fmt.Sprint("form_", i), stream, events, want)

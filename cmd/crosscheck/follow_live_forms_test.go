@@ -62,6 +62,7 @@ func TestALiveDeskInOtherFormsOnApacheKafka(t *testing.T) {
 	brokers := kafkatest.Server(t).Brokers()
 	for i, name := range []string{"CloudEvents binary by uuid", "Debezium change with schema"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			is, byID := strings.CutSuffix(name, " by uuid")
 			form, topic := ordertest.Forms()[is], fmt.Sprint("live-", i)
 			admin, err := lab.OpenKafka(deadline(t), brokers, topic, 3)

@@ -71,13 +71,13 @@ func (s *sharing) plant(during func()) {
 // and doubled.
 func TestSidecarsShareAStream(t *testing.T) {
 	t.Parallel()
-	brokers := kafkatest.Own(t).Brokers()
+	brokers := kafkatest.Server(t).Brokers()
 	admin, err := broker.Connect(brokers, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(admin.Close)
-	forget := func() { // another test uses the same topic
+	forget := func() { // this test may run again
 		if err := admin.DeleteTopic(context.WithoutCancel(t.Context()), "orders"); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 			t.Error(err)
 		}
