@@ -317,14 +317,6 @@ func (d *delta) findRows(ctx context.Context, before *Marks, q WrittenQuery) err
 	return nil
 }
 
-func writtenSince(ctx context.Context, n Snapshot, since Mark, q WrittenQuery, progress func(int64)) (Written, error) {
-	t, ok := n.(Tracked)
-	if !ok {
-		return Written{Stopped: true}, nil
-	}
-	return t.Written(ctx, since, q, progress)
-}
-
 // findEvents reads the event store after the rows, so that no row is newer than what is known of its events.
 //
 // Events are only added. If fewer than before are as old as the mark, some were edited or deleted, and the orders of the deleted

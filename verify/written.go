@@ -9,6 +9,14 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
+func writtenSince(ctx context.Context, n Snapshot, since Mark, q WrittenQuery, progress func(int64)) (Written, error) {
+	t, ok := n.(Tracked)
+	if !ok {
+		return Written{Stopped: true}, nil
+	}
+	return t.Written(ctx, since, q, progress)
+}
+
 // written is what was written of a side, by order.
 type written struct {
 	all, changed int64 // rows
