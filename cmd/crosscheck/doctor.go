@@ -56,6 +56,7 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 	r.Findings = append(r.Findings, diagnoseThrottle(ctx, c, now())...)
 	if c.Backfill.Enabled && c.Events.Given() {
 		r.Findings = append(r.Findings, eventlog.Diagnose(ctx, logConfig(c, 1), c.Backfill.SlotReserve<<20)...)
+		r.Findings = append(r.Findings, silentTypes(c)...)
 	}
 	r.Findings = append(r.Findings, diagnoseRepair(ctx, c)...)
 	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
