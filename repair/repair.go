@@ -35,7 +35,8 @@ type Planner struct {
 type Case struct {
 	compare.Reading
 
-	Open []verify.Divergence // of the order
+	Open  []verify.Divergence   // of the order
+	Audit []verify.AuditFinding // the open ones
 	// Past is legacy's row, with the fields of the schema, and its record; nil if they are not known, or changed meanwhile.
 	Past *history.Case
 	// Stored are the order's rows in the table of [Planner.Rows]: the values of its columns.
@@ -71,14 +72,24 @@ type Undecided struct {
 	Key    order.Key     `json:"order_id"`
 	Hop    order.Hop     `json:"hop"`
 	Cause  compare.Cause `json:"cause"`
-	Why    string        `json:"why"`    // nothing is planned
-	Decide string        `json:"decide"` // what a person must decide
+	Found  string        `json:"found,omitempty"` // the kind of an audit's finding; empty for a divergence
+	Why    string        `json:"why"`             // nothing is planned
+	Decide string        `json:"decide"`          // what a person must decide
 }
 
-// Gone is a divergence that is still open in the ledger, and was not seen any more.
+// Name is the cause, with what an audit has found.
+func (u Undecided) Name() string {
+	if u.Found == "" || u.Found == string(u.Cause) {
+		return string(u.Cause)
+	}
+	return u.Found + " (" + string(u.Cause) + ")"
+}
+
+// Gone is a divergence, or an audit's finding, that is still open in the ledger, and was not seen any more.
 type Gone struct {
-	Key order.Key `json:"order_id"`
-	Hop order.Hop `json:"hop"`
+	Key   order.Key `json:"order_id"`
+	Hop   order.Hop `json:"hop"`
+	Found string    `json:"found,omitempty"`
 }
 
 // Add plans for one order.
@@ -90,7 +101,7 @@ func (p *Planner) Add(to *Plan, c Case) {
 		hop := open.Mismatch.Hop
 		i := slices.IndexFunc(parts, func(d compare.Diagnosis) bool { return d.Hop == hop })
 		if i < 0 && hop != order.EventsToStream {
-			to.Gone = append(to.Gone, Gone{c.Key, hop})
+			to.Gone = append(to.Gone, Gone{c.Key, hop, ""})
 			continue
 		}
 		u := Undecided{Key: c.Key, Hop: hop, Cause: open.Mismatch.Cause}
@@ -113,6 +124,9 @@ func (p *Planner) Add(to *Plan, c Case) {
 		s.Hop, s.Cause, s.Evidence = hop, u.Cause, append([]string{parts[i].Reason}, s.Evidence...)
 		statements = append(statements, s)
 	}
+	if s, ok := p.audited(to, c); ok {
+		statements = append(statements, s)
+	}
 	if len(statements) > 0 {
 		o := Order{Key: c.Key, Cause: statements[0].Cause, Statements: statements}
 		// The row first: it is what the events give that the projector has applied. The projector applies the others itself.
@@ -132,18 +146,29 @@ func hopRank(h order.Hop) int {
 func (p *Plan) Sort() {
 	rank := map[compare.Cause]int{}
 	for i, info := range compare.Causes() {
-		rank[info.Cause] = i
+		rank[info.Cause] = i - len(compare.Causes()) // below the 0 of those that only an audit tells
 	}
-	slices.SortStableFunc(p.Orders, func(a, b Order) int { return rank[a.Cause] - rank[b.Cause] })
-	slices.SortStableFunc(p.Decide, func(a, b Undecided) int { return rank[a.Cause] - rank[b.Cause] })
+	by := func(a, b compare.Cause) int { return cmp.Or(rank[a]-rank[b], cmp.Compare(a, b)) }
+	slices.SortStableFunc(p.Orders, func(a, b Order) int { return by(a.Cause, b.Cause) })
+	slices.SortStableFunc(p.Decide, func(a, b Undecided) int { return by(a.Cause, b.Cause) })
 }
 
 // events plans the events that are missing. Why says why it cannot.
 func (p *Planner) events(c Case, d compare.Diagnosis) (s Statement, why string) {
-	switch {
-	case d.Cause != compare.LostShadowWrite:
-		return s, "what is stored cannot be taken back or changed"
-	case c.Past == nil || c.History == nil:
+	if d.Cause != compare.LostShadowWrite {
+		return s, stays
+	}
+	return p.appended(c)
+}
+
+const (
+	stays = "what is stored cannot be taken back or changed"
+	told  = "each of legacy's records has its event"
+)
+
+// appended plans to append what legacy's record has and the store misses.
+func (p *Planner) appended(c Case) (s Statement, why string) {
+	if c.Past == nil || c.History == nil {
 		return s, "legacy's row or its own record is not known, or changed while it was read"
 	}
 	missing, evidence, why := p.missing(c)
@@ -180,7 +205,7 @@ func (p *Planner) missing(c Case) (missing []history.Deed, evidence []string, wh
 		evidence = append(evidence, fmt.Sprintf("%s; %s %s is the record (%s)", d.Detail, d.Deed.From.Table, d.Deed.From.Key, d.Deed.Evidence))
 	}
 	if len(missing) == 0 {
-		return nil, nil, "each of legacy's records has its event"
+		return nil, nil, told
 	}
 	return missing, evidence, ""
 }

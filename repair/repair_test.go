@@ -206,3 +206,50 @@ func TestWhatIsGoneIsNotPlanned(t *testing.T) {
 		t.Errorf("planned %+v", plan)
 	}
 }
+
+// TestWhatAnAuditFoundIsPlanned, where an append can mend it. The rest is for people.
+func TestWhatAnAuditFoundIsPlanned(t *testing.T) {
+	finding := func(part verify.AuditPart, kind, cause string) verify.AuditFinding {
+		return verify.AuditFinding{Key: "7", Part: part, Kind: kind, Cause: cause, Detail: "no event says it"}
+	}
+	missing := finding(verify.EventsPart, string(history.MissingEvent), "lost_shadow_write")
+	for name, is := range map[string]struct {
+		spoil func(*repair.Case)
+		found []verify.AuditFinding
+		want  string // causes that are planned; decided; gone
+	}{
+		"missing events":           {func(*repair.Case) {}, []verify.AuditFinding{missing, missing}, "lost_shadow_write;;"},
+		"an end that differs":      {func(*repair.Case) {}, []verify.AuditFinding{finding(verify.FoldPart, verify.EndDiffers, "")}, "end_differs;;"},
+		"of a backfill":            {func(*repair.Case) {}, []verify.AuditFinding{finding(verify.EventsPart, string(history.MissingEvent), "backfill_limit")}, "backfill_limit;;"},
+		"beside the divergence":    {func(c *repair.Case) { c.Open = lost().Open }, []verify.AuditFinding{missing}, "lost_shadow_write;;"},
+		"what is there by now":     {func(c *repair.Case) { c.Events = wrong().Events }, []verify.AuditFinding{missing}, ";;event_missing"},
+		"an end without a record":  {func(c *repair.Case) { c.Events = wrong().Events }, []verify.AuditFinding{finding(verify.FoldPart, verify.EndDiffers, "")}, ";end_differs;"},
+		"legacy's own":             {func(*repair.Case) {}, []verify.AuditFinding{finding(verify.LegacyPart, "overfill", "")}, ";overfill;"},
+		"what cannot be taken out": {func(*repair.Case) {}, []verify.AuditFinding{finding(verify.EventsPart, string(history.ExtraEvent), "backfill_twice"), missing}, "lost_shadow_write;event_extra (backfill_twice);"},
+	} {
+		c := lost()
+		c.Open, c.Audit = nil, is.found
+		is.spoil(&c)
+		var plan repair.Plan
+		planner(t).Add(&plan, c)
+		var got [3]string
+		for _, o := range plan.Orders {
+			got[0] += string(o.Cause)
+			if len(o.Statements) != 1 {
+				t.Errorf("%s: planned %+v", name, o)
+			}
+		}
+		for _, u := range plan.Decide {
+			got[1] += u.Name()
+			if u.Decide == "" || u.Why == "" {
+				t.Errorf("%s: for people is %+v", name, u)
+			}
+		}
+		for _, g := range plan.Gone {
+			got[2] += g.Found
+		}
+		if got := strings.Join(got[:], ";"); got != is.want {
+			t.Errorf("%s: got %s, want %s", name, got, is.want)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -91,7 +92,7 @@ func (p *Plan) rest(b *strings.Builder) {
 		comment(b, "===== Not planned: what a person must decide")
 	}
 	for _, u := range p.Decide {
-		comment(b, fmt.Sprintf("order %s, %s, %s: %s.", line(string(u.Key)), u.Hop, u.Cause, u.Why))
+		comment(b, fmt.Sprintf("order %s, %s, %s: %s.", line(string(u.Key)), u.Hop, u.Name(), u.Why))
 		comment(b, "  Decide: "+u.Decide)
 	}
 	if len(p.Gone) > 0 {
@@ -110,6 +111,9 @@ func meaning(c compare.Cause) string {
 		if info.Cause == c {
 			return info.Meaning
 		}
+	}
+	if slices.Contains(history.Causes(), history.Cause(c)) {
+		return "see docs/causes/" + string(c) + ".md"
 	}
 	return "no cause is known"
 }

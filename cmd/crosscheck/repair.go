@@ -33,7 +33,7 @@ var (
 )
 
 const (
-	planLimit = 10_000 // divergences in one plan
+	planLimit = 10_000 // divergences, and findings of audits, in one plan
 	planPage  = 500    // orders that are read at a time
 )
 
@@ -71,15 +71,15 @@ func (r *repairCommand) run(ctx context.Context, p *program) (int, error) {
 	if err := s.readable(ctx, c); err != nil {
 		return exitError, err
 	}
-	open, err := openDivergences(ctx, c, s, p)
+	open, found, err := openFindings(ctx, c, s, p)
 	if err != nil {
 		return exitUnverified, err
 	}
 	now := time.Now()
-	report := planned{Files: []string{}, Orders: []plannedOrder{}, Decide: []repair.Undecided{}, Gone: []repair.Gone{}, More: len(open) == planLimit}
-	if len(open) > 0 {
+	report := planned{Files: []string{}, Orders: []plannedOrder{}, Decide: []repair.Undecided{}, Gone: []repair.Gone{}, More: max(len(open), len(found)) == planLimit}
+	if len(open)+len(found) > 0 {
 		w := planning{config: c, sides: s, batch: "repair " + now.UTC().Format(time.RFC3339)}
-		plan, err := w.plan(ctx, open, p)
+		plan, err := w.plan(ctx, open, found, p)
 		if err != nil {
 			return 0, err
 		}
@@ -102,21 +102,24 @@ func (r *repairCommand) run(ctx context.Context, p *program) (int, error) {
 	return exitAgrees, nil
 }
 
-func openDivergences(ctx context.Context, c *config.Config, s sides, p *program) ([]verify.Divergence, error) {
+// openFindings returns the oldest divergences that are open, and the oldest findings of audits.
+func openFindings(ctx context.Context, c *config.Config, s sides, p *program) (open []verify.Divergence, found []verify.AuditFinding, err error) {
 	fingerprint, err := s.fingerprint(ctx, c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	l, err := ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: p.log()})
 	if err != nil {
-		return nil, fmt.Errorf("opening the ledger: %w", err)
+		return nil, nil, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer l.Close()
-	open, err := l.OpenDivergences(ctx, fingerprint, planLimit)
+	if open, err = l.OpenDivergences(ctx, fingerprint, planLimit); err == nil {
+		found, err = l.AuditFindings(ctx, fingerprint, verify.Open, planLimit)
+	}
 	if errors.Is(err, board.ErrNotMigrated) {
 		err = withHint(errNothingFound, "run crosscheck verify first: a plan is made for what it has found")
 	}
-	return open, err
+	return open, found, err
 }
 
 // write writes one file; one for each database, if store and projection are in two.
@@ -211,23 +214,23 @@ func (r *planned) text() string {
 		return "Nothing is open under this configuration, so there is nothing to plan.\n"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s can be repaired. Review it, and apply it with psql -f; then run crosscheck verify.\n",
+	fmt.Fprintf(&b, "%s: %s can be repaired. Review it, and apply it with psql -f; then run crosscheck verify, and audit.\n",
 		strings.Join(r.Files, ", "), human.Quantity(int64(len(r.Orders)), "order", "orders"))
 	if n := len(r.Decide); n > 0 {
-		fmt.Fprintf(&b, "%s a decision:\n", human.Quantity(int64(n), "divergence needs", "divergences need"))
+		fmt.Fprintf(&b, "%s a decision:\n", human.Quantity(int64(n), "divergence or finding needs", "divergences and findings need"))
 	}
 	for i, u := range r.Decide {
 		if i == most {
 			fmt.Fprintf(&b, "  and %s more, at the end of the file\n", human.Number(int64(len(r.Decide)-most)))
 			break
 		}
-		fmt.Fprintf(&b, "  order %s, %s, %s: %s\n    decide: %s\n", human.Shown(string(u.Key)), u.Hop, u.Cause, u.Why, u.Decide)
+		fmt.Fprintf(&b, "  order %s, %s, %s: %s\n    decide: %s\n", human.Shown(string(u.Key)), u.Hop, u.Name(), u.Why, u.Decide)
 	}
 	if n := len(r.Gone); n > 0 {
-		fmt.Fprintf(&b, "%s not seen any more; the next pass resolves them.\n", human.Quantity(int64(n), "divergence was", "divergences were"))
+		fmt.Fprintf(&b, "%s not seen any more; the next pass resolves them.\n", human.Quantity(int64(n), "divergence or finding was", "divergences and findings were"))
 	}
 	if r.More {
-		fmt.Fprintf(&b, "The plan has the oldest %s divergences; plan again after it.\n", human.Number(planLimit))
+		fmt.Fprintf(&b, "The plan has the oldest %s divergences and findings; plan again after it.\n", human.Number(planLimit))
 	}
 	return b.String()
 }

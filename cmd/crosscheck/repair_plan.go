@@ -28,19 +28,25 @@ type planning struct {
 	planner   repair.Planner
 }
 
-// plan plans for the orders of all divergences.
-func (w *planning) plan(ctx context.Context, open []verify.Divergence, p *program) (*repair.Plan, error) {
+// plan plans for the orders of all divergences, and of all findings of audits.
+func (w *planning) plan(ctx context.Context, open []verify.Divergence, found []verify.AuditFinding, p *program) (*repair.Plan, error) {
 	if err := w.open(ctx); err != nil {
 		return nil, err
 	}
 	defer w.past.Close()
-	of := map[order.Key][]verify.Divergence{}
+	of, audited := map[order.Key][]verify.Divergence{}, map[order.Key][]verify.AuditFinding{}
 	var keys []order.Key
 	for _, d := range open {
 		if of[d.Mismatch.Key] == nil {
 			keys = append(keys, d.Mismatch.Key)
 		}
 		of[d.Mismatch.Key] = append(of[d.Mismatch.Key], d)
+	}
+	for _, f := range found {
+		if of[f.Key] == nil && audited[f.Key] == nil {
+			keys = append(keys, f.Key)
+		}
+		audited[f.Key] = append(audited[f.Key], f)
 	}
 	cmp := comparison(w.config, w.sides, nil, p.log())
 	plan := &repair.Plan{}
@@ -54,7 +60,7 @@ func (w *planning) plan(ctx context.Context, open []verify.Divergence, p *progra
 			return nil, err
 		}
 		for _, c := range cases {
-			c.Open = of[c.Key]
+			c.Open, c.Audit = of[c.Key], audited[c.Key]
 			w.planner.Add(plan, c)
 		}
 	}

@@ -171,3 +171,32 @@ func (s *system) written(t *testing.T, table, position string) string {
 	}
 	return out
 }
+
+// TestAPlanMendsWhatAnAuditFinds: lost events come back, and what only people can decide is left to them.
+func TestAPlanMendsWhatAnAuditFinds(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, lab.Options{History: lab.History{Orders: 300}})
+	config := s.config("audited", labWindow, fmt.Sprintf("events:  {dsn: %q}\nhistory: {audit_log: public.audit_log, trades: public.trades}", s.EventsDSN))
+	quick(t, config)
+	lost := rows(t, s.EventsDSN, `WITH last AS (SELECT max(event_id) AS id FROM event_store GROUP BY order_id HAVING bool_or(event_type = 'OrderFilled') AND max(event_type) FILTER (WHERE event_type = 'OrderCanceled') IS NULL ORDER BY order_id LIMIT 5),
+		gone AS (DELETE FROM event_store WHERE event_id IN (SELECT id FROM last) RETURNING order_id) SELECT string_agg(order_id::text, ' ' ORDER BY order_id) FROM gone`)
+	wrong := rows(t, s.EventsDSN, `UPDATE event_store SET "timestamp" = "timestamp" - interval '7 milliseconds' WHERE event_id = (
+		SELECT max(event_id) FROM event_store WHERE event_type = 'OrderFilled' AND order_id <> ALL (string_to_array('`+lost+`', ' ')::bigint[])) RETURNING order_id`)
+	if code, _, findings := audited(t, "--config", config); code != exitDiverged || len(findings) != 6 {
+		t.Fatalf("the audit ended with %d and found %q", code, findings)
+	}
+	file := filepath.Join(t.TempDir(), "plan.sql")
+	want := map[string]string{wrong: "for people"}
+	for id := range strings.FieldsSeq(lost) {
+		want[id] = "planned"
+	}
+	if diff := cmp.Diff(want, plan(t, config, file)); diff != "" {
+		t.Errorf("want (-) and planned (+):\n%s", diff)
+	}
+	if said := s.apply(t, file); strings.Contains(said, "ERROR") {
+		t.Errorf("the application says\n%s", said)
+	}
+	if _, _, findings := audited(t, "--config", config); len(findings) != 1 || !strings.HasPrefix(findings[0], wrong+" event_different") {
+		t.Errorf("after the plan the audit finds %q", findings)
+	}
+}
