@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"topic":    {"follow", "doctor", "order", "human"},
 	"registry": {"order"},
 	"ledger":   {"throttle", "board", "verify", "follow", "backfill", "compare", "gate", "incident", "order", "lease"},
-	"jobs":     {"verify"},
+	"jobs":     {"verify", "backfill"},
 	"eventlog": {"throttle", "backfill", "doctor", "order"}, // the only room that writes to the event store
 	"alerts":   {"incident", "lease", "doctor"},
 	"web":      {"throttle", "board", "verify", "compare", "gate", "order", "human"},

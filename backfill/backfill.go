@@ -60,8 +60,12 @@ type Notes interface {
 type Report struct {
 	Orders  int64 `json:"orders"`  // looked at, by this process
 	Resumed int64 `json:"resumed"` // looked at before the run was resumed
-	Events  int64 `json:"events"`  // written; of a dry run, those that would be
-	Present int64 `json:"present"` // events that legacy's records allow and that the store had
+	// Others is what other processes have done of the run meanwhile, if this one has handed out its ranges. Holder is the process that
+	// has, if it is another one.
+	Others  Others `json:"others,omitzero"`
+	Holder  string `json:"holder,omitempty"`
+	Events  int64  `json:"events"`  // written; of a dry run, those that would be
+	Present int64  `json:"present"` // events that legacy's records allow and that the store had
 	// Archived are the orders whose events were moved out of the store.
 	Archived int64 `json:"archived,omitempty"`
 	// Evidence counts the written events by how sure they are.
@@ -71,6 +75,12 @@ type Report struct {
 	Examples []Left            `json:"examples"`
 	// Samples are some of the events.
 	Samples []Event `json:"-"`
+}
+
+// Others is what other processes have done.
+type Others struct {
+	Orders int64 `json:"orders"` // looked at
+	Events int64 `json:"events"` // written
 }
 
 const (
@@ -88,27 +98,39 @@ type work struct {
 
 	mu     sync.Mutex
 	report Report
-	again  []Range // with orders that must be looked at again
+	again  []Range        // with orders that must be looked at again
+	mine   map[int64]bool // ranges that this process has done
 }
 
 // Run fills the gaps, from where the run has ended the last time. A context that ends is an error like others: what is done
 // is done.
 func (f *Filler) Run(ctx context.Context, r Run) (Report, error) {
-	w := &work{Filler: f, run: r, ignored: f.Schema.Rules.IgnoredTypes()}
-	w.report = Report{Evidence: map[history.Evidence]int64{}, Left: map[Missing]int64{}, Examples: []Left{}}
-	err := w.all(ctx)
+	w := f.work(r)
+	err := w.all(ctx, w.ranges)
 	return w.report, err
 }
 
-func (w *work) all(ctx context.Context) error {
+func (f *Filler) work(r Run) *work {
+	return &work{
+		Filler: f, run: r, ignored: f.Schema.Rules.IgnoredTypes(), mine: map[int64]bool{},
+		report: Report{Evidence: map[history.Evidence]int64{}, Left: map[Missing]int64{}, Examples: []Left{}},
+	}
+}
+
+// all does the run, with a way to go through the ranges that are not done.
+func (w *work) all(ctx context.Context, ranges func(ctx context.Context, done []Range) error) error {
 	done, err := w.claim(ctx)
 	if err != nil {
 		return err
 	}
-	if w.total, err = w.Legacy.Estimate(ctx); err != nil {
+	total, err := w.Legacy.Estimate(ctx)
+	if err != nil {
 		return err
 	}
-	if err := w.ranges(ctx, done); err != nil {
+	w.mu.Lock()
+	w.total = total
+	w.mu.Unlock()
+	if err := ranges(ctx, done); err != nil {
 		return err
 	}
 	if err := w.lookAgain(ctx); err != nil {
@@ -131,15 +153,25 @@ func (w *work) claim(ctx context.Context) (done []Range, err error) {
 		}
 	}
 	for _, r := range done {
-		w.report.Resumed += r.Orders
-		for why, n := range r.Left {
-			w.report.Left[why] += n
-		}
-		if len(r.Again) > 0 {
-			w.again = append(w.again, r)
-		}
+		w.noted(r, &w.report.Resumed)
 	}
 	return done, nil
+}
+
+// noted takes over what is noted of a range, and counts what this process has not.
+func (w *work) noted(r Range, orders *int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(r.Again) > 0 {
+		w.again = append(w.again, r)
+	}
+	if w.mine[r.Number] {
+		return
+	}
+	*orders += r.Orders
+	for why, n := range r.Left {
+		w.report.Left[why] += n
+	}
 }
 
 func (w *work) finish(ctx context.Context) error {
@@ -164,7 +196,7 @@ func (w *work) ranges(ctx context.Context, done []Range) error {
 	for range max(w.Workers, 1) {
 		g.Go(func() error {
 			for r := range todo {
-				if err := w.fill(ctx, r); err != nil {
+				if err := w.fill(ctx, w.run, r, w.lookLater); err != nil {
 					return err
 				}
 			}
@@ -214,8 +246,15 @@ func (w *work) next(ends map[order.Key]order.Key, from order.Key) (first order.K
 	return first
 }
 
+// lookLater remembers a range with orders that legacy was writing. The caller holds the lock.
+func (w *work) lookLater(r Range) {
+	if len(r.Again) > 0 {
+		w.again = append(w.again, r)
+	}
+}
+
 // fill writes what a range of keys misses.
-func (w *work) fill(ctx context.Context, r Range) error {
+func (w *work) fill(ctx context.Context, run Run, r Range, then func(Range)) error {
 	return w.attempt(ctx, func() (found, error) {
 		page, err := w.Legacy.Range(ctx, r.KeyRange)
 		if err != nil {
@@ -226,12 +265,8 @@ func (w *work) fill(ctx context.Context, r Range) error {
 			return f, err
 		}
 		r.Orders, r.Events, r.Again, r.Left = f.orders, int64(len(f.events)), f.moving, f.counts(nil)
-		return f, w.store(ctx, r, f)
-	}, func() {
-		if len(r.Again) > 0 {
-			w.again = append(w.again, r)
-		}
-	})
+		return f, w.store(ctx, run, r, false, f)
+	}, func() { then(r) })
 }
 
 // attempt does something with orders until they hold still, and then counts what was found.
@@ -253,7 +288,7 @@ func (w *work) attempt(ctx context.Context, do func() (found, error), then func(
 		w.count(f)
 		then()
 		if w.Progress != nil {
-			w.Progress(verify.Progress{Stage: "backfill", Done: w.report.Resumed + w.report.Orders, Total: w.total})
+			w.Progress(verify.Progress{Stage: "backfill", Done: w.report.Resumed + w.report.Orders + w.report.Others.Orders, Total: w.total})
 		}
 		w.mu.Unlock()
 		for _, p := range w.Pacers {
@@ -269,12 +304,12 @@ func (w *work) attempt(ctx context.Context, do func() (found, error), then func(
 	}
 }
 
-// store writes what was found and that the range is done.
-func (w *work) store(ctx context.Context, r Range, f found) error {
+// store writes what was found and that the range is done, perhaps again.
+func (w *work) store(ctx context.Context, run Run, r Range, again bool, f found) error {
 	if w.DryRun {
 		return nil
 	}
-	err := w.Store.Append(ctx, Batch{Run: w.run, Range: r, Events: f.events, Keys: f.keys, Stored: f.stored})
+	err := w.Store.Append(ctx, Batch{Run: run, Range: r, Again: again, Events: f.events, Keys: f.keys, Stored: f.stored})
 	if err != nil {
 		return fmt.Errorf("storing a range of orders: %w", err)
 	}
@@ -323,14 +358,10 @@ func (w *work) refill(ctx context.Context, r Range) error {
 		f.orders = 0 // they have been counted
 		next := r
 		next.Events, next.Again, next.Left = r.Events+int64(len(f.events)), f.moving, f.counts(r.Left)
-		if err := w.store(ctx, next, f); err != nil {
+		if err := w.store(ctx, w.run, next, true, f); err != nil {
 			return f, err
 		}
 		r = next
 		return f, nil
-	}, func() {
-		if len(r.Again) > 0 {
-			w.again = append(w.again, r)
-		}
-	})
+	}, func() { w.lookLater(r) })
 }

@@ -10,6 +10,8 @@ import (
 var (
 	// ErrMoved is returned by [Store.Append] if the orders have other events than when they were read. Nothing was stored.
 	ErrMoved = errors.New("orders have got other events while they were read")
+	// ErrStored is returned by [Store.Append] if another process of the run has stored the range. Nothing was stored again.
+	ErrStored = errors.New("another process has stored the range")
 	// ErrTaken is returned if another process has claimed the store since. Nothing was stored.
 	ErrTaken = errors.New("another process backfills this event store")
 )

@@ -29,15 +29,19 @@ type Events interface {
 
 // Store appends to the event store.
 type Store interface {
-	// Claim takes the store over for a run, and returns what the run has done. From then on nobody else can append.
+	// Claim takes the store over for a run, and returns what the run has done. From then on nobody can append under another claim.
 	Claim(ctx context.Context, r Run) (done []Range, err error)
 	// Known are the ids of reconstructed events that the store has of some orders.
 	Known(ctx context.Context, keys []order.Key) (map[string]bool, error)
 	// Append stores the events of a range, and that the range is done: both or neither. It returns [ErrMoved] if orders have
-	// other events than they had when they were read, [ErrTaken] if somebody else has claimed the store, and a [*RefusedError] if
-	// the store does not take an event.
+	// other events than they had when they were read, [ErrStored] if somebody else has stored the range, [ErrTaken] if the store was
+	// claimed by somebody else, and a [*RefusedError] if the store does not take an event.
 	Append(ctx context.Context, b Batch) error
-	// Finish forgets the ranges of a run that has ended.
+	// Claimed is the run that has claimed the store last. Its claim is empty if the run has finished.
+	Claimed(ctx context.Context) (Run, error)
+	// Stored are those of some ranges of a run that are done, by their numbers.
+	Stored(ctx context.Context, r Run, numbers []int64) ([]Range, error)
+	// Finish gives the claim back, and forgets the ranges of a run that has ended.
 	Finish(ctx context.Context, r Run) error
 }
 
@@ -45,6 +49,7 @@ type Store interface {
 type Run struct {
 	Name   string // the same if the same is backfilled once more
 	Holder string // the process that works on it
+	Claim  string // whoever has the same one may append to the claimed store
 	Lease  lease.Lease
 }
 
@@ -62,8 +67,9 @@ type Range struct {
 // Batch is what is appended in one transaction.
 type Batch struct {
 	Run Run
-	// Range is done with the events. One without a number is no range: the orders were looked at again.
+	// Range is done with the events. If Again is true it was done before, and some of its orders were looked at again.
 	Range  Range
+	Again  bool
 	Events []Event // those of an order in the order in which they happened
 	// Keys are the orders of the events, and Stored is how many events they had when they were read.
 	Keys   []order.Key

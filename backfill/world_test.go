@@ -101,7 +101,7 @@ func (w *world) open(notes bool) *eventlog.Log {
 	return l
 }
 
-var run = backfill.Run{Name: "all", Holder: "this test"}
+var run = backfill.Run{Name: "all", Holder: "this test", Claim: "this test's"}
 
 // whole runs to the end.
 func (w *world) whole() backfill.Report {

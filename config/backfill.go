@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,6 +31,9 @@ type Backfill struct {
 	Orders int
 	// SlotReserve is how many MiB of WAL must be left before a replication slot loses something. Default 512; 0 does not look.
 	SlotReserve int64
+	// Lock is the advisory lock under which the store's own writers append, so that positions become visible in order. Default 0, for
+	// none.
+	Lock int64
 	// Publish says that triggers and publications may pass old events on. Default false.
 	Publish bool
 }
@@ -53,6 +57,7 @@ func readBackfill(o *object, b *Backfill, e Events) {
 		o.whole("workers", &workers, 1, mostConnections)
 		o.whole("orders", &orders, 1, 100_000)
 		o.whole("slot_reserve", &b.SlotReserve, 0, 1<<30)
+		o.whole("lock", &b.Lock, math.MinInt64, math.MaxInt64)
 		o.boolean("publish", &b.Publish)
 		b.Workers, b.Orders = int(workers), int(orders)
 		o.columns(b.Columns)

@@ -36,6 +36,7 @@ func everything() metrics.Snapshot {
 			Throttled:          []metrics.Throttled{{Side: "legacy", Reason: "max_sessions", Now: true}},
 			CutoverStep:        []metrics.CutoverStep{{Step: "fence", State: "done", Now: true}},
 			VerifiedThrough:    new(time.Unix(1, 0)),
+			Slots:              []metrics.Slot{{Name: "debezium", Status: "reserved", Safe: 1}},
 		},
 	}
 }

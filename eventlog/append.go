@@ -19,10 +19,16 @@ func (l *Log) Append(ctx context.Context, b backfill.Batch) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	err := pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		if err := l.stillOurs(ctx, tx); err != nil {
+		if err := l.stillOurs(ctx, tx, b.Run); err != nil {
+			return err
+		}
+		if err := l.note(ctx, tx, b); err != nil {
 			return err
 		}
 		if len(b.Events) > 0 {
+			if err := l.inTurn(ctx, tx); err != nil {
+				return err
+			}
 			if err := l.copy(ctx, tx, b.Events); err != nil {
 				return err
 			}
@@ -33,9 +39,21 @@ func (l *Log) Append(ctx context.Context, b backfill.Batch) error {
 				return err
 			}
 		}
-		return l.note(ctx, tx, b)
+		return nil
 	})
 	return refused(err, b.Events)
+}
+
+// inTurn waits for the store's own writers, before positions are given: a projector that goes by position would pass over those that
+// become visible late.
+func (l *Log) inTurn(ctx context.Context, tx pgx.Tx) error {
+	if l.config.Lock == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, "SELECT pg_catalog.pg_advisory_xact_lock($1)", l.config.Lock); err != nil {
+		return fmt.Errorf("waiting for the store's writers (backfill.lock): %w", err)
+	}
+	return nil
 }
 
 // alone lets one transaction after the other count, where no claim fences the store. The commit before, perhaps one of a process

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func Diagnose(ctx context.Context, c Config, reserve int64) []doctor.Finding {
 	defer l.Close()
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	return []doctor.Finding{l.mayWrite(ctx), l.mayNote(ctx), l.slots(ctx, reserve)}
+	return []doctor.Finding{l.mayWrite(ctx), l.mayNote(ctx), l.watched(ctx, reserve)}
 }
 
 func (l *Log) mayWrite(ctx context.Context) doctor.Finding {
@@ -53,9 +54,12 @@ func (l *Log) mayWrite(ctx context.Context) doctor.Finding {
 // mayNote asks whether ranges can be noted beside the store.
 func (l *Log) mayNote(ctx context.Context) doctor.Finding {
 	f := doctor.Finding{Side: side, Check: CheckCheckpoints, Level: doctor.OK}
-	var may bool
+	var may, owns bool
 	var err error
 	if l.notes != "" {
+		if err := l.pool.QueryRow(ctx, "SELECT pg_catalog.pg_has_role(relowner, 'USAGE') FROM pg_catalog.pg_class WHERE oid = $1::text::regclass", l.notes).Scan(&owns); err != nil {
+			return doctor.Finding{Side: side, Check: CheckCheckpoints, Level: doctor.Error, Message: doctor.OneLine(err.Error())}
+		}
 		err = l.pool.QueryRow(ctx, "SELECT pg_catalog.has_table_privilege($1::text::regclass, 'SELECT') AND pg_catalog.has_table_privilege($1::text::regclass, 'INSERT') "+
 			"AND pg_catalog.has_table_privilege($1::text::regclass, 'UPDATE') AND pg_catalog.has_table_privilege($1::text::regclass, 'DELETE')", l.notes).Scan(&may)
 	} else {
@@ -70,6 +74,10 @@ func (l *Log) mayNote(ctx context.Context) doctor.Finding {
 	case !may:
 		f.Level, f.Message = doctor.Info, fmt.Sprintf("the role may not create %s, so the ledger notes what is done, after each commit", l.notesIn())
 		f.Hint = fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO the role of backfill.dsn, to have both in one transaction", l.table.schema)
+	case len(l.lacking) > 0 && owns:
+		f.Level, f.Message = doctor.Info, fmt.Sprintf("%s is of another build of crosscheck; the next backfill adds the columns that it lacks", l.notes)
+	case len(l.lacking) > 0:
+		f.Level, f.Message, f.Hint = doctor.Error, fmt.Sprintf("%s is of another build of crosscheck, and lacks columns", l.notes), "its owner has to run: "+l.mending()
 	case l.notes == "":
 		f.Message = fmt.Sprintf("%s will be created, in which each range is noted with its events", strings.ReplaceAll(l.notesIn(), `"`, ""))
 	default:
@@ -78,18 +86,31 @@ func (l *Log) mayNote(ctx context.Context) doctor.Finding {
 	return f
 }
 
-func (l *Log) slots(ctx context.Context, reserve int64) doctor.Finding {
+// watched says how near the replication slots are to losing WAL, and which have lost some.
+func (l *Log) watched(ctx context.Context, reserve int64) doctor.Finding {
 	f := doctor.Finding{Side: side, Check: CheckSlots, Level: doctor.OK, Message: "no replication slot has a limit of WAL"}
-	s, err := l.slot(ctx)
-	switch {
-	case err != nil:
+	list, err := slots(ctx, l.pool)
+	if err != nil {
 		f.Level, f.Message = doctor.Warning, doctor.OneLine(err.Error())
-	case s.Name == "":
-	default:
-		f.Message = fmt.Sprintf("replication slot %s is %s, and %d MiB of WAL can be written before it loses something", s.Name, s.Status, s.Safe>>20)
+		return f
+	}
+	var said, gone []string
+	for _, s := range list {
+		if s.Status == lost {
+			gone = append(gone, s.Name)
+			continue
+		}
+		said = append(said, fmt.Sprintf("replication slot %s is %s, and %d MiB of WAL can be written before it loses something", s.Name, s.Status, s.Safe>>20))
 		if (throttle.Limits{SlotReserve: reserve}).ForSlot(throttle.Load{Slot: s}) {
 			f.Level, f.Hint = doctor.Warning, "backfill waits until its consumer has read more, or max_slot_wal_keep_size is larger"
 		}
+	}
+	if len(gone) > 0 {
+		said = append(said, "WAL that their consumers need was removed for the slots "+strings.Join(gone, ", "))
+		f.Level, f.Hint = doctor.Warning, "build what these consumers keep anew, or drop the slots; "+cmp.Or(f.Hint, "backfill does not wait for them")
+	}
+	if len(said) > 0 {
+		f.Message = strings.Join(said, "; ")
 	}
 	return f
 }

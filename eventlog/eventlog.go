@@ -48,6 +48,8 @@ type Config struct {
 	Checkpoint string
 	// Connections is how many ranges may be written at the same time.
 	Connections int
+	// Lock is the advisory lock that a transaction holds while it writes; 0 for none.
+	Lock int64
 	// Publish is true if it is wanted that the server passes on what is written.
 	Publish bool
 }
@@ -58,27 +60,19 @@ type Log struct {
 	pool    *pgxpool.Pool
 	table   target
 	columns []column
-	keyType string // of the column that is read
-	notes   string // the table of checkpoints, quoted; empty if there is none and none can be made
-	claim   string // of this process
+	keyType string   // of the column that is read
+	notes   string   // the table of checkpoints, quoted; empty if there is none and none can be made
+	lacking []string // what adds the columns that the table of checkpoints lacks
 }
 
 var _ backfill.Store = (*Log)(nil)
 
 // Open connects and finds out how events are written. It writes nothing.
 func Open(ctx context.Context, c Config) (*Log, error) {
-	cfg, err := pgxpool.ParseConfig(c.DSN)
+	cfg, err := poolConfig(c.DSN, max(c.Connections, 1)+2)
 	if err != nil {
-		return nil, ErrDSN // the library's error quotes the dsn
+		return nil, err
 	}
-	cfg.ConnConfig.ConnectTimeout = connectTimeout
-	cfg.MaxConns = int32(max(c.Connections, 1) + 2) //nolint:gosec // at most some
-	maps.DeleteFunc(cfg.ConnConfig.RuntimeParams, func(name, _ string) bool { return strings.EqualFold(name, "application_name") })
-	maps.Copy(cfg.ConnConfig.RuntimeParams, map[string]string{
-		"application_name": "crosscheck-backfill", "timezone": "UTC", "client_encoding": "UTF8", "datestyle": "ISO, YMD",
-		"statement_timeout": milliseconds(writeTimeout), "lock_timeout": milliseconds(askTimeout),
-		"idle_in_transaction_session_timeout": milliseconds(askTimeout), "row_security": "off",
-	})
 	l := &Log{config: c}
 	cfg.AfterConnect = l.learnTypes
 	if l.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
@@ -89,6 +83,23 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 		return nil, fmt.Errorf("looking at the event store %s: %w", c.Table, err)
 	}
 	return l, nil
+}
+
+// poolConfig is how crosscheck connects to write.
+func poolConfig(dsn string, connections int) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, ErrDSN // the library's error quotes the dsn
+	}
+	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	cfg.MaxConns = int32(connections) //nolint:gosec // at most some
+	maps.DeleteFunc(cfg.ConnConfig.RuntimeParams, func(name, _ string) bool { return strings.EqualFold(name, "application_name") })
+	maps.Copy(cfg.ConnConfig.RuntimeParams, map[string]string{
+		"application_name": "crosscheck-backfill", "timezone": "UTC", "client_encoding": "UTF8", "datestyle": "ISO, YMD",
+		"statement_timeout": milliseconds(writeTimeout), "lock_timeout": milliseconds(askTimeout),
+		"idle_in_transaction_session_timeout": milliseconds(askTimeout), "row_security": "off",
+	})
+	return cfg, nil
 }
 
 // Close ends all connections.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -60,7 +62,7 @@ func event(key order.Key, number int64) backfill.Event {
 }
 
 func batch(number int64, events ...backfill.Event) backfill.Batch {
-	b := backfill.Batch{Run: backfill.Run{Name: "r"}, Range: backfill.Range{Number: number, KeyRange: verify.KeyRange{From: "1", Below: "9"}, Again: []order.Key{"5"}, Left: map[backfill.Missing]int64{backfill.Moving: 3}}, Events: events}
+	b := backfill.Batch{Run: backfill.Run{Name: "r", Holder: "me", Claim: "c"}, Range: backfill.Range{Number: number, KeyRange: verify.KeyRange{From: "1", Below: "9"}, Again: []order.Key{"5"}, Left: map[backfill.Missing]int64{backfill.Moving: 3}}, Events: events}
 	for _, e := range events {
 		b.Keys = append(b.Keys, e.Key)
 	}
@@ -77,7 +79,7 @@ func open(t *testing.T, c eventlog.Config) *eventlog.Log {
 	if err := l.MakeNotes(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Claim(t.Context(), backfill.Run{Name: "r", Holder: "me"}); err != nil {
+	if _, err := l.Claim(t.Context(), backfill.Run{Name: "r", Holder: "me", Claim: "c"}); err != nil {
 		t.Fatal(err)
 	}
 	return l
@@ -103,7 +105,7 @@ func TestEventsAreStoredInTheWordsOfTheTable(t *testing.T) {
 	if err != nil || len(known) != 1 || !known["x4"] {
 		t.Errorf("known are %v, %v", known, err)
 	}
-	done, err := l.Claim(t.Context(), backfill.Run{Name: "r", Holder: "me"})
+	done, err := l.Claim(t.Context(), backfill.Run{Name: "r", Holder: "me", Claim: "c"})
 	if err != nil || len(done) != 1 || done[0].From != "1" || done[0].Below != "9" || len(done[0].Again) != 1 || done[0].Left[backfill.Moving] != 3 {
 		t.Errorf("done is %+v, %v", done, err)
 	}
@@ -155,6 +157,156 @@ func TestNothingIsStoredInPart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestARangeIsStoredOnce, under the claim that holds, whoever has it.
+func TestARangeIsStoredOnce(t *testing.T) {
+	t.Parallel()
+	dsn, conn := database(t, createStreams)
+	l, other := open(t, streams(dsn)), open(t, streams(dsn))
+	b := batch(1, event("4", 1))
+	if err := l.Append(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Append(t.Context(), b); !errors.Is(err, backfill.ErrStored) {
+		t.Errorf("the same range once more: %v", err)
+	}
+	stranger := batch(2, event("5", 1))
+	stranger.Run.Claim = "a stranger's"
+	if err := other.Append(t.Context(), stranger); !errors.Is(err, backfill.ErrTaken) {
+		t.Errorf("a range under another claim: %v", err)
+	}
+	b.Again, b.Events, b.Keys, b.Range.Again = true, nil, nil, nil
+	if err := other.Append(t.Context(), b); err != nil {
+		t.Errorf("looked at again: %v", err)
+	}
+	done, err := l.Stored(t.Context(), b.Run, []int64{1, 2})
+	if err != nil || len(done) != 1 || len(done[0].Again) != 0 {
+		t.Errorf("stored are %+v, %v", done, err)
+	}
+	if now, err := l.Claimed(t.Context()); err != nil || now != b.Run {
+		t.Errorf("claimed by %+v, %v", now, err)
+	}
+	if err := l.Finish(t.Context(), b.Run); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := l.Claimed(t.Context()); err != nil || now.Name != b.Run.Name || now.Claim != "" {
+		t.Errorf("finished, and claimed by %+v, %v", now, err)
+	}
+	var stored int
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM streams").Scan(&stored); err != nil || stored != 1 {
+		t.Errorf("%d events, %v", stored, err)
+	}
+}
+
+// TestSlotsAreWatched: one that keeps WAL is named with what is left of its limit, by the metric's reader and by doctor.
+func TestSlotsAreWatched(t *testing.T) {
+	t.Parallel()
+	dsn, conn := database(t, createStreams)
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot := "watched_" + strings.Trim(u.Path, "/")
+	if _, err := conn.Exec(t.Context(), "SELECT pg_create_physical_replication_slot($1, true)", slot); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := conn.Exec(context.WithoutCancel(t.Context()), "SELECT pg_drop_replication_slot($1)", slot); err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := eventlog.OpenSlots(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	list, err := s.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var limit int64
+	if err := conn.QueryRow(t.Context(), "SELECT pg_size_bytes(current_setting('max_slot_wal_keep_size'))").Scan(&limit); err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(list, func(s throttle.Slot) bool { return s.Name == slot })
+	if i < 0 || list[i].Status != "reserved" || list[i].Safe <= 0 || list[i].Limit != limit {
+		t.Errorf("the slots are %+v", list)
+	}
+	for _, f := range eventlog.Diagnose(t.Context(), streams(dsn), 1<<50) {
+		if f.Check == eventlog.CheckSlots && !strings.Contains(f.Message, "replication slot "+slot+" is reserved, and ") {
+			t.Errorf("found %+v", f)
+		}
+	}
+}
+
+// TestNotesOfAnotherBuildAreMended, or it is said who must do that.
+func TestNotesOfAnotherBuildAreMended(t *testing.T) {
+	t.Parallel()
+	dsn, conn := database(t, createStreams)
+	open(t, streams(dsn))
+	forget := func() {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), "ALTER TABLE crosscheck_backfill DROP COLUMN remained, DROP COLUMN working"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := func(level doctor.Level, text string) {
+		t.Helper()
+		for _, f := range eventlog.Diagnose(t.Context(), streams(dsn), 0) {
+			if f.Check == eventlog.CheckCheckpoints && (f.Level != level || !strings.Contains(f.Message+f.Hint, text)) {
+				t.Errorf("found %+v, want %s with %q", f, level, text)
+			}
+		}
+	}
+	forget()
+	found(doctor.Info, "the next backfill adds the columns")
+	if err := open(t, streams(dsn)).Append(t.Context(), batch(1, event("4", 1))); err != nil {
+		t.Error(err)
+	}
+	found(doctor.OK, "notes each range")
+
+	dsn = role(t, dsn, "GRANT SELECT, INSERT ON streams TO %[1]s", "GRANT ALL ON crosscheck_backfill TO %[1]s")
+	forget()
+	const statement = "ALTER TABLE \"public\".\"crosscheck_backfill\" ADD COLUMN IF NOT EXISTS remained jsonb NOT NULL DEFAULT '{}', ADD COLUMN IF NOT EXISTS working"
+	found(doctor.Error, statement)
+	l, err := eventlog.Open(t.Context(), streams(dsn))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.MakeNotes(t.Context()); !errors.Is(err, eventlog.ErrNotes) || !strings.Contains(err.Error(), statement) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// role is the dsn of a role of its own, which may do what it is granted.
+func role(t *testing.T, dsn string, grants ...string) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "writer_" + strings.Trim(u.Path, "/")
+	run := func(ctx context.Context, statements ...string) {
+		t.Helper()
+		conn, err := pgx.Connect(ctx, dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range statements {
+			if _, err := conn.Exec(ctx, strings.ReplaceAll(s, "%[1]s", name)); err != nil {
+				t.Errorf("%s: %v", s, err)
+			}
+		}
+		if err := conn.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	run(t.Context(), append([]string{"CREATE ROLE %[1]s LOGIN"}, grants...)...)
+	t.Cleanup(func() { run(context.WithoutCancel(t.Context()), "DROP OWNED BY %[1]s", "DROP ROLE %[1]s") })
+	u.User = url.User(name)
+	return u.String()
 }
 
 // TestATableThatCannotTakeEventsIsRefused before anything is read.
@@ -246,30 +398,16 @@ func TestACommitInDoubtIsWaitedFor(t *testing.T) {
 // TestARoleThatMayCreateNoTableWritesWithoutNotes: the ledger keeps them then.
 func TestARoleThatMayCreateNoTableWritesWithoutNotes(t *testing.T) {
 	t.Parallel()
-	dsn, _ := database(t, createStreams, "CREATE ROLE backfiller LOGIN", "GRANT SELECT, INSERT ON streams TO backfiller", "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-	t.Cleanup(func() {
-		conn, err := pgx.Connect(context.Background(), dsn)
-		if err == nil {
-			_, err = conn.Exec(context.Background(), "DROP OWNED BY backfiller; DROP ROLE backfiller")
-			err = errors.Join(err, conn.Close(context.Background()))
-		}
-		if err != nil {
-			t.Error(err)
-		}
-	})
-	u, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.User = url.User("backfiller")
-	l := open(t, streams(u.String()))
+	dsn, _ := database(t, createStreams, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+	dsn = role(t, dsn, "GRANT SELECT, INSERT ON streams TO %[1]s")
+	l := open(t, streams(dsn))
 	if l.Keeps() {
 		t.Error("it keeps notes")
 	}
 	if err := l.Append(t.Context(), batch(1, event("4", 1))); err != nil {
 		t.Error(err)
 	}
-	for _, f := range eventlog.Diagnose(t.Context(), streams(u.String()), 0) {
+	for _, f := range eventlog.Diagnose(t.Context(), streams(dsn), 0) {
 		if want := map[string]doctor.Level{eventlog.CheckWrite: doctor.OK, eventlog.CheckCheckpoints: doctor.Info, eventlog.CheckSlots: doctor.OK}[f.Check]; f.Level != want {
 			t.Errorf("found %+v", f)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nordvarg/crosscheck/throttle"
@@ -41,16 +40,13 @@ func (l *Log) Load(ctx context.Context, limits throttle.Limits) (load throttle.L
 	return load, nil
 }
 
-// slot is the replication slot that is nearest to losing its WAL. One that has lost it cannot be saved by waiting. A slot
-// has a limit only if max_slot_wal_keep_size is set.
-func (l *Log) slot(ctx context.Context) (s throttle.Slot, err error) {
-	err = l.pool.QueryRow(ctx, `SELECT slot_name::text, wal_status, safe, greatest(pg_catalog.pg_size_bytes(current_setting('max_slot_wal_keep_size', true)), 0) FROM (
-			SELECT slot_name, to_jsonb(s) ->> 'wal_status' AS wal_status, (to_jsonb(s) ->> 'safe_wal_size')::bigint AS safe FROM pg_catalog.pg_replication_slots s) s
-		WHERE wal_status <> 'lost' AND safe IS NOT NULL ORDER BY safe LIMIT 1`).Scan(&s.Name, &s.Status, &s.Safe, &s.Limit) // both columns since PostgreSQL 13
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return s, fmt.Errorf("asking for the replication slots: %w", err)
+// slot is the replication slot that is nearest to losing its WAL. One that has lost it cannot be saved by waiting.
+func (l *Log) slot(ctx context.Context) (throttle.Slot, error) {
+	list, err := slots(ctx, l.pool)
+	if err != nil || len(list) == 0 || list[0].Status == lost {
+		return throttle.Slot{}, err
 	}
-	return s, nil
+	return list[0], nil
 }
 
 // forbidden is true if the role lacks a right, or the server takes no writes.

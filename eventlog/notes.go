@@ -6,71 +6,11 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nordvarg/crosscheck/backfill"
 	"github.com/nordvarg/crosscheck/order"
 )
-
-// notesName is the table of checkpoints beside the store's table.
-const notesName = "crosscheck_backfill"
-
-// notesTable are its columns. Rows with the number 0 say who has claimed a table of events. All others are ranges that are done.
-const notesTable = `(
-	store     text NOT NULL,
-	run       text NOT NULL,
-	number    bigint NOT NULL,
-	from_key  text NOT NULL DEFAULT '',
-	below_key text NOT NULL DEFAULT '',
-	orders    bigint NOT NULL DEFAULT 0,
-	events    bigint NOT NULL DEFAULT 0,
-	again     text[] NOT NULL DEFAULT '{}',
-	remained  jsonb NOT NULL DEFAULT '{}',
-	holder    text NOT NULL DEFAULT '',
-	claim     text NOT NULL DEFAULT '',
-	at        timestamptz NOT NULL DEFAULT clock_timestamp(),
-	PRIMARY KEY (store, run, number)
-)`
-
-// findNotes looks for the table of checkpoints, which may not be there yet.
-func (l *Log) findNotes(ctx context.Context) error {
-	name := l.notesIn()
-	var there bool
-	if err := l.pool.QueryRow(ctx, "SELECT pg_catalog.to_regclass($1::text) IS NOT NULL", name).Scan(&there); err != nil {
-		return fmt.Errorf("looking for the table of checkpoints %s: %w", name, err)
-	}
-	if there {
-		l.notes = name
-	}
-	return nil
-}
-
-func (l *Log) notesIn() string {
-	if l.config.Checkpoint != "" {
-		return l.config.Checkpoint
-	}
-	return pgx.Identifier{l.table.schema, notesName}.Sanitize()
-}
-
-// Keeps is true if the store has a table of checkpoints.
-func (l *Log) Keeps() bool { return l.notes != "" }
-
-// MakeNotes makes the table of checkpoints, unless the role may not. Then [Log.Keeps] stays false.
-func (l *Log) MakeNotes(ctx context.Context) error {
-	if l.notes != "" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	_, err := l.pool.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+l.notesIn()+" "+notesTable)
-	if forbidden(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("making the table of checkpoints %s: %w", l.notesIn(), err)
-	}
-	l.notes = l.notesIn()
-	return nil
-}
 
 // Claim implements [backfill.Store]. It waits for a range that somebody else is writing, and all later ones fail.
 func (l *Log) Claim(ctx context.Context, r backfill.Run) (done []backfill.Range, err error) {
@@ -80,20 +20,13 @@ func (l *Log) Claim(ctx context.Context, r backfill.Run) (done []backfill.Range,
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	err = pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{}, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, "INSERT INTO "+l.notes+` AS n (store, run, number, holder, claim) VALUES ($1, '', 0, $2, pg_catalog.gen_random_uuid()::text)
-			ON CONFLICT (store, run, number) DO UPDATE SET holder = excluded.holder, claim = excluded.claim, at = clock_timestamp() RETURNING claim`,
-			l.table.String(), r.Holder).Scan(&l.claim)
+		_, err := tx.Exec(ctx, "INSERT INTO "+l.notes+` AS n (store, run, number, holder, claim, working) VALUES ($1, '', 0, $2, $3, $4)
+			ON CONFLICT (store, run, number) DO UPDATE SET holder = excluded.holder, claim = excluded.claim, working = excluded.working, at = clock_timestamp()`,
+			l.table.String(), r.Holder, r.Claim, r.Name)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, "SELECT number, from_key, below_key, orders, events, again, remained FROM "+l.notes+" WHERE store = $1 AND run = $2 AND number > 0 ORDER BY number",
-			l.table.String(), r.Name)
-		if err != nil {
-			return err
-		}
-		done, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (d backfill.Range, err error) {
-			return d, row.Scan(&d.Number, &d.From, &d.Below, &d.Orders, &d.Events, &d.Again, &d.Left)
-		})
+		done, err = l.ranges(ctx, tx, r, "number > 0")
 		return err
 	})
 	if err != nil {
@@ -102,14 +35,51 @@ func (l *Log) Claim(ctx context.Context, r backfill.Run) (done []backfill.Range,
 	return done, nil
 }
 
+// ranges are ranges of a run that are done.
+func (l *Log) ranges(ctx context.Context, in interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}, r backfill.Run, which string, args ...any,
+) ([]backfill.Range, error) {
+	rows, err := in.Query(ctx, "SELECT number, from_key, below_key, orders, events, again, remained FROM "+l.notes+" WHERE store = $1 AND run = $2 AND "+which+" ORDER BY number",
+		append([]any{l.table.String(), r.Name}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (d backfill.Range, err error) {
+		return d, row.Scan(&d.Number, &d.From, &d.Below, &d.Orders, &d.Events, &d.Again, &d.Left)
+	})
+}
+
+// Stored implements [backfill.Store].
+func (l *Log) Stored(ctx context.Context, r backfill.Run, numbers []int64) ([]backfill.Range, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	done, err := l.ranges(ctx, l.pool, r, "number = ANY($3)", numbers)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s which ranges are done: %w", l.notes, err)
+	}
+	return done, nil
+}
+
+// Claimed implements [backfill.Store].
+func (l *Log) Claimed(ctx context.Context) (r backfill.Run, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	err = l.pool.QueryRow(ctx, "SELECT working, holder, claim FROM "+l.notes+" WHERE store = $1 AND run = '' AND number = 0", l.table.String()).Scan(&r.Name, &r.Holder, &r.Claim)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return r, fmt.Errorf("asking who has claimed the event store: %w", err)
+	}
+	return r, nil
+}
+
 // stillOurs returns [backfill.ErrTaken] if somebody else has claimed the store. Nobody can until the transaction ends.
-func (l *Log) stillOurs(ctx context.Context, tx pgx.Tx) error {
+func (l *Log) stillOurs(ctx context.Context, tx pgx.Tx, r backfill.Run) error {
 	if l.notes == "" {
 		return nil
 	}
 	var claim, holder string
 	err := tx.QueryRow(ctx, "SELECT claim, holder FROM "+l.notes+" WHERE store = $1 AND run = '' AND number = 0 FOR SHARE", l.table.String()).Scan(&claim, &holder)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && claim != l.claim {
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && claim != r.Claim {
 		return fmt.Errorf("%w: %s has taken it over", backfill.ErrTaken, holder)
 	}
 	if err != nil {
@@ -118,7 +88,8 @@ func (l *Log) stillOurs(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// note says that a range is done, or that orders that had to be looked at again are.
+// note says that a range is done, before its events are copied: a second process that has the same range waits here for the first.
+// It also says that orders of the range that had to be looked at again are.
 func (l *Log) note(ctx context.Context, tx pgx.Tx, b backfill.Batch) error {
 	if l.notes == "" || b.Range.Number == 0 {
 		return nil
@@ -131,11 +102,21 @@ func (l *Log) note(ctx context.Context, tx pgx.Tx, b backfill.Batch) error {
 	if left == nil {
 		left = map[backfill.Missing]int64{}
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO "+l.notes+` (store, run, number, from_key, below_key, orders, events, again, remained) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-		ON CONFLICT (store, run, number) DO UPDATE SET events = excluded.events, again = excluded.again, remained = excluded.remained, at = clock_timestamp()`,
+	known := "NOTHING"
+	if b.Again {
+		known = "UPDATE SET events = excluded.events, again = excluded.again, remained = excluded.remained, at = clock_timestamp()"
+	}
+	done, err := tx.Exec(ctx, "INSERT INTO "+l.notes+` (store, run, number, from_key, below_key, orders, events, again, remained) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (store, run, number) DO `+known,
 		l.table.String(), b.Run.Name, b.Range.Number, string(b.Range.From), string(b.Range.Below), b.Range.Orders, b.Range.Events, again, left)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "55P03" { // lock_timeout
+		return fmt.Errorf("%w: another process has been storing range %d for %s", backfill.ErrMoved, b.Range.Number, askTimeout)
+	}
 	if err != nil {
 		return fmt.Errorf("noting that range %d is done: %w", b.Range.Number, err)
+	}
+	if done.RowsAffected() == 0 {
+		return backfill.ErrStored
 	}
 	return nil
 }
@@ -147,7 +128,13 @@ func (l *Log) Finish(ctx context.Context, r backfill.Run) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	_, err := l.pool.Exec(ctx, "DELETE FROM "+l.notes+" WHERE store = $1 AND (run = $2 AND number > 0 OR at < clock_timestamp() - interval '90 days')", l.table.String(), r.Name)
+	err := pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "UPDATE "+l.notes+" SET claim = '' WHERE store = $1 AND run = '' AND number = 0 AND claim = $2", l.table.String(), r.Claim); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "DELETE FROM "+l.notes+" WHERE store = $1 AND (run = $2 AND number > 0 OR at < clock_timestamp() - interval '90 days')", l.table.String(), r.Name)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("forgetting the ranges of a run that has ended: %w", err)
 	}

@@ -1,9 +1,10 @@
-// Package jobs hands the ranges of a pass to all sidecars that compare the same. It is the only one that knows River.
+// Package jobs hands the ranges of a pass to all sidecars that compare the same, and those of a backfill to all processes that do it.
+// It is the only one that knows River.
 //
 // # Invariant
 //
-// A job is only a hint that a range waits. The ledger decides who stores the range, so a job that is lost, or done twice,
-// changes no result.
+// A job is only a hint that a range waits. The ledger, or the event store, decides who stores the range, so a job that is lost, or done
+// twice, changes no result.
 package jobs
 
 import (
@@ -112,19 +113,27 @@ func queueOf(fingerprint string) string {
 
 // Add implements [verify.Jobs].
 func (q *Queue) Add(ctx context.Context, fingerprint string, id verify.PassID, numbers []int) error {
-	if len(numbers) == 0 {
+	jobs := make([]river.JobArgs, len(numbers))
+	for i, number := range numbers {
+		jobs[i] = rangeJob{int64(id), number}
+	}
+	return q.add(ctx, queueOf(fingerprint), jobs)
+}
+
+func (q *Queue) add(ctx context.Context, queue string, jobs []river.JobArgs) error {
+	if len(jobs) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
-	params := make([]river.InsertManyParams, len(numbers))
-	for i, number := range numbers {
-		params[i] = river.InsertManyParams{Args: rangeJob{int64(id), number}, InsertOpts: &river.InsertOpts{
-			Queue: queueOf(fingerprint), MaxAttempts: attempts, UniqueOpts: river.UniqueOpts{ByArgs: true},
+	params := make([]river.InsertManyParams, len(jobs))
+	for i, args := range jobs {
+		params[i] = river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{
+			Queue: queue, MaxAttempts: attempts, UniqueOpts: river.UniqueOpts{ByArgs: true},
 		}}
 	}
 	if _, err := q.client().InsertMany(ctx, params); err != nil {
-		return fmt.Errorf("adding %d jobs: %w", len(numbers), err)
+		return fmt.Errorf("adding %d jobs: %w", len(jobs), err)
 	}
 	return nil
 }
@@ -138,36 +147,45 @@ func (q *Queue) client() *river.Client[pgx.Tx] {
 
 // Held implements [verify.Jobs], by the database's clock.
 func (q *Queue) Held(ctx context.Context, id verify.PassID, limit time.Duration) ([]int, error) {
-	ctx, cancel := context.WithTimeout(ctx, q.timeout)
-	defer cancel()
-	rows, err := q.pool.Query(ctx, `
-		SELECT (args ->> 'number')::int FROM river_job
-		WHERE kind = $1 AND args @> jsonb_build_object('pass', $2::bigint) AND finalized_at IS NULL
-			AND (state <> 'running' OR attempted_at > clock_timestamp() - $3::interval)
-		ORDER BY 1`, rangeJob{}.Kind(), int64(id), limit)
-	if err != nil {
-		return nil, fmt.Errorf("reading the jobs of pass %d: %w", id, err)
-	}
-	numbers, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	numbers, err := held[int](ctx, q, rangeJob{}.Kind(), fmt.Sprintf(`{"pass": %d}`, id), limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading the jobs of pass %d: %w", id, err)
 	}
 	return numbers, nil
 }
 
-// Forget implements [verify.Jobs].
-func (q *Queue) Forget(ctx context.Context, id verify.PassID) error {
+// held are the numbers of the jobs with some arguments that wait, or that a process began within the limit.
+func held[number int | int64](ctx context.Context, q *Queue, kind, args string, limit time.Duration) ([]number, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
+	rows, err := q.pool.Query(ctx, `
+		SELECT (args ->> 'number')::bigint FROM river_job
+		WHERE kind = $1 AND args @> $2::jsonb AND finalized_at IS NULL
+			AND (state <> 'running' OR attempted_at > clock_timestamp() - $3::interval)
+		ORDER BY 1`, kind, args, limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[number])
+}
+
+// Forget implements [verify.Jobs].
+func (q *Queue) Forget(ctx context.Context, id verify.PassID) error {
 	which := river.NewJobDeleteManyParams().Kinds(rangeJob{}.Kind()).
 		Where("args @> jsonb_build_object('pass', @pass::bigint)", river.NamedArgs{"pass": int64(id)})
+	if err := q.forget(ctx, which); err != nil {
+		return fmt.Errorf("dropping the jobs of pass %d: %w", id, err)
+	}
+	return nil
+}
+
+func (q *Queue) forget(ctx context.Context, which *river.JobDeleteManyParams) error {
+	ctx, cancel := context.WithTimeout(ctx, q.timeout)
+	defer cancel()
 	for {
 		deleted, err := q.idle.JobDeleteMany(ctx, which.First(forgottenAtOnce))
-		if err != nil {
-			return fmt.Errorf("dropping the jobs of pass %d: %w", id, err)
-		}
-		if len(deleted.Jobs) < forgottenAtOnce {
-			return nil
+		if err != nil || len(deleted.Jobs) < forgottenAtOnce {
+			return err
 		}
 	}
 }

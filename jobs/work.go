@@ -24,12 +24,18 @@ const (
 func (q *Queue) Work(ctx context.Context, fingerprint string, limit time.Duration, do func(context.Context, verify.Job) (verify.Answer, error)) error {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &worker{do: do, stopped: ctx})
-	client, err := river.NewClient(riverpgxv5.New(q.pool), &river.Config{
-		Queues: map[string]river.QueueConfig{queueOf(fingerprint): {MaxWorkers: 1}}, Workers: workers, Logger: q.log,
-		PollOnly: true, FetchPollInterval: pollEvery, FetchCooldown: fetchEvery, RetryPolicy: policy{},
-		JobTimeout: limit + storing, RescueStuckJobsAfter: limit + 2*storing, SoftStopTimeout: fetchEvery,
-		ReindexerIndexNames: []string{}, // the tables are small
+	return q.serve(ctx, workers, &river.Config{
+		Queues:     map[string]river.QueueConfig{queueOf(fingerprint): {MaxWorkers: 1}},
+		JobTimeout: limit + storing, RescueStuckJobsAfter: limit + 2*storing,
 	})
+}
+
+// serve works until ctx ends, as a configuration says of queues and times.
+func (q *Queue) serve(ctx context.Context, workers *river.Workers, c *river.Config) error {
+	c.Workers, c.Logger, c.RetryPolicy = workers, q.log, policy{}
+	c.PollOnly, c.FetchPollInterval, c.FetchCooldown, c.SoftStopTimeout = true, pollEvery, fetchEvery, fetchEvery
+	c.ReindexerIndexNames = []string{} // the tables are small
+	client, err := river.NewClient(riverpgxv5.New(q.pool), c)
 	if err != nil {
 		return fmt.Errorf("working on jobs: %w", err)
 	}

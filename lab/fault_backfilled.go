@@ -113,7 +113,7 @@ func (l *Lab) retell(ctx context.Context, order int64, events []event) error {
 // tell appends the events of an order, which the backfill does not publish.
 func (l *Lab) tell(ctx context.Context, events []event) (positions []int64, err error) {
 	err = pgx.BeginFunc(ctx, l.events, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", appendLock); err != nil {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", AppendLock); err != nil {
 			return err
 		}
 		for _, e := range events {

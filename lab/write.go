@@ -12,8 +12,8 @@ import (
 // errHalfWritten is returned if a deal is in the legacy tables, but its event could not be appended in time.
 var errHalfWritten = errors.New("the deal is written to legacy, but its event is lost")
 
-// appendLock serialises appends, so that event ids become visible in order.
-const appendLock = 0x0c0ffee
+// AppendLock serialises appends, so that event ids become visible in order.
+const AppendLock = 0x0c0ffee
 
 // write is the dual write: first legacy, then the event. It tries until the event is stored and published.
 func (d *Desk) write(ctx context.Context, x deal) error {
@@ -91,7 +91,7 @@ func (d *Desk) appendOnce(ctx context.Context, e event) (id int64, err error) {
 	}
 	same := d.store.Stored + " WHERE order_id = $1 AND event_type = $2 AND timestamp = $3"
 	var batch pgx.Batch
-	batch.Queue("SELECT pg_advisory_xact_lock($1)", appendLock)
+	batch.Queue("SELECT pg_advisory_xact_lock($1)", AppendLock)
 	batch.Queue(d.store.insert()+" WHERE NOT EXISTS (SELECT FROM "+same+")", e.order, kind, e.at, payload)
 	batch.Queue("SELECT max(event_id) FROM "+same, e.order, kind, e.at).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&id) })

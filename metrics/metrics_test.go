@@ -44,6 +44,7 @@ func full() Snapshot {
 			Throttled:          []Throttled{{"legacy", "max_sessions", true}, {"projection", "max_sessions", false}},
 			CutoverStep:        []CutoverStep{{"fence", "done", true}, {"fence", "failed", false}},
 			VerifiedThrough:    new(time.UnixMilli(1_700_000_090_500)),
+			Slots:              []Slot{{"debezium", "extended", 1 << 30}, {"standby", "lost", 0}},
 		},
 	}
 }

@@ -23,6 +23,7 @@ type Optional struct {
 	CutoverStep                               []CutoverStep
 	Throttled                                 []Throttled
 	VerifiedThrough                           *time.Time // nil if nothing has been verified completely
+	Slots                                     []Slot
 }
 
 // Throttled says whether running passes do not read a side at full speed because of a limit. List each limit that is
@@ -30,6 +31,12 @@ type Optional struct {
 type Throttled struct {
 	Side, Reason string
 	Now          bool
+}
+
+// Slot is a replication slot of the event store's server whose WAL has a limit.
+type Slot struct {
+	Name, Status string
+	Safe         int64 // bytes that can be written before it loses WAL; 0 if it has
 }
 
 // StreamLag is the number of messages of one partition that are not yet matched.
@@ -71,11 +78,12 @@ var (
 	throttleWaiting      = gauge("throttle_waiting", "1 while a running pass does not read a side at full speed because of that limit, else 0.", "side", "reason")
 	verifiedThrough      = gauge("verified_through_timestamp_seconds", "The watermark: everything up to this time has been verified by a full pass and the delta passes since.")
 	passInterval         = gauge("pass_interval_seconds", "Time between two scheduled passes; absent where a pass has no schedule.", "pass")
+	slotSafe             = gauge("replication_slot_safe_wal_bytes", "WAL that can be written on the event store's server before a replication slot loses what its consumer has not read; 0 if it has lost some. Only with backfill.enabled, and for slots with a limit.", "slot", "wal_status")
 	cutoverStep          = gauge("cutover_step", "1 for the current state of a step of the newest cutover, 0 for the other states.", "step", "state")
 )
 
 func describeOptional(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, streamLastLook, streamWaiting, streamBeforeStore, completeness, changeCompleteness, coverageByAge, alertsPending, throttleWaiting, verifiedThrough, passInterval, cutoverStep} {
+	for _, d := range []*prometheus.Desc{projectionLagSeconds, projectionLagEvents, streamLag, streamLastLook, streamWaiting, streamBeforeStore, completeness, changeCompleteness, coverageByAge, alertsPending, throttleWaiting, verifiedThrough, passInterval, slotSafe, cutoverStep} {
 		ch <- d
 	}
 }
@@ -114,6 +122,9 @@ func (e *emitter) optional(o Optional) {
 	}
 	if at := o.VerifiedThrough; at != nil {
 		e.add(verifiedThrough, float64(at.UnixMilli())/1000)
+	}
+	for _, s := range o.Slots {
+		e.add(slotSafe, float64(s.Safe), s.Name, s.Status)
 	}
 	for _, s := range o.CutoverStep {
 		e.add(cutoverStep, truth(s.Now), s.Step, s.State)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -96,21 +97,35 @@ func (b *backfillCommand) run(ctx context.Context, p *program) (int, error) {
 		return 0, placed(c, withoutSecrets(c, err))
 	}
 	defer done()
-	run := backfill.Run{Name: b.name(c), Holder: holder()}
+	run := backfill.Run{Name: b.name(c), Holder: holder(), Claim: rand.Text()}
 	began := time.Now()
-	var report backfill.Report
-	work := func(ctx context.Context, held lease.Lease) (err error) {
-		run.Lease = held
-		report, err = f.Run(ctx, run)
-		return err
-	}
-	if b.DryRun {
-		err = work(ctx, lease.Lease{})
-	} else {
-		err = alone(ctx, holding(l, "backfill "+c.Backfill.Table, backfillLease, p.log()), work)
-	}
+	report, err := b.fill(ctx, c, f, run, holding(l, "backfill "+c.Backfill.Table, backfillLease, p.log()))
 	bar.close()
 	return b.tell(p, c, backfillReport{Report: report, Run: run.Name, DryRun: b.DryRun, Seconds: time.Since(began).Seconds()}, err)
+}
+
+// fill runs, perhaps together with other processes.
+func (b *backfillCommand) fill(ctx context.Context, c *config.Config, f *backfill.Filler, run backfill.Run, h lease.Holding) (report backfill.Report, err error) {
+	if b.DryRun {
+		return f.Run(ctx, run)
+	}
+	if !c.Verify.Shared || f.Notes != nil { // without notes in the store nothing fences what others write
+		err = alone(ctx, h, func(ctx context.Context, held lease.Lease) (err error) {
+			run.Lease = held
+			report, err = f.Run(ctx, run)
+			return err
+		})
+		return report, err
+	}
+	q, err := openJobs(ctx, c, h.Log)
+	if err != nil {
+		return report, err
+	}
+	defer q.Close()
+	if err := q.Migrate(ctx); err != nil {
+		return report, err
+	}
+	return f.Share(ctx, run, backfill.Sharing{Jobs: q.Fills(c.Backfill.Table + " " + run.Name), Hold: h.Do, Lease: h.TTL})
 }
 
 // alone does the work under the lease. It waits for the lease of a process that was killed, but not for one that lives.
@@ -244,7 +259,7 @@ func (b *backfillCommand) past(c *config.Config) source.PastConfig {
 func logConfig(c *config.Config, workers int) eventlog.Config {
 	b, e := c.Backfill, c.Events
 	return eventlog.Config{
-		DSN: b.DSN.Reveal(), Table: b.Table, Columns: b.Columns, Zone: e.Zone, Unit: e.Unit, Checkpoint: b.Checkpoint, Connections: workers, Publish: b.Publish,
+		DSN: b.DSN.Reveal(), Table: b.Table, Columns: b.Columns, Zone: e.Zone, Unit: e.Unit, Checkpoint: b.Checkpoint, Connections: workers, Publish: b.Publish, Lock: b.Lock,
 		ReadTable: e.Table, ReadKey: e.Key, ReadPayload: e.Payload, Where: e.Where, Strip: e.Strip,
 	}
 }
@@ -286,7 +301,7 @@ func (b *backfillCommand) tell(p *program, c *config.Config, r backfillReport, e
 	var writeErr error
 	if b.JSON {
 		writeErr = writeObject(p.stdout, r)
-	} else if r.Orders+r.Resumed > 0 || err == nil {
+	} else if r.Orders+r.Resumed+r.Others.Orders > 0 || err == nil {
 		writeErr = r.writeText(p.stdout)
 	}
 	if writeErr != nil {

@@ -25,9 +25,15 @@ func (r backfillReport) writeText(w io.Writer) error {
 	if r.DryRun {
 		written = "would be written"
 	}
-	fmt.Fprintf(&b, "backfill of orders created %s: %s looked at", r.Run[:strings.LastIndex(r.Run, " ")], human.Quantity(r.Orders+r.Resumed, "order", "orders"))
+	fmt.Fprintf(&b, "backfill of orders created %s: %s looked at", r.Run[:strings.LastIndex(r.Run, " ")], human.Quantity(r.Orders+r.Resumed+r.Others.Orders, "order", "orders"))
 	if r.Resumed > 0 {
 		fmt.Fprintf(&b, " (%s of them before)", human.Number(r.Resumed))
+	}
+	if r.Others.Orders > 0 {
+		fmt.Fprintf(&b, " (%s of them by other processes, which wrote %s)", human.Number(r.Others.Orders), human.Quantity(r.Others.Events, "event", "events"))
+	}
+	if r.Holder != "" {
+		fmt.Fprintf(&b, " for %s", r.Holder)
 	}
 	fmt.Fprintf(&b, ", %s %s, %s were there", human.Quantity(r.Events, "event", "events"), written, human.Number(r.Present))
 	if r.Seconds >= 1 {
@@ -78,6 +84,8 @@ func backfillHint(err error) string {
 		return "set backfill.publish: true if old events may be passed on, or disable the trigger or the publication meanwhile"
 	case errors.Is(err, eventlog.ErrTable):
 		return "docs/backfill.md says what backfill.table and backfill.columns are"
+	case errors.Is(err, eventlog.ErrNotes):
+		return "let the owner of the table run the statement, or drop the table if no backfill is to be resumed"
 	case errors.Is(err, history.ErrCannotTurn):
 		return "docs/backfill.md says which fold rules can be turned round"
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/dashboards"
 	"github.com/nordvarg/crosscheck/dashboards/promtest"
 	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/pgserver"
 )
 
 // notInThisTest are the metrics that the sidecar of TestPrometheusAnswersEveryPanel does not expose, and why. Panels
@@ -29,9 +30,20 @@ var notInThisTest = map[string]string{
 // and asks it what Grafana would ask.
 func TestPrometheusAnswersEveryPanel(t *testing.T) {
 	t.Parallel()
-	s := newSystem(t, lab.Options{History: lab.History{Orders: 2000}, Rate: 30, RefreshEvery: labRefresh})
+	server, err := pgserver.Start(deadline(t), pgserver.Options{}) // whose replication slot no other test waits for
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := newSystem(t, lab.Options{Server: server, History: lab.History{Orders: 2000}, Rate: 30, RefreshEvery: labRefresh})
 	s.live()
-	p := s.sidecar(s.eventSections(), "throttle: {rows_per_second: 20000}")
+	rows(t, s.EventsDSN, "SELECT pg_create_physical_replication_slot('debezium', true)")
+	p := s.sidecar(s.eventSections(), "throttle: {rows_per_second: 20000}", "backfill: {enabled: true}")
+	p.shows("/metrics", http.StatusOK, `crosscheck_replication_slot_safe_wal_bytes{slot="debezium",wal_status="reserved"} `)
 	p.shows("/metrics", http.StatusOK, "\ncrosscheck_verified_through_timestamp_seconds ") // a full pass was clean
 	if _, err := s.Plant(deadline(t), "swapped_status", 2); err != nil {
 		t.Fatal(err)

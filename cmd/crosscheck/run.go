@@ -13,6 +13,7 @@ import (
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/eventlog"
 	"github.com/nordvarg/crosscheck/jobs"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
@@ -36,7 +37,8 @@ type sidecar struct {
 	metrics *metrics.Metrics
 	log     *slog.Logger
 
-	jobs      *jobs.Queue // nil unless sidecars share ranges
+	jobs      *jobs.Queue     // nil unless sidecars share ranges
+	slots     *eventlog.Slots // nil unless backfills are allowed
 	following following
 	sharing   following // the same of reading partitions as a member of a group
 	gaps      *gaps
@@ -64,6 +66,12 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 	}
 	if s.jobs != nil {
 		defer s.jobs.Close()
+	}
+	if s.slots, err = openSlots(ctx, c); err != nil {
+		return exitError, err
+	}
+	if s.slots != nil {
+		defer s.slots.Close()
 	}
 	defer s.close()
 	if err := s.fits(ctx); err != nil {
@@ -100,7 +108,9 @@ func (s *sidecar) serve(ctx context.Context) error {
 		Version: version, Revision: revision(), Go: runtime.Version(), System: s.config.Name, Environment: s.config.Environment,
 		Read: func(ctx context.Context) (metrics.Snapshot, error) {
 			b, err := known.Gather(ctx, time.Now())
-			return b.Metrics(), err
+			m := b.Metrics()
+			m.Slots = s.slotMetrics(ctx)
+			return m, err
 		},
 	}
 	passes := &sampler.Sampler{
