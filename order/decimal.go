@@ -25,6 +25,18 @@ func quotient(a, b apd.Decimal, scale int) apd.Decimal {
 	return rescale(divide(a, b, divisionScale(a, b)), scale)
 }
 
+// ratio is quotient, without big integers where the numbers fit.
+func ratio(a, b apd.Decimal, scale int) apd.Decimal {
+	above, fits := fixedOf(&a)
+	below, fit := fixedOf(&b)
+	if fits && fit {
+		if n, ok := average(wide{0, above.Coefficient, above.Scale}, below, scale); ok {
+			return n.decimal()
+		}
+	}
+	return quotient(a, b, scale)
+}
+
 // divisionScale is select_div_scale of PostgreSQL's numeric.c, which counts in digits of base 10000.
 func divisionScale(a, b apd.Decimal) int {
 	weightA, firstA := leading(a)

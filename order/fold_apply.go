@@ -173,7 +173,7 @@ func (s *State) derived(d *derivation, set *datum) *datum {
 		if below.number.IsZero() {
 			return &datum{kind: kindNumber, null: true}
 		}
-		return &datum{kind: kindNumber, number: quotient(s.register(d.above).number, below.number, d.scale)}
+		return &datum{kind: kindNumber, number: ratio(s.register(d.above).number, below.number, d.scale)}
 	}
 	if slices.Contains(d.unless, set.text) {
 		return set

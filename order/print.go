@@ -25,6 +25,9 @@ func ParseTime(s string) (time.Time, bool) {
 // zeros in the fraction. A timestamptz holds microseconds; see [Microseconds].
 func TimestamptzText(t time.Time) string {
 	t = Microseconds(t).UTC()
+	if year := t.Year(); year > 0 && year <= 9999 {
+		return t.Format("2006-01-02 15:04:05.999999+00")
+	}
 	year, era := t.Year(), ""
 	if year <= 0 {
 		year, era = 1-year, " BC"

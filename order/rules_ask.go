@@ -132,14 +132,7 @@ func (r *Rules) AverageOf(notional, filled apd.Decimal) Value {
 	if d == nil || !d.ratio {
 		return Null
 	}
-	above, fits := fixedOf(&notional)
-	below, fit := fixedOf(&filled)
-	if fits && fit {
-		if n, ok := average(wide{0, above.Coefficient, above.Scale}, below, d.scale); ok {
-			return Value{Text: plain(n.decimal())}
-		}
-	}
-	return Value{Text: plain(quotient(notional, filled, d.scale))}
+	return Value{Text: plain(ratio(notional, filled, d.scale))}
 }
 
 // Modifies returns true if an event can change the field of an order, other than by creating, trading or ending it.
