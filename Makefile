@@ -47,6 +47,7 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	@only=; for part in $(BENCH_LAB); do case ",$$BENCH_ONLY," in *,$$part,*) only=$$only,$$part ;; esac; done; \
 	  if [ -z "$$BENCH_ONLY" ] || [ -n "$$only" ]; then set -x; BENCH_ONLY=$${only#,} ./bin/crosscheck-lab bench; fi
 	$(call part,order,go test -run '^$$' -bench '^Benchmark(Replay|Fold|Flat)$$' -benchmem ./order)
+	$(call part,moments,go test -run '^$$' -bench '^Benchmark(Moments|Reconstruct|Audit)$$' -benchmem ./history)
 	$(call part,connections,go test -run '^$$' -bench DigestOnConnections -benchtime 5x -timeout 30m ./source)
 	$(call part,backlog,go test -run '^$$' -bench Backlog -benchtime 3x -timeout 1h ./topic/topictest)
 	$(call part,keys,BENCH_KEYS=$${BENCH_KEYS:-3000000} go test -run '^$$' -bench VerifyByKeyType -benchtime 5x -timeout 2h ./cmd/crosscheck)
