@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # The race detector needs a C compiler and makes the lab's timings meaningless: it runs on the packages with
 # goroutines of their own. With -short, long tables and rounds of one kind have a part of their cases there: the others
 # take the same ways. make test has them all.
-RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard source ledger alerts follow metrics sampler topic verify web)))
+RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard source ledger switches alerts follow metrics sampler topic verify web)))
 TEST_TIMEOUT  ?= 20m
 # How many packages are tested at once: tests wait so much that the processors have time for more than one each.
 TEST_PACKAGES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)))
@@ -53,6 +53,7 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	$(call part,keys,BENCH_KEYS=$${BENCH_KEYS:-3000000} go test -run '^$$' -bench VerifyByKeyType -benchtime 5x -timeout 2h ./cmd/crosscheck)
 	$(call part,follow,FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck)
 	$(call part,fold,BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck)
+	$(call part,fence,go test -run '^$$' -bench DormantFence -benchtime 2000x -timeout 30m ./switches/fence)
 	$(call part,watermark,go test -run '^$$' -bench '^BenchmarkWatermark$$' -benchtime 1x -timeout 1h ./cmd/crosscheck)
 
 soak: setup kafka registry prometheus postgres-versions ## run the long proofs at length (CROSSCHECK_SOAK=10m), the grammar of faults (GRAMMAR_ROUNDS=20), and all tests many times over (SOAK_ROUNDS=10)

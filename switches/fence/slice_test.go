@@ -1,0 +1,117 @@
+package fence_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/switches/fence"
+)
+
+var acme = fence.Scope{One: true, Slice: "ACME"}
+
+// onlyACMEIsRefused, whether a session or the seal closes it.
+func (l *legacy) onlyACMEIsRefused() {
+	l.t.Helper()
+	for _, write := range []string{
+		"INSERT INTO orders VALUES (9, 'ACME')", "UPDATE orders SET filled = 1 WHERE order_id = 1", "DELETE FROM orders WHERE order_id = 1",
+		"UPDATE orders SET symbol = 'ACME' WHERE order_id = 2", "UPDATE orders SET symbol = 'BETA' WHERE order_id = 1", "TRUNCATE orders",
+	} {
+		l.wants("25006", write)
+	}
+	for _, write := range []string{
+		"INSERT INTO orders VALUES (9, 'BETA'), (10, NULL), (11, '')", "UPDATE orders SET symbol = NULL WHERE symbol = 'BETA' AND order_id = 9", "DELETE FROM orders WHERE order_id > 2",
+		"UPDATE orders SET filled = filled WHERE order_id = 2",
+	} {
+		l.wants("", write)
+	}
+}
+
+// TestOneSliceIsClosedWhileOthersTrade in both modes. In mode wait, what is refused at once is what is closed permanently.
+func TestOneSliceIsClosedWhileOthersTrade(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []fence.Mode{fence.Refuse, fence.Wait} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			l := fenced(t, fence.Config{Slice: "symbol", Mode: mode})
+			l.must(l.Close(l.soon(), acme))
+			if mode == fence.Refuse {
+				l.onlyACMEIsRefused()
+			}
+			l.must(l.Held(l.soon()))
+			old := connect(t, l.dsn)
+			l.do(old, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM orders")
+			l.must(l.Permanent(l.soon()))
+			l.must(l.Permanent(l.soon()))
+			l.must(l.Release(l.soon()))
+			l.is(fence.Permanent)
+			l.probes(acme, fence.Refused)
+			l.probes(fence.Scope{One: true, Slice: "BETA"}, fence.Passed)
+			if _, err := old.Exec(l.soon(), "UPDATE orders SET filled = 1 WHERE order_id = 2"); code(err) != "40001" {
+				t.Errorf("a snapshot that cannot know which slices are closed: %v", err)
+			}
+			old.Close(t.Context())
+			l.onlyACMEIsRefused()
+
+			// A process that died left a turn that does not count, and another slice closes and opens.
+			l.do(l.owner, `INSERT INTO crosscheck_fence."orders-2026 turns" (turn, slice, closed) VALUES (3, 'GAMMA', true)`)
+			l.must(l.Close(l.soon(), fence.Scope{One: true, Slice: "BETA"}))
+			l.must(l.Permanent(l.soon()))
+			l.wants("", "INSERT INTO orders VALUES (20, 'GAMMA')")
+			l.must(l.Open(l.soon()))
+			l.wants("", "UPDATE orders SET filled = 1 WHERE order_id = 2")
+			l.wants("25006", "UPDATE orders SET filled = 1 WHERE order_id = 1")
+			if s, err := l.State(l.soon()); err != nil || len(s.Slices) != 1 || s.Slices[0] != "ACME" {
+				t.Errorf("%+v, %v", s, err)
+			}
+
+			// Everything closes over it and opens again, and the slice stays closed.
+			l.close()
+			l.must(l.Permanent(l.soon()))
+			l.must(l.Release(l.soon()))
+			l.wants("25006", "INSERT INTO orders VALUES (21, 'GAMMA')")
+			l.must(l.Unfence(l.soon(), fence.Scope{}))
+			l.wants("", "INSERT INTO orders VALUES (21, 'GAMMA')")
+			l.wants("25006", "UPDATE orders SET filled = 1 WHERE order_id = 1")
+			l.must(l.Unfence(l.soon(), acme))
+			l.wants("", "UPDATE orders SET filled = 1 WHERE order_id = 1")
+			l.wants("", "TRUNCATE orders")
+			l.is(fence.Open)
+		})
+	}
+}
+
+// TestSlicesHaveOneSpelling: the value of a scope is read as the column is.
+func TestSlicesHaveOneSpelling(t *testing.T) {
+	t.Parallel()
+	l := newLegacy(t, pgtest.Database(t), fence.Config{Slice: "desk"}, "CREATE TABLE orders (order_id int, desk int); INSERT INTO orders VALUES (1, 7), (2, 8)")
+	l.must(l.Install(l.soon()))
+	l.must(l.Close(l.soon(), fence.Scope{One: true, Slice: "007"}))
+	l.wants("25006", "UPDATE orders SET order_id = 3 WHERE desk = 7")
+	l.wants("", "UPDATE orders SET order_id = 3 WHERE desk = 8")
+
+	for _, column := range []string{"at timestamptz", "price numeric", `symbol text COLLATE ci`, "symbol text GENERATED ALWAYS AS ('x') STORED", "other text"} {
+		name := column[:4]
+		l := newLegacy(t, pgtest.Database(t), fence.Config{Slice: map[string]string{"at t": "at", "pric": "price", "symb": "symbol", "othe": "symbol"}[name]},
+			"CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false); CREATE TABLE orders (order_id int, "+column+")")
+		if err := l.Install(l.soon()); !errors.Is(err, fence.ErrTable) {
+			t.Errorf("%s: %v", column, err)
+		}
+		l.is(fence.None)
+	}
+}
+
+// TestALaterTriggerMayChangeTheSlice, and the fence judges what it is in the end.
+func TestALaterTriggerMayChangeTheSlice(t *testing.T) {
+	t.Parallel()
+	l := fenced(t, fence.Config{Slice: "symbol"})
+	l.do(l.owner, `CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.symbol = upper(NEW.symbol); RETURN NEW; END $$;
+		CREATE TRIGGER shout BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION shout()`)
+	l.must(l.Close(l.soon(), acme))
+	l.wants("25006", "INSERT INTO orders VALUES (5, 'acme')")
+	if _, err := l.owner.Exec(l.soon(), "INSERT INTO orders VALUES (5, 'beta')", pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Error(err)
+	}
+}
