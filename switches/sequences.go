@@ -1,0 +1,70 @@
+package switches
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Sequence is a sequence or identity column of the new side, and the highest key that legacy has given.
+type Sequence struct {
+	Name      string
+	Next      *big.Int // the number that it gives next
+	Increment *big.Int
+	Highest   *big.Int // nil if legacy has no row
+}
+
+// Behind says what is wrong with a sequence; empty if the numbers that it gives are new.
+func (s Sequence) Behind() string {
+	switch {
+	case s.Increment.Sign() <= 0:
+		return fmt.Sprintf("%s counts down, so it will meet numbers that legacy has given", s.Name)
+	case s.Highest != nil && s.Next.Cmp(s.Highest) <= 0:
+		return fmt.Sprintf("%s gives %s next, and legacy has given %s", s.Name, s.Next, s.Highest)
+	default:
+		return ""
+	}
+}
+
+// ReadSequence reads where a sequence of the new side is, and the highest value of a column of legacy. Both are SQL of the user: the name
+// of the sequence, the table and the expression of the key.
+func ReadSequence(ctx context.Context, newSide, legacy, sequence, table, key string) (s Sequence, err error) {
+	s = Sequence{Name: sequence}
+	var next, increment string
+	const q = `SELECT (CASE WHEN pg_catalog.pg_sequence_last_value(q.seqrelid) IS NULL THEN q.seqstart::numeric ELSE pg_catalog.pg_sequence_last_value(q.seqrelid)::numeric + q.seqincrement END)::text,
+		q.seqincrement::text FROM pg_catalog.pg_sequence q WHERE q.seqrelid = pg_catalog.to_regclass($1)`
+	if err := one(ctx, newSide, q, []any{&next, &increment}, sequence); err != nil {
+		return s, fmt.Errorf("reading the sequence %s: %w", sequence, err)
+	}
+	var highest *string
+	if err := one(ctx, legacy, "SELECT max("+key+")::text FROM "+table+" AS t", []any{&highest}); err != nil {
+		return s, fmt.Errorf("reading the highest key of legacy: %w", err)
+	}
+	var ok bool
+	if s.Next, ok = new(big.Int).SetString(next, 10); !ok {
+		return s, fmt.Errorf("the sequence %s gives %q next, which is no whole number", sequence, next)
+	}
+	if s.Increment, ok = new(big.Int).SetString(increment, 10); !ok {
+		return s, fmt.Errorf("the sequence %s has the increment %q", sequence, increment)
+	}
+	if highest != nil {
+		if s.Highest, ok = new(big.Int).SetString(*highest, 10); !ok {
+			return s, fmt.Errorf("the highest key of legacy is %q, which is no whole number", *highest)
+		}
+	}
+	return s, nil
+}
+
+// one reads one row in a read-only transaction.
+func one(ctx context.Context, dsn, query string, into []any, args ...any) error {
+	return SQL{DSN: dsn}.in(ctx, pgx.ReadOnly, Run{}, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, query, args...).Scan(into...)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return errors.New("there is none of this name")
+		}
+		return err
+	})
+}

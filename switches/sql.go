@@ -1,0 +1,93 @@
+package switches
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// SQL switches by statements in a database.
+type SQL struct {
+	DSN string
+	// Do and Undo may have several statements; each runs in one transaction. They find the run in the settings
+	// crosscheck.run and crosscheck.slice.
+	Do, Undo string
+	// Asks returns one row with one boolean, which is true at the new system. It runs in a read-only transaction.
+	Asks string
+}
+
+var _ Action = SQL{}
+
+// Run implements [Action].
+func (s SQL) Run(ctx context.Context, step Step, run Run) (output string, err error) {
+	sql := s.Do
+	if step == Undo {
+		sql = s.Undo
+	}
+	err = s.in(ctx, pgx.ReadWrite, run, func(tx pgx.Tx) error {
+		results, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
+		var tags []string
+		for _, r := range results {
+			tags = append(tags, r.CommandTag.String())
+		}
+		output = strings.Join(tags, ", ")
+		return err
+	})
+	return output, err
+}
+
+// Check implements [Action].
+func (s SQL) Check(ctx context.Context, run Run) (on bool, err error) {
+	err = s.in(ctx, pgx.ReadOnly, run, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, s.Asks)
+		if err != nil {
+			return err
+		}
+		found, err := pgx.CollectRows(rows, pgx.RowTo[*bool])
+		switch {
+		case err != nil:
+			return err
+		case len(found) != 1:
+			return fmt.Errorf("it returned %d rows, and must return one", len(found))
+		case found[0] == nil:
+			return errors.New("it returned NULL, and must return true or false")
+		}
+		on = *found[0]
+		return nil
+	})
+	return on, err
+}
+
+// in runs fn in a transaction of a session of its own. The server gives up with the context.
+func (s SQL) in(ctx context.Context, access pgx.TxAccessMode, run Run, fn func(pgx.Tx) error) error {
+	c, err := pgx.ParseConfig(s.DSN)
+	if err != nil {
+		return errors.New("dsn is not a connection string of PostgreSQL, or it names files that cannot be read")
+	}
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec
+	c.RuntimeParams["application_name"] = "crosscheck-switch"
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		conn.Close(closing)
+	}()
+	return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: access}, func(tx pgx.Tx) error {
+		const settings = "SELECT pg_catalog.set_config('crosscheck.run', $1, true), pg_catalog.set_config('crosscheck.slice', $2, true), pg_catalog.set_config('statement_timeout', $3, true)"
+		limit := "0"
+		if deadline, ok := ctx.Deadline(); ok {
+			limit = fmt.Sprint(max(time.Until(deadline).Milliseconds(), 1))
+		}
+		if _, err := tx.Exec(ctx, settings, run.Name, run.Slice, limit); err != nil {
+			return fmt.Errorf("beginning: %w", err)
+		}
+		return fn(tx)
+	})
+}
