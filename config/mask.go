@@ -29,6 +29,7 @@ func (c *Config) findSecrets(getenv func(string) (string, bool)) {
 	for _, dsn := range []Secret{c.Legacy.DSN, c.Projection.DSN, c.Events.DSN, c.Ledger.DSN} {
 		found = append(found, secretsOf(dsn.Reveal())...)
 	}
+	found = append(found, c.Cutover.secrets()...)
 	for _, name := range []string{"PGPASSWORD", "PGSSLPASSWORD"} {
 		if value, ok := getenv(name); ok {
 			found = append(found, value)

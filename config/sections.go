@@ -52,6 +52,7 @@ func readConfig(o *object, c *Config) {
 		sampler.at(target(sampler.values["audit"]), "sampler.audit", "needs the sections events and history, because an audit compares them", "")
 	}
 	readRepair(o.object("repair"), c)
+	readCutover(o.object("cutover"), c)
 	c.Gate.Criteria.ShadowWriteCompleteness.Changes = c.Events.Given() && c.History.Given()
 	o.done()
 }

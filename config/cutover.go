@@ -1,0 +1,273 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Cutover says how the system is cut over.
+type Cutover struct {
+	// Name is that of the run: 1 to 32 of a-z, 0-9, - and _. Required.
+	Name string
+	// Budget is how long writers may be kept out. Default 5m.
+	Budget time.Duration
+	// RollbackReserve is the part of the budget that is kept for the way back. Default 2m.
+	RollbackReserve time.Duration
+	// Fence says what keeps writers out of legacy. Required.
+	Fence Fence
+	// Reads and Writes switch the two; both are required.
+	Reads, Writes Switch
+	// Pool holds clients while the two are switched; optional, and of the kind pgbouncer.
+	Pool Switch
+}
+
+// Given reports whether the section is there.
+func (c Cutover) Given() bool { return c.Name != "" }
+
+// Fence says what is fenced in legacy; see docs/fence.md.
+type Fence struct {
+	// DSN is of a role that owns the tables. It leads to the server itself, and not through a pooler. Required.
+	DSN Secret
+	// Tables are fenced, with their partitions. Default legacy.table, if it names one.
+	Tables []string
+	// Mode is error or wait. Default error.
+	Mode string
+	// Slice is the column by whose values slices may be cut over. Default "", none.
+	Slice string
+}
+
+// Switch is one switch action, of one kind; see docs/switches.md.
+type Switch struct {
+	// Kind is sql, http, exec or pgbouncer; "" if there is no such switch.
+	Kind string
+	// Timeout is that of each step and check; of pgbouncer, of each instance. Default 30s, and 5s of each instance.
+	Timeout time.Duration
+
+	SQL       SwitchSQL
+	HTTP      SwitchHTTP
+	Exec      SwitchExec
+	PgBouncer SwitchPgBouncer
+}
+
+// SwitchSQL switches by statements.
+type SwitchSQL struct {
+	DSN             Secret
+	Do, Undo, Check string
+}
+
+// SwitchHTTP switches by requests.
+type SwitchHTTP struct {
+	Do, Undo, Check SwitchRequest
+	// On and Off are texts of which the answer to the check has one.
+	On, Off string
+}
+
+// SwitchRequest is one request. Its parts may hold secrets.
+type SwitchRequest struct {
+	Method    string
+	URL, Body Secret
+	Headers   map[string]Secret
+}
+
+// SwitchExec switches by programs with their arguments.
+type SwitchExec struct {
+	Do, Undo, Check []string
+}
+
+// SwitchPgBouncer holds the clients of poolers.
+type SwitchPgBouncer struct {
+	Instances []Secret
+	Database  string
+}
+
+var cutoverName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
+
+// readCutover reads the optional section.
+func readCutover(o *object, c *Config) {
+	if o == nil {
+		return
+	}
+	t := &c.Cutover
+	*t = Cutover{Budget: 5 * time.Minute, RollbackReserve: 2 * time.Minute}
+	o.require("name", "such as name: orders-2026")
+	if s, text, ok := o.filledScalar("name"); ok {
+		if t.Name = text; !cutoverName.MatchString(text) {
+			o.wrong(s, "must be 1 to 32 of a-z, 0-9, - and _, found "+s.shown(), "")
+		}
+	}
+	o.duration("budget", &t.Budget, time.Second)
+	o.duration("rollback_reserve", &t.RollbackReserve, time.Second)
+	if t.RollbackReserve >= t.Budget {
+		o.at(o.node, join(o.path, "rollback_reserve"), fmt.Sprintf("rollback_reserve (%v) must be below budget (%v)", t.RollbackReserve, t.Budget), "")
+	}
+	o.require("fence", "what keeps writers out of legacy, such as fence: {dsn: \"${FENCE_DSN}\"}")
+	readFence(o.object("fence"), &t.Fence, c.Legacy.Table)
+	o.require("switch", "how reads and writes are switched; see docs/switches.md")
+	if s := o.object("switch"); s != nil {
+		for name, into := range map[string]*Switch{"reads": &t.Reads, "writes": &t.Writes} {
+			s.require(name, "a switch of the kind sql, http or exec")
+			readSwitch(s.object(name), into, []string{"sql", "http", "exec"})
+		}
+		readSwitch(s.object("pool"), &t.Pool, []string{"pgbouncer"})
+		s.done()
+	}
+	o.done()
+}
+
+func readFence(o *object, f *Fence, legacy string) {
+	if o == nil {
+		return
+	}
+	f.Mode = "error"
+	o.dsn(&f.DSN)
+	o.oneOf("mode", &f.Mode, []string{"error", "wait"})
+	o.text("slice", &f.Slice)
+	if o.values["tables"] == nil && strings.HasPrefix(strings.TrimSpace(legacy), "(") {
+		o.require("tables", "the tables that are written, because legacy.table is a query")
+	}
+	f.Tables = o.expandedTexts("tables")
+	if f.Tables == nil {
+		f.Tables = []string{legacy}
+	}
+	o.done()
+}
+
+// expandedTexts reads a list of texts; nil if it is absent.
+func (o *object) expandedTexts(key string) (all []string) {
+	o.list(key, func(n *yaml.Node, path string) {
+		if s, ok := o.value(n, path); ok {
+			if text, ok := o.filled(s); ok {
+				all = append(all, text)
+			}
+		}
+	})
+	return all
+}
+
+// readSwitch reads one switch, which has one kind.
+func readSwitch(o *object, s *Switch, kinds []string) {
+	if o == nil {
+		return
+	}
+	s.Timeout = 30 * time.Second
+	if slices.Contains(kinds, "pgbouncer") {
+		s.Timeout = 5 * time.Second
+	}
+	o.duration("timeout", &s.Timeout, time.Millisecond)
+	readers := map[string]func(*object){"sql": s.SQL.read, "http": s.HTTP.read, "exec": s.Exec.read, "pgbouncer": s.PgBouncer.read}
+	for _, kind := range kinds {
+		of := o.object(kind)
+		switch {
+		case of == nil:
+		case s.Kind != "":
+			o.at(of.node, of.path, "a switch has one kind, and this one is "+s.Kind, "remove one of them")
+		default:
+			s.Kind = kind
+			readers[kind](of)
+			of.done()
+		}
+	}
+	if s.Kind == "" && !slices.ContainsFunc(kinds, func(kind string) bool { return o.values[kind] != nil }) {
+		o.at(o.node, o.path, "has no kind", "one of "+strings.Join(kinds, ", "))
+	}
+	o.done()
+}
+
+// steps are the parts that each kind has.
+var steps = []string{"do", "undo", "check"}
+
+// requireSteps records missing steps.
+func (o *object) requireSteps() {
+	for _, step := range steps {
+		o.require(step, "a switch has do, undo and check; see docs/switches.md")
+	}
+}
+
+func (s *SwitchSQL) read(o *object) {
+	o.dsn(&s.DSN)
+	o.requireSteps()
+	o.sql("do", &s.Do)
+	o.sql("undo", &s.Undo)
+	o.sql("check", &s.Check)
+}
+
+func (s *SwitchExec) read(o *object) {
+	o.requireSteps()
+	s.Do, s.Undo, s.Check = o.expandedTexts("do"), o.expandedTexts("undo"), o.expandedTexts("check")
+}
+
+func (s *SwitchHTTP) read(o *object) {
+	o.requireSteps()
+	for step, into := range map[string]*SwitchRequest{"do": &s.Do, "undo": &s.Undo, "check": &s.Check} {
+		r := o.object(step)
+		if r == nil {
+			continue
+		}
+		into.read(r)
+		if step == "check" {
+			r.require("on", "a text that only the answer of the new system has")
+			r.require("off", "a text that only the answer of legacy has")
+			r.text("on", &s.On)
+			r.text("off", &s.Off)
+		}
+		r.done()
+	}
+}
+
+func (q *SwitchRequest) read(o *object) {
+	o.require("url", "such as url: \"http://localhost:9000/mode\"")
+	o.secret("url", &q.URL)
+	if u, err := url.Parse(q.URL.Reveal()); !q.URL.Empty() && (err != nil || !strings.HasPrefix(u.Scheme, "http") || u.Host == "") {
+		o.at(target(o.values["url"]), join(o.path, "url"), "must be a URL of http or https", "")
+	}
+	o.secret("body", &q.Body)
+	o.oneOf("method", &q.Method, []string{"GET", "POST", "PUT", "PATCH", "DELETE"})
+	headers := o.object("headers")
+	if headers == nil {
+		return
+	}
+	q.Headers = map[string]Secret{}
+	for _, key := range headers.keys {
+		var value Secret
+		headers.secret(key.Value, &value)
+		q.Headers[key.Value] = value
+	}
+}
+
+func (s *SwitchPgBouncer) read(o *object) {
+	o.require("instances", "the consoles of all instances, such as instances: [\"postgres://admin@pool1:6432/pgbouncer\"]")
+	o.require("database", "the database's name in PgBouncer")
+	o.text("database", &s.Database)
+	for _, text := range o.expandedTexts("instances") {
+		s.Instances = append(s.Instances, NewSecret(text))
+	}
+	if n := o.values["instances"]; n != nil {
+		for i, instance := range s.Instances {
+			o.dsns = append(o.dsns, dsnAt{instance, target(n), fmt.Sprintf("%s[%d]", join(o.path, "instances"), i)})
+		}
+	}
+}
+
+// secrets are what must not be shown of the switches and the fence.
+func (c Cutover) secrets() (found []string) {
+	found = secretsOf(c.Fence.DSN.Reveal())
+	for _, s := range []Switch{c.Reads, c.Writes, c.Pool} {
+		found = append(found, secretsOf(s.SQL.DSN.Reveal())...)
+		for _, instance := range s.PgBouncer.Instances {
+			found = append(found, secretsOf(instance.Reveal())...)
+		}
+		for _, r := range []SwitchRequest{s.HTTP.Do, s.HTTP.Undo, s.HTTP.Check} {
+			found = append(found, r.URL.Reveal(), r.Body.Reveal())
+			for _, header := range r.Headers {
+				found = append(found, header.Reveal(), strings.TrimPrefix(header.Reveal(), "Bearer "))
+			}
+		}
+	}
+	return found
+}
