@@ -83,7 +83,7 @@ func (f *Fence) scoped(ctx context.Context, conn *pgx.Conn, scope Scope) (calls 
 		return nil, "", fmt.Errorf("finding the lock of %s: %w", scope, err)
 	}
 	calls = []string{fmt.Sprintf("pg_catalog.pg_advisory_lock_shared(%d)", f.keys.slices), fmt.Sprintf("pg_catalog.pg_advisory_lock(%d, %d)", f.keys.class, hash)}
-	inside = fmt.Sprintf("%s AND (%s OR %s AND l.objid::bigint = %d)", advisory, ofBig(f.keys.slices), ofClass(f.keys.class), uint32(hash)) //nolint:gosec // as the server shows it
+	inside = fmt.Sprintf("%s AND (%s AND l.mode = 'ExclusiveLock' OR %s AND l.objid::bigint = %d)", advisory, ofBig(f.keys.slices), ofClass(f.keys.class), uint32(hash)) //nolint:gosec // as the server shows it
 	return calls, inside, nil
 }
 

@@ -140,6 +140,7 @@ func (f *Fence) Unfence(ctx context.Context, scope Scope) error {
 		if err != nil {
 			return err
 		}
+		condition += " AND l.objsubid = 2" // a TRUNCATE inside holds the other kind
 		if !scope.One {
 			condition = f.closing()
 		}
