@@ -19,7 +19,7 @@
 // A sequence has no snapshot either. It is written in place, at once, for everybody, and is in the WAL. A writer reads it after it
 // has the lock, in the same body of the function. So a writer that got the lock after the coordinator reads the seal that
 // the coordinator wrote. Nothing is replaced, so no plan and no function that a session keeps can be too old
-// (decision 26).
+// (decision 27).
 //
 //	the seal                  means
 //	1                         open
