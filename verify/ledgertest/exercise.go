@@ -52,6 +52,10 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"an abandoned recheck is adopted", abandonedSettling},
 		{"another process goes on with ranges", rangesGoOn},
 		{"processes share ranges", rangesAreShared},
+		{"findings of audits are opened, renewed and resolved", auditLife},
+		{"looks at audited orders overrule older ones alone", auditLooks},
+		{"orders with findings of audits are paged", auditKeys},
+		{"an audit counts what it has found", auditCounts},
 		{"another job adopts what is abandoned", adoptForeign},
 		{"a missed run is recorded once", missedOnce},
 	} {

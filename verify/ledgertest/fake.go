@@ -25,6 +25,7 @@ import (
 // Store is a ledger with its leases, as [Exercise] needs it.
 type Store interface {
 	verify.Ledger
+	verify.AuditLedger
 	lease.Store
 	Abandoned(ctx context.Context, kinds ...verify.PassKind) ([]verify.Pass, error)
 	Adopt(ctx context.Context, held lease.Lease, id verify.PassID) error
@@ -32,6 +33,7 @@ type Store interface {
 	Passes(ctx context.Context, limit int) ([]verify.Pass, error)
 	PassDivergences(ctx context.Context, id verify.PassID, limit int) ([]verify.Divergence, error)
 	Divergences(ctx context.Context, state verify.DivergenceState, limit int) ([]verify.Divergence, error)
+	AuditFindings(ctx context.Context, fingerprint string, state verify.DivergenceState, limit int) ([]verify.AuditFinding, error)
 }
 
 // Fake is a ledger in memory. It is safe for concurrent use.
@@ -44,6 +46,7 @@ type Fake struct {
 	passes      []*pass       // PassID is the index plus one
 	divergences []*divergence // ID is the index plus one
 	unresolved  map[place]*divergence
+	audits      []*auditFinding // ID is the index plus one
 }
 
 var _ Store = (*Fake)(nil)
@@ -226,6 +229,7 @@ func (f *Fake) FinishPass(ctx context.Context, l lease.Lease, id verify.PassID, 
 			p.settled.Unjudged(s.Counted, 1)
 		}
 		clear(p.queue)
+		f.countAudit(p)
 		p.Result, p.State, p.FinishedAt, p.Slowed = r, verify.Done, micro(at), nil
 		return nil
 	})
