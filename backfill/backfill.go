@@ -73,6 +73,8 @@ type Report struct {
 	// Left counts the orders that were left as they are, before the run was resumed too. Examples are some that this process left.
 	Left     map[Missing]int64 `json:"left"`
 	Examples []Left            `json:"examples"`
+	// Unseen is true if it was not known how old legacy's transactions are: the event of a long one may be written twice.
+	Unseen bool `json:"transactions_unseen,omitempty"`
 	// Samples are some of the events.
 	Samples []Event `json:"-"`
 }
@@ -96,17 +98,21 @@ type work struct {
 	total   int64
 	ignored []string
 
-	mu     sync.Mutex
-	report Report
-	again  []Range        // with orders that must be looked at again
-	mine   map[int64]bool // ranges that this process has done
+	mu      sync.Mutex
+	running time.Time // what legacy wrote before was visible when this process, or the last round, began; zero if that is not known
+	report  Report
+	again   []Range        // with orders that must be looked at again
+	mine    map[int64]bool // ranges that this process has done
 }
 
 // Run fills the gaps, from where the run has ended the last time. A context that ends is an error like others: what is done
 // is done.
 func (f *Filler) Run(ctx context.Context, r Run) (Report, error) {
 	w := f.work(r)
-	err := w.all(ctx, w.ranges)
+	err := w.observe(ctx)
+	if err == nil {
+		err = w.all(ctx, w.ranges)
+	}
 	return w.report, err
 }
 
@@ -172,6 +178,23 @@ func (w *work) noted(r Range, orders *int64) {
 	for why, n := range r.Left {
 		w.report.Left[why] += n
 	}
+}
+
+// observe notes when the oldest running transaction began. What it has written is seen only later, under its old time.
+func (w *work) observe(ctx context.Context) error {
+	if w.DryRun {
+		return nil
+	}
+	began, known, err := w.Legacy.Oldest(ctx)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running = began; !known {
+		w.running, w.report.Unseen = time.Time{}, true
+	}
+	return nil
 }
 
 func (w *work) finish(ctx context.Context) error {
@@ -324,6 +347,9 @@ func (w *work) lookAgain(ctx context.Context) error {
 	for range w.Rechecks {
 		if len(w.again) == 0 || w.DryRun {
 			break
+		}
+		if err := w.observe(ctx); err != nil {
+			return err
 		}
 		if err := w.Wait(ctx, w.Settle); err != nil {
 			return err

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/nordvarg/crosscheck/backfill"
 	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/lease"
@@ -231,5 +233,60 @@ func TestALiveHistoryWithoutARecordIsWhole(t *testing.T) {
 	w.read(`UPDATE event_store SET payload = payload || '{"quantity": 1}' WHERE event_type = 'OrderFilled' AND order_id < 50`)
 	if r := w.whole(); r.Events != 0 || r.Left[backfill.Contradicted] == 0 || len(r.Left) != 1 {
 		t.Errorf("the report is %+v", r)
+	}
+}
+
+// afterwards is legacy, in which something happens once the run has begun.
+type afterwards struct {
+	backfill.Legacy
+	then func()
+}
+
+func (a *afterwards) Cut(ctx context.Context, r verify.KeyRange, orders int) (order.Key, error) {
+	if a.then != nil {
+		a.then()
+		a.then = nil
+	}
+	return a.Legacy.Cut(ctx, r, orders)
+}
+
+// TestTheEventOfALongTransactionIsWaitedFor: its order has the time at which it began, and is seen only when it ends, after the run began.
+func TestTheEventOfALongTransactionIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, orders)
+	w.Settle = time.Nanosecond
+	conn, err := pgx.Connect(t.Context(), w.inLegacy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = tx.Exec(t.Context(), `INSERT INTO orders (order_id, trader_id, symbol, side, quantity, price, status, filled_quantity, created_at, updated_at)
+		VALUES (99999, 7, 'AAPL', 'BUY', 10, 1, 'OPEN', 0, now(), now())`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Legacy = &afterwards{w.Legacy, func() {
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}}
+	at := w.ask(w.inLegacy, "SELECT max(xact_start)::text FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'")
+	events := func() string {
+		return strings.TrimSpace(w.read("SELECT count(*) FROM event_store WHERE order_id = 99999"))
+	}
+	w.Wait = func(context.Context, time.Duration) error { // the event arrives
+		if got := events(); got != "0" {
+			t.Errorf("%s events were written before the live one", got)
+		}
+		w.read(`INSERT INTO event_store (order_id, event_type, timestamp, payload) VALUES (99999, 'OrderCreated', '` + strings.TrimSpace(at) + `',
+			'{"trader_id": 7, "symbol": "AAPL", "side": "BUY", "quantity": 10.0000, "price": 1.0000}')`)
+		return nil
+	}
+	if r := w.whole(); events() != "1" || r.Events != 0 || len(r.Left) != 0 || r.Unseen {
+		t.Errorf("%s events, the report is %+v", events(), r)
 	}
 }

@@ -264,8 +264,8 @@ func (w *work) auditor() *history.Auditor {
 	return &history.Auditor{Schema: w.Schema, Speaker: w.Speaker, Judged: w.Judged}
 }
 
-// moves is true for an order that legacy has written so lately that its live event may be on its way, or that has got events
-// since legacy was read.
+// moves is true for an order whose live event may be on its way: legacy has written it lately, or under the time of a transaction that was
+// still running when the run began.
 func (w *work) moves(c history.Case, at time.Time) bool {
 	newest := c.Row.ChangedAt
 	for _, line := range c.Record.Audit {
@@ -277,7 +277,10 @@ func (w *work) moves(c history.Case, at time.Time) bool {
 	for _, e := range c.Events {
 		newest = later(newest, e.At)
 	}
-	return at.Sub(later(newest, c.Row.CreatedAt)) < w.Settle
+	newest = later(newest, c.Row.CreatedAt)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return at.Sub(newest) < w.Settle || !w.running.IsZero() && !newest.Before(w.running)
 }
 
 func later(a, b time.Time) time.Time {

@@ -24,6 +24,10 @@ type paper struct {
 func (p *paper) KeyType() order.KeyType                                       { return order.KeyInteger }
 func (p *paper) Estimate(context.Context) (int64, error)                      { return 1, nil }
 func (p *paper) Cut(context.Context, verify.KeyRange, int) (order.Key, error) { return "", nil }
+func (p *paper) Oldest(context.Context) (time.Time, bool, error) {
+	return noon.Add(time.Hour), true, nil
+}
+
 func (p *paper) Range(context.Context, verify.KeyRange) (history.Page, error) {
 	return history.Page{At: noon.Add(time.Hour), Cases: []history.Case{p.of}}, nil
 }

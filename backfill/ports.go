@@ -2,6 +2,7 @@ package backfill
 
 import (
 	"context"
+	"time"
 
 	"github.com/nordvarg/crosscheck/history"
 	"github.com/nordvarg/crosscheck/lease"
@@ -20,6 +21,8 @@ type Legacy interface {
 	Range(ctx context.Context, r verify.KeyRange) (history.Page, error)
 	Orders(ctx context.Context, keys []order.Key) (history.Page, error)
 	KeyType() order.KeyType
+	// Oldest is when the oldest transaction began that runs and may write to legacy; now if none does. It is false if that is not known.
+	Oldest(ctx context.Context) (began time.Time, known bool, err error)
 }
 
 // Events reads what the event store has. It is read after legacy, so it may be newer.

@@ -58,6 +58,9 @@ type shared struct {
 // it has handed out the ranges. The store must keep notes.
 func (f *Filler) Share(ctx context.Context, r Run, with Sharing) (Report, error) {
 	s := &shared{work: f.work(r), Sharing: with, as: r, busy: map[int64]bool{}}
+	if err := s.observe(ctx); err != nil {
+		return s.report, err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	working, stop := context.WithCancel(ctx)
 	defer stop()

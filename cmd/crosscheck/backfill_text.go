@@ -45,6 +45,9 @@ func (r backfillReport) writeText(w io.Writer) error {
 			fmt.Fprintf(&b, "  %-13s %s\n", e, human.Number(n))
 		}
 	}
+	if r.Unseen {
+		b.WriteString("the role may not know how old legacy's transactions are (pg_read_all_stats), so the event of a long one may be there twice\n")
+	}
 	if r.Archived > 0 {
 		fmt.Fprintf(&b, "%s passed over, because their events were archived\n", human.Quantity(r.Archived, "order was", "orders were"))
 	}
