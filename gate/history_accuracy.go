@@ -145,16 +145,20 @@ type measured struct {
 }
 
 // measure judges a number twice: as if all unknown things were wrong, and as if they were right. It passes if the first keeps the
-// limit, and fails if the second does not.
+// limit, and fails if the second does not. It does not pass if orders that could not be audited are not even in it.
 func measure(h *HistoryEvidence, l limitOf) measured {
 	n, ok := h.number(l.name)
-	m := measured{limitOf: l, verdict: Inconclusive}
+	m, unaudited := measured{limitOf: l, verdict: Inconclusive}, h.unaudited(n)
+	unknown := fmt.Sprintf("; it says nothing of %s that could not be audited", human.Quantity(unaudited, "order", "orders"))
 	switch {
 	case !ok:
 		m.text = l.name + " is not known: the audit is of another version"
 		return m
 	case n.All == 0 && l.name == errorRate:
 		m.text = "there was no event, and nothing that asks for one"
+		return m
+	case n.All == 0 && unaudited > 0 && l.limit > 0:
+		m.text = "of " + l.name + " nothing is known" + unknown
 		return m
 	case n.All == 0: // there is nothing of the kind
 		m.share, m.verdict = 1, Passes
@@ -178,13 +182,16 @@ func measure(h *HistoryEvidence, l limitOf) measured {
 		return ratio(n.All-misses, n.All) >= l.limit
 	}
 	switch {
-	case keeps(misses), keeps(left) && h.Totals().Resolved == 0:
-		m.verdict = Passes
 	case !keeps(sure):
 		m.verdict = Fails
+	case unaudited > 0 && !keeps(n.All): // they might be all wrong
+	case keeps(misses), keeps(left) && h.Totals().Resolved == 0:
+		m.verdict = Passes
 	}
 	m.text = m.said(n, answered)
-	if m.verdict == Inconclusive && n.Unknown > 0 {
+	if m.verdict == Inconclusive && unaudited > 0 {
+		m.text += unknown
+	} else if m.verdict == Inconclusive && n.Unknown > 0 {
 		m.text += fmt.Sprintf("; of %s nothing is known, because their orders could not be audited", human.Number(n.Unknown))
 	} else if m.verdict == Inconclusive {
 		m.text += "; what was resolved since needs another audit"

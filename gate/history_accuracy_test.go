@@ -94,6 +94,42 @@ func TestHistoryAccuracy(t *testing.T) {
 	})
 }
 
+// unread adds an order that cannot be read: it is in what legacy's server counts, and in no other number.
+func (e *HistoryEvidence) unread() {
+	for i := range e.Numbers {
+		switch n := &e.Numbers[i]; n.Name {
+		case "coverage", "fidelity_end", "legacy_consistency":
+			n.All, n.Unknown = n.All+1, n.Unknown+1
+		case "linkage_trades", "linkage_lines", "fidelity_moments":
+		default:
+			n.Unaudited++
+		}
+	}
+	e.Orders, e.OpenOrders = e.Orders+1, e.OpenOrders+1
+	e.Found = append(e.Found, HistoryFound{Part: "legacy", Kind: "unreadable_record", Open: 1})
+}
+
+// TestHistoryAccuracyDoesNotPassOnWhatWasNotAudited even if the limits leave room for the orders that could not be.
+func TestHistoryAccuracyDoesNotPassOnWhatWasNotAudited(t *testing.T) {
+	c := Defaults().HistoryAccuracy
+	c.MinCoverage, c.MinFidelity, c.MinConsistency = 0.9, 0.9, 0.9
+	check(t, c, []sentence{
+		given("an order that cannot be read", history((*HistoryEvidence).unread), Inconclusive,
+			"error_rate is 0 % (0 of 500), and has to be at most 0 %; it says nothing of 1 order that could not be audited"),
+		given("one that is accepted", history(func(e *HistoryEvidence) { e.unread(); e.accepted(1) }), Passes, "1 is accepted"),
+		given("one beside a wrong event", history(func(e *HistoryEvidence) { e.lost(1); e.unread() }), Fails, "error_rate is 0.2 % (1 of 500)"),
+		given("no other order", history(func(e *HistoryEvidence) {
+			for i := range e.Numbers {
+				e.Numbers[i] = HistoryNumber{Name: e.Numbers[i].Name}
+			}
+			e.unread()
+			e.Numbers[0].All = 1
+		}), Inconclusive, "1 order that could not be audited"),
+	})
+	c.MaxErrorRate, c.MinLinkage = 0.5, 0.01
+	check(t, c, []sentence{given("an order that cannot be read", history((*HistoryEvidence).unread), Inconclusive, "error_rate is 0 %")})
+}
+
 func TestHistoryAccuracyCountsWhatIsAcceptedAsAnswered(t *testing.T) {
 	c := Defaults().HistoryAccuracy
 	check(t, c, []sentence{
@@ -128,6 +164,11 @@ func TestHistoryAccuracyCountsWhatIsAcceptedAsAnswered(t *testing.T) {
 			}
 			e.Unsettled = 1
 		}), Inconclusive, "coverage is 99 %", "of 1 nothing is known"),
+		given("a disorder of times that folds to another time, accepted", history(func(e *HistoryEvidence) {
+			e.misses("legacy_consistency", 1)
+			e.misses("fidelity_end", 1)
+			e.Found = []HistoryFound{{Part: "legacy", Kind: "time_disorder", Accepted: 1}}
+		}), Passes),
 		given("an order that cannot be read, accepted", history(func(e *HistoryEvidence) {
 			for _, i := range []int{1, 2, 5, 7} {
 				e.Numbers[i].Of, e.Numbers[i].Unknown = e.Numbers[i].Of-1, 1
@@ -200,6 +241,9 @@ func anyAudit(t *rapid.T) (e *HistoryEvidence, left bool) {
 			for _, name := range []string{"coverage", "fidelity_end", "legacy_consistency"} {
 				add(name, 0, 1)
 				count[name].Unknown++
+			}
+			for _, name := range []string{errorRate, "linkage_events", "evidence_exact", "evidence_derived"} {
+				count[name].Unaudited++
 			}
 			add("linkage_trades", 0, trades)
 			count["linkage_trades"].Unknown += trades

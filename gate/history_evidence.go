@@ -32,6 +32,8 @@ type HistoryNumber struct {
 	Of, All int64
 	// Excluded are in neither. Unknown are in All, and could not be looked at.
 	Excluded, Unknown int64
+	// Unaudited are orders that could not be audited, and of which nothing is in All.
+	Unaudited int64
 }
 
 // HistoryFound counts the findings of an audit, by what has become of them.
@@ -72,10 +74,28 @@ func (e *HistoryEvidence) number(name string) (n HistoryNumber, ok bool) {
 		case known.Name == name:
 			return known, true
 		case name == sureEvidence && (known.Name == "evidence_exact" || known.Name == "evidence_derived"):
-			n.Name, n.Of, n.All, n.Excluded, ok = name, n.Of+known.Of, known.All, known.Excluded, true
+			of := n.Of
+			n, ok = known, true
+			n.Name, n.Of = name, of+known.Of
 		}
 	}
 	return n, ok
+}
+
+// unaudited is how many of a number's orders that could not be audited are not answered for: their findings say so, one for each.
+func (e *HistoryEvidence) unaudited(n HistoryNumber) int64 {
+	left := n.Unaudited
+	for _, f := range e.Found {
+		if f.unreadable() {
+			left -= f.Accepted
+		}
+	}
+	return max(left, 0)
+}
+
+// unreadable is true for the findings of orders that cannot be audited.
+func (f HistoryFound) unreadable() bool {
+	return f.Kind == "unreadable_record" || f.Kind == "repeated_order"
 }
 
 // answered is how many of a number's misses have only findings that are accepted or resolved, at least. It is not known which
@@ -105,7 +125,7 @@ func (e *HistoryEvidence) explained(n HistoryNumber) (most int64) {
 	for _, f := range e.Found {
 		switch done := f.Accepted + f.Resolved; {
 		case done == 0:
-		case f.Kind == "unreadable_record" || f.Kind == "repeated_order":
+		case f.unreadable():
 			unread = n.Unknown
 		case !f.explains(n.Name):
 		case n.Name == "fidelity_moments":
@@ -131,7 +151,7 @@ func (f HistoryFound) explains(number string) bool {
 	case "legacy_consistency":
 		return f.Part == "legacy"
 	case "fidelity_end", "fidelity_moments":
-		return f.Part != "legacy" || slices.Contains([]string{"filled_mismatch", "average_mismatch", "status_mismatch", "broken_chain"}, f.Kind)
+		return f.Part != "legacy" || slices.Contains([]string{"filled_mismatch", "average_mismatch", "status_mismatch", "broken_chain", "time_disorder"}, f.Kind)
 	}
 	return false
 }
@@ -177,7 +197,7 @@ func (e *HistoryEvidence) contradiction() string {
 		return fmt.Sprintf("its coverage of %v is not a share", e.Covered)
 	}
 	for _, n := range e.Numbers {
-		if n.Of < 0 || n.Unknown < 0 || n.Excluded < 0 || n.Of+n.Unknown > n.All {
+		if n.Of < 0 || n.Unknown < 0 || n.Excluded < 0 || n.Unaudited < 0 || n.Of+n.Unknown > n.All {
 			return fmt.Sprintf("%s is %d of %d, %d of them unknown, which is impossible", n.Name, n.Of, n.All, n.Unknown)
 		}
 	}

@@ -34,8 +34,8 @@ type Audited struct {
 
 // Audit judges one order.
 func (a *Auditor) Audit(c Case) Audited {
-	account := a.Reconstruct(c.Row, c.Record)
 	c.Events = a.judged(c.Events)
+	account := a.account(c)
 	out := Audited{Deeds: account.Deeds, Legacy: account.Findings, Deviants: a.Speaker.Match(account.Deeds, c.Events)}
 	out.excuse(a.Speaker)
 	var compared int
@@ -48,6 +48,24 @@ func (a *Auditor) Audit(c Case) Audited {
 		}
 	}
 	out.tally(c, compared)
+	return out
+}
+
+// account reconstructs the order. If legacy has neither a record of it nor the time of its creation, that of the events stands: nothing
+// contradicts it.
+func (a *Auditor) account(c Case) Account {
+	row := c.Row
+	known := !row.CreatedAt.IsZero() || len(c.Record.Audit)+len(c.Record.Trades) > 0
+	if known || len(c.Events) == 0 || string(c.Events[0].Type) != a.Speaker.creates.name || !row.ChangedAt.IsZero() && c.Events[0].At.After(row.ChangedAt) {
+		return a.Reconstruct(row, c.Record)
+	}
+	row.CreatedAt = c.Events[0].At
+	out := a.Reconstruct(row, c.Record)
+	for i := range out.Deeds {
+		if out.Deeds[i].Kind == Created {
+			out.Deeds[i].Evidence = Approximated
+		}
+	}
 	return out
 }
 

@@ -2,6 +2,7 @@ package history_test
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -122,4 +123,28 @@ func BenchmarkReconstruct(b *testing.B) {
 		events += len(deeds)
 	}
 	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+}
+
+// TestAnOrderOfUnknownAgeIsAuditedLikeAllOthers: legacy does not say when it was created, and has no record of it.
+func TestAnOrderOfUnknownAgeIsAuditedLikeAllOthers(t *testing.T) {
+	for _, v := range vocabularies(t) {
+		a := auditor(t, v)
+		row, _ := clean()
+		set(&row, "status", "OPEN")
+		set(&row, "filled_quantity", "0")
+		row.Values[field("avg_fill_price")] = order.Null
+		record := history.Record{Audit: []history.Line{}, Trades: []history.Trade{}}
+		events := told(t, v.rules, a.Speaker, a.Reconstruct(row, record))
+		row.CreatedAt = time.Time{}
+		for _, stored := range [][]order.Event{events, told(t, v.rules, a.Speaker, a.Reconstruct(row, record))} {
+			got := a.Audit(history.Case{Row: row, Record: record, Events: stored})
+			if len(got.Legacy)+len(got.Deviants)+len(got.Ends) > 0 || got.Tally.Evidence[history.Exact] > 0 {
+				t.Errorf("%s, %s: found %+v", v.name, stored[0].Type, got)
+			}
+		}
+		row.ChangedAt = events[0].At.Add(-time.Second)
+		if got := a.Audit(history.Case{Row: row, Record: record, Events: events}); len(got.Deviants) == 0 || len(got.Legacy) > 0 {
+			t.Errorf("%s: created after the row was written: %+v", v.name, got)
+		}
+	}
 }

@@ -13,6 +13,12 @@ type Moment struct {
 	Log, Fold order.Value // the value before the moment, by the audit log and by the events
 }
 
+// OfTime returns true if the value by the log is a time.
+func (m Moment) OfTime() bool {
+	_, err := moment(m.Log)
+	return err == nil
+}
+
 // Moments compares the order as its events give it with the old value of each line of the audit log, at the line's time. It
 // returns how many moments it has compared, and those that differ. Lines of fields that events do not determine are no
 // moments. Events must be in the order of their positions. An event belongs to a moment if it happened before it, or if it is

@@ -20,8 +20,9 @@ import (
 type Audits struct {
 	archive
 
-	rules  *order.Rules
-	fields []string
+	rules    *order.Rules
+	fields   []string
+	zoneless verify.Zoneless // without the events
 }
 
 var _ verify.AuditSource = (*Audits)(nil)
@@ -73,11 +74,25 @@ func (a *Audits) resolve(ctx context.Context) (err error) {
 		return fmt.Errorf("history.created_at %s is %s: %w: it must tell when an order was created", a.records.CreatedAt, n.name, ErrNotAudited)
 	}
 	s.config.Fields = append(s.config.Fields, createdField(a.records.CreatedAt))
+	a.zoneless.Orders = slices.Contains(noZone, n.oid)
+	for _, of := range []struct {
+		table, column string
+		zoneless      *bool
+	}{{a.records.AuditLog, `"timestamp"`, &a.zoneless.Lines}, {a.records.Trades, "executed_at", &a.zoneless.Trades}} {
+		n, err := (&Side{config: Config{Table: of.table}, pool: s.pool}).typeOf(ctx, of.column)
+		if err != nil {
+			return fmt.Errorf("looking for %s of %s: %w", of.column, of.table, err)
+		}
+		*of.zoneless = slices.Contains(noZone, n.oid)
+	}
 	return a.findKeys(ctx)
 }
 
 // instants are the types of columns that can tell when an order was created.
-var instants = []uint32{pgtype.TimestamptzOID, pgtype.TimestampOID, pgtype.DateOID}
+var instants = append([]uint32{pgtype.TimestamptzOID}, noZone...)
+
+// noZone are those without a time zone.
+var noZone = []uint32{pgtype.TimestampOID, pgtype.DateOID}
 
 // columnOf is the column of a name as a field; a field without a name if there is none.
 func (s *Side) columnOf(ctx context.Context, name string) (Field, error) {
@@ -103,6 +118,9 @@ func (a *Audits) Close() { a.side.Close() }
 
 // Fields are the names of the fields in the order of [history.Row.Values].
 func (a *Audits) Fields() []string { return a.fields }
+
+// Zoneless says which of legacy's times stand in columns without a time zone.
+func (a *Audits) Zoneless() verify.Zoneless { return a.zoneless }
 
 // Actors returns true if the audit log says who changed a field.
 func (a *Audits) Actors() bool { return a.records.Actor != "" }
@@ -175,11 +193,14 @@ func (n *auditSnapshot) Page(ctx context.Context, from order.Key, created verify
 	if !whole { // there are others
 		read = readRecords{-1, -1}
 	}
+	if err := n.countUnreadable(ctx, page.Orders, created); err != nil {
+		return page, err
+	}
 	return page, n.count(ctx, created, read, &page)
 }
 
 // Orders implements [verify.AuditSnapshot].
-func (n *auditSnapshot) Orders(ctx context.Context, keys []order.Key) ([]verify.AuditOrder, error) {
+func (n *auditSnapshot) Orders(ctx context.Context, keys []order.Key, created verify.Span) ([]verify.AuditOrder, error) {
 	named, nobody := keys, slices.Index(keys, "")
 	if nobody >= 0 && n.side.shape.keyType != order.KeyText {
 		named = slices.Delete(slices.Clone(keys), nobody, nobody+1)
@@ -189,6 +210,9 @@ func (n *auditSnapshot) Orders(ctx context.Context, keys []order.Key) ([]verify.
 		return nil, err
 	}
 	orders, _, err := n.audits.withRecords(ctx, n.snapshot, named, rows, false)
+	if err == nil {
+		err = n.countUnreadable(ctx, orders, created)
+	}
 	if err == nil {
 		err = n.elsewhere(ctx, orders)
 	}
@@ -257,16 +281,17 @@ const mostAlone = 10_000
 func (n *auditSnapshot) count(ctx context.Context, created verify.Span, read readRecords, page *verify.AuditPage) error {
 	c := &page.Counted
 	key := keySQL(n.side.shape.keyType, n.side.config.Key)
-	query := fmt.Sprintf("SELECT count(*) FILTER (WHERE %[1]s IS NOT NULL), count(*) FILTER (WHERE %[1]s IS NULL) FROM %[2]s WHERE %[3]s AND %[4]s",
-		key, n.side.from(), n.inRange(), n.created(created))
-	if err := n.tx.QueryRow(ctx, query).Scan(&c.Orders, &c.NullKeys); err != nil {
+	query := fmt.Sprintf(`SELECT count(*) FILTER (WHERE %[1]s IS NOT NULL AND %[4]s), count(*) FILTER (WHERE %[1]s IS NULL AND %[4]s),
+		count(*) FILTER (WHERE %[1]s IS NOT NULL AND (%[5]s) IS NULL) FROM %[2]s WHERE %[3]s AND (%[4]s OR (%[5]s) IS NULL)`,
+		key, n.side.from(), n.inRange(), n.created(created), n.audits.records.CreatedAt)
+	if err := n.tx.QueryRow(ctx, query).Scan(&c.Orders, &c.NullKeys, &c.Undated); err != nil {
 		return n.fail("counting orders", err)
 	}
-	lines, err := n.countRecords(ctx, counting{n.audits.records.AuditLog, "entity_id", `r."timestamp"`, n.told(), []*int64{&c.LinesToTell, &c.Moments}, read.lines}, created)
+	lines, err := n.countRecords(ctx, n.ofLines(c, read.lines), created)
 	if err != nil {
 		return n.fail("counting lines of the audit log", hidden(err))
 	}
-	trades, err := n.countRecords(ctx, counting{n.audits.records.Trades, "order_id", "r.executed_at", nil, nil, read.trades}, created)
+	trades, err := n.countRecords(ctx, n.ofTrades(read.trades), created)
 	if err != nil {
 		return n.fail("counting trades", hidden(err))
 	}
@@ -277,7 +302,10 @@ func (n *auditSnapshot) count(ctx context.Context, created verify.Span, read rea
 	}
 	alone := slices.Concat(lines.keys, trades.keys)
 	slices.Sort(alone)
-	if page.Alone, _, err = n.audits.withRecords(ctx, n.snapshot, slices.Compact(alone), nil, false); err != nil || lines.nameless+trades.nameless == 0 {
+	if page.Alone, _, err = n.audits.withRecords(ctx, n.snapshot, slices.Compact(alone), nil, false); err != nil {
+		return err
+	}
+	if err := n.countUnreadable(ctx, page.Alone, created); err != nil || lines.nameless+trades.nameless == 0 {
 		return err
 	}
 	none, err := n.nameless(ctx)
@@ -320,6 +348,15 @@ type counting struct {
 	more          []string // further counts
 	into          []*int64
 	read          int64 // how many records of the orders were read; -1 if these are not all orders of the range
+}
+
+// ofLines and ofTrades are what is counted of the audit log and of the trades.
+func (n *auditSnapshot) ofLines(c *verify.AuditCounts, read int64) counting {
+	return counting{n.audits.records.AuditLog, "entity_id", `r."timestamp"`, n.told(), []*int64{&c.LinesToTell, &c.Moments}, read}
+}
+
+func (n *auditSnapshot) ofTrades(read int64) counting {
+	return counting{n.audits.records.Trades, "order_id", "r.executed_at", nil, nil, read}
 }
 
 // counted are records of a page. Those that are alone are of no order: their keys, and how many have none, or one that is not listed.

@@ -47,15 +47,16 @@ type EventsConfig struct {
 
 // Events is the event store in PostgreSQL. It is read only, like every side.
 type Events struct {
-	config  EventsConfig
-	side    *Side // its pool and its answers about columns
-	keyType order.KeyType
-	idType  order.KeyType // empty if positions identify events
-	stored  string        // the key as it is stored, if that is another than the order
-	belongs string        // the condition for rows that are events of orders; empty if all are
-	form    payloadForm
-	clock   string // how times are read, for people; empty for those of a timestamptz and those in payloads
-	foreign bool   // the server keeps the events in another database
+	config   EventsConfig
+	side     *Side // its pool and its answers about columns
+	keyType  order.KeyType
+	idType   order.KeyType // empty if positions identify events
+	stored   string        // the key as it is stored, if that is another than the order
+	belongs  string        // the condition for rows that are events of orders; empty if all are
+	form     payloadForm
+	zoneless bool   // the column of the times has no time zone
+	clock    string // how times are read, for people; empty for those of a timestamptz and those in payloads
+	foreign  bool   // the server keeps the events in another database
 }
 
 var _ verify.Events = (*Events)(nil)
@@ -169,6 +170,9 @@ func (c eventColumn) instead(n native) string {
 	}
 	return fmt.Sprintf("map events.%s to a column or an expression that is %s", c.name, c.wanted)
 }
+
+// Zoneless returns true if the times of the events stand in a column without a time zone.
+func (e *Events) Zoneless() bool { return e.zoneless }
 
 // KeyType is the type of the orders' keys.
 func (e *Events) KeyType() order.KeyType { return e.keyType }

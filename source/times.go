@@ -44,6 +44,7 @@ func (e *Events) readTime(ctx context.Context) error {
 	case slices.Contains(textTypes, n.oid):
 		e.clock, c.At = "the time is text in RFC 3339 with its zone", writtenTime(c.At, "")
 	case n.oid == pgtype.TimestampOID && c.Zone != "":
+		e.zoneless = true
 		e.clock, c.At = "the time has no zone, and is read as of "+c.Zone, "("+c.At+") AT TIME ZONE"+literal(c.Zone)
 	}
 	return nil

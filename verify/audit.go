@@ -41,7 +41,7 @@ func (p *pass) resumeAudit(ctx context.Context, scan *Scan) error {
 // audit reads page after page, each in its own snapshot of legacy, and then its events. What is found in a page is stored with its
 // suspects in one transaction. The pages have every key once, as the ranges of a full pass do.
 func (p *pass) audit(ctx context.Context, scan *Scan, created Span) (err error) {
-	facts := AuditFacts{Created: created}
+	facts := AuditFacts{Created: created, Zoneless: p.c.Audits.Zoneless}
 	defer func() { facts.fill(scan, err) }()
 	ranges, err := p.c.Ledger.Ranges(ctx, p.id)
 	if err != nil {

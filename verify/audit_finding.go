@@ -91,6 +91,9 @@ type AuditCounts struct {
 	// TradesAlone and LinesAlone are those of them whose orders do not exist.
 	TradesAlone int64 `json:"trades_alone"`
 	LinesAlone  int64 `json:"lines_alone"`
+	// Undated are orders of which legacy does not know when they were created. They are among Orders if all orders are audited, and
+	// in no span.
+	Undated int64 `json:"undated,omitempty"`
 	// NullKeys are rows of legacy without a key. They are in no other number.
 	NullKeys int64 `json:"null_keys,omitempty"`
 }
@@ -104,13 +107,31 @@ func (c *AuditCounts) Add(o AuditCounts) {
 	c.Moments += o.Moments
 	c.TradesAlone += o.TradesAlone
 	c.LinesAlone += o.LinesAlone
+	c.Undated += o.Undated
 	c.NullKeys += o.NullKeys
+}
+
+// times are the counts so many times.
+func (c AuditCounts) times(n int64) AuditCounts {
+	for _, count := range []*int64{&c.Orders, &c.Trades, &c.Lines, &c.LinesToTell, &c.Moments, &c.TradesAlone, &c.LinesAlone, &c.Undated, &c.NullKeys} {
+		*count *= n
+	}
+	return c
+}
+
+// Zoneless says which times stand in columns without a time zone.
+type Zoneless struct {
+	Orders bool `json:"orders,omitempty"` // when they were created
+	Trades bool `json:"trades,omitempty"`
+	Lines  bool `json:"lines,omitempty"`
+	Events bool `json:"events,omitempty"`
 }
 
 // AuditFacts are what an audit knows.
 type AuditFacts struct {
 	// Created restricts the audit to orders that were created in a span of time; zero if all were audited.
-	Created Span `json:"created,omitzero"`
+	Created  Span     `json:"created,omitzero"`
+	Zoneless Zoneless `json:"zoneless,omitzero"`
 	// Counted are the denominators. Tally holds the numbers of the orders that were audited. Suspected are orders that are in Counted
 	// only when they are judged.
 	Counted   AuditCounts   `json:"counted"`

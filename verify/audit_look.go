@@ -36,6 +36,7 @@ func (a *Audits) look(o AuditOrder, events []order.Event) auditLook {
 		return l
 	case o.Archived && len(events) == 0:
 		l.facts.Archived = a.counted(o, Span{}, 1)
+		l.facts.Archived.Undated = 0
 		l.legacy(a.Auditor.Reconstruct(o.Row, o.Record).Findings)
 		return l
 	}
@@ -45,17 +46,24 @@ func (a *Audits) look(o AuditOrder, events []order.Event) auditLook {
 	for _, d := range found.Deviants {
 		l.deviates(d, a.Auditor.Speaker)
 	}
-	if !explained(found) {
-		l.folds(found)
-	}
+	l.folds(unexplained(found))
 	return l
 }
 
-// explained returns true if what the events fold to follows from other findings: from those of the events, and from contradictions
-// of legacy in what events say.
-func explained(found history.Audited) bool {
-	explaining := []history.Contradiction{history.FilledMismatch, history.AverageMismatch, history.StatusMismatch, history.BrokenChain, history.TimeDisorder}
-	return len(found.Deviants) > 0 || slices.ContainsFunc(found.Legacy, func(f history.Finding) bool { return slices.Contains(explaining, f.Kind) })
+// unexplained is what the events fold to and what does not follow from other findings: from those of the events, and from contradictions
+// of legacy in what events say. A disorder of times explains times alone.
+func unexplained(found history.Audited) history.Audited {
+	explaining := []history.Contradiction{history.FilledMismatch, history.AverageMismatch, history.StatusMismatch, history.BrokenChain}
+	has := func(kinds ...history.Contradiction) bool {
+		return slices.ContainsFunc(found.Legacy, func(f history.Finding) bool { return slices.Contains(kinds, f.Kind) })
+	}
+	switch {
+	case len(found.Deviants) > 0 || has(explaining...):
+		found.Ends, found.Moments = nil, nil
+	case has(history.TimeDisorder):
+		found.Ends = slices.DeleteFunc(slices.Clone(found.Ends), history.Moment.OfTime)
+	}
+	return found
 }
 
 // counted is what legacy's server counts of an order's record, so many times. It is taken off what the server has counted at the first
@@ -66,7 +74,11 @@ func (a *Audits) counted(o AuditOrder, created Span, times int64) (c AuditCounts
 		return c
 	}
 	c.Orders = times * int64(o.Rows)
+	if o.CreatedAt.IsZero() && created.Whole() {
+		c.Undated = c.Orders
+	}
 	if o.Unreadable {
+		c.Add(o.Counted.times(times))
 		return c
 	}
 	if o.Rows == 0 {

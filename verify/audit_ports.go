@@ -14,6 +14,9 @@ type Audits struct {
 	Auditor *history.Auditor
 	Ledger  AuditLedger
 
+	// Zoneless are the times whose columns have no time zone.
+	Zoneless Zoneless
+
 	read func(ctx context.Context, rows int64) error // pays for what was read, with no snapshot held; nil if that costs nothing
 }
 
@@ -29,8 +32,8 @@ type AuditSnapshot interface {
 	Estimate(context.Context, Span) (int64, error)
 	// Page returns the orders from a key on, in key order, at most limit of them. Its range ends where the next page begins.
 	Page(ctx context.Context, from order.Key, created Span, limit int) (AuditPage, error)
-	// Orders returns what there is of some orders, in the order of the keys.
-	Orders(ctx context.Context, keys []order.Key) ([]AuditOrder, error)
+	// Orders returns what there is of some orders, in the order of the keys. The span is that of their page.
+	Orders(ctx context.Context, keys []order.Key, created Span) ([]AuditOrder, error)
 	// Close ends the snapshot. It may be called twice.
 	Close()
 }
@@ -56,7 +59,9 @@ type AuditOrder struct {
 	Rows       int  // that legacy has of it; 0 if there are only records
 	Archived   bool // its events are expected to be gone
 	Unreadable bool // a line of the record cannot be read, and Record is not known
-	Elsewhere  bool // legacy has it, but not among the orders that are compared
+	// Counted is what legacy's server counts of the record, if that is unreadable.
+	Counted   AuditCounts
+	Elsewhere bool // legacy has it, but not among the orders that are compared
 	// Nameless are the records that name no order. They stand under the empty key.
 	Nameless Nameless
 }

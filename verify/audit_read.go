@@ -132,6 +132,6 @@ func (p *pass) readOrders(ctx context.Context, keys []order.Key) ([]AuditOrder, 
 	}
 	defer n.Close()
 	at := p.c.Now()
-	orders, err := n.Orders(ctx, keys)
+	orders, err := n.Orders(ctx, keys, p.created)
 	return orders, at, err
 }

@@ -80,8 +80,8 @@ func (p *pass) auditOutcome(suspect Suspect, l *auditLook, at time.Time) AuditOu
 	return AuditOutcome{Outcome: out, Findings: l.findings}
 }
 
-// lags returns true while the events of an order may be on their way: the newest is older than legacy's last write, and neither this nor
-// what was last seen to move is as old as events may lag.
+// lags returns true while the events of an order may be on their way: the newest is older than legacy's last write, and nobody has seen
+// that for as long as events may lag. When legacy says that it was written does not count: a transaction may have been long.
 func (p *pass) lags(suspect Suspect, rest time.Time, l *auditLook, at time.Time) bool {
 	if !slices.ContainsFunc(l.findings, func(f AuditFinding) bool { return f.Part != LegacyPart }) {
 		return false
@@ -95,7 +95,7 @@ func (p *pass) lags(suspect Suspect, rest time.Time, l *auditLook, at time.Time)
 	if suspect.FirstSeen.After(rest) {
 		rest = suspect.FirstSeen
 	}
-	return at.Sub(last) < p.c.Settle.MaxLag && at.Sub(rest) < p.c.Settle.MaxLag
+	return at.Sub(rest) < p.c.Settle.MaxLag
 }
 
 // list leaves out the findings of kinds of which many are stored already. It returns how many.

@@ -50,6 +50,14 @@ func (a *audits) Page(_ context.Context, from order.Key, _ verify.Span, _ int) (
 		page.Below = a.orders[at+2].Key
 	}
 	page.Counted.Orders = int64(len(page.Orders))
+	for _, o := range page.Orders {
+		page.Counted.Trades += o.Counted.Trades + int64(len(o.Record.Trades))
+		page.Counted.Lines += o.Counted.Lines + int64(len(o.Record.Audit))
+		page.Counted.LinesToTell += o.Counted.LinesToTell
+		if o.CreatedAt.IsZero() {
+			page.Counted.Undated++
+		}
+	}
 	if page.Below == "" && a.alone.Key != "" {
 		page.Alone = []verify.AuditOrder{a.alone}
 		page.Counted.Trades, page.Counted.TradesAlone = 1, 1
@@ -57,7 +65,7 @@ func (a *audits) Page(_ context.Context, from order.Key, _ verify.Span, _ int) (
 	return page, nil
 }
 
-func (a *audits) Orders(_ context.Context, keys []order.Key) (out []verify.AuditOrder, err error) {
+func (a *audits) Orders(_ context.Context, keys []order.Key, _ verify.Span) (out []verify.AuditOrder, err error) {
 	for _, key := range keys {
 		if a.lost != nil {
 			return nil, a.lost
@@ -75,28 +83,14 @@ func (a *audits) Newest(context.Context) (time.Time, error) { return time.Time{}
 func (a *audits) SettleAudit(ctx context.Context, l lease.Lease, id verify.PassID, outcomes []verify.AuditOutcome, more verify.AuditFacts, at time.Time) error {
 	a.outcomes = append(a.outcomes, outcomes...)
 	a.facts.Add(more)
-	var plain []verify.Outcome
-	for _, o := range outcomes {
-		if o.Verdict == compare.Diverged {
-			o.Diverged = []compare.Mismatch{{Key: o.Suspect.Key(), Hop: order.LegacyToEvents, Kind: compare.Differs}}
-		}
-		plain = append(plain, o.Outcome)
-	}
-	return a.Settle(ctx, l, id, plain, at)
-}
-
-func (a *audits) AuditedBefore(context.Context, verify.PassID, []order.Key) ([]order.Key, error) {
-	return nil, nil
-}
-
-func (a *audits) UnresolvedAudits(context.Context, verify.PassID, order.Key, int) ([]order.Key, error) {
-	return nil, nil
+	return a.Fake.SettleAudit(ctx, l, id, outcomes, more, at)
 }
 
 // auditWorld has five orders of which legacy has nothing but the row, and no event. All of them lack their events.
 func auditWorld(t *testing.T) (*world, *audits) {
 	t.Helper()
 	w := newWorld(t, nil, nil)
+	w.Settle.MaxLag = w.Settle.Window
 	a := &audits{Fake: w.store}
 	for i := range 5 {
 		a.orders = append(a.orders, verify.AuditOrder{Rows: 1, Row: history.Row{
@@ -150,17 +144,16 @@ func TestAPageThatCannotBeReadAheadIsReadAgain(t *testing.T) {
 	}
 }
 
-// TestEventsThatLagAreNoFindings: the newest order was changed a minute before, and its events may still come. Until the longest lag has
-// passed, nothing is said of it.
+// TestEventsThatLagAreNoFindings: until the longest lag has passed since they were seen, nothing is said of orders. When legacy says that
+// they were written does not count: their transactions may just have ended.
 func TestEventsThatLagAreNoFindings(t *testing.T) {
 	w, a := auditWorld(t)
-	changed := w.now.Add(-time.Minute)
-	a.orders[4].ChangedAt = changed
+	w.Settle.MaxLag = 5 * time.Minute
+	a.orders[4].ChangedAt = w.now.Add(-time.Minute)
 	w.must(w.Audit(t.Context(), w.lease, w.start(), verify.Span{}))
 	for _, o := range a.outcomes {
-		lag := o.LookedAt.Sub(changed)
-		if key := o.Suspect.Key(); o.Final != (key != "4" || lag >= w.Settle.MaxLag) {
-			t.Errorf("order %s, %s after its change: %s, final %v", key, lag, o.Verdict, o.Final)
+		if seen := o.LookedAt.Sub(o.Suspect.FirstSeen); o.Final != (seen >= w.Settle.MaxLag) {
+			t.Errorf("order %s, %s after it was seen: %s, final %v", o.Suspect.Key(), seen, o.Verdict, o.Final)
 		}
 	}
 }
@@ -224,5 +217,24 @@ func TestWhatComesAndGoesIsCountedOnce(t *testing.T) {
 		if o.Suspect.Key() == "3" && o.Verdict != compare.Match {
 			t.Errorf("an order that left the filter: %s, %+v", o.Verdict, o.Findings)
 		}
+	}
+}
+
+// TestWhatBecomesReadableIsCountedOnce: between the looks, one order becomes readable and another one unreadable.
+func TestWhatBecomesReadableIsCountedOnce(t *testing.T) {
+	w, a := auditWorld(t)
+	trades := history.Record{Trades: []history.Trade{{At: w.now.Add(-time.Hour), Key: "t"}, {At: w.now.Add(-time.Hour), Key: "u"}}}
+	unreadable := verify.AuditCounts{Trades: 2, Lines: 3, LinesToTell: 1}
+	a.orders[1].Record = trades
+	a.orders[2].Unreadable, a.orders[2].Counted, a.orders[2].CreatedAt = true, unreadable, time.Time{}
+	w.meanwhile = func(int) {
+		a.orders[1].Record, a.orders[1].Unreadable, a.orders[1].Counted = history.Record{}, true, unreadable
+		a.orders[2].Record, a.orders[2].Unreadable, a.orders[2].Counted = trades, false, verify.AuditCounts{}
+	}
+	pass := w.must(w.Audit(t.Context(), w.lease, w.start(), verify.Span{}))
+	facts := pass.Scan.Facts.(verify.AuditFacts)
+	facts.Add(a.facts)
+	if got, want := facts.Counted, (verify.AuditCounts{Orders: 5, Trades: 4, Lines: 3, LinesToTell: 1, Undated: 1}); got != want || facts.Unaudited != 1 {
+		t.Errorf("counted %+v, want %+v; %d unaudited", got, want, facts.Unaudited)
 	}
 }

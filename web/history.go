@@ -36,6 +36,8 @@ type HistoryNumber struct {
 	All      int64    `json:"all"`
 	Excluded int64    `json:"excluded"`
 	Unknown  int64    `json:"unknown"`
+	// Unaudited are orders that could not be audited, and of which nothing is in All.
+	Unaudited int64 `json:"unaudited"`
 }
 
 // HistoryFound counts the findings of one kind and cause.
@@ -58,7 +60,7 @@ func newHistory(e *gate.HistoryEvidence, now time.Time) *History {
 		Unlisted: e.Unlisted, Numbers: []HistoryNumber{}, Findings: []HistoryFound{},
 	}
 	for _, n := range e.Numbers {
-		shown := HistoryNumber{Name: n.Name, Of: n.Of, All: n.All, Excluded: n.Excluded, Unknown: n.Unknown}
+		shown := HistoryNumber{Name: n.Name, Of: n.Of, All: n.All, Excluded: n.Excluded, Unknown: n.Unknown, Unaudited: n.Unaudited}
 		if n.All > 0 {
 			shown.Share = new(float64(n.Of) / float64(n.All))
 		}
@@ -69,6 +71,14 @@ func newHistory(e *gate.HistoryEvidence, now time.Time) *History {
 	}
 	slices.SortStableFunc(h.Findings, func(a, b HistoryFound) int { return cmp.Compare(b.Open, a.Open) })
 	return h
+}
+
+// unaudited is how many orders the numbers know nothing of.
+func (h *History) unaudited() (n int64) {
+	for _, of := range h.Numbers {
+		n = max(n, of.Unaudited)
+	}
+	return n
 }
 
 // historyView is the audit in words, for page and report.
@@ -92,6 +102,9 @@ func historyOf(h *History, now time.Time, ago string) *historyView {
 		human.Quantity(h.Orders, "order", "orders"), human.Quantity(h.Open, "finding is open", "findings are open"), human.Number(h.Accepted))}
 	if h.Unlisted > 0 {
 		v.Said += " " + human.Quantity(h.Unlisted, "further finding was counted and is", "further findings were counted and are") + " not in the ledger."
+	}
+	if n := h.unaudited(); n > 0 {
+		v.Said += " " + human.Quantity(n, "order", "orders") + " could not be audited. The numbers of events, evidence and times leave out what was not audited."
 	}
 	for _, n := range h.Numbers {
 		shown := numberView{n.Name, "nothing to count", human.Number(n.Of), human.Number(n.All), human.Number(n.Excluded), human.Number(n.Unknown)}

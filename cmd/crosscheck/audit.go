@@ -166,5 +166,7 @@ func (s sides) auditing(c *config.Config, l *ledger.Ledger) *verify.Audits {
 	for _, f := range judgedFields(c) {
 		a.Judged = append(a.Judged, f.Name)
 	}
-	return &verify.Audits{Source: s.audits, Auditor: a, Ledger: l}
+	zoneless := s.audits.Zoneless()
+	zoneless.Events = s.events.Zoneless()
+	return &verify.Audits{Source: s.audits, Auditor: a, Ledger: l, Zoneless: zoneless}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/lab"
 )
 
@@ -25,6 +27,7 @@ func TestAuditSaysWhatTheLabHasPlanted(t *testing.T) {
 	}
 	s := newSystem(t, lab.Options{History: lab.History{Orders: orders, Backfilled: 90}})
 	config := s.config("audited", labWindow, fmt.Sprintf("events:\n  dsn: %q\n%shistory: {actor: changed_by}", s.EventsDSN, s.Store.Events))
+	shortenMaxLag(t, config)
 	p := spoilt{system: s, t: t}
 	p.inconsistencies(each)
 	for _, f := range lab.AllFaults() {
@@ -32,7 +35,11 @@ func TestAuditSaysWhatTheLabHasPlanted(t *testing.T) {
 			p.fault(f, broken)
 		}
 	}
-	p.numbers(p.audit(config), each)
+	r := p.audit(config)
+	p.numbers(r, each)
+	if !soak() {
+		restated(t, r)
+	}
 
 	if err := s.Repair(deadline(t)); err != nil {
 		t.Fatal(err)
@@ -160,6 +167,7 @@ func (p *spoilt) numbers(r auditReport, each int64) {
 		"fidelity_end":       share(orders-ends, orders),
 		"fidelity_moments":   share(moments-each-p.lines(limit, coarse, late), moments),
 		"error_rate":         share(wrong, should+again),
+		"zoneless_times":     share(0, orders+trades+p.count(p.LegacyDSN, "audit_log")+stored),
 		"coarse_times":       share(p.count(p.EventsDSN, "event_store WHERE timestamp = date_trunc('second', timestamp)"), stored),
 		"early_times": share(p.count(p.EventsDSN, `(SELECT timestamp, lag(timestamp) OVER (PARTITION BY order_id ORDER BY event_id) AS before FROM event_store) AS e
 			WHERE timestamp < before`), stored),
@@ -173,6 +181,33 @@ func (p *spoilt) numbers(r auditReport, each int64) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		p.t.Errorf("by the planting (-) and by the audit (+):\n%s", diff)
+	}
+}
+
+// restated holds the table of docs/audit.md to the numbers of an audit.
+func restated(t *testing.T, r auditReport) {
+	t.Helper()
+	const file, begin, end = "../../docs/audit.md", "<!-- begin restated -->\n", "<!-- end restated -->\n"
+	var table strings.Builder
+	table.WriteString(begin + "| number | share | of | all | excluded |\n|---|---|---|---|---|\n")
+	for _, n := range r.Numbers {
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s | %s |\n", n.Name, percent(n), human.Number(n.Of), human.Number(n.All), human.Number(n.Excluded))
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(text), begin)
+	_, after, ended := strings.Cut(rest, end)
+	switch want := before + table.String() + end + after; {
+	case !found || !ended:
+		t.Errorf("%s has no table between %q and %q", file, begin, end)
+	case *update:
+		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	case want != string(text):
+		t.Errorf("%s (run with -update):\n%s", file, cmp.Diff(string(text), want))
 	}
 }
 

@@ -86,8 +86,11 @@ func (r auditReport) writeText(w io.Writer) error {
 	if r.Created != nil {
 		fmt.Fprintf(&b, "  only orders created %s\n", spanned(*r.Created))
 	}
+	if n := r.Counted.Undated; n > 0 && r.Created != nil {
+		fmt.Fprintf(&b, "  %s excluded: no time of creation\n", human.Quantity(n, "order is", "orders are"))
+	}
 	if r.Unaudited > 0 {
-		fmt.Fprintf(&b, "  %s not be audited, and count as not accurate\n", human.Quantity(r.Unaudited, "order could", "orders could"))
+		fmt.Fprintf(&b, "  %s not be audited, and count as not accurate; numbers of events and evidence say nothing of them\n", human.Quantity(r.Unaudited, "order could", "orders could"))
 	}
 	r.writeNumbers(&b)
 	r.writeFound(&b)

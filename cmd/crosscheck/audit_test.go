@@ -72,7 +72,7 @@ events:     {dsn: %q}
 history:    {}
 gate:       {criteria: {history_accuracy: {}}}
 compare:
-  settle: {window: 100ms, rechecks: 5, max_lag: 1m}
+  settle: {window: 100ms, rechecks: 5, max_lag: 1s}
   fields:
 %s`, p.legacy, p.events, p.events, p.events, lab.OrdersStore.Fields))
 	return p
