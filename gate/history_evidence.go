@@ -34,6 +34,7 @@ type HistoryNumber struct {
 	Excluded, Unknown int64
 	// Unaudited are orders that could not be audited, and of which nothing is in All.
 	Unaudited int64
+	Counts    string `json:"-"` // what Of is, in words
 }
 
 // HistoryFound counts the findings of an audit, by what has become of them.

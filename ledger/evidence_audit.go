@@ -39,7 +39,7 @@ func historyEvidence(p verify.Pass) *gate.HistoryEvidence {
 	}
 	e.Unlisted = f.Unlisted
 	for _, n := range f.Numbers() {
-		e.Numbers = append(e.Numbers, gate.HistoryNumber{Name: n.Name, Of: n.Of, All: n.All, Excluded: n.Excluded, Unknown: n.Unknown, Unaudited: n.Unaudited})
+		e.Numbers = append(e.Numbers, gate.HistoryNumber{Name: n.Name, Of: n.Of, All: n.All, Excluded: n.Excluded, Unknown: n.Unknown, Unaudited: n.Unaudited, Counts: n.Meaning})
 	}
 	return e
 }

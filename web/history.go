@@ -29,7 +29,8 @@ type History struct {
 
 // HistoryNumber is one number of an audit, as docs/audit.md defines it.
 type HistoryNumber struct {
-	Name string `json:"name"`
+	Name   string `json:"name"`
+	Counts string `json:"counts"` // what Of is, in words
 	// Share is Of out of All; null if there is nothing.
 	Share    *float64 `json:"share"`
 	Of       int64    `json:"of"`
@@ -60,7 +61,7 @@ func newHistory(e *gate.HistoryEvidence, now time.Time) *History {
 		Unlisted: e.Unlisted, Numbers: []HistoryNumber{}, Findings: []HistoryFound{},
 	}
 	for _, n := range e.Numbers {
-		shown := HistoryNumber{Name: n.Name, Of: n.Of, All: n.All, Excluded: n.Excluded, Unknown: n.Unknown, Unaudited: n.Unaudited}
+		shown := HistoryNumber{Name: n.Name, Counts: n.Counts, Of: n.Of, All: n.All, Excluded: n.Excluded, Unknown: n.Unknown, Unaudited: n.Unaudited}
 		if n.All > 0 {
 			shown.Share = new(float64(n.Of) / float64(n.All))
 		}
@@ -89,7 +90,7 @@ type historyView struct {
 	Rest     string // kinds that are not listed
 }
 
-type numberView struct{ Name, Share, Of, All, Excluded, Unknown string }
+type numberView struct{ Name, Counts, Share, Of, All, Excluded, Unknown string }
 
 type foundView struct{ Part, Kind, Cause, Open, Accepted, Resolved string }
 
@@ -107,7 +108,7 @@ func historyOf(h *History, now time.Time, ago string) *historyView {
 		v.Said += " " + human.Quantity(n, "order", "orders") + " could not be audited. The numbers of events, evidence and times leave out what was not audited."
 	}
 	for _, n := range h.Numbers {
-		shown := numberView{n.Name, "nothing to count", human.Number(n.Of), human.Number(n.All), human.Number(n.Excluded), human.Number(n.Unknown)}
+		shown := numberView{n.Name, n.Counts, "nothing to count", human.Number(n.Of), human.Number(n.All), human.Number(n.Excluded), human.Number(n.Unknown)}
 		if n.Share != nil {
 			shown.Share = human.Percent(*n.Share)
 		}

@@ -116,7 +116,7 @@ func anAudit() *gate.HistoryEvidence {
 	e := &gate.HistoryEvidence{
 		Pass: 39, At: now.Add(-30 * time.Hour), Covered: 1, Orders: 9_200_000, Unlisted: 12,
 		Numbers: []gate.HistoryNumber{
-			{Name: "error_rate", Of: 142, All: 47_000_000, Excluded: 3, Unaudited: 2}, {Name: "coverage", Of: 9_199_900, All: 9_200_000, Unknown: 2}, {Name: "linkage_lines"},
+			{Name: "error_rate", Of: 142, All: 47_000_000, Excluded: 3, Unaudited: 2}, {Name: "coverage", Counts: "orders whose events are all there", Of: 9_199_900, All: 9_200_000, Unknown: 2}, {Name: "linkage_lines"},
 		},
 		Found: []gate.HistoryFound{
 			{Part: "legacy", Kind: "overfill", Open: 2, Accepted: 40}, {Part: "events", Kind: "event_extra", Cause: "<b>backfill_twice</b>", Open: 90, Resolved: 7},
