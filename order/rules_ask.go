@@ -40,7 +40,7 @@ func untyped(message []byte) bool {
 }
 
 // IgnoredTypes are the types whose events are passed over, sorted.
-func (r *Rules) IgnoredTypes() []string { return r.answers.ignored }
+func (r *Rules) IgnoredTypes() []string { return slices.Clone(r.answers.ignored) } // callers quote them in place
 
 // answer prepares answers.
 func (r *Rules) answer() {

@@ -145,3 +145,17 @@ func TestRulesThatCannotBeAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatRulesAnswerIsTheCallers: whoever changes an answer changes nothing for others.
+func TestWhatRulesAnswerIsTheCallers(t *testing.T) {
+	spec := order.Orders()
+	spec.Events["OrderNoted"] = order.EventRule{Ignore: true}
+	rules, err := order.NewRules(spec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules.IgnoredTypes()[0] = "'OrderNoted'"
+	if got := rules.IgnoredTypes(); len(got) != 1 || got[0] != "OrderNoted" {
+		t.Errorf("ignored are %q", got)
+	}
+}
