@@ -152,7 +152,7 @@ func TestAPreparedTransactionHoldsTheDrainOff(t *testing.T) {
 	t.Parallel()
 	l := fenced(t, fence.Config{})
 	l.do(l.owner, "BEGIN; UPDATE orders SET filled = 1; PREPARE TRANSACTION 'forgotten'")
-	err := l.Close(within(t, 1500*time.Millisecond), fence.Scope{})
+	err := l.Close(within(t, 4*time.Second), fence.Scope{})
 	if err == nil || !strings.Contains(err.Error(), `the prepared transaction "forgotten"`) {
 		t.Fatalf("the drain ends with %v", err)
 	}
@@ -168,7 +168,7 @@ func TestAWriterInsideHoldsTheDrainOff(t *testing.T) {
 	l := fenced(t, fence.Config{})
 	inside := connect(t, l.dsn+"&application_name=desk-7")
 	l.do(inside, "BEGIN; UPDATE orders SET filled = 1 WHERE order_id = 1")
-	err := l.Close(within(t, 1500*time.Millisecond), fence.Scope{})
+	err := l.Close(within(t, 4*time.Second), fence.Scope{})
 	if err == nil || !strings.Contains(err.Error(), "(desk-7, ") {
 		t.Fatalf("the drain ends with %v", err)
 	}

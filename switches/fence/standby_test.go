@@ -24,7 +24,7 @@ func TestPermanentWaitsForStandbys(t *testing.T) {
 	if err := syscall.Kill(receiver, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	err := l.Permanent(within(t, 2*time.Second))
+	err := l.Permanent(within(t, 5*time.Second))
 	if cont := syscall.Kill(receiver, syscall.SIGCONT); cont != nil {
 		t.Fatal(cont)
 	}

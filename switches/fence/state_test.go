@@ -84,7 +84,7 @@ func TestInstallMakesNobodyWait(t *testing.T) {
 	l := newLegacy(t, pgtest.Database(t), fence.Config{}, createOrders)
 	old := connect(t, l.dsn+"&application_name=report-3")
 	l.do(old, "BEGIN; UPDATE orders SET filled = 1 WHERE order_id = 1; SELECT pg_sleep(1.1)")
-	err := l.Install(within(t, time.Second))
+	err := l.Install(within(t, 4*time.Second))
 	if !errors.Is(err, fence.ErrBusy) || !strings.Contains(err.Error(), "(report-3, ") {
 		t.Errorf("install beside a long writer: %v", err)
 	}
