@@ -67,7 +67,7 @@ func (c *demoHistoryCmd) Run(s *session) (err error) {
 	defer func() { err = errors.Join(err, l.Close()) }()
 	l.StartProjector()
 	st := &historyStory{session: s, lab: l, tool: crosscheck{path: path, config: filepath.Join(folder, "config.yaml")}, found: filepath.Join(folder, "findings.jsonl")}
-	if err := writeConfig(st.tool.config, l, nil, "127.0.0.1:0", steady); err != nil {
+	if err := writeConfig(st.tool.config, l, nil, "127.0.0.1:0", hurried); err != nil {
 		return err
 	}
 	return st.tell(h)
