@@ -204,7 +204,7 @@ func TestAKilledAuditIsResumed(t *testing.T) {
 	p.plant(p.events, "status = 'FILLED'", "DELETE FROM event_store WHERE order_id = $ AND event_type = 'OrderFilled'", "event_missing lost_shadow_write")
 	p.plant(p.events, "status = 'FILLED' AND order_id > 8000", "DELETE FROM event_store WHERE order_id = $ AND event_type = 'OrderFilled'", "event_missing lost_shadow_write")
 	rows(t, p.events, `CREATE TABLE hold (); CREATE FUNCTION passes(k bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$BEGIN
-		IF k > 6000 AND current_query() LIKE '%= ANY(%' AND EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'hold') THEN PERFORM pg_catalog.pg_sleep(60); END IF; RETURN true; END$$`)
+		IF k > 6000 AND current_query() LIKE '%$1::%' AND EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'hold') THEN PERFORM pg_catalog.pg_sleep(60); END IF; RETURN true; END$$`)
 	text, err := os.ReadFile(p.config)
 	if err != nil {
 		t.Fatal(err)
