@@ -16,14 +16,14 @@ type Budget struct {
 // switch of writes are forecast to end before the reserve begins. The way back always fits, and so does what comes
 // before and after the window.
 func (b Budget) Fits(a Action, elapsed time.Duration) bool {
-	return !inWindow(a) || b.Forecast[a.Step] <= b.Left(a, elapsed)
+	return !a.InWindow() || b.Forecast[a.Step] <= b.Left(a, elapsed)
 }
 
 // Left is how long an action may take that is begun after so much of the window. A step leaves the forecast time of the
 // later ones, and the reserve.
 func (b Budget) Left(a Action, elapsed time.Duration) time.Duration {
 	left := b.Total - elapsed
-	if inWindow(a) {
+	if a.InWindow() {
 		left -= b.Reserve
 		for _, later := range window[slices.Index(window, a.Step)+1:] {
 			left -= b.Forecast[later]
@@ -35,4 +35,5 @@ func (b Budget) Left(a Action, elapsed time.Duration) time.Duration {
 // window has the steps that must end before the reserve begins.
 var window = shipped.forward[slices.Index(shipped.forward, Fence) : slices.Index(shipped.forward, SwitchWrites)+1]
 
-func inWindow(a Action) bool { return a.Verb == Do && slices.Contains(window, a.Step) }
+// InWindow reports whether the action is one that must end before the reserve begins.
+func (a Action) InWindow() bool { return a.Verb == Do && slices.Contains(window, a.Step) }

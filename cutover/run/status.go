@@ -1,0 +1,66 @@
+package run
+
+import (
+	"maps"
+	"time"
+
+	"github.com/nordvarg/crosscheck/cutover"
+)
+
+// Status is where a run stands, as its journal says.
+type Status struct {
+	Run     string         `json:"run"`
+	Epoch   int64          `json:"epoch"`
+	State   cutover.State  `json:"state"`
+	Action  cutover.Action `json:"action"`           // what is next; no verb if the run has ended
+	Begun   bool           `json:"begun"`            // the action may have been begun
+	Began   time.Time      `json:"began"`            // the run
+	Fenced  *time.Time     `json:"fenced,omitempty"` // when the fence was first asked for; nil before
+	Newest  cutover.Record `json:"newest"`
+	Records int            `json:"records"`
+}
+
+// Look reads the journal of a run.
+func Look(records []cutover.Record) (Status, error) {
+	state, err := cutover.Replay(records)
+	if err != nil {
+		return Status{}, err
+	}
+	newest := records[len(records)-1]
+	s := Status{
+		Run: newest.Run, Epoch: newest.Epoch, State: state, Action: state.Action(), Begun: newest.Outcome == "",
+		Began: records[0].At, Newest: newest, Records: len(records),
+	}
+	for _, r := range records {
+		if r.Outcome == "" && r.Action.Verb == cutover.Do && r.Action.Step == cutover.Fence {
+			s.Fenced = &r.At
+			break
+		}
+	}
+	return s, nil
+}
+
+// positions are what a run has read, the newest of each name.
+func positions(records []cutover.Record) map[string]string {
+	all := map[string]string{}
+	for _, r := range records {
+		maps.Copy(all, r.Positions)
+	}
+	return all
+}
+
+// late are the attempts that may still take effect, and until when, by the journal's clock. None lasts longer than the limit.
+func late(records []cutover.Record, limit time.Duration) map[cutover.Action]time.Time {
+	until := map[cutover.Action]time.Time{}
+	for _, r := range records {
+		switch {
+		case r.Outcome == "" && r.Action.Verb != cutover.Evict:
+			until[r.Action] = r.At.Add(limit)
+		case r.Outcome == cutover.Done && r.Action.Verb == cutover.Evict:
+			clear(until)
+		case r.Outcome == cutover.Done, r.Outcome == cutover.Accepted, r.Outcome == cutover.Failed:
+			delete(until, r.Action)
+		}
+	}
+	return until
+}

@@ -1,0 +1,149 @@
+package run_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nordvarg/crosscheck/cutover"
+	"github.com/nordvarg/crosscheck/cutover/run"
+	"github.com/nordvarg/crosscheck/lease"
+)
+
+var errAway = errors.New("the ledger is away")
+
+// outcomes are those of the newest run's journal, without what was only done.
+func outcomes(t *testing.T, p *player) (all []cutover.Outcome) {
+	t.Helper()
+	runs, err := p.Runs(t.Context())
+	if err != nil || len(runs) == 0 {
+		t.Fatalf("%d runs, %v", len(runs), err)
+	}
+	for _, r := range runs[len(runs)-1] {
+		if r.Outcome != "" && r.Outcome != cutover.Done {
+			all = append(all, r.Outcome)
+		}
+	}
+	return all
+}
+
+func want(t *testing.T, p *player, s run.Status, err error, phase cutover.Phase, o ...cutover.Outcome) {
+	t.Helper()
+	if got := outcomes(t, p); err != nil || s.State.Phase != phase || !slices.Equal(got, o) {
+		t.Errorf("%s with %v, %v; not %s with %v", s.State.Phase, got, err, phase, o)
+	}
+}
+
+// TestSIGTERM at each step rolls back or finishes, and interrupts what can be interrupted.
+func TestSIGTERM(t *testing.T) {
+	const interrupted = true
+	for _, c := range []struct {
+		step  cutover.Step
+		is    bool
+		phase cutover.Phase
+	}{
+		{cutover.Preflight, interrupted, cutover.RolledBack},
+		{cutover.Hold, interrupted, cutover.RolledBack},
+		{cutover.Fence, interrupted, cutover.RolledBack},
+		{cutover.PermanentFence, interrupted, cutover.RolledBack},
+		{cutover.SwitchReads, interrupted, cutover.RolledBack},
+		{cutover.SwitchWrites, interrupted, cutover.Completed}, // it was done nevertheless
+		{cutover.Release, !interrupted, cutover.Completed},
+		{cutover.TailCheck, !interrupted, cutover.Completed},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPlayer(t, nil)
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			p.during = func(ctx context.Context, a run.Attempt) *run.Result {
+				if a.Step != c.step || a.Verb != cutover.Do {
+					return nil
+				}
+				stop()
+				synctest.Wait()
+				if is := ctx.Err() != nil; is != c.is {
+					t.Errorf("%s was interrupted: %t", a, is)
+				}
+				return nil
+			}
+			s, err := p.coordinator().Begin(ctx, name, "")
+			if s.State.Phase != c.phase || err != nil {
+				t.Errorf("stopped at %s, the run ends %s, %v", c.step, s.State.Phase, err)
+			}
+		})
+	}
+}
+
+// TestTheWayBackIsNotStopped: it has its own context.
+func TestTheWayBackIsNotStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlayer(t, nil)
+		p.lost = true
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		p.during = func(ctx context.Context, a run.Attempt) *run.Result {
+			if a.Verb == cutover.Undo {
+				stop()
+				synctest.Wait()
+				if ctx.Err() != nil {
+					t.Error("the way back was interrupted")
+				}
+			}
+			return nil
+		}
+		s, err := p.coordinator().Begin(ctx, name, "")
+		want(t, p, s, err, cutover.RolledBack, cutover.Failed)
+	})
+}
+
+// TestALedgerThatIsAway for a moment costs time only, and one that stays away ends the process, which begins nothing meanwhile.
+func TestALedgerThatIsAway(t *testing.T) {
+	for _, away := range []time.Duration{10 * time.Second, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPlayer(t, nil)
+			back := time.Now().Add(time.Hour)
+			p.during = func(_ context.Context, a run.Attempt) *run.Result {
+				switch {
+				case p.Err(t.Context()) != nil:
+					t.Errorf("%s was begun without an intent", a)
+				case a.Step == cutover.Barrier && p.process == 2:
+					p.Fail(errAway)
+					back = time.Now().Add(away)
+					time.AfterFunc(away, func() { p.Fail(nil) })
+				}
+				return nil
+			}
+			s, err := p.coordinator().Begin(t.Context(), name, "")
+			if away < journalTimeout {
+				want(t, p, s, err, cutover.Completed)
+				return
+			}
+			if !errors.Is(err, errAway) || p.session != 0 || !time.Now().Before(back) {
+				t.Fatalf("%v, and the fence is held by %d", err, p.session)
+			}
+			if err := lease.Sleep(t.Context(), away); err != nil {
+				t.Fatal(err)
+			}
+			s, err = p.coordinator().Resume(t.Context(), name)
+			want(t, p, s, err, cutover.RolledBack, cutover.Takeover, cutover.FenceLost)
+		})
+	}
+}
+
+const journalTimeout = 30 * time.Second
+
+// TestALostReplyOfTheJournal: the record is written once more, and stored once.
+func TestALostReplyOfTheJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlayer(t, nil)
+		p.loses = true
+		s, err := p.coordinator().Begin(t.Context(), name, "")
+		want(t, p, s, err, cutover.Completed)
+		if s.Records != 20 {
+			t.Errorf("%d records", s.Records)
+		}
+	})
+}
