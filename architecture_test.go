@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"source":   {"throttle", "repair", "verify", "follow", "propose", "history", "order", "doctor", "human"},
 	"topic":    {"follow", "doctor", "order", "human"},
 	"registry": {"order"},
-	"ledger":   {"throttle", "board", "verify", "follow", "backfill", "compare", "gate", "incident", "order", "lease"},
+	"ledger":   {"throttle", "board", "verify", "follow", "backfill", "cutover/run", "cutover", "compare", "gate", "incident", "order", "lease"},
 	"jobs":     {"verify", "backfill"},
 	"eventlog": {"throttle", "backfill", "doctor", "order"}, // the only room that writes to the event store
 	"switches": {},                                          // the only room that writes to legacy
