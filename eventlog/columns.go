@@ -87,6 +87,9 @@ func (l *Log) plan(t target) (out []column, err error) {
 		if c.zone, err = time.LoadLocation(l.config.Zone); err != nil {
 			return nil, fmt.Errorf("%w: column %s: %w", ErrTable, d.Name, err)
 		}
+		if c.template.alone() == "at" && c.unit == 0 && slices.Contains(integers, c.Type) {
+			return nil, fmt.Errorf("%w: column %s of %s is a number, and gets a time; events.at.unit has to say what it counts since 1970", ErrTable, d.Name, t)
+		}
 		c.append = c.form()
 		out = append(out, c)
 	}
@@ -140,6 +143,8 @@ func (t template) alone() string {
 	return ""
 }
 
+var integers = []uint32{pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID}
+
 var units = map[string]time.Duration{"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond, "ns": 1}
 
 // value is what an event's column gets, in a form that the library can send.
@@ -163,7 +168,7 @@ func (c *column) value(e *backfill.Event) (any, error) {
 		}
 		text.WriteString(part)
 	}
-	if slices.Contains([]uint32{pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID}, c.Type) {
+	if slices.Contains(integers, c.Type) {
 		return strconv.ParseInt(text.String(), 10, 64)
 	}
 	return text.String(), nil

@@ -184,7 +184,11 @@ func appendText(to []byte, c *column, e *backfill.Event) ([]byte, error) {
 func appendInteger(to []byte, c *column, e *backfill.Event) ([]byte, error) {
 	var n int64
 	if c.template.alone() == "at" {
-		n, _ = c.time(e.Deed.At).(int64)
+		since, counts := c.time(e.Deed.At).(int64)
+		if !counts {
+			return to, fmt.Errorf("%w: a time is no %s without a unit", ErrTable, c.TypeName)
+		}
+		n = since
 	} else {
 		var room [32]byte
 		text, err := appendText(room[:0], c, e)

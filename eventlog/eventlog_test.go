@@ -322,6 +322,7 @@ func TestATableThatCannotTakeEventsIsRefused(t *testing.T) {
 		}
 	}
 	refused("column version", eventlog.ErrTable, func(c *eventlog.Config) { delete(c.Columns, "version") })
+	refused("events.at.unit", eventlog.ErrTable, func(c *eventlog.Config) { c.Columns["version"] = "{at}" })
 	refused("no column ghost", eventlog.ErrTable, func(c *eventlog.Config) { c.Columns["ghost"] = "1" })
 	refused("{kee}", eventlog.ErrTable, func(c *eventlog.Config) { c.Columns["origin"] = "{kee}" })
 	for _, s := range []string{
