@@ -208,14 +208,16 @@ func TestSlotsAreWatched(t *testing.T) {
 		t.Fatal(err)
 	}
 	slot := "watched_" + strings.Trim(u.Path, "/")
-	if _, err := conn.Exec(t.Context(), "SELECT pg_create_physical_replication_slot($1, true)", slot); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := conn.Exec(context.WithoutCancel(t.Context()), "SELECT pg_drop_replication_slot($1)", slot); err != nil {
-			t.Error(err)
+	for name, reserves := range map[string]bool{slot: true, slot + "_unused": false} { // one without WAL has no status
+		if _, err := conn.Exec(t.Context(), "SELECT pg_create_physical_replication_slot($1, $2)", name, reserves); err != nil {
+			t.Fatal(err)
 		}
-	})
+		t.Cleanup(func() {
+			if _, err := conn.Exec(context.WithoutCancel(t.Context()), "SELECT pg_drop_replication_slot($1)", name); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	s, err := eventlog.OpenSlots(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)

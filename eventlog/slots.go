@@ -40,11 +40,11 @@ func (s *Slots) Read(ctx context.Context) ([]throttle.Slot, error) {
 }
 
 // slots are those with a limit, the one that is nearest to losing its WAL first, and at the end those that have lost it. A slot has
-// a limit only if max_slot_wal_keep_size is set.
+// a limit only if max_slot_wal_keep_size is set, and no status before its first use.
 func slots(ctx context.Context, pool *pgxpool.Pool) ([]throttle.Slot, error) {
 	rows, err := pool.Query(ctx, `SELECT slot_name::text, wal_status, coalesce(safe, 0), greatest(pg_catalog.pg_size_bytes(current_setting('max_slot_wal_keep_size', true)), 0) FROM (
 			SELECT slot_name, to_jsonb(s) ->> 'wal_status' AS wal_status, (to_jsonb(s) ->> 'safe_wal_size')::bigint AS safe FROM pg_catalog.pg_replication_slots s) s
-		WHERE wal_status = $1 OR safe IS NOT NULL ORDER BY wal_status = $1, safe, slot_name`, lost) // both columns since PostgreSQL 13
+		WHERE wal_status = $1 OR safe IS NOT NULL AND wal_status IS NOT NULL ORDER BY wal_status = $1, safe, slot_name`, lost) // both columns since PostgreSQL 13
 	if err != nil {
 		return nil, fmt.Errorf("asking for the replication slots: %w", err)
 	}
