@@ -41,7 +41,25 @@ func (l *Log) Append(ctx context.Context, b backfill.Batch) error {
 		}
 		return nil
 	})
-	return refused(err, b.Events)
+	return refused(l.overtaken(ctx, err, b), b.Events)
+}
+
+// overtaken makes [backfill.ErrMoved] of an error for which live events of the same orders are the reason: they took the number of an
+// event, or a lock. The transaction has been rolled back.
+func (l *Log) overtaken(ctx context.Context, err error, b backfill.Batch) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	moved := ok && pg.Code == "40P01" // deadlock_detected
+	if ok && pg.Code == "23505" {     // unique_violation
+		n, asked := l.count(ctx, l.pool, b.Keys)
+		if asked != nil {
+			return errors.Join(err, asked)
+		}
+		moved = n != b.Stored
+	}
+	if moved {
+		return fmt.Errorf("%w: %w", backfill.ErrMoved, err)
+	}
+	return err
 }
 
 // inTurn waits for the store's own writers, before positions are given: a projector that goes by position would pass over those that
@@ -71,16 +89,23 @@ func (l *Log) alone(ctx context.Context, tx pgx.Tx) error {
 // unmoved returns [backfill.ErrMoved] unless the orders have the events that they had, and the new ones. It sees what
 // others have committed by now.
 func (l *Log) unmoved(ctx context.Context, tx pgx.Tx, b backfill.Batch) error {
-	var n int64
-	of, args := l.ofKeys(b.Keys)
-	query := "SELECT count(*) FROM " + l.config.ReadTable + " AS t WHERE " + of
-	if err := tx.QueryRow(ctx, query, args...).Scan(&n); err != nil {
-		return fmt.Errorf("counting the events of the orders: %w", err)
-	}
-	if n != b.Stored+int64(len(b.Events)) {
+	n, err := l.count(ctx, tx, b.Keys)
+	if err == nil && n != b.Stored+int64(len(b.Events)) {
 		return backfill.ErrMoved
 	}
-	return nil
+	return err
+}
+
+// count counts the events of some orders.
+func (l *Log) count(ctx context.Context, in interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}, keys []order.Key,
+) (n int64, err error) {
+	of, args := l.ofKeys(keys)
+	if err := in.QueryRow(ctx, "SELECT count(*) FROM "+l.config.ReadTable+" AS t WHERE "+of, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("counting the events of the orders: %w", err)
+	}
+	return n, nil
 }
 
 // ofKeys is the condition for events of some orders, and its arguments.
@@ -110,7 +135,7 @@ var copied = regexp.MustCompile(`(?m)^COPY .*, line (\d+)`)
 // refused names the event that the server does not take.
 func refused(err error, events []backfill.Event) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
+	if !ok || errors.Is(err, backfill.ErrMoved) {
 		return err
 	}
 	r := &backfill.RefusedError{Err: err}

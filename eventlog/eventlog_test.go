@@ -159,6 +159,28 @@ func TestNothingIsStoredInPart(t *testing.T) {
 	}
 }
 
+// TestALiveEventAtTheWrongMomentIsNoRefusal: it has taken the number of an event, or its writer a lock. The range is read again.
+func TestALiveEventAtTheWrongMomentIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	dsn, _ := database(t, createStreams, `INSERT INTO streams (id, stream, kind, time, data, version) VALUES (gen_random_uuid(), 'order-4', 'Placed', now(), '{}', 1)`,
+		`CREATE FUNCTION locked() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'locked' USING ERRCODE = '40P01'; END$$`,
+		`CREATE TRIGGER locked BEFORE INSERT ON streams FOR EACH ROW WHEN (NEW.stream = 'order-5') EXECUTE FUNCTION locked()`)
+	c := streams(dsn)
+	c.Publish = true
+	l := open(t, c)
+	for _, key := range []order.Key{"4", "5"} {
+		err := l.Append(t.Context(), batch(1, event(key, 1)))
+		if _, refused := errors.AsType[*backfill.RefusedError](err); refused || !errors.Is(err, backfill.ErrMoved) {
+			t.Errorf("order %s: the error is %v", key, err)
+		}
+	}
+	again := batch(1, event("4", 1))
+	again.Stored = 1 // the event was there when the order was read
+	if err := l.Append(t.Context(), again); errors.Is(err, backfill.ErrMoved) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 // TestARangeIsStoredOnce, under the claim that holds, whoever has it.
 func TestARangeIsStoredOnce(t *testing.T) {
 	t.Parallel()
