@@ -264,6 +264,43 @@ func TestSlotsAreWatched(t *testing.T) {
 	}
 }
 
+// TestNotesAreMadeOnce, also if two processes begin at the same time.
+func TestNotesAreMadeOnce(t *testing.T) {
+	t.Parallel()
+	dsn, conn := database(t, createStreams)
+	first := open(t, streams(dsn))
+	if _, err := conn.Exec(t.Context(), "CREATE TABLE kept (LIKE crosscheck_backfill INCLUDING ALL); DROP TABLE crosscheck_backfill"); err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	second, err := eventlog.Open(t.Context(), streams(dsn))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "CREATE TABLE crosscheck_backfill (LIKE kept INCLUDING ALL)"); err != nil {
+		t.Fatal(err)
+	}
+	end := make(chan error, 1)
+	go func() { end <- second.MakeNotes(t.Context()) }()
+	for waiting := 0; waiting == 0; {
+		const query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = (SELECT transactionid FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'transactionid')"
+		if err := tx.QueryRow(t.Context(), query).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-end; err != nil || !second.Keeps() {
+		t.Errorf("the table is kept: %v, %v", second.Keeps(), err)
+	}
+}
+
 // TestNotesOfAnotherBuildAreMended, or it is said who must do that.
 func TestNotesOfAnotherBuildAreMended(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // ErrNotes is wrapped if the table of checkpoints is of an older build, and the role may not mend it.
@@ -82,11 +83,19 @@ func (l *Log) MakeNotes(ctx context.Context) error {
 	if forbidden(err) {
 		return nil
 	}
-	if err != nil {
+	if err != nil && !made(err) {
 		return fmt.Errorf("making the table of checkpoints %s: %w", l.notesIn(), err)
 	}
-	l.notes = l.notesIn()
-	return nil
+	if err := l.findNotes(ctx); err != nil {
+		return err
+	}
+	return l.mend(ctx)
+}
+
+// made is true if another process has made the same table at the same time: IF NOT EXISTS does not see what is not committed.
+func made(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "23505" || pg.Code == "42P07")
 }
 
 // mend adds the columns that the table lacks.
