@@ -44,7 +44,8 @@ type Store interface {
 	Claimed(ctx context.Context) (Run, error)
 	// Stored are those of some ranges of a run that are done, by their numbers.
 	Stored(ctx context.Context, r Run, numbers []int64) ([]Range, error)
-	// Finish gives the claim back, and forgets the ranges of a run that has ended.
+	// Finish gives the claim back, and forgets the ranges of a run that has ended. It returns [ErrTaken] if the store was claimed by somebody
+	// else.
 	Finish(ctx context.Context, r Run) error
 }
 

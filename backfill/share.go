@@ -104,13 +104,8 @@ func (s *shared) do(ctx context.Context, claim string, r Range) error {
 	run := s.as
 	run.Claim = claim
 	err := s.fill(ctx, run, r, func(r Range) { s.mine[r.Number] = true })
-	switch {
-	case errors.Is(err, ErrStored):
+	if errors.Is(err, ErrStored) || errors.Is(err, ErrTaken) && claim != s.as.Claim { // a job of a process that has ended; lead sees who has the store
 		return nil
-	case errors.Is(err, ErrTaken):
-		if now, asked := s.Store.Claimed(ctx); asked == nil && now.Name == s.as.Name { // the run goes on under another claim
-			return nil
-		}
 	}
 	return err
 }
@@ -215,7 +210,9 @@ func (s *shared) takeBack(ctx context.Context, out map[int64]Range) error {
 	if err != nil {
 		return err
 	}
-	stored = slices.DeleteFunc(stored, func(r Range) bool { return s.isBusy(r.Number) }) // not counted yet
+	stored = slices.DeleteFunc(stored, func(r Range) bool {
+		return s.isBusy(r.Number) || r.KeyRange != out[r.Number].KeyRange // not counted yet, or of the same run with another ledger
+	})
 	for _, r := range stored {
 		s.foreign(r)
 		delete(out, r.Number)

@@ -209,6 +209,12 @@ func TestARangeIsStoredOnce(t *testing.T) {
 	if now, err := l.Claimed(t.Context()); err != nil || now != b.Run {
 		t.Errorf("claimed by %+v, %v", now, err)
 	}
+	if err := l.Finish(t.Context(), stranger.Run); !errors.Is(err, backfill.ErrTaken) {
+		t.Errorf("finished under another claim: %v", err)
+	}
+	if done, err := l.Stored(t.Context(), b.Run, []int64{1}); err != nil || len(done) != 1 {
+		t.Errorf("stored are %+v, %v", done, err)
+	}
 	if err := l.Finish(t.Context(), b.Run); err != nil {
 		t.Fatal(err)
 	}

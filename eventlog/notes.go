@@ -129,10 +129,14 @@ func (l *Log) Finish(ctx context.Context, r backfill.Run) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	err := pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "UPDATE "+l.notes+" SET claim = '' WHERE store = $1 AND run = '' AND number = 0 AND claim = $2", l.table.String(), r.Claim); err != nil {
+		given, err := tx.Exec(ctx, "UPDATE "+l.notes+" SET claim = '' WHERE store = $1 AND run = '' AND number = 0 AND claim = $2", l.table.String(), r.Claim)
+		if err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "DELETE FROM "+l.notes+" WHERE store = $1 AND (run = $2 AND number > 0 OR at < clock_timestamp() - interval '90 days')", l.table.String(), r.Name)
+		if given.RowsAffected() == 0 { // the ranges are of whoever has it now
+			return backfill.ErrTaken
+		}
+		_, err = tx.Exec(ctx, "DELETE FROM "+l.notes+" WHERE store = $1 AND (run = $2 AND number > 0 OR at < clock_timestamp() - interval '90 days')", l.table.String(), r.Name)
 		return err
 	})
 	if err != nil {
