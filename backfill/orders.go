@@ -150,6 +150,9 @@ func (w *looking) say(c history.Case, deeds []history.Deed, missing []int, next 
 		if d.At.IsZero() {
 			return fmt.Errorf("no record has a time, so it %w", history.ErrUnspeakable)
 		}
+		if !order.Tellable(d.At) {
+			return fmt.Errorf("its time is not within the years 1 to 9999 in UTC, so it %w", history.ErrUnspeakable)
+		}
 		if cap(w.payloads)-len(w.payloads) < usual {
 			w.payloads = make([]byte, 0, chunk)
 		}

@@ -76,6 +76,16 @@ func TestOneOrder(t *testing.T) {
 			c.Row.CreatedAt, c.Row.ChangedAt = time.Time{}, time.Time{}
 			return c
 		}(), why: backfill.Unspeakable, detail: "no record has a time"},
+		"a time before the first year": {of: func() history.Case {
+			c := entered("0", "", "OPEN")
+			c.Row.CreatedAt = time.Date(0, 12, 31, 22, 0, 0, 0, time.UTC)
+			return c
+		}(), why: backfill.Unspeakable, detail: "within the years 1 to 9999"},
+		"a trade before the first year": {of: func() history.Case {
+			c := partial()
+			c.Record.Trades[0].At = time.Date(-3, 1, 1, 0, 0, 0, 0, time.UTC)
+			return c
+		}(), why: backfill.Unspeakable, detail: "within the years 1 to 9999"},
 		"an impossible history": {of: func() history.Case {
 			c := partial()
 			c.Record.Trades = append(c.Record.Trades, trade(80, 10))

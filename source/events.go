@@ -286,16 +286,13 @@ func (e *Events) eachRaw(ctx context.Context, from querier, fn func(order.RawEve
 	return rows.Err()
 }
 
-// The valid times of an event are those that RFC 3339 can express, in microseconds since 1970. One event with another
-// time, or without one, must not prevent reading the others. It has the zero time, and decoding reports it.
-var (
-	firstTime = time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC).UnixMicro()
-	lastTime  = time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC).UnixMicro()
-)
-
-// tellable returns the SQL of a value for events with a valid time, and NULL for others.
+// tellable returns the SQL of a value for events with a valid time, and NULL for others. One event with another time, or without one, must
+// not prevent reading the others. It has the zero time, and decoding reports it.
 func tellable(at, of string) string {
-	return "CASE WHEN (" + at + ") BETWEEN '0001-01-01 00:00:00.000001+00' AND '9999-12-31 23:59:59.999999+00' THEN " + of + " END"
+	sql := func(micros int64) string {
+		return time.UnixMicro(micros).UTC().Format("'2006-01-02 15:04:05.000000+00'")
+	}
+	return "CASE WHEN (" + at + ") BETWEEN " + sql(order.FirstTime) + " AND " + sql(order.LastTime) + " THEN " + of + " END"
 }
 
 // surelySmall is a stored size below which a payload is within the limit of decoding, even if it is compressed: one

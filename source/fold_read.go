@@ -194,7 +194,7 @@ func (r *eventReader) without() error {
 // tellableTime reads a timestamptz as [Events.Histories] does, in microseconds since 2000.
 func tellableTime(raw []byte) time.Time {
 	micros, ok := bigint(raw)
-	if !ok || micros < firstTime+unixEpoch || micros > lastTime+unixEpoch {
+	if !ok || micros < order.FirstTime+unixEpoch || micros > order.LastTime+unixEpoch {
 		return time.Time{}
 	}
 	return time.UnixMicro(micros - unixEpoch).UTC()
