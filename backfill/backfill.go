@@ -73,7 +73,7 @@ type Report struct {
 	// Left counts the orders that were left as they are, before the run was resumed too. Examples are some that this process left.
 	Left     map[Missing]int64 `json:"left"`
 	Examples []Left            `json:"examples"`
-	// Unseen is true if it was not known how old legacy's transactions are: the event of a long one may be written twice.
+	// Unseen is true if it was not known how old the transactions of legacy and of the store are: the event of a long one may be written twice.
 	Unseen bool `json:"transactions_unseen,omitempty"`
 	// Samples are some of the events.
 	Samples []Event `json:"-"`
@@ -99,7 +99,7 @@ type work struct {
 	ignored []string
 
 	mu      sync.Mutex
-	running time.Time // what legacy wrote before was visible when this process, or the last round, began; zero if that is not known
+	running time.Time // what was written before was visible when this process, or the last round, began; zero of a dry run
 	report  Report
 	again   []Range        // with orders that must be looked at again
 	mine    map[int64]bool // ranges that this process has done
@@ -180,7 +180,8 @@ func (w *work) noted(r Range, orders *int64) {
 	}
 }
 
-// observe notes when the oldest running transaction began. What it has written is seen only later, under its old time.
+// observe notes when the oldest running transaction began. What it has written is seen only later: an order under its old time, or the
+// live event of an order that is seen now.
 func (w *work) observe(ctx context.Context) error {
 	if w.DryRun {
 		return nil
@@ -189,11 +190,16 @@ func (w *work) observe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	writing, seen, err := w.Store.Oldest(ctx)
+	if err != nil {
+		return err
+	}
+	if writing.Before(began) {
+		began = writing
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.running = began; !known {
-		w.running, w.report.Unseen = time.Time{}, true
-	}
+	w.running, w.report.Unseen = began, w.report.Unseen || !known || !seen
 	return nil
 }
 

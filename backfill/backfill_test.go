@@ -290,3 +290,31 @@ func TestTheEventOfALongTransactionIsWaitedFor(t *testing.T) {
 		t.Errorf("%s events, the report is %+v", events(), r)
 	}
 }
+
+// TestALiveEventThatIsNotCommittedIsWaitedFor: its writer keeps a transaction on the event store open for longer than the settle window.
+func TestALiveEventThatIsNotCommittedIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, orders)
+	w.Settle = time.Nanosecond
+	conn, err := pgx.Connect(t.Context(), w.events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.legacy(`INSERT INTO orders (order_id, trader_id, symbol, side, quantity, price, status, filled_quantity, created_at, updated_at)
+		VALUES (99999, 7, 'AAPL', 'BUY', 10, 1, 'OPEN', 0, now(), now())`)
+	at := w.ask(w.inLegacy, "SELECT created_at::text FROM orders WHERE order_id = 99999")
+	if _, err = tx.Exec(t.Context(), `INSERT INTO event_store (order_id, event_type, timestamp, payload) VALUES (99999, 'OrderCreated', '`+strings.TrimSpace(at)+`',
+		'{"trader_id": 7, "symbol": "AAPL", "side": "BUY", "quantity": 10.0000, "price": 1.0000}')`); err != nil {
+		t.Fatal(err)
+	}
+	w.Wait = func(ctx context.Context, _ time.Duration) error { return tx.Commit(ctx) }
+	r := w.whole()
+	if events := w.read("SELECT count(*) FROM event_store WHERE order_id = 99999"); events != "1\n" || r.Events != 0 || len(r.Left) != 0 || r.Unseen {
+		t.Errorf("%s events, the report is %+v", events, r)
+	}
+}

@@ -151,6 +151,9 @@ func onPaper(t *testing.T, of, stored history.Case) *backfill.Filler {
 type claimed struct{ backfill.Store }
 
 func (claimed) Claim(context.Context, backfill.Run) ([]backfill.Range, error) { return nil, nil }
+func (claimed) Oldest(context.Context) (time.Time, bool, error) {
+	return noon.Add(time.Hour), true, nil
+}
 
 // TestAResumedRunRemembersWhatItLeft holds that orders which were left before the run was stopped are not forgotten.
 func TestAResumedRunRemembersWhatItLeft(t *testing.T) {

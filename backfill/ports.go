@@ -34,6 +34,8 @@ type Events interface {
 type Store interface {
 	// Claim takes the store over for a run, and returns what the run has done. From then on nobody can append under another claim.
 	Claim(ctx context.Context, r Run) (done []Range, err error)
+	// Oldest is when the oldest transaction began that runs and may write to the store, as [Legacy] says it for legacy.
+	Oldest(ctx context.Context) (began time.Time, known bool, err error)
 	// Known are the ids of reconstructed events that the store has of some orders.
 	Known(ctx context.Context, keys []order.Key) (map[string]bool, error)
 	// Append stores the events of a range, and that the range is done: both or neither. It returns [ErrMoved] if orders have

@@ -26,6 +26,10 @@ type desk struct {
 	tried chan struct{} // closed when the job that is left was done or failed
 }
 
+func (d *desk) Oldest(context.Context) (time.Time, bool, error) {
+	return noon.Add(time.Hour), true, nil
+}
+
 func (d *desk) Claim(_ context.Context, r backfill.Run) ([]backfill.Range, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

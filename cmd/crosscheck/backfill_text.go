@@ -46,7 +46,7 @@ func (r backfillReport) writeText(w io.Writer) error {
 		}
 	}
 	if r.Unseen {
-		b.WriteString("the role may not know how old legacy's transactions are (pg_read_all_stats), so the event of a long one may be there twice\n")
+		b.WriteString("a role may not know how old the transactions of legacy or of the event store are (pg_read_all_stats), so the event of a long one may be there twice\n")
 	}
 	if r.Archived > 0 {
 		fmt.Fprintf(&b, "%s passed over, because their events were archived\n", human.Quantity(r.Archived, "order was", "orders were"))
