@@ -153,6 +153,10 @@ func (w *looking) say(c history.Case, deeds []history.Deed, missing []int, next 
 		if !order.Tellable(d.At) {
 			return fmt.Errorf("its time is not within the years 1 to 9999 in UTC, so it %w", history.ErrUnspeakable)
 		}
+		kept, err := w.kept(d.At)
+		if err != nil {
+			return err
+		}
 		if cap(w.payloads)-len(w.payloads) < usual {
 			w.payloads = make([]byte, 0, chunk)
 		}
@@ -162,9 +166,21 @@ func (w *looking) say(c history.Case, deeds []history.Deed, missing []int, next 
 			return err
 		}
 		w.payloads = payloads
-		w.events = append(w.events, Event{Key: c.Row.Key, Deed: *d, Number: next + int64(i), Batch: w.run.Name, Type: kind, Payload: payloads[from:len(payloads):len(payloads)]})
+		w.events = append(w.events, Event{Key: c.Row.Key, Deed: *d, Kept: kept, Number: next + int64(i), Batch: w.run.Name, Type: kind, Payload: payloads[from:len(payloads):len(payloads)]})
 	}
 	return nil
+}
+
+// kept is a time as the store holds it. Less precision is for contradicts to judge; another hour is not.
+func (w *looking) kept(at time.Time) (time.Time, error) {
+	if w.Store == nil {
+		return at, nil
+	}
+	kept, column := w.Store.Kept(at)
+	if column != "" && at.Sub(kept).Abs() > time.Second {
+		return kept, fmt.Errorf("column %s would say %s instead of %s, so it %w", column, kept.UTC().Format(time.RFC3339Nano), at.UTC().Format(time.RFC3339Nano), history.ErrUnspeakable)
+	}
+	return kept, nil
 }
 
 // contradicts says why the history would be wrong with some more events; empty if it would not. Where legacy contradicts itself, it
@@ -176,7 +192,7 @@ func (w *looking) contradicts(c history.Case, legacy []history.Finding, more []E
 	}
 	c.Events = slices.Clip(c.Events)
 	for i, e := range more {
-		raw := order.RawEvent{Position: order.Position(e.Number), ID: order.ID(e.Deed.ID.String()), Key: e.Key, Type: e.Type, At: e.Deed.At, Payload: e.Payload}
+		raw := order.RawEvent{Position: order.Position(e.Number), ID: order.ID(e.Deed.ID.String()), Key: e.Key, Type: e.Type, At: e.Kept, Payload: e.Payload}
 		if stored > 0 {
 			raw.Position = c.Events[stored-1].Position + order.Position(i+1)
 		}
@@ -210,7 +226,7 @@ func (w *looking) proven(row history.Row, events []Event) bool {
 	w.proof.Start(row.Key)
 	for i := range events {
 		e := &events[i]
-		w.proof.Say(e.Type, order.StoredRow{Position: order.Position(e.Number), At: e.Deed.At, Payload: e.Payload})
+		w.proof.Say(e.Type, order.StoredRow{Position: order.Position(e.Number), At: e.Kept, Payload: e.Payload})
 	}
 	return w.proof.Holds(row)
 }

@@ -165,3 +165,34 @@ func TestAResumedRunRemembersWhatItLeft(t *testing.T) {
 		t.Errorf("the report is %+v, %v", r, err)
 	}
 }
+
+// coarse is a store that does not hold times as they are.
+type coarse struct {
+	backfill.Store
+	off time.Duration
+}
+
+func (coarse) Known(context.Context, []order.Key) (map[string]bool, error) { return nil, nil }
+func (c coarse) Kept(at time.Time) (time.Time, string)                     { return at.Add(c.off), "time" }
+
+// TestAnEventIsProvenAsItIsKept: what the column makes of its time may contradict the row.
+func TestAnEventIsProvenAsItIsKept(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		off    time.Duration
+		why    backfill.Missing
+		detail string
+	}{
+		"rounded":                   {time.Millisecond, backfill.Contradicted, "would be"},
+		"the other of two the same": {time.Hour, backfill.Unspeakable, "column time would say 2025-03-01T13:00:00Z instead of 2025-03-01T12:00:00Z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := onPaper(t, entered("0", "", "OPEN"), history.Case{})
+			f.Store = coarse{off: tt.off}
+			r, err := f.Run(t.Context(), run)
+			if err != nil || r.Left[tt.why] != 1 || !strings.Contains(r.Examples[0].Detail, tt.detail) {
+				t.Errorf("the report is %+v, %v", r, err)
+			}
+		})
+	}
+}

@@ -36,6 +36,8 @@ type Store interface {
 	Claim(ctx context.Context, r Run) (done []Range, err error)
 	// Oldest is when the oldest transaction began that runs and may write to the store, as [Legacy] says it for legacy.
 	Oldest(ctx context.Context) (began time.Time, known bool, err error)
+	// Kept is the time that is read back for an event, and the column that does not hold the time as it is; empty if all do.
+	Kept(at time.Time) (kept time.Time, column string)
 	// Known are the ids of reconstructed events that the store has of some orders.
 	Known(ctx context.Context, keys []order.Key) (map[string]bool, error)
 	// Append stores the events of a range, and that the range is done: both or neither. It returns [ErrMoved] if orders have
@@ -90,6 +92,7 @@ type Event struct {
 	Payload []byte
 	Number  int64 // within its order, where the store counts like that
 	Batch   string
+	Kept    time.Time // of the deed, as the store holds it
 }
 
 // Missing are the sorts of things for which nothing is written, although legacy knows more than the store.
