@@ -26,8 +26,13 @@ func (e Exec) Run(ctx context.Context, step Step, run Run) (string, error) {
 		argv = e.Undo
 	}
 	output, err := start(ctx, argv, run)
-	if err != nil {
-		err = fmt.Errorf("%w: %s", err, bounded(output))
+	if err == nil {
+		return output, nil
+	}
+	exit, ended := errors.AsType[*exec.ExitError](err)
+	err = fmt.Errorf("%w: %s", err, bounded(output))
+	if ended && exit.Exited() && ctx.Err() == nil { // one that was killed may have asked others to do something
+		err = &RefusedError{err}
 	}
 	return output, err
 }

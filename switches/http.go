@@ -89,7 +89,11 @@ func (r Request) send(ctx context.Context, run Run) (string, error) {
 		return string(body), fmt.Errorf("reading the answer: %w", err)
 	}
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return string(body), fmt.Errorf("the answer is %s: %s", answer.Status, bounded(string(body)))
+		err := fmt.Errorf("the answer is %s: %s", answer.Status, bounded(string(body)))
+		if answer.StatusCode/100 == 4 && answer.StatusCode != http.StatusRequestTimeout { // 5xx may be of a proxy that has handed the request on
+			err = &RefusedError{err}
+		}
+		return string(body), err
 	}
 	return string(body), nil
 }

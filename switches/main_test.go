@@ -19,9 +19,15 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-func connect(t *testing.T, dsn string) *pgx.Conn {
+func connect(t *testing.T, dsn string, mode ...pgx.QueryExecMode) *pgx.Conn {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), dsn)
+	c, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c.DefaultQueryExecMode = range mode { // the console of a pooler knows only one
+	}
+	conn, err := pgx.ConnectConfig(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

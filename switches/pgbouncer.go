@@ -27,23 +27,26 @@ func (p PgBouncer) Run(ctx context.Context, step Step, _ Run) (string, error) {
 	if step == Do {
 		output, err := p.each(ctx, false, p.pause)
 		if err != nil {
-			_, undone := p.each(context.WithoutCancel(ctx), true, p.resume)
-			err = errors.Join(err, undone)
+			if _, undone := p.each(context.WithoutCancel(ctx), true, p.resume); undone != nil {
+				return output, errors.Join(err, undone)
+			}
+			err = &RefusedError{err}
 		}
 		return output, err
 	}
 	return p.each(ctx, true, p.resume)
 }
 
-// Check implements [Action]: true if all are paused, false if none is.
+// Check implements [Action]: true if all are paused, false if none is. One that still waits for its clients is neither.
 func (p PgBouncer) Check(ctx context.Context, _ Run) (bool, error) {
 	paused := 0
 	_, err := p.each(ctx, false, func(ctx context.Context, conn *pgx.Conn) error {
 		is, err := p.paused(ctx, conn)
-		if is {
-			paused++
+		if err != nil || !is {
+			return err
 		}
-		return err
+		paused++
+		return p.drained(ctx, conn)
 	})
 	if err == nil && paused > 0 && paused < len(p.Instances) {
 		err = fmt.Errorf("%d of %d instances are paused", paused, len(p.Instances))
@@ -96,10 +99,8 @@ func (p PgBouncer) command(ctx context.Context, conn *pgx.Conn, word string) err
 	return nil
 }
 
+// pause repeats a PAUSE that was asked for before: PgBouncer shows a database as paused from the moment at which somebody asks.
 func (p PgBouncer) pause(ctx context.Context, conn *pgx.Conn) error {
-	if is, err := p.paused(ctx, conn); err != nil || is {
-		return err
-	}
 	return p.command(ctx, conn, "PAUSE")
 }
 
@@ -114,15 +115,11 @@ func (p PgBouncer) resume(ctx context.Context, conn *pgx.Conn) error {
 	return p.command(ctx, conn, "RESUME")
 }
 
-// paused reads the line of the database.
+// paused reads the line of the database. It is so as soon as somebody has asked for it.
 func (p PgBouncer) paused(ctx context.Context, conn *pgx.Conn) (bool, error) {
-	rows, err := conn.Query(ctx, "SHOW DATABASES")
+	found, err := show(ctx, conn, "DATABASES")
 	if err != nil {
-		return false, fmt.Errorf("asking for the databases: %w", err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToMap)
-	if err != nil {
-		return false, fmt.Errorf("asking for the databases: %w", err)
+		return false, err
 	}
 	for _, row := range found {
 		if row["name"] == p.Database {
@@ -130,4 +127,32 @@ func (p PgBouncer) paused(ctx context.Context, conn *pgx.Conn) (bool, error) {
 		}
 	}
 	return false, fmt.Errorf("it has no database %q", p.Database)
+}
+
+// drained returns an error while clients use server connections of the database.
+func (p PgBouncer) drained(ctx context.Context, conn *pgx.Conn) error {
+	found, err := show(ctx, conn, "POOLS")
+	if err != nil {
+		return err
+	}
+	for _, row := range found {
+		for _, used := range []string{"sv_active", "sv_tested", "sv_active_cancel", "sv_being_canceled"} { // not every version has all
+			if n := fmt.Sprint(row[used]); row["database"] == p.Database && row[used] != nil && n != "0" {
+				return fmt.Errorf("it is to pause and still waits: %s is %s", used, n)
+			}
+		}
+	}
+	return nil
+}
+
+func show(ctx context.Context, conn *pgx.Conn, what string) ([]map[string]any, error) {
+	rows, err := conn.Query(ctx, "SHOW "+what)
+	if err != nil {
+		return nil, fmt.Errorf("asking for %s: %w", what, err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToMap)
+	if err != nil {
+		return nil, fmt.Errorf("asking for %s: %w", what, err)
+	}
+	return found, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // SQL switches by statements in a database.
@@ -37,8 +38,15 @@ func (s SQL) Run(ctx context.Context, step Step, run Run) (output string, err er
 		output = strings.Join(tags, ", ")
 		return err
 	})
+	// An ERROR rolls back. A FATAL one may have come after the commit.
+	if answer, ok := errors.AsType[*pgconn.PgError](err); ok && answer.SeverityUnlocalized == "ERROR" && answer.Code != cancelled && ctx.Err() == nil {
+		err = &RefusedError{err}
+	}
 	return output, err
 }
+
+// cancelled is the code of a statement that ran out of time; whether the server or this side was first is chance.
+const cancelled = "57014"
 
 // Check implements [Action].
 func (s SQL) Check(ctx context.Context, run Run) (on bool, err error) {

@@ -13,11 +13,12 @@ import (
 )
 
 var (
-	// ErrUnknown is wrapped if the check failed, so that nobody knows which way the switch is. It is not to be tried again blindly.
+	// ErrUnknown is wrapped if the check failed, or if it says that nothing has changed and the step may still have an effect. It is not to be
+	// tried again blindly.
 	ErrUnknown = errors.New("it is not known which way the switch is")
-	// ErrFailed is wrapped if a step failed, and the check says that it has changed nothing.
+	// ErrFailed is wrapped if a step ended with a [RefusedError], and the check says that it has changed nothing. It will have no effect any more.
 	ErrFailed = errors.New("the switch has not moved")
-	// ErrLies is wrapped if a step reported success, and the check says that nothing has changed. One of the two lies.
+	// ErrLies is wrapped, with ErrUnknown, if a step reported success, and the check says that nothing has changed. One of the two lies.
 	ErrLies = errors.New("the step reported success, and the check says that nothing has changed")
 )
 
@@ -31,7 +32,17 @@ const (
 	Undo Step = "undo"
 )
 
+// RefusedError is the error of a step that has ended, and will have no effect any more. A timeout or a lost connection is none.
+type RefusedError struct{ Err error }
+
+// Error implements error.
+func (r *RefusedError) Error() string { return r.Err.Error() }
+
+// Unwrap returns the reason.
+func (r *RefusedError) Unwrap() error { return r.Err }
+
 // Action is a way to change something. Do and undo may be repeated. It returns when the context ends, and its output is bounded.
+// An error of Run that is no [RefusedError] leaves open what the step may still do.
 type Action interface {
 	Run(ctx context.Context, step Step, run Run) (output string, err error)
 	// Check reports whether the switch is at the new system. What is neither yes nor no is an error.
@@ -58,7 +69,7 @@ const defaultTimeout = 30 * time.Second
 
 // Outcome is what a step did.
 type Outcome struct {
-	Already bool // it was so before, and nothing was done
+	Already bool // it was at the new system before, and nothing was done
 	Output  string
 }
 
@@ -72,30 +83,34 @@ func (s Switch) On(ctx context.Context, run Run) (on bool, err error) {
 	return on, nil
 }
 
-// Set makes a step, unless the switch is that way already, and reads it back. A step whose answer was lost counts as done if the check says
-// so.
+// Set makes a step and reads it back. A step whose answer was lost counts as done if the check says so. Do is not made if the switch is at the
+// new system already, and not if the check fails. Undo is always made: the way back does not depend on what was there before.
 func (s Switch) Set(ctx context.Context, step Step, run Run) (o Outcome, err error) {
 	want := step == Do
-	on, err := s.On(ctx, run)
-	if err != nil {
-		return o, err
-	}
-	if on == want {
-		return Outcome{Already: true}, nil
+	if want {
+		switch on, err := s.On(ctx, run); {
+		case err != nil:
+			return o, err
+		case on:
+			return Outcome{Already: true}, nil
+		}
 	}
 	output, failed := s.once(ctx, step, run)
 	o.Output = s.shown(output)
-	on, err = s.On(context.WithoutCancel(ctx), run) // limited by its own deadline: the outcome of what has begun must be known
+	on, err := s.On(context.WithoutCancel(ctx), run) // limited by its own deadline: the outcome of what has begun must be known
 	switch {
 	case err != nil:
 		return o, errors.Join(err, s.hide(failed))
 	case on == want:
 		return o, nil
-	case failed != nil:
-		return o, s.hide(fmt.Errorf("%w: %s of %s: %w", ErrFailed, step, s.Name, failed))
-	default:
-		return o, fmt.Errorf("%w: %s of %s", ErrLies, step, s.Name)
+	case failed == nil:
+		return o, fmt.Errorf("%w: %w: %s of %s", ErrUnknown, ErrLies, step, s.Name)
 	}
+	reason := ErrUnknown
+	if _, refused := errors.AsType[*RefusedError](failed); refused {
+		reason = ErrFailed
+	}
+	return o, s.hide(fmt.Errorf("%w: %s of %s: %w", reason, step, s.Name, failed))
 }
 
 func (s Switch) once(ctx context.Context, step Step, run Run) (string, error) {

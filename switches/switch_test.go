@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 	"github.com/nordvarg/crosscheck/lab/pgserver/poolertest"
@@ -27,13 +30,13 @@ func reads(dsn string) switches.Switch {
 	}}
 }
 
-// moves does, undoes and repeats both, and wants each to be done or to be so already.
+// moves does, undoes and repeats both, and wants each to be done; only do is left out if it is so already.
 func moves(t *testing.T, s switches.Switch) {
 	t.Helper()
 	for _, c := range []struct {
 		step    switches.Step
 		already bool
-	}{{switches.Undo, true}, {switches.Do, false}, {switches.Do, true}, {switches.Undo, false}, {switches.Undo, true}, {switches.Do, false}} {
+	}{{switches.Undo, false}, {switches.Do, false}, {switches.Do, true}, {switches.Undo, false}, {switches.Undo, false}, {switches.Do, false}} {
 		o, err := s.Set(t.Context(), c.step, run)
 		on, asked := s.On(t.Context(), run)
 		if err != nil || o.Already != c.already || asked != nil || on != (c.step == switches.Do) {
@@ -72,7 +75,7 @@ func TestHowASwitchFails(t *testing.T) {
 		{"do fails", "UPDATE nowhere SET value = 1", "", switches.ErrFailed, "nowhere"},
 		{"the second statement fails, so that the first is undone", "UPDATE app_config SET value = 'event_sourced'; SELECT 1/0", "", switches.ErrFailed, "division by zero"},
 		{"do changes nothing and says that it did", "UPDATE app_config SET value = 'event_sourced' WHERE name = 'readsource'", "", switches.ErrLies, "do of reads"},
-		{"do takes too long", "SELECT pg_sleep(60)", "", switches.ErrFailed, "timeout"},
+		{"do takes too long", "SELECT pg_sleep(60)", "", switches.ErrUnknown, "timeout"},
 		{"the check fails", "SELECT 1", "SELECT nothing", switches.ErrUnknown, "nothing"},
 		{"the check has no row", "SELECT 1", "SELECT true WHERE false", switches.ErrUnknown, "0 rows"},
 		{"the check has NULL", "SELECT 1", "SELECT NULL::boolean", switches.ErrUnknown, "NULL"},
@@ -85,8 +88,12 @@ func TestHowASwitchFails(t *testing.T) {
 			a.Asks = test.asks
 		}
 		s.Action, s.Timeout = a, 2*time.Second
-		if _, err := s.Set(t.Context(), switches.Do, run); !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.says) {
+		_, err := s.Set(t.Context(), switches.Do, run)
+		if !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v", test.name, err)
+		}
+		if errors.Is(err, switches.ErrUnknown) == errors.Is(err, switches.ErrFailed) { // what may have an effect later has not failed
+			t.Errorf("%s has failed, and is unknown, or neither: %v", test.name, err)
 		}
 	}
 }
@@ -98,6 +105,23 @@ func TestALostAnswerIsReadBack(t *testing.T) {
 	s := switches.Switch{Name: "writes", Action: switches.Exec{Do: []string{"sh", "-c", "touch " + file + "; exit 3"}, Undo: []string{"rm", file}, Asks: []string{"test", "-e", file}}}
 	if o, err := s.Set(t.Context(), switches.Do, run); err != nil || o.Already {
 		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+// TestTheWayBackIsAlwaysGone, also if the check before it would fail, or says that nothing has moved.
+func TestTheWayBackIsAlwaysGone(t *testing.T) {
+	t.Parallel()
+	file := t.TempDir() + "/undone"
+	s := switches.Switch{Name: "writes", Action: switches.Exec{Do: []string{"false"}, Undo: []string{"touch", file}, Asks: []string{"sh", "-c", "test -e " + file + " && exit 1; exit 2"}}}
+	if o, err := s.Set(t.Context(), switches.Undo, run); err != nil || o.Already {
+		t.Errorf("%+v, %v", o, err)
+	}
+	s.Action = switches.Exec{Do: []string{"false"}, Undo: []string{"rm", file}, Asks: []string{"sh", "-c", "exit 1"}}
+	if o, err := s.Set(t.Context(), switches.Undo, run); err != nil || o.Already {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the undo was left out, because the check said legacy")
 	}
 }
 
@@ -129,7 +153,7 @@ func TestOutputIsBoundedAndHasNoSecrets(t *testing.T) {
 		t.Errorf("%d bytes: %.40q, %v", len(o.Output), o.Output, err)
 	}
 	s.Timeout = time.Second
-	if _, err := s.Set(t.Context(), switches.Undo, run); !errors.Is(err, switches.ErrFailed) || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "deadline") {
+	if _, err := s.Set(t.Context(), switches.Undo, run); !errors.Is(err, switches.ErrUnknown) || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "deadline") {
 		t.Errorf("a program that hangs: %v", err)
 	}
 }
@@ -206,7 +230,41 @@ func TestPgBouncersArePausedAndGoOn(t *testing.T) {
 	if _, err := s.Set(t.Context(), switches.Do, run); !errors.Is(err, switches.ErrFailed) || !strings.Contains(err.Error(), "instance 2: PAUSE") {
 		t.Errorf("a client in a transaction: %v", err)
 	}
+	// A coordinator that died before it took its PAUSE back: only the first answers yes, and the way back goes all the same.
+	asked := connect(t, consoles[0], pgx.QueryExecModeSimpleProtocol)
+	do(t, asked, "PAUSE "+pgx.Identifier{name}.Sanitize())
+	if _, err := s.On(t.Context(), run); !errors.Is(err, switches.ErrUnknown) {
+		t.Errorf("one of two is paused: %v", err)
+	}
+	if _, err := s.Set(t.Context(), switches.Undo, run); err != nil {
+		t.Errorf("the way back from one of two: %v", err)
+	}
+	one := p
+	one.Instances = consoles[1:]
+	waiting, second := make(chan error, 1), connect(t, consoles[1], pgx.QueryExecModeSimpleProtocol)
+	go func() {
+		_, err := second.Exec(ctx, "PAUSE "+pgx.Identifier{name}.Sanitize())
+		waiting <- err
+	}()
+	for {
+		_, err := one.Check(ctx, run)
+		if err != nil && strings.Contains(err.Error(), "still waits") {
+			break
+		}
+		if err != nil {
+			t.Fatalf("a PAUSE that waits for a client: %v", err)
+		}
+	}
 	do(t, client, "COMMIT")
+	if err := <-waiting; err != nil {
+		t.Error(err)
+	}
+	if on, err := one.Check(ctx, run); !on || err != nil {
+		t.Errorf("a PAUSE that has ended: %v, %v", on, err)
+	}
+	if _, err := s.Set(t.Context(), switches.Undo, run); err != nil {
+		t.Error(err)
+	}
 	if on, err := s.On(t.Context(), run); on || err != nil {
 		t.Errorf("after it: %v, %v", on, err)
 	}
