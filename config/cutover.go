@@ -110,6 +110,7 @@ func readCutover(o *object, c *Config) {
 	readFence(o.object("fence"), &t.Fence, c.Legacy.Table)
 	o.require("switch", "how reads and writes are switched; see docs/switches.md")
 	if s := o.object("switch"); s != nil {
+		defer s.remember()()
 		for name, into := range map[string]*Switch{"reads": &t.Reads, "writes": &t.Writes} {
 			s.require(name, "a switch of the kind sql, http or exec")
 			readSwitch(s.object(name), into, []string{"sql", "http", "exec"})
@@ -118,6 +119,18 @@ func readCutover(o *object, c *Config) {
 		s.done()
 	}
 	o.done()
+}
+
+// remember keeps the values of all variables that are read until the returned function is called: each may be a secret, wherever a program or
+// a server quotes it.
+func (r *reader) remember() (stop func()) {
+	getenv := r.getenv
+	r.getenv = func(name string) (string, bool) {
+		value, ok := getenv(name)
+		r.expanded = append(r.expanded, value, url.QueryEscape(value), url.PathEscape(value))
+		return value, ok
+	}
+	return func() { r.getenv = getenv }
 }
 
 func readFence(o *object, f *Fence, legacy string) {

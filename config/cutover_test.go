@@ -70,6 +70,24 @@ func TestSwitchesOfOtherKindsAreRead(t *testing.T) {
 	}
 }
 
+// TestVariablesOfSwitchesAreMasked wherever they are: as an argument of a program, and as a part of a URL or of a body.
+func TestVariablesOfSwitchesAreMasked(t *testing.T) {
+	ok := `{url: "http://a/d", on: new, off: old}`
+	for _, reads := range []string{
+		`{exec: {do: [flip, "--token=${WORD}"], undo: [b], check: [c]}}`,
+		`{http: {do: {url: "http://a/b?token=${WORD}"}, undo: {url: "http://a/c"}, check: ` + ok + `}}`,
+		`{http: {do: {url: "http://a/b", body: "token is ${WORD}"}, undo: {url: "http://a/c"}, check: ` + ok + `}}`,
+	} {
+		c, err := parse(t, strings.Replace(switched(reads), `[flip, "${WORD}"]`, "[flip]", 1))
+		if err != nil {
+			t.Fatal(render(t, err))
+		}
+		if masked := c.Mask("the answer was hunter2"); masked != "the answer was <secret>" {
+			t.Errorf("%s: %s", reads, masked)
+		}
+	}
+}
+
 func TestMistakesOfACutoverAreNamed(t *testing.T) {
 	good := `{exec: {do: [a], undo: [b], check: [c]}}`
 	for want, text := range map[string]string{

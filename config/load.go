@@ -63,7 +63,7 @@ func Parse(name string, src []byte, getenv func(string) (string, bool)) (*Config
 	if len(r.errs) > 0 {
 		return nil, r.errs.sorted()
 	}
-	c.findSecrets(getenv)
+	c.findSecrets(getenv, r.expanded)
 	c.checkDSNs = r.checkDSNs
 	c.place, c.warnings = r.place, r.warnings.sorted()
 	return &c, nil

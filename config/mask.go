@@ -24,8 +24,7 @@ func (c *Config) Mask(text string) string {
 var passwords = regexp.MustCompile(`(?i)((?:password|passwd|pwd)\s*(?:=|%3D)\s*)('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?:[^\s"\x60\\]|\\[^"])+)`)
 
 // findSecrets collects what Mask replaces, the longest first.
-func (c *Config) findSecrets(getenv func(string) (string, bool)) {
-	var found []string
+func (c *Config) findSecrets(getenv func(string) (string, bool), found []string) {
 	for _, dsn := range []Secret{c.Legacy.DSN, c.Projection.DSN, c.Events.DSN, c.Ledger.DSN} {
 		found = append(found, secretsOf(dsn.Reveal())...)
 	}

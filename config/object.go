@@ -15,6 +15,8 @@ type reader struct {
 	getenv func(string) (string, bool)
 	errs   Errors
 	dsns   []dsnAt
+	// expanded are the values of variables that may be quoted anywhere, and the same escaped in a URL.
+	expanded []string
 	// conditions are the nodes of SQL conditions, by key path. Only a database can tell whether they are right.
 	conditions map[string]*yaml.Node
 	warnings   Errors
