@@ -14,6 +14,9 @@ type Sequence struct {
 	Name      string
 	Next      *big.Int // the number that it gives next
 	Increment *big.Int
+	Max       *big.Int
+	Cycle     bool     // it begins anew after Max
+	Cache     int64    // how many numbers a session takes at once; it may give older ones than Next then
 	Highest   *big.Int // nil if legacy has no row
 }
 
@@ -22,6 +25,12 @@ func (s Sequence) Behind() string {
 	switch {
 	case s.Increment.Sign() <= 0:
 		return fmt.Sprintf("%s counts down, so it will meet numbers that legacy has given", s.Name)
+	case s.Cycle:
+		return fmt.Sprintf("%s is CYCLE, so it will meet numbers that legacy has given", s.Name)
+	case s.Cache > 1:
+		return fmt.Sprintf("%s is CACHE %d, so sessions may still give older numbers than it shows", s.Name, s.Cache)
+	case s.Next.Cmp(s.Max) > 0:
+		return fmt.Sprintf("%s has given its last number, %s", s.Name, s.Max)
 	case s.Highest != nil && s.Next.Cmp(s.Highest) <= 0:
 		return fmt.Sprintf("%s gives %s next, and legacy has given %s", s.Name, s.Next, s.Highest)
 	default:
@@ -33,10 +42,11 @@ func (s Sequence) Behind() string {
 // of the sequence, the table and the expression of the key.
 func ReadSequence(ctx context.Context, newSide, legacy, sequence, table, key string) (s Sequence, err error) {
 	s = Sequence{Name: sequence}
-	var next, increment string
-	const q = `SELECT (CASE WHEN pg_catalog.pg_sequence_last_value(q.seqrelid) IS NULL THEN q.seqstart::numeric ELSE pg_catalog.pg_sequence_last_value(q.seqrelid)::numeric + q.seqincrement END)::text,
-		q.seqincrement::text FROM pg_catalog.pg_sequence q WHERE q.seqrelid = pg_catalog.to_regclass($1)`
-	if err := one(ctx, newSide, q, []any{&next, &increment}, sequence); err != nil {
+	var next, increment, most string
+	// It is asked itself: a catalogue knows neither RESTART WITH nor setval(…, false), and hides what the role may not read.
+	q := `SELECT (s.last_value::numeric + CASE WHEN s.is_called THEN q.seqincrement ELSE 0 END)::text, q.seqincrement::text, q.seqmax::text, q.seqcycle, q.seqcache
+		FROM ` + sequence + ` AS s, pg_catalog.pg_sequence q WHERE q.seqrelid = pg_catalog.to_regclass($1)`
+	if err := one(ctx, newSide, q, []any{&next, &increment, &most, &s.Cycle, &s.Cache}, sequence); err != nil {
 		return s, fmt.Errorf("reading the sequence %s: %w", sequence, err)
 	}
 	var highest *string
@@ -49,6 +59,9 @@ func ReadSequence(ctx context.Context, newSide, legacy, sequence, table, key str
 	}
 	if s.Increment, ok = new(big.Int).SetString(increment, 10); !ok {
 		return s, fmt.Errorf("the sequence %s has the increment %q", sequence, increment)
+	}
+	if s.Max, ok = new(big.Int).SetString(most, 10); !ok {
+		return s, fmt.Errorf("the sequence %s has the maximum %q", sequence, most)
 	}
 	if highest != nil {
 		if s.Highest, ok = new(big.Int).SetString(*highest, 10); !ok {

@@ -279,7 +279,9 @@ func TestSequencesAreAhead(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.Database(t)
 	do(t, connect(t, dsn), `CREATE TABLE legacy (id bigint); INSERT INTO legacy VALUES (100); CREATE TABLE none (id bigint);
-		CREATE SEQUENCE behind START 100; CREATE SEQUENCE ahead START 101; CREATE SEQUENCE used START 50; SELECT setval('used', 100); CREATE SEQUENCE steps INCREMENT 10; SELECT setval('steps', 91); CREATE SEQUENCE down INCREMENT -1`)
+		CREATE SEQUENCE behind START 100; CREATE SEQUENCE ahead START 101; CREATE SEQUENCE used START 50; SELECT setval('used', 100); CREATE SEQUENCE steps INCREMENT 10; SELECT setval('steps', 91); CREATE SEQUENCE down INCREMENT -1;
+		CREATE SEQUENCE restarted; ALTER SEQUENCE restarted RESTART WITH 101; CREATE SEQUENCE low START 200; SELECT setval('low', 50, false); CREATE SEQUENCE cached START 200 CACHE 20;
+		CREATE SEQUENCE round START 200 CYCLE; CREATE SEQUENCE used_up MAXVALUE 150; SELECT setval('used_up', 150)`)
 	for _, test := range [][3]string{
 		{"behind", "legacy", "behind gives 100 next, and legacy has given 100"},
 		{"ahead", "legacy", ""},
@@ -287,6 +289,11 @@ func TestSequencesAreAhead(t *testing.T) {
 		{"steps", "legacy", ""},
 		{"down", "legacy", "down counts down, so it will meet numbers that legacy has given"},
 		{"behind", "none", ""},
+		{"restarted", "legacy", ""},
+		{"low", "legacy", "low gives 50 next, and legacy has given 100"},
+		{"cached", "legacy", "cached is CACHE 20, so sessions may still give older numbers than it shows"},
+		{"round", "legacy", "round is CYCLE, so it will meet numbers that legacy has given"},
+		{"used_up", "legacy", "used_up has given its last number, 150"},
 	} {
 		s, err := switches.ReadSequence(within(t, 30*time.Second), dsn, dsn, "public."+test[0], test[1], "id")
 		if got := strings.ReplaceAll(s.Behind(), "public.", ""); err != nil || got != test[2] {
