@@ -29,7 +29,7 @@ func (f *Fence) Close(ctx context.Context, scope Scope) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			conn.Close(context.WithoutCancel(ctx)) // with the session, its locks are gone
+			hangUp(ctx, conn) // with the session, its locks are gone
 		}
 	}()
 	s, err := f.stateOf(ctx, conn)
@@ -43,19 +43,46 @@ func (f *Fence) Close(ctx context.Context, scope Scope) (err error) {
 	if err != nil {
 		return err
 	}
-	// The server gives up first, so that it can still be asked who was inside.
-	const reserve = 500 * time.Millisecond
-	patience := max(time.Until(deadline)-reserve, 50*time.Millisecond)
-	if _, err := conn.Exec(ctx, "SELECT pg_catalog.set_config('lock_timeout', $1, false)", fmt.Sprint(patience.Milliseconds())); err != nil {
-		return fmt.Errorf("limiting the drain: %w", err)
-	}
 	for _, call := range calls {
-		if _, err := conn.Exec(ctx, "SELECT "+call); err != nil {
+		if err := f.queue(ctx, conn, call, deadline); err != nil {
 			return f.notDrained(ctx, conn, condition, err)
 		}
 	}
+	if err := f.complete(ctx, conn); err != nil { // whoever changed the triggers meanwhile was quicker
+		return err
+	}
+	if f.fed, err = standbyNames(ctx, conn); err != nil {
+		return err
+	}
 	f.held, f.scope, f.server = conn, scope, s.Server
 	return nil
+}
+
+// queue waits for a lock. The server gives up before the deadline, so that it can still be asked who was inside. A server that does not look whether this
+// process lives would go on to refuse writers for it, so it is asked again and again.
+func (f *Fence) queue(ctx context.Context, conn *pgx.Conn, call string, deadline time.Time) error {
+	const reserve, blind = 500 * time.Millisecond, 5 * time.Second
+	looks := noticesDeath(ctx, conn)
+	for {
+		left := max(time.Until(deadline)-reserve, 50*time.Millisecond)
+		try := left
+		if !looks {
+			try = min(left, blind)
+		}
+		if _, err := conn.Exec(ctx, "SELECT pg_catalog.set_config('lock_timeout', $1, false)", fmt.Sprint(try.Milliseconds())); err != nil {
+			return fmt.Errorf("limiting the drain: %w", err)
+		}
+		_, err := conn.Exec(ctx, "SELECT "+call)
+		if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != "55P03" || try == left {
+			return err
+		}
+	}
+}
+
+// noticesDeath has the server look each second whether the client of a waiting session lives. It is false before PostgreSQL 14, and on some systems.
+func noticesDeath(ctx context.Context, conn *pgx.Conn) bool {
+	_, err := conn.Exec(ctx, "SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false)")
+	return err == nil
 }
 
 func (f *Fence) notDrained(ctx context.Context, conn *pgx.Conn, condition string, err error) error {
@@ -119,20 +146,13 @@ func (f *Fence) Blockers(ctx context.Context, scope Scope) (inside []Session, er
 	return inside, err
 }
 
-// Held proves that this object keeps the fence closed: its session lives, and the server that the dsn leads to now knows the lock. It
-// returns ErrOpen, ErrLost or ErrElsewhere otherwise.
+// Held proves that this object keeps the fence closed: its session lives, the server that the dsn leads to now knows the lock, and no writer
+// passes the triggers. It returns ErrOpen, ErrLost, ErrElsewhere or ErrInstalled otherwise.
 func (f *Fence) Held(ctx context.Context) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.held == nil {
-		return ErrOpen
+	pid, server, err := f.alive(ctx)
+	if err != nil {
+		return err
 	}
-	bounded, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	if _, err := f.held.Exec(bounded, "SELECT 1"); err != nil {
-		return f.lost(ctx, err)
-	}
-	pid, server := f.held.PgConn().PID(), f.server
 	return f.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		now, err := serverOf(ctx, conn)
 		if err != nil {
@@ -147,8 +167,32 @@ func (f *Fence) Held(ctx context.Context) error {
 		case len(found) == 0:
 			return ErrLost
 		}
-		return nil
+		return f.complete(ctx, conn)
 	})
+}
+
+// alive asks the session that holds the fence whether it lives.
+func (f *Fence) alive(ctx context.Context) (pid uint32, server Server, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.held == nil {
+		return 0, server, ErrOpen
+	}
+	bounded, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	if _, err := f.held.Exec(bounded, "SELECT 1"); err != nil {
+		return 0, server, f.lost(ctx, err)
+	}
+	return f.held.PgConn().PID(), f.server, nil
+}
+
+// complete returns ErrInstalled if some writer passes. Tables and triggers may have changed since it was asked last.
+func (f *Fence) complete(ctx context.Context, conn *pgx.Conn) error {
+	s, err := f.stateOf(ctx, conn)
+	if err == nil && (!s.installed || len(s.Missing) > 0) {
+		err = fmt.Errorf("%w: %v", ErrInstalled, s.Missing)
+	}
+	return err
 }
 
 // lost forgets the session if it is gone.
@@ -156,7 +200,7 @@ func (f *Fence) lost(ctx context.Context, err error) error {
 	if !f.held.IsClosed() {
 		return err
 	}
-	f.held.Close(context.WithoutCancel(ctx))
+	hangUp(ctx, f.held)
 	f.held = nil
 	return fmt.Errorf("%w: %w", ErrLost, err)
 }

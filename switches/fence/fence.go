@@ -130,6 +130,7 @@ type Fence struct {
 	held   *pgx.Conn  // holds the lock; nil if the fence was not closed here
 	scope  Scope
 	server Server
+	fed    []string // standbys that were connected when it was closed
 }
 
 var goodName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
@@ -191,7 +192,7 @@ func (f *Fence) connect(ctx context.Context) (*pgx.Conn, error) {
 		err = ErrStandby
 	}
 	if err != nil {
-		conn.Close(context.WithoutCancel(ctx))
+		hangUp(ctx, conn)
 		return nil, err
 	}
 	return conn, nil
@@ -214,8 +215,20 @@ func (f *Fence) ask(ctx context.Context, fn func(ctx context.Context, conn *pgx.
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer hangUp(ctx, conn)
 	return fn(ctx, conn)
+}
+
+// unhurried is a context for what must be done although the other one ends, with a deadline of its own.
+func unhurried(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+}
+
+// hangUp ends a session, whose server may be silent.
+func hangUp(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := unhurried(ctx)
+	defer cancel()
+	conn.Close(ctx)
 }
 
 // wait returns false if the context ends first.

@@ -2,6 +2,8 @@ package fence_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"testing"
@@ -91,6 +93,20 @@ func (l *legacy) do(conn *pgx.Conn, statements string) {
 	if _, err := conn.Exec(l.soon(), statements, pgx.QueryExecModeSimpleProtocol); err != nil {
 		l.t.Fatalf("%s: %v", statements, err)
 	}
+}
+
+// another is the same fence in another process.
+func (l *legacy) another() *fence.Fence {
+	l.t.Helper()
+	f, err := fence.New(fence.Config{DSN: l.dsn, Name: "orders-2026", Tables: []string{"public.orders"}})
+	l.must(err)
+	return f
+}
+
+// turnsKey is the lock of who changes the seal, as the fence makes it of its name.
+func (l *legacy) turnsKey() int64 {
+	sum := sha256.Sum256([]byte("crosscheck fence orders-2026"))
+	return int64(binary.BigEndian.Uint64(sum[16:])) //nolint:gosec // any bits will do
 }
 
 // code is the SQLSTATE of an error, "" of none.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -46,7 +47,7 @@ func (f *Fence) change(ctx context.Context, fn func(conn *pgx.Conn, all []relati
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer hangUp(ctx, conn)
 	all, err := f.relations(ctx, conn)
 	if err != nil {
 		return err
@@ -97,19 +98,22 @@ func (f *Fence) arm(r relation) string {
 	}
 	var b strings.Builder
 	for _, e := range r.events() {
-		name := pgx.Identifier{f.trigger(e)}.Sanitize()
 		if !has[f.config.Name+" "+string(e)] {
-			fmt.Fprintf(&b, "CREATE TRIGGER %s %s EXECUTE FUNCTION %s();\n", name, f.fires(e, r), f.quoted(" "+string(e)))
+			b.WriteString(f.createTrigger(e, r) + ";\n")
 		}
-		fmt.Fprintf(&b, "ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %s;\n", r.quoted(), name)
+		fmt.Fprintf(&b, "ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %s;\n", r.quoted(), pgx.Identifier{f.trigger(e)}.Sanitize())
 	}
 	return b.String()
 }
 
-// fires says when a trigger fires. The condition spares most writes a call of the function. Before an UPDATE or DELETE, the server would have to
+func (f *Fence) createTrigger(e event, r relation) string {
+	return fmt.Sprintf("CREATE TRIGGER %s %s EXECUTE FUNCTION %s()", pgx.Identifier{f.trigger(e)}.Sanitize(), f.fires(e, r), f.quoted(" "+string(e)))
+}
+
+// fires says when a trigger fires. The condition spares most writes a call of the function. A seal without a value stops writers. Before an UPDATE or DELETE, the server would have to
 // lock the row, at the cost of a record in the WAL. Before an INSERT it need not, and a probe meets the fence before any constraint.
 func (f *Fence) fires(e event, r relation) string {
-	when, each := "AFTER", "ROW WHEN (NOT "+f.passes(e)+")"
+	when, each := "AFTER", "ROW WHEN ("+f.passes(e)+" IS NOT TRUE)"
 	if e == insert || e == truncate {
 		when = "BEFORE"
 	}
@@ -129,6 +133,14 @@ func (f *Fence) Remove(ctx context.Context) error {
 		return fmt.Errorf("%w: open it first", ErrClosed)
 	}
 	return f.change(ctx, func(conn *pgx.Conn, all []relation) error {
+		// Whoever closes everything meanwhile waits for this session, then sees what is missing, and gives up. So does who closes a slice.
+		var open bool
+		if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_try_advisory_lock_shared($1) AND pg_catalog.pg_try_advisory_lock($2)", f.keys.all, f.keys.slices).Scan(&open); err != nil {
+			return fmt.Errorf("keeping the fence open: %w", err)
+		}
+		if !open {
+			return fmt.Errorf("%w: open it first", ErrClosed)
+		}
 		for _, r := range all {
 			var b strings.Builder
 			for _, t := range r.Triggers {
@@ -168,25 +180,28 @@ var (
 	accessExclusive   = append([]string{"AccessShareLock", "RowShareLock"}, shareRowExclusive...)
 )
 
+const longestPause = 5 * time.Second
+
 // whenQuiet changes a table at a moment at which nobody has to wait long for it.
 func (f *Fence) whenQuiet(ctx context.Context, conn *pgx.Conn, r relation, conflicts []string, statements string) error {
 	const longest = 1 // seconds that a transaction may be old that would have to be waited for
-	for {
+	for pause := tick; ; {
 		busy, err := holders(ctx, conn, "l.locktype = 'relation' AND l.relation = $1 AND l.mode = ANY ($2::text[])", r.OID, conflicts)
 		if err != nil {
 			return err
 		}
 		old := false
 		for _, s := range busy {
-			old = old || s.Age.Seconds() > longest
+			old = old || s.Hidden || s.Age.Seconds() > longest
 		}
 		if !old {
 			err := transaction(ctx, conn, fmt.Sprintf("SET LOCAL lock_timeout = %d;\n", lockTry.Milliseconds())+statements)
 			if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != "55P03" {
 				return err
 			}
+			pause = min(2*pause, longestPause) // writers have stood behind it, so they get more time
 		}
-		if !wait(ctx, tick) {
+		if !wait(ctx, pause) {
 			return &ObstructedError{Err: ErrBusy, Sessions: busy}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -54,6 +55,9 @@ func (f *Fence) Probe(ctx context.Context, scope Scope) (answers []Probed, err e
 	return answers, err
 }
 
+// probeTry is how long a probe stands before the fence. All tables share the deadline of the question.
+const probeTry = 20 * time.Millisecond
+
 func (f *Fence) probe(ctx context.Context, conn *pgx.Conn, r relation, scope Scope) (p Probed, err error) {
 	rows, err := conn.Query(ctx, `SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum`, r.OID)
 	if err != nil {
@@ -75,8 +79,12 @@ func (f *Fence) probe(ctx context.Context, conn *pgx.Conn, r relation, scope Sco
 	if err != nil {
 		return p, err
 	}
-	defer func() { err = errors.Join(err, tx.Rollback(context.WithoutCancel(ctx))) }()
-	if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", lockTry.Milliseconds())); err != nil {
+	defer func() {
+		soon, cancel := unhurried(ctx)
+		defer cancel()
+		err = errors.Join(err, tx.Rollback(soon))
+	}()
+	if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", probeTry.Milliseconds())); err != nil {
 		return p, err
 	}
 	_, failed := tx.Exec(ctx, write)

@@ -2,7 +2,11 @@ package fence_test
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -174,8 +178,11 @@ func TestAWriterInsideHoldsTheDrainOff(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- l.Close(l.soon(), fence.Scope{}) }()
-	l.until(l.owner, "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)")
+	l.until(l.owner, "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))")
 	l.wants("25006", "INSERT INTO orders VALUES (3)")
+	if s, err := l.State(l.soon()); err != nil || len(s.Waiting) != 1 || s.Waiting[0].Application != "crosscheck-fence" {
+		t.Errorf("who waits to close it: %+v, %v", s.Waiting, err)
+	}
 	if held, err := l.Blockers(l.soon(), fence.Scope{}); err != nil || len(held) != 1 || held[0].Application != "desk-7" {
 		t.Errorf("%v, %v", held, err)
 	}
@@ -185,4 +192,73 @@ func TestAWriterInsideHoldsTheDrainOff(t *testing.T) {
 	if n := l.number(l.owner, "SELECT sum(filled) FROM orders"); n != 2 {
 		t.Errorf("filled is %d", n)
 	}
+}
+
+// TestACoordinatorThatDiesWhileItWaitsRefusesNobody: a server that waits for a lock does not see by itself that its client is gone. The writer that
+// held the drain off is still inside.
+func TestACoordinatorThatDiesWhileItWaitsRefusesNobody(t *testing.T) {
+	t.Parallel()
+	l := fenced(t, fence.Config{})
+	l.do(l.owner, "BEGIN; UPDATE orders SET filled = 1 WHERE order_id = 1")
+	through, cut := wire(t, l.dsn)
+	f, err := fence.New(fence.Config{DSN: through, Name: "orders-2026", Tables: []string{"public.orders"}})
+	l.must(err)
+	ended := make(chan error, 1)
+	ctx := within(t, 10*time.Minute)
+	go func() { ended <- f.Close(ctx, fence.Scope{}) }()
+	waits := "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+	l.until(l.owner, waits)
+	cut()
+	if err := <-ended; err == nil {
+		t.Error("the fence was closed over a dead connection")
+	}
+	l.until(l.owner, "NOT "+waits)
+	l.wants("", "UPDATE orders SET filled = 1 WHERE order_id = 2")
+	l.do(l.owner, "COMMIT")
+}
+
+// wire is a way to the server that can be cut.
+func wire(t *testing.T, dsn string) (through string, cut func()) {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := u.Host
+	u.Host = listener.Addr().String()
+	var ends sync.WaitGroup
+	var mu sync.Mutex
+	var open []net.Conn
+	ends.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", to)
+			if err != nil {
+				_ = client.Close()
+				return
+			}
+			mu.Lock()
+			open = append(open, client, server)
+			mu.Unlock()
+			ends.Go(func() { _, _ = io.Copy(client, server) })
+			ends.Go(func() { _, _ = io.Copy(server, client) })
+		}
+	})
+	cut = func() {
+		_ = listener.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, conn := range open {
+			_ = conn.Close()
+		}
+	}
+	t.Cleanup(func() { cut(); ends.Wait() })
+	return u.String(), cut
 }

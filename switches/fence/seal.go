@@ -5,20 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // Permanent closes the scope of the session for good: it stays closed when the session ends. The session must hold the fence. Then it
-// waits until all standbys that are connected have it on disk; ErrStandbys says that one has not until the deadline of the context.
+// waits until all standbys have it on disk: those that are connected, or were so at [Fence.Close]. ErrStandbys says that one has not
+// until the deadline of the context.
 // Done twice, it does nothing more.
 func (f *Fence) Permanent(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.held == nil {
 		return ErrOpen
+	}
+	if err := f.complete(ctx, f.held); err != nil {
+		return f.lost(ctx, fmt.Errorf("making the fence permanent: %w", err))
 	}
 	if err := f.setSeal(ctx, f.held, f.scope, true); err != nil {
 		return f.lost(ctx, fmt.Errorf("making the fence permanent: %w", err))
@@ -32,7 +35,9 @@ func (f *Fence) setSeal(ctx context.Context, conn *pgx.Conn, scope Scope, closed
 		return fmt.Errorf("waiting for others that change the seal: %w", err)
 	}
 	defer func() {
-		_, unlocked := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_catalog.pg_advisory_unlock($1)", f.keys.turns)
+		soon, cancel := unhurried(ctx)
+		defer cancel()
+		_, unlocked := conn.Exec(soon, "SELECT pg_catalog.pg_advisory_unlock($1)", f.keys.turns)
 		err = errors.Join(err, unlocked)
 	}()
 	turn, err := f.readSeal(ctx, conn)
@@ -63,7 +68,8 @@ func (f *Fence) setSeal(ctx context.Context, conn *pgx.Conn, scope Scope, closed
 }
 
 // takeTurn writes the next line of the table of turns, and returns its number. The line counts once the seal has this number, so it is
-// committed before. One that a process left there before it died does not count and is removed.
+// committed before. One that a process left there before it died does not count and is removed. No number is used twice, because a
+// snapshot may have the line of a dead process: the new line is above all that were ever committed.
 func (f *Fence) takeTurn(ctx context.Context, conn *pgx.Conn, slice string, turn int64, closed bool) (next int64, err error) {
 	slice, err = f.canonical(ctx, conn, slice)
 	if err != nil {
@@ -76,45 +82,23 @@ func (f *Fence) takeTurn(ctx context.Context, conn *pgx.Conn, slice string, turn
 	if slices.Contains(now, slice) == closed {
 		return turn, nil
 	}
-	return turn + 1, pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, "SELECT greatest(max(turn), $1) + 1 FROM "+f.turns(), turn).Scan(&next); err != nil {
+			return fmt.Errorf("looking for the last turn: %w", err)
+		}
 		if _, err := tx.Exec(ctx, "DELETE FROM "+f.turns()+" WHERE turn > $1", turn); err != nil {
 			return fmt.Errorf("removing turns that do not count: %w", err)
 		}
-		if _, err := tx.Exec(ctx, "INSERT INTO "+f.turns()+" (turn, slice, closed) VALUES ($1, $2, $3)", turn+1, slice, closed); err != nil {
+		if _, err := tx.Exec(ctx, "INSERT INTO "+f.turns()+" (turn, slice, closed) VALUES ($1, $2, $3)", next, slice, closed); err != nil {
 			return fmt.Errorf("writing the turn of the slice: %w", err)
 		}
 		return nil
 	})
-}
-
-// standbys waits until all standbys that are connected have on disk what is written by now.
-func (f *Fence) standbys(ctx context.Context, conn *pgx.Conn) error {
-	var written string
-	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_current_wal_insert_lsn()::text").Scan(&written); err != nil {
-		return fmt.Errorf("asking how far the WAL is: %w", err)
-	}
-	for {
-		rows, err := conn.Query(ctx, `SELECT coalesce(nullif(application_name, ''), 'pid ' || pid) || CASE WHEN state IS NULL THEN ' (its position is hidden: GRANT pg_monitor TO the role)' ELSE '' END
-			FROM pg_catalog.pg_stat_replication WHERE (state IS NULL OR state IN ('streaming', 'catchup')) AND coalesce(flush_lsn < $1::text::pg_lsn, true)
-				AND pid NOT IN (SELECT active_pid FROM pg_catalog.pg_replication_slots WHERE slot_type = 'logical' AND active_pid IS NOT NULL) ORDER BY 1`, written)
-		if err != nil {
-			return fmt.Errorf("asking the standbys: %w", err)
-		}
-		behind, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return fmt.Errorf("asking the standbys: %w", err)
-		}
-		if len(behind) == 0 {
-			return nil
-		}
-		if last, ok := ctx.Deadline(); !ok || time.Until(last) < 2*tick || !wait(ctx, tick) { // the session must outlive this
-			return fmt.Errorf("%w: %s", ErrStandbys, strings.Join(behind, ", "))
-		}
-	}
+	return next, err
 }
 
 // Open opens the scope that this object has closed, permanently or not, and lets its session go. If the session is gone, use
-// [Fence.Unfence].
+// [Fence.Unfence]. Standbys are not waited for: one that misses this is still closed.
 func (f *Fence) Open(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -127,26 +111,65 @@ func (f *Fence) Open(ctx context.Context) error {
 	return f.release(ctx)
 }
 
-// Unfence opens the scope whoever has closed it: it opens the seal, and ends the sessions that keep the fence closed.
+// Unfence opens the scope whoever has closed it. It ends the sessions that keep it closed or wait for that, and those that keep the seal for
+// seconds. When none is left it opens the seal, and reads both back. Standbys are not waited for: one that misses this is still closed.
 func (f *Fence) Unfence(ctx context.Context, scope Scope) error {
 	return f.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		if s, err := f.stateOf(ctx, conn); err != nil || s.Kind() == None {
 			return err
 		}
+		closers := f.closing()
+		if scope.One {
+			_, condition, err := f.scoped(ctx, conn, scope)
+			if err != nil {
+				return err
+			}
+			closers = "l.mode = 'ExclusiveLock' AND l.objsubid = 2 AND " + condition // a TRUNCATE inside holds the other kind
+		}
+		if err := f.evict(ctx, conn, closers); err != nil {
+			return fmt.Errorf("ending the sessions that keep the fence closed: %w", err)
+		}
 		if err := f.setSeal(ctx, conn, scope, false); err != nil {
 			return fmt.Errorf("opening the fence: %w", err)
 		}
-		_, condition, err := f.scoped(ctx, conn, scope)
-		if err != nil {
+		left, err := count(ctx, conn, closers)
+		if err == nil && left > 0 {
+			err = fmt.Errorf("%w again, by a session that came meanwhile", ErrClosed)
+		}
+		return err
+	})
+}
+
+// evict ends the sessions with these locks, granted or not, and waits until none is left and this session may change the seal. The lock for
+// that it keeps: setSeal takes it once more, and the end of the session lets it go.
+func (f *Fence) evict(ctx context.Context, conn *pgx.Conn, closers string) error {
+	const politeness = 2 * time.Second // for another that changes the seal just now
+	for begun := time.Now(); ; {
+		condition := closers
+		if time.Since(begun) > politeness {
+			condition = "(" + closers + " OR " + advisory + " AND " + ofBig(f.keys.turns) + ")"
+		}
+		if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_terminate_backend(l.pid) FROM pg_catalog.pg_locks l WHERE l.pid <> pg_catalog.pg_backend_pid() AND "+condition); err != nil {
 			return err
 		}
-		condition += " AND l.objsubid = 2" // a TRUNCATE inside holds the other kind
-		if !scope.One {
-			condition = f.closing()
+		var free bool
+		if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_try_advisory_lock($1)", f.keys.turns).Scan(&free); err != nil {
+			return err
 		}
-		if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_terminate_backend(l.pid) FROM pg_catalog.pg_locks l WHERE l.granted AND l.mode = 'ExclusiveLock' AND "+condition); err != nil {
-			return fmt.Errorf("ending the sessions that keep the fence closed: %w", err)
+		left, err := count(ctx, conn, closers)
+		if err != nil || free && left == 0 {
+			return err
 		}
-		return nil
-	})
+		if !wait(ctx, tick) {
+			return ctx.Err()
+		}
+	}
+}
+
+// count counts the locks of others, granted or not.
+func count(ctx context.Context, conn *pgx.Conn, condition string) (n int, err error) {
+	if err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_catalog.pg_locks l WHERE l.pid <> pg_catalog.pg_backend_pid() AND "+condition).Scan(&n); err != nil {
+		return 0, fmt.Errorf("asking who holds locks: %w", err)
+	}
+	return n, nil
 }

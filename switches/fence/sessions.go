@@ -17,11 +17,16 @@ type Session struct {
 	State                      string
 	// Age is since its transaction began, or was prepared.
 	Age time.Duration
+	// Hidden says that the role may not see the age.
+	Hidden bool
 }
 
 func (s Session) String() string {
 	if s.PID == 0 {
 		return fmt.Sprintf("the prepared transaction %q of %s, %v old", s.Prepared, s.User, s.Age.Round(time.Second))
+	}
+	if s.Hidden {
+		return fmt.Sprintf("pid %d (%s, %s, of a hidden age: GRANT pg_monitor TO the role)", s.PID, orUnknown(s.Application), orUnknown(s.User))
 	}
 	return fmt.Sprintf("pid %d (%s, %s from %s, %s, its transaction %v old)", s.PID, orUnknown(s.Application), orUnknown(s.User), orUnknown(s.Address), orUnknown(s.State), s.Age.Round(time.Second))
 }
@@ -56,20 +61,25 @@ func (o *ObstructedError) Unwrap() error { return o.Err }
 
 // holders are those who hold locks, other than this session. The condition is of pg_locks l.
 func holders(ctx context.Context, conn *pgx.Conn, condition string, args ...any) ([]Session, error) {
+	return locking(ctx, conn, "l.granted AND ("+condition+")", args...)
+}
+
+// locking are those who hold locks or wait for them, other than this session.
+func locking(ctx context.Context, conn *pgx.Conn, condition string, args ...any) ([]Session, error) {
 	rows, err := conn.Query(ctx, `SELECT DISTINCT ON (l.virtualtransaction) coalesce(l.pid, 0), coalesce(x.gid, ''), coalesce(a.application_name, ''),
 			coalesce(a.usename::text, x.owner::text, ''), coalesce(host(a.client_addr), 'this server'), coalesce(a.state, a.backend_type, ''),
-			coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.xact_start, x.prepared))::float8, 0)
+			coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.xact_start, x.prepared))::float8, 0), coalesce(a.query = '<insufficient privilege>', false)
 		FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 		LEFT JOIN (pg_catalog.pg_locks p JOIN pg_catalog.pg_prepared_xacts x ON p.locktype = 'transactionid' AND p.transactionid = x.transaction)
 			ON l.pid IS NULL AND p.pid IS NULL AND p.virtualtransaction = l.virtualtransaction
-		WHERE l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+		WHERE l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
 			AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND (`+condition+") ORDER BY l.virtualtransaction, x.gid", args...)
 	if err != nil {
 		return nil, fmt.Errorf("asking who holds locks: %w", err)
 	}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Session, err error) {
 		var age float64
-		err = row.Scan(&s.PID, &s.Prepared, &s.Application, &s.User, &s.Address, &s.State, &age)
+		err = row.Scan(&s.PID, &s.Prepared, &s.Application, &s.User, &s.Address, &s.State, &age, &s.Hidden)
 		s.Age = time.Duration(age * float64(time.Second))
 		return s, err
 	})

@@ -103,8 +103,8 @@ func TestSlicesHaveOneSpelling(t *testing.T) {
 	}
 }
 
-// TestALaterTriggerMayChangeTheSlice, and the fence judges what it is in the end.
-func TestALaterTriggerMayChangeTheSlice(t *testing.T) {
+// TestATriggerMayChangeTheSlice, and the fence judges what it is in the end. One that fires after the fence is named.
+func TestATriggerMayChangeTheSlice(t *testing.T) {
 	t.Parallel()
 	l := fenced(t, fence.Config{Slice: "symbol"})
 	l.do(l.owner, `CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.symbol = upper(NEW.symbol); RETURN NEW; END $$;
@@ -114,4 +114,41 @@ func TestALaterTriggerMayChangeTheSlice(t *testing.T) {
 	if _, err := l.owner.Exec(l.soon(), "INSERT INTO orders VALUES (5, 'beta')", pgx.QueryExecModeSimpleProtocol); err != nil {
 		t.Error(err)
 	}
+	l.do(l.owner, "ALTER TRIGGER shout ON orders RENAME TO zzz")
+	l.is(fence.Partly, `the trigger "zzz" of public.orders fires after the fence, and may change the slice`)
+}
+
+// TestANumberOfATurnIsNotUsedTwice: a process that died left the line (2, ACME) behind, and a snapshot has it. When BETA closes, this
+// snapshot must not take that line for the one of BETA. The line by hand forgets no number either.
+func TestANumberOfATurnIsNotUsedTwice(t *testing.T) {
+	t.Parallel()
+	l := fenced(t, fence.Config{Slice: "symbol"})
+	beta := fence.Scope{One: true, Slice: "BETA"}
+	closed := func(old *pgx.Conn) {
+		t.Helper()
+		l.must(l.Close(l.soon(), beta))
+		l.must(l.Permanent(l.soon()))
+		l.must(l.Release(l.soon()))
+		if _, err := old.Exec(l.soon(), "UPDATE orders SET filled = 1 WHERE order_id = 2"); code(err) != "40001" {
+			t.Errorf("a snapshot that cannot know that BETA is closed: %v", err)
+		}
+	}
+	snapshot := func() *pgx.Conn {
+		conn := connect(t, l.dsn)
+		l.do(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM orders")
+		return conn
+	}
+	l.do(l.owner, `INSERT INTO crosscheck_fence."orders-2026 turns" (turn, slice, closed) VALUES (2, 'ACME', true)`)
+	closed(snapshot())
+	l.wants("25006", "UPDATE orders SET filled = 1 WHERE order_id = 2")
+	l.wants("", "UPDATE orders SET filled = 1 WHERE order_id = 1")
+
+	l.do(l.owner, l.ByHand())
+	l.is(fence.Open)
+	l.must(l.Close(l.soon(), acme))
+	l.must(l.Permanent(l.soon()))
+	l.must(l.Release(l.soon()))
+	old := snapshot()
+	l.do(l.owner, l.ByHand())
+	closed(old)
 }

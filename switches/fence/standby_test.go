@@ -34,6 +34,12 @@ func TestPermanentWaitsForStandbys(t *testing.T) {
 	l.is(fence.Permanent)
 	l.must(l.Held(l.soon()))
 	l.must(l.Permanent(l.soon()))
+	l.do(on, "ALTER SYSTEM SET primary_conninfo = ''")
+	l.do(on, "SELECT pg_reload_conf()")
+	l.until(l.owner, "NOT EXISTS (SELECT FROM pg_stat_replication)")
+	if err := l.Permanent(within(t, 5*time.Second)); !errors.Is(err, fence.ErrStandbys) || !strings.Contains(err.Error(), "walreceiver, which was connected") {
+		t.Errorf("a standby that was there and is gone: %v", err)
+	}
 	l.until(on, `(SELECT last_value > 1 FROM crosscheck_fence."orders-2026")`)
 	f, err := fence.New(fence.Config{DSN: on.Config().ConnString(), Name: "orders-2026", Tables: []string{"public.orders"}})
 	l.must(err)

@@ -40,6 +40,8 @@ type State struct {
 	Missing []string
 	// Holders are sessions that keep it closed.
 	Holders []Session
+	// Waiting are sessions that wait to close it; new writers are refused meanwhile.
+	Waiting []Session
 	// Sealed says that it is closed for everybody, whatever sessions live.
 	Sealed bool
 	// Slices are those that are closed permanently.
@@ -105,11 +107,18 @@ func (f *Fence) stateOf(ctx context.Context, conn *pgx.Conn) (s State, err error
 	if s.Holders, err = holders(ctx, conn, f.closing()); err != nil {
 		return s, err
 	}
+	if s.Waiting, err = locking(ctx, conn, "NOT l.granted AND "+f.closing()); err != nil {
+		return s, err
+	}
 	if !functions.seal {
 		return s, nil
 	}
 	turn, err := f.readSeal(ctx, conn)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoValue):
+		s.Missing = append(s.Missing, err.Error())
+		return s, nil
+	case err != nil:
 		return s, err
 	}
 	s.Sealed = turn >= everything
@@ -161,15 +170,35 @@ func (f *Fence) functionState(ctx context.Context, conn *pgx.Conn) (s functionSt
 	}
 	if !s.seal || s.turns != (f.config.Slice != "") {
 		s.altered = append(s.altered, "the seal is not the one of this configuration")
+		return s, nil
+	}
+	var readable bool
+	turns := ""
+	if s.turns {
+		turns = f.turns()
+	}
+	if err := conn.QueryRow(ctx, `SELECT pg_catalog.has_schema_privilege('public', '`+schema+`', 'USAGE') AND pg_catalog.has_sequence_privilege('public', $1, 'SELECT')
+			AND ($2 = '' OR pg_catalog.has_table_privilege('public', nullif($2, ''), 'SELECT'))`, f.seal(), turns).Scan(&readable); err != nil {
+		return s, fmt.Errorf("asking who may read the seal of the fence: %w", err)
+	}
+	if !readable {
+		s.altered = append(s.altered, "not all writers may read the seal, and those are refused")
 	}
 	return s, nil
 }
 
-func (f *Fence) readSeal(ctx context.Context, conn *pgx.Conn) (turn int64, err error) {
+// errNoValue is wrapped if no writer passes, because of what happened to the seal.
+var errNoValue = errors.New("the seal has no value")
+
+func (f *Fence) readSeal(ctx context.Context, conn *pgx.Conn) (int64, error) {
+	var turn *int64
 	if err := conn.QueryRow(ctx, "SELECT "+f.sealed()).Scan(&turn); err != nil {
 		return 0, fmt.Errorf("reading the seal of the fence: %w", err)
 	}
-	return turn, nil
+	if turn == nil {
+		return 0, fmt.Errorf("%w, so all writers are refused: was it restarted or restored? Open it by hand", errNoValue)
+	}
+	return *turn, nil
 }
 
 // closedSlices are those whose last turn, up to that of the seal, closed them.
@@ -200,12 +229,15 @@ func ofClass(class int32) string {
 	return fmt.Sprintf("l.classid::bigint = %d AND l.objsubid = 2", uint32(class)) //nolint:gosec // as the server shows it
 }
 
-// ByHand is the line of SQL with which a person opens legacy, whatever crosscheck is doing: it opens the seal, and ends the sessions
-// that keep the fence closed.
+// ByHand is the line of SQL with which a person opens legacy, whatever crosscheck is doing: it ends the sessions that keep the fence closed,
+// wait for that, or change the seal. When none is left, or after ten seconds, it opens the seal. It shows the seal, and who is left.
 func (f *Fence) ByHand() string {
-	line := fmt.Sprintf("SELECT pg_catalog.setval(%s, 1), (SELECT count(pg_catalog.pg_terminate_backend(l.pid)) FROM pg_catalog.pg_locks l WHERE l.granted AND %s);", literal(f.seal()), f.closing())
-	if f.config.Slice != "" {
-		line = fmt.Sprintf("DELETE FROM %s WHERE turn > 1; ", f.turns()) + line
+	closers := fmt.Sprintf("FROM pg_catalog.pg_locks l WHERE l.pid <> pg_catalog.pg_backend_pid() AND l.mode = 'ExclusiveLock' AND %s AND (%s OR %s OR %s)", advisory, ofBig(f.keys.all), ofClass(f.keys.class), ofBig(f.keys.turns))
+	turns := ""
+	if f.config.Slice != "" { // the line stays, so that its number and those before it are not used again
+		turns = fmt.Sprintf("WITH gone AS (DELETE FROM %[1]s WHERE turn > 1 RETURNING turn) INSERT INTO %[1]s (turn, closed) SELECT max(turn) + 1, false FROM gone HAVING count(*) > 0; ", f.turns())
 	}
+	line := fmt.Sprintf("DO $$ BEGIN FOR i IN 1..100 LOOP BEGIN PERFORM pg_catalog.pg_terminate_backend(l.pid) %[1]s; EXCEPTION WHEN insufficient_privilege THEN NULL; END; EXIT WHEN NOT EXISTS (SELECT %[1]s); PERFORM pg_catalog.pg_sleep(0.1); END LOOP; "+
+		"%[2]sPERFORM pg_catalog.setval(%[3]s, 1); END $$; SELECT %[4]s AS seal, (SELECT count(*) %[1]s) AS closers;", closers, turns, literal(f.seal()), f.sealed())
 	return strings.ReplaceAll(line, "\n", " ")
 }

@@ -2,6 +2,8 @@ package fence_test
 
 import (
 	"errors"
+	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -106,6 +108,27 @@ func TestInstallMakesNobodyWait(t *testing.T) {
 	l.must(other.Install(l.soon()))
 }
 
+// TestWhoMayNotSeeAgesMakesNobodyWait: a role without pg_monitor does not know how old a writer is, so it waits for its end.
+func TestWhoMayNotSeeAgesMakesNobodyWait(t *testing.T) {
+	t.Parallel()
+	l := newLegacy(t, pgtest.Database(t), fence.Config{}, createOrders)
+	name := "owner_" + l.owner.Config().Database
+	l.do(l.owner, "CREATE ROLE "+name+" LOGIN; ALTER TABLE orders OWNER TO "+name+"; CREATE SCHEMA crosscheck_fence AUTHORIZATION "+name)
+	defer l.do(l.owner, "DROP OWNED BY "+name+" CASCADE; DROP ROLE "+name)
+	u, err := url.Parse(l.dsn)
+	l.must(err)
+	u.User = url.User(name)
+	owner, err := fence.New(fence.Config{DSN: u.String(), Name: "orders-2026", Tables: []string{"public.orders"}})
+	l.must(err)
+	inside := connect(t, l.dsn)
+	l.do(inside, "BEGIN; UPDATE orders SET filled = 1 WHERE order_id = 1")
+	if err := owner.Install(within(t, 3*time.Second)); !errors.Is(err, fence.ErrBusy) || !strings.Contains(err.Error(), "GRANT pg_monitor") {
+		t.Errorf("install beside a writer of a hidden age: %v", err)
+	}
+	l.do(inside, "COMMIT")
+	l.must(owner.Install(l.soon()))
+}
+
 // TestTablesThatCannotBeFenced are named.
 func TestTablesThatCannotBeFenced(t *testing.T) {
 	t.Parallel()
@@ -146,6 +169,94 @@ func TestTheLineByHandOpensLegacy(t *testing.T) {
 		l.until(l.owner, "NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'crosscheck-fence' AND datname = current_database())")
 		l.wants("", "UPDATE orders SET filled = 1")
 	}
+}
+
+// TestWhoWouldCloseLegacyAfterwardsIsEnded: a frozen coordinator waits for the seal inside of the change, another waits for its turn to close,
+// and a third is frozen while it has the seal. None of them is left when legacy is open, by command and by hand.
+func TestWhoWouldCloseLegacyAfterwardsIsEnded(t *testing.T) {
+	t.Parallel()
+	for _, byHand := range []bool{false, true} {
+		l := fenced(t, fence.Config{})
+		frozen, queued := connect(t, l.dsn), l.another()
+		l.close()
+		l.do(frozen, fmt.Sprintf("SELECT pg_advisory_lock(%d)", l.turnsKey()))
+		ended := make(chan error, 2)
+		ctx := l.soon()
+		go func() { ended <- l.Permanent(ctx) }()
+		go func() { ended <- queued.Close(ctx, fence.Scope{}) }()
+		l.until(l.owner, "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) = 2")
+		if byHand {
+			l.do(l.owner, l.ByHand())
+		} else {
+			l.must(l.another().Unfence(l.soon(), fence.Scope{}))
+		}
+		if n := l.number(l.owner, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"); n != 0 {
+			t.Errorf("by hand %v: %d locks are left", byHand, n)
+		}
+		l.is(fence.Open)
+		for range 2 {
+			if err := <-ended; err == nil {
+				t.Errorf("by hand %v: one of them closed the fence", byHand)
+			}
+		}
+		l.wants("", "UPDATE orders SET filled = 1")
+	}
+}
+
+// TestASealWithoutAValueRefusesWriters, and the state says so; also if its rights are gone.
+func TestASealWithoutAValueRefusesWriters(t *testing.T) {
+	t.Parallel()
+	l := fenced(t, fence.Config{})
+	l.do(l.owner, `ALTER SEQUENCE crosscheck_fence."orders-2026" RESTART`)
+	l.wants("25006", "INSERT INTO orders VALUES (3)")
+	l.wants("25006", "UPDATE orders SET filled = 1")
+	l.wants("25006", "TRUNCATE orders")
+	l.is(fence.Partly, "the seal has no value, so all writers are refused: was it restarted or restored? Open it by hand")
+	l.do(l.owner, l.ByHand())
+	l.is(fence.Open)
+	l.do(l.owner, `REVOKE SELECT ON SEQUENCE crosscheck_fence."orders-2026" FROM PUBLIC`)
+	l.is(fence.Partly, "not all writers may read the seal, and those are refused")
+}
+
+// TestATriggerWithAnotherConditionIsSeen, also while the fence is held: nobody may make it permanent then.
+func TestATriggerWithAnotherConditionIsSeen(t *testing.T) {
+	t.Parallel()
+	for slice, first := range map[string]string{"": "00", "symbol": "zz"} {
+		l := fenced(t, fence.Config{Slice: slice})
+		l.is(fence.Open)
+		l.close()
+		name := `"` + first + ` crosscheck fence orders-2026 update"`
+		l.do(l.owner, "DROP TRIGGER "+name+" ON orders; CREATE TRIGGER "+name+` AFTER UPDATE ON orders FOR EACH ROW WHEN (false) EXECUTE FUNCTION crosscheck_fence."orders-2026 update"();
+			ALTER TABLE orders ENABLE ALWAYS TRIGGER `+name)
+		l.is(fence.Partly, "the trigger for update of public.orders is not the one of this configuration")
+		if err := l.Held(l.soon()); !errors.Is(err, fence.ErrInstalled) {
+			t.Errorf("a fence with a hole counts as held: %v", err)
+		}
+		if err := l.Permanent(l.soon()); !errors.Is(err, fence.ErrInstalled) {
+			t.Errorf("a fence with a hole became permanent: %v", err)
+		}
+	}
+}
+
+// TestWhoClosesWhileTheFenceIsRemoved waits, and gives up: what it closed would be gone.
+func TestWhoClosesWhileTheFenceIsRemoved(t *testing.T) {
+	t.Parallel()
+	l := fenced(t, fence.Config{})
+	reader := connect(t, l.dsn)
+	l.do(reader, "BEGIN; SELECT count(*) FROM orders; SELECT pg_sleep(1.1)") // is in the way of who removes
+	removed, closed := make(chan error, 1), make(chan error, 1)
+	ctx := l.soon()
+	go func() { removed <- l.Remove(ctx) }()
+	l.until(l.owner, "EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'crosscheck-fence' AND datname = current_database() AND query LIKE '%locktype = ''relation''%')")
+	other := l.another()
+	go func() { closed <- other.Close(ctx, fence.Scope{}) }()
+	l.until(l.owner, "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))")
+	l.do(reader, "COMMIT")
+	l.must(<-removed)
+	if err := <-closed; !errors.Is(err, fence.ErrInstalled) {
+		t.Errorf("a fence that was removed meanwhile was closed: %v", err)
+	}
+	l.is(fence.None)
 }
 
 // TestClientsThatHaveNotMovedAreListed by application and address.

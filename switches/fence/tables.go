@@ -3,7 +3,9 @@ package fence
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -14,11 +16,12 @@ type relation struct {
 	Schema, Name string
 	Kind         string // as in pg_class
 	Triggers     []installed
+	Later        []string // triggers that fire after that of the fence and may change the row
 }
 
 // installed is a trigger of the fence as the catalogue has it.
 type installed struct {
-	Name, Enabled, Function string
+	Name, Enabled, Function, Definition string
 }
 
 func (r relation) quoted() string { return pgx.Identifier{r.Schema, r.Name}.Sanitize() }
@@ -47,19 +50,20 @@ func (f *Fence) relations(ctx context.Context, conn *pgx.Conn) ([]relation, erro
 	rows, err := conn.Query(ctx, `WITH RECURSIVE fenced (oid) AS (
 			SELECT pg_catalog.to_regclass(n)::oid FROM pg_catalog.unnest($1::text[]) AS n UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN fenced ON i.inhparent = fenced.oid)
 		SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
-			ARRAY(SELECT ARRAY[t.tgname::text, t.tgenabled::text, p.proname::text] FROM pg_catalog.pg_trigger t
+			ARRAY(SELECT ARRAY[t.tgname::text, t.tgenabled::text, p.proname::text, pg_catalog.pg_get_triggerdef(t.oid)] FROM pg_catalog.pg_trigger t
 				JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid JOIN pg_catalog.pg_namespace s ON s.oid = p.pronamespace
-				WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND s.nspname = '`+schema+`' AND p.proname = ANY ($2::text[]))
+				WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND s.nspname = '`+schema+`' AND p.proname = ANY ($2::text[])),
+			ARRAY(SELECT t.tgname::text FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 7 = 7 AND t.tgname > $3 ORDER BY 1)
 		FROM fenced JOIN pg_catalog.pg_class c ON c.oid = fenced.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		ORDER BY 2, 3`, f.config.Tables, f.functions())
+		ORDER BY 2, 3`, f.config.Tables, f.functions(), f.trigger(insert))
 	if err != nil {
 		return nil, fmt.Errorf("looking for the tables: %w", err)
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r relation, err error) {
 		var triggers [][]string
-		err = row.Scan(&r.OID, &r.Schema, &r.Name, &r.Kind, &triggers)
+		err = row.Scan(&r.OID, &r.Schema, &r.Name, &r.Kind, &triggers, &r.Later)
 		for _, t := range triggers {
-			r.Triggers = append(r.Triggers, installed{t[0], t[1], t[2]})
+			r.Triggers = append(r.Triggers, installed{t[0], t[1], t[2], t[3]})
 		}
 		return r, err
 	})
@@ -89,9 +93,24 @@ func (f *Fence) missing(r relation) (lacks []string) {
 			lacks = append(lacks, fmt.Sprintf("%s has no trigger for %s", r, e))
 		case r.Triggers[i].Enabled != "A":
 			lacks = append(lacks, fmt.Sprintf("the trigger for %s of %s is not ENABLE ALWAYS", e, r))
+		case essence(r.Triggers[i].Definition) != essence(f.createTrigger(e, r)):
+			lacks = append(lacks, fmt.Sprintf("the trigger for %s of %s is not the one of this configuration", e, r))
+		}
+	}
+	if f.config.Slice != "" {
+		for _, name := range r.Later {
+			lacks = append(lacks, fmt.Sprintf("the trigger %q of %s fires after the fence, and may change the slice", name, r))
 		}
 	}
 	return lacks
+}
+
+// cosmetic is what the server adds to the definition of a trigger, or leaves out, without a change of its meaning.
+var cosmetic = regexp.MustCompile(`operator\(pg_catalog\.([^)]+)\)|::(?:pg_catalog\.)?[a-z0-9]+|pg_catalog\.|[\s()"']`)
+
+// essence is a definition of a trigger in the one spelling in which those of the server and of this package can be compared.
+func essence(definition string) string {
+	return cosmetic.ReplaceAllString(strings.ToLower(definition), "$1")
 }
 
 // sliceType returns the SQL of the type of the slice's column, by which its values are written in one way. All tables must have
