@@ -2,6 +2,7 @@ package fence_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -151,4 +152,25 @@ func TestANumberOfATurnIsNotUsedTwice(t *testing.T) {
 	old := snapshot()
 	l.do(l.owner, l.ByHand())
 	closed(old)
+}
+
+// TestServersSpellATriggerInTheirWay, each version and type of the slice in another: none of them counts as altered.
+func TestServersSpellATriggerInTheirWay(t *testing.T) {
+	t.Parallel()
+	dsns := []string{pgtest.Database(t)}
+	if !testing.Short() {
+		for _, version := range pgtest.Versions {
+			dsns = append(dsns, pgtest.Version(t, version).DSN("postgres"))
+		}
+	}
+	for _, dsn := range dsns {
+		for i, of := range []string{"text", "varchar(9)", "char(3)", "int", "uuid", "boolean", `"my mood"`, `text COLLATE "C"`} {
+			table := fmt.Sprintf("%q", fmt.Sprintf("Orders of %d", i))
+			l := newLegacy(t, dsn, fence.Config{Slice: "Of Desk", Tables: []string{"public." + table}},
+				`DROP TYPE IF EXISTS "my mood" CASCADE; CREATE TYPE "my mood" AS ENUM ('good'); CREATE TABLE `+table+` (order_id int, "Of Desk" `+of+")")
+			l.must(l.Install(l.soon()))
+			l.is(fence.Open)
+			l.must(l.Remove(l.soon()))
+		}
+	}
 }
