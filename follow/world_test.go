@@ -39,6 +39,7 @@ type shop struct {
 	grown      chan struct{} // closed, and made anew, when the topic grows
 	now        time.Time
 	published  int
+	taking     bool // parcels have been asked for
 
 	rules  *order.Rules
 	idType order.KeyType // empty if positions identify events
@@ -163,6 +164,14 @@ func (s *shop) Partitions(context.Context) ([]follow.Partition, error) {
 		out = append(out, follow.Partition{Partition: i, First: s.deleted[i], End: int64(len(m))})
 	}
 	return out, nil
+}
+
+// TakeParcels notes that parcels are being taken.
+func (s *shop) TakeParcels(ctx context.Context, fingerprint string, after map[int]int64) ([]follow.Parcel, error) {
+	s.mu.Lock()
+	s.taking = true
+	s.mu.Unlock()
+	return s.Fake.TakeParcels(ctx, fingerprint, after)
 }
 
 func (s *shop) next(r follow.Range, from map[int]int64) (batches []follow.Batch, grown chan struct{}) {
