@@ -250,21 +250,28 @@ func (a *afterwards) Cut(ctx context.Context, r verify.KeyRange, orders int) (or
 	return a.Legacy.Cut(ctx, r, orders)
 }
 
+// begin begins a transaction on a connection of its own, which the test closes.
+func begin(t *testing.T, dsn string) pgx.Tx {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tx
+}
+
 // TestTheEventOfALongTransactionIsWaitedFor: its order has the time at which it began, and is seen only when it ends, after the run began.
 func TestTheEventOfALongTransactionIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, orders)
 	w.Settle = time.Nanosecond
-	conn, err := pgx.Connect(t.Context(), w.inLegacy)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context())
-	tx, err := conn.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = tx.Exec(t.Context(), `INSERT INTO orders (order_id, trader_id, symbol, side, quantity, price, status, filled_quantity, created_at, updated_at)
+	tx := begin(t, w.inLegacy)
+	_, err := tx.Exec(t.Context(), `INSERT INTO orders (order_id, trader_id, symbol, side, quantity, price, status, filled_quantity, created_at, updated_at)
 		VALUES (99999, 7, 'AAPL', 'BUY', 10, 1, 'OPEN', 0, now(), now())`)
 	if err != nil {
 		t.Fatal(err)
@@ -296,19 +303,11 @@ func TestALiveEventThatIsNotCommittedIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, orders)
 	w.Settle = time.Nanosecond
-	conn, err := pgx.Connect(t.Context(), w.events)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context())
-	tx, err := conn.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	tx := begin(t, w.events)
 	w.legacy(`INSERT INTO orders (order_id, trader_id, symbol, side, quantity, price, status, filled_quantity, created_at, updated_at)
 		VALUES (99999, 7, 'AAPL', 'BUY', 10, 1, 'OPEN', 0, now(), now())`)
 	at := w.ask(w.inLegacy, "SELECT created_at::text FROM orders WHERE order_id = 99999")
-	if _, err = tx.Exec(t.Context(), `INSERT INTO event_store (order_id, event_type, timestamp, payload) VALUES (99999, 'OrderCreated', '`+strings.TrimSpace(at)+`',
+	if _, err := tx.Exec(t.Context(), `INSERT INTO event_store (order_id, event_type, timestamp, payload) VALUES (99999, 'OrderCreated', '`+strings.TrimSpace(at)+`',
 		'{"trader_id": 7, "symbol": "AAPL", "side": "BUY", "quantity": 10.0000, "price": 1.0000}')`); err != nil {
 		t.Fatal(err)
 	}
