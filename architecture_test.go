@@ -36,14 +36,15 @@ var mayImport = map[string][]string{
 	"web":      {"throttle", "board", "verify", "compare", "gate", "order", "human"},
 	"lab":      {}, // shares no code with what judges it
 
-	"sampler":     {"verify", "lease"},
-	"explain":     {"verify", "follow", "compare", "history", "order", "human"},
-	"repair":      {"verify", "compare", "history", "order", "human"},
-	"verify":      {"throttle", "compare", "history", "order", "lease", "human"},
-	"follow":      {"compare", "order", "lease"},
-	"backfill":    {"throttle", "verify", "history", "order", "lease"},
-	"cutover/run": {"cutover", "lease"},
-	"board":       {"throttle", "verify", "compare", "gate", "incident", "metrics", "order"},
+	"sampler":       {"verify", "lease"},
+	"explain":       {"verify", "follow", "compare", "history", "order", "human"},
+	"repair":        {"verify", "compare", "history", "order", "human"},
+	"verify":        {"throttle", "compare", "history", "order", "lease", "human"},
+	"follow":        {"compare", "order", "lease"},
+	"backfill":      {"throttle", "verify", "history", "order", "lease"},
+	"cutover/run":   {"cutover", "lease"},
+	"cutover/steps": {"cutover/run", "cutover"},
+	"board":         {"throttle", "verify", "compare", "gate", "incident", "metrics", "order"},
 
 	"propose": {"config", "order", "human"},
 	"config":  {"throttle", "compare", "history", "gate", "order"}, // reads into their own types; only wiring reads it

@@ -1,0 +1,205 @@
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nordvarg/crosscheck/cutover"
+)
+
+// This file has the steps from the permanent fence on, and the way back.
+
+// permanent says done of a seal that stands already, because then the session may be gone.
+func (s *Steps) permanent(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {
+	failed := s.Fence.Permanent(ctx)
+	if failed != nil && !errors.Is(failed, ErrFenceLost) {
+		return what, fmt.Errorf("making the fence permanent: %w", failed)
+	}
+	closed, err := s.Fence.Sealed(ctx, sc)
+	switch {
+	case err != nil:
+		return what, fmt.Errorf("reading the seal: %w", err)
+	case closed:
+		return what, nil
+	case failed != nil:
+		return what, failed
+	}
+	return what, errors.New("the seal was written, and does not stand")
+}
+
+func (s *Steps) readsToNew(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {
+	if what.detail, err = s.Reads.Set(ctx, true, sc); err != nil {
+		return what, fmt.Errorf("switching reads: %w", err)
+	}
+	if s.AsReader == nil {
+		return what, nil
+	}
+	switch isNew, err := s.AsReader.New(ctx, sc); {
+	case err != nil:
+		return what, fmt.Errorf("reading by the clients' way: %w", open(err))
+	case !isNew:
+		return what, errors.New("reads are switched, and legacy still answers by the clients' way")
+	}
+	return what, nil
+}
+
+// open takes a no of a probe for what it is after a switch has moved: something is in effect.
+func open(err error) error {
+	if errors.Is(err, ErrRefused) {
+		return errors.New(err.Error())
+	}
+	return err
+}
+
+// writesToNew lets the clients go on once the switch has moved, and then asks by their way.
+func (s *Steps) writesToNew(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {
+	if what.detail, err = s.Writes.Set(ctx, true, sc); err != nil {
+		return what, fmt.Errorf("switching writes: %w", err)
+	}
+	if err := s.resume(ctx, sc); err != nil {
+		return what, err
+	}
+	if s.AsWriter == nil {
+		return what, nil
+	}
+	switch isNew, err := s.AsWriter.New(ctx, sc); {
+	case err != nil:
+		return what, fmt.Errorf("writing by the clients' way: %w", open(err))
+	case !isNew:
+		return what, errors.New("writes are switched, and legacy still answers by the clients' way")
+	}
+	what.outcome = cutover.Accepted
+	return what, nil
+}
+
+// resume lets the clients go on.
+func (s *Steps) resume(ctx context.Context, sc Scope) error {
+	if s.Pool == nil {
+		return nil
+	}
+	if _, err := s.Pool.Set(ctx, false, sc); err != nil {
+		return fmt.Errorf("letting the clients go on: %w", open(err))
+	}
+	return nil
+}
+
+func (s *Steps) release(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {
+	if err := s.resume(ctx, sc); err != nil {
+		return what, err
+	}
+	if err := s.Fence.Release(ctx); err != nil && !errors.Is(err, ErrFenceLost) {
+		return what, fmt.Errorf("ending the fence's session: %w", err)
+	}
+	return what, s.free(ctx, sc)
+}
+
+// free returns an error while somebody holds the fence's lock or waits for it.
+func (s *Steps) free(ctx context.Context, sc Scope) error {
+	free, err := s.Fence.Free(ctx, sc)
+	if err == nil && !free {
+		err = errors.New("a session still holds the fence's lock, or waits for it")
+	}
+	return err
+}
+
+func (s *Steps) tail(ctx context.Context, sc Scope, at map[string]string) (what seen, err error) {
+	what.detail, err = s.Evidence.Tail(ctx, sc, at)
+	return what, err
+}
+
+func (s *Steps) proof(ctx context.Context, sc Scope, at map[string]string) (what seen, err error) {
+	lacks, detail, err := s.Evidence.Lacking(ctx, sc, at)
+	what.detail = detail
+	if lacks {
+		what.outcome = cutover.Accepted
+	}
+	return what, err
+}
+
+func (s *Steps) writesToLegacy(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {
+	if what.detail, err = s.Writes.Set(ctx, false, sc); err != nil {
+		return what, fmt.Errorf("closing the new side: %w", open(err))
+	}
+	return what, s.atLegacy(ctx, sc, s.AsWriter, "written")
+}
+
+func (s *Steps) readsToLegacy(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {
+	if what.detail, err = s.Reads.Set(ctx, false, sc); err != nil {
+		return what, fmt.Errorf("switching reads back: %w", open(err))
+	}
+	return what, s.atLegacy(ctx, sc, s.AsReader, "read")
+}
+
+// atLegacy proves by the clients' way that the new side does not answer. That nobody answers is enough.
+func (s *Steps) atLegacy(ctx context.Context, sc Scope, by Probe, did string) error {
+	if by == nil {
+		return nil
+	}
+	switch isNew, err := by.New(ctx, sc); {
+	case errors.Is(err, ErrRefused):
+		return nil
+	case err != nil:
+		return fmt.Errorf("asking by the clients' way: %w", err)
+	case isNew:
+		return fmt.Errorf("the switch is back, and the new side is still %s by the clients' way", did)
+	}
+	return nil
+}
+
+// unseal opens the seal. It also ends the sessions that hold the lock, because whoever unseals does not need them any more.
+func (s *Steps) unseal(ctx context.Context, sc Scope, _ map[string]string) (seen, error) {
+	return seen{}, s.openLegacy(ctx, sc)
+}
+
+func (s *Steps) openLegacy(ctx context.Context, sc Scope) error {
+	if err := s.Fence.Release(ctx); err != nil && !errors.Is(err, ErrFenceLost) {
+		return fmt.Errorf("ending the fence's session: %w", err)
+	}
+	if err := s.Fence.Unfence(ctx, sc); err != nil {
+		return fmt.Errorf("opening the fence: %w", open(err))
+	}
+	return nil
+}
+
+func (s *Steps) unfence(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {
+	if err := s.openLegacy(ctx, sc); err != nil {
+		return what, err
+	}
+	probed, err := s.Fence.Passes(ctx, sc)
+	switch {
+	case err != nil:
+		return what, fmt.Errorf("probing the open fence: %w", err)
+	case len(probed.KeptOut) > 0:
+		return what, fmt.Errorf("legacy is still closed: probe writes were kept out of %s", strings.Join(probed.KeptOut, ", "))
+	}
+	if err := s.resume(ctx, sc); err != nil {
+		return what, err
+	}
+	what.detail = "legacy accepts writes"
+	return what, nil
+}
+
+// evict ends what can be ended, and waits for the deadlines of the rest. A switch that was asked has no session of ours.
+func (s *Steps) evict(ctx context.Context, sc Scope, late map[cutover.Action]time.Duration) error {
+	if err := s.Fence.Evict(ctx, sc); err != nil {
+		return fmt.Errorf("ending what earlier attempts have left: %w", err)
+	}
+	var longest time.Duration
+	for a, left := range late {
+		if switched(a.Step) {
+			longest = max(longest, left)
+		}
+	}
+	if longest == 0 {
+		return nil
+	}
+	return s.Wait(ctx, longest)
+}
+
+// switched reports whether a step has the users' systems do something that nobody can end.
+func switched(step cutover.Step) bool {
+	return step == cutover.SwitchReads || step == cutover.SwitchWrites || step == cutover.Fence || step == cutover.Release
+}
