@@ -60,7 +60,8 @@ func (d *deltas) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	for name, into := range map[string]*string{"delta_full": &d.full, "delta": &d.since} {
+	for _, name := range []string{"delta_full", "delta"} { // the first delta goes on from the newest pass
+		into := map[string]*string{"delta_full": &d.full, "delta": &d.since}[name]
 		if *into, err = d.b.crosscheck.configure(name, d.b.large, deltaProjection, threeFields); err != nil {
 			return err
 		}

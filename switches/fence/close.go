@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -206,19 +207,25 @@ func (f *Fence) lost(ctx context.Context, err error) error {
 }
 
 // Watch returns when the fence is not held any more, with the reason, or when the context ends. It asks again each time that the period
-// has passed. A server that does not answer in time counts as lost.
+// has passed. A question that fails proves nothing, and is asked once more at once. A server that does not answer then counts as lost.
 func (f *Fence) Watch(ctx context.Context, every time.Duration) error {
 	for {
-		if err := f.Held(ctx); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return err
+		err := f.Held(ctx)
+		if err != nil && !proven(err) {
+			err = f.Held(ctx)
 		}
-		if !wait(ctx, every) {
+		switch {
+		case err != nil && ctx.Err() == nil:
+			return err
+		case err != nil || !wait(ctx, every):
 			return ctx.Err()
 		}
 	}
+}
+
+// proven reports whether an error of [Fence.Held] says that the fence is not held, and not that a question has failed.
+func proven(err error) bool {
+	return slices.ContainsFunc([]error{ErrLost, ErrOpen, ErrElsewhere, ErrInstalled}, func(known error) bool { return errors.Is(err, known) })
 }
 
 // Release lets the lock go: legacy is open, unless the fence is permanent.
