@@ -26,7 +26,7 @@ func (f *Fence) Permanent(ctx context.Context) error {
 	if err := f.setSeal(ctx, f.held, f.scope, true); err != nil {
 		return f.lost(ctx, fmt.Errorf("making the fence permanent: %w", err))
 	}
-	return f.standbys(ctx, f.held)
+	return standbys(ctx, f.held, f.fed)
 }
 
 // setSeal closes or opens the seal, and reads it back. Only one session at a time changes it.
@@ -118,13 +118,9 @@ func (f *Fence) Unfence(ctx context.Context, scope Scope) error {
 		if s, err := f.stateOf(ctx, conn); err != nil || s.Kind() == None {
 			return err
 		}
-		closers := f.closing()
-		if scope.One {
-			_, condition, err := f.scoped(ctx, conn, scope)
-			if err != nil {
-				return err
-			}
-			closers = "l.mode = 'ExclusiveLock' AND l.objsubid = 2 AND " + condition // a TRUNCATE inside holds the other kind
+		closers, err := f.closers(ctx, conn, scope)
+		if err != nil {
+			return err
 		}
 		if err := f.evict(ctx, conn, closers); err != nil {
 			return fmt.Errorf("ending the sessions that keep the fence closed: %w", err)
@@ -138,6 +134,44 @@ func (f *Fence) Unfence(ctx context.Context, scope Scope) error {
 		}
 		return err
 	})
+}
+
+// closers is the condition for the locks of those who keep a scope closed, or wait for that.
+func (f *Fence) closers(ctx context.Context, conn *pgx.Conn, scope Scope) (string, error) {
+	if !scope.One {
+		return f.closing(), nil
+	}
+	_, condition, err := f.scoped(ctx, conn, scope)
+	return "l.mode = 'ExclusiveLock' AND l.objsubid = 2 AND " + condition, err // a TRUNCATE inside holds the other kind
+}
+
+// Evict ends the sessions of others that keep the scope closed or wait for that, and those that keep the seal for seconds, and returns when
+// none is left. The session of this object lives on, and the seal stays as it is.
+func (f *Fence) Evict(ctx context.Context, scope Scope) error {
+	own := f.pid()
+	return f.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		if s, err := f.stateOf(ctx, conn); err != nil || s.Kind() == None {
+			return err
+		}
+		closers, err := f.closers(ctx, conn, scope)
+		if err != nil {
+			return err
+		}
+		if err := f.evict(ctx, conn, fmt.Sprintf("l.pid <> %d AND (%s)", own, closers)); err != nil {
+			return fmt.Errorf("ending the sessions of others at the fence: %w", err)
+		}
+		return nil
+	})
+}
+
+// pid is that of the session that holds the fence here, 0 if there is none.
+func (f *Fence) pid() uint32 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.held == nil {
+		return 0
+	}
+	return f.held.PgConn().PID()
 }
 
 // evict ends the sessions with these locks, granted or not, and waits until none is left and this session may change the seal. The lock for

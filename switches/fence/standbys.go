@@ -25,13 +25,13 @@ const walsenders = `FROM pg_catalog.pg_stat_replication WHERE state IS DISTINCT 
 
 // standbys waits until all standbys have on disk what is written by now: those that are connected, and those that were so when the fence was
 // closed. A slot alone is not waited for, because nobody may ever come back to it.
-func (f *Fence) standbys(ctx context.Context, conn *pgx.Conn) error {
+func standbys(ctx context.Context, conn *pgx.Conn, fed []string) error {
 	var written string
 	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_current_wal_insert_lsn()::text").Scan(&written); err != nil {
 		return fmt.Errorf("asking how far the WAL is: %w", err)
 	}
 	for {
-		behind, err := f.behind(ctx, conn, written)
+		behind, err := behind(ctx, conn, fed, written)
 		if err != nil {
 			return err
 		}
@@ -44,26 +44,36 @@ func (f *Fence) standbys(ctx context.Context, conn *pgx.Conn) error {
 	}
 }
 
-func (f *Fence) behind(ctx context.Context, conn *pgx.Conn, written string) ([]string, error) {
+// Confirmed waits, in a session of its own, until all standbys have on disk what is written by now, as [Fence.Permanent] does. An object that has not
+// closed the fence knows those only that are connected now.
+func (f *Fence) Confirmed(ctx context.Context) error {
+	return f.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		f.mu.Lock()
+		fed := f.fed
+		f.mu.Unlock()
+		return standbys(ctx, conn, fed)
+	})
+}
+
+func behind(ctx context.Context, conn *pgx.Conn, fed []string, written string) (missing []string, err error) {
 	rows, err := conn.Query(ctx, `SELECT coalesce(nullif(application_name, ''), 'pid ' || pid) || CASE WHEN state IS NULL THEN ' (its position is hidden: GRANT pg_monitor TO the role)' ELSE '' END
 		`+walsenders+` AND coalesce(flush_lsn < $1::text::pg_lsn, true) ORDER BY 1`, written)
 	if err != nil {
 		return nil, fmt.Errorf("asking the standbys: %w", err)
 	}
-	behind, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
+	if missing, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
 		return nil, fmt.Errorf("asking the standbys: %w", err)
 	}
 	now, err := standbyNames(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range f.fed {
+	for _, name := range fed {
 		if i := slices.Index(now, name); i >= 0 {
 			now = slices.Delete(now, i, i+1)
 		} else {
-			behind = append(behind, name+", which was connected when the fence was closed")
+			missing = append(missing, name+", which was connected when the fence was closed")
 		}
 	}
-	return behind, nil
+	return missing, nil
 }

@@ -203,6 +203,29 @@ func TestWhoWouldCloseLegacyAfterwardsIsEnded(t *testing.T) {
 	}
 }
 
+// TestEvictingSparesItself: a run goes on under the fence that it holds, after what earlier attempts have left was ended.
+func TestEvictingSparesItself(t *testing.T) {
+	t.Parallel()
+	l := fenced(t, fence.Config{})
+	l.close()
+	ended := make(chan error, 1)
+	stray, ctx := l.another(), l.soon()
+	go func() { ended <- stray.Close(ctx, fence.Scope{}) }()
+	l.until(l.owner, "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))")
+	l.must(l.Evict(l.soon(), fence.Scope{}))
+	if err := <-ended; err == nil {
+		t.Error("another session waits on after it was evicted")
+	}
+	l.must(l.Held(l.soon()))
+	l.must(l.Permanent(l.soon()))
+	l.must(l.Confirmed(l.soon()))
+	l.must(l.another().Evict(l.soon(), fence.Scope{}))
+	if err := l.Held(l.soon()); !errors.Is(err, fence.ErrLost) {
+		t.Errorf("whoever takes over spares the session of before: %v", err)
+	}
+	l.is(fence.Permanent)
+}
+
 // TestASealWithoutAValueRefusesWriters, and the state says so; also if its rights are gone.
 func TestASealWithoutAValueRefusesWriters(t *testing.T) {
 	t.Parallel()
