@@ -151,3 +151,6 @@ func Next(s State, o Observation) (State, Action) {
 func (o Outcome) begun() bool {
 	return slices.Contains([]Outcome{Done, Accepted, Failed, Unknown}, o)
 }
+
+// Steps are those of the way forward, in their order.
+func Steps() []Step { return slices.Clone(shipped.forward) }

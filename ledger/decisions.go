@@ -86,24 +86,23 @@ func (l *Ledger) record(ctx context.Context, who string, d gate.Decision, e gate
 	k.evidence, k.decision = string(evidence), string(decision)
 	recorded := false
 	err = l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
-		// Without the lock, two processes would follow the same link, and the primary key would reject the second one.
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('crosscheck decisions ' || $1, 0))`, l.schema); err != nil {
+		if err := lockChain(ctx, tx, l.schema); err != nil {
 			return err
 		}
-		newest, err := newestLink(ctx, tx)
+		decided, err := newestLink(ctx, tx, "answer <> '"+approved+"'")
 		if err != nil {
 			return err
 		}
-		if recorded = wanted(newest); !recorded {
+		if recorded = wanted(decided); !recorded {
 			return nil
+		}
+		newest, err := newestLink(ctx, tx, "true")
+		if err != nil {
+			return err
 		}
 		k.seq, k.prev = newest.seq+1, newest.hash
 		k.hash = k.sum()
-		_, err = tx.Exec(ctx, `
-			INSERT INTO decision (seq, at, who, fingerprint, answer, evidence, decision, prev, hash)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			k.seq, k.at, k.who, k.fingerprint, k.answer, k.evidence, k.decision, k.prev, k.hash)
-		return err
+		return insertLink(ctx, tx, k)
 	})
 	if err != nil {
 		return gate.Record{}, false, fmt.Errorf("recording the decision: %w", err)
@@ -112,6 +111,20 @@ func (l *Ledger) record(ctx context.Context, who string, d gate.Decision, e gate
 		return gate.Record{}, false, nil
 	}
 	return gate.Record{Seq: k.seq, Who: k.who, Hash: hex.EncodeToString(k.hash)}, true, nil
+}
+
+// lockChain serialises appends. Without it, two processes would follow the same link, and the primary key would reject the second one.
+func lockChain(ctx context.Context, tx pgx.Tx, schema string) error {
+	_, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('crosscheck decisions ' || $1, 0))`, schema)
+	return err
+}
+
+func insertLink(ctx context.Context, tx pgx.Tx, k link) error {
+	_, err := tx.Exec(ctx, `
+		INSERT INTO decision (seq, at, who, fingerprint, answer, evidence, decision, prev, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		k.seq, k.at, k.who, k.fingerprint, k.answer, k.evidence, k.decision, k.prev, k.hash)
+	return err
 }
 
 // storable returns a text in the form in which PostgreSQL can keep it.
@@ -127,9 +140,9 @@ func scanLink(row pgx.CollectableRow) (link, error) {
 	return k, err
 }
 
-// newestLink returns the newest link; the zero link, with an empty hash, if the chain is empty.
-func newestLink(ctx context.Context, tx pgx.Tx) (link, error) {
-	rows, err := tx.Query(ctx, `SELECT `+linkColumns+` FROM decision ORDER BY seq DESC LIMIT 1`)
+// newestLink returns the newest link of which a condition holds; the zero link, with an empty hash, if there is none.
+func newestLink(ctx context.Context, tx pgx.Tx, condition string) (link, error) {
+	rows, err := tx.Query(ctx, `SELECT `+linkColumns+` FROM decision WHERE `+condition+` ORDER BY seq DESC LIMIT 1`)
 	if err != nil {
 		return link{}, err
 	}

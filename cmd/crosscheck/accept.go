@@ -97,12 +97,17 @@ func (a *acceptCommand) until(now time.Time) (time.Time, error) {
 	case strings.TrimSpace(a.Why) == "" || a.Until == "":
 		return time.Time{}, withHint(errWhyAndUntil, "give a reason and an end; nothing is accepted for ever")
 	}
+	return future(a.Until, now)
+}
+
+// future reads the value of --until.
+func future(text string, now time.Time) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, a.Until); err == nil && t.After(now) {
+		if t, err := time.Parse(layout, text); err == nil && t.After(now) {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, withHint(fmt.Errorf("%w: %q", errUntil, a.Until), "such as 2999-12-01T08:00:00Z or 2999-12-01")
+	return time.Time{}, withHint(fmt.Errorf("%w: %q", errUntil, text), "such as 2999-12-01T08:00:00Z or 2999-12-01")
 }
 
 // answer writes it into the ledger, under the current fingerprint: what is under another one is no evidence any more. It returns

@@ -46,6 +46,7 @@ type cli struct {
 	Backfill backfillCommand `cmd:"" help:"Write the events that the event store misses, from what legacy has recorded; only with backfill.enabled."`
 	Repair   repairCommand   `cmd:"" help:"Plan repairs of open divergences: SQL with its evidence, for people to review and apply. Nothing is applied by itself."`
 	Accept   acceptCommand   `cmd:"" help:"Accept divergences and findings of audits that cannot be repaired, until a time."`
+	Cutover  cutoverCommand  `cmd:"" help:"Plan, rehearse, approve and execute the cutover, and roll it back."`
 	Gate     gateCommand     `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
 	Alerts   alertsCommand   `cmd:"" help:"Commands for alerts."`
 	Setup    configCommand   `cmd:"" name:"config" help:"Commands for the configuration file."`

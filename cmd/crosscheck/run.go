@@ -80,7 +80,7 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 		}
 		s.log.WarnContext(ctx, "a database or the stream cannot be read yet", slog.String("error", err.Error()))
 	}
-	if err := s.serve(ctx); err != nil {
+	if err := s.serve(ctx, p); err != nil {
 		return exitError, err
 	}
 	s.log.InfoContext(ctx, "stopped")
@@ -102,7 +102,7 @@ func (s *sidecar) fits(ctx context.Context) error {
 
 // serve runs the web server and the sampler. The first one that ends stops the other. When serve returns, both have
 // ended.
-func (s *sidecar) serve(ctx context.Context) error {
+func (s *sidecar) serve(ctx context.Context, p *program) error {
 	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: s.lag, Gaps: s.gaps.get}
 	options := metrics.Options{
 		Version: version, Revision: revision(), Go: runtime.Version(), System: s.config.Name, Environment: s.config.Environment,
@@ -138,6 +138,7 @@ func (s *sidecar) serve(ctx context.Context) error {
 		g.Go(func() error { return s.share(ctx) })
 		g.Go(func() error { return s.countGaps(ctx) })
 		g.Go(func() error { return s.help(ctx) })
+		g.Go(func() error { return s.finish(ctx, p) })
 		return passes.Run(ctx)
 	})
 	return g.Wait()

@@ -78,6 +78,8 @@ type Guardrail struct {
 type Checks interface {
 	// Guardrails are all conditions, each with its answer. What could not be asked does not pass.
 	Guardrails(ctx context.Context, s Scope) []Guardrail
+	// Basis is on what a run is begun, for its journal: who, under which decision and approval, of which configuration.
+	Basis() map[string]string
 }
 
 // Gate holds a run until a person says go.

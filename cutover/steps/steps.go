@@ -130,6 +130,7 @@ func (s *Steps) preflight(ctx context.Context, sc Scope, _ map[string]string) (w
 	if len(no) > 0 {
 		return what, fmt.Errorf("%w: %s", ErrRefused, strings.Join(no, "; "))
 	}
+	what.positions = s.Checks.Basis()
 	return what, nil
 }
 

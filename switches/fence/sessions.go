@@ -97,6 +97,10 @@ type Client struct {
 	Active time.Duration
 }
 
+func (c Client) String() string {
+	return fmt.Sprintf("%d sessions of %s (%s from %s), the last active %v ago", c.Sessions, orUnknown(c.Application), orUnknown(c.User), c.Address, c.Active.Round(time.Second))
+}
+
 // Clients are the sessions that others have in legacy's database: after a switch, those that have not moved.
 func (f *Fence) Clients(ctx context.Context) (clients []Client, err error) {
 	err = f.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {

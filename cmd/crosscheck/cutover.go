@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nordvarg/crosscheck/cutover"
+	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
+	"github.com/nordvarg/crosscheck/cutover/steps"
+	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/ledger"
+)
+
+type cutoverCommand struct {
+	Install   cutoverInstall   `cmd:"" help:"Install the fence in legacy, ahead of time. It keeps nobody out yet."`
+	Uninstall cutoverUninstall `cmd:"" help:"Remove an open fence from legacy."`
+	Fence     cutoverFence     `cmd:"" help:"The state of the fence, who is inside, and the line with which a person opens legacy by hand."`
+	Unfence   cutoverUnfence   `cmd:"" help:"Open legacy to writers, whoever has closed it."`
+	Plan      cutoverPlan      `cmd:"" help:"The steps, what they are forecast to take, and which guardrails pass now. Nothing is touched."`
+	Rehearse  cutoverRehearse  `cmd:"" help:"Do everything up to the final verification, and roll back: legacy is closed for that moment."`
+	Approve   cutoverApprove   `cmd:"" help:"Approve the newest decision GO, as a second person."`
+	Execute   cutoverExecute   `cmd:"" help:"Cut over."`
+	Status    cutoverStatus    `cmd:"" help:"Where the runs stand."`
+	Abort     cutoverAbort     `cmd:"" help:"Roll a run back that has not ended."`
+	Resume    cutoverResume    `cmd:"" help:"Finish a run whose process is gone, or roll it back."`
+	Rollback  cutoverRollback  `cmd:"" help:"Go back to legacy, also from a run that is completed, if the new side has accepted no write."`
+}
+
+type cutoverRehearse struct {
+	Until string `help:"The last step that is done." enum:"final-verification" default:"final-verification"`
+	JSON  bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
+
+func (r *cutoverRehearse) run(ctx context.Context, p *program) (int, error) {
+	t, err := openCutting(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	defer t.close()
+	asks := make(chan cutover.Outcome, 1)
+	tell := t.telling(r.JSON)
+	report := func(s cutoverrun.Status) {
+		tell(s)
+		if s.Newest.Outcome == cutover.Done && s.Newest.Action == (cutover.Action{Verb: cutover.Do, Step: cutover.Step(r.Until)}) {
+			select {
+			case asks <- cutover.Abort:
+			default: // somebody has asked for it already
+			}
+		}
+	}
+	name, err := t.newRun(ctx, true)
+	if err != nil {
+		return 0, err
+	}
+	checks := &guarding{cutting: t, who: asker(), rehearsal: true}
+	s, err := t.begin(ctx, name, checks, unheld{}, asks, report)
+	if err != nil {
+		return exitError, err
+	}
+	return t.rehearsed(ctx, s, r.JSON)
+}
+
+// rehearsed sums a rehearsal up: it is meant to roll back, after its last step was done.
+func (t *cutting) rehearsed(ctx context.Context, s cutoverrun.Status, asJSON bool) (int, error) {
+	journals, err := t.ledger.Runs(ctx)
+	if err != nil {
+		return exitError, err
+	}
+	took := cutoverrun.Measure(journals[len(journals)-1])
+	code := exitAgrees
+	if took.Forward == 0 || s.State.Phase != cutover.RolledBack {
+		code = exitDiverged
+	}
+	if asJSON {
+		return code, writeObject(t.stdout, struct {
+			cutoverrun.Status
+			Forward float64 `json:"forward_seconds"`
+			Back    float64 `json:"back_seconds"`
+		}{s, took.Forward.Seconds(), took.Back.Seconds()})
+	}
+	text := fmt.Sprintf("The rehearsal %s reached the final verification %.2f s after the fence was asked for, and opened legacy again in %.2f s.\n", s.Run, took.Forward.Seconds(), took.Back.Seconds())
+	if code != exitAgrees {
+		text = fmt.Sprintf("The rehearsal %s did not reach the final verification; it is %s: %s\n", s.Run, s.State.Phase, s.Newest.Detail)
+	}
+	_, err = fmt.Fprint(t.stdout, text)
+	return code, err
+}
+
+// begin begins a run and drives it to its end.
+func (t *cutting) begin(ctx context.Context, name string, checks steps.Checks, hold steps.Gate, asks chan cutover.Outcome, report func(cutoverrun.Status)) (cutoverrun.Status, error) {
+	c := t.coordinator(checks, hold, asks, report)
+	b, err := t.budget(ctx)
+	if err != nil {
+		return cutoverrun.Status{}, err
+	}
+	c.Budget = b
+	return t.drive(ctx, name, asks, func() (cutoverrun.Status, error) { return c.Begin(ctx, name, "") })
+}
+
+type cutoverApprove struct {
+	Ticket string `required:"" help:"Where the approval is on record with you." placeholder:"TICKET"`
+	As     string `help:"Who approves. Default: the user at this machine." placeholder:"NAME"`
+	Until  string `help:"Until when: a time, or a date (the beginning of that day in UTC). Default: for 24 hours." placeholder:"TIME"`
+	JSON   bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
+
+func (a *cutoverApprove) run(ctx context.Context, p *program) (int, error) {
+	now := time.Now()
+	until := now.Add(24 * time.Hour)
+	if a.Until != "" {
+		var err error
+		if until, err = future(a.Until, now); err != nil {
+			return exitError, err
+		}
+	}
+	c, err := p.loadCutover()
+	if err != nil {
+		return exitError, err
+	}
+	l, err := openLedger(ctx, c, p.log())
+	if err != nil {
+		return exitError, fmt.Errorf("opening the ledger: %w", err)
+	}
+	defer l.Close()
+	who := a.As
+	if who == "" {
+		who = asker()
+	}
+	approval, err := l.Approve(ctx, who, a.Ticket, until)
+	if errors.Is(err, ledger.ErrNotGo) {
+		printError(p.logs(), err.Error(), "crosscheck gate takes a decision and records it")
+		return exitDiverged, nil
+	}
+	if err != nil {
+		return exitError, err
+	}
+	if a.JSON {
+		return exitAgrees, writeObject(p.stdout, approval)
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s approves decision %d (%s) until %s. Head %s\n", approval.Who, approval.Decision, approval.Ticket, approval.Until.UTC().Format(time.RFC3339), approval.Hash)
+	return exitAgrees, err
+}
+
+type cutoverExecute struct {
+	Confirm  string `help:"The name of the cutover, instead of typing it at the hold point." placeholder:"NAME"`
+	As       string `help:"Who executes. Default: the user at this machine." placeholder:"NAME"`
+	Override string `help:"Why it is done without a decision GO and an approval. It is on record and in every report." placeholder:"WHY"`
+	JSON     bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
+
+var errConfirm = errors.New("--confirm is not the name of the cutover")
+
+// holdEvery is the pause between two verifications at the hold point.
+const holdEvery = 5 * time.Second
+
+func (e *cutoverExecute) run(ctx context.Context, p *program) (int, error) {
+	t, err := openCutting(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	defer t.close()
+	if e.Confirm != "" && e.Confirm != t.config.Cutover.Name {
+		return exitError, errConfirm
+	}
+	checks := &guarding{cutting: t, who: e.As, override: e.Override}
+	if checks.who == "" {
+		checks.who = asker()
+	}
+	name, err := t.newRun(ctx, false)
+	if err != nil {
+		return 0, err
+	}
+	hold := &holdPoint{cutting: t, confirmed: e.Confirm != "", typed: os.Stdin, every: holdEvery}
+	s, err := t.begin(ctx, name, checks, hold, make(chan cutover.Outcome, 1), t.telling(e.JSON))
+	if err != nil {
+		return exitError, withRunHint(err)
+	}
+	return t.ended(ctx, s, e.JSON)
+}
+
+// withRunHint says what to do about a run that another process drives, or that nobody does.
+func withRunHint(err error) error {
+	switch {
+	case errors.Is(err, lease.ErrHeld):
+		return withHint(err, "crosscheck cutover status shows what the other process does")
+	case errors.Is(err, cutoverrun.ErrUnfinished):
+		return withHint(err, "crosscheck cutover resume finishes it or rolls it back")
+	}
+	return err
+}
+
+// ended is the last word on a run.
+func (t *cutting) ended(ctx context.Context, s cutoverrun.Status, asJSON bool) (int, error) {
+	code := exitDiverged
+	if s.State.Phase == cutover.Completed {
+		code = exitAgrees
+	}
+	if asJSON {
+		return code, writeObject(t.stdout, s)
+	}
+	text := fmt.Sprintf("%s is %s.\n", s.Run, s.State.Phase)
+	if code == exitAgrees {
+		clients, err := t.fence.Clients(ctx)
+		if err != nil {
+			text += fmt.Sprintf("Who is still connected to legacy is not known: %v\n", err)
+		}
+		for _, c := range clients {
+			text += "Still connected to legacy: " + c.String() + "\n"
+		}
+	}
+	_, err := fmt.Fprint(t.stdout, text)
+	return code, err
+}
+
+// telling prints each record as it is written.
+func (t *cutting) telling(asJSON bool) func(cutoverrun.Status) {
+	to := t.stdout
+	if asJSON {
+		to = t.stderr
+	}
+	var intent time.Time
+	return func(s cutoverrun.Status) {
+		r := s.Newest
+		if r.Outcome == "" {
+			intent = r.At
+			return
+		}
+		line := fmt.Sprintf("%s  %-26s %-10s", r.At.UTC().Format("15:04:05.000"), r.Action, r.Outcome)
+		if !intent.IsZero() {
+			line += fmt.Sprintf(" %7.2f s", r.At.Sub(intent).Seconds())
+		}
+		intent = time.Time{}
+		if r.Detail != "" {
+			line += "  " + printable(t.config.Mask(r.Detail))
+		}
+		fmt.Fprintln(to, line) //nolint:errcheck // a terminal
+	}
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nordvarg/crosscheck/cutover"
+	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
+	"github.com/nordvarg/crosscheck/cutover/steps"
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/switches/fence"
+)
+
+// guarding is what has to be so before a run may touch anything.
+type guarding struct {
+	*cutting
+	who       string // who executes
+	rehearsal bool   // decision and approval are told, and not asked for
+	override  string // why decision and approval are not asked for; empty if they are
+	basisOf   map[string]string
+}
+
+var _ steps.Checks = (*guarding)(nil)
+
+// Basis implements [steps.Checks].
+func (g *guarding) Basis() map[string]string { return g.basisOf }
+
+// Guardrails implements [steps.Checks].
+func (g *guarding) Guardrails(ctx context.Context, s steps.Scope) []steps.Guardrail {
+	g.basisOf = map[string]string{"who": g.who, "fingerprint": g.basis.Fingerprint}
+	all := []steps.Guardrail{g.decision(ctx), g.approval(ctx)}
+	for i := range all {
+		switch {
+		case all[i].Passes:
+		case g.rehearsal:
+			all[i].Passes, all[i].Detail = true, all[i].Detail+"; a rehearsal does not need it"
+		case g.override != "":
+			all[i].Passes, all[i].Detail = true, fmt.Sprintf("%s; OVERRIDDEN by %s: %s", all[i].Detail, g.who, g.override)
+			g.basisOf["override"] = g.override
+		}
+	}
+	return append(all, g.server(ctx), g.fenced(ctx), g.inside(ctx, s), g.switched(ctx, s), g.forecast(ctx))
+}
+
+func guardrail(name string, err error, passes string) steps.Guardrail {
+	if err != nil {
+		return steps.Guardrail{Name: name, Detail: err.Error()}
+	}
+	return steps.Guardrail{Name: name, Passes: true, Detail: passes}
+}
+
+func (g *guarding) decision(ctx context.Context) steps.Guardrail {
+	d, _, err := g.judge(ctx)
+	if err == nil && d.Decision != gate.Go {
+		var why []string
+		for _, c := range d.Criteria {
+			if c.Verdict != gate.Passes && !c.Advisory {
+				why = append(why, c.Name)
+			}
+		}
+		err = fmt.Errorf("the decision now is %s (%s)", d.Decision, strings.Join(why, ", "))
+	}
+	g.basisOf["decision"] = string(d.Decision)
+	return guardrail("decision", err, "the decision now is GO")
+}
+
+func (g *guarding) approval(ctx context.Context) steps.Guardrail {
+	a, err := g.ledger.Approval(ctx)
+	if err != nil {
+		return guardrail("approval", err, "")
+	}
+	now, err := g.ledger.Clock(ctx)
+	if err != nil {
+		return guardrail("approval", err, "")
+	}
+	if lacks := a.Lacks(g.basis.Fingerprint, g.who, now); lacks != "" {
+		return guardrail("approval", errors.New(lacks), "")
+	}
+	g.basisOf["approved_by"], g.basisOf["ticket"], g.basisOf["approval"] = a.Who, a.Ticket, a.Hash
+	return guardrail("approval", nil, fmt.Sprintf("approved by %s (%s) until %s", a.Who, a.Ticket, a.Until.UTC().Format(time.RFC3339)))
+}
+
+// server makes sure that the fence is where legacy is read: another server's fence keeps nobody out.
+func (g *guarding) server(ctx context.Context) steps.Guardrail {
+	err := func() error {
+		is, err := g.sides.legacy.Frontier(ctx)
+		if err != nil {
+			return err
+		}
+		state, err := g.fence.State(ctx)
+		switch {
+		case err != nil:
+			return err
+		case is.Standby:
+			return errors.New("legacy.dsn leads to a standby, and a cutover reads the primary")
+		case is.Database != state.Server.Database || is.System != "" && is.System != state.Server.System:
+			return errors.New("cutover.fence.dsn and legacy.dsn lead to different databases")
+		}
+		return nil
+	}()
+	return guardrail("server", err, "the fence is in the database that is read as legacy")
+}
+
+func (g *guarding) fenced(ctx context.Context) steps.Guardrail {
+	state, err := g.fence.State(ctx)
+	switch kind := state.Kind(); {
+	case err != nil:
+	case kind == fence.None:
+		err = errors.New("the fence is not installed: crosscheck cutover install")
+	case kind == fence.Partly:
+		err = fmt.Errorf("some writers pass the fence: %s", strings.Join(state.Missing, "; "))
+	case kind != fence.Open || len(state.Waiting) > 0:
+		err = fmt.Errorf("the fence is %s already: crosscheck cutover fence", kind)
+	}
+	return guardrail("fence", err, "the fence is installed and open")
+}
+
+// oldWriter is how old a transaction of a writer may be: the drain waits for it while others are refused.
+const oldWriter = 5 * time.Second
+
+func (g *guarding) inside(ctx context.Context, s steps.Scope) steps.Guardrail {
+	sessions, err := g.fence.Blockers(ctx, fenceScope(s))
+	if err != nil {
+		return guardrail("drain", err, "")
+	}
+	var old []string
+	for _, w := range sessions {
+		if w.PID == 0 || w.Age > oldWriter || w.Hidden {
+			old = append(old, w.String())
+		}
+	}
+	if len(old) > 0 {
+		err = fmt.Errorf("the drain would wait for %s", strings.Join(old, "; "))
+	}
+	return guardrail("drain", err, fmt.Sprintf("no writer at legacy is older than %v", oldWriter))
+}
+
+func (g *guarding) switched(ctx context.Context, s steps.Scope) steps.Guardrail {
+	c := g.config.Cutover
+	for name, sw := range map[string]steps.Switch{"reads": newSwitch(g.config, "reads", c.Reads), "writes": newSwitch(g.config, "writes", c.Writes), "pool": newSwitch(g.config, "pool", c.Pool)} {
+		if sw == nil {
+			continue
+		}
+		on, err := sw.On(ctx, s)
+		if err == nil && on {
+			err = fmt.Errorf("the switch of %s is at the new system already", name)
+		}
+		if err != nil {
+			return guardrail("switches", err, "")
+		}
+	}
+	return guardrail("switches", nil, "all switches answer, and are at legacy")
+}
+
+func (g *guarding) forecast(ctx context.Context) steps.Guardrail {
+	b, err := g.budget(ctx)
+	if err != nil {
+		return guardrail("forecast", err, "")
+	}
+	var sum time.Duration
+	for _, took := range b.Forecast {
+		sum += took
+	}
+	if !b.Fits(cutover.Action{Verb: cutover.Do, Step: cutover.Fence}, 0) || sum > b.Total-b.Reserve {
+		err = fmt.Errorf("the steps took %v before, and the budget of %v leaves %v", sum.Round(time.Millisecond), b.Total, b.Total-b.Reserve)
+	}
+	if len(b.Forecast) == 0 {
+		return guardrail("forecast", nil, "unknown, because nothing was rehearsed")
+	}
+	return guardrail("forecast", err, fmt.Sprintf("%v of %v, by what the steps took before", sum.Round(time.Millisecond), b.Total-b.Reserve))
+}
+
+// budget has the forecast of all runs before.
+func (t *cutting) budget(ctx context.Context) (cutover.Budget, error) {
+	b := cutover.Budget{Total: t.config.Cutover.Budget, Reserve: t.config.Cutover.RollbackReserve}
+	journals, err := t.ledger.Runs(ctx)
+	if err == nil {
+		b.Forecast = cutoverrun.Forecast(journals)
+	}
+	return b, err
+}

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nordvarg/crosscheck/board"
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/cutover"
+	"github.com/nordvarg/crosscheck/cutover/evidence"
+	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
+	"github.com/nordvarg/crosscheck/cutover/steps"
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/switches/fence"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+const (
+	cutoverJob = "cutover"
+	// cutoverLease is how long a dead coordinator keeps others from finishing its run.
+	cutoverLease = 10 * time.Second
+	// cutoverLimit ends an attempt at any step, and cutoverHold the wait for a person.
+	cutoverLimit = time.Minute
+	cutoverHold  = 24 * time.Hour
+	// askEvery is the pause between two looks for requests.
+	askEvery = 200 * time.Millisecond
+)
+
+// cutting is what the commands of a cutover connect.
+type cutting struct {
+	*program
+	config *config.Config
+	fence  *fence.Fence
+	ledger *ledger.Ledger
+	sides  sides
+	basis  gate.Basis
+}
+
+// openCutting opens everything that a run needs. The caller closes it.
+func openCutting(ctx context.Context, p *program) (*cutting, error) {
+	c, err := p.loadCutover()
+	if err != nil {
+		return nil, err
+	}
+	t := &cutting{program: p, config: c}
+	if t.fence, err = newFence(c); err != nil {
+		return nil, err
+	}
+	t.sides, t.basis, err = oneOff{program: p, kind: verify.Delta}.open(ctx, c)
+	if err == nil {
+		if t.ledger, err = openLedger(ctx, c, p.log()); err != nil {
+			err = fmt.Errorf("opening the ledger: %w", err)
+		}
+	}
+	if err != nil {
+		t.close()
+		return nil, err
+	}
+	t.ledger.KnowBasis(t.basis)
+	store(ctx, t.basis, t.ledger, p.log())
+	return t, nil
+}
+
+func (t *cutting) close() {
+	t.sides.close()
+	if t.ledger != nil {
+		t.ledger.Close()
+	}
+}
+
+var errNoCutover = errors.New("the configuration has no section cutover")
+
+func (p *program) loadCutover() (*config.Config, error) {
+	c, err := p.load()
+	if err == nil && !c.Cutover.Given() {
+		err = withHint(errNoCutover, "see the section cutover in config.yaml of the repository, and docs/cutover.md")
+	}
+	return c, err
+}
+
+// coordinator drives runs with these checks and this hold.
+func (t *cutting) coordinator(checks steps.Checks, hold steps.Gate, asks <-chan cutover.Outcome, report func(cutoverrun.Status)) *cutoverrun.Coordinator {
+	log := t.log()
+	return &cutoverrun.Coordinator{
+		Journal: t.ledger,
+		Actions: &steps.Steps{
+			Fence: fencing{t.fence}, Reads: newSwitch(t.config, "reads", t.config.Cutover.Reads), Writes: newSwitch(t.config, "writes", t.config.Cutover.Writes),
+			Pool: newSwitch(t.config, "pool", t.config.Cutover.Pool), Checks: checks, Gate: hold, Evidence: t.evidence(), Wait: lease.Sleep,
+		},
+		Lease: holding(t.ledger, cutoverJob, cutoverLease, log), Budget: cutover.Budget{Total: t.config.Cutover.Budget, Reserve: t.config.Cutover.RollbackReserve},
+		Limit: cutoverLimit, Hold: cutoverHold, Asks: asks, Report: report, Now: time.Now, Wait: lease.Sleep, Log: log,
+	}
+}
+
+func (t *cutting) evidence() *evidence.Evidence {
+	e := &evidence.Evidence{Legacy: t.sides.legacy, Projection: t.sides.projection, New: t.sides.projection, Behind: t.behind, Verify: t.verify, Wait: lease.Sleep}
+	if t.sides.events != nil {
+		e.New = t.sides.events
+	}
+	return e
+}
+
+// behind asks what the projection and the stream have not got yet. A projection that does not tell is judged by the final verification alone.
+func (t *cutting) behind(ctx context.Context) (string, error) {
+	lag, err := t.sides.lag(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case lag != nil && lag.Events > 0:
+		return fmt.Sprintf("%d events at the projection", lag.Events), nil
+	}
+	return "", nil
+}
+
+// inWindow is how differences settle while legacy is closed: nothing moves any more, so what differs twice is wrong.
+var inWindow = compare.Settle{Window: 500 * time.Millisecond, Rechecks: 3, MaxLag: 2 * time.Second}
+
+// verify makes a pass over what changed since the last proof of everything.
+func (t *cutting) verify(ctx context.Context) (evidence.Judged, error) {
+	cmp := comparison(t.config, t.sides, t.ledger, t.log())
+	cmp.Settle, cmp.Throttle = inWindow, nil
+	pass, err := t.pass(ctx, cmp, "cutover")
+	if err != nil {
+		return evidence.Judged{}, err
+	}
+	return t.judged(ctx, pass)
+}
+
+// judged is a pass as evidence.
+func (t *cutting) judged(ctx context.Context, pass verify.Pass) (j evidence.Judged, err error) {
+	j.Matches, j.Diverged = pass.Result.Verdict == compare.Match, pass.Result.Verdict == compare.Diverged
+	rows := verify.Rows{}
+	switch f := pass.Scan.Facts.(type) {
+	case verify.DeltaFacts:
+		rows = f.Rows
+	case verify.FullFacts:
+		rows = f.Rows
+	}
+	j.Detail = fmt.Sprintf("pass %d (%s) compared %d orders and is %s; legacy has %d rows, the projection %d", pass.ID, pass.Kind, pass.Scan.Compared, pass.Result.Verdict, rows.Legacy, rows.Projection)
+	if pass.Result.Reason != "" {
+		j.Detail += ": " + pass.Result.Reason
+	}
+	if j.Diverged {
+		found, err := t.ledger.PassDivergences(ctx, pass.ID, 5)
+		if err != nil {
+			return j, err
+		}
+		for _, d := range found {
+			j.Detail += fmt.Sprintf("; order %s at %s (%s)", d.Mismatch.Key, d.Mismatch.Hop, d.Mismatch.Cause)
+		}
+	}
+	return j, nil
+}
+
+// pass makes a delta pass under a lease of its own.
+func (t *cutting) pass(ctx context.Context, cmp *verify.Comparison, trigger string) (verify.Pass, error) {
+	return oneOff{program: t.program, kind: verify.Delta, pass: func(ctx context.Context, c *verify.Comparison, _ *config.Config, l lease.Lease, s verify.Start) (verify.Pass, error) {
+		s.Trigger = trigger
+		return c.Delta(ctx, l, s)
+	}}.execute(ctx, t.ledger, cmp, t.config, t.basis.Fingerprint)
+}
+
+// drive runs fn while requests of other processes for the run arrive at the channel.
+func (t *cutting) drive(ctx context.Context, run string, asks chan<- cutover.Outcome, fn func() (cutoverrun.Status, error)) (cutoverrun.Status, error) {
+	_, above, err := t.ledger.Asked(ctx, run, 0)
+	if err != nil {
+		return cutoverrun.Status{}, err
+	}
+	listening, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for lease.Sleep(listening, askEvery) == nil {
+			asked, newest, err := t.ledger.Asked(listening, run, above)
+			if above = newest; err != nil || asked == "" { // a ledger that does not answer ends the run by itself
+				continue
+			}
+			select {
+			case asks <- asked:
+			case <-listening.Done():
+			}
+		}
+	}()
+	defer func() { stop(); <-done }()
+	return fn()
+}
+
+// runs are the statuses of all runs of the ledger's pair, the newest last.
+func (t *cutting) runs(ctx context.Context) (all []cutoverrun.Status, err error) {
+	return statuses(ctx, t.ledger)
+}
+
+func statuses(ctx context.Context, l *ledger.Ledger) (all []cutoverrun.Status, err error) {
+	journals, err := l.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, records := range journals {
+		s, err := cutoverrun.Look(records)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// newRun is the name of the next run.
+func (t *cutting) newRun(ctx context.Context, rehearsal bool) (string, error) {
+	all, err := t.runs(ctx)
+	if err != nil {
+		return "", err
+	}
+	if rehearsal {
+		return fmt.Sprintf("%s-%s%d", t.config.Cutover.Name, cutoverrun.Rehearsal, len(all)+1), nil
+	}
+	return fmt.Sprintf("%s-%d", t.config.Cutover.Name, len(all)+1), nil
+}
+
+// unfinished is the run that has not ended; nil if all have.
+func unfinished(all []cutoverrun.Status) *cutoverrun.Status {
+	i := slices.IndexFunc(all, func(s cutoverrun.Status) bool { return !s.State.Ended() })
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
+}
+
+// judge takes a fresh decision.
+func (t *cutting) judge(ctx context.Context) (gate.Decision, gate.Evidence, error) {
+	now, err := t.ledger.Clock(ctx)
+	if err != nil {
+		return gate.Decision{}, gate.Evidence{}, err
+	}
+	known := board.Sources{Settings: boardSettings(t.config), Ledger: t.ledger, Lag: t.sides.lag, Gaps: func(ctx context.Context) []gate.Gap {
+		gaps, _ := t.sides.gaps(ctx, t.config)
+		return gaps
+	}}
+	return known.Judge(ctx, t.basis.Fingerprint, now)
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/cutover/steps"
+	"github.com/nordvarg/crosscheck/switches/fence"
+)
+
+// fencing is the fence as the steps of a cutover see it.
+type fencing struct{ *fence.Fence }
+
+var _ steps.Fence = fencing{}
+
+func newFence(c *config.Config) (*fence.Fence, error) {
+	f := c.Cutover.Fence
+	return fence.New(fence.Config{DSN: f.DSN.Reveal(), Name: c.Cutover.Name, Tables: f.Tables, Mode: fence.Mode(f.Mode), Slice: f.Slice})
+}
+
+func fenceScope(s steps.Scope) fence.Scope { return fence.Scope{Slice: s.Slice, One: s.Slice != ""} }
+
+// provenAs wraps an error that proves something with the sentinel of the steps.
+func provenAs(err, as error, of ...error) error {
+	if slices.ContainsFunc(of, func(known error) bool { return errors.Is(err, known) }) {
+		return fmt.Errorf("%w: %w", as, err)
+	}
+	return err
+}
+
+// Close implements [steps.Fence].
+func (f fencing) Close(ctx context.Context, s steps.Scope) error {
+	return provenAs(f.Fence.Close(ctx, fenceScope(s)), steps.ErrRefused, fence.ErrBusy, fence.ErrInstalled, fence.ErrTable, fence.ErrStandby, fence.ErrPooler, fence.ErrDSN)
+}
+
+// Held implements [steps.Fence].
+func (f fencing) Held(ctx context.Context) error { return lostFence(f.Fence.Held(ctx)) }
+
+// Permanent implements [steps.Fence].
+func (f fencing) Permanent(ctx context.Context) error { return lostFence(f.Fence.Permanent(ctx)) }
+
+func lostFence(err error) error {
+	return provenAs(err, steps.ErrFenceLost, fence.ErrLost, fence.ErrOpen, fence.ErrElsewhere, fence.ErrInstalled)
+}
+
+// Sealed implements [steps.Fence].
+func (f fencing) Sealed(ctx context.Context, s steps.Scope) (bool, error) {
+	state, err := f.State(ctx)
+	if err != nil {
+		return false, err
+	}
+	if len(state.Missing) > 0 || !state.Sealed && !slices.Contains(state.Slices, s.Slice) {
+		return false, nil
+	}
+	return true, f.Confirmed(ctx)
+}
+
+// Release implements [steps.Fence].
+func (f fencing) Release(ctx context.Context) error { return lostFence(f.Fence.Release(ctx)) }
+
+// Free implements [steps.Fence].
+func (f fencing) Free(ctx context.Context, _ steps.Scope) (bool, error) {
+	state, err := f.State(ctx)
+	return err == nil && len(state.Holders)+len(state.Waiting) == 0, err
+}
+
+// Unfence implements [steps.Fence].
+func (f fencing) Unfence(ctx context.Context, s steps.Scope) error {
+	return f.Fence.Unfence(ctx, fenceScope(s))
+}
+
+// Evict implements [steps.Fence].
+func (f fencing) Evict(ctx context.Context, s steps.Scope) error {
+	return f.Fence.Evict(ctx, fenceScope(s))
+}
+
+// Passes implements [steps.Fence].
+func (f fencing) Passes(ctx context.Context, s steps.Scope) (met steps.Probed, err error) {
+	probed, err := f.Probe(ctx, fenceScope(s))
+	if err != nil {
+		return met, err
+	}
+	for _, p := range probed {
+		switch p.Answer {
+		case fence.Passed:
+			met.Passed = append(met.Passed, p.Table)
+		case fence.Refused, fence.Waits:
+			met.KeptOut = append(met.KeptOut, p.Table)
+		default:
+			met.Unclear = append(met.Unclear, p.Table+" ("+p.Detail+")")
+		}
+	}
+	return met, nil
+}

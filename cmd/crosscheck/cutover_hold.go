@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/nordvarg/crosscheck/cutover/evidence"
+	"github.com/nordvarg/crosscheck/cutover/steps"
+	"github.com/nordvarg/crosscheck/lease"
+)
+
+// holding point: a person types the name of the migration.
+type holdPoint struct {
+	*cutting
+	confirmed bool      // on the command line
+	typed     io.Reader // where a person types
+	every     time.Duration
+}
+
+var _ steps.Gate = (*holdPoint)(nil)
+
+var errNobody = errors.New("nobody has typed the name of the cutover")
+
+// Wait implements [steps.Gate]. It verifies what changed again and again, so that the window holds only what changes last.
+func (h *holdPoint) Wait(ctx context.Context, _ steps.Scope) (string, error) {
+	lines := make(chan string)
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	if !h.confirmed {
+		go h.read(reading, lines)                                                                                // ends with the process: a terminal cannot be asked to stop
+		fmt.Fprintf(h.stderr, "Type %s to close legacy to writers, or Ctrl-C to stop.\n", h.config.Cutover.Name) //nolint:errcheck // a terminal
+	}
+	for {
+		from := time.Now()
+		j, err := h.settled(ctx)
+		switch {
+		case err != nil:
+			return "", err
+		case j.Diverged:
+			return "", fmt.Errorf("%w: %s", steps.ErrContradicted, j.Detail)
+		case h.confirmed && j.Matches:
+			return j.Detail, nil
+		}
+		fmt.Fprintf(h.stderr, "%s; it took %.1f s\n", j.Detail, time.Since(from).Seconds()) //nolint:errcheck // a terminal
+		next := time.After(h.every)
+	waiting:
+		for {
+			select {
+			case line, ok := <-lines:
+				switch {
+				case !ok:
+					return "", errNobody
+				case strings.TrimSpace(line) == h.config.Cutover.Name:
+					return "confirmed by typing its name; " + j.Detail, nil
+				}
+			case <-next:
+				break waiting
+			case <-ctx.Done():
+				return "", fmt.Errorf("%w: %w", errNobody, ctx.Err())
+			}
+		}
+	}
+}
+
+func (h *holdPoint) read(ctx context.Context, lines chan<- string) {
+	defer close(lines)
+	for in := bufio.NewScanner(h.typed); in.Scan(); {
+		select {
+		case lines <- in.Text():
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// settled verifies a system in motion, so it waits for what may be on its way.
+func (h *holdPoint) settled(ctx context.Context) (evidence.Judged, error) {
+	cmp := comparison(h.config, h.sides, h.ledger, h.log())
+	pass, err := h.pass(ctx, cmp, "cutover")
+	if err != nil {
+		return evidence.Judged{}, err
+	}
+	return h.judged(ctx, pass)
+}
+
+// unheld is the hold of a run that nobody has to confirm.
+type unheld struct{}
+
+// Wait implements [steps.Gate].
+func (unheld) Wait(context.Context, steps.Scope) (string, error) { return "a rehearsal", nil }
+
+// never is the hold of a process that takes over a run: nobody sits before it.
+type never struct{}
+
+// Wait implements [steps.Gate].
+func (never) Wait(ctx context.Context, _ steps.Scope) (string, error) {
+	return "", errors.Join(errNobody, lease.Sleep(ctx, 0))
+}

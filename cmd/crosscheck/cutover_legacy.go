@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/switches/fence"
+)
+
+// installTimeout ends the attempts to install a fence beside writers whose transactions are long.
+const installTimeout = 2 * time.Minute
+
+type cutoverInstall struct{}
+
+func (*cutoverInstall) run(ctx context.Context, p *program) (int, error) {
+	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, c *config.Config) error {
+		if err := f.Install(ctx); err != nil {
+			return withHint(err, "run it again when the transactions that it names have ended; nobody was kept waiting")
+		}
+		_, err := fmt.Fprintf(p.stdout, "The fence %s is installed at %s, and open. It keeps nobody out.\n", c.Cutover.Name, strings.Join(c.Cutover.Fence.Tables, ", "))
+		return err
+	})
+}
+
+type cutoverUninstall struct{}
+
+func (*cutoverUninstall) run(ctx context.Context, p *program) (int, error) {
+	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, c *config.Config) error {
+		if err := f.Remove(ctx); err != nil {
+			return withHint(err, "crosscheck cutover fence shows its state; a closed fence is opened by crosscheck cutover unfence")
+		}
+		_, err := fmt.Fprintf(p.stdout, "The fence %s is removed.\n", c.Cutover.Name)
+		return err
+	})
+}
+
+type cutoverUnfence struct {
+	Yes bool `help:"Really: a run that has not ended may go on to switch writes to the new system." required:""`
+}
+
+func (*cutoverUnfence) run(ctx context.Context, p *program) (int, error) {
+	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, _ *config.Config) error {
+		if err := f.Unfence(ctx, fence.Scope{}); err != nil {
+			return withHint(err, "this line opens legacy by hand: "+f.ByHand())
+		}
+		s, err := f.State(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(p.stdout, "The fence is %s.\n", s.Kind())
+		return err
+	})
+}
+
+// atFence does something with the fence alone. It needs no ledger, because that may be what is broken.
+func (p *program) atFence(ctx context.Context, do func(context.Context, *fence.Fence, *config.Config) error) (int, error) {
+	c, err := p.loadCutover()
+	if err != nil {
+		return exitError, err
+	}
+	f, err := newFence(c)
+	if err != nil {
+		return exitError, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, installTimeout)
+	defer cancel()
+	if err := do(ctx, f, c); err != nil {
+		return exitError, err
+	}
+	return exitAgrees, nil
+}
+
+type cutoverFence struct {
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
+
+// fenceReport is what cutover fence says.
+type fenceReport struct {
+	State   fence.Kind `json:"state"`
+	Missing []string   `json:"missing,omitempty"` // what some writer passes
+	Holders []string   `json:"holders,omitempty"`
+	Waiting []string   `json:"waiting,omitempty"` // to close it
+	Slices  []string   `json:"slices,omitempty"`  // that are closed permanently
+	Inside  []string   `json:"inside,omitempty"`  // writers for which a drain would wait
+	ByHand  string     `json:"by_hand"`           // SQL that opens legacy
+}
+
+func (c *cutoverFence) run(ctx context.Context, p *program) (int, error) {
+	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, _ *config.Config) error {
+		s, err := f.State(ctx)
+		if err != nil {
+			return err
+		}
+		r := fenceReport{State: s.Kind(), Missing: s.Missing, Holders: texts(s.Holders), Waiting: texts(s.Waiting), Slices: s.Slices, ByHand: f.ByHand()}
+		if s.Kind() != fence.None {
+			inside, err := f.Blockers(ctx, fence.Scope{})
+			if err != nil {
+				return err
+			}
+			r.Inside = texts(inside)
+		}
+		if c.JSON {
+			return writeObject(p.stdout, r)
+		}
+		_, err = fmt.Fprint(p.stdout, r.text())
+		return err
+	})
+}
+
+func texts(of []fence.Session) (all []string) {
+	for _, s := range of {
+		all = append(all, printable(s.String()))
+	}
+	return all
+}
+
+func (r fenceReport) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "The fence: %s\n", r.State)
+	for _, list := range []struct {
+		what string
+		of   []string
+	}{
+		{"Some writer passes", r.Missing}, {"Closed by", r.Holders}, {"Waits to close it", r.Waiting}, {"Closed slice", r.Slices}, {"Inside", r.Inside},
+	} {
+		for _, line := range list.of {
+			fmt.Fprintf(&b, "  %s: %s\n", list.what, line)
+		}
+	}
+	fmt.Fprintf(&b, "By hand, in legacy, this opens it:\n%s\n", r.ByHand)
+	return b.String()
+}

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nordvarg/crosscheck/cutover"
+	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
+	"github.com/nordvarg/crosscheck/cutover/steps"
+	"github.com/nordvarg/crosscheck/lease"
+)
+
+type cutoverPlan struct {
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
+
+// cutoverPlanned is what cutover plan says.
+type cutoverPlanned struct {
+	Steps      []plannedStep     `json:"steps"`
+	Budget     float64           `json:"budget_seconds"`
+	Reserve    float64           `json:"rollback_reserve_seconds"`
+	Guardrails []steps.Guardrail `json:"guardrails"`
+	Passes     bool              `json:"passes"`
+}
+
+type plannedStep struct {
+	Step     cutover.Step `json:"step"`
+	Does     string       `json:"does"`
+	ReadBack string       `json:"read_back"`
+	Forecast *float64     `json:"forecast_seconds,omitempty"` // absent if it is not known
+}
+
+func (c *cutoverPlan) run(ctx context.Context, p *program) (int, error) {
+	t, err := openCutting(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	defer t.close()
+	b, err := t.budget(ctx)
+	if err != nil {
+		return 0, err
+	}
+	plan := cutoverPlanned{Budget: b.Total.Seconds(), Reserve: b.Reserve.Seconds(), Passes: true}
+	plan.Guardrails = (&guarding{cutting: t}).Guardrails(ctx, steps.Scope{Run: t.config.Cutover.Name})
+	for _, g := range plan.Guardrails {
+		plan.Passes = plan.Passes && g.Passes
+	}
+	for _, step := range cutover.Steps() {
+		a := cutover.Action{Verb: cutover.Do, Step: step}
+		of := plannedStep{Step: step, Does: a.Does(), ReadBack: a.ReadBack()}
+		if took, ok := b.Forecast[step]; ok {
+			seconds := took.Seconds()
+			of.Forecast = &seconds
+		}
+		plan.Steps = append(plan.Steps, of)
+	}
+	code := exitAgrees
+	if !plan.Passes {
+		code = exitDiverged
+	}
+	if c.JSON {
+		return code, writeObject(p.stdout, plan)
+	}
+	_, err = fmt.Fprint(p.stdout, plan.text())
+	return code, err
+}
+
+func (p cutoverPlanned) text() string {
+	var b strings.Builder
+	for i, s := range p.Steps {
+		forecast := ""
+		if s.Forecast != nil {
+			forecast = fmt.Sprintf("%.2f s", *s.Forecast)
+		}
+		fmt.Fprintf(&b, "%2d %-19s %8s  %s\n", i+1, s.Step, forecast, s.Does)
+	}
+	fmt.Fprintf(&b, "\nLegacy is closed for at most %.0f s, of which %.0f s are for the way back.\n\n", p.Budget, p.Reserve)
+	for _, g := range p.Guardrails {
+		says := "pass"
+		if !g.Passes {
+			says = "FAIL"
+		}
+		fmt.Fprintf(&b, "%s %-10s %s\n", says, g.Name, printable(g.Detail))
+	}
+	return b.String()
+}
+
+type cutoverStatus struct {
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
+
+func (c *cutoverStatus) run(ctx context.Context, p *program) (int, error) {
+	conf, err := p.loadCutover()
+	if err != nil {
+		return exitError, err
+	}
+	l, err := openLedger(ctx, conf, p.log())
+	if err != nil {
+		return exitError, fmt.Errorf("opening the ledger: %w", err)
+	}
+	defer l.Close()
+	all, err := statuses(ctx, l)
+	if err != nil {
+		return exitError, err
+	}
+	if c.JSON {
+		return exitAgrees, writeObject(p.stdout, struct {
+			Runs []cutoverrun.Status `json:"runs"`
+		}{append([]cutoverrun.Status{}, all...)})
+	}
+	text := "No run has begun.\n"
+	for i, s := range all {
+		if i == 0 {
+			text = ""
+		}
+		text += statusLine(s)
+	}
+	_, err = fmt.Fprint(p.stdout, text)
+	return exitAgrees, err
+}
+
+func statusLine(s cutoverrun.Status) string {
+	line := fmt.Sprintf("%s  began %s  %s", s.Run, s.Began.UTC().Format(time.RFC3339), s.State.Phase)
+	if !s.State.Ended() {
+		line += fmt.Sprintf("  next: %s", s.Action)
+	}
+	if s.State.Stranded() && !s.State.Ended() {
+		line += "  NO SIDE TAKES WRITES UNTIL IT IS FINISHED"
+	}
+	return line + "\n"
+}
+
+type cutoverAbort struct{}
+
+func (*cutoverAbort) run(ctx context.Context, p *program) (int, error) {
+	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
+		s := unfinished(all)
+		if s == nil {
+			return nil, "", withHint(errNoRun, "crosscheck cutover rollback goes back from a run that is completed")
+		}
+		return s, cutover.Abort, nil
+	})
+}
+
+type cutoverResume struct{}
+
+func (*cutoverResume) run(ctx context.Context, p *program) (int, error) {
+	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
+		s := unfinished(all)
+		if s == nil {
+			return nil, "", errNoRun
+		}
+		return s, "", nil
+	})
+}
+
+type cutoverRollback struct{}
+
+var (
+	errNoRun    = errors.New("all runs have ended")
+	errNoReturn = errors.New("the new side has acknowledged writes that legacy lacks, and there is no verified reverse feed")
+)
+
+func (*cutoverRollback) run(ctx context.Context, p *program) (int, error) {
+	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
+		s := unfinished(all)
+		if s == nil && len(all) > 0 && all[len(all)-1].State.Phase == cutover.Completed {
+			s = &all[len(all)-1]
+		}
+		switch {
+		case s == nil:
+			return nil, "", withHint(errNoRun, "there is no run that is completed; crosscheck cutover status lists them")
+		case s.State.NoReturn:
+			return nil, "", withHint(errNoReturn, "stay at the new side and mend forward; docs/runbooks/rollback.md says how to decide")
+		}
+		return s, cutover.Abort, nil
+	})
+}
+
+// turn asks whoever drives a run for something. If nobody does, this process drives it.
+func (p *program) turn(ctx context.Context, which func([]cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error)) (int, error) {
+	t, err := openCutting(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	defer t.close()
+	all, err := t.runs(ctx)
+	if err != nil {
+		return exitError, err
+	}
+	of, ask, err := which(all)
+	if err != nil { // it is the answer to what was asked, and nothing is broken
+		printError(p.logs(), err.Error(), hintFor(err))
+		return exitDiverged, nil
+	}
+	if ask != "" {
+		if err := t.ledger.Ask(ctx, of.Run, ask, asker()); err != nil {
+			return exitError, err
+		}
+	}
+	s, err := t.resume(ctx, of.Run, ask, t.telling(false))
+	if errors.Is(err, lease.ErrHeld) && ask != "" {
+		fmt.Fprintf(p.stderr, "Another process drives %s; it was asked.\n", of.Run) //nolint:errcheck // a terminal
+		s, err = t.watch(ctx, of.Run)
+	}
+	if err != nil {
+		return exitError, withRunHint(err)
+	}
+	code, err := t.ended(ctx, s, false)
+	if ask != "" { // for the way back
+		code = exitAgrees + exitDiverged - code
+	}
+	return code, err
+}
+
+// resume takes over a run and drives it to its end.
+func (t *cutting) resume(ctx context.Context, run string, ask cutover.Outcome, report func(cutoverrun.Status)) (cutoverrun.Status, error) {
+	asks := make(chan cutover.Outcome, 1)
+	if ask != "" {
+		asks <- ask
+	}
+	checks := &guarding{cutting: t, who: asker(), rehearsal: cutoverrun.IsRehearsal(run)}
+	c := t.coordinator(checks, never{}, asks, report)
+	b, err := t.budget(ctx)
+	if err != nil {
+		return cutoverrun.Status{}, err
+	}
+	c.Budget = b
+	return t.drive(ctx, run, asks, func() (cutoverrun.Status, error) { return c.Resume(ctx, run) })
+}
+
+// watch waits until a run has ended that another process drives.
+func (t *cutting) watch(ctx context.Context, run string) (cutoverrun.Status, error) {
+	for {
+		all, err := t.runs(ctx)
+		if err != nil {
+			return cutoverrun.Status{}, err
+		}
+		for _, s := range all {
+			if s.Run == run && s.State.Ended() {
+				return s, nil
+			}
+		}
+		if err := lease.Sleep(ctx, askEvery); err != nil {
+			return cutoverrun.Status{}, err
+		}
+	}
+}

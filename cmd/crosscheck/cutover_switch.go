@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/cutover/steps"
+	"github.com/nordvarg/crosscheck/switches"
+)
+
+// switching is a switch as the steps of a cutover see it.
+type switching struct{ switches.Switch }
+
+var _ steps.Switch = switching{}
+
+// newSwitch returns nil for a switch that the configuration does not have.
+func newSwitch(c *config.Config, name string, s config.Switch) steps.Switch {
+	if s.Kind == "" {
+		return nil
+	}
+	timeout := s.Timeout
+	if s.Kind == "pgbouncer" { // each instance has its own, and those that did pause go on again if one does not
+		timeout *= time.Duration(2*len(s.PgBouncer.Instances) + 1)
+	}
+	return switching{switches.Switch{Action: switchAction(s), Name: name, Timeout: timeout, Mask: c.Mask}}
+}
+
+func switchAction(s config.Switch) switches.Action {
+	switch s.Kind {
+	case "sql":
+		return switches.SQL{DSN: s.SQL.DSN.Reveal(), Do: s.SQL.Do, Undo: s.SQL.Undo, Asks: s.SQL.Check}
+	case "http":
+		return switches.HTTP{Do: switchRequest(s.HTTP.Do), Undo: switchRequest(s.HTTP.Undo), Asks: switchRequest(s.HTTP.Check), On: s.HTTP.On, Off: s.HTTP.Off}
+	case "exec":
+		return switches.Exec{Do: s.Exec.Do, Undo: s.Exec.Undo, Asks: s.Exec.Check}
+	default:
+		instances := make([]string, len(s.PgBouncer.Instances))
+		for i, dsn := range s.PgBouncer.Instances {
+			instances[i] = dsn.Reveal()
+		}
+		return switches.PgBouncer{Instances: instances, Database: s.PgBouncer.Database, Timeout: s.Timeout}
+	}
+}
+
+func switchRequest(r config.SwitchRequest) switches.Request {
+	out := switches.Request{Method: r.Method, URL: r.URL.Reveal(), Body: r.Body.Reveal(), Headers: map[string]string{}}
+	for name, value := range r.Headers {
+		out.Headers[name] = value.Reveal()
+	}
+	return out
+}
+
+// Set implements [steps.Switch].
+func (s switching) Set(ctx context.Context, on bool, sc steps.Scope) (string, error) {
+	step := switches.Undo
+	if on {
+		step = switches.Do
+	}
+	o, err := s.Switch.Set(ctx, step, switchRun(sc))
+	return o.Output, provenAs(err, steps.ErrRefused, switches.ErrFailed)
+}
+
+// On implements [steps.Switch].
+func (s switching) On(ctx context.Context, sc steps.Scope) (bool, error) {
+	return s.Switch.On(ctx, switchRun(sc))
+}
+
+func switchRun(sc steps.Scope) switches.Run {
+	return switches.Run{Name: sc.Run, Slice: sc.Slice, One: sc.Slice != ""}
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+)
+
+// cutSystem is a small system that can be cut over: a legacy table, a new one, and the switch of the case study.
+type cutSystem struct {
+	t           *testing.T
+	dsn, config string
+}
+
+const cutTables = `
+	CREATE TABLE orders (order_id bigint PRIMARY KEY, status text NOT NULL, filled numeric NOT NULL);
+	CREATE TABLE orders_new (order_id bigint PRIMARY KEY, status text NOT NULL, filled numeric NOT NULL);
+	CREATE TABLE app_config (name text PRIMARY KEY, value text NOT NULL);
+	INSERT INTO app_config VALUES ('read_source', 'legacy'), ('write_mode', 'legacy');
+	INSERT INTO orders SELECT n, 'OPEN', n % 7 FROM generate_series(1, 500) AS n;
+	INSERT INTO orders_new SELECT * FROM orders`
+
+func newCutSystem(t *testing.T, sections ...string) *cutSystem {
+	t.Helper()
+	s := &cutSystem{t: t, dsn: pgtest.Database(t)}
+	rows(t, s.dsn, cutTables)
+	s.config = s.configured(sections...)
+	return s
+}
+
+func (s *cutSystem) configured(sections ...string) string {
+	s.t.Helper()
+	setting := func(name string) string {
+		return fmt.Sprintf(`{sql: {dsn: %q, do: "update app_config set value = 'event_sourced' where name = '%[2]s'", undo: "update app_config set value = 'legacy' where name = '%[2]s'", check: "select value = 'event_sourced' from app_config where name = '%[2]s'"}}`, s.dsn, name)
+	}
+	return writeConfig(s.t, "cutover", fmt.Sprintf(`
+legacy:     {dsn: %[1]q, table: public.orders, key: order_id}
+projection: {dsn: %[1]q, table: public.orders_new, key: order_id}
+ledger:     {dsn: %[1]q}
+compare:
+  settle: {window: 1s, rechecks: 3, max_lag: 1m}
+  fields: [{name: status, type: text}, {name: filled, type: numeric}]
+gate: {criteria: {sample_bound: {enabled: false}, counts: {enabled: false}, clean_streak: {enabled: false}, coverage: {enabled: false}}}
+cutover:
+  name: orders-2026
+  fence: {dsn: %[1]q, tables: [public.orders]}
+  switch:
+    reads: %[2]s
+    writes: %[3]s
+%[4]s`, s.dsn, setting("read_source"), setting("write_mode"), strings.Join(sections, "\n")))
+}
+
+// does runs a command of cutover, and returns what it printed.
+func (s *cutSystem) does(want int, args ...string) string {
+	s.t.Helper()
+	p := start(s.t, append(args, "--config", s.config)...)
+	if got := p.end(); got != want {
+		s.t.Fatalf("%v: exit code %d, want %d", args, got, want)
+	}
+	return p.stdout.String()
+}
+
+// is checks where the system stands: the two switches, and whether legacy takes writes.
+func (s *cutSystem) is(want string) {
+	s.t.Helper()
+	got := rows(s.t, s.dsn, `SELECT string_agg(value, ' ' ORDER BY name) FROM app_config`)
+	if _, err := query(s.dsn, "BEGIN; UPDATE orders SET filled = filled WHERE order_id = 1; ROLLBACK"); err != nil {
+		got += ", legacy closed"
+	}
+	if got != want {
+		s.t.Errorf("the system is at %q, want %q", got, want)
+	}
+}
+
+const (
+	atLegacy = "legacy legacy"
+	atNew    = "event_sourced event_sourced, legacy closed"
+)
+
+// TestACutover from the installed fence to the way back, as its users go it.
+func TestACutover(t *testing.T) {
+	t.Parallel()
+	s := newCutSystem(t)
+	s.does(exitDiverged, "cutover", "plan")
+	s.does(exitAgrees, "cutover", "install")
+	if text := s.does(exitAgrees, "cutover", "fence"); !strings.Contains(text, "The fence: installed") || !strings.Contains(text, "pg_terminate_backend") {
+		t.Errorf("the fence is told as %s", text)
+	}
+	s.does(exitDiverged, "cutover", "approve", "--ticket", "OPS-1")
+	s.does(exitAgrees, "verify")
+	s.does(exitAgrees, "cutover", "rehearse")
+	s.is(atLegacy)
+	s.does(exitAgrees, "gate")
+	s.does(exitDiverged, "cutover", "execute", "--confirm", "orders-2026")
+	s.does(exitAgrees, "cutover", "approve", "--ticket", "OPS-1", "--as", "bea")
+	s.does(exitDiverged, "cutover", "execute", "--confirm", "orders-2026", "--as", "bea")
+	s.does(exitError, "cutover", "execute", "--confirm", "orders-2027", "--as", "adam")
+	s.is(atLegacy)
+	s.does(exitAgrees, "cutover", "plan")
+
+	rows(t, s.dsn, `BEGIN; UPDATE orders SET filled = 9 WHERE order_id = 7; UPDATE orders_new SET filled = 9 WHERE order_id = 7; COMMIT`)
+	s.does(exitAgrees, "cutover", "execute", "--confirm", "orders-2026", "--as", "adam")
+	s.is(atNew)
+	s.does(exitAgrees, "cutover", "rollback")
+	s.is(atLegacy)
+	s.does(exitAgrees, "gate", "--verify-chain")
+
+	var status struct {
+		Runs []struct {
+			Run   string
+			State struct{ Phase string }
+		}
+	}
+	if err := json.Unmarshal([]byte(s.does(exitAgrees, "cutover", "status", "--json")), &status); err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, r := range status.Runs {
+		got += r.Run + " " + r.State.Phase + "; "
+	}
+	if want := "orders-2026-rehearsal-1 rolled-back; orders-2026-2 rolled-back; orders-2026-3 rolled-back; orders-2026-4 rolled-back; "; got != want {
+		t.Errorf("the runs are %s, want %s", got, want)
+	}
+}
+
+// TestNobodyGoesBackFromAWriteOfTheNewSide: legacy lacks it.
+func TestNobodyGoesBackFromAWriteOfTheNewSide(t *testing.T) {
+	t.Parallel()
+	s := newCutSystem(t)
+	s.does(exitAgrees, "cutover", "install")
+	s.does(exitAgrees, "verify")
+	s.does(exitAgrees, "cutover", "execute", "--confirm", "orders-2026", "--override", "a test")
+	rows(t, s.dsn, `INSERT INTO orders_new VALUES (501, 'OPEN', 0)`)
+	s.does(exitDiverged, "cutover", "rollback")
+	s.is(atNew)
+	s.does(exitDiverged, "cutover", "rollback")
+	s.is(atNew)
+}
+
+// TestADifferenceInTheWindowRollsBack: what was written last, to one side only.
+func TestADifferenceInTheWindowRollsBack(t *testing.T) {
+	t.Parallel()
+	s := newCutSystem(t)
+	s.does(exitAgrees, "cutover", "install")
+	s.does(exitAgrees, "verify")
+	rows(t, s.dsn, `CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE public.orders_new SET filled = 99 WHERE order_id = 3; RETURN NEW; END $$`)
+	// The rehearsal's own fence is the moment at which the other side changes.
+	p := start(t, "cutover", "rehearse", "--config", s.config)
+	eventually(t, s.dsn, `SELECT count(*) > 0 FROM crosscheck.cutover_record WHERE step = 'fence' AND outcome = 'done'`, "t")
+	rows(t, s.dsn, `UPDATE orders_new SET filled = 99 WHERE order_id = 3`)
+	if code := p.end(); code == exitAgrees {
+		if rows(t, s.dsn, `SELECT count(*) FROM crosscheck.cutover_record WHERE step = 'final-verification' AND outcome = 'done'`) == "0" {
+			t.Error("a rehearsal succeeded without a final verification")
+		}
+	}
+	s.is(atLegacy)
+	s.does(exitDiverged, "cutover", "rehearse")
+	s.is(atLegacy)
+}
+
+// TestAWriterThatDoesNotEndIsNotWaitedForEver, and is named.
+func TestAWriterThatDoesNotEndIsNamed(t *testing.T) {
+	t.Parallel()
+	s := newCutSystem(t)
+	s.does(exitAgrees, "cutover", "install")
+	s.does(exitAgrees, "verify")
+	rows(t, s.dsn, `BEGIN; UPDATE orders SET filled = filled WHERE order_id = 1; PREPARE TRANSACTION 'forgotten'`)
+	text := s.does(exitDiverged, "cutover", "plan")
+	if !strings.Contains(text, "FAIL drain") || !strings.Contains(text, "forgotten") {
+		t.Errorf("the plan says %s", text)
+	}
+	rows(t, s.dsn, `ROLLBACK PREPARED 'forgotten'`)
+}
+
+// TestASidecarFinishesARunWhoseProcessWasKilled, and hands the system back.
+func TestASidecarFinishesARunWhoseProcessWasKilled(t *testing.T) {
+	t.Parallel()
+	s := newCutSystem(t, `web: {listen: "127.0.0.1:0"}`, "sampler: {schedule: \"0 5 29 2 *\"}")
+	s.does(exitAgrees, "cutover", "install")
+	s.does(exitAgrees, "verify")
+	rows(t, s.dsn, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NEW; END $$;
+		CREATE TRIGGER slow BEFORE UPDATE ON app_config FOR EACH ROW WHEN (NEW.value = 'event_sourced' AND NEW.name = 'write_mode') EXECUTE FUNCTION slow()`)
+	p := start(t, "cutover", "execute", "--confirm", "orders-2026", "--override", "a test", "--config", s.config)
+	eventually(t, s.dsn, `SELECT count(*) > 0 FROM crosscheck.cutover_record WHERE step = 'switch-writes' AND outcome = ''`, "t")
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.end()
+	rows(t, s.dsn, `DROP TRIGGER slow ON app_config`)
+	sidecar := start(t, "run", "--config", s.config)
+	defer func() { _ = sidecar.Process.Kill(); sidecar.end() }()
+	ended := `SELECT count(*) > 0 FROM crosscheck.cutover_record WHERE step = 'tail-check' AND verb = 'do' AND outcome = 'done'`
+	eventually(t, s.dsn, ended, "t")
+	s.is(atNew)
+	_ = time.Second
+}

@@ -1,0 +1,33 @@
+package gate
+
+import (
+	"fmt"
+	"time"
+)
+
+// Approval is what a second person has said of a decision GO. It stands in the chain of decisions.
+type Approval struct {
+	Seq         int64     `json:"seq"`      // its own place in the chain
+	Decision    int64     `json:"decision"` // the place of the decision
+	Who         string    `json:"who"`
+	Ticket      string    `json:"ticket"`
+	Fingerprint string    `json:"fingerprint"` // of the decision
+	At          time.Time `json:"at"`
+	Until       time.Time `json:"until"`
+	Hash        string    `json:"hash,omitempty"` // of its link
+}
+
+// Lacks says why the approval does not allow somebody to cut over now; empty if it does. The zero value is no approval.
+func (a Approval) Lacks(fingerprint, executor string, now time.Time) string {
+	switch {
+	case a.Seq == 0:
+		return "nobody has approved a decision GO"
+	case a.Fingerprint != fingerprint:
+		return fmt.Sprintf("what %s has approved is not what is configured now", a.Who)
+	case a.Who == executor:
+		return a.Who + " has approved it, and who executes must be another person"
+	case !now.Before(a.Until):
+		return fmt.Sprintf("the approval of %s has ended at %s", a.Who, a.Until.UTC().Format(time.RFC3339))
+	}
+	return ""
+}

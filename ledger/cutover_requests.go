@@ -1,0 +1,39 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/cutover"
+)
+
+// Ask stores what somebody asks of whoever drives a run.
+func (l *Ledger) Ask(ctx context.Context, run string, asks cutover.Outcome, who string) error {
+	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO cutover_request (pair, run, asks, who) VALUES ($1, $2, $3, $4)`, l.pair, run, asks, storable(who))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("asking for %s of run %s: %w", asks, run, err)
+	}
+	return nil
+}
+
+// Asked returns the newest request for a run whose number is above another, and its number; that number and nothing if there is none.
+func (l *Ledger) Asked(ctx context.Context, run string, above int64) (asks cutover.Outcome, newest int64, err error) {
+	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
+		rows, err := l.pool.Query(ctx, `SELECT id, asks FROM cutover_request WHERE pair = $1 AND run = $2 AND id > $3 ORDER BY id DESC LIMIT 1`, l.pair, run, above)
+		if err != nil {
+			return err
+		}
+		newest = above
+		_, err = pgx.ForEachRow(rows, []any{&newest, &asks}, func() error { return nil })
+		return err
+	})
+	if err != nil {
+		return "", above, fmt.Errorf("reading what was asked of run %s: %w", run, err)
+	}
+	return asks, newest, nil
+}
