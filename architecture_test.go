@@ -22,10 +22,10 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "repair", "verify", "follow", "backfill", "eventlog", "config", "compare", "history", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle"},
+	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "repair", "verify", "follow", "backfill", "eventlog", "config", "compare", "history", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle", "switches", "cutover", "cutover/run", "cutover/steps", "cutover/evidence"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
-	"source":   {"throttle", "repair", "verify", "follow", "propose", "history", "order", "doctor", "human"},
+	"source":   {"throttle", "cutover/evidence", "repair", "verify", "follow", "propose", "history", "order", "doctor", "human"},
 	"topic":    {"follow", "doctor", "order", "human"},
 	"registry": {"order"},
 	"ledger":   {"throttle", "board", "verify", "follow", "backfill", "cutover/run", "cutover", "compare", "gate", "incident", "order", "lease"},
@@ -36,15 +36,16 @@ var mayImport = map[string][]string{
 	"web":      {"throttle", "board", "verify", "compare", "gate", "order", "human"},
 	"lab":      {}, // shares no code with what judges it
 
-	"sampler":       {"verify", "lease"},
-	"explain":       {"verify", "follow", "compare", "history", "order", "human"},
-	"repair":        {"verify", "compare", "history", "order", "human"},
-	"verify":        {"throttle", "compare", "history", "order", "lease", "human"},
-	"follow":        {"compare", "order", "lease"},
-	"backfill":      {"throttle", "verify", "history", "order", "lease"},
-	"cutover/run":   {"cutover", "lease"},
-	"cutover/steps": {"cutover/run", "cutover"},
-	"board":         {"throttle", "verify", "compare", "gate", "incident", "metrics", "order"},
+	"sampler":          {"verify", "lease"},
+	"explain":          {"verify", "follow", "compare", "history", "order", "human"},
+	"repair":           {"verify", "compare", "history", "order", "human"},
+	"verify":           {"throttle", "compare", "history", "order", "lease", "human"},
+	"follow":           {"compare", "order", "lease"},
+	"backfill":         {"throttle", "verify", "history", "order", "lease"},
+	"cutover/run":      {"cutover", "lease"},
+	"cutover/steps":    {"cutover/run", "cutover"},
+	"cutover/evidence": {"cutover/steps"},
+	"board":            {"throttle", "verify", "compare", "gate", "incident", "metrics", "order"},
 
 	"propose": {"config", "order", "human"},
 	"config":  {"throttle", "compare", "history", "gate", "order"}, // reads into their own types; only wiring reads it

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/cutover"
@@ -201,17 +203,18 @@ func (t *cutting) ended(ctx context.Context, s cutoverrun.Status, asJSON bool) (
 	if asJSON {
 		return code, writeObject(t.stdout, s)
 	}
-	text := fmt.Sprintf("%s is %s.\n", s.Run, s.State.Phase)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s is %s.\n", s.Run, s.State.Phase)
 	if code == exitAgrees {
 		clients, err := t.fence.Clients(ctx)
 		if err != nil {
-			text += fmt.Sprintf("Who is still connected to legacy is not known: %v\n", err)
+			fmt.Fprintf(&text, "Who is still connected to legacy is not known: %v\n", err)
 		}
 		for _, c := range clients {
-			text += "Still connected to legacy: " + c.String() + "\n"
+			fmt.Fprintf(&text, "Still connected to legacy: %s\n", printable(c.String()))
 		}
 	}
-	_, err := fmt.Fprint(t.stdout, text)
+	_, err := io.WriteString(t.stdout, text.String())
 	return code, err
 }
 

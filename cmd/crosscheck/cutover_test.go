@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 )
@@ -141,28 +140,20 @@ func TestNobodyGoesBackFromAWriteOfTheNewSide(t *testing.T) {
 	s.is(atNew)
 }
 
-// TestADifferenceInTheWindowRollsBack: what was written last, to one side only.
+// TestADifferenceInTheWindowRollsBack, and is named. A rehearsal has no hold point that would have found it before.
 func TestADifferenceInTheWindowRollsBack(t *testing.T) {
 	t.Parallel()
 	s := newCutSystem(t)
 	s.does(exitAgrees, "cutover", "install")
 	s.does(exitAgrees, "verify")
-	rows(t, s.dsn, `CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE public.orders_new SET filled = 99 WHERE order_id = 3; RETURN NEW; END $$`)
-	// The rehearsal's own fence is the moment at which the other side changes.
-	p := start(t, "cutover", "rehearse", "--config", s.config)
-	eventually(t, s.dsn, `SELECT count(*) > 0 FROM crosscheck.cutover_record WHERE step = 'fence' AND outcome = 'done'`, "t")
 	rows(t, s.dsn, `UPDATE orders_new SET filled = 99 WHERE order_id = 3`)
-	if code := p.end(); code == exitAgrees {
-		if rows(t, s.dsn, `SELECT count(*) FROM crosscheck.cutover_record WHERE step = 'final-verification' AND outcome = 'done'`) == "0" {
-			t.Error("a rehearsal succeeded without a final verification")
-		}
+	if text := s.does(exitDiverged, "cutover", "rehearse"); !strings.Contains(text, "order 3") {
+		t.Errorf("the difference is told as %s", text)
 	}
-	s.is(atLegacy)
-	s.does(exitDiverged, "cutover", "rehearse")
 	s.is(atLegacy)
 }
 
-// TestAWriterThatDoesNotEndIsNotWaitedForEver, and is named.
+// TestAWriterThatDoesNotEndIsNamed before anybody has to wait for it.
 func TestAWriterThatDoesNotEndIsNamed(t *testing.T) {
 	t.Parallel()
 	s := newCutSystem(t)
@@ -196,5 +187,4 @@ func TestASidecarFinishesARunWhoseProcessWasKilled(t *testing.T) {
 	ended := `SELECT count(*) > 0 FROM crosscheck.cutover_record WHERE step = 'tail-check' AND verb = 'do' AND outcome = 'done'`
 	eventually(t, s.dsn, ended, "t")
 	s.is(atNew)
-	_ = time.Second
 }
