@@ -94,8 +94,13 @@ func (t *cutting) coordinator(checks steps.Checks, hold steps.Gate, asks <-chan 
 			Pool: newSwitch(t.config, "pool", t.config.Cutover.Pool), Checks: checks, Gate: hold, Evidence: t.evidence(), Wait: lease.Sleep,
 		},
 		Lease: holding(t.ledger, cutoverJob, cutoverLease, log), Budget: cutover.Budget{Total: t.config.Cutover.Budget, Reserve: t.config.Cutover.RollbackReserve},
-		Limit: cutoverLimit, Hold: cutoverHold, Asks: asks, Report: report, Now: time.Now, Wait: lease.Sleep, Log: log,
+		Limit: cutoverLimit, Own: switchLimits(t.config.Cutover), Hold: cutoverHold, Asks: asks, Report: report, Now: time.Now, Wait: lease.Sleep, Log: log,
 	}
+}
+
+// switchLimits are those of the switches: two checks and a step, each of which ends by itself.
+func switchLimits(c config.Cutover) map[cutover.Step]time.Duration {
+	return map[cutover.Step]time.Duration{cutover.SwitchReads: 3 * c.Reads.Timeout, cutover.SwitchWrites: 3 * (c.Writes.Timeout + poolTimeout(c.Pool))}
 }
 
 func (t *cutting) evidence() *evidence.Evidence {

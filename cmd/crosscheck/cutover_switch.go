@@ -20,10 +20,15 @@ func newSwitch(c *config.Config, name string, s config.Switch) steps.Switch {
 		return nil
 	}
 	timeout := s.Timeout
-	if s.Kind == "pgbouncer" { // each instance has its own, and those that did pause go on again if one does not
-		timeout *= time.Duration(2*len(s.PgBouncer.Instances) + 1)
+	if s.Kind == "pgbouncer" {
+		timeout = poolTimeout(s)
 	}
 	return switching{switches.Switch{Action: switchAction(s), Name: name, Timeout: timeout, Mask: c.Mask}}
+}
+
+// poolTimeout is how long all instances take at most: each has its own timeout, and those that did pause go on again if one does not.
+func poolTimeout(s config.Switch) time.Duration {
+	return time.Duration(2*len(s.PgBouncer.Instances)) * s.Timeout
 }
 
 func switchAction(s config.Switch) switches.Action {

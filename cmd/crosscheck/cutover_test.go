@@ -34,7 +34,7 @@ func newCutSystem(t *testing.T, sections ...string) *cutSystem {
 func (s *cutSystem) configured(sections ...string) string {
 	s.t.Helper()
 	setting := func(name string) string {
-		return fmt.Sprintf(`{sql: {dsn: %q, do: "update app_config set value = 'event_sourced' where name = '%[2]s'", undo: "update app_config set value = 'legacy' where name = '%[2]s'", check: "select value = 'event_sourced' from app_config where name = '%[2]s'"}}`, s.dsn, name)
+		return fmt.Sprintf(`{timeout: 2s, sql: {dsn: %q, do: "update app_config set value = 'event_sourced' where name = '%[2]s'", undo: "update app_config set value = 'legacy' where name = '%[2]s'", check: "select value = 'event_sourced' from app_config where name = '%[2]s'"}}`, s.dsn, name)
 	}
 	return writeConfig(s.t, "cutover", fmt.Sprintf(`
 legacy:     {dsn: %[1]q, table: public.orders, key: order_id}
@@ -173,7 +173,7 @@ func TestASidecarFinishesARunWhoseProcessWasKilled(t *testing.T) {
 	s := newCutSystem(t, `web: {listen: "127.0.0.1:0"}`, "sampler: {schedule: \"0 5 29 2 *\"}")
 	s.does(exitAgrees, "cutover", "install")
 	s.does(exitAgrees, "verify")
-	rows(t, s.dsn, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); RETURN NEW; END $$;
+	rows(t, s.dsn, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN NEW; END $$;
 		CREATE TRIGGER slow BEFORE UPDATE ON app_config FOR EACH ROW WHEN (NEW.value = 'event_sourced' AND NEW.name = 'write_mode') EXECUTE FUNCTION slow()`)
 	p := start(t, "cutover", "execute", "--confirm", "orders-2026", "--override", "a test", "--config", s.config)
 	eventually(t, s.dsn, `SELECT count(*) > 0 FROM crosscheck.cutover_record WHERE step = 'switch-writes' AND outcome = ''`, "t")

@@ -104,7 +104,7 @@ func (d *drive) hear(o cutover.Outcome) {
 func (d *drive) attempt(held context.Context) error {
 	before, from := d.status.State, d.Now() // before the journal's time: no attempt lasts longer than others think
 	a := Attempt{Action: before.Action(), Run: d.run, Epoch: d.lease.Token, Positions: positions(d.records)}
-	limit, suspects := d.limit(a.Action), late(d.records, d.Limit)
+	limit, suspects := d.limit(a.Action), late(d.records, d.limitOf)
 	if err := d.write(held, "", Result{}); err != nil {
 		return err
 	}
@@ -154,7 +154,15 @@ func (d *drive) limit(a cutover.Action) time.Duration {
 	case a.Verb == cutover.Do && a.Step == cutover.Hold:
 		return d.Hold
 	case a.InWindow() && !d.status.State.NoReturn:
-		return min(d.Limit, d.Budget.Left(a, d.elapsed()))
+		return min(d.limitOf(a.Step), d.Budget.Left(a, d.elapsed()))
+	}
+	return d.limitOf(a.Step)
+}
+
+// limitOf ends an attempt at a step.
+func (d *drive) limitOf(step cutover.Step) time.Duration {
+	if own, ok := d.Own[step]; ok {
+		return own
 	}
 	return d.Limit
 }

@@ -33,6 +33,8 @@ type Coordinator struct {
 	Budget  cutover.Budget
 	// Limit ends an attempt at anything but the hold, which waits for a person. The budget may make it shorter.
 	Limit, Hold time.Duration
+	// Own are the limits of steps that have another one: whoever takes over waits that long for what nobody can end.
+	Own map[cutover.Step]time.Duration
 	// Asks brings Abort or Reverse, as people ask. It may be nil, and nobody closes it. What the state does not allow is dropped.
 	Asks   <-chan cutover.Outcome
 	Report func(Status) // called after each record; calls do not overlap; may be nil

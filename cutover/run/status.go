@@ -49,13 +49,13 @@ func positions(records []cutover.Record) map[string]string {
 	return all
 }
 
-// late are the attempts that may still take effect, and until when, by the journal's clock. None lasts longer than the limit.
-func late(records []cutover.Record, limit time.Duration) map[cutover.Action]time.Time {
+// late are the attempts that may still take effect, and until when, by the journal's clock. None lasts longer than its limit.
+func late(records []cutover.Record, limit func(cutover.Step) time.Duration) map[cutover.Action]time.Time {
 	until := map[cutover.Action]time.Time{}
 	for _, r := range records {
 		switch {
 		case r.Outcome == "" && r.Action.Verb != cutover.Evict:
-			until[r.Action] = r.At.Add(limit)
+			until[r.Action] = r.At.Add(limit(r.Action.Step))
 		case r.Outcome == cutover.Done && r.Action.Verb == cutover.Evict:
 			clear(until)
 		case r.Outcome == cutover.Done, r.Outcome == cutover.Accepted, r.Outcome == cutover.Failed:
