@@ -46,14 +46,11 @@ func lostFence(err error) error {
 	return provenAs(err, steps.ErrFenceLost, fence.ErrLost, fence.ErrOpen, fence.ErrElsewhere, fence.ErrInstalled)
 }
 
-// Sealed implements [steps.Fence].
+// Sealed implements [steps.Fence]. What stands must stand after a failover too.
 func (f fencing) Sealed(ctx context.Context, s steps.Scope) (bool, error) {
-	state, err := f.State(ctx)
-	if err != nil {
+	closed, err := f.Fence.Sealed(ctx, fenceScope(s))
+	if err != nil || !closed {
 		return false, err
-	}
-	if len(state.Missing) > 0 || !state.Sealed && !slices.Contains(state.Slices, s.Slice) {
-		return false, nil
 	}
 	return true, f.Confirmed(ctx)
 }
@@ -62,9 +59,8 @@ func (f fencing) Sealed(ctx context.Context, s steps.Scope) (bool, error) {
 func (f fencing) Release(ctx context.Context) error { return lostFence(f.Fence.Release(ctx)) }
 
 // Free implements [steps.Fence].
-func (f fencing) Free(ctx context.Context, _ steps.Scope) (bool, error) {
-	state, err := f.State(ctx)
-	return err == nil && len(state.Holders)+len(state.Waiting) == 0, err
+func (f fencing) Free(ctx context.Context, s steps.Scope) (bool, error) {
+	return f.Fence.Free(ctx, fenceScope(s))
 }
 
 // Unfence implements [steps.Fence].

@@ -174,3 +174,36 @@ func TestServersSpellATriggerInTheirWay(t *testing.T) {
 		}
 	}
 }
+
+// TestAScopeIsSealedOrFree by itself, whatever other slices are.
+func TestAScopeIsSealedOrFree(t *testing.T) {
+	t.Parallel()
+	l := fenced(t, fence.Config{Slice: "symbol"})
+	beta, all := fence.Scope{One: true, Slice: "BETA"}, fence.Scope{}
+	wants := func(scope fence.Scope, sealed, free bool) {
+		t.Helper()
+		isSealed, err := l.Sealed(l.soon(), scope)
+		l.must(err)
+		isFree, err := l.Free(l.soon(), scope)
+		l.must(err)
+		if isSealed != sealed || isFree != free {
+			t.Errorf("%s: sealed %v, free %v", scope, isSealed, isFree)
+		}
+	}
+	wants(acme, false, true)
+	l.must(l.Close(l.soon(), acme))
+	wants(acme, false, false)
+	wants(beta, false, true)
+	l.must(l.Permanent(l.soon()))
+	l.must(l.Release(l.soon()))
+	wants(acme, true, true)
+	wants(beta, false, true)
+	wants(all, false, true)
+	l.do(l.owner, `ALTER TABLE orders DISABLE TRIGGER "zz crosscheck fence orders-2026 insert"`)
+	wants(acme, false, true)
+	l.must(l.Install(l.soon()))
+	l.must(l.Close(l.soon(), all))
+	l.must(l.Permanent(l.soon()))
+	wants(beta, true, true)
+	wants(all, true, false)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -78,6 +79,37 @@ func (f *Fence) State(ctx context.Context) (s State, err error) {
 		return err
 	})
 	return s, err
+}
+
+// Sealed reports whether the scope stays closed whatever sessions live, and no writer passes. Standbys are asked by [Fence.Confirmed].
+func (f *Fence) Sealed(ctx context.Context, scope Scope) (sealed bool, err error) {
+	err = f.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		s, err := f.stateOf(ctx, conn)
+		if err != nil || !s.installed || len(s.Missing) > 0 {
+			return err
+		}
+		if sealed = s.Sealed; sealed || !scope.One {
+			return nil
+		}
+		slice, err := f.canonical(ctx, conn, scope.Slice)
+		sealed = err == nil && slices.Contains(s.Slices, slice)
+		return err
+	})
+	return sealed, err
+}
+
+// Free reports whether no session keeps the scope closed, or waits for that.
+func (f *Fence) Free(ctx context.Context, scope Scope) (free bool, err error) {
+	err = f.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		closers, err := f.closers(ctx, conn, scope)
+		if err != nil {
+			return err
+		}
+		left, err := count(ctx, conn, closers)
+		free = err == nil && left == 0
+		return err
+	})
+	return free, err
 }
 
 func (f *Fence) stateOf(ctx context.Context, conn *pgx.Conn) (s State, err error) {
