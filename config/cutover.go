@@ -25,6 +25,8 @@ type Cutover struct {
 	Reads, Writes Switch
 	// Pool holds clients while the two are switched; optional, and of the kind pgbouncer.
 	Pool Switch
+	// Probe asks by the clients' way which side answers; each is optional, and has only a check.
+	Probe struct{ Reads, Writes Switch }
 }
 
 // Given reports whether the section is there.
@@ -113,10 +115,16 @@ func readCutover(o *object, c *Config) {
 		defer s.remember()()
 		for name, into := range map[string]*Switch{"reads": &t.Reads, "writes": &t.Writes} {
 			s.require(name, "a switch of the kind sql, http or exec")
-			readSwitch(s.object(name), into, []string{"sql", "http", "exec"})
+			readSwitch(s.object(name), into, switchKinds, switchParts)
 		}
-		readSwitch(s.object("pool"), &t.Pool, []string{"pgbouncer"})
+		readSwitch(s.object("pool"), &t.Pool, []string{"pgbouncer"}, switchParts)
 		s.done()
+	}
+	if p := o.object("probe"); p != nil {
+		defer p.remember()()
+		readSwitch(p.object("reads"), &t.Probe.Reads, switchKinds, []string{"check"})
+		readSwitch(p.object("writes"), &t.Probe.Writes, switchKinds, []string{"check"})
+		p.done()
 	}
 	o.done()
 }
@@ -163,8 +171,13 @@ func (o *object) expandedTexts(key string) (all []string) {
 	return all
 }
 
-// readSwitch reads one switch, which has one kind.
-func readSwitch(o *object, s *Switch, kinds []string) {
+var (
+	switchKinds = []string{"sql", "http", "exec"}
+	switchParts = []string{"do", "undo", "check"}
+)
+
+// readSwitch reads one switch or probe, which has one kind. All parts are required.
+func readSwitch(o *object, s *Switch, kinds, parts []string) {
 	if o == nil {
 		return
 	}
@@ -173,7 +186,7 @@ func readSwitch(o *object, s *Switch, kinds []string) {
 		s.Timeout = 5 * time.Second
 	}
 	o.duration("timeout", &s.Timeout, time.Millisecond)
-	readers := map[string]func(*object){"sql": s.SQL.read, "http": s.HTTP.read, "exec": s.Exec.read, "pgbouncer": s.PgBouncer.read}
+	readers := map[string]func(*object, []string){"sql": s.SQL.read, "http": s.HTTP.read, "exec": s.Exec.read, "pgbouncer": s.PgBouncer.read}
 	for _, kind := range kinds {
 		of := o.object(kind)
 		switch {
@@ -182,7 +195,7 @@ func readSwitch(o *object, s *Switch, kinds []string) {
 			o.at(of.node, of.path, "a switch has one kind, and this one is "+s.Kind, "remove one of them")
 		default:
 			s.Kind = kind
-			readers[kind](of)
+			readers[kind](of, parts)
 			of.done()
 		}
 	}
@@ -192,38 +205,39 @@ func readSwitch(o *object, s *Switch, kinds []string) {
 	o.done()
 }
 
-// steps are the parts that each kind has.
-var steps = []string{"do", "undo", "check"}
+// parts requires the parts of a switch or probe, and returns where each is read into.
+func parts[T any](o *object, names []string, do, undo, check *T) map[string]*T {
+	all := map[string]*T{}
+	for i, into := range []*T{do, undo, check} {
+		if name := switchParts[i]; slices.Contains(names, name) {
+			o.require(name, "a switch has do, undo and check, and a probe has check; see docs/switches.md")
+			all[name] = into
+		}
+	}
+	return all
+}
 
-// requireSteps records missing steps.
-func (o *object) requireSteps() {
-	for _, step := range steps {
-		o.require(step, "a switch has do, undo and check; see docs/switches.md")
+func (s *SwitchSQL) read(o *object, names []string) {
+	o.dsn(&s.DSN)
+	for name, into := range parts(o, names, &s.Do, &s.Undo, &s.Check) {
+		o.sql(name, into)
 	}
 }
 
-func (s *SwitchSQL) read(o *object) {
-	o.dsn(&s.DSN)
-	o.requireSteps()
-	o.sql("do", &s.Do)
-	o.sql("undo", &s.Undo)
-	o.sql("check", &s.Check)
+func (s *SwitchExec) read(o *object, names []string) {
+	for name, into := range parts(o, names, &s.Do, &s.Undo, &s.Check) {
+		*into = o.expandedTexts(name)
+	}
 }
 
-func (s *SwitchExec) read(o *object) {
-	o.requireSteps()
-	s.Do, s.Undo, s.Check = o.expandedTexts("do"), o.expandedTexts("undo"), o.expandedTexts("check")
-}
-
-func (s *SwitchHTTP) read(o *object) {
-	o.requireSteps()
-	for step, into := range map[string]*SwitchRequest{"do": &s.Do, "undo": &s.Undo, "check": &s.Check} {
-		r := o.object(step)
+func (s *SwitchHTTP) read(o *object, names []string) {
+	for name, into := range parts(o, names, &s.Do, &s.Undo, &s.Check) {
+		r := o.object(name)
 		if r == nil {
 			continue
 		}
 		into.read(r)
-		if step == "check" {
+		if name == "check" {
 			r.require("on", "a text that only the answer of the new system has")
 			r.require("off", "a text that only the answer of legacy has")
 			r.text("on", &s.On)
@@ -253,7 +267,7 @@ func (q *SwitchRequest) read(o *object) {
 	}
 }
 
-func (s *SwitchPgBouncer) read(o *object) {
+func (s *SwitchPgBouncer) read(o *object, _ []string) {
 	o.require("instances", "the consoles of all instances, such as instances: [\"postgres://admin@pool1:6432/pgbouncer\"]")
 	o.require("database", "the database's name in PgBouncer")
 	o.text("database", &s.Database)
@@ -270,7 +284,7 @@ func (s *SwitchPgBouncer) read(o *object) {
 // secrets are what must not be shown of the switches and the fence.
 func (c Cutover) secrets() (found []string) {
 	found = secretsOf(c.Fence.DSN.Reveal())
-	for _, s := range []Switch{c.Reads, c.Writes, c.Pool} {
+	for _, s := range []Switch{c.Reads, c.Writes, c.Pool, c.Probe.Reads, c.Probe.Writes} {
 		found = append(found, secretsOf(s.SQL.DSN.Reveal())...)
 		for _, instance := range s.PgBouncer.Instances {
 			found = append(found, secretsOf(instance.Reveal())...)

@@ -36,6 +36,9 @@ func TestTheCutoverOfTheShippedFileIsRead(t *testing.T) {
 		Reads: sql("read_source"), Writes: sql("write_mode"),
 		Pool: config.Switch{Kind: "pgbouncer", Timeout: 5 * time.Second, PgBouncer: config.SwitchPgBouncer{Instances: []config.Secret{config.NewSecret("postgres://admin@pool1:6432/pgbouncer")}, Database: "orders"}},
 	}
+	want.Probe.Writes = config.Switch{Kind: "http", Timeout: 5 * time.Second, HTTP: config.SwitchHTTP{
+		Check: config.SwitchRequest{Method: "POST", URL: config.NewSecret("http://gateway:9000/orders/probe")}, On: `"new"`, Off: `"old"`,
+	}}
 	if diff := cmp.Diff(want, c.Cutover); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -102,6 +105,8 @@ func TestMistakesOfACutoverAreNamed(t *testing.T) {
 		"cutover.fence.dsn: is missing":                                               strings.Replace(switched(good), `dsn: "${LEGACY_DSN}", mode`, "mode", 1),
 		"cutover.budged: unknown key":                                                 strings.Replace(switched(good), "name: a", "name: a\n  budged: 5m", 1),
 		"cutover.rollback_reserve: rollback_reserve (2m0s) must be below budget (1m)": strings.Replace(switched(good), "name: a", "name: a\n  budget: 1m", 1),
+		"cutover.probe.reads.exec.check: is missing":                                  strings.Replace(switched(good), "  switch:", "  probe: {reads: {exec: {}}}\n  switch:", 1),
+		"cutover.probe.writes.exec.do: unknown key":                                   strings.Replace(switched(good), "  switch:", "  probe: {writes: {exec: {do: [a], check: [b]}}}\n  switch:", 1),
 		"cutover.switch.writes: is missing":                                           strings.Replace(switched(good), "    writes:", "    pool:", 1),
 	} {
 		_, err := parse(t, text)

@@ -50,6 +50,11 @@ func (h HTTP) Check(ctx context.Context, run Run) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	return h.read(body)
+}
+
+// read finds the side in an answer.
+func (h HTTP) read(body string) (bool, error) {
 	on, off := strings.Contains(body, h.On), strings.Contains(body, h.Off)
 	if on == off {
 		return false, fmt.Errorf("the answer has both or neither of %q and %q: %s", h.On, h.Off, bounded(body))
@@ -89,11 +94,19 @@ func (r Request) send(ctx context.Context, run Run) (string, error) {
 		return string(body), fmt.Errorf("reading the answer: %w", err)
 	}
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		err := fmt.Errorf("the answer is %s: %s", answer.Status, bounded(string(body)))
+		var err error = &statusError{answer.Status, string(body)}
 		if answer.StatusCode/100 == 4 && answer.StatusCode != http.StatusRequestTimeout { // 5xx may be of a proxy that has handed the request on
 			err = &RefusedError{err}
 		}
 		return string(body), err
 	}
 	return string(body), nil
+}
+
+// statusError is an answer other than 2xx.
+type statusError struct{ status, body string }
+
+// Error implements error.
+func (s *statusError) Error() string {
+	return fmt.Sprintf("the answer is %s: %s", s.status, bounded(s.body))
 }

@@ -51,23 +51,28 @@ const cancelled = "57014"
 // Check implements [Action].
 func (s SQL) Check(ctx context.Context, run Run) (on bool, err error) {
 	err = s.in(ctx, pgx.ReadOnly, run, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, s.Asks)
-		if err != nil {
-			return err
-		}
-		found, err := pgx.CollectRows(rows, pgx.RowTo[*bool])
-		switch {
-		case err != nil:
-			return err
-		case len(found) != 1:
-			return fmt.Errorf("it returned %d rows, and must return one", len(found))
-		case found[0] == nil:
-			return errors.New("it returned NULL, and must return true or false")
-		}
-		on = *found[0]
-		return nil
+		on, err = s.asked(ctx, tx)
+		return err
 	})
 	return on, err
+}
+
+// asked reads the one boolean.
+func (s SQL) asked(ctx context.Context, tx pgx.Tx) (bool, error) {
+	rows, err := tx.Query(ctx, s.Asks)
+	if err != nil {
+		return false, err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[*bool])
+	switch {
+	case err != nil:
+		return false, err
+	case len(found) != 1:
+		return false, fmt.Errorf("it returned %d rows, and must return one", len(found))
+	case found[0] == nil:
+		return false, errors.New("it returned NULL, and must return true or false")
+	}
+	return *found[0], nil
 }
 
 // in runs fn in a transaction of a session of its own. The server gives up with the context.

@@ -20,6 +20,8 @@ var (
 	ErrFailed = errors.New("the switch has not moved")
 	// ErrLies is wrapped, with ErrUnknown, if a step reported success, and the check says that nothing has changed. One of the two lies.
 	ErrLies = errors.New("the step reported success, and the check says that nothing has changed")
+	// ErrSilent is wrapped if nobody has answered a [Probe] in time.
+	ErrSilent = errors.New("nobody has answered in time")
 )
 
 // Step is one of the two directions.

@@ -86,12 +86,14 @@ func (p *program) loadCutover() (*config.Config, error) {
 
 // coordinator drives runs with these checks and this hold.
 func (t *cutting) coordinator(checks steps.Checks, hold steps.Gate, asks <-chan cutover.Outcome, report func(cutoverrun.Status)) *cutoverrun.Coordinator {
-	log := t.log()
+	log, probe := t.log(), t.config.Cutover.Probe
 	return &cutoverrun.Coordinator{
 		Journal: t.ledger,
 		Actions: &steps.Steps{
 			Fence: fencing{t.fence}, Reads: newSwitch(t.config, "reads", t.config.Cutover.Reads), Writes: newSwitch(t.config, "writes", t.config.Cutover.Writes),
-			Pool: newSwitch(t.config, "pool", t.config.Cutover.Pool), Checks: checks, Gate: hold, Evidence: t.evidence(), Wait: lease.Sleep,
+			Pool:     newSwitch(t.config, "pool", t.config.Cutover.Pool),
+			AsReader: newProbe(t.config, "the probe of reads", probe.Reads), AsWriter: newProbe(t.config, "the probe of writes", probe.Writes),
+			Checks: checks, Gate: hold, Evidence: t.evidence(), Wait: lease.Sleep,
 		},
 		Lease: holding(t.ledger, cutoverJob, cutoverLease, log), Budget: cutover.Budget{Total: t.config.Cutover.Budget, Reserve: t.config.Cutover.RollbackReserve},
 		Limit: cutoverLimit, Own: switchLimits(t.config.Cutover), Hold: cutoverHold, Asks: asks, Report: report, Now: time.Now, Wait: lease.Sleep, Log: log,

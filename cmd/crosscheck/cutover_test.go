@@ -140,6 +140,22 @@ func TestNobodyGoesBackFromAWriteOfTheNewSide(t *testing.T) {
 	s.is(atNew)
 }
 
+// TestAProbeOfWritesIsThePointOfNoReturn: the new side has acknowledged what it wrote.
+func TestAProbeOfWritesIsThePointOfNoReturn(t *testing.T) {
+	t.Parallel()
+	s := newCutSystem(t)
+	rows(t, s.dsn, `CREATE TABLE probes (at_new bool)`)
+	s.config = s.configured(fmt.Sprintf(`  probe: {writes: {sql: {dsn: %q, check: "insert into probes select value = 'event_sourced' from app_config where name = 'write_mode' returning at_new"}}}`, s.dsn))
+	s.does(exitAgrees, "cutover", "install")
+	s.does(exitAgrees, "verify")
+	s.does(exitAgrees, "cutover", "execute", "--confirm", "orders-2026", "--override", "a test")
+	if got := rows(t, s.dsn, `SELECT string_agg(outcome, '') || (SELECT string_agg(at_new::text, '') FROM probes) FROM crosscheck.cutover_record WHERE step = 'switch-writes'`); got != "acceptedtrue" {
+		t.Errorf("the switch of writes and the probe say %q", got)
+	}
+	s.does(exitDiverged, "cutover", "rollback")
+	s.is(atNew)
+}
+
 // TestADifferenceInTheWindowRollsBack, and is named. A rehearsal has no hold point that would have found it before.
 func TestADifferenceInTheWindowRollsBack(t *testing.T) {
 	t.Parallel()
