@@ -86,7 +86,7 @@ func (g *guarding) approval(ctx context.Context) steps.Guardrail {
 // server makes sure that the fence is where legacy is read: another server's fence keeps nobody out.
 func (g *guarding) server(ctx context.Context) steps.Guardrail {
 	err := func() error {
-		is, err := g.sides.legacy.Frontier(ctx)
+		is, err := g.sides.legacy.Moment(ctx)
 		if err != nil {
 			return err
 		}

@@ -105,26 +105,6 @@ func switchLimits(c config.Cutover) map[cutover.Step]time.Duration {
 	return map[cutover.Step]time.Duration{cutover.SwitchReads: 3 * c.Reads.Timeout, cutover.SwitchWrites: 3 * (c.Writes.Timeout + poolTimeout(c.Pool))}
 }
 
-func (t *cutting) evidence() *evidence.Evidence {
-	e := &evidence.Evidence{Legacy: t.sides.legacy, Projection: t.sides.projection, New: t.sides.projection, Behind: t.behind, Verify: t.verify, Wait: lease.Sleep}
-	if t.sides.events != nil {
-		e.New = t.sides.events
-	}
-	return e
-}
-
-// behind asks what the projection and the stream have not got yet. A projection that does not tell is judged by the final verification alone.
-func (t *cutting) behind(ctx context.Context) (string, error) {
-	lag, err := t.sides.lag(ctx)
-	switch {
-	case err != nil:
-		return "", err
-	case lag != nil && lag.Events > 0:
-		return fmt.Sprintf("%d events at the projection", lag.Events), nil
-	}
-	return "", nil
-}
-
 // inWindow is how differences settle while legacy is closed: nothing moves any more, so what differs twice is wrong.
 var inWindow = compare.Settle{Window: 500 * time.Millisecond, Rechecks: 3, MaxLag: 2 * time.Second}
 
@@ -149,6 +129,7 @@ func (t *cutting) judged(ctx context.Context, pass verify.Pass) (j evidence.Judg
 	case verify.FullFacts:
 		rows = f.Rows
 	}
+	j.Rows = rows.Legacy
 	j.Detail = fmt.Sprintf("pass %d (%s) compared %d orders and is %s; legacy has %d rows, the projection %d", pass.ID, pass.Kind, pass.Scan.Compared, pass.Result.Verdict, rows.Legacy, rows.Projection)
 	if pass.Result.Reason != "" {
 		j.Detail += ": " + pass.Result.Reason

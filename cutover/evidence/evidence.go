@@ -15,48 +15,34 @@ import (
 	"github.com/nordvarg/crosscheck/cutover/steps"
 )
 
-// Frontier is how far the transactions of a server are. Its numbers are PostgreSQL's own, of 64 bits.
-type Frontier struct {
-	// Oldest is the oldest transaction that writes and has not ended; Next is the number that the next one gets.
-	Oldest, Next int64
-	// System and Database say which server it is; System is empty where the server does not tell.
-	System, Database string
-	Standby          bool
-}
-
-// Written is what transactions from a number on have written.
-type Written struct {
-	Rows int64
-	Some []string // keys of some of them
-}
-
-// Server tells which transactions have written a table.
-type Server interface {
-	Frontier(context.Context) (Frontier, error)
-	// WrittenFrom returns the rows that were written by a transaction of this number or a later one, and are visible now.
-	WrittenFrom(ctx context.Context, first int64) (Written, error)
-}
-
 // Judged is the result of a pass.
 type Judged struct {
 	Matches  bool
 	Diverged bool // it is proven that something differs
 	Detail   string
+	// Rows is how many rows of legacy the pass has counted; 0 if it has not.
+	Rows int64
 }
 
-// Evidence implements [steps.Evidence] for all orders.
+// Evidence implements [steps.Evidence] for all orders. A slice is refused: nobody can tell which events belong to it.
 type Evidence struct {
-	Legacy, Projection Server
+	Legacy Server
 	// New is where the new side stores what it acknowledges: the event store, or the projection if there is none.
 	New Server
-	// Behind says what has not arrived yet; empty if all has.
+	// Newest returns the highest position of the event store; nil if there is none.
+	Newest func(context.Context) (int64, error)
+	// Behind says what has not arrived at the projection yet; empty if all has.
 	Behind func(context.Context) (string, error)
+	// Stream says what the stream lacks up to a position; empty if it has all. Nil if there is no stream.
+	Stream func(ctx context.Context, position int64) (string, error)
 	// Verify compares what changed since the last proof of everything, or everything if that cannot be told. What differs is not waited for.
 	Verify func(context.Context) (Judged, error)
 	// Reversed reports whether a reverse feed has brought all to legacy; nil if there is none.
 	Reversed func(context.Context) (bool, error)
 	// Wait sleeps, and returns early with the context's error.
 	Wait func(context.Context, time.Duration) error
+
+	verified int64 // rows of legacy at the final verification; 0 if another process has made it
 }
 
 var _ steps.Evidence = (*Evidence)(nil)
@@ -64,71 +50,119 @@ var _ steps.Evidence = (*Evidence)(nil)
 // tick is the pause between two looks.
 const tick = 50 * time.Millisecond
 
-// The names of positions.
+// The names of positions. Those of a moment have its parts as endings.
 const (
-	legacyAt = "legacy_transaction"
-	newAt    = "new_side_transaction"
+	legacyAt   = "legacy"
+	newAt      = "new_side"
+	positionAt = "event_position"
 )
 
-// errSlice is for slices, whose rows cannot be told from others here.
-var errSlice = errors.New("a slice cannot be verified by itself yet")
+// no wraps what the evidence says.
+func no(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", steps.ErrContradicted, fmt.Sprintf(format, args...))
+}
 
-// Fenced implements [steps.Evidence].
+// late is a no if the time for a step is over, and the context's error if somebody has stopped the step.
+func late(ctx context.Context, format string, args ...any) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return no(format+" in time", args...)
+	}
+	return ctx.Err()
+}
+
+// Fenced implements [steps.Evidence]. It asks first whether the tail check will be able to answer.
 func (e *Evidence) Fenced(ctx context.Context, s steps.Scope) (map[string]string, error) {
 	if s.Slice != "" {
-		return nil, errSlice
+		return nil, no("a slice cannot be verified by itself, because events do not tell to which slice they belong")
 	}
-	f, err := e.Legacy.Frontier(ctx)
+	for name, side := range map[string]Server{"legacy": e.Legacy, "the new side": e.New} {
+		switch why, err := side.Blind(ctx); {
+		case err != nil:
+			return nil, err
+		case why != "":
+			return nil, no("what was written after the fence was closed could not be told of %s: %s", name, why)
+		}
+	}
+	m, err := moment(ctx, "legacy", e.Legacy)
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{legacyAt: strconv.FormatInt(f.Next, 10)}, nil
+	return m.positions(legacyAt), nil
 }
 
 // Barrier implements [steps.Evidence]. What legacy has acknowledged may be in transactions of the new side that have begun by now.
 func (e *Evidence) Barrier(ctx context.Context, _ steps.Scope, _ map[string]string) (positions map[string]string, detail string, err error) {
-	for _, side := range []struct {
-		name string
-		Server
-	}{{"the new side", e.New}, {"the projection", e.Projection}} {
-		if err := e.ended(ctx, side.name, side.Server); err != nil {
-			return nil, "", err
+	if err := e.ended(ctx, "the new side", e.New); err != nil {
+		return nil, "", err
+	}
+	var newest int64
+	if e.Newest != nil {
+		if newest, err = e.Newest(ctx); err != nil {
+			return nil, "", fmt.Errorf("reading the newest event: %w", err)
 		}
 	}
-	for {
-		behind, err := e.Behind(ctx)
-		if err != nil {
-			return nil, "", fmt.Errorf("asking what has not arrived: %w", err)
-		}
-		if behind == "" {
-			break
-		}
-		if e.Wait(ctx, tick) != nil {
-			return nil, "", fmt.Errorf("%w: %s has not arrived in time", steps.ErrContradicted, behind)
-		}
+	if err := e.arrived(ctx, newest); err != nil {
+		return nil, "", err
 	}
-	f, err := e.New.Frontier(ctx)
+	m, err := moment(ctx, "the new side", e.New)
 	if err != nil {
 		return nil, "", err
 	}
-	return map[string]string{newAt: strconv.FormatInt(f.Next, 10)}, "all has arrived", nil
+	positions = m.positions(newAt)
+	if e.Newest == nil {
+		return positions, "all has arrived", nil
+	}
+	positions[positionAt] = strconv.FormatInt(newest, 10)
+	return positions, fmt.Sprintf("all has arrived up to event %d", newest), nil
+}
+
+// arrived waits until nothing is behind.
+func (e *Evidence) arrived(ctx context.Context, newest int64) error {
+	for before := ""; ; {
+		behind, err := e.Behind(ctx)
+		if err == nil && behind == "" && e.Stream != nil {
+			behind, err = e.Stream(ctx, newest)
+		}
+		switch {
+		case err == nil && behind == "":
+			return nil
+		case err == nil:
+			before = behind
+			err = e.Wait(ctx, tick)
+		}
+		switch {
+		case before != "" && ctx.Err() != nil:
+			return late(ctx, "this has not arrived: %s", before)
+		case err != nil:
+			return fmt.Errorf("asking what has not arrived: %w", err)
+		}
+	}
 }
 
 // ended waits until every transaction that is open now has ended.
 func (e *Evidence) ended(ctx context.Context, name string, of Server) error {
-	from, err := of.Frontier(ctx)
+	from, err := moment(ctx, name, of)
 	if err != nil {
 		return err
 	}
-	for now := from; now.Oldest < from.Next; {
-		if e.Wait(ctx, tick) != nil {
-			return fmt.Errorf("%w: a transaction at %s that began before number %d has not ended", steps.ErrContradicted, name, from.Next)
+	for now := from; ; {
+		open := from.still(now)
+		switch {
+		case now.server() != from.server():
+			return elsewhere(name, now, from.server())
+		case open == "":
+			return nil
 		}
-		if now, err = of.Frontier(ctx); err != nil {
+		if err = e.Wait(ctx, tick); err == nil {
+			now, err = moment(ctx, name, of)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return late(ctx, "transaction %s at %s has not ended", open, name)
+		case err != nil:
 			return err
 		}
 	}
-	return nil
 }
 
 // Final implements [steps.Evidence].
@@ -138,26 +172,27 @@ func (e *Evidence) Final(ctx context.Context, _ steps.Scope, _ map[string]string
 	case err != nil:
 		return "", err
 	case j.Diverged:
-		return "", fmt.Errorf("%w: %s", steps.ErrContradicted, j.Detail)
+		return "", no("%s", j.Detail)
 	case !j.Matches:
 		return "", errors.New(j.Detail)
 	}
+	e.verified = j.Rows
 	return j.Detail, nil
 }
 
 // Lacking implements [steps.Evidence]. Without a position of the barrier no switch was begun, so nothing can lack.
 func (e *Evidence) Lacking(ctx context.Context, _ steps.Scope, at map[string]string) (bool, string, error) {
-	if at[newAt] == "" {
+	if !known(at, newAt) {
 		return false, "no position of the barrier is known, so nothing was switched", nil
 	}
-	w, err := e.since(ctx, "the new side", e.New, at[newAt])
+	w, err := e.since(ctx, "the new side", e.New, at, newAt)
 	switch {
 	case err != nil:
 		return false, "", err
 	case w.Rows == 0:
 		return false, "the new side has stored nothing since the barrier", nil
 	case e.Reversed == nil:
-		return true, fmt.Sprintf("the new side has stored %d rows since the barrier: %s", w.Rows, strings.Join(w.Some, ", ")), nil
+		return true, fmt.Sprintf("the new side has stored %d rows since the barrier, of orders such as %s", w.Rows, strings.Join(w.Some, ", ")), nil
 	}
 	reversed, err := e.Reversed(ctx)
 	if err != nil {
@@ -166,26 +201,51 @@ func (e *Evidence) Lacking(ctx context.Context, _ steps.Scope, at map[string]str
 	return !reversed, fmt.Sprintf("the new side has stored %d rows since the barrier; the reverse feed has brought all to legacy: %t", w.Rows, reversed), nil
 }
 
-// Tail implements [steps.Evidence].
+// Tail implements [steps.Evidence]. The final verification has found all orders equal under the fence, so it is enough that legacy
+// has not changed since. A deleted row leaves nothing to find, but the number of rows.
 func (e *Evidence) Tail(ctx context.Context, _ steps.Scope, at map[string]string) (string, error) {
-	w, err := e.since(ctx, "legacy", e.Legacy, at[legacyAt])
+	w, err := e.since(ctx, "legacy", e.Legacy, at, legacyAt)
 	switch {
 	case err != nil:
 		return "", err
 	case w.Rows > 0:
-		return "", fmt.Errorf("%w: %d rows of legacy were written after the fence was closed: %s", steps.ErrContradicted, w.Rows, strings.Join(w.Some, ", "))
+		return "", no("%d rows of legacy were written after the fence was closed, of orders such as %s", w.Rows, strings.Join(w.Some, ", "))
+	case e.verified == 0:
+		return "no row of legacy was written after the fence was closed; another process has counted its rows, so deletions were not looked for", nil
+	case w.All != e.verified:
+		return "", no("legacy has %d rows, and had %d at the final verification", w.All, e.verified)
 	}
-	return "no row of legacy was written after the fence was closed", nil
+	return fmt.Sprintf("no row of legacy was written after the fence was closed, and it still has %d rows", w.All), nil
 }
 
-// since returns what was written from a position on, when whoever may still write has ended.
-func (e *Evidence) since(ctx context.Context, name string, of Server, position string) (Written, error) {
-	first, err := strconv.ParseInt(position, 10, 64)
+// since returns what was written after a position, when whoever may still write has ended.
+func (e *Evidence) since(ctx context.Context, name string, of Server, at map[string]string, position string) (Written, error) {
+	then, server, err := momentAt(at, position)
 	if err != nil {
-		return Written{}, fmt.Errorf("reading the position of %s in the journal: %w", name, err)
+		return Written{}, fmt.Errorf("reading where %s stood from the journal: %w", name, err)
 	}
 	if err := e.ended(ctx, name, of); err != nil {
 		return Written{}, errors.New(err.Error()) // unknown, and no proof of anything
 	}
-	return of.WrittenFrom(ctx, first)
+	now, err := moment(ctx, name, of)
+	switch {
+	case err != nil:
+		return Written{}, err
+	case now.server() != server:
+		return Written{}, elsewhere(name, now, server)
+	}
+	return of.WrittenAfter(ctx, then)
+}
+
+func elsewhere(name string, now Moment, before string) error {
+	return fmt.Errorf("%s is at another server now: %s, and before %s", name, now.server(), before)
+}
+
+// moment refuses standbys.
+func moment(ctx context.Context, name string, of Server) (Moment, error) {
+	m, err := of.Moment(ctx)
+	if err == nil && m.Standby {
+		err = fmt.Errorf("%s is read from a standby, which does not know which transactions are open at its primary", name)
+	}
+	return m, err
 }
