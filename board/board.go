@@ -46,6 +46,7 @@ type Board struct {
 	Stream   Stream
 	// AlertsPending is how many messages wait in the outbox; nil if no alerts are configured.
 	AlertsPending *int64
+	Cutover       *Cutover // nil if there was never a run
 
 	// Listed are the oldest open divergences. Passes are the newest passes, newest first, including running ones. See
 	// [Lists].
@@ -136,6 +137,8 @@ type Sources struct {
 	Lag func(context.Context) (*Lag, error)
 	// Gaps are the parts that cannot be read now; nil if nobody looks.
 	Gaps func(context.Context) []gate.Gap
+	// Cutover is the newest run of the cutover; nil if there was never one. The field is nil if no cutover is configured.
+	Cutover func(context.Context) (*Cutover, error)
 	// Following is since when this process could follow the stream; zero if that is not known.
 	Following time.Time
 }

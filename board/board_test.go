@@ -118,6 +118,26 @@ func TestEveryProjectionShowsTheSameNumbers(t *testing.T) {
 	}
 }
 
+func TestACutoverThatNobodyDrivesIsShownAndTold(t *testing.T) {
+	t.Parallel()
+	known := &Cutover{Run: "a-1", Steps: []CutoverStep{{"fence", "abandoned"}}, States: []string{"done", "abandoned"}, Abandoned: "fence", Since: now.Add(-time.Minute)}
+	s := Sources{Ledger: &fakeLedger{}, Identify: func(context.Context) (string, error) { return "", errors.New("away") }, Cutover: func(context.Context) (*Cutover, error) { return known, nil }}
+	b, err := s.Gather(t.Context(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := b.Metrics().CutoverStep; len(m) != 2 || m[0].Now || !m[1].Now {
+		t.Errorf("the metrics say %+v", m)
+	}
+	if f := b.Facts().Cutover; f == nil || f.Run != "a-1" || f.Step != "fence" || f.Stranded {
+		t.Errorf("the alerts are told %+v", f)
+	}
+	known.Since = now.Add(-time.Second) // a sidecar may take it over
+	if f := b.Facts().Cutover; f != nil {
+		t.Errorf("too early, the alerts are told %+v", f)
+	}
+}
+
 // TestASideThatIsDownHidesNothing of what the ledger knows, and resolves nothing.
 func TestASideThatIsDownHidesNothing(t *testing.T) {
 	t.Parallel()

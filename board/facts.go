@@ -13,7 +13,7 @@ import (
 // Facts are what alerts are derived from. Without a decision the fingerprint is empty. Then nothing is known about
 // divergences and the decision, and open incidents are not resolved.
 func (b Board) Facts() incident.Facts {
-	f := incident.Facts{Passes: b.passFacts()}
+	f := incident.Facts{Passes: b.passFacts(), Cutover: b.Cutover.fact(b.At)}
 	if b.NoDecision != nil {
 		return f
 	}

@@ -31,7 +31,7 @@ func (s Sources) Gather(ctx context.Context, now time.Time, details ...Detail) (
 	if b.NoDecision != nil {
 		b.Decision, b.Evidence = Undecided(b.NoDecision, now), gate.Evidence{}
 	}
-	parts := []func(context.Context, *Board) error{s.divergences, s.passes, s.stream, s.pending}
+	parts := []func(context.Context, *Board) error{s.divergences, s.passes, s.stream, s.pending, s.cutover}
 	for _, d := range details {
 		parts = append(parts, map[Detail]func(context.Context, *Board) error{Lists: s.lists, Groups: s.groups}[d])
 	}

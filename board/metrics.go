@@ -16,7 +16,7 @@ import (
 // Metrics returns the board for /metrics.
 func (b Board) Metrics() metrics.Snapshot {
 	m := metrics.Snapshot{Suspects: b.Suspects, Open: openSeries(b.Open), Accepted: b.Accepted}
-	m.AlertsPending = b.AlertsPending
+	m.AlertsPending, m.CutoverStep = b.AlertsPending, b.Cutover.metrics()
 	for _, o := range b.Open {
 		m.OldestDivergenceAge = max(m.OldestDivergenceAge, b.At.Sub(o.Oldest))
 	}

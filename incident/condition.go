@@ -35,6 +35,9 @@ func conditions(f Facts, p Policy) []condition {
 			found = append(found, stopped(f))
 		}
 	}
+	if f.Cutover != nil {
+		found = append(found, abandoned(*f.Cutover))
+	}
 	for _, pass := range f.Passes {
 		switch {
 		case pass.ID == 0: // Overdue covers a kind that has never run
@@ -118,6 +121,20 @@ func stopped(f Facts) condition {
 		context:  []string{"docs/runbooks/CrosscheckStreamStopped.md"},
 		state:    "stopped", said: "Still not being read.",
 	}
+}
+
+func abandoned(r AbandonedRun) condition {
+	c := condition{
+		Key: Key{Cutover, r.Run, ""}, severity: Critical,
+		headline: fmt.Sprintf("Nobody drives the cutover %s", r.Run),
+		lines:    []string{fmt.Sprintf("It stands at %s since %s. Run crosscheck cutover resume.", r.Step, human.Instant(r.Since))},
+		context:  []string{"docs/runbooks/CrosscheckCutoverAbandoned.md"},
+		state:    r.Step, said: fmt.Sprintf("It stands at %s now.", r.Step),
+	}
+	if r.Stranded {
+		c.headline += ", and no side may take writes"
+	}
+	return c
 }
 
 func unverified(p Pass) condition {

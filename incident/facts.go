@@ -23,6 +23,15 @@ type Facts struct {
 	Passes      []Pass
 	// StreamStopped is when the stream was last read, if that is too long ago; zero while it is being read.
 	StreamStopped time.Time
+	// Cutover is a run that has not ended and that no process drives; nil if there is none.
+	Cutover *AbandonedRun
+}
+
+// AbandonedRun is a run of the cutover whose process is gone.
+type AbandonedRun struct {
+	Run, Step string
+	Stranded  bool      // there may be no side to write to until it is finished
+	Since     time.Time // its newest record
 }
 
 // Group is the open divergences of one hop and cause.

@@ -19,6 +19,7 @@ const (
 	PassFailed Kind = "pass"       // the newest pass of a kind could not judge everything
 	Overdue    Kind = "overdue"    // a scheduled pass has not begun
 	Coverage   Kind = "coverage"   // the newest pass of a kind left orders out
+	Cutover    Kind = "cutover"    // a run of the cutover has not ended, and no process drives it
 )
 
 // Severity says whether a message may wait.

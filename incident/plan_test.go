@@ -230,6 +230,15 @@ func TestAnyHistoryEndsWithOneThreadPerIncident(t *testing.T) {
 	})
 }
 
+func TestAnAbandonedCutoverIsToldUntilSomebodyDrivesIt(t *testing.T) {
+	w := newWorld()
+	f := incident.Facts{Cutover: &incident.AbandonedRun{Run: "orders-2026-1", Step: "barrier", Since: t0}} // the databases cannot be read
+	want(t, w.at(3, f), "#1 parent: Nobody drives the cutover orders-2026-1")
+	f.Cutover = &incident.AbandonedRun{Run: "orders-2026-1", Step: "switch-reads", Stranded: true, Since: t0}
+	want(t, w.at(4, f), "#1 edit: Nobody drives the cutover orders-2026-1, and no side may take writes")
+	want(t, w.at(9, incident.Facts{}), "#1 edit: Resolved: Nobody drives the cutover orders-2026-1, and no side may take writes", "#1 reply: Resolved after 6m0s.")
+}
+
 func TestAStoppedStreamIsToldUntilItGoesOn(t *testing.T) {
 	w := newWorld()
 	f := open()

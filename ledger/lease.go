@@ -65,6 +65,17 @@ func refuseHeld(ctx context.Context, tx pgx.Tx, job string) error {
 	return fmt.Errorf("%w: %s, until %s", lease.ErrHeld, holder, until.UTC().Format(time.RFC3339))
 }
 
+// Held reports whether any process holds the lease of a job.
+func (l *Ledger) Held(ctx context.Context, job string) (held bool, err error) {
+	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
+		return l.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM lease WHERE job = $1 AND expires_at > clock_timestamp())`, job).Scan(&held)
+	})
+	if err != nil {
+		return false, fmt.Errorf("asking who holds the lease of %s: %w", job, err)
+	}
+	return held, nil
+}
+
 // Renew prolongs the lease to ttl from now. It returns ErrFenced if the lease has expired, even if no other process has
 // taken it yet, because the pass may have been given up in the meantime.
 func (l *Ledger) Renew(ctx context.Context, held lease.Lease, ttl time.Duration) error {

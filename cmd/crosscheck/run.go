@@ -104,6 +104,9 @@ func (s *sidecar) fits(ctx context.Context) error {
 // ended.
 func (s *sidecar) serve(ctx context.Context, p *program) error {
 	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: s.lag, Gaps: s.gaps.get}
+	if s.config.Cutover.Given() {
+		known.Cutover = s.cutoverKnown
+	}
 	options := metrics.Options{
 		Version: version, Revision: revision(), Go: runtime.Version(), System: s.config.Name, Environment: s.config.Environment,
 		Read: func(ctx context.Context) (metrics.Snapshot, error) {
