@@ -34,16 +34,36 @@ func (s *Steps) readsToNew(ctx context.Context, sc Scope, _ map[string]string) (
 	if what.detail, err = s.Reads.Set(ctx, true, sc); err != nil {
 		return what, fmt.Errorf("switching reads: %w", err)
 	}
-	if s.AsReader == nil {
-		return what, nil
+	return what, s.readAtNew(ctx, sc)
+}
+
+// readAtNew asks by the clients' way. While the pool holds them there is no such way: the switch of writes asks once they go on.
+func (s *Steps) readAtNew(ctx context.Context, sc Scope) error {
+	by, err := s.way(ctx, sc, s.AsReader)
+	if err != nil || by == nil {
+		return err
 	}
-	switch isNew, err := s.AsReader.New(ctx, sc); {
+	switch isNew, err := by.New(ctx, sc); {
 	case err != nil:
-		return what, fmt.Errorf("reading by the clients' way: %w", open(err))
+		return fmt.Errorf("reading by the clients' way: %w", open(err))
 	case !isNew:
-		return what, errors.New("reads are switched, and legacy still answers by the clients' way")
+		return errors.New("reads are switched, and legacy still answers by the clients' way")
 	}
-	return what, nil
+	return nil
+}
+
+// way is the probe, or nil if there is none or the pool holds the clients.
+func (s *Steps) way(ctx context.Context, sc Scope, by Probe) (Probe, error) {
+	if by == nil || s.Pool == nil {
+		return by, nil
+	}
+	switch held, err := s.Pool.On(ctx, sc); {
+	case err != nil:
+		return nil, fmt.Errorf("asking whether the clients are held: %w", err)
+	case held:
+		return nil, nil
+	}
+	return by, nil
 }
 
 // open takes a no of a probe for what it is after a switch has moved: something is in effect.
@@ -61,6 +81,11 @@ func (s *Steps) writesToNew(ctx context.Context, sc Scope, _ map[string]string) 
 	}
 	if err := s.resume(ctx, sc); err != nil {
 		return what, err
+	}
+	if s.Pool != nil { // nobody could be asked before
+		if err := s.readAtNew(ctx, sc); err != nil {
+			return what, err
+		}
 	}
 	if s.AsWriter == nil {
 		return what, nil
@@ -86,7 +111,16 @@ func (s *Steps) resume(ctx context.Context, sc Scope) error {
 	return nil
 }
 
+// release lets the lock go only under a seal that stands, because the new side is open. One that was opened by hand is closed again while
+// the session still keeps legacy closed.
 func (s *Steps) release(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {
+	closed, err := s.Fence.Sealed(ctx, sc)
+	if !closed && err == nil {
+		err = s.Fence.Permanent(ctx)
+	}
+	if !closed && err != nil { // a standby that does not answer any more must not keep writers waiting
+		return what, fmt.Errorf("legacy is not closed for good, and the new side takes writes: %w", err)
+	}
 	if err := s.resume(ctx, sc); err != nil {
 		return what, err
 	}
@@ -135,8 +169,9 @@ func (s *Steps) readsToLegacy(ctx context.Context, sc Scope, _ map[string]string
 
 // atLegacy proves by the clients' way that the new side does not answer. That nobody answers is enough.
 func (s *Steps) atLegacy(ctx context.Context, sc Scope, by Probe, did string) error {
-	if by == nil {
-		return nil
+	by, err := s.way(ctx, sc, by)
+	if err != nil || by == nil {
+		return err
 	}
 	switch isNew, err := by.New(ctx, sc); {
 	case errors.Is(err, ErrRefused):
@@ -189,7 +224,7 @@ func (s *Steps) evict(ctx context.Context, sc Scope, late map[cutover.Action]tim
 	}
 	var longest time.Duration
 	for a, left := range late {
-		if switched(a.Step) {
+		if s.switched(a.Step) {
 			longest = max(longest, left)
 		}
 	}
@@ -199,7 +234,14 @@ func (s *Steps) evict(ctx context.Context, sc Scope, late map[cutover.Action]tim
 	return s.Wait(ctx, longest)
 }
 
-// switched reports whether a step has the users' systems do something that nobody can end.
-func switched(step cutover.Step) bool {
-	return step == cutover.SwitchReads || step == cutover.SwitchWrites || step == cutover.Fence || step == cutover.Release
+// switched reports whether a step has the users' systems do something that nobody can end: what it does at the fence ends with its session.
+func (s *Steps) switched(step cutover.Step) bool {
+	switch step {
+	case cutover.SwitchReads, cutover.SwitchWrites:
+		return true
+	case cutover.Fence, cutover.Release:
+		return s.Pool != nil
+	default:
+		return false
+	}
 }

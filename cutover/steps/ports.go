@@ -35,7 +35,8 @@ type Fence interface {
 	Held(ctx context.Context) error
 	// Permanent writes the seal under the lock of this session, and waits for standbys.
 	Permanent(ctx context.Context) error
-	// Sealed reports whether legacy and its standbys are closed for the scope, whatever sessions live, with no hole in the fence.
+	// Sealed reports whether legacy and its standbys are closed for the scope, whatever sessions live, with no hole in the fence. True with
+	// an error says that legacy is, and that its standbys have not confirmed it.
 	Sealed(ctx context.Context, s Scope) (bool, error)
 	// Release ends this object's session, if there is one.
 	Release(ctx context.Context) error
