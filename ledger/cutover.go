@@ -11,6 +11,7 @@ import (
 	"github.com/nordvarg/crosscheck/cutover"
 	"github.com/nordvarg/crosscheck/cutover/run"
 	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/verify"
 )
 
 var _ run.Journal = (*Ledger)(nil)
@@ -58,31 +59,36 @@ func (l *Ledger) Append(ctx context.Context, held lease.Lease, r cutover.Record)
 
 // Runs implements [run.Journal].
 func (l *Ledger) Runs(ctx context.Context) (runs [][]cutover.Record, err error) {
-	at := map[string]int{} // run → its place in runs
-	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
-		rows, err := l.pool.Query(ctx, `
-			SELECT run, seq, epoch, verb, step, slice, outcome, at, positions, detail FROM cutover_record WHERE pair = $1 ORDER BY id`, l.pair)
-		if err != nil {
-			return err
-		}
-		var r cutover.Record
-		_, err = pgx.ForEachRow(rows, []any{
-			&r.Run, &r.Seq, &r.Epoch, &r.Action.Verb, &r.Action.Step, &r.Action.Slice, &r.Outcome, &r.At, &r.Positions, &r.Detail,
-		}, func() error {
-			i, ok := at[r.Run]
-			if !ok {
-				i = len(runs)
-				at[r.Run], runs = i, append(runs, nil)
-			}
-			r.At = r.At.UTC()
-			runs[i] = append(runs[i], r)
-			r.Positions = nil // the next row must not be read into the same map
-			return nil
-		})
+	err = l.read(ctx, l.timeout, func(ctx context.Context) (err error) {
+		runs, err = journals(ctx, l.pool, l.pair)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the journals of cutovers: %w", err)
 	}
 	return runs, nil
+}
+
+func journals(ctx context.Context, q querier, pair verify.PairID) (runs [][]cutover.Record, err error) {
+	at := map[string]int{} // run → its place in runs
+	rows, err := q.Query(ctx, `
+		SELECT run, seq, epoch, verb, step, slice, outcome, at, positions, detail FROM cutover_record WHERE pair = $1 ORDER BY id`, pair)
+	if err != nil {
+		return nil, err
+	}
+	var r cutover.Record
+	_, err = pgx.ForEachRow(rows, []any{
+		&r.Run, &r.Seq, &r.Epoch, &r.Action.Verb, &r.Action.Step, &r.Action.Slice, &r.Outcome, &r.At, &r.Positions, &r.Detail,
+	}, func() error {
+		i, ok := at[r.Run]
+		if !ok {
+			i = len(runs)
+			at[r.Run], runs = i, append(runs, nil)
+		}
+		r.At = r.At.UTC()
+		runs[i] = append(runs[i], r)
+		r.Positions = nil // the next row must not be read into the same map
+		return nil
+	})
+	return runs, err
 }

@@ -53,6 +53,11 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if e.Stream, _, err = streamEvidence(ctx, tx, fingerprint); err != nil {
 				return err
 			}
+			runs, err := journals(ctx, tx, l.pair)
+			if err != nil {
+				return err
+			}
+			e.Rehearsals = rehearsals(runs, fingerprint)
 			return schedules(ctx, tx, l.pair, &e)
 		})
 	})

@@ -219,6 +219,9 @@ func (p *program) turn(ctx context.Context, which func([]cutoverrun.Status) (*cu
 // resume takes over a run and drives it to its end.
 func (t *cutting) resume(ctx context.Context, run string, ask cutover.Outcome, report func(cutoverrun.Status)) (cutoverrun.Status, error) {
 	asks := make(chan cutover.Outcome, 1)
+	if ask == "" && cutoverrun.IsRehearsal(run) { // whoever finishes it must not cut over
+		ask = cutover.Abort
+	}
 	if ask != "" {
 		asks <- ask
 	}
