@@ -22,19 +22,20 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"source", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "repair", "verify", "follow", "backfill", "eventlog", "config", "compare", "history", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle", "switches", "cutover", "cutover/run", "cutover/steps", "cutover/evidence"},
+	"cmd/crosscheck":     {"certificate", "source", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "repair", "verify", "follow", "backfill", "eventlog", "config", "compare", "history", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle", "switches", "cutover", "cutover/run", "cutover/steps", "cutover/evidence"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
-	"source":   {"throttle", "cutover/evidence", "repair", "verify", "follow", "propose", "history", "order", "doctor", "human"},
-	"topic":    {"follow", "doctor", "order", "human"},
-	"registry": {"order"},
-	"ledger":   {"throttle", "board", "verify", "follow", "backfill", "cutover/run", "cutover", "compare", "gate", "incident", "order", "lease"},
-	"jobs":     {"verify", "backfill"},
-	"eventlog": {"throttle", "backfill", "doctor", "order"}, // the only room that writes to the event store
-	"switches": {},                                          // the only room that writes to legacy
-	"alerts":   {"incident", "lease", "doctor"},
-	"web":      {"throttle", "board", "verify", "compare", "gate", "order", "human"},
-	"lab":      {}, // shares no code with what judges it
+	"source":      {"throttle", "cutover/evidence", "repair", "verify", "follow", "propose", "history", "order", "doctor", "human"},
+	"topic":       {"follow", "doctor", "order", "human"},
+	"registry":    {"order"},
+	"ledger":      {"throttle", "board", "verify", "follow", "backfill", "cutover/run", "cutover", "compare", "gate", "incident", "order", "lease"},
+	"jobs":        {"verify", "backfill"},
+	"eventlog":    {"throttle", "backfill", "doctor", "order"}, // the only room that writes to the event store
+	"switches":    {},                                          // the only room that writes to legacy
+	"alerts":      {"incident", "lease", "doctor"},
+	"certificate": {"order"},
+	"web":         {"throttle", "board", "verify", "compare", "gate", "order", "human"},
+	"lab":         {}, // shares no code with what judges it
 
 	"sampler":          {"verify", "lease"},
 	"explain":          {"verify", "follow", "compare", "history", "order", "human"},
@@ -69,6 +70,8 @@ var mayImport = map[string][]string{
 // livesIn says which packages may import a library in code that ships; "*" is all of them, none is tests only.
 var livesIn = map[string][]string{
 	"github.com/jackc/pgx/v5":                    {"source", "ledger", "jobs", "eventlog", "switches", "lab"},
+	"github.com/transparency-dev/merkle":         {"certificate"},
+	"github.com/klauspost/compress":              {"certificate"},
 	"github.com/pressly/goose/v3":                {"ledger"},
 	"github.com/riverqueue/river":                {"jobs"},
 	"github.com/cockroachdb/apd/v3":              {"order", "history", "compare", "config"},

@@ -38,19 +38,21 @@ type cli struct {
 	Verbose bool             `short:"v" help:"Log details on standard error."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Run      runCommand      `cmd:"" help:"Run the sidecar: sample and verify on schedule, and serve metrics and a status page, until it is stopped."`
-	Sample   sampleCommand   `cmd:"" help:"Make one sampling pass now."`
-	Verify   verifyCommand   `cmd:"" help:"Verify every order, and name the exact orders and fields that differ."`
-	Audit    auditCommand    `cmd:"" help:"Audit the history: legacy against its own record, and the stored events against both."`
-	Explain  explainCommand  `cmd:"" help:"Show one order in all representations: the timeline of its events, and where, at which hop and why they part."`
-	Backfill backfillCommand `cmd:"" help:"Write the events that the event store misses, from what legacy has recorded; only with backfill.enabled."`
-	Repair   repairCommand   `cmd:"" help:"Plan repairs of open divergences: SQL with its evidence, for people to review and apply. Nothing is applied by itself."`
-	Accept   acceptCommand   `cmd:"" help:"Accept divergences and findings of audits that cannot be repaired, until a time."`
-	Cutover  cutoverCommand  `cmd:"" help:"Plan, rehearse, approve and execute the cutover, and roll it back."`
-	Gate     gateCommand     `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
-	Alerts   alertsCommand   `cmd:"" help:"Commands for alerts."`
-	Setup    configCommand   `cmd:"" name:"config" help:"Commands for the configuration file."`
-	Doctor   doctorCommand   `cmd:"" help:"Check connections, privileges, columns, types, indexes and clocks; each finding comes with a hint."`
+	Run         runCommand         `cmd:"" help:"Run the sidecar: sample and verify on schedule, and serve metrics and a status page, until it is stopped."`
+	Sample      sampleCommand      `cmd:"" help:"Make one sampling pass now."`
+	Verify      verifyCommand      `cmd:"" help:"Verify every order, and name the exact orders and fields that differ."`
+	Audit       auditCommand       `cmd:"" help:"Audit the history: legacy against its own record, and the stored events against both."`
+	Explain     explainCommand     `cmd:"" help:"Show one order in all representations: the timeline of its events, and where, at which hop and why they part."`
+	Backfill    backfillCommand    `cmd:"" help:"Write the events that the event store misses, from what legacy has recorded; only with backfill.enabled."`
+	Repair      repairCommand      `cmd:"" help:"Plan repairs of open divergences: SQL with its evidence, for people to review and apply. Nothing is applied by itself."`
+	Accept      acceptCommand      `cmd:"" help:"Accept divergences and findings of audits that cannot be repaired, until a time."`
+	Cutover     cutoverCommand     `cmd:"" help:"Plan, rehearse, approve and execute the cutover, and roll it back."`
+	Certificate certificateCommand `cmd:"" help:"Certify what legacy had when it was closed, and check such a certificate."`
+	Prove       proveCommand       `cmd:"" help:"Prove from a certificate alone what an order was. No database and no configuration is needed."`
+	Gate        gateCommand        `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
+	Alerts      alertsCommand      `cmd:"" help:"Commands for alerts."`
+	Setup       configCommand      `cmd:"" name:"config" help:"Commands for the configuration file."`
+	Doctor      doctorCommand      `cmd:"" help:"Check connections, privileges, columns, types, indexes and clocks; each finding comes with a hint."`
 }
 
 // program is what a command gets from its environment.
@@ -108,14 +110,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 	return code
 }
 
-// withNegativeKey lets `explain -5` and `accept -5 …` take -5 as a key and not as a flag. No flag of crosscheck is a
+// withNegativeKey lets `explain -5`, `prove -5` and `accept -5 …` take -5 as a key and not as a flag. No flag of crosscheck is a
 // number. What follows a flag that takes a value is that value.
 func withNegativeKey(args []string) []string {
-	if !slices.Contains(args, "explain") && !slices.Contains(args, "accept") || slices.Contains(args, "--") {
+	if !slices.ContainsFunc(args, func(a string) bool { return a == "explain" || a == "accept" || a == "prove" }) || slices.Contains(args, "--") {
 		return args
 	}
 	for i, a := range args {
-		value := i > 0 && slices.Contains([]string{"--why", "--until", "--as", "--hop", "--kind", "--cause", "--config", "--as-of"}, args[i-1])
+		value := i > 0 && slices.Contains([]string{"--why", "--until", "--as", "--hop", "--kind", "--cause", "--config", "--as-of", "--certificate", "--public-key"}, args[i-1])
 		if len(a) > 1 && a[0] == '-' && a[1] >= '0' && a[1] <= '9' && !value {
 			return append(slices.Delete(slices.Clone(args), i, i+1), "--", a)
 		}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/nordvarg/crosscheck/certificate"
+)
+
+type proveCommand struct {
+	OrderID     string `arg:"" help:"The order's key."`
+	Certificate string `required:"" help:"The folder of the certificate." placeholder:"DIR" type:"path"`
+	PublicKey   string `help:"The public key that must have signed it, in PEM." placeholder:"FILE" type:"path"`
+	JSON        bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
+
+type certificateCheck struct {
+	Dir       string `arg:"" help:"The folder of the certificate." type:"path"`
+	PublicKey string `help:"The public key that must have signed it, in PEM." placeholder:"FILE" type:"path"`
+	JSON      bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
+
+// proven is what prove prints. The hash of the leaf, the path and the root are all that the proof needs.
+type proven struct {
+	OrderID string        `json:"order_id"`
+	Proven  bool          `json:"proven"`
+	Reason  string        `json:"reason,omitempty"` // why it is not
+	Values  []provenValue `json:"values,omitempty"`
+	Leaf    uint64        `json:"leaf_index"`
+	Orders  uint64        `json:"orders"`
+	Hash    string        `json:"leaf_hash,omitempty"`
+	Path    []string      `json:"path,omitempty"`
+	Root    string        `json:"merkle_root,omitempty"`
+	Signer  string        `json:"signer,omitempty"`
+	Pinned  bool          `json:"signer_pinned"` // the signer is who --public-key says
+	MadeAt  time.Time     `json:"made_at"`
+}
+
+type provenValue struct {
+	Field string  `json:"field"`
+	Value *string `json:"value"` // null is NULL
+}
+
+func (a *proveCommand) run(_ context.Context, p *program) (int, error) {
+	pinned, err := pinnedKey(a.PublicKey)
+	if err != nil {
+		return exitError, err
+	}
+	out := proven{OrderID: a.OrderID, Pinned: pinned != nil}
+	err = out.from(a.Certificate, pinned)
+	if _, changed := errors.AsType[*certificate.ChangedError](err); changed || errors.Is(err, certificate.ErrNoOrder) {
+		out.Reason = err.Error()
+	} else if err != nil {
+		return exitError, err
+	}
+	code := exitAgrees
+	if !out.Proven {
+		code = exitDiverged
+	}
+	if a.JSON {
+		return code, writeObject(p.stdout, out)
+	}
+	if !out.Proven {
+		printError(p.stderr, out.Reason, "")
+		return code, nil
+	}
+	_, err = fmt.Fprint(p.stdout, out.text())
+	return code, err
+}
+
+// from proves the order from a certificate.
+func (out *proven) from(dir string, pinned ed25519.PublicKey) (err error) {
+	c, err := certificate.Open(dir, pinned)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	key, err := orderKey(c.Head.KeyType, out.OrderID)
+	if err != nil {
+		return err
+	}
+	out.Orders, out.Root, out.Signer, out.MadeAt = c.Head.Orders, c.Head.Root, hex.EncodeToString(c.Signer), c.Head.MadeAt
+	proof, err := c.Prove(key)
+	if err != nil {
+		return err
+	}
+	out.OrderID, out.Proven, out.Leaf, out.Hash = string(key), true, proof.Index, hex.EncodeToString(proof.Leaf)
+	for i, v := range proof.Order.Values {
+		value := provenValue{Field: c.Head.Fields[i].Name}
+		if !v.Null {
+			value.Value = &v.Text
+		}
+		out.Values = append(out.Values, value)
+	}
+	for _, h := range proof.Path {
+		out.Path = append(out.Path, hex.EncodeToString(h))
+	}
+	return nil
+}
+
+func (out *proven) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Order %s is proven:\n", printable(out.OrderID))
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, v := range out.Values {
+		text := "NULL"
+		if v.Value != nil {
+			text = printable(*v.Value)
+		}
+		fmt.Fprintf(w, "  %s\t%s\n", v.Field, text)
+	}
+	_ = w.Flush() // into memory
+	fmt.Fprintf(&b, "\nleaf    %s, number %d of %d\npath    %d hashes (--json prints them)\nroot    %s\nsigned  by %s, certificate made %s\n",
+		out.Hash, out.Leaf+1, out.Orders, len(out.Path), out.Root, out.Signer, out.MadeAt.Format(time.RFC3339))
+	if !out.Pinned {
+		b.WriteString("\nWhose key that is was not checked: give --public-key with the key that you have kept.\n")
+	}
+	return b.String()
+}
+
+// pinnedKey reads the key of a file; nil without a file.
+func pinnedKey(file string) (ed25519.PublicKey, error) {
+	if file == "" {
+		return nil, nil //nolint:nilnil // nobody is pinned
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the public key: %w", err)
+	}
+	key, err := certificate.ReadPublicKey(text)
+	if err != nil {
+		err = withHint(err, "certificate create prints it; openssl pkey -in KEY -pubout prints it too")
+	}
+	return key, err
+}
+
+func (a *certificateCheck) run(_ context.Context, p *program) (int, error) {
+	pinned, err := pinnedKey(a.PublicKey)
+	if err != nil {
+		return exitError, err
+	}
+	h, found, err := certificate.Check(a.Dir, pinned)
+	if err != nil {
+		return exitError, err
+	}
+	code := exitAgrees
+	if len(found) > 0 {
+		code = exitDiverged
+	}
+	if a.JSON {
+		return code, writeObject(p.stdout, struct {
+			Sound   bool                        `json:"sound"`
+			Orders  uint64                      `json:"orders"`
+			Root    string                      `json:"merkle_root"`
+			Pinned  bool                        `json:"signer_pinned"`
+			Changed []*certificate.ChangedError `json:"changed"`
+		}{len(found) == 0, h.Orders, h.Root, pinned != nil, append([]*certificate.ChangedError{}, found...)})
+	}
+	for _, f := range found {
+		fmt.Fprintf(p.stdout, "%s\n", printable(f.Error()))
+	}
+	if len(found) == 0 {
+		fmt.Fprintf(p.stdout, "The certificate is sound: %d orders, root %s.\n", h.Orders, h.Root)
+		if pinned == nil {
+			fmt.Fprintln(p.stdout, "Whose key signed it was not checked: give --public-key with the key that you have kept.")
+		}
+	}
+	return code, nil
+}
