@@ -16,7 +16,7 @@ var ErrAlreadyRun = errors.New("scheduled run was already done")
 // Start is what is known about a pass when it begins.
 type Start struct {
 	Kind        PassKind
-	Trigger     string    // "schedule", "start", "manual" or "stream"
+	Trigger     string    // "schedule", "start", "manual", "stream" or "cutover"
 	ScheduledAt time.Time // zero for a pass of no schedule; unique by kind otherwise
 	Fingerprint string
 	At          time.Time

@@ -112,11 +112,15 @@ var inWindow = compare.Settle{Window: 500 * time.Millisecond, Rechecks: 3, MaxLa
 func (t *cutting) verify(ctx context.Context) (evidence.Judged, error) {
 	cmp := comparison(t.config, t.sides, t.ledger, t.log())
 	cmp.Settle, cmp.Throttle = inWindow, nil
-	pass, err := t.pass(ctx, cmp, "cutover")
+	pass, err := t.pass(ctx, cmp, (*verify.Comparison).Delta)
 	if err != nil {
 		return evidence.Judged{}, err
 	}
-	return t.judged(ctx, pass)
+	j, err := t.judged(ctx, pass)
+	if err != nil || !j.Matches || pass.Kind == verify.Full {
+		return j, err
+	}
+	return t.everything(ctx, cmp, pass, j)
 }
 
 // judged is a pass as evidence.
@@ -146,11 +150,11 @@ func (t *cutting) judged(ctx context.Context, pass verify.Pass) (j evidence.Judg
 	return j, nil
 }
 
-// pass makes a delta pass under a lease of its own.
-func (t *cutting) pass(ctx context.Context, cmp *verify.Comparison, trigger string) (verify.Pass, error) {
+// pass makes a pass under a lease of its own.
+func (t *cutting) pass(ctx context.Context, cmp *verify.Comparison, made func(*verify.Comparison, context.Context, lease.Lease, verify.Start) (verify.Pass, error)) (verify.Pass, error) {
 	return oneOff{program: t.program, kind: verify.Delta, pass: func(ctx context.Context, c *verify.Comparison, _ *config.Config, l lease.Lease, s verify.Start) (verify.Pass, error) {
-		s.Trigger = trigger
-		return c.Delta(ctx, l, s)
+		s.Trigger = "cutover"
+		return made(c, ctx, l, s)
 	}}.execute(ctx, t.ledger, cmp, t.config, t.basis.Fingerprint)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/cutover/evidence"
 	"github.com/nordvarg/crosscheck/cutover/steps"
 	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/verify"
 )
 
 // holding point: a person types the name of the migration.
@@ -81,7 +82,7 @@ func (h *holdPoint) read(ctx context.Context, lines chan<- string) {
 // settled verifies a system in motion, so it waits for what may be on its way.
 func (h *holdPoint) settled(ctx context.Context) (evidence.Judged, error) {
 	cmp := comparison(h.config, h.sides, h.ledger, h.log())
-	pass, err := h.pass(ctx, cmp, "cutover")
+	pass, err := h.pass(ctx, cmp, (*verify.Comparison).Delta)
 	if err != nil {
 		return evidence.Judged{}, err
 	}

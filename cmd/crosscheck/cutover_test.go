@@ -104,6 +104,11 @@ func TestACutover(t *testing.T) {
 	rows(t, s.dsn, `BEGIN; UPDATE orders SET filled = 9 WHERE order_id = 7; UPDATE orders_new SET filled = 9 WHERE order_id = 7; COMMIT`)
 	s.does(exitAgrees, "cutover", "execute", "--confirm", "orders-2026", "--as", "adam")
 	s.is(atNew)
+	for step, want := range map[string]string{"final-verification": "the sums of all 500 rows are equal", "tail-check": "it still has 500 rows"} {
+		if got := rows(t, s.dsn, fmt.Sprintf(`SELECT string_agg(detail, '') FROM crosscheck.cutover_record WHERE run = 'orders-2026-4' AND step = '%s'`, step)); !strings.Contains(got, want) {
+			t.Errorf("%s says %q, want %q", step, got, want)
+		}
+	}
 	s.does(exitAgrees, "cutover", "rollback")
 	s.is(atLegacy)
 	s.does(exitAgrees, "gate", "--verify-chain")
