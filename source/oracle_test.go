@@ -309,7 +309,7 @@ func (p *pair) oracle() (found []string, orders int64) {
 func TestFullAgreesWithAFullJoin(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, oracleFields)
-	checks := "25"
+	checks := "10" // make soak tries many
 	if testing.Short() {
 		checks = "5"
 	}
