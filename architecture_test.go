@@ -85,6 +85,7 @@ var livesIn = map[string][]string{
 	"github.com/fergusstrange/embedded-postgres": {"lab"},
 	"github.com/segmentio/kafka-go":              {"topic", "lab"},
 	"github.com/twmb/franz-go":                   {"lab"},
+	"github.com/anishathalye/porcupine":          {"lab"},
 	"github.com/hamba/avro/v2":                   {"registry"},
 	"golang.org/x/sync":                          {"*"},
 	"golang.org/x/sys":                           {"source"},

@@ -30,8 +30,9 @@ var symbols = []string{
 	"KO", "PEP", "COST", "CVX", "XOM", "MRK", "ABBV", "WMT", "BAC", "ADBE", "CRM", "NFLX",
 }
 
-// Desk is the live trading system in shadow mode. It writes every deal to the legacy tables, and after that transaction
-// it appends the event to the event store and publishes it. It writes all or nothing; only a fault breaks that.
+// Desk is the live trading system. In shadow mode it writes every deal to the legacy tables, and after that transaction it appends the
+// event to the event store and publishes it. Once writes are switched to the new system, it writes the event alone. It writes all or
+// nothing; only a fault breaks that.
 type Desk struct {
 	legacy, events *pgxpool.Pool
 	store          *Store
@@ -148,7 +149,7 @@ func (d *Desk) create(ctx context.Context, random *rand.Rand) (workingOrder, err
 	return entry.after, nil
 }
 
-// draft makes up an order. Its id comes from the legacy sequence. A draft that is not written leaves a gap, like a
+// draft makes up an order. Its id comes from the sequence of the side that takes writes. A draft that is not written leaves a gap, like a
 // rolled-back INSERT.
 func (d *Desk) draft(ctx context.Context, random *rand.Rand) (workingOrder, error) {
 	ctx, cancelled := context.WithTimeout(ctx, dealTimeout)
@@ -160,11 +161,26 @@ func (d *Desk) draft(ctx context.Context, random *rand.Rand) (workingOrder, erro
 		quantity: unit / 10 * amount(10+random.Int64N(200_000)),
 		price:    unit + amount(random.Int64N(5_000_000)),
 	}
-	const next = "SELECT nextval(pg_get_serial_sequence('orders', 'order_id'))"
-	if err := d.legacy.QueryRow(ctx, next).Scan(&o.id); err != nil {
+	if err := insist(ctx, func(ctx context.Context) (err error) {
+		o.id, err = d.nextID(ctx)
+		return err
+	}); err != nil {
 		return o, fmt.Errorf("drawing an order id: %w", err)
 	}
 	return o, nil
+}
+
+func (d *Desk) nextID(ctx context.Context) (id int64, err error) {
+	mode, err := d.setting(ctx, WriteMode)
+	if err != nil {
+		return 0, err
+	}
+	next, from := "SELECT nextval(pg_get_serial_sequence('orders', 'order_id'))", d.legacy
+	if mode == EventSourced {
+		next, from = "SELECT nextval('order_ids')", d.events
+	}
+	err = from.QueryRow(ctx, next).Scan(&id)
+	return id, err
 }
 
 // after returns a time for the order's next event: now, in the databases' microseconds, but after its last event.

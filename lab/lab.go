@@ -143,6 +143,9 @@ func (l *Lab) open(ctx context.Context, o Options) error {
 	if l.events, err = openPool(ctx, l.EventsDSN, o.Workers, 0); err != nil {
 		return err
 	}
+	if err := l.setUpModes(ctx); err != nil {
+		return err
+	}
 	seed := uint64(o.History.Seed) //nolint:gosec // any bits do
 	l.Desk = &Desk{
 		legacy: l.legacy, events: l.events, store: l.Store, publisher: o.Publisher, rate: o.Rate, workers: o.Workers, seed: seed, now: o.Now, log: o.Log,

@@ -9,23 +9,40 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// errHalfWritten is returned if a deal is in the legacy tables, but its event could not be appended in time.
-var errHalfWritten = errors.New("the deal is written to legacy, but its event is lost")
+// errHalfWritten is returned if a deal is written, but not everywhere where it has to be, and time has run out.
+var errHalfWritten = errors.New("the deal is written by half")
 
 // AppendLock serialises appends, so that event ids become visible in order.
 const AppendLock = 0x0c0ffee
 
-// write is the dual write: first legacy, then the event. It tries until the event is stored and published.
+// write makes a deal at the side that takes writes. While none does, it tries again: its client sees a slow deal, and no error.
 func (d *Desk) write(ctx context.Context, x deal) error {
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
+	err := insist(ctx, func(ctx context.Context) error {
+		mode, err := d.setting(ctx, WriteMode)
+		if err != nil {
+			return err
+		}
+		return d.writeAt(ctx, mode, x)
+	})
+	if err == nil {
+		d.deals.Add(1)
+	}
+	return err
+}
+
+// writeAt writes to one side. At legacy that is the dual write: first legacy, then the event, until it is stored and published.
+func (d *Desk) writeAt(ctx context.Context, mode string, x deal) error {
+	if mode == EventSourced {
+		return d.writeNew(ctx, x)
+	}
 	if err := d.writeLegacy(ctx, x); err != nil {
 		return err
 	}
 	if _, err := d.shadow(ctx, x.event); err != nil {
 		return errors.Join(fmt.Errorf("%w: order %d, %s", errHalfWritten, x.event.order, x.event.kind), err)
 	}
-	d.deals.Add(1)
 	return nil
 }
 
