@@ -13,11 +13,20 @@ import (
 // TestCleanHistoriesInFlightAreNotAccused looks at orders of a system without a fault while things happen to them, as
 // passes look: again when an order is due, until it is judged.
 func TestCleanHistoriesInFlightAreNotAccused(t *testing.T) {
-	inFlight(t, faulttest.Orders, 100_000*soakRounds(t))
+	inFlight(t, faulttest.Orders, inOrdinary(t, 40_000, 100_000))
 }
 
 func TestCleanHistoriesInAnotherLanguageAreNotAccusedInFlight(t *testing.T) {
-	inFlight(t, faulttest.Desk, inAnother(t, 100_000))
+	inFlight(t, faulttest.Desk, inAnother(t, 60_000))
+}
+
+// inOrdinary is how many are tried in an ordinary run, and how many in each round of a soak.
+func inOrdinary(t *testing.T, n, inSoak uint64) uint64 {
+	t.Helper()
+	if rounds := soakRounds(t); rounds > 1 {
+		return inSoak * rounds
+	}
+	return n
 }
 
 // inAnother is how many of these orders are tried in another language: a fifth, and in soak as many as in the first.

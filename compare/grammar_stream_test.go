@@ -53,11 +53,11 @@ func (s *score) stream(in *faulttest.Language, seed uint64, faults ...faulttest.
 // TestCleanStreamsInFlightAreNotAccused: messages come in order after their events, or just before them, and partitions
 // may have been added once.
 func TestCleanStreamsInFlightAreNotAccused(t *testing.T) {
-	streamsInFlight(t, faulttest.Orders, 50_000*soakRounds(t))
+	streamsInFlight(t, faulttest.Orders, inOrdinary(t, 20_000, 50_000))
 }
 
 func TestCleanStreamsInAnotherLanguageAreNotAccusedInFlight(t *testing.T) {
-	streamsInFlight(t, faulttest.Desk, inAnother(t, 50_000))
+	streamsInFlight(t, faulttest.Desk, inAnother(t, 20_000))
 }
 
 func streamsInFlight(t *testing.T, in *faulttest.Language, n uint64) {
