@@ -16,7 +16,7 @@ SOAK_ROUNDS   ?= 10
 GRAMMAR_ROUNDS ?= 20
 CROSSCHECK_SOAK ?= 10m
 
-.PHONY: help demo demo-history test test-race bench soak fuzz lint fmt build check sbom vulncheck clean setup kafka registry prometheus pgbouncer postgres-versions
+.PHONY: help demo demo-history demo-cutover test test-race bench soak fuzz lint fmt build check sbom vulncheck clean setup kafka registry prometheus pgbouncer postgres-versions
 
 # Tests keep their servers in memory where there is room.
 # Lint vets all packages, so the tests need not.
@@ -30,6 +30,9 @@ demo: setup build ## watch crosscheck find the faults of a small trading system
 
 demo-history: setup build ## watch crosscheck audit, fill and mend a backfilled history
 	./bin/crosscheck-lab demo-history
+
+demo-cutover: setup build ## watch crosscheck cut a living system over
+	./bin/crosscheck-lab demo-cutover
 
 test: setup kafka registry prometheus pgbouncer postgres-versions ## run all tests against a real PostgreSQL, a real Kafka, a real schema registry and a real Prometheus
 	go test -vet=off -p $(TEST_PACKAGES) -timeout $(TEST_TIMEOUT) $(TEST_FIRST) ./...

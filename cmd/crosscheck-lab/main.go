@@ -33,6 +33,7 @@ const (
 
 type cli struct {
 	Demo        demoCmd        `cmd:"" help:"Show a whole demonstration in the terminal: clean, broken, found, repaired."`
+	DemoCutover demoCutoverCmd `cmd:"" help:"Show in the terminal how a living system is cut over."`
 	DemoHistory demoHistoryCmd `cmd:"" help:"Show in the terminal how a backfilled history is audited, filled and mended."`
 	Up          upCmd          `cmd:"" help:"Start the system, write a config.yaml for crosscheck, and keep trading until Ctrl-C."`
 	History     historyCmd     `cmd:"" help:"Start a system whose old orders were backfilled and whose records contradict themselves, write a config.yaml and what was planted, and wait until Ctrl-C."`

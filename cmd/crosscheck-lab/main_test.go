@@ -235,6 +235,17 @@ func TestDemoHistoryNoticesAWrongAudit(t *testing.T) {
 	}
 }
 
+// TestDemoCutoverCutsALivingSystemOver while its clients only wait.
+func TestDemoCutoverCutsALivingSystemOver(t *testing.T) {
+	t.Parallel()
+	code, output := typed(t, "demo-cutover", "--orders", "1000", "--rate", "20", "--crosscheck", built(t))
+	for _, text := range []string{"and 0 failed", "✓ no acknowledged write is lost", "✓ writes went to legacy, then to event_sourced", "✓ the order is proven"} {
+		if code != exitOK || !strings.Contains(output, text) {
+			t.Errorf("exit code %d, no %q in\n%s", code, text, output)
+		}
+	}
+}
+
 // TestHistoryWritesWhatIsPlanted starts a backfilled history with two mistakes of the backfill and all inconsistencies.
 func TestHistoryWritesWhatIsPlanted(t *testing.T) {
 	t.Parallel()
