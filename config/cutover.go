@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -27,6 +29,15 @@ type Cutover struct {
 	Pool Switch
 	// Probe asks by the clients' way which side answers; each is optional, and has only a check.
 	Probe struct{ Reads, Writes Switch }
+
+	// Written is the section as it stands in the file.
+	Written string
+}
+
+// Digest names the section as it is written: an approval is of it. Variables are not replaced, so it holds no secret of the environment.
+func (c Cutover) Digest() string {
+	sum := sha256.Sum256([]byte(c.Written))
+	return hex.EncodeToString(sum[:8])
 }
 
 // Given reports whether the section is there.
@@ -97,6 +108,9 @@ func readCutover(o *object, c *Config) {
 	}
 	t := &c.Cutover
 	*t = Cutover{Budget: 5 * time.Minute, RollbackReserve: 2 * time.Minute}
+	if text, err := yaml.Marshal(o.node); err == nil { // what was parsed can be written
+		t.Written = string(text)
+	}
 	o.require("name", "such as name: orders-2026")
 	if s, text, ok := o.filledScalar("name"); ok {
 		if t.Name = text; !cutoverName.MatchString(text) {

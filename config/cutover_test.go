@@ -39,6 +39,9 @@ func TestTheCutoverOfTheShippedFileIsRead(t *testing.T) {
 	want.Probe.Writes = config.Switch{Kind: "http", Timeout: 5 * time.Second, HTTP: config.SwitchHTTP{
 		Check: config.SwitchRequest{Method: "POST", URL: config.NewSecret("http://gateway:9000/orders/probe")}, On: `"new"`, Off: `"old"`,
 	}}
+	if want.Written = c.Cutover.Written; !strings.Contains(want.Written, "event_sourced") || want.Digest() == (config.Cutover{}).Digest() {
+		t.Errorf("the section as it is written is %q", want.Written)
+	}
 	if diff := cmp.Diff(want, c.Cutover); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -12,22 +13,31 @@ type Approval struct {
 	Who         string    `json:"who"`
 	Ticket      string    `json:"ticket"`
 	Fingerprint string    `json:"fingerprint"` // of the decision
+	Cutover     string    `json:"cutover"`     // names the configuration of fence and switches
 	At          time.Time `json:"at"`
 	Until       time.Time `json:"until"`
 	Hash        string    `json:"hash,omitempty"` // of its link
 }
 
 // Lacks says why the approval does not allow somebody to cut over now; empty if it does. The zero value is no approval.
-func (a Approval) Lacks(fingerprint, executor string, now time.Time) string {
+func (a Approval) Lacks(fingerprint, cutover, executor string, now time.Time) string {
 	switch {
 	case a.Seq == 0:
 		return "nobody has approved a decision GO"
 	case a.Fingerprint != fingerprint:
 		return fmt.Sprintf("what %s has approved is not what is configured now", a.Who)
-	case a.Who == executor:
+	case a.Cutover != cutover:
+		return fmt.Sprintf("the section cutover was changed since %s has approved it", a.Who)
+	case person(a.Who) == person(executor):
 		return a.Who + " has approved it, and who executes must be another person"
 	case !now.Before(a.Until):
 		return fmt.Sprintf("the approval of %s has ended at %s", a.Who, a.Until.UTC().Format(time.RFC3339))
 	}
 	return ""
+}
+
+// person is the name without the machine.
+func person(who string) string {
+	name, _, _ := strings.Cut(who, "@")
+	return strings.ToLower(strings.TrimSpace(name))
 }

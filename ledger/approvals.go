@@ -19,8 +19,8 @@ var ErrNotGo = errors.New("the newest decision on record is not GO")
 // approved is the answer of a link that approves a decision, and is none itself.
 const approved = "APPROVAL"
 
-// Approve appends to the chain that somebody approves the newest decision, which must be GO.
-func (l *Ledger) Approve(ctx context.Context, who, ticket string, until time.Time) (a gate.Approval, err error) {
+// Approve appends to the chain that somebody approves the newest decision, which must be GO, and a configuration of the cutover.
+func (l *Ledger) Approve(ctx context.Context, who, ticket, cutover string, until time.Time) (a gate.Approval, err error) {
 	err = l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		if err := lockChain(ctx, tx, l.schema); err != nil {
 			return err
@@ -41,7 +41,7 @@ func (l *Ledger) Approve(ctx context.Context, who, ticket string, until time.Tim
 			return err
 		}
 		a = gate.Approval{
-			Seq: newest.seq + 1, Decision: decided.seq, Who: storable(who), Ticket: storable(ticket), Fingerprint: decided.fingerprint, At: micro(at), Until: micro(until),
+			Seq: newest.seq + 1, Decision: decided.seq, Who: storable(who), Ticket: storable(ticket), Fingerprint: decided.fingerprint, Cutover: cutover, At: micro(at), Until: micro(until),
 		}
 		text, err := json.Marshal(a)
 		if err != nil {

@@ -71,7 +71,7 @@ func TestApprovalsAreLinksOfTheChain(t *testing.T) {
 	t.Parallel()
 	l := migrated(t, database(t))
 	until := time.Now().Add(time.Hour)
-	approve := func() (gate.Approval, error) { return l.Approve(t.Context(), "bea", "OPS-1", until) }
+	approve := func() (gate.Approval, error) { return l.Approve(t.Context(), "bea", "OPS-1", "a section", until) }
 	if _, err := approve(); !errors.Is(err, ledger.ErrNotGo) {
 		t.Errorf("without a decision: %v", err)
 	}

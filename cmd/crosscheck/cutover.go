@@ -131,7 +131,7 @@ func (a *cutoverApprove) run(ctx context.Context, p *program) (int, error) {
 	if who == "" {
 		who = asker()
 	}
-	approval, err := l.Approve(ctx, who, a.Ticket, until)
+	approval, err := l.Approve(ctx, who, a.Ticket, c.Cutover.Digest(), until)
 	if errors.Is(err, ledger.ErrNotGo) {
 		printError(p.logs(), err.Error(), "crosscheck gate takes a decision and records it")
 		return exitDiverged, nil

@@ -76,7 +76,7 @@ func (g *guarding) approval(ctx context.Context) steps.Guardrail {
 	if err != nil {
 		return guardrail("approval", err, "")
 	}
-	if lacks := a.Lacks(g.basis.Fingerprint, g.who, now); lacks != "" {
+	if lacks := a.Lacks(g.basis.Fingerprint, g.config.Cutover.Digest(), g.who, now); lacks != "" {
 		return guardrail("approval", errors.New(lacks), "")
 	}
 	g.basisOf["approved_by"], g.basisOf["ticket"], g.basisOf["approval"] = a.Who, a.Ticket, a.Hash
