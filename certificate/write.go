@@ -110,7 +110,7 @@ func Create(dir string, h Head, key ed25519.PrivateKey, rows func(func(order.Row
 		return h, fmt.Errorf("writing the certificate %s: %w", dir, err)
 	}
 	for _, step := range []func() error{
-		func() error { return os.Chmod(part, 0o755) }, //nolint:gosec // a certificate is to be read
+		func() error { return os.Chmod(part, 0o700) },
 		func() error { return synced(part) },
 		func() error { return os.Rename(part, dir) },
 		func() error { return synced(filepath.Dir(dir)) },
@@ -165,7 +165,7 @@ func put(content []byte) func(io.Writer) error {
 
 // written makes a file whose content is on the disk.
 func written(name string, content func(io.Writer) error) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // a certificate is to be read
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

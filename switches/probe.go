@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,8 +32,7 @@ func (s SQL) Probe(ctx context.Context, run Run) (isNew bool, err error) {
 		return err
 	})
 	answer, ok := errors.AsType[*pgconn.PgError](err)
-	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	if ok && answer.Code != cancelled && ctx.Err() == nil && (connecting || answer.SeverityUnlocalized == "ERROR") {
+	if ok && answer.Code != cancelled && ctx.Err() == nil && answer.SeverityUnlocalized == "ERROR" {
 		err = &RefusedError{err}
 	}
 	return isNew && err == nil, err
@@ -46,7 +46,7 @@ func (h HTTP) Probe(ctx context.Context, run Run) (isNew bool, err error) {
 	}
 	body, err := r.send(ctx, run)
 	if err != nil {
-		if _, answered := errors.AsType[*statusError](err); answered {
+		if answer, ok := errors.AsType[*statusError](err); ok && !slices.Contains(handedOn, answer.status[:3]) {
 			err = &RefusedError{err}
 		}
 		return false, err
@@ -54,10 +54,16 @@ func (h HTTP) Probe(ctx context.Context, run Run) (isNew bool, err error) {
 	return h.read(body)
 }
 
-// Probe implements [Prober] by the program of the check. An exit code other than 0 and 1 says that neither side has taken it.
+// handedOn are the answers with which a proxy says that it has handed the request on and does not know its end.
+var handedOn = []string{"408", "502", "504"}
+
+// nobodyTook is the exit code by which a program says that neither side has taken a probe.
+const nobodyTook = 2
+
+// Probe implements [Prober] by the program of the check. The exit code 2 says that neither side has taken it.
 func (e Exec) Probe(ctx context.Context, run Run) (isNew bool, err error) {
 	isNew, err = e.Check(ctx, run)
-	if exit, ended := errors.AsType[*exec.ExitError](err); ended && exit.Exited() && ctx.Err() == nil {
+	if exit, ended := errors.AsType[*exec.ExitError](err); ended && exit.ExitCode() == nobodyTook && ctx.Err() == nil {
 		err = &RefusedError{err}
 	}
 	return isNew, err

@@ -45,9 +45,9 @@ func TestProbesTellWhichSideAnswers(t *testing.T) {
 	for want, probers := range map[string][]switches.Prober{
 		isNew:   {sql("INSERT INTO probes VALUES (true) RETURNING at_new"), web("/new"), exits("exit 0")},
 		legacy:  {sql("INSERT INTO probes VALUES (false) RETURNING at_new"), web("/old"), exits("exit 1")},
-		refused: {sql("INSERT INTO probes VALUES (NULL) RETURNING at_new"), switches.SQL{DSN: gone.String(), Asks: "SELECT true"}, web("/refused"), exits("exit 2")},
+		refused: {sql("INSERT INTO probes VALUES (NULL) RETURNING at_new"), web("/refused"), exits("exit 2")},
 		silent:  {sql("SELECT pg_sleep(60) IS NULL"), web("/silent"), exits("sleep 60")},
-		unclear: {sql("SELECT NULL::bool"), web("/what"), exits("kill -9 $$"), switches.HTTP{Asks: switches.Request{URL: "http://127.0.0.1:1/"}}},
+		unclear: {sql("SELECT NULL::bool"), switches.SQL{DSN: gone.String(), Asks: "SELECT true"}, web("/what"), exits("kill -9 $$"), switches.HTTP{Asks: switches.Request{URL: "http://127.0.0.1:1/"}}},
 	} {
 		for _, p := range probers {
 			limit := 10 * time.Second

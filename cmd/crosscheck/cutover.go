@@ -197,7 +197,7 @@ func withRunHint(err error) error {
 // ended is the last word on a run.
 func (t *cutting) ended(ctx context.Context, s cutoverrun.Status, asJSON bool) (int, error) {
 	code := exitDiverged
-	if s.State.Phase == cutover.Completed {
+	if s.State.Phase == cutover.Completed && !tailFailed(s) {
 		code = exitAgrees
 	}
 	if asJSON {
@@ -205,7 +205,10 @@ func (t *cutting) ended(ctx context.Context, s cutoverrun.Status, asJSON bool) (
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s is %s.\n", s.Run, s.State.Phase)
-	if code == exitAgrees {
+	if tailFailed(s) {
+		fmt.Fprintf(&text, "The tail check found: %s\n", printable(t.config.Mask(s.Newest.Detail)))
+	}
+	if s.State.Phase == cutover.Completed {
 		clients, err := t.fence.Clients(ctx)
 		if err != nil {
 			fmt.Fprintf(&text, "Who is still connected to legacy is not known: %v\n", err)

@@ -30,7 +30,7 @@ func (g *guarding) Basis() map[string]string { return g.basisOf }
 
 // Guardrails implements [steps.Checks].
 func (g *guarding) Guardrails(ctx context.Context, s steps.Scope) []steps.Guardrail {
-	g.basisOf = map[string]string{"who": g.who, "fingerprint": g.basis.Fingerprint}
+	g.basisOf = map[string]string{"who": g.who, "fingerprint": g.basis.Fingerprint, "cutover": g.config.Cutover.Digest()}
 	all := []steps.Guardrail{g.decision(ctx), g.approval(ctx)}
 	for i := range all {
 		switch {
@@ -99,9 +99,13 @@ func (g *guarding) server(ctx context.Context) steps.Guardrail {
 		case is.Database != state.Server.Database || is.System != "" && is.System != state.Server.System:
 			return errors.New("cutover.fence.dsn and legacy.dsn lead to different databases")
 		}
-		return nil
+		covers, err := g.fence.Covers(ctx, g.config.Legacy.Table)
+		if err == nil && !covers {
+			err = fmt.Errorf("cutover.fence.tables does not have %s, which is read as legacy", g.config.Legacy.Table)
+		}
+		return err
 	}()
-	return guardrail("server", err, "the fence is in the database that is read as legacy")
+	return guardrail("server", err, "the fence is at the table that is read as legacy")
 }
 
 func (g *guarding) fenced(ctx context.Context) steps.Guardrail {

@@ -28,6 +28,8 @@ const (
 	// cutoverLimit ends an attempt at any step, and cutoverHold the wait for a person.
 	cutoverLimit = time.Minute
 	cutoverHold  = 24 * time.Hour
+	// cutoverScan is for steps that may have to read a whole table while nobody waits for them, or while nothing else can be done.
+	cutoverScan = 2 * time.Hour
 	// askEvery is the pause between two looks for requests.
 	askEvery = 200 * time.Millisecond
 )
@@ -96,13 +98,18 @@ func (t *cutting) coordinator(checks steps.Checks, hold steps.Gate, asks <-chan 
 			Checks: checks, Gate: hold, Evidence: t.evidence(), Wait: lease.Sleep,
 		},
 		Lease: holding(t.ledger, cutoverJob, cutoverLease, log), Budget: cutover.Budget{Total: t.config.Cutover.Budget, Reserve: t.config.Cutover.RollbackReserve},
-		Limit: cutoverLimit, Own: switchLimits(t.config.Cutover), Hold: cutoverHold, Asks: asks, Report: report, Now: time.Now, Wait: lease.Sleep, Log: log,
+		Limit: cutoverLimit, Own: ownLimits(t.config.Cutover), Hold: cutoverHold, Asks: asks, Report: report, Now: time.Now, Wait: lease.Sleep, Log: log,
 	}
 }
 
-// switchLimits are those of the switches: two checks and a step, each of which ends by itself.
-func switchLimits(c config.Cutover) map[cutover.Step]time.Duration {
-	return map[cutover.Step]time.Duration{cutover.SwitchReads: 3 * c.Reads.Timeout, cutover.SwitchWrites: 3 * (c.Writes.Timeout + poolTimeout(c.Pool))}
+// ownLimits are those of the switches, two checks and a step, the probes, and what the fence is asked, each of which ends by itself; and of
+// what may have to read a whole table.
+func ownLimits(c config.Cutover) map[cutover.Step]time.Duration {
+	probes := c.Probe.Reads.Timeout + c.Probe.Writes.Timeout + 20*time.Second
+	return map[cutover.Step]time.Duration{
+		cutover.SwitchReads: 3*c.Reads.Timeout + probes, cutover.SwitchWrites: 3*(c.Writes.Timeout+poolTimeout(c.Pool)) + probes,
+		cutover.Proof: cutoverScan, cutover.TailCheck: cutoverScan,
+	}
 }
 
 // inWindow is how differences settle while legacy is closed: nothing moves any more, so what differs twice is wrong.
@@ -158,11 +165,15 @@ func (t *cutting) pass(ctx context.Context, cmp *verify.Comparison, made func(*v
 	}}.execute(ctx, t.ledger, cmp, t.config, t.basis.Fingerprint)
 }
 
-// drive runs fn while requests of other processes for the run arrive at the channel.
+// drive runs fn while requests of other processes for the run arrive at the channel, also those that a process before has not heeded: what does
+// not apply any more is dropped.
 func (t *cutting) drive(ctx context.Context, run string, asks chan<- cutover.Outcome, fn func() (cutoverrun.Status, error)) (cutoverrun.Status, error) {
-	_, above, err := t.ledger.Asked(ctx, run, 0)
+	asked, above, err := t.ledger.Asked(ctx, run, 0)
 	if err != nil {
 		return cutoverrun.Status{}, err
+	}
+	if asked != "" && len(asks) == 0 {
+		asks <- asked
 	}
 	listening, stop := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/cutover/steps"
 	"github.com/nordvarg/crosscheck/switches/fence"
 )
 
@@ -42,9 +43,14 @@ type cutoverUnfence struct {
 }
 
 func (*cutoverUnfence) run(ctx context.Context, p *program) (int, error) {
-	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, _ *config.Config) error {
+	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, c *config.Config) error {
 		if err := f.Unfence(ctx, fence.Scope{}); err != nil {
 			return withHint(err, "this line opens legacy by hand: "+f.ByHand())
+		}
+		if pool := newSwitch(c, "pool", c.Cutover.Pool); pool != nil {
+			if _, err := pool.Set(ctx, false, steps.Scope{Run: c.Cutover.Name}); err != nil {
+				return withHint(fmt.Errorf("legacy is open, and the clients are still held: %w", err), "RESUME on the console of each PgBouncer lets them go on")
+			}
 		}
 		s, err := f.State(ctx)
 		if err != nil {

@@ -36,7 +36,7 @@ func (s *sidecar) finishOne(ctx context.Context, p *program) error {
 	if left == nil {
 		return nil
 	}
-	if now, err := s.ledger.Clock(ctx); err != nil || now.Sub(left.Newest.At) < cutoverLease { // its process may only be slow
+	if driven, err := s.ledger.Held(ctx, cutoverJob); err != nil || driven {
 		return err
 	}
 	if left.State.Stranded() {

@@ -130,7 +130,15 @@ func statusLine(s cutoverrun.Status) string {
 	if s.State.Stranded() && !s.State.Ended() {
 		line += "  NO SIDE TAKES WRITES UNTIL IT IS FINISHED"
 	}
+	if tailFailed(s) {
+		line += "  the tail check found: " + printable(s.Newest.Detail)
+	}
 	return line + "\n"
+}
+
+// tailFailed reports whether a run was completed although somebody wrote legacy behind the fence.
+func tailFailed(s cutoverrun.Status) bool {
+	return s.State.Phase == cutover.Completed && s.Newest.Action.Step == cutover.TailCheck && s.Newest.Outcome == cutover.Failed
 }
 
 type cutoverAbort struct{}
@@ -167,8 +175,10 @@ var (
 func (*cutoverRollback) run(ctx context.Context, p *program) (int, error) {
 	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
 		s := unfinished(all)
-		if s == nil && len(all) > 0 && all[len(all)-1].State.Phase == cutover.Completed {
-			s = &all[len(all)-1]
+		for i := len(all) - 1; s == nil && i >= 0; i-- {
+			if all[i].State.Phase == cutover.Completed {
+				s = &all[i]
+			}
 		}
 		switch {
 		case s == nil:
@@ -202,22 +212,30 @@ func (p *program) turn(ctx context.Context, which func([]cutoverrun.Status) (*cu
 		}
 	}
 	s, err := t.resume(ctx, of.Run, ask, t.telling(false))
-	if errors.Is(err, lease.ErrHeld) && ask != "" {
+	for ended := false; errors.Is(err, lease.ErrHeld) && ask != "" && !ended; {
 		fmt.Fprintf(p.stderr, "Another process drives %s; it was asked.\n", of.Run) //nolint:errcheck // a terminal
-		s, err = t.watch(ctx, of.Run)
+		if s, ended, err = t.watch(ctx, of.Run); err == nil && !ended {
+			s, err = t.resume(ctx, of.Run, ask, t.telling(false))
+		}
 	}
 	if err != nil {
 		return exitError, withRunHint(err)
 	}
 	code, err := t.ended(ctx, s, false)
 	if ask != "" { // for the way back
-		code = exitAgrees + exitDiverged - code
+		code = exitDiverged
+		if s.State.Phase == cutover.RolledBack {
+			code = exitAgrees
+		}
 	}
 	return code, err
 }
 
 // resume takes over a run and drives it to its end.
 func (t *cutting) resume(ctx context.Context, run string, ask cutover.Outcome, report func(cutoverrun.Status)) (cutoverrun.Status, error) {
+	if err := t.same(ctx, run); err != nil {
+		return cutoverrun.Status{}, err
+	}
 	asks := make(chan cutover.Outcome, 1)
 	if ask == "" && cutoverrun.IsRehearsal(run) { // whoever finishes it must not cut over
 		ask = cutover.Abort
@@ -235,20 +253,45 @@ func (t *cutting) resume(ctx context.Context, run string, ask cutover.Outcome, r
 	return t.drive(ctx, run, asks, func() (cutoverrun.Status, error) { return c.Resume(ctx, run) })
 }
 
-// watch waits until a run has ended that another process drives.
-func (t *cutting) watch(ctx context.Context, run string) (cutoverrun.Status, error) {
+// errOtherCutover keeps a process from moving other switches than those with which a run was begun.
+var errOtherCutover = errors.New("the section cutover is not the one with which the run was begun")
+
+func (t *cutting) same(ctx context.Context, run string) error {
+	journals, err := t.ledger.Runs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, records := range journals {
+		for _, r := range records {
+			if begun := r.Positions["cutover"]; r.Run == run && begun != "" && begun != t.config.Cutover.Digest() {
+				return withHint(fmt.Errorf("run %s: %w", run, errOtherCutover), "use the file with which it was begun")
+			}
+		}
+	}
+	return nil
+}
+
+// watch waits until a run has ended that another process drives, or until nobody drives it any more.
+func (t *cutting) watch(ctx context.Context, run string) (s cutoverrun.Status, ended bool, err error) {
 	for {
+		driven, err := t.ledger.Held(ctx, cutoverJob)
+		if err != nil {
+			return s, false, err
+		}
 		all, err := t.runs(ctx)
 		if err != nil {
-			return cutoverrun.Status{}, err
+			return s, false, err
 		}
 		for _, s := range all {
 			if s.Run == run && s.State.Ended() {
-				return s, nil
+				return s, true, nil
 			}
 		}
+		if !driven {
+			return s, false, nil
+		}
 		if err := lease.Sleep(ctx, askEvery); err != nil {
-			return cutoverrun.Status{}, err
+			return s, false, err
 		}
 	}
 }

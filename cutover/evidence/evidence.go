@@ -233,6 +233,8 @@ func (e *Evidence) since(ctx context.Context, name string, of Server, at map[str
 		return Written{}, err
 	case now.server() != server:
 		return Written{}, elsewhere(name, now, server)
+	case now.Next < then.Next: // it gives numbers anew, as after a failover to a standby that was behind
+		return Written{}, fmt.Errorf("%s is behind where it was: transaction %d comes next, and before it was %d", name, now.Next, then.Next)
 	}
 	return of.WrittenAfter(ctx, then)
 }

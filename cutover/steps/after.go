@@ -190,11 +190,29 @@ func (s *Steps) unseal(ctx context.Context, sc Scope, _ map[string]string) (seen
 }
 
 func (s *Steps) openLegacy(ctx context.Context, sc Scope) error {
+	if err := s.closedNew(ctx, sc); err != nil {
+		return err
+	}
 	if err := s.Fence.Release(ctx); err != nil && !errors.Is(err, ErrFenceLost) {
 		return fmt.Errorf("ending the fence's session: %w", err)
 	}
 	if err := s.Fence.Unfence(ctx, sc); err != nil {
 		return fmt.Errorf("opening the fence: %w", open(err))
+	}
+	return nil
+}
+
+// closedNew makes sure that the new side takes no writes, where it ever might have: under the seal. A person may have switched it by hand since.
+func (s *Steps) closedNew(ctx context.Context, sc Scope) error {
+	closed, err := s.Fence.Sealed(ctx, sc)
+	if err == nil && !closed {
+		return nil
+	}
+	switch on, err := s.Writes.On(ctx, sc); {
+	case err != nil:
+		return fmt.Errorf("asking whether the new side takes writes: %w", err)
+	case on:
+		return errors.New("writes are switched to the new side, so legacy stays closed")
 	}
 	return nil
 }

@@ -111,9 +111,10 @@ func held(do step) step {
 func sealed(do step) step {
 	return func(s *Steps, ctx context.Context, sc Scope, at map[string]string) (what seen, err error) {
 		switch closed, err := s.Fence.Sealed(ctx, sc); {
+		case closed: // the step that made it has waited for the standbys; one may be away now
 		case err != nil:
 			return what, fmt.Errorf("asking whether the permanent fence stands: %w", err)
-		case !closed:
+		default:
 			return what, fmt.Errorf("%w: legacy is not closed by the permanent fence any more", ErrRefused)
 		}
 		return do(s, ctx, sc, at)

@@ -192,7 +192,7 @@ func TestWhatEachAnswerMeans(t *testing.T) {
 
 		{verb: do, step: cutover.SwitchReads, want: cutover.Done, last: "reads true"},
 		{verb: do, step: cutover.SwitchReads, no: []string{"sealed"}, want: cutover.Failed, last: "sealed"},
-		{verb: do, step: cutover.SwitchReads, says: says{"sealed": errNoReply}, want: cutover.Unknown, last: "sealed"},
+		{verb: do, step: cutover.SwitchReads, says: says{"sealed": errNoReply}, no: []string{"sealed"}, want: cutover.Unknown, last: "sealed"},
 		{verb: do, step: cutover.SwitchReads, says: says{"reads true": errRefused}, want: cutover.Failed},
 		{verb: do, step: cutover.SwitchReads, says: says{"reads true": errNoReply}, want: cutover.Unknown},
 		{verb: do, step: cutover.SwitchReads, with: probed, want: cutover.Done, last: "reader"},
@@ -235,12 +235,14 @@ func TestWhatEachAnswerMeans(t *testing.T) {
 		{verb: undo, step: cutover.SwitchWrites, with: probed + pooled, says: says{"pool is on": errNoReply}, want: cutover.Unknown},
 		{verb: undo, step: cutover.SwitchReads, with: probed, says: says{"reader": errRefused}, want: cutover.Done},
 		{verb: undo, step: cutover.SwitchReads, says: says{"reads false": errRefused}, want: cutover.Unknown},
-		{verb: undo, step: cutover.PermanentFence, says: says{"release": errLost}, want: cutover.Done, last: "unfence"},
-		{verb: undo, step: cutover.PermanentFence, says: says{"unfence": errNoReply}, want: cutover.Unknown},
-		{verb: undo, step: cutover.Fence, with: pooled, want: cutover.Done, last: "pool false"},
-		{verb: undo, step: cutover.Fence, with: pooled, says: says{"pool false": errRefused}, want: cutover.Unknown},
-		{verb: undo, step: cutover.Fence, with: pooled, no: []string{"kept out"}, want: cutover.Unknown, last: "kept out"},
-		{verb: undo, step: cutover.Fence, says: says{"unfence": errNoReply}, want: cutover.Unknown},
+		{verb: undo, step: cutover.PermanentFence, says: says{"release": errLost}, no: []string{"writes is on"}, want: cutover.Done, last: "unfence"},
+		{verb: undo, step: cutover.PermanentFence, want: cutover.Unknown, last: "writes is on"}, // somebody has switched by hand
+		{verb: undo, step: cutover.PermanentFence, says: says{"writes is on": errNoReply}, want: cutover.Unknown, last: "writes is on"},
+		{verb: undo, step: cutover.PermanentFence, says: says{"unfence": errNoReply}, no: []string{"sealed"}, want: cutover.Unknown},
+		{verb: undo, step: cutover.Fence, with: pooled, no: []string{"sealed"}, want: cutover.Done, last: "pool false"},
+		{verb: undo, step: cutover.Fence, with: pooled, no: []string{"sealed"}, says: says{"pool false": errRefused}, want: cutover.Unknown},
+		{verb: undo, step: cutover.Fence, with: pooled, no: []string{"sealed", "kept out"}, want: cutover.Unknown, last: "kept out"},
+		{verb: undo, step: cutover.Fence, no: []string{"sealed"}, says: says{"unfence": errNoReply}, want: cutover.Unknown},
 	} {
 		p := &ports{says: c.says, no: c.no}
 		r := p.steps(c.with).Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: c.verb, Step: c.step}})

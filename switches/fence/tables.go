@@ -37,6 +37,23 @@ func (r relation) events() []event {
 }
 
 // relations finds the tables, their partitions and heirs, and the triggers that they have.
+// Covers reports whether the fence is at a table, which is named with its schema.
+func (f *Fence) Covers(ctx context.Context, table string) (covers bool, err error) {
+	err = f.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		all, err := f.relations(ctx, conn)
+		if err != nil {
+			return err
+		}
+		var oid *uint32
+		if err := conn.QueryRow(ctx, "SELECT pg_catalog.to_regclass($1)::oid", table).Scan(&oid); err != nil {
+			return fmt.Errorf("looking for the table %s: %w", table, err)
+		}
+		covers = oid != nil && slices.ContainsFunc(all, func(r relation) bool { return r.OID == *oid })
+		return nil
+	})
+	return covers, err
+}
+
 func (f *Fence) relations(ctx context.Context, conn *pgx.Conn) ([]relation, error) {
 	for _, name := range f.config.Tables {
 		var found bool
