@@ -18,7 +18,9 @@ type Cutover struct {
 	Abandoned string
 	// Stranded says that there may be no side to write to until that run is finished.
 	Stranded bool
-	Since    time.Time // its newest record
+	// Driven says that a process drives the abandoned run, and has not got on for longer than the budget.
+	Driven bool
+	Since  time.Time // its newest record
 }
 
 // CutoverStep is the state of one step.
@@ -50,5 +52,5 @@ func (c *Cutover) fact(now time.Time) *incident.AbandonedRun {
 	if c == nil || c.Abandoned == "" || now.Sub(c.Since) < abandonedAfter {
 		return nil
 	}
-	return &incident.AbandonedRun{Run: c.Run, Step: c.Abandoned, Stranded: c.Stranded, Since: c.Since}
+	return &incident.AbandonedRun{Driven: c.Driven, Run: c.Run, Step: c.Abandoned, Stranded: c.Stranded, Since: c.Since}
 }

@@ -131,6 +131,10 @@ func abandoned(r AbandonedRun) condition {
 		context:  []string{"docs/runbooks/CrosscheckCutoverAbandoned.md"},
 		state:    r.Step, said: fmt.Sprintf("It stands at %s now.", r.Step),
 	}
+	if r.Driven {
+		c.headline = fmt.Sprintf("The cutover %s has not got on within its budget", r.Run)
+		c.lines = []string{fmt.Sprintf("A process drives it. It stands at %s, and its fence was closed at %s.", r.Step, human.Instant(r.Since))}
+	}
 	if r.Stranded {
 		c.headline += ", and no side may take writes"
 	}

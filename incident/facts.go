@@ -27,8 +27,9 @@ type Facts struct {
 	Cutover *AbandonedRun
 }
 
-// AbandonedRun is a run of the cutover whose process is gone.
+// AbandonedRun is a run of the cutover whose process is gone, or does not get on.
 type AbandonedRun struct {
+	Driven    bool // a process drives it, for longer than the budget allows
 	Run, Step string
 	Stranded  bool      // there may be no side to write to until it is finished
 	Since     time.Time // its newest record

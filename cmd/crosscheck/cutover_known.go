@@ -33,12 +33,22 @@ func (s *sidecar) cutoverKnown(ctx context.Context) (*board.Cutover, error) {
 			known.Abandoned = string(step.Step)
 		}
 	}
-	if known.Abandoned != "" {
-		now, err := cutoverrun.Look(records)
-		if err != nil {
-			return nil, err
-		}
-		known.Stranded = now.State.Stranded()
+	of, err := cutoverrun.Look(records)
+	if err != nil {
+		return nil, err
 	}
-	return known, nil
+	known.Stranded = of.State.Stranded()
+	if known.Abandoned != "" || !known.Stranded || of.Fenced == nil || of.State.Ended() {
+		return known, nil
+	}
+	now, err := s.ledger.Clock(ctx)
+	if err == nil && now.Sub(*of.Fenced) > s.config.Cutover.Budget { // it is tried again and again: the same alarm as if nobody did
+		known.Driven, known.Abandoned, known.Since = true, string(of.State.Step), *of.Fenced
+		for i, step := range known.Steps {
+			if step.Step == known.Abandoned {
+				known.Steps[i].State = string(cutoverrun.Abandoned)
+			}
+		}
+	}
+	return known, err
 }

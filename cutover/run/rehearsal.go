@@ -53,10 +53,12 @@ func Forecast(runs [][]cutover.Record) map[cutover.Step]time.Duration {
 			if r.Action.Verb != cutover.Do || !r.Action.InWindow() {
 				continue
 			}
-			if r.Outcome == "" { // again after a takeover: the time that nobody worked is no part of a step
+			switch r.Outcome {
+			case "": // again after a takeover: the time that nobody worked is no part of a step
 				began[r.Action.Step] = r.At
-			} else if r.Outcome == cutover.Done || r.Outcome == cutover.Accepted {
+			case cutover.Done, cutover.Accepted:
 				longest[r.Action.Step] = max(longest[r.Action.Step], r.At.Sub(began[r.Action.Step]))
+			default:
 			}
 		}
 	}

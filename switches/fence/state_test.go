@@ -37,6 +37,18 @@ func TestLegacyIsOpenAtOnceIfTheSessionDies(t *testing.T) {
 	l.is(fence.Open)
 }
 
+// TestTheFenceKnowsItsTables, and those that it does not keep.
+func TestTheFenceKnowsItsTables(t *testing.T) {
+	t.Parallel()
+	l := fenced(t, fence.Config{})
+	l.do(l.owner, "CREATE TABLE orders_old (order_id bigint)")
+	for table, want := range map[string]bool{"public.orders": true, `"public"."orders"`: true, "public.orders_old": false, "public.none": false} {
+		if got, err := l.Covers(l.soon(), table); err != nil || got != want {
+			t.Errorf("%s: %t, %v", table, got, err)
+		}
+	}
+}
+
 // TestWhatPassesTheFenceIsSeen by its state and by the probe.
 func TestWhatPassesTheFenceIsSeen(t *testing.T) {
 	t.Parallel()
