@@ -118,13 +118,9 @@ func (a *cutoverApprove) run(ctx context.Context, p *program) (int, error) {
 			return exitError, err
 		}
 	}
-	c, err := p.loadCutover()
+	c, l, err := p.cutoverLedger(ctx)
 	if err != nil {
 		return exitError, err
-	}
-	l, err := openLedger(ctx, c, p.log())
-	if err != nil {
-		return exitError, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer l.Close()
 	who := a.As

@@ -86,6 +86,19 @@ func (p *program) loadCutover() (*config.Config, error) {
 	return c, err
 }
 
+// cutoverLedger opens the ledger alone, for commands that ask nobody else. The caller closes it.
+func (p *program) cutoverLedger(ctx context.Context) (*config.Config, *ledger.Ledger, error) {
+	c, err := p.loadCutover()
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := openLedger(ctx, c, p.log())
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the ledger: %w", err)
+	}
+	return c, l, nil
+}
+
 // coordinator drives runs with these checks and this hold.
 func (t *cutting) coordinator(checks steps.Checks, hold steps.Gate, asks <-chan cutover.Outcome, report func(cutoverrun.Status)) *cutoverrun.Coordinator {
 	log, probe := t.log(), t.config.Cutover.Probe

@@ -93,13 +93,9 @@ type cutoverStatus struct {
 }
 
 func (c *cutoverStatus) run(ctx context.Context, p *program) (int, error) {
-	conf, err := p.loadCutover()
+	_, l, err := p.cutoverLedger(ctx)
 	if err != nil {
 		return exitError, err
-	}
-	l, err := openLedger(ctx, conf, p.log())
-	if err != nil {
-		return exitError, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer l.Close()
 	all, err := statuses(ctx, l)
