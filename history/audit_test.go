@@ -90,19 +90,30 @@ func BenchmarkMoments(b *testing.B) {
 		}
 		raw = append(raw, order.RawEvent{Position: order.Position(i), Key: row.Key, Type: kind, At: d.At, Payload: payload})
 	}
-	moments, events := 0, make([]order.Event, len(raw))
-	b.ReportAllocs()
-	for b.Loop() {
+	events := make([]order.Event, len(raw))
+	decode := func() {
 		for i := range raw {
 			events[i], _ = order.Decode(raw[i], v.rules)
 		}
-		compared, differ := a.Moments(record, events)
-		if len(differ) > 0 {
-			b.Fatal(differ)
-		}
-		moments += compared
 	}
-	b.ReportMetric(float64(moments)/b.Elapsed().Seconds(), "moments/s")
+	each := func(before func()) func(*testing.B) {
+		return func(b *testing.B) {
+			moments := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				before()
+				compared, differ := a.Moments(record, events)
+				if len(differ) > 0 {
+					b.Fatal(differ)
+				}
+				moments += compared
+			}
+			b.ReportMetric(float64(moments)/b.Elapsed().Seconds(), "moments/s")
+		}
+	}
+	decode()
+	b.Run("decoded", each(func() {}))
+	b.Run("stored", each(decode))
 }
 
 // BenchmarkReconstruct measures how many events of an order are made from its records, and said.

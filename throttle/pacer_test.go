@@ -213,7 +213,7 @@ func TestChunks(t *testing.T) {
 	for _, rate := range []int64{0, 1, 9_999, 50_000, 5_000_000} {
 		got += fmt.Sprint(throttle.Limits{RowsPerSecond: rate}.Chunk(), " ")
 	}
-	if got != "100000 1000 1000 5000 100000 " {
+	if got != "100000 1000 1000 1250 100000 " {
 		t.Error(got)
 	}
 }

@@ -129,10 +129,10 @@ func plural(n int64, one string) string {
 const (
 	leastChunk = 1000
 	mostChunk  = 100_000
-	perSecond  = 10 // chunks
+	perSecond  = 40 // chunks
 )
 
-// Chunk is how many rows to read in one statement: about a tenth of a second by the rate, and of a usual server's work
+// Chunk is how many rows to read in one statement: about a fortieth of a second by the rate, and of a usual server's work
 // otherwise.
 func (l Limits) Chunk() int64 {
 	if l.RowsPerSecond == 0 {

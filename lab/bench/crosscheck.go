@@ -37,6 +37,7 @@ type pass struct {
 	Verdict     string       `json:"verdict"`
 	Plan        string       `json:"plan"`
 	Reason      string       `json:"reason"`
+	Instead     string       `json:"full_because"`
 	LegacyRows  int64        `json:"legacy_rows"`
 	Compared    int64        `json:"compared"`
 	Coverage    float64      `json:"coverage"`

@@ -86,7 +86,7 @@ func (d *deltas) prepare(ctx context.Context) (err error) {
 func (d *deltas) nothing(ctx context.Context) (time.Duration, error) {
 	r, err := d.b.crosscheck.clean(ctx, d.since, "verify", "--since-last")
 	if err == nil && (r.Kind != "delta" || r.Compared != 0) {
-		err = fmt.Errorf("%w: nothing changed, and a %s pass compared %d orders", ErrWrong, r.Kind, r.Compared)
+		err = fmt.Errorf("%w: nothing changed, and a %s pass compared %d orders (%s)", ErrWrong, r.Kind, r.Compared, r.Instead)
 	}
 	if err != nil {
 		return 0, err
