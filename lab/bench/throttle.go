@@ -111,7 +111,10 @@ func (b *bench) beside(ctx context.Context, n *neighbour, config string) (time.D
 			}
 		}
 	})
-	time.Sleep(warmUp)
+	select {
+	case <-time.After(warmUp):
+	case <-ctx.Done():
+	}
 	p99, err := n.p99(ctx)
 	stop()
 	wg.Wait()
