@@ -3,6 +3,7 @@ package board
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -115,6 +116,21 @@ func TestEveryProjectionShowsTheSameNumbers(t *testing.T) {
 	}
 	if len(m.StreamLag) != 1 || m.StreamLag[0].Messages != 3 || m.Completeness[0].Ratio != 0.9 || !f.StreamStopped.IsZero() {
 		t.Errorf("the stream is followed: %+v", m.Optional)
+	}
+}
+
+func TestOpenFindingsOfAnAuditAreTold(t *testing.T) {
+	t.Parallel()
+	b := gathered(t, &fakeLedger{}, nil)
+	if b.Facts().Audit != nil {
+		t.Error("there is no audit")
+	}
+	b.Evidence.History = &gate.HistoryEvidence{Pass: 12, OpenOrders: 3, Found: []gate.HistoryFound{
+		{Part: "legacy", Kind: "broken_chain", Open: 2, Accepted: 1}, {Part: "fold", Kind: "end", Open: 1}, {Part: "events", Kind: "missing", Resolved: 9},
+	}}
+	want := incident.Audited{Pass: 12, Orders: 3, Accepted: 1, Open: []incident.Finding{{Kind: "broken_chain", Count: 2}, {Kind: "end", Count: 1, Migration: true}}}
+	if got := b.Facts().Audit; !reflect.DeepEqual(got, &want) {
+		t.Errorf("%+v", got)
 	}
 }
 

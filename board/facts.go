@@ -25,10 +25,25 @@ func (b Board) Facts() incident.Facts {
 		}
 	}
 	f.Open, f.Accepted = b.Groups, b.Acceptances
+	f.Audit = audited(b.Evidence.History)
 	if b.Settings.Stream {
 		f.StreamStopped = b.Stream.Stopped
 	}
 	return f
+}
+
+func audited(e *gate.HistoryEvidence) *incident.Audited {
+	if e == nil {
+		return nil
+	}
+	a := &incident.Audited{Pass: e.Pass, Orders: e.OpenOrders}
+	for _, f := range e.Found {
+		a.Accepted += f.Accepted
+		if f.Open > 0 {
+			a.Open = append(a.Open, incident.Finding{Kind: f.Kind, Count: f.Open, Migration: f.Part != string(verify.LegacyPart)})
+		}
+	}
+	return a
 }
 
 // criterionTold returns a criterion's result in a sentence. If values must stay in the house it leaves out the reason,

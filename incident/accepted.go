@@ -36,6 +36,8 @@ func gone(i Incident, f Facts) ending {
 	accepted := acceptances(i, f)
 	n := int64(len(accepted))
 	switch {
+	case i.Kind == Audit && f.Audit != nil && f.Audit.Accepted > 0:
+		return ending{"Accepted, not repaired", human.Quantity(f.Audit.Accepted, "finding", "findings") + " accepted, not repaired,"}
 	case n == 0:
 		return ending{"Resolved", "Resolved"}
 	case n < i.Peak:

@@ -34,6 +34,9 @@ func conditions(f Facts, p Policy) []condition {
 		if !f.StreamStopped.IsZero() {
 			found = append(found, stopped(f))
 		}
+		if f.Audit != nil && len(f.Audit.Open) > 0 {
+			found = append(found, inconsistent(*f.Audit, f.Fingerprint))
+		}
 	}
 	if f.Cutover != nil {
 		found = append(found, abandoned(*f.Cutover))
@@ -121,6 +124,33 @@ func stopped(f Facts) condition {
 		context:  []string{"docs/runbooks/CrosscheckStreamStopped.md"},
 		state:    "stopped", said: "Still not being read.",
 	}
+}
+
+// inconsistent is a warning, because the gate tells of the limits that a history does not keep.
+func inconsistent(a Audited, fingerprint string) condition {
+	of := func(migration bool) string {
+		var said []string
+		for _, f := range a.Open {
+			if f.Migration == migration {
+				said = append(said, fmt.Sprintf("%s %s", f.Kind, human.Number(f.Count)))
+			}
+		}
+		return strings.Join(said, ", ")
+	}
+	c := condition{
+		Key: Key{Audit, "audit", fingerprint}, severity: Warning, count: a.Orders,
+		headline: fmt.Sprintf("The audit found %s with an inconsistent history", orders(a.Orders)),
+		context:  []string{"docs/audit.md"},
+		state:    fmt.Sprintf("%s; %s", of(true), of(false)),
+		said:     fmt.Sprintf("Now %s.", orders(a.Orders)),
+	}
+	for _, part := range []struct{ said, what string }{{"The events", of(true)}, {"Legacy's own records", of(false)}} {
+		if part.what != "" {
+			c.lines = append(c.lines, fmt.Sprintf("%s: %s.", part.said, part.what))
+		}
+	}
+	c.lines = append(c.lines, fmt.Sprintf("Pass %d; crosscheck audit --findings FILE lists them.", a.Pass))
+	return c
 }
 
 func abandoned(r AbandonedRun) condition {

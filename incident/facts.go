@@ -23,8 +23,26 @@ type Facts struct {
 	Passes      []Pass
 	// StreamStopped is when the stream was last read, if that is too long ago; zero while it is being read.
 	StreamStopped time.Time
+	// Audit is the newest audit of all orders under this fingerprint; nil if there is none.
+	Audit *Audited
 	// Cutover is a run that has not ended and that no process drives; nil if there is none.
 	Cutover *AbandonedRun
+}
+
+// Audited is an audit, with what has become of its findings since.
+type Audited struct {
+	Pass     int64
+	Orders   int64     // that have open findings
+	Open     []Finding // that somebody has to answer for
+	Accepted int64     // findings
+}
+
+// Finding counts the findings of one kind.
+type Finding struct {
+	Kind  string
+	Count int64
+	// Migration is true for a fault of the events. Others are faults of legacy, which were there before the migration.
+	Migration bool
 }
 
 // AbandonedRun is a run of the cutover whose process is gone, or does not get on.

@@ -20,6 +20,7 @@ const (
 	Overdue    Kind = "overdue"    // a scheduled pass has not begun
 	Coverage   Kind = "coverage"   // the newest pass of a kind left orders out
 	Cutover    Kind = "cutover"    // a run of the cutover has not ended, and no process drives it
+	Audit      Kind = "audit"      // the newest audit has findings that nobody has answered for
 )
 
 // Severity says whether a message may wait.

@@ -239,6 +239,27 @@ func TestAnAbandonedCutoverIsToldUntilSomebodyDrivesIt(t *testing.T) {
 	want(t, w.at(9, incident.Facts{}), "#1 edit: Resolved: Nobody drives the cutover orders-2026-1, and no side may take writes", "#1 reply: Resolved after 6m0s.")
 }
 
+func TestFindingsOfAnAuditAreToldUntilTheyAreAnswered(t *testing.T) {
+	w := newWorld()
+	f := open()
+	f.Audit = &incident.Audited{Pass: 12, Orders: 3, Open: []incident.Finding{{Kind: "missing", Count: 2, Migration: true}, {Kind: "broken_chain", Count: 1}}}
+	want(t, w.at(3, f), "#1 parent: The audit found 3 orders with an inconsistent history")
+	if lines := strings.Join(w.known[0].Body.Lines, "\n"); lines != "The events: missing 2.\nLegacy's own records: broken_chain 1.\nPass 12; crosscheck audit --findings FILE lists them." {
+		t.Error(lines)
+	}
+	want(t, w.at(4, f))
+	away := f
+	away.Fingerprint, away.Audit = "", nil
+	want(t, w.at(5, away))
+	f.Audit = &incident.Audited{Pass: 12, Accepted: 3}
+	want(t, w.at(6, f), "#1 edit: Accepted, not repaired: The audit found 3 orders with an inconsistent history",
+		"#1 reply: 3 findings accepted, not repaired, after 3m0s; at most 3 orders.")
+	f.Audit = &incident.Audited{Pass: 13, Orders: 1, Open: []incident.Finding{{Kind: "missing", Count: 1, Migration: true}}}
+	want(t, w.at(7, f), "#2 parent: The audit found 1 order with an inconsistent history")
+	f.Audit = &incident.Audited{Pass: 14}
+	want(t, w.at(8, f), "#2 edit: Resolved: The audit found 1 order with an inconsistent history", "#2 reply: Resolved after 1m0s; at most 1 order.")
+}
+
 func TestAStoppedStreamIsToldUntilItGoesOn(t *testing.T) {
 	w := newWorld()
 	f := open()
