@@ -20,18 +20,25 @@ var (
 
 // momentSQL takes its snapshot before it reads the locks. A transaction that has a number holds a lock on it, and so does each of its
 // subtransactions. The snapshot knows neither subtransactions nor those that began after the last one that ended. One that the snapshot knows and
-// that holds no lock is about to take it, or has ended.
+// that holds no lock is about to take it, or has ended. A subtransaction that was released holds no lock any more; the server still says of it that
+// it is in progress, and is asked so of each number since the oldest open one, if these are not too many.
 const momentSQL = `
 	WITH locked AS MATERIALIZED (SELECT l.transactionid::text AS xid, coalesce(a.datname, p.database, pg_catalog.current_database()) AS database
 		FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
 			LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON p.transaction = l.transactionid
 		WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted),
-	listed AS MATERIALIZED (SELECT x::xid::text AS xid FROM pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) AS x)
+	listed AS MATERIALIZED (SELECT x::xid::text AS xid FROM pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) AS x),
+	range AS MATERIALIZED (SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text::numeric AS low, pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::numeric AS high),
+	released AS MATERIALIZED (SELECT x::text::xid8::xid::text AS xid FROM range, pg_catalog.generate_series(low, high - 1) AS x
+		WHERE high - low <= ` + mostAsked + ` AND pg_catalog.pg_xact_status(x::text::xid8) = 'in progress')
 	SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text,
-		ARRAY(SELECT xid FROM listed UNION SELECT xid FROM locked),
+		ARRAY(SELECT xid FROM listed UNION SELECT xid FROM locked UNION SELECT xid FROM released),
 		ARRAY(SELECT xid FROM locked WHERE database = pg_catalog.current_database() UNION SELECT xid FROM listed WHERE xid NOT IN (SELECT xid FROM locked)),
 		pg_catalog.current_database()::text,
 		pg_catalog.pg_is_in_recovery(), pg_catalog.clock_timestamp()`
+
+// mostAsked is how many transactions are asked one by one whether they are in progress.
+const mostAsked = "100000"
 
 // Moment implements [evidence.Server].
 func (s *Side) Moment(ctx context.Context) (m evidence.Moment, err error) {

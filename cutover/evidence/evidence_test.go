@@ -168,7 +168,15 @@ func TestLateWritesAreFound(t *testing.T) {
 		})
 	}
 	d := newDesk(t)
+	late := d.open("legacy")
+	d.exec(late, "BEGIN; SAVEPOINT a; INSERT INTO orders VALUES (11, 'OPEN'); RELEASE a")
+	d.exec(d.open("legacy"), "UPDATE orders SET status = 'NEW' WHERE id = 9")
 	at := d.window()
+	d.exec(late, "COMMIT")
+	d.tail(at, "1 rows of legacy were written after the fence was closed, of orders such as 11")
+
+	d = newDesk(t)
+	at = d.window()
 	d.verified = evidence.Judged{Matches: true, Rows: 10}
 	if _, err := d.Final(t.Context(), steps.Scope{}, at); err != nil {
 		t.Fatal(err)

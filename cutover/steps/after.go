@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,8 +13,16 @@ import (
 
 // This file has the steps from the permanent fence on, and the way back.
 
-// permanent says done of a seal that stands already, because then the session may be gone.
-func (s *Steps) permanent(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {
+// permanent says done of a seal that stands already, because then the session may be gone. Another process may have closed the fence, and have
+// seen other standbys than there are now.
+func (s *Steps) permanent(ctx context.Context, sc Scope, at map[string]string) (what seen, err error) {
+	if known := at[standbysKey]; known != "" {
+		var fed []string
+		if err := json.Unmarshal([]byte(known), &fed); err != nil {
+			return what, fmt.Errorf("reading the standbys from the journal: %w", err)
+		}
+		s.Fence.Expect(fed)
+	}
 	failed := s.Fence.Permanent(ctx)
 	if failed != nil && !errors.Is(failed, ErrFenceLost) {
 		return what, fmt.Errorf("making the fence permanent: %w", failed)

@@ -38,6 +38,9 @@ type Fence interface {
 	// Sealed reports whether legacy and its standbys are closed for the scope, whatever sessions live, with no hole in the fence. True with
 	// an error says that legacy is, and that its standbys have not confirmed it.
 	Sealed(ctx context.Context, s Scope) (bool, error)
+	// Fed are the standbys that were connected when the fence was closed, and Expect tells them to an object that goes on for another one.
+	Fed() []string
+	Expect(standbys []string)
 	// Release ends this object's session, if there is one.
 	Release(ctx context.Context) error
 	// Free reports whether no session holds the lock or waits for it.

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -146,6 +147,14 @@ func (s *Steps) hold(ctx context.Context, sc Scope, at map[string]string) (seen,
 	return what, err
 }
 
+// standbysKey has the standbys of the moment at which the fence was closed, as a list of JSON.
+const standbysKey = "standbys"
+
+func listed(names []string) string {
+	text, _ := json.Marshal(append([]string{}, names...)) // strings can be encoded
+	return string(text)
+}
+
 // fence holds the clients first, so that they meet a pause and no error. A session that an attempt of before has left does not count.
 func (s *Steps) fence(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {
 	if err := s.Fence.Release(ctx); err != nil && !errors.Is(err, ErrFenceLost) {
@@ -172,6 +181,11 @@ func (s *Steps) fence(ctx context.Context, sc Scope, _ map[string]string) (what 
 	if what.positions, err = s.Evidence.Fenced(ctx, sc); err != nil {
 		return what, fmt.Errorf("reading where legacy stands: %w", err)
 	}
+	what.positions = maps.Clone(what.positions)
+	if what.positions == nil {
+		what.positions = map[string]string{}
+	}
+	what.positions[standbysKey] = listed(s.Fence.Fed())
 	what.detail = fmt.Sprintf("no writer is inside; probe writes were kept out of %s", strings.Join(probed.KeptOut, ", "))
 	return what, s.Fence.Held(ctx)
 }

@@ -42,6 +42,8 @@ func (f theFence) Close(context.Context, steps.Scope) error          { return f.
 func (f theFence) Held(context.Context) error                        { return f.call("held") }
 func (f theFence) Permanent(context.Context) error                   { return f.call("permanent") }
 func (f theFence) Sealed(context.Context, steps.Scope) (bool, error) { return f.yes("sealed") }
+func (f theFence) Fed() []string                                     { return []string{"standby"} }
+func (f theFence) Expect(standbys []string)                          { _ = f.call("expect " + strings.Join(standbys, ",")) }
 func (f theFence) Release(context.Context) error                     { return f.call("release") }
 func (f theFence) Free(context.Context, steps.Scope) (bool, error)   { return f.yes("free") }
 func (f theFence) Unfence(context.Context, steps.Scope) error        { return f.call("unfence") }
@@ -272,6 +274,18 @@ func TestEvictingWaitsForWhatNobodyCanEnd(t *testing.T) {
 		if r := p.steps("").Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Evict}, Late: late}); r.Outcome != cutover.Unknown {
 			t.Errorf("%s fails: %s", call, r.Outcome)
 		}
+	}
+}
+
+// TestTheStandbysOfTheJournalAreExpected by whoever goes on, however many are connected then.
+func TestTheStandbysOfTheJournalAreExpected(t *testing.T) {
+	t.Parallel()
+	p := &ports{}
+	fenced := p.steps("").Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Do, Step: cutover.Fence}})
+	next := &ports{}
+	r := next.steps("").Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Do, Step: cutover.PermanentFence}, Positions: fenced.Positions})
+	if r.Outcome != cutover.Done || next.calls[0] != "expect standby" {
+		t.Errorf("%s after %v, with %v", r.Outcome, next.calls, fenced.Positions)
 	}
 }
 

@@ -40,6 +40,13 @@ func TestPermanentWaitsForStandbys(t *testing.T) {
 	if err := l.Permanent(within(t, 5*time.Second)); !errors.Is(err, fence.ErrStandbys) || !strings.Contains(err.Error(), "walreceiver, which was connected") {
 		t.Errorf("a standby that was there and is gone: %v", err)
 	}
+	successor, err := fence.New(fence.Config{DSN: l.dsn, Name: "orders-2026", Tables: []string{"public.orders"}})
+	l.must(err)
+	l.must(successor.Confirmed(l.soon())) // it knows of none
+	successor.Expect(l.Fed())
+	if err := successor.Confirmed(within(t, 3*time.Second)); !errors.Is(err, fence.ErrStandbys) || !strings.Contains(err.Error(), "walreceiver, which was connected") {
+		t.Errorf("a standby that the one before had seen: %v", err)
+	}
 	l.until(on, `(SELECT last_value > 1 FROM crosscheck_fence."orders-2026")`)
 	f, err := fence.New(fence.Config{DSN: on.Config().ConnString(), Name: "orders-2026", Tables: []string{"public.orders"}})
 	l.must(err)

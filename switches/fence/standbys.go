@@ -45,7 +45,7 @@ func standbys(ctx context.Context, conn *pgx.Conn, fed []string) error {
 }
 
 // Confirmed waits, in a session of its own, until all standbys have on disk what is written by now, as [Fence.Permanent] does. An object that has not
-// closed the fence knows those only that are connected now.
+// closed the fence knows those that are connected now, and those of [Fence.Expect].
 func (f *Fence) Confirmed(ctx context.Context) error {
 	return f.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		f.mu.Lock()
@@ -53,6 +53,20 @@ func (f *Fence) Confirmed(ctx context.Context) error {
 		f.mu.Unlock()
 		return standbys(ctx, conn, fed)
 	})
+}
+
+// Fed are the standbys that were connected when this object closed the fence, or that it was told of.
+func (f *Fence) Fed() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.fed)
+}
+
+// Expect tells an object that goes on for another one which standbys were connected when that closed the fence: they are waited for.
+func (f *Fence) Expect(fed []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fed = slices.Clone(fed)
 }
 
 func behind(ctx context.Context, conn *pgx.Conn, fed []string, written string) (missing []string, err error) {
