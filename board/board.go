@@ -135,6 +135,8 @@ type Sources struct {
 	Identify func(context.Context) (string, error)
 	// Lag measures how far the projection is behind; nil without an error if it cannot be measured.
 	Lag func(context.Context) (*Lag, error)
+	// Sequences reads the sequences of the new side; nil if none is configured.
+	Sequences func(context.Context) []gate.SequenceAhead
 	// Gaps are the parts that cannot be read now; nil if nobody looks.
 	Gaps func(context.Context) []gate.Gap
 	// Cutover is the newest run of the cutover; nil if there was never one. The field is nil if no cutover is configured.

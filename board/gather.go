@@ -68,6 +68,9 @@ func (s Sources) Judge(ctx context.Context, fingerprint string, now time.Time) (
 	if lag, err := s.Lag(ctx); err == nil && lag != nil {
 		evidence.Lag = &gate.LagEvidence{Events: lag.Events, Behind: lag.Behind, At: now}
 	}
+	if s.Sequences != nil && s.Policy.Criteria.Sequences.Enabled {
+		evidence.Sequences = &gate.SequencesEvidence{Sequences: s.Sequences(ctx), At: now}
+	}
 	if s.Gaps != nil {
 		evidence.Gaps = s.Gaps(ctx)
 	}

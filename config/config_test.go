@@ -105,6 +105,7 @@ func TestEverything(t *testing.T) {
 	criteria.Rehearsals = gate.RehearsalsCriterion{Rule: inForce, Count: 2, MaxDuration: 3 * time.Minute, MaxAge: 10 * time.Hour}
 	criteria.RollbackRehearsals = gate.RollbackRehearsalsCriterion{Rule: inForce, Count: 5, MaxDuration: 4 * time.Minute, MaxAge: 11 * time.Hour}
 	criteria.VerifiedThrough = gate.VerifiedThroughCriterion{Rule: inForce, MaxAge: 90 * time.Second}
+	criteria.Sequences = gate.SequencesCriterion{Rule: inForce, MinAhead: 50, MaxAge: 13 * time.Hour}
 	want := &config.Config{
 		Legacy: config.Side{
 			DSN:   config.NewSecret("host=db1 user=app password=$tr$ngpostgres://legacy:hunter2@db1/orders"),

@@ -35,6 +35,20 @@ func (c *Config) warnOfAudits(o *object) {
 	})
 }
 
+// warnOfSequences finds a criterion that judges sequences where none is named.
+func (c *Config) warnOfSequences(o *object) {
+	if len(c.Cutover.Sequences) > 0 || !c.Gate.Criteria.Sequences.Enabled {
+		return
+	}
+	const path = "gate.criteria.sequences"
+	n := target(o.object("gate").object("criteria").values["sequences"])
+	o.warnings = append(o.warnings, &Error{
+		File: o.file, Line: n.Line, Column: n.Column, Path: path,
+		Message: "no sequence is named in cutover.sequences: the criterion is always inconclusive",
+		Hint:    "add cutover.sequences, or leave " + path + " out",
+	})
+}
+
 // settings reads the keys of one criterion.
 type settings struct{ o *object }
 

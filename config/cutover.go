@@ -27,11 +27,34 @@ type Cutover struct {
 	Reads, Writes Switch
 	// Pool holds clients while the two are switched; optional, and of the kind pgbouncer.
 	Pool Switch
+	// Barrier sends a nonce by the user's own shadow path, and asks whether it has arrived; optional, with do and check.
+	Barrier Switch
 	// Probe asks by the clients' way which side answers; each is optional, and has only a check.
 	Probe struct{ Reads, Writes Switch }
 
+	// Sequences are those of the new side that must give numbers that legacy has not given; see docs/switches.md.
+	Sequences []Sequence
+
 	// Written is the section as it stands in the file.
 	Written string
+}
+
+// Sequence is a sequence or identity column of the new side, and the column of legacy whose numbers it must not give again.
+type Sequence struct {
+	// DSN is of the new side. Default projection.dsn.
+	DSN Secret
+	// Sequence is its name; or Table and Column are what it fills.
+	Sequence, Table, Column string
+	// LegacyTable and LegacyColumn are in legacy. Default legacy.table and legacy.key.
+	LegacyTable, LegacyColumn string
+}
+
+// Name is how the sequence is told to people.
+func (s Sequence) Name() string {
+	if s.Sequence != "" {
+		return s.Sequence
+	}
+	return s.Table + "." + s.Column
 }
 
 // Digest names the section as it is written: an approval is of it. Variables are not replaced, so it holds no secret of the environment.
@@ -134,13 +157,49 @@ func readCutover(o *object, c *Config) {
 		readSwitch(s.object("pool"), &t.Pool, []string{"pgbouncer"}, switchParts)
 		s.done()
 	}
+	if b := o.object("barrier"); b != nil {
+		defer b.remember()()
+		readSwitch(b, &t.Barrier, switchKinds, []string{"do", "check"})
+	}
 	if p := o.object("probe"); p != nil {
 		defer p.remember()()
 		readSwitch(p.object("reads"), &t.Probe.Reads, switchKinds, []string{"check"})
 		readSwitch(p.object("writes"), &t.Probe.Writes, switchKinds, []string{"check"})
 		p.done()
 	}
+	o.list("sequences", func(n *yaml.Node, path string) {
+		if s := o.mapping(n, path); s != nil {
+			t.Sequences = append(t.Sequences, readSequence(s, c))
+		}
+	})
 	o.done()
+}
+
+// readSequence reads one sequence of the new side.
+func readSequence(o *object, c *Config) Sequence {
+	s := Sequence{DSN: c.Projection.DSN, LegacyTable: c.Legacy.Table, LegacyColumn: c.Legacy.Key}
+	if o.values["dsn"] != nil {
+		o.dsn(&s.DSN)
+	} else {
+		o.child("dsn") // known, even if it is absent
+	}
+	switch {
+	case o.values["sequence"] == nil:
+		o.require("table", "with column: what the sequence fills; or name the sequence, such as sequence: public.orders_id_seq")
+		o.require("column", "with table: what the sequence fills; or name the sequence, such as sequence: public.orders_id_seq")
+	case o.values["table"] != nil || o.values["column"] != nil:
+		o.at(o.node, o.path, "names the sequence, and what it fills", "remove one of them")
+	}
+	o.text("sequence", &s.Sequence)
+	o.text("table", &s.Table)
+	o.text("column", &s.Column)
+	if legacy := o.object("legacy"); legacy != nil {
+		legacy.text("table", &s.LegacyTable)
+		legacy.text("column", &s.LegacyColumn)
+		legacy.done()
+	}
+	o.done()
+	return s
 }
 
 // remember keeps the values of all variables that are read until the returned function is called: each may be a secret, wherever a program or
@@ -224,7 +283,7 @@ func parts[T any](o *object, names []string, do, undo, check *T) map[string]*T {
 	all := map[string]*T{}
 	for i, into := range []*T{do, undo, check} {
 		if name := switchParts[i]; slices.Contains(names, name) {
-			o.require(name, "a switch has do, undo and check, and a probe has check; see docs/switches.md")
+			o.require(name, "a switch has do, undo and check, a barrier do and check, and a probe check; see docs/switches.md")
 			all[name] = into
 		}
 	}
@@ -298,7 +357,10 @@ func (s *SwitchPgBouncer) read(o *object, _ []string) {
 // secrets are what must not be shown of the switches and the fence.
 func (c Cutover) secrets() (found []string) {
 	found = secretsOf(c.Fence.DSN.Reveal())
-	for _, s := range []Switch{c.Reads, c.Writes, c.Pool, c.Probe.Reads, c.Probe.Writes} {
+	for _, s := range c.Sequences {
+		found = append(found, secretsOf(s.DSN.Reveal())...)
+	}
+	for _, s := range []Switch{c.Reads, c.Writes, c.Pool, c.Barrier, c.Probe.Reads, c.Probe.Writes} {
 		found = append(found, secretsOf(s.SQL.DSN.Reveal())...)
 		for _, instance := range s.PgBouncer.Instances {
 			found = append(found, secretsOf(instance.Reveal())...)

@@ -36,6 +36,10 @@ func TestTheCutoverOfTheShippedFileIsRead(t *testing.T) {
 		Reads: sql("read_source"), Writes: sql("write_mode"),
 		Pool: config.Switch{Kind: "pgbouncer", Timeout: 5 * time.Second, PgBouncer: config.SwitchPgBouncer{Instances: []config.Secret{config.NewSecret("postgres://admin@pool1:6432/pgbouncer")}, Database: "orders"}},
 	}
+	want.Barrier = config.Switch{Kind: "sql", Timeout: 30 * time.Second, SQL: config.SwitchSQL{
+		DSN: secret("LEGACY_DSN"), Do: "insert into outbox (body) select current_setting('crosscheck.nonce')", Check: "select exists (select from relayed where body = current_setting('crosscheck.nonce'))",
+	}}
+	want.Sequences = []config.Sequence{{DSN: secret("EVENTS_DSN"), Table: "public.current_orders", Column: "order_id", LegacyTable: "public.orders", LegacyColumn: "order_id"}}
 	want.Probe.Writes = config.Switch{Kind: "http", Timeout: 5 * time.Second, HTTP: config.SwitchHTTP{
 		Check: config.SwitchRequest{Method: "POST", URL: config.NewSecret("http://gateway:9000/orders/probe")}, On: `"new"`, Off: `"old"`,
 	}}
@@ -110,6 +114,10 @@ func TestMistakesOfACutoverAreNamed(t *testing.T) {
 		"cutover.rollback_reserve: rollback_reserve (2m0s) must be below budget (1m)": strings.Replace(switched(good), "name: a", "name: a\n  budget: 1m", 1),
 		"cutover.probe.reads.exec.check: is missing":                                  strings.Replace(switched(good), "  switch:", "  probe: {reads: {exec: {}}}\n  switch:", 1),
 		"cutover.probe.writes.exec.do: unknown key":                                   strings.Replace(switched(good), "  switch:", "  probe: {writes: {exec: {do: [a], check: [b]}}}\n  switch:", 1),
+		"cutover.sequences[0].column: is missing":                                     strings.Replace(switched(good), "  switch:", "  sequences: [{table: t}]\n  switch:", 1),
+		"cutover.sequences[0]: names the sequence, and what it fills":                 strings.Replace(switched(good), "  switch:", "  sequences: [{sequence: s, column: c}]\n  switch:", 1),
+		"cutover.barrier.exec.check: is missing":                                      strings.Replace(switched(good), "  switch:", "  barrier: {exec: {do: [a]}}\n  switch:", 1),
+		"cutover.barrier.exec.undo: unknown key":                                      strings.Replace(switched(good), "  switch:", "  barrier: {exec: {do: [a], undo: [c], check: [b]}}\n  switch:", 1),
 		"cutover.switch.writes: is missing":                                           strings.Replace(switched(good), "    writes:", "    pool:", 1),
 	} {
 		_, err := parse(t, text)

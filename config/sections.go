@@ -53,6 +53,7 @@ func readConfig(o *object, c *Config) {
 	}
 	readRepair(o.object("repair"), c)
 	readCutover(o.object("cutover"), c)
+	c.warnOfSequences(o)
 	c.Gate.Criteria.ShadowWriteCompleteness.Changes = c.Events.Given() && c.History.Given()
 	o.done()
 }

@@ -11,6 +11,7 @@ type Approval struct {
 	Seq         int64     `json:"seq"`      // its own place in the chain
 	Decision    int64     `json:"decision"` // the place of the decision
 	Who         string    `json:"who"`
+	OSUser      string    `json:"os_user,omitempty"` // who was logged in, whatever name was given
 	Ticket      string    `json:"ticket"`
 	Fingerprint string    `json:"fingerprint"` // of the decision
 	Cutover     string    `json:"cutover"`     // names the configuration of fence and switches

@@ -66,6 +66,7 @@ type Criteria struct {
 	Rehearsals              RehearsalsCriterion
 	RollbackRehearsals      RollbackRehearsalsCriterion
 	VerifiedThrough         VerifiedThroughCriterion
+	Sequences               SequencesCriterion
 }
 
 // defaultFullAge is how old a full pass may be. A full pass is scheduled daily and has two hours to spare.
@@ -76,7 +77,7 @@ func (c *Criteria) all() []configured {
 	return []configured{
 		&c.OpenDivergences, &c.FullVerification, &c.Counts, &c.SampleBound, &c.Coverage,
 		&c.ShadowWriteCompleteness, &c.EventGaps, &c.StreamCompleteness, &c.ProjectionLag, &c.StreamLag,
-		&c.CleanStreak, &c.HistoryAccuracy, &c.Rehearsals, &c.RollbackRehearsals, &c.VerifiedThrough,
+		&c.CleanStreak, &c.HistoryAccuracy, &c.Rehearsals, &c.RollbackRehearsals, &c.VerifiedThrough, &c.Sequences,
 	}
 }
 

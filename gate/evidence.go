@@ -52,6 +52,7 @@ type Evidence struct {
 	Streak     *Streak
 	History    *HistoryEvidence
 	Rehearsals *RehearsalEvidence
+	Sequences  *SequencesEvidence `json:",omitempty"`
 }
 
 // Counting is the pass with the counts by group; nil if there is none.

@@ -15,6 +15,11 @@ func TestTruthTable(t *testing.T) {
 	tomorrow := func(e *Evidence) { e.Full.FinishedAt = now.Add(24 * time.Hour) }
 	nothing := func(e *Evidence) { *e = Evidence{} }
 	events := func(v EventsEvidence) func(*Evidence) { return func(e *Evidence) { v.At = now; e.Events = &v } }
+	sequences := func(ahead int64, at time.Time) func(*Evidence) {
+		return func(e *Evidence) {
+			e.Sequences = &SequencesEvidence{Sequences: []SequenceAhead{{Name: "orders_seq", Legacy: "orders.id", Ahead: ahead}}, At: at}
+		}
+	}
 	lag := func(v LagEvidence) func(*Evidence) { return func(e *Evidence) { v.At = now; e.Lag = &v } }
 	stream := func(v StreamEvidence) func(*Evidence) {
 		return func(e *Evidence) { v.At, v.CaughtUpAt = now, now; e.Stream = &v }
@@ -149,6 +154,12 @@ func TestTruthTable(t *testing.T) {
 			given("the watermark is an hour old, because the last pass broke off", verified(time.Hour, Pass{Verdict: "unverified", Reason: "timeout"}), Inconclusive),
 			given("nothing has been verified", nothing, Inconclusive),
 			given("the watermark is of tomorrow", verified(-24*time.Hour, Pass{}), Errored),
+		}},
+		{d.Sequences, []sentence{
+			given("the nearest is ahead by one", sequences(1, now), Passes),
+			given("one would give the number that legacy gave last", sequences(0, now), Fails),
+			given("none was read", nothing, Inconclusive),
+			given("they were read tomorrow", sequences(1, now.Add(24*time.Hour)), Errored),
 		}},
 	}
 	var names []string

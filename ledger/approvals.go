@@ -19,8 +19,9 @@ var ErrNotGo = errors.New("the newest decision on record is not GO")
 // approved is the answer of a link that approves a decision, and is none itself.
 const approved = "APPROVAL"
 
-// Approve appends to the chain that somebody approves the newest decision, which must be GO, and a configuration of the cutover.
-func (l *Ledger) Approve(ctx context.Context, who, ticket, cutover string, until time.Time) (a gate.Approval, err error) {
+// Approve appends to the chain that somebody approves the newest decision, which must be GO, and a configuration of the cutover. Of what is given it
+// takes Who, OSUser, Ticket, Cutover and Until.
+func (l *Ledger) Approve(ctx context.Context, given gate.Approval) (a gate.Approval, err error) {
 	err = l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		if err := lockChain(ctx, tx, l.schema); err != nil {
 			return err
@@ -41,7 +42,8 @@ func (l *Ledger) Approve(ctx context.Context, who, ticket, cutover string, until
 			return err
 		}
 		a = gate.Approval{
-			Seq: newest.seq + 1, Decision: decided.seq, Who: storable(who), Ticket: storable(ticket), Fingerprint: decided.fingerprint, Cutover: cutover, At: micro(at), Until: micro(until),
+			Seq: newest.seq + 1, Decision: decided.seq, Who: storable(given.Who), OSUser: storable(given.OSUser), Ticket: storable(given.Ticket),
+			Fingerprint: decided.fingerprint, Cutover: given.Cutover, At: micro(at), Until: micro(given.Until),
 		}
 		text, err := json.Marshal(a)
 		if err != nil {

@@ -71,7 +71,9 @@ func TestApprovalsAreLinksOfTheChain(t *testing.T) {
 	t.Parallel()
 	l := migrated(t, database(t))
 	until := time.Now().Add(time.Hour)
-	approve := func() (gate.Approval, error) { return l.Approve(t.Context(), "bea", "OPS-1", "a section", until) }
+	approve := func() (gate.Approval, error) {
+		return l.Approve(t.Context(), gate.Approval{Who: "bea", OSUser: "ops@desk", Ticket: "OPS-1", Cutover: "a section", Until: until})
+	}
 	if _, err := approve(); !errors.Is(err, ledger.ErrNotGo) {
 		t.Errorf("without a decision: %v", err)
 	}
@@ -81,7 +83,7 @@ func TestApprovalsAreLinksOfTheChain(t *testing.T) {
 	}
 	decided := record(t, l, gate.Go)
 	first, err := approve()
-	if err != nil || first.Decision != decided.Seq || first.Seq != decided.Seq+1 || first.Fingerprint != "now" {
+	if err != nil || first.OSUser != "ops@desk" || first.Decision != decided.Seq || first.Seq != decided.Seq+1 || first.Fingerprint != "now" {
 		t.Fatalf("%+v, %v", first, err)
 	}
 	if read, err := l.Approval(t.Context()); err != nil || read != first {

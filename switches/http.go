@@ -19,7 +19,7 @@ type Request struct {
 }
 
 // HTTP switches by requests. An answer other than 2xx is an error, and no redirect is followed. A request has the headers
-// X-Crosscheck-Run and X-Crosscheck-Slice.
+// X-Crosscheck-Run and X-Crosscheck-Slice, and X-Crosscheck-Nonce at a barrier.
 type HTTP struct {
 	Do, Undo, Asks Request
 	// On and Off are texts of which the answer to a check must have exactly one.
@@ -76,6 +76,9 @@ func (r Request) send(ctx context.Context, run Run) (string, error) {
 	request.Header.Set("X-Crosscheck-Run", run.Name)
 	if run.One {
 		request.Header.Set("X-Crosscheck-Slice", url.QueryEscape(run.Slice))
+	}
+	if run.Nonce != "" {
+		request.Header.Set("X-Crosscheck-Nonce", run.Nonce)
 	}
 	client := http.Client{
 		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true},

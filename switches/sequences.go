@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 
 	"github.com/jackc/pgx/v5"
@@ -69,6 +70,33 @@ func ReadSequence(ctx context.Context, newSide, legacy, sequence, table, key str
 		}
 	}
 	return s, nil
+}
+
+// Ahead is by how much the next number is above the highest key of legacy, at most and without one [math.MaxInt64].
+func (s Sequence) Ahead() int64 {
+	if s.Highest == nil {
+		return math.MaxInt64
+	}
+	ahead := new(big.Int).Sub(s.Next, s.Highest)
+	switch {
+	case ahead.IsInt64():
+		return ahead.Int64()
+	case ahead.Sign() < 0:
+		return math.MinInt64
+	}
+	return math.MaxInt64
+}
+
+// SequenceOf names the sequence that fills a column, by identity or serial.
+func SequenceOf(ctx context.Context, newSide, table, column string) (string, error) {
+	var name *string
+	if err := one(ctx, newSide, "SELECT pg_catalog.pg_get_serial_sequence($1, $2)", []any{&name}, table, column); err != nil {
+		return "", fmt.Errorf("looking for the sequence of %s.%s: %w", table, column, err)
+	}
+	if name == nil {
+		return "", fmt.Errorf("%s.%s is no identity column and owns no sequence, so the sequence must be named", table, column)
+	}
+	return *name, nil
 }
 
 // one reads one row in a read-only transaction.

@@ -56,6 +56,7 @@ type Run struct {
 	Name  string
 	Slice string // of a cutover of one slice
 	One   bool   // only that slice
+	Nonce string // of a barrier: what is to be sent, and looked for
 }
 
 // Switch is an action with limits, whose output may be shown.
@@ -113,6 +114,14 @@ func (s Switch) Set(ctx context.Context, step Step, run Run) (o Outcome, err err
 		reason = ErrFailed
 	}
 	return o, s.hide(fmt.Errorf("%w: %s of %s: %w", reason, step, s.Name, failed))
+}
+
+// Make makes a step with its deadline, and does not read it back. The error of a step that will have no effect wraps a [RefusedError].
+func (s Switch) Make(ctx context.Context, step Step, run Run) error {
+	if _, err := s.once(ctx, step, run); err != nil {
+		return s.hide(fmt.Errorf("%s of %s: %w", step, s.Name, err))
+	}
+	return nil
 }
 
 func (s Switch) once(ctx context.Context, step Step, run Run) (string, error) {

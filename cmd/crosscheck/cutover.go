@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/cutover"
 	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
 	"github.com/nordvarg/crosscheck/cutover/steps"
+	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 )
@@ -22,7 +24,7 @@ type cutoverCommand struct {
 	Fence     cutoverFence     `cmd:"" help:"The state of the fence, who is inside, and the line with which a person opens legacy by hand."`
 	Unfence   cutoverUnfence   `cmd:"" help:"Open legacy to writers, whoever has closed it."`
 	Plan      cutoverPlan      `cmd:"" help:"The steps, what they are forecast to take, and which guardrails pass now. Nothing is touched."`
-	Rehearse  cutoverRehearse  `cmd:"" help:"Do everything up to the final verification, and roll back: legacy is closed for that moment."`
+	Rehearse  cutoverRehearse  `cmd:"" help:"Do everything up to a step before the switch of writes, and roll back: legacy is closed for that moment."`
 	Approve   cutoverApprove   `cmd:"" help:"Approve the newest decision GO, as a second person."`
 	Execute   cutoverExecute   `cmd:"" help:"Cut over."`
 	Status    cutoverStatus    `cmd:"" help:"Where the runs stand."`
@@ -32,7 +34,7 @@ type cutoverCommand struct {
 }
 
 type cutoverRehearse struct {
-	Until string `help:"The last step that is done." enum:"final-verification" default:"final-verification"`
+	Until string `help:"The last step that is done: final-verification, permanent-fence, or switch-reads, which moves reads for a moment and undoes both switches." enum:"final-verification,permanent-fence,switch-reads" default:"final-verification"`
 	JSON  bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 }
 
@@ -62,18 +64,22 @@ func (r *cutoverRehearse) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	return t.rehearsed(ctx, s, r.JSON)
+	return t.rehearsed(ctx, s, cutover.Step(r.Until), r.JSON)
 }
 
 // rehearsed sums a rehearsal up: it is meant to roll back, after its last step was done.
-func (t *cutting) rehearsed(ctx context.Context, s cutoverrun.Status, asJSON bool) (int, error) {
+func (t *cutting) rehearsed(ctx context.Context, s cutoverrun.Status, until cutover.Step, asJSON bool) (int, error) {
 	journals, err := t.ledger.Runs(ctx)
 	if err != nil {
 		return exitError, err
 	}
-	took := cutoverrun.Measure(journals[len(journals)-1])
+	records := journals[len(journals)-1]
+	took := cutoverrun.Measure(records)
+	reached := slices.ContainsFunc(records, func(r cutover.Record) bool {
+		return r.Action == cutover.Action{Verb: cutover.Do, Step: until} && r.Outcome == cutover.Done
+	})
 	code := exitAgrees
-	if took.Forward == 0 || s.State.Phase != cutover.RolledBack {
+	if !reached || s.State.Phase != cutover.RolledBack {
 		code = exitDiverged
 	}
 	if asJSON {
@@ -85,7 +91,7 @@ func (t *cutting) rehearsed(ctx context.Context, s cutoverrun.Status, asJSON boo
 	}
 	text := fmt.Sprintf("The rehearsal %s reached the final verification %.2f s after the fence was asked for, and opened legacy again in %.2f s.\n", s.Run, took.Forward.Seconds(), took.Back.Seconds())
 	if code != exitAgrees {
-		text = fmt.Sprintf("The rehearsal %s did not reach the final verification; it is %s: %s\n", s.Run, s.State.Phase, s.Newest.Detail)
+		text = fmt.Sprintf("The rehearsal %s did not get to the end of %s; it is %s: %s\n", s.Run, until, s.State.Phase, s.Newest.Detail)
 	}
 	_, err = fmt.Fprint(t.stdout, text)
 	return code, err
@@ -127,7 +133,7 @@ func (a *cutoverApprove) run(ctx context.Context, p *program) (int, error) {
 	if who == "" {
 		who = asker()
 	}
-	approval, err := l.Approve(ctx, who, a.Ticket, c.Cutover.Digest(), until)
+	approval, err := l.Approve(ctx, gate.Approval{Who: who, OSUser: asker(), Ticket: a.Ticket, Cutover: c.Cutover.Digest(), Until: until})
 	if errors.Is(err, ledger.ErrNotGo) {
 		printError(p.logs(), err.Error(), "crosscheck gate takes a decision and records it")
 		return exitDiverged, nil

@@ -20,6 +20,7 @@ type guarding struct {
 	who       string // who executes
 	rehearsal bool   // decision and approval are told, and not asked for
 	override  string // why decision and approval are not asked for; empty if they are
+	planned   bool   // nothing is touched, so probes that write are not asked
 	basisOf   map[string]string
 }
 
@@ -30,8 +31,8 @@ func (g *guarding) Basis() map[string]string { return g.basisOf }
 
 // Guardrails implements [steps.Checks].
 func (g *guarding) Guardrails(ctx context.Context, s steps.Scope) []steps.Guardrail {
-	g.basisOf = map[string]string{"who": g.who, "fingerprint": g.basis.Fingerprint, "cutover": g.config.Cutover.Digest()}
-	all := []steps.Guardrail{g.decision(ctx), g.approval(ctx)}
+	g.basisOf = map[string]string{"who": g.who, "os_user": asker(), "fingerprint": g.basis.Fingerprint, cutoverrun.CutoverKey: g.config.Cutover.Digest()}
+	all := []steps.Guardrail{g.decision(ctx), g.approval(ctx, s)}
 	for i := range all {
 		switch {
 		case all[i].Passes:
@@ -42,7 +43,7 @@ func (g *guarding) Guardrails(ctx context.Context, s steps.Scope) []steps.Guardr
 			g.basisOf["override"] = g.override
 		}
 	}
-	return append(all, g.server(ctx), g.fenced(ctx), g.inside(ctx, s), g.switched(ctx, s), g.forecast(ctx))
+	return append(all, g.server(ctx), g.fenced(ctx), g.inside(ctx, s), g.switched(ctx, s), g.probes(ctx, s), g.forecast(ctx))
 }
 
 func guardrail(name string, err error, passes string) steps.Guardrail {
@@ -67,7 +68,8 @@ func (g *guarding) decision(ctx context.Context) steps.Guardrail {
 	return guardrail("decision", err, "the decision now is GO")
 }
 
-func (g *guarding) approval(ctx context.Context) steps.Guardrail {
+// approval is good for one execution: the run that closes legacy under it uses it up.
+func (g *guarding) approval(ctx context.Context, s steps.Scope) steps.Guardrail {
 	a, err := g.ledger.Approval(ctx)
 	if err != nil {
 		return guardrail("approval", err, "")
@@ -79,8 +81,19 @@ func (g *guarding) approval(ctx context.Context) steps.Guardrail {
 	if lacks := a.Lacks(g.basis.Fingerprint, g.config.Cutover.Digest(), g.who, now); lacks != "" {
 		return guardrail("approval", errors.New(lacks), "")
 	}
-	g.basisOf["approved_by"], g.basisOf["ticket"], g.basisOf["approval"] = a.Who, a.Ticket, a.Hash
-	return guardrail("approval", nil, fmt.Sprintf("approved by %s (%s) until %s", a.Who, a.Ticket, a.Until.UTC().Format(time.RFC3339)))
+	journals, err := g.ledger.Runs(ctx)
+	if err != nil {
+		return guardrail("approval", err, "")
+	}
+	if used := cutoverrun.Used(journals, a.Hash); used != "" && used != s.Run {
+		return guardrail("approval", fmt.Errorf("run %s was executed under the approval of %s, and each execution needs one of its own", used, a.Who), "")
+	}
+	g.basisOf["approved_by"], g.basisOf["ticket"], g.basisOf[cutoverrun.ApprovalKey] = a.Who, a.Ticket, a.Hash
+	detail := fmt.Sprintf("approved by %s (%s) until %s", a.Who, a.Ticket, a.Until.UTC().Format(time.RFC3339))
+	if a.OSUser == asker() {
+		detail += fmt.Sprintf("; %s was logged in for the approval, and is now", a.OSUser)
+	}
+	return guardrail("approval", nil, detail)
 }
 
 // server makes sure that the fence is where legacy is read: another server's fence keeps nobody out.
@@ -156,7 +169,38 @@ func (g *guarding) switched(ctx context.Context, s steps.Scope) steps.Guardrail 
 			return guardrail("switches", err, "")
 		}
 	}
-	return guardrail("switches", nil, "all switches answer, and are at legacy")
+	journals, err := g.ledger.Runs(ctx)
+	tried := "no run has tried their undo: crosscheck cutover rehearse --until switch-reads does"
+	if run := cutoverrun.TriedUndo(journals, c.Digest()); run != "" {
+		tried = fmt.Sprintf("run %s has tried their undo", run)
+	}
+	return guardrail("switches", err, "all switches answer, and are at legacy; "+tried)
+}
+
+// probes asks by the clients' way, where legacy must answer now.
+func (g *guarding) probes(ctx context.Context, s steps.Scope) steps.Guardrail {
+	of := g.config.Cutover.Probe
+	reads, writes := newProbe(g.config, "the probe of reads", of.Reads), newProbe(g.config, "the probe of writes", of.Writes)
+	detail := "none is configured"
+	if reads != nil || writes != nil {
+		detail = "legacy answers by the clients' way"
+	}
+	if g.planned && writes != nil {
+		writes, detail = nil, "legacy answers reads by the clients' way; a rehearsal or execution also asks the probe of writes, which writes"
+	}
+	for _, by := range []steps.Probe{reads, writes} {
+		if by == nil {
+			continue
+		}
+		isNew, err := by.New(ctx, s)
+		if err == nil && isNew {
+			err = errors.New("the new side answers by the clients' way already")
+		}
+		if err != nil {
+			return guardrail("probes", err, "")
+		}
+	}
+	return guardrail("probes", nil, detail)
 }
 
 func (g *guarding) forecast(ctx context.Context) steps.Guardrail {

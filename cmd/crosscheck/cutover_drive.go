@@ -254,7 +254,7 @@ func (t *cutting) judge(ctx context.Context) (gate.Decision, gate.Evidence, erro
 	if err != nil {
 		return gate.Decision{}, gate.Evidence{}, err
 	}
-	known := board.Sources{Settings: boardSettings(t.config), Ledger: t.ledger, Lag: t.sides.lag, Gaps: func(ctx context.Context) []gate.Gap {
+	known := board.Sources{Settings: boardSettings(t.config), Ledger: t.ledger, Lag: t.sides.lag, Sequences: sequencesOf(t.config), Gaps: func(ctx context.Context) []gate.Gap {
 		gaps, _ := t.sides.gaps(ctx, t.config)
 		return gaps
 	}}

@@ -2,17 +2,21 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/nordvarg/crosscheck/cutover/evidence"
+	"github.com/nordvarg/crosscheck/cutover/steps"
 	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/switches"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
 // evidence is what the steps of a cutover ask about the representations.
 func (t *cutting) evidence() *evidence.Evidence {
-	e := &evidence.Evidence{Legacy: t.sides.legacy, New: t.sides.projection, Behind: t.behind, Verify: t.verify, Wait: lease.Sleep}
+	e := &evidence.Evidence{Legacy: t.sides.legacy, New: t.sides.projection, Behind: t.behind, Verify: t.verify, Sequences: t.sequencesBehind, Nonce: t.nonce(), Wait: lease.Sleep}
 	if t.sides.events == nil {
 		return e
 	}
@@ -28,6 +32,26 @@ func (t *cutting) evidence() *evidence.Evidence {
 		e.Stream = t.streamed
 	}
 	return e
+}
+
+// nonce sends a nonce by the user's way of shadow writes.
+func (t *cutting) nonce() func(context.Context, steps.Scope) (func(context.Context) (bool, error), error) {
+	of := t.config.Cutover.Barrier
+	if of.Kind == "" {
+		return nil
+	}
+	barrier := switches.Switch{Action: switchAction(of), Name: "the barrier", Timeout: of.Timeout, Mask: t.config.Mask}
+	return func(ctx context.Context, sc steps.Scope) (func(context.Context) (bool, error), error) {
+		run := switchRun(sc)
+		run.Nonce = rand.Text()
+		if err := barrier.Make(ctx, switches.Do, run); err != nil {
+			if _, refused := errors.AsType[*switches.RefusedError](err); refused {
+				err = fmt.Errorf("%w: %w", steps.ErrContradicted, err)
+			}
+			return nil, err
+		}
+		return func(ctx context.Context) (bool, error) { return barrier.On(ctx, run) }, nil
+	}
 }
 
 // behind asks what the projection has not got yet. A projection that does not tell is judged by the final verification alone.

@@ -44,7 +44,7 @@ func (c *cutoverPlan) run(ctx context.Context, p *program) (int, error) {
 		return 0, err
 	}
 	plan := cutoverPlanned{Budget: b.Total.Seconds(), Reserve: b.Reserve.Seconds(), Passes: true}
-	plan.Guardrails = (&guarding{cutting: t}).Guardrails(ctx, steps.Scope{Run: t.config.Cutover.Name})
+	plan.Guardrails = (&guarding{cutting: t, planned: true}).Guardrails(ctx, steps.Scope{Run: t.config.Cutover.Name})
 	for _, g := range plan.Guardrails {
 		plan.Passes = plan.Passes && g.Passes
 	}
@@ -259,7 +259,7 @@ func (t *cutting) same(ctx context.Context, run string) error {
 	}
 	for _, records := range journals {
 		for _, r := range records {
-			if begun := r.Positions["cutover"]; r.Run == run && begun != "" && begun != t.config.Cutover.Digest() {
+			if begun := r.Positions[cutoverrun.CutoverKey]; r.Run == run && begun != "" && begun != t.config.Cutover.Digest() {
 				return withHint(fmt.Errorf("run %s: %w", run, errOtherCutover), "use the file with which it was begun")
 			}
 		}

@@ -82,7 +82,7 @@ func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (
 	if err != nil {
 		return gate.Decision{}, err
 	}
-	known := board.Sources{Settings: boardSettings(c), Ledger: l, Lag: s.lag, Gaps: func(ctx context.Context) []gate.Gap {
+	known := board.Sources{Settings: boardSettings(c), Ledger: l, Lag: s.lag, Sequences: sequencesOf(c), Gaps: func(ctx context.Context) []gate.Gap {
 		gaps, _ := s.gaps(ctx, c)
 		return gaps
 	}}

@@ -103,7 +103,7 @@ func (s *sidecar) fits(ctx context.Context) error {
 // serve runs the web server and the sampler. The first one that ends stops the other. When serve returns, both have
 // ended.
 func (s *sidecar) serve(ctx context.Context, p *program) error {
-	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: s.lag, Gaps: s.gaps.get}
+	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: s.lag, Sequences: sequencesOf(s.config), Gaps: s.gaps.get}
 	if s.config.Cutover.Given() {
 		known.Cutover = s.cutoverKnown
 	}

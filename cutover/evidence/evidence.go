@@ -33,10 +33,14 @@ type Evidence struct {
 	Newest func(context.Context) (int64, error)
 	// Behind says what has not arrived at the projection yet; empty if all has.
 	Behind func(context.Context) (string, error)
+	// Nonce sends something new by the way of the shadow writes. What it returns asks whether that has arrived. Nil if the user names no such way.
+	Nonce func(context.Context, steps.Scope) (arrived func(context.Context) (bool, error), err error)
 	// Stream says what the stream lacks up to a position; empty if it has all. Nil if there is no stream.
 	Stream func(ctx context.Context, position int64) (string, error)
 	// Verify compares what changed since the last proof of everything, or everything if that cannot be told. What differs is not waited for.
 	Verify func(context.Context) (Judged, error)
+	// Sequences says which sequences of the new side would give numbers that legacy has given; empty if none would. Nil if none is known.
+	Sequences func(context.Context) (string, error)
 	// Reversed reports whether a reverse feed has brought all to legacy; nil if there is none.
 	Reversed func(context.Context) (bool, error)
 	// Wait sleeps, and returns early with the context's error.
@@ -91,7 +95,11 @@ func (e *Evidence) Fenced(ctx context.Context, s steps.Scope) (map[string]string
 }
 
 // Barrier implements [steps.Evidence]. What legacy has acknowledged may be in transactions of the new side that have begun by now.
-func (e *Evidence) Barrier(ctx context.Context, _ steps.Scope, _ map[string]string) (positions map[string]string, detail string, err error) {
+// A shadow path that is no transaction of the new side is proven empty by a nonce that has passed it.
+func (e *Evidence) Barrier(ctx context.Context, s steps.Scope, _ map[string]string) (positions map[string]string, detail string, err error) {
+	if err := e.passed(ctx, s); err != nil {
+		return nil, "", err
+	}
 	if err := e.ended(ctx, "the new side", e.New); err != nil {
 		return nil, "", err
 	}
@@ -114,6 +122,33 @@ func (e *Evidence) Barrier(ctx context.Context, _ steps.Scope, _ map[string]stri
 	}
 	positions[positionAt] = strconv.FormatInt(newest, 10)
 	return positions, fmt.Sprintf("all has arrived up to event %d", newest), nil
+}
+
+// nonceTick is the pause between two looks for the nonce: the check may be a program.
+const nonceTick = 200 * time.Millisecond
+
+// passed waits until a nonce has gone the way of the shadow writes.
+func (e *Evidence) passed(ctx context.Context, s steps.Scope) error {
+	if e.Nonce == nil {
+		return nil
+	}
+	arrived, err := e.Nonce(ctx, s)
+	if err != nil {
+		return err
+	}
+	for {
+		switch there, err := arrived(ctx); {
+		case ctx.Err() != nil:
+			return late(ctx, "the nonce of cutover.barrier has not arrived")
+		case err != nil:
+			return err
+		case there:
+			return nil
+		}
+		if e.Wait(ctx, nonceTick) != nil {
+			return late(ctx, "the nonce of cutover.barrier has not arrived")
+		}
+	}
 }
 
 // arrived waits until nothing is behind.
@@ -167,6 +202,14 @@ func (e *Evidence) ended(ctx context.Context, name string, of Server) error {
 
 // Final implements [steps.Evidence].
 func (e *Evidence) Final(ctx context.Context, _ steps.Scope, _ map[string]string) (string, error) {
+	if e.Sequences != nil {
+		switch behind, err := e.Sequences(ctx); {
+		case err != nil:
+			return "", fmt.Errorf("reading the sequences of the new side: %w", err)
+		case behind != "":
+			return "", no("%s", behind)
+		}
+	}
 	j, err := e.Verify(ctx)
 	switch {
 	case err != nil:
