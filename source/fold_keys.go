@@ -40,15 +40,21 @@ func (n *folded) foldKeys(ctx context.Context, d *folding, q verify.DigestQuery)
 // ofKeys is the condition for the events of some orders, without an argument: a COPY has none.
 func (f *Fold) ofKeys(keys []order.Key) string {
 	condition, args := f.events.ofKeys(keys)
-	var list []order.Key
 	for i, arg := range args {
-		if stored, ok := arg.([]string); ok {
-			for _, key := range stored {
-				list = append(list, order.Key(key))
+		var text string
+		switch stored := arg.(type) {
+		case []string:
+			list := make([]order.Key, len(stored))
+			for i, key := range stored {
+				list[i] = order.Key(key)
 			}
-			continue
+			text = "(" + keyArray(list) + ")"
+		case []int64:
+			text = "'{" + strings.Trim(strings.ReplaceAll(fmt.Sprint(stored), " ", ","), "[]") + "}'"
+		default:
+			text = fmt.Sprintf("'%d'", stored)
 		}
-		condition = strings.ReplaceAll(condition, fmt.Sprintf("$%d::", i+1), fmt.Sprintf("'%d'::", arg))
+		condition = strings.ReplaceAll(condition, fmt.Sprintf("$%d::", i+1), text+"::")
 	}
-	return strings.Replace(condition, "$1::text[]", keyArray(list), 1)
+	return condition
 }
