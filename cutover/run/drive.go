@@ -104,7 +104,7 @@ func (d *drive) hear(o cutover.Outcome) {
 func (d *drive) attempt(held context.Context) error {
 	before, from := d.status.State, d.Now() // before the journal's time: no attempt lasts longer than others think
 	a := Attempt{Action: before.Action(), Run: d.run, Epoch: d.lease.Token, Positions: positions(d.records)}
-	limit, suspects := d.limit(a.Action), late(d.records, d.limitOf)
+	limit, suspects := d.limit(a.Action), late(d.records, d.limitOf, d.Budget)
 	if err := d.write(held, "", Result{}); err != nil {
 		return err
 	}

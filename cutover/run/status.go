@@ -49,13 +49,23 @@ func positions(records []cutover.Record) map[string]string {
 	return all
 }
 
-// late are the attempts that may still take effect, and until when, by the journal's clock. None lasts longer than its limit.
-func late(records []cutover.Record, limit func(cutover.Step) time.Duration) map[cutover.Action]time.Time {
+// late are the attempts that may still take effect, and until when, by the journal's clock. None lasts longer than its limit, nor into the
+// reserve of the window if the run may still go back.
+func late(records []cutover.Record, limit func(cutover.Step) time.Duration, b cutover.Budget) map[cutover.Action]time.Time {
 	until := map[cutover.Action]time.Time{}
+	var fenced time.Time
+	returnable := true
 	for _, r := range records {
+		if fenced.IsZero() && r.Outcome == "" && r.Action == (cutover.Action{Verb: cutover.Do, Step: cutover.Fence, Slice: r.Action.Slice}) {
+			fenced = r.At
+		}
+		returnable = returnable && r.Outcome != cutover.Accepted
 		switch {
 		case r.Outcome == "" && r.Action.Verb != cutover.Evict:
 			until[r.Action] = r.At.Add(limit(r.Action.Step))
+			if end := fenced.Add(b.Total - b.Reserve); r.Action.InWindow() && returnable && end.Before(until[r.Action]) {
+				until[r.Action] = end
+			}
 		case r.Outcome == cutover.Done && r.Action.Verb == cutover.Evict:
 			clear(until)
 		case r.Outcome == cutover.Done, r.Outcome == cutover.Accepted, r.Outcome == cutover.Failed:

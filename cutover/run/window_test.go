@@ -151,3 +151,27 @@ func TestWhatWasEvictedIsNotEvictedAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestAnEvictionLeavesTheReserve: what is waited for has ended by then.
+func TestAnEvictionLeavesTheReserve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlayer(t, nil)
+		p.budget = cutover.Budget{Total: 50 * time.Second, Reserve: 20 * time.Second}
+		var left time.Duration
+		unknown := true
+		p.during = func(_ context.Context, a run.Attempt) *run.Result {
+			switch {
+			case a.Verb == cutover.Evict:
+				left = a.Late[cutover.Action{Verb: cutover.Do, Step: cutover.SwitchReads}]
+			case a.Step == cutover.SwitchReads && unknown:
+				unknown = false
+				return &run.Result{Outcome: cutover.Unknown}
+			}
+			return nil
+		}
+		s, err := p.coordinator().Begin(t.Context(), name, "")
+		if err != nil || s.State.Phase != cutover.Completed || left <= 0 || left > 30*time.Second {
+			t.Errorf("%s, %v: an eviction waits for %v", s.State.Phase, err, left)
+		}
+	})
+}
