@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"switches":    {},                                          // the only room that writes to legacy
 	"alerts":      {"incident", "lease", "doctor"},
 	"certificate": {"order"},
-	"web":         {"throttle", "board", "verify", "compare", "gate", "order", "human"},
+	"web":         {"throttle", "board", "explain", "verify", "cutover/run", "cutover", "compare", "gate", "order", "human"},
 	"lab":         {}, // shares no code with what judges it
 
 	"sampler":          {"verify", "lease"},

@@ -76,8 +76,8 @@ const deltaFailures = 3
 func (b Board) passFacts() []incident.Pass {
 	var facts []incident.Pass
 	for _, k := range b.Kinds {
-		if k.Kind == verify.StreamPass {
-			continue // each stop of a sidecar breaks one off, and the next one goes on with its orders
+		if k.Kind == verify.StreamPass || k.Kind == verify.Recheck {
+			continue // each stop of a sidecar breaks one off, and the next one goes on with its orders; a person looks at a recheck
 		}
 		p := incident.Pass{
 			Kind: string(k.Kind), ID: int64(k.Finished.ID), Unverified: k.Finished.Result.Verdict == compare.Unverified,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -78,7 +79,7 @@ func TestDefaults(t *testing.T) {
 		Gate:    gate.Policy{Criteria: gate.Defaults()},
 		Web:     config.Web{Listen: "127.0.0.1:8080", ShowValues: true},
 	}
-	if diff := cmp.Diff(want, got, exactDecimals, sameZone, cmpopts.IgnoreUnexported(config.Config{})); diff != "" {
+	if diff := cmp.Diff(want, got, exactDecimals, sameZone, cmpopts.IgnoreUnexported(config.Config{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 }
@@ -136,7 +137,10 @@ func TestEverything(t *testing.T) {
 			{Criterion: "counts", Who: "Alice", Why: "ticket 7", Until: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)},
 			{Criterion: "coverage", Who: "Bob", Why: "ticket 8", Until: time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)},
 		}},
-		Web:  config.Web{Listen: "127.0.0.1:0", URL: "https://crosscheck.example.com", Auth: "testdata/web.yml"},
+		Web: config.Web{
+			Listen: "127.0.0.1:0", URL: "https://crosscheck.example.com", Auth: "testdata/web.yml", Roles: map[string]string{"alice": "approver", "CN=Bob": "operator"},
+			Proxy: config.Proxy{Header: "X-User", From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}},
+		},
 		Name: "orders-migration", Environment: "u",
 		Alerts: config.Alerts{
 			Slack:         config.Slack{Token: config.NewSecret("xoxb-hunter2"), Channel: "#cutover", APIURL: "http://127.0.0.1:1/api"},
@@ -144,7 +148,7 @@ func TestEverything(t *testing.T) {
 			Quiet: config.QuietHours{From: 22*time.Hour + 30*time.Minute, To: 7 * time.Hour, Zone: time.UTC},
 		},
 	}
-	if diff := cmp.Diff(want, got, exactDecimals, sameZone, cmpopts.IgnoreUnexported(config.Config{})); diff != "" {
+	if diff := cmp.Diff(want, got, exactDecimals, sameZone, cmpopts.IgnoreUnexported(config.Config{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Errorf("everything (-want +got):\n%s", diff)
 	}
 }

@@ -23,6 +23,10 @@ type Web struct {
 	Open bool
 	// ShowValues shows the values of orders on the page, in the API and in the report. Default true.
 	ShowValues bool
+	// Roles is what each user may do: viewer, operator or approver. Default: all users may look, and change nothing.
+	Roles map[string]string
+	// Proxy names the users in front of the sidecar. Default: none.
+	Proxy Proxy
 }
 
 func readWeb(o *object, w *Web) {
@@ -41,6 +45,8 @@ func readWeb(o *object, w *Web) {
 	}
 	o.boolean("open", &w.Open)
 	o.boolean("show_values", &w.ShowValues)
+	w.Roles = readRoles(o.object("roles"))
+	readProxy(o.object("proxy"), &w.Proxy)
 	o.done()
 }
 

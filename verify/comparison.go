@@ -189,7 +189,7 @@ func (c *Comparison) run(ctx context.Context, l lease.Lease, s Start, scan func(
 	if err != nil {
 		return Pass{}, fmt.Errorf("beginning a %s pass: %w", s.Kind, err)
 	}
-	p := &pass{c: c, lease: l, id: id, fingerprint: s.Fingerprint, soon: s.Kind == Delta, audits: s.Kind == Audit}
+	p := &pass{c: c, lease: l, id: id, fingerprint: s.Fingerprint, soon: s.Kind == Delta || s.Kind == Recheck, audits: s.Kind == Audit}
 	done := Pass{
 		ID: id, Pair: c.Ledger.Pair(), Kind: s.Kind, State: Scanning, Trigger: s.Trigger,
 		ScheduledAt: s.ScheduledAt, Fingerprint: s.Fingerprint, StartedAt: s.At, Ranged: s.Ranged,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"time"
 )
 
 // site answers requests.
@@ -14,6 +15,18 @@ type site struct {
 	ready  *shared[Readiness]
 	access access
 	system System
+	now    func() time.Time
+
+	api        API
+	hide       bool // values of orders
+	summary    *shared[told]
+	viewers    turns
+	reading    turns
+	explaining turns
+	closing    <-chan struct{}
+
+	tokens  *tokens
+	origins *http.CrossOriginProtection
 }
 
 const unreadable = "The ledger cannot be read, so the state is not known. The log of crosscheck says why."
@@ -72,7 +85,7 @@ func (s *site) readyz(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		ready = Readiness{Parts: []Part{{Name: "readiness", Reason: "There was no answer in time."}}}
 	}
-	if !s.access.open() { // an error may quote what a database said
+	if !s.access.sees(r) { // an error may quote what a database said
 		ready = ready.withoutReasons()
 	}
 	code := http.StatusOK

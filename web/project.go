@@ -22,7 +22,7 @@ func NewStatus(b board.Board) Status {
 		status.Readers = append(status.Readers, Reader{Partition: r.Partition, Reader: r.Name, Waiting: r.Waiting})
 	}
 	for _, p := range b.Passes {
-		status.Passes = append(status.Passes, newPass(p, b.At))
+		status.Passes = append(status.Passes, NewPass(p, b.At))
 	}
 	for _, k := range b.Kinds {
 		if k.Schedule != nil {
@@ -45,7 +45,8 @@ func newWatermark(w *gate.Watermark, now time.Time) *Watermark {
 	}
 }
 
-func newPass(p verify.Pass, now time.Time) Pass {
+// NewPass is a pass as it is shown now.
+func NewPass(p verify.Pass, now time.Time) Pass {
 	w := Pass{
 		ID: int64(p.ID), Pass: string(p.Kind), State: string(p.State), Trigger: p.Trigger, StartedAt: p.StartedAt,
 		DurationSeconds: now.Sub(p.StartedAt).Seconds(), Compared: p.Scan.Compared, Coverage: p.Scan.Coverage, Throttled: p.Slowed, Sharing: p.Sharing,

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -27,6 +28,16 @@ type Server struct {
 	// Without a login, page and API are served on loopback only, unless Open is set.
 	Auth string
 	Open bool
+	// Proxy names users in front of the server.
+	Proxy Proxy
+	// Roles says what each user may do. All others may look.
+	Roles map[string]Role
+	// URL is the address at which people reach the page; empty if it is that of their requests.
+	URL string
+	// API is what the JSON API reads and changes.
+	API API
+	// HideValues leaves out the values of orders that Source does not know of.
+	HideValues bool
 	// System is named on the page and in the API.
 	System System
 	// Source is read for the page and the API.
@@ -62,8 +73,9 @@ func (s *Server) Run(ctx context.Context) error {
 // Serve is Run on an existing listener. It closes the listener.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	may := s.access(listener.Addr())
+	closing := make(chan struct{}) // closed when viewers have to leave
 	server := &http.Server{
-		Handler:           s.handler(may),
+		Handler:           s.handler(may, closing),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -80,6 +92,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("serving %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
+	close(closing)
 	// The context has ended, and running requests need a little more time: their own deadline.
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
@@ -101,19 +114,37 @@ func (s *Server) log() *slog.Logger {
 }
 
 // Handler serves all paths to everybody.
-func (s *Server) Handler() http.Handler { return s.handler(access{anyone: true}) }
+func (s *Server) Handler() http.Handler { return s.handler(access{anyone: true}, nil) }
 
-func (s *Server) handler(may access) http.Handler {
-	site := &site{log: s.log(), system: s.System, status: newShared(s.read), ready: s.sharedReadiness(), access: may}
+func (s *Server) handler(may access, closing <-chan struct{}) http.Handler {
+	site := s.site(may, closing)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", may.guard(site.page))
-	mux.HandleFunc("GET /api/status", may.guard(site.apiStatus))
+	for _, r := range site.routes() {
+		mux.HandleFunc(r.method+" "+r.path, may.guard(r.serve))
+	}
 	mux.HandleFunc("GET /readyz", site.readyz)
 	mux.HandleFunc("GET /healthz", healthz)
 	if s.Metrics != nil {
 		mux.Handle("GET /metrics", s.Metrics)
 	}
 	return guarded(mux)
+}
+
+// site answers requests until closing is closed.
+func (s *Server) site(may access, closing <-chan struct{}) *site {
+	status := newShared(s.read)
+	of := &site{
+		log: s.log(), system: s.System, status: status, ready: s.sharedReadiness(), access: may, api: s.API, hide: s.HideValues, now: s.now,
+		summary: sharedSummary(status), viewers: make(turns, maxViewers), reading: make(turns, readers), explaining: make(turns, explainers),
+		closing: closing, tokens: newTokens(s.now), origins: http.NewCrossOriginProtection(),
+	}
+	if s.URL != "" {
+		if u, err := url.Parse(s.URL); err == nil {
+			_ = of.origins.AddTrustedOrigin(u.Scheme + "://" + u.Host) // the configuration has checked it
+		}
+	}
+	return of
 }
 
 // read reads the status. No list in it is longer than promised, and none is null.
@@ -176,7 +207,9 @@ func guarded(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", contentSecurityPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", "same-origin") // without one, browsers send no origin with forms
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})

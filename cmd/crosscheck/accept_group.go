@@ -84,14 +84,19 @@ type acceptedFinding struct {
 }
 
 func listAccepted(ctx context.Context, l *ledger.Ledger, fingerprint string, now time.Time) (object any, text string, err error) {
+	list, err := readAccepted(ctx, l, fingerprint, now)
+	return list, list.text(), err
+}
+
+func readAccepted(ctx context.Context, l *ledger.Ledger, fingerprint string, now time.Time) (acceptedList, error) {
 	list := acceptedList{Divergences: []web.Divergence{}, Findings: []acceptedFinding{}}
 	found, all, err := l.AcceptedDivergences(ctx, fingerprint, listedAcceptances)
 	if err != nil {
-		return nil, "", err
+		return list, err
 	}
 	findings, err := l.AcceptedFindings(ctx, fingerprint)
 	if err != nil {
-		return nil, "", err
+		return list, err
 	}
 	list.Accepted = all
 	for _, d := range found {
@@ -100,7 +105,7 @@ func listAccepted(ctx context.Context, l *ledger.Ledger, fingerprint string, now
 	for _, f := range findings {
 		list.Findings = append(list.Findings, acceptedFinding{f, shownAcceptance(*f.Acceptance)})
 	}
-	return list, list.text(), nil
+	return list, nil
 }
 
 func (l acceptedList) text() string {

@@ -12,6 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/topic"
 	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/web"
 )
 
 // hinted is an error with a hint for the user.
@@ -39,12 +40,12 @@ func report(w io.Writer, err error) int {
 	return exitError
 }
 
-// passes returns true if a database or the brokers did not answer, or could not at this time. Nothing was proven.
+// passes returns true if a database, the brokers or a sidecar did not answer, or could not at this time. Nothing was proven.
 func passes(err error) bool {
 	if ledger.Pooled(err) {
 		return false
 	}
-	return source.Passes(err) || errors.Is(err, source.ErrUnreachable) || errors.Is(err, topic.ErrUnreachable) || errors.Is(err, topic.ErrUnopened)
+	return source.Passes(err) || errors.Is(err, source.ErrUnreachable) || errors.Is(err, topic.ErrUnreachable) || errors.Is(err, topic.ErrUnopened) || errors.Is(err, web.ErrAway)
 }
 
 func printError(w io.Writer, text, hint string) {

@@ -24,6 +24,7 @@ type gateCommand struct {
 	Report      string `placeholder:"FILE.html" type:"path" help:"Write the decision and its evidence as one HTML page for people who sign."`
 	NoValues    bool   `help:"With --report: name the fields that differ, and hide the values."`
 	VerifyChain bool   `help:"Do not decide; prove that no recorded decision was changed, removed or inserted."`
+	URL         string `name:"url" placeholder:"URL" help:"Ask the sidecar at this address instead of the databases. No configuration is needed, and nothing is recorded."`
 	Head        string `placeholder:"HASH" help:"With --verify-chain: the head that an earlier decision printed, which the chain must still hold."`
 }
 
@@ -34,6 +35,9 @@ var (
 )
 
 func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
+	if g.URL != "" {
+		return g.ask(ctx, p)
+	}
 	if g.Head != "" && !g.VerifyChain {
 		return exitError, errHeadAlone
 	}

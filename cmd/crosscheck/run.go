@@ -42,6 +42,7 @@ type sidecar struct {
 	following following
 	sharing   following // the same of reading partitions as a member of a group
 	gaps      *gaps
+	rechecks  rechecks
 	instead   instead // of the job of delta passes alone
 	kept      *kept   // of the same job; nil if no sides stay open
 
@@ -56,7 +57,7 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	s := &sidecar{config: c, log: slog.New(slog.NewTextHandler(p.logs(), nil)), gaps: newGaps(c, time.Now())}
+	s := &sidecar{config: c, log: slog.New(slog.NewTextHandler(p.logs(), nil)), gaps: newGaps(c, time.Now()), rechecks: make(rechecks, recheckQueue)}
 	if s.ledger, err = ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: s.log}); err != nil {
 		return exitError, fmt.Errorf("opening the ledger: %w", err)
 	}
@@ -127,6 +128,7 @@ func (s *sidecar) serve(ctx context.Context, p *program) error {
 	server := &web.Server{
 		Listen: s.config.Web.Listen, Auth: s.config.Web.Auth, Open: s.config.Web.Open, System: systemOf(s.config),
 		Source: page{known, s.config.Web.ShowValues}, Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
+		Proxy: web.Proxy(s.config.Web.Proxy), Roles: webRoles(s.config), URL: s.config.Web.URL, API: s.api(), HideValues: !s.config.Web.ShowValues,
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
@@ -141,6 +143,7 @@ func (s *sidecar) serve(ctx context.Context, p *program) error {
 		g.Go(func() error { return s.share(ctx) })
 		g.Go(func() error { return s.countGaps(ctx) })
 		g.Go(func() error { return s.help(ctx) })
+		g.Go(func() error { return s.rechecks.run(ctx, s) })
 		g.Go(func() error { return s.finish(ctx, p) })
 		return passes.Run(ctx)
 	})

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/cutover"
+	"github.com/nordvarg/crosscheck/explain"
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/verify"
+	"github.com/nordvarg/crosscheck/web"
+)
+
+// explainMore is how long explaining an order may take beyond the settle window that it may have to wait for.
+const explainMore = 30 * time.Second
+
+// api connects what the API reads and changes.
+func (s *sidecar) api() web.API {
+	a := web.API{
+		Listed: s.ledger, Logged: s.ledger, Journal: s.ledger, Findings: s.ledger.AuditFindings,
+		Explain: s.explain, ExplainFor: s.config.Compare.Settle.Window + explainMore,
+		Accept: s.accept, Withdraw: s.withdraw, Recheck: s.recheckOrder,
+		Accepted: s.accepted,
+	}
+	if s.config.Cutover.Given() {
+		a.Cutover, a.Runs, a.Approve = s.config.Cutover.Name, s.journals, s.approve
+	}
+	return a
+}
+
+// webRoles are the roles of users.
+func webRoles(c *config.Config) map[string]web.Role {
+	roles := map[string]web.Role{}
+	for user, role := range c.Web.Roles {
+		roles[user] = web.Role(role)
+	}
+	return roles
+}
+
+func (s *sidecar) accepted(ctx context.Context, fingerprint string) (web.Accepted, error) {
+	list, err := readAccepted(ctx, s.ledger, fingerprint, time.Now())
+	out := web.Accepted{Count: list.Accepted, Divergences: list.Divergences, Findings: []web.AcceptedFinding{}}
+	for _, f := range list.Findings {
+		out.Findings = append(out.Findings, web.AcceptedFinding{Answered: shownAnswered(f.Answered), Acceptance: *f.Acceptance})
+	}
+	return out, err
+}
+
+// journals are those of the cutover, without secrets that a server may have quoted.
+func (s *sidecar) journals(ctx context.Context) ([][]cutover.Record, error) {
+	journals, err := s.ledger.Runs(ctx)
+	for _, records := range journals {
+		for i, r := range records {
+			records[i].Detail = s.config.Mask(r.Detail)
+		}
+	}
+	return journals, err
+}
+
+func (s *sidecar) explain(ctx context.Context, given string, steps bool) (explain.Report, error) {
+	key, err := s.orderKey(ctx, given)
+	if err != nil {
+		return explain.Report{}, err
+	}
+	if steps && !s.config.Events.Given() {
+		return explain.Report{}, web.Refuse(http.StatusBadRequest, errNoEvents)
+	}
+	opened, err := s.open(ctx)
+	if err != nil {
+		return explain.Report{}, err
+	}
+	var unreadable error // the topic
+	x := explainer(s.config, opened, s.log, &unreadable)
+	x.Step, x.Fold = steps, s.config.Events.Fold
+	report, err := x.Explain(ctx, key)
+	switch {
+	case errors.Is(err, explain.ErrNoSuchOrder):
+		return report, web.Refuse(http.StatusNotFound, err)
+	case err == nil:
+		err = unreadable
+	}
+	return report, err
+}
+
+// accept accepts what is selected, one order after the other.
+func (s *sidecar) accept(ctx context.Context, of web.Selection, by verify.Acceptance) (web.Answer, error) {
+	out := web.Answer{Answer: "accepted", DryRun: of.DryRun, Acceptance: shownAcceptance(by)}
+	return s.answer(ctx, out, of, func(fingerprint string, chosen ledger.Selection) ([]ledger.Answered, error) {
+		return s.ledger.AcceptAll(ctx, fingerprint, chosen, by, of.DryRun)
+	})
+}
+
+func (s *sidecar) withdraw(ctx context.Context, of web.Selection) (web.Answer, error) {
+	return s.answer(ctx, web.Answer{Answer: "withdrawn", DryRun: of.DryRun}, of, func(fingerprint string, chosen ledger.Selection) ([]ledger.Answered, error) {
+		return s.ledger.WithdrawAll(ctx, fingerprint, chosen, of.DryRun)
+	})
+}
+
+var errNothingToAnswer = errors.New("nothing of the selection is open, or nothing is accepted that could be withdrawn")
+
+func (s *sidecar) answer(ctx context.Context, out web.Answer, of web.Selection, give func(string, ledger.Selection) ([]ledger.Answered, error)) (web.Answer, error) {
+	out.Groups, out.NotFound = []web.Answered{}, []string{}
+	fingerprint, err := s.fingerprint(ctx)
+	if err != nil {
+		return out, err
+	}
+	orders := of.Orders
+	if len(orders) == 0 {
+		orders = []string{""}
+	}
+	for _, key := range orders {
+		groups, err := give(fingerprint, ledger.Selection{Key: order.Key(key), Hop: of.Hop, Kind: of.Kind, Cause: of.Cause})
+		switch {
+		case errors.Is(err, ledger.ErrNothingSelected):
+			out.NotFound = append(out.NotFound, key)
+		case err != nil:
+			return out, err
+		}
+		for _, g := range groups {
+			out.Groups = addGroup(out.Groups, shownAnswered(g))
+		}
+	}
+	switch {
+	case len(out.Groups) == 0:
+		return out, web.Refuse(http.StatusNotFound, errNothingToAnswer)
+	case len(of.Orders) == 0:
+		out.NotFound = []string{}
+	}
+	return out, nil
+}
+
+// addGroup adds to the group of the same place, kind and cause.
+func addGroup(groups []web.Answered, more web.Answered) []web.Answered {
+	for i, g := range groups {
+		if g.Hop == more.Hop && g.Part == more.Part && g.Kind == more.Kind && g.Cause == more.Cause {
+			groups[i].Count += more.Count
+			groups[i].Orders += more.Orders
+			return groups
+		}
+	}
+	return append(groups, more)
+}
+
+func shownAnswered(a ledger.Answered) web.Answered {
+	return web.Answered{Hop: a.Hop, Part: string(a.Part), Kind: a.Kind, Cause: a.Cause, Count: a.Count, Orders: a.Orders}
+}
+
+func (s *sidecar) approve(ctx context.Context, who, ticket string, until time.Time) (gate.Approval, error) {
+	approval, err := s.ledger.Approve(ctx, gate.Approval{Who: who, Ticket: ticket, Cutover: s.config.Cutover.Digest(), Until: until})
+	if errors.Is(err, ledger.ErrNotGo) {
+		return approval, web.Refuse(http.StatusConflict, err)
+	}
+	return approval, err
+}
