@@ -177,6 +177,40 @@ func TestLegendsNameLabelsThatTheQueryKeeps(t *testing.T) {
 	}
 }
 
+// TestNoSeriesIsCalledValue: Grafana calls a series by that name if all labels of its legend are empty, and these two may be.
+func TestNoSeriesIsCalledValue(t *testing.T) {
+	for _, d := range all(t) {
+		for _, p := range d.Panels {
+			for _, q := range p.Targets {
+				for _, l := range []string{"field", "cause"} {
+					shown := strings.Contains(q.Legend, "{{"+l+"}}") || p.Type == "table" && strings.Contains(q.Expr, l+")")
+					if named := regexp.MustCompile(`label_replace\(.+, "` + l + `", "[^"]+", "` + l + `", ""\)`); shown && !named.MatchString(q.Expr) {
+						t.Errorf("%s, %q: the label %s may be empty: %s", d.File, p.Title, l, q.Expr)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestFetchesThatWaitAreNoLoad(t *testing.T) {
+	asked := 0
+	for _, d := range all(t) {
+		for _, p := range d.Panels {
+			for _, q := range p.Targets {
+				if strings.Contains(q.Expr, "crosscheck_source_seconds") {
+					if asked++; !strings.Contains(q.Expr, `query!="fetch"`) {
+						t.Errorf("%s, %q: %s", d.File, p.Title, q.Expr)
+					}
+				}
+			}
+		}
+	}
+	if asked == 0 {
+		t.Error("no panel shows the load")
+	}
+}
+
 func TestEveryRuleIsAboutWhatIsExposed(t *testing.T) {
 	series := exposed(t)
 	for _, r := range rules(t) {
