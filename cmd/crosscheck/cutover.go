@@ -22,6 +22,7 @@ type cutoverCommand struct {
 	Install   cutoverInstall   `cmd:"" help:"Install the fence in legacy, ahead of time. It keeps nobody out yet."`
 	Uninstall cutoverUninstall `cmd:"" help:"Remove an open fence from legacy."`
 	Fence     cutoverFence     `cmd:"" help:"The state of the fence, who is inside, and the line with which a person opens legacy by hand."`
+	Close     cutoverClose     `cmd:"" help:"Close legacy to writers for good, where a run waits for it. It ends no run and moves no switch."`
 	Unfence   cutoverUnfence   `cmd:"" help:"Open legacy to writers, whoever has closed it."`
 	Plan      cutoverPlan      `cmd:"" help:"The steps, what they are forecast to take, and which guardrails pass now. Nothing is touched."`
 	Rehearse  cutoverRehearse  `cmd:"" help:"Do everything up to a step before the switch of writes, and roll back: legacy is closed for that moment."`

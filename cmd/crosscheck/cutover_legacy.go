@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -34,6 +35,26 @@ func (*cutoverUninstall) run(ctx context.Context, p *program) (int, error) {
 			return withHint(err, "crosscheck cutover fence shows its state; a closed fence is opened by crosscheck cutover unfence")
 		}
 		_, err := fmt.Fprintf(p.stdout, "The fence %s is removed.\n", c.Cutover.Name)
+		return err
+	})
+}
+
+type cutoverClose struct {
+	Yes bool `help:"Really: legacy takes no write until it is opened again." required:""`
+}
+
+func (*cutoverClose) run(ctx context.Context, p *program) (int, error) {
+	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, _ *config.Config) (err error) {
+		limited, cancel := context.WithTimeout(ctx, cutoverLimit)
+		defer cancel()
+		if err := f.Close(limited, fence.Scope{}); err != nil {
+			return withHint(err, "legacy is as it was; crosscheck cutover fence shows who is inside")
+		}
+		defer func() { err = errors.Join(err, f.Release(ctx)) }()
+		if err := f.Permanent(limited); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(p.stdout, "Legacy is closed for good. crosscheck cutover resume goes on with a run that waits for it.")
 		return err
 	})
 }

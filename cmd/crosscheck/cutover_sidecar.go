@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -34,6 +35,13 @@ func (s *sidecar) finishOne(ctx context.Context, p *program) error {
 	}
 	left := unfinished(all)
 	if left == nil {
+		return nil
+	}
+	if left.ByHand != "" { // the alert tells people
+		if of := fmt.Sprint(left.Run, left.Records); s.handed != of {
+			s.handed = of
+			s.log.ErrorContext(ctx, "a cutover waits for a person", slog.String("run", left.Run), slog.String("next", left.Action.String()), slog.String("do", left.ByHand))
+		}
 		return nil
 	}
 	if driven, err := s.ledger.Held(ctx, cutoverJob); err != nil || driven {

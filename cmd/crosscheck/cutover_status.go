@@ -126,6 +126,9 @@ func statusLine(s cutoverrun.Status) string {
 	if s.State.Stranded() && !s.State.Ended() {
 		line += "  NO SIDE TAKES WRITES UNTIL IT IS FINISHED"
 	}
+	if s.ByHand != "" {
+		line += "  FOR PEOPLE: " + printable(s.ByHand)
+	}
 	if tailFailed(s) {
 		line += "  the tail check found: " + printable(s.Newest.Detail)
 	}

@@ -151,7 +151,15 @@ func TestNobodyGoesBackFromAWriteOfTheNewSide(t *testing.T) {
 	s.does(exitAgrees, "verify")
 	s.does(exitAgrees, "cutover", "execute", "--confirm", "orders-2026", "--override", "a test")
 	rows(t, s.dsn, `INSERT INTO orders_new VALUES (501, 'OPEN', 0)`)
-	s.does(exitDiverged, "cutover", "rollback")
+	s.does(exitAgrees, "cutover", "unfence", "--yes") // a person who does not know
+	s.does(exitError, "cutover", "rollback")
+	s.is("event_sourced legacy") // legacy alone takes writes, and the run is handed over
+	if text := s.does(exitAgrees, "cutover", "status"); !strings.Contains(text, "FOR PEOPLE: legacy was opened by hand") {
+		t.Errorf("the status is %s", text)
+	}
+	s.does(exitError, "cutover", "resume")
+	s.does(exitAgrees, "cutover", "close", "--yes")
+	s.does(exitAgrees, "cutover", "resume")
 	s.is(atNew)
 	s.does(exitDiverged, "cutover", "rollback")
 	s.is(atNew)

@@ -45,6 +45,7 @@ type sidecar struct {
 	rechecks  rechecks
 	instead   instead // of the job of delta passes alone
 	kept      *kept   // of the same job; nil if no sides stay open
+	handed    string  // of the job of finishing cutovers: the run and its place that a person was told of
 
 	mu    sync.Mutex
 	known sides // for the page and readiness; opened at the first use

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/nordvarg/crosscheck/cutover"
@@ -121,8 +122,18 @@ func (d *drive) attempt(held context.Context) error {
 	ctx, cancel := context.WithTimeout(held, limit-d.Now().Sub(from))
 	defer cancel()
 	r := d.perform(ctx, cancel, a)
+	if r.ByHand != "" {
+		r.Positions = maps.Clone(r.Positions)
+		if r.Positions == nil {
+			r.Positions = map[string]string{}
+		}
+		r.Positions[byHandKey] = r.ByHand
+	}
 	if err := d.write(held, r.outcome(a.Action), r); err != nil {
 		return err
+	}
+	if d.status.ByHand != "" {
+		return fmt.Errorf("%w: %s", ErrByHand, d.status.ByHand)
 	}
 	return d.pause(held, before)
 }

@@ -16,6 +16,9 @@ var (
 
 	// ErrName is wrapped if a run is begun under the name of an earlier one, or if there is no run to resume.
 	ErrName = errors.New("no such run, or not a new one")
+
+	// ErrByHand is wrapped if a run cannot end before a person has done something. It stays where it is, and is resumed then.
+	ErrByHand = errors.New("only a person can go on")
 )
 
 // Journal keeps the records of all runs. Nothing in it is ever changed. Its methods return when their context ends.
@@ -52,6 +55,8 @@ type Result struct {
 	Outcome   cutover.Outcome
 	Positions map[string]string
 	Detail    string
+	// ByHand says what a person has to do before the action can succeed; empty if trying again may help.
+	ByHand string
 }
 
 // outcome is what the transition function is told. What must not be said of an action is not known.

@@ -18,7 +18,12 @@ type Status struct {
 	Fenced  *time.Time     `json:"fenced,omitempty"` // when the fence was first asked for; nil before
 	Newest  cutover.Record `json:"newest"`
 	Records int            `json:"records"`
+	// ByHand says what a person has to do before the run can go on; empty if a process can.
+	ByHand string `json:"by_hand,omitempty"`
 }
+
+// byHandKey is the position under which a record says what a person has to do.
+const byHandKey = "by_hand"
 
 // Look reads the journal of a run.
 func Look(records []cutover.Record) (Status, error) {
@@ -30,6 +35,9 @@ func Look(records []cutover.Record) (Status, error) {
 	s := Status{
 		Run: newest.Run, Epoch: newest.Epoch, State: state, Action: state.Action(), Begun: newest.Outcome == "",
 		Began: records[0].At, Newest: newest, Records: len(records),
+	}
+	if state.Phase == cutover.Forward && state.Step == newest.Action.Step { // or the run has turned
+		s.ByHand = newest.Positions[byHandKey]
 	}
 	for _, r := range records {
 		if r.Outcome == "" && r.Action.Verb == cutover.Do && r.Action.Step == cutover.Fence {

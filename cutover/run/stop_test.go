@@ -77,6 +77,38 @@ func TestSIGTERM(t *testing.T) {
 	}
 }
 
+// TestWhatOnlyPeopleCanDoEndsTheProcess after the point of no return. Before it, the run goes back. A person resumes it.
+func TestWhatOnlyPeopleCanDoEndsTheProcess(t *testing.T) {
+	for accepted, phase := range map[bool]cutover.Phase{true: cutover.Forward, false: cutover.RolledBack} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPlayer(t, nil)
+			closed := false
+			p.during = func(_ context.Context, a run.Attempt) *run.Result {
+				switch {
+				case accepted && a.Verb == cutover.Do && a.Step == cutover.SwitchWrites && !p.accepted:
+					p.accepted = true
+					p.effect(a.Action, p.process)
+					return &run.Result{Outcome: cutover.Accepted}
+				case a.Verb == cutover.Do && !closed && (a.Step == cutover.Release || !accepted && a.Step == cutover.SwitchReads):
+					return &run.Result{Outcome: cutover.Failed, ByHand: "close legacy"}
+				}
+				return nil
+			}
+			s, err := p.coordinator().Begin(t.Context(), name, "")
+			if s.State.Phase != phase || errors.Is(err, run.ErrByHand) != accepted || (s.ByHand == "close legacy") != accepted {
+				t.Fatalf("%+v, %v", s, err)
+			}
+			if !accepted {
+				return
+			}
+			closed = true
+			if s, err = p.coordinator().Resume(t.Context(), name); err != nil || s.State.Phase != cutover.Completed || s.ByHand != "" {
+				t.Errorf("resumed: %+v, %v", s, err)
+			}
+		})
+	}
+}
+
 // TestTheWayBackIsNotStopped: it has its own context.
 func TestTheWayBackIsNotStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -128,7 +128,11 @@ func (s *Steps) release(ctx context.Context, sc Scope, _ map[string]string) (wha
 		err = s.Fence.Permanent(ctx)
 	}
 	if !closed && err != nil { // a standby that does not answer any more must not keep writers waiting
-		return what, fmt.Errorf("legacy is not closed for good, and the new side takes writes: %w", err)
+		err = fmt.Errorf("legacy is not closed for good, and the new side takes writes: %w", err)
+		if errors.Is(err, ErrFenceLost) { // nobody can close it under the lock that this run had
+			err = byHandError{err}
+		}
+		return what, err
 	}
 	if err := s.resume(ctx, sc); err != nil {
 		return what, err

@@ -77,9 +77,20 @@ func (s *Steps) Perform(ctx context.Context, a run.Attempt) run.Result {
 // Abandon implements [run.Actions].
 func (s *Steps) Abandon(ctx context.Context) error { return s.Fence.Release(ctx) }
 
+// byHandError is an error that no repetition heals.
+type byHandError struct{ error }
+
+func (b byHandError) Unwrap() error { return b.error }
+
+// closeByHand is what a person does if legacy is open and the run can only go forward.
+const closeByHand = "legacy was opened by hand, and the run can only go forward: close it with crosscheck cutover close --yes, then go on with crosscheck cutover resume"
+
 // result is the outcome by what was proven.
 func result(what seen, err error) run.Result {
 	r := run.Result{Outcome: what.outcome, Positions: what.positions, Detail: what.detail}
+	if _, ok := errors.AsType[byHandError](err); ok {
+		r.ByHand = closeByHand
+	}
 	switch {
 	case err == nil && r.Outcome == "":
 		r.Outcome = cutover.Done
@@ -116,7 +127,7 @@ func sealed(do step) step {
 		case err != nil:
 			return what, fmt.Errorf("asking whether the permanent fence stands: %w", err)
 		default:
-			return what, fmt.Errorf("%w: legacy is not closed by the permanent fence any more", ErrRefused)
+			return what, byHandError{fmt.Errorf("%w: legacy is not closed by the permanent fence any more", ErrRefused)}
 		}
 		return do(s, ctx, sc, at)
 	}

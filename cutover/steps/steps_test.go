@@ -277,6 +277,22 @@ func TestEvictingWaitsForWhatNobodyCanEnd(t *testing.T) {
 	}
 }
 
+// TestAnOpenedSealIsForPeople: no repetition closes legacy again.
+func TestAnOpenedSealIsForPeople(t *testing.T) {
+	t.Parallel()
+	for step, lost := range map[cutover.Step]says{cutover.SwitchReads: nil, cutover.SwitchWrites: nil, cutover.Release: {"permanent": errLost}} {
+		p := &ports{no: []string{"sealed"}, says: lost}
+		r := p.steps("").Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Do, Step: step}})
+		if !strings.Contains(r.ByHand, "crosscheck cutover close") {
+			t.Errorf("%s: %+v", step, r)
+		}
+	}
+	p := &ports{no: []string{"sealed"}, says: says{"sealed": errNoReply}}
+	if r := p.steps("").Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Do, Step: cutover.SwitchReads}}); r.ByHand != "" {
+		t.Errorf("nobody knows whether it is open: %+v", r)
+	}
+}
+
 // TestTheStandbysOfTheJournalAreExpected by whoever goes on, however many are connected then.
 func TestTheStandbysOfTheJournalAreExpected(t *testing.T) {
 	t.Parallel()
