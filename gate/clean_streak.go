@@ -9,11 +9,13 @@ import (
 )
 
 // Streak sums up the finished full and sample passes under the present fingerprint. They are read backwards from the
-// newest, until one diverged.
+// newest, until one found something that is not accepted.
 type Streak struct {
 	// Clean is the number of passes that ended as match. Unjudged is the number that ended lagging or unverified; these
 	// neither count nor end the streak.
 	Clean, Unjudged int64
+	// Accepted are those of Clean that found orders diverged, all of which are accepted now.
+	Accepted int64 `json:",omitempty"`
 	// Since is when the oldest pass that matched started, and Newest when the newest one did. Both are zero if none
 	// matched.
 	Since, Newest time.Time
@@ -29,7 +31,7 @@ func (e *Streak) at() time.Time {
 }
 
 // CleanStreakCriterion asks that the last Passes judged passes, full and sample, all matched, over at least Duration. A
-// pass that diverged ends the streak. A pass that could not be judged neither counts nor ends it.
+// pass that diverged ends the streak, unless all that it found is accepted. A pass that could not be judged neither counts nor ends it.
 type CleanStreakCriterion struct {
 	Rule
 	// Passes is how many must have matched in a row; default 24.
@@ -78,7 +80,7 @@ func (c CleanStreakCriterion) Judge(e Evidence, now time.Time) Result {
 			"The newest judged pass started at %s and diverged; everything it found has been resolved since.", human.Instant(s.Broken))
 	}
 	held := now.Sub(s.Since)
-	said := fmt.Sprintf("%s in a row since %s, %s%s", human.Quantity(s.Clean, "pass has matched", "passes have matched"), human.Instant(s.Since), human.Duration(held), unjudged(s.Unjudged))
+	said := fmt.Sprintf("%s in a row since %s, %s%s", human.Quantity(s.Clean, "pass has matched", "passes have matched"), human.Instant(s.Since), human.Duration(held), s.besides())
 	switch {
 	case now.Sub(s.Newest) > c.MaxAge:
 		return inconclusive(s.Clean, c.Passes, "run crosscheck sample or crosscheck verify",
@@ -90,17 +92,23 @@ func (c CleanStreakCriterion) Judge(e Evidence, now time.Time) Result {
 	return pass(s.Clean, c.Passes, "%s.", said)
 }
 
-func unjudged(n int64) string {
-	if n == 0 {
-		return ""
+// besides says what the passes of the streak found that is accepted, and how many more could not be judged; empty if there is nothing to say.
+func (s Streak) besides() (said string) {
+	if s.Accepted > 0 {
+		said = fmt.Sprintf(", %s with diverged orders that are all accepted", human.Number(s.Accepted))
 	}
-	return fmt.Sprintf(", not counting %s that could not be judged", human.Quantity(n, "pass", "passes"))
+	if s.Unjudged > 0 {
+		said += fmt.Sprintf(", not counting %s that could not be judged", human.Quantity(s.Unjudged, "pass", "passes"))
+	}
+	return said
 }
 
 func (CleanStreakCriterion) contradiction(s Streak, now time.Time) string {
 	switch {
-	case s.Clean < 0 || s.Unjudged < 0:
+	case s.Clean < 0 || s.Unjudged < 0 || s.Accepted < 0:
 		return "it holds negative numbers"
+	case s.Accepted > s.Clean:
+		return "more of its passes are accepted than it has"
 	case s.Clean > 0 && (s.Since.IsZero() || s.Newest.Before(s.Since)):
 		return "its times contradict each other"
 	case s.Newest.After(now.Add(clockTolerance)) || s.Broken.After(now.Add(clockTolerance)):

@@ -40,6 +40,7 @@ func (c collection) when(now time.Time) string {
 // share is a part of a whole that must be at least min. Impossible numbers are an error.
 type share struct {
 	part, whole int64
+	accepted    int64 // of the rest: somebody answers for these
 	min         float64
 	of          string // what was counted: "orders of legacy"
 	good        string // what the part did: "have their events"
@@ -48,7 +49,7 @@ type share struct {
 
 func (s share) judge(c collection, maxAge time.Duration, now time.Time) Result {
 	limit := scalar(s.min)
-	if s.part < 0 || s.whole < 0 || s.part > s.whole {
+	if s.part < 0 || s.whole < 0 || s.accepted < 0 || s.part > s.whole-s.accepted {
 		return broken(limit, c.from, "%s: %d of %d %s is impossible.", c.when(now), s.part, s.whole, s.of)
 	}
 	if s.whole == 0 {
@@ -57,11 +58,14 @@ func (s share) judge(c collection, maxAge time.Duration, now time.Time) Result {
 		}
 		return inconclusive(nil, limit, c.from, "%s, and it held no %s, so there was nothing to judge.", c.when(now), s.of)
 	}
-	observed := ratio(s.part, s.whole)
+	observed := ratio(s.part+s.accepted, s.whole)
 	if r, ok := c.usable(observed, limit, maxAge, now); !ok {
 		return r
 	}
-	said := fmt.Sprintf("%s: %s of %s %s %s, %s", c.when(now), human.Number(s.part), human.Number(s.whole), s.of, s.good, human.Percent(observed))
+	said := fmt.Sprintf("%s: %s of %s %s %s, %s", c.when(now), human.Number(s.part), human.Number(s.whole), s.of, s.good, human.Percent(ratio(s.part, s.whole)))
+	if s.accepted > 0 {
+		said += fmt.Sprintf("; %s accepted, together %s", human.Quantity(s.accepted, "other is", "others are"), human.Percent(observed))
+	}
 	if observed < s.min {
 		return fail(observed, limit, s.repair, "%s; the limit is %s.", said, human.Percent(s.min))
 	}

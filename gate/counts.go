@@ -17,6 +17,9 @@ import (
 // difference is explained if it consists of orders that the pass saw differ and then proved to be lag. Their rows are
 // taken off both sides first ([GroupCount.SettledLegacy], [GroupCount.SettledProjection]). What remains must be exactly
 // equal. No difference is tolerated because it is small.
+//
+// Rows of diverged orders that are accepted are taken off too ([GroupCount.AcceptedLegacy]). A duplicate is counted in no one group:
+// what its rows can explain at most is.
 type CountsCriterion struct {
 	Rule
 	// MaxAge is how long ago the full pass may have started; default 26h.
@@ -61,18 +64,18 @@ func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 		return broken(limit, again, "The counts of %s cannot be used as evidence: %s.", lowerFirst(passName(p)), why)
 	}
 	rest := unexplained(p)
-	if rest.rows == 0 {
+	if rest.rows == 0 || p.answered() && p.Unverified == 0 && rest.rows <= p.AcceptedCopies {
 		if r, old := stale(p, e, rest.rows, limit, c.MaxAge, now); old {
 			return r
 		}
-		return pass(rest.rows, limit, "%s: both sides have the same number of rows in each of %s, %s in all%s.", passWhen(p, now),
-			e.Fields.groups(len(p.Counts)), human.Number(p.LegacyRows), inFlight(rest.settled))
+		return pass(int64(0), limit, "%s: both sides have the same number of rows in each of %s, %s in all%s.", passWhen(p, now),
+			e.Fields.groups(len(p.Counts)), human.Number(p.LegacyRows), rest.leftOut(p))
 	}
-	differ := fmt.Sprintf("%s: the numbers of rows%s differ by %s in sum (%s)%s", passWhen(p, now), e.Fields.byGroup(), human.Quantity(rest.rows, "row", "rows"), rest.list(), inFlight(rest.settled))
+	differ := fmt.Sprintf("%s: the numbers of rows%s differ by %s in sum (%s)%s", passWhen(p, now), e.Fields.byGroup(), human.Quantity(rest.rows, "row", "rows"), rest.list(), rest.leftOut(p))
 	switch {
 	case p.Diverged > 0 && openTotal(e) == 0:
-		return inconclusive(rest.rows, limit, again, "%s; the %s it found %s been resolved or accepted since.", differ,
-			human.Quantity(p.Diverged, "divergence", "divergences"), plural(p.Diverged, "has", "have"))
+		return inconclusive(rest.rows, limit, again, "%s; each of the %s it found has been resolved or accepted since.", differ,
+			human.Quantity(p.Diverged, "diverged order", "diverged orders"))
 	case p.Unverified > 0 && rest.widest <= p.Unverified && rest.rows <= 2*p.Unverified:
 		// An order that has another status on each side moves two groups by one row each.
 		return inconclusive(rest.rows, limit, again, "%s; the %s left unjudged may explain the difference.", differ, human.Quantity(p.Unverified, "order", "orders"))
@@ -84,17 +87,19 @@ func (c CountsCriterion) Judge(e Evidence, now time.Time) Result {
 
 // difference is what remains of the groups' differences after orders in flight are taken off.
 type difference struct {
-	rows    int64 // sum over the groups
-	widest  int64 // largest of one group
-	settled int64 // rows taken off, both sides
-	groups  []GroupCount
+	rows     int64 // sum over the groups
+	widest   int64 // largest of one group
+	settled  int64 // rows of orders in flight taken off, both sides
+	accepted int64 // rows of accepted orders taken off, both sides
+	groups   []GroupCount
 }
 
 func unexplained(p Pass) difference {
 	var d difference
 	for _, g := range p.Counts {
 		d.settled += g.SettledLegacy + g.SettledProjection
-		by := (g.Legacy - g.SettledLegacy) - (g.Projection - g.SettledProjection)
+		d.accepted += g.AcceptedLegacy + g.AcceptedProjection
+		by := g.restOfLegacy() - g.restOfProjection()
 		if by == 0 {
 			continue
 		}
@@ -116,7 +121,7 @@ func (d difference) list() string {
 			break
 		}
 		parts = append(parts, fmt.Sprintf("%s: %s in legacy, %s in the projection", groupName(g.Group),
-			human.Number(g.Legacy-g.SettledLegacy), human.Number(g.Projection-g.SettledProjection)))
+			human.Number(g.restOfLegacy()), human.Number(g.restOfProjection())))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -128,11 +133,26 @@ func groupName(g string) string {
 	return plain(g)
 }
 
-func inFlight(settled int64) string {
-	if settled == 0 {
+// The rows that are compared between the sides.
+func (g GroupCount) restOfLegacy() int64 { return g.Legacy - g.SettledLegacy - g.AcceptedLegacy }
+
+func (g GroupCount) restOfProjection() int64 {
+	return g.Projection - g.SettledProjection - g.AcceptedProjection
+}
+
+// leftOut says which rows are not compared; empty if all are.
+func (d difference) leftOut(p Pass) string {
+	var parts []string
+	if d.settled > 0 {
+		parts = append(parts, human.Quantity(d.settled, "row", "rows")+" of orders in flight that settled as match")
+	}
+	if rows := d.accepted + p.AcceptedCopies; rows > 0 {
+		parts = append(parts, human.Quantity(rows, "row", "rows")+" of diverged orders that are accepted")
+	}
+	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", not counting %s of orders in flight that settled as match", human.Quantity(settled, "row", "rows"))
+	return ", not counting " + strings.Join(parts, " and ")
 }
 
 // countsContradiction says why the groups cannot contain all rows of the pass; empty if they can.
@@ -145,8 +165,8 @@ func countsContradiction(p Pass) string {
 			return fmt.Sprintf("%s is counted twice", groupName(g.Group))
 		case g.Legacy < 0 || g.Projection < 0 || g.Unverified < 0:
 			return fmt.Sprintf("%s has a negative count", groupName(g.Group))
-		case g.SettledLegacy < 0 || g.SettledLegacy > g.Legacy, g.SettledProjection < 0 || g.SettledProjection > g.Projection:
-			return fmt.Sprintf("%s has more rows in flight than rows", groupName(g.Group))
+		case g.SettledLegacy < 0 || g.AcceptedLegacy < 0 || g.restOfLegacy() < 0, g.SettledProjection < 0 || g.AcceptedProjection < 0 || g.restOfProjection() < 0:
+			return fmt.Sprintf("%s has more rows in flight or accepted than rows", groupName(g.Group))
 		}
 		seen[g.Group] = true
 		legacy += g.Legacy

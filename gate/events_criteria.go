@@ -21,6 +21,9 @@ type EventsEvidence struct {
 	// Orders is the number of orders that the events give. Flawed is how many orders have an event that cannot be
 	// decoded or applied. Gaps is how many orders have a history with a hole.
 	Orders, Flawed, Gaps int64
+	// Accepted of the orders without such events have a divergence between legacy and events that is accepted, and so have
+	// AcceptedFlawed and AcceptedGaps of the others.
+	Accepted, AcceptedFlawed, AcceptedGaps int64 `json:",omitempty"`
 	// Archived is the number of legacy's orders that were left out, because the configuration says that their events were
 	// archived.
 	Archived int64
@@ -85,10 +88,11 @@ func (c EventGapsCriterion) Judge(e Evidence, now time.Time) Result {
 		return collection{what: "The event store", from: eventsFrom}.nothing(c.Max)
 	}
 	v, from := e.Events, eventsCollection(e.Events)
-	if v.Orders < 0 || v.Gaps < 0 || v.Flawed < 0 {
+	if v.Orders < 0 || v.Gaps < v.AcceptedGaps || v.Flawed < v.AcceptedFlawed || v.AcceptedGaps < 0 || v.AcceptedFlawed < 0 {
 		return broken(c.Max, from.from, "%s: %d flawed histories and %d gaps among %d orders are impossible.", from.when(now), v.Flawed, v.Gaps, v.Orders)
 	}
-	observed := v.Gaps + v.Flawed
+	accepted := v.AcceptedGaps + v.AcceptedFlawed
+	observed := v.Gaps + v.Flawed - accepted
 	if r, ok := from.usable(observed, c.Max, c.MaxAge, now); !ok {
 		return r
 	}
@@ -97,6 +101,9 @@ func (c EventGapsCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	said := fmt.Sprintf("%s. It holds %s, with %s and %s whose events cannot be read or applied", from.when(now), human.Quantity(v.Orders, "order", "orders"),
 		human.Quantity(v.Gaps, "gap", "gaps"), human.Quantity(v.Flawed, "order", "orders"))
+	if accepted > 0 {
+		said += fmt.Sprintf("; %s accepted", human.Quantity(accepted, "of them is", "of them are"))
+	}
 	if observed > c.Max {
 		return fail(observed, c.Max, "see docs/causes/schema_drift.md and the open divergences at legacy->events", "%s; the limit is %s.", said, human.Number(c.Max))
 	}

@@ -14,6 +14,8 @@ type Evidence struct {
 	Open []OpenDivergences
 	// Accepted is how many divergences are accepted. They are not open until their acceptance ends.
 	Accepted int64
+	// Acceptances are the accepted divergences, by what they are and who answers for them.
+	Acceptances []Acceptance `json:",omitempty"`
 	// Full and Sample are the newest finished pass of each kind under the current fingerprint; nil if there is none.
 	Full, Sample *Pass
 	// Counted is the newest full pass that counted rows by group, if Full proved without counting that all are equal; nil otherwise.
@@ -83,6 +85,9 @@ type Pass struct {
 	Coverage                   float64
 	Diverged                   int64
 	Unverified                 int64 // orders left unjudged, including those still lagging
+	// Accepted are those of Diverged whose divergences, at every hop at which the pass saw one, are accepted now. AcceptedCopies are
+	// their rows if they are duplicates: these are counted in no group.
+	Accepted, AcceptedCopies int64 `json:",omitempty"`
 	// ByNumber is true if the two sides, or some ranges of their keys, were compared by one number each.
 	ByNumber bool `json:",omitempty"`
 	Counts   []GroupCount
@@ -91,6 +96,9 @@ type Pass struct {
 	// Strata is what the pass looked at by status and age; nil if ages were not recorded.
 	Strata []Stratum
 }
+
+// answered is true if somebody has accepted all that the pass found.
+func (p Pass) answered() bool { return p.Diverged > 0 && p.Accepted == p.Diverged }
 
 // started is when the pass started; zero for no pass.
 func (p *Pass) started() time.Time {
@@ -119,6 +127,8 @@ type GroupCount struct {
 	// SettledProjection of NEW. Both use the group at the snapshot, not the one at the recheck. Orders that end
 	// lagging, unverified or diverged do not count.
 	SettledLegacy, SettledProjection int64
+	// AcceptedLegacy and AcceptedProjection count the rows of orders that diverged and that are accepted.
+	AcceptedLegacy, AcceptedProjection int64 `json:",omitempty"`
 }
 
 // Sampling is the sum of uniform samples. Orders is the number drawn, with repetition between passes. Diverged of them
@@ -129,4 +139,19 @@ type Sampling struct {
 	// Unverified counts against the upper bound as if these orders had diverged: an unknown order is not a match.
 	Unverified int64
 	Since      time.Time // start of the oldest pass counted
+	// Accepted are orders that were drawn, diverged, and count neither in Orders nor in Diverged: somebody had accepted them before
+	// the draw, or after a later full verification that compared every order. AcceptedSince are the other accepted ones, in
+	// Diverged: what a draw has found stands for orders that it has not.
+	Accepted, AcceptedSince int64 `json:",omitempty"`
+}
+
+// Acceptance is a group of accepted divergences.
+type Acceptance struct {
+	Hop   order.Hop `json:"hop"`
+	Kind  string    `json:"kind"`
+	Cause string    `json:"cause,omitempty"`
+	Who   string    `json:"who"`
+	Why   string    `json:"why"`
+	Until time.Time `json:"until"`
+	Count int64     `json:"count"`
 }

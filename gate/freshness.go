@@ -58,10 +58,12 @@ func contradiction(p Pass, now time.Time) string {
 		return "it ended before it started"
 	case p.FinishedAt.After(now.Add(clockTolerance)):
 		return fmt.Sprintf("it ended at %s, but now is %s", human.Instant(p.FinishedAt), human.Instant(now))
-	case p.LegacyRows < 0 || p.ProjectionRows < 0 || p.Compared < 0 || p.Diverged < 0 || p.Unverified < 0:
+	case p.Accepted < 0 || p.AcceptedCopies < 0 || p.LegacyRows < 0 || p.ProjectionRows < 0 || p.Compared < 0 || p.Diverged < 0 || p.Unverified < 0:
 		return "it holds negative numbers"
 	case math.IsNaN(p.Coverage) || p.Coverage < 0 || p.Coverage > 1:
 		return fmt.Sprintf("its coverage of %v is not a share", p.Coverage)
+	case p.Accepted > p.Diverged:
+		return "more of its orders are accepted than have diverged"
 	case p.Unverified > p.Compared+p.LegacyRows+p.ProjectionRows:
 		return "it left more orders unverified than there are"
 	}

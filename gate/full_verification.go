@@ -8,7 +8,7 @@ import (
 )
 
 // FullVerificationCriterion asks for a fresh full verification that compared every order of both sides and found all of
-// them equal.
+// them equal, or accepted.
 type FullVerificationCriterion struct {
 	Rule
 	// MaxAge is how long ago the full pass may have started; default 26h. The start counts, because the snapshots are
@@ -42,28 +42,23 @@ func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
 		return r
 	}
 	again := nextFull(e, now)
-	if p.Verdict == "diverged" || p.Diverged > 0 {
+	if (p.Verdict == "diverged" || p.Diverged > 0) && !p.answered() {
 		if open := openTotal(e); open > 0 {
 			return fail("diverged", wantMatch, "repair the cause and the orders, then run crosscheck verify",
-				"%s. It found %s among %s compared; %s.%s", passWhen(p, now),
-				human.Quantity(p.Diverged, "diverged order", "diverged orders"), human.Number(p.Compared),
+				"%s. It found %s among %s compared%s; %s.%s", passWhen(p, now),
+				human.Quantity(p.Diverged, "diverged order", "diverged orders"), human.Number(p.Compared), someAccepted(p, "of them"),
 				human.Quantity(open, "divergence is still open", "divergences are still open"), leftOut(p))
 		}
-		if e.Accepted > 0 { // a pass judges orders as they are, accepted or not
-			return inconclusive("diverged", wantMatch, "wait for the repair, or waive this criterion while the divergences are accepted; if they were resolved, "+again,
-				"%s. It found %s; each has been resolved or accepted since; %s.%s", passWhen(p, now),
-				human.Quantity(p.Diverged, "diverged order", "diverged orders"), human.Quantity(e.Accepted, "divergence is accepted", "divergences are accepted"), leftOut(p))
-		}
 		return inconclusive("diverged", wantMatch, again,
-			"%s. It found %s, all resolved since. Only another full verification can show that none is left; run crosscheck verify again.%s",
-			passWhen(p, now), human.Quantity(p.Diverged, "diverged order", "diverged orders"), leftOut(p))
+			"%s. It found %s, all resolved since%s. Only another full verification can show that none is left; run crosscheck verify again.%s",
+			passWhen(p, now), human.Quantity(p.Diverged-p.Accepted, "diverged order", "diverged orders"), someAccepted(p, "more"), leftOut(p))
 	}
 	if r, old := stale(p, e, p.Verdict, wantMatch, c.MaxAge, now); old {
 		return r
 	}
-	switch p.Verdict {
-	case wantMatch:
-	case "lagging", "unverified":
+	switch {
+	case p.Verdict == wantMatch, p.Verdict == "diverged" && p.answered():
+	case p.Verdict == "lagging", p.Verdict == "unverified":
 		return inconclusive(p.Verdict, wantMatch, again, "%s. It ended %s: %s left unjudged, coverage %s%s.",
 			passWhen(p, now), p.Verdict, human.Quantity(p.Unverified, "order was", "orders were"), human.Percent(p.Coverage), because(p.Reason))
 	default:
@@ -81,9 +76,21 @@ func (c FullVerificationCriterion) Judge(e Evidence, now time.Time) Result {
 		return inconclusive("unverified", wantMatch, again, "%s. It compared only %s, but one side has %s.",
 			passWhen(p, now), human.Quantity(p.Compared, "order", "orders"), human.Quantity(rows, "row", "rows"))
 	}
-	r = pass(wantMatch, wantMatch, "%s. It compared %s (%s in legacy, %s in the projection) and found all of them equal.%s",
-		passWhen(p, now), human.Quantity(p.Compared, "order", "orders"), human.Quantity(p.LegacyRows, "row", "rows"), human.Number(p.ProjectionRows), archived(e))
-	return e.Fields.named(r)
+	compared := fmt.Sprintf("%s. It compared %s (%s in legacy, %s in the projection)", passWhen(p, now),
+		human.Quantity(p.Compared, "order", "orders"), human.Quantity(p.LegacyRows, "row", "rows"), human.Number(p.ProjectionRows))
+	if p.answered() {
+		return e.Fields.named(pass("accepted", wantMatch, "%s: %s diverged, %s accepted; all others are equal.%s", compared,
+			human.Quantity(p.Diverged, "order", "orders"), human.Number(p.Accepted), archived(e)))
+	}
+	return e.Fields.named(pass(wantMatch, wantMatch, "%s and found all of them equal.%s", compared, archived(e)))
+}
+
+// someAccepted says how many of the orders that a pass found are accepted; empty if none is.
+func someAccepted(p Pass, which string) string {
+	if p.Accepted == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s %s accepted)", human.Number(p.Accepted), which+plural(p.Accepted, " is", " are"))
 }
 
 // archived names orders that were not compared with the events; empty if there are none.

@@ -59,6 +59,11 @@ type Decision struct {
 	Criteria    []Result  `json:"criteria"`
 	// Fields are what was compared; nil if the evidence does not say.
 	*Fields
+	// Accepted is how many divergences are accepted, and AcceptedFindings how many findings of the newest audit. Acceptances are the
+	// divergences, by what they are and who answers for them.
+	Accepted         int64        `json:"accepted,omitempty"`
+	AcceptedFindings int64        `json:"accepted_findings,omitempty"`
+	Acceptances      []Acceptance `json:"acceptances,omitempty"`
 	// NotAsked names the criteria that are not enabled.
 	NotAsked []string `json:"not_asked,omitempty"`
 	// Waivers are all configured waivers, each with its state.
@@ -83,6 +88,10 @@ func Evaluate(criteria []Criterion, evidence Evidence, now time.Time) Decision {
 		At:          now.UTC(),
 		Fingerprint: evidence.Fingerprint,
 		Criteria:    make([]Result, 0, len(criteria)),
+		Accepted:    evidence.Accepted, Acceptances: evidence.Acceptances,
+	}
+	if h := evidence.History; h != nil {
+		d.AcceptedFindings = h.Totals().Accepted
 	}
 	for _, c := range criteria {
 		r := c.Judge(evidence, now)

@@ -90,12 +90,17 @@ func (c SampleBoundCriterion) bound(e Evidence, limit any) Result {
 	}
 	missing := moreClean(s.Orders, s.Diverged+s.Unverified, c.Confidence, c.MaxRatio)
 	eta := c.cleanEta(e, missing)
+	if s.AcceptedSince > 0 {
+		said += fmt.Sprintf(" Of the diverged %s accepted after the draw: the samples say that orders which they did not draw are like these. A full verification names them all.",
+			human.Quantity(s.AcceptedSince, "is", "are"))
+		eta = "run crosscheck verify and accept the rest, or: " + eta
+	}
 	if b.Lower > c.MaxRatio {
 		proven := fmt.Sprintf("%s At least %s are proven bad; the limit is %s", said, human.Percent(b.Lower), human.Percent(c.MaxRatio))
 		if openTotal(e) > 0 {
 			return fail(b.Upper, limit, "repair the cause and the orders; then "+eta, "%s.", proven)
 		}
-		return inconclusive(b.Upper, limit, eta, "%s. But everything found has been resolved since.", proven)
+		return inconclusive(b.Upper, limit, eta, "%s. But everything found has been resolved or accepted since.", proven)
 	}
 	return inconclusive(b.Upper, limit, eta, "%s The limit is %s.", said, human.Percent(c.MaxRatio))
 }
@@ -104,7 +109,7 @@ func (c SampleBoundCriterion) bound(e Evidence, limit any) Result {
 func (c SampleBoundCriterion) usable(e Evidence, limit any, now time.Time) (Result, bool) {
 	s, again := e.Sampling, c.cleanEta(e, moreClean(0, 0, c.Confidence, c.MaxRatio))
 	switch {
-	case s.Passes < 0 || s.Orders < 0 || s.Diverged < 0 || s.Unverified < 0 || s.Population < 0 || s.Diverged > s.Orders-s.Unverified:
+	case s.Passes < 0 || s.Orders < 0 || s.Diverged < 0 || s.Unverified < 0 || s.Population < 0 || s.Accepted < 0 || s.AcceptedSince < 0 || s.AcceptedSince > s.Diverged || s.Diverged > s.Orders-s.Unverified:
 		return broken(limit, "look at the passes of kind sample in the ledger", "The sums of the samples contradict each other: %d orders drawn, %d diverged, %d unverified.",
 			s.Orders, s.Diverged, s.Unverified), false
 	case s.Orders > 0 && e.Sample == nil: // otherwise removing an unusable pass would repair the evidence
@@ -178,6 +183,9 @@ func (b Bound) sentence(s Sampling) string {
 	found := fmt.Sprintf("%s diverged", human.Number(s.Diverged))
 	if s.Unverified > 0 {
 		found += fmt.Sprintf(" and %s left unjudged", human.Number(s.Unverified))
+	}
+	if s.Accepted > 0 {
+		found += fmt.Sprintf(" (not counting %s accepted)", human.Quantity(s.Accepted, "that is", "that are"))
 	}
 	return fmt.Sprintf("%s sampled by %s since %s, %s: with %s confidence at most %s of the orders are bad, about %s of about %s by the planner's estimate, "+
 		"however often you look (for a single look: %s, about %s).",

@@ -16,7 +16,9 @@ const changesFrom = "let crosscheck run, or run crosscheck sample; the tables un
 // their event.
 type ChangesEvidence struct {
 	Changes, WithEvents int64
-	At                  time.Time
+	// Accepted of the others belong to orders whose lost events are accepted.
+	Accepted int64 `json:",omitempty"`
+	At       time.Time
 }
 
 // ShadowWriteCriterion asks that at least the share Min of legacy's orders have events that say the same as the row. If
@@ -67,7 +69,7 @@ func (c ShadowWriteCriterion) orders(v *EventsEvidence, now time.Time) Result {
 		return collection{what: "The event store", from: eventsFrom}.nothing(scalar(c.Min))
 	}
 	r := share{
-		part: v.WithEvents, whole: v.Legacy, min: c.Min, of: "orders of legacy", good: "have events that say the same",
+		part: v.WithEvents, whole: v.Legacy, accepted: v.Accepted, min: c.Min, of: "orders of legacy", good: "have events that say the same",
 		repair: "run crosscheck explain for the open divergences at legacy->events, and append the missing events",
 	}.judge(eventsCollection(v), c.MaxAge, now)
 	if v.Archived > 0 {
@@ -84,7 +86,7 @@ func (c ShadowWriteCriterion) changes(v *ChangesEvidence, now time.Time) Result 
 	}
 	from.at = v.At
 	return share{
-		part: v.WithEvents, whole: v.Changes, min: c.Min, of: "changes of sampled orders", good: "have their event",
+		part: v.WithEvents, whole: v.Changes, accepted: v.Accepted, min: c.Min, of: "changes of sampled orders", good: "have their event",
 		repair: "see docs/causes/lost_shadow_write.md, and append the missing events",
 	}.judge(from, c.MaxAge, now)
 }

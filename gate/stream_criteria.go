@@ -18,6 +18,8 @@ type StreamEvidence struct {
 	LagMessages int64
 	// Gaps is how many holes the topic has. A hole is a range of offsets that retention deleted before they were read.
 	Gaps int64
+	// Accepted of the events that the stream did not have are accepted, and so are AcceptedGaps of the holes.
+	Accepted, AcceptedGaps int64 `json:",omitempty"`
 	// CaughtUpAt is when the follower had last read everything; zero if it never had. At is when this evidence was
 	// recorded.
 	CaughtUpAt, At time.Time
@@ -77,7 +79,7 @@ func (c *StreamCompletenessCriterion) byDefault() {
 // EvidenceAt is when the stream was looked at.
 func (StreamCompletenessCriterion) EvidenceAt(e Evidence) time.Time { return e.Stream.at() }
 
-// Judge compares the stored events with those seen. A hole always fails, because its messages were never read.
+// Judge compares the stored events with those seen. A hole fails unless it is accepted, because its messages were never read.
 func (c StreamCompletenessCriterion) Judge(e Evidence, now time.Time) Result {
 	limit := scalar(c.Min)
 	if r, bad := senseless(&c, limit); bad {
@@ -88,17 +90,20 @@ func (c StreamCompletenessCriterion) Judge(e Evidence, now time.Time) Result {
 	}
 	v, from := e.Stream, streamCollection(e.Stream)
 	s := share{
-		part: v.Seen, whole: v.Stored, min: c.Min, of: "stored events", good: "were in the stream",
+		part: v.Seen, whole: v.Stored, accepted: v.Accepted, min: c.Min, of: "stored events", good: "were in the stream",
 		repair: "see docs/causes/lost_publish.md, and publish the missing events again",
 	}
 	r := s.judge(from, c.MaxAge, now)
 	r.Reason += v.notJudged()
+	if v.AcceptedGaps > 0 {
+		r.Reason += fmt.Sprintf(" Of %s in the stream, %s accepted.", human.Quantity(v.Gaps, "hole", "holes"), human.Quantity(v.AcceptedGaps, "is", "are"))
+	}
 	switch {
 	case r.Verdict == Errored || r.Verdict == Inconclusive:
 		return r
-	case v.Gaps < 0:
+	case v.AcceptedGaps < 0 || v.Gaps < v.AcceptedGaps:
 		return broken(limit, streamFrom, "%s: %d gaps are impossible.", from.when(now), v.Gaps)
-	case v.Gaps > 0:
+	case v.Gaps > v.AcceptedGaps:
 		return fail(r.Observed, limit, "see docs/causes/retention_gap.md", "%s The stream has %s.", r.Reason, human.Quantity(v.Gaps, "hole", "holes"))
 	case v.CaughtUpAt.IsZero():
 		return inconclusive(r.Observed, limit, streamFrom, "%s The follower has never caught up with the topic, so the result is incomplete.", r.Reason)

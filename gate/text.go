@@ -43,6 +43,7 @@ func Text(d Decision) string {
 		b.WriteString("\n  No blocking criterion is in force (enabled and not waived), so nothing can justify GO.\n")
 	}
 	writeWaivers(&b, d.Waivers)
+	writeAccepted(&b, d)
 	if len(d.NotAsked) > 0 {
 		b.WriteString("\n")
 		wrap(&b, "not asked: ", strings.Join(d.NotAsked, ", "))
@@ -93,6 +94,26 @@ func writeWaivers(b *strings.Builder, waivers []AppliedWaiver) {
 		}
 		b.WriteString("\n")
 		wrap(b, "waiver: ", fmt.Sprintf("of %s by %s %s", plain(w.Criterion), plain(w.Who), why))
+	}
+}
+
+// writeAccepted says how much is accepted, and who answers for it.
+func writeAccepted(b *strings.Builder, d Decision) {
+	if d.Accepted == 0 && d.AcceptedFindings == 0 {
+		return
+	}
+	b.WriteString("\n")
+	said := human.Quantity(d.Accepted, "divergence", "divergences")
+	if d.AcceptedFindings > 0 {
+		said += " and " + human.Quantity(d.AcceptedFindings, "finding of the audit", "findings of the audit")
+	}
+	wrap(b, "accepted: ", said+"; see crosscheck accept --list")
+	for _, a := range d.Acceptances {
+		what := fmt.Sprintf("%s %s (%s)", human.Number(a.Count), a.Kind, a.Hop)
+		if a.Cause != "" {
+			what += " by " + a.Cause
+		}
+		wrap(b, "- ", fmt.Sprintf("%s: %s until %s: %s", plain(what), plain(a.Who), human.Instant(a.Until), plain(a.Why)))
 	}
 }
 

@@ -29,7 +29,7 @@ func TestTruthTable(t *testing.T) {
 	changes.Changes = true
 	recorded := func(good int64) func(*Evidence) {
 		return func(e *Evidence) {
-			e.Events, e.Changes = &EventsEvidence{Legacy: 9, WithEvents: 9, At: now}, &ChangesEvidence{9, good, now}
+			e.Events, e.Changes = &EventsEvidence{Legacy: 9, WithEvents: 9, At: now}, &ChangesEvidence{Changes: 9, WithEvents: good, At: now}
 		}
 	}
 	audit := func(good int64) func(*Evidence) {

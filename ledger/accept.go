@@ -96,8 +96,10 @@ func (l *Ledger) answer(ctx context.Context, fingerprint string, key order.Key, 
 		if _, err := tx.Exec(ctx, `UPDATE divergence SET `+a.set+` WHERE id = $1`, append([]any{id}, a.args...)...); err != nil {
 			return err
 		}
-		found, err = divergenceByID(ctx, tx, id)
-		return err
+		if found, err = divergenceByID(ctx, tx, id); err != nil {
+			return err
+		}
+		return l.proveAnswered(ctx, tx, fingerprint)
 	})
 	if err != nil {
 		return verify.Divergence{}, fmt.Errorf("answering for order %s: %w", key, err)

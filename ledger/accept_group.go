@@ -89,7 +89,7 @@ func (l *Ledger) answerAll(ctx context.Context, fingerprint string, s Selection,
 		if dry {
 			return errDry
 		}
-		return nil
+		return l.proveAnswered(ctx, tx, fingerprint)
 	})
 	if dry && errors.Is(err, errDry) {
 		return answered, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,10 +33,13 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if e.Accepted, err = acceptedCount(ctx, tx, fingerprint); err != nil {
 				return err
 			}
+			if e.Acceptances, err = acceptances(ctx, tx, fingerprint); err != nil {
+				return err
+			}
 			if err = l.passEvidence(ctx, tx, fingerprint, &e); err != nil {
 				return err
 			}
-			if e.Sampling, err = sampling(ctx, tx, fingerprint, since); err != nil {
+			if err = sampling(ctx, tx, fingerprint, since, &e); err != nil {
 				return err
 			}
 			folded, err := newestFinished(ctx, tx, fingerprint, foundEvents, verify.Full)
@@ -46,12 +50,19 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if err != nil {
 				return err
 			}
-			e.Events, e.Changes = evidenceEvents(folded), evidenceChanges(drawn)
-			if e.Streak, err = streak(ctx, tx, fingerprint); err != nil {
+			if err = eventsEvidence(ctx, tx, fingerprint, folded, drawn, &e); err != nil {
+				return err
+			}
+			if e.Streak, err = streak(ctx, tx, fingerprint, e.Accepted > 0); err != nil {
 				return err
 			}
 			if e.Stream, _, err = streamEvidence(ctx, tx, fingerprint); err != nil {
 				return err
+			}
+			if e.Stream != nil && e.Accepted > 0 {
+				if err = addAcceptedStream(ctx, tx, fingerprint, e.Stream); err != nil {
+					return err
+				}
 			}
 			runs, err := journals(ctx, tx, l.pair)
 			if err != nil {
@@ -77,6 +88,11 @@ func (l *Ledger) passEvidence(ctx context.Context, tx pgx.Tx, fingerprint string
 	}
 	if e.Sample, e.VoidSample, err = l.newestPass(ctx, tx, verify.Sample, fingerprint); err != nil {
 		return err
+	}
+	for _, p := range []*gate.Pass{e.Full, e.Counted, e.Sample} {
+		if err := addAccepted(ctx, tx, p); err != nil {
+			return fmt.Errorf("counting what is accepted: %w", err)
+		}
 	}
 	if e.Verified, e.VoidVerified, err = watermark(ctx, tx, l.pair, fingerprint); err != nil {
 		return err
@@ -134,8 +150,28 @@ func newestFinished(ctx context.Context, tx pgx.Tx, fingerprint, condition strin
 	return &p, err
 }
 
-func sampling(ctx context.Context, tx pgx.Tx, fingerprint string, since time.Time) (gate.Sampling, error) {
-	var s gate.Sampling
+// eventsEvidence adds what the newest full verification that read all events found, and the newest pass that drew recorded changes.
+func eventsEvidence(ctx context.Context, tx pgx.Tx, fingerprint string, folded, drawn *verify.Pass, e *gate.Evidence) error {
+	e.Events = evidenceEvents(folded)
+	var without []verify.Unrecorded
+	e.Changes, without = evidenceChanges(drawn)
+	if e.Events != nil {
+		if err := addAcceptedEvents(ctx, tx, folded.ID, e.Events); err != nil {
+			return fmt.Errorf("counting orders whose events are accepted: %w", err)
+		}
+	}
+	if len(without) == 0 {
+		return nil
+	}
+	if err := addAcceptedChanges(ctx, tx, fingerprint, without, e.Changes); err != nil {
+		return fmt.Errorf("counting changes that are accepted: %w", err)
+	}
+	return nil
+}
+
+func sampling(ctx context.Context, tx pgx.Tx, fingerprint string, since time.Time, e *gate.Evidence) error {
+	const in = `kind = $1 AND fingerprint = $2 AND state = 'done' AND scanned_at IS NOT NULL AND started_at > $3`
+	s := &e.Sampling
 	var oldest *time.Time
 	// The population is the size of the larger side at the newest sample.
 	err := tx.QueryRow(ctx, `
@@ -144,11 +180,13 @@ func sampling(ctx context.Context, tx pgx.Tx, fingerprint string, since time.Tim
 			coalesce(sum(sampled_diverged), 0)::bigint,
 			coalesce(sum(sampled_unjudged) FILTER (WHERE coverage >= 1), 0)::bigint,
 			coalesce((array_agg(`+populationFact+` ORDER BY id DESC) FILTER (WHERE `+populationFact+` > 0))[1], 0), min(started_at)
-		FROM pass
-		WHERE kind = $1 AND fingerprint = $2 AND state = 'done' AND scanned_at IS NOT NULL AND started_at > $3`,
+		FROM pass WHERE `+in,
 		verify.Sample, fingerprint, since).Scan(&s.Passes, &s.Orders, &s.Diverged, &s.Unverified, &s.Population, &oldest)
 	s.Since = orZero(oldest)
-	return s, err
+	if err != nil || s.Diverged == 0 || e.Accepted == 0 {
+		return err
+	}
+	return addAcceptedDraws(ctx, tx, e, strings.NewReplacer("kind", "p.kind", "fingerprint", "p.fingerprint", "state", "p.state").Replace(in), verify.Sample, fingerprint, since)
 }
 
 func schedules(ctx context.Context, tx pgx.Tx, pair verify.PairID, e *gate.Evidence) error {
@@ -161,21 +199,24 @@ func schedules(ctx context.Context, tx pgx.Tx, pair verify.PairID, e *gate.Evide
 	return err
 }
 
-// streak looks back from the newest finished full or sample pass to the last one that diverged; nil if there is no
-// pass. Passes that matched are pruned after a while (Retention), so a streak is never longer than that.
-func streak(ctx context.Context, tx pgx.Tx, fingerprint string) (*gate.Streak, error) {
+// streak looks back from the newest finished full or sample pass to the last one that found something that is not accepted; nil if there
+// is no pass. Passes that matched are pruned after a while (Retention), so a streak is never longer than that. If nothing is accepted,
+// no pass is searched for it.
+func streak(ctx context.Context, tx pgx.Tx, fingerprint string, accepted bool) (*gate.Streak, error) {
 	var s gate.Streak
 	var since, newest, broken *time.Time
 	err := tx.QueryRow(ctx, `
 		WITH finished AS (
-			SELECT id, verdict, started_at FROM pass
+			SELECT id, verdict, started_at, diverged, verdict = 'match' OR verdict = 'diverged' AND `+judgedAll+` AS clean FROM pass
 			WHERE kind IN ($1, $2) AND fingerprint = $3 AND state = 'done' AND token > 0
-		), last AS (SELECT id, started_at FROM finished WHERE verdict = 'diverged' ORDER BY id DESC LIMIT 1)
-		SELECT count(*) FILTER (WHERE verdict = 'match'), count(*) FILTER (WHERE verdict <> 'match'),
-			min(started_at) FILTER (WHERE verdict = 'match'), max(started_at) FILTER (WHERE verdict = 'match'),
+		), last AS (
+			SELECT id, started_at FROM finished p
+			WHERE verdict = 'diverged' AND (CASE WHEN $4 THEN `+acceptedOrders+` ELSE 0 END < diverged OR diverged = 0) ORDER BY id DESC LIMIT 1)
+		SELECT count(*) FILTER (WHERE clean), count(*) FILTER (WHERE NOT clean), count(*) FILTER (WHERE clean AND verdict = 'diverged'),
+			min(started_at) FILTER (WHERE clean), max(started_at) FILTER (WHERE clean),
 			(SELECT started_at FROM last)
 		FROM finished WHERE id > coalesce((SELECT id FROM last), 0)`,
-		verify.Full, verify.Sample, fingerprint).Scan(&s.Clean, &s.Unjudged, &since, &newest, &broken)
+		verify.Full, verify.Sample, fingerprint, accepted).Scan(&s.Clean, &s.Unjudged, &s.Accepted, &since, &newest, &broken)
 	s.Since, s.Newest, s.Broken = orZero(since), orZero(newest), orZero(broken)
 	if err != nil || s == (gate.Streak{}) {
 		return nil, err

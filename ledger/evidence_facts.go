@@ -80,10 +80,11 @@ func evidenceEvents(p *verify.Pass) *gate.EventsEvidence {
 	}
 }
 
-// evidenceChanges is the result of a pass that drew orders and found changes in legacy's own record.
-func evidenceChanges(p *verify.Pass) *gate.ChangesEvidence {
+// evidenceChanges is the result of a pass that drew orders and found changes in legacy's own record, and the orders with changes that
+// have no event.
+func evidenceChanges(p *verify.Pass) (*gate.ChangesEvidence, []verify.Unrecorded) {
 	if p == nil {
-		return nil
+		return nil, nil
 	}
 	var c verify.Changes
 	switch f := p.Scan.Facts.(type) {
@@ -92,7 +93,7 @@ func evidenceChanges(p *verify.Pass) *gate.ChangesEvidence {
 	case verify.SampleFacts:
 		c = f.Changes
 	default:
-		return nil
+		return nil, nil
 	}
-	return &gate.ChangesEvidence{Changes: c.Recorded, WithEvents: c.WithEvents, At: p.StartedAt}
+	return &gate.ChangesEvidence{Changes: c.Recorded, WithEvents: c.WithEvents, At: p.StartedAt}, c.Without
 }

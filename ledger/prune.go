@@ -8,7 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sightingsKept is how long after a pass's end its list of renewed divergences is kept, long enough for every report.
+// sightingsKept is how long after a pass's end its list of renewed divergences is kept, long enough for every report. Those of orders with
+// something accepted stay as long as passes that matched: criteria ask which passes found nothing else.
 const sightingsKept = 48 * time.Hour
 
 // Retention says how long the ledger keeps its records. It keeps failures longer than successes, and open divergences
@@ -68,8 +69,10 @@ func (l *Ledger) Prune(ctx context.Context, now time.Time, r Retention) (Pruned,
 			"sightings", new(int64), `
 			DELETE FROM sighting WHERE (pass_id, divergence_id) IN (
 				SELECT s.pass_id, s.divergence_id FROM sighting s LEFT JOIN pass p ON p.id = s.pass_id
-				WHERE p.id IS NULL OR p.finished_at < $2 LIMIT $1)`,
-			[]any{micro(now.Add(-sightingsKept))},
+				WHERE p.id IS NULL OR p.finished_at < $3 OR p.finished_at < $2 AND NOT EXISTS (
+					SELECT FROM divergence d JOIN divergence a ON a.fingerprint = d.fingerprint AND a.order_key = d.order_key AND a.state = 'accepted'
+					WHERE d.id = s.divergence_id) LIMIT $1)`,
+			[]any{micro(now.Add(-sightingsKept)), micro(now.Add(-max(r.Clean, sightingsKept)))},
 		},
 		{
 			"streams that nobody follows", new(int64), `

@@ -86,15 +86,11 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 	if len(a.keys) == 0 {
 		return nil
 	}
-	var counted []string
-	for _, c := range a.count.values {
-		text, err := marshalText(c)
-		if err != nil {
-			return err
-		}
-		counted = append(counted, *text)
+	counted, err := texted(a.count.values)
+	if err != nil {
+		return err
 	}
-	_, err := tx.Exec(ctx, `
+	_, err = tx.Exec(ctx, `
 		INSERT INTO suspect (pass_id, order_key, legacy_state, projection_state, events_state, mismatches, legacy_changed_at,
 			observed_at, projection_reached, first_seen, due, attempts, in_sample, counted, range)
 		SELECT $1, k, ls, ps, es, m::jsonb, lc, ($10::timestamptz[])[l], ($11::timestamptz[])[l], ($12::timestamptz[])[l],
@@ -113,6 +109,19 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 		column(a.look, func(l look) int32 { return l.attempts }), column(a.look, func(l look) bool { return l.inSample }), counted,
 		column(a.look, func(l look) int32 { return l.number }))
 	return err
+}
+
+// texted are the values as JSON.
+func texted[T any](values []T) ([]string, error) {
+	out := make([]string, len(values))
+	for i, v := range values {
+		text, err := marshalText(v)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = *text
+	}
+	return out, nil
 }
 
 // AddSuspects implements [verify.Queue]. If several suspects have one key, the last one counts.

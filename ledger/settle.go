@@ -188,6 +188,8 @@ type kindOf struct{ hop, kind, cause string }
 type seen struct {
 	legacyCopies, projectionCopies int32
 	first, last                    time.Time
+	counted                        verify.Counted
+	inSample                       bool
 }
 
 func (d *divergences) add(m compare.Mismatch, s verify.Suspect, last time.Time) {
@@ -198,7 +200,16 @@ func (d *divergences) add(m compare.Mismatch, s verify.Suspect, last time.Time) 
 	d.keys = append(d.keys, string(s.Key()))
 	d.fields = append(d.fields, string(appendFields(nil, m.Fields)))
 	d.kinds = append(d.kinds, d.kind.place(kindOf{string(m.Hop), string(m.Kind), string(m.Cause)}))
-	d.looks = append(d.looks, d.seen.place(seen{int32(m.LegacyCopies), int32(m.ProjectionCopies), first, last}))
+	d.looks = append(d.looks, d.seen.place(seen{int32(m.LegacyCopies), int32(m.ProjectionCopies), first, last, s.Counted, s.InSample}))
+}
+
+// places says for each order where the last of its looks is.
+func (d *divergences) places() map[string]int32 {
+	places := make(map[string]int32, len(d.keys))
+	for i, key := range d.keys {
+		places[key] = d.looks[i]
+	}
+	return places
 }
 
 // write opens divergences, renews those that are not resolved, and notes that the pass saw them. An accepted divergence
@@ -208,7 +219,15 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) er
 	if len(d.keys) == 0 {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `
+	counted, err := texted(column(d.seen, func(s seen) verify.Counted { return s.counted }))
+	if err != nil {
+		return err
+	}
+	places, err := marshalText(d.places()) // a join may become one loop in the other
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
 		WITH written AS (
 			INSERT INTO divergence AS d (fingerprint, order_key, hop, kind, cause, fields, legacy_copies, projection_copies, state,
 				first_seen, last_seen, found_by, first_pass, last_pass)
@@ -224,13 +243,16 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) er
 					OR d.kind <> excluded.kind OR d.cause <> excluded.cause
 					OR `+atHop("d")+` <> `+atHop("excluded")+`)
 					THEN 'open' ELSE d.state END
-			RETURNING d.id)
-		INSERT INTO sighting (pass_id, divergence_id) SELECT $1, id FROM written ON CONFLICT DO NOTHING`,
+			RETURNING d.id, d.order_key)
+		INSERT INTO sighting (pass_id, divergence_id, counted, in_sample)
+		SELECT $1, id, ($13::text[]::jsonb[])[s], ($14::boolean[])[s] FROM (SELECT id, ($15::jsonb->order_key)::integer AS s FROM written) w
+		ON CONFLICT DO NOTHING`,
 		id, d.keys, d.fields, d.kinds, d.looks,
 		column(d.kind, func(k kindOf) string { return k.hop }), column(d.kind, func(k kindOf) string { return k.kind }),
 		column(d.kind, func(k kindOf) string { return k.cause }),
 		column(d.seen, func(s seen) int32 { return s.legacyCopies }), column(d.seen, func(s seen) int32 { return s.projectionCopies }),
-		column(d.seen, func(s seen) time.Time { return s.first }), column(d.seen, func(s seen) time.Time { return s.last }))
+		column(d.seen, func(s seen) time.Time { return s.first }), column(d.seen, func(s seen) time.Time { return s.last }), counted,
+		column(d.seen, func(s seen) bool { return s.inSample }), places)
 	return err
 }
 

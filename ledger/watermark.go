@@ -36,6 +36,25 @@ func prove(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
 	return nil
 }
 
+// proveAnswered moves the watermark if the newest pass that could do so found nothing that is not accepted by now.
+func (l *Ledger) proveAnswered(ctx context.Context, tx pgx.Tx, fingerprint string) error {
+	rows, err := tx.Query(ctx, `SELECT max(id) FROM pass WHERE pair = $1 AND fingerprint = $2 AND kind = ANY ($3) AND state = 'done' AND token > 0 GROUP BY kind`,
+		l.pair, fingerprint, texts([]verify.PassKind{verify.Full, verify.Delta}))
+	if err != nil {
+		return err
+	}
+	newest, err := pgx.CollectRows(rows, pgx.RowTo[verify.PassID])
+	if err != nil {
+		return err
+	}
+	for _, id := range newest {
+		if err := prove(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // watermark returns the watermark under the fingerprint; nil if there is none. It also reports whether there is one under
 // another fingerprint.
 func watermark(ctx context.Context, tx pgx.Tx, pair verify.PairID, fingerprint string) (*gate.Watermark, bool, error) {

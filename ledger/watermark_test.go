@@ -21,6 +21,7 @@ type proof struct {
 	verdict     compare.Verdict // a match if empty
 	coverage    float64         // 1 if 0
 	unverified  int64
+	diverged    int64
 	facts       verify.Facts
 	outcomes    []verify.Outcome
 }
@@ -45,7 +46,7 @@ func (p proof) in(t *testing.T, l *ledger.Ledger) verify.PassID {
 	for _, err := range []error{
 		l.ScanDone(ctx, lease, id, verify.Scan{Compared: 9, Coverage: p.coverage, Facts: p.facts, Through: p.through}),
 		l.Settle(ctx, lease, id, p.outcomes, at.Add(time.Second)),
-		l.FinishPass(ctx, lease, id, verify.Result{Verdict: p.verdict, Unverified: p.unverified}, at.Add(time.Second)),
+		l.FinishPass(ctx, lease, id, verify.Result{Verdict: p.verdict, Unverified: p.unverified, Diverged: p.diverged}, at.Add(time.Second)),
 		l.Release(ctx, lease),
 	} {
 		if err != nil {
@@ -146,10 +147,10 @@ func TestTheWatermarkMovesWithWhatIsAccepted(t *testing.T) {
 	full := proof{kind: verify.Full, through: minutes(1)}.in(t, l)
 	diverged(2)
 	accept(t, l, "0", order.LegacyToProjection)
-	diverged(3)
+	third := diverged(3)
 	watermarkIs(t, l, 1, full, 0, "while one of two is accepted")
 	accept(t, l, "1", order.LegacyToProjection)
-	watermarkIs(t, l, 1, full, 0, "before the next pass")
+	watermarkIs(t, l, 3, third, 2, "as soon as both are accepted, without another pass")
 	delta := diverged(4)
 	watermarkIs(t, l, 4, delta, 2, "after a pass that found both again")
 	half := seen(minutes(5), compare.Diverged)

@@ -49,8 +49,11 @@ func (p *pass) countChanges(records map[order.Key]history.Record, r reading) (co
 			continue
 		}
 		n, with := compare.Recorded(record, r.events[key], before)
-		counted.Recorded += n
-		counted.WithEvents += with
+		one := Changes{Recorded: n, WithEvents: with}
+		if with < n {
+			one.Without = []Unrecorded{{key, n - with}}
+		}
+		counted.add(one)
 	}
 	return counted
 }

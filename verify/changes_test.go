@@ -67,8 +67,12 @@ func counted(t *testing.T, f *four, pass verify.Pass, changes, withEvents int64)
 	case verify.FullFacts:
 		is = facts.Changes
 	}
-	if is != (verify.Changes{Recorded: changes, WithEvents: withEvents}) {
-		t.Errorf("%d of %d changes have events, not %d of %d", is.WithEvents, is.Recorded, withEvents, changes)
+	var without int64
+	for _, w := range is.Without {
+		without += w.Changes
+	}
+	if is.Recorded != changes || is.WithEvents != withEvents || without != changes-withEvents {
+		t.Errorf("%d of %d changes have events, and %d are named that have none; want %d of %d", is.WithEvents, is.Recorded, without, withEvents, changes)
 	}
 }
 

@@ -3,6 +3,8 @@ package verify
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/nordvarg/crosscheck/order"
 )
 
 // Facts are what only one kind of pass knows: [SampleFacts], [FullFacts], [DeltaFacts], [StreamFacts], [AuditFacts]. They are stored as one JSON
@@ -65,4 +67,21 @@ func (r Rows) Larger() int64 { return max(r.Legacy, r.Projection) }
 type Changes struct {
 	Recorded   int64 `json:"recorded"`
 	WithEvents int64 `json:"with_events"`
+	// Without are the first 1,000 orders that have such lines without an event.
+	Without []Unrecorded `json:"without,omitempty"`
+}
+
+// Unrecorded is an order with changes that no event tells of.
+type Unrecorded struct {
+	Key     order.Key `json:"order"`
+	Changes int64     `json:"changes"`
+}
+
+// mostUnrecorded is how many orders are named.
+const mostUnrecorded = 1000
+
+func (c *Changes) add(more Changes) {
+	c.Recorded += more.Recorded
+	c.WithEvents += more.WithEvents
+	c.Without = append(c.Without, more.Without[:min(len(more.Without), mostUnrecorded-len(c.Without))]...)
 }

@@ -276,9 +276,7 @@ func (d *draw) compareAll(ctx context.Context, keys []order.Key, r reading, inSa
 	if err := d.p.readEvents(ctx, d.sides, keys, &r); err != nil {
 		return err
 	}
-	changes := d.p.countChanges(r.records, r)
-	d.changes.Recorded += changes.Recorded
-	d.changes.WithEvents += changes.WithEvents
+	d.changes.add(d.p.countChanges(r.records, r))
 	looks := d.p.judge(keys, r)
 	for _, key := range keys {
 		if d.p.c.Events != nil && len(r.events[key]) == 0 && compare.Archived(r.legacy[key]) {

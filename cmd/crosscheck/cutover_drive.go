@@ -159,6 +159,15 @@ func (t *cutting) judged(ctx context.Context, pass verify.Pass) (j evidence.Judg
 		j.Detail += ": " + pass.Result.Reason
 	}
 	if j.Diverged {
+		accepted, err := t.ledger.AcceptedOrders(ctx, pass.ID)
+		if err != nil {
+			return j, err
+		}
+		if answered(pass, accepted) {
+			j.Matches, j.Diverged = true, false
+			j.Detail += "; all of them are accepted"
+			return j, nil
+		}
 		found, err := t.ledger.PassDivergences(ctx, pass.ID, 5)
 		if err != nil {
 			return j, err

@@ -174,7 +174,7 @@ func giveUp(ctx context.Context, l *ledger.Ledger, held lease.Lease, found verif
 // unverified reports a pass that could not begin. With --json this is a report too, and nothing else is on stdout.
 func (o oneOff) unverified(err error) (int, error) {
 	if o.json {
-		r := newReport(verify.Pass{Kind: o.kind, Result: verify.Result{Verdict: "unverified", Reason: strings.Join(strings.Fields(o.config.Mask(err.Error())), " ")}}, o.fields, nil, time.Now())
+		r := newReport(verify.Pass{Kind: o.kind, Result: verify.Result{Verdict: "unverified", Reason: strings.Join(strings.Fields(o.config.Mask(err.Error())), " ")}}, o.fields, nil, 0, time.Now())
 		if werr := r.writeJSON(o.stdout); werr != nil {
 			return exitError, errors.Join(err, werr)
 		}
@@ -205,7 +205,11 @@ func (o oneOff) present(ctx context.Context, l *ledger.Ledger, pass verify.Pass)
 		// The verdict is known; only the list is missing.
 		printError(o.logs(), err.Error(), hintFor(err))
 	}
-	r := newReport(pass, o.fields, found[:min(limit, len(found))], time.Now())
+	accepted, err := l.AcceptedOrders(reading, pass.ID)
+	if err != nil {
+		printError(o.logs(), err.Error(), hintFor(err))
+	}
+	r := newReport(pass, o.fields, found[:min(limit, len(found))], accepted, time.Now())
 	r.Truncated = r.Truncated || len(found) > limit
 	if o.json {
 		err = r.writeJSON(o.stdout)
@@ -215,5 +219,5 @@ func (o oneOff) present(ctx context.Context, l *ledger.Ledger, pass verify.Pass)
 	if err != nil {
 		return exitError, fmt.Errorf("writing the report: %w", err)
 	}
-	return exitCode(pass.Result.Verdict), nil
+	return r.exitCode(), nil
 }

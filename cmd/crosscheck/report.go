@@ -29,6 +29,7 @@ type passReport struct {
 	Coverage       float64 `json:"coverage"`
 	Duration       float64 `json:"duration_seconds"`
 	Diverged       int64   `json:"diverged"`
+	Accepted       int64   `json:"accepted"`   // of the diverged, those that somebody has accepted
 	Unverified     int64   `json:"unverified"` // orders that could not be judged
 	*gate.Fields
 	Widespread []verify.Widespread `json:"widespread,omitempty"` // what most orders have; only examples of it are divergences
@@ -95,11 +96,11 @@ type rowsEstimate struct {
 // sampleConfidence is the confidence of the bound that a single sample states.
 const sampleConfidence = 0.95
 
-func newReport(p verify.Pass, fields *gate.Fields, found []verify.Divergence, now time.Time) passReport {
+func newReport(p verify.Pass, fields *gate.Fields, found []verify.Divergence, accepted int64, now time.Time) passReport {
 	r := passReport{
 		ID: int64(p.ID), Pass: string(p.Kind), Verdict: string(p.Result.Verdict), Reason: p.Result.Reason,
 		Compared: p.Scan.Compared, Coverage: p.Scan.Coverage, Widespread: p.Scan.Widespread(),
-		Diverged: p.Result.Diverged, Unverified: p.Result.Unverified, Fields: fields,
+		Diverged: p.Result.Diverged, Accepted: accepted, Unverified: p.Result.Unverified, Fields: fields,
 		Divergences: make([]web.Divergence, 0, len(found)),
 	}
 	if !p.FinishedAt.IsZero() {
@@ -186,6 +187,23 @@ func newBound(f verify.SampleFacts, bad int64) *boundReport {
 	}
 }
 
+// exitCode is that of the verdict. If all that has diverged is accepted, and nothing else was left unjudged, there is agreement.
+func (r passReport) exitCode() int {
+	if r.answered() {
+		return exitAgrees
+	}
+	return exitCode(compare.Verdict(r.Verdict))
+}
+
+func (r passReport) answered() bool {
+	return r.Verdict == string(compare.Diverged) && r.Diverged > 0 && r.Accepted == r.Diverged && r.Unverified == 0 && r.Coverage >= 1
+}
+
+// answered is true of a pass that judged every order it set out to, and of which all that it found diverged is accepted.
+func answered(p verify.Pass, accepted int64) bool {
+	return newReport(p, nil, nil, accepted, time.Time{}).answered()
+}
+
 func exitCode(v compare.Verdict) int {
 	switch v {
 	case compare.Match:
@@ -212,10 +230,17 @@ func (r passReport) writeText(w io.Writer) error {
 		rows = fmt.Sprintf("legacy about %s, projection about %s rows by the planner's estimate, ",
 			human.Number(r.EstimatedRows.Legacy), human.Number(r.EstimatedRows.Projection))
 	}
+	verdict := strings.ToUpper(r.Verdict)
+	if r.answered() {
+		verdict = "ACCEPTED"
+	}
 	fmt.Fprintf(&b, "%s  %s verification of %s in %.1fs (%scoverage %.4g %%)\n",
-		strings.ToUpper(r.Verdict), r.Pass, human.Quantity(int64(r.Compared), "order", "orders"), r.Duration, rows, 100*r.Coverage)
-	if r.Reason != "" {
+		verdict, r.Pass, human.Quantity(int64(r.Compared), "order", "orders"), r.Duration, rows, 100*r.Coverage)
+	if r.Reason != "" && !r.answered() {
 		fmt.Fprintf(&b, "  %s\n", printable(r.Reason))
+	}
+	if r.Accepted > 0 {
+		fmt.Fprintf(&b, "  %s diverged, %s accepted\n", human.Quantity(r.Diverged, "order", "orders"), human.Number(r.Accepted))
 	}
 	r.writeDelta(&b)
 	if r.PortableDigests {

@@ -27,7 +27,7 @@ func reported(t *testing.T, cause compare.Cause) string {
 		{Mismatch: compare.Mismatch{Key: "8", Kind: compare.Missing, Hop: order.LegacyToEvents}},
 	}
 	var b strings.Builder
-	if err := newReport(verify.Pass{Result: verify.Result{Verdict: compare.Diverged, Diverged: 2}}, nil, found, time.Time{}).writeText(&b); err != nil {
+	if err := newReport(verify.Pass{Result: verify.Result{Verdict: compare.Diverged, Diverged: 2}}, nil, found, 0, time.Time{}).writeText(&b); err != nil {
 		t.Fatal(err)
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
@@ -50,7 +50,7 @@ func TestALongKeyDoesNotPadTheTable(t *testing.T) {
 	long := "begin-" + strings.Repeat("k\n", 1000) + "-end"
 	pass := verify.Pass{Kind: verify.Full, Scan: verify.Scan{Facts: verify.FullFacts{Counts: []verify.GroupCount{{Group: long, Legacy: 1}}}}}
 	found := []verify.Divergence{{Mismatch: compare.Mismatch{Key: order.Key(long), Kind: compare.Missing}}, {Mismatch: compare.Mismatch{Key: "7", Kind: compare.Missing}}}
-	r := newReport(pass, nil, found, time.Time{})
+	r := newReport(pass, nil, found, 0, time.Time{})
 	var text, whole strings.Builder
 	if err := errors.Join(r.writeText(&text), r.writeJSON(&whole)); err != nil {
 		t.Fatal(err)
