@@ -22,10 +22,11 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"certificate", "source", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "repair", "verify", "follow", "backfill", "eventlog", "config", "compare", "history", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle", "switches", "cutover", "cutover/run", "cutover/steps", "cutover/evidence"},
+	"cmd/crosscheck":     {"certificate", "source", "readpath", "reads", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "repair", "verify", "follow", "backfill", "eventlog", "config", "compare", "history", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle", "switches", "cutover", "cutover/run", "cutover/steps", "cutover/evidence"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
-	"source":      {"throttle", "cutover/evidence", "repair", "verify", "follow", "propose", "history", "order", "doctor", "human"},
+	"readpath":    {"reads"},
+	"source":      {"throttle", "reads", "cutover/evidence", "repair", "verify", "follow", "propose", "history", "order", "doctor", "human"},
 	"topic":       {"follow", "doctor", "order", "human"},
 	"registry":    {"order"},
 	"ledger":      {"throttle", "board", "verify", "follow", "backfill", "cutover/run", "cutover", "compare", "gate", "incident", "order", "lease"},
@@ -40,6 +41,7 @@ var mayImport = map[string][]string{
 	"sampler":          {"verify", "lease"},
 	"explain":          {"verify", "follow", "compare", "history", "order", "human"},
 	"repair":           {"verify", "compare", "history", "order", "human"},
+	"reads":            {"verify", "compare", "order", "lease"},
 	"verify":           {"throttle", "compare", "history", "order", "lease", "human"},
 	"follow":           {"compare", "order", "lease"},
 	"backfill":         {"throttle", "verify", "history", "order", "lease"},
@@ -87,6 +89,7 @@ var livesIn = map[string][]string{
 	"github.com/twmb/franz-go":                   {"lab"},
 	"github.com/anishathalye/porcupine":          {"lab"},
 	"github.com/hamba/avro/v2":                   {"registry"},
+	"github.com/HdrHistogram/hdrhistogram-go":    {"reads"},
 	"golang.org/x/sync":                          {"*"},
 	"golang.org/x/sys":                           {"source"},
 	"golang.org/x/text":                          {"source"},

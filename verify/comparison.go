@@ -173,6 +173,9 @@ func (c *Comparison) Resume(ctx context.Context, l lease.Lease, found Pass) (Pas
 	p := &pass{c: c, lease: l, id: found.ID, fingerprint: found.Fingerprint, soon: found.Kind == Delta, audits: found.Kind == Audit}
 	p.throttle(found.Kind, (found.Kind == Full || found.Kind == Audit) && found.State == Scanning)
 	switch {
+	case found.State == Settling && found.Kind == Reads: // it has no suspects in the ledger
+		facts, _ := found.Scan.Facts.(ReadsFacts) // unknown ones are no answers
+		return p.finish(ctx, found, facts.Result())
 	case found.State == Settling:
 		return p.conclude(ctx, found)
 	case found.Kind == Audit:

@@ -104,6 +104,8 @@ type draw struct {
 	surveyed bool    // the first orders, if there were enough
 	// widespread is why the draw has stopped before its size.
 	widespread []Widespread
+	// only takes the drawn keys, which are not compared then; nil if they are.
+	only func([]order.Key)
 
 	legacy, projection Draws
 }
@@ -267,6 +269,10 @@ func (d *draw) fresh(keys []order.Key, wanted func(order.Key) bool) []order.Key 
 
 // compareAll compares orders whose rows were read in all representations.
 func (d *draw) compareAll(ctx context.Context, keys []order.Key, r reading, inSample bool) (err error) {
+	if d.only != nil {
+		d.take(keys)
+		return nil
+	}
 	if inSample {
 		there := slices.DeleteFunc(slices.Clone(keys), func(k order.Key) bool { return len(r.legacy[k]) == 0 })
 		if r.records, err = d.p.readRecords(ctx, there); err != nil {
@@ -300,6 +306,14 @@ func (d *draw) compareAll(ctx context.Context, keys []order.Key, r reading, inSa
 		}
 	}
 	return nil
+}
+
+func (d *draw) take(keys []order.Key) {
+	for _, k := range keys {
+		d.known[k] = true
+		d.compared++
+	}
+	d.only(keys)
 }
 
 // beside adds the orders that changed last and those with an open divergence. Where orders cannot be read by key, they
