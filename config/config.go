@@ -48,6 +48,8 @@ type Config struct {
 	Gate gate.Policy
 	// Repair says where a plan of repairs writes. Default: see Repair.
 	Repair Repair
+	// Reads says what is asked of both read paths; optional.
+	Reads Reads
 	// Cutover says how the system is cut over; optional.
 	Cutover Cutover
 	// Web is the status page and the metrics endpoint. Default: see Web.

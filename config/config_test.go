@@ -107,6 +107,8 @@ func TestEverything(t *testing.T) {
 	criteria.RollbackRehearsals = gate.RollbackRehearsalsCriterion{Rule: inForce, Count: 5, MaxDuration: 4 * time.Minute, MaxAge: 11 * time.Hour}
 	criteria.VerifiedThrough = gate.VerifiedThroughCriterion{Rule: inForce, MaxAge: 90 * time.Second}
 	criteria.Sequences = gate.SequencesCriterion{Rule: inForce, MinAhead: 50, MaxAge: 13 * time.Hour}
+	criteria.ReadParity = gate.ReadParityCriterion{Rule: inForce, Max: 2, MaxAge: 13 * time.Hour}
+	criteria.ReadLatency = gate.ReadLatencyCriterion{Rule: advisory, MaxRatio: 0.5, MaxAge: 14 * time.Hour}
 	want := &config.Config{
 		Legacy: config.Side{
 			DSN:   config.NewSecret("host=db1 user=app password=$tr$ngpostgres://legacy:hunter2@db1/orders"),

@@ -29,6 +29,7 @@ func (c *Config) findSecrets(getenv func(string) (string, bool), found []string)
 		found = append(found, secretsOf(dsn.Reveal())...)
 	}
 	found = append(found, c.Cutover.secrets()...)
+	found = append(found, c.Reads.secrets()...)
 	for _, name := range []string{"PGPASSWORD", "PGSSLPASSWORD"} {
 		if value, ok := getenv(name); ok {
 			found = append(found, value)

@@ -54,6 +54,8 @@ func readConfig(o *object, c *Config) {
 	readRepair(o.object("repair"), c)
 	readCutover(o.object("cutover"), c)
 	c.warnOfSequences(o)
+	readReads(o.object("reads"), c)
+	c.warnOfReads(o)
 	c.Gate.Criteria.ShadowWriteCompleteness.Changes = c.Events.Given() && c.History.Given()
 	o.done()
 }

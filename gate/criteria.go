@@ -67,6 +67,8 @@ type Criteria struct {
 	RollbackRehearsals      RollbackRehearsalsCriterion
 	VerifiedThrough         VerifiedThroughCriterion
 	Sequences               SequencesCriterion
+	ReadParity              ReadParityCriterion
+	ReadLatency             ReadLatencyCriterion
 }
 
 // defaultFullAge is how old a full pass may be. A full pass is scheduled daily and has two hours to spare.
@@ -78,6 +80,7 @@ func (c *Criteria) all() []configured {
 		&c.OpenDivergences, &c.FullVerification, &c.Counts, &c.SampleBound, &c.Coverage,
 		&c.ShadowWriteCompleteness, &c.EventGaps, &c.StreamCompleteness, &c.ProjectionLag, &c.StreamLag,
 		&c.CleanStreak, &c.HistoryAccuracy, &c.Rehearsals, &c.RollbackRehearsals, &c.VerifiedThrough, &c.Sequences,
+		&c.ReadParity, &c.ReadLatency,
 	}
 }
 

@@ -55,6 +55,9 @@ type Evidence struct {
 	History    *HistoryEvidence
 	Rehearsals *RehearsalEvidence
 	Sequences  *SequencesEvidence `json:",omitempty"`
+	Reads      *ReadsEvidence     `json:",omitempty"`
+	// VoidReads is true if reads passes have finished, but only under other fingerprints.
+	VoidReads bool `json:",omitempty"`
 }
 
 // Counting is the pass with the counts by group; nil if there is none.

@@ -17,6 +17,10 @@ func (e Evidence) WithoutValues() Evidence {
 		hidden := *e.History
 		hidden.Reason, e.History = Hidden, &hidden
 	}
+	if e.Reads != nil && e.Reads.Reason != "" {
+		hidden := *e.Reads
+		hidden.Reason, e.Reads = Hidden, &hidden
+	}
 	e.Gaps = slices.Clone(e.Gaps)
 	for i := range e.Gaps {
 		e.Gaps[i].Reason = Hidden

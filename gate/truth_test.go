@@ -52,6 +52,11 @@ func TestTruthTable(t *testing.T) {
 		r := slices.Repeat([]Rehearsal{{now.Add(-time.Hour), took, true}}, 3)
 		return func(e *Evidence) { e.Rehearsals = &RehearsalEvidence{r, r} }
 	}
+	reads := func(q ReadEvidence) func(*Evidence) {
+		return func(e *Evidence) {
+			e.Reads = &ReadsEvidence{Pass: 9, At: now, Covered: float64(q.Agreed+q.Differing) / float64(max(q.Questions, 1)), Queries: []ReadEvidence{q}}
+		}
+	}
 	table := []struct {
 		criterion Criterion
 		sentences []sentence
@@ -160,6 +165,23 @@ func TestTruthTable(t *testing.T) {
 			given("one would give the number that legacy gave last", sequences(0, now), Fails),
 			given("none was read", nothing, Inconclusive),
 			given("they were read tomorrow", sequences(1, now.Add(24*time.Hour)), Errored),
+		}},
+		{d.ReadParity, []sentence{
+			given("all answers agree", reads(ReadEvidence{Questions: 9, Agreed: 9}), Passes),
+			given("one differs", reads(ReadEvidence{Questions: 9, Agreed: 8, Differing: 1}), Fails),
+			given("one was not given", reads(ReadEvidence{Questions: 9, Agreed: 8}), Inconclusive),
+			given("nothing was asked", reads(ReadEvidence{}), Inconclusive),
+			given("nobody has asked", nothing, Inconclusive),
+			given("other queries were asked", func(e *Evidence) { e.Reads = &ReadsEvidence{At: now, Covered: 1, Basis: "others"} }, Inconclusive),
+			given("more agree than were asked", reads(ReadEvidence{Questions: 9, Agreed: 10}), Errored),
+		}},
+		{d.ReadLatency, []sentence{
+			given("the new side is faster", reads(ReadEvidence{Ratio: 0.3, Low: 0.2, High: 0.5}), Passes),
+			given("it is three times as slow", reads(ReadEvidence{Ratio: 3, Low: 2.5, High: 3.5}), Fails),
+			given("it may be a little slower", reads(ReadEvidence{Ratio: 1.4, Low: 1.2, High: 1.6}), Inconclusive),
+			given("too few answers were measured", reads(ReadEvidence{Ratio: 0.3, Measured: 20}), Inconclusive),
+			given("nobody has asked", nothing, Inconclusive),
+			given("a ratio is negative", reads(ReadEvidence{Ratio: -1}), Errored),
 		}},
 	}
 	var names []string

@@ -103,7 +103,10 @@ func (l *Ledger) passEvidence(ctx context.Context, tx pgx.Tx, fingerprint string
 	if e.History, e.VoidHistory, err = l.auditEvidence(ctx, tx, fingerprint); err != nil {
 		return err
 	}
-	if e.VoidFull || e.VoidSample || e.VoidVerified || e.VoidHistory {
+	if e.Reads, e.VoidReads, err = l.readsEvidence(ctx, tx, fingerprint); err != nil {
+		return err
+	}
+	if e.VoidFull || e.VoidSample || e.VoidVerified || e.VoidHistory || e.VoidReads {
 		if e.Changed, err = l.changed(ctx, tx, fingerprint); err != nil {
 			return err
 		}
