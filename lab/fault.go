@@ -70,8 +70,11 @@ func AllFaults() []Fault {
 
 // Plant causes the named fault in n orders, makes it visible, and returns which orders differ now and how. A fault of a
 // hop as a whole affects at least n orders, and is returned as one entry without an order. Faults that work on pairs
-// round n up to an even number.
+// round n up to an even number. One of ReadFaults leaves all representations as they are, and nothing is returned.
 func (l *Lab) Plant(ctx context.Context, name string, n int) ([]Planted, error) {
+	if isReadFault(name) {
+		return nil, l.ReadAPI.plant(ctx, name)
+	}
 	all := AllFaults()
 	i := slices.IndexFunc(all, func(f Fault) bool { return f.Name == name })
 	if i < 0 {
@@ -132,6 +135,9 @@ func (l *Lab) Planted() []Planted {
 func (l *Lab) Repair(ctx context.Context) error {
 	l.planting.Lock()
 	defer l.planting.Unlock()
+	if err := l.ReadAPI.repair(ctx); err != nil {
+		return err
+	}
 	l.Projector.halt(false)
 	if err := l.Desk.held.resume(ctx, l.Desk.shadowNow); err != nil {
 		return fmt.Errorf("repairing: %w", err)

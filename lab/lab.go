@@ -60,6 +60,8 @@ type Lab struct {
 	// Desk and Projector write; StartDesk and StartProjector run them.
 	Desk      *Desk
 	Projector *Projector
+	// ReadAPI answers what clients ask, of both sides.
+	ReadAPI *ReadAPI
 
 	cutOver        int64           // the newest order that the backfill has written; 0 if there was none
 	opened         time.Time       // later than anything of the history, and earlier than anything of the desk
@@ -151,6 +153,7 @@ func (l *Lab) open(ctx context.Context, o Options) error {
 		legacy: l.legacy, events: l.events, store: l.Store, publisher: o.Publisher, rate: o.Rate, workers: o.Workers, seed: seed, now: o.Now, log: o.Log,
 		random: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // not for secrets
 	}
+	l.ReadAPI = &ReadAPI{legacy: l.legacy, events: l.events}
 	l.Projector = &Projector{pool: l.events, store: l.Store, refreshEvery: o.RefreshEvery, log: o.Log}
 	if err := l.publishHistory(ctx, o.PublishHistory); err != nil {
 		return err

@@ -21,6 +21,9 @@ func (c *faultCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	if len(planted) == 0 {
+		s.out.line("planted %s in the new read path", c.Name)
+	}
 	for _, p := range planted {
 		s.out.line("planted %s: %s (%s, %s)", c.Name, happened(p), p.Hop, p.Cause)
 	}

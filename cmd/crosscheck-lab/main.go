@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("crosscheck-lab"),
 		kong.Description("A migrating trading system in miniature, with faults that can be switched on."),
-		kong.Vars{"socket": defaultSocket(), "faults": faultNames(), "stores": storeNames(), "backfill_faults": backfillFaultNames(), "bench_parts": strings.Join(bench.Parts, ", ")},
+		kong.Vars{"socket": defaultSocket(), "faults": faultNames() + readFaultNames(), "stores": storeNames(), "backfill_faults": backfillFaultNames(), "bench_parts": strings.Join(bench.Parts, ", ")},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }),
 	)
@@ -130,6 +130,14 @@ func faultNames() string {
 		names = append(names, f.Name)
 	}
 	return strings.Join(names, ",")
+}
+
+// readFaultNames continues that list with the faults of the new read path, which no pass over rows can find.
+func readFaultNames() (names string) {
+	for _, f := range lab.ReadFaults() {
+		names += "," + f.Name
+	}
+	return names
 }
 
 // backfillFaultNames lists those of a backfill.
