@@ -58,7 +58,7 @@ func New(o Options) *Metrics {
 			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600},
 		}, []string{"pass"}),
 		readSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "crosscheck_read_seconds", Help: "Time to read from one side, including the wait for a connection and decoding.",
+			Name: "crosscheck_read_seconds", Help: "Time in which one side answered a query of reads.",
 			Buckets: readBuckets,
 		}, []string{"side", "query"}),
 		queries: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -102,7 +102,7 @@ func (m *Metrics) ObserveMismatch(pass, hop, kind, field string) {
 	m.mismatches.WithLabelValues(pass, hop, kind, field).Inc()
 }
 
-// ObserveRead measures one read through a port, as the caller sees it.
+// ObserveRead measures one answer to a query of both read paths.
 func (m *Metrics) ObserveRead(side, query string, took time.Duration) {
 	m.readSeconds.WithLabelValues(side, query).Observe(took.Seconds())
 }

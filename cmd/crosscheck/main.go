@@ -42,6 +42,7 @@ type cli struct {
 	Sample      sampleCommand      `cmd:"" help:"Make one sampling pass now."`
 	Verify      verifyCommand      `cmd:"" help:"Verify every order, and name the exact orders and fields that differ."`
 	Audit       auditCommand       `cmd:"" help:"Audit the history: legacy against its own record, and the stored events against both."`
+	Reads       readsCommand       `cmd:"" help:"Ask both read paths the same questions, and compare answers and latency."`
 	Explain     explainCommand     `cmd:"" help:"Show one order in all representations: the timeline of its events, and where, at which hop and why they part."`
 	Backfill    backfillCommand    `cmd:"" help:"Write the events that the event store misses, from what legacy has recorded; only with backfill.enabled."`
 	Repair      repairCommand      `cmd:"" help:"Plan repairs of open divergences: SQL with its evidence, for people to review and apply. Nothing is applied by itself."`

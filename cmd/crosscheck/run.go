@@ -225,7 +225,6 @@ func (s *sidecar) observePass(p verify.Pass) {
 
 func (s *sidecar) observeQuery(side order.Representation, kind string, took time.Duration) {
 	s.metrics.ObserveQuery(string(side), kind, took)
-	s.metrics.ObserveRead(string(side), kind, took)
 }
 
 func (s *sidecar) observeMismatch(kind verify.PassKind, m compare.Mismatch) {

@@ -22,7 +22,7 @@ type scheduledPass struct {
 	atStart bool
 	// interval says that the schedule is one, as in sampler.Job.
 	interval bool
-	run      passFunc // nil for delta passes, which keep their sides open: [sidecar.delta]
+	run      passFunc // nil for those that need more of the sidecar: [sidecar.delta] and [sidecar.readsPass]
 }
 
 // scheduledPasses has one line for each of them: what runs, and what the board and the metrics need to know.
@@ -38,6 +38,7 @@ func scheduledPasses(c *config.Config) []scheduledPass {
 		{verify.Audit, c.Sampler.Audit, false, false, func(ctx context.Context, cmp *verify.Comparison, _ *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			return cmp.Audit(ctx, l, start, verify.Span{})
 		}},
+		{verify.Reads, c.Reads.Schedule, false, false, nil},
 	}
 }
 
@@ -55,6 +56,9 @@ func (s *sidecar) job(pass scheduledPass) sampler.Job {
 			}
 			defer done()
 			start.Fingerprint = fingerprint
+			if pass.kind == verify.Reads {
+				return s.readsPass(ctx, c, s.config, l, start)
+			}
 			return pass.run(ctx, c, s.config, l, start)
 		},
 		Resume: func(ctx context.Context, l lease.Lease, found verify.Pass) (verify.Pass, error) {
