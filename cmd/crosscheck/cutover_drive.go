@@ -42,6 +42,7 @@ type cutting struct {
 	ledger *ledger.Ledger
 	sides  sides
 	basis  gate.Basis
+	future time.Time // since when the projection lacks only events of the future; zero if that is not so
 }
 
 // openCutting opens everything that a run needs. The caller closes it.
