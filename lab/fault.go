@@ -133,6 +133,9 @@ func (l *Lab) Planted() []Planted {
 // Repair undoes all faults, makes that visible, and gives the orders back to the desk. It restarts stopped parts first,
 // so that the events they held back come before the repairs of other faults.
 func (l *Lab) Repair(ctx context.Context) error {
+	if err := l.undisturbed(); err != nil {
+		return fmt.Errorf("repairing: %w", err)
+	}
 	l.planting.Lock()
 	defer l.planting.Unlock()
 	if err := l.ReadAPI.repair(ctx); err != nil {

@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -39,6 +40,9 @@ type Options struct {
 	Workers int
 	// RefreshEvery is the time between two refreshes of current_orders, which is the lag that readers see; default 2 s.
 	RefreshEvery time.Duration
+	// Incremental lets the projector write current_orders itself, a table, with each batch of events. Nothing is refreshed then, which
+	// takes longer the more orders there are.
+	Incremental bool
 	// Publisher is the topic that events are published to; nil for none. The caller closes it, after the lab.
 	Publisher Publisher
 	// PublishHistory is how many of the newest events of the history are published first.
@@ -67,10 +71,13 @@ type Lab struct {
 	opened         time.Time       // later than anything of the history, and earlier than anything of the desk
 	base           context.Context //nolint:containedctx // what desk and projector run under, until they are stopped
 	ownServer      bool
+	before         []*pgserver.Server // that a failover has replaced
 	legacy, events *pgxpool.Pool
+	ahead          atomic.Int64 // nanoseconds by which the clock of desk and clients is wrong
 
-	running               sync.Mutex // guards the two tasks
+	running               sync.Mutex // guards the tasks
 	deskRun, projectorRun task
+	disturbances          []*task
 
 	planting   sync.Mutex // held by Plant and Repair; guards the fields below
 	planted    []Planted
@@ -148,13 +155,18 @@ func (l *Lab) open(ctx context.Context, o Options) error {
 	if err := l.setUpModes(ctx); err != nil {
 		return err
 	}
-	seed := uint64(o.History.Seed) //nolint:gosec // any bits do
+	if o.Incremental {
+		if err := l.keepCurrent(ctx); err != nil {
+			return err
+		}
+	}
+	seed, now := uint64(o.History.Seed), func() time.Time { return o.Now().Add(time.Duration(l.ahead.Load())) } //nolint:gosec // any bits do
 	l.Desk = &Desk{
-		legacy: l.legacy, events: l.events, store: l.Store, publisher: o.Publisher, rate: o.Rate, workers: o.Workers, seed: seed, now: o.Now, log: o.Log,
+		legacy: l.legacy, events: l.events, store: l.Store, publisher: o.Publisher, rate: o.Rate, workers: o.Workers, seed: seed, now: now, log: o.Log,
 		random: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // not for secrets
 	}
 	l.ReadAPI = &ReadAPI{legacy: l.legacy, events: l.events}
-	l.Projector = &Projector{pool: l.events, store: l.Store, refreshEvery: o.RefreshEvery, log: o.Log}
+	l.Projector = &Projector{pool: l.events, store: l.Store, refreshEvery: o.RefreshEvery, kept: o.Incremental, log: o.Log}
 	if err := l.publishHistory(ctx, o.PublishHistory); err != nil {
 		return err
 	}
@@ -176,6 +188,15 @@ func (l *Lab) historyEnd(ctx context.Context) (end time.Time, err error) {
 	return end.Add(historyQuiet / 2), nil
 }
 
+// clientSetting is on in sessions of the system's clients.
+const clientSetting = "lab.client"
+
+// ClientDSN is legacy as a client sees it, for probes by the clients' way.
+func (l *Lab) ClientDSN() string { return l.LegacyDSN + "&" + clientSetting + "=on" }
+
+// LedgerSchema is where crosscheck keeps its ledger in the events' database, by the configurations that the lab writes.
+const LedgerSchema = "crosscheck"
+
 // openPool opens a pool that has room for all workers, the projector and a fault.
 func openPool(ctx context.Context, dsn string, workers int, statementTimeout time.Duration) (*pgxpool.Pool, error) {
 	c, err := pgxpool.ParseConfig(dsn)
@@ -184,6 +205,7 @@ func openPool(ctx context.Context, dsn string, workers int, statementTimeout tim
 	}
 	c.MaxConns = int32(min(workers, 100)) + 4 //nolint:gosec // bounded
 	c.ConnConfig.RuntimeParams["application_name"] = "crosscheck-lab"
+	c.ConnConfig.RuntimeParams[clientSetting] = "on"
 	c.ConnConfig.RuntimeParams["jit"] = "off" // compiling takes longer than any statement of the lab
 	c.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(statementTimeout.Milliseconds(), 10)
 	pool, err := pgxpool.NewWithConfig(ctx, c)
@@ -269,9 +291,9 @@ func (l *Lab) StopProjector() error {
 	return l.projectorRun.stop()
 }
 
-// Close stops everything in the order of dependencies: desk, projector, connections, server.
+// Close stops everything in the order of dependencies: faults, desk, projector, connections, server.
 func (l *Lab) Close() error {
-	errs := []error{l.StopDesk(), l.StopProjector()}
+	errs := []error{l.undisturbed(), l.StopDesk(), l.StopProjector()}
 	for _, pool := range []*pgxpool.Pool{l.legacy, l.events} {
 		if pool != nil {
 			pool.Close()
@@ -279,6 +301,9 @@ func (l *Lab) Close() error {
 	}
 	if l.ownServer {
 		errs = append(errs, l.Server.Stop())
+	}
+	for _, s := range l.before {
+		errs = append(errs, s.Stop())
 	}
 	return errors.Join(errs...)
 }

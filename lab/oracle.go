@@ -88,11 +88,11 @@ func beside(ctx context.Context, legacyDSN, eventsDSN string, compare func(conte
 
 // copyOrders streams the legacy table into a temporary one in the other database.
 func copyOrders(ctx context.Context, legacy, events *pgx.Conn) error {
-	if _, err := events.Exec(ctx, "CREATE TEMPORARY TABLE legacy_orders (LIKE current_orders)"); err != nil {
+	const columns = "SELECT order_id, trader_id, symbol, side, quantity, price, status, filled_quantity, avg_fill_price, created_at, updated_at FROM "
+	if _, err := events.Exec(ctx, "CREATE TEMPORARY TABLE legacy_orders AS "+columns+"current_orders WITH NO DATA"); err != nil {
 		return fmt.Errorf("creating the copy of orders: %w", err)
 	}
-	const out = "COPY (SELECT order_id, trader_id, symbol, side, quantity, price, status, filled_quantity, avg_fill_price, " +
-		"created_at, updated_at FROM orders) TO STDOUT (FORMAT binary)"
+	const out = "COPY (" + columns + "orders) TO STDOUT (FORMAT binary)"
 	r, w := io.Pipe()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {

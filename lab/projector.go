@@ -36,7 +36,7 @@ const driftBy = "0.005"
 type pair struct{ a, b int64 }
 
 // Projector turns events into the read model. It keeps the rows in orders_projection always up to date, and refreshes
-// current_orders from them every few seconds. Readers see data that is that old.
+// current_orders from them every few seconds. Readers see data that is that old. With [Options.Incremental] readers see those rows.
 //
 // Its position is safe because appends to the event store are serialised: a position is visible only when all smaller
 // ones are.
@@ -44,6 +44,7 @@ type Projector struct {
 	pool         *pgxpool.Pool
 	store        *Store
 	refreshEvery time.Duration
+	kept         bool // readers see what it keeps, so there is nothing to refresh
 	log          *slog.Logger
 
 	mu     sync.Mutex // held while projecting or refreshing
@@ -84,13 +85,28 @@ func (p *Projector) Project(ctx context.Context) error {
 func (p *Projector) Refresh(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.projectLocked(ctx); err != nil || p.halted {
+	if err := p.projectLocked(ctx); err != nil || p.halted || p.kept {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, projectTimeout)
 	defer cancel()
 	if _, err := p.pool.Exec(ctx, "REFRESH MATERIALIZED VIEW CONCURRENTLY current_orders"); err != nil {
 		return fmt.Errorf("refreshing current_orders: %w", err)
+	}
+	return nil
+}
+
+// keepCurrent lets readers see the rows that the projector keeps. A system in which they do stays so.
+func (l *Lab) keepCurrent(ctx context.Context) error {
+	var view bool
+	if err := l.events.QueryRow(ctx, "SELECT relkind = 'm' FROM pg_class WHERE oid = 'current_orders'::regclass").Scan(&view); err != nil {
+		return fmt.Errorf("looking for current_orders: %w", err)
+	}
+	if !view {
+		return nil
+	}
+	if _, err := l.events.Exec(ctx, script("current_orders_kept")); err != nil {
+		return fmt.Errorf("making current_orders a table: %w", err)
 	}
 	return nil
 }

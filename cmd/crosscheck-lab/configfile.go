@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"text/template"
 
 	"github.com/nordvarg/crosscheck/lab"
@@ -42,7 +43,7 @@ events:
   schema: crosscheck
 compare:
   fields:
-{{.Store.Fields}}  settle: {window: 6s, rechecks: 3, max_lag: {{.MaxLag}}}
+{{.Store.Fields}}  settle: {window: {{.Window}}, rechecks: 3, max_lag: {{.MaxLag}}}
 sampler: {schedule: {{printf "%q" .Sample}}, size: {{.Size}}, full: {{printf "%q" .Full}}}
 web: {listen: {{printf "%q" .Listen}}}
 `))
@@ -51,16 +52,17 @@ web: {listen: {{printf "%q" .Listen}}}
 type pace struct {
 	Sample, Full string // as cron lines
 	Size         int    // orders in a sample
+	Window       string // has to outlast the projection's lag
 	MaxLag       string
 }
 
 var (
 	// steady is for a person who watches.
-	steady = pace{Sample: "* * * * *", Size: 2000, Full: "*/5 * * * *", MaxLag: "1m"}
+	steady = pace{Sample: "* * * * *", Size: 2000, Full: "*/5 * * * *", Window: "6s", MaxLag: "1m"}
 	// lively is for a demonstration. What takes an hour by default must be shown in a minute.
-	lively = pace{Sample: "*/10 * * * * *", Size: 10000, Full: "*/15 * * * * *", MaxLag: "1m"}
+	lively = pace{Sample: "*/10 * * * * *", Size: 10000, Full: "*/15 * * * * *", Window: "6s", MaxLag: "1m"}
 	// hurried also finds a stopped part within seconds. The price is that a machine that stands still looks like one.
-	hurried = pace{Sample: lively.Sample, Size: lively.Size, Full: lively.Full, MaxLag: "10s"}
+	hurried = pace{Sample: lively.Sample, Size: lively.Size, Full: lively.Full, Window: lively.Window, MaxLag: "10s"}
 )
 
 // configuration returns a config.yaml that points crosscheck at all representations of the lab. A nil stream is none.
@@ -82,8 +84,8 @@ func configuration(l *lab.Lab, st *stream, listen string, p pace) ([]byte, error
 	return b.Bytes(), nil
 }
 
-// writeConfig writes the configuration. It never overwrites a file that the lab did not write.
-func writeConfig(path string, l *lab.Lab, st *stream, listen string, p pace) error {
+// writeConfig writes the configuration, with further sections. It never overwrites a file that the lab did not write.
+func writeConfig(path string, l *lab.Lab, st *stream, listen string, p pace, sections ...string) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("looking at %s: %w", path, err)
@@ -95,7 +97,7 @@ func writeConfig(path string, l *lab.Lab, st *stream, listen string, p pace) err
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, b, 0o600); err != nil {
+	if err := os.WriteFile(path, append(b, strings.Join(sections, "")...), 0o600); err != nil {
 		return fmt.Errorf("writing configuration: %w", err)
 	}
 	return nil

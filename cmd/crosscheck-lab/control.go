@@ -34,6 +34,7 @@ type control struct {
 type request struct {
 	Fault  string `json:"fault,omitempty"`
 	Orders int    `json:"orders,omitempty"`
+	PID    int    `json:"pid,omitempty"` // the process that drives a cutover
 }
 
 type reply struct {
@@ -93,6 +94,18 @@ func controlHandler(l *lab.Lab) http.Handler {
 			return
 		}
 		answer(w, http.StatusOK, reply{Planted: planted})
+	})
+	mux.HandleFunc("POST /disturb", func(w http.ResponseWriter, r *http.Request) {
+		var o request
+		if err := json.NewDecoder(r.Body).Decode(&o); err != nil {
+			answer(w, http.StatusBadRequest, reply{Error: err.Error()})
+			return
+		}
+		if _, err := l.DisturbNext(r.Context(), o.Fault, killer(o.PID)); err != nil {
+			answer(w, http.StatusUnprocessableEntity, reply{Error: err.Error()})
+			return
+		}
+		answer(w, http.StatusOK, reply{})
 	})
 	mux.HandleFunc("POST /repair", func(w http.ResponseWriter, r *http.Request) {
 		repaired := l.Planted()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,22 +14,14 @@ import (
 )
 
 type demoCutoverCmd struct {
-	Orders     int64         `default:"20000" help:"Orders in the generated history."`
-	Rate       float64       `default:"50" help:"Deals per second that the desk makes."`
-	Refresh    time.Duration `default:"300ms" help:"Time between two refreshes of the projection."`
-	Seed       int64         `default:"1" help:"Seed of the generated history."`
-	Crosscheck string        `help:"The program to try. Default: the one in the same folder as this program." placeholder:"FILE" type:"path"`
+	Orders     int64   `default:"20000" help:"Orders in the generated history."`
+	Rate       float64 `default:"50" help:"Deals per second that the desk makes."`
+	Seed       int64   `default:"1" help:"Seed of the generated history."`
+	Crosscheck string  `help:"The program to try. Default: the one in the same folder as this program." placeholder:"FILE" type:"path"`
 }
 
-// cutoverSection has what a cutover needs. Two criteria that ask for days of evidence are left out.
-const cutoverSection = `gate: {criteria: {sample_bound: {enabled: false}, clean_streak: {enabled: false}, coverage: {enabled: false}}}
-cutover:
-  name: orders-2026
-  fence: {dsn: %[1]q, tables: [public.orders], mode: wait}
-  switch:
-    reads:  {sql: {dsn: %[1]q, do: "update app_config set value = 'event_sourced' where name = 'read_source'", undo: "update app_config set value = 'legacy' where name = 'read_source'", check: "select value = 'event_sourced' from app_config where name = 'read_source'"}}
-    writes: {sql: {dsn: %[1]q, do: "update app_config set value = 'event_sourced' where name = 'write_mode'", undo: "update app_config set value = 'legacy' where name = 'write_mode'", check: "select value = 'event_sourced' from app_config where name = 'write_mode'"}}
-`
+// fewCriteria leaves out criteria that ask for days of evidence.
+const fewCriteria = "gate: {criteria: {sample_bound: {enabled: false}, clean_streak: {enabled: false}, coverage: {enabled: false}}}\n"
 
 // Run tells the story.
 func (c *demoCutoverCmd) Run(s *session) (err error) {
@@ -44,23 +35,17 @@ func (c *demoCutoverCmd) Run(s *session) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	s.out.title("A trading system on the day of its cutover: the desk trades, and clients write and read fifty times a second")
-	of := system{Orders: c.Orders, Seed: c.Seed, Rate: c.Rate, Store: lab.OrdersStore.Name, Refresh: c.Refresh}
-	l, err := of.start(s, "", lab.Options{})
+	of := system{Orders: c.Orders, Seed: c.Seed, Rate: c.Rate, Store: lab.OrdersStore.Name}
+	l, err := of.start(s, "", lab.Options{Incremental: true})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	st := &cutoverStory{session: s, lab: l, tool: crosscheck{path: path, config: filepath.Join(folder, "config.yaml")}}
-	if err := writeConfig(st.tool.config, l, nil, "127.0.0.1:0", lively); err != nil {
+	soon := lively
+	soon.Window = "1s" // the clients' orders rest for two
+	if err := writeConfig(st.tool.config, l, nil, "127.0.0.1:0", soon, fewCriteria, cutoverSection(l, "wait")); err != nil {
 		return err
-	}
-	text, err := os.ReadFile(st.tool.config)
-	if err != nil {
-		return fmt.Errorf("reading the configuration: %w", err)
-	}
-	text = bytes.Replace(text, []byte("window: 6s"), []byte("window: 1s"), 1) // the clients' orders rest for two
-	if err := os.WriteFile(st.tool.config, fmt.Appendf(text, cutoverSection, l.LegacyDSN), 0o600); err != nil {
-		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	l.StartProjector()
 	l.StartDesk()

@@ -38,6 +38,7 @@ type cli struct {
 	Up          upCmd          `cmd:"" help:"Start the system, write a config.yaml for crosscheck, and keep trading until Ctrl-C."`
 	History     historyCmd     `cmd:"" help:"Start a system whose old orders were backfilled and whose records contradict themselves, write a config.yaml and what was planted, and wait until Ctrl-C."`
 	Fault       faultCmd       `cmd:"" help:"Cause a fault in the system that 'up' runs."`
+	Disturb     disturbCmd     `cmd:"" help:"Cause a fault in the next cutover of the system that 'up' runs, or list these faults."`
 	Repair      repairCmd      `cmd:"" help:"Undo all faults in the system that 'up' runs."`
 	Detect      detectCmd      `cmd:"" help:"Plant every fault while a sidecar runs, and print which check found it, when, and with which hop and cause."`
 	Bench       benchCmd       `cmd:"" help:"Measure crosscheck against handwritten queries, on millions of orders."`

@@ -13,12 +13,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"github.com/nordvarg/crosscheck/config"
@@ -202,6 +204,7 @@ func TestUpFaultRepair(t *testing.T) {
 	if code, output := typed(t, "up", "--orders", "10", "--config", filepath.Join(dir, "other.yaml"), "--socket", socket); code != exitError || !strings.Contains(output, "hint: choose another one with --socket") {
 		t.Errorf("a second lab: exit code %d, %s", code, output)
 	}
+	disturbed(t, file, socket)
 	if code, output := typed(t, "repair", "--socket", socket); code != exitOK || !strings.Contains(output, "repaired 5 findings") {
 		t.Errorf("repair: exit code %d, %s", code, output)
 	}
@@ -211,6 +214,43 @@ func TestUpFaultRepair(t *testing.T) {
 	}
 	if code, output := typed(t, "repair", "--socket", socket); code != exitError || !strings.Contains(output, "hint: start one") {
 		t.Errorf("repair without a lab: exit code %d, %s", code, output)
+	}
+}
+
+// disturbed lets the lab kill what stands in for the coordinator, once the journal of a cutover has the step.
+func disturbed(t *testing.T, file, socket string) {
+	t.Helper()
+	code, output := typed(t, "disturb")
+	for _, f := range lab.CutoverFaults() {
+		if code != exitOK || !strings.Contains(output, f.Name+" ") {
+			t.Errorf("exit code %d, %s is none of %s", code, f.Name, output)
+		}
+	}
+	if code, output := typed(t, "disturb", "coordinator_dies", "--socket", socket); code != exitError || !strings.Contains(output, "nobody says which process") {
+		t.Errorf("without a process: exit code %d, %s", code, output)
+	}
+	process := exec.CommandContext(t.Context(), "sleep", "600")
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if code, output := typed(t, "disturb", "coordinator_dies", "--pid", strconv.Itoa(process.Process.Pid), "--socket", socket); code != exitOK || !strings.Contains(output, "rolls back") {
+		t.Errorf("disturb: exit code %d, %s", code, output)
+	}
+	c, err := config.Load(file, os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), c.Events.DSN.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `CREATE SCHEMA crosscheck; CREATE TABLE crosscheck.cutover_record (verb text, step text, outcome text);
+		INSERT INTO crosscheck.cutover_record VALUES ('do', 'barrier', 'done')`); err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Wait(); err == nil {
+		t.Error("the process was not killed")
 	}
 }
 
@@ -350,6 +390,23 @@ func TestGuaranteesListTheFaultsOfTheBackfill(t *testing.T) {
 	}
 }
 
+// TestThePageOfTheCutoverListsItsFaults with what the cutover has to do, which the test of crosscheck proves.
+func TestThePageOfTheCutoverListsItsFaults(t *testing.T) {
+	page, err := os.ReadFile("../../docs/cutover.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range lab.CutoverFaults() {
+		when := "after " + f.After
+		if f.After == lab.BeforeCutover {
+			when = "before"
+		}
+		if row := fmt.Sprintf("| `%s` | %s | %s | %s |", f.Name, f.About, when, f.Must); !strings.Contains(string(page), row) {
+			t.Errorf("docs/cutover.md lacks\n%s", row)
+		}
+	}
+}
+
 func TestForeignConfigIsNotOverwritten(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if got := freeConfig(); got != "config.yaml" {
@@ -375,6 +432,7 @@ func TestUsage(t *testing.T) {
 		"demo":                               {"--help"},
 		"hint: crosscheck-lab --help":        {"no_such_command"},
 		"must be one of":                     {"fault", "no_such_fault"},
+		"hint: crosscheck-lab disturb lists": {"disturb", "no_such_fault"},
 		"must be one of \"orders\",\"desk\"": {"detect", "--store", "no_such_store"},
 		"hint: they are backfill_limit, ":    {"history", "--break", "lost_event"},
 		"hint: --inconsistent is 0":          {"history", "--inconsistent=-1"},

@@ -40,7 +40,7 @@ func (c *upCmd) Run(s *session) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	if err := writeConfig(c.Config, l, st, c.Web, steady); err != nil {
+	if err := writeConfig(c.Config, l, st, c.Web, steady, cutoverSection(l, "error")+byClients(l)); err != nil {
 		return err
 	}
 	ctl, err := listen(s.ctx, c.Socket, l)
@@ -101,6 +101,7 @@ func (c *upCmd) explain(out *printer, l *lab.Lab, st *stream) {
 		}
 		out.line("  %s  %s", out.paint(cyan, fmt.Sprintf("$ %s fault %-24s", program("crosscheck-lab"), f.Name)), out.paint(dim, f.About))
 	}
+	out.command(program("crosscheck-lab") + " disturb")
 	out.command(program("crosscheck-lab") + " repair")
 	out.line("")
 	out.line("Ctrl-C ends it.")

@@ -82,6 +82,13 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.start(ctx)
 }
 
+// Down shuts the server down in order. Restart brings it back.
+func (s *Server) Down() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.endLocked(s.life.Quit)
+}
+
 // Kill ends the server at once, like a crash: all connections are cut. Restart revives it.
 func (s *Server) Kill() error {
 	s.mu.Lock()

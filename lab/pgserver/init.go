@@ -33,6 +33,8 @@ func settings(o Options) map[string]string {
 		"client_min_messages":    "warning",
 		"autovacuum_naptime":     "10s",
 		"max_worker_processes":   "16",
+
+		"max_prepared_transactions": "20",
 	}
 	if o.SharedBuffers != "" {
 		m["shared_buffers"] = o.SharedBuffers

@@ -21,8 +21,12 @@ import (
 	"github.com/nordvarg/crosscheck/lab/child"
 )
 
-// ErrNoBinaries is returned when there is no server on this machine and none could be downloaded.
-var ErrNoBinaries = errors.New("no PostgreSQL server binaries")
+var (
+	// ErrNoBinaries is returned when there is no server on this machine and none could be downloaded.
+	ErrNoBinaries = errors.New("no PostgreSQL server binaries")
+	// ErrNoStandby is returned by Succeed of a server that is a standby of nobody.
+	ErrNoStandby = errors.New("the server is no standby")
+)
 
 const (
 	superuser    = "postgres"

@@ -48,6 +48,28 @@ func (s *Server) copyPrimary(ctx context.Context) (err error) {
 	return nil
 }
 
+// Succeed makes a standby the primary, at the address of the one before, which is shut down first and stays down: it sends its last word, so
+// nothing that was committed is lost.
+func (s *Server) Succeed(ctx context.Context) error {
+	if s.primary == nil {
+		return ErrNoStandby
+	}
+	if err := s.primary.Down(); err != nil {
+		return fmt.Errorf("shutting the primary down: %w", err)
+	}
+	if err := s.Down(); err != nil {
+		return fmt.Errorf("shutting the standby down: %w", err)
+	}
+	if err := os.Remove(filepath.Join(s.data, "standby.signal")); err != nil {
+		return fmt.Errorf("promoting the standby: %w", err)
+	}
+	if err := os.Truncate(filepath.Join(s.data, "postgresql.auto.conf"), 0); err != nil {
+		return fmt.Errorf("promoting the standby: %w", err)
+	}
+	s.port, s.primary = s.primary.port, nil
+	return s.Restart(ctx)
+}
+
 // copyFiles copies a data folder that is in use. A file that vanishes meanwhile is not needed.
 func (s *Server) copyFiles(from string) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
