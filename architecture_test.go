@@ -22,20 +22,20 @@ const module = "github.com/nordvarg/crosscheck"
 // mayImport is the plan: package → the packages of ours that it may import. A package's own sub-packages are its
 // own affair. Imports point downwards, no adapter imports another, leaves import nothing of ours.
 var mayImport = map[string][]string{
-	"cmd/crosscheck":     {"certificate", "source", "readpath", "reads", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "repair", "verify", "follow", "backfill", "eventlog", "config", "compare", "history", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle", "switches", "cutover", "cutover/run", "cutover/steps", "cutover/evidence"},
+	"cmd/crosscheck":     {"certificate", "source", "readpath", "reads", "topic", "registry", "ledger", "jobs", "web", "alerts", "board", "sampler", "explain", "repair", "verify", "follow", "backfill", "eventlog", "config", "compare", "history", "gate", "incident", "order", "lease", "metrics", "doctor", "human", "propose", "throttle", "switches", "cutover", "cutover/run", "cutover/steps", "cutover/evidence", "cutover/report"},
 	"cmd/crosscheck-lab": {"lab", "human"},
 
 	"readpath":    {"reads"},
 	"source":      {"throttle", "reads", "cutover/evidence", "repair", "verify", "follow", "propose", "history", "order", "doctor", "human"},
 	"topic":       {"follow", "doctor", "order", "human"},
 	"registry":    {"order"},
-	"ledger":      {"throttle", "board", "verify", "follow", "backfill", "cutover/run", "cutover", "compare", "gate", "incident", "order", "lease"},
+	"ledger":      {"throttle", "board", "verify", "follow", "backfill", "cutover/report", "cutover/run", "cutover", "compare", "gate", "incident", "order", "lease"},
 	"jobs":        {"verify", "backfill"},
 	"eventlog":    {"throttle", "backfill", "doctor", "order"}, // the only room that writes to the event store
 	"switches":    {},                                          // the only room that writes to legacy
 	"alerts":      {"incident", "lease", "doctor"},
 	"certificate": {"order"},
-	"web":         {"throttle", "board", "explain", "verify", "cutover/run", "cutover", "compare", "gate", "order", "human"},
+	"web":         {"throttle", "board", "explain", "verify", "cutover/report", "cutover/run", "cutover", "compare", "gate", "order", "human"},
 	"lab":         {}, // shares no code with what judges it
 
 	"sampler":          {"verify", "lease"},
@@ -48,6 +48,7 @@ var mayImport = map[string][]string{
 	"cutover/run":      {"cutover", "lease"},
 	"cutover/steps":    {"cutover/run", "cutover"},
 	"cutover/evidence": {"cutover/steps"},
+	"cutover/report":   {"cutover/run", "cutover", "human"},
 	"board":            {"throttle", "verify", "compare", "gate", "incident", "metrics", "order"},
 
 	"propose": {"config", "order", "human"},

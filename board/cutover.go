@@ -8,7 +8,7 @@ import (
 	"github.com/nordvarg/crosscheck/metrics"
 )
 
-// Cutover is where the newest run of the cutover stands.
+// Cutover is where a run of the cutover stands: the one that has not ended, or that changed the most.
 type Cutover struct {
 	Run string
 	// Steps are all steps, and which of States each is in.

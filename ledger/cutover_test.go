@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/nordvarg/crosscheck/cutover"
+	"github.com/nordvarg/crosscheck/cutover/clients"
 	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
 	"github.com/nordvarg/crosscheck/cutover/run/runtest"
 	"github.com/nordvarg/crosscheck/lease"
@@ -105,5 +108,26 @@ func TestOfTwoCoordinatorsTheOldOneWritesNothing(t *testing.T) {
 	}
 	if now, err := cutoverrun.Look(runs[0]); err != nil || now.Records != status.Records || now.State != status.State {
 		t.Errorf("the journal has %+v, %v, and the new one had written %+v", now, err, status)
+	}
+}
+
+// TestWhatStandsBesideAJournalIsKept with its run.
+func TestWhatStandsBesideAJournalIsKept(t *testing.T) {
+	t.Parallel()
+	l := migrated(t, database(t))
+	seen := clients.Seen{
+		At: time.Date(2026, 11, 27, 4, 0, 0, 5000, time.UTC), Every: 0.2,
+		Writes: &clients.Service{Asked: 3, Failed: 1, Outage: 1.5, FirstError: "a\x00b", Turns: []clients.Turn{{Side: clients.New}}, Points: [][3]int64{{0, 4, 2}}},
+	}
+	if err := errors.Join(l.Saw(t.Context(), "r", seen), l.Ask(t.Context(), "r", cutover.Abort, "bea"), l.Ask(t.Context(), "other", cutover.Abort, "adam")); err != nil {
+		t.Fatal(err)
+	}
+	asked, got, err := l.Beside(t.Context(), "r")
+	if err != nil || len(asked) != 1 || asked[0].Who != "bea" || asked[0].At.IsZero() || len(got) != 1 {
+		t.Fatalf("%+v, %+v, %v", asked, got, err)
+	}
+	got[0].Writes.FirstError = seen.Writes.FirstError // which has what no text of the database may have
+	if d := cmp.Diff(seen, got[0]); d != "" {
+		t.Error(d)
 	}
 }

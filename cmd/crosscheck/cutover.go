@@ -29,6 +29,7 @@ type cutoverCommand struct {
 	Approve   cutoverApprove   `cmd:"" help:"Approve the newest decision GO, as a second person."`
 	Execute   cutoverExecute   `cmd:"" help:"Cut over."`
 	Status    cutoverStatus    `cmd:"" help:"Where the runs stand."`
+	Report    cutoverReport    `cmd:"" help:"What became of a run: timeline, evidence, who, and what clients saw."`
 	Abort     cutoverAbort     `cmd:"" help:"Roll a run back that has not ended."`
 	Resume    cutoverResume    `cmd:"" help:"Finish a run whose process is gone, or roll it back."`
 	Rollback  cutoverRollback  `cmd:"" help:"Go back to legacy, also from a run that is completed, if the new side has accepted no write."`
@@ -94,7 +95,7 @@ func (t *cutting) rehearsed(ctx context.Context, s cutoverrun.Status, until cuto
 	if code != exitAgrees {
 		text = fmt.Sprintf("The rehearsal %s did not get to the end of %s; it is %s: %s\n", s.Run, until, s.State.Phase, s.Newest.Detail)
 	}
-	_, err = fmt.Fprint(t.stdout, text)
+	_, err = fmt.Fprint(t.stdout, text+reportHint(s.Run))
 	return code, err
 }
 
@@ -220,7 +221,7 @@ func (t *cutting) ended(ctx context.Context, s cutoverrun.Status, asJSON bool) (
 			fmt.Fprintf(&text, "Still connected to legacy: %s\n", printable(c.String()))
 		}
 	}
-	_, err := io.WriteString(t.stdout, text.String())
+	_, err := io.WriteString(t.stdout, text.String()+reportHint(s.Run))
 	return code, err
 }
 

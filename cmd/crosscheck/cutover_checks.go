@@ -32,6 +32,7 @@ func (g *guarding) Basis() map[string]string { return g.basisOf }
 // Guardrails implements [steps.Checks].
 func (g *guarding) Guardrails(ctx context.Context, s steps.Scope) []steps.Guardrail {
 	g.basisOf = map[string]string{"who": g.who, "os_user": asker(), "fingerprint": g.basis.Fingerprint, cutoverrun.CutoverKey: g.config.Cutover.Digest()}
+	g.basisOf["budget"], g.basisOf["rollback_reserve"] = g.config.Cutover.Budget.String(), g.config.Cutover.RollbackReserve.String()
 	all := []steps.Guardrail{g.decision(ctx), g.approval(ctx, s)}
 	for i := range all {
 		switch {
@@ -89,6 +90,7 @@ func (g *guarding) approval(ctx context.Context, s steps.Scope) steps.Guardrail 
 		return guardrail("approval", fmt.Errorf("run %s was executed under the approval of %s, and each execution needs one of its own", used, a.Who), "")
 	}
 	g.basisOf["approved_by"], g.basisOf["ticket"], g.basisOf[cutoverrun.ApprovalKey] = a.Who, a.Ticket, a.Hash
+	g.basisOf["approved_until"] = a.Until.UTC().Format(time.RFC3339)
 	detail := fmt.Sprintf("approved by %s (%s) until %s", a.Who, a.Ticket, a.Until.UTC().Format(time.RFC3339))
 	if a.OSUser == asker() {
 		detail += fmt.Sprintf("; %s was logged in for the approval, and is now", a.OSUser)

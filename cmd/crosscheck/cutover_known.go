@@ -7,17 +7,21 @@ import (
 	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
 )
 
-// cutoverKnown is the newest run for the board.
+// cutoverKnown is the foremost run for the board.
 func (s *sidecar) cutoverKnown(ctx context.Context) (*board.Cutover, error) {
 	runs, err := s.ledger.Runs(ctx)
 	if err != nil || len(runs) == 0 {
+		return nil, err
+	}
+	foremost, err := cutoverrun.Foremost(runs)
+	if err != nil {
 		return nil, err
 	}
 	driven, err := s.ledger.Held(ctx, cutoverJob)
 	if err != nil {
 		return nil, err
 	}
-	records := runs[len(runs)-1]
+	records := runs[foremost]
 	steps, err := cutoverrun.Steps(records, driven)
 	if err != nil {
 		return nil, err

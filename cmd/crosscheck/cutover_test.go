@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -115,8 +116,11 @@ func TestACutover(t *testing.T) {
 			t.Errorf("%s says %q, want %q", step, got, want)
 		}
 	}
+	s.reported("completed", "Writers were kept out for ")
 	s.does(exitAgrees, "cutover", "rollback")
 	s.is(atLegacy)
+	s.reported("rolled-back", "asked for the way back before")
+	s.does(exitError, "cutover", "report", "orders-2026-5")
 	s.does(exitAgrees, "gate", "--verify-chain")
 	if got := rows(t, s.dsn, `SELECT (positions->>'who') || (positions->>'os_user' ~ '.@.') FROM crosscheck.cutover_record WHERE run = 'orders-2026-4' AND step = 'hold' AND outcome = 'done'`); got != "adamtrue" {
 		t.Errorf("the journal says that %q has executed", got)
@@ -140,6 +144,42 @@ func TestACutover(t *testing.T) {
 	}
 	if want := "orders-2026-rehearsal-1 rolled-back; orders-2026-2 rolled-back; orders-2026-3 rolled-back; orders-2026-4 rolled-back; "; got != want {
 		t.Errorf("the runs are %s, want %s", got, want)
+	}
+}
+
+// reported checks the report of the run of [TestACutover] that went through, as text, JSON and page.
+func (s *cutSystem) reported(outcome, says string) {
+	s.t.Helper()
+	var r struct {
+		Run, Outcome, Summary string
+		System                struct{ Legacy struct{ Table string } }
+		Window                struct {
+			Budget   float64 `json:"budget_seconds"`
+			Forecast float64 `json:"forecast_seconds"`
+		}
+		People struct {
+			ExecutedBy string `json:"executed_by"`
+			ApprovedBy string `json:"approved_by"`
+			Ticket     string
+		}
+	}
+	if err := json.Unmarshal([]byte(s.does(exitAgrees, "cutover", "report", "orders-2026-4", "--json")), &r); err != nil {
+		s.t.Fatal(err)
+	}
+	if r.Run != "orders-2026-4" || r.Outcome != outcome || !strings.Contains(r.Summary, says) || r.System.Legacy.Table != "public.orders" || r.Window.Budget != 300 || r.Window.Forecast == 0 {
+		s.t.Errorf("the report is %+v", r)
+	}
+	if p := r.People; p.ExecutedBy != "adam" || p.ApprovedBy != "bea" || p.Ticket != "OPS-1" {
+		s.t.Errorf("the people are %+v", p)
+	}
+	file := filepath.Join(s.t.TempDir(), "report.html")
+	s.does(exitAgrees, "cutover", "report", "orders-2026-4", "--out", file)
+	page, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(page), says) || !strings.Contains(string(page), "the sums of all 500 rows are equal") {
+		s.t.Errorf("the page is %s, %v", page, err)
+	}
+	if text := s.does(exitAgrees, "cutover", "report", "orders-2026-4"); !strings.Contains(text, "do final-verification") || !strings.Contains(text, "Executed by adam; approved by bea (OPS-1)") {
+		s.t.Errorf("the text is %s", text)
 	}
 }
 

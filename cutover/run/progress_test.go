@@ -78,3 +78,28 @@ func TestProgressOfSteps(t *testing.T) {
 		}
 	}
 }
+
+// TestTheForemostRunIsWhatCounts: what was refused later does not hide it.
+func TestTheForemostRunIsWhatCounts(t *testing.T) {
+	t.Parallel()
+	const done, failed = cutover.Done, cutover.Failed
+	refused, left := journal(failed), journal(done)
+	backed := journal(done, done, done, cutover.Abort, done)
+	completed := journal(done, done, done, done, done, done, done, done, done, done)
+	for name, c := range map[string]struct {
+		journals [][]cutover.Record
+		want     int
+	}{
+		"none":                           {nil, -1},
+		"the newest of those refused":    {[][]cutover.Record{refused, refused}, 1},
+		"one that kept writers out":      {[][]cutover.Record{backed, refused}, 0},
+		"the newest of those":            {[][]cutover.Record{backed, backed, refused}, 1},
+		"one that is completed":          {[][]cutover.Record{completed, backed, refused}, 0},
+		"one that has not ended":         {[][]cutover.Record{completed, left}, 1},
+		"one that is completed later on": {[][]cutover.Record{refused, backed, completed}, 2},
+	} {
+		if got, err := run.Foremost(c.journals); got != c.want || err != nil {
+			t.Errorf("%s: %d, want %d, %v", name, got, c.want, err)
+		}
+	}
+}

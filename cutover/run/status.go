@@ -82,3 +82,28 @@ func late(records []cutover.Record, limit func(cutover.Step) time.Duration, b cu
 	}
 	return until
 }
+
+// Foremost is the place of the run that people have to know of: the one that has not ended; else the newest that is completed, because all
+// that was refused after it has changed nothing; else the newest that kept writers out; else the newest. It is -1 if there is none.
+func Foremost(journals [][]cutover.Record) (int, error) {
+	at, rank := -1, 0
+	for i, records := range journals {
+		s, err := Look(records)
+		if err != nil {
+			return -1, err
+		}
+		is := 1
+		switch {
+		case !s.State.Ended():
+			is = 4
+		case s.State.Phase == cutover.Completed:
+			is = 3
+		case s.Fenced != nil:
+			is = 2
+		}
+		if is >= rank {
+			at, rank = i, is
+		}
+	}
+	return at, nil
+}

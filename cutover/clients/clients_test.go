@@ -1,0 +1,117 @@
+package clients_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/nordvarg/crosscheck/cutover/clients"
+)
+
+var noon = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+
+func after(seconds float64) time.Time { return noon.Add(time.Duration(seconds * float64(time.Second))) }
+
+func answered(seconds float64, side clients.Side) clients.Answer {
+	return clients.Answer{Began: after(seconds - 0.01), Ended: after(seconds), Side: side}
+}
+
+func failed(seconds float64, why string) clients.Answer {
+	return clients.Answer{Began: after(seconds - 0.01), Ended: after(seconds), Error: why}
+}
+
+func TestSumIsWhatClientsSaw(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		answers []clients.Answer
+		want    clients.Service
+	}{
+		{"nobody answers at all", nil, clients.Service{Outage: 10, OutageBegan: noon, Turns: []clients.Turn{}}},
+		{
+			"writes move with an outage",
+			[]clients.Answer{
+				answered(7, clients.New), failed(2, "closed"), answered(1, clients.Legacy), failed(3, "closed by the fence"), answered(8, clients.New), answered(9.9, clients.New),
+			},
+			clients.Service{
+				Asked: 6, Failed: 2, Outage: 6, OutageBegan: after(1), Again: new(after(7)), FirstError: "closed",
+				Turns: []clients.Turn{{Side: clients.Legacy, Since: after(1)}, {Side: clients.New, Since: after(7)}},
+			},
+		},
+		{
+			"there is no answer to the end",
+			[]clients.Answer{answered(1, clients.Legacy), answered(2, clients.Legacy), failed(9, "gone")},
+			clients.Service{Asked: 3, Failed: 1, Outage: 8, OutageBegan: after(2), FirstError: "gone", Turns: []clients.Turn{{Side: clients.Legacy, Since: after(1)}}},
+		},
+		{
+			"two sides take writes in turns",
+			[]clients.Answer{answered(3, clients.Legacy), answered(6, clients.New), answered(9, clients.Legacy)},
+			clients.Service{
+				Asked: 3, Outage: 3, OutageBegan: noon, Again: new(after(3)),
+				Turns: []clients.Turn{{Side: clients.Legacy, Since: after(3)}, {Side: clients.New, Since: after(6)}, {Side: clients.Legacy, Since: after(9)}},
+			},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := clients.Sum(c.answers, noon, after(10))
+			if d := cmp.Diff(&c.want, got, cmpopts.IgnoreFields(clients.Service{}, "Points")); d != "" {
+				t.Error(d)
+			}
+			if len(got.Points) != len(c.answers) {
+				t.Errorf("%d points", len(got.Points))
+			}
+		})
+	}
+}
+
+// TestAProberAsksAtASteadyRate while some answers take long, and once more after the release.
+func TestAProberAsksAtASteadyRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		writes := func(ctx context.Context) (bool, error) {
+			switch at := time.Since(began); {
+			case at < time.Second:
+				return false, nil
+			case at < 3*time.Second: // they wait, as at a fence of that mode
+				select {
+				case <-ctx.Done():
+					return false, ctx.Err()
+				case <-time.After(3*time.Second - at):
+					return false, errors.New("closed")
+				}
+			}
+			return true, nil
+		}
+		reads := func(context.Context) (bool, error) { return time.Since(began) > 2*time.Second, nil }
+		released := make(chan struct{})
+		time.AfterFunc(4*time.Second, func() { close(released) })
+		seen := clients.Prober{Writes: writes, Reads: reads, Every: 250 * time.Millisecond}.Run(t.Context(), released)
+		if w := seen.Writes; w.Failed != 8 || w.Outage < 2.2 || w.Outage > 2.3 || len(w.Turns) != 2 || w.Again == nil {
+			t.Errorf("writes: %+v", w)
+		}
+		if r := seen.Reads; r.Failed != 0 || r.Outage != 0.25 || len(r.Turns) != 2 || r.Asked < 17 {
+			t.Errorf("reads: %+v", r)
+		}
+	})
+}
+
+// TestAProberEnds although nobody answers, with the questions that it has asked.
+func TestAProberEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silent := func(ctx context.Context) (bool, error) {
+			<-ctx.Done()
+			return false, ctx.Err()
+		}
+		released := make(chan struct{})
+		close(released)
+		began := time.Now()
+		seen := clients.Prober{Writes: silent, Every: time.Second}.Run(t.Context(), released)
+		if took := time.Since(began); took != 5*time.Second || seen.Reads != nil || seen.Writes.Outage != 5 || seen.Writes.Again != nil {
+			t.Errorf("it took %v: %+v", took, seen.Writes)
+		}
+	})
+}
