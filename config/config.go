@@ -20,6 +20,8 @@ type Config struct {
 	// Name and Environment say which system this is, on the page, in the report, in the metrics and in alerts. Default
 	// "", not said.
 	Name, Environment string
+	// PostCutover is true with mode: post_cutover: events are the truth, and legacy must stay as the cutover has left it. Default false, pre_cutover.
+	PostCutover bool
 	// Legacy is the system of record. Required.
 	Legacy Side
 	// Projection is the read model that will replace it. Required.

@@ -127,6 +127,20 @@ func TestMistakesOfACutoverAreNamed(t *testing.T) {
 	}
 }
 
+// TestTheModeNeedsACutover, because its journal says how legacy was left.
+func TestTheModeNeedsACutover(t *testing.T) {
+	ok := `{exec: {do: [a], undo: [b], check: [c]}}`
+	c, err := parse(t, switched(ok)+"mode: post_cutover")
+	if err != nil || !c.PostCutover {
+		t.Errorf("%v, %v", c, err)
+	}
+	for text, want := range map[string]string{complete + "\nmode: post_cutover": "needs the section cutover", switched(ok) + "mode: after": `unknown mode "after"`} {
+		if _, err := parse(t, text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
 // TestTheExampleOfThePageIsRead.
 func TestTheExampleOfThePageIsRead(t *testing.T) {
 	page, err := os.ReadFile("../docs/switches.md")

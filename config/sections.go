@@ -53,11 +53,21 @@ func readConfig(o *object, c *Config) {
 	}
 	readRepair(o.object("repair"), c)
 	readCutover(o.object("cutover"), c)
+	readMode(o, c)
 	c.warnOfSequences(o)
 	readReads(o.object("reads"), c)
 	c.warnOfReads(o)
 	c.Gate.Criteria.ShadowWriteCompleteness.Changes = c.Events.Given() && c.History.Given()
 	o.done()
+}
+
+// readMode reads on which side of the cutover the system is.
+func readMode(o *object, c *Config) {
+	mode := "pre_cutover"
+	o.oneOf("mode", &mode, []string{"pre_cutover", "post_cutover"})
+	if c.PostCutover = mode == "post_cutover"; c.PostCutover && o.values["cutover"] == nil {
+		o.at(target(o.values["mode"]), "mode", "needs the section cutover, whose journal says how legacy was left", "")
+	}
 }
 
 func readSide(o *object, s *Side) {

@@ -28,6 +28,7 @@ type cutoverCommand struct {
 	Rehearse  cutoverRehearse  `cmd:"" help:"Do everything up to a step before the switch of writes, and roll back: legacy is closed for that moment."`
 	Approve   cutoverApprove   `cmd:"" help:"Approve the newest decision GO, as a second person."`
 	Execute   cutoverExecute   `cmd:"" help:"Cut over."`
+	Frozen    cutoverFrozen    `cmd:"" help:"Whether legacy is as the newest completed cutover has left it."`
 	Status    cutoverStatus    `cmd:"" help:"Where the runs stand."`
 	Report    cutoverReport    `cmd:"" help:"What became of a run: timeline, evidence, who, and what clients saw."`
 	Abort     cutoverAbort     `cmd:"" help:"Roll a run back that has not ended."`

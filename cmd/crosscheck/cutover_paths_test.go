@@ -325,11 +325,11 @@ func (w *walker) Barrier(context.Context, steps.Scope, map[string]string) (map[s
 }
 
 // Final sees what was lost.
-func (w *walker) Final(context.Context, steps.Scope, map[string]string) (string, error) {
+func (w *walker) Final(context.Context, steps.Scope, map[string]string) (map[string]string, string, error) {
 	if w.lost() {
-		return "", fmt.Errorf("%w: order 502 is lost", steps.ErrContradicted)
+		return nil, "", fmt.Errorf("%w: order 502 is lost", steps.ErrContradicted)
 	}
-	return "", nil
+	return nil, "", nil
 }
 
 // Lacking sees what legacy lacks.

@@ -284,6 +284,37 @@ func TestABarrierIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestAfterACutoverLegacyStaysFrozen: a row that is written or deleted behind the fence is a finding, of the command and of the sidecar. Passes that
+// compare legacy are refused, and none is made by schedule.
+func TestAfterACutoverLegacyStaysFrozen(t *testing.T) {
+	t.Parallel()
+	s := newCutSystem(t, "mode: post_cutover", `web: {listen: "127.0.0.1:0"}`, `sampler: {schedule: "0 5 29 2 *", full: "0 5 29 2 *", delta: 1s}`)
+	after := s.config
+	s.config = s.configured()
+	s.does(exitAgrees, "cutover", "install")
+	s.does(exitAgrees, "verify")
+	s.does(exitUnverified, "cutover", "frozen")
+	s.does(exitAgrees, "cutover", "execute", "--confirm", "orders-2026", "--override", "a test")
+	s.config = after
+	s.does(exitError, "verify")
+	rows(t, s.dsn, `INSERT INTO orders_new VALUES (501, 'OPEN', 0)`) // the new side goes on
+	if text := s.does(exitAgrees, "cutover", "frozen"); !strings.Contains(text, "it has 500 rows") {
+		t.Errorf("a frozen legacy is told as %s", text)
+	}
+	past := `BEGIN; ALTER TABLE orders DISABLE TRIGGER ALL; %s; ALTER TABLE orders ENABLE TRIGGER ALL; COMMIT` // an owner who passes the fence
+	rows(t, s.dsn, fmt.Sprintf(past, `DELETE FROM orders WHERE order_id = 8`))
+	if text := s.does(exitDiverged, "cutover", "frozen"); !strings.Contains(text, "legacy has 499 rows, and had 500") {
+		t.Errorf("a deleted row is told as %s", text)
+	}
+	rows(t, s.dsn, fmt.Sprintf(past, `UPDATE orders SET filled = filled + 1 WHERE order_id = 7`))
+	sidecar := start(t, "run", "--config", s.config)
+	defer func() { _ = sidecar.Process.Kill(); sidecar.end() }()
+	eventually(t, s.dsn, `SELECT count(*) = 1 AND bool_and(order_key = '7' AND hop = 'legacy' AND state = 'open') FROM crosscheck.divergence`, "t")
+	if got := rows(t, s.dsn, `SELECT string_agg(DISTINCT kind, ' ' ORDER BY kind) FROM crosscheck.pass WHERE id > (SELECT max(id) FROM crosscheck.pass WHERE trigger = 'cutover')`); got != "frozen" {
+		t.Errorf("after the cutover there were passes of the kinds %s", got)
+	}
+}
+
 // unwrapped is a text without its breaks of lines.
 func unwrapped(text string) string { return strings.Join(strings.Fields(text), " ") }
 

@@ -35,6 +35,9 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
+	if c.PostCutover {
+		return exitError, errPostCutover()
+	}
 	o.fields = comparedFields(c)
 	s, basis, err := o.open(ctx, c)
 	defer func() { s.close() }() // as it is then

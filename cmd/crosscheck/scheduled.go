@@ -27,6 +27,9 @@ type scheduledPass struct {
 
 // scheduledPasses has one line for each of them: what runs, and what the board and the metrics need to know.
 func scheduledPasses(c *config.Config) []scheduledPass {
+	if c.PostCutover { // legacy is no side of a comparison any more
+		return []scheduledPass{{kind: verify.Frozen, schedule: c.Sampler.Schedule, atStart: true}}
+	}
 	return []scheduledPass{
 		{verify.Sample, c.Sampler.Schedule, true, false, func(ctx context.Context, cmp *verify.Comparison, c *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			return cmp.Sample(ctx, l, start, c.Sampler.Size)
@@ -47,6 +50,9 @@ func (s *sidecar) job(pass scheduledPass) sampler.Job {
 	job := sampler.Job{
 		Kind: pass.kind, Schedule: pass.schedule, Interval: pass.interval,
 		Run: func(ctx context.Context, l lease.Lease, start verify.Start) (verify.Pass, error) {
+			if pass.kind == verify.Frozen {
+				return s.frozen(ctx, l, start)
+			}
 			if pass.kind == verify.Delta {
 				return s.delta(ctx, l, start)
 			}
@@ -62,6 +68,9 @@ func (s *sidecar) job(pass scheduledPass) sampler.Job {
 			return pass.run(ctx, c, s.config, l, start)
 		},
 		Resume: func(ctx context.Context, l lease.Lease, found verify.Pass) (verify.Pass, error) {
+			if pass.kind == verify.Frozen {
+				return verify.Pass{}, fmt.Errorf("%w: a look at legacy begins anew", sampler.ErrNotResumable)
+			}
 			c, fingerprint, done, err := s.comparison(ctx, pass.kind)
 			if err != nil {
 				return verify.Pass{}, err
@@ -80,6 +89,9 @@ func (s *sidecar) job(pass scheduledPass) sampler.Job {
 	}
 	if pass.atStart {
 		job.First = func(ctx context.Context) (bool, error) {
+			if pass.kind == verify.Frozen { // whoever wrote legacy may have done so while no sidecar ran
+				return true, nil
+			}
 			fingerprint, err := s.fingerprint(ctx)
 			if err != nil {
 				return false, err

@@ -45,8 +45,6 @@ type Evidence struct {
 	Reversed func(context.Context) (bool, error)
 	// Wait sleeps, and returns early with the context's error.
 	Wait func(context.Context, time.Duration) error
-
-	verified int64 // rows of legacy at the final verification; 0 if another process has made it
 }
 
 var _ steps.Evidence = (*Evidence)(nil)
@@ -59,6 +57,7 @@ const (
 	legacyAt   = "legacy"
 	newAt      = "new_side"
 	positionAt = "event_position"
+	rowsAt     = "legacy_rows"
 )
 
 // no wraps what the evidence says.
@@ -201,26 +200,28 @@ func (e *Evidence) ended(ctx context.Context, name string, of Server) error {
 }
 
 // Final implements [steps.Evidence].
-func (e *Evidence) Final(ctx context.Context, _ steps.Scope, _ map[string]string) (string, error) {
+func (e *Evidence) Final(ctx context.Context, _ steps.Scope, _ map[string]string) (positions map[string]string, detail string, err error) {
 	if e.Sequences != nil {
 		switch behind, err := e.Sequences(ctx); {
 		case err != nil:
-			return "", fmt.Errorf("reading the sequences of the new side: %w", err)
+			return nil, "", fmt.Errorf("reading the sequences of the new side: %w", err)
 		case behind != "":
-			return "", no("%s", behind)
+			return nil, "", no("%s", behind)
 		}
 	}
 	j, err := e.Verify(ctx)
 	switch {
 	case err != nil:
-		return "", err
+		return nil, "", err
 	case j.Diverged:
-		return "", no("%s", j.Detail)
+		return nil, "", no("%s", j.Detail)
 	case !j.Matches:
-		return "", errors.New(j.Detail)
+		return nil, "", errors.New(j.Detail)
 	}
-	e.verified = j.Rows
-	return j.Detail, nil
+	if j.Rows > 0 {
+		positions = map[string]string{rowsAt: strconv.FormatInt(j.Rows, 10)}
+	}
+	return positions, j.Detail, nil
 }
 
 // Lacking implements [steps.Evidence]. Without a position of the barrier no switch was begun, so nothing can lack.
@@ -245,21 +246,41 @@ func (e *Evidence) Lacking(ctx context.Context, _ steps.Scope, at map[string]str
 }
 
 // Tail implements [steps.Evidence]. The final verification has found all orders equal under the fence, so it is enough that legacy
-// has not changed since. A deleted row leaves nothing to find, but the number of rows.
+// has not changed since.
 func (e *Evidence) Tail(ctx context.Context, _ steps.Scope, at map[string]string) (string, error) {
-	w, err := e.since(ctx, "legacy", e.Legacy, at, legacyAt)
+	f, err := e.Frozen(ctx, at)
 	switch {
 	case err != nil:
 		return "", err
-	case w.Rows > 0:
-		return "", no("%d rows of legacy were written after the fence was closed, of orders such as %s", w.Rows, strings.Join(w.Some, ", "))
-	case e.verified == 0:
-		return "no row of legacy was written after the fence was closed; another process has counted its rows, so deletions were not looked for", nil
-	case w.All != e.verified:
-		return "", no("legacy has %d rows, and had %d at the final verification", w.All, e.verified)
+	case f.Rows > 0:
+		return "", no("%d rows of legacy were written after the fence was closed, of orders such as %s", f.Rows, strings.Join(f.Some, ", "))
+	case f.Before == 0:
+		return "no row of legacy was written after the fence was closed; the final verification did not count its rows, so deletions were not looked for", nil
+	case f.All != f.Before:
+		return "", no("legacy has %d rows, and had %d at the final verification", f.All, f.Before)
 	}
-	return fmt.Sprintf("no row of legacy was written after the fence was closed, and it still has %d rows", w.All), nil
+	return fmt.Sprintf("no row of legacy was written after the fence was closed, and it still has %d rows", f.All), nil
 }
+
+// Frozen is what was done to legacy since the fence was closed. A deleted row leaves nothing to find, but the number of rows.
+type Frozen struct {
+	Written
+	Before int64 // rows at the final verification; 0 if it has not counted them
+}
+
+// Frozen looks at legacy, at any time after the final verification. It reads the whole table.
+func (e *Evidence) Frozen(ctx context.Context, at map[string]string) (f Frozen, err error) {
+	if rows := at[rowsAt]; rows != "" {
+		if f.Before, err = strconv.ParseInt(rows, 10, 64); err != nil {
+			return f, fmt.Errorf("reading from the journal how many rows legacy had: %w", err)
+		}
+	}
+	f.Written, err = e.since(ctx, "legacy", e.Legacy, at, legacyAt)
+	return f, err
+}
+
+// mostAge is how many transactions a row's own number still tells apart.
+const mostAge = 1 << 31
 
 // since returns what was written after a position, when whoever may still write has ended.
 func (e *Evidence) since(ctx context.Context, name string, of Server, at map[string]string, position string) (Written, error) {
@@ -278,6 +299,8 @@ func (e *Evidence) since(ctx context.Context, name string, of Server, at map[str
 		return Written{}, elsewhere(name, now, server)
 	case now.Next < then.Next: // it gives numbers anew, as after a failover to a standby that was behind
 		return Written{}, fmt.Errorf("%s is behind where it was: transaction %d comes next, and before it was %d", name, now.Next, then.Next)
+	case now.Next-then.Next >= mostAge: // a row keeps 32 bits of its transaction
+		return Written{}, fmt.Errorf("%s has had too many transactions since to tell which have written: %d", name, now.Next-then.Next)
 	}
 	return of.WrittenAfter(ctx, then)
 }

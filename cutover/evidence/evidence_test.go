@@ -109,6 +109,16 @@ func (d *desk) window() map[string]string {
 	return at
 }
 
+// final adds to the positions.
+func (d *desk) final(at map[string]string) {
+	d.t.Helper()
+	more, _, err := d.Final(d.t.Context(), steps.Scope{}, at)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	maps.Copy(at, more)
+}
+
 func (d *desk) lacks(at map[string]string, want bool, about string) {
 	d.t.Helper()
 	lacks, detail, err := d.Lacking(d.within(limit), steps.Scope{}, at)
@@ -141,9 +151,7 @@ func TestWhatWasWrittenInTimeIsNoFinding(t *testing.T) {
 	at := d.window()
 	d.exec(other, "COMMIT")
 	d.verified = evidence.Judged{Matches: true, Rows: 11}
-	if _, err := d.Final(t.Context(), steps.Scope{}, at); err != nil {
-		t.Fatal(err)
-	}
+	d.final(at)
 	d.tail(at, "still has 11 rows")
 	d.lacks(at, false, "nothing since")
 	d.lacks(nil, false, "nothing was switched")
@@ -178,9 +186,7 @@ func TestLateWritesAreFound(t *testing.T) {
 	d = newDesk(t)
 	at = d.window()
 	d.verified = evidence.Judged{Matches: true, Rows: 10}
-	if _, err := d.Final(t.Context(), steps.Scope{}, at); err != nil {
-		t.Fatal(err)
-	}
+	d.final(at)
 	d.exec(d.open("legacy"), "DELETE FROM orders WHERE id = 2")
 	d.tail(at, "legacy has 9 rows, and had 10")
 }
@@ -267,7 +273,7 @@ func TestTheFinalVerificationSaysNoOnlyOfWhatIsProven(t *testing.T) {
 		{evidence.Judged{Detail: "one order moves"}, true, false},
 	} {
 		d.verified = each.judged
-		_, err := d.Final(t.Context(), steps.Scope{}, nil)
+		_, _, err := d.Final(t.Context(), steps.Scope{}, nil)
 		if (err != nil) != each.fails || errors.Is(err, steps.ErrContradicted) != each.contradicts {
 			t.Errorf("%+v: %v", each.judged, err)
 		}

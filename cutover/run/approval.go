@@ -21,7 +21,7 @@ func TriedUndo(journals [][]cutover.Record, section string) string {
 				undone[r.Action.Step] = true
 			}
 		}
-		if undone[cutover.SwitchReads] && undone[cutover.SwitchWrites] && positions(records)[CutoverKey] == section {
+		if undone[cutover.SwitchReads] && undone[cutover.SwitchWrites] && Positions(records)[CutoverKey] == section {
 			return records[0].Run
 		}
 	}
@@ -33,7 +33,7 @@ func TriedUndo(journals [][]cutover.Record, section string) string {
 func Used(journals [][]cutover.Record, approval string) string {
 	for _, records := range journals {
 		s, err := Look(records)
-		if err == nil && s.Fenced != nil && !IsRehearsal(s.Run) && positions(records)[ApprovalKey] == approval {
+		if err == nil && s.Fenced != nil && !IsRehearsal(s.Run) && Positions(records)[ApprovalKey] == approval {
 			return s.Run
 		}
 	}

@@ -104,7 +104,7 @@ func (d *drive) hear(o cutover.Outcome) {
 // attempt does what the state asks for, between its intent and its outcome.
 func (d *drive) attempt(held context.Context) error {
 	before, from := d.status.State, d.Now() // before the journal's time: no attempt lasts longer than others think
-	a := Attempt{Action: before.Action(), Run: d.run, Epoch: d.lease.Token, Positions: positions(d.records)}
+	a := Attempt{Action: before.Action(), Run: d.run, Epoch: d.lease.Token, Positions: Positions(d.records)}
 	limit, suspects := d.limit(a.Action), late(d.records, d.limitOf, d.Budget)
 	if err := d.write(held, "", Result{}); err != nil {
 		return err

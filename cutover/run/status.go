@@ -48,8 +48,8 @@ func Look(records []cutover.Record) (Status, error) {
 	return s, nil
 }
 
-// positions are what a run has read, the newest of each name.
-func positions(records []cutover.Record) map[string]string {
+// Positions are what a run has read, the newest of each name.
+func Positions(records []cutover.Record) map[string]string {
 	all := map[string]string{}
 	for _, r := range records {
 		maps.Copy(all, r.Positions)

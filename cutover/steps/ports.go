@@ -101,7 +101,8 @@ type Evidence interface {
 	// that were reached.
 	Barrier(ctx context.Context, s Scope, at map[string]string) (positions map[string]string, detail string, err error)
 	// Final compares all that changed since the watermark, and the counts; and everything if the forecast fits.
-	Final(ctx context.Context, s Scope, at map[string]string) (detail string, err error)
+	// It returns what the tail check needs, for the journal.
+	Final(ctx context.Context, s Scope, at map[string]string) (positions map[string]string, detail string, err error)
 	// Lacking reports whether legacy lacks a write that the new side has acknowledged since the barrier. It waits for transactions that
 	// were open at the new side.
 	Lacking(ctx context.Context, s Scope, at map[string]string) (lacks bool, detail string, err error)

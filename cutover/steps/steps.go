@@ -207,6 +207,6 @@ func (s *Steps) barrier(ctx context.Context, sc Scope, at map[string]string) (wh
 }
 
 func (s *Steps) final(ctx context.Context, sc Scope, at map[string]string) (what seen, err error) {
-	what.detail, err = s.Evidence.Final(ctx, sc, maps.Clone(at))
+	what.positions, what.detail, err = s.Evidence.Final(ctx, sc, maps.Clone(at))
 	return what, err
 }

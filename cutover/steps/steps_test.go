@@ -96,8 +96,8 @@ func (r theRest) Barrier(context.Context, steps.Scope, map[string]string) (map[s
 	return nil, "", r.call("barrier")
 }
 
-func (r theRest) Final(context.Context, steps.Scope, map[string]string) (string, error) {
-	return "", r.call("final")
+func (r theRest) Final(context.Context, steps.Scope, map[string]string) (map[string]string, string, error) {
+	return nil, "", r.call("final")
 }
 
 func (r theRest) Lacking(context.Context, steps.Scope, map[string]string) (bool, string, error) {
