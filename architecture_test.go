@@ -98,6 +98,7 @@ var livesIn = map[string][]string{
 	"github.com/prometheus/exporter-toolkit":     {"web"},
 	"go.yaml.in/yaml/v2":                         {"web"}, // the toolkit's own format
 	"github.com/google/go-cmp":                   {},
+	"github.com/getkin/kin-openapi":              {},
 	"github.com/prometheus/common":               {},
 	"github.com/prometheus/prometheus":           {}, // its parser, for the queries of dashboards and rules
 	"github.com/rogpeppe/go-internal":            {},
