@@ -119,6 +119,9 @@ func clipped(found []Difference) []Difference { return found[:min(len(found), mo
 // items matches equal items first. What is left on both sides is told pair by pair, the rest as missing or additional, and then
 // whether the matched ones come in the same order.
 func (c comparing) items(at place, a, b []Value) (found []Difference) {
+	if few := min(len(a), len(b)); few == 0 && max(len(a), len(b)) > 1 { // one difference, and not one for each item
+		return []Difference{{at.shown, sized(a), sized(b)}}
+	}
 	matched, left, right := c.match(at, a, b)
 	for len(left) > 0 && len(right) > 0 && len(found) < mostDifferences {
 		i, j := left[0], c.nearest(at, a[left[0]], b, right)
@@ -141,6 +144,14 @@ func (c comparing) items(at place, a, b []Value) (found []Difference) {
 		}
 	}
 	return clipped(found)
+}
+
+// sized shows how long a list is.
+func sized(items []Value) string {
+	if len(items) == 0 {
+		return "an empty list"
+	}
+	return fmt.Sprintf("%d items, the first %v", len(items), items[0])
 }
 
 // match returns for each item of a the index of the equal item of b, or -1, and what is left of both. Items at the same index

@@ -74,6 +74,7 @@ func comparisons(t *testing.T) []comparison {
 		{"rows in any order", rules(), j(rows), j(turned), nil},
 		{"rows in order", ordered(), j(rows), j(turned), []string{"$[1]"}},
 		{"a row is missing", ordered(), j(rows), j(`[{"id": 2, "s": "B"}]`), []string{"$[0]"}},
+		{"a page is missing", ordered(), j(rows), j(`[]`), []string{"$"}},
 		{"a row is additional", rules(), j(`[]`), j(`[{"id": 2}]`), []string{"$[0]"}},
 		{"a row twice is not two rows", rules(), j(`[{"id": 1}, {"id": 1}, {"id": 2}]`), j(`[{"id": 1}, {"id": 2}, {"id": 2}]`), []string{"$[1].id"}},
 		{"the nearest row is shown", rules(), j(rows), j(`[{"id": 3, "s": "C"}, {"id": 2, "s": "A"}, {"id": 1, "s": "A"}]`), []string{"$[1].s", "$[0]"}},

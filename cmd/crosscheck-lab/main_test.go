@@ -201,6 +201,9 @@ func TestUpFaultRepair(t *testing.T) {
 	if code, output := typed(t, "fault", "stopped_projector", "--socket", socket); code != exitOK || !strings.Contains(output, "all orders at this hop (events->projection, stopped_projector)") {
 		t.Errorf("fault of a hop: exit code %d, %s", code, output)
 	}
+	if code, output := typed(t, "fault", "wrong_sort", "--socket", socket); code != exitOK || !strings.Contains(output, "planted wrong_sort in the new read path") {
+		t.Errorf("fault of the read path: exit code %d, %s", code, output)
+	}
 	if code, output := typed(t, "up", "--orders", "10", "--config", filepath.Join(dir, "other.yaml"), "--socket", socket); code != exitError || !strings.Contains(output, "hint: choose another one with --socket") {
 		t.Errorf("a second lab: exit code %d, %s", code, output)
 	}

@@ -20,6 +20,7 @@ type upCmd struct {
 	Config string `help:"File to write. Default: config.yaml, or lab.yaml if the lab did not write config.yaml." placeholder:"FILE" type:"path"`
 	Dir    string `help:"Folder that keeps the databases for the next run. Repair faults first: the next run does not know them. Default: a temporary folder." placeholder:"DIR" type:"path"`
 	Web    string `default:"127.0.0.1:8080" help:"Address of crosscheck's status page, for the configuration."`
+	API    string `default:"127.0.0.1:0" help:"Address of the lab's read API, which crosscheck reads asks. Port 0 is any."`
 	Socket string `default:"${socket}" help:"Socket for 'fault' and 'repair'." placeholder:"FILE" type:"path"`
 }
 
@@ -40,7 +41,12 @@ func (c *upCmd) Run(s *session) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	if err := writeConfig(c.Config, l, st, c.Web, steady, cutoverSection(l, "error")+byClients(l)); err != nil {
+	api, err := serveReads(s.ctx, c.API, l)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, api.close(s.ctx)) }()
+	if err := writeConfig(c.Config, l, st, c.Web, steady, cutoverSection(l, "error")+byClients(l), api.section()); err != nil {
 		return err
 	}
 	ctl, err := listen(s.ctx, c.Socket, l)
@@ -50,9 +56,10 @@ func (c *upCmd) Run(s *session) (err error) {
 	defer func() { err = errors.Join(err, ctl.close(s.ctx)) }()
 	l.StartProjector()
 	l.StartDesk()
-	c.explain(s.out, l, st)
+	c.explain(s.out, l, st, api)
 	select {
 	case <-s.ctx.Done():
+	case err = <-api.failed:
 	case err = <-ctl.failed:
 	}
 	s.out.line("shutting down: the desk finishes its deals")
@@ -85,15 +92,17 @@ func (c *system) start(s *session, dir string, o lab.Options) (*lab.Lab, error) 
 	return l, nil
 }
 
-func (c *upCmd) explain(out *printer, l *lab.Lab, st *stream) {
+func (c *upCmd) explain(out *printer, l *lab.Lab, st *stream, api *readAPI) {
 	out.line("")
 	out.line("  legacy      %s", l.LegacyDSN)
 	out.line("  events      %s", l.EventsDSN)
 	out.line("  stream      %s, topic %s", strings.Join(st.brokers, ","), st.topic)
+	out.line("  reads       %s/legacy/orders/1 and %s/new/orders/1", api.url, api.url)
 	out.line("  config      %s", c.Config)
 	out.line("")
 	out.line("The desk makes %g deals per second. The projection is refreshed every %s. In another terminal:", c.Rate, c.Refresh)
 	out.command(program("crosscheck") + " verify --config " + c.Config)
+	out.command(program("crosscheck") + " reads --config " + c.Config)
 	out.command(program("crosscheck") + " run --config " + c.Config)
 	for _, f := range lab.AllFaults() {
 		if f.Backfill && l.CutOver() == 0 {
@@ -102,6 +111,9 @@ func (c *upCmd) explain(out *printer, l *lab.Lab, st *stream) {
 		out.line("  %s  %s", out.paint(cyan, fmt.Sprintf("$ %s fault %-24s", program("crosscheck-lab"), f.Name)), out.paint(dim, f.About))
 	}
 	out.command(program("crosscheck-lab") + " disturb")
+	for _, f := range lab.ReadFaults() {
+		out.line("  %s  %s", out.paint(cyan, fmt.Sprintf("$ %s fault %-24s", program("crosscheck-lab"), f.Name)), out.paint(dim, f.About))
+	}
 	out.command(program("crosscheck-lab") + " repair")
 	out.line("")
 	out.line("Ctrl-C ends it.")
