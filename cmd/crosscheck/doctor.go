@@ -59,6 +59,7 @@ func diagnose(ctx context.Context, c *config.Config, now func() time.Time) diagn
 		r.Findings = append(r.Findings, silentTypes(c)...)
 	}
 	r.Findings = append(r.Findings, diagnoseRepair(ctx, c)...)
+	r.Findings = append(r.Findings, diagnoseReads(ctx, c)...)
 	r.Findings = append(r.Findings, diagnoseFence(ctx, c)...)
 	r.Findings = append(r.Findings, examineLedger(ctx, c, now)...)
 	r.Findings = append(r.Findings, examineJobs(ctx, c)...)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/lab"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -65,6 +66,13 @@ gate: {criteria: {read_parity: {}, read_latency: {max_ratio: 0.0001}}}`, api.URL
 	r.judged("pass", "inconclusive")
 	s.mend()
 	r.replays()
+
+	r.diagnosed(doctor.OK, "both sides answer 2 queries of reads")
+	api.Close()
+	r.diagnosed(doctor.Error, "query order is not answered: dial tcp")
+	if code, found := r.reads(3); code != exitUnverified || found.Queries[0].Failed != found.Keys || !strings.Contains(found.Reason, "questions were not answered: order: asking projection:") {
+		t.Errorf("nobody answers: exit code %d, %+v", code, found)
+	}
 }
 
 // askedReads runs crosscheck reads.
@@ -86,6 +94,22 @@ func (r askedReads) run(args ...string) (code int, found readsReport) {
 		r.t.Fatalf("reads printed no report: %v", err)
 	}
 	return code, found
+}
+
+// diagnosed asks doctor.
+func (r askedReads) diagnosed(level doctor.Level, message string) {
+	r.t.Helper()
+	p := start(r.t, "doctor", "--json", "--config", r.config)
+	p.end()
+	var d diagnosis
+	if err := json.Unmarshal(p.stdout.Bytes(), &d); err != nil {
+		r.t.Fatal(err)
+	}
+	if !slices.ContainsFunc(d.Findings, func(f doctor.Finding) bool {
+		return f.Check == "reads" && f.Level == level && strings.HasPrefix(f.Message, message)
+	}) {
+		r.t.Errorf("doctor does not say %q", message)
+	}
 }
 
 // judged asks the gate.
