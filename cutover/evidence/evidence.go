@@ -41,7 +41,7 @@ type Evidence struct {
 	Verify func(context.Context) (Judged, error)
 	// Sequences says which sequences of the new side would give numbers that legacy has given; empty if none would. Nil if none is known.
 	Sequences func(context.Context) (string, error)
-	// Reversed reports whether a reverse feed has brought all to legacy; nil if there is none.
+	// Reversed reports whether a reverse feed has brought all to legacy; nil if there is none. No configuration names one yet.
 	Reversed func(context.Context) (bool, error)
 	// Wait sleeps, and returns early with the context's error.
 	Wait func(context.Context, time.Duration) error
