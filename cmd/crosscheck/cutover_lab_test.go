@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,20 +18,20 @@ import (
 // cutLab is a living system that can be cut over.
 type cutLab struct {
 	*system
-	file string
+	file   string
+	budget time.Duration
 }
 
 const (
-	cutBudget = 16 * time.Second
 	// clientOrders are written in turns, so each rests for two seconds. What never rests cannot be judged.
 	clientOrders, clientsEvery = 10, 200 * time.Millisecond
 )
 
-// newCutLab installs the fence and verifies everything.
-func newCutLab(t *testing.T, o lab.Options, sections ...string) *cutLab {
+// newCutLab installs the fence and verifies everything. Half of the budget is for the way back.
+func newCutLab(t *testing.T, o lab.Options, budget time.Duration, sections ...string) *cutLab {
 	t.Helper()
 	o.History.Orders, o.Rate, o.Incremental = 300, 10, true
-	s := &cutLab{system: newSystem(t, o)}
+	s := &cutLab{system: newSystem(t, o), budget: budget}
 	setting := func(name string) string {
 		return fmt.Sprintf(`{timeout: 1s, sql: {dsn: %q, do: "update app_config set value = 'event_sourced' where name = '%[2]s'", undo: "update app_config set value = 'legacy' where name = '%[2]s'", check: "select value = 'event_sourced' from app_config where name = '%[2]s'"}}`, s.LegacyDSN, name)
 	}
@@ -43,7 +44,7 @@ cutover:
   switch: {reads: %s, writes: %s}
   probe:
     writes: {timeout: 1s, sql: {dsn: %q, check: "insert into probes select value = 'event_sourced' from app_config where name = 'write_mode' returning at_new"}}
-`, cutBudget, cutBudget/2, s.LegacyDSN, setting(lab.ReadSource), setting(lab.WriteMode), s.ClientDSN()), strings.Join(sections, "\n"))
+`, budget, budget/2, s.LegacyDSN, setting(lab.ReadSource), setting(lab.WriteMode), s.ClientDSN()), strings.Join(sections, "\n"))
 	s.does(exitAgrees, "cutover", "install")
 	s.does(exitAgrees, "verify")
 	s.live()
@@ -86,7 +87,7 @@ func (s *striker) Write(p []byte) (int, error) {
 }
 
 // asking lets clients write and read until the returned function is called.
-func (s *cutLab) asking(t *testing.T) (end func() prober.Seen) {
+func (s *cutLab) asking(t testing.TB) (end func() prober.Seen) {
 	t.Helper()
 	client, err := s.NewClient(deadline(t))
 	if err != nil {
@@ -128,7 +129,7 @@ func (s *cutLab) asking(t *testing.T) (end func() prober.Seen) {
 }
 
 // stands checks where the system stands, and that the newest run kept its budget.
-func (s *cutLab) stands(t *testing.T, want string) {
+func (s *cutLab) stands(t testing.TB, want string) {
 	t.Helper()
 	got := rows(t, s.LegacyDSN, `SELECT string_agg(value, ' ' ORDER BY name) FROM app_config`)
 	if _, err := query(s.LegacyDSN, "BEGIN; UPDATE orders SET price = price WHERE order_id = 1; ROLLBACK"); err != nil {
@@ -139,12 +140,21 @@ func (s *cutLab) stands(t *testing.T, want string) {
 	}
 }
 
-// window is for how long the newest run had legacy closed, by its journal.
-const window = `SELECT coalesce(extract(epoch FROM max(at) FILTER (WHERE outcome <> '' AND step IN ('fence', 'switch-writes')) - min(at) FILTER (WHERE step = 'fence')), 0)
-	FROM crosscheck.cutover_record WHERE run = (SELECT run FROM crosscheck.cutover_record ORDER BY at DESC LIMIT 1)`
+// closedFor is for how long the newest run had legacy closed, by its journal: within the budget.
+func (s *cutLab) closedFor(t testing.TB) time.Duration {
+	t.Helper()
+	seconds, err := strconv.ParseFloat(rows(t, s.EventsDSN, `SELECT coalesce(extract(epoch FROM max(at) FILTER (WHERE outcome <> '' AND step IN ('fence', 'switch-writes')) - min(at) FILTER (WHERE step = 'fence')), 0)
+		FROM crosscheck.cutover_record WHERE run = (SELECT run FROM crosscheck.cutover_record ORDER BY at DESC LIMIT 1)`), 64)
+	closed := time.Duration(seconds * float64(time.Second))
+	if err != nil || closed > s.budget {
+		t.Errorf("legacy was closed for %v, and the budget is %v (%v)", closed, s.budget, err)
+	}
+	t.Logf("legacy was closed for %v", closed)
+	return closed
+}
 
 // keptFaith holds what clients saw to what a cutover promises.
-func keptFaith(t *testing.T, seen prober.Seen) {
+func keptFaith(t testing.TB, seen prober.Seen) {
 	t.Helper()
 	if !seen.OneRegister || seen.Lost+seen.Stale+seen.Writes.Failed > 0 || seen.Writes.Answered == 0 {
 		t.Errorf("clients saw %+v", seen)
