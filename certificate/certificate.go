@@ -9,6 +9,8 @@
 package certificate
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +38,21 @@ const Format = "crosscheck certificate 1"
 // PerBlock is how many orders a block has. It is a power of two, so that a block is a whole part of the tree.
 const PerBlock = 256
 
+// Limits. Whoever reads a certificate needs no more memory than they allow, whoever has made it.
+const (
+	// MaxBlock is how many bytes the orders of a block have at most, before they are compressed.
+	MaxBlock = 64 << 20
+	// MaxKey is how many bytes a key has at most.
+	MaxKey = 8 << 10
+	// MaxFields is how many fields an order has at most: as many as PostgreSQL selects at once.
+	MaxFields = 1664
+	// MaxHead and MaxIndex are how many bytes these files have at most.
+	MaxHead, MaxIndex = 16 << 20, 256 << 20
+
+	maxPacked    = MaxBlock + 64<<10 // what cannot be compressed grows a little
+	maxSignature = 1 << 10
+)
+
 // The files of a certificate.
 const (
 	HeadFile      = "head.json"
@@ -48,6 +65,7 @@ const (
 type Field struct {
 	Name string          `json:"name"`
 	Type order.FieldType `json:"type"`
+	Expr string          `json:"expression,omitempty"` // how it was read; SQL
 }
 
 // Head is what is signed.
@@ -71,18 +89,37 @@ func told(content []byte) (Head, error) {
 	if err := json.Unmarshal(content, &h); err != nil {
 		return h, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	if h.Format != Format || h.PerBlock < 1 || h.PerBlock&(h.PerBlock-1) != 0 {
-		return h, fmt.Errorf("%w: its format is %q", ErrFormat, h.Format)
-	}
 	h.About = about
-	return h, nil
+	why := ""
+	switch {
+	case h.Format != Format:
+		why = fmt.Sprintf("its format is %q", h.Format)
+	case h.PerBlock != PerBlock:
+		why = fmt.Sprintf("its blocks have %d orders", h.PerBlock)
+	case len(h.Fields) > MaxFields:
+		why = fmt.Sprintf("it has %d fields", len(h.Fields))
+	case h.KeyType != order.KeyInteger && h.KeyType != order.KeyUUID && h.KeyType != order.KeyText:
+		why = fmt.Sprintf("its keys are of type %q", h.KeyType)
+	case !isHash(h.Root) || !isHash(h.Index):
+		why = "it lacks a hash"
+	default:
+		return h, nil
+	}
+	return h, fmt.Errorf("%w: %s", ErrFormat, why)
+}
+
+func isHash(text string) bool {
+	raw, err := hex.DecodeString(text)
+	return err == nil && len(raw) == sha256.Size && hex.EncodeToString(raw) == text
 }
 
 // ChangedError says what of a certificate is not as it was signed.
 type ChangedError struct {
 	File  string `json:"file"`
 	Where string `json:"where,omitempty"` // the block and its orders
-	Why   string `json:"why"`
+	// Orders are the keys of those that were changed, as they are now. There are none if the block does not tell.
+	Orders []order.Key `json:"orders,omitempty"`
+	Why    string      `json:"why"`
 }
 
 func (c *ChangedError) Error() string {

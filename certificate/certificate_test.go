@@ -81,9 +81,11 @@ func check(t testing.TB, dir string) []*certificate.ChangedError {
 	return found
 }
 
-// TestEachByteIsCovered changes each byte of each file, in a bit that text may lose and in another.
+// TestEachByteIsCovered changes each byte of each file, in a bit that text may lose and in another. Where the block of a changed order can
+// still be read, the order is named.
 func TestEachByteIsCovered(t *testing.T) {
-	dir := created(t, order.KeyInteger, numbered(certificate.PerBlock+20))
+	const n = certificate.PerBlock + 20
+	dir, told := created(t, order.KeyInteger, numbered(n)), map[string]int{}
 	if found := check(t, dir); len(found) > 0 {
 		t.Fatal(found)
 	}
@@ -105,6 +107,7 @@ func TestEachByteIsCovered(t *testing.T) {
 				if name == certificate.BlocksFile && !strings.Contains(found[0].Where, "orders from") {
 					t.Fatalf("byte %d: the orders are not named: %v", i, found[0])
 				}
+				told[named(found[0])]++
 			}
 		}
 		for what, changed := range map[string][]byte{"cut off": sound[:len(sound)-1], "longer": append(slices.Clone(sound), 'x')} {
@@ -114,6 +117,26 @@ func TestEachByteIsCovered(t *testing.T) {
 			}
 		}
 		put(t, file, sound)
+	}
+	t.Log(told)
+	if told["none of the orders"] < 2*4*n || told["one order"] == 0 || told["the block"] == 0 {
+		t.Errorf("of the changed bytes are told %v", told)
+	}
+}
+
+// named is what a finding names.
+func named(c *certificate.ChangedError) string {
+	switch {
+	case c.File != certificate.BlocksFile:
+		return "the file"
+	case strings.Contains(c.Why, "its orders are as they were signed"):
+		return "none of the orders"
+	case len(c.Orders) == 1:
+		return "one order"
+	case len(c.Orders) > 1:
+		return "several orders"
+	default:
+		return "the block"
 	}
 }
 
@@ -221,11 +244,14 @@ func TestAnEmptyTableHasACertificate(t *testing.T) {
 
 // TestNoHalfCertificateIsLeft, neither by its name nor by another.
 func TestNoHalfCertificateIsLeft(t *testing.T) {
+	large := text(strings.Repeat("x", certificate.MaxBlock/4))
 	for what, rows := range map[string][]order.Row{
 		"a key twice":        {row("1", order.Null, order.Null), row("1", order.Null, order.Null)},
 		"keys out of order":  {row("10", order.Null, order.Null), row("9", order.Null, order.Null)},
 		"an unreadable one":  {row("1", order.Value{Text: "cannot be read", Failed: true}, order.Null)},
 		"one without fields": {row("1")},
+		"a long key":         {row(strings.Repeat("k", certificate.MaxKey+1), order.Null, order.Null)},
+		"a large block":      {row("1", large, large), row("2", large, large)},
 	} {
 		parent := t.TempDir()
 		if _, err := create(filepath.Join(parent, "c"), order.KeyInteger, key(t), rows); !errors.Is(err, certificate.ErrOrder) {
@@ -238,6 +264,29 @@ func TestNoHalfCertificateIsLeft(t *testing.T) {
 	dir := created(t, order.KeyInteger, nil)
 	if _, err := create(dir, order.KeyInteger, key(t), nil); !errors.Is(err, certificate.ErrExists) {
 		t.Errorf("over another certificate: %v", err)
+	}
+}
+
+// TestTheLargestBlockIsRead again.
+func TestTheLargestBlockIsRead(t *testing.T) {
+	large := text(strings.Repeat("x", certificate.MaxBlock/2-100))
+	if found := check(t, created(t, order.KeyInteger, []order.Row{row("1", large, large)})); len(found) > 0 {
+		t.Error(found)
+	}
+}
+
+// TestProofsThroughGroups has more blocks than a group of the index.
+func TestProofsThroughGroups(t *testing.T) {
+	const n = 257*certificate.PerBlock + 3
+	c, err := certificate.Open(created(t, order.KeyInteger, numbered(n)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	for _, i := range []int{1, 256 * certificate.PerBlock, 256*certificate.PerBlock + 1, n} {
+		if p, err := c.Prove(order.Key(strconv.Itoa(i))); err != nil || p.Index != uint64(i-1) { //nolint:gosec // not negative
+			t.Errorf("order %d: %d, %v", i, p.Index, err)
+		}
 	}
 }
 

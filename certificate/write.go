@@ -26,11 +26,14 @@ type builder struct {
 	encoder *zstd.Encoder
 
 	first, last order.Key
-	block       []byte   // the leaves, each with its length before it
-	hashes      [][]byte // of the leaves in the block
+	block       []byte // the leaves, each with its length before it
+	hashes      []hash // of the leaves in the block
 	leaf        []byte
+	hashed      []byte // the buffer of leafHash
+	packed      []byte
 	index       []byte
-	roots       [][]byte // of all blocks
+	roots       []hash // of the blocks in the group
+	groups      []hash // the roots of all groups before
 	orders      uint64
 	bytes       int64
 }
@@ -47,12 +50,20 @@ func (b *builder) add(r order.Row) (err error) {
 	if b.leaf, err = appendLeaf(b.leaf[:0], r); err != nil {
 		return err
 	}
+	switch {
+	case len(r.Key) > MaxKey:
+		return fmt.Errorf("%w: a key has %d bytes, and may have %d", ErrOrder, len(r.Key), MaxKey)
+	case len(b.block)+len(b.leaf)+binary.MaxVarintLen64 > MaxBlock:
+		return fmt.Errorf("%w: with %q, the %d orders of a block have more than %d bytes", ErrOrder, r.Key, len(b.hashes)+1, MaxBlock)
+	}
 	if len(b.hashes) == 0 {
 		b.first = r.Key
 	}
 	b.last = r.Key
 	b.block = appendText(b.block, b.leaf)
-	b.hashes = append(b.hashes, hasher.HashLeaf(b.leaf))
+	var h hash
+	h, b.hashed = leafHash(b.leaf, b.hashed)
+	b.hashes = append(b.hashes, h)
 	b.orders++
 	if len(b.hashes) == PerBlock {
 		return b.seal()
@@ -65,17 +76,43 @@ func (b *builder) seal() error {
 	if len(b.hashes) == 0 {
 		return nil
 	}
-	packed := b.encoder.EncodeAll(b.block, nil)
-	if _, err := b.to.Write(packed); err != nil {
+	b.packed = b.packed[:0]
+	for _, h := range b.hashes {
+		b.packed = append(b.packed, h[:beginning]...)
+	}
+	b.packed = b.encoder.EncodeAll(b.block, b.packed)
+	if _, err := b.to.Write(b.packed); err != nil {
 		return fmt.Errorf("writing %d orders: %w", len(b.hashes), err)
 	}
-	e := entry{first: b.first, size: int64(len(packed)), orders: len(b.hashes), sum: sha256.Sum256(packed), root: rootOf(b.hashes)}
+	e := entry{first: b.first, size: int64(len(b.packed)), orders: len(b.hashes), sum: sha256.Sum256(b.packed), root: rootOf(b.hashes)}
 	b.index = e.append(b.index)
-	b.roots = append(b.roots, e.root)
+	if b.roots = append(b.roots, e.root); len(b.roots) == perGroup {
+		b.sealGroup()
+	}
 	b.bytes += e.size
 	b.block, b.hashes = b.block[:0], b.hashes[:0]
+	if len(b.index) > MaxIndex {
+		return fmt.Errorf("%w: up to %q, the index has more than %d bytes", ErrOrder, b.last, MaxIndex)
+	}
 	return nil
 }
+
+// perGroup is how many blocks of the index are followed by the root of their part of the tree. A proof hashes only the blocks of its group,
+// and the groups.
+const perGroup = 256
+
+// sealGroup ends a group of blocks.
+func (b *builder) sealGroup() {
+	if len(b.roots) == 0 {
+		return
+	}
+	root := rootOf(b.roots)
+	b.groups, b.roots = append(b.groups, root), b.roots[:0]
+	b.index = append(b.index, root[:]...)
+}
+
+// beginning is how many bytes of each leaf's hash a block has before its orders. They say which order was changed.
+const beginning = 4
 
 // entry is a block in the index.
 type entry struct {
@@ -83,15 +120,15 @@ type entry struct {
 	at     int64 // where the block begins; told by those before
 	size   int64
 	orders int
-	sum    [sha256.Size]byte // of the block as it is in the file
-	root   []byte
+	sum    hash // of the block as it is in the file
+	root   hash
 }
 
 func (e entry) append(to []byte) []byte {
 	to = appendText(to, e.first)
 	to = binary.AppendUvarint(to, uint64(e.size))   //nolint:gosec // a length
 	to = binary.AppendUvarint(to, uint64(e.orders)) //nolint:gosec // a number of orders
-	return append(append(to, e.sum[:]...), e.root...)
+	return append(append(to, e.sum[:]...), e.root[:]...)
 }
 
 // Create writes a certificate. Rows calls its argument for each order, sorted by key, and returns what the certificate is about.
@@ -136,8 +173,9 @@ func fill(dir string, h Head, key ed25519.PrivateKey, rows func(func(order.Row) 
 		if err := b.seal(); err != nil {
 			return err
 		}
-		sum := sha256.Sum256(b.index)
-		h.Orders, h.Bytes, h.Root, h.Index = b.orders, b.bytes, hex.EncodeToString(rootOf(b.roots)), hex.EncodeToString(sum[:])
+		b.sealGroup()
+		sum, root := sha256.Sum256(b.index), rootOf(b.groups)
+		h.Orders, h.Bytes, h.Root, h.Index = b.orders, b.bytes, hex.EncodeToString(root[:]), hex.EncodeToString(sum[:])
 		return written(filepath.Join(dir, IndexFile), put(b.index))
 	})
 	if err != nil {
@@ -149,6 +187,12 @@ func fill(dir string, h Head, key ed25519.PrivateKey, rows func(func(order.Row) 
 	e.SetEscapeHTML(false)
 	if err := e.Encode(h); err != nil {
 		return h, fmt.Errorf("encoding the head: %w", err)
+	}
+	if head.Len() > MaxHead {
+		return h, fmt.Errorf("%w: the head has %d bytes, and may have %d", ErrFormat, head.Len(), MaxHead)
+	}
+	if _, err := told(head.Bytes()); err != nil {
+		return h, err
 	}
 	if err := written(filepath.Join(dir, SignatureFile), put(signed(head.Bytes(), key))); err != nil {
 		return h, err

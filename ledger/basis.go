@@ -36,6 +36,19 @@ func (l *Ledger) StoreBasis(ctx context.Context, b gate.Basis) error {
 	return nil
 }
 
+// Basis is what a fingerprint is made of; without parts if that is not known.
+func (l *Ledger) Basis(ctx context.Context, fingerprint string) (gate.Basis, error) {
+	b := gate.Basis{Fingerprint: fingerprint}
+	err := l.read(ctx, l.timeout, func(ctx context.Context) (err error) {
+		b.Parts, err = l.parts(ctx, l.pool, fingerprint)
+		return err
+	})
+	if err != nil {
+		return b, fmt.Errorf("reading what a fingerprint is made of: %w", err)
+	}
+	return b, nil
+}
+
 // Changes says in words what differs between two fingerprints; empty if that is not known.
 func (l *Ledger) Changes(ctx context.Context, old, now string) (said string, err error) {
 	err = l.read(ctx, l.timeout, func(ctx context.Context) error {

@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,49 +14,54 @@ import (
 	"github.com/nordvarg/crosscheck/gate"
 )
 
-// Decided is a decision as it stands in the chain, with the approvals of it.
+// ErrNoLink is returned by [Ledger.Approved] if the chain has no approval of that hash, or not the decision that it approves.
+var ErrNoLink = errors.New("the chain of decisions does not have it, as it was")
+
+// Decided is a decision as it stands in the chain, with one approval of it.
 type Decided struct {
 	gate.Record
-	At        time.Time       `json:"at"`
-	Prev      string          `json:"prev"` // the hash before it
-	Decision  json.RawMessage `json:"decision"`
-	Evidence  json.RawMessage `json:"evidence"`
-	Approvals []gate.Approval `json:"approvals"`
+	At       time.Time       `json:"at"`
+	Prev     string          `json:"prev"` // the hash before it
+	Decision json.RawMessage `json:"decision"`
+	Evidence json.RawMessage `json:"evidence"`
+	Approval gate.Approval   `json:"approval"`
 }
 
-// Decided is the newest decision GO until a time, and who approved it until then; nil if there is none.
-func (l *Ledger) Decided(ctx context.Context, until time.Time) (d *Decided, err error) {
-	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
-		rows, err := l.pool.Query(ctx, `
-			WITH go AS (SELECT max(seq) AS seq FROM decision WHERE answer = $1 AND at <= $3)
-			SELECT `+linkColumns+` FROM decision
-			WHERE seq = (SELECT seq FROM go) OR answer = $2 AND at <= $3 AND seq > (SELECT seq FROM go) ORDER BY seq`,
-			string(gate.Go), approved, until)
+// Approved is the decision that an approval is of. The approval is named by the hash of its link.
+func (l *Ledger) Approved(ctx context.Context, approval string) (*Decided, error) {
+	d := &Decided{}
+	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
+		by, err := l.soundLink(ctx, "answer = $1 AND encode(hash, 'hex') = $2", approved, approval)
 		if err != nil {
-			return err
+			return fmt.Errorf("approval %s: %w", approval, err)
 		}
-		links, err := pgx.CollectRows(rows, scanLink)
-		for i, k := range links {
-			hash := hex.EncodeToString(k.hash)
-			if i == 0 {
-				d = &Decided{
-					Record: gate.Record{Seq: k.seq, Who: k.who, Hash: hash}, At: k.at.UTC(), Prev: hex.EncodeToString(k.prev),
-					Decision: json.RawMessage(k.decision), Evidence: json.RawMessage(k.evidence), Approvals: []gate.Approval{},
-				}
-				continue
-			}
-			var a gate.Approval
-			if err := json.Unmarshal([]byte(k.evidence), &a); err != nil {
-				return fmt.Errorf("decoding an approval: %w", err)
-			}
-			if a.Hash = hash; a.Decision == d.Seq {
-				d.Approvals = append(d.Approvals, a)
-			}
+		if err := json.Unmarshal([]byte(by.evidence), &d.Approval); err != nil {
+			return fmt.Errorf("decoding approval %s: %w", approval, err)
 		}
-		return err
+		d.Approval.Hash = approval
+		k, err := l.soundLink(ctx, "seq = $1", d.Approval.Decision)
+		if err != nil {
+			return fmt.Errorf("decision %d: %w", d.Approval.Decision, err)
+		}
+		d.Record, d.At, d.Prev = gate.Record{Seq: k.seq, Who: k.who, Hash: hex.EncodeToString(k.hash)}, k.at.UTC(), hex.EncodeToString(k.prev)
+		d.Decision, d.Evidence = json.RawMessage(k.decision), json.RawMessage(k.evidence)
+		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading what was decided: %w", err)
+		return nil, fmt.Errorf("reading what was approved: %w", err)
 	}
 	return d, nil
+}
+
+// soundLink returns a link whose hash is that of its content.
+func (l *Ledger) soundLink(ctx context.Context, condition string, args ...any) (link, error) {
+	rows, err := l.pool.Query(ctx, `SELECT `+linkColumns+` FROM decision WHERE `+condition, args...)
+	if err != nil {
+		return link{}, err
+	}
+	k, err := pgx.CollectExactlyOneRow(rows, scanLink)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && !bytes.Equal(k.sum(), k.hash) {
+		err = ErrNoLink
+	}
+	return k, err
 }

@@ -100,26 +100,10 @@ func (g *guarding) approval(ctx context.Context, s steps.Scope) steps.Guardrail 
 
 // server makes sure that the fence is where legacy is read: another server's fence keeps nobody out.
 func (g *guarding) server(ctx context.Context) steps.Guardrail {
-	err := func() error {
-		is, err := g.sides.legacy.Moment(ctx)
-		if err != nil {
-			return err
-		}
-		state, err := g.fence.State(ctx)
-		switch {
-		case err != nil:
-			return err
-		case is.Standby:
-			return errors.New("legacy.dsn leads to a standby, and a cutover reads the primary")
-		case is.Database != state.Server.Database || is.System != "" && is.System != state.Server.System:
-			return errors.New("cutover.fence.dsn and legacy.dsn lead to different databases")
-		}
-		covers, err := g.fence.Covers(ctx, g.config.Legacy.Table)
-		if err == nil && !covers {
-			err = fmt.Errorf("cutover.fence.tables does not have %s, which is read as legacy", g.config.Legacy.Table)
-		}
-		return err
-	}()
+	_, why, err := fencedHere(ctx, g.fence, g.sides.legacy, g.config.Legacy.Table)
+	if err == nil && why != "" {
+		err = errors.New(why)
+	}
 	return guardrail("server", err, "the fence is at the table that is read as legacy")
 }
 

@@ -23,11 +23,11 @@ func errPostCutover() error {
 // cutOver are the positions of the newest completed run.
 func cutOver(ctx context.Context, l *ledger.Ledger) (run string, at map[string]string, err error) {
 	records, err := newestCutover(ctx, l)
-	switch {
-	case err != nil:
+	if no, ok := errors.AsType[uncertifiableError](err); ok {
+		return "", nil, withHint(no, no.hint)
+	}
+	if err != nil {
 		return "", nil, err
-	case records == nil:
-		return "", nil, withHint(errNotCutOver, "crosscheck cutover status shows the runs")
 	}
 	return records[0].Run, cutoverrun.Positions(records), nil
 }

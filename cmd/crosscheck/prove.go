@@ -114,7 +114,7 @@ func (out *proven) text() string {
 		if v.Value != nil {
 			text = printable(*v.Value)
 		}
-		fmt.Fprintf(w, "  %s\t%s\n", v.Field, text)
+		fmt.Fprintf(w, "  %s\t%s\n", printable(v.Field), text)
 	}
 	_ = w.Flush() // into memory
 	fmt.Fprintf(&b, "\nleaf    %s, number %d of %d\npath    %d hashes (--json prints them)\nroot    %s\nsigned  by %s, certificate made %s\n",
