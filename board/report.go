@@ -66,14 +66,19 @@ func GatherReport(ctx context.Context, l Reported, bound gate.SampleBoundCriteri
 	if r.AcceptedListed, r.Accepted, err = l.AcceptedDivergences(ctx, d.Fingerprint, reportDivergences); err != nil {
 		return r, err
 	}
-	passes, err := l.Trend(ctx, d.Fingerprint, reportPasses)
-	r.Trend = trend(passes, bound.MaxAge, bound.Confidence)
+	r.Trend, err = GatherTrend(ctx, l, bound, d.Fingerprint, reportPoints)
 	return r, err
 }
 
+// GatherTrend returns the finished passes under a fingerprint, the oldest first, with at most points bounds.
+func GatherTrend(ctx context.Context, l Reported, bound gate.SampleBoundCriterion, fingerprint string, points int) ([]TrendPoint, error) {
+	passes, err := l.Trend(ctx, fingerprint, reportPasses)
+	return trend(passes, bound.MaxAge, bound.Confidence, points), err
+}
+
 // trend adds to each pass the bound of the samples up to it, as the gate would have computed it then.
-func trend(passes []TrendPass, horizon time.Duration, confidence float64) []TrendPoint {
-	every := len(passes)/reportPoints + 1 // computing the bound of each would take long
+func trend(passes []TrendPass, horizon time.Duration, confidence float64, most int) []TrendPoint {
+	every := len(passes)/most + 1 // computing the bound of each would take long
 	points := make([]TrendPoint, 0, len(passes))
 	var window gate.Sampling
 	oldest := 0

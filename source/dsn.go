@@ -1,6 +1,10 @@
 package source
 
 import (
+	"fmt"
+	"net"
+	"strconv"
+
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nordvarg/crosscheck/source/session"
@@ -16,4 +20,13 @@ func DatabaseOf(dsn string) string {
 		return ""
 	}
 	return parsed.Database
+}
+
+// PlaceOf is the server and the database that a dsn leads to, for people; empty if it does not say.
+func PlaceOf(dsn string) string {
+	parsed, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s on %s", parsed.Database, net.JoinHostPort(parsed.Host, strconv.Itoa(int(parsed.Port))))
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -10,12 +9,13 @@ import (
 
 // site answers requests.
 type site struct {
-	log    *slog.Logger
-	status *shared[Status]
-	ready  *shared[Readiness]
-	access access
-	system System
-	now    func() time.Time
+	log      *slog.Logger
+	status   *shared[Status]
+	ready    *shared[Readiness]
+	access   access
+	system   System
+	compared Compared
+	now      func() time.Time
 
 	api        API
 	hide       bool // values of orders
@@ -29,30 +29,10 @@ type site struct {
 	origins *http.CrossOriginProtection
 }
 
-const unreadable = "The ledger cannot be read, so the state is not known. The log of crosscheck says why."
-
-func (s *site) page(w http.ResponseWriter, r *http.Request) {
-	code := http.StatusOK
-	view := view{Style: style, Status: Status{System: s.system}}
-	status, err := s.status.get(r.Context())
-	if err != nil {
-		s.log.WarnContext(r.Context(), "reading the status for the page", slog.Any("error", err))
-		code, view.Failure = http.StatusServiceUnavailable, unreadable
-	} else {
-		view.show(status)
-	}
-	for _, p := range s.parts(r) {
-		view.Known = append(view.Known, partOf(p))
-	}
-	var body bytes.Buffer // the answer is the whole page or an error
-	if err := pageTemplate.Execute(&body, view); err != nil {
-		s.log.ErrorContext(r.Context(), "writing the page", slog.Any("error", err))
-		http.Error(w, "the page cannot be written", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(code)
-	_, _ = w.Write(body.Bytes()) // the visitor has left: nothing to do
+// wrong is how a page tells that something cannot be shown.
+func (s *site) wrong(r *http.Request, err error) (code int, said string) {
+	s.log.WarnContext(r.Context(), "reading for a page", slog.String("path", r.URL.Path), slog.Any("error", err))
+	return http.StatusServiceUnavailable, unreadable
 }
 
 // parts are shown whether the ledger can be read or not; none if there was no answer in time.

@@ -1,11 +1,14 @@
 package web
 
 import (
-	"crypto/sha256"
-	_ "embed"
-	"encoding/base64"
+	"bytes"
+	"context"
+	"embed"
 	"fmt"
 	"html/template"
+	"log/slog"
+	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -13,125 +16,180 @@ import (
 	"github.com/nordvarg/crosscheck/human"
 )
 
-//go:embed page.html
-var pageSource string
+//go:embed templates
+var templateFiles embed.FS
 
-//go:embed page.css
-var styleSource string
+//go:embed static
+var staticFiles embed.FS
 
-var (
-	style        = template.CSS(styleSource) // the file is embedded, not a visitor's input
-	pageTemplate = template.Must(template.New("page").Parse(pageSource))
+// contentSecurityPolicy allows what this server itself serves: no inline script or style, no other host, no frame.
+const contentSecurityPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-	// contentSecurityPolicy allows only the embedded style: no script, no form, no frame.
-	contentSecurityPolicy = "default-src 'none'; style-src 'sha256-" + hash(styleSource) +
-		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-
-func hash(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return base64.StdEncoding.EncodeToString(sum[:])
+// pageOf is one page: its name in the navigation and what it serves.
+type pageOf struct {
+	name, pattern string // without a name it is not in the navigation
+	serve         http.HandlerFunc
 }
 
-// view is what the page's template reads: texts, already worded, not yet escaped.
-type view struct {
-	Style   template.CSS
-	Failure string // why there is nothing to show; then the rest is empty
-
-	Status
-	Tone      string // CSS class of the decision
-	Summary   string
-	Overdue   []string
-	Criteria  []criterionView
-	Passes    []passView
-	Open      string
-	Rest      string // divergences that are not listed
-	Listed    []divergenceView
-	Suspected string
-	Verified  string // the watermark
-	Audit     *historyView
-	Runs      []runView
-	Known     []partView // the configured parts
-}
-
-type partView struct{ Name, State, Tone, Since, Reason string }
-
-func partOf(p Part) partView {
-	v := partView{Name: p.Name, State: "reachable", Tone: "good", Since: human.Instant(p.Since), Reason: short(p.Reason)}
-	if !p.OK {
-		v.State, v.Tone = "failing", "bad"
+func (s *site) pages() []pageOf {
+	return []pageOf{
+		{"Overview", "/{$}", s.overview},
+		{"Divergences", "/divergences", s.divergences},
+		{"Passes", "/passes", s.passes},
+		{"Audit", "/audit", s.audits},
+		{"Docs", "/docs/{$}", s.docsIndex},
+		{"", "/docs/{page...}", s.docsPage},
 	}
-	return v
 }
 
-type criterionView struct {
-	gate.Result
-	Mark, Tone, Observed, Limit string
+// serve adds the pages and the files that they need.
+func (s *site) serve(mux *http.ServeMux) {
+	for _, p := range s.pages() {
+		mux.HandleFunc("GET "+p.pattern, s.access.guard(p.serve))
+	}
+	files := http.FileServerFS(staticFiles)
+	mux.HandleFunc("GET /static/", func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/") {
+			files.ServeHTTP(w, r)
+			return
+		}
+		http.NotFound(w, r)
+	})
 }
 
-type passView struct {
-	Name, When, Age, Verdict, Tone, Coverage, Took, Compared, Reason string
+// frame is what every page has, around its own view.
+type frame struct {
+	Title, Page string // the page is the one in the navigation
+	Nav         []navItem
+	System      System
+	Compared    Compared
+	Failure     string // why there is nothing to show
+	Live        bool   // the page is kept as the server has it
+	Events      string // the address that tells when to look again; empty for none
+	Status
+	Tone string // of the decision
+	View any
+}
+
+type navItem struct {
+	Name, Path string
+	Current    bool
+}
+
+// Compared says what is compared, on every page.
+type Compared struct {
+	Places []Place
+	// Fields are the compared fields, and which of them events judge.
+	Fields *gate.Fields
+}
+
+// Place is where a representation is.
+type Place struct {
+	Representation string
+	Server         string // and the database, without secrets
+	Table          string // or the topic
+}
+
+// Line names the tables on one line.
+func (c Compared) Line() string {
+	var tables []string
+	for _, p := range c.Places {
+		tables = append(tables, p.Representation+" "+p.Table)
+	}
+	return strings.Join(tables, " · ")
+}
+
+const unreadable = "The ledger cannot be read, so the state is not known. The log of crosscheck says why."
+
+// show answers with a page. What the view cannot be made of is told with its status; the decision is on every page.
+func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame, view func(context.Context, *frame) error) {
+	code := http.StatusOK
+	f.System, f.Compared = s.system, s.compared
+	status, err := s.status.get(r.Context())
+	if err != nil {
+		s.log.WarnContext(r.Context(), "reading the status for the page", slog.Any("error", err))
+		code, f.Failure = http.StatusServiceUnavailable, unreadable
+	} else {
+		f.Status, f.Tone = status, tone(string(status.Decision.Decision))
+	}
+	f.Status.System = s.system
+	for _, p := range s.pages() {
+		if p.name != "" {
+			f.Nav = append(f.Nav, navItem{p.name, strings.TrimSuffix(p.pattern, "{$}"), p.name == f.Page})
+		}
+	}
+	if err := view(r.Context(), &f); err != nil {
+		code, f.Failure = s.wrong(r, err)
+	}
+	var body bytes.Buffer // the answer is the whole page or an error
+	if err := templates[file].ExecuteTemplate(&body, "frame", f); err != nil {
+		s.log.ErrorContext(r.Context(), "writing the page", slog.Any("error", err))
+		http.Error(w, "the page cannot be written", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = w.Write(body.Bytes()) // the visitor has left: nothing to do
+}
+
+// templates are the pages by the name of their file.
+var templates = parsed("overview", "divergences", "passes", "audit", "docs", "doc")
+
+func parsed(names ...string) map[string]*template.Template {
+	all := map[string]*template.Template{}
+	for _, name := range names {
+		all[name] = template.Must(template.New("").Funcs(template.FuncMap{
+			"number": human.Number, "instant": human.Instant, "ago": ago, "linked": linked, "cause": causeLink, "criterion": criterionLink,
+		}).ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/"+name+".html"))
+	}
+	return all
+}
+
+// ago is a duration before now.
+func ago(now, at time.Time) string { return human.Duration(now.Sub(at)) + " ago" }
+
+var pageNamed = regexp.MustCompile(`docs/[a-zA-Z0-9_/-]+\.md`)
+
+// linked makes the pages of the documentation that a text names into links.
+func linked(text string) template.HTML {
+	var b strings.Builder
+	for {
+		at := pageNamed.FindStringIndex(text)
+		if at == nil {
+			break
+		}
+		path := strings.TrimSuffix(text[at[0]:at[1]], ".md")
+		b.WriteString(template.HTMLEscapeString(text[:at[0]]))
+		if hasDoc(strings.TrimPrefix(path, "docs/")) {
+			fmt.Fprintf(&b, `<a href="/%s">%s</a>`, path, strings.TrimPrefix(path, "docs/"))
+		} else {
+			b.WriteString(template.HTMLEscapeString(text[at[0]:at[1]]))
+		}
+		text = text[at[1]:]
+	}
+	return template.HTML(b.String() + template.HTMLEscapeString(text)) //nolint:gosec // everything else is escaped
+}
+
+// causeLink and criterionLink name a thing, and lead to its page if there is one.
+func causeLink(name string) template.HTML     { return docLink("causes", name) }
+func criterionLink(name string) template.HTML { return docLink("criteria", name) }
+
+func docLink(folder, name string) template.HTML {
+	if shown := template.HTMLEscapeString(short(name)); !hasDoc(folder + "/" + name) {
+		return template.HTML(shown) //nolint:gosec // escaped
+	}
+	return template.HTML(fmt.Sprintf(`<a href="/docs/%s/%s">%s</a>`, folder, name, name)) //nolint:gosec // the name of a file
 }
 
 type divergenceView struct {
-	Order, Kind, Hop, Age, Since string
-	Fields                       []fieldView
-	Accepted                     string // who accepted it, until when and why; empty if it is not accepted
+	Order, Kind, Hop, Cause, Age, Since string
+	Fields                              []fieldView
+	Accepted                            string // who accepted it, until when and why; empty if it is not accepted
 }
 
 type fieldView struct {
 	Name, Legacy, Projection string
 	Hidden                   bool
-}
-
-type runView struct {
-	Pass, Cron, Next, In string
-	Overdue              bool
-}
-
-// show words a status for people.
-func (v *view) show(s Status) {
-	v.Status = s
-	v.Tone = tone(string(s.Decision.Decision))
-	v.Summary = summary(s.Decision)
-	for _, r := range s.Decision.Criteria {
-		v.Criteria = append(v.Criteria, criterionView{
-			Result: r, Mark: mark(r.Verdict), Tone: tone(string(r.Verdict)), Observed: scalar(r.Observed), Limit: scalar(r.Limit),
-		})
-	}
-	for _, p := range s.Passes {
-		v.Passes = append(v.Passes, passOf(p, s.At))
-	}
-	for _, d := range s.Divergences {
-		v.Listed = append(v.Listed, divergenceOf(d))
-	}
-	v.Open = human.Quantity(s.Open, "open divergence", "open divergences")
-	if s.Accepted > 0 {
-		v.Open += ", " + human.Number(s.Accepted) + " accepted"
-	}
-	if rest := s.Open - int64(len(s.Divergences)); rest > 0 {
-		v.Rest = fmt.Sprintf("The oldest %s are listed; %s more are in the ledger.", human.Number(int64(len(s.Divergences))), human.Number(rest))
-	}
-	v.Suspected = human.Quantity(s.Suspects, "suspect waits for its recheck", "suspects wait for their recheck")
-	v.Verified = "nothing is verified completely yet"
-	if w := s.VerifiedThrough; w != nil {
-		v.Verified = "verified through " + throughOf(*w, s.At, "ago")
-	}
-	v.Audit = historyOf(s.History, s.At, "ago")
-	for _, run := range s.Schedule {
-		v.Runs = append(v.Runs, runOf(run, s.At))
-		if run.Overdue {
-			reason := run.Reason
-			if reason == "" {
-				reason = "A scheduled run was missed or takes too long."
-			}
-			v.Overdue = append(v.Overdue, fmt.Sprintf("Pass %s is overdue. %s", run.Pass, reason))
-		}
-		if run.Failures > 1 && run.FailingSince != nil {
-			v.Overdue = append(v.Overdue, fmt.Sprintf("Pass %s could not judge everything %d times in a row, since %s: %s",
-				run.Pass, run.Failures, human.Instant(*run.FailingSince), short(run.LastError)))
-		}
-	}
 }
 
 // summary says in one sentence why the decision is what it is.
@@ -224,9 +282,7 @@ func divergenceOf(d Divergence) divergenceView {
 		Order: short(d.OrderID), Kind: d.Kind, Hop: string(d.Hop), Since: human.Instant(d.FirstSeen),
 		Age: human.Duration(time.Duration(d.AgeSeconds * float64(time.Second))),
 	}
-	if d.Cause != "" {
-		v.Hop += ", " + d.Cause
-	}
+	v.Cause = d.Cause
 	if a := d.Acceptance; a != nil {
 		v.Accepted = fmt.Sprintf("by %s on %s, until %s: %s", short(a.Who), human.Instant(a.At), human.Instant(a.Until), short(a.Why))
 	}

@@ -61,16 +61,14 @@ func TestAnErrorThatComesAgainIsOnThePage(t *testing.T) {
 	kind.Kind, kind.Failures, kind.FailingSince = verify.Full, 3, now.Add(-time.Hour)
 	kind.Finished.Result.Reason = "reading legacy: permission denied"
 	b.Kinds = []board.Kind{kind}
-	v := view{}
-	v.show(NewStatus(b))
+	got := overdueOf(NewStatus(b))
 	const want = "Pass full could not judge everything 3 times in a row, since 2026-11-23 07:00:00 UTC: reading legacy: permission denied"
-	if len(v.Overdue) != 1 || v.Overdue[0] != want {
-		t.Errorf("got %q\nwant %q", v.Overdue, want)
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("got %q\nwant %q", got, want)
 	}
-	v = view{}
-	v.show(NewStatus(b.WithoutValues()))
-	if strings.Contains(v.Overdue[0], "permission") || !strings.Contains(v.Overdue[0], "3 times") {
-		t.Errorf("without values: %q", v.Overdue)
+	got = overdueOf(NewStatus(b.WithoutValues()))
+	if strings.Contains(got[0], "permission") || !strings.Contains(got[0], "3 times") {
+		t.Errorf("without values: %q", got)
 	}
 }
 

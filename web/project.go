@@ -17,6 +17,7 @@ func NewStatus(b board.Board) Status {
 		At: b.At.UTC(), Decision: b.Decision, Open: b.OpenCount(), Accepted: b.Accepted, Suspects: b.Suspects,
 		Divergences: newDivergences(b.Listed, b.At, b.ValuesHidden),
 	}
+	status.Flow = newFlow(b)
 	status.VerifiedThrough, status.History = newWatermark(b.Evidence.Verified, b.At), newHistory(b.Evidence.History, b.At)
 	for _, r := range b.Stream.Readers {
 		status.Readers = append(status.Readers, Reader{Partition: r.Partition, Reader: r.Name, Waiting: r.Waiting})
@@ -88,7 +89,7 @@ func NewReport(r board.Report) Report {
 		out.GroupBy = f.GroupBy
 	}
 	for _, p := range r.Trend {
-		out.Trend = append(out.Trend, TrendPoint{At: p.StartedAt, Pass: string(p.Kind), Verdict: p.Verdict, Diverged: p.Diverged, Bound: p.Bound})
+		out.Trend = append(out.Trend, NewTrendPoint(p))
 	}
 	return out
 }
@@ -137,4 +138,9 @@ func ValueText(v *order.Value) *string {
 		return nil
 	}
 	return &v.Text
+}
+
+// NewTrendPoint is a point of a trend as it is shown.
+func NewTrendPoint(p board.TrendPoint) TrendPoint {
+	return TrendPoint{At: p.StartedAt, Pass: string(p.Kind), Verdict: p.Verdict, Diverged: p.Diverged, Bound: p.Bound}
 }

@@ -40,6 +40,8 @@ type Server struct {
 	HideValues bool
 	// System is named on the page and in the API.
 	System System
+	// Compared is named on each page.
+	Compared Compared
 	// Source is read for the page and the API.
 	Source Source
 	// Ready says which parts can be reached. It must return when its context ends. If it is nil, crosscheck is never
@@ -119,7 +121,7 @@ func (s *Server) Handler() http.Handler { return s.handler(access{anyone: true},
 func (s *Server) handler(may access, closing <-chan struct{}) http.Handler {
 	site := s.site(may, closing)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", may.guard(site.page))
+	site.serve(mux)
 	for _, r := range site.routes() {
 		mux.HandleFunc(r.method+" "+r.path, may.guard(r.serve))
 	}
@@ -135,7 +137,7 @@ func (s *Server) handler(may access, closing <-chan struct{}) http.Handler {
 func (s *Server) site(may access, closing <-chan struct{}) *site {
 	status := newShared(s.read)
 	of := &site{
-		log: s.log(), system: s.System, status: status, ready: s.sharedReadiness(), access: may, api: s.API, hide: s.HideValues, now: s.now,
+		log: s.log(), system: s.System, compared: s.Compared, status: status, ready: s.sharedReadiness(), access: may, api: s.API, hide: s.HideValues, now: s.now,
 		summary: sharedSummary(status), viewers: make(turns, maxViewers), reading: make(turns, readers), explaining: make(turns, explainers),
 		closing: closing, tokens: newTokens(s.now), origins: http.NewCrossOriginProtection(),
 	}

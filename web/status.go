@@ -65,6 +65,11 @@ type Status struct {
 	Readers []Reader `json:"stream_readers,omitempty"`
 	// Schedule says for each kind of pass when it runs next, and whether it is overdue.
 	Schedule []Schedule `json:"schedule"`
+
+	// What only the page shows.
+	Flow    Flow       `json:"-"`
+	Trend   Trend      `json:"-"`
+	Running []Progress `json:"-"`
 }
 
 // Reader is the sidecar that reads a partition.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/config"
@@ -27,23 +26,6 @@ func boardSettings(c *config.Config) board.Settings {
 		}
 	}
 	return s
-}
-
-// page gathers what the page and the API show.
-type page struct {
-	known  board.Sources
-	values bool // may be shown
-}
-
-// Status implements [web.Source].
-func (p page) Status(ctx context.Context) (web.Status, error) {
-	b, err := p.known.Gather(ctx, time.Now(), board.Lists)
-	if !p.values {
-		b = b.WithoutValues()
-	}
-	status := web.NewStatus(b)
-	status.Version, status.Revision = version, revision()
-	return status, err
 }
 
 // systemOf says which system the configuration is about.

@@ -43,6 +43,7 @@ type sidecar struct {
 	sharing   following // the same of reading partitions as a member of a group
 	gaps      *gaps
 	rechecks  rechecks
+	running   running
 	instead   instead // of the job of delta passes alone
 	kept      *kept   // of the same job; nil if no sides stay open
 	handed    string  // of the job of finishing cutovers: the run and its place that a person was told of
@@ -105,7 +106,8 @@ func (s *sidecar) fits(ctx context.Context) error {
 // serve runs the web server and the sampler. The first one that ends stops the other. When serve returns, both have
 // ended.
 func (s *sidecar) serve(ctx context.Context, p *program) error {
-	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: s.lag, Sequences: sequencesOf(s.config), Gaps: s.gaps.get}
+	seen := &lags{}
+	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: seen.kept(s.lag), Sequences: sequencesOf(s.config), Gaps: s.gaps.get}
 	if s.config.Cutover.Given() {
 		known.Cutover = s.cutoverKnown
 	}
@@ -127,8 +129,8 @@ func (s *sidecar) serve(ctx context.Context, p *program) error {
 	}
 	s.metrics = metrics.New(options)
 	server := &web.Server{
-		Listen: s.config.Web.Listen, Auth: s.config.Web.Auth, Open: s.config.Web.Open, System: systemOf(s.config),
-		Source: page{known, s.config.Web.ShowValues}, Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
+		Listen: s.config.Web.Listen, Auth: s.config.Web.Auth, Open: s.config.Web.Open, System: systemOf(s.config), Compared: comparedBy(s.config),
+		Source: newPage(s, known, seen), Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
 		Proxy: web.Proxy(s.config.Web.Proxy), Roles: webRoles(s.config), URL: s.config.Web.URL, API: s.api(), HideValues: !s.config.Web.ShowValues,
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -200,7 +202,11 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 		c.Throttle.Paused = func(side string, r throttle.Reason, took time.Duration) { s.metrics.ObserveWait(side, string(r), took) }
 	}
 	c.OnMismatch = func(m compare.Mismatch) { s.observeMismatch(kind, m) }
-	c.Progress = newLoggedProgress(kind, s.log).show
+	logged := newLoggedProgress(kind, s.log)
+	c.Progress = func(v verify.Progress) {
+		logged.show(v)
+		s.running.note(kind, v, time.Now())
+	}
 	if kind == verify.Delta {
 		s.fullWhenNeeded(ctx, c, opened)
 	}

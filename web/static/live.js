@@ -1,0 +1,81 @@
+// Keeps the parts of a page that have data-live as the server has them, without a reload. The server's events say when to look, and
+// without events the page looks every few seconds. What is focused, open or typed stays.
+"use strict";
+
+(() => {
+  const body = document.body;
+  if (!body.hasAttribute("data-refresh")) return;
+  const every = 5000, quietFor = 15000;
+  const notice = document.getElementById("lost");
+  let busy = false, again = false, timer = 0, seen = Date.now();
+
+  function place(element) { // of the focus, to find it again
+    if (!element || element === body) return null;
+    if (element.id) return () => document.getElementById(element.id);
+    const href = element.getAttribute("href"), tag = element.tagName, text = element.textContent;
+    return () => [...document.querySelectorAll(tag)].find((e) => e.getAttribute("href") === href && e.textContent === text);
+  }
+
+  function replace(old, now) {
+    if (old.innerHTML === now.innerHTML && old.className === now.className) return;
+    if (old.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return;
+    const open = [...old.querySelectorAll("details[open]")].map((d) => d.id);
+    const focus = old.contains(document.activeElement) ? place(document.activeElement) : null;
+    old.replaceWith(document.adoptNode(now));
+    open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+    focus?.()?.focus({preventScroll: true});
+  }
+
+  function show(next) {
+    const olds = [...document.querySelectorAll("[data-live]")];
+    const news = [...next.querySelectorAll("[data-live]")];
+    if (olds.map((e) => e.id).join() === news.map((e) => e.id).join()) {
+      olds.forEach((old, i) => replace(old, news[i]));
+    } else {
+      replace(document.getElementById("live"), next.getElementById("live"));
+      replace(document.getElementById("chip"), next.getElementById("chip"));
+    }
+    document.title = next.title;
+  }
+
+  async function look() {
+    if (busy) { again = true; return; }
+    busy = true;
+    clearTimeout(timer);
+    try {
+      const answer = await fetch(location.href, {cache: "no-store", signal: AbortSignal.timeout(20000)});
+      if (!answer.headers.get("Content-Type").startsWith("text/html")) throw new Error("no page");
+      const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (!next.getElementById("live")) throw new Error("no page");
+      show(next);
+      seen = Date.now();
+      lost(false);
+    } catch {
+      lost(true);
+    }
+    busy = false;
+    timer = setTimeout(look, again ? 1000 : connected ? quietFor : every);
+    again = false;
+  }
+
+  function lost(is) {
+    if (is === !notice.hidden) return;
+    notice.hidden = !is;
+    body.classList.toggle("stale", is);
+    if (is) notice.textContent = "No connection to crosscheck. This page shows what was known at " + new Date(seen).toISOString().slice(11, 19) + " UTC.";
+  }
+
+  let connected = false;
+  const address = body.dataset.events;
+  if (address) {
+    const events = new EventSource(address);
+    let first = true;
+    events.addEventListener("open", () => { connected = true; });
+    events.addEventListener("error", () => { connected = false; });
+    for (const name of ["status", "unknown"]) {
+      events.addEventListener(name, () => { if (first) first = false; else look(); });
+    }
+  }
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  timer = setTimeout(look, every);
+})();
