@@ -1,6 +1,6 @@
-// Package web shows a status page for people, the same as JSON, health, readiness and metrics.
+// Package web shows pages for people, the same as a JSON API, health, readiness and metrics.
 //
-// Invariant: read only. No request changes anything. Everything shown was read for this request or a moment before: if
+// Invariant: only a user with a role can change something, and that is on record before it is done. Everything shown was read for this request or a moment before: if
 // the ledger cannot be read, the page says so with status 503 and never repeats the last good answer. Values from
 // databases are untrusted and reach the page only through html/template.
 package web
