@@ -27,7 +27,7 @@ gate: {criteria: {history_accuracy: {}}}`, api.URL))
 	const audits = "SELECT count(*) >= 2, string_agg(reason, ', ') FILTER (WHERE verdict <> 'match') FROM crosscheck.pass WHERE kind = 'audit' AND trigger = 'schedule' AND state = 'done'"
 	eventually(t, s.EventsDSN, audits, "t|")
 	p.shows("/api/status", http.StatusOK, `"open_findings":0`)
-	p.shows("/", http.StatusOK, "History")
+	p.shows("/audit", http.StatusOK, "Findings by kind and cause")
 	p.shows("/metrics", http.StatusOK, `crosscheck_gate_criterion{criterion="history_accuracy",verdict="pass"} 1`)
 	p.shows("/metrics", http.StatusOK, `crosscheck_pass_overdue{pass="audit"} 0`)
 	if told := rows(t, s.EventsDSN, "SELECT string_agg(kind, ' ') FROM crosscheck.incident"); told != "" {
@@ -40,7 +40,7 @@ gate: {criteria: {history_accuracy: {}}}`, api.URL))
 	const found = "SELECT count(DISTINCT order_key) FROM crosscheck.audit_finding WHERE kind = 'event_extra' AND cause = 'backfill_twice' AND state = '%s'"
 	eventually(t, s.EventsDSN, fmt.Sprintf(found, "open"), "2")
 	p.shows("/api/status", http.StatusOK, `"part":"events","kind":"event_extra","cause":"backfill_twice"`)
-	p.shows("/", http.StatusOK, "backfill_twice")
+	p.shows("/audit", http.StatusOK, "backfill_twice")
 	p.shows("/metrics", http.StatusOK, `crosscheck_gate_criterion{criterion="history_accuracy",verdict="fail"} 1`)
 	people := &alerted{system: s, slack: slack}
 	people.until("NO-GO is told", func(threads string) bool { return strings.Contains(threads, "The gate says NO-GO") })

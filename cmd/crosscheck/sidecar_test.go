@@ -128,7 +128,7 @@ func TestSidecars(t *testing.T) {
 	}
 	for _, p := range []*sidecarProcess{first, second} { // both see it, whoever found it
 		p.shows("/metrics", http.StatusOK, `kind="differs"} 2`)
-		p.shows("/", http.StatusOK, fmt.Sprint(planted[0].OrderID))
+		p.shows("/divergences", http.StatusOK, fmt.Sprint(planted[0].OrderID))
 		p.shows("/", http.StatusOK, "NO-GO")
 		p.shows("/api/status", http.StatusOK, fmt.Sprintf(`"order_id":"%d"`, planted[1].OrderID))
 	}

@@ -54,7 +54,7 @@ func TestTheWatermark(t *testing.T) {
 		first = next
 	}
 	p.shows("/metrics", http.StatusOK, "\ncrosscheck_verified_through_timestamp_seconds ")
-	p.shows("/", http.StatusOK, "verified through ")
+	p.shows("/", http.StatusOK, "Verified through")
 
 	if _, err := s.Plant(deadline(t), "swapped_status", 2); err != nil {
 		t.Fatal(err)
