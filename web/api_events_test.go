@@ -64,15 +64,17 @@ func TestEventsTellWhatChanges(t *testing.T) {
 			synctest.Wait()
 		}
 		wait()
-		source.status.At = source.status.At.Add(time.Minute) // time alone is no news
-		source.status.Divergences[0].AgeSeconds += 60
-		source.status.Decision.Criteria[0].Reason = "2 hours ago"
+		source.becomes(func() { // time alone is no news
+			source.status.At = source.status.At.Add(time.Minute)
+			source.status.Divergences[0].AgeSeconds += 60
+			source.status.Decision.Criteria[0].Reason = "2 hours ago"
+		})
 		wait()
-		source.status.Decision.Decision = gate.Go
+		source.becomes(func() { source.status.Decision.Decision = gate.Go })
 		wait()
-		source.err = errors.New("the ledger is away")
+		source.becomes(func() { source.err = errors.New("the ledger is away") })
 		wait()
-		source.err = nil
+		source.becomes(func() { source.err = nil })
 		for range 4 {
 			wait()
 		}

@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -32,14 +34,26 @@ var now = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
 // fake is a Source that says what it is told to say.
 type fake struct {
+	mu     sync.Mutex // of what becomes changes
 	status Status
 	err    error
 	asked  atomic.Int64
 }
 
 func (f *fake) Status(context.Context) (Status, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.asked.Add(1)
 	return f.status, f.err
+}
+
+// becomes changes what is answered while others read what was answered before.
+func (f *fake) becomes(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.status.Divergences = slices.Clone(f.status.Divergences)
+	f.status.Decision.Criteria = slices.Clone(f.status.Decision.Criteria)
+	change()
 }
 
 // noGo is a system with divergences, a pass that runs, one that was lost, and one that is overdue.
