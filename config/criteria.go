@@ -23,29 +23,26 @@ func readGate(o *object, p *gate.Policy) {
 
 // warnOfAudits finds a criterion that judges audits where there can be none.
 func (c *Config) warnOfAudits(o *object) {
-	if c.Events.Given() && c.History.Given() || !c.Gate.Criteria.HistoryAccuracy.Enabled {
-		return
+	if c.Gate.Criteria.HistoryAccuracy.Enabled && (!c.Events.Given() || !c.History.Given()) {
+		o.warnOfCriterion("history_accuracy", "there can be no audit without the sections events and history", "events and history")
 	}
-	const path = "gate.criteria.history_accuracy"
-	n := target(o.object("gate").object("criteria").values["history_accuracy"])
-	o.warnings = append(o.warnings, &Error{
-		File: o.file, Line: n.Line, Column: n.Column, Path: path,
-		Message: "there can be no audit without the sections events and history: the criterion is always inconclusive",
-		Hint:    "add events and history, or leave " + path + " out",
-	})
 }
 
 // warnOfSequences finds a criterion that judges sequences where none is named.
 func (c *Config) warnOfSequences(o *object) {
-	if len(c.Cutover.Sequences) > 0 || !c.Gate.Criteria.Sequences.Enabled {
-		return
+	if c.Gate.Criteria.Sequences.Enabled && len(c.Cutover.Sequences) == 0 {
+		o.warnOfCriterion("sequences", "no sequence is named in cutover.sequences", "cutover.sequences")
 	}
-	const path = "gate.criteria.sequences"
-	n := target(o.object("gate").object("criteria").values["sequences"])
+}
+
+// warnOfCriterion says that a criterion never has evidence, and what is missing.
+func (o *object) warnOfCriterion(name, why, missing string) {
+	path := "gate.criteria." + name
+	n := target(o.object("gate").object("criteria").values[name])
 	o.warnings = append(o.warnings, &Error{
 		File: o.file, Line: n.Line, Column: n.Column, Path: path,
-		Message: "no sequence is named in cutover.sequences: the criterion is always inconclusive",
-		Hint:    "add cutover.sequences, or leave " + path + " out",
+		Message: why + ": the criterion is always inconclusive",
+		Hint:    "add " + missing + ", or leave " + path + " out",
 	})
 }
 

@@ -206,15 +206,8 @@ func (r Reads) secrets() (found []string) {
 // warnOfReads finds a criterion that judges read paths where none is asked.
 func (c *Config) warnOfReads(o *object) {
 	for name, enabled := range map[string]bool{gate.ReadParityCriterion{}.Name(): c.Gate.Criteria.ReadParity.Enabled, gate.ReadLatencyCriterion{}.Name(): c.Gate.Criteria.ReadLatency.Enabled} {
-		if c.Reads.Given() || !enabled {
-			continue
+		if enabled && !c.Reads.Given() {
+			o.warnOfCriterion(name, "no read path is asked without the section reads", "reads")
 		}
-		path := "gate.criteria." + name
-		n := target(o.object("gate").object("criteria").values[name])
-		o.warnings = append(o.warnings, &Error{
-			File: o.file, Line: n.Line, Column: n.Column, Path: path,
-			Message: "no read path is asked without the section reads: the criterion is always inconclusive",
-			Hint:    "add reads, or leave " + path + " out",
-		})
 	}
 }
