@@ -37,12 +37,12 @@ const (
 // cutting is what the commands of a cutover connect.
 type cutting struct {
 	*program
-	config *config.Config
-	fence  *fence.Fence
-	ledger *ledger.Ledger
-	sides  sides
-	basis  gate.Basis
-	future time.Time // since when the projection lacks only events of the future; zero if that is not so
+	config  *config.Config
+	fence   *fence.Fence
+	ledger  *ledger.Ledger
+	sides   sides
+	basis   gate.Basis
+	lacking lacking // as the barrier saw it last
 }
 
 // openCutting opens everything that a run needs. The caller closes it.

@@ -54,23 +54,30 @@ func (t *cutting) nonce() func(context.Context, steps.Scope) (func(context.Conte
 	}
 }
 
-// futureFor is how long events are waited for whose times are all in the future: clocks may differ a little.
+// futureFor is how long nothing must arrive at the projection where events have times of the future: clocks may differ a little.
 const futureFor = 2 * time.Second
 
-// behind asks what the projection has not got yet. A projection that does not tell is judged by the final verification alone. So is one whose
-// events have times of the future, which no row counts as showing.
+// lacking is how many events the projection lacks by their times, and since when it has been as many.
+type lacking struct {
+	events int64
+	since  time.Time
+}
+
+// behind asks what the projection has not got yet. A projection that does not tell is judged by the final verification alone. So is one where
+// events have times of the future: no row counts as showing these, and rows that show them hide which events of before have arrived.
 func (t *cutting) behind(ctx context.Context) (string, error) {
 	lag, err := t.sides.lag(ctx)
+	if err != nil || lag == nil || lag.Events == 0 {
+		return "", err
+	}
+	now := time.Now()
+	future, _, err := t.sides.events.After(ctx, now)
 	switch {
 	case err != nil:
 		return "", err
-	case lag == nil || lag.Events == 0:
-		return "", nil
-	case lag.Behind > 0:
-		t.future = time.Time{}
-	case t.future.IsZero():
-		t.future = time.Now()
-	case time.Since(t.future) > futureFor:
+	case future == 0 || lag.Events != t.lacking.events:
+		t.lacking = lacking{lag.Events, now}
+	case now.Sub(t.lacking.since) > futureFor:
 		return "", nil
 	}
 	return fmt.Sprintf("%d events at the projection", lag.Events), nil
