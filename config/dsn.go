@@ -15,11 +15,19 @@ type dsnAt struct {
 
 var connection = regexp.MustCompile(`^\s*(postgres(ql)?://|[a-z_]+\s*=)`)
 
+// otherSystem is true of connection strings as other systems have them, such as user:password@tcp(host:3306)/db.
+var otherSystem = regexp.MustCompile(`(?i)^\s*((jdbc:)?(mysql|mariadb|mssql|sqlserver|oracle|mongodb(\+srv)?|db2|sqlite3?)[:+/]|(server|data source)\s*=|.*@((tcp|unix)\(|/))`)
+
 // dsn reads a connection string, which is required.
 func (o *object) dsn(into *Secret) {
 	o.require("dsn", `a connection string, such as dsn: "${LEGACY_DSN}"`)
 	o.secret("dsn", into)
-	if !into.Empty() && !connection.MatchString(into.Reveal()) {
+	switch {
+	case into.Empty(), connection.MatchString(into.Reveal()):
+	case otherSystem.MatchString(into.Reveal()):
+		o.at(target(o.values["dsn"]), join(o.path, "dsn"), "is a connection string of another database system",
+			"both sides, the event store and the ledger are PostgreSQL; copy the table of another system into PostgreSQL, or show it there by a foreign data wrapper")
+	default:
 		o.at(target(o.values["dsn"]), join(o.path, "dsn"), "is not a connection string of PostgreSQL",
 			"postgres://user:password@host:5432/database, or host=… dbname=… user=…")
 	}
