@@ -14,6 +14,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/cutover"
+	"github.com/nordvarg/crosscheck/cutover/report"
 	"github.com/nordvarg/crosscheck/explain"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
@@ -33,6 +34,9 @@ type API struct {
 	// Runs are the journals of the cutover. It is nil if no cutover is configured.
 	Runs    func(context.Context) ([][]cutover.Record, error)
 	Cutover string // its name
+	// Report says what became of a run, or of the one that matters most; without texts that may quote a value, if they are to be hidden. It
+	// is nil if no cutover is configured.
+	Report func(ctx context.Context, run string, hide bool) (report.Report, error)
 	// Explain looks at an order now, with the steps of its history if they are wanted.
 	Explain func(ctx context.Context, key string, steps bool) (explain.Report, error)
 	// ExplainFor is how long that may take.

@@ -18,6 +18,8 @@ import (
 type CutoverReport struct {
 	report.Report
 	Version, Revision string
+	// Home is where the other pages are; empty for a file.
+	Home string
 }
 
 //go:embed cutover_report.html

@@ -39,6 +39,7 @@ func (s *site) pages() []pageOf {
 		{"Audit", "/audit", s.audits},
 		{"Docs", "/docs/{$}", s.docsIndex},
 		{"", "/docs/{page...}", s.docsPage},
+		{"", "/cutover/report", s.cutoverReport},
 	}
 }
 

@@ -29,6 +29,7 @@ func (s *sidecar) api() web.API {
 	}
 	if s.config.Cutover.Given() {
 		a.Cutover, a.Runs, a.Approve = s.config.Cutover.Name, s.journals, s.approve
+		a.Report = s.report
 	}
 	return a
 }

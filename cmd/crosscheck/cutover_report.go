@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/cutover"
+	"github.com/nordvarg/crosscheck/cutover/clients"
 	cutoverreport "github.com/nordvarg/crosscheck/cutover/report"
 	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
+	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/web"
@@ -29,7 +32,7 @@ func (r *cutoverReport) run(ctx context.Context, p *program) (int, error) {
 		return exitError, err
 	}
 	defer l.Close()
-	made, err := makeReport(ctx, c, l, r.Run)
+	made, err := makeReport(ctx, c, l, r.Run, false)
 	if err != nil {
 		return exitError, err
 	}
@@ -52,8 +55,18 @@ func (r *cutoverReport) run(ctx context.Context, p *program) (int, error) {
 	return exitAgrees, err
 }
 
-// makeReport reads a run's journal and what stands beside it. An empty name is the run that matters most.
-func makeReport(ctx context.Context, c *config.Config, l *ledger.Ledger, name string) (cutoverreport.Report, error) {
+// report implements [web.API.Report].
+func (s *sidecar) report(ctx context.Context, name string, hide bool) (cutoverreport.Report, error) {
+	made, err := makeReport(ctx, s.config, s.ledger, name, hide)
+	if errors.Is(err, errUnknownRun) {
+		err = web.Refuse(http.StatusNotFound, err)
+	}
+	return made, err
+}
+
+// makeReport reads a run's journal and what stands beside it. An empty name is the run that matters most. Texts that may quote a value of an
+// order can be hidden.
+func makeReport(ctx context.Context, c *config.Config, l *ledger.Ledger, name string, hide bool) (cutoverreport.Report, error) {
 	journals, err := l.Runs(ctx)
 	if err != nil {
 		return cutoverreport.Report{}, err
@@ -67,14 +80,24 @@ func makeReport(ctx context.Context, c *config.Config, l *ledger.Ledger, name st
 			at = i
 		}
 	}
-	if at < 0 || name != "" && journals[at][0].Run != name {
+	switch {
+	case at < 0 && name == "":
+		return cutoverreport.Report{}, withHint(fmt.Errorf("%w: none has begun", errUnknownRun), "crosscheck cutover rehearse begins one that goes back")
+	case at < 0 || name != "" && journals[at][0].Run != name:
 		return cutoverreport.Report{}, withHint(fmt.Errorf("%w: %q", errUnknownRun, name), "crosscheck cutover status lists them")
 	}
 	from := cutoverreport.Source{
-		Records: maskedRecords(c, journals[at]), Earlier: journals[:at], System: cutoverSystem(c), Budget: c.Cutover.Budget, Reserve: c.Cutover.RollbackReserve,
+		Records: maskedRecords(c, journals[at], hide), Earlier: journals[:at], System: cutoverSystem(c), Budget: c.Cutover.Budget, Reserve: c.Cutover.RollbackReserve,
 	}
 	if from.Requests, from.Clients, err = l.Beside(ctx, journals[at][0].Run); err != nil {
 		return cutoverreport.Report{}, err
+	}
+	for _, seen := range from.Clients {
+		for _, of := range []*clients.Service{seen.Writes, seen.Reads} {
+			if hide && of != nil && of.FirstError != "" {
+				of.FirstError = gate.Hidden
+			}
+		}
 	}
 	if from.Driven, err = l.Held(ctx, cutoverJob); err != nil {
 		return cutoverreport.Report{}, err
@@ -86,10 +109,12 @@ func makeReport(ctx context.Context, c *config.Config, l *ledger.Ledger, name st
 }
 
 // maskedRecords are records without the secrets of the configuration, which a program or a server may have quoted.
-func maskedRecords(c *config.Config, records []cutover.Record) []cutover.Record {
+func maskedRecords(c *config.Config, records []cutover.Record, hide bool) []cutover.Record {
 	masked := make([]cutover.Record, len(records))
 	for i, r := range records {
-		r.Detail = c.Mask(r.Detail)
+		if r.Detail = c.Mask(r.Detail); hide && r.Detail != "" {
+			r.Detail = gate.Hidden
+		}
 		positions := map[string]string{}
 		for name, value := range r.Positions {
 			positions[name] = c.Mask(value)
