@@ -12,12 +12,14 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/eventlog"
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source"
 )
 
 type doctorCommand struct {
-	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	All  bool `help:"Also print what is in order, and what is only worth knowing."`
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else. It has all findings."`
 }
 
 func (d *doctorCommand) run(ctx context.Context, p *program) (int, error) {
@@ -29,7 +31,7 @@ func (d *doctorCommand) run(ctx context.Context, p *program) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return exitError, fmt.Errorf("diagnosing: %w", err)
 	}
-	write := r.writeText
+	write := func(w io.Writer) error { return r.writeText(w, d.All) }
 	if d.JSON {
 		write = func(w io.Writer) error { return writeObject(w, r) }
 	}
@@ -108,23 +110,63 @@ func (r diagnosis) exitCode() int {
 	return exitAgrees
 }
 
-// writeText writes a line for each finding, and its hint on the next line.
-func (r diagnosis) writeText(w io.Writer) error {
+// writeText writes a line for each finding, the worst first, and its hint on the next line. Without all, only problems.
+func (r diagnosis) writeText(w io.Writer, all bool) error {
+	shown := slices.Clone(r.Findings)
+	if !all {
+		shown = slices.DeleteFunc(shown, func(f doctor.Finding) bool { return !f.Level.Worse(doctor.Info) })
+	}
+	slices.SortStableFunc(shown, worstFirst)
 	var side, check int
-	for _, f := range r.Findings {
+	for _, f := range shown {
 		side, check = max(side, len(f.Side)), max(check, len(f.Check))
 	}
 	var b strings.Builder
-	for _, f := range r.Findings {
+	for _, f := range shown {
 		head := fmt.Sprintf("%-7s  %-*s  %-*s  ", f.Level, side, f.Side, check, f.Check)
 		fmt.Fprintf(&b, "%s%s\n", head, printable(f.Message))
 		if f.Hint != "" {
 			fmt.Fprintf(&b, "%*shint: %s\n", len(head), "", printable(f.Hint))
 		}
 	}
-	fmt.Fprintf(&b, "\n%s\n", r.summary())
+	if len(shown) > 0 {
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "%s\n%s\n", r.summary(), r.rest(all))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func worstFirst(a, b doctor.Finding) int {
+	switch {
+	case a.Level.Worse(b.Level):
+		return -1
+	case b.Level.Worse(a.Level):
+		return 1
+	}
+	return 0
+}
+
+// rest counts what is no problem.
+func (r diagnosis) rest(all bool) string {
+	var passed, notes int64
+	for _, f := range r.Findings {
+		switch f.Level {
+		case doctor.OK:
+			passed++
+		case doctor.Info:
+			notes++
+		case doctor.Warning, doctor.Error:
+		}
+	}
+	text := human.Quantity(passed, "check", "checks") + " passed"
+	if notes > 0 {
+		text += ", " + human.Quantity(notes, "note", "notes")
+		if !all {
+			text += " (crosscheck doctor --all shows them)"
+		}
+	}
+	return text
 }
 
 func (r diagnosis) summary() string {

@@ -15,7 +15,7 @@ func TestDoctorComparesTheFoldsOfALiveSystem(t *testing.T) {
 	s.live()
 	doctor := func(fold string) string {
 		t.Helper()
-		p := start(t, "doctor", "--config", s.config("folds", time.Second, `events: {dsn: "`+s.EventsDSN+`"`+fold+`}`))
+		p := start(t, "doctor", "--all", "--config", s.config("folds", time.Second, `events: {dsn: "`+s.EventsDSN+`"`+fold+`}`))
 		p.end()
 		for line := range strings.Lines(p.stdout.String()) {
 			if f := strings.Fields(line); len(f) > 3 && f[1] == "events" && f[2] == checkFold {

@@ -230,7 +230,7 @@ web: {listen: %q}`, s.EventsDSN, stream, address))
 		t.Errorf("%s of %d events are matched", matched, len(events))
 	}
 	t.Logf("| %s | %s of %d | %d of %d |", f.name, matched, len(events)-1, len(want), len(planted))
-	doctor := start(t, "doctor", "--config", file)
+	doctor := start(t, "doctor", "--all", "--config", file)
 	if code := doctor.end(); code != exitAgrees || !strings.Contains(doctor.stdout.String(), "messages can be read") {
 		t.Errorf("doctor: exit code %d\n%s", code, &doctor.stdout)
 	}

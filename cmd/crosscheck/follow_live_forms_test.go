@@ -122,7 +122,7 @@ web: {listen: %q}`, store, brokers[0], topic, form.Config, address)), "http://" 
 			if got := explainedAs(t, following.file, id); got != "events->stream lost_publish" {
 				t.Errorf("explain says %s", got)
 			}
-			doctor := start(t, "doctor", "--config", following.file)
+			doctor := start(t, "doctor", "--all", "--config", following.file)
 			if code := doctor.end(); code != exitAgrees || !strings.Contains(doctor.stdout.String(), "messages can be read") {
 				t.Errorf("doctor: exit code %d\n%s", code, &doctor.stdout)
 			}

@@ -196,7 +196,7 @@ func TestFaultsOfTheStreamAreFoundAndNamed(t *testing.T) {
 	if got := explainedAs(t, s.file, id); got != "events->stream lost_publish" {
 		t.Errorf("explain says %s", got)
 	}
-	doctor := start(t, "doctor", "--config", s.file)
+	doctor := start(t, "doctor", "--all", "--config", s.file)
 	if code := doctor.end(); code != exitAgrees || !strings.Contains(doctor.stdout.String(), "topic orders has 3 partitions") {
 		t.Errorf("doctor: exit code %d\n%s", code, &doctor.stdout)
 	}

@@ -80,7 +80,7 @@ func TestSidecarsShareAPass(t *testing.T) {
 		return p
 	}
 	examined := func(want string) {
-		p := start(t, "doctor", "--config", h.config)
+		p := start(t, "doctor", "--all", "--config", h.config)
 		if p.end(); !strings.Contains(p.stdout.String(), want) {
 			t.Errorf("doctor does not say %q: %s", want, &p.stdout)
 		}
