@@ -210,6 +210,9 @@ func (h *held) signal(p *process, s os.Signal) {
 	if r := p.report(); r.Verdict != "unverified" || r.Reason == "" {
 		h.t.Errorf("verdict %q after %s, because of %q", r.Verdict, s, r.Reason)
 	}
+	if said := p.stderr.String(); strings.Count(said, "crosscheck: stopped before the end\n") != 1 || strings.Contains(said, "crosscheck: error:") {
+		h.t.Errorf("after %s it said %q", s, said)
+	}
 }
 
 // ownServer is a server that a test may kill. It keeps what was committed.

@@ -38,22 +38,26 @@ type cli struct {
 	Verbose bool             `short:"v" help:"Log details on standard error."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Run         runCommand         `cmd:"" help:"Run the sidecar: sample and verify on schedule, and serve metrics and a status page, until it is stopped."`
-	Sample      sampleCommand      `cmd:"" help:"Make one sampling pass now."`
-	Verify      verifyCommand      `cmd:"" help:"Verify every order, and name the exact orders and fields that differ."`
-	Audit       auditCommand       `cmd:"" help:"Audit the history: legacy against its own record, and the stored events against both."`
-	Reads       readsCommand       `cmd:"" help:"Ask both read paths the same questions, and compare answers and latency."`
-	Explain     explainCommand     `cmd:"" help:"Show one order in all representations: the timeline of its events, and where, at which hop and why they part."`
-	Backfill    backfillCommand    `cmd:"" help:"Write the events that the event store misses, from what legacy has recorded; only with backfill.enabled."`
-	Repair      repairCommand      `cmd:"" help:"Plan repairs of open divergences: SQL with its evidence, for people to review and apply. Nothing is applied by itself."`
-	Accept      acceptCommand      `cmd:"" help:"Accept divergences and findings of audits that cannot be repaired, until a time."`
-	Cutover     cutoverCommand     `cmd:"" help:"Plan, rehearse, approve and execute the cutover, and roll it back."`
-	Certificate certificateCommand `cmd:"" help:"Certify what legacy had when it was closed, and check such a certificate."`
-	Prove       proveCommand       `cmd:"" help:"Prove from a certificate alone what an order was. No database and no configuration is needed."`
-	Gate        gateCommand        `cmd:"" help:"The decision GO, NO-GO or INCONCLUSIVE, with every criterion's evidence."`
-	Alerts      alertsCommand      `cmd:"" help:"Commands for alerts."`
-	Setup       configCommand      `cmd:"" name:"config" help:"Commands for the configuration file."`
-	Doctor      doctorCommand      `cmd:"" help:"Check connections, privileges, columns, types, indexes and clocks; each finding comes with a hint."`
+	Run         runCommand         `cmd:"" group:"check" help:"Run the sidecar: passes on schedule, page, API and metrics."`
+	Sample      sampleCommand      `cmd:"" group:"check" help:"Make one sampling pass now."`
+	Verify      verifyCommand      `cmd:"" group:"check" help:"Verify every order; name the orders and fields that differ."`
+	Audit       auditCommand       `cmd:"" group:"check" help:"Audit legacy against its own record, and the events against both."`
+	Reads       readsCommand       `cmd:"" group:"check" help:"Ask both read paths the same; compare answers and latency."`
+	Explain     explainCommand     `cmd:"" group:"answer" help:"Show one order in all representations: where they part, and why."`
+	Accept      acceptCommand      `cmd:"" group:"answer" help:"Accept divergences and findings of audits, until a time."`
+	Backfill    backfillCommand    `cmd:"" group:"mend" help:"Write events that the store misses, from what legacy recorded."`
+	Repair      repairCommand      `cmd:"" group:"mend" help:"Plan repairs as SQL, for people to review and apply."`
+	Gate        gateCommand        `cmd:"" group:"decide" help:"Decide GO, NO-GO or INCONCLUSIVE, with each criterion's evidence."`
+	Cutover     cutoverCommand     `cmd:"" group:"decide" help:"Plan, rehearse, approve and execute the cutover; roll it back."`
+	Certificate certificateCommand `cmd:"" group:"decide" help:"Certify what legacy had when it was closed; check a certificate."`
+	Prove       proveCommand       `cmd:"" group:"decide" help:"Prove from a certificate alone what an order was."`
+	Setup       configCommand      `cmd:"" group:"setup" name:"config" help:"Check the configuration file, or write a first one."`
+	Doctor      doctorCommand      `cmd:"" group:"setup" help:"Check connections, privileges, columns, types, indexes, clocks."`
+	Alerts      alertsCommand      `cmd:"" group:"setup" help:"Send a test message to Slack."`
+	Completion  completionCommand  `cmd:"" group:"help" help:"Print the completion for bash, zsh or fish."`
+	Help        helpCommand        `cmd:"" group:"help" help:"Show the flags of a command."`
+	VersionOf   versionCommand     `cmd:"" name:"version" group:"help" help:"Print the version."`
+	Complete    completeCommand    `cmd:"" hidden:""`
 }
 
 // program is what a command gets from its environment.
@@ -62,6 +66,7 @@ type program struct {
 	getenv         func(string) (string, bool)
 	configFile     string
 	verbose        bool
+	parser         *kong.Kong
 	config         *config.Config // nil before it was loaded
 }
 
@@ -87,17 +92,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 		}
 	}()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("crosscheck"), kong.Writers(stdout, stderr), kong.UsageOnError(),
-		kong.Description("Proves that an event-sourced order system agrees with the legacy one it replaces."),
+	parser, err := kong.New(&c, kong.Name("crosscheck"), kong.Writers(stdout, stderr), kong.UsageOnError(), kong.Help(printHelp), kong.ExplicitGroups(groups),
+		kong.Description("Proves that an event-sourced order system agrees with the legacy system."),
 		kong.Vars{"version": versionLine()}, kong.Exit(func(code int) { panic(exited(code)) }))
 	if err != nil {
 		return report(stderr, fmt.Errorf("building the command line: %w", err))
+	}
+	if len(args) == 0 {
+		args = []string{"help"}
 	}
 	parsed, err := parser.Parse(withNegativeKey(args))
 	if err != nil {
 		return report(stderr, withHint(err, "crosscheck --help shows the commands and their flags; write -- before a key that begins with -"))
 	}
-	p := &program{stdout: stdout, stderr: stderr, getenv: getenv, configFile: c.Config, verbose: c.Verbose}
+	p := &program{stdout: stdout, stderr: stderr, getenv: getenv, configFile: c.Config, verbose: c.Verbose, parser: parser}
 	command, ok := reflect.TypeAssert[interface {
 		run(context.Context, *program) (int, error)
 	}](parsed.Selected().Target.Addr())
@@ -105,6 +113,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 		return report(stderr, errors.New("the command has no implementation"))
 	}
 	code, err = command.run(ctx, p)
+	if interrupted(ctx, err) {
+		return max(code, p.sayStopped())
+	}
 	if err != nil {
 		return max(code, report(p.logs(), err))
 	}

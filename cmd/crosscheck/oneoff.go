@@ -74,7 +74,10 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	if pass.ID == 0 {
 		return o.unverified(err)
 	}
-	if err != nil {
+	switch {
+	case interrupted(ctx, err):
+		o.sayStopped()
+	case err != nil:
 		printError(o.logs(), err.Error(), hintFor(err))
 	}
 	pass.Result = stopped(pass)
