@@ -31,6 +31,8 @@ type Cutover struct {
 	Barrier Switch
 	// Probe asks by the clients' way which side answers; each is optional, and has only a check.
 	Probe struct{ Reads, Writes Switch }
+	// Reverse is a feed that brings writes of the new side to legacy; optional.
+	Reverse Reverse
 
 	// Sequences are those of the new side that must give numbers that legacy has not given; see docs/switches.md.
 	Sequences []Sequence
@@ -167,6 +169,7 @@ func readCutover(o *object, c *Config) {
 		readSwitch(p.object("writes"), &t.Probe.Writes, switchKinds, []string{"check"})
 		p.done()
 	}
+	readReverse(o.object("reverse"), &t.Reverse, t.Fence)
 	o.list("sequences", func(n *yaml.Node, path string) {
 		if s := o.mapping(n, path); s != nil {
 			t.Sequences = append(t.Sequences, readSequence(s, c))
@@ -360,7 +363,7 @@ func (c Cutover) secrets() (found []string) {
 	for _, s := range c.Sequences {
 		found = append(found, secretsOf(s.DSN.Reveal())...)
 	}
-	for _, s := range []Switch{c.Reads, c.Writes, c.Pool, c.Barrier, c.Probe.Reads, c.Probe.Writes} {
+	for _, s := range []Switch{c.Reads, c.Writes, c.Pool, c.Barrier, c.Probe.Reads, c.Probe.Writes, c.Reverse.Check} {
 		found = append(found, secretsOf(s.SQL.DSN.Reveal())...)
 		for _, instance := range s.PgBouncer.Instances {
 			found = append(found, secretsOf(instance.Reveal())...)

@@ -40,6 +40,9 @@ func TestTheCutoverOfTheShippedFileIsRead(t *testing.T) {
 		DSN: secret("LEGACY_DSN"), Do: "insert into outbox (body) select current_setting('crosscheck.nonce')", Check: "select exists (select from relayed where body = current_setting('crosscheck.nonce'))",
 	}}
 	want.Sequences = []config.Sequence{{DSN: secret("EVENTS_DSN"), Table: "public.current_orders", Column: "order_id", LegacyTable: "public.orders", LegacyColumn: "order_id"}}
+	want.Reverse = config.Reverse{Role: "orders_feed", MaxLag: 5 * time.Second, Check: config.Switch{Kind: "sql", Timeout: 30 * time.Second, SQL: config.SwitchSQL{
+		DSN: secret("EVENTS_DSN"), Check: "select lag < interval '5 seconds' from feed_status",
+	}}}
 	want.Probe.Writes = config.Switch{Kind: "http", Timeout: 5 * time.Second, HTTP: config.SwitchHTTP{
 		Check: config.SwitchRequest{Method: "POST", URL: config.NewSecret("http://gateway:9000/orders/probe")}, On: `"new"`, Off: `"old"`,
 	}}
@@ -118,6 +121,10 @@ func TestMistakesOfACutoverAreNamed(t *testing.T) {
 		"cutover.sequences[0]: names the sequence, and what it fills":                 strings.Replace(switched(good), "  switch:", "  sequences: [{sequence: s, column: c}]\n  switch:", 1),
 		"cutover.barrier.exec.check: is missing":                                      strings.Replace(switched(good), "  switch:", "  barrier: {exec: {do: [a]}}\n  switch:", 1),
 		"cutover.barrier.exec.undo: unknown key":                                      strings.Replace(switched(good), "  switch:", "  barrier: {exec: {do: [a], undo: [c], check: [b]}}\n  switch:", 1),
+		"cutover.reverse.role: is missing":                                            strings.Replace(switched(good), "  switch:", "  reverse: {check: {exec: {check: [b]}}}\n  switch:", 1),
+		"cutover.reverse.check: is missing":                                           strings.Replace(switched(good), "  switch:", "  reverse: {role: feed}\n  switch:", 1),
+		"cutover.reverse.check.exec.do: unknown key":                                  strings.Replace(switched(good), "  switch:", "  reverse: {role: feed, check: {exec: {do: [a], check: [b]}}}\n  switch:", 1),
+		"cutover.reverse: cannot be used with cutover.fence.slice":                    strings.Replace(switched(good), "  switch:", "  reverse: {role: feed, check: {exec: {check: [b]}}}\n  switch:", 1),
 		"cutover.switch.writes: is missing":                                           strings.Replace(switched(good), "    writes:", "    pool:", 1),
 	} {
 		_, err := parse(t, text)

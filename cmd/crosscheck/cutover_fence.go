@@ -18,7 +18,7 @@ var _ steps.Fence = fencing{}
 
 func newFence(c *config.Config) (*fence.Fence, error) {
 	f := c.Cutover.Fence
-	return fence.New(fence.Config{DSN: f.DSN.Reveal(), Name: c.Cutover.Name, Tables: f.Tables, Mode: fence.Mode(f.Mode), Slice: f.Slice})
+	return fence.New(fence.Config{DSN: f.DSN.Reveal(), Name: c.Cutover.Name, Tables: f.Tables, Mode: fence.Mode(f.Mode), Slice: f.Slice, Reverse: c.Cutover.Reverse.Role})
 }
 
 func fenceScope(s steps.Scope) fence.Scope { return fence.Scope{Slice: s.Slice, One: s.Slice != ""} }

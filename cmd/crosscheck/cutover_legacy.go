@@ -113,6 +113,7 @@ type fenceReport struct {
 	Slices  []string   `json:"slices,omitempty"`  // that are closed permanently
 	Inside  []string   `json:"inside,omitempty"`  // writers for which a drain would wait
 	ByHand  string     `json:"by_hand"`           // SQL that opens legacy
+	Reverse *fedBy     `json:"reverse,omitempty"` // absent without cutover.reverse
 }
 
 func (c *cutoverFence) run(ctx context.Context, p *program) (int, error) {
@@ -128,6 +129,9 @@ func (c *cutoverFence) run(ctx context.Context, p *program) (int, error) {
 				return err
 			}
 			r.Inside = texts(inside)
+		}
+		if r.Reverse, err = feedOf(ctx, f, s.Sealed && len(s.Missing) == 0); err != nil {
+			return err
 		}
 		if c.JSON {
 			return writeObject(p.stdout, r)
@@ -157,6 +161,7 @@ func (r fenceReport) text() string {
 			fmt.Fprintf(&b, "  %s: %s\n", list.what, line)
 		}
 	}
+	b.WriteString(r.Reverse.text())
 	fmt.Fprintf(&b, "By hand, in legacy, this opens it:\n%s\n", r.ByHand)
 	return b.String()
 }

@@ -26,6 +26,10 @@ func diagnoseFence(ctx context.Context, c *config.Config) []doctor.Finding {
 	if err != nil {
 		return finding(doctor.Error, "correct cutover.fence; docs/fence.md says what its role needs", "%v", err)
 	}
+	return append(diagnoseState(c, state, finding), diagnoseReverse(ctx, f)...)
+}
+
+func diagnoseState(c *config.Config, state fence.State, finding func(doctor.Level, string, string, ...any) []doctor.Finding) []doctor.Finding {
 	switch kind := state.Kind(); kind {
 	case fence.None:
 		return finding(doctor.Info, "crosscheck cutover install, ahead of the cutover", "the fence is not installed yet")

@@ -101,7 +101,11 @@ func (f *Fence) tried(e event) string { return strings.Join(f.locks(e, tryLock),
 
 // passes is the condition under which a write passes at once. CASE guarantees that the seal is read after the lock is there.
 func (f *Fence) passes(e event) string {
-	return fmt.Sprintf("(CASE WHEN %s THEN %s OPERATOR(pg_catalog.=) 1 ELSE false END)", f.tried(e), f.sealed())
+	passes := fmt.Sprintf("(CASE WHEN %s THEN %s OPERATOR(pg_catalog.=) 1 ELSE false END)", f.tried(e), f.sealed())
+	if f.config.Reverse != "" && e != truncate {
+		passes = "(" + passes + " AND NOT " + f.isFeed() + ")"
+	}
+	return passes
 }
 
 // body is that of the trigger's function, which is called only if the write does not pass at once. Names and operators are qualified, so
@@ -119,7 +123,7 @@ func (f *Fence) body(e event) string {
 			fmt.Fprintf(&b, "\tPERFORM %s;\n", call)
 		}
 		if f.config.Slice == "" {
-			fmt.Fprintf(&b, "\tIF %s OPERATOR(pg_catalog.=) 1 THEN\n\t\tRETURN %s;\n\tEND IF;\n", f.sealed(), e.returns())
+			fmt.Fprintf(&b, "\tIF %s THEN\n\t\tRETURN %s;\n\tEND IF;\n", f.openNow(), e.returns())
 		}
 	case f.config.Slice != "":
 		fmt.Fprintf(&b, "\tIF NOT (%s) THEN\n%s\tEND IF;\n", f.tried(e), f.raise("\t\t"))
@@ -127,6 +131,7 @@ func (f *Fence) body(e event) string {
 	if f.config.Slice != "" {
 		b.WriteString(f.askTurns(e))
 	}
+	b.WriteString(f.feeds(e))
 	b.WriteString(f.raise("\t"))
 	b.WriteString("END\n")
 	return b.String()

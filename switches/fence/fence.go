@@ -106,6 +106,9 @@ type Config struct {
 	// Slice is the column of all tables by whose values parts may be closed; may be empty. A transaction holds a lock for each
 	// value that it writes, so there must not be many.
 	Slice string
+	// Reverse is the role of a feed that writes these tables while the fence is permanent, and at no other time; may be empty, and is not allowed with
+	// Slice. It is the role with which a session has logged in: SET ROLE, functions of others and the owner's rights do not change that.
+	Reverse string
 }
 
 // Scope is what is closed: everything, or one slice.
@@ -145,6 +148,9 @@ func New(c Config) (*Fence, error) {
 	}
 	if c.Mode == "" {
 		c.Mode = Refuse
+	}
+	if c.Reverse != "" && c.Slice != "" {
+		return nil, errors.New("a reverse feed cannot be used with slices")
 	}
 	return &Fence{config: c, keys: keysOf(c.Name)}, nil
 }

@@ -68,6 +68,9 @@ func (f *Fence) create(ctx context.Context, conn *pgx.Conn) error {
 		}
 		return nil
 	}
+	if err := f.unused(ctx, conn); err != nil {
+		return err
+	}
 	var b strings.Builder
 	var exists bool
 	if err := conn.QueryRow(ctx, "SELECT pg_catalog.to_regnamespace('"+schema+"') IS NOT NULL").Scan(&exists); err != nil {
