@@ -26,6 +26,8 @@ type Explainer struct {
 	// Step adds the steps to reports, and AsOf the order at that time, if it is not zero. Both need an event store.
 	Step bool
 	AsOf time.Time
+	// Once looks a single time. An order that may still be on its way is then said to be lagging.
+	Once bool
 	// Fold are the rules that Comparison.Rules were made of; only needed for steps.
 	Fold order.FoldRules
 	// Waiting is called before an order that may still be on its way is looked at again; may be nil.
@@ -87,7 +89,7 @@ func (x *Explainer) settled(ctx context.Context, key order.Key) (look, compare.V
 	was, rest := is.observation, is.newest()
 	if !rest.IsZero() && is.At.Sub(rest) >= x.Comparison.Settle.Window {
 		was.At = rest
-	} else {
+	} else if !x.Once {
 		if err := x.pause(ctx); err != nil {
 			return is, compare.Unverified, err
 		}

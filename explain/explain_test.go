@@ -44,5 +44,14 @@ func TestAnImpossibleStateIsProvenByAWindowAtRest(t *testing.T) {
 		if got := said(r.Verdict, r.Hop, r.Cause); err != nil || got != test.want || looked != 2 {
 			t.Errorf("%s: explain says %q after %d looks, %v", name, got, looked, err)
 		}
+		if !r.ChangedAt[order.Legacy].Equal(at) {
+			t.Errorf("%s: legacy's row was changed at %s", name, r.ChangedAt[order.Legacy])
+		}
+		w.now, looked = at.Add(time.Second), 1
+		w.Projection.(*side).Put(row("99")[0])
+		r, err = (&explain.Explainer{Comparison: w.Comparison, Once: true}).Explain(t.Context(), key)
+		if err != nil || r.Verdict != compare.Lagging || looked != 1 {
+			t.Errorf("%s: a single look says %q after %d looks, %v", name, r.Verdict, looked, err)
+		}
 	}
 }

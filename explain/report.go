@@ -28,6 +28,8 @@ type Report struct {
 	Representations map[order.Representation]map[string]*string `json:"representations"`
 	Timeline        []Moment                                    `json:"timeline"`
 	PartsAt         string                                      `json:"parts_at"` // position of the first event at which they part
+	// ChangedAt is when the rows of legacy and the projection last changed, as far as they tell.
+	ChangedAt map[order.Representation]time.Time `json:"changed_at,omitempty"`
 	// Stream is what the follower has found about the order and is still open; absent if there is nothing.
 	Stream []Finding `json:"stream,omitempty"`
 	// Topic says how much of the topic was read for the representation stream; absent if no stream is configured.
@@ -83,6 +85,7 @@ func (x *Explainer) report(l look, verdict compare.Verdict) Report {
 	}
 	r.Representations[order.Legacy] = x.rowValues(l.Legacy)
 	r.Representations[order.Projection] = x.rowValues(l.Projection)
+	r.ChangedAt = changedAt(l)
 	if l.EventStore {
 		final, _ := order.Fold(l.Events)
 		r.Representations[order.Events] = x.stateValues(&final)
@@ -107,6 +110,20 @@ func (x *Explainer) report(l look, verdict compare.Verdict) Report {
 		r.AsOf = x.asOf(l, x.AsOf)
 	}
 	return r
+}
+
+// changedAt is nil if no row tells.
+func changedAt(l look) map[order.Representation]time.Time {
+	out := map[order.Representation]time.Time{}
+	for is, rows := range map[order.Representation][]order.Row{order.Legacy: l.Legacy, order.Projection: l.Projection} {
+		if len(rows) > 0 && !rows[0].ChangedAt.IsZero() {
+			out[is] = rows[0].ChangedAt.UTC()
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
 }
 
 // inOrder sorts by time. Moments of the same time come by record, those of one record by position, and the rest as they are.

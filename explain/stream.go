@@ -58,7 +58,7 @@ func (x *Explainer) onStream(ctx context.Context, l *look, verdict compare.Verdi
 		return compare.Diverged, nil
 	}
 	d := l.topic.diagnose()
-	if d.Verdict == compare.Lagging { // again, when everything that is stored now is due
+	if d.Verdict == compare.Lagging && !x.Once { // again, when everything that is stored now is due
 		if err := x.pause(ctx); err != nil {
 			return compare.Unverified, err
 		}

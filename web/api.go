@@ -39,7 +39,9 @@ type API struct {
 	Report func(ctx context.Context, run string, hide bool) (report.Report, error)
 	// Explain looks at an order now, with the steps of its history if they are wanted.
 	Explain func(ctx context.Context, key string, steps bool) (explain.Report, error)
-	// ExplainFor is how long that may take.
+	// Look is Explain for a page: it looks once, and does not wait for what may still be on its way.
+	Look func(ctx context.Context, key string) (explain.Report, error)
+	// ExplainFor is how long Explain may take.
 	ExplainFor time.Duration
 
 	Accept   func(context.Context, Selection, verify.Acceptance) (Answer, error)

@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/nordvarg/crosscheck/board"
+	"github.com/nordvarg/crosscheck/explain"
 )
 
 // site answers requests.
@@ -24,6 +27,11 @@ type site struct {
 	reading    turns
 	explaining turns
 	closing    <-chan struct{}
+
+	// What pages read, shared by their viewers.
+	found   keyed[found]
+	looks   keyed[explain.Report]
+	changes keyed[[]board.Change]
 
 	tokens  *tokens
 	origins *http.CrossOriginProtection

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/explain"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -41,8 +43,13 @@ func shown(t *testing.T, b board.Board, r board.Report) map[string]string {
 	t.Helper()
 	status := NewStatus(b)
 	var page, report strings.Builder
-	for _, path := range []string{"/", "/divergences", "/passes", "/audit"} {
-		page.WriteString(get(t, handler(&fake{status: status}), path).Body.String())
+	server := Server{Source: &fake{status: status}, HideValues: b.ValuesHidden}
+	server.API.Listed = &fake{status: status, listed: leaky().Listed}
+	server.API.Look = func(context.Context, string) (explain.Report, error) {
+		return explain.Report{Reason: private, Fields: []string{"customer"}, Representations: map[order.Representation]map[string]*string{order.Legacy: {"customer": new(private)}}}, nil
+	}
+	for _, path := range []string{"/", "/divergences", "/orders/4711", "/passes", "/audit"} {
+		page.WriteString(get(t, server.Handler(), path).Body.String())
 	}
 	if err := WriteReport(&report, NewReport(r)); err != nil {
 		t.Fatal(err)
@@ -85,9 +92,9 @@ func TestHiddenValuesAreNowhere(t *testing.T) {
 
 func TestPageAndReportNameTheSystem(t *testing.T) {
 	named := System{"orders-<migration>", "staging"}
-	server := Server{Source: &fake{status: noGo()}, System: named}
+	server := Server{Source: &fake{status: noGo()}, System: named, API: API{Listed: &fake{}}}
 	const want = "orders-&lt;migration&gt;, staging"
-	for _, path := range []string{"/", "/divergences", "/passes", "/audit", "/docs/", "/docs/causes/lost_update"} {
+	for _, path := range []string{"/", "/divergences", "/orders/1", "/passes", "/audit", "/docs/", "/docs/causes/lost_update"} {
 		if body := get(t, server.Handler(), path).Body.String(); !strings.Contains(body, want) || !strings.Contains(body, "<b>orders-&lt;migration&gt;</b> <span class=\"env\">staging</span>") {
 			t.Errorf("%s does not name the system in its title and above its text", path)
 		}

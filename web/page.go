@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"fmt"
@@ -35,6 +36,7 @@ func (s *site) pages() []pageOf {
 	return []pageOf{
 		{"Overview", "/{$}", s.overview},
 		{"Divergences", "/divergences", s.divergences},
+		{"", "/orders/{id...}", s.order},
 		{"Passes", "/passes", s.passes},
 		{"Audit", "/audit", s.audits},
 		{"Docs", "/docs/{$}", s.docsIndex},
@@ -70,6 +72,8 @@ type frame struct {
 	Status
 	Tone string // of the decision
 	View any
+
+	code int // of the answer, if it is not that all is well
 }
 
 type navItem struct {
@@ -104,12 +108,14 @@ const unreadable = "The ledger cannot be read, so the state is not known. The lo
 
 // show answers with a page. What the view cannot be made of is told with its status; the decision is on every page.
 func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame, view func(context.Context, *frame) error) {
-	code := http.StatusOK
 	f.System, f.Compared = s.system, s.compared
+	if f.Live {
+		f.Events = "/api/v1/events"
+	}
 	status, err := s.status.get(r.Context())
 	if err != nil {
 		s.log.WarnContext(r.Context(), "reading the status for the page", slog.Any("error", err))
-		code, f.Failure = http.StatusServiceUnavailable, unreadable
+		f.code, f.Failure = http.StatusServiceUnavailable, unreadable
 	} else {
 		f.Status, f.Tone = status, tone(string(status.Decision.Decision))
 	}
@@ -120,7 +126,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame
 		}
 	}
 	if err := view(r.Context(), &f); err != nil {
-		code, f.Failure = s.wrong(r, err)
+		f.code, f.Failure = s.wrong(r, err)
 	}
 	var body bytes.Buffer // the answer is the whole page or an error
 	if err := templates[file].ExecuteTemplate(&body, "frame", f); err != nil {
@@ -129,18 +135,18 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(code)
+	w.WriteHeader(cmp.Or(f.code, http.StatusOK))
 	_, _ = w.Write(body.Bytes()) // the visitor has left: nothing to do
 }
 
 // templates are the pages by the name of their file.
-var templates = parsed("overview", "divergences", "passes", "audit", "docs", "doc")
+var templates = parsed("overview", "divergences", "order", "passes", "audit", "docs", "doc")
 
 func parsed(names ...string) map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range names {
 		all[name] = template.Must(template.New("").Funcs(template.FuncMap{
-			"number": human.Number, "instant": human.Instant, "ago": ago, "linked": linked, "cause": causeLink, "criterion": criterionLink,
+			"number": human.Number, "instant": human.Instant, "ago": ago, "linked": linked, "order": orderLink, "named": orderNamed, "cause": causeLink, "criterion": criterionLink,
 		}).ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/"+name+".html"))
 	}
 	return all
@@ -184,12 +190,18 @@ func docLink(folder, name string) template.HTML {
 
 type divergenceView struct {
 	Order, Kind, Hop, Cause, Age, Since string
+	Key                                 string // of the order, whole
+	State                               string
+	By                                  *acceptanceView // nil if it is not accepted
 	Fields                              []fieldView
 	Accepted                            string // who accepted it, until when and why; empty if it is not accepted
 }
 
+type acceptanceView struct{ Who, Why, Until string }
+
 type fieldView struct {
 	Name, Legacy, Projection string
+	Events                   string // empty if it is not known
 	Hidden                   bool
 }
 
@@ -280,17 +292,21 @@ func passOf(p Pass, now time.Time) passView {
 
 func divergenceOf(d Divergence) divergenceView {
 	v := divergenceView{
-		Order: short(d.OrderID), Kind: d.Kind, Hop: string(d.Hop), Since: human.Instant(d.FirstSeen),
+		Order: short(d.OrderID), Key: d.OrderID, Kind: d.Kind, Hop: string(d.Hop), Since: human.Instant(d.FirstSeen),
 		Age: human.Duration(time.Duration(d.AgeSeconds * float64(time.Second))),
 	}
-	v.Cause = d.Cause
+	v.Cause, v.State = d.Cause, d.State
 	if a := d.Acceptance; a != nil {
+		v.By = &acceptanceView{short(a.Who), short(a.Why), human.Instant(a.Until)}
 		v.Accepted = fmt.Sprintf("by %s on %s, until %s: %s", short(a.Who), human.Instant(a.At), human.Instant(a.Until), short(a.Why))
 	}
 	for _, f := range d.Fields {
 		shown := fieldView{Name: f.Name, Hidden: f.Values == nil}
 		if !shown.Hidden {
 			shown.Legacy, shown.Projection = value(f.Legacy), value(f.Projection)
+			if events, known := f.Events.(*string); known {
+				shown.Events = value(events)
+			}
 		}
 		v.Fields = append(v.Fields, shown)
 	}

@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/nordvarg/crosscheck/board"
+	"github.com/nordvarg/crosscheck/explain"
 )
 
 const (
@@ -139,6 +142,7 @@ func (s *Server) site(may access, closing <-chan struct{}) *site {
 	of := &site{
 		log: s.log(), system: s.System, compared: s.Compared, status: status, ready: s.sharedReadiness(), access: may, api: s.API, hide: s.HideValues, now: s.now,
 		summary: sharedSummary(status), viewers: make(turns, maxViewers), reading: make(turns, readers), explaining: make(turns, explainers),
+		found: keyed[found]{keep: cacheFor}, looks: keyed[explain.Report]{keep: lookFor}, changes: keyed[[]board.Change]{keep: cacheFor},
 		closing: closing, tokens: newTokens(s.now), origins: http.NewCrossOriginProtection(),
 	}
 	if s.URL != "" {

@@ -2,14 +2,16 @@ package web
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
-// shared is one reading for all requests within cacheFor, failures included. So many visitors load the ledger no more
+// shared is one reading for all requests within a moment, failures included. So many visitors load the ledger no more
 // than one does.
 type shared[T any] struct {
 	read func(context.Context) (T, error)
 	turn chan struct{} // holds one token; its owner may read, and use the fields below
+	keep time.Duration
 
 	value T
 	err   error
@@ -17,10 +19,10 @@ type shared[T any] struct {
 }
 
 func newShared[T any](read func(context.Context) (T, error)) *shared[T] {
-	return &shared[T]{read: read, turn: make(chan struct{}, 1)}
+	return &shared[T]{read: read, turn: make(chan struct{}, 1), keep: cacheFor}
 }
 
-// get returns a reading that is at most cacheFor old, or an error. It returns when the context ends.
+// get returns a reading that is at most keep old, or an error. It returns when the context ends.
 func (s *shared[T]) get(ctx context.Context) (T, error) {
 	var none T
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -31,7 +33,7 @@ func (s *shared[T]) get(ctx context.Context) (T, error) {
 	case <-ctx.Done():
 		return none, ctx.Err()
 	}
-	if !s.at.IsZero() && time.Since(s.at) < cacheFor {
+	if !s.at.IsZero() && time.Since(s.at) < s.keep {
 		return s.value, s.err
 	}
 	value, err := s.read(ctx)
@@ -43,4 +45,31 @@ func (s *shared[T]) get(ctx context.Context) (T, error) {
 	}
 	s.value, s.err, s.at = value, err, time.Now()
 	return value, err
+}
+
+// keyed are readings of several things, each shared by the requests for it.
+type keyed[T any] struct {
+	keep time.Duration
+
+	mu sync.Mutex
+	of map[string]*shared[T]
+}
+
+// maxKeyed is how many readings are kept.
+const maxKeyed = 200
+
+// get is [shared.get] of one of them. read must need nothing of the request.
+func (k *keyed[T]) get(ctx context.Context, key string, read func(context.Context) (T, error)) (T, error) {
+	k.mu.Lock()
+	one := k.of[key]
+	if one == nil {
+		if k.of == nil || len(k.of) >= maxKeyed {
+			k.of = map[string]*shared[T]{} // readings that are under way go on, and are used by those who wait for them
+		}
+		one = newShared(read)
+		one.keep = k.keep
+		k.of[key] = one
+	}
+	k.mu.Unlock()
+	return one.get(ctx)
 }

@@ -23,7 +23,7 @@ const explainMore = 30 * time.Second
 func (s *sidecar) api() web.API {
 	a := web.API{
 		Listed: s.ledger, Logged: s.ledger, Journal: s.ledger, Findings: s.ledger.AuditFindings,
-		Explain: s.explain, ExplainFor: s.config.Compare.Settle.Window + explainMore,
+		Explain: s.explain, Look: s.look, ExplainFor: s.config.Compare.Settle.Window + explainMore,
 		Accept: s.accept, Withdraw: s.withdraw, Recheck: s.recheckOrder,
 		Accepted: s.accepted,
 	}
@@ -64,12 +64,20 @@ func (s *sidecar) journals(ctx context.Context) ([][]cutover.Record, error) {
 }
 
 func (s *sidecar) explain(ctx context.Context, given string, steps bool) (explain.Report, error) {
+	if steps && !s.config.Events.Given() {
+		return explain.Report{}, web.Refuse(http.StatusBadRequest, errNoEvents)
+	}
+	return s.explainedBy(ctx, given, func(x *explain.Explainer) { x.Step, x.Fold = steps, s.config.Events.Fold })
+}
+
+func (s *sidecar) look(ctx context.Context, given string) (explain.Report, error) {
+	return s.explainedBy(ctx, given, func(x *explain.Explainer) { x.Once = true })
+}
+
+func (s *sidecar) explainedBy(ctx context.Context, given string, with func(*explain.Explainer)) (explain.Report, error) {
 	key, err := s.orderKey(ctx, given)
 	if err != nil {
 		return explain.Report{}, err
-	}
-	if steps && !s.config.Events.Given() {
-		return explain.Report{}, web.Refuse(http.StatusBadRequest, errNoEvents)
 	}
 	opened, err := s.open(ctx)
 	if err != nil {
@@ -77,7 +85,7 @@ func (s *sidecar) explain(ctx context.Context, given string, steps bool) (explai
 	}
 	var unreadable error // the topic
 	x := explainer(s.config, opened, s.log, &unreadable)
-	x.Step, x.Fold = steps, s.config.Events.Fold
+	with(x)
 	report, err := x.Explain(ctx, key)
 	switch {
 	case errors.Is(err, explain.ErrNoSuchOrder):

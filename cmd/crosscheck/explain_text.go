@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -78,16 +77,14 @@ func inParentheses(text, before string) string {
 }
 
 func (r explained) writeValues(b *strings.Builder) {
-	names := slices.DeleteFunc(order.Representations(), func(n order.Representation) bool { _, ok := r.Representations[n]; return !ok })
+	names := r.Shown()
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
 	titles := make([]string, len(names))
 	for i, n := range names {
-		titles[i] = string(n)
-	}
-	compared, last := names, len(names)-1
-	if names[last] == order.Stream && !r.Topic.Complete { // a representation that was not read does not differ
-		compared, titles[last] = names[:last], titles[last]+" (incomplete)"
+		if titles[i] = string(n); r.Incomplete(n) {
+			titles[i] += " (incomplete)"
+		}
 	}
 	_, _ = fmt.Fprintf(t, "  \t\t%s\n", strings.Join(titles, "\t"))
 	for _, f := range r.Fields {
@@ -96,7 +93,7 @@ func (r explained) writeValues(b *strings.Builder) {
 			cells[i] = cell(r.Representations[n], f)
 		}
 		mark := " "
-		if r.differ(f, compared) {
+		if r.Differ(f) {
 			mark = "*"
 		}
 		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", mark, f, strings.Join(cells, "\t"))
@@ -118,35 +115,6 @@ func cell(values map[string]*string, field string) string {
 
 // widestCell is how many bytes of a value the table shows.
 const widestCell = 120
-
-// differ compares what is shown. Numbers with another scale differ only in text.
-func (r explained) differ(field string, names []order.Representation) bool {
-	var first *string
-	seen := false
-	for _, n := range names {
-		values := r.Representations[n]
-		if values == nil {
-			return true
-		}
-		v, ok := values[field]
-		if !ok {
-			continue
-		}
-		if seen && !sameValue(first, v) {
-			return true
-		}
-		first, seen = v, true
-	}
-	return false
-}
-
-func sameValue(a, b *string) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	field := order.Field{Type: order.Numeric}
-	return *a == *b || compare.Equal(field, order.Value{Text: *a}, order.Value{Text: *b})
-}
 
 func (r explained) writeTimeline(b *strings.Builder) {
 	if len(r.Timeline) == 0 {

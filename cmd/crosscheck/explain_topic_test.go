@@ -87,7 +87,7 @@ func TestExplainShowsAnOrderAsTheTopicHasIt(t *testing.T) {
 		t.Errorf("a clean order: %s, topic %+v\n%s", r.Verdict, r.Topic, text)
 	}
 	for field, v := range events {
-		if !sameValue(v, stream[field]) {
+		if !explain.Same(v, stream[field]) {
 			t.Errorf("%s of a clean order is %v on the stream", field, stream[field])
 		}
 	}

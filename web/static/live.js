@@ -16,24 +16,38 @@
     return () => [...document.querySelectorAll(tag)].find((e) => e.getAttribute("href") === href && e.textContent === text);
   }
 
+  function typed(control) { // something that is not as the page came
+    if (control.type === "checkbox" || control.type === "radio") return control.checked !== control.defaultChecked;
+    if (control.tagName === "SELECT") return [...control.options].some((o) => o.selected !== o.defaultSelected);
+    return control.value !== control.defaultValue;
+  }
+
+  function inUse(part) {
+    const active = document.activeElement;
+    return part.matches("[data-keep]") || part.querySelector("[data-keep]") !== null || part.contains(active) && active.matches("input, select, textarea") ||
+      [...part.querySelectorAll("input, select, textarea")].some(typed);
+  }
+
   function replace(old, now) {
-    if (old.innerHTML === now.innerHTML && old.className === now.className) return;
-    if (old.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return;
+    if (old.innerHTML === now.innerHTML && old.className === now.className || inUse(old)) return;
     const open = [...old.querySelectorAll("details[open]")].map((d) => d.id);
     const focus = old.contains(document.activeElement) ? place(document.activeElement) : null;
+    const x = scrollX, y = scrollY;
     old.replaceWith(document.adoptNode(now));
     open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
     focus?.()?.focus({preventScroll: true});
+    scrollTo(x, y);
   }
 
   function show(next) {
     const olds = [...document.querySelectorAll("[data-live]")];
-    const news = [...next.querySelectorAll("[data-live]")];
-    if (olds.map((e) => e.id).join() === news.map((e) => e.id).join()) {
-      olds.forEach((old, i) => replace(old, news[i]));
+    const news = new Map([...next.querySelectorAll("[data-live]")].map((e) => [e.id, e]));
+    const live = document.getElementById("live");
+    if (olds.map((e) => e.id).join() !== [...news.keys()].join() && !inUse(live)) {
+      replace(live, next.getElementById("live"));
+      replace(document.getElementById("chip"), news.get("chip"));
     } else {
-      replace(document.getElementById("live"), next.getElementById("live"));
-      replace(document.getElementById("chip"), next.getElementById("chip"));
+      olds.filter((old) => news.has(old.id)).forEach((old) => replace(old, news.get(old.id)));
     }
     document.title = next.title;
   }
@@ -56,6 +70,7 @@
     busy = false;
     timer = setTimeout(look, again ? 1000 : connected ? quietFor : every);
     again = false;
+    watch(); // again, if the server has ended it
   }
 
   function lost(is) {
@@ -65,17 +80,28 @@
     if (is) notice.textContent = "No connection to crosscheck. This page shows what was known at " + new Date(seen).toISOString().slice(11, 19) + " UTC.";
   }
 
-  let connected = false;
-  const address = body.dataset.events;
-  if (address) {
-    const events = new EventSource(address);
+  // A browser has few connections to a server, so a page that nobody sees gives up its own.
+  let connected = false, events = null;
+  function watch() {
+    const address = body.dataset.events;
+    if (!address || document.hidden || events && events.readyState !== EventSource.CLOSED) return;
     let first = true;
+    events = new EventSource(address);
     events.addEventListener("open", () => { connected = true; });
     events.addEventListener("error", () => { connected = false; });
     for (const name of ["status", "unknown"]) {
       events.addEventListener(name, () => { if (first) first = false; else look(); });
     }
   }
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      events?.close();
+      connected = false;
+    } else {
+      watch();
+      look();
+    }
+  });
+  watch();
   timer = setTimeout(look, every);
 })();
