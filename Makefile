@@ -16,7 +16,7 @@ SOAK_ROUNDS   ?= 10
 GRAMMAR_ROUNDS ?= 20
 CROSSCHECK_SOAK ?= 10m
 
-.PHONY: help demo demo-history demo-cutover test test-race bench soak fuzz lint fmt build check sbom vulncheck clean setup kafka registry prometheus pgbouncer postgres-versions
+.PHONY: help demo demo-history demo-cutover test test-race bench soak fuzz lint fmt build check sbom vulncheck clean setup kafka registry prometheus pgbouncer postgres-versions browser
 
 # Tests keep their servers in memory where there is room.
 # Lint vets all packages, so the tests need not.
@@ -34,7 +34,7 @@ demo-history: setup build ## watch crosscheck audit, fill and mend a backfilled 
 demo-cutover: setup build ## watch crosscheck cut a living system over
 	./bin/crosscheck-lab demo-cutover
 
-test: setup kafka registry prometheus pgbouncer postgres-versions ## run all tests against a real PostgreSQL, a real Kafka, a real schema registry and a real Prometheus
+test: setup kafka registry prometheus pgbouncer postgres-versions browser ## run all tests against a real PostgreSQL, a real Kafka, a real schema registry and a real Prometheus
 	go test -vet=off -p $(TEST_PACKAGES) -timeout $(TEST_TIMEOUT) $(TEST_FIRST) ./...
 	@echo "test: all packages passed"
 
@@ -59,7 +59,7 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	$(call part,fence,go test -run '^$$' -bench DormantFence -benchtime 2000x -timeout 30m ./switches/fence)
 	$(call part,watermark,go test -run '^$$' -bench '^BenchmarkWatermark$$' -benchtime 1x -timeout 1h ./cmd/crosscheck)
 
-soak: setup kafka registry prometheus postgres-versions ## run the long proofs at length (CROSSCHECK_SOAK=10m), the grammar of faults (GRAMMAR_ROUNDS=20), and all tests many times over (SOAK_ROUNDS=10)
+soak: setup kafka registry prometheus postgres-versions browser ## run the long proofs at length (CROSSCHECK_SOAK=10m), the grammar of faults (GRAMMAR_ROUNDS=20), and all tests many times over (SOAK_ROUNDS=10)
 	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'UnderLoad|KilledAtRandom|EachFaultAsksFor|LivingSystem|EveryCheckSays|NeverAccused|EveryPair|EveryFaultIsFound|InAnotherStore|ThatIsKilled|WhatItPromises|LabHasPlanted|DemoHistory' ./cmd/crosscheck ./cmd/crosscheck-lab
 	CROSSCHECK_DELTA_ROUNDS=$${CROSSCHECK_DELTA_ROUNDS:-1000} go test -count 1 -timeout 2h -v -run DeltaFindsWhatAFullPassFinds ./source
 	go test -count 1 -timeout 2h -v -run FullAgreesWithAFullJoin ./source -rapid.checks=500
@@ -118,6 +118,9 @@ pgbouncer:
 
 postgres-versions:
 	@scripts/postgres-versions
+
+browser:
+	@scripts/browser
 
 # The linter has a module of its own, so that its 200 dependencies are not ours. It is built once, for a minute or two.
 bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum

@@ -99,6 +99,7 @@ var livesIn = map[string][]string{
 	"github.com/prometheus/exporter-toolkit":     {"web"},
 	"go.yaml.in/yaml/v2":                         {"web"}, // the toolkit's own format
 	"github.com/yuin/goldmark":                   {"web"},
+	"github.com/chromedp":                        {},
 	"github.com/google/go-cmp":                   {},
 	"github.com/getkin/kin-openapi":              {},
 	"github.com/prometheus/common":               {},

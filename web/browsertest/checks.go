@@ -1,0 +1,51 @@
+package browsertest
+
+import (
+	"strings"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// FitsTheWindow checks that nobody has to scroll sideways.
+func (p *Page) FitsTheWindow() {
+	p.t.Helper()
+	is := Value[struct {
+		Page, Window int
+		Widest       []string
+	}](p, `(() => {
+		const right = document.documentElement.clientWidth;
+		return {Page: document.documentElement.scrollWidth, Window: right, Widest: [...document.querySelectorAll("body *")]
+			.filter((e) => e.getBoundingClientRect().right > right + 1).slice(0, 5).map((e) => e.outerHTML.slice(0, 120))};
+	})()`)
+	if is.Page > is.Window {
+		p.t.Errorf("%s, %s: the page is %d px wide in a window of %d px: %q", p.path, p.look, is.Page, is.Window, is.Widest)
+	}
+}
+
+// controls are what a person can use on the page as it is now, each by what it is: a page that lives has others of the same kind
+// a moment later.
+const controls = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]
+	.filter((e) => !e.disabled && e.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true})).map((e) => e.outerHTML.slice(0, 160))`
+
+// UsableByKeyboard goes through the whole page with the tab key: it must come to every control, and show where it is.
+func (p *Page) UsableByKeyboard() {
+	p.t.Helper()
+	many := Value[int](p, `(() => {
+		document.activeElement?.blur();
+		window.visited = new Set(); window.unseen = [];
+		document.addEventListener("focusin", ({target: e}) => {
+			const style = getComputedStyle(e), is = e.outerHTML.slice(0, 160);
+			window.visited.add(is);
+			if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2 || e.getBoundingClientRect().width < 2) window.unseen.push(is);
+		});
+		return `+controls+`.length;
+	})()`)
+	act(p, chromedp.KeyEvent(strings.Repeat(kb.Tab, many+2)))
+	for _, unseen := range Value[[]string](p, `(document.activeElement.blur(), window.unseen)`) {
+		p.t.Errorf("%s, %s: the focus cannot be seen on %s", p.path, p.look, unseen)
+	}
+	for _, missed := range Value[[]string](p, controls+`.filter((is) => !window.visited.has(is))`) {
+		p.t.Errorf("%s, %s: the tab key never comes to %s", p.path, p.look, missed)
+	}
+}
