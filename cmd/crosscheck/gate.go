@@ -18,23 +18,28 @@ import (
 )
 
 type gateCommand struct {
-	JSON        bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
-	As          string `name:"as" placeholder:"NAME" help:"Who asks; goes on record with the decision. Default USER@HOST."`
-	NoRecord    bool   `help:"Do not record the decision. Then a role that may only read the ledger is enough."`
-	Report      string `placeholder:"FILE.html" type:"path" help:"Write the decision and its evidence as one HTML page for people who sign."`
-	NoValues    bool   `help:"With --report: name the fields that differ, and hide the values."`
-	VerifyChain bool   `help:"Do not decide; prove that no recorded decision was changed, removed or inserted."`
-	URL         string `name:"url" placeholder:"URL" help:"Ask the sidecar at this address instead of the databases. No configuration is needed, and nothing is recorded."`
-	Head        string `placeholder:"HASH" help:"With --verify-chain: the head that an earlier decision printed, which the chain must still hold."`
+	JSON        bool          `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	As          string        `name:"as" placeholder:"NAME" help:"Who asks; goes on record with the decision. Default USER@HOST."`
+	NoRecord    bool          `help:"Do not record the decision. Then a role that may only read the ledger is enough."`
+	Report      string        `placeholder:"FILE.html" type:"path" help:"Write the decision and its evidence as one HTML page for people who sign."`
+	NoValues    bool          `help:"With --report: name the fields that differ, and hide the values."`
+	VerifyChain bool          `help:"Do not decide; prove that no recorded decision was changed, removed or inserted."`
+	URL         string        `name:"url" placeholder:"URL" help:"Ask the sidecar at this address instead of the databases. No configuration is needed, and nothing is recorded."`
+	Wait        time.Duration `placeholder:"DURATION" help:"Wait until the answer is GO or NO-GO, or this time is over, such as 30m. Only the last answer is recorded."`
+	Head        string        `placeholder:"HASH" help:"With --verify-chain: the head that an earlier decision printed, which the chain must still hold."`
 }
 
 var (
 	errHeadAlone   = errors.New("--head needs --verify-chain")
 	errValuesAlone = errors.New("--no-values needs --report")
+	errWait        = errors.New("--wait: must not be negative, and cannot be used with --verify-chain, which makes no decision")
 	errChainReport = errors.New("--report cannot be used with --verify-chain, which makes no decision")
 )
 
 func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
+	if g.Wait < 0 || g.Wait > 0 && g.VerifyChain {
+		return exitError, errWait
+	}
 	if g.URL != "" {
 		return g.ask(ctx, p)
 	}
@@ -53,6 +58,9 @@ func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 	}
 	if g.VerifyChain {
 		return g.verifyChain(ctx, p, c)
+	}
+	if err := g.await(ctx, p, g.undecided(p, c)); err != nil {
+		return 0, err
 	}
 	d, err := g.judge(ctx, p, c)
 	if err != nil && d.Decision == "" {

@@ -13,7 +13,7 @@ import (
 // passwordVariable has the password of the user in --url.
 const passwordVariable = "CROSSCHECK_PASSWORD"
 
-var errURLAlone = errors.New("--url takes no other flag than --json, because the sidecar decides")
+var errURLAlone = errors.New("--url takes no other flags than --json and --wait, because the sidecar decides")
 
 // sidecarAt is a client of the API of the sidecar at an address.
 func (p *program) sidecarAt(address string) (*web.Client, error) {
@@ -27,12 +27,15 @@ func (p *program) sidecarAt(address string) (*web.Client, error) {
 
 // ask prints what the sidecar decides. It needs no configuration and no database.
 func (g *gateCommand) ask(ctx context.Context, p *program) (int, error) {
-	if *g != (gateCommand{URL: g.URL, JSON: g.JSON}) {
+	if *g != (gateCommand{URL: g.URL, JSON: g.JSON, Wait: g.Wait}) {
 		return exitError, errURLAlone
 	}
 	c, err := p.sidecarAt(g.URL)
 	if err != nil {
 		return exitError, err
+	}
+	if err := g.await(ctx, p, c.Decision); err != nil {
+		return 0, withURLHint(err)
 	}
 	d, err := c.Decision(ctx)
 	if err != nil {

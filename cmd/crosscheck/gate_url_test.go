@@ -44,8 +44,8 @@ func TestGateAsksASidecar(t *testing.T) {
 	if exit, _, stderr := ask("--url", sidecar.URL); exit != exitError || !strings.Contains(stderr, passwordVariable) {
 		t.Errorf("without a login: exit code %d\n%s", exit, stderr)
 	}
-	for _, args := range [][]string{{"--url", "crosscheck:8080"}, {"--url", url, "--report", "x.html"}, {"--url", url, "--as", "bob"}, {"--url", url, "--no-record"}} {
-		if exit, _, stderr := ask(args...); exit != exitError || !strings.Contains(stderr, "--url") {
+	for _, args := range [][]string{{"--url", "crosscheck:8080"}, {"--url", url, "--report", "x.html"}, {"--url", url, "--as", "bob"}, {"--url", url, "--no-record"}, {"--url", url, "--wait", "-1s"}} {
+		if exit, _, stderr := ask(args...); exit != exitError || !strings.Contains(stderr, "--url") && !strings.Contains(stderr, "--wait: ") {
 			t.Errorf("%v: exit code %d\n%s", args, exit, stderr)
 		}
 	}
