@@ -92,16 +92,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 		}
 	}()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("crosscheck"), kong.Writers(stdout, stderr), kong.UsageOnError(), kong.Help(printHelp), kong.ExplicitGroups(groups),
-		kong.Description("Proves that an event-sourced order system agrees with the legacy system."),
-		kong.Vars{"version": versionLine()}, kong.Exit(func(code int) { panic(exited(code)) }))
+	parser, err := newParser(&c, stdout, stderr)
 	if err != nil {
 		return report(stderr, fmt.Errorf("building the command line: %w", err))
 	}
 	if len(args) == 0 {
 		args = []string{"help"}
 	}
-	parsed, err := parser.Parse(withNegativeKey(args))
+	parsed, err := parser.Parse(withNegativeKey(parser.Model.Node, args))
 	if err != nil {
 		return report(stderr, withHint(err, "crosscheck --help shows the commands and their flags; write -- before a key that begins with -"))
 	}
@@ -122,19 +120,35 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 	return code
 }
 
-// withNegativeKey lets `explain -5`, `prove -5` and `accept -5 …` take -5 as a key and not as a flag. No flag of crosscheck is a
-// number. What follows a flag that takes a value is that value.
-func withNegativeKey(args []string) []string {
-	if !slices.ContainsFunc(args, func(a string) bool { return a == "explain" || a == "accept" || a == "prove" }) || slices.Contains(args, "--") {
+func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("crosscheck"), kong.Writers(stdout, stderr), kong.UsageOnError(), kong.Help(printHelp), kong.ExplicitGroups(groups),
+		kong.Description("Proves that an event-sourced order system agrees with the legacy system."),
+		kong.Vars{"version": versionLine()}, kong.Exit(func(code int) { panic(exited(code)) }))
+}
+
+// withNegativeKey lets `explain -5`, `prove -5` and `accept -5 …` take -5 as a key, and `--keys -5` as a value, and not as flags. No flag of
+// crosscheck is a number.
+func withNegativeKey(model *kong.Node, args []string) []string {
+	if slices.Contains(args, "--") {
 		return args
 	}
+	keyed := slices.ContainsFunc(args, func(a string) bool { return a == "explain" || a == "accept" || a == "prove" })
 	for i, a := range args {
-		value := i > 0 && slices.Contains([]string{"--why", "--until", "--as", "--hop", "--kind", "--cause", "--config", "--as-of", "--certificate", "--public-key"}, args[i-1])
-		if len(a) > 1 && a[0] == '-' && a[1] >= '0' && a[1] <= '9' && !value {
+		switch negative := len(a) > 1 && a[0] == '-' && a[1] >= '0' && a[1] <= '9'; {
+		case !negative:
+		case i > 0 && takesValue(model, args[i-1]):
+			return withNegativeKey(model, slices.Concat(args[:i-1], []string{args[i-1] + "=" + a}, args[i+1:]))
+		case keyed:
 			return append(slices.Delete(slices.Clone(args), i, i+1), "--", a)
 		}
 	}
 	return args
+}
+
+// takesValue is true if a word is a flag of any command, and what follows it is its value.
+func takesValue(node *kong.Node, word string) bool {
+	f := flagOf(node, word)
+	return f != nil && !f.IsBool() || slices.ContainsFunc(node.Children, func(n *kong.Node) bool { return takesValue(n, word) })
 }
 
 // revision is the commit that the binary was built from; empty if the build did not record it.

@@ -24,8 +24,9 @@ type oneOff struct {
 	maxDivergences int
 	fields         *gate.Fields // nil before the configuration is known
 	pass           passFunc
-	resume         bool // the last pass of this kind, instead of a new one
-	anyHour        bool // throttle.hours do not hold
+	fits           func(sides) error // is what was given usable with these sides; nil if it always is
+	resume         bool              // the last pass of this kind, instead of a new one
+	anyHour        bool              // throttle.hours do not hold
 	// show writes the report of a pass that compares no sides; nil for the usual one.
 	show func(context.Context, oneOff, *ledger.Ledger, verify.Pass) error
 }
@@ -40,7 +41,10 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	}
 	o.fields = comparedFields(c)
 	s, basis, err := o.open(ctx, c)
-	defer func() { s.close() }() // as it is then
+	defer func() { s.close() }()  // as it is then
+	if errors.Is(err, errNoKey) { // the command line is wrong
+		return exitError, err
+	}
 	if err != nil {
 		return o.unverified(err)
 	}
@@ -88,6 +92,11 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 func (o oneOff) open(ctx context.Context, c *config.Config) (s sides, basis gate.Basis, err error) {
 	if s, err = openSides(ctx, c, nil); err != nil {
 		return s, basis, err
+	}
+	if o.fits != nil {
+		if err := o.fits(s); err != nil {
+			return s, basis, err
+		}
 	}
 	if err := s.readable(ctx, c); err != nil {
 		return s, basis, err

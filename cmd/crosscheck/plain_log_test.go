@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"log/slog"
 	"slices"
 	"testing"
@@ -19,14 +20,19 @@ func TestWarningsOfOneOffCommandsAreSentences(t *testing.T) {
 }
 
 func TestNegativeKeysAreNoFlags(t *testing.T) {
+	parser, err := newParser(&cli{}, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range [][2][]string{
 		{{"accept", "-5", "--why", "x"}, {"accept", "--why", "x", "--", "-5"}},
-		{{"accept", "--why", "-1 of 2", "-5"}, {"accept", "--why", "-1 of 2", "--", "-5"}},
+		{{"accept", "--why", "-1 of 2", "-5"}, {"accept", "--why=-1 of 2", "--", "-5"}},
+		{{"verify", "--json", "--keys", "-5,-7", "--keys", "-9"}, {"verify", "--json", "--keys=-5,-7", "--keys=-9"}},
 		{{"explain", "-5"}, {"explain", "--", "-5"}},
 		{{"accept", "--", "-5"}, {"accept", "--", "-5"}},
 		{{"verify", "-5"}, {"verify", "-5"}},
 	} {
-		if got := withNegativeKey(c[0]); !slices.Equal(got, c[1]) {
+		if got := withNegativeKey(parser.Model.Node, c[0]); !slices.Equal(got, c[1]) {
 			t.Errorf("%q: got %q, want %q", c[0], got, c[1])
 		}
 	}
