@@ -57,6 +57,8 @@ type Comparison struct {
 	Wait func(context.Context, time.Duration) error
 	// OnMismatch is called for every mismatch that a scan finds, including lag; may be nil.
 	OnMismatch func(compare.Mismatch)
+	// NewestEvents lets any delta pass leave out old events for a while after a look at all, as scheduled passes do.
+	NewestEvents bool
 	// Instead is asked before a full pass is made instead of a delta pass, with the reason. If it returns an error, no pass
 	// begins. Nil agrees.
 	Instead func(reason string) error

@@ -84,7 +84,7 @@ func (p Pass) marks() *Marks {
 func (c *Comparison) Delta(ctx context.Context, l lease.Lease, s Start) (Pass, error) {
 	s.Kind = Delta
 	through, err := c.through(ctx, s.At)
-	d := &delta{c: c, tail: s.Trigger == "schedule"}
+	d := &delta{c: c, tail: s.Trigger == "schedule" || c.NewestEvents}
 	if err == nil {
 		err = d.insist(ctx, c, s.Fingerprint)
 	}

@@ -15,6 +15,7 @@ import (
 	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
 	"github.com/nordvarg/crosscheck/cutover/steps"
 	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
 	"github.com/nordvarg/crosscheck/switches/fence"
@@ -126,31 +127,13 @@ func ownLimits(c config.Cutover) map[cutover.Step]time.Duration {
 	}
 }
 
-// inWindow is how differences settle while legacy is closed: nothing moves any more, so what differs twice is wrong.
-var inWindow = compare.Settle{Window: 500 * time.Millisecond, Rechecks: 3, MaxLag: 2 * time.Second}
-
-// verify makes a pass over what changed since the last proof of everything.
-func (t *cutting) verify(ctx context.Context) (evidence.Judged, error) {
-	cmp := comparison(t.config, t.sides, t.ledger, t.log())
-	cmp.Settle, cmp.Throttle = inWindow, nil
-	pass, err := t.pass(ctx, cmp, (*verify.Comparison).Delta)
-	if err != nil {
-		return evidence.Judged{}, err
-	}
-	j, err := t.judged(ctx, pass)
-	if err != nil || !j.Matches || pass.Kind == verify.Full {
-		return j, err
-	}
-	return t.everything(ctx, cmp, pass, j)
-}
-
 // judged is a pass as evidence.
 func (t *cutting) judged(ctx context.Context, pass verify.Pass) (j evidence.Judged, err error) {
 	j.Matches, j.Diverged = pass.Result.Verdict == compare.Match, pass.Result.Verdict == compare.Diverged
-	rows := verify.Rows{}
+	rows, old := verify.Rows{}, (*verify.OldEvents)(nil)
 	switch f := pass.Scan.Facts.(type) {
 	case verify.DeltaFacts:
-		rows = f.Rows
+		rows, old = f.Rows, f.OldEvents
 	case verify.FullFacts:
 		rows = f.Rows
 	}
@@ -158,6 +141,9 @@ func (t *cutting) judged(ctx context.Context, pass verify.Pass) (j evidence.Judg
 	j.Detail = fmt.Sprintf("pass %d (%s) compared %d orders and is %s; legacy has %d rows, the projection %d", pass.ID, pass.Kind, pass.Scan.Compared, pass.Result.Verdict, rows.Legacy, rows.Projection)
 	if pass.Result.Reason != "" {
 		j.Detail += ": " + pass.Result.Reason
+	}
+	if old != nil {
+		j.Detail += fmt.Sprintf("; edits and deletions of events up to position %d were last looked for at %s", old.UpTo, human.Instant(old.LookedAt))
 	}
 	if j.Diverged {
 		accepted, err := t.ledger.AcceptedOrders(ctx, pass.ID)

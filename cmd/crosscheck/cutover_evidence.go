@@ -11,7 +11,6 @@ import (
 	"github.com/nordvarg/crosscheck/cutover/steps"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/switches"
-	"github.com/nordvarg/crosscheck/verify"
 )
 
 // evidence is what the steps of a cutover ask about the representations.
@@ -93,42 +92,4 @@ func (t *cutting) streamed(ctx context.Context, position int64) (string, error) 
 		return fmt.Sprintf("the stream is checked up to event %d of %d", checked, position), nil
 	}
 	return "", nil
-}
-
-// everything proves by one number for each side what the delta pass had to believe of the pass before it. It does so if half as much time
-// again as the newest full pass took is left. If the numbers differ, a full pass says which orders do.
-func (t *cutting) everything(ctx context.Context, cmp *verify.Comparison, after verify.Pass, j evidence.Judged) (evidence.Judged, error) {
-	earlier, err := t.ledger.Earlier(ctx, after.ID)
-	if err != nil {
-		return j, err
-	}
-	known, err := t.ledger.OpenKeys(ctx, after.ID, "", 1)
-	if err != nil {
-		return j, fmt.Errorf("reading open divergences: %w", err)
-	}
-	end, limited := ctx.Deadline()
-	switch {
-	case earlier.Last == nil:
-		j.Detail += "; no full pass tells how long a comparison of everything takes"
-		return j, nil
-	case len(known) > 0:
-		j.Detail += "; orders with a divergence keep the sums of everything apart"
-		return j, nil
-	case limited && time.Until(end) < earlier.Last.FinishedAt.Sub(earlier.Last.StartedAt)*3/2:
-		j.Detail += "; the time does not suffice to compare everything"
-		return j, nil
-	}
-	rows, equal, err := cmp.Sums(ctx)
-	if err != nil {
-		return j, fmt.Errorf("comparing everything: %w", err)
-	}
-	if equal {
-		j.Detail += fmt.Sprintf("; the sums of all %d rows are equal", rows.Legacy)
-		return j, nil
-	}
-	pass, err := t.pass(ctx, cmp, (*verify.Comparison).Full)
-	if err != nil {
-		return j, err
-	}
-	return t.judged(ctx, pass)
 }
