@@ -254,7 +254,12 @@ type me struct {
 func (s *site) apiMe(w http.ResponseWriter, r *http.Request) {
 	is := me{User: s.access.user(r)}
 	if is.Name != "" {
-		is.Token = s.csrfToken(w, r, is.User)
+		token, err := s.csrfToken(w, r, is.User)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		is.Token = token
 	}
 	s.json(w, r, http.StatusOK, is)
 }

@@ -71,24 +71,11 @@ type action struct {
 	prepare func(s *site, r *http.Request, u User) (request any, do func(context.Context) (any, error), err error)
 }
 
-// change serves an action: for users with the role, from this site's own pages, written down before it is done.
+// change serves an action of the API.
 func (s *site) change(of func() action) http.HandlerFunc {
 	a := of()
 	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		u, err := s.allowed(r, a.needs)
-		if err != nil {
-			s.fail(w, r, err)
-			return
-		}
-		request, do, err := a.prepare(s, r, u)
-		if err != nil {
-			s.fail(w, r, err)
-			return
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), changeTimeout)
-		defer cancel()
-		answer, err := s.journalled(ctx, u, a.name, request, do)
+		answer, err := s.perform(w, r, a)
 		switch {
 		case err != nil:
 			s.fail(w, r, err)
@@ -100,21 +87,58 @@ func (s *site) change(of func() action) http.HandlerFunc {
 	}
 }
 
+// perform does an action: for users with the role, from this site's own pages, written down before it is done.
+func (s *site) perform(w http.ResponseWriter, r *http.Request, a action) (answer any, err error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	u, err := s.allowed(r, a.needs)
+	if err != nil {
+		return nil, err
+	}
+	request, do, err := a.prepare(s, r, u)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), changeTimeout)
+	defer cancel()
+	answer, err = s.journalled(ctx, u, a.name, request, do)
+	s.changed(ctx)
+	return answer, err
+}
+
+// changed makes the pages show what has just been changed.
+func (s *site) changed(ctx context.Context) {
+	s.found.forget()
+	s.looks.forget()
+	s.changes.forget()
+	s.status.forget(ctx)
+}
+
+// mayChange says why a user may not change anything.
+func (s *site) mayChange(u User, needs Role) error {
+	switch {
+	case u.Name == "" && s.access.auth == "" && s.access.proxy.Header == "":
+		return refusef(http.StatusForbidden, "nothing can be changed here, because nobody is known by name: set web.auth with basic_auth_users, or web.proxy, and give roles with web.roles")
+	case u.Name == "":
+		return refusef(http.StatusForbidden, "nothing can be changed without a user's name: log in, or come through the proxy of web.proxy")
+	case !u.Role.may(needs):
+		return refusef(http.StatusForbidden, "%s has the role %s, and this needs the role %s: see web.roles", u.Name, u.Role, needs)
+	}
+	return nil
+}
+
 // allowed says who asks, and refuses everybody who may not.
 func (s *site) allowed(r *http.Request, needs Role) (User, error) {
 	u := s.access.user(r)
-	switch {
-	case u.Name == "" && s.access.auth == "" && s.access.proxy.Header == "":
-		return u, refusef(http.StatusForbidden, "nothing can be changed here, because nobody is known by name: set web.auth with basic_auth_users, or web.proxy, and give roles with web.roles")
-	case u.Name == "":
-		return u, refusef(http.StatusForbidden, "nothing can be changed without a user's name: log in, or come through the proxy of web.proxy")
-	case !u.Role.may(needs):
-		return u, refusef(http.StatusForbidden, "%s has the role %s, and this needs the role %s: see web.roles", u.Name, u.Role, needs)
+	if err := s.mayChange(u, needs); err != nil {
+		return u, err
 	}
 	if kind := mediaType(r); kind != typeJSON && kind != typeForm {
 		return u, refusef(http.StatusUnsupportedMediaType, "the body must be %s or %s", typeJSON, typeForm)
 	}
-	if !s.sameSite(r, u) {
+	switch ok, err := s.sameSite(r, u); {
+	case err != nil:
+		return u, err
+	case !ok:
 		return u, refusef(http.StatusForbidden, "the request has no valid token: get one from /api/v1/me and send it in the header %s, with its cookie; in a browser, load the page again", csrfHeader)
 	}
 	return u, nil
@@ -273,7 +297,7 @@ func recheckAction() action {
 		if err := body(r, &empty, func(func(string) string) {}); err != nil {
 			return nil, nil, err
 		}
-		of := recheckRequest{r.PathValue("id")}
+		of := recheckRequest{orderOf(r)}
 		return of, func(ctx context.Context) (any, error) {
 			done, err := s.api.Recheck(ctx, of.OrderID)
 			if s.hide {

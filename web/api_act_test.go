@@ -212,14 +212,41 @@ func TestAnotherSiteCannotMakeABrowserChangeAnything(t *testing.T) {
 }
 
 func TestTokensEnd(t *testing.T) {
-	at := now
-	of := newTokens(func() time.Time { return at })
-	token := of.make("alice")
-	if !of.valid("alice", token) || of.valid("bob", token) || of.valid("alice", token[1:]) || newTokens(of.now).valid("alice", token) {
-		t.Error("a token is not that of its user, whole, of this process alone")
+	at, key, other := now, random(keyLength), random(keyLength)
+	of := newTokens(func() time.Time { return at }, nil)
+	token := of.make(key, "alice")
+	if !of.valid(key, "alice", token) || of.valid(key, "bob", token) || of.valid(key, "alice", token[1:]) || of.valid(other, "alice", token) {
+		t.Error("a token is not that of its user, whole, of who has the key alone")
 	}
-	if at = now.Add(csrfFor); of.valid("alice", token) {
+	if at = now.Add(csrfFor); of.valid(key, "alice", token) {
 		t.Error("a token does not end")
+	}
+}
+
+// TestServersBehindOneAddressKnowEachOthersForms by a key that they share. Without it, each knows its own.
+func TestServersBehindOneAddressKnowEachOthersForms(t *testing.T) {
+	var broken error
+	shared := func(context.Context) ([]byte, error) { return []byte(strings.Repeat("k", keyLength)), broken }
+	for name, c := range map[string]struct {
+		key  func(context.Context) ([]byte, error)
+		code int
+	}{"shared": {shared, http.StatusOK}, "their own": {nil, http.StatusForbidden}} {
+		one, other := proxied(&journal{}), proxied(&journal{})
+		one.FormKey, other.FormKey = c.key, c.key
+		v := visit(t, one, "olga")
+		v.handler = other.handler(access{anyone: true, proxy: other.Proxy, roles: other.Roles}, nil)
+		if w := v.do(http.MethodPost, "/api/v1/acceptances", acceptance, nil); w.Code != c.code {
+			t.Errorf("with a key that is %s: %d %s", name, w.Code, w.Body)
+		}
+	}
+	for _, key := range []func(context.Context) ([]byte, error){
+		func(context.Context) ([]byte, error) { return nil, errors.New("away") }, func(context.Context) ([]byte, error) { return []byte("short"), nil },
+	} {
+		s := proxied(&journal{})
+		s.FormKey = key
+		h := s.handler(access{anyone: true, proxy: s.Proxy, roles: s.Roles}, nil)
+		v := &visitor{t: t, handler: h, name: "olga"}
+		v.wants(http.StatusServiceUnavailable, unreadable, v.do(http.MethodGet, "/api/v1/me", "", nil))
 	}
 }
 

@@ -50,6 +50,8 @@ func (s *site) serve(mux *http.ServeMux) {
 	for _, p := range s.pages() {
 		mux.HandleFunc("GET "+p.pattern, s.access.guard(p.serve))
 	}
+	mux.HandleFunc("POST /divergences", s.access.guard(s.act(s.divergences)))
+	mux.HandleFunc("POST /orders/{id...}", s.access.guard(s.act(s.order)))
 	files := http.FileServerFS(staticFiles)
 	mux.HandleFunc("GET /static/", func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/") {
@@ -67,6 +69,7 @@ type frame struct {
 	System      System
 	Compared    Compared
 	Failure     string // why there is nothing to show
+	Said        string // what a form has done
 	Live        bool   // the page is kept as the server has it
 	Events      string // the address that tells when to look again; empty for none
 	Status
@@ -109,6 +112,9 @@ const unreadable = "The ledger cannot be read, so the state is not known. The lo
 // show answers with a page. What the view cannot be made of is told with its status; the decision is on every page.
 func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame, view func(context.Context, *frame) error) {
 	f.System, f.Compared = s.system, s.compared
+	if r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Dest") != "empty" { // the script, which looks again, does not show it
+		f.Said = said(w, r)
+	}
 	if f.Live {
 		f.Events = "/api/v1/events"
 	}
@@ -146,7 +152,7 @@ func parsed(names ...string) map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range names {
 		all[name] = template.Must(template.New("").Funcs(template.FuncMap{
-			"number": human.Number, "instant": human.Instant, "ago": ago, "linked": linked, "order": orderLink, "named": orderNamed, "cause": causeLink, "criterion": criterionLink,
+			"number": human.Number, "instant": human.Instant, "ago": ago, "linked": linked, "order": orderLink, "named": orderNamed, "sentence": sentence, "cause": causeLink, "criterion": criterionLink,
 		}).ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/"+name+".html"))
 	}
 	return all

@@ -51,8 +51,8 @@ type acceptedView struct {
 
 func (s *site) divergences(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, "divergences", frame{Page: "Divergences", Title: "Divergences", Live: true}, func(ctx context.Context, f *frame) error {
-		v := divergencesView{Filter: s.filterView(r)}
-		f.View = &v
+		v := divergencesView{Filter: s.filterView(r), Form: s.form(w, r)}
+		f.View, f.code = &v, max(f.code, v.Form.typed(r))
 		if f.Failure != "" {
 			return nil
 		}
@@ -92,6 +92,7 @@ func (s *site) find(ctx context.Context, r *http.Request, v *divergencesView) er
 		return err
 	}
 	v.show(is, filter, s.hide)
+	v.answers(filter)
 	if after != (board.Place{}) {
 		v.First = v.Filter.with("cursor", "")
 	}
@@ -149,6 +150,21 @@ func (v *divergencesView) show(is found, filter board.Filter, hide bool) {
 		v.Empty = "No divergence has been found under this configuration."
 	default:
 		v.Empty = "No divergence is " + string(v.State) + "."
+	}
+}
+
+// answers says what of the list can be accepted or withdrawn.
+func (v *divergencesView) answers(filter board.Filter) {
+	if len(v.Listed) == 0 {
+		return
+	}
+	v.Form.Open, v.Form.Accepted = v.State == verify.Open, v.State == verify.Accepted
+	whole := board.Filter{Fingerprint: filter.Fingerprint, State: filter.State, Hop: filter.Hop, Cause: filter.Cause} // what the API can select
+	if v.Form.Hop, v.Form.Cause = string(filter.Hop), filter.Cause; filter.Cause == board.NoCause {
+		v.Form.Cause = ""
+	}
+	if whole == filter && filter.Cause != board.NoCause && (filter.Hop != "" || filter.Cause != "") {
+		v.Form.Group = strings.TrimSpace(strings.Join([]string{string(filter.Hop), filter.Cause}, " "))
 	}
 }
 

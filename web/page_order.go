@@ -26,6 +26,7 @@ const (
 // orderView is the page of one order.
 type orderView struct {
 	Key, Path string
+	Canonical string // the key as the databases print it
 	Unknown   string // why there is no look at the order; the rest is from the ledger
 	Missing   bool   // no representation has it
 	Hidden    bool   // values are not shown
@@ -72,8 +73,8 @@ func (s *site) order(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.show(w, r, "order", frame{Page: "Divergences", Title: "Order " + human.Shown(short(key)), Live: true}, func(ctx context.Context, f *frame) error {
-		v := orderView{Key: key, Path: orderPath(key), Hidden: s.hide}
-		f.View = &v
+		v := orderView{Key: key, Path: orderPath(key), Hidden: s.hide, Form: s.form(w, r)}
+		f.View, f.code = &v, max(f.code, v.Form.typed(r))
 		at := s.now()
 		canonical := key
 		if !s.hide {
@@ -90,10 +91,11 @@ func (s *site) order(w http.ResponseWriter, r *http.Request) {
 			s.logged(ctx, "reading what the ledger has of an order", err)
 			f.code, v.Unread = http.StatusServiceUnavailable, unreadable
 		}
+		v.Canonical = canonical
 		v.ledger(sightings, at, s.hide)
 		v.Changes = s.changesOf(ctx, canonical)
 		if v.Missing && len(v.Sightings) > 0 {
-			f.code = 0 // it was there
+			f.code = v.Form.typed(r) // it was there
 		}
 		return nil
 	})

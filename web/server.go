@@ -37,6 +37,9 @@ type Server struct {
 	Roles map[string]Role
 	// URL is the address at which people reach the page; empty if it is that of their requests.
 	URL string
+	// FormKey returns the secret by which all servers behind one address know their forms; at least 32 bytes. If it is nil, a form
+	// is good for the server that has shown it.
+	FormKey func(context.Context) ([]byte, error)
 	// API is what the JSON API reads and changes.
 	API API
 	// HideValues leaves out the values of orders that Source does not know of.
@@ -143,7 +146,7 @@ func (s *Server) site(may access, closing <-chan struct{}) *site {
 		log: s.log(), system: s.System, compared: s.Compared, status: status, ready: s.sharedReadiness(), access: may, api: s.API, hide: s.HideValues, now: s.now,
 		summary: sharedSummary(status), viewers: make(turns, maxViewers), reading: make(turns, readers), explaining: make(turns, explainers),
 		found: keyed[found]{keep: cacheFor}, looks: keyed[explain.Report]{keep: lookFor}, changes: keyed[[]board.Change]{keep: cacheFor},
-		closing: closing, tokens: newTokens(s.now), origins: http.NewCrossOriginProtection(),
+		closing: closing, tokens: newTokens(s.now, s.FormKey), origins: http.NewCrossOriginProtection(),
 	}
 	if s.URL != "" {
 		if u, err := url.Parse(s.URL); err == nil {

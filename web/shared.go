@@ -73,3 +73,20 @@ func (k *keyed[T]) get(ctx context.Context, key string, read func(context.Contex
 	k.mu.Unlock()
 	return one.get(ctx)
 }
+
+// forget makes the next request read again. If the context ends before its turn, nothing is forgotten.
+func (s *shared[T]) forget(ctx context.Context) {
+	select {
+	case s.turn <- struct{}{}:
+		s.at = time.Time{}
+		<-s.turn
+	case <-ctx.Done():
+	}
+}
+
+// forget makes all be read again.
+func (k *keyed[T]) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.of = nil
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"time"
@@ -32,6 +33,13 @@ func (s *sidecar) api() web.API {
 		a.Report = s.report
 	}
 	return a
+}
+
+// formKey is the key that all sidecars with this ledger share, so that one takes the forms of another.
+func (s *sidecar) formKey(ctx context.Context) ([]byte, error) {
+	fresh := make([]byte, 32)
+	_, _ = rand.Read(fresh) // it never fails
+	return s.ledger.Secret(ctx, "forms", fresh)
 }
 
 // webRoles are the roles of users.
