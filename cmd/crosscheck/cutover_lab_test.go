@@ -27,11 +27,18 @@ const (
 	clientOrders, clientsEvery = 10, 200 * time.Millisecond
 )
 
-// newCutLab installs the fence and verifies everything. Half of the budget is for the way back.
+// newCutLab is a small one. Half of the budget is for the way back.
 func newCutLab(t *testing.T, o lab.Options, budget time.Duration, sections ...string) *cutLab {
 	t.Helper()
 	o.History.Orders, o.Rate, o.Incremental = 300, 10, true
-	s := &cutLab{system: newSystem(t, o), budget: budget}
+	return readyToCut(newSystem(t, o), budget, "wait", sections...)
+}
+
+// readyToCut installs a fence of the mode, and verifies everything. The system lives.
+func readyToCut(of *system, budget time.Duration, mode string, sections ...string) *cutLab {
+	t := of.t
+	t.Helper()
+	s := &cutLab{system: of, budget: budget}
 	setting := func(name string) string {
 		return fmt.Sprintf(`{timeout: 1s, sql: {dsn: %q, do: "update app_config set value = 'event_sourced' where name = '%[2]s'", undo: "update app_config set value = 'legacy' where name = '%[2]s'", check: "select value = 'event_sourced' from app_config where name = '%[2]s'"}}`, s.LegacyDSN, name)
 	}
@@ -40,11 +47,11 @@ cutover:
   name: orders-2026
   budget: %s
   rollback_reserve: %s
-  fence: {dsn: %q, mode: wait}
+  fence: {dsn: %q, mode: %s}
   switch: {reads: %s, writes: %s}
   probe:
     writes: {timeout: 1s, sql: {dsn: %q, check: "insert into probes select value = 'event_sourced' from app_config where name = 'write_mode' returning at_new"}}
-`, budget, budget/2, s.LegacyDSN, setting(lab.ReadSource), setting(lab.WriteMode), s.ClientDSN()), strings.Join(sections, "\n"))
+`, budget, budget/2, s.LegacyDSN, mode, setting(lab.ReadSource), setting(lab.WriteMode), s.ClientDSN()), strings.Join(sections, "\n"))
 	s.does(exitAgrees, "cutover", "install")
 	s.does(exitAgrees, "verify")
 	s.live()
