@@ -35,6 +35,16 @@ func (r Report) WithoutValues(p gate.Policy) Report {
 	return r
 }
 
+// OnRecordWithoutValues is the same of a decision that was taken once: it is not taken again by other rules.
+func (r Report) OnRecordWithoutValues() Report {
+	r.ValuesHidden, r.Evidence = true, r.Evidence.WithoutValues()
+	r.Decision.Criteria = slices.Clone(r.Decision.Criteria)
+	for i := range r.Decision.Criteria {
+		r.Decision.Criteria[i].Reason = gate.Hidden
+	}
+	return r
+}
+
 // hidden decides again by evidence without values, because the reasons of a decision quote its evidence.
 func hidden(p gate.Policy, d gate.Decision, e gate.Evidence) (gate.Decision, gate.Evidence) {
 	e = e.WithoutValues()

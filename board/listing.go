@@ -69,6 +69,7 @@ type Link struct {
 	Fingerprint string
 	Answer      string // GO, NO-GO, INCONCLUSIVE, or APPROVAL
 	Hash, Prev  string
+	Flaw        string          // what is wrong with the link; empty if it is sound
 	Decision    json.RawMessage // of a decision
 	Evidence    json.RawMessage // of a decision; the approval itself otherwise
 }

@@ -1,12 +1,14 @@
 package ledger_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/ledger"
 )
@@ -76,6 +78,10 @@ func TestChainShowsWhatWasDoneToIt(t *testing.T) {
 			got := chain(t, l, "")
 			if got.Broken != c.broken || !strings.Contains(got.Why, c.why) || got.Length != c.broken-1 {
 				t.Errorf("chain %+v, want decision %d to be %s", got, c.broken, c.why)
+			}
+			links, err := l.ListDecisions(t.Context(), 0, 10)
+			if err != nil || !slices.ContainsFunc(links, func(k board.Link) bool { return strings.Contains(k.Flaw, c.why) }) {
+				t.Errorf("no link of the list is said to be %s: %+v, %v", c.why, links, err)
 			}
 		})
 	}

@@ -99,21 +99,36 @@ func (l *Ledger) ListPasses(ctx context.Context, f board.PassFilter, limit int) 
 // ListDecisions implements [board.Logged].
 func (l *Ledger) ListDecisions(ctx context.Context, before int64, limit int) (links []board.Link, err error) {
 	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
-		rows, err := l.pool.Query(ctx, `SELECT `+linkColumns+` FROM decision WHERE $1 = 0 OR seq < $1 ORDER BY seq DESC LIMIT $2`, before, limit)
+		// One more than is wanted: whether a link is sound depends on the one before it.
+		rows, err := l.pool.Query(ctx, `SELECT `+linkColumns+` FROM decision WHERE $1 = 0 OR seq < $1 ORDER BY seq DESC LIMIT $2`, before, limit+1)
 		if err != nil {
 			return err
 		}
-		links, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (board.Link, error) {
-			k, err := scanLink(row)
-			return board.Link{
-				Seq: k.seq, At: k.at.UTC(), Who: k.who, Fingerprint: k.fingerprint, Answer: k.answer, Hash: hex.EncodeToString(k.hash), Prev: hex.EncodeToString(k.prev),
-				Decision: json.RawMessage(k.decision), Evidence: json.RawMessage(k.evidence),
-			}, err
-		})
+		found, err := pgx.CollectRows(rows, scanLink)
+		links = listed(found, limit)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing decisions: %w", err)
 	}
 	return links, nil
+}
+
+// listed are the first of some links, newest first, each with its flaw.
+func listed(found []link, limit int) (links []board.Link) {
+	for i, k := range found[:min(len(found), limit)] {
+		older := link{hash: []byte{}}
+		if i+1 < len(found) {
+			older = found[i+1]
+		}
+		at, flaw := k.flaw(older.seq, older.hash)
+		if flaw != "" && at != k.seq {
+			flaw = fmt.Sprintf("decision %d before it was removed", at)
+		}
+		links = append(links, board.Link{
+			Seq: k.seq, At: k.at.UTC(), Who: k.who, Fingerprint: k.fingerprint, Answer: k.answer, Hash: hex.EncodeToString(k.hash), Prev: hex.EncodeToString(k.prev), Flaw: flaw,
+			Decision: json.RawMessage(k.decision), Evidence: json.RawMessage(k.evidence),
+		})
+	}
+	return links
 }

@@ -111,7 +111,12 @@ func TestTheChainIsListedNewestFirst(t *testing.T) {
 	if err != nil || len(links) != 2 || links[0].Seq != 3 || links[0].Hash != approval.Hash || links[0].Prev != decided.Hash || links[1].Answer != "GO" {
 		t.Errorf("%+v, %v", links, err)
 	}
-	if links, err = l.ListDecisions(t.Context(), 2, 10); err != nil || len(links) != 1 || links[0].Seq != 1 || links[0].Prev != "" || !json.Valid(links[0].Evidence) {
+	for _, k := range links {
+		if k.Flaw != "" {
+			t.Errorf("link %d of a sound chain: %s", k.Seq, k.Flaw)
+		}
+	}
+	if links, err = l.ListDecisions(t.Context(), 2, 10); err != nil || len(links) != 1 || links[0].Seq != 1 || links[0].Prev != "" || links[0].Flaw != "" || !json.Valid(links[0].Evidence) {
 		t.Errorf("before the second: %+v, %v", links, err)
 	}
 }

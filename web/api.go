@@ -37,6 +37,10 @@ type API struct {
 	// Report says what became of a run, or of the one that matters most; without texts that may quote a value, if they are to be hidden. It
 	// is nil if no cutover is configured.
 	Report func(ctx context.Context, run string, hide bool) (report.Report, error)
+	// DecisionReport is the report of a decision on record.
+	DecisionReport func(context.Context, board.Link) (Report, error)
+	// Plan asks the guardrails of a cutover; nil if none is configured.
+	Plan func(context.Context) (CutoverPlan, error)
 	// Explain looks at an order now, with the steps of its history if they are wanted.
 	Explain func(ctx context.Context, key string, steps bool) (explain.Report, error)
 	// Look is Explain for a page: it looks once, and does not wait for what may still be on its way.

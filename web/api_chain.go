@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -205,7 +206,7 @@ func (s *site) apiCutover(r *http.Request) (any, error) {
 	if err := known(r); err != nil {
 		return nil, err
 	}
-	journals, err := s.journals(r)
+	journals, err := s.journals(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +231,7 @@ func (s *site) apiRun(r *http.Request) (any, error) {
 	if err := known(r); err != nil {
 		return nil, err
 	}
-	journals, err := s.journals(r)
+	journals, err := s.journals(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -243,11 +244,11 @@ func (s *site) apiRun(r *http.Request) (any, error) {
 	return nil, refusef(http.StatusNotFound, "there is no run %q", r.PathValue("run"))
 }
 
-func (s *site) journals(r *http.Request) ([][]cutover.Record, error) {
+func (s *site) journals(ctx context.Context) ([][]cutover.Record, error) {
 	if s.api.Runs == nil {
 		return nil, refusef(http.StatusNotFound, "no cutover is configured")
 	}
-	journals, err := s.api.Runs(r.Context())
+	journals, err := s.api.Runs(ctx)
 	if s.hide {
 		for _, records := range journals {
 			for i := range records {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/gate"
 )
 
@@ -82,7 +83,10 @@ func newSummary(s Status) (told, error) {
 
 func versionOf(s Status) (string, error) {
 	s = ageless(s)
-	text, err := json.Marshal(s)
+	text, err := json.Marshal(struct {
+		Status
+		Cutover *board.Cutover
+	}{s, s.Cutover}) // pages show the cutover, and the status does not
 	if err != nil {
 		return "", fmt.Errorf("encoding the status: %w", err)
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -32,6 +33,9 @@ type site struct {
 	found   keyed[found]
 	looks   keyed[explain.Report]
 	changes keyed[[]board.Change]
+	chain   keyed[decisionsView]
+	cutting *shared[cutoverPage]
+	plan    *shared[CutoverPlan]
 
 	tokens  *tokens
 	origins *http.CrossOriginProtection
@@ -39,6 +43,9 @@ type site struct {
 
 // wrong is how a page tells that something cannot be shown.
 func (s *site) wrong(r *http.Request, err error) (code int, said string) {
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		return refused.Code, refused.Error()
+	}
 	s.log.WarnContext(r.Context(), "reading for a page", slog.String("path", r.URL.Path), slog.Any("error", err))
 	return http.StatusServiceUnavailable, unreadable
 }

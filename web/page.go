@@ -39,6 +39,9 @@ func (s *site) pages() []pageOf {
 		{"", "/orders/{id...}", s.order},
 		{"Passes", "/passes", s.passes},
 		{"Audit", "/audit", s.audits},
+		{"Decisions", "/decisions", s.decisions},
+		{"", "/decisions/{seq}/report", s.decisionReport},
+		{"Cutover", "/cutover", s.cutover},
 		{"Docs", "/docs/{$}", s.docsIndex},
 		{"", "/docs/{page...}", s.docsPage},
 		{"", "/cutover/report", s.cutoverReport},
@@ -73,8 +76,9 @@ type frame struct {
 	Live        bool   // the page is kept as the server has it
 	Events      string // the address that tells when to look again; empty for none
 	Status
-	Tone string // of the decision
-	View any
+	Tone   string // of the decision
+	Handed string // what a person has to do about the cutover; empty for nothing
+	View   any
 
 	code int // of the answer, if it is not that all is well
 }
@@ -125,7 +129,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame
 	} else {
 		f.Status, f.Tone = status, tone(string(status.Decision.Decision))
 	}
-	f.Status.System = s.system
+	f.Status.System, f.Handed = s.system, handedOf(f.Status)
 	for _, p := range s.pages() {
 		if p.name != "" {
 			f.Nav = append(f.Nav, navItem{p.name, strings.TrimSuffix(p.pattern, "{$}"), p.name == f.Page})
@@ -146,7 +150,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame
 }
 
 // templates are the pages by the name of their file.
-var templates = parsed("overview", "divergences", "order", "passes", "audit", "docs", "doc")
+var templates = parsed("overview", "divergences", "order", "passes", "audit", "decisions", "cutover", "docs", "doc")
 
 func parsed(names ...string) map[string]*template.Template {
 	all := map[string]*template.Template{}

@@ -17,7 +17,7 @@ func NewStatus(b board.Board) Status {
 		At: b.At.UTC(), Decision: b.Decision, Open: b.OpenCount(), Accepted: b.Accepted, Suspects: b.Suspects,
 		Divergences: newDivergences(b.Listed, b.At, b.ValuesHidden),
 	}
-	status.Flow = newFlow(b)
+	status.Flow, status.Cutover = newFlow(b), b.Cutover
 	status.VerifiedThrough, status.History = newWatermark(b.Evidence.Verified, b.At), newHistory(b.Evidence.History, b.At)
 	for _, r := range b.Stream.Readers {
 		status.Readers = append(status.Readers, Reader{Partition: r.Partition, Reader: r.Name, Waiting: r.Waiting})

@@ -148,6 +148,9 @@ func (s *Server) site(may access, closing <-chan struct{}) *site {
 		found: keyed[found]{keep: cacheFor}, looks: keyed[explain.Report]{keep: lookFor}, changes: keyed[[]board.Change]{keep: cacheFor},
 		closing: closing, tokens: newTokens(s.now, s.FormKey), origins: http.NewCrossOriginProtection(),
 	}
+	of.chain.keep = cacheFor
+	of.cutting, of.plan = newShared(of.readCutover), newShared(of.readPlan)
+	of.cutting.keep, of.plan.keep = time.Second, planFor
 	if s.URL != "" {
 		if u, err := url.Parse(s.URL); err == nil {
 			_ = of.origins.AddTrustedOrigin(u.Scheme + "://" + u.Host) // the configuration has checked it

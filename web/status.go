@@ -67,9 +67,10 @@ type Status struct {
 	Schedule []Schedule `json:"schedule"`
 
 	// What only the page shows.
-	Flow    Flow       `json:"-"`
-	Trend   Trend      `json:"-"`
-	Running []Progress `json:"-"`
+	Flow    Flow           `json:"-"`
+	Trend   Trend          `json:"-"`
+	Running []Progress     `json:"-"`
+	Cutover *board.Cutover `json:"-"` // where the cutover stands; nil if there was never a run
 }
 
 // Reader is the sidecar that reads a partition.

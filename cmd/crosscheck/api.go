@@ -21,16 +21,16 @@ import (
 const explainMore = 30 * time.Second
 
 // api connects what the API reads and changes.
-func (s *sidecar) api() web.API {
+func (s *sidecar) api(p *program) web.API {
 	a := web.API{
 		Listed: s.ledger, Logged: s.ledger, Journal: s.ledger, Findings: s.ledger.AuditFindings,
 		Explain: s.explain, Look: s.look, ExplainFor: s.config.Compare.Settle.Window + explainMore,
 		Accept: s.accept, Withdraw: s.withdraw, Recheck: s.recheckOrder,
-		Accepted: s.accepted,
+		Accepted: s.accepted, DecisionReport: s.decisionReport,
 	}
 	if s.config.Cutover.Given() {
 		a.Cutover, a.Runs, a.Approve = s.config.Cutover.Name, s.journals, s.approve
-		a.Report = s.report
+		a.Report, a.Plan = s.report, func(ctx context.Context) (web.CutoverPlan, error) { return s.plan(ctx, p) }
 	}
 	return a
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/nordvarg/crosscheck/lab"
 	"github.com/nordvarg/crosscheck/web/browsertest"
@@ -17,6 +18,8 @@ var lookedAt = []looked{
 	{"divergences", "/divergences", "Divergences"},
 	{"passes", "/passes", "Passes"},
 	{"audit", "/audit", "Audit"},
+	{"decisions", "/decisions", "Decisions"},
+	{"cutover", "/cutover", "Cutover"},
 	{"docs", "/docs/", "Docs"},
 	{"doc", "/docs/causes/stale_projection", "stale_projection"},
 }
@@ -25,8 +28,14 @@ var lookedAt = []looked{
 // read and used by everybody.
 func TestThePagesInABrowser(t *testing.T) {
 	t.Parallel()
-	s := newSystem(t, lab.Options{History: lab.History{Orders: 300}, RefreshEvery: labRefresh})
-	sidecar := s.scheduled(`{schedule: "0 0 31 12 *", full: "*/5 * * * * *"}`, fmt.Sprintf("events:\n  dsn: %q\n%s", s.EventsDSN, s.Store.Events), "history: {audit_log: public.audit_log, trades: public.trades}")
+	address := freeAddress(t)
+	s := newCutLab(t, lab.Options{}, 30*time.Second, `
+history: {audit_log: public.audit_log, trades: public.trades}
+sampler: {schedule: "0 0 31 12 *", full: "*/5 * * * * *"}
+web: {listen: "`+address+`"}`)
+	s.does(exitAgrees, "cutover", "rehearse")
+	s.rest()
+	sidecar := &sidecarProcess{start(t, "run", "--config", s.file), "http://" + address}
 	sidecar.shows("/api/status", http.StatusOK, `"pass":"full","state":"done","verdict":"match"`)
 	browser := browsertest.Start(t, sidecar.url)
 
@@ -53,6 +62,15 @@ func TestThePagesInABrowser(t *testing.T) {
 	page.Eventually(`document.querySelectorAll("main table").length > 0`)
 	page.Click(`main a[href^="/docs/causes/"]`)
 	page.Eventually(`document.querySelector("article h1") !== null`)
+	page.Quiet()
+
+	page = browser.Open(t, "/cutover")
+	page.Eventually(`document.querySelectorAll("#guardrails li.good").length > 3 && document.querySelectorAll("#run tbody tr").length > 5`)
+	page.Click(`#runs a[href^="/cutover/report"]`)
+	page.Quiet()
+	page = browser.Open(t, "/decisions")
+	page.Eventually(`document.querySelectorAll("#list .tag.good").length > 0 && document.querySelectorAll("#broken").length === 0`)
+	page.Click(`#list tbody tr:first-child a[href$="/report"]`)
 	page.Quiet()
 
 	for _, of := range append(lookedAt, looked{"order", order, fmt.Sprint("Order ", planted[0].OrderID)}) {

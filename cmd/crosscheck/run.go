@@ -131,7 +131,7 @@ func (s *sidecar) serve(ctx context.Context, p *program) error {
 	server := &web.Server{
 		Listen: s.config.Web.Listen, Auth: s.config.Web.Auth, Open: s.config.Web.Open, System: systemOf(s.config), Compared: comparedBy(s.config),
 		Source: newPage(s, known, seen), Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
-		Proxy: web.Proxy(s.config.Web.Proxy), Roles: webRoles(s.config), URL: s.config.Web.URL, API: s.api(), HideValues: !s.config.Web.ShowValues, FormKey: s.formKey,
+		Proxy: web.Proxy(s.config.Web.Proxy), Roles: webRoles(s.config), URL: s.config.Web.URL, API: s.api(p), HideValues: !s.config.Web.ShowValues, FormKey: s.formKey,
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return server.Run(ctx) })
