@@ -169,7 +169,7 @@ func readCutover(o *object, c *Config) {
 		readSwitch(p.object("writes"), &t.Probe.Writes, switchKinds, []string{"check"})
 		p.done()
 	}
-	readReverse(o.object("reverse"), &t.Reverse, t.Fence)
+	readReverse(o.object("reverse"), t)
 	o.list("sequences", func(n *yaml.Node, path string) {
 		if s := o.mapping(n, path); s != nil {
 			t.Sequences = append(t.Sequences, readSequence(s, c))

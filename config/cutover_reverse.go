@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -18,10 +19,11 @@ type Reverse struct {
 func (r Reverse) Given() bool { return r.Role != "" }
 
 // readReverse reads the optional section.
-func readReverse(o *object, r *Reverse, f Fence) {
+func readReverse(o *object, t *Cutover) {
 	if o == nil {
 		return
 	}
+	r := &t.Reverse
 	r.MaxLag = 5 * time.Second
 	o.require("role", "the role with which the feed logs in to legacy, and nobody else does")
 	if s, text, ok := o.filledScalar("role"); ok {
@@ -30,12 +32,15 @@ func readReverse(o *object, r *Reverse, f Fence) {
 		}
 	}
 	o.duration("max_lag", &r.MaxLag, 100*time.Millisecond)
+	if 4*r.MaxLag > t.RollbackReserve {
+		o.at(o.node, join(o.path, "max_lag"), fmt.Sprintf("max_lag (%v) must be at most a quarter of cutover.rollback_reserve (%v)", r.MaxLag, t.RollbackReserve), "")
+	}
 	o.require("check", "how to ask whether the feed is live; see docs/switches.md")
 	if c := o.object("check"); c != nil {
 		defer c.remember()()
 		readSwitch(c, &r.Check, switchKinds, []string{"check"})
 	}
-	if f.Slice != "" {
+	if t.Fence.Slice != "" {
 		o.at(o.node, o.path, "cannot be used with cutover.fence.slice: a feed of single slices is not supported", "")
 	}
 	o.done()

@@ -122,6 +122,7 @@ func TestMistakesOfACutoverAreNamed(t *testing.T) {
 		"cutover.barrier.exec.check: is missing":                                      strings.Replace(switched(good), "  switch:", "  barrier: {exec: {do: [a]}}\n  switch:", 1),
 		"cutover.barrier.exec.undo: unknown key":                                      strings.Replace(switched(good), "  switch:", "  barrier: {exec: {do: [a], undo: [c], check: [b]}}\n  switch:", 1),
 		"cutover.reverse.role: is missing":                                            strings.Replace(switched(good), "  switch:", "  reverse: {check: {exec: {check: [b]}}}\n  switch:", 1),
+		"cutover.reverse.max_lag: max_lag (1m0s) must be at most a quarter":           strings.Replace(switched(good), "  switch:", "  reverse: {role: feed, max_lag: 1m, check: {exec: {check: [b]}}}\n  switch:", 1),
 		"cutover.reverse.check: is missing":                                           strings.Replace(switched(good), "  switch:", "  reverse: {role: feed}\n  switch:", 1),
 		"cutover.reverse.check.exec.do: unknown key":                                  strings.Replace(switched(good), "  switch:", "  reverse: {role: feed, check: {exec: {do: [a], check: [b]}}}\n  switch:", 1),
 		"cutover.reverse: cannot be used with cutover.fence.slice":                    strings.Replace(switched(good), "  switch:", "  reverse: {role: feed, check: {exec: {check: [b]}}}\n  switch:", 1),

@@ -66,7 +66,7 @@ func (m *model) readBack(w world, a Action) Outcome {
 		return doneIf(w.legacyWritable())
 	case Action{Verb: Do, Step: Proof}:
 		switch {
-		case w.accepted:
+		case w.accepted && (!m.feed || !m.has(feedIsBelieved)):
 			return Accepted
 		case w.newTx && !m.has(proofSkipsOpen):
 			return Unknown

@@ -120,7 +120,7 @@ func TestEachStepIsNeeded(t *testing.T) {
 func TestEachPromiseIsNeeded(t *testing.T) {
 	for _, f := range []flaw{
 		drainSkipsPrepared, fenceReadsSnapshot, waitersRunOldBody, fencedFromElsewhere, standbysNotAwaited,
-		evictsNothing, proofSkipsOpen, verificationIsBlind, verifiesAgainstMoving, answersAgain,
+		evictsNothing, proofSkipsOpen, verificationIsBlind, verifiesAgainstMoving, feedIsBelieved, answersAgain,
 	} {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()

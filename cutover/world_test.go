@@ -90,6 +90,7 @@ const (
 	verifiesAgainstMoving flaw = "the barrier does not wait until all has arrived"
 	answersAgain          flaw = "an answer to an earlier action counts for the next"
 	keysAreShared         flaw = "the fence's key does not carry the slice"
+	feedIsBelieved        flaw = "the proof believes that the reverse feed is live, and compares nothing"
 	functionsForget       flaw = "who replaces the fence's functions forgets the other slices"
 )
 
@@ -211,7 +212,7 @@ func (m *model) newWriter(w world, move func(string, bool, world)) {
 		begins.newTx = true
 		move("a writer writes at the new side", false, begins)
 	}
-	if m.feed && w.accepted {
+	if m.feed && w.accepted && w.closed && w.session == nobody { // at any other time the fence refuses it
 		fed := w
 		fed.accepted = false
 		move("the reverse feed brings the write to legacy", true, fed)

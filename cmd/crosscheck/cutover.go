@@ -33,7 +33,7 @@ type cutoverCommand struct {
 	Report    cutoverReport    `cmd:"" help:"What became of a run: timeline, evidence, who, and what clients saw."`
 	Abort     cutoverAbort     `cmd:"" help:"Roll a run back that has not ended."`
 	Resume    cutoverResume    `cmd:"" help:"Finish a run whose process is gone, or roll it back."`
-	Rollback  cutoverRollback  `cmd:"" help:"Go back to legacy, also from a run that is completed, if the new side has accepted no write."`
+	Rollback  cutoverRollback  `cmd:"" help:"Go back to legacy, also from a run that is completed, if the new side has accepted no write, or a reverse feed has brought all to legacy."`
 }
 
 type cutoverRehearse struct {

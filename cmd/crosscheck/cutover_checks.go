@@ -44,6 +44,9 @@ func (g *guarding) Guardrails(ctx context.Context, s steps.Scope) []steps.Guardr
 			g.basisOf["override"] = g.override
 		}
 	}
+	if g.config.Cutover.Reverse.Given() {
+		all = append(all, g.feed(ctx))
+	}
 	return append(all, g.server(ctx), g.fenced(ctx), g.inside(ctx, s), g.switched(ctx, s), g.probes(ctx, s), g.forecast(ctx))
 }
 

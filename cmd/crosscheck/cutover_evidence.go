@@ -16,6 +16,9 @@ import (
 // evidence is what the steps of a cutover ask about the representations.
 func (t *cutting) evidence() *evidence.Evidence {
 	e := &evidence.Evidence{Legacy: t.sides.legacy, New: t.sides.projection, Behind: t.behind, Verify: t.verify, Sequences: t.sequencesBehind, Nonce: t.nonce(), Wait: lease.Sleep}
+	if t.config.Cutover.Reverse.Given() {
+		e.Reversed, e.Fed = t.reversed, t.fed
+	}
 	if t.sides.events == nil {
 		return e
 	}

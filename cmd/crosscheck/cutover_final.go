@@ -25,8 +25,12 @@ type whole struct {
 // verify makes a pass over what changed since the last proof of everything. At the same time it proves by one number for each side what that pass
 // has to believe of the one before. If only the numbers differ, a full pass says which orders do.
 func (t *cutting) verify(ctx context.Context) (evidence.Judged, error) {
+	return t.verifyWith(ctx, inWindow)
+}
+
+func (t *cutting) verifyWith(ctx context.Context, settle compare.Settle) (evidence.Judged, error) {
 	cmp := comparison(t.config, t.sides, t.ledger, t.log())
-	cmp.Settle, cmp.Throttle, cmp.NewestEvents = inWindow, nil, true
+	cmp.Settle, cmp.Throttle, cmp.NewestEvents = settle, nil, true
 	pass, all, err := t.changedAndWhole(ctx, cmp)
 	if err != nil {
 		return evidence.Judged{}, err

@@ -143,7 +143,7 @@ func tailFailed(s cutoverrun.Status) bool {
 type cutoverAbort struct{}
 
 func (*cutoverAbort) run(ctx context.Context, p *program) (int, error) {
-	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
+	return p.turn(ctx, func(_ *cutting, all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
 		s := unfinished(all)
 		if s == nil {
 			return nil, "", withHint(errNoRun, "crosscheck cutover rollback goes back from a run that is completed")
@@ -155,7 +155,7 @@ func (*cutoverAbort) run(ctx context.Context, p *program) (int, error) {
 type cutoverResume struct{}
 
 func (*cutoverResume) run(ctx context.Context, p *program) (int, error) {
-	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
+	return p.turn(ctx, func(_ *cutting, all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
 		s := unfinished(all)
 		if s == nil {
 			return nil, "", errNoRun
@@ -166,31 +166,26 @@ func (*cutoverResume) run(ctx context.Context, p *program) (int, error) {
 
 type cutoverRollback struct{}
 
-var (
-	errNoRun    = errors.New("all runs have ended")
-	errNoReturn = errors.New("the new side has acknowledged writes that legacy lacks, and there is no verified reverse feed")
-)
+var errNoRun = errors.New("all runs have ended")
 
 func (*cutoverRollback) run(ctx context.Context, p *program) (int, error) {
-	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
+	return p.turn(ctx, func(t *cutting, all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
 		s := unfinished(all)
 		for i := len(all) - 1; s == nil && i >= 0; i-- {
 			if all[i].State.Phase == cutover.Completed {
 				s = &all[i]
 			}
 		}
-		switch {
-		case s == nil:
+		if s == nil {
 			return nil, "", withHint(errNoRun, "there is no run that is completed; crosscheck cutover status lists them")
-		case s.State.NoReturn:
-			return nil, "", withHint(errNoReturn, "stay at the new side and mend forward; docs/runbooks/rollback.md says how to decide")
 		}
-		return s, cutover.Abort, nil
+		ask, err := t.wayBack(ctx, *s)
+		return s, ask, err
 	})
 }
 
 // turn asks whoever drives a run for something. If nobody does, this process drives it.
-func (p *program) turn(ctx context.Context, which func([]cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error)) (int, error) {
+func (p *program) turn(ctx context.Context, which func(*cutting, []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error)) (int, error) {
 	t, err := openCutting(ctx, p)
 	if err != nil {
 		return 0, err
@@ -200,7 +195,7 @@ func (p *program) turn(ctx context.Context, which func([]cutoverrun.Status) (*cu
 	if err != nil {
 		return exitError, err
 	}
-	of, ask, err := which(all)
+	of, ask, err := which(t, all)
 	if err != nil { // it is the answer to what was asked, and nothing is broken
 		printError(p.logs(), err.Error(), hintFor(err))
 		return exitDiverged, nil

@@ -41,8 +41,11 @@ type Evidence struct {
 	Verify func(context.Context) (Judged, error)
 	// Sequences says which sequences of the new side would give numbers that legacy has given; empty if none would. Nil if none is known.
 	Sequences func(context.Context) (string, error)
-	// Reversed reports whether a reverse feed has brought all to legacy; nil if there is none. No configuration names one yet.
-	Reversed func(context.Context) (bool, error)
+	// Reversed proves that a reverse feed has brought all to legacy, when nobody writes at the new side any more; nil if there is none. It ends by
+	// itself, and has not proven what it could not ask.
+	Reversed func(context.Context) (has bool, detail string, err error)
+	// Fed compares both sides while the new side is written and a reverse feed follows; nil if there is none.
+	Fed func(context.Context) (Judged, error)
 	// Wait sleeps, and returns early with the context's error.
 	Wait func(context.Context, time.Duration) error
 }
@@ -231,18 +234,14 @@ func (e *Evidence) Lacking(ctx context.Context, _ steps.Scope, at map[string]str
 	}
 	w, err := e.since(ctx, "the new side", e.New, at, newAt)
 	switch {
+	case err == nil && w.Rows == 0:
+		return false, "the new side has stored nothing since the barrier", nil
+	case e.Reversed != nil:
+		return e.reversed(ctx, w.stored(), err)
 	case err != nil:
 		return false, "", err
-	case w.Rows == 0:
-		return false, "the new side has stored nothing since the barrier", nil
-	case e.Reversed == nil:
-		return true, fmt.Sprintf("the new side has stored %d rows since the barrier, of orders such as %s", w.Rows, strings.Join(w.Some, ", ")), nil
 	}
-	reversed, err := e.Reversed(ctx)
-	if err != nil {
-		return false, "", fmt.Errorf("asking the reverse feed: %w", err)
-	}
-	return !reversed, fmt.Sprintf("the new side has stored %d rows since the barrier; the reverse feed has brought all to legacy: %t", w.Rows, reversed), nil
+	return true, w.stored(), nil
 }
 
 // Tail implements [steps.Evidence]. The final verification has found all orders equal under the fence, so it is enough that legacy
@@ -252,6 +251,8 @@ func (e *Evidence) Tail(ctx context.Context, _ steps.Scope, at map[string]string
 	switch {
 	case err != nil:
 		return "", err
+	case e.Fed != nil && (f.Rows > 0 || f.Before > 0 && f.All != f.Before):
+		return e.fed(ctx, f)
 	case f.Rows > 0:
 		return "", no("%d rows of legacy were written after the fence was closed, of orders such as %s", f.Rows, strings.Join(f.Some, ", "))
 	case f.Before == 0:

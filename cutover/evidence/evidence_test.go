@@ -19,7 +19,10 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-const limit = 30 * time.Second
+const (
+	limit     = 30 * time.Second
+	newServer = "new_side_server"
+)
 
 // desk is a legacy table and an event store in databases of their own.
 type desk struct {
@@ -189,6 +192,11 @@ func TestLateWritesAreFound(t *testing.T) {
 	d.final(at)
 	d.exec(d.open("legacy"), "DELETE FROM orders WHERE id = 2")
 	d.tail(at, "legacy has 9 rows, and had 10")
+	fed := evidence.Judged{Matches: true, Detail: "pass 7"}
+	d.Fed = func(context.Context) (evidence.Judged, error) { return fed, nil }
+	d.tail(at, "0 rows of legacy were written after the fence was closed, as a reverse feed does; pass 7")
+	fed = evidence.Judged{Diverged: true, Detail: "order 2"}
+	d.tail(at, "as a reverse feed does; order 2")
 }
 
 // TestTheBarrierWaitsForOpenWrites has one open transaction, with the newest number of all.
@@ -220,10 +228,14 @@ func TestTheBarrierWaitsForOpenWrites(t *testing.T) {
 	d.exec(later, "INSERT INTO orders VALUES (12, 'OPEN')")
 	d.lacks(at, true, "such as 12")
 	reversed := false
-	d.Reversed = func(context.Context) (bool, error) { return reversed, nil }
-	d.lacks(at, true, "false")
+	d.Reversed = func(context.Context) (bool, string, error) { return reversed, "as asked", nil }
+	d.lacks(at, true, "not proven that the reverse feed has brought all to legacy: as asked")
 	reversed = true
-	d.lacks(at, false, "true")
+	d.lacks(at, false, "has brought all to legacy: as asked")
+	at[newServer] = "another/server" // a failover
+	d.lacks(at, false, "is not known (the new side is at another server now")
+	reversed = false
+	d.lacks(at, true, "not proven")
 }
 
 // TestAWriteThatBeganBeforeTheBarrierLacks: it had a number at the barrier, and wrote after it.
