@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/cutover"
@@ -178,6 +180,9 @@ func known(r *http.Request, names ...string) error {
 		if len(values) > 1 {
 			return refusef(http.StatusBadRequest, "the parameter %q is given twice", name)
 		}
+		if !storable(values[0]) {
+			return refusef(http.StatusBadRequest, "the parameter %q is no text", name)
+		}
 	}
 	return nil
 }
@@ -207,6 +212,9 @@ func numberOf(r *http.Request) (int64, error) {
 	}
 	return n, nil
 }
+
+// storable reports whether a database can hold a text at all.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
 func errCursor() error {
 	return refusef(http.StatusBadRequest, "the cursor is none that a list has given")

@@ -5,6 +5,8 @@ import (
 	"html/template"
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/human"
@@ -28,6 +30,11 @@ func orderLink(key string) template.HTML {
 	return template.HTML(fmt.Sprintf(`<a href="%s">%s</a>`, template.HTMLEscapeString(orderPath(key)), template.HTMLEscapeString(orderNamed(key)))) //nolint:gosec // both are escaped
 }
 
+// hopLink names a hop, and leads to what can be wrong there.
+func hopLink(hop string) template.HTML {
+	return template.HTML(fmt.Sprintf(`<a class="hopname" href="/docs/causes">%s</a>`, template.HTMLEscapeString(short(hop)))) //nolint:gosec // escaped
+}
+
 func kindsOfMismatch() []compare.Kind { return compare.Kinds() }
 
 func causeNames() (names []compare.Cause) {
@@ -42,5 +49,6 @@ func sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".") + "."
 }

@@ -156,7 +156,7 @@ func parsed(names ...string) map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range names {
 		all[name] = template.Must(template.New("").Funcs(template.FuncMap{
-			"number": human.Number, "instant": human.Instant, "ago": ago, "linked": linked, "order": orderLink, "named": orderNamed, "sentence": sentence, "cause": causeLink, "criterion": criterionLink,
+			"number": human.Number, "instant": human.Instant, "ago": ago, "linked": linked, "order": orderLink, "named": orderNamed, "hop": hopLink, "sentence": sentence, "cause": causeLink, "criterion": criterionLink,
 		}).ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/"+name+".html"))
 	}
 	return all

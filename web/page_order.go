@@ -86,6 +86,9 @@ func (s *site) order(w http.ResponseWriter, r *http.Request) {
 			}
 			at = s.now()
 		}
+		if f.code == http.StatusBadRequest && refused(r) == nil || !storable(canonical) { // it is no key, so nothing is known of it
+			return nil
+		}
 		sightings, err := s.sightings(ctx, f.Decision.Fingerprint, canonical)
 		if err != nil {
 			s.logged(ctx, "reading what the ledger has of an order", err)
@@ -103,6 +106,9 @@ func (s *site) order(w http.ResponseWriter, r *http.Request) {
 
 // lookAt looks at an order for all who ask in the same moment.
 func (s *site) lookAt(ctx context.Context, key string) (explain.Report, error) {
+	if !storable(key) {
+		return explain.Report{}, refusef(http.StatusBadRequest, "no order can have this key: it is no text")
+	}
 	if s.api.Look == nil {
 		return explain.Report{}, refusef(http.StatusNotFound, "nothing can be compared yet")
 	}
@@ -185,12 +191,13 @@ func (v *orderView) explain(r explain.Report) {
 	if r.Verdict == compare.Lagging {
 		v.Verdict.Next = "The order may still be on its way. This page looks again."
 	}
-	if r.LagEvents > 0 {
-		v.Verdict.Reason += " The projection is " + human.Quantity(int64(r.LagEvents), "event", "events") + " behind."
+	v.Verdict.Reason = sentence(v.Verdict.Reason)
+	if r.LagEvents > 0 && v.Verdict.Reason == "" {
+		v.Verdict.Reason = "The projection is " + human.Quantity(int64(r.LagEvents), "event", "events") + " behind."
 	}
 	for _, h := range r.Further {
 		v.Further = append(v.Further, verdictView{
-			Said: string(h.Verdict), Tone: tone(string(h.Verdict)), Hop: string(h.Hop), Cause: string(h.Cause), Confidence: string(h.Confidence), Reason: short(h.Reason), Next: h.NextStep,
+			Said: string(h.Verdict), Tone: tone(string(h.Verdict)), Hop: string(h.Hop), Cause: string(h.Cause), Confidence: string(h.Confidence), Reason: sentence(short(h.Reason)), Next: h.NextStep,
 		})
 	}
 	for _, found := range r.Stream {

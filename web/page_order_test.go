@@ -41,8 +41,8 @@ func TestAnOrderIsShownSideBySide(t *testing.T) {
 	server := whole(&stored{})
 	server.API.Look = func(_ context.Context, key string) (explain.Report, error) { return stale(key), nil }
 	page := shows(t, server.Handler(), "/orders/4711", http.StatusOK,
-		"<h1 class=\"wrap\">Order 4711</h1>", `<span class="strong hopname">events->projection</span> <a href="/docs/causes/stale_projection">stale_projection</a>`,
-		`legacy->events</span> <a href="/docs/causes/lost_shadow_write">`, `<a href="/docs/causes/stale_projection">causes/stale_projection</a> says how to confirm`,
+		"<h1 class=\"wrap\">Order 4711</h1>", `<a class="hopname" href="/docs/causes">events->projection</a></span> <a href="/docs/causes/stale_projection">stale_projection</a>`,
+		`legacy->events</a></span> <a href="/docs/causes/lost_shadow_write">`, `<a href="/docs/causes/stale_projection">causes/stale_projection</a> says how to confirm`,
 		`<td data-label="projection" class="mono off">OPEN</td>`, `<td data-label="events" class="mono">10.0</td>`, `<td data-label="projection" class="mono off">NULL</td>`, "not read completely", "changed 2026-11-23 06:00:00 UTC",
 		"2 of 2 fields differ", "they part here", "1h later", `<span class="was">OPEN</span> → FILLED`, "first seen to differ: differs at legacy->projection", "accepted by olga: a test", "the row was last changed", "event 12 7f",
 		"2 messages of the order, of 1,234 read from the topic. Not everything was read: it was not read to its end.")
@@ -60,7 +60,7 @@ func TestEveryKeyHasItsPage(t *testing.T) {
 	var asked string
 	server.API.Look = func(_ context.Context, key string) (explain.Report, error) { asked = key; return stale(key), nil }
 	h := server.Handler()
-	for _, key := range []string{"4711", "-5", "a/b", "/", "a b", " ", "ä/ö", "", ".", "..", "../x", "%2F", "a?b#c", "<b>", `"`, "a//b", strings.Repeat("k", 3000), "id=1", "\x00", "a\nb"} {
+	for _, key := range []string{"4711", "-5", "a/b", "/", "a b", " ", "ä/ö", "", ".", "..", "../x", "%2F", "a?b#c", "<b>", `"`, "a//b", strings.Repeat("k", 3000), "id=1", "a\nb"} {
 		path := orderPath(key)
 		if u, err := url.Parse(path); err != nil || u.Path != "/orders/" && !strings.HasPrefix(u.EscapedPath(), "/orders/") {
 			t.Errorf("%q has the address %s: %v", key, path, err)
@@ -68,6 +68,14 @@ func TestEveryKeyHasItsPage(t *testing.T) {
 		if w := get(t, h, path); w.Code != http.StatusOK || asked != key {
 			t.Errorf("%q at %s: %d, asked for %q", key, path, w.Code, asked)
 		}
+	}
+	for _, key := range []string{"\x00", "\xff"} {
+		asked = ""
+		shows(t, h, orderPath(key), http.StatusBadRequest, "no order can have this key")
+		if asked != "" {
+			t.Errorf("asked for %q", asked)
+		}
+		shows(t, h, "/divergences?field="+url.QueryEscape(key), http.StatusBadRequest, `the parameter "field" is no text`)
 	}
 	if w := get(t, h, "/orders/?id=a%2Fb"); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/orders/a%2Fb" {
 		t.Errorf("looking an order up: %d to %s", w.Code, w.Header().Get("Location"))
@@ -87,7 +95,7 @@ func TestWhatIsWrongWithAnOrderIsOnItsPage(t *testing.T) {
 		server := whole(&stored{})
 		server.API.Listed = &fake{}
 		server.API.Look = func(context.Context, string) (explain.Report, error) { return explain.Report{}, c.err }
-		page := shows(t, server.Handler(), "/orders/1", c.code, c.want, "No pass has found a divergence of this order.")
+		page := shows(t, server.Handler(), "/orders/1", c.code, c.want)
 		if strings.Contains(page, "10.0.0.7") {
 			t.Errorf("%s: the page quotes an error", name)
 		}
