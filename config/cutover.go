@@ -30,7 +30,11 @@ type Cutover struct {
 	// Barrier sends a nonce by the user's own shadow path, and asks whether it has arrived; optional, with do and check.
 	Barrier Switch
 	// Probe asks by the clients' way which side answers; each is optional, and has only a check.
-	Probe struct{ Reads, Writes Switch }
+	Probe struct {
+		Reads, Writes Switch
+		// Every is the time between two questions of a kind while clients may feel a run; 0 is not at all. Default 200ms.
+		Every time.Duration
+	}
 	// Reverse is a feed that brings writes of the new side to legacy; optional.
 	Reverse Reverse
 
@@ -167,6 +171,11 @@ func readCutover(o *object, c *Config) {
 		defer p.remember()()
 		readSwitch(p.object("reads"), &t.Probe.Reads, switchKinds, []string{"check"})
 		readSwitch(p.object("writes"), &t.Probe.Writes, switchKinds, []string{"check"})
+		t.Probe.Every = 200 * time.Millisecond
+		p.duration("every", &t.Probe.Every, 0)
+		if every := t.Probe.Every; every > 0 && every < 10*time.Millisecond {
+			p.at(target(p.values["every"]), join(p.path, "every"), "must be 10ms or more, or 0s for not at all", "")
+		}
 		p.done()
 	}
 	readReverse(o.object("reverse"), t)

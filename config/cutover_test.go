@@ -46,6 +46,7 @@ func TestTheCutoverOfTheShippedFileIsRead(t *testing.T) {
 	want.Probe.Writes = config.Switch{Kind: "http", Timeout: 5 * time.Second, HTTP: config.SwitchHTTP{
 		Check: config.SwitchRequest{Method: "POST", URL: config.NewSecret("http://gateway:9000/orders/probe")}, On: `"new"`, Off: `"old"`,
 	}}
+	want.Probe.Every = 200 * time.Millisecond
 	if want.Written = c.Cutover.Written; !strings.Contains(want.Written, "event_sourced") || want.Digest() == (config.Cutover{}).Digest() {
 		t.Errorf("the section as it is written is %q", want.Written)
 	}

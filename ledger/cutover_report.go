@@ -12,7 +12,7 @@ import (
 	"github.com/nordvarg/crosscheck/cutover/report"
 )
 
-// Saw stores what a process saw of a run by the clients' way.
+// Saw stores what a process has seen of a run so far by the clients' way, in place of what it had seen before.
 func (l *Ledger) Saw(ctx context.Context, run string, seen clients.Seen) error {
 	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		text, err := json.Marshal(seen)
@@ -20,7 +20,11 @@ func (l *Ledger) Saw(ctx context.Context, run string, seen clients.Seen) error {
 			return err
 		}
 		stored := strings.ReplaceAll(storable(string(text)), `\u0000`, `\ufffd`) // jsonb has no such character
-		_, err = tx.Exec(ctx, `INSERT INTO cutover_client (pair, run, seen) VALUES ($1, $2, $3)`, l.pair, run, stored)
+		const mine = `pair = $1 AND run = $2 AND seen->>'at' = $3::jsonb->>'at'`
+		tag, err := tx.Exec(ctx, `UPDATE cutover_client SET seen = $3 WHERE `+mine, l.pair, run, stored)
+		if err == nil && tag.RowsAffected() == 0 {
+			_, err = tx.Exec(ctx, `INSERT INTO cutover_client (pair, run, seen) VALUES ($1, $2, $3)`, l.pair, run, stored)
+		}
 		return err
 	})
 	if err != nil {

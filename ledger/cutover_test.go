@@ -119,7 +119,9 @@ func TestWhatStandsBesideAJournalIsKept(t *testing.T) {
 		At: time.Date(2026, 11, 27, 4, 0, 0, 5000, time.UTC), Every: 0.2,
 		Writes: &clients.Service{Asked: 3, Failed: 1, Outage: 1.5, FirstError: "a\x00b", Turns: []clients.Turn{{Side: clients.New}}, Points: [][3]int64{{0, 4, 2}}},
 	}
-	if err := errors.Join(l.Saw(t.Context(), "r", seen), l.Ask(t.Context(), "r", cutover.Abort, "bea"), l.Ask(t.Context(), "other", cutover.Abort, "adam")); err != nil {
+	early := seen
+	early.Writes = nil
+	if err := errors.Join(l.Saw(t.Context(), "r", early), l.Saw(t.Context(), "other", early), l.Saw(t.Context(), "r", seen), l.Ask(t.Context(), "r", cutover.Abort, "bea"), l.Ask(t.Context(), "other", cutover.Abort, "adam")); err != nil {
 		t.Fatal(err)
 	}
 	asked, got, err := l.Beside(t.Context(), "r")

@@ -42,6 +42,7 @@ type cutoverView struct {
 	Budget                                                        *budgetView
 	Lines                                                         []cutoverLine
 	Seen                                                          []seenView
+	Unasked                                                       bool
 }
 
 type named struct{ Name, Value string }
@@ -60,7 +61,7 @@ type cutoverLine struct {
 type seenView struct {
 	report.Kind
 	OutageAt, OutageWidth float64
-	Marks                 []askedMark
+	NotAsked, Marks       []askedMark
 }
 
 type askedMark struct {
@@ -83,7 +84,7 @@ func WriteCutover(w io.Writer, r CutoverReport) error {
 		v.Lines = append(v.Lines, v.line(s))
 	}
 	for _, seen := range r.Clients {
-		v.Every = inSeconds(seen.Every)
+		v.Every, v.Unasked = inSeconds(seen.Every), v.Unasked || len(seen.NotAsked) > 0
 		for _, k := range report.Kinds(seen) {
 			v.Seen = append(v.Seen, seenOf(seen, k))
 		}
@@ -175,13 +176,17 @@ func stepTone(o cutover.Outcome) string {
 // seenOf draws when each question was asked, and who answered.
 func seenOf(seen clients.Seen, k report.Kind) seenView {
 	v := seenView{Kind: k}
-	var most int64 = 1
+	most := max(1, seen.Until.Sub(seen.At).Milliseconds())
 	for _, p := range k.Points {
 		most = max(most, p[0]+p[1])
 	}
 	at := func(ms float64) float64 { return min(drawn, max(0, drawn*ms/float64(most))) }
 	v.OutageAt = at(float64(k.OutageBegan.Sub(seen.At).Milliseconds()))
 	v.OutageWidth = at(k.Outage * 1000)
+	for _, gap := range seen.NotAsked {
+		from, to := at(float64(gap.From.Sub(seen.At).Milliseconds())), at(float64(gap.To.Sub(seen.At).Milliseconds()))
+		v.NotAsked = append(v.NotAsked, askedMark{"unasked", from, to - from})
+	}
 	for _, p := range k.Points {
 		v.Marks = append(v.Marks, askedMark{[]string{"failed", "legacy", "new"}[min(2, max(0, p[2]))], min(drawn-3, at(float64(p[0]+p[1]))), 3})
 	}

@@ -51,7 +51,7 @@ func aCutover() CutoverReport {
 	}
 	r.Steps[1].Forecast, r.Steps[3].Epoch = new(0.05), 8
 	answers := []clients.Answer{{Began: now, Ended: now.Add(4 * ms), Side: clients.Legacy}, {Began: now.Add(200 * ms), Ended: now.Add(205 * ms), Error: "closed <by> the fence"}, {Began: now.Add(2400 * ms), Ended: now.Add(2405 * ms), Side: clients.Legacy}}
-	r.Clients = []clients.Seen{{At: now, Every: 0.2, Writes: clients.Sum(answers, now, now.Add(2405*ms)), Reads: clients.Sum([]clients.Answer{answers[0], answers[2]}, now, now.Add(2405*ms))}}
+	r.Clients = []clients.Seen{{At: now, Until: now.Add(2405 * ms), Complete: true, NotAsked: []clients.Gap{{From: now.Add(1000 * ms), To: now.Add(1500 * ms)}}, Every: 0.2, Writes: clients.Sum(answers, now, now.Add(2405*ms)), Reads: clients.Sum([]clients.Answer{answers[0], answers[2]}, now, now.Add(2405*ms))}}
 	return CutoverReport{Report: r, Version: "0.2.0", Revision: "3b216b1"}
 }
 

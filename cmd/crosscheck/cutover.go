@@ -103,6 +103,9 @@ func (t *cutting) rehearsed(ctx context.Context, s cutoverrun.Status, until cuto
 // begin begins a run and drives it to its end.
 func (t *cutting) begin(ctx context.Context, name string, checks steps.Checks, hold steps.Gate, asks chan cutover.Outcome, report func(cutoverrun.Status)) (cutoverrun.Status, error) {
 	c := t.coordinator(checks, hold, asks, report)
+	seen := t.seeing(ctx, name)
+	defer seen.finish()
+	seen.attach(ctx, c)
 	b, err := t.budget(ctx)
 	if err != nil {
 		return cutoverrun.Status{}, err

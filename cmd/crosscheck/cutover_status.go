@@ -239,6 +239,9 @@ func (t *cutting) resume(ctx context.Context, run string, ask cutover.Outcome, r
 	}
 	checks := &guarding{cutting: t, who: asker(), rehearsal: cutoverrun.IsRehearsal(run)}
 	c := t.coordinator(checks, never{}, asks, report)
+	seen := t.seeing(ctx, run)
+	defer seen.finish()
+	seen.attach(ctx, c)
 	b, err := t.budget(ctx)
 	if err != nil {
 		return cutoverrun.Status{}, err

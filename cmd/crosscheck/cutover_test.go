@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/nordvarg/crosscheck/cutover/clients"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 )
 
@@ -205,17 +207,48 @@ func TestNobodyGoesBackFromAWriteOfTheNewSide(t *testing.T) {
 	s.is(atNew)
 }
 
-// TestAProbeOfWritesIsThePointOfNoReturn: the new side has acknowledged what it wrote.
+// probes asks by the clients' way of a small system; probing for writes stores what was answered.
+func (s *cutSystem) probes() string {
+	rows(s.t, s.dsn, `CREATE TABLE probes (id int GENERATED ALWAYS AS IDENTITY, at_new bool)`)
+	return fmt.Sprintf(`  probe:
+    every: 50ms
+    reads: {sql: {dsn: %[1]q, check: "select value = 'event_sourced' from app_config where name = 'read_source'"}}
+    writes: {sql: {dsn: %[1]q, check: "insert into probes (at_new) select value = 'event_sourced' from app_config where name = 'write_mode' returning at_new"}}`, s.dsn)
+}
+
+// clientsSaw is what the newest run's report says of the clients.
+func (s *cutSystem) clientsSaw() (seen []clients.Seen, text string) {
+	s.t.Helper()
+	var r struct{ Clients []clients.Seen }
+	if err := json.Unmarshal([]byte(s.does(exitAgrees, "cutover", "report", "--json")), &r); err != nil {
+		s.t.Fatal(err)
+	}
+	return r.Clients, s.does(exitAgrees, "cutover", "report")
+}
+
+// TestAProbeOfWritesIsThePointOfNoReturn: the new side has acknowledged what it wrote. What asks only to measure does not write before the step's
+// own probe has.
 func TestAProbeOfWritesIsThePointOfNoReturn(t *testing.T) {
 	t.Parallel()
 	s := newCutSystem(t)
-	rows(t, s.dsn, `CREATE TABLE probes (at_new bool)`)
-	s.config = s.configured(fmt.Sprintf(`  probe: {writes: {sql: {dsn: %q, check: "insert into probes select value = 'event_sourced' from app_config where name = 'write_mode' returning at_new"}}}`, s.dsn))
+	s.config = s.configured(s.probes())
 	s.does(exitAgrees, "cutover", "install")
 	s.does(exitAgrees, "verify")
 	s.does(exitAgrees, "cutover", "execute", "--confirm", "orders-2026", "--override", "a test")
-	if got := rows(t, s.dsn, `SELECT string_agg(outcome, '') || (SELECT string_agg(at_new::text, '') FROM probes) FROM crosscheck.cutover_record WHERE step = 'switch-writes'`); got != "acceptedfalsefalsetrue" {
+	if got := rows(t, s.dsn, `SELECT string_agg(outcome, '') || (SELECT string_agg(at_new::text, '' ORDER BY id) FROM probes) FROM crosscheck.cutover_record WHERE step = 'switch-writes'`); !regexp.MustCompile(`^accepted(false){4,}(true){2,}$`).MatchString(got) {
 		t.Errorf("the switch of writes and the probe say %q", got)
+	}
+	seen, text := s.clientsSaw()
+	if len(seen) != 1 || !seen[0].Complete || seen[0].NotAsked != nil {
+		t.Fatalf("clients saw %+v", seen)
+	}
+	for _, k := range []*clients.Service{seen[0].Writes, seen[0].Reads} {
+		if k.Failed > 0 || k.Again == nil || k.Outage == 0 || len(k.Turns) != 2 || k.Turns[0].Side != clients.Legacy || k.Turns[1].Side != clients.New {
+			t.Errorf("clients saw %+v", k)
+		}
+	}
+	if !strings.Contains(text, "Writes by the clients' way: no answer for at most") || strings.Contains(text, "\n! What") {
+		t.Errorf("the report is %s", text)
 	}
 	s.does(exitDiverged, "cutover", "rollback")
 	s.is(atNew)
@@ -335,7 +368,8 @@ func TestAWriterThatDoesNotEndIsNamed(t *testing.T) {
 // TestASidecarFinishesARunWhoseProcessWasKilled, and hands the system back.
 func TestASidecarFinishesARunWhoseProcessWasKilled(t *testing.T) {
 	t.Parallel()
-	s := newCutSystem(t, `web: {listen: "127.0.0.1:0"}`, "sampler: {schedule: \"0 5 29 2 *\"}")
+	s := newCutSystem(t)
+	s.config = s.configured(s.probes(), `web: {listen: "127.0.0.1:0"}`, "sampler: {schedule: \"0 5 29 2 *\"}")
 	s.does(exitAgrees, "cutover", "install")
 	s.does(exitAgrees, "verify")
 	rows(t, s.dsn, `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN NEW; END $$;
@@ -352,4 +386,12 @@ func TestASidecarFinishesARunWhoseProcessWasKilled(t *testing.T) {
 	ended := `SELECT count(*) > 0 FROM crosscheck.cutover_record WHERE step = 'tail-check' AND verb = 'do' AND outcome = 'done'`
 	eventually(t, s.dsn, ended, "t")
 	s.is(atNew)
+	eventually(t, s.dsn, `SELECT count(*) = 2 AND bool_or((seen->>'complete')::bool) FROM crosscheck.cutover_client`, "t")
+	seen, told := s.clientsSaw()
+	if len(seen) != 1 || len(seen[0].NotAsked) != 1 || len(seen[0].Writes.Turns) != 2 || seen[0].Writes.Outage < seen[0].NotAsked[0].To.Sub(seen[0].NotAsked[0].From).Seconds() {
+		t.Errorf("clients saw %+v", seen)
+	}
+	if !strings.Contains(told, "! Nobody asked by the clients' way from ") {
+		t.Errorf("the report is %s", told)
+	}
 }

@@ -27,12 +27,22 @@ type Answer struct {
 	Error        string
 }
 
-// Seen is what one process saw of a run, asking by the clients' way.
+// Seen is what was seen of a run by the clients' way: by one process, or by those that took over from each other ([Together]).
 type Seen struct {
-	At     time.Time `json:"at"` // when it began to ask
-	Every  float64   `json:"every_seconds"`
-	Writes *Service  `json:"writes,omitempty"` // nil if writes are not asked for
-	Reads  *Service  `json:"reads,omitempty"`
+	At    time.Time `json:"at"`    // when it began to ask
+	Until time.Time `json:"until"` // when it was kept last, or ended to ask
+	// Complete says that it was asked until clients could go on. Otherwise the process asks still, or is gone.
+	Complete bool     `json:"complete"`
+	Every    float64  `json:"every_seconds"`
+	NotAsked []Gap    `json:"not_asked,omitempty"` // the times between two processes
+	Writes   *Service `json:"writes,omitempty"`    // nil if writes are not asked for
+	Reads    *Service `json:"reads,omitempty"`
+}
+
+// Gap is a time in which nobody asked.
+type Gap struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
 }
 
 // Service is how questions of one kind were answered.
@@ -45,8 +55,11 @@ type Service struct {
 	// Again is the first answer after it; nil if there was none while it was asked.
 	Again *time.Time `json:"answered_again,omitempty"`
 	// Turns are the sides in the order in which they first answered. A side is named again if it answers after another one.
-	Turns      []Turn `json:"turns"`
-	FirstError string `json:"first_error,omitempty"`
+	Turns []Turn `json:"turns"`
+	// First and Last are the first answer and the last; nil if there was none.
+	First      *time.Time `json:"first_answer,omitempty"`
+	Last       *time.Time `json:"last_answer,omitempty"`
+	FirstError string     `json:"first_error,omitempty"`
 	// Points are the questions, for a drawing: when each began, in milliseconds since the asking began; how many it took; and 0 if it
 	// failed, 1 if legacy answered, 2 if the new side did.
 	Points [][3]int64 `json:"points,omitempty"`
@@ -63,24 +76,51 @@ const mostPoints = 5000
 
 // Sum says what all answers together mean, of questions that were asked from began to ended.
 func Sum(answers []Answer, began, ended time.Time) *Service {
-	answers = slices.SortedStableFunc(slices.Values(answers), func(a, b Answer) int { return a.Ended.Compare(b.Ended) })
-	s := &Service{Asked: len(answers), OutageBegan: began, Turns: []Turn{}}
-	last := began
-	for _, a := range answers {
-		s.point(a, began)
-		if a.Side == Nobody {
-			s.Failed++
-			s.FirstError = cmp.Or(s.FirstError, a.Error)
-			continue
-		}
-		s.gap(last, a.Ended, new(a.Ended))
-		if n := len(s.Turns); n == 0 || s.Turns[n-1].Side != a.Side {
-			s.Turns = append(s.Turns, Turn{a.Side, a.Ended})
-		}
-		last = a.Ended
+	s := newSum(began)
+	for _, a := range slices.SortedStableFunc(slices.Values(answers), func(a, b Answer) int { return a.Ended.Compare(b.Ended) }) {
+		s.add(a)
 	}
-	s.gap(last, ended, nil)
-	return s
+	return s.until(ended)
+}
+
+// sum takes answers in the order in which they arrive.
+type sum struct {
+	Service
+	began, last time.Time
+}
+
+func newSum(began time.Time) sum {
+	return sum{Service: Service{OutageBegan: began, Turns: []Turn{}}, began: began, last: began}
+}
+
+func (s *sum) add(a Answer) {
+	s.Asked++
+	s.point(a)
+	if a.Side == Nobody {
+		s.Failed++
+		s.FirstError = cmp.Or(s.FirstError, a.Error)
+		return
+	}
+	s.gap(s.last, a.Ended, &a.Ended)
+	s.turn(Turn{a.Side, a.Ended})
+	if s.Last = &a.Ended; s.First == nil {
+		s.First = s.Last
+	}
+	s.last = a.Ended
+}
+
+// until is the sum so far; what was last answered may be long ago.
+func (s *sum) until(ended time.Time) *Service {
+	so := s.Service
+	so.Turns, so.Points = slices.Clone(s.Turns), slices.Clone(s.Points)
+	so.gap(s.last, ended, nil)
+	return &so
+}
+
+func (s *Service) turn(t Turn) {
+	if n := len(s.Turns); n == 0 || s.Turns[n-1].Side != t.Side {
+		s.Turns = append(s.Turns, t)
+	}
 }
 
 // gap is a time without an answer.
@@ -90,9 +130,9 @@ func (s *Service) gap(from, to time.Time, again *time.Time) {
 	}
 }
 
-func (s *Service) point(a Answer, began time.Time) {
+func (s *sum) point(a Answer) {
 	if len(s.Points) < mostPoints {
 		code := slices.Index([]Side{Nobody, Legacy, New}, a.Side)
-		s.Points = append(s.Points, [3]int64{a.Began.Sub(began).Milliseconds(), a.Ended.Sub(a.Began).Milliseconds(), int64(code)})
+		s.Points = append(s.Points, [3]int64{a.Began.Sub(s.began).Milliseconds(), a.Ended.Sub(a.Began).Milliseconds(), int64(code)})
 	}
 }

@@ -58,7 +58,7 @@ func TestSumIsWhatClientsSaw(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := clients.Sum(c.answers, noon, after(10))
-			if d := cmp.Diff(&c.want, got, cmpopts.IgnoreFields(clients.Service{}, "Points")); d != "" {
+			if d := cmp.Diff(&c.want, got, cmpopts.IgnoreFields(clients.Service{}, "Points", "First", "Last")); d != "" {
 				t.Error(d)
 			}
 			if len(got.Points) != len(c.answers) {
@@ -68,7 +68,7 @@ func TestSumIsWhatClientsSaw(t *testing.T) {
 	}
 }
 
-// TestAProberAsksAtASteadyRate while some answers take long, and once more after the release.
+// TestAProberAsksAtASteadyRate while some answers take long, and once more after the release. Others tell it what they were answered.
 func TestAProberAsksAtASteadyRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -87,14 +87,42 @@ func TestAProberAsksAtASteadyRate(t *testing.T) {
 			return true, nil
 		}
 		reads := func(context.Context) (bool, error) { return time.Since(began) > 2*time.Second, nil }
-		released := make(chan struct{})
+		released, told := make(chan struct{}), make(chan clients.Answer, 1)
 		time.AfterFunc(4*time.Second, func() { close(released) })
-		seen := clients.Prober{Writes: writes, Reads: reads, Every: 250 * time.Millisecond}.Run(t.Context(), released)
+		var kept []clients.Seen
+		seen := clients.Prober{
+			Writes: writes, Reads: reads, Every: 250 * time.Millisecond, Now: time.Now, Told: told, Keep: func(s clients.Seen) { kept = append(kept, s) },
+		}.Run(t.Context(), released)
 		if w := seen.Writes; w.Failed != 8 || w.Outage < 2.2 || w.Outage > 2.3 || len(w.Turns) != 2 || w.Again == nil {
 			t.Errorf("writes: %+v", w)
 		}
-		if r := seen.Reads; r.Failed != 0 || r.Outage != 0.25 || len(r.Turns) != 2 || r.Asked < 17 {
+		if r := seen.Reads; r.Failed != 0 || r.Outage != 0.25 || len(r.Turns) != 2 || r.Asked < 16 {
 			t.Errorf("reads: %+v", r)
+		}
+		if len(kept) < 4 || kept[0].Writes.Asked != 1 || kept[2].Writes.Again != nil || kept[2].Until.Sub(began) < 2*time.Second {
+			t.Errorf("kept %d times, first %+v", len(kept), kept[0])
+		}
+	})
+}
+
+// TestAProberDoesNotWriteWhileASwitchMoves, and counts what others were answered who did.
+func TestAProberDoesNotWriteWhileASwitchMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		moving := func() bool { at := time.Since(began); return at > 900*time.Millisecond && at < 3*time.Second }
+		writes := func(context.Context) (bool, error) {
+			if moving() {
+				t.Errorf("a write was asked after %v", time.Since(began))
+			}
+			return time.Since(began) > 2*time.Second, nil
+		}
+		released, told := make(chan struct{}), make(chan clients.Answer, 2)
+		told <- clients.Answer{Began: began.Add(-time.Hour), Ended: began.Add(-time.Hour), Side: clients.New} // of before
+		time.AfterFunc(2*time.Second, func() { told <- clients.Answer{Began: time.Now(), Ended: time.Now(), Side: clients.New} })
+		time.AfterFunc(4*time.Second, func() { close(released) })
+		w := clients.Prober{Writes: writes, Every: 100 * time.Millisecond, Now: time.Now, Hold: moving, Told: told}.Run(t.Context(), released).Writes
+		if !w.OutageBegan.Equal(began.Add(900*time.Millisecond)) || w.Outage != 1.1 || len(w.Turns) != 2 || !w.Turns[1].Since.Equal(began.Add(2*time.Second)) {
+			t.Errorf("writes: %+v", w)
 		}
 	})
 }
@@ -109,9 +137,32 @@ func TestAProberEnds(t *testing.T) {
 		released := make(chan struct{})
 		close(released)
 		began := time.Now()
-		seen := clients.Prober{Writes: silent, Every: time.Second}.Run(t.Context(), released)
+		seen := clients.Prober{Writes: silent, Every: time.Second, Now: time.Now}.Run(t.Context(), released)
 		if took := time.Since(began); took != 5*time.Second || seen.Reads != nil || seen.Writes.Outage != 5 || seen.Writes.Again != nil {
 			t.Errorf("it took %v: %+v", took, seen.Writes)
 		}
 	})
+}
+
+// TestWhatNobodySawIsATimeWithoutAnAnswer: a process was killed, and another one took over.
+func TestWhatNobodySawIsATimeWithoutAnAnswer(t *testing.T) {
+	before := clients.Seen{At: noon, Until: after(3), Writes: clients.Sum([]clients.Answer{answered(1, clients.Legacy), failed(2, "closed")}, noon, after(3))}
+	next := clients.Seen{At: after(9), Until: after(20), Complete: true, Writes: clients.Sum([]clients.Answer{failed(10, "gone"), answered(12, clients.New), answered(20, clients.New)}, after(9), after(20))}
+	silent := clients.Seen{At: after(4), Until: after(5), Writes: clients.Sum(nil, after(4), after(5))}
+	later := clients.Seen{At: after(86400), Until: after(86401), Complete: true}
+	got := clients.Together([]clients.Seen{before, silent, next, later})
+	want := clients.Seen{
+		At: noon, Until: after(20), Complete: true, NotAsked: []clients.Gap{{From: after(3), To: after(4)}, {From: after(5), To: after(9)}},
+		Writes: &clients.Service{
+			Asked: 5, Failed: 2, Outage: 11, OutageBegan: after(1), Again: new(after(12)), First: new(after(1)), Last: new(after(20)), FirstError: "closed",
+			Turns:  []clients.Turn{{Side: clients.Legacy, Since: after(1)}, {Side: clients.New, Since: after(12)}},
+			Points: [][3]int64{{990, 10, 1}, {1990, 10, 0}, {9990, 10, 0}, {11990, 10, 2}, {19990, 10, 2}},
+		},
+	}
+	if d := cmp.Diff([]clients.Seen{want, later}, got); d != "" {
+		t.Error(d)
+	}
+	if before.Writes.Outage != 2 || before.NotAsked != nil {
+		t.Errorf("joining has changed what was joined: %+v", before)
+	}
 }

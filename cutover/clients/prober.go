@@ -2,7 +2,6 @@ package clients
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
@@ -13,6 +12,12 @@ type Ask func(ctx context.Context) (isNew bool, err error)
 type Prober struct {
 	Writes, Reads Ask // nil if there is no such way
 	Every         time.Duration
+	Now           func() time.Time
+	// Hold reports whether writes are not asked just now; nil is never. Others that ask then by the same way tell what they were answered.
+	Hold func() bool
+	Told <-chan Answer
+	// Keep gets what was seen so far: when each kind was asked once and has replied, and then every second. It does not block. It may be nil.
+	Keep func(Seen)
 }
 
 const (
@@ -20,87 +25,143 @@ const (
 	inFlight = 10
 	// lastAnswer is how long it is waited for an answer after the release.
 	lastAnswer = 5 * time.Second
+	// keepEvery is how much a process that is killed has not kept at most.
+	keepEvery = time.Second
 )
 
 // Run asks until the run is released, and then until each kind has one more answer, or until the context ends.
 func (p Prober) Run(ctx context.Context, released <-chan struct{}) Seen {
-	seen := Seen{At: time.Now().UTC(), Every: p.Every.Seconds()}
-	var kinds sync.WaitGroup
-	for ask, into := range map[*Ask]**Service{&p.Writes: &seen.Writes, &p.Reads: &seen.Reads} {
-		if *ask != nil {
-			kinds.Go(func() { *into = asking{ask: *ask, every: p.Every}.run(ctx, released) })
-		}
-	}
-	kinds.Wait()
-	return seen
-}
-
-// asking is the questions of one kind. One goroutine owns it.
-type asking struct {
-	ask     Ask
-	every   time.Duration
-	replies chan Answer
-	open    int // questions without a reply
-	answers []Answer
-}
-
-func (a asking) run(ctx context.Context, released <-chan struct{}) *Service {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	a.replies = make(chan Answer, inFlight)
-	began := time.Now().UTC()
-	ended := a.until(ctx, released)
+	began := p.Now().UTC()
+	r := running{Prober: p, began: began, replies: make(chan reply, 2*inFlight)}
+	for _, ask := range []Ask{p.Writes, p.Reads} {
+		r.kinds = append(r.kinds, &kind{ask: ask, sum: newSum(began)})
+	}
+	r.until(ctx, released)
+	ended := p.Now().UTC()
 	cancel()
-	for ; a.open > 0; a.open-- {
-		if r := <-a.replies; r.Side != Nobody { // the others were cut off
-			a.answers = append(a.answers, r)
+	for r.open() > 0 {
+		if last := <-r.replies; last.Side == Nobody { // it was cut off
+			r.kinds[last.kind].open--
+		} else {
+			r.take(last)
 		}
 	}
-	return Sum(a.answers, began, ended)
+	return r.seen(ended)
+}
+
+// running is a prober at work. One goroutine owns it.
+type running struct {
+	Prober
+	began   time.Time
+	kinds   []*kind // writes, reads
+	replies chan reply
+}
+
+// kind is the questions of one kind.
+type kind struct {
+	ask     Ask // nil if there is none
+	sum     sum
+	open    int  // questions without a reply
+	replied bool // once at least
+	again   bool // answered a question that was asked after the release
+}
+
+type reply struct {
+	Answer
+	kind int
 }
 
 // until asks, and returns when it was enough.
-func (a *asking) until(ctx context.Context, released <-chan struct{}) time.Time {
-	tick := time.NewTicker(a.every)
+func (r *running) until(ctx context.Context, released <-chan struct{}) {
+	tick := time.NewTicker(r.Every)
 	defer tick.Stop()
 	var after time.Time // the release
 	var enough <-chan time.Time
-	for a.begin(ctx); ; {
+	var keep <-chan time.Time // nil before each kind has replied
+	for r.ask(ctx); ; {
 		select {
 		case <-tick.C:
-			a.begin(ctx)
-		case r := <-a.replies:
-			a.open--
-			a.answers = append(a.answers, r)
-			if !after.IsZero() && r.Side != Nobody && !r.Began.Before(after) {
-				return r.Ended
+			r.ask(ctx)
+		case a := <-r.replies:
+			r.take(a)
+			k := r.kinds[a.kind]
+			k.again = k.again || !after.IsZero() && a.Side != Nobody && !a.Began.Before(after)
+			if !after.IsZero() && r.all(func(k *kind) bool { return k.again }) {
+				return
 			}
+			if keep == nil && r.Keep != nil && r.all(func(k *kind) bool { return k.replied }) {
+				every := time.NewTicker(keepEvery)
+				defer every.Stop()
+				keep = every.C
+				r.Keep(r.seen(r.Now().UTC()))
+			}
+		case a := <-r.Told:
+			if !a.Began.Before(r.began) {
+				r.kinds[0].sum.add(a)
+			}
+		case <-keep:
+			r.Keep(r.seen(r.Now().UTC()))
 		case <-released:
-			released, after, enough = nil, time.Now(), time.After(lastAnswer)
-			a.begin(ctx)
+			released, after, enough = nil, r.Now(), time.After(lastAnswer)
+			r.ask(ctx)
 		case <-enough:
-			return time.Now().UTC()
+			return
 		case <-ctx.Done():
-			return time.Now().UTC()
+			return
 		}
 	}
 }
 
-// begin asks once more, unless too many questions are open.
-func (a *asking) begin(ctx context.Context) {
-	if a.open == inFlight {
-		return
-	}
-	a.open++
-	go func() {
-		r := Answer{Began: time.Now().UTC(), Side: Legacy}
-		isNew, err := a.ask(ctx)
-		switch r.Ended = time.Now().UTC(); {
-		case err != nil:
-			r.Side, r.Error = Nobody, err.Error()
-		case isNew:
-			r.Side = New
+func (r *running) take(a reply) {
+	k := r.kinds[a.kind]
+	k.open--
+	k.replied = true
+	k.sum.add(a.Answer)
+}
+
+func (r *running) all(so func(*kind) bool) bool {
+	for _, k := range r.kinds {
+		if k.ask != nil && !so(k) {
+			return false
 		}
-		a.replies <- r
-	}()
+	}
+	return true
+}
+
+func (r *running) open() int { return r.kinds[0].open + r.kinds[1].open }
+
+func (r *running) seen(until time.Time) Seen {
+	s := Seen{At: r.began, Until: until, Every: r.Every.Seconds()}
+	for i, into := range []**Service{&s.Writes, &s.Reads} {
+		if r.kinds[i].ask != nil {
+			*into = r.kinds[i].sum.until(until)
+		}
+	}
+	return s
+}
+
+// ask asks once more, unless too many questions are open.
+func (r *running) ask(ctx context.Context) {
+	for i, k := range r.kinds {
+		if k.ask == nil || k.open == inFlight || i == 0 && r.Hold != nil && r.Hold() {
+			continue
+		}
+		k.open++
+		go func() { r.replies <- reply{Asked(ctx, k.ask, r.Now), i} }()
+	}
+}
+
+// Asked asks once, and says what became of it.
+func Asked(ctx context.Context, ask Ask, now func() time.Time) Answer {
+	a := Answer{Began: now().UTC(), Side: Legacy}
+	isNew, err := ask(ctx)
+	switch a.Ended = now().UTC(); {
+	case err != nil:
+		a.Side, a.Error = Nobody, err.Error()
+	case isNew:
+		a.Side = New
+	}
+	return a
 }

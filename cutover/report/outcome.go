@@ -106,7 +106,13 @@ func (r *Report) warn(s run.Status, from Source) {
 	if begun := r.Positions["cutover"]; begun != "" && from.System.Digest != "" && begun != from.System.Digest {
 		warn("The section cutover of the configuration has changed since. Databases and tables are those of the configuration now.")
 	}
-	for _, seen := range r.Clients {
+	for i, seen := range r.Clients {
+		for _, gap := range seen.NotAsked {
+			warn("Nobody asked by the clients' way from %s to %s, for %s, because the process that did was gone. Clients may have had no answer for all of it.", clock(gap.From), clock(gap.To), took(gap.To.Sub(gap.From).Seconds()))
+		}
+		if asking := from.Driven && i == len(r.Clients)-1; !seen.Complete && !asking {
+			warn("What clients saw is known until %s only: the asking ended before they could go on.", clock(seen.Until))
+		}
 		for _, k := range Kinds(seen) {
 			if k.Again == nil && k.Outage > lastLook(seen) {
 				warn("%s by the clients' way were not answered again while they were asked, for %s.", k.What, took(k.Outage))

@@ -95,7 +95,7 @@ type Report struct {
 	People    People            `json:"people"`
 	Evidence  []Evidence        `json:"evidence"`
 	Positions map[string]string `json:"positions"` // what was read, the newest of each name
-	// Clients are what each process that drove the run saw by the clients' way; empty if nothing was asked.
+	// Clients are what was seen by the clients' way, each time that writers may have felt the run; empty if nothing was asked.
 	Clients []clients.Seen `json:"clients"`
 }
 
@@ -157,7 +157,7 @@ func New(from Source) (Report, error) {
 	}
 	r := Report{
 		Run: status.Run, Kind: "cutover", Slice: status.State.Slice, System: from.System, At: from.Now.UTC(), Began: status.Began, Warnings: []string{},
-		Positions: positions(from.Records), Clients: append([]clients.Seen{}, from.Clients...),
+		Positions: positions(from.Records), Clients: append([]clients.Seen{}, clients.Together(from.Clients)...),
 	}
 	if run.IsRehearsal(r.Run) {
 		r.Kind = "rehearsal"

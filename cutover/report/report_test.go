@@ -87,10 +87,18 @@ func TestAReportSaysWhatBecameOfARun(t *testing.T) {
 		{
 			"clients get no answer any more", "orders-1", nil,
 			func(s *report.Source) {
-				s.Clients = []clients.Seen{{At: noon, Every: 0.2, Writes: &clients.Service{Asked: 9, Failed: 8, Outage: 20, OutageBegan: noon}}}
+				s.Clients = []clients.Seen{{At: noon, Complete: true, Every: 0.2, Writes: &clients.Service{Asked: 9, Failed: 8, Outage: 20, OutageBegan: noon}}}
 			},
 			report.Completed,
 			[]string{"! Writes by the clients' way were not answered again", "no answer for at most 20s, from 12:00:00.000 to the end; 9 asked, 8 failed"},
+		},
+		{
+			"the process that asked was killed", "orders-1", nil,
+			func(s *report.Source) {
+				s.Clients = []clients.Seen{{At: noon, Until: noon.Add(2 * time.Second)}, {At: noon.Add(9 * time.Second), Until: noon.Add(10 * time.Second)}}
+			},
+			report.Completed,
+			[]string{"! Nobody asked by the clients' way from 12:00:02.000 to 12:00:09.000, for 7s", "! What clients saw is known until 12:00:10.000 only"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
