@@ -26,7 +26,7 @@ const (
 )
 
 // BenchmarkWatermark measures how old the watermark of a sidecar is while the desk trades, with a delta pass every ten seconds,
-// and how much processor time all of crosscheck's sessions take in the server. A limit that is missed is printed, and is no
+// and how much processor time crosscheck's sessions take in the server, at legacy and in all. A limit that is missed is printed, and is no
 // failure: times depend on the machine.
 func BenchmarkWatermark(t *testing.B) {
 	orders, err := strconv.Atoi(cmp.Or(os.Getenv(watermarkVariable), "1000000"))
@@ -54,7 +54,7 @@ func BenchmarkWatermark(t *testing.B) {
 	spent := newSessionTime(t, s.EventsDSN)
 	spent.settled(filling, t)
 	began := time.Now()
-	before := spent.look(t)
+	before, legacyBefore := spent.look(t)
 	var ages []time.Duration
 	for time.Since(began) < watermarkSeconds*time.Second {
 		ages = append(ages, spent.behind(t))
@@ -63,7 +63,9 @@ func BenchmarkWatermark(t *testing.B) {
 			time.Sleep(50 * time.Millisecond) //nolint:forbidigo // a measurement
 		}
 	}
-	load := (spent.look(t) - before).Seconds() / time.Since(began).Seconds()
+	all, legacy := spent.look(t)
+	seconds := time.Since(began).Seconds()
+	load, legacyLoad := (all-before).Seconds()/seconds, (legacy-legacyBefore).Seconds()/seconds
 	slices.Sort(ages)
 	worst, median := ages[len(ages)-1], ages[len(ages)/2]
 	counts := rows(t, s.EventsDSN, `SELECT count(*) FILTER (WHERE verdict = 'match'), count(*), max(finished_at - started_at) FROM crosscheck.pass WHERE kind = 'delta'`)
@@ -71,19 +73,21 @@ func BenchmarkWatermark(t *testing.B) {
 		rows(t, s.EventsDSN, "SELECT count(*) FROM event_store"), watermarkRate, counts)
 	t.ReportMetric(0, "ns/op")
 	t.ReportMetric(worst.Seconds(), "s-behind")
-	t.ReportMetric(load*100, "%-of-a-core")
+	t.ReportMetric(legacyLoad*100, "%-of-a-core")
+	t.ReportMetric(load*100, "%-of-a-core-with-all")
 	t.Logf("seconds behind: worst %.1f, median %.1f (limit %.0f)", worst.Seconds(), median.Seconds(), watermarkBehind.Seconds())
-	t.Logf("load of the primary: %.1f %% of a core (limit %.0f %%)", load*100, watermarkLoad*100)
-	if worst > watermarkBehind || load > watermarkLoad {
+	t.Logf("load of legacy's primary: %.1f %% of a core (limit %.0f %%); with events, projection and ledger on the same server %.1f %%", legacyLoad*100, watermarkLoad*100, load*100)
+	if worst > watermarkBehind || legacyLoad > watermarkLoad {
 		t.Log("missed")
 	}
 	p.drains()
 }
 
-// sessionTime adds up the processor time of crosscheck's sessions in a server on this machine.
+// sessionTime adds up the processor time of crosscheck's sessions in a server on this machine, and of those at legacy.
 type sessionTime struct {
-	conn *pgx.Conn
-	of   map[int]time.Duration // process → time so far
+	conn   *pgx.Conn
+	of     map[int]time.Duration // process → time so far
+	legacy map[int]bool          // processes that serve legacy's database
 }
 
 func newSessionTime(t testing.TB, dsn string) *sessionTime {
@@ -93,7 +97,7 @@ func newSessionTime(t testing.TB, dsn string) *sessionTime {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return &sessionTime{conn, map[int]time.Duration{}}
+	return &sessionTime{conn, map[int]time.Duration{}, map[int]bool{}}
 }
 
 // settled waits until delta passes read only new events.
@@ -125,27 +129,34 @@ func (s *sessionTime) behind(t testing.TB) time.Duration {
 	return time.Since(through)
 }
 
-func (s *sessionTime) look(t testing.TB) (sum time.Duration) {
+func (s *sessionTime) look(t testing.TB) (all, legacy time.Duration) {
 	t.Helper()
-	found, err := s.conn.Query(t.Context(), "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'crosscheck%' AND application_name <> 'crosscheck-lab'")
+	found, err := s.conn.Query(t.Context(), "SELECT pid, datname = 'legacy' AS legacy FROM pg_stat_activity WHERE application_name LIKE 'crosscheck%' AND application_name <> 'crosscheck-lab'")
 	if err != nil {
 		t.Fatal(err)
 	}
-	pids, err := pgx.CollectRows(found, pgx.RowTo[int])
+	sessions, err := pgx.CollectRows(found, pgx.RowToStructByName[struct {
+		PID    int
+		Legacy bool
+	}])
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pid := range pids {
-		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "schedstat"))
+	for _, session := range sessions {
+		s.legacy[session.PID] = session.Legacy
+		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(session.PID), "schedstat"))
 		if err != nil {
 			continue // it has just ended
 		}
 		if ran, err := strconv.ParseInt(strings.Fields(string(text))[0], 10, 64); err == nil {
-			s.of[pid] = time.Duration(ran)
+			s.of[session.PID] = time.Duration(ran)
 		}
 	}
-	for _, took := range s.of {
-		sum += took
+	for pid, took := range s.of {
+		all += took
+		if s.legacy[pid] {
+			legacy += took
+		}
 	}
-	return sum
+	return all, legacy
 }
