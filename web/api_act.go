@@ -121,7 +121,7 @@ func (s *site) mayChange(u User, needs Role) error {
 	case u.Name == "":
 		return refusef(http.StatusForbidden, "nothing can be changed without a user's name: log in, or come through the proxy of web.proxy")
 	case !u.Role.may(needs):
-		return refusef(http.StatusForbidden, "%s has the role %s, and this needs the role %s: see web.roles", u.Name, u.Role, needs)
+		return refusef(http.StatusForbidden, "the user %s has the role %s, and this needs the role %s: see web.roles", u.Name, u.Role, needs)
 	}
 	return nil
 }

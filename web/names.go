@@ -44,10 +44,13 @@ func causeNames() (names []compare.Cause) {
 	return names
 }
 
-// sentence begins with a capital and ends with a full stop.
+// sentence begins with a capital and ends with a full stop. A name at its beginning stays as it is.
 func sentence(text string) string {
 	if text == "" {
 		return ""
+	}
+	if word, _, _ := strings.Cut(text, " "); strings.ContainsAny(word, "_:") {
+		return strings.TrimSuffix(text, ".") + "."
 	}
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".") + "."

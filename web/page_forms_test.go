@@ -57,7 +57,7 @@ func TestFormsAreForThoseWhoMay(t *testing.T) {
 	_, _, s := withForms(t)
 	for name, want := range map[string]string{
 		"":      "Nothing can be changed without a user's name: log in, or come through the proxy of web.proxy.",
-		"wanda": "Wanda has the role viewer, and this needs the role operator: see web.roles.",
+		"wanda": "The user wanda has the role viewer, and this needs the role operator: see web.roles.",
 		"olga":  `name="action" value="accept"`,
 	} {
 		v := visit(t, s, name)

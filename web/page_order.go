@@ -18,7 +18,7 @@ import (
 
 const (
 	// lookFor is how long one look at an order is shown to all who ask for it.
-	lookFor = 5 * time.Second
+	lookFor = 15 * time.Second
 	// shownSightings is how many divergences of an order its page has, and readChanges how many changes are searched for it.
 	shownSightings, readChanges = 100, 500
 )

@@ -161,3 +161,11 @@ func TestWhatPeopleAskedForAnOrder(t *testing.T) {
 		}
 	}
 }
+
+func TestSentences(t *testing.T) {
+	for text, want := range map[string]string{"": "", "the row is old": "The row is old.", "ä.": "Ä.", "filled_quantity: 1": "filled_quantity: 1.", "status: OPEN": "status: OPEN."} {
+		if got := sentence(text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}

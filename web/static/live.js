@@ -5,7 +5,7 @@
 (() => {
   const body = document.body;
   if (!body.hasAttribute("data-refresh")) return;
-  const every = 5000, quietFor = 15000;
+  const every = 5000, quietFor = 15000, hiddenFor = 60000;
   const notice = document.getElementById("lost");
   let busy = false, again = false, timer = 0, seen = Date.now();
 
@@ -68,7 +68,7 @@
       lost(true);
     }
     busy = false;
-    timer = setTimeout(look, again ? 1000 : connected ? quietFor : every);
+    timer = setTimeout(look, again ? 1000 : document.hidden ? hiddenFor : connected ? quietFor : every);
     again = false;
     watch(); // again, if the server has ended it
   }
