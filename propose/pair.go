@@ -65,7 +65,7 @@ func Choose(legacy, projection []Table, names Names, same bool) (Pair, error) {
 		}
 	}
 	if len(found) == 0 {
-		return Pair{}, fmt.Errorf("%w: a pair needs a key (integer, uuid or text) and a column of the same name; legacy has %s, the projection has %s", ErrNoPair, listed(l), listed(p))
+		return Pair{}, fmt.Errorf("%w: a pair needs a key (integer, uuid or text) and columns of the same name; legacy has %s, the projection has %s", ErrNoPair, listed(l), listed(p))
 	}
 	slices.SortStableFunc(found, better)
 	best := found[0]
@@ -165,7 +165,11 @@ func match(l, p Table) (Pair, bool) {
 		}
 	}
 	out.ChangedLegacy, out.ChangedProjection = changed(l), changed(p)
-	return out, len(out.Fields) > 0
+	fields := 1
+	if !alike(out.Key.Legacy.Name, out.Key.Projection.Name) { // then more must speak for it
+		fields = 2
+	}
+	return out, len(out.Fields) >= fields
 }
 
 // counterpart is the column of the same name, or of a name that is the same in another spelling.
@@ -199,10 +203,31 @@ func key(l, p Table) (Match, order.KeyType, bool) {
 		found = append(found, candidate{Match{Name: c.Name, Legacy: c, Projection: other}, kind, score})
 	}
 	if len(found) == 0 {
-		return Match{}, "", false
+		return keyOfOtherName(l, p)
 	}
 	best := slices.MaxFunc(found, func(a, b candidate) int { return cmp.Compare(a.score, b.score) })
 	return best.match, best.kind, true
+}
+
+// keyOfOtherName pairs a column id with what the other side calls order_id, or the like. Both must be unique.
+func keyOfOtherName(l, p Table) (Match, order.KeyType, bool) {
+	for _, left := range l.Columns {
+		for _, right := range p.Columns {
+			a, b := words(left.Name), words(right.Name)
+			if !left.Unique || !right.Unique || !identifies(a) || !identifies(b) || len(a) > 1 && len(b) > 1 {
+				continue
+			}
+			if kind, ok := commonKey(left, right); ok {
+				return Match{Name: left.Name, Legacy: left, Projection: right}, kind, true
+			}
+		}
+	}
+	return Match{}, "", false
+}
+
+// identifies says whether the words of a column's name end as those of an identifier do.
+func identifies(name []string) bool {
+	return len(name) > 0 && foremost(name[len(name)-1], []string{"id", "key", "uuid", "no", "number"}) < 5
 }
 
 // commonKey is the type as which two columns can be keys: as they are if possible.

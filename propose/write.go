@@ -141,6 +141,8 @@ func (f *Findings) side(w *writer, name, variable string, t Table, count Count, 
 	switch {
 	case expr != key.Quoted:
 		w.line(1, "key: %s%s", sql(expr), remark(true, key.Native+"; give this expression an index, on the side that has it"))
+	case !alike(f.Pair.Key.Legacy.Name, f.Pair.Key.Projection.Name):
+		w.line(1, "key: %s%s", sql(expr), remark(true, key.Native+", unique; the sides have different names for it: are these the same orders?"))
 	case key.Unique:
 		w.line(1, "key: %s%s", sql(expr), remark(false, key.Native+", unique"))
 	default:

@@ -65,6 +65,7 @@ var (
 // crosscheck is the program that is demonstrated.
 type crosscheck struct {
 	path, config string
+	dir          string // where it runs, "" here
 }
 
 // findCrosscheck returns the given path, or the program in the lab's own folder.
@@ -111,6 +112,7 @@ func (c crosscheck) run(ctx context.Context, command ...string) (printed []byte,
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.path, append(command, "--config", c.config)...) //nolint:gosec // it is what we are for
+	cmd.Dir = c.dir
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = killDelay
 	var stdout, stderr bytes.Buffer

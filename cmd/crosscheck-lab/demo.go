@@ -33,6 +33,13 @@ func shown() []lab.Fault {
 // Run tells the story.
 func (c *demoCmd) Run(s *session) (err error) {
 	s.out.title("A trading system in mid-migration: an order has four representations")
+	defer func() {
+		if err == nil {
+			s.out.next([2]string{program("crosscheck-lab") + " up", "keep such a system, and break it yourself"},
+				[2]string{program("crosscheck") + " config init > my.yaml", "a configuration for your own databases"},
+				[2]string{"README.md", "three paths to a verdict, by what you have"})
+		}
+	}()
 	var log bytes.Buffer // the sidecar's log; read after it has ended
 	defer func() {
 		if err != nil {
@@ -43,12 +50,12 @@ func (c *demoCmd) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.close()) }()
+	defer func() { err = errors.Join(err, s.out.during("shutting down: the desk finishes its deals", t.close)) }()
 	s.out.line("  legacy      a row of a table, changed in place")
-	s.out.line("  events      everything that happened to it, in the event store of another database")
+	s.out.line("  events      all that happened to it, in an event store in another database")
 	s.out.line("  stream      the same events, as a Kafka topic has them")
 	s.out.line("  projection  a row made from the events every %s, so always a little behind", c.Refresh)
-	s.out.line("  The desk makes %g deals per second during the whole demonstration. At the same time runs", c.Rate)
+	s.out.line("  The desk makes %g deals per second all the time. Beside it runs", c.Rate)
 	s.out.command("crosscheck run")
 	return (&story{trial: t}).tell()
 }
@@ -87,7 +94,7 @@ func (st *story) tell() error {
 		return err
 	}
 	st.out.title("6  Repaired. Cut over now?")
-	if err := st.lab.Repair(st.ctx); err != nil {
+	if err := st.out.during("repairing", func() error { return st.lab.Repair(st.ctx) }); err != nil {
 		return err
 	}
 	if err := st.silent(); err != nil {
@@ -112,9 +119,9 @@ func (st *story) silent() error {
 	case err != nil:
 		return err
 	case full == nil || sample == nil:
-		st.wrong("no full verification and sample have agreed within %s", st.patience)
+		st.wrong("no full verification and sample have agreed within %s; on a busy machine, raise --patience", st.patience)
 	default:
-		st.out.verdict(true, "%s orders verified, %s sampled, the stream followed: no divergence (%s)",
+		st.out.verdict(true, "%s verified, %s sampled, the stream followed: no divergence (%s)",
 			human.Number(full.Compared), human.Number(sample.Compared), since(began))
 	}
 	return nil
@@ -136,7 +143,7 @@ func (st *story) tellFound() {
 		for _, p := range r.planted {
 			orders = append(orders, orderID(p.OrderID))
 		}
-		st.out.verdict(r.complete(), "%-18s  %-23s  orders %s after %.1f s", r.fault.Hop, r.fault.Cause, strings.Join(orders, ", "), r.took.Seconds())
+		st.out.verdict(r.complete(), "%-18s  %-23s  %s after %.1f s", r.fault.Hop, r.fault.Cause, strings.Join(orders, ", "), r.took.Seconds())
 		if !r.complete() {
 			st.out.note("  %d of %d found, %d with the right hop and cause", len(r.found), len(r.planted), len(r.right))
 		}
@@ -147,7 +154,11 @@ func (st *story) tellFound() {
 func (st *story) explain(p lab.Planted) error {
 	id := orderID(p.OrderID)
 	st.out.command("crosscheck explain " + id)
-	text, err := st.tool.explain(st.ctx, id)
+	var text string
+	err := st.out.during("asking all four", func() (err error) {
+		text, err = st.tool.explain(st.ctx, id)
+		return err
+	})
 	if err != nil {
 		return err
 	}

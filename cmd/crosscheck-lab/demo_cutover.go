@@ -34,14 +34,21 @@ func (c *demoCutoverCmd) Run(s *session) (err error) {
 		return fmt.Errorf("creating a folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	s.out.title("A trading system on the day of its cutover: the desk trades, and clients write and read fifty times a second")
+	s.out.title("The day of a cutover: the desk trades, clients write and read 50 times a second")
+	defer func() {
+		if err == nil {
+			s.out.next([2]string{program("crosscheck-lab") + " up", "keep such a system, and cut it over"},
+				[2]string{"docs/cutover.md", "the steps, the way back, and the report"},
+				[2]string{"docs/runbooks/cutover.md", "what to do on the day of your own"})
+		}
+	}()
 	of := system{Orders: c.Orders, Seed: c.Seed, Rate: c.Rate, Store: lab.OrdersStore.Name}
 	l, err := of.start(s, "", lab.Options{Incremental: true})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, l.Close()) }()
-	st := &cutoverStory{session: s, lab: l, tool: crosscheck{path: path, config: filepath.Join(folder, "config.yaml")}}
+	defer func() { err = errors.Join(err, s.out.during("shutting down", l.Close)) }()
+	st := &cutoverStory{session: s, lab: l, tool: crosscheck{path: path, config: filepath.Join(folder, "config.yaml"), dir: folder}}
 	soon := lively
 	soon.Window = "1s" // the clients' orders rest for two
 	if err := writeConfig(st.tool.config, l, nil, "127.0.0.1:0", soon, fewCriteria, cutoverSection(l, "wait")); err != nil {
@@ -72,7 +79,7 @@ func (st *cutoverStory) tell() (err error) {
 			err = errors.Join(err, ended)
 		}
 	}()
-	st.out.title("1  The fence is installed ahead of time. Everything is verified, and the gate decides")
+	st.out.title("1  The fence is installed early, everything is verified, and the gate decides")
 	if err := st.types(agreement, "cutover install", "verify", "gate"); err != nil {
 		return err
 	}
@@ -91,17 +98,16 @@ func (st *cutoverStory) tell() (err error) {
 		return err
 	}
 	st.saw(prober.See(entries))
-	st.out.title("5  Back? The new side has accepted writes that legacy lacks, so crosscheck refuses")
+	st.out.title("5  Back? Legacy lacks writes of the new side, so crosscheck refuses")
 	if err := st.types(disagreement, "cutover rollback"); err != nil {
 		return err
 	}
 	st.out.title("6  Years later: what did an order say on that day?")
-	certificate := filepath.Join(filepath.Dir(st.tool.config), "certificate")
-	if err := st.types(agreement, "certificate create --out "+certificate); err != nil {
+	if err := st.types(agreement, "certificate create --out certificate"); err != nil {
 		return err
 	}
-	st.out.command("crosscheck prove 471 --certificate " + certificate)
-	printed, code, err := st.tool.run(st.ctx, "prove", "471", "--certificate", certificate)
+	st.out.command("crosscheck prove 471 --certificate certificate")
+	printed, code, err := st.runs("prove", "471", "--certificate", "certificate")
 	if err != nil {
 		return err
 	}
@@ -151,11 +157,20 @@ func (st *cutoverStory) ask() (end func() ([]prober.Entry, error), err error) {
 	}, nil
 }
 
+// runs runs one command.
+func (st *cutoverStory) runs(command ...string) (printed []byte, code int, err error) {
+	err = st.out.during("running", func() (err error) {
+		printed, code, err = st.tool.run(st.ctx, command...)
+		return err
+	})
+	return printed, code, err
+}
+
 // types runs commands that must all end with a code, and shows what they print.
 func (st *cutoverStory) types(want int, commands ...string) error {
 	for _, command := range commands {
 		st.out.command("crosscheck " + command)
-		printed, code, err := st.tool.run(st.ctx, strings.Fields(command)...)
+		printed, code, err := st.runs(strings.Fields(command)...)
 		if err != nil {
 			return err
 		}
@@ -172,18 +187,34 @@ func (st *cutoverStory) types(want int, commands ...string) error {
 const shownLines = 24
 
 func (st *cutoverStory) show(text string) {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	lines := paragraphs(text)
 	for i, line := range lines {
 		if i == shownLines {
 			st.out.note("… %d lines more", len(lines)-i)
 			break
 		}
-		if len(line) <= widest-2 {
-			st.out.line("  %s", line)
+		indent := min(2+len(line)-len(strings.TrimLeft(line, " ")), widest/2)
+		st.out.fitted(strings.Repeat(" ", indent), indent, strings.TrimLeft(line, " "))
+	}
+}
+
+// paragraphs are the lines of a text. Lines that the program has broken at its own width, far to the right, are joined again.
+func paragraphs(text string) (lines []string) {
+	const right = 16
+	before := 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, " \n")
+		indent := len(line) - len(strings.TrimLeft(line, " "))
+		if indent == before && indent >= right {
+			lines[len(lines)-1] += line[indent-1:]
 			continue
 		}
-		st.out.fitted("  ", 2, line)
+		if line == "" {
+			indent = 0
+		}
+		lines, before = append(lines, line), indent
 	}
+	return lines
 }
 
 func (st *cutoverStory) says(right bool, format string, args ...any) {
@@ -196,6 +227,6 @@ func (st *cutoverStory) says(right bool, format string, args ...any) {
 func (st *cutoverStory) saw(seen prober.Seen) {
 	st.out.note("longest time without an answer: %.2f s of writes, %.2f s of reads", seen.Writes.Outage.Seconds(), seen.Reads.Outage.Seconds())
 	st.says(seen.Writes.Failed+seen.Reads.Failed == 0, "%d writes and %d reads were answered, and %d failed", seen.Writes.Answered, seen.Reads.Answered, seen.Writes.Failed+seen.Reads.Failed)
-	st.says(seen.Lost+seen.Stale == 0 && seen.OneRegister, "no acknowledged write is lost, no read was stale, and never did two sides take writes")
+	st.says(seen.Lost+seen.Stale == 0 && seen.OneRegister, "no acknowledged write is lost, no read was stale, never did two sides take writes")
 	st.says(len(seen.Writes.Sides) == 2, "writes went to %s", strings.Join(seen.Writes.Sides, ", then to "))
 }

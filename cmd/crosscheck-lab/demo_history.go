@@ -53,7 +53,14 @@ func (c *demoHistoryCmd) Run(s *session) (err error) {
 		return fmt.Errorf("creating a folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	s.out.title("A history: old orders, whose events a backfill has written from what legacy had kept of them")
+	s.out.title("A history: a backfill has written the events of old orders")
+	defer func() {
+		if err == nil {
+			s.out.next([2]string{program("crosscheck-lab") + " history", "keep such a history, and audit it yourself"},
+				[2]string{"docs/audit.md", "what an audit says, and how sure it is"},
+				[2]string{"docs/backfill.md", "how missing events are written"})
+		}
+	}()
 	h := historyCmd{Orders: c.Orders, Backfilled: 90, Inconsistent: c.Inconsistent, Broken: c.Broken, Seed: c.Seed}
 	for _, f := range lab.AllFaults() {
 		if f.Backfill && f.Name != "backfill_boundary" { // beside other doubled orders nothing tells it
@@ -64,7 +71,7 @@ func (c *demoHistoryCmd) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, l.Close()) }()
+	defer func() { err = errors.Join(err, s.out.during("shutting down", l.Close)) }()
 	l.StartProjector()
 	st := &historyStory{session: s, lab: l, tool: crosscheck{path: path, config: filepath.Join(folder, "config.yaml")}, found: filepath.Join(folder, "findings.jsonl")}
 	if err := writeConfig(st.tool.config, l, nil, "127.0.0.1:0", hurried); err != nil {
@@ -85,14 +92,17 @@ type historyStory struct {
 }
 
 func (st *historyStory) tell(h historyCmd) (err error) {
-	st.out.title("1  Legacy contradicts its own record, and the backfill has made mistakes. The audit finds each of them")
-	if st.planted, err = h.plant(st.session, st.lab); err != nil {
+	st.out.title("1  Legacy contradicts itself, and the backfill was wrong. The audit finds it all")
+	if err := st.out.during("planting them", func() (err error) {
+		st.planted, err = h.plant(st.session, st.lab)
+		return err
+	}); err != nil {
 		return err
 	}
 	if err := st.audit(true); err != nil {
 		return err
 	}
-	st.out.title("2  Some orders have no events: the backfill ended at a LIMIT. crosscheck writes them")
+	st.out.title("2  The backfill ended at a LIMIT. crosscheck writes the events that are missing")
 	if err := st.fill(); err != nil {
 		return err
 	}
@@ -101,7 +111,7 @@ func (st *historyStory) tell(h historyCmd) (err error) {
 		return err
 	}
 	st.out.title("3  People mend the rest. Audit and verification agree")
-	if err := errors.Join(st.lab.Repair(st.ctx), st.lab.MendLegacy(st.ctx)); err != nil {
+	if err := st.out.during("mending", func() error { return errors.Join(st.lab.Repair(st.ctx), st.lab.MendLegacy(st.ctx)) }); err != nil {
 		return err
 	}
 	st.planted = nil
@@ -109,7 +119,7 @@ func (st *historyStory) tell(h historyCmd) (err error) {
 		return err
 	}
 	st.out.command("crosscheck verify")
-	_, code, err := st.tool.run(st.ctx, "verify", "--json")
+	_, code, err := st.runs("verify", "--json")
 	if err != nil {
 		return err
 	}
@@ -118,6 +128,15 @@ func (st *historyStory) tell(h historyCmd) (err error) {
 		return fmt.Errorf("%w: %s", errWrong, strings.Join(st.wrongs, "; "))
 	}
 	return nil
+}
+
+// runs runs one command.
+func (st *historyStory) runs(command ...string) (printed []byte, code int, err error) {
+	err = st.out.during("running", func() (err error) {
+		printed, code, err = st.tool.run(st.ctx, command...)
+		return err
+	})
+	return printed, code, err
 }
 
 func (st *historyStory) says(right bool, format string, args ...any) {
@@ -130,7 +149,7 @@ func (st *historyStory) says(right bool, format string, args ...any) {
 // audit compares what an audit finds with what is planted, and shows its numbers.
 func (st *historyStory) audit(inFull bool) error {
 	st.out.command("crosscheck audit")
-	text, code, err := st.tool.run(st.ctx, "audit", "--json", "--findings", st.found)
+	text, code, err := st.runs("audit", "--json", "--findings", st.found)
 	if err != nil {
 		return err
 	}
@@ -188,13 +207,13 @@ func readFindings(file string) (map[string]map[string]bool, error) {
 // fill lets crosscheck backfill what is missing. It leaves orders that have newer events, and says which.
 func (st *historyStory) fill() error {
 	st.out.command("crosscheck backfill")
-	text, _, err := st.tool.run(st.ctx, "backfill")
+	text, _, err := st.runs("backfill")
 	if err != nil {
 		return err
 	}
 	for line := range strings.Lines(string(text)) {
 		if !strings.HasPrefix(line, "  order ") {
-			st.out.line("  %s", strings.TrimRight(line, "\n"))
+			st.out.fitted("  ", 2, line)
 		}
 	}
 	return st.lab.Refresh(st.ctx)

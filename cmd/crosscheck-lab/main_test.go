@@ -155,7 +155,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("a line has %d columns, the limit is %d: %s", n, widest, line)
 		}
 	}
-	if lines := strings.Count(output, "\n"); lines > 70 || strings.Contains(output, "\x1b") {
+	if lines := strings.Count(output, "\n"); lines > 100 || strings.Contains(output, "\x1b") {
 		t.Errorf("%d lines are too many to be read, or colours where there is no terminal", lines)
 	}
 }

@@ -6,16 +6,18 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // printer writes text for people. It uses colours only on a terminal, and not if NO_COLOR is set.
 type printer struct {
-	w      io.Writer
-	colour bool
+	w                io.Writer
+	colour, terminal bool
 }
 
 func newPrinter(w io.Writer) *printer {
-	return &printer{w: w, colour: isTerminal(w) && os.Getenv("NO_COLOR") == ""}
+	terminal := isTerminal(w)
+	return &printer{w: w, terminal: terminal, colour: terminal && os.Getenv("NO_COLOR") == ""}
 }
 
 func isTerminal(w io.Writer) bool {
@@ -47,7 +49,12 @@ func (p *printer) paint(style, s string) string {
 func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
 
 // title begins a part of the story.
-func (p *printer) title(s string) { p.line("\n%s", p.paint(bold, s)) }
+func (p *printer) title(s string) {
+	p.line("")
+	for _, l := range wrap(s, widest) {
+		p.line("%s", p.paint(bold, l))
+	}
+}
 
 // command shows a command that is run.
 func (p *printer) command(s string) { p.line("  %s", p.paint(cyan, "$ "+s)) }
@@ -63,7 +70,7 @@ func (p *printer) verdict(good bool, format string, args ...any) {
 	if !good {
 		mark = p.paint(red, "✗")
 	}
-	p.line("  %s %s", mark, fmt.Sprintf(format, args...))
+	p.fitted("  "+mark+" ", 4, fmt.Sprintf(format, args...))
 }
 
 // decision colours the gate's answer.
@@ -79,14 +86,14 @@ func (p *printer) decision(d string) string {
 }
 
 // widest is how many columns a line may have.
-const widest = 120
+const widest = 80
 
 // fitted prints text after a lead, and goes on below it where a line would be too wide. The lead may have colours, and
 // is so many columns wide.
 func (p *printer) fitted(lead string, width int, text string) {
 	for i, l := range wrap(text, widest-width) {
 		if i > 0 {
-			lead = strings.Repeat(" ", width)
+			lead = strings.Repeat(" ", min(width, max(0, widest-utf8.RuneCountInString(l)))) // a long word may need more room
 		}
 		p.line("%s%s", lead, l)
 	}
@@ -116,23 +123,27 @@ func narrowed(lines []string) []string {
 	return out
 }
 
-// wrap breaks a sentence into lines of at most the given number of characters, if its words allow that.
-func wrap(s string, width int) []string {
-	var lines []string
-	line := ""
-	for word := range strings.FieldsSeq(s) {
-		switch {
-		case line == "":
-			line = word
-		case len(line)+1+len(word) <= width:
-			line += " " + word
-		default:
-			lines = append(lines, line)
-			line = word
+// wrap breaks a text into lines of at most the given number of characters, if its words allow that. It keeps the blanks
+// between words that stay on one line, because they may be columns.
+func wrap(s string, width int) (lines []string) {
+	rest := []rune(strings.TrimRight(s, " \n"))
+	for len(rest) > width {
+		cut := width
+		for cut > 0 && rest[cut] != ' ' {
+			cut--
 		}
+		if strings.TrimSpace(string(rest[:cut])) == "" { // one word fills the line
+			next := slices.Index(rest[width:], ' ')
+			if next < 0 {
+				break
+			}
+			cut = width + next
+		}
+		lines = append(lines, strings.TrimRight(string(rest[:cut]), " "))
+		rest = []rune(strings.TrimLeft(string(rest[cut:]), " "))
 	}
-	if line != "" {
-		lines = append(lines, line)
+	if len(rest) > 0 {
+		lines = append(lines, string(rest))
 	}
 	return lines
 }

@@ -23,7 +23,7 @@ type trialFlags struct {
 	topicFlags
 
 	Faults     int           `default:"2" help:"How many orders each fault affects."`
-	Patience   time.Duration `default:"90s" help:"How long the sidecar may take to find a fault, and to notice its repair."`
+	Patience   time.Duration `default:"3m" help:"How long the sidecar may take to find a fault, and to notice its repair."`
 	Crosscheck string        `help:"The program to try. Default: the one in the same folder as this program." placeholder:"FILE" type:"path"`
 }
 
@@ -159,7 +159,7 @@ func (t *trial) plant(faults []lab.Fault) error {
 // other orders that were reported.
 func (t *trial) await(results []detected) error {
 	var open []divergence
-	err := t.poll(func(s status) bool {
+	err := t.poll("waiting until all are found", func(s status) bool {
 		open = s.Divergences
 		return match(results, open)
 	})
@@ -198,7 +198,7 @@ func match(results []detected, open []divergence) bool {
 // clean waits until only lasting findings are open, and until the further condition, if given, is true.
 func (t *trial) clean(more func(status) bool) error {
 	var left []divergence
-	err := t.poll(func(s status) bool {
+	err := t.poll("waiting until verification and sample agree", func(s status) bool {
 		left = slices.DeleteFunc(s.Divergences, lasting)
 		return len(left) == 0 && (more == nil || more(s))
 	})
@@ -210,7 +210,8 @@ func (t *trial) clean(more func(status) bool) error {
 }
 
 // poll asks the sidecar until done, or until patience is over.
-func (t *trial) poll(done func(status) bool) error {
+func (t *trial) poll(what string, done func(status) bool) error {
+	defer t.out.wait(what)()
 	ctx, cancel := context.WithTimeout(t.ctx, t.patience)
 	defer cancel()
 	tick := time.NewTicker(200 * time.Millisecond)

@@ -69,7 +69,11 @@ func (c *upCmd) Run(s *session) (err error) {
 // start sets the system up and prints how long each step takes. The projection stands still until it is started.
 func (c *system) start(s *session, dir string, o lab.Options) (*lab.Lab, error) {
 	began := time.Now()
-	server, err := pgserver.Start(s.ctx, pgserver.Options{Dir: dir})
+	var server *pgserver.Server
+	err := s.out.during("starting PostgreSQL", func() (err error) {
+		server, err = pgserver.Start(s.ctx, pgserver.Options{Dir: dir})
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("starting PostgreSQL: %w", err)
 	}
@@ -80,7 +84,11 @@ func (c *system) start(s *session, dir string, o lab.Options) (*lab.Lab, error) 
 		Orders: c.Orders, Events: true, Seed: c.Seed, Store: lab.StoreNamed(c.Store), Backfilled: c.Backfilled, WholeSeconds: c.wholeSeconds,
 	}
 	o.Rate, o.Workers, o.RefreshEvery = c.Rate, c.Workers, c.Refresh
-	l, err := lab.Up(s.ctx, o)
+	var l *lab.Lab
+	err = s.out.during("making "+human.Number(c.Orders)+" orders and their events", func() (err error) {
+		l, err = lab.Up(s.ctx, o)
+		return err
+	})
 	if err != nil {
 		err = errors.Join(fmt.Errorf("setting the system up: %w", err), server.Stop())
 		if errors.Is(err, lab.ErrOtherHistory) {

@@ -14,7 +14,7 @@ import (
 
 type configInitCommand struct {
 	Legacy          string `placeholder:"DSN" help:"The legacy database; default the environment variable LEGACY_DSN."`
-	Projection      string `placeholder:"DSN" help:"The database of the projection; default that of --events."`
+	Projection      string `placeholder:"DSN" help:"The database of the projection; default the environment variable PROJECTION_DSN if --events is not given, then that of --events."`
 	Events          string `placeholder:"DSN" help:"The database of the event store; default the environment variable EVENTS_DSN if --projection is not given."`
 	LegacyTable     string `placeholder:"TABLE" help:"Legacy's table; default the one that has most in common with one of the projection."`
 	ProjectionTable string `placeholder:"TABLE" help:"The projection's table."`
@@ -53,6 +53,7 @@ func (i *configInitCommand) complete(p *program) error {
 		i.Legacy, _ = p.getenv(legacyVariable)
 	}
 	if i.Events == "" && i.Projection == "" {
+		i.Projection, _ = p.getenv(projectionVariable)
 		i.Events, _ = p.getenv(eventsVariable)
 	}
 	i.Projection = cmp.Or(i.Projection, i.Events)
