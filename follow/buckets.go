@@ -75,6 +75,7 @@ func (w *work) close(b int64, bucket *Bucket) {
 	delete(w.state.Buckets, b)
 	delete(w.recounts.loaded, b)
 	delete(w.recounts.late, b)
+	delete(w.recounts.looked, b)
 	delete(w.recounts.again, b)
 	w.step.changed[b] = true
 	w.step.commit.Closed = append(w.step.commit.Closed, ClosedBucket{Bucket: b, Seen: bucket.Seen, Stored: bucket.Stored, Sum: bucket.Sum})
@@ -101,7 +102,7 @@ func (w *work) checkBucket(ctx context.Context, n PositionCount, upTo order.Posi
 	case seen == n:
 		missing = 0
 		w.nothingLost(b, bucket)
-	case was == n && seen.Events == n.Events-missing && !w.ripe(b):
+	case was == n && seen.Events == n.Events-missing && w.recounts.looked[b] && !w.ripe(b):
 		// The bucket has not changed since the last count, so the result is the same.
 	default:
 		var err error
@@ -158,6 +159,7 @@ func (w *work) drill(ctx context.Context, b int64, upTo order.Position, old bool
 		return 0, err
 	}
 	w.noticed(b, late)
+	w.recounts.looked[b] = true
 	was := bucket.Lost
 	bucket.Lost = nil
 	for i, e := range lost {

@@ -325,10 +325,12 @@ func (w *work) checkChunk(ctx context.Context, to order.Position) (upTo order.Po
 	return upTo, nil
 }
 
-// sumUp claims what was counted. Late events count when they are seen, or when they are reported as lost.
+// sumUp claims what was counted. Late events count when they are seen, or when they are reported as lost; until then they
+// are pending.
 func (w *work) sumUp() {
 	e := &w.state.Evidence
-	e.Stored, e.Seen = w.state.Complete, w.state.Complete
+	before := e.Pending
+	e.Stored, e.Seen, e.Pending = w.state.Complete, w.state.Complete, 0
 	for b, bucket := range w.state.Buckets {
 		if firstOf(b) > e.Checked {
 			continue
@@ -336,8 +338,14 @@ func (w *work) sumUp() {
 		var late int64
 		if l := w.recounts.late[b]; l != nil {
 			late = l.count
+			if !w.Now().Before(l.doubted) {
+				e.Pending += late
+			}
 		}
 		e.Stored += bucket.Stored - late
 		e.Seen += bucket.Stored - bucket.Missing
+	}
+	if e.Pending != before {
+		w.step.commit.At = w.Now()
 	}
 }

@@ -223,6 +223,7 @@ type stored struct {
 type recounts struct {
 	again    map[int64]bool         // open buckets in which something was seen since they were counted
 	late     map[int64]*lateEvents  // by bucket
+	looked   map[int64]bool         // buckets whose missing events this process has named: what waits is not stored
 	loaded   map[int64]ClosedBucket // of closed buckets that were loaded from the ledger; without bits if nothing is kept
 	rotation int64                  // the open bucket that was last counted again
 	near     int64                  // the next closed bucket to count again, among the newest ones
@@ -238,7 +239,7 @@ func newWork(f *Follower, l lease.Lease, state State) *work {
 		progress: progress{newest: order.NoPosition},
 		stored:   stored{visible: map[int64]PositionCount{}, counted: order.NoPosition},
 		recounts: recounts{
-			again: map[int64]bool{}, late: map[int64]*lateEvents{}, loaded: map[int64]ClosedBucket{}, rotation: math.MinInt64,
+			again: map[int64]bool{}, late: map[int64]*lateEvents{}, looked: map[int64]bool{}, loaded: map[int64]ClosedBucket{}, rotation: math.MinInt64,
 		},
 	}
 	if state.claims() && state.Frontier > bucketOf(state.From) { // buckets are closed if everything stored was seen

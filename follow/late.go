@@ -14,6 +14,9 @@ type lateEvents struct {
 	since   time.Time
 	// passed is when the stream was seen to go on after that; zero until then.
 	passed time.Time
+	// doubted is when it becomes a doubt that they are not on the stream. Most events that become visible out of order are
+	// published soon after.
+	doubted time.Time
 }
 
 // noticed notes the late events of a bucket. Earlier ones are judged already, or still wait with the others.
@@ -24,12 +27,16 @@ func (w *work) noticed(b int64, positions []order.Position) {
 		return
 	}
 	l := &lateEvents{noticed: make([]byte, bucketWidth/8), count: int64(len(positions)), since: w.Now()}
+	l.doubted = l.since.Add(w.Window)
+	if w.state.Evidence.CaughtUpAt.IsZero() || !w.recounts.looked[b] && w.state.Buckets[b].Missing > 0 {
+		l.doubted = l.since // the first look of all, or that of a new process at what the one before was waiting for
+	}
 	for _, p := range positions {
 		setBit(l.noticed, p)
 	}
 	if was != nil && !w.ripe(b) {
 		// The clock of the waiting events goes on. A new one waits for the next turn.
-		l.noticed, l.since, l.passed = was.noticed, was.since, was.passed
+		l.noticed, l.since, l.passed, l.doubted = was.noticed, was.since, was.passed, was.doubted
 	}
 	w.recounts.late[b] = l
 }

@@ -137,8 +137,11 @@ func (s *State) claims() bool { return s.From != order.NoPosition }
 type Totals struct {
 	Stored, Seen int64          // events from From to Checked, and how many of them were seen on the stream
 	Checked      order.Position // NoPosition if nothing was checked yet
-	CaughtUpAt   time.Time      // when everything published until then was matched; zero if never
-	Waiting      Waiting
+	// Pending is how many further stored events the stream did not have for a settle window. They are waited for, and are
+	// not lost yet.
+	Pending    int64
+	CaughtUpAt time.Time // when everything published until then was matched; zero if never
+	Waiting    Waiting
 	// BeforeStore is how many messages were not judged because they are from before the store begins.
 	BeforeStore int64
 }

@@ -30,6 +30,9 @@ type StreamEvidence struct {
 	// BeforeStore is how many messages were not judged, because they are from before the event store begins, or of orders that
 	// were archived.
 	BeforeStore int64
+	// Pending is how many further stored events the stream did not have for longer than the settle window. They are waited for,
+	// until newer events come or max_lag is over, and are in neither Stored nor Seen.
+	Pending int64 `json:",omitempty"`
 }
 
 // notJudged returns sentences about what was not judged; empty if all was.
@@ -110,6 +113,9 @@ func (c StreamCompletenessCriterion) Judge(e Evidence, now time.Time) Result {
 	case now.Sub(v.CaughtUpAt) > c.MaxAge:
 		return inconclusive(r.Observed, limit, "wait until the follower has caught up, or see docs/runbooks/CrosscheckStreamLagGrowing.md",
 			"%s The follower last caught up with the topic %s ago.", r.Reason, human.Duration(now.Sub(v.CaughtUpAt)))
+	case r.Verdict == Passes && v.Pending > 0 && ratio(v.Seen+v.Accepted, v.Stored+v.Pending) < c.Min:
+		return inconclusive(r.Observed, limit, "wait: in compare.settle.max_lag at most, a message that does not come is reported as lost", "%s %s not in the stream, and still waited for.",
+			r.Reason, human.Quantity(v.Pending, "further stored event is", "further stored events are"))
 	}
 	return r
 }

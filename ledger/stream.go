@@ -25,9 +25,9 @@ func (l *Ledger) LoadStream(ctx context.Context, fingerprint string) (follow.Sta
 		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error {
 			var caughtUp, since *time.Time
 			err := tx.QueryRow(ctx, `
-				SELECT claimed_from, frontier, kept, uncertain_to, complete, stored, seen, checked, caught_up_at, waiting_for, waiting_since, before_store
+				SELECT claimed_from, frontier, kept, uncertain_to, complete, stored, seen, checked, caught_up_at, waiting_for, waiting_since, before_store, pending
 				FROM stream_state WHERE fingerprint = $1`, fingerprint).Scan(&s.From, &s.Frontier, &s.Kept, &s.UncertainTo, &s.Complete,
-				&s.Evidence.Stored, &s.Evidence.Seen, &s.Evidence.Checked, &caughtUp, &s.Evidence.Waiting.For, &since, &s.Evidence.BeforeStore)
+				&s.Evidence.Stored, &s.Evidence.Seen, &s.Evidence.Checked, &caughtUp, &s.Evidence.Waiting.For, &since, &s.Evidence.BeforeStore, &s.Evidence.Pending)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil
 			}
@@ -128,14 +128,15 @@ func writeStreamState(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	s, e := c.State, c.State.Evidence
 	_, err := tx.Exec(ctx, `
 		INSERT INTO stream_state AS t (fingerprint, claimed_from, frontier, uncertain_to, complete, stored, seen, checked, caught_up_at, gaps, at, kept,
-			waiting_for, waiting_since, before_store)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+			waiting_for, waiting_since, before_store, pending)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		ON CONFLICT (fingerprint) DO UPDATE SET claimed_from = excluded.claimed_from, frontier = excluded.frontier, kept = excluded.kept,
 			uncertain_to = excluded.uncertain_to, complete = excluded.complete, stored = excluded.stored, seen = excluded.seen,
 			checked = excluded.checked, caught_up_at = excluded.caught_up_at, gaps = t.gaps + excluded.gaps, at = excluded.at,
-			waiting_for = excluded.waiting_for, waiting_since = excluded.waiting_since, before_store = excluded.before_store`,
+			waiting_for = excluded.waiting_for, waiting_since = excluded.waiting_since, before_store = excluded.before_store,
+			pending = excluded.pending`,
 		c.Fingerprint, s.From, s.Frontier, s.UncertainTo, s.Complete, e.Stored, e.Seen, e.Checked, orNull(e.CaughtUpAt), c.Gaps, micro(c.At), s.Kept,
-		e.Waiting.For, orNull(e.Waiting.Since), e.BeforeStore)
+		e.Waiting.For, orNull(e.Waiting.Since), e.BeforeStore, e.Pending)
 	if err != nil {
 		return err
 	}
@@ -305,13 +306,13 @@ func (l *Ledger) StreamEvidence(ctx context.Context, fingerprint string) (e *gat
 }
 
 func streamEvidence(ctx context.Context, q querier, fingerprint string) (*gate.StreamEvidence, map[int]int64, error) {
-	rows, err := q.Query(ctx, `SELECT stored, seen, gaps, caught_up_at, at, waiting_for, waiting_since, before_store FROM stream_state WHERE fingerprint = $1`, fingerprint)
+	rows, err := q.Query(ctx, `SELECT stored, seen, gaps, caught_up_at, at, waiting_for, waiting_since, before_store, pending FROM stream_state WHERE fingerprint = $1`, fingerprint)
 	if err != nil {
 		return nil, nil, err
 	}
 	e, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (e gate.StreamEvidence, err error) {
 		var caughtUp, since *time.Time
-		err = row.Scan(&e.Stored, &e.Seen, &e.Gaps, &caughtUp, &e.At, &e.WaitingFor, &since, &e.BeforeStore)
+		err = row.Scan(&e.Stored, &e.Seen, &e.Gaps, &caughtUp, &e.At, &e.WaitingFor, &since, &e.BeforeStore, &e.Pending)
 		e.CaughtUpAt, e.At, e.WaitingSince = orZero(caughtUp), e.At.UTC(), orZero(since)
 		return e, err
 	})

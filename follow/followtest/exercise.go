@@ -178,7 +178,7 @@ func streamRoundTrip(t *testing.T, s *stream) {
 		From:       3, Frontier: 4, Kept: 2, UncertainTo: 5, Complete: 6,
 		Evidence: follow.Totals{
 			Stored: 9, Seen: 8, Checked: 20, CaughtUpAt: caughtUp, Waiting: follow.Waiting{For: "a transaction", Since: caughtUp.Add(-time.Hour)},
-			BeforeStore: 12,
+			BeforeStore: 12, Pending: 3,
 		},
 	}
 	s.commit(follow.Commit{State: state})
