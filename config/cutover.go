@@ -23,6 +23,8 @@ type Cutover struct {
 	RollbackReserve time.Duration
 	// Fence says what keeps writers out of legacy. Required.
 	Fence Fence
+	// Sliced says to which slice a row of the new side belongs; optional.
+	Sliced Sliced
 	// Reads and Writes switch the two; both are required.
 	Reads, Writes Switch
 	// Pool holds clients while the two are switched; optional, and of the kind pgbouncer.
@@ -153,6 +155,7 @@ func readCutover(o *object, c *Config) {
 	}
 	o.require("fence", "what keeps writers out of legacy, such as fence: {dsn: \"${FENCE_DSN}\"}")
 	readFence(o.object("fence"), &t.Fence, c.Legacy.Table)
+	readSliced(o.object("slice"), t)
 	o.require("switch", "how reads and writes are switched; see docs/switches.md")
 	if s := o.object("switch"); s != nil {
 		defer s.remember()()
@@ -234,6 +237,9 @@ func readFence(o *object, f *Fence, legacy string) {
 	o.dsn(&f.DSN)
 	o.oneOf("mode", &f.Mode, []string{"error", "wait"})
 	o.text("slice", &f.Slice)
+	if strings.Contains(f.Slice, "=") {
+		o.at(target(o.values["slice"]), join(o.path, "slice"), "must be a column without = in its name: a slice is written as COLUMN=VALUE", "")
+	}
 	if o.values["tables"] == nil && strings.HasPrefix(strings.TrimSpace(legacy), "(") {
 		o.require("tables", "the tables that are written, because legacy.table is a query")
 	}

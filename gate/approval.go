@@ -28,7 +28,7 @@ func (a Approval) Lacks(fingerprint, cutover, executor string, now time.Time) st
 	case a.Fingerprint != fingerprint:
 		return fmt.Sprintf("what %s has approved is not what is configured now", a.Who)
 	case a.Cutover != cutover:
-		return fmt.Sprintf("the section cutover was changed since %s has approved it", a.Who)
+		return fmt.Sprintf("%s has approved another slice, or another section cutover than there is now", a.Who)
 	case person(a.Who) == person(executor):
 		return a.Who + " has approved it, and who executes must be another person"
 	case !now.Before(a.Until):

@@ -81,7 +81,25 @@ func (s *Side) Moment(ctx context.Context) (m evidence.Moment, err error) {
 const named = 20
 
 // WrittenAfter implements [evidence.Server]. It reads the whole table.
-func (s *Side) WrittenAfter(ctx context.Context, m evidence.Moment) (w evidence.Written, err error) {
+func (s *Side) WrittenAfter(ctx context.Context, m evidence.Moment) (evidence.Written, error) {
+	return s.writtenAfter(ctx, m, "true")
+}
+
+// part is the rows of a side for which a condition holds.
+type part struct {
+	*Side
+	condition string
+}
+
+// Part is the side as far as a condition holds of its rows, for what was written after a moment.
+func (s *Side) Part(condition string) evidence.Server { return part{s, condition} }
+
+// WrittenAfter implements [evidence.Server].
+func (p part) WrittenAfter(ctx context.Context, m evidence.Moment) (evidence.Written, error) {
+	return p.writtenAfter(ctx, m, condition(p.condition))
+}
+
+func (s *Side) writtenAfter(ctx context.Context, m evidence.Moment, of string) (w evidence.Written, err error) {
 	defer s.observe("written")()
 	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
 	defer cancel()
@@ -95,9 +113,9 @@ func (s *Side) WrittenAfter(ctx context.Context, m evidence.Moment) (w evidence.
 		open[i] = strconv.FormatUint(uint64(xid), 10)
 	}
 	after := fmt.Sprintf("(%s OR t.xmin::text = ANY($1::text[]))", writtenSince(verify.Mark{Oldest: int64(m.Next)})) //nolint:gosec // 2^63 transactions
-	err = n.tx.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s) FROM %s", after, s.within(), s.itself()), open).Scan(&w.Rows, &w.All)
+	err = n.tx.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FILTER (WHERE %s), count(*) FILTER (WHERE %s) FROM %s WHERE %s", after, s.within(), s.itself(), of), open).Scan(&w.Rows, &w.All)
 	if err == nil && w.Rows > 0 {
-		w.Some, err = someKeys(ctx, n.tx, fmt.Sprintf("SELECT coalesce((%s)::text, 'without a key') FROM %s WHERE %s LIMIT %d", s.config.Key, s.itself(), after, named), open)
+		w.Some, err = someKeys(ctx, n.tx, fmt.Sprintf("SELECT coalesce((%s)::text, 'without a key') FROM %s WHERE %s AND %s LIMIT %d", s.config.Key, s.itself(), of, after, named), open)
 	}
 	if err != nil {
 		return w, fmt.Errorf("looking for rows of %s that were written: %w", s.config.Representation, err)
@@ -146,6 +164,9 @@ func (s *Side) Blind(ctx context.Context) (why string, err error) {
 
 // Moment implements [evidence.Server].
 func (e *Events) Moment(ctx context.Context) (evidence.Moment, error) { return e.side.Moment(ctx) }
+
+// Part is as that of a [Side].
+func (e *Events) Part(condition string) evidence.Server { return e.side.Part(condition) }
 
 // WrittenAfter implements [evidence.Server].
 func (e *Events) WrittenAfter(ctx context.Context, m evidence.Moment) (evidence.Written, error) {

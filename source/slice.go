@@ -64,3 +64,19 @@ func (s *Side) readWhere(ctx context.Context, where string) error {
 	}
 	return &ConditionError{setting, fmt.Errorf("%s %s: %w", setting, where, err)}
 }
+
+// Any reports whether a row belongs here.
+func (s *Side) Any(ctx context.Context) (any bool, err error) {
+	defer s.observe("any")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	n, err := s.begin(ctx, "SELECT 1 FROM "+s.from()+" LIMIT 0")
+	if err != nil {
+		return false, err
+	}
+	defer n.Close()
+	if err := n.tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+s.from()+")").Scan(&any); err != nil {
+		return false, fmt.Errorf("looking for a row of %s: %w", s.config.Representation, err)
+	}
+	return any, nil
+}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Exec switches by programs, each with its arguments; no shell is between. They find the run in CROSSCHECK_RUN and CROSSCHECK_SLICE,
-// and the nonce of a barrier in CROSSCHECK_NONCE.
+// Exec switches by programs, each with its arguments; no shell is between. They find the run in CROSSCHECK_RUN, CROSSCHECK_SLICE and
+// CROSSCHECK_SLICE_COLUMN, and the nonce of a barrier in CROSSCHECK_NONCE.
 type Exec struct {
 	Do, Undo []string
 	// Asks exits with 0 at the new system and with 1 at legacy. Every other end is an error.
@@ -58,7 +58,7 @@ func start(ctx context.Context, argv []string, run Run) (string, error) {
 		return "", errors.New("there is no program")
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the user's own program
-	cmd.Env = append(os.Environ(), "CROSSCHECK_RUN="+run.Name, "CROSSCHECK_SLICE="+run.Slice, "CROSSCHECK_NONCE="+run.Nonce)
+	cmd.Env = append(os.Environ(), "CROSSCHECK_RUN="+run.Name, "CROSSCHECK_SLICE="+run.Slice, "CROSSCHECK_SLICE_COLUMN="+run.Column, "CROSSCHECK_NONCE="+run.Nonce)
 	ownGroup(cmd)
 	cmd.WaitDelay = time.Second // until its output is cut off
 	var output tail

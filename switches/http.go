@@ -19,7 +19,7 @@ type Request struct {
 }
 
 // HTTP switches by requests. An answer other than 2xx is an error, and no redirect is followed. A request has the headers
-// X-Crosscheck-Run and X-Crosscheck-Slice, and X-Crosscheck-Nonce at a barrier.
+// X-Crosscheck-Run, and of one slice X-Crosscheck-Slice and X-Crosscheck-Slice-Column; and X-Crosscheck-Nonce at a barrier.
 type HTTP struct {
 	Do, Undo, Asks Request
 	// On and Off are texts of which the answer to a check must have exactly one.
@@ -76,6 +76,7 @@ func (r Request) send(ctx context.Context, run Run) (string, error) {
 	request.Header.Set("X-Crosscheck-Run", run.Name)
 	if run.One {
 		request.Header.Set("X-Crosscheck-Slice", url.QueryEscape(run.Slice))
+		request.Header.Set("X-Crosscheck-Slice-Column", url.QueryEscape(run.Column))
 	}
 	if run.Nonce != "" {
 		request.Header.Set("X-Crosscheck-Nonce", run.Nonce)

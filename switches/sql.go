@@ -15,7 +15,7 @@ import (
 type SQL struct {
 	DSN string
 	// Do and Undo may have several statements; each runs in one transaction. They find the run in the settings
-	// crosscheck.run and crosscheck.slice, and a nonce in crosscheck.nonce.
+	// crosscheck.run, crosscheck.slice and crosscheck.slice_column, and a nonce in crosscheck.nonce.
 	Do, Undo string
 	// Asks returns one row with one boolean, which is true at the new system. It runs in a read-only transaction.
 	Asks string
@@ -93,12 +93,12 @@ func (s SQL) in(ctx context.Context, access pgx.TxAccessMode, run Run, fn func(p
 		conn.Close(closing)
 	}()
 	return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: access}, func(tx pgx.Tx) error {
-		const settings = "SELECT pg_catalog.set_config('crosscheck.run', $1, true), pg_catalog.set_config('crosscheck.slice', $2, true), pg_catalog.set_config('statement_timeout', $3, true), pg_catalog.set_config('crosscheck.nonce', $4, true)"
+		const settings = "SELECT pg_catalog.set_config('crosscheck.run', $1, true), pg_catalog.set_config('crosscheck.slice', $2, true), pg_catalog.set_config('statement_timeout', $3, true), pg_catalog.set_config('crosscheck.nonce', $4, true), pg_catalog.set_config('crosscheck.slice_column', $5, true)"
 		limit := "0"
 		if deadline, ok := ctx.Deadline(); ok {
 			limit = fmt.Sprint(max(time.Until(deadline).Milliseconds(), 1))
 		}
-		if _, err := tx.Exec(ctx, settings, run.Name, run.Slice, limit, run.Nonce); err != nil {
+		if _, err := tx.Exec(ctx, settings, run.Name, run.Slice, limit, run.Nonce, run.Column); err != nil {
 			return fmt.Errorf("beginning: %w", err)
 		}
 		return fn(tx)

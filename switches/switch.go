@@ -56,7 +56,9 @@ type Run struct {
 	Name  string
 	Slice string // of a cutover of one slice
 	One   bool   // only that slice
-	Nonce string // of a barrier: what is to be sent, and looked for
+	// Column is that of the slice; empty if everything is switched.
+	Column string
+	Nonce  string // of a barrier: what is to be sent, and looked for
 }
 
 // Switch is an action with limits, whose output may be shown.

@@ -39,10 +39,11 @@ type cutoverCommand struct {
 type cutoverRehearse struct {
 	Until string `help:"The last step that is done: final-verification, permanent-fence, or switch-reads, which moves reads for a moment and undoes both switches." enum:"final-verification,permanent-fence,switch-reads" default:"final-verification"`
 	JSON  bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	sliceFlag
 }
 
 func (r *cutoverRehearse) run(ctx context.Context, p *program) (int, error) {
-	t, err := openCutting(ctx, p)
+	t, err := p.openSlice(ctx, r.sliceFlag)
 	if err != nil {
 		return 0, err
 	}
@@ -51,7 +52,7 @@ func (r *cutoverRehearse) run(ctx context.Context, p *program) (int, error) {
 	tell := t.telling(r.JSON)
 	report := func(s cutoverrun.Status) {
 		tell(s)
-		if s.Newest.Outcome == cutover.Done && s.Newest.Action == (cutover.Action{Verb: cutover.Do, Step: cutover.Step(r.Until)}) {
+		if did(s.Newest, cutover.Step(r.Until)) {
 			select {
 			case asks <- cutover.Abort:
 			default: // somebody has asked for it already
@@ -70,6 +71,11 @@ func (r *cutoverRehearse) run(ctx context.Context, p *program) (int, error) {
 	return t.rehearsed(ctx, s, cutover.Step(r.Until), r.JSON)
 }
 
+// did reports whether a record says that a step is done.
+func did(r cutover.Record, step cutover.Step) bool {
+	return r.Action.Verb == cutover.Do && r.Action.Step == step && r.Outcome == cutover.Done
+}
+
 // rehearsed sums a rehearsal up: it is meant to roll back, after its last step was done.
 func (t *cutting) rehearsed(ctx context.Context, s cutoverrun.Status, until cutover.Step, asJSON bool) (int, error) {
 	journals, err := t.ledger.Runs(ctx)
@@ -79,7 +85,7 @@ func (t *cutting) rehearsed(ctx context.Context, s cutoverrun.Status, until cuto
 	records := journals[len(journals)-1]
 	took := cutoverrun.Measure(records)
 	reached := slices.ContainsFunc(records, func(r cutover.Record) bool {
-		return r.Action == cutover.Action{Verb: cutover.Do, Step: until} && r.Outcome == cutover.Done
+		return did(r, until)
 	})
 	code := exitAgrees
 	if !reached || s.State.Phase != cutover.RolledBack {
@@ -111,7 +117,7 @@ func (t *cutting) begin(ctx context.Context, name string, checks steps.Checks, h
 		return cutoverrun.Status{}, err
 	}
 	c.Budget = b
-	return t.drive(ctx, name, asks, func() (cutoverrun.Status, error) { return c.Begin(ctx, name, "") })
+	return t.drive(ctx, name, asks, func() (cutoverrun.Status, error) { return c.Begin(ctx, name, t.slice) })
 }
 
 type cutoverApprove struct {
@@ -119,6 +125,7 @@ type cutoverApprove struct {
 	As     string `help:"Who approves. Default: the user at this machine." placeholder:"NAME"`
 	Until  string `help:"Until when: a time, or a date (the beginning of that day in UTC). Default: for 24 hours." placeholder:"TIME"`
 	JSON   bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	sliceFlag
 }
 
 func (a *cutoverApprove) run(ctx context.Context, p *program) (int, error) {
@@ -135,11 +142,15 @@ func (a *cutoverApprove) run(ctx context.Context, p *program) (int, error) {
 		return exitError, err
 	}
 	defer l.Close()
+	slice, err := a.name(ctx, c)
+	if err != nil {
+		return exitError, err
+	}
 	who := a.As
 	if who == "" {
 		who = asker()
 	}
-	approval, err := l.Approve(ctx, gate.Approval{Who: who, OSUser: asker(), Ticket: a.Ticket, Cutover: c.Cutover.Digest(), Until: until})
+	approval, err := l.Approve(ctx, gate.Approval{Who: who, OSUser: asker(), Ticket: a.Ticket, Cutover: c.Cutover.DigestOf(slice), Until: until})
 	if errors.Is(err, ledger.ErrNotGo) {
 		printError(p.logs(), err.Error(), "crosscheck gate takes a decision and records it")
 		return exitDiverged, nil
@@ -150,7 +161,11 @@ func (a *cutoverApprove) run(ctx context.Context, p *program) (int, error) {
 	if a.JSON {
 		return exitAgrees, writeObject(p.stdout, approval)
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s approves decision %d (%s) until %s. Head %s\n", approval.Who, approval.Decision, approval.Ticket, approval.Until.UTC().Format(time.RFC3339), approval.Hash)
+	of := ""
+	if slice != "" {
+		of = " for the slice " + printable(slice)
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s approves decision %d%s (%s) until %s. Head %s\n", approval.Who, approval.Decision, of, approval.Ticket, approval.Until.UTC().Format(time.RFC3339), approval.Hash)
 	return exitAgrees, err
 }
 
@@ -159,6 +174,7 @@ type cutoverExecute struct {
 	As       string `help:"Who executes. Default: the user at this machine." placeholder:"NAME"`
 	Override string `help:"Why it is done without a decision GO and an approval. It is on record and in every report." placeholder:"WHY"`
 	JSON     bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	sliceFlag
 }
 
 var errConfirm = errors.New("--confirm is not the name of the cutover")
@@ -167,7 +183,7 @@ var errConfirm = errors.New("--confirm is not the name of the cutover")
 const holdEvery = 5 * time.Second
 
 func (e *cutoverExecute) run(ctx context.Context, p *program) (int, error) {
-	t, err := openCutting(ctx, p)
+	t, err := p.openSlice(ctx, e.sliceFlag)
 	if err != nil {
 		return 0, err
 	}

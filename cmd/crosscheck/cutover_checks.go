@@ -31,7 +31,7 @@ func (g *guarding) Basis() map[string]string { return g.basisOf }
 
 // Guardrails implements [steps.Checks].
 func (g *guarding) Guardrails(ctx context.Context, s steps.Scope) []steps.Guardrail {
-	g.basisOf = map[string]string{"who": g.who, "os_user": asker(), "fingerprint": g.basis.Fingerprint, cutoverrun.CutoverKey: g.config.Cutover.Digest()}
+	g.basisOf = map[string]string{"who": g.who, "os_user": asker(), "fingerprint": g.basis.Fingerprint, "decided": g.decides.Fingerprint, cutoverrun.CutoverKey: g.config.Cutover.Digest()}
 	g.basisOf["budget"], g.basisOf["rollback_reserve"] = g.config.Cutover.Budget.String(), g.config.Cutover.RollbackReserve.String()
 	all := []steps.Guardrail{g.decision(ctx), g.approval(ctx, s)}
 	for i := range all {
@@ -46,6 +46,9 @@ func (g *guarding) Guardrails(ctx context.Context, s steps.Scope) []steps.Guardr
 	}
 	if g.config.Cutover.Reverse.Given() {
 		all = append(all, g.feed(ctx))
+	}
+	if g.slice != "" {
+		all = append(all, g.sliced(ctx))
 	}
 	return append(all, g.server(ctx), g.fenced(ctx), g.inside(ctx, s), g.switched(ctx, s), g.probes(ctx, s), g.forecast(ctx))
 }
@@ -82,7 +85,7 @@ func (g *guarding) approval(ctx context.Context, s steps.Scope) steps.Guardrail 
 	if err != nil {
 		return guardrail("approval", err, "")
 	}
-	if lacks := a.Lacks(g.basis.Fingerprint, g.config.Cutover.Digest(), g.who, now); lacks != "" {
+	if lacks := a.Lacks(g.decides.Fingerprint, g.config.Cutover.DigestOf(g.slice), g.who, now); lacks != "" {
 		return guardrail("approval", errors.New(lacks), "")
 	}
 	journals, err := g.ledger.Runs(ctx)
@@ -118,10 +121,16 @@ func (g *guarding) fenced(ctx context.Context) steps.Guardrail {
 		err = errors.New("the fence is not installed: crosscheck cutover install")
 	case kind == fence.Partly:
 		err = fmt.Errorf("some writers pass the fence: %s", strings.Join(state.Missing, "; "))
-	case kind != fence.Open || len(state.Waiting) > 0:
+	case state.Sealed || len(state.Holders)+len(state.Waiting) > 0:
 		err = fmt.Errorf("the fence is %s already: crosscheck cutover fence", kind)
+	default:
+		err = g.apart(ctx, state)
 	}
-	return guardrail("fence", err, "the fence is installed and open")
+	passes := "the fence is installed and open"
+	if len(state.Slices) > 0 {
+		passes = fmt.Sprintf("the fence is installed, and open but for %d slices that are at the new side", len(state.Slices))
+	}
+	return guardrail("fence", err, passes)
 }
 
 // oldWriter is how old a transaction of a writer may be: the drain waits for it while others are refused.
@@ -215,7 +224,7 @@ func (t *cutting) budget(ctx context.Context) (cutover.Budget, error) {
 	b := cutover.Budget{Total: t.config.Cutover.Budget, Reserve: t.config.Cutover.RollbackReserve}
 	journals, err := t.ledger.Runs(ctx)
 	if err == nil {
-		b.Forecast = cutoverrun.Forecast(journals)
+		b.Forecast = cutoverrun.Forecast(cutoverrun.Of(journals, t.slice))
 	}
 	return b, err
 }

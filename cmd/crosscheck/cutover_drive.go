@@ -41,33 +41,56 @@ type cutting struct {
 	config  *config.Config
 	fence   *fence.Fence
 	ledger  *ledger.Ledger
+	slice   string // as COLUMN=VALUE; empty for all orders
 	sides   sides
-	basis   gate.Basis
-	lacking lacking // as the barrier saw it last
+	basis   gate.Basis // of what the run compares
+	decides gate.Basis // of what the decision is about: all orders whose slices are at legacy
+	lacking lacking    // as the barrier saw it last
 }
 
-// openCutting opens everything that a run needs. The caller closes it.
-func openCutting(ctx context.Context, p *program) (*cutting, error) {
+// openCutting opens everything that a run of all orders needs, or of one slice, spelled by [sliceFlag.name]. The caller closes it.
+func openCutting(ctx context.Context, p *program, slice string) (t *cutting, err error) {
 	c, err := p.loadCutover()
 	if err != nil {
 		return nil, err
 	}
-	t := &cutting{program: p, config: c}
-	if t.fence, err = newFence(c); err != nil {
-		return nil, err
-	}
-	t.sides, t.basis, err = oneOff{program: p, kind: verify.Delta}.open(ctx, c)
-	if err == nil {
-		if t.ledger, err = openLedger(ctx, c, p.log()); err != nil {
-			err = fmt.Errorf("opening the ledger: %w", err)
+	t = &cutting{program: p, slice: slice}
+	defer func() {
+		if err != nil {
+			t.close()
 		}
+	}()
+	if t.fence, err = newFence(c); err != nil {
+		return t, err
 	}
+	if t.ledger, err = openLedger(ctx, c, p.log()); err != nil {
+		return t, fmt.Errorf("opening the ledger: %w", err)
+	}
+	rest, _, err := remaining(ctx, c, t.ledger)
 	if err != nil {
-		t.close()
-		return nil, err
+		return t, err
 	}
-	t.ledger.KnowBasis(t.basis)
-	store(ctx, t.basis, t.ledger, p.log())
+	t.config = rest
+	if slice != "" {
+		value, err := sliceValue(c, slice)
+		if err != nil {
+			return t, err
+		}
+		t.config = c.Only(value)
+	}
+	if t.sides, t.basis, err = (oneOff{program: p, kind: verify.Delta}).open(ctx, t.config); err != nil {
+		if slice != "" {
+			err = fmt.Errorf("restricting all sides to the slice %s, by cutover.fence.slice and cutover.slice: %w", slice, err)
+		}
+		return t, err
+	}
+	if t.decides, err = t.sides.basis(ctx, rest); err != nil { // it depends on no condition of the sides
+		return t, err
+	}
+	for _, b := range []gate.Basis{t.basis, t.decides} {
+		t.ledger.KnowBasis(b)
+		store(ctx, b, t.ledger, p.log())
+	}
 	return t, nil
 }
 
@@ -104,11 +127,19 @@ func (p *program) cutoverLedger(ctx context.Context) (*config.Config, *ledger.Le
 // coordinator drives runs with these checks and this hold.
 func (t *cutting) coordinator(checks steps.Checks, hold steps.Gate, asks <-chan cutover.Outcome, report func(cutoverrun.Status)) *cutoverrun.Coordinator {
 	log, probe := t.log(), t.config.Cutover.Probe
+	writes := newSwitch(t.config, "writes", t.config.Cutover.Writes)
+	if g, ok := checks.(*guarding); ok && g.rehearsal {
+		writes = neverNew{writes}
+	}
+	var pool steps.Switch
+	if t.slice == "" { // the clients of other slices go on
+		pool = newSwitch(t.config, "pool", t.config.Cutover.Pool)
+	}
 	return &cutoverrun.Coordinator{
 		Journal: t.ledger,
 		Actions: &steps.Steps{
-			Fence: fencing{t.fence}, Reads: newSwitch(t.config, "reads", t.config.Cutover.Reads), Writes: newSwitch(t.config, "writes", t.config.Cutover.Writes),
-			Pool:     newSwitch(t.config, "pool", t.config.Cutover.Pool),
+			Fence: fencing{t.fence}, Reads: newSwitch(t.config, "reads", t.config.Cutover.Reads), Writes: writes,
+			Pool:     pool,
 			AsReader: newProbe(t.config, "the probe of reads", probe.Reads), AsWriter: newProbe(t.config, "the probe of writes", probe.Writes),
 			Checks: checks, Gate: hold, Evidence: t.evidence(), Wait: lease.Sleep,
 		},
@@ -254,5 +285,5 @@ func (t *cutting) judge(ctx context.Context) (gate.Decision, gate.Evidence, erro
 		gaps, _ := t.sides.gaps(ctx, t.config)
 		return gaps
 	}}
-	return known.Judge(ctx, t.basis.Fingerprint, now)
+	return known.Judge(ctx, t.decides.Fingerprint, now)
 }

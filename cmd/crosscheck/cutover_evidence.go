@@ -19,10 +19,13 @@ func (t *cutting) evidence() *evidence.Evidence {
 	if t.config.Cutover.Reverse.Given() {
 		e.Reversed, e.Fed = t.reversed, t.fed
 	}
+	if t.sides.events != nil {
+		e.New = t.sides.events
+	}
+	t.restrict(e)
 	if t.sides.events == nil {
 		return e
 	}
-	e.New = t.sides.events
 	if t.config.Events.PerOrder {
 		return e
 	}
@@ -87,7 +90,7 @@ func (t *cutting) behind(ctx context.Context) (string, error) {
 
 // streamed asks the follower of the stream how far it has checked. What the stream lacks below is a divergence, which the gate judges.
 func (t *cutting) streamed(ctx context.Context, position int64) (string, error) {
-	state, err := t.ledger.LoadStream(ctx, t.basis.Fingerprint)
+	state, err := t.ledger.LoadStream(ctx, t.decides.Fingerprint)
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/cutover/steps"
@@ -21,7 +22,11 @@ func newFence(c *config.Config) (*fence.Fence, error) {
 	return fence.New(fence.Config{DSN: f.DSN.Reveal(), Name: c.Cutover.Name, Tables: f.Tables, Mode: fence.Mode(f.Mode), Slice: f.Slice, Reverse: c.Cutover.Reverse.Role})
 }
 
-func fenceScope(s steps.Scope) fence.Scope { return fence.Scope{Slice: s.Slice, One: s.Slice != ""} }
+// fenceScope is the scope of a run, whose slice is written as COLUMN=VALUE.
+func fenceScope(s steps.Scope) fence.Scope {
+	_, value, one := strings.Cut(s.Slice, "=")
+	return fence.Scope{Slice: value, One: one}
+}
 
 // provenAs wraps an error that proves something with the sentinel of the steps.
 func provenAs(err, as error, of ...error) error {

@@ -33,8 +33,12 @@ func (h *holdPoint) Wait(ctx context.Context, _ steps.Scope) (string, error) {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	if !h.confirmed {
-		go h.read(reading, lines)                                                                                // ends with the process: a terminal cannot be asked to stop
-		fmt.Fprintf(h.stderr, "Type %s to close legacy to writers, or Ctrl-C to stop.\n", h.config.Cutover.Name) //nolint:errcheck // a terminal
+		go h.read(reading, lines) // ends with the process: a terminal cannot be asked to stop
+		what := "legacy"
+		if h.slice != "" {
+			what = "the slice " + printable(h.slice) + " of legacy"
+		}
+		fmt.Fprintf(h.stderr, "Type %s to close %s to writers, or Ctrl-C to stop.\n", h.config.Cutover.Name, what) //nolint:errcheck // a terminal
 	}
 	for {
 		from := time.Now()

@@ -41,34 +41,44 @@ func (*cutoverUninstall) run(ctx context.Context, p *program) (int, error) {
 
 type cutoverClose struct {
 	Yes bool `help:"Really: legacy takes no write until it is opened again." required:""`
+	sliceFlag
 }
 
-func (*cutoverClose) run(ctx context.Context, p *program) (int, error) {
-	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, _ *config.Config) (err error) {
+func (u *cutoverClose) run(ctx context.Context, p *program) (int, error) {
+	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, c *config.Config) (err error) {
+		scope, err := u.scope(c)
+		if err != nil {
+			return err
+		}
 		limited, cancel := context.WithTimeout(ctx, cutoverLimit)
 		defer cancel()
-		if err := f.Close(limited, fence.Scope{}); err != nil {
+		if err := f.Close(limited, scope); err != nil {
 			return withHint(err, "legacy is as it was; crosscheck cutover fence shows who is inside")
 		}
 		defer func() { err = errors.Join(err, f.Release(ctx)) }()
 		if err := f.Permanent(limited); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(p.stdout, "Legacy is closed for good. crosscheck cutover resume goes on with a run that waits for it.")
+		_, err = fmt.Fprintf(p.stdout, "Legacy is closed for good, for %s. crosscheck cutover resume goes on with a run that waits for it.\n", scope)
 		return err
 	})
 }
 
 type cutoverUnfence struct {
 	Yes bool `help:"Really: a run that has not ended may go on to switch writes to the new system." required:""`
+	sliceFlag
 }
 
-func (*cutoverUnfence) run(ctx context.Context, p *program) (int, error) {
+func (u *cutoverUnfence) run(ctx context.Context, p *program) (int, error) {
 	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, c *config.Config) error {
-		if err := f.Unfence(ctx, fence.Scope{}); err != nil {
+		scope, err := u.scope(c)
+		if err != nil {
+			return err
+		}
+		if err := f.Unfence(ctx, scope); err != nil {
 			return withHint(err, "this line opens legacy by hand: "+f.ByHand())
 		}
-		if pool := newSwitch(c, "pool", c.Cutover.Pool); pool != nil {
+		if pool := newSwitch(c, "pool", c.Cutover.Pool); pool != nil && !scope.One {
 			if _, err := pool.Set(ctx, false, steps.Scope{Run: c.Cutover.Name}); err != nil {
 				return withHint(fmt.Errorf("legacy is open, and the clients are still held: %w", err), "RESUME on the console of each PgBouncer lets them go on")
 			}

@@ -50,7 +50,7 @@ func (s *sidecar) finishOne(ctx context.Context, p *program) error {
 	if left.State.Stranded() {
 		s.log.ErrorContext(ctx, "no side takes writes, because a cutover was left unfinished", slog.String("run", left.Run), slog.String("next", left.Action.String()))
 	}
-	t, err := openCutting(ctx, p)
+	t, err := openCutting(ctx, p, left.State.Slice)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 type cutoverPlan struct {
 	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	sliceFlag
 }
 
 // cutoverPlanned is what cutover plan says.
@@ -34,7 +35,7 @@ type plannedStep struct {
 }
 
 func (c *cutoverPlan) run(ctx context.Context, p *program) (int, error) {
-	t, err := openCutting(ctx, p)
+	t, err := p.openSlice(ctx, c.sliceFlag)
 	if err != nil {
 		return 0, err
 	}
@@ -44,7 +45,7 @@ func (c *cutoverPlan) run(ctx context.Context, p *program) (int, error) {
 		return 0, err
 	}
 	plan := cutoverPlanned{Budget: b.Total.Seconds(), Reserve: b.Reserve.Seconds(), Passes: true}
-	plan.Guardrails = (&guarding{cutting: t, planned: true}).Guardrails(ctx, steps.Scope{Run: t.config.Cutover.Name})
+	plan.Guardrails = (&guarding{cutting: t, planned: true}).Guardrails(ctx, steps.Scope{Run: t.config.Cutover.Name, Slice: t.slice})
 	for _, g := range plan.Guardrails {
 		plan.Passes = plan.Passes && g.Passes
 	}
@@ -93,7 +94,7 @@ type cutoverStatus struct {
 }
 
 func (c *cutoverStatus) run(ctx context.Context, p *program) (int, error) {
-	_, l, err := p.cutoverLedger(ctx)
+	of, l, err := p.cutoverLedger(ctx)
 	if err != nil {
 		return exitError, err
 	}
@@ -102,10 +103,12 @@ func (c *cutoverStatus) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
+	moved := movedOf(of, all)
 	if c.JSON {
 		return exitAgrees, writeObject(p.stdout, struct {
-			Runs []cutoverrun.Status `json:"runs"`
-		}{append([]cutoverrun.Status{}, all...)})
+			Runs  []cutoverrun.Status `json:"runs"`
+			Moved []string            `json:"slices_at_new_side"`
+		}{append([]cutoverrun.Status{}, all...), append([]string{}, moved...)})
 	}
 	text := "No run has begun.\n"
 	for i, s := range all {
@@ -114,17 +117,27 @@ func (c *cutoverStatus) run(ctx context.Context, p *program) (int, error) {
 		}
 		text += statusLine(s)
 	}
+	for _, slice := range moved {
+		text += "At the new side: " + printable(slice) + "\n"
+	}
 	_, err = fmt.Fprint(p.stdout, text)
 	return exitAgrees, err
 }
 
 func statusLine(s cutoverrun.Status) string {
 	line := fmt.Sprintf("%s  began %s  %s", s.Run, s.Began.UTC().Format(time.RFC3339), s.State.Phase)
+	if s.State.Slice != "" {
+		line += "  of " + printable(s.State.Slice)
+	}
 	if !s.State.Ended() {
 		line += fmt.Sprintf("  next: %s", s.Action)
 	}
 	if s.State.Stranded() && !s.State.Ended() {
-		line += "  NO SIDE TAKES WRITES UNTIL IT IS FINISHED"
+		of := ""
+		if s.State.Slice != "" {
+			of = " OF " + printable(s.State.Slice)
+		}
+		line += "  NO SIDE TAKES WRITES" + of + " UNTIL IT IS FINISHED"
 	}
 	if s.ByHand != "" {
 		line += "  FOR PEOPLE: " + printable(s.ByHand)
@@ -143,62 +156,88 @@ func tailFailed(s cutoverrun.Status) bool {
 type cutoverAbort struct{}
 
 func (*cutoverAbort) run(ctx context.Context, p *program) (int, error) {
-	return p.turn(ctx, func(_ *cutting, all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
+	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, wish, error) {
 		s := unfinished(all)
 		if s == nil {
-			return nil, "", withHint(errNoRun, "crosscheck cutover rollback goes back from a run that is completed")
+			return nil, nil, withHint(errNoRun, "crosscheck cutover rollback goes back from a run that is completed")
 		}
-		return s, cutover.Abort, nil
+		return s, asks(cutover.Abort), nil
 	})
 }
 
 type cutoverResume struct{}
 
 func (*cutoverResume) run(ctx context.Context, p *program) (int, error) {
-	return p.turn(ctx, func(_ *cutting, all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
+	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, wish, error) {
 		s := unfinished(all)
 		if s == nil {
-			return nil, "", errNoRun
+			return nil, nil, errNoRun
 		}
-		return s, "", nil
+		return s, asks(""), nil
 	})
 }
 
-type cutoverRollback struct{}
+type cutoverRollback struct{ sliceFlag }
 
 var errNoRun = errors.New("all runs have ended")
 
-func (*cutoverRollback) run(ctx context.Context, p *program) (int, error) {
-	return p.turn(ctx, func(t *cutting, all []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error) {
-		s := unfinished(all)
+func (r *cutoverRollback) run(ctx context.Context, p *program) (int, error) {
+	c, err := p.loadCutover()
+	if err != nil {
+		return exitError, err
+	}
+	slice, err := r.name(ctx, c)
+	if err != nil {
+		return exitError, err
+	}
+	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, wish, error) {
+		s, everything := unfinished(all), cutoverrun.Everything(all)
 		for i := len(all) - 1; s == nil && i >= 0; i-- {
-			if all[i].State.Phase == cutover.Completed {
+			if all[i].State.Phase == cutover.Completed && all[i].State.Slice == slice {
 				s = &all[i]
 			}
 		}
-		if s == nil {
-			return nil, "", withHint(errNoRun, "there is no run that is completed; crosscheck cutover status lists them")
+		switch {
+		case s != nil && r.Slice != nil && s.State.Slice != slice:
+			return nil, nil, withHint(fmt.Errorf("run %s is of another slice, and has not ended", s.Run), "crosscheck cutover abort asks for its way back")
+		case s != nil && slice != "" && s.State.Ended() && everything != nil && everything.Began.After(s.Began):
+			return nil, nil, withHint(fmt.Errorf("run %s has closed all orders since", everything.Run), "go back from that one first: crosscheck cutover rollback")
+		case s == nil && slice == "" && len(cutoverrun.Moved(all)) > 0:
+			return nil, nil, withHint(errNoRun, "no run of all orders is completed; name the slice, such as"+cutover.SliceFlag(cutoverrun.Moved(all)[0]))
+		case s == nil:
+			return nil, nil, withHint(errNoRun, "there is no run that is completed; crosscheck cutover status lists them")
 		}
-		ask, err := t.wayBack(ctx, *s)
-		return s, ask, err
+		return s, func(t *cutting) (cutover.Outcome, error) { return t.wayBack(ctx, *s) }, nil
 	})
 }
 
+// wish says what a run is asked for, by what it has opened.
+type wish func(*cutting) (cutover.Outcome, error)
+
+func asks(o cutover.Outcome) wish { return func(*cutting) (cutover.Outcome, error) { return o, nil } }
+
 // turn asks whoever drives a run for something. If nobody does, this process drives it.
-func (p *program) turn(ctx context.Context, which func(*cutting, []cutoverrun.Status) (*cutoverrun.Status, cutover.Outcome, error)) (int, error) {
-	t, err := openCutting(ctx, p)
+func (p *program) turn(ctx context.Context, which func([]cutoverrun.Status) (*cutoverrun.Status, wish, error)) (int, error) {
+	no := func(err error) (int, error) { // it is the answer to what was asked, and nothing is broken
+		printError(p.logs(), err.Error(), hintFor(err))
+		return exitDiverged, nil
+	}
+	all, err := p.allRuns(ctx)
+	if err != nil {
+		return exitError, err
+	}
+	of, wishes, err := which(all)
+	if err != nil {
+		return no(err)
+	}
+	t, err := openCutting(ctx, p, of.State.Slice)
 	if err != nil {
 		return 0, err
 	}
 	defer t.close()
-	all, err := t.runs(ctx)
+	ask, err := wishes(t)
 	if err != nil {
-		return exitError, err
-	}
-	of, ask, err := which(t, all)
-	if err != nil { // it is the answer to what was asked, and nothing is broken
-		printError(p.logs(), err.Error(), hintFor(err))
-		return exitDiverged, nil
+		return no(err)
 	}
 	if ask != "" {
 		if err := t.ledger.Ask(ctx, of.Run, ask, asker()); err != nil {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/config"
@@ -72,5 +74,17 @@ func (s switching) On(ctx context.Context, sc steps.Scope) (bool, error) {
 }
 
 func switchRun(sc steps.Scope) switches.Run {
-	return switches.Run{Name: sc.Run, Slice: sc.Slice, One: sc.Slice != ""}
+	column, value, one := strings.Cut(sc.Slice, "=")
+	return switches.Run{Name: sc.Run, Slice: value, One: one, Column: column}
+}
+
+// neverNew is the switch of writes in a rehearsal. It goes back before that step, whatever it was asked to do.
+type neverNew struct{ steps.Switch }
+
+// Set implements [steps.Switch].
+func (n neverNew) Set(ctx context.Context, on bool, sc steps.Scope) (string, error) {
+	if on {
+		return "", fmt.Errorf("%w: a rehearsal does not switch writes to the new side", steps.ErrRefused)
+	}
+	return n.Switch.Set(ctx, on, sc)
 }

@@ -32,7 +32,11 @@ func (s *sides) openFolded(ctx context.Context, c *config.Config, observe observ
 	}
 	narrow := legacyConfig(c, observe)
 	if c.Events.Archived != "" {
-		narrow.Where = "(" + c.Events.Archived + ") IS NOT TRUE"
+		kept := "(" + c.Events.Archived + ") IS NOT TRUE"
+		if narrow.Where != "" {
+			kept += " AND (\n" + narrow.Where + "\n)"
+		}
+		narrow.Where = kept
 	}
 	narrow.Fields = slices.DeleteFunc(narrow.Fields, func(f source.Field) bool { return !c.Judges(f.Field) })
 	s.folded.legacy, err = source.Open(ctx, narrow)

@@ -69,7 +69,7 @@ type cutoverFrozen struct {
 }
 
 func (f *cutoverFrozen) run(ctx context.Context, p *program) (int, error) {
-	t, err := openCutting(ctx, p)
+	t, err := openCutting(ctx, p, "")
 	if err != nil {
 		return 0, err
 	}

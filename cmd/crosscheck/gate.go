@@ -75,6 +75,10 @@ func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 // judge decides, records the decision and writes the report. The last two do not change the decision. If one of them
 // fails, the decision is returned with the error.
 func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (gate.Decision, error) {
+	c, err := p.remaining(ctx, c)
+	if err != nil {
+		return gate.Decision{}, err
+	}
 	s, err := openSides(ctx, c, nil)
 	if err != nil {
 		return gate.Decision{}, err

@@ -39,6 +39,9 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	if c.PostCutover {
 		return exitError, errPostCutover()
 	}
+	if c, err = o.remaining(ctx, c); err != nil {
+		return o.unverified(err)
+	}
 	o.fields = comparedFields(c)
 	s, basis, err := o.open(ctx, c)
 	defer func() { s.close() }()  // as it is then

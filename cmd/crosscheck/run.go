@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -46,7 +47,8 @@ type sidecar struct {
 	running   running
 	instead   instead // of the job of delta passes alone
 	kept      *kept   // of the same job; nil if no sides stay open
-	handed    string  // of the job of finishing cutovers: the run and its place that a person was told of
+	sliced    sliced
+	handed    string // of the job of finishing cutovers: the run and its place that a person was told of
 
 	mu    sync.Mutex
 	known sides // for the page and readiness; opened at the first use
@@ -59,11 +61,28 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	s := &sidecar{config: c, log: slog.New(slog.NewTextHandler(p.logs(), nil)), gaps: newGaps(c, time.Now()), rechecks: make(rechecks, recheckQueue)}
+	for again := false; ; again = true {
+		switch code, err := r.once(ctx, p, c); {
+		case ctx.Err() != nil && (errors.Is(err, errMoved) || again && errors.Is(err, context.Canceled)):
+			return exitAgrees, nil // stopped while it began anew
+		case !errors.Is(err, errMoved):
+			return code, err
+		}
+	}
+}
+
+// once serves until it is stopped, or until other slices are at the new side: then all of it begins anew.
+func (r *runCommand) once(ctx context.Context, p *program, c *config.Config) (code int, err error) {
+	s := &sidecar{log: slog.New(slog.NewTextHandler(p.logs(), nil)), rechecks: make(rechecks, recheckQueue)}
 	if s.ledger, err = ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: s.log}); err != nil {
 		return exitError, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer s.ledger.Close()
+	if err := s.slice(ctx, c); err != nil {
+		return exitError, err
+	}
+	c = s.config
+	s.gaps = newGaps(c, time.Now())
 	if s.jobs, err = openJobs(ctx, c, s.log); err != nil {
 		return exitError, err
 	}
@@ -148,6 +167,7 @@ func (s *sidecar) serve(ctx context.Context, p *program) error {
 		g.Go(func() error { return s.help(ctx) })
 		g.Go(func() error { return s.rechecks.run(ctx, s) })
 		g.Go(func() error { return s.finish(ctx, p) })
+		g.Go(func() error { return s.watchSlices(ctx) })
 		return passes.Run(ctx)
 	})
 	return g.Wait()

@@ -63,7 +63,7 @@ var deeds = map[cutover.Action]step{
 func (s *Steps) Perform(ctx context.Context, a run.Attempt) run.Result {
 	sc := Scope{Run: a.Run, Slice: a.Slice, Epoch: a.Epoch}
 	if a.Verb == cutover.Evict {
-		return result(seen{}, s.evict(ctx, sc, a.Late))
+		return result(seen{}, s.evict(ctx, sc, a.Late), sc)
 	}
 	of := a.Action
 	of.Slice = ""
@@ -71,7 +71,8 @@ func (s *Steps) Perform(ctx context.Context, a run.Attempt) run.Result {
 	if !ok {
 		return run.Result{Outcome: cutover.Unknown, Detail: "nobody knows how to " + of.String()}
 	}
-	return result(do(s, ctx, sc, a.Positions))
+	what, err := do(s, ctx, sc, a.Positions)
+	return result(what, err, sc)
 }
 
 // Abandon implements [run.Actions].
@@ -83,13 +84,13 @@ type byHandError struct{ error }
 func (b byHandError) Unwrap() error { return b.error }
 
 // closeByHand is what a person does if legacy is open and the run can only go forward.
-const closeByHand = "legacy was opened by hand, and the run can only go forward: close it with crosscheck cutover close --yes, then go on with crosscheck cutover resume"
+const closeByHand = "legacy was opened by hand, and the run can only go forward: close it with crosscheck cutover close --yes%s, then go on with crosscheck cutover resume"
 
 // result is the outcome by what was proven.
-func result(what seen, err error) run.Result {
+func result(what seen, err error, sc Scope) run.Result {
 	r := run.Result{Outcome: what.outcome, Positions: what.positions, Detail: what.detail}
 	if _, ok := errors.AsType[byHandError](err); ok {
-		r.ByHand = closeByHand
+		r.ByHand = fmt.Sprintf(closeByHand, cutover.SliceFlag(sc.Slice))
 	}
 	switch {
 	case err == nil && r.Outcome == "":

@@ -115,7 +115,16 @@ func (f *Fence) scoped(ctx context.Context, conn *pgx.Conn, scope Scope) (calls 
 	return calls, inside, nil
 }
 
-// canonical is a slice's value as the column prints it.
+// Canonical is a slice's value as the column prints it: "7" for "007" of integers. The empty value is that of rows whose column is NULL or empty.
+func (f *Fence) Canonical(ctx context.Context, slice string) (text string, err error) {
+	err = f.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		text, err = f.canonical(ctx, conn, slice)
+		return err
+	})
+	return text, err
+}
+
+// canonical is as [Fence.Canonical], in a session.
 func (f *Fence) canonical(ctx context.Context, conn *pgx.Conn, slice string) (text string, err error) {
 	if f.config.Slice == "" {
 		return "", fmt.Errorf("%w: there are no slices without cutover.fence.slice", ErrTable)
@@ -127,6 +136,9 @@ func (f *Fence) canonical(ctx context.Context, conn *pgx.Conn, slice string) (te
 	of, err := f.sliceType(ctx, conn, all)
 	if err != nil {
 		return "", err
+	}
+	if slice == "" { // of NULL too, whatever the type is
+		return "", nil
 	}
 	if err := conn.QueryRow(ctx, "SELECT ($1::text::"+of+")::text", slice).Scan(&text); err != nil {
 		return "", fmt.Errorf("reading the slice %q as %s: %w", slice, of, err)

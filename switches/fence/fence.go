@@ -209,7 +209,7 @@ func (f *Fence) connect(ctx context.Context) (*pgx.Conn, error) {
 const settle = `SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery() FROM (
 	SELECT count(pg_catalog.set_config(v.name, v.value, false)) AS n FROM (VALUES
 		('statement_timeout', '0'), ('lock_timeout', '0'), ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'), ('transaction_timeout', '0'),
-		('default_transaction_read_only', 'off'), ('default_transaction_isolation', 'read committed'), ('synchronous_commit', 'on'), ('row_security', 'off'), ('search_path', ''), ('TimeZone', 'UTC'),
+		('default_transaction_read_only', 'off'), ('default_transaction_isolation', 'read committed'), ('synchronous_commit', 'on'), ('row_security', 'off'), ('search_path', ''), ('standard_conforming_strings', 'on'), ('TimeZone', 'UTC'),
 		('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '10000')
 	) AS v (name, value) JOIN pg_catalog.pg_settings s USING (name)) AS done WHERE done.n > 0`
 

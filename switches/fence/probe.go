@@ -70,7 +70,7 @@ func (f *Fence) probe(ctx context.Context, conn *pgx.Conn, r relation, scope Sco
 	values := make([]string, len(names))
 	for i, name := range names {
 		values[i], names[i] = "NULL", pgx.Identifier{name}.Sanitize()
-		if scope.One && name == f.config.Slice {
+		if scope.One && scope.Slice != "" && name == f.config.Slice {
 			values[i] = literal(scope.Slice)
 		}
 	}
