@@ -31,6 +31,8 @@ type HopState struct {
 	Late   bool      // the target is not followed or is away
 	Share  string    // how much of the source the target has
 	Known  bool      // somebody has looked
+	// Through is the watermark: until when everything at the hop is verified, or of the stream, read; zero if nothing is.
+	Through time.Time
 }
 
 func newFlow(b board.Board) Flow {
@@ -47,6 +49,14 @@ func newFlow(b board.Board) Flow {
 	}
 	if b.Settings.Stream {
 		f.stream(b)
+	}
+	if w := b.Evidence.Verified; w != nil {
+		for _, of := range []order.Hop{order.LegacyToProjection, order.LegacyToEvents, order.EventsToProjection} {
+			if hop, configured := f.Hops[of]; configured {
+				hop.Through = w.Through
+				f.Hops[of] = hop
+			}
+		}
 	}
 	for _, o := range b.Open {
 		hop := f.Hops[o.Hop]
@@ -82,7 +92,7 @@ func (f Flow) events(b board.Board) {
 func (f Flow) stream(b board.Board) {
 	box, hop := Box{}, HopState{Lag: "not followed yet"}
 	if e := b.Stream.Evidence; e != nil {
-		box, hop.Known = Box{Count: &e.Seen, Of: "stored events found in the topic"}, true
+		box, hop.Known, hop.Through = Box{Count: &e.Seen, Of: "stored events found in the topic"}, true, e.CaughtUpAt
 		if e.Stored > 0 {
 			hop.Share = human.Percent(float64(e.Seen)/float64(e.Stored)) + " of stored events are published"
 		}
@@ -113,6 +123,7 @@ type boxView struct {
 
 type hopView struct {
 	Hop, Tone, Said, Age, Lag, Share string
+	Through, At                      string // how long ago the watermark was, and when
 	Open                             int64
 	Off, Late                        bool
 }
@@ -142,6 +153,12 @@ func flowOf(s Status, c Compared) *flowView {
 			v.Said = "not known"
 		case h.Known:
 			v.Tone, v.Said = "good", "0 open"
+		}
+		if !h.Through.IsZero() {
+			v.Through, v.At = "verified through "+ago(s.At, h.Through), human.Instant(h.Through)
+			if of == order.EventsToStream {
+				v.Through = "read through " + ago(s.At, h.Through)
+			}
 		}
 		return v
 	}
