@@ -1,6 +1,7 @@
 package alerts
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -13,6 +14,8 @@ import (
 const (
 	maxHeadline = 140
 	maxSection  = 2800
+	maxContext  = 10
+	maxKey      = 40
 )
 
 // blocks renders a message. All text is escaped, so that it cannot mention anybody or become a link.
@@ -27,15 +30,29 @@ func blocks(b incident.Body) []slack.Block {
 	}
 	var context []slack.MixedElement
 	if b.Link != "" {
-		context = append(context, slack.NewTextBlockObject(slack.MarkdownType, "<"+escaped(b.Link)+"|status page>", false, false))
+		context = append(context, linked(strings.TrimRight(b.Link, "/")+b.Page, "status page"))
 	}
 	for _, c := range b.Context {
-		context = append(context, slack.NewTextBlockObject(slack.MarkdownType, escaped(c), false, false))
+		if page, ok := strings.CutSuffix(strings.TrimPrefix(c, "docs/"), ".md"); ok && b.Docs != "" {
+			context = append(context, linked(b.Docs+"/"+page, page))
+		} else {
+			context = append(context, slack.NewTextBlockObject(slack.MarkdownType, escaped(c), false, false))
+		}
+	}
+	for _, key := range b.Orders {
+		if b.Link != "" && key != "" {
+			context = append(context, linked(strings.TrimRight(b.Link, "/")+"/orders/"+url.PathEscape(key), "order "+cut(key, maxKey)))
+		}
 	}
 	if len(context) > 0 {
-		out = append(out, slack.NewContextBlock("", context...))
+		out = append(out, slack.NewContextBlock("", context[:min(len(context), maxContext)]...))
 	}
 	return out
+}
+
+// linked is a link of Slack's. A bar would end its address, and is escaped there.
+func linked(address, text string) slack.MixedElement {
+	return slack.NewTextBlockObject(slack.MarkdownType, "<"+escaped(strings.ReplaceAll(address, "|", "%7C"))+"|"+escaped(strings.ReplaceAll(text, "\n", " "))+">", false, false)
 }
 
 func section(text string) slack.Block {

@@ -136,6 +136,48 @@ func TestTextIsNeverMarkup(t *testing.T) {
 	}
 }
 
+// TestNamesAreLinks of the sidecar's pages, where their address is known.
+func TestNamesAreLinks(t *testing.T) {
+	server, url := api(t, slacktest.None)
+	sent := func(b incident.Body) string {
+		d := parent("2 orders diverged")
+		d.Body = b
+		at, err := alerts.NewSlack("xoxb-1", "C1", url).Send(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(server.Blocks(at.TS))
+	}
+	body := incident.Body{
+		Headline: "2 orders diverged", Link: "https://x/", Page: "/divergences?cause=none&hop=events-%3Eprojection", Docs: "https://x/docs",
+		Context: []string{"docs/runbooks/CrosscheckOpenDivergences.md", "docs/causes/stale_projection.md"}, Orders: []string{"4711", "a/b|<c>", ""},
+	}
+	blocks := sent(body)
+	for _, want := range []string{
+		"<https://x/divergences?cause=none&amp;hop=events-%3Eprojection|status page>", "<https://x/docs/runbooks/CrosscheckOpenDivergences|runbooks/CrosscheckOpenDivergences>",
+		"<https://x/docs/causes/stale_projection|causes/stale_projection>", "<https://x/orders/4711|order 4711>", "<https://x/orders/a%2Fb%7C%3Cc%3E|order a/b|&lt;c&gt;>",
+	} {
+		if !strings.Contains(blocks, want) {
+			t.Errorf("no %s in %s", want, blocks)
+		}
+	}
+	if n := strings.Count(blocks, "/orders/"); n != 2 {
+		t.Errorf("%d orders have links", n)
+	}
+	body.Link, body.Docs = "", ""
+	if blocks = sent(body); strings.Contains(blocks, "https://") || !strings.Contains(blocks, "docs/causes/stale_projection.md") {
+		t.Errorf("links that lead nowhere: %s", blocks)
+	}
+	for range 20 {
+		body.Context = append(body.Context, "more")
+	}
+	if blocks = sent(body); strings.Count(blocks, `"more"`) != maxContext-2 {
+		t.Errorf("Slack takes %d elements: %s", maxContext, blocks)
+	}
+}
+
+const maxContext = 10 // of Slack
+
 func TestAWebhookHasNoThreads(t *testing.T) {
 	server, url := api(t, slacktest.None)
 	hook := alerts.NewWebhook(url + "/webhook")

@@ -56,6 +56,8 @@ type Config struct {
 	Cutover Cutover
 	// Web is the status page and the metrics endpoint. Default: see Web.
 	Web Web
+	// Docs says where people read the documentation.
+	Docs Docs
 
 	// No verb of fmt prints what a function knows.
 	mask      func(string) string

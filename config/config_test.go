@@ -143,6 +143,7 @@ func TestEverything(t *testing.T) {
 			Listen: "127.0.0.1:0", URL: "https://crosscheck.example.com", Auth: "testdata/web.yml", Roles: map[string]string{"alice": "approver", "CN=Bob": "operator"},
 			Proxy: config.Proxy{Header: "X-User", From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}},
 		},
+		Docs: config.Docs{URL: "https://docs.example.com/crosscheck"},
 		Name: "orders-migration", Environment: "u",
 		Alerts: config.Alerts{
 			Slack:         config.Slack{Token: config.NewSecret("xoxb-hunter2"), Channel: "#cutover", APIURL: "http://127.0.0.1:1/api"},

@@ -34,6 +34,10 @@ func readConfig(o *object, c *Config) {
 	o.label("name", &c.Name)
 	o.label("environment", &c.Environment)
 	readWeb(o.object("web"), &c.Web)
+	if pages := o.object("docs"); pages != nil {
+		readURL(pages, "url", &c.Docs.URL)
+		pages.done()
+	}
 	c.Alerts = readAlerts(o.object("alerts"))
 	c.Events = readEventStore(o.object("events"))
 	c.Stream = readStream(o.object("stream"), c.Events)

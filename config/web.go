@@ -29,6 +29,23 @@ type Web struct {
 	Proxy Proxy
 }
 
+// Docs is the section docs.
+type Docs struct {
+	// URL is the address of a copy of the documentation, without a slash at its end. Default: the pages under web.url.
+	URL string
+}
+
+// DocsURL is where people find the page of a cause, a criterion or a runbook; empty if no address is known.
+func (c *Config) DocsURL() string {
+	switch {
+	case c.Docs.URL != "":
+		return strings.TrimRight(c.Docs.URL, "/")
+	case c.Web.URL != "":
+		return strings.TrimRight(c.Web.URL, "/") + "/docs"
+	}
+	return ""
+}
+
 func readWeb(o *object, w *Web) {
 	if o == nil {
 		return

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ type condition struct {
 	headline string
 	lines    []string
 	context  []string
+	page     string   // of the status page that shows more
+	orders   []string // keys of those that have pages
 	// state is what a thread is told about when it changes. said is the same as a sentence.
 	state, said string
 	// steady is set if the state changes seldom and the lines hold ages. Then every change of the state is told at
@@ -77,6 +80,7 @@ func diverged(g Group, fingerprint string) condition {
 	if g.Cause != "" {
 		c.context = append(c.context, "docs/causes/"+g.Cause+".md")
 	}
+	c.page = "/divergences?cause=" + cmp.Or(g.Cause, "none") + "&hop=" + strings.ReplaceAll(string(g.Hop), ">", "%3E")
 	if g.Hop == order.EventsToStream && g.Cause == "retention_gap" {
 		c.Kind, c.headline = StreamHole, "The stream has a hole: retention_gap"
 		c.lines[0] = fmt.Sprintf("Messages were deleted before they were read, first seen %s: %s.", human.Instant(g.Oldest), orders(g.Count))
@@ -90,7 +94,7 @@ func (c condition) examples(g Group) condition {
 		if i == MaxExamples {
 			break
 		}
-		c.lines = append(c.lines, fmt.Sprintf("• order %s: %s", human.InColumn(e.OrderID), e.Kind))
+		c.lines, c.orders = append(c.lines, fmt.Sprintf("• order %s: %s", human.InColumn(e.OrderID), e.Kind)), append(c.orders, e.OrderID)
 		for _, v := range e.Values {
 			c.lines = append(c.lines, "    "+v)
 		}
@@ -140,9 +144,9 @@ func inconsistent(a Audited, fingerprint string) condition {
 	c := condition{
 		Key: Key{Audit, "audit", fingerprint}, severity: Warning, count: a.Orders,
 		headline: fmt.Sprintf("The audit found %s with an inconsistent history", orders(a.Orders)),
-		context:  []string{"docs/audit.md"},
-		state:    fmt.Sprintf("%s; %s", of(true), of(false)),
-		said:     fmt.Sprintf("Now %s.", orders(a.Orders)),
+		context:  []string{"docs/audit.md"}, page: "/audit",
+		state: fmt.Sprintf("%s; %s", of(true), of(false)),
+		said:  fmt.Sprintf("Now %s.", orders(a.Orders)),
 	}
 	for _, part := range []struct{ said, what string }{{"The events", of(true)}, {"Legacy's own records", of(false)}} {
 		if part.what != "" {
@@ -158,8 +162,8 @@ func abandoned(r AbandonedRun) condition {
 		Key: Key{Cutover, r.Run, ""}, severity: Critical,
 		headline: fmt.Sprintf("Nobody drives the cutover %s", r.Run),
 		lines:    []string{fmt.Sprintf("It stands at %s since %s. Run crosscheck cutover resume.", r.Step, human.Instant(r.Since))},
-		context:  []string{"docs/runbooks/CrosscheckCutoverAbandoned.md"},
-		state:    r.Step, said: fmt.Sprintf("It stands at %s now.", r.Step),
+		context:  []string{"docs/runbooks/CrosscheckCutoverAbandoned.md"}, page: "/cutover",
+		state: r.Step, said: fmt.Sprintf("It stands at %s now.", r.Step),
 	}
 	if r.Driven {
 		c.headline = fmt.Sprintf("The cutover %s has not got on within its budget", r.Run)
@@ -176,8 +180,8 @@ func unverified(p Pass) condition {
 		Key: Key{PassFailed, p.Kind, ""}, severity: Warning,
 		headline: fmt.Sprintf("The %s pass could not judge everything", p.Kind),
 		lines:    []string{fmt.Sprintf("Pass %d is unverified%s", p.ID, p.why())},
-		context:  []string{"docs/runbooks/CrosscheckPassFailing.md"},
-		state:    "unverified" + p.why(), said: "Still unverified" + p.why(),
+		context:  []string{"docs/runbooks/CrosscheckPassFailing.md"}, page: "/passes",
+		state: "unverified" + p.why(), said: "Still unverified" + p.why(),
 	}
 }
 
@@ -187,8 +191,8 @@ func uncovered(p Pass, limit float64) condition {
 		Key: Key{Coverage, p.Kind, ""}, severity: Warning,
 		headline: fmt.Sprintf("The %s pass left orders out", p.Kind),
 		lines:    []string{covered},
-		context:  []string{"docs/runbooks/CrosscheckCoverageIncomplete.md"},
-		state:    fmt.Sprintf("%.4g", p.Coverage), said: covered,
+		context:  []string{"docs/runbooks/CrosscheckCoverageIncomplete.md"}, page: "/passes",
+		state: fmt.Sprintf("%.4g", p.Coverage), said: covered,
 	}
 }
 

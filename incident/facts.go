@@ -89,8 +89,8 @@ type Policy struct {
 	Quiet       Quiet
 	// MinCoverage is the coverage below which a pass has left too much out.
 	MinCoverage float64
-	// Link is the address of the status page; empty if there is none.
-	Link string
+	// Link is the address of the status page; empty if there is none. Docs is that of the documentation.
+	Link, Docs string
 	// System says which system is compared; may be empty.
 	System string
 }

@@ -79,6 +79,11 @@ type Body struct {
 	Lines    []string `json:"lines,omitempty"`
 	Context  []string `json:"context,omitempty"`
 	Link     string   `json:"link,omitempty"` // address of the status page
+	Page     string   `json:"page,omitempty"` // the path of the page that shows more; empty for the first
+	// Orders are the keys of those that have pages of their own.
+	Orders []string `json:"orders,omitempty"`
+	// Docs is the address of the documentation that Context names; empty if it has none.
+	Docs string `json:"docs,omitempty"`
 	// System says which system the message is about; may be empty.
 	System string `json:"system,omitempty"`
 }

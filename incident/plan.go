@@ -99,6 +99,9 @@ func resolve(i Incident, e ending, p Policy, now time.Time) Change {
 	}}
 }
 
+// maxCriteria is how many criteria that do not pass lead to their pages.
+const maxCriteria = 5
+
 // flip tells that the decision has changed since the last message. GO ends the incident. INCONCLUSIVE raises no
 // incident until the gate has once decided otherwise, because every migration begins there.
 func flip(known []Incident, f Facts, p Policy, now time.Time) []Change {
@@ -117,8 +120,11 @@ func flip(known []Incident, f Facts, p Policy, now time.Time) []Change {
 	c := condition{
 		Key: Key{GateFlip, "gate", ""}, severity: Critical,
 		headline: "The gate says " + f.Decision, lines: f.Reasons,
-		context: []string{"docs/runbooks/CrosscheckGateFlipped.md"},
-		state:   state, said: strings.TrimSuffix("The gate says "+state, ": ") + ".", steady: true,
+		context: []string{"docs/runbooks/CrosscheckGateFlipped.md"}, page: "/decisions",
+		state: state, said: strings.TrimSuffix("The gate says "+state, ": ") + ".", steady: true,
+	}
+	for _, name := range f.Failing[:min(len(f.Failing), maxCriteria)] {
+		c.context = append(c.context, "docs/criteria/"+name+".md")
 	}
 	if f.Decision != "NO-GO" {
 		c.severity = Warning
@@ -143,7 +149,7 @@ func flip(known []Incident, f Facts, p Policy, now time.Time) []Change {
 }
 
 func (c condition) body(p Policy) Body {
-	return Body{Headline: c.headline, Lines: c.lines, Context: c.context, Link: p.Link}
+	return Body{Headline: c.headline, Lines: c.lines, Context: c.context, Link: p.Link, Page: c.page, Orders: c.orders, Docs: p.Docs}
 }
 
 // message delays a message that is not critical until the quiet hours are over.

@@ -95,7 +95,7 @@ func TestThePagesAndOrdersOfAnIncident(t *testing.T) {
 	g := group("retention_gap", 7, "1", "2", "3", "4", "5", "6")
 	g.Hop = "events->stream"
 	g.Examples[0].Values = []string{"status: legacy FILLED, projection OPEN"}
-	changes := incident.Plan(nil, open(g), incident.Policy{Link: "https://x", System: "orders, staging"}, t0)
+	changes := incident.Plan(nil, open(g), incident.Policy{Link: "https://x", Docs: "https://x/docs", System: "orders, staging"}, t0)
 	if len(changes) != 1 || changes[0].Incident.Kind != incident.StreamHole {
 		t.Fatalf("changes: %+v", changes)
 	}
@@ -106,7 +106,8 @@ func TestThePagesAndOrdersOfAnIncident(t *testing.T) {
 			"• order 1: differs", "    status: legacy FILLED, projection OPEN", "• order 2: differs", "• order 3: differs",
 			"• order 4: differs", "• order 5: differs", "and 2 more",
 		},
-		Context: []string{"docs/runbooks/CrosscheckStreamStopped.md", "docs/causes/retention_gap.md"}, Link: "https://x", System: "orders, staging",
+		Context: []string{"docs/runbooks/CrosscheckStreamStopped.md", "docs/causes/retention_gap.md"}, Link: "https://x", Docs: "https://x/docs", System: "orders, staging",
+		Page: "/divergences?cause=retention_gap&hop=events-%3Estream", Orders: []string{"1", "2", "3", "4", "5"},
 	}
 	if diff := cmp.Diff(want, changes[0].Messages[0].Body); diff != "" {
 		t.Errorf("body (-want +got):\n%s", diff)

@@ -76,7 +76,11 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	if e.JSON {
 		err = writeObject(p.stdout, r)
 	} else {
-		_, err = io.WriteString(p.stdout, explained{r, p.width()}.text())
+		text := withPages(explained{r, p.width()}.text(), c.DocsURL())
+		if page := orderPage(c, key); page != "" {
+			text += "\n  page        " + page + "\n"
+		}
+		_, err = io.WriteString(p.stdout, text)
 	}
 	if err != nil {
 		return exitError, fmt.Errorf("writing the report: %w", err)

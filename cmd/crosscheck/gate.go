@@ -27,6 +27,8 @@ type gateCommand struct {
 	URL         string        `name:"url" placeholder:"URL" help:"Ask the sidecar at this address instead of the databases. No configuration is needed, and nothing is recorded."`
 	Wait        time.Duration `placeholder:"DURATION" help:"Wait until the answer is GO or NO-GO, or this time is over, such as 30m. Only the last answer is recorded."`
 	Head        string        `placeholder:"HASH" help:"With --verify-chain: the head that an earlier decision printed, which the chain must still hold."`
+
+	docs string // the address of the documentation; empty if none is known
 }
 
 var (
@@ -56,6 +58,7 @@ func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
+	g.docs = c.DocsURL()
 	if g.VerifyChain {
 		return g.verifyChain(ctx, p, c)
 	}
@@ -152,7 +155,7 @@ func (g *gateCommand) print(w io.Writer, d gate.Decision) error {
 	if g.JSON {
 		return writeObject(w, d)
 	}
-	_, err := io.WriteString(w, gate.Text(d))
+	_, err := io.WriteString(w, withPages(gate.Text(d), g.docs)+criteriaPages(d, g.docs))
 	return err
 }
 

@@ -30,6 +30,7 @@ func (g *gateCommand) ask(ctx context.Context, p *program) (int, error) {
 	if *g != (gateCommand{URL: g.URL, JSON: g.JSON, Wait: g.Wait}) {
 		return exitError, errURLAlone
 	}
+	g.docs = docsAt(g.URL)
 	c, err := p.sidecarAt(g.URL)
 	if err != nil {
 		return exitError, err

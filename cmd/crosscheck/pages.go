@@ -1,0 +1,59 @@
+package main
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/order"
+)
+
+// orderPage is the address of an order's page; empty if no address of the pages is known.
+func orderPage(c *config.Config, key order.Key) string {
+	if c.Web.URL == "" || key == "" {
+		return ""
+	}
+	return strings.TrimRight(c.Web.URL, "/") + "/orders/" + url.PathEscape(string(key))
+}
+
+// docsAt are the pages of the sidecar at an address, without the user in it; empty if it is none.
+func docsAt(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	u.User = nil
+	return strings.TrimRight(u.String(), "/") + "/docs"
+}
+
+var pageNamed = regexp.MustCompile(`\bdocs/([a-zA-Z0-9_/-]+)\.md\b`)
+
+// withPages gives the pages of the documentation that a text names their addresses; without an address they stay the names of files.
+func withPages(text, docs string) string {
+	if docs == "" {
+		return text
+	}
+	return pageNamed.ReplaceAllStringFunc(text, func(name string) string {
+		return docs + "/" + pageNamed.FindStringSubmatch(name)[1]
+	})
+}
+
+// criteriaPages lists the pages of the criteria that do not pass; empty without an address.
+func criteriaPages(d gate.Decision, docs string) string {
+	if docs == "" || d.Fingerprint == "" { // nothing was judged
+		return ""
+	}
+	var b strings.Builder
+	for _, c := range d.Criteria {
+		if c.Verdict == gate.Passes {
+			continue
+		}
+		b.WriteString("  " + docs + "/criteria/" + c.Name + "\n")
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "\nAbout what does not pass:\n" + b.String()
+}
