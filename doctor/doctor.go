@@ -32,6 +32,7 @@ type Finding struct {
 	Level   Level  `json:"level"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"` // what to do; empty if nothing needs to be done
+	Fixes   []Fix  `json:"-"`              // what doctor --fix-sql prints of it
 }
 
 // The checks that every system has.

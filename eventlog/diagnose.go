@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/throttle"
 )
@@ -39,15 +41,24 @@ func Diagnose(ctx context.Context, c Config, reserve int64) []doctor.Finding {
 func (l *Log) mayWrite(ctx context.Context) doctor.Finding {
 	f := doctor.Finding{Side: side, Check: CheckWrite, Level: doctor.Error}
 	var insert, reads bool
-	err := l.pool.QueryRow(ctx, "SELECT pg_catalog.has_table_privilege($1::oid, 'INSERT'), pg_catalog.has_table_privilege($1::oid, 'SELECT')", l.table.oid).Scan(&insert, &reads)
+	var role string
+	err := l.pool.QueryRow(ctx, "SELECT pg_catalog.has_table_privilege($1::oid, 'INSERT'), pg_catalog.has_table_privilege($1::oid, 'SELECT'), current_user::text", l.table.oid).Scan(&insert, &reads, &role)
 	switch {
 	case err != nil:
 		f.Message = doctor.OneLine(err.Error())
 	case !insert || !reads:
-		f.Message, f.Hint = fmt.Sprintf("the role may not insert into %s and read it", l.table), fmt.Sprintf("GRANT SELECT, INSERT ON %s TO the role of backfill.dsn", l.table)
+		f.Message = fmt.Sprintf("the role may not insert into %s and read it", l.table)
+		f = granted(f, fmt.Sprintf("GRANT SELECT, INSERT ON %s TO ", pgx.Identifier{l.table.schema, l.table.name}.Sanitize()), role)
 	default:
 		f.Level, f.Message = doctor.OK, fmt.Sprintf("events can be appended to %s", l.table)
 	}
+	return f
+}
+
+// granted gives a finding the statement that grants a right to the role.
+func granted(f doctor.Finding, grant, role string) doctor.Finding {
+	f.Hint = grant + pgx.Identifier{role}.Sanitize()
+	f.Fixes = []doctor.Fix{{As: "the owner of what is granted", SQL: []string{f.Hint}}}
 	return f
 }
 
@@ -55,7 +66,11 @@ func (l *Log) mayWrite(ctx context.Context) doctor.Finding {
 func (l *Log) mayNote(ctx context.Context) doctor.Finding {
 	f := doctor.Finding{Side: side, Check: CheckCheckpoints, Level: doctor.OK}
 	var may, owns bool
-	var err error
+	var role string
+	err := l.pool.QueryRow(ctx, "SELECT current_user::text").Scan(&role)
+	if err != nil {
+		return doctor.Finding{Side: side, Check: CheckCheckpoints, Level: doctor.Error, Message: doctor.OneLine(err.Error())}
+	}
 	if l.notes != "" {
 		if err := l.pool.QueryRow(ctx, "SELECT pg_catalog.pg_has_role(relowner, 'USAGE') FROM pg_catalog.pg_class WHERE oid = $1::text::regclass", l.notes).Scan(&owns); err != nil {
 			return doctor.Finding{Side: side, Check: CheckCheckpoints, Level: doctor.Error, Message: doctor.OneLine(err.Error())}
@@ -70,14 +85,17 @@ func (l *Log) mayNote(ctx context.Context) doctor.Finding {
 		f.Level, f.Message = doctor.Error, doctor.OneLine(err.Error())
 	case !may && l.notes != "":
 		f.Level, f.Message = doctor.Error, fmt.Sprintf("the role may not write %s, which says what is done", l.notes)
-		f.Hint = fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO the role of backfill.dsn", l.notes)
+		f = granted(f, fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO ", l.notes), role)
 	case !may:
 		f.Level, f.Message = doctor.Info, fmt.Sprintf("the role may not create %s, so the ledger notes what is done, after each commit", l.notesIn())
-		f.Hint = fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO the role of backfill.dsn, to have both in one transaction", l.table.schema)
+		f = granted(f, fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO ", pgx.Identifier{l.table.schema}.Sanitize()), role)
+		f.Hint += ", to have both in one transaction"
+		f.Fixes[0].Optional = true
 	case len(l.lacking) > 0 && owns:
 		f.Level, f.Message = doctor.Info, fmt.Sprintf("%s is of another build of crosscheck; the next backfill adds the columns that it lacks", l.notes)
 	case len(l.lacking) > 0:
 		f.Level, f.Message, f.Hint = doctor.Error, fmt.Sprintf("%s is of another build of crosscheck, and lacks columns", l.notes), "its owner has to run: "+l.mending()
+		f.Fixes = []doctor.Fix{{As: "the owner of " + l.notes, SQL: []string{l.mending()}, Step: doctor.Change}}
 	case l.notes == "":
 		f.Message = fmt.Sprintf("%s will be created, in which each range is noted with its events", strings.ReplaceAll(l.notesIn(), `"`, ""))
 	default:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/source/session"
 )
@@ -100,8 +101,8 @@ func castKey(key string, n native) string {
 // plainColumn is a name that an index takes without parentheses.
 var plainColumn = regexp.MustCompile(`^("([^"]|"")+"|[A-Za-z_][A-Za-z0-9_$]*)$`)
 
-// indexHint is a statement for the configured table, or advice where that cannot have an index.
-func (e *examination) indexHint(ctx context.Context, unique bool, columns ...string) string {
+// indexRemedy is a statement for the configured table, or advice where that cannot have an index.
+func (e *examination) indexRemedy(ctx context.Context, unique bool, columns ...string) remedy {
 	for i, c := range columns {
 		if columns[i] = withoutAlias(c); !plainColumn.MatchString(columns[i]) {
 			columns[i] = "(" + columns[i] + ")"
@@ -115,46 +116,48 @@ func (e *examination) indexHint(ctx context.Context, unique bool, columns ...str
 	case "r", "m", "p":
 		for _, c := range columns {
 			if ok, err := e.indexable(ctx, c); err == nil && !ok {
-				return e.otherIndex(ctx, c)
+				return remedy{hint: e.otherIndex(ctx, c)}
 			}
 		}
 		if e.relation.kind != "p" { // CONCURRENTLY is refused there
 			create += " CONCURRENTLY"
 		}
-		return fmt.Sprintf("%s ON %s (%s)", create, quoted(e.relation.schema, e.relation.name), list)
+		statement := fmt.Sprintf("%s ON %s (%s)", create, quoted(e.relation.schema, e.relation.name), list)
+		return remedy{hint: statement, fixes: []doctor.Fix{e.building(ctx, statement, columns)}}
 	}
-	return "index " + list + " in the tables that it comes from, or read a table or materialized view"
+	return remedy{hint: "index " + list + " in the tables that it comes from, or read a table or materialized view"}
 }
 
-// keyIndexHint is statements for the tables that a lookup by key reads as a whole: for a view or a subquery, and for an
+// keyIndexRemedy is statements for the tables that a lookup by key reads as a whole: for a view or a subquery, and for an
 // inherited table, they are others than the configured one.
-func (e *examination) keyIndexHint(ctx context.Context, l serving, unique bool, columns ...string) string {
-	own := e.indexHint(ctx, unique, columns...)
+func (e *examination) keyIndexRemedy(ctx context.Context, l serving, unique bool, columns ...string) remedy {
+	own := e.indexRemedy(ctx, unique, columns...)
 	var out []string
+	var fixes []doctor.Fix
 	for _, m := range l.missing() {
 		of, err := e.partitioned(ctx, m.relation)
 		if err != nil {
 			return own
 		}
-		hint := own
+		mend := own
 		if of.oid != e.relation.oid {
 			there := &examination{Side: &Side{config: Config{Table: quoted(of.schema, of.name)}, pool: e.pool}, relation: of}
-			hint = there.indexHint(ctx, false, m.key)
+			mend = there.indexRemedy(ctx, false, m.key)
 		}
-		if !slices.Contains(out, hint) {
-			out = append(out, hint)
+		if !slices.Contains(out, mend.hint) {
+			out, fixes = append(out, mend.hint), append(fixes, mend.fixes...)
 		}
 	}
 	if len(out) == 0 {
 		return own
 	}
-	return strings.Join(out, "; ")
+	return remedy{strings.Join(out, "; "), fixes}
 }
 
 // partitioned is the partitioned table that a table is a part of, or the table itself.
 func (e *examination) partitioned(ctx context.Context, n relationName) (r relation, err error) {
-	err = e.pool.QueryRow(ctx, `SELECT c.oid, s.nspname, c.relname, c.relkind::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
-		WHERE c.oid = coalesce(pg_catalog.pg_partition_root($1::text::regclass), $1::text::regclass)`, quoted(n.Schema, n.Name)).Scan(&r.oid, &r.schema, &r.name, &r.kind)
+	err = e.pool.QueryRow(ctx, `SELECT c.oid, s.nspname, c.relname, c.relkind::text, pg_catalog.pg_get_userbyid(c.relowner)::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+		WHERE c.oid = coalesce(pg_catalog.pg_partition_root($1::text::regclass), $1::text::regclass)`, quoted(n.Schema, n.Name)).Scan(&r.oid, &r.schema, &r.name, &r.kind, &r.owner)
 	return r, err
 }
 

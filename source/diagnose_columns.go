@@ -54,8 +54,8 @@ func (e *examination) examineKeyIndex(ctx context.Context, t order.KeyType) {
 		e.add(doctor.Info, CheckKeyIndex, "whether the key has an index on the foreign server is not known",
 			"without one, each lookup by key reads the whole table there")
 	case !l.ok:
-		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index"+l.passedOver()+": each lookup by key, and each bucket that differs, reads the whole table",
-			e.keyIndexHint(ctx, l, true, e.lookup))
+		e.addRemedy(doctor.Warning, CheckKeyIndex, "the key has no usable index"+l.passedOver()+": each lookup by key, and each bucket that differs, reads the whole table",
+			e.keyIndexRemedy(ctx, l, true, e.lookup))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, "the key has an index", "")
 	}
@@ -73,8 +73,8 @@ func (e *examination) examineUniqueKey(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckUniqueKey, "looking for a unique index on the key", err)
 	case !unique:
-		e.add(doctor.Warning, CheckUniqueKey, "no unique index prevents duplicate keys; "+unseen,
-			e.indexHint(ctx, true, e.lookup))
+		e.addRemedy(doctor.Warning, CheckUniqueKey, "no unique index prevents duplicate keys; "+unseen,
+			e.indexRemedy(ctx, true, e.lookup))
 	default:
 		e.add(doctor.OK, CheckUniqueKey, "keys are unique", "")
 	}
@@ -144,7 +144,7 @@ func (e *examination) examineChangedAt(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckChangedAt, "looking for an index on "+name, err)
 	case !indexed:
-		e.add(doctor.Warning, CheckChangedAt, "no usable index on "+name+": samples do not look at the newest changes first", e.indexHint(ctx, false, name))
+		e.addRemedy(doctor.Warning, CheckChangedAt, "no usable index on "+name+": samples do not look at the newest changes first", e.indexRemedy(ctx, false, name))
 	default:
 		e.add(doctor.OK, CheckChangedAt, "there is an index on "+name, "")
 	}
@@ -155,16 +155,16 @@ func (e *examination) column(check, what string, err error) {
 	if e.lost(what, err) {
 		return
 	}
-	hint := nextStep(err)
+	mend := remedy{hint: nextStep(err)}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {
 		case pg.Code == "42703" && len(e.relation.columns) > 0:
-			hint = fmt.Sprintf("%s has the columns %s; map a field with %s: <column or expression>", e.relation, few(e.relation.columns), e.side())
+			mend.hint = fmt.Sprintf("%s has the columns %s; map a field with %s: <column or expression>", e.relation, few(e.relation.columns), e.side())
 		case pg.Code == "42501" && !hidesRows(err) && e.relation.oid != 0:
-			hint = fmt.Sprintf("GRANT SELECT ON %s TO %s", quoted(e.relation.schema, e.relation.name), quoted(e.server.role))
+			mend = e.ownersFix(doctor.Access, fmt.Sprintf("GRANT SELECT ON %s TO %s", quoted(e.relation.schema, e.relation.name), quoted(e.server.role)))
 		}
 	}
-	e.add(doctor.Error, check, what+": "+saidBy(err), hint)
+	e.addRemedy(doctor.Error, check, what+": "+saidBy(err), mend)
 }
 
 func few(names []string) string {

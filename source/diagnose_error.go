@@ -179,10 +179,31 @@ func ConnectionFailed(side, dsn string, err error) doctor.Finding {
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		f.Check, f.Message, f.Hint = refused(c, pg, err)
+		if pg.Code == "42501" && pg.Routine == "CheckMyDatabase" {
+			f.Fixes = []doctor.Fix{{As: "the owner of the database", SQL: []string{f.Hint}}}
+		}
 		return f
 	}
 	f.Message, f.Hint = unanswered(c, err)
 	return f
+}
+
+// UserOf is the user of a dsn.
+func UserOf(dsn string) string {
+	c, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		return ""
+	}
+	return c.User
+}
+
+// FoundAt is where a dsn leads to.
+func FoundAt(dsn string) doctor.Place {
+	c, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		return doctor.Place{}
+	}
+	return doctor.Place{Server: addresses(c), Database: c.Database}
 }
 
 // refused is for a server that answered with a refusal.

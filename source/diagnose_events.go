@@ -84,8 +84,8 @@ func (e *eventsExamination) examineEventKey(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)
 	case !l.ok:
-		e.add(doctor.Warning, CheckKeyIndex, "the key has no usable index"+l.passedOver()+": reading a history reads the whole table",
-			e.keyIndexHint(ctx, l, false, cmp.Or(e.events.stored, e.lookup), e.events.config.Position))
+		e.addRemedy(doctor.Warning, CheckKeyIndex, "the key has no usable index"+l.passedOver()+": reading a history reads the whole table",
+			e.keyIndexRemedy(ctx, l, false, cmp.Or(e.events.stored, e.lookup), e.events.config.Position))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, "the key has an index", "")
 	}
@@ -144,8 +144,8 @@ func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 	case err != nil:
 		e.failed(CheckPositionIndex, "looking for an index on the position", err)
 	case !indexed:
-		e.add(doctor.Warning, CheckPositionIndex, "the position has no usable index: each message of the stream, and each look for the newest event, reads the whole table",
-			e.indexHint(ctx, true, p))
+		e.addRemedy(doctor.Warning, CheckPositionIndex, "the position has no usable index: each message of the stream, and each look for the newest event, reads the whole table",
+			e.indexRemedy(ctx, true, p))
 	default:
 		e.add(doctor.OK, CheckPositionIndex, "the position has an index", "")
 		e.examineLowest(ctx)
@@ -159,8 +159,8 @@ func (e *eventsExamination) examinePosition(ctx context.Context, n native) {
 	case err != nil:
 		e.failed(CheckUniquePosition, "looking for a unique index on the position", err)
 	case !unique:
-		e.add(doctor.Warning, CheckUniquePosition, "no unique index prevents duplicate positions: a message could belong to either event",
-			e.indexHint(ctx, true, p))
+		e.addRemedy(doctor.Warning, CheckUniquePosition, "no unique index prevents duplicate positions: a message could belong to either event",
+			e.indexRemedy(ctx, true, p))
 	default:
 		e.add(doctor.OK, CheckUniquePosition, "positions are unique", "")
 	}
@@ -201,7 +201,8 @@ func (e *eventsExamination) examineSequence(ctx context.Context, n native) {
 	case err != nil:
 		e.failed(CheckPositionSequence, "looking for the position's sequence", err)
 	case cache > 1:
-		e.add(doctor.Warning, CheckPositionSequence, fmt.Sprintf("sequence %s has CACHE %d: %s", sequence, cache, late), fmt.Sprintf("ALTER SEQUENCE %s CACHE 1", sequence))
+		e.addRemedy(doctor.Warning, CheckPositionSequence, fmt.Sprintf("sequence %s has CACHE %d: %s", sequence, cache, late),
+			e.ownersFix(doctor.Change, fmt.Sprintf("ALTER SEQUENCE %s CACHE 1", sequence)))
 	default:
 		e.add(doctor.OK, CheckPositionSequence, "sequence "+sequence+" gives one position at a time", "")
 	}

@@ -140,8 +140,8 @@ func (e *examination) examineRecords(ctx context.Context, t historyTable, keyTyp
 		e.add(doctor.Error, CheckKey, fmt.Sprintf("%s of history.%s cannot be compared with legacy's key: %s", t.key, t.setting, saidBy(err)),
 			fmt.Sprintf("name a view in history.%s that has %s as %s", t.setting, t.key, keyCast(keyType)))
 	case !l.ok:
-		e.add(doctor.Warning, CheckKeyIndex, fmt.Sprintf("%s of %s has no usable index%s: each order that is looked at reads the whole table", t.key, t.table, l.passedOver()),
-			e.keyIndexHint(ctx, l, false, t.key))
+		e.addRemedy(doctor.Warning, CheckKeyIndex, fmt.Sprintf("%s of %s has no usable index%s: each order that is looked at reads the whole table", t.key, t.table, l.passedOver()),
+			e.keyIndexRemedy(ctx, l, false, t.key))
 	default:
 		e.add(doctor.OK, CheckKeyIndex, fmt.Sprintf("%s of %s has an index", t.key, t.table), "")
 	}

@@ -48,7 +48,10 @@ func (e *examination) examineSigns(ctx context.Context) {
 		return
 	}
 	table, constraint := quoted(e.relation.schema, e.relation.name), quoted(e.relation.name+"_not_negative")
-	e.add(doctor.Info, CheckSigns, "each row is asked for the sign of "+strings.Join(names, ", "),
-		fmt.Sprintf("where they are never negative, a constraint on both sides makes full verification faster: ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s) NOT VALID; then ALTER TABLE %[1]s VALIDATE CONSTRAINT %[2]s",
-			table, constraint, strings.Join(conditions, " AND ")))
+	mend := e.ownersFix(doctor.Build, fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s) NOT VALID", table, constraint, strings.Join(conditions, " AND ")))
+	fix := &mend.fixes[0]
+	fix.SQL = append(fix.SQL, fmt.Sprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", table, constraint))
+	fix.Optional, fix.Note = true, "From then on, a write of a negative value is refused."
+	e.addRemedy(doctor.Info, CheckSigns, "each row is asked for the sign of "+strings.Join(names, ", "),
+		remedy{"where they are never negative, a constraint on both sides makes full verification faster: " + strings.Join(fix.SQL, "; then "), mend.fixes})
 }

@@ -21,6 +21,7 @@ type relation struct {
 	mayUse       bool // the schema
 	mayRead      bool // on at least one column
 	mayWrite     bool
+	owner        string
 	columns      []string
 	partitionKey []string // columns; empty text for an expression
 }
@@ -58,7 +59,7 @@ func (e *examination) examineTable(ctx context.Context) {
 		return
 	}
 	if message, hint := e.relation.obstacle(e.server.role); message != "" {
-		e.add(doctor.Error, CheckTable, message, hint)
+		e.addRemedy(doctor.Error, CheckTable, message, remedy{hint, e.accessFixes(ctx)})
 		return
 	}
 	e.shape.oid, e.shape.relation = e.relation.oid, e.relation.kind
@@ -86,10 +87,11 @@ func (r relation) obstacle(role string) (message, hint string) {
 func (e *examination) readTable(ctx context.Context, what string) {
 	switch err := e.probe(ctx); {
 	case hidesRows(err):
-		e.add(doctor.Error, CheckRole, fmt.Sprintf("row-level security hides rows of %s from %s: %s", what, e.server.role, saidBy(err)), rowSecurityHint)
+		e.addRemedy(doctor.Error, CheckRole, fmt.Sprintf("row-level security hides rows of %s from %s: %s", what, e.server.role, saidBy(err)), remedy{rowSecurityHint, e.policyFixes()})
 		return
 	case err != nil:
 		e.failed(CheckTable, "reading "+what, err)
+		e.fixLast(CheckTable, e.subqueryFixes(ctx, err))
 		return
 	}
 	e.readable = true
@@ -111,9 +113,10 @@ func (e *examination) lookUp(ctx context.Context, names []string) (relation, err
 			has_any_column_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE'),
 			array(SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum),
 			array(SELECT coalesce(a.attname::text, '') FROM pg_catalog.pg_partitioned_table p CROSS JOIN unnest(p.partattrs::int2[]) AS part(number)
-				LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = part.number WHERE p.partrelid = c.oid)
+				LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = part.number WHERE p.partrelid = c.oid),
+			pg_catalog.pg_get_userbyid(c.relowner)::text
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`, r.schema, r.name).
-		Scan(&r.oid, &r.kind, &r.populated, &r.mayUse, &r.mayRead, &r.mayWrite, &r.columns, &r.partitionKey)
+		Scan(&r.oid, &r.kind, &r.populated, &r.mayUse, &r.mayRead, &r.mayWrite, &r.columns, &r.partitionKey, &r.owner)
 	return r, err
 }
 

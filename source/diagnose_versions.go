@@ -22,7 +22,7 @@ func (e *eventsExamination) examineVersions(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckUniquePosition, "looking for a unique index on key and position", err)
 	case !unique:
-		e.add(doctor.Warning, CheckUniquePosition, "no unique index on key and position, without NULL, is known: a position could occur twice in an order", e.indexHint(ctx, true, key, c.Position))
+		e.addRemedy(doctor.Warning, CheckUniquePosition, "no unique index on key and position, without NULL, is known: a position could occur twice in an order", e.indexRemedy(ctx, true, key, c.Position))
 	default:
 		e.add(doctor.OK, CheckUniquePosition, "positions are unique within an order", "")
 	}
@@ -30,7 +30,7 @@ func (e *eventsExamination) examineVersions(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckNewestIndex, "looking for an index on the time", err)
 	case !indexed:
-		e.add(doctor.Warning, CheckNewestIndex, "the time has no usable index: each look for the newest events reads the whole table", e.indexHint(ctx, false, c.At))
+		e.addRemedy(doctor.Warning, CheckNewestIndex, "the time has no usable index: each look for the newest events reads the whole table", e.indexRemedy(ctx, false, c.At))
 	default:
 		e.add(doctor.OK, CheckNewestIndex, "an index serves the look for the newest events", "")
 	}

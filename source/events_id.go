@@ -67,7 +67,7 @@ func (e *eventsExamination) examineIDs(ctx context.Context) {
 	case err != nil:
 		e.failed(CheckIDIndex, "looking for an index on the id", err)
 	case !l.ok:
-		e.add(doctor.Warning, CheckIDIndex, "the id has no usable index"+l.passedOver()+": each message of the stream reads the whole table", e.keyIndexHint(ctx, l, true, id))
+		e.addRemedy(doctor.Warning, CheckIDIndex, "the id has no usable index"+l.passedOver()+": each message of the stream reads the whole table", e.keyIndexRemedy(ctx, l, true, id))
 	default:
 		e.add(doctor.OK, CheckIDIndex, "an index serves the lookup by id", "")
 	}
@@ -101,7 +101,7 @@ func (e *eventsExamination) examineUniqueID(ctx context.Context) {
 	case !e.ownColumn(n):
 		e.add(doctor.Info, CheckUniqueID, "for a view or an expression it is not known whether an id can occur twice", "make sure that ids are unique")
 	case !unique:
-		e.add(doctor.Warning, CheckUniqueID, "no unique index prevents duplicate ids: a message could belong to either event", e.indexHint(ctx, true, e.events.config.ID))
+		e.addRemedy(doctor.Warning, CheckUniqueID, "no unique index prevents duplicate ids: a message could belong to either event", e.indexRemedy(ctx, true, e.events.config.ID))
 	default:
 		e.add(doctor.OK, CheckUniqueID, "ids are unique", "")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,6 +74,33 @@ func (e *examination) failed(err error) {
 		check = CheckTopic
 	}
 	e.add(doctor.Error, check, doctor.OneLine(err.Error()), Hint(err))
+	if errors.Is(err, ErrDenied) {
+		e.command(e.acl("--operation Read --operation Describe --operation DescribeConfigs --topic " + shellWord(e.config.Topic)))
+	}
+}
+
+// acl is a command that gives the user a right.
+func (e *examination) acl(what string) string {
+	user := "NAME"
+	if e.config.SASL != nil {
+		user = e.config.SASL.User
+	}
+	return fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --add --allow-principal %s %s", e.config.Brokers[0], shellWord("User:"+user), what)
+}
+
+// command is what mends the last finding.
+func (e *examination) command(line string) {
+	e.findings[len(e.findings)-1].Fixes = []doctor.Fix{{Command: line}}
+}
+
+var plainWord = regexp.MustCompile(`^[\w.:@/-]+$`)
+
+// shellWord is a text as a shell reads it.
+func shellWord(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 func (e *examination) examineSettings(ctx context.Context) {
@@ -84,6 +112,8 @@ func (e *examination) examineSettings(ctx context.Context) {
 	})
 	if err != nil {
 		e.add(doctor.Info, CheckCleanup, "the topic's settings cannot be read: "+doctor.OneLine(err.Error()), "grant DESCRIBE_CONFIGS on the topic, so that crosscheck can refuse a compacted topic")
+		e.command(e.acl("--operation DescribeConfigs --topic " + shellWord(e.config.Topic)))
+		e.findings[len(e.findings)-1].Fixes[0].Optional = true
 		return
 	}
 	policy := settings[settingCleanup]
@@ -119,12 +149,9 @@ func (e *examination) examineGroup(ctx context.Context) {
 	case errors.Is(err, ErrForeign):
 		e.add(doctor.Warning, CheckGroup, "one sidecar follows all partitions: "+doctor.OneLine(err.Error()), Hint(err))
 	case errors.Is(err, ErrGroup):
-		user := "NAME"
-		if e.config.SASL != nil {
-			user = e.config.SASL.User
-		}
-		e.add(doctor.Warning, CheckGroup, "one sidecar follows all partitions, because the user may not join group "+group,
-			fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --add --allow-principal User:%s --operation Read --group %s", e.config.Brokers[0], user, group))
+		join := e.acl("--operation Read --group " + shellWord(group))
+		e.add(doctor.Warning, CheckGroup, "one sidecar follows all partitions, because the user may not join group "+group, join)
+		e.command(join)
 	default:
 		e.failed(err)
 	}

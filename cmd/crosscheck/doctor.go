@@ -18,8 +18,9 @@ import (
 )
 
 type doctorCommand struct {
-	All  bool `help:"Also print what is in order, and what is only worth knowing."`
-	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else. It has all findings."`
+	All    bool `help:"Also print what is in order, and what is only worth knowing."`
+	FixSQL bool `name:"fix-sql" xor:"form" help:"Print the rights, indexes and settings that are missing as SQL to review and run; nothing if nothing is."`
+	JSON   bool `name:"json" xor:"form" help:"Print one JSON object on standard output, and nothing else. It has all findings."`
 }
 
 func (d *doctorCommand) run(ctx context.Context, p *program) (int, error) {
@@ -32,6 +33,10 @@ func (d *doctorCommand) run(ctx context.Context, p *program) (int, error) {
 		return exitError, fmt.Errorf("diagnosing: %w", err)
 	}
 	write := func(w io.Writer) error { return r.writeText(w, d.All) }
+	if d.FixSQL {
+		r.nameUnfixed(p.stderr)
+		write = func(w io.Writer) error { return r.writeFixes(w, c) }
+	}
 	if d.JSON {
 		write = func(w io.Writer) error { return writeObject(w, r) }
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/jobs"
+	"github.com/nordvarg/crosscheck/source"
 )
 
 const checkJobs = "jobs"
@@ -26,10 +27,10 @@ func examineJobs(ctx context.Context, c *config.Config) []doctor.Finding {
 	case err != nil:
 		return []doctor.Finding{{Side: ledgerSide, Check: checkJobs, Level: doctor.Error, Message: err.Error(), Hint: hintFor(err)}}
 	}
-	return []doctor.Finding{jobsFinding(checkup, c.Ledger.Schema)}
+	return []doctor.Finding{jobsFinding(checkup, c.Ledger.Schema, source.UserOf(c.Ledger.DSN.Reveal()))}
 }
 
-func jobsFinding(c jobs.Checkup, schema string) doctor.Finding {
+func jobsFinding(c jobs.Checkup, schema, role string) doctor.Finding {
 	f := doctor.Finding{Side: ledgerSide, Check: checkJobs, Level: doctor.Error}
 	switch {
 	case c.Version > c.WantVersion:
@@ -37,10 +38,11 @@ func jobsFinding(c jobs.Checkup, schema string) doctor.Finding {
 		f.Hint = hintFor(jobs.ErrNewer)
 	case c.Version < c.WantVersion && !c.MayCreate:
 		f.Message = fmt.Sprintf("the role may not create the tables of shared ranges in schema %s", schema)
-		f.Hint = fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO the role, or let verify.shared be false", identifier(schema))
+		f = fixed(f, schemaOwner, fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s", identifier(schema), identifier(role)))
+		f.Hint += ", or let verify.shared be false"
 	case !c.MayNumber:
 		f.Message = fmt.Sprintf("the role may not use the sequences in schema %s, so it cannot add jobs", schema)
-		f.Hint = fmt.Sprintf("GRANT ALL ON ALL SEQUENCES IN SCHEMA %s TO the role", identifier(schema))
+		f = fixed(f, schemaOwner, fmt.Sprintf("GRANT ALL ON ALL SEQUENCES IN SCHEMA %s TO %s", identifier(schema), identifier(role)))
 	case c.Version < c.WantVersion:
 		f.Level, f.Message = doctor.OK, "the first sidecar creates the tables of shared ranges"
 	default:

@@ -75,6 +75,14 @@ func ledgerFindings(c ledger.Checkup, schema string) []doctor.Finding {
 	return append(found, versionFinding(c, schema))
 }
 
+const schemaOwner = "the owner of the schema"
+
+// fixed gives a finding the statements that mend it, as its hint too.
+func fixed(f doctor.Finding, as string, sql ...string) doctor.Finding {
+	f.Hint, f.Fixes = strings.Join(sql, "; "), []doctor.Fix{{As: as, SQL: sql}}
+	return f
+}
+
 // schemaFinding reports whether the role has the rights that the ledger needs in its schema.
 func schemaFinding(c ledger.Checkup, schema string) doctor.Finding {
 	f := doctor.Finding{Side: ledgerSide, Check: checkSchema, Level: doctor.Error}
@@ -82,16 +90,16 @@ func schemaFinding(c ledger.Checkup, schema string) doctor.Finding {
 	switch {
 	case !c.SchemaExists && !c.MayCreateSchema:
 		f.Message = fmt.Sprintf("there is no schema %s, and role %s may not create it", schema, c.Role)
-		f.Hint = fmt.Sprintf("CREATE SCHEMA %s AUTHORIZATION %s", schemaID, role)
+		f = fixed(f, "a superuser", fmt.Sprintf("CREATE SCHEMA %s AUTHORIZATION %s", schemaID, role))
 	case !c.SchemaExists:
 		f.Level, f.Message = doctor.OK, fmt.Sprintf("schema %s will be created by the first pass", schema)
 	case !c.MayWrite:
 		f.Message = fmt.Sprintf("role %s may not read and write all tables in schema %s", c.Role, schema)
-		f.Hint = fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %[1]s TO %[2]s; GRANT ALL ON ALL TABLES IN SCHEMA %[1]s TO %[2]s; GRANT ALL ON ALL SEQUENCES IN SCHEMA %[1]s TO %[2]s",
-			schemaID, role)
+		f = fixed(f, schemaOwner, fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s", schemaID, role),
+			fmt.Sprintf("GRANT ALL ON ALL TABLES IN SCHEMA %s TO %s", schemaID, role), fmt.Sprintf("GRANT ALL ON ALL SEQUENCES IN SCHEMA %s TO %s", schemaID, role))
 	case c.Version < c.WantVersion && !c.MayCreateTables:
 		f.Message = fmt.Sprintf("role %s may not create tables in schema %s", c.Role, schema)
-		f.Hint = fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s", schemaID, role)
+		f = fixed(f, schemaOwner, fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s", schemaID, role))
 	default:
 		f.Level, f.Message = doctor.OK, fmt.Sprintf("schema %s can be written", schema)
 	}

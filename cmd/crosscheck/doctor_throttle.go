@@ -10,6 +10,7 @@ import (
 	"github.com/nordvarg/crosscheck/doctor"
 	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source"
 	"github.com/nordvarg/crosscheck/throttle"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -43,13 +44,13 @@ func diagnoseThrottle(ctx context.Context, c *config.Config, now time.Time) (fin
 	}
 	for _, is := range []order.Representation{order.Legacy, order.Projection, order.Events} {
 		if side := s.limited()[is]; side != nil {
-			findings = append(findings, throttleFindings(ctx, string(is), side, c.Throttle, c.Verify.MaxSnapshot > 0)...)
+			findings = append(findings, throttleFindings(ctx, string(is), side, c.Throttle, c.Verify.MaxSnapshot > 0, source.UserOf(sideDSN(c, string(is))))...)
 		}
 	}
 	return findings
 }
 
-func throttleFindings(ctx context.Context, name string, side loaded, limits throttle.Limits, ranged bool) (findings []doctor.Finding) {
+func throttleFindings(ctx context.Context, name string, side loaded, limits throttle.Limits, ranged bool, role string) (findings []doctor.Finding) {
 	add := func(level doctor.Level, message, hint string) {
 		findings = append(findings, doctor.Finding{Side: name, Check: checkThrottle, Level: level, Message: message, Hint: hint})
 	}
@@ -58,6 +59,7 @@ func throttleFindings(ctx context.Context, name string, side loaded, limits thro
 		switch {
 		case errors.Is(err, throttle.ErrUnseen):
 			add(doctor.Error, "max_sessions and max_replica_lag cannot be kept, because the role may not see the other sessions of the server", hintFor(err))
+			findings[0].Fixes = []doctor.Fix{{As: "a superuser", SQL: []string{"GRANT pg_read_all_stats TO " + identifier(role)}}}
 		case err != nil:
 			return nil
 		default:
