@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ type Report struct {
 	Decision          gate.Decision
 	Version, Revision string
 	System            System
+	Compared          Compared
 	// Full is the last full pass; nil if there is none.
 	Full *gate.Pass
 	// Counted is the pass that counted rows by group, if that is an older one; nil otherwise.
@@ -38,8 +40,17 @@ type Report struct {
 	Confidence, MaxRatio float64
 	// GroupBy is the field by whose values orders are counted; empty for none.
 	GroupBy string
-	// Limits are sentences about what crosscheck cannot see under this configuration.
+	// BlindSpots say of what crosscheck may not see whether this configuration has it.
+	BlindSpots []BlindSpot
+	// Limits are further sentences about what the report does not say.
 	Limits []string
+}
+
+// BlindSpot is something that crosscheck does not see under some configurations.
+type BlindSpot struct {
+	Name string
+	Here bool   // this configuration has it
+	Said string // what that means, or why it is not so
 }
 
 // TrendPoint is one pass with the bound on the share of bad orders at that time; 0 if there was none.
@@ -84,6 +95,7 @@ type reportView struct {
 	Watermark                     string
 	Audit                         *historyView
 	GroupTitle                    string
+	Spots                         []BlindSpot
 	Blind                         []string
 }
 
@@ -112,7 +124,7 @@ type ageRow struct {
 func WriteReport(w io.Writer, r Report) error {
 	v := reportView{
 		Report: r, Style: template.CSS(reportStyle), Tone: tone(string(r.Decision.Decision)), //nolint:gosec // ours, not a visitor's
-		Summary: summary(r.Decision), At: human.Instant(r.Decision.At), Blind: append(r.Limits, blind...),
+		Summary: summary(r.Decision), At: human.Instant(r.Decision.At), Blind: append(slices.Clone(r.Limits), blind...), Spots: spotsOf(r),
 		OpenCount: human.Quantity(r.Open, "divergence is open", "divergences are open"), Chart: newChart(r.Trend, r.MaxRatio),
 		GroupTitle: cmp.Or(r.GroupBy, "group"),
 	}
@@ -152,6 +164,29 @@ func WriteReport(w io.Writer, r Report) error {
 		return fmt.Errorf("rendering the report: %w", err)
 	}
 	return nil
+}
+
+// spotsOf puts those of this configuration first.
+func spotsOf(r Report) []BlindSpot {
+	accepted := BlindSpot{Name: "accepted divergences", Said: "No divergence is accepted."}
+	if r.Accepted > 0 {
+		accepted.Here = true
+		accepted.Said = human.Quantity(r.Accepted, "divergence is", "divergences are") + " accepted: the decision counts them as answered for, and the rows differ."
+	}
+	spots := slices.Clone(r.BlindSpots)
+	if len(spots) > 0 {
+		spots = append(spots, accepted)
+	}
+	slices.SortStableFunc(spots, func(a, b BlindSpot) int {
+		switch {
+		case a.Here == b.Here:
+			return 0
+		case a.Here:
+			return -1
+		}
+		return 1
+	})
+	return spots
 }
 
 func (v *reportView) full(p *gate.Pass, now time.Time) {

@@ -19,7 +19,16 @@ import (
 func goReport() Report {
 	r := Report{
 		Version: "0.2.0", Revision: "3b216b1", Confidence: 0.95, MaxRatio: 0.001, GroupBy: "status",
-		Limits: []string{"Only the 6 mapped fields are compared; a difference in any other column is not found."},
+		System: System{Name: "orders-migration", Environment: "staging"},
+		Compared: Compared{
+			Places: []Place{{"legacy", "orders on db1:5432", "public.orders"}, {"events", "trading on db2:5432", "public.event_store"}, {"projection", "trading on db2:5432", "public.current_orders"}},
+			Fields: &gate.Fields{Events: true, Judged: []string{"status", "quantity", "price"}, NotJudged: []string{"venue"}, GroupBy: "status"},
+		},
+		BlindSpots: []BlindSpot{
+			{Name: "no event store", Said: "The events are compared too."},
+			{Name: "columns that are not mapped", Here: true, Said: "Only 4 fields are compared; a difference in any other column is not found."},
+			{Name: "tolerances", Here: true, Said: "A smaller difference is not found: price 0.01."},
+		},
 		Full: &gate.Pass{
 			ID: 41, Kind: "full", Verdict: "match", StartedAt: now.Add(-6 * time.Hour), FinishedAt: now.Add(-6*time.Hour + 12*time.Second),
 			LegacyRows: 9_200_000, ProjectionRows: 9_200_000, Compared: 9_200_000, Coverage: 1,

@@ -26,7 +26,8 @@ func (g *gateCommand) writeReport(ctx context.Context, l *ledger.Ledger, c *conf
 		known = known.WithoutValues(c.Gate)
 	}
 	r := web.NewReport(known)
-	r.Version, r.Revision, r.System, r.Limits = version, revision(), systemOf(c), reportLimits(c)
+	r.Version, r.Revision, r.System = version, revision(), systemOf(c)
+	r.Compared, r.BlindSpots = comparedBy(c), blindSpots(c)
 	if err := replaceFile(g.Report, func(w io.Writer) error { return web.WriteReport(w, r) }); err != nil {
 		return withHint(fmt.Errorf("writing the report %s: %w", g.Report, withoutPath(err)), "the folder must exist and be writable")
 	}
@@ -67,25 +68,4 @@ func replaceFile(file string, write func(io.Writer) error) error {
 		return errors.Join(err, os.Remove(temporary.Name()))
 	}
 	return nil
-}
-
-// reportLimits returns what crosscheck cannot see under this configuration.
-func reportLimits(c *config.Config) []string {
-	var limits []string
-	if !c.Events.Given() {
-		limits = append(limits, "No event store is configured: only the projection is compared, and the events are not checked.")
-	}
-	if slice := comparedFields(c).OfSlice(); slice != "" {
-		limits = append(limits, slice+" Nothing is known of the other orders.")
-	}
-	if unjudged := comparedFields(c).Unjudged(); unjudged != "" {
-		limits = append(limits, unjudged+" A value that is wrong in the same way on both sides is not found there.")
-	}
-	limits = append(limits, fmt.Sprintf("Only the %d mapped fields are compared; a difference in any other column is not found.", len(c.Compare.Fields)))
-	for _, f := range c.Compare.Fields {
-		if f.Tolerance != nil && !f.Tolerance.IsZero() {
-			limits = append(limits, fmt.Sprintf("Field %s has a tolerance of %s: a smaller difference is not found.", f.Name, f.Tolerance))
-		}
-	}
-	return limits
 }

@@ -34,7 +34,8 @@ func (s *sidecar) decisionReport(ctx context.Context, l board.Link) (web.Report,
 	}
 	r := web.NewReport(known)
 	r.Version, r.Revision, r.System = version, revision(), systemOf(s.config)
-	r.Limits = append([]string{"The decision and its evidence are those on record. The lists of divergences, and the limits below, are those of now."}, reportLimits(s.config)...)
+	r.Compared, r.BlindSpots = comparedBy(s.config), blindSpots(s.config)
+	r.Limits = []string{"The decision and its evidence are those on record. The lists of divergences, what is compared, and the blind spots are those of now."}
 	return r, nil
 }
 
