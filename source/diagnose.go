@@ -62,6 +62,8 @@ type examination struct {
 	key      native            // oid is 0 if there is a finding about the key
 	fields   map[string]native // by name, those whose type is known
 	rejected map[string]bool   // fields whose type cannot be compared
+	zoneless []string          // columns and expressions without a time zone
+	zone     zone              // known if there are such columns
 }
 
 func (e *examination) hasError() bool {
@@ -87,6 +89,7 @@ func examine(ctx context.Context, c Config, now func() time.Time) *examination {
 	e.examineKey(ctx)
 	e.examineFields(ctx)
 	e.examineChangedAt(ctx)
+	e.examineZone(ctx)
 	e.examineRows(ctx) // late, because a view may take long to return its first row
 	e.examineReads(ctx)
 	e.examineSigns(ctx)

@@ -97,11 +97,13 @@ func (e *examination) examineFields(ctx context.Context) {
 		switch {
 		case errors.Is(err, ErrUnsupported):
 			e.fields[f.Name], e.rejected[f.Name] = n, true
+			e.noteZoneless(f.Expr, n)
 			e.add(doctor.Error, CheckField, fmt.Sprintf("%s is %s, which cannot be compared as %s", f.Name, n.name, f.Type), e.mapping(f, n))
 		case err != nil:
 			e.column(CheckField, f.Name, err)
 		default:
 			e.fields[f.Name] = n
+			e.noteZoneless(f.Expr, n)
 			good++
 		}
 	}
@@ -135,6 +137,7 @@ func (e *examination) examineChangedAt(ctx context.Context) {
 	switch n.oid {
 	case pgtype.TimestamptzOID:
 	case pgtype.TimestampOID:
+		e.noteZoneless(name, n)
 		e.add(doctor.Info, CheckChangedAt, name+" is "+n.name+" and is read as UTC", "an expression such as "+name+" AT TIME ZONE 'Europe/Paris' changes that; the expression needs its own index")
 	default:
 		e.add(doctor.Error, CheckChangedAt, fmt.Sprintf("%s is %s, not a timestamp", name, n.name), "set changed_at to a column of type timestamptz, or leave it out")

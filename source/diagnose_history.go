@@ -27,7 +27,7 @@ type historyColumn struct {
 
 func (c HistoryConfig) tables() []historyTable {
 	text := []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.NameOID}
-	instant := []uint32{pgtype.TimestamptzOID}
+	instant := []uint32{pgtype.TimestamptzOID, pgtype.TimestampOID} // the latter in UTC
 	decimal := []uint32{pgtype.NumericOID, pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID}
 	tables := []historyTable{
 		{"audit_log", c.AuditLog, "entity_id", []historyColumn{
@@ -90,6 +90,8 @@ func diagnoseAudit(ctx context.Context, legacy *Side, c HistoryConfig, now func(
 	case !slices.Contains(instants, n.oid):
 		e.add(doctor.Warning, CheckAudit, fmt.Sprintf("crosscheck audit is not possible: history.created_at %s is %s, and no time", c.CreatedAt, n.name), hint)
 	default:
+		e.noteZoneless(c.CreatedAt, n)
+		e.examineZone(ctx)
 		e.add(doctor.OK, CheckAudit, fmt.Sprintf("the history can be audited: %s tells when an order was created", c.CreatedAt), "")
 	}
 	return e.findings
@@ -124,12 +126,18 @@ func (e *examination) examineRecords(ctx context.Context, t historyTable, keyTyp
 			e.add(doctor.Error, CheckField, fmt.Sprintf("%s of history.%s is %s, not %s", c.name, t.setting, n.name, c.wanted),
 				fmt.Sprintf("name a view in history.%s that has %s as %s", t.setting, c.name, c.wanted))
 		default:
+			e.noteZoneless(c.name, n)
 			good++
 		}
 	}
 	if good == len(t.columns) {
-		e.add(doctor.OK, CheckField, fmt.Sprintf("all columns of %s can be read", t.table), "")
+		e.add(doctor.OK, CheckField, fmt.Sprintf("all columns of history.%s can be read", t.setting), "")
 	}
+	if e.isSubquery() {
+		e.add(doctor.Info, CheckTable, fmt.Sprintf("history.%s is a subquery, so its lines have no primary key: those that are equal in all columns are not told apart", t.setting),
+			"name a table or a view of one if findings should name a line by its key; docs/audit.md says more")
+	}
+	e.examineZone(ctx)
 	if _, err := e.typeOf(ctx, t.key); err != nil {
 		e.column(CheckKey, fmt.Sprintf("%s of history.%s", t.key, t.setting), err)
 		return

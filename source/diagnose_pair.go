@@ -21,6 +21,9 @@ func between(ctx context.Context, legacy, projection *examination) []doctor.Find
 	if legacy.readable && projection.readable {
 		out = append(out, identityFindings(ctx, legacy, projection)...)
 	}
+	if f, ok := zonesFinding(legacy, projection); ok {
+		out = append(out, f)
+	}
 	if f, ok := keysFinding(legacy.key, projection.key); ok {
 		out = append(out, f)
 	}
