@@ -45,3 +45,6 @@ func readReverse(o *object, t *Cutover) {
 	}
 	o.done()
 }
+
+// Frozen reports whether legacy must stay as the cutover has left it: after a cutover, if no reverse feed writes it.
+func (c *Config) Frozen() bool { return c.PostCutover && !c.Cutover.Reverse.Given() }

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -39,7 +40,20 @@ func (f FrozenFacts) broken() string {
 // FrozenLook is what a look at legacy has found. Some are orders whose rows were written, not necessarily all.
 type FrozenLook struct {
 	FrozenFacts
-	Some []order.Key
+	Some    []order.Key
+	Deleted []order.Key // some of the orders that legacy had
+}
+
+// lost names some deleted orders.
+func (f FrozenLook) lost() string {
+	if len(f.Deleted) == 0 {
+		return ""
+	}
+	named := make([]string, min(len(f.Deleted), 5))
+	for i := range named {
+		named[i] = string(f.Deleted[i])
+	}
+	return ", without orders such as " + strings.Join(named, ", ")
 }
 
 // FrozenLedger is what the pass stores into.
@@ -49,7 +63,7 @@ type FrozenLedger interface {
 }
 
 // LookFrozen makes a pass of one look. Each order that it names has a divergence of legacy itself. Nothing has to settle: legacy takes no writes, so
-// what was written is wrong. A row that was deleted leaves no order to name, so the verdict and its reason tell of it.
+// what was written is wrong. A row that was deleted leaves nothing in legacy to name, so the look asks who has the order still.
 func LookFrozen(ctx context.Context, into FrozenLedger, l lease.Lease, s Start, look func(context.Context) (FrozenLook, error), now func() time.Time) (Pass, error) {
 	s.Kind = Frozen
 	id, err := into.BeginPass(ctx, l, s)
@@ -69,16 +83,16 @@ func LookFrozen(ctx context.Context, into FrozenLedger, l lease.Lease, s Start, 
 		done.Scan.Reason = failed.Error()
 		done.Result = Result{Verdict: compare.Unverified, Reason: failed.Error()}
 	default:
-		done.Scan = Scan{Compared: seen.Rows, Coverage: 1, Mismatches: int64(len(seen.Some)), Facts: seen.FrozenFacts}
+		done.Scan = Scan{Compared: seen.Rows, Coverage: 1, Mismatches: int64(len(seen.Some) + len(seen.Deleted)), Facts: seen.FrozenFacts}
 		if why != "" {
-			done.Result = Result{Verdict: compare.Diverged, Diverged: int64(len(seen.Some)), Reason: why}
+			done.Result = Result{Verdict: compare.Diverged, Diverged: int64(len(seen.Some) + len(seen.Deleted)), Reason: why + seen.lost()}
 		}
 	}
 	if err := into.ScanDone(ctx, l, id, done.Scan); err != nil {
 		return done, err
 	}
-	if len(seen.Some) > 0 {
-		if err := into.Settle(ctx, l, id, frozenOutcomes(seen.Some, at), at); err != nil {
+	if len(seen.Some)+len(seen.Deleted) > 0 {
+		if err := into.Settle(ctx, l, id, append(frozenOutcomes(seen.Some, compare.Differs, at), frozenOutcomes(seen.Deleted, compare.Phantom, at)...), at); err != nil {
 			return done, fmt.Errorf("storing what was written to legacy: %w", err)
 		}
 	}
@@ -89,11 +103,11 @@ func LookFrozen(ctx context.Context, into FrozenLedger, l lease.Lease, s Start, 
 	return done, failed
 }
 
-func frozenOutcomes(keys []order.Key, at time.Time) (all []Outcome) {
+func frozenOutcomes(keys []order.Key, kind compare.Kind, at time.Time) (all []Outcome) {
 	for _, key := range distinct(keys) {
 		all = append(all, Outcome{
 			Suspect: Suspect{Observation: compare.Observation{Key: key, At: at}, FirstSeen: at}, Verdict: compare.Diverged, Final: true,
-			Diverged: []compare.Mismatch{{Key: key, Kind: compare.Differs, Hop: order.LegacyItself, Cause: compare.DirectEdit}},
+			Diverged: []compare.Mismatch{{Key: key, Kind: kind, Hop: order.LegacyItself, Cause: compare.DirectEdit}},
 		})
 	}
 	return all

@@ -206,7 +206,11 @@ func (about *certified) closed(ctx context.Context, c *config.Config, f *fence.F
 	e := evidence.Evidence{Legacy: legacy, Wait: lease.Sleep}
 	tail, err = e.Tail(ctx, steps.Scope{}, about.positions)
 	if errors.Is(err, steps.ErrContradicted) {
-		return "", uncertifiableError{"legacy is not as the run has closed it: " + strings.TrimPrefix(err.Error(), steps.ErrContradicted.Error()+": "), "what was written there since is not what was cut over"}
+		hint := "what was written there since is not what was cut over"
+		if c.Cutover.Reverse.Given() {
+			hint = "a reverse feed writes legacy, and a certificate is of what was closed: make it before the feed brings its first order"
+		}
+		return "", uncertifiableError{"legacy is not as the run has closed it: " + strings.TrimPrefix(err.Error(), steps.ErrContradicted.Error()+": "), hint}
 	}
 	return tail, err
 }

@@ -24,6 +24,7 @@ import (
 var (
 	errNoReturn = errors.New("the new side has acknowledged writes that legacy lacks, and there is no verified reverse feed")
 	errNotFed   = errors.New("the reverse feed is not live and verified, so legacy may lack writes that the new side has acknowledged")
+	errLacks    = errors.New("legacy is not what the new side is")
 	errFeedOff  = errors.New("cutover.reverse.check says that the feed is not live")
 )
 
@@ -91,7 +92,11 @@ func (t *cutting) feedVerified(ctx context.Context) (detail string, err error) {
 		return "", err
 	}
 	j, err := t.fed(ctx)
-	if err == nil && !j.Matches {
+	switch {
+	case err != nil:
+	case j.Diverged:
+		err = fmt.Errorf("%w: %s", errLacks, j.Detail)
+	case !j.Matches:
 		err = errors.New(j.Detail)
 	}
 	return j.Detail, err

@@ -75,9 +75,15 @@ func TestAFeedIsTheWayBack(t *testing.T) {
 		t.Errorf("%s records of a way back that was refused", got)
 	}
 
+	if text := s.does(exitDiverged, "cutover", "frozen"); !strings.Contains(text, "is not live and verified: legacy is not what the new side is") {
+		t.Errorf("a legacy that lacks writes is told as %s", text)
+	}
 	// The feed is verified, and dies before the last write: the new side is opened again.
 	if err := s.brings(); err != nil {
 		t.Fatal(err)
+	}
+	if text := s.does(exitAgrees, "cutover", "frozen"); !strings.Contains(text, "orders_feed writes it. It has what the new side has") {
+		t.Errorf("a legacy that is fed is told as %s", text)
 	}
 	rows(t, s.dsn, `CREATE FUNCTION last_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO orders_new VALUES (502, 'OPEN', 0); RETURN NEW; END $$;
 		CREATE TRIGGER last_write BEFORE UPDATE ON app_config FOR EACH ROW WHEN (OLD.name = 'write_mode' AND NEW.value = 'legacy') EXECUTE FUNCTION last_write()`)

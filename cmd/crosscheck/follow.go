@@ -117,7 +117,7 @@ func (s *sidecar) followOnce(ctx context.Context) error {
 		s.log.InfoContext(ctx, "following the stream", slog.String("topic", s.config.Stream.Topic), slog.Bool("shared", r.Intake != nil))
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return r.Run(ctx, l) })
-		if !s.config.PostCutover { // these looks judge legacy
+		if !s.config.Frozen() { // these looks judge legacy
 			g.Go(func() error { return s.watch(ctx, r.sides, l, r.Fingerprint) })
 		}
 		g.Go(func() error { return s.whileSame(ctx, r.sides, r.Fingerprint) })

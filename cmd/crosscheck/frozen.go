@@ -17,7 +17,7 @@ import (
 
 func errPostCutover() error {
 	return withHint(errors.New("with mode: post_cutover, legacy is no side of a comparison any more"),
-		"crosscheck cutover frozen says whether legacy is as the cutover has left it; docs/cutover.md says what else goes on")
+		"crosscheck cutover frozen says whether legacy is as the cutover has left it, and crosscheck verify compares the projection with the events")
 }
 
 // cutOver are the positions of the newest completed run.
@@ -44,6 +44,11 @@ func lookFrozen(l *ledger.Ledger, s sides) func(context.Context) (verify.FrozenL
 			return found, err
 		}
 		found.FrozenFacts = verify.FrozenFacts{Rows: f.All, Before: f.Before, Written: f.Rows}
+		if f.All < f.Before {
+			if found.Deleted, err = deleted(ctx, s, at); err != nil {
+				return found, fmt.Errorf("looking for the orders that legacy has lost: %w", err)
+			}
+		}
 		for _, key := range f.Some {
 			found.Some = append(found.Some, order.Key(key))
 		}
@@ -77,6 +82,9 @@ func (f *cutoverFrozen) run(ctx context.Context, p *program) (int, error) {
 	run, _, err := cutOver(ctx, t.ledger)
 	if err != nil {
 		return exitUnverified, err
+	}
+	if t.config.Cutover.Reverse.Given() {
+		return f.fed(ctx, t, run)
 	}
 	var pass verify.Pass
 	err = holding(t.ledger, "manual frozen", leaseTime, t.log()).Do(ctx, func(ctx context.Context, held lease.Lease) (err error) {

@@ -36,7 +36,10 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	if c.PostCutover {
+	switch {
+	case c.Frozen() && o.kind == verify.Full && !o.resume && c.Events.Given():
+		return o.projected(ctx, c)
+	case c.Frozen(), c.PostCutover && o.kind == verify.Audit:
 		return exitError, errPostCutover()
 	}
 	if c, err = o.remaining(ctx, c); err != nil {

@@ -84,6 +84,9 @@ func (s *sidecar) recheckNow(ctx context.Context, key order.Key) (pass verify.Pa
 // recheckOrder is a look at an order for the API. It waits a moment for the result; after that the pass goes on alone.
 func (s *sidecar) recheckOrder(ctx context.Context, given string) (web.Rechecked, error) {
 	out := web.Rechecked{OrderID: given, Divergences: []web.Divergence{}}
+	if s.config.Frozen() {
+		return out, web.Refuse(http.StatusConflict, errPostCutover())
+	}
 	key, err := s.orderKey(ctx, given)
 	if err != nil {
 		return out, err

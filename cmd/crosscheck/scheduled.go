@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/lease"
@@ -27,10 +28,14 @@ type scheduledPass struct {
 
 // scheduledPasses has one line for each of them: what runs, and what the board and the metrics need to know.
 func scheduledPasses(c *config.Config) []scheduledPass {
-	if c.PostCutover { // legacy is no side of a comparison any more
-		return []scheduledPass{{kind: verify.Frozen, schedule: c.Sampler.Schedule, atStart: true}}
+	if c.Frozen() { // legacy is no side of a comparison any more
+		passes := []scheduledPass{{kind: verify.Frozen, schedule: c.Sampler.Schedule, atStart: true}}
+		if c.Events.Given() {
+			passes = append(passes, scheduledPass{kind: verify.Projected, schedule: c.Sampler.Full, atStart: true})
+		}
+		return passes
 	}
-	return []scheduledPass{
+	all := []scheduledPass{
 		{verify.Sample, c.Sampler.Schedule, true, false, func(ctx context.Context, cmp *verify.Comparison, c *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			return cmp.Sample(ctx, l, start, c.Sampler.Size)
 		}},
@@ -43,6 +48,10 @@ func scheduledPasses(c *config.Config) []scheduledPass {
 		}},
 		{verify.Reads, c.Reads.Schedule, false, false, nil},
 	}
+	if c.PostCutover { // a reverse feed writes no audit log
+		all = slices.DeleteFunc(all, func(p scheduledPass) bool { return p.kind == verify.Audit })
+	}
+	return all
 }
 
 // job opens the sides again for every pass but a delta, so that it notices changes such as a new index.
@@ -52,6 +61,12 @@ func (s *sidecar) job(pass scheduledPass) sampler.Job {
 		Run: func(ctx context.Context, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			if pass.kind == verify.Frozen {
 				return s.frozen(ctx, l, start)
+			}
+			if pass.kind == verify.Projected {
+				return s.projected(ctx, l, start)
+			}
+			if err := s.fed(ctx); err != nil {
+				return verify.Pass{}, err
 			}
 			if pass.kind == verify.Delta {
 				return s.delta(ctx, l, start)
@@ -68,8 +83,8 @@ func (s *sidecar) job(pass scheduledPass) sampler.Job {
 			return pass.run(ctx, c, s.config, l, start)
 		},
 		Resume: func(ctx context.Context, l lease.Lease, found verify.Pass) (verify.Pass, error) {
-			if pass.kind == verify.Frozen {
-				return verify.Pass{}, fmt.Errorf("%w: a look at legacy begins anew", sampler.ErrNotResumable)
+			if pass.kind == verify.Frozen || pass.kind == verify.Projected {
+				return verify.Pass{}, fmt.Errorf("%w: such a look begins anew", sampler.ErrNotResumable)
 			}
 			c, fingerprint, done, err := s.comparison(ctx, pass.kind)
 			if err != nil {

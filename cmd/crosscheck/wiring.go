@@ -220,6 +220,9 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 		Random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), //nolint:gosec // a sample, not a secret
 		Now:    time.Now, Wait: lease.Sleep, Log: log,
 	}
+	if c.PostCutover && c.Cutover.Reverse.Given() { // legacy follows
+		cmp.Settle = feedSettle(c)
+	}
 	if s.events != nil { // a nil pointer in the interface would count as an event store
 		cmp.Events, cmp.Rules = s.events, s.events.Rules()
 		if c.History.Given() {

@@ -59,9 +59,12 @@ const tick = 50 * time.Millisecond
 const (
 	legacyAt   = "legacy"
 	newAt      = "new_side"
-	positionAt = "event_position"
+	positionAt = EventPosition
 	rowsAt     = "legacy_rows"
 )
+
+// EventPosition is the position of the newest event at the barrier.
+const EventPosition = "event_position"
 
 // no wraps what the evidence says.
 func no(format string, args ...any) error {
