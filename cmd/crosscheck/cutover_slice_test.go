@@ -126,7 +126,7 @@ func (s *slicedSystem) trading(ids ...int) (end func() (beside int)) {
 	}
 	done := make(chan int, 1)
 	go func() {
-		beside, tick := 0, time.NewTicker(25*time.Millisecond)
+		beside, tick := 0, time.NewTicker(50*time.Millisecond)
 		defer tick.Stop()
 		for n := 1; ctx.Err() == nil; n++ {
 			<-tick.C
