@@ -75,11 +75,13 @@ func (o oneOff) run(ctx context.Context) (int, error) {
 	if cmp.Throttle != nil {
 		cmp.Throttle.Changed = bar.throttled
 	}
+	quiet := bar.keepSaying(tookBefore(ctx, l, o.kind, basis.Fingerprint, o.log()))
 	var pass verify.Pass
 	err = o.helping(ctx, q, l, c, basis.Fingerprint, func(ctx context.Context) (err error) {
 		pass, err = o.execute(ctx, l, cmp, c, basis.Fingerprint)
 		return err
 	})
+	quiet()
 	bar.close()
 	if pass.ID == 0 {
 		return o.unverified(err)

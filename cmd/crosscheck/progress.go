@@ -29,10 +29,12 @@ type progress struct {
 	note     atomic.Value // a string, which the bar reads
 	started  time.Time    // of the stage
 	lastLine time.Time
+	// lastShown is when something was reported, whether or not that was due for a line.
+	lastShown time.Time
 }
 
 func newProgress(out io.Writer) *progress {
-	p := &progress{out: out, lastLine: time.Now()}
+	p := &progress{out: out, lastLine: time.Now(), lastShown: time.Now()}
 	if f, ok := out.(*os.File); ok && isTerminal(f) {
 		p.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40), mpb.WithAutoRefresh())
 	}
@@ -54,7 +56,7 @@ func (p *progress) show(v verify.Progress) {
 		p.end()
 		p.started = time.Now()
 	}
-	p.last = v
+	p.last, p.lastShown = v, time.Now()
 	p.note.Store(noted(v))
 	switch {
 	case v.Total == 0 && v.Done == 0: // a stage with nothing to do
@@ -74,11 +76,15 @@ func (p *progress) show(v verify.Progress) {
 func (p *progress) throttled(s throttle.State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := p.out
+	_, _ = fmt.Fprintf(p.above(), "crosscheck: %s\n", s)
+}
+
+// above is where lines go that a bar does not wipe out.
+func (p *progress) above() io.Writer {
 	if p.bars != nil {
-		out = p.bars
+		return p.bars
 	}
-	_, _ = fmt.Fprintf(out, "crosscheck: %s\n", s)
+	return p.out
 }
 
 // end ends the bar, if there is one.
