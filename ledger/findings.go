@@ -78,12 +78,13 @@ func scanDivergence(row pgx.CollectableRow) (verify.Divergence, error) {
 }
 
 // PassDivergences returns up to limit divergences that the pass opened or renewed and that are open or accepted, oldest
-// first. The ledger keeps what a pass renewed for two days after its end.
+// first and then by [order.ByValue]. The ledger keeps what a pass renewed for two days after its end.
 func (l *Ledger) PassDivergences(ctx context.Context, id verify.PassID, limit int) ([]verify.Divergence, error) {
+	// Integers come by their value, as people count.
 	return l.queryDivergences(ctx, `
 		SELECT `+divergenceColumns+` FROM sighting s JOIN divergence d ON d.id = s.divergence_id
 		WHERE s.pass_id = $1 AND d.state <> 'resolved'
-		ORDER BY d.first_seen, d.order_key, d.hop LIMIT $2`, id, limit)
+		ORDER BY d.first_seen, CASE WHEN d.order_key ~ '^-?[0-9]{1,100}$' THEN d.order_key::numeric END, d.order_key, d.hop LIMIT $2`, id, limit)
 }
 
 // Divergences returns up to limit divergences in the state. Open and accepted ones come oldest first, resolved ones by

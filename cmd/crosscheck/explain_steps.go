@@ -2,43 +2,16 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
-	"github.com/vbauerster/mpb/v8/cwriter"
-
 	"github.com/nordvarg/crosscheck/explain"
 	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/order"
 )
-
-// Widths of text in columns.
-const (
-	narrowest = 60
-	usual     = 80
-	widest    = 120
-)
-
-// width is how many columns the output has: COLUMNS, those of the terminal, or the usual ones.
-func (p *program) width() int {
-	columns := usual
-	if f, ok := p.stdout.(*os.File); ok && isTerminal(f) {
-		if size, _, err := cwriter.New(f).GetTermSize(); err == nil {
-			columns = size
-		}
-	}
-	if given, ok := p.getenv("COLUMNS"); ok {
-		if n, err := strconv.Atoi(given); err == nil {
-			columns = n
-		}
-	}
-	return min(max(columns, narrowest), widest)
-}
 
 const stepTime = "2006-01-02 15:04:05.000000"
 

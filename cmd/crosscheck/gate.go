@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/user"
 	"strings"
@@ -68,11 +67,11 @@ func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 	d, err := g.judge(ctx, p, c)
 	if err != nil && d.Decision == "" {
 		if g.JSON { // this is an answer too, and a reader of the JSON must find it
-			err = errors.Join(err, g.print(p.stdout, board.Undecided(withoutSecrets(c, err), time.Now())))
+			err = errors.Join(err, g.print(p, board.Undecided(withoutSecrets(c, err), time.Now())))
 		}
 		return 0, err
 	}
-	return d.ExitCode(), errors.Join(err, g.print(p.stdout, d))
+	return d.ExitCode(), errors.Join(err, g.print(p, d))
 }
 
 // judge decides, records the decision and writes the report. The last two do not change the decision. If one of them
@@ -151,12 +150,11 @@ func asker() string {
 	return name + "@" + host
 }
 
-func (g *gateCommand) print(w io.Writer, d gate.Decision) error {
+func (g *gateCommand) print(p *program, d gate.Decision) error {
 	if g.JSON {
-		return writeObject(w, d)
+		return writeObject(p.stdout, d)
 	}
-	_, err := io.WriteString(w, withPages(gate.Text(d), g.docs)+criteriaPages(d, g.docs))
-	return err
+	return p.say(withPages(gate.Text(d), g.docs) + criteriaPages(d, g.docs))
 }
 
 // sentence is an error as people read it in a list of reasons.

@@ -41,11 +41,11 @@ func (g *gateCommand) ask(ctx context.Context, p *program) (int, error) {
 	d, err := c.Decision(ctx)
 	if err != nil {
 		if g.JSON {
-			err = errors.Join(err, g.print(p.stdout, board.Undecided(err, time.Now())))
+			err = errors.Join(err, g.print(p, board.Undecided(err, time.Now())))
 		}
 		return 0, withURLHint(err)
 	}
-	return d.ExitCode(), g.print(p.stdout, d)
+	return d.ExitCode(), g.print(p, d)
 }
 
 // withURLHint says what to do if a sidecar does not answer as it should.

@@ -237,7 +237,7 @@ func (o oneOff) present(ctx context.Context, l *ledger.Ledger, pass verify.Pass)
 	if o.json {
 		err = r.writeJSON(o.stdout)
 	} else {
-		err = r.writeText(o.stdout)
+		err = o.say(r.text(o.columns()))
 	}
 	if err != nil {
 		return exitError, fmt.Errorf("writing the report: %w", err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/cwriter"
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/nordvarg/crosscheck/throttle"
@@ -42,8 +43,7 @@ func newProgress(out io.Writer) *progress {
 }
 
 func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return cwriter.IsTerminal(int(f.Fd()))
 }
 
 func (p *progress) show(v verify.Progress) {

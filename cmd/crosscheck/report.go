@@ -1,12 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -76,6 +75,9 @@ type countReport struct {
 	Group      string `json:"group"`
 	Legacy     int64  `json:"legacy"`
 	Projection int64  `json:"projection"`
+	// The rows of orders that differed at the snapshot, and were equal a moment later.
+	LegacyInFlight     int64 `json:"legacy_in_flight,omitempty"`
+	ProjectionInFlight int64 `json:"projection_in_flight,omitempty"`
 }
 
 // boundReport is how many bad orders a sample does not exclude.
@@ -142,7 +144,7 @@ func (r *passReport) addFacts(p verify.Pass) {
 			r.LegacyRows, r.ProjectionRows = &f.Legacy, &f.Projection
 		}
 		for _, c := range f.Counts {
-			r.Counts = append(r.Counts, countReport{c.Group, c.Legacy, c.Projection})
+			r.Counts = append(r.Counts, countReport{c.Group, c.Legacy, c.Projection, c.SettledLegacy, c.SettledProjection})
 		}
 	case verify.SampleFacts:
 		r.Archived = f.Archived
@@ -220,7 +222,8 @@ func (r passReport) writeJSON(w io.Writer) error { return writeObject(w, r) }
 // textDivergences is how many divergences the text shows. The JSON report and the ledger have more.
 const textDivergences = 50
 
-func (r passReport) writeText(w io.Writer) error {
+// text is the report for people, in lines of at most width characters where that is possible; 0 is no limit.
+func (r passReport) text(width int) string {
 	var b strings.Builder
 	rows := ""
 	switch {
@@ -261,53 +264,39 @@ func (r passReport) writeText(w io.Writer) error {
 	if unjudged := r.Unjudged(); unjudged != "" {
 		fmt.Fprintf(&b, "  %s\n", printable(unjudged))
 	}
-	r.writeCounts(&b)
-	r.writeDivergences(&b)
-	_, err := io.WriteString(w, b.String())
-	return err
+	r.writeCounts(&b, width)
+	r.writeDivergences(&b, width)
+	return b.String()
 }
 
-func (r passReport) writeCounts(b *strings.Builder) {
+func (r passReport) writeCounts(b *strings.Builder, width int) {
 	if len(r.Counts) == 0 {
 		return
 	}
 	b.WriteString("\n")
-	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(t, "  at the snapshot\tlegacy\tprojection\t")
-	for _, c := range r.Counts {
-		_, _ = fmt.Fprintf(t, "  %s\t%d\t%d\t\n", human.InColumn(c.Group), c.Legacy, c.Projection)
+	t := table{header: []string{"at the snapshot", "legacy", "projection"}, right: map[int]bool{0: true, 1: true, 2: true, 3: true, 4: true}}
+	flying := slices.ContainsFunc(r.Counts, func(c countReport) bool { return c.LegacyInFlight+c.ProjectionInFlight > 0 })
+	if flying {
+		t.header = append(t.header, "in flight: legacy", "projection")
 	}
-	_ = t.Flush()
+	for _, c := range r.Counts {
+		cells := []string{human.InColumn(c.Group), strconv.FormatInt(c.Legacy, 10), strconv.FormatInt(c.Projection, 10)}
+		if flying {
+			cells = append(cells, strconv.FormatInt(c.LegacyInFlight, 10), strconv.FormatInt(c.ProjectionInFlight, 10))
+		}
+		t.add(cells...)
+	}
+	t.write(b, width)
 }
 
-func (r passReport) writeDivergences(b *strings.Builder) {
+func (r passReport) writeDivergences(b *strings.Builder, width int) {
 	if len(r.Divergences) == 0 {
 		return
 	}
 	b.WriteString("\n")
-	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
-	// Without events every hop is the same, and the cause is not known.
-	caused := slices.ContainsFunc(r.Divergences, func(d web.Divergence) bool { return d.Cause != "" })
-	title := "  order\tkind\tage\t"
-	if caused {
-		title += "hop\tcause\t"
-	}
-	_, _ = fmt.Fprintln(t, title+"field\tlegacy\tprojection")
-	for _, d := range r.Divergences[:min(len(r.Divergences), textDivergences)] {
-		lead := []string{human.InColumn(d.OrderID), d.Kind, (time.Duration(d.AgeSeconds) * time.Second).String()}
-		if caused {
-			lead = append(lead, string(d.Hop), cmp.Or(d.Cause, "-"))
-		}
-		if len(d.Fields) == 0 {
-			_, _ = fmt.Fprintf(t, "  %s\n", strings.Join(lead, "\t"))
-		}
-		for _, f := range d.Fields {
-			_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", strings.Join(lead, "\t"), f.Name, human.ShownValue(f.Legacy), human.ShownValue(f.Projection))
-			clear(lead) // said once
-		}
-	}
-	_ = t.Flush()
-	if rest := r.Diverged - ordersIn(r.Divergences[:min(len(r.Divergences), textDivergences)]); rest > 0 {
+	shown := r.Divergences[:min(len(r.Divergences), textDivergences)]
+	newDivergenceTable(shown, false).write(b, width)
+	if rest := r.Diverged - ordersIn(shown); rest > 0 {
 		fmt.Fprintf(b, "  … and %d more; --json lists up to --max-divergences, the ledger has all\n", rest)
 	}
 }

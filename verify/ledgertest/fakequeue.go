@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -269,10 +270,14 @@ func (f *Fake) Accept(key order.Key) {
 
 // PassDivergences returns what the pass opened or renewed and what is open or accepted, oldest first.
 func (f *Fake) PassDivergences(ctx context.Context, id verify.PassID, limit int) ([]verify.Divergence, error) {
-	return f.list(ctx, limit, func(d *divergence) bool {
+	found, err := f.list(ctx, math.MaxInt, func(d *divergence) bool {
 		p, err := f.pass(id)
 		return err == nil && p.seen[d.ID] && d.State != verify.Resolved
 	})
+	slices.SortStableFunc(found, func(a, b verify.Divergence) int {
+		return cmp.Or(a.FirstSeen.Compare(b.FirstSeen), order.ByValue(a.Mismatch.Key, b.Mismatch.Key))
+	})
+	return found[:min(limit, len(found))], err
 }
 
 // Divergences returns up to limit divergences in the state, oldest first. Resolved ones come by their resolution,
