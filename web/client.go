@@ -136,3 +136,29 @@ func refusal(answer *http.Response, text []byte) error {
 	}
 	return fmt.Errorf("%w: %s: %s", ErrAnswer, answer.Status, short(said.Error))
 }
+
+// UnmarshalJSON tells values that are NULL from those that are not known.
+func (f *Field) UnmarshalJSON(text []byte) error {
+	var of struct {
+		Name               string
+		Hidden             bool
+		Legacy, Projection *string
+		Events             json.RawMessage // absent if not known
+	}
+	if err := json.Unmarshal(text, &of); err != nil {
+		return err
+	}
+	if *f = (Field{Name: of.Name, Hidden: of.Hidden}); f.Hidden {
+		return nil
+	}
+	f.Values = &Values{Legacy: of.Legacy, Projection: of.Projection}
+	if len(of.Events) == 0 {
+		return nil
+	}
+	var known *string
+	if err := json.Unmarshal(of.Events, &known); err != nil {
+		return err
+	}
+	f.Events = known
+	return nil
+}

@@ -44,6 +44,7 @@ type cli struct {
 	Audit       auditCommand       `cmd:"" group:"check" help:"Audit legacy against its own record, and the events against both."`
 	Reads       readsCommand       `cmd:"" group:"check" help:"Ask both read paths the same; compare answers and latency."`
 	Explain     explainCommand     `cmd:"" group:"answer" help:"Show one order in all representations: where they part, and why."`
+	Divergences divergencesCommand `cmd:"" group:"answer" help:"List the divergences that the ledger knows, or count them."`
 	Accept      acceptCommand      `cmd:"" group:"answer" help:"Accept divergences and findings of audits, until a time."`
 	Backfill    backfillCommand    `cmd:"" group:"mend" help:"Write events that the store misses, from what legacy recorded."`
 	Repair      repairCommand      `cmd:"" group:"mend" help:"Plan repairs as SQL, for people to review and apply."`
