@@ -68,6 +68,8 @@ type Decision struct {
 	NotAsked []string `json:"not_asked,omitempty"`
 	// Waivers are all configured waivers, each with its state.
 	Waivers []AppliedWaiver `json:"waivers,omitempty"`
+	// OSUser is who was logged in where the decision was recorded, whatever name was given; empty for one of a sidecar.
+	OSUser string `json:"os_user,omitempty"`
 	// Record is where the decision is recorded in the ledger; nil if it is not.
 	Record *Record `json:"record,omitempty"`
 }

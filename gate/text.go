@@ -58,7 +58,7 @@ func Text(d Decision) string {
 	}
 	if d.Record != nil {
 		b.WriteString("\n")
-		wrap(&b, "record: ", fmt.Sprintf("decision %d, asked by %s, head %s", d.Record.Seq, plain(d.Record.Who), d.Record.Hash))
+		wrap(&b, "record: ", fmt.Sprintf("decision %d, asked by %s, head %s", d.Record.Seq, plain(d.AskedBy()), d.Record.Hash))
 	}
 	return b.String()
 }
@@ -140,4 +140,15 @@ func shorten(s string, n int) string {
 		return s
 	}
 	return s[:n]
+}
+
+// AskedBy is who has asked for the decision on record, and who was logged in if that is another name. It is empty if the decision is not on record.
+func (d Decision) AskedBy() string {
+	if d.Record == nil {
+		return ""
+	}
+	if d.OSUser == "" || d.OSUser == d.Record.Who {
+		return d.Record.Who
+	}
+	return d.Record.Who + ", logged in as " + d.OSUser
 }

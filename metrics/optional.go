@@ -57,7 +57,7 @@ type Coverage struct {
 	Ratio       float64
 }
 
-// CutoverStep says whether a step of the newest cutover is in a state now. List each state that the step can have, so
+// CutoverStep says whether a step of the foremost run of the cutover is in a state now. List each state that the step can have, so
 // that a change is a step of the series and not a gap.
 type CutoverStep struct {
 	Step, State string
@@ -79,7 +79,7 @@ var (
 	verifiedThrough      = gauge("verified_through_timestamp_seconds", "The watermark: everything up to this time has been verified by a full pass and the delta passes since.")
 	passInterval         = gauge("pass_interval_seconds", "Time between two scheduled passes; absent where a pass has no schedule.", "pass")
 	slotSafe             = gauge("replication_slot_safe_wal_bytes", "WAL that can be written on the event store's server before a replication slot loses what its consumer has not read; 0 if it has lost some. Only with backfill.enabled, and for slots with a limit.", "slot", "wal_status")
-	cutoverStep          = gauge("cutover_step", "1 for the current state of a step of the newest cutover, 0 for the other states.", "step", "state")
+	cutoverStep          = gauge("cutover_step", "1 for the current state of a step of the foremost run of the cutover, 0 for the other states. Foremost is the run that has not ended, else the newest completed one, else the newest that closed legacy.", "step", "state")
 )
 
 func describeOptional(ch chan<- *prometheus.Desc) {

@@ -125,7 +125,9 @@ func (g *gateCommand) record(ctx context.Context, l *ledger.Ledger, d *gate.Deci
 	if who == "" {
 		who = asker()
 	}
-	r, err := l.RecordDecision(ctx, who, *d, e)
+	recorded := *d
+	recorded.OSUser = asker()
+	r, err := l.RecordDecision(ctx, who, recorded, e)
 	switch {
 	case errors.Is(err, board.ErrNotMigrated):
 		return nil
@@ -133,7 +135,7 @@ func (g *gateCommand) record(ctx context.Context, l *ledger.Ledger, d *gate.Deci
 		return withHint(fmt.Errorf("the decision is valid, but was not recorded: %w", err),
 			"allow the ledger's role to insert into the table decision, or use --no-record")
 	}
-	d.Record = &r
+	d.OSUser, d.Record = recorded.OSUser, &r
 	return nil
 }
 
