@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"verify":           {"throttle", "compare", "history", "order", "lease", "human"},
 	"follow":           {"compare", "order", "lease"},
 	"backfill":         {"throttle", "verify", "history", "order", "lease"},
-	"cutover/run":      {"cutover", "lease"},
+	"cutover/run":      {"cutover", "lease", "human"},
 	"cutover/steps":    {"cutover/run", "cutover"},
 	"cutover/evidence": {"cutover/steps"},
 	"cutover/report":   {"cutover/run", "cutover", "human"},

@@ -29,13 +29,16 @@ func (a Approval) Lacks(fingerprint, cutover, executor string, now time.Time) st
 		return fmt.Sprintf("what %s has approved is not what is configured now", a.Who)
 	case a.Cutover != cutover:
 		return fmt.Sprintf("%s has approved another slice, or another section cutover than there is now", a.Who)
-	case person(a.Who) == person(executor):
+	case a.Same(executor):
 		return a.Who + " has approved it, and who executes must be another person"
 	case !now.Before(a.Until):
 		return fmt.Sprintf("the approval of %s has ended at %s", a.Who, a.Until.UTC().Format(time.RFC3339))
 	}
 	return ""
 }
+
+// Same reports whether it is of the person who executes.
+func (a Approval) Same(executor string) bool { return a.Seq > 0 && person(a.Who) == person(executor) }
 
 // person is the name without the machine.
 func person(who string) string {

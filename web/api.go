@@ -17,6 +17,7 @@ import (
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/cutover"
 	"github.com/nordvarg/crosscheck/cutover/report"
+	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
 	"github.com/nordvarg/crosscheck/explain"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
@@ -36,6 +37,8 @@ type API struct {
 	// Runs are the journals of the cutover. It is nil if no cutover is configured.
 	Runs    func(context.Context) ([][]cutover.Record, error)
 	Cutover string // its name
+	// Held is what is known at the hold point of a run that is there.
+	Held func(ctx context.Context, run string) (*cutoverrun.Held, error)
 	// Report says what became of a run, or of the one that matters most; without texts that may quote a value, if they are to be hidden. It
 	// is nil if no cutover is configured.
 	Report func(ctx context.Context, run string, hide bool) (report.Report, error)

@@ -212,7 +212,7 @@ func (s *site) apiCutover(r *http.Request) (any, error) {
 	}
 	out := CutoverRuns{Name: s.api.Cutover, Runs: []cutoverrun.Status{}}
 	for _, records := range slices.Backward(journals) {
-		is, err := cutoverrun.Look(records)
+		is, err := s.runStatus(r.Context(), records)
 		if err != nil {
 			return nil, err
 		}
@@ -237,11 +237,20 @@ func (s *site) apiRun(r *http.Request) (any, error) {
 	}
 	for _, records := range journals {
 		if records[0].Run == r.PathValue("run") {
-			is, err := cutoverrun.Look(records)
+			is, err := s.runStatus(r.Context(), records)
 			return CutoverRun{is, records}, err
 		}
 	}
 	return nil, refusef(http.StatusNotFound, "there is no run %q", r.PathValue("run"))
+}
+
+// runStatus is where a run stands, with what is known at its hold point while it is there.
+func (s *site) runStatus(ctx context.Context, records []cutover.Record) (cutoverrun.Status, error) {
+	is, err := cutoverrun.Look(records)
+	if err == nil && is.State.Step == cutover.Hold && !is.State.Ended() && s.api.Held != nil {
+		is.Held, err = s.api.Held(ctx, is.Run)
+	}
+	return is, err
 }
 
 func (s *site) journals(ctx context.Context) ([][]cutover.Record, error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/cutover"
+	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
 	"github.com/nordvarg/crosscheck/explain"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
@@ -95,8 +96,16 @@ func whole(s *stored) *Server {
 		return []verify.AuditFinding{{Key: "4711", Part: "legacy", Kind: "overfill", At: now, Position: 12, Detail: "secret 5", State: verify.Open}, {Key: "1", Position: order.NoPosition}}, s.err
 	}
 	a.Runs = func(context.Context) ([][]cutover.Record, error) {
-		begin := cutover.Action{Verb: cutover.Do, Step: cutover.Preflight}
-		return [][]cutover.Record{{{Run: "orders-2026-1", Epoch: 1, Action: begin, At: now, Positions: map[string]string{"events": "12"}, Detail: "secret 6"}}}, s.err
+		begin, hold := cutover.Action{Verb: cutover.Do, Step: cutover.Preflight}, cutover.Action{Verb: cutover.Do, Step: cutover.Hold}
+		return [][]cutover.Record{{
+			{Run: "orders-2026-1", Epoch: 1, Action: begin, At: now, Positions: map[string]string{"events": "12"}, Detail: "secret 6"},
+			{Run: "orders-2026-1", Epoch: 1, Action: begin, At: now, Outcome: cutover.Done},
+			{Run: "orders-2026-1", Epoch: 1, Seq: 1, Action: hold, At: now},
+		}}, s.err
+	}
+	a.Held = func(context.Context, string) (*cutoverrun.Held, error) {
+		proof := cutoverrun.Proof{At: now, Pass: 3, Kind: "full"}
+		return cutoverrun.NewHeld(cutover.Budget{Forecast: map[cutover.Step]time.Duration{cutover.Fence: time.Second}}, &proof, &proof, now), s.err
 	}
 	a.Explain = func(_ context.Context, key string, _ bool) (explain.Report, error) {
 		if key == "0" {

@@ -103,6 +103,14 @@ func (s *site) readCutover(ctx context.Context) (v cutoverPage, err error) {
 			return v, err
 		}
 		v.foremost(made)
+		for _, records := range journals {
+			if records[0].Run != made.Run {
+				continue
+			}
+			if is, err := s.runStatus(ctx, records); err == nil && is.Held != nil {
+				v.Run.Summary += " " + is.Held.String()
+			}
+		}
 	}
 	s.planned(ctx, &v, journals)
 	return v, nil

@@ -31,6 +31,7 @@ func (s *sidecar) api(p *program) web.API {
 	if s.config.Cutover.Given() {
 		a.Cutover, a.Runs, a.Approve = s.config.Cutover.Name, s.journals, s.approve
 		a.Report, a.Plan = s.report, func(ctx context.Context) (web.CutoverPlan, error) { return s.plan(ctx, p) }
+		a.Held = s.held
 	}
 	return a
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/switches/fence"
 )
 
 type cutoverCommand struct {
@@ -204,7 +205,12 @@ func (e *cutoverExecute) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, withRunHint(err)
 	}
-	return t.ended(ctx, s, e.JSON)
+	s.Held = hold.held
+	code, err := t.ended(ctx, s, e.JSON)
+	if s.Fenced == nil && s.State.Ended() && s.Newest.Outcome == cutover.Failed && checks.open {
+		code = exitUnverified
+	}
+	return code, err
 }
 
 // withRunHint says what to do about a run that another process drives, or that nobody does.
@@ -224,22 +230,32 @@ func (t *cutting) ended(ctx context.Context, s cutoverrun.Status, asJSON bool) (
 	if s.State.Phase == cutover.Completed && !tailFailed(s) {
 		code = exitAgrees
 	}
+	var clients []string
+	var unknown error // who is connected
+	if s.State.Phase == cutover.Completed {
+		var of []fence.Client
+		of, unknown = t.fence.Clients(ctx)
+		for _, c := range of {
+			clients = append(clients, printable(c.String()))
+		}
+	}
 	if asJSON {
-		return code, writeObject(t.stdout, s)
+		s.Newest.Detail = t.config.Mask(s.Newest.Detail)
+		return code, writeObject(t.stdout, struct {
+			cutoverrun.Status
+			Clients []string `json:"connected_to_legacy,omitempty"`
+		}{s, clients})
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s is %s.\n", s.Run, s.State.Phase)
 	if tailFailed(s) {
 		fmt.Fprintf(&text, "The tail check found: %s\n", printable(t.config.Mask(s.Newest.Detail)))
 	}
-	if s.State.Phase == cutover.Completed {
-		clients, err := t.fence.Clients(ctx)
-		if err != nil {
-			fmt.Fprintf(&text, "Who is still connected to legacy is not known: %v\n", err)
-		}
-		for _, c := range clients {
-			fmt.Fprintf(&text, "Still connected to legacy: %s\n", printable(c.String()))
-		}
+	if unknown != nil {
+		fmt.Fprintf(&text, "Who is still connected to legacy is not known: %v\n", unknown)
+	}
+	for _, c := range clients {
+		fmt.Fprintf(&text, "Still connected to legacy: %s\n", c)
 	}
 	_, err := io.WriteString(t.stdout, text.String()+reportHint(s.Run))
 	return code, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,11 +18,13 @@ import (
 // guarding is what has to be so before a run may touch anything.
 type guarding struct {
 	*cutting
-	who       string // who executes
-	rehearsal bool   // decision and approval are told, and not asked for
-	override  string // why decision and approval are not asked for; empty if they are
-	planned   bool   // nothing is touched, so probes that write are not asked
-	basisOf   map[string]string
+	who        string // who executes
+	rehearsal  bool   // decision and approval are told, and not asked for
+	override   string // why decision and approval are not asked for; empty if they are
+	planned    bool   // nothing is touched, so probes that write are not asked
+	basisOf    map[string]string
+	unapproved bool // somebody has to approve a GO
+	open       bool // nothing but missing evidence spoke against the run
 }
 
 var _ steps.Checks = (*guarding)(nil)
@@ -31,16 +34,18 @@ func (g *guarding) Basis() map[string]string { return g.basisOf }
 
 // Guardrails implements [steps.Checks].
 func (g *guarding) Guardrails(ctx context.Context, s steps.Scope) []steps.Guardrail {
+	g.unapproved = false
 	g.basisOf = map[string]string{"who": g.who, "os_user": asker(), "fingerprint": g.basis.Fingerprint, "decided": g.decides.Fingerprint, cutoverrun.CutoverKey: g.config.Cutover.Digest()}
 	g.basisOf["budget"], g.basisOf["rollback_reserve"] = g.config.Cutover.Budget.String(), g.config.Cutover.RollbackReserve.String()
 	all := []steps.Guardrail{g.decision(ctx), g.approval(ctx, s)}
+	all[1].Open = all[0].Open && g.unapproved // only a GO can be approved, so this is no reason of its own
 	for i := range all {
 		switch {
 		case all[i].Passes:
 		case g.rehearsal:
-			all[i].Passes, all[i].Detail = true, all[i].Detail+"; a rehearsal does not need it"
+			all[i].Passes, all[i].Open, all[i].Detail = true, false, all[i].Detail+"; a rehearsal does not need it"
 		case g.override != "":
-			all[i].Passes, all[i].Detail = true, fmt.Sprintf("%s; OVERRIDDEN by %s: %s", all[i].Detail, g.who, g.override)
+			all[i].Passes, all[i].Open, all[i].Detail = true, false, fmt.Sprintf("%s; OVERRIDDEN by %s: %s", all[i].Detail, g.who, g.override)
 			g.basisOf["override"] = g.override
 		}
 	}
@@ -50,7 +55,15 @@ func (g *guarding) Guardrails(ctx context.Context, s steps.Scope) []steps.Guardr
 	if g.slice != "" {
 		all = append(all, g.sliced(ctx))
 	}
-	return append(all, g.server(ctx), g.fenced(ctx), g.inside(ctx, s), g.switched(ctx, s), g.probes(ctx, s), g.forecast(ctx))
+	all = append(all, g.server(ctx), g.fenced(ctx), g.inside(ctx, s), g.switched(ctx, s), g.probes(ctx, s), g.forecast(ctx))
+	g.open = onlyOpen(all)
+	return all
+}
+
+// onlyOpen reports whether some guardrails do not pass, and all of those only because evidence is missing.
+func onlyOpen(all []steps.Guardrail) bool {
+	failing := slices.DeleteFunc(slices.Clone(all), func(g steps.Guardrail) bool { return g.Passes })
+	return len(failing) > 0 && !slices.ContainsFunc(failing, func(g steps.Guardrail) bool { return !g.Open })
 }
 
 func guardrail(name string, err error, passes string) steps.Guardrail {
@@ -72,7 +85,9 @@ func (g *guarding) decision(ctx context.Context) steps.Guardrail {
 		err = fmt.Errorf("the decision now is %s (%s)", d.Decision, strings.Join(why, ", "))
 	}
 	g.basisOf["decision"] = string(d.Decision)
-	return guardrail("decision", err, "the decision now is GO")
+	of := guardrail("decision", err, "the decision now is GO")
+	of.Open = d.Decision == gate.Undecided
+	return of
 }
 
 // approval is good for one execution: the run that closes legacy under it uses it up.
@@ -86,6 +101,7 @@ func (g *guarding) approval(ctx context.Context, s steps.Scope) steps.Guardrail 
 		return guardrail("approval", err, "")
 	}
 	if lacks := a.Lacks(g.decides.Fingerprint, g.config.Cutover.DigestOf(g.slice), g.who, now); lacks != "" {
+		g.unapproved = !a.Same(g.who)
 		return guardrail("approval", errors.New(lacks), "")
 	}
 	journals, err := g.ledger.Runs(ctx)
@@ -93,6 +109,7 @@ func (g *guarding) approval(ctx context.Context, s steps.Scope) steps.Guardrail 
 		return guardrail("approval", err, "")
 	}
 	if used := cutoverrun.Used(journals, a.Hash); used != "" && used != s.Run {
+		g.unapproved = true
 		return guardrail("approval", fmt.Errorf("run %s was executed under the approval of %s, and each execution needs one of its own", used, a.Who), "")
 	}
 	g.basisOf["approved_by"], g.basisOf["ticket"], g.basisOf[cutoverrun.ApprovalKey] = a.Who, a.Ticket, a.Hash

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/cutover/evidence"
+	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
 	"github.com/nordvarg/crosscheck/cutover/steps"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/verify"
@@ -21,6 +22,7 @@ type holdPoint struct {
 	confirmed bool      // on the command line
 	typed     io.Reader // where a person types
 	every     time.Duration
+	held      *cutoverrun.Held // as it was told last
 }
 
 var _ steps.Gate = (*holdPoint)(nil)
@@ -48,10 +50,15 @@ func (h *holdPoint) Wait(ctx context.Context, _ steps.Scope) (string, error) {
 			return "", err
 		case j.Diverged:
 			return "", fmt.Errorf("%w: %s", steps.ErrContradicted, j.Detail)
-		case h.confirmed && j.Matches:
-			return j.Detail, nil
 		}
-		fmt.Fprintf(h.stderr, "%s; it took %.1f s\n", j.Detail, time.Since(from).Seconds()) //nolint:errcheck // a terminal
+		if h.held, err = h.known(ctx); err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h.stderr, "%s; it took %.1f s\n%s\n", j.Detail, time.Since(from).Seconds(), h.held) //nolint:errcheck // a terminal
+		detail := fmt.Sprintf("%s. %s", j.Detail, h.held)
+		if h.confirmed && j.Matches {
+			return detail, nil
+		}
 		next := time.After(h.every)
 	waiting:
 		for {
@@ -61,7 +68,7 @@ func (h *holdPoint) Wait(ctx context.Context, _ steps.Scope) (string, error) {
 				case !ok:
 					return "", errNobody
 				case strings.TrimSpace(line) == h.config.Cutover.Name:
-					return "confirmed by typing its name; " + j.Detail, nil
+					return "confirmed by typing its name; " + detail, nil
 				}
 			case <-next:
 				break waiting

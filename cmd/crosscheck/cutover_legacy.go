@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -15,57 +16,68 @@ import (
 // installTimeout ends the attempts to install a fence beside writers whose transactions are long.
 const installTimeout = 2 * time.Minute
 
-type cutoverInstall struct{}
+type cutoverInstall struct {
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
 
-func (*cutoverInstall) run(ctx context.Context, p *program) (int, error) {
+func (i *cutoverInstall) run(ctx context.Context, p *program) (int, error) {
 	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, c *config.Config) error {
 		if err := f.Install(ctx); err != nil {
 			return withHint(err, "run it again when the transactions that it names have ended; nobody was kept waiting")
 		}
-		_, err := fmt.Fprintf(p.stdout, "The fence %s is installed at %s, and open. It keeps nobody out.\n", c.Cutover.Name, strings.Join(c.Cutover.Fence.Tables, ", "))
-		return err
+		return p.fenceIs(ctx, f, c, i.JSON, func(fence.Kind) string {
+			return fmt.Sprintf("The fence %s is installed at %s, and open. It keeps nobody out.\n", c.Cutover.Name, strings.Join(c.Cutover.Fence.Tables, ", "))
+		})
 	})
 }
 
-type cutoverUninstall struct{}
+type cutoverUninstall struct {
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
 
-func (*cutoverUninstall) run(ctx context.Context, p *program) (int, error) {
+func (u *cutoverUninstall) run(ctx context.Context, p *program) (int, error) {
 	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, c *config.Config) error {
 		if err := f.Remove(ctx); err != nil {
 			return withHint(err, "crosscheck cutover fence shows its state; a closed fence is opened by crosscheck cutover unfence")
 		}
-		_, err := fmt.Fprintf(p.stdout, "The fence %s is removed.\n", c.Cutover.Name)
-		return err
+		return p.fenceIs(ctx, f, c, u.JSON, func(fence.Kind) string { return fmt.Sprintf("The fence %s is removed.\n", c.Cutover.Name) })
 	})
 }
 
 type cutoverClose struct {
-	Yes bool `help:"Really: legacy takes no write until it is opened again." required:""`
+	Yes  bool `help:"Really: legacy takes no write until it is opened again." required:""`
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 	sliceFlag
 }
 
-func (u *cutoverClose) run(ctx context.Context, p *program) (int, error) {
-	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, c *config.Config) (err error) {
-		scope, err := u.scope(c)
+func (l *cutoverClose) run(ctx context.Context, p *program) (int, error) {
+	return p.atFence(ctx, func(ctx context.Context, f *fence.Fence, c *config.Config) error {
+		scope, err := l.scope(c)
 		if err != nil {
 			return err
 		}
-		limited, cancel := context.WithTimeout(ctx, cutoverLimit)
-		defer cancel()
-		if err := f.Close(limited, scope); err != nil {
-			return withHint(err, "legacy is as it was; crosscheck cutover fence shows who is inside")
-		}
-		defer func() { err = errors.Join(err, f.Release(ctx)) }()
-		if err := f.Permanent(limited); err != nil {
+		if err := closeForGood(ctx, f, scope); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(p.stdout, "Legacy is closed for good, for %s. crosscheck cutover resume goes on with a run that waits for it.\n", scope)
-		return err
+		return p.fenceIs(ctx, f, c, l.JSON, func(fence.Kind) string {
+			return fmt.Sprintf("Legacy is closed for good, for %s. crosscheck cutover resume goes on with a run that waits for it.\n", scope)
+		})
 	})
 }
 
+func closeForGood(ctx context.Context, f *fence.Fence, scope fence.Scope) (err error) {
+	limited, cancel := context.WithTimeout(ctx, cutoverLimit)
+	defer cancel()
+	if err := f.Close(limited, scope); err != nil {
+		return withHint(err, "legacy is as it was; crosscheck cutover fence shows who is inside")
+	}
+	defer func() { err = errors.Join(err, f.Release(ctx)) }()
+	return f.Permanent(limited)
+}
+
 type cutoverUnfence struct {
-	Yes bool `help:"Really: a run that has not ended may go on to switch writes to the new system." required:""`
+	Yes  bool `help:"Really: a run that has not ended may go on to switch writes to the new system." required:""`
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 	sliceFlag
 }
 
@@ -83,13 +95,25 @@ func (u *cutoverUnfence) run(ctx context.Context, p *program) (int, error) {
 				return withHint(fmt.Errorf("legacy is open, and the clients are still held: %w", err), "RESUME on the console of each PgBouncer lets them go on")
 			}
 		}
-		s, err := f.State(ctx)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(p.stdout, "The fence is %s.\n", s.Kind())
-		return err
+		return p.fenceIs(ctx, f, c, u.JSON, func(k fence.Kind) string { return fmt.Sprintf("The fence is %s.\n", k) })
 	})
+}
+
+// fenceIs prints how the fence is now, after a command has changed it.
+func (p *program) fenceIs(ctx context.Context, f *fence.Fence, c *config.Config, asJSON bool, text func(fence.Kind) string) error {
+	s, err := f.State(ctx)
+	if err != nil {
+		return fmt.Errorf("reading how the fence is now: %w", err)
+	}
+	if asJSON {
+		return writeObject(p.stdout, struct {
+			Fence  string     `json:"fence"`
+			Tables []string   `json:"tables"`
+			State  fence.Kind `json:"state"`
+		}{c.Cutover.Name, c.Cutover.Fence.Tables, s.Kind()})
+	}
+	_, err = io.WriteString(p.stdout, text(s.Kind()))
+	return err
 }
 
 // atFence does something with the fence alone. It needs no ledger, because that may be what is broken.

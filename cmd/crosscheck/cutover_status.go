@@ -59,7 +59,10 @@ func (c *cutoverPlan) run(ctx context.Context, p *program) (int, error) {
 		plan.Steps = append(plan.Steps, of)
 	}
 	code := exitAgrees
-	if !plan.Passes {
+	switch {
+	case onlyOpen(plan.Guardrails):
+		code = exitUnverified
+	case !plan.Passes:
 		code = exitDiverged
 	}
 	if c.JSON {
@@ -103,6 +106,15 @@ func (c *cutoverStatus) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
+	if at := unfinished(all); at != nil && at.State.Step == cutover.Hold {
+		journals, err := l.Runs(ctx)
+		if err != nil {
+			return exitError, err
+		}
+		if at.Held, err = heldOf(ctx, of, l, journals, at.Run); err != nil {
+			return exitError, err
+		}
+	}
 	moved := movedOf(of, all)
 	if c.JSON {
 		return exitAgrees, writeObject(p.stdout, struct {
@@ -145,6 +157,9 @@ func statusLine(s cutoverrun.Status) string {
 	if tailFailed(s) {
 		line += "  the tail check found: " + printable(s.Newest.Detail)
 	}
+	if s.Held != nil {
+		line += "\n  " + s.Held.String()
+	}
 	return line + "\n"
 }
 
@@ -153,10 +168,12 @@ func tailFailed(s cutoverrun.Status) bool {
 	return s.State.Phase == cutover.Completed && s.Newest.Action.Step == cutover.TailCheck && s.Newest.Outcome == cutover.Failed
 }
 
-type cutoverAbort struct{}
+type cutoverAbort struct {
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
 
-func (*cutoverAbort) run(ctx context.Context, p *program) (int, error) {
-	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, wish, error) {
+func (a *cutoverAbort) run(ctx context.Context, p *program) (int, error) {
+	return p.turn(ctx, a.JSON, func(all []cutoverrun.Status) (*cutoverrun.Status, wish, error) {
 		s := unfinished(all)
 		if s == nil {
 			return nil, nil, withHint(errNoRun, "crosscheck cutover rollback goes back from a run that is completed")
@@ -165,10 +182,12 @@ func (*cutoverAbort) run(ctx context.Context, p *program) (int, error) {
 	})
 }
 
-type cutoverResume struct{}
+type cutoverResume struct {
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+}
 
-func (*cutoverResume) run(ctx context.Context, p *program) (int, error) {
-	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, wish, error) {
+func (r *cutoverResume) run(ctx context.Context, p *program) (int, error) {
+	return p.turn(ctx, r.JSON, func(all []cutoverrun.Status) (*cutoverrun.Status, wish, error) {
 		s := unfinished(all)
 		if s == nil {
 			return nil, nil, errNoRun
@@ -177,7 +196,10 @@ func (*cutoverResume) run(ctx context.Context, p *program) (int, error) {
 	})
 }
 
-type cutoverRollback struct{ sliceFlag }
+type cutoverRollback struct {
+	JSON bool `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	sliceFlag
+}
 
 var errNoRun = errors.New("all runs have ended")
 
@@ -190,7 +212,7 @@ func (r *cutoverRollback) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	return p.turn(ctx, func(all []cutoverrun.Status) (*cutoverrun.Status, wish, error) {
+	return p.turn(ctx, r.JSON, func(all []cutoverrun.Status) (*cutoverrun.Status, wish, error) {
 		s, everything := unfinished(all), cutoverrun.Everything(all)
 		for i := len(all) - 1; s == nil && i >= 0; i-- {
 			if all[i].State.Phase == cutover.Completed && all[i].State.Slice == slice {
@@ -217,7 +239,7 @@ type wish func(*cutting) (cutover.Outcome, error)
 func asks(o cutover.Outcome) wish { return func(*cutting) (cutover.Outcome, error) { return o, nil } }
 
 // turn asks whoever drives a run for something. If nobody does, this process drives it.
-func (p *program) turn(ctx context.Context, which func([]cutoverrun.Status) (*cutoverrun.Status, wish, error)) (int, error) {
+func (p *program) turn(ctx context.Context, asJSON bool, which func([]cutoverrun.Status) (*cutoverrun.Status, wish, error)) (int, error) {
 	no := func(err error) (int, error) { // it is the answer to what was asked, and nothing is broken
 		printError(p.logs(), err.Error(), hintFor(err))
 		return exitDiverged, nil
@@ -244,17 +266,17 @@ func (p *program) turn(ctx context.Context, which func([]cutoverrun.Status) (*cu
 			return exitError, err
 		}
 	}
-	s, err := t.resume(ctx, of.Run, ask, t.telling(false))
+	s, err := t.resume(ctx, of.Run, ask, t.telling(asJSON))
 	for ended := false; errors.Is(err, lease.ErrHeld) && ask != "" && !ended; {
 		fmt.Fprintf(p.stderr, "Another process drives %s; it was asked.\n", of.Run) //nolint:errcheck // a terminal
 		if s, ended, err = t.watch(ctx, of.Run); err == nil && !ended {
-			s, err = t.resume(ctx, of.Run, ask, t.telling(false))
+			s, err = t.resume(ctx, of.Run, ask, t.telling(asJSON))
 		}
 	}
 	if err != nil {
 		return exitError, withRunHint(err)
 	}
-	code, err := t.ended(ctx, s, false)
+	code, err := t.ended(ctx, s, asJSON)
 	if ask != "" { // for the way back
 		code = exitDiverged
 		if s.State.Phase == cutover.RolledBack {

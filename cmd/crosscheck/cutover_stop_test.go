@@ -5,6 +5,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
 )
 
 // slowWrites makes the switch of writes wait for half a minute.
@@ -40,7 +42,16 @@ func TestAStoppedProcessRollsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.begun("hold")
+	if text := s.does(exitAgrees, "cutover", "status"); !strings.Contains(text, "The window is not forecast") || !strings.Contains(text, "Both sides were proven equal") {
+		t.Errorf("the status is %s", text)
+	}
+	if got := says[struct{ Runs []cutoverrun.Status }](s, exitAgrees, "cutover", "status"); got.Runs[0].Held == nil || got.Runs[0].Held.Available != 180 {
+		t.Errorf("the status is %+v", got)
+	}
 	s.stops(held)
+	if said := held.stderr.String(); !strings.Contains(said, "The window is not forecast") {
+		t.Errorf("the hold point says %s", said)
+	}
 
 	rows(t, s.dsn, slowWrites)
 	closed := start(t, "cutover", "execute", "--confirm", "orders-2026", "--override", "a test", "--config", s.config)

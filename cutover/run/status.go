@@ -20,6 +20,8 @@ type Status struct {
 	Records int            `json:"records"`
 	// ByHand says what a person has to do before the run can go on; empty if a process can.
 	ByHand string `json:"by_hand,omitempty"`
+	// Held is what is known at the hold point; nil if the run is not there. The journal does not have it.
+	Held *Held `json:"held,omitempty"`
 }
 
 // byHandKey is the position under which a record says what a person has to do.

@@ -75,6 +75,8 @@ type Probe interface {
 type Guardrail struct {
 	Name   string `json:"name"`
 	Passes bool   `json:"passes"`
+	// Open says that it does not pass only because evidence is missing.
+	Open   bool   `json:"inconclusive,omitempty"`
 	Detail string `json:"detail"`
 }
 
