@@ -47,7 +47,7 @@ func (a *acceptCommand) misused() error {
 	case a.List && (a.OrderID+string(a.Hop)+a.Kind+a.Cause+a.Why+a.Until+a.As != "" || a.Withdraw || a.DryRun):
 		return errListAlone
 	case !a.List && a.OrderID+a.Kind+a.Cause == "":
-		return withHint(errWhat, "crosscheck verify and crosscheck audit name orders, kinds and causes")
+		return withHint(errWhat, "crosscheck divergences and crosscheck audit name orders, kinds and causes")
 	case a.DryRun && !a.group():
 		return errDryGroup
 	case a.Hop != "" && a.Kind != "":
@@ -156,7 +156,7 @@ func (a *acceptCommand) answerOne(ctx context.Context, l *ledger.Ledger, fingerp
 func explainAccept(err error) error {
 	switch {
 	case errors.Is(err, ledger.ErrNotOpen):
-		return withHint(err, "crosscheck gate --report FILE.html lists what is open and accepted under the present configuration")
+		return withHint(err, "crosscheck divergences --state all lists what is known under the present configuration")
 	case errors.Is(err, ledger.ErrAcceptedBy):
 		return withHint(err, "withdraw it first with --withdraw, then accept it")
 	case errors.Is(err, ledger.ErrNothingSelected):
