@@ -78,7 +78,7 @@ func Kinds(seen clients.Seen) (all []Kind) {
 		}
 		k.Said = fmt.Sprintf("no answer for at most %s, from %s", took(k.Outage), clock(k.OutageBegan))
 		if k.Again != nil {
-			k.Said += fmt.Sprintf(" to %s", clock(*k.Again))
+			k.Said += fmt.Sprintf(" to the first success at %s", clock(*k.Again))
 		} else {
 			k.Said += " to the end"
 		}
