@@ -19,13 +19,14 @@ var errDry = errors.New("dry run")
 // ErrNothingSelected is returned if nothing open is selected, or nothing accepted to withdraw.
 var ErrNothingSelected = errors.New("nothing is selected")
 
-// Selection selects divergences and findings of audits that are answered for together. An empty part selects everything. A hop
-// selects divergences alone, a kind findings alone.
+// Selection selects divergences and findings of audits that are answered for together. An empty part selects everything. A hop and a
+// field select divergences alone, a kind findings alone.
 type Selection struct {
 	Key   order.Key
 	Hop   order.Hop
 	Kind  string // of findings
 	Cause string
+	Field string // the only one that differs
 }
 
 // Answered counts what an answer was given for: divergences of one hop, or findings of one part of audits.
@@ -50,8 +51,8 @@ func (l *Ledger) AcceptAll(ctx context.Context, fingerprint string, s Selection,
 	}
 	return l.answerAll(ctx, fingerprint, s, dry, answer{
 		done: "accepted", args: []any{storable(a.Who), storable(a.Why), micro(a.At), micro(a.Until)},
-		set:   `state = 'accepted', accepted_by = $5, accepted_why = $6, accepted_at = $7, accepted_until = $8`,
-		where: `($.state = 'open' OR $.state = 'accepted' AND ($.accepted_until <= clock_timestamp() OR $.accepted_by = $5))`,
+		set:   `state = 'accepted', accepted_by = $6, accepted_why = $7, accepted_at = $8, accepted_until = $9`,
+		where: `($.state = 'open' OR $.state = 'accepted' AND ($.accepted_until <= clock_timestamp() OR $.accepted_by = $6))`,
 	})
 }
 
@@ -74,12 +75,12 @@ func (l *Ledger) answerAll(ctx context.Context, fingerprint string, s Selection,
 			}
 		}
 		if s.Kind == "" {
-			if err := a.group(ctx, tx, "divergence", "hop", []any{fingerprint, s.Key, s.Cause, s.Hop}, &answered); err != nil {
+			if err := a.group(ctx, tx, "divergence", "hop", []any{fingerprint, s.Key, s.Cause, s.Hop, s.Field}, &answered); err != nil {
 				return err
 			}
 		}
-		if s.Hop == "" {
-			if err := a.group(ctx, tx, "audit_finding", "part", []any{fingerprint, s.Key, s.Cause, s.Kind}, &answered); err != nil {
+		if s.Hop == "" && s.Field == "" {
+			if err := a.group(ctx, tx, "audit_finding", "part", []any{fingerprint, s.Key, s.Cause, s.Kind, ""}, &answered); err != nil {
 				return err
 			}
 		}
@@ -101,12 +102,15 @@ func (l *Ledger) answerAll(ctx context.Context, fingerprint string, s Selection,
 	return answered, nil
 }
 
-// only says for each table which of its columns the fourth argument selects.
-var only = map[string]string{"divergence": "hop", "audit_finding": "kind"}
+// only says for each table what its fourth and fifth argument select.
+var only = map[string]string{
+	"divergence":    `($4 = '' OR d.hop = $4) AND ($5 = '' OR jsonb_array_length(d.fields) = 1 AND d.fields->0->>'name' = $5)`,
+	"audit_finding": `($4 = '' OR d.kind = $4) AND $5 = ''`,
+}
 
 // group changes the selected rows of one table, and adds their number for each place, kind and cause.
 func (a answer) group(ctx context.Context, tx pgx.Tx, table, place string, args []any, into *[]Answered) error {
-	chosen := ` WHERE d.fingerprint = $1 AND ($2 = '' OR d.order_key = $2) AND ($3 = '' OR d.cause = $3) AND ($4 = '' OR d.` + only[table] + ` = $4) AND ` +
+	chosen := ` WHERE d.fingerprint = $1 AND ($2 = '' OR d.order_key = $2) AND ($3 = '' OR d.cause = $3) AND ` + only[table] + ` AND ` +
 		strings.ReplaceAll(a.where, "$.", "d.")
 	rows, err := tx.Query(ctx, `
 		WITH chosen AS (UPDATE `+table+` d SET `+a.set+chosen+` RETURNING d.order_key, d.`+place+` AS place, d.kind, d.cause)

@@ -79,7 +79,7 @@ type Comparison struct {
 
 // Progress is how far a stage of a pass has come.
 type Progress struct {
-	Stage string // "number", "digest", "drill-down", "sample", "settle"
+	Stage string // "number", "digest", "drill-down", "sample", "settle"; with a hop if the pass walks over two
 	Done  int64
 	Total int64 // an estimate; 0 when unknown
 	// Note says who works on it, if there are several; empty otherwise.

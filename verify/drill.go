@@ -35,7 +35,7 @@ func (w *walk) drill(ctx context.Context, differing buckets) error {
 	total := int64(len(differing.byNumber))
 	var done int64
 	for _, part := range w.parts(differing) {
-		w.p.progress("drill-down", done, total)
+		w.progress("drill-down", done, total)
 		done += int64(len(part))
 		if !refine {
 			if err := w.read(ctx, w.layout, part, differing.of(part)); err != nil {

@@ -323,10 +323,18 @@ func (w *walk) reporter(stage string, estimate int64) func(side int) func(int64)
 		return func(rows int64) {
 			done[side].Store(rows)
 			if estimate > 0 {
-				w.p.progress(stage, done[0].Load()+done[1].Load(), estimate)
+				w.progress(stage, done[0].Load()+done[1].Load(), estimate)
 			}
 		}
 	}
+}
+
+// progress names the hop if the pass walks over two.
+func (w *walk) progress(stage string, done, total int64) {
+	if w.p.c.Folded != nil {
+		stage += " " + string(w.hop)
+	}
+	w.p.progress(stage, done, total)
 }
 
 // count fills in the row counts. The compared orders are the distinct keys of both sides. Equal buckets hold the same

@@ -33,6 +33,7 @@ type Selection struct {
 	Hop    order.Hop `json:"hop,omitempty"`  // divergences alone
 	Kind   string    `json:"kind,omitempty"` // of findings of audits alone
 	Cause  string    `json:"cause,omitempty"`
+	Field  string    `json:"field,omitempty"` // the only one that differs; divergences alone
 	// DryRun counts what would be changed, and changes nothing.
 	DryRun bool `json:"dry_run,omitempty"`
 }
@@ -259,19 +260,19 @@ func withdrawAction() action {
 
 // selectionOf reads the fields of a form; orders may be given several times.
 func selectionOf(r *http.Request, get func(string) string) Selection {
-	return Selection{Orders: r.PostForm["orders"], Hop: order.Hop(get("hop")), Kind: get("kind"), Cause: get("cause"), DryRun: get("dry_run") == "true"}
+	return Selection{Orders: r.PostForm["orders"], Hop: order.Hop(get("hop")), Kind: get("kind"), Cause: get("cause"), Field: get("field"), DryRun: get("dry_run") == "true"}
 }
 
 func (of Selection) check() error {
 	switch _, err := hopOf(string(of.Hop)); {
 	case err != nil:
 		return err
-	case len(of.Orders) == 0 && of.Hop == "" && of.Kind == "" && of.Cause == "":
-		return refusef(http.StatusBadRequest, "nothing is selected: give orders, hop, kind or cause")
+	case len(of.Orders) == 0 && of.Hop == "" && of.Kind+of.Cause+of.Field == "":
+		return refusef(http.StatusBadRequest, "nothing is selected: give orders, hop, field, kind or cause")
 	case len(of.Orders) > maxOrders:
-		return refusef(http.StatusBadRequest, "at most %d orders at once; select more of them by cause, hop or kind", maxOrders)
-	case of.Hop != "" && of.Kind != "":
-		return refusef(http.StatusBadRequest, "hop is of divergences, and kind of findings of audits: give one of them")
+		return refusef(http.StatusBadRequest, "at most %d orders at once; select more of them by hop, field, cause or kind", maxOrders)
+	case (of.Hop != "" || of.Field != "") && of.Kind != "":
+		return refusef(http.StatusBadRequest, "hop and field are of divergences, and kind is of findings of audits: give no kind with them")
 	}
 	return nil
 }

@@ -310,7 +310,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		`{"hop":"a->b","why":"x","until":"2999-01-01"}`:                             "hop must be one of",
 		`{"order":["1"],"why":"x","until":"2999-01-01"}`:                            "unknown field",
 		acceptance + acceptance:                                                     "more than one JSON object",
-		`{"hop":"legacy->events","kind":"overfill","why":"x","until":"2999-01-01"}`: "give one of them",
+		`{"hop":"legacy->events","kind":"overfill","why":"x","until":"2999-01-01"}`: "give no kind with them",
 	} {
 		v.wants(http.StatusBadRequest, want, v.do(http.MethodPost, "/api/v1/acceptances", body, nil))
 	}

@@ -19,14 +19,15 @@ import (
 // acceptCommand lets somebody accept divergences and findings of audits that cannot be repaired, such as a message on the topic.
 type acceptCommand struct {
 	OrderID  string    `arg:"" optional:"" help:"The order, as verify, gate and the report name it. Its divergence; if it has none, its findings of audits."`
-	Hop      order.Hop `help:"The hop; needed if the order has divergences at several hops." placeholder:"HOP"`
+	Hop      order.Hop `help:"The hop; needed if the order has divergences at several hops. Without an order, all divergences at the hop." placeholder:"HOP"`
+	Field    string    `help:"All divergences in which this field alone differs; with an order, only its own." placeholder:"FIELD"`
 	Kind     string    `help:"All findings of audits of a kind; with an order, only its own." placeholder:"KIND"`
 	Cause    string    `help:"All divergences and findings of audits of a cause; with an order, only its own." placeholder:"CAUSE"`
 	Why      string    `help:"Why it may stay." placeholder:"TEXT"`
 	Until    string    `help:"Until when: a time, or a date (the beginning of that day in UTC). Then it is open again." placeholder:"TIME"`
 	As       string    `help:"Who accepts it. Default: the user at this machine." placeholder:"WHO"`
 	Withdraw bool      `help:"Take the acceptance back; what was accepted is open again."`
-	DryRun   bool      `help:"With --kind or --cause: say what would be accepted, and accept nothing."`
+	DryRun   bool      `help:"Without an order, or with --field, --kind or --cause: say what would be accepted, and accept nothing."`
 	List     bool      `help:"List what is accepted, by whom, until when and why."`
 	JSON     bool      `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 }
@@ -35,29 +36,31 @@ var (
 	errWithdrawAlone = errors.New("--withdraw takes neither --why nor --until")
 	errWhyAndUntil   = errors.New("accept needs --why and --until, or --withdraw")
 	errUntil         = errors.New("--until is not a time in the future")
-	errWhat          = errors.New("accept needs an order, --kind, --cause or --list")
+	errWhat          = errors.New("accept needs an order, --hop, --field, --kind, --cause or --list")
 	errListAlone     = errors.New("--list takes no other flag than --json")
-	errDryGroup      = errors.New("--dry-run needs --kind or --cause")
-	errHopAndKind    = errors.New("--hop is of divergences and --kind of findings of audits")
+	errDryGroup      = errors.New("--dry-run is for groups: it needs --hop without an order, --field, --kind or --cause")
+	errHopAndKind    = errors.New("--hop and --field are of divergences, and --kind is of findings of audits")
 )
 
 // misused is what is wrong with the arguments; nil if nothing is.
 func (a *acceptCommand) misused() error {
 	switch {
-	case a.List && (a.OrderID+string(a.Hop)+a.Kind+a.Cause+a.Why+a.Until+a.As != "" || a.Withdraw || a.DryRun):
+	case a.List && (a.OrderID+string(a.Hop)+a.Field+a.Kind+a.Cause+a.Why+a.Until+a.As != "" || a.Withdraw || a.DryRun):
 		return errListAlone
-	case !a.List && a.OrderID+a.Kind+a.Cause == "":
-		return withHint(errWhat, "crosscheck divergences and crosscheck audit name orders, kinds and causes")
+	case !a.List && a.OrderID+string(a.Hop)+a.Field+a.Kind+a.Cause == "":
+		return withHint(errWhat, "crosscheck divergences and crosscheck audit name orders, hops, fields, kinds and causes")
 	case a.DryRun && !a.group():
 		return errDryGroup
-	case a.Hop != "" && a.Kind != "":
+	case (a.Hop != "" || a.Field != "") && a.Kind != "":
 		return errHopAndKind
 	}
 	return nil
 }
 
 // group is true if more than one divergence or finding may be selected.
-func (a *acceptCommand) group() bool { return a.Kind != "" || a.Cause != "" }
+func (a *acceptCommand) group() bool {
+	return a.Field+a.Kind+a.Cause != "" || a.OrderID == "" && a.Hop != ""
+}
 
 func (a *acceptCommand) run(ctx context.Context, p *program) (int, error) {
 	if err := a.misused(); err != nil {

@@ -25,7 +25,7 @@ type groupAnswer struct {
 }
 
 func (a *acceptCommand) answerGroup(ctx context.Context, l *ledger.Ledger, fingerprint string, by verify.Acceptance) (object any, text string, err error) {
-	selected := ledger.Selection{Key: order.Key(a.OrderID), Hop: a.Hop, Kind: a.Kind, Cause: a.Cause}
+	selected := ledger.Selection{Key: order.Key(a.OrderID), Hop: a.Hop, Kind: a.Kind, Cause: a.Cause, Field: a.Field}
 	g := groupAnswer{Answer: "accepted", DryRun: a.DryRun, Acceptance: shownAcceptance(by)}
 	if a.Withdraw {
 		g.Answer, g.Acceptance = "withdrawn", nil
