@@ -42,7 +42,15 @@ func TestARecheckLooksAtTheNamedOrdersAlone(t *testing.T) {
 	if got := open(); len(got) != 1 || got[0] != "5" {
 		t.Errorf("open are %v, want 5", got)
 	}
-	if p := recheck("77"); p.Result.Verdict != compare.Match {
+	if p := recheck("77"); p.Result.Verdict != compare.Unverified || p.Result.Reason != "nothing was compared: 1 key names no order: 77" {
 		t.Errorf("an order that is nowhere: %+v", p.Result)
+	}
+	w.legacy.Delete("5")
+	w.projection.Delete("5")
+	if p := recheck("2", "5", "77"); p.Result.Verdict != compare.Unverified || p.Scan.Compared != 1 || p.Result.Reason != "not everything was compared: 2 keys name no order: 5, 77" {
+		t.Errorf("an order, and two that are nowhere: %+v, %+v", p.Result, p.Scan)
+	}
+	if got := open(); len(got) != 0 {
+		t.Errorf("open are %v although order 5 is gone", got)
 	}
 }

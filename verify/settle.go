@@ -196,6 +196,11 @@ func (p *pass) resolve(ctx context.Context, s snapshots, keys []order.Key, known
 	if err := p.readEvents(ctx, s, keys, &r); err != nil {
 		return err
 	}
+	return p.resolveRead(ctx, keys, r, known)
+}
+
+// resolveRead is resolve of what was read.
+func (p *pass) resolveRead(ctx context.Context, keys []order.Key, r reading, known func(order.Key) bool) error {
 	var agreed []Outcome
 	for _, is := range p.judge(keys, r) {
 		if !known(is.Key) {

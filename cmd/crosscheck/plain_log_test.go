@@ -37,3 +37,25 @@ func TestNegativeKeysAreNoFlags(t *testing.T) {
 		}
 	}
 }
+
+// TestNoKeyIsNotEveryOrder: an empty variable of a shell must not begin a full verification.
+func TestNoKeyIsNotEveryOrder(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want []string // nil if it is refused
+	}{
+		{[]string{"verify", "--keys", ""}, nil},
+		{[]string{"verify", "--keys="}, nil},
+		{[]string{"verify", "--keys", "7", "--keys="}, nil},
+		{[]string{"verify", "--keys", `7,a\,b`, "--keys=9"}, []string{"7", "a,b", "9"}},
+	} {
+		var parsed cli
+		parser, err := newParser(&parsed, io.Discard, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = parser.Parse(c.args); (err != nil) != (c.want == nil) || err == nil && !slices.Equal(parsed.Verify.Keys, c.want) {
+			t.Errorf("%q: %v, %v", c.args, parsed.Verify.Keys, err)
+		}
+	}
+}

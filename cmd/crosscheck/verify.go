@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
@@ -11,12 +13,31 @@ import (
 )
 
 type verifyCommand struct {
-	SinceLast      bool     `help:"Compare only what was written since the last verification; everything if that cannot be told."`
-	JSON           bool     `name:"json" help:"Print one JSON object on standard output, and nothing else."`
-	AnyHour        bool     `help:"Do not wait for throttle.hours; the other limits of throttle hold."`
-	Resume         bool     `help:"Go on with the last full verification, whose process ended: ranges of keys that it has compared are not read again (verify.max_snapshot)."`
-	Keys           []string `placeholder:"KEY" help:"Compare only these orders, now. It renews and resolves their divergences, and is no evidence of other orders. A comma in a key is written \\,"`
-	MaxDivergences int      `help:"How many divergences to print; the ledger has all." default:"10000"`
+	SinceLast      bool    `help:"Compare only what was written since the last verification; everything if that cannot be told."`
+	JSON           bool    `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	AnyHour        bool    `help:"Do not wait for throttle.hours; the other limits of throttle hold."`
+	Resume         bool    `help:"Go on with the last full verification, whose process ended: ranges of keys that it has compared are not read again (verify.max_snapshot)."`
+	Keys           keyList `placeholder:"KEY" help:"Compare only these orders, now. It renews and resolves their divergences, and is no evidence of other orders. A comma in a key is written \\,"`
+	MaxDivergences int     `help:"How many divergences to print; the ledger has all." default:"10000"`
+}
+
+// keyList is a flag of keys. Given without any, such as by an empty variable of a shell, it must not mean every order.
+type keyList []string
+
+var errNoKeys = errors.New("must name a key; without --keys, every order is compared")
+
+// Decode takes keys with commas between them, and may be called several times.
+func (k *keyList) Decode(d *kong.DecodeContext) error {
+	var text string
+	if err := d.Scan.PopValueInto("keys", &text); err != nil {
+		return err
+	}
+	keys := kong.SplitEscaped(text, ',')
+	if len(keys) == 0 {
+		return errNoKeys
+	}
+	*k = append(*k, keys...)
+	return nil
 }
 
 // Validate is called when the command line was parsed.
