@@ -27,6 +27,8 @@ type Selection struct {
 	Kind  string // of findings
 	Cause string
 	Field string // the only one that differs
+
+	Divergences bool // select these alone; no selection by itself
 }
 
 // Answered counts what an answer was given for: divergences of one hop, or findings of one part of audits.
@@ -64,7 +66,7 @@ func (l *Ledger) WithdrawAll(ctx context.Context, fingerprint string, s Selectio
 // answerAll changes everything that is selected in one transaction. The conditions of the answer are on $, a row. The locks are
 // those of the passes that write such rows.
 func (l *Ledger) answerAll(ctx context.Context, fingerprint string, s Selection, dry bool, a answer) (answered []Answered, err error) {
-	if s == (Selection{}) {
+	if s == (Selection{Divergences: s.Divergences}) {
 		return nil, ErrNothingSelected
 	}
 	err = l.write(ctx, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
@@ -79,7 +81,7 @@ func (l *Ledger) answerAll(ctx context.Context, fingerprint string, s Selection,
 				return err
 			}
 		}
-		if s.Hop == "" && s.Field == "" {
+		if s.Hop == "" && s.Field == "" && !s.Divergences {
 			if err := a.group(ctx, tx, "audit_finding", "part", []any{fingerprint, s.Key, s.Cause, s.Kind, ""}, &answered); err != nil {
 				return err
 			}

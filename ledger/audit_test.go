@@ -203,6 +203,9 @@ func TestGroupsAreAcceptedTogether(t *testing.T) {
 	const nothing = "[] answering for a group: nothing is selected"
 	for _, step := range []struct{ what, got, want string }{
 		{"counted", all(ghosts, "ada", true), "[{legacy->projection  missing ghost_event 2 2 <nil>} { events event_extra ghost_event 2 1 <nil>}] <nil>"},
+		{"divergences alone", all(ledger.Selection{Cause: "ghost_event", Divergences: true}, "ada", true), "[{legacy->projection  missing ghost_event 2 2 <nil>}] <nil>"},
+		{"an order that has findings alone", all(ledger.Selection{Key: "7", Divergences: true}, "ada", true), nothing},
+		{"all divergences", all(ledger.Selection{Divergences: true}, "ada", true), "[] " + ledger.ErrNothingSelected.Error()},
 		{"accepted", all(ghosts, "ada", false), "[{legacy->projection  missing ghost_event 2 2 <nil>} { events event_extra ghost_event 2 1 <nil>}] <nil>"},
 		{"by another", all(ghosts, "bob", false), nothing},
 		{"anew by the same", all(ledger.Selection{Cause: "ghost_event", Hop: order.LegacyToProjection}, "ada", false), "[{legacy->projection  missing ghost_event 2 2 <nil>}] <nil>"},

@@ -34,6 +34,8 @@ type Selection struct {
 	Kind   string    `json:"kind,omitempty"` // of findings of audits alone
 	Cause  string    `json:"cause,omitempty"`
 	Field  string    `json:"field,omitempty"` // the only one that differs; divergences alone
+	// Divergences leaves findings of audits alone. It selects nothing by itself.
+	Divergences bool `json:"divergences,omitempty"`
 	// DryRun counts what would be changed, and changes nothing.
 	DryRun bool `json:"dry_run,omitempty"`
 }
@@ -260,7 +262,7 @@ func withdrawAction() action {
 
 // selectionOf reads the fields of a form; orders may be given several times.
 func selectionOf(r *http.Request, get func(string) string) Selection {
-	return Selection{Orders: r.PostForm["orders"], Hop: order.Hop(get("hop")), Kind: get("kind"), Cause: get("cause"), Field: get("field"), DryRun: get("dry_run") == "true"}
+	return Selection{Orders: r.PostForm["orders"], Hop: order.Hop(get("hop")), Kind: get("kind"), Cause: get("cause"), Field: get("field"), Divergences: get("divergences") == "true", DryRun: get("dry_run") == "true"}
 }
 
 func (of Selection) check() error {
@@ -271,7 +273,7 @@ func (of Selection) check() error {
 		return refusef(http.StatusBadRequest, "nothing is selected: give orders, hop, field, kind or cause")
 	case len(of.Orders) > maxOrders:
 		return refusef(http.StatusBadRequest, "at most %d orders at once; select more of them by hop, field, cause or kind", maxOrders)
-	case (of.Hop != "" || of.Field != "") && of.Kind != "":
+	case (of.Hop != "" || of.Field != "" || of.Divergences) && of.Kind != "":
 		return refusef(http.StatusBadRequest, "hop and field are of divergences, and kind is of findings of audits: give no kind with them")
 	}
 	return nil

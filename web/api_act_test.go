@@ -49,7 +49,7 @@ func proxied(j *journal) *Server {
 				if s.Cause == "unknown" {
 					return Answer{}, Refuse(http.StatusNotFound, errors.New("nothing is open"))
 				}
-				return Answer{Answer: "accepted", DryRun: s.DryRun, Groups: []Answered{{Kind: "differs", Count: int64(len(s.Orders))}}, NotFound: []string{}, Acceptance: newAcceptance(&a)}, nil
+				return Answer{Answer: "accepted", DryRun: s.DryRun, Groups: []Answered{{Hop: "events->projection", Kind: "differs", Count: int64(len(s.Orders))}}, NotFound: []string{}, Acceptance: newAcceptance(&a)}, nil
 			},
 			Withdraw: func(context.Context, Selection) (Answer, error) {
 				return Answer{}, errors.New("connection refused to 10.0.0.7")

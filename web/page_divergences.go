@@ -92,7 +92,7 @@ func (s *site) find(ctx context.Context, r *http.Request, v *divergencesView) er
 		return err
 	}
 	v.show(is, filter, s.hide)
-	v.answers(filter)
+	v.answers(filter, is.counts)
 	if after != (board.Place{}) {
 		v.First = v.Filter.with("cursor", "")
 	}
@@ -127,10 +127,7 @@ func (s *site) readFound(ctx context.Context, filter board.Filter, at time.Time,
 }
 
 func (v *divergencesView) show(is found, filter board.Filter, hide bool) {
-	var all int64
-	for _, g := range is.counts.Groups {
-		all += g.Count
-	}
+	all := sumOf(is.counts)
 	state := ""
 	if v.State = filter.State; v.State != "" {
 		state = string(v.State) + " "
@@ -154,7 +151,7 @@ func (v *divergencesView) show(is found, filter board.Filter, hide bool) {
 }
 
 // answers says what of the list can be accepted or withdrawn.
-func (v *divergencesView) answers(filter board.Filter) {
+func (v *divergencesView) answers(filter board.Filter, counts board.Counts) {
 	if len(v.Listed) == 0 {
 		return
 	}
@@ -164,8 +161,15 @@ func (v *divergencesView) answers(filter board.Filter) {
 		v.Form.Cause = ""
 	}
 	if whole == filter && filter.Cause != board.NoCause && (filter.Hop != "" || filter.Cause != "") {
-		v.Form.Group = strings.TrimSpace(strings.Join([]string{string(filter.Hop), filter.Cause}, " "))
+		v.Form.Group = human.Quantity(sumOf(counts), "divergence", "divergences") + " of " + strings.TrimSpace(string(filter.Hop)+" "+filter.Cause)
 	}
+}
+
+func sumOf(c board.Counts) (all int64) {
+	for _, g := range c.Groups {
+		all += g.Count
+	}
+	return all
 }
 
 func verbOf(is bool, one, other string) string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,13 +36,13 @@ type formView struct {
 	Path  string // to which the forms are sent
 
 	Open, Accepted bool   // there is something to accept, or to withdraw
-	Group          string // all that the filter selects, in words; empty if it cannot be answered for together
+	Group          string // all that the filter selects, counted and in words; empty if it cannot be answered for together
 	Hop, Cause     string // of the group
 
 	// What was typed, and why it was refused.
 	Refused    string
 	Why, Until string
-	Ticked     map[string]bool
+	Ticked     map[string]bool // by hop and order, as the list has them
 	Scope      string
 }
 
@@ -99,12 +100,22 @@ func (s *site) act(again http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// scoped leaves of a form either what is ticked or the group. Nothing that is ticked must not become the whole group.
+// scoped leaves of a form either what is ticked or the group. Nothing that is ticked must not become the whole group, and an order that is
+// ticked at one hop must not be answered for at another.
 func scoped(r *http.Request) error {
 	switch r.PostForm.Get("scope") {
 	case "group":
 		r.PostForm.Del("orders")
 	case "ticked":
+		r.PostForm.Del("orders")
+		for i, tick := range r.PostForm["ticks"] {
+			hop, key, _ := strings.Cut(tick, "|")
+			if i > 0 && hop != r.PostForm.Get("hop") {
+				return refusef(http.StatusBadRequest, "the ticked divergences are at several hops: tick those of one, or filter by a hop")
+			}
+			r.PostForm.Set("hop", hop)
+			r.PostForm.Add("orders", key)
+		}
 		if len(r.PostForm["orders"]) == 0 {
 			return refusef(http.StatusBadRequest, "no order is ticked: tick those that are meant in the list")
 		}
@@ -133,8 +144,8 @@ func (v *formView) typed(r *http.Request) (code int) {
 		return 0
 	}
 	v.Refused, v.Why, v.Until, v.Scope = err.Error(), r.PostForm.Get("why"), r.PostForm.Get("until"), r.PostForm.Get("scope")
-	for _, key := range r.PostForm["orders"] {
-		v.Ticked[key] = true
+	for _, tick := range r.PostForm["ticks"] {
+		v.Ticked[tick] = true
 	}
 	return err.Code
 }
@@ -143,11 +154,7 @@ func (v *formView) typed(r *http.Request) (code int) {
 func done(answer any) string {
 	switch a := answer.(type) {
 	case Answer:
-		var count, orders int64
-		for _, g := range a.Groups {
-			count, orders = count+g.Count, orders+g.Orders
-		}
-		said := fmt.Sprintf("%s %s of %s", a.Answer, human.Quantity(count, "finding", "findings"), human.Quantity(orders, "order", "orders"))
+		said := a.Answer + " " + strings.Join(countsOf(a.Groups), " and ")
 		if a.Acceptance != nil {
 			said += ", until " + human.Instant(a.Acceptance.Until)
 		}
@@ -163,6 +170,27 @@ func done(answer any) string {
 	default:
 		return "Done."
 	}
+}
+
+// countsOf says how many divergences and how many findings of audits are answered for, and where.
+func countsOf(groups []Answered) (all []string) {
+	var counts [2]int64
+	var places [2][]string
+	for _, g := range groups {
+		kind, place := 0, string(g.Hop)
+		if g.Part != "" {
+			kind, place = 1, g.Part
+		}
+		if counts[kind] += g.Count; !slices.Contains(places[kind], place) {
+			places[kind] = append(places[kind], place)
+		}
+	}
+	for kind, name := range [][2]string{{"divergence", "divergences"}, {"finding of audits", "findings of audits"}} {
+		if counts[kind] > 0 {
+			all = append(all, human.Quantity(counts[kind], name[0], name[1])+" at "+strings.Join(places[kind], ", "))
+		}
+	}
+	return all
 }
 
 // saidLine is a cookie that no script can read and no other site can make a browser send.

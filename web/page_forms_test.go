@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -89,7 +90,7 @@ func TestAFormDoesWhatTheAPIDoes(t *testing.T) {
 		t.Error("the script was told what was done")
 	}
 	answer := v.do(http.MethodGet, path, "", nil)
-	if !strings.Contains(answer.Body.String(), "Accepted 1 finding of 0 orders, until 2999-01-01 08:00:00 UTC.") {
+	if !strings.Contains(answer.Body.String(), "Accepted 1 divergence at events-&gt;projection, until 2999-01-01 08:00:00 UTC.") {
 		t.Errorf("the page does not say what was done:\n%s", answer.Body)
 	}
 	if c := answer.Result().Cookies(); !slices.ContainsFunc(c, func(c *http.Cookie) bool { return c.Name == saidCookie && c.MaxAge < 0 }) {
@@ -126,8 +127,8 @@ func TestARefusedFormComesBackWithWhatWasTyped(t *testing.T) {
 	}
 	wants("/orders/4711", http.StatusBadRequest, url.Values{"action": {"accept"}, "orders": {"4711"}, "why": {"</textarea> why"}, "until": {"2020-01-01T08:00"}},
 		"until must be a time in the future", "</textarea> why</textarea>", `value="2020-01-01T08:00"`)
-	wants("/divergences?hop=events-%3Eprojection", http.StatusBadRequest, url.Values{"action": {"accept"}, "orders": {"4711"}, "until": {"2999-01-01"}, "scope": {"ticked"}},
-		"why is missing", `value="4711" form="act" aria-label="Order 4711" checked`)
+	wants("/divergences?hop=events-%3Eprojection", http.StatusBadRequest, url.Values{"action": {"accept"}, "ticks": {"legacy->projection|4711"}, "until": {"2999-01-01"}, "scope": {"ticked"}},
+		"why is missing", `value="legacy->projection|4711" form="act" aria-label="Order 4711" checked`)
 	wants("/divergences?hop=events-%3Eprojection", http.StatusBadRequest, url.Values{"action": {"accept"}, "hop": {"events->projection"}, "why": {"x"}, "until": {"2999-01-01"}, "scope": {"ticked"}}, "no order is ticked")
 	wants("/divergences", http.StatusBadRequest, url.Values{"action": {"drop"}}, "does not say what to do")
 	wants("/divergences", http.StatusServiceUnavailable, url.Values{"action": {"withdraw"}, "orders": {"4711"}}, "The log of crosscheck says why")
@@ -158,7 +159,7 @@ func TestAGroupIsWhatTheFilterSelects(t *testing.T) {
 	v := visit(t, s, "olga")
 	const path = "/divergences?hop=events-%3Eprojection&cause=stale_projection"
 	page := v.do(http.MethodGet, path, "", nil).Body.String()
-	if !strings.Contains(page, "Everything of <b>events-&gt;projection stale_projection</b>") {
+	if !strings.Contains(page, " of events-&gt;projection stale_projection</b>, on all pages") {
 		t.Errorf("the group is not offered:\n%s", page)
 	}
 	for _, more := range []string{"&field=status", "&min_age=1h", "&kind=differs"} {
@@ -174,12 +175,33 @@ func TestAGroupIsWhatTheFilterSelects(t *testing.T) {
 	}
 }
 
+// TestOnlyWhatIsTickedIsAnsweredFor: an order is ticked at a hop, and audits are not meant.
+func TestOnlyWhatIsTickedIsAnsweredFor(t *testing.T) {
+	f, _, s := withForms(t)
+	v := visit(t, s, "olga")
+	send := func(ticks ...string) int {
+		return v.send("/divergences", url.Values{"action": {"accept"}, "ticks": ticks, "scope": {"ticked"}, "divergences": {"true"}, "why": {"x"}, "until": {"2999-01-01"}}).Code
+	}
+	if page := v.do(http.MethodGet, "/divergences", "", nil).Body.String(); !strings.Contains(page, `name="divergences" value="true"`) {
+		t.Errorf("the form means findings of audits too:\n%s", page)
+	}
+	if code := send("events->projection|47|11", "events->projection|4712"); code != http.StatusSeeOther {
+		t.Errorf("of one hop: %d", code)
+	}
+	if code := send("events->projection|4711", "legacy->events|4711"); code != http.StatusBadRequest {
+		t.Errorf("of two hops: %d", code)
+	}
+	if want := (Selection{Orders: []string{"47|11", "4712"}, Hop: "events->projection", Divergences: true}); len(f.asked) != 1 || !reflect.DeepEqual(f.asked[0], want) {
+		t.Errorf("asked for %+v, want %+v", f.asked, want)
+	}
+}
+
 // TestWhatWasChangedIsShownAtOnce although readings are shared for a while.
 func TestWhatWasChangedIsShownAtOnce(t *testing.T) {
 	f, _, s := withForms(t)
 	v := visit(t, s, "olga")
 	before := f.fake.asked.Load()
-	v.send("/divergences", url.Values{"action": {"accept"}, "orders": {"4711"}, "scope": {"ticked"}, "why": {"x"}, "until": {"2999-01-01"}})
+	v.send("/divergences", url.Values{"action": {"accept"}, "ticks": {"events->projection|4711"}, "scope": {"ticked"}, "why": {"x"}, "until": {"2999-01-01"}})
 	f.becomes(func() { f.status.Divergences, f.status.Open = nil, 0 })
 	if page := v.do(http.MethodGet, "/divergences", "", nil).Body.String(); !strings.Contains(page, "No divergence is open.") || f.fake.asked.Load() == before {
 		t.Errorf("the page shows what was before:\n%s", page)

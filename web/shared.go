@@ -23,7 +23,10 @@ func newShared[T any](read func(context.Context) (T, error)) *shared[T] {
 }
 
 // get returns a reading that is at most keep old, or an error. It returns when the context ends.
-func (s *shared[T]) get(ctx context.Context) (T, error) {
+func (s *shared[T]) get(ctx context.Context) (T, error) { return s.getBy(ctx, s.read) }
+
+// getBy is get that reads, if it must, as this request does.
+func (s *shared[T]) getBy(ctx context.Context, read func(context.Context) (T, error)) (T, error) {
 	var none T
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -36,7 +39,7 @@ func (s *shared[T]) get(ctx context.Context) (T, error) {
 	if !s.at.IsZero() && time.Since(s.at) < s.keep {
 		return s.value, s.err
 	}
-	value, err := s.read(ctx)
+	value, err := read(ctx)
 	if err != nil {
 		value = none
 		if ctx.Err() != nil {
@@ -58,7 +61,7 @@ type keyed[T any] struct {
 // maxKeyed is how many readings are kept.
 const maxKeyed = 200
 
-// get is [shared.get] of one of them. read must need nothing of the request.
+// get is [shared.get] of one of them. read may know the time of its request, and nothing else of it but the key.
 func (k *keyed[T]) get(ctx context.Context, key string, read func(context.Context) (T, error)) (T, error) {
 	k.mu.Lock()
 	one := k.of[key]
@@ -66,12 +69,12 @@ func (k *keyed[T]) get(ctx context.Context, key string, read func(context.Contex
 		if k.of == nil || len(k.of) >= maxKeyed {
 			k.of = map[string]*shared[T]{} // readings that are under way go on, and are used by those who wait for them
 		}
-		one = newShared(read)
+		one = newShared[T](nil)
 		one.keep = k.keep
 		k.of[key] = one
 	}
 	k.mu.Unlock()
-	return one.get(ctx)
+	return one.getBy(ctx, read)
 }
 
 // forget makes the next request read again. If the context ends before its turn, nothing is forgotten.

@@ -41,3 +41,15 @@ func TestReadingsAreSharedByMany(t *testing.T) {
 		t.Errorf("%d readings are kept", len(k.of))
 	}
 }
+
+// TestAReadingIsOfThePresentRequest: one that is too old is read again with the time of the request that wants it.
+func TestAReadingIsOfThePresentRequest(t *testing.T) {
+	var k keyed[time.Time] // keeps nothing
+	began := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	for _, now := range []time.Time{began, began.Add(time.Hour)} {
+		got, err := k.get(t.Context(), "min_age=1h", func(context.Context) (time.Time, error) { return now, nil })
+		if err != nil || !got.Equal(now) {
+			t.Errorf("at %s the reading is of %s, %v", now, got, err)
+		}
+	}
+}

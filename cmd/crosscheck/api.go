@@ -132,7 +132,7 @@ func (s *sidecar) answer(ctx context.Context, out web.Answer, of web.Selection, 
 		orders = []string{""}
 	}
 	for _, key := range orders {
-		groups, err := give(fingerprint, ledger.Selection{Key: order.Key(key), Hop: of.Hop, Kind: of.Kind, Cause: of.Cause, Field: of.Field})
+		groups, err := give(fingerprint, ledger.Selection{Key: order.Key(key), Hop: of.Hop, Kind: of.Kind, Cause: of.Cause, Field: of.Field, Divergences: of.Divergences})
 		switch {
 		case errors.Is(err, ledger.ErrNothingSelected):
 			out.NotFound = append(out.NotFound, key)
