@@ -141,7 +141,7 @@ func (t *cutting) coordinator(checks steps.Checks, hold steps.Gate, asks <-chan 
 			Fence: fencing{t.fence}, Reads: newSwitch(t.config, "reads", t.config.Cutover.Reads), Writes: writes,
 			Pool:     pool,
 			AsReader: newProbe(t.config, "the probe of reads", probe.Reads), AsWriter: newProbe(t.config, "the probe of writes", probe.Writes),
-			Checks: checks, Gate: hold, Evidence: t.evidence(), Wait: lease.Sleep,
+			Checks: checks, Gate: hold, Evidence: t.evidence(), Feeds: t.config.Cutover.Reverse.Given(), Wait: lease.Sleep,
 		},
 		Lease: holding(t.ledger, cutoverJob, cutoverLease, log), Budget: cutover.Budget{Total: t.config.Cutover.Budget, Reserve: t.config.Cutover.RollbackReserve},
 		Limit: cutoverLimit, Own: ownLimits(t.config.Cutover), Hold: cutoverHold, Asks: asks, Report: report, Now: time.Now, Wait: lease.Sleep, Log: log,
@@ -152,10 +152,14 @@ func (t *cutting) coordinator(checks steps.Checks, hold steps.Gate, asks <-chan 
 // what may have to read a whole table.
 func ownLimits(c config.Cutover) map[cutover.Step]time.Duration {
 	probes := c.Probe.Reads.Timeout + c.Probe.Writes.Timeout + 20*time.Second
-	return map[cutover.Step]time.Duration{
+	own := map[cutover.Step]time.Duration{
 		cutover.SwitchReads: 3*c.Reads.Timeout + probes, cutover.SwitchWrites: 3*(c.Writes.Timeout+poolTimeout(c.Pool)) + probes,
 		cutover.Proof: cutoverScan, cutover.TailCheck: cutoverScan,
 	}
+	if c.Reverse.Given() { // the way back may have to prove once more
+		own[cutover.PermanentFence] = cutoverLimit + c.RollbackReserve
+	}
+	return own
 }
 
 // judged is a pass as evidence.

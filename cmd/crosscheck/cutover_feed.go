@@ -103,7 +103,7 @@ func (t *cutting) feedVerified(ctx context.Context) (detail string, err error) {
 }
 
 // reversed proves that all is at legacy, when nobody writes at the new side any more. Clients can write nowhere meanwhile, so it gives up when the
-// feed has had its time, or when the reserve is over.
+// feed has had its time, or when the reserve is over. Once it has proven it, the fence's session shuts the feed out until the seal is open.
 func (t *cutting) reversed(ctx context.Context) (bool, string, error) {
 	limited, cancel := context.WithTimeout(ctx, t.config.Cutover.RollbackReserve)
 	defer cancel()
@@ -118,6 +118,9 @@ func (t *cutting) reversed(ctx context.Context) (bool, string, error) {
 	if err == nil {
 		j, err = t.drained(limited)
 	}
+	if err == nil && j.Matches {
+		j, err = t.shutOut(limited)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return false, "", ctx.Err()
@@ -125,6 +128,18 @@ func (t *cutting) reversed(ctx context.Context) (bool, string, error) {
 		return false, err.Error(), nil
 	}
 	return j.Matches, j.Detail, nil
+}
+
+// shutOut drains the feed and keeps it out, and compares what it may have written since the comparison before: a feed may bring old values again.
+func (t *cutting) shutOut(ctx context.Context) (evidence.Judged, error) {
+	if err := t.fence.Close(ctx, fence.Scope{}); err != nil {
+		return evidence.Judged{}, fmt.Errorf("shutting the reverse feed out: %w", err)
+	}
+	j, err := t.verify(ctx)
+	if err != nil || !j.Matches || ctx.Err() != nil {
+		err = errors.Join(err, ctx.Err(), t.fence.Release(ctx))
+	}
+	return j, err
 }
 
 // drained compares everything, once the projection has what the new side has stored.

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // fedSystem is a system that can be cut over, with a reverse feed.
@@ -36,6 +39,34 @@ func (s *fedSystem) brings() error {
 	_, err := query(s.feed, `MERGE INTO orders o USING orders_new n ON o.order_id = n.order_id WHEN NOT MATCHED THEN INSERT VALUES (n.order_id, n.status, n.filled)
 		WHEN MATCHED AND (o.status, o.filled) IS DISTINCT FROM (n.status, n.filled) THEN UPDATE SET status = n.status, filled = n.filled`)
 	return err
+}
+
+// backPastAReplay goes back while the feed brings an old value again, after the proof and before the seal is open.
+func (s *fedSystem) backPastAReplay() string {
+	s.t.Helper()
+	const lock = 4711
+	held, err := pgx.Connect(s.t.Context(), s.dsn)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = held.Close(context.WithoutCancel(s.t.Context())) }()
+	if _, err := held.Exec(s.t.Context(), "SELECT pg_advisory_lock($1)", lock); err != nil {
+		s.t.Fatal(err)
+	}
+	rows(s.t, s.dsn, fmt.Sprintf(`CREATE FUNCTION replay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(%d); RETURN NEW; END $$;
+		CREATE TRIGGER replay BEFORE UPDATE ON app_config FOR EACH ROW WHEN (OLD.name = 'read_source' AND NEW.value = 'legacy') EXECUTE FUNCTION replay()`, lock))
+	p := start(s.t, "cutover", "rollback", "--config", s.config)
+	eventually(s.t, s.dsn, fmt.Sprintf(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %d AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, lock), "1")
+	if _, err := query(s.feed, `UPDATE orders SET filled = 1 WHERE order_id = 7`); err == nil || !strings.Contains(err.Error(), "25006") {
+		s.t.Errorf("after the proof the feed has brought an old value: %v", err)
+	}
+	if _, err := held.Exec(s.t.Context(), "SELECT pg_advisory_unlock($1)", lock); err != nil {
+		s.t.Fatal(err)
+	}
+	if got := p.end(); got != exitAgrees {
+		s.t.Fatalf("exit code %d: %s", got, p.stderr.String())
+	}
+	return p.stdout.String()
 }
 
 // fedRefusals are the ways in which a way back is refused before anything is touched.
@@ -95,7 +126,7 @@ func TestAFeedIsTheWayBack(t *testing.T) {
 	if err := s.brings(); err != nil {
 		t.Fatal(err)
 	}
-	if text := s.does(exitAgrees, "cutover", "rollback"); !strings.Contains(text, "the reverse feed has brought all to legacy") {
+	if text := s.backPastAReplay(); !strings.Contains(text, "the reverse feed has brought all to legacy") {
 		t.Errorf("the way back is told as %s", text)
 	}
 	s.is(atLegacy)

@@ -68,6 +68,14 @@ func (f fencing) Free(ctx context.Context, s steps.Scope) (bool, error) {
 	return f.Fence.Free(ctx, fenceScope(s))
 }
 
+// Open implements [steps.Fence].
+func (f fencing) Open(ctx context.Context) error {
+	if err := f.Fence.Open(ctx); !errors.Is(err, fence.ErrOpen) {
+		return lostFence(err)
+	}
+	return nil
+}
+
 // Unfence implements [steps.Fence].
 func (f fencing) Unfence(ctx context.Context, s steps.Scope) error {
 	return f.Fence.Unfence(ctx, fenceScope(s))

@@ -160,11 +160,17 @@ func (s *Steps) tail(ctx context.Context, sc Scope, at map[string]string) (what 
 func (s *Steps) proof(ctx context.Context, sc Scope, at map[string]string) (what seen, err error) {
 	lacks, detail, err := s.Evidence.Lacking(ctx, sc, at)
 	what.detail = detail
-	if lacks {
+	switch {
+	case lacks:
 		what.outcome = cutover.Accepted
+	case s.Feeds && err == nil:
+		what.positions = map[string]string{provenKey: "yes"}
 	}
 	return what, err
 }
+
+// provenKey says that a proof counts for as long as the feed has been shut out since.
+const provenKey = "proven_with_feed"
 
 func (s *Steps) writesToLegacy(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {
 	if what.detail, err = s.Writes.Set(ctx, false, sc); err != nil {
@@ -198,8 +204,39 @@ func (s *Steps) atLegacy(ctx context.Context, sc Scope, by Probe, did string) er
 }
 
 // unseal opens the seal. It also ends the sessions that hold the lock, because whoever unseals does not need them any more.
-func (s *Steps) unseal(ctx context.Context, sc Scope, _ map[string]string) (seen, error) {
+func (s *Steps) unseal(ctx context.Context, sc Scope, at map[string]string) (seen, error) {
+	if at[provenKey] != "" {
+		if err := s.openProven(ctx, sc, at); err != nil {
+			return seen{}, err
+		}
+	}
 	return seen{}, s.openLegacy(ctx, sc)
+}
+
+// openProven opens the seal in the session that has shut the feed out since the proof, so that the feed never passes between the two. If that session
+// is gone, the proof is made again.
+func (s *Steps) openProven(ctx context.Context, sc Scope, at map[string]string) error {
+	if closed, err := s.Fence.Sealed(ctx, sc); !closed {
+		return err
+	}
+	if err := s.closedNew(ctx, sc); err != nil {
+		return err
+	}
+	if s.Fence.Held(ctx) != nil {
+		if err := s.Fence.Release(ctx); err != nil && !errors.Is(err, ErrFenceLost) {
+			return fmt.Errorf("ending the fence's session: %w", err)
+		}
+		switch lacks, detail, err := s.Evidence.Lacking(ctx, sc, at); {
+		case err != nil:
+			return fmt.Errorf("asking once more what legacy lacks: %w", open(err))
+		case lacks:
+			return fmt.Errorf("the session that shut the reverse feed out is gone, so legacy stays closed: %s", detail)
+		}
+	}
+	if err := s.Fence.Open(ctx); err != nil {
+		return fmt.Errorf("opening the seal: %w", err)
+	}
+	return nil
 }
 
 func (s *Steps) openLegacy(ctx context.Context, sc Scope) error {

@@ -45,6 +45,8 @@ type Fence interface {
 	Release(ctx context.Context) error
 	// Free reports whether no session holds the lock or waits for it.
 	Free(ctx context.Context, s Scope) (bool, error)
+	// Open opens the seal under the lock of this object's session, and ends it; nothing if there is none. ErrFenceLost says that the session was gone.
+	Open(ctx context.Context) error
 	// Unfence ends every session that keeps the scope closed, and opens the seal.
 	Unfence(ctx context.Context, s Scope) error
 	// Evict ends every session but this object's own that keeps the scope closed, waits for it or changes the seal. The seal stays.

@@ -23,6 +23,8 @@ type Steps struct {
 	Checks             Checks
 	Gate               Gate
 	Evidence           Evidence
+	// Feeds says that a reverse feed may write legacy under the seal.
+	Feeds bool
 	// Wait sleeps, and returns early with the context's error.
 	Wait func(context.Context, time.Duration) error
 }

@@ -47,6 +47,7 @@ func (f theFence) Expect(standbys []string)                          { _ = f.cal
 func (f theFence) Release(context.Context) error                     { return f.call("release") }
 func (f theFence) Free(context.Context, steps.Scope) (bool, error)   { return f.yes("free") }
 func (f theFence) Unfence(context.Context, steps.Scope) error        { return f.call("unfence") }
+func (f theFence) Open(context.Context) error                        { return f.call("open") }
 func (f theFence) Evict(context.Context, steps.Scope) error          { return f.call("evict") }
 
 func (f theFence) Passes(context.Context, steps.Scope) (steps.Probed, error) {
@@ -312,5 +313,33 @@ func TestTheSealIsClosedAgainBeforeTheLockGoes(t *testing.T) {
 	r := p.steps("").Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Do, Step: cutover.Release}})
 	if got := strings.Join(p.calls, ", "); r.Outcome != cutover.Done || got != "sealed, permanent, release, free" {
 		t.Errorf("%s after %s", r.Outcome, got)
+	}
+}
+
+// TestAProofWithAFeedHoldsUntilTheSealIsOpen: the feed passes the seal as soon as no session holds the fence.
+func TestAProofWithAFeedHoldsUntilTheSealIsOpen(t *testing.T) {
+	t.Parallel()
+	p := &ports{}
+	s := p.steps("")
+	s.Feeds = true
+	proof := s.Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Do, Step: cutover.Proof}})
+	for _, c := range []struct {
+		says says
+		no   []string
+		want cutover.Outcome
+		then string
+	}{
+		{nil, nil, cutover.Done, "held, open, "},
+		{says{"held": errLost}, nil, cutover.Done, "held, release, lacks nothing, open, "},
+		{says{"held": errNoReply}, []string{"lacks nothing"}, cutover.Unknown, "held, release, lacks nothing"},
+		{says{"held": errLost, "lacks nothing": errNoReply}, nil, cutover.Unknown, "held, release, lacks nothing"},
+		{says{"open": errLost}, nil, cutover.FenceLost, "held, open"},
+		{nil, []string{"sealed"}, cutover.Done, "sealed, sealed, release, unfence"}, // an earlier attempt has opened it
+	} {
+		p := &ports{says: c.says, no: append(c.no, "writes is on")}
+		r := p.steps("").Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Undo, Step: cutover.PermanentFence}, Positions: proof.Positions})
+		if got := strings.Join(p.calls, ", "); r.Outcome != c.want || !strings.Contains(got, c.then) || c.want != cutover.Done && !strings.HasSuffix(got, c.then) {
+			t.Errorf("where %v and not %v: %s after %s; want %s after %s", c.says, c.no, r.Outcome, got, c.want, c.then)
+		}
 	}
 }
