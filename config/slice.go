@@ -102,6 +102,20 @@ func (c *Config) MayBeOf(value string) string {
 	return "coalesce((\n" + c.Cutover.Sliced.Events + "\n)::text, " + quoted(value) + ") = " + quoted(value)
 }
 
+// MayBeOfOthers is the condition for an event that is of none of these slices, or does not tell.
+func (c *Config) MayBeOfOthers(values []string) string {
+	list := make([]string, len(values))
+	for i, value := range values {
+		list[i] = quoted(value)
+	}
+	return "((\n" + c.Cutover.Sliced.Events + "\n)::text IN (" + strings.Join(list, ", ") + ")) IS NOT TRUE"
+}
+
+// OfOtherProjections is the condition for a row that is of none of these slices.
+func (c *Config) OfOtherProjections(values []string) string {
+	return (&Config{Cutover: c.Cutover}).Without(values).Projection.Where
+}
+
 // OfLegacy and OfProjection are the conditions for a row that is of a slice.
 func (c *Config) OfLegacy(value string) string {
 	return (&Config{Cutover: c.Cutover}).Only(value).Legacy.Where

@@ -40,6 +40,8 @@ func TestASliceRestrictsAllSides(t *testing.T) {
 		{only.Events.Where, "coalesce((\nt.payload->>'symbol'\n)::text, '')" + is},
 		{rest.Events.Where, "coalesce((\nt.payload->>'symbol'\n)::text, '') NOT IN ('A', 'B')"},
 		{c.OfLegacy(""), "coalesce((\n\"a \"\"b\"\n)::text, '') = ''"},
+		{c.MayBeOfOthers([]string{"A", value}), "((\nt.payload->>'symbol'\n)::text IN ('A', E'O''Brien \\\\ =')) IS NOT TRUE"},
+		{c.OfOtherProjections([]string{"A"}), "coalesce((\n\"a \"\"b\"\n)::text, '') NOT IN ('A')"},
 		{c.MayBeOf("A"), "coalesce((\nt.payload->>'symbol'\n)::text, 'A') = 'A'"},
 	} {
 		if each[0] != each[1] {

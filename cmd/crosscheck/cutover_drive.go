@@ -41,7 +41,8 @@ type cutting struct {
 	config  *config.Config
 	fence   *fence.Fence
 	ledger  *ledger.Ledger
-	slice   string // as COLUMN=VALUE; empty for all orders
+	slice   string   // as COLUMN=VALUE; empty for all orders
+	moved   []string // slices at the new side, which a run of all orders leaves out
 	sides   sides
 	basis   gate.Basis // of what the run compares
 	decides gate.Basis // of what the decision is about: all orders whose slices are at legacy
@@ -66,10 +67,11 @@ func openCutting(ctx context.Context, p *program, slice string) (t *cutting, err
 	if t.ledger, err = openLedger(ctx, c, p.log()); err != nil {
 		return t, fmt.Errorf("opening the ledger: %w", err)
 	}
-	rest, _, err := remaining(ctx, c, t.ledger)
+	rest, moved, err := remaining(ctx, c, t.ledger)
 	if err != nil {
 		return t, err
 	}
+	t.moved = moved
 	t.config = rest
 	if slice != "" {
 		value, err := sliceValue(c, slice)

@@ -127,9 +127,11 @@ func movedOf(c *config.Config, all []cutoverrun.Status) []string {
 	})
 }
 
-// restrict has the evidence of one slice look at its rows only. An event that does not tell its slice may be of it.
+// restrict has the evidence of one slice look at its rows only, and that of all orders leave out the slices whose orders are written at the new
+// side already. An event that does not tell its slice may be of any.
 func (t *cutting) restrict(e *evidence.Evidence) {
 	if t.slice == "" {
+		t.restrictToRest(e)
 		return
 	}
 	_, value, _ := strings.Cut(t.slice, "=")
@@ -137,6 +139,19 @@ func (t *cutting) restrict(e *evidence.Evidence) {
 	e.New = t.sides.projection.Part(t.config.OfProjection(value))
 	if t.sides.events != nil {
 		e.New = t.sides.events.Part(t.config.MayBeOf(value))
+	}
+}
+
+func (t *cutting) restrictToRest(e *evidence.Evidence) {
+	if len(t.moved) == 0 {
+		return
+	}
+	values := make([]string, len(t.moved))
+	for i, name := range t.moved {
+		_, values[i], _ = strings.Cut(name, "=")
+	}
+	if e.New = t.sides.projection.Part(t.config.OfOtherProjections(values)); t.sides.events != nil {
+		e.New = t.sides.events.Part(t.config.MayBeOfOthers(values))
 	}
 }
 
