@@ -62,16 +62,21 @@ func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 		return g.verifyChain(ctx, p, c)
 	}
 	if err := g.await(ctx, p, g.undecided(p, c)); err != nil {
-		return 0, err
+		return 0, g.unanswered(p, err, withoutSecrets(c, err))
 	}
 	d, err := g.judge(ctx, p, c)
 	if err != nil && d.Decision == "" {
-		if g.JSON { // this is an answer too, and a reader of the JSON must find it
-			err = errors.Join(err, g.print(p, board.Undecided(withoutSecrets(c, err), time.Now())))
-		}
-		return 0, err
+		return 0, g.unanswered(p, err, withoutSecrets(c, err))
 	}
 	return d.ExitCode(), errors.Join(err, g.print(p, d))
+}
+
+// unanswered prints why there is no decision if JSON is wanted: this is an answer too, and a reader of the JSON must find it.
+func (g *gateCommand) unanswered(p *program, err, shown error) error {
+	if g.JSON {
+		err = errors.Join(err, g.print(p, board.Undecided(shown, time.Now())))
+	}
+	return err
 }
 
 // judge decides, records the decision and writes the report. The last two do not change the decision. If one of them

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/web"
 )
 
@@ -36,14 +34,11 @@ func (g *gateCommand) ask(ctx context.Context, p *program) (int, error) {
 		return exitError, err
 	}
 	if err := g.await(ctx, p, c.Decision); err != nil {
-		return 0, withURLHint(err)
+		return 0, withURLHint(g.unanswered(p, err, err))
 	}
 	d, err := c.Decision(ctx)
 	if err != nil {
-		if g.JSON {
-			err = errors.Join(err, g.print(p, board.Undecided(err, time.Now())))
-		}
-		return 0, withURLHint(err)
+		return 0, withURLHint(g.unanswered(p, err, err))
 	}
 	return d.ExitCode(), g.print(p, d)
 }

@@ -38,6 +38,11 @@ func TestGateAsksASidecar(t *testing.T) {
 		}
 	}
 	code, answer = http.StatusServiceUnavailable, `{"error":"The ledger cannot be read."}`
+	for _, wait := range []string{"0s", "1ms"} {
+		if exit, stdout, _ := ask("--url", url, "--json", "--wait", wait); exit != exitUnverified || !strings.Contains(stdout, `"decision":"INCONCLUSIVE"`) {
+			t.Errorf("without a ledger, --wait %s: exit code %d\n%s", wait, exit, stdout)
+		}
+	}
 	if exit, stdout, stderr := ask("--url", url, "--json"); exit != exitUnverified || !strings.Contains(stdout, `"decision":"INCONCLUSIVE"`) || !strings.Contains(stderr, "The ledger cannot be read") {
 		t.Errorf("without a ledger: exit code %d\n%s%s", exit, stdout, stderr)
 	}

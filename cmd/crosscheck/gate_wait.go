@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,9 +23,13 @@ func (g *gateCommand) await(ctx context.Context, p *program, look func(context.C
 	}
 	end := time.Now().Add(g.Wait)
 	for said := false; ; said = true {
-		d, err := look(ctx)
+		d, err := lookUntil(ctx, end, look)
 		rest := time.Until(end)
 		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case rest <= 0 && errors.Is(err, context.DeadlineExceeded): // the time was over during a look
+			return nil
 		case err != nil && !passes(err):
 			return err
 		case err == nil && d.Decision != gate.Undecided, rest <= 0:
@@ -36,6 +41,12 @@ func (g *gateCommand) await(ctx context.Context, p *program, look func(context.C
 			return err
 		}
 	}
+}
+
+func lookUntil(ctx context.Context, end time.Time, look func(context.Context) (gate.Decision, error)) (gate.Decision, error) {
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	return look(ctx)
 }
 
 // undecided looks at the ledger and leaves no trace.

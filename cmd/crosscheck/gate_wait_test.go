@@ -14,7 +14,7 @@ import (
 )
 
 func TestGateWaitsForAnAnswer(t *testing.T) {
-	away, other := fmt.Errorf("%w: refused", web.ErrAway), errors.New("no such table")
+	away, other, hangs := fmt.Errorf("%w: refused", web.ErrAway), errors.New("no such table"), errors.New("hangs")
 	for name, c := range map[string]struct {
 		answers []any // the last one is given again and again
 		took    time.Duration
@@ -24,16 +24,20 @@ func TestGateWaitsForAnAnswer(t *testing.T) {
 		"after a while":         {[]any{gate.Undecided, away, gate.Go}, 2 * gatePoll, nil},
 		"never":                 {[]any{gate.Undecided}, 12 * time.Second, nil},
 		"never reached":         {[]any{away}, 12 * time.Second, nil},
+		"a look that hangs":     {[]any{gate.Undecided, hangs}, 12 * time.Second, nil},
 		"not worth waiting for": {[]any{gate.Undecided, other}, gatePoll, other},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var said strings.Builder
 				begun, looks := time.Now(), 0
-				look := func(context.Context) (d gate.Decision, err error) {
+				look := func(ctx context.Context) (d gate.Decision, err error) {
 					switch a := c.answers[min(looks, len(c.answers)-1)].(type) {
 					case error:
-						err = a
+						if err = a; errors.Is(a, hangs) {
+							<-ctx.Done()
+							err = ctx.Err()
+						}
 					case gate.Answer:
 						d.Decision = a
 					}
