@@ -7,7 +7,7 @@ import (
 	"github.com/nordvarg/crosscheck/order"
 )
 
-// Facts are what only one kind of pass knows: [SampleFacts], [FullFacts], [DeltaFacts], [StreamFacts], [AuditFacts], [ReadsFacts], [FrozenFacts]. They are stored as one JSON
+// Facts are what only one kind of pass knows: [SampleFacts], [FullFacts], [DeltaFacts], [StreamFacts], [AuditFacts], [ReadsFacts], [FrozenFacts], [ProjectedFacts]. They are stored as one JSON
 // value whose names are part of the ledger's schema, so changing one needs a migration.
 type Facts interface {
 	// Settled returns the facts with the outcomes of the suspects that were settled after the scan.
@@ -23,6 +23,7 @@ var decoders = map[PassKind]func(json.RawMessage) Facts{
 	Audit:      decode[AuditFacts],
 	Reads:      decode[ReadsFacts],
 	Frozen:     decode[FrozenFacts],
+	Projected:  decode[ProjectedFacts],
 }
 
 // UnknownFacts are facts that this program cannot read: of another kind, or with an unknown part. They are kept

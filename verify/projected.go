@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -19,13 +21,14 @@ const Projected PassKind = "projection"
 type ProjectedFacts struct {
 	Events     int64 `json:"events"` // orders that have events
 	Projection int64 `json:"projection"`
-	Flawed     int64 `json:"flawed,omitempty"` // orders whose events give no state, so that nothing tells what the projection should show
+	Flawed     int64 `json:"flawed,omitempty"`   // orders whose events give no state, so that nothing tells what the projection should show
+	Archived   int64 `json:"archived,omitempty"` // orders without events, because these were archived
 }
 
 // Settled returns them.
 func (f ProjectedFacts) Settled(Settled) Facts { return f }
 
-// mostProjected is how many orders that differ are kept. What is beyond is counted.
+// mostProjected is how many orders that differ are kept, besides those with open divergences. What is beyond is counted.
 const mostProjected = 10_000
 
 // ProjectedLedger is what the pass reads and stores.
@@ -38,16 +41,20 @@ type ProjectedLedger interface {
 type Projecting struct {
 	Events, Projection Side // both show the fields
 	Fields             []order.Field
-	Settle             compare.Settle
-	Now                func() time.Time
-	Wait               func(context.Context, time.Duration) error
+	// Archived returns those of the orders whose events were archived; nil if none were.
+	Archived func(context.Context, []order.Key) ([]order.Key, error)
+	Settle   compare.Settle
+	Now      func() time.Time
+	Wait     func(context.Context, time.Duration) error
 }
 
 // projected is what one pass has found.
 type projected struct {
 	Projecting
 	facts  ProjectedFacts
-	beyond int64                 // orders that differ and were not kept
+	orders int64                 // that events or projection have
+	beyond int64                 // orders that differed and were not kept, so nothing tells whether they only lagged
+	known  map[order.Key]bool    // orders with open divergences; false for those that cannot be judged
 	differ map[order.Key]sighted // orders that differ, as they were seen last
 	wrong  map[order.Key]*compare.Mismatch
 	moving int // orders that never rested
@@ -63,19 +70,20 @@ func (c Projecting) Pass(ctx context.Context, into ProjectedLedger, l lease.Leas
 		return Pass{}, fmt.Errorf("beginning a %s pass: %w", s.Kind, err)
 	}
 	done := Pass{ID: id, Pair: into.Pair(), Kind: s.Kind, State: Done, Trigger: s.Trigger, ScheduledAt: s.ScheduledAt, Fingerprint: s.Fingerprint, StartedAt: s.At}
-	p := &projected{Projecting: c, differ: map[order.Key]sighted{}, wrong: map[order.Key]*compare.Mismatch{}}
-	known, failed := p.look(ctx, into, id)
+	p := &projected{Projecting: c, known: map[order.Key]bool{}, differ: map[order.Key]sighted{}, wrong: map[order.Key]*compare.Mismatch{}}
+	agreed, failed := p.look(ctx, into, id)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute) // what was begun is told
 	defer cancel()
 	at := c.Now()
 	done.Result = p.result(failed)
 	if done.Scan.Reason = done.Result.Reason; failed == nil {
-		done.Scan = Scan{Compared: max(p.facts.Events, p.facts.Projection), Coverage: 1, Mismatches: int64(len(p.wrong)) + p.beyond, Facts: p.facts}
+		done.Scan.Compared, done.Scan.Coverage = p.covered()
+		done.Scan.Mismatches, done.Scan.Facts = int64(len(p.wrong))+p.beyond, p.facts
 	}
 	if err := into.ScanDone(ctx, l, id, done.Scan); err != nil {
 		return done, err
 	}
-	if outcomes := p.outcomes(known, at); failed == nil && len(outcomes) > 0 {
+	if outcomes := p.outcomes(agreed, at); failed == nil && len(outcomes) > 0 {
 		if err := into.Settle(ctx, l, id, outcomes, at); err != nil {
 			return done, fmt.Errorf("storing how the projection differs from the events: %w", err)
 		}
@@ -89,11 +97,14 @@ func (c Projecting) Pass(ctx context.Context, into ProjectedLedger, l lease.Leas
 
 // look compares everything, and then the orders that differ until they have settled. It returns the orders with open divergences that agree.
 func (p *projected) look(ctx context.Context, into ProjectedLedger, id PassID) (agreed []order.Key, err error) {
-	if err := p.everything(ctx); err != nil {
-		return nil, err
-	}
 	known, err := into.OpenKeys(ctx, id, "", mostProjected)
 	if err != nil {
+		return nil, err
+	}
+	for _, key := range known {
+		p.known[key] = true
+	}
+	if err := p.everything(ctx); err != nil {
 		return nil, err
 	}
 	for looks := 0; len(p.differ) > 0 && looks <= p.Settle.Rechecks; looks++ {
@@ -106,8 +117,7 @@ func (p *projected) look(ctx context.Context, into ProjectedLedger, id PassID) (
 	}
 	p.moving = len(p.differ)
 	for _, key := range known {
-		_, moves := p.differ[key]
-		if p.wrong[key] == nil && !moves && p.beyond == 0 {
+		if _, moves := p.differ[key]; p.known[key] && p.wrong[key] == nil && !moves {
 			agreed = append(agreed, key)
 		}
 	}
@@ -135,30 +145,78 @@ func flawed(rows []order.Row) bool {
 
 func (p *projected) everything(ctx context.Context) error {
 	return p.both(ctx, func(projection, events Snapshot) error {
-		return merge(ctx, p.Projection.KeyType(), events, projection, func(key order.Key, folded, rows []order.Row) error {
+		const atOnce = 1000
+		bare := map[order.Key]sighted{} // orders without events, until it is asked which were archived
+		err := merge(ctx, p.Projection.KeyType(), events, projection, func(key order.Key, folded, rows []order.Row) error {
+			p.orders++
 			p.facts.Events += int64(min(len(folded), 1))
 			p.facts.Projection += int64(len(rows))
 			switch {
 			case flawed(folded):
 				p.facts.Flawed++
+				p.unjudged(key)
 			case compare.Rows(p.Fields, key, folded, rows) == nil:
-			case len(p.differ) < mostProjected:
-				p.differ[key] = sighted{folded, rows}
+			case len(folded) > 0:
+				p.keep(key, sighted{folded, rows})
 			default:
-				p.beyond++
+				if bare[key] = (sighted{nil, rows}); len(bare) == atOnce {
+					return p.unlessArchived(ctx, bare)
+				}
 			}
 			return nil
 		})
+		if err != nil {
+			return err
+		}
+		return p.unlessArchived(ctx, bare)
 	})
+}
+
+// keep has an order that differs looked at again.
+func (p *projected) keep(key order.Key, seen sighted) {
+	if _, known := p.known[key]; !known && len(p.differ) >= mostProjected {
+		p.beyond++
+		return
+	}
+	p.differ[key] = seen
+}
+
+// unjudged notes that an open divergence is neither seen again nor resolved.
+func (p *projected) unjudged(key order.Key) {
+	if p.known[key] {
+		p.known[key] = false
+	}
+}
+
+// unlessArchived keeps orders without events, except for archived ones, and empties the map.
+func (p *projected) unlessArchived(ctx context.Context, bare map[order.Key]sighted) error {
+	archived, err := p.archived(ctx, slices.Sorted(maps.Keys(bare)))
+	for _, key := range archived {
+		delete(bare, key)
+	}
+	for _, key := range slices.Sorted(maps.Keys(bare)) {
+		p.keep(key, bare[key])
+	}
+	clear(bare)
+	return err
+}
+
+// archived returns those of some orders without events whose events were archived, and counts them.
+func (p *projected) archived(ctx context.Context, bare []order.Key) ([]order.Key, error) {
+	if p.Archived == nil || len(bare) == 0 {
+		return nil, nil
+	}
+	found, err := p.Archived(ctx, bare)
+	for _, key := range found {
+		p.facts.Archived++
+		p.unjudged(key)
+	}
+	return found, err
 }
 
 // again looks at the orders that differ once more.
 func (p *projected) again(ctx context.Context) error {
-	keys := make([]order.Key, 0, len(p.differ))
-	for key := range p.differ {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
+	keys := slices.Sorted(maps.Keys(p.differ))
 	return p.both(ctx, func(projection, events Snapshot) error {
 		for some := range slices.Chunk(keys, 1000) {
 			rows, err := projection.Rows(ctx, some)
@@ -169,19 +227,35 @@ func (p *projected) again(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			p.settle(some, byKey(folded), byKey(rows))
+			if err := p.settle(ctx, some, byKey(folded), byKey(rows)); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 }
 
 // settle decides about orders that were looked at again: those that agree are done, and those that differ as before are wrong.
-func (p *projected) settle(keys []order.Key, folded, rows map[order.Key][]order.Row) {
+func (p *projected) settle(ctx context.Context, keys []order.Key, folded, rows map[order.Key][]order.Row) error {
+	archived, err := p.archived(ctx, slices.DeleteFunc(slices.Clone(keys), func(key order.Key) bool { return len(folded[key]) > 0 }))
+	if err != nil {
+		return err
+	}
+	for _, key := range archived {
+		delete(p.differ, key)
+	}
 	for _, key := range keys {
+		if slices.Contains(archived, key) {
+			continue
+		}
 		was, now := p.differ[key], sighted{folded[key], rows[key]}
 		m := compare.Rows(p.Fields, key, now.events, now.projection)
 		switch {
-		case m == nil || flawed(now.events):
+		case flawed(now.events):
+			p.facts.Flawed++
+			p.unjudged(key)
+			delete(p.differ, key)
+		case m == nil:
 			delete(p.differ, key)
 		case compare.Rows(p.Fields, key, was.events, now.events) == nil && compare.Rows(p.Fields, key, was.projection, now.projection) == nil:
 			m.Hop = order.EventsToProjection
@@ -191,21 +265,47 @@ func (p *projected) settle(keys []order.Key, folded, rows map[order.Key][]order.
 			p.differ[key] = now
 		}
 	}
+	return nil
+}
+
+// covered is how many orders were compared, and their share of those that should be.
+func (p *projected) covered() (compared int64, share float64) {
+	all := p.orders - p.facts.Archived
+	if compared = all - p.facts.Flawed; all == 0 {
+		return 0, 1
+	}
+	return compared, float64(compared) / float64(all)
 }
 
 func (p *projected) result(failed error) Result {
-	wrong := int64(len(p.wrong)) + p.beyond
-	switch {
-	case failed != nil:
+	if failed != nil {
 		return Result{Verdict: compare.Unverified, Reason: failed.Error()}
-	case wrong > 0:
-		return Result{Verdict: compare.Diverged, Diverged: wrong, Unverified: int64(p.moving), Reason: count(wrong, "order of the projection is not what its events give", "orders of the projection are not what their events give")}
-	case p.moving > 0:
-		return Result{Verdict: compare.Unverified, Lagging: int64(p.moving), Unverified: int64(p.moving), Reason: count(int64(p.moving), "order never rested", "orders never rested")}
-	case p.facts.Events == 0:
-		return Result{Verdict: compare.Unverified, Reason: errNoOrders.Error()}
 	}
-	return Result{Verdict: compare.Match}
+	r := Result{Verdict: compare.Match, Diverged: int64(len(p.wrong)), Lagging: int64(p.moving), Unverified: int64(p.moving) + p.beyond + p.facts.Flawed}
+	var why []string
+	for _, some := range []struct {
+		n         int64
+		one, many string
+	}{
+		{r.Diverged, "order of the projection is not what its events give", "orders of the projection are not what their events give"},
+		{r.Lagging, "order never rested", "orders never rested"},
+		{p.beyond, "further order differed, and was not looked at again", "further orders differed, and were not looked at again"},
+		{p.facts.Flawed, "order has events that give no state, and was not judged", "orders have events that give no state, and were not judged"},
+	} {
+		if some.n > 0 {
+			why = append(why, count(some.n, some.one, some.many))
+		}
+	}
+	r.Reason = strings.Join(why, "; ")
+	switch {
+	case r.Diverged > 0:
+		r.Verdict = compare.Diverged
+	case r.Unverified > 0:
+		r.Verdict = compare.Unverified
+	case p.facts.Events == 0:
+		r.Verdict, r.Reason = compare.Unverified, errNoOrders.Error()
+	}
+	return r
 }
 
 var errNoOrders = errors.New("nothing was compared: the events give no order")

@@ -34,23 +34,37 @@ func project(ctx context.Context, c *config.Config, l *ledger.Ledger, held lease
 		return pass, withoutSecrets(c, err)
 	}
 	defer projection.Close()
-	return verify.Projecting{
+	p := verify.Projecting{
 		Events: events, Projection: projection, Fields: judgedFields(c), Settle: c.Compare.Settle, Now: time.Now, Wait: lease.Sleep,
-	}.Pass(ctx, l, held, start)
+	}
+	if c.Events.Archived != "" { // a condition for rows of legacy
+		legacy, err := source.Open(ctx, legacyConfig(c, nil))
+		if err != nil {
+			return pass, withoutSecrets(c, err)
+		}
+		defer legacy.Close()
+		p.Archived = legacy.Archived
+	}
+	return p.Pass(ctx, l, held, start)
 }
 
-// projected is the pass of the schedule.
+// projected is the pass of the schedule. Slices that were cut over before the rest are projections of their events too, so it is of all orders. What it
+// finds is known under the fingerprint that everything else asks for.
 func (s *sidecar) projected(ctx context.Context, l lease.Lease, start verify.Start) (pass verify.Pass, err error) {
 	if start.Fingerprint, err = s.fingerprint(ctx); err != nil {
 		return pass, err
 	}
-	return project(ctx, s.config, s.ledger, l, start)
+	return project(ctx, s.sliced.whole, s.ledger, l, start)
 }
 
 // projected is verify with mode: post_cutover.
 func (o oneOff) projected(ctx context.Context, c *config.Config) (int, error) {
 	o.fields = comparedFields(c)
-	s, basis, err := o.open(ctx, c)
+	rest, err := o.remaining(ctx, c)
+	if err != nil {
+		return o.unverified(err)
+	}
+	s, basis, err := o.open(ctx, rest)
 	defer func() { s.close() }()
 	if err != nil {
 		return o.unverified(err)

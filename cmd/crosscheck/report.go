@@ -40,8 +40,10 @@ type passReport struct {
 	// again.
 	Positions *verify.Positions `json:"positions,omitempty"`
 	Restarts  int               `json:"restarts,omitempty"`
-	// Archived is how many orders were compared without their events, because of events.archived.
+	// Archived is how many orders were compared without their events, because of events.archived; a projection pass did not compare them.
 	Archived int64 `json:"archived,omitempty"`
+	// Flawed is how many orders a projection pass did not judge, because their events give no state.
+	Flawed int64 `json:"flawed,omitempty"`
 	// Proof is what a clean full verification or delta has proven, and since when it is so.
 	Proof *proofReport `json:"proof,omitempty"`
 	// Delta is what a pass of that kind has read.
@@ -146,6 +148,8 @@ func (r *passReport) addFacts(p verify.Pass) {
 		for _, c := range f.Counts {
 			r.Counts = append(r.Counts, countReport{c.Group, c.Legacy, c.Projection, c.SettledLegacy, c.SettledProjection})
 		}
+	case verify.ProjectedFacts:
+		r.Archived, r.Flawed = f.Archived, f.Flawed
 	case verify.SampleFacts:
 		r.Archived = f.Archived
 		r.addPositions(f.Positions, f.Restarts)
@@ -251,8 +255,11 @@ func (r passReport) text(width int) string {
 	}
 	r.writeStandbys(&b)
 	if r.Archived > 0 {
-		fmt.Fprintf(&b, "  %s compared between legacy and projection only: the store has no event of them, and events.archived says why\n",
-			human.Quantity(r.Archived, "order was", "orders were"))
+		how := "compared between legacy and projection only"
+		if r.Pass == string(verify.Projected) {
+			how = "not compared"
+		}
+		fmt.Fprintf(&b, "  %s %s: the store has no event of them, and events.archived says why\n", human.Quantity(r.Archived, "order was", "orders were"), how)
 	}
 	if r.Bound != nil {
 		fmt.Fprintf(&b, "  %d drawn uniformly: at %g %% confidence at most %.4g %% of all orders are bad, about %d\n",

@@ -1,0 +1,101 @@
+package verify_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/nordvarg/crosscheck/compare"
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/sourcetest"
+	"github.com/nordvarg/crosscheck/verify"
+)
+
+// projected compares the projection with the events.
+func (f *four) projected(archived ...order.Key) verify.Pass {
+	f.t.Helper()
+	c := verify.Projecting{
+		Events: f.folded, Projection: f.Projection, Fields: foldable, Settle: f.Settle, Now: f.clock, Wait: f.wait,
+		Archived: func(_ context.Context, keys []order.Key) ([]order.Key, error) {
+			return slices.DeleteFunc(slices.Clone(keys), func(k order.Key) bool { return !slices.Contains(archived, k) }), nil
+		},
+	}
+	return f.must(c.Pass(f.t.Context(), f.store, f.lease, f.start()))
+}
+
+func (f *four) ended(p verify.Pass, v compare.Verdict, reason string, want verify.ProjectedFacts) {
+	f.t.Helper()
+	p = f.stored(p.ID)
+	if p.Result.Verdict != v || p.Result.Reason != reason || p.Scan.Facts != want {
+		f.t.Errorf("ended %+v with %+v", p.Result, p.Scan.Facts)
+	}
+}
+
+func flawedRow(key int64) order.Row {
+	r := row(key, "", "")
+	r.Flawed = true
+	return r
+}
+
+func TestAnOrderWhoseEventsGiveNoStateIsNotProjectedRight(t *testing.T) {
+	f := newFour(t)
+	f.projection.Put(row(2, "CANCELED", "0"))
+	f.ended(f.projected(), compare.Diverged, "1 order of the projection is not what its events give", verify.ProjectedFacts{Events: 10, Projection: 10})
+	f.folded.Put(flawedRow(2))
+	f.folded.Put(flawedRow(3))
+	pass := f.projected()
+	f.ended(pass, compare.Unverified, "2 orders have events that give no state, and were not judged", verify.ProjectedFacts{Events: 10, Projection: 10, Flawed: 2})
+	if pass.Scan.Coverage != 0.8 || pass.Result.Unverified != 2 || f.open() != "2 differs status" {
+		t.Errorf("covers %v and left %d unverified, open are %s", pass.Scan.Coverage, pass.Result.Unverified, f.open())
+	}
+	f.folded.Put(row(2, "CANCELED", "0"))
+	f.folded.Put(row(3, "OPEN", "0"))
+	f.ended(f.projected(), compare.Match, "", verify.ProjectedFacts{Events: 10, Projection: 10})
+	if f.open() != "" {
+		t.Errorf("open are %s", f.open())
+	}
+}
+
+func TestEventsThatBecomeFlawedWhileAnOrderSettlesAreNoAgreement(t *testing.T) {
+	f := newFour(t)
+	f.projection.Put(row(2, "CANCELED", "0"))
+	f.meanwhile = func(int) { f.folded.Put(flawedRow(2)) }
+	f.ended(f.projected(), compare.Unverified, "1 order has events that give no state, and was not judged", verify.ProjectedFacts{Events: 10, Projection: 10, Flawed: 1})
+}
+
+func TestArchivedOrdersAreNotPhantomsOfTheProjection(t *testing.T) {
+	f := newFour(t)
+	f.folded.Delete("2")
+	f.ended(f.projected("2"), compare.Match, "", verify.ProjectedFacts{Events: 9, Projection: 10, Archived: 1})
+	f.meanwhile = func(int) { f.folded.Delete("3") }
+	f.projection.Put(row(3, "CANCELED", "0"))
+	f.ended(f.projected("2", "3"), compare.Match, "", verify.ProjectedFacts{Events: 9, Projection: 10, Archived: 2})
+	f.folded.Delete("4")
+	f.ended(f.projected("2", "3"), compare.Diverged, "1 order of the projection is not what its events give", verify.ProjectedFacts{Events: 7, Projection: 10, Archived: 2})
+}
+
+// TestALaggingBacklogIsNoDivergence: what is not looked at again may only lag.
+func TestALaggingBacklogIsNoDivergence(t *testing.T) {
+	f := newFour(t)
+	const all = 10_003
+	var now, late []order.Row
+	for key := range int64(all) {
+		now, late = append(now, row(key+1, "OPEN", "1")), append(late, row(key+1, "OPEN", "0"))
+	}
+	side := func(is order.Representation, rows []order.Row) *sourcetest.Fake {
+		return sourcetest.New(is, sourcetest.Table{KeyType: order.KeyInteger, Fields: foldable, Indexed: true, Rows: rows})
+	}
+	projection := &struct{ verify.Side }{side(order.Projection, late)}
+	f.folded, f.Projection = side(order.Events, now), projection
+	f.meanwhile = func(int) { projection.Side = side(order.Projection, now) }
+	pass := f.projected()
+	f.ended(pass, compare.Unverified, "3 further orders differed, and were not looked at again", verify.ProjectedFacts{Events: all, Projection: all})
+	if pass.Result.Unverified != 3 || pass.Result.Diverged != 0 {
+		t.Errorf("ended %+v", pass.Result)
+	}
+	f.meanwhile, projection.Side = nil, side(order.Projection, late)
+	pass = f.projected()
+	if r := pass.Result; r.Verdict != compare.Diverged || r.Diverged != 10_000 || r.Unverified != 3 {
+		t.Errorf("ended %+v", r)
+	}
+}
