@@ -79,6 +79,9 @@ func (a *acceptCommand) run(ctx context.Context, p *program) (int, error) {
 	if by.Who == "" {
 		by.Who = asker()
 	}
+	if c, err = p.remaining(ctx, c); err != nil {
+		return 0, explainAccept(err)
+	}
 	object, text, err := a.answer(ctx, p, c, by)
 	if err != nil {
 		return 0, explainAccept(err)

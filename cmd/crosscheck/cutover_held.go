@@ -9,14 +9,14 @@ import (
 	"github.com/nordvarg/crosscheck/ledger"
 )
 
-// heldKnown is what is known at the hold point of a run, from the journals of all runs and the passes under a fingerprint.
-func heldKnown(ctx context.Context, c *config.Config, l *ledger.Ledger, journals [][]cutover.Record, fingerprint string) (*cutoverrun.Held, error) {
+// heldKnown is what is known at the hold point of a run of a slice, from the journals of all runs and the passes under a fingerprint.
+func heldKnown(ctx context.Context, c *config.Config, l *ledger.Ledger, journals [][]cutover.Record, slice, fingerprint string) (*cutoverrun.Held, error) {
 	proof, verified, err := l.Proven(ctx, fingerprint)
 	if err != nil {
 		return nil, err
 	}
 	now, err := l.Clock(ctx)
-	b := cutover.Budget{Total: c.Cutover.Budget, Reserve: c.Cutover.RollbackReserve, Forecast: cutoverrun.Forecast(journals)}
+	b := cutover.Budget{Total: c.Cutover.Budget, Reserve: c.Cutover.RollbackReserve, Forecast: cutoverrun.Forecast(cutoverrun.Of(journals, slice))}
 	return cutoverrun.NewHeld(b, proof, verified, now), err
 }
 
@@ -31,13 +31,13 @@ func (s *sidecar) held(ctx context.Context, run string) (*cutoverrun.Held, error
 
 // heldOf is what is known at the hold point of a run.
 func heldOf(ctx context.Context, c *config.Config, l *ledger.Ledger, journals [][]cutover.Record, run string) (*cutoverrun.Held, error) {
-	fingerprint := ""
+	slice, fingerprint := "", ""
 	for _, records := range journals {
 		if records[0].Run == run {
-			fingerprint = cutoverrun.Positions(records)["fingerprint"]
+			slice, fingerprint = records[0].Action.Slice, cutoverrun.Positions(records)["fingerprint"]
 		}
 	}
-	return heldKnown(ctx, c, l, journals, fingerprint)
+	return heldKnown(ctx, c, l, journals, slice, fingerprint)
 }
 
 // known is what a person at the hold point wants to know now.
@@ -46,5 +46,5 @@ func (h *holdPoint) known(ctx context.Context) (*cutoverrun.Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	return heldKnown(ctx, h.config, h.ledger, journals, h.basis.Fingerprint)
+	return heldKnown(ctx, h.config, h.ledger, journals, h.slice, h.basis.Fingerprint)
 }

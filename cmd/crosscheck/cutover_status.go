@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -201,7 +202,10 @@ type cutoverRollback struct {
 	sliceFlag
 }
 
-var errNoRun = errors.New("all runs have ended")
+var (
+	errNoRun       = errors.New("all runs have ended")
+	errBackAlready = errors.New("nothing to roll back: a later run has found these orders at legacy again")
+)
 
 func (r *cutoverRollback) run(ctx context.Context, p *program) (int, error) {
 	c, err := p.loadCutover()
@@ -213,24 +217,35 @@ func (r *cutoverRollback) run(ctx context.Context, p *program) (int, error) {
 		return exitError, err
 	}
 	return p.turn(ctx, r.JSON, func(all []cutoverrun.Status) (*cutoverrun.Status, wish, error) {
-		s, everything := unfinished(all), cutoverrun.Everything(all)
-		for i := len(all) - 1; s == nil && i >= 0; i-- {
-			if all[i].State.Phase == cutover.Completed && all[i].State.Slice == slice {
-				s = &all[i]
-			}
-		}
-		switch {
-		case s != nil && r.Slice != nil && s.State.Slice != slice:
-			return nil, nil, withHint(fmt.Errorf("run %s is of another slice, and has not ended", s.Run), "crosscheck cutover abort asks for its way back")
-		case s != nil && slice != "" && s.State.Ended() && everything != nil && everything.Began.After(s.Began):
-			return nil, nil, withHint(fmt.Errorf("run %s has closed all orders since", everything.Run), "go back from that one first: crosscheck cutover rollback")
-		case s == nil && slice == "" && len(cutoverrun.Moved(all)) > 0:
-			return nil, nil, withHint(errNoRun, "no run of all orders is completed; name the slice, such as"+cutover.SliceFlag(cutoverrun.Moved(all)[0]))
-		case s == nil:
-			return nil, nil, withHint(errNoRun, "there is no run that is completed; crosscheck cutover status lists them")
+		s, err := goingBack(all, slice, r.Slice != nil)
+		if err != nil {
+			return nil, nil, err
 		}
 		return s, func(t *cutting) (cutover.Outcome, error) { return t.wayBack(ctx, *s) }, nil
 	})
+}
+
+// goingBack is the run to go back from: the one that has not ended, or the newest one that is completed, if its orders are still at the new side.
+func goingBack(all []cutoverrun.Status, slice string, named bool) (*cutoverrun.Status, error) {
+	s, everything, moved := unfinished(all), cutoverrun.Everything(all), cutoverrun.Moved(all)
+	for i := len(all) - 1; s == nil && i >= 0; i-- {
+		if all[i].State.Phase == cutover.Completed && all[i].State.Slice == slice {
+			s = &all[i]
+		}
+	}
+	switch {
+	case s != nil && named && s.State.Slice != slice:
+		return nil, withHint(fmt.Errorf("run %s is of another slice, and has not ended", s.Run), "crosscheck cutover abort asks for its way back")
+	case s != nil && slice != "" && s.State.Ended() && everything != nil && everything.Began.After(s.Began):
+		return nil, withHint(fmt.Errorf("run %s has closed all orders since", everything.Run), "go back from that one first: crosscheck cutover rollback")
+	case s == nil && slice == "" && len(moved) > 0:
+		return nil, withHint(errNoRun, "no run of all orders is completed; name the slice, such as"+cutover.SliceFlag(moved[0]))
+	case s == nil:
+		return nil, withHint(errNoRun, "there is no run that is completed; crosscheck cutover status lists them")
+	case s.State.Ended() && (slice == "" && everything == nil || slice != "" && !slices.Contains(moved, slice)):
+		return nil, withHint(errBackAlready, "crosscheck cutover status lists the runs")
+	}
+	return s, nil
 }
 
 // wish says what a run is asked for, by what it has opened.

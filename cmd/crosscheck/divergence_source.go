@@ -31,6 +31,9 @@ func (d *divergencesCommand) open(ctx context.Context, p *program) (from diverge
 	if err != nil {
 		return nil, nil, err
 	}
+	if c, err = p.remaining(ctx, c); err != nil {
+		return nil, nil, err
+	}
 	s, err := openSides(ctx, c, nil)
 	if err != nil {
 		return nil, nil, err

@@ -162,15 +162,22 @@ func openOrderReader(ctx context.Context, c *config.Config, s sides, unreadable 
 
 // followed asks the ledger what the follower has found. Without a ledger nothing was followed.
 func followed[T any](ctx context.Context, c *config.Config, s sides, ask func(*ledger.Ledger, string) ([]T, error)) ([]T, error) {
-	fingerprint, err := s.fingerprint(ctx, c)
-	if err != nil {
-		return nil, err
-	}
 	known, err := ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer known.Close()
+	rest, _, err := remaining(ctx, c, known) // the follower leaves out slices at the new side
+	if errors.Is(err, board.ErrNotMigrated) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	fingerprint, err := s.fingerprint(ctx, rest)
+	if err != nil {
+		return nil, err
+	}
 	found, err := ask(known, fingerprint)
 	if errors.Is(err, board.ErrNotMigrated) {
 		return nil, nil

@@ -55,7 +55,7 @@ func (s *sidecar) plan(ctx context.Context, p *program) (web.CutoverPlan, error)
 	if err != nil {
 		return plan, err
 	}
-	asked := &guarding{cutting: &cutting{program: p, config: c, fence: fence, ledger: s.ledger, sides: opened, basis: basis}, planned: true}
+	asked := &guarding{cutting: &cutting{program: p, config: c, fence: fence, ledger: s.ledger, sides: opened, basis: basis, decides: basis}, planned: true}
 	for _, g := range asked.Guardrails(ctx, steps.Scope{Run: c.Cutover.Name}) {
 		plan.Guardrails = append(plan.Guardrails, web.Guardrail{Name: g.Name, Detail: c.Mask(g.Detail), Passes: g.Passes})
 	}

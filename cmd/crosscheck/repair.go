@@ -63,6 +63,9 @@ func (r *repairCommand) run(ctx context.Context, p *program) (int, error) {
 	if err := r.free(r.Plan); err != nil {
 		return exitError, err
 	}
+	if c, err = p.remaining(ctx, c); err != nil {
+		return 0, err
+	}
 	s, err := openSides(ctx, c, nil)
 	if err != nil {
 		return 0, err
