@@ -23,7 +23,7 @@ import (
 )
 
 // commandTimeout ends a crosscheck that hangs.
-const commandTimeout = 4 * time.Minute
+const commandTimeout = 10 * time.Minute
 
 // eventualTimeout outlasts twice the lease of a sidecar that lost its server: nobody runs its passes until the lease has
 // run out.

@@ -193,7 +193,7 @@ func aGroupIsDenied(t *testing.T, c cluster, name string) {
 	if !errors.Is(err, topic.ErrGroup) {
 		t.Errorf("sharing ended with %v", err)
 	}
-	if l, hint := level(); l != doctor.Warning || !strings.Contains(hint, "--operation Read --group "+group) {
+	if l, hint := level(); l != doctor.Warning || !strings.Contains(hint, "--operation Read --group '"+group+"'") {
 		t.Errorf("doctor says %s, %s", l, hint)
 	}
 }
