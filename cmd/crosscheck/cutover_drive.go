@@ -175,6 +175,9 @@ func (t *cutting) judged(ctx context.Context, pass verify.Pass) (j evidence.Judg
 		rows = f.Rows
 	}
 	j.Rows = rows.Legacy
+	if t.sides.events == nil {
+		j.NewRows = rows.Projection
+	}
 	j.Detail = fmt.Sprintf("pass %d (%s) compared %d orders and is %s; legacy has %d rows, the projection %d", pass.ID, pass.Kind, pass.Scan.Compared, pass.Result.Verdict, rows.Legacy, rows.Projection)
 	if pass.Result.Reason != "" {
 		j.Detail += ": " + pass.Result.Reason

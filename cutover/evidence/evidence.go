@@ -20,8 +20,8 @@ type Judged struct {
 	Matches  bool
 	Diverged bool // it is proven that something differs
 	Detail   string
-	// Rows is how many rows of legacy the pass has counted; 0 if it has not.
-	Rows int64
+	// Rows is how many rows of legacy the pass has counted, and NewRows of the new side if that is the projection; 0 if it has not.
+	Rows, NewRows int64
 }
 
 // Evidence implements [steps.Evidence], for all orders or for one slice: what it asks answers for no others.
@@ -61,6 +61,7 @@ const (
 	newAt      = "new_side"
 	positionAt = EventPosition
 	rowsAt     = "legacy_rows"
+	newRowsAt  = "new_rows"
 )
 
 // EventPosition is the position of the newest event at the barrier.
@@ -224,6 +225,9 @@ func (e *Evidence) Final(ctx context.Context, _ steps.Scope, _ map[string]string
 	if j.Rows > 0 {
 		positions = map[string]string{rowsAt: strconv.FormatInt(j.Rows, 10)}
 	}
+	if j.Rows > 0 && j.NewRows > 0 {
+		positions[newRowsAt] = strconv.FormatInt(j.NewRows, 10)
+	}
 	return positions, j.Detail, nil
 }
 
@@ -232,9 +236,15 @@ func (e *Evidence) Lacking(ctx context.Context, _ steps.Scope, at map[string]str
 	if !known(at, newAt) {
 		return false, "no position of the barrier is known, so nothing was switched", nil
 	}
+	before, err := count(at, newRowsAt)
+	if err != nil {
+		return false, "", err
+	}
 	w, err := e.since(ctx, "the new side", e.New, at, newAt)
 	switch {
-	case err == nil && w.Rows == 0:
+	case err == nil && w.All < before && e.Reversed == nil: // nothing else is left of a deletion
+		return true, fmt.Sprintf("the new side has %d rows, and had %d at the final verification: some were deleted", w.All, before), nil
+	case err == nil && w.Rows == 0 && w.All >= before:
 		return false, "the new side has stored nothing since the barrier", nil
 	case e.Reversed != nil:
 		return e.reversed(ctx, w.stored(), err)
@@ -271,13 +281,24 @@ type Frozen struct {
 
 // Frozen looks at legacy, at any time after the final verification. It reads the whole table.
 func (e *Evidence) Frozen(ctx context.Context, at map[string]string) (f Frozen, err error) {
-	if rows := at[rowsAt]; rows != "" {
-		if f.Before, err = strconv.ParseInt(rows, 10, 64); err != nil {
-			return f, fmt.Errorf("reading from the journal how many rows legacy had: %w", err)
-		}
+	if f.Before, err = count(at, rowsAt); err != nil {
+		return f, err
 	}
 	f.Written, err = e.since(ctx, "legacy", e.Legacy, at, legacyAt)
 	return f, err
+}
+
+// count is a number of rows from the journal; 0 if nobody has counted.
+func count(at map[string]string, position string) (int64, error) {
+	text := at[position]
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("reading %s from the journal: %w", position, err)
+	}
+	return n, nil
 }
 
 // mostAge is how many transactions a row's own number still tells apart.

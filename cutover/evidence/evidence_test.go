@@ -160,6 +160,18 @@ func TestWhatWasWrittenInTimeIsNoFinding(t *testing.T) {
 	d.lacks(nil, false, "nothing was switched")
 }
 
+// TestADeletionAtTheNewSideIsAWrite: where orders are rows, a deleted one leaves nothing but their number.
+func TestADeletionAtTheNewSideIsAWrite(t *testing.T) {
+	d := newDesk(t)
+	d.New = d.side("projection", order.Projection)
+	at := d.window()
+	d.verified = evidence.Judged{Matches: true, Rows: 10, NewRows: 10}
+	d.final(at)
+	d.lacks(at, false, "nothing since")
+	d.exec(d.open("projection"), "DELETE FROM orders WHERE id = 4")
+	d.lacks(at, true, "9 rows, and had 10")
+}
+
 // TestLateWritesAreFound: each writer has got its number before the fence, or after it.
 func TestLateWritesAreFound(t *testing.T) {
 	for name, write := range map[string]string{
