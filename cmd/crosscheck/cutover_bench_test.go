@@ -1,10 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"log/slog"
-	"os"
 	"slices"
 	"strconv"
 	"testing"
@@ -32,33 +28,10 @@ func BenchmarkCutovers(b *testing.B) {
 	}
 }
 
-func wholeNumber(t testing.TB, variable string, otherwise int) int {
-	t.Helper()
-	n, err := strconv.Atoi(cmp.Or(os.Getenv(variable), strconv.Itoa(otherwise)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 func measureCutovers(b *testing.B, mode string, orders, rounds int) {
 	b.Helper()
-	// A history of this size takes longer than the tests' deadlines.
-	filling, cancel := context.WithTimeout(b.Context(), 30*time.Minute)
-	defer cancel()
-	l, err := lab.Up(filling, lab.Options{
-		Server: ownServer(b), History: lab.History{Orders: int64(orders), Events: true, Seed: 7}, Rate: cutoverRate, Incremental: true,
-		Log: slog.New(slog.NewTextHandler(b.Output(), nil)),
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			b.Error(err)
-		}
-	})
-	s := readyToCut(&system{l, b}, 5*time.Minute, mode)
+	of, filling := large(b, orders, lab.Options{Rate: cutoverRate, Incremental: true})
+	s := readyToCut(of, 5*time.Minute, mode)
 	var outages, back []time.Duration
 	for range rounds {
 		s.does(exitAgrees, "cutover", "rehearse", "--until", "switch-reads")

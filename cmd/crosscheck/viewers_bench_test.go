@@ -2,14 +2,10 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"io"
-	"log/slog"
 	"net/http"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,24 +25,8 @@ const (
 // BenchmarkViewers compares full passes while 200 people watch the overview of a sidecar with those that nobody watches, in turns. A limit
 // that is missed is printed, and is no failure: times depend on the machine.
 func BenchmarkViewers(t *testing.B) {
-	orders, err := strconv.Atoi(cmp.Or(os.Getenv(viewersVariable), "1000000"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	filling, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
-	defer cancel()
-	l, err := lab.Up(filling, lab.Options{
-		Server: ownServer(t), History: lab.History{Orders: int64(orders), Events: true, Seed: 7}, RefreshEvery: time.Hour, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	s := &system{l, t}
+	orders := wholeNumber(t, viewersVariable, 1_000_000)
+	s, _ := large(t, orders, lab.Options{RefreshEvery: time.Hour})
 	s.rest()
 	p := s.scheduled(`{schedule: off, full: off}`)
 	p.shows("/readyz", http.StatusOK, "")

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,26 +27,8 @@ const (
 // and how much processor time crosscheck's sessions take in the server, at legacy and in all. A limit that is missed is printed, and is no
 // failure: times depend on the machine.
 func BenchmarkWatermark(t *testing.B) {
-	orders, err := strconv.Atoi(cmp.Or(os.Getenv(watermarkVariable), "1000000"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A history of this size takes longer than the tests' deadlines.
-	filling, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
-	defer cancel()
-	l, err := lab.Up(filling, lab.Options{
-		Server: ownServer(t), History: lab.History{Orders: int64(orders), Events: true, Seed: 7}, Rate: watermarkRate, RefreshEvery: time.Hour,
-		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	s := &system{l, t}
+	orders := wholeNumber(t, watermarkVariable, 1_000_000)
+	s, filling := large(t, orders, lab.Options{Rate: watermarkRate, RefreshEvery: time.Hour})
 	s.live()
 	p := s.scheduledOn("public.orders_projection", `{schedule: off, full: off, delta: 10s}`, s.eventSections())
 	spent := newSessionTime(t, s.EventsDSN)
