@@ -17,6 +17,8 @@ type Intake interface {
 	OpenIntake(ctx context.Context, l lease.Lease, fingerprint string, at map[int]Place) error
 	// ClaimIntake makes the caller the only one who can add to these partitions. It leaves out those that are not open.
 	ClaimIntake(ctx context.Context, fingerprint, reader string, partitions []int) ([]Claim, error)
+	// KeepsIntake returns lease.ErrFenced if one of the partitions was claimed or opened again since.
+	KeepsIntake(ctx context.Context, fingerprint string, claims []Claim) error
 	// AddParcel stores a parcel at the end of its partition. It returns lease.ErrFenced if the partition was claimed or opened
 	// again since, or does not go on at the parcel, and ErrFull while much waits to be taken. Then it stores nothing.
 	AddParcel(ctx context.Context, fingerprint string, c Claim, p Parcel) error

@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"maps"
 	"math"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/nordvarg/crosscheck/lease"
 )
@@ -80,11 +83,28 @@ func (m *Member) read(ctx context.Context, claims map[int]Claim) error {
 		r.From[id], r.To[id] = c.Next, math.MaxInt64
 		readers[id] = &memberReader{Member: m, claim: c, lookups: lookups}
 	}
-	err := m.Stream.Read(ctx, r, func(ctx context.Context, b Batch) error { return readers[b.Partition].deliver(ctx, b) })
-	if err == nil {
-		err = errStopped
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return m.keep(ctx, slices.Collect(maps.Values(claims))) })
+	both.Go(func() error {
+		if err := m.Stream.Read(ctx, r, func(ctx context.Context, b Batch) error { return readers[b.Partition].deliver(ctx, b) }); err != nil {
+			return err
+		}
+		return errStopped
+	})
+	return both.Wait()
+}
+
+// keep ends with lease.ErrFenced when the claims are lost. Where no message comes, no parcel would meet that, and what was handed over before the
+// partitions were opened again would never be read again.
+func (m *Member) keep(ctx context.Context, claims []Claim) error {
+	for {
+		if err := lease.Sleep(ctx, m.pause(claimAgain)); err != nil {
+			return err
+		}
+		if err := m.Intake.KeepsIntake(ctx, m.Fingerprint, claims); err != nil {
+			return fmt.Errorf("asking for the claims of partitions: %w", err)
+		}
 	}
-	return err
 }
 
 // memberReader hands over the batches of one partition.

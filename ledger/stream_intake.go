@@ -94,6 +94,28 @@ func (l *Ledger) ClaimIntake(ctx context.Context, fingerprint, reader string, pa
 	return claims, nil
 }
 
+// KeepsIntake implements [follow.Intake].
+func (l *Ledger) KeepsIntake(ctx context.Context, fingerprint string, claims []follow.Claim) error {
+	var numbers []int
+	var tokens []int64
+	for _, c := range claims {
+		numbers, tokens = append(numbers, c.Partition), append(tokens, c.Token)
+	}
+	var kept int
+	err := l.read(ctx, l.timeout, func(ctx context.Context) error {
+		return l.pool.QueryRow(ctx, `
+			SELECT count(*) FROM stream_intake JOIN unnest($2::integer[], $3::bigint[]) AS c (number, token) USING (number, token) WHERE fingerprint = $1`,
+			fingerprint, numbers, tokens).Scan(&kept)
+	})
+	if err == nil && kept < len(claims) {
+		err = lease.ErrFenced
+	}
+	if err != nil {
+		return fmt.Errorf("reading the claims of the stream: %w", err)
+	}
+	return nil
+}
+
 // AddParcel implements [follow.Intake].
 func (l *Ledger) AddParcel(ctx context.Context, fingerprint string, c follow.Claim, p follow.Parcel) error {
 	err := l.write(ctx, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {

@@ -48,6 +48,13 @@ func (s *stream) wantTaken(after map[int]int64, want ...follow.Parcel) {
 	same(s.t, got, want, "what was taken")
 }
 
+func (s *stream) wantKept(want error, claims ...follow.Claim) {
+	s.t.Helper()
+	if err := s.KeepsIntake(s.t.Context(), print, claims); !errors.Is(err, want) {
+		s.t.Errorf("claims %+v: error is %v, want %v", claims, err, want)
+	}
+}
+
 func parcel(partition int, number, from, next, end int64) follow.Parcel {
 	return follow.Parcel{Partition: partition, Number: number, From: from, Next: next, End: end, Content: []byte{byte(from)}}
 }
@@ -81,7 +88,10 @@ func parcelsFenced(_ *testing.T, s *stream) {
 	s.wantFenced(old, 0, 4) // the same again
 	s.wantFenced(old, 3, 6)
 	s.wantFenced(old, 5, 6)
+	s.wantKept(nil, old)
 	next := s.claim(4, 0)
+	s.wantKept(lease.ErrFenced, old)
+	s.wantKept(nil, next)
 	s.wantFenced(old, 4, 6)
 	s.wantAdded(next, 4, 6)
 	s.wantTaken(map[int]int64{0: 0}, parcel(0, 1, 0, 4, 11), parcel(0, 2, 4, 6, 11))
@@ -98,6 +108,7 @@ func intakeOpenedAgain(t *testing.T, s *stream) {
 	s.wantTaken(map[int]int64{0: 1, 1: 0}, parcel(1, 1, 0, 4, 9), parcel(0, 2, 4, 6, 11))
 	s.taken(0, 5, 1)
 	s.open(map[int]follow.Place{0: {Next: 5, Taken: 1}}) // one followed the topic without the group
+	s.wantKept(lease.ErrFenced, one, zero)
 	s.wantFenced(zero, 6, 8)
 	s.wantAdded(s.claim(5, 0), 5, 6)
 	s.wantTaken(map[int]int64{0: 1}, parcel(0, 2, 5, 6, 11))

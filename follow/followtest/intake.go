@@ -71,6 +71,19 @@ func (f *Fake) ClaimIntake(ctx context.Context, fingerprint, _ string, partition
 	return claims, err
 }
 
+// KeepsIntake implements [follow.Intake].
+func (f *Fake) KeepsIntake(ctx context.Context, fingerprint string, claims []follow.Claim) error {
+	err := f.Err(ctx)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range claims {
+		if in := f.intakes[fingerprint][c.Partition]; err == nil && (in == nil || in.token != c.Token) {
+			err = lease.ErrFenced
+		}
+	}
+	return err
+}
+
 // AddParcel implements [follow.Intake].
 func (f *Fake) AddParcel(ctx context.Context, fingerprint string, c follow.Claim, p follow.Parcel) error {
 	err := f.Err(ctx)
