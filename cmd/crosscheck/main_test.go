@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
 
 	"github.com/nordvarg/crosscheck/lab/child/childtest"
 	"github.com/nordvarg/crosscheck/lab/kafkaserver/kafkatest"
@@ -22,7 +23,13 @@ type withServer struct{ *testing.M }
 
 func (w withServer) Run() int {
 	childtest.Waiting() // for settle windows
-	return pgtest.Run(withKafka(w))
+	return pgtest.Run(withKafka(w), stuck...)
+}
+
+// stuck are the goroutines of toxiproxy that wait for ever if a fault is taken back while a connection is full.
+var stuck = []goleak.Option{
+	goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
+	goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
 }
 
 // withKafka stops the Kafka that a test may have started.

@@ -14,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 
 	"github.com/nordvarg/crosscheck/lab/child/childtest"
 	"github.com/nordvarg/crosscheck/lab/pgserver"
@@ -43,8 +46,8 @@ var (
 func Main(m *testing.M) { os.Exit(Run(m)) }
 
 // Run is Main for a TestMain that does more. It returns the exit code instead of ending the process. The tests may be
-// more than a testing.M, such as a type that also stops other servers.
-func Run(m interface{ Run() int }) int { return one.Run(m) }
+// more than a testing.M, such as a type that also stops other servers. Goroutines of a library may be left out of what must not be left behind.
+func Run(m interface{ Run() int }, leaveOut ...goleak.Option) int { return one.Run(m, leaveOut...) }
 
 // Server returns the test process's server. The first call starts it.
 func Server(t testing.TB) *pgserver.Server {
