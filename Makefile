@@ -57,9 +57,9 @@ bench: setup kafka build ## measure against hand-written SQL and a bare reader; 
 	$(call part,follow,FOLLOW_MESSAGES=$${FOLLOW_MESSAGES:-4000000} go test -run '^$$' -bench FollowBacklog -benchtime 3x -timeout 1h ./cmd/crosscheck)
 	$(call part,fold,BENCH_ORDERS=$${BENCH_ORDERS:-3400000} go test -run '^$$' -bench FoldOfAllEvents -benchtime 3x -timeout 3h ./cmd/crosscheck)
 	$(call part,fence,go test -run '^$$' -bench DormantFence -benchtime 2000x -timeout 30m ./switches/fence)
-	$(call part,cutovers,go test -run '^$$' -bench '^BenchmarkCutovers$$' -benchtime 1x -timeout 3h ./cmd/crosscheck)
-	$(call part,watermark,go test -run '^$$' -bench '^BenchmarkWatermark$$' -benchtime 1x -timeout 1h ./cmd/crosscheck)
-	$(call part,viewers,go test -run '^$$' -bench '^BenchmarkViewers$$' -benchtime 1x -timeout 1h ./cmd/crosscheck)
+	$(call part,cutovers,go test -v -run '^$$' -bench '^BenchmarkCutovers$$' -benchtime 1x -timeout 3h ./cmd/crosscheck)
+	$(call part,watermark,go test -v -run '^$$' -bench '^BenchmarkWatermark$$' -benchtime 1x -timeout 1h ./cmd/crosscheck)
+	$(call part,viewers,go test -v -run '^$$' -bench '^BenchmarkViewers$$' -benchtime 1x -timeout 1h ./cmd/crosscheck)
 
 soak: setup kafka registry prometheus postgres-versions browser ## run the long proofs at length (CROSSCHECK_SOAK=10m), the grammar of faults (GRAMMAR_ROUNDS=20), and all tests many times over (SOAK_ROUNDS=10)
 	CROSSCHECK_SOAK=$(CROSSCHECK_SOAK) go test -count 1 -timeout 2h -v -run 'UnderLoad|KilledAtRandom|EachFaultAsksFor|LivingSystem|EveryCheckSays|NeverAccused|EveryPair|EveryFaultIsFound|InAnotherStore|ThatIsKilled|WhatItPromises|LabHasPlanted|DemoHistory' ./cmd/crosscheck ./cmd/crosscheck-lab
