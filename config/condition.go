@@ -31,7 +31,7 @@ func (r *reader) place(path string) *Error {
 	if n == nil {
 		return nil
 	}
-	return &Error{File: r.file, Line: n.Line, Column: n.Column, Path: path}
+	return &Error{File: r.file, Line: n.Line, Column: n.Column, Path: r.within.path(path)}
 }
 
 // Misplaced gives an error about a condition its place in the file. The error is an [Errors] if the place is known.

@@ -20,6 +20,8 @@ type Config struct {
 	// Name and Environment say which system this is, on the page, in the report, in the metrics and in alerts. Default
 	// "", not said.
 	Name, Environment string
+	// Pair is the name of this pair of tables in the list pairs; empty for a file without the list.
+	Pair string
 	// PostCutover is true with mode: post_cutover: events are the truth, and legacy must stay as the cutover has left it. Default false, pre_cutover.
 	PostCutover bool
 	// Legacy is the system of record. Required.
@@ -89,6 +91,8 @@ type Ledger struct {
 	DSN Secret
 	// Schema is created if it does not exist. Only crosscheck may use it. Default crosscheck.
 	Schema string
+	// Shared is the schema of what is about all pairs: Schema without the pair's name. Default "", no pairs.
+	Shared string
 }
 
 // Compare says what makes two representations of an order equal.

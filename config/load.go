@@ -53,20 +53,14 @@ func unreadable(path string, err error) *Error {
 
 // Parse reads the configuration from its text. name is the file name in errors. Every error is an [Errors].
 func Parse(name string, src []byte, getenv func(string) (string, bool)) (*Config, error) {
-	r := &reader{file: name, getenv: getenv}
-	root := r.document(src)
-	if len(r.errs) > 0 {
-		return nil, r.errs.sorted()
+	all, err := ParsePairs(name, src, getenv)
+	if err != nil {
+		return nil, err
 	}
-	c := defaults()
-	readConfig(r.root(root), &c)
-	if len(r.errs) > 0 {
-		return nil, r.errs.sorted()
+	if all[0].Pair != "" {
+		return nil, Errors{{File: name, Line: 1, Column: 1, Path: "pairs", Message: "has pairs of tables, and the configuration of one is wanted"}}
 	}
-	c.findSecrets(getenv, r.expanded)
-	c.checkDSNs = r.checkDSNs
-	c.place, c.warnings = r.place, r.warnings.sorted()
-	return &c, nil
+	return all[0], nil
 }
 
 // document returns the root node of the only document in the text.

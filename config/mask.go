@@ -23,20 +23,25 @@ func (c *Config) Mask(text string) string {
 // passwords are values that a text itself calls so. A DSN with a mistake may hold one where no library looks for it.
 var passwords = regexp.MustCompile(`(?i)((?:password|passwd|pwd)\s*(?:=|%3D)\s*)('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?:[^\s"\x60\\]|\\[^"])+)`)
 
-// findSecrets collects what Mask replaces, the longest first.
-func (c *Config) findSecrets(getenv func(string) (string, bool), found []string) {
+// secrets are those of the sections.
+func (c *Config) secrets() (found []string) {
 	for _, dsn := range []Secret{c.Legacy.DSN, c.Projection.DSN, c.Events.DSN, c.Ledger.DSN} {
 		found = append(found, secretsOf(dsn.Reveal())...)
 	}
 	found = append(found, c.Cutover.secrets()...)
 	found = append(found, c.Reads.secrets()...)
+	for _, s := range []Secret{c.Alerts.Slack.Token, c.Alerts.Slack.Webhook, c.Stream.SASL.Password, c.Stream.Registry.Password} {
+		found = append(found, s.Reveal())
+	}
+	return found
+}
+
+// masking replaces what was found, and what the environment has, the longest first.
+func masking(found []string, getenv func(string) (string, bool)) func(string) string {
 	for _, name := range []string{"PGPASSWORD", "PGSSLPASSWORD"} {
 		if value, ok := getenv(name); ok {
 			found = append(found, value)
 		}
-	}
-	for _, s := range []Secret{c.Alerts.Slack.Token, c.Alerts.Slack.Webhook, c.Stream.SASL.Password, c.Stream.Registry.Password} {
-		found = append(found, s.Reveal())
 	}
 	found = slices.DeleteFunc(found, func(s string) bool { return len(s) < leastMasked || s == "crosscheck" })
 	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) })
@@ -44,7 +49,7 @@ func (c *Config) findSecrets(getenv func(string) (string, bool), found []string)
 	for _, s := range slices.Compact(found) {
 		pairs = append(pairs, s, redacted)
 	}
-	c.mask = strings.NewReplacer(pairs...).Replace
+	return strings.NewReplacer(pairs...).Replace
 }
 
 // keyValue is one setting of a DSN in the form of key=value pairs.

@@ -21,10 +21,11 @@ type reader struct {
 	conditions map[string]*yaml.Node
 	warnings   Errors
 	fold       *foldReader // nil without an event store
+	within     placement
 }
 
 func (r *reader) add(e *Error) {
-	e.File = r.file
+	e.File, e.Path = r.file, r.within.path(e.Path)
 	r.errs = append(r.errs, e)
 }
 

@@ -72,6 +72,8 @@ type Decision struct {
 	OSUser string `json:"os_user,omitempty"`
 	// Record is where the decision is recorded in the ledger; nil if it is not.
 	Record *Record `json:"record,omitempty"`
+	// Pairs are the decisions that a decision over several pairs of tables is made of; nil for the decision of one.
+	Pairs []PairDecision `json:"pairs,omitempty"`
 }
 
 // Record is the decision's place in the ledger's chain of decisions.

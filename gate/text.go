@@ -23,6 +23,7 @@ func Text(d Decision) string {
 		fmt.Fprintf(&b, "  (fingerprint %s)", plain(shorten(d.Fingerprint, 12)))
 	}
 	b.WriteString("\n")
+	writePairs(&b, d.Pairs)
 	blocking := false
 	for _, r := range d.Criteria {
 		name := r.Name

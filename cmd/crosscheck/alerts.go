@@ -21,10 +21,11 @@ var errNoAlerts = errors.New("no alerts are configured")
 
 // run sends a message without the outbox, to test token and channel.
 func (a *alertsTestCommand) run(ctx context.Context, p *program) (int, error) {
-	c, err := p.load()
+	pairs, err := p.loadPairs()
 	if err != nil {
 		return exitError, err
 	}
+	c := pairs[0] // alerts are configured once
 	if !c.Alerts.Given() {
 		return exitError, withHint(errNoAlerts, `add a section such as alerts: {slack: {token: "${SLACK_TOKEN}", channel: C0123456789}}`)
 	}

@@ -18,16 +18,28 @@ type configCommand struct {
 type configCheckCommand struct{}
 
 func (*configCheckCommand) run(_ context.Context, p *program) (int, error) {
-	c, err := p.load()
+	chosen, err := p.loadPairs()
 	if err != nil {
 		return exitError, err
 	}
-	for _, w := range c.Warnings() {
-		_, _ = fmt.Fprintf(p.stderr, "crosscheck: warning: %s\n", printable(w.Error()))
-		_, _ = fmt.Fprintf(p.stderr, "crosscheck: hint: %s\n", w.Hint)
+	warned := map[string]bool{} // what is shared is warned of once
+	for _, c := range chosen {
+		for _, w := range c.Warnings() {
+			if text := printable(w.Error()); !warned[text] {
+				warned[text] = true
+				_, _ = fmt.Fprintf(p.stderr, "crosscheck: warning: %s\n", text)
+				_, _ = fmt.Fprintf(p.stderr, "crosscheck: hint: %s\n", w.Hint)
+			}
+		}
 	}
-	if _, err := fmt.Fprintf(p.stdout, "%s: no mistakes: %s\n", printable(filepath.Base(p.configFile)), printable(contents(c))); err != nil {
-		return exitError, fmt.Errorf("writing what the configuration has: %w", err)
+	for _, c := range chosen {
+		file := printable(filepath.Base(p.configFile))
+		if c.Pair != "" {
+			file += ", pair " + c.Pair
+		}
+		if _, err := fmt.Fprintf(p.stdout, "%s: no mistakes: %s\n", file, printable(contents(c))); err != nil {
+			return exitError, fmt.Errorf("writing what the configuration has: %w", err)
+		}
 	}
 	return exitAgrees, nil
 }

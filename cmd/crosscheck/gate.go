@@ -53,10 +53,15 @@ func (g *gateCommand) run(ctx context.Context, p *program) (int, error) {
 	if g.Report != "" && g.VerifyChain {
 		return exitError, errChainReport
 	}
-	c, err := p.load()
+	chosen, err := p.loadPairs()
 	if err != nil {
 		return exitError, err
 	}
+	if len(chosen) > 1 {
+		return g.overAll(ctx, p, chosen)
+	}
+	p = p.of(chosen[0])
+	c := p.config
 	g.docs = c.DocsURL()
 	if g.VerifyChain {
 		return g.verifyChain(ctx, p, c)

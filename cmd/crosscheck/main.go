@@ -35,6 +35,7 @@ var version = "0.1.0-dev"
 
 type cli struct {
 	Config  string           `help:"Configuration file." default:"config.yaml" placeholder:"FILE" type:"path"`
+	Pair    string           `help:"The pair of tables, where the configuration has the list pairs. Default: all, or an error if the command is about one." placeholder:"NAME"`
 	Verbose bool             `short:"v" help:"Log details on standard error."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
@@ -69,6 +70,13 @@ type program struct {
 	verbose        bool
 	parser         *kong.Kong
 	config         *config.Config // nil before it was loaded
+	pair           string         // the chosen one; empty for none
+	pairs          []*config.Config
+}
+
+// runner is a command.
+type runner interface {
+	run(ctx context.Context, p *program) (int, error)
 }
 
 func main() {
@@ -105,14 +113,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv fu
 	if err != nil {
 		return report(stderr, withHint(err, "crosscheck --help shows the commands and their flags; write -- before a key that begins with -"))
 	}
-	p := &program{stdout: stdout, stderr: stderr, getenv: getenv, configFile: c.Config, verbose: c.Verbose, parser: parser}
-	command, ok := reflect.TypeAssert[interface {
-		run(context.Context, *program) (int, error)
-	}](parsed.Selected().Target.Addr())
+	p := &program{stdout: stdout, stderr: stderr, getenv: getenv, configFile: c.Config, verbose: c.Verbose, parser: parser, pair: c.Pair}
+	command, ok := reflect.TypeAssert[runner](parsed.Selected().Target.Addr())
 	if !ok {
 		return report(stderr, errors.New("the command has no implementation"))
 	}
-	code, err = command.run(ctx, p)
+	code, err = p.do(ctx, command)
 	if interrupted(ctx, err) {
 		return max(code, p.sayStopped())
 	}

@@ -50,7 +50,10 @@ func criteriaPages(d gate.Decision, docs string) string {
 		if c.Verdict == gate.Passes {
 			continue
 		}
-		b.WriteString("  " + docs + "/criteria/" + c.Name + "\n")
+		page := "  " + docs + "/criteria/" + c.Name[strings.IndexByte(c.Name, '/')+1:] + "\n" // without the pair's name
+		if !strings.Contains(b.String(), page) {
+			b.WriteString(page)
+		}
 	}
 	if b.Len() == 0 {
 		return ""

@@ -28,6 +28,8 @@ import (
 
 type runCommand struct{}
 
+var errRunsPairs = errors.New("run cannot do pairs yet: start one sidecar for each pair of tables, with a file of its own")
+
 // migrateAgain is the pause between attempts to reach the ledger.
 const migrateAgain = 5 * time.Second
 
@@ -57,9 +59,13 @@ type sidecar struct {
 // run serves and samples until it is stopped. A mistake in the configuration ends it at once; a database that cannot be
 // reached does not.
 func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
-	c, err := p.load()
+	chosen, err := p.loadPairs()
 	if err != nil {
 		return exitError, err
+	}
+	c := chosen[0]
+	if c.Pair != "" {
+		return exitError, errRunsPairs
 	}
 	for again := false; ; again = true {
 		switch code, err := r.once(ctx, p, c); {

@@ -21,16 +21,6 @@ import (
 // leaseTime is how long a one-off command's lease outlives the process.
 const leaseTime = time.Minute
 
-// load reads the configuration.
-func (p *program) load() (*config.Config, error) {
-	c, err := config.Load(p.configFile, p.getenv)
-	p.config = c // nil after an error
-	if err == nil {
-		err = c.CheckDSNs(source.DSNFault)
-	}
-	return c, err
-}
-
 // logs is standard error for logs and errors.
 func (p *program) logs() io.Writer {
 	if p.config == nil {
