@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,27 +25,30 @@ var lookedAt = []looked{
 	{"doc", "/docs/causes/stale_projection", "stale_projection"},
 }
 
-// TestThePagesInABrowser looks at a sidecar as people do: the decision turns while they watch, links lead on, and each page can be
-// read and used by everybody.
+// hashed is the bcrypt hash of the password "secret", at the lowest cost.
+const hashed = `"$2a$04$Zoxf1lHc28Q093pVGEbVNuUFgS4yYYpFwKzXhI.PvUMwetG0wxcPe"`
+
+// TestThePagesInABrowser looks at a sidecar as people do: they log in, the decision turns while they watch, links lead on, who has the
+// role accepts, and each page can be read and used by everybody.
 func TestThePagesInABrowser(t *testing.T) {
 	t.Parallel()
-	address := freeAddress(t)
+	address, users := freeAddress(t), writeConfig(t, "web", `basic_auth_users: {`+"olga: "+hashed+", vera: "+hashed+"}")
 	s := newCutLab(t, lab.Options{}, 30*time.Second, `
 history: {audit_log: public.audit_log, trades: public.trades}
 sampler: {schedule: "0 0 31 12 *", full: "*/5 * * * * *"}
-web: {listen: "`+address+`"}`)
+web: {listen: "`+address+`", auth: "`+users+`", roles: {olga: operator}}`)
 	s.does(exitAgrees, "cutover", "rehearse")
 	s.rest()
-	sidecar := &sidecarProcess{start(t, "run", "--config", s.file), "http://" + address}
+	sidecar := &sidecarProcess{start(t, "run", "--config", s.file), "http://olga:secret@" + address}
 	sidecar.shows("/api/status", http.StatusOK, `"pass":"full","state":"done","verdict":"match"`)
-	browser := browsertest.Start(t, sidecar.url)
-
-	page := browser.Open(t, "/")
+	anyone := browsertest.Start(t, "http://"+address)
+	page := anyone.As(t, "olga", "secret").Open(t, "/")
 	page.Eventually(`document.querySelector("#decision h1").innerText !== "NO-GO"`)
 	if size := browsertest.Value[float64](page, `parseFloat(getComputedStyle(document.querySelector("#decision h1")).fontSize)`); size < 40 {
 		t.Errorf("the decision is written in %g px", size)
 	}
-	page.Shot("clean")
+	page.Shots("clean")
+	page.Look(browsertest.Desk, browsertest.Light)
 	browsertest.Value[bool](page, `window.neverReloaded = true`)
 	planted, err := s.Plant(deadline(t), "swapped_status", 2)
 	if err != nil {
@@ -57,41 +61,53 @@ web: {listen: "`+address+`"}`)
 	}
 	page.Click(`#flow a:has(.tag.bad)`)
 	page.Eventually(`document.querySelectorAll("#list tbody tr").length === 2`)
-	order := fmt.Sprintf("/orders/%d", planted[0].OrderID)
-	page.Click(fmt.Sprintf("#list a[href=%q]", order))
-	page.Eventually(`document.querySelectorAll("main table").length > 0`)
+	accepted, order := fmt.Sprintf("/orders/%d", planted[0].OrderID), fmt.Sprintf("/orders/%d", planted[1].OrderID)
+	page.Click(fmt.Sprintf("#list a[href=%q]", accepted))
+	page.Type(`#answer textarea`, "a test order")
+	page.Click(`#answer button[value="accept"]`)
+	page.Eventually(`document.querySelector("[role=status]").innerText.startsWith("Accepted 1 divergence at events->projection, until ")`)
+	page.Eventually(`document.querySelector("#changes tbody tr").innerText.match(/^olga\s+accept until \S+\s+a test order\s+done/) !== null`)
+	page.Eventually(`document.querySelector("#sightings").innerText.includes("by olga on")`)
 	page.Click(`main a[href^="/docs/causes/"]`)
 	page.Eventually(`document.querySelector("article h1") !== null`)
 	page.Quiet()
 
-	page = browser.Open(t, "/cutover")
+	page.Go("/cutover")
 	page.Eventually(`document.querySelectorAll("#guardrails li.good").length > 3 && document.querySelectorAll("#run tbody tr").length > 5`)
 	page.Click(`#runs a[href^="/cutover/report"]`)
 	page.Quiet()
-	page = browser.Open(t, "/decisions")
+	page.Go("/decisions")
 	page.Eventually(`document.querySelectorAll("#list .tag.good").length > 0 && document.querySelectorAll("#broken").length === 0`)
 	page.Click(`#list tbody tr:first-child a[href$="/report"]`)
 	page.Quiet()
 
-	for _, of := range append(lookedAt, looked{"order", order, fmt.Sprint("Order ", planted[0].OrderID)}) {
+	viewer := anyone.As(t, "vera", "secret").Open(t, order)
+	if said := browsertest.Value[string](viewer, `document.querySelector("#answer").innerText`); !strings.Contains(said, "The user vera has the role viewer") {
+		t.Errorf("a viewer reads %q", said)
+	}
+	if forms := browsertest.Value[int](viewer, `document.querySelectorAll("form[method=post]").length`); forms > 0 {
+		t.Errorf("a viewer has %d forms", forms)
+	}
+	viewer.Quiet()
+	if status := browsertest.Value[int](viewer, `fetch(location.href, {method: "POST", body: new URLSearchParams("action=recheck")}).then((answer) => answer.status)`); status != http.StatusForbidden {
+		t.Errorf("a viewer who posts a form has status %d", status)
+	}
+
+	for _, of := range append(lookedAt, looked{"order", order, fmt.Sprint("Order ", planted[1].OrderID)}) {
 		t.Run(of.name, func(t *testing.T) {
-			page := browser.Open(t, of.path)
+			page := page.In(t)
+			page.Look(browsertest.Desk, browsertest.Light)
+			page.Go(of.path)
 			if got := browsertest.Value[string](page, `document.querySelector("h1").innerText`); got != of.heading {
 				t.Errorf("heading %q, want %q", got, of.heading)
 			}
 			page.FitsTheWindow()
-			page.Accessible()
 			page.UsableByKeyboard()
-			page.Shot(of.name)
-			page.Look(browsertest.Desk, browsertest.Dark)
-			page.Accessible("color-contrast")
-			page.Shot(of.name)
+			page.Accessible()
 			page.Look(browsertest.Phone, browsertest.Dark)
 			page.FitsTheWindow()
-			page.Shot(of.name)
-			page.Look(browsertest.Phone, browsertest.Light)
 			page.Accessible("color-contrast", "target-size", "scrollable-region-focusable")
-			page.Shot(of.name)
+			page.Shots(of.name)
 			page.Quiet()
 		})
 	}

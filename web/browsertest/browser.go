@@ -78,15 +78,19 @@ type Page struct {
 	ctx     context.Context
 	path    string
 	look    string // size and colours, for messages
+	saw     *complaints
+}
 
+// complaints are what the browser complained about.
+type complaints struct {
 	mu    sync.Mutex
-	wrong []string // what the browser complained about
+	wrong []string
 }
 
 // Open opens a path of the server in a tab of its own, at the width of a desk and in light colours.
 func (b *Browser) Open(t testing.TB, path string) *Page {
 	t.Helper()
-	p := &Page{t: t, browser: b, path: path}
+	p := &Page{t: t, browser: b, path: path, saw: &complaints{}}
 	ctx, end := chromedp.NewContext(b.ctx)
 	p.ctx = ctx
 	t.Cleanup(end)
@@ -96,8 +100,20 @@ func (b *Browser) Open(t testing.TB, path string) *Page {
 	call(p, browserlog.Enable, cdp.Empty{})
 	call(p, network.Enable, network.EnableParams{})
 	p.Look(Desk, Light)
-	act(p, chromedp.Navigate(b.site+path))
+	p.Go(path)
 	return p
+}
+
+// Go opens another path in the same tab, with the look that it has.
+func (p *Page) Go(path string) {
+	p.t.Helper()
+	p.path = path
+	act(p, chromedp.Navigate(p.browser.site+path))
+}
+
+// In is the same tab in another test, such as a part of this one.
+func (p *Page) In(t testing.TB) *Page {
+	return &Page{t: t, browser: p.browser, ctx: p.ctx, path: p.path, look: p.look, saw: p.saw}
 }
 
 // listen keeps what a page must not do.
@@ -123,20 +139,20 @@ func (p *Page) listen(event any) {
 }
 
 func (p *Page) complain(text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.wrong = append(p.wrong, text)
+	p.saw.mu.Lock()
+	defer p.saw.mu.Unlock()
+	p.saw.wrong = append(p.saw.wrong, text)
 }
 
 // Quiet checks that nothing was wrong until now: no error on the console, and no request to another host.
 func (p *Page) Quiet() {
 	p.t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, w := range p.wrong {
+	p.saw.mu.Lock()
+	defer p.saw.mu.Unlock()
+	for _, w := range p.saw.wrong {
 		p.t.Errorf("%s %s", p.path, w)
 	}
-	p.wrong = nil
+	p.saw.wrong = nil
 }
 
 // act does something in the tab.
@@ -200,18 +216,34 @@ func (p *Page) Click(selector string) {
 	p.path = p.Path()
 }
 
+// Type types a text into a field, as a person does.
+func (p *Page) Type(selector, text string) {
+	p.t.Helper()
+	act(p, chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
 // Path is the path of the page and its query.
 func (p *Page) Path() string {
 	p.t.Helper()
 	return Value[string](p, "location.pathname + location.search")
 }
 
-// Shot keeps a picture of the whole page, if somebody wants pictures.
-func (p *Page) Shot(name string) {
+// Shots keeps a picture of the whole page in each look, if somebody wants pictures.
+func (p *Page) Shots(name string) {
 	p.t.Helper()
 	if p.browser.shots == "" {
 		return
 	}
+	for _, c := range []Colours{Light, Dark} {
+		for _, w := range []Width{Desk, Phone} {
+			p.Look(w, c)
+			p.shot(name)
+		}
+	}
+}
+
+func (p *Page) shot(name string) {
+	p.t.Helper()
 	picture := act(p, chromedp.FullScreenshot(100))
 	file := filepath.Join(p.browser.shots, url.PathEscape(name+" "+p.look)+".png")
 	file = strings.ReplaceAll(file, "%20", "-")

@@ -24,11 +24,11 @@ func (p *Page) FitsTheWindow() {
 }
 
 // controls are what a person can use on the page as it is now, each by what it is: a page that lives has others of the same kind
-// a moment later.
+// a moment later. Of a long page they are the first ones: each key takes its time, and the others are links of the same list.
 const controls = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]
-	.filter((e) => !e.disabled && e.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true})).map((e) => e.outerHTML.slice(0, 160))`
+	.filter((e) => !e.disabled && e.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true})).slice(0, 60).map((e) => e.outerHTML.slice(0, 160))`
 
-// UsableByKeyboard goes through the whole page with the tab key: it must come to every control, and show where it is.
+// UsableByKeyboard goes through the page with the tab key: it must come to every control, and show where it is.
 func (p *Page) UsableByKeyboard() {
 	p.t.Helper()
 	many := Value[int](p, `(() => {
@@ -39,7 +39,8 @@ func (p *Page) UsableByKeyboard() {
 			window.visited.add(is);
 			if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2 || e.getBoundingClientRect().width < 2) window.unseen.push(is);
 		});
-		return `+controls+`.length;
+		const partsOfTime = 7; // month, day, year, hour, minute, half of the day, and the calendar
+		return `+controls+`.length + partsOfTime * document.querySelectorAll("input[type=datetime-local]").length;
 	})()`)
 	act(p, chromedp.KeyEvent(strings.Repeat(kb.Tab, many+2)))
 	for _, unseen := range Value[[]string](p, `(document.activeElement.blur(), window.unseen)`) {
