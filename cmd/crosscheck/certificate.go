@@ -15,13 +15,14 @@ import (
 )
 
 type certificateCommand struct {
-	Create certificateCreate `cmd:"" help:"Write a certificate of all orders of legacy, after a completed cutover."`
+	Create certificateCreate `cmd:"" help:"Write a certificate of the orders that a completed cutover has moved, as legacy has them."`
 	Check  certificateCheck  `cmd:"" help:"Read a whole certificate, and name what was changed."`
 }
 
 type certificateCreate struct {
 	Out string `required:"" help:"The folder to write. It must not exist." placeholder:"DIR" type:"path"`
 	Key string `help:"The ed25519 key that signs, in PEM. Default: a new key, of which only the public half is told." placeholder:"FILE" type:"path"`
+	sliceFlag
 }
 
 func (a *certificateCreate) run(ctx context.Context, p *program) (int, error) {
@@ -33,11 +34,15 @@ func (a *certificateCreate) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	about, err := certifiable(ctx, p, c)
+	slice, err := a.name(ctx, c)
+	if err != nil {
+		return exitError, err
+	}
+	about, part, err := certifiable(ctx, p, c, slice)
 	if err != nil {
 		return refused(p, err)
 	}
-	legacy, err := source.Open(ctx, legacyConfig(c, nil))
+	legacy, err := source.Open(ctx, legacyConfig(part, nil))
 	if err != nil {
 		return 0, placed(c, withoutSecrets(c, err))
 	}
@@ -58,7 +63,7 @@ func (a *certificateCreate) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return refused(p, err)
 	}
-	return exitAgrees, a.tell(p, h, key)
+	return exitAgrees, a.tell(p, h, about.certifiedScope, key)
 }
 
 // refused tells what cannot be certified, which is no error of the command.
@@ -86,12 +91,15 @@ func (a *certificateCreate) signer() (ed25519.PrivateKey, error) {
 	return key, err
 }
 
-func (a *certificateCreate) tell(p *program, h certificate.Head, key ed25519.PrivateKey) error {
+func (a *certificateCreate) tell(p *program, h certificate.Head, of certifiedScope, key ed25519.PrivateKey) error {
 	public, err := certificate.PublicPEM(key.Public().(ed25519.PublicKey)) //nolint:forcetypeassert // as its documentation says
 	if err != nil {
 		return err
 	}
 	text := fmt.Sprintf("The certificate %s has %d orders in %d bytes. Its root is %s.\n", a.Out, h.Orders, h.Bytes, h.Root)
+	if scope := of.text(); scope != "" {
+		text += "It is of " + scope + ".\n"
+	}
 	if a.Key == "" {
 		text += "It was signed with a new key, which is kept nowhere.\n"
 	}

@@ -27,6 +27,7 @@ type certified struct {
 	Name        string           `json:"name"`
 	Environment string           `json:"environment"`
 	Crosscheck  string           `json:"crosscheck"`
+	certifiedScope
 	Tables      certifiedTables  `json:"tables"`
 	Identity    source.Identity  `json:"identity"`
 	Position    verify.Position  `json:"position"` // the orders were read at or after it
@@ -55,19 +56,23 @@ type uncertifiableError struct{ why, hint string }
 
 func (u uncertifiableError) Error() string { return u.why }
 
-// certifiable collects what is known of the newest completed cutover of all orders. The error is an uncertifiableError if it must not be signed.
-func certifiable(ctx context.Context, p *program, c *config.Config) (*certified, error) {
+// certifiable collects what is known of the newest completed cutover of a slice, or of all orders, and returns the configuration of the orders that it
+// has moved. The error is an uncertifiableError if it must not be signed.
+func certifiable(ctx context.Context, p *program, c *config.Config, slice string) (*certified, *config.Config, error) {
 	l, err := openLedger(ctx, c, p.log())
 	if err != nil {
-		return nil, fmt.Errorf("opening the ledger: %w", err)
+		return nil, nil, fmt.Errorf("opening the ledger: %w", err)
 	}
 	defer l.Close()
-	run, err := newestCutover(ctx, l)
+	run, of, err := newestCutover(ctx, l, slice)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if c, err = of.restrict(c); err != nil {
+		return nil, nil, err
 	}
 	about := &certified{
-		Name: c.Cutover.Name, Environment: c.Environment, Crosscheck: versionLine(), Run: run, positions: map[string]string{},
+		Name: c.Cutover.Name, Environment: c.Environment, Crosscheck: versionLine(), Run: run, certifiedScope: of, positions: map[string]string{},
 		Tables: certifiedTables{Legacy: c.Legacy.Table, Where: c.Legacy.Where, Key: c.Legacy.Key, Projection: c.Projection.Table, Events: c.Events.Table},
 	}
 	for i, r := range run {
@@ -81,28 +86,10 @@ func certifiable(ctx context.Context, p *program, c *config.Config) (*certified,
 		func() error { return about.configured(ctx, l, c) },
 	} {
 		if err := step(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return about, nil
-}
-
-// newestCutover is the journal of the newest run that is completed, of all orders.
-func newestCutover(ctx context.Context, l *ledger.Ledger) ([]cutover.Record, error) {
-	runs, err := l.Runs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, run := range slices.Backward(runs) {
-		s, err := cutoverrun.Look(run)
-		switch {
-		case err != nil:
-			return nil, err
-		case s.State.Phase == cutover.Completed && s.State.Slice == "":
-			return run, nil
-		}
-	}
-	return nil, uncertifiableError{"no cutover of all orders is completed", "crosscheck cutover status shows the runs"}
+	return about, c, nil
 }
 
 // tailChecked wants the tail check of the run to have passed: a run is completed without that too, because people decide about what it found.
@@ -197,13 +184,17 @@ func (about *certified) closed(ctx context.Context, c *config.Config, f *fence.F
 	case why != "":
 		return "", uncertifiableError{why, "a certificate is of the legacy that was closed"}
 	}
-	switch sealed, err := f.Sealed(ctx, fence.Scope{}); {
+	scope := fenceScope(steps.Scope{Slice: about.Slice})
+	switch sealed, err := f.Sealed(ctx, scope); {
 	case err != nil:
 		return "", fmt.Errorf("reading the state of the fence: %w", err)
 	case !sealed:
-		return "", uncertifiableError{"legacy's fence is not permanent, so legacy may be written", "crosscheck cutover fence shows the fence"}
+		return "", uncertifiableError{fmt.Sprintf("legacy's fence is not permanent for %s, so legacy may be written", scope), "crosscheck cutover fence shows the fence"}
 	}
 	e := evidence.Evidence{Legacy: legacy, Wait: lease.Sleep}
+	if scope.One { // other slices go on
+		e.Legacy = legacy.Part(c.OfLegacy(scope.Slice))
+	}
 	tail, err = e.Tail(ctx, steps.Scope{}, about.positions)
 	if errors.Is(err, steps.ErrContradicted) {
 		hint := "what was written there since is not what was cut over"

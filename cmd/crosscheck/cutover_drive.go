@@ -253,6 +253,11 @@ func statuses(ctx context.Context, l *ledger.Ledger) (all []cutoverrun.Status, e
 	if err != nil {
 		return nil, err
 	}
+	return looked(journals)
+}
+
+// looked are the statuses of runs, in the order of their journals.
+func looked(journals [][]cutover.Record) (all []cutoverrun.Status, err error) {
 	for _, records := range journals {
 		s, err := cutoverrun.Look(records)
 		if err != nil {

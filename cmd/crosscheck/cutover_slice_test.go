@@ -186,6 +186,8 @@ func TestACutoverBySlice(t *testing.T) {
 	}
 	s.does(exitDiverged, "cutover", "rollback")
 	s.does(exitDiverged, "cutover", "rollback", "--slice", odd) // legacy lacks a write
+	certificates := t.TempDir()
+	s.certifiesASlice(certificates, odd)
 	s.is("101 201 301 r " + odd + ", w " + odd)
 
 	// Another slice, and back, beside it.
@@ -204,6 +206,7 @@ func TestACutoverBySlice(t *testing.T) {
 	// The rest is the last step. Its way back leaves the slice where it is.
 	s.does(exitAgrees, "cutover", "execute", "--confirm", "orders-2026", "--override", "a test")
 	s.is("r =, w =, r " + odd + ", w " + odd)
+	s.certifiesTheRest(certificates, odd)
 	s.does(exitDiverged, "cutover", "rollback", "--slice", odd)
 	rows(t, s.dsn, "SELECT amend(1, 78)") // no write of the rest, which legacy would lack
 	s.does(exitAgrees, "cutover", "rollback")

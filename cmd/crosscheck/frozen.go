@@ -22,7 +22,7 @@ func errPostCutover() error {
 
 // cutOver are the positions of the newest completed run.
 func cutOver(ctx context.Context, l *ledger.Ledger) (run string, at map[string]string, err error) {
-	records, err := newestCutover(ctx, l)
+	records, _, err := newestCutover(ctx, l, "")
 	if no, ok := errors.AsType[uncertifiableError](err); ok {
 		return "", nil, withHint(no, no.hint)
 	}

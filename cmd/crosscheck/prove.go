@@ -16,7 +16,7 @@ import (
 
 type proveCommand struct {
 	OrderID     string `arg:"" help:"The order's key."`
-	Certificate string `required:"" help:"The folder of the certificate." placeholder:"DIR" type:"path"`
+	Certificate []string `required:"" help:"The folder of the certificate. Give several if slices have certificates of their own." placeholder:"DIR" type:"path" sep:"none"`
 	PublicKey   string `help:"The public key that must have signed it, in PEM." placeholder:"FILE" type:"path"`
 	JSON        bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 }
@@ -41,6 +41,8 @@ type proven struct {
 	Signer  string        `json:"signer,omitempty"`
 	Pinned  bool          `json:"signer_pinned"` // the signer is who --public-key says
 	MadeAt  time.Time     `json:"made_at"`
+	Of      string        `json:"certificate"` // the folder
+	certifiedScope
 }
 
 type provenValue struct {
@@ -53,11 +55,8 @@ func (a *proveCommand) run(_ context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	out := proven{OrderID: a.OrderID, Pinned: pinned != nil}
-	err = out.from(a.Certificate, pinned)
-	if _, changed := errors.AsType[*certificate.ChangedError](err); changed || errors.Is(err, certificate.ErrNoOrder) {
-		out.Reason = err.Error()
-	} else if err != nil {
+	out, err := a.prove(pinned)
+	if err != nil {
 		return exitError, err
 	}
 	code := exitAgrees
@@ -71,8 +70,39 @@ func (a *proveCommand) run(_ context.Context, p *program) (int, error) {
 		printError(p.stderr, out.Reason, "")
 		return code, nil
 	}
-	_, err = fmt.Fprint(p.stdout, out.text())
+	_, err = fmt.Fprint(p.stdout, out.said())
 	return code, err
+}
+
+// prove takes the first certificate that proves the order. If none does, the first that was changed says why, or else each which orders it is of.
+func (a *proveCommand) prove(pinned ed25519.PublicKey) (out proven, err error) {
+	var lacks []string
+	for _, dir := range a.Certificate {
+		next := proven{OrderID: a.OrderID, Pinned: pinned != nil, Of: dir}
+		err := next.from(dir, pinned)
+		_, changed := errors.AsType[*certificate.ChangedError](err)
+		switch {
+		case err == nil:
+			return next, nil
+		case !changed && !errors.Is(err, certificate.ErrNoOrder):
+			return out, err
+		case changed && out.Reason == "":
+			out, out.Reason = next, err.Error()
+		case out.Of == "":
+			out = next
+		}
+		if !changed {
+			of := err.Error()
+			if scope := next.text(); scope != "" {
+				of += ", and is of " + scope
+			}
+			lacks = append(lacks, of)
+		}
+	}
+	if out.Reason == "" {
+		out.Reason = strings.Join(lacks, "; ")
+	}
+	return out, nil
 }
 
 // from proves the order from a certificate.
@@ -87,6 +117,7 @@ func (out *proven) from(dir string, pinned ed25519.PublicKey) (err error) {
 		return err
 	}
 	out.Orders, out.Root, out.Signer, out.MadeAt = c.Head.Orders, c.Head.Root, hex.EncodeToString(c.Signer), c.Head.MadeAt
+	out.certifiedScope = scopeOf(c.Head.About)
 	proof, err := c.Prove(key)
 	if err != nil {
 		return err
@@ -105,7 +136,7 @@ func (out *proven) from(dir string, pinned ed25519.PublicKey) (err error) {
 	return nil
 }
 
-func (out *proven) text() string {
+func (out *proven) said() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Order %s is proven:\n", printable(out.OrderID))
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -119,6 +150,9 @@ func (out *proven) text() string {
 	_ = w.Flush() // into memory
 	fmt.Fprintf(&b, "\nleaf    %s, number %d of %d\npath    %d hashes (--json prints them)\nroot    %s\nsigned  by %s, certificate made %s\n",
 		out.Hash, out.Leaf+1, out.Orders, len(out.Path), out.Root, out.Signer, out.MadeAt.Format(time.RFC3339))
+	if scope := out.text(); scope != "" {
+		fmt.Fprintf(&b, "of      %s\n", scope)
+	}
 	if !out.Pinned {
 		b.WriteString("\nWhose key that is was not checked: give --public-key with the key that you have kept.\n")
 	}
@@ -161,13 +195,17 @@ func (a *certificateCheck) run(_ context.Context, p *program) (int, error) {
 			Root    string                      `json:"merkle_root"`
 			Pinned  bool                        `json:"signer_pinned"`
 			Changed []*certificate.ChangedError `json:"changed"`
-		}{len(found) == 0, h.Orders, h.Root, pinned != nil, append([]*certificate.ChangedError{}, found...)})
+			certifiedScope
+		}{len(found) == 0, h.Orders, h.Root, pinned != nil, append([]*certificate.ChangedError{}, found...), scopeOf(h.About)})
 	}
 	for _, f := range found {
 		fmt.Fprintf(p.stdout, "%s\n", printable(f.Error()))
 	}
 	if len(found) == 0 {
 		fmt.Fprintf(p.stdout, "The certificate is sound: %d orders, root %s.\n", h.Orders, h.Root)
+		if scope := scopeOf(h.About).text(); scope != "" {
+			fmt.Fprintf(p.stdout, "It is of %s.\n", scope)
+		}
 		if pinned == nil {
 			fmt.Fprintln(p.stdout, "Whose key signed it was not checked: give --public-key with the key that you have kept.")
 		}
