@@ -23,7 +23,7 @@ func (s *slicedSystem) certifiesASlice(dir, slice string) {
 	if text := s.does(exitAgrees, "certificate", "check", of); !strings.Contains(text, "20 orders") || !strings.Contains(text, "the slice "+slice+" alone") {
 		s.t.Errorf("the check says %s", text)
 	}
-	if text := s.does(exitDiverged, "prove", "101", "--certificate", of); !strings.Contains(text, "does not have this order, and is of the slice "+slice+" alone") {
+	if text := s.does(exitDiverged, "prove", "101", "--certificate", of); !strings.Contains(text, "does not have this order: 101, and is of the slice "+slice+" alone") {
 		s.t.Errorf("an order of another slice: %s", text)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/cutover"
 	"github.com/nordvarg/crosscheck/cutover/evidence"
-	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
 	"github.com/nordvarg/crosscheck/cutover/steps"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lease"

@@ -27,15 +27,20 @@ type movedBefore struct {
 
 // newestCutover is the journal of the newest run of a slice, or of all orders, that is completed, and which orders it has moved.
 func newestCutover(ctx context.Context, l *ledger.Ledger, slice string) ([]cutover.Record, certifiedScope, error) {
-	of := certifiedScope{Slice: slice}
 	journals, err := l.Runs(ctx)
 	if err != nil {
-		return nil, of, err
+		return nil, certifiedScope{}, err
 	}
-	all, err := looked(journals)
+	all, err := statusesOf(journals)
 	if err != nil {
-		return nil, of, err
+		return nil, certifiedScope{}, err
 	}
+	return newestOf(journals, all, slice)
+}
+
+// newestOf is [newestCutover] of journals and their statuses.
+func newestOf(journals [][]cutover.Record, all []cutoverrun.Status, slice string) ([]cutover.Record, certifiedScope, error) {
+	of := certifiedScope{Slice: slice}
 	at := completedBefore(all, slice)
 	switch moved := cutoverrun.Moved(all); {
 	case at >= 0 && slice != "":
