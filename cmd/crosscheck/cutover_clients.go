@@ -110,9 +110,8 @@ func (w *watching) begin(ctx context.Context, s cutoverrun.Status) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a := &asking{released: make(chan struct{}), stop: stop}
 	first, kept := make(chan struct{}), make(chan clients.Seen, 1)
-	begun := sync.OnceFunc(func() { close(first) })
+	prober.Replied = func() { close(first) }
 	prober.Keep = func(seen clients.Seen) {
-		begun()
 		select {
 		case kept <- seen:
 		default: // the ledger is slow, and the next one has more

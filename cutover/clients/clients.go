@@ -1,7 +1,8 @@
 // Package clients asks as clients do while a cutover is in its window, and says what they saw of it.
 //
 // Invariant: an outage is never told shorter than it was. It lasts from one answer to the next, so it may be told longer by the time between
-// two questions.
+// two questions. A question that waits is a client that waits: it has no answer from when it was asked, whatever others get meanwhile, and if it
+// fails, until the next answer.
 package clients
 
 import (
@@ -49,7 +50,7 @@ type Gap struct {
 type Service struct {
 	Asked  int `json:"asked"`
 	Failed int `json:"failed"`
-	// Outage is the longest time without an answer. It began at OutageBegan, with the last answer before it.
+	// Outage is the longest time without an answer. It began at OutageBegan, with the last answer before it, or with a question that had to wait.
 	Outage      float64   `json:"longest_outage_seconds"`
 	OutageBegan time.Time `json:"outage_began"`
 	// Again is the first answer after it; nil if there was none while it was asked.
@@ -87,6 +88,7 @@ func Sum(answers []Answer, began, ended time.Time) *Service {
 type sum struct {
 	Service
 	began, last time.Time
+	failing     time.Time // when the first was asked of those that have failed since the last answer; zero if none has
 }
 
 func newSum(began time.Time) sum {
@@ -99,9 +101,11 @@ func (s *sum) add(a Answer) {
 	if a.Side == Nobody {
 		s.Failed++
 		s.FirstError = cmp.Or(s.FirstError, a.Error)
+		s.failing = earlier(s.failing, a.Began)
 		return
 	}
-	s.gap(s.last, a.Ended, &a.Ended)
+	s.gap(earlier(earlier(s.last, s.failing), a.Began), a.Ended, &a.Ended)
+	s.failing = time.Time{}
 	s.turn(Turn{a.Side, a.Ended})
 	if s.Last = &a.Ended; s.First == nil {
 		s.First = s.Last
@@ -109,12 +113,24 @@ func (s *sum) add(a Answer) {
 	s.last = a.Ended
 }
 
-// until is the sum so far; what was last answered may be long ago.
-func (s *sum) until(ended time.Time) *Service {
+// until is the sum so far; what was last answered may be long ago. Waiting are questions without a reply, by when they were asked.
+func (s *sum) until(ended time.Time, waiting ...time.Time) *Service {
 	so := s.Service
 	so.Turns, so.Points = slices.Clone(s.Turns), slices.Clone(s.Points)
-	so.gap(s.last, ended, nil)
+	from := earlier(s.last, s.failing)
+	for _, asked := range waiting {
+		from = earlier(from, asked)
+	}
+	so.gap(from, ended, nil)
 	return &so
+}
+
+// earlier is the first of two times; the zero time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func (s *Service) turn(t Turn) {

@@ -55,6 +55,22 @@ func TestSumIsWhatClientsSaw(t *testing.T) {
 				Turns: []clients.Turn{{Side: clients.Legacy, Since: after(3)}, {Side: clients.New, Since: after(6)}, {Side: clients.Legacy, Since: after(9)}},
 			},
 		},
+		{
+			"a client is held, and others are answered meanwhile",
+			[]clients.Answer{answered(1, clients.Legacy), answered(3, clients.New), {Began: after(1.5), Ended: after(8), Error: "it has waited in vain"}, answered(8.5, clients.New), answered(9.9, clients.New)},
+			clients.Service{
+				Asked: 5, Failed: 1, Outage: 7, OutageBegan: after(1.5), Again: new(after(8.5)), FirstError: "it has waited in vain",
+				Turns: []clients.Turn{{Side: clients.Legacy, Since: after(1)}, {Side: clients.New, Since: after(3)}},
+			},
+		},
+		{
+			"a client is held, and then answered",
+			[]clients.Answer{answered(1, clients.Legacy), answered(3, clients.New), {Began: after(1), Ended: after(9), Side: clients.New}, answered(9.9, clients.New)},
+			clients.Service{
+				Asked: 4, Outage: 8, OutageBegan: after(1), Again: new(after(9)),
+				Turns: []clients.Turn{{Side: clients.Legacy, Since: after(1)}, {Side: clients.New, Since: after(3)}},
+			},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := clients.Sum(c.answers, noon, after(10))
@@ -125,6 +141,37 @@ func TestAProberDoesNotWriteWhileASwitchMoves(t *testing.T) {
 			t.Errorf("writes: %+v", w)
 		}
 	})
+}
+
+// TestAProberTellsWhoWaits: of the first question that a fence holds, from its asking; and each second, although nobody was answered yet.
+func TestAProberTellsWhoWaits(t *testing.T) {
+	for name, hold := range map[string]func() bool{"nobody answers": nil, "writes are not asked": func() bool { return true }} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			writes := func(ctx context.Context) (bool, error) { // the first one is held until after the release, and the others are answered
+				if time.Since(began) > 0 {
+					return true, nil
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(4500 * time.Millisecond):
+				}
+				return false, errors.New("closed")
+			}
+			released, replied := make(chan struct{}), 0
+			time.AfterFunc(4*time.Second, func() { close(released) })
+			var kept []clients.Seen
+			w := clients.Prober{
+				Writes: writes, Every: 2 * time.Second, Now: time.Now, Hold: hold, Keep: func(s clients.Seen) { kept = append(kept, s) }, Replied: func() { replied++ },
+			}.Run(t.Context(), released).Writes
+			if len(kept) < 4 || replied != 1 {
+				t.Errorf("%s: kept %d times, replied %d times", name, len(kept), replied)
+			}
+			if hold == nil && (kept[0].Writes.Outage != 1 || !w.OutageBegan.Equal(began) || w.Outage != 6 || w.Failed != 1 || w.Again == nil) {
+				t.Errorf("the client waited for %v of 6 s from %v: %+v", w.Outage, w.OutageBegan.Sub(began), kept[0].Writes)
+			}
+		})
+	}
 }
 
 // TestAProberEnds although nobody answers, with the questions that it has asked.

@@ -2,6 +2,8 @@ package clients
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -16,8 +18,11 @@ type Prober struct {
 	// Hold reports whether writes are not asked just now; nil is never. Others that ask then by the same way tell what they were answered.
 	Hold func() bool
 	Told <-chan Answer
-	// Keep gets what was seen so far: when each kind was asked once and has replied, and then every second. It does not block. It may be nil.
+	// Keep gets what was seen so far: when each kind that is asked has replied once, and every second, whoever has to wait. It does not block. It may
+	// be nil.
 	Keep func(Seen)
+	// Replied is called once, when each kind that is asked has replied. It does not block. It may be nil.
+	Replied func()
 }
 
 const (
@@ -36,14 +41,14 @@ func (p Prober) Run(ctx context.Context, released <-chan struct{}) Seen {
 	began := p.Now().UTC()
 	r := running{Prober: p, began: began, replies: make(chan reply, 2*inFlight)}
 	for _, ask := range []Ask{p.Writes, p.Reads} {
-		r.kinds = append(r.kinds, &kind{ask: ask, sum: newSum(began)})
+		r.kinds = append(r.kinds, &kind{ask: ask, sum: newSum(began), waiting: map[int]time.Time{}})
 	}
 	r.until(ctx, released)
 	ended := p.Now().UTC()
 	cancel()
 	for r.open() > 0 {
 		if last := <-r.replies; last.Side == Nobody { // it was cut off
-			r.kinds[last.kind].open--
+			r.kinds[last.kind].open-- // and waits to the end
 		} else {
 			r.take(last)
 		}
@@ -57,30 +62,45 @@ type running struct {
 	began   time.Time
 	kinds   []*kind // writes, reads
 	replies chan reply
+	replied bool // each kind that is asked
 }
 
 // kind is the questions of one kind.
 type kind struct {
 	ask     Ask // nil if there is none
 	sum     sum
-	open    int  // questions without a reply
-	replied bool // once at least
-	again   bool // answered a question that was asked after the release
+	open    int               // questions without a reply
+	asked   int               // the number of the next question
+	waiting map[int]time.Time // number of a question without an answer → when it was asked
+	replied bool              // once at least
+	again   bool              // answered a question that was asked after the release
 }
 
 type reply struct {
 	Answer
-	kind int
+	kind, number int
+}
+
+// served reports whether nobody waits any more who has asked before the release, and whoever asks is answered.
+func (k *kind) served(after time.Time) bool {
+	for _, asked := range k.waiting {
+		if asked.Before(after) {
+			return false
+		}
+	}
+	return k.again && k.sum.failing.IsZero()
 }
 
 // until asks, and returns when it was enough.
 func (r *running) until(ctx context.Context, released <-chan struct{}) {
 	tick := time.NewTicker(r.Every)
 	defer tick.Stop()
+	keep := time.NewTicker(keepEvery)
+	defer keep.Stop()
 	var after time.Time // the release
 	var enough <-chan time.Time
-	var keep <-chan time.Time // nil before each kind has replied
 	for r.ask(ctx); ; {
+		r.begun()
 		select {
 		case <-tick.C:
 			r.ask(ctx)
@@ -88,21 +108,16 @@ func (r *running) until(ctx context.Context, released <-chan struct{}) {
 			r.take(a)
 			k := r.kinds[a.kind]
 			k.again = k.again || !after.IsZero() && a.Side != Nobody && !a.Began.Before(after)
-			if !after.IsZero() && r.all(func(k *kind) bool { return k.again }) {
+			if !after.IsZero() && r.all(func(k *kind) bool { return k.served(after) }) {
 				return
-			}
-			if keep == nil && r.Keep != nil && r.all(func(k *kind) bool { return k.replied }) {
-				every := time.NewTicker(keepEvery)
-				defer every.Stop()
-				keep = every.C
-				r.Keep(r.seen(r.Now().UTC()))
 			}
 		case a := <-r.Told:
 			if !a.Began.Before(r.began) {
 				r.kinds[0].sum.add(a)
+				r.kinds[0].replied = true
 			}
-		case <-keep:
-			r.Keep(r.seen(r.Now().UTC()))
+		case <-keep.C:
+			r.keep()
 		case <-released:
 			released, after, enough = nil, r.Now(), time.After(lastAnswer)
 			r.ask(ctx)
@@ -114,9 +129,32 @@ func (r *running) until(ctx context.Context, released <-chan struct{}) {
 	}
 }
 
+func (r *running) keep() {
+	if r.Keep != nil {
+		r.Keep(r.seen(r.Now().UTC()))
+	}
+}
+
+// begun says once that each kind that is asked has replied.
+func (r *running) begun() {
+	held := r.held()
+	if r.replied || !r.all(func(k *kind) bool { return k.replied || held && k == r.kinds[0] }) {
+		return
+	}
+	r.replied = true
+	r.keep()
+	if r.Replied != nil {
+		r.Replied()
+	}
+}
+
+// held reports whether writes are not asked just now.
+func (r *running) held() bool { return r.Hold != nil && r.Hold() }
+
 func (r *running) take(a reply) {
 	k := r.kinds[a.kind]
 	k.open--
+	delete(k.waiting, a.number)
 	k.replied = true
 	k.sum.add(a.Answer)
 }
@@ -136,7 +174,7 @@ func (r *running) seen(until time.Time) Seen {
 	s := Seen{At: r.began, Until: until, Every: r.Every.Seconds()}
 	for i, into := range []**Service{&s.Writes, &s.Reads} {
 		if r.kinds[i].ask != nil {
-			*into = r.kinds[i].sum.until(until)
+			*into = r.kinds[i].sum.until(until, slices.Collect(maps.Values(r.kinds[i].waiting))...)
 		}
 	}
 	return s
@@ -145,11 +183,14 @@ func (r *running) seen(until time.Time) Seen {
 // ask asks once more, unless too many questions are open.
 func (r *running) ask(ctx context.Context) {
 	for i, k := range r.kinds {
-		if k.ask == nil || k.open == inFlight || i == 0 && r.Hold != nil && r.Hold() {
+		if k.ask == nil || k.open == inFlight || i == 0 && r.held() {
 			continue
 		}
 		k.open++
-		go func() { r.replies <- reply{Asked(ctx, k.ask, r.Now), i} }()
+		k.asked++
+		number := k.asked
+		k.waiting[number] = r.Now().UTC()
+		go func() { r.replies <- reply{Asked(ctx, k.ask, r.Now), i, number} }()
 	}
 }
 
