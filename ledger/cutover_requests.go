@@ -9,16 +9,15 @@ import (
 	"github.com/nordvarg/crosscheck/cutover"
 )
 
-// Ask stores what somebody asks of whoever drives a run.
-func (l *Ledger) Ask(ctx context.Context, run string, asks cutover.Outcome, who string) error {
-	err := l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO cutover_request (pair, run, asks, who) VALUES ($1, $2, $3, $4)`, l.pair, run, asks, storable(who))
-		return err
+// Ask stores what somebody asks of whoever drives a run, and returns the number of the request.
+func (l *Ledger) Ask(ctx context.Context, run string, asks cutover.Outcome, who string) (number int64, err error) {
+	err = l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `INSERT INTO cutover_request (pair, run, asks, who) VALUES ($1, $2, $3, $4) RETURNING id`, l.pair, run, asks, storable(who)).Scan(&number)
 	})
 	if err != nil {
-		return fmt.Errorf("asking for %s of run %s: %w", asks, run, err)
+		return 0, fmt.Errorf("asking for %s of run %s: %w", asks, run, err)
 	}
-	return nil
+	return number, nil
 }
 
 // Asked returns the newest request for a run whose number is above another, and its number; that number and nothing if there is none.

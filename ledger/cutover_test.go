@@ -121,8 +121,20 @@ func TestWhatStandsBesideAJournalIsKept(t *testing.T) {
 	}
 	early := seen
 	early.Writes = nil
-	if err := errors.Join(l.Saw(t.Context(), "r", early), l.Saw(t.Context(), "other", early), l.Saw(t.Context(), "r", seen), l.Ask(t.Context(), "r", cutover.Abort, "bea"), l.Ask(t.Context(), "other", cutover.Abort, "adam")); err != nil {
+	if err := errors.Join(l.Saw(t.Context(), "r", early), l.Saw(t.Context(), "other", early), l.Saw(t.Context(), "r", seen)); err != nil {
 		t.Fatal(err)
+	}
+	number, err := l.Ask(t.Context(), "r", cutover.Abort, "bea")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Ask(t.Context(), "other", cutover.Abort, "adam"); err != nil {
+		t.Fatal(err)
+	}
+	for above, want := range map[int64]cutover.Outcome{0: cutover.Abort, number: ""} {
+		if asks, newest, err := l.Asked(t.Context(), "r", above); asks != want || newest != number || err != nil {
+			t.Errorf("above %d: %q, %d, %v", above, asks, newest, err)
+		}
 	}
 	asked, got, err := l.Beside(t.Context(), "r")
 	if err != nil || len(asked) != 1 || asked[0].Who != "bea" || asked[0].At.IsZero() || len(got) != 1 {

@@ -117,7 +117,7 @@ func TestRequestsReachWhoeverDrives(t *testing.T) {
 	}
 	asked(0, "")
 	for _, run := range []string{"a-1", "a-2"} {
-		if err := l.Ask(t.Context(), run, cutover.Abort, "adam"); err != nil {
+		if _, err := l.Ask(t.Context(), run, cutover.Abort, "adam"); err != nil {
 			t.Fatal(err)
 		}
 	}

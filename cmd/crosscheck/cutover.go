@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -49,13 +48,13 @@ func (r *cutoverRehearse) run(ctx context.Context, p *program) (int, error) {
 		return 0, err
 	}
 	defer t.close()
-	asks := make(chan cutover.Outcome, 1)
+	asks := make(chan cutoverrun.Request, 1)
 	tell := t.telling(r.JSON)
 	report := func(s cutoverrun.Status) {
 		tell(s)
-		if did(s.Newest, cutover.Step(r.Until)) {
+		if cutoverrun.Reached([]cutover.Record{s.Newest}, cutover.Step(r.Until)) {
 			select {
-			case asks <- cutover.Abort:
+			case asks <- cutoverrun.Request{Asks: cutover.Abort}:
 			default: // somebody has asked for it already
 			}
 		}
@@ -64,17 +63,12 @@ func (r *cutoverRehearse) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	checks := &guarding{cutting: t, who: asker(), rehearsal: true}
+	checks := &guarding{cutting: t, who: asker(), rehearsal: true, until: cutover.Step(r.Until)}
 	s, err := t.begin(ctx, name, checks, unheld{}, asks, report)
 	if err != nil {
 		return exitError, err
 	}
 	return t.rehearsed(ctx, s, cutover.Step(r.Until), r.JSON)
-}
-
-// did reports whether a record says that a step is done.
-func did(r cutover.Record, step cutover.Step) bool {
-	return r.Action.Verb == cutover.Do && r.Action.Step == step && r.Outcome == cutover.Done
 }
 
 // rehearsed sums a rehearsal up: it is meant to roll back, after its last step was done.
@@ -85,9 +79,7 @@ func (t *cutting) rehearsed(ctx context.Context, s cutoverrun.Status, until cuto
 	}
 	records := journals[len(journals)-1]
 	took := cutoverrun.Measure(records)
-	reached := slices.ContainsFunc(records, func(r cutover.Record) bool {
-		return did(r, until)
-	})
+	reached := cutoverrun.Reached(records, until)
 	code := exitAgrees
 	if !reached || s.State.Phase != cutover.RolledBack {
 		code = exitDiverged
@@ -101,14 +93,18 @@ func (t *cutting) rehearsed(ctx context.Context, s cutoverrun.Status, until cuto
 	}
 	text := fmt.Sprintf("The rehearsal %s reached the final verification %.2f s after the fence was asked for, and opened legacy again in %.2f s.\n", s.Run, took.Forward.Seconds(), took.Back.Seconds())
 	if code != exitAgrees {
-		text = fmt.Sprintf("The rehearsal %s did not get to the end of %s; it is %s: %s\n", s.Run, until, s.State.Phase, s.Newest.Detail)
+		made, err := makeReport(ctx, t.config, t.ledger, s.Run, false)
+		if err != nil {
+			return exitError, err
+		}
+		text = fmt.Sprintf("The rehearsal %s did not get to the end of %s. %s\n", s.Run, until, printable(made.Summary))
 	}
 	_, err = fmt.Fprint(t.stdout, text+reportHint(s.Run))
 	return code, err
 }
 
 // begin begins a run and drives it to its end.
-func (t *cutting) begin(ctx context.Context, name string, checks steps.Checks, hold steps.Gate, asks chan cutover.Outcome, report func(cutoverrun.Status)) (cutoverrun.Status, error) {
+func (t *cutting) begin(ctx context.Context, name string, checks steps.Checks, hold steps.Gate, asks chan cutoverrun.Request, report func(cutoverrun.Status)) (cutoverrun.Status, error) {
 	c := t.coordinator(checks, hold, asks, report)
 	seen := t.seeing(ctx, name)
 	defer seen.finish()
@@ -118,7 +114,7 @@ func (t *cutting) begin(ctx context.Context, name string, checks steps.Checks, h
 		return cutoverrun.Status{}, err
 	}
 	c.Budget = b
-	return t.drive(ctx, name, asks, func() (cutoverrun.Status, error) { return c.Begin(ctx, name, t.slice) })
+	return t.drive(ctx, name, cutoverrun.Request{}, asks, func() (cutoverrun.Status, error) { return c.Begin(ctx, name, t.slice) })
 }
 
 type cutoverApprove struct {
@@ -201,7 +197,7 @@ func (e *cutoverExecute) run(ctx context.Context, p *program) (int, error) {
 		return 0, err
 	}
 	hold := &holdPoint{cutting: t, confirmed: e.Confirm != "", typed: os.Stdin, every: holdEvery}
-	s, err := t.begin(ctx, name, checks, hold, make(chan cutover.Outcome, 1), t.telling(e.JSON))
+	s, err := t.begin(ctx, name, checks, hold, make(chan cutoverrun.Request, 1), t.telling(e.JSON))
 	if err != nil {
 		return exitError, withRunHint(err)
 	}

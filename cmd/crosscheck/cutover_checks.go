@@ -20,6 +20,7 @@ type guarding struct {
 	*cutting
 	who        string // who executes
 	rehearsal  bool   // decision and approval are told, and not asked for
+	until      cutover.Step // where a rehearsal turns; empty if it is none, or not begun here
 	override   string // why decision and approval are not asked for; empty if they are
 	planned    bool   // nothing is touched, so probes that write are not asked
 	basisOf    map[string]string
@@ -37,6 +38,9 @@ func (g *guarding) Guardrails(ctx context.Context, s steps.Scope) []steps.Guardr
 	g.unapproved = false
 	g.basisOf = map[string]string{"who": g.who, "os_user": asker(), "fingerprint": g.basis.Fingerprint, "decided": g.decides.Fingerprint, cutoverrun.CutoverKey: g.config.Cutover.Digest()}
 	g.basisOf["budget"], g.basisOf["rollback_reserve"] = g.config.Cutover.Budget.String(), g.config.Cutover.RollbackReserve.String()
+	if g.until != "" {
+		g.basisOf[cutoverrun.UntilKey] = string(g.until)
+	}
 	all := []steps.Guardrail{g.decision(ctx), g.approval(ctx, s)}
 	all[1].Open = all[0].Open && g.unapproved // only a GO can be approved, so this is no reason of its own
 	for i := range all {

@@ -39,6 +39,7 @@ const (
 type cutting struct {
 	*program
 	config  *config.Config
+	whole   *config.Config // with all slices
 	fence   *fence.Fence
 	ledger  *ledger.Ledger
 	slice   string   // as COLUMN=VALUE; empty for all orders
@@ -55,7 +56,7 @@ func openCutting(ctx context.Context, p *program, slice string) (t *cutting, err
 	if err != nil {
 		return nil, err
 	}
-	t = &cutting{program: p, slice: slice}
+	t = &cutting{program: p, whole: c, slice: slice}
 	defer func() {
 		if err != nil {
 			t.close()
@@ -127,7 +128,7 @@ func (p *program) cutoverLedger(ctx context.Context) (*config.Config, *ledger.Le
 }
 
 // coordinator drives runs with these checks and this hold.
-func (t *cutting) coordinator(checks steps.Checks, hold steps.Gate, asks <-chan cutover.Outcome, report func(cutoverrun.Status)) *cutoverrun.Coordinator {
+func (t *cutting) coordinator(checks steps.Checks, hold steps.Gate, asks <-chan cutoverrun.Request, report func(cutoverrun.Status)) *cutoverrun.Coordinator {
 	log, probe := t.log(), t.config.Cutover.Probe
 	writes := newSwitch(t.config, "writes", t.config.Cutover.Writes)
 	if g, ok := checks.(*guarding); ok && g.rehearsal {
@@ -214,15 +215,28 @@ func (t *cutting) pass(ctx context.Context, cmp *verify.Comparison, made func(*v
 	}}.execute(ctx, t.ledger, cmp, t.config, t.basis.Fingerprint)
 }
 
-// drive runs fn while requests of other processes for the run arrive at the channel, also those that a process before has not heeded: what does
-// not apply any more is dropped.
-func (t *cutting) drive(ctx context.Context, run string, asks chan<- cutover.Outcome, fn func() (cutoverrun.Status, error)) (cutoverrun.Status, error) {
-	asked, above, err := t.ledger.Asked(ctx, run, 0)
+// drive runs fn while requests of other processes for the run arrive at the channel: from the first one that its journal has not heard. First is what
+// this process asks for; zero if it asks for nothing.
+func (t *cutting) drive(ctx context.Context, run string, first cutoverrun.Request, asks chan<- cutoverrun.Request, fn func() (cutoverrun.Status, error)) (cutoverrun.Status, error) {
+	journals, err := t.ledger.Runs(ctx)
 	if err != nil {
 		return cutoverrun.Status{}, err
 	}
-	if asked != "" && len(asks) == 0 {
-		asks <- asked
+	above := first.Number
+	for _, records := range journals {
+		if heard := cutoverrun.Heard(records); records[0].Run == run && heard > 0 {
+			if above = max(above, heard); heard >= first.Number && first.Number > 0 { // by a process that has ended since
+				first = cutoverrun.Request{}
+			}
+		}
+	}
+	if first.Asks != "" {
+		asks <- first
+	} else if first.Asks, first.Number, err = t.ledger.Asked(ctx, run, above); err != nil {
+		return cutoverrun.Status{}, err
+	} else if first.Asks != "" { // before the process takes over: it may turn the run at once
+		above = first.Number
+		asks <- first
 	}
 	listening, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -234,7 +248,7 @@ func (t *cutting) drive(ctx context.Context, run string, asks chan<- cutover.Out
 				continue
 			}
 			select {
-			case asks <- asked:
+			case asks <- cutoverrun.Request{Asks: asked, Number: newest}:
 			case <-listening.Done():
 			}
 		}
@@ -253,11 +267,11 @@ func statuses(ctx context.Context, l *ledger.Ledger) (all []cutoverrun.Status, e
 	if err != nil {
 		return nil, err
 	}
-	return looked(journals)
+	return statusesOf(journals)
 }
 
-// looked are the statuses of runs, in the order of their journals.
-func looked(journals [][]cutover.Record) (all []cutoverrun.Status, err error) {
+// statusesOf are the statuses of runs, in the order of their journals.
+func statusesOf(journals [][]cutover.Record) (all []cutoverrun.Status, err error) {
 	for _, records := range journals {
 		s, err := cutoverrun.Look(records)
 		if err != nil {

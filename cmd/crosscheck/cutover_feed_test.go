@@ -122,6 +122,9 @@ func TestAFeedIsTheWayBack(t *testing.T) {
 		t.Errorf("a feed that died is told as %s", text)
 	}
 	s.is(atNew)
+	if got := rows(t, s.dsn, `SELECT string_agg(r.step || ' ' || r.outcome, ', ') FROM crosscheck.cutover_record r WHERE r.positions->>'request' = (SELECT max(id)::text FROM crosscheck.cutover_request)`); got != " reverse" {
+		t.Errorf("the request is journalled as obeyed by %q, so that no other process obeys it again", got)
+	}
 	rows(t, s.dsn, `DROP TRIGGER last_write ON app_config`)
 	if err := s.brings(); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ type walker struct {
 	client  *pgx.Conn
 	run     string
 	path    []pathStep
-	asks    chan cutover.Outcome
+	asks    chan cutoverrun.Request
 	state   cutover.State
 	real    *steps.Steps // of the process that drives
 	current *cutoverrun.Coordinator
@@ -93,7 +93,7 @@ func searched(t *testing.T) (paths [][]pathStep) {
 // walk drives one run to its end, with as many processes as it takes.
 func (w *walker) walk(run string, path []pathStep) {
 	w.t.Helper()
-	w.run, w.path, w.late, w.asks, w.state = run, path, nil, make(chan cutover.Outcome, 1), cutover.Start("")
+	w.run, w.path, w.late, w.asks, w.state = run, path, nil, make(chan cutoverrun.Request, 1), cutover.Start("")
 	status, err := w.process().Begin(w.t.Context(), run, "")
 	for tries := 0; !status.State.Ended(); tries++ {
 		if !errors.Is(err, lease.ErrFenced) || tries > 20 {
@@ -172,7 +172,7 @@ func (w *walker) prepare() {
 	}
 	switch o := w.path[0].Outcome; o {
 	case cutover.Abort, cutover.Reverse:
-		w.asks <- o
+		w.asks <- cutoverrun.Request{Asks: o}
 	case cutover.NoTime:
 		w.current.Budget.Total = -1
 	default:

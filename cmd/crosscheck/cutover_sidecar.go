@@ -55,10 +55,12 @@ func (s *sidecar) finishOne(ctx context.Context, p *program) error {
 		return err
 	}
 	defer t.close()
-	var ask cutover.Outcome
+	var ask cutoverrun.Request
 	if left.State.Step == cutover.Preflight || left.State.Step == cutover.Hold {
-		ask = cutover.Abort // nobody sits before this process
+		ask.Asks = cutover.Abort // nobody sits before this process
 	}
+	s.finishing.Store(true)
+	defer s.finishing.Store(false)
 	done, err := t.resume(ctx, left.Run, ask, func(cutoverrun.Status) {})
 	switch {
 	case errors.Is(err, lease.ErrHeld):

@@ -276,16 +276,17 @@ func (p *program) turn(ctx context.Context, asJSON bool, which func([]cutoverrun
 	if err != nil {
 		return no(err)
 	}
+	request := cutoverrun.Request{Asks: ask}
 	if ask != "" {
-		if err := t.ledger.Ask(ctx, of.Run, ask, asker()); err != nil {
+		if request.Number, err = t.ledger.Ask(ctx, of.Run, ask, asker()); err != nil {
 			return exitError, err
 		}
 	}
-	s, err := t.resume(ctx, of.Run, ask, t.telling(asJSON))
+	s, err := t.resume(ctx, of.Run, request, t.telling(asJSON))
 	for ended := false; errors.Is(err, lease.ErrHeld) && ask != "" && !ended; {
 		fmt.Fprintf(p.stderr, "Another process drives %s; it was asked.\n", of.Run) //nolint:errcheck // a terminal
 		if s, ended, err = t.watch(ctx, of.Run); err == nil && !ended {
-			s, err = t.resume(ctx, of.Run, ask, t.telling(asJSON))
+			s, err = t.resume(ctx, of.Run, request, t.telling(asJSON))
 		}
 	}
 	if err != nil {
@@ -302,16 +303,13 @@ func (p *program) turn(ctx context.Context, asJSON bool, which func([]cutoverrun
 }
 
 // resume takes over a run and drives it to its end.
-func (t *cutting) resume(ctx context.Context, run string, ask cutover.Outcome, report func(cutoverrun.Status)) (cutoverrun.Status, error) {
+func (t *cutting) resume(ctx context.Context, run string, ask cutoverrun.Request, report func(cutoverrun.Status)) (cutoverrun.Status, error) {
 	if err := t.same(ctx, run); err != nil {
 		return cutoverrun.Status{}, err
 	}
-	asks := make(chan cutover.Outcome, 1)
-	if ask == "" && cutoverrun.IsRehearsal(run) { // whoever finishes it must not cut over
-		ask = cutover.Abort
-	}
-	if ask != "" {
-		asks <- ask
+	asks := make(chan cutoverrun.Request, 1)
+	if ask.Asks == "" && cutoverrun.IsRehearsal(run) { // whoever finishes it must not cut over
+		ask.Asks = cutover.Abort
 	}
 	checks := &guarding{cutting: t, who: asker(), rehearsal: cutoverrun.IsRehearsal(run)}
 	c := t.coordinator(checks, never{}, asks, report)
@@ -323,7 +321,7 @@ func (t *cutting) resume(ctx context.Context, run string, ask cutover.Outcome, r
 		return cutoverrun.Status{}, err
 	}
 	c.Budget = b
-	return t.drive(ctx, run, asks, func() (cutoverrun.Status, error) { return c.Resume(ctx, run) })
+	return t.drive(ctx, run, ask, asks, func() (cutoverrun.Status, error) { return c.Resume(ctx, run) })
 }
 
 // errOtherCutover keeps a process from moving other switches than those with which a run was begun.

@@ -24,9 +24,12 @@ func (r *Report) outcome(s run.Status, from Source) {
 	case state.Phase == cutover.RolledBack && r.Window == nil:
 		r.Outcome = Refused
 		r.Summary = "Nobody was kept out, and nothing was switched: " + sentence(turned(from))
-	case state.Phase == cutover.RolledBack && r.Kind == "rehearsal" && run.Measure(from.Records).Forward > 0:
+	case state.Phase == cutover.RolledBack && r.Kind == "rehearsal" && run.Reached(from.Records, run.Until(r.Positions)):
 		r.Outcome = Rehearsed
-		r.Summary = fmt.Sprintf("All was done up to the final verification, and legacy was opened again. Writers were kept out for %s.", r.Window.text())
+		r.Summary = fmt.Sprintf("All was done up to %s, and legacy was opened again. Writers were kept out for %s.", run.Until(r.Positions), r.Window.text())
+	case state.Phase == cutover.RolledBack && r.Kind == "rehearsal":
+		r.Outcome = RolledBack
+		r.Summary = fmt.Sprintf("The rehearsal was to do all up to %s, and stopped earlier: %s Reads and writes are at legacy again. Writers were kept out for %s.", run.Until(r.Positions), sentence(turned(from)), r.Window.text())
 	case state.Phase == cutover.RolledBack:
 		r.Outcome = RolledBack
 		r.Summary = fmt.Sprintf("Reads and writes are at legacy again. %s Writers were kept out for %s.", sentence(turned(from)), r.Window.text())

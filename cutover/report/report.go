@@ -183,7 +183,7 @@ func positions(records []cutover.Record) map[string]string {
 }
 
 // basis are the positions that say on what a run was begun, and are shown as such.
-var basis = []string{"who", "os_user", "approved_by", "ticket", "approved_until", "approval", "decision", "override", "budget", "rollback_reserve"}
+var basis = []string{"who", "os_user", "approved_by", "ticket", "approved_until", "approval", "decision", "override", "budget", "rollback_reserve", run.UntilKey, run.RequestKey}
 
 func (r *Report) people(asked []Request) {
 	at := r.Positions

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strconv"
 	"time"
 
 	"github.com/nordvarg/crosscheck/cutover"
@@ -26,7 +27,8 @@ type drive struct {
 	records []cutover.Record // the run's journal, as this process knows it
 	status  Status           // of these records
 	stop    <-chan struct{}  // closed when the process is asked to end
-	asked   cutover.Outcome  // by a person, and not journalled yet
+	asked   Request          // by a person, and not journalled yet
+	heard   int64            // the number of the newest request on record that was obeyed or dropped, or is asked
 	fenced  time.Time        // when the window began, by Now; zero before
 	vain    int              // attempts without progress
 }
@@ -35,7 +37,7 @@ func (d *drive) toTheEnd(held context.Context) error {
 	for {
 		d.listen()
 		instead := d.instead()
-		d.asked = "" // said now, or too late
+		d.asked = Request{} // said now, or too late
 		switch {
 		case instead != "":
 			if err := d.write(held, instead, Result{}); err != nil {
@@ -54,8 +56,8 @@ func (d *drive) toTheEnd(held context.Context) error {
 // instead is what is observed in place of the action that is next; empty if it is to be done.
 func (d *drive) instead() cutover.Outcome {
 	switch {
-	case d.heeds(d.asked):
-		return d.asked
+	case d.heeds(d.asked.Asks):
+		return d.asked.Asks
 	case d.stopping():
 		return cutover.Abort
 	case !d.Budget.Fits(d.status.State.Action(), d.elapsed()) && d.heeds(cutover.NoTime):
@@ -87,17 +89,18 @@ func (d *drive) stopping() bool {
 func (d *drive) listen() {
 	for {
 		select {
-		case o := <-d.Asks:
-			d.hear(o)
+		case q := <-d.Asks:
+			d.hear(q)
 		default:
 			return
 		}
 	}
 }
 
-func (d *drive) hear(o cutover.Outcome) {
-	if (o == cutover.Abort || o == cutover.Reverse) && d.heeds(o) {
-		d.asked = o
+func (d *drive) hear(q Request) {
+	d.heard = max(d.heard, q.Number)
+	if (q.Asks == cutover.Abort || q.Asks == cutover.Reverse) && d.heeds(q.Asks) {
+		d.asked = q
 	}
 }
 
@@ -147,12 +150,12 @@ func (d *drive) perform(ctx context.Context, interrupt context.CancelFunc, a Att
 		select {
 		case r := <-replies:
 			return r
-		case o := <-d.Asks:
-			d.hear(o)
+		case q := <-d.Asks:
+			d.hear(q)
 		case <-stop:
 			stop = nil
 		}
-		if d.heeds(d.asked) || d.stopping() {
+		if d.heeds(d.asked.Asks) || d.stopping() {
 			interrupt()
 		}
 	}
@@ -191,6 +194,13 @@ func (d *drive) write(held context.Context, o cutover.Outcome, seen Result) erro
 	s := d.status.State
 	r := cutover.Record{
 		Run: d.run, Epoch: d.lease.Token, Seq: s.Seq, Action: s.Action(), Outcome: o, Positions: seen.Positions, Detail: seen.Detail,
+	}
+	if d.asked == (Request{}) && d.heard > Heard(d.records) { // one that is asked still is heard by the next process too
+		r.Positions = maps.Clone(r.Positions)
+		if r.Positions == nil {
+			r.Positions = map[string]string{}
+		}
+		r.Positions[RequestKey] = strconv.FormatInt(d.heard, 10)
 	}
 	var err error
 	if r.At, err = d.store(held, r); err != nil {

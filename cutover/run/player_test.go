@@ -34,7 +34,7 @@ type player struct {
 	*runtest.Fake
 	t       *testing.T
 	path    []step
-	asks    chan cutover.Outcome
+	asks    chan run.Request
 	current *run.Coordinator
 	process int
 	stray   bool // sessions outlive their processes
@@ -52,7 +52,7 @@ type player struct {
 }
 
 func newPlayer(t *testing.T, path []step) *player {
-	return &player{t: t, Fake: runtest.New(), path: path, asks: make(chan cutover.Outcome, 1), records: -1, again: -1, process: 1, state: cutover.Start(""), budget: cutover.Budget{Total: time.Hour}}
+	return &player{t: t, Fake: runtest.New(), path: path, asks: make(chan run.Request, 1), records: -1, again: -1, process: 1, state: cutover.Start(""), budget: cutover.Budget{Total: time.Hour}}
 }
 
 // coordinator is another process.
@@ -139,14 +139,14 @@ func (p *player) prepare() {
 	p.current.Budget = p.budget
 	if p.askAt != "" && p.state.Phase == cutover.Forward && p.state.Step == p.askAt {
 		p.askAt = ""
-		p.asks <- cutover.Abort
+		p.asks <- run.Request{Asks: cutover.Abort}
 	}
 	if len(p.path) == 0 {
 		return
 	}
 	switch o := p.path[0].Outcome; o {
 	case cutover.Abort, cutover.Reverse:
-		p.asks <- o
+		p.asks <- run.Request{Asks: o}
 	case cutover.NoTime:
 		p.current.Budget.Total = -1
 	default:

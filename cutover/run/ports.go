@@ -21,6 +21,13 @@ var (
 	ErrByHand = errors.New("only a person can go on")
 )
 
+// Request is what somebody asks of a run.
+type Request struct {
+	Asks cutover.Outcome // Abort or Reverse
+	// Number is that of the request on record; later ones have higher numbers. It is 0 for one that is on no record.
+	Number int64
+}
+
 // Journal keeps the records of all runs. Nothing in it is ever changed. Its methods return when their context ends.
 type Journal interface {
 	// Append stores a record under a lease, whose token is its epoch, and returns when, by the journal's own clock. A record that

@@ -1,6 +1,8 @@
 package run
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +16,21 @@ const Rehearsal = "rehearsal-"
 func IsRehearsal(run string) bool {
 	name := run[strings.LastIndexByte(run, '-')+1:]
 	return strings.HasSuffix(strings.TrimSuffix(run, name), "-"+Rehearsal)
+}
+
+// UntilKey is the name under which the preflight of a rehearsal journals the step after which it turns.
+const UntilKey = "until"
+
+// Until is the step after which a rehearsal was to turn, by its positions. Rehearsals of before have not journalled it.
+func Until(positions map[string]string) cutover.Step {
+	return cutover.Step(cmp.Or(positions[UntilKey], string(cutover.FinalVerification)))
+}
+
+// Reached reports whether some of these records says that a step was done.
+func Reached(records []cutover.Record, step cutover.Step) bool {
+	return slices.ContainsFunc(records, func(r cutover.Record) bool {
+		return r.Action.Verb == cutover.Do && r.Action.Step == step && r.Outcome == cutover.Done
+	})
 }
 
 // Took is how long the two ways of a run took.

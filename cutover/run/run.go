@@ -35,8 +35,9 @@ type Coordinator struct {
 	Limit, Hold time.Duration
 	// Own are the limits of steps that have another one: whoever takes over waits that long for what nobody can end.
 	Own map[cutover.Step]time.Duration
-	// Asks brings Abort or Reverse, as people ask. It may be nil, and nobody closes it. What the state does not allow is dropped.
-	Asks   <-chan cutover.Outcome
+	// Asks brings what people ask for. It may be nil, and nobody closes it. What the state does not allow is dropped. Either way the journal says
+	// so, and [Heard] tells it to the next process.
+	Asks   <-chan Request
 	Report func(Status) // called after each record; calls do not overlap; may be nil
 	Now    func() time.Time
 	Wait   func(context.Context, time.Duration) error
@@ -62,7 +63,7 @@ func (c *Coordinator) Resume(ctx context.Context, run string) (Status, error) {
 		if d.status.Records == 0 {
 			return fmt.Errorf("resuming run %s: %w", run, ErrName)
 		}
-		if d.listen(); d.status.State.Ended() && d.asked == "" {
+		if d.listen(); d.status.State.Ended() && d.asked == (Request{}) {
 			return nil
 		}
 		if err := d.write(held, cutover.Takeover, Result{}); err != nil {

@@ -2,6 +2,7 @@ package run
 
 import (
 	"maps"
+	"strconv"
 	"time"
 
 	"github.com/nordvarg/crosscheck/cutover"
@@ -26,6 +27,18 @@ type Status struct {
 
 // byHandKey is the position under which a record says what a person has to do.
 const byHandKey = "by_hand"
+
+// RequestKey is the position under which a record says up to which request the run has heard people.
+const RequestKey = "request"
+
+// Heard is the number of the newest request that a run has obeyed or dropped; 0 if it has heard none. None up to it is to be heard again.
+func Heard(records []cutover.Record) (newest int64) {
+	for _, r := range records {
+		n, _ := strconv.ParseInt(r.Positions[RequestKey], 10, 64) // most records have none
+		newest = max(newest, n)
+	}
+	return newest
+}
 
 // Look reads the journal of a run.
 func Look(records []cutover.Record) (Status, error) {

@@ -77,6 +77,51 @@ func TestSIGTERM(t *testing.T) {
 	}
 }
 
+// TestARequestIsHeardOnce: what was obeyed or dropped is journalled, so the next process need not hear it. What was heard by a process that was killed
+// before it could write is not.
+func TestARequestIsHeardOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		during cutover.Action // when somebody asks
+		asks   cutover.Outcome
+		killed bool
+		want   int64
+		phase  cutover.Phase
+	}{
+		"obeyed":                     {cutover.Action{Verb: cutover.Do, Step: cutover.Barrier}, cutover.Abort, false, 7, cutover.RolledBack},
+		"obeyed, and gone ahead":     {cutover.Action{Verb: cutover.Do, Step: cutover.TailCheck}, cutover.Reverse, false, 7, cutover.Completed},
+		"dropped":                    {cutover.Action{Verb: cutover.Undo, Step: cutover.Fence}, cutover.Abort, false, 7, cutover.RolledBack},
+		"heard by one that was gone": {cutover.Action{Verb: cutover.Do, Step: cutover.Barrier}, cutover.Abort, true, 0, cutover.Forward},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPlayer(t, nil)
+			p.lost = c.during.Verb == cutover.Undo // so it goes back by itself
+			asked := false
+			p.during = func(ctx context.Context, a run.Attempt) *run.Result {
+				if a.Action != c.during || asked {
+					return nil
+				}
+				asked = true
+				p.accepted = c.asks == cutover.Reverse // and goes forward again
+				p.asks <- run.Request{Asks: c.asks, Number: 7}
+				synctest.Wait()
+				if c.killed { // its outcome is stored, and the answer to the request is not
+					p.records, p.before = 1, true
+				}
+				p.effect(a.Action, p.process)
+				return &run.Result{Outcome: p.readBack(a.Action, p.process)}
+			}
+			_, _ = p.alive(func() (run.Status, error) { return p.coordinator().Begin(t.Context(), "orders-2026", "") })
+			runs, err := p.Runs(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := run.Heard(runs[0]); got != c.want || p.state.Phase != c.phase {
+				t.Errorf("%s: heard up to %d, and %s; want %d and %s", name, got, p.state.Phase, c.want, c.phase)
+			}
+		})
+	}
+}
+
 // TestWhatOnlyPeopleCanDoEndsTheProcess after the point of no return. Before it, the run goes back. A person resumes it.
 func TestWhatOnlyPeopleCanDoEndsTheProcess(t *testing.T) {
 	for accepted, phase := range map[bool]cutover.Phase{true: cutover.Forward, false: cutover.RolledBack} {

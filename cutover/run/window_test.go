@@ -102,7 +102,7 @@ func TestRunsComeOneAfterTheOther(t *testing.T) {
 		if again.Records != s.Records {
 			t.Error("a run that has ended was written")
 		}
-		p.asks <- cutover.Reverse
+		p.asks <- run.Request{Asks: cutover.Reverse}
 		s, err = p.coordinator().Resume(t.Context(), "another")
 		want(t, p, s, err, cutover.RolledBack, cutover.Takeover, cutover.Reverse)
 	})
@@ -134,7 +134,7 @@ func TestWhatWasEvictedIsNotEvictedAgain(t *testing.T) {
 			case a.Verb == cutover.Evict:
 				evicted = append(evicted, a.Late)
 				if len(evicted) == 1 {
-					p.asks <- cutover.Abort
+					p.asks <- run.Request{Asks: cutover.Abort}
 				}
 			case a.Step == cutover.SwitchReads && len(evicted) < 2:
 				return &run.Result{Outcome: cutover.Unknown}
