@@ -61,6 +61,8 @@ type Config struct {
 	// Docs says where people read the documentation.
 	Docs Docs
 
+	leftOut []string // by Without
+
 	// No verb of fmt prints what a function knows.
 	mask      func(string) string
 	checkDSNs func(fault func(dsn string) (message, hint string)) error

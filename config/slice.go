@@ -79,8 +79,13 @@ func (c *Config) Without(values []string) *Config {
 	for i, value := range slices.Sorted(slices.Values(values)) { // in one order, for the fingerprint
 		list[i] = quoted(value)
 	}
-	return c.restricted(func(expression string) string { return expression + " NOT IN (" + strings.Join(list, ", ") + ")" })
+	rest := c.restricted(func(expression string) string { return expression + " NOT IN (" + strings.Join(list, ", ") + ")" })
+	rest.leftOut = slices.Sorted(slices.Values(values))
+	return rest
 }
+
+// LeftOut are the slices that [Config.Without] has left out.
+func (c *Config) LeftOut() []string { return c.leftOut }
 
 func (c *Config) restricted(condition func(expression string) string) *Config {
 	only := *c
@@ -114,6 +119,11 @@ func (c *Config) MayBeOfOthers(values []string) string {
 // OfOtherProjections is the condition for a row that is of none of these slices.
 func (c *Config) OfOtherProjections(values []string) string {
 	return (&Config{Cutover: c.Cutover}).Without(values).Projection.Where
+}
+
+// OfOtherLegacy is the condition for a row of legacy that is of none of these slices; empty if there are none.
+func (c *Config) OfOtherLegacy(values []string) string {
+	return (&Config{Cutover: c.Cutover}).Without(values).Legacy.Where
 }
 
 // OfLegacy and OfProjection are the conditions for a row that is of a slice.

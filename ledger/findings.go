@@ -38,7 +38,7 @@ func (l *Ledger) OpenKeys(ctx context.Context, id verify.PassID, from order.Key,
 			SELECT DISTINCT order_key FROM divergence
 			WHERE fingerprint = (SELECT fingerprint FROM pass WHERE id = $1)
 				AND state <> 'resolved' AND order_key >= $2 -- an accepted one may have been repaired
-				AND hop = ANY ($4::text[])
+				AND hop = ANY ($4::text[]) AND found_by <> '`+string(verify.Frozen)+`' -- which no comparison of two sides looks at
 			ORDER BY order_key LIMIT $3`, id, string(from), limit, texts(order.RowHops()))
 		if err != nil {
 			return err

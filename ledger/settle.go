@@ -159,7 +159,7 @@ func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at ti
 	return addSettled(ctx, tx, id, b.settled)
 }
 
-// write looks each divergence up by its key. Written as a join, it was one loop in the other: for each batch, over all
+// write looks each divergence up by its key. What was written to a closed legacy stays, whatever two sides have: no agreement undoes a write. Written as a join, it was one loop in the other: for each batch, over all
 // divergences of the ledger.
 func (a *agreements) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
 	if len(a.keys) == 0 {
@@ -169,7 +169,7 @@ func (a *agreements) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at 
 		UPDATE divergence SET state = 'resolved', resolved_at = $4
 		WHERE state <> 'resolved' AND id = ANY (ARRAY(
 			SELECT (SELECT d.id FROM divergence d
-				WHERE d.fingerprint = p.fingerprint AND d.order_key = u.k AND d.hop = u.h AND d.state <> 'resolved' AND d.last_seen <= u.seen)
+				WHERE d.fingerprint = p.fingerprint AND d.order_key = u.k AND d.hop = u.h AND d.state <> 'resolved' AND d.last_seen <= u.seen AND d.found_by <> '`+string(verify.Frozen)+`')
 			FROM (SELECT fingerprint FROM pass WHERE id = $5) p, unnest($1::text[], $2::text[], $3::timestamptz[]) AS u(k, h, seen)))`,
 		a.keys, a.hops, a.at, at, id)
 	return err

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -50,6 +51,7 @@ type sidecar struct {
 	instead   instead // of the job of delta passes alone
 	kept      *kept   // of the same job; nil if no sides stay open
 	sliced    sliced
+	finishing atomic.Bool // it drives a cutover that somebody else has begun
 	handed    string // of the job of finishing cutovers: the run and its place that a person was told of
 
 	mu    sync.Mutex

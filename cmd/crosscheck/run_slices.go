@@ -40,12 +40,16 @@ func (s *sidecar) slice(ctx context.Context, c *config.Config) error {
 	return nil
 }
 
-// watchSlices returns [errMoved] once other slices are at the new side.
+// watchSlices returns [errMoved] once other slices are at the new side. While the sidecar drives a run to its end it waits: page, metrics and alerts
+// would be gone for as long as the tail check takes.
 func (s *sidecar) watchSlices(ctx context.Context) error {
 	if s.sliced.whole.Cutover.Fence.Slice == "" {
 		return nil
 	}
 	for lease.Sleep(ctx, finishEvery) == nil {
+		if s.finishing.Load() {
+			continue
+		}
 		_, moved, err := remaining(ctx, s.sliced.whole, s.ledger)
 		if err == nil && !slices.Equal(moved, s.sliced.moved) {
 			s.log.InfoContext(ctx, "other slices are at the new side, so the sidecar begins anew", slog.String("slices", strings.Join(moved, ", ")))

@@ -48,6 +48,9 @@ func scheduledPasses(c *config.Config) []scheduledPass {
 		}},
 		{verify.Reads, c.Reads.Schedule, false, false, nil},
 	}
+	if len(c.LeftOut()) > 0 { // nobody may write them at legacy
+		all = append(all, scheduledPass{kind: verify.Frozen, schedule: c.Sampler.Schedule, atStart: true})
+	}
 	if c.PostCutover { // a reverse feed writes no audit log
 		all = slices.DeleteFunc(all, func(p scheduledPass) bool { return p.kind == verify.Audit })
 	}
