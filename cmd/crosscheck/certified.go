@@ -23,9 +23,9 @@ import (
 
 // certified is what a certificate is about.
 type certified struct {
-	Name        string           `json:"name"`
-	Environment string           `json:"environment"`
-	Crosscheck  string           `json:"crosscheck"`
+	Name        string `json:"name"`
+	Environment string `json:"environment"`
+	Crosscheck  string `json:"crosscheck"`
 	certifiedScope
 	Tables      certifiedTables  `json:"tables"`
 	Identity    source.Identity  `json:"identity"`

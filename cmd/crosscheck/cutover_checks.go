@@ -18,11 +18,11 @@ import (
 // guarding is what has to be so before a run may touch anything.
 type guarding struct {
 	*cutting
-	who        string // who executes
-	rehearsal  bool   // decision and approval are told, and not asked for
+	who        string       // who executes
+	rehearsal  bool         // decision and approval are told, and not asked for
 	until      cutover.Step // where a rehearsal turns; empty if it is none, or not begun here
-	override   string // why decision and approval are not asked for; empty if they are
-	planned    bool   // nothing is touched, so probes that write are not asked
+	override   string       // why decision and approval are not asked for; empty if they are
+	planned    bool         // nothing is touched, so probes that write are not asked
 	basisOf    map[string]string
 	unapproved bool // somebody has to approve a GO
 	open       bool // nothing but missing evidence spoke against the run

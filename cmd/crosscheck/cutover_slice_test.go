@@ -211,10 +211,29 @@ func TestACutoverBySlice(t *testing.T) {
 	rows(t, s.dsn, "SELECT amend(1, 78)") // no write of the rest, which legacy would lack
 	s.does(exitAgrees, "cutover", "rollback")
 	s.is("101 201 301 r " + odd + ", w " + odd)
+	s.watchesASlice(odd)
 	s.does(exitAgrees, "cutover", "unfence", "--yes", "--slice", odd)
 	s.is("1 101 201 301 r " + odd + ", w " + odd)
 	if text := s.does(exitDiverged, "cutover", "plan"); !strings.Contains(text, "was cut over, and legacy takes its writes") {
 		t.Errorf("a slice that is open at both sides is told as %s", text)
+	}
+}
+
+// watchesASlice finds what somebody who passes the fence writes to a slice that is at the new side, while others trade. No comparison of two sides
+// takes it back.
+func (s *slicedSystem) watchesASlice(slice string) {
+	s.t.Helper()
+	rows(s.t, s.dsn, "SELECT trade(101, 6)")
+	if text := s.does(exitAgrees, "cutover", "frozen"); !strings.Contains(text, "of "+slice+" has left it: no row was written, and it has 20 rows") {
+		s.t.Errorf("a slice that stays as it was is told as %s", text)
+	}
+	rows(s.t, s.dsn, "ALTER TABLE orders DISABLE TRIGGER USER; UPDATE orders SET quantity = 5 WHERE order_id = 2; DELETE FROM orders WHERE order_id = 3; "+fencedAgain)
+	if text := s.does(exitDiverged, "cutover", "frozen"); !strings.Contains(text, "1 rows of legacy were written after the cutover had closed it, and it has 19 rows and had 20, without orders such as 3") {
+		s.t.Errorf("a write to a slice is told as %s", text)
+	}
+	s.does(exitAgrees, "verify")
+	if got := rows(s.t, s.dsn, `SELECT string_agg(order_key || ' ' || kind || ' ' || state, ', ' ORDER BY order_key) FROM crosscheck.divergence WHERE hop = 'legacy'`); got != "2 differs open, 3 phantom open" {
+		s.t.Errorf("after a verification of the others, the ledger has %s", got)
 	}
 }
 
@@ -250,7 +269,8 @@ func TestASliceWhoseProcessWasKilledIsTakenOver(t *testing.T) {
 	}
 	sidecar := start(t, "run", "--config", s.config)
 	eventually(t, s.dsn, `SELECT count(*) > 0 FROM crosscheck.cutover_record WHERE step = 'tail-check' AND outcome = 'done'`, "t")
-	eventually(t, s.dsn, `SELECT count(*) > 0 FROM crosscheck.basis WHERE parts::text LIKE '%NOT IN ('''')%'`, "t") // the sidecar has begun anew
+	eventually(t, s.dsn, `SELECT count(*) > 0 FROM crosscheck.basis WHERE parts::text LIKE '%NOT IN ('''')%'`, "t")   // the sidecar has begun anew
+	eventually(t, s.dsn, `SELECT count(*) > 0 FROM crosscheck.pass WHERE kind = 'frozen' AND verdict = 'match'`, "t") // and watches the slice
 	if err := sidecar.Process.Signal(os.Interrupt); err != nil {
 		t.Error(err)
 	}

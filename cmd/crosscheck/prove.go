@@ -15,10 +15,10 @@ import (
 )
 
 type proveCommand struct {
-	OrderID     string `arg:"" help:"The order's key."`
+	OrderID     string   `arg:"" help:"The order's key."`
 	Certificate []string `required:"" help:"The folder of the certificate. Give several if slices have certificates of their own." placeholder:"DIR" type:"path" sep:"none"`
-	PublicKey   string `help:"The public key that must have signed it, in PEM." placeholder:"FILE" type:"path"`
-	JSON        bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	PublicKey   string   `help:"The public key that must have signed it, in PEM." placeholder:"FILE" type:"path"`
+	JSON        bool     `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 }
 
 type certificateCheck struct {

@@ -52,7 +52,7 @@ type sidecar struct {
 	kept      *kept   // of the same job; nil if no sides stay open
 	sliced    sliced
 	finishing atomic.Bool // it drives a cutover that somebody else has begun
-	handed    string // of the job of finishing cutovers: the run and its place that a person was told of
+	handed    string      // of the job of finishing cutovers: the run and its place that a person was told of
 
 	mu    sync.Mutex
 	known sides // for the page and readiness; opened at the first use

@@ -72,8 +72,10 @@ func TestAReportSaysWhatBecameOfARun(t *testing.T) {
 		{"the time does not suffice", "orders-1", map[string]cutover.Outcome{"do barrier": cutover.NoTime}, nil, report.RolledBack, []string{"Do barrier did not fit into the budget any more."}},
 		{"a rehearsal", "orders-rehearsal-1", map[string]cutover.Outcome{"do permanent-fence": cutover.Abort}, nil, report.Rehearsed, []string{"up to final-verification"}},
 		{
-			"a rehearsal that stopped before its end", "orders-rehearsal-1", map[string]cutover.Outcome{"do permanent-fence": cutover.Failed},
-			func(s *report.Source) { s.Records[1].Positions["until"] = "switch-reads" }, report.RolledBack, []string{"was to do all up to switch-reads", "Do permanent-fence failed"},
+			"a rehearsal that stopped before its end", "orders-rehearsal-1",
+			map[string]cutover.Outcome{"do permanent-fence": cutover.Failed},
+			func(s *report.Source) { s.Records[1].Positions["until"] = "switch-reads" }, report.RolledBack,
+			[]string{"was to do all up to switch-reads", "Do permanent-fence failed"},
 		},
 		{
 			"an override is loud", "orders-1", nil, func(s *report.Source) { s.Records[1].Positions["override"] = "the roof is on fire" },
