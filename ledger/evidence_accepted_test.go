@@ -169,3 +169,30 @@ func TestAcceptedEventsOfTheStream(t *testing.T) {
 	commit(1, found("8", compare.Missing, compare.LostPublish, time.Now().Add(time.Hour)), found("topic", compare.Gap, compare.RetentionGap, time.Now().Add(time.Hour)))
 	want("a further event of an order is lost, and there is a further hole", 2, 0)
 }
+
+// TestWhatWasKnownEndsNoAcceptance: a ghost is looked for again each minute.
+func TestWhatWasKnownEndsNoAcceptance(t *testing.T) {
+	t.Parallel()
+	l := migrated(t, database(t))
+	held := acquire(t, l, "stream")
+	find := func(cause compare.Cause, again bool) {
+		t.Helper()
+		m := compare.Mismatch{Key: "7", Kind: compare.Phantom, Hop: order.EventsToStream, Cause: cause}
+		if err := l.CommitStream(t.Context(), held, follow.Commit{Fingerprint: "now", At: t0, Findings: []follow.Finding{{Mismatch: m, Seen: time.Now().Add(time.Hour), Again: again}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(when string, open int) {
+		t.Helper()
+		if e := evidence(t, l, t0, 0); len(e.Open) != open {
+			t.Errorf("%s: open are %+v", when, e.Open)
+		}
+	}
+	find(compare.DuplicatePublish, false)
+	find(compare.GhostPublish, false)
+	accept(t, l, "7", "")
+	find(compare.GhostPublish, true)
+	want("the ghost that was there when it was accepted", 0)
+	find(compare.LostPublish, false)
+	want("an event is lost too", 1)
+}

@@ -197,7 +197,8 @@ func writeStreamUnmatched(ctx context.Context, tx pgx.Tx, c follow.Commit) error
 }
 
 // writeStreamFindings opens or renews findings. A published message cannot be taken back, so its finding stays: a lost
-// event or a ghost of the same order, which can be resolved, does not replace it.
+// event or a ghost of the same order, which can be resolved, does not replace it. A finding that was made before ends no
+// acceptance, because whoever accepted knew it.
 func writeStreamFindings(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	var batch pgx.Batch
 	for _, f := range c.Findings {
@@ -211,14 +212,15 @@ func writeStreamFindings(ctx context.Context, tx pgx.Tx, c follow.Commit) error 
 				cause = CASE WHEN excluded.cause IN ('lost_publish', 'ghost_publish') THEN d.cause ELSE excluded.cause END,
 				fields = CASE WHEN excluded.cause IN ('lost_publish', 'ghost_publish') THEN d.fields ELSE excluded.fields END,
 				last_seen = greatest(d.last_seen, excluded.last_seen),
-				state = CASE WHEN d.state = 'accepted' AND (d.cause <> excluded.cause OR d.accepted_until <= clock_timestamp()
-					OR NOT $9 AND excluded.last_seen > d.accepted_at) THEN 'open' ELSE d.state END`,
+				state = CASE WHEN d.state = 'accepted' AND (d.accepted_until <= clock_timestamp()
+					OR NOT $9 AND (d.cause <> excluded.cause OR excluded.last_seen > d.accepted_at)) THEN 'open' ELSE d.state END`,
 			c.Fingerprint, string(m.Key), string(m.Hop), string(m.Kind), string(m.Cause), string(appendFields(nil, m.Fields)), micro(f.Seen), verify.StreamPass, f.Again)
 	}
 	return tx.SendBatch(ctx, &batch).Close()
 }
 
-// resolveStream keeps the list of lost events. It resolves what is no longer lost and no longer a ghost.
+// resolveStream keeps the list of lost events. It resolves what is no longer lost and no longer a ghost. An order that was called a ghost
+// may have a lost event too, which is not looked for again: it is called lost from then on.
 func resolveStream(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	var buckets, positions, of []int64
 	var keys []string
@@ -247,6 +249,13 @@ func resolveStream(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	cleared := make([]string, len(c.MatchedOrders))
 	for i, k := range c.MatchedOrders {
 		cleared[i] = string(k)
+	}
+	_, err = tx.Exec(ctx, `
+		UPDATE divergence d SET kind = 'missing', cause = 'lost_publish', fields = '[]', state = 'open'
+		WHERE d.fingerprint = $1 AND d.hop = 'events->stream' AND d.state <> 'resolved' AND d.cause = 'ghost_publish' AND d.order_key = ANY ($2)
+			AND EXISTS (SELECT FROM stream_lost s WHERE s.fingerprint = $1 AND s.order_key = d.order_key)`, c.Fingerprint, cleared)
+	if err != nil {
+		return err
 	}
 	_, err = tx.Exec(ctx, `
 		UPDATE divergence d SET state = 'resolved', resolved_at = $4

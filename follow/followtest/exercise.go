@@ -45,6 +45,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"a finding opens once and is renewed", findingRenewed},
 		{"messages without an event wait until they are due", unmatchedWait},
 		{"a ghost is resolved when its event is stored", ghostResolves},
+		{"an order may have a ghost and a lost event", ghostOrLost},
 		{"fingerprints do not touch each other", streamsApart},
 		{"a lease that is lost writes nothing", streamFenced},
 		{"parcels are taken in their order", parcelsInOrder},
@@ -344,6 +345,16 @@ func ghostResolves(_ *testing.T, s *stream) {
 	s.commit(follow.Commit{Matched: []follow.UnmatchedMessage{unmatched(9, 10)}, MatchedOrders: []order.Key{"9"}})
 	s.wantOpen("8 ghost_publish")
 	s.due(99, 10, 1, 8)
+}
+
+func ghostOrLost(_ *testing.T, s *stream) {
+	s.commit(follow.Commit{Unmatched: []follow.UnmatchedMessage{unmatched(9, 10)}, Findings: []follow.Finding{onStream("7", compare.GhostPublish, 0)}})
+	s.commit(follow.Commit{Findings: []follow.Finding{onStream("7", compare.LostPublish, 1)}, Lost: lose(0, follow.LostEvent{Position: 2, Key: "7"})})
+	s.wantOpen("7 ghost_publish")
+	s.commit(follow.Commit{Matched: []follow.UnmatchedMessage{unmatched(9, 10)}, MatchedOrders: []order.Key{"7"}})
+	s.wantOpen("7 lost_publish")
+	s.commit(follow.Commit{Arrived: []order.Position{2}})
+	s.wantOpen()
 }
 
 func streamsApart(t *testing.T, s *stream) {

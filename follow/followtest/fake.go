@@ -206,7 +206,9 @@ func (s *stored) resolve(c follow.Commit) {
 			s.lost[e.Position] = lostEvent{b, e.Key}
 		}
 	}
+	lost := map[order.Key]bool{}
 	for _, e := range s.lost {
+		lost[e.key] = true
 		delete(affected, e.key)
 	}
 	over := map[compare.Cause]map[order.Key]bool{compare.LostPublish: affected, compare.GhostPublish: {}}
@@ -218,7 +220,11 @@ func (s *stored) resolve(c follow.Commit) {
 		if cause == compare.SchemaDrift && d.Mismatch.Kind == compare.Missing { // an event of no order
 			cause = compare.LostPublish
 		}
-		if d.State == verify.Open && over[cause][d.Mismatch.Key] {
+		switch key := d.Mismatch.Key; {
+		case d.State != verify.Open || !over[cause][key]:
+		case cause == compare.GhostPublish && lost[key]:
+			d.Mismatch.Kind, d.Mismatch.Cause, d.Mismatch.Fields = compare.Missing, compare.LostPublish, nil
+		default:
 			d.State, d.ResolvedAt = verify.Resolved, micro(c.At)
 		}
 	}
