@@ -89,7 +89,8 @@ func (l *Ledger) Slowed(ctx context.Context, held lease.Lease, id verify.PassID,
 }
 
 // FinishPass implements [verify.Journal]. Suspects that are still in the queue leave it and count as unverified in the
-// pass's tally. A pass that has some cannot be a match (ErrWaiting), nor can a pass whose scan never ended.
+// pass's tally, and in its result even if that says fewer. A pass that has some cannot be a match (ErrWaiting), nor can a pass whose scan
+// never ended.
 func (l *Ledger) FinishPass(ctx context.Context, held lease.Lease, id verify.PassID, r verify.Result, at time.Time) error {
 	err := l.writePass(ctx, held, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
 		waiting, sampled, err := emptyQueue(ctx, tx, id)
@@ -100,8 +101,8 @@ func (l *Ledger) FinishPass(ctx context.Context, held lease.Lease, id verify.Pas
 			return fmt.Errorf("%w: %d", ErrWaiting, waiting)
 		}
 		_, err = tx.Exec(ctx, `
-			UPDATE pass SET state = 'done', finished_at = $2, verdict = $3, diverged = $4, lagging = $5, unverified = $6,
-				reason = $7, tally_unverified = tally_unverified + $8, sampled_unjudged = sampled_unjudged + $9,
+			UPDATE pass SET state = 'done', finished_at = $2, verdict = $3, diverged = $4, lagging = $5,
+				unverified = CASE WHEN $8 > 0 THEN greatest($6, $8 + tally_unverified + tally_lagging) ELSE $6 END, reason = $7, tally_unverified = tally_unverified + $8, sampled_unjudged = sampled_unjudged + $9,
 				coverage = CASE WHEN kind = 'audit' AND $8 > 0 THEN 0 ELSE coverage END -- its suspects are in no number
 			WHERE id = $1`,
 			id, micro(at), r.Verdict, r.Diverged, r.Lagging, r.Unverified, r.Reason, waiting, sampled)

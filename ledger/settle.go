@@ -51,6 +51,7 @@ func (l *Ledger) Settle(ctx context.Context, held lease.Lease, id verify.PassID,
 // settling is one batch of outcomes, by what happens to them.
 type settling struct {
 	final    []string // keys that leave the queue
+	elsewise []string // those of them that agreed at another look than their recheck, if they are in the queue at all
 	agreed   agreements
 	diverged divergences
 	again    suspectArrays // go back into the queue
@@ -101,6 +102,9 @@ func (b *settling) count(o verify.Outcome) error {
 	switch o.Verdict {
 	case compare.Match:
 		b.tally.Match++
+		if o.Suspect.Counted == (verify.Counted{}) {
+			b.elsewise = append(b.elsewise, string(o.Suspect.Key()))
+		}
 		b.settled.Matched(o.Suspect.Counted)
 	case compare.Diverged:
 		if len(o.Diverged) == 0 {
@@ -142,6 +146,9 @@ func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at ti
 	if len(b.final) == 0 {
 		return nil
 	}
+	if err := b.matchElsewise(ctx, tx, id); err != nil {
+		return fmt.Errorf("reading where suspects were counted: %w", err)
+	}
 	if _, err := tx.Exec(ctx, `
 		DELETE FROM suspect WHERE pass_id = $1 AND order_key = ANY ($2::text[])`, id, b.final); err != nil {
 		return fmt.Errorf("emptying the queue: %w", err)
@@ -157,6 +164,24 @@ func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at ti
 		return fmt.Errorf("keeping the tally: %w", err)
 	}
 	return addSettled(ctx, tx, id, b.settled)
+}
+
+// matchElsewise counts suspects that agreed before their recheck. The look at them does not know where the scan has counted them.
+func (b *settling) matchElsewise(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
+	if len(b.elsewise) == 0 {
+		return nil
+	}
+	rows, err := tx.Query(ctx, `SELECT counted FROM suspect WHERE pass_id = $1 AND order_key = ANY ($2::text[])`, id, b.elsewise)
+	if err != nil {
+		return err
+	}
+	var counted []byte
+	_, err = pgx.ForEachRow(rows, []any{&counted}, func() error {
+		where, err := decodeCounted(counted)
+		b.settled.Matched(where)
+		return err
+	})
+	return err
 }
 
 // write looks each divergence up by its key. What was written to a closed legacy stays, whatever two sides have: no agreement undoes a write. Written as a join, it was one loop in the other: for each batch, over all

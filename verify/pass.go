@@ -124,11 +124,11 @@ func (o Outcome) Seen() time.Time {
 }
 
 // GivenUp returns the result of a pass whose suspects cannot be judged any more, with a reason. Proven divergences
-// stay.
+// stay. The suspects that wait count when the pass is finished: a tally also has orders that agreed and were no suspects.
 func (p Pass) GivenUp(t Tally, reason string) Result {
 	r := Result{
 		Verdict: compare.Unverified, Reason: reason, Diverged: t.Diverged, Lagging: t.Lagging,
-		Unverified: max(0, p.Scan.Mismatches-t.Match-t.Diverged),
+		Unverified: max(t.Unverified+t.Lagging, p.Scan.Mismatches-t.Match-t.Diverged),
 	}
 	if t.Diverged > 0 {
 		r.Verdict = compare.Diverged

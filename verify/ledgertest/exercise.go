@@ -34,6 +34,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"the last of two suspects with one key counts if anything has moved", duplicateKeys},
 		{"tallies count final outcomes", tallies},
 		{"counts explain what was in flight", settledGroups},
+		{"counts explain what agreed before its recheck", settledBeforeRecheck},
 		{"an outcome without a mismatch is no divergence", divergedNeedsMismatch},
 		{"a divergence opens, renews, resolves and returns", divergenceLife},
 		{"each hop keeps its own divergence", eachHop},
@@ -269,6 +270,7 @@ func matchNeedsEmptyQueue(t *testing.T, s Store) {
 	tally, err := s.Tally(t.Context(), id)
 	noError(t, err, "reading the tally")
 	same(t, tally, verify.Tally{Unverified: 1}, "tally")
+	same(t, newest(t, s).Result, verify.Result{Verdict: compare.Unverified, Unverified: 1}, "the result, which had forgotten the suspect")
 }
 
 func missedOnce(t *testing.T, s Store) {

@@ -131,6 +131,18 @@ func settledGroups(t *testing.T, s Store) {
 	}, "strata")
 }
 
+// settledBeforeRecheck: a pass looks again at orders with a divergence, of which some wait in its queue too.
+func settledBeforeRecheck(t *testing.T, s Store) {
+	l, id := start(t, s)
+	waits := suspect("1", t0)
+	waits.Counted = verify.Counted{Legacy: "FILLED", Projection: "NEW", Age: verify.Old}
+	add(t, s, l, id, waits)
+	noError(t, s.ScanDone(t.Context(), l, id, verify.Scan{Coverage: 1, Facts: verify.FullFacts{Counts: []verify.GroupCount{{Group: "FILLED"}, {Group: "NEW"}}}}), "ending the scan")
+	settle(t, s, l, id, t0, final(suspect("1", t0), compare.Match), final(suspect("2", t0), compare.Match))
+	noError(t, s.FinishPass(t.Context(), l, id, verify.Result{Verdict: compare.Match}, t0), "finishing")
+	same(t, newest(t, s).Scan.Facts.(verify.FullFacts).Counts, []verify.GroupCount{{Group: "FILLED", SettledLegacy: 1}, {Group: "NEW", SettledProjection: 1}}, "counts")
+}
+
 func divergedNeedsMismatch(t *testing.T, s Store) {
 	l, id := start(t, s)
 	add(t, s, l, id, suspect("1", t0), suspect("2", t0))

@@ -224,7 +224,11 @@ func (f *Fake) FinishPass(ctx context.Context, l lease.Lease, id verify.PassID, 
 		case r.Verdict == compare.Match && !p.scanned:
 			return errNoScan
 		}
-		p.tally.Unverified += int64(len(p.queue))
+		waiting := int64(len(p.queue))
+		if waiting > 0 {
+			r.Unverified = max(r.Unverified, waiting+p.tally.Unverified+p.tally.Lagging)
+		}
+		p.tally.Unverified += waiting
 		for _, s := range p.queue {
 			p.settled.Unjudged(s.Counted, 1)
 		}

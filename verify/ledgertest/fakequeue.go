@@ -147,6 +147,9 @@ func (f *Fake) settle(p *pass, o verify.Outcome, at time.Time) {
 		p.queue[s.Key()] = s
 		return
 	}
+	if s.Counted == (verify.Counted{}) { // it was looked at again for another reason than its recheck
+		s.Counted = p.queue[s.Key()].Counted
+	}
 	delete(p.queue, s.Key())
 	switch o.Verdict {
 	case compare.Match:
