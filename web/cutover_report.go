@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nordvarg/crosscheck/cutover"
@@ -28,7 +29,9 @@ var cutoverReportSource string
 //go:embed cutover_report.css
 var cutoverReportStyle string
 
-var cutoverReportTemplate = template.Must(template.New("cutover").Funcs(template.FuncMap{"instant": human.Instant}).Parse(cutoverReportSource))
+var cutoverReportTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("cutover").Funcs(template.FuncMap{"instant": human.Instant}).Parse(cutoverReportSource))
+})
 
 // drawn is the width of a drawing.
 const drawn = 1000
@@ -92,7 +95,7 @@ func WriteCutover(w io.Writer, r CutoverReport) error {
 	for _, name := range r.Further() {
 		v.Read = append(v.Read, named{name, r.Positions[name]})
 	}
-	if err := cutoverReportTemplate.Execute(w, v); err != nil {
+	if err := cutoverReportTemplate().Execute(w, v); err != nil {
 		return fmt.Errorf("rendering the report of a cutover: %w", err)
 	}
 	return nil

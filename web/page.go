@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nordvarg/crosscheck/gate"
@@ -139,7 +140,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame
 		f.code, f.Failure = s.wrong(r, err)
 	}
 	var body bytes.Buffer // the answer is the whole page or an error
-	if err := templates[file].ExecuteTemplate(&body, "frame", f); err != nil {
+	if err := templates()[file].ExecuteTemplate(&body, "frame", f); err != nil {
 		s.log.ErrorContext(r.Context(), "writing the page", slog.Any("error", err))
 		http.Error(w, "the page cannot be written", http.StatusInternalServerError)
 		return
@@ -149,18 +150,17 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame
 	_, _ = w.Write(body.Bytes()) // the visitor has left: nothing to do
 }
 
-// templates are the pages by the name of their file.
-var templates = parsed("overview", "divergences", "order", "passes", "audit", "decisions", "cutover", "docs", "doc")
-
-func parsed(names ...string) map[string]*template.Template {
+// templates are the pages by the name of their file. They are parsed when the first page is shown: a command that shows
+// none begins sooner.
+var templates = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range names {
+	for _, name := range []string{"overview", "divergences", "order", "passes", "audit", "decisions", "cutover", "docs", "doc"} {
 		all[name] = template.Must(template.New("").Funcs(template.FuncMap{
 			"number": human.Number, "instant": human.Instant, "ago": ago, "linked": linked, "order": orderLink, "named": orderNamed, "hop": hopLink, "sentence": sentence, "cause": causeLink, "criterion": criterionLink,
 		}).ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/"+name+".html"))
 	}
 	return all
-}
+})
 
 // ago is a duration before now.
 func ago(now, at time.Time) string { return human.Duration(now.Sub(at)) + " ago" }

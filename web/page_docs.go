@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
@@ -20,7 +21,9 @@ import (
 )
 
 // markdown writes a page. HTML within it is left out.
-var markdown = goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
+var markdown = sync.OnceValue(func() goldmark.Markdown {
+	return goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
+})
 
 // readme is the page of a folder.
 const readme = "README"
@@ -132,7 +135,7 @@ func (s *site) docsPage(w http.ResponseWriter, r *http.Request) {
 
 // render turns a page of a folder into HTML. Links lead to pages here; what leads elsewhere in the repository is text.
 func render(source []byte, folder string) (template.HTML, error) {
-	doc := markdown.Parser().Parse(text.NewReader(source))
+	doc := markdown().Parser().Parse(text.NewReader(source))
 	var links []*ast.Link
 	err := ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if link, ok := n.(*ast.Link); ok && entering {
@@ -150,7 +153,7 @@ func render(source []byte, folder string) (template.HTML, error) {
 		}
 	}
 	var b bytes.Buffer
-	if err := markdown.Renderer().Render(&b, source, doc); err != nil {
+	if err := markdown().Renderer().Render(&b, source, doc); err != nil {
 		return "", err
 	}
 	html := strings.NewReplacer("<table>", `<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>`, "</table>", "</table></div>", "<pre>", `<pre tabindex="0">`).Replace(b.String())

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nordvarg/crosscheck/gate"
@@ -77,7 +78,7 @@ var reportSource string
 //go:embed report.css
 var reportStyle string
 
-var reportTemplate = template.Must(template.New("report").Parse(reportSource))
+var reportTemplate = sync.OnceValue(func() *template.Template { return template.Must(template.New("report").Parse(reportSource)) })
 
 // reportView is what the template reads: texts, already worded, not yet escaped.
 type reportView struct {
@@ -160,7 +161,7 @@ func WriteReport(w io.Writer, r Report) error {
 	} else {
 		v.ages(r.Full, r.Sample)
 	}
-	if err := reportTemplate.Execute(w, v); err != nil {
+	if err := reportTemplate().Execute(w, v); err != nil {
 		return fmt.Errorf("rendering the report: %w", err)
 	}
 	return nil

@@ -52,6 +52,7 @@ type testingKey struct{}
 
 func setUp(env *testscript.Env) error {
 	env.Values[testingKey{}] = env.T()
+	env.Setenv(collecting, os.Getenv(collecting))
 	return filepath.WalkDir("testdata/default", func(path string, entry os.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

@@ -90,7 +90,7 @@ func (p *sidecarProcess) shows(path string, status int, text string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), eventualTimeout)
 	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		got, body := p.get(path)

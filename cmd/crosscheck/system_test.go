@@ -224,7 +224,7 @@ func eventually(t testing.TB, dsn, statements, want string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), eventualTimeout)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	var conn *pgx.Conn
 	defer func() { hangUp(conn) }()
