@@ -12,8 +12,8 @@ import (
 
 const partitions = 3
 
-// onKafka is a live system that publishes to a broker.
-func onKafka(t *testing.T) (*lab.Lab, *broker.Broker, kafkaTopic) {
+// onKafka is a live system that publishes to a broker, and trades at that rate.
+func onKafka(t *testing.T, rate float64) (*lab.Lab, *broker.Broker, kafkaTopic) {
 	t.Helper()
 	b, err := broker.Start(deadline(t), broker.Options{})
 	if err != nil {
@@ -33,7 +33,7 @@ func onKafka(t *testing.T) (*lab.Lab, *broker.Broker, kafkaTopic) {
 			t.Error(err)
 		}
 	})
-	l := up(t, nil, lab.Options{Rate: 1000, Workers: 8, RefreshEvery: 200 * time.Millisecond, Publisher: k, PublishHistory: 500})
+	l := up(t, nil, lab.Options{Rate: rate, Workers: 8, RefreshEvery: time.Second, Publisher: k, PublishHistory: 500})
 	l.StartProjector()
 	l.StartDesk()
 	return l, b, kafkaTopic{b.Brokers()[0]}
@@ -76,7 +76,7 @@ func (k kafkaTopic) read(t *testing.T) []published {
 
 func TestEachEventIsPublishedOnceThroughRestarts(t *testing.T) {
 	t.Parallel()
-	l, b, p := onKafka(t)
+	l, b, p := onKafka(t, 1000)
 	for range 3 {
 		traded(t, l, 300)
 		if err := b.Restart(deadline(t)); err != nil {
@@ -93,7 +93,7 @@ func TestEachEventIsPublishedOnceThroughRestarts(t *testing.T) {
 
 func TestStreamFaultsOnABroker(t *testing.T) {
 	t.Parallel()
-	l, _, p := onKafka(t)
+	l, _, p := onKafka(t, 120)
 	var planted []lab.Planted
 	for _, f := range lab.AllFaults() {
 		if f.Hop == lab.EventsToStream && !stops(f.Name) {
