@@ -19,7 +19,8 @@ import (
 //
 // An older look never overrules a newer one. Agreement resolves the divergence of its hop only if the order was looked
 // at (Outcome.Seen) no earlier than the divergence was last seen by any pass. A divergence is last seen when the order
-// was looked at, or at the time of settling if the look has no time.
+// was looked at, or at the time of settling if the look has no time. A look of a machine whose clock is ahead counts as one of now:
+// otherwise nothing could resolve what it found until that time.
 func (l *Ledger) Settle(ctx context.Context, held lease.Lease, id verify.PassID, outcomes []verify.Outcome, at time.Time) error {
 	at = micro(at)
 	err := l.writePass(ctx, held, id, exclusive, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
@@ -194,7 +195,7 @@ func (a *agreements) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at 
 		UPDATE divergence SET state = 'resolved', resolved_at = $4
 		WHERE state <> 'resolved' AND id = ANY (ARRAY(
 			SELECT (SELECT d.id FROM divergence d
-				WHERE d.fingerprint = p.fingerprint AND d.order_key = u.k AND d.hop = u.h AND d.state <> 'resolved' AND d.last_seen <= u.seen AND d.found_by <> '`+string(verify.Frozen)+`')
+				WHERE d.fingerprint = p.fingerprint AND d.order_key = u.k AND d.hop = u.h AND d.state <> 'resolved' AND d.last_seen <= least(u.seen, clock_timestamp()) AND d.found_by <> '`+string(verify.Frozen)+`')
 			FROM (SELECT fingerprint FROM pass WHERE id = $5) p, unnest($1::text[], $2::text[], $3::timestamptz[]) AS u(k, h, seen)))`,
 		a.keys, a.hops, a.at, at, id)
 	return err
@@ -257,7 +258,7 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) er
 			INSERT INTO divergence AS d (fingerprint, order_key, hop, kind, cause, fields, legacy_copies, projection_copies, state,
 				first_seen, last_seen, found_by, first_pass, last_pass)
 			SELECT p.fingerprint, k, ($6::text[])[w], ($7::text[])[w], ($8::text[])[w], f::jsonb, ($9::integer[])[s], ($10::integer[])[s], 'open',
-				($11::timestamptz[])[s], ($12::timestamptz[])[s], p.kind, $1, $1
+				least(($11::timestamptz[])[s], clock_timestamp()), least(($12::timestamptz[])[s], clock_timestamp()), p.kind, $1, $1
 			FROM (SELECT fingerprint, kind FROM pass WHERE id = $1) p, unnest($2::text[], $3::text[], $4::integer[], $5::integer[]) AS u(k, f, w, s)
 			ON CONFLICT (fingerprint, order_key, hop) WHERE state <> 'resolved' DO UPDATE SET
 				kind = excluded.kind, cause = excluded.cause, fields = excluded.fields, legacy_copies = excluded.legacy_copies,

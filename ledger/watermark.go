@@ -15,14 +15,15 @@ import (
 
 // prove marks a pass that has just ended if it moves the watermark; see [verify.Watermark]. Nothing that it saw may be
 // open, nor anything that another pass saw before its snapshots. A delta pass proves nothing after a full pass that left
-// most orders out because they had diverged: only another full pass shows that none of them is left.
+// most orders out because they had diverged: only another full pass shows that none of them is left. Nor does a pass of a machine
+// whose clock is ahead: until its time has come, no later pass could move the watermark.
 func prove(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE pass p SET proves = true, accepted = seen.accepted
 		FROM (
 			SELECT count(*) FILTER (WHERE `+openNow+`) AS open, count(DISTINCT d.order_key) FILTER (WHERE `+acceptedNow+`) AS accepted
 			FROM sighting s JOIN divergence d ON d.id = s.divergence_id WHERE s.pass_id = $1) seen
-		WHERE p.id = $1 AND p.through IS NOT NULL AND `+judgedAll+`
+		WHERE p.id = $1 AND p.through IS NOT NULL AND p.finished_at <= clock_timestamp() + interval '1 minute' AND `+judgedAll+`
 			AND (p.verdict = 'match' OR p.verdict = 'diverged' AND seen.open = 0 AND seen.accepted > 0)
 			AND NOT EXISTS (SELECT FROM divergence d
 				WHERE d.fingerprint = p.fingerprint AND d.hop = ANY ($2) AND d.first_seen <= p.through AND `+openNow+`)

@@ -137,6 +137,24 @@ func TestTheWatermarkNamesOldEvents(t *testing.T) {
 	}
 }
 
+// TestAClockThatIsAheadStopsNothing: neither the watermark, nor that what was repaired is resolved.
+func TestAClockThatIsAheadStopsNothing(t *testing.T) {
+	t.Parallel()
+	l := migrated(t, database(t))
+	ahead := time.Now().Add(24 * time.Hour)
+	proof{kind: verify.Full, through: ahead}.in(t, l)
+	watermarkIs(t, l, -1, 0, 0, "after a pass of tomorrow")
+	full := proof{kind: verify.Full, through: minutes(2)}.in(t, l)
+	watermarkIs(t, l, 2, full, 0, "after a full pass")
+	proof{kind: verify.Delta, through: ahead, verdict: compare.Diverged, outcomes: seen(ahead, compare.Diverged)}.in(t, l)
+	now := time.Now()
+	delta := proof{kind: verify.Delta, through: now, outcomes: seen(now.Add(time.Second), compare.Match)}.in(t, l)
+	e := evidence(t, l, now, 0)
+	if len(e.Open) > 0 || e.Verified == nil || e.Verified.Pass != int64(delta) {
+		t.Errorf("open are %+v, verified is %+v", e.Open, e.Verified)
+	}
+}
+
 func TestTheWatermarkMovesWithWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	dsn := database(t)

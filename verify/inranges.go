@@ -111,8 +111,8 @@ func (r *ranged) open(ctx context.Context) (err error) {
 	r.sides = r.p.sidesWalk(&Scan{}, &FullFacts{})
 	began := r.p.c.Now()
 	first := len(r.done) == 0 && !r.p.helps
-	if first && r.through.IsZero() { // the process that began the pass has stored nothing
-		if r.through, err = r.p.c.through(ctx, began); err != nil {
+	if first && r.through.IsZero() { // the process that began the pass has stored nothing, or a server does not tell
+		if r.through, err = cmp.Or(r.p.unpaced, r.p.c).through(ctx, began); err != nil { // what paces a side does not say how far it is behind
 			return reason(ctx, err)
 		}
 	}
