@@ -87,15 +87,16 @@ func addAcceptedChanges(ctx context.Context, tx pgx.Tx, fingerprint string, with
 		fingerprint, keys, changes, order.LegacyToEvents, compare.LostShadowWrite, compare.Missing).Scan(&e.Accepted)
 }
 
-// addAcceptedStream notes how many of the events that the stream lacks, and of its holes, are accepted. A further one of the same order or
+// addAcceptedStream notes how many of the events that the stream lacks, and of its holes, are accepted. A batch that cannot be read is a
+// hole too. A further one of the same order or
 // partition ends the acceptance.
 func addAcceptedStream(ctx context.Context, tx pgx.Tx, fingerprint string, e *gate.StreamEvidence) error {
 	var open bool
 	err := tx.QueryRow(ctx, `
 		SELECT (SELECT count(*) FROM stream_lost l WHERE l.fingerprint = $1 AND EXISTS (SELECT FROM divergence d
 				WHERE d.fingerprint = $1 AND d.order_key = l.order_key AND d.hop = $2 AND `+acceptedNow+`)),
-			coalesce(bool_or(NOT `+acceptedNow+`), true) FROM divergence d WHERE d.fingerprint = $1 AND d.hop = $2 AND d.cause = $3 AND d.state <> 'resolved'`,
-		fingerprint, order.EventsToStream, compare.RetentionGap).Scan(&e.Accepted, &open)
+			coalesce(bool_or(NOT `+acceptedNow+`), true) FROM divergence d WHERE d.fingerprint = $1 AND d.hop = $2 AND d.kind = $3 AND d.state <> 'resolved'`,
+		fingerprint, order.EventsToStream, compare.Gap).Scan(&e.Accepted, &open)
 	e.Accepted = min(e.Accepted, max(e.Stored-e.Seen, 0))
 	if !open {
 		e.AcceptedGaps = e.Gaps

@@ -198,7 +198,7 @@ func writeStreamUnmatched(ctx context.Context, tx pgx.Tx, c follow.Commit) error
 
 // writeStreamFindings opens or renews findings. A published message cannot be taken back, so its finding stays: a lost
 // event or a ghost of the same order, which can be resolved, does not replace it. A finding that was made before ends no
-// acceptance, because whoever accepted knew it.
+// acceptance, because whoever accepted knew it; any other does, whatever the clocks of the two say.
 func writeStreamFindings(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	var batch pgx.Batch
 	for _, f := range c.Findings {
@@ -212,8 +212,7 @@ func writeStreamFindings(ctx context.Context, tx pgx.Tx, c follow.Commit) error 
 				cause = CASE WHEN excluded.cause IN ('lost_publish', 'ghost_publish') THEN d.cause ELSE excluded.cause END,
 				fields = CASE WHEN excluded.cause IN ('lost_publish', 'ghost_publish') THEN d.fields ELSE excluded.fields END,
 				last_seen = greatest(d.last_seen, excluded.last_seen),
-				state = CASE WHEN d.state = 'accepted' AND (d.accepted_until <= clock_timestamp()
-					OR NOT $9 AND (d.cause <> excluded.cause OR excluded.last_seen > d.accepted_at)) THEN 'open' ELSE d.state END`,
+				state = CASE WHEN d.state = 'accepted' AND (d.accepted_until <= clock_timestamp() OR NOT $9) THEN 'open' ELSE d.state END`,
 			c.Fingerprint, string(m.Key), string(m.Hop), string(m.Kind), string(m.Cause), string(appendFields(nil, m.Fields)), micro(f.Seen), verify.StreamPass, f.Again)
 	}
 	return tx.SendBatch(ctx, &batch).Close()
