@@ -1,28 +1,33 @@
 package source_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-// TestSumsCompareEverything: also what was changed with its old transaction number kept, or deleted on one side.
-func TestSumsCompareEverything(t *testing.T) {
-	p := deltaPair(t)
-	c := p.comparison()
+// TestADeltaProvesEverythingByOneNumber, and finds what differs if the numbers do.
+func TestADeltaProvesEverythingByOneNumber(t *testing.T) {
+	c := newChain(deltaPair(t))
+	c.clean()
+	c.c.Whole = true
 	for _, each := range []struct {
-		change string
-		rows   verify.Rows
-		equal  bool
+		change, found string
+		whole         bool
+		full          string
 	}{
-		{"SELECT 1", verify.Rows{Legacy: 1000, Projection: 1000}, true},
-		{"UPDATE orders SET filled = 0 WHERE order_id = 500", verify.Rows{Legacy: 1000, Projection: 1000}, false},
-		{"UPDATE orders SET filled = 500.0 WHERE order_id = 500", verify.Rows{Legacy: 1000, Projection: 1000}, true},
-		{"DELETE FROM orders WHERE order_id = 1", verify.Rows{Legacy: 1000, Projection: 999}, false},
+		{"SELECT 1", "", true, ""},
+		{"UPDATE orders SET filled = 500.0 WHERE order_id = 500", "", true, ""},
+		{"UPDATE orders SET filled = 0 WHERE order_id = 500", "500 differs filled", false, ""},
+		{"UPDATE orders SET filled = 500 WHERE order_id = 500", "", true, ""},
+		{"DELETE FROM orders WHERE order_id = 1", "1 missing", false, "rows were deleted on one side only"},
 	} {
-		p.exec(p.projection, each.change)
-		if rows, equal, err := c.Sums(t.Context()); err != nil || equal != each.equal || rows != each.rows {
-			t.Errorf("%s: %+v, equal %t, %v; want %+v", each.change, rows, equal, err, each)
+		c.exec(c.projection, each.change)
+		pass, found := c.delta()
+		facts, _ := pass.Scan.Facts.(verify.DeltaFacts)
+		if strings.Join(found, ", ") != each.found || facts.Whole != each.whole || !strings.HasPrefix(instead(pass), each.full) || (instead(pass) == "") != (each.full == "") {
+			t.Errorf("%s: found %v, by one number %t, full %q, %+v", each.change, found, facts.Whole, instead(pass), pass.Result)
 		}
 	}
 }

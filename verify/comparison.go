@@ -59,6 +59,8 @@ type Comparison struct {
 	OnMismatch func(compare.Mismatch)
 	// NewestEvents lets any delta pass leave out old events for a while after a look at all, as scheduled passes do.
 	NewestEvents bool
+	// Whole lets a delta pass compare everything by one number for each side too.
+	Whole bool
 	// Instead is asked before a full pass is made instead of a delta pass, with the reason. If it returns an error, no pass
 	// begins. Nil agrees.
 	Instead func(reason string) error

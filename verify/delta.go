@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
@@ -25,6 +22,8 @@ type DeltaFacts struct {
 	FullAt  time.Time `json:"full_at"` // when
 	Changed Rows      `json:"changed"` // rows of each side that were written since
 	Events  int64     `json:"events"`  // events that were written since
+	// Whole says that one number for each side has proven everything equal too, in the same snapshots.
+	Whole bool `json:"whole,omitempty"`
 	// OldEvents are those at which the pass did not look; nil if it has read the whole store.
 	OldEvents *OldEvents `json:"old_events,omitempty"`
 	// Marks say, by their time, until when everything is verified if the pass is clean.
@@ -124,6 +123,7 @@ type delta struct {
 	marks *Marks
 	tail  bool // looks at events may leave out the old ones for a while
 	kept  bool // no row that the pass before has seen was written or deleted
+	whole bool // both sides are equal as a whole
 	sides snapshots
 	at    time.Time // when both snapshots had been taken
 	// refused says why only a full pass is certain to find everything. irregular is true if events did not follow their positions.
@@ -201,167 +201,14 @@ func (d *delta) sinceLast(ctx context.Context, fingerprint string) (err error) {
 	return nil
 }
 
-// find stops as soon as a full pass is needed.
-func (d *delta) find(ctx context.Context, before *Marks) (err error) {
-	p := &pass{c: d.c}
-	p.throttle(Delta, false)
-	d.c = p.c
-	at := d.c.Now()
-	if _, err = p.locate(ctx); err != nil {
-		return err
-	}
-	if d.sides, err = d.c.begin(ctx); err != nil {
-		return err
-	}
-	d.at = d.c.Now()
-	hash, err := p.agreedHash(ctx, d.c.Legacy, d.c.Projection, d.sides)
-	if err != nil {
-		return err
-	}
-	d.marks = &Marks{At: at, Digests: DigestVersion}
-	d.marks.Legacy, d.marks.Projection, err = both(d.sides, func(n Snapshot) (Mark, error) { return markOf(ctx, n) })
-	if err != nil {
-		return err
-	}
-	if d.refused = d.marks.since(before); d.refused != "" {
-		return nil
-	}
-	if err := d.findKnown(ctx); err != nil || d.refused != "" {
-		return err
-	}
-	if err := d.findSides(ctx, before, WrittenQuery{Hash: hash, Most: maxWritten, Digests: d.c.Events == nil}); err != nil || d.refused != "" {
-		return err
-	}
-	if err := d.findEvents(ctx, before); err != nil || d.refused != "" {
-		return err
-	}
-	d.choose()
-	if d.kept {
-		return nil
-	}
-	return d.sameKeys(ctx, hash)
-}
-
-// fewWritten is how many rows are sooner compared by value than read once more with digests.
-const fewWritten = 20_000
-
-// findSides counts only, if the servers have counted no update and no deletion. If all rows of the pass before are still there, no
-// order can have been deleted, and no sums of keys are needed.
-//
-// Rows that were not written since were all seen by the pass before. If they are as many as it has seen, they are the same.
-func (d *delta) findSides(ctx context.Context, before *Marks, q WrittenQuery) error {
-	rows, ok := d.base.atOnce()
-	digests := q.Digests
-	q.NoSum = ok && d.marks.Legacy.unedited(before.Legacy) && d.marks.Projection.unedited(before.Projection)
-	q.Digests = digests && !q.NoSum // they make the server take all rows apart, mostly for nothing
-	if err := d.findRows(ctx, before, q); err != nil || d.refused != "" || !q.NoSum {
-		return err
-	}
-	d.kept = d.legacy.all-d.legacy.changed == rows.Legacy && d.projection.all-d.projection.changed == rows.Projection
-	if d.kept && (!digests || d.legacy.changed+d.projection.changed <= fewWritten) {
-		return nil
-	}
-	q.NoSum, q.Digests = d.kept, digests
-	return d.findRows(ctx, before, q)
-}
-
-// findKnown looks up the orders that differ and are known to, also if that is accepted.
-func (d *delta) findKnown(ctx context.Context) error {
-	for from := order.Key(""); ; {
-		keys, err := d.c.Ledger.OpenKeys(ctx, d.base.ID, from, batch)
-		if err != nil {
-			return fmt.Errorf("reading divergences: %w", err)
-		}
-		if len(keys) == 0 {
-			return nil
-		}
-		d.known = append(d.known, keys...)
-		from = keys[len(keys)-1].Next()
-		if len(d.known) > maxWritten {
-			d.refused = fmt.Sprintf("more than %d orders have a divergence", maxWritten)
-			return nil
-		}
-	}
-}
-
-func (d *delta) findRows(ctx context.Context, before *Marks, q WrittenQuery) error {
-	var done [2]atomic.Int64
-	report := func(side int) func(int64) {
-		return func(rows int64) {
-			done[side].Store(rows)
-			(&pass{c: d.c}).progress("changes", done[0].Load()+done[1].Load(), d.base.rows())
-		}
-	}
-	var legacy, projection Written
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		legacy, err = writtenSince(ctx, d.sides.legacy, before.Legacy, q, report(0))
-		return err
-	})
-	g.Go(func() (err error) {
-		projection, err = writtenSince(ctx, d.sides.projection, before.Projection, q, report(1))
-		return err
-	})
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	for _, side := range []Written{legacy, projection} {
-		switch {
-		case side.Stopped:
-			d.refused = fmt.Sprintf("more than %d rows of a side were written", maxWritten)
-		case side.NoKey > 0:
-			d.refused = "rows without a key were written"
-		}
-	}
-	d.legacy, d.projection = newWritten(legacy), newWritten(projection)
-	return nil
-}
-
-// findEvents reads the event store after the rows, so that no row is newer than what is known of its events.
-//
-// Events are only added. If fewer than before are as old as the mark, some were edited or deleted, and the orders of the deleted
-// ones are not known.
-func (d *delta) findEvents(ctx context.Context, before *Marks) error {
-	if d.c.Events == nil {
-		return nil
-	}
-	g, ok := d.c.Events.(Growing)
-	if !ok || before.Events == nil {
-		d.refused = "events: it is not known which ones were written"
-		return nil
-	}
-	tail, now := before.Events.Tail, d.c.Now()
-	w, err := g.Written(ctx, *before.Events, EventsQuery{Most: maxWritten, At: now, Tail: d.tail && !tail.due(now)})
-	if err != nil {
-		return err
-	}
-	d.marks.Events, d.events, d.changed = &w.Now, w.Keys, w.Written
-	if w.Tail {
-		d.old = &OldEvents{UpTo: w.Newest, LookedAt: tail.Whole.At}
-	}
-	switch why := w.Now.since(*before.Events); {
-	case why != "":
-		d.refused = "events: " + why
-	case w.Written > maxWritten:
-		d.refused = fmt.Sprintf("events: more than %d were written", maxWritten)
-	case w.NoOrder:
-		d.refused = "events without an order were written"
-	case !w.Tail && tail != nil && !tail.Holds(w):
-		d.refused, d.irregular = "events: some were edited or deleted, or stored long after they had got their position", true
-	case w.Old != before.Events.Events:
-		d.refused = "events: old ones were edited or deleted"
-	}
-	return nil
-}
-
 // choose takes every order that was written. All its rows are read by value: one that was not written may have the same key.
 // Without an event store, an order with the same digest on both sides is equal, as in a full pass. Digests are known only where an
-// index makes sure that each key has one row.
+// index makes sure that each key has one row. Where everything is equal as a whole, so is each of them.
 func (d *delta) choose() {
 	d.look = slices.Clone(d.events)
 	d.equal = 0
 	for key, o := range d.legacy.orders {
-		if p := d.projection.orders[key]; d.c.Events == nil && o.digest != 0 && o.digest == p.digest && o.rows == 1 && p.rows == 1 && !d.isKnown(key) {
+		if p := d.projection.orders[key]; d.c.Events == nil && (d.whole || o.digest != 0 && o.digest == p.digest && o.rows == 1 && p.rows == 1) && !d.isKnown(key) {
 			d.equal++
 			continue
 		}
@@ -380,7 +227,7 @@ func (d *delta) compare(p *pass, ctx context.Context, scan *Scan) error {
 	full, at := d.base.origin()
 	facts := DeltaFacts{
 		Rows: Rows{d.legacy.all, d.projection.all}, Since: d.base.ID, Full: full, FullAt: at,
-		Changed: Rows{d.legacy.changed, d.projection.changed}, Events: d.changed, OldEvents: d.old, Marks: d.marks,
+		Changed: Rows{d.legacy.changed, d.projection.changed}, Events: d.changed, Whole: d.whole, OldEvents: d.old, Marks: d.marks,
 	}
 	scan.Facts = facts
 	if err := p.mark(ctx, d.sides); err != nil {

@@ -168,3 +168,22 @@ func TestDeltaStartsAgainIfAStandbyCancelsIt(t *testing.T) {
 		}
 	}
 }
+
+// TestADeltaSeesByOneNumberWhatNobodyHasWritten: what it otherwise has to believe of the pass before.
+func TestADeltaSeesByOneNumberWhatNobodyHasWritten(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		w := newWorld(t, dense(100), dense(100))
+		w.must(w.full(t.Context()))
+		w.now = w.now.Add(time.Hour)
+		w.Whole = whole
+		if pass := w.must(w.delta(t.Context())); pass.Kind != verify.Delta || pass.Result.Verdict != compare.Match || pass.Scan.Facts.(verify.DeltaFacts).Whole != whole {
+			t.Errorf("whole %t: %+v", whole, pass)
+		}
+		w.projection.Damage(row(5, "FILLED", "7"))
+		w.legacy.Put(row(6, "FILLED", "7"))
+		w.projection.Put(row(6, "FILLED", "7"))
+		if pass := w.must(w.delta(t.Context())); pass.Result.Verdict != compare.Match || pass.Scan.Compared != 1 || pass.Scan.Facts.(verify.DeltaFacts).Whole {
+			t.Errorf("whole %t, a damaged row: %+v", whole, pass)
+		}
+	}
+}

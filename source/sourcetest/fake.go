@@ -77,6 +77,14 @@ func (f *Fake) Add(r order.Row) {
 	f.writes.write(r.Key)
 }
 
+// Damage changes a row behind the server's back: nothing tells that it was written.
+func (f *Fake) Damage(r order.Row) {
+	f.Delete(r.Key)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.table.Rows = append(slices.Clone(f.table.Rows), r)
+}
+
 // Delete removes all rows with that key. Open snapshots keep them.
 func (f *Fake) Delete(key order.Key) {
 	f.mu.Lock()
