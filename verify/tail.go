@@ -76,6 +76,22 @@ func (t *Tail) due(now time.Time) bool {
 	return t == nil || t.Floor == nil || now.Sub(t.Whole.At) >= wholeEvery || now.Before(t.Whole.At)
 }
 
+// manyEvents take a second or so to be read.
+const manyEvents = 1_000_000
+
+// LookAgain says after which time another pass brings a later one, of those that may leave out old events, nearer to reading only the newest.
+// It returns false if that is so already or cannot be, and if there are few events.
+func (p Pass) LookAgain(now time.Time) (after time.Duration, better bool) {
+	m := p.marks()
+	if m == nil || m.Events == nil || m.Events.Tail == nil || m.Events.Tail.Floor != nil || m.Events.Events < manyEvents {
+		return 0, false
+	}
+	if t := m.Events.Tail; !t.Ripe {
+		after = max(0, t.Next.At.Add(numberless).Sub(now))
+	}
+	return after, true
+}
+
 // Holds returns true if a look at the whole store found the events that looks before it had found, and no others.
 func (t *Tail) Holds(w WrittenEvents) bool {
 	before, err := AddSums(t.Sum, "")

@@ -105,3 +105,28 @@ func TestAllEventsAreReadAfterSomeHadStrayed(t *testing.T) {
 		}
 	}
 }
+
+// TestAHoldPointIsToldWhetherAnotherLookHelps, and when.
+func TestAHoldPointIsToldWhetherAnotherLookHelps(t *testing.T) {
+	now, floor := time.Now(), order.Position(7)
+	waits := verify.Tail{Next: verify.TailLook{At: now.Add(-10 * time.Second)}}
+	for name, c := range map[string]struct {
+		events *verify.Mark
+		after  time.Duration
+		better bool
+	}{
+		"no event store":              {nil, 0, false},
+		"few events":                  {&verify.Mark{Events: 999_999, Tail: &waits}, 0, false},
+		"no index on the position":    {&verify.Mark{Events: 5_000_000}, 0, false},
+		"too soon":                    {&verify.Mark{Events: 5_000_000, Tail: &waits}, 20 * time.Second, true},
+		"one more":                    {&verify.Mark{Events: 5_000_000, Tail: &verify.Tail{Next: waits.Next, Ripe: true}}, 0, true},
+		"the newest events will do":   {&verify.Mark{Events: 5_000_000, Tail: &verify.Tail{Next: waits.Next, Floor: &floor}}, 0, false},
+		"the look is long ago":        {&verify.Mark{Events: 5_000_000, Tail: &verify.Tail{}}, 0, true},
+		"the newest will do, and few": {&verify.Mark{Events: 5, Tail: &verify.Tail{Floor: &floor}}, 0, false},
+	} {
+		pass := verify.Pass{Scan: verify.Scan{Facts: verify.DeltaFacts{Marks: &verify.Marks{Events: c.events}}}}
+		if after, better := pass.LookAgain(now); after != c.after || better != c.better {
+			t.Errorf("%s: after %s, %t", name, after, better)
+		}
+	}
+}

@@ -29,7 +29,8 @@ var _ steps.Gate = (*holdPoint)(nil)
 
 var errNobody = errors.New("nobody has typed the name of the cutover")
 
-// Wait implements [steps.Gate]. It verifies what changed again and again, so that the window holds only what changes last.
+// Wait implements [steps.Gate]. It verifies what changed again and again, so that the window holds only what changes last, and need not read all
+// events.
 func (h *holdPoint) Wait(ctx context.Context, _ steps.Scope) (string, error) {
 	lines := make(chan string)
 	reading, stop := context.WithCancel(ctx)
@@ -42,9 +43,10 @@ func (h *holdPoint) Wait(ctx context.Context, _ steps.Scope) (string, error) {
 		}
 		fmt.Fprintf(h.stderr, "Type %s to close %s to writers, or Ctrl-C to stop.\n", h.config.Cutover.Name, what) //nolint:errcheck // a terminal
 	}
-	for {
+	said := ""
+	for looks := 1; ; looks++ {
 		from := time.Now()
-		j, err := h.settled(ctx)
+		pass, j, err := h.settled(ctx)
 		switch {
 		case err != nil:
 			return "", err
@@ -55,26 +57,54 @@ func (h *holdPoint) Wait(ctx context.Context, _ steps.Scope) (string, error) {
 			return "", err
 		}
 		fmt.Fprintf(h.stderr, "%s; it took %.1f s\n%s\n", j.Detail, time.Since(from).Seconds(), h.held) //nolint:errcheck // a terminal
-		detail := fmt.Sprintf("%s. %s", j.Detail, h.held)
-		if h.confirmed && j.Matches {
+		detail := fmt.Sprintf("%s%s. %s", said, j.Detail, h.held)
+		in, better := pass.LookAgain(time.Now())
+		better = better && looks < mostLooks
+		switch {
+		case !better && (said != "" || h.confirmed && j.Matches):
 			return detail, nil
+		case !better:
+			in = h.every
+		case said != "" || h.confirmed:
+			fmt.Fprintf(h.stderr, "Legacy is closed after another look at all events, which begins in %.0f s: the window need not read them then.\n", in.Seconds()) //nolint:errcheck // a terminal
+		default:
+			in = min(in, h.every)
 		}
-		next := time.After(h.every)
-	waiting:
-		for {
-			select {
-			case line, ok := <-lines:
-				switch {
-				case !ok:
-					return "", errNobody
-				case strings.TrimSpace(line) == h.config.Cutover.Name:
-					return "confirmed by typing its name; " + detail, nil
-				}
-			case <-next:
-				break waiting
-			case <-ctx.Done():
-				return "", fmt.Errorf("%w: %w", errNobody, ctx.Err())
+		typed, err := h.typedIn(ctx, in, lines)
+		switch {
+		case err != nil:
+			return "", err
+		case typed && !better:
+			return typedName + detail, nil
+		case typed:
+			said, lines = typedName, nil
+		}
+	}
+}
+
+const (
+	// mostLooks is how many passes are made to spare the window the look at all events: a long transaction may hinder it.
+	mostLooks = 5
+	typedName = "confirmed by typing its name; "
+)
+
+// typedIn waits for the name of the cutover, for some time.
+func (h *holdPoint) typedIn(ctx context.Context, d time.Duration, lines <-chan string) (bool, error) {
+	next := time.NewTimer(d)
+	defer next.Stop()
+	for {
+		select {
+		case line, ok := <-lines:
+			switch {
+			case !ok:
+				return false, errNobody
+			case strings.TrimSpace(line) == h.config.Cutover.Name:
+				return true, nil
 			}
+		case <-next.C:
+			return false, nil
+		case <-ctx.Done():
+			return false, fmt.Errorf("%w: %w", errNobody, ctx.Err())
 		}
 	}
 }
@@ -91,13 +121,12 @@ func (h *holdPoint) read(ctx context.Context, lines chan<- string) {
 }
 
 // settled verifies a system in motion, so it waits for what may be on its way.
-func (h *holdPoint) settled(ctx context.Context) (evidence.Judged, error) {
+func (h *holdPoint) settled(ctx context.Context) (pass verify.Pass, j evidence.Judged, err error) {
 	cmp := comparison(h.config, h.sides, h.ledger, h.log())
-	pass, err := h.pass(ctx, cmp, (*verify.Comparison).Delta)
-	if err != nil {
-		return evidence.Judged{}, err
+	if pass, err = h.pass(ctx, cmp, (*verify.Comparison).Delta); err == nil {
+		j, err = h.judged(ctx, pass)
 	}
-	return h.judged(ctx, pass)
+	return pass, j, err
 }
 
 // unheld is the hold of a run that nobody has to confirm.
