@@ -139,11 +139,15 @@ func start(t testing.TB, args ...string) *process {
 	return p
 }
 
-// prepare is a process that is not started yet.
+// prepare is a process that is not started yet. A sidecar may live as long as its test.
 func prepare(t testing.TB, args ...string) *process {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout+2*loadTime(t, 0))
+	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
+	if args[0] != "run" {
+		ctx, cancel = context.WithTimeout(ctx, commandTimeout+2*loadTime(t, 0))
+		t.Cleanup(cancel)
+	}
 	p := &process{Cmd: exec.CommandContext(ctx, "crosscheck", args...), t: t}
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
 	return p
@@ -157,8 +161,17 @@ func (p *process) end() int {
 	if err != nil && !errors.As(err, &exit) {
 		p.t.Fatalf("crosscheck: %v", err)
 	}
-	p.t.Logf("%s: exit code %d\n%.2000s%.2000s", strings.Join(p.Args, " "), p.ProcessState.ExitCode(), &p.stdout, &p.stderr)
+	p.t.Logf("%s: exit code %d\n%.2000s%s", strings.Join(p.Args, " "), p.ProcessState.ExitCode(), &p.stdout, bothEnds(p.stderr.String()))
 	return p.ProcessState.ExitCode()
+}
+
+// bothEnds is a long text without its middle: why a process went wrong is at its end.
+func bothEnds(text string) string {
+	const end = 1500
+	if len(text) <= 2*end {
+		return text
+	}
+	return text[:end] + "\n…\n" + text[len(text)-end:]
 }
 
 // report reads what verify or sample printed.

@@ -30,7 +30,7 @@ var (
 
 const (
 	superuser    = "postgres"
-	startTimeout = 60 * time.Second
+	startTimeout = 3 * time.Minute // initdb takes more than one on a machine that does much else
 )
 
 // Options says how to run a server. The zero value is a fresh server on a random port.
