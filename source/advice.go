@@ -94,8 +94,39 @@ func castKey(key string, n native) string {
 		return fmt.Sprintf("encode(%s, 'hex')", x)
 	case n.oid == moneyOID:
 		return x + "::numeric::text"
+	case n.oid == pgtype.RecordOID:
+		return joinedKey(key)
 	}
 	return x + "::text"
+}
+
+// joinedKey makes one text of several columns. A record as text has no index.
+func joinedKey(key string) string {
+	columns := strings.Split(strings.Trim(strings.TrimSpace(key), "()"), ",")
+	for i, c := range columns {
+		columns[i] = strings.TrimSpace(c) + "::text"
+	}
+	return strings.Join(columns, " || '|' || ")
+}
+
+// ConfiguredKey is a key as the configuration has it.
+type ConfiguredKey struct {
+	Side order.Representation
+	Key  string
+	Type order.KeyType
+}
+
+// KeysAdvice says how to read keys of two types as the same ones. A text is read as the other type, and not the other way
+// round, because one number or uuid has many texts.
+func KeysAdvice(a, b ConfiguredKey) string {
+	if a.Type == order.KeyText {
+		a, b = b, a
+	}
+	if b.Type != order.KeyText {
+		return "an integer and a uuid never name the same order: set one of the keys to a column, or an expression, with the keys of the other"
+	}
+	return fmt.Sprintf("in %s, write key: %s, with an index on that expression; a row of which the text is no %s counts as a row without a key",
+		b.Side, yamlText("("+b.Key+")::"+keyCast(a.Type)), a.Type)
 }
 
 // plainColumn is a name that an index takes without parentheses.

@@ -80,6 +80,12 @@ func (e *eventsExamination) examineEventKey(ctx context.Context) {
 	if !ok {
 		return
 	}
+	if c := e.events.config.Keys; c.DSN != "" { // if its type is not known, that side has the finding
+		if t, err := keyTypeOf(ctx, c); err == nil && t != keyType {
+			e.add(doctor.Error, CheckKey, fmt.Sprintf("the key is %s in %s and %s in the events: no order has events", t, c.Representation, keyType),
+				KeysAdvice(ConfiguredKey{c.Representation, c.Key, t}, ConfiguredKey{order.Events, e.lookup, keyType}))
+		}
+	}
 	switch l, err := e.keyServed(ctx, keyType); {
 	case err != nil:
 		e.failed(CheckKeyIndex, "looking for an index on the key", err)

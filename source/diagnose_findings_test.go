@@ -117,7 +117,7 @@ func TestDiagnoseFinds(t *testing.T) {
 		}},
 		{
 			"keys of two types", func(p *patient) { p.exec(p.projection, "ALTER TABLE orders ALTER order_id TYPE text") },
-			[]expectation{problem("both", "key", "the key is bigint in legacy and text in the projection", "cast the key of one side")},
+			[]expectation{problem("both", "key", "the key is bigint in legacy and text in the projection", "in projection, write key: '(order_id)::bigint'")},
 		},
 		{
 			"a smaller key", func(p *patient) { p.exec(p.projection, "ALTER TABLE orders ALTER order_id TYPE integer") },

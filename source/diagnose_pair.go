@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nordvarg/crosscheck/doctor"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -24,7 +25,7 @@ func between(ctx context.Context, legacy, projection *examination) []doctor.Find
 	if f, ok := zonesFinding(legacy, projection); ok {
 		out = append(out, f)
 	}
-	if f, ok := keysFinding(legacy.key, projection.key); ok {
+	if f, ok := keysFinding(legacy, projection); ok {
 		out = append(out, f)
 	}
 	if legacy.shape.keyType != "" && legacy.shape.keyType == projection.shape.keyType {
@@ -88,7 +89,8 @@ func identityFindings(ctx context.Context, legacy, projection *examination) []do
 }
 
 // keysFinding compares the types of the keys. It returns false if one is unknown, which has its own finding.
-func keysFinding(legacy, projection native) (doctor.Finding, bool) {
+func keysFinding(l, p *examination) (doctor.Finding, bool) {
+	legacy, projection := l.key, p.key
 	if legacy.oid == 0 || projection.oid == 0 {
 		return doctor.Finding{}, false
 	}
@@ -96,7 +98,7 @@ func keysFinding(legacy, projection native) (doctor.Finding, bool) {
 	if legacy.family() != projection.family() {
 		f.Level = doctor.Error
 		f.Message = fmt.Sprintf("the key is %s in legacy and %s in the projection: no order can be found on the other side", legacy.name, projection.name)
-		f.Hint = "cast the key of one side to text, such as key: '(order_id)::text', with an index on that expression"
+		f.Hint = KeysAdvice(ConfiguredKey{order.Legacy, l.lookup, l.shape.keyType}, ConfiguredKey{order.Projection, p.lookup, p.shape.keyType})
 	} else if loss := narrowed(legacy, projection); loss != "" {
 		f.Level, f.Message = doctor.Warning, f.Message+": "+loss
 		f.Hint = "widen the projection's key before an order needs it"

@@ -108,7 +108,8 @@ func (s *Side) resolveKey(ctx context.Context) (order.KeyType, native, error) {
 	case pgtype.TextOID, pgtype.VarcharOID:
 		return order.KeyText, n, s.settleKey(ctx, order.KeyText)
 	}
-	return "", n, fmt.Errorf("key %s is %s: %w (integer, uuid and text are supported)", s.config.Key, n.name, ErrUnsupported)
+	return "", n, fmt.Errorf("key %s is %s: %w (integer, uuid and text are supported); map it with an expression, e.g. %q",
+		s.config.Key, n.name, ErrUnsupported, castKey(s.config.Key, n))
 }
 
 // accepted are the column types that can be cast to a field's type without losing anything.

@@ -80,8 +80,6 @@ func hintFor(err error) string {
 		return "use the newer crosscheck, or another ledger.schema"
 	case errors.Is(err, verify.ErrDigestBlind):
 		return "this should not be possible; please report it with the two servers' versions"
-	case errors.Is(err, verify.ErrKeyTypes):
-		return "cast the key of one side to text, such as key: '(order_id)::text', with an index on that expression"
 	}
 	return ""
 }

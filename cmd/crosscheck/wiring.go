@@ -102,17 +102,32 @@ func openSides(ctx context.Context, c *config.Config, observe observer) (sides, 
 	if err != nil {
 		return sides{}, placed(c, withoutSecrets(c, err))
 	}
-	if a, b := s.legacy.KeyType(), s.projection.KeyType(); a != b { // before a pass begins, because no pass can fix it
-		s.close()
-		return sides{}, fmt.Errorf("%w: %s and %s", verify.ErrKeyTypes, a, b)
-	}
 	if c.Events.Given() {
 		if s.events, err = openEvents(ctx, c, observe); err != nil {
 			s.close()
 			return sides{}, placed(c, withoutSecrets(c, err))
 		}
 	}
+	if err := s.oneKeyType(c); err != nil {
+		s.close()
+		return sides{}, err
+	}
 	return s, nil
+}
+
+// oneKeyType compares the types of the keys before a pass begins, because no pass can fix them.
+func (s sides) oneKeyType(c *config.Config) error {
+	legacy := source.ConfiguredKey{Side: order.Legacy, Key: c.Legacy.Key, Type: s.legacy.KeyType()}
+	others := []source.ConfiguredKey{{Side: order.Projection, Key: c.Projection.Key, Type: s.projection.KeyType()}}
+	if s.events != nil {
+		others = append(others, source.ConfiguredKey{Side: order.Events, Key: c.Events.Key, Type: s.events.KeyType()})
+	}
+	for _, other := range others {
+		if other.Type != legacy.Type {
+			return withHint(fmt.Errorf("%w: %s in %s and %s in %s", verify.ErrKeyTypes, legacy.Type, legacy.Side, other.Type, other.Side), source.KeysAdvice(legacy, other))
+		}
+	}
+	return nil
 }
 
 // placed adds to an error about a condition where it is in the file.
