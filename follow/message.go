@@ -79,7 +79,7 @@ func (w *work) histories(ctx context.Context, arrivals []arrival, p PartitionSta
 	for i := range arrivals {
 		a := &arrivals[i]
 		at, key := a.position, a.key
-		if !a.outside && at < newest && at != order.NoPosition && key != "" && a.Key != nil && a.Offset >= p.ReplayTo && !asked[key] {
+		if !a.outside && at < newest && at != order.NoPosition && key != "" && a.Key != nil && !w.replayed(a.Offset, at, p) && !asked[key] {
 			if _, known := w.recent.of(key); !known {
 				asked[key] = true
 				keys = append(keys, key)
@@ -105,7 +105,7 @@ func (w *work) arrived(ctx context.Context, a *arrival, behind map[order.Key][]o
 		return nil
 	}
 	at, key := a.position, a.key
-	replayed := a.Offset < p.ReplayTo
+	replayed := w.replayed(a.Offset, at, *p)
 	if a.anonymous() || key == "" {
 		w.unreadable(a)
 		w.find(w.topicKey(", unreadable"), compare.Differs, compare.SchemaDrift, nil, false)
@@ -268,7 +268,7 @@ func (w *work) judgeUnmatched(ctx context.Context) error {
 			if w.unsure.disordered(a) {
 				w.find(a.key, compare.Disorder, compare.DisorderedPublish, ofEvent(a.id), false)
 			}
-			w.matched(a, s.Offset < w.state.Partitions[s.Partition].ReplayTo)
+			w.matched(a, w.replayed(s.Offset, a.position, w.state.Partitions[s.Partition]))
 			w.step.commit.Matched = append(w.step.commit.Matched, s)
 			w.step.commit.MatchedOrders = append(w.step.commit.MatchedOrders, a.key)
 			continue

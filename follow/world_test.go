@@ -177,6 +177,14 @@ func (s *shop) TakeParcels(ctx context.Context, fingerprint string, after map[in
 func (s *shop) next(r follow.Range, from map[int]int64) (batches []follow.Batch, grown chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	exists := map[int]bool{}
+	for i := range s.partitions {
+		exists[i] = true
+	}
+	batches = follow.Gone(from, exists)
+	for _, b := range batches {
+		delete(from, b.Partition)
+	}
 	for i, m := range s.partitions {
 		if _, wanted := r.To[i]; r.To != nil && !wanted {
 			continue
@@ -186,6 +194,10 @@ func (s *shop) next(r follow.Range, from map[int]int64) (batches []follow.Batch,
 		if first < s.deleted[i] {
 			b.Gap = &follow.Gap{Partition: i, Kind: follow.GapRetention, Expected: first, Got: s.deleted[i]}
 			first = s.deleted[i]
+		}
+		if first > b.End {
+			b.Gap = &follow.Gap{Partition: i, Kind: follow.GapTruncated, Expected: first}
+			first = 0
 		}
 		if first < s.unreadable {
 			b.Gap = &follow.Gap{Partition: i, Kind: follow.GapUnreadable, Expected: first, Got: s.unreadable}
