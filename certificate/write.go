@@ -84,7 +84,7 @@ func (b *builder) seal() error {
 	if _, err := b.to.Write(b.packed); err != nil {
 		return fmt.Errorf("writing %d orders: %w", len(b.hashes), err)
 	}
-	e := entry{first: b.first, size: int64(len(b.packed)), orders: len(b.hashes), sum: sha256.Sum256(b.packed), root: rootOf(b.hashes)}
+	e := entry{first: []byte(b.first), size: int64(len(b.packed)), orders: len(b.hashes), sum: sha256.Sum256(b.packed), root: rootOf(b.hashes)}
 	b.index = e.append(b.index)
 	if b.roots = append(b.roots, e.root); len(b.roots) == perGroup {
 		b.sealGroup()
@@ -116,8 +116,8 @@ const beginning = 4
 
 // entry is a block in the index.
 type entry struct {
-	first  order.Key
-	at     int64 // where the block begins; told by those before
+	first  []byte // the key of its first order; a part of the index, if it was read
+	at     int64  // where the block begins; told by those before
 	size   int64
 	orders int
 	sum    hash // of the block as it is in the file
