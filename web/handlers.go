@@ -35,7 +35,7 @@ type site struct {
 	changes keyed[[]board.Change]
 	chain   keyed[decisionsView]
 	cutting *shared[cutoverPage]
-	plan    *shared[CutoverPlan]
+	plan    asked[CutoverPlan]
 
 	tokens  *tokens
 	origins *http.CrossOriginProtection

@@ -31,8 +31,9 @@ type Guardrail struct {
 	Passes       bool
 }
 
-// planFor is how long the answers of the guardrails are shown: they ask the databases.
-const planFor = 15 * time.Second
+// planFor is how long the guardrails are not asked again: they ask the databases. A page waits planWait for their answer, and they have
+// planMost for it.
+const planFor, planWait, planMost = 15 * time.Second, 2 * time.Second, 30 * time.Second
 
 // shownRuns is how many runs the page lists.
 const shownRuns = 50
@@ -45,10 +46,10 @@ type cutoverPage struct {
 	Plan       []planLine
 	Window     string // how long writers may be kept out
 	Forecast   string // of all steps, in words
-	Asked      string // when the guardrails were
+	Asked      string // when the guardrails were, and how long ago
 	Guardrails []Guardrail
 	Failing    int
-	Unplanned  string // why there are no guardrails
+	Unplanned  string // why there are no guardrails, or no newer ones
 	Run        *runDetail
 	Runs       []runLine
 	Rest       string
@@ -82,9 +83,18 @@ func (s *site) readCutover(ctx context.Context) (v cutoverPage, err error) {
 		return v, nil
 	}
 	v.Configured, v.Name = true, s.api.Cutover
+	journals, err := s.readRuns(ctx, &v)
+	if err == nil {
+		s.planned(ctx, &v, journals)
+	}
+	return v, err
+}
+
+// readRuns reads the journals in the turn of one of the few who may.
+func (s *site) readRuns(ctx context.Context, v *cutoverPage) ([][]cutover.Record, error) {
 	release, err := s.reading.enter(ctx)
 	if err != nil {
-		return v, err
+		return nil, err
 	}
 	defer release()
 	journals, err := s.journals(ctx)
@@ -92,15 +102,15 @@ func (s *site) readCutover(ctx context.Context) (v cutoverPage, err error) {
 		journals, err = nil, nil
 	}
 	if err != nil {
-		return v, err
+		return nil, err
 	}
 	if err := v.runs(journals); err != nil {
-		return v, err
+		return nil, err
 	}
 	if len(journals) > 0 && s.api.Report != nil {
 		made, err := s.api.Report(ctx, "", s.hide)
 		if err != nil {
-			return v, err
+			return nil, err
 		}
 		v.foremost(made)
 		for _, records := range journals {
@@ -112,8 +122,7 @@ func (s *site) readCutover(ctx context.Context) (v cutoverPage, err error) {
 			}
 		}
 	}
-	s.planned(ctx, &v, journals)
-	return v, nil
+	return journals, nil
 }
 
 // readPlan asks the guardrails.
@@ -122,6 +131,9 @@ func (s *site) readPlan(ctx context.Context) (CutoverPlan, error) {
 		return CutoverPlan{}, errNoPlan
 	}
 	plan, err := s.api.Plan(ctx)
+	if err == nil {
+		err = ctx.Err() // what has not answered in time does not fail
+	}
 	if err != nil {
 		s.log.WarnContext(ctx, "asking the guardrails of the cutover", slog.Any("error", err))
 	}
@@ -232,13 +244,22 @@ func (s *site) planned(ctx context.Context, v *cutoverPage, journals [][]cutover
 		v.Unplanned = "A run is under way, so the guardrails are not asked."
 		return
 	}
-	plan, err := s.plan.get(ctx)
-	if err != nil {
+	is := s.plan.get(ctx)
+	switch {
+	case is.err != nil:
 		v.Unplanned = "The guardrails cannot be asked now. The log of crosscheck says why; crosscheck cutover plan asks them too."
-		return
+	case is.coming && !is.known:
+		v.Unplanned = "The guardrails are being asked. They have not answered yet."
 	}
+	if is.known {
+		s.guarded(v, is.value)
+	}
+}
+
+// guarded shows what the guardrails have answered.
+func (s *site) guarded(v *cutoverPage, plan CutoverPlan) {
 	v.Window = fmt.Sprintf("Writers are kept out for at most %s, of which %s are kept for the way back.", human.Duration(plan.Budget), human.Duration(plan.Reserve))
-	v.Asked = human.Instant(plan.At)
+	v.Asked = human.Instant(plan.At) + ", " + ago(s.now(), plan.At)
 	for _, g := range plan.Guardrails {
 		if !g.Passes {
 			v.Failing++

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nordvarg/crosscheck/board"
@@ -32,7 +33,7 @@ func TestTheCutoverIsPlanned(t *testing.T) {
 	shows(t, handler(&fake{status: goes()}), "/cutover", http.StatusOK, "No cutover is configured.", "Add the section <code>cutover</code>")
 	h := cuts(report.Report{}).Handler()
 	shows(t, h, "/cutover", http.StatusOK, "No run has begun yet.", "crosscheck cutover rehearse", "1 of 2 fail", "the decision now is NO-GO (<b>counts</b>)",
-		"Writers are kept out for at most 5m, of which 2m are kept for the way back.", "Nothing was rehearsed", "permanent-fence", "asked 2026-11-23 08:00:00 UTC")
+		"Writers are kept out for at most 5m, of which 2m are kept for the way back.", "Nothing was rehearsed", "permanent-fence", "asked 2026-11-23 08:00:00 UTC, 0s ago")
 	hidden := cuts(report.Report{})
 	hidden.HideValues = true
 	if page := get(t, hidden.Handler(), "/cutover").Body.String(); strings.Contains(page, "(<b>counts") {
@@ -45,6 +46,43 @@ func TestTheCutoverIsPlanned(t *testing.T) {
 	}
 	down.API.Runs = func(context.Context) ([][]cutover.Record, error) { return nil, errors.New("gone") }
 	shows(t, down.Handler(), "/cutover", http.StatusServiceUnavailable, "ledger cannot be read")
+}
+
+// TestGuardrailsThatDoNotAnswerHoldNobodyUp: not the page, and not those who read the ledger.
+func TestGuardrailsThatDoNotAnswerHoldNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := cuts(report.Report{})
+		var of *site
+		slow := false
+		plan := server.API.Plan
+		server.API.Plan = func(ctx context.Context) (CutoverPlan, error) {
+			if len(of.reading) > 0 {
+				t.Error("the guardrails are asked in the turn of somebody who reads the ledger")
+			}
+			if slow {
+				<-ctx.Done()
+			}
+			return plan(ctx)
+		}
+		of = server.site(access{anyone: true}, nil)
+		h := server.handle(of)
+		slow = true
+		shows(t, h, "/cutover", http.StatusOK, "The guardrails are being asked. They have not answered yet.")
+		<-time.After(planMost)
+		shows(t, h, "/cutover", http.StatusOK, "The guardrails cannot be asked now.")
+		slow = false
+		<-time.After(planFor)
+		shows(t, h, "/cutover", http.StatusOK, "1 of 2 fail")
+		slow = true
+		of.now = func() time.Time { return now.Add(time.Minute) }
+		<-time.After(planFor + planMost)
+		if page := shows(t, h, "/cutover", http.StatusOK, "1 of 2 fail", "asked 2026-11-23 08:00:00 UTC, 1m ago"); strings.Contains(page, "cannot be asked now") {
+			t.Error("an answer that is on its way is a failure")
+		}
+		<-time.After(planMost)
+		shows(t, h, "/cutover", http.StatusOK, "1 of 2 fail", "The guardrails cannot be asked now.")
+		of.plan.end()
+	})
 }
 
 func TestTheRunThatCountsIsShownWithItsJournal(t *testing.T) {

@@ -82,8 +82,10 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	may := s.access(listener.Addr())
 	closing := make(chan struct{}) // closed when viewers have to leave
+	site := s.site(may, closing)
+	defer site.plan.end() // after the requests, which ask
 	server := &http.Server{
-		Handler:           s.handler(may, closing),
+		Handler:           s.handle(site),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -125,11 +127,14 @@ func (s *Server) log() *slog.Logger {
 func (s *Server) Handler() http.Handler { return s.handler(access{anyone: true}, nil) }
 
 func (s *Server) handler(may access, closing <-chan struct{}) http.Handler {
-	site := s.site(may, closing)
+	return s.handle(s.site(may, closing))
+}
+
+func (s *Server) handle(site *site) http.Handler {
 	mux := http.NewServeMux()
 	site.serve(mux)
 	for _, r := range site.routes() {
-		mux.HandleFunc(r.method+" "+r.path, may.guard(r.serve))
+		mux.HandleFunc(r.method+" "+r.path, site.access.guard(r.serve))
 	}
 	mux.HandleFunc("GET /readyz", site.readyz)
 	mux.HandleFunc("GET /healthz", healthz)
@@ -149,8 +154,9 @@ func (s *Server) site(may access, closing <-chan struct{}) *site {
 		closing: closing, tokens: newTokens(s.now, s.FormKey), origins: http.NewCrossOriginProtection(),
 	}
 	of.chain.keep = cacheFor
-	of.cutting, of.plan = newShared(of.readCutover), newShared(of.readPlan)
-	of.cutting.keep, of.plan.keep = time.Second, planFor
+	of.cutting = newShared(of.readCutover)
+	of.cutting.keep = time.Second
+	of.plan.ask, of.plan.keep, of.plan.wait, of.plan.most, of.plan.closing = of.readPlan, planFor, planWait, planMost, closing
 	if s.URL != "" {
 		if u, err := url.Parse(s.URL); err == nil {
 			_ = of.origins.AddTrustedOrigin(u.Scheme + "://" + u.Host) // the configuration has checked it
