@@ -46,6 +46,8 @@ type API struct {
 	DecisionReport func(context.Context, board.Link) (Report, error)
 	// Plan asks the guardrails of a cutover; nil if none is configured.
 	Plan func(context.Context) (CutoverPlan, error)
+	// Key is the key of an order as the databases print it. It refuses what is none.
+	Key func(ctx context.Context, given string) (order.Key, error)
 	// Explain looks at an order now, with the steps of its history if they are wanted.
 	Explain func(ctx context.Context, key string, steps bool) (explain.Report, error)
 	// Look is Explain for a page: it looks once, and does not wait for what may still be on its way.

@@ -44,12 +44,17 @@ func filterNames(more ...string) []string {
 // filterOf reads which divergences are wanted. They are those under the present configuration.
 func (s *site) filterOf(r *http.Request) (f board.Filter, at time.Time, err error) {
 	q := r.URL.Query()
-	f = board.Filter{Key: order.Key(q.Get("order_id")), Kind: q.Get("kind"), Cause: q.Get("cause"), Field: q.Get("field")}
+	f = board.Filter{Kind: q.Get("kind"), Cause: q.Get("cause"), Field: q.Get("field")}
 	if f.State, err = stateOf(r); err != nil {
 		return f, at, err
 	}
 	if f.Hop, err = hopOf(q.Get("hop")); err != nil {
 		return f, at, err
+	}
+	if id := q.Get("order_id"); id != "" {
+		if f.Key, err = s.api.Key(r.Context(), id); err != nil {
+			return f, at, err
+		}
 	}
 	status, err := s.status.get(r.Context())
 	if err != nil {

@@ -124,6 +124,9 @@ func (a *acceptCommand) answer(ctx context.Context, p *program, c *config.Config
 		return nil, "", err
 	}
 	defer s.close()
+	if key, err := orderKey(s.legacy.KeyType(), a.OrderID); err == nil { // others are not found
+		a.OrderID = string(key)
+	}
 	fingerprint, err := s.fingerprint(ctx, c)
 	if err != nil {
 		return nil, "", err

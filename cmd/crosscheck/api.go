@@ -24,7 +24,7 @@ const explainMore = 30 * time.Second
 func (s *sidecar) api(p *program) web.API {
 	a := web.API{
 		Listed: s.ledger, Logged: s.ledger, Journal: s.ledger, Findings: s.ledger.AuditFindings,
-		Explain: s.explain, Look: s.look, ExplainFor: s.config.Compare.Settle.Window + explainMore,
+		Key: s.orderKey, Explain: s.explain, Look: s.look, ExplainFor: s.config.Compare.Settle.Window + explainMore,
 		Accept: s.accept, Withdraw: s.withdraw, Recheck: s.recheckOrder,
 		Accepted: s.accepted, DecisionReport: s.decisionReport,
 	}
@@ -131,11 +131,15 @@ func (s *sidecar) answer(ctx context.Context, out web.Answer, of web.Selection, 
 	if len(orders) == 0 {
 		orders = []string{""}
 	}
-	for _, key := range orders {
-		groups, err := give(fingerprint, ledger.Selection{Key: order.Key(key), Hop: of.Hop, Kind: of.Kind, Cause: of.Cause, Field: of.Field, Divergences: of.Divergences})
+	for _, given := range orders {
+		key, err := s.storedKey(ctx, given)
+		if err != nil {
+			return out, err
+		}
+		groups, err := give(fingerprint, ledger.Selection{Key: key, Hop: of.Hop, Kind: of.Kind, Cause: of.Cause, Field: of.Field, Divergences: of.Divergences})
 		switch {
 		case errors.Is(err, ledger.ErrNothingSelected):
-			out.NotFound = append(out.NotFound, key)
+			out.NotFound = append(out.NotFound, given)
 		case err != nil:
 			return out, err
 		}
@@ -150,6 +154,18 @@ func (s *sidecar) answer(ctx context.Context, out web.Answer, of web.Selection, 
 		out.NotFound = []string{}
 	}
 	return out, nil
+}
+
+// storedKey is [sidecar.orderKey] of one of many: what is no key of an order is looked for as it is, and not found.
+func (s *sidecar) storedKey(ctx context.Context, given string) (order.Key, error) {
+	if given == "" {
+		return "", nil
+	}
+	key, err := s.orderKey(ctx, given)
+	if _, none := errors.AsType[*web.RefusedError](err); none {
+		return order.Key(given), nil
+	}
+	return key, err
 }
 
 // addGroup adds to the group of the same place, kind and cause.

@@ -73,14 +73,14 @@ web: {listen: "`+address+`", proxy: {header: X-User, from: [127.0.0.1]}, roles: 
 
 	key := fmt.Sprint(planted[0].OrderID)
 	var page web.Divergences
-	u.do(http.StatusOK, http.MethodGet, "/api/v1/divergences?order_id="+key, "", &page)
+	u.do(http.StatusOK, http.MethodGet, "/api/v1/divergences?order_id=00"+key, "", &page)
 	var order struct{ Verdict string }
 	u.do(http.StatusOK, http.MethodGet, "/api/v1/orders/"+key, "", &order)
 	if len(page.Divergences) != 1 || order.Verdict != "diverged" {
 		t.Errorf("order %s: %+v, %+v", key, page, order)
 	}
 	var answer web.Answer
-	u.do(http.StatusOK, http.MethodPost, "/api/v1/acceptances", `{"orders":["`+key+`","999999"],"why":"a test","until":"2999-01-01"}`, &answer)
+	u.do(http.StatusOK, http.MethodPost, "/api/v1/acceptances", `{"orders":["00`+key+`","999999"],"why":"a test","until":"2999-01-01"}`, &answer)
 	if len(answer.Groups) != 1 || answer.Groups[0].Count != 1 || len(answer.NotFound) != 1 || answer.Acceptance.Who != "olga" {
 		t.Errorf("accepted: %+v", answer)
 	}
@@ -88,6 +88,7 @@ web: {listen: "`+address+`", proxy: {header: X-User, from: [127.0.0.1]}, roles: 
 	u.do(http.StatusForbidden, http.MethodPost, "/api/v1/cutover/approvals", `{"ticket":"OPS-1"}`, &refused)
 	u.do(http.StatusNotFound, http.MethodGet, "/api/v1/orders/999999", "", &refused)
 	u.do(http.StatusBadRequest, http.MethodGet, "/api/v1/orders/none", "", &refused)
+	u.do(http.StatusBadRequest, http.MethodGet, "/api/v1/divergences?order_id=none", "", &refused)
 
 	var again web.Rechecked
 	u.do(http.StatusOK, http.MethodPost, "/api/v1/orders/"+key+"/recheck", "{}", &again)
