@@ -44,6 +44,9 @@ type Answered struct {
 	Acceptance *verify.Acceptance `json:"-"`
 }
 
+// acceptedBy sets what an acceptance has.
+const acceptedBy = `state = 'accepted', accepted_by = $6, accepted_why = $7, accepted_at = $8, accepted_until = $9`
+
 // AcceptAll accepts all that is selected and open under a fingerprint, each as [Ledger.Accept] does. What the same person has
 // accepted before is accepted anew; what others have accepted is left alone. If dry is true, it only counts.
 func (l *Ledger) AcceptAll(ctx context.Context, fingerprint string, s Selection, a verify.Acceptance, dry bool) ([]Answered, error) {
@@ -53,7 +56,7 @@ func (l *Ledger) AcceptAll(ctx context.Context, fingerprint string, s Selection,
 	}
 	return l.answerAll(ctx, fingerprint, s, dry, answer{
 		done: "accepted", args: []any{storable(a.Who), storable(a.Why), micro(a.At), micro(a.Until)},
-		set:   `state = 'accepted', accepted_by = $6, accepted_why = $7, accepted_at = $8, accepted_until = $9`,
+		set:   acceptedBy,
 		where: `($.state = 'open' OR $.state = 'accepted' AND ($.accepted_until <= clock_timestamp() OR $.accepted_by = $6))`,
 	})
 }
@@ -69,6 +72,21 @@ func (l *Ledger) answerAll(ctx context.Context, fingerprint string, s Selection,
 	if s == (Selection{Divergences: s.Divergences}) {
 		return nil, ErrNothingSelected
 	}
+	return l.answerFor(ctx, fingerprint, s, dry, a, func(ctx context.Context, tx pgx.Tx, answered *[]Answered) error {
+		if s.Kind == "" {
+			if err := a.group(ctx, tx, "divergence", "hop", only["divergence"], []any{fingerprint, s.Key, s.Cause, s.Hop, s.Field}, answered); err != nil {
+				return err
+			}
+		}
+		if s.Hop == "" && s.Field == "" && !s.Divergences {
+			return a.group(ctx, tx, "audit_finding", "part", only["audit_finding"], []any{fingerprint, s.Key, s.Cause, s.Kind, ""}, answered)
+		}
+		return nil
+	})
+}
+
+// answerFor gives the answer in one transaction, and proves what it changes of the evidence.
+func (l *Ledger) answerFor(ctx context.Context, fingerprint string, selected any, dry bool, a answer, give func(context.Context, pgx.Tx, *[]Answered) error) (answered []Answered, err error) {
 	err = l.write(ctx, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
 		answered = nil
 		for _, lock := range []string{"crosscheck settle", "crosscheck audit"} {
@@ -76,15 +94,8 @@ func (l *Ledger) answerAll(ctx context.Context, fingerprint string, s Selection,
 				return err
 			}
 		}
-		if s.Kind == "" {
-			if err := a.group(ctx, tx, "divergence", "hop", []any{fingerprint, s.Key, s.Cause, s.Hop, s.Field}, &answered); err != nil {
-				return err
-			}
-		}
-		if s.Hop == "" && s.Field == "" && !s.Divergences {
-			if err := a.group(ctx, tx, "audit_finding", "part", []any{fingerprint, s.Key, s.Cause, s.Kind, ""}, &answered); err != nil {
-				return err
-			}
+		if err := give(ctx, tx, &answered); err != nil {
+			return err
 		}
 		if len(answered) == 0 {
 			return ErrNothingSelected
@@ -100,20 +111,21 @@ func (l *Ledger) answerAll(ctx context.Context, fingerprint string, s Selection,
 	if err != nil {
 		return nil, fmt.Errorf("answering for a group: %w", err)
 	}
-	l.log.InfoContext(ctx, "a group was accepted or withdrawn", slog.String("answer", a.done), slog.Any("selected", s), slog.Any("groups", answered), slog.Any("by", a.args))
+	l.log.InfoContext(ctx, "a group was accepted or withdrawn", slog.String("answer", a.done), slog.Any("selected", selected), slog.Any("groups", answered), slog.Any("by", a.args))
 	return answered, nil
 }
 
-// only says for each table what its fourth and fifth argument select.
+// only says for each table what the arguments select.
 var only = map[string]string{
-	"divergence":    `($4 = '' OR d.hop = $4) AND ($5 = '' OR jsonb_array_length(d.fields) = 1 AND d.fields->0->>'name' = $5)`,
-	"audit_finding": `($4 = '' OR d.kind = $4) AND $5 = ''`,
+	"divergence":    byKeyAndCause + `($4 = '' OR d.hop = $4) AND ($5 = '' OR jsonb_array_length(d.fields) = 1 AND d.fields->0->>'name' = $5)`,
+	"audit_finding": byKeyAndCause + `($4 = '' OR d.kind = $4) AND $5 = ''`,
 }
 
+const byKeyAndCause = `d.fingerprint = $1 AND ($2 = '' OR d.order_key = $2) AND ($3 = '' OR d.cause = $3) AND `
+
 // group changes the selected rows of one table, and adds their number for each place, kind and cause.
-func (a answer) group(ctx context.Context, tx pgx.Tx, table, place string, args []any, into *[]Answered) error {
-	chosen := ` WHERE d.fingerprint = $1 AND ($2 = '' OR d.order_key = $2) AND ($3 = '' OR d.cause = $3) AND ` + only[table] + ` AND ` +
-		strings.ReplaceAll(a.where, "$.", "d.")
+func (a answer) group(ctx context.Context, tx pgx.Tx, table, place, selected string, args []any, into *[]Answered) error {
+	chosen := ` WHERE ` + selected + ` AND ` + strings.ReplaceAll(a.where, "$.", "d.")
 	rows, err := tx.Query(ctx, `
 		WITH chosen AS (UPDATE `+table+` d SET `+a.set+chosen+` RETURNING d.order_key, d.`+place+` AS place, d.kind, d.cause)
 		SELECT place, kind, cause, count(*), count(DISTINCT order_key) FROM chosen GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -95,6 +96,42 @@ func TestListings(t *testing.T) {
 		if err != nil || len(passes) != 1 || passes[0].ID != c.want {
 			t.Errorf("passes %s: %v, %v, want %d", name, passes, err, c.want)
 		}
+	}
+	answersForLists(t, l)
+}
+
+// answersForLists accepts exactly what a list has, or nothing if it has another number.
+func answersForLists(t *testing.T, l *ledger.Ledger) {
+	t.Helper()
+	open := board.Filter{Fingerprint: "now", State: verify.Open}
+	for _, c := range []struct {
+		given string
+		of    board.Filter
+		seen  int64
+		dry   bool
+		err   error
+		left  []string
+	}{
+		{"another number", board.Filter{Kind: "differs"}, 3, false, ledger.ErrOtherNumber, []string{"4", "3", "2", "5", "6"}},
+		{"none any more", board.Filter{Kind: "phantom"}, 1, false, ledger.ErrOtherNumber, []string{"4", "3", "2", "5", "6"}},
+		{"everything", board.Filter{}, 5, false, ledger.ErrNothingSelected, []string{"4", "3", "2", "5", "6"}},
+		{"only counted", board.Filter{Kind: "differs"}, 2, true, nil, []string{"4", "3", "2", "5", "6"}},
+		{"a field among others", board.Filter{Field: "f4"}, 1, false, nil, []string{"3", "2", "5", "6"}},
+		{"without a cause", board.Filter{Cause: board.NoCause, Kind: "missing", Hop: order.LegacyToProjection}, 3, false, nil, []string{"3"}},
+	} {
+		c.of.Fingerprint = "now"
+		if _, err := l.AcceptListed(t.Context(), c.of, c.seen, answered(never), c.dry); !errors.Is(err, c.err) {
+			t.Errorf("%s: %v, want %v", c.given, err, c.err)
+		}
+		if left := listed(t, l, open); !slices.Equal(left, c.left) {
+			t.Errorf("%s: %v are open, want %v", c.given, left, c.left)
+		}
+	}
+	if _, err := l.WithdrawListed(t.Context(), board.Filter{Fingerprint: "now", Field: "status"}, 1, false); err != nil {
+		t.Error(err)
+	}
+	if left := listed(t, l, open); !slices.Equal(left, []string{"4", "3"}) {
+		t.Errorf("withdrawn: %v are open", left)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,11 +32,13 @@ const (
 type Selection struct {
 	Orders []string  `json:"orders,omitempty"`
 	Hop    order.Hop `json:"hop,omitempty"`  // divergences alone
-	Kind   string    `json:"kind,omitempty"` // of findings of audits alone
+	Kind   string    `json:"kind,omitempty"` // of findings of audits alone; with Count, of divergences
 	Cause  string    `json:"cause,omitempty"`
 	Field  string    `json:"field,omitempty"` // the only one that differs; divergences alone
 	// Divergences leaves findings of audits alone. It selects nothing by itself.
 	Divergences bool `json:"divergences,omitempty"`
+	// Count makes it the divergences that the list of divergences has for hop, kind, cause and field, if they are as many as that.
+	Count *int64 `json:"count,omitempty"`
 	// DryRun counts what would be changed, and changes nothing.
 	DryRun bool `json:"dry_run,omitempty"`
 }
@@ -262,7 +265,15 @@ func withdrawAction() action {
 
 // selectionOf reads the fields of a form; orders may be given several times.
 func selectionOf(r *http.Request, get func(string) string) Selection {
-	return Selection{Orders: r.PostForm["orders"], Hop: order.Hop(get("hop")), Kind: get("kind"), Cause: get("cause"), Field: get("field"), Divergences: get("divergences") == "true", DryRun: get("dry_run") == "true"}
+	of := Selection{Orders: r.PostForm["orders"], Hop: order.Hop(get("hop")), Kind: get("kind"), Cause: get("cause"), Field: get("field"), Divergences: get("divergences") == "true", DryRun: get("dry_run") == "true"}
+	if text := get("count"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			n = 0 // no list to answer for has so many
+		}
+		of.Count = &n
+	}
+	return of
 }
 
 func (of Selection) check() error {
@@ -271,6 +282,10 @@ func (of Selection) check() error {
 		return err
 	case len(of.Orders) == 0 && of.Hop == "" && of.Kind+of.Cause+of.Field == "":
 		return refusef(http.StatusBadRequest, "nothing is selected: give orders, hop, field, kind or cause")
+	case of.Count != nil && (*of.Count < 1 || len(of.Orders) > 0):
+		return refusef(http.StatusBadRequest, "count is the number of divergences that a list has for hop, kind, cause and field, at least 1; give no orders with it")
+	case of.Count != nil:
+		return nil
 	case len(of.Orders) > maxOrders:
 		return refusef(http.StatusBadRequest, "at most %d orders at once; select more of them by hop, field, cause or kind", maxOrders)
 	case (of.Hop != "" || of.Field != "" || of.Divergences) && of.Kind != "":

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/gate"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -44,6 +45,7 @@ func proxied(j *journal) *Server {
 		Proxy: Proxy{Header: "X-User", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
 		Roles: map[string]Role{"olga": Operator, "anna": Approver, "wanda": Viewer, "zoe": "boss"},
 		API: API{
+			Key:     func(_ context.Context, given string) (order.Key, error) { return order.Key(given), nil },
 			Journal: j,
 			Accept: func(_ context.Context, s Selection, a verify.Acceptance) (Answer, error) {
 				if s.Cause == "unknown" {

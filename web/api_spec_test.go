@@ -107,7 +107,6 @@ func whole(s *stored) *Server {
 		proof := cutoverrun.Proof{At: now, Pass: 3, Kind: "full"}
 		return cutoverrun.NewHeld(cutover.Budget{Forecast: map[cutover.Step]time.Duration{cutover.Fence: time.Second}}, &proof, &proof, now), s.err
 	}
-	a.Key = func(_ context.Context, given string) (order.Key, error) { return order.Key(given), nil }
 	a.Explain = func(_ context.Context, key string, _ bool) (explain.Report, error) {
 		if key == "0" {
 			return explain.Report{}, Refuse(http.StatusNotFound, explain.ErrNoSuchOrder)

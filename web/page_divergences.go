@@ -156,13 +156,24 @@ func (v *divergencesView) answers(filter board.Filter, counts board.Counts) {
 		return
 	}
 	v.Form.Open, v.Form.Accepted = v.State == verify.Open, v.State == verify.Accepted
-	whole := board.Filter{Fingerprint: filter.Fingerprint, State: filter.State, Hop: filter.Hop, Cause: filter.Cause} // what the API can select
-	if v.Form.Hop, v.Form.Cause = string(filter.Hop), filter.Cause; filter.Cause == board.NoCause {
-		v.Form.Cause = ""
+	whole := board.Filter{Fingerprint: filter.Fingerprint, State: filter.State, Hop: filter.Hop, Kind: filter.Kind, Cause: filter.Cause, Field: filter.Field} // what the API can select
+	if parts := groupParts(filter); whole == filter && len(parts) > 0 {
+		v.Form.Whole, v.Form.Count = whole, sumOf(counts)
+		v.Form.Group = human.Quantity(v.Form.Count, string(v.State)+" divergence", string(v.State)+" divergences") + " with " + strings.Join(parts, ", ")
 	}
-	if whole == filter && filter.Cause != board.NoCause && (filter.Hop != "" || filter.Cause != "") {
-		v.Form.Group = human.Quantity(sumOf(counts), "divergence", "divergences") + " of " + strings.TrimSpace(string(filter.Hop)+" "+filter.Cause)
+}
+
+// groupParts names what the filter chooses.
+func groupParts(f board.Filter) (parts []string) {
+	for _, of := range []struct{ name, is string }{{"hop", string(f.Hop)}, {"kind", f.Kind}, {"cause", f.Cause}, {"field", f.Field}} {
+		switch {
+		case of.name == "cause" && of.is == board.NoCause:
+			parts = append(parts, "no known cause")
+		case of.is != "":
+			parts = append(parts, of.name+" "+short(of.is))
+		}
 	}
+	return parts
 }
 
 func sumOf(c board.Counts) (all int64) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/human"
 )
 
@@ -35,9 +36,10 @@ type formView struct {
 	Not   string // why not
 	Path  string // to which the forms are sent
 
-	Open, Accepted bool   // there is something to accept, or to withdraw
-	Group          string // all that the filter selects, counted and in words; empty if it cannot be answered for together
-	Hop, Cause     string // of the group
+	Open, Accepted bool         // there is something to accept, or to withdraw
+	Group          string       // all that the filter selects, counted and in words; empty if it cannot be answered for together
+	Whole          board.Filter // of the group
+	Count          int64        // how many it has
 
 	// What was typed, and why it was refused.
 	Refused    string
@@ -107,7 +109,9 @@ func scoped(r *http.Request) error {
 	case "group":
 		r.PostForm.Del("orders")
 	case "ticked":
-		r.PostForm.Del("orders")
+		for _, of := range []string{"orders", "kind", "cause", "field", "count"} { // of the group
+			r.PostForm.Del(of)
+		}
 		for i, tick := range r.PostForm["ticks"] {
 			hop, key, _ := strings.Cut(tick, "|")
 			if i > 0 && hop != r.PostForm.Get("hop") {

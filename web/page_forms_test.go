@@ -153,25 +153,35 @@ func TestARefusedFormComesBackWithWhatWasTyped(t *testing.T) {
 	wants("/orders/4711", http.StatusServiceUnavailable, url.Values{"action": {"recheck"}}, "The log of crosscheck says why")
 }
 
-// TestAGroupIsWhatTheFilterSelects, and only what the API can select.
+// TestAGroupIsWhatTheFilterSelects, with its number, and only what the API can select.
 func TestAGroupIsWhatTheFilterSelects(t *testing.T) {
 	f, _, s := withForms(t)
 	v := visit(t, s, "olga")
-	const path = "/divergences?hop=events-%3Eprojection&cause=stale_projection"
-	page := v.do(http.MethodGet, path, "", nil).Body.String()
-	if !strings.Contains(page, " of events-&gt;projection stale_projection</b>, on all pages") {
-		t.Errorf("the group is not offered:\n%s", page)
+	const path = "/divergences?hop=events-%3Eprojection&cause=none&field=status&kind=differs"
+	page := html.UnescapeString(v.do(http.MethodGet, path, "", nil).Body.String())
+	for _, want := range []string{"All <b>3 open divergences with hop events->projection, kind differs, no known cause, field status</b>, on all pages", `name="count" value="3"`, `name="cause" value="none"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s:\n%s", want, page)
+		}
 	}
-	for _, more := range []string{"&field=status", "&min_age=1h", "&kind=differs"} {
+	for _, more := range []string{"&min_age=1h", "&order_id=4711"} {
 		if page := v.do(http.MethodGet, path+more, "", nil).Body.String(); strings.Contains(page, `value="group"`) {
 			t.Errorf("with %s a larger group is offered", more)
 		}
 	}
-	if w := v.send(path, url.Values{"action": {"accept"}, "scope": {"group"}, "orders": {"1"}, "hop": {"events->projection"}, "cause": {"stale_projection"}, "why": {"x"}, "until": {"2999-01-01"}}); w.Code != http.StatusSeeOther {
+	group := url.Values{
+		"action": {"accept"}, "scope": {"group"}, "orders": {"1"}, "hop": {"events->projection"}, "kind": {"differs"}, "cause": {"none"}, "field": {"status"}, "count": {"1"},
+		"divergences": {"true"}, "why": {"x"}, "until": {"2999-01-01"},
+	}
+	if w := v.send(path, group); w.Code != http.StatusSeeOther {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	if len(f.asked) != 1 || len(f.asked[0].Orders) != 0 || f.asked[0].Cause != "stale_projection" || f.asked[0].Hop != "events->projection" {
-		t.Errorf("asked for %+v", f.asked)
+	if want := (Selection{Hop: "events->projection", Kind: "differs", Cause: "none", Field: "status", Divergences: true, Count: new(int64(1))}); len(f.asked) != 1 || !reflect.DeepEqual(f.asked[0], want) {
+		t.Errorf("asked for %+v, want %+v", f.asked, want)
+	}
+	group.Set("count", "many")
+	if w := v.send(path, group); w.Code != http.StatusBadRequest {
+		t.Errorf("a count that is no number: %d %s", w.Code, w.Body)
 	}
 }
 
@@ -180,7 +190,7 @@ func TestOnlyWhatIsTickedIsAnsweredFor(t *testing.T) {
 	f, _, s := withForms(t)
 	v := visit(t, s, "olga")
 	send := func(ticks ...string) int {
-		return v.send("/divergences", url.Values{"action": {"accept"}, "ticks": ticks, "scope": {"ticked"}, "divergences": {"true"}, "why": {"x"}, "until": {"2999-01-01"}}).Code
+		return v.send("/divergences", url.Values{"action": {"accept"}, "ticks": ticks, "scope": {"ticked"}, "kind": {"differs"}, "cause": {"none"}, "field": {"status"}, "count": {"3"}, "divergences": {"true"}, "why": {"x"}, "until": {"2999-01-01"}}).Code
 	}
 	if page := v.do(http.MethodGet, "/divergences", "", nil).Body.String(); !strings.Contains(page, `name="divergences" value="true"`) {
 		t.Errorf("the form means findings of audits too:\n%s", page)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/cutover"
 	"github.com/nordvarg/crosscheck/explain"
@@ -109,14 +110,25 @@ func (s *sidecar) explainedBy(ctx context.Context, given string, with func(*expl
 func (s *sidecar) accept(ctx context.Context, of web.Selection, by verify.Acceptance) (web.Answer, error) {
 	out := web.Answer{Answer: "accepted", DryRun: of.DryRun, Acceptance: shownAcceptance(by)}
 	return s.answer(ctx, out, of, func(fingerprint string, chosen ledger.Selection) ([]ledger.Answered, error) {
+		if of.Count != nil {
+			return s.ledger.AcceptListed(ctx, listedBy(fingerprint, of), *of.Count, by, of.DryRun)
+		}
 		return s.ledger.AcceptAll(ctx, fingerprint, chosen, by, of.DryRun)
 	})
 }
 
 func (s *sidecar) withdraw(ctx context.Context, of web.Selection) (web.Answer, error) {
 	return s.answer(ctx, web.Answer{Answer: "withdrawn", DryRun: of.DryRun}, of, func(fingerprint string, chosen ledger.Selection) ([]ledger.Answered, error) {
+		if of.Count != nil {
+			return s.ledger.WithdrawListed(ctx, listedBy(fingerprint, of), *of.Count, of.DryRun)
+		}
 		return s.ledger.WithdrawAll(ctx, fingerprint, chosen, of.DryRun)
 	})
+}
+
+// listedBy is the filter of the list that somebody has seen.
+func listedBy(fingerprint string, of web.Selection) board.Filter {
+	return board.Filter{Fingerprint: fingerprint, Hop: of.Hop, Kind: of.Kind, Cause: of.Cause, Field: of.Field}
 }
 
 var errNothingToAnswer = errors.New("nothing of the selection is open, or nothing is accepted that could be withdrawn")
@@ -140,6 +152,8 @@ func (s *sidecar) answer(ctx context.Context, out web.Answer, of web.Selection, 
 		switch {
 		case errors.Is(err, ledger.ErrNothingSelected):
 			out.NotFound = append(out.NotFound, given)
+		case errors.Is(err, ledger.ErrOtherNumber):
+			return out, web.Refuse(http.StatusConflict, err)
 		case err != nil:
 			return out, err
 		}
