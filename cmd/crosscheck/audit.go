@@ -83,7 +83,7 @@ func (a *auditCommand) show(ctx context.Context, o oneOff, l *ledger.Ledger, pas
 	if err != nil {
 		printError(o.logs(), err.Error(), hintFor(err)) // only the examples are missing
 	}
-	return r.writeText(o.stdout)
+	return r.writeText(o.stdout, o.columns())
 }
 
 // auditLine is a finding as others read it.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/nordvarg/crosscheck/human"
@@ -76,7 +75,7 @@ func (r *auditReport) example(f verify.AuditFinding) {
 	}
 }
 
-func (r auditReport) writeText(w io.Writer) error {
+func (r auditReport) writeText(w io.Writer, most int) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  audit of %s in %.1fs (%s, %s of the audit log, coverage %.4g %%)\n", strings.ToUpper(r.Verdict), human.Quantity(r.Counted.Orders, "order", "orders"),
 		r.Duration, human.Quantity(r.Counted.Trades, "trade", "trades"), human.Quantity(r.Counted.Lines, "line", "lines"), 100*r.Coverage)
@@ -92,8 +91,8 @@ func (r auditReport) writeText(w io.Writer) error {
 	if r.Unaudited > 0 {
 		fmt.Fprintf(&b, "  %s not be audited, and count as not accurate; numbers of events and evidence say nothing of them\n", human.Quantity(r.Unaudited, "order could", "orders could"))
 	}
-	r.writeNumbers(&b)
-	r.writeFound(&b)
+	r.writeNumbers(&b, most)
+	r.writeFound(&b, most)
 	if r.File != "" {
 		fmt.Fprintf(&b, "\n  %s written to %s\n", human.Quantity(r.Written, "finding was", "findings were"), printable(r.File))
 	}
@@ -112,17 +111,16 @@ func spanned(s verify.Span) string {
 	return strings.Join(parts, " and ")
 }
 
-func (r auditReport) writeNumbers(b *strings.Builder) {
+func (r auditReport) writeNumbers(b *strings.Builder, most int) {
 	if len(r.Numbers) == 0 {
 		return
 	}
 	b.WriteString("\n")
-	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "  number\tshare\tof\tall\texcluded\tcounts")
+	t := &table{header: []string{"number", "share", "of", "all", "excluded", "counts"}, prose: true}
 	for _, n := range r.Numbers {
-		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", n.Name, percent(n), human.Number(n.Of), human.Number(n.All), human.Number(n.Excluded), n.Meaning)
+		t.add(n.Name, percent(n), human.Number(n.Of), human.Number(n.All), human.Number(n.Excluded), n.Meaning)
 	}
-	_ = t.Flush()
+	t.write(b, most)
 }
 
 // percent never rounds to all or to nothing.
@@ -137,24 +135,23 @@ func percent(n auditNumber) string {
 	return text
 }
 
-func (r auditReport) writeFound(b *strings.Builder) {
+func (r auditReport) writeFound(b *strings.Builder, most int) {
 	if len(r.Found) == 0 {
 		return
 	}
 	b.WriteString("\n")
-	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "  part\tkind\tcause\tfindings\torders")
+	t := &table{header: []string{"part", "kind", "cause", "findings", "orders"}, firm: map[int]bool{3: true, 4: true}}
 	for _, f := range r.Found {
-		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", f.Part, f.Kind, cmp.Or(f.Cause, "-"), human.Number(f.Findings), human.Number(f.Orders))
+		t.add(string(f.Part), f.Kind, cmp.Or(f.Cause, "-"), human.Number(f.Findings), human.Number(f.Orders))
 	}
-	_ = t.Flush()
+	t.write(b, most)
 	if r.Unlisted > 0 {
 		fmt.Fprintf(b, "  and %s of these kinds, which the ledger does not list\n", human.Quantity(r.Unlisted, "finding", "findings"))
 	}
 	b.WriteString("\n")
 	for _, f := range r.Found {
 		for _, l := range r.Examples[string(f.Part)+f.Kind+f.Cause] {
-			fmt.Fprintf(b, "  order %s  %s: %s\n", human.InColumn(l.OrderID), l.Kind, printable(l.Detail))
+			beside(b, fmt.Sprintf("  order %s  ", human.InColumn(l.OrderID)), l.Kind+": "+printable(l.Detail), most)
 		}
 	}
 }

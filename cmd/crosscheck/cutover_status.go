@@ -69,26 +69,27 @@ func (c *cutoverPlan) run(ctx context.Context, p *program) (int, error) {
 	if c.JSON {
 		return code, writeObject(p.stdout, plan)
 	}
-	_, err = fmt.Fprint(p.stdout, plan.text())
-	return code, err
+	return code, p.say(plan.text(p.columns()))
 }
 
-func (p cutoverPlanned) text() string {
+func (p cutoverPlanned) text(most int) string {
 	var b strings.Builder
 	for i, s := range p.Steps {
 		forecast := ""
 		if s.Forecast != nil {
 			forecast = fmt.Sprintf("%.2f s", *s.Forecast)
 		}
-		fmt.Fprintf(&b, "%2d %-19s %8s  %s\n", i+1, s.Step, forecast, s.Does)
+		beside(&b, fmt.Sprintf("%2d %-19s %8s  ", i+1, s.Step, forecast), s.Does, most)
 	}
-	fmt.Fprintf(&b, "\nLegacy is closed for at most %.0f s, of which %.0f s are for the way back.\n\n", p.Budget, p.Reserve)
+	b.WriteString("\n")
+	beside(&b, "", fmt.Sprintf("Legacy is closed for at most %.0f s, of which %.0f s are for the way back.", p.Budget, p.Reserve), most)
+	b.WriteString("\n")
 	for _, g := range p.Guardrails {
 		says := "pass"
 		if !g.Passes {
 			says = "FAIL"
 		}
-		fmt.Fprintf(&b, "%s %-10s %s\n", says, g.Name, printable(g.Detail))
+		beside(&b, fmt.Sprintf("%s %-10s ", says, g.Name), printable(g.Detail), most)
 	}
 	return b.String()
 }

@@ -76,7 +76,7 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	if e.JSON {
 		err = writeObject(p.stdout, r)
 	} else {
-		text := withPages(explained{r, p.width()}.text(), c.DocsURL())
+		text := withPages(explained{r, p.width(), p.columns()}.text(), c.DocsURL())
 		if page := orderPage(c, key); page != "" {
 			text += "\n  page        " + page + "\n"
 		}

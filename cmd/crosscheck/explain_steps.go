@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
@@ -98,8 +97,7 @@ func (r explained) writeAsOf(b *strings.Builder) {
 	}
 	b.WriteString("\n")
 	r.wrapped(b, "  ", "  ", title)
-	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "  \t\tevents\tlegacy\ttold by")
+	t := &table{header: []string{"", "", "events", "legacy", "told by"}, firm: map[int]bool{0: true, 1: true}}
 	for _, f := range r.Fields {
 		mark := " "
 		if slices.Contains(a.Differ, f) {
@@ -109,9 +107,9 @@ func (r explained) writeAsOf(b *strings.Builder) {
 		if by == "" {
 			by = "-"
 		}
-		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", mark, f, cell(a.Values, f), cell(a.Legacy, f), by)
+		t.add(mark, f, cell(a.Values, f), cell(a.Legacy, f), by)
 	}
-	_ = t.Flush()
+	t.write(b, r.most)
 }
 
 func shownClipped(v *string) string {

@@ -3,8 +3,8 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
@@ -18,6 +18,7 @@ type explained struct {
 	explain.Report
 
 	width int // of the text of steps, in columns
+	most  int // columns of everything else; zero is no limit
 }
 
 // text is the report for people.
@@ -26,7 +27,7 @@ func (r explained) text() string {
 	fmt.Fprintf(&b, "%s  order %s\n", strings.ToUpper(string(r.Verdict)), human.Shown(r.OrderID))
 	line := func(label, text string) {
 		if text != "" {
-			fmt.Fprintf(&b, "  %-10s  %s\n", label, printable(text))
+			beside(&b, fmt.Sprintf("  %-10s  ", label), printable(text), r.most)
 		}
 	}
 	line("hop", string(r.Hop))
@@ -79,26 +80,51 @@ func inParentheses(text, before string) string {
 func (r explained) writeValues(b *strings.Builder) {
 	names := r.Shown()
 	b.WriteString("\n")
-	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
-	titles := make([]string, len(names))
-	for i, n := range names {
-		if titles[i] = string(n); r.Incomplete(n) {
-			titles[i] += " (incomplete)"
+	t := &table{header: []string{"", ""}, firm: map[int]bool{0: true, 1: true}}
+	for _, n := range names {
+		title := string(n)
+		if r.Incomplete(n) {
+			title += " (incomplete)"
 		}
+		t.header = append(t.header, title)
 	}
-	_, _ = fmt.Fprintf(t, "  \t\t%s\n", strings.Join(titles, "\t"))
 	for _, f := range r.Fields {
-		cells := make([]string, len(names))
-		for i, n := range names {
-			cells[i] = cell(r.Representations[n], f)
+		cells := []string{" ", f}
+		for _, n := range names {
+			cells = append(cells, cell(r.Representations[n], f))
 		}
-		mark := " "
 		if r.Differ(f) {
-			mark = "*"
+			cells[0] = "*"
 		}
-		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", mark, f, strings.Join(cells, "\t"))
+		t.add(cells...)
 	}
-	_ = t.Flush()
+	r.whole(t)
+	t.write(b, r.most)
+}
+
+// whole puts values that differ below their field where they would be clipped beside it.
+func (r explained) whole(t *table) {
+	if _, total := t.widths(); r.most == 0 || total <= r.most {
+		return
+	}
+	const sides = 2 // the first column with values
+	field := 0
+	for _, row := range t.rows {
+		field = max(field, columnsOf(row.cells[1]))
+	}
+	room := (r.most-2*len(gutter)-1-field)/(len(t.header)-sides) - len(gutter)
+	for i, row := range t.rows {
+		fits := !slices.ContainsFunc(row.cells[sides:], func(v string) bool { return columnsOf(v) > room })
+		if fits || row.cells[0] == " " {
+			continue
+		}
+		for n, v := range row.cells[sides:] {
+			var line strings.Builder
+			beside(&line, fmt.Sprintf("      %-10s  ", t.header[sides+n]), v, r.most)
+			t.rows[i].below = append(t.rows[i].below, strings.TrimSuffix(line.String(), "\n"))
+		}
+		t.rows[i].cells = row.cells[:sides]
+	}
 }
 
 // cell returns a value, or "-" if the representation does not have the order or does not tell the field.
@@ -121,17 +147,25 @@ func (r explained) writeTimeline(b *strings.Builder) {
 		return
 	}
 	b.WriteString("\n")
-	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "  \tat\tfrom\tevent\twhat\tstate after")
+	t := &table{header: []string{"", "at", "from", "event", "what", "state after"}}
+	narrow := &table{header: []string{"", "at", "from", "event", "what"}, prose: true}
 	for _, m := range r.Timeline {
 		mark := " "
 		if m.Parts {
 			mark = ">"
 		}
-		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\n", mark, m.At.UTC().Format("2006-01-02 15:04:05.000000"), m.Source,
-			eventName(m), printable(m.What), r.after(m))
+		cells := []string{mark, m.At.UTC().Format(stepTime), m.Source, eventName(m), printable(m.What)}
+		after := r.after(m)
+		t.add(append(slices.Clone(cells), after)...)
+		if after != "" {
+			cells[4] += "; after it " + after
+		}
+		narrow.add(cells...)
 	}
-	_ = t.Flush()
+	if _, total := t.widths(); r.most > 0 && total > r.most {
+		t = narrow
+	}
+	t.write(b, r.most)
 	if r.PartsAt != "" {
 		fmt.Fprintf(b, "\n  > they part here: event %s\n", r.PartsAt)
 	}

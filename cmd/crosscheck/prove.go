@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/nordvarg/crosscheck/certificate"
@@ -70,7 +69,7 @@ func (a *proveCommand) run(_ context.Context, p *program) (int, error) {
 		printError(p.stderr, out.Reason, "")
 		return code, nil
 	}
-	_, err = fmt.Fprint(p.stdout, out.said())
+	_, err = fmt.Fprint(p.stdout, out.said(p.columns()))
 	return code, err
 }
 
@@ -136,25 +135,36 @@ func (out *proven) from(dir string, pinned ed25519.PublicKey) (err error) {
 	return nil
 }
 
-func (out *proven) said() string {
+func (out *proven) said(most int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Order %s is proven:\n", printable(out.OrderID))
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	widest := 0
 	for _, v := range out.Values {
-		text := "NULL"
+		widest = max(widest, columnsOf(printable(v.Field)))
+	}
+	for _, v := range out.Values {
+		text, name := "NULL", printable(v.Field)
 		if v.Value != nil {
 			text = printable(*v.Value)
 		}
-		fmt.Fprintf(w, "  %s\t%s\n", printable(v.Field), text)
+		beside(&b, "  "+name+strings.Repeat(" ", widest-columnsOf(name)+2), text, most)
 	}
-	_ = w.Flush() // into memory
-	fmt.Fprintf(&b, "\nleaf    %s, number %d of %d\npath    %d hashes (--json prints them)\nroot    %s\nsigned  by %s, certificate made %s\n",
-		out.Hash, out.Leaf+1, out.Orders, len(out.Path), out.Root, out.Signer, out.MadeAt.Format(time.RFC3339))
+	b.WriteString("\n")
+	facts := []struct{ what, text string }{
+		{"leaf", fmt.Sprintf("%s, number %d of %d", out.Hash, out.Leaf+1, out.Orders)},
+		{"path", fmt.Sprintf("%d hashes (--json prints them)", len(out.Path))},
+		{"root", out.Root},
+		{"signed", fmt.Sprintf("by %s, certificate made %s", out.Signer, out.MadeAt.Format(time.RFC3339))},
+	}
 	if scope := out.text(); scope != "" {
-		fmt.Fprintf(&b, "of      %s\n", scope)
+		facts = append(facts, struct{ what, text string }{"of", scope})
+	}
+	for _, of := range facts {
+		beside(&b, fmt.Sprintf("%-6s  ", of.what), of.text, most)
 	}
 	if !out.Pinned {
-		b.WriteString("\nWhose key that is was not checked: give --public-key with the key that you have kept.\n")
+		b.WriteString("\n")
+		beside(&b, "", "Whose key that is was not checked: give --public-key with the key that you have kept.", most)
 	}
 	return b.String()
 }

@@ -52,7 +52,7 @@ func (r *readsAsk) run(ctx context.Context, p *program) (int, error) {
 			return reading(c, paths, cmp).Run(ctx, l, start, size)
 		},
 		show: func(_ context.Context, o oneOff, _ *ledger.Ledger, pass verify.Pass) error {
-			return newReadsReport(pass).write(o.stdout, r.JSON)
+			return newReadsReport(pass).write(o.stdout, r.JSON, o.columns())
 		},
 	}.run(ctx)
 }
@@ -110,7 +110,7 @@ func (r *readsReplay) run(ctx context.Context, p *program) (int, error) {
 	pass.Scan = verify.Scan{Coverage: facts.Coverage(), Facts: facts}
 	report := newReadsReport(pass)
 	report.Late = late
-	if err := report.write(p.stdout, r.JSON); err != nil {
+	if err := report.write(p.stdout, r.JSON, p.columns()); err != nil {
 		return exitError, err
 	}
 	return exitCode(pass.Result.Verdict), nil

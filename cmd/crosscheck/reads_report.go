@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/nordvarg/crosscheck/human"
@@ -42,17 +42,17 @@ func newReadsReport(p verify.Pass) readsReport {
 	return r
 }
 
-func (r readsReport) write(w io.Writer, json bool) error {
+func (r readsReport) write(w io.Writer, json bool, most int) error {
 	if json {
 		return writeObject(w, r)
 	}
 	var b strings.Builder
-	r.text(&b)
+	r.text(&b, most)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func (r readsReport) text(b *strings.Builder) {
+func (r readsReport) text(b *strings.Builder, most int) {
 	var questions int64
 	for _, q := range r.Queries {
 		questions += q.Questions
@@ -69,21 +69,35 @@ func (r readsReport) text(b *strings.Builder) {
 		fmt.Fprintf(b, "  %s more than 100 ms late: too many were open\n", human.Quantity(r.Late, "request began", "requests began"))
 	}
 	if len(r.Queries) > 0 {
-		r.table(b)
+		r.table(b, most)
 	}
-	r.differences(b)
+	r.differences(b, most)
 }
 
-func (r readsReport) table(b *strings.Builder) {
-	b.WriteString("\n")
-	t := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "  query\tasked\tagree\tlater\tdiffer\tmoving\tfailed\tnoise\tlegacy P50\tP99\tprojection P50\tP99\tP99 ratio")
+// table is one table, or where that is too wide one of counts and one of latencies.
+func (r readsReport) table(b *strings.Builder, most int) {
+	counts := []string{"query", "asked", "agree", "later", "differ", "moving", "failed", "noise"}
+	latencies := []string{"legacy P50", "P99", "projection P50", "P99", "P99 ratio"}
+	all := &table{header: slices.Concat(counts, latencies)}
+	counted, measured := &table{header: counts}, &table{header: append([]string{"query"}, latencies...), prose: true}
 	for _, q := range r.Queries {
-		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", q.Name, human.Number(q.Questions-q.Unasked), human.Number(q.Agreed), human.Number(q.Later),
+		count := []string{
+			q.Name, human.Number(q.Questions - q.Unasked), human.Number(q.Agreed), human.Number(q.Later),
 			human.Number(q.Differing), human.Number(q.Moving), human.Number(q.Failed), human.Number(q.Noise),
-			took(q, q.Legacy.P50), took(q, q.Legacy.P99), took(q, q.Projection.P50), took(q, q.Projection.P99), timesAs(q))
+		}
+		latency := []string{took(q, q.Legacy.P50), took(q, q.Legacy.P99), took(q, q.Projection.P50), took(q, q.Projection.P99), timesAs(q)}
+		all.add(slices.Concat(count, latency)...)
+		counted.add(count...)
+		measured.add(append([]string{q.Name}, latency...)...)
 	}
-	_ = t.Flush()
+	tables := []*table{all}
+	if _, total := all.widths(); most > 0 && total > most {
+		tables = []*table{counted, measured}
+	}
+	for _, t := range tables {
+		b.WriteString("\n")
+		t.write(b, most)
+	}
 }
 
 func took(q verify.ReadQuery, microseconds int64) string {
@@ -104,7 +118,7 @@ func timesAs(q verify.ReadQuery) string {
 	return fmt.Sprintf("%.2f (%.2f to %.2f)", q.P99.Ratio, q.P99.Low, q.P99.High)
 }
 
-func (r readsReport) differences(b *strings.Builder) {
+func (r readsReport) differences(b *strings.Builder, most int) {
 	if len(r.Differences) == 0 {
 		return
 	}
@@ -124,7 +138,7 @@ func (r readsReport) differences(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "  %s %s%s\n", d.Query, printable(of), still)
 		for _, at := range d.Found {
-			fmt.Fprintf(b, "    %s: legacy %s, projection %s\n", printable(at.Path), printable(at.Legacy), printable(at.Projection))
+			beside(b, "    ", printable(fmt.Sprintf("%s: legacy %s, projection %s", at.Path, at.Legacy, at.Projection)), most)
 		}
 	}
 	if r.Unlisted > 0 {

@@ -8,6 +8,7 @@ type table struct {
 	rows   []tableRow
 	right  map[int]bool // columns of numbers
 	firm   map[int]bool // columns of names, which are clipped last
+	prose  bool         // the last column has sentences, which are wrapped and never clipped
 }
 
 type tableRow struct {
@@ -39,6 +40,10 @@ func (t *table) widths() (widths []int, total int) {
 // write writes the table in lines of at most so many columns, if it can be that narrow: it clips the widest column first. Zero is no limit.
 func (t *table) write(b *strings.Builder, most int) {
 	widths, total := t.widths()
+	if last := len(widths) - 1; t.prose && most > 0 && total > most { // the others keep their widths where they can
+		total -= widths[last]
+		widths[last] = 0
+	}
 	for _, firm := range []bool{false, true} {
 		for most > 0 && total > most {
 			i := t.widest(widths, firm)
@@ -49,9 +54,9 @@ func (t *table) write(b *strings.Builder, most int) {
 			total--
 		}
 	}
-	t.line(b, widths, t.header)
+	t.line(b, widths, t.header, most)
 	for _, row := range t.rows {
-		t.line(b, widths, row.cells)
+		t.line(b, widths, row.cells, most)
 		for _, line := range row.below {
 			b.WriteString(line + "\n")
 		}
@@ -69,9 +74,15 @@ func (t *table) widest(widths []int, firm bool) int {
 	return at
 }
 
-func (t *table) line(b *strings.Builder, widths []int, cells []string) {
+func (t *table) line(b *strings.Builder, widths []int, cells []string, most int) {
 	var line strings.Builder
+	prose := ""
 	for i, c := range cells {
+		if t.prose && i == len(widths)-1 {
+			line.WriteString(gutter)
+			prose = c
+			break
+		}
 		c = clipped(c, widths[i])
 		pad := strings.Repeat(" ", widths[i]-columnsOf(c))
 		if t.right[i] {
@@ -79,5 +90,5 @@ func (t *table) line(b *strings.Builder, widths []int, cells []string) {
 		}
 		line.WriteString(gutter + c + pad)
 	}
-	b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	beside(b, line.String(), prose, most)
 }
