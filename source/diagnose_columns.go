@@ -43,6 +43,9 @@ func (e *examination) keyHint(ctx context.Context, n native) string {
 	if ok, err := e.indexable(ctx, expr); err == nil && !ok {
 		return hint + "; no index can have that expression, so a column of type text is better"
 	}
+	if index := e.indexRemedy(ctx, true, expr).hint; strings.HasPrefix(index, "CREATE") {
+		return hint + ", with the index that it needs: " + index
+	}
 	return hint + ", and give that expression an index"
 }
 

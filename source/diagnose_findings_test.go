@@ -41,6 +41,15 @@ func TestDiagnoseFinds(t *testing.T) {
 			[]expectation{problem("legacy", "table", "public.s is not a table or view", "check the table")},
 		},
 		{
+			"one partition of several", func(p *patient) {
+				p.exec(p.projection, `ALTER TABLE orders RENAME TO orders_old; CREATE TABLE orders (LIKE orders_old) PARTITION BY RANGE (order_id); ALTER TABLE orders ADD PRIMARY KEY (order_id);
+					CREATE TABLE few PARTITION OF orders FOR VALUES FROM (0) TO (1000) PARTITION BY RANGE (order_id); CREATE TABLE fewer PARTITION OF few DEFAULT;
+					INSERT INTO orders SELECT * FROM orders_old; GRANT SELECT ON fewer TO `+p.role)
+				p.config[1].Table = "public.fewer"
+			},
+			[]expectation{warning("projection", "table", "public.fewer is one partition of public.orders: what the others hold is not compared", "table: 'public.orders'")},
+		},
+		{
 			"a broken subquery", func(p *patient) { p.config[0].Table = "(selec 1)" },
 			[]expectation{problem("legacy", "table", "syntax error", "SQL")},
 		},
@@ -125,7 +134,7 @@ func TestDiagnoseFinds(t *testing.T) {
 		},
 		{
 			"a key that cannot be one", func(p *patient) { p.exec(p.legacy, "ALTER TABLE orders ALTER order_id TYPE numeric") },
-			[]expectation{problem("legacy", "key", "key order_id is numeric; integers, uuid and text are supported", "key: 'trim_scale(order_id)::text'")},
+			[]expectation{problem("legacy", "key", "key order_id is numeric; integers, uuid and text are supported", "key: 'trim_scale(order_id)::text', with the index that it needs: CREATE UNIQUE INDEX CONCURRENTLY ON \"public\".\"orders\" ((trim_scale(order_id)::text))")},
 		},
 		{"no index on the key", func(p *patient) { p.exec(p.legacy, "ALTER TABLE orders DROP CONSTRAINT orders_pkey") }, []expectation{
 			warning("legacy", "key_index", "the key has no usable index", `CREATE UNIQUE INDEX CONCURRENTLY ON "public"."orders" (order_id)`),

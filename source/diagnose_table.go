@@ -24,6 +24,7 @@ type relation struct {
 	owner        string
 	columns      []string
 	partitionKey []string // columns; empty text for an expression
+	whole        string   // the table of which it is one partition; empty for none
 }
 
 func (r relation) String() string { return r.schema + "." + r.name }
@@ -64,6 +65,9 @@ func (e *examination) examineTable(ctx context.Context) {
 	}
 	e.shape.oid, e.shape.relation = e.relation.oid, e.relation.kind
 	e.readTable(ctx, kinds[e.relation.kind]+" "+e.relation.String())
+	if whole := e.relation.whole; whole != "" {
+		e.add(doctor.Warning, CheckTable, fmt.Sprintf("%s is one partition of %s: what the others hold is not compared", e.relation, whole), "write table: "+yamlText(whole)+", unless this partition alone is meant")
+	}
 	e.findings = append(e.findings, roleFinding(e.side(), e.server, e.relation))
 	e.examineFilters(ctx)
 }
@@ -114,9 +118,11 @@ func (e *examination) lookUp(ctx context.Context, names []string) (relation, err
 			array(SELECT attname::text FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum),
 			array(SELECT coalesce(a.attname::text, '') FROM pg_catalog.pg_partitioned_table p CROSS JOIN unnest(p.partattrs::int2[]) AS part(number)
 				LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = part.number WHERE p.partrelid = c.oid),
-			pg_catalog.pg_get_userbyid(c.relowner)::text
+			pg_catalog.pg_get_userbyid(c.relowner)::text,
+			coalesce((SELECT format('%I.%I', s.nspname, w.relname) FROM pg_catalog.pg_class w JOIN pg_catalog.pg_namespace s ON s.oid = w.relnamespace
+				WHERE c.relispartition AND w.oid = pg_catalog.pg_partition_root(c.oid)), '')
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`, r.schema, r.name).
-		Scan(&r.oid, &r.kind, &r.populated, &r.mayUse, &r.mayRead, &r.mayWrite, &r.columns, &r.partitionKey, &r.owner)
+		Scan(&r.oid, &r.kind, &r.populated, &r.mayUse, &r.mayRead, &r.mayWrite, &r.columns, &r.partitionKey, &r.owner, &r.whole)
 	return r, err
 }
 

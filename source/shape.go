@@ -108,7 +108,7 @@ func (s *Side) resolveKey(ctx context.Context) (order.KeyType, native, error) {
 	case pgtype.TextOID, pgtype.VarcharOID:
 		return order.KeyText, n, s.settleKey(ctx, order.KeyText)
 	}
-	return "", n, fmt.Errorf("key %s is %s: %w (integer, uuid and text are supported); map it with an expression, e.g. %q",
+	return "", n, fmt.Errorf("key %s is %s: %w (integer, uuid and text are supported); map it with an expression, e.g. %q, and give that an index, which crosscheck doctor names",
 		s.config.Key, n.name, ErrUnsupported, castKey(s.config.Key, n))
 }
 
