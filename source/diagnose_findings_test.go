@@ -42,7 +42,7 @@ func TestDiagnoseFinds(t *testing.T) {
 		},
 		{
 			"one partition of several", func(p *patient) {
-				p.exec(p.projection, `ALTER TABLE orders RENAME TO orders_old; CREATE TABLE orders (LIKE orders_old) PARTITION BY RANGE (order_id); ALTER TABLE orders ADD PRIMARY KEY (order_id);
+				p.exec(p.projection, `ALTER TABLE orders RENAME TO orders_old; CREATE TABLE orders (LIKE orders_old) PARTITION BY RANGE (order_id); ALTER TABLE orders ADD PRIMARY KEY (order_id); CREATE INDEX ON orders (updated_at);
 					CREATE TABLE few PARTITION OF orders FOR VALUES FROM (0) TO (1000) PARTITION BY RANGE (order_id); CREATE TABLE fewer PARTITION OF few DEFAULT;
 					INSERT INTO orders SELECT * FROM orders_old; GRANT SELECT ON fewer TO `+p.role)
 				p.config[1].Table = "public.fewer"

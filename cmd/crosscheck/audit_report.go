@@ -77,10 +77,10 @@ func (r *auditReport) example(f verify.AuditFinding) {
 
 func (r auditReport) writeText(w io.Writer, most int) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  audit of %s in %.1fs (%s, %s of the audit log, coverage %.4g %%)\n", strings.ToUpper(r.Verdict), human.Quantity(r.Counted.Orders, "order", "orders"),
-		r.Duration, human.Quantity(r.Counted.Trades, "trade", "trades"), human.Quantity(r.Counted.Lines, "line", "lines"), 100*r.Coverage)
+	beside(&b, strings.ToUpper(r.Verdict)+"  ", fmt.Sprintf("audit of %s in %.1fs (%s, %s of the audit log, coverage %.4g %%)", human.Quantity(r.Counted.Orders, "order", "orders"),
+		r.Duration, human.Quantity(r.Counted.Trades, "trade", "trades"), human.Quantity(r.Counted.Lines, "line", "lines"), 100*r.Coverage), most)
 	if r.Reason != "" {
-		fmt.Fprintf(&b, "  %s\n", printable(r.Reason))
+		beside(&b, "  ", printable(r.Reason), most)
 	}
 	if r.Created != nil {
 		fmt.Fprintf(&b, "  only orders created %s\n", spanned(*r.Created))
@@ -89,7 +89,7 @@ func (r auditReport) writeText(w io.Writer, most int) error {
 		fmt.Fprintf(&b, "  %s excluded: no time of creation\n", human.Quantity(n, "order is", "orders are"))
 	}
 	if r.Unaudited > 0 {
-		fmt.Fprintf(&b, "  %s not be audited, and count as not accurate; numbers of events and evidence say nothing of them\n", human.Quantity(r.Unaudited, "order could", "orders could"))
+		beside(&b, "  ", human.Quantity(r.Unaudited, "order could", "orders could")+" not be audited, and count as not accurate; numbers of events and evidence say nothing of them", most)
 	}
 	r.writeNumbers(&b, most)
 	r.writeFound(&b, most)

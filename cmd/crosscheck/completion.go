@@ -80,7 +80,7 @@ type offer struct{ word, help string }
 func offers(root *kong.Node, words []string) (found []offer) {
 	last := ""
 	if n := len(words); n > 0 {
-		words, last = words[:n-1], words[n-1]
+		words, last = words[:n-1], strings.ReplaceAll(words[n-1], `\`, "") // shells hand over what was typed, as in events-\>projection
 	}
 	node, value := leadsTo(root, words)
 	add := func(word, help string) {

@@ -57,13 +57,13 @@ func (r readsReport) text(b *strings.Builder, most int) {
 	for _, q := range r.Queries {
 		questions += q.Questions
 	}
-	fmt.Fprintf(b, "%s  reads: %s about %s in %.1fs (coverage %.4g %%)\n", strings.ToUpper(r.Verdict), human.Quantity(questions, "question", "questions"),
-		human.Quantity(r.Keys, "order", "orders"), r.Duration, 100*r.Coverage)
+	beside(b, strings.ToUpper(r.Verdict)+"  ", fmt.Sprintf("reads: %s about %s in %.1fs (coverage %.4g %%)", human.Quantity(questions, "question", "questions"),
+		human.Quantity(r.Keys, "order", "orders"), r.Duration, 100*r.Coverage), most)
 	if r.Reason != "" {
-		fmt.Fprintf(b, "  %s\n", printable(r.Reason))
+		beside(b, "  ", printable(r.Reason), most)
 	}
 	if r.Refused != "" && r.Keys > 0 {
-		fmt.Fprintf(b, "  fewer orders than asked for: %s\n", printable(r.Refused))
+		beside(b, "  ", "fewer orders than asked for: "+printable(r.Refused), most)
 	}
 	if r.Late > 0 {
 		fmt.Fprintf(b, "  %s more than 100 ms late: too many were open\n", human.Quantity(r.Late, "request began", "requests began"))
