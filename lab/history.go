@@ -219,7 +219,7 @@ func firstProjection(ctx context.Context, eventsDSN string, store *Store) error 
 		return err
 	}
 	for more := true; more; {
-		if more, err = projectBatch(ctx, conn, store, faults{}); err != nil {
+		if _, more, err = projectBatch(ctx, conn, store, faults{}); err != nil {
 			return err
 		}
 	}

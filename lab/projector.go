@@ -188,21 +188,23 @@ func (p *Projector) projectLocked(ctx context.Context) error {
 	}
 	defer conn.Release()
 	for more := true; more; {
-		if more, err = projectBatch(ctx, conn.Conn(), p.store, p.faults); err != nil {
+		var applied bool
+		if applied, more, err = projectBatch(ctx, conn.Conn(), p.store, p.faults); err != nil {
 			return err
 		}
-		if more {
+		if applied {
 			p.faults.swap, p.faults.twice = nil, nil // done with the batch that was just applied
 		}
 	}
 	return nil
 }
 
-// projectBatch applies the next events and moves the position, in one transaction. It returns false if there were no
-// events.
-func projectBatch(ctx context.Context, conn *pgx.Conn, store *Store, f faults) (bool, error) {
+// projectBatch applies the next events and moves the position, in one transaction. It returns whether there were any, and
+// whether it has left some of them to the next batch. Events that have come since are no reason to go on: while a desk
+// trades there are always some, and nobody else would get the projector.
+func projectBatch(ctx context.Context, conn *pgx.Conn, store *Store, f faults) (applied, more bool, err error) {
 	errNothing := errors.New("nothing to project")
-	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		var from, to int64
 		bounds := "SELECT position, (" + store.newest() + ") FROM projector FOR UPDATE"
 		if err := tx.QueryRow(ctx, bounds).Scan(&from, &to); err != nil {
@@ -211,6 +213,7 @@ func projectBatch(ctx context.Context, conn *pgx.Conn, store *Store, f faults) (
 		if to <= from {
 			return errNothing
 		}
+		more = to > from+projectBatchOf
 		to = min(to, from+projectBatchOf)
 		const batch = "event_id > @from AND event_id <= @to"
 		if err := fold(ctx, tx, store, f, batch, pgx.NamedArgs{"from": from, "to": to}); err != nil {
@@ -231,12 +234,12 @@ func projectBatch(ctx context.Context, conn *pgx.Conn, store *Store, f faults) (
 		return err
 	})
 	if errors.Is(err, errNothing) {
-		return false, nil
+		return false, false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("projecting events: %w", err)
+		return false, false, fmt.Errorf("projecting events: %w", err)
 	}
-	return true, nil
+	return true, more, nil
 }
 
 // fold applies the events that the condition selects, with these arguments.
