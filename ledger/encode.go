@@ -99,6 +99,7 @@ func decodeValue(raw json.RawMessage) (*order.Value, error) {
 	if err := json.Unmarshal(raw, &v.Text); err != nil {
 		return nil, err
 	}
+	v.Text = unspell(v.Text)
 	return &v, nil
 }
 

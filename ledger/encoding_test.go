@@ -34,3 +34,23 @@ func TestLedgerInAnotherEncodingRecordsAnyText(t *testing.T) {
 		})
 	}
 }
+
+// TestAValueThatTheLedgerCannotHoldHidesNoOther: an encoding of several bytes takes no others. It is spelled, and read as it was.
+func TestAValueThatTheLedgerCannotHoldHidesNoOther(t *testing.T) {
+	t.Parallel()
+	l := migrated(t, pgtest.DatabaseIn(t, "EUC_JP"))
+	legacy, projection := order.Value{Text: "日本 ☃ é \"\\"}, order.Value{Text: "\U0010EFFF U+2603"}
+	all := suspects(2)
+	all[0].Observation.Mismatches = []compare.Mismatch{{
+		Key: all[0].Key(), Kind: compare.Differs, Hop: order.LegacyToProjection,
+		Fields: []compare.FieldDifference{{Name: "note", Legacy: &legacy, Projection: &projection}},
+	}}
+	id := run{verify.Full, "now", t0, verify.Scan{}, outcomes(all, compare.Diverged), compare.Diverged}.in(t, l)
+	found, err := l.PassDivergences(t.Context(), id, 10)
+	if err != nil || len(found) != 2 {
+		t.Fatalf("%v: %v", found, err)
+	}
+	if diff := cmp.Diff(all[0].Observation.Mismatches[0], found[0].Mismatch); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -42,8 +42,7 @@ func ownSession(schema string) func(context.Context, *pgconn.PgConn) error {
 
 // convertMultibyte has the server convert where its encoding does not take all bytes.
 func convertMultibyte(ctx context.Context, conn *pgconn.PgConn) error {
-	encoding := conn.ParameterStatus("server_encoding")
-	if !strings.HasPrefix(encoding, "EUC_") && encoding != "MULE_INTERNAL" {
+	if !converts(conn) {
 		return nil
 	}
 	if err := conn.Exec(ctx, "SET client_encoding = 'UTF8'").Close(); err != nil {

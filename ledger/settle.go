@@ -273,7 +273,7 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) er
 		INSERT INTO sighting (pass_id, divergence_id, counted, in_sample)
 		SELECT $1, id, ($13::text[]::jsonb[])[s], ($14::boolean[])[s] FROM (SELECT id, ($15::jsonb->order_key)::integer AS s FROM written) w
 		ON CONFLICT DO NOTHING`,
-		id, d.keys, d.fields, d.kinds, d.looks,
+		id, d.keys, spelledFor(tx, d.fields), d.kinds, d.looks,
 		column(d.kind, func(k kindOf) string { return k.hop }), column(d.kind, func(k kindOf) string { return k.kind }),
 		column(d.kind, func(k kindOf) string { return k.cause }),
 		column(d.seen, func(s seen) int32 { return s.legacyCopies }), column(d.seen, func(s seen) int32 { return s.projectionCopies }),

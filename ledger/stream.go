@@ -213,7 +213,7 @@ func writeStreamFindings(ctx context.Context, tx pgx.Tx, c follow.Commit) error 
 				fields = CASE WHEN excluded.cause IN ('lost_publish', 'ghost_publish') THEN d.fields ELSE excluded.fields END,
 				last_seen = greatest(d.last_seen, excluded.last_seen),
 				state = CASE WHEN d.state = 'accepted' AND (d.accepted_until <= clock_timestamp() OR NOT $9) THEN 'open' ELSE d.state END`,
-			c.Fingerprint, string(m.Key), string(m.Hop), string(m.Kind), string(m.Cause), string(appendFields(nil, m.Fields)), micro(f.Seen), verify.StreamPass, f.Again)
+			c.Fingerprint, string(m.Key), string(m.Hop), string(m.Kind), string(m.Cause), spelledFor(tx, []string{string(appendFields(nil, m.Fields))})[0], micro(f.Seen), verify.StreamPass, f.Again)
 	}
 	return tx.SendBatch(ctx, &batch).Close()
 }

@@ -65,7 +65,7 @@ func ledgerFindings(c ledger.Checkup, schema string) []doctor.Finding {
 	if c.Encoding != "UTF8" {
 		encoding.Level, encoding.Hint = doctor.Info, "crosscheck stores UTF-8 in it; to see text beyond ASCII in psql, run SET client_encoding = 'SQL_ASCII'"
 		if strings.HasPrefix(c.Encoding, "EUC_") || c.Encoding == "MULE_INTERNAL" {
-			encoding.Level, encoding.Hint = doctor.Warning, "use a database in UTF8; a text with other characters than the encoding has cannot be recorded"
+			encoding.Level, encoding.Hint = doctor.Warning, "use a database in UTF8; values outside ASCII are spelled in it, such as U+2603, and an order's key with other characters than the encoding has cannot be recorded"
 		}
 	}
 	found := []doctor.Finding{server, encoding, schemaFinding(c, schema)}
