@@ -153,8 +153,9 @@ type Ledger interface {
 	Alerted
 }
 
-// Judged is what the gate judges. If the ledger has no tables, every method returns ErrNotMigrated.
+// Judged is what the gate judges. If the ledger has no tables, every method but Clock returns ErrNotMigrated.
 type Judged interface {
+	Clock(context.Context) (time.Time, error)
 	Evidence(ctx context.Context, fingerprint string, now time.Time, horizon time.Duration) (gate.Evidence, error)
 	// StreamEvidence also returns each partition's lag in messages. It is nil if nothing was followed.
 	StreamEvidence(ctx context.Context, fingerprint string) (*gate.StreamEvidence, map[int]int64, error)

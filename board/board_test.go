@@ -17,10 +17,15 @@ var now = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 // fakeLedger has one open divergence under the fingerprint "now", and two under any.
 type fakeLedger struct {
 	evidence error
-	counted  int // calls that count divergences, beside the evidence
+	counted  int           // calls that count divergences, beside the evidence
+	ahead    time.Duration // of the machine's clock
+	asked    time.Time     // for the evidence at this time
 }
 
-func (f *fakeLedger) Evidence(_ context.Context, fingerprint string, _ time.Time, _ time.Duration) (gate.Evidence, error) {
+func (f *fakeLedger) Clock(context.Context) (time.Time, error) { return now.Add(f.ahead), nil }
+
+func (f *fakeLedger) Evidence(_ context.Context, fingerprint string, at time.Time, _ time.Duration) (gate.Evidence, error) {
+	f.asked = at
 	return gate.Evidence{Fingerprint: fingerprint, Open: open(1), Accepted: 4}, f.evidence
 }
 
@@ -116,6 +121,16 @@ func TestEveryProjectionShowsTheSameNumbers(t *testing.T) {
 	}
 	if len(m.StreamLag) != 1 || m.StreamLag[0].Messages != 3 || m.Completeness[0].Ratio != 0.9 || !f.StreamStopped.IsZero() {
 		t.Errorf("the stream is followed: %+v", m.Optional)
+	}
+}
+
+// TestTheDecisionIsOfTheLedgersTime because evidence of three hours ago would look new by a clock that is three hours behind.
+func TestTheDecisionIsOfTheLedgersTime(t *testing.T) {
+	t.Parallel()
+	l := &fakeLedger{ahead: 3 * time.Hour}
+	b := gathered(t, l, nil)
+	if want := now.Add(3 * time.Hour); !b.Decision.At.Equal(want) || !l.asked.Equal(want) {
+		t.Errorf("decided at %s with evidence at %s, want %s", b.Decision.At, l.asked, want)
 	}
 }
 

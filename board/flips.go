@@ -20,7 +20,6 @@ type Flips struct {
 	Record func(ctx context.Context, who string, d gate.Decision, e gate.Evidence) (gate.Record, bool, error)
 	Who    string
 	Log    *slog.Logger
-	Now    func() time.Time
 	// Wait returns early with the context's error.
 	Wait func(context.Context, time.Duration) error
 }
@@ -43,7 +42,7 @@ func (f Flips) once(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("identifying the databases: %w", err)
 	}
-	d, evidence, err := f.Sources.Judge(ctx, fingerprint, f.Now())
+	d, evidence, err := f.Sources.Judge(ctx, fingerprint)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (s Sources) Gather(ctx context.Context, now time.Time, details ...Detail) (
 	if b.Fingerprint, b.NoDecision = s.Identify(ctx); b.NoDecision != nil {
 		b.Fingerprint, b.NoDecision = "", fmt.Errorf("identifying the databases: %w", b.NoDecision)
 	} else {
-		b.Decision, b.Evidence, b.NoDecision = s.Judge(ctx, b.Fingerprint, now)
+		b.Decision, b.Evidence, b.NoDecision = s.Judge(ctx, b.Fingerprint)
 	}
 	if b.NoDecision != nil {
 		b.Decision, b.Evidence = Undecided(b.NoDecision, now), gate.Evidence{}
@@ -52,8 +52,13 @@ func Undecided(err error, now time.Time) gate.Decision {
 }
 
 // Judge gathers the evidence under a fingerprint and decides. A ledger without tables is no evidence, not an error. If
-// the lag cannot be measured, it is not known, and the rest is judged.
-func (s Sources) Judge(ctx context.Context, fingerprint string, now time.Time) (gate.Decision, gate.Evidence, error) {
+// the lag cannot be measured, it is not known, and the rest is judged. The time is the ledger's: this machine's clock may
+// be behind, and make evidence look younger.
+func (s Sources) Judge(ctx context.Context, fingerprint string) (gate.Decision, gate.Evidence, error) {
+	now, err := s.Ledger.Clock(ctx)
+	if err != nil {
+		return gate.Decision{}, gate.Evidence{}, err
+	}
 	evidence, err := s.Ledger.Evidence(ctx, fingerprint, now, s.Policy.Criteria.SampleBound.MaxAge)
 	if errors.Is(err, ErrNotMigrated) {
 		evidence, err = gate.Evidence{Fingerprint: fingerprint}, nil

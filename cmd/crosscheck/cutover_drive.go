@@ -305,13 +305,9 @@ func unfinished(all []cutoverrun.Status) *cutoverrun.Status {
 
 // judge takes a fresh decision.
 func (t *cutting) judge(ctx context.Context) (gate.Decision, gate.Evidence, error) {
-	now, err := t.ledger.Clock(ctx)
-	if err != nil {
-		return gate.Decision{}, gate.Evidence{}, err
-	}
 	known := board.Sources{Settings: boardSettings(t.config), Ledger: t.ledger, Lag: t.sides.lag, Sequences: sequencesOf(t.config), Gaps: func(ctx context.Context) []gate.Gap {
 		gaps, _ := t.sides.gaps(ctx, t.config)
 		return gaps
 	}}
-	return known.Judge(ctx, t.decides.Fingerprint, now)
+	return known.Judge(ctx, t.decides.Fingerprint)
 }

@@ -106,15 +106,11 @@ func (g *gateCommand) judge(ctx context.Context, p *program, c *config.Config) (
 	}
 	defer l.Close()
 	l.KnowBasis(basis)
-	now, err := l.Clock(ctx) // not this machine's clock, which may be wrong and make evidence look younger
-	if err != nil {
-		return gate.Decision{}, err
-	}
 	known := board.Sources{Settings: boardSettings(c), Ledger: l, Lag: s.lag, Sequences: sequencesOf(c), Gaps: func(ctx context.Context) []gate.Gap {
 		gaps, _ := s.gaps(ctx, c)
 		return gaps
 	}}
-	d, evidence, err := known.Judge(ctx, basis.Fingerprint, now)
+	d, evidence, err := known.Judge(ctx, basis.Fingerprint)
 	if err != nil {
 		return gate.Decision{}, err
 	}

@@ -166,7 +166,7 @@ func (s *sidecar) serve(ctx context.Context, p *program) error {
 		if err := s.migrate(ctx); err != nil {
 			return err
 		}
-		flips := board.Flips{Sources: known, Record: s.ledger.RecordFlip, Who: "crosscheck run, " + holder(), Log: s.log, Now: time.Now, Wait: lease.Sleep}
+		flips := board.Flips{Sources: known, Record: s.ledger.RecordFlip, Who: "crosscheck run, " + holder(), Log: s.log, Wait: lease.Sleep}
 		g.Go(func() error { return flips.Run(ctx) })
 		g.Go(func() error { return s.alert(ctx, known) })
 		g.Go(func() error { return s.follow(ctx) })
@@ -242,7 +242,11 @@ func (s *sidecar) comparison(ctx context.Context, kind verify.PassKind) (c *veri
 }
 
 func (s *sidecar) prune(ctx context.Context) error {
-	_, err := s.ledger.Prune(ctx, time.Now(), ledger.Retention{})
+	now, err := s.ledger.Clock(ctx) // not this machine's clock, which may be ahead, and delete what is still evidence
+	if err != nil {
+		return err
+	}
+	_, err = s.ledger.Prune(ctx, now, ledger.Retention{})
 	return err
 }
 
