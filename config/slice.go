@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -89,13 +90,8 @@ func (c *Config) LeftOut() []string { return c.leftOut }
 
 func (c *Config) restricted(condition func(expression string) string) *Config {
 	only := *c
-	column := `"` + strings.ReplaceAll(c.Cutover.Fence.Slice, `"`, `""`) + `"`
-	projection := c.Cutover.Sliced.Projection
-	if projection == "" {
-		projection = column
-	}
-	only.Legacy.Where = both(c.Legacy.Where, condition(sliceText(column)))
-	only.Projection.Where = both(c.Projection.Where, condition(sliceText(projection)))
+	only.Legacy.Where = both(c.Legacy.Where, condition(c.SliceOfLegacy()))
+	only.Projection.Where = both(c.Projection.Where, condition(c.SliceOfProjection()))
 	if c.Events.Given() {
 		only.Events.Where = both(c.Events.Where, condition(sliceText(c.Cutover.Sliced.Events)))
 	}
@@ -134,6 +130,18 @@ func (c *Config) OfLegacy(value string) string {
 // OfProjection is as [Config.OfLegacy].
 func (c *Config) OfProjection(value string) string {
 	return (&Config{Cutover: c.Cutover}).Only(value).Projection.Where
+}
+
+// SliceOfLegacy and SliceOfProjection are SQL of the slice of a row, as text.
+func (c *Config) SliceOfLegacy() string { return sliceText(c.sliceColumn()) }
+
+// SliceOfProjection is as [Config.SliceOfLegacy].
+func (c *Config) SliceOfProjection() string {
+	return sliceText(cmp.Or(c.Cutover.Sliced.Projection, c.sliceColumn()))
+}
+
+func (c *Config) sliceColumn() string {
+	return `"` + strings.ReplaceAll(c.Cutover.Fence.Slice, `"`, `""`) + `"`
 }
 
 // sliceText is the slice of a row as text, as the fence knows it.

@@ -30,6 +30,8 @@ type Explainer struct {
 	Once bool
 	// Fold are the rules that Comparison.Rules were made of; only needed for steps.
 	Fold order.FoldRules
+	// Moved says that the order is at the new side; nil if legacy is its truth.
+	Moved *Moved
 	// Waiting is called before an order that may still be on its way is looked at again; may be nil.
 	Waiting func(time.Duration)
 }
@@ -71,7 +73,11 @@ func (x *Explainer) look(ctx context.Context, key order.Key) (l look, err error)
 		return l, err
 	}
 	l.Reading = read[0]
-	l.observation, l.diagnosis = x.oracle().Judge(l.Reading)
+	if x.Moved != nil {
+		x.judgedAtNewSide(&l)
+	} else {
+		l.observation, l.diagnosis = x.oracle().Judge(l.Reading)
+	}
 	return l, nil
 }
 

@@ -23,6 +23,8 @@ type Report struct {
 	Reason     string             `json:"reason,omitempty"`
 	NextStep   string             `json:"next_step,omitempty"`
 	Further    []AtHop            `json:"further,omitempty"` // the other hops at which the order parts
+	// Moved says that the order is at the new side. The verdict is about that side alone then; absent if legacy is its truth.
+	Moved      *Moved             `json:"moved,omitempty"`
 	LagEvents  int                `json:"lag_events"`        // events that the projection does not show
 	// Representations has, by name, the values of the compared fields; null for a representation without the order.
 	Representations map[order.Representation]map[string]*string `json:"representations"`
@@ -77,7 +79,7 @@ func (x *Explainer) report(l look, verdict compare.Verdict) Report {
 	r := Report{
 		OrderID: string(l.Key), Verdict: verdict, Hop: d.Hop, Cause: d.Cause, Confidence: d.Confidence, Or: d.Or,
 		Reason: d.Reason, NextStep: nextStep(d), LagEvents: l.diagnosis.Behind, Further: further, Representations: map[order.Representation]map[string]*string{},
-		Timeline: []Moment{}, Stream: l.stream,
+		Timeline: []Moment{}, Stream: l.stream, Moved: x.Moved,
 	}
 	r.PartsAt = partsAt(d)
 	for _, f := range x.Comparison.Fields {

@@ -40,6 +40,7 @@ type orderView struct {
 	Unread    string // why the sightings are not known
 	Changes   []changeView
 	Form      formView
+	Moved     string // the order is at the new side
 }
 
 // verdictView is what is said of an order at one hop.
@@ -185,8 +186,13 @@ func (v *orderView) explain(r explain.Report) {
 	for _, c := range r.Or {
 		v.Verdict.Or = append(v.Verdict.Or, string(c))
 	}
+	if r.Moved != nil {
+		v.Moved = sentence(r.Moved.String())
+	}
 	if v.Verdict.Reason == "" && r.Verdict == compare.Match {
-		v.Verdict.Reason = "All representations agree."
+		if v.Verdict.Reason = "All representations agree."; r.Moved != nil {
+			v.Verdict.Reason = "The new side agrees."
+		}
 	}
 	if r.Verdict == compare.Lagging {
 		v.Verdict.Next = "The order may still be on its way. This page looks again."

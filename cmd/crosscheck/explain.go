@@ -59,6 +59,9 @@ func (e *explainCommand) run(ctx context.Context, p *program) (int, error) {
 	var unreadable error // the topic
 	x := explainer(c, s, p.log(), &unreadable)
 	x.Step, x.AsOf, x.Fold = e.Step, asOf, c.Events.Fold
+	if x.Moved, err = p.movedOrder(ctx, c, key); err != nil { // it is explained as any other
+		_, _ = fmt.Fprintf(p.stderr, "crosscheck: whether order %s is at the new side is not known: %s\n", human.Shown(string(key)), printable(c.Mask(err.Error())))
+	}
 	x.Waiting = func(window time.Duration) {
 		_, _ = fmt.Fprintf(p.stderr, "crosscheck: order %s may still be on its way; looking again in %s\n", human.Shown(string(key)), window)
 	}

@@ -30,6 +30,9 @@ func (r explained) text() string {
 			beside(&b, fmt.Sprintf("  %-10s  ", label), printable(text), r.most)
 		}
 	}
+	if r.Moved != nil {
+		line("moved", r.Moved.String())
+	}
 	line("hop", string(r.Hop))
 	line("cause", strings.TrimSpace(string(r.Cause)+" "+inParentheses(string(r.Confidence), "confidence ")))
 	line("or", causeNames(r.Or))
