@@ -3,8 +3,12 @@ package source
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/source/session"
 )
 
 // ConditionError says that the condition of a slice is not one.
@@ -67,16 +71,49 @@ func (s *Side) readWhere(ctx context.Context, where string) error {
 
 // Any reports whether a row belongs here.
 func (s *Side) Any(ctx context.Context) (any bool, err error) {
-	defer s.observe("any")()
+	err = s.read(ctx, "any", func(ctx context.Context, tx *session.Tx) error {
+		return tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+s.from()+")").Scan(&any)
+	})
+	return any, err
+}
+
+// Some are the keys of some rows that belong here, at most as many.
+func (s *Side) Some(ctx context.Context, most int) (keys []order.Key, err error) {
+	err = s.read(ctx, "some", func(ctx context.Context, tx *session.Tx) error {
+		texts, err := someKeys(ctx, tx, fmt.Sprintf("SELECT (%s)::text FROM %s WHERE (%[1]s) IS NOT NULL LIMIT %d", s.config.Key, s.from(), most))
+		for _, text := range texts {
+			keys = append(keys, order.Key(text))
+		}
+		return err
+	})
+	return keys, err
+}
+
+// Served reports whether an index can find the rows for which a condition holds, however large the table is now.
+func (s *Side) Served(ctx context.Context, of string) (served bool, err error) {
+	err = s.read(ctx, "served", func(ctx context.Context, tx *session.Tx) error {
+		if err := tx.Set(ctx, "SET LOCAL enable_seqscan = off"); err != nil {
+			return err
+		}
+		lines, err := someKeys(ctx, tx, "EXPLAIN SELECT FROM "+s.itself()+" WHERE "+condition(of))
+		served = strings.Contains(strings.Join(lines, "\n"), "Index Cond:")
+		return err
+	})
+	return served, err
+}
+
+// read asks something small, in a transaction of its own.
+func (s *Side) read(ctx context.Context, kind string, ask func(context.Context, *session.Tx) error) error {
+	defer s.observe(kind)()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	n, err := s.begin(ctx, "SELECT 1 FROM "+s.from()+" LIMIT 0")
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer n.Close()
-	if err := n.tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+s.from()+")").Scan(&any); err != nil {
-		return false, fmt.Errorf("looking for a row of %s: %w", s.config.Representation, err)
+	if err := ask(ctx, n.tx); err != nil {
+		return fmt.Errorf("reading rows of %s: %w", s.config.Representation, err)
 	}
-	return any, nil
+	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nordvarg/crosscheck/config"
@@ -26,14 +27,16 @@ func diagnoseFence(ctx context.Context, c *config.Config) []doctor.Finding {
 	if err != nil {
 		return finding(doctor.Error, "correct cutover.fence; docs/fence.md says what its role needs", "%v", err)
 	}
-	return append(diagnoseState(c, state, finding), diagnoseReverse(ctx, f)...)
+	return slices.Concat(diagnoseState(c, state, finding), diagnoseSlice(ctx, c, f, state), diagnoseReverse(ctx, f))
 }
 
 func diagnoseState(c *config.Config, state fence.State, finding func(doctor.Level, string, string, ...any) []doctor.Finding) []doctor.Finding {
-	switch kind := state.Kind(); kind {
-	case fence.None:
+	switch kind := state.Kind(); {
+	case kind == fence.Partly && state.Other:
+		return finding(doctor.Warning, "crosscheck cutover uninstall, then crosscheck cutover install: a fence is not changed in place", "the fence of this name is installed for another configuration: %s", strings.Join(state.Missing, "; "))
+	case kind == fence.None:
 		return finding(doctor.Info, "crosscheck cutover install, ahead of the cutover", "the fence is not installed yet")
-	case fence.Partly:
+	case kind == fence.Partly:
 		return finding(doctor.Warning, "crosscheck cutover install, after each new table or partition", "some writers pass the fence: %s", strings.Join(state.Missing, "; "))
 	default:
 		return finding(doctor.OK, "", "the fence is on %s, and is %s", strings.Join(c.Cutover.Fence.Tables, ", "), kind)

@@ -39,6 +39,8 @@ type State struct {
 	Server Server
 	// Missing is what is not fenced, and why.
 	Missing []string
+	// Other says that it is installed for another mode, slice or feed. It is removed and installed anew then.
+	Other bool
 	// Holders are sessions that keep it closed.
 	Holders []Session
 	// Waiting are sessions that wait to close it; new writers are refused meanwhile.
@@ -128,7 +130,7 @@ func (f *Fence) stateOf(ctx context.Context, conn *pgx.Conn) (s State, err error
 		return s, err
 	}
 	s.installed = functions.there
-	s.Missing = append(s.Missing, functions.altered...)
+	s.Missing, s.Other = append(s.Missing, functions.altered...), len(functions.altered) > 0
 	for _, r := range all {
 		s.installed = s.installed || len(r.Triggers) > 0
 		s.Missing = append(s.Missing, f.missing(r)...)
