@@ -334,13 +334,14 @@ func recheckAction() action {
 // approveRequest is the body of a request to approve.
 type approveRequest struct {
 	Ticket string `json:"ticket"`
+	Slice  string `json:"slice"` // COLUMN=VALUE; empty: all orders
 	Until  string `json:"until"` // empty: for 24 hours
 }
 
 func approveAction() action {
 	return action{name: "approve", needs: Approver, prepare: func(s *site, r *http.Request, u User) (any, func(context.Context) (any, error), error) {
 		var a approveRequest
-		err := body(r, &a, func(get func(string) string) { a = approveRequest{get("ticket"), get("until")} })
+		err := body(r, &a, func(get func(string) string) { a = approveRequest{get("ticket"), get("slice"), get("until")} })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -357,6 +358,6 @@ func approveAction() action {
 		case s.api.Approve == nil:
 			return nil, nil, refusef(http.StatusNotFound, "no cutover is configured")
 		}
-		return a, func(ctx context.Context) (any, error) { return s.api.Approve(ctx, u.Name, a.Ticket, until) }, nil
+		return a, func(ctx context.Context) (any, error) { return s.api.Approve(ctx, u.Name, a.Ticket, a.Slice, until) }, nil
 	}}
 }

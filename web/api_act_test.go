@@ -59,8 +59,11 @@ func proxied(j *journal) *Server {
 			Recheck: func(_ context.Context, key string) (Rechecked, error) {
 				return Rechecked{OrderID: key, Divergences: []Divergence{}}, nil
 			},
-			Approve: func(_ context.Context, who, ticket string, until time.Time) (gate.Approval, error) {
-				return gate.Approval{Who: who, Ticket: ticket, Until: until, At: now}, nil
+			Approve: func(_ context.Context, who, ticket, slice string, until time.Time) (gate.Approval, error) {
+				if slice == "nonsense" {
+					return gate.Approval{}, Refuse(http.StatusBadRequest, errors.New("a slice is written as COLUMN=VALUE"))
+				}
+				return gate.Approval{Who: who, Ticket: ticket, Until: until, At: now, Decision: 7}, nil
 			},
 		},
 	}

@@ -56,6 +56,7 @@ func (s *site) serve(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("POST /divergences", s.access.guard(s.act(s.divergences)))
 	mux.HandleFunc("POST /orders/{id...}", s.access.guard(s.act(s.order)))
+	mux.HandleFunc("POST /cutover", s.access.guard(s.act(s.cutover)))
 	files := http.FileServerFS(staticFiles)
 	mux.HandleFunc("GET /static/", func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/") {

@@ -55,6 +55,13 @@ type cutoverPage struct {
 	Rest       string
 }
 
+// cutoverActs is the page with what its viewer may do.
+type cutoverActs struct {
+	cutoverPage
+
+	Form formView
+}
+
 type planLine struct{ Step, Does, Forecast string }
 
 // runDetail is the run that people have to know of.
@@ -71,8 +78,9 @@ type runLine struct{ Name, Kind, State, Tone, Began, Report string }
 
 func (s *site) cutover(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, "cutover", frame{Page: "Cutover", Title: "Cutover", Live: true}, func(ctx context.Context, f *frame) error {
-		v, err := s.cutting.get(ctx)
-		f.View = v
+		page, err := s.cutting.get(ctx)
+		v := cutoverActs{page, s.formOf(w, r, Approver, approvedFor)}
+		f.View, f.code = &v, max(f.code, v.Form.typed(r))
 		return err
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/board"
+	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/human"
 )
 
@@ -44,18 +45,25 @@ type formView struct {
 	// What was typed, and why it was refused.
 	Refused    string
 	Why, Until string
+	Ticket     string // of an approval
+	Slice      string
 	Ticked     map[string]bool // by hop and order, as the list has them
 	Scope      string
 }
 
 // pageActions are what the forms of pages do.
-var pageActions = map[string]func() action{"accept": acceptAction, "withdraw": withdrawAction, "recheck": recheckAction}
+var pageActions = map[string]func() action{"accept": acceptAction, "withdraw": withdrawAction, "recheck": recheckAction, "approve": approveAction}
 
-// form says what the user may do here.
+// form says what an operator may do here.
 func (s *site) form(w http.ResponseWriter, r *http.Request) formView {
-	v := formView{Path: r.URL.RequestURI(), Until: s.now().Add(acceptedFor).UTC().Format("2006-01-02T15:04"), Ticked: map[string]bool{}}
+	return s.formOf(w, r, Operator, acceptedFor)
+}
+
+// formOf says what a user with a role may do here, with something that is to end.
+func (s *site) formOf(w http.ResponseWriter, r *http.Request, needs Role, lasts time.Duration) formView {
+	v := formView{Path: r.URL.RequestURI(), Until: s.now().Add(lasts).UTC().Format("2006-01-02T15:04"), Ticked: map[string]bool{}}
 	u := s.access.user(r)
-	if err := s.mayChange(u, Operator); err != nil {
+	if err := s.mayChange(u, needs); err != nil {
 		v.Not = err.Error()
 		return v
 	}
@@ -148,6 +156,7 @@ func (v *formView) typed(r *http.Request) (code int) {
 		return 0
 	}
 	v.Refused, v.Why, v.Until, v.Scope = err.Error(), r.PostForm.Get("why"), r.PostForm.Get("until"), r.PostForm.Get("scope")
+	v.Ticket, v.Slice = r.PostForm.Get("ticket"), r.PostForm.Get("slice")
 	for _, tick := range r.PostForm["ticks"] {
 		v.Ticked[tick] = true
 	}
@@ -171,6 +180,8 @@ func done(answer any) string {
 			return "The recheck has begun. It ends when the order has been at rest for the settle window."
 		}
 		return fmt.Sprintf("Rechecked by pass %d: %s.", a.Pass.ID, a.Pass.Verdict)
+	case gate.Approval:
+		return fmt.Sprintf("Decision %d is approved (%s), until %s.", a.Decision, short(a.Ticket), human.Instant(a.Until))
 	default:
 		return "Done."
 	}

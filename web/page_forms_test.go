@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/nordvarg/crosscheck/board"
+	"github.com/nordvarg/crosscheck/cutover"
 	"github.com/nordvarg/crosscheck/explain"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -105,6 +106,35 @@ func TestAFormDoesWhatTheAPIDoes(t *testing.T) {
 	}
 	if want := []string{`olga accept {"orders":["a/b"],"why":"a test","until":"2999-01-01T08:00"} done`, `olga recheck {"order_id":"a/b"} done`}; !slices.Equal(done, want) {
 		t.Errorf("on record: %q", done)
+	}
+}
+
+// TestAnApproverApprovesOnThePage, all orders or a slice, and nobody else does.
+func TestAnApproverApprovesOnThePage(t *testing.T) {
+	_, j, s := withForms(t)
+	s.API.Runs = func(context.Context) ([][]cutover.Record, error) { return nil, nil }
+	if page := visit(t, s, "olga").do(http.MethodGet, "/cutover", "", nil).Body.String(); strings.Contains(page, `method="post"`) {
+		t.Errorf("an operator is offered to approve:\n%s", page)
+	}
+	v := visit(t, s, "anna")
+	w := v.send("/cutover", url.Values{"action": {"approve"}, "ticket": {"OPS-1"}, "slice": {"symbol=ACME"}, "until": {"2999-01-01T08:00"}})
+	if w.Code != http.StatusSeeOther || len(j.changes) != 1 || j.changes[0].Who != "anna" || string(j.changes[0].Request) != `{"ticket":"OPS-1","slice":"symbol=ACME","until":"2999-01-01T08:00"}` {
+		t.Fatalf("%d, on record %+v: %s", w.Code, j.changes, w.Body)
+	}
+	v.cookies = append(v.cookies, w.Result().Cookies()...)
+	if page := v.do(http.MethodGet, "/cutover", "", nil).Body.String(); !strings.Contains(page, "Decision 7 is approved (OPS-1), until 2999-01-01 08:00:00 UTC.") {
+		t.Errorf("the page does not say what was done:\n%s", page)
+	}
+	for want, fields := range map[string]url.Values{
+		"a slice is written as COLUMN=VALUE": {"action": {"approve"}, "ticket": {"OPS-<2>"}, "slice": {"nonsense"}, "until": {"2999-01-01T08:00"}},
+		"ticket is missing":                  {"action": {"approve"}, "slice": {"symbol=ACME"}, "until": {"2999-01-01T08:00"}},
+		"until must be a time in the future": {"action": {"approve"}, "ticket": {"OPS-<2>"}, "until": {"2020-01-01T08:00"}},
+	} {
+		w := v.send("/cutover", fields)
+		page := html.UnescapeString(w.Body.String())
+		if w.Code != http.StatusBadRequest || !strings.Contains(page, want) || !strings.Contains(page, `name="ticket" value="`+fields.Get("ticket")+`"`) || !strings.Contains(page, `name="slice" value="`+fields.Get("slice")+`"`) {
+			t.Errorf("%d, and the page lacks %q:\n%s", w.Code, want, page)
+		}
 	}
 }
 

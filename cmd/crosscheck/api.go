@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -89,13 +90,25 @@ func (s *sidecar) explainedBy(ctx context.Context, given string, with func(*expl
 	if err != nil {
 		return explain.Report{}, err
 	}
-	opened, err := s.open(ctx)
+	moved, err := movedOrder(ctx, s.sliced.whole, s.ledger, key)
+	if err != nil { // it is looked at as any other
+		s.log.WarnContext(ctx, "asking whether an order is at the new side", slog.String("error", s.config.Mask(err.Error())))
+	}
+	c, opened, err := s.config, sides{}, error(nil)
+	if moved != nil && moved.Slice != "" { // which the sidecar leaves out
+		c = s.sliced.whole
+		opened, err = openSides(ctx, c, nil)
+		defer func() { opened.close() }()
+	} else {
+		opened, err = s.open(ctx)
+	}
 	if err != nil {
 		return explain.Report{}, err
 	}
 	var unreadable error // the topic
-	x := explainer(s.config, opened, s.log, &unreadable)
+	x := explainer(c, opened, s.log, &unreadable)
 	with(x)
+	x.Moved = moved
 	report, err := x.Explain(ctx, key)
 	switch {
 	case errors.Is(err, explain.ErrNoSuchOrder):
@@ -198,8 +211,19 @@ func shownAnswered(a ledger.Answered) web.Answered {
 	return web.Answered{Hop: a.Hop, Part: string(a.Part), Kind: a.Kind, Cause: a.Cause, Count: a.Count, Orders: a.Orders}
 }
 
-func (s *sidecar) approve(ctx context.Context, who, ticket string, until time.Time) (gate.Approval, error) {
-	approval, err := s.ledger.Approve(ctx, gate.Approval{Who: who, Ticket: ticket, Cutover: s.config.Cutover.Digest(), Until: until})
+// approve is cutover approve, by a user with the role.
+func (s *sidecar) approve(ctx context.Context, who, ticket, slice string, until time.Time) (gate.Approval, error) {
+	if slice != "" {
+		name, err := (sliceFlag{Slice: &slice}).name(ctx, s.sliced.whole)
+		if err != nil && !passes(err) {
+			err = web.Refuse(http.StatusBadRequest, withoutSecrets(s.config, err))
+		}
+		if err != nil {
+			return gate.Approval{}, err
+		}
+		slice = name
+	}
+	approval, err := s.ledger.Approve(ctx, gate.Approval{Who: who, Ticket: ticket, Cutover: s.config.Cutover.DigestOf(slice), Until: until})
 	if errors.Is(err, ledger.ErrNotGo) {
 		return approval, web.Refuse(http.StatusConflict, err)
 	}

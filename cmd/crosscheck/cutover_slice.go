@@ -161,7 +161,7 @@ func (g *guarding) sliced(ctx context.Context) steps.Guardrail {
 	if err == nil && !any {
 		err = fmt.Errorf("legacy has no order of %s", g.slice)
 	}
-	return guardrail("slice", err, "legacy has orders of "+g.slice)
+	return guardrail("slice", err, "legacy has orders of "+g.slice+"; once the new side has acknowledged a write of it there is no way back, because cutover.reverse cannot be used with slices")
 }
 
 // apart says why a cutover must not begin beside what is closed or switched already; nil if it may.

@@ -157,6 +157,7 @@ func TestACutoverBySlice(t *testing.T) {
 	if text := s.does(exitDiverged, "cutover", "execute", "--slice", "symbol=ACME", "--confirm", "orders-2026", "--override", "a test"); !strings.Contains(text, "legacy has no order of symbol=ACME") {
 		t.Errorf("an empty slice is told as %s", text)
 	}
+	s.diagnosed()
 	s.does(exitAgrees, "gate")
 	s.does(exitAgrees, "cutover", "approve", "--slice", "symbol=BETA", "--ticket", "OPS-1", "--as", "bea")
 	for _, other := range [][]string{{}, {"--slice", odd}} {
@@ -164,7 +165,7 @@ func TestACutoverBySlice(t *testing.T) {
 			t.Errorf("an approval of another slice is told as %s", text)
 		}
 	}
-	s.does(exitAgrees, "cutover", "approve", "--slice", odd, "--ticket", "OPS-2", "--as", "bea")
+	s.approvesOnThePage("bea", odd)
 	s.does(exitAgrees, "cutover", "plan", "--slice", odd)
 	end := s.trading(101, 201, 301)
 	s.does(exitAgrees, "cutover", "execute", "--slice", odd, "--confirm", "orders-2026", "--as", "adam")
@@ -189,6 +190,14 @@ func TestACutoverBySlice(t *testing.T) {
 	certificates := t.TempDir()
 	s.certifiesASlice(certificates, odd)
 	s.is("101 201 301 r " + odd + ", w " + odd)
+
+	// The order is explained at the new side, also if its projection stays behind.
+	if text := s.does(exitAgrees, "explain", "1"); !strings.Contains(text, "MATCH  order 1") || !strings.Contains(text, "by run orders-2026-4 of "+odd+": the event store is the truth there") {
+		t.Errorf("an order that was moved is explained as %s", text)
+	}
+	if text := s.does(exitAgrees, "explain", "101"); strings.Contains(text, "moved") {
+		t.Errorf("an order of another slice is explained as %s", text)
+	}
 
 	// Another slice, and back, beside it.
 	s.does(exitAgrees, "cutover", "execute", "--slice", "symbol=BETA", "--confirm", "orders-2026", "--override", "a test")
