@@ -80,7 +80,7 @@ func (s *Side) Any(ctx context.Context) (any bool, err error) {
 // Some are the keys of some rows that belong here, at most as many.
 func (s *Side) Some(ctx context.Context, most int) (keys []order.Key, err error) {
 	err = s.read(ctx, "some", func(ctx context.Context, tx *session.Tx) error {
-		texts, err := someKeys(ctx, tx, fmt.Sprintf("SELECT (%s)::text FROM %s WHERE (%[1]s) IS NOT NULL LIMIT %d", s.config.Key, s.from(), most))
+		texts, err := someKeys(ctx, tx, fmt.Sprintf("SELECT (%[1]s)::text FROM %[2]s WHERE (%[1]s) IS NOT NULL LIMIT %[3]d", s.config.Key, s.from(), most))
 		for _, text := range texts {
 			keys = append(keys, order.Key(text))
 		}

@@ -215,27 +215,17 @@ func (t *cutting) pass(ctx context.Context, cmp *verify.Comparison, made func(*v
 	}}.execute(ctx, t.ledger, cmp, t.config, t.basis.Fingerprint)
 }
 
-// drive runs fn while requests of other processes for the run arrive at the channel: from the first one that its journal has not heard. First is what
-// this process asks for; zero if it asks for nothing.
+// drive runs fn while requests of other processes for the run arrive at the channel, also those of before: the run knows which it has heard. First is
+// what this process asks for; zero if it asks for nothing.
 func (t *cutting) drive(ctx context.Context, run string, first cutoverrun.Request, asks chan<- cutoverrun.Request, fn func() (cutoverrun.Status, error)) (cutoverrun.Status, error) {
-	journals, err := t.ledger.Runs(ctx)
-	if err != nil {
-		return cutoverrun.Status{}, err
-	}
-	above := first.Number
-	for _, records := range journals {
-		if heard := cutoverrun.Heard(records); records[0].Run == run && heard > 0 {
-			if above = max(above, heard); heard >= first.Number && first.Number > 0 { // by a process that has ended since
-				first = cutoverrun.Request{}
-			}
+	above, err := first.Number, error(nil)
+	if first.Asks == "" { // before the process takes over: it may turn the run at once
+		if first.Asks, above, err = t.ledger.Asked(ctx, run, 0); err != nil {
+			return cutoverrun.Status{}, err
 		}
+		first.Number = above
 	}
 	if first.Asks != "" {
-		asks <- first
-	} else if first.Asks, first.Number, err = t.ledger.Asked(ctx, run, above); err != nil {
-		return cutoverrun.Status{}, err
-	} else if first.Asks != "" { // before the process takes over: it may turn the run at once
-		above = first.Number
 		asks <- first
 	}
 	listening, stop := context.WithCancel(ctx)

@@ -309,8 +309,8 @@ func (t *cutting) resume(ctx context.Context, run string, ask cutoverrun.Request
 		return cutoverrun.Status{}, err
 	}
 	asks := make(chan cutoverrun.Request, 1)
-	if ask.Asks == "" && cutoverrun.IsRehearsal(run) { // whoever finishes it must not cut over
-		ask.Asks = cutover.Abort
+	if cutoverrun.IsRehearsal(run) { // whoever finishes it must not cut over, whatever was asked and heard before
+		ask = cutoverrun.Request{Asks: cutover.Abort}
 	}
 	checks := &guarding{cutting: t, who: asker(), rehearsal: cutoverrun.IsRehearsal(run)}
 	c := t.coordinator(checks, never{}, asks, report)

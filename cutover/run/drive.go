@@ -98,6 +98,9 @@ func (d *drive) listen() {
 }
 
 func (d *drive) hear(q Request) {
+	if q.Number > 0 && q.Number <= Heard(d.records) { // another process was quicker
+		return
+	}
 	d.heard = max(d.heard, q.Number)
 	if (q.Asks == cutover.Abort || q.Asks == cutover.Reverse) && d.heeds(q.Asks) {
 		d.asked = q

@@ -118,6 +118,12 @@ func TestARequestIsHeardOnce(t *testing.T) {
 			if got := run.Heard(runs[0]); got != c.want || p.state.Phase != c.phase {
 				t.Errorf("%s: heard up to %d, and %s; want %d and %s", name, got, p.state.Phase, c.want, c.phase)
 			}
+			if c.phase == cutover.Completed { // another process that has read the request before the journal
+				p.asks <- run.Request{Asks: c.asks, Number: 7}
+				if s, err := p.coordinator().Resume(t.Context(), "orders-2026"); err != nil || s.State.Phase != c.phase || s.Records != len(runs[0]) {
+					t.Errorf("%s: the next process makes %d records more, and it is %s, %v", name, s.Records-len(runs[0]), s.State.Phase, err)
+				}
+			}
 		})
 	}
 }
