@@ -24,8 +24,8 @@ type Report struct {
 	NextStep   string             `json:"next_step,omitempty"`
 	Further    []AtHop            `json:"further,omitempty"` // the other hops at which the order parts
 	// Moved says that the order is at the new side. The verdict is about that side alone then; absent if legacy is its truth.
-	Moved      *Moved             `json:"moved,omitempty"`
-	LagEvents  int                `json:"lag_events"`        // events that the projection does not show
+	Moved     *Moved `json:"moved,omitempty"`
+	LagEvents int    `json:"lag_events"` // events that the projection does not show
 	// Representations has, by name, the values of the compared fields; null for a representation without the order.
 	Representations map[order.Representation]map[string]*string `json:"representations"`
 	Timeline        []Moment                                    `json:"timeline"`

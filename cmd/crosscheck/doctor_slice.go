@@ -114,4 +114,3 @@ func restricted(ctx context.Context, c *config.Config, value string, keys []orde
 	}
 	return s.events.Histories(ctx, keys)
 }
-

@@ -18,12 +18,18 @@ func (s *slicedSystem) diagnosed() {
 		s.t.Fatal(err)
 	}
 	const events = "(select c.payload->>'symbol' from public.event_store c where c.order_id = t.order_id and c.event_type = 'OrderCreated')"
-	for _, test := range []struct{ was, is, want string }{
+	for _, test := range []struct{ was, is, sql, want string }{
 		{want: "warning no index finds the orders of a slice in legacy"},
+		{sql: "CREATE INDEX sliced ON orders ((coalesce(symbol, '')))", want: "ok orders can be cut over by symbol; 20 orders were asked"},
 		{was: "slice: symbol", is: "slice: desk", want: "error a table cannot be fenced: looking for the column desk"},
+		{was: "slice:\n    events", is: "slice:\n    projection: status\n    events", want: "and of symbol=OPEN in the projection"},
+		{was: events, is: "t.payload->>'trader_id'", want: "say that it is of symbol="},
 		{was: events, is: "t.payload->>", want: "error "},
 		{was: ", slice: symbol", is: "", want: "warning the fence of this name is installed for another configuration"},
 	} {
+		if test.sql != "" {
+			rows(s.t, s.dsn, test.sql)
+		}
 		changed := string(written)
 		if test.was != "" {
 			changed = strings.Replace(changed, test.was, test.is, 1)
@@ -44,6 +50,7 @@ func (s *slicedSystem) diagnosed() {
 			s.t.Errorf("with %q in place of %q, doctor lacks %q: %s", test.is, test.was, test.want, said)
 		}
 	}
+	rows(s.t, s.dsn, "DROP INDEX sliced")
 }
 
 // approvesOnThePage approves a slice as the page and the API do.
