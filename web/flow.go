@@ -38,6 +38,9 @@ type HopState struct {
 func newFlow(b board.Board) Flow {
 	f := Flow{Boxes: map[order.Representation]Box{order.Legacy: {}, order.Projection: {}}, Hops: map[order.Hop]HopState{}}
 	counted := b.Evidence.Counting()
+	if full := b.Evidence.Full; full != nil && full.Coverage == 1 && full.LegacyRows+full.ProjectionRows > 0 { // it may be newer, without groups
+		counted = full
+	}
 	if counted != nil {
 		of := fmt.Sprintf("orders, counted by %s pass %d", counted.Kind, counted.ID)
 		f.Boxes[order.Legacy] = Box{Count: &counted.LegacyRows, Of: of}

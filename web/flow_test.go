@@ -13,11 +13,11 @@ import (
 
 // allFour is a board with all representations, and something of note at each hop.
 func allFour() board.Board {
-	full := &gate.Pass{ID: 22, Kind: "full", LegacyRows: 1000, ProjectionRows: 999, Counts: []gate.GroupCount{{Group: "OPEN", Legacy: 1000, Projection: 999}}}
+	full := &gate.Pass{ID: 22, Kind: "full", Coverage: 1, LegacyRows: 1000, ProjectionRows: 999, Counts: []gate.GroupCount{{Group: "OPEN", Legacy: 1000, Projection: 999}}}
 	return board.Board{
 		At: now, Settings: board.Settings{Fields: &gate.Fields{Events: true}, Stream: true},
 		Evidence: gate.Evidence{
-			Full: full, Verified: &gate.Watermark{Through: now.Add(-time.Minute)}, Events: &gate.EventsEvidence{Orders: 998, Legacy: 1000, WithEvents: 990, Archived: 5},
+			Full: full, Counted: &gate.Pass{ID: 3, Kind: "full", LegacyRows: 7}, Verified: &gate.Watermark{Through: now.Add(-time.Minute)}, Events: &gate.EventsEvidence{Orders: 998, Legacy: 1000, WithEvents: 990, Archived: 5},
 			Lag: &gate.LagEvidence{Events: 3, Behind: 2 * time.Second},
 		},
 		Stream: board.Stream{Evidence: &gate.StreamEvidence{Stored: 400, Seen: 300, LagMessages: 7, Gaps: 1, CaughtUpAt: now.Add(-5 * time.Second)}},

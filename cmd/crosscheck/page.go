@@ -139,7 +139,7 @@ func (r *running) of(passes []verify.Pass) (out []web.Progress) {
 			continue
 		}
 		shown := web.Progress{Pass: string(p.Kind), Stage: string(p.State)}
-		if r.noted[p.Kind].After(p.StartedAt) {
+		if p.Trigger != "manual" && r.noted[p.Kind].After(p.StartedAt) { // a command is another process
 			shown = r.passes[p.Kind]
 		}
 		if p.Sharing != nil {

@@ -30,6 +30,7 @@ func TestAPassIsShownWhileItRuns(t *testing.T) {
 		{"it began again", []verify.Progress{{Stage: "digest", Done: 5}, {Stage: "digest", Done: 0}}, full, []web.Progress{{Pass: "full", Stage: "digest", Since: at(2)}}},
 		{"said of a pass before", []verify.Progress{{Stage: "digest", Done: 5}}, verify.Pass{Kind: verify.Full, State: verify.Settling, StartedAt: at(60)}, []web.Progress{{Pass: "full", Stage: "settling"}}},
 		{"said of another kind", []verify.Progress{{Stage: "digest", Done: 5}}, verify.Pass{Kind: verify.Sample, State: verify.Scanning, StartedAt: begun}, []web.Progress{{Pass: "sample", Stage: "scanning"}}},
+		{"of a command, beside one of this process", []verify.Progress{{Stage: "digest", Done: 5}}, verify.Pass{Kind: verify.Full, State: verify.Scanning, Trigger: "manual", StartedAt: begun}, []web.Progress{{Pass: "full", Stage: "scanning"}}},
 		{"it has ended", []verify.Progress{{Stage: "digest", Done: 5}}, verify.Pass{Kind: verify.Full, State: verify.Done, StartedAt: begun}, nil},
 		{"the stream never ends", nil, verify.Pass{Kind: verify.StreamPass, State: verify.Scanning}, nil},
 		{
