@@ -73,6 +73,9 @@ func TestACutoverDoesWhatItPromises(t *testing.T) {
 		if walked++; t.Failed() {
 			t.Fatalf("on path %d: %+v", i, path)
 		}
+		if walked%50 == 0 {
+			t.Logf("%d paths so far", walked)
+		}
 	}
 	t.Logf("%d paths", walked)
 }
