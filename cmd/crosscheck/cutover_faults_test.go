@@ -40,7 +40,7 @@ func newDisturbedLab(t *testing.T) *cutLab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newCutLab(t, lab.Options{Server: server, OwnServer: true}, 30*time.Second)
+	return newCutLab(t, lab.Options{Server: server, OwnServer: true}, patient(30*time.Second))
 }
 
 // disturbed cuts over with faults that all ask for the same.

@@ -52,7 +52,7 @@ func TestCutoversKilledAtRandomMoments(t *testing.T) {
 func newKilling(t *testing.T, seed uint64) *killing {
 	t.Helper()
 	b := newBroker(t, broker.Options{})
-	s := newCutLab(t, lab.Options{Publisher: newTopic(t, b.Brokers()), PublishHistory: 100_000}, time.Minute, fmt.Sprintf(`
+	s := newCutLab(t, lab.Options{Publisher: newTopic(t, b.Brokers()), PublishHistory: 100_000}, patient(time.Minute), fmt.Sprintf(`
 stream: {brokers: [%q], topic: orders}
 sampler: {schedule: "off", full: "off"}
 web: {listen: "127.0.0.1:0"}`, b.Brokers()[0]))

@@ -34,13 +34,21 @@ func newCutLab(t *testing.T, o lab.Options, budget time.Duration, sections ...st
 	return readyToCut(newSystem(t, o), budget, "wait", sections...)
 }
 
+// patient is how much time is given: more in a soak, which may share its machine with much else.
+func patient(d time.Duration) time.Duration {
+	if soak() {
+		return 6 * d
+	}
+	return d
+}
+
 // readyToCut installs a fence of the mode, and verifies everything. The system lives.
 func readyToCut(of *system, budget time.Duration, mode string, sections ...string) *cutLab {
 	t := of.t
 	t.Helper()
 	s := &cutLab{system: of, budget: budget}
 	setting := func(name string) string {
-		return fmt.Sprintf(`{timeout: 1s, sql: {dsn: %q, do: "update app_config set value = 'event_sourced' where name = '%[2]s'", undo: "update app_config set value = 'legacy' where name = '%[2]s'", check: "select value = 'event_sourced' from app_config where name = '%[2]s'"}}`, s.LegacyDSN, name)
+		return fmt.Sprintf(`{timeout: %[3]s, sql: {dsn: %[1]q, do: "update app_config set value = 'event_sourced' where name = '%[2]s'", undo: "update app_config set value = 'legacy' where name = '%[2]s'", check: "select value = 'event_sourced' from app_config where name = '%[2]s'"}}`, s.LegacyDSN, name, patient(time.Second))
 	}
 	s.file = s.config(lab.LedgerSchema, time.Second, fmt.Sprintf("events:\n  dsn: %q\n%s", s.EventsDSN, s.Store.Events), fmt.Sprintf(`
 cutover:
@@ -114,7 +122,7 @@ func (s *cutLab) asking(t testing.TB) (end func() prober.Seen) {
 	ctx, stop := context.WithCancel(t.Context())
 	history := make(chan []prober.Entry, 1)
 	go func() {
-		entries, err := prober.Run(ctx, prober.Options{Every: clientsEvery, Patience: time.Minute}, registers)
+		entries, err := prober.Run(ctx, prober.Options{Every: clientsEvery, Patience: patient(time.Minute)}, registers)
 		if err != nil {
 			t.Error(err)
 		}
