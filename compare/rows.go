@@ -2,7 +2,6 @@ package compare
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strconv"
 	"time"
@@ -101,13 +100,18 @@ func clipped(v order.Value) *order.Value {
 
 // Observe reduces one look at an order, at the given time, to what the next look needs.
 func Observe(fields []order.Field, key order.Key, legacy, projection []order.Row, at, reached time.Time) Observation {
+	return Seen(Rows(fields, key, legacy, projection), key, legacy, projection, at, reached)
+}
+
+// Seen is [Observe] where the rows were compared already; m is nil if they agree.
+func Seen(m *Mismatch, key order.Key, legacy, projection []order.Row, at, reached time.Time) Observation {
 	o := Observation{
 		Key: key, At: at,
 		LegacyState:       state(legacy),
 		ProjectionState:   state(projection),
 		ProjectionReached: reached,
 	}
-	if m := Rows(fields, key, legacy, projection); m != nil {
+	if m != nil {
 		o.Mismatches = []Mismatch{*m}
 	}
 	for _, r := range legacy {
@@ -148,5 +152,5 @@ func state(rows []order.Row) string {
 		buf = append(buf, ';')
 	}
 	sum := sha256.Sum256(buf)
-	return hex.EncodeToString(sum[:16])
+	return string(sum[:16])
 }

@@ -14,22 +14,23 @@ type Observation struct {
 	// At is when both sides had been read, by the comparer's clock. For an order that waits to be judged, it is since
 	// when the order has not changed.
 	At time.Time
-	// LegacyState and ProjectionState are fingerprints of everything the side showed (values, copies, changed-at).
+	// LegacyState and ProjectionState are fingerprints of everything the side showed (values, copies, changed-at), of any bytes.
 	// Empty means that the side does not have the order. Equal states mean that nothing visible changed in between.
 	LegacyState, ProjectionState string
 	// EventsState is the fingerprint of the order's history; empty if it was not read.
 	EventsState string
 	// EventsChangedAt is the time of the order's newest event; zero if there is none. It is not kept between looks.
 	EventsChangedAt time.Time
-	// Mismatches has one for each hop at which the order parts, nearest to the source first; none if all agree.
+	// Mismatches has one for each hop at which the order parts, nearest to the source first; none if all agree. It is not kept
+	// between looks: the next look finds its own.
 	Mismatches []Mismatch
 	// Agreed are the hops that the look judged and found in agreement. The others were not judged, or are those of
 	// Mismatches. It is not kept between looks.
 	Agreed []order.Hop
-	// LegacyChangedAt is when legacy says that the order was last written; zero if unknown or absent.
+	// LegacyChangedAt is when legacy says that the order was last written; zero if unknown or absent. It is not kept between looks.
 	LegacyChangedAt time.Time
 	// ProjectionReached is the newest change of any order that the projection shows, at the same snapshot; zero if
-	// unknown.
+	// unknown. It is not kept between looks.
 	ProjectionReached time.Time
 	// EventsReached is the time of the newest event of any order; zero if unknown. It is not kept between looks.
 	EventsReached time.Time

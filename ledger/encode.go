@@ -3,22 +3,11 @@ package ledger
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
 )
-
-// storedMismatch is a mismatch in jsonb. Its names are part of the schema, so changing one needs a migration.
-type storedMismatch struct {
-	Kind             compare.Kind  `json:"kind"`
-	Hop              order.Hop     `json:"hop"`
-	Cause            compare.Cause `json:"cause,omitempty"`
-	Fields           []storedField `json:"fields"`
-	LegacyCopies     int           `json:"legacy_copies"`
-	ProjectionCopies int           `json:"projection_copies"`
-}
 
 // storedField distinguishes three things: a string is the exact text of the value, null is the SQL NULL, and an absent
 // name means that the side has no such order. Numbers are strings too, so that they are never rounded.
@@ -101,46 +90,6 @@ func decodeValue(raw json.RawMessage) (*order.Value, error) {
 	}
 	v.Text = unspell(v.Text)
 	return &v, nil
-}
-
-// encodeMismatches leaves out the key, which is stored in the row.
-func encodeMismatches(found []compare.Mismatch) string {
-	b := append(make([]byte, 0, 256), '[')
-	for i, m := range found {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendText(append(b, `{"kind":`...), string(m.Kind))
-		b = appendText(append(b, `,"hop":`...), string(m.Hop))
-		b = appendText(append(b, `,"cause":`...), string(m.Cause))
-		b = appendFields(append(b, `,"fields":`...), m.Fields)
-		b = strconv.AppendInt(append(b, `,"legacy_copies":`...), int64(m.LegacyCopies), 10)
-		b = strconv.AppendInt(append(b, `,"projection_copies":`...), int64(m.ProjectionCopies), 10)
-		b = append(b, '}')
-	}
-	return string(append(b, ']'))
-}
-
-func decodeMismatches(key order.Key, text []byte) ([]compare.Mismatch, error) {
-	if found, ok := readMismatches(key, text); ok {
-		return found, nil
-	}
-	var stored []storedMismatch
-	if err := json.Unmarshal(text, &stored); err != nil {
-		return nil, fmt.Errorf("decoding the mismatches of order %s: %w", key, err)
-	}
-	var found []compare.Mismatch
-	for _, s := range stored {
-		fields, err := decodeFields(s.Fields)
-		if err != nil {
-			return nil, fmt.Errorf("decoding the mismatches of order %s: %w", key, err)
-		}
-		found = append(found, compare.Mismatch{
-			Key: key, Kind: s.Kind, Hop: s.Hop, Cause: s.Cause, Fields: fields,
-			LegacyCopies: s.LegacyCopies, ProjectionCopies: s.ProjectionCopies,
-		})
-	}
-	return found, nil
 }
 
 func marshalText(v any) (*string, error) {

@@ -24,7 +24,11 @@ func TestManySuspectsAreReadByKey(t *testing.T) {
 	exec(t, conn, "ALTER TABLE crosscheck.divergence SET (autovacuum_enabled = off)")
 	held := acquire(t, l, "full")
 	id := begin(t, l, held, verify.Start{Kind: verify.Full})
+	mismatches := map[order.Key][]compare.Mismatch{} // the queue does not keep them
 	for part := range slices.Chunk(suspects(n), batch) {
+		for _, s := range part {
+			mismatches[s.Key()] = s.Observation.Mismatches
+		}
 		if err := l.AddSuspects(t.Context(), held, id, part); err != nil {
 			t.Fatal(err)
 		}
@@ -39,6 +43,9 @@ func TestManySuspectsAreReadByKey(t *testing.T) {
 			break
 		}
 		from = due[len(due)-1].Key().Next()
+		for i := range due {
+			due[i].Observation.Mismatches = mismatches[due[i].Key()]
+		}
 		settled := outcomes(due, compare.Diverged)
 		for i := range settled {
 			settled[i].Suspect.Observation.Agreed = []order.Hop{order.LegacyToEvents, order.EventsToProjection}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/nordvarg/crosscheck/lease"
 	"github.com/nordvarg/crosscheck/order"
@@ -21,8 +22,6 @@ const batchRows = 10_000
 type suspectArrays struct {
 	keys                                      []string
 	legacyState, projectionState, eventsState [][]byte
-	mismatches                                []string // jsonb as text
-	legacyChanged                             []time.Time
 	looks, counted                            []int32 // places in the following
 	look                                      dictionary[look]
 	count                                     dictionary[verify.Counted]
@@ -30,9 +29,9 @@ type suspectArrays struct {
 
 // look is what suspects have in common that were seen together.
 type look struct {
-	observed, reached, firstSeen, due time.Time
-	attempts, number                  int32
-	inSample                          bool
+	observed, firstSeen, due time.Time
+	attempts, number         int32
+	inSample                 bool
 }
 
 // dictionary gives each value a place, from 1 on.
@@ -68,11 +67,14 @@ func (a *suspectArrays) add(s verify.Suspect) {
 	a.keys = append(a.keys, string(o.Key))
 	a.legacyState = append(a.legacyState, []byte(o.LegacyState))
 	a.projectionState = append(a.projectionState, []byte(o.ProjectionState))
-	a.eventsState = append(a.eventsState, []byte(o.EventsState))
-	a.mismatches = append(a.mismatches, encodeMismatches(o.Mismatches))
-	a.legacyChanged = append(a.legacyChanged, micro(o.LegacyChangedAt))
+	if o.EventsState != "" && a.eventsState == nil {
+		a.eventsState = make([][]byte, len(a.keys)-1) // the others have none
+	}
+	if a.eventsState != nil {
+		a.eventsState = append(a.eventsState, []byte(o.EventsState))
+	}
 	a.looks = append(a.looks, a.look.place(look{
-		micro(o.At), micro(o.ProjectionReached), micro(s.FirstSeen), micro(s.Due), int32(s.Attempts), int32(s.Range), s.InSample,
+		micro(o.At), micro(s.FirstSeen), micro(s.Due), int32(s.Attempts), int32(s.Range), s.InSample,
 	}))
 	a.counted = append(a.counted, a.count.place(s.Counted))
 }
@@ -91,20 +93,18 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 		return err
 	}
 	_, err = tx.Exec(ctx, `
-		INSERT INTO suspect (pass_id, order_key, legacy_state, projection_state, events_state, mismatches, legacy_changed_at,
-			observed_at, projection_reached, first_seen, due, attempts, in_sample, counted, range)
-		SELECT $1, k, ls, ps, es, m::jsonb, lc, ($10::timestamptz[])[l], ($11::timestamptz[])[l], ($12::timestamptz[])[l],
-			($13::timestamptz[])[l], ($14::integer[])[l], ($15::boolean[])[l], ($16::text[]::jsonb[])[c], ($17::integer[])[l]
-		FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[], $7::timestamptz[], $8::integer[], $9::integer[])
-			AS u(k, ls, ps, es, m, lc, l, c)
+		INSERT INTO suspect (pass_id, order_key, legacy_state, projection_state, events_state,
+			observed_at, first_seen, due, attempts, in_sample, counted, range)
+		SELECT $1, k, ls, ps, coalesce(es, ''), ($8::timestamptz[])[l], ($9::timestamptz[])[l], ($10::timestamptz[])[l],
+			($11::integer[])[l], ($12::boolean[])[l], ($13::text[]::jsonb[])[c], ($14::integer[])[l]
+		FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::integer[], $7::integer[]) AS u(k, ls, ps, es, l, c)
 		ON CONFLICT (pass_id, order_key) DO UPDATE SET observed_at = excluded.observed_at,
 			legacy_state = excluded.legacy_state, projection_state = excluded.projection_state,
-			mismatches = excluded.mismatches, legacy_changed_at = excluded.legacy_changed_at,
-			projection_reached = excluded.projection_reached, attempts = excluded.attempts,
+			attempts = excluded.attempts,
 			first_seen = excluded.first_seen, due = excluded.due, in_sample = excluded.in_sample,
 			events_state = excluded.events_state, counted = excluded.counted, range = excluded.range WHERE `+replace,
-		id, a.keys, a.legacyState, a.projectionState, a.eventsState, spelledFor(tx, a.mismatches), a.legacyChanged, a.looks, a.counted,
-		column(a.look, func(l look) time.Time { return l.observed }), column(a.look, func(l look) time.Time { return l.reached }),
+		id, a.keys, a.legacyState, a.projectionState, a.eventsState, a.looks, a.counted,
+		column(a.look, func(l look) time.Time { return l.observed }),
 		column(a.look, func(l look) time.Time { return l.firstSeen }), column(a.look, func(l look) time.Time { return l.due }),
 		column(a.look, func(l look) int32 { return l.attempts }), column(a.look, func(l look) bool { return l.inSample }), counted,
 		column(a.look, func(l look) int32 { return l.number }))
@@ -166,6 +166,13 @@ func (l *Ledger) dropSuspects(ctx context.Context, held lease.Lease, id verify.P
 
 // lastByKey drops all but the last item of each key, because one statement cannot write a row twice.
 func lastByKey[T any](items []T, key func(T) order.Key) []T {
+	sorted := true // as they usually are
+	for i := 1; i < len(items) && sorted; i++ {
+		sorted = key(items[i-1]) < key(items[i])
+	}
+	if sorted {
+		return items
+	}
 	last := make(map[order.Key]int, len(items)) // key → index of its last item
 	for i, item := range items {
 		last[key(item)] = i
@@ -204,8 +211,7 @@ func (l *Ledger) DueSuspects(ctx context.Context, id verify.PassID, at time.Time
 
 // dueSuspects reads a part of the queue in the order of its index.
 const dueSuspects = `
-	SELECT order_key, observed_at, legacy_state, projection_state, mismatches, legacy_changed_at,
-		projection_reached, attempts, first_seen, due, in_sample, events_state, counted, range
+	SELECT order_key, observed_at, legacy_state, projection_state, attempts, first_seen, due, in_sample, events_state, counted, range
 	FROM suspect WHERE pass_id = $1 AND due <= $2 AND order_key >= $3 ORDER BY order_key LIMIT $4`
 
 // newSuspectScan reads suspects. Where they were counted is decoded once for all of the same.
@@ -216,15 +222,14 @@ func newSuspectScan() pgx.RowToFunc[verify.Suspect] {
 
 func scanSuspect(row pgx.CollectableRow, known map[string]verify.Counted) (verify.Suspect, error) {
 	var s verify.Suspect
-	var legacy, projection, events, mismatches, counted []byte
+	var legacy, projection, events, counted pgtype.DriverBytes
 	o := &s.Observation
-	err := row.Scan(&o.Key, &o.At, &legacy, &projection, &mismatches, &o.LegacyChangedAt,
-		&o.ProjectionReached, &s.Attempts, &s.FirstSeen, &s.Due, &s.InSample, &events, &counted, &s.Range)
+	err := row.Scan(&o.Key, &o.At, &legacy, &projection, &s.Attempts, &s.FirstSeen, &s.Due, &s.InSample, &events, &counted, &s.Range)
 	if err != nil {
 		return s, err
 	}
 	o.LegacyState, o.ProjectionState, o.EventsState = string(legacy), string(projection), string(events)
-	for _, t := range []*time.Time{&o.At, &o.LegacyChangedAt, &o.ProjectionReached, &s.FirstSeen, &s.Due} {
+	for _, t := range []*time.Time{&o.At, &s.FirstSeen, &s.Due} {
 		*t = t.UTC()
 	}
 	var ok bool
@@ -234,8 +239,7 @@ func scanSuspect(row pgx.CollectableRow, known map[string]verify.Counted) (verif
 		}
 		known[string(counted)] = s.Counted
 	}
-	o.Mismatches, err = decodeMismatches(o.Key, mismatches)
-	return s, err
+	return s, nil
 }
 
 // NextDue implements [verify.Queue].

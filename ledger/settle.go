@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -229,13 +230,16 @@ func (d *divergences) add(m compare.Mismatch, s verify.Suspect, last time.Time) 
 	d.looks = append(d.looks, d.seen.place(seen{int32(m.LegacyCopies), int32(m.ProjectionCopies), first, last, s.Counted, s.InSample}))
 }
 
-// places says for each order where the last of its looks is.
-func (d *divergences) places() map[string]int32 {
-	places := make(map[string]int32, len(d.keys))
+// places says for each order where its look is, as a JSON object. Of an order with several hops the last one counts.
+func (d *divergences) places() string {
+	b := append(make([]byte, 0, 24*len(d.keys)), '{')
 	for i, key := range d.keys {
-		places[key] = d.looks[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(append(appendText(b, key), ':'), int64(d.looks[i]), 10)
 	}
-	return places
+	return string(append(b, '}'))
 }
 
 // write opens divergences, renews those that are not resolved, and notes that the pass saw them. An accepted divergence
@@ -246,10 +250,6 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) er
 		return nil
 	}
 	counted, err := texted(column(d.seen, func(s seen) verify.Counted { return s.counted }))
-	if err != nil {
-		return err
-	}
-	places, err := marshalText(d.places()) // a join may become one loop in the other
 	if err != nil {
 		return err
 	}
@@ -271,14 +271,14 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) er
 					THEN 'open' ELSE d.state END
 			RETURNING d.id, d.order_key)
 		INSERT INTO sighting (pass_id, divergence_id, counted, in_sample)
-		SELECT $1, id, ($13::text[]::jsonb[])[s], ($14::boolean[])[s] FROM (SELECT id, ($15::jsonb->order_key)::integer AS s FROM written) w
+		SELECT $1, id, ($13::text[]::jsonb[])[s], ($14::boolean[])[s] FROM (SELECT id, ($15::jsonb->order_key)::integer AS s FROM written) w -- a join may become one loop in the other
 		ON CONFLICT DO NOTHING`,
 		id, d.keys, spelledFor(tx, d.fields), d.kinds, d.looks,
 		column(d.kind, func(k kindOf) string { return k.hop }), column(d.kind, func(k kindOf) string { return k.kind }),
 		column(d.kind, func(k kindOf) string { return k.cause }),
 		column(d.seen, func(s seen) int32 { return s.legacyCopies }), column(d.seen, func(s seen) int32 { return s.projectionCopies }),
 		column(d.seen, func(s seen) time.Time { return s.first }), column(d.seen, func(s seen) time.Time { return s.last }), counted,
-		column(d.seen, func(s seen) bool { return s.inSample }), places)
+		column(d.seen, func(s seen) bool { return s.inSample }), d.places())
 	return err
 }
 

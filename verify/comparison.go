@@ -76,7 +76,7 @@ type Comparison struct {
 	Jobs   Jobs
 	Worker string
 
-	firstRange int64 // rows; 0 is the constant
+	firstRange, firstPart int64 // rows; 0 is the constant
 }
 
 // Progress is how far a stage of a pass has come.
@@ -330,11 +330,11 @@ func (p *pass) abort(ctx context.Context, done Pass, cause error) (Pass, error) 
 // compareRows compares all rows that the two sides have for one key, and queues a suspect if they disagree. The events
 // are read when the suspect is judged, because there may be a million suspects.
 func (p *pass) compareRows(ctx context.Context, key order.Key, legacy, projection []order.Row, inSample bool) error {
-	if compare.Rows(p.c.Fields, key, legacy, projection) == nil {
+	m := compare.Rows(p.c.Fields, key, legacy, projection)
+	if m == nil {
 		return nil
 	}
-	o := compare.Observe(p.c.Fields, key, legacy, projection, p.at, p.reached)
-	return p.suspect(ctx, o, legacy, projection, inSample)
+	return p.suspect(ctx, compare.Seen(m, key, legacy, projection, p.at, p.reached), legacy, projection, inSample)
 }
 
 func (p *pass) progress(stage string, done, total int64) {

@@ -207,10 +207,6 @@ func exactValues(t *testing.T, s Store) {
 	duplicate.Observation.Mismatches = []compare.Mismatch{{
 		Key: "2", Kind: compare.Duplicate, Hop: order.LegacyToProjection, LegacyCopies: 2, ProjectionCopies: 1,
 	}}
-	add(t, s, l, id, x, duplicate)
-	due, err := s.DueSuspects(t.Context(), id, t0.Add(time.Hour), "", 10)
-	noError(t, err, "reading due suspects")
-	same(t, due, []verify.Suspect{stored(x), stored(duplicate)}, "in the queue")
 	settle(t, s, l, id, t0, final(x, compare.Diverged), final(duplicate, compare.Diverged))
 	var got []compare.Mismatch
 	for _, d := range openOnes(t, s) {

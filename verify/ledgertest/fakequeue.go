@@ -46,15 +46,11 @@ func (f *Fake) drop(ctx context.Context, l lease.Lease, id verify.PassID, which 
 // stored returns the suspect as it comes back from the database.
 func stored(s verify.Suspect) verify.Suspect {
 	o := &s.Observation
-	for _, t := range []*time.Time{&o.At, &o.LegacyChangedAt, &o.ProjectionReached, &s.FirstSeen, &s.Due} {
+	for _, t := range []*time.Time{&o.At, &s.FirstSeen, &s.Due} {
 		*t = micro(*t)
 	}
-	o.Mismatches = slices.Clone(o.Mismatches)
-	for i := range o.Mismatches {
-		m := &o.Mismatches[i]
-		m.Key, m.Fields = o.Key, slices.Clone(m.Fields)
-	}
-	o.Agreed, o.Impossible, o.EventsReached = nil, nil, time.Time{} // not kept
+	o.Mismatches, o.Agreed, o.Impossible = nil, nil, nil // not kept, as these
+	o.LegacyChangedAt, o.ProjectionReached, o.EventsReached = time.Time{}, time.Time{}, time.Time{}
 	return s
 }
 
