@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,35 +28,37 @@ const (
 // errUnordered is returned if a side streams its keys out of order, because a merge would then give wrong results.
 var errUnordered = errors.New("keys came out of order; is the key's index damaged?")
 
-// drill goes from buckets that differ to the orders that do. A second level of digests narrows a bucket down before
-// rows are read. If that has not helped before, it is left out: with differences everywhere, reading at once is
-// cheaper.
-func (w *walk) drill(ctx context.Context, differing buckets) error {
-	refine := w.ranged() && !w.layout.ByBounds && w.layout.Shift > refineBits
+// step reads a part of the buckets that differ, whose rows were counted, and says how to read the next part.
+type step func(ctx context.Context, part []int64, counted sizes) (next step, err error)
+
+// drill goes from buckets that differ to the orders that do. A second level of digests narrows a bucket down before rows are read. If
+// that has not helped before, each row is digested by itself. With differences everywhere, reading at once is cheaper.
+func (w *walk) drill(ctx context.Context, differing buckets) (err error) {
+	next := w.readAll
+	if w.ranged() && !w.layout.ByBounds && w.layout.Shift > refineBits {
+		next = w.refine
+	}
 	total := int64(len(differing.byNumber))
 	var done int64
 	for _, part := range w.parts(differing) {
 		w.progress("drill-down", done, total)
 		done += int64(len(part))
-		if !refine {
-			if err := w.read(ctx, w.layout, part, differing.of(part)); err != nil {
-				return err
-			}
-			continue
-		}
-		narrowed, err := w.refine(ctx, part, differing.of(part))
-		if err != nil {
+		if next, err = next(ctx, part, differing.of(part)); err != nil {
 			return err
 		}
-		refine = narrowed
 	}
 	return nil
+}
+
+// readAll is the step that reads all rows.
+func (w *walk) readAll(ctx context.Context, part []int64, counted sizes) (step, error) {
+	return w.readAll, w.read(ctx, w.layout, part, counted)
 }
 
 // parts groups buckets so that each part is a bounded amount of work. If each part is a scan of the table, there is one. Rows
 // are streamed in both cases.
 func (w *walk) parts(b buckets) [][]int64 {
-	limit := int64(firstRows)
+	limit := cmp.Or(w.p.c.firstPart, firstRows)
 	if !w.ranged() {
 		limit = math.MaxInt64
 	}
@@ -76,26 +79,35 @@ func (w *walk) parts(b buckets) [][]int64 {
 	return out
 }
 
-// refine digests the given buckets again, 128 times finer, and reads what differs. It reports whether that narrowed the
-// work down.
-func (w *walk) refine(ctx context.Context, part []int64, counted sizes) (bool, error) {
+// refine digests the given buckets again, 128 times finer, and reads what differs.
+func (w *walk) refine(ctx context.Context, part []int64, counted sizes) (step, error) {
 	fine := Layout{Shift: w.layout.Shift - refineBits}
 	differing, same, err := w.digest(ctx, DigestQuery{Layout: fine, Hash: w.hash, Parent: w.layout, Buckets: part}, nil, 0)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	again := differing.all().plus(same.all())
 	if again != counted {
-		return false, uncounted(again, counted)
+		return nil, uncounted(again, counted)
 	}
 	for _, b := range same.byNumber {
 		w.scan.Compared += b.legacy
 	}
 	if err := w.read(ctx, fine, differing.numbers(), differing.all()); err != nil {
-		return false, err
+		return nil, err
 	}
-	return len(differing.byNumber) <= len(same.byNumber), nil
+	switch differ, equal := len(differing.byNumber), len(same.byNumber); {
+	case differ <= equal:
+		return w.refine, nil
+	case w.itemized() && equal > differ/fewEqual:
+		return w.itemize, nil
+	}
+	return w.readAll, nil
 }
+
+// fewEqual says when hardly any bucket of the second level, which have some 16 orders, is equal: less than one of so many. Then a quarter
+// of the orders differ, or more.
+const fewEqual = 100
 
 // errUncounted is returned if a bucket has not the rows that its digest counted in the same snapshot.
 var errUncounted = errors.New("the rows that were read are not those that were counted; is an index damaged?")
@@ -103,17 +115,21 @@ var errUncounted = errors.New("the rows that were read are not those that were c
 // read compares the rows of buckets by value. All that were counted must be read, or an order might be missed.
 func (w *walk) read(ctx context.Context, l Layout, part []int64, counted sizes) error {
 	var read sizes
-	compared, err := w.merge(ctx, l, part, func(ctx context.Context, key order.Key, legacy, other []order.Row) (bool, error) {
-		read.legacy += int64(len(legacy))
-		read.projection += int64(len(other))
-		delete(w.unseen, key)
-		return w.differ(ctx, key, legacy, other)
-	})
+	compared, err := w.merge(ctx, l, part, w.counting(&read))
 	w.scan.Compared += compared
 	if err == nil && read != counted {
 		err = uncounted(read, counted)
 	}
 	return err
+}
+
+// counting adds up the rows that are compared.
+func (w *walk) counting(read *sizes) differFunc {
+	return func(ctx context.Context, key order.Key, legacy, other []order.Row) (bool, error) {
+		*read = read.plus(sizes{int64(len(legacy)), int64(len(other))})
+		delete(w.unseen, key)
+		return w.differ(ctx, key, legacy, other)
+	}
 }
 
 func uncounted(read, counted sizes) error {

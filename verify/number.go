@@ -187,7 +187,7 @@ func (w *walk) takeOff(ctx context.Context, whole DigestQuery, legacy, other *nu
 func (w *walk) concludeNumber(ctx context.Context, left []order.Key, nullKeys int64) error {
 	err := w.draw(ctx)
 	if err == nil {
-		err = w.compareKeys(ctx, left)
+		err = w.compareKeys(ctx, left, w.counting(&sizes{}))
 	}
 	if err != nil {
 		w.scan.Coverage = float64(w.scan.Compared) / float64(max(w.facts.Larger(), 1))
@@ -205,7 +205,7 @@ func (w *walk) concludeNumber(ctx context.Context, left []order.Key, nullKeys in
 }
 
 // compareKeys compares orders by value.
-func (w *walk) compareKeys(ctx context.Context, keys []order.Key) error {
+func (w *walk) compareKeys(ctx context.Context, keys []order.Key, differ differFunc) error {
 	for len(keys) > 0 {
 		part := keys[:min(w.p.batchSize(batch), len(keys))]
 		keys = keys[len(part):]
@@ -218,9 +218,8 @@ func (w *walk) compareKeys(ctx context.Context, keys []order.Key) error {
 			if len(legacy)+len(other) == 0 {
 				continue
 			}
-			delete(w.unseen, key)
 			w.scan.Compared++
-			differs, err := w.differ(ctx, key, legacy, other)
+			differs, err := differ(ctx, key, legacy, other)
 			if err != nil {
 				return err
 			}

@@ -116,10 +116,20 @@ func (p *pass) readRows(ctx context.Context, s snapshots, keys []order.Key) (rea
 	}, nil
 }
 
+// byKey returns parts of the rows, which are usually sorted.
 func byKey(rows []order.Row) map[order.Key][]order.Row {
 	out := make(map[order.Key][]order.Row, len(rows))
-	for _, r := range rows {
-		out[r.Key] = append(out[r.Key], r)
+	for len(rows) > 0 {
+		key, n := rows[0].Key, 1
+		for n < len(rows) && rows[n].Key == key {
+			n++
+		}
+		if before, ok := out[key]; ok {
+			out[key] = append(before, rows[:n]...)
+		} else {
+			out[key] = rows[:n:n]
+		}
+		rows = rows[n:]
 	}
 	return out
 }

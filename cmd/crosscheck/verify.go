@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 
 	"github.com/alecthomas/kong"
 
@@ -58,7 +59,11 @@ func validMaxDivergences(n int) error {
 	return nil
 }
 
+// batchesAlive is a GOGC for a command that keeps a few batches of orders. It takes some 15 MiB more, and a sixth less processor time.
+const batchesAlive = 200
+
 func (v *verifyCommand) run(ctx context.Context, p *program) (int, error) {
+	debug.SetGCPercent(batchesAlive)
 	kind, pass := verify.Full, (*verify.Comparison).Full
 	if v.SinceLast {
 		kind, pass = verify.Delta, (*verify.Comparison).Delta

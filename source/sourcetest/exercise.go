@@ -32,6 +32,7 @@ func Exercise(t *testing.T, open func(t *testing.T, table Table) Opened) {
 		{"digests partition the rows", (*exercise).partition},
 		{"digests of some buckets are those of all", (*exercise).restricted},
 		{"paced digests are the same", (*exercise).paced},
+		{"rows digested by themselves", (*exercise).items},
 		{"digests tell rows apart", (*exercise).telling},
 		{"one number", (*exercise).whole},
 		{"scans follow the key", (*exercise).scans},

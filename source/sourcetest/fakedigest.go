@@ -116,3 +116,24 @@ func (n *snapshot) digest(r order.Row, h verify.Hash) int64 {
 	sum := sha256.Sum256(text)
 	return int64(binary.BigEndian.Uint64(sum[:]))
 }
+
+var _ verify.Itemized = (*snapshot)(nil)
+
+// Items implements [verify.Itemized].
+func (n *snapshot) Items(ctx context.Context, l verify.Layout, buckets []int64, h verify.Hash) ([]verify.Items, error) {
+	if err := n.before(ctx, "items"); err != nil {
+		return nil, err
+	}
+	places := map[int64]int{}
+	for i, b := range buckets {
+		places[b] = i
+	}
+	out := make([]verify.Items, len(buckets))
+	for _, r := range n.table.Rows {
+		i, asked := places[n.bucket(l, r.Key)]
+		if asked && n.has(r) && !slices.Contains(n.Lost, r.Key) {
+			out[i].Keys, out[i].Digests = append(out[i].Keys, integer(r.Key)), append(out[i].Digests, n.digest(r, h))
+		}
+	}
+	return out, nil
+}
