@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,14 +38,40 @@ func (e *Events) Census(ctx context.Context) (*order.Census, error) {
 	if err != nil && ctx.Err() == nil {
 		return nil, fmt.Errorf("reading histories: %w", err)
 	}
+	keyless := e.mostWithoutOrder(newest)
 	for _, event := range newest {
 		var decoding error
-		if event.Schema != nil {
+		switch {
+		case event.Key == "" && keyless != nil:
+			decoding = keyless
+		case event.Schema != nil:
 			decoding = event.Schema
 		}
 		c.Add(string(event.Type), decoding, problems[place{event.Key, event.Position}])
 	}
 	return &c, nil
+}
+
+// mostWithoutOrder is an error if most events name no order: then their key is read wrongly. A few are a finding about each.
+func (e *Events) mostWithoutOrder(events []order.Event) error {
+	without := 0
+	for _, event := range events {
+		if event.Key == "" {
+			without++
+		}
+	}
+	if 2*without <= len(events) {
+		return nil
+	}
+	why := fmt.Sprintf("its key is no order's: %s is no %s", e.config.Key, e.keyType)
+	switch {
+	case e.config.Strip != "":
+		why = fmt.Sprintf("its key is no order's: what follows %q in %s is no %s as PostgreSQL writes it", e.config.Strip, e.stored, e.keyType)
+	case e.stored != "" && e.keyType != order.KeyText:
+		why = fmt.Sprintf("its key is no order's: %s is no %s as PostgreSQL writes it; key: %s reads other spellings", e.stored, e.keyType,
+			yamlText("("+e.stored+")::"+keyCast(e.keyType)))
+	}
+	return errors.New(why)
 }
 
 func (e *Events) newest(ctx context.Context) ([]order.Event, error) {

@@ -147,7 +147,7 @@ type form struct {
 }
 
 const (
-	eventsHint = "check events.type, events.payload and events.fold"
+	eventsHint = "check events.key, events.type, events.payload and events.fold"
 	streamHint = "check stream.topic and what the producer writes there; stream.envelope says where a message has id, key, type, time and payload, and without it a message is one JSON object with event_id, order_id, event_type, timestamp and payload"
 )
 
