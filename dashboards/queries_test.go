@@ -41,8 +41,9 @@ func everything() metrics.Snapshot {
 	}
 }
 
-// targetLabels are those that Prometheus or the platform gives to every series of a target.
-var targetLabels = []string{"job", "instance", "pod"}
+// targetLabels are those that Prometheus or the platform gives to every series of a target, and the pair, which every series about one of several
+// pairs of tables has.
+var targetLabels = []string{"job", "instance", "pod", "pair"}
 
 // exposed returns the labels of every series name that crosscheck can expose.
 func exposed(t *testing.T) map[string][]string {

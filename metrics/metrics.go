@@ -9,6 +9,7 @@ package metrics
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +21,9 @@ import (
 type Options struct {
 	Version, Revision, Go string // for crosscheck_build_info
 	System, Environment   string // which system is compared, for crosscheck_system_info; may be empty
+	// Pair is the label of everything that is about one of several pairs of tables; empty for one that is alone, which has no such label.
+	// Then what is about the process is left to [Together].
+	Pair string
 	// Passes are the kinds of pass whose counters start at 0 instead of with the first pass.
 	Passes []string
 	// Read reads the gauges. It must return when its context ends. Several goroutines may call it, but never two at
@@ -72,16 +76,17 @@ func New(o Options) *Metrics {
 			Name: "crosscheck_throttle_wait_seconds_total", Help: "Time that passes have waited because of a limit of throttle.",
 		}, []string{"side", "reason"}),
 	}
-	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "crosscheck_build_info", Help: "Always 1; the labels name the running version.",
-		ConstLabels: prometheus.Labels{"version": o.Version, "revision": o.Revision, "go": o.Go},
-	}, func() float64 { return 1 })
 	system := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "crosscheck_system_info", Help: "Always 1; the labels are the name and environment of the compared system, from the configuration.",
 		ConstLabels: prometheus.Labels{"name": o.System, "environment": o.Environment},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(build, system, m.ledger, m.compared, m.mismatches, m.passSeconds, m.readSeconds, m.queries, m.sourceSeconds, m.waitSeconds,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var labelled prometheus.Registerer = m.registry
+	if o.Pair == "" {
+		m.registry.MustRegister(process(o)...)
+	} else {
+		labelled = prometheus.WrapRegistererWith(prometheus.Labels{"pair": o.Pair}, m.registry)
+	}
+	labelled.MustRegister(system, m.ledger, m.compared, m.mismatches, m.passSeconds, m.readSeconds, m.queries, m.sourceSeconds, m.waitSeconds)
 	for _, pass := range o.Passes {
 		m.compared.WithLabelValues(pass)
 		m.passSeconds.WithLabelValues(pass)
@@ -118,15 +123,42 @@ func (m *Metrics) ObserveWait(side, reason string, took time.Duration) {
 	m.waitSeconds.WithLabelValues(side, reason).Add(max(took, 0).Seconds())
 }
 
+// process is what is measured of the process.
+func process(o Options) []prometheus.Collector {
+	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "crosscheck_build_info", Help: "Always 1; the labels name the running version.",
+		ConstLabels: prometheus.Labels{"version": o.Version, "revision": o.Revision, "go": o.Go},
+	}, func() float64 { return 1 })
+	return []prometheus.Collector{build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
+}
+
 // Handler serves a scrape. It reads the ledger first, within the scrape's own context. However many scrapers there are,
 // it reads at most once in [cacheFor].
-func (m *Metrics) Handler() http.Handler {
-	serve := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+func (m *Metrics) Handler() http.Handler { return serving(m.registry, m.registry, []*Metrics{m}) }
+
+// Together serves the metrics of several pairs of tables at one address, with those of the process, which the options name.
+func Together(o Options, pairs []*Metrics) http.Handler {
+	own := prometheus.NewRegistry()
+	own.MustRegister(process(o)...)
+	all := prometheus.Gatherers{own}
+	for _, m := range pairs {
+		all = append(all, m.registry)
+	}
+	return serving(own, all, pairs)
+}
+
+// serving reads the ledgers, all at the same time, and gathers what there is. Errors are counted on a registry.
+func serving(own prometheus.Registerer, all prometheus.Gatherer, of []*Metrics) http.Handler {
+	serve := promhttp.HandlerFor(all, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, // one bad series must not hide the others
-		Registry:      m.registry,
+		Registry:      own,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m.ledger.refresh(r.Context())
+		var wg sync.WaitGroup
+		for _, m := range of {
+			wg.Go(func() { m.ledger.refresh(r.Context()) })
+		}
+		wg.Wait()
 		serve.ServeHTTP(w, r)
 	})
 }

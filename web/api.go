@@ -92,6 +92,7 @@ func (s *site) routes() []route {
 		{get, "/api/v1/cutover/runs/{run}", s.read(s.apiRun)},
 		{get, "/api/v1/acceptances", s.read(s.apiAccepted)},
 		{get, "/api/v1/changes", s.read(s.apiChanges)},
+		{get, "/api/v1/pairs", s.apiPairs},
 		{get, "/api/v1/me", s.apiMe},
 		{get, "/api/v1/openapi.yaml", s.apiSpec},
 		{post, "/api/v1/acceptances", s.change(acceptAction)},

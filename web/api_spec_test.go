@@ -201,7 +201,7 @@ func TestEveryFieldIsDescribed(t *testing.T) {
 	for name, is := range map[string]any{
 		"Status": Status{}, "Criteria": criteria{}, "Divergences": Divergences{}, "Counts": Counted{}, "Decisions": Decisions{}, "Passes": Passes{}, "Order": explain.Report{},
 		"Audit": audit{}, "Findings": Findings{}, "Cutover": CutoverRuns{}, "Run": CutoverRun{}, "Accepted": Accepted{}, "Changes": Changes{}, "Me": me{}, "Answer": Answer{},
-		"Rechecked": Rechecked{}, "Summary": Summary{}, "Error": failure{}, "Selection": Selection{}, "AcceptRequest": acceptRequest{}, "ApproveRequest": approveRequest{},
+		"Rechecked": Rechecked{}, "Summary": Summary{}, "Error": failure{}, "Pairs": Pairs{}, "Selection": Selection{}, "AcceptRequest": acceptRequest{}, "ApproveRequest": approveRequest{},
 	} {
 		full := reflect.New(reflect.TypeOf(is))
 		fill(full.Elem())

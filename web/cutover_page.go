@@ -30,7 +30,7 @@ func (s *site) cutoverReport(w http.ResponseWriter, r *http.Request) {
 	var page bytes.Buffer // the answer is the whole page or an error
 	if err == nil {
 		status, _ := s.status.get(ctx) // without it, the page does not say which version this is
-		err = WriteCutover(&page, CutoverReport{Report: made, Version: status.Version, Revision: status.Revision, Home: "/"})
+		err = WriteCutover(&page, CutoverReport{Report: made, Version: status.Version, Revision: status.Revision, Home: s.base + "/"})
 	}
 	if err != nil {
 		code, said := http.StatusServiceUnavailable, unreadable

@@ -37,6 +37,9 @@ type site struct {
 	cutting *shared[cutoverPage]
 	plan    asked[CutoverPlan]
 
+	base  string     // what stands before the paths of a pair; empty for one that is alone
+	pairs []pairSite // of a site of several
+
 	tokens  *tokens
 	origins *http.CrossOriginProtection
 }

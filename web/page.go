@@ -34,6 +34,14 @@ type pageOf struct {
 }
 
 func (s *site) pages() []pageOf {
+	if len(s.pairs) > 0 {
+		return []pageOf{
+			{"Pairs", "/{$}", s.allPairs},
+			{"", "/pairs/{$}", s.allPairs},
+			{"Docs", "/docs/{$}", s.docsIndex},
+			{"", "/docs/{page...}", s.docsPage},
+		}
+	}
 	return []pageOf{
 		{"Overview", "/{$}", s.overview},
 		{"Divergences", "/divergences", s.divergences},
@@ -52,11 +60,18 @@ func (s *site) pages() []pageOf {
 // serve adds the pages and the files that they need.
 func (s *site) serve(mux *http.ServeMux) {
 	for _, p := range s.pages() {
-		mux.HandleFunc("GET "+p.pattern, s.access.guard(p.serve))
+		if s.base == "" || !strings.HasPrefix(p.pattern, "/docs/") {
+			mux.HandleFunc("GET "+s.base+p.pattern, s.access.guard(p.serve))
+		}
 	}
-	mux.HandleFunc("POST /divergences", s.access.guard(s.act(s.divergences)))
-	mux.HandleFunc("POST /orders/{id...}", s.access.guard(s.act(s.order)))
-	mux.HandleFunc("POST /cutover", s.access.guard(s.act(s.cutover)))
+	if len(s.pairs) == 0 {
+		mux.HandleFunc("POST "+s.base+"/divergences", s.access.guard(s.act(s.divergences)))
+		mux.HandleFunc("POST "+s.base+"/orders/{id...}", s.access.guard(s.act(s.order)))
+		mux.HandleFunc("POST "+s.base+"/cutover", s.access.guard(s.act(s.cutover)))
+	}
+	if s.base != "" {
+		return // the site of all has the files
+	}
 	files := http.FileServerFS(staticFiles)
 	mux.HandleFunc("GET /static/", func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/") {
@@ -75,6 +90,7 @@ type frame struct {
 	Compared    Compared
 	Failure     string // why there is nothing to show
 	Said        string // what a form has done
+	All         bool   // it is about several pairs of tables
 	Live        bool   // the page is kept as the server has it
 	Events      string // the address that tells when to look again; empty for none
 	Status
@@ -121,7 +137,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame
 	if r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Dest") != "empty" { // the script, which looks again, does not show it
 		f.Said = said(w, r)
 	}
-	if f.Live {
+	if f.All = len(s.pairs) > 0; f.Live && !f.All {
 		f.Events = "/api/v1/events"
 	}
 	status, err := s.status.get(r.Context())
@@ -132,6 +148,9 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame
 		f.Status, f.Tone = status, tone(string(status.Decision.Decision))
 	}
 	f.Status.System, f.Handed = s.system, handedOf(f.Status)
+	if s.base != "" {
+		f.Nav = append(f.Nav, navItem{Name: "All pairs", Path: "/pairs/"})
+	}
 	for _, p := range s.pages() {
 		if p.name != "" {
 			f.Nav = append(f.Nav, navItem{p.name, strings.TrimSuffix(p.pattern, "{$}"), p.name == f.Page})
@@ -148,14 +167,14 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(cmp.Or(f.code, http.StatusOK))
-	_, _ = w.Write(body.Bytes()) // the visitor has left: nothing to do
+	_, _ = w.Write(s.based(body.Bytes())) // the visitor has left: nothing to do
 }
 
 // templates are the pages by the name of their file. They are parsed when the first page is shown: a command that shows
 // none begins sooner.
 var templates = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{"overview", "divergences", "order", "passes", "audit", "decisions", "cutover", "docs", "doc"} {
+	for _, name := range []string{"overview", "pairs", "divergences", "order", "passes", "audit", "decisions", "cutover", "docs", "doc"} {
 		all[name] = template.Must(template.New("").Funcs(template.FuncMap{
 			"number": human.Number, "instant": human.Instant, "ago": ago, "linked": linked, "order": orderLink, "named": orderNamed, "hop": hopLink, "sentence": sentence, "cause": causeLink, "criterion": criterionLink,
 		}).ParseFS(templateFiles, "templates/frame.html", "templates/parts.html", "templates/"+name+".html"))

@@ -70,7 +70,7 @@ func orderOf(r *http.Request) string {
 func (s *site) order(w http.ResponseWriter, r *http.Request) {
 	key := orderOf(r)
 	if r.PathValue("id") == "" && r.URL.Query().Has("id") && orderPath(key)[len("/orders/")] != '?' {
-		http.Redirect(w, r, orderPath(key), http.StatusSeeOther)
+		http.Redirect(w, r, s.base+orderPath(key), http.StatusSeeOther)
 		return
 	}
 	s.show(w, r, "order", frame{Page: "Divergences", Title: "Order " + human.Shown(short(key)), Live: true}, func(ctx context.Context, f *frame) error {

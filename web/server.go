@@ -48,6 +48,8 @@ type Server struct {
 	System System
 	// Compared is named on each page.
 	Compared Compared
+	// Pairs are those of a server of several pairs of tables. It has no Source and no API of its own.
+	Pairs []Pair
 	// Source is read for the page and the API.
 	Source Source
 	// Ready says which parts can be reached. It must return when its context ends. If it is nil, crosscheck is never
@@ -84,6 +86,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	closing := make(chan struct{}) // closed when viewers have to leave
 	site := s.site(may, closing)
 	defer site.plan.end() // after the requests, which ask
+	for _, p := range site.pairs {
+		defer p.plan.end()
+	}
 	server := &http.Server{
 		Handler:           s.handle(site),
 		ReadHeaderTimeout: 5 * time.Second,
@@ -132,9 +137,13 @@ func (s *Server) handler(may access, closing <-chan struct{}) http.Handler {
 
 func (s *Server) handle(site *site) http.Handler {
 	mux := http.NewServeMux()
-	site.serve(mux)
-	for _, r := range site.routes() {
-		mux.HandleFunc(r.method+" "+r.path, site.access.guard(r.serve))
+	if len(s.Pairs) > 0 {
+		site.servePairs(mux)
+	} else {
+		site.serve(mux)
+		for _, r := range site.routes() {
+			mux.HandleFunc(r.method+" "+r.path, site.access.guard(r.serve))
+		}
 	}
 	mux.HandleFunc("GET /readyz", site.readyz)
 	mux.HandleFunc("GET /healthz", healthz)
@@ -161,6 +170,9 @@ func (s *Server) site(may access, closing <-chan struct{}) *site {
 		if u, err := url.Parse(s.URL); err == nil {
 			_ = of.origins.AddTrustedOrigin(u.Scheme + "://" + u.Host) // the configuration has checked it
 		}
+	}
+	if len(s.Pairs) > 0 {
+		s.addPairs(of, closing)
 	}
 	return of
 }

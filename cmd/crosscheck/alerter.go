@@ -44,7 +44,7 @@ func sender(c config.Slack) alerts.Sender {
 func alertPolicy(c *config.Config) incident.Policy {
 	q := c.Alerts.Quiet
 	return incident.Policy{
-		UpdateEvery: c.Alerts.UpdateEvery, MinCoverage: c.Gate.Criteria.Coverage.Min, Link: c.Web.URL, Docs: c.DocsURL(), System: systemOf(c).String(),
+		UpdateEvery: c.Alerts.UpdateEvery, MinCoverage: c.Gate.Criteria.Coverage.Min, Link: pagesAt(c), Docs: c.DocsURL(), System: systemOf(c).String(),
 		Quiet: incident.Quiet{From: q.From, To: q.To, Zone: q.Zone},
 	}
 }

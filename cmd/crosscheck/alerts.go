@@ -25,7 +25,7 @@ func (a *alertsTestCommand) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	c := pairs[0] // alerts are configured once
+	c := overAll(pairs[0]) // alerts are configured once
 	if !c.Alerts.Given() {
 		return exitError, withHint(errNoAlerts, `add a section such as alerts: {slack: {token: "${SLACK_TOKEN}", channel: C0123456789}}`)
 	}

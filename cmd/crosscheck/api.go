@@ -39,10 +39,12 @@ func (s *sidecar) api(p *program) web.API {
 }
 
 // formKey is the key that all sidecars with this ledger share, so that one takes the forms of another.
-func (s *sidecar) formKey(ctx context.Context) ([]byte, error) {
-	fresh := make([]byte, 32)
-	_, _ = rand.Read(fresh) // it never fails
-	return s.ledger.Secret(ctx, "forms", fresh)
+func formKey(l *ledger.Ledger) func(context.Context) ([]byte, error) {
+	return func(ctx context.Context) ([]byte, error) {
+		fresh := make([]byte, 32)
+		_, _ = rand.Read(fresh) // it never fails
+		return l.Secret(ctx, "forms", fresh)
+	}
 }
 
 // webRoles are the roles of users.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/config"
@@ -30,7 +31,11 @@ func boardSettings(c *config.Config) board.Settings {
 
 // systemOf says which system the configuration is about.
 func systemOf(c *config.Config) web.System {
-	return web.System{Name: c.Name, Environment: c.Environment}
+	name := c.Name
+	if c.Pair != "" {
+		name = strings.TrimPrefix(name+": "+c.Pair, ": ")
+	}
+	return web.System{Name: name, Environment: c.Environment}
 }
 
 // lag returns nil if there is no event store.

@@ -127,7 +127,7 @@ func maskedRecords(c *config.Config, records []cutover.Record, hide bool) []cuto
 
 func cutoverSystem(c *config.Config) cutoverreport.System {
 	s := cutoverreport.System{
-		Name: c.Name, Environment: c.Environment, Fenced: c.Cutover.Fence.Tables, Digest: c.Cutover.Digest(),
+		Name: systemOf(c).Name, Environment: c.Environment, Fenced: c.Cutover.Fence.Tables, Digest: c.Cutover.Digest(),
 		Legacy:     cutoverreport.Place{Table: c.Legacy.Table, Database: source.DatabaseOf(c.Legacy.DSN.Reveal())},
 		Projection: cutoverreport.Place{Table: c.Projection.Table, Database: source.DatabaseOf(c.Projection.DSN.Reveal())},
 	}

@@ -87,10 +87,12 @@ func (g *gateCommand) recordAll(ctx context.Context, p *program, c *config.Confi
 	return g.record(ctx, l, d, gate.Evidence{Fingerprint: d.Fingerprint})
 }
 
-// overAll is a configuration whose ledger is that of all pairs.
+// overAll is what a configuration shares with those of all pairs. Its ledger is that of all.
 func overAll(c *config.Config) *config.Config {
 	shared := *c
-	shared.Ledger.Schema = c.Ledger.Shared
+	if c.Pair != "" {
+		shared.Pair, shared.Ledger.Schema = "", c.Ledger.Shared
+	}
 	return &shared
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/order"
+	"github.com/nordvarg/crosscheck/web"
 )
 
 // orderPage is the address of an order's page; empty if no address of the pages is known.
@@ -15,7 +16,15 @@ func orderPage(c *config.Config, key order.Key) string {
 	if c.Web.URL == "" || key == "" {
 		return ""
 	}
-	return strings.TrimRight(c.Web.URL, "/") + "/orders/" + url.PathEscape(string(key))
+	return pagesAt(c) + "/orders/" + url.PathEscape(string(key))
+}
+
+// pagesAt is the address of the pages, which are those of a pair where there are several; empty if none is known.
+func pagesAt(c *config.Config) string {
+	if c.Web.URL == "" {
+		return ""
+	}
+	return strings.TrimRight(c.Web.URL, "/") + web.PairBase(c.Pair)
 }
 
 // docsAt are the pages of the sidecar at an address, without the user in it; empty if it is none.
@@ -25,8 +34,11 @@ func docsAt(address string) string {
 		return ""
 	}
 	u.User = nil
-	return strings.TrimRight(u.String(), "/") + "/docs"
+	return strings.TrimRight(ofPairs.ReplaceAllString(u.String(), ""), "/") + "/docs"
 }
+
+// ofPairs is the end of the address of a pair's pages. The documentation is beside them.
+var ofPairs = regexp.MustCompile(`/pairs(/[a-z0-9_]+)?/?$`)
 
 var pageNamed = regexp.MustCompile(`\bdocs/([a-zA-Z0-9_/-]+)\.md\b`)
 

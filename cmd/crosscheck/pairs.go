@@ -64,7 +64,9 @@ func (p *program) load() (*config.Config, error) {
 	if len(chosen) > 1 {
 		return nil, withHint(errWhichPair, "choose it with --pair: "+names(chosen))
 	}
-	p.config = chosen[0]
+	if p.config != chosen[0] { // a sidecar loads it again and again
+		p.config = chosen[0]
+	}
 	return p.config, nil
 }
 
@@ -77,7 +79,7 @@ func (p *program) of(c *config.Config) *program {
 
 // ofPair says which pair an error is about.
 func ofPair(c *config.Config, err error) error {
-	if c.Pair == "" {
+	if c.Pair == "" || err == nil {
 		return err
 	}
 	return fmt.Errorf("pair %s: %w", c.Pair, err)

@@ -29,8 +29,6 @@ import (
 
 type runCommand struct{}
 
-var errRunsPairs = errors.New("run cannot do pairs yet: start one sidecar for each pair of tables, with a file of its own")
-
 // migrateAgain is the pause between attempts to reach the ledger.
 const migrateAgain = 5 * time.Second
 
@@ -47,6 +45,8 @@ type sidecar struct {
 	sharing   following // the same of reading partitions as a member of a group
 	gaps      *gaps
 	rechecks  rechecks
+	board     board.Sources
+	passes    *sampler.Sampler
 	running   running
 	instead   instead // of the job of delta passes alone
 	kept      *kept   // of the same job; nil if no sides stay open
@@ -65,12 +65,17 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	c := chosen[0]
-	if c.Pair != "" {
-		return exitError, errRunsPairs
+	if p.pair != "" {
+		return exitError, errRunsAll
 	}
 	for again := false; ; again = true {
-		switch code, err := r.once(ctx, p, c); {
+		var code int
+		if chosen[0].Pair == "" {
+			code, err = r.once(ctx, p, chosen[0])
+		} else {
+			code, err = r.pairsOnce(ctx, p, chosen)
+		}
+		switch {
 		case ctx.Err() != nil && (errors.Is(err, errMoved) || again && errors.Is(err, context.Canceled)):
 			return exitAgrees, nil // stopped while it began anew
 		case !errors.Is(err, errMoved):
@@ -81,40 +86,64 @@ func (r *runCommand) run(ctx context.Context, p *program) (int, error) {
 
 // once serves until it is stopped, or until other slices are at the new side: then all of it begins anew.
 func (r *runCommand) once(ctx context.Context, p *program, c *config.Config) (code int, err error) {
-	s := &sidecar{log: slog.New(slog.NewTextHandler(p.logs(), nil)), rechecks: make(rechecks, recheckQueue)}
-	if s.ledger, err = ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: s.log}); err != nil {
-		return exitError, fmt.Errorf("opening the ledger: %w", err)
-	}
-	defer s.ledger.Close()
-	if err := s.slice(ctx, c); err != nil {
+	s, err := begin(ctx, p, c)
+	defer s.end()
+	if err != nil {
 		return exitError, err
 	}
-	c = s.config
-	s.gaps = newGaps(c, time.Now())
-	if s.jobs, err = openJobs(ctx, c, s.log); err != nil {
-		return exitError, err
-	}
-	if s.jobs != nil {
-		defer s.jobs.Close()
-	}
-	if s.slots, err = openSlots(ctx, c); err != nil {
-		return exitError, err
-	}
-	if s.slots != nil {
-		defer s.slots.Close()
-	}
-	defer s.close()
-	if err := s.fits(ctx); err != nil {
-		if !passes(err) {
-			return exitError, err
-		}
-		s.log.WarnContext(ctx, "a database or the stream cannot be read yet", slog.String("error", err.Error()))
-	}
-	if err := s.serve(ctx, p); err != nil {
+	server := s.connect(p)
+	listenAs(server, c)
+	g, working := errgroup.WithContext(ctx)
+	g.Go(func() error { return server.Run(working) })
+	g.Go(func() error { return s.work(working, p) })
+	if err := g.Wait(); err != nil {
 		return exitError, err
 	}
 	s.log.InfoContext(ctx, "stopped")
 	return exitAgrees, nil
+}
+
+// begin opens what a sidecar needs before it serves. The caller ends it, also after an error.
+func begin(ctx context.Context, p *program, c *config.Config) (s *sidecar, err error) {
+	s = &sidecar{log: slog.New(slog.NewTextHandler(p.logs(), nil)), rechecks: make(rechecks, recheckQueue)}
+	if c.Pair != "" {
+		s.log = s.log.With(slog.String("pair", c.Pair))
+	}
+	if s.ledger, err = ledger.Open(ctx, ledger.Config{DSN: c.Ledger.DSN.Reveal(), Schema: c.Ledger.Schema, Logger: s.log}); err != nil {
+		return s, fmt.Errorf("opening the ledger: %w", err)
+	}
+	if err := s.slice(ctx, c); err != nil {
+		return s, err
+	}
+	c = s.config
+	s.gaps = newGaps(c, time.Now())
+	if s.jobs, err = openJobs(ctx, c, s.log); err != nil {
+		return s, err
+	}
+	if s.slots, err = openSlots(ctx, c); err != nil {
+		return s, err
+	}
+	if err := s.fits(ctx); err != nil {
+		if !passes(err) {
+			return s, err
+		}
+		s.log.WarnContext(ctx, "a database or the stream cannot be read yet", slog.String("error", err.Error()))
+	}
+	return s, nil
+}
+
+// end closes what was opened.
+func (s *sidecar) end() {
+	s.close()
+	if s.slots != nil {
+		s.slots.Close()
+	}
+	if s.jobs != nil {
+		s.jobs.Close()
+	}
+	if s.ledger != nil {
+		s.ledger.Close()
+	}
 }
 
 // fits asks every configured part whether it can be used. What becomes unusable later is a finding, and does not end the
@@ -130,45 +159,55 @@ func (s *sidecar) fits(ctx context.Context) error {
 	return s.gaps.count(ctx, opened, s.config)
 }
 
-// serve runs the web server and the sampler. The first one that ends stops the other. When serve returns, both have
-// ended.
-func (s *sidecar) serve(ctx context.Context, p *program) error {
+// connect returns what is shown, and connects what work needs.
+func (s *sidecar) connect(p *program) *web.Server {
 	seen := &lags{}
 	known := board.Sources{Settings: boardSettings(s.config), Ledger: s.ledger, Identify: s.fingerprint, Lag: seen.kept(s.lag), Sequences: sequencesOf(s.config), Gaps: s.gaps.get}
 	if s.config.Cutover.Given() {
 		known.Cutover = s.cutoverKnown
 	}
-	options := metrics.Options{
-		Version: version, Revision: revision(), Go: runtime.Version(), System: s.config.Name, Environment: s.config.Environment,
-		Read: func(ctx context.Context) (metrics.Snapshot, error) {
-			b, err := known.Gather(ctx, time.Now())
-			m := b.Metrics()
-			m.Slots = s.slotMetrics(ctx)
-			return m, err
-		},
+	options := processOptions(s.config)
+	options.Read = func(ctx context.Context) (metrics.Snapshot, error) {
+		b, err := known.Gather(ctx, time.Now())
+		m := b.Metrics()
+		m.Slots = s.slotMetrics(ctx)
+		return m, err
 	}
-	passes := &sampler.Sampler{
+	s.passes = &sampler.Sampler{
 		Ledger: s.ledger, Holder: holder(), Finished: s.passFinished, Log: s.log, Prune: s.prune,
 	}
 	for _, pass := range scheduledPasses(s.config) {
 		options.Passes = append(options.Passes, string(pass.kind))
-		passes.Jobs = append(passes.Jobs, s.job(pass))
+		s.passes.Jobs = append(s.passes.Jobs, s.job(pass))
 	}
-	s.metrics = metrics.New(options)
-	server := &web.Server{
-		Listen: s.config.Web.Listen, Auth: s.config.Web.Auth, Open: s.config.Web.Open, System: systemOf(s.config), Compared: comparedBy(s.config),
-		Source: newPage(s, known, seen), Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
-		Proxy: web.Proxy(s.config.Web.Proxy), Roles: webRoles(s.config), URL: s.config.Web.URL, API: s.api(p), HideValues: !s.config.Web.ShowValues, FormKey: s.formKey,
+	s.metrics, s.board = metrics.New(options), known
+	return &web.Server{
+		System: systemOf(s.config), Compared: comparedBy(s.config), Source: newPage(s, known, seen), Ready: s.ready, Metrics: s.metrics.Handler(), Log: s.log,
+		API: s.api(p), HideValues: !s.config.Web.ShowValues, FormKey: formKey(s.ledger),
 	}
+}
+
+// processOptions are those of metrics that are about the process and what it compares.
+func processOptions(c *config.Config) metrics.Options {
+	return metrics.Options{Version: version, Revision: revision(), Go: runtime.Version(), System: c.Name, Environment: c.Environment, Pair: c.Pair}
+}
+
+// listenAs says where a server listens, and who may do what.
+func listenAs(server *web.Server, c *config.Config) {
+	server.Listen, server.Auth, server.Open, server.URL = c.Web.Listen, c.Web.Auth, c.Web.Open, c.Web.URL
+	server.Proxy, server.Roles = web.Proxy(c.Web.Proxy), webRoles(c)
+}
+
+// work does everything but serve. The first part that ends stops the others. When work returns, all have ended.
+func (s *sidecar) work(ctx context.Context, p *program) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return server.Run(ctx) })
 	g.Go(func() error {
 		if err := s.migrate(ctx); err != nil {
 			return err
 		}
-		flips := board.Flips{Sources: known, Record: s.ledger.RecordFlip, Who: "crosscheck run, " + holder(), Log: s.log, Wait: lease.Sleep}
+		flips := board.Flips{Sources: s.board, Record: s.ledger.RecordFlip, Who: flipper(), Log: s.log, Wait: lease.Sleep}
 		g.Go(func() error { return flips.Run(ctx) })
-		g.Go(func() error { return s.alert(ctx, known) })
+		g.Go(func() error { return s.alert(ctx, s.board) })
 		g.Go(func() error { return s.follow(ctx) })
 		g.Go(func() error { return s.share(ctx) })
 		g.Go(func() error { return s.countGaps(ctx) })
@@ -176,10 +215,13 @@ func (s *sidecar) serve(ctx context.Context, p *program) error {
 		g.Go(func() error { return s.rechecks.run(ctx, s) })
 		g.Go(func() error { return s.finish(ctx, p) })
 		g.Go(func() error { return s.watchSlices(ctx) })
-		return passes.Run(ctx)
+		return s.passes.Run(ctx)
 	})
 	return g.Wait()
 }
+
+// flipper is who asks for the decisions that the sidecar records.
+func flipper() string { return "crosscheck run, " + holder() }
 
 // migrate tries until the ledger can be reached.
 func (s *sidecar) migrate(ctx context.Context) error {
