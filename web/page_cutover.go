@@ -258,6 +258,8 @@ func (s *site) planned(ctx context.Context, v *cutoverPage, journals [][]cutover
 		v.Unplanned = "The guardrails cannot be asked now. The log of crosscheck says why; crosscheck cutover plan asks them too."
 	case is.coming && !is.known:
 		v.Unplanned = "The guardrails are being asked. They have not answered yet."
+	case is.coming:
+		v.Unplanned = "The guardrails are being asked again. These are their answers of before."
 	}
 	if is.known {
 		s.guarded(v, is.value)

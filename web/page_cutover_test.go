@@ -76,7 +76,7 @@ func TestGuardrailsThatDoNotAnswerHoldNobodyUp(t *testing.T) {
 		slow = true
 		of.now = func() time.Time { return now.Add(time.Minute) }
 		<-time.After(planFor + planMost)
-		if page := shows(t, h, "/cutover", http.StatusOK, "1 of 2 fail", "asked 2026-11-23 08:00:00 UTC, 1m ago"); strings.Contains(page, "cannot be asked now") {
+		if page := shows(t, h, "/cutover", http.StatusOK, "1 of 2 fail", "asked 2026-11-23 08:00:00 UTC, 1m ago", "being asked again. These are their answers of before."); strings.Contains(page, "cannot be asked now") {
 			t.Error("an answer that is on its way is a failure")
 		}
 		<-time.After(planMost)
