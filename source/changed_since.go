@@ -13,7 +13,10 @@ import (
 	"github.com/nordvarg/crosscheck/verify"
 )
 
-var _ verify.Tracked = (*snapshot)(nil)
+var (
+	_ verify.Tracked  = (*snapshot)(nil)
+	_ verify.Reaching = (*snapshot)(nil)
+)
 
 // Mark notes the oldest transaction that the snapshot does not see. Rows that a later snapshot sees and this one does not were
 // written by that one or by a younger one, also if they were committed late.
@@ -32,6 +35,18 @@ func (n *snapshot) Mark(ctx context.Context) (verify.Mark, error) {
 	m, err := n.side.mark(ctx, n.tx, columns...)
 	if err != nil {
 		return m, n.fail("noting how far it was read", err)
+	}
+	return m, nil
+}
+
+// Reach implements [verify.Reaching].
+func (n *snapshot) Reach(ctx context.Context) (verify.Mark, error) {
+	defer n.side.observe("reach")()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	m, err := n.side.reach(ctx, n.tx)
+	if err != nil {
+		return m, n.fail("asking how far it is read", err)
 	}
 	return m, nil
 }

@@ -17,22 +17,9 @@ import (
 
 // mark notes how far a transaction with one snapshot reads these columns.
 func (s *Side) mark(ctx context.Context, tx *session.Tx, columns ...string) (m verify.Mark, err error) {
-	if s.isSubquery() {
-		return verify.Mark{Unknown: "rows of a subquery do not tell which transaction has written them"}, nil
+	if m, err = s.reach(ctx, tx); err != nil || m.Unknown != "" {
+		return m, err
 	}
-	// After a crash a server may give numbers again that it had given to transactions which were lost. Its statistics begin again
-	// then too, if it does not start anew.
-	const now = `SELECT pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()), concat(extract(epoch FROM pg_catalog.pg_postmaster_start_time()), ' ',
-		(SELECT extract(epoch FROM stats_reset) FROM pg_catalog.pg_stat_bgwriter))`
-	if err := tx.QueryRow(ctx, now).Scan(&m.Oldest, &m.Server); err != nil {
-		return m, fmt.Errorf("asking for the oldest transaction: %w", err)
-	}
-	// Not in the transaction, which would end if a service refuses the answer.
-	system, err := s.told(ctx, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()")
-	if err != nil {
-		return m, fmt.Errorf("asking for the system identifier: %w", err)
-	}
-	m.Server = strings.TrimSpace(system + " " + m.Server)
 	files, err := s.files(ctx, tx)
 	if err != nil {
 		return m, fmt.Errorf("looking for the table's files: %w", err)
@@ -53,6 +40,27 @@ func (s *Side) mark(ctx context.Context, tx *session.Tx, columns ...string) (m v
 	}
 	m.Meaning, m.Unknown, err = s.meaning(ctx, tx, files, columns)
 	return m, err
+}
+
+// reach notes from which server, and how far, a transaction with one snapshot reads.
+func (s *Side) reach(ctx context.Context, tx *session.Tx) (m verify.Mark, err error) {
+	if s.isSubquery() {
+		return verify.Mark{Unknown: "rows of a subquery do not tell which transaction has written them"}, nil
+	}
+	// After a crash a server may give numbers again that it had given to transactions which were lost. Its statistics begin again
+	// then too, if it does not start anew.
+	const now = `SELECT pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()), concat(extract(epoch FROM pg_catalog.pg_postmaster_start_time()), ' ',
+		(SELECT extract(epoch FROM stats_reset) FROM pg_catalog.pg_stat_bgwriter))`
+	if err := tx.QueryRow(ctx, now).Scan(&m.Oldest, &m.Server); err != nil {
+		return m, fmt.Errorf("asking for the oldest transaction: %w", err)
+	}
+	// Not in the transaction, which would end if a service refuses the answer.
+	system, err := s.told(ctx, "SELECT system_identifier::text FROM pg_catalog.pg_control_system()")
+	if err != nil {
+		return m, fmt.Errorf("asking for the system identifier: %w", err)
+	}
+	m.Server = strings.TrimSpace(system + " " + m.Server)
+	return m, nil
 }
 
 // file is a table, or a partition of it.

@@ -219,7 +219,7 @@ func (r *ranged) behind(ctx context.Context, s snapshots) (bool, error) {
 	if marks == nil {
 		return false, nil
 	}
-	legacy, projection, err := both(s, func(n Snapshot) (Mark, error) { return markOf(ctx, n) })
+	legacy, projection, err := both(s, func(n Snapshot) (Mark, error) { return reachOf(ctx, n) })
 	switch {
 	case err != nil || legacy.reaches(marks.Legacy) && projection.reaches(marks.Projection):
 		return false, err

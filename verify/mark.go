@@ -87,6 +87,12 @@ type Tracked interface {
 	Keyed(ctx context.Context, keys []order.Key, h Hash) ([]WrittenRow, error)
 }
 
+// Reaching is a Tracked that says how far it reads without all of its mark, which takes several times as long to read.
+type Reaching interface {
+	// Reach is the mark with Server and Oldest alone, or with neither.
+	Reach(context.Context) (Mark, error)
+}
+
 // WrittenQuery asks for what was written.
 type WrittenQuery struct {
 	Hash Hash
@@ -194,6 +200,14 @@ func markOf(ctx context.Context, n Snapshot) (Mark, error) {
 		return t.Mark(ctx)
 	}
 	return Mark{Unknown: "it cannot tell which rows were written"}, nil
+}
+
+// reachOf is markOf for [Mark.reaches].
+func reachOf(ctx context.Context, n Snapshot) (Mark, error) {
+	if r, ok := n.(Reaching); ok {
+		return r.Reach(ctx)
+	}
+	return markOf(ctx, n)
 }
 
 // unknown says why the marks are of no use to a later pass.

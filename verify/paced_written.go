@@ -7,9 +7,10 @@ import (
 )
 
 var (
-	_ Tracked = (*pacedSnapshot)(nil)
-	_ Growing = pacedEvents{}
-	_ Placed  = pacedEvents{}
+	_ Tracked  = (*pacedSnapshot)(nil)
+	_ Reaching = (*pacedSnapshot)(nil)
+	_ Growing  = pacedEvents{}
+	_ Placed   = pacedEvents{}
 )
 
 // pace is that of a read over everything.
@@ -19,6 +20,9 @@ func (n *pacedSnapshot) pace() *Pace {
 
 // Mark implements [Tracked].
 func (n *pacedSnapshot) Mark(ctx context.Context) (Mark, error) { return markOf(ctx, n.Snapshot) }
+
+// Reach implements [Reaching].
+func (n *pacedSnapshot) Reach(ctx context.Context) (Mark, error) { return reachOf(ctx, n.Snapshot) }
 
 // Written implements [Tracked].
 func (n *pacedSnapshot) Written(ctx context.Context, since Mark, q WrittenQuery, progress func(rows int64)) (Written, error) {

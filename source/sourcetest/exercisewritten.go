@@ -21,6 +21,11 @@ func (x *exercise) written(t *testing.T) {
 	before := tracked()
 	mark, err := before.Mark(t.Context())
 	noError(t, err)
+	if r, ok := before.(verify.Reaching); ok {
+		if at, err := r.Reach(t.Context()); err != nil || at.Server != mark.Server || at.Oldest != mark.Oldest {
+			t.Errorf("reaches %+v, %v; the mark is %+v", at, err, mark)
+		}
+	}
 	q := verify.WrittenQuery{Hash: verify.Hash{Seed: 7}, Most: 1000}
 	none, err := before.Written(t.Context(), mark, q, func(int64) {})
 	noError(t, err)
