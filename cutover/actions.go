@@ -9,7 +9,7 @@ type contract struct {
 // contracts holds every action. The page docs/cutover.md prints it.
 var contracts = []contract{
 	{Action{Verb: Do, Step: Preflight}, "asks whether the cutover may begin", "decision GO and fresh, approved by a second person; old transactions, leftover fences, each switch at legacy, forecast"},
-	{Action{Verb: Do, Step: Hold}, "verifies on until a person says go", "the migration's name as typed; the preflight still passes"},
+	{Action{Verb: Do, Step: Hold}, "verifies on until a person says go, and until the window need not read all events (with a million or more)", "the migration's name as typed; the preflight still passes"},
 	{Action{Verb: Do, Step: Fence}, "takes the fence's lock in a session of its own; having it is the drain", "the session holds the lock, and a probe write is refused"},
 	{Action{Verb: Do, Step: Barrier}, "reads the positions, and waits until they are reached", "event store, stream and projection have reached a position that was read after the drain"},
 	{Action{Verb: Do, Step: FinalVerification}, "compares all that changed since the watermark, and the counts", "the pass's verdict, by snapshots that were taken after the barrier"},

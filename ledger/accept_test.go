@@ -166,21 +166,21 @@ func TestAFurtherMarkOnTheStreamIsOpenAgain(t *testing.T) {
 	t.Parallel()
 	l := migrated(t, database(t))
 	lease := acquire(t, l, "stream")
-	find := func(key order.Key, cause compare.Cause, seen time.Time) {
+	find := func(seen time.Time, again bool) {
 		t.Helper()
-		m := compare.Mismatch{Key: key, Kind: compare.Duplicate, Hop: order.EventsToStream, Cause: cause}
-		c := follow.Commit{Fingerprint: "now", At: seen, Findings: []follow.Finding{{Mismatch: m, Seen: seen}}}
+		m := compare.Mismatch{Key: "7", Kind: compare.Duplicate, Hop: order.EventsToStream, Cause: compare.DuplicatePublish}
+		c := follow.Commit{Fingerprint: "now", At: seen, Findings: []follow.Finding{{Mismatch: m, Seen: seen, Again: again}}}
 		if err := l.CommitStream(t.Context(), lease, c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	find("7", compare.DuplicatePublish, t0)
+	find(t0, false)
 	accept(t, l, "7", "")
 	same(t, counts(t, l), [2]int64{0, 1}, "accepted")
-	find("7", compare.DuplicatePublish, t0.Add(time.Second))
-	same(t, counts(t, l), [2]int64{0, 1}, "the same mark, read again: it is older than the acceptance")
-	find("7", compare.DuplicatePublish, time.Now().Add(time.Hour))
-	same(t, counts(t, l), [2]int64{1, 0}, "a further one")
+	find(time.Now().Add(time.Hour), true)
+	same(t, counts(t, l), [2]int64{0, 1}, "the same finding again, by a clock that is ahead")
+	find(t0, false)
+	same(t, counts(t, l), [2]int64{1, 0}, "a further one, by a clock that is behind")
 }
 
 func TestAnswersThatAreNone(t *testing.T) {
