@@ -56,8 +56,12 @@ func (e *Events) Horizon(ctx context.Context) (follow.Horizon, error) {
 	if h.Position, err = e.outermost(ctx, "DESC"); err != nil {
 		return follow.Horizon{}, fmt.Errorf("reading the newest position: %w", err)
 	}
-	h.Below, err = e.snapshot(ctx, "pg_snapshot_xmax")
-	return h, err
+	var below int64
+	if err := e.side.pool.QueryRow(ctx, begun).Scan(&below); err != nil {
+		return follow.Horizon{}, fmt.Errorf("asking which transactions have begun: %w", err)
+	}
+	h.Below = uint64(below) //nolint:gosec // it is positive
+	return h, nil
 }
 
 // First implements [follow.EventStore].
@@ -134,16 +138,3 @@ const runningSQL = `
 		LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON p.transaction = x.xid::xid
 		WHERE $1 OR coalesce(a.datname, p.database, pg_catalog.current_database()) = pg_catalog.current_database()
 		ORDER BY x.xid LIMIT 1) AS o ON true`
-
-// snapshot reads one end of the server's list of running transactions.
-func (e *Events) snapshot(ctx context.Context, end string) (uint64, error) {
-	var text string
-	if err := e.side.pool.QueryRow(ctx, "SELECT pg_catalog."+end+"(pg_catalog.pg_current_snapshot())::text").Scan(&text); err != nil {
-		return 0, fmt.Errorf("reading which transactions run: %w", err)
-	}
-	xid, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("reading which transactions run: %w", err)
-	}
-	return xid, nil
-}

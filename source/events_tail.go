@@ -49,11 +49,15 @@ func (e *Events) tailLook(ctx context.Context, tx *session.Tx, q verify.EventsQu
 		return found, fmt.Errorf("reading the newest position: %w", err)
 	}
 	found.Edits = m.Edits
-	if err := tx.QueryRow(ctx, "SELECT pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())").Scan(&found.Look.Begun); err != nil {
+	if err := tx.QueryRow(ctx, begun).Scan(&found.Look.Begun); err != nil {
 		return found, fmt.Errorf("asking which transactions have begun: %w", err)
 	}
 	return found, nil
 }
+
+// begun is the number that the next transaction will get. The xmax of a snapshot is less, if the youngest transactions are open: it
+// follows the youngest that has ended. The age of xmax is how far the next number is from it.
+const begun = `SELECT x + pg_catalog.age((x & 4294967295)::text::xid) FROM pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) AS x`
 
 // writtenWithTail reads only the tail of the store if that is allowed, if the server has counted no edit since the last look at
 // the whole, and if an index finds the tail.

@@ -136,6 +136,42 @@ func TestTheTailHasWhatTheWholeStoreHas(t *testing.T) {
 	}
 }
 
+// TestTheYoungestOpenTransactionIsWaitedFor: none that is younger has ended, so the snapshot's xmax is its own number. Its event has a
+// position below the newest one that can be seen.
+func TestTheYoungestOpenTransactionIsWaitedFor(t *testing.T) {
+	c := eventStore(t, "CREATE SEQUENCE positions", fmt.Sprintf(appended, 1, 5000), "ANALYZE event_store")
+	a := &appending{t: t, dsn: c.DSN}
+	events, at := openEvents(t, c), time.Now()
+	mark, err := events.Mark(t.Context(), verify.EventsQuery{At: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func() (w verify.WrittenEvents) {
+		t.Helper()
+		at = at.Add(time.Minute)
+		if w, err = events.Written(t.Context(), mark, verify.EventsQuery{Most: 10, At: at, Tail: mark.Tail.Floor != nil}); err != nil {
+			t.Fatal(err)
+		}
+		mark = w.Now
+		return w
+	}
+	older, youngest := a.connect(), a.connect()
+	a.exec(older, "BEGIN;"+fmt.Sprintf(appended, 2, 1))
+	a.exec(youngest, "BEGIN;"+fmt.Sprintf(appended, 3, 1))
+	a.exec(older, fmt.Sprintf(appended, 4, 1)+"COMMIT")
+	look()
+	look()
+	a.exec(youngest, "COMMIT")
+	if w := look(); !slices.Equal(w.Keys, []order.Key{"3"}) {
+		t.Errorf("the look (tail: %v) has found events of the orders %v, want 3", w.Tail, w.Keys)
+	}
+	for _, conn := range []*pgx.Conn{older, youngest} {
+		if err := conn.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // tailed is a chain with an event store, of which scheduled passes read the tail.
 func tailed(t *testing.T) (c *chain, at *time.Time) {
 	t.Helper()
