@@ -32,6 +32,15 @@ const (
 	acceptedNow = `(d.state = 'accepted' AND d.accepted_until > clock_timestamp())`
 )
 
+// complete is an acceptance without the space around its words, if it has all that it needs.
+func complete(a verify.Acceptance) (verify.Acceptance, error) {
+	a.Who, a.Why = strings.TrimSpace(a.Who), strings.TrimSpace(a.Why)
+	if a.Who == "" || a.Why == "" || !a.Until.After(a.At) {
+		return a, ErrAcceptance
+	}
+	return a, nil
+}
+
 // Accept records that somebody accepts a divergence of an order until a time, under one fingerprint. It is not open
 // until then. An empty hop means the only one that the order has. The person who accepted it may accept it again;
 // others get ErrAcceptedBy until the acceptance is withdrawn or over.
@@ -39,9 +48,9 @@ const (
 // The divergence is accepted as it is now. It is open again if a pass finds another kind, cause, field, value or number
 // of rows, or if the stream brings a further message with the same fault.
 func (l *Ledger) Accept(ctx context.Context, fingerprint string, key order.Key, hop order.Hop, a verify.Acceptance) (verify.Divergence, error) {
-	a.Who, a.Why = strings.TrimSpace(a.Who), strings.TrimSpace(a.Why)
-	if a.Who == "" || a.Why == "" || !a.Until.After(a.At) {
-		return verify.Divergence{}, ErrAcceptance
+	a, err := complete(a)
+	if err != nil {
+		return verify.Divergence{}, err
 	}
 	return l.answer(ctx, fingerprint, key, hop, answer{
 		done: "accepted", who: storable(a.Who), where: `d.state <> 'resolved'`,

@@ -50,9 +50,9 @@ const acceptedBy = `state = 'accepted', accepted_by = $6, accepted_why = $7, acc
 // AcceptAll accepts all that is selected and open under a fingerprint, each as [Ledger.Accept] does. What the same person has
 // accepted before is accepted anew; what others have accepted is left alone. If dry is true, it only counts.
 func (l *Ledger) AcceptAll(ctx context.Context, fingerprint string, s Selection, a verify.Acceptance, dry bool) ([]Answered, error) {
-	a.Who, a.Why = strings.TrimSpace(a.Who), strings.TrimSpace(a.Why)
-	if a.Who == "" || a.Why == "" || !a.Until.After(a.At) {
-		return nil, ErrAcceptance
+	a, err := complete(a)
+	if err != nil {
+		return nil, err
 	}
 	return l.answerAll(ctx, fingerprint, s, dry, answer{
 		done: "accepted", args: []any{storable(a.Who), storable(a.Why), micro(a.At), micro(a.Until)},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,9 +17,9 @@ var ErrOtherNumber = errors.New("the list has changed")
 // AcceptListed accepts the open divergences that a filter lists, if they are as many as somebody has seen. Of the filter, hop, kind, cause
 // and field count. If dry is true, it only counts.
 func (l *Ledger) AcceptListed(ctx context.Context, f board.Filter, seen int64, a verify.Acceptance, dry bool) ([]Answered, error) {
-	a.Who, a.Why = strings.TrimSpace(a.Who), strings.TrimSpace(a.Why)
-	if a.Who == "" || a.Why == "" || !a.Until.After(a.At) {
-		return nil, ErrAcceptance
+	a, err := complete(a)
+	if err != nil {
+		return nil, err
 	}
 	return l.answerListed(ctx, f, seen, dry, answer{
 		done: "accepted", where: openNow, set: acceptedBy, args: []any{storable(a.Who), storable(a.Why), micro(a.At), micro(a.Until)},

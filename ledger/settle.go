@@ -186,8 +186,8 @@ func (b *settling) matchElsewise(ctx context.Context, tx pgx.Tx, id verify.PassI
 	return err
 }
 
-// write looks each divergence up by its key. What was written to a closed legacy stays, whatever two sides have: no agreement undoes a write. Written as a join, it was one loop in the other: for each batch, over all
-// divergences of the ledger.
+// write looks each divergence up by its key. Written as a join, it was one loop in the other: for each batch, over all
+// divergences of the ledger. What was written to a closed legacy stays, whatever two sides have: no agreement undoes a write.
 func (a *agreements) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
 	if len(a.keys) == 0 {
 		return nil

@@ -202,7 +202,7 @@ func listenAs(server *web.Server, c *config.Config) {
 func (s *sidecar) work(ctx context.Context, p *program) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		if err := s.migrate(ctx); err != nil {
+		if err := migrateLedger(ctx, s.ledger, s.jobs, s.log); err != nil {
 			return err
 		}
 		flips := board.Flips{Sources: s.board, Record: s.ledger.RecordFlip, Who: flipper(), Log: s.log, Wait: lease.Sleep}
@@ -223,12 +223,12 @@ func (s *sidecar) work(ctx context.Context, p *program) error {
 // flipper is who asks for the decisions that the sidecar records.
 func flipper() string { return "crosscheck run, " + holder() }
 
-// migrate tries until the ledger can be reached.
-func (s *sidecar) migrate(ctx context.Context) error {
+// migrateLedger tries until the ledger can be reached, and the queue of jobs, which may be nil.
+func migrateLedger(ctx context.Context, l *ledger.Ledger, queue *jobs.Queue, log *slog.Logger) error {
 	for {
-		err := s.ledger.Migrate(ctx)
-		if err == nil && s.jobs != nil {
-			err = s.jobs.Migrate(ctx)
+		err := l.Migrate(ctx)
+		if err == nil && queue != nil {
+			err = queue.Migrate(ctx)
 		}
 		switch {
 		case err == nil:
@@ -238,7 +238,7 @@ func (s *sidecar) migrate(ctx context.Context) error {
 		case !passes(err):
 			return fmt.Errorf("migrating the ledger: %w", err)
 		}
-		s.log.WarnContext(ctx, "the ledger cannot be used yet", slog.String("error", err.Error()))
+		log.WarnContext(ctx, "the ledger cannot be used yet", slog.String("error", err.Error()))
 		if lease.Sleep(ctx, migrateAgain) != nil {
 			return nil
 		}

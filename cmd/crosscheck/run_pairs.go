@@ -116,7 +116,7 @@ func (s *sidecars) ready(ctx context.Context) (all []web.Part) {
 
 // decide records the decision over all whenever it has changed, until ctx ends.
 func (s *sidecars) decide(ctx context.Context) error {
-	if err := (&sidecar{ledger: s.ledger, log: s.log}).migrate(ctx); err != nil {
+	if err := migrateLedger(ctx, s.ledger, nil, s.log); err != nil {
 		return err
 	}
 	for ctx.Err() == nil {
