@@ -60,6 +60,11 @@ func (f fencing) Sealed(ctx context.Context, s steps.Scope) (bool, error) {
 	return true, f.Confirmed(ctx)
 }
 
+// Shut implements [steps.Fence].
+func (f fencing) Shut(ctx context.Context, s steps.Scope) (bool, error) {
+	return f.Fence.Shut(ctx, fenceScope(s))
+}
+
 // Release implements [steps.Fence].
 func (f fencing) Release(ctx context.Context) error { return lostFence(f.Fence.Release(ctx)) }
 

@@ -125,6 +125,10 @@ func (s *Steps) resume(ctx context.Context, sc Scope) error {
 func (s *Steps) release(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {
 	closed, err := s.Fence.Sealed(ctx, sc)
 	if !closed && err == nil {
+		why := s.unsealed(ctx, sc)
+		if _, opened := errors.AsType[byHandError](why); !opened {
+			return what, fmt.Errorf("the new side takes writes: %w", why)
+		}
 		err = s.Fence.Permanent(ctx)
 	}
 	if !closed && err != nil { // a standby that does not answer any more must not keep writers waiting
@@ -252,10 +256,11 @@ func (s *Steps) openLegacy(ctx context.Context, sc Scope) error {
 	return nil
 }
 
-// closedNew makes sure that the new side takes no writes, where it ever might have: under the seal. A person may have switched it by hand since.
+// closedNew makes sure that the new side takes no writes, where it ever might have: under the seal, even if the fence has got a hole since. A person may
+// have switched it by hand.
 func (s *Steps) closedNew(ctx context.Context, sc Scope) error {
-	closed, err := s.Fence.Sealed(ctx, sc)
-	if err == nil && !closed {
+	shut, err := s.Fence.Shut(ctx, sc)
+	if err == nil && !shut {
 		return nil
 	}
 	switch on, err := s.Writes.On(ctx, sc); {

@@ -38,6 +38,8 @@ type Fence interface {
 	// Sealed reports whether legacy and its standbys are closed for the scope, whatever sessions live, with no hole in the fence. True with
 	// an error says that legacy is, and that its standbys have not confirmed it.
 	Sealed(ctx context.Context, s Scope) (bool, error)
+	// Shut reports whether the seal closes legacy for the scope, although some writer may pass the fence.
+	Shut(ctx context.Context, s Scope) (bool, error)
 	// Fed are the standbys that were connected when the fence was closed, and Expect tells them to an object that goes on for another one.
 	Fed() []string
 	Expect(standbys []string)

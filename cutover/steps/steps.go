@@ -130,10 +130,21 @@ func sealed(do step) step {
 		case err != nil:
 			return what, fmt.Errorf("asking whether the permanent fence stands: %w", err)
 		default:
-			return what, byHandError{fmt.Errorf("%w: legacy is not closed by the permanent fence any more", ErrRefused)}
+			return what, s.unsealed(ctx, sc)
 		}
 		return do(s, ctx, sc, at)
 	}
+}
+
+// unsealed says why the permanent fence does not stand. A hole is closed by installing the fence once more; what was opened by hand is for people.
+func (s *Steps) unsealed(ctx context.Context, sc Scope) error {
+	switch shut, err := s.Fence.Shut(ctx, sc); {
+	case err != nil:
+		return fmt.Errorf("asking whether the permanent fence stands: %w", err)
+	case shut:
+		return fmt.Errorf("%w: some writer passes the permanent fence: crosscheck cutover fence says which, and crosscheck cutover install keeps it out", ErrRefused)
+	}
+	return byHandError{fmt.Errorf("%w: legacy is not closed by the permanent fence any more", ErrRefused)}
 }
 
 func (s *Steps) preflight(ctx context.Context, sc Scope, _ map[string]string) (what seen, err error) {

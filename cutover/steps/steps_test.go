@@ -42,6 +42,7 @@ func (f theFence) Close(context.Context, steps.Scope) error          { return f.
 func (f theFence) Held(context.Context) error                        { return f.call("held") }
 func (f theFence) Permanent(context.Context) error                   { return f.call("permanent") }
 func (f theFence) Sealed(context.Context, steps.Scope) (bool, error) { return f.yes("sealed") }
+func (f theFence) Shut(context.Context, steps.Scope) (bool, error)   { return f.yes("shut") }
 func (f theFence) Fed() []string                                     { return []string{"standby"} }
 func (f theFence) Expect(standbys []string)                          { _ = f.call("expect " + strings.Join(standbys, ",")) }
 func (f theFence) Release(context.Context) error                     { return f.call("release") }
@@ -194,7 +195,8 @@ func TestWhatEachAnswerMeans(t *testing.T) {
 		{verb: do, step: cutover.PermanentFence, no: []string{"sealed"}, want: cutover.Unknown},
 
 		{verb: do, step: cutover.SwitchReads, want: cutover.Done, last: "reads true"},
-		{verb: do, step: cutover.SwitchReads, no: []string{"sealed"}, want: cutover.Failed, last: "sealed"},
+		{verb: do, step: cutover.SwitchReads, no: []string{"sealed"}, want: cutover.Failed, last: "shut"},
+		{verb: do, step: cutover.SwitchReads, no: []string{"sealed"}, says: says{"shut": errNoReply}, want: cutover.Unknown, last: "shut"},
 		{verb: do, step: cutover.SwitchReads, says: says{"sealed": errNoReply}, no: []string{"sealed"}, want: cutover.Unknown, last: "sealed"},
 		{verb: do, step: cutover.SwitchReads, says: says{"reads true": errRefused}, want: cutover.Failed},
 		{verb: do, step: cutover.SwitchReads, says: says{"reads true": errNoReply}, want: cutover.Unknown},
@@ -204,7 +206,7 @@ func TestWhatEachAnswerMeans(t *testing.T) {
 		{verb: do, step: cutover.SwitchReads, with: probed + pooled, says: says{"reader": errNoReply}, want: cutover.Done, last: "pool is on"},
 
 		{verb: do, step: cutover.SwitchWrites, want: cutover.Done, last: "writes true"},
-		{verb: do, step: cutover.SwitchWrites, no: []string{"sealed"}, want: cutover.Failed, last: "sealed"},
+		{verb: do, step: cutover.SwitchWrites, no: []string{"sealed"}, want: cutover.Failed, last: "shut"},
 		{verb: do, step: cutover.SwitchWrites, says: says{"writes true": errRefused}, want: cutover.Failed},
 		{verb: do, step: cutover.SwitchWrites, says: says{"writes true": errNoReply}, want: cutover.Unknown},
 		{verb: do, step: cutover.SwitchWrites, with: pooled, want: cutover.Done, last: "pool false"},
@@ -220,7 +222,7 @@ func TestWhatEachAnswerMeans(t *testing.T) {
 		{verb: do, step: cutover.Release, says: says{"sealed": errNoReply}, want: cutover.Done}, // a standby is gone
 		{verb: do, step: cutover.Release, no: []string{"free"}, want: cutover.Unknown},
 		{verb: do, step: cutover.Release, no: []string{"sealed"}, says: says{"sealed": errNoReply}, want: cutover.Unknown, last: "sealed"},
-		{verb: do, step: cutover.Release, no: []string{"sealed"}, says: says{"permanent": errLost}, want: cutover.FenceLost, last: "permanent"}, // legacy is open
+		{verb: do, step: cutover.Release, no: []string{"sealed", "shut"}, says: says{"permanent": errLost}, want: cutover.FenceLost, last: "permanent"}, // legacy is open
 		{verb: do, step: cutover.TailCheck, want: cutover.Done},
 		{verb: do, step: cutover.TailCheck, says: says{"tail": errNo}, want: cutover.Failed},
 		{verb: do, step: cutover.TailCheck, says: says{"tail": errNoReply}, want: cutover.Unknown},
@@ -241,11 +243,12 @@ func TestWhatEachAnswerMeans(t *testing.T) {
 		{verb: undo, step: cutover.PermanentFence, says: says{"release": errLost}, no: []string{"writes is on"}, want: cutover.Done, last: "unfence"},
 		{verb: undo, step: cutover.PermanentFence, want: cutover.Unknown, last: "writes is on"}, // somebody has switched by hand
 		{verb: undo, step: cutover.PermanentFence, says: says{"writes is on": errNoReply}, want: cutover.Unknown, last: "writes is on"},
-		{verb: undo, step: cutover.PermanentFence, says: says{"unfence": errNoReply}, no: []string{"sealed"}, want: cutover.Unknown},
-		{verb: undo, step: cutover.Fence, with: pooled, no: []string{"sealed"}, want: cutover.Done, last: "pool false"},
-		{verb: undo, step: cutover.Fence, with: pooled, no: []string{"sealed"}, says: says{"pool false": errRefused}, want: cutover.Unknown},
-		{verb: undo, step: cutover.Fence, with: pooled, no: []string{"sealed", "kept out"}, want: cutover.Unknown, last: "kept out"},
-		{verb: undo, step: cutover.Fence, no: []string{"sealed"}, says: says{"unfence": errNoReply}, want: cutover.Unknown},
+		{verb: undo, step: cutover.PermanentFence, says: says{"unfence": errNoReply}, no: []string{"shut"}, want: cutover.Unknown, last: "unfence"},
+		{verb: undo, step: cutover.PermanentFence, no: []string{"sealed"}, want: cutover.Unknown, last: "writes is on"}, // and the fence has a hole
+		{verb: undo, step: cutover.Fence, with: pooled, no: []string{"shut"}, want: cutover.Done, last: "pool false"},
+		{verb: undo, step: cutover.Fence, with: pooled, no: []string{"shut"}, says: says{"pool false": errRefused}, want: cutover.Unknown},
+		{verb: undo, step: cutover.Fence, with: pooled, no: []string{"shut", "kept out"}, want: cutover.Unknown, last: "kept out"},
+		{verb: undo, step: cutover.Fence, no: []string{"shut"}, says: says{"unfence": errNoReply}, want: cutover.Unknown},
 	} {
 		p := &ports{says: c.says, no: c.no}
 		r := p.steps(c.with).Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: c.verb, Step: c.step}})
@@ -282,7 +285,7 @@ func TestEvictingWaitsForWhatNobodyCanEnd(t *testing.T) {
 func TestAnOpenedSealIsForPeople(t *testing.T) {
 	t.Parallel()
 	for step, lost := range map[cutover.Step]says{cutover.SwitchReads: nil, cutover.SwitchWrites: nil, cutover.Release: {"permanent": errLost}} {
-		p := &ports{no: []string{"sealed"}, says: lost}
+		p := &ports{no: []string{"sealed", "shut"}, says: lost}
 		r := p.steps("").Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Do, Step: step}})
 		if !strings.Contains(r.ByHand, "crosscheck cutover close") {
 			t.Errorf("%s: %+v", step, r)
@@ -291,6 +294,18 @@ func TestAnOpenedSealIsForPeople(t *testing.T) {
 	p := &ports{no: []string{"sealed"}, says: says{"sealed": errNoReply}}
 	if r := p.steps("").Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Do, Step: cutover.SwitchReads}}); r.ByHand != "" {
 		t.Errorf("nobody knows whether it is open: %+v", r)
+	}
+}
+
+// TestAHoleInThePermanentFenceIsInstalledAway: nobody has opened legacy, and nobody could close it. The lock is kept until the hole is closed.
+func TestAHoleInThePermanentFenceIsInstalledAway(t *testing.T) {
+	t.Parallel()
+	for _, step := range []cutover.Step{cutover.SwitchReads, cutover.SwitchWrites, cutover.Release} {
+		p := &ports{no: []string{"sealed"}}
+		r := p.steps("").Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Do, Step: step}})
+		if r.ByHand != "" || r.Outcome != cutover.Failed || !strings.Contains(r.Detail, "crosscheck cutover install") || p.calls[len(p.calls)-1] != "shut" {
+			t.Errorf("%s after %v: %+v", step, p.calls, r)
+		}
 	}
 }
 
@@ -309,9 +324,9 @@ func TestTheStandbysOfTheJournalAreExpected(t *testing.T) {
 // TestTheSealIsClosedAgainBeforeTheLockGoes: a person may have opened it while the new side takes writes.
 func TestTheSealIsClosedAgainBeforeTheLockGoes(t *testing.T) {
 	t.Parallel()
-	p := &ports{no: []string{"sealed"}}
+	p := &ports{no: []string{"sealed", "shut"}}
 	r := p.steps("").Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Do, Step: cutover.Release}})
-	if got := strings.Join(p.calls, ", "); r.Outcome != cutover.Done || got != "sealed, permanent, release, free" {
+	if got := strings.Join(p.calls, ", "); r.Outcome != cutover.Done || got != "sealed, shut, permanent, release, free" {
 		t.Errorf("%s after %s", r.Outcome, got)
 	}
 }
@@ -334,7 +349,7 @@ func TestAProofWithAFeedHoldsUntilTheSealIsOpen(t *testing.T) {
 		{says{"held": errNoReply}, []string{"lacks nothing"}, cutover.Unknown, "held, release, lacks nothing"},
 		{says{"held": errLost, "lacks nothing": errNoReply}, nil, cutover.Unknown, "held, release, lacks nothing"},
 		{says{"open": errLost}, nil, cutover.FenceLost, "held, open"},
-		{nil, []string{"sealed"}, cutover.Done, "sealed, sealed, release, unfence"}, // an earlier attempt has opened it
+		{nil, []string{"sealed", "shut"}, cutover.Done, "sealed, shut, release, unfence"}, // an earlier attempt has opened it
 	} {
 		p := &ports{says: c.says, no: append(c.no, "writes is on")}
 		r := p.steps("").Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Undo, Step: cutover.PermanentFence}, Positions: proof.Positions})

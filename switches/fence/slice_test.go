@@ -201,6 +201,9 @@ func TestAScopeIsSealedOrFree(t *testing.T) {
 	wants(all, false, true)
 	l.do(l.owner, `ALTER TABLE orders DISABLE TRIGGER "zz crosscheck fence orders-2026 insert"`)
 	wants(acme, false, true)
+	if shut, err := l.Shut(l.soon(), acme); !shut || err != nil {
+		t.Errorf("a fence with a hole is open: %v, %v", shut, err)
+	}
 	l.must(l.Install(l.soon()))
 	l.must(l.Close(l.soon(), all))
 	l.must(l.Permanent(l.soon()))

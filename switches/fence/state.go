@@ -85,9 +85,19 @@ func (f *Fence) State(ctx context.Context) (s State, err error) {
 
 // Sealed reports whether the scope stays closed whatever sessions live, and no writer passes. Standbys are asked by [Fence.Confirmed].
 func (f *Fence) Sealed(ctx context.Context, scope Scope) (sealed bool, err error) {
+	return f.closed(ctx, scope, func(s State) bool { return s.installed && len(s.Missing) == 0 })
+}
+
+// Shut reports whether the seal closes the scope, although some writer may pass the fence: through a partition that was made since, say.
+func (f *Fence) Shut(ctx context.Context, scope Scope) (shut bool, err error) {
+	return f.closed(ctx, scope, func(State) bool { return true })
+}
+
+// closed reads the seal of a fence that is as it must be.
+func (f *Fence) closed(ctx context.Context, scope Scope, must func(State) bool) (sealed bool, err error) {
 	err = f.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		s, err := f.stateOf(ctx, conn)
-		if err != nil || !s.installed || len(s.Missing) > 0 {
+		if err != nil || !must(s) {
 			return err
 		}
 		if sealed = s.Sealed; sealed || !scope.One {
