@@ -61,7 +61,8 @@ type Config struct {
 	// Docs says where people read the documentation.
 	Docs Docs
 
-	leftOut []string // by Without
+	leftOut     []string // by Without
+	gateWritten string   // the section gate as it stands in the file
 
 	// No verb of fmt prints what a function knows.
 	mask      func(string) string

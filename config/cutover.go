@@ -43,7 +43,7 @@ type Cutover struct {
 	// Sequences are those of the new side that must give numbers that legacy has not given; see docs/switches.md.
 	Sequences []Sequence
 
-	// Written is the section as it stands in the file.
+	// Written is the section as it stands in the file, with what its aliases name.
 	Written string
 }
 
@@ -139,9 +139,7 @@ func readCutover(o *object, c *Config) {
 	}
 	t := &c.Cutover
 	*t = Cutover{Budget: 5 * time.Minute, RollbackReserve: 2 * time.Minute}
-	if text, err := yaml.Marshal(o.node); err == nil { // what was parsed can be written
-		t.Written = string(text)
-	}
+	t.Written = asWritten(o.node)
 	o.require("name", "such as name: orders-2026")
 	if s, text, ok := o.filledScalar("name"); ok {
 		if t.Name = text; !cutoverName.MatchString(text) {

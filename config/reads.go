@@ -91,9 +91,7 @@ func readReads(o *object, c *Config) {
 		}
 	})
 	if n := o.values["queries"]; n != nil {
-		if text, err := yaml.Marshal(target(n)); err == nil { // it changes the nodes, so it comes last
-			r.Written = string(text)
-		}
+		r.Written = asWritten(target(n))
 	}
 	o.done()
 	c.Gate.Criteria.ReadParity.Basis, c.Gate.Criteria.ReadLatency.Basis = r.Digest(), r.Digest()

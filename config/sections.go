@@ -30,6 +30,7 @@ func readConfig(o *object, c *Config) {
 	readThrottle(o.object("throttle"), &c.Throttle)
 	if decision := o.object("gate"); decision != nil {
 		readGate(decision, &c.Gate)
+		c.gateWritten = asWritten(decision.node)
 	}
 	o.label("name", &c.Name)
 	o.label("environment", &c.Environment)

@@ -2,8 +2,6 @@ package config
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -161,13 +159,4 @@ func quoted(text string) string {
 		return "E'" + strings.ReplaceAll(text, `\`, `\\`) + "'"
 	}
 	return "'" + text + "'"
-}
-
-// DigestOf names the section and a slice of it: an approval is of both. The name is empty for all orders.
-func (c Cutover) DigestOf(slice string) string {
-	if slice == "" {
-		return c.Digest()
-	}
-	sum := sha256.Sum256([]byte(c.Written + "\x00" + slice))
-	return hex.EncodeToString(sum[:8])
 }

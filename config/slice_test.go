@@ -51,7 +51,7 @@ func TestASliceRestrictsAllSides(t *testing.T) {
 	if c.Without(nil) != c || c.Fingerprint() == only.Fingerprint() || only.Fingerprint() == rest.Fingerprint() || rest.Fingerprint() != c.Without([]string{"A", "B"}).Fingerprint() {
 		t.Error("evidence of one part of the orders counts for another")
 	}
-	if d := c.Cutover; d.DigestOf("") != d.Digest() || d.DigestOf("a=1") == d.DigestOf("a=2") || d.DigestOf("a=1") == d.Digest() {
+	if c.ApprovalOf("") != c.Cutover.Digest() || c.ApprovalOf("a=1") == c.ApprovalOf("a=2") || c.ApprovalOf("a=1") == c.Cutover.Digest() {
 		t.Error("an approval of one slice is one of another")
 	}
 }

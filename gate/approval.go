@@ -14,7 +14,7 @@ type Approval struct {
 	OSUser      string    `json:"os_user,omitempty"` // who was logged in, whatever name was given
 	Ticket      string    `json:"ticket"`
 	Fingerprint string    `json:"fingerprint"` // of the decision
-	Cutover     string    `json:"cutover"`     // names the configuration of fence and switches
+	Cutover     string    `json:"cutover"`     // names the configuration of fence, switches and criteria
 	At          time.Time `json:"at"`
 	Until       time.Time `json:"until"`
 	Hash        string    `json:"hash,omitempty"` // of its link
@@ -28,7 +28,7 @@ func (a Approval) Lacks(fingerprint, cutover, executor string, now time.Time) st
 	case a.Fingerprint != fingerprint:
 		return fmt.Sprintf("what %s has approved is not what is configured now", a.Who)
 	case a.Cutover != cutover:
-		return fmt.Sprintf("%s has approved another slice, or another section cutover than there is now", a.Who)
+		return fmt.Sprintf("%s has approved another slice, or another section cutover or gate than there is now", a.Who)
 	case a.Same(executor):
 		return a.Who + " has approved it, and who executes must be another person"
 	case !now.Before(a.Until):

@@ -16,11 +16,14 @@ import (
 // ErrNotGo is returned by [Ledger.Approve] if the newest decision on record is not GO.
 var ErrNotGo = errors.New("the newest decision on record is not GO")
 
+// ErrOtherDecision is returned by [Ledger.Approve] if the newest decision on record is not the one that somebody has seen.
+var ErrOtherDecision = errors.New("another decision is on record since")
+
 // approved is the answer of a link that approves a decision, and is none itself.
 const approved = "APPROVAL"
 
 // Approve appends to the chain that somebody approves the newest decision, which must be GO, and a configuration of the cutover. Of what is given it
-// takes Who, OSUser, Ticket, Cutover and Until.
+// takes Who, OSUser, Ticket, Cutover and Until; and Decision, if only that one may be approved.
 func (l *Ledger) Approve(ctx context.Context, given gate.Approval) (a gate.Approval, err error) {
 	err = l.write(ctx, l.timeout, func(ctx context.Context, tx pgx.Tx) error {
 		if err := lockChain(ctx, tx, l.schema); err != nil {
@@ -30,6 +33,8 @@ func (l *Ledger) Approve(ctx context.Context, given gate.Approval) (a gate.Appro
 		switch {
 		case err != nil:
 			return err
+		case given.Decision != 0 && given.Decision != decided.seq:
+			return fmt.Errorf("%w: decision %d, %s, and decision %d was to be approved", ErrOtherDecision, decided.seq, decided.answer, given.Decision)
 		case decided.answer != string(gate.Go):
 			return ErrNotGo
 		}

@@ -97,6 +97,11 @@ func TestApprovalsAreLinksOfTheChain(t *testing.T) {
 	if err != nil || second.Decision != decided.Seq {
 		t.Errorf("%+v, %v", second, err)
 	}
+	for of, want := range map[int64]error{decided.Seq: nil, decided.Seq - 1: ledger.ErrOtherDecision, second.Seq: ledger.ErrOtherDecision} {
+		if _, err := l.Approve(t.Context(), gate.Approval{Who: "bea", Ticket: "OPS-1", Decision: of, Until: until}); !errors.Is(err, want) {
+			t.Errorf("decision %d: %v, want %v", of, err, want)
+		}
+	}
 	last := record(t, l, gate.NoGo)
 	same(t, chain(t, l, first.Hash), ledger.Chain{Length: last.Seq, Head: last.Hash, HeadFound: true}, "the chain from the approval")
 	if _, err := approve(); !errors.Is(err, ledger.ErrNotGo) {

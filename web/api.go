@@ -58,8 +58,8 @@ type API struct {
 	Accept   func(context.Context, Selection, verify.Acceptance) (Answer, error)
 	Withdraw func(context.Context, Selection) (Answer, error)
 	Recheck  func(ctx context.Context, key string) (Rechecked, error)
-	// Approve is of all orders if the slice is empty.
-	Approve func(ctx context.Context, who, ticket, slice string, until time.Time) (gate.Approval, error)
+	// Approve is of all orders if the slice is empty. Of what is given it takes Who, Ticket and Until, and Decision unless it is 0.
+	Approve func(ctx context.Context, given gate.Approval, slice string) (gate.Approval, error)
 }
 
 //go:embed openapi.yaml

@@ -336,12 +336,21 @@ type approveRequest struct {
 	Ticket string `json:"ticket"`
 	Slice  string `json:"slice"` // COLUMN=VALUE; empty: all orders
 	Until  string `json:"until"` // empty: for 24 hours
+	// Decision is the only one that may be approved; 0: the newest.
+	Decision int64 `json:"decision,omitempty"`
 }
 
 func approveAction() action {
 	return action{name: "approve", needs: Approver, prepare: func(s *site, r *http.Request, u User) (any, func(context.Context) (any, error), error) {
 		var a approveRequest
-		err := body(r, &a, func(get func(string) string) { a = approveRequest{get("ticket"), get("slice"), get("until")} })
+		err := body(r, &a, func(get func(string) string) {
+			a = approveRequest{Ticket: get("ticket"), Slice: get("slice"), Until: get("until")}
+			if text := get("decision"); text != "" {
+				if a.Decision, _ = strconv.ParseInt(text, 10, 64); a.Decision < 1 {
+					a.Decision = -1 // no decision has this number
+				}
+			}
+		})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -358,6 +367,7 @@ func approveAction() action {
 		case s.api.Approve == nil:
 			return nil, nil, refusef(http.StatusNotFound, "no cutover is configured")
 		}
-		return a, func(ctx context.Context) (any, error) { return s.api.Approve(ctx, u.Name, a.Ticket, a.Slice, until) }, nil
+		given := gate.Approval{Who: u.Name, Ticket: a.Ticket, Until: until, Decision: a.Decision}
+		return a, func(ctx context.Context) (any, error) { return s.api.Approve(ctx, given, a.Slice) }, nil
 	}}
 }

@@ -59,11 +59,15 @@ func proxied(j *journal) *Server {
 			Recheck: func(_ context.Context, key string) (Rechecked, error) {
 				return Rechecked{OrderID: key, Divergences: []Divergence{}}, nil
 			},
-			Approve: func(_ context.Context, who, ticket, slice string, until time.Time) (gate.Approval, error) {
+			Approve: func(_ context.Context, given gate.Approval, slice string) (gate.Approval, error) {
+				if given.Decision != 0 && given.Decision != 7 {
+					return gate.Approval{}, Refuse(http.StatusConflict, errors.New("another decision is on record since"))
+				}
 				if slice == "nonsense" {
 					return gate.Approval{}, Refuse(http.StatusBadRequest, errors.New("a slice is written as COLUMN=VALUE"))
 				}
-				return gate.Approval{Who: who, Ticket: ticket, Until: until, At: now, Decision: 7}, nil
+				given.At, given.Decision = now, 7
+				return given, nil
 			},
 		},
 	}

@@ -42,7 +42,8 @@ const shownRuns = 50
 type cutoverPage struct {
 	Configured bool
 	Name       string
-	Alarms     []string // what people have to do or know at once
+	Alarms     []string     // what people have to do or know at once
+	Newest     *decidedView // nil if none is on record
 	Plan       []planLine
 	Window     string // how long writers may be kept out
 	Forecast   string // of all steps, in words
@@ -60,6 +61,12 @@ type cutoverActs struct {
 	cutoverPage
 
 	Form formView
+}
+
+// decidedView is the decision that an approval is of.
+type decidedView struct {
+	Seq          int64
+	Answer, When string
 }
 
 type planLine struct{ Step, Does, Forecast string }
@@ -115,6 +122,9 @@ func (s *site) readRuns(ctx context.Context, v *cutoverPage) ([][]cutover.Record
 	if err := v.runs(journals); err != nil {
 		return nil, err
 	}
+	if v.Newest, err = s.newestDecision(ctx); err != nil {
+		return nil, err
+	}
 	if len(journals) > 0 && s.api.Report != nil {
 		made, err := s.api.Report(ctx, "", s.hide)
 		if err != nil {
@@ -131,6 +141,24 @@ func (s *site) readRuns(ctx context.Context, v *cutoverPage) ([][]cutover.Record
 		}
 	}
 	return journals, nil
+}
+
+// newestDecision is the one that can be approved if it is GO. Newer links are approvals.
+func (s *site) newestDecision(ctx context.Context) (*decidedView, error) {
+	if s.api.Logged == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	const looked = 10
+	links, err := s.api.Logged.ListDecisions(ctx, 0, looked)
+	if err != nil && !errors.Is(err, board.ErrNotMigrated) {
+		return nil, err
+	}
+	for _, l := range links {
+		if l.Answer != approvalAnswer {
+			return &decidedView{l.Seq, l.Answer, human.Instant(l.At)}, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // there is none
 }
 
 // readPlan asks the guardrails.

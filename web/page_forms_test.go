@@ -112,11 +112,21 @@ func TestAFormDoesWhatTheAPIDoes(t *testing.T) {
 // TestAnApproverApprovesOnThePage, all orders or a slice, and nobody else does.
 func TestAnApproverApprovesOnThePage(t *testing.T) {
 	_, j, s := withForms(t)
+	chain := aChain(7)
+	chain.links = append([]board.Link{{Seq: 8, At: now, Who: "anna", Answer: approvalAnswer}}, chain.links...)
+	s.API.Logged = chain
 	s.API.Runs = func(context.Context) ([][]cutover.Record, error) { return nil, nil }
 	if page := visit(t, s, "olga").do(http.MethodGet, "/cutover", "", nil).Body.String(); strings.Contains(page, `method="post"`) {
 		t.Errorf("an operator is offered to approve:\n%s", page)
 	}
 	v := visit(t, s, "anna")
+	shown := v.do(http.MethodGet, "/cutover", "", nil).Body.String()
+	if !strings.Contains(shown, `name="decision" value="7"`) || !strings.Contains(shown, `<a href="/decisions#link-7">decision 7</a> (NO-GO, `) {
+		t.Errorf("the page does not say which decision is approved:\n%s", shown)
+	}
+	v.wants(http.StatusConflict, "another decision is on record since", v.send("/cutover", url.Values{"action": {"approve"}, "ticket": {"OPS-1"}, "decision": {"6"}}))
+	v.wants(http.StatusConflict, "another decision is on record since", v.send("/cutover", url.Values{"action": {"approve"}, "ticket": {"OPS-1"}, "decision": {"newest"}}))
+	j.changes = nil
 	w := v.send("/cutover", url.Values{"action": {"approve"}, "ticket": {"OPS-1"}, "slice": {"symbol=ACME"}, "until": {"2999-01-01T08:00"}})
 	if w.Code != http.StatusSeeOther || len(j.changes) != 1 || j.changes[0].Who != "anna" || string(j.changes[0].Request) != `{"ticket":"OPS-1","slice":"symbol=ACME","until":"2999-01-01T08:00"}` {
 		t.Fatalf("%d, on record %+v: %s", w.Code, j.changes, w.Body)

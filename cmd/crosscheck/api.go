@@ -68,10 +68,8 @@ func (s *sidecar) accepted(ctx context.Context, fingerprint string) (web.Accepte
 // journals are those of the cutover, without secrets that a server may have quoted.
 func (s *sidecar) journals(ctx context.Context) ([][]cutover.Record, error) {
 	journals, err := s.ledger.Runs(ctx)
-	for _, records := range journals {
-		for i, r := range records {
-			records[i].Detail = s.config.Mask(r.Detail)
-		}
+	for i, records := range journals {
+		journals[i] = maskedRecords(s.config, records, false)
 	}
 	return journals, err
 }
@@ -214,7 +212,7 @@ func shownAnswered(a ledger.Answered) web.Answered {
 }
 
 // approve is cutover approve, by a user with the role.
-func (s *sidecar) approve(ctx context.Context, who, ticket, slice string, until time.Time) (gate.Approval, error) {
+func (s *sidecar) approve(ctx context.Context, given gate.Approval, slice string) (gate.Approval, error) {
 	if slice != "" {
 		name, err := (sliceFlag{Slice: &slice}).name(ctx, s.sliced.whole)
 		if err != nil && !passes(err) {
@@ -225,8 +223,9 @@ func (s *sidecar) approve(ctx context.Context, who, ticket, slice string, until 
 		}
 		slice = name
 	}
-	approval, err := s.ledger.Approve(ctx, gate.Approval{Who: who, Ticket: ticket, Cutover: s.config.Cutover.DigestOf(slice), Until: until})
-	if errors.Is(err, ledger.ErrNotGo) {
+	given.Cutover = s.config.ApprovalOf(slice)
+	approval, err := s.ledger.Approve(ctx, given)
+	if errors.Is(err, ledger.ErrNotGo) || errors.Is(err, ledger.ErrOtherDecision) {
 		return approval, web.Refuse(http.StatusConflict, err)
 	}
 	return approval, err

@@ -118,10 +118,11 @@ func (t *cutting) begin(ctx context.Context, name string, checks steps.Checks, h
 }
 
 type cutoverApprove struct {
-	Ticket string `required:"" help:"Where the approval is on record with you." placeholder:"TICKET"`
-	As     string `help:"Who approves. Default: the user at this machine." placeholder:"NAME"`
-	Until  string `help:"Until when: a time, or a date (the beginning of that day in UTC). Default: for 24 hours." placeholder:"TIME"`
-	JSON   bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
+	Ticket   string `required:"" help:"Where the approval is on record with you." placeholder:"TICKET"`
+	As       string `help:"Who approves. Default: the user at this machine." placeholder:"NAME"`
+	Until    string `help:"Until when: a time, or a date (the beginning of that day in UTC). Default: for 24 hours." placeholder:"TIME"`
+	Decision int64  `help:"The number of the decision, as the gate has printed it: if another one is on record since, nothing is approved. Default: the newest." placeholder:"N"`
+	JSON     bool   `name:"json" help:"Print one JSON object on standard output, and nothing else."`
 	sliceFlag
 }
 
@@ -147,12 +148,15 @@ func (a *cutoverApprove) run(ctx context.Context, p *program) (int, error) {
 	if who == "" {
 		who = asker()
 	}
-	approval, err := l.Approve(ctx, gate.Approval{Who: who, OSUser: asker(), Ticket: a.Ticket, Cutover: c.Cutover.DigestOf(slice), Until: until})
-	if errors.Is(err, ledger.ErrNotGo) {
+	approval, err := l.Approve(ctx, gate.Approval{Who: who, OSUser: asker(), Ticket: a.Ticket, Decision: a.Decision, Cutover: c.ApprovalOf(slice), Until: until})
+	switch {
+	case errors.Is(err, ledger.ErrNotGo):
 		printError(p.logs(), err.Error(), "crosscheck gate takes a decision and records it")
 		return exitDiverged, nil
-	}
-	if err != nil {
+	case errors.Is(err, ledger.ErrOtherDecision):
+		printError(p.logs(), err.Error(), "look at the newest one, and name it with --decision")
+		return exitDiverged, nil
+	case err != nil:
 		return exitError, err
 	}
 	if a.JSON {
@@ -236,7 +240,7 @@ func (t *cutting) ended(ctx context.Context, s cutoverrun.Status, asJSON bool) (
 		}
 	}
 	if asJSON {
-		s.Newest.Detail = t.config.Mask(s.Newest.Detail)
+		s.Newest = maskedRecords(t.config, []cutover.Record{s.Newest}, false)[0]
 		return code, writeObject(t.stdout, struct {
 			cutoverrun.Status
 			Clients []string `json:"connected_to_legacy,omitempty"`

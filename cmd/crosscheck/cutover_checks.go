@@ -104,7 +104,7 @@ func (g *guarding) approval(ctx context.Context, s steps.Scope) steps.Guardrail 
 	if err != nil {
 		return guardrail("approval", err, "")
 	}
-	if lacks := a.Lacks(g.decides.Fingerprint, g.config.Cutover.DigestOf(g.slice), g.who, now); lacks != "" {
+	if lacks := a.Lacks(g.decides.Fingerprint, g.config.ApprovalOf(g.slice), g.who, now); lacks != "" {
 		g.unapproved = !a.Same(g.who)
 		return guardrail("approval", errors.New(lacks), "")
 	}

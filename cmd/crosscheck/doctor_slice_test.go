@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/config"
+	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/ledger"
 )
 
@@ -66,12 +67,13 @@ func (s *slicedSystem) approvesOnThePage(who, slice string) {
 	}
 	defer l.Close()
 	of := &sidecar{config: c, ledger: l, sliced: sliced{whole: c}}
+	given := gate.Approval{Who: who, Ticket: "OPS-2", Until: time.Now().Add(time.Hour)}
 	for _, wrong := range []string{"ACME", "desk=7"} {
-		if _, err := of.approve(s.t.Context(), who, "OPS-2", wrong, time.Now().Add(time.Hour)); err == nil {
+		if _, err := of.approve(s.t.Context(), given, wrong); err == nil {
 			s.t.Errorf("%q was approved", wrong)
 		}
 	}
-	if a, err := of.approve(s.t.Context(), who, "OPS-2", slice, time.Now().Add(time.Hour)); err != nil || a.Who != who || a.Cutover != c.Cutover.DigestOf(slice) {
+	if a, err := of.approve(s.t.Context(), given, slice); err != nil || a.Who != who || a.Cutover != c.ApprovalOf(slice) {
 		s.t.Errorf("approved as %+v, %v", a, err)
 	}
 }
