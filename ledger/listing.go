@@ -114,6 +114,28 @@ func (l *Ledger) ListDecisions(ctx context.Context, before int64, limit int) (li
 	return links, nil
 }
 
+// NewestDecision is the newest link that is a decision, and no approval; nil if there is none.
+func (l *Ledger) NewestDecision(ctx context.Context) (newest *board.Link, err error) {
+	err = l.read(ctx, l.timeout, func(ctx context.Context) error {
+		rows, err := l.pool.Query(ctx, `SELECT `+linkColumns+` FROM decision WHERE answer <> $1 ORDER BY seq DESC LIMIT 1`, approved)
+		if err != nil {
+			return err
+		}
+		found, err := pgx.CollectRows(rows, scanLink)
+		for _, k := range found {
+			newest = &board.Link{
+				Seq: k.seq, At: k.at.UTC(), Who: k.who, Fingerprint: k.fingerprint, Answer: k.answer, Hash: hex.EncodeToString(k.hash), Prev: hex.EncodeToString(k.prev),
+				Decision: json.RawMessage(k.decision), Evidence: json.RawMessage(k.evidence),
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the newest decision: %w", err)
+	}
+	return newest, nil
+}
+
 // listed are the first of some links, newest first, each with its flaw.
 func listed(found []link, limit int) (links []board.Link) {
 	for i, k := range found[:min(len(found), limit)] {

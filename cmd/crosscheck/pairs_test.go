@@ -54,7 +54,7 @@ func TestOneSidecarWatchesSeveralPairs(t *testing.T) {
 	p.shows("/metrics", http.StatusOK, `crosscheck_open_divergences{cause="",hop="legacy->projection",kind="differs",pair="positions"} 1`)
 	p.shows("/metrics", http.StatusOK, `crosscheck_ledger_up{pair="orders"} 1`)
 	p.shows("/healthz", http.StatusOK, "")
-	eventually(t, events, "SELECT count(*) > 0, bool_and(decision LIKE '%\"pairs\":[{\"name\":\"orders\"%') FROM crosscheck.decision", "t|t")
+	eventually(t, events, "SELECT count(*) > 0, bool_and(decision LIKE '%\"pairs\":[{\"name\":\"orders\"%\"record\":{\"seq\":%\"record\":{\"seq\":%') FROM crosscheck.decision", "t|t")
 	for _, asked := range []struct {
 		code int
 		args []string

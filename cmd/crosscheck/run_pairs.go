@@ -116,8 +116,14 @@ func (s *sidecars) ready(ctx context.Context) (all []web.Part) {
 
 // decide records the decision over all whenever it has changed, until ctx ends.
 func (s *sidecars) decide(ctx context.Context) error {
-	if err := migrateLedger(ctx, s.ledger, nil, s.log); err != nil {
-		return err
+	ledgers := []*ledger.Ledger{s.ledger}
+	for _, one := range s.of { // whose decisions are recorded first
+		ledgers = append(ledgers, one.ledger)
+	}
+	for _, l := range ledgers {
+		if err := migrateLedger(ctx, l, nil, s.log); err != nil {
+			return err
+		}
 	}
 	for ctx.Err() == nil {
 		if err := s.flip(ctx); err != nil && ctx.Err() == nil {
@@ -137,7 +143,10 @@ func (s *sidecars) flip(ctx context.Context) error {
 		if err != nil {
 			return ofPair(one.config, fmt.Errorf("identifying the databases: %w", err))
 		}
-		d, _, err := one.board.Judge(ctx, fingerprint)
+		d, evidence, err := one.board.Judge(ctx, fingerprint)
+		if err == nil {
+			d.Record, err = one.onRecord(ctx, d, evidence)
+		}
 		if err != nil {
 			return ofPair(one.config, err)
 		}
@@ -149,4 +158,22 @@ func (s *sidecars) flip(ctx context.Context) error {
 		s.log.InfoContext(ctx, "the decision over all pairs has changed", slog.String("decision", string(d.Decision)), slog.Int64("seq", r.Seq), slog.String("head", r.Hash))
 	}
 	return err
+}
+
+// errUnrecorded is returned for a decision that the pair's chain does not have as its newest.
+var errUnrecorded = errors.New("the decision of the pair is not on record")
+
+// onRecord is the place of a pair's decision in its chain. It is recorded if it differs from the newest one there.
+func (s *sidecar) onRecord(ctx context.Context, d gate.Decision, e gate.Evidence) (*gate.Record, error) {
+	if _, _, err := s.ledger.RecordFlip(ctx, flipper(), d, e); err != nil {
+		return nil, err
+	}
+	newest, err := s.ledger.NewestDecision(ctx)
+	if err == nil && (newest == nil || newest.Answer != string(d.Decision) || newest.Fingerprint != d.Fingerprint) {
+		err = errUnrecorded // another process has recorded another one just now
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &gate.Record{Seq: newest.Seq, Who: newest.Who, Hash: newest.Hash}, nil
 }
