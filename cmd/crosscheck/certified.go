@@ -71,11 +71,10 @@ func certifiable(ctx context.Context, p *program, c *config.Config, slice string
 		return nil, nil, err
 	}
 	about := &certified{
-		Name: c.Cutover.Name, Environment: c.Environment, Crosscheck: versionLine(), Run: run, certifiedScope: of, positions: map[string]string{},
+		Name: c.Cutover.Name, Environment: c.Environment, Crosscheck: versionLine(), Run: maskedRecords(c, run, false), certifiedScope: of, positions: map[string]string{},
 		Tables: certifiedTables{Legacy: c.Legacy.Table, Where: c.Legacy.Where, Key: c.Legacy.Key, Projection: c.Projection.Table, Events: c.Events.Table},
 	}
-	for i, r := range run {
-		run[i].Detail = c.Mask(r.Detail)
+	for _, r := range run {
 		maps.Copy(about.positions, r.Positions)
 	}
 	about.Fingerprint, about.Override = about.positions["fingerprint"], c.Mask(about.positions["override"])

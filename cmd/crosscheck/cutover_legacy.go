@@ -196,6 +196,9 @@ func (r fenceReport) text() string {
 		}
 	}
 	b.WriteString(r.Reverse.text())
+	if len(r.Slices) > 0 {
+		b.WriteString("Beware: the line by hand opens closed slices too. Those at the new side would be written at both sides. crosscheck cutover unfence --yes keeps them closed.\n")
+	}
 	fmt.Fprintf(&b, "By hand, in legacy, this opens it:\n%s\n", r.ByHand)
 	return b.String()
 }

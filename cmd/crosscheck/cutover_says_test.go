@@ -63,5 +63,12 @@ func TestMissingEvidenceIsNoNo(t *testing.T) {
 	if text := s.does(exitAgrees, "cutover", "report", "orders-2026-2"); !strings.Contains(text, "Both sides were proven equal") {
 		t.Errorf("the report is %s", text)
 	}
+	rows(t, s.dsn, `INSERT INTO crosscheck.cutover_record (pair, run, seq, epoch, verb, step, slice, outcome, positions, detail)
+		SELECT 'main', 'orders-2026-3', 0, 9, 'do', 'preflight', '', outcome, '{"override": "password=hunter2"}', 'password=hunter2' FROM unnest(ARRAY['', 'failed']) AS outcome`)
+	for _, args := range [][]string{{"cutover", "status", "--json"}, {"cutover", "report", "orders-2026-3", "--json"}} {
+		if text := s.does(exitAgrees, args...); strings.Contains(text, "hunter2") || !strings.Contains(text, "orders-2026-3") {
+			t.Errorf("%v tells a secret: %s", args, text)
+		}
+	}
 	s.fenceIs("none", "cutover", "uninstall")
 }

@@ -179,6 +179,10 @@ func TestACutoverBySlice(t *testing.T) {
 		}
 	}
 
+	if text := s.does(exitAgrees, "cutover", "fence"); !strings.Contains(text, "Beware: the line by hand opens closed slices too.") {
+		t.Errorf("the fence is told as %s", text)
+	}
+
 	// The slice goes on at the new side alone, and the others are compared without it.
 	rows(t, s.dsn, "SELECT amend(1, 77)")
 	s.does(exitAgrees, "verify")

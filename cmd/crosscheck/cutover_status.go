@@ -47,8 +47,9 @@ func (c *cutoverPlan) run(ctx context.Context, p *program) (int, error) {
 	}
 	plan := cutoverPlanned{Budget: b.Total.Seconds(), Reserve: b.Reserve.Seconds(), Passes: true}
 	plan.Guardrails = (&guarding{cutting: t, planned: true}).Guardrails(ctx, steps.Scope{Run: t.config.Cutover.Name, Slice: t.slice})
-	for _, g := range plan.Guardrails {
+	for i, g := range plan.Guardrails {
 		plan.Passes = plan.Passes && g.Passes
+		plan.Guardrails[i].Detail = t.config.Mask(g.Detail)
 	}
 	for _, step := range cutover.Steps() {
 		a := cutover.Action{Verb: cutover.Do, Step: step}
@@ -118,6 +119,9 @@ func (c *cutoverStatus) run(ctx context.Context, p *program) (int, error) {
 		}
 	}
 	moved := movedOf(of, all)
+	for i := range all {
+		all[i].Newest = maskedRecords(of, []cutover.Record{all[i].Newest}, false)[0]
+	}
 	if c.JSON {
 		return exitAgrees, writeObject(p.stdout, struct {
 			Runs  []cutoverrun.Status `json:"runs"`

@@ -15,9 +15,9 @@ import (
 // outcome sums the run up.
 func (r *Report) outcome(s run.Status, from Source) {
 	switch state := s.State; {
-	case state.Phase == cutover.Completed && s.Newest.Action.Step == cutover.TailCheck && s.Newest.Outcome == cutover.Failed:
+	case state.Phase == cutover.Completed && tail(from.Records).Outcome == cutover.Failed:
 		r.Outcome = Findings
-		r.Summary = fmt.Sprintf("Reads and writes are at the new side, and legacy was written behind the fence: %s", sentence(s.Newest.Detail))
+		r.Summary = fmt.Sprintf("Reads and writes are at the new side, and legacy was written behind the fence: %s", sentence(tail(from.Records).Detail))
 	case state.Phase == cutover.Completed:
 		r.Outcome = Completed
 		r.Summary = fmt.Sprintf("Reads and writes are at the new side. Writers were kept out for %s.", r.Window.text())
@@ -43,6 +43,16 @@ func (r *Report) outcome(s run.Status, from Source) {
 		r.Outcome = Abandoned
 		r.Summary = fmt.Sprintf("No process drives it; next is %s. crosscheck cutover resume finishes it, or rolls it back.", s.Action)
 	}
+}
+
+// tail is what the newest tail check has said. Who asks for the way back and dies may have written a record behind it.
+func tail(records []cutover.Record) (said cutover.Record) {
+	for _, rec := range records {
+		if rec.Action.Verb == cutover.Do && rec.Action.Step == cutover.TailCheck && rec.Outcome != "" {
+			said = rec
+		}
+	}
+	return said
 }
 
 // turned says why a run went back, the last time that it did.
@@ -89,13 +99,13 @@ func sentence(text string) string {
 }
 
 // warn says what must not be overlooked.
-func (r *Report) warn(s run.Status, from Source) {
+func (r *Report) warn(from Source) {
 	warn := func(format string, args ...any) { r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...)) }
 	if p := r.People; p.Override != "" {
 		warn("OVERRIDDEN by %s, without a decision GO and an approval: %s", p.ExecutedBy, p.Override)
 	}
 	if r.Outcome == Findings {
-		warn("The tail check found: %s", s.Newest.Detail)
+		warn("The tail check found: %s", tail(from.Records).Detail)
 	}
 	if r.Window != nil && r.Window.Seconds > r.Window.Budget {
 		warn("Writers were kept out for longer than the budget: %s of %s.", took(r.Window.Seconds), took(r.Window.Budget))

@@ -170,7 +170,7 @@ func New(from Source) (Report, error) {
 	r.steps(from)
 	r.evidence(from.Records)
 	r.outcome(status, from)
-	r.warn(status, from)
+	r.warn(from)
 	return r, nil
 }
 

@@ -61,6 +61,16 @@ func TestAReportSaysWhatBecameOfARun(t *testing.T) {
 			report.Findings,
 			[]string{"! The tail check found: do tail-check it was"},
 		},
+		{
+			"who asked for the way back then has died", "orders-1",
+			map[string]cutover.Outcome{"do switch-writes": cutover.Accepted, "do tail-check": cutover.Failed},
+			func(s *report.Source) {
+				last := s.Records[len(s.Records)-1]
+				s.Records = append(s.Records, cutover.Record{Run: last.Run, Epoch: 2, Seq: last.Seq + 1, Outcome: cutover.Takeover, At: last.At})
+			},
+			report.Findings,
+			[]string{"! The tail check found: do tail-check it was"},
+		},
 		{"it is refused", "orders-1", map[string]cutover.Outcome{"do preflight": cutover.Failed}, nil, report.Refused, []string{"Nobody was kept out", "Do preflight failed: do preflight it was."}},
 		{
 			"a person asks for the way back", "orders-1",
