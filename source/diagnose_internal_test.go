@@ -19,7 +19,7 @@ import (
 // What takes another server, a standby or a stopped one to see is judged from values here.
 
 func TestVersionFinding(t *testing.T) {
-	for number, want := range map[int]doctor.Level{110022: doctor.Error, 120000: doctor.Info, 130011: doctor.Info, 140000: doctor.OK, 180001: doctor.OK} {
+	for number, want := range map[int]doctor.Level{110022: doctor.Error, 120022: doctor.Error, 130011: doctor.Info, 140000: doctor.OK, 180001: doctor.OK} {
 		f := versionFinding("legacy", server{version: "v", number: number, database: "d", role: "r"})
 		if f.Level != want || (f.Hint == "") != (want == doctor.OK) {
 			t.Errorf("version %d: %+v, want %s", number, f, want)

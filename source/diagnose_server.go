@@ -47,19 +47,19 @@ func (e *examination) examineServer(ctx context.Context) {
 	}
 }
 
-// Versions below minVersion have no hash functions with a seed, which the digests need. Versions below testedVersion
-// cannot address rows by ranges and cannot bin timestamps.
+// Versions below minVersion are in no test. Versions below fastVersion cannot address rows by ranges and cannot bin
+// timestamps.
 const (
-	minVersion    = 120000
-	testedVersion = 140000
+	minVersion  = 130000
+	fastVersion = 140000
 )
 
 func versionFinding(side string, s server) doctor.Finding {
 	f := doctor.Finding{Side: side, Check: CheckServer, Level: doctor.OK, Message: fmt.Sprintf("PostgreSQL %s, database %s, as %s", s.version, s.database, s.role)}
 	switch {
 	case s.number < minVersion:
-		f.Level, f.Hint = doctor.Error, "PostgreSQL 14 or later is needed; you can use a replica or a logical copy on a newer server"
-	case s.number < testedVersion:
+		f.Level, f.Hint = doctor.Error, "PostgreSQL 13 or later is needed; you can use a replica or a logical copy on a newer server"
+	case s.number < fastVersion:
 		f.Level, f.Hint = doctor.Info, "use PostgreSQL 14 or later; it reads faster and draws samples from row addresses"
 	}
 	return f
