@@ -117,6 +117,7 @@ func (s *Steps) resume(ctx context.Context, sc Scope) error {
 	if _, err := s.Pool.Set(ctx, false, sc); err != nil {
 		return fmt.Errorf("letting the clients go on: %w", open(err))
 	}
+	s.holds = nil
 	return nil
 }
 

@@ -27,6 +27,8 @@ type Steps struct {
 	Feeds bool
 	// Wait sleeps, and returns early with the context's error.
 	Wait func(context.Context, time.Duration) error
+
+	holds *Scope // for which the pool was asked to hold the clients; nil if they go on, as far as is known here
 }
 
 var _ run.Actions = (*Steps)(nil)
@@ -77,8 +79,23 @@ func (s *Steps) Perform(ctx context.Context, a run.Attempt) run.Result {
 	return result(what, err, sc)
 }
 
-// Abandon implements [run.Actions].
-func (s *Steps) Abandon(ctx context.Context) error { return s.Fence.Release(ctx) }
+// Abandon implements [run.Actions]. Clients that are held go on if nobody keeps legacy closed: without the ledger nobody goes on with the run, and
+// they would wait at an open legacy.
+func (s *Steps) Abandon(ctx context.Context) error {
+	err := s.Fence.Release(ctx)
+	if s.holds == nil {
+		return err
+	}
+	shut, unread := s.Fence.Shut(ctx, *s.holds)
+	if unread != nil || shut {
+		return errors.Join(err, unread)
+	}
+	free, unread := s.Fence.Free(ctx, *s.holds)
+	if unread != nil || !free {
+		return errors.Join(err, unread)
+	}
+	return errors.Join(err, s.resume(ctx, *s.holds))
+}
 
 // byHandError is an error that no repetition heals.
 type byHandError struct{ error }
@@ -186,6 +203,7 @@ func (s *Steps) fence(ctx context.Context, sc Scope, _ map[string]string) (what 
 		return what, fmt.Errorf("ending an earlier session of the fence: %w", err)
 	}
 	if s.Pool != nil {
+		s.holds = &sc
 		if _, err := s.Pool.Set(ctx, true, sc); err != nil {
 			return what, fmt.Errorf("holding the clients: %w", err)
 		}

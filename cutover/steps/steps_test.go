@@ -297,6 +297,32 @@ func TestAnOpenedSealIsForPeople(t *testing.T) {
 	}
 }
 
+// TestWhoGivesUpLetsHeldClientsGoOn, if legacy is open: nobody may come for as long as the ledger is away.
+func TestWhoGivesUpLetsHeldClientsGoOn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		no   []string
+		then cutover.Action // after the fence
+		want string
+	}{
+		{[]string{"shut"}, cutover.Action{}, "release, shut, free, pool false"},
+		{[]string{"shut", "free"}, cutover.Action{}, "release, shut, free"}, // another process has closed it
+		{nil, cutover.Action{}, "release, shut"},
+		{[]string{"shut"}, cutover.Action{Verb: cutover.Undo, Step: cutover.Fence}, "release"},
+	} {
+		p := &ports{no: c.no}
+		s := p.steps(pooled)
+		s.Perform(t.Context(), run.Attempt{Action: cutover.Action{Verb: cutover.Do, Step: cutover.Fence}})
+		if c.then.Verb != "" {
+			s.Perform(t.Context(), run.Attempt{Action: c.then})
+		}
+		p.calls = nil
+		if err := s.Abandon(t.Context()); err != nil || strings.Join(p.calls, ", ") != c.want {
+			t.Errorf("after %s, where not %v: %v, %v; want %s", c.then, c.no, p.calls, err, c.want)
+		}
+	}
+}
+
 // TestAHoleInThePermanentFenceIsInstalledAway: nobody has opened legacy, and nobody could close it. The lock is kept until the hole is closed.
 func TestAHoleInThePermanentFenceIsInstalledAway(t *testing.T) {
 	t.Parallel()
