@@ -29,6 +29,8 @@ func (a Approval) Lacks(fingerprint, cutover, executor string, now time.Time) st
 		return fmt.Sprintf("what %s has approved is not what is configured now", a.Who)
 	case a.Cutover != cutover:
 		return fmt.Sprintf("%s has approved another slice, or another section cutover or gate than there is now", a.Who)
+	case person(a.Who) == "" || executor != "" && person(executor) == "": // the plan does not know who will execute
+		return "who approves and who executes must have a name"
 	case a.Same(executor):
 		return a.Who + " has approved it, and who executes must be another person"
 	case !now.Before(a.Until):
