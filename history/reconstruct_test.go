@@ -50,6 +50,7 @@ func desk() order.FoldRules {
 	}
 	imported := maps.Clone(placed)
 	placed["status"], imported["status"] = text("OPEN"), path("state")
+	placed["filled_quantity"] = text("0") // as config init proposes it
 	imported["filled_quantity"], imported["notional"] = path("cumQty"), path("paid")
 	return order.FoldRules{
 		Events: map[string]order.EventRule{

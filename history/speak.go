@@ -56,7 +56,7 @@ func NewSpeaker(spec order.FoldRules, schema Schema) (*Speaker, error) {
 
 // learn finds out what events of a type are for.
 func (s *Speaker) learn(t *turner, name string, rule order.EventRule) {
-	_, fills := rule.Set[s.roles.Filled]
+	fills := rule.Set[s.roles.Filled].Path != "" // from the payload: a creation may set it to 0
 	_, trades := rule.Add[s.roles.Filled]
 	status, ends := rule.Set[s.roles.Status]
 	switch {
