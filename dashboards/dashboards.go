@@ -67,6 +67,9 @@ type Variable struct {
 	Type       string     `json:"type"`
 	Query      Query      `json:"query"`
 	Datasource Datasource `json:"datasource"`
+	IncludeAll bool       `json:"includeAll"`
+	Multi      bool       `json:"multi"`
+	AllValue   string     `json:"allValue"` // ".*" also selects series without the label
 }
 
 // Query is a text or, for variables that ask Prometheus, an object that holds the text.

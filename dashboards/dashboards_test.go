@@ -45,18 +45,19 @@ func TestDashboardsAreOfOneFamily(t *testing.T) {
 	}
 }
 
-func TestVariablesChooseDatasourceAndInstance(t *testing.T) {
+func TestVariablesChooseDatasourceInstanceAndPair(t *testing.T) {
 	want := []string{
 		"datasource datasource prometheus",
 		"job query label_values(crosscheck_build_info, job)",
 		`instance query label_values(crosscheck_build_info{job=~"$job"}, instance)`,
+		`pair query label_values(crosscheck_ledger_up{job=~"$job",instance=~"$instance"}, pair)`,
 	}
 	for _, d := range all(t) {
 		var got []string
 		for _, v := range d.Templating.List {
 			got = append(got, fmt.Sprint(v.Name, " ", v.Type, " ", v.Query))
-			if v.Type == "query" && v.Datasource.UID != "${datasource}" {
-				t.Errorf("%s: variable %s asks %v", d.File, v.Name, v.Datasource)
+			if v.Type == "query" && (v.Datasource.UID != "${datasource}" || !v.IncludeAll || !v.Multi || v.AllValue != ".*") {
+				t.Errorf("%s: variable %s: %+v", d.File, v.Name, v)
 			}
 		}
 		if len(got) < len(want) || !slices.Equal(got[:len(want)], want) {

@@ -48,16 +48,27 @@ var targetLabels = []string{"job", "instance", "pod", "pair"}
 // exposed returns the labels of every series name that crosscheck can expose.
 func exposed(t *testing.T) map[string][]string {
 	t.Helper()
-	m := metrics.New(metrics.Options{Version: "1", Revision: "a", Go: "go", Read: func(context.Context) (metrics.Snapshot, error) {
+	return exposedBy(t, "")
+}
+
+// exposedBy is exposed of a sidecar with this pair of tables; with one that is alone if the name is empty.
+func exposedBy(t *testing.T, pair string) map[string][]string {
+	t.Helper()
+	of := metrics.Options{Pair: pair, Version: "1", Revision: "a", Go: "go", Read: func(context.Context) (metrics.Snapshot, error) {
 		return everything(), nil
-	}})
+	}}
+	m := metrics.New(of)
+	handler := m.Handler()
+	if pair != "" {
+		handler = metrics.Together(of, []*metrics.Metrics{m})
+	}
 	m.ObservePass("full", time.Second, 1)
 	m.ObserveMismatch("full", "legacy->events", "differs", "status")
 	m.ObserveRead("legacy", "keys", time.Second)
 	m.ObserveQuery("legacy", "keys", time.Second)
 	m.ObserveWait("legacy", "max_sessions", time.Second)
 	w := httptest.NewRecorder()
-	m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	text := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := text.TextToMetricFamilies(w.Body)
 	if err != nil {
@@ -130,15 +141,35 @@ func check(series map[string][]string, query string) []error {
 }
 
 // resolved puts values in the place of Grafana's variables.
-var resolved = strings.NewReplacer("$__rate_interval", "1m", "$__range", "1h", "$job", ".*", "$instance", ".*", "$hop", ".*")
+var resolved = strings.NewReplacer("$__rate_interval", "1m", "$__range", "1h", "$job", ".*", "$instance", ".*", "$pair", ".*", "$hop", ".*")
+
+// chosen holds each part of a query to what is chosen at the top: job, instance, and the pair where the series is about one.
+func chosen(t *testing.T, ofPair map[string][]string, query string) (errs []error) {
+	t.Helper()
+	for _, selector := range regexp.MustCompile(`(\w+)\{([^}]*)\}`).FindAllStringSubmatch(query, -1) {
+		want := `job=~"$job",instance=~"$instance"`
+		if about := slices.Contains(ofPair[selector[1]], "pair"); about {
+			want += `,pair=~"$pair"`
+		} else if strings.Contains(selector[2], "$pair") {
+			errs = append(errs, fmt.Errorf("%s is about no pair of tables", selector[1]))
+		}
+		if !strings.HasPrefix(selector[2], want) {
+			errs = append(errs, fmt.Errorf("%s is not asked for %s", selector[1], want))
+		}
+	}
+	if len(regexp.MustCompile(`\b(?:crosscheck|process)_\w+`).FindAllString(query, -1)) != strings.Count(query, `job=~"$job"`) {
+		errs = append(errs, fmt.Errorf("a part asks for all jobs"))
+	}
+	return errs
+}
 
 func TestEveryQueryOfADashboardIsAboutWhatIsExposed(t *testing.T) {
-	series := exposed(t)
+	series, ofPair := exposed(t), exposedBy(t, "orders")
 	for _, d := range all(t) {
 		for _, p := range d.Panels {
 			for _, q := range p.Targets {
-				if !strings.Contains(q.Expr, `job=~"$job",instance=~"$instance"`) {
-					t.Errorf("%s, %q: the query does not ask for the chosen instances: %s", d.File, p.Title, q.Expr)
+				for _, err := range chosen(t, ofPair, q.Expr) {
+					t.Errorf("%s, %q: %v: %s", d.File, p.Title, err, q.Expr)
 				}
 				for _, err := range check(series, resolved.Replace(q.Expr)) {
 					t.Errorf("%s, %q: %v: %s", d.File, p.Title, err, q.Expr)

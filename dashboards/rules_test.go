@@ -116,6 +116,20 @@ func TestEachAlertHelpsWhoeverIsWoken(t *testing.T) {
 	}
 }
 
+// pairFirst is how the texts of alerts begin: with the pair of tables, if there are several.
+const pairFirst = "{{ with $labels.pair }}Pair {{ . }}: {{ end }}"
+
+func TestTextsOfAlertsNameThePair(t *testing.T) {
+	ofProcess := []string{"CrosscheckInstanceDown", "CrosscheckAbsent"} // of all its pairs
+	for _, a := range alerts(t) {
+		for _, name := range []string{"summary", "description"} {
+			if named := strings.HasPrefix(a.Annotations[name], pairFirst); named == slices.Contains(ofProcess, a.Alert) {
+				t.Errorf("%s: the %s is %q", a.Alert, name, a.Annotations[name])
+			}
+		}
+	}
+}
+
 func TestEachAlertHasItsRunbook(t *testing.T) {
 	severities := map[string]string{} // alert → severity
 	for _, a := range alerts(t) {

@@ -63,7 +63,9 @@ rule_files: [%q]
 scrape_configs:
   - job_name: crosscheck
     static_configs: [{targets: [%q]}]
-`, writeConfig(t, "rules", string(withoutWaiting(rules))), strings.TrimPrefix(p.url, "http://")))
+  - job_name: pairs
+    static_configs: [{targets: [%q]}]
+`, writeConfig(t, "rules", string(withoutWaiting(rules))), strings.TrimPrefix(p.url, "http://"), strings.TrimPrefix(scrapedPairs(t), "http://")))
 
 	_, page := p.get("/metrics")
 	list, err := dashboards.All()
@@ -73,16 +75,19 @@ scrape_configs:
 	for _, d := range list {
 		for _, panel := range d.Panels {
 			for _, q := range panel.Targets {
+				answers(t, prometheus, d.File, panel.Title, chosen("pairs", ".*").Replace(q.Expr))
+				answers(t, prometheus, d.File, panel.Title, chosen("pairs", "positions").Replace(q.Expr))
 				if absent := notExposed(t, q.Expr, page); absent != "" {
 					if notInThisTest[absent] == "" {
 						t.Errorf("%s, %q: the sidecar does not expose %s", d.File, panel.Title, absent)
 					}
 					continue
 				}
-				answers(t, prometheus, d.File, panel.Title, q.Expr)
+				answers(t, prometheus, d.File, panel.Title, chosen("crosscheck", ".*").Replace(q.Expr))
 			}
 		}
 	}
+	choosesPairs(t, prometheus, list)
 	fires(t, prometheus, "CrosscheckOpenDivergences")
 	p.drains()
 }
@@ -110,7 +115,6 @@ func notExposed(t *testing.T, expr, page string) string {
 // answers asks as Grafana does, until there is data.
 func answers(t *testing.T, p *promtest.Server, file, title, expr string) {
 	t.Helper()
-	expr = strings.NewReplacer("$__rate_interval", "30s", "$job", "crosscheck", "$instance", ".*", "$hop", ".*").Replace(expr)
 	var n int
 	var err error
 	if !holds(t, func(ctx context.Context) bool { n, err = p.Series(ctx, expr); return n > 0 }) {

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,15 +123,6 @@ func freeAddress(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return address
-}
-
-// Series is how many series the query answers with now.
-func (s *Server) Series(ctx context.Context, expr string) (int, error) {
-	var answer struct {
-		Data struct{ Result []json.RawMessage }
-	}
-	err := s.get(ctx, "/api/v1/query?"+url.Values{"query": {expr}}.Encode(), &answer)
-	return len(answer.Data.Result), err
 }
 
 // Firing returns the names of the alerts that fire, with how often each does.
