@@ -186,10 +186,14 @@ func unverified(p Pass) condition {
 }
 
 func uncovered(p Pass, limit float64) condition {
-	covered := fmt.Sprintf("Pass %d compared %.4g of the orders that it had to compare; the limit is %.4g%s", p.ID, p.Coverage, limit, p.why())
+	what, did := "orders", fmt.Sprintf("compared %.4g of the orders that it had to compare", p.Coverage)
+	if p.Kind == "reads" {
+		what, did = "questions", fmt.Sprintf("judged %.4g of the questions that it had to ask", p.Coverage)
+	}
+	covered := fmt.Sprintf("Pass %d %s; the limit is %.4g%s", p.ID, did, limit, p.why())
 	return condition{
 		Key: Key{Coverage, p.Kind, ""}, severity: Warning,
-		headline: fmt.Sprintf("The %s pass left orders out", p.Kind),
+		headline: fmt.Sprintf("The %s pass left %s out", p.Kind, what),
 		lines:    []string{covered},
 		context:  []string{"docs/runbooks/CrosscheckCoverageIncomplete.md"}, page: "/passes",
 		state: fmt.Sprintf("%.4g", p.Coverage), said: covered,

@@ -149,6 +149,7 @@ func TestPassesThatFailLeaveOutOrAreLate(t *testing.T) {
 		"#2 edit: Resolved: The full pass left orders out", "#2 reply: Resolved after 1m0s.")
 	ok.Overdue = false
 	want(t, w.at(4, passes(ok)), "#3 edit: Resolved: The full pass is overdue", "#3 reply: Resolved after 1m0s.")
+	want(t, w.at(5, passes(incident.Pass{Kind: "reads", ID: 4, Coverage: 0.5})), "#4 parent: The reads pass left questions out")
 }
 
 // TestWhatMostOrdersHaveIsOneMessage: that of its examples, which are few.

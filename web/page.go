@@ -95,7 +95,7 @@ type frame struct {
 	Events      string // the address that tells when to look again; empty for none
 	Status
 	Tone   string // of the decision
-	Handed string // what a person has to do about the cutover; empty for nothing
+	Handed []handedView
 	View   any
 
 	code int // of the answer, if it is not that all is well
@@ -126,7 +126,7 @@ func (c Compared) Line() string {
 	for _, p := range c.Places {
 		tables = append(tables, p.Representation+" "+p.Table)
 	}
-	return strings.Join(tables, " · ")
+	return strings.Join(tables, "\u00a0· ") // no line begins with the dot
 }
 
 const unreadable = "The ledger cannot be read, so the state is not known. The log of crosscheck says why."
@@ -147,7 +147,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, file string, f frame
 	} else {
 		f.Status, f.Tone = status, tone(string(status.Decision.Decision))
 	}
-	f.Status.System, f.Handed = s.system, handedOf(f.Status)
+	f.Status.System, f.Handed = s.system, s.handed(r.Context(), f.Status)
 	if s.base != "" {
 		f.Nav = append(f.Nav, navItem{Name: "All pairs", Path: "/pairs/"})
 	}
@@ -302,7 +302,7 @@ func throughOf(w Watermark, now time.Time, ago string) string {
 func passOf(p Pass, now time.Time) passView {
 	v := passView{
 		Name: fmt.Sprintf("%s %d", p.Pass, p.ID), When: human.Instant(p.StartedAt), Age: human.Duration(now.Sub(p.StartedAt)) + " ago",
-		Verdict: p.Verdict, Tone: tone(p.Verdict), Coverage: human.Percent(p.Coverage), Compared: human.Number(p.Compared), Reason: p.Reason,
+		Verdict: p.Verdict, Tone: tone(p.Verdict), Coverage: human.Percent(p.Coverage), Compared: comparedOf(p), Reason: p.Reason,
 		Took: human.Duration(time.Duration(p.DurationSeconds * float64(time.Second))),
 	}
 	switch {
@@ -314,8 +314,8 @@ func passOf(p Pass, now time.Time) passView {
 		for _, s := range p.Throttled {
 			v.Reason = strings.TrimPrefix(v.Reason+"; "+s.String(), "; ")
 		}
-	case p.Diverged > 0:
-		v.Reason = strings.TrimSpace(human.Quantity(p.Diverged, "order diverged.", "orders diverged.") + " " + v.Reason)
+	default:
+		v.Reason = strings.TrimSpace(foundBy(p) + " " + v.Reason)
 	}
 	return v
 }

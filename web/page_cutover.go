@@ -181,6 +181,23 @@ var errNoPlan = errors.New("nobody asks the guardrails")
 // handedAfter is how long a run may stand before people are told on every page: a sidecar takes it over within that time.
 const handedAfter = 30 * time.Second
 
+// handedView is what a person has to do about a cutover, and the page that tells more.
+type handedView struct{ Text, Path string }
+
+// handed is what people have to do about the cutovers of all pairs, or of the one that is alone.
+func (s *site) handed(ctx context.Context, is Status) (all []handedView) {
+	if text := handedOf(is); text != "" {
+		all = append(all, handedView{text, "/cutover"})
+	}
+	for _, p := range s.pairs {
+		of, err := p.status.get(ctx)
+		if text := handedOf(of); err == nil && text != "" {
+			all = append(all, handedView{"Pair " + p.name + ": " + text, p.base + "/cutover"})
+		}
+	}
+	return all
+}
+
 // handedOf is what a person has to do about the cutover; empty for nothing.
 func handedOf(s Status) string {
 	switch c := s.Cutover; {

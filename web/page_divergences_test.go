@@ -79,7 +79,7 @@ func TestTheFilterOfThePageIsThatOfTheAPI(t *testing.T) {
 	}
 	// What is counted leads to it, what is chosen already can be taken back, and a list begins anew.
 	shows(t, h, "/divergences?state=accepted&hop=legacy-%3Eprojection&cursor="+cursorOf(board.Place{FirstSeen: now, ID: 3}), http.StatusOK,
-		`href="/divergences?field=status&hop=legacy->projection&state=accepted"`[:32], `href="/divergences?state=accepted">any</a>`, ">First page</a>")
+		`href="/divergences?field=status&hop=legacy->projection&state=accepted"`[:32], `href="/divergences?state=accepted" aria-label="any Hop">any</a>`, ">First page</a>")
 	for query, want := range map[string]string{
 		"hop=a": "hop must be one of", "min_age=x": "min_age must be a duration", "colour=red": `unknown parameter "colour"`, "state=odd": "state must be", "cursor=!": "the cursor is none", "limit=0": "limit must be",
 	} {

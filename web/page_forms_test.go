@@ -87,7 +87,7 @@ func TestAFormDoesWhatTheAPIDoes(t *testing.T) {
 	// What was done is said once, and not to the script.
 	v.cookies = append(v.cookies, w.Result().Cookies()...)
 	script := func(r *http.Request) { r.Header.Set("Sec-Fetch-Dest", "empty") }
-	if page := v.do(http.MethodGet, path, "", script).Body.String(); strings.Contains(page, `role="status"`) {
+	if page := v.do(http.MethodGet, path, "", script).Body.String(); strings.Contains(page, `class="card done"`) {
 		t.Error("the script was told what was done")
 	}
 	answer := v.do(http.MethodGet, path, "", nil)

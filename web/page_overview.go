@@ -142,10 +142,10 @@ type runningView struct {
 }
 
 func runningOf(p Progress, now time.Time) runningView {
-	v := runningView{Name: p.Pass, Stage: p.Stage, Said: human.Number(p.Done) + " so far"}
+	v := runningView{Name: p.Pass, Stage: p.Stage, Said: human.Number(p.Done) + unitOf(p.Stage) + " so far"}
 	if p.Total > 0 {
 		v.Done, v.Total = min(p.Done, p.Total), p.Total
-		v.Said = fmt.Sprintf("%s of %s, %s", human.Number(v.Done), human.Number(p.Total), human.Percent(float64(v.Done)/float64(p.Total)))
+		v.Said = fmt.Sprintf("%s of %s%s, %s", human.Number(v.Done), human.Number(p.Total), unitOf(p.Stage), human.Percent(float64(v.Done)/float64(p.Total)))
 		if took := now.Sub(p.Since); v.Done > 0 && took > 0 && v.Done < v.Total {
 			v.Left = "about " + human.Duration(time.Duration(float64(took)*float64(v.Total-v.Done)/float64(v.Done))) + " left"
 		}

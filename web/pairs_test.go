@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/explain"
 	"github.com/nordvarg/crosscheck/gate"
 )
@@ -75,6 +76,24 @@ func TestAPairThatCannotBeReadIsUndecided(t *testing.T) {
 	}
 	if w := get(t, h, "/pairs/positions/"); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("positions: %d", w.Code)
+	}
+}
+
+// TestThePageOfAllPairsSaysWhereACutoverWaits as the pages of that pair do.
+func TestThePageOfAllPairsSaysWhereACutoverWaits(t *testing.T) {
+	waits := clean()
+	waits.status.Cutover = &board.Cutover{Run: "positions-1", Abandoned: "switch-writes", Stranded: true, Since: now}
+	h := twoPairs(waits).Handler()
+	const said = "No side may take writes until cutover positions-1 is finished. It stands at switch-writes."
+	for path, want := range map[string]string{
+		"/": "Pair positions: " + said, "/docs/": "Pair positions: " + said, "/pairs/positions/": `<p class="handed" role="alert">` + said,
+	} {
+		if page := get(t, h, path).Body.String(); !strings.Contains(page, want+` <a href="/pairs/positions/cutover">Cutover</a>`) {
+			t.Errorf("%s does not say %s:\n%s", path, want, page)
+		}
+	}
+	if page := get(t, h, "/pairs/orders/").Body.String(); strings.Contains(page, said) {
+		t.Error("the other pair says it too")
 	}
 }
 

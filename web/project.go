@@ -54,7 +54,7 @@ func NewPass(p verify.Pass, now time.Time) Pass {
 	}
 	if p.State == verify.Done {
 		w.Verdict = string(p.Result.Verdict)
-		if p.Result.Verdict != compare.Diverged || p.Scan.Coverage < 1 { // the page says itself how many have
+		if p.Result.Verdict != compare.Diverged || p.Scan.Coverage < 1 || p.Kind == verify.Frozen { // of others the page says itself how many have
 			w.Reason = p.Result.Reason
 		}
 		w.Diverged, w.Unverified = p.Result.Diverged, p.Result.Unverified

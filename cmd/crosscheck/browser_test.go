@@ -56,6 +56,7 @@ web: {listen: "`+address+`", auth: "`+users+`", roles: {olga: operator}}`)
 	}
 	page.Eventually(`document.querySelector("#decision h1").innerText === "NO-GO" && document.querySelector("#chip").innerText === "NO-GO" && document.title.startsWith("NO-GO")`)
 	page.Eventually(`document.querySelector("#flow a .tag.bad") !== null`)
+	page.Eventually(`document.querySelector("#announced[role=status]").innerText === "The decision is now NO-GO."`)
 	if !browsertest.Value[bool](page, `window.neverReloaded === true`) {
 		t.Error("the page was loaded again")
 	}
@@ -65,7 +66,7 @@ web: {listen: "`+address+`", auth: "`+users+`", roles: {olga: operator}}`)
 	page.Click(fmt.Sprintf("#list a[href=%q]", accepted))
 	page.Type(`#answer textarea`, "a test order")
 	page.Click(`#answer button[value="accept"]`)
-	page.Eventually(`document.querySelector("[role=status]").innerText.startsWith("Accepted 1 divergence at events->projection, until ")`)
+	page.Eventually(`document.querySelector("main [role=status]").innerText.startsWith("Accepted 1 divergence at events->projection, until ")`)
 	page.Eventually(`document.querySelector("#changes tbody tr").innerText.match(/^olga\s+accept until \S+\s+a test order\s+done/) !== null`)
 	page.Eventually(`document.querySelector("#sightings").innerText.includes("by olga on")`)
 	page.Click(`main a[href^="/docs/causes/"]`)
@@ -96,20 +97,24 @@ web: {listen: "`+address+`", auth: "`+users+`", roles: {olga: operator}}`)
 	for _, of := range append(lookedAt, looked{"order", order, fmt.Sprint("Order ", planted[1].OrderID)}) {
 		t.Run(of.name, func(t *testing.T) {
 			page := page.In(t)
-			page.Look(browsertest.Desk, browsertest.Light)
 			page.Go(of.path)
-			if got := browsertest.Value[string](page, `document.querySelector("h1").innerText`); got != of.heading {
-				t.Errorf("heading %q, want %q", got, of.heading)
-			}
-			page.FitsTheWindow()
-			page.UsableByKeyboard()
-			page.Accessible()
-			page.Look(browsertest.Phone, browsertest.Dark)
-			page.FitsTheWindow()
-			page.Accessible("color-contrast", "target-size", "scrollable-region-focusable")
-			page.Shots(of.name)
-			page.Quiet()
+			everybodyCanUse(page, of)
 		})
 	}
 	sidecar.drains()
+	t.Run("pairs", func(t *testing.T) { pagesOfPairs(t, anyone, users) })
+}
+
+// everybodyCanUse checks the page that is open in each look.
+func everybodyCanUse(page *browsertest.Page, of looked) {
+	page.Look(browsertest.Desk, browsertest.Light)
+	page.Shows(of.heading)
+	page.FitsTheWindow()
+	page.UsableByKeyboard()
+	page.Accessible()
+	page.Look(browsertest.Phone, browsertest.Dark)
+	page.FitsTheWindow()
+	page.Accessible("color-contrast", "target-size", "scrollable-region-focusable")
+	page.Shots(of.name)
+	page.Quiet()
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 )
 
-// ofTwoPairs is a configuration of the pairs orders and positions, on databases of their own. Position 7 differs.
-func ofTwoPairs(t *testing.T, address string) (config, legacy, events string) {
+// ofTwoPairs is a configuration of the pairs orders and positions, on databases of their own, with further settings of web.
+// Position 7 differs.
+func ofTwoPairs(t *testing.T, address string, web ...string) (config, legacy, events string) {
 	t.Helper()
 	legacy, events = pgtest.Database(t), pgtest.Database(t)
 	for _, dsn := range []string{legacy, events} {
@@ -34,8 +35,8 @@ pairs:
     compare:    {fields: [{name: quantity, type: numeric}], settle: {window: 100ms, rechecks: 3, max_lag: 1m}}
 ledger:  {dsn: %[2]q}
 sampler: {schedule: "*/2 * * * * *", size: 100, full: "*/3 * * * * *"}
-web:     {listen: %[3]q}
-`, legacy, events, address)), legacy, events
+web:     {listen: %[3]q%[4]s}
+`, legacy, events, address, strings.Join(web, ""))), legacy, events
 }
 
 // TestOneSidecarWatchesSeveralPairs of which one has a fault: page, API, metrics, readiness and record say which. Losing a table of one pair does

@@ -71,6 +71,13 @@ func Start(t testing.TB, site string) *Browser {
 	return b
 }
 
+// At is the same browser for the pages of another server.
+func (b *Browser) At(t testing.TB, site string) *Browser {
+	at := *b
+	at.t, at.site = t, site
+	return &at
+}
+
 // Page is a tab of the browser.
 type Page struct {
 	t       testing.TB

@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/chromedp/chromedp"
@@ -23,10 +24,29 @@ func (p *Page) FitsTheWindow() {
 	}
 }
 
+// Shows checks the heading of the page.
+func (p *Page) Shows(heading string) {
+	p.t.Helper()
+	if got := Value[string](p, `document.querySelector("h1").innerText`); got != heading {
+		p.t.Errorf("%s has the heading %q, want %q", p.path, got, heading)
+	}
+}
+
+// LeadsWithin checks that each link and form of the page leads to one of these paths, or to what is below it.
+func (p *Page) LeadsWithin(paths ...string) {
+	p.t.Helper()
+	for _, to := range Value[[]string](p, `[...document.querySelectorAll("a[href^='/'], form[action^='/']")].map((e) => e.getAttribute("href") ?? e.getAttribute("action"))`) {
+		if !slices.ContainsFunc(paths, func(path string) bool { return strings.HasPrefix(to, path) }) {
+			p.t.Errorf("%s leads to %s", p.path, to)
+		}
+	}
+}
+
 // controls are what a person can use on the page as it is now, each by what it is: a page that lives has others of the same kind
-// a moment later. Of a long page they are the first ones: each key takes its time, and the others are links of the same list.
+// a moment later. Of a long page they are the first ones: each key takes its time, and the others are links of the same list. Of several
+// radio buttons, the tab key comes to the chosen one, and arrows to the others.
 const controls = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]
-	.filter((e) => !e.disabled && e.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true})).slice(0, 60).map((e) => e.outerHTML.slice(0, 160))`
+	.filter((e) => !e.disabled && (e.type !== "radio" || e.checked) && e.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true})).slice(0, 60).map((e) => e.outerHTML.slice(0, 160))`
 
 // UsableByKeyboard goes through the page with the tab key: it must come to every control, and show where it is.
 func (p *Page) UsableByKeyboard() {

@@ -39,7 +39,11 @@
     scrollTo(x, y);
   }
 
+  // What the decision is now is told to those who do not see it, once for each change.
+  const chip = () => document.getElementById("chip").textContent.trim();
+
   function show(next) {
+    const was = chip();
     const olds = [...document.querySelectorAll("[data-live]")];
     const news = new Map([...next.querySelectorAll("[data-live]")].map((e) => [e.id, e]));
     const live = document.getElementById("live");
@@ -50,6 +54,7 @@
       olds.filter((old) => news.has(old.id)).forEach((old) => replace(old, news.get(old.id)));
     }
     document.title = next.title;
+    if (chip() !== was) document.getElementById("announced").textContent = "The decision is now " + chip() + ".";
   }
 
   async function look() {
