@@ -348,8 +348,9 @@ func (p *opening) payload() []byte {
 	}
 	text := scanner{data: raw}
 	if inner, ok := text.text(); ok && text.ended() { // JSON in a text, as Debezium has the column of a table
-		if raw = inner; encoded {
-			raw = fromBase64(inner)
+		raw = inner
+		if bytesOf := fromBase64(inner); encoded || bytesOf != nil { // as Debezium has a column of bytes
+			raw = bytesOf
 		}
 	}
 	if _, finding := object(raw, maxDepth); finding != nil && finding.Kind != TooLarge {

@@ -1,6 +1,7 @@
 package order_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -215,5 +216,35 @@ func TestAnEnvelopeThatCannotBeUsed(t *testing.T) {
 		if _, err := order.NewOpener(mapped(change)); !errors.Is(err, order.ErrEnvelope) || !strings.Contains(err.Error(), want) {
 			t.Errorf("says %v, want %s", err, want)
 		}
+	}
+}
+
+// TestWhatKafkaConnectAddsToTheUsualFormIsTakenOff: its schema around the value, and quotes or base64 around a column of the store.
+func TestWhatKafkaConnectAddsToTheUsualFormIsTakenOff(t *testing.T) {
+	_, stored, rules := storedEvent(t, order.UsualEnvelope())
+	at := stored.At.UTC().Format(time.RFC3339Nano)
+	event := func(payload string) string {
+		return `{"event_id":11,"order_id":7,"event_type":"OrderCanceled","timestamp":"` + at + `","payload": ` + payload + `}`
+	}
+	inBase64 := `"` + base64.StdEncoding.EncodeToString([]byte(why)) + `"`
+	for name, value := range map[string]string{
+		"schema": `{"schema":{"type":"struct"},"payload":` + event(why) + `}`, "no schema": `{"schema":null,"payload":` + event(why) + `}`,
+		"text": event(whyText), "bytes": event(inBase64), "both": `{"schema":{},"payload":` + event(whyText) + `}`,
+	} {
+		opened, is := order.FromConnect([]byte(value))
+		read, err := order.DecodeMessage(opened.Value, rules)
+		if !is || opened.Problem != nil || err != nil || read.Position != 11 || !read.At.Equal(stored.At) || !read.Said.Same(stored.Said) {
+			t.Errorf("%s: read %+v, %v, %v; %v", name, read, is, opened.Problem, err)
+		}
+	}
+	for name, value := range map[string]string{"as it is": event(why), "no event": `{"schema":1}`, "tombstone": ""} {
+		if opened, is := order.FromConnect([]byte(value)); is && opened.Problem == nil {
+			t.Errorf("%s: opened as %s", name, opened.Value)
+		}
+	}
+	bytesOf := strings.Replace(change, whyText, inBase64, 1)
+	opened := open(t, changes, order.Record{Value: []byte(bytesOf)})
+	if read, err := order.DecodeMessage(opened.Value, rules); opened.Problem != nil || err != nil || !read.Said.Same(stored.Said) {
+		t.Errorf("bytes of Debezium: read %+v, %v; %v", read, opened.Problem, err)
 	}
 }

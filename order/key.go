@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// longestKey is how many bytes a key has at most. An index of PostgreSQL holds few more, also that of what was found.
+const longestKey = 2500
+
 // CanonicalKey returns the key as the store prints it, however a message spells it: "07" is the integer 7, and a UUID
 // may have upper-case letters, braces or no hyphens. It returns false for text that is not a key of that type.
 func CanonicalKey(t KeyType, text string) (Key, bool) {
@@ -24,7 +27,7 @@ func CanonicalKey(t KeyType, text string) (Key, bool) {
 	case KeyUUID:
 		return canonicalUUID(text)
 	case KeyText:
-		if !strings.ContainsRune(text, 0) {
+		if len(text) <= longestKey && !strings.ContainsRune(text, 0) {
 			return Key(text), text != ""
 		}
 	}

@@ -1,6 +1,7 @@
 package order_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/nordvarg/crosscheck/order"
@@ -26,6 +27,8 @@ func TestAKeyIsTheSameHoweverItIsSpelt(t *testing.T) {
 		{order.KeyUUID, "7", ""},
 		{order.KeyText, "07", "07"},
 		{order.KeyText, "a\x00b", ""},
+		{order.KeyText, strings.Repeat("x", 2500), strings.Repeat("x", 2500)},
+		{order.KeyText, strings.Repeat("x", 2501), ""}, // the ledger's index has no room for it
 	} {
 		got, ok := order.CanonicalKey(test.of, test.text)
 		if ok != (test.want != "") || string(got) != test.want {

@@ -86,6 +86,21 @@ func TestStoresOfLibrariesAreFound(t *testing.T) {
 		"event_journal: ordering persistence_id event_ser_manifest write_timestamp event_payload": {
 			table("event_journal", "ordering integer unique", "persistence_id text", "sequence_number integer", "writer text", "write_timestamp integer", "adapter_manifest text", "event_ser_id integer", "event_ser_manifest text", "event_payload bytea", "meta_payload bytea"),
 		},
+		"stored_events: id aggregate_uuid event_class created_at event_properties": {
+			table("stored_events", "id integer unique", "aggregate_uuid uuid", "aggregate_version integer", "event_version integer", "event_class text", "event_properties json", "meta_data json", "created_at timestamp"),
+		},
+		"events: id uuid type recorded_on payload": {
+			table("events", "id integer unique", "uuid uuid", "playhead integer", "payload text", "metadata text", "recorded_on text", "type text"),
+		},
+		"event_store: id aggregate_id event recorded_on payload": {
+			table("event_store", "id integer unique", "aggregate text", "aggregate_id uuid", "playhead integer", "event text", "payload json", "recorded_on timestamptz", "custom_headers json"),
+		},
+		"event_records: id aggregate_id event_type created_at event_json": {
+			table("event_records", "id integer unique", "aggregate_id uuid", "sequence_number integer", "created_at timestamptz", "event_type text", "event_json text"),
+		},
+		"events: sequence aggregate_id event_type timestamp payload": {
+			table("events", "aggregate_type text", "aggregate_id text", "sequence integer", "event_type text", "event_version text", "payload json", "metadata json", "timestamp timestamptz"),
+		},
 		"outbox: position aggregateid type occurred_at payload": {
 			table("outbox", "id uuid unique", "aggregatetype text", "aggregateid text", "type text", "payload json", "position integer", "occurred_at timestamptz"),
 		},
@@ -133,6 +148,22 @@ func TestWhateverDatabasesHoldTheFileCanBeRead(t *testing.T) {
 	}
 	if want := "$.at.iso"; c.Events.AtPath.String() != want {
 		t.Errorf("the time is %s, want %s", c.Events.AtPath, want)
+	}
+}
+
+// TestAPositionThatSeveralEventsHaveCountsWithinAnOrder.
+func TestAPositionThatSeveralEventsHaveCountsWithinAnOrder(t *testing.T) {
+	t.Parallel()
+	pair := orders(t)
+	store, err := propose.FindStore([]propose.Table{table("events", "aggregate_id uuid", "sequence integer", "event_type text", "payload json", "timestamp timestamptz")}, "", pair.Key, pair.KeyType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for repeats, want := range map[bool]string{true: "position: {column: sequence, per: order} # ? ", false: "position: sequence # ? "} {
+		f := propose.Findings{Pair: pair, LegacyVar: "LEGACY_DSN", ProjectionVar: "EVENTS_DSN", EventsVar: "EVENTS_DSN", Store: &store, Sample: propose.Sample{Repeats: repeats}}
+		if text := f.YAML(); !strings.Contains(text, want) {
+			t.Errorf("proposed\n%s\nwithout %q", text, want)
+		}
 	}
 }
 

@@ -24,10 +24,10 @@ type Store struct {
 // The names that columns of event stores have, the best first.
 var (
 	positionNames = []string{"global_position", "position", "event_id", "global_index", "seq_id", "global_sequence", "sequence_number", "ordering", "sequence", "seq", "notification_id", "event_number", "id"}
-	keyNames      = []string{"order_id", "aggregate_id", "aggregate_identifier", "stream_id", "stream_name", "stream_uuid", "originator_id", "entity_id", "persistence_id", "subject", "stream", "aggregate", "aggregateid", "aggregateidentifier", "key"}
-	typeNames     = []string{"event_type", "message_type", "payload_type", "type", "event_name", "event_ser_manifest", "topic", "kind", "name"}
-	atNames       = []string{"timestamp", "occurred_at", "event_time", "occurred_on", "recorded_at", "created_at", "created", "time", "time_stamp", "ts", "at", "stored_at", "inserted_at", "write_timestamp"}
-	payloadNames  = []string{"payload", "event_data", "data", "event_payload", "message_data", "body", "event", "content", "message", "state"}
+	keyNames      = []string{"order_id", "aggregate_id", "aggregate_identifier", "stream_id", "stream_name", "stream_uuid", "originator_id", "entity_id", "persistence_id", "subject", "stream", "aggregate", "aggregateid", "aggregateidentifier", "aggregate_uuid", "aggregate_root_id", "key", "uuid"}
+	typeNames     = []string{"event_type", "message_type", "payload_type", "type", "event_name", "event_ser_manifest", "event_class", "topic", "kind", "name", "event"}
+	atNames       = []string{"timestamp", "occurred_at", "event_time", "occurred_on", "recorded_at", "recorded_on", "created_at", "created", "time", "time_stamp", "ts", "at", "stored_at", "inserted_at", "write_timestamp"}
+	payloadNames  = []string{"payload", "event_data", "data", "event_payload", "message_data", "body", "event", "content", "message", "state", "event_properties", "event_json", "json_data"}
 )
 
 // FindStore finds the table that looks most like an event store. key is legacy's key.
@@ -122,9 +122,9 @@ func (s Store) at() (at, ask string) {
 	case s.At.Kind == KindClock:
 		return "{column: " + sql(s.At.Quoted) + ", zone: UTC}", s.At.Native + ": is it UTC?"
 	case s.At.Kind == KindText:
-		return sql("(" + s.At.Quoted + ")::timestamptz"), s.At.Native + ": does each have its zone?"
+		return sql(s.At.Quoted), s.At.Native + ": does each have its zone?"
 	case s.At.Kind == KindInteger:
-		return sql("timestamptz 'epoch' + " + s.At.Quoted + " * interval '1 ms'"), s.At.Native + ": is it milliseconds since 1970?"
+		return "{column: " + sql(s.At.Quoted) + ", unit: ms}", s.At.Native + ": is it milliseconds since 1970?"
 	}
 	return sql(s.At.Quoted), ""
 }
@@ -154,6 +154,19 @@ func (s *Store) FindTime(sample Sample) {
 			return
 		}
 	}
+}
+
+// position is the position as the file has it, and what a person has to decide about it.
+func (s Store) position(repeats bool) (position, ask string) {
+	switch {
+	case repeats && s.HasTime:
+		return "{column: " + sql(s.Position.Quoted) + ", per: order}", "several events have the same number: does it count the events of each order?"
+	case !s.Position.Indexed:
+		return sql(s.Position.Quoted), "it has no index; does it order the events, and grow?"
+	case !s.Position.Unique:
+		return sql(s.Position.Quoted), "orders the events, and grows"
+	}
+	return sql(s.Position.Quoted), ""
 }
 
 // key is the key as the file has it: a column of the type of legacy's, or one that is looked up as it is stored.

@@ -1,6 +1,7 @@
 package propose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -211,11 +212,8 @@ func (f *Findings) events(w *writer, proposal fold) {
 	w.line(0, "events:")
 	w.line(1, `dsn: "${%s}"`, f.EventsVar)
 	w.line(1, "table: %s%s", sql(s.Table.Quoted), remark(len(s.Others) > 0, others(s.Others)))
-	position := "orders the events, and grows"
-	if !s.Position.Indexed {
-		position = "it has no index; does it order the events, and grow?"
-	}
-	w.line(1, "position: %s%s", sql(s.Position.Quoted), remark(!s.Position.Indexed || !s.Position.Unique, s.Position.Native+"; "+position))
+	position, decide := s.position(f.Sample.Repeats)
+	w.line(1, "position: %s%s", position, remark(decide != "", s.Position.Native+"; "+cmp.Or(decide, "orders the events, and grows")))
 	f.key(w)
 	w.line(1, "type: %s", sql(s.Type.Quoted))
 	at, ask := s.at()

@@ -57,6 +57,9 @@ type Events struct {
 	zoneless bool   // the column of the times has no time zone
 	clock    string // how times are read, for people; empty for those of a timestamptz and those in payloads
 	foreign  bool   // the server keeps the events in another database
+	// unread are events of which the payload's expression fails, and payload is that expression. Both are empty in most.
+	unread  []order.Position
+	payload string
 }
 
 var _ verify.Events = (*Events)(nil)
@@ -198,7 +201,12 @@ func (e *Events) Histories(ctx context.Context, keys []order.Key) (map[order.Key
 	defer e.side.observe("histories")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	histories, err := e.histories(ctx, e.side.pool, keys)
+	of, args := e.ofKeys(keys)
+	var histories map[order.Key][]order.Event
+	err := e.tolerant(ctx, func(e *Events) (err error) {
+		histories, err = e.histories(ctx, e.side.pool, keys)
+		return err
+	}, failingOf(of, args...))
 	if err != nil {
 		return nil, fmt.Errorf("reading histories: %w", err)
 	}

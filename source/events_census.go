@@ -77,12 +77,14 @@ func (e *Events) mostWithoutOrder(events []order.Event) error {
 func (e *Events) newest(ctx context.Context) ([]order.Event, error) {
 	var newest []order.Event
 	ignored := e.config.Rules.IgnoredTypes() // they are only read where positions count within one order
-	query := fmt.Sprintf("%s %s LIMIT %d", e.selecting(), e.config.newestFirst(), censusEvents)
-	err := e.each(ctx, e.side.pool, func(event order.Event) {
-		if !slices.Contains(ignored, string(event.Type)) {
-			newest = append(newest, event)
-		}
-	}, query)
+	err := e.tolerant(ctx, func(e *Events) error {
+		newest = newest[:0]
+		return e.each(ctx, e.side.pool, func(event order.Event) {
+			if !slices.Contains(ignored, string(event.Type)) {
+				newest = append(newest, event)
+			}
+		}, fmt.Sprintf("%s %s LIMIT %d", e.selecting(), e.config.newestFirst(), censusEvents))
+	}, newestFailing)
 	return newest, err
 }
 
@@ -128,19 +130,22 @@ func (e *Events) foldProblems(ctx context.Context, newest []order.Event) (map[pl
 	problems := map[place]string{}
 	// In the order of positions, so that what the limit leaves is the beginning of each history.
 	of, args := e.ofKeys(slices.Sorted(maps.Keys(keys)))
-	query := fmt.Sprintf("%s WHERE %s ORDER BY (%s)::bigint NULLS LAST LIMIT %d", e.selecting(), of, e.config.Position, censusHistory)
-	err := e.each(ctx, e.side.pool, func(event order.Event) {
-		state := states[event.Key]
-		if state == nil {
-			state = &order.State{}
-			states[event.Key] = state
-		}
-		for _, p := range state.Apply(event) {
-			at := place{event.Key, p.Position}
-			if _, known := problems[at]; !known {
-				problems[at] = p.Detail
+	err := e.tolerant(ctx, func(e *Events) error {
+		clear(states)
+		query := fmt.Sprintf("%s WHERE %s ORDER BY (%s)::bigint NULLS LAST LIMIT %d", e.selecting(), of, e.config.Position, censusHistory)
+		return e.each(ctx, e.side.pool, func(event order.Event) {
+			state := states[event.Key]
+			if state == nil {
+				state = &order.State{}
+				states[event.Key] = state
 			}
-		}
-	}, query, args...)
+			for _, p := range state.Apply(event) {
+				at := place{event.Key, p.Position}
+				if _, known := problems[at]; !known {
+					problems[at] = p.Detail
+				}
+			}
+		}, query, args...)
+	}, failingOf(of, args...))
 	return problems, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,9 +35,29 @@ func (e *Events) RowsByID(ctx context.Context, ids []order.ID, fn func(order.Sto
 	return e.rows(ctx, condition, func(of session.Encoding) []byte { return textArray(of, ids) }, fn)
 }
 
-// rows reads events by a condition with one argument.
+// rows reads events by a condition with one argument. If the payload of one fails, those that were read before are not read again.
 func (e *Events) rows(ctx context.Context, condition string, arg func(session.Encoding) []byte, fn func(order.StoredRow) error) error {
 	defer e.side.observe("positions")()
+	var read []order.Position
+	err := e.tolerant(ctx, func(e *Events) error {
+		before := len(read)
+		return e.rowsOnce(ctx, condition, arg, func(row order.StoredRow) error {
+			if slices.Contains(read[:before], row.Position) {
+				return nil
+			}
+			read = append(read, row.Position)
+			return fn(row)
+		})
+	}, func(ctx context.Context, e *Events) ([]order.Position, error) {
+		return failingOf(strings.Replace(condition, "$1", literal(string(arg(session.Encoding{}))), 1))(ctx, e)
+	})
+	if err != nil {
+		return fmt.Errorf("reading events of messages: %w", err)
+	}
+	return nil
+}
+
+func (e *Events) rowsOnce(ctx context.Context, condition string, arg func(session.Encoding) []byte, fn func(order.StoredRow) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	c := e.config
@@ -47,7 +68,7 @@ func (e *Events) rows(ctx context.Context, condition string, arg func(session.En
 	if e.form == formBytes {
 		payload = binaryFormat
 	}
-	err := e.side.pool.Read(ctx, func(tx *session.Tx) error {
+	return e.side.pool.Read(ctx, func(tx *session.Tx) error {
 		encoding := tx.Encoding()
 		query := encoding.Encode(query)
 		return tx.Wire(func(conn *pgconn.PgConn) error {
@@ -55,10 +76,6 @@ func (e *Events) rows(ctx context.Context, condition string, arg func(session.En
 				[]int16{text, binaryFormat, text, binaryFormat, payload, text}), fn)
 		})
 	})
-	if err != nil {
-		return fmt.Errorf("reading events of messages: %w", err)
-	}
-	return nil
 }
 
 func (e *Events) eachRow(of session.Encoding, result *pgconn.ResultReader, fn func(order.StoredRow) error) error {

@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -88,7 +87,7 @@ func (e *Events) columns(ctx context.Context) ([]pgconn.FieldDescription, error)
 // upcast reads messages in one way. One that the server cannot read is left out, and the others are read without it.
 func (e *Events) upcast(ctx context.Context, columns []pgconn.FieldDescription, s stand, messages []order.RawEvent, out [][]follow.Upcast) error {
 	err := e.upcastOnce(ctx, columns, s, messages, out)
-	if pg, refused := errors.AsType[*pgconn.PgError](err); !refused || !strings.HasPrefix(pg.Code, "22") {
+	if !failsForRow(err) {
 		return err
 	}
 	if len(messages) == 1 {

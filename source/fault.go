@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,8 +26,20 @@ func (e *rowError) Error() string { return e.where + ": " + e.err.Error() }
 
 func (e *rowError) Unwrap() error { return e.err }
 
-// rowFault is true for an error that the values of a row cause: a data exception, or one that a function raises.
-func rowFault(pg *pgconn.PgError) bool { return strings.HasPrefix(pg.Code, "22") || pg.Code == "P0001" }
+// rowFaults are the classes of errors that the values of a row cause: several rows of a subquery, a data exception, a value that
+// a domain refuses, a limit such as that of a text, and what functions raise.
+var rowFaults = []string{"21", "22", "23", "2F", "38", "39", "54", "P0"}
+
+// numberFault is the error of NaN that becomes an integer. It has other meanings too.
+const numberFault = "0A000"
+
+// rowFault is true for an error that the values of a row cause. A large object that is not there has no code of its own.
+func rowFault(pg *pgconn.PgError) bool {
+	if pg.TableName != "" { // a constraint of a table, such as of the ledger
+		return false
+	}
+	return len(pg.Code) == 5 && slices.Contains(rowFaults, pg.Code[:2]) || pg.Code == numberFault || pg.Routine == "inv_open"
+}
 
 // nameRow adds to such an error the key of the row for which a field fails, if it is found in time. The rows are read once
 // more, in the order in which the server scans them, up to the one that fails.
@@ -50,12 +63,13 @@ func (s *Side) nameRow(ctx context.Context, err error) error {
 
 func rowOf(key order.Key) string { return fmt.Sprintf("the row with key %.60q", string(key)) }
 
+// inScanOrder makes a second query meet the rows in the order of the first one: both scan the table.
+const inScanOrder = `SAVEPOINT crosscheck_scan; SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0;
+	SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_indexscan = off; SAVEPOINT crosscheck_row`
+
 // firstFailing returns the key of the first row of which a field cannot be evaluated, and why; why is nil if there is none.
 func (s *Side) firstFailing(ctx context.Context, tx *session.Tx) (key order.Key, why, err error) {
-	// The second query must meet the rows in the order of the first one, so both scan the table.
-	const scanning = `SAVEPOINT crosscheck_scan; SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0;
-		SET LOCAL enable_indexonlyscan = off; SET LOCAL enable_indexscan = off; SAVEPOINT crosscheck_row`
-	if err := tx.Set(ctx, scanning); err != nil {
+	if err := tx.Set(ctx, inScanOrder); err != nil {
 		return "", nil, err
 	}
 	rows, err := tx.Query(ctx, fmt.Sprintf("SELECT %s IS NULL FROM %s", s.rowText(), s.from()))

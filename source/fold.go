@@ -169,7 +169,13 @@ func (n *folded) Rows(ctx context.Context, keys []order.Key) ([]order.Row, error
 	defer n.side.observe("rows")()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	histories, err := n.fold.events.histories(ctx, n.tx, keys)
+	var histories map[order.Key][]order.Event
+	err := n.tolerantly(ctx, keys, func() error {
+		return n.attempt(ctx, func() (err error) {
+			histories, err = n.fold.events.histories(ctx, n.tx, keys)
+			return err
+		})
+	})
 	if err != nil {
 		return nil, n.fail("reading orders", err)
 	}

@@ -27,25 +27,34 @@ func (n *folded) Digests(ctx context.Context, q verify.DigestQuery, progress fun
 		ctx, cancel = context.WithTimeout(ctx, digestTimeout)
 		defer cancel()
 	}
-	d, err := n.newFolding(q, progress)
+	var found []verify.Digest
+	err := n.tolerantly(ctx, q.Keys, func() (err error) {
+		found, err = n.digests(ctx, q, progress)
+		return err
+	})
 	if err != nil {
 		return nil, n.fail("digesting", err)
 	}
+	return found, nil
+}
+
+func (n *folded) digests(ctx context.Context, q verify.DigestQuery, progress func(int64)) ([]verify.Digest, error) {
+	d, err := n.newFolding(q, progress)
+	if err != nil {
+		return nil, err
+	}
 	if err := n.tx.Set(ctx, foldSettings); err != nil {
-		return nil, n.fail("digesting", err)
+		return nil, err
 	}
 	switch {
 	case q.Keys != nil:
-		err = n.foldKeys(ctx, d, q)
+		err = n.attempt(ctx, func() error { return n.foldKeys(ctx, d, q) })
 	case q.Buckets == nil:
 		err = n.foldAll(ctx, d, q.Layout)
 	case len(q.Buckets) > 0:
-		err = n.foldBuckets(ctx, d, q)
+		err = n.attempt(ctx, func() error { return n.foldBuckets(ctx, d, q) })
 	}
-	if err != nil {
-		return nil, n.fail("digesting", err)
-	}
-	return d.sums.digests(), nil
+	return d.sums.digests(), err
 }
 
 func (n *folded) foldBuckets(ctx context.Context, d *folding, q verify.DigestQuery) error {
@@ -89,7 +98,8 @@ type folding struct {
 	skip     func(cellKey) bool // orders that are not asked for; nil for none
 	pace     *verify.Pace       // nil without pauses
 
-	disorder atomic.Bool // somewhere, so that the server is asked to sort by position
+	disorder atomic.Bool           // somewhere, so that the server is asked to sort by position
+	failed   atomic.Pointer[error] // for an event
 
 	mu   sync.Mutex
 	sums summing

@@ -55,6 +55,9 @@ func (n *folded) foldAll(ctx context.Context, d *folding, l verify.Layout) error
 	work := func(tx *session.Tx) error {
 		r := n.reader(n.fold.whole, n.fold.comparesTimes())
 		for part := range todo {
+			if d.why() != nil {
+				break
+			}
 			if err := d.part(ctx, tx, r, part); err != nil {
 				return err
 			}
@@ -67,10 +70,10 @@ func (n *folded) foldAll(ctx context.Context, d *folding, l verify.Layout) error
 	}
 	for _, tx := range others {
 		defer tx.Close()
-		g.Go(func() error { return work(tx) })
+		g.Go(func() error { return d.kept(work(tx)) })
 	}
-	g.Go(func() error { return work(n.tx) })
-	return g.Wait()
+	g.Go(func() error { return d.kept(n.attempt(ctx, func() error { return work(n.tx) })) }) // after the snapshot was shared
+	return cmp.Or(g.Wait(), d.why())
 }
 
 // part folds a range. If its events do not come by position as assumed, it reads them once more, sorted.

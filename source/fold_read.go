@@ -300,18 +300,35 @@ func (n *folded) Scan(ctx context.Context, l verify.Layout, buckets []int64, fn 
 	if len(buckets) == 0 {
 		return nil
 	}
+	told := 0
+	err := n.tolerantly(ctx, nil, func() error {
+		return n.attempt(ctx, func() error { return n.scan(ctx, l, buckets, &told, fn) })
+	})
+	if err != nil {
+		return n.fail("reading buckets", err)
+	}
+	return nil
+}
+
+// scan does not tell again of the rows that were told before it was repeated.
+func (n *folded) scan(ctx context.Context, l verify.Layout, buckets []int64, told *int, fn func(order.Row) error) error {
 	r := n.reader(n.fold.byKey, true)
 	r.keyless = true
 	if err := n.prefersIndex(ctx, l); err != nil {
-		return n.fail("reading buckets", err)
+		return err
 	}
+	rows := 0
 	r.each = func(key cellKey) error {
+		if rows++; rows <= *told {
+			return nil
+		}
+		*told = rows
 		state := r.replay.State()
 		return fn(n.fold.row(order.Key(key.text), &state))
 	}
 	for _, query := range n.fold.queries(r, l, buckets) {
 		if err := r.read(ctx, n.tx, query); err != nil {
-			return n.fail("reading buckets", err)
+			return err
 		}
 	}
 	return nil

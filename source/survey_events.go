@@ -51,6 +51,12 @@ func (s *Survey) Sample(ctx context.Context, store propose.Store) (propose.Sampl
 		out.Events += t.Count
 	}
 	out.Whole = out.Events+out.Elsewhere < surveyedNewest
+	if !store.Position.Unique {
+		query := fmt.Sprintf("SELECT count(%[1]s) > count(DISTINCT %[1]s) FROM (%[2]s) AS t", store.Position.Quoted, ends)
+		if err := s.pool.QueryRow(ctx, query).Scan(&out.Repeats); err != nil {
+			return out, fmt.Errorf("comparing positions of events: %w", err)
+		}
+	}
 	if err := s.lookInto(ctx, store, ends, &out, types); err != nil {
 		return out, fmt.Errorf("reading payloads of events: %w", err)
 	}

@@ -11,6 +11,11 @@ import (
 // opened returns the messages in the form of order.DecodeMessage, without those that publish no event.
 func (t *Topic) opened(ctx context.Context, f fetched) ([]follow.Message, error) {
 	if t.config.Open == nil {
+		for i := range f.messages {
+			if o, is := order.FromConnect(f.messages[i].Value); is {
+				become(&f.messages[i], o)
+			}
+		}
 		return f.messages, nil
 	}
 	out := f.messages[:0]
@@ -22,10 +27,15 @@ func (t *Topic) opened(ctx context.Context, f fetched) ([]follow.Message, error)
 		if o.Skip {
 			continue
 		}
-		if m.Value, m.Problem = o.Value, o.Problem; m.Problem != nil {
-			m.Problem = fmt.Errorf("partition %d, offset %d: %w", m.Partition, m.Offset, m.Problem)
-		}
+		become(&m, o)
 		out = append(out, m)
 	}
 	return out, nil
+}
+
+// become gives a message what its record says.
+func become(m *follow.Message, o order.Opened) {
+	if m.Value, m.Problem = o.Value, o.Problem; m.Problem != nil {
+		m.Problem = fmt.Errorf("partition %d, offset %d: %w", m.Partition, m.Offset, m.Problem)
+	}
 }
