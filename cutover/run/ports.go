@@ -43,7 +43,8 @@ type Actions interface {
 	// Perform does one thing, reads it back, and says which outcome was seen: Done, Accepted, Failed, Unknown or FenceLost. Each
 	// has the meaning of its comment in package cutover. It returns when its context ends, and begins nothing after that.
 	Perform(ctx context.Context, a Attempt) Result
-	// Abandon ends the session that holds the fence, if there is one, because somebody else may go on with the run.
+	// Abandon ends the session that holds the fence, if there is one, because somebody else may go on with the run. Clients that are held go on then,
+	// unless legacy stays closed.
 	Abandon(ctx context.Context) error
 }
 

@@ -22,7 +22,7 @@ import (
 // journalTimeout is how long one record is tried to be stored. A process that cannot write lets others take over.
 const journalTimeout = 30 * time.Second
 
-// abandonTimeout ends the attempt to end the fence's session. It ends with the process at the latest.
+// abandonTimeout ends the attempt to end the fence's session, and to let held clients go on. The session ends with the process at the latest.
 const abandonTimeout = 5 * time.Second
 
 // Coordinator drives the runs of one cutover, one at a time.
@@ -97,7 +97,7 @@ func (c *Coordinator) abandon(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTimeout)
 	defer cancel()
 	if err := c.Actions.Abandon(ctx); err != nil {
-		c.Log.WarnContext(ctx, "the fence's session was not ended", slog.String("error", err.Error()))
+		c.Log.WarnContext(ctx, "the fence's session was not ended, or clients are still held", slog.String("error", err.Error()))
 	}
 }
 
