@@ -99,6 +99,14 @@ func (p Position) stale(limit time.Duration) bool {
 	return p.Standby && time.Duration(*p.Lag*float64(time.Second)) > limit
 }
 
+// tooOld returns ErrStale if it is.
+func (p Position) tooOld(side order.Representation, limit time.Duration) error {
+	if !p.stale(limit) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is %s; at most %s is allowed (settle.max_lag)", ErrStale, side, p, limit)
+}
+
 // Placed is an event store that says how far its server is.
 type Placed interface {
 	Position(context.Context) (Position, error)
@@ -126,9 +134,8 @@ func (p *pass) locate(ctx context.Context) (at Positions, err error) {
 		}
 	}
 	for i, position := range []Position{at.Legacy, at.Projection, events} {
-		if position.stale(p.c.Settle.MaxLag) {
-			side := []order.Representation{order.Legacy, order.Projection, order.Events}[i]
-			return at, fmt.Errorf("%w: %s is %s; at most %s is allowed (settle.max_lag)", ErrStale, side, position, p.c.Settle.MaxLag)
+		if err := position.tooOld([]order.Representation{order.Legacy, order.Projection, order.Events}[i], p.c.Settle.MaxLag); err != nil {
+			return at, err
 		}
 	}
 	return at, nil

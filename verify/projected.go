@@ -58,6 +58,11 @@ type projected struct {
 	differ map[order.Key]sighted // orders that differ, as they were seen last
 	wrong  map[order.Key]*compare.Mismatch
 	moving int // orders that never rested
+
+	began   time.Time     // the first look
+	behind  time.Duration // of the standby that was farthest behind
+	reached time.Time     // the newest change that the projection shows; zero if that is not known
+	excused bool          // an order is still on its way
 }
 
 type sighted struct{ events, projection []order.Row }
@@ -104,13 +109,15 @@ func (p *projected) look(ctx context.Context, into ProjectedLedger, id PassID) (
 	for _, key := range known {
 		p.known[key] = true
 	}
+	p.began = p.Now()
 	if err := p.everything(ctx); err != nil {
 		return nil, err
 	}
-	for looks := 0; len(p.differ) > 0 && looks <= p.Settle.Rechecks; looks++ {
-		if err := p.Wait(ctx, p.Settle.Window); err != nil {
+	for looks := 0; len(p.differ) > 0 && (looks <= p.Settle.Rechecks || p.excused); looks++ {
+		if err := p.Wait(ctx, p.Settle.Window+p.behind); err != nil {
 			return nil, err
 		}
+		p.excused = false
 		if err := p.again(ctx); err != nil {
 			return nil, err
 		}
@@ -124,13 +131,28 @@ func (p *projected) look(ctx context.Context, into ProjectedLedger, id PassID) (
 	return agreed, nil
 }
 
-// both begins a snapshot of the projection, and then one of the events, so that no row is ahead of them.
+// both begins a snapshot of the projection, and then one of the events, so that no row is ahead of them. Before, it asks standbys how far they are.
 func (p *projected) both(ctx context.Context, fn func(projection, events Snapshot) error) error {
+	for _, side := range []Side{p.Projection, p.Events} {
+		at, err := side.Position(ctx)
+		if err == nil {
+			err = at.tooOld(side.Representation(), p.Settle.MaxLag)
+		}
+		if err != nil {
+			return err
+		}
+		if at.Lag != nil {
+			p.behind = max(p.behind, time.Duration(*at.Lag*float64(time.Second)))
+		}
+	}
 	projection, err := p.Projection.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer projection.Close()
+	if p.reached, err = projection.NewestChange(ctx); err != nil && !errors.Is(err, ErrNotIndexed) {
+		return err
+	}
 	events, err := p.Events.Begin(ctx)
 	if err != nil {
 		return err
@@ -258,6 +280,10 @@ func (p *projected) settle(ctx context.Context, keys []order.Key, folded, rows m
 		case m == nil:
 			delete(p.differ, key)
 		case compare.Rows(p.Fields, key, was.events, now.events) == nil && compare.Rows(p.Fields, key, was.projection, now.projection) == nil:
+			if p.onItsWay(now.events) {
+				p.excused = true
+				continue
+			}
 			m.Hop = order.EventsToProjection
 			p.wrong[key] = m
 			delete(p.differ, key)
@@ -266,6 +292,17 @@ func (p *projected) settle(ctx context.Context, keys []order.Key, folded, rows m
 		}
 	}
 	return nil
+}
+
+// onItsWay excuses a projection that shows no change of any order after this one's last event, as [compare.Settle] does: for MaxLag.
+func (p *projected) onItsWay(events []order.Row) bool {
+	var written time.Time
+	for _, row := range events {
+		if row.ChangedAt.After(written) {
+			written = row.ChangedAt
+		}
+	}
+	return !written.IsZero() && !p.reached.IsZero() && p.reached.Sub(written) < min(p.Settle.Window, compare.CommitTime) && p.Now().Sub(p.began) < p.Settle.MaxLag
 }
 
 // covered is how many orders were compared, and their share of those that should be.

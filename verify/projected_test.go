@@ -2,8 +2,10 @@ package verify_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/order"
@@ -98,4 +100,55 @@ func TestALaggingBacklogIsNoDivergence(t *testing.T) {
 	if r := pass.Result; r.Verdict != compare.Diverged || r.Diverged != 10_000 || r.Unverified != 3 {
 		t.Errorf("ended %+v", r)
 	}
+}
+
+// TestAProjectionThatIsOnItsWayIsNotWrong: one that is refreshed each minute shows no change of any order after the last.
+func TestAProjectionThatIsOnItsWayIsNotWrong(t *testing.T) {
+	at := func(r order.Row, second int) order.Row {
+		r.ChangedAt = time.Date(2024, 5, 1, 12, 0, second, 0, time.UTC)
+		return r
+	}
+	f := newFour(t)
+	f.projection.Put(at(row(1, "FILLED", "10"), 1))
+	f.folded.Put(at(row(2, "CANCELED", "0"), 30))
+	f.meanwhile = func(waits int) {
+		if waits == 3 {
+			f.projection.Put(at(row(2, "CANCELED", "0"), 30))
+		}
+	}
+	f.ended(f.projected(), compare.Match, "", verify.ProjectedFacts{Events: 10, Projection: 10})
+	f.folded.Put(at(row(3, "CANCELED", "0"), 40))
+	f.meanwhile = nil // it has stopped
+	began := f.clock()
+	f.ended(f.projected(), compare.Diverged, "1 order of the projection is not what its events give", verify.ProjectedFacts{Events: 10, Projection: 10})
+	if took := f.clock().Sub(began); took < f.Settle.MaxLag {
+		t.Errorf("accused after %s", took)
+	}
+	f.projection.Put(at(row(4, "OPEN", "0"), 50)) // it goes on, and has left an order out
+	began = f.clock()
+	f.ended(f.projected(), compare.Diverged, "1 order of the projection is not what its events give", verify.ProjectedFacts{Events: 10, Projection: 10})
+	if took := f.clock().Sub(began); took > f.Settle.Window {
+		t.Errorf("accused after %s", took)
+	}
+}
+
+// TestAStandbyThatIsBehindProvesNothingOfTheProjection, and one that is a little behind has that time to follow.
+func TestAStandbyThatIsBehindProvesNothingOfTheProjection(t *testing.T) {
+	f := newFour(t)
+	f.projection.At = verify.Position{Standby: true, Stopped: "replay is paused"}
+	f.folded.Put(row(2, "CANCELED", "0"))
+	c := verify.Projecting{Events: f.folded, Projection: f.Projection, Fields: foldable, Settle: f.Settle, Now: f.clock, Wait: f.wait}
+	pass, err := c.Pass(t.Context(), f.store, f.lease, f.start())
+	if !errors.Is(err, verify.ErrStale) || f.stored(pass.ID).Result.Verdict != compare.Unverified || f.open() != "" {
+		t.Errorf("ended %+v, %v; open are %s", pass.Result, err, f.open())
+	}
+	lag := 60.0
+	f.projection.At = verify.Position{Standby: true, Lag: &lag}
+	began := f.clock()
+	f.meanwhile = func(int) {
+		if f.clock().Sub(began) >= time.Minute {
+			f.projection.Put(row(2, "CANCELED", "0"))
+		}
+	}
+	f.ended(f.projected(), compare.Match, "", verify.ProjectedFacts{Events: 10, Projection: 10})
 }
