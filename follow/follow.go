@@ -107,7 +107,9 @@ func (f *Follower) Run(ctx context.Context, l lease.Lease) error {
 		}
 		return err
 	})
+	topic := w.state.Topic
 	g.Go(func() error { return w.loop(ctx, batches) })
+	g.Go(func() error { return f.whileSame(ctx, topic) })
 	return g.Wait()
 }
 
@@ -151,6 +153,9 @@ func (f *Follower) load(ctx context.Context, l lease.Lease) (*work, error) {
 	}
 	w := newWork(f, l, state)
 	w.routing.count(len(partitions), f.Now())
+	if err := w.identify(ctx, partitions); err != nil {
+		return nil, err
+	}
 	if len(state.Partitions) > 0 {
 		return w, nil // a partition that was added since then begins at 0
 	}

@@ -59,6 +59,7 @@ func (w *work) gap(ctx context.Context, g Gap, p *PartitionState) error {
 	if g.Kind == GapTruncated {
 		p.ReplayTo = max(p.ReplayTo, g.Expected)
 		w.recent, w.unsure = lastMessages{}, unsureOrder{} // the topic may have been created again, with other partitions
+		w.stored.check = nil                               // it waits for an end that may never come again
 	}
 	w.Log.WarnContext(ctx, "the stream has a hole", slog.Int("partition", g.Partition), slog.String("kind", string(g.Kind)),
 		slog.Int64("expected", g.Expected), slog.Int64("got", g.Got))

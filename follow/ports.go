@@ -99,6 +99,8 @@ type ClosedBucket struct {
 
 // State is what a follower must remember. Partitions and buckets are keyed by number.
 type State struct {
+	// Topic is the identity of the topic; empty if it is not known.
+	Topic      string
 	Partitions map[int]PartitionState
 	// Buckets are the open ones: an event was not seen yet, or may not have been. All others between From and Frontier
 	// are closed: they were complete when they were counted.

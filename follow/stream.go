@@ -89,6 +89,12 @@ func Gone(from map[int]int64, exists map[int]bool) []Batch {
 	return gaps
 }
 
+// Identified is a Stream that tells a topic from another one that had its name before.
+type Identified interface {
+	// Identity is what only this topic has; empty if that is not known.
+	Identity(context.Context) (string, error)
+}
+
 // Stream reads a topic. It writes nothing to the broker: no offsets, no groups, no topic.
 type Stream interface {
 	// Partitions captures the offsets of all partitions now, in the order of their numbers.

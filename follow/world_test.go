@@ -35,6 +35,8 @@ type shop struct {
 	running    bool             // a transaction that began before everything
 	partitions [][]follow.Message
 	deleted    []int64
+	topic      string        // its identity
+	cut        int64         // so many messages at the end of each partition are lost before they are read
 	unreadable int64         // so many messages of each partition are in a batch that cannot be read
 	grown      chan struct{} // closed, and made anew, when the topic grows
 	now        time.Time
@@ -161,9 +163,16 @@ func (s *shop) Partitions(context.Context) ([]follow.Partition, error) {
 	defer s.mu.Unlock()
 	var out []follow.Partition
 	for i, m := range s.partitions {
-		out = append(out, follow.Partition{Partition: i, First: s.deleted[i], End: int64(len(m))})
+		out = append(out, follow.Partition{Partition: i, First: s.deleted[i], End: int64(len(m)) + s.cut})
 	}
 	return out, nil
+}
+
+// Identity implements [follow.Identified].
+func (s *shop) Identity(context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.topic, nil
 }
 
 // TakeParcels notes that parcels are being taken.

@@ -200,7 +200,7 @@ func TestAMigrationWaitsForWrites(t *testing.T) {
 	t.Parallel()
 	dsn := database(t)
 	conn := connect(t, dsn)
-	exec(t, conn, `DELETE FROM crosscheck.goose_db_version WHERE version_id >= 25; ALTER TABLE crosscheck.suspect ADD COLUMN mismatches jsonb, ADD COLUMN legacy_changed_at timestamptz, ADD COLUMN projection_reached timestamptz; ALTER TABLE crosscheck.stream_state DROP COLUMN pending; DROP TABLE crosscheck.secret; DROP TABLE crosscheck.cutover_client; DROP TABLE crosscheck.change; ALTER TABLE crosscheck.sighting DROP COLUMN counted, DROP COLUMN in_sample; DROP TABLE crosscheck.cutover_request; DROP TABLE crosscheck.cutover_record; DROP FUNCTION crosscheck.cutover_record_stays`)
+	exec(t, conn, `DELETE FROM crosscheck.goose_db_version WHERE version_id >= 25; ALTER TABLE crosscheck.suspect ADD COLUMN mismatches jsonb, ADD COLUMN legacy_changed_at timestamptz, ADD COLUMN projection_reached timestamptz; ALTER TABLE crosscheck.stream_state DROP COLUMN pending, DROP COLUMN topic; DROP TABLE crosscheck.secret; DROP TABLE crosscheck.cutover_client; DROP TABLE crosscheck.change; ALTER TABLE crosscheck.sighting DROP COLUMN counted, DROP COLUMN in_sample; DROP TABLE crosscheck.cutover_request; DROP TABLE crosscheck.cutover_record; DROP FUNCTION crosscheck.cutover_record_stays`)
 	exec(t, conn, `BEGIN; SET LOCAL search_path = crosscheck; SELECT pg_advisory_xact_lock_shared(hashtextextended('crosscheck form ' || current_schema(), 0))`)
 	done := make(chan error, 1)
 	l := opened(t, ledger.Config{DSN: dsn})

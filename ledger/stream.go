@@ -25,9 +25,9 @@ func (l *Ledger) LoadStream(ctx context.Context, fingerprint string) (follow.Sta
 		return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error {
 			var caughtUp, since *time.Time
 			err := tx.QueryRow(ctx, `
-				SELECT claimed_from, frontier, kept, uncertain_to, complete, stored, seen, checked, caught_up_at, waiting_for, waiting_since, before_store, pending
+				SELECT claimed_from, frontier, kept, uncertain_to, complete, stored, seen, checked, caught_up_at, waiting_for, waiting_since, before_store, pending, topic
 				FROM stream_state WHERE fingerprint = $1`, fingerprint).Scan(&s.From, &s.Frontier, &s.Kept, &s.UncertainTo, &s.Complete,
-				&s.Evidence.Stored, &s.Evidence.Seen, &s.Evidence.Checked, &caughtUp, &s.Evidence.Waiting.For, &since, &s.Evidence.BeforeStore, &s.Evidence.Pending)
+				&s.Evidence.Stored, &s.Evidence.Seen, &s.Evidence.Checked, &caughtUp, &s.Evidence.Waiting.For, &since, &s.Evidence.BeforeStore, &s.Evidence.Pending, &s.Topic)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil
 			}
@@ -128,15 +128,15 @@ func writeStreamState(ctx context.Context, tx pgx.Tx, c follow.Commit) error {
 	s, e := c.State, c.State.Evidence
 	_, err := tx.Exec(ctx, `
 		INSERT INTO stream_state AS t (fingerprint, claimed_from, frontier, uncertain_to, complete, stored, seen, checked, caught_up_at, gaps, at, kept,
-			waiting_for, waiting_since, before_store, pending)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+			waiting_for, waiting_since, before_store, pending, topic)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 		ON CONFLICT (fingerprint) DO UPDATE SET claimed_from = excluded.claimed_from, frontier = excluded.frontier, kept = excluded.kept,
 			uncertain_to = excluded.uncertain_to, complete = excluded.complete, stored = excluded.stored, seen = excluded.seen,
 			checked = excluded.checked, caught_up_at = excluded.caught_up_at, gaps = t.gaps + excluded.gaps, at = excluded.at,
 			waiting_for = excluded.waiting_for, waiting_since = excluded.waiting_since, before_store = excluded.before_store,
-			pending = excluded.pending`,
+			pending = excluded.pending, topic = excluded.topic`,
 		c.Fingerprint, s.From, s.Frontier, s.UncertainTo, s.Complete, e.Stored, e.Seen, e.Checked, orNull(e.CaughtUpAt), c.Gaps, micro(c.At), s.Kept,
-		e.Waiting.For, orNull(e.Waiting.Since), e.BeforeStore, e.Pending)
+		e.Waiting.For, orNull(e.Waiting.Since), e.BeforeStore, e.Pending, s.Topic)
 	if err != nil {
 		return err
 	}

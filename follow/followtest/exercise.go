@@ -174,6 +174,7 @@ func streamUnknown(t *testing.T, s *stream) {
 func streamRoundTrip(t *testing.T, s *stream) {
 	caughtUp := micro(t0)
 	state := follow.State{
+		Topic:      "an identity",
 		Partitions: map[int]follow.PartitionState{0: {Next: 5, End: 9, Newest: 7, First: 3, Cut: true, ReplayTo: 2, Backlog: 8, Taken: 6}, 1: {}},
 		Buckets:    map[int64]*follow.Bucket{4: {Seen: bits(1, 9), Stored: 3, Missing: 1, Sum: 1<<63 - 1}, 5: {Seen: bits()}},
 		From:       3, Frontier: 4, Kept: 2, UncertainTo: 5, Complete: 6,

@@ -99,6 +99,25 @@ func truncated(t *testing.T, c cluster, name string) {
 	again.wantGaps(follow.Gap{Kind: follow.GapTruncated, Expected: 100, Got: 0})
 }
 
+func createdAgain(t *testing.T, c cluster, name string) {
+	identity := func() string {
+		c.create(t, name, 1, nil)
+		s := c.open(t, name)
+		id, err := s.Identity(t.Context())
+		if again, aerr := s.Identity(t.Context()); err != nil || aerr != nil || id == "" || again != id {
+			t.Errorf("it is %q, error %v, and then %q, error %v", id, err, again, aerr)
+		}
+		return id
+	}
+	first := identity()
+	if err := c.admin.DeleteTopic(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	if second := identity(); second == first {
+		t.Errorf("both topics are %q", first)
+	}
+}
+
 func fewerPartitions(t *testing.T, c cluster, name string) {
 	c.create(t, name, 1, nil)
 	c.write(t, name, 1, 0, 5)

@@ -49,6 +49,7 @@ var cases = []struct {
 	{"retention gap while reading", retentionGapWhileReading},
 	{"topic created again, shorter", truncated},
 	{"topic created again with fewer partitions", fewerPartitions},
+	{"a topic created again is another", createdAgain},
 	{"compaction is refused", compactionIsRefused},
 	{"compaction makes a jump", compactionMakesAJump},
 	{"aborted transactions leave no trace", abortedTransactions},
