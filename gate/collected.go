@@ -41,6 +41,7 @@ func (c collection) when(now time.Time) string {
 type share struct {
 	part, whole int64
 	accepted    int64 // of the rest: somebody answers for these
+	unjudged    int64 // of the rest: nothing is known of these
 	min         float64
 	of          string // what was counted: "orders of legacy"
 	good        string // what the part did: "have their events"
@@ -65,6 +66,10 @@ func (s share) judge(c collection, maxAge time.Duration, now time.Time) Result {
 	said := fmt.Sprintf("%s: %s of %s %s %s, %s", c.when(now), human.Number(s.part), human.Number(s.whole), s.of, s.good, human.Percent(ratio(s.part, s.whole)))
 	if s.accepted > 0 {
 		said += fmt.Sprintf("; %s accepted, together %s", human.Quantity(s.accepted, "other is", "others are"), human.Percent(observed))
+	}
+	if observed < s.min && s.unjudged > 0 && ratio(min(s.part+s.accepted+s.unjudged, s.whole), s.whole) >= s.min {
+		return inconclusive(observed, limit, "run crosscheck verify", "%s; the limit is %s. Of the rest %s not be judged, so nothing is known of them.", said, human.Percent(s.min),
+			human.Quantity(s.unjudged, "order could", "orders could"))
 	}
 	if observed < s.min {
 		return fail(observed, limit, s.repair, "%s; the limit is %s.", said, human.Percent(s.min))

@@ -143,6 +143,8 @@ func TestOpenDivergences(t *testing.T) {
 		given("none open after a full pass only", func(e *Evidence) { e.Sample = nil }, Passes, "full verification 12"),
 		given("none open and no look ever", func(e *Evidence) { e.Full, e.Sample = nil, nil }, Inconclusive, "no pass has compared an order"),
 		given("none open and only looks that saw nothing", func(e *Evidence) { e.Full.Compared, e.Sample = 0, nil }, Inconclusive, "no pass has compared an order"),
+		given("none open after a full pass and a sample of fewer orders", func(e *Evidence) { e.Sample.Fewer = true }, Passes, "full verification 12"),
+		given("none open and only a sample of fewer orders", func(e *Evidence) { e.Full, e.Sample.Fewer = nil, true }, Inconclusive, "sample pass 30, drew fewer orders than sampler.size"),
 		given("none open and only void looks", func(e *Evidence) { e.Full, e.Sample, e.VoidSample = nil, nil, true }, Inconclusive, "void"),
 		given("none open after a look tomorrow", func(e *Evidence) {
 			e.Sample.StartedAt, e.Sample.FinishedAt = now.Add(time.Hour), now.Add(2*time.Hour)

@@ -24,6 +24,8 @@ type EventsEvidence struct {
 	// Accepted of the orders without such events have a divergence between legacy and events that is accepted, and so have
 	// AcceptedFlawed and AcceptedGaps of the others.
 	Accepted, AcceptedFlawed, AcceptedGaps int64 `json:",omitempty"`
+	// Unjudged is how many further orders the pass could not judge. They do not count as having their events.
+	Unjudged int64 `json:",omitempty"`
 	// Archived is the number of legacy's orders that were left out, because the configuration says that their events were
 	// archived.
 	Archived int64

@@ -98,6 +98,8 @@ type Pass struct {
 	Unsampled string `json:",omitempty"`
 	// Strata is what the pass looked at by status and age; nil if ages were not recorded.
 	Strata []Stratum
+	// Fewer is true of a sample that drew fewer orders than the configuration says.
+	Fewer bool `json:",omitempty"`
 }
 
 // answered is true if somebody has accepted all that the pass found.

@@ -56,6 +56,9 @@ func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
 	newest := lookedAt(e)
 	if newest == nil {
 		reason := "No divergence is open, but no pass has compared an order yet."
+		if e.Sample != nil && e.Sample.Fewer {
+			reason = fmt.Sprintf("No divergence is open. But the newest pass, %s, drew fewer orders than sampler.size says.", lowerFirst(passName(*e.Sample)))
+		}
 		if e.VoidFull || e.VoidSample {
 			reason = voidReason("pass", e) + " Nothing has been compared since."
 		}
@@ -77,11 +80,11 @@ func (c OpenDivergencesCriterion) Judge(e Evidence, now time.Time) Result {
 	return pass(open, c.Max, "No divergence is open. The newest pass: %s.", lowerFirst(passWhen(*newest, now)))
 }
 
-// lookedAt returns the newest pass that compared at least one order; nil if there is none.
+// lookedAt returns the newest pass that compared at least one order, and not fewer than are configured; nil if there is none.
 func lookedAt(e Evidence) *Pass {
 	var newest *Pass
 	for _, p := range []*Pass{e.Full, e.Sample} {
-		if p != nil && p.Compared > 0 && (newest == nil || p.StartedAt.After(newest.StartedAt)) {
+		if p != nil && p.Compared > 0 && !p.Fewer && (newest == nil || p.StartedAt.After(newest.StartedAt)) {
 			newest = p
 		}
 	}

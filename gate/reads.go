@@ -16,6 +16,8 @@ type ReadsEvidence struct {
 	Covered float64
 	Reason  string `json:",omitempty"`
 	Queries []ReadEvidence
+	// Fewer is true if it asked about fewer orders than the configuration says.
+	Fewer bool `json:",omitempty"`
 }
 
 // ReadEvidence is what became of the questions of one query.
@@ -129,6 +131,9 @@ func (c ReadParityCriterion) Judge(e Evidence, now time.Time) Result {
 	switch {
 	case questions == 0:
 		return inconclusive(nil, c.Max, readsFrom, "%s, and asked nothing%s.", said, because(e.Reads.Reason))
+	case e.Reads.Fewer:
+		return inconclusive(differing, c.Max, readsFrom, "%s, and asked %s about fewer orders than reads.size says; of these, %s differ.%s", said,
+			human.Quantity(questions, "question", "questions"), human.Number(differing), noisy)
 	case e.Reads.Covered < 1:
 		return inconclusive(differing, c.Max, readsFrom, "%s. It judged only %s of the answers%s.%s", said, human.Percent(e.Reads.Covered), because(e.Reads.Reason), noisy)
 	}

@@ -69,7 +69,7 @@ func (c ShadowWriteCriterion) orders(v *EventsEvidence, now time.Time) Result {
 		return collection{what: "The event store", from: eventsFrom}.nothing(scalar(c.Min))
 	}
 	r := share{
-		part: v.WithEvents, whole: v.Legacy, accepted: v.Accepted, min: c.Min, of: "orders of legacy", good: "have events that say the same",
+		part: v.WithEvents, whole: v.Legacy, accepted: v.Accepted, unjudged: v.Unjudged, min: c.Min, of: "orders of legacy", good: "have events that say the same",
 		repair: "run crosscheck explain for the open divergences at legacy->events, and append the missing events",
 	}.judge(eventsCollection(v), c.MaxAge, now)
 	if v.Archived > 0 {

@@ -96,6 +96,8 @@ func TestTruthTable(t *testing.T) {
 		{d.ShadowWriteCompleteness, []sentence{
 			given("every order has its events", events(EventsEvidence{Legacy: 9, WithEvents: 9}), Passes),
 			given("one has none", events(EventsEvidence{Legacy: 9, WithEvents: 8}), Fails),
+			given("one could not be judged", events(EventsEvidence{Legacy: 9, WithEvents: 8, Unjudged: 1}), Inconclusive, "Of the rest 1 order could not be judged"),
+			given("one has none and one could not be judged", events(EventsEvidence{Legacy: 9, WithEvents: 7, Unjudged: 1}), Fails),
 			given("nobody has looked", nothing, Inconclusive),
 			given("more have events than there are", events(EventsEvidence{Legacy: 9, WithEvents: 10}), Errored),
 		}},
@@ -171,6 +173,14 @@ func TestTruthTable(t *testing.T) {
 			given("one differs", reads(ReadEvidence{Questions: 9, Agreed: 8, Differing: 1}), Fails),
 			given("one was not given", reads(ReadEvidence{Questions: 9, Agreed: 8}), Inconclusive),
 			given("nothing was asked", reads(ReadEvidence{}), Inconclusive),
+			given("fewer were asked than is configured", func(e *Evidence) {
+				reads(ReadEvidence{Questions: 9, Agreed: 9})(e)
+				e.Reads.Fewer = true
+			}, Inconclusive, "9 questions about fewer orders than reads.size"),
+			given("one of these differs", func(e *Evidence) {
+				reads(ReadEvidence{Questions: 9, Agreed: 8, Differing: 1})(e)
+				e.Reads.Fewer = true
+			}, Fails),
 			given("nobody has asked", nothing, Inconclusive),
 			given("other queries were asked", func(e *Evidence) { e.Reads = &ReadsEvidence{At: now, Covered: 1, Basis: "others"} }, Inconclusive),
 			given("more agree than were asked", reads(ReadEvidence{Questions: 9, Agreed: 10}), Errored),

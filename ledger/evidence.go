@@ -46,7 +46,7 @@ func (l *Ledger) Evidence(ctx context.Context, fingerprint string, now time.Time
 			if err != nil {
 				return err
 			}
-			drawn, err := newestFinished(ctx, tx, fingerprint, foundChanges, verify.Sample, verify.Full)
+			drawn, err := newestFinished(ctx, tx, fingerprint, foundChanges+` AND (NOT `+ofFewer+` OR jsonb_array_length(facts #> '{changes,without}') > 0)`, verify.Sample, verify.Full)
 			if err != nil {
 				return err
 			}
@@ -117,7 +117,7 @@ func (l *Ledger) passEvidence(ctx context.Context, tx pgx.Tx, fingerprint string
 // newestPass returns the newest finished pass of the kind under the fingerprint. If there is none, it reports whether
 // the pair has finished passes under another fingerprint.
 func (l *Ledger) newestPass(ctx context.Context, tx pgx.Tx, kind verify.PassKind, fingerprint string) (*gate.Pass, bool, error) {
-	p, err := newestFinished(ctx, tx, fingerprint, "true", kind)
+	p, err := newestOfAll(ctx, tx, fingerprint, kind)
 	if err != nil {
 		return nil, false, err
 	}
@@ -151,6 +151,16 @@ func newestFinished(ctx context.Context, tx pgx.Tx, fingerprint, condition strin
 		return nil, nil
 	}
 	return &p, err
+}
+
+// newestOfAll returns the newest finished pass of the kind that looked at as many orders as the configuration says, or that found
+// something. If there is none, it is one of fewer.
+func newestOfAll(ctx context.Context, tx pgx.Tx, fingerprint string, kind verify.PassKind) (*verify.Pass, error) {
+	p, err := newestFinished(ctx, tx, fingerprint, "(NOT "+ofFewer+" OR diverged > 0)", kind)
+	if p != nil || err != nil {
+		return p, err
+	}
+	return newestFinished(ctx, tx, fingerprint, "true", kind)
 }
 
 // eventsEvidence adds what the newest full verification that read all events found, and the newest pass that drew recorded changes.
@@ -203,7 +213,7 @@ func schedules(ctx context.Context, tx pgx.Tx, pair verify.PairID, e *gate.Evide
 }
 
 // streak looks back from the newest finished full or sample pass to the last one that found something that is not accepted; nil if there
-// is no pass. Passes that matched are pruned after a while (Retention), so a streak is never longer than that. If nothing is accepted,
+// is no pass. One that looked at fewer orders than the configuration says can only end it. Passes that matched are pruned after a while (Retention), so a streak is never longer than that. If nothing is accepted,
 // no pass is searched for it.
 func streak(ctx context.Context, tx pgx.Tx, fingerprint string, accepted bool) (*gate.Streak, error) {
 	var s gate.Streak
@@ -211,7 +221,7 @@ func streak(ctx context.Context, tx pgx.Tx, fingerprint string, accepted bool) (
 	err := tx.QueryRow(ctx, `
 		WITH finished AS (
 			SELECT id, verdict, started_at, diverged, verdict = 'match' OR verdict = 'diverged' AND `+judgedAll+` AS clean FROM pass
-			WHERE kind IN ($1, $2) AND fingerprint = $3 AND state = 'done' AND token > 0
+			WHERE kind IN ($1, $2) AND fingerprint = $3 AND state = 'done' AND token > 0 AND (verdict = 'diverged' OR NOT `+ofFewer+`)
 		), last AS (
 			SELECT id, started_at FROM finished p
 			WHERE verdict = 'diverged' AND (CASE WHEN $4 THEN `+acceptedOrders+` ELSE 0 END < diverged OR diverged = 0) ORDER BY id DESC LIMIT 1)

@@ -34,7 +34,7 @@ func TestEventEvidenceOutlivesTheSightings(t *testing.T) {
 	lost := atEvents(3, compare.Differs, compare.LostShadowWrite)
 	folding(t0, 10, append(lost, atEvents(4, compare.Differs, compare.SchemaDrift)[3])).in(t, l)
 	// Two of ten could not be judged (see run), and four were found without: four are left.
-	want := &gate.EventsEvidence{Legacy: 10, WithEvents: 4, Orders: 10, Flawed: 1, Gaps: 3, At: t0}
+	want := &gate.EventsEvidence{Legacy: 10, WithEvents: 4, Unjudged: 2, Orders: 10, Flawed: 1, Gaps: 3, At: t0}
 	same(t, evidence(t, l, t0, 0).Events, want, "after the pass")
 
 	for range 2 { // pruned, and that can be repeated
@@ -67,7 +67,7 @@ func TestAPassThatFindsNoEventIsNotPassedOver(t *testing.T) {
 		t.Errorf("a pass that broke off took the place of one that did not: %+v", e)
 	}
 	folding(t0.Add(3*time.Hour), 0, nil).in(t, l)
-	same(t, evidence(t, l, t0, 0).Events, &gate.EventsEvidence{Legacy: 10, At: t0.Add(3 * time.Hour)}, "none of ten has events")
+	same(t, evidence(t, l, t0, 0).Events, &gate.EventsEvidence{Legacy: 10, Unjudged: 2, At: t0.Add(3 * time.Hour)}, "none of ten has events")
 }
 
 func TestChangesAreThoseOfTheNewestSampleThatFoundSome(t *testing.T) {

@@ -19,6 +19,10 @@ const (
 	foundChanges = `coverage >= 1 AND (facts #>> '{changes,recorded}')::bigint > 0`
 )
 
+// ofFewer is true of a pass that looked at fewer orders than the configuration says. What it found counts; that it found
+// nothing does not.
+const ofFewer = `coalesce((facts->>'fewer')::boolean, false)`
+
 // evidencePass is a pass as the gate judges it. If this program cannot read its facts, it does not count as a match.
 func evidencePass(p verify.Pass) *gate.Pass {
 	g := gate.Pass{
@@ -32,7 +36,7 @@ func evidencePass(p verify.Pass) *gate.Pass {
 		g.ByNumber = f.Plan == verify.ByNumber || f.Plan == verify.ByBoth && f.Ranges > 0 && f.Counts == nil
 		g.Counts, g.Strata = evidenceCounts(f.Counts), evidenceStrata(f.Strata)
 	case verify.SampleFacts:
-		g.Strata, g.Unsampled = evidenceStrata(f.Strata), f.Refused // its numbers of rows are estimates
+		g.Strata, g.Unsampled, g.Fewer = evidenceStrata(f.Strata), f.Refused, f.Fewer // its numbers of rows are estimates
 	case verify.UnknownFacts:
 		if p.Result.Verdict == compare.Match {
 			g.Verdict, g.Reason = string(compare.Unverified), "the pass was written by another version of crosscheck with facts that this one does not know"
@@ -76,6 +80,7 @@ func evidenceEvents(p *verify.Pass) *gate.EventsEvidence {
 	legacy := f.Legacy - f.Events.Archived
 	return &gate.EventsEvidence{
 		Legacy: legacy, Archived: f.Events.Archived, Orders: f.Events.Orders, Flawed: f.Events.Found.Flawed, Gaps: f.Events.Found.Gaps, At: p.StartedAt,
+		Unjudged:   p.Result.Unverified,
 		WithEvents: min(max(0, legacy-f.Events.Found.Without-p.Result.Unverified), f.Events.Orders),
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
@@ -291,6 +292,10 @@ func TestCheckTellsWhatIsMissing(t *testing.T) {
 	exec(t, conn, `ALTER ROLE ledger_guest SET default_transaction_read_only = on`)
 	if c = check(opened(t, ledger.Config{DSN: as(t, dsn, "ledger_guest")})); !c.ReadOnly {
 		t.Errorf("a role that is set to read only: %+v", c)
+	}
+	exec(t, conn, `DROP SCHEMA crosscheck CASCADE; GRANT CREATE ON DATABASE `+pgx.Identifier{conn.Config().Database}.Sanitize()+` TO ledger_guest`)
+	if err := opened(t, ledger.Config{DSN: as(t, dsn, "ledger_guest")}).Migrate(t.Context()); !errors.Is(err, ledger.ErrReadOnly) {
+		t.Errorf("migrating as that role: %v", err)
 	}
 }
 

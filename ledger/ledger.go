@@ -50,6 +50,12 @@ var (
 	// ErrNewerSchema is returned by every call when a newer program has migrated the schema.
 	ErrNewerSchema = errors.New("ledger was migrated by a newer crosscheck")
 
+	// ErrReadOnly is returned by writes if the server or the role may only read.
+	ErrReadOnly = errors.New("the ledger's database can only be read")
+
+	// ErrLongKey is returned for an order whose key is too long to be stored.
+	ErrLongKey = errors.New("an order's key is longer than the ledger can index, about 2,600 bytes")
+
 	// ErrWaiting is returned by FinishPass for a match while suspects of the pass are still in the queue.
 	ErrWaiting = errors.New("suspects of the pass still wait for their recheck")
 

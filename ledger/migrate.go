@@ -37,13 +37,13 @@ func (l *Ledger) Migrate(ctx context.Context) error {
 		return err
 	}
 	if err := l.createSchema(ctx); err != nil {
-		return fmt.Errorf("creating schema %s: %w", l.schema, err)
+		return fmt.Errorf("creating schema %s: %w", l.schema, explained(err))
 	}
 	if err := l.migrate(ctx); err != nil {
-		return fmt.Errorf("migrating schema %s: %w", l.schema, err)
+		return fmt.Errorf("migrating schema %s: %w", l.schema, explained(err))
 	}
 	if err := l.raise(ctx); err != nil {
-		return fmt.Errorf("raising the forms of schema %s: %w", l.schema, err)
+		return fmt.Errorf("raising the forms of schema %s: %w", l.schema, explained(err))
 	}
 	return l.Ready(ctx)
 }
@@ -212,6 +212,8 @@ const (
 	serializationFailure  = "40001"
 	lockNotAvailable      = "55P03"
 	protocolViolation     = "08P01"
+	programLimitExceeded  = "54000"
+	readOnlyTransaction   = "25006"
 )
 
 func isCode(err error, codes ...string) bool {

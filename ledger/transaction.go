@@ -51,8 +51,20 @@ func (l *Ledger) transaction(ctx context.Context, timeout time.Duration, fn func
 		if err := writable(ctx, tx); err != nil {
 			return err
 		}
-		return fn(ctx, tx)
+		return explained(fn(ctx, tx))
 	})
+}
+
+// explained says what is wrong with the ledger, or with an order, where the server's error only says what it could not do. The keys
+// of orders are the only long texts that are indexed.
+func explained(err error) error {
+	switch {
+	case isCode(err, readOnlyTransaction):
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	case isCode(err, programLimitExceeded):
+		return fmt.Errorf("%w: %w", ErrLongKey, err)
+	}
+	return err
 }
 
 // byKey makes the rest of the transaction read rows by their keys, through an index. Statistics are not trusted: on a new

@@ -74,7 +74,7 @@ func (r *Reads) Run(ctx context.Context, l lease.Lease, s verify.Start, size int
 		ID: id, Pair: r.Journal.Pair(), Kind: s.Kind, State: verify.Scanning, Trigger: s.Trigger, ScheduledAt: s.ScheduledAt,
 		Fingerprint: s.Fingerprint, StartedAt: s.At,
 	}
-	facts, mismatches, err := r.ask(ctx, size)
+	facts, mismatches, err := r.ask(ctx, size, s.Fewer)
 	if errors.Is(context.Cause(ctx), lease.ErrFenced) {
 		return done, err // it belongs to another process
 	}
@@ -110,7 +110,7 @@ func (r *Reads) finish(ctx context.Context, l lease.Lease, done verify.Pass, cau
 	return done, cause
 }
 
-func (r *Reads) ask(ctx context.Context, size int) (verify.ReadsFacts, int64, error) {
+func (r *Reads) ask(ctx context.Context, size int, fewer bool) (verify.ReadsFacts, int64, error) {
 	keys, refused, err := r.Draw(ctx, size)
 	if err != nil {
 		return verify.ReadsFacts{Basis: r.Basis, Refused: refused}, 0, fmt.Errorf("drawing orders: %w", err)
@@ -122,7 +122,7 @@ func (r *Reads) ask(ctx context.Context, size int) (verify.ReadsFacts, int64, er
 		}
 	}
 	a := r.begin(questions)
-	a.facts.Keys, a.facts.Refused = int64(len(keys)), refused
+	a.facts.Keys, a.facts.Refused, a.facts.Fewer = int64(len(keys)), refused, fewer && len(keys) >= size
 	err = a.all(ctx, questions, inFlight, a.paced)
 	return a.done(), a.suspected, err
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/history"
@@ -22,21 +23,62 @@ func (p *pass) someChanges(ctx context.Context, legacy Snapshot, facts *FullFact
 	if err != nil {
 		return fmt.Errorf("drawing orders whose changes are counted: %w", err)
 	}
-	records, err := p.readRecords(ctx, keys)
-	if err != nil || records == nil {
+	counted, known, err := p.changesOf(ctx, legacy, keys)
+	if err != nil || !known && len(keys) > 0 {
 		return err
 	}
-	histories, err := p.c.Events.Histories(ctx, keys)
-	if err != nil {
-		return fmt.Errorf("reading the events of recorded changes: %w", err)
+	drawn := map[order.Key]bool{}
+	for _, key := range keys {
+		drawn[key] = true
 	}
-	var rows []order.Row
-	if facts.Events != nil && facts.Events.Archived > 0 {
-		if rows, err = legacy.Rows(ctx, keys); err != nil {
-			return fmt.Errorf("reading the orders of recorded changes: %w", err)
+	facts.Changes = counted
+	return p.changesAgain(ctx, legacy, drawn, &facts.Changes)
+}
+
+// changesOf counts the changes of some orders. It returns false if legacy's own record could not be read.
+func (p *pass) changesOf(ctx context.Context, legacy Snapshot, keys []order.Key) (counted Changes, known bool, err error) {
+	records, err := p.readRecords(ctx, keys)
+	if err != nil || records == nil {
+		return counted, false, err
+	}
+	r := reading{}
+	if r.events, err = p.c.Events.Histories(ctx, keys); err != nil {
+		return counted, false, fmt.Errorf("reading the events of recorded changes: %w", err)
+	}
+	without := slices.DeleteFunc(slices.Clone(keys), func(k order.Key) bool { return len(r.events[k]) > 0 })
+	if len(without) > 0 { // their events may be archived
+		rows, err := legacy.Rows(ctx, without)
+		if err != nil {
+			return counted, false, fmt.Errorf("reading the orders of recorded changes: %w", err)
 		}
+		r.legacy = byKey(rows)
 	}
-	facts.Changes = p.countChanges(records, reading{legacy: byKey(rows), events: histories})
+	return p.countChanges(records, r), true, nil
+}
+
+// changesAgain looks again at the orders of which an earlier pass found changes without an event, and adds those that this pass
+// has not drawn: a loss stands until a look finds the event. If it cannot look, nothing is known of changes.
+func (p *pass) changesAgain(ctx context.Context, legacy Snapshot, drawn map[order.Key]bool, changes *Changes) error {
+	if p.c.Events == nil || p.c.Records == nil {
+		return nil
+	}
+	keys, err := p.c.Ledger.Unrecorded(ctx, p.id)
+	if err != nil {
+		return fmt.Errorf("reading which changes had no event: %w", err)
+	}
+	keys = slices.DeleteFunc(keys, func(k order.Key) bool { return drawn[k] })
+	if len(keys) == 0 {
+		return nil
+	}
+	again, known, err := p.changesOf(ctx, legacy, keys)
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		*changes = Changes{}
+	case changes.Recorded > 0 || again.WithEvents < again.Recorded: // that these few have their events says nothing of others
+		changes.add(again)
+	}
 	return nil
 }
 

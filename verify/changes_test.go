@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -135,5 +136,46 @@ func TestAHiddenRecordEndsThePass(t *testing.T) {
 	pass, err := f.sample(t.Context(), 100)
 	if !errors.Is(err, verify.ErrHidden) || pass.Result.Verdict != compare.Unverified {
 		t.Errorf("ended %+v: %v", pass, err)
+	}
+}
+
+// TestALossStandsUntilItsEventIsFound, although a later sample draws other orders.
+func TestALossStandsUntilItsEventIsFound(t *testing.T) {
+	f, book := recorded(t)
+	h := f.events.histories["3"]
+	f.events.histories["3"] = append(h[:1:1], h[2:]...)
+	counted(t, f, f.must(f.sample(t.Context(), 100)), 20, 19)
+	names := func(pass verify.Pass) (keys []order.Key) {
+		for _, w := range f.stored(pass.ID).Scan.Facts.(verify.SampleFacts).Changes.Without {
+			keys = append(keys, w.Key)
+		}
+		return keys
+	}
+	for range 5 {
+		if keys := names(f.must(f.sample(t.Context(), 1))); !slices.Equal(keys, []order.Key{"3"}) {
+			t.Errorf("a sample of one order knows that %v have changes without an event", keys)
+		}
+	}
+	book.err = errors.New("the audit log cannot be read")
+	counted(t, f, f.must(f.sample(t.Context(), 1)), 0, 0)
+	book.err = nil
+	counted(t, f, f.must(f.full(t.Context())), 20, 19)
+	f.events.histories["3"] = h
+	counted(t, f, f.must(f.sample(t.Context(), 100)), 20, 20)
+	if keys := names(f.must(f.sample(t.Context(), 1))); len(keys) > 0 {
+		t.Errorf("%v are named although the events were found", keys)
+	}
+}
+
+// TestASampleOfFewerOrdersThanThereAreSaysSo: one that ends with the table is as good as one of any size.
+func TestASampleOfFewerOrdersThanThereAreSaysSo(t *testing.T) {
+	f, _ := recorded(t)
+	for size, want := range map[int]bool{3: true, 11: false} {
+		start := f.start()
+		start.Fewer = true
+		pass, err := f.Sample(t.Context(), f.lease, start, size)
+		if facts := f.stored(f.must(pass, err).ID).Scan.Facts.(verify.SampleFacts); facts.Fewer != want {
+			t.Errorf("a sample of %d of 10 orders: %+v", size, facts)
+		}
 	}
 }

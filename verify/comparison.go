@@ -165,7 +165,7 @@ func (c *Comparison) runFull(ctx context.Context, l lease.Lease, s Start, throug
 // divergence.
 func (c *Comparison) Sample(ctx context.Context, l lease.Lease, s Start, size int) (Pass, error) {
 	s.Kind = Sample
-	return c.run(ctx, l, s, again(func(p *pass, ctx context.Context, scan *Scan) error { return p.sample(ctx, scan, size) }))
+	return c.run(ctx, l, s, again(func(p *pass, ctx context.Context, scan *Scan) error { return p.sample(ctx, scan, size, s.Fewer) }))
 }
 
 // ErrNotRanged is returned by Resume for a pass that was scanning, if it cannot go on in ranges.

@@ -21,6 +21,8 @@ type Start struct {
 	Fingerprint string
 	At          time.Time
 	Ranged      bool // the pass stores each range of keys, and can be resumed
+	// Fewer is true if it is to look at fewer orders than the configuration says.
+	Fewer bool
 }
 
 // Journal records passes. Every write returns lease.ErrFenced if the lease is not the job's newest or has expired.
@@ -83,6 +85,9 @@ type Findings interface {
 	OpenKeys(ctx context.Context, id PassID, from order.Key, limit int) ([]order.Key, error)
 	// Earlier returns what full passes before the pass have left under its fingerprint.
 	Earlier(context.Context, PassID) (Earlier, error)
+	// Unrecorded returns the orders of which passes before the pass found changes without an event under its fingerprint, in key
+	// order: the newest one that counted changes of all its orders, and those after it.
+	Unrecorded(context.Context, PassID) ([]order.Key, error)
 	// Base returns the newest full or delta pass under the fingerprint after which every order is known to agree or to have a
 	// divergence: it covered everything, and left no order unjudged. Those with marks come first. It returns the zero Pass if
 	// there is none.

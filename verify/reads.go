@@ -21,6 +21,8 @@ type ReadsFacts struct {
 	// Differences are answers that differ, the first of each query. Unlisted are the others.
 	Differences []ReadAnswer `json:"differences,omitempty"`
 	Unlisted    int64        `json:"unlisted,omitempty"`
+	// Fewer is true if it asked about fewer orders than the configuration says, although there are more.
+	Fewer bool `json:"fewer,omitempty"`
 }
 
 // ReadQuery is what became of the questions of one query.

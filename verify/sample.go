@@ -24,6 +24,8 @@ type SampleFacts struct {
 	Refused string `json:"refused,omitempty"`
 	// Widespread is what most orders have; nil if there is nothing.
 	Widespread []Widespread `json:"widespread,omitempty"`
+	// Fewer is true if it drew fewer orders than the configuration says, although there are more.
+	Fewer bool `json:"fewer,omitempty"`
 }
 
 // Settled completes the strata.
@@ -37,7 +39,7 @@ const recent = 10 // one in ten
 
 // sample draws orders uniformly from the key space of both sides, and adds groups that a uniform draw rarely holds: the
 // orders changed last, and those with an open divergence. Only the uniform part counts for a bound.
-func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
+func (p *pass) sample(ctx context.Context, scan *Scan, size int, fewer bool) error {
 	facts := SampleFacts{Restarts: p.restarts}
 	defer func() { scan.Facts = facts }()
 	var err error
@@ -53,7 +55,7 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 		return err
 	}
 	p.strata = strataCount{}
-	d := draw{p: p, sides: s, size: size, known: map[order.Key]bool{}}
+	d := draw{p: p, sides: s, size: size, known: map[order.Key]bool{}, recorded: map[order.Key]bool{}}
 	if d.legacy, d.projection, err = both(s, func(n Snapshot) (Draws, error) { return n.Draws(ctx) }); err != nil {
 		return err
 	}
@@ -73,10 +75,14 @@ func (p *pass) sample(ctx context.Context, scan *Scan, size int) error {
 		}
 	}
 	facts.Sampled, scan.Coverage = d.compared, 1
+	facts.Fewer = fewer && d.compared >= int64(size)
 	if facts.Sampled == 0 && d.widespread == nil {
 		scan.Reason, scan.Coverage = "no uniform sample can be drawn: "+facts.Refused, 0
 	}
 	if err := d.beside(ctx); err != nil {
+		return err
+	}
+	if err := p.changesAgain(ctx, s.legacy, d.recorded, &d.changes); err != nil {
 		return err
 	}
 	scan.Compared, facts.Strata, facts.Changes, facts.Archived = d.compared, p.strata.list(), d.changes, d.archived
@@ -99,9 +105,10 @@ type draw struct {
 	orders   int64              // of the larger side, estimated
 	known    map[order.Key]bool // keys that were compared, in any stratum
 	compared int64
-	changes  Changes // of the orders drawn uniformly
-	archived int64   // orders without events, which the configuration says to be archived
-	surveyed bool    // the first orders, if there were enough
+	changes  Changes            // of the orders drawn uniformly
+	recorded map[order.Key]bool // orders whose changes were counted
+	archived int64              // orders without events, which the configuration says to be archived
+	surveyed bool               // the first orders, if there were enough
 	// widespread is why the draw has stopped before its size.
 	widespread []Widespread
 	// only takes the drawn keys, which are not compared then; nil if they are.
@@ -283,6 +290,9 @@ func (d *draw) compareAll(ctx context.Context, keys []order.Key, r reading, inSa
 		return err
 	}
 	d.changes.add(d.p.countChanges(r.records, r))
+	for key := range r.records {
+		d.recorded[key] = true
+	}
 	looks := d.p.judge(keys, r)
 	for _, key := range keys {
 		if d.p.c.Events != nil && len(r.events[key]) == 0 && compare.Archived(r.legacy[key]) {

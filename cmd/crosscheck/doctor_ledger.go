@@ -41,6 +41,8 @@ func examineLedger(ctx context.Context, c *config.Config, now func() time.Time) 
 	return append(ledgerFindings(checkup, l.Schema()), source.ClockFinding(ledgerSide, skew, precision))
 }
 
+const writableLedgerHint = "name in ledger.dsn a primary, and a role without default_transaction_read_only"
+
 const ledgerPooledHint = "connect to the ledger's server directly; the ledger needs session settings, and migrations hold locks in a session"
 
 // unopened is for a ledger whose configuration is refused. Nothing was connected to.
@@ -59,7 +61,7 @@ func ledgerFindings(c ledger.Checkup, schema string) []doctor.Finding {
 	}
 	if c.ReadOnly {
 		server.Level, server.Message = doctor.Error, fmt.Sprintf("database %s can only be read by %s", c.Database, c.Role)
-		server.Hint = "use a primary, and a role without default_transaction_read_only"
+		server.Hint = writableLedgerHint
 	}
 	encoding := doctor.Finding{Side: ledgerSide, Check: source.CheckEncoding, Level: doctor.OK, Message: "the database's encoding is " + c.Encoding}
 	if c.Encoding != "UTF8" {

@@ -64,6 +64,10 @@ func hintFor(err error) string {
 		return backfillHint(err)
 	case ledger.Pooled(err):
 		return ledgerPooledHint
+	case errors.Is(err, ledger.ErrReadOnly):
+		return writableLedgerHint
+	case errors.Is(err, ledger.ErrLongKey):
+		return "map the key on all sides to a shorter expression, such as md5(the column), with an index on it"
 	case errors.Is(err, topic.ErrTLS), errors.Is(err, topic.ErrUnopened): // before databases, which know TLS too
 		return topic.Hint(err)
 	case source.Hint(err) != "":

@@ -42,7 +42,7 @@ func (r *readsAsk) run(ctx context.Context, p *program) (int, error) {
 		pass: func(ctx context.Context, cmp *verify.Comparison, c *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			size := c.Reads.Size
 			if r.Size != nil {
-				size = *r.Size
+				size, start.Fewer = *r.Size, *r.Size < c.Reads.Size
 			}
 			paths, err := openPaths(ctx, c, readsAtOnce)
 			if err != nil {

@@ -26,6 +26,7 @@ func TestReadsFindWhatTheNewReadPathDoesWrong(t *testing.T) {
 	config := s.config("reads", labWindow, fmt.Sprintf(`
 reads:
   rate: 1000
+  size: 100
   queries:
     - {name: order, legacy: {sql: "select * from public.orders where order_id = $1"}, projection: {http: "%[1]s/new/orders/{key}"}, ignore: [$.etag]}
     - {name: page, legacy: {http: "%[1]s/legacy/orders?from={key}"}, projection: {http: "%[1]s/new/orders?from={key}"}, ordered: true}
@@ -56,6 +57,9 @@ gate: {criteria: {read_parity: {}, read_latency: {max_ratio: 0.0001}}}`, api.URL
 			t.Errorf("%s: exit code %d, %+v", fault, code, found)
 		}
 		s.mend()
+	}
+	if code, found := r.reads(10); code != exitAgrees { // fewer than reads.size, and no evidence that all agree
+		t.Errorf("mended: exit code %d, %+v", code, found)
 	}
 	r.judged("fail", "inconclusive")
 

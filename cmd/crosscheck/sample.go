@@ -29,7 +29,7 @@ func (s *sampleCommand) run(ctx context.Context, p *program) (int, error) {
 		pass: func(ctx context.Context, c *verify.Comparison, cfg *config.Config, l lease.Lease, start verify.Start) (verify.Pass, error) {
 			size := cfg.Sampler.Size
 			if s.Size != nil {
-				size = *s.Size
+				size, start.Fewer = *s.Size, *s.Size < cfg.Sampler.Size
 			}
 			return c.Sample(ctx, l, start, size)
 		},

@@ -46,6 +46,7 @@ func Exercise(t *testing.T, open func(t *testing.T) Store) {
 		{"passes beside do not take findings from each other", concurrentPasses},
 		{"keys of open divergences are paged", openKeys},
 		{"earlier full passes are known", earlierPasses},
+		{"changes without an event are known", unrecordedChanges},
 		{"a delta goes on from a pass that judged everything", basePass},
 		{"a stale token is refused by every write", staleToken},
 		{"a lease does not write to another job's pass", foreignPass},

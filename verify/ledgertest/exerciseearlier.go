@@ -1,11 +1,13 @@
 package ledgertest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
 )
 
@@ -44,4 +46,41 @@ func fullAt(t *testing.T, s Store, l lease.Lease, fingerprint string, at time.Ti
 	noError(t, s.ScanDone(t.Context(), l, id, verify.Scan{Compared: 1, Coverage: 1, Facts: facts}), "ending the scan")
 	noError(t, s.FinishPass(t.Context(), l, id, verify.Result{Verdict: v}, at), "finishing")
 	return id
+}
+
+// unrecordedChanges are known until a pass that counted changes of all its orders finds their events.
+func unrecordedChanges(t *testing.T, s Store) {
+	l := acquire(t, s, "sample")
+	counts := func(fingerprint string, coverage float64, recorded int64, without ...order.Key) {
+		t.Helper()
+		c := verify.Changes{Recorded: recorded, WithEvents: recorded - int64(len(without))}
+		for _, k := range without {
+			c.Without = append(c.Without, verify.Unrecorded{Key: k, Changes: 1})
+		}
+		id, err := s.BeginPass(t.Context(), l, verify.Start{Kind: verify.Sample, Trigger: "manual", Fingerprint: fingerprint, At: t0})
+		noError(t, err, "beginning a pass")
+		noError(t, s.ScanDone(t.Context(), l, id, verify.Scan{Compared: 1, Coverage: coverage, Facts: verify.SampleFacts{Changes: c}}), "ending the scan")
+		noError(t, s.FinishPass(t.Context(), l, id, verify.Result{Verdict: compare.Unverified}, t0), "finishing")
+	}
+	want := func(when string, keys ...order.Key) {
+		t.Helper()
+		got, err := s.Unrecorded(t.Context(), begin(t, s, l, verify.Sample))
+		noError(t, err, "reading changes without an event")
+		if !slices.Equal(got, keys) {
+			t.Errorf("%s: %v, want %v", when, got, keys)
+		}
+	}
+	fingerprint := "f1"
+	want("at first")
+	counts(fingerprint, 1, 9, "b", "a")
+	counts("f2", 1, 9, "x")
+	want("after a pass that found two", "a", "b")
+	counts(fingerprint, 1, 0)
+	want("after one that counted no change", "a", "b")
+	counts(fingerprint, 0.5, 9, "B", "a")
+	want("after one that broke off", "B", "a", "b")
+	counts(fingerprint, 1, 9, "c")
+	want("after one that found another", "c")
+	counts(fingerprint, 1, 9)
+	want("after one that found all events")
 }

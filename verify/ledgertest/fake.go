@@ -355,5 +355,38 @@ func (f *Fake) Earlier(ctx context.Context, id verify.PassID) (e verify.Earlier,
 	return e, nil
 }
 
+// Unrecorded implements [verify.Findings].
+func (f *Fake) Unrecorded(ctx context.Context, id verify.PassID) (keys []order.Key, err error) {
+	err = f.lock(ctx)
+	defer f.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	this, err := f.pass(id)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range f.passes[:id-1] {
+		var c verify.Changes
+		switch facts := p.Scan.Facts.(type) {
+		case verify.SampleFacts:
+			c = facts.Changes
+		case verify.FullFacts:
+			c = facts.Changes
+		}
+		if p.State != verify.Done || p.Fingerprint != this.Fingerprint || c.Recorded == 0 {
+			continue
+		}
+		if p.Scan.Coverage >= 1 {
+			keys = nil
+		}
+		for _, u := range c.Without {
+			keys = append(keys, u.Key)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys), nil
+}
+
 // micro returns t with PostgreSQL's precision.
 func micro(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
