@@ -38,6 +38,7 @@ type check struct {
 	visible PositionCount // as of the horizon with that position
 	at      time.Time     // when the ends were captured
 	ends    []Partition
+	newest  order.Position // of the store
 	// whole is true unless the stream may have stopped (an event is stored that it does not show, and it shows nothing
 	// newer), or a transaction holds back what can be checked.
 	whole bool
@@ -208,6 +209,7 @@ func (w *work) prepareCheck(ctx context.Context, now time.Time) error {
 	}
 	stored := w.stored.horizons[due].Position
 	c.whole = (c.upTo >= stored || w.progress.newest >= stored) && w.state.Evidence.Waiting.For == ""
+	c.newest = stored
 	w.stored.check = &c
 	// Take the newest horizon that is due for what is stored. The positions after the check are waited for.
 	waiting := slices.DeleteFunc(slices.Clone(w.stored.horizons[:due]), func(h pastHorizon) bool { return h.Position <= c.upTo })
@@ -285,7 +287,7 @@ func (w *work) checkSome(ctx context.Context) error {
 	w.sumUp()
 	if done {
 		w.stored.check = nil
-		if c.whole {
+		if c.whole && (c.upTo >= w.state.From || c.newest < w.state.From) { // a check of nothing catches up with nothing
 			w.state.Evidence.CaughtUpAt = c.at
 		}
 	}

@@ -65,3 +65,31 @@ func TestWhatComesSoonIsNoDoubt(t *testing.T) {
 	}
 	s.wantNeverAccused()
 }
+
+// TestACheckOfNothingCatchesUpWithNothing: when the first messages come, no position is old enough to be checked. The follower must not say
+// that it has caught up before it has looked.
+func TestACheckOfNothingCatchesUpWithNothing(t *testing.T) {
+	s := newShop(t, 2)
+	for id := range 9_000 {
+		s.store(id+1, id+1)
+	}
+	began, published := s.clock(), false
+	if err := s.follow("it has looked", func() bool {
+		if !published && s.clock().Sub(began) > shopWindow+time.Second {
+			for id := range 9_000 {
+				if id != 6 {
+					s.publish(id%2, id+1, id+1)
+				}
+			}
+			published = true
+		}
+		e := s.state().Evidence
+		if e.Stored == 0 && !e.CaughtUpAt.IsZero() {
+			t.Errorf("it has caught up with nothing: %+v", e)
+			return true
+		}
+		return e.Pending > 0 || s.found() != ""
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
