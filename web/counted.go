@@ -1,6 +1,9 @@
 package web
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -25,13 +28,13 @@ var foundWords = map[verify.PassKind][2]string{
 	verify.Frozen: {},
 }
 
-// foundBy says in a sentence what a pass found; empty if that is nothing.
+// foundBy says in a sentence what a pass found; empty if that is nothing, or if its reason says so.
 func foundBy(p Pass) string {
 	words, known := foundWords[verify.PassKind(p.Pass)]
 	if !known {
 		words = [2]string{"order diverged.", "orders diverged."}
 	}
-	if p.Diverged == 0 || words[0] == "" {
+	if p.Diverged == 0 || words[0] == "" || strings.HasPrefix(p.Reason, fmt.Sprintf("%d ", p.Diverged)) { // the reason says it
 		return ""
 	}
 	return human.Quantity(p.Diverged, words[0], words[1])

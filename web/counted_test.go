@@ -30,6 +30,13 @@ func TestAPassSaysWhatItCounts(t *testing.T) {
 			t.Errorf("%s with %d: compared %q, %q", c.kind, c.diverged, v.Compared, v.Reason)
 		}
 	}
+	part := Pass{Pass: "reads", State: "done", Verdict: "diverged", Diverged: 3, Coverage: 0.9, Reason: "3 answers differ"} // the rest was not answered
+	if v := passOf(part, now); v.Reason != "3 answers differ" {
+		t.Errorf("a part of a pass: %q", v.Reason)
+	}
+	if v := passOf(Pass{Pass: "stream", State: "scanning"}, now); v.Compared != "–" || v.Coverage != "–" {
+		t.Errorf("a pass that has counted nothing yet: %q, %q", v.Compared, v.Coverage)
+	}
 	if said := runningOf(Progress{Pass: "reads", Stage: "reads", Done: 120, Total: 400}, now).Said; said != "120 of 400 questions, 30 %" {
 		t.Errorf("a pass of reads that runs: %q", said)
 	}

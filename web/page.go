@@ -308,6 +308,9 @@ func passOf(p Pass, now time.Time) passView {
 	switch {
 	case p.State != "done":
 		v.Verdict, v.Tone, v.Took = p.State, "quiet", "running"
+		if p.State == "scanning" { // it is counted at the end
+			v.Compared, v.Coverage = "–", "–"
+		}
 		if p.Sharing != nil {
 			v.Reason = p.Sharing.String()
 		}
