@@ -31,6 +31,8 @@ type Report struct {
 	// AcceptedListed are the oldest of them.
 	Open, Accepted             int64
 	OpenListed, AcceptedListed []Divergence
+	// ListsOfNow is set if the lists are not from the time of the decision, but from now.
+	ListsOfNow bool
 	// Trend has the finished passes, the oldest first.
 	Trend []TrendPoint
 	// Verified is the watermark; nil if nothing has been verified completely.
@@ -146,6 +148,10 @@ func WriteReport(w io.Writer, r Report) error {
 	}
 	if rest := r.Accepted - int64(len(r.AcceptedListed)); rest > 0 {
 		v.AcceptedRest = fmt.Sprintf("%s more are in the ledger.", human.Number(rest))
+	}
+	if r.ListsOfNow {
+		v.OpenCount = human.Quantity(r.Open, "divergence was open", "divergences were open") + " at the decision"
+		v.Rest, v.AcceptedRest = "The lists are those of now.", ""
 	}
 	v.Watermark = "nothing is verified completely yet"
 	if r.Verified != nil {

@@ -184,3 +184,12 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("%s differs (-want +got), -update rewrites it:\n%s", file, diff)
 	}
 }
+
+// TestTheReportOfADecisionOnRecordTellsThenFromNow: what is open now was not open then.
+func TestTheReportOfADecisionOnRecordTellsThenFromNow(t *testing.T) {
+	var page strings.Builder
+	r := Report{Decision: gate.Decision{Decision: gate.Go, At: now}, OpenListed: []Divergence{NewDivergence(divergence(7), now)}, ListsOfNow: true}
+	if err := WriteReport(&page, r); err != nil || !strings.Contains(page.String(), "<p>0 divergences were open at the decision. The lists are those of now.</p>") {
+		t.Errorf("%v\n%s", err, page.String())
+	}
+}

@@ -33,6 +33,7 @@ func (s *sidecar) decisionReport(ctx context.Context, l board.Link) (web.Report,
 		known = known.OnRecordWithoutValues()
 	}
 	r := web.NewReport(known)
+	r.ListsOfNow = true
 	r.Version, r.Revision, r.System = version, revision(), systemOf(s.config)
 	r.Compared, r.BlindSpots = comparedBy(s.config), blindSpots(s.config)
 	r.Limits = []string{"The decision and its evidence are those on record. The lists of divergences, what is compared, and the blind spots are those of now."}
