@@ -50,6 +50,9 @@ var (
 	// ErrNewerSchema is returned by every call when a newer program has migrated the schema.
 	ErrNewerSchema = errors.New("ledger was migrated by a newer crosscheck")
 
+	// ErrMayNotCreate is returned if the schema does not exist, and the role has no right to create it.
+	ErrMayNotCreate = errors.New("the role may not create the schema")
+
 	// ErrReadOnly is returned by writes if the server or the role may only read.
 	ErrReadOnly = errors.New("the ledger's database can only be read")
 

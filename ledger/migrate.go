@@ -37,6 +37,9 @@ func (l *Ledger) Migrate(ctx context.Context) error {
 		return err
 	}
 	if err := l.createSchema(ctx); err != nil {
+		if isCode(err, insufficientPrivilege) {
+			err = fmt.Errorf("%w: %w", ErrMayNotCreate, err)
+		}
 		return fmt.Errorf("creating schema %s: %w", l.schema, explained(err))
 	}
 	if err := l.migrate(ctx); err != nil {

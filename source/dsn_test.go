@@ -16,6 +16,7 @@ func TestDSNFault(t *testing.T) {
 		"host=h password=hunter2 port=abc":                                "port must be",
 		"postgres://u:hunter2%zz@h/d":                                     "is not a connection string",
 		"postgres://u:hunter2@[::1:1/l":                                   "is not a connection string",
+		"postgres://u:p@hunter2@h/d":                                      "the host has an @",
 		"host=h password='hunter2":                                        "is not a connection string",
 		"postgres://u:hunter2@h/d?connect_timeout=soon":                   "is not a connection string",
 		"postgres://u:hunter2@h/d?pool_max_conns=many":                    "is not a connection string",

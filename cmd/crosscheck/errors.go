@@ -49,7 +49,7 @@ func passes(err error) bool {
 }
 
 func printError(w io.Writer, text, hint string) {
-	_, _ = fmt.Fprintf(w, "crosscheck: error: %s\n", printable(text))
+	_, _ = fmt.Fprintf(w, "crosscheck: error: %s\n", printable(attempts(text)))
 	if hint != "" {
 		_, _ = fmt.Fprintf(w, "crosscheck: hint: %s\n", hint)
 	}
@@ -64,6 +64,8 @@ func hintFor(err error) string {
 		return backfillHint(err)
 	case ledger.Pooled(err):
 		return ledgerPooledHint
+	case errors.Is(err, ledger.ErrMayNotCreate):
+		return "GRANT CREATE ON DATABASE … TO the role of ledger.dsn, or create the schema for it: CREATE SCHEMA … AUTHORIZATION …"
 	case errors.Is(err, ledger.ErrReadOnly):
 		return writableLedgerHint
 	case errors.Is(err, ledger.ErrLongKey):

@@ -19,8 +19,11 @@ var dsnFaults = []struct{ end, message string }{
 // DSNFault says what is wrong with a dsn, and how to correct it. The message is empty if nothing is, and if it may be the fault
 // of a file or of the environment: these are errors of the attempt to connect.
 func DSNFault(dsn string) (message, hint string) {
-	_, err := pgxpool.ParseConfig(dsn)
+	c, err := pgxpool.ParseConfig(dsn)
 	if err == nil {
+		if strings.Contains(c.ConnConfig.Host, "@") { // an error of connecting would quote it
+			return "cannot be used: the host has an @, which is probably of the password", DSNHint
+		}
 		return "", ""
 	}
 	if _, other := pgxpool.ParseConfig(""); other != nil {

@@ -1,0 +1,24 @@
+package main
+
+import "strings"
+
+// attempts puts what a library says of several attempts to connect on one line. An attempt that says nothing more than another one is left
+// out, and so is TLS that the server does not offer, if the next attempt was made without it.
+func attempts(text string) string {
+	head, rest, several := strings.Cut(text, ":\n\t")
+	if !several {
+		return text
+	}
+	var told []string
+	all := strings.Split(rest, "\n\t")
+	for i, attempt := range all {
+		again := strings.HasSuffix(attempt, "server refused TLS connection") && i < len(all)-1
+		for _, before := range told {
+			again = again || strings.HasSuffix(before, attempt)
+		}
+		if !again {
+			told = append(told, attempt)
+		}
+	}
+	return head + ": " + strings.Join(told, "; ")
+}
