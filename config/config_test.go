@@ -28,15 +28,16 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // environment is what the files under testdata refer to.
 func environment(name string) (string, bool) {
 	value, ok := map[string]string{
-		"LEGACY_DSN":  "postgres://legacy:hunter2@db1/orders",
-		"EVENTS_DSN":  "postgres://events:hunter2@db2/orders",
-		"SLACK_TOKEN": "xoxb-hunter2",
-		"EMPTY":       "",
-		"WORD":        "hunter2",
-		"TYPE":        "hunter2",
-		"USER":        "u",
-		"SIZE":        "250",
-		"EXPRESSION":  "${EXPRESSION}",
+		"LEGACY_DSN":   "postgres://legacy:hunter2@db1/orders",
+		"EVENTS_DSN":   "postgres://events:hunter2@db2/orders",
+		"READ_STANDBY": "postgres://reader:hunter2@db3/orders",
+		"SLACK_TOKEN":  "xoxb-hunter2",
+		"EMPTY":        "",
+		"WORD":         "hunter2",
+		"TYPE":         "hunter2",
+		"USER":         "u",
+		"SIZE":         "250",
+		"EXPRESSION":   "${EXPRESSION}",
 	}[name]
 	return value, ok
 }

@@ -31,6 +31,8 @@ type Cutover struct {
 	Pool Switch
 	// Barrier sends a nonce by the user's own shadow path, and asks whether it has arrived; optional, with do and check.
 	Barrier Switch
+	// Standbys are those of the new side that clients read: the barrier waits until they have replayed it. Optional.
+	Standbys []Secret
 	// Probe asks by the clients' way which side answers; each is optional, and has only a check.
 	Probe struct {
 		Reads, Writes Switch
@@ -168,6 +170,7 @@ func readCutover(o *object, c *Config) {
 		defer b.remember()()
 		readSwitch(b, &t.Barrier, switchKinds, []string{"do", "check"})
 	}
+	t.Standbys = o.dsnList("standbys")
 	if p := o.object("probe"); p != nil {
 		defer p.remember()()
 		readSwitch(p.object("reads"), &t.Probe.Reads, switchKinds, []string{"check"})
@@ -360,14 +363,7 @@ func (s *SwitchPgBouncer) read(o *object, _ []string) {
 	o.require("instances", "the consoles of all instances, such as instances: [\"postgres://admin@pool1:6432/pgbouncer\"]")
 	o.require("database", "the database's name in PgBouncer")
 	o.text("database", &s.Database)
-	for _, text := range o.expandedTexts("instances") {
-		s.Instances = append(s.Instances, NewSecret(text))
-	}
-	if n := o.values["instances"]; n != nil {
-		for i, instance := range s.Instances {
-			o.dsns = append(o.dsns, dsnAt{instance, target(n), fmt.Sprintf("%s[%d]", join(o.path, "instances"), i)})
-		}
-	}
+	s.Instances = o.dsnList("instances")
 }
 
 // secrets are what must not be shown of the switches and the fence.
@@ -375,6 +371,9 @@ func (c Cutover) secrets() (found []string) {
 	found = secretsOf(c.Fence.DSN.Reveal())
 	for _, s := range c.Sequences {
 		found = append(found, secretsOf(s.DSN.Reveal())...)
+	}
+	for _, standby := range c.Standbys {
+		found = append(found, secretsOf(standby.Reveal())...)
 	}
 	for _, s := range []Switch{c.Reads, c.Writes, c.Pool, c.Barrier, c.Probe.Reads, c.Probe.Writes, c.Reverse.Check} {
 		found = append(found, secretsOf(s.SQL.DSN.Reveal())...)

@@ -39,6 +39,7 @@ func TestTheCutoverOfTheShippedFileIsRead(t *testing.T) {
 	want.Barrier = config.Switch{Kind: "sql", Timeout: 30 * time.Second, SQL: config.SwitchSQL{
 		DSN: secret("LEGACY_DSN"), Do: "insert into outbox (body) select current_setting('crosscheck.nonce')", Check: "select exists (select from relayed where body = current_setting('crosscheck.nonce'))",
 	}}
+	want.Standbys = []config.Secret{secret("READ_STANDBY")}
 	want.Sequences = []config.Sequence{{DSN: secret("EVENTS_DSN"), Table: "public.current_orders", Column: "order_id", LegacyTable: "public.orders", LegacyColumn: "order_id"}}
 	want.Reverse = config.Reverse{Role: "orders_feed", MaxLag: 5 * time.Second, Check: config.Switch{Kind: "sql", Timeout: 30 * time.Second, SQL: config.SwitchSQL{
 		DSN: secret("EVENTS_DSN"), Check: "select lag < interval '5 seconds' from feed_status",

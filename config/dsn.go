@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"regexp"
 
 	"go.yaml.in/yaml/v4"
@@ -34,6 +35,15 @@ func (o *object) dsn(into *Secret) {
 	if n := o.values["dsn"]; n != nil {
 		o.dsns = append(o.dsns, dsnAt{*into, target(n), join(o.path, "dsn")})
 	}
+}
+
+// dsnList reads a list of connection strings; nil if it is absent.
+func (o *object) dsnList(key string) (all []Secret) {
+	for i, text := range o.expandedTexts(key) {
+		all = append(all, NewSecret(text))
+		o.dsns = append(o.dsns, dsnAt{all[i], target(o.values[key]), fmt.Sprintf("%s[%d]", join(o.path, key), i)})
+	}
+	return all
 }
 
 // CheckDSNs has each connection string judged by the library that will use it. The function says what is wrong and how to

@@ -59,6 +59,9 @@ func (g *guarding) Guardrails(ctx context.Context, s steps.Scope) []steps.Guardr
 	if g.slice != "" {
 		all = append(all, g.sliced(ctx))
 	}
+	if len(g.config.Cutover.Standbys) > 0 {
+		all = append(all, g.following(ctx))
+	}
 	all = append(all, g.server(ctx), g.fenced(ctx), g.inside(ctx, s), g.switched(ctx, s), g.probes(ctx, s), g.forecast(ctx))
 	g.open = onlyOpen(all)
 	return all

@@ -15,7 +15,7 @@ import (
 
 // evidence is what the steps of a cutover ask about the representations.
 func (t *cutting) evidence() *evidence.Evidence {
-	e := &evidence.Evidence{Legacy: t.sides.legacy, New: t.sides.projection, Behind: t.behind, Verify: t.verify, Sequences: t.sequencesBehind, Nonce: t.nonce(), Wait: lease.Sleep}
+	e := &evidence.Evidence{Legacy: t.sides.legacy, New: t.sides.projection, Behind: t.behind, Verify: t.verify, Sequences: t.sequencesBehind, Nonce: t.nonce(), Standbys: t.standbys(), Wait: lease.Sleep}
 	if t.config.Cutover.Reverse.Given() {
 		e.Reversed, e.Fed = t.reversed, t.fed
 	}

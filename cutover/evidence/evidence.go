@@ -35,6 +35,9 @@ type Evidence struct {
 	Behind func(context.Context) (string, error)
 	// Nonce sends something new by the way of the shadow writes. What it returns asks whether that has arrived. Nil if the user names no such way.
 	Nonce func(context.Context, steps.Scope) (arrived func(context.Context) (bool, error), err error)
+	// Standbys notes how far the new side has written. What it returns says what the standbys that clients read have not replayed of that; empty if
+	// they have all. Nil if clients read none.
+	Standbys func(context.Context) (lack func(context.Context) (string, error), err error)
 	// Stream says what the stream lacks up to a position; empty if it has all. Nil if there is no stream.
 	Stream func(ctx context.Context, position int64) (string, error)
 	// Verify compares what changed since the last proof of everything, or everything if that cannot be told. What differs is not waited for.
@@ -115,6 +118,9 @@ func (e *Evidence) Barrier(ctx context.Context, s steps.Scope, _ map[string]stri
 	if err := e.arrived(ctx, newest); err != nil {
 		return nil, "", err
 	}
+	if err := e.replayed(ctx); err != nil {
+		return nil, "", err
+	}
 	m, err := moment(ctx, "the new side", e.New)
 	if err != nil {
 		return nil, "", err
@@ -156,23 +162,43 @@ func (e *Evidence) passed(ctx context.Context, s steps.Scope) error {
 
 // arrived waits until nothing is behind.
 func (e *Evidence) arrived(ctx context.Context, newest int64) error {
-	for before := ""; ; {
+	return e.none(ctx, "arrived", func(ctx context.Context) (string, error) {
 		behind, err := e.Behind(ctx)
 		if err == nil && behind == "" && e.Stream != nil {
 			behind, err = e.Stream(ctx, newest)
 		}
+		return behind, err
+	})
+}
+
+// replayed waits until clients can read at every standby what has arrived.
+func (e *Evidence) replayed(ctx context.Context) error {
+	if e.Standbys == nil {
+		return nil
+	}
+	lack, err := e.Standbys(ctx)
+	if err != nil {
+		return err
+	}
+	return e.none(ctx, "been replayed", lack)
+}
+
+// none waits until nothing is said to be missing.
+func (e *Evidence) none(ctx context.Context, done string, missing func(context.Context) (string, error)) error {
+	for before := ""; ; {
+		now, err := missing(ctx)
 		switch {
-		case err == nil && behind == "":
+		case err == nil && now == "":
 			return nil
 		case err == nil:
-			before = behind
+			before = now
 			err = e.Wait(ctx, tick)
 		}
 		switch {
 		case before != "" && ctx.Err() != nil:
-			return late(ctx, "this has not arrived: %s", before)
+			return late(ctx, "this has not %s: %s", done, before)
 		case err != nil:
-			return fmt.Errorf("asking what has not arrived: %w", err)
+			return fmt.Errorf("asking what has not %s: %w", done, err)
 		}
 	}
 }

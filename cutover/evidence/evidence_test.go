@@ -284,6 +284,20 @@ func TestTheBarrierNamesWhatHasNotArrived(t *testing.T) {
 	if _, _, err := d.Barrier(d.within(200*time.Millisecond), steps.Scope{}, nil); !errors.Is(err, steps.ErrContradicted) || !strings.Contains(err.Error(), "up to event 5") {
 		t.Errorf("a stream that is behind: %v", err)
 	}
+	d.behind, d.Stream = []string{""}, nil
+	late := []string{"8 bytes of the log at s1", ""}
+	d.Standbys = func(context.Context) (func(context.Context) (string, error), error) {
+		return func(context.Context) (string, error) {
+			now := late[0]
+			late = late[min(1, len(late)-1):]
+			return now, nil
+		}, nil
+	}
+	d.window()
+	late = []string{"8 bytes of the log at s1"}
+	if _, _, err := d.Barrier(d.within(200*time.Millisecond), steps.Scope{}, nil); !errors.Is(err, steps.ErrContradicted) || !strings.Contains(err.Error(), "this has not been replayed: 8 bytes of the log at s1 in time") {
+		t.Errorf("a standby that is behind: %v", err)
+	}
 }
 
 func TestTheFinalVerificationSaysNoOnlyOfWhatIsProven(t *testing.T) {

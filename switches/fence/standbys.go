@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/nordvarg/crosscheck/switches"
 )
 
 // standbyNames are the standbys that are connected, by name, sorted. Several may have one name. A backup is none.
@@ -27,7 +29,7 @@ const walsenders = `FROM pg_catalog.pg_stat_replication WHERE state IS DISTINCT 
 // closed. A slot alone is not waited for, because nobody may ever come back to it.
 func standbys(ctx context.Context, conn *pgx.Conn, fed []string) error {
 	var written string
-	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_current_wal_insert_lsn()::text").Scan(&written); err != nil {
+	if err := conn.QueryRow(ctx, "SELECT "+switches.LogEnd+"::text").Scan(&written); err != nil {
 		return fmt.Errorf("asking how far the WAL is: %w", err)
 	}
 	for {
@@ -71,7 +73,7 @@ func (f *Fence) Expect(fed []string) {
 
 func behind(ctx context.Context, conn *pgx.Conn, fed []string, written string) (missing []string, err error) {
 	rows, err := conn.Query(ctx, `SELECT coalesce(nullif(application_name, ''), 'pid ' || pid) || CASE WHEN state IS NULL THEN ' (its position is hidden: GRANT pg_monitor TO the role)' ELSE '' END
-		`+walsenders+` AND coalesce(flush_lsn < $1::text::pg_lsn, true) ORDER BY 1`, written)
+		`+walsenders+` AND coalesce(pg_catalog.pg_wal_lsn_diff(flush_lsn, '0/0') < $1::text::numeric, true) ORDER BY 1`, written)
 	if err != nil {
 		return nil, fmt.Errorf("asking the standbys: %w", err)
 	}
