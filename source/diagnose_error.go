@@ -35,8 +35,8 @@ func Lost(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return strings.HasPrefix(pg.Code, "08") || slices.Contains([]string{"53300", "57P01", "57P02", "57P03"}, pg.Code)
 	}
-	_, broken := errors.AsType[*net.OpError](err)
-	return connecting(err) || broken || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, session.ErrLost)
+	op, broken := errors.AsType[*net.OpError](err)
+	return connecting(err) || broken && op.Op != "listen" || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, session.ErrLost)
 }
 
 // connecting returns true for an error of the attempt to connect. Nothing of the configuration but the dsn was used then.

@@ -23,6 +23,9 @@ const (
 	drainTimeout = 5 * time.Second
 )
 
+// ErrListen is returned by Run if it cannot listen at its address.
+var ErrListen = errors.New("listening for web.listen")
+
 // Server serves page, API, health and metrics until its context ends.
 type Server struct {
 	// Listen is the address, such as "127.0.0.1:8080".
@@ -75,7 +78,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("listening for web.listen: %w", err)
+		return fmt.Errorf("%w: %w", ErrListen, err)
 	}
 	return s.Serve(ctx, listener)
 }

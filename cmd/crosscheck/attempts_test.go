@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/nordvarg/crosscheck/ledger"
+	"github.com/nordvarg/crosscheck/web"
 )
 
 func TestAttemptsAreToldOnOneLine(t *testing.T) {
@@ -30,5 +32,23 @@ func TestARoleThatMayNotCreateTheLedgerIsToldWhatItLacks(t *testing.T) {
 	err := fmt.Errorf("opening the ledger: %w: %w", ledger.ErrMayNotCreate, &pgconn.PgError{Code: "42501"})
 	if hint := hintFor(err); !strings.Contains(hint, "GRANT CREATE ON DATABASE") {
 		t.Error(hint)
+	}
+}
+
+// TestAPortInUseIsNoLostServer: nothing is wrong with a dsn, and the same will fail again.
+func TestAPortInUseIsNoLostServer(t *testing.T) {
+	var config net.ListenConfig
+	taken, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	server := web.Server{Listen: taken.Addr().String()}
+	var said strings.Builder
+	if code := report(&said, server.Run(t.Context())); code != exitError {
+		t.Errorf("exit code %d", code)
+	}
+	if got := said.String(); strings.Contains(got, "dsn") || !strings.Contains(got, "choose another one for web.listen") {
+		t.Error(got)
 	}
 }

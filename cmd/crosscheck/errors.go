@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/jobs"
@@ -70,6 +71,8 @@ func hintFor(err error) string {
 		return writableLedgerHint
 	case errors.Is(err, ledger.ErrLongKey):
 		return "map the key on all sides to a shorter expression, such as md5(the column), with an index on it"
+	case errors.Is(err, web.ErrListen) && errors.Is(err, syscall.EADDRINUSE):
+		return "the address is in use, perhaps by another crosscheck run; choose another one for web.listen"
 	case errors.Is(err, topic.ErrTLS), errors.Is(err, topic.ErrUnopened): // before databases, which know TLS too
 		return topic.Hint(err)
 	case source.Hint(err) != "":
