@@ -10,6 +10,7 @@ import (
 	"github.com/nordvarg/crosscheck/cutover/evidence"
 	"github.com/nordvarg/crosscheck/cutover/steps"
 	"github.com/nordvarg/crosscheck/lease"
+	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/switches"
 )
 
@@ -88,14 +89,22 @@ func (t *cutting) behind(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d events at the projection", lag.Events), nil
 }
 
-// streamed asks the follower of the stream how far it has checked. What the stream lacks below is a divergence, which the gate judges.
+// streamed asks what the follower of the stream has stored: it has checked up to the position, or has seen every event behind its check, which waits for a
+// settle window. What the stream lacks below is a divergence, which the gate judges.
 func (t *cutting) streamed(ctx context.Context, position int64) (string, error) {
 	state, err := t.ledger.LoadStream(ctx, t.decides.Fingerprint)
 	if err != nil {
 		return "", err
 	}
-	if checked := int64(state.Evidence.Checked); checked < position {
-		return fmt.Sprintf("the stream is checked up to event %d of %d", checked, position), nil
+	checked := int64(state.Evidence.Checked)
+	if checked >= position {
+		return "", nil
 	}
-	return "", nil
+	switch shown, err := state.Shown(ctx, t.sides.events, order.Position(position)); {
+	case err != nil:
+		return "", fmt.Errorf("looking for what the stream has shown: %w", err)
+	case shown:
+		return "", nil
+	}
+	return fmt.Sprintf("the stream is checked up to event %d of %d, and has not shown all of the rest", checked, position), nil
 }
