@@ -11,16 +11,20 @@ import (
 )
 
 // without returns the events as they are read without the payloads at these positions, because the payload's expression fails for
-// them: PostgreSQL refuses the whole query because of one. Decoding says that they have none.
+// them: PostgreSQL refuses the whole query because of one. What stands for it is no object, so decoding fails: without a payload, an event
+// that sets only optional fields would say that nothing has changed.
 func (e *Events) without(positions []order.Position) *Events {
 	out := *e
 	out.unread = slices.Concat(e.unread, positions)
 	if out.payload == "" {
 		out.payload = e.config.Payload
 	}
-	out.config.Payload = fmt.Sprintf("CASE WHEN (%s) = ANY ('%s'::bigint[]) THEN NULL ELSE (%s) END", e.config.Position, int8Array(out.unread), out.payload)
+	out.config.Payload = fmt.Sprintf("CASE WHEN (%s) = ANY ('%s'::bigint[]) THEN '%s' ELSE (%s) END", e.config.Position, int8Array(out.unread), unreadPayload, out.payload)
 	return &out
 }
+
+// unreadPayload is in JSON, and of any type that a payload has.
+const unreadPayload = `"cannot be read"`
 
 // finder finds events of which the payload's expression fails.
 type finder func(context.Context, *Events) ([]order.Position, error)
