@@ -43,6 +43,17 @@ func Replay(records []Record) (State, error) {
 	return of.state, nil
 }
 
+// TailChecked is what the newest tail check has said; it has no outcome if there was none. It may not be the last record: who asks for
+// the way back and dies may have written one behind it.
+func TailChecked(records []Record) (said Record) {
+	for _, r := range records {
+		if r.Action.Verb == Do && r.Action.Step == TailCheck && r.Outcome != "" {
+			said = r
+		}
+	}
+	return said
+}
+
 type replay struct {
 	run      string
 	epoch    int64

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/nordvarg/crosscheck/config"
@@ -92,16 +91,14 @@ func certifiable(ctx context.Context, p *program, c *config.Config, slice string
 
 // tailChecked wants the tail check of the run to have passed: a run is completed without that too, because people decide about what it found.
 func (about *certified) tailChecked() error {
-	for _, r := range slices.Backward(about.Run) {
-		if r.Outcome == "" || r.Action.Verb != cutover.Do || r.Action.Step != cutover.TailCheck {
-			continue
-		}
-		if r.Outcome == cutover.Done {
-			return nil
-		}
+	switch r := cutover.TailChecked(about.Run); r.Outcome {
+	case "":
+		return uncertifiableError{"the run has no tail check", "crosscheck cutover status shows the run"}
+	case cutover.Done:
+		return nil
+	default:
 		return uncertifiableError{"the tail check of " + r.Run + " did not pass: " + r.Detail, "what it names was written to legacy after the fence was closed; crosscheck cutover status shows the run"}
 	}
-	return uncertifiableError{"the run has no tail check", "crosscheck cutover status shows the run"}
 }
 
 // decided reads the chain, and the decision that was approved for the run.

@@ -227,7 +227,7 @@ func withRunHint(err error) error {
 // ended is the last word on a run.
 func (t *cutting) ended(ctx context.Context, s cutoverrun.Status, asJSON bool) (int, error) {
 	code := exitDiverged
-	if s.State.Phase == cutover.Completed && !tailFailed(s) {
+	if s.State.Phase == cutover.Completed && !s.TailFailed() {
 		code = exitAgrees
 	}
 	var clients []string
@@ -248,8 +248,8 @@ func (t *cutting) ended(ctx context.Context, s cutoverrun.Status, asJSON bool) (
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s is %s.\n", s.Run, s.State.Phase)
-	if tailFailed(s) {
-		fmt.Fprintf(&text, "The tail check found: %s\n", printable(t.config.Mask(s.Newest.Detail)))
+	if s.TailFailed() {
+		fmt.Fprintf(&text, "The tail check found: %s\n", printable(t.config.Mask(s.Tail.Detail)))
 	}
 	if unknown != nil {
 		fmt.Fprintf(&text, "Who is still connected to legacy is not known: %v\n", unknown)

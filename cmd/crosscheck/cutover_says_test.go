@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"testing"
 
+	"github.com/nordvarg/crosscheck/cutover"
 	cutoverrun "github.com/nordvarg/crosscheck/cutover/run"
 )
 
@@ -71,4 +73,28 @@ func TestMissingEvidenceIsNoNo(t *testing.T) {
 		}
 	}
 	s.fenceIs("none", "cutover", "uninstall")
+}
+
+// TestStatusTellsWhatTheTailCheckFound although somebody has asked for the way back since, and died.
+func TestStatusTellsWhatTheTailCheckFound(t *testing.T) {
+	var records []cutover.Record
+	add := func(s cutover.State, epoch int64, o cutover.Outcome) {
+		records = append(records, cutover.Record{Run: "orders-1", Epoch: epoch, Seq: s.Seq, Action: s.Action(), Outcome: o, Detail: "order 7"})
+	}
+	ends := map[cutover.Step]cutover.Outcome{cutover.SwitchWrites: cutover.Accepted, cutover.TailCheck: cutover.Failed}
+	s := cutover.Start("")
+	for !s.Ended() {
+		o := cmp.Or(ends[s.Step], cutover.Done)
+		add(s, 1, "")
+		add(s, 1, o)
+		s, _ = cutover.Next(s, cutover.Observation{Seq: s.Seq, Outcome: o})
+	}
+	add(s, 2, cutover.Takeover)
+	status, err := cutoverrun.Look(records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line := statusLine(status); !strings.Contains(line, "completed  the tail check found: order 7") {
+		t.Error(line)
+	}
 }

@@ -120,7 +120,8 @@ func (c *cutoverStatus) run(ctx context.Context, p *program) (int, error) {
 	}
 	moved := movedOf(of, all)
 	for i := range all {
-		all[i].Newest = maskedRecords(of, []cutover.Record{all[i].Newest}, false)[0]
+		masked := maskedRecords(of, []cutover.Record{all[i].Newest, all[i].Tail}, false)
+		all[i].Newest, all[i].Tail = masked[0], masked[1]
 	}
 	if c.JSON {
 		return exitAgrees, writeObject(p.stdout, struct {
@@ -160,18 +161,13 @@ func statusLine(s cutoverrun.Status) string {
 	if s.ByHand != "" {
 		line += "  FOR PEOPLE: " + printable(s.ByHand)
 	}
-	if tailFailed(s) {
-		line += "  the tail check found: " + printable(s.Newest.Detail)
+	if s.TailFailed() {
+		line += "  the tail check found: " + printable(s.Tail.Detail)
 	}
 	if s.Held != nil {
 		line += "\n  " + s.Held.String()
 	}
 	return line + "\n"
-}
-
-// tailFailed reports whether a run was completed although somebody wrote legacy behind the fence.
-func tailFailed(s cutoverrun.Status) bool {
-	return s.State.Phase == cutover.Completed && s.Newest.Action.Step == cutover.TailCheck && s.Newest.Outcome == cutover.Failed
 }
 
 type cutoverAbort struct {

@@ -15,9 +15,9 @@ import (
 // outcome sums the run up.
 func (r *Report) outcome(s run.Status, from Source) {
 	switch state := s.State; {
-	case state.Phase == cutover.Completed && tail(from.Records).Outcome == cutover.Failed:
+	case state.Phase == cutover.Completed && s.TailFailed():
 		r.Outcome = Findings
-		r.Summary = fmt.Sprintf("Reads and writes are at the new side, and legacy was written behind the fence: %s", sentence(tail(from.Records).Detail))
+		r.Summary = fmt.Sprintf("Reads and writes are at the new side, and legacy was written behind the fence: %s", sentence(s.Tail.Detail))
 	case state.Phase == cutover.Completed:
 		r.Outcome = Completed
 		r.Summary = fmt.Sprintf("Reads and writes are at the new side. Writers were kept out for %s.", r.Window.text())
@@ -43,16 +43,6 @@ func (r *Report) outcome(s run.Status, from Source) {
 		r.Outcome = Abandoned
 		r.Summary = fmt.Sprintf("No process drives it; next is %s. crosscheck cutover resume finishes it, or rolls it back.", s.Action)
 	}
-}
-
-// tail is what the newest tail check has said. Who asks for the way back and dies may have written a record behind it.
-func tail(records []cutover.Record) (said cutover.Record) {
-	for _, rec := range records {
-		if rec.Action.Verb == cutover.Do && rec.Action.Step == cutover.TailCheck && rec.Outcome != "" {
-			said = rec
-		}
-	}
-	return said
 }
 
 // turned says why a run went back, the last time that it did.
@@ -105,7 +95,7 @@ func (r *Report) warn(from Source) {
 		warn("OVERRIDDEN by %s, without a decision GO and an approval: %s", p.ExecutedBy, p.Override)
 	}
 	if r.Outcome == Findings {
-		warn("The tail check found: %s", tail(from.Records).Detail)
+		warn("The tail check found: %s", cutover.TailChecked(from.Records).Detail)
 	}
 	if r.Window != nil && r.Window.Seconds > r.Window.Budget {
 		warn("Writers were kept out for longer than the budget: %s of %s.", took(r.Window.Seconds), took(r.Window.Budget))

@@ -19,10 +19,16 @@ type Status struct {
 	Fenced  *time.Time     `json:"fenced,omitempty"` // when the fence was first asked for; nil before
 	Newest  cutover.Record `json:"newest"`
 	Records int            `json:"records"`
+	Tail    cutover.Record `json:"-"` // what the newest tail check has said
 	// ByHand says what a person has to do before the run can go on; empty if a process can.
 	ByHand string `json:"by_hand,omitempty"`
 	// Held is what is known at the hold point; nil if the run is not there. The journal does not have it.
 	Held *Held `json:"held,omitempty"`
+}
+
+// TailFailed reports whether the run was completed although somebody wrote legacy behind the fence.
+func (s Status) TailFailed() bool {
+	return s.State.Phase == cutover.Completed && s.Tail.Outcome == cutover.Failed
 }
 
 // byHandKey is the position under which a record says what a person has to do.
@@ -49,7 +55,7 @@ func Look(records []cutover.Record) (Status, error) {
 	newest := records[len(records)-1]
 	s := Status{
 		Run: newest.Run, Epoch: newest.Epoch, State: state, Action: state.Action(), Begun: newest.Outcome == "",
-		Began: records[0].At, Newest: newest, Records: len(records),
+		Began: records[0].At, Newest: newest, Records: len(records), Tail: cutover.TailChecked(records),
 	}
 	if state.Phase == cutover.Forward && state.Step == newest.Action.Step { // or the run has turned
 		s.ByHand = newest.Positions[byHandKey]
