@@ -57,7 +57,7 @@ func (p *pass) changesOf(ctx context.Context, legacy Snapshot, keys []order.Key)
 }
 
 // changesAgain looks again at the orders of which an earlier pass found changes without an event, and adds those that this pass
-// has not drawn: a loss stands until a look finds the event. If it cannot look, nothing is known of changes.
+// has not drawn: a loss stands until a look finds the event, or legacy has the order no more. If it cannot look, nothing is known of changes.
 func (p *pass) changesAgain(ctx context.Context, legacy Snapshot, drawn map[order.Key]bool, changes *Changes) error {
 	if p.c.Events == nil || p.c.Records == nil {
 		return nil
@@ -66,7 +66,14 @@ func (p *pass) changesAgain(ctx context.Context, legacy Snapshot, drawn map[orde
 	if err != nil {
 		return fmt.Errorf("reading which changes had no event: %w", err)
 	}
-	keys = slices.DeleteFunc(keys, func(k order.Key) bool { return drawn[k] })
+	if keys = slices.DeleteFunc(keys, func(k order.Key) bool { return drawn[k] }); len(keys) > 0 {
+		rows, err := legacy.Rows(ctx, keys)
+		if err != nil {
+			return fmt.Errorf("reading the orders whose changes had no event: %w", err)
+		}
+		there := byKey(rows)
+		keys = slices.DeleteFunc(keys, func(k order.Key) bool { return len(there[k]) == 0 }) // no draw takes others either
+	}
 	if len(keys) == 0 {
 		return nil
 	}

@@ -160,6 +160,13 @@ func TestALossStandsUntilItsEventIsFound(t *testing.T) {
 	counted(t, f, f.must(f.sample(t.Context(), 1)), 0, 0)
 	book.err = nil
 	counted(t, f, f.must(f.full(t.Context())), 20, 19)
+	f.legacy.Delete("3")
+	for range 5 {
+		if keys := names(f.must(f.sample(t.Context(), 1))); len(keys) > 0 {
+			t.Errorf("%v are named, and legacy has them no more", keys)
+		}
+	}
+	f.legacy.Put(row(3, "OPEN", "0"))
 	f.events.histories["3"] = h
 	counted(t, f, f.must(f.sample(t.Context(), 100)), 20, 20)
 	if keys := names(f.must(f.sample(t.Context(), 1))); len(keys) > 0 {
