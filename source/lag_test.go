@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -82,5 +83,17 @@ func TestAChangeOfTheFutureIsNotShown(t *testing.T) {
 	}
 	if got, err := side.NewestChange(t.Context()); err != nil || !got.IsZero() {
 		t.Errorf("an empty projection shows a change of %s, %v", got, err)
+	}
+}
+
+// TestAMisspeltTimeIsNamed by the key of the configuration: the server only says that there is no such column.
+func TestAMisspeltTimeIsNamed(t *testing.T) {
+	c := eventStore(t, `CREATE TABLE current_orders (order_id bigint PRIMARY KEY, updated_at timestamptz)`)
+	side, err := source.Open(t.Context(), source.Config{Representation: order.Projection, DSN: c.DSN, Table: "public.current_orders", Key: "order_id", ChangedAt: "updated"})
+	if err == nil {
+		side.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), `changed_at updated: `) || !strings.Contains(err.Error(), `column "updated" does not exist`) {
+		t.Errorf("got %v", err)
 	}
 }

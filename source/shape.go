@@ -57,8 +57,10 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 	if sh.keyIndex, err = s.ordered(ctx, keySQL(sh.keyType, s.config.Key), keyCast(sh.keyType), zeroKey(sh.keyType)); err != nil || s.config.ChangedAt == "" {
 		return sh, err
 	}
-	sh.timeIndex, err = s.timeIndexed(ctx)
-	return sh, err
+	if sh.timeIndex, err = s.timeIndexed(ctx); err != nil {
+		return sh, fmt.Errorf("changed_at %s: %w", s.config.ChangedAt, err)
+	}
+	return sh, nil
 }
 
 // uniqueIndex asks whether an index makes sure that no key of a table occurs twice.
