@@ -217,6 +217,7 @@ const (
 	protocolViolation     = "08P01"
 	programLimitExceeded  = "54000"
 	readOnlyTransaction   = "25006"
+	featureNotSupported   = "0A000"
 )
 
 func isCode(err error, codes ...string) bool {

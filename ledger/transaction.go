@@ -42,7 +42,9 @@ func (l *Ledger) write(ctx context.Context, timeout time.Duration, fn func(conte
 
 func (l *Ledger) transaction(ctx context.Context, timeout time.Duration, fn func(context.Context, pgx.Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
-	return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error {
+	begun := false
+	err := pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error {
+		begun = true
 		if timeout > l.timeout {
 			if _, err := tx.Exec(ctx, `SELECT set_config('statement_timeout', $1, true)`, milliseconds(timeout)); err != nil {
 				return err
@@ -53,6 +55,10 @@ func (l *Ledger) transaction(ctx context.Context, timeout time.Duration, fn func
 		}
 		return explained(fn(ctx, tx))
 	})
+	if !begun && isCode(err, featureNotSupported) { // BEGIN READ WRITE, which a server in recovery refuses
+		return fmt.Errorf("%w: its server is a standby: %w", ErrReadOnly, err)
+	}
+	return err
 }
 
 // explained says what is wrong with the ledger, or with an order, where the server's error only says what it could not do. The keys
