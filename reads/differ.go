@@ -30,9 +30,13 @@ type Difference struct {
 // mostDifferences is how many differences of one answer are kept.
 const mostDifferences = 10
 
+// mostTries limits how long items of large answers that differ much are paired anew. It takes about a second.
+const mostTries = 100_000
+
 // Compare returns where two answers differ, the first of them if there are many; nil if they are the same.
 func (r Rules) Compare(legacy, projection Answer) []Difference {
-	c := comparing{Rules: r, ignored: map[string]bool{}, fields: map[string]order.Field{}, mixed: legacy.Rows != projection.Rows}
+	tries := mostTries
+	c := comparing{Rules: r, ignored: map[string]bool{}, fields: map[string]order.Field{}, mixed: legacy.Rows != projection.Rows, tries: &tries}
 	for _, path := range r.Ignore {
 		c.ignored[path] = true
 	}
@@ -67,6 +71,7 @@ type comparing struct {
 	ignored map[string]bool
 	fields  map[string]order.Field
 	mixed   bool // one answer is of SQL and the other in JSON, which has fewer types
+	tries   *int // how many more items may be compared to pair items anew
 }
 
 // place is where a value stands: as it is shown, as it is ignored, and its name.
@@ -155,7 +160,7 @@ func sized(items []Value) string {
 }
 
 // match returns for each item of a the index of the equal item of b, or -1, and what is left of both. Items at the same index
-// come first, then those with the same text, then all others.
+// come first, then those with the same text, then all others, and then those that need another pairing.
 func (c comparing) match(at place, a, b []Value) (matched, left, right []int) {
 	matched = make([]int, len(a))
 	taken := make([]bool, len(b))
@@ -187,7 +192,10 @@ func (c comparing) match(at place, a, b []Value) (matched, left, right []int) {
 				matched[i], taken[j] = j, true
 			}
 		}
-		if matched[i] < 0 {
+	}
+	c.rematch(at, a, b, matched, taken)
+	for i, j := range matched {
+		if j < 0 {
 			left = append(left, i)
 		}
 	}
@@ -197,6 +205,51 @@ func (c comparing) match(at place, a, b []Value) (matched, left, right []int) {
 		}
 	}
 	return matched, left, right
+}
+
+// rematch finds an equal item for those that have none, by giving others another one. An item within the tolerance of two may have taken
+// the only one of a second item. Each search is for an augmenting path, so afterwards no more pairs are possible.
+func (c comparing) rematch(at place, a, b []Value, matched []int, taken []bool) {
+	if !slices.Contains(matched, -1) || !slices.Contains(taken, false) {
+		return
+	}
+	holder := make([]int, len(b)) // index of b → index of the item of a that has it
+	for i, j := range matched {
+		if j >= 0 {
+			holder[j] = i
+		}
+	}
+	var seen []bool // the items of b that a search has reached
+	var pair func(i int) bool
+	pair = func(i int) bool {
+		for j := range b {
+			if *c.tries == 0 {
+				return false
+			}
+			if seen[j] {
+				continue
+			}
+			*c.tries--
+			if !c.same(at.item(i), a[i], b[j]) {
+				continue
+			}
+			seen[j] = true
+			if !taken[j] || pair(holder[j]) {
+				matched[i], holder[j], taken[j] = j, i, true
+				return true
+			}
+		}
+		return false
+	}
+	for i := range a {
+		if matched[i] < 0 {
+			seen = make([]bool, len(b))
+			pair(i)
+		}
+		if *c.tries == 0 {
+			return
+		}
+	}
 }
 
 func (c comparing) same(at place, a, b Value) bool { return len(c.compare(at, a, b)) == 0 }

@@ -64,6 +64,8 @@ func comparisons(t *testing.T) []comparison {
 		{"a compared field has its type", rules(), j(`{"quantity": 1}`), j(`{"quantity": "1.0"}`), nil},
 		{"and its tolerance", rules(), j(`{"price": 1.00}`), j(`{"price": 1.01}`), nil},
 		{"which ends", rules(), j(`{"price": 1.00}`), j(`{"price": 1.011}`), []string{"$.price"}},
+		{"a row within the tolerance of two", rules(), j(`[{"price": 1.01}, {"price": 1.00}]`), j(`[{"price": 1.01}, {"price": 1.02}]`), nil},
+		{"and one that no pairing helps", rules(), j(`[{"price": 1.01}, {"price": 1.00}, {"price": 1.00}]`), j(`[{"price": 1.01}, {"price": 1.02}, {"price": 1.02}]`), []string{"$[2].price"}},
 		{"times are instants", rules(), j(`{"at": "2026-11-27T10:00:00+01:00"}`), j(`{"at": "2026-11-27T09:00:00Z"}`), nil},
 		{"null is not absent", rules(), j(`{"a": null}`), j(`{}`), []string{"$.a"}},
 		{"null is not empty", rules(), j(`{"a": null}`), j(`{"a": ""}`), []string{"$.a"}},
@@ -105,29 +107,30 @@ func TestAnswersAreCompared(t *testing.T) {
 	}
 }
 
-// TestRowsInAnotherOrderAreTheSame unless an order is asked for, and a changed row is found wherever it is.
+// TestRowsInAnotherOrderAreTheSame unless an order is asked for, each price within its tolerance, and a changed row is found wherever it is.
 func TestRowsInAnotherOrderAreTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 12).Draw(t, "rows")
-		rows := reads.Value{Kind: reads.Array}
+		rows, turned := reads.Value{Kind: reads.Array}, reads.Value{Kind: reads.Array}
 		for i := range n {
-			rows.Items = append(rows.Items, inTest(i%4, rapid.SampledFrom([]string{"1", "1.0", "2"}).Draw(t, "n")))
+			number, cents := rapid.SampledFrom([]string{"1", "1.0", "2"}).Draw(t, "n"), rapid.IntRange(1, 5).Draw(t, "cents")
+			rows.Items = append(rows.Items, inTest(i%4, number, cents))
+			turned.Items = append(turned.Items, inTest(i%4, number, cents+rapid.IntRange(-1, 1).Draw(t, "off")))
 		}
-		turned := reads.Value{Kind: reads.Array, Items: slices.Clone(rows.Items)}
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		random.Shuffle(n, func(i, j int) { turned.Items[i], turned.Items[j] = turned.Items[j], turned.Items[i] })
 		if found := rules().Compare(reads.Answer{Value: rows}, reads.Answer{Value: turned}); found != nil {
 			t.Fatalf("%v and %v: %v", rows, turned, found)
 		}
-		turned.Items[rapid.IntRange(0, n-1).Draw(t, "changed")] = inTest(0, "3")
+		turned.Items[rapid.IntRange(0, n-1).Draw(t, "changed")] = inTest(0, "3", 1)
 		if found := rules().Compare(reads.Answer{Value: rows}, reads.Answer{Value: turned}); found == nil {
 			t.Fatalf("%v and %v are called the same", rows, turned)
 		}
 	})
 }
 
-func inTest(id int, n string) reads.Value {
+func inTest(id int, n string, cents int) reads.Value {
 	return reads.Value{Kind: reads.Object, Members: map[string]reads.Value{
-		"id": {Kind: reads.Number, Text: fmt.Sprint(id)}, "quantity": {Kind: reads.Number, Text: n},
+		"id": {Kind: reads.Number, Text: fmt.Sprint(id)}, "quantity": {Kind: reads.Number, Text: n}, "price": {Kind: reads.Number, Text: fmt.Sprintf("1.%02d", cents)},
 	}}
 }
