@@ -150,7 +150,7 @@ func (d *delta) insist(ctx context.Context, c *Comparison, fingerprint string) e
 		}
 		c.Log.WarnContext(ctx, "a standby cancelled a read; a delta pass looks again for what was written", slog.String("error", err.Error()))
 		d.sides.close()
-		*d = delta{c: c}
+		*d = delta{c: c, tail: d.tail}
 		if err := c.Wait(ctx, pause); err != nil {
 			return err
 		}
@@ -160,7 +160,7 @@ func (d *delta) insist(ctx context.Context, c *Comparison, fingerprint string) e
 // anew looks again for what was written, in new snapshots, because a standby has cancelled a read of the pass.
 func (d *delta) anew(ctx context.Context, c *Comparison, fingerprint string) error {
 	d.sides.close()
-	*d = delta{c: c}
+	*d = delta{c: c, tail: d.tail}
 	if err := d.sinceLast(ctx, fingerprint); err != nil {
 		return err
 	}

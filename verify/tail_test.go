@@ -2,6 +2,8 @@ package verify_test
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -127,6 +129,46 @@ func TestAHoldPointIsToldWhetherAnotherLookHelps(t *testing.T) {
 		pass := verify.Pass{Scan: verify.Scan{Facts: verify.DeltaFacts{Marks: &verify.Marks{Events: c.events}}}}
 		if after, better := pass.LookAgain(now); after != c.after || better != c.better {
 			t.Errorf("%s: after %s, %t", name, after, better)
+		}
+	}
+}
+
+// asking notes whether looks may read the tail alone, and has events of which no other look is due.
+type asking struct {
+	*eventStore
+	tails *[]bool
+}
+
+func (asking) Mark(_ context.Context, q verify.EventsQuery) (verify.Mark, error) {
+	floor := order.Position(1)
+	return verify.Mark{Events: 11, Tail: &verify.Tail{Whole: verify.TailLook{At: q.At}, Floor: &floor}}, nil
+}
+
+func (a asking) Written(_ context.Context, m verify.Mark, q verify.EventsQuery) (verify.WrittenEvents, error) {
+	*a.tails = append(*a.tails, q.Tail)
+	return verify.WrittenEvents{Old: m.Events, Now: m, Tail: q.Tail}, nil
+}
+
+// TestADeltaThatAStandbyCancelsMayStillReadTheTail: a look at all events would take long each time.
+func TestADeltaThatAStandbyCancelsMayStillReadTheTail(t *testing.T) {
+	for _, read := range []string{"written", "rows"} {
+		f := newFour(t)
+		var tails []bool
+		f.Events, f.NewestEvents = asking{f.events, &tails}, true
+		f.Conflict = func(err error) bool { return errors.Is(err, errCancelled) }
+		f.must(f.full(t.Context()))
+		f.legacy.Put(row(5, "FILLED", "7"))
+		left := 2
+		f.projection.Before = func(r string) error {
+			if r != read || left == 0 {
+				return nil
+			}
+			left--
+			return errCancelled
+		}
+		pass, err := f.delta(t.Context())
+		if err != nil || pass.Kind != verify.Delta || left > 0 || len(tails) == 0 || slices.Contains(tails, false) {
+			t.Errorf("%s: a pass of kind %s, %v; looks may read the tail: %v", read, pass.Kind, err, tails)
 		}
 	}
 }
