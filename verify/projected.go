@@ -28,7 +28,7 @@ type ProjectedFacts struct {
 // Settled returns them.
 func (f ProjectedFacts) Settled(Settled) Facts { return f }
 
-// mostProjected is how many orders that differ are kept, besides those with open divergences. What is beyond is counted.
+// mostProjected is how many orders that differ are kept, and as many again with open divergences. What is beyond is counted.
 const mostProjected = 10_000
 
 // ProjectedLedger is what the pass reads and stores.
@@ -88,8 +88,12 @@ func (c Projecting) Pass(ctx context.Context, into ProjectedLedger, l lease.Leas
 	if err := into.ScanDone(ctx, l, id, done.Scan); err != nil {
 		return done, err
 	}
-	if outcomes := p.outcomes(agreed, at); failed == nil && len(outcomes) > 0 {
-		if err := into.Settle(ctx, l, id, outcomes, at); err != nil {
+	var outcomes []Outcome
+	if failed == nil {
+		outcomes = p.outcomes(agreed, at)
+	}
+	for some := range slices.Chunk(outcomes, mostProjected) {
+		if err := into.Settle(ctx, l, id, some, at); err != nil {
 			return done, fmt.Errorf("storing how the projection differs from the events: %w", err)
 		}
 	}
@@ -102,12 +106,19 @@ func (c Projecting) Pass(ctx context.Context, into ProjectedLedger, l lease.Leas
 
 // look compares everything, and then the orders that differ until they have settled. It returns the orders with open divergences that agree.
 func (p *projected) look(ctx context.Context, into ProjectedLedger, id PassID) (agreed []order.Key, err error) {
-	known, err := into.OpenKeys(ctx, id, "", mostProjected)
-	if err != nil {
-		return nil, err
-	}
-	for _, key := range known {
-		p.known[key] = true
+	var known []order.Key
+	for from := order.Key(""); ; from = known[len(known)-1].Next() {
+		some, err := into.OpenKeys(ctx, id, from, mostProjected)
+		if err != nil {
+			return nil, err
+		}
+		if len(some) == 0 {
+			break
+		}
+		for _, key := range some {
+			p.known[key] = true
+		}
+		known = append(known, some...)
 	}
 	p.began = p.Now()
 	if err := p.everything(ctx); err != nil {
@@ -196,8 +207,13 @@ func (p *projected) everything(ctx context.Context) error {
 
 // keep has an order that differs looked at again.
 func (p *projected) keep(key order.Key, seen sighted) {
-	if _, known := p.known[key]; !known && len(p.differ) >= mostProjected {
+	most := mostProjected
+	if _, known := p.known[key]; known {
+		most *= 2
+	}
+	if len(p.differ) >= most {
 		p.beyond++
+		p.unjudged(key)
 		return
 	}
 	p.differ[key] = seen

@@ -152,3 +152,27 @@ func TestAStandbyThatIsBehindProvesNothingOfTheProjection(t *testing.T) {
 	}
 	f.ended(f.projected(), compare.Match, "", verify.ProjectedFacts{Events: 10, Projection: 10})
 }
+
+// TestAllThatAgreesIsResolved, however many divergences are open.
+func TestAllThatAgreesIsResolved(t *testing.T) {
+	f := newFour(t)
+	const many = 10_000 // are kept of one pass
+	side := func(is order.Representation, filled string, from, through int64) *sourcetest.Fake {
+		var rows []order.Row
+		for key := from; key <= through; key++ {
+			rows = append(rows, row(key, "OPEN", filled))
+		}
+		return sourcetest.New(is, sourcetest.Table{KeyType: order.KeyInteger, Fields: foldable, Indexed: true, Rows: rows})
+	}
+	for _, from := range []int64{4, 1} { // the second pass finds three more, before those that are known
+		f.folded, f.Projection = side(order.Events, "1", from, many+3), side(order.Projection, "0", from, many+3)
+		f.projected()
+	}
+	if pass := f.projected(); pass.Result.Diverged != many+3 {
+		t.Fatalf("ended %+v", pass.Result)
+	}
+	f.Projection = side(order.Projection, "1", 1, many+3)
+	if pass := f.projected(); pass.Result.Verdict != compare.Match || f.open() != "" {
+		t.Errorf("ended %+v, open are %.100s", pass.Result, f.open())
+	}
+}
