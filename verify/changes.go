@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/history"
@@ -89,10 +90,62 @@ func (p *pass) changesAgain(ctx context.Context, legacy Snapshot, drawn map[orde
 	return nil
 }
 
-// countChanges counts recorded changes, and those with their event. It does not count changes younger than the possible
-// lag, because their events may be on the way, and those of archived orders.
+// changesLater looks a second time, after the settle window, at the orders of which changes had no event: a transaction of legacy may
+// take longer than any lag, and write the event a moment later. The snapshots of the scan are closed then.
+func (p *pass) changesLater(ctx context.Context, scan *Scan) error {
+	switch facts := scan.Facts.(type) {
+	case SampleFacts:
+		err := p.foundLater(ctx, &facts.Changes)
+		scan.Facts = facts
+		return err
+	case FullFacts:
+		err := p.foundLater(ctx, &facts.Changes)
+		scan.Facts = facts
+		return err
+	}
+	return nil
+}
+
+func (p *pass) foundLater(ctx context.Context, changes *Changes) error {
+	lacked := changes.Without
+	if len(lacked) == 0 {
+		return nil
+	}
+	if err := p.c.Wait(ctx, p.c.Settle.Window); err != nil {
+		return err
+	}
+	keys := make([]order.Key, len(lacked))
+	for i, w := range lacked {
+		keys[i] = w.Key
+	}
+	records, err := p.readRecords(ctx, keys)
+	if err != nil || records == nil { // the first look stands
+		return err
+	}
+	events, err := p.c.Events.Histories(ctx, keys)
+	if err != nil {
+		return fmt.Errorf("looking again for the events of recorded changes: %w", err)
+	}
+	changes.Without = nil
+	for _, w := range lacked {
+		n, with := compare.Recorded(records[w.Key], events[w.Key], p.recordedBefore())
+		still := min(w.Changes, n-with)
+		changes.WithEvents += w.Changes - still
+		if still > 0 {
+			changes.Without = append(changes.Without, Unrecorded{w.Key, still})
+		}
+	}
+	return nil
+}
+
+// recordedBefore is the time up to which changes are counted: the events of younger ones may be on the way.
+func (p *pass) recordedBefore() time.Time {
+	return p.at.Add(-max(p.c.Settle.MaxLag, p.c.Settle.Window))
+}
+
+// countChanges counts recorded changes, and those with their event, but not the young ones and those of archived orders.
 func (p *pass) countChanges(records map[order.Key]history.Record, r reading) (counted Changes) {
-	before := p.at.Add(-max(p.c.Settle.MaxLag, p.c.Settle.Window))
+	before := p.recordedBefore()
 	for key, record := range records {
 		if len(r.events[key]) == 0 && compare.Archived(r.legacy[key]) {
 			continue

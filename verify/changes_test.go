@@ -186,3 +186,19 @@ func TestASampleOfFewerOrdersThanThereAreSaysSo(t *testing.T) {
 		}
 	}
 }
+
+// TestAnEventThatFollowsALongTransactionIsNoLoss: the change is older than any lag when it can first be seen.
+func TestAnEventThatFollowsALongTransactionIsNoLoss(t *testing.T) {
+	for name, pass := range map[string]func(*four) (verify.Pass, error){
+		"sample": func(f *four) (verify.Pass, error) { return f.sample(t.Context(), 100) },
+		"full":   func(f *four) (verify.Pass, error) { return f.full(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, _ := recorded(t)
+			h, lost := f.events.histories["3"], f.events.histories["4"]
+			f.events.histories["3"], f.events.histories["4"] = append(h[:1:1], h[2:]...), append(lost[:1:1], lost[2:]...)
+			f.meanwhile = func(int) { f.events.histories["3"] = h }
+			counted(t, f, f.must(pass(f)), 20, 19)
+		})
+	}
+}

@@ -214,6 +214,9 @@ func (p *pass) scan(ctx context.Context, done Pass, scan func(*pass, context.Con
 	if err == nil {
 		err = p.flush(ctx)
 	}
+	if err == nil {
+		err = p.changesLater(ctx, &done.Scan)
+	}
 	_ = p.aside.wait() // after an error: it was told already, or followed from it
 	done.Scan.Mismatches = p.suspects
 	if err != nil {
