@@ -20,8 +20,12 @@ func (w *work) identify(ctx context.Context, partitions []Partition) error {
 		return nil
 	}
 	id, err := s.Identity(ctx)
-	if err != nil {
+	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("asking for the identity of the topic: %w", err)
+	}
+	if err != nil { // whileSame asks again, and the topic can be read without it
+		w.Log.WarnContext(ctx, "the topic cannot be told from another of its name", slog.Any("error", err))
+		return nil
 	}
 	was := w.state.Topic
 	if id == "" || id == was {

@@ -1,6 +1,7 @@
 package follow_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -91,4 +92,7 @@ func TestATopicThatWasFilledBeyondItsOldEndIsAnother(t *testing.T) {
 	if got := s.state().Topic; got != "third" {
 		t.Errorf("followed is %q", got)
 	}
+	s.untold = errors.New("a proxy has closed the connection")
+	s.event(0, 62, 62)
+	s.want(62, "(topic orders, partition 0) retention_gap, 7 ghost_publish")
 }

@@ -36,6 +36,7 @@ type shop struct {
 	partitions [][]follow.Message
 	deleted    []int64
 	topic      string        // its identity
+	untold     error         // why the brokers do not tell it
 	cut        int64         // so many messages at the end of each partition are lost before they are read
 	unreadable int64         // so many messages of each partition are in a batch that cannot be read
 	grown      chan struct{} // closed, and made anew, when the topic grows
@@ -172,7 +173,7 @@ func (s *shop) Partitions(context.Context) ([]follow.Partition, error) {
 func (s *shop) Identity(context.Context) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.topic, nil
+	return s.topic, s.untold
 }
 
 // TakeParcels notes that parcels are being taken.
