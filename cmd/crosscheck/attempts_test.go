@@ -19,6 +19,7 @@ func TestAttemptsAreToldOnOneLine(t *testing.T) {
 		"to legacy: failed to connect to `user=u`:\n\t" + place + "tls error: server refused TLS connection\n\t" + place + "FATAL: no such role": "to legacy: failed to connect to `user=u`: " + place + "FATAL: no such role",
 		"to `user=u`:\n\t" + place + "connection refused\n\t" + place + "connection refused":                                                     "to `user=u`: " + place + "connection refused",
 		"to `user=u`:\n\thostname resolving error: lookup h: no such host\n\tlookup h: no such host":                                             "to `user=u`: hostname resolving error: lookup h: no such host",
+		"to `user=u`:\n\t" + place + "tls error: server refused TLS connection\n\t[::1]:5432 (h): connection refused":                            "to `user=u`: " + place + "tls error: server refused TLS connection; [::1]:5432 (h): connection refused",
 		"to `user=u`:\n\t" + place + "tls error: server refused TLS connection":                                                                  "to `user=u`: " + place + "tls error: server refused TLS connection",
 	} {
 		if got := attempts(text); got != want {
