@@ -75,7 +75,7 @@ func (t Table) column(name string) (Column, bool) {
 type Sample struct {
 	Events  int  // how many were counted
 	Whole   bool // they are all that there are
-	Repeats bool // several have the same position
+	Repeats bool // positions are mostly those of several events, as if each order counted its own
 	Types   []EventType
 	Invalid int // payloads that are no JSON objects
 	// Prefix is what the keys begin with, up to a character that is neither letter nor digit. Elsewhere counts events whose

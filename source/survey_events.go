@@ -52,7 +52,7 @@ func (s *Survey) Sample(ctx context.Context, store propose.Store) (propose.Sampl
 	}
 	out.Whole = out.Events+out.Elsewhere < surveyedNewest
 	if !store.Position.Unique {
-		query := fmt.Sprintf("SELECT count(%[1]s) > count(DISTINCT %[1]s) FROM (%[2]s) AS t", store.Position.Quoted, ends)
+		query := fmt.Sprintf("SELECT count(%[1]s) >= 2 * count(DISTINCT %[1]s) AND count(%[1]s) > 0 FROM (%[2]s) AS t", store.Position.Quoted, ends)
 		if err := s.pool.QueryRow(ctx, query).Scan(&out.Repeats); err != nil {
 			return out, fmt.Errorf("comparing positions of events: %w", err)
 		}

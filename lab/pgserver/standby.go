@@ -28,7 +28,7 @@ func (s *Server) copyPrimary(ctx context.Context) (err error) {
 		start, stop = "SELECT pg_start_backup('standby', true, false)", "SELECT labelfile FROM pg_stop_backup(false, false)"
 	}
 	// A checkpoint of others may remove what the standby still has to read. The slot ends with the primary.
-	slot := "standby_" + strings.TrimPrefix(filepath.Base(s.run), "crosscheck-pg-")
+	slot := s.slot()
 	if _, err := conn.Exec(ctx, "SELECT pg_create_physical_replication_slot('"+slot+"', true); "+start).ReadAll(); err != nil {
 		return fmt.Errorf("beginning a backup of the primary: %w", err)
 	}
@@ -44,6 +44,33 @@ func (s *Server) copyPrimary(ctx context.Context) (err error) {
 		if err := s.write(name, content); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (s *Server) slot() string {
+	return "standby_" + strings.TrimPrefix(filepath.Base(s.run), "crosscheck-pg-")
+}
+
+// Forget drops the slot of a standby that was stopped, so that the primary keeps nothing for it.
+func (s *Server) Forget(ctx context.Context) (err error) {
+	if s.primary == nil {
+		return ErrNoStandby
+	}
+	conn, err := pgconn.Connect(ctx, s.primary.DSN("postgres"))
+	if err != nil {
+		return fmt.Errorf("connecting to the primary: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	const drop = `DO $$ BEGIN
+		FOR i IN 1..200 LOOP -- the server may need a moment to see that the standby has gone
+			EXIT WHEN NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '%[1]s' AND active);
+			PERFORM pg_sleep(0.05);
+		END LOOP;
+		PERFORM pg_drop_replication_slot('%[1]s');
+	END $$`
+	if _, err := conn.Exec(ctx, fmt.Sprintf(drop, s.slot())).ReadAll(); err != nil {
+		return fmt.Errorf("dropping the slot of a standby: %w", err)
 	}
 	return nil
 }

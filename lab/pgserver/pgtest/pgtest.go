@@ -96,6 +96,9 @@ func Standby(t testing.TB, own map[string]string) *pgserver.Server {
 		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
+		if err := s.Forget(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
 	})
 	return s
 }
