@@ -143,22 +143,26 @@ func (s *site) readRuns(ctx context.Context, v *cutoverPage) ([][]cutover.Record
 	return journals, nil
 }
 
-// newestDecision is the one that can be approved if it is GO. Newer links are approvals.
+// newestDecision is the one that can be approved if it is GO. Newer links are approvals, of many slices perhaps.
 func (s *site) newestDecision(ctx context.Context) (*decidedView, error) {
 	if s.api.Logged == nil {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	const looked = 10
-	links, err := s.api.Logged.ListDecisions(ctx, 0, looked)
-	if err != nil && !errors.Is(err, board.ErrNotMigrated) {
-		return nil, err
-	}
-	for _, l := range links {
-		if l.Answer != approvalAnswer {
-			return &decidedView{l.Seq, l.Answer, human.Instant(l.At)}, nil
+	const atOnce = 10
+	for before := int64(0); ; {
+		links, err := s.api.Logged.ListDecisions(ctx, before, atOnce)
+		if err != nil && !errors.Is(err, board.ErrNotMigrated) {
+			return nil, err
+		}
+		for _, l := range links {
+			if before = l.Seq; l.Answer != approvalAnswer {
+				return &decidedView{l.Seq, l.Answer, human.Instant(l.At)}, nil
+			}
+		}
+		if len(links) < atOnce {
+			return nil, nil //nolint:nilnil // there is none
 		}
 	}
-	return nil, nil //nolint:nilnil // there is none
 }
 
 // readPlan asks the guardrails.

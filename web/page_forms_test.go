@@ -113,7 +113,9 @@ func TestAFormDoesWhatTheAPIDoes(t *testing.T) {
 func TestAnApproverApprovesOnThePage(t *testing.T) {
 	_, j, s := withForms(t)
 	chain := aChain(7)
-	chain.links = append([]board.Link{{Seq: 8, At: now, Who: "anna", Answer: approvalAnswer}}, chain.links...)
+	for seq := range int64(20) { // one for each slice
+		chain.links = append([]board.Link{{Seq: 8 + seq, At: now, Who: "anna", Answer: approvalAnswer}}, chain.links...)
+	}
 	s.API.Logged = chain
 	s.API.Runs = func(context.Context) ([][]cutover.Record, error) { return nil, nil }
 	if page := visit(t, s, "olga").do(http.MethodGet, "/cutover", "", nil).Body.String(); strings.Contains(page, `method="post"`) {
