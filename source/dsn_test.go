@@ -17,6 +17,7 @@ func TestDSNFault(t *testing.T) {
 		"postgres://u:hunter2%zz@h/d":                                     "is not a connection string",
 		"postgres://u:hunter2@[::1:1/l":                                   "is not a connection string",
 		"postgres://u:p@hunter2@h/d":                                      "the host has an @",
+		"host=/run/db@1 password=hunter2":                                 "", // a socket
 		"host=h password='hunter2":                                        "is not a connection string",
 		"postgres://u:hunter2@h/d?connect_timeout=soon":                   "is not a connection string",
 		"postgres://u:hunter2@h/d?pool_max_conns=many":                    "is not a connection string",

@@ -21,7 +21,7 @@ var dsnFaults = []struct{ end, message string }{
 func DSNFault(dsn string) (message, hint string) {
 	c, err := pgxpool.ParseConfig(dsn)
 	if err == nil {
-		if strings.Contains(c.ConnConfig.Host, "@") { // an error of connecting would quote it
+		if host := c.ConnConfig.Host; strings.Contains(host, "@") && !strings.HasPrefix(host, "/") { // no socket: an error of connecting would quote it
 			return "cannot be used: the host has an @, which is probably of the password", DSNHint
 		}
 		return "", ""
