@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # goroutines of their own. With -short, long tables and rounds of one kind have a part of their cases there: the others
 # take the same ways. make test has them all.
 RACE_PACKAGES ?= $(addprefix ./,$(addsuffix /...,$(wildcard source ledger switches alerts follow metrics sampler topic verify web backfill jobs cutover/run)))
-TEST_TIMEOUT  ?= 20m
+TEST_TIMEOUT  ?= 30m
 # How many packages are tested at once: tests wait so much that the processors have time for more than one each.
 TEST_PACKAGES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)))
 # The packages whose tests take longest begin first, so that none of them is left alone at the end.
