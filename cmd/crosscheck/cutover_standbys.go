@@ -9,6 +9,7 @@ import (
 
 	"github.com/nordvarg/crosscheck/config"
 	"github.com/nordvarg/crosscheck/cutover/steps"
+	"github.com/nordvarg/crosscheck/human"
 	"github.com/nordvarg/crosscheck/switches"
 )
 
@@ -71,7 +72,7 @@ func (g *guarding) following(ctx context.Context) steps.Guardrail {
 	if err != nil {
 		err = errors.New(g.config.Mask(err.Error()))
 	}
-	passes := fmt.Sprintf("%d standbys follow the new side", len(g.config.Cutover.Standbys))
+	passes := human.Quantity(int64(len(g.config.Cutover.Standbys)), "standby follows", "standbys follow") + " the new side"
 	if behind != "" {
 		passes += "; not replayed yet: " + behind
 	}

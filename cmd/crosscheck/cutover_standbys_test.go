@@ -26,7 +26,7 @@ func TestStandbysThatClientsReadAreWaitedFor(t *testing.T) {
 	}
 	standby := pgtest.Standby(t, nil)
 	s.config = s.configured(fmt.Sprintf("  standbys: [%q]", standby.DSN(of.Database)))
-	if text := unwrapped(s.does(exitDiverged, "cutover", "plan")); !strings.Contains(text, "1 standbys follow the new side") {
+	if text := unwrapped(s.does(exitDiverged, "cutover", "plan")); !strings.Contains(text, "1 standby follows the new side") {
 		t.Errorf("the plan says %s", text)
 	}
 	s.does(exitAgrees, "cutover", "rehearse")
