@@ -128,8 +128,10 @@ func (p *pass) foundLater(ctx context.Context, changes *Changes) error {
 	}
 	changes.Without = nil
 	for _, w := range lacked {
-		n, with := compare.Recorded(records[w.Key], events[w.Key], p.recordedBefore())
-		still := min(w.Changes, n-with)
+		still := w.Changes
+		if n, with := compare.Recorded(records[w.Key], events[w.Key], p.recordedBefore()); n >= still { // else legacy has erased some, and the first look stands
+			still = min(still, n-with)
+		}
 		changes.WithEvents += w.Changes - still
 		if still > 0 {
 			changes.Without = append(changes.Without, Unrecorded{w.Key, still})
