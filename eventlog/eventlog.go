@@ -97,7 +97,7 @@ func poolConfig(dsn string, connections int) (*pgxpool.Config, error) {
 	maps.Copy(cfg.ConnConfig.RuntimeParams, map[string]string{
 		"application_name": "crosscheck-backfill", "timezone": "UTC", "client_encoding": "UTF8", "datestyle": "ISO, YMD",
 		"statement_timeout": milliseconds(writeTimeout), "lock_timeout": milliseconds(askTimeout),
-		"idle_in_transaction_session_timeout": milliseconds(askTimeout), "row_security": "off",
+		"idle_in_transaction_session_timeout": milliseconds(askTimeout), "row_security": "off", "standard_conforming_strings": "on",
 	})
 	return cfg, nil
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
@@ -281,7 +280,7 @@ func TestCheckTellsWhatIsMissing(t *testing.T) {
 	if c = check(guest); c.MayCreateSchema || c.MayCreateTables || c.MayWrite || !c.SchemaExists {
 		t.Errorf("a role without any privilege: %+v", c)
 	}
-	if _, err := guest.Passes(t.Context(), 1); err == nil || errors.Is(err, board.ErrNotMigrated) {
+	if _, err := guest.Passes(t.Context(), 1); !errors.Is(err, ledger.ErrRights) {
 		t.Errorf("error is %v, want that the privilege is missing", err)
 	}
 	exec(t, conn, `GRANT USAGE ON SCHEMA crosscheck TO ledger_guest`)
@@ -289,9 +288,16 @@ func TestCheckTellsWhatIsMissing(t *testing.T) {
 	if c = check(guest); c.MayWrite || c.Version != c.WantVersion {
 		t.Errorf("a role that may only read: %+v", c)
 	}
+	if _, err := guest.Acquire(t.Context(), "job", "guest", time.Minute); !errors.Is(err, ledger.ErrRights) {
+		t.Errorf("a role that may only read takes a lease: %v", err)
+	}
 	exec(t, conn, `ALTER ROLE ledger_guest SET default_transaction_read_only = on`)
 	if c = check(opened(t, ledger.Config{DSN: as(t, dsn, "ledger_guest")})); !c.ReadOnly {
 		t.Errorf("a role that is set to read only: %+v", c)
+	}
+	exec(t, conn, `DROP SCHEMA crosscheck CASCADE; CREATE SCHEMA crosscheck; CREATE TABLE crosscheck.pass (theirs text)`)
+	if err := opened(t, ledger.Config{DSN: dsn}).Migrate(t.Context()); !errors.Is(err, ledger.ErrOccupied) {
+		t.Errorf("migrating a schema of somebody else: %v", err)
 	}
 	exec(t, conn, `DROP SCHEMA crosscheck CASCADE; GRANT CREATE ON DATABASE `+pgx.Identifier{conn.Config().Database}.Sanitize()+` TO ledger_guest`)
 	if err := opened(t, ledger.Config{DSN: as(t, dsn, "ledger_guest")}).Migrate(t.Context()); !errors.Is(err, ledger.ErrReadOnly) {

@@ -53,6 +53,12 @@ var (
 	// ErrMayNotCreate is returned if the schema does not exist, and the role has no right to create it.
 	ErrMayNotCreate = errors.New("the role may not create the schema")
 
+	// ErrRights is returned if the role lacks a right on the schema or on what is in it.
+	ErrRights = errors.New("the role may not read and write all tables of the ledger")
+
+	// ErrOccupied is returned if the schema has a relation of the name of one of the ledger's, of somebody else.
+	ErrOccupied = errors.New("the schema has tables that are not the ledger's")
+
 	// ErrReadOnly is returned by writes if the server or the role may only read.
 	ErrReadOnly = errors.New("the ledger's database can only be read")
 
@@ -178,6 +184,7 @@ func pinSession(c *pgx.ConnConfig, schema string, timeout time.Duration) {
 		"idle_in_transaction_session_timeout": milliseconds(idleInTx),
 		"default_transaction_isolation":       "read committed", // row locks must see what was committed while they waited
 		"jit":                                 "off",
+		"standard_conforming_strings":         "on",
 		"row_security":                        "off", // rows that are hidden are an error, and not an empty ledger
 	} {
 		for set := range c.RuntimeParams { // names of settings are case-insensitive, keys of the map are not

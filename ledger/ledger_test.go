@@ -263,7 +263,7 @@ func TestSessionIsPinnedWhateverTheRoleHas(t *testing.T) {
 		}
 		for setting, value := range map[string]string{
 			"timezone": "'Asia/Kolkata'", "datestyle": "'German'", "search_path": "public",
-			"default_transaction_isolation": "'serializable'", "statement_timeout": "1",
+			"default_transaction_isolation": "'serializable'", "statement_timeout": "1", "standard_conforming_strings": "off",
 		} {
 			exec(t, conn, "ALTER DATABASE "+database+" SET "+setting+" = "+value)
 		}

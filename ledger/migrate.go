@@ -43,6 +43,9 @@ func (l *Ledger) Migrate(ctx context.Context) error {
 		return fmt.Errorf("creating schema %s: %w", l.schema, explained(err))
 	}
 	if err := l.migrate(ctx); err != nil {
+		if isCode(err, duplicateTable, duplicateObject) {
+			err = fmt.Errorf("%w: %w", ErrOccupied, err)
+		}
 		return fmt.Errorf("migrating schema %s: %w", l.schema, explained(err))
 	}
 	if err := l.raise(ctx); err != nil {
@@ -154,7 +157,7 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	}
 	have, err := l.version(ctx)
 	if err != nil {
-		return fmt.Errorf("reading the version of ledger schema %s: %w", l.schema, err)
+		return fmt.Errorf("reading the version of ledger schema %s: %w", l.schema, explained(err))
 	}
 	want := WantVersion()
 	switch {
@@ -167,7 +170,7 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	}
 	old, err := l.outdated(ctx)
 	if err != nil {
-		return fmt.Errorf("reading the forms of ledger schema %s: %w", l.schema, err)
+		return fmt.Errorf("reading the forms of ledger schema %s: %w", l.schema, explained(err))
 	}
 	if len(old) > 0 {
 		return fmt.Errorf("%w: schema %q has old forms of %s", board.ErrNotMigrated, l.schema, strings.Join(old, ", "))
@@ -196,7 +199,7 @@ func (l *Ledger) version(ctx context.Context) (int64, error) {
 	case err != nil:
 		return 0, err
 	case !usable:
-		return 0, fmt.Errorf("role has no USAGE privilege on schema %q", l.schema)
+		return 0, fmt.Errorf("%w: it has no USAGE privilege on schema %q", ErrRights, l.schema)
 	}
 	var version int64
 	err = l.pool.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM `+versionTable+` WHERE is_applied`).Scan(&version)
@@ -210,6 +213,8 @@ func (l *Ledger) version(ctx context.Context) (int64, error) {
 const (
 	undefinedTable        = "42P01"
 	insufficientPrivilege = "42501"
+	duplicateTable        = "42P07"
+	duplicateObject       = "42710"
 	uniqueViolation       = "23505"
 	deadlockDetected      = "40P01"
 	serializationFailure  = "40001"

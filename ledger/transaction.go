@@ -22,7 +22,7 @@ func (l *Ledger) read(ctx context.Context, timeout time.Duration, fn func(contex
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return fn(ctx)
+	return explained(fn(ctx))
 }
 
 // write runs fn in one transaction. fn may run again from the start if PostgreSQL itself rolled it back. After a lost
@@ -53,7 +53,7 @@ func (l *Ledger) transaction(ctx context.Context, timeout time.Duration, fn func
 		if err := writable(ctx, tx); err != nil {
 			return err
 		}
-		return explained(fn(ctx, tx))
+		return fn(ctx, tx)
 	})
 	if !begun && isCode(err, featureNotSupported) { // BEGIN READ WRITE, which a server in recovery refuses
 		return fmt.Errorf("%w: its server is a standby: %w", ErrReadOnly, err)
@@ -67,6 +67,8 @@ func explained(err error) error {
 	switch {
 	case isCode(err, readOnlyTransaction):
 		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	case isCode(err, insufficientPrivilege) && !errors.Is(err, ErrMayNotCreate):
+		return fmt.Errorf("%w: %w", ErrRights, err)
 	case isCode(err, programLimitExceeded):
 		return fmt.Errorf("%w: %w", ErrLongKey, err)
 	}

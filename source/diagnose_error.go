@@ -123,6 +123,8 @@ func Hint(err error) string {
 		switch hint := hints[pg.Code]; {
 		case connecting(err):
 			return connectHint(pg)
+		case pg.Where != "" && slices.Contains([]string{"3F000", "42P01", "42883", "42704"}, pg.Code):
+			return withinFunction(pg)
 		case hint != "" || !rowFault(pg):
 			return hint
 		}
@@ -130,6 +132,14 @@ func Hint(err error) string {
 	}
 	_, hint, _ := doctor.TLSFault(err, tlsSettings)
 	return hint
+}
+
+// withinFunction is the hint for a name that a function of the database did not find. The function that the view or the
+// expression calls is the last that the server names.
+func withinFunction(pg *pgconn.PgError) string {
+	called := strings.Split(strings.TrimSuffix(strings.TrimSpace(pg.Where), "\nparallel worker"), "\n")
+	return fmt.Sprintf("in %s: search_path is empty, so the function must name schemas, or have its own path: ALTER FUNCTION … SET search_path = …",
+		doctor.OneLine(called[len(called)-1]))
 }
 
 // connectHint is the hint for a server that refuses to begin a session.

@@ -52,6 +52,26 @@ func TestErrorsOfConnectingHaveTheirOwnHints(t *testing.T) {
 	}
 }
 
+// TestANameThatAFunctionDoesNotFindIsTheFunctions: the table of the configuration is right.
+func TestANameThatAFunctionDoesNotFindIsTheFunctions(t *testing.T) {
+	dsn := pgtest.Database(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `CREATE TABLE states (word text);
+		CREATE FUNCTION spelled(word text) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT min(s.word) FROM states s); END';
+		CREATE FUNCTION outer_spelled(word text) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN public.spelled(word); END';
+		CREATE VIEW orders AS SELECT n AS order_id, outer_spelled('x') AS status FROM generate_series(1, 9) n`); err != nil {
+		t.Fatal(err)
+	}
+	c := source.Config{Representation: order.Legacy, DSN: dsn, Table: "public.orders", Key: "order_id", Fields: one(textField("status"))}
+	if hint := source.Hint(readAll(t, c)); !strings.Contains(hint, "outer_spelled") || !strings.Contains(hint, "ALTER FUNCTION") {
+		t.Errorf("hint %q", hint)
+	}
+}
+
 func urlOf(t *testing.T, dsn string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(dsn)

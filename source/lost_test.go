@@ -286,7 +286,9 @@ func readAll(t *testing.T, config source.Config) error {
 
 // TestSettingsOfTheRoleDoNotShow: how a value reads does not depend on whom it is read from.
 func TestSettingsOfTheRoleDoNotShow(t *testing.T) {
-	p := newPair(t, []source.Field{field("at", order.Timestamptz), field("day", order.Date), numericField("filled")})
+	escaped := textField("escaped")
+	escaped.Expr = `'a\n' || filled || CASE WHEN at = NULL THEN 'none' ELSE '' END`
+	p := newPair(t, []source.Field{field("at", order.Timestamptz), field("day", order.Date), numericField("filled"), escaped})
 	p.config[0].ChangedAt, p.config[1].ChangedAt = "at", "at"
 	p.both(`CREATE TABLE orders (order_id bigint PRIMARY KEY, at timestamptz, day date, filled numeric);
 		INSERT INTO orders VALUES (1, '2024-03-31 02:30:00+01', '2024-02-03', 1.5), (2, NULL, NULL, 0.1)`)
@@ -295,14 +297,17 @@ func TestSettingsOfTheRoleDoNotShow(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := pgx.Identifier{database}.Sanitize()
-	for _, setting := range []string{"TimeZone = 'Asia/Kathmandu'", "DateStyle = 'German, DMY'", "IntervalStyle = 'sql_standard'", "extra_float_digits = 0", "search_path = 'nowhere'", "default_transaction_isolation = 'serializable'"} {
+	for _, setting := range []string{
+		"TimeZone = 'Asia/Kathmandu'", "DateStyle = 'German, DMY'", "IntervalStyle = 'sql_standard'", "extra_float_digits = 0", "search_path = 'nowhere'", "default_transaction_isolation = 'serializable'",
+		"standard_conforming_strings = off", "transform_null_equals = on", "quote_all_identifiers = on",
+	} {
 		p.exec(p.projection, "ALTER DATABASE "+name+" SET "+setting)
 	}
 	if pass, got := p.full(); len(got) > 0 || pass.Result.Verdict != compare.Match {
 		t.Errorf("found %v, %+v", got, pass.Result)
 	}
 	p.exec(p.projection, "UPDATE orders SET filled = 9")
-	if _, got := p.full(); strings.Join(got, ", ") != "1 differs filled, 2 differs filled" {
+	if _, got := p.full(); strings.Join(got, ", ") != "1 differs filled,escaped, 2 differs filled,escaped" {
 		t.Errorf("found %v", got)
 	}
 }

@@ -67,6 +67,10 @@ func hintFor(err error) string {
 		return ledgerPooledHint
 	case errors.Is(err, ledger.ErrMayNotCreate):
 		return "GRANT CREATE ON DATABASE … TO the role of ledger.dsn, or create the schema for it: CREATE SCHEMA … AUTHORIZATION …"
+	case errors.Is(err, ledger.ErrRights):
+		return "the role of ledger.dsn needs CREATE and USAGE on the schema, and all rights on its tables and sequences; crosscheck doctor has the statements"
+	case errors.Is(err, ledger.ErrOccupied):
+		return "name a schema of its own in ledger.schema"
 	case errors.Is(err, ledger.ErrReadOnly):
 		return writableLedgerHint
 	case errors.Is(err, ledger.ErrLongKey):

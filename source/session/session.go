@@ -153,7 +153,7 @@ func (p *Pool) readCommitted() string {
 	return "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; " + p.settings
 }
 
-// settings limit what a transaction may cost, fix how values are printed, and make hidden rows an error.
+// settings limit what a transaction may cost, fix how SQL is read and how values are printed, and make hidden rows an error.
 const settings = "SET LOCAL row_security = off; " +
 	"SET LOCAL statement_timeout = '60s'; " +
 	lockTimeout + "; " +
@@ -164,6 +164,7 @@ const settings = "SET LOCAL row_security = off; " +
 	"SET LOCAL IntervalStyle = 'iso_8601'; " +
 	"SET LOCAL extra_float_digits = 3; " +
 	"SET LOCAL bytea_output = 'hex'; " +
+	"SET LOCAL standard_conforming_strings = on; SET LOCAL transform_null_equals = off; SET LOCAL quote_all_identifiers = off; " +
 	"SET LOCAL search_path = ''; " +
 	"SET LOCAL jit = off; " // on only for large digests
 
