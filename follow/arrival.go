@@ -87,11 +87,21 @@ func harmful(err error) error {
 	return err
 }
 
+var (
+	errTombstone = errors.New("it has no value (a tombstone)")
+	errRegistry  = errors.New("it is not JSON: its first byte is 0, as in Avro or Protobuf messages of a schema registry")
+)
+
 // decodeMessage decodes a message. A key that no order of the store can have counts as no key, and so does an id.
 func decodeMessage(m Message, v *order.Rules, t, ids order.KeyType) (order.Event, error) {
 	e, err := order.DecodeMessage(m.Value, v)
-	if err = harmful(err); m.Problem != nil {
+	switch err = harmful(err); {
+	case m.Problem != nil:
 		e.Said, err = nil, m.Problem
+	case len(m.Value) == 0:
+		err = errTombstone
+	case err != nil && m.Value[0] == 0:
+		err = errRegistry
 	}
 	if id, ok := canonicalID(ids, e.ID); ok {
 		e.ID = id

@@ -3,7 +3,6 @@ package follow
 import (
 	"bytes"
 	"context"
-	"errors"
 
 	"github.com/nordvarg/crosscheck/order"
 )
@@ -38,7 +37,7 @@ func (c *Census) Add(ctx context.Context, m Message) error {
 	case c.Rules.PassesOver(m.Value, e):
 		c.count.Ignore(string(e.Type), 1)
 	case err == nil || m.Problem != nil || c.Store == nil || !whole || len(raw.Payload) > order.MaxPayload:
-		c.add(e.Type, m, err)
+		c.count.Add(string(e.Type), err, "")
 	default:
 		raw.Payload = bytes.Clone(raw.Payload)
 		c.pending = append(c.pending, pendingMessage{raw, e.Type, err})
@@ -47,22 +46,6 @@ func (c *Census) Add(ctx context.Context, m Message) error {
 		}
 	}
 	return nil
-}
-
-var (
-	errTombstone = errors.New("it has no value (a tombstone)")
-	errRegistry  = errors.New("it is not JSON: its first byte is 0, as in Avro or Protobuf messages of a schema registry")
-)
-
-func (c *Census) add(t order.EventType, m Message, err error) {
-	switch {
-	case err == nil || m.Problem != nil:
-	case len(m.Value) == 0:
-		err = errTombstone
-	case m.Value[0] == 0:
-		err = errRegistry
-	}
-	c.count.Add(string(t), err, "")
 }
 
 // Done counts what was waiting, and returns the result.

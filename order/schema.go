@@ -34,6 +34,9 @@ type SchemaError struct {
 }
 
 func (e *SchemaError) Error() string {
+	if e.Position == NoPosition && e.Type == "" && e.Key == "" { // a message that says nothing of an event
+		return e.Detail
+	}
 	return fmt.Sprintf("event %s (%s) of order %s: %s", e.Position, e.Type, e.Key, e.Detail)
 }
 
