@@ -115,6 +115,7 @@ func TestStreamCompleteness(t *testing.T) {
 		given("a follower that never caught up", stream(500, 500, func(s *StreamEvidence) { s.CaughtUpAt = time.Time{} }), Inconclusive, "never caught up"),
 		given("a follower that caught up long ago", stream(500, 500, func(s *StreamEvidence) { s.CaughtUpAt = now.Add(-2 * time.Hour) }), Inconclusive, "last caught up with the topic 2h ago"),
 		given("an archive", stream(500, 500, func(s *StreamEvidence) { s.BeforeStore = 1200 }), Passes, "1,200 messages of the topic are from before the event store begins"),
+		given("a topic that lost its beginning before", stream(500, 500, func(s *StreamEvidence) { s.CutAt, s.BeforeStore = new(int64(77)), 1 }), Passes, "before event 77 were not looked for", "1 message of the topic is"),
 		given("one event is waited for", stream(500, 500, func(s *StreamEvidence) { s.Pending = 1 }), Inconclusive, "1 further stored event is not in the stream", "max_lag"),
 		given("one lost, and one waited for", stream(499, 500, func(s *StreamEvidence) { s.Pending = 1 }), Fails, "lost_publish"),
 		given("an open transaction", stream(500, 500, func(s *StreamEvidence) { s.WaitingFor, s.WaitingSince = "transaction 7", now.Add(-time.Hour) }), Passes, "not looked for", "waits for transaction 7"),

@@ -30,6 +30,9 @@ type StreamEvidence struct {
 	// BeforeStore is how many messages were not judged, because they are from before the event store begins, or of orders that
 	// were archived.
 	BeforeStore int64
+	// CutAt is the position of the event with which the topic begins, if its older messages were deleted before they were first
+	// read; nil otherwise. Stored events before it were not looked for.
+	CutAt *int64 `json:",omitempty"`
 	// Pending is how many further stored events the stream did not have for longer than the settle window. They are waited for,
 	// until newer events come or max_lag is over, and are in neither Stored nor Seen.
 	Pending int64 `json:",omitempty"`
@@ -37,8 +40,11 @@ type StreamEvidence struct {
 
 // notJudged returns sentences about what was not judged; empty if all was.
 func (e *StreamEvidence) notJudged() (said string) {
+	if e.CutAt != nil {
+		said = fmt.Sprintf(" Older messages had been deleted before crosscheck first read the topic: stored events before event %d were not looked for.", *e.CutAt)
+	}
 	if e.BeforeStore > 0 {
-		said = fmt.Sprintf(" %s from before the event store begins (its first position), or of orders whose events were archived, and could not be compared.",
+		said += fmt.Sprintf(" %s from before the event store begins (its first position), or of orders whose events were archived, and could not be compared.",
 			human.Quantity(e.BeforeStore, "message of the topic is", "messages of the topic are"))
 	}
 	if e.WaitingFor == "" {

@@ -314,13 +314,14 @@ func (l *Ledger) StreamEvidence(ctx context.Context, fingerprint string) (e *gat
 }
 
 func streamEvidence(ctx context.Context, q querier, fingerprint string) (*gate.StreamEvidence, map[int]int64, error) {
-	rows, err := q.Query(ctx, `SELECT stored, seen, gaps, caught_up_at, at, waiting_for, waiting_since, before_store, pending FROM stream_state WHERE fingerprint = $1`, fingerprint)
+	rows, err := q.Query(ctx, `SELECT stored, seen, gaps, caught_up_at, at, waiting_for, waiting_since, before_store, pending, claimed_from FROM stream_state WHERE fingerprint = $1`, fingerprint)
 	if err != nil {
 		return nil, nil, err
 	}
+	var from int64
 	e, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (e gate.StreamEvidence, err error) {
 		var caughtUp, since *time.Time
-		err = row.Scan(&e.Stored, &e.Seen, &e.Gaps, &caughtUp, &e.At, &e.WaitingFor, &since, &e.BeforeStore, &e.Pending)
+		err = row.Scan(&e.Stored, &e.Seen, &e.Gaps, &caughtUp, &e.At, &e.WaitingFor, &since, &e.BeforeStore, &e.Pending, &from)
 		e.CaughtUpAt, e.At, e.WaitingSince = orZero(caughtUp), e.At.UTC(), orZero(since)
 		return e, err
 	})
@@ -336,6 +337,9 @@ func streamEvidence(ctx context.Context, q querier, fingerprint string) (*gate.S
 	}
 	lag := make(map[int]int64, len(partitions))
 	for id, p := range partitions {
+		if p.Cut && from != int64(order.NoPosition) {
+			e.CutAt = &from
+		}
 		lag[id] = max(p.End-p.Next, 0)
 		e.LagMessages += lag[id]
 	}

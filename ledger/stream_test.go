@@ -63,7 +63,7 @@ func TestTheEvidenceOfTheStreamIsWhatWasClaimed(t *testing.T) {
 	l := migrated(t, database(t))
 	held := streamLease(t, l)
 	state := follow.State{
-		Partitions: map[int]follow.PartitionState{0: {Next: 5, End: 9}, 1: {}}, From: 3,
+		Partitions: map[int]follow.PartitionState{0: {Next: 5, End: 9}, 1: {Cut: true}}, From: 3,
 		Evidence: follow.Totals{
 			Stored: 9, Seen: 8, Checked: 20, CaughtUpAt: time.Unix(150, 0).UTC(), Waiting: follow.Waiting{For: "transaction 7", Since: time.Unix(100, 0).UTC()},
 		},
@@ -73,7 +73,7 @@ func TestTheEvidenceOfTheStreamIsWhatWasClaimed(t *testing.T) {
 	e, lag, err := l.StreamEvidence(t.Context(), followed)
 	want := &gate.StreamEvidence{
 		Stored: 9, Seen: 8, LagMessages: 4, Gaps: 2, CaughtUpAt: time.Unix(150, 0).UTC(), At: time.Unix(200, 0).UTC(),
-		WaitingFor: "transaction 7", WaitingSince: time.Unix(100, 0).UTC(),
+		WaitingFor: "transaction 7", WaitingSince: time.Unix(100, 0).UTC(), CutAt: new(int64(3)),
 	}
 	if diff := cmp.Diff(want, e); err != nil || diff != "" || lag[0] != 4 || lag[1] != 0 {
 		t.Errorf("evidence, lag %v, %v:\n%s", lag, err, diff)
