@@ -15,6 +15,9 @@ type Oracle struct {
 	Fields []order.Field
 	// Rules are those by which the events were decoded; nil is the preset for orders.
 	Rules *order.Rules
+	// Leftovers is true if old events may have been archived. Events without a creation are then no finding where no side
+	// has the order.
+	Leftovers bool
 }
 
 func (o Oracle) rules() *order.Rules { return cmp.Or(o.Rules, order.Defaults()) }

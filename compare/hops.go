@@ -53,7 +53,10 @@ func (c *placedOrder) byHop() byHop {
 // judgeLegacy judges legacy itself, and legacy against the events.
 func (c *placedOrder) judgeLegacy(h *byHop) {
 	if c.legacy.Kind == PlacedWhole {
-		found, _ := c.impossibleForAll()
+		found, orphan := c.ofNoOrder()
+		if !orphan {
+			found, _ = c.impossibleForAll()
+		}
 		for _, hop := range []order.Hop{order.LegacyItself, order.LegacyToEvents} {
 			if found.Hop == hop {
 				h.part(found)
@@ -107,6 +110,19 @@ func (c *placedOrder) recordHasFold() bool {
 	}
 	_, found := right.contradiction(fields)
 	return !found
+}
+
+// ofNoOrder looks for events of an order that no event creates, and that legacy does not have.
+func (c *placedOrder) ofNoOrder() (Diagnosis, bool) {
+	if len(c.Legacy) > 0 || len(c.clean) == 0 || c.final.Exists() || c.Leftovers && len(c.Projection) == 0 {
+		return Diagnosis{}, false
+	}
+	first := c.clean[0]
+	return Diagnosis{
+		Verdict: Lagging, Hop: order.LegacyToEvents, Cause: GhostEvent, Confidence: Medium, Or: []Cause{WrongEventContent, LostShadowWrite},
+		PartsAt: order.Known(first.Position),
+		Reason:  fmt.Sprintf("event %d (%s) is of an order that no event creates, and legacy does not have it: it may be another order's", first.Position, first.Type),
+	}, true
 }
 
 // impossibleForAll looks for an impossible event of a history that legacy shows too.

@@ -82,7 +82,7 @@ func (x *Explainer) look(ctx context.Context, key order.Key) (l look, err error)
 }
 
 func (x *Explainer) oracle() compare.Oracle {
-	return compare.Oracle{Fields: x.Comparison.Fields, Rules: x.Comparison.Rules}
+	return x.Comparison.Oracle()
 }
 
 // settled looks until possible lag is proven to be more than lag. If the order's own times say that nothing has

@@ -249,10 +249,10 @@ func (s *store) Newest(context.Context) (time.Time, error) { return s.newest, ni
 func (s *store) rows(fields []order.Field, keys ...order.Key) (out []order.Row) {
 	for _, k := range keys {
 		state, _ := order.Fold(s.histories[k])
-		if !state.Exists() && !state.Flawed() {
+		if len(s.histories[k]) == 0 {
 			continue
 		}
-		row := order.Row{Key: k, Flawed: state.Flawed()}
+		row := order.Row{Key: k, Flawed: state.Flawed() || !state.Exists()}
 		for _, f := range fields {
 			v, _ := state.Value(f.Name)
 			row.Values = append(row.Values, v)

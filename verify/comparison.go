@@ -27,6 +27,8 @@ type Comparison struct {
 	Fields             []order.Field
 	// Rules are those by which events are folded; nil is the preset for orders.
 	Rules *order.Rules
+	// Leftovers is true if old events may have been archived: see [compare.Oracle].
+	Leftovers bool
 	// GroupBy is the field by whose values rows are counted; empty counts all as one group.
 	GroupBy string
 	// Recount is how old counts by group may be before a full pass counts again; zero counts in each.
@@ -77,6 +79,11 @@ type Comparison struct {
 	Worker string
 
 	firstRange, firstPart int64 // rows; 0 is the constant
+}
+
+// Oracle is the judge of orders of which events were read.
+func (c *Comparison) Oracle() compare.Oracle {
+	return compare.Oracle{Fields: c.Fields, Rules: c.Rules, Leftovers: c.Leftovers}
 }
 
 // Progress is how far a stage of a pass has come.

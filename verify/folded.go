@@ -97,7 +97,7 @@ func (d *differing) compare(ctx context.Context) error {
 		}
 	}
 	for _, is := range d.p.judge(keys, r) {
-		if len(is.Mismatches) == 0 || len(r.legacy[is.Key])+len(r.projection[is.Key]) == 0 && leftover(r.events[is.Key]) {
+		if len(is.Mismatches) == 0 {
 			continue
 		}
 		if err := d.p.suspect(ctx, is, r.legacy[is.Key], r.projection[is.Key], false); err != nil {
@@ -105,10 +105,4 @@ func (d *differing) compare(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// leftover returns true for events that are no order.
-func leftover(events []order.Event) bool {
-	state, _ := order.Fold(events)
-	return !state.Exists() && !state.Flawed()
 }

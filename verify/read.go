@@ -183,7 +183,7 @@ func (p *pass) readRecords(ctx context.Context, keys []order.Key) (map[order.Key
 
 // judge judges orders by what was read of them.
 func (p *pass) judge(keys []order.Key, r reading) []compare.Observation {
-	oracle := compare.Oracle{Fields: p.c.Fields, Rules: p.c.Rules}
+	oracle := p.c.Oracle()
 	out := make([]compare.Observation, len(keys))
 	for i, key := range keys {
 		out[i], _ = oracle.Judge(r.of(key))

@@ -39,7 +39,7 @@ func compareFolds(ctx context.Context, c *config.Config, events source.EventsCon
 	}
 	defer store.Close()
 	cmp := comparison(c, sides{projection: projection, events: store}, nil, nil)
-	folds := compare.Folds{Oracle: compare.Oracle{Fields: cmp.Fields, Rules: cmp.Rules}}
+	folds := compare.Folds{Oracle: cmp.Oracle()}
 	refused, err := verify.Folds{Projection: projection, Events: store, Random: cmp.Random, Wait: cmp.Wait}.Compare(ctx, foldedOrders, &folds)
 	f := doctor.Finding{Side: string(order.Events), Check: checkFold, Level: doctor.Warning}
 	switch {

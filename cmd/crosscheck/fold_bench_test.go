@@ -144,7 +144,7 @@ func foldStore(b *testing.B) (*pgserver.Server, *config.Config) {
 
 func foldSides(b *testing.B, c *config.Config) (legacy *source.Side, fold *source.Fold) {
 	b.Helper()
-	fold, err := openFold(b.Context(), c, nil)
+	fold, err := openFold(b.Context(), c, nil, true)
 	if err != nil {
 		b.Fatal(err)
 	}

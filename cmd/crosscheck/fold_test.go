@@ -36,7 +36,7 @@ func TestTheFoldOfAllEventsHasLegacysDigests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fold, err := openFold(t.Context(), c, nil)
+	fold, err := openFold(t.Context(), c, nil, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func (s *sides) openFolded(ctx context.Context, c *config.Config, observe observ
 		return nil
 	}
 	s.folded.fields = judgedFields(c)
-	if s.folded.events, err = openFold(ctx, c, observe); err != nil {
+	if s.folded.events, err = openFold(ctx, c, observe, true); err != nil {
 		return err
 	}
 	if len(s.folded.fields) == len(c.Compare.Fields) && c.Events.Archived == "" {
@@ -63,14 +63,15 @@ func (f folded) close() {
 	}
 }
 
-// openFold opens the whole event store as orders: the side to compare with legacy if all events are folded.
-func openFold(ctx context.Context, c *config.Config, observe observer) (*source.Fold, error) {
+// openFold opens the whole event store as orders: the side to compare with legacy if all events are folded. If uncreated is
+// true, events without a creation are orders too.
+func openFold(ctx context.Context, c *config.Config, observe observer, uncreated bool) (*source.Fold, error) {
 	events, err := eventsConfig(c, observe)
 	if err != nil {
 		return nil, err
 	}
 	return source.OpenFold(ctx, source.FoldConfig{
-		Events: events, Fields: judgedFields(c), GroupBy: c.Compare.GroupBy, Uncreated: c.Events.Archived != "",
+		Events: events, Fields: judgedFields(c), GroupBy: c.Compare.GroupBy, Uncreated: uncreated,
 	})
 }
 

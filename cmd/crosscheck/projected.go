@@ -22,7 +22,7 @@ import (
 
 // project compares the projection with the events, in the fields that events judge.
 func project(ctx context.Context, c *config.Config, l *ledger.Ledger, held lease.Lease, start verify.Start) (pass verify.Pass, err error) {
-	events, err := openFold(ctx, c, nil)
+	events, err := openFold(ctx, c, nil, c.Events.Archived != "")
 	if err != nil {
 		return pass, withoutSecrets(c, err)
 	}

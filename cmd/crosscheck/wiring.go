@@ -229,7 +229,7 @@ func comparison(c *config.Config, s sides, l *ledger.Ledger, log *slog.Logger) *
 		cmp.Settle = feedSettle(c)
 	}
 	if s.events != nil { // a nil pointer in the interface would count as an event store
-		cmp.Events, cmp.Rules = s.events, s.events.Rules()
+		cmp.Events, cmp.Rules, cmp.Leftovers = s.events, s.events.Rules(), c.Events.Archived != ""
 		if c.History.Given() {
 			cmp.Records = &source.Records{Legacy: s.legacy, Config: historyConfig(c)}
 		}

@@ -99,7 +99,8 @@ func (c *Case) expect(w *world, projected row) {
 			creations++
 		}
 	}
-	c.Source.Observable = len(c.Source.Hops) > 0 && (broken || creations > 1 || !shows(c.Fields, w.legacy, events))
+	ofNoOrder := len(w.stored) > 0 && !events.exists && len(w.legacy) == 0
+	c.Source.Observable = len(c.Source.Hops) > 0 && (broken || creations > 1 || ofNoOrder || !shows(c.Fields, w.legacy, events))
 	odd := c.Source.Observable && sameSides(c.Fields, w.legacy, w.projection)
 	c.Projection.Observable = len(c.Projection.Hops) > 0 && !odd && !broken && (events.exists || len(w.legacy) == 0) && !shows(c.Fields, w.projection, projected) && !shows(c.Fields, w.projection, events)
 	c.Impossible = impossible(w.stored)
