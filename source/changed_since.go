@@ -61,7 +61,7 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 	if err != nil {
 		return out, n.fail("planning to look for what was written", err)
 	}
-	unique, err := n.unique(ctx)
+	unique, err := n.keyIs(ctx, uniqueIndex)
 	if err != nil {
 		return out, n.fail("looking for a unique index on the key", err)
 	}
@@ -94,13 +94,13 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 	return out, nil
 }
 
-// unique returns true if an index makes sure that each key has one row. It knows nothing of the tables that inherit from this one.
-func (n *snapshot) unique(ctx context.Context) (unique bool, err error) {
+// keyIs asks about the key's column, if it is one. The answer holds for no other tables, so it is false if some inherit from this one.
+func (n *snapshot) keyIs(ctx context.Context, question string) (yes bool, err error) {
 	if n.side.shape.keyColumn == 0 {
 		return false, nil
 	}
-	err = n.tx.QueryRow(ctx, uniqueIndex+" AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = $1)", n.side.shape.oid, int16(n.side.shape.keyColumn)).Scan(&unique) //nolint:gosec // a column's number
-	return unique, err
+	err = n.tx.QueryRow(ctx, question+" AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = $1)", n.side.shape.oid, int16(n.side.shape.keyColumn)).Scan(&yes) //nolint:gosec // a column's number
+	return yes, err
 }
 
 // writtenIn reads a chunk in one statement, because a second scan would cost as much as the first. Each of its rows has the sums

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nordvarg/crosscheck/order"
 	"github.com/nordvarg/crosscheck/verify"
@@ -61,7 +62,7 @@ func (s *Side) groupSQL() string {
 
 // nulls are the values that replace NULL inside a chain of hashes. They are random for each pass, so that no order has
 // the same value in two passes.
-type nulls struct{ text, numeric, integer, uuid string }
+type nulls struct{ text, numeric, integer, uuid, time string }
 
 func newNulls(seed int64) nulls {
 	a, b := nullSeeds(seed)
@@ -70,8 +71,15 @@ func newNulls(seed int64) nulls {
 		numeric: fmt.Sprintf("-0.%020d%020d1", a, b),
 		integer: fmt.Sprintf("'%d'::bigint", int64(a)),
 		uuid:    fmt.Sprintf("'%016x%016x'::uuid", a, b),
+		time:    fmt.Sprintf("'%s'::timestamp", postgresZero.Add(time.Duration(nullMicros(a))*time.Microsecond).Format("2006-01-02 15:04:05.000000")),
 	}
 }
+
+// postgresZero is where PostgreSQL counts its times from.
+var postgresZero = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// nullMicros is a time of the years 2000 to 2142.
+func nullMicros(seed uint64) int64 { return int64(seed >> 12) }
 
 func nullSeeds(seed int64) (a, b uint64) {
 	return uint64(mix(uint64(seed))), uint64(mix(uint64(seed) + 1))
@@ -87,10 +95,9 @@ func nullSeeds(seed int64) (a, b uint64) {
 // constant keeps neighbours apart, and where no other type comes after them a last hash does. (Left is an order
 // with 0 that is missing beside a phantom of the neighbouring key with NaN, in half of the passes.) hashint8 folds
 // 64 bits to 32, and so do timestamps: the value goes into the seed too, shifted, or an integer that repeats the
-// key would take the key out of it; and of a timestamp its hour is hashed beside it, which leaves 44 pairs of hours
-// between 1970 and 2100 to chance. hash_array forgets the seed where all elements are NULL: a constant is one of
-// them. NULL is replaced by a constant before hashing. Text is hashed under the C collation, or equal strings of a
-// nondeterministic one would hash alike.
+// key would take the key out of it; and of a timestamp its hour is hashed before it, which leaves 44 pairs of hours
+// between 1970 and 2100 to chance. NULL is replaced by a constant before hashing. Text is hashed under the C
+// collation, or equal strings of a nondeterministic one would hash alike.
 func rowDigest(t order.KeyType, key string, fields []Field, h verify.Hash) string {
 	if h.Portable {
 		return portableDigest(key, fields, h.Seed)
@@ -102,8 +109,8 @@ func rowDigest(t order.KeyType, key string, fields []Field, h verify.Hash) strin
 	null := newNulls(h.Seed)
 	if h.WholeTimes {
 		chain = wholeTimestamps(fields, chain, null)
-	} else if s := timestamps(fields); s != "" {
-		chain = fmt.Sprintf("hash_array_extended(%s, %s)", s, chain)
+	} else {
+		chain = timestamps(fields, chain, null)
 	}
 	numerics, others := parted(fields)
 	for i, f := range numerics {
@@ -197,19 +204,18 @@ func signs(fields []Field, h verify.Hash) string {
 	return fmt.Sprintf("(CASE WHEN %s THEN %s ELSE 0 END)", strings.Join(tests, " OR "), strings.Join(each, " # "))
 }
 
-// timestamps returns an array with each timestamp and its hour. Hours are counted from PostgreSQL's own zero, because
-// from any other zero the distance to its last timestamps overflows.
-func timestamps(fields []Field) string {
-	var parts []string
+// timestamps hashes each timestamp after its hour. Hours are counted from PostgreSQL's own zero, because from any other zero
+// the distance to its last timestamps overflows. Before version 18 no function hashes a timestamptz, so it becomes a timestamp
+// first, by an interval, which takes no time zone's table.
+func timestamps(fields []Field, chain string, null nulls) string {
 	for _, f := range fields {
 		if f.Type == order.Timestamptz {
-			parts = append(parts, canonical(f), fmt.Sprintf("date_bin('1 hour', %s, '2000-01-01 00:00:00+00'::timestamptz)", canonical(f)))
+			for _, part := range []string{fmt.Sprintf("date_bin('1 hour', %s, '2000-01-01 00:00:00+00'::timestamptz)", canonical(f)), canonical(f)} {
+				chain = fmt.Sprintf("timestamp_hash_extended(coalesce(timezone('0'::interval, %s), %s), %s)", part, null.time, chain)
+			}
 		}
 	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return "ARRAY[" + strings.Join(parts, ", ") + ", 'epoch'::timestamptz]"
+	return chain
 }
 
 // wholeTimestamps hashes the bytes of each timestamp, of which there are eight. That of NULL is longer.

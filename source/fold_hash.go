@@ -38,6 +38,7 @@ type rowHash struct {
 	numerics, others, timestamps []int // indexes of fields, in the order in which they are hashed
 	null                         cell  // the value that replaces NULL
 	nullUUID                     [16]byte
+	nullTime                     int64 // in microseconds since 2000
 }
 
 func newRowHash(t order.KeyType, fields []order.Field, h verify.Hash) *rowHash {
@@ -54,7 +55,7 @@ func newRowHash(t order.KeyType, fields []order.Field, h verify.Hash) *rowHash {
 	}
 	a, b := nullSeeds(h.Seed)
 	r.null.text = fmt.Appendf(nil, "null %016x%016x", a, b)
-	r.null.n = int64(a)
+	r.null.n, r.nullTime = int64(a), nullMicros(a)
 	r.null.number.parse([]byte(newNulls(h.Seed).numeric))
 	binary.BigEndian.PutUint64(r.nullUUID[:], a)
 	binary.BigEndian.PutUint64(r.nullUUID[8:], b)
@@ -69,7 +70,7 @@ func (r *rowHash) row(key cellKey, cells []cell) int64 {
 	chain := r.key(key) ^ r.signs(cells)
 	if r.hash.WholeTimes {
 		chain = r.wholeTimes(cells, chain)
-	} else if len(r.timestamps) > 0 {
+	} else {
 		chain = r.times(cells, chain)
 	}
 	for i, f := range r.numerics {
@@ -154,30 +155,29 @@ const (
 	unixEpoch = -946_684_800_000_000 // of PostgreSQL's time, in microseconds
 )
 
-// times is hash_array_extended of the list in timestamps in expr.go.
-func (r *rowHash) times(cells []cell, seed int64) int64 {
-	sum := int64(1)
-	add := func(hash int64) { sum = sum<<5 - sum + hash }
+// times does what timestamps in expr.go does.
+func (r *rowHash) times(cells []cell, chain int64) int64 {
 	for _, f := range r.timestamps {
-		c := &cells[f]
-		if c.null {
-			add(0)
-			add(0)
-			continue
+		at := cells[f].n
+		begun := hourOf(at)
+		if cells[f].null {
+			at, begun = r.nullTime, r.nullTime
 		}
-		add(hashInt64(c.n, seed))
-		begun := c.n
-		if c.n != infinity && c.n != -infinity-1 {
-			if rest := c.n % hour; rest < 0 {
-				begun -= rest + hour
-			} else {
-				begun -= rest
-			}
-		}
-		add(hashInt64(begun, seed))
+		chain = hashInt64(at, hashInt64(begun, chain))
 	}
-	add(hashInt64(unixEpoch, seed))
-	return sum
+	return chain
+}
+
+// hourOf is when the hour of a time began. Infinity has none, and stays as it is.
+func hourOf(micros int64) int64 {
+	if micros == infinity || micros == -infinity-1 {
+		return micros
+	}
+	rest := micros % hour
+	if rest < 0 {
+		rest += hour
+	}
+	return micros - rest
 }
 
 // wholeTimes does what wholeTimestamps in expr.go does.

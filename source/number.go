@@ -15,21 +15,25 @@ import (
 // of the time of a digest of three fields.
 func (n *snapshot) number(ctx context.Context, h verify.Hash, condition string, args ...any) ([]verify.Digest, error) {
 	row := n.side.unequal(rowDigest(n.side.shape.keyType, n.side.config.Key, n.side.config.Fields, h), h.Seed)
-	query := fmt.Sprintf("SELECT count(*)::text, count(%[1]s)::text, sum(%[2]s)%[3]s::text FROM %[4]s WHERE %[5]s",
-		n.side.config.Key, row, ofKeys(h, n.side.config.Key), n.side.from(), condition)
+	withKey, err := n.withKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	query := fmt.Sprintf("SELECT count(*)::text, %[1]s::text, sum(%[2]s)%[3]s::text FROM %[4]s WHERE %[5]s",
+		withKey, row, ofKeys(h, n.side.config.Key), n.side.from(), condition)
 	result, err := n.tx.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer result.Close()
-	var all, withKey int64
+	var all, with int64
 	var sum pgtype.Text
 	for result.Next() {
 		raw := result.RawValues()
 		if all, err = strconv.ParseInt(string(raw[0]), 10, 64); err != nil {
 			return nil, fmt.Errorf("reading a row count: %w", err)
 		}
-		if withKey, err = strconv.ParseInt(string(raw[1]), 10, 64); err != nil {
+		if with, err = strconv.ParseInt(string(raw[1]), 10, 64); err != nil {
 			return nil, fmt.Errorf("reading a row count: %w", err)
 		}
 		sum = pgtype.Text{String: string(raw[2]), Valid: raw[2] != nil}
@@ -38,13 +42,27 @@ func (n *snapshot) number(ctx context.Context, h verify.Hash, condition string, 
 		return nil, err
 	}
 	var out []verify.Digest
-	if withKey > 0 {
-		out = append(out, verify.Digest{Group: order.Null, Rows: withKey, Sum: sum.String})
+	if with > 0 {
+		out = append(out, verify.Digest{Group: order.Null, Rows: with, Sum: sum.String})
 	}
-	if all > withKey {
-		out = append(out, verify.Digest{NullKey: true, Group: order.Null, Rows: all - withKey})
+	if all > with {
+		out = append(out, verify.Digest{NullKey: true, Group: order.Null, Rows: all - with})
 	}
 	return out, nil
+}
+
+// withKey counts the rows that have a key. Where all must have one, a second count of the same rows would take a twenty-fifth of
+// the time.
+func (n *snapshot) withKey(ctx context.Context) (string, error) {
+	counted := "count(" + n.side.config.Key + ")"
+	if n.side.config.Key != n.side.stored() { // some keys count as none
+		return counted, nil
+	}
+	required, err := n.keyIs(ctx, requiredKey)
+	if required {
+		return "count(*)", err
+	}
+	return counted, err
 }
 
 // ofKeys leaves rows without a key out of a sum. Only portable digests of them are not NULL anyway.

@@ -67,6 +67,9 @@ func (s *Side) resolve(ctx context.Context) (shape, error) {
 const uniqueIndex = `SELECT EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = $1 AND indisunique AND indisvalid
 	AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = $2)`
 
+// requiredKey asks whether a column of a table cannot be NULL.
+const requiredKey = `SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attnotnull AND attnum = $2)`
+
 // timeIndexed returns true if the newest change can be read through an index.
 func (s *Side) timeIndexed(ctx context.Context) (bool, error) {
 	return s.inOrder(ctx, s.newestSQL("1", "true", 1))

@@ -136,7 +136,7 @@ type Layout struct {
 // DigestVersion is the version of row digests. It is stored with everything that is made of them. Raise it if a row has
 // another digest than before under the same [Hash], or if a fault in the digests was mended. Then nothing that an older
 // version has stored is compared with a new digest, and older programs no longer write into the ledger.
-const DigestVersion = 1
+const DigestVersion = 2
 
 // Hash says how a row is digested.
 type Hash struct {

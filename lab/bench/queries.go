@@ -67,12 +67,10 @@ func chain(f fields) string {
 	if len(negative) > 0 {
 		h += fmt.Sprintf(" # (CASE WHEN %s THEN %s ELSE 0 END)", strings.Join(negative, " OR "), strings.Join(signs, " # "))
 	}
-	var times []string
 	for _, c := range f.of("timestamptz") {
-		times = append(times, c.name, fmt.Sprintf("date_bin('1 hour', %s, '2000-01-01 00:00:00+00')", c.name))
-	}
-	if len(times) > 0 {
-		h = fmt.Sprintf("hash_array_extended(ARRAY[%s, 'epoch'], %s)", strings.Join(times, ", "), h)
+		for _, part := range []string{fmt.Sprintf("date_bin('1 hour', %s, '2000-01-01 00:00:00+00')", c.name), c.name} {
+			h = fmt.Sprintf("timestamp_hash_extended(coalesce(timezone('0'::interval, %s), '2067-03-09 01:02:03.456789'), %s)", part, h)
+		}
 	}
 	for i, c := range f.of("numeric") {
 		if i > 0 {
