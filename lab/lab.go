@@ -34,6 +34,8 @@ type Options struct {
 	LegacyDatabase, EventsDatabase string
 	// History is generated first. Its Events are needed for everything except benchmarks.
 	History History
+	// Copied says that the databases are copies of ones with this history, of which nothing was published.
+	Copied bool
 	// Rate is how many deals the desk makes per second; default 50.
 	Rate float64
 	// Workers is how many deals are made at the same time; default 4.
@@ -143,7 +145,7 @@ func (l *Lab) open(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if !fresh {
+	if !fresh && !o.Copied {
 		o.PublishHistory = 0 // published when it was generated, or not wanted
 	}
 	if l.legacy, err = openPool(ctx, l.LegacyDSN, o.Workers, legacyTimeout); err != nil {

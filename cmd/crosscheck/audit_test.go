@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/nordvarg/crosscheck/lab"
-	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 )
 
 // audited runs an audit, and returns what it reports and each finding as "order kind cause".
@@ -60,10 +59,8 @@ type planting struct {
 
 func newPlanting(t *testing.T, orders int64) *planting {
 	t.Helper()
-	p := &planting{t: t, legacy: pgtest.Database(t), events: pgtest.Database(t)}
-	if err := lab.Generate(deadline(t), p.legacy, p.events, lab.History{Orders: orders, Events: true, Seed: 7}); err != nil {
-		t.Fatal(err)
-	}
+	p := &planting{t: t}
+	p.legacy, p.events = withHistory(t, lab.History{Orders: orders, Events: true, Seed: 7})
 	p.config = writeConfig(t, "audit", fmt.Sprintf(`
 legacy:     {dsn: %q, table: public.orders, key: order_id, changed_at: updated_at}
 projection: {dsn: %q, table: public.current_orders, key: order_id, changed_at: updated_at}

@@ -29,8 +29,12 @@ const cutTables = `
 
 func newCutSystem(t *testing.T, sections ...string) *cutSystem {
 	t.Helper()
-	s := &cutSystem{t: t, dsn: pgtest.Database(t)}
-	rows(t, s.dsn, cutTables)
+	s := &cutSystem{t: t, dsn: pgtest.Copy(t, "cut", func(dsn string) error {
+		if _, err := query(dsn, cutTables); err != nil {
+			return err
+		}
+		return withLedger(t, dsn)
+	})}
 	s.config = s.configured(sections...)
 	return s
 }

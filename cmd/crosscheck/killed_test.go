@@ -22,20 +22,29 @@ type held struct {
 	config             string
 }
 
-// newHeld puts the ledger beside legacy, so that the projection's server can be lost alone.
-func newHeld(t *testing.T, legacy, projection string) *held {
+// newHeld has copies of the orders, and the ledger beside legacy.
+func newHeld(t *testing.T) *held {
 	t.Helper()
-	h := &held{t: t, legacy: legacy, projection: projection}
-	orders, err := os.ReadFile("testdata/default/orders.sql")
-	if err != nil {
-		t.Fatal(err)
+	of := ordersPair(t, read(t, ordersFile))
+	return heldIn(t, of[1], of[0])
+}
+
+// newHeldBetween writes the orders into databases of different servers, so that the projection's server can be lost alone.
+func newHeldBetween(t *testing.T, legacy, projection string) *held {
+	t.Helper()
+	for _, dsn := range []string{legacy, projection} {
+		rows(t, dsn, read(t, ordersFile))
 	}
-	rows(t, legacy, string(orders))
-	rows(t, projection, string(orders)+`;
-		CREATE TABLE hold (query text);
+	return heldIn(t, legacy, projection)
+}
+
+func heldIn(t *testing.T, legacy, projection string) *held {
+	t.Helper()
+	rows(t, projection, `CREATE TABLE hold (query text);
 		CREATE FUNCTION passes() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$BEGIN
 			PERFORM pg_catalog.pg_sleep(60) FROM public.hold WHERE current_query() LIKE query; RETURN true;
 		END$$`)
+	h := &held{t: t, legacy: legacy, projection: projection}
 	h.config = h.configure("0")
 	return h
 }
@@ -138,7 +147,7 @@ const endedInScan = "process ended during the scan"
 
 func TestKilledDuringTheScan(t *testing.T) {
 	t.Parallel()
-	h := newHeld(t, pgtest.Database(t), pgtest.Database(t))
+	h := newHeld(t)
 	h.kill(h.caughtScanning())
 	if got := h.passes(); got != "1|scanning||" {
 		t.Errorf("the ledger's passes are %s", got)
@@ -156,7 +165,7 @@ func TestKilledDuringTheScan(t *testing.T) {
 
 func TestKilledWhileSuspectsWait(t *testing.T) {
 	t.Parallel()
-	h := newHeld(t, pgtest.Database(t), pgtest.Database(t))
+	h := newHeld(t)
 	h.kill(h.caughtSettling())
 	if got := h.passes(); got != "1|settling||" {
 		t.Errorf("the ledger's passes are %s", got)
@@ -183,7 +192,7 @@ func TestKilledWhileSuspectsWait(t *testing.T) {
 
 func TestStoppedPassIsUnverified(t *testing.T) {
 	t.Parallel()
-	h := newHeld(t, pgtest.Database(t), pgtest.Database(t))
+	h := newHeld(t)
 	for _, s := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		p := h.caughtScanning()
 		h.signal(p, s)
@@ -233,7 +242,7 @@ func ownServer(t testing.TB) *pgserver.Server {
 func TestDatabaseLostInMidPass(t *testing.T) {
 	t.Parallel()
 	s := ownServer(t)
-	h := newHeld(t, pgtest.Database(t), s.DSN("postgres"))
+	h := newHeldBetween(t, pgtest.Database(t), s.DSN("postgres"))
 	for _, name := range []string{"scan", "settle window"} {
 		caught := map[string]func() *process{"scan": h.caughtScanning, "settle window": h.caughtSettling}[name]
 		p := caught()
@@ -271,7 +280,7 @@ func TestDatabaseLostInMidPass(t *testing.T) {
 // TestConnectionCutDuringTheDrillDown cuts a pass off that has compared most orders: it says how many.
 func TestConnectionCutDuringTheDrillDown(t *testing.T) {
 	t.Parallel()
-	h := newHeld(t, pgtest.Database(t), pgtest.Database(t))
+	h := newHeld(t)
 	for _, dsn := range []string{h.legacy, h.projection} {
 		rows(t, dsn, `INSERT INTO orders SELECT g, 'BUY', g, 'OPEN', 0, NULL, now() FROM generate_series(10000, 99999) AS g; ANALYZE orders`)
 	}
@@ -309,7 +318,7 @@ func (h *held) wantUnverified(name string) {
 func TestLedgerLostInMidPass(t *testing.T) {
 	t.Parallel()
 	s := ownServer(t)
-	h := newHeld(t, s.DSN("postgres"), pgtest.Database(t))
+	h := newHeldBetween(t, s.DSN("postgres"), pgtest.Database(t))
 	p := h.caughtSettling()
 	if err := s.Kill(); err != nil {
 		t.Fatal(err)

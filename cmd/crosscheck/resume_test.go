@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 )
 
 // inRanges is the configuration with ranges of keys.
@@ -31,7 +29,7 @@ func (h *held) storedRanges() []string {
 // a pass which nothing killed.
 func TestAKilledPassIsResumed(t *testing.T) {
 	t.Parallel()
-	h := newHeld(t, pgtest.Database(t), pgtest.Database(t))
+	h := newHeld(t)
 	for _, dsn := range []string{h.legacy, h.projection} {
 		rows(t, dsn, `INSERT INTO orders SELECT g, 'BUY', g, 'OPEN', 0, NULL, now() FROM generate_series(10000, 99999) AS g; ANALYZE orders`)
 	}
@@ -81,7 +79,7 @@ func TestAKilledPassIsResumed(t *testing.T) {
 // TestOneStatementCannotBeResumed says why.
 func TestOneStatementCannotBeResumed(t *testing.T) {
 	t.Parallel()
-	h := newHeld(t, pgtest.Database(t), pgtest.Database(t))
+	h := newHeld(t)
 	h.kill(h.caughtScanning())
 	h.leasesRunOut()
 	p := start(t, "verify", "--resume", "--config", h.config)
@@ -98,7 +96,7 @@ func TestPassesKilledAtRandomMoments(t *testing.T) {
 	if soak() {
 		kills = 10
 	}
-	h := newHeld(t, pgtest.Database(t), pgtest.Database(t))
+	h := newHeld(t)
 	const orders = 300_000
 	for _, dsn := range []string{h.legacy, h.projection} {
 		rows(t, dsn, fmt.Sprintf(`INSERT INTO orders SELECT g, 'BUY', g, 'OPEN', 0, NULL, now() FROM generate_series(10000, %d) AS g; ANALYZE orders`, orders+8_000-1))

@@ -28,7 +28,7 @@ import (
 //
 //	database NAME…          a fresh database each, with its DSN in $NAME_DSN (in capitals)
 //	sql NAME STATEMENTS     run them there; what they return is stdout. STATEMENTS may be a file.sql
-//	pair                    databases legacy and projection, each with the 2,000 orders of orders.sql
+//	pair                    databases legacy and projection, each with the 2,000 orders of orders.sql; the ledger is migrated
 //	role NAME DATABASE      a role that may log in, with $NAME_DSN to do so
 //	exits CODE PROGRAM …    run it, and want this exit code
 //	json PATH VALUE         the one JSON object on stdout holds the value at that path (a.0.b); ! json PATH: nothing
@@ -87,10 +87,33 @@ func dsnVariable(name string) string { return strings.ToUpper(name) + "_DSN" }
 
 func cmdPair(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 0, "pair")
-	for _, name := range []string{"legacy", "projection"} {
-		cmdDatabase(ts, false, []string{name})
-		cmdSQL(ts, false, []string{name, "orders.sql"})
+	orders, err := os.ReadFile(ordersFile)
+	ts.Check(err)
+	names := []string{"legacy", "projection"}
+	if ts.ReadFile("orders.sql") != string(orders) {
+		cmdDatabase(ts, false, names)
+		for _, name := range names {
+			cmdSQL(ts, false, []string{name, "orders.sql"})
+		}
+		return
 	}
+	for i, dsn := range ordersPair(ts.Value(testingKey{}).(testing.TB), string(orders)) {
+		ts.Setenv(dsnVariable(names[i]), dsn)
+	}
+}
+
+const ordersFile = "testdata/default/orders.sql"
+
+// ordersPair are two databases with the same orders, copied from the first ones. The second has a ledger.
+func ordersPair(t testing.TB, orders string) []string {
+	return pgtest.Copies(t, []string{"orders", "orders_ledger"}, func(dsns []string) error {
+		for _, dsn := range dsns {
+			if _, err := query(dsn, orders); err != nil {
+				return err
+			}
+		}
+		return withLedger(t, dsns[1])
+	})
 }
 
 func cmdRole(ts *testscript.TestScript, neg bool, args []string) {

@@ -6,8 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
 )
 
 // sharing is the configuration with ranges of keys that sidecars share.
@@ -60,7 +58,7 @@ func (h *held) wantShared(code int, r passReport) {
 // the middle of a range, and one whose holder is.
 func TestSidecarsShareAPass(t *testing.T) {
 	t.Parallel()
-	h := newHeld(t, pgtest.Database(t), pgtest.Database(t))
+	h := newHeld(t)
 	for _, dsn := range []string{h.legacy, h.projection} {
 		rows(t, dsn, `INSERT INTO orders SELECT g, 'BUY', g, 'OPEN', 0, NULL, now() FROM generate_series(10000, 99999) AS g; ANALYZE orders`)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/nordvarg/crosscheck/lab"
 	"github.com/nordvarg/crosscheck/lab/broker"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
+	"github.com/nordvarg/crosscheck/ledger"
 )
 
 // commandTimeout ends a crosscheck that hangs.
@@ -37,14 +38,12 @@ type system struct {
 
 func newSystem(t *testing.T, o lab.Options) *system {
 	t.Helper()
-	if o.Server == nil {
-		name := func() string {
-			dsn := strings.TrimSuffix(pgtest.Database(t), "?sslmode=disable")
-			return dsn[strings.LastIndexByte(dsn, '/')+1:]
-		}
-		o.Server, o.LegacyDatabase, o.EventsDatabase = pgtest.Server(t), name(), name()
-	}
 	o.History.Events, o.History.Seed = true, 7
+	if o.Server == nil {
+		o.Server, o.Copied = pgtest.Server(t), true
+		legacy, events := withHistory(t, o.History)
+		o.LegacyDatabase, o.EventsDatabase = nameOf(legacy), nameOf(events)
+	}
 	o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	l, err := lab.Up(deadline(t), o)
 	if err != nil {
@@ -56,6 +55,36 @@ func newSystem(t *testing.T, o lab.Options) *system {
 		}
 	})
 	return &system{l, t}
+}
+
+// withHistory are two databases that are copied from the first ones with that history. The ledger is migrated: what migrating does is
+// for tests with a ledger of another name.
+func withHistory(t *testing.T, h lab.History) (legacy, events string) {
+	t.Helper()
+	kind := strings.ToLower(fmt.Sprintf("%d_%d_%t", h.Orders, h.Backfilled, h.Store == nil))
+	dsns := pgtest.Copies(t, []string{"legacy_" + kind, "events_" + kind}, func(dsns []string) error {
+		if err := lab.Generate(deadline(t), dsns[0], dsns[1], h); err != nil {
+			return err
+		}
+		return withLedger(t, dsns[1])
+	})
+	return dsns[0], dsns[1]
+}
+
+// nameOf is the name of the database.
+func nameOf(dsn string) string {
+	dsn, _, _ = strings.Cut(dsn, "?")
+	return dsn[strings.LastIndexByte(dsn, '/')+1:]
+}
+
+// withLedger makes the tables of the ledger in a database that is to be copied.
+func withLedger(t testing.TB, dsn string) error {
+	l, err := ledger.Open(deadline(t), ledger.Config{DSN: dsn, Schema: lab.LedgerSchema})
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	return l.Migrate(deadline(t))
 }
 
 func newBroker(t *testing.T, o broker.Options) *broker.Broker {

@@ -121,18 +121,35 @@ func DatabaseIn(t testing.TB, encoding string) string {
 // Copy is [Database] with the content that fill gives to the first one of that kind. Fill leaves no connection open.
 func Copy(t testing.TB, kind string, fill func(dsn string) error) string {
 	t.Helper()
+	return Copies(t, []string{kind}, func(dsns []string) error { return fill(dsns[0]) })[0]
+}
+
+// Copies is [Copy] for databases that are filled together, and always named together.
+func Copies(t testing.TB, kinds []string, fill func(dsns []string) error) []string {
+	t.Helper()
 	filling.Lock()
 	defer filling.Unlock()
-	template := "template_" + kind
-	if !filled[template] {
-		s := Server(t)
-		exec(t, s, "CREATE DATABASE "+template)
-		if err := fill(s.DSN(template)); err != nil {
-			t.Fatalf("filling %s: %v", template, err)
-		}
-		filled[template] = true
+	var templates, copies []string
+	for _, kind := range kinds {
+		templates = append(templates, "template_"+kind)
 	}
-	return create(t, " TEMPLATE "+template)
+	if first := templates[0]; !filled[first] {
+		s := Server(t)
+		var dsns []string
+		for _, template := range templates {
+			exec(t, s, "DROP DATABASE IF EXISTS "+template) // what a test has left whose filling failed
+			exec(t, s, "CREATE DATABASE "+template)
+			dsns = append(dsns, s.DSN(template))
+		}
+		if err := fill(dsns); err != nil {
+			t.Fatalf("filling %s: %v", first, err)
+		}
+		filled[first] = true
+	}
+	for _, template := range templates {
+		copies = append(copies, create(t, " TEMPLATE "+template))
+	}
+	return copies
 }
 
 // create creates a database, and drops it when the test has ended.
