@@ -217,8 +217,8 @@ func (s *cutSystem) probes() string {
 	rows(s.t, s.dsn, `CREATE TABLE probes (id int GENERATED ALWAYS AS IDENTITY, at_new bool)`)
 	return fmt.Sprintf(`  probe:
     every: 50ms
-    reads: {sql: {dsn: %[1]q, check: "select value = 'event_sourced' from app_config where name = 'read_source'"}}
-    writes: {sql: {dsn: %[1]q, check: "insert into probes (at_new) select value = 'event_sourced' from app_config where name = 'write_mode' returning at_new"}}`, s.dsn)
+    reads: {timeout: 3s, sql: {dsn: %[1]q, check: "select value = 'event_sourced' from app_config where name = 'read_source'"}}
+    writes: {timeout: 3s, sql: {dsn: %[1]q, check: "insert into probes (at_new) select value = 'event_sourced' from app_config where name = 'write_mode' returning at_new"}}`, s.dsn)
 }
 
 // clientsSaw is what the newest run's report says of the clients.
@@ -385,7 +385,7 @@ func TestASidecarFinishesARunWhoseProcessWasKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.end()
-	rows(t, s.dsn, `DROP TRIGGER slow ON app_config`)
+	rows(t, s.dsn, `DROP TRIGGER slow ON app_config; UPDATE crosscheck.lease SET expires_at = clock_timestamp() WHERE job = 'cutover'`)
 	sidecar := start(t, "run", "--config", s.config)
 	defer func() { _ = sidecar.Process.Kill(); sidecar.end() }()
 	ended := `SELECT count(*) > 0 FROM crosscheck.cutover_record WHERE step = 'tail-check' AND verb = 'do' AND outcome = 'done'`
