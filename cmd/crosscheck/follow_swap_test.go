@@ -5,6 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/nordvarg/crosscheck/lab"
+	"github.com/nordvarg/crosscheck/lab/broker"
 )
 
 // swap puts a projection that was built beside the present one in its place, as a blue/green rebuild does.
@@ -18,7 +21,7 @@ const swap = `BEGIN; LOCK TABLE projector IN ACCESS EXCLUSIVE MODE;
 // TestASwappedProjectionIsLookedAtAnew by the follower, the page and the metrics, as by the passes and the gate.
 func TestASwappedProjectionIsLookedAtAnew(t *testing.T) {
 	t.Parallel()
-	s := newStreaming(t, 1000)
+	s := newStreamingOf(t, newBroker(t, broker.Options{}).Brokers(), lab.Options{PublishHistory: 1000})
 	s.live()
 	sidecar := s.follow()
 	s.caughtUp()

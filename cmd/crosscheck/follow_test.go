@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -30,14 +29,16 @@ func newStreaming(t *testing.T, published int64) *streaming {
 	return newStreamingOn(t, newBroker(t, broker.Options{}).Brokers(), published)
 }
 
-// newStreamingOn publishes to a broker that is there.
+// newStreamingOn publishes to a broker that is there. The projector writes what readers see, which costs less than refreshing it.
 func newStreamingOn(t *testing.T, brokers []string, published int64) *streaming {
 	t.Helper()
-	topic := newTopic(t, brokers)
-	s := newSystem(t, lab.Options{
-		History: lab.History{Orders: 500}, Rate: 30, RefreshEvery: labRefresh, Publisher: topic, PublishHistory: published,
-		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-	})
+	return newStreamingOf(t, brokers, lab.Options{PublishHistory: published, Incremental: true})
+}
+
+func newStreamingOf(t *testing.T, brokers []string, o lab.Options) *streaming {
+	t.Helper()
+	o.History.Orders, o.Rate, o.RefreshEvery, o.Publisher = 500, 30, labRefresh, newTopic(t, brokers)
+	s := newSystem(t, o)
 	address := freeAddress(t)
 	file := s.config("crosscheck", followWindow, fmt.Sprintf(`
 events: {dsn: %q}
