@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	childtest.Waiting() // for deals
+	childtest.Waiting(4) // for deals
 	pgtest.Main(m)
 }
 

@@ -23,7 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	childtest.Waiting() // for locks
+	childtest.Waiting(4) // for locks
 	pgtest.Main(m)
 }
 

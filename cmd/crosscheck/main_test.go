@@ -33,7 +33,7 @@ const collecting = "GOGC"
 type withServer struct{ *testing.M }
 
 func (w withServer) Run() int {
-	childtest.Waiting() // for settle windows
+	childtest.Waiting(6) // for settle windows
 	return pgtest.Run(withKafka(w), stuck...)
 }
 

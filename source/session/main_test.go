@@ -8,6 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	childtest.Waiting() // for connections that are given up
+	childtest.Waiting(4) // for connections that are given up
 	pgtest.Main(m)
 }

@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	childtest.Waiting() // for brokers that are away
+	childtest.Waiting(4) // for brokers that are away
 	kafkatest.Main(m)
 }
 

@@ -67,10 +67,10 @@ func (o *One[S]) Stop() error {
 	return o.server.Stop()
 }
 
-// Waiting lets at least four tests of a process run side by side, for a TestMain whose tests wait most of the time. What
+// Waiting lets at least so many tests of a process run side by side, for a TestMain whose tests wait most of the time. What
 // -parallel says is read later and wins.
-func Waiting() {
-	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
+func Waiting(tests int) {
+	if err := flag.Set("test.parallel", strconv.Itoa(max(tests, runtime.GOMAXPROCS(0)))); err != nil {
 		panic(err)
 	}
 }
