@@ -3,6 +3,7 @@ package follow
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -32,12 +33,14 @@ type pastHorizon struct {
 	counted bool
 }
 
-// check counts everything up to a position. It is due when the stream was read up to its ends.
+// check counts everything up to a position. It is due when the stream was read up to its ends. What was written in open
+// transactions, or behind them, comes only when these have ended.
 type check struct {
 	upTo    order.Position
 	visible PositionCount // as of the horizon with that position
 	at      time.Time     // when the ends were captured
 	ends    []Partition
+	since   time.Time      // what was stored from then on is not looked for
 	newest  order.Position // of the store
 	// whole is true unless the stream may have stopped (an event is stored that it does not show, and it shows nothing
 	// newer), or a transaction holds back what can be checked.
@@ -60,7 +63,8 @@ func (w *work) findMissing(ctx context.Context) error {
 		}
 	}
 	for _, p := range w.stored.check.ends {
-		if s := w.state.Partitions[p.Partition]; s.Next < p.End && p.End > p.First {
+		s, written := w.state.Partitions[p.Partition], max(p.End, p.Written)
+		if s.Next < written && written > p.First {
 			return nil
 		}
 	}
@@ -110,15 +114,10 @@ func (w *work) capture(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// held notes that an open transaction keeps the store from being complete for longer than people were told.
+// held notes that an open transaction, in the store or in the topic, holds the search back for longer than people were told.
 func (w *work) held(by Running, now time.Time) {
-	first := slices.IndexFunc(w.stored.horizons, func(h pastHorizon) bool { return h.cleared.IsZero() })
-	waiting, was := Waiting{}, w.state.Evidence.Waiting
-	if first >= 0 && (now.Sub(w.stored.horizons[first].at) > w.patience() || was.For != "" && was.For == by.Holder) {
-		waiting = Waiting{For: by.Holder, Since: w.stored.horizons[first].at}
-		if by.Since != nil {
-			waiting.Since = by.Since.UTC()
-		}
+	waiting, was := w.heldBy(by, now), w.state.Evidence.Waiting
+	if waiting.For != "" {
 		w.step.commit.At = now // the stream is read all the same
 	}
 	if was.For == waiting.For { // the transaction's own beginning may not be known
@@ -134,8 +133,33 @@ func (w *work) held(by Running, now time.Time) {
 		w.Log.Info("missing messages are looked for again, the transaction has ended", slog.String("waited_for", was.For))
 		return
 	}
-	w.Log.Warn("missing messages are not looked for while a transaction is open in the event store",
+	w.Log.Warn("missing messages are not looked for while a transaction is open",
 		slog.String("waiting_for", waiting.For), slog.Time("since", waiting.Since))
+}
+
+// heldBy returns the transaction that holds the search back; the zero value if there is none.
+func (w *work) heldBy(by Running, now time.Time) Waiting {
+	was := w.state.Evidence.Waiting
+	long := func(since time.Time, holder string) bool {
+		return now.Sub(since) > w.patience() || was.For != "" && was.For == holder
+	}
+	first := slices.IndexFunc(w.stored.horizons, func(h pastHorizon) bool { return h.cleared.IsZero() })
+	if first >= 0 && long(w.stored.horizons[first].at, by.Holder) {
+		waiting := Waiting{For: by.Holder, Since: w.stored.horizons[first].at}
+		if by.Since != nil {
+			waiting.Since = by.Since.UTC()
+		}
+		return waiting
+	}
+	if c := w.stored.check; c != nil {
+		for _, p := range c.ends {
+			holder := fmt.Sprintf("the open transaction of a producer in partition %d of the topic", p.Partition)
+			if next := w.state.Partitions[p.Partition].Next; next >= p.End && next < p.Written && long(c.at, holder) {
+				return Waiting{For: holder, Since: c.since}
+			}
+		}
+	}
+	return Waiting{}
 }
 
 // countVisible counts what is visible up to a horizon that was just cleared. If a bucket has the same count a settle
@@ -201,7 +225,7 @@ func (w *work) prepareCheck(ctx context.Context, now time.Time) error {
 			w.state.Partitions[p.Partition] = s
 		}
 	}
-	c := check{upTo: w.state.Evidence.Checked, at: now, ends: ends}
+	c := check{upTo: w.state.Evidence.Checked, at: now, ends: ends, since: w.stored.horizons[due].at}
 	for _, h := range w.stored.horizons[:due+1] {
 		if h.counted && h.Position >= c.upTo && (h.Position <= passed || now.Sub(h.cleared) >= w.patience()) {
 			c.upTo, c.visible = h.Position, h.visible

@@ -128,6 +128,32 @@ func TestNothingIsMissingBelowAnOpenTransaction(t *testing.T) {
 	}
 }
 
+// TestNothingIsMissingBehindAnOpenTransactionOfAProducer: its messages, and those behind it, cannot be read before it ends.
+func TestNothingIsMissingBehindAnOpenTransactionOfAProducer(t *testing.T) {
+	s := newShop(t, 1)
+	s.trade(1, 3)
+	s.store(4, 4)
+	s.pending = 1
+	began := s.clock()
+	if err := s.follow("ten minutes pass", func() bool { return s.clock().Sub(began) > 10*time.Minute }); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.found(); got != "" {
+		t.Errorf("found %q while the message may be in an open transaction", got)
+	}
+	if w := s.state().Evidence.Waiting; w.For != "the open transaction of a producer in partition 0 of the topic" || w.Since.IsZero() || w.Since.After(began.Add(time.Minute)) {
+		t.Errorf("it says that it waits for %+v, since %s", w, began)
+	}
+	s.pending = 0
+	s.publish(0, 4, 4)
+	s.store(5, 5)
+	s.trade(6, 7)
+	s.want(7, "5 lost_publish")
+	if w := s.state().Evidence.Waiting; w != (follow.Waiting{}) {
+		t.Errorf("the transaction has ended, and it says %+v", w)
+	}
+}
+
 func TestStartOnAnExistingTopicClaimsNothingBefore(t *testing.T) {
 	s := newShop(t, 2)
 	for id := 1; id <= 5000; id++ {

@@ -26,6 +26,8 @@ type Partition struct {
 	First int64
 	// End is the offset below which everything can be read. Messages of open transactions are not below it.
 	End int64
+	// Written is the offset below which everything was written, with what is in open transactions or behind them; never below End.
+	Written int64
 }
 
 // GapKind says why the stream goes on at another offset than the expected one.

@@ -37,6 +37,7 @@ type shop struct {
 	deleted    []int64
 	topic      string        // its identity
 	untold     error         // why the brokers do not tell it
+	pending    int64         // so many messages at the end of each partition are in an open transaction
 	cut        int64         // so many messages at the end of each partition are lost before they are read
 	unreadable int64         // so many messages of each partition are in a batch that cannot be read
 	grown      chan struct{} // closed, and made anew, when the topic grows
@@ -164,7 +165,8 @@ func (s *shop) Partitions(context.Context) ([]follow.Partition, error) {
 	defer s.mu.Unlock()
 	var out []follow.Partition
 	for i, m := range s.partitions {
-		out = append(out, follow.Partition{Partition: i, First: s.deleted[i], End: int64(len(m)) + s.cut})
+		end := int64(len(m)) + s.cut
+		out = append(out, follow.Partition{Partition: i, First: s.deleted[i], End: end, Written: end + s.pending})
 	}
 	return out, nil
 }

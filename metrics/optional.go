@@ -69,7 +69,7 @@ var (
 	projectionLagEvents  = gauge("projection_lag_events", "Events that the projection has not applied yet.")
 	streamLag            = gauge("stream_lag_messages", "Messages of a partition of the stream that are not matched with the event store yet.", "partition")
 	streamLastLook       = gauge("stream_last_look_timestamp_seconds", "When crosscheck last read the stream, with or without new messages; 0 if the stream is configured but was never read.")
-	streamWaiting        = gauge("stream_waiting_seconds", "How long the search for missing messages has waited for an open transaction of the event store's database; 0 while that is not longer than max_lag.")
+	streamWaiting        = gauge("stream_waiting_seconds", "How long the search for missing messages has waited for an open transaction, of the event store's database or of a producer of the topic; 0 while that is not longer than max_lag.")
 	streamBeforeStore    = gauge("stream_before_store_messages", "Messages that were not judged when the topic was first read, because they are from before the event store begins, or their orders were archived.")
 	completeness         = gauge("completeness_ratio", "Share of the orders or events at the start of a hop that have reached its end.", "hop")
 	changeCompleteness   = gauge("change_completeness_ratio", "Share of legacy's recorded changes of sampled orders that have reached the end of a hop.", "hop")

@@ -100,8 +100,17 @@ func (t *Topic) Partitions(ctx context.Context) ([]follow.Partition, error) {
 		if err != nil {
 			return err
 		}
-		found, err = t.bounds(ctx, c, ids, kafka.ReadCommitted)
-		return err
+		if found, err = t.bounds(ctx, c, ids, kafka.ReadCommitted); err != nil {
+			return err
+		}
+		written, err := t.bounds(ctx, c, ids, kafka.ReadUncommitted)
+		if err != nil {
+			return err
+		}
+		for i := range found {
+			found[i].Written = max(found[i].End, written[i].End)
+		}
+		return nil
 	})
 	return found, err
 }

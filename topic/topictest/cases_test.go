@@ -54,7 +54,7 @@ func rangeEnds(t *testing.T, c cluster, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []follow.Partition{{Partition: 0, First: 0, End: 300}, {Partition: 1, First: 0, End: 300}}
+	want := []follow.Partition{{Partition: 0, First: 0, End: 300, Written: 300}, {Partition: 1, First: 0, End: 300, Written: 300}}
 	if diff := cmp.Diff(want, partitions); diff != "" {
 		t.Fatalf("partitions (-want +got):\n%s", diff)
 	}

@@ -259,8 +259,8 @@ func openTransactions(t *testing.T, c cluster, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if partitions[0].End != 3 {
-		t.Errorf("the end is %d, want 3: what follows an open transaction cannot be read yet", partitions[0].End)
+	if p := partitions[0]; p.End != 3 || p.Written != 6 {
+		t.Errorf("it ends at %d, and is written up to %d, want 3 and 6: what follows an open transaction cannot be read yet", p.End, p.Written)
 	}
 	r, stop := readOn(t, s, nil)
 	r.wait(3)
