@@ -20,7 +20,7 @@ func settings(o Options) map[string]string {
 		"synchronous_commit":     "off",
 		"full_page_writes":       "off",
 		"wal_level":              "logical",
-		"max_connections":        "200",
+		"max_connections":        "400",
 		"shared_buffers":         "128MB",
 		"listen_addresses":       "127.0.0.1",
 		"timezone":               "UTC",

@@ -52,7 +52,7 @@ func TestServerRunsWithItsSettings(t *testing.T) {
 	ctx, s := start(t, pgserver.Options{SharedBuffers: "64MB", Settings: map[string]string{"work_mem": "12MB"}})
 	for setting, want := range map[string]string{
 		"shared_buffers": "64MB", "work_mem": "12MB", "wal_level": "logical", "fsync": "off",
-		"server_encoding": "UTF8", "TimeZone": "UTC", "max_connections": "200",
+		"server_encoding": "UTF8", "TimeZone": "UTC", "max_connections": "400",
 	} {
 		if got := query(ctx, t, s, "SHOW "+setting); got != want {
 			t.Errorf("%s is %s, want %s", setting, got, want)
