@@ -385,6 +385,7 @@ func TestDiagnosesOfBoth(t *testing.T) {
 func bothCases(t testing.TB) []diagnosisCase {
 	events := eventsOf(t, "create 100@10; part 40@10; price 11.5")
 	right := rowOf(oracle, events)
+	conflict := append(eventsOf(t, "create 100@10; part 40@10; price 11.5"), eventsOf(t, "create 100@10; part 40@10; price 12")[2])
 	venue, nothing := compare.Oracle{Fields: fieldsOf("price", "venue")}, compare.Oracle{Fields: fieldsOf("venue")}
 	rows := func(v string) []order.Row { return one(order.Row{Values: []order.Value{text("11.5"), text(v)}}) }
 	row := one(order.Row{Values: []order.Value{text("X")}})
@@ -409,6 +410,11 @@ func bothCases(t testing.TB) []diagnosisCase {
 			"lagging legacy->events lost_shadow_write", compare.Medium,
 		},
 		{"a field that events do not tell", venue, compare.Evidence{Events: events, Legacy: rows("X"), Projection: rows("Y")}, "lagging legacy->projection wrong_value", compare.Low},
+		{
+			"another event at a position that has one", oracle,
+			compare.Evidence{Events: conflict, Legacy: one(right), Projection: one(right)},
+			"diverged legacy->events duplicate_event at 3", compare.Medium,
+		},
 		{"no judged field", nothing, compare.Evidence{Events: events, Legacy: row, Projection: row}, "match", ""},
 		{"no judged field, and no row", nothing, compare.Evidence{Events: events, Legacy: row}, "lagging events->projection stale_projection at 1", compare.Low},
 		{"no judged field, and no event", nothing, compare.Evidence{Legacy: row, Projection: row}, "lagging legacy->events lost_shadow_write", compare.High},

@@ -140,6 +140,12 @@ func (c *placedOrder) impossibleForAll() (Diagnosis, bool) {
 				Reason: fmt.Sprintf("legacy agrees with the events, but event %d creates the order a second time", p.Position),
 			}, true
 		}
+		if p.Kind == order.ProblemConflict { // legacy did what the first event says, so the other one is too many
+			return Diagnosis{
+				Verdict: Diverged, Hop: order.LegacyToEvents, Cause: DuplicateEvent, Confidence: Medium, Or: []Cause{GhostEvent, WrongEventContent}, PartsAt: order.Known(p.Position),
+				Reason: fmt.Sprintf("legacy agrees with the events, but event %d: %s", p.Position, p.Detail),
+			}, true
+		}
 		if p.Kind.Impossible() {
 			return Diagnosis{
 				Verdict: Diverged, Hop: order.LegacyItself, Cause: ImpossibleTransition, Confidence: Medium, PartsAt: order.Known(p.Position),

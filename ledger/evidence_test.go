@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/nordvarg/crosscheck/board"
 	"github.com/nordvarg/crosscheck/compare"
 	"github.com/nordvarg/crosscheck/gate"
 	"github.com/nordvarg/crosscheck/lab/pgserver/pgtest"
@@ -295,7 +296,14 @@ func TestCheckTellsWhatIsMissing(t *testing.T) {
 	if c = check(opened(t, ledger.Config{DSN: as(t, dsn, "ledger_guest")})); !c.ReadOnly {
 		t.Errorf("a role that is set to read only: %+v", c)
 	}
-	exec(t, conn, `DROP SCHEMA crosscheck CASCADE; CREATE SCHEMA crosscheck; CREATE TABLE crosscheck.pass (theirs text)`)
+	exec(t, conn, `DROP SCHEMA crosscheck CASCADE`)
+	if _, err := l.Passes(t.Context(), 1); err == nil {
+		t.Error("passes of tables that were dropped")
+	}
+	if err := l.Ping(t.Context()); !errors.Is(err, board.ErrNotMigrated) {
+		t.Errorf("a ledger whose tables were dropped while it was open answers %v", err)
+	}
+	exec(t, conn, `CREATE SCHEMA crosscheck; CREATE TABLE crosscheck.pass (theirs text)`)
 	if err := opened(t, ledger.Config{DSN: dsn}).Migrate(t.Context()); !errors.Is(err, ledger.ErrOccupied) {
 		t.Errorf("migrating a schema of somebody else: %v", err)
 	}

@@ -22,7 +22,11 @@ func (l *Ledger) read(ctx context.Context, timeout time.Duration, fn func(contex
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return explained(fn(ctx))
+	err := fn(ctx)
+	if isCode(err, undefinedTable) { // dropped while this process runs; the next call says so
+		l.current.Store(false)
+	}
+	return explained(err)
 }
 
 // write runs fn in one transaction. fn may run again from the start if PostgreSQL itself rolled it back. After a lost

@@ -58,7 +58,7 @@ func DiagnoseEvents(ctx context.Context, c EventsConfig, now func() time.Time) [
 			e.examineBelonging(ctx)
 			e.examineTimes(ctx)
 		}
-		if all {
+		if all && e.lookup != "" { // else the key has its finding
 			e.examinePlaces(ctx)
 			e.examineEventReads(ctx)
 		}

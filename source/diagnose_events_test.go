@@ -110,6 +110,9 @@ func TestDiagnoseFindsInTheEventStore(t *testing.T) {
 			problem("events", "field", `events.at "timestamp" is timestamp without time zone, not timestamptz`, "zone: UTC}"),
 			problem("events", "field", "events.payload payload is integer, not json or jsonb", "map events.payload"),
 		}},
+		{"a key of a type that cannot be one", func(c *chronicle) { c.exec("ALTER TABLE event_store ALTER order_id TYPE char(9)") }, []expectation{
+			problem("events", "key", "key order_id is character(9); integers, uuid and text are supported", "(order_id)::text"),
+		}},
 		{"no index on the key", func(c *chronicle) { c.exec("DROP INDEX event_store_order_id_event_id_idx") }, []expectation{
 			warning("events", "key_index", "the key has no usable index", `CREATE INDEX CONCURRENTLY ON "public"."event_store" (order_id, event_id)`),
 		}},
