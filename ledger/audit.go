@@ -114,7 +114,7 @@ func markOf(f verify.AuditFinding) []byte {
 }
 
 func (a *audits) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
-	if err := a.again.write(ctx, tx, id, "true"); err != nil {
+	if err := a.again.write(ctx, tx, id, replacing("true")); err != nil {
 		return fmt.Errorf("requeueing suspects: %w", err)
 	}
 	if err := a.open(ctx, tx, id); err != nil {

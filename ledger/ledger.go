@@ -95,6 +95,7 @@ type Ledger struct {
 	current atomic.Bool // the schema is known to have this program's version
 	bases   sync.Map    // fingerprint → []gate.Part that it is made of
 	stored  sync.Map    // fingerprint → true if the schema has its parts
+	news    news
 }
 
 var (

@@ -84,7 +84,7 @@ func (l *Ledger) AddPlanned(ctx context.Context, held lease.Lease, id verify.Pas
 		if first = tag.RowsAffected() == 1; err != nil || !first {
 			return err
 		}
-		return addSuspects(ctx, tx, id, suspects)
+		return l.addSuspects(ctx, tx, id, suspects)
 	})
 	if err != nil {
 		return false, fmt.Errorf("storing range %d of pass %d: %w", r.Number, id, err)

@@ -83,8 +83,18 @@ func (a *suspectArrays) add(s verify.Suspect) {
 const ifMoved = `(suspect.legacy_state, suspect.projection_state, suspect.events_state)
 	IS DISTINCT FROM (excluded.legacy_state, excluded.projection_state, excluded.events_state)`
 
-// write puts the suspects into the pass's queue. It replaces those with the same key that meet the condition.
-func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, replace string) error {
+// replacing makes an INSERT of suspects replace those with the same key that meet the condition.
+func replacing(condition string) string {
+	return `
+		ON CONFLICT (pass_id, order_key) DO UPDATE SET observed_at = excluded.observed_at,
+			legacy_state = excluded.legacy_state, projection_state = excluded.projection_state,
+			attempts = excluded.attempts,
+			first_seen = excluded.first_seen, due = excluded.due, in_sample = excluded.in_sample,
+			events_state = excluded.events_state, counted = excluded.counted, range = excluded.range WHERE ` + condition
+}
+
+// write puts the suspects into the pass's queue. onConflict is what becomes of those that are in it; without it they are an error.
+func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, onConflict string) error {
 	if len(a.keys) == 0 {
 		return nil
 	}
@@ -97,12 +107,7 @@ func (a *suspectArrays) write(ctx context.Context, tx pgx.Tx, id verify.PassID, 
 			observed_at, first_seen, due, attempts, in_sample, counted, range)
 		SELECT $1, k, ls, ps, coalesce(es, ''), ($8::timestamptz[])[l], ($9::timestamptz[])[l], ($10::timestamptz[])[l],
 			($11::integer[])[l], ($12::boolean[])[l], ($13::text[]::jsonb[])[c], ($14::integer[])[l]
-		FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::integer[], $7::integer[]) AS u(k, ls, ps, es, l, c)
-		ON CONFLICT (pass_id, order_key) DO UPDATE SET observed_at = excluded.observed_at,
-			legacy_state = excluded.legacy_state, projection_state = excluded.projection_state,
-			attempts = excluded.attempts,
-			first_seen = excluded.first_seen, due = excluded.due, in_sample = excluded.in_sample,
-			events_state = excluded.events_state, counted = excluded.counted, range = excluded.range WHERE `+replace,
+		FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::integer[], $7::integer[]) AS u(k, ls, ps, es, l, c)`+onConflict,
 		id, a.keys, a.legacyState, a.projectionState, a.eventsState, a.looks, a.counted,
 		column(a.look, func(l look) time.Time { return l.observed }),
 		column(a.look, func(l look) time.Time { return l.firstSeen }), column(a.look, func(l look) time.Time { return l.due }),
@@ -127,7 +132,7 @@ func texted[T any](values []T) ([]string, error) {
 // AddSuspects implements [verify.Queue]. If several suspects have one key, the last one counts.
 func (l *Ledger) AddSuspects(ctx context.Context, held lease.Lease, id verify.PassID, suspects []verify.Suspect) error {
 	err := l.writePass(ctx, held, id, shared, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
-		return addSuspects(ctx, tx, id, suspects)
+		return l.addSuspects(ctx, tx, id, suspects)
 	})
 	if err != nil {
 		return fmt.Errorf("queueing %d suspects: %w", len(suspects), err)
@@ -135,13 +140,19 @@ func (l *Ledger) AddSuspects(ctx context.Context, held lease.Lease, id verify.Pa
 	return nil
 }
 
-func addSuspects(ctx context.Context, tx pgx.Tx, id verify.PassID, suspects []verify.Suspect) error {
+func (l *Ledger) addSuspects(ctx context.Context, tx pgx.Tx, id verify.PassID, suspects []verify.Suspect) error {
 	for chunk := range slices.Chunk(suspects, batchRows) {
 		var arrays suspectArrays
 		for _, s := range lastByKey(chunk, verify.Suspect.Key) {
 			arrays.add(s)
 		}
-		if err := arrays.write(ctx, tx, id, ifMoved); err != nil {
+		err := l.news.insert(ctx, tx, id, func(tx pgx.Tx, known bool) error {
+			if !known {
+				return arrays.write(ctx, tx, id, "")
+			}
+			return arrays.write(ctx, tx, id, replacing(ifMoved))
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,7 @@ func (l *Ledger) AddRange(ctx context.Context, held lease.Lease, id verify.PassI
 		return fmt.Errorf("encoding what was found in a range: %w", err)
 	}
 	err = l.writePass(ctx, held, id, shared, l.bulkTimeout(), func(ctx context.Context, tx pgx.Tx) error {
-		if err := addSuspects(ctx, tx, id, suspects); err != nil {
+		if err := l.addSuspects(ctx, tx, id, suspects); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `

@@ -38,7 +38,7 @@ func (l *Ledger) Settle(ctx context.Context, held lease.Lease, id verify.PassID,
 			if err != nil {
 				return err
 			}
-			if err := b.write(ctx, tx, id, at); err != nil {
+			if err := b.write(ctx, tx, id, at, &l.news); err != nil {
 				return err
 			}
 		}
@@ -135,11 +135,12 @@ func (b *settling) count(o verify.Outcome) error {
 	return nil
 }
 
-func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time) error {
-	if err := b.again.write(ctx, tx, id, "true"); err != nil {
+func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at time.Time, news *news) error {
+	if err := b.again.write(ctx, tx, id, replacing("true")); err != nil {
 		return fmt.Errorf("requeueing suspects: %w", err)
 	}
-	if err := b.diverged.write(ctx, tx, id); err != nil {
+	err := news.insert(ctx, tx, id, func(tx pgx.Tx, known bool) error { return b.diverged.write(ctx, tx, id, known) })
+	if err != nil {
 		return fmt.Errorf("writing divergences: %w", err)
 	}
 	if err := b.agreed.write(ctx, tx, id, at); err != nil {
@@ -156,7 +157,7 @@ func (b *settling) write(ctx context.Context, tx pgx.Tx, id verify.PassID, at ti
 		return fmt.Errorf("emptying the queue: %w", err)
 	}
 	t := b.tally
-	_, err := tx.Exec(ctx, `
+	_, err = tx.Exec(ctx, `
 		UPDATE pass SET tally_match = tally_match + $2, tally_diverged = tally_diverged + $3,
 			tally_lagging = tally_lagging + $4, tally_unverified = tally_unverified + $5,
 			sampled_diverged = sampled_diverged + $6, sampled_unjudged = sampled_unjudged + $7
@@ -244,14 +245,18 @@ func (d *divergences) places() string {
 
 // write opens divergences, renews those that are not resolved, and notes that the pass saw them. An accepted divergence
 // that has changed is open again, because the acceptance was for what it was before. Only the two ends of its hop count:
-// a fault at another hop changes the rest.
-func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) error {
+// a fault at another hop changes the rest. If none of them is known, one that is not resolved is an error.
+func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID, known bool) error {
 	if len(d.keys) == 0 {
 		return nil
 	}
 	counted, err := texted(column(d.seen, func(s seen) verify.Counted { return s.counted }))
 	if err != nil {
 		return err
+	}
+	renewing, seenBefore := "", ""
+	if known {
+		renewing, seenBefore = renewal, "ON CONFLICT DO NOTHING"
 	}
 	_, err = tx.Exec(ctx, `
 		WITH written AS (
@@ -260,19 +265,11 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) er
 			SELECT p.fingerprint, k, ($6::text[])[w], ($7::text[])[w], ($8::text[])[w], f::jsonb, ($9::integer[])[s], ($10::integer[])[s], 'open',
 				least(($11::timestamptz[])[s], clock_timestamp()), least(($12::timestamptz[])[s], clock_timestamp()), p.kind, $1, $1
 			FROM (SELECT fingerprint, kind FROM pass WHERE id = $1) p, unnest($2::text[], $3::text[], $4::integer[], $5::integer[]) AS u(k, f, w, s)
-			ON CONFLICT (fingerprint, order_key, hop) WHERE state <> 'resolved' DO UPDATE SET
-				kind = excluded.kind, cause = excluded.cause, fields = excluded.fields, legacy_copies = excluded.legacy_copies,
-				projection_copies = excluded.projection_copies, last_pass = excluded.last_pass,
-				first_seen = least(d.first_seen, excluded.first_seen),
-				last_seen = greatest(d.last_seen, excluded.last_seen),
-				state = CASE WHEN d.state = 'accepted' AND (d.accepted_until <= clock_timestamp()
-					OR d.kind <> excluded.kind OR d.cause <> excluded.cause
-					OR `+atHop("d")+` <> `+atHop("excluded")+`)
-					THEN 'open' ELSE d.state END
+			`+renewing+`
 			RETURNING d.id, d.order_key)
 		INSERT INTO sighting (pass_id, divergence_id, counted, in_sample)
 		SELECT $1, id, ($13::text[]::jsonb[])[s], ($14::boolean[])[s] FROM (SELECT id, ($15::jsonb->order_key)::integer AS s FROM written) w -- a join may become one loop in the other
-		ON CONFLICT DO NOTHING`,
+		`+seenBefore,
 		id, d.keys, spelledFor(tx, d.fields), d.kinds, d.looks,
 		column(d.kind, func(k kindOf) string { return k.hop }), column(d.kind, func(k kindOf) string { return k.kind }),
 		column(d.kind, func(k kindOf) string { return k.cause }),
@@ -281,6 +278,18 @@ func (d *divergences) write(ctx context.Context, tx pgx.Tx, id verify.PassID) er
 		column(d.seen, func(s seen) bool { return s.inSample }), d.places())
 	return err
 }
+
+// renewal makes an INSERT of divergences renew those that are not resolved.
+var renewal = `
+			ON CONFLICT (fingerprint, order_key, hop) WHERE state <> 'resolved' DO UPDATE SET
+				kind = excluded.kind, cause = excluded.cause, fields = excluded.fields, legacy_copies = excluded.legacy_copies,
+				projection_copies = excluded.projection_copies, last_pass = excluded.last_pass,
+				first_seen = least(d.first_seen, excluded.first_seen),
+				last_seen = greatest(d.last_seen, excluded.last_seen),
+				state = CASE WHEN d.state = 'accepted' AND (d.accepted_until <= clock_timestamp()
+					OR d.kind <> excluded.kind OR d.cause <> excluded.cause
+					OR ` + atHop("d") + ` <> ` + atHop("excluded") + `)
+					THEN 'open' ELSE d.state END`
 
 // atHop is what a divergence says of the two ends of its hop: their values and copies.
 func atHop(d string) string {
