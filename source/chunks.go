@@ -40,6 +40,10 @@ func (n *snapshot) chunks(ctx context.Context, pace *verify.Pace) iter.Seq2[chun
 		case count >= 2 && pace != nil && n.side.shape.keyIndex:
 			n.byKey(ctx, pace.Rows, yield)
 		default:
+			if err := n.preferBitmap(ctx, pace); err != nil {
+				yield(chunk{}, err)
+				return
+			}
 			yield(chunk{where: "true"}, nil)
 		}
 	}
@@ -56,6 +60,18 @@ func (n *snapshot) expected(ctx context.Context) (int64, error) {
 func (n *snapshot) settings(ctx context.Context, compile bool) error {
 	return wholeSettings(ctx, n.tx, compile)
 }
+
+// preferBitmap lets a range of keys be read page by page, which takes a tenth less time than row by row through the index, and far
+// less where neighbours by key are none by address. What a view needs, only its planner knows.
+func (n *snapshot) preferBitmap(ctx context.Context, pace *verify.Pace) error {
+	if n.within.Whole() || pace != nil || !slices.Contains([]string{"r", "m", "p"}, n.side.shape.relation) {
+		return nil
+	}
+	return n.tx.Set(ctx, "SET LOCAL enable_indexscan = off")
+}
+
+// smallSettings are those of a transaction that reads some rows after all others. For them, compiling takes longer than it saves.
+const smallSettings = "SET LOCAL jit = off; SET LOCAL enable_indexscan TO DEFAULT"
 
 // wholeSettings are those of a transaction that reads all rows once.
 func wholeSettings(ctx context.Context, tx *session.Tx, compile bool) error {

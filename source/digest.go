@@ -55,8 +55,7 @@ func (n *snapshot) Digests(ctx context.Context, q verify.DigestQuery, progress f
 		}
 		progress(sums.rows)
 	}
-	// Only small reads follow in this snapshot. For them, compiling takes longer than it saves.
-	if err := n.tx.Set(ctx, "SET LOCAL jit = off"); err != nil {
+	if err := n.tx.Set(ctx, smallSettings); err != nil {
 		return nil, n.fail("digesting", err)
 	}
 	return sums.digests(), nil
