@@ -1,12 +1,10 @@
 package source
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"strconv"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/nordvarg/crosscheck/verify"
 )
@@ -37,7 +35,7 @@ func (n *snapshot) Items(ctx context.Context, l verify.Layout, buckets []int64, 
 }
 
 func (n *snapshot) items(ctx context.Context, low []int64, query string, args ...any) ([]verify.Items, error) {
-	rows, err := n.tx.Query(ctx, query, append([]any{pgx.QueryResultFormats{pgx.TextFormatCode, pgx.BinaryFormatCode, pgx.BinaryFormatCode}}, args...)...)
+	rows, err := n.tx.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -66,19 +64,18 @@ func (n *snapshot) items(ctx context.Context, low []int64, query string, args ..
 	return out, nil
 }
 
-// integers reads an array of bigint as a server sends it (array_send in its source): the number of dimensions, whether there are
-// NULLs, the type, of each dimension its size and first index, and then each element after its size. nil is empty.
-func integers(sent []byte) ([]int64, error) {
-	const head, element = 5 * 4, 4 + 8
-	if sent == nil {
+// integers reads an array as a server prints it; nil is empty.
+func integers(text []byte) ([]int64, error) {
+	if len(text) == 0 {
 		return nil, nil
 	}
-	if len(sent) < head || (len(sent)-head)%element != 0 || binary.BigEndian.Uint32(sent) != 1 {
-		return nil, fmt.Errorf("reading an array of integers: %d bytes are none", len(sent))
-	}
-	out := make([]int64, 0, (len(sent)-head)/element)
-	for rest := sent[head:]; len(rest) > 0; rest = rest[element:] {
-		out = append(out, int64(binary.BigEndian.Uint64(rest[4:])))
+	out := make([]int64, 0, bytes.Count(text, []byte{','})+1)
+	for part := range bytes.SplitSeq(bytes.Trim(text, "{}"), []byte{','}) {
+		n, err := strconv.ParseInt(string(part), 10, 64) // does not allocate
+		if err != nil {
+			return nil, fmt.Errorf("reading an array of integers: %w", err)
+		}
+		out = append(out, n)
 	}
 	return out, nil
 }
