@@ -88,7 +88,7 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 	for _, d := range keys.digests() {
 		out.Sum = d.Sum
 	}
-	if err := n.tx.Set(ctx, "SET LOCAL jit = off"); err != nil {
+	if err := n.tx.Set(ctx, smallSettings); err != nil {
 		return out, n.fail("looking for what was written", err)
 	}
 	return out, nil
@@ -114,7 +114,7 @@ func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mar
 	}
 	digest := "0::bigint"
 	if q.Digests {
-		digest = s.unequal(rowDigest(s.shape.keyType, s.config.Key, s.config.Fields, q.Hash), q.Hash.Seed)
+		digest = s.digest(q.Hash)
 	}
 	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT s.rows::text, s.sum::text, w.key, w.hash::text, w.digest::text, w.here::text FROM (
 		SELECT count(*) AS rows, %[6]s AS sum, array_agg(ROW((%[2]s)::text, %[1]s, %[7]s, true)) FILTER (WHERE %[3]s) AS written
@@ -243,10 +243,11 @@ func (s *Side) pieces(ctx context.Context, tx *session.Tx, m verify.Mark, most i
 	if err != nil {
 		return nil, err
 	}
-	if err := wholeSettings(ctx, tx, root.Rows > jitRows); err != nil {
+	rows := int64(root.Rows)
+	if err := wholeSettings(ctx, tx, min(rows, most)); err != nil {
 		return nil, err
 	}
-	count := int64(root.Rows) / max(most, 1)
+	count := rows / max(most, 1)
 	if count < 2 {
 		return []string{s.within()}, nil
 	}

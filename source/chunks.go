@@ -26,7 +26,11 @@ func (n *snapshot) chunks(ctx context.Context, pace *verify.Pace) iter.Seq2[chun
 	return func(yield func(chunk, error) bool) {
 		rows, err := n.expected(ctx)
 		if err == nil {
-			err = n.settings(ctx, rows > jitRows && pace == nil) // small statements do not earn the compiler's time
+			compiled := rows
+			if pace != nil {
+				compiled = 0
+			}
+			err = n.settings(ctx, compiled)
 		}
 		count := rows / chunkRows
 		if pace != nil {
@@ -57,8 +61,8 @@ func (n *snapshot) expected(ctx context.Context) (int64, error) {
 	return n.planned(ctx, "SELECT 1 FROM "+n.side.keys()+" WHERE "+n.inRange())
 }
 
-func (n *snapshot) settings(ctx context.Context, compile bool) error {
-	return wholeSettings(ctx, n.tx, compile)
+func (n *snapshot) settings(ctx context.Context, rows int64) error {
+	return wholeSettings(ctx, n.tx, rows)
 }
 
 // preferBitmap lets a range of keys be read page by page, which takes a tenth less time than row by row through the index, and far
@@ -73,13 +77,17 @@ func (n *snapshot) preferBitmap(ctx context.Context, pace *verify.Pace) error {
 // smallSettings are those of a transaction that reads some rows after all others. For them, compiling takes longer than it saves.
 const smallSettings = "SET LOCAL jit = off; SET LOCAL enable_indexscan TO DEFAULT"
 
-// wholeSettings are those of a transaction that reads all rows once.
-func wholeSettings(ctx context.Context, tx *session.Tx, compile bool) error {
-	jit := "off"
-	if compile {
+// wholeSettings are those of a transaction that reads all of so many rows once. If they are few, it does not earn the compiler's time,
+// and if they are some millions, not the optimiser's.
+func wholeSettings(ctx context.Context, tx *session.Tx, rows int64) error {
+	jit, optimise := "off", "DEFAULT"
+	if rows > jitRows {
 		jit = "on"
 	}
-	return tx.Set(ctx, fmt.Sprintf("SET LOCAL jit = %s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0", jit))
+	if rows > optimisedRows {
+		optimise = "0"
+	}
+	return tx.Set(ctx, fmt.Sprintf("SET LOCAL jit = %[1]s; SET LOCAL jit_optimize_above_cost TO %[2]s; SET LOCAL jit_inline_above_cost TO %[2]s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0", jit, optimise))
 }
 
 // byAddress divides rows by their address.

@@ -139,8 +139,7 @@ func (e *examination) tryDigest(ctx context.Context, n *snapshot) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	layout, _ := oneCut(e.shape.keyType)
-	bucket, args := n.bucket(layout, nil)
-	selecting, from := n.digestUpTo(fmt.Sprintf("LIMIT %d", triedRows), verify.Hash{Seed: probeSeed}, bucket, "true")
+	selecting, from, args := n.digestUpTo(fmt.Sprintf("LIMIT %d", triedRows), verify.Hash{Seed: probeSeed}, layout, "true", nil)
 	found, err := n.collect(ctx, selecting+from, args...)
 	if err != nil {
 		return err

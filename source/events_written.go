@@ -38,7 +38,7 @@ func (e *Events) Mark(ctx context.Context, q verify.EventsQuery) (m verify.Mark,
 	})
 	for err == nil && len(rest) > 0 {
 		err = e.inSnapshot(ctx, func(tx *session.Tx) error {
-			if err := wholeSettings(ctx, tx, false); err != nil {
+			if err := wholeSettings(ctx, tx, 0); err != nil {
 				return err
 			}
 			return e.countOld(ctx, tx, &m, &rest, q)

@@ -26,7 +26,7 @@ func (n *snapshot) Items(ctx context.Context, l verify.Layout, buckets []int64, 
 	query := fmt.Sprintf(`SELECT r.low, s.keys, s.digests FROM unnest($1::bigint[], $2::bigint[]) AS r(low, high)
 		CROSS JOIN LATERAL (SELECT array_agg(k) AS keys, array_agg(h) AS digests FROM (
 			SELECT (%[1]s)::bigint AS k, %[2]s AS h FROM %[3]s WHERE (%[1]s) >= r.low AND (%[1]s) <= r.high AND %[4]s ORDER BY (%[1]s) OFFSET 0) o) s`,
-		key, n.side.unequal(rowDigest(n.side.shape.keyType, key, n.side.config.Fields, h), h.Seed), n.side.from(), n.inRange())
+		key, n.side.digest(h), n.side.from(), n.inRange())
 	found, err := n.items(ctx, low, query, low, high)
 	if err != nil {
 		return nil, n.fail("digesting rows", err)

@@ -114,7 +114,7 @@ func (n *snapshot) divided(ctx context.Context, q verify.DigestQuery, others []*
 	if err != nil {
 		return nil, n.fail("planning the digest", err)
 	}
-	w := &divided{todo: todo, progress: progress, compile: rows > jitRows*connections}
+	w := &divided{todo: todo, progress: progress, rows: rows / connections}
 	var g errgroup.Group // no common cancellation: a transaction whose statement was canceled cannot be used any more
 	for _, tx := range others {
 		part := &snapshot{side: n.side, tx: tx, failing: n.failing}
@@ -124,7 +124,7 @@ func (n *snapshot) divided(ctx context.Context, q verify.DigestQuery, others []*
 	if err := g.Wait(); err != nil {
 		return nil, n.fail("digesting", err)
 	}
-	if err := n.tx.Set(ctx, "SET LOCAL jit = off"); err != nil {
+	if err := n.tx.Set(ctx, smallSettings); err != nil {
 		return nil, n.fail("digesting", err)
 	}
 	return w.sums.digests(), nil
@@ -133,7 +133,7 @@ func (n *snapshot) divided(ctx context.Context, q verify.DigestQuery, others []*
 type divided struct {
 	todo     chan chunk
 	progress func(int64)
-	compile  bool
+	rows     int64 // of each worker, about
 	failed   atomic.Bool
 
 	mu   sync.Mutex
@@ -141,7 +141,7 @@ type divided struct {
 }
 
 func (w *divided) work(ctx context.Context, n *snapshot, q verify.DigestQuery) error {
-	err := n.settings(ctx, w.compile)
+	err := n.settings(ctx, w.rows)
 	for part := range w.todo {
 		if err != nil || w.failed.Load() {
 			break

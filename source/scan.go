@@ -32,7 +32,7 @@ func (n *snapshot) Scan(ctx context.Context, l verify.Layout, buckets []int64, f
 }
 
 func (n *snapshot) scanAll(ctx context.Context, l verify.Layout, buckets []int64, fn func(order.Row) error) error {
-	bucket, args := n.bucket(l, nil)
+	bucket, args := n.side.bucket(l, nil)
 	args = append(args, buckets)
 	key := keySQL(n.side.shape.keyType, n.side.config.Key)
 	query := fmt.Sprintf("SELECT %s FROM %s WHERE %s = ANY($%d::bigint[]) AND %s ORDER BY %s",
