@@ -104,7 +104,8 @@ func (n *snapshot) keyIs(ctx context.Context, question string) (yes bool, err er
 }
 
 // writtenIn reads a chunk in one statement, because a second scan would cost as much as the first. Each of its rows has the sums
-// of the chunk.
+// of the chunk. Of a single table the addresses of the written rows are collected, and these rows are read once more: what is only
+// wanted of them would make the server take all others apart too.
 func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mark, q verify.WrittenQuery, out *verify.Written, keys *summing) error {
 	s := n.side
 	hash := keyHash(s.shape.keyType, s.config.Key, q.Hash)
@@ -116,10 +117,15 @@ func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mar
 	if q.Digests {
 		digest = s.digest(q.Hash)
 	}
+	row := fmt.Sprintf("(%s)::text, %s, %s, true", s.config.Key, hash, digest)
+	collected, written := "ROW("+row+")", "unnest(s.written) AS w(key text, hash bigint, digest bigint, here boolean)"
+	if len(since.Files) == 1 {
+		collected, written = "t.ctid", fmt.Sprintf("(SELECT %s FROM unnest(s.written) AS u(crosscheck_row) JOIN %s ON t.ctid = u.crosscheck_row) AS w(key, hash, digest, here)", row, s.itself())
+	}
 	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT s.rows::text, s.sum::text, w.key, w.hash::text, w.digest::text, w.here::text FROM (
-		SELECT count(*) AS rows, %[6]s AS sum, array_agg(ROW((%[2]s)::text, %[1]s, %[7]s, true)) FILTER (WHERE %[3]s) AS written
-		FROM %[4]s WHERE %[5]s) AS s LEFT JOIN LATERAL unnest(s.written) AS w(key text, hash bigint, digest bigint, here boolean) ON true`,
-		hash, s.config.Key, writtenSince(since), s.itself(), chunk, sum, digest))
+		SELECT count(*) AS rows, %s AS sum, array_agg(%s) FILTER (WHERE %s) AS written
+		FROM %s WHERE %s) AS s LEFT JOIN LATERAL %s ON true`,
+		sum, collected, writtenSince(since), s.itself(), chunk, written))
 	if err != nil {
 		return err
 	}
