@@ -6,9 +6,9 @@ const (
 	// firstRange is about how many rows of a side the first range has, when nothing is known of the speed.
 	firstRange = 5_000
 	// fewestRanges is how many ranges a pass has at least, so that little is read again if one is lost. If they are shared, there
-	// are fewestShared, so that no process waits long for the last one.
+	// are fewestShared, so that no process waits long for the last one. Each costs some fiftieth of a second.
 	fewestRanges = 16
-	fewestShared = 64
+	fewestShared = 24
 	// steepest is how many times a range may be as large as the one before.
 	steepest = 4
 )

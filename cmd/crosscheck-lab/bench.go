@@ -19,6 +19,7 @@ type benchCmd struct {
 	Dir        string   `env:"BENCH_DIR" help:"Folder that keeps the generated data for the next run. Default: in the user's cache." placeholder:"DIR" type:"path"`
 	Markdown   string   `env:"BENCH_MARKDOWN" help:"Write the table to this file too. If the file has marks, write it between them." placeholder:"FILE" type:"path"`
 	Crosscheck string   `help:"The program to measure. Default: the one in the same folder as this program." placeholder:"FILE" type:"path"`
+	Before     string   `env:"BENCH_BEFORE" help:"An earlier build of the program, whose full verification takes turns with the others." placeholder:"FILE" type:"existingfile"`
 }
 
 // Run measures and prints the table. It fails only for a wrong result, because times depend on the machine.
@@ -41,7 +42,7 @@ func (c *benchCmd) Run(s *session) error {
 	}
 	s.out.line("bench: the data stay in %s; delete this folder when you need no more runs", dir)
 	report, err := bench.Run(s.ctx, bench.Options{
-		Orders: c.Orders, Runs: c.Runs, Only: c.Only, Dir: dir, Crosscheck: path,
+		Orders: c.Orders, Runs: c.Runs, Only: c.Only, Dir: dir, Crosscheck: path, Before: c.Before,
 		Log: func(format string, args ...any) { s.out.line("bench: "+format, args...) },
 	})
 	if report != nil && len(report.Rows) > 0 {

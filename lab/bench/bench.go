@@ -31,6 +31,8 @@ type Options struct {
 	Dir string
 	// Crosscheck is the program to measure.
 	Crosscheck string
+	// Before is an earlier build of it, whose full verification takes turns with the others; empty for none.
+	Before string
 	// Log gets the progress.
 	Log func(format string, args ...any)
 }
@@ -170,7 +172,7 @@ func (b *bench) verifications(ctx context.Context) error {
 
 // forget drops the ledgers, so that a run does not revisit the divergences of another run.
 func (d *dataset) forget(ctx context.Context) error {
-	for _, name := range []string{"clean", "buckets", "few", "many", "ranges", "delta", "delta_full"} {
+	for _, name := range []string{"clean", "buckets", "few", "before", "many", "ranges", "delta", "delta_full", "delta_before"} {
 		if err := execute(ctx, d.projection, "SET client_min_messages = error", "DROP SCHEMA IF EXISTS "+ledgerSchema(name)+" CASCADE"); err != nil {
 			return err
 		}
@@ -205,6 +207,13 @@ func (b *bench) verify(ctx context.Context, f fields) error {
 	}
 	b.report.verify(f, samples, inside, n)
 	return nil
+}
+
+// earlier runs the earlier build.
+func (b *bench) earlier() *bench {
+	e := *b
+	e.crosscheck.path = b.Before
+	return &e
 }
 
 func (b *bench) cleanVerify(ctx context.Context, config string, inside *sample) (time.Duration, error) {

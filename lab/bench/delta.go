@@ -26,6 +26,7 @@ const (
 type deltas struct {
 	b           *bench
 	full, since string // configurations
+	before      string // that of an earlier build; empty without one
 	round       int64
 }
 
@@ -36,14 +37,21 @@ func (b *bench) delta(ctx context.Context) error {
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	samples, err := interleave(ctx, b.Runs, b.Log, []contender{
+	contenders := []contender{
 		{"full", func(ctx context.Context) (time.Duration, error) {
 			var inside sample
 			return b.cleanVerify(ctx, d.full, &inside)
 		}},
 		{"nothing changed", d.nothing},
 		{"1 % changed", d.percent},
-	})
+	}
+	if b.Before != "" {
+		contenders = append(contenders, contender{"full before", func(ctx context.Context) (time.Duration, error) {
+			var inside sample
+			return b.earlier().cleanVerify(ctx, d.before, &inside)
+		}})
+	}
+	samples, err := interleave(ctx, b.Runs, b.Log, contenders)
 	if err != nil {
 		return err
 	}
@@ -60,8 +68,12 @@ func (d *deltas) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	for _, name := range []string{"delta_full", "delta"} { // the first delta goes on from the newest pass
-		into := map[string]*string{"delta_full": &d.full, "delta": &d.since}[name]
+	names := []string{"delta_full", "delta"} // the first delta goes on from the newest pass
+	if d.b.Before != "" {
+		names = append(names, "delta_before")
+	}
+	for _, name := range names {
+		into := map[string]*string{"delta_full": &d.full, "delta": &d.since, "delta_before": &d.before}[name]
 		if *into, err = d.b.crosscheck.configure(name, d.b.large, deltaProjection, threeFields); err != nil {
 			return err
 		}
@@ -76,7 +88,11 @@ func (d *deltas) prepare(ctx context.Context) (err error) {
 		if err := os.WriteFile(*into, []byte(own), 0o600); err != nil {
 			return fmt.Errorf("writing a configuration: %w", err)
 		}
-		if _, err := d.b.crosscheck.clean(ctx, *into, "verify"); err != nil {
+		program := d.b.crosscheck
+		if name == "delta_before" {
+			program = d.b.earlier().crosscheck
+		}
+		if _, err := program.clean(ctx, *into, "verify"); err != nil {
 			return err
 		}
 	}
@@ -162,4 +178,9 @@ func (r *Report) delta(s []sample) {
 	r.add("three fields: `crosscheck verify` by buckets, of tables that are written", s[0])
 	r.against("`verify --since-last`, nothing changed", s[1], "this / by buckets", s[1], s[0], ofFullNothing)
 	r.against("`verify --since-last`, 1 % changed on both sides, 40 of them wrong, all found exactly", s[2], "this / by buckets", s[2], s[0], ofFullPercent)
+	if len(s) > 3 {
+		r.add("`crosscheck verify` of the earlier build (`BENCH_BEFORE`), of the same tables", s[3])
+		r.against("`verify --since-last`, nothing changed", s[1], "this / earlier build", s[1], s[3], ofFullNothing)
+		r.against("`verify --since-last`, 1 % changed", s[2], "this / earlier build", s[2], s[3], ofFullPercent)
+	}
 }

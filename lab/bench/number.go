@@ -35,6 +35,8 @@ type number struct {
 	buckets, few               string // configurations
 	inside, expected, surprise sample
 	planted                    map[string]string
+	before                     string // a configuration; empty without an earlier build
+	earlier                    sample
 }
 
 func (b *bench) byNumber(ctx context.Context, f fields) (*number, error) {
@@ -52,7 +54,14 @@ func (b *bench) byNumber(ctx context.Context, f fields) (*number, error) {
 			return nil, err
 		}
 	}
-	return n, nil
+	if b.Before == "" {
+		return n, nil
+	}
+	var err error
+	if n.before, err = b.crosscheck.configure("before", b.large, "public.current_orders", f); err == nil {
+		_, err = b.earlier().crosscheck.clean(ctx, n.before, "verify")
+	}
+	return n, err
 }
 
 func appendTo(file, text string) error {
@@ -74,6 +83,14 @@ func (n *number) contenders() []contender {
 		{"40 not expected", n.unexpected},
 		{"40 expected", n.open},
 		{"signs excluded", n.unsigned},
+	}
+	if n.before != "" {
+		all = append(all, contender{"before", func(ctx context.Context) (time.Duration, error) {
+			var inside sample
+			took, err := n.b.earlier().cleanVerify(ctx, n.before, &inside)
+			n.earlier = append(n.earlier, took)
+			return took, err
+		}})
 	}
 	if n.b.reladiff != "" {
 		all = append(all, contender{"reladiff", func(ctx context.Context) (time.Duration, error) { return n.b.runReladiff(ctx, n.fields) }})
@@ -143,7 +160,7 @@ func (n *number) find(ctx context.Context, plan string, inside *sample) (time.Du
 }
 
 // number adds the samples in the order of number.contenders, after those of bench.verify.
-func (r *Report) number(f fields, verify, join sample, s []sample) {
+func (r *Report) number(f fields, verify, join sample, s []sample, earlier sample) {
 	ofBuckets, ofJoin, ofReladiff, ofUnsigned := ofBucketsAll, ofJoinAll, ofReladiffAll, ofUnsignedAll
 	if f.name == threeFields.name {
 		ofBuckets, ofJoin, ofReladiff, ofUnsigned = ofBucketsThree, ofJoinThree, ofReladiffThree, ofUnsignedThree
@@ -154,8 +171,14 @@ func (r *Report) number(f fields, verify, join sample, s []sample) {
 	r.against("verify, 40 orders differ, expected, all found exactly", expected, "this / by buckets", expected, buckets, ofExpected)
 	r.against("verify, 40 orders differ, not expected, all found exactly", surprise, "this / by buckets", surprise, buckets, ofUnexpected)
 	r.against("verify, negative numbers excluded by CHECK on both sides", s[3], "this / by buckets", s[3], buckets, ofUnsigned)
-	if len(s) > 4 {
-		r.against("reladiff with its defaults", s[4], "verify / this", verify, s[4], ofReladiff)
+	rest := s[4:]
+	if len(earlier) > 0 {
+		r.against("verify of the earlier build (`BENCH_BEFORE`)", earlier, "verify / this", verify, earlier, ofBuckets)
+		r.against("the same, negative numbers excluded only for today's build", earlier, "signs excluded / this", s[3], earlier, ofUnsigned)
+		rest = rest[1:]
+	}
+	if len(rest) > 0 {
+		r.against("reladiff with its defaults", rest[0], "verify / this", verify, rest[0], ofReladiff)
 	}
 }
 

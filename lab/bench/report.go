@@ -44,7 +44,7 @@ func (r *Report) verify(f fields, s []sample, inside sample, n *number) {
 	r.against("the two bare bucketed digests at once", digests, "verify / this", verify, digests, ofDigests)
 	r.against("data-diff's md5 of both sides, first level", md5, "verify / this", verify, md5, md5Limit)
 	r.against("`count(*)` of both sides at once", count, "verify / this", verify, count, 0)
-	r.number(f, verify, join, s[5:])
+	r.number(f, verify, join, s[5:], n.earlier)
 	r.against("the pass in it by buckets", n.inside, "pass of verify / this", inside, n.inside, 0)
 }
 
