@@ -87,7 +87,7 @@ func wholeSettings(ctx context.Context, tx *session.Tx, rows int64) error {
 	if rows > optimisedRows {
 		optimise = "0"
 	}
-	return tx.Set(ctx, fmt.Sprintf("SET LOCAL jit = %[1]s; SET LOCAL jit_optimize_above_cost TO %[2]s; SET LOCAL jit_inline_above_cost TO %[2]s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0", jit, optimise))
+	return tx.Set(ctx, fmt.Sprintf("SET LOCAL jit = %s; SET LOCAL jit_optimize_above_cost TO %s; SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0", jit, optimise))
 }
 
 // byAddress divides rows by their address.
