@@ -188,11 +188,16 @@ const longestPause = 5 * time.Second
 // whenQuiet changes a table at a moment at which nobody has to wait long for it.
 func (f *Fence) whenQuiet(ctx context.Context, conn *pgx.Conn, r relation, conflicts []string, statements string) error {
 	const longest = 1 // seconds that a transaction may be old that would have to be waited for
+	var before []Session
 	for pause := tick; ; {
 		busy, err := holders(ctx, conn, "l.locktype = 'relation' AND l.relation = $1 AND l.mode = ANY ($2::text[])", r.OID, conflicts)
+		if err != nil && ctx.Err() != nil && len(before) > 0 { // the time was over while it asked
+			return &ObstructedError{Err: ErrBusy, Sessions: before}
+		}
 		if err != nil {
 			return err
 		}
+		before = busy
 		old := false
 		for _, s := range busy {
 			old = old || s.Hidden || s.Age.Seconds() > longest
