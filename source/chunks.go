@@ -30,7 +30,7 @@ func (n *snapshot) chunks(ctx context.Context, pace *verify.Pace) iter.Seq2[chun
 			if pace != nil {
 				compiled = 0
 			}
-			err = n.settings(ctx, compiled)
+			err = wholeSettings(ctx, n.tx, compiled)
 		}
 		count := rows / chunkRows
 		if pace != nil {
@@ -59,10 +59,6 @@ func (n *snapshot) expected(ctx context.Context) (int64, error) {
 		return n.estimate(ctx)
 	}
 	return n.planned(ctx, "SELECT 1 FROM "+n.side.keys()+" WHERE "+n.inRange())
-}
-
-func (n *snapshot) settings(ctx context.Context, rows int64) error {
-	return wholeSettings(ctx, n.tx, rows)
 }
 
 // preferBitmap lets a range of keys be read page by page, which takes a tenth less time than row by row through the index, and far

@@ -141,7 +141,7 @@ type divided struct {
 }
 
 func (w *divided) work(ctx context.Context, n *snapshot, q verify.DigestQuery) error {
-	err := n.settings(ctx, w.rows)
+	err := wholeSettings(ctx, n.tx, w.rows)
 	for part := range w.todo {
 		if err != nil || w.failed.Load() {
 			break
