@@ -45,7 +45,7 @@ func (s SQL) Run(ctx context.Context, step Step, run Run) (output string, err er
 	return output, err
 }
 
-// cancelled is the code of a statement that ran out of time; whether the server or this side was first is chance.
+// cancelled is the code of a statement that somebody on the server ended, or its own limit of time.
 const cancelled = "57014"
 
 // Check implements [Action].
@@ -75,7 +75,10 @@ func (s SQL) asked(ctx context.Context, tx pgx.Tx) (bool, error) {
 	return *found[0], nil
 }
 
-// in runs fn in a transaction of a session of its own. The server gives up with the context.
+// serverGrace is for how long the server waits after the deadline. So this side is first, and who ended a statement is never chance.
+const serverGrace = time.Second
+
+// in runs fn in a transaction of a session of its own. The server gives up by itself soon after the context, if it does not hear that it has ended.
 func (s SQL) in(ctx context.Context, access pgx.TxAccessMode, run Run, fn func(pgx.Tx) error) error {
 	c, err := pgx.ParseConfig(s.DSN)
 	if err != nil {
@@ -96,7 +99,7 @@ func (s SQL) in(ctx context.Context, access pgx.TxAccessMode, run Run, fn func(p
 		const settings = "SELECT pg_catalog.set_config('crosscheck.run', $1, true), pg_catalog.set_config('crosscheck.slice', $2, true), pg_catalog.set_config('statement_timeout', $3, true), pg_catalog.set_config('crosscheck.nonce', $4, true), pg_catalog.set_config('crosscheck.slice_column', $5, true)"
 		limit := "0"
 		if deadline, ok := ctx.Deadline(); ok {
-			limit = fmt.Sprint(max(time.Until(deadline).Milliseconds(), 1))
+			limit = fmt.Sprint(max(time.Until(deadline), 0).Milliseconds() + serverGrace.Milliseconds())
 		}
 		if _, err := tx.Exec(ctx, settings, run.Name, run.Slice, limit, run.Nonce, run.Column); err != nil {
 			return fmt.Errorf("beginning: %w", err)
