@@ -56,31 +56,49 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 	defer n.side.observe("written")()
 	ctx, cancel := context.WithTimeout(ctx, digestTimeout)
 	defer cancel()
-	var out verify.Written
-	chunks, err := n.side.pieces(ctx, n.tx, since, atOnce(q.Pace))
+	out, err := n.written(ctx, since, q, progress)
 	if err != nil {
-		return out, n.fail("planning to look for what was written", err)
+		return out, n.fail("looking for what was written", err)
+	}
+	return out, nil
+}
+
+func (n *snapshot) written(ctx context.Context, since verify.Mark, q verify.WrittenQuery, progress func(int64)) (out verify.Written, err error) {
+	most, read := int64(pieceRows), n.writtenIn
+	if len(since.Files) == 1 {
+		most, read = chunkRows, n.addressesIn
+	}
+	chunks, err := n.side.pieces(ctx, n.tx, since, atOnce(q.Pace, most))
+	if err != nil {
+		return out, err
 	}
 	unique, err := n.keyIs(ctx, uniqueIndex)
 	if err != nil {
-		return out, n.fail("looking for a unique index on the key", err)
+		return out, err
 	}
 	q.Digests = q.Digests && unique
 	var keys summing
+	var unread rowAddresses
 	for _, chunk := range chunks {
-		before := out
-		err := n.tolerant(ctx, nil, func() error {
-			out = before
-			return n.writtenIn(ctx, chunk, since, q, &out, &keys)
+		var part writtenPart
+		err := n.tolerant(ctx, nil, func() (err error) {
+			part, err = read(ctx, chunk, since, q)
+			return err
 		})
-		if err != nil {
-			return out, n.fail("looking for what was written", err)
+		if err == nil {
+			err = keys.add([]verify.Digest{part.all})
 		}
-		if out.Stopped = int64(len(out.Written)) > q.Most; out.Stopped {
+		if err != nil {
+			return out, err
+		}
+		out.Rows += part.all.Rows
+		out.NoKey += part.noKey
+		out.Written, unread = append(out.Written, part.rows...), append(unread, part.addresses...)
+		if out.Stopped = int64(len(out.Written)+unread.count()) > q.Most; out.Stopped {
 			return out, nil
 		}
 		progress(out.Rows)
-		if err := paused(ctx, q.Pace, out.Rows-before.Rows); err != nil {
+		if err := paused(ctx, q.Pace, part.all.Rows); err != nil {
 			return out, err
 		}
 	}
@@ -89,9 +107,9 @@ func (n *snapshot) Written(ctx context.Context, since verify.Mark, q verify.Writ
 		out.Sum = d.Sum
 	}
 	if err := n.tx.Set(ctx, smallSettings); err != nil {
-		return out, n.fail("looking for what was written", err)
+		return out, err
 	}
-	return out, nil
+	return out, n.readAt(ctx, unread, q, &out)
 }
 
 // keyIs asks about the key's column, if it is one. The answer holds for no other tables, so it is false if some inherit from this one.
@@ -103,66 +121,75 @@ func (n *snapshot) keyIs(ctx context.Context, question string) (yes bool, err er
 	return yes, err
 }
 
-// writtenIn reads a chunk in one statement, because a second scan would cost as much as the first. Each of its rows has the sums
-// of the chunk. Of a single table the addresses of the written rows are collected, and these rows are read once more: what is only
-// wanted of them would make the server take all others apart too.
-func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mark, q verify.WrittenQuery, out *verify.Written, keys *summing) error {
-	s := n.side
-	hash := keyHash(s.shape.keyType, s.config.Key, q.Hash)
-	sum := "sum(" + hash + ")"
-	if q.NoSum {
-		sum = "0"
+// writtenPart is what a chunk has shown.
+type writtenPart struct {
+	all       verify.Digest // of the keys of all of its rows
+	rows      []verify.WrittenRow
+	noKey     int64
+	addresses rowAddresses // of written rows that are not read yet
+}
+
+// writtenIn reads a chunk of several tables in one statement, because a second scan would cost as much as the first. Each of its rows
+// has the sums of the chunk.
+func (n *snapshot) writtenIn(ctx context.Context, chunk string, since verify.Mark, q verify.WrittenQuery) (part writtenPart, err error) {
+	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT w.key, w.hash::text, w.digest::text, w.here::text, s.rows::text, s.sum::text FROM (
+		SELECT count(*) AS rows, %s AS sum, array_agg(ROW(%s, true)) FILTER (WHERE %s) AS written
+		FROM %s WHERE %s) AS s LEFT JOIN LATERAL unnest(s.written) AS w(key text, hash bigint, digest bigint, here boolean) ON true`,
+		n.side.keySum(q), n.side.writtenRow(q), writtenSince(since), n.side.itself(), chunk))
+	if err != nil {
+		return part, err
 	}
+	defer rows.Close()
+	for rows.Next() {
+		raw := rows.RawValues()
+		if part.all.Rows == 0 {
+			part.all.Sum = string(raw[5])
+			if part.all.Rows, err = parseInt(raw[4]); err != nil {
+				return part, err
+			}
+		}
+		if raw[3] == nil { // nothing was written
+			continue
+		}
+		if err := part.add(raw); err != nil {
+			return part, err
+		}
+	}
+	return part, rows.Err()
+}
+
+// add reads key, hash and digest.
+func (p *writtenPart) add(raw [][]byte) (err error) {
+	if raw[0] == nil {
+		p.noKey++
+		return nil
+	}
+	w := verify.WrittenRow{Key: order.Key(raw[0])}
+	if w.Hash, err = parseInt(raw[1]); err != nil {
+		return err
+	}
+	if w.Digest, err = parseInt(raw[2]); err != nil {
+		return err
+	}
+	p.rows = append(p.rows, w)
+	return nil
+}
+
+// keySum is the SQL of the sum over the keys of all rows.
+func (s *Side) keySum(q verify.WrittenQuery) string {
+	if q.NoSum {
+		return "0"
+	}
+	return "sum(" + keyHash(s.shape.keyType, s.config.Key, q.Hash) + ")"
+}
+
+// writtenRow is the SQL of what is wanted of a row that was written: its key, the hash of that, and its digest.
+func (s *Side) writtenRow(q verify.WrittenQuery) string {
 	digest := "0::bigint"
 	if q.Digests {
 		digest = s.digest(q.Hash)
 	}
-	row := fmt.Sprintf("(%s)::text, %s, %s, true", s.config.Key, hash, digest)
-	collected, written := "ROW("+row+")", "unnest(s.written) AS w(key text, hash bigint, digest bigint, here boolean)"
-	if len(since.Files) == 1 {
-		collected, written = "t.ctid", fmt.Sprintf("(SELECT %s FROM unnest(s.written) AS u(crosscheck_row) JOIN %s ON t.ctid = u.crosscheck_row) AS w(key, hash, digest, here)", row, s.itself())
-	}
-	rows, err := n.tx.Query(ctx, fmt.Sprintf(`SELECT s.rows::text, s.sum::text, w.key, w.hash::text, w.digest::text, w.here::text FROM (
-		SELECT count(*) AS rows, %s AS sum, array_agg(%s) FILTER (WHERE %s) AS written
-		FROM %s WHERE %s) AS s LEFT JOIN LATERAL %s ON true`,
-		sum, collected, writtenSince(since), s.itself(), chunk, written))
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var sums verify.Digest
-	for rows.Next() {
-		raw := rows.RawValues()
-		if sums.Rows == 0 {
-			sums.Sum = string(raw[1])
-			if sums.Rows, err = parseInt(raw[0]); err != nil {
-				return err
-			}
-		}
-		switch {
-		case raw[5] == nil: // nothing was written
-			continue
-		case raw[2] == nil:
-			out.NoKey++
-			continue
-		}
-		w := verify.WrittenRow{Key: order.Key(raw[2])}
-		if w.Hash, err = parseInt(raw[3]); err != nil {
-			return err
-		}
-		if w.Digest, err = parseInt(raw[4]); err != nil {
-			return err
-		}
-		out.Written = append(out.Written, w)
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	if sums.Rows == 0 {
-		return nil
-	}
-	out.Rows += sums.Rows
-	return keys.add([]verify.Digest{{Rows: sums.Rows, Sum: sums.Sum}})
+	return fmt.Sprintf("(%s)::text, %s, %s", s.config.Key, keyHash(s.shape.keyType, s.config.Key, q.Hash), digest)
 }
 
 // Keyed reads by key, as Rows does. The key's collation may treat other keys as equal, and their rows are left out.
@@ -265,11 +292,11 @@ func (s *Side) pieces(ctx context.Context, tx *session.Tx, m verify.Mark, most i
 }
 
 // atOnce is how many rows are in a piece.
-func atOnce(p *verify.Pace) int64 {
+func atOnce(p *verify.Pace, most int64) int64 {
 	if p == nil {
-		return pieceRows
+		return most
 	}
-	return min(pieceRows, p.Rows)
+	return min(most, p.Rows)
 }
 
 // parseInt reads a number that the server has printed.

@@ -106,14 +106,14 @@ func TestDeltaComparesOnlyWhatChanged(t *testing.T) {
 	}
 }
 
-// TestDeltaOfManyNewRows: so many that they are read once more, with digests, although no old row was written.
+// TestDeltaOfManyNewRows: so many that they are read once more, with digests and in two batches, although no old row was written.
 func TestDeltaOfManyNewRows(t *testing.T) {
 	c := newChain(deltaPair(t))
 	c.clean()
-	c.both("INSERT INTO orders SELECT g, 'OPEN', g FROM generate_series(2001, 13000) g")
-	c.exec(c.projection, "UPDATE orders SET filled = 0 WHERE order_id = 2500; DELETE FROM orders WHERE order_id = 2600; INSERT INTO orders VALUES (14000, 'OPEN', 1)")
+	c.both("INSERT INTO orders SELECT g, 'OPEN', g FROM generate_series(2001, 23000) g")
+	c.exec(c.projection, "UPDATE orders SET filled = 0 WHERE order_id = 2500; DELETE FROM orders WHERE order_id = 2600; INSERT INTO orders VALUES (24000, 'OPEN', 1)")
 	pass, found := c.delta()
-	if pass.Kind != verify.Delta || pass.Scan.Compared != 11_001 || strings.Join(found, ", ") != "14000 phantom, 2500 differs filled, 2600 missing" {
+	if pass.Kind != verify.Delta || pass.Scan.Compared != 21_001 || strings.Join(found, ", ") != "24000 phantom, 2500 differs filled, 2600 missing" {
 		t.Errorf("a %s pass (%s) of %d orders found %v", pass.Kind, instead(pass), pass.Scan.Compared, found)
 	}
 }

@@ -27,7 +27,7 @@ func (e *Events) Mark(ctx context.Context, q verify.EventsQuery) (m verify.Mark,
 		if err := e.firstTail(ctx, tx, q, &m); err != nil {
 			return err
 		}
-		most := atOnce(q.Pace)
+		most := atOnce(q.Pace, pieceRows)
 		if q.Hold > 0 {
 			most = min(most, briefRows)
 		}
@@ -89,7 +89,7 @@ func (e *Events) Written(ctx context.Context, since verify.Mark, q verify.Events
 }
 
 func (e *Events) writtenInAll(ctx context.Context, tx *session.Tx, since verify.Mark, q verify.EventsQuery, w *verify.WrittenEvents) error {
-	chunks, err := e.side.pieces(ctx, tx, w.Now, atOnce(q.Pace))
+	chunks, err := e.side.pieces(ctx, tx, w.Now, atOnce(q.Pace, pieceRows))
 	if err != nil {
 		return err
 	}

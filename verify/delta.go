@@ -130,6 +130,7 @@ type delta struct {
 	refused            string
 	irregular          bool
 	legacy, projection written
+	orders             map[order.Key]writtenOrder
 	events             []order.Key // orders whose events were written
 	changed            int64       // events that were
 	old                *OldEvents
@@ -207,17 +208,12 @@ func (d *delta) sinceLast(ctx context.Context, fingerprint string) (err error) {
 func (d *delta) choose() {
 	d.look = slices.Clone(d.events)
 	d.equal = 0
-	for key, o := range d.legacy.orders {
-		if p := d.projection.orders[key]; d.c.Events == nil && (d.whole || o.digest != 0 && o.digest == p.digest && o.rows == 1 && p.rows == 1) && !d.isKnown(key) {
+	for key, o := range d.orders {
+		if d.c.Events == nil && (d.whole && o.legacy.rows > 0 || o.equal()) && !d.isKnown(key) {
 			d.equal++
 			continue
 		}
 		d.look = append(d.look, key)
-	}
-	for key := range d.projection.orders {
-		if _, both := d.legacy.orders[key]; !both {
-			d.look = append(d.look, key)
-		}
 	}
 	d.look = distinct(d.look)
 }

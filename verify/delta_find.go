@@ -160,7 +160,9 @@ func (d *delta) findRows(ctx context.Context, before *Marks, q WrittenQuery) err
 			d.refused = "rows without a key were written"
 		}
 	}
-	d.legacy, d.projection = newWritten(legacy), newWritten(projection)
+	d.legacy = written{legacy.Rows, int64(len(legacy.Written)), legacy.Sum}
+	d.projection = written{projection.Rows, int64(len(projection.Written)), projection.Sum}
+	d.orders = byOrder(legacy.Written, projection.Written)
 	return nil
 }
 

@@ -17,31 +17,47 @@ func writtenSince(ctx context.Context, n Snapshot, since Mark, q WrittenQuery, p
 	return t.Written(ctx, since, q, progress)
 }
 
-// written is what was written of a side, by order.
+// written is what was written of a side.
 type written struct {
 	all, changed int64 // rows
 	sum          string
-	orders       map[order.Key]writtenOrder
 }
 
-type writtenOrder struct {
+// writtenRows are those of an order that were written on a side.
+type writtenRows struct {
 	rows, hash int64
 	digest     int64 // 0 if it is not known
 }
 
-func newWritten(w Written) written {
-	out := written{all: w.Rows, changed: int64(len(w.Written)), sum: w.Sum, orders: make(map[order.Key]writtenOrder, len(w.Written))}
-	for _, r := range w.Written {
-		o := out.orders[r.Key]
-		out.orders[r.Key] = writtenOrder{o.rows + 1, r.Hash, r.Digest}
+// writtenOrder is an order of which a side at least was written.
+type writtenOrder struct{ legacy, projection writtenRows }
+
+// equal is true if both sides have the same digest, as far as digests are known. They are only where each key has one row.
+func (o writtenOrder) equal() bool {
+	return o.legacy.digest != 0 && o.legacy.digest == o.projection.digest && o.legacy.rows == 1 && o.projection.rows == 1
+}
+
+func byOrder(legacy, projection []WrittenRow) map[order.Key]writtenOrder {
+	orders := make(map[order.Key]writtenOrder, max(len(legacy), len(projection)))
+	for _, r := range legacy {
+		o := orders[r.Key]
+		o.legacy = writtenRows{o.legacy.rows + 1, r.Hash, r.Digest}
+		orders[r.Key] = o
 	}
-	return out
+	for _, r := range projection {
+		o := orders[r.Key]
+		o.projection = writtenRows{o.projection.rows + 1, r.Hash, r.Digest}
+		orders[r.Key] = o
+	}
+	return orders
 }
 
 // untouched is the number and the sum of the keys of rows whose orders were not written on either side.
 type untouched struct {
 	rows int64
-	sum  big.Int
+	sum  big.Int // of all rows
+	// Of the hashes to be taken out of the sum, high and low 32 bits are added up apart. Both fit for 2^31 rows.
+	high, low int64
 }
 
 // sameKeys proves that the orders that were written on neither side are the same on both. A deleted row leaves nothing that a
@@ -60,19 +76,25 @@ func (d *delta) sameKeys(ctx context.Context, h Hash) error {
 		if _, ok := sides[i].sum.SetString(w.sum, 10); !ok {
 			return fmt.Errorf("reading the sum of keys: %q is not a number", w.sum)
 		}
-		for key, o := range w.orders {
-			if !d.isKnown(key) {
-				sides[i].take(o.rows, o.hash)
+	}
+	others := [2][]order.Key{slices.Clone(d.known), slices.Clone(d.known)} // whose rows were not written on that side
+	for key, o := range d.orders {
+		if d.isKnown(key) {
+			continue
+		}
+		for i, w := range []writtenRows{o.legacy, o.projection} {
+			if w.rows == 0 {
+				others[i] = append(others[i], key)
 			}
+			sides[i].take(w.rows, w.hash)
 		}
 	}
-	if err := d.takeOthers(ctx, &sides[0], d.sides.legacy, d.legacy, d.projection, h); err != nil {
-		return err
+	for i, n := range []Snapshot{d.sides.legacy, d.sides.projection} {
+		if err := sides[i].takeAll(ctx, n, distinct(others[i]), h); err != nil {
+			return err
+		}
 	}
-	if err := d.takeOthers(ctx, &sides[1], d.sides.projection, d.projection, d.legacy, h); err != nil {
-		return err
-	}
-	if sides[0].rows != sides[1].rows || sides[0].sum.Cmp(&sides[1].sum) != 0 {
+	if sides[0].rows != sides[1].rows || sides[0].rest().Cmp(sides[1].rest()) != 0 {
 		d.refused = "rows were deleted on one side only"
 	}
 	return nil
@@ -86,24 +108,26 @@ func (d *delta) isKnown(key order.Key) bool {
 
 func (u *untouched) take(rows, hash int64) {
 	u.rows -= rows
-	u.sum.Sub(&u.sum, new(big.Int).Mul(big.NewInt(rows), big.NewInt(hash)))
+	u.high += rows * (hash >> 32)
+	u.low += rows * int64(uint32(hash)) //nolint:gosec // the low half
 }
 
-// takeOthers takes out the rows of orders that were written on the other side only, and of those with a divergence.
-func (d *delta) takeOthers(ctx context.Context, from *untouched, n Snapshot, here, there written, h Hash) error {
-	keys := slices.Clone(d.known)
-	for key := range there.orders {
-		if _, ok := here.orders[key]; !ok {
-			keys = append(keys, key)
-		}
-	}
-	for part := range slices.Chunk(distinct(keys), batch) {
+// rest is the sum without what was taken out.
+func (u *untouched) rest() *big.Int {
+	taken := big.NewInt(u.high)
+	taken.Lsh(taken, 32).Add(taken, big.NewInt(u.low))
+	return taken.Sub(&u.sum, taken)
+}
+
+// takeAll takes out all rows of orders.
+func (u *untouched) takeAll(ctx context.Context, n Snapshot, keys []order.Key, h Hash) error {
+	for part := range slices.Chunk(keys, batch) {
 		rows, err := keyed(ctx, n, part, h)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
-			from.take(1, r.Hash)
+			u.take(1, r.Hash)
 		}
 	}
 	return nil
