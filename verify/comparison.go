@@ -78,7 +78,7 @@ type Comparison struct {
 	Jobs   Jobs
 	Worker string
 
-	firstRange, firstPart int64 // rows; 0 is the constant
+	firstRange, firstPart, leastShared int64 // rows; 0 is the constant
 }
 
 // Oracle is the judge of orders of which events were read.

@@ -144,7 +144,9 @@ func (r *ranged) open(ctx context.Context) (err error) {
 	if err := r.alone(ctx); err != nil {
 		return err
 	}
-	r.sizing.share(r.p.c.Jobs != nil)
+	if r.p.c.Jobs != nil {
+		r.sizing.share(cmp.Or(r.p.c.leastShared, leastShared))
+	}
 	return r.openFolded(ctx)
 }
 

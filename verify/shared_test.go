@@ -29,6 +29,7 @@ type team struct {
 // sharedBy has the ranges of a full pass compared by some other processes.
 func (w *world) sharedBy(names ...string) *team {
 	w.inRanges()
+	w.LeastShared(5)
 	t := &team{Fake: jobstest.New()}
 	w.Jobs, w.Worker = t, "holder"
 	for i, name := range names {
